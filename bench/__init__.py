@@ -1,0 +1,1 @@
+"""The benchmarks and their recorded results, RESULTS.md."""

@@ -1,0 +1,62 @@
+"""The base's result as Markdown."""
+
+from typing import Any
+
+from bench.tables import table
+from kit.world.scene import DEGRADATIONS
+
+Json = dict[str, Any]
+
+
+def markdown(result: Json) -> str:
+    """Return the result as Markdown tables."""
+    faults = result["faults"]
+    parts = [
+        _attribute_table(result["attributes"]),
+        table(
+            ["place and kinds right, by language", "n", "share", "95 % interval"],
+            [[name, cell["count"], f"{cell['share']:.3f}", _between(cell)]
+             for name, cell in result["place_and_kinds"].items()],
+        ),
+        table(
+            ["fault probability", "without negative", "with negative", "clean renders"],
+            [[name, *(f"{faults[k][name]:.3f}" for k in ("without", "with", "renders"))]
+             for name in ("mean", *DEGRADATIONS)],
+        ),
+        f"With against without, paired over seeds: p = {faults['p']:g}.",
+        table(
+            ["mean distance of two pictures", "% of the range", "pairs"],
+            [[name, row["mean"], row["pairs"]] for name, row in result["diversity"].items()],
+        ),
+        table(
+            ["style", "n", "in the style", "95 % interval", "place and kinds right", "95 % interval"],
+            [[name, row["content"]["count"], *(text for cell in (row["in_style"], row["content"])
+                                               for text in (f"{cell['share']:.3f}", _between(cell)))]
+             for name, row in result["styles"].items()],
+        ),
+    ]  # fmt: skip
+    return "\n\n".join(parts)
+
+
+def _attribute_table(attributes: Json) -> str:
+    heads = [
+        "asked for",
+        "n",
+        "share",
+        "95 % interval",
+        "with negative",
+        "judge on renders",
+        "target",
+        "verdict",
+    ]
+    rows = []
+    for name, cell in attributes.items():
+        target, share = cell["target"], cell["share"]
+        verdict = ["", ""] if target is None else [target, "reached" if share >= target else "short"]
+        others = (f"{cell[key]:.3f}" for key in ("with_negative", "judge_on_renders"))
+        rows.append([name, cell["count"], f"{share:.3f}", _between(cell), *others, *verdict])
+    return table(heads, rows)
+
+
+def _between(cell: Json) -> str:
+    return f"{cell['low']:.3f} to {cell['high']:.3f}"

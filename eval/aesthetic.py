@@ -1,0 +1,123 @@
+"""The contest's aesthetic score: simple-aesthetics-predictor's linear head on CLIP, full size or embedded."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from aesthetics_predictor import AestheticsPredictorV2Linear
+from PIL.Image import Image
+from safetensors import SafetensorError
+from transformers import CLIPImageProcessor
+
+from eval.scorer import Direction, Stamp
+from kit.errors import ScoreError, WeightsError
+from kit.files import canonical_json, sha256_bytes, sha256_of
+
+EMBEDDED = Path(__file__).parent / "mini" / "weights" / "aesthetic"
+CONFIG, PREPROCESSOR = "config.json", "preprocessor_config.json"
+WEIGHTS = ("model.safetensors", "pytorch_model.bin")
+"""Names a weights file may have, in the order in which transformers looks for them."""
+BATCH = 16
+
+
+class AestheticScorer:
+    """Gives a picture the contest's aesthetic score, about 1 to 10.
+
+    A picture that is not square is scored on its centre square, as the contest does it.
+    """
+
+    name = "aesthetic"
+    title = "Aesthetic score"
+    direction: Direction = "higher"
+    range = (1.0, 10.0)
+    unit = "points"
+    source = "simple-aesthetics-predictor 0.1.2, AestheticsPredictorV2Linear"
+
+    def __init__(
+        self,
+        network: AestheticsPredictorV2Linear,
+        processor: CLIPImageProcessor,
+        stamp: Stamp,
+        device: str = "cpu",
+    ) -> None:
+        """Keep the network and its preprocessing; `load` is the usual way in."""
+        self.stamp = stamp
+        self.device = device
+        self._network = network.to(device).eval()
+        self._processor = processor
+
+    @classmethod
+    def load(cls, folder: Path | str, device: str = "cpu") -> "AestheticScorer":
+        """Return the scorer of a published predictor's folder, or of "mini": the one embedded in storykit."""
+        place = EMBEDDED if folder == "mini" else Path(folder)
+        weights = _weights_of(place)
+        processor = CLIPImageProcessor.from_pretrained(place)
+        knows = json.loads((place / CONFIG).read_text("utf-8")).get("storykit")
+        stamp = Stamp(
+            weights=str(knows or place.name),
+            weights_sha256=sha256_of(weights),
+            preprocessing=f"clip-{sha256_bytes(canonical_json(_identity(processor)))[:12]}",
+            embedded=knows is not None,
+        )
+        return cls(_read(place), processor, stamp, device)
+
+    @torch.inference_mode()
+    def score(self, panels: Sequence[Image]) -> list[float]:
+        """Return one score per picture, in order; other modes than RGB are converted on reading."""
+        scores: list[float] = []
+        for start in range(0, len(panels), BATCH):
+            batch = [panel.convert("RGB") for panel in panels[start : start + BATCH]]
+            pixels = self._processor(images=batch, return_tensors="pt")["pixel_values"].to(self.device)
+            scores += self._network(pixel_values=pixels).logits[:, 0].float().tolist()
+        if not all(map(_is_finite, scores)):
+            raise ScoreError("the aesthetic score must be a number, got a non-finite one; check the weights")
+        return scores
+
+
+def _is_finite(value: float) -> bool:
+    return abs(value) != float("inf") and value == value
+
+
+def _weights_of(folder: Path) -> Path:
+    for name in (CONFIG, PREPROCESSOR):
+        if not (folder / name).is_file():
+            raise WeightsError(f"{folder}: an aesthetic predictor's folder must hold {name}; none found")
+    for name in WEIGHTS:
+        if (folder / name).is_file():
+            return folder / name
+    raise WeightsError(
+        f"{folder}: an aesthetic predictor's folder must hold one of {', '.join(WEIGHTS)}; none found"
+    )
+
+
+def _read(folder: Path) -> AestheticsPredictorV2Linear:
+    """Return the network, every weight read from the folder; transformers itself fills gaps by lot."""
+    try:
+        network, report = AestheticsPredictorV2Linear.from_pretrained(
+            folder, output_loading_info=True, local_files_only=True
+        )
+    except (RuntimeError, ValueError, OSError, SafetensorError) as error:
+        raise WeightsError(f"{folder}: must be an aesthetic predictor that loads: {error}") from error
+    if report["missing_keys"]:
+        lost = sorted(report["missing_keys"])
+        raise WeightsError(
+            f"{folder}: an aesthetic predictor needs every weight; {len(lost)} missing, as {lost[0]}"
+        )
+    return network
+
+
+def _identity(processor: CLIPImageProcessor) -> dict[str, object]:
+    """Return what shapes the tensor: the settings without class names and paths."""
+    names = (
+        "size",
+        "crop_size",
+        "image_mean",
+        "image_std",
+        "resample",
+        "rescale_factor",
+        "do_resize",
+        "do_center_crop",
+    )
+    settings = processor.to_dict()
+    return {name: settings.get(name) for name in names}

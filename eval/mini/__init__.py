@@ -1,0 +1,1 @@
+"""The embedded encoder and aesthetic head, trained on the drawn world."""

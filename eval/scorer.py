@@ -1,0 +1,104 @@
+"""What a metric must say about itself, and the two seams through which pictures become numbers."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL.Image import Image
+
+Direction = Literal["higher", "lower"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Stamp:
+    """Which weights and which preprocessing gave a number; two numbers compare only under one stamp."""
+
+    weights: str
+    """Name of the weights, and what they know where that is little."""
+    weights_sha256: str
+    """Hash of the weights file."""
+    preprocessing: str
+    """Identifier of how a picture becomes a tensor."""
+    embedded: bool
+    """Whether these are the small weights shipped with storykit."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Metric:
+    """A metric's description: what stands beside its numbers in scores.json."""
+
+    name: str
+    """Column of the table that holds it."""
+    title: str
+    direction: Direction
+    """Which way is better."""
+    range: tuple[float, float]
+    """Smallest and largest value that can occur."""
+    unit: str
+    source: str
+    """Where the formula or the weights come from."""
+    stamp: Stamp
+
+
+class Scorer(Protocol):
+    """Anything that gives a picture one number."""
+
+    @property
+    def name(self) -> str:
+        """Column of the table."""
+
+    @property
+    def title(self) -> str:
+        """What a reader of the report calls it."""
+
+    @property
+    def direction(self) -> Direction:
+        """Which way is better."""
+
+    @property
+    def range(self) -> tuple[float, float]:
+        """Smallest and largest value that can occur."""
+
+    @property
+    def unit(self) -> str:
+        """Unit of the number, "1" where it has none."""
+
+    @property
+    def source(self) -> str:
+        """Where the formula and weights come from."""
+
+    @property
+    def stamp(self) -> Stamp:
+        """Weights and preprocessing."""
+
+    def score(self, panels: Sequence[Image]) -> list[float]:
+        """Return one finite number per picture, in order, whatever else is in the batch."""
+
+
+class Encoder(Protocol):
+    """Anything that puts pictures and texts into one space."""
+
+    @property
+    def stamp(self) -> Stamp:
+        """Weights and preprocessing."""
+
+    def pictures(self, panels: Sequence[Image]) -> NDArray[np.float32]:
+        """Return (pictures, dim) rows of unit length."""
+
+    def texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Return (texts, dim) rows of unit length; no part of a long text is dropped in silence."""
+
+
+def describe(scorer: Scorer) -> Metric:
+    """Return what a scorer says about itself as a record."""
+    return Metric(
+        name=scorer.name,
+        title=scorer.title,
+        direction=scorer.direction,
+        range=scorer.range,
+        unit=scorer.unit,
+        source=scorer.source,
+        stamp=scorer.stamp,
+    )

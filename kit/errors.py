@@ -1,0 +1,58 @@
+"""Everything storykit refuses, as one tree.
+
+StorykitError
+├── InputError        a story, experiment, rules or dataset file that cannot be used
+├── WeightsError      base, encoder or predictor weights missing or damaged
+├── LoraError         a LoRA file that does not fit the base
+├── RunError          a run folder that is missing something or cannot be written
+├── ScoreError        a metric that is undefined for what it was given
+├── ComparisonError   a comparison that the numbers do not allow
+├── BundleError       a submission bundle that cannot be packed or read
+└── TrainError        a training that cannot start or go on
+
+A message says what must hold, what we got, and where it helps what to do.
+"""
+
+from collections.abc import Sequence
+
+
+class StorykitError(Exception):
+    """An error of ours: shown as one line, exit code 1."""
+
+
+class InputError(StorykitError):
+    """A file written by the user that cannot be used; carries every fault found in it."""
+
+    def __init__(self, source: str, faults: Sequence[str]) -> None:
+        """Join all faults, each with its place in the file, into one line."""
+        self.source = source
+        self.faults = tuple(faults)
+        super().__init__(f"{source}: " + "; ".join(self.faults))
+
+
+class WeightsError(StorykitError):
+    """Base, encoder or predictor weights are missing or damaged."""
+
+
+class LoraError(StorykitError):
+    """A LoRA file does not fit the base."""
+
+
+class RunError(StorykitError):
+    """A run folder lacks something or cannot be written."""
+
+
+class ScoreError(StorykitError):
+    """A metric is undefined for what it was given."""
+
+
+class ComparisonError(StorykitError):
+    """The numbers do not allow the comparison."""
+
+
+class BundleError(StorykitError):
+    """A submission bundle cannot be packed or read."""
+
+
+class TrainError(StorykitError):
+    """A training cannot start or go on."""

@@ -1,0 +1,172 @@
+"""The stage that draws: every wanted panel that is not there yet, batch after batch.
+
+A picture is known by its key. A panel whose key is already drawn somewhere in the run is copied, and a run
+that was stopped goes on where it stopped: what is on disk and whole stays.
+"""
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Protocol
+
+from PIL.Image import Image
+from PIL.PngImagePlugin import PngInfo
+
+from kit.errors import RunError
+from kit.experiment import settings
+from kit.files import canonical_json, sha256_bytes, sha256_of, write_whole
+from kit.painter import Painter
+from kit.recipe import Job, installed, lora_of, plan
+from kit.run import PanelRow, Run
+
+BATCH = 8
+"""Pictures drawn at once unless the experiment says otherwise: one story."""
+PNG_CHUNK = "storykit"
+"""The PNG text chunk that holds a picture's key and recipe as JSON."""
+
+
+class Progress(Protocol):
+    """Whoever wants to know how far the drawing is."""
+
+    def begin(self, total: int, done: int) -> None:
+        """Hear how many panels the run wants and how many of them are there already."""
+
+    def advance(self, count: int) -> None:
+        """Hear that so many more panels are on disk."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GenerateReport:
+    """What a generate call did."""
+
+    drawn: int
+    """Pictures that were drawn."""
+    kept: int
+    """Panels that were there already, or whose picture another panel has."""
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Batch:
+    """Pictures drawn together; each may belong to several panels."""
+
+    candidate: str
+    pictures: Sequence[Sequence[Job]]
+
+    @property
+    def panels(self) -> int:
+        """How many panels the batch fills."""
+        return sum(len(jobs) for jobs in self.pictures)
+
+
+def generate(run: Run, painter: Painter, progress: Progress | None = None) -> GenerateReport:
+    """Draw every panel the run wants and lacks, and write run.json.
+
+    Interrupted, it raises RunError saying how many panels are there; each of them is whole, and the same
+    call goes on from there.
+    """
+    start = time.monotonic()
+    jobs, identity = plan(run, painter)
+    run.write_json("run.json", identity)
+    missing = _keep_what_is_there(run, jobs)
+    done, drawn = len(jobs) - len(missing), 0
+    if progress is not None:
+        progress.begin(len(jobs), done)
+    try:
+        for batch in _dressed(run, painter, missing):
+            _draw(run, painter, batch)
+            done, drawn = done + batch.panels, drawn + len(batch.pictures)
+            if progress is not None:
+                progress.advance(batch.panels)
+    except KeyboardInterrupt as interrupt:
+        raise RunError(
+            f"stopped: {done} of {len(jobs)} panels are there; run the same command to go on"
+        ) from interrupt
+    finally:
+        painter.dress(None, 1.0)
+    return GenerateReport(drawn=drawn, kept=len(jobs) - drawn, seconds=time.monotonic() - start)
+
+
+def _keep_what_is_there(run: Run, jobs: Sequence[Job]) -> list[Job]:
+    """Return the jobs still to draw; what another panel already has is copied."""
+    rows = {row.file: row for row in run.rows()}
+    whole = {file: row for file, row in rows.items() if _is_whole(run.folder / file, row)}
+    twins = {row.key: row for row in whole.values()}
+    missing = []
+    for job in jobs:
+        row, twin = whole.get(job.request.label), twins.get(job.request.key)
+        if row is not None and row.key == job.request.key:
+            continue
+        if twin is None or not _is_whole(run.folder / twin.file, twin):
+            missing.append(job)
+        else:
+            _keep(run, job, (run.folder / twin.file).read_bytes(), 0.0)
+    return missing
+
+
+def _is_whole(path: Path, row: PanelRow) -> bool:
+    return path.is_file() and sha256_of(path) == row.sha256
+
+
+def _dressed(run: Run, painter: Painter, missing: Sequence[Job]) -> Iterator[Batch]:
+    """Yield the batches, the painter dressed for each; all prompts are read before the first."""
+    painter.read([text for job in missing for text in (job.request.prompt, job.request.negative)])
+    candidates = {candidate.name: candidate for candidate in run.loaded.experiment.candidates}
+    worn = None
+    for batch in _batches(missing, run.loaded.experiment.batch or BATCH):
+        if batch.candidate != worn:
+            worn = batch.candidate
+            painter.dress(lora_of(candidates[worn]), candidates[worn].strength)
+        yield batch
+
+
+def _batches(missing: Sequence[Job], size: int) -> Iterator[Batch]:
+    """Yield the pictures of one candidate after the other, each picture once, at most `size` together."""
+    by_key: dict[str, list[Job]] = {}
+    for job in missing:
+        by_key.setdefault(job.request.key, []).append(job)
+    by_candidate: dict[str, list[list[Job]]] = {}
+    for jobs in by_key.values():
+        by_candidate.setdefault(jobs[0].slot.candidate, []).append(jobs)
+    for candidate, pictures in by_candidate.items():
+        for first in range(0, len(pictures), size):
+            yield Batch(candidate=candidate, pictures=pictures[first : first + size])
+
+
+def _draw(run: Run, painter: Painter, batch: Batch) -> None:
+    start = time.monotonic()
+    requests = [jobs[0].request for jobs in batch.pictures]
+    pictures = painter.draw(requests, settings(run.loaded.experiment))
+    seconds = (time.monotonic() - start) / len(requests)
+    for jobs, picture in zip(batch.pictures, pictures, strict=True):
+        data = png_bytes(picture, jobs[0])
+        for job in jobs:
+            _keep(run, job, data, seconds)
+
+
+def _keep(run: Run, job: Job, data: bytes, seconds: float) -> None:
+    """Write the picture, then its row: a row stands for a picture that is safely on disk."""
+    write_whole(run.folder / job.request.label, data)
+    run.append(
+        PanelRow(
+            **job.slot._asdict(),
+            key=job.request.key,
+            file=job.request.label,
+            sha256=sha256_bytes(data),
+            prompt=job.request.prompt,
+            negative=job.negative,
+            seconds=seconds,
+        )
+    )
+
+
+def png_bytes(picture: Image, job: Job) -> bytes:
+    """Return the picture as a PNG that says how it was made; the same bytes for the same picture."""
+    made = {"storykit": installed("storykit"), "key": job.request.key, **job.recipe}
+    chunks = PngInfo()
+    chunks.add_itxt(PNG_CHUNK, canonical_json(made).decode())
+    file = BytesIO()
+    picture.save(file, "PNG", pnginfo=chunks)
+    return file.getvalue()

@@ -1,0 +1,87 @@
+"""One training on any number of GPUs: started by `torchrun` it uses all of them, without it one or the CPU."""
+
+import os
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+
+
+class Ranks:
+    """This process among those that train together."""
+
+    def __init__(self) -> None:
+        """Join the others that `torchrun` started, if any."""
+        self.rank = int(os.environ.get("RANK", "0"))
+        self.count = int(os.environ.get("WORLD_SIZE", "1"))
+        cuda = torch.cuda.is_available()
+        self.device = torch.device(f"cuda:{os.environ.get('LOCAL_RANK', '0')}" if cuda else "cpu")
+        if cuda:
+            torch.cuda.set_device(self.device)
+            torch.backends.cuda.matmul.allow_tf32 = True
+            torch.backends.cudnn.allow_tf32 = True
+            torch.backends.cudnn.benchmark = True
+        if self.count > 1:
+            dist.init_process_group("nccl" if cuda else "gloo")
+
+    def autocast(self) -> AbstractContextManager[object]:
+        """Return bf16 autocast on a GPU, nothing on the CPU."""
+        return torch.autocast("cuda", torch.bfloat16) if self.device.type == "cuda" else nullcontext()
+
+    def average_gradients(self, parameters: Sequence[nn.Parameter]) -> None:
+        """Replace every gradient by its mean over all processes."""
+        if self.count == 1:
+            return
+        gradients = [p.grad for p in parameters if p.grad is not None]
+        flat = torch.cat([g.flatten() for g in gradients])
+        dist.all_reduce(flat, op=dist.ReduceOp.SUM)
+        flat /= self.count
+        pieces = flat.split([g.numel() for g in gradients])
+        torch._foreach_copy_(gradients, [p.view_as(g) for p, g in zip(pieces, gradients, strict=True)])
+
+    def agree(self, value: float) -> float:
+        """Return the first process's value in all of them."""
+        if self.count == 1:
+            return value
+        shared = torch.tensor([value], device=self.device)
+        dist.broadcast(shared, 0)
+        return float(shared.item())
+
+    def wait(self) -> None:
+        """Wait until all processes are here."""
+        if self.count > 1:
+            dist.barrier()
+
+    def leave(self) -> None:
+        """End the work together."""
+        if self.count > 1:
+            dist.destroy_process_group()
+
+
+class Average:
+    """An exponential moving average of parameters: what is kept of a training."""
+
+    def __init__(self, parameters: Sequence[nn.Parameter], decay: float) -> None:
+        """Start from the parameters as they are."""
+        self.values: list[Tensor] = [p.detach().clone() for p in parameters]
+        self.decay = decay
+
+    def update(self, parameters: Sequence[nn.Parameter], step: int) -> None:
+        """Move towards the parameters, faster in the first steps."""
+        decay = min(self.decay, (step + 15) / (step + 20))
+        torch._foreach_lerp_(self.values, [p.detach() for p in parameters], 1 - decay)
+
+    def swap(self, parameters: Sequence[nn.Parameter]) -> None:
+        """Exchange the average and the parameters; twice changes nothing."""
+        with torch.no_grad():
+            for value, parameter in zip(self.values, parameters, strict=True):
+                kept = parameter.detach().clone()
+                parameter.copy_(value)
+                value.copy_(kept)
+
+
+def learning_rate(progress: float, step: int, peak: float, warmup: int) -> float:
+    """Return the rate: a linear warm-up over steps, constant, and a linear fall to zero over the last 40 %."""
+    return peak * min(1.0, (step + 1) / warmup, max(0.0, (1 - progress) / 0.4))

@@ -1,0 +1,123 @@
+"""Renders of the drawn world on disk: the data all embedded networks are trained on.
+
+A shard is an .npz of one style: `pictures` (n, 256, 256, 3) uint8, `captions` (n captions a picture, JSON)
+and `scenes` (JSON, as `dataclasses.asdict`). Which scenes a shard holds follows from its style and number alone.
+"""
+
+import json
+import random
+import zipfile
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kit.world import words
+from kit.world.captions import caption
+from kit.world.render import render
+from kit.world.scene import DEGRADATIONS, STYLES, Scene, Style, is_held_out, sample_scene
+from kit.world.words import Language
+
+PER_SHARD = 500
+LANGUAGES: tuple[Language, ...] = ("zh", "zh", "zh", "zh", "en", "en")
+"""One caption of a picture for each."""
+DEGRADED_SHARE = 0.1
+STRAY_SHARE = 0.08
+"""Captions with a clause that means nothing, so that unknown words do no harm."""
+HELD_OUT_STYLES: tuple[Style, ...] = ("ink", "watercolour", "cyberpunk")
+"""Styles the base never sees; LoRAs bring them."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Shard:
+    """The content of one file."""
+
+    style: Style
+    pictures: NDArray[np.uint8]
+    captions: list[list[str]]
+    scenes: list[dict[str, object]]
+
+
+def training_scene(style: Style, number: int) -> Scene:
+    """Return the n-th training scene of a style: never held out, one in ten degraded."""
+    rng = random.Random(f"{style} {number}")
+    scene = sample_scene(rng, style)
+    while is_held_out(scene):
+        scene = sample_scene(rng, style)
+    if rng.random() < DEGRADED_SHARE:
+        chosen = rng.sample(DEGRADATIONS, rng.choice((1, 1, 2)))
+        scene = replace(scene, degradations=tuple(chosen))
+    return scene
+
+
+def training_captions(scene: Scene) -> list[str]:
+    """Return one caption for each of LANGUAGES."""
+    rng = random.Random(scene.seed)
+    captions = []
+    for language in LANGUAGES:
+        text = caption(scene, language, rng)
+        if scene.style not in HELD_OUT_STYLES and rng.random() < STRAY_SHARE:
+            mark = "，" if language == "zh" else ", "
+            parts = [text, _stray(language, rng)]
+            rng.shuffle(parts)
+            text = mark.join(parts)
+        captions.append(text)
+    return captions
+
+
+def _stray(language: Language, rng: random.Random) -> str:
+    """Return a clause without a picture: words of a style the base does not know, or any characters."""
+    if rng.random() < 0.6:
+        return rng.choice(words.STYLES[language][rng.choice(HELD_OUT_STYLES)])
+    if language == "zh":
+        return "".join(chr(rng.randrange(0x4E00, 0x9FA5)) for _ in range(rng.randint(1, 5)))
+    return "".join(rng.choice("abcdefghijklmnopqrstuvwxyz") for _ in range(rng.randint(3, 9)))
+
+
+def write_shard(folder: Path, style: Style, index: int) -> Path:
+    """Render one shard, unless it is there; returns its file."""
+    path = folder / f"shard-{style}-{index:05d}.npz"
+    if path.exists():
+        return path
+    scenes = [training_scene(style, index * PER_SHARD + i) for i in range(PER_SHARD)]
+    content = {
+        "pictures": np.stack([np.asarray(render(scene).picture) for scene in scenes]),
+        "captions": np.array(json.dumps([training_captions(scene) for scene in scenes], ensure_ascii=False)),
+        "scenes": np.array(json.dumps([asdict(scene) for scene in scenes])),
+    }
+    partial = path.with_suffix(".part")
+    with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        for name, array in content.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
+                np.lib.format.write_array(file, array)
+    return partial.rename(path)
+
+
+def render_shards(folder: Path, counts: dict[Style, int], workers: int) -> Iterator[Path]:
+    """Render as many shards of each style as asked for, several at once; yields each file when it is there."""
+    folder.mkdir(parents=True, exist_ok=True)
+    jobs = [(folder, style, index) for index in range(max(counts.values())) for style in STYLES
+            if index < counts.get(style, 0)]  # fmt: skip
+    with ProcessPoolExecutor(workers) as pool:
+        yield from pool.map(write_shard, *zip(*jobs, strict=True))
+
+
+def read_shard(path: Path) -> Shard:
+    """Return the content of a shard's file."""
+    with np.load(path) as content:
+        return Shard(
+            style=path.stem.split("-")[1],  # type: ignore[arg-type]
+            pictures=content["pictures"],
+            captions=json.loads(str(content["captions"])),
+            scenes=json.loads(str(content["scenes"])),
+        )
+
+
+def read_shards(folder: Path, styles: Sequence[Style], part: tuple[int, int] = (0, 1)) -> Iterator[Shard]:
+    """Yield the shards of these styles; `part` = (i, n) gives every n-th shard from the i-th on."""
+    paths = [path for style in styles for path in sorted(folder.glob(f"shard-{style}-*.npz"))]
+    with ThreadPoolExecutor(8) as pool:
+        yield from pool.map(read_shard, paths[part[0] :: part[1]])

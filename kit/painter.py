@@ -1,0 +1,70 @@
+"""The seam between a run and whatever draws its panels."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from kit.errors import WeightsError
+from kit.experiment import DrawSettings
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+    from kit.lora import LoadedLora
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PanelRequest:
+    """One picture to draw."""
+
+    key: str
+    """sha256 of everything that shapes the picture."""
+    prompt: str
+    negative: str
+    seed: int
+    """The noise is this seed's alone, so equal seeds start equal prompts from equal noise."""
+    label: str = ""
+    """Where the panel belongs, for messages: candidate/order/story/seed/panel."""
+
+
+class Painter(Protocol):
+    """Anything that draws panels.
+
+    Use: `read` all prompts, then for each candidate `dress` and `draw` batch after batch.
+    """
+
+    name: str
+    """The base: "mini", "kolors" or a folder."""
+    device: str
+    identity: Mapping[str, object]
+    """What shapes every picture of this painter and so is part of each key: weights, scheduler, dtype."""
+
+    def read(self, prompts: Sequence[str]) -> None:
+        """Encode each distinct prompt once; `draw` takes only prompts that were read."""
+
+    def dress(self, lora: "LoadedLora | None", strength: float) -> None:
+        """Draw with this LoRA from now on, or with the pristine base; raises LoraError if it does not fit."""
+
+    def draw(self, requests: Sequence[PanelRequest], settings: DrawSettings) -> "list[Image]":
+        """Return one RGB picture a request, drawn in one batch; raises RunError naming a failed panel."""
+
+
+def load_painter(base: str, device: str = "auto") -> Painter:
+    """Return the painter of a base: "mini", or a folder laid out like it.
+
+    Args:
+        base: "mini" or a folder's path.
+        device: "cpu", "cuda", or "auto" for CUDA where there is one.
+    """
+    from kit.base import EMBEDDED, load_base
+    from kit.drawing import KolorsPainter
+
+    if base == "mini":
+        return KolorsPainter(base, load_base(EMBEDDED), device)
+    if not (Path(base) / "config.json").is_file():
+        raise WeightsError(
+            f'base {base!r}: must be "mini" or a folder laid out like it; '
+            "full-size Kolors comes with the next release"
+        )
+    return KolorsPainter(base, load_base(Path(base)), device)

@@ -1,0 +1,125 @@
+"""What shapes each picture of a run: its recipe, the key made of it, and the run's identity."""
+
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from kit.experiment import Candidate, settings
+from kit.files import canonical_json, sha256_bytes
+from kit.lora import LoadedLora, find_lora
+from kit.painter import Painter, PanelRequest
+from kit.prompt import prompt_of
+from kit.run import Run, Slot
+
+PACKAGES = ("torch", "diffsynth", "transformers", "numpy", "pillow")
+"""Whose versions run.json records; they are not in the key, rounding is all they may change."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Job:
+    """A panel that the run wants, and the picture that belongs there."""
+
+    slot: Slot
+    recipe: Mapping[str, object]
+    """Everything that shapes the picture, and nothing else; the request's key is its sha256."""
+    request: PanelRequest
+    negative: str
+    """The story's negative prompt, also where cfg 1 leaves it unused."""
+
+
+def plan(run: Run, painter: Painter) -> tuple[list[Job], dict[str, object]]:
+    """Return the jobs of a run, candidate by candidate, and what run.json says about it.
+
+    Every LoRA is tried on, so that one that does not fit is refused before the first picture.
+    """
+    candidates: dict[str, dict[str, object]] = {}
+    for candidate in run.loaded.experiment.candidates:
+        lora = lora_of(candidate)
+        painter.dress(lora, candidate.strength)
+        candidates[candidate.name] = _facts(candidate, lora)
+    painter.dress(None, 1.0)
+    jobs = [_job(run, painter, slot, candidates[slot.candidate]) for slot in run.wanted()]
+    return jobs, _identity(run, painter, candidates)
+
+
+def lora_of(candidate: Candidate) -> LoadedLora | None:
+    """Return the candidate's LoRA, read from its file; None for the base alone."""
+    return None if candidate.lora is None else find_lora(candidate.lora, candidate.alpha)
+
+
+def _facts(candidate: Candidate, lora: LoadedLora | None) -> dict[str, object]:
+    return {
+        "lora_sha256": lora and lora.sha256,
+        "rank": lora and lora.rank,
+        "alpha": lora and lora.alpha,
+        "strength": candidate.strength,
+        "keys": len(lora.pairs) if lora else 0,
+        "trigger": candidate.trigger,
+    }
+
+
+def _job(run: Run, painter: Painter, slot: Slot, facts: Mapping[str, object]) -> Job:
+    how = settings(run.loaded.experiment)
+    story = next(loaded.story for loaded in run.loaded.stories if loaded.name == slot.story)
+    lora = {name: facts[name] for name in ("lora_sha256", "alpha", "strength")}
+    recipe: dict[str, object] = {
+        "base": dict(painter.identity),
+        "lora": lora if facts["lora_sha256"] else None,
+        "prompt": prompt_of(story, slot.panel - 1, slot.order, str(facts["trigger"])),
+        "negative": story.negative if how.cfg != 1 else "",
+        "seed": slot.seed,
+        "steps": how.steps,
+        "cfg": how.cfg,
+        "size": how.size,
+        "noise": how.noise if how.noise == "portable" else f"{how.noise} on {painter.device}",
+    }
+    request = PanelRequest(
+        key=sha256_bytes(canonical_json(recipe)),
+        prompt=str(recipe["prompt"]),
+        negative=str(recipe["negative"]),
+        seed=slot.seed,
+        label=run.panel_path(*slot).relative_to(run.folder).as_posix(),
+    )
+    return Job(slot=slot, recipe=recipe, request=request, negative=story.negative)
+
+
+def _identity(run: Run, painter: Painter, candidates: Mapping[str, object]) -> dict[str, object]:
+    how = settings(run.loaded.experiment)
+    return {
+        "storykit": installed("storykit"),
+        "base": dict(painter.identity),
+        "candidates": candidates,
+        "settings": {
+            "steps": how.steps,
+            "cfg": how.cfg,
+            "size": how.size,
+            "noise": how.noise,
+            "scheduler": painter.identity.get("scheduler"),
+        },
+        "versions": {name: installed(name) for name in PACKAGES},
+        "device": painter.device,
+        "commit": _commit(),
+    }
+
+
+def installed(package: str) -> str | None:
+    """Return the version of an installed package, None where it is used without being installed."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _commit() -> str | None:
+    """Return the commit of the checkout this code runs from; None for an installed package."""
+    root = Path(__file__).parent.parent
+    if not (root / ".git").exists():
+        return None
+    git = ["git", "-C", str(root), "rev-parse", "--verify", "--quiet", "HEAD"]
+    try:
+        answer = subprocess.run(git, capture_output=True, text=True, check=False)
+    except OSError:
+        return None
+    return answer.stdout.strip() or None

@@ -1,0 +1,1 @@
+"""The drawn world: scenes whose truth is known, their pictures, masks and captions."""

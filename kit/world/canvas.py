@@ -1,0 +1,193 @@
+"""A small vector canvas over Pillow: every shape passes one transform, so figures scale, turn and mirror freely.
+
+Shapes are drawn at twice the size of the picture and reduced at the end, which gives smooth edges.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+
+SIDE = 256
+"""Side of a finished picture, in pixels; also the unit of all coordinates."""
+OVERSAMPLING = 2
+
+Point = tuple[float, float]
+Paint = tuple[int, int, int] | tuple[int, int, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Ink:
+    """An outline."""
+
+    paint: Paint = (58, 44, 56)
+    width: float = 1.7
+
+
+OUTLINE = Ink()
+
+
+class Canvas:
+    """A transparent or painted layer of the picture."""
+
+    def __init__(self, paint: Paint = (0, 0, 0, 0)) -> None:
+        """Start a layer filled with one paint."""
+        self.layer = Image.new("RGBA", (SIDE * OVERSAMPLING, SIDE * OVERSAMPLING), paint)
+
+    def pen(self) -> "Pen":
+        """Return a pen that draws in picture coordinates: (0, 0) is the upper left, y grows downwards."""
+        return Pen(self)
+
+    def over(self, below: "Canvas") -> None:
+        """Put this layer on top of another one."""
+        below.layer.alpha_composite(self.layer)
+
+    def coverage(self) -> NDArray[np.float32]:
+        """Return (256, 256) values in [0, 1]: how much of each pixel the layer covers."""
+        return np.asarray(self.layer.getchannel("A").reduce(OVERSAMPLING), dtype=np.float32) / 255
+
+    def picture(self) -> Image.Image:
+        """Return the finished RGB picture, (256, 256)."""
+        return self.layer.convert("RGB").reduce(OVERSAMPLING)
+
+
+@dataclass(frozen=True, slots=True)
+class Pen:
+    """Draws on a canvas through a similarity transform: scale, turn, mirror, move."""
+
+    canvas: Canvas
+    origin: Point = (0.0, 0.0)
+    scale: float = 1.0
+    turn: float = 0.0
+    """Degrees, clockwise on the picture."""
+    mirrored: bool = False
+
+    def at(self, origin: Point, scale: float = 1.0, turn: float = 0.0, *, mirrored: bool = False) -> "Pen":
+        """Return a pen whose (0, 0) lies at `origin` of this one, scaled, turned and mirrored around it."""
+        return replace(
+            self,
+            origin=self._map([origin])[0],
+            scale=self.scale * scale,
+            turn=self.turn + (-turn if self.mirrored else turn),
+            mirrored=self.mirrored != mirrored,
+        )
+
+    def _map(self, points: Sequence[Point]) -> list[Point]:
+        c, s = math.cos(math.radians(self.turn)) * self.scale, math.sin(math.radians(self.turn)) * self.scale
+        m = -1.0 if self.mirrored else 1.0
+        ox, oy = self.origin
+        return [(ox + m * x * c - y * s, oy + m * x * s + y * c) for x, y in points]
+
+    def _pixels(self, points: Sequence[Point]) -> list[Point]:
+        return [(x * OVERSAMPLING, y * OVERSAMPLING) for x, y in self._map(points)]
+
+    def polygon(self, points: Sequence[Point], fill: Paint | None, ink: Ink | None = None) -> None:
+        """Draw a filled polygon, with an outline where `ink` is given. Translucent fills blend."""
+        pixels = self._pixels(points)
+        if fill is not None and len(fill) == 4 and fill[3] < 255:
+            self._blend(pixels, fill)
+        elif fill is not None:
+            ImageDraw.Draw(self.canvas.layer).polygon(pixels, fill=fill)
+        if ink is not None:
+            self._line([*pixels, pixels[0], pixels[1]], ink)
+
+    def _blend(self, pixels: list[Point], fill: Paint) -> None:
+        xs, ys = [p[0] for p in pixels], [p[1] for p in pixels]
+        side = SIDE * OVERSAMPLING
+        x0, y0 = max(0, math.floor(min(xs))), max(0, math.floor(min(ys)))
+        x1, y1 = min(side, math.ceil(max(xs)) + 1), min(side, math.ceil(max(ys)) + 1)
+        if x1 <= x0 or y1 <= y0:
+            return
+        patch = Image.new("RGBA", (x1 - x0, y1 - y0), (*fill[:3], 0))
+        ImageDraw.Draw(patch).polygon([(x - x0, y - y0) for x, y in pixels], fill=fill)
+        self.canvas.layer.alpha_composite(patch, (x0, y0))
+
+    def _line(self, pixels: list[Point], ink: Ink) -> None:
+        width = max(1, round(ink.width * self.scale * OVERSAMPLING))
+        ImageDraw.Draw(self.canvas.layer).line(pixels, fill=ink.paint, width=width, joint="curve")
+
+    def ellipse(self, centre: Point, radii: Point, fill: Paint | None, ink: Ink | None = None) -> None:
+        """Draw an ellipse."""
+        self.polygon(sector(centre, radii), fill, ink)
+
+    def box(self, corner: Point, size: Point, fill: Paint | None, ink: Ink | None = None, radius: float = 0) -> None:  # noqa: PLR0913
+        """Draw a box of `size` whose upper left is `corner`, with rounded corners where `radius` is given."""
+        (x, y), (w, h) = corner, size
+        if not radius:
+            self.polygon([(x, y), (x + w, y), (x + w, y + h), (x, y + h)], fill, ink)
+            return
+        r = min(radius, abs(w) / 2, abs(h) / 2)
+        turns = ((x + w - r, y + r, -90), (x + w - r, y + h - r, 0), (x + r, y + h - r, 90), (x + r, y + r, 180))
+        self.polygon([p for cx, cy, a in turns for p in sector((cx, cy), (r, r), a, a + 90, 6)], fill, ink)
+
+    def blob(self, points: Sequence[Point], fill: Paint | None, ink: Ink | None = None) -> None:
+        """Draw a smooth closed shape through the points."""
+        self.polygon(smooth(points, closed=True), fill, ink)
+
+    def stroke(self, points: Sequence[Point], ink: Ink, *, curved: bool = False) -> None:
+        """Draw a line with round ends through the points."""
+        path = smooth(points, closed=False) if curved and len(points) > 2 else list(points)
+        self._line(self._pixels(path), ink)
+        r = ink.width / 2
+        if r * self.scale * OVERSAMPLING >= 1.5:
+            for end in (path[0], path[-1]):
+                self.polygon(sector(end, (r, r), count=12), ink.paint)
+
+    def limb(self, points: Sequence[Point], fill: Paint, width: float, ink: Ink = OUTLINE) -> None:
+        """Draw an arm, leg or tail: a thick smooth line with an outline."""
+        self.stroke(points, Ink(ink.paint, width + 2 * ink.width), curved=True)
+        self.stroke(points, Ink(fill, width), curved=True)
+
+    def arc(self, centre: Point, radii: Point, angles: Point, ink: Ink) -> None:
+        """Draw an open arc between two angles in degrees; 0 is to the right, 90 is below."""
+        self.stroke(sector(centre, radii, angles[0], angles[1], 16), ink)
+
+    def gradient(self, top: float, bottom: float, colours: tuple[Paint, Paint]) -> None:
+        """Fill the whole width between two heights with a vertical gradient."""
+        steps = 32
+        a, b = (np.asarray(c[:3], float) for c in colours)
+        for i in range(steps):
+            y0, y1 = (top + (bottom - top) * k / steps for k in (i, i + 1))
+            r, g, blue = (a + (b - a) * i / (steps - 1)).round().astype(int).tolist()
+            self.box((-SIDE, y0), (3 * SIDE, y1 - y0 + 1), (r, g, blue))
+
+    def glow(self, centre: Point, radius: float, paint: Paint, strength: float = 0.5) -> None:
+        """Draw a soft light: translucent discs on top of each other."""
+        alpha = round(255 * (1 - (1 - strength) ** (1 / 5)))
+        for i in range(5):
+            r = radius * (5 - i) / 5
+            self.ellipse(centre, (r, r), (*paint[:3], alpha))
+
+
+def sector(
+    centre: Point, radii: Point, start: float = 0, end: float = 360, count: int = 36
+) -> list[Point]:
+    """Return points along an ellipse between two angles in degrees; 0 is to the right, 90 is below."""
+    angles = np.radians(np.linspace(start, end, count + 1))
+    xs, ys = centre[0] + radii[0] * np.cos(angles), centre[1] + radii[1] * np.sin(angles)
+    return list(zip(xs.tolist(), ys.tolist(), strict=True))
+
+
+def smooth(points: Sequence[Point], *, closed: bool) -> list[Point]:
+    """Return a uniform Catmull-Rom curve through the points, eight steps a span."""
+    p = np.asarray(points, float)
+    ring = np.concatenate([p[-1:], p, p[:2]]) if closed else np.concatenate([p[:1], p, p[-1:]])
+    t = np.linspace(0, 1, 8, endpoint=False)[None, :, None]
+    a, b, c, d = (ring[i : len(ring) - 3 + i][:, None] for i in range(4))
+    curve = 0.5 * (2 * b + (c - a) * t + (2 * a - 5 * b + 4 * c - d) * t**2 + (3 * b - a - 3 * c + d) * t**3)
+    flat = curve.reshape(-1, 2)
+    if not closed:
+        flat = np.concatenate([flat, p[-1:]])
+    return [(float(x), float(y)) for x, y in flat]
+
+
+def shade(paint: Paint, factor: float) -> Paint:
+    """Return the paint darker (factor < 1) or lighter (factor > 1, towards white)."""
+    if factor <= 1:
+        r, g, b = (round(c * factor) for c in paint[:3])
+    else:
+        r, g, b = (round(c + (255 - c) * min(1.0, factor - 1)) for c in paint[:3])
+    return (r, g, b)

@@ -1,0 +1,161 @@
+"""What people would write about a scene: role-tagged clauses, any subset, any order, in Chinese or English."""
+
+import random
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
+from kit.world import words
+from kit.world.scene import ALWAYS_NIGHT, PEOPLE, Character, Scene
+from kit.world.words import Language
+
+Role = Literal["style", "subject", "action", "place", "detail"]
+
+
+class Clause(NamedTuple):
+    """One clause of a caption and what it speaks of."""
+
+    role: Role
+    text: str
+
+
+def describe(scene: Scene, language: Language, rng: random.Random) -> tuple[Clause, ...]:
+    """Return everything that can be said about a scene, synonyms chosen by lot.
+
+    A figure's action follows its subject; degradation and quality words come last, as details.
+    """
+    clauses = [Clause("style", rng.choice(words.STYLES[language][scene.style]))]
+    for character in scene.characters:
+        clauses += [Clause("subject", subject_text(character, language, rng)),
+                    Clause("action", action_text(character, scene, language, rng))]  # fmt: skip
+    clauses.append(Clause("place", rng.choice(words.PLACES[language][scene.place])))
+    if scene.place not in ALWAYS_NIGHT:
+        clauses.append(Clause("detail", rng.choice(words.TIMES[language][scene.time])))
+    clauses.append(Clause("detail", rng.choice(words.FRAMINGS[language][scene.framing])))
+    for damage in scene.degradations:
+        clauses.append(Clause("detail", rng.choice(words.DEGRADATIONS[language][damage])))
+    return tuple(clauses)
+
+
+def caption(scene: Scene, language: Language, rng: random.Random) -> str:
+    """Return one caption: mostly all that matters, sometimes a part of it, clauses in any order."""
+    groups = _figure_groups(scene, language, rng)
+    if rng.random() < 0.9:
+        groups.append([rng.choice(words.PLACES[language][scene.place])])
+    if scene.place not in ALWAYS_NIGHT and (scene.time != "day" or rng.random() < 0.35) and rng.random() < 0.85:
+        groups.append([rng.choice(words.TIMES[language][scene.time])])
+    if rng.random() < (0.15 if scene.framing == "full" else 0.8):
+        groups.append([rng.choice(words.FRAMINGS[language][scene.framing])])
+    rng.shuffle(groups)
+    if rng.random() < (0.5 if scene.style == "flat" else 0.95):
+        groups.insert(rng.choice((0, 0, len(groups))), [rng.choice(words.STYLES[language][scene.style])])
+    clauses = [text for group in groups for text in group]
+    clauses = _with_quality(clauses, scene, language, rng)
+    return join(clauses, language, rng)
+
+
+def _figure_groups(scene: Scene, language: Language, rng: random.Random) -> list[list[str]]:
+    groups = []
+    for character in scene.characters:
+        subject = subject_text(character, language, rng)
+        if rng.random() > 0.93:
+            groups.append([subject])
+            continue
+        action = action_text(character, scene, language, rng)
+        glue = "" if language == "zh" else " "
+        groups.append([subject + glue + action] if rng.random() < 0.45 else [subject, action])
+        if len(scene.characters) == 1 and len(groups[-1]) == 2 and rng.random() < 0.25:
+            groups[-1].reverse()
+    rng.shuffle(groups)
+    if len(groups) == 2 and rng.random() < 0.45:
+        link = rng.choice(("和", "与", "，还有") if language == "zh" else (" and ", " with ", ", and "))
+        groups = [[groups[0][0] + link + groups[1][0], *groups[1][1:]]] if len(groups[0]) == 1 else groups
+    return groups
+
+
+def _with_quality(clauses: list[str], scene: Scene, language: Language, rng: random.Random) -> list[str]:
+    if not scene.degradations:
+        return [*clauses, rng.choice(words.GOOD[language])] if rng.random() < 0.2 else clauses
+    bad = [rng.choice(words.DEGRADATIONS[language][d]) for d in scene.degradations]
+    if rng.random() < 0.3:
+        bad.append(rng.choice(words.BAD[language]))
+    rng.shuffle(bad)
+    alone = rng.random()
+    return bad if alone < 0.3 else [*bad, *clauses] if alone < 0.5 else [*clauses, *bad]
+
+
+def join(clauses: Sequence[str], language: Language, rng: random.Random) -> str:
+    """Return the clauses with the marks people put between them."""
+    marks = ("，", "，", "，", ",", "、", "。") if language == "zh" else (", ", ", ", ", ", ". ")
+    return rng.choice(marks).join(clauses)
+
+
+def subject_text(character: Character, language: Language, rng: random.Random) -> str:
+    """Return who is seen: kind with hair and clothes, or with fur, sometimes only a part of it."""
+    kind = rng.choice(words.KINDS[language][character.kind])
+    if character.kind in PEOPLE:
+        return _person_zh(character, kind, rng) if language == "zh" else _person_en(character, kind, rng)
+    colour = rng.choice(words.COLOURS[language][character.colour])
+    if language == "zh":
+        short = colour if colour.endswith("色") else colour + "色"
+        forms = (f"一只{short}的{kind}", f"{short}{kind}", f"一只可爱的{short}{kind}", f"{short}的{kind}", f"一只{kind}")
+        return rng.choices(forms, (3, 3, 2, 2, 0.5))[0]
+    forms = (f"{_article(colour)} {colour} {kind}", f"a cute {colour} {kind}", f"{colour} {kind}", f"a {kind}")
+    return rng.choices(forms, (4, 2, 2, 0.5))[0]
+
+
+def _article(word: str) -> str:
+    return "an" if word[0] in "aeio" else "a"
+
+
+def _person_zh(character: Character, kind: str, rng: random.Random) -> str:
+    hair = _colour_zh(character.hair or "black", rng) + words.HAIR_LENGTHS["zh"][character.hair_length or "short"]
+    colour = _colour_zh(character.colour, rng)
+    worn = f"{colour}{rng.choice(words.CLOTHES['zh'][character.kind])}"
+    who = rng.choice((f"一个{hair}的{kind}", f"{hair}{kind}", f"一位{hair}{kind}", f"{hair}的{kind}", f"一个{kind}，{hair}"))
+    if rng.random() < 0.06:
+        who = f"一个{kind}"
+    if character.pose == "bathe" or rng.random() < 0.1:
+        return who
+    wearing = rng.choice(("穿着", "穿", "身穿", "身着", ""))
+    if rng.random() < 0.3:
+        return rng.choice((f"{wearing or '穿'}{worn}的{hair}{kind}", f"一个穿{worn}的{hair}{kind}"))
+    return f"{who}{rng.choice(('，', '', '，'))}{wearing or '穿着'}{worn}"
+
+
+def _colour_zh(colour: words.Colour, rng: random.Random) -> str:
+    word = rng.choice(words.COLOURS["zh"][colour])
+    return word if word.endswith("色") or rng.random() < 0.3 else word + "色"
+
+
+def _person_en(character: Character, kind: str, rng: random.Random) -> str:
+    colour = rng.choice(words.COLOURS["en"][character.colour])
+    shade = rng.choice(words.COLOURS["en"][character.hair or "black"])
+    length = words.HAIR_LENGTHS["en"][character.hair_length or "short"]
+    worn = rng.choice(words.CLOTHES["en"][character.kind])
+    worn = f"{colour} {worn}"
+    who = f"a {kind}{rng.choice((' with', ' with', ','))} {length} {shade} hair"
+    if rng.random() < 0.06:
+        who = f"a {kind}"
+    if character.pose == "bathe" or rng.random() < 0.1:
+        return who
+    worn = worn if worn.endswith("clothes") else f"{_article(worn)} {worn}"
+    return f"{who} {rng.choice(('in', 'wearing'))} {worn}"
+
+
+def action_text(character: Character, scene: Scene, language: Language, rng: random.Random) -> str:
+    """Return what a figure does, and sometimes how it feels."""
+    placed = words.PLACED_POSES[language].get((character.pose, scene.place))
+    if character.prop is not None:
+        thing = rng.choice(words.PROPS[language][character.prop])
+        verb = rng.choice(("拿着", "手里拿着", "手拿", "举着") if language == "zh" else ("holding ", "holds ", "carrying "))
+        text = verb + thing
+    elif placed and rng.random() < 0.5:
+        text = rng.choice(placed)
+    else:
+        text = rng.choice(words.POSES[language][character.pose])
+    said = 0.12 if character.expression == "smile" else 0.7
+    if character.pose in ("sleep", "wish", "sing") or rng.random() > said:
+        return text
+    feeling = rng.choice(words.EXPRESSIONS[language][character.expression])
+    mark = "，" if language == "zh" else ", "
+    return f"{text}{mark}{feeling}" if rng.random() < 0.7 else f"{feeling}{mark}{text}"

@@ -1,0 +1,304 @@
+"""The `storykit` command: one thin command a stage; each reads what the one before left in the run's folder."""
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import click
+import typer
+from typer.core import TyperGroup
+
+from kit.errors import StorykitError
+
+if TYPE_CHECKING:
+    from kit.generate import Progress
+    from kit.run import Run
+
+DEMO = "demo.toml"
+
+
+class Commands(TyperGroup):
+    """Show our own errors as one line; let every other one keep its traceback."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the chosen command."""
+        try:
+            return super().invoke(ctx)
+        except StorykitError as error:
+            raise click.ClickException(str(error)) from error
+
+
+app = typer.Typer(
+    cls=Commands,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="Make, score, compare and pack LoRA-styled eight-panel picture stories.",
+)
+lora_app = typer.Typer(cls=Commands, no_args_is_help=True, help="Look into LoRA files.", rich_markup_mode=None)
+app.add_typer(lora_app, name="lora")
+
+ExperimentFile = Annotated[Path, typer.Argument(metavar="EXPERIMENT", help="The experiment's TOML file.")]
+RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="The run's folder.")]
+OutFolder = Annotated[Path, typer.Option("--out", help="The run's folder; made when it is not there.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print numbers as JSON, for machines.")]
+
+
+@app.command()
+def demo(out: OutFolder = Path("runs/demo")) -> None:
+    """Run the shipped example, all seven stages, on the embedded base."""
+    from kit.run import Run
+    from submissions.entry import Entry
+    from submissions.pack import pack as pack_entry
+    from submissions.rules import load_rules
+    from submissions.verify import verify as verify_bundle
+
+    experiment = Path(__file__).parent / "examples" / DEMO
+    run(experiment, out)
+    opened = Run.open(out)
+    loaded = opened.loaded
+    entry = Entry(
+        candidate=loaded.experiment.candidates[-1].name,
+        order=loaded.experiment.orders[0],
+        story=loaded.stories[0].name,
+        seed=loaded.experiment.seeds[0],
+        rules=load_rules("practice"),
+        team="storykit",
+        title="demo",
+        introduction="A style LoRA of the embedded base, trained on the drawn world; a demonstration of the bundle.",
+        out=out / "bundle" / "demo.zip",
+    )
+    report = pack_entry(opened, entry)
+    faults = verify_bundle(report.path)
+    _say(f"bundle  {report.path}  ({report.files} files, {len(faults)} faults)")
+    _say(f"report  {out / 'report.html'}")
+
+
+@app.command()
+def run(experiment: ExperimentFile, out: OutFolder) -> None:
+    """Draw, score, compare and report an experiment; goes on where it stopped."""
+    generate(experiment, out)
+    score(out)
+    compare(out)
+    report(out)
+
+
+@app.command()
+def generate(experiment: ExperimentFile, out: OutFolder) -> None:
+    """Draw every panel of an experiment that is not drawn yet."""
+    from kit.experiment import load_experiment
+    from kit.generate import generate as draw
+    from kit.painter import load_painter
+    from kit.run import Run
+
+    loaded = load_experiment(experiment)
+    opened = Run.create(out, loaded)
+    painter = load_painter(opened.loaded.experiment.base)
+    with _progress("drawing") as progress:
+        done = draw(opened, painter, progress)
+    pace = f", {done.seconds / done.drawn:.2f} s a panel" if done.drawn else ""
+    _say(f"drawn   {done.drawn} panels, {done.kept} were there{pace}")
+
+
+@app.command()
+def score(run_folder: RunFolder) -> None:
+    """Score every panel: aesthetics, consistency, agreement with the text, faults."""
+    from eval.score import score as measure
+    from kit.run import Run
+
+    with _progress("scoring") as progress:
+        scores = measure(Run.open(run_folder), progress=progress)
+    faults = sum(story.faults for story in scores.stories)
+    _say(f"scored  {len(scores.panels)} panels of {len(scores.stories)} stories, {faults} faults")
+
+
+@app.command()
+def compare(run_folder: RunFolder, as_json: AsJson = False) -> None:
+    """Compare candidates and prompt orders, paired over seeds or stories."""
+    from eval.compare import compare as judge
+    from kit.run import Run
+
+    opened = Run.open(run_folder)
+    judge(opened)
+    told = opened.read_json("comparison.json")
+    if as_json:
+        typer.echo(json.dumps(told, ensure_ascii=False, indent=1))
+        return
+    clear = sum(row["verdict"] in ("a", "b") for row in told["comparisons"])
+    _say(f"compared {len(told['comparisons'])} pairs {told['claim']}: {clear} clear differences")
+
+
+@app.command()
+def report(run_folder: RunFolder) -> None:
+    """Write report.html: one page with pictures, scores and verdicts."""
+    from kit.run import Run
+    from reports.report import write_report
+
+    _say(f"report  {write_report(Run.open(run_folder))}")
+
+
+@app.command()
+def pack(
+    run_folder: RunFolder,
+    team: Annotated[str, typer.Option(help="The team's name as registered.")],
+    title: Annotated[str, typer.Option(help="The entry's own name.")],
+    introduction: Annotated[Path, typer.Option(help="A text file that introduces the LoRA.")],
+    out: Annotated[Path, typer.Option("--out", help="The zip to write.")],
+    candidate: Annotated[str, typer.Option(help="Whose pictures.")],
+    order: Annotated[str, typer.Option(help="Which prompt order.")] = "authored",
+    story: Annotated[str, typer.Option(help="Which story; needed when there are several.")] = "",
+    seed: Annotated[int | None, typer.Option(help="Which seed; the first when not given.")] = None,
+    rules: Annotated[str, typer.Option(help="A shipped contest or a rules file.")] = "kolors-2024",
+    link: Annotated[str, typer.Option(help="Where the LoRA is published.")] = "",
+) -> None:
+    """Pack a story of a run as the contest wants it; refuses what the contest would refuse."""
+    from kit.files import read_text
+    from kit.run import Run
+    from submissions.entry import Entry
+    from submissions.pack import pack as pack_entry
+    from submissions.rules import load_rules
+
+    opened = Run.open(run_folder)
+    entry = Entry(
+        candidate=candidate,
+        order=order,
+        story=story or _only_story(opened),
+        seed=opened.loaded.experiment.seeds[0] if seed is None else seed,
+        rules=load_rules(rules),
+        team=team,
+        title=title,
+        introduction=read_text(introduction),
+        out=out,
+        link=link,
+    )
+    done = pack_entry(opened, entry)
+    for note in done.notes:
+        _say(f"note    {note}")
+    _say(f"bundle  {done.path}  {done.sha256}")
+
+
+@app.command()
+def verify(bundle: Annotated[Path, typer.Argument(metavar="F.zip", help="The bundle.")], as_json: AsJson = False) -> None:
+    """Check a bundle against its contest's rules; needs no model."""
+    from submissions.verify import verify as check
+
+    faults = check(bundle)
+    if as_json:
+        typer.echo(json.dumps([asdict(fault) for fault in faults], ensure_ascii=False, indent=1))
+    else:
+        for fault in faults:
+            _say(f"{fault.place}: {fault.problem}" + (f" ({fault.mend})" if fault.mend else ""))
+        _say(f"{bundle}: {len(faults)} faults" if faults else f"{bundle}: no faults")
+    if faults:
+        raise typer.Exit(1)
+
+
+@app.command()
+def gate(
+    folder: Annotated[Path, typer.Argument(help="Any folder of pictures.")],
+    weights: Annotated[str, typer.Option(help="The predictor's folder, or 'mini' for the embedded one.")] = "mini",
+    as_json: AsJson = False,
+) -> None:
+    """Score a folder as the contest does: the mean over every file directly in it."""
+    from eval.aesthetic import AestheticScorer
+    from eval.gate import gate as folder_gate
+
+    result = folder_gate(folder, AestheticScorer.load(weights))
+    if as_json:
+        typer.echo(json.dumps(asdict(result), ensure_ascii=False, indent=1))
+        return
+    for fault in result.faults:
+        _say(f"fault   {fault}")
+    named = " (embedded predictor, not the contest's)" if result.stamp.embedded else ""
+    mean = "no score" if result.mean is None else f"{result.mean:.4f}"
+    _say(f"{folder}: {mean}, {result.verdict} at {result.threshold:g}{named}; weakest {result.weakest}")
+
+
+@app.command()
+def train(
+    data: Annotated[Path, typer.Argument(metavar="DATA", help="A folder with pictures and metadata.csv.")],
+    out: Annotated[Path, typer.Option("--out", help="The LoRA file to write (.safetensors).")],
+    base: Annotated[str, typer.Option(help="The base to train on.")] = "mini",
+    rank: Annotated[int, typer.Option(min=1)] = 16,
+    alpha: Annotated[float, typer.Option(min=0.01)] = 4.0,
+    steps: Annotated[int, typer.Option(min=1)] = 500,
+    batch: Annotated[int, typer.Option(min=1)] = 1,
+    learning_rate: Annotated[float, typer.Option(min=1e-9)] = 1e-4,
+    trigger: Annotated[str, typer.Option(help="Words put in front of every caption.")] = "",
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+) -> None:
+    """Train a style LoRA on a folder of captioned pictures; defaults are the contest's baseline."""
+    from kit.base import EMBEDDED, load_base
+    from kit.train import TrainConfig, train_lora
+
+    config = TrainConfig(rank=rank, alpha=alpha, steps=steps, batch=batch, learning_rate=learning_rate,
+                         trigger=trigger, seed=seed)  # fmt: skip
+    with _progress("training") as progress:
+        progress.begin(steps, 0)
+        train_lora(load_base(EMBEDDED if base == "mini" else Path(base)), data, out, config,
+                   lambda _step, _loss: progress.advance(1))  # fmt: skip
+    _say(f"LoRA    {out}")
+
+
+@lora_app.command("inspect")
+def inspect(file: Annotated[str, typer.Argument(help="A LoRA file, or mini:STYLE.")], as_json: AsJson = False) -> None:
+    """Show a LoRA's rank, alpha, trigger and layers."""
+    from kit.lora import find_lora
+
+    lora = find_lora(file)
+    facts = {"file": file, "sha256": lora.sha256, "rank": lora.rank, "alpha": lora.alpha,
+             "scale": lora.scale, "layers": len(lora.pairs), "trigger": lora.trigger}  # fmt: skip
+    if as_json:
+        typer.echo(json.dumps(facts, ensure_ascii=False, indent=1))
+        return
+    for name, value in facts.items():
+        _say(f"{name:8}{value}")
+
+
+def _only_story(opened: "Run") -> str:
+    stories = opened.loaded.stories
+    if len(stories) != 1:
+        names = ", ".join(story.name for story in stories)
+        raise click.UsageError(f"the run has several stories, name one with --story: {names}")
+    return stories[0].name
+
+
+def _say(line: str) -> None:
+    typer.echo(line)
+
+
+@contextmanager
+def _progress(task: str) -> "Iterator[Progress]":
+    """Yield a progress bar with rate and time left on a terminal, and nothing elsewhere."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    pace = TextColumn("{task.fields[pace]}")
+    columns = (TextColumn(f"{task:9}"), BarColumn(), MofNCompleteColumn(), pace, TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty()) as bar:
+        number = bar.add_task(task, total=None, pace="")
+
+        class Bar:
+            def begin(self, total: int, done: int) -> None:
+                bar.update(number, total=total, completed=done)
+
+            def advance(self, count: int) -> None:
+                bar.advance(number, count)
+                speed = bar.tasks[0].speed
+                bar.update(number, pace=f"{speed:.1f}/s" if speed else "")
+
+        yield Bar()
+
+
+def main() -> None:
+    """Run the command."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Contest bundles: pack them, verify them."""

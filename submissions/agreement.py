@@ -1,0 +1,175 @@
+"""Checks of a bundle's manifest: does it agree with the files beside it, and with itself."""
+
+import math
+from collections.abc import Mapping
+
+from pydantic_core import from_json
+
+from kit.files import sha256_bytes
+from submissions.card import CONFIGURATION, front_matter
+from submissions.evidence import panel_file
+from submissions.fault import Fault
+from submissions.manifest import (
+    EMBEDDED_NOTICE,
+    MANIFEST,
+    PROMPT_COLUMNS,
+    Manifest,
+    csv_rows,
+    prompts_json,
+    settings_json,
+)
+from submissions.record import AESTHETIC, is_embedded
+
+Files = Mapping[str, bytes]
+
+_CLOSE = 1e-6
+"""How far the recorded mean may be from the mean of the recorded scores: rounding only."""
+
+
+def agreement_faults(files: Files, manifest: Manifest) -> list[Fault]:
+    """Return where the manifest and the files beside it say different things."""
+    return [
+        *_hash_faults(files, manifest),
+        *_panel_faults(manifest),
+        *_lora_faults(manifest),
+        *_json_faults(files, manifest),
+        *_table_faults(files, manifest),
+        *_card_faults(files, manifest),
+    ]
+
+
+def _hash_faults(files: Files, manifest: Manifest) -> list[Fault]:
+    """Return which files are lost, unlisted, or others than those listed."""
+    faults = [
+        Fault(place=name, problem="is in the manifest but not in the bundle")
+        for name in manifest.files
+        if name not in files
+    ]
+    for name, data in files.items():
+        if name == MANIFEST:
+            continue
+        record = manifest.files.get(name)
+        if record is None:
+            faults.append(Fault(place=name, problem="is in the bundle but not in the manifest"))
+        elif (record.sha256, record.size_bytes) != (sha256_bytes(data), len(data)):
+            faults.append(
+                Fault(place=name, problem="is not the file in the manifest, its sha256 or size differs")
+            )
+    return faults
+
+
+def _panel_faults(manifest: Manifest) -> list[Fault]:
+    """Return what is wrong among the panels' records."""
+    faults: list[Fault] = []
+    for number, panel in enumerate(manifest.panels, 1):
+        place = f"{MANIFEST}, panel {number}"
+        if panel.panel != number or panel.file != panel_file(number):
+            problem = (
+                f"must be panel {number} in {panel_file(number)}, got panel {panel.panel} in {panel.file}"
+            )
+            faults.append(Fault(place=place, problem=problem))
+        record = manifest.files.get(panel.file)
+        if record is not None and record.sha256 != panel.sha256:
+            faults.append(Fault(place=place, problem="has two different sha256"))
+        if panel.seed != manifest.seed:
+            problem = f"has seed {panel.seed}, the entry has seed {manifest.seed}"
+            faults.append(Fault(place=place, problem=problem))
+        if not panel.prompt.strip():
+            faults.append(Fault(place=place, problem="has no prompt"))
+    return faults
+
+
+def _lora_faults(manifest: Manifest) -> list[Fault]:
+    """Return what is wrong with the LoRA's record, and with what the bundle says of its base."""
+    faults: list[Fault] = []
+    if (manifest.notice == EMBEDDED_NOTICE) != is_embedded(manifest.base):
+        problem = "must say that the base is the embedded one exactly when it is"
+        faults.append(Fault(place=f"{MANIFEST}, notice", problem=problem))
+    listed = {name: file.sha256 for name, file in manifest.files.items() if name.endswith(".safetensors")}
+    worn = {manifest.lora.file: manifest.lora.sha256} if manifest.lora else {}
+    if listed.keys() != worn.keys():
+        problem = f"must list the LoRA that was worn and no other, {_names(worn)}, got {_names(listed)}"
+        faults.append(Fault(place=MANIFEST, problem=problem))
+    elif listed != worn:
+        faults.append(Fault(place=f"{MANIFEST}, lora", problem="has two different sha256"))
+    return faults
+
+
+def _names(files: Mapping[str, str]) -> str:
+    """Return the names of files for a message."""
+    return ", ".join(files) or "none"
+
+
+def _json_faults(files: Files, manifest: Manifest) -> list[Fault]:
+    """Return which JSON files say something else than the manifest."""
+    wanted = {
+        "prompts.json": prompts_json(manifest),
+        "settings.json": settings_json(manifest),
+        "configuration.json": dict(CONFIGURATION),
+    }
+    faults: list[Fault] = []
+    for name, value in wanted.items():
+        if name not in files:
+            continue
+        try:
+            same = from_json(files[name]) == value
+        except ValueError as error:
+            faults.append(Fault(place=name, problem=f"is no JSON: {error}"))
+            continue
+        if not same:
+            faults.append(Fault(place=name, problem="does not say what it must by the manifest"))
+    return faults
+
+
+def _table_faults(files: Files, manifest: Manifest) -> list[Fault]:
+    """Return where prompts.csv or scores.csv disagree with the manifest."""
+    faults: list[Fault] = []
+    for name, check in (("prompts.csv", _prompts_differ), ("scores.csv", _scores_differ)):
+        if name not in files:
+            continue
+        try:
+            problem = check(csv_rows(files[name]), manifest)
+        except ValueError as error:
+            problem = str(error)
+        if problem:
+            faults.append(Fault(place=name, problem=problem))
+    return faults
+
+
+def _prompts_differ(rows: list[dict[str, str]], manifest: Manifest) -> str:
+    """Return how the table of prompts disagrees with the manifest; empty when it agrees."""
+    wanted = [{column: str(row[column]) for column in PROMPT_COLUMNS} for row in prompts_json(manifest)]
+    return "" if rows == wanted else "does not give each panel the prompt it has in the manifest"
+
+
+def _scores_differ(rows: list[dict[str, str]], manifest: Manifest) -> str:
+    """Return how the table of scores disagrees with the manifest; empty when it agrees."""
+    wanted = [(str(panel.panel), panel.sha256) for panel in manifest.panels]
+    if [(row.get("panel"), row.get("sha256")) for row in rows] != wanted:
+        return "does not score the panels of the manifest"
+    scores = [float(row.get(AESTHETIC, "")) for row in rows]
+    mean = math.fsum(scores) / len(scores) if scores else math.nan
+    if not abs(mean - manifest.gate.score) <= _CLOSE:
+        return f"has mean aesthetic score {mean:.4f}, the manifest says {manifest.gate.score:.4f}"
+    return ""
+
+
+def _card_faults(files: Files, manifest: Manifest) -> list[Fault]:
+    """Return what the card lacks."""
+    card = files.get("README.md", b"").decode("utf-8-sig", "replace")
+    if not card:
+        return []
+    faults = [
+        Fault(place="README.md", problem=f"must hold the {what} of the manifest")
+        for what, text in (
+            ("name", manifest.name),
+            ("introduction", manifest.introduction),
+            ("notice", manifest.notice),
+        )
+        if text not in card
+    ]
+    if not card.startswith(front_matter(manifest)):
+        faults.append(
+            Fault(place="README.md", problem="must begin with the front matter that ModelScope reads")
+        )
+    return faults

@@ -1,0 +1,194 @@
+"""The zip of a bundle: written so that its bytes follow from its content, read so that it can do no harm."""
+
+import io
+import re
+import stat
+import struct
+import zipfile
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from kit.errors import BundleError
+from submissions.fault import Fault
+
+EPOCH = (1980, 1, 1, 0, 0, 0)
+"""The time of every entry: the first that a zip can hold."""
+MAX_ENTRIES = 64
+"""A bundle has about 20 files."""
+MAX_DIRECTORY_BYTES = MAX_ENTRIES * 1024
+"""The zip's list of entries, read before anything else is trusted."""
+MAX_LORA_BYTES = 1 << 30
+"""A LoRA of Kolors at rank 128 in fp32 has 0.7 GiB."""
+MAX_PICTURE_BYTES = 32 << 20
+"""A picture of 1024 x 1024 has 1 to 3 MiB."""
+MAX_TEXT_BYTES = 1 << 20
+"""Every other file is text of a few KiB."""
+MAX_RATIO = 100
+"""How many times smaller than its content an entry may be; beyond that it is a zip bomb."""
+MAX_BUNDLE_BYTES = 3 << 29
+"""All files together, unpacked: 1.5 GiB."""
+
+_END = struct.Struct("<4s4H2LH")
+_END_MARK = b"PK\x05\x06"
+_ZIP64_MARK = b"PK\x06\x07"
+_ZIP64_LOCATOR_BYTES = 20
+_NAME = re.compile(r"[A-Za-z0-9-][A-Za-z0-9._-]{0,199}(?:/[A-Za-z0-9-][A-Za-z0-9._-]{0,199}){0,3}")
+_ZIP_TROUBLE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    NotImplementedError,
+    RuntimeError,
+    ValueError,
+    EOFError,
+    OverflowError,
+    IndexError,
+    OSError,
+)
+"""What Python's zipfile raises on damaged or hostile input."""
+
+
+class Contents(NamedTuple):
+    """What could be read of a bundle."""
+
+    files: Mapping[str, bytes]
+    """File name to bytes; a file with a fault is left out."""
+    faults: tuple[Fault, ...]
+
+
+def size_limit(name: str) -> int:
+    """Return how many bytes a file of this name may have."""
+    limits = {".safetensors": MAX_LORA_BYTES, ".png": MAX_PICTURE_BYTES}
+    return limits.get(Path(name).suffix, MAX_TEXT_BYTES)
+
+
+def zip_bytes(files: Mapping[str, bytes]) -> bytes:
+    """Return a zip of these files, in their order; the same files give the same bytes everywhere.
+
+    Nothing is compressed: pictures and weights gain nothing by it, and another zlib packs otherwise.
+    """
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+        for name, data in files.items():
+            entry = zipfile.ZipInfo(name, EPOCH)
+            entry.create_system = 3
+            entry.external_attr = (stat.S_IFREG | 0o644) << 16
+            archive.writestr(entry, data)
+    return buffer.getvalue()
+
+
+def read_zip(path: Path) -> Contents:
+    """Return the files of a zip with every fault of its form; nothing is written to disk.
+
+    Sizes, names and kinds are checked on the list of entries, before any entry is unpacked.
+
+    Raises:
+        BundleError: there is no such file, or it cannot be read at all.
+    """
+    if not path.is_file():
+        raise BundleError(f"a bundle must be a zip file, there is none at {path.name}")
+    try:
+        damage = _end_faults(path)
+        if damage:
+            return Contents({}, damage)
+        with zipfile.ZipFile(path) as archive:
+            return _read_entries(archive)
+    except PermissionError as error:
+        raise BundleError(f"{path.name} cannot be read: {error.strerror}") from error
+    except _ZIP_TROUBLE as error:
+        return Contents({}, (_bundle_fault(f"is damaged or not a zip: {error}"),))
+
+
+def _bundle_fault(problem: str, mend: str = "") -> Fault:
+    """Return a fault of the zip as a whole."""
+    return Fault(place="bundle", problem=problem, mend=mend)
+
+
+def _end_faults(path: Path) -> tuple[Fault, ...]:
+    """Return what is wrong with the zip's end record, which says how long the list of entries is."""
+    size = path.stat().st_size
+    if size > MAX_BUNDLE_BYTES + MAX_DIRECTORY_BYTES:
+        return (_bundle_fault(f"has {size} bytes, {MAX_BUNDLE_BYTES} are the most"),)
+    with path.open("rb") as file:
+        file.seek(max(0, size - _END.size - _ZIP64_LOCATOR_BYTES))
+        tail = file.read()
+    end = tail[-_END.size :]
+    if len(end) < _END.size or not end.startswith(_END_MARK):
+        return (
+            _bundle_fault("is damaged or not a zip: it does not end with a zip's end record", "pack again"),
+        )
+    _, _, _, _, entries, directory, _, comment = _END.unpack(end)
+    faults = []
+    if tail[: -_END.size].startswith(_ZIP64_MARK):
+        faults.append(_bundle_fault("is a zip64, which no bundle needs"))
+    if comment:
+        faults.append(_bundle_fault("is damaged: its end record promises a comment that is not there"))
+    if entries > MAX_ENTRIES or directory > MAX_DIRECTORY_BYTES:
+        faults.append(
+            _bundle_fault(f"lists {entries} entries in {directory} bytes, {MAX_ENTRIES} are the most")
+        )
+    return tuple(faults)
+
+
+def _read_entries(archive: zipfile.ZipFile) -> Contents:
+    """Return the sound entries' bytes and the faults of the others."""
+    entries = [entry for entry in archive.infolist() if not _is_plain_folder(entry)]
+    total = sum(entry.file_size for entry in entries)
+    if len(entries) > MAX_ENTRIES or total > MAX_BUNDLE_BYTES:
+        problem = f"unpacks to {len(entries)} files of {total} bytes"
+        problem += f", {MAX_ENTRIES} files of {MAX_BUNDLE_BYTES} bytes are the most"
+        return Contents({}, (_bundle_fault(problem),))
+    files: dict[str, bytes] = {}
+    faults: list[Fault] = []
+    seen: set[str] = set()
+    for entry in entries:
+        wrong = _entry_faults(entry, seen)
+        seen.add(entry.filename.casefold())
+        faults += wrong or _read_entry(archive, entry, files)
+    return Contents(files, tuple(faults))
+
+
+def _read_entry(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, files: dict[str, bytes]) -> list[Fault]:
+    """Put an entry's bytes among the files, or return why they cannot be read."""
+    try:
+        files[entry.filename] = archive.read(entry)
+    except _ZIP_TROUBLE as error:
+        return [Fault(place=entry.filename, problem=f"is damaged: {error}", mend="pack again")]
+    return []
+
+
+def _is_plain_folder(entry: zipfile.ZipInfo) -> bool:
+    """Return whether an entry only names a folder, as other zip tools add them."""
+    return entry.is_dir() and not entry.file_size and _NAME.fullmatch(entry.orig_filename[:-1]) is not None
+
+
+def _entry_faults(entry: zipfile.ZipInfo, seen: set[str]) -> list[Fault]:
+    """Return why an entry must not be unpacked."""
+    mode = entry.external_attr >> 16
+    limit = size_limit(entry.filename)
+    problems = {
+        "is encrypted": bool(entry.flag_bits & 0x1),
+        "is a link or another special file": bool(stat.S_IFMT(mode)) and not stat.S_ISREG(mode),
+        "is packed in a way other than stored or deflated": entry.compress_type
+        not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED),
+        f"unpacks to {entry.file_size} bytes, {limit} are the most": entry.file_size > limit,
+        f"is a zip bomb: {entry.compress_size} bytes unpack to {entry.file_size}": entry.file_size
+        > MAX_RATIO * (entry.compress_size + 1),
+        "is there twice": entry.filename.casefold() in seen,
+    }
+    found = [problem for problem, holds in problems.items() if holds] + _name_problems(entry.orig_filename)
+    return [Fault(place=entry.orig_filename[:100], problem=problem) for problem in found]
+
+
+def _name_problems(name: str) -> list[str]:
+    """Return why a name must not be unpacked."""
+    if _NAME.fullmatch(name) and ".." not in name:
+        return []
+    parts = re.split(r"[/\\]", name)
+    if ".." in parts:
+        return ["leads out of the bundle"]
+    if name.startswith(("/", "\\")) or re.match(r"[A-Za-z]:", name):
+        return ["has an absolute name"]
+    return ["has a name other than letters, digits, dots, dashes and slashes"]

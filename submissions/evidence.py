@@ -1,0 +1,123 @@
+"""What of a run goes into a bundle, gathered with every gap named."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from kit import mini
+from kit.errors import LoraError
+from kit.experiment import Candidate
+from kit.run import PanelRow, Run
+from kit.story import LoadedStory
+from submissions.entry import Entry
+from submissions.fault import Fault
+from submissions.lora_file import LoraFile, load_lora_file
+from submissions.record import CandidateIdentity, RunIdentity, ScoreTables, read_identity, read_scores
+
+EMBEDDED_LORAS = Path(mini.__file__).parent / "loras"
+"""Where "mini:ink" is ink.safetensors."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Evidence:
+    """What the run holds about one story of one candidate; parts that are missing are left out."""
+
+    candidate: Candidate
+    story: LoadedStory
+    rows: Mapping[int, PanelRow]
+    """By panel, 1 to 8."""
+    pngs: Mapping[int, bytes]
+    """By panel, 1 to 8."""
+    identity: RunIdentity | None
+    scores: ScoreTables | None
+    lora: LoraFile | None
+
+    @property
+    def dress(self) -> CandidateIdentity | None:
+        """Return how the candidate was drawn, if the run says it."""
+        return self.identity.candidates.get(self.candidate.name) if self.identity else None
+
+
+def gather(run: Run, entry: Entry) -> tuple[Evidence | None, list[Fault]]:
+    """Return what the run holds for an entry and what is missing; None when the run has no such story."""
+    loaded = run.loaded
+    candidates = {candidate.name: candidate for candidate in loaded.experiment.candidates}
+    stories = {story.name: story for story in loaded.stories}
+    faults = [
+        *_unknown("candidate", entry.candidate, candidates),
+        *_unknown("order", entry.order, loaded.experiment.orders),
+        *_unknown("story", entry.story, stories),
+        *_unknown("seed", entry.seed, loaded.experiment.seeds),
+    ]
+    if faults:
+        return None, faults
+    candidate = candidates[entry.candidate]
+    rows = _rows(run, entry)
+    pngs, png_faults = _pngs(run, rows, entry.rules.panels.count)
+    identity, identity_faults = read_identity(run)
+    scores, score_faults = read_scores(run)
+    lora, lora_faults = _lora(candidate)
+    evidence = Evidence(
+        candidate=candidate,
+        story=stories[entry.story],
+        rows=rows,
+        pngs=pngs,
+        identity=identity,
+        scores=scores,
+        lora=lora,
+    )
+    return evidence, png_faults + identity_faults + score_faults + lora_faults
+
+
+def panel_file(panel: int) -> str:
+    """Return where a panel (1 to 8) stands in the bundle."""
+    return f"panels/{panel}.png"
+
+
+def _unknown(place: str, wanted: object, known: Iterable[object]) -> list[Fault]:
+    """Return a fault unless the run has what is wanted."""
+    have = list(known)
+    if wanted in have:
+        return []
+    return [
+        Fault(place=place, problem=f"the run has no {place} {wanted!r}, it has {', '.join(map(str, have))}")
+    ]
+
+
+def _rows(run: Run, entry: Entry) -> dict[int, PanelRow]:
+    """Return the run's rows about the entry's story, by panel."""
+    wanted = (entry.candidate, entry.order, entry.story, entry.seed)
+    rows = [row for row in run.rows() if (row.candidate, row.order, row.story, row.seed) == wanted]
+    return {row.panel: row for row in rows}
+
+
+def _pngs(run: Run, rows: Mapping[int, PanelRow], count: int) -> tuple[dict[int, bytes], list[Fault]]:
+    """Return the panels' files, and a fault for each that is not there."""
+    pngs: dict[int, bytes] = {}
+    faults: list[Fault] = []
+    for panel in range(1, count + 1):
+        if panel not in rows:
+            mend = "run `storykit generate` to draw what is missing"
+            faults.append(Fault(place=panel_file(panel), problem="is not drawn", mend=mend))
+            continue
+        try:
+            pngs[panel] = (run.folder / rows[panel].file).read_bytes()
+        except OSError as error:
+            problem = f"cannot be read from the run: {error.strerror}"
+            mend = "run `storykit generate` to draw it again"
+            faults.append(Fault(place=panel_file(panel), problem=problem, mend=mend))
+    return pngs, faults
+
+
+def _lora(candidate: Candidate) -> tuple[LoraFile | None, list[Fault]]:
+    """Return the candidate's LoRA file; None for the bare base, or with a fault when it is not there."""
+    if candidate.lora is None:
+        return None, []
+    style = candidate.lora.removeprefix("mini:")
+    path = Path(candidate.lora) if style == candidate.lora else EMBEDDED_LORAS / f"{style}.safetensors"
+    try:
+        return load_lora_file(path, candidate.alpha), []
+    except LoraError as error:
+        return None, [Fault(place="lora", problem=str(error).replace(str(path), path.name))]
+    except OSError as error:
+        return None, [Fault(place="lora", problem=f"{path.name} cannot be read: {error.strerror}")]

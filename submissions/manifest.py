@@ -1,0 +1,189 @@
+"""The manifest of a bundle: what it is, how to draw each panel again, and the sha256 of every file."""
+
+import csv
+import io
+import json
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+from pydantic import (
+    BaseModel,
+    Field,
+    JsonValue,
+    PositiveFloat,
+    PositiveInt,
+    StringConstraints,
+    ValidationError,
+)
+
+from submissions.fault import Fault
+
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+
+MANIFEST = "manifest.json"
+EMBEDDED_NOTICE = "embedded base: not an entry for the contest, for practice"
+"""What a bundle made with the embedded base says of itself."""
+_TOLD = 50
+"""Faults of one manifest that are told one by one."""
+SCORE_COLUMNS = ("panel", "file", "sha256", "status", "aesthetic", "text", "text_rank", "loo")
+PROMPT_COLUMNS = ("panel", "file", "seed", "prompt", "negative")
+
+
+class Record(BaseModel, frozen=True, extra="forbid"):
+    """A part of the manifest: nothing unknown, nothing changed after."""
+
+
+class FileRecord(Record, frozen=True):
+    """What a file must be."""
+
+    sha256: Sha256
+    size_bytes: Annotated[int, Field(ge=0)]
+
+
+class PanelRecord(Record, frozen=True):
+    """Everything that one panel needs beside the settings to be drawn again."""
+
+    panel: PositiveInt
+    file: str
+    sha256: Sha256
+    key: str
+    """sha256 of everything that shapes the picture, as the run recorded it."""
+    prompt: str
+    negative: str
+    seed: Annotated[int, Field(ge=0)]
+
+
+class SettingsRecord(Record, frozen=True):
+    """How every panel was drawn."""
+
+    steps: PositiveInt
+    cfg: Finite
+    size: PositiveInt
+    """Panel side in pixels."""
+    noise: str
+    scheduler: JsonValue
+
+
+class LoraRecord(Record, frozen=True):
+    """The LoRA and how strongly it was worn."""
+
+    file: str
+    sha256: Sha256
+    source_sha256: Sha256
+    """Of the file that the panels were drawn with; another one only if that was a .ckpt."""
+    rank: PositiveInt
+    alpha: Finite | None
+    strength: PositiveFloat
+    """Relative to how it was trained; 1.0 = alpha/rank of the training."""
+    keys: Annotated[int, Field(ge=0)]
+    trigger: str
+
+
+class GateRecord(Record, frozen=True):
+    """The score that the bundle was let through with."""
+
+    threshold: Finite
+    score: Finite
+    """Mean aesthetic score over the panels; higher is better."""
+    scorer: str
+    embedded: bool
+
+
+class Manifest(Record, frozen=True):
+    """One bundle, whole."""
+
+    format: Literal[1]
+    storykit: str
+    rules: str
+    name: str
+    team: str
+    title: str
+    introduction: str
+    link: str
+    notice: str
+    """EMBEDDED_NOTICE, or empty for a bundle made with Kolors."""
+    candidate: str
+    order: str
+    story: str
+    seed: Annotated[int, Field(ge=0)]
+    base: Mapping[str, JsonValue]
+    settings: SettingsRecord
+    drawn_with: Mapping[str, JsonValue]
+    """Device, versions and commit: they do not shape the picture, but rounding differs between them."""
+    lora: LoraRecord | None
+    gate: GateRecord
+    mosaic: str
+    """How the mosaics are lettered: the font, or why there are panel numbers only."""
+    panels: tuple[PanelRecord, ...]
+    files: Mapping[str, FileRecord]
+    """Every file of the bundle but the manifest."""
+
+
+def json_bytes(value: object) -> bytes:
+    """Return a value as JSON to be read by people: indented, UTF-8, the same bytes for the same value."""
+    return (json.dumps(value, ensure_ascii=False, allow_nan=False, indent=2) + "\n").encode()
+
+
+def manifest_bytes(manifest: Manifest) -> bytes:
+    """Return the manifest as it stands in the bundle."""
+    return json_bytes(manifest.model_dump(mode="json"))
+
+
+def read_manifest(data: bytes) -> tuple[Manifest | None, tuple[Fault, ...]]:
+    """Return the manifest, or None with every fault in it."""
+    try:
+        return Manifest.model_validate_json(data, strict=True), ()
+    except ValidationError as error:
+        problems = error.errors(include_url=False, include_input=False)
+        faults = [Fault(place=_spot(problem["loc"]), problem=problem["msg"]) for problem in problems[:_TOLD]]
+        if len(problems) > _TOLD:
+            faults.append(Fault(place=MANIFEST, problem=f"has {len(problems) - _TOLD} more faults"))
+        return None, tuple(faults)
+
+
+def prompts_json(manifest: Manifest) -> list[dict[str, JsonValue]]:
+    """Return the prompts of a bundle, one record a panel."""
+    return [{column: getattr(panel, column) for column in PROMPT_COLUMNS} for panel in manifest.panels]
+
+
+def prompts_csv(manifest: Manifest) -> bytes:
+    """Return the prompts of a bundle as the CSV that spreadsheets open with the right letters (utf-8-sig)."""
+    return csv_bytes(PROMPT_COLUMNS, prompts_json(manifest))
+
+
+def settings_json(manifest: Manifest) -> dict[str, JsonValue]:
+    """Return what a reader needs to set up the same drawing."""
+    dump = manifest.model_dump(mode="json")
+    return {key: dump[key] for key in ("notice", "base", "settings", "drawn_with", "lora", "seed", "order")}
+
+
+def csv_bytes(columns: tuple[str, ...], rows: list[dict[str, JsonValue]]) -> bytes:
+    """Return rows as a CSV in utf-8-sig with line feeds."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue().encode("utf-8-sig")
+
+
+def csv_rows(data: bytes) -> list[dict[str, str]]:
+    """Return the rows of a CSV in utf-8-sig.
+
+    Raises:
+        ValueError: it is no UTF-8 or no CSV, or a row has more or fewer cells than the header.
+    """
+    reader = csv.DictReader(io.StringIO(data.decode("utf-8-sig"), newline=""), strict=True)
+    try:
+        rows = list(reader)
+    except csv.Error as error:
+        raise ValueError(f"is no CSV: {error}") from error
+    if any(None in row or None in row.values() for row in rows):
+        raise ValueError("has a row with more or fewer cells than its header")
+    return rows
+
+
+def _spot(loc: tuple[int | str, ...]) -> str:
+    """Return the place of a fault inside the manifest: `manifest.json, panels[3].seed`."""
+    spot = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in loc)
+    return f"{MANIFEST}, {spot.lstrip('.')[:200]}" if spot else MANIFEST

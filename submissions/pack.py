@@ -1,0 +1,87 @@
+"""The stage that packs: a run's chosen story as a bundle that the contest can check and draw again."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from kit.errors import BundleError
+from kit.files import sha256_bytes, write_whole
+from kit.run import Run
+from submissions.archive import zip_bytes
+from submissions.bundle import Whole, build
+from submissions.entry import Entry
+from submissions.evidence import gather
+from submissions.fault import listed
+from submissions.lettering import NUMBERS_ONLY, find_lettering
+from submissions.manifest import Manifest
+from submissions.preflight import check_entry, check_evidence, gate_fault
+from submissions.verify import content_faults
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PackReport:
+    """What was packed."""
+
+    path: Path
+    sha256: str
+    """Of the zip."""
+    size_bytes: int
+    name: str
+    """The name under which the LoRA is to be published."""
+    files: tuple[str, ...]
+    notes: tuple[str, ...]
+    """What a team should know though it is no fault."""
+
+
+def pack(run: Run, entry: Entry) -> PackReport:
+    """Write the bundle of an entry and return what is in it; the same run and entry give the same bytes.
+
+    Raises:
+        BundleError: something must be mended first; the message lists all of it, and nothing is written.
+    """
+    whole = _checked(run, entry)
+    manifest, files = build(whole, entry)
+    faults = content_faults(files, manifest, entry.rules)
+    if faults:
+        raise BundleError(f"the entry cannot be packed, {listed(faults)}")
+    data = zip_bytes(files)
+    write_whole(entry.out, data)
+    return PackReport(
+        path=entry.out,
+        sha256=sha256_bytes(data),
+        size_bytes=len(data),
+        name=manifest.name,
+        files=tuple(files),
+        notes=_notes(manifest, entry),
+    )
+
+
+def _checked(run: Run, entry: Entry) -> Whole:
+    """Return the evidence of an entry once nothing speaks against it."""
+    faults = check_entry(entry)
+    evidence, gaps = gather(run, entry)
+    faults += gaps
+    if evidence is not None:
+        faults += check_evidence(evidence, entry)
+    if faults:
+        raise BundleError(f"the entry cannot be packed, {listed(faults)}")
+    assert evidence is not None
+    assert evidence.identity is not None
+    assert evidence.scores is not None
+    story = evidence.story.story
+    lettering = find_lettering([story.title, *(panel.caption for panel in story.panels)])
+    return Whole(evidence=evidence, identity=evidence.identity, scores=evidence.scores, lettering=lettering)
+
+
+def _notes(manifest: Manifest, entry: Entry) -> tuple[str, ...]:
+    """Return what the team should know."""
+    below = gate_fault(entry.rules, manifest.gate.score)
+    return tuple(
+        note
+        for note, holds in (
+            (manifest.notice, bool(manifest.notice)),
+            (f"mosaics: {manifest.mosaic}", manifest.mosaic == NUMBERS_ONLY),
+            (str(below), below is not None),
+            ("post.txt: put the address of the published LoRA into the title", not manifest.link),
+        )
+        if holds
+    )

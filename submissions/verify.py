@@ -1,0 +1,129 @@
+"""The stage that verifies: is a bundle what it says, by its form, files, hashes and rules. Needs no model."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from kit.errors import BundleError
+from submissions.agreement import agreement_faults
+from submissions.archive import read_zip
+from submissions.card import post_title
+from submissions.content import file_faults
+from submissions.entry import Saying, words_faults
+from submissions.fault import Fault
+from submissions.manifest import MANIFEST, Manifest, read_manifest
+from submissions.preflight import refused_by_gate
+from submissions.rules import Rules, load_rules, shipped_rules
+
+
+def verify(path: Path, rules: Rules | None = None) -> tuple[Fault, ...]:
+    """Return everything that is wrong with a bundle; nothing is written to disk.
+
+    Args:
+        path: The zip.
+        rules: The contest's rules; by default those that the bundle names, if storykit knows them.
+
+    Raises:
+        BundleError: there is no such file or it cannot be read at all.
+    """
+    contents = read_zip(path)
+    faults = list(contents.faults)
+    if not contents.files:
+        return tuple(faults or [Fault(place="bundle", problem="is empty")])
+    manifest, manifest_faults = manifest_of(contents.files)
+    faults += manifest_faults
+    faults += file_faults(contents.files, manifest)
+    if manifest is None:
+        return tuple(faults)
+    faults += agreement_faults(contents.files, manifest)
+    known = rules or _named_rules(manifest)
+    if known is None:
+        problem = f"is for the contest {manifest.rules!r}, which storykit does not know"
+        return (*faults, Fault(place=MANIFEST, problem=problem, mend="give the contest's rules file"))
+    faults += rule_faults(contents.files, manifest, known)
+    if manifest.notice and not known.practice:
+        faults.append(Fault(place=MANIFEST, problem=manifest.notice, mend="draw it with Kolors"))
+    return tuple(faults)
+
+
+def read_bundle(path: Path) -> tuple[Manifest, Mapping[str, bytes]]:
+    """Return the manifest and files of a bundle, to draw its panels again.
+
+    Raises:
+        BundleError: the zip or its manifest cannot be used; the message lists every fault of it.
+    """
+    contents = read_zip(path)
+    manifest, faults = manifest_of(contents.files)
+    if manifest is None or contents.faults:
+        told = "; ".join(map(str, (*contents.faults, *faults)))
+        raise BundleError(f"{path.name} cannot be read: {told}")
+    return manifest, contents.files
+
+
+def content_faults(files: Mapping[str, bytes], manifest: Manifest, rules: Rules) -> list[Fault]:
+    """Return everything that is wrong with files that claim to be a bundle for a contest."""
+    return [
+        *file_faults(files, manifest),
+        *agreement_faults(files, manifest),
+        *rule_faults(files, manifest, rules),
+    ]
+
+
+def manifest_of(files: Mapping[str, bytes]) -> tuple[Manifest | None, list[Fault]]:
+    """Return the manifest among files, or None and why."""
+    if MANIFEST not in files:
+        return None, [
+            Fault(place=MANIFEST, problem="is missing, it says what the bundle is", mend="pack again")
+        ]
+    manifest, faults = read_manifest(files[MANIFEST])
+    return manifest, list(faults)
+
+
+def rule_faults(files: Mapping[str, bytes], manifest: Manifest, rules: Rules) -> list[Fault]:
+    """Return which rules of a contest a bundle breaks."""
+    saying = Saying(
+        team=manifest.team, title=manifest.title, introduction=manifest.introduction, link=manifest.link
+    )
+    faults = [
+        *words_faults(rules, saying),
+        *(
+            Fault(place=name, problem="is missing, the contest asks for it")
+            for name in rules.files.required
+            if name not in files
+        ),
+    ]
+    if len(manifest.panels) != rules.panels.count:
+        problem = f"must have {rules.panels.count} panels, got {len(manifest.panels)}"
+        faults.append(Fault(place=MANIFEST, problem=problem))
+    name = rules.name_of(manifest.team, manifest.title)
+    if manifest.name != name:
+        faults.append(Fault(place=f"{MANIFEST}, name", problem=f"must be {name!r}, got {manifest.name!r}"))
+    if rules.lora.required and manifest.lora is None:
+        faults.append(Fault(place="lora", problem="is missing, the contest asks for one"))
+    return faults + _gate_faults(manifest, rules) + _post_faults(files, manifest, rules)
+
+
+def _gate_faults(manifest: Manifest, rules: Rules) -> list[Fault]:
+    """Return whether the recorded score lets the bundle through."""
+    faults: list[Fault] = []
+    if manifest.gate.embedded and not rules.gate.embedded and not manifest.notice:
+        problem = f"the contest scores with {rules.gate.scorer}, the bundle with {manifest.gate.scorer}"
+        faults.append(
+            Fault(place="gate", problem=problem, mend="set [score] aesthetic, score and pack again")
+        )
+    return faults + refused_by_gate(rules, manifest.gate.score)
+
+
+def _post_faults(files: Mapping[str, bytes], manifest: Manifest, rules: Rules) -> list[Fault]:
+    """Return whether the post has the title that the contest asks for."""
+    if "post.txt" not in files:
+        return []
+    title = post_title(manifest, rules)
+    first = files["post.txt"].decode("utf-8-sig", "replace").split("\n", 1)[0]
+    if first == title:
+        return []
+    return [Fault(place="post.txt", problem=f"must begin with the title {title!r}, got {first[:100]!r}")]
+
+
+def _named_rules(manifest: Manifest) -> Rules | None:
+    """Return the rules that a bundle names, from those that storykit ships and from nowhere else."""
+    return load_rules(manifest.rules) if manifest.rules in shipped_rules() else None

@@ -1,0 +1,241 @@
+"""A small scored run and an entry about it, made by hand: what packing and verifying are tested on."""
+
+import csv
+import io
+import json
+import struct
+import zipfile
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+from kit.experiment import load_experiment
+from kit.files import canonical_json, sha256_bytes
+from kit.prompt import prompt_of
+from kit.run import PanelRow, Run
+from submissions.archive import zip_bytes
+from submissions.entry import Entry
+from submissions.manifest import MANIFEST
+from submissions.rules import load_rules
+
+SIZE = 32
+KOLORS = {"name": "kolors", "sha256": {"unet": "1" * 64}, "scheduler": {"name": "ddim"}, "dtype": "float16"}
+MINI = {"name": "mini", "sha256": {"unet.safetensors": "2" * 64}, "scheduler": {"name": "ddim"}}
+CAPTIONS = (
+    "雪夜，小猫阿墨离开了家。",
+    "竹林里有一盏灯笼。",
+    "月亮沉进湖里。",
+    "桥上的风很大。",
+    "“你去哪里？”",
+    "天亮了。",
+    "她认出了屋檐。",
+    "回家。",
+)
+SCORES = (6.5, 6.25, 6.75, 6.5, 6.0, 7.0, 6.5, 6.5)
+INTRODUCTION = "一个水墨风格的 LoRA，用四十张自己画的水墨画训练，适合画夜晚的小猫。"
+STORY = 'title = "墨猫夜行记"\nlanguage = "zh"\nnegative = "模糊，变形"\n' + "".join(
+    f'[[panel]]\ncaption = "{caption}"\nprompt = "水墨风格，一只黑猫，第{number}幕"\n'
+    for number, caption in enumerate(CAPTIONS, 1)
+)
+
+
+def make_entry(folder: Path, **changes: object) -> Entry:
+    """Return an entry about the story of `make_scored_run`."""
+    entry = Entry(
+        candidate="ink",
+        order="authored",
+        story="moon",
+        seed=3,
+        rules=load_rules("kolors-2024"),
+        team="云上画师",
+        title="墨猫夜行记",
+        introduction=INTRODUCTION,
+        out=folder / "entry.zip",
+    )
+    return replace(entry, **changes)
+
+
+def make_scored_run(folder: Path, base: Mapping[str, object] = KOLORS, story: str = STORY) -> Run:
+    """Write a run of one story with the candidates `base` and `ink`, drawn and scored."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "moon.toml").write_text(story, encoding="utf-8")
+    (folder / "ink.safetensors").write_bytes(lora_bytes())
+    name = "mini" if base["name"] == "mini" else "kolors"
+    (folder / "experiment.toml").write_text(
+        f'stories = ["moon.toml"]\nbase = "{name}"\nseeds = [3]\nsize = {SIZE}\nsteps = 2\n'
+        '[[candidate]]\nname = "base"\n'
+        '[[candidate]]\nname = "ink"\nlora = "ink.safetensors"\nstrength = 0.8\ntrigger = "墨韵"\n',
+        encoding="utf-8",
+    )
+    run = Run.create(folder / "run", load_experiment(folder / "experiment.toml"))
+    for candidate in ("base", "ink"):
+        for panel in range(1, 9):
+            draw_panel(run, base, candidate, panel)
+    run.write_json("run.json", run_identity(base))
+    write_scores(run, SCORES, embedded=base["name"] == "mini")
+    return run
+
+
+def run_identity(base: Mapping[str, object]) -> dict[str, object]:
+    """Return run.json as the drawing stage writes it."""
+    bare = {"lora_sha256": None, "rank": None, "alpha": None, "strength": 1.0, "keys": 0, "trigger": ""}
+    ink = {
+        "lora_sha256": sha256_bytes(lora_bytes()),
+        "rank": 2,
+        "alpha": 4.0,
+        "strength": 0.8,
+        "keys": 1,
+        "trigger": "墨韵",
+    }
+    return {
+        "storykit": "0.1.0",
+        "base": base,
+        "candidates": {"base": bare, "ink": ink},
+        "settings": {
+            "steps": 2,
+            "cfg": 4.0,
+            "size": SIZE,
+            "noise": "portable",
+            "scheduler": base["scheduler"],
+        },
+        "versions": {"torch": "2.12.1"},
+        "device": "cpu",
+        "commit": None,
+    }
+
+
+def draw_panel(run: Run, base: Mapping[str, object], candidate: str, panel: int) -> None:
+    """Put a panel of coloured squares into a run, as if it had been drawn."""
+    story = run.loaded.stories[0].story
+    prompt = prompt_of(story, panel - 1, "authored", "墨韵" if candidate == "ink" else "")
+    recipe = {"base": base, "prompt": prompt, "negative": story.negative, "seed": 3, "candidate": candidate}
+    key = sha256_bytes(canonical_json(recipe))
+    data = picture_bytes(
+        panel, {"storykit": canonical_json({"storykit": "0.1.0", "key": key, **recipe}).decode()}
+    )
+    path = run.panel_path(candidate, "authored", "moon", 3, panel)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+    run.append(
+        PanelRow(
+            key=key,
+            candidate=candidate,
+            order="authored",
+            story="moon",
+            seed=3,
+            panel=panel,
+            file=path.relative_to(run.folder).as_posix(),
+            sha256=sha256_bytes(data),
+            prompt=prompt,
+            negative=story.negative,
+            seconds=0.5,
+        )
+    )
+
+
+def picture_bytes(panel: int, texts: Mapping[str, str], size: int = SIZE) -> bytes:
+    """Return a PNG of coloured squares that carries some texts."""
+    squares = np.random.default_rng(panel).integers(0, 256, (8, 8, 3), dtype=np.uint8)
+    chunks = PngInfo()
+    for name, text in texts.items():
+        chunks.add_itxt(name, text)
+    file = io.BytesIO()
+    Image.fromarray(squares).resize((size, size), Image.Resampling.NEAREST).save(file, "PNG", pnginfo=chunks)
+    return file.getvalue()
+
+
+def lora_bytes(metadata: Mapping[str, str] | None = None) -> bytes:
+    """Return a LoRA of one layer and rank 2 as safetensors, built by hand."""
+    name = "blocks.7.transformer_blocks.0.attn1.to_q"
+    tensors = {
+        f"{name}.lora_A.default.weight": {"dtype": "F16", "shape": [2, 8], "data_offsets": [0, 32]},
+        f"{name}.lora_B.default.weight": {"dtype": "F16", "shape": [8, 2], "data_offsets": [32, 64]},
+    }
+    header = json.dumps({"__metadata__": dict(metadata or {"rank": "2", "alpha": "4"}), **tensors}).encode()
+    header += b" " * (-len(header) % 8)
+    return struct.pack("<Q", len(header)) + header + np.arange(32, dtype=np.float16).tobytes()
+
+
+def write_scores(run: Run, scores: tuple[float, ...], embedded: bool = False) -> None:
+    """Write the three score files of a run; every candidate gets these panel scores."""
+    weights = "storykit aesthetic mini" if embedded else "sac-logos-ava1-l14-linearMSE"
+    stamp = {"weights": weights, "weights_sha256": "3" * 64, "preprocessing": "clip-1", "embedded": embedded}
+    metric = {
+        "name": "aesthetic",
+        "title": "Aesthetic score",
+        "direction": "higher",
+        "range": [1, 10],
+        "stamp": stamp,
+    }
+    run.write_json(
+        "scores.json", {"metrics": [metric], "gate": {"threshold": 6.0, "scorer": weights}, "faults": []}
+    )
+    mean = sum(scores) / len(scores)
+    panels = [
+        {**asdict(row), "status": "ok", "aesthetic": score, "text": 0.25, "text_rank": 1, "loo": 0.75}
+        for row in run.rows()
+        for score in [scores[row.panel - 1]]
+    ]
+    columns = "candidate,order,story,seed,panel,file,sha256,status,aesthetic,text,text_rank,loo"
+    write_table(run.folder / "scores.panels.csv", columns, panels)
+    stories = [
+        {
+            "candidate": name,
+            "order": "authored",
+            "story": "moon",
+            "seed": 3,
+            "panels_ok": 8,
+            "aesthetic_mean": mean,
+        }
+        for name in ("base", "ink")
+    ]
+    write_table(
+        run.folder / "scores.stories.csv",
+        "candidate,order,story,seed,panels_ok,faults,aesthetic_mean",
+        stories,
+    )
+
+
+def write_table(path: Path, columns: str, rows: list[dict[str, object]]) -> None:
+    """Write rows as a CSV with these columns."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, columns.split(","), extrasaction="ignore")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def edit_row(run: Run, panel: int, **changes: object) -> None:
+    """Record a panel of the ink candidate anew, with changes."""
+    row = next(row for row in run.rows() if row.candidate == "ink" and row.panel == panel)
+    run.append(replace(row, **changes))
+
+
+def unpack(path: Path) -> dict[str, bytes]:
+    """Return the files of a bundle."""
+    with zipfile.ZipFile(path) as archive:
+        return {entry.filename: archive.read(entry) for entry in archive.infolist()}
+
+
+def repack(path: Path, change: Callable[[dict[str, bytes]], None]) -> Path:
+    """Change the files of a bundle without telling its manifest."""
+    files = unpack(path)
+    change(files)
+    path.write_bytes(zip_bytes(files))
+    return path
+
+
+def forge(path: Path, change: Callable[[dict[str, bytes], dict[str, object]], None]) -> Path:
+    """Change files and manifest of a bundle and hash everything anew, as a forger would."""
+    files = unpack(path)
+    manifest = json.loads(files.pop(MANIFEST))
+    change(files, manifest)
+    manifest["files"] = {
+        name: {"sha256": sha256_bytes(data), "size_bytes": len(data)} for name, data in files.items()
+    }
+    files[MANIFEST] = json.dumps(manifest).encode()
+    path.write_bytes(zip_bytes(files))
+    return path

@@ -1,0 +1,298 @@
+import csv
+import json
+from dataclasses import replace
+from itertools import product
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from eval.compare import JUDGED, Cell, Plan, compare, compare_scores, plan_of, read_scores
+from eval.verdict import TITLES
+from kit.errors import ComparisonError, RunError
+from kit.experiment import CompareTable, load_experiment
+from kit.run import Run
+
+GOLDEN = Path(__file__).parent / "golden" / "comparison.json"
+COLUMNS = ("candidate", "order", "story", "seed", "panels_ok", "faults", *TITLES)
+GAINS = [0.05, 0.02, 0.04, 0.03, 0.07, 0.01, 0.06, 0.08, 0.05, 0.04]
+TEXT = ("text_mean",)
+
+
+def a_plan(candidates=("ink", "base"), orders=("authored",), stories=("cat",), seeds=8, metrics=TEXT):
+    return Plan(
+        candidates=candidates,
+        orders=orders,
+        stories=stories,
+        seeds=tuple(range(seeds)),
+        metrics=metrics,
+        declared=True,
+    )
+
+
+def scores_of(plan, score):
+    """The same score in every metric: score(candidate, order, number of the replicate)."""
+    cells = product(plan.candidates, plan.orders, enumerate(plan.stories), enumerate(plan.seeds))
+    return {
+        Cell(name, order, story, seed): dict.fromkeys(
+            TITLES, score(name, order, i if len(plan.stories) > 1 else j)
+        )
+        for name, order, (i, story), (j, seed) in cells
+    }
+
+
+def better_ink(name, order, replicate):
+    return 0.3 + 0.01 * replicate + (GAINS[replicate % 10] if name == "ink" else 0.0)
+
+
+def only(comparison, metric="text_mean", kind="candidate"):
+    (found,) = [c for c in comparison.comparisons if (c.metric, c.kind) == (metric, kind)]
+    return found
+
+
+def test_a_candidate_that_is_better_with_every_seed_wins_in_plain_words():
+    plan = a_plan()
+    found = only(compare_scores(plan, scores_of(plan, better_ink)))
+    assert found.verdict == "a"
+    assert found.p == found.p_holm == 2 / 2**8
+    assert found.differences == pytest.approx(GAINS[:8])
+    assert found.mean_a - found.mean_b == pytest.approx(sum(GAINS[:8]) / 8)
+    assert found.reason == (
+        "ink is better than base in panel-text by 0.045 [0.02, 0.07], "
+        "Holm p = 0.0078, 8 seeds; for this story"
+    )
+
+
+@pytest.mark.parametrize(("seeds", "candidates", "metrics"), [(6, 2, TEXT), (8, 2, JUDGED), (8, 4, TEXT)])
+def test_the_smallest_designs_of_the_manual_reach_a_verdict(seeds, candidates, metrics):
+    names = ("ink", "wash", "clay", "base")[-candidates:]
+    plan = a_plan(candidates=names, seeds=seeds, metrics=metrics)
+    scores = scores_of(plan, lambda name, _, i: GAINS[i] * (3 - ("ink", "wash", "clay", "base").index(name)))
+    comparison = compare_scores(plan, scores)
+    assert comparison.family.needed == seeds
+    assert {c.verdict for c in comparison.comparisons if c.metric in metrics} == {"a"}
+    assert comparison.tied_sets["text_mean"] == tuple((name,) for name in names)
+
+
+def test_with_several_stories_a_pair_is_a_story_and_its_seeds_are_averaged():
+    plan = a_plan(stories=tuple(f"story-{i}" for i in range(6)), seeds=3)
+    scores = scores_of(plan, better_ink)
+    comparison = compare_scores(plan, scores)
+    found = only(comparison)
+    assert (comparison.unit, comparison.replicates, found.n) == ("story", 6, 6)
+    assert found.verdict == "a"
+    assert found.reason.endswith("6 stories; for stories like these")
+
+
+def test_too_few_stories_ask_for_stories_and_leave_the_tied_sets_open():
+    plan = a_plan(stories=("cat", "dog"), seeds=20)
+    comparison = compare_scores(plan, scores_of(plan, better_ink))
+    assert only(comparison).reason.endswith(
+        "2 pairs (one a story), at least 6 are needed: add 4 more stories"
+    )
+    assert comparison.tied_sets == {"text_mean": ()}
+
+
+def test_a_missing_side_takes_its_pair_along_and_the_reason_says_so():
+    plan = a_plan()
+    scores = scores_of(plan, better_ink)
+    del scores[Cell("ink", "authored", "cat", 2)]
+    scores[Cell("base", "authored", "cat", 5)] = {}
+    found = only(compare_scores(plan, scores))
+    assert found.n == 6
+    assert found.differences == pytest.approx([GAINS[i] for i in (0, 1, 3, 4, 6, 7)])
+    assert found.mean_b == pytest.approx(sum(0.3 + 0.01 * i for i in (0, 1, 3, 4, 6, 7)) / 6)
+    assert (
+        "; 2 of 8 pairs of panel sets left out, a side is missing or faulty; for this story" in found.reason
+    )
+
+
+def test_a_missing_order_does_not_shift_the_mean_of_a_candidate():
+    plan = a_plan(orders=("reversed", "authored"))
+    scores = scores_of(
+        plan, lambda name, order, i: better_ink(name, order, i) + (9 if order == "reversed" else 0)
+    )
+    del scores[Cell("ink", "reversed", "cat", 3)]
+    found = only(compare_scores(plan, scores))
+    assert (found.n, found.dropped, found.asked) == (8, 1, 16)
+    assert found.differences == pytest.approx(GAINS[:8])
+
+
+def test_a_candidate_without_any_panels_gets_no_numbers_and_keeps_its_place_in_the_family():
+    plan = a_plan(candidates=("ink", "wash", "base"))
+    scores = {cell: row for cell, row in scores_of(plan, better_ink).items() if cell.candidate != "wash"}
+    comparison = compare_scores(plan, scores)
+    lost = [c for c in comparison.comparisons if "wash" in (c.a, c.b) and c.metric == "text_mean"]
+    assert [(c.n, c.mean_a, c.shift, c.p, c.verdict) for c in lost] == [(0, None, None, None, "none")] * 2
+    assert "0 pairs (one a seed)" in lost[0].reason
+    (kept,) = [c for c in comparison.comparisons if (c.a, c.b, c.metric) == ("ink", "base", "text_mean")]
+    assert kept.p_holm == 3 * kept.p
+    assert kept.verdict == "a"
+
+
+def test_candidates_and_orders_are_two_families():
+    plan = a_plan(orders=("reversed", "authored"))
+    comparison = compare_scores(plan, scores_of(plan, better_ink))
+    assert comparison.family.sizes == {"candidate": 1, "order": 1}
+    assert only(comparison).p_holm == 2 / 2**8
+    orders = only(comparison, kind="order")
+    assert (orders.a, orders.b, orders.verdict) == ("reversed", "authored", "tied")
+
+
+def test_only_declared_metrics_are_judged():
+    plan = a_plan(metrics=("text_mean", "mrr"))
+    comparison = compare_scores(plan, scores_of(plan, better_ink))
+    assert {c.metric for c in comparison.comparisons} == set(TITLES)
+    assert {c.metric for c in comparison.comparisons if c.p_holm is not None} == {"text_mean", "mrr"}
+    assert {c.metric for c in comparison.comparisons if c.verdict != "none"} == {"text_mean", "mrr"}
+    assert set(comparison.tied_sets) == {"text_mean", "mrr"}
+
+
+def test_a_middle_candidate_can_be_tied_with_two_that_differ():
+    plan = a_plan(candidates=("ink", "wash", "base"))
+    wobble = [0.09, -0.08, 0.1, -0.09, 0.08, -0.1, 0.09, 0.05]
+    level = {"ink": 0.045, "wash": 0.0225, "base": 0.0}
+    scores = scores_of(plan, lambda name, _, i: level[name] + (wobble[i] if name == "wash" else 0.001 * i))
+    assert compare_scores(plan, scores).tied_sets == {"text_mean": (("ink", "wash"), ("wash", "base"))}
+
+
+def test_one_candidate_and_one_order_leave_nothing_to_compare():
+    plan = a_plan(candidates=("base",))
+    comparison = compare_scores(plan, scores_of(plan, better_ink))
+    assert comparison.comparisons == ()
+    assert comparison.family.size == 0
+    assert comparison.tied_sets == {"text_mean": (("base",),)}
+
+
+tables = st.lists(st.tuples(st.integers(-9, 9), st.integers(-9, 9)), min_size=1, max_size=10)
+
+
+@given(tables, st.randoms(use_true_random=False))
+def test_the_order_of_the_seeds_and_the_unit_of_the_score_do_not_matter(table, random):
+    plan = a_plan(seeds=len(table))
+    scores = scores_of(plan, lambda name, _, i: table[i][name == "base"] / 8)
+    tenfold = {cell: {m: 16 * s for m, s in row.items()} for cell, row in scores.items()}
+    mixed = replace(plan, seeds=tuple(random.sample(plan.seeds, len(plan.seeds))))
+    one, other = only(compare_scores(plan, scores)), only(compare_scores(mixed, tenfold))
+    assert (other.p, other.verdict, other.shift) == (one.p, one.verdict, 16 * one.shift)
+
+
+STORY = "\n".join(f"a cat walks, street {k}" for k in range(8))
+
+
+def a_run(folder, scores, extra="", candidates=("base", "ink"), seeds=8):
+    """A scored run on disk, its scores as `scores` rows of scores.stories.csv."""
+    (folder / "cat.txt").write_text(STORY)
+    listed = "".join(
+        f'[[candidate]]\nname = "{c}"\n' + ('lora = "mini:ink"\n' if c == "ink" else "") for c in candidates
+    )
+    text = f'stories = ["cat.txt"]\nseeds = {list(range(seeds))}\n{extra}\n{listed}'
+    (folder / "experiment.toml").write_text(text)
+    run = Run.create(folder / "run", load_experiment(folder / "experiment.toml"))
+    with (run.folder / "scores.stories.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, COLUMNS, restval="")
+        writer.writeheader()
+        writer.writerows(scores)
+    run.write_json("scores.json", {"metrics": [{"name": "mrr", "direction": "higher"}]})
+    return run
+
+
+def fixed_rows():
+    for name, seed in product(("base", "ink"), range(8)):
+        ink = name == "ink"
+        numbers = {
+            "aesthetic_mean": 5.5 + seed / 8,
+            "loo_mean": 0.75 + ink * (-1) ** seed * (seed + 1) / 64,
+            "text_mean": 0.25 + ink * (seed + 1) / 64,
+            "mrr": 0.5 - ink * (seed % 3 + 1) / 32,
+            "naive": 0.75 + ink / 8,
+        }
+        where = {"candidate": name, "order": "authored", "story": "cat", "seed": seed, "panels_ok": 8}
+        yield where | numbers
+
+
+def test_comparison_json_is_the_golden_one(tmp_path):
+    run = a_run(tmp_path, fixed_rows())
+    compare(run)
+    written = run.read_json("comparison.json")
+    assert next(iter(written)) == "storykit"
+    assert written | {"storykit": "any"} == json.loads(GOLDEN.read_text())
+
+
+def test_the_baseline_is_what_others_are_compared_with(tmp_path):
+    run = a_run(tmp_path, fixed_rows())
+    assert {(c.a, c.b) for c in compare(run).comparisons} == {("ink", "base")}
+    other = load_experiment(tmp_path / "experiment.toml")
+    table = other.experiment.compare.model_copy(update={"baseline": "ink"})
+    swapped = replace(other, experiment=other.experiment.model_copy(update={"compare": table}))
+    assert plan_of(swapped).candidates == ("base", "ink")
+
+
+def test_a_run_that_is_not_scored_says_what_to_do(tmp_path):
+    run = a_run(tmp_path, [])
+    (run.folder / "scores.stories.csv").unlink()
+    with pytest.raises(
+        ComparisonError, match=r"scores\.stories\.csv cannot be read .*run `storykit score` first"
+    ):
+        compare(run)
+    (run.folder / "scores.json").unlink()
+    with pytest.raises(RunError, match="run `storykit score` first"):
+        compare(run)
+
+
+def test_a_set_with_a_faulty_panel_is_not_compared_even_where_it_has_numbers(tmp_path):
+    rows = [row | ({"panels_ok": 7} if number == 11 else {}) for number, row in enumerate(fixed_rows())]
+    found = only(compare(a_run(tmp_path, rows)), "aesthetic_mean")
+    assert (found.n, found.dropped) == (7, 1)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"text_mean": "nan"}, r"line 4: text_mean must be finite"),
+        ({"text_mean": "good"}, r"line 4: must hold numbers"),
+        ({"seed": ""}, r"line 4: must hold numbers"),
+        ({"seed": 0}, r"must hold a set once, got base authored cat 0 twice"),
+    ],
+)
+def test_a_table_that_cannot_be_trusted_is_refused_with_its_line(tmp_path, change, said):
+    rows = [row | (change if number == 2 else {}) for number, row in enumerate(fixed_rows())]
+    with pytest.raises(ComparisonError, match=said):
+        compare(a_run(tmp_path, rows))
+
+
+def test_a_table_without_a_metric_names_the_column(tmp_path):
+    path = tmp_path / "scores.stories.csv"
+    path.write_text("candidate,order,story,seed,panels_ok,aesthetic_mean,loo_mean,text_mean,naive\n")
+    with pytest.raises(ComparisonError, match="must have a column mrr"):
+        read_scores(path)
+
+
+class Declared(CompareTable):
+    metrics: tuple[str, ...] = ()
+
+
+def declaring(run, *metrics):
+    experiment = run.loaded.experiment.model_copy(update={"compare": Declared(metrics=metrics)})
+    return plan_of(replace(run.loaded, experiment=experiment))
+
+
+def test_the_experiment_declares_what_decides(tmp_path):
+    run = a_run(tmp_path, [])
+    plan = declaring(run, "text_mean", "loo_mean")
+    assert (plan.metrics, plan.declared) == (("text_mean", "loo_mean"), True)
+    plan = declaring(run)
+    assert (plan.metrics, plan.declared) == (("aesthetic_mean", "loo_mean", "text_mean", "mrr"), False)
+
+
+def test_the_naive_consistency_cannot_be_declared(tmp_path):
+    with pytest.raises(ComparisonError, match="among aesthetic_mean, loo_mean, text_mean, mrr, got naive"):
+        declaring(a_run(tmp_path, []), "mrr", "naive")
+
+
+def test_the_direction_of_a_metric_is_the_one_in_scores_json(tmp_path):
+    run = a_run(tmp_path, fixed_rows())
+    assert only(compare(run), "mrr").verdict == "b"
+    run.write_json("scores.json", {"metrics": [{"name": "mrr", "direction": "lower"}]})
+    assert only(compare(run), "mrr").verdict == "a"

@@ -1,0 +1,204 @@
+"""Reading with every fault named; writing whole or not at all."""
+
+import json
+import os
+import resource
+import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Literal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import BaseModel, Field, StrictInt
+
+from kit.errors import InputError, RunError
+from kit.files import canonical_json, copy_whole, read_toml, sha256_bytes, sha256_of, toml_text, write_whole
+
+
+class Bird(BaseModel, frozen=True, extra="forbid"):
+    kind: Literal["owl", "wren"]
+    eggs: Annotated[StrictInt, Field(ge=0)] = 0
+
+
+class Nest(BaseModel, frozen=True, extra="forbid"):
+    tree: str
+    birds: Annotated[tuple[Bird, ...], Field(alias="bird", min_length=1)]
+
+
+@contextmanager
+def disk_with_room_for(size_bytes: int) -> Iterator[None]:
+    """Let the system itself refuse what is longer, in the middle of writing."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def refusal(folder: Path, text: str) -> InputError:
+    path = folder / "nest.toml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(InputError) as caught:
+        read_toml(path, Nest)
+    return caught.value
+
+
+def test_a_written_file_holds_the_data_and_makes_its_folders(tmp_path: Path) -> None:
+    path = tmp_path / "a" / "b" / "panel.png"
+    write_whole(path, b"first")
+    write_whole(path, b"second")
+    assert path.read_bytes() == b"second"
+    assert os.listdir(path.parent) == ["panel.png"]
+
+
+def test_a_full_disk_is_one_line_and_what_was_there_stays_whole(tmp_path: Path) -> None:
+    path = tmp_path / "scores.json"
+    write_whole(path, b"old")
+    with disk_with_room_for(1000), pytest.raises(RunError) as caught:
+        write_whole(path, bytes(100_000))
+    assert (
+        str(caught.value) == f"{path} cannot be written: File too large; what was there before is unchanged"
+    )
+    assert path.read_bytes() == b"old"
+    assert os.listdir(tmp_path) == ["scores.json"]
+
+
+def test_a_full_disk_while_copying_leaves_no_half_copy(tmp_path: Path) -> None:
+    source, path = tmp_path / "ink.safetensors", tmp_path / "loras" / "ink.safetensors"
+    source.write_bytes(bytes(100_000))
+    with disk_with_room_for(1000), pytest.raises(RunError, match="File too large"):
+        copy_whole(source, path)
+    assert os.listdir(path.parent) == []
+    copy_whole(source, path)
+    assert sha256_of(path) == sha256_of(source)
+
+
+def test_a_folder_that_is_a_file_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "out").write_text("a file")
+    with pytest.raises(RunError, match=r"out/x/a\.json cannot be written: Not a directory; what was there"):
+        write_whole(tmp_path / "out" / "x" / "a.json", b"{}")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_folder_without_permission_is_one_line(tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    with pytest.raises(RunError, match=r"a\.json cannot be written: Permission denied; what was there"):
+        write_whole(tmp_path / "a.json", b"{}")
+
+
+def test_copying_or_hashing_a_missing_file_is_one_line(tmp_path: Path) -> None:
+    gone = tmp_path / "gone"
+    with pytest.raises(RunError, match="gone cannot be read: No such file or directory"):
+        copy_whole(gone, tmp_path / "copy")
+    with pytest.raises(RunError, match="gone cannot be read: No such file or directory"):
+        sha256_of(gone)
+
+
+def test_the_sha256_is_the_published_one_of_abc(tmp_path: Path) -> None:
+    (tmp_path / "abc").write_bytes(b"abc")
+    known = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    assert sha256_bytes(b"abc") == known
+    assert sha256_of(tmp_path / "abc") == known
+
+
+def test_canonical_json_ignores_the_order_of_keys_and_keeps_chinese() -> None:
+    assert canonical_json({"b": [1.5], "a": "雪"}) == canonical_json({"a": "雪", "b": [1.5]})
+    assert canonical_json({"a": "雪"}) == '{"a":"雪"}'.encode()
+
+
+def test_canonical_json_refuses_nan() -> None:
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        canonical_json({"score": float("nan")})
+
+
+readable = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | readable,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(readable, inner, max_size=3),
+    max_leaves=10,
+)
+
+
+@given(json_values)
+def test_canonical_json_reads_back_as_the_same_value(value: object) -> None:
+    assert json.loads(canonical_json(value)) == value
+
+
+def test_a_good_file_becomes_a_record(tmp_path: Path) -> None:
+    path = tmp_path / "nest.toml"
+    path.write_bytes(b'\xef\xbb\xbftree = "oak"\r\n[[bird]]\r\nkind = "owl"\r\n')
+    assert read_toml(path, Nest) == Nest(tree="oak", bird=(Bird(kind="owl"),))
+
+
+def test_every_fault_is_named_with_its_place_counted_from_one(tmp_path: Path) -> None:
+    error = refusal(
+        tmp_path,
+        'colour = 1\n[[bird]]\nkind = "owl"\n[[bird]]\nkind = "emu"\neggs = -2\nwings = 2\n'
+        "[[bird]]\neggs = true\n",
+    )
+    assert error.faults == (
+        "tree: is missing",
+        "bird[2].kind: must be 'owl' or 'wren', got 'emu'",
+        "bird[2].eggs: must be greater than or equal to 0, got -2",
+        "bird[2].wings: unknown key",
+        "bird[3].kind: is missing",
+        "bird[3].eggs: must be a valid integer, got True",
+        "colour: unknown key",
+    )
+    assert "\n" not in str(error)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('tree = "oak"\nbird = []', "bird: must have at least 1 item, not 0"),
+        ('tree = "oak"\nbird = "owl"', "bird: must be an array, got 'owl'"),
+        ('tree = "oak"\nbird = ["owl"]', "bird[1]: must be a table, got 'owl'"),
+        ('tree = 7\n[[bird]]\nkind = "owl"', "tree: must be a valid string, got 7"),
+        ("tree = oak", "is not TOML: Invalid value (at line 1, column 8)"),
+    ],
+)
+def test_a_fault_reads_as_what_must_hold_and_what_we_got(tmp_path: Path, text: str, message: str) -> None:
+    assert refusal(tmp_path, text).faults == (message,)
+
+
+def test_a_long_value_is_cut_in_the_message(tmp_path: Path) -> None:
+    error = refusal(tmp_path, f'tree = "oak"\n[[bird]]\nkind = "{"e" * 500}"')
+    assert error.faults == (f"bird[1].kind: must be 'owl' or 'wren', got '{'e' * 59}...",)
+
+
+def test_a_missing_file_a_folder_and_another_encoding_are_each_one_line(tmp_path: Path) -> None:
+    chinese = tmp_path / "gbk.toml"
+    chinese.write_bytes('tree = "树"'.encode("gbk"))
+    for path, message in (
+        (tmp_path / "gone.toml", "file does not exist"),
+        (tmp_path, "cannot be read: Is a directory"),
+        (chinese, "must be UTF-8 text, byte 9 is not"),
+    ):
+        with pytest.raises(InputError) as caught:
+            read_toml(path, Nest)
+        assert str(caught.value) == f"{path}: {message}"
+
+
+toml_values = st.recursive(
+    st.booleans()
+    | st.integers(-(2**63), 2**63 - 1)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | readable,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(readable, inner, max_size=3),
+    max_leaves=12,
+)
+
+
+@given(st.dictionaries(readable, toml_values, max_size=4))
+def test_toml_text_reads_back_as_the_same_document(document: dict[str, object]) -> None:
+    assert tomllib.loads(toml_text(document)) == document
+
+
+def test_toml_has_no_word_for_none() -> None:
+    with pytest.raises(TypeError, match="TOML has no NoneType"):
+        toml_text({"alpha": None})

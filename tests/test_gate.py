@@ -1,0 +1,112 @@
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from eval.gate import gate
+from eval.scorer import Direction, Stamp
+from kit.errors import ScoreError
+
+
+class Brightness:
+    """Scores 0 (black) to 10.2 (white) by the mean grey level."""
+
+    name = "aesthetic"
+    title = "Brightness"
+    direction: Direction = "higher"
+    range = (0.0, 10.2)
+    unit = "points"
+    source = "test"
+    stamp = Stamp(weights="fake", weights_sha256="b" * 64, preprocessing="p", embedded=True)
+
+    def score(self, panels: Sequence[Image.Image]) -> list[float]:
+        return [float(np.asarray(panel.convert("L")).mean()) / 25 for panel in panels]
+
+
+def save(path: Path, score: float, size: tuple[int, int] = (16, 16)) -> None:
+    """Save a striped picture whose score is `score`."""
+    pixels = np.full((size[1], size[0]), round(score * 25), np.uint8)
+    pixels[::2] += 5
+    pixels[1::2] -= 5
+    Image.fromarray(pixels).convert("RGB").save(path)
+
+
+def test_the_mean_is_over_every_picture_directly_in_the_folder(tmp_path: Path) -> None:
+    for name, score in (("1.png", 5), ("2.png", 6), ("3.bmp", 9)):
+        save(tmp_path / name, score)
+    (tmp_path / "more").mkdir()
+    save(tmp_path / "more" / "4.png", 1)
+    found = gate(tmp_path, Brightness())
+    assert found.mean == pytest.approx(20 / 3)
+    assert (found.verdict, found.weakest, found.faults) == ("pass", "1.png", ())
+    assert [file.file for file in found.files] == ["1.png", "2.png", "3.bmp"]
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.lists(st.integers(1, 9), min_size=1, max_size=20))
+def test_the_mean_is_the_arithmetic_mean_however_many(
+    tmp_path_factory: pytest.TempPathFactory, scores: list[int]
+) -> None:
+    folder = tmp_path_factory.mktemp("gate")
+    for number, score in enumerate(scores):
+        save(folder / f"{number}.bmp", score)
+    assert gate(folder, Brightness()).mean == pytest.approx(np.mean(scores))
+
+
+def test_the_threshold_itself_passes_and_less_fails(tmp_path: Path) -> None:
+    save(tmp_path / "1.png", 6)
+    assert gate(tmp_path, Brightness(), threshold=6.0).verdict == "pass"
+    assert gate(tmp_path, Brightness(), threshold=6.01).verdict == "fail"
+
+
+def test_a_file_that_is_no_picture_leaves_no_official_score(tmp_path: Path) -> None:
+    save(tmp_path / "1.png", 7)
+    (tmp_path / ".DS_Store").write_bytes(b"\0\1\2")
+    found = gate(tmp_path, Brightness())
+    assert (found.mean, found.verdict, found.mean_of_pictures) == (None, "no-score", 7.0)
+    assert found.faults[0].startswith(".DS_Store: must be a picture")
+    assert found.files[0].score is None
+
+
+def test_a_torn_picture_is_named(tmp_path: Path) -> None:
+    save(tmp_path / "1.png", 7)
+    save(tmp_path / "2.png", 7, (64, 64))
+    (tmp_path / "2.png").write_bytes((tmp_path / "2.png").read_bytes()[:70])
+    found = gate(tmp_path, Brightness())
+    assert found.verdict == "no-score"
+    assert [fault.split(":")[0] for fault in found.faults] == ["2.png"]
+
+
+def test_a_mosaic_counts_in_the_mean_and_is_named(tmp_path: Path) -> None:
+    for number in range(8):
+        save(tmp_path / f"{number}.png", 6)
+    save(tmp_path / "mosaic.png", 3, (32, 64))
+    found = gate(tmp_path, Brightness())
+    assert found.mean == pytest.approx(51 / 9)
+    assert found.verdict == "fail"
+    assert found.faults == ("mosaic.png: is 32 x 64, most are 16 x 16; it counts in the mean, too",)
+
+
+def test_a_flat_picture_is_scored_and_named(tmp_path: Path) -> None:
+    Image.new("RGB", (16, 16)).save(tmp_path / "black.png")
+    found = gate(tmp_path, Brightness())
+    assert found.mean == 0
+    assert found.faults == ("black.png: has one colour all over",)
+
+
+def test_transparent_and_grey_pictures_are_scored(tmp_path: Path) -> None:
+    Image.effect_noise((16, 16), 60).save(tmp_path / "grey.png")
+    Image.effect_noise((16, 16), 60).convert("RGBA").save(tmp_path / "clear.png")
+    found = gate(tmp_path, Brightness())
+    assert all(file.score is not None for file in found.files)
+
+
+def test_an_empty_or_missing_folder_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ScoreError, match="must hold pictures, got no file"):
+        gate(tmp_path, Brightness())
+    with pytest.raises(ScoreError, match="must be a folder of pictures"):
+        gate(tmp_path / "none", Brightness())

@@ -1,0 +1,293 @@
+import json
+from pathlib import Path
+
+import pytest
+from fakes import FakePainter, fake_picture, make_run, toy_base, toy_lora, write_story
+from PIL import Image
+
+from kit.base import load_base
+from kit.drawing import KolorsPainter
+from kit.errors import LoraError, RunError
+from kit.files import canonical_json, sha256_bytes, sha256_of
+from kit.generate import generate
+from kit.run import Run
+
+INK = '[[candidate]]\nname = "base"\n[[candidate]]\nname = "ink"\nlora = "ink.safetensors"\nstrength = 0.8\n'
+
+
+class Heard:
+    """A progress that remembers what it heard."""
+
+    def __init__(self) -> None:
+        self.began: tuple[int, int] | None = None
+        self.steps: list[int] = []
+
+    def begin(self, total: int, done: int) -> None:
+        self.began = (total, done)
+
+    def advance(self, count: int) -> None:
+        self.steps.append(count)
+
+
+def ink_run(folder: Path, head: str = "", candidates: str = INK) -> Run:
+    folder.mkdir(exist_ok=True)
+    toy_lora(folder / "ink.safetensors")
+    return make_run(folder, head, candidates)
+
+
+def files(run: Run) -> dict[str, bytes]:
+    return {path.relative_to(run.folder).as_posix(): path.read_bytes() for path in run.folder.rglob("*.png")}
+
+
+def test_every_wanted_panel_is_drawn_and_has_its_row(tmp_path):
+    run = make_run(tmp_path, 'seeds = [0, 3]\norders = ["authored", "reversed"]')
+    report = generate(run, FakePainter())
+    assert (report.drawn, report.kept) == (32, 0)
+    assert [run.slot_of(row) for row in run.rows()] == list(run.wanted())
+    for row in run.rows():
+        assert run.folder / row.file == run.panel_path(*run.slot_of(row))
+        assert sha256_of(run.folder / row.file) == row.sha256
+
+
+def test_a_second_call_draws_nothing_and_changes_nothing(tmp_path):
+    run = make_run(tmp_path)
+    generate(run, FakePainter())
+    before, rows = files(run), run.rows_path.read_bytes()
+    painter = FakePainter()
+    report = generate(run, painter)
+    assert (report.drawn, report.kept) == (0, 8)
+    assert painter.batches == []
+    assert painter.read_prompts == []
+    assert (files(run), run.rows_path.read_bytes()) == (before, rows)
+
+
+def test_a_stopped_run_goes_on_where_it_stopped_and_ends_the_same(tmp_path):
+    whole = make_run(tmp_path / "whole", "seeds = [0, 1]\nbatch = 3")
+    generate(whole, FakePainter())
+    run = make_run(tmp_path / "stopped", "seeds = [0, 1]\nbatch = 3")
+    painter = FakePainter()
+    painter.stop_before_batch = 2
+    with pytest.raises(RunError, match="stopped: 6 of 16 panels are there; run the same command to go on"):
+        generate(run, painter)
+    assert len(files(run)) == 6
+    report = generate(run, FakePainter())
+    assert (report.drawn, report.kept) == (10, 6)
+    assert files(run) == files(whole)
+
+
+@pytest.mark.parametrize("harm", ["delete", "overwrite", "tear"])
+def test_a_picture_that_was_lost_or_changed_is_drawn_again(tmp_path, harm):
+    run = make_run(tmp_path)
+    generate(run, FakePainter())
+    before = files(run)
+    path = run.panel_path("base", "authored", "cat", 0, 5)
+    if harm == "delete":
+        path.unlink()
+    else:
+        path.write_bytes(b"other" if harm == "overwrite" else path.read_bytes()[:-20])
+    assert generate(run, FakePainter()).drawn == 1
+    assert files(run) == before
+
+
+def test_a_picture_without_its_row_is_drawn_again(tmp_path):
+    run = make_run(tmp_path)
+    generate(run, FakePainter())
+    lines = run.rows_path.read_bytes().splitlines(keepends=True)
+    run.rows_path.write_bytes(b"".join(lines[:-1]) + lines[-1][:30])
+    assert generate(run, FakePainter()).drawn == 1
+    assert len(run.rows()) == 8
+
+
+@pytest.mark.parametrize(
+    "head",
+    ["steps = 3", "cfg = 5.0", "size = 64", 'noise = "contest"', "seeds = [9]", 'orders = ["reversed"]'],
+)
+def test_changing_what_shapes_a_picture_draws_it_again(tmp_path, head):
+    write_story(tmp_path / "cat.toml", [f"小猫{n}，睡觉{n}" for n in range(8)])
+    generate(make_run(tmp_path), FakePainter())
+    assert generate(make_run(tmp_path, head), FakePainter()).drawn == 8
+
+
+def test_other_weights_draw_again_and_other_batches_do_not(tmp_path):
+    run = make_run(tmp_path)
+    generate(run, FakePainter("a"))
+    assert generate(make_run(tmp_path, "batch = 2"), FakePainter("a")).drawn == 0
+    assert generate(run, FakePainter("b")).drawn == 8
+
+
+def test_more_seeds_keep_the_panels_that_are_there(tmp_path):
+    generate(make_run(tmp_path, "seeds = [1]"), FakePainter())
+    report = generate(make_run(tmp_path, "seeds = [0, 1, 2]"), FakePainter())
+    assert (report.drawn, report.kept) == (16, 8)
+
+
+def test_panels_with_the_same_recipe_are_drawn_once_and_are_the_same_file(tmp_path):
+    write_story(tmp_path / "cat.toml", ["小猫"] * 3)
+    run = make_run(tmp_path, 'orders = ["authored", "style-last"]')
+    painter = FakePainter()
+    report = generate(run, painter)
+    assert (report.drawn, report.kept) == (6, 10)
+    assert len(set(painter.drawn)) == 6
+    assert len(run.rows()) == 16
+    assert len(set(files(run).values())) == 6
+
+
+def test_a_panel_that_another_run_of_orders_already_drew_is_copied(tmp_path):
+    generate(make_run(tmp_path), FakePainter())
+    painter = FakePainter()
+    report = generate(make_run(tmp_path, 'orders = ["authored", "style-last"]'), painter)
+    assert (report.drawn, report.kept, painter.batches) == (0, 16, [])
+
+
+def test_two_candidates_that_change_names_keep_their_own_pictures(tmp_path):
+    def swapped(first: float, second: float) -> str:
+        lora = 'lora = "ink.safetensors"\nstrength ='
+        return f'[[candidate]]\nname = "a"\n{lora} {first}\n[[candidate]]\nname = "b"\n{lora} {second}\n'
+
+    generate(ink_run(tmp_path, candidates=swapped(1.0, 0.5)), FakePainter())
+    run = ink_run(tmp_path, candidates=swapped(0.5, 1.0))
+    generate(run, FakePainter())
+    for row in run.rows():
+        with Image.open(run.folder / row.file) as picture:
+            assert picture.tobytes() == fake_picture(row.key, 32).tobytes()
+    first, second = ({row.key for row in run.rows() if row.candidate == name} for name in "ab")
+    assert not first & second
+
+
+def test_prompts_are_read_once_before_the_first_picture(tmp_path):
+    write_story(tmp_path / "cat.toml", negative="模糊")
+    painter = FakePainter()
+    painter.stop_before_batch = 0
+    with pytest.raises(RunError, match="0 of 8"):
+        generate(make_run(tmp_path), painter)
+    assert {"模糊", "小猫，第1天，在公园里", "小猫，第8天，在公园里"} <= set(painter.read_prompts)
+
+
+def test_batches_hold_as_many_pictures_as_the_experiment_says(tmp_path):
+    painter = FakePainter()
+    generate(make_run(tmp_path, "batch = 3"), painter)
+    assert [len(batch) for batch in painter.batches] == [3, 3, 2]
+
+
+def test_candidates_are_drawn_one_after_the_other_each_in_its_lora(tmp_path):
+    painter = FakePainter()
+    run = ink_run(tmp_path, "batch = 5")
+    generate(run, painter)
+    ink = str(run.folder / "loras" / "ink.safetensors")
+    tried_on, drawn_in, taken_off = painter.worn[:3], painter.worn[3:-1], painter.worn[-1]
+    assert tried_on == [(None, 1.0), (ink, 0.8), (None, 1.0)]
+    assert drawn_in == [(None, 1.0), (ink, 0.8)]
+    assert taken_off == (None, 1.0)
+
+
+def test_a_lora_that_does_not_fit_is_refused_before_the_first_picture(tmp_path):
+    painter = FakePainter()
+    painter.refuse_lora = "ink"
+    with pytest.raises(LoraError, match="0 of 88 keys match"):
+        generate(ink_run(tmp_path), painter)
+    assert painter.batches == []
+
+
+def test_strength_and_trigger_make_another_picture_and_the_name_of_a_candidate_does_not(tmp_path):
+    candidates = "".join(
+        f'[[candidate]]\nname = "{name}"\nlora = "ink.safetensors"\n{more}\n'
+        for name, more in {"a": "", "b": "strength = 0.5", "c": 'trigger = "水墨"', "d": ""}.items()
+    )
+    run = ink_run(tmp_path, candidates=candidates)
+    generate(run, FakePainter())
+    keys = {name: {row.key for row in run.rows() if row.candidate == name} for name in "abcd"}
+    assert keys["a"] == keys["d"]
+    assert not keys["a"] & keys["b"]
+    assert not keys["a"] & keys["c"]
+    assert next(row.prompt for row in run.rows() if row.candidate == "c") == "水墨，小猫，第1天，在公园里"
+
+
+def test_a_picture_says_how_it_was_made(tmp_path):
+    write_story(tmp_path / "cat.toml", negative="模糊")
+    run = ink_run(tmp_path)
+    generate(run, FakePainter())
+    row = next(row for row in run.rows() if row.candidate == "ink")
+    with Image.open(run.folder / row.file) as picture:
+        made = json.loads(picture.text["storykit"])
+    facts = run.read_json("run.json")["candidates"]["ink"]
+    assert made["key"] == row.key
+    assert (made["prompt"], made["negative"]) == (row.prompt, "模糊")
+    assert (made["seed"], made["steps"], made["cfg"], made["size"]) == (0, 2, 4.0, 32)
+    assert made["lora"] == {"lora_sha256": facts["lora_sha256"], "alpha": 4.0, "strength": 0.8}
+
+
+def test_a_key_is_the_hash_of_the_recipe_in_the_picture(tmp_path):
+    run = make_run(tmp_path)
+    generate(run, FakePainter())
+    for row in run.rows():
+        with Image.open(run.folder / row.file) as picture:
+            made = json.loads(picture.text["storykit"])
+        recipe = {name: value for name, value in made.items() if name not in ("storykit", "key")}
+        assert sha256_bytes(canonical_json(recipe)) == row.key
+
+
+def test_run_json_says_who_drew_what_and_how(tmp_path):
+    run = ink_run(tmp_path)
+    generate(run, FakePainter())
+    identity = run.read_json("run.json")
+    assert set(identity) == {"storykit", "base", "candidates", "settings", "versions", "device", "commit"}
+    assert identity["candidates"]["ink"] == {
+        "lora_sha256": sha256_of(tmp_path / "ink.safetensors"),
+        "rank": 2,
+        "alpha": 4.0,
+        "strength": 0.8,
+        "keys": 88,
+        "trigger": "",
+    }
+    assert identity["candidates"]["base"]["lora_sha256"] is None
+    assert identity["settings"] == {
+        "steps": 2,
+        "cfg": 4.0,
+        "size": 32,
+        "noise": "portable",
+        "scheduler": {"name": "none"},
+    }
+
+
+def test_a_failed_picture_is_named_and_nothing_of_its_batch_is_written(tmp_path):
+    painter = FakePainter()
+    painter.fail_on = "第5天"
+    run = make_run(tmp_path, "batch = 2")
+    with pytest.raises(RunError, match=r"panels/base/authored/cat/seed-0/5\.png: a picture's numbers"):
+        generate(run, painter)
+    assert len(files(run)) == len(run.rows()) == 4
+
+
+def test_progress_hears_what_is_there_and_each_batch(tmp_path):
+    generate(make_run(tmp_path, "batch = 3"), FakePainter())
+    heard = Heard()
+    generate(make_run(tmp_path, "batch = 3\nseeds = [0, 1]"), FakePainter(), heard)
+    assert heard.began == (16, 8)
+    assert heard.steps == [3, 3, 2]
+
+
+def test_the_same_experiment_gives_the_same_bytes_in_two_folders(tmp_path):
+    one, other = make_run(tmp_path / "one"), make_run(tmp_path / "other")
+    generate(one, FakePainter())
+    generate(other, FakePainter())
+    assert files(one) == files(other)
+
+
+def test_an_unwritable_folder_is_one_line(tmp_path):
+    run = make_run(tmp_path)
+    (run.folder / "panels").write_text("in the way")
+    with pytest.raises(RunError, match="cannot be written") as refused:
+        generate(run, FakePainter())
+    assert "\n" not in str(refused.value)
+
+
+def test_the_real_painter_fills_a_run_and_a_lora_shows(tmp_path):
+    toy_lora(tmp_path / "ink.safetensors", scale=0.5)
+    run = make_run(tmp_path, "size = 64", INK)
+    painter = KolorsPainter("toy", load_base(toy_base()), "cpu")
+    report = generate(run, painter)
+    assert report.drawn == 16
+    by_panel = {run.slot_of(row)[0::4]: row.sha256 for row in run.rows()}
+    for panel in range(1, 9):
+        assert by_panel["base", panel] != by_panel["ink", panel]
+    assert generate(run, painter).drawn == 0

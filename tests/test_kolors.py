@@ -1,0 +1,391 @@
+import json
+import random
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from diffsynth import SDXLImagePipeline, SDXLUNet, SDXLVAEDecoder, SDXLVAEEncoder
+from fakes import TOY_PROMPTS, toy_base, toy_lora, toy_sizes
+from peft import LoraConfig, inject_adapter_in_model
+from PIL import Image
+from torch import nn
+
+from kit.base import TEXT, UNET, VAE, Networks, load_base, save_base
+from kit.drawing import KolorsPainter, first_noise
+from kit.errors import LoraError, RunError, WeightsError
+from kit.experiment import DrawSettings
+from kit.kolors import (
+    build_text_encoder,
+    build_unet,
+    build_vae_decoder,
+    build_vae_encoder,
+    encode_ids,
+    encode_moments,
+    pad_left,
+    parameter_count,
+    time_ids,
+    tokenize,
+)
+from kit.lora import Pair, load_lora, save_lora
+from kit.mini.sizes import BaseSizes, TextSizes, UNetSizes, VaeSizes, read_sizes
+from kit.painter import PanelRequest, load_painter
+
+CFG4 = DrawSettings(steps=3, cfg=4.0, size=64, noise="portable")
+NEGATIVE = "下雪"
+
+
+def request(prompt: str, seed: int = 0, negative: str = NEGATIVE) -> PanelRequest:
+    return PanelRequest(key="k", prompt=prompt, negative=negative, seed=seed, label=f"seed-{seed}")
+
+
+def paint(
+    painter: KolorsPainter, requests: list[PanelRequest], settings: DrawSettings = CFG4
+) -> list[np.ndarray]:
+    painter.read([text for asked in requests for text in (asked.prompt, asked.negative)])
+    return [np.asarray(picture).astype(int) for picture in painter.draw(requests, settings)]
+
+
+@pytest.fixture
+def painter() -> KolorsPainter:
+    return KolorsPainter("toy", load_base(toy_base()), "cpu")
+
+
+@pytest.fixture
+def base_copy(tmp_path: Path) -> Path:
+    return Path(shutil.copytree(toy_base(), tmp_path / "base"))
+
+
+# the networks
+
+
+def test_a_small_unet_has_the_blocks_of_kolors_in_kolors_order():
+    with torch.device("meta"):
+        small, kolors = build_unet(UNetSizes()), SDXLUNet(is_kolors=True)
+    assert [type(block) for block in small.blocks] == [type(block) for block in kolors.blocks]
+    assert len(small.blocks) == 49
+
+
+def test_the_autoencoder_at_kolors_widths_is_the_one_of_kolors():
+    widths = (128, 256, 512, 512)
+    sizes = VaeSizes(encoder=widths, decoder=widths, groups=32)
+    with torch.device("meta"):
+        ours = (build_vae_encoder(sizes), build_vae_decoder(sizes))
+        theirs = (SDXLVAEEncoder(), SDXLVAEDecoder())
+    for our, their in zip(ours, theirs, strict=True):
+        assert {k: v.shape for k, v in our.state_dict().items()} == {
+            k: v.shape for k, v in their.state_dict().items()
+        }
+
+
+def test_all_embedded_weights_fit_the_package():
+    numbers = (
+        parameter_count(build_unet(UNetSizes())),
+        parameter_count(build_text_encoder(TextSizes(vocabulary=1024))),
+        parameter_count(build_vae_encoder(VaeSizes())) + parameter_count(build_vae_decoder(VaeSizes())),
+    )
+    rank_16 = 16 * sum(
+        layer.in_features + layer.out_features
+        for name, layer in build_unet(UNetSizes()).named_modules()
+        if name.rpartition(".")[2] in ("to_q", "to_k", "to_v", "to_out")
+    )
+    assert 2 * (sum(numbers) + 3 * rank_16) <= 34e6, "40 MB less the encoder's 6"
+
+
+def test_an_untrained_unet_predicts_nothing():
+    unet = build_unet(toy_sizes().unet)
+    latents, text = torch.randn(2, 4, 8, 8), torch.randn(2, 256, 32)
+    predicted = unet(latents, torch.tensor([5.0, 900.0]), text, time_ids(2, 64), text[:, 0])
+    assert not predicted.any()
+
+
+def test_text_states_are_those_of_kolors_prompter():
+    base = load_base(toy_base())
+    prompter, encoder = base.prompter(), base.text_encoder()
+    prompter.fetch_models(encoder)
+    cross, pooled = encode_ids(encoder, *tokenize(prompter, TOY_PROMPTS))
+    for row, prompt in enumerate(TOY_PROMPTS):
+        their_pooled, their_cross = prompter.encode_prompt(prompt, device="cpu")
+        torch.testing.assert_close(cross[row], their_cross[0], rtol=0, atol=1e-5)
+        torch.testing.assert_close(pooled[row], their_pooled[0], rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("text", ["", "小猫", "a girl, running", "未知的字𠀀", "很长的字" * 100])
+def test_padded_pieces_are_what_the_tokenizer_makes_of_the_text(text):
+    prompter = load_base(toy_base()).prompter()
+    pieces = prompter.tokenizer.tokenizer.sp_model
+    ours = pad_left([pieces.encode(text)], pieces.vocab_size(), pieces.unk_id())
+    for our, their in zip(ours, tokenize(prompter, [text]), strict=True):
+        assert torch.equal(our, their)
+
+
+def test_the_mean_of_the_moments_is_the_latent_before_scaling():
+    encoder = load_base(toy_base()).vae_encoder()
+    picture = torch.rand(1, 3, 64, 64) * 2 - 1
+    mean, log_variance = encode_moments(encoder, picture)
+    assert mean.shape == log_variance.shape == (1, 4, 8, 8)
+    torch.testing.assert_close(encoder(picture), mean * encoder.scaling_factor)
+
+
+# the folder
+
+
+def test_saved_weights_come_back_as_fp16_holds_them(tmp_path):
+    sizes = toy_sizes()
+    networks = Networks(
+        unet=build_unet(sizes.unet),
+        text_encoder=build_text_encoder(sizes.text),
+        encoder=build_vae_encoder(sizes.vae),
+        decoder=build_vae_decoder(sizes.vae),
+    )
+    networks.decoder.scaling_factor = 0.7
+    save_base(tmp_path, sizes, networks, toy_base() / "tokenizer" / "tokenizer.model")
+    base = load_base(tmp_path)
+    assert base.sizes == sizes
+    loaded = base.networks("cpu")
+    for name in ("unet", "text_encoder", "encoder", "decoder"):
+        before, after = getattr(networks, name).state_dict(), getattr(loaded, name).state_dict()
+        assert before.keys() == after.keys()
+        assert all(torch.equal(before[key].half().float(), after[key].float()) for key in before)
+    assert loaded.encoder.scaling_factor == loaded.decoder.scaling_factor == 0.7
+
+
+@pytest.mark.parametrize("name", [UNET, TEXT, VAE, "tokenizer/tokenizer.model"])
+def test_one_changed_byte_in_any_file_is_refused_by_its_name(base_copy, name):
+    data = bytearray((base_copy / name).read_bytes())
+    data[-1] ^= 1
+    (base_copy / name).write_bytes(data)
+    with pytest.raises(WeightsError, match=f"{name} is damaged"):
+        load_base(base_copy)
+
+
+@pytest.mark.parametrize("name", [UNET, "config.json", "tokenizer/tokenizer.model"])
+def test_a_missing_file_is_refused_by_its_name(base_copy, name):
+    (base_copy / name).unlink()
+    with pytest.raises(WeightsError, match=f"{name} cannot be read"):
+        load_base(base_copy)
+
+
+def test_weights_of_another_size_than_promised_are_refused(base_copy):
+    config = json.loads((base_copy / "config.json").read_text())
+    config["sizes"]["unet"]["widths"] = [32, 64, 64]
+    (base_copy / "config.json").write_text(json.dumps(config))
+    with pytest.raises(WeightsError, match=r"unet\.safetensors does not fit the sizes in config\.json"):
+        load_base(base_copy).unet()
+
+
+def test_every_fault_of_the_sizes_is_named():
+    sizes = toy_sizes().as_json()
+    del sizes["text"]["vocabulary"]
+    sizes["unet"]["time"] = "wide"
+    with pytest.raises(WeightsError, match=r"config\.json: .*unet\.time: .*text\.vocabulary: is missing"):
+        read_sizes(sizes, "config.json")
+
+
+def test_sizes_survive_json():
+    sizes = BaseSizes(unet=UNetSizes(), text=TextSizes(vocabulary=512), vae=VaeSizes())
+    assert read_sizes(json.loads(json.dumps(sizes.as_json())), "config.json") == sizes
+
+
+def test_numbers_that_fp16_cannot_hold_are_not_saved(tmp_path):
+    networks = load_base(toy_base()).networks("cpu")
+    networks.unet.conv_in.weight.data[0, 0, 0, 0] = 1e6
+    with pytest.raises(WeightsError, match=r"conv_in\.weight holds numbers that fp16 cannot"):
+        save_base(tmp_path, toy_sizes(), networks, toy_base() / "tokenizer" / "tokenizer.model")
+
+
+@pytest.mark.parametrize("base", ["kolors", "/nowhere"])
+def test_a_base_that_is_not_there_is_refused_in_one_line(base):
+    with pytest.raises(WeightsError, match="full-size Kolors comes with the next release") as refused:
+        load_painter(base, "cpu")
+    assert "\n" not in str(refused.value)
+
+
+def test_a_folder_laid_out_like_the_embedded_base_is_a_base():
+    assert load_painter(str(toy_base()), "cpu").identity["sha256"] == load_base(toy_base()).sha256
+
+
+# drawing
+
+
+def test_a_picture_is_the_one_of_diffsynths_own_pipeline(painter):
+    base = load_base(toy_base())
+    pipe = SDXLImagePipeline(device="cpu", torch_dtype=torch.float32)
+    pipe.scheduler.__init__(beta_end=0.014, num_train_timesteps=1100)
+    pipe.prompter = base.prompter()
+    pipe.prompter.fetch_models(base.text_encoder())
+    pipe.unet, pipe.vae_decoder = base.unet(), base.vae_decoder()
+    requests = [request(prompt, seed) for seed, prompt in enumerate(TOY_PROMPTS)]
+    for asked, ours in zip(requests, paint(painter, requests), strict=True):
+        theirs = pipe(
+            asked.prompt,
+            negative_prompt=asked.negative,
+            cfg_scale=4.0,
+            height=64,
+            width=64,
+            num_inference_steps=3,
+            seed=asked.seed,
+            progress_bar_cmd=list,
+        )
+        assert np.abs(ours - np.asarray(theirs).astype(int)).max() <= 1
+        assert np.asarray(theirs).std() > 5, "a flat picture would prove nothing"
+
+
+def test_a_picture_does_not_depend_on_the_panels_drawn_with_it(painter):
+    requests = [request(prompt, seed) for seed, prompt in enumerate(TOY_PROMPTS)]
+    together = paint(painter, requests)
+    alone = [paint(painter, [asked])[0] for asked in requests]
+    for one, other in zip(together, alone, strict=True):
+        assert np.abs(one - other).max() <= 1
+
+
+def test_prompt_negative_and_seed_each_change_the_picture(painter):
+    first = request(TOY_PROMPTS[0])
+    others = [
+        request(TOY_PROMPTS[1]),
+        request(TOY_PROMPTS[0], seed=1),
+        request(TOY_PROMPTS[0], negative="小猫"),
+    ]
+    picture, *changed = paint(painter, [first, *others])
+    assert all(np.abs(picture - other).max() > 1 for other in changed)
+
+
+def test_without_guidance_the_negative_prompt_changes_nothing(painter):
+    plain = DrawSettings(steps=3, cfg=1.0, size=64, noise="portable")
+    [one] = paint(painter, [request(TOY_PROMPTS[0], negative="小猫")], plain)
+    [other] = paint(painter, [request(TOY_PROMPTS[0], negative="下雪")], plain)
+    assert np.array_equal(one, other)
+
+
+def test_portable_noise_is_the_seeds_alone():
+    torch.manual_seed(random.randrange(1000))
+    noise = first_noise(7, CFG4, "cpu")
+    torch.manual_seed(random.randrange(1000))
+    assert torch.equal(noise, first_noise(7, CFG4, "cpu"))
+    assert not torch.equal(noise, first_noise(8, CFG4, "cpu"))
+    assert noise.dtype == torch.float32
+
+
+def test_contest_noise_is_the_half_precision_draw_after_manual_seed():
+    contest = DrawSettings(steps=3, cfg=4.0, size=64, noise="contest")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(5)
+        expected = torch.randn((1, 4, 8, 8), dtype=torch.float16)
+    assert torch.equal(first_noise(5, contest, "cpu"), expected.float())
+
+
+def test_once_the_prompts_are_read_the_text_encoder_is_not_needed(base_copy):
+    painter = KolorsPainter("toy", load_base(base_copy), "cpu")
+    painter.read([TOY_PROMPTS[0], NEGATIVE])
+    shutil.rmtree(base_copy)
+    painter.read([TOY_PROMPTS[0]])
+    [picture] = painter.draw([request(TOY_PROMPTS[0])], CFG4)
+    assert picture.size == (64, 64)
+    assert picture.mode == "RGB"
+
+
+def test_a_prompt_that_was_not_read_is_refused(painter):
+    with pytest.raises(RunError, match="must be read before it is drawn, got '小猫'"):
+        painter.draw([request("小猫")], CFG4)
+
+
+# LoRAs
+
+
+def test_taking_a_lora_off_restores_the_base_to_the_last_bit(painter, tmp_path):
+    lora = load_lora(toy_lora(tmp_path / "ink.safetensors"))
+    before = {name: weight.clone() for name, weight in painter._unet.state_dict().items()}
+    painter.dress(lora, 0.7)
+    touched = [n for n, w in painter._unet.state_dict().items() if not torch.equal(w, before[n])]
+    painter.dress(None, 1.0)
+    after = painter._unet.state_dict()
+    assert len(touched) == len(lora.pairs)
+    assert all(torch.equal(after[name], before[name]) for name in before)
+
+
+def test_changing_loras_gives_the_same_as_starting_with_the_second(painter, tmp_path):
+    first = load_lora(toy_lora(tmp_path / "a.safetensors", scale=0.3))
+    second = load_lora(toy_lora(tmp_path / "b.safetensors", scale=0.1))
+    painter.dress(second, 1.0)
+    [direct] = paint(painter, [request(TOY_PROMPTS[0])])
+    painter.dress(first, 2.0)
+    painter.dress(second, 1.0)
+    [changed] = paint(painter, [request(TOY_PROMPTS[0])])
+    assert np.array_equal(direct, changed)
+
+
+def test_a_merged_lora_draws_what_peft_draws_with_it_beside_the_weights(painter, tmp_path):
+    lora = load_lora(toy_lora(tmp_path / "ink.safetensors", rank=2, alpha=4.0))
+    [bare] = paint(painter, [request(TOY_PROMPTS[0])])
+    painter.dress(lora, 1.0)
+    [merged] = paint(painter, [request(TOY_PROMPTS[0])])
+    painter.dress(None, 1.0)
+    targets = ["to_q", "to_k", "to_v", "to_out"]
+    inject_adapter_in_model(LoraConfig(r=2, lora_alpha=4, target_modules=targets), painter._unet)
+    layers = dict(painter._unet.named_modules())
+    for name, (down, up) in lora.pairs.items():
+        layers[name].lora_A["default"].weight.data.copy_(down)
+        layers[name].lora_B["default"].weight.data.copy_(up)
+    [beside] = paint(painter, [request(TOY_PROMPTS[0])])
+    assert np.abs(merged - beside).max() <= 1
+    assert np.abs(merged - bare).max() > 1
+
+
+def test_strength_scales_the_change_that_training_made(painter, tmp_path):
+    lora = load_lora(toy_lora(tmp_path / "ink.safetensors", rank=2, alpha=4.0))
+    name, (down, up) = next(iter(lora.pairs.items()))
+    before = painter._layers[name].weight.clone()
+    painter.dress(lora, 0.5)
+    torch.testing.assert_close(painter._layers[name].weight - before, 0.5 * (4.0 / 2) * (up @ down))
+
+
+def test_a_lora_that_does_not_fit_leaves_the_painter_as_it_was(painter, tmp_path):
+    pairs = {"blocks.7.transformer_blocks.0.attn1.to_q": Pair(down=torch.ones(2, 99), up=torch.ones(32, 2))}
+    save_lora(tmp_path / "wide.safetensors", pairs, 2.0, {})
+    fitting = load_lora(toy_lora(tmp_path / "ink.safetensors"))
+    painter.dress(fitting, 1.0)
+    [before] = paint(painter, [request(TOY_PROMPTS[0])])
+    with pytest.raises(LoraError, match=r"0 of 1 keys match the base, all must; .*\(32, 32\) in the base"):
+        painter.dress(load_lora(tmp_path / "wide.safetensors"), 1.0)
+    [after] = paint(painter, [request(TOY_PROMPTS[0])])
+    assert np.array_equal(before, after)
+
+
+def test_a_picture_of_infinite_numbers_is_an_error_that_names_the_panel(painter, tmp_path):
+    painter.dress(load_lora(toy_lora(tmp_path / "loud.safetensors", scale=1e3, alpha=1e38)), 1.0)
+    with pytest.raises(RunError, match="seed-3: a picture's numbers must be finite"):
+        paint(painter, [request(TOY_PROMPTS[0], seed=3)])
+
+
+def test_too_little_memory_is_one_line_that_says_what_to_do(painter):
+    class Full(nn.Module):
+        def forward(self, *inputs: object) -> None:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate ...")
+
+    painter._unet = Full()
+    with pytest.raises(
+        RunError, match="too little memory for 2 panels of 64 pixels at once: set a smaller `batch`"
+    ):
+        paint(painter, [request(TOY_PROMPTS[0]), request(TOY_PROMPTS[1])])
+
+
+def test_the_identity_follows_the_weights_and_holds_no_machine(painter):
+    assert painter.identity["sha256"] == load_base(toy_base()).sha256
+    assert painter.identity["dtype"] == "float32"
+    assert painter.device == "cpu"
+    assert "cpu" not in json.dumps(painter.identity)
+
+
+def test_pictures_are_rgb_of_the_asked_size(painter):
+    painter.read(TOY_PROMPTS)
+    settings = DrawSettings(steps=1, cfg=1.0, size=96, noise="portable")
+    [picture] = painter.draw([request(TOY_PROMPTS[0])], settings)
+    assert isinstance(picture, Image.Image)
+    assert (picture.size, picture.mode) == ((96, 96), "RGB")
+
+
+def test_the_painters_networks_do_not_learn(painter):
+    assert not any(parameter.requires_grad for parameter in painter._unet.parameters())
+    assert isinstance(painter._unet, nn.Module)
+    assert not painter._unet.training
