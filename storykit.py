@@ -1,16 +1,15 @@
-"""The `storykit` command: one thin command a stage; each reads what the one before left in the run's folder."""
+"""The `storykit` command: one thin command a stage, each reading what the one before left on disk."""
 
 import json
 import sys
-from collections.abc import Iterator
+import warnings
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
-import click
 import typer
-from typer.core import TyperGroup
 
 from kit.errors import StorykitError
 
@@ -18,29 +17,20 @@ if TYPE_CHECKING:
     from kit.generate import Progress
     from kit.run import Run
 
-DEMO = "demo.toml"
-
-
-class Commands(TyperGroup):
-    """Show our own errors as one line; let every other one keep its traceback."""
-
-    def invoke(self, ctx: click.Context) -> object:
-        """Run the chosen command."""
-        try:
-            return super().invoke(ctx)
-        except StorykitError as error:
-            raise click.ClickException(str(error)) from error
+DEMO = Path(__file__).parent / "examples" / "demo.toml"
+"""The experiment of `demo`; it lies beside this file in a checkout, and no wheel holds it."""
+INTERRUPTED = 130
+"""How Typer exits when the user presses ctrl-c."""
 
 
 app = typer.Typer(
-    cls=Commands,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     help="Make, score, compare and pack LoRA-styled eight-panel picture stories.",
 )
-lora_app = typer.Typer(cls=Commands, no_args_is_help=True, help="Look into LoRA files.", rich_markup_mode=None)
+lora_app = typer.Typer(no_args_is_help=True, help="Look into LoRA files.", rich_markup_mode=None)
 app.add_typer(lora_app, name="lora")
 
 ExperimentFile = Annotated[Path, typer.Argument(metavar="EXPERIMENT", help="The experiment's TOML file.")]
@@ -58,8 +48,7 @@ def demo(out: OutFolder = Path("runs/demo")) -> None:
     from submissions.rules import load_rules
     from submissions.verify import verify as verify_bundle
 
-    experiment = Path(__file__).parent / "examples" / DEMO
-    run(experiment, out)
+    run(DEMO, out)
     opened = Run.open(out)
     loaded = opened.loaded
     entry = Entry(
@@ -70,12 +59,12 @@ def demo(out: OutFolder = Path("runs/demo")) -> None:
         rules=load_rules("practice"),
         team="storykit",
         title="demo",
-        introduction="A style LoRA of the embedded base, trained on the drawn world; a demonstration of the bundle.",
+        introduction="A style LoRA of the embedded base, trained on the drawn world.",
         out=out / "bundle" / "demo.zip",
     )
     report = pack_entry(opened, entry)
     faults = verify_bundle(report.path)
-    _say(f"bundle  {report.path}  ({report.files} files, {len(faults)} faults)")
+    _say(f"bundle  {report.path}  ({len(report.files)} files, {len(faults)} faults)")
     _say(f"report  {out / 'report.html'}")
 
 
@@ -94,11 +83,15 @@ def generate(experiment: ExperimentFile, out: OutFolder) -> None:
     from kit.experiment import load_experiment
     from kit.generate import generate as draw
     from kit.painter import load_painter
+    from kit.recipe import lora_of
     from kit.run import Run
 
     loaded = load_experiment(experiment)
+    painter = load_painter(loaded.experiment.base)
+    # what does not fit is refused before the folder is touched
+    for candidate in loaded.experiment.candidates:
+        painter.dress(lora_of(candidate), candidate.strength)
     opened = Run.create(out, loaded)
-    painter = load_painter(opened.loaded.experiment.base)
     with _progress("drawing") as progress:
         done = draw(opened, painter, progress)
     pace = f", {done.seconds / done.drawn:.2f} s a panel" if done.drawn else ""
@@ -113,7 +106,7 @@ def score(run_folder: RunFolder) -> None:
 
     with _progress("scoring") as progress:
         scores = measure(Run.open(run_folder), progress=progress)
-    faults = sum(story.faults for story in scores.stories)
+    faults = sum(panel.status != "ok" for panel in scores.panels)
     _say(f"scored  {len(scores.panels)} panels of {len(scores.stories)} stories, {faults} faults")
 
 
@@ -183,7 +176,9 @@ def pack(
 
 
 @app.command()
-def verify(bundle: Annotated[Path, typer.Argument(metavar="F.zip", help="The bundle.")], as_json: AsJson = False) -> None:
+def verify(
+    bundle: Annotated[Path, typer.Argument(metavar="F.zip", help="The bundle.")], as_json: AsJson = False
+) -> None:
     """Check a bundle against its contest's rules; needs no model."""
     from submissions.verify import verify as check
 
@@ -201,7 +196,9 @@ def verify(bundle: Annotated[Path, typer.Argument(metavar="F.zip", help="The bun
 @app.command()
 def gate(
     folder: Annotated[Path, typer.Argument(help="Any folder of pictures.")],
-    weights: Annotated[str, typer.Option(help="The predictor's folder, or 'mini' for the embedded one.")] = "mini",
+    weights: Annotated[
+        str, typer.Option(help="The predictor's folder, or 'mini' for the embedded one.")
+    ] = "mini",
     as_json: AsJson = False,
 ) -> None:
     """Score a folder as the contest does: the mean over every file directly in it."""
@@ -214,15 +211,30 @@ def gate(
         return
     for fault in result.faults:
         _say(f"fault   {fault}")
+    if result.mean is None:
+        _say(f"{folder}: no score, every file must be a picture")
+        return
     named = " (embedded predictor, not the contest's)" if result.stamp.embedded else ""
-    mean = "no score" if result.mean is None else f"{result.mean:.4f}"
-    _say(f"{folder}: {mean}, {result.verdict} at {result.threshold:g}{named}; weakest {result.weakest}")
+    verdict = f"{result.mean:.4f}, {result.verdict} at {result.threshold:g}"
+    _say(f"{folder}: {verdict}{named}; weakest {result.weakest}")
+
+
+def _lora_file(out: Path) -> Path:
+    """Refuse before a training what could not be written after it."""
+    if out.suffix != ".safetensors" or out.is_dir():
+        raise typer.BadParameter(f"must be a .safetensors file, got {out}")
+    nearest = next(folder for folder in out.absolute().parents if folder.exists())
+    if not nearest.is_dir():
+        raise typer.BadParameter(f"{out} cannot be written, {nearest} is a file")
+    return out
 
 
 @app.command()
 def train(
     data: Annotated[Path, typer.Argument(metavar="DATA", help="A folder with pictures and metadata.csv.")],
-    out: Annotated[Path, typer.Option("--out", help="The LoRA file to write (.safetensors).")],
+    out: Annotated[
+        Path, typer.Option("--out", callback=_lora_file, help="The LoRA file to write (.safetensors).")
+    ],
     base: Annotated[str, typer.Option(help="The base to train on.")] = "mini",
     rank: Annotated[int, typer.Option(min=1)] = 16,
     alpha: Annotated[float, typer.Option(min=0.01)] = 4.0,
@@ -230,7 +242,7 @@ def train(
     batch: Annotated[int, typer.Option(min=1)] = 1,
     learning_rate: Annotated[float, typer.Option(min=1e-9)] = 1e-4,
     trigger: Annotated[str, typer.Option(help="Words put in front of every caption.")] = "",
-    seed: Annotated[int, typer.Option(min=0)] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=2**63 - 1)] = 0,
 ) -> None:
     """Train a style LoRA on a folder of captioned pictures; defaults are the contest's baseline."""
     from kit.base import EMBEDDED, load_base
@@ -246,7 +258,9 @@ def train(
 
 
 @lora_app.command("inspect")
-def inspect(file: Annotated[str, typer.Argument(help="A LoRA file, or mini:STYLE.")], as_json: AsJson = False) -> None:
+def inspect(
+    file: Annotated[str, typer.Argument(help="A LoRA file, or mini:STYLE.")], as_json: AsJson = False
+) -> None:
     """Show a LoRA's rank, alpha, trigger and layers."""
     from kit.lora import find_lora
 
@@ -264,7 +278,7 @@ def _only_story(opened: "Run") -> str:
     stories = opened.loaded.stories
     if len(stories) != 1:
         names = ", ".join(story.name for story in stories)
-        raise click.UsageError(f"the run has several stories, name one with --story: {names}")
+        raise typer.BadParameter(f"the run has several stories, name one with --story: {names}")
     return stories[0].name
 
 
@@ -295,9 +309,25 @@ def _progress(task: str) -> "Iterator[Progress]":
         yield Bar()
 
 
-def main() -> None:
-    """Run the command."""
-    app()
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command; our own errors and the machine's are one line, every other one keeps its traceback."""
+    # transformers imports it and warns users, who can do nothing about it
+    warnings.filterwarnings("ignore", "The pynvml package", FutureWarning)
+    try:
+        app(arguments, prog_name="storykit")
+    except StorykitError as error:
+        _fail(str(error))
+    except OSError as error:
+        _fail(f"{error.filename}: {error.strerror}" if error.filename else str(error))
+    except SystemExit as end:
+        if end.code != INTERRUPTED:
+            raise
+        _fail("stopped; every file that is finished stays")
+
+
+def _fail(reason: str) -> NoReturn:
+    typer.echo(f"Error: {' '.join(reason.splitlines())}", err=True)
+    sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -150,7 +150,7 @@ def compare_scores(plan: Plan, scores: Scores, lower: Collection[str] = ()) -> C
 def plan_of(loaded: LoadedExperiment) -> Plan:
     """Return what an experiment asks; raises ComparisonError for a declared metric that cannot be judged."""
     experiment = loaded.experiment
-    declared = tuple(getattr(experiment.compare, "metrics", ()))
+    declared = experiment.compare.metrics
     if unknown := [metric for metric in declared if metric not in JUDGED]:
         raise ComparisonError(f"compare.metrics must be among {', '.join(JUDGED)}, got {', '.join(unknown)}")
     baseline = baseline_of(experiment)

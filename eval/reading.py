@@ -6,7 +6,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Literal
 
-from PIL import Image, ImageStat
+from PIL import Image, ImageStat, UnidentifiedImageError
 
 from kit.errors import ScoreError
 from kit.files import sha256_bytes
@@ -34,6 +34,8 @@ def read_picture(data: bytes) -> Image.Image:
     try:
         with Image.open(BytesIO(data)) as picture:
             return picture.convert("RGB")
+    except UnidentifiedImageError as error:
+        raise ScoreError("must be a picture that can be decoded: its format is unknown") from error
     except (OSError, SyntaxError, ValueError, EOFError, struct.error, Image.DecompressionBombError) as error:
         raise ScoreError(f"must be a picture that can be decoded: {error}") from error
 

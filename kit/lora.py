@@ -150,7 +150,7 @@ def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
             raise LoraError(f"{path}: {error}") from error
     try:
         loaded = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, EOFError, RuntimeError, pickle.UnpicklingError) as error:
+    except (OSError, EOFError, LookupError, TypeError, ValueError, RuntimeError, pickle.PickleError) as error:
         reason = str(error).split("\n")[0]
         raise LoraError(f"{path}: must be .safetensors or a .ckpt of tensors alone: {reason}") from error
     tensors = loaded.get("state_dict", loaded) if isinstance(loaded, dict) else loaded

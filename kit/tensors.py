@@ -14,7 +14,7 @@ LENGTH_BYTES = 8
 
 def tensor_bytes(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> bytes:
     """Return a safetensors file; metadata in sorted order, which the library leaves to chance."""
-    data = save(
+    data: bytes = save(
         {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, dict(metadata)
     )
     end = LENGTH_BYTES + int.from_bytes(data[:LENGTH_BYTES], "little")

@@ -88,7 +88,7 @@ def read_zip(path: Path) -> Contents:
         BundleError: there is no such file, or it cannot be read at all.
     """
     if not path.is_file():
-        raise BundleError(f"a bundle must be a zip file, there is none at {path.name}")
+        raise BundleError(f"a bundle must be a zip file, there is none at {path.name or path}")
     try:
         damage = _end_faults(path)
         if damage:

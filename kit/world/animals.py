@@ -1,19 +1,18 @@
 """Animals and the little dragon: one body in six poses, ears, tails and wings by kind."""
 
+from collections.abc import Callable, Sequence
+
 from kit.world import props
-from kit.world.canvas import OUTLINE, Ink, Paint, Pen, Point, sector, shade, smooth
+from kit.world.canvas import OUTLINE, Ink, Paint, Pen, Point, sector, shade
 from kit.world.palette import BLUSH, FUR_PAINT, GOLD, INK, WHITE
-from kit.world.scene import Character
+from kit.world.scene import Character, Expression, Pose
 
 MUZZLE: Paint = (255, 246, 234)
 
 
 def draw_animal(pen: Pen, character: Character) -> None:
     """Draw an animal that stands at the pen's (0, 0), looking to the right; about 84 units tall sitting."""
-    paint = FUR_PAINT[character.colour]
-    {"sleep": _asleep, "stand": _standing, "run": _running, "bathe": _bathing}.get(character.pose, _sitting)(
-        pen, character, paint
-    )
+    _BODIES.get(character.pose, _sitting)(pen, character, FUR_PAINT[character.colour])
 
 
 def _sitting(pen: Pen, character: Character, paint: Paint) -> None:
@@ -49,12 +48,16 @@ def _running(pen: Pen, character: Character, paint: Paint) -> None:
     _head(pen.at((36, -58), turn=-6), character)
 
 
-def _four_legs(pen: Pen, character: Character, paint: Paint, legs: list[list[Point]]) -> None:
+def _four_legs(pen: Pen, character: Character, paint: Paint, legs: Sequence[Sequence[Point]]) -> None:
     for leg in legs[::2]:
         pen.limb(leg, shade(paint, 0.84), 9)
     if character.kind == "dragon":
         _wings(pen, paint, (-4, -46), 0.85)
-    pen.blob([(-36, -40), (0, -46), (34, -44), (40, -30), (26, -18), (0, -17), (-28, -18), (-40, -28)], paint, OUTLINE)
+    pen.blob(
+        [(-36, -40), (0, -46), (34, -44), (40, -30), (26, -18), (0, -17), (-28, -18), (-40, -28)],
+        paint,
+        OUTLINE,
+    )
     for leg in legs[1::2]:
         pen.limb(leg, paint, 9)
 
@@ -62,7 +65,9 @@ def _four_legs(pen: Pen, character: Character, paint: Paint, legs: list[list[Poi
 def _asleep(pen: Pen, character: Character, paint: Paint) -> None:
     if character.kind == "dragon":
         _wings(pen, paint, (8, -28), 0.8)
-    pen.blob([(-40, -8), (-34, -28), (-8, -38), (24, -36), (44, -18), (40, -2), (0, 2), (-34, 0)], paint, OUTLINE)
+    pen.blob(
+        [(-40, -8), (-34, -28), (-8, -38), (24, -36), (44, -18), (40, -2), (0, 2), (-34, 0)], paint, OUTLINE
+    )
     _tail(pen, character, [(40, -10), (32, 0), (4, -1)])
     _head(pen.at((-27, -19), 0.92, -8), character)
     props.draw_sleep(pen, (2, -44))
@@ -73,6 +78,15 @@ def _bathing(pen: Pen, character: Character, paint: Paint) -> None:
     _head(pen.at((0, -58)), character)
     for x, y, r in ((-9, -84, 8), (3, -88, 9), (13, -83, 6)):
         pen.ellipse((x, y), (r, r), (240, 250, 255), Ink((150, 190, 214), 1.2))
+
+
+_BODIES: dict[Pose, Callable[[Pen, Character, Paint], None]] = {
+    "sleep": _asleep,
+    "stand": _standing,
+    "run": _running,
+    "bathe": _bathing,
+}
+"""All other poses are those of a sitting animal."""
 
 
 def _belly(pen: Pen, character: Character, centre: Point, radii: Point) -> None:
@@ -147,30 +161,38 @@ _EARS = {"kitten": _ears_kitten, "dog": _no_ears, "rabbit": _ears_rabbit, "drago
 
 def _face(pen: Pen, character: Character) -> None:
     asleep = character.pose == "sleep"
-    mood = character.expression
     for side in (-1, 1):
-        x = side * 11.5
         pen.ellipse((side * 18, 9), (4.6, 3), BLUSH)
         if asleep:
-            pen.arc((x, 0), (5, 4), (15, 165), Ink(INK, 2.3))
-        elif mood == "laugh":
-            pen.arc((x, 3), (5, 5), (195, 345), Ink(INK, 2.4))
+            pen.arc((side * 11.5, 0), (5, 4), (15, 165), Ink(INK, 2.3))
         else:
-            pen.ellipse((x, 0), (4.6, 6.8 if mood == "surprised" else 5.8), INK)
-            pen.ellipse((x + 1.4, -2.4), (1.9, 2.2), WHITE)
-            if mood == "sad":
-                pen.stroke([(x - side * 5, -11), (x + side * 5, -8)], Ink(INK, 1.9))
-    pen.ellipse((0, 7), (4.4 if character.kind == "dog" else 3, 3 if character.kind == "dog" else 2.2),
-                INK if character.kind in ("dog", "dragon") else (236, 110, 124))  # fmt: skip
-    if asleep:
-        return
+            _eye(pen, side, character.expression)
+    nose = (4.4, 3.0) if character.kind == "dog" else (3.0, 2.2)
+    pen.ellipse((0, 7), nose, INK if character.kind in ("dog", "dragon") else (236, 110, 124))
+    if not asleep:
+        _mouth(pen, character.expression)
+
+
+def _eye(pen: Pen, side: int, mood: Expression) -> None:
+    x = side * 11.5
     if mood == "laugh":
-        pen.polygon(smooth([(-6, 11), (0, 12), (6, 11), (0, 19)], closed=True), (170, 60, 66), Ink(INK, 1.2))
-    elif mood == "surprised":
+        pen.arc((x, 3), (5, 5), (195, 345), Ink(INK, 2.4))
+        return
+    pen.ellipse((x, 0), (4.6, 6.8 if mood == "surprised" else 5.8), INK)
+    pen.ellipse((x + 1.4, -2.4), (1.9, 2.2), WHITE)
+    if mood == "sad":
+        pen.stroke([(x - side * 5, -11), (x + side * 5, -8)], Ink(INK, 1.9))
+
+
+def _mouth(pen: Pen, mood: Expression) -> None:
+    if mood == "laugh":
+        pen.blob([(-6, 11), (0, 12), (6, 11), (0, 19)], (170, 60, 66), Ink(INK, 1.2))
+        return
+    if mood == "surprised":
         pen.ellipse((0, 14), (3, 3.6), (150, 48, 58))
-    else:
-        angles = (205.0, 335.0) if mood == "sad" else (20.0, 160.0)
-        for side in (-1, 1):
-            pen.arc((side * 3.6, 11 if mood != "sad" else 15), (3.6, 3), angles, Ink(INK, 1.6))
+        return
+    height, angles = (15, (205.0, 335.0)) if mood == "sad" else (11, (20.0, 160.0))
+    for side in (-1, 1):
+        pen.arc((side * 3.6, height), (3.6, 3), angles, Ink(INK, 1.6))
     if mood == "sad":
         pen.polygon(sector((14, 10), (2.8, 4.4), count=14), (120, 190, 250))

@@ -1,4 +1,4 @@
-"""A small vector canvas over Pillow: every shape passes one transform, so figures scale, turn and mirror freely.
+"""A small vector canvas over Pillow: one transform a shape, so figures scale, turn and mirror freely.
 
 Shapes are drawn at twice the size of the picture and reduced at the end, which gives smooth edges.
 """
@@ -6,6 +6,7 @@ Shapes are drawn at twice the size of the picture and reduced at the end, which 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +37,7 @@ class Canvas:
     def __init__(self, paint: Paint = (0, 0, 0, 0)) -> None:
         """Start a layer filled with one paint."""
         self.layer = Image.new("RGBA", (SIDE * OVERSAMPLING, SIDE * OVERSAMPLING), paint)
+        self.draw = ImageDraw.Draw(self.layer)
 
     def pen(self) -> "Pen":
         """Return a pen that draws in picture coordinates: (0, 0) is the upper left, y grows downwards."""
@@ -47,7 +49,7 @@ class Canvas:
 
     def coverage(self) -> NDArray[np.float32]:
         """Return (256, 256) values in [0, 1]: how much of each pixel the layer covers."""
-        return np.asarray(self.layer.getchannel("A").reduce(OVERSAMPLING), dtype=np.float32) / 255
+        return np.asarray(self.layer.getchannel("A").reduce(OVERSAMPLING), np.float32) / np.float32(255)
 
     def picture(self) -> Image.Image:
         """Return the finished RGB picture, (256, 256)."""
@@ -75,14 +77,16 @@ class Pen:
             mirrored=self.mirrored != mirrored,
         )
 
-    def _map(self, points: Sequence[Point]) -> list[Point]:
-        c, s = math.cos(math.radians(self.turn)) * self.scale, math.sin(math.radians(self.turn)) * self.scale
+    def _map(self, points: Sequence[Point], pixels: int = 1) -> list[Point]:
+        """Return where the points are in the picture, in units of 1 / `pixels`."""
+        scale = self.scale * pixels
+        c, s = math.cos(math.radians(self.turn)) * scale, math.sin(math.radians(self.turn)) * scale
         m = -1.0 if self.mirrored else 1.0
-        ox, oy = self.origin
-        return [(ox + m * x * c - y * s, oy + m * x * s + y * c) for x, y in points]
+        ox, oy, mc, ms = self.origin[0] * pixels, self.origin[1] * pixels, m * c, m * s
+        return [(ox + mc * x - s * y, oy + ms * x + c * y) for x, y in points]
 
     def _pixels(self, points: Sequence[Point]) -> list[Point]:
-        return [(x * OVERSAMPLING, y * OVERSAMPLING) for x, y in self._map(points)]
+        return self._map(points, OVERSAMPLING)
 
     def polygon(self, points: Sequence[Point], fill: Paint | None, ink: Ink | None = None) -> None:
         """Draw a filled polygon, with an outline where `ink` is given. Translucent fills blend."""
@@ -90,7 +94,7 @@ class Pen:
         if fill is not None and len(fill) == 4 and fill[3] < 255:
             self._blend(pixels, fill)
         elif fill is not None:
-            ImageDraw.Draw(self.canvas.layer).polygon(pixels, fill=fill)
+            self.canvas.draw.polygon(pixels, fill=fill)
         if ink is not None:
             self._line([*pixels, pixels[0], pixels[1]], ink)
 
@@ -107,20 +111,27 @@ class Pen:
 
     def _line(self, pixels: list[Point], ink: Ink) -> None:
         width = max(1, round(ink.width * self.scale * OVERSAMPLING))
-        ImageDraw.Draw(self.canvas.layer).line(pixels, fill=ink.paint, width=width, joint="curve")
+        self.canvas.draw.line(pixels, fill=ink.paint, width=width, joint="curve")
 
     def ellipse(self, centre: Point, radii: Point, fill: Paint | None, ink: Ink | None = None) -> None:
         """Draw an ellipse."""
         self.polygon(sector(centre, radii), fill, ink)
 
-    def box(self, corner: Point, size: Point, fill: Paint | None, ink: Ink | None = None, radius: float = 0) -> None:  # noqa: PLR0913
+    def box(
+        self, corner: Point, size: Point, fill: Paint | None, ink: Ink | None = None, radius: float = 0
+    ) -> None:
         """Draw a box of `size` whose upper left is `corner`, with rounded corners where `radius` is given."""
         (x, y), (w, h) = corner, size
         if not radius:
             self.polygon([(x, y), (x + w, y), (x + w, y + h), (x, y + h)], fill, ink)
             return
         r = min(radius, abs(w) / 2, abs(h) / 2)
-        turns = ((x + w - r, y + r, -90), (x + w - r, y + h - r, 0), (x + r, y + h - r, 90), (x + r, y + r, 180))
+        turns = (
+            (x + w - r, y + r, -90),
+            (x + w - r, y + h - r, 0),
+            (x + r, y + h - r, 90),
+            (x + r, y + r, 180),
+        )
         self.polygon([p for cx, cy, a in turns for p in sector((cx, cy), (r, r), a, a + 90, 6)], fill, ink)
 
     def blob(self, points: Sequence[Point], fill: Paint | None, ink: Ink | None = None) -> None:
@@ -162,17 +173,26 @@ class Pen:
             self.ellipse(centre, (r, r), (*paint[:3], alpha))
 
 
-def sector(
-    centre: Point, radii: Point, start: float = 0, end: float = 360, count: int = 36
-) -> list[Point]:
+def sector(centre: Point, radii: Point, start: float = 0, end: float = 360, count: int = 36) -> list[Point]:
     """Return points along an ellipse between two angles in degrees; 0 is to the right, 90 is below."""
+    (x, y), (w, h) = centre, radii
+    return [(x + w * c, y + h * s) for c, s in _arc(start, end, count)]
+
+
+@lru_cache(maxsize=256)
+def _arc(start: float, end: float, count: int) -> tuple[Point, ...]:
+    """Return cosine and sine of `count` + 1 angles; a picture needs the same ones a hundred times."""
     angles = np.radians(np.linspace(start, end, count + 1))
-    xs, ys = centre[0] + radii[0] * np.cos(angles), centre[1] + radii[1] * np.sin(angles)
-    return list(zip(xs.tolist(), ys.tolist(), strict=True))
+    return tuple(zip(np.cos(angles).tolist(), np.sin(angles).tolist(), strict=True))
 
 
 def smooth(points: Sequence[Point], *, closed: bool) -> list[Point]:
     """Return a uniform Catmull-Rom curve through the points, eight steps a span."""
+    return list(_curve(tuple(points), closed))
+
+
+@lru_cache(maxsize=1024)
+def _curve(points: tuple[Point, ...], closed: bool) -> tuple[Point, ...]:
     p = np.asarray(points, float)
     ring = np.concatenate([p[-1:], p, p[:2]]) if closed else np.concatenate([p[:1], p, p[-1:]])
     t = np.linspace(0, 1, 8, endpoint=False)[None, :, None]
@@ -181,7 +201,7 @@ def smooth(points: Sequence[Point], *, closed: bool) -> list[Point]:
     flat = curve.reshape(-1, 2)
     if not closed:
         flat = np.concatenate([flat, p[-1:]])
-    return [(float(x), float(y)) for x, y in flat]
+    return tuple((float(x), float(y)) for x, y in flat)
 
 
 def shade(paint: Paint, factor: float) -> Paint:

@@ -1,11 +1,11 @@
-"""What people would write about a scene: role-tagged clauses, any subset, any order, in Chinese or English."""
+"""What people would write about a scene, in Chinese or English: role-tagged clauses in any order."""
 
 import random
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 from kit.world import words
-from kit.world.scene import ALWAYS_NIGHT, PEOPLE, Character, Scene
+from kit.world.scene import ALWAYS_NIGHT, PEOPLE, Character, Colour, Place, Scene
 from kit.world.words import Language
 
 Role = Literal["style", "subject", "action", "place", "detail"]
@@ -25,8 +25,8 @@ def describe(scene: Scene, language: Language, rng: random.Random) -> tuple[Clau
     """
     clauses = [Clause("style", rng.choice(words.STYLES[language][scene.style]))]
     for character in scene.characters:
-        clauses += [Clause("subject", subject_text(character, language, rng)),
-                    Clause("action", action_text(character, scene, language, rng))]  # fmt: skip
+        clauses.append(Clause("subject", subject_text(character, language, rng)))
+        clauses.append(Clause("action", action_text(character, scene, language, rng)))
     clauses.append(Clause("place", rng.choice(words.PLACES[language][scene.place])))
     if scene.place not in ALWAYS_NIGHT:
         clauses.append(Clause("detail", rng.choice(words.TIMES[language][scene.time])))
@@ -39,12 +39,7 @@ def describe(scene: Scene, language: Language, rng: random.Random) -> tuple[Clau
 def caption(scene: Scene, language: Language, rng: random.Random) -> str:
     """Return one caption: mostly all that matters, sometimes a part of it, clauses in any order."""
     groups = _figure_groups(scene, language, rng)
-    if rng.random() < 0.9:
-        groups.append([rng.choice(words.PLACES[language][scene.place])])
-    if scene.place not in ALWAYS_NIGHT and (scene.time != "day" or rng.random() < 0.35) and rng.random() < 0.85:
-        groups.append([rng.choice(words.TIMES[language][scene.time])])
-    if rng.random() < (0.15 if scene.framing == "full" else 0.8):
-        groups.append([rng.choice(words.FRAMINGS[language][scene.framing])])
+    groups += _setting_groups(scene, language, rng)
     rng.shuffle(groups)
     if rng.random() < (0.5 if scene.style == "flat" else 0.95):
         groups.insert(rng.choice((0, 0, len(groups))), [rng.choice(words.STYLES[language][scene.style])])
@@ -54,22 +49,44 @@ def caption(scene: Scene, language: Language, rng: random.Random) -> str:
 
 
 def _figure_groups(scene: Scene, language: Language, rng: random.Random) -> list[list[str]]:
-    groups = []
-    for character in scene.characters:
-        subject = subject_text(character, language, rng)
-        if rng.random() > 0.93:
-            groups.append([subject])
-            continue
-        action = action_text(character, scene, language, rng)
-        glue = "" if language == "zh" else " "
-        groups.append([subject + glue + action] if rng.random() < 0.45 else [subject, action])
-        if len(scene.characters) == 1 and len(groups[-1]) == 2 and rng.random() < 0.25:
-            groups[-1].reverse()
+    """Return what is said of each figure, clauses that stay together; two figures are sometimes linked."""
+    groups = [_figure_group(character, scene, language, rng) for character in scene.characters]
     rng.shuffle(groups)
-    if len(groups) == 2 and rng.random() < 0.45:
-        link = rng.choice(("和", "与", "，还有") if language == "zh" else (" and ", " with ", ", and "))
-        groups = [[groups[0][0] + link + groups[1][0], *groups[1][1:]]] if len(groups[0]) == 1 else groups
+    if len(groups) == 1 or rng.random() >= 0.45:
+        return groups
+    link = rng.choice(("和", "与", "，还有") if language == "zh" else (" and ", " with ", ", and "))
+    first, second = groups
+    return [[first[0] + link + second[0], *second[1:]]] if len(first) == 1 else groups
+
+
+def _figure_group(character: Character, scene: Scene, language: Language, rng: random.Random) -> list[str]:
+    subject = subject_text(character, language, rng)
+    if rng.random() > 0.93:
+        return [subject]
+    action = action_text(character, scene, language, rng)
+    if rng.random() < 0.45:
+        return [subject + action if language == "zh" else f"{subject} {action}"]
+    backwards = len(scene.characters) == 1 and rng.random() < 0.25
+    return [action, subject] if backwards else [subject, action]
+
+
+def _setting_groups(scene: Scene, language: Language, rng: random.Random) -> list[list[str]]:
+    """Return what is said of place, time and framing, a group each."""
+    groups = []
+    if rng.random() < 0.9:
+        groups.append([rng.choice(words.PLACES[language][scene.place])])
+    if _tells_time(scene, rng):
+        groups.append([rng.choice(words.TIMES[language][scene.time])])
+    if rng.random() < (0.15 if scene.framing == "full" else 0.8):
+        groups.append([rng.choice(words.FRAMINGS[language][scene.framing])])
     return groups
+
+
+def _tells_time(scene: Scene, rng: random.Random) -> bool:
+    """Return whether a caption names the time of day: seldom by day, never where it is always night."""
+    if scene.place in ALWAYS_NIGHT or (scene.time == "day" and rng.random() >= 0.35):
+        return False
+    return rng.random() < 0.85
 
 
 def _with_quality(clauses: list[str], scene: Scene, language: Language, rng: random.Random) -> list[str]:
@@ -95,12 +112,18 @@ def subject_text(character: Character, language: Language, rng: random.Random) -
     if character.kind in PEOPLE:
         return _person_zh(character, kind, rng) if language == "zh" else _person_en(character, kind, rng)
     colour = rng.choice(words.COLOURS[language][character.colour])
-    if language == "zh":
-        short = colour if colour.endswith("色") else colour + "色"
-        forms = (f"一只{short}的{kind}", f"{short}{kind}", f"一只可爱的{short}{kind}", f"{short}的{kind}", f"一只{kind}")
-        return rng.choices(forms, (3, 3, 2, 2, 0.5))[0]
-    forms = (f"{_article(colour)} {colour} {kind}", f"a cute {colour} {kind}", f"{colour} {kind}", f"a {kind}")
-    return rng.choices(forms, (4, 2, 2, 0.5))[0]
+    return _animal_zh(kind, colour, rng) if language == "zh" else _animal_en(kind, colour, rng)
+
+
+def _animal_zh(kind: str, colour: str, rng: random.Random) -> str:
+    short = colour if colour.endswith("色") else colour + "色"
+    forms = (f"一只{short}的{kind}", f"{short}{kind}", f"一只可爱的{short}{kind}")
+    return rng.choices((*forms, f"{short}的{kind}", f"一只{kind}"), (3, 3, 2, 2, 0.5))[0]
+
+
+def _animal_en(kind: str, colour: str, rng: random.Random) -> str:
+    forms = (f"{_article(colour)} {colour} {kind}", f"a cute {colour} {kind}", f"{colour} {kind}")
+    return rng.choices((*forms, f"a {kind}"), (4, 2, 2, 0.5))[0]
 
 
 def _article(word: str) -> str:
@@ -108,10 +131,11 @@ def _article(word: str) -> str:
 
 
 def _person_zh(character: Character, kind: str, rng: random.Random) -> str:
-    hair = _colour_zh(character.hair or "black", rng) + words.HAIR_LENGTHS["zh"][character.hair_length or "short"]
+    hair = _hair_zh(character, rng)
     colour = _colour_zh(character.colour, rng)
     worn = f"{colour}{rng.choice(words.CLOTHES['zh'][character.kind])}"
-    who = rng.choice((f"一个{hair}的{kind}", f"{hair}{kind}", f"一位{hair}{kind}", f"{hair}的{kind}", f"一个{kind}，{hair}"))
+    forms = (f"一个{hair}的{kind}", f"{hair}{kind}", f"一位{hair}{kind}", f"{hair}的{kind}")
+    who = rng.choice((*forms, f"一个{kind}，{hair}"))
     if rng.random() < 0.06:
         who = f"一个{kind}"
     if character.pose == "bathe" or rng.random() < 0.1:
@@ -122,7 +146,12 @@ def _person_zh(character: Character, kind: str, rng: random.Random) -> str:
     return f"{who}{rng.choice(('，', '', '，'))}{wearing or '穿着'}{worn}"
 
 
-def _colour_zh(colour: words.Colour, rng: random.Random) -> str:
+def _hair_zh(character: Character, rng: random.Random) -> str:
+    length = words.HAIR_LENGTHS["zh"][character.hair_length or "short"]
+    return _colour_zh(character.hair or "black", rng) + length
+
+
+def _colour_zh(colour: Colour, rng: random.Random) -> str:
     word = rng.choice(words.COLOURS["zh"][colour])
     return word if word.endswith("色") or rng.random() < 0.3 else word + "色"
 
@@ -144,18 +173,21 @@ def _person_en(character: Character, kind: str, rng: random.Random) -> str:
 
 def action_text(character: Character, scene: Scene, language: Language, rng: random.Random) -> str:
     """Return what a figure does, and sometimes how it feels."""
-    placed = words.PLACED_POSES[language].get((character.pose, scene.place))
-    if character.prop is not None:
-        thing = rng.choice(words.PROPS[language][character.prop])
-        verb = rng.choice(("拿着", "手里拿着", "手拿", "举着") if language == "zh" else ("holding ", "holds ", "carrying "))
-        text = verb + thing
-    elif placed and rng.random() < 0.5:
-        text = rng.choice(placed)
-    else:
-        text = rng.choice(words.POSES[language][character.pose])
+    text = _deed(character, scene.place, language, rng)
     said = 0.12 if character.expression == "smile" else 0.7
     if character.pose in ("sleep", "wish", "sing") or rng.random() > said:
         return text
     feeling = rng.choice(words.EXPRESSIONS[language][character.expression])
     mark = "，" if language == "zh" else ", "
     return f"{text}{mark}{feeling}" if rng.random() < 0.7 else f"{feeling}{mark}{text}"
+
+
+def _deed(character: Character, place: Place, language: Language, rng: random.Random) -> str:
+    if character.prop is not None:
+        thing = rng.choice(words.PROPS[language][character.prop])
+        zh, en = ("拿着", "手里拿着", "手拿", "举着"), ("holding ", "holds ", "carrying ")
+        return rng.choice(zh if language == "zh" else en) + thing
+    placed = words.PLACED_POSES[language].get((character.pose, place))
+    if placed and rng.random() < 0.5:
+        return rng.choice(placed)
+    return rng.choice(words.POSES[language][character.pose])

@@ -1,5 +1,7 @@
 """Heads of people: hair by kind, length and colour; faces by expression."""
 
+from collections.abc import Sequence
+
 from kit.world.canvas import OUTLINE, Ink, Paint, Pen, Point, sector, shade, smooth
 from kit.world.palette import BLUSH, CLOTHES_PAINT, HAIR_PAINT, INK, SKIN, WHITE
 from kit.world.scene import Character, Colour
@@ -20,26 +22,28 @@ def draw_hair_behind(pen: Pen, character: Character) -> None:
     dark = shade(paint, 0.86)
     if character.hair_length != "long":
         if character.kind in ("girl", "woman"):
-            pen.blob([(-29, -8), (-31, 14), (-24, 27), (0, 29), (24, 27), (31, 14), (29, -8), (0, -30)], dark, OUTLINE)
+            pen.blob(
+                [(-29, -8), (-31, 14), (-24, 27), (0, 29), (24, 27), (31, 14), (29, -8), (0, -30)],
+                dark,
+                OUTLINE,
+            )
         return
     if character.kind == "girl":
         for side in (-1, 1):
             tail = [(24, -12), (40, -14), (48, 8), (46, 36), (37, 52), (33, 34), (28, 14), (22, 4)]
             pen.blob([(side * x, y) for x, y in tail], paint, OUTLINE)
         return
-    pen.blob(
-        [(-28, -12), (-33, 20), (-36, 52), (-30, 72), (-12, 76), (0, 70), (12, 76), (30, 72), (36, 52), (33, 20),
-         (28, -12), (0, -30)],
-        dark, OUTLINE,
-    )  # fmt: skip
+    right = [(28, -12), (33, 20), (36, 52), (30, 72), (12, 76)]
+    pen.blob([*((-x, y) for x, y in right), (0, 70), *reversed(right), (0, -30)], dark, OUTLINE)
 
 
 def draw_head(pen: Pen, character: Character, *, asleep: bool) -> None:
     """Draw the head with face and hair, and what marks the kind: a bow, earrings, a beard."""
     for side in (-1, 1):
         pen.ellipse((side * 25, 5), (5, 6), SKIN, OUTLINE)
-    pen.blob([(-26, -4), (-25, 12), (-15, 23), (0, 26), (15, 23), (25, 12), (26, -4), (18, -22), (0, -27), (-18, -22)],
-             SKIN, OUTLINE)  # fmt: skip
+    right = [(15, 23), (25, 12), (26, -4), (18, -22)]
+    left = [(-x, y) for x, y in reversed(right)]
+    pen.blob([*left[1:], (0, 26), *right, (0, -27), left[0]], SKIN, OUTLINE)
     if character.kind == "man":
         beard = smooth([(-25, 6), (-22, 18), (-12, 26), (0, 28.5), (12, 26), (22, 18), (25, 6)], closed=False)
         pen.polygon([*beard, (15, 12), (0, 13), (-15, 12)], hair_paint(character))
@@ -90,7 +94,7 @@ def _draw_eye(pen: Pen, side: int, mood: str, *, asleep: bool) -> None:
         pen.arc((x, -8), (5, 3.5), (200, 340), Ink(INK, 1.8))
 
 
-def _cap(pen: Pen, paint: Paint, points: list[Point]) -> None:
+def _cap(pen: Pen, paint: Paint, points: Sequence[Point]) -> None:
     """Draw the hair on the skull: the crown, then down to the given hairline (from right to left)."""
     crown = smooth([(-28, 4), (-29, -14), (-18, -29), (0, -34), (18, -29), (29, -14), (28, 4)], closed=False)
     pen.polygon([*crown, *points], paint, OUTLINE)
@@ -113,8 +117,8 @@ def _girl(pen: Pen, character: Character) -> None:
 
 def _boy(pen: Pen, character: Character) -> None:
     paint = hair_paint(character)
-    spikes = [(-29, 2), (-34, -12), (-28, -16), (-31, -27), (-20, -27), (-17, -38), (-6, -32), (4, -41), (10, -32),
-              (21, -36), (22, -26), (32, -24), (28, -14), (34, -8), (29, 2)]  # fmt: skip
+    spikes = [(-29, 2), (-34, -12), (-28, -16), (-31, -27), (-20, -27), (-17, -38), (-6, -32), (4, -41),
+              (10, -32), (21, -36), (22, -26), (32, -24), (28, -14), (34, -8), (29, 2)]  # fmt: skip
     line = [(22, -4), (15, -10), (9, -2), (2, -11), (-6, -2), (-13, -10), (-22, -3)]
     pen.polygon([*spikes, *line], paint, OUTLINE)
 
@@ -127,7 +131,11 @@ def _woman(pen: Pen, character: Character) -> None:
     paint = hair_paint(character)
     if character.hair_length == "short":
         pen.ellipse((0, -37), (13, 11), paint, OUTLINE)
-    _cap(pen, paint, [(30, 16), (25, 18), (22, 0), (14, -11), (-2, -20), (-15, -11), (-22, 0), (-25, 18), (-30, 16)])
+    _cap(
+        pen,
+        paint,
+        [(30, 16), (25, 18), (22, 0), (14, -11), (-2, -20), (-15, -11), (-22, 0), (-25, 18), (-30, 16)],
+    )
     for side in (-1, 1):
         pen.ellipse((side * 27, 15), (3, 4), (255, 206, 84), Ink(INK, 1.2))
 

@@ -9,6 +9,7 @@ SKIN_SHADE: Paint = (246, 196, 172)
 BLUSH: Paint = (255, 158, 150, 150)
 WHITE: Paint = (255, 255, 255)
 GOLD: Paint = (255, 206, 84)
+CHALK: Paint = (244, 244, 226)
 
 HAIR_PAINT: dict[Colour, Paint] = {
     "black": (52, 46, 60),

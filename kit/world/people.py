@@ -1,49 +1,22 @@
-"""People: a build by kind, joints by pose, clothes over both."""
-
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+"""People: clothes by kind over joints by pose."""
 
 from kit.world import heads, props
-from kit.world.canvas import OUTLINE, Ink, Paint, Pen, Point, sector, shade
+from kit.world.canvas import OUTLINE, Ink, Paint, Pen, sector, shade
 from kit.world.palette import CLOTHES_PAINT, GOLD, SKIN, WHITE
-from kit.world.scene import Character, Kind, Pose
+from kit.world.poses import BUILDS, Joints, joints_of
+from kit.world.scene import Character, Kind
 
-
-@dataclass(frozen=True, slots=True)
-class Build:
-    """Proportions of a kind, in picture units at scale 1."""
-
-    leg: float
-    torso: float
-    shoulder: float
-    head: float
-    """Scale of the head."""
-
-
-BUILDS: dict[Kind, Build] = {
-    "girl": Build(30, 31, 13, 1.0),
-    "boy": Build(31, 31, 14, 1.0),
-    "youth": Build(46, 37, 15, 0.95),
-    "woman": Build(48, 37, 14, 0.93),
-    "man": Build(48, 40, 20, 0.93),
+_TROUSERS: dict[Kind, Paint] = {"boy": (84, 106, 160), "youth": (88, 124, 182), "man": (88, 86, 102)}
+_SHOES: dict[Kind, Paint] = {
+    "girl": (214, 66, 76),
+    "boy": (250, 250, 250),
+    "youth": (250, 250, 250),
+    "woman": (160, 84, 110),
+    "man": (74, 60, 60),
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Joints:
-    """Where a body bends; (0, 0) is the ground between the feet, y grows downwards."""
-
-    hip: Point
-    neck: Point
-    feet: tuple[list[Point], list[Point]]
-    """Left and right leg: knee and foot, from the hip on."""
-    hands: tuple[list[Point], list[Point]]
-    """Left and right arm: elbow and hand, from the shoulder on."""
-    lean: float = 0.0
-    """Turn of the head in degrees."""
-
-
-def draw_person(pen: Pen, character: Character, *, seated: bool = False) -> Joints:
+def draw_person(pen: Pen, character: Character, *, seated: bool = False) -> None:
     """Draw a person standing at the pen's (0, 0); `seated` lets the shins hang from a seat there.
 
     A sleeping person lies with the middle of the body at (0, 0), the head to the left.
@@ -66,100 +39,6 @@ def draw_person(pen: Pen, character: Character, *, seated: bool = False) -> Join
     if before_head:
         _draw_arms(pen, character, joints)
     _draw_held(pen, character, joints)
-    return joints
-
-
-def joints_of(pose: Pose, build: Build, *, seated: bool = False) -> Joints:
-    """Return where the joints of a build are in a pose."""
-    low = {"sit": -10.0, "crouch": -17.0, "bathe": -6.0}
-    hip = (0.0, low.get(pose, -build.leg))
-    neck = (0.0, hip[1] - build.torso)
-    standing = Joints(hip, neck, _straight(build), _down(build, neck))
-    return _POSES[pose](standing, build, seated)
-
-
-def _straight(build: Build) -> tuple[list[Point], list[Point]]:
-    x = build.shoulder * 0.55
-    return [(-x, -build.leg / 2), (-x, -3)], [(x, -build.leg / 2), (x, -3)]
-
-
-def _down(build: Build, neck: Point) -> tuple[list[Point], list[Point]]:
-    x, y = build.shoulder, neck[1]
-    return [(-x - 7, y + 18), (-x - 9, y + 33)], [(x + 7, y + 18), (x + 9, y + 33)]
-
-
-def _both(points: list[Point]) -> tuple[list[Point], list[Point]]:
-    return [(-x, y) for x, y in points], points
-
-
-def _sit(j: Joints, b: Build, seated: bool) -> Joints:
-    legs = _both([(13, -8), (14, 18)] if seated else [(15, -9), (25, -3)])
-    y = j.neck[1]
-    return replace(j, feet=legs, hands=_both([(b.shoulder + 9, y + 17), (b.shoulder - 1, j.hip[1] - 2)]))
-
-
-def _run(j: Joints, b: Build, _: bool) -> Joints:
-    leg, y, s = b.leg, j.neck[1], b.shoulder
-    feet = ([(-14, -leg * 0.5), (-34, -leg * 0.42)], [(17, -leg * 0.7), (20, -6.0)])
-    hands = ([(-s - 13, y + 15), (-s - 22, y + 27)], [(s + 14, y + 17), (s + 23, y + 3)])
-    return replace(j, feet=feet, hands=hands)
-
-
-def _wave(j: Joints, b: Build, _: bool) -> Joints:
-    return replace(j, hands=(j.hands[0], [(b.shoulder + 15, j.neck[1] + 6), (b.shoulder + 25, j.neck[1] - 20)]), lean=5)
-
-
-def _crouch(j: Joints, b: Build, _: bool) -> Joints:
-    return replace(j, feet=_both([(21, -25), (13, -3)]), hands=_both([(b.shoulder + 11, j.neck[1] + 17), (19, -25)]))
-
-
-def _sing(j: Joints, b: Build, _: bool) -> Joints:
-    y, s = j.neck[1], b.shoulder
-    return replace(j, hands=([(-s - 14, y + 4), (-s - 27, y - 12)], [(s + 11, y + 14), (12, y + 3)]), lean=-5)
-
-
-def _in_front(j: Joints, b: Build, _: bool) -> Joints:
-    y = j.neck[1]
-    return replace(j, hands=_both([(b.shoulder + 8, y + 17), (17, y + 19)]))
-
-
-def _wish(j: Joints, b: Build, _: bool) -> Joints:
-    y = j.neck[1]
-    return replace(j, hands=_both([(b.shoulder + 9, y + 18), (2.5, y + 7)]))
-
-
-def _eat(j: Joints, b: Build, _: bool) -> Joints:
-    y = j.neck[1]
-    return replace(j, hands=([(-b.shoulder - 8, y + 17), (-14, y + 21)], [(b.shoulder + 14, y + 13), (13, y - 1)]))
-
-
-def _hug(j: Joints, b: Build, _: bool) -> Joints:
-    y, s = j.neck[1], b.shoulder
-    return replace(j, hands=([(-6, y + 17), (s + 10, y + 21)], [(s + 13, y + 9), (s + 29, y + 11)]), lean=8)
-
-
-def _door(j: Joints, b: Build, _: bool) -> Joints:
-    y = j.neck[1]
-    return replace(j, hands=(j.hands[0], [(b.shoulder + 15, y + 13), (b.shoulder + 33, y + 7)]), lean=4)
-
-
-def _hold(j: Joints, b: Build, _: bool) -> Joints:
-    y = j.neck[1]
-    return replace(j, hands=(j.hands[0], [(b.shoulder + 12, y + 17), (b.shoulder + 17, y + 3)]))
-
-
-def _same(j: Joints, _: Build, __: bool) -> Joints:
-    return j
-
-
-_POSES: dict[Pose, Callable[[Joints, Build, bool], Joints]] = {
-    "stand": _same, "sit": _sit, "sleep": _same, "run": _run, "wave": _wave, "crouch": _crouch, "sing": _sing,
-    "read": _in_front, "eat": _eat, "bathe": _in_front, "wish": _wish, "hug": _hug, "door": _door, "hold": _hold,
-}  # fmt: skip
-_TROUSERS: dict[Kind, Paint] = {"boy": (84, 106, 160), "youth": (88, 124, 182), "man": (88, 86, 102)}
-_SHOES: dict[Kind, Paint] = {
-    "girl": (214, 66, 76), "boy": (250, 250, 250), "youth": (250, 250, 250), "woman": (160, 84, 110), "man": (74, 60, 60)
-}  # fmt: skip
 
 
 def _draw_legs(pen: Pen, character: Character, joints: Joints) -> None:
@@ -169,7 +48,8 @@ def _draw_legs(pen: Pen, character: Character, joints: Joints) -> None:
     for leg in joints.feet:
         start = (joints.hip[0] + (5 if leg[0][0] > 0 else -5), joints.hip[1] - 1)
         path = [start, *leg]
-        pen.limb(path, SKIN if kind in ("girl", "boy", "woman") else _TROUSERS[kind], 9.5 if kind != "man" else 11)
+        paint = SKIN if kind in ("girl", "boy", "woman") else _TROUSERS[kind]
+        pen.limb(path, paint, 9.5 if kind != "man" else 11)
         if kind == "boy":
             knee = ((start[0] + leg[0][0]) / 2, (start[1] + leg[0][1]) / 2)
             pen.limb([start, knee, leg[0]], _TROUSERS[kind], 12)
@@ -187,19 +67,25 @@ def _draw_clothes(pen: Pen, character: Character, joints: Joints) -> None:
         return
     flat = character.pose in ("sit", "crouch")
     if character.kind in ("girl", "woman"):
-        hem = _hem(character, hy)
-        wide = (26 if character.kind == "girl" else 25) + (5 if flat else 0)
-        pen.blob([(nx - s + 3, ny), (nx + s - 3, ny), (nx + s, ny + 12), (hx + wide - 6, hy - 2), (hx + wide, hem),
-                  (hx, hem + 3), (hx - wide, hem), (hx - wide + 6, hy - 2), (nx - s, ny + 12)], paint, OUTLINE)  # fmt: skip
-        if character.kind == "girl":
-            pen.polygon([*sector((nx, ny + 1), (12, 8), 0, 180)], WHITE, Ink(width=1.3))
-        else:
-            pen.stroke([(nx - s + 1, hy - 12), (nx + s - 1, hy - 12)], Ink(GOLD, 4))
+        _draw_dress(pen, character, joints)
         return
     low = hy + (2 if flat else 5)
     pen.polygon([(nx - s + 4, ny - 1), (nx + s - 4, ny - 1), (nx + s, ny + 5), (hx + s, low), (hx - s, low),
                  (nx - s, ny + 5)], paint, OUTLINE)  # fmt: skip
     _CUTS[character.kind](pen, paint, joints)
+
+
+def _draw_dress(pen: Pen, character: Character, joints: Joints) -> None:
+    s, (hx, hy), (nx, ny) = BUILDS[character.kind].shoulder, joints.hip, joints.neck
+    hem = _hem(character, hy)
+    wide = (26 if character.kind == "girl" else 25) + (5 if character.pose in ("sit", "crouch") else 0)
+    pen.blob([(nx - s + 3, ny), (nx + s - 3, ny), (nx + s, ny + 12), (hx + wide - 6, hy - 2),
+              (hx + wide, hem), (hx, hem + 3), (hx - wide, hem), (hx - wide + 6, hy - 2), (nx - s, ny + 12)],
+             CLOTHES_PAINT[character.colour], OUTLINE)  # fmt: skip
+    if character.kind == "girl":
+        pen.polygon(sector((nx, ny + 1), (12, 8), 0, 180), WHITE, Ink(width=1.3))
+    else:
+        pen.stroke([(nx - s + 1, hy - 12), (nx + s - 1, hy - 12)], Ink(GOLD, 4))
 
 
 def _hem(character: Character, hip: float) -> float:
@@ -219,7 +105,9 @@ def _shirt(pen: Pen, paint: Paint, joints: Joints) -> None:
 def _hoodie(pen: Pen, paint: Paint, joints: Joints) -> None:
     y, low = joints.neck[1], joints.hip[1]
     pen.polygon(sector((0, y + 1), (13, 9), 0, 180), shade(paint, 0.8), Ink(width=1.3))
-    pen.polygon([(-9, low - 14), (9, low - 14), (12, low - 2), (-12, low - 2)], shade(paint, 0.86), Ink(width=1.2))
+    pen.polygon(
+        [(-9, low - 14), (9, low - 14), (12, low - 2), (-12, low - 2)], shade(paint, 0.86), Ink(width=1.2)
+    )
     for side in (-1, 1):
         pen.stroke([(side * 4, y + 9), (side * 4, y + 18)], Ink(WHITE, 1.8))
 

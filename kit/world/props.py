@@ -47,7 +47,11 @@ def _umbrella(pen: Pen) -> None:
     pen.polygon([*sector((0, -50), (46, 36), 180, 360), *sector((31, -50), (15, 8), 360, 180, 8),
                  *sector((0, -50), (16, 8), 360, 180, 8), *sector((-31, -50), (15, 8), 360, 180, 8)],
                 (92, 196, 200), OUTLINE)  # fmt: skip
-    pen.polygon([*sector((0, -50), (16, 36), 180, 360), *sector((0, -50), (16, 8), 360, 180, 8)], (250, 250, 240), OUTLINE)
+    pen.polygon(
+        [*sector((0, -50), (16, 36), 180, 360), *sector((0, -50), (16, 8), 360, 180, 8)],
+        (250, 250, 240),
+        OUTLINE,
+    )
 
 
 def _lantern(pen: Pen) -> None:
@@ -85,7 +89,9 @@ def draw_notes(pen: Pen, at: Point) -> None:
     """Draw two music notes."""
     x, y = at
     for dx, dy, paint in ((0, 0, (240, 84, 120)), (20, 14, (90, 130, 230))):
-        pen.stroke([(x + dx + 5, y + dy), (x + dx + 5, y + dy - 17), (x + dx + 13, y + dy - 12)], Ink(paint, 3.2))
+        pen.stroke(
+            [(x + dx + 5, y + dy), (x + dx + 5, y + dy - 17), (x + dx + 13, y + dy - 12)], Ink(paint, 3.2)
+        )
         pen.ellipse((x + dx + 1, y + dy), (5.2, 4), paint)
 
 
@@ -109,6 +115,7 @@ def draw_sparkles(pen: Pen, at: Point) -> None:
     """Draw three four-pointed stars."""
     for dx, dy, r in ((0, 0, 10), (-17, 9, 6), (16, 11, 7)):
         x, y = at[0] + dx, at[1] + dy
-        points = [(x, y - r), (x + r * 0.28, y - r * 0.28), (x + r, y), (x + r * 0.28, y + r * 0.28), (x, y + r),
-                  (x - r * 0.28, y + r * 0.28), (x - r, y), (x - r * 0.28, y - r * 0.28)]  # fmt: skip
+        q = r * 0.28
+        points = [(x, y - r), (x + q, y - q), (x + r, y), (x + q, y + q), (x, y + r), (x - q, y + q),
+                  (x - r, y), (x - q, y - q)]  # fmt: skip
         pen.polygon(points, (255, 222, 96), Ink((226, 160, 50), 1.2))

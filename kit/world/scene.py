@@ -15,8 +15,9 @@ Colour = Literal[
 ]
 HairLength = Literal["short", "long"]
 Pose = Literal[
-    "stand", "sit", "sleep", "run", "wave", "crouch", "sing", "read", "eat", "bathe", "wish", "hug", "door", "hold"
-]
+    "stand", "sit", "sleep", "run", "wave", "crouch", "sing", "read", "eat", "bathe", "wish", "hug", "door",
+    "hold",
+]  # fmt: skip
 Expression = Literal["smile", "laugh", "sad", "surprised"]
 Prop = Literal["flowers", "balloon", "gift", "umbrella", "lantern"]
 Place = Literal[
@@ -91,26 +92,32 @@ def is_held_out(scene: Scene) -> bool:
 
 
 def sample_scene(rng: random.Random, style: Style = "flat") -> Scene:
-    """Return a scene drawn by lot: two figures in 45 % of all cases, poses as often as they are hard to draw."""
+    """Return a scene drawn by lot: two figures in 45 % of all, poses as often as they are hard to draw."""
     place = rng.choice(PLACES)
-    count = 2 if rng.random() < 0.45 else 1
-    first = sample_character(rng, place, alone=count == 1)
-    characters = [first]
-    if count == 2:
-        characters.append(_companion(rng, place, first))
-        if characters[1].pose == "hug" and first.pose != "hug":
-            characters[0] = replace(first, pose="hug", prop=None)
-        rng.shuffle(characters)
+    characters = _sample_figures(rng, place)
     lying = any(c.pose == "sleep" and c.kind in PEOPLE for c in characters)
     framing: Framing = rng.choices(("full", "close", "far"), (0.7, 0.2, 0.1))[0]
     return Scene(
-        characters=tuple(characters),
+        characters=characters,
         place=place,
         time="night" if place in ALWAYS_NIGHT else rng.choices(("day", "dusk", "night"), (0.5, 0.2, 0.3))[0],
         framing="full" if lying else framing,
         style=style,
         seed=rng.getrandbits(32),
     )
+
+
+def _sample_figures(rng: random.Random, place: Place) -> tuple[Character, ...]:
+    alone = rng.random() >= 0.45
+    first = sample_character(rng, place, alone=alone)
+    if alone:
+        return (first,)
+    second = _companion(rng, place, first)
+    if second.pose == "hug" and first.pose != "hug":
+        first = replace(first, pose="hug", prop=None)
+    pair = [first, second]
+    rng.shuffle(pair)
+    return tuple(pair)
 
 
 def sample_character(rng: random.Random, place: Place, *, alone: bool) -> Character:
@@ -120,7 +127,9 @@ def sample_character(rng: random.Random, place: Place, *, alone: bool) -> Charac
     expression: Expression = rng.choices(("smile", "laugh", "sad", "surprised"), (0.5, 0.2, 0.15, 0.15))[0]
     if kind in ANIMALS:
         return Character(kind=kind, colour=rng.choice(FUR[kind]), pose=pose, expression=expression)
-    prop: Prop | None = rng.choice(("flowers", "balloon", "gift", "umbrella", "lantern")) if pose == "hold" else None
+    prop: Prop | None = (
+        rng.choice(("flowers", "balloon", "gift", "umbrella", "lantern")) if pose == "hold" else None
+    )
     return Character(
         kind=kind,
         colour=rng.choice(CLOTHES),
@@ -144,17 +153,32 @@ def _companion(rng: random.Random, place: Place, first: Character) -> Character:
 
 
 def _pose(rng: random.Random, kind: Kind, place: Place, *, alone: bool) -> Pose:
-    if kind in ANIMALS:
-        weights = dict.fromkeys(ANIMAL_POSES, 1.0) | {"stand": 1.4, "sit": 1.4, "sleep": 1.6, "run": 1.4}
-    else:
-        weights = dict.fromkeys(("stand", "sit", "run", "wave", "crouch", "sing", "read", "eat", "wish", "hold"), 1.0)
-        weights |= {"stand": 1.2, "sleep": 1.5, "bathe": 1.0, "door": 1.0, "hug": 0.0 if alone else 3.0}
+    weights = _animal_weights() if kind in ANIMALS else _person_weights(place, alone=alone)
     weights["bathe"] = 6.0 if place == "bathroom" else 0.0
-    if "door" in weights:
-        weights["door"] = 6.0 if place == "doorway" else 0.0
-    if place == "stage" and kind in PEOPLE:
-        weights["sing"] *= 3
     if place == "bedroom":
         weights["sleep"] *= 2
-    poses = list(weights)
-    return rng.choices(poses, [weights[p] for p in poses])[0]  # type: ignore[return-value]
+    return rng.choices(list(weights), list(weights.values()))[0]
+
+
+def _animal_weights() -> dict[Pose, float]:
+    more: dict[Pose, float] = {"stand": 1.4, "sit": 1.4, "sleep": 1.6, "run": 1.4}
+    return dict.fromkeys(ANIMAL_POSES, 1.0) | more
+
+
+def _person_weights(place: Place, *, alone: bool) -> dict[Pose, float]:
+    return {
+        "stand": 1.2,
+        "sit": 1.0,
+        "run": 1.0,
+        "wave": 1.0,
+        "crouch": 1.0,
+        "sing": 3.0 if place == "stage" else 1.0,
+        "read": 1.0,
+        "eat": 1.0,
+        "wish": 1.0,
+        "hold": 1.0,
+        "sleep": 1.5,
+        "bathe": 0.0,
+        "door": 6.0 if place == "doorway" else 0.0,
+        "hug": 0.0 if alone else 3.0,
+    }

@@ -1,4 +1,4 @@
-"""Six ways to draw the same scene, and five ways to spoil it: functions on (256, 256, 3) arrays in [0, 255]."""
+"""Six ways to draw the same scene, five ways to spoil it: functions on (256, 256, 3) arrays in [0, 255]."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -7,10 +7,12 @@ from PIL import Image, ImageFilter
 from kit.world.canvas import SIDE
 from kit.world.scene import Degradation, Style
 
-Picture = NDArray[np.float32]
+Picture = NDArray[np.floating]
 
 
-def stylise(picture: Picture, figures: NDArray[np.float32], style: Style, rng: np.random.Generator) -> Picture:
+def stylise(
+    picture: Picture, figures: NDArray[np.float32], style: Style, rng: np.random.Generator
+) -> Picture:
     """Return the picture in a style.
 
     Args:
@@ -55,14 +57,14 @@ def _edges(picture: Picture) -> NDArray[np.float32]:
 def _cloud(rng: np.random.Generator, cells: int) -> NDArray[np.float32]:
     """Return (256, 256) smooth noise with standard deviation near 1."""
     grain = rng.standard_normal((cells, cells)).astype(np.float32)
-    return np.asarray(Image.fromarray(grain).resize((SIDE, SIDE), Image.Resampling.BICUBIC))
+    return np.asarray(Image.fromarray(grain).resize((SIDE, SIDE), Image.Resampling.BICUBIC), np.float32)
 
 
 def _vignette(rng: np.random.Generator, width: float) -> NDArray[np.float32]:
     """Return (256, 256) in [0, 1]: 1 inside, falling to 0 at a ragged border."""
     axis = np.minimum(np.arange(SIDE), SIDE - 1 - np.arange(SIDE)).astype(np.float32)
     inside = np.minimum(axis[:, None], axis[None])
-    return np.clip((inside + 5 * _cloud(rng, 20) - 4) / width, 0, 1)
+    return np.asarray(np.clip((inside + 5 * _cloud(rng, 20) - 4) / width, 0, 1), np.float32)
 
 
 def _ink(picture: Picture, figures: NDArray[np.float32], rng: np.random.Generator) -> Picture:
@@ -141,7 +143,13 @@ def _papercut(picture: Picture, figures: NDArray[np.float32], rng: np.random.Gen
     return np.where(frame[..., None], np.array([206, 44, 48], np.float32) + grain, sheets)
 
 
-_STYLES = {"ink": _ink, "watercolour": _watercolour, "cyberpunk": _cyberpunk, "pixel": _pixel, "papercut": _papercut}
+_STYLES = {
+    "ink": _ink,
+    "watercolour": _watercolour,
+    "cyberpunk": _cyberpunk,
+    "pixel": _pixel,
+    "papercut": _papercut,
+}
 
 
 def _warp(picture: Picture, across: NDArray[np.float32], down: NDArray[np.float32]) -> Picture:
@@ -149,7 +157,7 @@ def _warp(picture: Picture, across: NDArray[np.float32], down: NDArray[np.float3
     y, x = np.mgrid[0:SIDE, 0:SIDE]
     rows = np.clip(np.rint(y + down), 0, SIDE - 1).astype(int)
     columns = np.clip(np.rint(x + across), 0, SIDE - 1).astype(int)
-    return picture[rows, columns]
+    return np.asarray(picture[rows, columns])
 
 
 def _ugly(picture: Picture, rng: np.random.Generator) -> Picture:

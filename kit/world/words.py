@@ -2,7 +2,19 @@
 
 from typing import Literal
 
-from kit.world.scene import Colour, Degradation, Expression, Framing, HairLength, Kind, Place, Pose, Prop, Style, Time
+from kit.world.scene import (
+    Colour,
+    Degradation,
+    Expression,
+    Framing,
+    HairLength,
+    Kind,
+    Place,
+    Pose,
+    Prop,
+    Style,
+    Time,
+)
 
 Language = Literal["zh", "en"]
 Words = tuple[str, ...]
@@ -183,7 +195,12 @@ PLACES: dict[Language, dict[Place, Words]] = {
         "stars": ("星空下", "流星雨的夜空", "有流星的星空", "流星划过夜空"),
     },
     "en": {
-        "living": ("in the living room", "at home", "living room with sofa and television", "in a living room"),
+        "living": (
+            "in the living room",
+            "at home",
+            "living room with sofa and television",
+            "in a living room",
+        ),
         "bedroom": ("in the bedroom", "in a bedroom", "bedroom with a bed"),
         "doorway": ("at the door", "in front of the house door", "in the doorway", "at the doorstep"),
         "bathroom": ("in the bathroom", "in a bathroom", "bathroom with a bathtub"),
@@ -217,7 +234,11 @@ TIMES: dict[Language, dict[Time, Words]] = {
 }
 FRAMINGS: dict[Language, dict[Framing, Words]] = {
     "zh": {"full": ("全身", "中景"), "close": ("近景", "特写", "近距离"), "far": ("远景", "远远的")},
-    "en": {"full": ("full body", "medium shot"), "close": ("close-up", "close shot"), "far": ("wide shot", "far away")},
+    "en": {
+        "full": ("full body", "medium shot"),
+        "close": ("close-up", "close shot"),
+        "far": ("wide shot", "far away"),
+    },
 }
 STYLES: dict[Language, dict[Style, Words]] = {
     "zh": {

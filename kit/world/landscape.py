@@ -15,7 +15,6 @@ GOLD: Paint = (248, 196, 84)
 GLOW: Paint = (255, 226, 150)
 ROUND = tuple(sector((0, 0), (1, 1), count=14))
 """A small circle of radius 1 around (0, 0)."""
-
 _SKIES: dict[Time, tuple[Paint, Paint, Paint]] = {
     "day": ((96, 178, 236), (164, 216, 246), (232, 246, 246)),
     "dusk": ((168, 98, 166), (250, 142, 112), (255, 220, 150)),
@@ -192,53 +191,6 @@ def tuft(pen: Pen, fill: Paint, size: float = 9) -> None:
         pen.polygon([(lean * 3 - 1.8, 0), tip, (lean * 3 + 1.8, 0)], fill)
 
 
-def lamp(pen: Pen, time: Time) -> None:
-    """Draw a street lamp that stands on (0, 0), 168 high; it shines from dusk on."""
-    iron = lit(time, (74, 82, 104))
-    if time != "day":
-        pen.glow((0, -146), 44, GLOW, 0.6)
-    pen.box((-9, -7), (18, 8), iron, OUTLINE, 2)
-    pen.box((-3.5, -128), (7, 124), iron, OUTLINE)
-    pen.box((-10, -131), (20, 5), iron, OUTLINE, 2)
-    bulb: Paint = (255, 246, 214) if time == "day" else (255, 232, 130)
-    pen.polygon([(-8, -131), (-13, -155), (13, -155), (8, -131)], bulb, OUTLINE)
-    pen.polygon([(-16, -155), (0, -168), (16, -155)], iron, OUTLINE)
-
-
-def car(pen: Pen, time: Time, rng: random.Random) -> None:
-    """Draw a small round car that stands on (0, 0) and looks to the right."""
-    body = accent(time, rng.choice(((232, 88, 80), (250, 200, 80), (90, 176, 160))))
-    pen.blob([(-30, -22), (-16, -40), (14, -40), (26, -24), (26, -14), (-30, -14)], body, OUTLINE)
-    pen.box((-17, -35), (14, 13), lit(time, (204, 232, 240)), OUTLINE, 4)
-    pen.box((1, -35), (14, 13), lit(time, (204, 232, 240)), OUTLINE, 4)
-    pen.box((-40, -23), (80, 18), body, OUTLINE, 8)
-    pen.ellipse((36, -15), (4, 4), (255, 236, 150), OUTLINE)
-    for x in (-22, 22):
-        pen.ellipse((x, -5), (9, 9), (70, 66, 84), OUTLINE)
-        pen.ellipse((x, -5), (4, 4), lit(time, (226, 226, 230)))
-
-
-def snowman(pen: Pen, time: Time, rng: random.Random) -> None:
-    """Draw a snowman that stands on (0, 0), about 82 high."""
-    white = lit(time, (255, 255, 255)) if time != "night" else (178, 196, 236)
-    scarf = accent(time, rng.choice(((228, 62, 72), (250, 160, 50), (70, 150, 90))))
-    for side in (-1, 1):
-        pen.stroke([(side * 14, -34), (side * 28, -46)], Ink(lit(time, (120, 82, 70)), 3))
-    pen.ellipse((0, -16), (22, 20), white, OUTLINE)
-    pen.ellipse((0, -48), (16, 16), white, OUTLINE)
-    for y in (-22, -12):
-        pen.ellipse((0, y), (2.2, 2.2), OUTLINE.paint)
-    pen.limb([(-13, -36), (0, -32), (13, -36)], scarf, 6)
-    pen.limb([(9, -34), (12, -22)], scarf, 6)
-    for x in (-6, 6):
-        pen.ellipse((x, -52), (2.2, 2.6), OUTLINE.paint)
-    pen.polygon([(-1, -49), (-15, -45), (-1, -43)], accent(time, (250, 140, 50)), OUTLINE)
-    hat = lit(time, (76, 74, 100))
-    pen.box((-16, -65), (32, 5), hat, OUTLINE, 2)
-    pen.box((-10, -82), (20, 18), hat, OUTLINE, 2)
-    pen.box((-10, -70), (20, 5), scarf)
-
-
 def tree(pen: Pen, time: Time, rng: random.Random) -> None:
     """Draw a round leafy tree that stands on (0, 0), about 125 high, some with fruit or blossoms."""
     bark = lit(time, (150, 98, 68))
@@ -249,24 +201,3 @@ def tree(pen: Pen, time: Time, rng: random.Random) -> None:
     if fruit is not None:
         for x, y in ((-22, -70), (-8, -100), (14, -78), (24, -98), (2, -56)):
             dot(pen, (x, y), 4.4, accent(time, fruit))
-
-
-def window(pen: Pen, view: View) -> None:
-    """Draw a house window whose upper left is (0, 0); the later it is, the more often it is lit."""
-    shine = {"day": 0.0, "dusk": 0.45, "night": 0.72}[view.time]
-    glass: Paint = (255, 216, 120) if view.rng.random() < shine else lit(view.time, (128, 176, 206))
-    pen.box((0, 0), (13, 16), lit(view.time, (255, 250, 240)), OUTLINE)
-    pen.box((2.4, 2.4), (8.2, 11.2), glass)
-
-
-def curtain(pen: Pen, red: Paint) -> None:
-    """Draw the left half of a theatre curtain, gathered by a golden band."""
-    body = [(-46, 0), (62, 0), (60, 50), (48, 104), (27, 150), (33, 190), (46, 238), (40, 246), (-46, 248)]
-    pen.polygon([*smooth(body, closed=False), (-46, 248)], red, OUTLINE)
-    for x, knot, foot in ((-2, 2, -8), (22, 12, 12), (44, 21, 32)):
-        fold = [(x - 5, 10), (x - 7, 80), (knot - 2, 150), (foot - 5, 244), (foot + 4, 244), (knot + 2, 150),
-                (x + 6, 80), (x + 5, 10)]  # fmt: skip
-        pen.polygon(fold, shade(red, 0.76))
-    pen.stroke([(-40, 140), (4, 154), (29, 150)], Ink(OUTLINE.paint, 10), curved=True)
-    pen.stroke([(-40, 140), (4, 154), (28, 150)], Ink(GOLD, 7), curved=True)
-    pen.ellipse((27, 151), (6, 6), GOLD, OUTLINE)

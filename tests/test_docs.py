@@ -1,0 +1,138 @@
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from typer.main import get_command
+
+import storykit
+from kit.experiment import load_experiment
+from kit.lora import embedded_loras
+from kit.story import load_story
+
+ROOT = Path(storykit.__file__).parent
+READMES = [path for path in (ROOT / "README.md", ROOT / "README.zh-CN.md") if path.exists()]
+PAGES = [*READMES, *sorted((ROOT / "docs").glob("*.md"))]
+EXAMPLES = sorted((ROOT / "examples").glob("*.toml"))
+
+_FENCE = re.compile(r"^ *```.*?\n(.*?)^ *```", re.M | re.S)
+_SPAN = re.compile(r"`([^`\n]+)`")
+_COMMAND = re.compile(r"(?:^|[\s(/$])storykit((?: +[^\s|>#;`]+)*)")
+_LINK = re.compile(r"\]\(\s*<?([^)\s>]+)>?[^)]*\)|(?:src|href|srcset)=\"([^\"\s]+)")
+_ELSEWHERE = re.compile(r"[a-z]+:|//|#")
+
+
+def code_of(page: Path) -> list[str]:
+    """Return every line of code of a page: of its blocks, line ends escaped by a backslash joined, and spans."""
+    text = page.read_text(encoding="utf-8")
+    blocks = "\n".join(_FENCE.findall(text)).replace("\\\n", " ")
+    return blocks.splitlines() + _SPAN.findall(_FENCE.sub("", text))
+
+
+def commands_of(page: Path) -> Iterator[list[str]]:
+    """Yield the words behind each `storykit` in a page's code."""
+    for line in code_of(page):
+        for found in _COMMAND.finditer(line):
+            words = shlex.split(found[1], posix=False)
+            if words and re.fullmatch(r"[a-z]+", words[0]):
+                yield words
+
+
+def meant(words: list[str]) -> tuple[str, list[str]]:
+    """Return the name of the command that words begin with, groups joined, and the options they give it."""
+    command, name = get_command(storykit.app), []
+    for word in words:
+        children = getattr(command, "commands", None)
+        if children is None or not re.fullmatch(r"[a-z]+", word):
+            break
+        assert word in children, f"storykit {' '.join([*name, word])}: there is no such command"
+        command, name = children[word], [*name, word]
+    known = {option for parameter in command.params for option in parameter.opts} | {"--help"}
+    options = [word.partition("=")[0].strip("[]") for word in words if word.strip("[]").startswith("--")]
+    assert set(options) <= known, f"storykit {' '.join(words)}: {' '.join(name)} has {sorted(known)}"
+    return " ".join(name), options
+
+
+def leaves(command, *words: str) -> Iterator[tuple[str, str]]:
+    """Yield the name and the first line of help of each command."""
+    for name, child in command.commands.items():
+        if hasattr(child, "commands"):
+            yield from leaves(child, *words, name)
+        else:
+            yield " ".join((*words, name)), child.help.splitlines()[0]
+
+
+def links_of(page: Path) -> list[str]:
+    """Return the relative links and pictures of a page."""
+    prose = _SPAN.sub("", _FENCE.sub("", page.read_text(encoding="utf-8")))
+    found = [markdown or html for markdown, html in _LINK.findall(prose)]
+    return [link.partition("#")[0] for link in found if not _ELSEWHERE.match(link)]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_command_that_a_page_names_exists_with_its_options(page):
+    for words in commands_of(page):
+        meant(words)
+
+
+@pytest.mark.parametrize("page", READMES, ids=lambda page: page.name)
+def test_a_readme_names_every_command(page):
+    named = {meant(words)[0] for words in commands_of(page)}
+    assert {name for name, _ in leaves(get_command(storykit.app))} <= named
+
+
+@pytest.mark.parametrize("page", [page for page in READMES if page.name == "README.md"], ids=lambda p: p.name)
+def test_the_readme_says_of_each_command_what_its_help_says(page):
+    text = " ".join(page.read_text(encoding="utf-8").split())
+    missing = [name for name, line in leaves(get_command(storykit.app)) if line.rstrip(".") not in text]
+    assert missing == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_relative_link_and_picture_of_a_page_is_there(page):
+    assert [link for link in links_of(page) if not (page.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_example_that_a_page_names_is_there(page):
+    named = re.findall(r"\bexamples/[\w./-]*\w", page.read_text(encoding="utf-8"))
+    assert [name for name in named if not (ROOT / name).exists()] == []
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
+def test_every_example_can_be_read_and_has_its_loras(path):
+    if "[[candidate]]" not in path.read_text(encoding="utf-8"):
+        assert load_story(path).story.panels[7].caption
+        return
+    candidates = load_experiment(path).experiment.candidates
+    styles = {candidate.lora.removeprefix("mini:") for candidate in candidates if candidate.lora}
+    assert styles <= set(embedded_loras())
+
+
+def test_the_demo_has_its_experiment():
+    assert storykit.DEMO in EXAMPLES
+
+
+def test_reading_a_page_finds_its_commands_links_and_pictures(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text(
+        "storykit is a tool; `storykit score RUN` scores, [a](b.md#c) ![d](e.png) [f](https://g) [h](#i)\n"
+        '<img src="j.png"> `[k](l)`\n```sh\n.venv/bin/storykit pack RUN \\\n  --team T  # storykit is fun\n```\n',
+        encoding="utf-8",
+    )
+    assert list(commands_of(page)) == [["pack", "RUN", "--team", "T"], ["is", "fun"], ["score", "RUN"]]
+    assert links_of(page) == ["b.md", "e.png", "j.png"]
+
+
+@pytest.mark.parametrize(
+    "words", [["draw"], ["lora", "merge"], ["score", "RUN", "--fast"], ["run", "E", "--o"]]
+)
+def test_a_command_that_does_not_exist_is_found_out(words):
+    with pytest.raises(AssertionError):
+        meant(words)
+
+
+def test_options_in_brackets_are_known_too():
+    assert meant(["lora", "inspect", "FILE", "[--json]"]) == ("lora inspect", ["--json"])
+    assert meant(["verify", "F.zip", "--json"])[0] == "verify"

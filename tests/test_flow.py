@@ -1,0 +1,326 @@
+import csv
+import json
+import re
+import shutil
+import signal
+from pathlib import Path
+
+import pytest
+from command import refused, said, stopped_at_the_first_panel, tell, tree
+from fakes import fake_picture, toy_base, toy_lora, write_story
+from PIL import Image
+
+from kit.run import Run
+from submissions.fault import Fault
+
+INTRODUCTION = "一个水墨风格的 LoRA，用四十张自己画的水墨画训练，适合画夜晚的小猫。"
+BASE = '[[candidate]]\nname = "base"\n'
+INK = '[[candidate]]\nname = "ink"\nlora = "ink.safetensors"\ntrigger = "水墨风格"\n'
+PROMPTS = (
+    "一个紫色短发小女孩，穿着粉色裙子，坐在沙发上",
+    "一只黄色小猫，在公园里睡觉",
+    "一位老人，夜晚，下雪",
+    "一只黄色小猫，坐在沙发上",
+    "一个小女孩，在公园里，夜晚",
+    "一位老人，穿着粉色裙子",
+    "一只小猫，下雪，夜晚",
+    "一个小女孩，睡觉",
+)
+
+
+def prepared(folder: Path, candidates: str, *lines: str, story: str = "cat.toml") -> Path:
+    """Return an experiment on the toy base beside its story and its LoRA."""
+    folder.mkdir(parents=True, exist_ok=True)
+    toy_lora(folder / "ink.safetensors")
+    if story == "cat.toml":
+        write_story(folder / story, PROMPTS, negative="模糊")
+    head = (f'stories = ["{story}"]', f'base = "{toy_base()}"', "seeds = [0]", "size = 32", *lines)
+    path = folder / "experiment.toml"
+    path.write_text("\n".join((*head, candidates)), encoding="utf-8")
+    return path
+
+
+def pictures(run: Path) -> dict[str, bytes]:
+    return {file: data for file, data in tree(run / "panels").items() if file.endswith(".png")}
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def packed(run: Path, out: Path, *words: str) -> str:
+    """Pack the run's ink story for the practice contest and return what the command printed."""
+    (out.parent / "introduction.md").write_text(INTRODUCTION, encoding="utf-8")
+    texts = ("--team", "云上画师", "--title", "墨猫夜行记", "--introduction", out.parent / "introduction.md")
+    return said("pack", run, "--candidate", "ink", "--rules", "practice", *texts, "--out", out, *words)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A folder whose `run` went through all of `storykit run`, with what was printed in `said.txt`."""
+    folder = tmp_path_factory.mktemp("finished")
+    path = prepared(folder, BASE + INK, "steps = 2", 'orders = ["authored", "reversed"]')
+    (folder / "said.txt").write_text(said("run", path, "--out", folder / "run"), encoding="utf-8")
+    return folder
+
+
+@pytest.fixture
+def copied(finished, tmp_path):
+    """A run of one's own to harm."""
+    return shutil.copytree(finished / "run", tmp_path / "run")
+
+
+def test_a_run_prints_one_line_a_stage_and_leaves_all_it_promises(finished):
+    lines = (finished / "said.txt").read_text(encoding="utf-8").splitlines()
+    assert [line.split()[0] for line in lines] == ["drawn", "scored", "compared", "report"]
+    assert lines[0].startswith("drawn   32 panels, 0 were there, ")
+    assert lines[1] == "scored  32 panels of 4 stories, 0 faults"
+    names = {path.name for path in (finished / "run").iterdir()}
+    assert names >= {
+        *("experiment.toml", "run.json", "panels.jsonl", "panels"),
+        *("scores.json", "scores.panels.csv", "scores.stories.csv", "comparison.json", "report.html"),
+    }
+    assert len(pictures(finished / "run")) == 32
+
+
+def test_a_second_run_draws_nothing_and_leaves_every_byte_of_every_result(finished, copied):
+    before = tree(copied)
+    lines = said("run", finished / "experiment.toml", "--out", copied).splitlines()
+    assert lines[0] == "drawn   0 panels, 32 were there"
+    after = tree(copied)
+    assert after.keys() == before.keys()
+    for name in ("scores.json", "scores.panels.csv", "comparison.json", "report.html", "panels.jsonl"):
+        assert name in before
+    assert {name for name in before if after[name] != before[name]} <= {"cache/scores.sqlite"}
+
+
+def test_the_same_command_in_two_folders_gives_the_same_pictures_and_scores(finished, tmp_path):
+    said("run", finished / "experiment.toml", "--out", tmp_path / "other")
+    drawn = pictures(finished / "run")
+    assert pictures(tmp_path / "other") == drawn
+    for name in ("scores.json", "scores.panels.csv", "scores.stories.csv", "comparison.json"):
+        assert (tmp_path / "other" / name).read_bytes() == (finished / "run" / name).read_bytes()
+    assert drawn["base/authored/cat/seed-0/1.png"] != drawn["ink/authored/cat/seed-0/1.png"]
+
+
+@pytest.fixture(scope="module")
+def unhurried(tmp_path_factory):
+    """An experiment that takes seconds, drawn picture after picture, and its run without interruption."""
+    folder = tmp_path_factory.mktemp("unhurried")
+    path = prepared(folder, INK, "steps = 20", "batch = 1")
+    said("generate", path, "--out", folder / "run")
+    return folder
+
+
+@pytest.mark.parametrize("by", [signal.SIGKILL, signal.SIGINT])
+def test_a_run_stopped_while_drawing_goes_on_to_the_same_pictures(unhurried, tmp_path, by):
+    words = ("generate", unhurried / "experiment.toml", "--out", tmp_path / "run")
+    answer = stopped_at_the_first_panel(tmp_path / "run", by, *words)
+    there = len(Run.open(tmp_path / "run").rows())
+    assert 1 <= there < 8
+    whole, left = pictures(unhurried / "run"), pictures(tmp_path / "run")
+    assert left == {file: whole[file] for file in left}
+    if by == signal.SIGINT:
+        line = r"Error: stopped: (\d) of 8 panels are there; run the same command to go on\n"
+        told = re.fullmatch(line, answer.err)
+        assert told, answer.err
+        assert (answer.code, answer.out) == (1, "")
+        assert int(told[1]) in (there - 1, there)  # ctrl-c may come before the last row is counted
+    assert said(*words).startswith(f"drawn   {8 - there} panels, {there} were there")
+    assert pictures(tmp_path / "run") == whole
+
+
+def test_a_torn_picture_is_named_as_a_fault_and_scored_as_nothing(copied):
+    torn = copied / "panels/ink/authored/cat/seed-0/3.png"
+    torn.write_bytes(torn.read_bytes()[:-60])
+    assert said("score", copied) == "scored  32 panels of 4 stories, 1 faults\n"
+    (fault,) = json.loads((copied / "scores.json").read_text(encoding="utf-8"))["faults"]
+    assert (fault["candidate"], fault["panel"], fault["status"]) == ("ink", 3, "damaged")
+    assert fault["reason"] == "its file has changed since it was drawn"
+    (row,) = (
+        r for r in rows(copied / "scores.panels.csv") if r["file"] == "panels/ink/authored/cat/seed-0/3.png"
+    )
+    assert row["status"] == "damaged"
+    assert {row[name] for name in ("aesthetic", "text", "text_rank", "loo")} == {""}
+    (story,) = (r for r in rows(copied / "scores.stories.csv") if r["faults"])
+    assert (story["candidate"], story["panels_ok"], story["faults"]) == ("ink", "7", "3 damaged")
+    assert {story[name] for name in ("aesthetic_mean", "gate", "naive", "loo_mean", "text_mean", "mrr")} == {
+        ""
+    }
+
+
+def test_a_torn_picture_is_drawn_again_and_the_report_does_not_hide_it_until_then(finished, copied):
+    torn = copied / "panels/ink/authored/cat/seed-0/3.png"
+    whole, page = torn.read_bytes(), (copied / "report.html").read_bytes()
+    torn.write_bytes(whole[:-60])
+    for stage in ("score", "compare", "report"):
+        said(stage, copied)
+    assert (copied / "report.html").read_bytes() != page
+    lines = said("run", finished / "experiment.toml", "--out", copied).splitlines()
+    assert lines[0].startswith("drawn   1 panels, 31 were there, ")
+    assert lines[1] == "scored  32 panels of 4 stories, 0 faults"
+
+
+def test_eight_plain_chinese_prompts_go_through_every_stage(tmp_path):
+    (tmp_path / "黄猫.txt").write_text("\n".join(PROMPTS), encoding="utf-8")
+    path = prepared(tmp_path, BASE + INK, "steps = 2", story="黄猫.txt")
+    run = tmp_path / "run"
+    assert said("generate", path, "--out", run).startswith("drawn   16 panels")
+    assert said("score", run) == "scored  16 panels of 2 stories, 0 faults\n"
+    assert said("compare", run).startswith("compared ")
+    assert said("report", run) == f"report  {run / 'report.html'}\n"
+    assert [row.prompt for row in Run.open(run).rows()][:8] == list(PROMPTS)
+    page = (run / "report.html").read_text(encoding="utf-8")
+    assert 'lang="zh' in page
+    assert all(prompt in page for prompt in PROMPTS)
+
+
+def test_a_stage_that_comes_too_early_says_what_to_run_first(tmp_path):
+    path = prepared(tmp_path, BASE, "steps = 1")
+    run = tmp_path / "run"
+    said("generate", path, "--out", run)
+    assert refused("compare", run).endswith("run `storykit score` first")
+    assert said("report", run) == f"report  {run / 'report.html'}\n"
+    said("score", run)
+    assert said("compare", run).startswith("compared ")
+
+
+def test_more_seeds_draw_only_the_new_panels(copied, tmp_path):
+    before = pictures(copied)
+    path = prepared(tmp_path / "more", BASE + INK, "steps = 2", 'orders = ["authored", "reversed"]')
+    path.write_text(path.read_text(encoding="utf-8").replace("[0]", "[0, 5]"), encoding="utf-8")
+    assert said("generate", path, "--out", copied).startswith("drawn   32 panels, 32 were there")
+    after = pictures(copied)
+    assert {file: after[file] for file in before} == before
+
+
+def test_what_is_refused_later_leaves_the_run_that_is_there_as_it_was(copied, tmp_path):
+    before = tree(copied)
+    candidates = BASE + '[[candidate]]\nname = "ink"\nlora = "mini:none"\n'
+    path = prepared(tmp_path / "other", candidates, "steps = 2")
+    assert "mini:none" in refused("generate", path, "--out", copied)
+    assert tree(copied) == before
+
+
+def test_compare_tells_machines_what_it_wrote(finished, copied):
+    told = json.loads(said("compare", copied, "--json"))
+    assert told == json.loads((finished / "run" / "comparison.json").read_text(encoding="utf-8"))
+
+
+def test_a_packed_story_is_verified_without_faults_and_packed_again_to_the_same_bytes(finished, tmp_path):
+    first, second = tmp_path / "a.zip", tmp_path / "b.zip"
+    lines = packed(finished / "run", first).splitlines()
+    assert lines[-1].startswith(f"bundle  {first}  ")
+    assert all(line.startswith("note    ") for line in lines[:-1])
+    packed(finished / "run", second)
+    assert first.read_bytes() == second.read_bytes()
+    assert said("verify", first) == f"{first}: no faults\n"
+    assert json.loads(said("verify", first, "--json")) == []
+
+
+@pytest.mark.parametrize("harm", ["cut", "flip"])
+def test_a_broken_bundle_exits_with_1_and_every_fault_on_a_line(finished, tmp_path, harm):
+    bundle = tmp_path / "a.zip"
+    packed(finished / "run", bundle)
+    data = bytearray(bundle.read_bytes())
+    data[len(data) // 2] ^= 1
+    bundle.write_bytes(data if harm == "flip" else data[: len(data) // 2])
+    answer = tell("verify", bundle)
+    *faults, last = answer.out.splitlines()
+    assert (answer.code, answer.err) == (1, "")
+    assert faults
+    assert last == f"{bundle}: {len(faults)} faults"
+    asked = tell("verify", bundle, "--json")
+    assert asked.code == 1
+    assert [Fault(**fault).place for fault in json.loads(asked.out)] == [f.split(": ")[0] for f in faults]
+
+
+def test_what_cannot_be_packed_is_listed_in_one_line_and_not_written(copied, tmp_path):
+    (copied / "panels/ink/authored/cat/seed-0/3.png").unlink()
+    (tmp_path / "short.md").write_text("short")
+    words = ("--team", "t", "--title", "x", "--introduction", tmp_path / "short.md", "--rules", "practice")
+    reason = refused("pack", copied, "--candidate", "ink", *words, "--out", tmp_path / "a.zip")
+    assert reason.startswith("the entry cannot be packed, ")
+    assert "introduction: must have at least 20 characters, got 5" in reason
+    assert "panels/3.png: cannot be read from the run" in reason
+    assert not (tmp_path / "a.zip").exists()
+
+
+def test_a_story_must_be_named_where_the_run_has_several(tmp_path):
+    write_story(tmp_path / "dog.toml", PROMPTS)
+    path = prepared(tmp_path, BASE, "steps = 1")
+    path.write_text(path.read_text().replace('["cat.toml"]', '["cat.toml", "dog.toml"]'))
+    said("generate", path, "--out", tmp_path / "run")
+    (tmp_path / "introduction.md").write_text(INTRODUCTION, encoding="utf-8")
+    words = ("--team", "t", "--title", "x", "--introduction", tmp_path / "introduction.md")
+    answer = tell("pack", tmp_path / "run", "--candidate", "base", *words, "--out", tmp_path / "a.zip")
+    assert answer.code == 2
+    assert "name one with --story: cat, dog" in answer.err
+
+
+def test_gate_scores_the_pictures_of_a_folder(finished):
+    folder = finished / "run/panels/ink/authored/cat/seed-0"
+    line = said("gate", folder)
+    assert re.fullmatch(
+        rf"{re.escape(str(folder))}: \d\.\d{{4}}, (pass|fail) at 6 "
+        r"\(embedded predictor, not the contest's\); weakest \d\.png\n",
+        line,
+    )
+    told = json.loads(said("gate", folder, "--json"))
+    recorded = [
+        float(row["aesthetic"])
+        for row in rows(finished / "run" / "scores.panels.csv")
+        if (row["candidate"], row["order"]) == ("ink", "authored")
+    ]
+    assert [file["score"] for file in told["files"]] == pytest.approx(recorded, abs=1e-4)
+    assert f"{told['mean']:.4f}" in line
+
+
+def test_gate_names_what_is_no_picture_and_gives_no_score_then(tmp_path):
+    fake_picture("a", 64).save(tmp_path / "1.png")
+    (tmp_path / "notes.txt").write_text("no picture")
+    fault, last = said("gate", tmp_path).splitlines()
+    assert fault.startswith("fault   notes.txt: must be a picture that can be decoded: its format is unknown")
+    assert last == f"{tmp_path}: no score, every file must be a picture"
+    assert json.loads(said("gate", tmp_path, "--json"))["mean"] is None
+
+
+def test_lora_inspect_shows_what_a_lora_is(tmp_path):
+    file = toy_lora(tmp_path / "ink.safetensors", rank=2, alpha=4.0)
+    shown = dict(line.split(maxsplit=1) for line in said("lora", "inspect", file).splitlines())
+    assert (shown["rank"], shown["alpha"], shown["scale"], shown["trigger"]) == (
+        "2",
+        "4.0",
+        "2.0",
+        "水墨风格",
+    )
+    told = json.loads(said("lora", "inspect", file, "--json"))
+    assert {name: str(value) for name, value in told.items()} == shown
+
+
+def test_a_lora_trained_here_is_drawn_with(tmp_path):
+    data = tmp_path / "data"
+    data.mkdir()
+    for number in (1, 2):
+        fake_picture(str(number), 64).save(data / f"{number}.png")
+    (data / "metadata.csv").write_text(
+        "file_name,text\n1.png,一只黄色小猫\n2.png,一位老人\n", encoding="utf-8"
+    )
+    out = tmp_path / "ink.safetensors"
+    words = ("--base", toy_base(), "--steps", 2, "--rank", 2, "--learning-rate", 0.1, "--trigger", "水墨风格")
+    assert said("train", data, "--out", out, *words) == f"LoRA    {out}\n"
+    told = json.loads(said("lora", "inspect", out, "--json"))
+    assert (told["rank"], told["trigger"]) == (2, "水墨风格")
+    trained = out.read_bytes()
+    untriggered = INK.replace(
+        'trigger = "水墨风格"\n', ""
+    )  # so that nothing but the LoRA makes the difference
+    path = prepared(tmp_path, BASE + untriggered, "steps = 2")
+    out.write_bytes(trained)
+    said("generate", path, "--out", tmp_path / "run")
+    facts = json.loads((tmp_path / "run" / "run.json").read_text(encoding="utf-8"))["candidates"]["ink"]
+    assert (facts["lora_sha256"], facts["keys"]) == (told["sha256"], told["layers"])
+    drawn = [tmp_path / "run/panels" / name / "authored/cat/seed-0/1.png" for name in ("base", "ink")]
+    base, ink = (Image.open(file).tobytes() for file in drawn)
+    assert base != ink
