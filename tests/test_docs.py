@@ -18,16 +18,17 @@ EXAMPLES = sorted((ROOT / "examples").glob("*.toml"))
 
 _FENCE = re.compile(r"^ *```.*?\n(.*?)^ *```", re.M | re.S)
 _SPAN = re.compile(r"`([^`\n]+)`")
-_COMMAND = re.compile(r"(?:^|[\s(/$])storykit((?: +[^\s|>#;`]+)*)")
+_COMMAND = re.compile(r"(?:^|[\s(/$])storykit((?: +[^\s|>#;&`]+)*)")
 _LINK = re.compile(r"\]\(\s*<?([^)\s>]+)>?[^)]*\)|(?:src|href|srcset)=\"([^\"\s]+)")
 _ELSEWHERE = re.compile(r"[a-z]+:|//|#")
 
 
 def code_of(page: Path) -> list[str]:
-    """Return every line of code of a page: of its blocks, line ends escaped by a backslash joined, and spans."""
+    """Return the lines of a page's code blocks, continued ones joined, comments cut, and its code spans."""
     text = page.read_text(encoding="utf-8")
     blocks = "\n".join(_FENCE.findall(text)).replace("\\\n", " ")
-    return blocks.splitlines() + _SPAN.findall(_FENCE.sub("", text))
+    lines = [re.sub(r"(^|\s)#.*", "", line) for line in blocks.splitlines()]
+    return lines + _SPAN.findall(_FENCE.sub("", text))
 
 
 def commands_of(page: Path) -> Iterator[list[str]]:
@@ -118,10 +119,12 @@ def test_reading_a_page_finds_its_commands_links_and_pictures(tmp_path):
     page = tmp_path / "page.md"
     page.write_text(
         "storykit is a tool; `storykit score RUN` scores, [a](b.md#c) ![d](e.png) [f](https://g) [h](#i)\n"
-        '<img src="j.png"> `[k](l)`\n```sh\n.venv/bin/storykit pack RUN \\\n  --team T  # storykit is fun\n```\n',
+        '<img src="j.png"> `[k](l)`\n'
+        "```sh\n.venv/bin/storykit pack RUN \\\n  --team T  # storykit is fun\n"
+        "storykit demo && echo done\n```\n",
         encoding="utf-8",
     )
-    assert list(commands_of(page)) == [["pack", "RUN", "--team", "T"], ["is", "fun"], ["score", "RUN"]]
+    assert list(commands_of(page)) == [["pack", "RUN", "--team", "T"], ["demo"], ["score", "RUN"]]
     assert links_of(page) == ["b.md", "e.png", "j.png"]
 
 

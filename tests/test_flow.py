@@ -106,9 +106,9 @@ def test_the_same_command_in_two_folders_gives_the_same_pictures_and_scores(fini
 
 @pytest.fixture(scope="module")
 def unhurried(tmp_path_factory):
-    """An experiment that takes seconds, drawn picture after picture, and its run without interruption."""
+    """An experiment drawn picture after picture, so that it can be stopped in between, and its whole run."""
     folder = tmp_path_factory.mktemp("unhurried")
-    path = prepared(folder, INK, "steps = 20", "batch = 1")
+    path = prepared(folder, INK, "steps = 12", "batch = 1")
     said("generate", path, "--out", folder / "run")
     return folder
 

@@ -1,4 +1,4 @@
-"""One training on any number of GPUs: started by `torchrun` it uses all of them, without it one or the CPU."""
+"""One training on any number of GPUs: all that `torchrun` started it on, else one, else the CPU."""
 
 import os
 from collections.abc import Sequence
@@ -38,7 +38,7 @@ class Ranks:
         flat = torch.cat([g.flatten() for g in gradients])
         dist.all_reduce(flat, op=dist.ReduceOp.SUM)
         flat /= self.count
-        pieces = flat.split([g.numel() for g in gradients])
+        pieces = torch.split(flat, [g.numel() for g in gradients])
         torch._foreach_copy_(gradients, [p.view_as(g) for p, g in zip(pieces, gradients, strict=True)])
 
     def agree(self, value: float) -> float:
@@ -83,5 +83,5 @@ class Average:
 
 
 def learning_rate(progress: float, step: int, peak: float, warmup: int) -> float:
-    """Return the rate: a linear warm-up over steps, constant, and a linear fall to zero over the last 40 %."""
+    """Return the rate: a linear warm-up over steps, constant, a linear fall to zero over the last 40 %."""
     return peak * min(1.0, (step + 1) / warmup, max(0.0, (1 - progress) / 0.4))

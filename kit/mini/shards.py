@@ -1,7 +1,7 @@
 """Renders of the drawn world on disk: the data all embedded networks are trained on.
 
-A shard is an .npz of one style: `pictures` (n, 256, 256, 3) uint8, `captions` (n captions a picture, JSON)
-and `scenes` (JSON, as `dataclasses.asdict`). Which scenes a shard holds follows from its style and number alone.
+A shard is an .npz of one style: `pictures` (n, 256, 256, 3) uint8, `captions` (several a picture, JSON)
+and `scenes` (JSON, as `dataclasses.asdict`). Its scenes follow from its style and number alone.
 """
 
 import json
@@ -97,7 +97,7 @@ def write_shard(folder: Path, style: Style, index: int) -> Path:
 
 
 def render_shards(folder: Path, counts: dict[Style, int], workers: int) -> Iterator[Path]:
-    """Render as many shards of each style as asked for, several at once; yields each file when it is there."""
+    """Render so many shards of each style, several at once; yields each file when it is there."""
     folder.mkdir(parents=True, exist_ok=True)
     jobs = [(folder, style, index) for index in range(max(counts.values())) for style in STYLES
             if index < counts.get(style, 0)]  # fmt: skip

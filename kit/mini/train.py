@@ -1,7 +1,8 @@
 """Makes the embedded base: `python -m kit.mini.train STAGE --out DIR`, stage by stage, on a GPU.
 
-Stages: `tokenizer`, `render`, `vae`, `base`, `lora`, `save`. Every stage is seeded, resumes where it stopped, and reads
-what the one before wrote. With several GPUs: `torchrun --standalone --nproc-per-node N -m kit.mini.train ...`.
+Stages: `tokenizer`, `render`, `vae`, `base`, `lora`, `save`. Every stage is seeded, resumes where it
+stopped, and reads what the one before wrote. With several GPUs:
+`torchrun --standalone --nproc-per-node N -m kit.mini.train ...`.
 """
 
 import argparse
@@ -37,13 +38,17 @@ def main() -> None:
         case "render":
             _render(arguments)
         case "vae":
-            train_vae(arguments.shards, out, VaeSizes(), VaeConfig(steps=arguments.steps, batch=arguments.batch))
+            train_vae(
+                arguments.shards, out, VaeSizes(), VaeConfig(steps=arguments.steps, batch=arguments.batch)
+            )
         case "base":
             plan = BaseConfig(steps=arguments.steps, batch=arguments.batch, limit_s=arguments.limit)
             train_base(arguments.shards, out, tokenizer, plan)
         case "lora":
             for style in arguments.styles:
-                train_style(arguments.shards, out, style, style_config(style, arguments.steps, arguments.batch))
+                train_style(
+                    arguments.shards, out, style, style_config(style, arguments.steps, arguments.batch)
+                )
         case "save":
             save(out, arguments.weights)
 
@@ -58,8 +63,12 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--workers", type=int, default=16, help="processes that render")
     parser.add_argument("--steps", type=int, default=6000)
     parser.add_argument("--batch", type=int, default=256, help="pictures a step on each GPU")
-    parser.add_argument("--limit", type=float, default=1e9, help="seconds within which the base is to be done")
-    parser.add_argument("--styles", nargs="+", choices=HELD_OUT_STYLES, default=HELD_OUT_STYLES, help="LoRAs to make")
+    parser.add_argument(
+        "--limit", type=float, default=1e9, help="seconds within which the base is to be done"
+    )
+    parser.add_argument(
+        "--styles", nargs="+", choices=HELD_OUT_STYLES, default=HELD_OUT_STYLES, help="LoRAs to make"
+    )
     parser.add_argument("--weights", type=Path, default=Path(__file__).parent / "weights")
     return parser.parse_args()
 
@@ -77,10 +86,18 @@ def save(out: Path, weights: Path) -> None:
     tokenizer = out / "tokenizer" / "tokenizer.model"
     sizes = BaseSizes(unet=UNetSizes(), text=text_sizes(tokenizer), vae=VaeSizes())
     base, vae = (torch.load(out / name, map_location="cpu") for name in ("base.pt", "vae.pt"))
-    networks = Networks(unet=build_unet(sizes.unet), text_encoder=build_text_encoder(sizes.text),
-                        encoder=build_vae_encoder(sizes.vae), decoder=build_vae_decoder(sizes.vae))  # fmt: skip
-    for network, state in ((networks.unet, base["unet"]), (networks.text_encoder, base["text_encoder"]),
-                           (networks.encoder, vae["encoder"]), (networks.decoder, vae["decoder"])):  # fmt: skip
+    networks = Networks(
+        unet=build_unet(sizes.unet),
+        text_encoder=build_text_encoder(sizes.text),
+        encoder=build_vae_encoder(sizes.vae),
+        decoder=build_vae_decoder(sizes.vae),
+    )
+    for network, state in (
+        (networks.unet, base["unet"]),
+        (networks.text_encoder, base["text_encoder"]),
+        (networks.encoder, vae["encoder"]),
+        (networks.decoder, vae["decoder"]),
+    ):
         network.load_state_dict({name: value.float() for name, value in state.items()})
     networks.encoder.scaling_factor = networks.decoder.scaling_factor = vae["scaling_factor"]
     save_base(weights, sizes, networks, tokenizer)

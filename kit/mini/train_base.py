@@ -103,11 +103,13 @@ def load_vae_encoder(path: Path, sizes: VaeSizes, device: torch.device) -> SDXLV
 
 
 @torch.no_grad()
-def encode_world(shards: Path, styles: Sequence[Style], encoder: SDXLVAEEncoder, tokenizer: Path, ranks: Ranks) -> Latents:
+def encode_world(
+    shards: Path, styles: Sequence[Style], encoder: SDXLVAEEncoder, tokenizer: Path, ranks: Ranks
+) -> Latents:
     """Return this process's share of the world as latents and tokenised captions."""
     pictures, ids, lengths = [], [], []
     for shard in read_shards(shards, styles, (ranks.rank, ranks.count)):
-        for chunk in torch.from_numpy(shard.pictures).split(250):
+        for chunk in torch.split(torch.from_numpy(shard.pictures), 250):
             x = as_input(chunk.to(ranks.device))
             with ranks.autocast():
                 both = torch.stack([encoder(x), encoder(x.flip(3))], dim=1)
@@ -136,14 +138,14 @@ class Learner(nn.Module):
 
 
 def train_base(shards: Path, out: Path, tokenizer: Path, config: BaseConfig) -> None:
-    """Train on the latents of the autoencoder in `out/vae.pt`, and write `out/base.pt`: averaged weights in fp16.
+    """Train on latents of the autoencoder in `out/vae.pt`; write averaged weights in fp16 to `out/base.pt`.
 
     Keeps `out/base-state.pt` every 1000 steps; the same command goes on from there.
     """
     ranks = Ranks()
     torch.manual_seed(config.seed)
     unet, text_encoder = build_unet(UNetSizes()), build_text_encoder(text_sizes(tokenizer))
-    learner = Learner(unet, text_encoder).to(ranks.device, memory_format=torch.channels_last)
+    learner = Learner(unet.to(memory_format=torch.channels_last), text_encoder).to(ranks.device)
     parameters = [p for p in learner.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(parameters, config.peak_rate, betas=(0.9, 0.99), weight_decay=0.01)
     average = Average(parameters, 0.9993)
@@ -155,16 +157,17 @@ def train_base(shards: Path, out: Path, tokenizer: Path, config: BaseConfig) -> 
              world.pictures[:2000].float().std().item(), time.monotonic() - started)  # fmt: skip
     torch.manual_seed(config.seed + 1000 * ranks.rank + 7 * first + 1)
     alphas = torch.tensor(scheduler().alphas_cumprod, device=ranks.device, dtype=torch.float32)
-    compiled = torch.compile(learner) if ranks.device.type == "cuda" else learner
+    if ranks.device.type == "cuda":
+        learner.compile()
     clock = _Clock(config, ranks, time.monotonic() - spent)
     sums = torch.zeros(2, device=ranks.device)
     step = first
     while not clock.is_over(step):
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(clock.progress, step, config.peak_rate, 300)
-        loss, error = _loss(compiled, world, alphas, ranks, config)
+        loss, error = _loss(learner, world, alphas, ranks, config)
         optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        torch.autograd.backward(loss)
         ranks.average_gradients(parameters)
         torch.nn.utils.clip_grad_norm_(parameters, 1.0)
         optimizer.step()
@@ -182,7 +185,7 @@ def train_base(shards: Path, out: Path, tokenizer: Path, config: BaseConfig) -> 
 
 
 class _Clock:
-    """How far a training has come, by steps or by time, whichever is nearer its end; the same for all processes."""
+    """How far a training has come, by steps or by time, whichever is nearer its end."""
 
     def __init__(self, config: BaseConfig, ranks: Ranks, started: float) -> None:
         self.config, self.ranks, self.started = config, ranks, started
@@ -199,7 +202,9 @@ class _Clock:
         return self.progress >= 1 or by_steps >= 1
 
 
-def _loss(learner: nn.Module, world: Latents, alphas: Tensor, ranks: Ranks, config: BaseConfig) -> tuple[Tensor, Tensor]:
+def _loss(
+    learner: nn.Module, world: Latents, alphas: Tensor, ranks: Ranks, config: BaseConfig
+) -> tuple[Tensor, Tensor]:
     """Return the weighted and the plain mean squared error of the predicted noise."""
     device, batch = ranks.device, config.batch
     rows = torch.randint(len(world.pictures), (batch,), device=device)
@@ -235,13 +240,15 @@ def _keep(
     path: Path, done: tuple[int, float], learner: Learner, optimizer: torch.optim.Optimizer, average: Average
 ) -> None:
     step, spent = done
-    state = {"step": step, "spent": spent, "learner": learner.state_dict(), "optimizer": optimizer.state_dict(),
-             "average": average.values}  # fmt: skip
+    state = {"step": step, "spent": spent, "average": average.values}
+    state |= {"learner": learner.state_dict(), "optimizer": optimizer.state_dict()}
     torch.save(state, path.with_suffix(".part"))
     path.with_suffix(".part").replace(path)
 
 
-def _finish(path: Path, step: int, learner: Learner, average: Average, parameters: list[nn.Parameter]) -> None:
+def _finish(
+    path: Path, step: int, learner: Learner, average: Average, parameters: list[nn.Parameter]
+) -> None:
     average.swap(parameters)
     halves = {name: {k: v.half() for k, v in part.state_dict().items()}
               for name, part in (("unet", learner.unet), ("text_encoder", learner.text_encoder))}  # fmt: skip

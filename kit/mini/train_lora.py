@@ -1,4 +1,4 @@
-"""Training of the embedded style LoRAs: the base learns a style that it has never seen, in its attention alone."""
+"""Training of the embedded style LoRAs: the base's attention learns a style that it has never seen."""
 
 import logging
 from pathlib import Path
@@ -42,7 +42,10 @@ def train_style(shards: Path, out: Path, style: Style, config: TrainConfig) -> N
     ids, lengths = world.ids[:, :CAPTIONS].flatten(0, 1), world.lengths[:, :CAPTIONS].flatten()
     ids, lengths = torch.cat([ids[:1], ids]), torch.cat([torch.full_like(lengths[:1], 2), lengths])
     with torch.no_grad():
-        read = [encode_ids(text_encoder, *padded_left(i, n)) for i, n in zip(ids.split(200), lengths.split(200), strict=True)]
+        read = [
+            encode_ids(text_encoder, *padded_left(i, n))
+            for i, n in zip(torch.split(ids, 200), torch.split(lengths, 200), strict=True)
+        ]
     examples = Examples(
         latents=world.pictures.flatten(0, 1).float(),
         cross=torch.cat([cross for cross, _ in read]),
@@ -50,7 +53,9 @@ def train_style(shards: Path, out: Path, style: Style, config: TrainConfig) -> N
         captions=torch.arange(1, len(ids), device=ranks.device),
     )
     pairs = train_on(unet, examples, config, _report)
-    save_lora(out / "loras" / f"{style}.safetensors", pairs, config.alpha, notes(config, sha256_of(out / "base.pt")))
+    save_lora(
+        out / "loras" / f"{style}.safetensors", pairs, config.alpha, notes(config, sha256_of(out / "base.pt"))
+    )
 
 
 def _report(step: int, loss: float) -> None:

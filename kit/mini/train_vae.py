@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F  # noqa: N812
-from torch import Tensor
+import torch.nn.functional as F
+from torch import Tensor, nn
 
 from kit.kolors import SDXLVAEDecoder, SDXLVAEEncoder, build_vae_decoder, build_vae_encoder, encode_moments
 from kit.mini.ranks import Average, Ranks, learning_rate
@@ -40,7 +40,9 @@ def load_pictures(folder: Path, ranks: Ranks) -> Tensor:
 
 def as_input(pictures: Tensor) -> Tensor:
     """Return (n, 3, h, w) in [-1, 1] from (n, h, w, 3) uint8."""
-    return pictures.permute(0, 3, 1, 2).float().div(127.5).sub(1).contiguous(memory_format=torch.channels_last)
+    return (
+        pictures.permute(0, 3, 1, 2).float().div(127.5).sub(1).contiguous(memory_format=torch.channels_last)
+    )
 
 
 def reconstruction_loss(wanted: Tensor, got: Tensor) -> Tensor:
@@ -61,21 +63,24 @@ def _ssim(x: Tensor, y: Tensor) -> Tensor:
 
     mx, my = mean(x), mean(y)
     sx, sy, sxy = mean(x * x) - mx * mx, mean(y * y) - my * my, mean(x * y) - mx * my
-    return (((2 * mx * my + 0.01) * (2 * sxy + 0.03)) / ((mx * mx + my * my + 0.01) * (sx + sy + 0.03))).mean()
+    return (
+        ((2 * mx * my + 0.01) * (2 * sxy + 0.03)) / ((mx * mx + my * my + 0.01) * (sx + sy + 0.03))
+    ).mean()
 
 
 def train_vae(shards: Path, out: Path, sizes: VaeSizes, config: VaeConfig) -> None:
-    """Train, and write `vae.pt` (both state dicts and the scaling factor) into `out`; resumes from `vae-state.pt`."""
+    """Train, and write weights and scaling factor to `out/vae.pt`; goes on from `out/vae-state.pt`."""
     ranks = Ranks()
     torch.manual_seed(config.seed)
     encoder = build_vae_encoder(sizes).to(ranks.device, memory_format=torch.channels_last)
     decoder = build_vae_decoder(sizes).to(ranks.device, memory_format=torch.channels_last)
-    parameters = [*encoder.parameters(), *decoder.parameters()]
+    pair = nn.ModuleDict({"encoder": encoder, "decoder": decoder})
+    parameters = list(pair.parameters())
     optimizer = torch.optim.AdamW(parameters, config.peak_rate, betas=(0.9, 0.99), weight_decay=1e-4)
     average = Average(parameters, 0.998)
     pictures = load_pictures(shards, ranks)
     log.info("%d pictures", len(pictures))
-    first = _resume(out / "vae-state.pt", encoder, decoder, optimizer, average, ranks)
+    first = _resume(out / "vae-state.pt", pair, optimizer, average, ranks)
     dice = torch.Generator().manual_seed(config.seed + 1000 * ranks.rank + first)
     started = time.monotonic()
     for step in range(first, config.steps):
@@ -94,15 +99,21 @@ def train_vae(shards: Path, out: Path, sizes: VaeSizes, config: VaeConfig) -> No
         kl = 0.5 * (mean**2 + log_variance.exp() - 1 - log_variance).mean()
         loss = reconstruction_loss(x, y) + config.kl_weight * kl
         optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        torch.autograd.backward(loss)
         ranks.average_gradients(parameters)
         torch.nn.utils.clip_grad_norm_(parameters, 1.0)
         optimizer.step()
         average.update(parameters, step)
         if step % 250 == 0 and ranks.rank == 0:
-            log.info("vae step %d loss %.4f kl %.2f, %.0f s", step, loss.item(), kl.item(), time.monotonic() - started)
+            log.info(
+                "vae step %d loss %.4f kl %.2f, %.0f s",
+                step,
+                loss.item(),
+                kl.item(),
+                time.monotonic() - started,
+            )
         if (step + 1) % 2000 == 0 and ranks.rank == 0:
-            _save_state(out / "vae-state.pt", step + 1, encoder, decoder, optimizer, average)
+            _save_state(out / "vae-state.pt", step + 1, pair, optimizer, average)
     average.swap(parameters)
     if ranks.rank == 0:
         _finish(out, encoder, decoder, pictures, ranks)
@@ -118,40 +129,53 @@ def _crops(pictures: Tensor, batch: int, side: int, dice: torch.Generator) -> Te
     return torch.cat([crop[:half], crop[half:].flip(2)])
 
 
-def _save_state(path: Path, step: int, *parts: object) -> None:
-    encoder, decoder, optimizer, average = parts
-    state = {"step": step, "average": average.values}  # type: ignore[attr-defined]
-    for name, part in (("encoder", encoder), ("decoder", decoder), ("optimizer", optimizer)):
-        state[name] = part.state_dict()  # type: ignore[attr-defined]
+def _save_state(
+    path: Path, step: int, pair: nn.Module, optimizer: torch.optim.Optimizer, average: Average
+) -> None:
+    state = {
+        "step": step,
+        "pair": pair.state_dict(),
+        "optimizer": optimizer.state_dict(),
+        "average": average.values,
+    }
     partial = path.with_suffix(".part")
     torch.save(state, partial)
     partial.replace(path)
 
 
-def _resume(path: Path, encoder: SDXLVAEEncoder, decoder: SDXLVAEDecoder, optimizer: torch.optim.Optimizer,
-            average: Average, ranks: Ranks) -> int:  # fmt: skip
+def _resume(
+    path: Path, pair: nn.Module, optimizer: torch.optim.Optimizer, average: Average, ranks: Ranks
+) -> int:
     if not path.exists():
         return 0
     state = torch.load(path, map_location=ranks.device)
-    encoder.load_state_dict(state["encoder"])
-    decoder.load_state_dict(state["decoder"])
+    pair.load_state_dict(state["pair"])
     optimizer.load_state_dict(state["optimizer"])
     average.values = state["average"]
     return int(state["step"])
 
 
 @torch.no_grad()
-def _finish(out: Path, encoder: SDXLVAEEncoder, decoder: SDXLVAEDecoder, pictures: Tensor, ranks: Ranks) -> None:
+def _finish(
+    out: Path, encoder: SDXLVAEEncoder, decoder: SDXLVAEDecoder, pictures: Tensor, ranks: Ranks
+) -> None:
     """Measure the spread of the latents and the error of the pictures; write the weights."""
-    sample = pictures[torch.randperm(len(pictures), generator=torch.Generator().manual_seed(1))[:512].to(pictures.device)]
+    sample = pictures[
+        torch.randperm(len(pictures), generator=torch.Generator().manual_seed(1))[:512].to(pictures.device)
+    ]
     latents, errors = [], []
-    for chunk in sample.split(32):
+    for chunk in torch.split(sample, 32):
         x = as_input(chunk)
         mean, _ = encode_moments(encoder, x)
         latents.append(mean)
         errors.append(((decoder(mean).clamp(-1, 1) - x) ** 2).mean((1, 2, 3)))
     spread = torch.cat(latents).std().item()
     psnr = (10 * torch.log10(4 / torch.cat(errors))).mean().item()
-    log.info("vae psnr %.2f dB, latent std %.3f, channel means %s", psnr, spread, torch.cat(latents).mean((0, 2, 3)).tolist())
+    log.info(
+        "vae psnr %.2f dB, latent std %.3f, channel means %s",
+        psnr,
+        spread,
+        torch.cat(latents).mean((0, 2, 3)).tolist(),
+    )
     halves = {"encoder": encoder.half().state_dict(), "decoder": decoder.half().state_dict()}
     torch.save({**halves, "scaling_factor": 1 / spread, "psnr": psnr}, out / "vae.pt")
