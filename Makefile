@@ -11,6 +11,8 @@ export HF_HUB_OFFLINE := 1
 demo: $(READY)
 	$(BIN)/storykit demo --out runs/demo
 
+# two workers with a thread each: more threads than cores wait for each other
+test: export OMP_NUM_THREADS = 1
 test: $(READY)
 	$(BIN)/pytest -n 2
 

@@ -44,7 +44,7 @@ class Timing(NamedTuple):
     draw_s: float
     """Eight prompts read and eight pictures drawn."""
     cpu_s: float
-    """Processor time of both: less than cores times time when others want the cores."""
+    """Processor time of the drawing: well below threads times `draw_s` when others want the cores."""
     peak_mb: float
     """The most memory that was resident."""
 
@@ -199,12 +199,12 @@ def markdown(timings: dict[str, list[Timing]], firsts: dict[str, list[float]]) -
         name = "storykit, one batch" if engine == "ours" else "diffsynth SDXLImagePipeline, one at a time"
         ready, draw, used, peak = (statistics.median(run[i] for run in runs) for i in range(4))
         times = [f"{ready:.1f}", f"{draw:.1f}", _range([run.draw_s for run in runs]), f"{draw / PANELS:.2f}"]
-        rows.append([f"{name}, {steps} steps", *times, f"{used / draw:.2f}", f"{peak:.0f}"])
+        rows.append([f"{name}, {steps} steps", *times, f"{used:.1f}", f"{peak:.0f}"])
     for first, seconds in firsts.items():
         name = f"`storykit generate` to the first picture, 25 steps, {first.split()[1]} a batch"
         rows.append([name, "", f"{statistics.median(seconds):.1f}", _range(seconds), "", "", ""])
     what = f"{PANELS} panels, {SIZE} px, cfg {CFG:g}, fp32, {THREADS} threads"
-    return table([what, "ready s", "draw s", "range", "s a panel", "cores got", "peak MB"], rows)
+    return table([what, "ready s", "draw s", "range", "s a panel", "processor s", "peak MB"], rows)
 
 
 def _range(seconds: Sequence[float]) -> str:

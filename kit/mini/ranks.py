@@ -1,4 +1,4 @@
-"""One training on any number of GPUs: all that `torchrun` started it on, else one, else the CPU."""
+"""One training on any number of GPUs: `torchrun` starts it on all of them, else it has one or the CPU."""
 
 import os
 from collections.abc import Sequence
@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager, nullcontext
 
 import torch
 import torch.distributed as dist
-from torch import Tensor, nn
+from torch import nn
 
 
 class Ranks:
@@ -49,39 +49,7 @@ class Ranks:
         dist.broadcast(shared, 0)
         return float(shared.item())
 
-    def wait(self) -> None:
-        """Wait until all processes are here."""
-        if self.count > 1:
-            dist.barrier()
-
     def leave(self) -> None:
         """End the work together."""
         if self.count > 1:
             dist.destroy_process_group()
-
-
-class Average:
-    """An exponential moving average of parameters: what is kept of a training."""
-
-    def __init__(self, parameters: Sequence[nn.Parameter], decay: float) -> None:
-        """Start from the parameters as they are."""
-        self.values: list[Tensor] = [p.detach().clone() for p in parameters]
-        self.decay = decay
-
-    def update(self, parameters: Sequence[nn.Parameter], step: int) -> None:
-        """Move towards the parameters, faster in the first steps."""
-        decay = min(self.decay, (step + 15) / (step + 20))
-        torch._foreach_lerp_(self.values, [p.detach() for p in parameters], 1 - decay)
-
-    def swap(self, parameters: Sequence[nn.Parameter]) -> None:
-        """Exchange the average and the parameters; twice changes nothing."""
-        with torch.no_grad():
-            for value, parameter in zip(self.values, parameters, strict=True):
-                kept = parameter.detach().clone()
-                parameter.copy_(value)
-                value.copy_(kept)
-
-
-def learning_rate(progress: float, step: int, peak: float, warmup: int) -> float:
-    """Return the rate: a linear warm-up over steps, constant, a linear fall to zero over the last 40 %."""
-    return peak * min(1.0, (step + 1) / warmup, max(0.0, (1 - progress) / 0.4))

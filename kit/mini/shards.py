@@ -1,7 +1,7 @@
 """Renders of the drawn world on disk: the data all embedded networks are trained on.
 
-A shard is an .npz of one style: `pictures` (n, 256, 256, 3) uint8, `captions` (several a picture, JSON)
-and `scenes` (JSON, as `dataclasses.asdict`). Its scenes follow from its style and number alone.
+A shard is an .npz of one style: `pictures` (n, 256, 256, 3) uint8, `captions` (some a picture, JSON) and
+`scenes` (JSON, as `dataclasses.asdict`). Which scenes a shard holds follows from its style and number alone.
 """
 
 import json
@@ -14,7 +14,9 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import TypeAdapter
 
+from kit.errors import TrainError
 from kit.world import words
 from kit.world.captions import caption
 from kit.world.render import render
@@ -22,6 +24,9 @@ from kit.world.scene import DEGRADATIONS, STYLES, Scene, Style, is_held_out, sam
 from kit.world.words import Language
 
 PER_SHARD = 500
+"""Pictures in a shard, unless told otherwise; shards of one training have one size."""
+READERS = 8
+"""Threads that unpack shards."""
 LANGUAGES: tuple[Language, ...] = ("zh", "zh", "zh", "zh", "en", "en")
 """One caption of a picture for each."""
 DEGRADED_SHARE = 0.1
@@ -38,7 +43,7 @@ class Shard:
     style: Style
     pictures: NDArray[np.uint8]
     captions: list[list[str]]
-    scenes: list[dict[str, object]]
+    scenes: list[Scene]
 
 
 def training_scene(style: Style, number: int) -> Scene:
@@ -77,12 +82,12 @@ def _stray(language: Language, rng: random.Random) -> str:
     return "".join(rng.choice("abcdefghijklmnopqrstuvwxyz") for _ in range(rng.randint(3, 9)))
 
 
-def write_shard(folder: Path, style: Style, index: int) -> Path:
+def write_shard(folder: Path, style: Style, index: int, size: int = PER_SHARD) -> Path:
     """Render one shard, unless it is there; returns its file."""
     path = folder / f"shard-{style}-{index:05d}.npz"
     if path.exists():
         return path
-    scenes = [training_scene(style, index * PER_SHARD + i) for i in range(PER_SHARD)]
+    scenes = [training_scene(style, index * size + i) for i in range(size)]
     content = {
         "pictures": np.stack([np.asarray(render(scene).picture) for scene in scenes]),
         "captions": np.array(json.dumps([training_captions(scene) for scene in scenes], ensure_ascii=False)),
@@ -96,28 +101,34 @@ def write_shard(folder: Path, style: Style, index: int) -> Path:
     return partial.rename(path)
 
 
-def render_shards(folder: Path, counts: dict[Style, int], workers: int) -> Iterator[Path]:
-    """Render so many shards of each style, several at once; yields each file when it is there."""
+def render_shards(
+    folder: Path, counts: dict[Style, int], workers: int, size: int = PER_SHARD
+) -> Iterator[Path]:
+    """Render as many shards of each style as asked for, several at once; yields each file when done."""
     folder.mkdir(parents=True, exist_ok=True)
-    jobs = [(folder, style, index) for index in range(max(counts.values())) for style in STYLES
-            if index < counts.get(style, 0)]  # fmt: skip
+    most = max(counts.values(), default=0)
+    jobs = [(style, index) for index in range(most) for style in STYLES if index < counts.get(style, 0)]
     with ProcessPoolExecutor(workers) as pool:
-        yield from pool.map(write_shard, *zip(*jobs, strict=True))
+        futures = [pool.submit(write_shard, folder, style, index, size) for style, index in jobs]
+        for future in futures:
+            yield future.result()
 
 
 def read_shard(path: Path) -> Shard:
     """Return the content of a shard's file."""
     with np.load(path) as content:
         return Shard(
-            style=path.stem.split("-")[1],  # type: ignore[arg-type]
+            style=STYLES[STYLES.index(path.stem.split("-")[1])],
             pictures=content["pictures"],
             captions=json.loads(str(content["captions"])),
-            scenes=json.loads(str(content["scenes"])),
+            scenes=TypeAdapter(list[Scene]).validate_json(str(content["scenes"])),
         )
 
 
 def read_shards(folder: Path, styles: Sequence[Style], part: tuple[int, int] = (0, 1)) -> Iterator[Shard]:
     """Yield the shards of these styles; `part` = (i, n) gives every n-th shard from the i-th on."""
     paths = [path for style in styles for path in sorted(folder.glob(f"shard-{style}-*.npz"))]
-    with ThreadPoolExecutor(8) as pool:
+    if not paths:
+        raise TrainError(f"{folder}: must hold shards of {' or '.join(styles)}, got none; render them first")
+    with ThreadPoolExecutor(READERS) as pool:
         yield from pool.map(read_shard, paths[part[0] :: part[1]])

@@ -1,7 +1,7 @@
 """Makes the embedded base: `python -m kit.mini.train STAGE --out DIR`, stage by stage, on a GPU.
 
-Stages: `tokenizer`, `render`, `vae`, `base`, `lora`, `save`. Every stage is seeded, resumes where it
-stopped, and reads what the one before wrote. With several GPUs:
+Stages: `tokenizer`, `render`, `vae`, `base`, `lora`, `save`. Every stage is seeded, resumes where it stopped,
+and reads what the one before wrote. `vae` and `base` take several GPUs:
 `torchrun --standalone --nproc-per-node N -m kit.mini.train ...`.
 """
 
@@ -11,66 +11,70 @@ import time
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
-from kit.base import Networks, save_base
+from kit.base import TOKENIZER, Network, Networks, save_base
 from kit.kolors import build_text_encoder, build_unet, build_vae_decoder, build_vae_encoder
+from kit.mini.latents import text_sizes
 from kit.mini.shards import HELD_OUT_STYLES, PER_SHARD, render_shards
 from kit.mini.sizes import BaseSizes, UNetSizes, VaeSizes
-from kit.mini.train_base import BaseConfig, text_sizes, train_base
+from kit.mini.train_base import BaseConfig, train_base
 from kit.mini.train_lora import style_config, train_style
 from kit.mini.train_vae import VaeConfig, train_vae
 from kit.mini.vocabulary import train_tokenizer
 from kit.world.scene import STYLES
 
 log = logging.getLogger("kit.mini.train")
+THREADS = 2
+"""Of the CPU, however many it has, since sums depend on how they are split."""
 
 
 def main() -> None:
     """Run one stage."""
     arguments = _arguments()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    torch.set_num_threads(THREADS)
     out: Path = arguments.out
     out.mkdir(parents=True, exist_ok=True)
-    tokenizer = out / "tokenizer" / "tokenizer.model"
     match arguments.stage:
         case "tokenizer":
-            train_tokenizer(tokenizer)
+            train_tokenizer(out / TOKENIZER)
         case "render":
             _render(arguments)
         case "vae":
-            train_vae(
-                arguments.shards, out, VaeSizes(), VaeConfig(steps=arguments.steps, batch=arguments.batch)
-            )
+            plan = VaeConfig(steps=arguments.steps, batch=arguments.batch)
+            train_vae(arguments.shards, out, VaeSizes(), plan)
         case "base":
-            plan = BaseConfig(steps=arguments.steps, batch=arguments.batch, limit_s=arguments.limit)
-            train_base(arguments.shards, out, tokenizer, plan)
+            config = BaseConfig(steps=arguments.steps, batch=arguments.batch, limit_s=arguments.limit)
+            train_base(arguments.shards, out, full_sizes(out), config)
         case "lora":
             for style in arguments.styles:
-                train_style(
-                    arguments.shards, out, style, style_config(style, arguments.steps, arguments.batch)
-                )
+                lora = style_config(style, arguments.steps, arguments.batch)
+                train_style(arguments.shards, out, style, full_sizes(out), lora)
         case "save":
-            save(out, arguments.weights)
+            save(out, arguments.weights, full_sizes(out))
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("stage", choices=("tokenizer", "render", "vae", "base", "lora", "save"))
-    parser.add_argument("--out", type=Path, required=True, help="where states and weights are kept")
-    parser.add_argument("--shards", type=Path, default=Path("shards"), help="where the renders are")
-    parser.add_argument("--flat", type=int, default=100_000, help="pictures in the base's own style")
-    parser.add_argument("--styled", type=int, default=10_000, help="pictures in each other style")
-    parser.add_argument("--workers", type=int, default=16, help="processes that render")
-    parser.add_argument("--steps", type=int, default=6000)
-    parser.add_argument("--batch", type=int, default=256, help="pictures a step on each GPU")
-    parser.add_argument(
-        "--limit", type=float, default=1e9, help="seconds within which the base is to be done"
-    )
-    parser.add_argument(
-        "--styles", nargs="+", choices=HELD_OUT_STYLES, default=HELD_OUT_STYLES, help="LoRAs to make"
-    )
-    parser.add_argument("--weights", type=Path, default=Path(__file__).parent / "weights")
+    add = parser.add_argument
+    add("stage", choices=("tokenizer", "render", "vae", "base", "lora", "save"))
+    add("--out", type=Path, required=True, help="where states and weights are kept")
+    add("--shards", type=Path, default=Path("shards"), help="where the renders are")
+    add("--flat", type=int, default=100_000, help="pictures in the base's own style")
+    add("--styled", type=int, default=10_000, help="pictures in each other style")
+    add("--workers", type=int, default=16, help="processes that render")
+    add("--steps", type=int, default=6000)
+    add("--batch", type=int, default=256, help="pictures a step on each GPU")
+    add("--limit", type=float, default=1e9, help="seconds within which the base is to be done")
+    add("--styles", nargs="+", choices=HELD_OUT_STYLES, default=HELD_OUT_STYLES, help="LoRAs to make")
+    add("--weights", type=Path, default=Path(__file__).parent / "weights")
     return parser.parse_args()
+
+
+def full_sizes(out: Path) -> BaseSizes:
+    """Return the sizes of the embedded base, which fit the tokenizer in `out`."""
+    return BaseSizes(unet=UNetSizes(), text=text_sizes(out / TOKENIZER), vae=VaeSizes())
 
 
 def _render(arguments: argparse.Namespace) -> None:
@@ -81,26 +85,22 @@ def _render(arguments: argparse.Namespace) -> None:
     log.info("%d shards of %d pictures, %.0f s", made, PER_SHARD, time.monotonic() - started)
 
 
-def save(out: Path, weights: Path) -> None:
+def save(out: Path, weights: Path, sizes: BaseSizes) -> None:
     """Write the trained networks of `out` as the embedded base's folder."""
-    tokenizer = out / "tokenizer" / "tokenizer.model"
-    sizes = BaseSizes(unet=UNetSizes(), text=text_sizes(tokenizer), vae=VaeSizes())
     base, vae = (torch.load(out / name, map_location="cpu") for name in ("base.pt", "vae.pt"))
     networks = Networks(
-        unet=build_unet(sizes.unet),
-        text_encoder=build_text_encoder(sizes.text),
-        encoder=build_vae_encoder(sizes.vae),
-        decoder=build_vae_decoder(sizes.vae),
+        unet=_filled(build_unet(sizes.unet), base["unet"]),
+        text_encoder=_filled(build_text_encoder(sizes.text), base["text_encoder"]),
+        encoder=_filled(build_vae_encoder(sizes.vae), vae["encoder"]),
+        decoder=_filled(build_vae_decoder(sizes.vae), vae["decoder"]),
     )
-    for network, state in (
-        (networks.unet, base["unet"]),
-        (networks.text_encoder, base["text_encoder"]),
-        (networks.encoder, vae["encoder"]),
-        (networks.decoder, vae["decoder"]),
-    ):
-        network.load_state_dict({name: value.float() for name, value in state.items()})
     networks.encoder.scaling_factor = networks.decoder.scaling_factor = vae["scaling_factor"]
-    save_base(weights, sizes, networks, tokenizer)
+    save_base(weights, sizes, networks, out / TOKENIZER)
+
+
+def _filled(network: Network, state: dict[str, Tensor]) -> Network:
+    network.load_state_dict({name: value.float() for name, value in state.items()})
+    return network
 
 
 if __name__ == "__main__":

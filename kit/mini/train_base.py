@@ -2,39 +2,37 @@
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-import sentencepiece
 import torch
 from torch import Tensor, nn
 
+from kit.base import TOKENIZER
 from kit.kolors import (
-    SPECIAL_TOKENS,
     TRAIN_STEPS,
     ChatGLMModel,
     SDXLUNet,
-    SDXLVAEEncoder,
     build_text_encoder,
     build_unet,
-    build_vae_encoder,
     encode_ids,
     scheduler,
     time_ids,
 )
-from kit.mini.ranks import Average, Ranks, learning_rate
-from kit.mini.shards import read_shards
-from kit.mini.sizes import TOKENS, TextSizes, UNetSizes, VaeSizes
-from kit.mini.train_vae import as_input
+from kit.mini.descent import Descent, Rates
+from kit.mini.latents import Latents, encode_world, load_vae_encoder, padded_left
+from kit.mini.ranks import Ranks
+from kit.mini.sizes import BaseSizes
 from kit.world.canvas import SIDE
 from kit.world.scene import Style
 
 log = logging.getLogger(__name__)
-CAPTION_TOKENS = 80
-"""No caption is longer; a tokenised caption is kept in so many 16-bit numbers."""
 BASE_STYLES: tuple[Style, ...] = ("flat", "pixel", "papercut")
+REPORT_STEPS, KEEP_STEPS = 100, 1000
+"""So often the log gets a line, and the state is kept."""
+BLOCK_SHAPES = 32
+"""Blocks of one class that are compiled apart since their shapes differ, at most."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,76 +51,8 @@ class BaseConfig:
     """Be done within so many seconds, with fewer steps if need be."""
 
 
-@dataclass(frozen=True, slots=True)
-class Latents:
-    """What the base learns from, on the device."""
-
-    pictures: Tensor
-    """(n, 2, 4, 32, 32) fp16, scaled; the second is mirrored."""
-    ids: Tensor
-    """(n, captions, CAPTION_TOKENS) int16, prefix included, padded on the right."""
-    lengths: Tensor
-    """(n, captions) int16."""
-
-
-def text_sizes(tokenizer: Path) -> TextSizes:
-    """Return the text encoder's sizes for a tokenizer: its vocabulary in whole 64s."""
-    pieces = sentencepiece.SentencePieceProcessor(model_file=str(tokenizer)).vocab_size()
-    return TextSizes(vocabulary=-(-(pieces + SPECIAL_TOKENS) // 64) * 64)
-
-
-def tokenised(captions: Sequence[str], tokenizer: Path) -> tuple[Tensor, Tensor]:
-    """Return (n, CAPTION_TOKENS) ids with Kolors' two prefix tokens and (n,) lengths, both int16."""
-    processor = sentencepiece.SentencePieceProcessor(model_file=str(tokenizer))
-    prefix = [processor.vocab_size() + 1, processor.vocab_size() + 3]
-    ids = np.zeros((len(captions), CAPTION_TOKENS), np.int16)
-    lengths = np.zeros(len(captions), np.int16)
-    for row, tokens in enumerate(processor.encode(list(captions))):
-        whole = (prefix + tokens)[:CAPTION_TOKENS]
-        ids[row, : len(whole)] = whole
-        lengths[row] = len(whole)
-    return torch.from_numpy(ids), torch.from_numpy(lengths)
-
-
-def padded_left(ids: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Return ids, mask and positions as Kolors' tokenizer pads them, (n, 256) each, on the device."""
-    place = torch.arange(TOKENS, device=ids.device)[None] - (TOKENS - lengths.long()[:, None])
-    there = place >= 0
-    position = place.clamp(min=0)
-    gathered = torch.gather(ids.long(), 1, position.clamp(max=ids.shape[1] - 1))
-    return torch.where(there, gathered, 0), there.long(), position
-
-
-def load_vae_encoder(path: Path, sizes: VaeSizes, device: torch.device) -> SDXLVAEEncoder:
-    """Return the trained encoder of `vae.pt`, scaled."""
-    state = torch.load(path, map_location=device)
-    encoder = build_vae_encoder(sizes).to(device)
-    encoder.load_state_dict({name: value.float() for name, value in state["encoder"].items()})
-    encoder.scaling_factor = float(state["scaling_factor"])
-    return encoder.to(memory_format=torch.channels_last)
-
-
-@torch.no_grad()
-def encode_world(
-    shards: Path, styles: Sequence[Style], encoder: SDXLVAEEncoder, tokenizer: Path, ranks: Ranks
-) -> Latents:
-    """Return this process's share of the world as latents and tokenised captions."""
-    pictures, ids, lengths = [], [], []
-    for shard in read_shards(shards, styles, (ranks.rank, ranks.count)):
-        for chunk in torch.split(torch.from_numpy(shard.pictures), 250):
-            x = as_input(chunk.to(ranks.device))
-            with ranks.autocast():
-                both = torch.stack([encoder(x), encoder(x.flip(3))], dim=1)
-            pictures.append(both.half())
-        count = len(shard.captions[0])
-        i, n = tokenised([c for each in shard.captions for c in each], tokenizer)
-        ids.append(i.view(-1, count, CAPTION_TOKENS).to(ranks.device))
-        lengths.append(n.view(-1, count).to(ranks.device))
-    return Latents(torch.cat(pictures), torch.cat(ids), torch.cat(lengths))
-
-
 class Learner(nn.Module):
-    """UNet and text encoder as one network that predicts noise; what is compiled."""
+    """UNet and text encoder as one network that predicts noise."""
 
     def __init__(self, unet: SDXLUNet, text_encoder: ChatGLMModel) -> None:
         """Keep both networks."""
@@ -137,55 +67,101 @@ class Learner(nn.Module):
         return predicted
 
 
-def train_base(shards: Path, out: Path, tokenizer: Path, config: BaseConfig) -> None:
+def compile_blocks(unet: SDXLUNet, backend: str = "inductor") -> None:
+    """Compile the UNet's residual and attention blocks, each shape once; the weights keep their names.
+
+    Quicker than compiling the whole network. The stack of skipped states, which each block only hands on,
+    stays outside: compiled code is made anew whenever the length of a list changes.
+    """
+    from torch._dynamo import config  # slow to import, and only a GPU needs it
+
+    config.recompile_limit = BLOCK_SHAPES
+    for block in unet.blocks:
+        if len(list(block.parameters())) > 2:
+            block.forward = _past_stack(torch.compile(block.forward, dynamic=False, backend=backend))
+
+
+def _past_stack(compiled: Callable[..., tuple[Tensor, ...]]) -> Callable[..., tuple[object, ...]]:
+    def forward(
+        hidden: Tensor, time_emb: Tensor, text_emb: Tensor, stack: list[Tensor], **_: object
+    ) -> tuple[object, ...]:
+        hidden, time_emb, text_emb, _stack = compiled(hidden, time_emb, text_emb, [])
+        return hidden, time_emb, text_emb, stack
+
+    return forward
+
+
+class Lessons:
+    """Noisy latents with captions, drawn by lot, and how wrong the noise predicted for them is."""
+
+    def __init__(self, world: Latents, config: BaseConfig, ranks: Ranks, first: int) -> None:
+        """Draw by the seed, the rank and the first step, so that a resumed training sees new lots."""
+        self.world, self.config, self.ranks = world, config, ranks
+        self.alphas = torch.tensor(scheduler().alphas_cumprod, device=ranks.device, dtype=torch.float32)
+        self.dice = torch.Generator(ranks.device)
+        self.dice.manual_seed(config.seed + 1000 * ranks.rank + 7 * first + 1)
+
+    def loss(self, learner: nn.Module) -> tuple[Tensor, Tensor]:
+        """Return the weighted and the plain mean squared error over one batch."""
+        world, batch = self.world, self.config.batch
+        rows, captions = self._lots(len(world.pictures)), self._lots(world.ids.shape[1])
+        latents = world.pictures[rows, self._lots(2)].float()
+        ids, lengths = world.ids[rows, captions], world.lengths[rows, captions]
+        dropped = torch.rand(batch, device=self.ranks.device, generator=self.dice)
+        lengths = torch.where(dropped < self.config.caption_dropout, 2, lengths)
+        times = self._lots(TRAIN_STEPS)
+        kept = self.alphas[times][:, None, None, None]
+        noise = torch.randn(latents.shape, device=self.ranks.device, generator=self.dice)
+        noisy = kept.sqrt() * latents + (1 - kept).sqrt() * noise
+        with self.ranks.autocast():
+            predicted = learner(
+                noisy.contiguous(memory_format=torch.channels_last), times.float(), ids, lengths
+            )
+        errors = ((predicted.float() - noise) ** 2).mean((1, 2, 3))
+        weights = (self.config.snr_cap * (1 - kept) / kept).flatten().clamp(max=1.0)
+        return (errors * weights).mean(), errors.mean()
+
+    def _lots(self, options: int) -> Tensor:
+        return torch.randint(options, (self.config.batch,), device=self.ranks.device, generator=self.dice)
+
+
+def train_base(shards: Path, out: Path, sizes: BaseSizes, config: BaseConfig) -> None:
     """Train on latents of the autoencoder in `out/vae.pt`; write averaged weights in fp16 to `out/base.pt`.
 
     Keeps `out/base-state.pt` every 1000 steps; the same command goes on from there.
     """
     ranks = Ranks()
-    torch.manual_seed(config.seed)
-    unet, text_encoder = build_unet(UNetSizes()), build_text_encoder(text_sizes(tokenizer))
-    learner = Learner(unet.to(memory_format=torch.channels_last), text_encoder).to(ranks.device)
-    parameters = [p for p in learner.parameters() if p.requires_grad]
-    optimizer = torch.optim.AdamW(parameters, config.peak_rate, betas=(0.9, 0.99), weight_decay=0.01)
-    average = Average(parameters, 0.9993)
-    first, spent = _resume(out / "base-state.pt", learner, optimizer, average, ranks)
-    encoder = load_vae_encoder(out / "vae.pt", VaeSizes(), ranks.device)
+    learner = build_learner(sizes, config.seed, ranks)
+    networks = {"unet": learner.unet, "text_encoder": learner.text_encoder}
+    rates = Rates(peak=config.peak_rate, warmup=300, decay=0.01, average=0.9993)
+    descent = Descent(networks, rates, ranks)
+    spent = descent.resume(out / "base-state.pt")
+    encoder = load_vae_encoder(out / "vae.pt", sizes.vae, ranks.device)
     started = time.monotonic()
-    world = encode_world(shards, BASE_STYLES, encoder, tokenizer, ranks)
-    log.info("rank %d: %d pictures, std %.3f, %.0f s", ranks.rank, len(world.pictures),
-             world.pictures[:2000].float().std().item(), time.monotonic() - started)  # fmt: skip
-    torch.manual_seed(config.seed + 1000 * ranks.rank + 7 * first + 1)
-    alphas = torch.tensor(scheduler().alphas_cumprod, device=ranks.device, dtype=torch.float32)
-    if ranks.device.type == "cuda":
-        learner.compile()
+    world = encode_world(shards, BASE_STYLES, encoder, out / TOKENIZER, ranks)
+    spread, took = world.pictures[:2000].float().std().item(), time.monotonic() - started
+    log.info("rank %d: %d pictures, std %.3f, %.0f s", ranks.rank, len(world.pictures), spread, took)
     clock = _Clock(config, ranks, time.monotonic() - spent)
-    sums = torch.zeros(2, device=ranks.device)
-    step = first
-    while not clock.is_over(step):
-        for group in optimizer.param_groups:
-            group["lr"] = learning_rate(clock.progress, step, config.peak_rate, 300)
-        loss, error = _loss(learner, world, alphas, ranks, config)
-        optimizer.zero_grad(set_to_none=True)
-        torch.autograd.backward(loss)
-        ranks.average_gradients(parameters)
-        torch.nn.utils.clip_grad_norm_(parameters, 1.0)
-        optimizer.step()
-        average.update(parameters, step)
-        sums += torch.stack([loss.detach(), error.detach()])
-        step += 1
-        if step % 100 == 0 and ranks.rank == 0:
-            log.info("base step %d loss %.4f mse %.4f, %.0f s", step, *(sums / 100).tolist(), clock.spent)
-        sums *= step % 100 > 0
-        if step % 1000 == 0 and ranks.rank == 0:
-            _keep(out / "base-state.pt", (step, clock.spent), learner, optimizer, average)
+    _learn(learner, descent, Lessons(world, config, ranks, descent.step), clock, out / "base-state.pt")
+    descent.settle()
     if ranks.rank == 0:
-        _finish(out / "base.pt", step, learner, average, parameters)
+        torch.save({**descent.halves(), "step": descent.step}, out / "base.pt")
     ranks.leave()
 
 
+def build_learner(sizes: BaseSizes, seed: int, ranks: Ranks) -> Learner:
+    """Return the untrained networks on the device; their blocks are compiled on a GPU."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        unet, text_encoder = build_unet(sizes.unet), build_text_encoder(sizes.text)
+    unet = unet.to(ranks.device, memory_format=torch.channels_last)
+    if ranks.device.type == "cuda":
+        compile_blocks(unet)
+    return Learner(unet, text_encoder.to(ranks.device))
+
+
 class _Clock:
-    """How far a training has come, by steps or by time, whichever is nearer its end."""
+    """How far a training has come, by steps or time, whichever is nearer its end; the same in all ranks."""
 
     def __init__(self, config: BaseConfig, ranks: Ranks, started: float) -> None:
         self.config, self.ranks, self.started = config, ranks, started
@@ -202,54 +178,19 @@ class _Clock:
         return self.progress >= 1 or by_steps >= 1
 
 
-def _loss(
-    learner: nn.Module, world: Latents, alphas: Tensor, ranks: Ranks, config: BaseConfig
-) -> tuple[Tensor, Tensor]:
-    """Return the weighted and the plain mean squared error of the predicted noise."""
-    device, batch = ranks.device, config.batch
-    rows = torch.randint(len(world.pictures), (batch,), device=device)
-    captions = torch.randint(world.ids.shape[1], (batch,), device=device)
-    latents = world.pictures[rows, torch.randint(2, (batch,), device=device)].float()
-    ids, lengths = world.ids[rows, captions], world.lengths[rows, captions]
-    lengths = torch.where(torch.rand(batch, device=device) < config.caption_dropout, 2, lengths)
-    times = torch.randint(TRAIN_STEPS, (batch,), device=device)
-    kept = alphas[times][:, None, None, None]
-    noise = torch.randn_like(latents)
-    noisy = (kept.sqrt() * latents + (1 - kept).sqrt() * noise).contiguous(memory_format=torch.channels_last)
-    with ranks.autocast():
-        predicted = learner(noisy, times.float(), ids, lengths)
-    errors = ((predicted.float() - noise) ** 2).mean((1, 2, 3))
-    weights = (config.snr_cap * (1 - kept) / kept).flatten().clamp(max=1.0)
-    return (errors * weights).mean(), errors.mean()
-
-
-def _resume(
-    path: Path, learner: Learner, optimizer: torch.optim.Optimizer, average: Average, ranks: Ranks
-) -> tuple[int, float]:
-    """Return the steps and seconds already done."""
-    if not path.exists():
-        return 0, 0.0
-    state = torch.load(path, map_location=ranks.device)
-    learner.load_state_dict(state["learner"])
-    optimizer.load_state_dict(state["optimizer"])
-    average.values = state["average"]
-    return int(state["step"]), float(state["spent"])
-
-
-def _keep(
-    path: Path, done: tuple[int, float], learner: Learner, optimizer: torch.optim.Optimizer, average: Average
-) -> None:
-    step, spent = done
-    state = {"step": step, "spent": spent, "average": average.values}
-    state |= {"learner": learner.state_dict(), "optimizer": optimizer.state_dict()}
-    torch.save(state, path.with_suffix(".part"))
-    path.with_suffix(".part").replace(path)
-
-
-def _finish(
-    path: Path, step: int, learner: Learner, average: Average, parameters: list[nn.Parameter]
-) -> None:
-    average.swap(parameters)
-    halves = {name: {k: v.half() for k, v in part.state_dict().items()}
-              for name, part in (("unet", learner.unet), ("text_encoder", learner.text_encoder))}  # fmt: skip
-    torch.save({**halves, "step": step}, path)
+def _learn(learner: Learner, descent: Descent, lessons: Lessons, clock: _Clock, state: Path) -> None:
+    sums, before = torch.zeros(2, device=lessons.ranks.device), clock.spent
+    while not clock.is_over(descent.step):
+        loss, error = lessons.loss(learner)
+        descent.descend(loss, clock.progress)
+        sums += torch.stack([loss.detach(), error.detach()])
+        if descent.step % REPORT_STEPS == 0:
+            means, now = (sums / REPORT_STEPS).tolist(), clock.spent
+            step_ms = 1000 * (now - before) / REPORT_STEPS
+            if lessons.ranks.rank == 0:
+                log.info("base step %d loss %.4f mse %.4f, %.1f ms a step, %.0f s", descent.step, *means,
+                         step_ms, now)  # fmt: skip
+            before = now
+            sums.zero_()
+        if descent.step % KEEP_STEPS == 0:
+            descent.keep(state, clock.spent)

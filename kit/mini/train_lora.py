@@ -1,16 +1,18 @@
-"""Training of the embedded style LoRAs: the base's attention learns a style that it has never seen."""
+"""Training of the embedded style LoRAs: the base learns a style it has never seen, in its attention alone."""
 
 import logging
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
+from kit.base import TOKENIZER
 from kit.files import sha256_of
-from kit.kolors import build_text_encoder, build_unet, encode_ids
+from kit.kolors import ChatGLMModel, build_text_encoder, build_unet, encode_ids
 from kit.lora import save_lora
+from kit.mini.latents import Latents, encode_world, load_vae_encoder, padded_left
 from kit.mini.ranks import Ranks
-from kit.mini.sizes import UNetSizes, VaeSizes
-from kit.mini.train_base import encode_world, load_vae_encoder, padded_left, text_sizes
+from kit.mini.sizes import BaseSizes
 from kit.train import Examples, TrainConfig, notes, train_on
 from kit.world import words
 from kit.world.scene import Style
@@ -18,44 +20,55 @@ from kit.world.scene import Style
 log = logging.getLogger(__name__)
 CAPTIONS = 2
 """Captions of each picture that are learned."""
+READ_BATCH = 200
+"""Captions read at once."""
 
 
 def style_config(style: Style, steps: int, batch: int) -> TrainConfig:
     """Return how a style is learned; its trigger is what the captions call it in Chinese."""
     return TrainConfig(
-        rank=16, alpha=16, steps=steps, batch=batch, learning_rate=1e-3, trigger=words.STYLES["zh"][style][1]
+        rank=16,
+        alpha=16,
+        steps=steps,
+        batch=batch,
+        learning_rate=1e-3,
+        trigger=words.STYLES["zh"][style][1],
     )
 
 
-def train_style(shards: Path, out: Path, style: Style, config: TrainConfig) -> None:
-    """Train one style on the base in `out` and write `out/loras/STYLE.safetensors`, in fp16."""
+def train_style(shards: Path, out: Path, style: Style, sizes: BaseSizes, config: TrainConfig) -> None:
+    """Train one style on the base in `out` and write `out/loras/STYLE.safetensors`, in fp16; on one GPU."""
     ranks = Ranks()
-    tokenizer = out / "tokenizer" / "tokenizer.model"
     state = torch.load(out / "base.pt", map_location=ranks.device)
-    unet, text_encoder = build_unet(UNetSizes()), build_text_encoder(text_sizes(tokenizer))
+    unet, text_encoder = build_unet(sizes.unet), build_text_encoder(sizes.text)
     for network, name in ((unet, "unet"), (text_encoder, "text_encoder")):
         network.load_state_dict({key: value.float() for key, value in state[name].items()})
         network.to(ranks.device).requires_grad_(False)
-    world = encode_world(
-        shards, [style], load_vae_encoder(out / "vae.pt", VaeSizes(), ranks.device), tokenizer, ranks
-    )
+    encoder = load_vae_encoder(out / "vae.pt", sizes.vae, ranks.device)
+    world = encode_world(shards, [style], encoder, out / TOKENIZER, ranks)
+    pairs = train_on(unet, _examples(world, text_encoder), config, _report)
+    path, note = out / "loras" / f"{style}.safetensors", notes(config, sha256_of(out / "base.pt"))
+    save_lora(path, pairs, config.alpha, note)
+
+
+@torch.no_grad()
+def _examples(world: Latents, text_encoder: ChatGLMModel) -> Examples:
+    """Return each picture, plain and mirrored, with a caption of its own; the first text read is empty."""
     ids, lengths = world.ids[:, :CAPTIONS].flatten(0, 1), world.lengths[:, :CAPTIONS].flatten()
     ids, lengths = torch.cat([ids[:1], ids]), torch.cat([torch.full_like(lengths[:1], 2), lengths])
-    with torch.no_grad():
-        read = [
-            encode_ids(text_encoder, *padded_left(i, n))
-            for i, n in zip(torch.split(ids, 200), torch.split(lengths, 200), strict=True)
-        ]
-    examples = Examples(
+    cross, pooled = _read(text_encoder, ids, lengths)
+    return Examples(
         latents=world.pictures.flatten(0, 1).float(),
-        cross=torch.cat([cross for cross, _ in read]),
-        pooled=torch.cat([pooled for _, pooled in read]),
-        captions=torch.arange(1, len(ids), device=ranks.device),
+        cross=cross,
+        pooled=pooled,
+        captions=torch.arange(1, len(ids), device=ids.device),
     )
-    pairs = train_on(unet, examples, config, _report)
-    save_lora(
-        out / "loras" / f"{style}.safetensors", pairs, config.alpha, notes(config, sha256_of(out / "base.pt"))
-    )
+
+
+def _read(text_encoder: ChatGLMModel, ids: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+    batches = zip(torch.split(ids, READ_BATCH), torch.split(lengths, READ_BATCH), strict=True)
+    states = [encode_ids(text_encoder, *padded_left(i, n)) for i, n in batches]
+    return torch.cat([cross for cross, _ in states]), torch.cat([pooled for _, pooled in states])
 
 
 def _report(step: int, loss: float) -> None:

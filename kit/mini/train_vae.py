@@ -6,16 +6,25 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
+from torch.nn.functional import avg_pool2d
 
 from kit.kolors import SDXLVAEDecoder, SDXLVAEEncoder, build_vae_decoder, build_vae_encoder, encode_moments
-from kit.mini.ranks import Average, Ranks, learning_rate
+from kit.mini.descent import Descent, Rates
+from kit.mini.latents import as_input
+from kit.mini.ranks import Ranks
 from kit.mini.shards import read_shards
 from kit.mini.sizes import VaeSizes
+from kit.world.canvas import SIDE
 from kit.world.scene import STYLES
 
 log = logging.getLogger(__name__)
+REPORT_STEPS, KEEP_STEPS = 250, 2000
+"""So often the log gets a line, and the state is kept."""
+CROPPED_SHARE = 0.7
+"""Share of all steps that see crops; whole pictures come after that."""
+MEASURED = 512
+"""Pictures that the scaling factor and the error are measured on."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -24,25 +33,18 @@ class VaeConfig:
 
     steps: int = 6000
     batch: int = 96
+    """Crops a step; whole pictures come a third as many, but at least 8."""
     crop: int = 128
-    """Side of the pictures seen in the first 70 % of all steps; whole pictures after that."""
+    """Side of the crops."""
     peak_rate: float = 1.2e-3
     kl_weight: float = 2e-4
     seed: int = 0
 
 
 def load_pictures(folder: Path, ranks: Ranks) -> Tensor:
-    """Return all pictures of all styles on the device: (n, 256, 256, 3) uint8."""
-    parts = [torch.from_numpy(s.pictures).to(ranks.device)
-             for s in read_shards(folder, STYLES, (ranks.rank, ranks.count))]  # fmt: skip
-    return torch.cat(parts)
-
-
-def as_input(pictures: Tensor) -> Tensor:
-    """Return (n, 3, h, w) in [-1, 1] from (n, h, w, 3) uint8."""
-    return (
-        pictures.permute(0, 3, 1, 2).float().div(127.5).sub(1).contiguous(memory_format=torch.channels_last)
-    )
+    """Return this process's share of all styles' pictures on the device: (n, 256, 256, 3) uint8."""
+    shards = read_shards(folder, STYLES, (ranks.rank, ranks.count))
+    return torch.cat([torch.from_numpy(shard.pictures).to(ranks.device) for shard in shards])
 
 
 def reconstruction_loss(wanted: Tensor, got: Tensor) -> Tensor:
@@ -50,132 +52,92 @@ def reconstruction_loss(wanted: Tensor, got: Tensor) -> Tensor:
     loss = 2 * (wanted - got).abs().mean() + 0.3 * (1 - _ssim(wanted, got))
     for scale in range(3):
         if scale:
-            wanted, got = F.avg_pool2d(wanted, 2), F.avg_pool2d(got, 2)
+            wanted, got = avg_pool2d(wanted, 2), avg_pool2d(got, 2)
         error = wanted - got
-        loss = loss + ((error[..., 1:] - error[..., :-1]).abs().mean()
-                       + (error[..., 1:, :] - error[..., :-1, :]).abs().mean()) / 3  # fmt: skip
+        across = (error[..., 1:] - error[..., :-1]).abs().mean()
+        down = (error[..., 1:, :] - error[..., :-1, :]).abs().mean()
+        loss = loss + (across + down) / 3
     return loss
 
 
 def _ssim(x: Tensor, y: Tensor) -> Tensor:
     def mean(v: Tensor) -> Tensor:
-        return F.avg_pool2d(v, 7, 1)
+        return avg_pool2d(v, 7, 1)
 
     mx, my = mean(x), mean(y)
     sx, sy, sxy = mean(x * x) - mx * mx, mean(y * y) - my * my, mean(x * y) - mx * my
-    return (
-        ((2 * mx * my + 0.01) * (2 * sxy + 0.03)) / ((mx * mx + my * my + 0.01) * (sx + sy + 0.03))
-    ).mean()
+    likeness = ((2 * mx * my + 0.01) * (2 * sxy + 0.03)) / ((mx * mx + my * my + 0.01) * (sx + sy + 0.03))
+    return likeness.mean()
 
 
 def train_vae(shards: Path, out: Path, sizes: VaeSizes, config: VaeConfig) -> None:
-    """Train, and write weights and scaling factor to `out/vae.pt`; goes on from `out/vae-state.pt`."""
+    """Train; write both networks' averaged weights in fp16 and the scaling factor to `out/vae.pt`.
+
+    Keeps `out/vae-state.pt` every 2000 steps; the same command goes on from there.
+    """
     ranks = Ranks()
-    torch.manual_seed(config.seed)
-    encoder = build_vae_encoder(sizes).to(ranks.device, memory_format=torch.channels_last)
-    decoder = build_vae_decoder(sizes).to(ranks.device, memory_format=torch.channels_last)
-    pair = nn.ModuleDict({"encoder": encoder, "decoder": decoder})
-    parameters = list(pair.parameters())
-    optimizer = torch.optim.AdamW(parameters, config.peak_rate, betas=(0.9, 0.99), weight_decay=1e-4)
-    average = Average(parameters, 0.998)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.seed)
+        encoder, decoder = build_vae_encoder(sizes), build_vae_decoder(sizes)
+    networks = {
+        "encoder": encoder.to(ranks.device, memory_format=torch.channels_last),
+        "decoder": decoder.to(ranks.device, memory_format=torch.channels_last),
+    }
+    rates = Rates(peak=config.peak_rate, warmup=100, decay=1e-4, average=0.998)
+    descent = Descent(networks, rates, ranks)
+    spent = descent.resume(out / "vae-state.pt")
     pictures = load_pictures(shards, ranks)
     log.info("%d pictures", len(pictures))
-    first = _resume(out / "vae-state.pt", pair, optimizer, average, ranks)
-    dice = torch.Generator().manual_seed(config.seed + 1000 * ranks.rank + first)
-    started = time.monotonic()
-    for step in range(first, config.steps):
-        whole = step >= 0.7 * config.steps
-        side, batch = (256, max(8, config.batch // 3)) if whole else (config.crop, config.batch)
-        x = as_input(_crops(pictures, batch, side, dice))
-        rate = learning_rate(step / config.steps, step, config.peak_rate, 100)
-        for group in optimizer.param_groups:
-            group["lr"] = rate
-        with ranks.autocast():
-            mean, log_variance = encode_moments(encoder, x)
-            log_variance = log_variance.float().clamp(-12, 6)
-            mean = mean.float()
-            drawn = mean + torch.exp(0.5 * log_variance) * torch.randn_like(mean)
-            y = decoder(drawn).float()
-        kl = 0.5 * (mean**2 + log_variance.exp() - 1 - log_variance).mean()
-        loss = reconstruction_loss(x, y) + config.kl_weight * kl
-        optimizer.zero_grad(set_to_none=True)
-        torch.autograd.backward(loss)
-        ranks.average_gradients(parameters)
-        torch.nn.utils.clip_grad_norm_(parameters, 1.0)
-        optimizer.step()
-        average.update(parameters, step)
-        if step % 250 == 0 and ranks.rank == 0:
-            log.info(
-                "vae step %d loss %.4f kl %.2f, %.0f s",
-                step,
-                loss.item(),
-                kl.item(),
-                time.monotonic() - started,
-            )
-        if (step + 1) % 2000 == 0 and ranks.rank == 0:
-            _save_state(out / "vae-state.pt", step + 1, pair, optimizer, average)
-    average.swap(parameters)
+    started = time.monotonic() - spent
+    dice = torch.Generator(ranks.device).manual_seed(config.seed + 1000 * ranks.rank + descent.step)
+    while descent.step < config.steps:
+        loss = _loss(descent, _crops(pictures, descent.step, config, dice), config, dice)
+        descent.descend(loss, descent.step / config.steps)
+        if descent.step % REPORT_STEPS == 0 and ranks.rank == 0:
+            log.info("vae step %d loss %.4f, %.0f s", descent.step, loss.item(), time.monotonic() - started)
+        if descent.step % KEEP_STEPS == 0:
+            descent.keep(out / "vae-state.pt", time.monotonic() - started)
+    descent.settle()
     if ranks.rank == 0:
-        _finish(out, encoder, decoder, pictures, ranks)
+        scale = _measure(encoder, decoder, pictures)
+        torch.save({**descent.halves(), **scale}, out / "vae.pt")
     ranks.leave()
 
 
-def _crops(pictures: Tensor, batch: int, side: int, dice: torch.Generator) -> Tensor:
+def _crops(pictures: Tensor, step: int, config: VaeConfig, dice: torch.Generator) -> Tensor:
     """Return crops at one place of a batch of pictures chosen by lot, half of them mirrored."""
-    chosen = pictures[torch.randint(len(pictures), (batch,), generator=dice).to(pictures.device)]
-    y, x = (int(torch.randint(0, 257 - side, (1,), generator=dice)) for _ in range(2))
-    crop = chosen[:, y : y + side, x : x + side]
+    whole = step >= CROPPED_SHARE * config.steps
+    side, batch = (SIDE, max(8, config.batch // 3)) if whole else (config.crop, config.batch)
+    rows = torch.randint(len(pictures), (batch,), device=pictures.device, generator=dice)
+    corner = torch.randint(SIDE + 1 - side, (2,), device=pictures.device, generator=dice)
+    y, x = corner.tolist()
+    crop = pictures[rows, y : y + side, x : x + side]
     half = batch // 2
-    return torch.cat([crop[:half], crop[half:].flip(2)])
+    return as_input(torch.cat([crop[:half], crop[half:].flip(2)]))
 
 
-def _save_state(
-    path: Path, step: int, pair: nn.Module, optimizer: torch.optim.Optimizer, average: Average
-) -> None:
-    state = {
-        "step": step,
-        "pair": pair.state_dict(),
-        "optimizer": optimizer.state_dict(),
-        "average": average.values,
-    }
-    partial = path.with_suffix(".part")
-    torch.save(state, partial)
-    partial.replace(path)
-
-
-def _resume(
-    path: Path, pair: nn.Module, optimizer: torch.optim.Optimizer, average: Average, ranks: Ranks
-) -> int:
-    if not path.exists():
-        return 0
-    state = torch.load(path, map_location=ranks.device)
-    pair.load_state_dict(state["pair"])
-    optimizer.load_state_dict(state["optimizer"])
-    average.values = state["average"]
-    return int(state["step"])
+def _loss(descent: Descent, x: Tensor, config: VaeConfig, dice: torch.Generator) -> Tensor:
+    with descent.ranks.autocast():
+        mean, log_variance = encode_moments(descent.networks["encoder"], x)
+        mean, log_variance = mean.float(), log_variance.float().clamp(-12, 6)
+        noise = torch.randn(mean.shape, device=mean.device, generator=dice)
+        y = descent.networks["decoder"](mean + torch.exp(0.5 * log_variance) * noise).float()
+    divergence = 0.5 * (mean**2 + log_variance.exp() - 1 - log_variance).mean()
+    return reconstruction_loss(x, y) + config.kl_weight * divergence
 
 
 @torch.no_grad()
-def _finish(
-    out: Path, encoder: SDXLVAEEncoder, decoder: SDXLVAEDecoder, pictures: Tensor, ranks: Ranks
-) -> None:
-    """Measure the spread of the latents and the error of the pictures; write the weights."""
-    sample = pictures[
-        torch.randperm(len(pictures), generator=torch.Generator().manual_seed(1))[:512].to(pictures.device)
-    ]
+def _measure(encoder: SDXLVAEEncoder, decoder: SDXLVAEDecoder, pictures: Tensor) -> dict[str, float]:
+    """Return the scaling factor, one over the latents' spread, and the pictures' PSNR in dB."""
+    rows = torch.randperm(len(pictures), generator=torch.Generator().manual_seed(1))[:MEASURED]
     latents, errors = [], []
-    for chunk in torch.split(sample, 32):
+    for chunk in torch.split(pictures[rows.to(pictures.device)], 32):
         x = as_input(chunk)
         mean, _ = encode_moments(encoder, x)
         latents.append(mean)
         errors.append(((decoder(mean).clamp(-1, 1) - x) ** 2).mean((1, 2, 3)))
     spread = torch.cat(latents).std().item()
     psnr = (10 * torch.log10(4 / torch.cat(errors))).mean().item()
-    log.info(
-        "vae psnr %.2f dB, latent std %.3f, channel means %s",
-        psnr,
-        spread,
-        torch.cat(latents).mean((0, 2, 3)).tolist(),
-    )
-    halves = {"encoder": encoder.half().state_dict(), "decoder": decoder.half().state_dict()}
-    torch.save({**halves, "scaling_factor": 1 / spread, "psnr": psnr}, out / "vae.pt")
+    middles = torch.cat(latents).mean((0, 2, 3)).tolist()
+    log.info("vae psnr %.2f dB, latent std %.3f, channel means %s", psnr, spread, middles)
+    return {"scaling_factor": 1 / spread, "psnr": psnr}
