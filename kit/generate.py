@@ -5,7 +5,7 @@ that was stopped goes on where it stopped: what is on disk and whole stays.
 """
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -50,15 +50,25 @@ class GenerateReport:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Batch:
-    """Pictures drawn together; each may belong to several panels."""
+    """Pictures of one set of eight that are drawn together; each may belong to several panels.
 
-    candidate: str
+    A batch is always the same for the same run, whatever is there already, and is drawn whole: pictures drawn
+    with others differ in the last bit, so a resumed run would else not equal an uninterrupted one.
+    """
+
     pictures: Sequence[Sequence[Job]]
+    missing: Set[str]
+    """Files to write; the others are there."""
 
     @property
     def panels(self) -> int:
         """How many panels the batch fills."""
-        return sum(len(jobs) for jobs in self.pictures)
+        return sum(job.request.label in self.missing for jobs in self.pictures for job in jobs)
+
+    @property
+    def drawn(self) -> int:
+        """How many of its pictures are new."""
+        return sum(any(job.request.label in self.missing for job in jobs) for jobs in self.pictures)
 
 
 def generate(run: Run, painter: Painter, progress: Progress | None = None) -> GenerateReport:
@@ -75,9 +85,9 @@ def generate(run: Run, painter: Painter, progress: Progress | None = None) -> Ge
     if progress is not None:
         progress.begin(len(jobs), done)
     try:
-        for batch in _dressed(run, painter, missing):
+        for batch in _dressed(run, painter, jobs, missing):
             _draw(run, painter, batch)
-            done, drawn = done + batch.panels, drawn + len(batch.pictures)
+            done, drawn = done + batch.panels, drawn + batch.drawn
             if progress is not None:
                 progress.advance(batch.panels)
     except KeyboardInterrupt as interrupt:
@@ -110,29 +120,35 @@ def _is_whole(path: Path, row: PanelRow) -> bool:
     return path.is_file() and sha256_of(path) == row.sha256
 
 
-def _dressed(run: Run, painter: Painter, missing: Sequence[Job]) -> Iterator[Batch]:
+def _dressed(run: Run, painter: Painter, jobs: Sequence[Job], missing: Sequence[Job]) -> Iterator[Batch]:
     """Yield the batches, the painter dressed for each; all prompts are read before the first."""
-    painter.read([text for job in missing for text in (job.request.prompt, job.request.negative)])
+    batches = list(_batches(jobs, missing, run.loaded.experiment.batch or BATCH))
+    requests = [picture[0].request for batch in batches for picture in batch.pictures]
+    painter.read([text for request in requests for text in (request.prompt, request.negative)])
     candidates = {candidate.name: candidate for candidate in run.loaded.experiment.candidates}
     worn = None
-    for batch in _batches(missing, run.loaded.experiment.batch or BATCH):
-        if batch.candidate != worn:
-            worn = batch.candidate
-            painter.dress(lora_of(candidates[worn]), candidates[worn].strength)
+    for batch in batches:
+        name = batch.pictures[0][0].slot.candidate
+        if name != worn:
+            worn = name
+            painter.dress(lora_of(candidates[name]), candidates[name].strength)
         yield batch
 
 
-def _batches(missing: Sequence[Job], size: int) -> Iterator[Batch]:
-    """Yield the pictures of one candidate after the other, each picture once, at most `size` together."""
+def _batches(jobs: Sequence[Job], missing: Sequence[Job], size: int) -> Iterator[Batch]:
+    """Yield what is to be drawn, each picture once, at most `size` of one set of eight together."""
     by_key: dict[str, list[Job]] = {}
-    for job in missing:
+    for job in jobs:
         by_key.setdefault(job.request.key, []).append(job)
-    by_candidate: dict[str, list[list[Job]]] = {}
-    for jobs in by_key.values():
-        by_candidate.setdefault(jobs[0].slot.candidate, []).append(jobs)
-    for candidate, pictures in by_candidate.items():
+    sets: dict[tuple[object, ...], list[list[Job]]] = {}
+    for twins in by_key.values():
+        sets.setdefault(twins[0].slot[:-1], []).append(twins)
+    labels = {job.request.label for job in missing}
+    for pictures in sets.values():
         for first in range(0, len(pictures), size):
-            yield Batch(candidate=candidate, pictures=pictures[first : first + size])
+            batch = Batch(pictures=pictures[first : first + size], missing=labels)
+            if batch.panels:
+                yield batch
 
 
 def _draw(run: Run, painter: Painter, batch: Batch) -> None:
@@ -143,7 +159,8 @@ def _draw(run: Run, painter: Painter, batch: Batch) -> None:
     for jobs, picture in zip(batch.pictures, pictures, strict=True):
         data = png_bytes(picture, jobs[0])
         for job in jobs:
-            _keep(run, job, data, seconds)
+            if job.request.label in batch.missing:
+                _keep(run, job, data, seconds)
 
 
 def _keep(run: Run, job: Job, data: bytes, seconds: float) -> None:

@@ -13,7 +13,6 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from kit.errors import RunError
 from kit.experiment import (
     Candidate,
-    CompareTable,
     Experiment,
     LoadedExperiment,
     baseline_of,
@@ -220,7 +219,7 @@ class Run:
             "steps": drawn.steps,
             "size": drawn.size,
             "candidates": tuple(map(self._keep_lora, experiment.candidates)),
-            "compare": CompareTable(baseline=baseline_of(experiment)),
+            "compare": experiment.compare.model_copy(update={"baseline": baseline_of(experiment)}),
         }
         return experiment.model_copy(update=resolved)
 

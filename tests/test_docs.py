@@ -7,7 +7,7 @@ import pytest
 from typer.main import get_command
 
 import storykit
-from kit.experiment import load_experiment
+from kit.experiment import LoadedExperiment, load_experiment
 from kit.lora import embedded_loras
 from kit.story import load_story
 
@@ -71,6 +71,11 @@ def links_of(page: Path) -> list[str]:
     return [link.partition("#")[0] for link in found if not _ELSEWHERE.match(link)]
 
 
+def shipped_styles(loaded: LoadedExperiment) -> set[str]:
+    loras = {candidate.lora for candidate in loaded.experiment.candidates if candidate.lora}
+    return {lora.removeprefix("mini:") for lora in loras}
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_command_that_a_page_names_exists_with_its_options(page):
     for words in commands_of(page):
@@ -101,14 +106,24 @@ def test_every_example_that_a_page_names_is_there(page):
     assert [name for name in named if not (ROOT / name).exists()] == []
 
 
+@pytest.mark.parametrize("page", READMES, ids=lambda page: page.name)
+def test_the_first_story_of_a_readme_is_a_story_and_its_experiment_an_experiment(page, tmp_path):
+    text = page.read_text(encoding="utf-8")
+    story, *_ = re.findall(r"^```text\n(.*?)^```", text, re.M | re.S)
+    experiment, *_ = re.findall(r"^```toml\n(.*?)^```", text, re.M | re.S)
+    (tmp_path / "rain.txt").write_text(story, encoding="utf-8")
+    (tmp_path / "rain.toml").write_text(experiment, encoding="utf-8")
+    loaded = load_experiment(tmp_path / "rain.toml")
+    assert [told.name for told in loaded.stories] == ["rain"]
+    assert shipped_styles(loaded) <= set(embedded_loras())
+
+
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
 def test_every_example_can_be_read_and_has_its_loras(path):
     if "[[candidate]]" not in path.read_text(encoding="utf-8"):
         assert load_story(path).story.panels[7].caption
         return
-    candidates = load_experiment(path).experiment.candidates
-    styles = {candidate.lora.removeprefix("mini:") for candidate in candidates if candidate.lora}
-    assert styles <= set(embedded_loras())
+    assert shipped_styles(load_experiment(path)) <= set(embedded_loras())
 
 
 def test_the_demo_has_its_experiment():

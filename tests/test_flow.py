@@ -3,6 +3,7 @@ import json
 import re
 import shutil
 import signal
+from io import BytesIO
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,12 @@ def prepared(folder: Path, candidates: str, *lines: str, story: str = "cat.toml"
 
 def pictures(run: Path) -> dict[str, bytes]:
     return {file: data for file, data in tree(run / "panels").items() if file.endswith(".png")}
+
+
+def pixels(png: bytes) -> bytes:
+    """Return a picture without the text beside it, which names its recipe."""
+    with Image.open(BytesIO(png)) as picture:
+        return picture.tobytes()
 
 
 def rows(path: Path) -> list[dict[str, str]]:
@@ -101,7 +108,8 @@ def test_the_same_command_in_two_folders_gives_the_same_pictures_and_scores(fini
     assert pictures(tmp_path / "other") == drawn
     for name in ("scores.json", "scores.panels.csv", "scores.stories.csv", "comparison.json"):
         assert (tmp_path / "other" / name).read_bytes() == (finished / "run" / name).read_bytes()
-    assert drawn["base/authored/cat/seed-0/1.png"] != drawn["ink/authored/cat/seed-0/1.png"]
+    base, ink = (drawn[f"{name}/authored/cat/seed-0/1.png"] for name in ("base", "ink"))
+    assert pixels(base) != pixels(ink)
 
 
 @pytest.fixture(scope="module")
@@ -193,6 +201,7 @@ def test_more_seeds_draw_only_the_new_panels(copied, tmp_path):
     assert said("generate", path, "--out", copied).startswith("drawn   32 panels, 32 were there")
     after = pictures(copied)
     assert {file: after[file] for file in before} == before
+    assert all(pixels(after[file]) != pixels(after[file.replace("seed-0", "seed-5")]) for file in before)
 
 
 def test_what_is_refused_later_leaves_the_run_that_is_there_as_it_was(copied, tmp_path):
@@ -322,5 +331,16 @@ def test_a_lora_trained_here_is_drawn_with(tmp_path):
     facts = json.loads((tmp_path / "run" / "run.json").read_text(encoding="utf-8"))["candidates"]["ink"]
     assert (facts["lora_sha256"], facts["keys"]) == (told["sha256"], told["layers"])
     drawn = [tmp_path / "run/panels" / name / "authored/cat/seed-0/1.png" for name in ("base", "ink")]
-    base, ink = (Image.open(file).tobytes() for file in drawn)
+    base, ink = (pixels(file.read_bytes()) for file in drawn)
     assert base != ink
+
+
+def test_panels_lost_from_the_middle_of_a_batch_are_drawn_again_to_the_same_bytes(copied, finished):
+    before = pictures(copied)
+    lost = [f"ink/authored/cat/seed-0/{panel}.png" for panel in (2, 3, 7)]
+    for file in lost:
+        (copied / "panels" / file).unlink()
+    assert said("generate", finished / "experiment.toml", "--out", copied).startswith(
+        "drawn   3 panels, 29 were there"
+    )
+    assert pictures(copied) == before

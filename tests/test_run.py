@@ -67,7 +67,7 @@ def test_a_run_holds_the_experiment_with_every_default_written_out(tmp_path: Pat
         '[[candidate]]\nname = "base"\nstrength = 1.0\ntrigger = ""\n\n'
         '[[candidate]]\nname = "ink"\nlora = "loras/ink.safetensors"\nstrength = 1.0\ntrigger = "水墨画"\n\n'
         '[[candidate]]\nname = "paper"\nlora = "mini:papercut"\nstrength = 0.5\ntrigger = ""\n\n'
-        '[compare]\nbaseline = "base"\n'
+        '[compare]\nbaseline = "base"\nmetrics = []\n'
     )
 
 
