@@ -9,7 +9,8 @@ to choose, so a malformed figure can pass; what it says of renders of the same s
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -40,6 +41,8 @@ SEEDS = 4
 """Seeds of each of those."""
 STYLE_SHARE = 3
 """One prompt in so many is drawn in the styles."""
+UNPROMPTED = 96
+"""Pictures of the empty prompt; as in the training, one in ten of these can be spoilt."""
 Json = dict[str, Any]
 
 
@@ -102,18 +105,30 @@ def by_language(prompts: Sequence[Prompt], plain: Judged) -> Json:
     }
 
 
-def degradation(plain: Judged, guided: Judged, truth: Judged) -> Json:
-    """Return the mean probability of each fault, and the paired test of their mean with against without."""
-    sets = {"without": plain, "with": guided, "renders": truth}
-    means: Json = {
+def degradation(sets: Mapping[str, Judged]) -> Json:
+    """Return by set the mean probability of each fault, and the share of pictures with a likely one."""
+    return {
         name: {
             "mean": round(judgement.faults.mean().item(), 4),
             **{fault: round(judgement.faults[:, i].mean().item(), 4) for i, fault in enumerate(DEGRADATIONS)},
+            "spoilt": told(share_of((judgement.faults.amax(1) > 0.5).tolist())),
         }
         for name, judgement in sets.items()
     }
-    differences = (guided.faults.mean(1) - plain.faults.mean(1)).double().numpy()
-    return means | {"p": round(sign_flip(differences, np.random.default_rng(0)), 5)}
+
+
+def lowered(without: Judged, guided: Judged) -> Json:
+    """Return the mean change of the faults' probability, and the paired test of it."""
+    differences = (guided.faults.mean(1) - without.faults.mean(1)).double().numpy()
+    change = round(float(differences.mean()), 4)
+    return {"change": change, "p": round(sign_flip(differences, np.random.default_rng(0)), 5)}
+
+
+def misplaced(prompts: Sequence[Prompt], plain: Judged) -> Json:
+    """Return how often each place was taken for which other one."""
+    pairs = zip(prompts, plain.seen, strict=True)
+    wrong = [f"{p.scene.place} as {seen.place}" for p, seen in pairs if p.scene.place != seen.place]
+    return dict(Counter(wrong).most_common())
 
 
 def diversity(painter: Painter, prompts: Sequence[Prompt], plain: Judged, out: Path) -> Json:
@@ -172,6 +187,9 @@ def measure(painter: Painter, judge: Judge, count: int, out: Path) -> Json:
     plain = judged(judge, draw(painter, PictureSet(name="plain", prompts=texts, seeds=seeds), out))
     wanted = PictureSet(name="negative", prompts=texts, seeds=seeds, negative=NEGATIVE)
     guided = judged(judge, draw(painter, wanted, out))
+    nothing = PictureSet(name="unprompted", prompts=[""] * UNPROMPTED, seeds=range(UNPROMPTED))
+    unasked = judged(judge, draw(painter, nothing, out))
+    averted = judged(judge, draw(painter, replace(nothing, name="averted", negative=NEGATIVE), out))
     truth = judged(judge, rendered([prompt.scene for prompt in prompts]))
     right = [content_right(prompt.scene, seen) for prompt, seen in zip(prompts, plain.seen, strict=True)]
     sheet(plain.pictures[:64], right[:64]).save(out / "sheet.png")
@@ -184,7 +202,17 @@ def measure(painter: Painter, judge: Judge, count: int, out: Path) -> Json:
         "settings": {"steps": SETTINGS.steps, "cfg": SETTINGS.cfg, "size": SETTINGS.size, "prompts": count},
         "attributes": attributes(prompts, plain, guided, truth),
         "place_and_kinds": by_language(prompts, plain),
-        "faults": degradation(plain, guided, truth),
+        "misplaced": misplaced(prompts, plain),
+        "faults": degradation(
+            {
+                "prompt": plain,
+                "prompt, negative": guided,
+                "no prompt": unasked,
+                "no prompt, negative": averted,
+                "clean renders": truth,
+            }
+        ),
+        "negative": {"prompt": lowered(plain, guided), "no prompt": lowered(unasked, averted)},
         "diversity": diversity(painter, prompts, plain, out),
         "styles": styles(painter, judge, prompts, plain, out),
         "prompts": texts,

@@ -11,6 +11,7 @@ Json = dict[str, Any]
 def markdown(result: Json) -> str:
     """Return the result as Markdown tables."""
     faults = result["faults"]
+    missed = "; ".join(f"{pair} {count}" for pair, count in result["misplaced"].items())
     parts = [
         _attribute_table(result["attributes"]),
         table(
@@ -18,12 +19,16 @@ def markdown(result: Json) -> str:
             [[name, cell["count"], f"{cell['share']:.3f}", _between(cell)]
              for name, cell in result["place_and_kinds"].items()],
         ),
+        f"Places missed: {missed or 'none'}.",
         table(
-            ["fault probability", "without negative", "with negative", "clean renders"],
-            [[name, *(f"{faults[k][name]:.3f}" for k in ("without", "with", "renders"))]
-             for name in ("mean", *DEGRADATIONS)],
+            ["drawn from", "spoilt", "95 % interval", "mean p", *(f"p({fault})" for fault in DEGRADATIONS)],
+            [[name, f"{row['spoilt']['share']:.3f}", _between(row["spoilt"]),
+              *(f"{row[fault]:.3f}" for fault in ("mean", *DEGRADATIONS))] for name, row in faults.items()],
         ),
-        f"With against without, paired over seeds: p = {faults['p']:g}.",
+        table(
+            ["negative prompt, paired over seeds", "change of mean p", "p"],
+            [[name, f"{row['change']:+.4f}", f"{row['p']:g}"] for name, row in result["negative"].items()],
+        ),
         table(
             ["mean distance of two pictures", "% of the range", "pairs"],
             [[name, row["mean"], row["pairs"]] for name, row in result["diversity"].items()],

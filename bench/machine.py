@@ -2,13 +2,17 @@
 
 import os
 import platform
+import resource
 import subprocess
+import time
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 LIBRARIES = ("torch", "diffsynth", "transformers")
+QUIET = 0.3
+"""Cores that others may take on a machine that is called quiet."""
 
 
 def cpu() -> str:
@@ -44,3 +48,37 @@ def today() -> str:
 def load() -> float:
     """Return how many processes wanted a core in the last minute, ours among them."""
     return round(os.getloadavg()[0], 2)
+
+
+class Watch:
+    """Tells how many cores other processes took since it was made; Linux only."""
+
+    def __init__(self) -> None:
+        """Start watching."""
+        self._started, self._before = time.monotonic(), _busy_s() - _own_s()
+
+    def others(self) -> float:
+        """Return the mean number of cores taken by processes that are neither this one nor its children."""
+        return max(0.0, (_busy_s() - _own_s() - self._before) / (time.monotonic() - self._started))
+
+
+def wait_for_quiet(limit_s: float) -> None:
+    """Return when others took less than QUIET cores for five seconds, or when the limit is over."""
+    end = time.monotonic() + limit_s
+    while time.monotonic() < end:
+        watch = Watch()
+        time.sleep(5)
+        if watch.others() < QUIET:
+            return
+
+
+def _busy_s() -> float:
+    """Return the seconds all cores have worked since the start: all of /proc/stat but idle and waiting."""
+    ticks = [int(word) for word in Path("/proc/stat").read_text().splitlines()[0].split()[1:9]]
+    return (sum(ticks) - ticks[3] - ticks[4]) / os.sysconf("SC_CLK_TCK")
+
+
+def _own_s() -> float:
+    """Return the processor seconds of this process and of its children that have ended."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(one.ru_utime + one.ru_stime for one in used)

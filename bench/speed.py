@@ -3,14 +3,14 @@
     python bench/speed.py
 
 Both draw the same eight held-out prompts with the same networks, seeds and settings; the pipeline draws them
-as its users do, one call a picture. Prints Markdown; medians over the repeats.
+as its users do, one call a picture. Prints Markdown: the fastest of the repeats, as load only ever adds time,
+and how many cores other processes took meanwhile. --wait lets each job wait for a quiet machine.
 """
 
 import argparse
 import json
 import os
 import resource
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from bench.machine import ROOT, commit, cpu, load, today, versions
+from bench.machine import ROOT, Watch, commit, cpu, load, today, versions, wait_for_quiet
 from bench.prompts import NEGATIVE, held_out_prompts, texts_of
 from bench.tables import table
 
@@ -47,6 +47,14 @@ class Timing(NamedTuple):
     """Processor time of the drawing: well below threads times `draw_s` when others want the cores."""
     peak_mb: float
     """The most memory that was resident."""
+
+
+class Measured(NamedTuple):
+    """A process's seconds, what else is known of it, and the cores that other processes took meanwhile."""
+
+    seconds: float
+    others: float
+    timing: Timing | None = None
 
 
 def prepare_ours(steps: int) -> Callable[[], Panels]:
@@ -81,22 +89,12 @@ def prepare_peer(steps: int) -> Callable[[], Panels]:
     pipe.prompter.fetch_models(base.text_encoder())
     pipe.unet, pipe.vae_decoder = base.unet(), base.vae_decoder()
 
+    fixed = {"negative_prompt": NEGATIVE, "cfg_scale": CFG, "height": SIZE, "width": SIZE}
+    fixed |= {"num_inference_steps": steps, "progress_bar_cmd": list}
+
     def draw() -> Panels:
-        return [
-            np.asarray(
-                pipe(
-                    text,
-                    negative_prompt=NEGATIVE,
-                    cfg_scale=CFG,
-                    height=SIZE,
-                    width=SIZE,
-                    num_inference_steps=steps,
-                    seed=seed,
-                    progress_bar_cmd=list,
-                )
-            )
-            for seed, text in enumerate(texts_of(held_out_prompts(PANELS)))
-        ]
+        texts = texts_of(held_out_prompts(PANELS))
+        return [np.asarray(pipe(text, seed=seed, **fixed)) for seed, text in enumerate(texts)]
 
     return draw
 
@@ -172,43 +170,56 @@ def first_picture(batch: int | None, folder: Path) -> float:
             process.wait()
 
 
-def measure(repeats: int) -> tuple[dict[str, list[Timing]], dict[str, list[float]], int]:
-    """Return timings by job, seconds to the first picture, and how far ours and the peer's pixels differ."""
-    timings: dict[str, list[Timing]] = {job: [] for job in JOBS}
-    firsts: dict[str, list[float]] = {name: [] for name in FIRST}
+def measure(repeats: int, wait_s: float) -> tuple[dict[str, list[Measured]], int]:
+    """Return what was measured by job, and how far ours and the peer's pixels differ."""
+    measured: dict[str, list[Measured]] = {name: [] for name in (*JOBS, *FIRST)}
     panels: dict[str, NDArray[np.uint8]] = {}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        for turn in range(repeats):
-            for job in JOBS:
+        for turn, job in ((turn, job) for turn in range(repeats) for job in measured):
+            wait_for_quiet(wait_s)
+            watch = Watch()
+            if job in FIRST:
+                seconds = first_picture(FIRST[job], folder)
+                measured[job].append(Measured(seconds, watch.others()))
+            else:
                 timing, panels[job] = run_job(job, folder)
-                timings[job].append(timing)
-                print(f"{turn + 1}: {job}: {timing.draw_s:.1f} s, load {load()}", file=sys.stderr, flush=True)
-            for first, batch in FIRST.items():
-                firsts[first].append(first_picture(batch, folder))
-                print(f"{turn + 1}: {first}: {firsts[first][-1]:.1f} s", file=sys.stderr, flush=True)
+                measured[job].append(Measured(timing.draw_s, watch.others(), timing))
+            seconds, others, _ = measured[job][-1]
+            print(f"{turn + 1}: {job}: {seconds:.1f} s, others {others:.2f}", file=sys.stderr, flush=True)
     apart = [np.abs(panels[f"ours {n}"].astype(int) - panels[f"peer {n}"]).max() for n in (25, 20)]
-    return timings, firsts, int(max(apart))
+    return measured, int(max(apart))
 
 
-def markdown(timings: dict[str, list[Timing]], firsts: dict[str, list[float]]) -> str:
-    """Return the rows: medians, and the range of the drawing time."""
+def markdown(measured: dict[str, list[Measured]]) -> str:
+    """Return the rows: the fastest run of each job, and the range of all."""
     rows = []
-    for job, runs in timings.items():
-        engine, steps = job.split()
-        name = "storykit, one batch" if engine == "ours" else "diffsynth SDXLImagePipeline, one at a time"
-        ready, draw, used, peak = (statistics.median(run[i] for run in runs) for i in range(4))
-        times = [f"{ready:.1f}", f"{draw:.1f}", _range([run.draw_s for run in runs]), f"{draw / PANELS:.2f}"]
-        rows.append([f"{name}, {steps} steps", *times, f"{used:.1f}", f"{peak:.0f}"])
-    for first, seconds in firsts.items():
-        name = f"`storykit generate` to the first picture, 25 steps, {first.split()[1]} a batch"
-        rows.append([name, "", f"{statistics.median(seconds):.1f}", _range(seconds), "", "", ""])
+    for job, runs in measured.items():
+        best, (kind, number) = min(runs), job.split()
+        names = {
+            "ours": f"storykit, one batch, {number} steps",
+            "peer": f"diffsynth SDXLImagePipeline, one at a time, {number} steps",
+            "first": f"`storykit generate` to the first picture, 25 steps, {number} a batch",
+        }
+        spread = f"{best.seconds:.1f} to {max(runs).seconds:.1f}"
+        times = [f"{best.seconds:.1f}", spread, f"{best.others:.2f}"]
+        if (timing := best.timing) is None:
+            rows.append([names[kind], *times, "", "", "", ""])
+            continue
+        each = f"{best.seconds / PANELS:.2f}"
+        facts = [each, f"{timing.cpu_s:.1f}", f"{timing.ready_s:.1f}", f"{timing.peak_mb:.0f}"]
+        rows.append([names[kind], *times, *facts])
     what = f"{PANELS} panels, {SIZE} px, cfg {CFG:g}, fp32, {THREADS} threads"
-    return table([what, "ready s", "draw s", "range", "s a panel", "processor s", "peak MB"], rows)
-
-
-def _range(seconds: Sequence[float]) -> str:
-    return f"{min(seconds):.1f} to {max(seconds):.1f}"
+    heads = [
+        "s",
+        "range",
+        "cores others took",
+        "s a panel",
+        "processor s",
+        "imports and weights s",
+        "peak MB",
+    ]
+    return table([what, *heads], rows)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -217,6 +228,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--wait", type=float, default=0.0, help="seconds each job may wait for quiet")
     parser.add_argument("--job", choices=JOBS, help=argparse.SUPPRESS)
     parser.add_argument("--out", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args(arguments)
@@ -224,9 +236,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         work(given.job, given.out)
         return
     before = load()
-    timings, firsts, apart = measure(given.repeats)
-    print(markdown(timings, firsts))
-    print(f"\nMedians of {given.repeats}; ours and the peer's pixels differ by at most {apart} of 255.")
+    measured, apart = measure(given.repeats, given.wait)
+    print(markdown(measured))
+    print(f"\nThe fastest of {given.repeats}; ours and the peer's pixels differ by at most {apart} of 255.")
     print(f"{cpu()}; load before {before}; commit {commit()}; {versions()}; {today()}")
 
 

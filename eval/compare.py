@@ -113,8 +113,12 @@ def compare(run: Run) -> Comparison:
     Raises RunError where the run is not scored, ComparisonError where its table or the declared metrics
     cannot be used. Too few replicates are no error: the comparisons then say what is missing.
     """
-    listed = run.read_json("scores.json")["metrics"]
-    lower = frozenset(metric["name"] for metric in listed if metric["direction"] == "lower")
+    try:
+        listed = run.read_json("scores.json")["metrics"]
+        lower = frozenset(metric["name"] for metric in listed if metric["direction"] == "lower")
+    except (KeyError, TypeError) as error:
+        path = run.folder / "scores.json"
+        raise ComparisonError(f"{path} lacks its metrics; run `storykit score` again") from error
     plan = plan_of(run.loaded)
     comparison = compare_scores(plan, read_scores(run.folder / "scores.stories.csv"), lower)
     run.write_json("comparison.json", {"storykit": _version(), **asdict(comparison)})

@@ -46,6 +46,12 @@ def write_whole(path: Path, data: bytes) -> None:
         file.write(data)
 
 
+def sweep(folder: Path) -> None:
+    """Remove what writers that were killed left anywhere in a folder; no other process may write there."""
+    for part in folder.rglob(".*.part"):
+        part.unlink(missing_ok=True)
+
+
 def copy_whole(source: Path, path: Path) -> None:
     """Copy a file of any size so that the copy is whole or what was there before."""
     try:

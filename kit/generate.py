@@ -16,7 +16,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from kit.errors import RunError
 from kit.experiment import settings
-from kit.files import canonical_json, sha256_bytes, sha256_of, write_whole
+from kit.files import canonical_json, sha256_bytes, sha256_of, sweep, write_whole
 from kit.painter import Painter
 from kit.recipe import Job, installed, lora_of, plan
 from kit.run import PanelRow, Run
@@ -79,6 +79,7 @@ def generate(run: Run, painter: Painter, progress: Progress | None = None) -> Ge
     """
     start = time.monotonic()
     jobs, identity = plan(run, painter)
+    sweep(run.folder)
     run.write_json("run.json", identity)
     missing = _keep_what_is_there(run, jobs)
     done, drawn = len(jobs) - len(missing), 0

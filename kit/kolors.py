@@ -181,8 +181,9 @@ def encode_ids(
 
     The first is the second last layer's states, the second the last layer's state of the last token.
     """
+    seen = text_encoder.get_masks(ids, None, padding_mask=mask)
     states = text_encoder(
-        input_ids=ids, attention_mask=mask, position_ids=positions, output_hidden_states=True
+        input_ids=ids, full_attention_mask=seen, position_ids=positions, output_hidden_states=True
     ).hidden_states
     return states[-2].permute(1, 0, 2), states[-1][-1]
 

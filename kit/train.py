@@ -31,7 +31,7 @@ Report = Callable[[int, float], None]
 """Hears the number of each finished step, from 1, and its loss."""
 
 
-class TrainConfig(BaseModel, frozen=True, extra="forbid"):
+class TrainConfig(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
     """How a LoRA learns. Defaults: the contest's baseline notebook, where it says."""
 
     rank: PositiveInt = 16

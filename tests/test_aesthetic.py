@@ -165,9 +165,6 @@ def damaged(panels: torch.Tensor, name: str, severity: float) -> list[Image.Imag
     return [Image.fromarray(panel) for panel in (pixels * 255).round().byte().numpy()]
 
 
-TOO_WEAK = pytest.mark.xfail(reason="the embedded head is trained too little to see a slight warp")
-
-
 @embedded
 def test_the_embedded_predictor_is_small_and_says_what_it_knows() -> None:
     assert sum(path.stat().st_size for path in EMBEDDED.iterdir()) <= 2_000_000
@@ -177,7 +174,6 @@ def test_the_embedded_predictor_is_small_and_says_what_it_knows() -> None:
 
 
 @embedded
-@pytest.mark.xfail(reason="the embedded head is trained too little: clean panels must score 7, they score 6")
 def test_clean_pictures_pass_the_contests_gate(panels: torch.Tensor) -> None:
     scores = AestheticScorer.load("mini").score(damaged(panels, "blur", 0))
     assert np.mean(scores) >= 7
@@ -185,15 +181,13 @@ def test_clean_pictures_pass_the_contests_gate(panels: torch.Tensor) -> None:
 
 
 @embedded
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=TOO_WEAK if name == "warp" else ()) for name in DAMAGES]
-)
+@pytest.mark.parametrize("name", DAMAGES)
 def test_more_damage_scores_lower(panels: torch.Tensor, name: str) -> None:
     scorer = AestheticScorer.load("mini")
     clean, worse, worst = (np.array(scorer.score(damaged(panels, name, s))) for s in (0.0, 0.5, 1.0))
     assert clean.mean() > worse.mean() > worst.mean()
-    assert (clean > worst).all()
-    assert np.mean(clean > worse) >= 0.8
+    assert np.mean(clean > worst) >= 0.9
+    assert np.mean(clean > worse) >= 0.9
     assert worst.mean() < 5
 
 

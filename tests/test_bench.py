@@ -1,3 +1,4 @@
+import os
 import random
 import sys
 from collections.abc import Sequence
@@ -12,8 +13,10 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
+from bench.machine import Watch, wait_for_quiet
 from bench.pictures import BATCH, PictureSet, distances, draw, sheet
 from bench.prompts import Prompt, clauses_of, held_out_prompts
+from bench.speed import Measured, Timing, markdown
 from bench.tables import table
 from bench.tally import (
     ROWS,
@@ -235,6 +238,29 @@ def test_the_sheet_frames_what_is_wrong_in_red():
 def test_distances_are_percent_of_the_range_for_each_two():
     black, white = torch.zeros(2, 2, 3, dtype=torch.uint8), torch.full((2, 2, 3), 255, dtype=torch.uint8)
     assert distances([black, white, black]) == pytest.approx([100, 0, 100])
+
+
+# the times
+
+
+def test_the_fastest_run_is_told_with_what_others_took_from_it():
+    quick = Measured(16.0, 0.1, Timing(4.0, 16.0, 30.0, 980.0))
+    slow = Measured(60.0, 1.5, Timing(5.0, 60.0, 60.0, 990.0))
+    lines = markdown({"ours 25": [slow, quick], "first 8": [Measured(20.0, 0.2)]}).splitlines()
+    assert (
+        lines[2] == "| storykit, one batch, 25 steps | 16.0 | 16.0 to 60.0 | 0.10 | 2.00 | 30.0 | 4.0 | 980 |"
+    )
+    assert "first picture, 25 steps, 8 a batch | 20.0 | 20.0 to 20.0 | 0.20 |" in lines[3]
+
+
+def test_a_watch_does_not_count_what_this_process_does():
+    watch = Watch()
+    sum(range(2_000_000))
+    assert 0 <= watch.others() <= (os.cpu_count() or 1) + 1
+
+
+def test_without_patience_nobody_waits():
+    wait_for_quiet(0)
 
 
 # the tables

@@ -291,6 +291,14 @@ def test_the_naive_consistency_cannot_be_declared(tmp_path):
         declaring(a_run(tmp_path, []), "mrr", "naive")
 
 
+@pytest.mark.parametrize("content", [{}, [], {"metrics": [{"name": "mrr"}]}, {"metrics": None}])
+def test_scores_without_their_metrics_are_refused(tmp_path, content):
+    run = a_run(tmp_path, fixed_rows())
+    run.write_json("scores.json", content)
+    with pytest.raises(ComparisonError, match=r"scores\.json lacks its metrics"):
+        compare(run)
+
+
 def test_the_direction_of_a_metric_is_the_one_in_scores_json(tmp_path):
     run = a_run(tmp_path, fixed_rows())
     assert only(compare(run), "mrr").verdict == "b"

@@ -61,6 +61,15 @@ def test_a_second_call_draws_nothing_and_changes_nothing(tmp_path):
     assert (files(run), run.rows_path.read_bytes()) == (before, rows)
 
 
+def test_what_a_killed_write_left_is_swept_away(tmp_path):
+    run = make_run(tmp_path)
+    generate(run, FakePainter())
+    panel = next(run.folder.rglob("*.png"))
+    (panel.parent / ".0123456789abcdef.part").write_bytes(b"half a picture")
+    generate(run, FakePainter())
+    assert [path.name for path in panel.parent.iterdir() if path.suffix != ".png"] == []
+
+
 def test_a_stopped_run_goes_on_where_it_stopped_and_ends_the_same(tmp_path):
     whole = make_run(tmp_path / "whole", "seeds = [0, 1]\nbatch = 3")
     generate(whole, FakePainter())

@@ -12,12 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors import safe_open
 from torch import nn
-from torch._dynamo.utils import counters
 
 from kit.base import EMBEDDED, TOKENIZER, load_base
 from kit.errors import TrainError
 from kit.files import sha256_of
-from kit.kolors import build_prompter, build_unet, time_ids, tokenize
+from kit.kolors import build_prompter, tokenize
 from kit.mini.descent import Average, Descent, Rates, learning_rate
 from kit.mini.latents import padded_left, text_sizes, tokenised
 from kit.mini.ranks import Ranks
@@ -35,7 +34,7 @@ from kit.mini.shards import (
 )
 from kit.mini.sizes import BaseSizes, TextSizes, UNetSizes, VaeSizes
 from kit.mini.train import save
-from kit.mini.train_base import BASE_STYLES, BaseConfig, compile_blocks, train_base
+from kit.mini.train_base import BASE_STYLES, BaseConfig, train_base
 from kit.mini.train_lora import style_config, train_style
 from kit.mini.train_vae import VaeConfig, reconstruction_loss, train_vae
 from kit.mini.vocabulary import train_tokenizer
@@ -198,7 +197,6 @@ def test_the_embedded_tokenizer_knows_every_word_of_the_world() -> None:
     assert not unknown(EMBEDDED / TOKENIZER, world_words() + texts)
 
 
-@pytest.mark.xfail(reason="made from captions without faults; a new one knows them, for a base trained anew")
 def test_the_embedded_tokenizer_knows_the_words_for_faults() -> None:
     assert not unknown(EMBEDDED / TOKENIZER, fault_words())
 
@@ -309,36 +307,19 @@ def test_a_perfect_picture_has_no_loss_and_a_worse_one_has_more() -> None:
     assert losses[0] > 0.1
 
 
-def test_compiled_blocks_draw_the_same_under_the_same_names() -> None:
-    unet = build_unet(SIZES.unet)
-    dice = torch.Generator().manual_seed(0)
-    for parameter in unet.parameters():
-        nn.init.normal_(parameter, std=0.1, generator=dice)
-    names = list(unet.state_dict())
-    x, text = torch.randn(2, 4, 8, 8, generator=dice), torch.randn(2, 256, 32, generator=dice)
-    inputs = (x, torch.tensor([3.0, 800.0]), text, time_ids(2, 256), text[:, 0])
-    with torch.no_grad():
-        plain = unet(*inputs)
-        compile_blocks(unet, backend="eager")
-        assert torch.equal(plain, unet(*inputs))
-    assert list(unet.state_dict()) == names
-    frames = counters["frames"]
-    assert frames["ok"] == frames["total"] > 0
-
-
 # ---------------------------------------------------------------- the whole training
 
 
 @pytest.fixture(scope="module")
 def trained(out: Path) -> Path:
-    """Return the folder after two steps of each training, at small sizes."""
+    """Return the folder after two steps of each training, at small sizes, with its weights."""
     train_vae(out / "shards", out, SIZES.vae, VaeConfig(steps=2, batch=4, crop=32))
     train_base(out / "shards", out, SIZES, BaseConfig(steps=2, batch=2))
+    save(out, out / "weights", SIZES)
     return out
 
 
 def test_trained_networks_become_a_base_that_opens(trained: Path) -> None:
-    save(trained, trained / "weights", SIZES)
     base = load_base(trained / "weights")
     assert base.sizes == SIZES
     networks = base.networks("cpu")
@@ -370,10 +351,11 @@ def test_a_base_is_done_within_its_limit_even_without_a_step(trained: Path, tmp_
 
 
 def test_a_style_is_trained_on_the_base_and_carries_its_trigger(trained: Path) -> None:
-    train_style(trained / "shards", trained, "ink", SIZES, style_config("ink", 2, 2))
+    base = load_base(trained / "weights")
+    train_style(trained / "shards", trained, "ink", base, style_config("ink", 2, 2))
     with safe_open(trained / "loras" / "ink.safetensors", "pt") as file:
         notes = file.metadata()
         assert list(file.keys())
     assert notes["trigger"] == "水墨画风格"
     assert notes["steps"] == "2"
-    assert notes["base_sha256"] == sha256_of(trained / "base.pt")
+    assert notes["base_sha256"] == sha256_of(trained / "weights" / "unet.safetensors")

@@ -226,7 +226,15 @@ def test_a_trained_lora_merged_lowers_the_loss_on_noise_it_has_not_seen(networks
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"rank": 0}, {"steps": 0}, {"caption_dropout": 1.5}, {"size": 100}, {"lr": 1.0}]
+    "wrong",
+    [
+        {"rank": 0},
+        {"steps": 0},
+        {"caption_dropout": 1.5},
+        {"size": 100},
+        {"lr": 1.0},
+        {"alpha": float("inf")},
+    ],
 )
 def test_settings_that_make_no_sense_are_refused(wrong):
     with pytest.raises(ValidationError):

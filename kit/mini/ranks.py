@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager, nullcontext
 
 import torch
 import torch.distributed as dist
-from torch import nn
+from torch import Tensor, nn
 
 
 class Ranks:
@@ -27,8 +27,13 @@ class Ranks:
             dist.init_process_group("nccl" if cuda else "gloo")
 
     def autocast(self) -> AbstractContextManager[object]:
-        """Return bf16 autocast on a GPU, nothing on the CPU."""
-        return torch.autocast("cuda", torch.bfloat16) if self.device.type == "cuda" else nullcontext()
+        """Return bf16 autocast on a GPU, nothing on the CPU; without its cache, which no graph can hold."""
+        cuda = self.device.type == "cuda"
+        return torch.autocast("cuda", torch.bfloat16, cache_enabled=False) if cuda else nullcontext()
+
+    def as_used(self, value: Tensor) -> Tensor:
+        """Return the value in the precision of the arithmetic: bf16 on a GPU, as it is on the CPU."""
+        return value.bfloat16() if self.device.type == "cuda" else value
 
     def average_gradients(self, parameters: Sequence[nn.Parameter]) -> None:
         """Replace every gradient by its mean over all processes."""

@@ -1,6 +1,6 @@
 """Makes the embedded base: `python -m kit.mini.train STAGE --out DIR`, stage by stage, on a GPU.
 
-Stages: `tokenizer`, `render`, `vae`, `base`, `lora`, `save`. Every stage is seeded, resumes where it stopped,
+Stages: `tokenizer`, `render`, `vae`, `base`, `save`, `lora`. Every stage is seeded, resumes where it stopped,
 and reads what the one before wrote. `vae` and `base` take several GPUs:
 `torchrun --standalone --nproc-per-node N -m kit.mini.train ...`.
 """
@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from kit.base import TOKENIZER, Network, Networks, save_base
+from kit.base import TOKENIZER, Network, Networks, load_base, save_base
 from kit.kolors import build_text_encoder, build_unet, build_vae_decoder, build_vae_encoder
 from kit.mini.latents import text_sizes
 from kit.mini.shards import HELD_OUT_STYLES, PER_SHARD, render_shards
@@ -47,18 +47,18 @@ def main() -> None:
         case "base":
             config = BaseConfig(steps=arguments.steps, batch=arguments.batch, limit_s=arguments.limit)
             train_base(arguments.shards, out, full_sizes(out), config)
+        case "save":
+            save(out, arguments.weights, full_sizes(out))
         case "lora":
             for style in arguments.styles:
                 lora = style_config(style, arguments.steps, arguments.batch)
-                train_style(arguments.shards, out, style, full_sizes(out), lora)
-        case "save":
-            save(out, arguments.weights, full_sizes(out))
+                train_style(arguments.shards, out, style, load_base(arguments.weights), lora)
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     add = parser.add_argument
-    add("stage", choices=("tokenizer", "render", "vae", "base", "lora", "save"))
+    add("stage", choices=("tokenizer", "render", "vae", "base", "save", "lora"))
     add("--out", type=Path, required=True, help="where states and weights are kept")
     add("--shards", type=Path, default=Path("shards"), help="where the renders are")
     add("--flat", type=int, default=100_000, help="pictures in the base's own style")

@@ -2,12 +2,13 @@
 
 import logging
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call
 
 from kit.base import TOKENIZER
 from kit.kolors import (
@@ -31,8 +32,6 @@ log = logging.getLogger(__name__)
 BASE_STYLES: tuple[Style, ...] = ("flat", "pixel", "papercut")
 REPORT_STEPS, KEEP_STEPS = 100, 1000
 """So often the log gets a line, and the state is kept."""
-BLOCK_SHAPES = 32
-"""Blocks of one class that are compiled apart since their shapes differ, at most."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,43 +51,23 @@ class BaseConfig:
 
 
 class Learner(nn.Module):
-    """UNet and text encoder as one network that predicts noise."""
+    """UNet and text encoder as one network that predicts noise, in bf16 on a GPU; the weights stay fp32."""
 
-    def __init__(self, unet: SDXLUNet, text_encoder: ChatGLMModel) -> None:
-        """Keep both networks."""
+    def __init__(self, unet: SDXLUNet, text_encoder: ChatGLMModel, ranks: Ranks) -> None:
+        """Keep both networks, which are on the ranks' device."""
         super().__init__()
-        self.unet, self.text_encoder = unet, text_encoder
+        self.unet, self.text_encoder, self.ranks = unet, text_encoder, ranks
+        self.sizes = time_ids(1, SIDE, ranks.device)
 
     def forward(self, noisy: Tensor, times: Tensor, ids: Tensor, lengths: Tensor) -> Tensor:
         """Return the predicted noise, shape of `noisy`."""
-        cross, pooled = encode_ids(self.text_encoder, *padded_left(ids, lengths))
-        sizes = time_ids(len(noisy), SIDE, noisy.device)
-        predicted: Tensor = self.unet(noisy, times, cross.to(noisy.dtype), sizes, pooled.to(noisy.dtype))
-        return predicted
-
-
-def compile_blocks(unet: SDXLUNet, backend: str = "inductor") -> None:
-    """Compile the UNet's residual and attention blocks, each shape once; the weights keep their names.
-
-    Quicker than compiling the whole network. The stack of skipped states, which each block only hands on,
-    stays outside: compiled code is made anew whenever the length of a list changes.
-    """
-    from torch._dynamo import config  # slow to import, and only a GPU needs it
-
-    config.recompile_limit = BLOCK_SHAPES
-    for block in unet.blocks:
-        if len(list(block.parameters())) > 2:
-            block.forward = _past_stack(torch.compile(block.forward, dynamic=False, backend=backend))
-
-
-def _past_stack(compiled: Callable[..., tuple[Tensor, ...]]) -> Callable[..., tuple[object, ...]]:
-    def forward(
-        hidden: Tensor, time_emb: Tensor, text_emb: Tensor, stack: list[Tensor], **_: object
-    ) -> tuple[object, ...]:
-        hidden, time_emb, text_emb, _stack = compiled(hidden, time_emb, text_emb, [])
-        return hidden, time_emb, text_emb, stack
-
-    return forward
+        with self.ranks.autocast():
+            cross, pooled = encode_ids(self.text_encoder, *padded_left(ids, lengths))
+        sizes = self.sizes.repeat(len(noisy))
+        noisy, cross, pooled = (self.ranks.as_used(each) for each in (noisy, cross, pooled))
+        weights = {name: self.ranks.as_used(each) for name, each in self.unet.named_parameters()}
+        predicted: Tensor = functional_call(self.unet, weights, (noisy, times, cross, sizes, pooled))
+        return predicted.float()
 
 
 class Lessons:
@@ -113,13 +92,16 @@ class Lessons:
         kept = self.alphas[times][:, None, None, None]
         noise = torch.randn(latents.shape, device=self.ranks.device, generator=self.dice)
         noisy = kept.sqrt() * latents + (1 - kept).sqrt() * noise
-        with self.ranks.autocast():
-            predicted = learner(
-                noisy.contiguous(memory_format=torch.channels_last), times.float(), ids, lengths
-            )
-        errors = ((predicted.float() - noise) ** 2).mean((1, 2, 3))
+        predicted = learner(noisy.contiguous(memory_format=torch.channels_last), times.float(), ids, lengths)
+        errors = ((predicted - noise) ** 2).mean((1, 2, 3))
         weights = (self.config.snr_cap * (1 - kept) / kept).flatten().clamp(max=1.0)
         return (errors * weights).mean(), errors.mean()
+
+    def example(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Return what the learner takes, in the shapes of a batch."""
+        world, rows = self.world, torch.zeros(self.config.batch, dtype=torch.long, device=self.ranks.device)
+        noisy = world.pictures[rows, 0].float().contiguous(memory_format=torch.channels_last)
+        return noisy, rows.float(), world.ids[rows, 0], world.lengths[rows, 0]
 
     def _lots(self, options: int) -> Tensor:
         return torch.randint(options, (self.config.batch,), device=self.ranks.device, generator=self.dice)
@@ -142,7 +124,8 @@ def train_base(shards: Path, out: Path, sizes: BaseSizes, config: BaseConfig) ->
     spread, took = world.pictures[:2000].float().std().item(), time.monotonic() - started
     log.info("rank %d: %d pictures, std %.3f, %.0f s", ranks.rank, len(world.pictures), spread, took)
     clock = _Clock(config, ranks, time.monotonic() - spent)
-    _learn(learner, descent, Lessons(world, config, ranks, descent.step), clock, out / "base-state.pt")
+    lessons = Lessons(world, config, ranks, descent.step)
+    _learn(captured(learner, lessons), descent, lessons, clock, out / "base-state.pt")
     descent.settle()
     if ranks.rank == 0:
         torch.save({**descent.halves(), "step": descent.step}, out / "base.pt")
@@ -150,14 +133,24 @@ def train_base(shards: Path, out: Path, sizes: BaseSizes, config: BaseConfig) ->
 
 
 def build_learner(sizes: BaseSizes, seed: int, ranks: Ranks) -> Learner:
-    """Return the untrained networks on the device; their blocks are compiled on a GPU."""
+    """Return the untrained networks on the device."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         unet, text_encoder = build_unet(sizes.unet), build_text_encoder(sizes.text)
     unet = unet.to(ranks.device, memory_format=torch.channels_last)
-    if ranks.device.type == "cuda":
-        compile_blocks(unet)
-    return Learner(unet, text_encoder.to(ranks.device))
+    return Learner(unet, text_encoder.to(ranks.device), ranks)
+
+
+def captured(learner: Learner, lessons: "Lessons") -> nn.Module:
+    """Return the learner with its kernels launched as one graph on a GPU; as it is on a CPU.
+
+    At 256 pictures a step, launching the kernels one by one takes longer than running them.
+    """
+    if lessons.ranks.device.type != "cuda":
+        return learner
+    return cast(
+        nn.Module, torch.cuda.make_graphed_callables(learner, lessons.example(), allow_unused_input=True)
+    )
 
 
 class _Clock:
@@ -178,7 +171,7 @@ class _Clock:
         return self.progress >= 1 or by_steps >= 1
 
 
-def _learn(learner: Learner, descent: Descent, lessons: Lessons, clock: _Clock, state: Path) -> None:
+def _learn(learner: nn.Module, descent: Descent, lessons: Lessons, clock: _Clock, state: Path) -> None:
     sums, before = torch.zeros(2, device=lessons.ranks.device), clock.spent
     while not clock.is_over(descent.step):
         loss, error = lessons.loss(learner)

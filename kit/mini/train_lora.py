@@ -6,13 +6,11 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from kit.base import TOKENIZER
-from kit.files import sha256_of
-from kit.kolors import ChatGLMModel, build_text_encoder, build_unet, encode_ids
+from kit.base import TOKENIZER, UNET, Base
+from kit.kolors import ChatGLMModel, encode_ids
 from kit.lora import save_lora
-from kit.mini.latents import Latents, encode_world, load_vae_encoder, padded_left
+from kit.mini.latents import Latents, encode_world, padded_left
 from kit.mini.ranks import Ranks
-from kit.mini.sizes import BaseSizes
 from kit.train import Examples, TrainConfig, notes, train_on
 from kit.world import words
 from kit.world.scene import Style
@@ -36,19 +34,14 @@ def style_config(style: Style, steps: int, batch: int) -> TrainConfig:
     )
 
 
-def train_style(shards: Path, out: Path, style: Style, sizes: BaseSizes, config: TrainConfig) -> None:
-    """Train one style on the base in `out` and write `out/loras/STYLE.safetensors`, in fp16; on one GPU."""
+def train_style(shards: Path, out: Path, style: Style, base: Base, config: TrainConfig) -> None:
+    """Train one style on the base and write `out/loras/STYLE.safetensors`, in fp16; on one GPU."""
     ranks = Ranks()
-    state = torch.load(out / "base.pt", map_location=ranks.device)
-    unet, text_encoder = build_unet(sizes.unet), build_text_encoder(sizes.text)
-    for network, name in ((unet, "unet"), (text_encoder, "text_encoder")):
-        network.load_state_dict({key: value.float() for key, value in state[name].items()})
-        network.to(ranks.device).requires_grad_(False)
-    encoder = load_vae_encoder(out / "vae.pt", sizes.vae, ranks.device)
-    world = encode_world(shards, [style], encoder, out / TOKENIZER, ranks)
-    pairs = train_on(unet, _examples(world, text_encoder), config, _report)
-    path, note = out / "loras" / f"{style}.safetensors", notes(config, sha256_of(out / "base.pt"))
-    save_lora(path, pairs, config.alpha, note)
+    networks = base.networks(str(ranks.device))
+    encoder = networks.encoder.to(memory_format=torch.channels_last)
+    world = encode_world(shards, [style], encoder, base.folder / TOKENIZER, ranks)
+    pairs = train_on(networks.unet, _examples(world, networks.text_encoder), config, _report)
+    save_lora(out / "loras" / f"{style}.safetensors", pairs, config.alpha, notes(config, base.sha256[UNET]))
 
 
 @torch.no_grad()
