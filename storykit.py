@@ -177,12 +177,18 @@ def pack(
 
 @app.command()
 def verify(
-    bundle: Annotated[Path, typer.Argument(metavar="F.zip", help="The bundle.")], as_json: AsJson = False
+    bundle: Annotated[Path, typer.Argument(metavar="F.zip", help="The bundle.")],
+    rules: Annotated[
+        str | None,
+        typer.Option(help="A shipped contest or a rules file; else the contest that the bundle names."),
+    ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Check a bundle against its contest's rules; needs no model."""
+    from submissions.rules import load_rules
     from submissions.verify import verify as check
 
-    faults = check(bundle)
+    faults = check(bundle, load_rules(rules) if rules else None)
     if as_json:
         typer.echo(json.dumps([asdict(fault) for fault in faults], ensure_ascii=False, indent=1))
     else:

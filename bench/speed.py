@@ -31,8 +31,8 @@ PANELS = 8
 SIZE, CFG = 256, 4.0
 THREADS = 2
 JOBS = ("ours 25", "ours 20", "peer 25", "peer 20")
-FIRST = {"first 8": None, "first 1": 1}
-"""The first picture of `storykit generate`, by how many panels are drawn together; None is the default, 8."""
+FIRST = {"first 4": None, "first 1": 1}
+"""The first picture of `storykit generate`, by how many panels are drawn together; None is the default, 4."""
 Panels = list[NDArray[np.uint8]]
 
 

@@ -13,7 +13,7 @@ from submissions.evidence import gather
 from submissions.fault import listed
 from submissions.lettering import NUMBERS_ONLY, find_lettering
 from submissions.manifest import Manifest
-from submissions.preflight import check_entry, check_evidence, gate_fault
+from submissions.preflight import check_entry, check_evidence
 from submissions.verify import content_faults
 
 
@@ -74,13 +74,11 @@ def _checked(run: Run, entry: Entry) -> Whole:
 
 def _notes(manifest: Manifest, entry: Entry) -> tuple[str, ...]:
     """Return what the team should know."""
-    below = gate_fault(entry.rules, manifest.gate.score)
     return tuple(
         note
         for note, holds in (
             (manifest.notice, bool(manifest.notice)),
             (f"mosaics: {manifest.mosaic}", manifest.mosaic == NUMBERS_ONLY),
-            (str(below), below is not None),
             ("post.txt: put the address of the published LoRA into the title", not manifest.link),
         )
         if holds

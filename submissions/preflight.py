@@ -61,18 +61,12 @@ def mean_score(rows: list[Mapping[str, str]]) -> float:
     return math.fsum(values) / len(values) if values else math.nan
 
 
-def gate_fault(rules: Rules, score: float) -> Fault | None:
+def gate_faults(rules: Rules, score: float) -> list[Fault]:
     """Return the fault of a score below the gate, if it is below."""
     if score >= rules.gate.threshold:
-        return None
+        return []
     problem = f"mean aesthetic score must be at least {rules.gate.threshold:g}, got {score:.4f}"
-    return Fault(place="gate", problem=problem, mend="choose another candidate, order or seed")
-
-
-def refused_by_gate(rules: Rules, score: float) -> list[Fault]:
-    """Return the fault of a score below the gate where the rules make it one."""
-    below = gate_fault(rules, score)
-    return [below] if below and rules.gate.below == "fault" else []
+    return [Fault(place="gate", problem=problem, mend="choose another candidate, order or seed")]
 
 
 def _picture_faults(evidence: Evidence) -> list[Fault]:
@@ -133,7 +127,7 @@ def _score_faults(evidence: Evidence, entry: Entry, scores: ScoreTables) -> list
     if [row.get("panel") for row in rows] != wanted or not math.isfinite(mean):
         problem = f"must score panels 1 to {PANELS} of the story once, got {len(rows)} rows, mean {mean:.4f}"
         return [*faults, Fault(place="scores.panels.csv", problem=problem, mend=_SCORE_AGAIN)]
-    return [*faults, *_mean_faults(entry, scores, mean), *refused_by_gate(entry.rules, mean)]
+    return [*faults, *_mean_faults(entry, scores, mean), *gate_faults(entry.rules, mean)]
 
 
 def _mean_faults(entry: Entry, scores: ScoreTables, mean: float) -> list[Fault]:

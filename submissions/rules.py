@@ -1,7 +1,7 @@
 """A contest's rules as data: one TOML file a contest, each rule with its source."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, Field, PositiveInt, StringConstraints
 
@@ -53,8 +53,6 @@ class GateRule(Rule, frozen=True):
     """The head that the contest scores with."""
     embedded: bool
     """Whether a score by storykit's embedded head counts for this contest."""
-    below: Literal["fault", "note"] = "fault"
-    """What a lower score is: a fault refuses the bundle, a note is only told."""
 
 
 class LoraRule(Rule, frozen=True):

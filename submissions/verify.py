@@ -11,7 +11,7 @@ from submissions.content import file_faults
 from submissions.entry import Saying, words_faults
 from submissions.fault import Fault
 from submissions.manifest import MANIFEST, Manifest, read_manifest
-from submissions.preflight import refused_by_gate
+from submissions.preflight import gate_faults
 from submissions.rules import Rules, load_rules, shipped_rules
 
 
@@ -110,7 +110,7 @@ def _gate_faults(manifest: Manifest, rules: Rules) -> list[Fault]:
         faults.append(
             Fault(place="gate", problem=problem, mend="set [score] aesthetic, score and pack again")
         )
-    return faults + refused_by_gate(rules, manifest.gate.score)
+    return faults + gate_faults(rules, manifest.gate.score)
 
 
 def _post_faults(files: Mapping[str, bytes], manifest: Manifest, rules: Rules) -> list[Fault]:

@@ -13,6 +13,7 @@ from PIL import Image
 
 from kit.run import Run
 from submissions.fault import Fault
+from submissions.rules import SHIPPED
 
 INTRODUCTION = "一个水墨风格的 LoRA，用四十张自己画的水墨画训练，适合画夜晚的小猫。"
 BASE = '[[candidate]]\nname = "base"\n'
@@ -57,10 +58,17 @@ def rows(path: Path) -> list[dict[str, str]]:
 
 
 def packed(run: Path, out: Path, *words: str) -> str:
-    """Pack the run's ink story for the practice contest and return what the command printed."""
+    """Pack the run's ink story for a contest any score is enough for; return what the command printed."""
     (out.parent / "introduction.md").write_text(INTRODUCTION, encoding="utf-8")
+    rules = (SHIPPED / "practice.toml").read_text(encoding="utf-8")
+    for strict, easy in (('name = "practice"', 'name = "easy"'), ("threshold = 6.0", "threshold = 1.0")):
+        assert strict in rules
+        rules = rules.replace(strict, easy)
+    (out.parent / "easy.toml").write_text(rules, encoding="utf-8")
     texts = ("--team", "云上画师", "--title", "墨猫夜行记", "--introduction", out.parent / "introduction.md")
-    return said("pack", run, "--candidate", "ink", "--rules", "practice", *texts, "--out", out, *words)
+    return said(
+        "pack", run, "--candidate", "ink", "--rules", out.parent / "easy.toml", *texts, "--out", out, *words
+    )
 
 
 @pytest.fixture(scope="module")
@@ -224,8 +232,16 @@ def test_a_packed_story_is_verified_without_faults_and_packed_again_to_the_same_
     assert all(line.startswith("note    ") for line in lines[:-1])
     packed(finished / "run", second)
     assert first.read_bytes() == second.read_bytes()
-    assert said("verify", first) == f"{first}: no faults\n"
-    assert json.loads(said("verify", first, "--json")) == []
+    easy = ("--rules", tmp_path / "easy.toml")
+    assert said("verify", first, *easy) == f"{first}: no faults\n"
+    assert json.loads(said("verify", first, *easy, "--json")) == []
+    unknown = tell("verify", first)
+    assert unknown.code == 1
+    assert (
+        "is for the contest 'easy', which storykit does not know (give the contest's rules file)"
+        in unknown.out
+    )
+    assert "gate: mean aesthetic score must be at least 6" in tell("verify", first, "--rules", "practice").out
 
 
 @pytest.mark.parametrize("harm", ["cut", "flip"])

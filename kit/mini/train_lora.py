@@ -25,8 +25,8 @@ READ_BATCH = 200
 def style_config(style: Style, steps: int, batch: int) -> TrainConfig:
     """Return how a style is learned; its trigger is what the captions call it in Chinese."""
     return TrainConfig(
-        rank=16,
-        alpha=16,
+        rank=8,
+        alpha=8,
         steps=steps,
         batch=batch,
         learning_rate=1e-3,
