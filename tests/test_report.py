@@ -166,7 +166,7 @@ def test_a_pair_that_wins_on_both_sides_is_called_mixed(tmp_path: Path) -> None:
     text = text_of(read(run))
     assert "ink and base each lead somewhere" in text
     assert re.search(r"ink · Better: Aesthetic \(\+0\.\d\d\)", text)
-    assert re.search(r"base · Better: Consistency \(−0\.\d\d\d\)", text)
+    assert re.search(r"base · Better: Consistency \(\+0\.\d\d\d\)", text)
     assert "No verdict: Text recognised (MRR)." in text
 
 
