@@ -48,6 +48,10 @@ def demo(out: OutFolder = Path("runs/demo")) -> None:
     from submissions.rules import load_rules
     from submissions.verify import verify as verify_bundle
 
+    if not DEMO.is_file():
+        raise StorykitError(
+            f"{DEMO} is not there: only storykit's repository has it; run `make demo` in that"
+        )
     run(DEMO, out)
     opened = Run.open(out)
     loaded = opened.loaded

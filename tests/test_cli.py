@@ -135,6 +135,12 @@ def test_wrong_usage_is_explained_and_exits_with_2(words):
     assert answer.err.splitlines()[-1].startswith("Error: ")
 
 
+def test_the_demo_without_its_example_says_where_it_is(tmp_path, monkeypatch):
+    monkeypatch.setattr(storykit, "DEMO", tmp_path / "demo.toml")
+    assert "only storykit's repository has it; run `make demo`" in refused("demo", "--out", tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
 def test_seven_panels_are_refused(tmp_path):
     path = experiment(tmp_path)
     (tmp_path / "cat.toml").write_text('title = "t"\n' + PANEL * 7, encoding="utf-8")
