@@ -11,8 +11,6 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 LIBRARIES = ("torch", "diffsynth", "transformers")
-QUIET = 0.3
-"""Cores that others may take on a machine that is called quiet."""
 
 
 def cpu() -> str:
@@ -60,16 +58,6 @@ class Watch:
     def others(self) -> float:
         """Return the mean number of cores taken by processes that are neither this one nor its children."""
         return max(0.0, (_busy_s() - _own_s() - self._before) / (time.monotonic() - self._started))
-
-
-def wait_for_quiet(limit_s: float) -> None:
-    """Return when others took less than QUIET cores for five seconds, or when the limit is over."""
-    end = time.monotonic() + limit_s
-    while time.monotonic() < end:
-        watch = Watch()
-        time.sleep(5)
-        if watch.others() < QUIET:
-            return
 
 
 def _busy_s() -> float:

@@ -4,7 +4,7 @@
 
 Both draw the same eight held-out prompts with the same networks, seeds and settings; the pipeline draws them
 as its users do, one call a picture. Prints Markdown: the fastest of the repeats, as load only ever adds time,
-and how many cores other processes took meanwhile. --wait lets each job wait for a quiet machine.
+and how many cores other processes took meanwhile.
 """
 
 import argparse
@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from bench.machine import ROOT, Watch, commit, cpu, load, today, versions, wait_for_quiet
+from bench.machine import ROOT, Watch, commit, cpu, load, today, versions
 from bench.prompts import NEGATIVE, held_out_prompts, texts_of
 from bench.tables import table
 
@@ -170,14 +170,13 @@ def first_picture(batch: int | None, folder: Path) -> float:
             process.wait()
 
 
-def measure(repeats: int, wait_s: float) -> tuple[dict[str, list[Measured]], int]:
+def measure(repeats: int) -> tuple[dict[str, list[Measured]], int]:
     """Return what was measured by job, and how far ours and the peer's pixels differ."""
     measured: dict[str, list[Measured]] = {name: [] for name in (*JOBS, *FIRST)}
     panels: dict[str, NDArray[np.uint8]] = {}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for turn, job in ((turn, job) for turn in range(repeats) for job in measured):
-            wait_for_quiet(wait_s)
             watch = Watch()
             if job in FIRST:
                 seconds = first_picture(FIRST[job], folder)
@@ -228,7 +227,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--wait", type=float, default=0.0, help="seconds each job may wait for quiet")
     parser.add_argument("--job", choices=JOBS, help=argparse.SUPPRESS)
     parser.add_argument("--out", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args(arguments)
@@ -236,7 +234,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         work(given.job, given.out)
         return
     before = load()
-    measured, apart = measure(given.repeats, given.wait)
+    measured, apart = measure(given.repeats)
     print(markdown(measured))
     print(f"\nThe fastest of {given.repeats}; ours and the peer's pixels differ by at most {apart} of 255.")
     print(f"{cpu()}; load before {before}; commit {commit()}; {versions()}; {today()}")

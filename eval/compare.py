@@ -110,8 +110,8 @@ class Comparison:
 def compare(run: Run) -> Comparison:
     """Compare the candidates and the orders of a scored run and write comparison.json.
 
-    Raises RunError where the run is not scored, ComparisonError where its table or the declared metrics
-    cannot be used. Too few replicates are no error: the comparisons then say what is missing.
+    Raises RunError where the run is not scored, ComparisonError where its tables cannot be used.
+    Too few replicates are no error: the comparisons then say what is missing.
     """
     try:
         listed = run.read_json("scores.json")["metrics"]
@@ -152,11 +152,9 @@ def compare_scores(plan: Plan, scores: Scores, lower: Collection[str] = ()) -> C
 
 
 def plan_of(loaded: LoadedExperiment) -> Plan:
-    """Return what an experiment asks; raises ComparisonError for a declared metric that cannot be judged."""
+    """Return what an experiment asks."""
     experiment = loaded.experiment
     declared = experiment.compare.metrics
-    if unknown := [metric for metric in declared if metric not in JUDGED]:
-        raise ComparisonError(f"compare.metrics must be among {', '.join(JUDGED)}, got {', '.join(unknown)}")
     baseline = baseline_of(experiment)
     names = [candidate.name for candidate in experiment.candidates]
     return Plan(

@@ -1,4 +1,3 @@
-import os
 import random
 import sys
 from collections.abc import Sequence
@@ -13,7 +12,8 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
-from bench.machine import Watch, wait_for_quiet
+from bench import machine
+from bench.machine import Watch
 from bench.pictures import BATCH, PictureSet, distances, draw, sheet
 from bench.prompts import Prompt, clauses_of, held_out_prompts
 from bench.speed import Measured, Timing, markdown
@@ -253,14 +253,12 @@ def test_the_fastest_run_is_told_with_what_others_took_from_it():
     assert "first picture, 25 steps, 4 a batch | 20.0 | 20.0 to 20.0 | 0.20 |" in lines[3]
 
 
-def test_a_watch_does_not_count_what_this_process_does():
-    watch = Watch()
-    sum(range(2_000_000))
-    assert 0 <= watch.others() <= (os.cpu_count() or 1) + 1
-
-
-def test_without_patience_nobody_waits():
-    wait_for_quiet(0)
+def test_a_watch_counts_what_others_did_and_not_what_this_process_does(monkeypatch):
+    readings = {"_busy_s": iter((10.0, 20.0)), "_own_s": iter((1.0, 5.0))}
+    for name, values in readings.items():
+        monkeypatch.setattr(machine, name, lambda values=values: next(values))
+    monkeypatch.setattr(machine.time, "monotonic", iter((0.0, 2.0)).__next__)
+    assert Watch().others() == 3.0
 
 
 # the tables

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from eval.compare import JUDGED, Cell, Plan, compare, compare_scores, plan_of, read_scores
 from eval.verdict import TITLES
@@ -269,12 +270,8 @@ def test_a_table_without_a_metric_names_the_column(tmp_path):
         read_scores(path)
 
 
-class Declared(CompareTable):
-    metrics: tuple[str, ...] = ()
-
-
 def declaring(run, *metrics):
-    experiment = run.loaded.experiment.model_copy(update={"compare": Declared(metrics=metrics)})
+    experiment = run.loaded.experiment.model_copy(update={"compare": CompareTable(metrics=metrics)})
     return plan_of(replace(run.loaded, experiment=experiment))
 
 
@@ -286,9 +283,10 @@ def test_the_experiment_declares_what_decides(tmp_path):
     assert (plan.metrics, plan.declared) == (("aesthetic_mean", "loo_mean", "text_mean", "mrr"), False)
 
 
-def test_the_naive_consistency_cannot_be_declared(tmp_path):
-    with pytest.raises(ComparisonError, match="among aesthetic_mean, loo_mean, text_mean, mrr, got naive"):
-        declaring(a_run(tmp_path, []), "mrr", "naive")
+def test_what_can_be_declared_is_what_is_judged_and_never_the_naive_consistency():
+    assert CompareTable(metrics=JUDGED).metrics == JUDGED
+    with pytest.raises(ValidationError, match="'aesthetic_mean', 'loo_mean', 'text_mean' or 'mrr'"):
+        CompareTable(metrics=("mrr", "naive"))
 
 
 @pytest.mark.parametrize("content", [{}, [], {"metrics": [{"name": "mrr"}]}, {"metrics": None}])

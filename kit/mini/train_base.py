@@ -141,7 +141,7 @@ def build_learner(sizes: BaseSizes, seed: int, ranks: Ranks) -> Learner:
     return Learner(unet, text_encoder.to(ranks.device), ranks)
 
 
-def captured(learner: Learner, lessons: "Lessons") -> nn.Module:
+def captured(learner: Learner, lessons: Lessons) -> nn.Module:
     """Return the learner with its kernels launched as one graph on a GPU; as it is on a CPU.
 
     At 256 pictures a step, launching the kernels one by one takes longer than running them.
