@@ -31,9 +31,10 @@ from kit.files import sha256_of
 from kit.lora import embedded_loras, find_lora
 from kit.painter import Painter, load_painter
 from kit.world.render import render
-from kit.world.scene import DEGRADATIONS, Scene
+from kit.world.scene import DEGRADATIONS, Scene, Style
+from kit.world.scene import STYLES as KNOWN_STYLES
 
-STYLES = ("ink", "watercolour", "cyberpunk")
+STYLES: tuple[Style, ...] = ("ink", "watercolour", "cyberpunk")
 STRENGTHS = (1.0, 0.5)
 VARIED = 8
 """Prompts drawn from several seeds."""
@@ -53,12 +54,14 @@ class Judged(NamedTuple):
     seen: list[Seen]
     faults: Tensor
     """(n, 5): the probability of each fault."""
+    styles: Tensor
+    """(n, 6): log10 of the probability of each style."""
 
 
 def judged(judge: Judge, pictures: Tensor) -> Judged:
     """Return the pictures with their verdicts."""
-    heads, faults = verdicts(judge, pictures)
-    return Judged(pictures, read_verdicts(heads), faults)
+    heads, faults, styles = verdicts(judge, pictures)
+    return Judged(pictures, read_verdicts(heads), faults, styles)
 
 
 def rendered(scenes: Sequence[Scene]) -> Tensor:
@@ -155,27 +158,27 @@ def diversity(painter: Painter, prompts: Sequence[Prompt], plain: Judged, out: P
 def styles(painter: Painter, judge: Judge, prompts: Sequence[Prompt], plain: Judged, out: Path) -> Json:
     """Return for each LoRA that is there how often its style is seen, and what becomes of place and kinds."""
     few = prompts[: max(1, len(prompts) // STYLE_SHARE)]
-    table: Json = {"base, flat": _style_row("flat", few, plain.seen[: len(few)])}
+    table: Json = {"base, flat": _style_row("flat", few, plain)}
     for style in [style for style in STYLES if style in embedded_loras()]:
         name = f"mini:{style}"
         texts = texts_of(few, find_lora(name).trigger)
         asked = PictureSet(name=f"base-{style}", prompts=texts, seeds=range(len(few)))
-        table[f"base, trigger of {style}"] = _style_row(
-            style, few, judged(judge, draw(painter, asked, out)).seen
-        )
+        table[f"base, trigger of {style}"] = _style_row(style, few, judged(judge, draw(painter, asked, out)))
         for strength in STRENGTHS:
             worn = PictureSet(
                 name=f"{style}-{strength}", prompts=texts, seeds=range(len(few)), lora=name, strength=strength
             )
-            seen = judged(judge, draw(painter, worn, out)).seen
-            table[f"{name} at {strength}"] = _style_row(style, few, seen)
+            table[f"{name} at {strength}"] = _style_row(style, few, judged(judge, draw(painter, worn, out)))
     return table
 
 
-def _style_row(style: str, prompts: Sequence[Prompt], seen: Sequence[Seen]) -> Json:
+def _style_row(style: Style, prompts: Sequence[Prompt], judgement: Judged) -> Json:
+    seen = judgement.seen[: len(prompts)]
     content = [content_right(prompt.scene, picture) for prompt, picture in zip(prompts, seen, strict=True)]
+    likely = judgement.styles[: len(prompts), KNOWN_STYLES.index(style)]
     return {
         "in_style": told(share_of(one.style == style for one in seen)),
+        "log10_p": round(likely.mean().item(), 2),
         "content": told(share_of(content)),
     }
 

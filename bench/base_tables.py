@@ -34,10 +34,10 @@ def markdown(result: Json) -> str:
             [[name, row["mean"], row["pairs"]] for name, row in result["diversity"].items()],
         ),
         table(
-            ["style", "n", "in the style", "95 % interval", "place and kinds right", "95 % interval"],
-            [[name, row["content"]["count"], *(text for cell in (row["in_style"], row["content"])
-                                               for text in (f"{cell['share']:.3f}", _between(cell)))]
-             for name, row in result["styles"].items()],
+            ["style", "n", "in the style", "95 % interval", "mean log10 p(style)", "place and kinds right",
+             "95 % interval"],
+            [[name, row["content"]["count"], *_share(row["in_style"]), row["log10_p"],
+              *_share(row["content"])] for name, row in result["styles"].items()],
         ),
     ]  # fmt: skip
     return "\n\n".join(parts)
@@ -61,6 +61,10 @@ def _attribute_table(attributes: Json) -> str:
         others = (f"{cell[key]:.3f}" for key in ("with_negative", "judge_on_renders"))
         rows.append([name, cell["count"], f"{share:.3f}", _between(cell), *others, *verdict])
     return table(heads, rows)
+
+
+def _share(cell: Json) -> tuple[str, str]:
+    return f"{cell['share']:.3f}", _between(cell)
 
 
 def _between(cell: Json) -> str:

@@ -8,6 +8,7 @@ the right figure, kind, colours, hair and pose. `python bench/judge.py train --o
 import argparse
 import json
 import logging
+import math
 import random
 import time
 from collections.abc import Iterator, Sequence
@@ -195,8 +196,8 @@ def load(path: Path, device: str = "cpu") -> Judge:
 
 
 @torch.no_grad()
-def verdicts(judge: Judge, pictures: Tensor) -> tuple[dict[str, list[str]], Tensor]:
-    """Return what the judge sees by head, and each fault's probability (n, 5).
+def verdicts(judge: Judge, pictures: Tensor) -> tuple[dict[str, list[str]], Tensor, Tensor]:
+    """Return what the judge sees by head, each fault's probability (n, 5), each style's log10 of it (n, 6).
 
     Args:
         judge: a trained judge.
@@ -204,20 +205,21 @@ def verdicts(judge: Judge, pictures: Tensor) -> tuple[dict[str, list[str]], Tens
     """
     device = next(judge.parameters()).device
     seen: dict[str, list[str]] = {name: [] for name in HEADS}
-    faults = []
+    faults, styles = [], []
     for chunk in pictures.split(64):  # type: ignore[no-untyped-call]
         heads, damage = split(judge(chunk.to(device).permute(0, 3, 1, 2).float() / 127.5 - 1))
         for name, logits in heads.items():
             seen[name] += [HEADS[name][i] for i in logits.argmax(1).tolist()]
         faults.append(damage.sigmoid().cpu())
-    return seen, torch.cat(faults)
+        styles.append(heads["style"].double().log_softmax(1).cpu() / math.log(10))
+    return seen, torch.cat(faults), torch.cat(styles)
 
 
 def check(path: Path, count: int, workers: int) -> dict[str, float]:
     """Return the judge's accuracy by head on renders it has never seen."""
     judge = load(path, "cuda" if torch.cuda.is_available() else "cpu")
     pictures, labels = renders(10_000_000, count, workers)
-    seen, faults = verdicts(judge, pictures)
+    seen, faults, _ = verdicts(judge, pictures)
     table: dict[str, float] = {}
     for i, (name, values) in enumerate(HEADS.items()):
         known = [k for k in range(count) if labels[k, i] != UNKNOWN]

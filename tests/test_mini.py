@@ -33,7 +33,7 @@ from kit.mini.shards import (
     write_shard,
 )
 from kit.mini.sizes import BaseSizes, TextSizes, UNetSizes, VaeSizes
-from kit.mini.train import save
+from kit.mini.train import open_base, save
 from kit.mini.train_base import BASE_STYLES, BaseConfig, train_base
 from kit.mini.train_lora import style_config, train_style
 from kit.mini.train_vae import VaeConfig, reconstruction_loss, train_vae
@@ -157,6 +157,8 @@ def test_shards_are_rendered_as_asked_and_shared_among_ranks(tmp_path: Path) -> 
         "shard-flat-00000.npz", "shard-pixel-00000.npz", "shard-flat-00001.npz"
     ]  # fmt: skip
     assert sorted(made) == sorted((tmp_path / "new").iterdir())
+    more = list(render_shards(tmp_path / "more", {"flat": 1}, workers=1, first=1, size=1))
+    assert [read_shard(path).scenes for path in more] == [read_shard(made[2]).scenes]
     styles: tuple[Style, ...] = ("flat", "pixel")
     shares = [[s.scenes[0] for s in read_shards(tmp_path / "new", styles, (rank, 2))] for rank in (0, 1)]
     assert [len(share) for share in shares] == [2, 1]
@@ -342,6 +344,13 @@ def test_the_same_seed_trains_the_same_base_and_another_one_another(trained: Pat
     assert torch.equal(weights(tmp_path), weights(trained))
     train_base(tmp_path / "shards", tmp_path, SIZES, BaseConfig(steps=2, batch=2, seed=1))
     assert not torch.equal(weights(tmp_path), weights(trained))
+
+
+def test_a_training_goes_on_from_a_base_that_is_opened(trained: Path, tmp_path: Path) -> None:
+    open_base(trained / "weights", tmp_path)
+    train_base(trained / "shards", tmp_path, SIZES, BaseConfig(steps=10**9, batch=2, limit_s=0.0001))
+    save(tmp_path, tmp_path / "weights", SIZES)
+    assert load_base(tmp_path / "weights").sha256 == load_base(trained / "weights").sha256
 
 
 def test_a_base_is_done_within_its_limit_even_without_a_step(trained: Path, tmp_path: Path) -> None:

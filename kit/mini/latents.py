@@ -24,7 +24,7 @@ class Latents:
     """Pictures and captions on the device."""
 
     pictures: Tensor
-    """(n, 2, 4, 32, 32) fp16, scaled; the second is mirrored."""
+    """(n, 4, 32, 32) fp16, scaled. Not mirrored: letters and bedrooms have one way round."""
     ids: Tensor
     """(n, captions, CAPTION_TOKENS) int16, prefix included, padded on the right."""
     lengths: Tensor
@@ -84,8 +84,7 @@ def encode_world(
         for chunk in torch.split(torch.from_numpy(shard.pictures), 250):
             x = as_input(chunk.to(ranks.device))
             with ranks.autocast():
-                both = torch.stack([encoder(x), encoder(x.flip(3))], dim=1)
-            pictures.append(both.half())
+                pictures.append(encoder(x).half())
         count = len(shard.captions[0])
         i, n = tokenised([c for each in shard.captions for c in each], tokenizer)
         ids.append(i.view(-1, count, CAPTION_TOKENS).to(ranks.device))

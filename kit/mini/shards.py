@@ -102,12 +102,16 @@ def write_shard(folder: Path, style: Style, index: int, size: int = PER_SHARD) -
 
 
 def render_shards(
-    folder: Path, counts: dict[Style, int], workers: int, size: int = PER_SHARD
+    folder: Path, counts: dict[Style, int], workers: int, first: int = 0, size: int = PER_SHARD
 ) -> Iterator[Path]:
-    """Render as many shards of each style as asked for, several at once; yields each file when done."""
+    """Render as many shards of each style as asked for, numbered from `first`, several at once.
+
+    Yields each file when done.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    most = max(counts.values(), default=0)
-    jobs = [(style, index) for index in range(most) for style in STYLES if index < counts.get(style, 0)]
+    last = first + max(counts.values(), default=0)
+    jobs = [(style, index) for index in range(first, last) for style in STYLES
+            if index < first + counts.get(style, 0)]  # fmt: skip
     with ProcessPoolExecutor(workers) as pool:
         futures = [pool.submit(write_shard, folder, style, index, size) for style, index in jobs]
         for future in futures:

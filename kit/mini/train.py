@@ -2,7 +2,8 @@
 
 Stages: `tokenizer`, `render`, `vae`, `base`, `save`, `lora`. Every stage is seeded, resumes where it stopped,
 and reads what the one before wrote. `vae` and `base` take several GPUs:
-`torchrun --standalone --nproc-per-node N -m kit.mini.train ...`.
+`torchrun --standalone --nproc-per-node N -m kit.mini.train ...`. To train on what is there: `open`, `render`
+with another `--first`, `base` with a lower `--rate`, `save`.
 """
 
 import argparse
@@ -14,11 +15,12 @@ import torch
 from torch import Tensor
 
 from kit.base import TOKENIZER, Network, Networks, load_base, save_base
+from kit.files import write_whole
 from kit.kolors import build_text_encoder, build_unet, build_vae_decoder, build_vae_encoder
 from kit.mini.latents import text_sizes
 from kit.mini.shards import HELD_OUT_STYLES, PER_SHARD, render_shards
 from kit.mini.sizes import BaseSizes, UNetSizes, VaeSizes
-from kit.mini.train_base import BaseConfig, train_base
+from kit.mini.train_base import START, BaseConfig, train_base
 from kit.mini.train_lora import style_config, train_style
 from kit.mini.train_vae import VaeConfig, train_vae
 from kit.mini.vocabulary import train_tokenizer
@@ -39,33 +41,44 @@ def main() -> None:
     match arguments.stage:
         case "tokenizer":
             train_tokenizer(out / TOKENIZER)
+        case "open":
+            open_base(arguments.weights, out)
         case "render":
             _render(arguments)
-        case "vae":
-            plan = VaeConfig(steps=arguments.steps, batch=arguments.batch)
-            train_vae(arguments.shards, out, VaeSizes(), plan)
-        case "base":
-            config = BaseConfig(steps=arguments.steps, batch=arguments.batch, limit_s=arguments.limit)
-            train_base(arguments.shards, out, full_sizes(out), config)
         case "save":
             save(out, arguments.weights, full_sizes(out))
+        case _:
+            _learn(arguments)
+
+
+def _learn(arguments: argparse.Namespace) -> None:
+    shards, out, steps, batch = arguments.shards, arguments.out, arguments.steps, arguments.batch
+    match arguments.stage:
+        case "vae":
+            train_vae(shards, out, VaeSizes(), VaeConfig(steps=steps, batch=batch))
+        case "base":
+            config = BaseConfig(steps=steps, batch=batch, peak_rate=arguments.rate, limit_s=arguments.limit)
+            train_base(shards, out, full_sizes(out), config)
         case "lora":
             for style in arguments.styles:
-                lora = style_config(style, arguments.steps, arguments.batch)
-                train_style(arguments.shards, out, style, load_base(arguments.weights), lora)
+                train_style(
+                    shards, out, style, load_base(arguments.weights), style_config(style, steps, batch)
+                )
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     add = parser.add_argument
-    add("stage", choices=("tokenizer", "render", "vae", "base", "save", "lora"))
+    add("stage", choices=("tokenizer", "open", "render", "vae", "base", "save", "lora"))
     add("--out", type=Path, required=True, help="where states and weights are kept")
     add("--shards", type=Path, default=Path("shards"), help="where the renders are")
     add("--flat", type=int, default=100_000, help="pictures in the base's own style")
     add("--styled", type=int, default=10_000, help="pictures in each other style")
+    add("--first", type=int, default=0, help="number of the first shard of each style")
     add("--workers", type=int, default=16, help="processes that render")
     add("--steps", type=int, default=6000)
     add("--batch", type=int, default=256, help="pictures a step on each GPU")
+    add("--rate", type=float, default=1.2e-3, help="the base's highest learning rate")
     add("--limit", type=float, default=1e9, help="seconds within which the base is to be done")
     add("--styles", nargs="+", choices=HELD_OUT_STYLES, default=HELD_OUT_STYLES, help="LoRAs to make")
     add("--weights", type=Path, default=Path(__file__).parent / "weights")
@@ -81,7 +94,7 @@ def _render(arguments: argparse.Namespace) -> None:
     counts = {style: -(-arguments.styled // PER_SHARD) for style in STYLES}
     counts["flat"] = -(-arguments.flat // PER_SHARD)
     started = time.monotonic()
-    made = sum(1 for _ in render_shards(arguments.shards, counts, arguments.workers))
+    made = sum(1 for _ in render_shards(arguments.shards, counts, arguments.workers, arguments.first))
     log.info("%d shards of %d pictures, %.0f s", made, PER_SHARD, time.monotonic() - started)
 
 
@@ -96,6 +109,17 @@ def save(out: Path, weights: Path, sizes: BaseSizes) -> None:
     )
     networks.encoder.scaling_factor = networks.decoder.scaling_factor = vae["scaling_factor"]
     save_base(weights, sizes, networks, out / TOKENIZER)
+
+
+def open_base(weights: Path, out: Path) -> None:
+    """Undo `save`: write `start.pt`, `vae.pt` and the tokenizer, from which `base` goes on."""
+    base = load_base(weights)
+    networks = base.networks("cpu")
+    vae = {"encoder": networks.encoder.state_dict(), "decoder": networks.decoder.state_dict()}
+    torch.save(vae | {"scaling_factor": networks.encoder.scaling_factor}, out / "vae.pt")
+    parts = {"unet": networks.unet.state_dict(), "text_encoder": networks.text_encoder.state_dict()}
+    torch.save(parts, out / START)
+    write_whole(out / TOKENIZER, (weights / TOKENIZER).read_bytes())
 
 
 def _filled(network: Network, state: dict[str, Tensor]) -> Network:

@@ -30,6 +30,8 @@ from kit.world.scene import Style
 
 log = logging.getLogger(__name__)
 BASE_STYLES: tuple[Style, ...] = ("flat", "pixel", "papercut")
+START = "start.pt"
+"""Weights that a training goes on from, as `out/base.pt` holds them."""
 REPORT_STEPS, KEEP_STEPS = 100, 1000
 """So often the log gets a line, and the state is kept."""
 
@@ -84,7 +86,7 @@ class Lessons:
         """Return the weighted and the plain mean squared error over one batch."""
         world, batch = self.world, self.config.batch
         rows, captions = self._lots(len(world.pictures)), self._lots(world.ids.shape[1])
-        latents = world.pictures[rows, self._lots(2)].float()
+        latents = world.pictures[rows].float()
         ids, lengths = world.ids[rows, captions], world.lengths[rows, captions]
         dropped = torch.rand(batch, device=self.ranks.device, generator=self.dice)
         lengths = torch.where(dropped < self.config.caption_dropout, 2, lengths)
@@ -100,7 +102,7 @@ class Lessons:
     def example(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Return what the learner takes, in the shapes of a batch."""
         world, rows = self.world, torch.zeros(self.config.batch, dtype=torch.long, device=self.ranks.device)
-        noisy = world.pictures[rows, 0].float().contiguous(memory_format=torch.channels_last)
+        noisy = world.pictures[rows].float().contiguous(memory_format=torch.channels_last)
         return noisy, rows.float(), world.ids[rows, 0], world.lengths[rows, 0]
 
     def _lots(self, options: int) -> Tensor:
@@ -110,11 +112,13 @@ class Lessons:
 def train_base(shards: Path, out: Path, sizes: BaseSizes, config: BaseConfig) -> None:
     """Train on latents of the autoencoder in `out/vae.pt`; write averaged weights in fp16 to `out/base.pt`.
 
-    Keeps `out/base-state.pt` every 1000 steps; the same command goes on from there.
+    Begins at the weights in `out/start.pt`, at random ones where there are none. Keeps `out/base-state.pt`
+    every 1000 steps; the same command goes on from there.
     """
     ranks = Ranks()
     learner = build_learner(sizes, config.seed, ranks)
     networks = {"unet": learner.unet, "text_encoder": learner.text_encoder}
+    _begin(networks, out / START)
     rates = Rates(peak=config.peak_rate, warmup=300, decay=0.01, average=0.9993)
     descent = Descent(networks, rates, ranks)
     spent = descent.resume(out / "base-state.pt")
@@ -130,6 +134,13 @@ def train_base(shards: Path, out: Path, sizes: BaseSizes, config: BaseConfig) ->
     if ranks.rank == 0:
         torch.save({**descent.halves(), "step": descent.step}, out / "base.pt")
     ranks.leave()
+
+
+def _begin(networks: dict[str, nn.Module], path: Path) -> None:
+    if path.exists():
+        weights = torch.load(path, map_location="cpu")
+        for name, network in networks.items():
+            network.load_state_dict(weights[name])
 
 
 def build_learner(sizes: BaseSizes, seed: int, ranks: Ranks) -> Learner:

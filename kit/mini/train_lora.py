@@ -16,8 +16,6 @@ from kit.world import words
 from kit.world.scene import Style
 
 log = logging.getLogger(__name__)
-CAPTIONS = 2
-"""Captions of each picture that are learned."""
 READ_BATCH = 200
 """Captions read at once."""
 
@@ -46,12 +44,14 @@ def train_style(shards: Path, out: Path, style: Style, base: Base, config: Train
 
 @torch.no_grad()
 def _examples(world: Latents, text_encoder: ChatGLMModel) -> Examples:
-    """Return each picture, plain and mirrored, with a caption of its own; the first text read is empty."""
-    ids, lengths = world.ids[:, :CAPTIONS].flatten(0, 1), world.lengths[:, :CAPTIONS].flatten()
+    """Return each picture with one of its captions, all languages in turn; the first text read is empty."""
+    rows = torch.arange(len(world.pictures), device=world.ids.device)
+    turns = rows % world.ids.shape[1]
+    ids, lengths = world.ids[rows, turns], world.lengths[rows, turns]
     ids, lengths = torch.cat([ids[:1], ids]), torch.cat([torch.full_like(lengths[:1], 2), lengths])
     cross, pooled = _read(text_encoder, ids, lengths)
     return Examples(
-        latents=world.pictures.flatten(0, 1).float(),
+        latents=world.pictures.float(),
         cross=cross,
         pooled=pooled,
         captions=torch.arange(1, len(ids), device=ids.device),

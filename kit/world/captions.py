@@ -9,6 +9,8 @@ from kit.world.scene import ALWAYS_NIGHT, PEOPLE, Character, Colour, Place, Scen
 from kit.world.words import Language
 
 Role = Literal["style", "subject", "action", "place", "detail"]
+SENTENCE_SHARE = 0.3
+"""Captions that say who does what where in one sentence."""
 
 
 class Clause(NamedTuple):
@@ -38,8 +40,10 @@ def describe(scene: Scene, language: Language, rng: random.Random) -> tuple[Clau
 
 def caption(scene: Scene, language: Language, rng: random.Random) -> str:
     """Return one caption: mostly all that matters, sometimes a part of it, clauses in any order."""
-    groups = _figure_groups(scene, language, rng)
-    groups += _setting_groups(scene, language, rng)
+    if rng.random() < SENTENCE_SHARE:
+        groups = _sentence_groups(scene, language, rng)
+    else:
+        groups = _figure_groups(scene, language, rng) + _setting_groups(scene, language, rng)
     rng.shuffle(groups)
     if rng.random() < (0.5 if scene.style == "flat" else 0.95):
         groups.insert(rng.choice((0, 0, len(groups))), [rng.choice(words.STYLES[language][scene.style])])
@@ -70,16 +74,48 @@ def _figure_group(character: Character, scene: Scene, language: Language, rng: r
     return [action, subject] if backwards else [subject, action]
 
 
+def _sentence_groups(scene: Scene, language: Language, rng: random.Random) -> list[list[str]]:
+    """Return who does what where as a sentence, perhaps with a clause for what each of two does; and when."""
+    bare = [rng.choice(words.KINDS[language][character.kind]) for character in scene.characters]
+    zh = language == "zh"
+    named = bare if zh else [f"a {kind}" for kind in bare]
+    if rng.random() < 0.5:
+        named = [subject_text(character, language, rng) for character in scene.characters]
+    who = (rng.choice(("和", "与")) if zh else " and ").join(named)
+    deeds = [_deed(character, None, language, rng) for character in scene.characters]
+    shared = deeds[0] if len({character.pose for character in scene.characters}) == 1 else ""
+    where = rng.choice(_located(scene.place, language))
+    pause = "，" if "，" in who else ""
+    sentence = f"{who}{pause}{where}{shared}" if zh else " ".join(filter(None, (who, shared, where)))
+    group = [sentence]
+    if not shared and rng.random() < 0.6:
+        group += [kind + deed if zh else f"the {kind} {deed}" for kind, deed in zip(bare, deeds, strict=True)]
+    time = [rng.choice(words.TIMES[language][scene.time])] if _tells_time(scene, rng) else []
+    return [group, *([time] if time else []), *_framing_groups(scene, language, rng)]
+
+
+def _located(place: Place, language: Language) -> list[str]:
+    """Return the names of a place that go on a sentence: "in the park", 在公园."""
+    names = words.PLACES[language][place]
+    if language == "zh":
+        return [name for name in names if name.startswith("在")] or [f"在{names[0]}"]
+    return [name for name in names if name.startswith(("in ", "on ", "at ", "by ", "under "))]
+
+
 def _setting_groups(scene: Scene, language: Language, rng: random.Random) -> list[list[str]]:
     """Return what is said of place, time and framing, a group each."""
-    groups = []
+    groups: list[list[str]] = []
     if rng.random() < 0.9:
         groups.append([rng.choice(words.PLACES[language][scene.place])])
     if _tells_time(scene, rng):
         groups.append([rng.choice(words.TIMES[language][scene.time])])
+    return groups + _framing_groups(scene, language, rng)
+
+
+def _framing_groups(scene: Scene, language: Language, rng: random.Random) -> list[list[str]]:
     if rng.random() < (0.15 if scene.framing == "full" else 0.8):
-        groups.append([rng.choice(words.FRAMINGS[language][scene.framing])])
-    return groups
+        return [[rng.choice(words.FRAMINGS[language][scene.framing])]]
+    return []
 
 
 def _tells_time(scene: Scene, rng: random.Random) -> bool:
@@ -182,12 +218,12 @@ def action_text(character: Character, scene: Scene, language: Language, rng: ran
     return f"{text}{mark}{feeling}" if rng.random() < 0.7 else f"{feeling}{mark}{text}"
 
 
-def _deed(character: Character, place: Place, language: Language, rng: random.Random) -> str:
+def _deed(character: Character, place: Place | None, language: Language, rng: random.Random) -> str:
     if character.prop is not None:
         thing = rng.choice(words.PROPS[language][character.prop])
         zh, en = ("拿着", "手里拿着", "手拿", "举着"), ("holding ", "holds ", "carrying ")
         return rng.choice(zh if language == "zh" else en) + thing
-    placed = words.PLACED_POSES[language].get((character.pose, place))
+    placed = words.PLACED_POSES[language].get((character.pose, place)) if place else None
     if placed and rng.random() < 0.5:
         return rng.choice(placed)
     return rng.choice(words.POSES[language][character.pose])
