@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from kit.errors import StorykitError
+from storykit_lora import app as lora_app
 
 if TYPE_CHECKING:
     from kit.generate import Progress
@@ -30,7 +31,6 @@ app = typer.Typer(
     rich_markup_mode=None,
     help="Make, score, compare and pack LoRA-styled eight-panel picture stories.",
 )
-lora_app = typer.Typer(no_args_is_help=True, help="Look into LoRA files.", rich_markup_mode=None)
 app.add_typer(lora_app, name="lora")
 
 ExperimentFile = Annotated[Path, typer.Argument(metavar="EXPERIMENT", help="The experiment's TOML file.")]
@@ -265,23 +265,6 @@ def train(
         train_lora(load_base(EMBEDDED if base == "mini" else Path(base)), data, out, config,
                    lambda _step, _loss: progress.advance(1))  # fmt: skip
     _say(f"LoRA    {out}")
-
-
-@lora_app.command("inspect")
-def inspect(
-    file: Annotated[str, typer.Argument(help="A LoRA file, or mini:STYLE.")], as_json: AsJson = False
-) -> None:
-    """Show a LoRA's rank, alpha, trigger and layers."""
-    from kit.lora import find_lora
-
-    lora = find_lora(file)
-    facts = {"file": file, "sha256": lora.sha256, "rank": lora.rank, "alpha": lora.alpha,
-             "scale": lora.scale, "layers": len(lora.pairs), "trigger": lora.trigger}  # fmt: skip
-    if as_json:
-        typer.echo(json.dumps(facts, ensure_ascii=False, indent=1))
-        return
-    for name, value in facts.items():
-        _say(f"{name:8}{value}")
 
 
 def _only_story(opened: "Run") -> str:

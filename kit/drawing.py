@@ -81,7 +81,7 @@ class KolorsPainter:
         for name, (down, up) in lora.pairs.items():
             weight = self._layers[name].weight
             self._pristine[name] = weight.clone()
-            change = up.to(self.device) @ down.to(self.device)
+            change = up.to(self.device).float() @ down.to(self.device).float()
             weight.copy_(weight.float() + strength * lora.scale * change)
 
     @torch.inference_mode()

@@ -20,6 +20,7 @@ from kit.experiment import (
     settings,
 )
 from kit.files import canonical_json, copy_whole, faults_of, sha256_of, toml_text, write_whole
+from kit.lora_names import config_beside
 from kit.story import PANELS
 
 _MARK = "# The experiment of this run, resolved by storykit: every default written out.\n"
@@ -232,4 +233,13 @@ class Run:
         target = self.folder / kept
         if not (target.exists() and sha256_of(target) == sha256_of(source)):
             copy_whole(source, target)
-        return candidate.model_copy(update={"lora": kept})
+        return candidate.model_copy(update={"lora": kept, "alpha": _alpha_beside(source) or candidate.alpha})
+
+
+def _alpha_beside(source: Path) -> float | None:
+    """Return the alpha that PEFT keeps in a file of its own, which is not copied."""
+    if config_beside(source) is None:
+        return None
+    from kit.lora import load_lora
+
+    return load_lora(source).alpha

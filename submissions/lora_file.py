@@ -9,6 +9,7 @@ from pydantic_core import from_json
 from safetensors import SafetensorError, deserialize
 
 from kit.files import sha256_bytes
+from kit.lora_names import read_key
 from submissions.fault import Fault
 from submissions.leaks import find_leaks
 
@@ -23,11 +24,13 @@ class LoraFile:
     data: bytes
     """A safetensors file."""
     source_sha256: str
-    """Of the file that the panels were drawn with; the data's own unless that was a .ckpt."""
+    """Of the file that the panels were drawn with; the data's own unless that was rewritten."""
 
 
 def load_lora_file(path: Path, alpha: float | None) -> LoraFile:
-    """Return a LoRA file for a bundle; a .ckpt is rewritten as safetensors, its numbers unchanged.
+    """Return a LoRA file for a bundle: safetensors with DiffSynth's names, which the contest reads.
+
+    Another tool's file and a .ckpt are rewritten, their numbers unchanged.
 
     Args:
         path: The file.
@@ -35,20 +38,27 @@ def load_lora_file(path: Path, alpha: float | None) -> LoraFile:
 
     Raises:
         OSError: the file cannot be read.
-        LoraError: it is a .ckpt that holds no LoRA.
+        LoraError: it has to be rewritten, and holds no LoRA.
     """
     data = path.read_bytes()
     source = sha256_bytes(data)
-    if path.suffix == ".safetensors":
+    if path.suffix == ".safetensors" and not _is_anothers(data):
         return LoraFile(data=data, source_sha256=source)
     from kit.lora import load_lora
-    from kit.tensors import tensor_bytes
+    from kit.lora_format import content_bytes
 
     lora = load_lora(path, alpha)
-    tensors = {f"{layer}.lora_A.default.weight": pair.down for layer, pair in lora.pairs.items()}
-    tensors |= {f"{layer}.lora_B.default.weight": pair.up for layer, pair in lora.pairs.items()}
-    facts = {"rank": str(lora.rank), "alpha": f"{lora.alpha:g}", "keys": str(len(lora.pairs))}
-    return LoraFile(data=tensor_bytes(tensors, facts), source_sha256=source)
+    rewritten = content_bytes("diffsynth", lora.pairs, lora.alpha, lora.notes)
+    return LoraFile(data=rewritten, source_sha256=source)
+
+
+def _is_anothers(data: bytes) -> bool:
+    """Return whether a safetensors file has the names of another tool than DiffSynth."""
+    try:
+        parts = [read_key(name) for name, _ in deserialize(data)]  # type: ignore[no-untyped-call]
+    except SafetensorError:
+        return False
+    return any(part is not None and part.tool != "diffsynth" for part in parts)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

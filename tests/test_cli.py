@@ -28,6 +28,8 @@ COMMANDS = {
     ("train",),
     ("lora",),
     ("lora", "inspect"),
+    ("lora", "convert"),
+    ("lora", "merge"),
 }
 ASK_FOR_HELP = """
 import json, sys
@@ -120,7 +122,7 @@ def test_every_module_can_be_imported_and_says_what_it_is_for():
         ["score", "one", "two"],
         ["generate", "experiment.toml"],
         ["compare", "run", "--yaml"],
-        ["lora", "merge"],
+        ["lora", "sell"],
         ["pack", "run", "--seed", "first"],
         ["train", "data", "--out", "ink.safetensors", "--rank", "0"],
         ["train", "data", "--out", "ink.safetensors", "--seed", str(2**63)],
@@ -210,7 +212,10 @@ def test_a_base_that_cannot_be_used_is_refused(tmp_path, base, reason):
         ("mini:none", "mini:none: the package has "),
         ("torn.safetensors", "torn.safetensors: is not a whole safetensors file"),
         ("torn.ckpt", r"torn.ckpt: must be .safetensors or a .ckpt of tensors alone"),
-        ("foreign.safetensors", "0 of 2 keys match DiffSynth's or PEFT's LoRA names, all must"),
+        (
+            "foreign.safetensors",
+            "0 of 2 keys match the LoRA names of DiffSynth, PEFT, diffusers or kohya, all must",
+        ),
         ("misfit.safetensors", "0 of 1 keys match the base, all must; the base has no layer blocks.999.to_q"),
     ],
 )

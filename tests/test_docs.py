@@ -144,7 +144,7 @@ def test_reading_a_page_finds_its_commands_links_and_pictures(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "words", [["draw"], ["lora", "merge"], ["score", "RUN", "--fast"], ["run", "E", "--o"]]
+    "words", [["draw"], ["lora", "sell"], ["score", "RUN", "--fast"], ["run", "E", "--o"]]
 )
 def test_a_command_that_does_not_exist_is_found_out(words):
     with pytest.raises(AssertionError):

@@ -337,7 +337,9 @@ def test_strength_scales_the_change_that_training_made(painter, tmp_path):
     name, (down, up) = next(iter(lora.pairs.items()))
     before = painter._layers[name].weight.clone()
     painter.dress(lora, 0.5)
-    torch.testing.assert_close(painter._layers[name].weight - before, 0.5 * (4.0 / 2) * (up @ down))
+    torch.testing.assert_close(
+        painter._layers[name].weight - before, 0.5 * (4.0 / 2) * (up.float() @ down.float())
+    )
 
 
 def test_a_lora_that_does_not_fit_leaves_the_painter_as_it_was(painter, tmp_path):

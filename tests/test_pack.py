@@ -336,6 +336,31 @@ def test_a_checkpoint_is_packed_as_safetensors_with_the_same_numbers(tmp_path):
     assert verify(report.path) == ()
 
 
+def test_another_tools_lora_is_packed_with_the_names_the_contest_reads(tmp_path):
+    torch = pytest.importorskip("torch")
+    from safetensors.torch import load
+
+    from kit.lora_format import Pair, content_bytes
+
+    name = "blocks.7.transformer_blocks.0.attn1.to_q"
+    down = torch.randn(2, 8, generator=torch.Generator().manual_seed(1))
+    run = make_scored_run(tmp_path / "work")
+    file = run.folder / "loras" / "ink.safetensors"
+    file.write_bytes(
+        content_bytes("kohya", {name: Pair(down, down.T.contiguous())}, 4.0, {"trigger": "水墨"})
+    )
+    identity = run.read_json("run.json")
+    identity["candidates"]["ink"]["lora_sha256"] = sha256_of(file)
+    run.write_json("run.json", identity)
+
+    report = pack(Run.open(run.folder), make_entry(tmp_path))
+
+    packed = load(unpack(report.path)["lora/ink.safetensors"])
+    assert set(packed) == {f"{name}.lora_A.default.weight", f"{name}.lora_B.default.weight"}
+    assert torch.equal(packed[f"{name}.lora_A.default.weight"], down)
+    assert verify(report.path) == ()
+
+
 def test_a_checkpoint_that_holds_no_lora_is_refused(run, tmp_path):
     torch = pytest.importorskip("torch")
     torch.save({"weight": torch.zeros(2)}, run.folder / "loras" / "ink.ckpt")

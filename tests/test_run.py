@@ -10,9 +10,12 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
+from fakes import toy_lora
 
 from kit.errors import RunError
 from kit.experiment import LoadedExperiment, load_experiment
+from kit.lora import find_lora
+from kit.lora_convert import convert
 from kit.run import PanelRow, Run, Slot
 
 BASE = '[[candidate]]\nname = "base"\n'
@@ -69,6 +72,14 @@ def test_a_run_holds_the_experiment_with_every_default_written_out(tmp_path: Pat
         '[[candidate]]\nname = "paper"\nlora = "mini:papercut"\nstrength = 0.5\ntrigger = ""\n\n'
         '[compare]\nbaseline = "base"\nmetrics = []\n'
     )
+
+
+def test_the_alpha_that_peft_keeps_beside_its_file_is_written_down(tmp_path: Path, source: Path) -> None:
+    convert(toy_lora(tmp_path / "a.safetensors"), "peft", source / "adapter")
+    worn = '[[candidate]]\nname = "ink"\nlora = "adapter/adapter_model.safetensors"\n'
+    kept = Run.create(tmp_path / "run", experiment(source, BASE + worn)).loaded.experiment.candidates[1]
+    assert (kept.alpha, kept.lora) == (4.0, str(tmp_path / "run" / "loras" / "ink.safetensors"))
+    assert find_lora(kept.lora, kept.alpha).scale == 2.0
 
 
 def test_a_run_needs_nothing_outside_its_folder(tmp_path: Path, source: Path) -> None:

@@ -1,0 +1,113 @@
+"""The `storykit lora` commands: look into a LoRA file, write it for another tool, add several up."""
+
+import json
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from kit.errors import LoraError
+from kit.lora_names import Tool
+
+if TYPE_CHECKING:
+    from kit.lora_format import Content
+
+app = typer.Typer(no_args_is_help=True, help="Inspect, convert and merge LoRA files.", rich_markup_mode=None)
+
+LoraFile = Annotated[str, typer.Argument(metavar="FILE", help="A LoRA file, PEFT's folder, or mini:STYLE.")]
+Alpha = Annotated[
+    float | None, typer.Option(min=1e-9, help="The alpha it was trained with, when the file does not say.")
+]
+Out = Annotated[Path, typer.Option("--out", help="The file to write; for peft a folder.")]
+
+
+@app.command()
+def inspect(
+    file: LoraFile, as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")] = False
+) -> None:
+    """Show what a LoRA file holds and which base it fits."""
+    from kit.files import sha256_of
+    from kit.lora import locate
+    from kit.lora_fit import bases_of
+    from kit.lora_format import read_content
+    from kit.lora_names import ADAPTER_FILE
+
+    path = locate(file)
+    content = read_content(path)
+    facts = {
+        "file": file,
+        "sha256": sha256_of(path / ADAPTER_FILE if path.is_dir() else path),
+        "tool": content.tool,
+        "rank": content.rank,
+        "alpha": content.alpha,
+        "scale": None if content.alpha is None else content.alpha / content.rank,
+        "layers": len(content.pairs),
+        "trigger": content.trigger,
+        "norm": _norm(content),
+        "fits": bases_of(content.pairs),
+    }
+    if as_json:
+        typer.echo(json.dumps(facts, ensure_ascii=False, indent=1))
+        return
+    for name, value in facts.items():
+        if value is None:
+            value = "not in the file: give the alpha of the training as `alpha` in the experiment"
+        typer.echo(f"{name:8}{', '.join(value) or 'no base' if isinstance(value, list) else value}")
+
+
+def _norm(content: "Content") -> float:
+    """Return the size of the whole change at strength 1, as far as alpha is known: a Frobenius norm."""
+    scale = 1.0 if content.alpha is None else content.alpha / content.rank
+    squares = 0.0
+    for down, up in content.pairs.values():
+        inner = (up.double().T @ up.double()) * (down.double() @ down.double().T)
+        squares += float(inner.sum())
+    return round(scale * math.sqrt(squares), 4)
+
+
+@app.command()
+def convert(
+    file: LoraFile,
+    to: Annotated[Tool, typer.Option("--to", help="Who is to read it.")],
+    out: Out,
+    alpha: Alpha = None,
+) -> None:
+    """Write a LoRA as another tool reads it, without changing a number."""
+    from kit.lora import locate
+    from kit.lora_convert import convert as convert_lora
+
+    lora = convert_lora(locate(file), to, out, alpha)
+    typer.echo(f"LoRA    {out}  ({len(lora.pairs)} layers, rank {lora.rank}, alpha {lora.alpha:g})")
+
+
+@app.command()
+def merge(
+    files: Annotated[list[str], typer.Argument(metavar="FILE...", help="Two LoRAs or more.")],
+    out: Out,
+    weights: Annotated[str, typer.Option(help="The strength of each, such as 1,0.5; by default 1.")] = "",
+    rank: Annotated[int | None, typer.Option(min=1, help="Of the result; by default the sum, exact.")] = None,
+) -> None:
+    """Add LoRAs up into one."""
+    from kit.files import write_whole
+    from kit.lora import find_lora
+    from kit.lora_convert import merge as merge_loras
+    from kit.lora_format import content_bytes
+
+    strengths = _numbers(weights) if weights else [1.0] * len(files)
+    loras = [find_lora(file) for file in files]
+    merged = merge_loras(loras, strengths, rank)
+    trigger = "，".join(dict.fromkeys(lora.trigger for lora in loras if lora.trigger))
+    notes = {"trigger": trigger} if trigger else {}
+    if out.suffix != ".safetensors":
+        raise LoraError(f"{out}: must end in .safetensors")
+    write_whole(out, content_bytes("diffsynth", merged.pairs, float(merged.rank), notes))
+    lost = f", {merged.error:.2%} of it lost" if merged.error else ""
+    typer.echo(f"LoRA    {out}  ({len(merged.pairs)} layers, rank {merged.rank}{lost})")
+
+
+def _numbers(text: str) -> list[float]:
+    try:
+        return [float(part) for part in text.split(",")]
+    except ValueError as error:
+        raise typer.BadParameter(f"must be numbers with commas between them, got {text}") from error
