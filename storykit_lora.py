@@ -1,17 +1,13 @@
 """The `storykit lora` commands: look into a LoRA file, write it for another tool, add several up."""
 
 import json
-import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from kit.errors import LoraError
 from kit.lora_names import Tool
-
-if TYPE_CHECKING:
-    from kit.lora_format import Content
 
 app = typer.Typer(no_args_is_help=True, help="Inspect, convert and merge LoRA files.", rich_markup_mode=None)
 
@@ -44,7 +40,7 @@ def inspect(
         "scale": None if content.alpha is None else content.alpha / content.rank,
         "layers": len(content.pairs),
         "trigger": content.trigger,
-        "norm": _norm(content),
+        "norm": round(content.norm, 4),
         "fits": bases_of(content.pairs),
     }
     if as_json:
@@ -54,16 +50,6 @@ def inspect(
         if value is None:
             value = "not in the file: give the alpha of the training as `alpha` in the experiment"
         typer.echo(f"{name:8}{', '.join(value) or 'no base' if isinstance(value, list) else value}")
-
-
-def _norm(content: "Content") -> float:
-    """Return the size of the whole change at strength 1, as far as alpha is known: a Frobenius norm."""
-    scale = 1.0 if content.alpha is None else content.alpha / content.rank
-    squares = 0.0
-    for down, up in content.pairs.values():
-        inner = (up.double().T @ up.double()) * (down.double() @ down.double().T)
-        squares += float(inner.sum())
-    return round(scale * math.sqrt(squares), 4)
 
 
 @app.command()

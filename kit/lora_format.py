@@ -52,6 +52,16 @@ class Content(NamedTuple):
         """Words it was trained to answer to; empty when the file names none."""
         return self.notes.get("trigger") or self.notes.get("modelspec.trigger_phrase", "")
 
+    @property
+    def norm(self) -> float:
+        """The Frobenius norm of the whole change at strength 1, of up @ down where alpha is not known."""
+        inner = (
+            (up.double().T @ up.double() * (down.double() @ down.double().T)).sum()
+            for down, up in self.pairs.values()
+        )
+        scale = 1.0 if self.alpha is None else self.alpha / self.rank
+        return scale * math.sqrt(sum(float(square) for square in inner))
+
 
 def read_content(path: Path) -> Content:
     """Return what a .safetensors, a .ckpt or PEFT's folder holds; LoraError unless it is one whole LoRA."""

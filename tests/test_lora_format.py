@@ -16,7 +16,7 @@ from kit.errors import LoraError
 from kit.kolors import SDXLUNet
 from kit.lora import Pair, find_lora, load_lora
 from kit.lora_convert import convert
-from kit.lora_format import content_bytes
+from kit.lora_format import content_bytes, read_content
 from kit.lora_names import BLOCKS, Tool, read_key, write_key
 
 TOOLS: tuple[Tool, ...] = ("diffsynth", "peft", "diffusers", "kohya")
@@ -174,6 +174,13 @@ def test_a_layer_that_a_tool_cannot_name_is_refused(tmp_path: Path) -> None:
     source = written(tmp_path / "a.safetensors", "diffsynth", random_pairs(["blocks.0.time_emb_proj"]))
     with pytest.raises(LoraError, match=r"kohya has no name for the layer blocks\.0\.time_emb_proj"):
         convert(source, "kohya", tmp_path / "b.safetensors")
+
+
+def test_the_norm_is_that_of_the_change_itself(tmp_path: Path) -> None:
+    pairs = random_pairs(LAYERS[:3])
+    change = [2.0 * up @ down for down, up in pairs.values()]
+    content = read_content(written(tmp_path / "a.safetensors", "kohya", pairs))
+    assert content.norm == pytest.approx(torch.cat([part.flatten() for part in change]).norm().item())
 
 
 # ---------------------------------------------------------------- alpha
