@@ -1,13 +1,14 @@
 """The `storykit lora` commands: look into a LoRA file, write it for another tool, add several up."""
 
 import json
+import math
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from kit.errors import LoraError
-from kit.lora_names import Tool
+from kit.lora_names import Tool, tensors_file
 
 app = typer.Typer(no_args_is_help=True, help="Inspect, convert and merge LoRA files.", rich_markup_mode=None)
 
@@ -15,7 +16,6 @@ LoraFile = Annotated[str, typer.Argument(metavar="FILE", help="A LoRA file, PEFT
 Alpha = Annotated[
     float | None, typer.Option(min=1e-9, help="The alpha it was trained with, when the file does not say.")
 ]
-Out = Annotated[Path, typer.Option("--out", help="The file to write; for peft a folder.")]
 
 
 @app.command()
@@ -27,13 +27,12 @@ def inspect(
     from kit.lora import locate
     from kit.lora_fit import bases_of
     from kit.lora_format import read_content
-    from kit.lora_names import ADAPTER_FILE
 
     path = locate(file)
     content = read_content(path)
     facts = {
         "file": file,
-        "sha256": sha256_of(path / ADAPTER_FILE if path.is_dir() else path),
+        "sha256": sha256_of(tensors_file(path)),
         "tool": content.tool,
         "rank": content.rank,
         "alpha": content.alpha,
@@ -56,7 +55,7 @@ def inspect(
 def convert(
     file: LoraFile,
     to: Annotated[Tool, typer.Option("--to", help="Who is to read it.")],
-    out: Out,
+    out: Annotated[Path, typer.Option(help="The file to write; for peft a folder.")],
     alpha: Alpha = None,
 ) -> None:
     """Write a LoRA as another tool reads it, without changing a number."""
@@ -70,7 +69,7 @@ def convert(
 @app.command()
 def merge(
     files: Annotated[list[str], typer.Argument(metavar="FILE...", help="Two LoRAs or more.")],
-    out: Out,
+    out: Annotated[Path, typer.Option(help="The .safetensors file to write.")],
     weights: Annotated[str, typer.Option(help="The strength of each, such as 1,0.5; by default 1.")] = "",
     rank: Annotated[int | None, typer.Option(min=1, help="Of the result; by default the sum, exact.")] = None,
 ) -> None:
@@ -80,13 +79,13 @@ def merge(
     from kit.lora_convert import merge as merge_loras
     from kit.lora_format import content_bytes
 
+    if out.suffix != ".safetensors":
+        raise LoraError(f"{out}: must end in .safetensors")
     strengths = _numbers(weights) if weights else [1.0] * len(files)
     loras = [find_lora(file) for file in files]
     merged = merge_loras(loras, strengths, rank)
     trigger = "，".join(dict.fromkeys(lora.trigger for lora in loras if lora.trigger))
     notes = {"trigger": trigger} if trigger else {}
-    if out.suffix != ".safetensors":
-        raise LoraError(f"{out}: must end in .safetensors")
     write_whole(out, content_bytes("diffsynth", merged.pairs, float(merged.rank), notes))
     lost = f", {merged.error:.2%} of it lost" if merged.error else ""
     typer.echo(f"LoRA    {out}  ({len(merged.pairs)} layers, rank {merged.rank}{lost})")
@@ -94,6 +93,9 @@ def merge(
 
 def _numbers(text: str) -> list[float]:
     try:
-        return [float(part) for part in text.split(",")]
-    except ValueError as error:
-        raise typer.BadParameter(f"must be numbers with commas between them, got {text}") from error
+        numbers = [float(part) for part in text.split(",")]
+    except ValueError:
+        numbers = [math.nan]
+    if not all(map(math.isfinite, numbers)):
+        raise typer.BadParameter(f"must be numbers with commas between them, got {text}")
+    return numbers

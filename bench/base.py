@@ -29,12 +29,11 @@ from bench.tally import TARGETS, Seen, Share, content_right, read_verdicts, shar
 from eval.stats import sign_flip
 from kit.files import sha256_of
 from kit.lora import embedded_loras, find_lora
+from kit.mini.shards import HELD_OUT_STYLES
 from kit.painter import Painter, load_painter
 from kit.world.render import render
-from kit.world.scene import DEGRADATIONS, Scene, Style
-from kit.world.scene import STYLES as KNOWN_STYLES
+from kit.world.scene import DEGRADATIONS, STYLES, Scene, Style
 
-STYLES: tuple[Style, ...] = ("ink", "watercolour", "cyberpunk")
 STRENGTHS = (1.0, 0.5)
 VARIED = 8
 """Prompts drawn from several seeds."""
@@ -159,7 +158,7 @@ def styles(painter: Painter, judge: Judge, prompts: Sequence[Prompt], plain: Jud
     """Return for each LoRA that is there how often its style is seen, and what becomes of place and kinds."""
     few = prompts[: max(1, len(prompts) // STYLE_SHARE)]
     table: Json = {"base, flat": _style_row("flat", few, plain)}
-    for style in [style for style in STYLES if style in embedded_loras()]:
+    for style in [style for style in HELD_OUT_STYLES if style in embedded_loras()]:
         name = f"mini:{style}"
         texts = texts_of(few, find_lora(name).trigger)
         asked = PictureSet(name=f"base-{style}", prompts=texts, seeds=range(len(few)))
@@ -175,7 +174,7 @@ def styles(painter: Painter, judge: Judge, prompts: Sequence[Prompt], plain: Jud
 def _style_row(style: Style, prompts: Sequence[Prompt], judgement: Judged) -> Json:
     seen = judgement.seen[: len(prompts)]
     content = [content_right(prompt.scene, picture) for prompt, picture in zip(prompts, seen, strict=True)]
-    likely = judgement.styles[: len(prompts), KNOWN_STYLES.index(style)]
+    likely = judgement.styles[: len(prompts), STYLES.index(style)]
     return {
         "in_style": told(share_of(one.style == style for one in seen)),
         "log10_p": round(likely.mean().item(), 2),

@@ -8,9 +8,9 @@ import torch
 
 from kit.errors import LoraError, RunError
 from kit.files import sha256_of, write_whole
-from kit.lora_format import Content, content_bytes, read_content
 from kit.lora_format import Pair as Pair
-from kit.lora_names import ADAPTER_FILE, Tool
+from kit.lora_format import content_bytes, read_content
+from kit.lora_names import Tool, tensors_file
 
 EMBEDDED = Path(__file__).parent / "mini" / "loras"
 """The style LoRAs of the embedded base; "mini:ink" is ink.safetensors here."""
@@ -95,10 +95,9 @@ def load_lora(path: Path, alpha: float | None = None) -> LoadedLora:
         alpha: the alpha it was trained with; needed when the file does not hold it, as with a .ckpt.
     """
     content = read_content(path)
-    _check_promises(path, content)
     return LoadedLora(
         name=str(path),
-        sha256=_sha256(path / ADAPTER_FILE if path.is_dir() else path),
+        sha256=_sha256(tensors_file(path)),
         tool=content.tool,
         rank=content.rank,
         alpha=_alpha(path, content.alpha, alpha),
@@ -106,16 +105,6 @@ def load_lora(path: Path, alpha: float | None = None) -> LoadedLora:
         pairs=content.pairs,
         notes=content.notes,
     )
-
-
-def _check_promises(path: Path, content: Content) -> None:
-    found = (str(len(content.pairs)), str(content.rank))
-    promised = (content.notes.get("keys", found[0]), content.notes.get("rank", found[1]))
-    if promised != found:
-        raise LoraError(
-            f"{path} is damaged: it promises {promised[0]} keys of rank {promised[1]}, "
-            f"got {found[0]} of rank {found[1]}"
-        )
 
 
 def save_lora(path: Path, pairs: Mapping[str, Pair], alpha: float, notes: Mapping[str, str]) -> None:

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from kit.errors import LoraError
-from kit.lora_names import ADAPTER_FILE, Half, Tool, config_beside, read_key, write_key
+from kit.lora_names import Half, Tool, config_beside, read_key, tensors_file, write_key
 from kit.tensors import read_tensors, tensor_bytes
 
 ADAPTER_NOTE = "lora_adapter_metadata"
@@ -65,12 +65,13 @@ class Content(NamedTuple):
 
 def read_content(path: Path) -> Content:
     """Return what a .safetensors, a .ckpt or PEFT's folder holds; LoraError unless it is one whole LoRA."""
-    path = path / ADAPTER_FILE if path.is_dir() else path
+    path = tensors_file(path)
     tensors, notes = _read(path)
     tool, halves = _sorted(path, tensors)
     alphas = {layer: half.pop("alpha") for layer, half in halves.items() if "alpha" in half}
     pairs = {layer: _pair(path, layer, half) for layer, half in halves.items()}
     rank = one_rank(path, pairs)
+    _check_promises(path, notes, str(len(pairs)), str(rank))
     alpha = _one_alpha(path, alphas, len(pairs)) if alphas else _said_alpha(path, tool, notes, rank)
     return Content(tool, pairs, rank, alpha, notes)
 
@@ -154,6 +155,15 @@ def _sorted(path: Path, tensors: Mapping[str, Tensor]) -> tuple[Tool, dict[str, 
     if len(tools) > 1:
         raise LoraError(f"{path}: all keys must be one tool's, got {' and '.join(sorted(tools))}")
     return tools.pop(), halves
+
+
+def _check_promises(path: Path, notes: Mapping[str, str], keys: str, rank: str) -> None:
+    promised = (notes.get("keys", keys), notes.get("rank", rank))
+    if promised != (keys, rank):
+        raise LoraError(
+            f"{path} is damaged: it promises {promised[0]} keys of rank {promised[1]}, "
+            f"got {keys} of rank {rank}"
+        )
 
 
 def _unknown(path: Path, strangers: Sequence[str], total: int) -> str:

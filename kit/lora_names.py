@@ -91,6 +91,11 @@ def write_key(tool: Tool, layer: str, half: Half) -> str:
     return f"{_underscored(original)}.{ends[half]}"
 
 
+def tensors_file(path: Path) -> Path:
+    """Return the file with a LoRA's tensors: in PEFT's folder the one it writes, else the path itself."""
+    return path / ADAPTER_FILE if path.is_dir() else path
+
+
 def config_beside(path: Path) -> Path | None:
     """Return the file with the settings of a LoRA that PEFT wrote, None when it is not there."""
     config = path.with_name(ADAPTER_CONFIG)

@@ -233,13 +233,13 @@ class Run:
         target = self.folder / kept
         if not (target.exists() and sha256_of(target) == sha256_of(source)):
             copy_whole(source, target)
-        return candidate.model_copy(update={"lora": kept, "alpha": _alpha_beside(source) or candidate.alpha})
+        return candidate.model_copy(update={"lora": kept, "alpha": _alpha(source, candidate.alpha)})
 
 
-def _alpha_beside(source: Path) -> float | None:
-    """Return the alpha that PEFT keeps in a file of its own, which is not copied."""
+def _alpha(source: Path, given: float | None) -> float | None:
+    """Return the given alpha, or the one that PEFT keeps in a file of its own, which is not copied."""
     if config_beside(source) is None:
-        return None
+        return given
     from kit.lora import load_lora
 
-    return load_lora(source).alpha
+    return load_lora(source, given).alpha

@@ -14,6 +14,7 @@ from kit.errors import LoraError
 from kit.lora import LoadedLora, Pair, load_lora
 from kit.lora_convert import merge
 from kit.lora_fit import bases_of, known_shapes
+from kit.tensors import read_tensors, tensor_bytes
 
 SHAPES = {"blocks.7.proj_in": (6, 8), "blocks.7.proj_out": (9, 5), "blocks.10.proj_in": (4, 7)}
 
@@ -132,6 +133,13 @@ def test_a_file_with_every_key_misnamed_is_refused(tmp_path: Path) -> None:
     assert f"0 of {len(tensors)} keys match" in refused("lora", "inspect", tmp_path / "b.safetensors")
 
 
+def test_a_file_that_lost_layers_is_not_inspected_as_if_it_were_whole(tmp_path: Path) -> None:
+    tensors, notes = read_tensors(toy_lora(tmp_path / "a.safetensors"))
+    kept = dict(list(tensors.items())[2:])
+    (tmp_path / "b.safetensors").write_bytes(tensor_bytes(kept, notes))
+    assert "is damaged: it promises" in refused("lora", "inspect", tmp_path / "b.safetensors")
+
+
 def test_too_few_weights_are_refused(tmp_path: Path) -> None:
     file, out = toy_lora(tmp_path / "a.safetensors"), tmp_path / "b.safetensors"
     assert "2 LoRAs and 1 weights" in refused("lora", "merge", file, file, "--weights", "1", "--out", out)
@@ -144,6 +152,7 @@ def test_too_few_weights_are_refused(tmp_path: Path) -> None:
         ["convert", "a", "--to", "comfy", "--out", "b"],
         ["convert", "a", "--to", "kohya"],
         ["merge", "a", "b", "--weights", "1;2", "--out", "c.safetensors"],
+        ["merge", "a", "b", "--weights", "1,nan", "--out", "c.safetensors"],
         ["merge", "a", "b", "--rank", "0", "--out", "c.safetensors"],
     ],
 )

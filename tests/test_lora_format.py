@@ -141,11 +141,9 @@ def test_a_lora_that_goes_through_every_tool_comes_back_bit_for_bit(
 
 def test_an_embedded_lora_goes_through_every_tool(tmp_path: Path) -> None:
     ink = find_lora("mini:ink")
-    paths = [
-        Path(ink.name),
-        *(tmp_path / f"{tool}.safetensors" for tool in ("diffusers", "kohya", "diffsynth")),
-    ]
-    for (source, out), tool in zip(pairwise(paths), ("diffusers", "kohya", "diffsynth"), strict=True):
+    tools: tuple[Tool, ...] = ("diffusers", "peft", "kohya", "diffsynth")
+    paths = [Path(ink.name), *(tmp_path / (t if t == "peft" else f"{t}.safetensors") for t in tools)]
+    for (source, out), tool in zip(pairwise(paths), tools, strict=True):
         convert(source, tool, out)
     back = load_lora(paths[-1])
     assert back.alpha == ink.alpha

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from fakes import toy_lora
 
-from kit.errors import RunError
+from kit.errors import LoraError, RunError
 from kit.experiment import LoadedExperiment, load_experiment
 from kit.lora import find_lora
 from kit.lora_convert import convert
@@ -80,6 +80,8 @@ def test_the_alpha_that_peft_keeps_beside_its_file_is_written_down(tmp_path: Pat
     kept = Run.create(tmp_path / "run", experiment(source, BASE + worn)).loaded.experiment.candidates[1]
     assert (kept.alpha, kept.lora) == (4.0, str(tmp_path / "run" / "loras" / "ink.safetensors"))
     assert find_lora(kept.lora, kept.alpha).scale == 2.0
+    with pytest.raises(LoraError, match="was trained with alpha 4, got alpha 2"):
+        Run.create(tmp_path / "other", experiment(source, BASE + worn + "alpha = 2.0\n"))
 
 
 def test_a_run_needs_nothing_outside_its_folder(tmp_path: Path, source: Path) -> None:

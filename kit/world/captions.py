@@ -77,21 +77,26 @@ def _figure_group(character: Character, scene: Scene, language: Language, rng: r
 def _sentence_groups(scene: Scene, language: Language, rng: random.Random) -> list[list[str]]:
     """Return who does what where as a sentence, perhaps with a clause for what each of two does; and when."""
     bare = [rng.choice(words.KINDS[language][character.kind]) for character in scene.characters]
-    zh = language == "zh"
-    named = bare if zh else [f"a {kind}" for kind in bare]
-    if rng.random() < 0.5:
-        named = [subject_text(character, language, rng) for character in scene.characters]
-    who = (rng.choice(("和", "与")) if zh else " and ").join(named)
+    who = _together(scene, bare, language, rng)
     deeds = [_deed(character, None, language, rng) for character in scene.characters]
     shared = deeds[0] if len({character.pose for character in scene.characters}) == 1 else ""
     where = rng.choice(_located(scene.place, language))
-    pause = "，" if "，" in who else ""
-    sentence = f"{who}{pause}{where}{shared}" if zh else " ".join(filter(None, (who, shared, where)))
-    group = [sentence]
+    if language == "zh":
+        group = [f"{who}{'，' if '，' in who else ''}{where}{shared}"]
+    else:
+        group = [" ".join(part for part in (who, shared, where) if part)]
     if not shared and rng.random() < 0.6:
-        group += [kind + deed if zh else f"the {kind} {deed}" for kind, deed in zip(bare, deeds, strict=True)]
-    time = [rng.choice(words.TIMES[language][scene.time])] if _tells_time(scene, rng) else []
-    return [group, *([time] if time else []), *_framing_groups(scene, language, rng)]
+        start, space = ("", "") if language == "zh" else ("the ", " ")
+        group += [start + kind + space + deed for kind, deed in zip(bare, deeds, strict=True)]
+    return [group, *_time_groups(scene, language, rng), *_framing_groups(scene, language, rng)]
+
+
+def _together(scene: Scene, bare: Sequence[str], language: Language, rng: random.Random) -> str:
+    """Return all figures of a scene joined, by their bare kinds or as `subject_text` tells of them."""
+    named = bare if language == "zh" else [f"a {kind}" for kind in bare]
+    if rng.random() < 0.5:
+        named = [subject_text(character, language, rng) for character in scene.characters]
+    return (rng.choice(("和", "与")) if language == "zh" else " and ").join(named)
 
 
 def _located(place: Place, language: Language) -> list[str]:
@@ -107,9 +112,11 @@ def _setting_groups(scene: Scene, language: Language, rng: random.Random) -> lis
     groups: list[list[str]] = []
     if rng.random() < 0.9:
         groups.append([rng.choice(words.PLACES[language][scene.place])])
-    if _tells_time(scene, rng):
-        groups.append([rng.choice(words.TIMES[language][scene.time])])
-    return groups + _framing_groups(scene, language, rng)
+    return groups + _time_groups(scene, language, rng) + _framing_groups(scene, language, rng)
+
+
+def _time_groups(scene: Scene, language: Language, rng: random.Random) -> list[list[str]]:
+    return [[rng.choice(words.TIMES[language][scene.time])]] if _tells_time(scene, rng) else []
 
 
 def _framing_groups(scene: Scene, language: Language, rng: random.Random) -> list[list[str]]:
