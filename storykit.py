@@ -94,7 +94,7 @@ def generate(experiment: ExperimentFile, out: OutFolder) -> None:
     painter = load_painter(loaded.experiment.base)
     # what does not fit is refused before the folder is touched
     for candidate in loaded.experiment.candidates:
-        painter.dress(lora_of(candidate), candidate.strength)
+        painter.check(lora_of(candidate))
     opened = Run.create(out, loaded)
     with _progress("drawing") as progress:
         done = draw(opened, painter, progress)
@@ -255,14 +255,14 @@ def train(
     seed: Annotated[int, typer.Option(min=0, max=2**63 - 1)] = 0,
 ) -> None:
     """Train a style LoRA on a folder of captioned pictures; defaults are the contest's baseline."""
-    from kit.base import EMBEDDED, load_base
+    from kit.base import load_base
     from kit.train import TrainConfig, train_lora
 
     config = TrainConfig(rank=rank, alpha=alpha, steps=steps, batch=batch, learning_rate=learning_rate,
                          trigger=trigger, seed=seed)  # fmt: skip
     with _progress("training") as progress:
         progress.begin(steps, 0)
-        train_lora(load_base(EMBEDDED if base == "mini" else Path(base)), data, out, config,
+        train_lora(load_base(base), data, out, config,
                    lambda _step, _loss: progress.advance(1))  # fmt: skip
     _say(f"LoRA    {out}")
 

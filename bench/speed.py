@@ -79,10 +79,10 @@ def prepare_peer(steps: int) -> Callable[[], Panels]:
     import torch
     from diffsynth import SDXLImagePipeline
 
-    from kit.base import EMBEDDED, load_base
+    from kit.base import load_base
     from kit.kolors import BETA_END, TRAIN_STEPS
 
-    base = load_base(EMBEDDED)
+    base = load_base("mini")
     pipe = SDXLImagePipeline(device="cpu", torch_dtype=torch.float32)
     pipe.scheduler.__init__(beta_end=BETA_END, num_train_timesteps=TRAIN_STEPS)
     pipe.prompter = base.prompter()

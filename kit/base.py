@@ -1,48 +1,81 @@
-"""A base model's folder: fp16 weights, the tokenizer, and a config that vouches for each file.
+"""A base: the model a LoRA is for, wherever its weights lie."""
 
-```
-FOLDER/
-  config.json               sizes of the networks, sha256 of every other file
-  unet.safetensors
-  text_encoder.safetensors
-  vae.safetensors           encoder.* and decoder.*; metadata: scaling_factor
-  tokenizer/tokenizer.model
-```
-"""
-
-import json
-import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+import os
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TypeVar
+from typing import Protocol
 
 import torch
-from torch import Tensor, nn
 
-from kit.errors import RunError, WeightsError
-from kit.files import canonical_json, sha256_of, write_whole
-from kit.kolors import (
-    ChatGLMModel,
-    KolorsPrompter,
-    SDXLUNet,
-    SDXLVAEDecoder,
-    SDXLVAEEncoder,
-    build_prompter,
-    build_text_encoder,
-    build_unet,
-    build_vae_decoder,
-    build_vae_encoder,
-)
-from kit.mini.sizes import BaseSizes, read_sizes
-from kit.tensors import read_tensors, tensor_bytes
+from kit.embedded import EMBEDDED, open_embedded
+from kit.errors import WeightsError
+from kit.kolors import ChatGLMModel, KolorsPrompter, SDXLUNet, SDXLVAEDecoder, SDXLVAEEncoder
+from kit.mini.sizes import BaseSizes
+from kit.networks import Networks
+from kit.published import UNET_FOLDER, open_published
 
-EMBEDDED = Path(__file__).parent / "mini" / "weights"
-"""The base that is part of the package."""
-UNET, TEXT, VAE = "unet.safetensors", "text_encoder.safetensors", "vae.safetensors"
-TOKENIZER = "tokenizer/tokenizer.model"
-PARTS = (UNET, TEXT, VAE, TOKENIZER)
-Network = TypeVar("Network", bound=nn.Module)
+MODELS = Path(os.environ.get("STORYKIT_MODELS", Path.home() / ".cache" / "storykit"))
+"""Where downloaded models are kept."""
+KOLORS = MODELS / "Kolors"
+
+
+class Base(Protocol):
+    """Networks that are read when they are asked for."""
+
+    @property
+    def name(self) -> str:
+        """How reports name it."""
+
+    @property
+    def sizes(self) -> BaseSizes:
+        """The sizes of its networks."""
+
+    @property
+    def sha256(self) -> Mapping[str, str]:
+        """By file, relative to its folder."""
+
+    @property
+    def unet_sha256(self) -> str:
+        """What a LoRA that was trained on it notes."""
+
+    def precision(self, device: str) -> torch.dtype:
+        """Return what UNet and text encoder compute in on a device; the autoencoder keeps to fp32."""
+
+    def unet(self, device: str = "cpu", dtype: torch.dtype = torch.float32) -> SDXLUNet:
+        """Return the UNet."""
+
+    def text_encoder(self, device: str = "cpu", dtype: torch.dtype = torch.float32) -> ChatGLMModel:
+        """Return the text encoder."""
+
+    def vae_encoder(self, device: str = "cpu") -> SDXLVAEEncoder:
+        """Return the picture encoder in fp32, scaled as the UNet expects its latents."""
+
+    def vae_decoder(self, device: str = "cpu") -> SDXLVAEDecoder:
+        """Return the picture decoder in fp32, scaled as the UNet's latents are."""
+
+    def prompter(self) -> KolorsPrompter:
+        """Return the tokenizer in Kolors' prompter."""
+
+
+def load_base(name: str | Path) -> Base:
+    """Return a base whose files are all there.
+
+    Args:
+        name: "mini", "kolors" for the downloaded one, or a folder: Kolors as it is published, or one laid
+            out like the embedded base.
+
+    Raises:
+        WeightsError: naming the file that is missing or damaged, and what mends it.
+    """
+    folder = {"mini": EMBEDDED, "kolors": KOLORS}.get(str(name), Path(name))
+    if folder == KOLORS or (folder / UNET_FOLDER).is_dir():
+        return open_published(folder)
+    if (folder / "config.json").is_file():
+        return open_embedded(folder)
+    raise WeightsError(
+        f"base {str(name)!r}: must be mini, kolors, or a folder that has {UNET_FOLDER}/ (Kolors as it is "
+        "published) or config.json (laid out like mini); there is neither"
+    )
 
 
 def pick_device(device: str) -> str:
@@ -54,131 +87,12 @@ def pick_device(device: str) -> str:
     return device
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Networks:
-    """The four networks of a base; what a training of the base saves."""
-
-    unet: SDXLUNet
-    text_encoder: ChatGLMModel
-    encoder: SDXLVAEEncoder
-    decoder: SDXLVAEDecoder
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Base:
-    """A base's folder whose files are whole; each network is read when it is asked for."""
-
-    folder: Path
-    sizes: BaseSizes
-    sha256: Mapping[str, str]
-    """By file, relative to the folder."""
-
-    def unet(self) -> SDXLUNet:
-        """Return the UNet in fp32."""
-        weights, _ = self._tensors(UNET)
-        return self._filled(lambda: build_unet(self.sizes.unet), weights, UNET)
-
-    def text_encoder(self) -> ChatGLMModel:
-        """Return the text encoder in fp32."""
-        weights, _ = self._tensors(TEXT)
-        return self._filled(lambda: build_text_encoder(self.sizes.text), weights, TEXT)
-
-    def vae_encoder(self) -> SDXLVAEEncoder:
-        """Return the picture encoder in fp32, scaled as the UNet expects its latents."""
-        weights, scaling = self._vae("encoder.")
-        encoder = self._filled(lambda: build_vae_encoder(self.sizes.vae), weights, VAE)
-        encoder.scaling_factor = scaling
-        return encoder
-
-    def vae_decoder(self) -> SDXLVAEDecoder:
-        """Return the picture decoder in fp32, scaled as the UNet's latents are."""
-        weights, scaling = self._vae("decoder.")
-        decoder = self._filled(lambda: build_vae_decoder(self.sizes.vae), weights, VAE)
-        decoder.scaling_factor = scaling
-        return decoder
-
-    def networks(self, device: str = "auto") -> Networks:
-        """Return all four networks on a device; "auto" is CUDA where there is one."""
-        where = pick_device(device)
-        return Networks(
-            unet=self.unet().to(where),
-            text_encoder=self.text_encoder().to(where),
-            encoder=self.vae_encoder().to(where),
-            decoder=self.vae_decoder().to(where),
-        )
-
-    def prompter(self) -> KolorsPrompter:
-        """Return the tokenizer in Kolors' prompter."""
-        return build_prompter(self.folder / TOKENIZER.split("/")[0])
-
-    def _vae(self, prefix: str) -> tuple[dict[str, Tensor], float]:
-        weights, metadata = self._tensors(VAE)
-        try:
-            scaling = float(metadata["scaling_factor"])
-        except (KeyError, ValueError) as error:
-            raise WeightsError(f"{self.folder / VAE}: metadata must hold the scaling_factor") from error
-        return {k.removeprefix(prefix): v for k, v in weights.items() if k.startswith(prefix)}, scaling
-
-    def _tensors(self, name: str) -> tuple[dict[str, Tensor], dict[str, str]]:
-        try:
-            return read_tensors(self.folder / name)
-        except ValueError as error:
-            raise WeightsError(f"{self.folder / name}: {error}") from error
-
-    def _filled(self, build: Callable[[], Network], weights: Mapping[str, Tensor], name: str) -> Network:
-        with torch.device("meta"):
-            network = build()
-        try:
-            network.load_state_dict({key: tensor.float() for key, tensor in weights.items()}, assign=True)
-        except RuntimeError as error:
-            reason = " ".join(str(error).split())[:200]
-            raise WeightsError(
-                f"{self.folder / name} does not fit the sizes in config.json: {reason}"
-            ) from error
-        return network.eval().requires_grad_(False)
-
-
-def load_base(folder: Path) -> Base:
-    """Return a base after checking every file against config.json; raises WeightsError naming the file."""
-    config_path = folder / "config.json"
-    try:
-        config = json.loads(config_path.read_text(encoding="utf-8"))
-        promised = dict(config["sha256"])
-    except OSError as error:
-        raise WeightsError(f"{config_path} cannot be read: {error.strerror or error}") from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise WeightsError(f"{config_path} must be JSON with sizes and sha256, got {error!r}") from error
-    sizes = read_sizes(config.get("sizes"), str(config_path))
-    try:
-        found = {part: sha256_of(folder / part) for part in PARTS}
-    except RunError as error:
-        raise WeightsError(f"weights are missing: {error}") from error
-    for part in PARTS:
-        if promised.get(part) != found[part]:
-            got = f"{promised.get(part)} is promised, {found[part]} is there"
-            raise WeightsError(f"{folder / part} is damaged: {got}; install it again")
-    return Base(folder=folder, sizes=sizes, sha256=found)
-
-
-def save_base(folder: Path, sizes: BaseSizes, networks: Networks, tokenizer: Path) -> None:
-    """Write a base's folder from trained networks and a sentencepiece model file.
-
-    The decoder's `scaling_factor` is the one that is kept.
-    """
-    vae = {f"encoder.{name}": tensor for name, tensor in networks.encoder.state_dict().items()}
-    vae |= {f"decoder.{name}": tensor for name, tensor in networks.decoder.state_dict().items()}
-    scaling = {"scaling_factor": repr(float(networks.decoder.scaling_factor))}
-    write_whole(folder / UNET, tensor_bytes(_halved(networks.unet.state_dict()), {}))
-    write_whole(folder / TEXT, tensor_bytes(_halved(networks.text_encoder.state_dict()), {}))
-    write_whole(folder / VAE, tensor_bytes(_halved(vae), scaling))
-    write_whole(folder / TOKENIZER, tokenizer.read_bytes())
-    config = {"sizes": sizes.as_json(), "sha256": {part: sha256_of(folder / part) for part in PARTS}}
-    write_whole(folder / "config.json", canonical_json(config))
-
-
-def _halved(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    halved = {name: tensor.detach().to("cpu", torch.float16) for name, tensor in weights.items()}
-    for name, tensor in halved.items():
-        if not math.isfinite(tensor.float().sum().item()):
-            raise WeightsError(f"{name} holds numbers that fp16 cannot: train on or lower its size")
-    return halved
+def load_networks(base: Base, device: str = "auto") -> Networks:
+    """Return all four networks in fp32 on a device; "auto" is CUDA where there is one."""
+    where = pick_device(device)
+    return Networks(
+        unet=base.unet(where),
+        text_encoder=base.text_encoder(where),
+        encoder=base.vae_encoder(where),
+        decoder=base.vae_decoder(where),
+    )

@@ -1,15 +1,18 @@
 """The painter over Kolors' networks: text first, then panels in batches, one UNet call a step."""
 
+import time
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 
 import torch
 from PIL import Image
 from torch import Tensor, nn
 
 from kit.base import Base, pick_device
+from kit.engine import Engine
 from kit.errors import RunError
 from kit.experiment import DrawSettings
-from kit.kolors import BETA_END, TRAIN_STEPS, encode_ids, scheduler, time_ids, tokenize
+from kit.kolors import BETA_END, TRAIN_STEPS, encode_ids, linear_shapes, scheduler, time_ids, tokenize
 from kit.lora import LoadedLora
 from kit.mini.sizes import LATENT_CHANNELS, STRIDE
 from kit.painter import PanelRequest
@@ -17,6 +20,13 @@ from kit.painter import PanelRequest
 SCHEDULER = {"name": "EnhancedDDIM", "beta_end": BETA_END, "train_steps": TRAIN_STEPS}
 READ_BATCH = 16
 """Prompts the text encoder reads at once."""
+CPU_BATCH = 4
+"""Panels at once without a GPU; on two cores more are not faster."""
+BATCHES = (8, 4, 2)
+WEIGHTS_GIB, DECODING_GIB, PANEL_GIB = 6.0, 3.7, 0.5
+"""What drawing takes on a GPU, the last two at 1024 pixels; measured, see bench/RESULTS.md."""
+COMPILED_SAVES, COMPILING_S = 0.2, 60.0
+"""Share of the time that compiling saves, and what it costs; measured, see bench/RESULTS.md."""
 
 
 def first_noise(seed: int, settings: DrawSettings, device: str) -> Tensor:
@@ -33,24 +43,22 @@ def first_noise(seed: int, settings: DrawSettings, device: str) -> Tensor:
 
 
 class KolorsPainter:
-    """Draws with one base; the text encoder is in memory only while prompts are read."""
+    """Draws with one base; each network is loaded when needed, the text encoder while prompts are read."""
 
-    def __init__(self, name: str, base: Base, device: str = "auto") -> None:
-        """Load UNet and decoder of the base to the device."""
-        self.name = name
+    def __init__(self, base: Base, device: str = "auto") -> None:
+        """Take a base, of which nothing is loaded yet."""
+        self.name = base.name
         self.device = pick_device(device)
+        self._dtype = base.precision(self.device)
         self.identity: Mapping[str, object] = {
-            "name": name if name == "mini" else "folder",
+            "name": base.name,
             "sha256": dict(base.sha256),
             "scheduler": SCHEDULER,
-            "dtype": "float32",
+            "dtype": str(self._dtype).removeprefix("torch."),
         }
         self._base = base
-        self._unet: nn.Module = base.unet().to(self.device)
-        self._decoder: nn.Module = base.vae_decoder().to(self.device, memory_format=torch.channels_last)
-        self._layers = {n: m for n, m in self._unet.named_modules() if isinstance(m, nn.Linear)}
-        self._pristine: dict[str, Tensor] = {}
         self._texts: dict[str, tuple[Tensor, Tensor]] = {}
+        self._expected = 0
 
     @torch.inference_mode()
     def read(self, prompts: Sequence[str]) -> None:
@@ -59,7 +67,7 @@ class KolorsPainter:
         if not unread:
             return
         prompter = self._base.prompter()
-        encoder = self._base.text_encoder().to(self.device)
+        encoder = self._base.text_encoder(self.device, self._dtype)
         for start in range(0, len(unread), READ_BATCH):
             batch = unread[start : start + READ_BATCH]
             tokens = [part.to(self.device) for part in tokenize(prompter, batch)]
@@ -68,40 +76,75 @@ class KolorsPainter:
                 prompt: (c, p) for prompt, c, p in zip(batch, cross.cpu(), pooled.cpu(), strict=True)
             }
 
-    @torch.no_grad()
+    def check(self, lora: LoadedLora | None) -> None:
+        """Refuse a LoRA that does not fit the UNet; needs no weights."""
+        if lora is not None:
+            lora.check_fit(linear_shapes(self._base.sizes.unet))
+
     def dress(self, lora: LoadedLora | None, strength: float) -> None:
         """Merge the LoRA into the UNet; what was merged before is taken out, to the last bit."""
-        if lora is not None:
-            lora.check_fit({n: (m.out_features, m.in_features) for n, m in self._layers.items()})
-        for name, weight in self._pristine.items():
-            self._layers[name].weight.copy_(weight)
-        self._pristine.clear()
-        if lora is None:
-            return
-        for name, (down, up) in lora.pairs.items():
-            weight = self._layers[name].weight
-            self._pristine[name] = weight.clone()
-            change = up.to(self.device).float() @ down.to(self.device).float()
-            weight.copy_(weight.float() + strength * lora.scale * change)
+        self.check(lora)
+        if lora is not None or "_engine" in vars(self):  # nothing is on a UNet that was never loaded
+            self._engine.dress(lora, strength)
+
+    @cached_property
+    def _engine(self) -> Engine:
+        with torch.inference_mode(False):  # LoRAs change these weights later
+            unet = self._base.unet(self.device, self._dtype)
+        return Engine(unet)
+
+    @cached_property
+    def _decoder(self) -> nn.Module:
+        decoder: nn.Module = self._base.vae_decoder(self.device).to(memory_format=torch.channels_last)
+        return decoder
+
+    def batch(self, settings: DrawSettings) -> int:
+        """Return how many panels to draw at once: what the GPU's free memory takes."""
+        if self.device == "cpu":
+            return CPU_BATCH
+        free_gib = torch.cuda.mem_get_info()[0] / 2**30 - WEIGHTS_GIB
+        pixels = (settings.size / 1024) ** 2
+        return next((b for b in BATCHES if (DECODING_GIB + b * PANEL_GIB) * pixels <= free_gib), 1)
+
+    def expect(self, pictures: int) -> None:
+        """Hear how many pictures are still to come."""
+        self._expected = pictures
 
     @torch.inference_mode()
     def draw(self, requests: Sequence[PanelRequest], settings: DrawSettings) -> list[Image.Image]:
-        """Return the pictures of one batch; panels and their negatives share each UNet call."""
-        noise = torch.cat([first_noise(request.seed, settings, self.device) for request in requests])
+        """Return the pictures of one batch; panels and their negatives share each UNet call.
+
+        What does not fit into the GPU's memory together is drawn in halves.
+        """
         try:
-            latents = self._denoise(noise, requests, settings)
+            return self._draw_together(requests, settings)
         except torch.OutOfMemoryError as error:
-            raise RunError(
-                f"{self.device} has too little memory for {len(requests)} panels of {settings.size} pixels "
-                "at once: set a smaller `batch` in the experiment"
-            ) from error
+            if len(requests) == 1:
+                raise RunError(
+                    f"{self.device} has too little memory for one panel of {settings.size} pixels: "
+                    "close other programs that use it, or set a smaller `size` in the experiment"
+                ) from error
+        torch.cuda.empty_cache()
+        half = len(requests) // 2
+        return [*self.draw(requests[:half], settings), *self.draw(requests[half:], settings)]
+
+    def _draw_together(self, requests: Sequence[PanelRequest], settings: DrawSettings) -> list[Image.Image]:
+        started = time.monotonic()
+        noise = torch.cat([first_noise(request.seed, settings, self.device) for request in requests])
+        latents = self._denoise(noise, requests, settings)
         for request, latent in zip(requests, latents, strict=True):
             if not bool(latent.isfinite().all()):
                 raise RunError(
                     f"{request.label or request.prompt}: a picture's numbers must be finite, some are not; "
                     "nothing was written of its batch; try a lower strength or cfg"
                 )
-        return [self._decode(latent) for latent in latents]
+        pictures = [self._decode(latent) for latent in latents]
+        self._expected -= len(requests)
+        if self.device != "cpu" and not self._engine.compiled:
+            rest_s = self._expected * (time.monotonic() - started) / len(requests)
+            if rest_s * COMPILED_SAVES > COMPILING_S:
+                self._engine.compile(rows=len(requests) * (1 if settings.cfg == 1.0 else 2))
+        return pictures
 
     def _denoise(self, latents: Tensor, requests: Sequence[PanelRequest], settings: DrawSettings) -> Tensor:
         guided = settings.cfg != 1.0
@@ -109,11 +152,12 @@ class KolorsPainter:
         if guided:
             prompts += [request.negative for request in requests]
         cross, pooled = self._read_states(prompts)
+        self._engine.tell(cross)
         sizes = time_ids(len(prompts), settings.size, self.device)
         sampler = scheduler(settings.steps)
         for step in sampler.timesteps:
             rows = torch.cat([latents, latents]) if guided else latents
-            predicted = self._unet(rows, step[None].to(self.device), cross, sizes, pooled)
+            predicted = self._engine(rows, step[None], sizes, pooled)
             if guided:
                 wanted, unwanted = predicted.chunk(2)
                 predicted = unwanted + settings.cfg * (wanted - unwanted)

@@ -21,8 +21,6 @@ from kit.painter import Painter
 from kit.recipe import Job, installed, lora_of, plan
 from kit.run import PanelRow, Run
 
-BATCH = 4
-"""Pictures drawn at once unless the experiment says otherwise; on two cores more are not faster."""
 PNG_CHUNK = "storykit"
 """The PNG text chunk that holds a picture's key and recipe as JSON."""
 
@@ -123,10 +121,12 @@ def _is_whole(path: Path, row: PanelRow) -> bool:
 
 def _dressed(run: Run, painter: Painter, jobs: Sequence[Job], missing: Sequence[Job]) -> Iterator[Batch]:
     """Yield the batches, the painter dressed for each; all prompts are read before the first."""
-    batches = list(_batches(jobs, missing, run.loaded.experiment.batch or BATCH))
+    experiment = run.loaded.experiment
+    batches = list(_batches(jobs, missing, experiment.batch or painter.batch(settings(experiment))))
     requests = [picture[0].request for batch in batches for picture in batch.pictures]
     painter.read([text for request in requests for text in (request.prompt, request.negative)])
-    candidates = {candidate.name: candidate for candidate in run.loaded.experiment.candidates}
+    painter.expect(sum(len(batch.pictures) for batch in batches))
+    candidates = {candidate.name: candidate for candidate in experiment.candidates}
     worn = None
     for batch in batches:
         name = batch.pictures[0][0].slot.candidate

@@ -5,8 +5,9 @@ classes with smaller widths, so both are drawn, trained and merged by the same c
 """
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import TypeVar
 
@@ -60,35 +61,47 @@ def _blank(cls: type[Network]) -> Network:
     return network
 
 
+def translated(
+    network: type[SDXLUNet | SDXLVAEEncoder | SDXLVAEDecoder], weights: Mapping[str, Tensor]
+) -> dict[str, Tensor]:
+    """Return a network's tensors, named by diffusers, under diffsynth's names; others are left out."""
+    answer = network.state_dict_converter().from_diffusers(dict(weights))
+    renamed: dict[str, Tensor] = answer[0] if isinstance(answer, tuple) else answer
+    return renamed
+
+
 # ---------------------------------------------------------------- UNet
 
 
 def _unet_blocks(sizes: UNetSizes) -> list[nn.Module]:
     """Return SDXL's 49 blocks in SDXL's order, at these widths."""
     fine, mid, coarse = sizes.widths
+    some, many = sizes.layers
 
     def resnet(inward: int, outward: int) -> list[nn.Module]:
         return [ResnetBlock(inward, outward, sizes.time, groups=sizes.groups)]
 
-    def attend(inward: int, outward: int) -> list[nn.Module]:
+    def attend(inward: int, outward: int, layers: int) -> list[nn.Module]:
         heads = outward // sizes.head
         attention = AttentionBlock(
-            heads, sizes.head, outward, sizes.layers, sizes.cross, norm_num_groups=sizes.groups
+            heads, sizes.head, outward, layers, sizes.cross, norm_num_groups=sizes.groups
         )
         return [*resnet(inward, outward), attention]
 
-    def pop(inward: int, skipped: int, outward: int, attention: bool = True) -> list[nn.Module]:
-        return [PopBlock(), *(attend if attention else resnet)(inward + skipped, outward)]
+    def pop(inward: int, skipped: int, outward: int, layers: int = 0) -> list[nn.Module]:
+        joined = inward + skipped
+        return [PopBlock(), *(attend(joined, outward, layers) if layers else resnet(joined, outward))]
 
     down = [*resnet(fine, fine), PushBlock(), *resnet(fine, fine), PushBlock()]
     down += [DownSampler(fine), PushBlock()]
-    down += [*attend(fine, mid), PushBlock(), *attend(mid, mid), PushBlock(), DownSampler(mid), PushBlock()]
-    down += [*attend(mid, coarse), PushBlock(), *attend(coarse, coarse), PushBlock()]
-    middle = [*attend(coarse, coarse), *resnet(coarse, coarse)]
-    up = [*pop(coarse, coarse, coarse), *pop(coarse, coarse, coarse), *pop(coarse, mid, coarse)]
-    up += [UpSampler(coarse), *pop(coarse, mid, mid), *pop(mid, mid, mid), *pop(mid, fine, mid)]
-    up += [UpSampler(mid), *pop(mid, fine, fine, attention=False)]
-    up += [*pop(fine, fine, fine, attention=False), *pop(fine, fine, fine, attention=False)]
+    down += [*attend(fine, mid, some), PushBlock(), *attend(mid, mid, some), PushBlock()]
+    down += [DownSampler(mid), PushBlock()]
+    down += [*attend(mid, coarse, many), PushBlock(), *attend(coarse, coarse, many), PushBlock()]
+    middle = [*attend(coarse, coarse, many), *resnet(coarse, coarse)]
+    up = [*pop(coarse, coarse, coarse, many), *pop(coarse, coarse, coarse, many)]
+    up += [*pop(coarse, mid, coarse, many), UpSampler(coarse)]
+    up += [*pop(coarse, mid, mid, some), *pop(mid, mid, mid, some), *pop(mid, fine, mid, some)]
+    up += [UpSampler(mid), *pop(mid, fine, fine), *pop(fine, fine, fine), *pop(fine, fine, fine)]
     return [*down, *middle, *up]
 
 
@@ -117,6 +130,32 @@ def build_unet(sizes: UNetSizes) -> SDXLUNet:
     _silence(block.proj_out for block in unet.blocks if isinstance(block, AttentionBlock))
     _silence([unet.conv_out])
     return unet
+
+
+@cache
+def linear_shapes(sizes: UNetSizes) -> dict[str, tuple[int, int]]:
+    """Return (out, in) of each linear layer of a UNet; no weights are made."""
+    with torch.device("meta"):
+        layers = build_unet(sizes).named_modules()
+    return {n: (m.out_features, m.in_features) for n, m in layers if isinstance(m, nn.Linear)}
+
+
+def attentions(unet: SDXLUNet) -> Iterator[nn.Module]:
+    """Yield every attention to the text."""
+    for block in unet.blocks:
+        if isinstance(block, AttentionBlock):
+            yield from (layer.attn2 for layer in block.transformer_blocks)
+
+
+def regions(unet: SDXLUNet) -> Iterator[nn.Module]:
+    """Yield the parts that repeat, of which compiling one serves all of its size."""
+    for block in unet.blocks:
+        if isinstance(block, AttentionBlock):
+            yield block.norm
+            yield from block.transformer_blocks
+        elif isinstance(block, ResnetBlock | UpSampler):
+            yield block
+    yield unet.conv_norm_out
 
 
 def _two_layers(inward: int, outward: int) -> nn.Sequential:
@@ -188,9 +227,9 @@ def encode_ids(
     return states[-2].permute(1, 0, 2), states[-1][-1]
 
 
-def build_prompter(tokenizer: Path) -> KolorsPrompter:
-    """Return Kolors' prompter over the sentencepiece model in the folder `tokenizer`."""
-    return KolorsPrompter(tokenizer_path=str(tokenizer))
+def build_prompter(tokenizer: Path | None) -> KolorsPrompter:
+    """Return Kolors' prompter over the sentencepiece model in a folder; None for Kolors' own."""
+    return KolorsPrompter(tokenizer_path=tokenizer and str(tokenizer))
 
 
 def tokenize(prompter: KolorsPrompter, prompts: Sequence[str]) -> tuple[Tensor, Tensor, Tensor]:

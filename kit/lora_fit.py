@@ -1,14 +1,15 @@
 """Which base a LoRA was made for, told by the sizes of its layers."""
 
 from collections.abc import Mapping
-from functools import cache
 
-import torch
-from torch import nn
-
-from kit.base import EMBEDDED, load_base
-from kit.kolors import SDXLUNet, build_unet
+from kit.embedded import EMBEDDED, open_embedded
+from kit.kolors import linear_shapes
 from kit.lora_format import Pair
+from kit.mini.sizes import UNetSizes
+
+KOLORS_UNET = UNetSizes(
+    widths=(320, 640, 1280), time=1280, time_ids=256, pooled=4096, cross=2048, head=64, layers=(2, 10)
+)
 
 
 def bases_of(pairs: Mapping[str, Pair]) -> list[str]:
@@ -27,14 +28,9 @@ def _fits(pair: Pair, shape: tuple[int, int] | None) -> bool:
     return shape == (pair.up.shape[0], pair.down.shape[1])
 
 
-@cache
 def known_shapes() -> dict[str, dict[str, tuple[int, int]]]:
     """Return (out, in) of each linear layer of Kolors' and the embedded base's UNets; no weights are made."""
-    with torch.device("meta"):
-        unets = {"kolors": SDXLUNet(is_kolors=True), "mini": build_unet(load_base(EMBEDDED).sizes.unet)}
     return {
-        name: {
-            n: (m.out_features, m.in_features) for n, m in unet.named_modules() if isinstance(m, nn.Linear)
-        }
-        for name, unet in unets.items()
+        "kolors": linear_shapes(KOLORS_UNET),
+        "mini": linear_shapes(open_embedded(EMBEDDED).sizes.unet),
     }

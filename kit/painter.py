@@ -2,10 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from kit.errors import WeightsError
 from kit.experiment import DrawSettings
 
 if TYPE_CHECKING:
@@ -31,7 +29,8 @@ class PanelRequest:
 class Painter(Protocol):
     """Anything that draws panels.
 
-    Use: `read` all prompts, then for each candidate `dress` and `draw` batch after batch.
+    Use: `read` all prompts, `expect` so many pictures, then for each candidate `dress` and `draw` batch after
+    batch.
     """
 
     name: str
@@ -43,28 +42,30 @@ class Painter(Protocol):
     def read(self, prompts: Sequence[str]) -> None:
         """Encode each distinct prompt once; `draw` takes only prompts that were read."""
 
+    def check(self, lora: "LoadedLora | None") -> None:
+        """Raise LoraError if the LoRA does not fit the base."""
+
     def dress(self, lora: "LoadedLora | None", strength: float) -> None:
         """Draw with this LoRA from now on, or with the pristine base; raises LoraError if it does not fit."""
+
+    def batch(self, settings: DrawSettings) -> int:
+        """Return how many panels to draw at once where the experiment does not say."""
+
+    def expect(self, pictures: int) -> None:
+        """Hear how many pictures are still to come, so that preparations can be weighed."""
 
     def draw(self, requests: Sequence[PanelRequest], settings: DrawSettings) -> "list[Image]":
         """Return one RGB picture a request, drawn in one batch; raises RunError naming a failed panel."""
 
 
 def load_painter(base: str, device: str = "auto") -> Painter:
-    """Return the painter of a base: "mini", or a folder laid out like it.
+    """Return the painter of a base.
 
     Args:
-        base: "mini" or a folder's path.
+        base: "mini", "kolors" or a folder's path.
         device: "cpu", "cuda", or "auto" for CUDA where there is one.
     """
-    from kit.base import EMBEDDED, load_base
+    from kit.base import load_base
     from kit.drawing import KolorsPainter
 
-    if base == "mini":
-        return KolorsPainter(base, load_base(EMBEDDED), device)
-    if not (Path(base) / "config.json").is_file():
-        raise WeightsError(
-            f'base {base!r}: must be "mini" or a folder laid out like it; '
-            "full-size Kolors comes with the next release"
-        )
-    return KolorsPainter(base, load_base(Path(base)), device)
+    return KolorsPainter(load_base(base), device)

@@ -37,9 +37,8 @@ def plan(run: Run, painter: Painter) -> tuple[list[Job], dict[str, object]]:
     candidates: dict[str, dict[str, object]] = {}
     for candidate in run.loaded.experiment.candidates:
         lora = lora_of(candidate)
-        painter.dress(lora, candidate.strength)
+        painter.check(lora)
         candidates[candidate.name] = _facts(candidate, lora)
-    painter.dress(None, 1.0)
     jobs = [_job(run, painter, slot, candidates[slot.candidate]) for slot in run.wanted()]
     return jobs, _identity(run, painter, candidates)
 

@@ -15,13 +15,14 @@ from PIL import Image
 from pydantic import BaseModel, Field, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
-from kit.base import UNET, Base, Networks
+from kit.base import Base, load_networks
 from kit.dataset import open_square, read_dataset
 from kit.drawing import READ_BATCH
 from kit.errors import TrainError
 from kit.kolors import TRAIN_STEPS, KolorsPrompter, SDXLUNet, encode_ids, scheduler, time_ids, tokenize
 from kit.lora import Pair, save_lora
 from kit.mini.sizes import STRIDE
+from kit.networks import Networks
 from kit.prompt import COMMAS
 from kit.story import Language
 
@@ -74,13 +75,13 @@ def train_lora(
 ) -> None:
     """Train a LoRA on a dataset's folder and write it to `out`, on CUDA where there is one."""
     dataset = read_dataset(folder)
-    networks = base.networks("auto")
+    networks = load_networks(base)
     pictures = [open_square(entry.path, config.size) for entry in dataset]
     comma = COMMAS[config.language]
     captions = [f"{config.trigger}{comma}{entry.text}" if config.trigger else entry.text for entry in dataset]
     examples = encode_examples(networks, base.prompter(), pictures, captions)
     pairs = train_on(networks.unet, examples, config, report)
-    save_lora(out, pairs, config.alpha, notes(config, base.sha256[UNET]))
+    save_lora(out, pairs, config.alpha, notes(config, base.unet_sha256))
 
 
 def notes(config: TrainConfig, base_sha256: str) -> dict[str, str]:

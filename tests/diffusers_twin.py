@@ -1,5 +1,6 @@
 """The toy base's UNet as diffusers builds it, with the same weights: the other reader of LoRA files."""
 
+import sys
 from pathlib import Path
 
 import torch
@@ -8,28 +9,16 @@ from diffusers import UNet2DConditionModel
 from fakes import toy_sizes
 from torch import Tensor, nn
 
+sys.path.insert(0, str(Path(__file__).parent.parent))
+from bench.published import diffusers_unet
+
 ATTENTION_EPS = 1e-5
 """Of the normalisation before attention: diffusers writes 1e-6, DiffSynth computes with 1e-5."""
 
 
 def twin(unet: SDXLUNet) -> UNet2DConditionModel:
     """Return diffusers' network with the weights of ours."""
-    sizes = toy_sizes().unet
-    other = UNet2DConditionModel(
-        block_out_channels=sizes.widths,
-        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
-        up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
-        attention_head_dim=tuple(width // sizes.head for width in sizes.widths),
-        transformer_layers_per_block=sizes.layers,
-        cross_attention_dim=sizes.cross,
-        time_embedding_dim=sizes.time,
-        use_linear_projection=True,
-        addition_embed_type="text_time",
-        addition_time_embed_dim=sizes.time_ids,
-        projection_class_embeddings_input_dim=sizes.pooled + 6 * sizes.time_ids,
-        encoder_hid_dim=sizes.pooled,
-        encoder_hid_dim_type="text_proj",
-    )
+    other = diffusers_unet(toy_sizes().unet)
     ours = unet.state_dict()
     other.load_state_dict({name: ours[key] for name, key in _names(other).items()})
     for name, layer in other.named_modules():

@@ -50,10 +50,18 @@ class FakePainter:
     def read(self, prompts: Sequence[str]) -> None:
         self.read_prompts += prompts
 
-    def dress(self, lora: "LoadedLora | None", strength: float) -> None:
+    def check(self, lora: "LoadedLora | None") -> None:
         if lora is not None and self.refuse_lora and self.refuse_lora in lora.name:
             raise LoraError(f"{lora.name}: 0 of 88 keys match")
+
+    def dress(self, lora: "LoadedLora | None", strength: float) -> None:
         self.worn.append((lora.name if lora else None, strength))
+
+    def batch(self, settings: DrawSettings) -> int:
+        return 4
+
+    def expect(self, pictures: int) -> None:
+        self.expected = pictures
 
     def draw(self, requests: Sequence[PanelRequest], settings: DrawSettings) -> list[Image.Image]:
         if len(self.batches) == self.stop_before_batch:
@@ -109,8 +117,9 @@ def toy_base() -> Path:
     """Return the folder of a base with random weights and a toy tokenizer; a few hundred thousand numbers."""
     import torch
 
-    from kit.base import Networks, save_base
+    from kit.embedded import save_base
     from kit.kolors import build_text_encoder, build_unet, build_vae_decoder, build_vae_encoder
+    from kit.networks import Networks
 
     folder = Path(tempfile.mkdtemp(prefix="storykit-toy-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)

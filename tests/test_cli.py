@@ -194,7 +194,7 @@ def test_an_experiment_that_is_not_there_is_refused(tmp_path):
     ("base", "reason"),
     [
         ("nowhere", 'base: must be "mini", "kolors" or a folder, and nowhere does not exist'),
-        ("empty", 'must be "mini" or a folder laid out like it'),
+        ("empty", "must be mini, kolors, or a folder"),
         ("torn", "config.json must be JSON"),
     ],
 )
@@ -287,7 +287,7 @@ def test_a_folder_without_an_experiment_is_no_run(tmp_path, words):
         (["gate", "empty"], "must hold pictures, got no file"),
         (["gate", "empty", "--weights", "empty"], "must hold config.json"),
         (["train", "empty", "--out", "ink.safetensors"], "metadata.csv: file does not exist"),
-        (["train", "empty", "--out", "ink.safetensors", "--base", "empty"], "config.json cannot be read"),
+        (["train", "empty", "--out", "ink.safetensors", "--base", "empty"], "there is neither"),
     ],
 )
 def test_an_input_that_is_missing_is_named(tmp_path, words, reason):

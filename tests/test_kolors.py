@@ -12,8 +12,10 @@ from peft import LoraConfig, inject_adapter_in_model
 from PIL import Image
 from torch import nn
 
-from kit.base import TEXT, UNET, VAE, Networks, load_base, save_base
+from kit.base import load_base, load_networks
 from kit.drawing import KolorsPainter, first_noise
+from kit.embedded import TEXT, TOKENIZER, UNET, VAE, save_base
+from kit.engine import Engine
 from kit.errors import LoraError, RunError, WeightsError
 from kit.experiment import DrawSettings
 from kit.kolors import (
@@ -30,6 +32,7 @@ from kit.kolors import (
 )
 from kit.lora import Pair, load_lora, save_lora
 from kit.mini.sizes import BaseSizes, TextSizes, UNetSizes, VaeSizes, read_sizes
+from kit.networks import Networks
 from kit.painter import PanelRequest, load_painter
 
 CFG4 = DrawSettings(steps=3, cfg=4.0, size=64, noise="portable")
@@ -49,7 +52,7 @@ def paint(
 
 @pytest.fixture
 def painter() -> KolorsPainter:
-    return KolorsPainter("toy", load_base(toy_base()), "cpu")
+    return KolorsPainter(load_base(toy_base()), "cpu")
 
 
 @pytest.fixture
@@ -143,7 +146,7 @@ def test_saved_weights_come_back_as_fp16_holds_them(tmp_path):
     save_base(tmp_path, sizes, networks, toy_base() / "tokenizer" / "tokenizer.model")
     base = load_base(tmp_path)
     assert base.sizes == sizes
-    loaded = base.networks("cpu")
+    loaded = load_networks(base, "cpu")
     for name in ("unet", "text_encoder", "encoder", "decoder"):
         before, after = getattr(networks, name).state_dict(), getattr(loaded, name).state_dict()
         assert before.keys() == after.keys()
@@ -160,7 +163,7 @@ def test_one_changed_byte_in_any_file_is_refused_by_its_name(base_copy, name):
         load_base(base_copy)
 
 
-@pytest.mark.parametrize("name", [UNET, "config.json", "tokenizer/tokenizer.model"])
+@pytest.mark.parametrize("name", [UNET, "tokenizer/tokenizer.model"])
 def test_a_missing_file_is_refused_by_its_name(base_copy, name):
     (base_copy / name).unlink()
     with pytest.raises(WeightsError, match=f"{name} cannot be read"):
@@ -189,17 +192,16 @@ def test_sizes_survive_json():
 
 
 def test_numbers_that_fp16_cannot_hold_are_not_saved(tmp_path):
-    networks = load_base(toy_base()).networks("cpu")
+    networks = load_networks(load_base(toy_base()), "cpu")
     networks.unet.conv_in.weight.data[0, 0, 0, 0] = 1e6
     with pytest.raises(WeightsError, match=r"conv_in\.weight holds numbers that fp16 cannot"):
         save_base(tmp_path, toy_sizes(), networks, toy_base() / "tokenizer" / "tokenizer.model")
 
 
-@pytest.mark.parametrize("base", ["kolors", "/nowhere"])
-def test_a_base_that_is_not_there_is_refused_in_one_line(base):
-    with pytest.raises(WeightsError, match="full-size Kolors comes with the next release") as refused:
-        load_painter(base, "cpu")
-    assert "\n" not in str(refused.value)
+def test_a_folder_without_a_config_is_no_base(base_copy):
+    (base_copy / "config.json").unlink()
+    with pytest.raises(WeightsError, match=r"or config\.json \(laid out like mini\); there is neither"):
+        load_painter(str(base_copy), "cpu")
 
 
 def test_a_folder_laid_out_like_the_embedded_base_is_a_base():
@@ -276,9 +278,10 @@ def test_contest_noise_is_the_half_precision_draw_after_manual_seed():
 
 
 def test_once_the_prompts_are_read_the_text_encoder_is_not_needed(base_copy):
-    painter = KolorsPainter("toy", load_base(base_copy), "cpu")
+    painter = KolorsPainter(load_base(base_copy), "cpu")
     painter.read([TOY_PROMPTS[0], NEGATIVE])
-    shutil.rmtree(base_copy)
+    (base_copy / TEXT).unlink()
+    (base_copy / TOKENIZER).unlink()
     painter.read([TOY_PROMPTS[0]])
     [picture] = painter.draw([request(TOY_PROMPTS[0])], CFG4)
     assert picture.size == (64, 64)
@@ -295,11 +298,11 @@ def test_a_prompt_that_was_not_read_is_refused(painter):
 
 def test_taking_a_lora_off_restores_the_base_to_the_last_bit(painter, tmp_path):
     lora = load_lora(toy_lora(tmp_path / "ink.safetensors"))
-    before = {name: weight.clone() for name, weight in painter._unet.state_dict().items()}
+    before = {name: weight.clone() for name, weight in painter._engine.unet.state_dict().items()}
     painter.dress(lora, 0.7)
-    touched = [n for n, w in painter._unet.state_dict().items() if not torch.equal(w, before[n])]
+    touched = [n for n, w in painter._engine.unet.state_dict().items() if not torch.equal(w, before[n])]
     painter.dress(None, 1.0)
-    after = painter._unet.state_dict()
+    after = painter._engine.unet.state_dict()
     assert len(touched) == len(lora.pairs)
     assert all(torch.equal(after[name], before[name]) for name in before)
 
@@ -322,11 +325,13 @@ def test_a_merged_lora_draws_what_peft_draws_with_it_beside_the_weights(painter,
     [merged] = paint(painter, [request(TOY_PROMPTS[0])])
     painter.dress(None, 1.0)
     targets = ["to_q", "to_k", "to_v", "to_out"]
-    inject_adapter_in_model(LoraConfig(r=2, lora_alpha=4, target_modules=targets), painter._unet)
-    layers = dict(painter._unet.named_modules())
+    unet = load_base(toy_base()).unet()
+    inject_adapter_in_model(LoraConfig(r=2, lora_alpha=4, target_modules=targets), unet)
+    layers = dict(unet.named_modules())
     for name, (down, up) in lora.pairs.items():
         layers[name].lora_A["default"].weight.data.copy_(down)
         layers[name].lora_B["default"].weight.data.copy_(up)
+    painter._engine = Engine(unet)
     [beside] = paint(painter, [request(TOY_PROMPTS[0])])
     assert np.abs(merged - beside).max() <= 1
     assert np.abs(merged - bare).max() > 1
@@ -335,10 +340,10 @@ def test_a_merged_lora_draws_what_peft_draws_with_it_beside_the_weights(painter,
 def test_strength_scales_the_change_that_training_made(painter, tmp_path):
     lora = load_lora(toy_lora(tmp_path / "ink.safetensors", rank=2, alpha=4.0))
     name, (down, up) = next(iter(lora.pairs.items()))
-    before = painter._layers[name].weight.clone()
+    before = painter._engine.layers[name].weight.clone()
     painter.dress(lora, 0.5)
     torch.testing.assert_close(
-        painter._layers[name].weight - before, 0.5 * (4.0 / 2) * (up.float() @ down.float())
+        painter._engine.layers[name].weight - before, 0.5 * (4.0 / 2) * (up.float() @ down.float())
     )
 
 
@@ -360,15 +365,33 @@ def test_a_picture_of_infinite_numbers_is_an_error_that_names_the_panel(painter,
         paint(painter, [request(TOY_PROMPTS[0], seed=3)])
 
 
-def test_too_little_memory_is_one_line_that_says_what_to_do(painter):
-    class Full(nn.Module):
-        def forward(self, *inputs: object) -> None:
-            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate ...")
+class Small(nn.Module):
+    """A UNet on a GPU that takes so many rows at once."""
 
-    painter._unet = Full()
-    with pytest.raises(
-        RunError, match="too little memory for 2 panels of 64 pixels at once: set a smaller `batch`"
-    ):
+    def __init__(self, unet: nn.Module, most: int) -> None:
+        super().__init__()
+        self.unet, self.most, self.calls = unet, most, []
+
+    def forward(self, rows: torch.Tensor, *others: object) -> torch.Tensor:
+        if len(rows) > self.most:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate ...")
+        self.calls.append(len(rows))
+        return self.unet(rows, *others)
+
+
+def test_what_does_not_fit_into_memory_together_is_drawn_in_halves(painter):
+    requests = [request(prompt, seed) for seed, prompt in enumerate([*TOY_PROMPTS, *TOY_PROMPTS][:5])]
+    together = paint(painter, requests)
+    small = painter._engine.unet = Small(painter._engine.unet, most=4)
+    halved = paint(painter, requests)
+    assert small.calls == [4, 4, 4, 2, 2, 2, 4, 4, 4], "2 panels, then 1 and 2"
+    for one, other in zip(together, halved, strict=True):
+        assert np.abs(one - other).max() <= 1
+
+
+def test_too_little_memory_for_one_panel_is_one_line_that_says_what_to_do(painter):
+    painter._engine.unet = Small(painter._engine.unet, most=1)
+    with pytest.raises(RunError, match="too little memory for one panel of 64 pixels: close other programs"):
         paint(painter, [request(TOY_PROMPTS[0]), request(TOY_PROMPTS[1])])
 
 
@@ -388,6 +411,6 @@ def test_pictures_are_rgb_of_the_asked_size(painter):
 
 
 def test_the_painters_networks_do_not_learn(painter):
-    assert not any(parameter.requires_grad for parameter in painter._unet.parameters())
-    assert isinstance(painter._unet, nn.Module)
-    assert not painter._unet.training
+    assert not any(parameter.requires_grad for parameter in painter._engine.unet.parameters())
+    assert isinstance(painter._engine.unet, nn.Module)
+    assert not painter._engine.unet.training

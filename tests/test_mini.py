@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from safetensors import safe_open
 from torch import nn
 
-from kit.base import EMBEDDED, TOKENIZER, load_base
+from kit.base import load_base, load_networks
+from kit.embedded import EMBEDDED, TOKENIZER
 from kit.errors import TrainError
 from kit.files import sha256_of
 from kit.kolors import build_prompter, tokenize
@@ -324,7 +325,7 @@ def trained(out: Path) -> Path:
 def test_trained_networks_become_a_base_that_opens(trained: Path) -> None:
     base = load_base(trained / "weights")
     assert base.sizes == SIZES
-    networks = base.networks("cpu")
+    networks = load_networks(base, "cpu")
     latents = networks.encoder(torch.zeros(1, 3, 256, 256))
     assert latents.shape == (1, 4, 32, 32)
     assert networks.decoder(latents).shape == (1, 3, 256, 256)

@@ -6,7 +6,7 @@ from fakes import TOY_PROMPTS, fake_picture, toy_base
 from PIL import Image
 from pydantic import ValidationError
 
-from kit.base import UNET, load_base
+from kit.base import load_base, load_networks
 from kit.dataset import open_square, read_dataset
 from kit.drawing import KolorsPainter
 from kit.errors import InputError, TrainError
@@ -25,7 +25,7 @@ def examples_of(networks, prompter, size: int = 32, captions=TOY_PROMPTS[:2]):
 
 @pytest.fixture
 def networks():
-    return load_base(toy_base()).networks("cpu")
+    return load_networks(load_base(toy_base()), "cpu")
 
 
 @pytest.fixture
@@ -177,7 +177,7 @@ def test_a_folder_of_pictures_becomes_a_lora_that_draws(tmp_path):
     train_lora(base, folder, tmp_path / "ink.safetensors", config)
     lora = load_lora(tmp_path / "ink.safetensors")
     assert (lora.rank, lora.alpha, lora.trigger, len(lora.pairs)) == (2, 2.0, "水墨风格", 88)
-    painter = KolorsPainter("toy", base, "cpu")
+    painter = KolorsPainter(base, "cpu")
     painter.read([TOY_PROMPTS[0], ""])
     asked = [PanelRequest(key="k", prompt=TOY_PROMPTS[0], negative="", seed=0)]
     settings = DrawSettings(steps=2, cfg=4.0, size=64, noise="portable")
@@ -196,7 +196,7 @@ def test_the_file_says_how_it_was_trained(tmp_path):
     with safe_open(tmp_path / "a.safetensors", framework="pt") as file:
         assert file.metadata() == {
             "alpha": "2.0",
-            "base_sha256": base.sha256[UNET],
+            "base_sha256": base.unet_sha256,
             "batch": "2",
             "keys": "88",
             "learning_rate": "0.01",

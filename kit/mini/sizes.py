@@ -36,8 +36,8 @@ class UNetSizes:
     """Width of one attention head."""
     groups: int = 32
     """Groups of every normalisation."""
-    layers: int = 1
-    """Transformer layers in each attention block."""
+    layers: tuple[int, int] = (1, 1)
+    """Transformer layers in each attention block at 1/16 and at 1/32."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

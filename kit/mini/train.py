@@ -14,7 +14,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from kit.base import TOKENIZER, Network, Networks, load_base, save_base
+from kit.base import load_networks
+from kit.embedded import TOKENIZER, open_embedded, save_base
 from kit.files import write_whole
 from kit.kolors import build_text_encoder, build_unet, build_vae_decoder, build_vae_encoder
 from kit.mini.latents import text_sizes
@@ -24,6 +25,7 @@ from kit.mini.train_base import START, BaseConfig, train_base
 from kit.mini.train_lora import style_config, train_style
 from kit.mini.train_vae import VaeConfig, train_vae
 from kit.mini.vocabulary import train_tokenizer
+from kit.networks import Network, Networks
 from kit.world.scene import STYLES
 
 log = logging.getLogger("kit.mini.train")
@@ -62,7 +64,7 @@ def _learn(arguments: argparse.Namespace) -> None:
         case "lora":
             for style in arguments.styles:
                 train_style(
-                    shards, out, style, load_base(arguments.weights), style_config(style, steps, batch)
+                    shards, out, style, open_embedded(arguments.weights), style_config(style, steps, batch)
                 )
 
 
@@ -113,8 +115,7 @@ def save(out: Path, weights: Path, sizes: BaseSizes) -> None:
 
 def open_base(weights: Path, out: Path) -> None:
     """Undo `save`: write `start.pt`, `vae.pt` and the tokenizer, from which `base` goes on."""
-    base = load_base(weights)
-    networks = base.networks("cpu")
+    networks = load_networks(open_embedded(weights), "cpu")
     vae = {"encoder": networks.encoder.state_dict(), "decoder": networks.decoder.state_dict()}
     torch.save(vae | {"scaling_factor": networks.encoder.scaling_factor}, out / "vae.pt")
     parts = {"unet": networks.unet.state_dict(), "text_encoder": networks.text_encoder.state_dict()}

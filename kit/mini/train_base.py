@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from kit.base import TOKENIZER
+from kit.embedded import TOKENIZER
 from kit.kolors import (
     TRAIN_STEPS,
     ChatGLMModel,

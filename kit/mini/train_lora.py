@@ -6,7 +6,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from kit.base import TOKENIZER, UNET, Base
+from kit.base import load_networks
+from kit.embedded import TOKENIZER, EmbeddedFolder
 from kit.kolors import ChatGLMModel, encode_ids
 from kit.lora import save_lora
 from kit.mini.latents import Latents, encode_world, padded_left
@@ -34,14 +35,14 @@ def style_config(style: Style, steps: int, batch: int) -> TrainConfig:
     )
 
 
-def train_style(shards: Path, out: Path, style: Style, base: Base, config: TrainConfig) -> None:
+def train_style(shards: Path, out: Path, style: Style, base: EmbeddedFolder, config: TrainConfig) -> None:
     """Train one style on the base and write `out/loras/STYLE.safetensors`, in fp16; on one GPU."""
     ranks = Ranks()
-    networks = base.networks(str(ranks.device))
+    networks = load_networks(base, str(ranks.device))
     encoder = networks.encoder.to(memory_format=torch.channels_last)
     world = encode_world(shards, [style], encoder, base.folder / TOKENIZER, ranks)
     pairs = train_on(networks.unet, _examples(world, networks.text_encoder), config, _report)
-    save_lora(out / "loras" / f"{style}.safetensors", pairs, config.alpha, notes(config, base.sha256[UNET]))
+    save_lora(out / "loras" / f"{style}.safetensors", pairs, config.alpha, notes(config, base.unet_sha256))
 
 
 @torch.no_grad()

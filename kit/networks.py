@@ -1,0 +1,37 @@
+"""The four networks of a base, and how weights get into them."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from kit.errors import WeightsError
+from kit.kolors import ChatGLMModel, SDXLUNet, SDXLVAEDecoder, SDXLVAEEncoder
+
+Network = TypeVar("Network", bound=nn.Module)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Networks:
+    """The four networks of a base; what a training of the base saves."""
+
+    unet: SDXLUNet
+    text_encoder: ChatGLMModel
+    encoder: SDXLVAEEncoder
+    decoder: SDXLVAEDecoder
+
+
+def filled(build: Callable[[], Network], weights: Mapping[str, Tensor], misfit: str) -> Network:
+    """Return the network that `build` makes, holding these very tensors, for use and not for training.
+
+    Raises WeightsError, which opens with `misfit`, when a tensor is missing, left over or of another size.
+    """
+    with torch.device("meta"):
+        network = build()
+    try:
+        network.load_state_dict(weights, assign=True)
+    except RuntimeError as error:
+        raise WeightsError(f"{misfit}: {' '.join(str(error).split())[:200]}") from error
+    return network.eval().requires_grad_(False)
