@@ -98,6 +98,8 @@ def generate(experiment: ExperimentFile, out: OutFolder) -> None:
     opened = Run.create(out, loaded)
     with _progress("drawing") as progress:
         done = draw(opened, painter, progress)
+    for file, reason in done.faults.items():
+        _say(f"fault   {file}: {reason}")
     pace = f", {done.seconds / done.drawn:.2f} s a panel" if done.drawn else ""
     _say(f"drawn   {done.drawn} panels, {done.kept} were there{pace}")
 

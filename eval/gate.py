@@ -12,9 +12,10 @@ from typing import Literal
 
 from PIL.Image import Image
 
-from eval.reading import is_flat, read_picture
+from eval.reading import read_picture
 from eval.scorer import Scorer, Stamp
 from kit.errors import ScoreError
+from kit.painter import is_flat
 
 THRESHOLD = 6.0
 """The mean an entry needs; source: the contest's rules."""

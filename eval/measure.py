@@ -59,6 +59,7 @@ def measure(run: Run, tools: Instruments, progress: Progress | None = None) -> M
     """Measure every panel the run wants; what the run's cache knows of the same weights is not done again."""
     slots, size = list(run.wanted()), settings(run.loaded.experiment).size
     drawn = {run.slot_of(row): row.sha256 for row in run.rows()}
+    faults = {run.folder / file: reason for file, reason in run.faults().items()}
     readings: dict[Slot, Reading] = {}
     measured = Measured(readings=readings)
     if progress is not None:
@@ -66,8 +67,9 @@ def measure(run: Run, tools: Instruments, progress: Progress | None = None) -> M
     with Cache.open(run.folder / "cache" / "scores.sqlite") as cache:
         for start in range(0, len(slots), BATCH):
             batch = {
-                slot: read_panel(run.panel_path(*slot), drawn.get(slot), size)
+                slot: read_panel(path, drawn.get(slot), size, faults.get(path, ""))
                 for slot in slots[start : start + BATCH]
+                if (path := run.panel_path(*slot))
             }
             pictures = {reading.sha256: reading.picture for reading in batch.values() if reading.picture}
             _measure_batch(pictures, tools, cache, measured)

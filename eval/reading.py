@@ -6,15 +6,13 @@ from io import BytesIO
 from pathlib import Path
 from typing import Literal
 
-from PIL import Image, ImageStat, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from kit.errors import ScoreError
 from kit.files import sha256_bytes
+from kit.painter import is_flat
 
 Status = Literal["ok", "missing", "damaged", "blank", "wrong-size"]
-
-FLAT = 2.0
-"""Standard deviation of the strongest colour channel, of 255, below which a picture shows nothing."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,21 +38,17 @@ def read_picture(data: bytes) -> Image.Image:
         raise ScoreError(f"must be a picture that can be decoded: {error}") from error
 
 
-def is_flat(picture: Image.Image) -> bool:
-    """Return whether all of the picture has one colour, as when the decoder overflowed."""
-    return max(ImageStat.Stat(picture).stddev) < FLAT
-
-
-def read_panel(path: Path, sha256: str | None, size: int) -> Reading:
+def read_panel(path: Path, sha256: str | None, size: int, fault: str = "") -> Reading:
     """Return what a panel's file holds.
 
     Args:
         path: the picture.
         sha256: what the run recorded when it was drawn; None if it never was.
         size: the side in pixels that the run asks for.
+        fault: why it could not be drawn, where that was tried.
     """
     if sha256 is None:
-        return Reading(status="missing", reason="has not been drawn")
+        return Reading(status="missing", reason=fault or "has not been drawn")
     try:
         data = path.read_bytes()
     except FileNotFoundError:

@@ -15,7 +15,7 @@ from kit.experiment import DrawSettings
 from kit.kolors import BETA_END, TRAIN_STEPS, encode_ids, linear_shapes, scheduler, time_ids, tokenize
 from kit.lora import LoadedLora
 from kit.mini.sizes import LATENT_CHANNELS, STRIDE
-from kit.painter import PanelRequest
+from kit.painter import Fault, PanelRequest, is_flat
 
 SCHEDULER = {"name": "EnhancedDDIM", "beta_end": BETA_END, "train_steps": TRAIN_STEPS}
 READ_BATCH = 16
@@ -95,8 +95,13 @@ class KolorsPainter:
 
     @cached_property
     def _decoder(self) -> nn.Module:
-        decoder: nn.Module = self._base.vae_decoder(self.device).to(memory_format=torch.channels_last)
+        decoder: nn.Module = self._base.vae_decoder(self.device).to(memory_format=self._channels)
         return decoder
+
+    @property
+    def _channels(self) -> torch.memory_format:
+        """The order the decoder is faster in."""
+        return torch.channels_last if self.device == "cpu" else torch.contiguous_format
 
     def batch(self, settings: DrawSettings) -> int:
         """Return how many panels to draw at once: what the GPU's free memory takes."""
@@ -111,40 +116,52 @@ class KolorsPainter:
         self._expected = pictures
 
     @torch.inference_mode()
-    def draw(self, requests: Sequence[PanelRequest], settings: DrawSettings) -> list[Image.Image]:
+    def draw(self, requests: Sequence[PanelRequest], settings: DrawSettings) -> list[Image.Image | Fault]:
         """Return the pictures of one batch; panels and their negatives share each UNet call.
 
-        What does not fit into the GPU's memory together is drawn in halves.
+        What does not fit into the GPU's memory together is drawn in halves. A picture whose numbers are not
+        finite, or that has one colour, is drawn again in fp32 where that is another precision.
         """
         try:
-            return self._draw_together(requests, settings)
+            pictures = self._draw_together(requests, settings)
         except torch.OutOfMemoryError as error:
             if len(requests) == 1:
                 raise RunError(
                     f"{self.device} has too little memory for one panel of {settings.size} pixels: "
                     "close other programs that use it, or set a smaller `size` in the experiment"
                 ) from error
+        else:
+            return [
+                self._again(request, settings, picture) if isinstance(picture, Fault) else picture
+                for request, picture in zip(requests, pictures, strict=True)
+            ]
         torch.cuda.empty_cache()
         half = len(requests) // 2
         return [*self.draw(requests[:half], settings), *self.draw(requests[half:], settings)]
 
-    def _draw_together(self, requests: Sequence[PanelRequest], settings: DrawSettings) -> list[Image.Image]:
+    def _draw_together(
+        self, requests: Sequence[PanelRequest], settings: DrawSettings
+    ) -> list[Image.Image | Fault]:
         started = time.monotonic()
         noise = torch.cat([first_noise(request.seed, settings, self.device) for request in requests])
-        latents = self._denoise(noise, requests, settings)
-        for request, latent in zip(requests, latents, strict=True):
-            if not bool(latent.isfinite().all()):
-                raise RunError(
-                    f"{request.label or request.prompt}: a picture's numbers must be finite, some are not; "
-                    "nothing was written of its batch; try a lower strength or cfg"
-                )
-        pictures = [self._decode(latent) for latent in latents]
+        pictures = [self._decode(latent) for latent in self._denoise(noise, requests, settings)]
         self._expected -= len(requests)
         if self.device != "cpu" and not self._engine.compiled:
             rest_s = self._expected * (time.monotonic() - started) / len(requests)
             if rest_s * COMPILED_SAVES > COMPILING_S:
                 self._engine.compile(rows=len(requests) * (1 if settings.cfg == 1.0 else 2))
         return pictures
+
+    def _again(self, request: PanelRequest, settings: DrawSettings, fault: Fault) -> Image.Image | Fault:
+        """Return the picture drawn alone in fp32."""
+        if self._dtype == torch.float32:
+            return fault
+        try:
+            with self._engine.in_fp32():
+                [picture] = self._draw_together([request], settings)
+        except torch.OutOfMemoryError:
+            return Fault(reason=f"{fault.reason}, and there is too little memory to draw it in fp32")
+        return Fault(reason=f"{picture.reason}, in fp32 as well") if isinstance(picture, Fault) else picture
 
     def _denoise(self, latents: Tensor, requests: Sequence[PanelRequest], settings: DrawSettings) -> Tensor:
         guided = settings.cfg != 1.0
@@ -172,8 +189,13 @@ class KolorsPainter:
         cross, pooled = (torch.stack(part).to(self.device) for part in zip(*states, strict=True))
         return cross, pooled
 
-    def _decode(self, latent: Tensor) -> Image.Image:
+    def _decode(self, latent: Tensor) -> Image.Image | Fault:
         """Return one picture; rounded down as DiffSynth does, one at a time to bound the memory."""
-        pixels = self._decoder(latent[None].contiguous(memory_format=torch.channels_last))[0]
+        if not bool(latent.isfinite().all()):
+            return Fault(reason="its numbers are not finite; try a lower strength or cfg")
+        pixels = self._decoder(latent[None].contiguous(memory_format=self._channels))[0]
+        if not bool(pixels.isfinite().all()):
+            return Fault(reason="its decoded colours are not finite")
         bytes_ = ((pixels / 2 + 0.5).clip(0, 1) * 255).to("cpu", torch.uint8)
-        return Image.fromarray(bytes_.permute(1, 2, 0).contiguous().numpy())
+        picture = Image.fromarray(bytes_.permute(1, 2, 0).contiguous().numpy())
+        return Fault(reason="it has one colour all over") if is_flat(picture) else picture

@@ -1,6 +1,7 @@
 """The UNet while it draws: a LoRA merged into it, the text projected once, compiled when that pays."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
@@ -60,6 +61,20 @@ class Engine:
             self._pristine[name] = weight.to("cpu", copy=True)
             change = up.to(self._device).float() @ down.to(self._device).float()
             weight.copy_(weight.float() + strength * lora.scale * change)
+
+    @contextmanager
+    def in_fp32(self) -> Iterator[None]:
+        """Compute in fp32 for a while; fp16 weights come back as they were, to the last bit."""
+        before, compiled = self._dtype, self.compiled
+        with torch.inference_mode(False):
+            self.unet.float()
+        self._dtype, self.compiled = torch.float32, 0
+        try:
+            yield
+        finally:
+            with torch.inference_mode(False):
+                self.unet.to(before)
+            self._dtype, self.compiled = before, compiled
 
     def compile(self, rows: int) -> None:
         """Compile the parts that repeat, for calls of this many rows; others run as before.

@@ -5,11 +5,12 @@ that was stopped goes on where it stopped: what is on disk and whole stays.
 """
 
 import time
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from PIL.Image import Image
 from PIL.PngImagePlugin import PngInfo
@@ -17,7 +18,7 @@ from PIL.PngImagePlugin import PngInfo
 from kit.errors import RunError
 from kit.experiment import settings
 from kit.files import canonical_json, sha256_bytes, sha256_of, sweep, write_whole
-from kit.painter import Painter
+from kit.painter import Fault, Painter
 from kit.recipe import Job, installed, lora_of, plan
 from kit.run import PanelRow, Run
 
@@ -43,6 +44,8 @@ class GenerateReport:
     """Pictures that were drawn."""
     kept: int
     """Panels that were there already, or whose picture another panel has."""
+    faults: Mapping[str, str]
+    """Why panels could not be drawn, by file; the same call tries them again."""
     seconds: float
 
 
@@ -63,10 +66,16 @@ class Batch:
         """How many panels the batch fills."""
         return sum(job.request.label in self.missing for jobs in self.pictures for job in jobs)
 
-    @property
-    def drawn(self) -> int:
-        """How many of its pictures are new."""
-        return sum(any(job.request.label in self.missing for job in jobs) for jobs in self.pictures)
+
+class Written(NamedTuple):
+    """What came of a batch."""
+
+    panels: int
+    """How many panels it was to fill."""
+    drawn: int
+    """How many of its pictures are new."""
+    faults: Mapping[str, str]
+    """Why panels have no picture, by file."""
 
 
 def generate(run: Run, painter: Painter, progress: Progress | None = None) -> GenerateReport:
@@ -80,22 +89,44 @@ def generate(run: Run, painter: Painter, progress: Progress | None = None) -> Ge
     sweep(run.folder)
     run.write_json("run.json", identity)
     missing = _keep_what_is_there(run, jobs)
-    done, drawn = len(jobs) - len(missing), 0
+    run.note_faults({})
+    drawn, faults = 0, dict[str, str]()
     if progress is not None:
-        progress.begin(len(jobs), done)
+        progress.begin(len(jobs), len(jobs) - len(missing))
     try:
-        for batch in _dressed(run, painter, jobs, missing):
-            _draw(run, painter, batch)
-            done, drawn = done + batch.panels, drawn + batch.drawn
+        for written in _filled(run, painter, _dressed(run, painter, jobs, missing)):
+            drawn += written.drawn
+            if written.faults:
+                faults |= written.faults
+                run.note_faults(faults)
             if progress is not None:
-                progress.advance(batch.panels)
+                progress.advance(written.panels)
     except KeyboardInterrupt as interrupt:
+        there = {row.file for row in run.rows()}
+        done = sum(job.request.label in there for job in jobs)
         raise RunError(
             f"stopped: {done} of {len(jobs)} panels are there; run the same command to go on"
         ) from interrupt
     finally:
         painter.dress(None, 1.0)
-    return GenerateReport(drawn=drawn, kept=len(jobs) - drawn, seconds=time.monotonic() - start)
+    kept = len(jobs) - drawn - len(faults)
+    return GenerateReport(drawn=drawn, kept=kept, faults=faults, seconds=time.monotonic() - start)
+
+
+def _filled(run: Run, painter: Painter, batches: Iterator[Batch]) -> Iterator[Written]:
+    """Yield what is on disk of each batch; it is written while the next one is drawn."""
+    how = settings(run.loaded.experiment)
+    with ThreadPoolExecutor(1) as writer:
+        writing: Future[Written] | None = None
+        for batch in batches:
+            start = time.monotonic()
+            pictures = painter.draw([jobs[0].request for jobs in batch.pictures], how)
+            seconds = (time.monotonic() - start) / len(pictures)
+            if writing is not None:
+                yield writing.result()
+            writing = writer.submit(_write, run, batch, pictures, seconds)
+        if writing is not None:
+            yield writing.result()
 
 
 def _keep_what_is_there(run: Run, jobs: Sequence[Job]) -> list[Job]:
@@ -152,16 +183,20 @@ def _batches(jobs: Sequence[Job], missing: Sequence[Job], size: int) -> Iterator
                 yield batch
 
 
-def _draw(run: Run, painter: Painter, batch: Batch) -> None:
-    start = time.monotonic()
-    requests = [jobs[0].request for jobs in batch.pictures]
-    pictures = painter.draw(requests, settings(run.loaded.experiment))
-    seconds = (time.monotonic() - start) / len(requests)
+def _write(run: Run, batch: Batch, pictures: Sequence[Image | Fault], seconds: float) -> Written:
+    """Write what is missing of a batch."""
+    drawn, panels, faults = 0, 0, dict[str, str]()
     for jobs, picture in zip(batch.pictures, pictures, strict=True):
+        missing = [job for job in jobs if job.request.label in batch.missing]
+        panels += len(missing)
+        if isinstance(picture, Fault):
+            faults |= {job.request.label: picture.reason for job in missing}
+            continue
+        drawn += bool(missing)
         data = png_bytes(picture, jobs[0])
-        for job in jobs:
-            if job.request.label in batch.missing:
-                _keep(run, job, data, seconds)
+        for job in missing:
+            _keep(run, job, data, seconds)
+    return Written(panels=panels, drawn=drawn, faults=faults)
 
 
 def _keep(run: Run, job: Job, data: bytes, seconds: float) -> None:

@@ -12,6 +12,17 @@ if TYPE_CHECKING:
     from kit.lora import LoadedLora
 
 
+FLAT = 2.0
+"""Standard deviation of the strongest colour channel, of 255, below which a picture shows nothing."""
+
+
+def is_flat(picture: "Image") -> bool:
+    """Return whether all of the picture has one colour, as when the decoder overflowed."""
+    from PIL import ImageStat
+
+    return max(ImageStat.Stat(picture).stddev) < FLAT
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PanelRequest:
     """One picture to draw."""
@@ -24,6 +35,13 @@ class PanelRequest:
     """The noise is this seed's alone, so equal seeds start equal prompts from equal noise."""
     label: str = ""
     """Where the panel belongs, for messages: candidate/order/story/seed/panel."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Fault:
+    """A picture that could not be drawn."""
+
+    reason: str
 
 
 class Painter(Protocol):
@@ -54,8 +72,8 @@ class Painter(Protocol):
     def expect(self, pictures: int) -> None:
         """Hear how many pictures are still to come, so that preparations can be weighed."""
 
-    def draw(self, requests: Sequence[PanelRequest], settings: DrawSettings) -> "list[Image]":
-        """Return one RGB picture a request, drawn in one batch; raises RunError naming a failed panel."""
+    def draw(self, requests: Sequence[PanelRequest], settings: DrawSettings) -> "list[Image | Fault]":
+        """Return one RGB picture a request, drawn in one batch, or why there is none."""
 
 
 def load_painter(base: str, device: str = "auto") -> Painter:

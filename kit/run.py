@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -172,6 +172,25 @@ class Run:
                 os.fsync(file.fileno())
         except OSError as error:
             raise RunError(f"{self.rows_path} cannot be written: {error.strerror or error}") from error
+
+    def faults(self) -> dict[str, str]:
+        """Return why panels could not be drawn when that was last tried, by file."""
+        try:
+            found = json.loads(self._faults_path.read_bytes())
+        except (FileNotFoundError, ValueError):
+            return {}
+        return {str(file): str(reason) for file, reason in found.items()}
+
+    def note_faults(self, faults: Mapping[str, str]) -> None:
+        """Replace what `faults` returns."""
+        if faults:
+            write_whole(self._faults_path, canonical_json(dict(faults)) + b"\n")
+        else:
+            self._faults_path.unlink(missing_ok=True)
+
+    @property
+    def _faults_path(self) -> Path:
+        return self.folder / "faults.json"
 
     @staticmethod
     def slot_of(row: PanelRow) -> Slot:

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from kit.errors import LoraError, RunError
+from kit.errors import LoraError
 from kit.experiment import DrawSettings, load_experiment
 from kit.mini.sizes import BaseSizes, TextSizes, UNetSizes, VaeSizes
-from kit.painter import PanelRequest
+from kit.painter import Fault, PanelRequest
 from kit.run import Run
 
 if TYPE_CHECKING:
@@ -63,14 +63,16 @@ class FakePainter:
     def expect(self, pictures: int) -> None:
         self.expected = pictures
 
-    def draw(self, requests: Sequence[PanelRequest], settings: DrawSettings) -> list[Image.Image]:
+    def draw(self, requests: Sequence[PanelRequest], settings: DrawSettings) -> list[Image.Image | Fault]:
         if len(self.batches) == self.stop_before_batch:
             raise KeyboardInterrupt
-        for request in requests:
-            if self.fail_on and self.fail_on in request.prompt:
-                raise RunError(f"{request.label}: a picture's numbers must be finite, some are not")
         self.batches.append(list(requests))
-        return [fake_picture(request.key, settings.size) for request in requests]
+        return [
+            Fault(reason="its numbers are not finite")
+            if self.fail_on and self.fail_on in request.prompt
+            else fake_picture(request.key, settings.size)
+            for request in requests
+        ]
 
     @property
     def drawn(self) -> list[str]:

@@ -257,13 +257,27 @@ def test_run_json_says_who_drew_what_and_how(tmp_path):
     }
 
 
-def test_a_failed_picture_is_named_and_nothing_of_its_batch_is_written(tmp_path):
+def test_a_picture_that_fails_is_a_fault_with_its_reason_and_the_others_are_there(tmp_path):
     painter = FakePainter()
     painter.fail_on = "第5天"
     run = make_run(tmp_path, "batch = 2")
-    with pytest.raises(RunError, match=r"panels/base/authored/cat/seed-0/5\.png: a picture's numbers"):
-        generate(run, painter)
-    assert len(files(run)) == len(run.rows()) == 4
+    report = generate(run, painter)
+    file = "panels/base/authored/cat/seed-0/5.png"
+    assert report.faults == run.faults() == {file: "its numbers are not finite"}
+    assert (report.drawn, report.kept) == (7, 0)
+    assert len(files(run)) == len(run.rows()) == 7
+    assert not (run.folder / file).exists()
+
+
+def test_a_fault_is_tried_again_and_forgotten_once_it_is_drawn(tmp_path):
+    painter = FakePainter()
+    painter.fail_on = "第5天"
+    run = make_run(tmp_path)
+    generate(run, painter)
+    assert generate(run, painter).faults
+    painter.fail_on = ""
+    report = generate(run, painter)
+    assert (report.drawn, report.kept, report.faults, run.faults()) == (1, 7, {}, {})
 
 
 def test_progress_hears_what_is_there_and_each_batch(tmp_path):

@@ -33,7 +33,7 @@ from kit.kolors import (
 from kit.lora import Pair, load_lora, save_lora
 from kit.mini.sizes import BaseSizes, TextSizes, UNetSizes, VaeSizes, read_sizes
 from kit.networks import Networks
-from kit.painter import PanelRequest, load_painter
+from kit.painter import Fault, PanelRequest, load_painter
 
 CFG4 = DrawSettings(steps=3, cfg=4.0, size=64, noise="portable")
 NEGATIVE = "下雪"
@@ -359,10 +359,46 @@ def test_a_lora_that_does_not_fit_leaves_the_painter_as_it_was(painter, tmp_path
     assert np.array_equal(before, after)
 
 
-def test_a_picture_of_infinite_numbers_is_an_error_that_names_the_panel(painter, tmp_path):
-    painter.dress(load_lora(toy_lora(tmp_path / "loud.safetensors", scale=1e3, alpha=1e38)), 1.0)
-    with pytest.raises(RunError, match="seed-3: a picture's numbers must be finite"):
-        paint(painter, [request(TOY_PROMPTS[0], seed=3)])
+def test_a_picture_of_infinite_numbers_is_a_fault_and_the_others_of_its_batch_are_pictures(painter):
+    class Burst(nn.Module):
+        def forward(self, rows: torch.Tensor, *others: object) -> torch.Tensor:
+            return torch.cat([rows[:1] * torch.inf, rows[1:]])
+
+    painter._engine.unet = Burst()
+    painter.read([*TOY_PROMPTS, NEGATIVE])
+    first, second = painter.draw([request(TOY_PROMPTS[0]), request(TOY_PROMPTS[1], seed=1)], CFG4)
+    assert isinstance(first, Fault)
+    assert "its numbers are not finite" in first.reason
+    assert isinstance(second, Image.Image)
+
+
+def test_a_picture_of_one_colour_is_a_fault(painter):
+    class Grey(nn.Module):
+        def forward(self, latent: torch.Tensor) -> torch.Tensor:
+            return torch.zeros(1, 3, 64, 64)
+
+    painter._decoder = Grey()
+    painter.read([TOY_PROMPTS[0], NEGATIVE])
+    assert painter.draw([request(TOY_PROMPTS[0])], CFG4) == [Fault(reason="it has one colour all over")]
+
+
+def test_what_overflows_in_fp16_is_drawn_in_fp32_and_the_fp16_weights_are_as_before(tmp_path):
+    loud = load_lora(toy_lora(tmp_path / "loud.safetensors", scale=400.0))
+    exact = KolorsPainter(load_base(toy_base()), "cpu")
+    half = KolorsPainter(load_base(toy_base()), "cpu")
+    half._dtype = torch.float16
+    for painter in (exact, half):
+        painter.dress(loud, 1.0)
+    before = {name: weight.clone() for name, weight in half._engine.unet.state_dict().items()}
+    [expected] = paint(exact, [request(TOY_PROMPTS[0])])
+    [rescued] = paint(half, [request(TOY_PROMPTS[0])])
+    with torch.inference_mode():
+        noise = first_noise(0, CFG4, "cpu")
+        assert not half._denoise(noise, [request(TOY_PROMPTS[0])], CFG4).isfinite().all(), "nothing to rescue"
+    assert np.corrcoef(rescued.ravel(), expected.ravel())[0, 1] > 0.95, "fp16 rounds weights and text"
+    after = half._engine.unet.state_dict()
+    assert all(after[name].dtype == torch.float16 for name in before)
+    assert all(torch.equal(after[name], before[name]) for name in before)
 
 
 class Small(nn.Module):
