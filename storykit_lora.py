@@ -22,11 +22,12 @@ Alpha = Annotated[
 def inspect(
     file: LoraFile, as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")] = False
 ) -> None:
-    """Show what a LoRA file holds and which base it fits."""
+    """Show what a LoRA file holds, which base it fits, and what each loader makes of it."""
     from kit.files import sha256_of
     from kit.lora import locate
     from kit.lora_fit import bases_of
     from kit.lora_format import read_content
+    from kit.lora_loaders import loaders_of
 
     path = locate(file)
     content = read_content(path)
@@ -42,13 +43,20 @@ def inspect(
         "norm": round(content.norm, 4),
         "fits": bases_of(content.pairs),
     }
+    loaders = loaders_of(content)
     if as_json:
+        facts["loaders"] = [loader._asdict() for loader in loaders]
         typer.echo(json.dumps(facts, ensure_ascii=False, indent=1))
         return
     for name, value in facts.items():
         if value is None:
             value = "not in the file: give the alpha of the training as `alpha` in the experiment"
         typer.echo(f"{name:8}{', '.join(value) or 'no base' if isinstance(value, list) else value}")
+    typer.echo(f"\n{'drawn with by':36}{'up x down':>9}  {'of trained':>10}")
+    for loader, factor, strength, note in loaders:
+        counts = f"{factor:>9.3g}" if factor is not None else f"{'-':>9}"
+        shown = f"{strength:>10.1%}" if strength is not None else f"{'?' if factor else '-':>10}"
+        typer.echo(f"{loader:36}{counts}  {shown}  {note}".rstrip())
 
 
 @app.command()

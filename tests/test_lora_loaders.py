@@ -1,0 +1,127 @@
+import contextlib
+import io
+from pathlib import Path
+
+import pytest
+import torch
+from diffsynth.models.lora import get_lora_loaders
+from diffsynth.models.utils import load_state_dict
+from diffusers_twin import load_with_diffusers, theirs, twin
+from fakes import toy_base, toy_lora
+from peft import LoraConfig, PeftModel, inject_adapter_in_model
+from torch import nn
+
+from kit.base import load_base
+from kit.kolors import SDXLUNet
+from kit.lora import load_lora
+from kit.lora_convert import convert
+from kit.lora_format import read_content
+from kit.lora_loaders import NOTEBOOK_ALPHA, NOTEBOOK_RANK, loaders_of
+from kit.lora_names import ADAPTER_FILE, Tool
+
+ALPHA = 4.0
+FORMS: list[tuple[Tool, str]] = [
+    ("diffsynth", "lora.ckpt"),
+    ("peft", "adapter"),
+    ("diffusers", "d.safetensors"),
+    ("kohya", "k.safetensors"),
+]
+
+
+def written(tool: Tool, name: str, folder: Path) -> Path:
+    source = toy_lora(folder / "source.safetensors", rank=NOTEBOOK_RANK, alpha=ALPHA)
+    convert(source, tool, folder / name)
+    return folder / name
+
+
+def told(path: Path, loader: str) -> float | None:
+    content = read_content(path)
+    content = content._replace(alpha=content.alpha or ALPHA)
+    return next(reading.factor for reading in loaders_of(content) if reading.loader.startswith(loader))
+
+
+def counted(unet: nn.Module, folder: Path) -> float:
+    """Return how often up @ down was added to the toy base's weights."""
+    source = load_lora(folder / "source.safetensors")
+    before, after = load_base(toy_base()).unet().state_dict(), unet.state_dict()
+    changes = [(after[f"{n}.weight"] - before[f"{n}.weight"], u.float() @ d.float())
+               for n, (d, u) in source.pairs.items()]  # fmt: skip
+    along = sum((change * product).sum() for change, product in changes)
+    return float(along / sum(product.square().sum() for _, product in changes))
+
+
+def tensors_of(path: Path) -> Path:
+    return path / ADAPTER_FILE if path.is_dir() else path
+
+
+@pytest.mark.parametrize(("tool", "name"), FORMS)
+def test_diffsynths_loader_counts_the_product_as_we_say(tmp_path, tool, name):
+    path = written(tool, name, tmp_path)
+    unet, state = load_base(toy_base()).unet(), load_state_dict(str(tensors_of(path)))
+    with contextlib.redirect_stdout(io.StringIO()):
+        for loader in get_lora_loaders():
+            if (match := loader.match(unet, state)) is not None:
+                loader.load(unet, state, match[0], alpha=1.0, model_resource=match[1])
+                break
+    said = 0.0 if tool == "kohya" else told(path, "DiffSynth")  # kohya's needs a GPU
+    assert counted(unet, tmp_path) == pytest.approx(said or 0.0, abs=1e-3)
+
+
+@pytest.mark.parametrize(("tool", "name"), FORMS)
+def test_the_notebooks_loader_counts_the_product_as_we_say(tmp_path, tool, name):
+    path = written(tool, name, tmp_path)
+    unet = load_base(toy_base()).unet()
+    targets = ["to_q", "to_k", "to_v", "to_out"]
+    config = LoraConfig(r=NOTEBOOK_RANK, lora_alpha=NOTEBOOK_ALPHA, target_modules=targets)
+    inject_adapter_in_model(config, unet)
+    unet.load_state_dict(load_state_dict(str(tensors_of(path))), strict=False)
+    assert counted(merged(unet), tmp_path) == pytest.approx(told(path, "the contest") or 0.0, abs=1e-3)
+
+
+def merged(unet: SDXLUNet) -> nn.Module:
+    """Return a plain UNet with peft's layers merged."""
+    for name, layer in dict(unet.named_modules()).items():
+        if hasattr(layer, "get_base_layer"):
+            layer.merge()
+            unet.set_submodule(name, layer.get_base_layer())
+    return unet
+
+
+@pytest.mark.parametrize(("tool", "name"), FORMS)
+def test_diffusers_draws_as_strong_as_we_say(tmp_path, tool, name):
+    path = written(tool, name, tmp_path)
+    other = twin(load_base(toy_base()).unet())
+    load_with_diffusers(other, tensors_of(path))
+    expected = load_base(toy_base()).unet()
+    with torch.no_grad():
+        for layer, (down, up) in load_lora(tmp_path / "source.safetensors").pairs.items():
+            factor = told(path, "diffusers") or 0.0
+            expected.get_submodule(layer).weight += factor * (up.float() @ down.float())
+    torch.testing.assert_close(theirs(other), theirs(twin(expected)), rtol=0, atol=1e-4)
+
+
+def test_peft_counts_the_product_as_we_say(tmp_path):
+    path = written("peft", "adapter", tmp_path)
+    worn = PeftModel.from_pretrained(load_base(toy_base()).unet(), str(path)).merge_and_unload()
+    assert counted(worn, tmp_path) == pytest.approx(told(path, "peft"), abs=1e-3)
+
+
+def test_strength_is_relative_to_the_training(tmp_path):
+    content = read_content(toy_lora(tmp_path / "a.safetensors", rank=NOTEBOOK_RANK, alpha=ALPHA))
+    strengths = {reading.loader: reading.strength for reading in loaders_of(content)}
+    assert strengths["storykit, strength 1"] == 1.0
+    assert strengths["the contest's notebook"] == 0.5
+    assert strengths["DiffSynth load_lora, lora_alpha 1"] == 4.0
+
+
+def test_a_file_without_alpha_has_no_strength_relative_to_its_training(tmp_path):
+    readings = {r.loader: r for r in loaders_of(read_content(written("diffsynth", "lora.ckpt", tmp_path)))}
+    assert readings["storykit, strength 1"].note == "asks for the alpha of the training"
+    assert readings["the contest's notebook"].factor == NOTEBOOK_ALPHA / NOTEBOOK_RANK
+    assert readings["the contest's notebook"].strength is None
+
+
+def test_the_notebook_stops_at_another_rank(tmp_path):
+    content = read_content(toy_lora(tmp_path / "a.safetensors", rank=4))
+    reading = next(r for r in loaders_of(content) if r.loader.startswith("the contest"))
+    assert (reading.factor, reading.note) == (None, "stops: its rank is 16, this one's 4")
