@@ -87,14 +87,12 @@ def generate(experiment: ExperimentFile, out: OutFolder) -> None:
     from kit.experiment import load_experiment
     from kit.generate import generate as draw
     from kit.painter import load_painter
-    from kit.recipe import lora_of
+    from kit.recipe import refuse_misfits
     from kit.run import Run
 
     loaded = load_experiment(experiment)
     painter = load_painter(loaded.experiment.base)
-    # what does not fit is refused before the folder is touched
-    for candidate in loaded.experiment.candidates:
-        painter.check(lora_of(candidate))
+    refuse_misfits(loaded, painter)  # before the folder is touched
     opened = Run.create(out, loaded)
     with _progress("drawing") as progress:
         done = draw(opened, painter, progress)

@@ -12,7 +12,17 @@ from kit.base import Base, pick_device
 from kit.engine import Engine
 from kit.errors import RunError
 from kit.experiment import DrawSettings
-from kit.kolors import BETA_END, TRAIN_STEPS, encode_ids, linear_shapes, scheduler, time_ids, tokenize
+from kit.kolors import (
+    BETA_END,
+    TRAIN_STEPS,
+    KolorsPrompter,
+    cut_off,
+    encode_ids,
+    linear_shapes,
+    scheduler,
+    time_ids,
+    tokenize,
+)
 from kit.lora import LoadedLora
 from kit.mini.sizes import LATENT_CHANNELS, STRIDE
 from kit.painter import Fault, PanelRequest, is_flat
@@ -66,15 +76,22 @@ class KolorsPainter:
         unread = [prompt for prompt in dict.fromkeys(prompts) if prompt not in self._texts]
         if not unread:
             return
-        prompter = self._base.prompter()
         encoder = self._base.text_encoder(self.device, self._dtype)
         for start in range(0, len(unread), READ_BATCH):
             batch = unread[start : start + READ_BATCH]
-            tokens = [part.to(self.device) for part in tokenize(prompter, batch)]
+            tokens = [part.to(self.device) for part in tokenize(self._prompter, batch)]
             cross, pooled = encode_ids(encoder, *tokens)
             self._texts |= {
                 prompt: (c, p) for prompt, c, p in zip(batch, cross.cpu(), pooled.cpu(), strict=True)
             }
+
+    def cut_off(self, prompt: str) -> str:
+        """Return the end of a prompt that is too long to be read whole; empty when it is not."""
+        return cut_off(self._prompter, prompt)
+
+    @cached_property
+    def _prompter(self) -> KolorsPrompter:
+        return self._base.prompter()
 
     def check(self, lora: LoadedLora | None) -> None:
         """Refuse a LoRA that does not fit the UNet; needs no weights."""

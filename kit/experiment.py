@@ -109,6 +109,8 @@ class Experiment(BaseModel, frozen=True, extra="forbid", populate_by_name=True):
     """Panel side in pixels, by default 256 for the mini base, 1024 for Kolors; 32 = the VAE's stride 8
     times the UNet's two halvings."""
     noise: Noise = "portable"
+    cut_long_prompts: bool = False
+    """Draw with what the text encoder reads of a prompt that is too long, instead of refusing it."""
     batch: Count | None = None
     """Panels drawn together; by default what the device takes."""
     score: ScoreTable = ScoreTable()

@@ -38,6 +38,8 @@ TRAIN_STEPS = 1100
 BETA_END = 0.014
 SPECIAL_TOKENS = 9
 """Ids Kolors' tokenizer adds behind the pieces; [gMASK] and sop, +1 and +3, open every prompt."""
+PREFIX_TOKENS = 2
+"""[gMASK] and sop take two of the 256 places."""
 Network = TypeVar("Network", bound=nn.Module)
 
 
@@ -238,6 +240,15 @@ def tokenize(prompter: KolorsPrompter, prompts: Sequence[str]) -> tuple[Tensor, 
         list(prompts), padding="max_length", max_length=TOKENS, truncation=True, return_tensors="pt"
     )
     return tokens["input_ids"], tokens["attention_mask"], tokens["position_ids"]
+
+
+def cut_off(prompter: KolorsPrompter, text: str) -> str:
+    """Return the end of a text that the text encoder would not see; empty when it sees all of it."""
+    pieces = prompter.tokenizer.tokenize(text)
+    if len(pieces) <= TOKENS - PREFIX_TOKENS:
+        return ""
+    end: str = prompter.tokenizer.convert_tokens_to_string(pieces[TOKENS - PREFIX_TOKENS :])
+    return end.strip()
 
 
 def pad_left(rows: Sequence[Sequence[int]], pieces: int, unknown: int = 0) -> tuple[Tensor, Tensor, Tensor]:

@@ -60,6 +60,9 @@ class Painter(Protocol):
     def read(self, prompts: Sequence[str]) -> None:
         """Encode each distinct prompt once; `draw` takes only prompts that were read."""
 
+    def cut_off(self, prompt: str) -> str:
+        """Return the end of a prompt that is too long to be read whole; empty when it is not."""
+
     def check(self, lora: "LoadedLora | None") -> None:
         """Raise LoraError if the LoRA does not fit the base."""
 

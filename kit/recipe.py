@@ -6,13 +6,17 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from kit.experiment import Candidate, settings
+from kit.errors import InputError
+from kit.experiment import Candidate, LoadedExperiment, settings
 from kit.files import canonical_json, sha256_bytes
 from kit.lora import LoadedLora, find_lora
 from kit.painter import Painter, PanelRequest
 from kit.prompt import prompt_of
 from kit.run import Run, Slot
+from kit.story import PANELS
 
+SHOWN = 24
+"""Characters of a prompt's end that an error shows."""
 PACKAGES = ("torch", "diffsynth", "transformers", "numpy", "pillow")
 """Whose versions run.json records; they are not in the key, rounding is all they may change."""
 
@@ -29,16 +33,53 @@ class Job:
     """The story's negative prompt, also where cfg 1 leaves it unused."""
 
 
+def refuse_misfits(loaded: LoadedExperiment, painter: Painter) -> None:
+    """Refuse what the painter could not draw as it is meant; needs no weights.
+
+    Raises:
+        LoraError: for a LoRA that does not fit the base.
+        InputError: with every prompt of which the text encoder would not see the end.
+    """
+    for candidate in loaded.experiment.candidates:
+        painter.check(lora_of(candidate))
+    if loaded.experiment.cut_long_prompts:
+        return
+    faults = [
+        f"{place}: must be at most 254 tokens, {end[:SHOWN]!r} and what follows would be cut; "
+        "shorten it, or set cut_long_prompts = true in the experiment"
+        for place, text in _texts(loaded).items()
+        if (end := painter.cut_off(text))
+    ]
+    if faults:
+        raise InputError(str(loaded.path), faults)
+
+
+def _texts(loaded: LoadedExperiment) -> dict[str, str]:
+    """Return every text that is read, by where it comes from; of equal texts the first."""
+    places: dict[str, str] = {}
+    for story in loaded.stories:
+        places.setdefault(story.story.negative, f"story {story.name}, negative")
+        for candidate in loaded.experiment.candidates:
+            for order in loaded.experiment.orders:
+                for panel in range(PANELS):
+                    text = prompt_of(story.story, panel, order, candidate.trigger)
+                    where = (
+                        f"story {story.name}, panel {panel + 1}, order {order}, candidate {candidate.name}"
+                    )
+                    places.setdefault(text, where)
+    return {place: text for text, place in places.items()}
+
+
 def plan(run: Run, painter: Painter) -> tuple[list[Job], dict[str, object]]:
     """Return the jobs of a run, candidate by candidate, and what run.json says about it.
 
-    Every LoRA is tried on, so that one that does not fit is refused before the first picture.
+    What does not fit is refused before the first picture.
     """
-    candidates: dict[str, dict[str, object]] = {}
-    for candidate in run.loaded.experiment.candidates:
-        lora = lora_of(candidate)
-        painter.check(lora)
-        candidates[candidate.name] = _facts(candidate, lora)
+    refuse_misfits(run.loaded, painter)
+    candidates = {
+        candidate.name: _facts(candidate, lora_of(candidate))
+        for candidate in run.loaded.experiment.candidates
+    }
     jobs = [_job(run, painter, slot, candidates[slot.candidate]) for slot in run.wanted()]
     return jobs, _identity(run, painter, candidates)
 

@@ -44,11 +44,16 @@ class FakePainter:
         """Pretend that the user presses ctrl-c when this batch, from 0, is asked for."""
         self.fail_on = ""
         """Pretend that a picture whose prompt holds this fails."""
+        self.reads = 1000
+        """Pretend to read so many characters of a prompt."""
         self.refuse_lora = ""
         """Pretend that a LoRA whose name holds this does not fit."""
 
     def read(self, prompts: Sequence[str]) -> None:
         self.read_prompts += prompts
+
+    def cut_off(self, prompt: str) -> str:
+        return prompt[self.reads :]
 
     def check(self, lora: "LoadedLora | None") -> None:
         if lora is not None and self.refuse_lora and self.refuse_lora in lora.name:

@@ -7,7 +7,7 @@ from PIL import Image
 
 from kit.base import load_base
 from kit.drawing import KolorsPainter
-from kit.errors import LoraError, RunError
+from kit.errors import InputError, LoraError, RunError
 from kit.files import canonical_json, sha256_bytes, sha256_of
 from kit.generate import generate
 from kit.run import Run
@@ -267,6 +267,24 @@ def test_a_picture_that_fails_is_a_fault_with_its_reason_and_the_others_are_ther
     assert (report.drawn, report.kept) == (7, 0)
     assert len(files(run)) == len(run.rows()) == 7
     assert not (run.folder / file).exists()
+
+
+def test_a_prompt_that_is_too_long_is_refused_with_its_place_and_what_would_be_cut(tmp_path):
+    painter = FakePainter()
+    painter.reads = len("小猫，第1天")
+    with pytest.raises(InputError) as refused:
+        generate(make_run(tmp_path), painter)
+    first = "story cat, panel 1, order authored, candidate base: must be at most 254 tokens, '，在公园里'"
+    assert first in refused.value.faults[0]
+    assert len(refused.value.faults) == 8
+    assert painter.batches == []
+
+
+def test_a_long_prompt_is_drawn_where_the_experiment_allows_the_cut(tmp_path):
+    painter = FakePainter()
+    painter.reads = 3
+    generate(make_run(tmp_path, "cut_long_prompts = true"), painter)
+    assert len(painter.drawn) == 8
 
 
 def test_a_fault_is_tried_again_and_forgotten_once_it_is_drawn(tmp_path):

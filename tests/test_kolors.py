@@ -114,6 +114,18 @@ def test_text_states_are_those_of_kolors_prompter():
         torch.testing.assert_close(pooled[row], their_pooled[0], rtol=0, atol=1e-5)
 
 
+def test_the_end_of_a_prompt_that_is_not_read_is_what_the_tokenizer_cuts(painter):
+    text = "".join(f"小猫{word}" for word in "睡觉跑步" * 60)
+    end = painter.cut_off(text)
+    assert text.endswith(end)
+    assert 0 < len(end) < len(text)
+    read = painter._prompter
+    ids = [tokenize(read, [words])[0] for words in (text, text.removesuffix(end), text + "小猫")]
+    assert torch.equal(ids[0], ids[1])
+    assert torch.equal(ids[0], ids[2])
+    assert painter.cut_off(text.removesuffix(end)) == ""
+
+
 @pytest.mark.parametrize("text", ["", "小猫", "a girl, running", "未知的字𠀀", "很长的字" * 100])
 def test_padded_pieces_are_what_the_tokenizer_makes_of_the_text(text):
     prompter = load_base(toy_base()).prompter()
