@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from kit.errors import StorykitError
+from storykit_download import download
 from storykit_lora import app as lora_app
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ app = typer.Typer(
     help="Make, score, compare and pack LoRA-styled eight-panel picture stories.",
 )
 app.add_typer(lora_app, name="lora")
+app.command()(download)
 
 ExperimentFile = Annotated[Path, typer.Argument(metavar="EXPERIMENT", help="The experiment's TOML file.")]
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="The run's folder.")]

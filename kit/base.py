@@ -1,6 +1,5 @@
 """A base: the model a LoRA is for, wherever its weights lie."""
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
@@ -11,12 +10,9 @@ from kit.embedded import EMBEDDED, open_embedded
 from kit.errors import WeightsError
 from kit.kolors import ChatGLMModel, KolorsPrompter, SDXLUNet, SDXLVAEDecoder, SDXLVAEEncoder
 from kit.mini.sizes import BaseSizes
+from kit.models import KOLORS
 from kit.networks import Networks
 from kit.published import UNET_FOLDER, open_published
-
-MODELS = Path(os.environ.get("STORYKIT_MODELS", Path.home() / ".cache" / "storykit"))
-"""Where downloaded models are kept."""
-KOLORS = MODELS / "Kolors"
 
 
 class Base(Protocol):

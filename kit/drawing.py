@@ -112,13 +112,9 @@ class KolorsPainter:
 
     @cached_property
     def _decoder(self) -> nn.Module:
-        decoder: nn.Module = self._base.vae_decoder(self.device).to(memory_format=self._channels)
+        # faster so on a CPU; on a GPU slower, by 3 % of a picture, but smaller by 0.8 GiB
+        decoder: nn.Module = self._base.vae_decoder(self.device).to(memory_format=torch.channels_last)
         return decoder
-
-    @property
-    def _channels(self) -> torch.memory_format:
-        """The order the decoder is faster in."""
-        return torch.channels_last if self.device == "cpu" else torch.contiguous_format
 
     def batch(self, settings: DrawSettings) -> int:
         """Return how many panels to draw at once: what the GPU's free memory takes."""
@@ -210,7 +206,7 @@ class KolorsPainter:
         """Return one picture; rounded down as DiffSynth does, one at a time to bound the memory."""
         if not bool(latent.isfinite().all()):
             return Fault(reason="its numbers are not finite; try a lower strength or cfg")
-        pixels = self._decoder(latent[None].contiguous(memory_format=self._channels))[0]
+        pixels = self._decoder(latent[None].contiguous(memory_format=torch.channels_last))[0]
         if not bool(pixels.isfinite().all()):
             return Fault(reason="its decoded colours are not finite")
         bytes_ = ((pixels / 2 + 0.5).clip(0, 1) * 255).to("cpu", torch.uint8)

@@ -1,6 +1,6 @@
 """What a folder's files are, noted in the folder, so that gigabytes are hashed once and not each time."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
@@ -46,6 +46,11 @@ def vouch(folder: Path, files: Sequence[str], mend: str) -> dict[str, str]:
     if now != before:
         _note(folder, before | now)
     return {file: seen.sha256 for file, seen in now.items()}
+
+
+def forget(folder: Path, files: Collection[str]) -> None:
+    """Take files that were replaced out of the record."""
+    _note(folder, {file: seen for file, seen in read_record(folder).items() if file not in files})
 
 
 def read_record(folder: Path) -> dict[str, Seen]:

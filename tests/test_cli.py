@@ -26,6 +26,7 @@ COMMANDS = {
     ("verify",),
     ("gate",),
     ("train",),
+    ("download",),
     ("lora",),
     ("lora", "inspect"),
     ("lora", "convert"),
