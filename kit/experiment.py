@@ -52,25 +52,71 @@ class DrawSettings:
     noise: Noise
 
 
+Strength = Annotated[Number, Field(gt=0, le=2)]
+"""Relative to the training: 1.0 is as trained."""
+
+
+class StackedLora(BaseModel, frozen=True, extra="forbid"):
+    """One of several LoRAs that are worn together."""
+
+    file: LoraFile
+    strength: Strength = 1.0
+    alpha: Annotated[Number, Field(gt=0)] | None = None
+    """The alpha it was trained with, where the file does not say."""
+
+
 class Candidate(BaseModel, frozen=True, extra="forbid"):
-    """One LoRA at one strength, or the base alone."""
+    """One LoRA at one strength, several together, or the base alone."""
 
     name: PlainName
     """Lower-case letters, digits and dashes; it names folders and rows."""
     lora: LoraFile | None = None
     """A file, or one of the embedded styles as "mini:ink"; none draws with the base alone."""
-    strength: Annotated[Number, Field(gt=0, le=2)] = 1.0
-    """Relative to the training: 1.0 is as trained."""
+    loras: Annotated[tuple[StackedLora, ...], Field(min_length=2)] | None = None
+    """Several that are worn together; an array at `lora` is read as this."""
+    strength: Strength = 1.0
+    strengths: Annotated[tuple[Strength, ...], Field(min_length=1)] | None = None
+    """Makes a candidate of each, called NAME-40 for 0.4."""
     alpha: Annotated[Number, Field(gt=0)] | None = None
     """The alpha it was trained with, where the file does not say."""
     trigger: str = ""
     """Put in front of every prompt of this candidate."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _take_several(cls, table: object) -> object:
+        if isinstance(table, dict) and isinstance(table.get("lora"), list | tuple):
+            return {**table, "lora": None, "loras": table["lora"]}
+        return table
+
     @model_validator(mode="after")
     def _strengthen_something(self) -> Self:
-        if self.lora is None and (self.alpha is not None or self.strength != 1):
+        if self.is_bare and (self.alpha is not None or self.strengths or self.strength != 1):
             raise ValueError("strength and alpha need a lora")
+        if self.strengths and self.strength != 1:
+            raise ValueError("must have strength or strengths, got both")
+        if self.loras and self.alpha is not None:
+            raise ValueError("each of several LoRAs has an alpha of its own")
         return self
+
+    @property
+    def is_bare(self) -> bool:
+        """Whether it is the base alone."""
+        return self.lora is None and self.loras is None
+
+    @property
+    def swept(self) -> "tuple[Candidate, ...]":
+        """The candidates of a sweep over strengths; itself where there is none."""
+        if self.strengths is None:
+            return (self,)
+        return tuple(
+            self.model_copy(update={"name": f"{self.name}-{_percent(s)}", "strength": s, "strengths": None})
+            for s in self.strengths
+        )
+
+
+def _percent(strength: float) -> str:
+    return f"{100 * strength:g}".replace(".", "-")
 
 
 class ScoreTable(BaseModel, frozen=True, extra="forbid"):
@@ -119,9 +165,10 @@ class Experiment(BaseModel, frozen=True, extra="forbid", populate_by_name=True):
 
     @field_validator("candidates")
     @classmethod
-    def _name_each_once(cls, candidates: tuple[Candidate, ...]) -> tuple[Candidate, ...]:
-        all_different(tuple(candidate.name for candidate in candidates))
-        return candidates
+    def _sweep_and_name_each_once(cls, candidates: tuple[Candidate, ...]) -> tuple[Candidate, ...]:
+        every = tuple(one for candidate in candidates for one in candidate.swept)
+        all_different(tuple(candidate.name for candidate in every))
+        return every
 
     @field_validator("compare")
     @classmethod
@@ -154,7 +201,7 @@ def settings(experiment: Experiment) -> DrawSettings:
 
 def baseline_of(experiment: Experiment) -> str | None:
     """Return the candidate that others are compared with; None when all have a LoRA and none is named."""
-    bare = (candidate.name for candidate in experiment.candidates if candidate.lora is None)
+    bare = (candidate.name for candidate in experiment.candidates if candidate.is_bare)
     return experiment.compare.baseline or next(bare, None)
 
 

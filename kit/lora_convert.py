@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 
 from kit.errors import LoraError
+from kit.experiment import StackedLora
 from kit.files import write_whole
-from kit.lora import LoadedLora, load_lora
+from kit.lora import LoadedLora, find_lora, load_lora
 from kit.lora_format import Pair, adapter_config, content_bytes
 from kit.lora_names import ADAPTER_CONFIG, ADAPTER_FILE, Tool, write_key
 
@@ -47,6 +48,17 @@ def convert(source: Path, tool: Tool, out: Path, alpha: float | None = None) -> 
         kinds = ".safetensors or .ckpt" if tool == "diffsynth" else ".safetensors"
         raise LoraError(f"{out}: a file for {tool} must end in {kinds}")
     return lora
+
+
+def stack_bytes(stack: Sequence[StackedLora]) -> bytes:
+    """Return LoRAs that are worn together as one safetensors file, which says what it was made of."""
+    loras = [find_lora(lora.file, lora.alpha) for lora in stack]
+    merged = merge(loras, [lora.strength for lora in stack])
+    names = [lora.file if lora.file.startswith("mini:") else Path(lora.file).name for lora in stack]
+    notes = {"merged_from": " + ".join(f"{n} x {s.strength:g}" for n, s in zip(names, stack, strict=True))}
+    if trigger := "，".join(dict.fromkeys(lora.trigger for lora in loras if lora.trigger)):
+        notes["trigger"] = trigger
+    return content_bytes("diffsynth", merged.pairs, float(merged.rank), notes)
 
 
 def _checkpoint_bytes(lora: LoadedLora) -> bytes:

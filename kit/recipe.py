@@ -41,7 +41,8 @@ def refuse_misfits(loaded: LoadedExperiment, painter: Painter) -> None:
         InputError: with every prompt of which the text encoder would not see the end.
     """
     for candidate in loaded.experiment.candidates:
-        painter.check(lora_of(candidate))
+        for lora in loras_of(candidate):
+            painter.check(lora)
     if loaded.experiment.cut_long_prompts:
         return
     faults = [
@@ -85,8 +86,14 @@ def plan(run: Run, painter: Painter) -> tuple[list[Job], dict[str, object]]:
 
 
 def lora_of(candidate: Candidate) -> LoadedLora | None:
-    """Return the candidate's LoRA, read from its file; None for the base alone."""
+    """Return the LoRA of a run's candidate, read from its file; None for the base alone."""
     return None if candidate.lora is None else find_lora(candidate.lora, candidate.alpha)
+
+
+def loras_of(candidate: Candidate) -> list[LoadedLora]:
+    """Return all LoRAs of a candidate as the user gave it."""
+    alone = lora_of(candidate)
+    return [alone] if alone else [find_lora(lora.file, lora.alpha) for lora in candidate.loras or ()]
 
 
 def _facts(candidate: Candidate, lora: LoadedLora | None) -> dict[str, object]:

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +15,7 @@ from kit.experiment import (
     Candidate,
     Experiment,
     LoadedExperiment,
+    StackedLora,
     baseline_of,
     reload_experiment,
     settings,
@@ -245,6 +246,8 @@ class Run:
 
     def _keep_lora(self, candidate: Candidate) -> Candidate:
         """Copy a LoRA file into the folder, unless it is there, and return the candidate with the copy."""
+        if candidate.loras:
+            return self._keep_stack(candidate, candidate.loras)
         if candidate.lora is None or candidate.lora.startswith("mini:"):
             return candidate
         source = Path(candidate.lora)
@@ -253,6 +256,16 @@ class Run:
         if not (target.exists() and sha256_of(target) == sha256_of(source)):
             copy_whole(source, target)
         return candidate.model_copy(update={"lora": kept, "alpha": _alpha(source, candidate.alpha)})
+
+    def _keep_stack(self, candidate: Candidate, stack: Sequence[StackedLora]) -> Candidate:
+        """Write several LoRAs as one file, so that every later stage has one; their sum is exact."""
+        from kit.lora_convert import stack_bytes
+
+        kept = f"loras/{candidate.name}.safetensors"
+        data = stack_bytes(stack)
+        if not ((target := self.folder / kept).exists() and target.read_bytes() == data):
+            write_whole(target, data)
+        return candidate.model_copy(update={"lora": kept, "loras": None})
 
 
 def _alpha(source: Path, given: float | None) -> float | None:

@@ -209,3 +209,39 @@ def test_the_example_experiment_allows_a_verdict_about_its_story() -> None:
     assert len(found.experiment.seeds) >= 6
     assert baseline_of(found.experiment) == "base"
     assert all(candidate.trigger for candidate in found.experiment.candidates if candidate.lora)
+
+
+INK = '[[candidate]]\nname = "ink"\nlora = "mini:ink"\n'
+
+
+def test_a_sweep_over_strengths_is_a_candidate_for_each(tmp_path: Path) -> None:
+    candidates = loaded(tmp_path, HEAD + BASE + INK + "strengths = [0.4, 0.125, 1.0]\n").experiment.candidates
+    assert [(one.name, one.strength, one.lora) for one in candidates] == [
+        ("base", 1.0, None),
+        ("ink-40", 0.4, "mini:ink"),
+        ("ink-12-5", 0.125, "mini:ink"),
+        ("ink-100", 1.0, "mini:ink"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        (INK + "strengths = []\n", "strengths: "),
+        (INK + "strengths = [0.5, 3.0]\n", "strengths[2]: must be less than or equal to 2"),
+        (INK + "strengths = [0.5]\nstrength = 0.7\n", "must have strength or strengths, got both"),
+        (INK + "strengths = [0.5, 0.5]\n", "must differ, got ink-50 more than once"),
+        (BASE + "strengths = [0.5]\n", "strength and alpha need a lora"),
+        (INK.replace('"mini:ink"', '[{ file = "mini:ink" }]'), "at least 2"),
+        (
+            INK.replace('"mini:ink"', '[{ file = "mini:ink" }, { file = "gone.safetensors" }]'),
+            "does not exist",
+        ),
+        (
+            INK.replace('"mini:ink"', '[{ file = "mini:ink" }, { file = "mini:ink" }]') + "alpha = 4.0\n",
+            "each of several LoRAs has an alpha of its own",
+        ),
+    ],
+)
+def test_a_sweep_or_a_stack_that_means_nothing_is_refused(tmp_path: Path, table: str, message: str) -> None:
+    assert any(message in fault for fault in faults(tmp_path, HEAD + table))

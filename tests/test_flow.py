@@ -313,7 +313,8 @@ def test_gate_names_what_is_no_picture_and_gives_no_score_then(tmp_path):
 
 def test_lora_inspect_shows_what_a_lora_is(tmp_path):
     file = toy_lora(tmp_path / "ink.safetensors", rank=2, alpha=4.0)
-    shown = dict(line.split(maxsplit=1) for line in said("lora", "inspect", file).splitlines())
+    facts, _, loaders = said("lora", "inspect", file).partition("\n\n")
+    shown = dict(line.split(maxsplit=1) for line in facts.splitlines())
     assert (shown["rank"], shown["alpha"], shown["scale"], shown["trigger"]) == (
         "2",
         "4.0",
@@ -321,6 +322,9 @@ def test_lora_inspect_shows_what_a_lora_is(tmp_path):
         "水墨风格",
     )
     told = json.loads(said("lora", "inspect", file, "--json"))
+    strengths = {row["loader"]: row["strength"] for row in told.pop("loaders")}
+    assert all(loader in loaders for loader in strengths)
+    assert strengths["DiffSynth load_lora, lora_alpha 1"] == 0.5
     assert (told.pop("fits"), shown.pop("fits")) == ([], "no base")
     assert {name: str(value) for name, value in told.items()} == shown
 

@@ -2,14 +2,18 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 from fakes import FakePainter, fake_picture, make_run, toy_base, toy_lora, write_story
 from PIL import Image
 
 from kit.base import load_base
 from kit.drawing import KolorsPainter
 from kit.errors import InputError, LoraError, RunError
+from kit.experiment import load_experiment
 from kit.files import canonical_json, sha256_bytes, sha256_of
 from kit.generate import generate
+from kit.lora import load_lora
+from kit.recipe import refuse_misfits
 from kit.run import Run
 
 INK = '[[candidate]]\nname = "base"\n[[candidate]]\nname = "ink"\nlora = "ink.safetensors"\nstrength = 0.8\n'
@@ -186,6 +190,42 @@ def test_candidates_are_drawn_one_after_the_other_each_in_its_lora(tmp_path):
     drawn_in, taken_off = painter.worn[:-1], painter.worn[-1]
     assert drawn_in == [(None, 1.0), (ink, 0.8)]
     assert taken_off == (None, 1.0)
+
+
+def test_several_loras_are_drawn_with_as_their_sum(tmp_path):
+    toy_lora(tmp_path / "a.safetensors", scale=0.3)
+    toy_lora(tmp_path / "b.safetensors", scale=0.2, rank=3)
+    stack = '[{ file = "a.safetensors", strength = 0.5 }, { file = "b.safetensors" }]'
+    run = make_run(tmp_path, candidates=f'[[candidate]]\nname = "both"\nlora = {stack}\n')
+    [candidate] = run.loaded.experiment.candidates
+    worn = load_lora(Path(candidate.lora))
+    one, other = (load_lora(tmp_path / f"{name}.safetensors") for name in "ab")
+    for layer, (down, up) in worn.pairs.items():
+        parts = [(0.5, one), (1.0, other)]
+        expected = sum(
+            s * lora.scale * (lora.pairs[layer].up.float() @ lora.pairs[layer].down.float())
+            for s, lora in parts
+        )
+        torch.testing.assert_close(worn.scale * (up @ down), expected)
+    assert worn.notes["merged_from"] == "a.safetensors x 0.5 + b.safetensors x 1"
+    report = generate(run, KolorsPainter(load_base(toy_base()), "cpu"))
+    assert report.drawn == 8
+    assert run.read_json("run.json")["candidates"]["both"]["rank"] == 5
+
+
+def test_one_of_several_loras_that_does_not_fit_is_refused(tmp_path):
+    write_story(tmp_path / "cat.toml")
+    toy_lora(tmp_path / "a.safetensors")
+    toy_lora(tmp_path / "wide.safetensors")
+    painter = FakePainter()
+    painter.refuse_lora = "wide"
+    stack = '[{ file = "a.safetensors" }, { file = "wide.safetensors" }]'
+    experiment = tmp_path / "stacked.toml"
+    experiment.write_text(
+        f'stories = ["cat.toml"]\nseeds = [0]\n[[candidate]]\nname = "both"\nlora = {stack}\n'
+    )
+    with pytest.raises(LoraError, match=r"wide\.safetensors: 0 of 88"):
+        refuse_misfits(load_experiment(experiment), painter)
 
 
 def test_a_lora_that_does_not_fit_is_refused_before_the_first_picture(tmp_path):
