@@ -462,3 +462,44 @@ def test_the_painters_networks_do_not_learn(painter):
     assert not any(parameter.requires_grad for parameter in painter._engine.unet.parameters())
     assert isinstance(painter._engine.unet, nn.Module)
     assert not painter._engine.unet.training
+
+
+# compiling
+
+
+class Counting:
+    """An engine that notes for how many rows it was compiled."""
+
+    def __init__(self) -> None:
+        self.compiled = 0
+
+    def compile(self, rows: int) -> None:
+        self.compiled = rows
+
+
+@pytest.mark.parametrize(
+    ("pictures", "cfg", "rows"), [(0, 4.0, 0), (100, 4.0, 0), (800, 4.0, 16), (800, 1.0, 8)]
+)
+def test_blocks_are_compiled_only_when_enough_is_still_to_be_drawn(painter, pictures, cfg, rows):
+    painter.device, painter._engine = "cuda", Counting()
+    painter.expect(pictures)
+    painter._weigh_compiling(8, 16.0, DrawSettings(steps=50, cfg=cfg, size=1024, noise="portable"))
+    assert painter._engine.compiled == rows
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # inside torch
+def test_compiled_blocks_predict_the_same_and_other_batches_run_as_before():
+    engine = Engine(load_base(toy_base()).unet())
+    chance = torch.Generator().manual_seed(0)
+    rows, text = torch.randn(2, 4, 8, 8, generator=chance), torch.randn(2, 256, 32, generator=chance)
+
+    def predict(count: int) -> torch.Tensor:
+        with torch.inference_mode():
+            engine.tell(text[:count])
+            return engine(rows[:count], torch.tensor([500]), time_ids(count, 64), text[:count, 0])
+
+    before = [predict(2), predict(1)]
+    engine.compile(rows=2)
+    for count, expected in zip((2, 1), before, strict=True):
+        torch.testing.assert_close(predict(count), expected, rtol=0, atol=1e-4)
