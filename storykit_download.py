@@ -20,9 +20,9 @@ def download(
     """Fetch Kolors (18 GB), or what is missing of it; a stopped download goes on."""
     from kit.download import SOURCES
     from kit.download import download as fetch
-    from kit.models import KOLORS
+    from kit.models import kolors_folder
 
-    folder = out or KOLORS
+    folder = (out or kolors_folder()).absolute()
     fetched = fetch(folder, SOURCES[source]())
     typer.echo(f"{model}  {folder}  ({len(fetched)} files fetched)")
     if out is not None:

@@ -45,9 +45,9 @@ def read_panel(path: Path, sha256: str | None, size: int, fault: str = "") -> Re
         path: the picture.
         sha256: what the run recorded when it was drawn; None if it never was.
         size: the side in pixels that the run asks for.
-        fault: why it could not be drawn, where that was tried.
+        fault: why it could not be drawn when that was last tried; then the file is an older picture.
     """
-    if sha256 is None:
+    if fault or sha256 is None:
         return Reading(status="missing", reason=fault or "has not been drawn")
     try:
         data = path.read_bytes()

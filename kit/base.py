@@ -10,7 +10,7 @@ from kit.embedded import EMBEDDED, open_embedded
 from kit.errors import WeightsError
 from kit.kolors import ChatGLMModel, KolorsPrompter, SDXLUNet, SDXLVAEDecoder, SDXLVAEEncoder
 from kit.mini.sizes import BaseSizes
-from kit.models import KOLORS
+from kit.models import kolors_folder
 from kit.networks import Networks
 from kit.published import UNET_FOLDER, open_published
 
@@ -63,8 +63,8 @@ def load_base(name: str | Path) -> Base:
     Raises:
         WeightsError: naming the file that is missing or damaged, and what mends it.
     """
-    folder = {"mini": EMBEDDED, "kolors": KOLORS}.get(str(name), Path(name))
-    if folder == KOLORS or (folder / UNET_FOLDER).is_dir():
+    folder = EMBEDDED if name == "mini" else kolors_folder() if name == "kolors" else Path(name)
+    if name == "kolors" or (folder / UNET_FOLDER).is_dir():
         return open_published(folder)
     if (folder / "config.json").is_file():
         return open_embedded(folder)

@@ -1,14 +1,15 @@
 """Kolors fetched as it is published, from ModelScope or Hugging Face; a stopped download goes on."""
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Literal, NamedTuple, Protocol
 
 from kit.errors import WeightsError
 from kit.files import sha256_of
-from kit.vouched import forget, vouch
+from kit.vouched import forget, read_record, vouch
 
 REPOSITORY = "Kwai-Kolors/Kolors"
 NEEDED = (
@@ -20,7 +21,7 @@ NEEDED = (
     "text_encoder/pytorch_model.bin.index.json",
     "text_encoder/pytorch_model-*.bin",
 )
-"""Each names files that must be there. Of weights in two precisions the smaller file is fetched: fp16."""
+"""Each names files that must be there. Of two precisions the one that is there is taken, else the smaller."""
 OPTIONAL = ("tokenizer/tokenizer.model", "MODEL_LICENSE", "LICENSE")
 SPARE_BYTES = 2**30
 """Left free on the disk."""
@@ -50,20 +51,29 @@ class ModelScope:
 
     def files(self) -> Mapping[str, RemoteFile]:
         """Return the repository's files by path."""
-        from modelscope.hub.api import HubApi
+        from modelscope_hub.api import HubApi
 
-        listed = HubApi().get_model_files(REPOSITORY, recursive=True)
-        return {
-            entry["Path"]: RemoteFile(int(entry["Size"]), str(entry.get("Sha256") or ""))
-            for entry in listed
-            if entry.get("Type") != "tree"
-        }
+        with _as_os_error():
+            listed = HubApi().list_repo_files(REPOSITORY, "model")
+        return {e.path: RemoteFile(e.size, e.sha256 or "") for e in listed if not e.is_dir}
 
     def fetch(self, paths: Sequence[str], folder: Path) -> None:
         """Fetch files with ModelScope's own client, which resumes and shows progress."""
         from modelscope import snapshot_download
 
-        snapshot_download(REPOSITORY, allow_patterns=list(paths), local_dir=str(folder))
+        with _as_os_error():
+            snapshot_download(REPOSITORY, allow_patterns=list(paths), local_dir=str(folder))
+
+
+@contextmanager
+def _as_os_error() -> Iterator[None]:
+    """Turn what ModelScope's client raises into an OSError, as Hugging Face's errors are."""
+    from modelscope_hub.errors import HubError
+
+    try:
+        yield
+    except HubError as error:
+        raise OSError(str(error)) from error
 
 
 class HuggingFace:
@@ -95,15 +105,16 @@ SOURCES: Mapping[Hub, type[ModelScope] | type[HuggingFace]] = {
 def download(folder: Path, source: Source) -> list[str]:
     """Fetch what the folder lacks of Kolors and return the files that were fetched.
 
-    Files that are there are kept if they are the repository's; others are fetched anew.
+    Files that are there are kept if they are the repository's; one that was damaged since is fetched anew.
 
     Raises:
-        WeightsError: when the hub cannot be reached or lacks a file, the disk is too full, or a file arrived
-            damaged.
+        WeightsError: when the hub cannot be reached or lacks a file, a file of the user's own is in the way,
+            the disk is too full, or a file arrived damaged.
     """
     try:
-        remote = _wanted(source.files())
+        remote = _wanted(source.files(), folder)
         lacking = {path: file for path, file in remote.items() if not _is_there(folder / path, file)}
+        _refuse_others(folder, lacking)
         _check_disk(folder, sum(file.size for file in lacking.values()))
         for path in lacking:
             (folder / path).unlink(missing_ok=True)
@@ -117,18 +128,33 @@ def download(folder: Path, source: Source) -> list[str]:
     for path, file in lacking.items():
         if not _is_there(folder / path, file):
             raise WeightsError(f"{folder / path} did not arrive whole; run the same command again")
-    forget(folder, lacking)
+    forget(folder, remote)
     vouch(folder, list(remote), "run the same command again")
     return list(lacking)
 
 
-def _wanted(files: Mapping[str, RemoteFile]) -> dict[str, RemoteFile]:
+def _refuse_others(folder: Path, lacking: Mapping[str, RemoteFile]) -> None:
+    """Refuse to replace a file of the user's own; one that changed since it was recorded is damaged."""
+    record = read_record(folder)
+    for path in lacking:
+        there = folder / path
+        if there.is_file() and (path not in record or record[path].sha256 == sha256_of(there)):
+            raise WeightsError(
+                f"{there} is not the file of {REPOSITORY}: move it away to have that fetched, "
+                "or choose another folder with --out"
+            )
+
+
+def _wanted(files: Mapping[str, RemoteFile], folder: Path) -> dict[str, RemoteFile]:
+    def first(path: str) -> tuple[bool, int]:
+        return not (folder / path).is_file(), files[path].size
+
     chosen: list[str] = []
     for pattern in NEEDED:
         found = [path for path in files if fnmatch(path, pattern)]
         if not found:
             raise WeightsError(f"{REPOSITORY} has no {pattern} any more")
-        chosen += [min(found, key=lambda path: files[path].size)] if "model*" in pattern else found
+        chosen += [min(found, key=first)] if "model*" in pattern else found
     return {path: files[path] for path in [*chosen, *(path for path in OPTIONAL if path in files)]}
 
 

@@ -33,8 +33,8 @@ READ_BATCH = 16
 CPU_BATCH = 4
 """Panels at once without a GPU; on two cores more are not faster."""
 BATCHES = (8, 4, 2)
-WEIGHTS_GIB, DECODING_GIB, PANEL_GIB = 6.0, 3.7, 0.5
-"""What drawing takes on a GPU, the last two at 1024 pixels; measured, see bench/RESULTS.md."""
+WEIGHTS_GIB, DECODING_GIB, PANEL_GIB = 5.6, 3.9, 0.2
+"""What drawing takes on a GPU, the last two at 1024 pixels: somewhat more than bench/RESULTS.md measured."""
 COMPILED_SAVES, COMPILING_S = 0.11, 60.0
 """Share of the time that compiling saves, measured on an H200, and twice what it cost there with 16 cores."""
 
@@ -69,6 +69,8 @@ class KolorsPainter:
         self._base = base
         self._texts: dict[str, tuple[Tensor, Tensor]] = {}
         self._expected = 0
+        self._most = max(BATCHES)
+        """Panels that fit into memory together, as far as is known."""
 
     @torch.inference_mode()
     def read(self, prompts: Sequence[str]) -> None:
@@ -135,6 +137,8 @@ class KolorsPainter:
         What does not fit into the GPU's memory together is drawn in halves. A picture whose numbers are not
         finite, or that has one colour, is drawn again in fp32 where that is another precision.
         """
+        if self.device != "cpu" and len(requests) > self._most:
+            return self._in_halves(requests, settings)
         self._load()
         started = time.monotonic()
         try:
@@ -153,6 +157,12 @@ class KolorsPainter:
                 for request, picture in zip(requests, pictures, strict=True)
             ]
         torch.cuda.empty_cache()
+        self._most = len(requests) // 2
+        return self._in_halves(requests, settings)
+
+    def _in_halves(
+        self, requests: Sequence[PanelRequest], settings: DrawSettings
+    ) -> list[Image.Image | Fault]:
         half = len(requests) // 2
         return [*self.draw(requests[:half], settings), *self.draw(requests[half:], settings)]
 

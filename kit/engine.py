@@ -66,10 +66,10 @@ class Engine:
     def in_fp32(self) -> Iterator[None]:
         """Compute in fp32 for a while; fp16 weights come back as they were, to the last bit."""
         before, compiled = self._dtype, self.compiled
-        with torch.inference_mode(False):
-            self.unet.float()
-        self._dtype, self.compiled = torch.float32, 0
         try:
+            with torch.inference_mode(False):
+                self.unet.float()
+            self._dtype, self.compiled = torch.float32, 0
             yield
         finally:
             with torch.inference_mode(False):
@@ -79,8 +79,10 @@ class Engine:
     def compile(self, rows: int) -> None:
         """Compile the parts that repeat, for calls of this many rows; others run as before.
 
-        The next call takes longer. Channels go last, which is faster compiled and slower not.
+        The next call takes longer. Channels go last, which is faster compiled and slower not. What cannot be
+        compiled on this machine runs as before.
         """
+        torch._dynamo.config.suppress_errors = True
         torch._dynamo.config.recompile_limit = max(torch._dynamo.config.recompile_limit, SHAPES)
         self.unet.to(memory_format=torch.channels_last)
         for region in regions(self.unet):

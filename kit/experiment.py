@@ -85,6 +85,8 @@ class Candidate(BaseModel, frozen=True, extra="forbid"):
     @model_validator(mode="before")
     @classmethod
     def _take_several(cls, table: object) -> object:
+        if isinstance(table, dict) and "loras" in table:
+            raise ValueError("loras: unknown key; several LoRAs are an array at lora")
         if isinstance(table, dict) and isinstance(table.get("lora"), list | tuple):
             return {**table, "lora": None, "loras": table["lora"]}
         return table

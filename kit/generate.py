@@ -89,21 +89,20 @@ def generate(run: Run, painter: Painter, progress: Progress | None = None) -> Ge
     sweep(run.folder)
     run.write_json("run.json", identity)
     missing = _keep_what_is_there(run, jobs)
-    run.note_faults({})
+    labels = {job.request.label for job in missing}
+    run.note_faults({file: reason for file, reason in run.faults().items() if file in labels})
     drawn, faults = 0, dict[str, str]()
     if progress is not None:
         progress.begin(len(jobs), len(jobs) - len(missing))
     try:
         for written in _filled(run, painter, _dressed(run, painter, jobs, missing)):
             drawn += written.drawn
-            if written.faults:
-                faults |= written.faults
-                run.note_faults(faults)
+            faults |= written.faults
             if progress is not None:
                 progress.advance(written.panels)
     except KeyboardInterrupt as interrupt:
-        there = {row.file for row in run.rows()}
-        done = sum(job.request.label in there for job in jobs)
+        there = {row.file: row.key for row in run.rows()}
+        done = sum(there.get(job.request.label) == job.request.key for job in jobs)
         raise RunError(
             f"stopped: {done} of {len(jobs)} panels are there; run the same command to go on"
         ) from interrupt
@@ -122,9 +121,9 @@ def _filled(run: Run, painter: Painter, batches: Iterator[Batch]) -> Iterator[Wr
             start = time.monotonic()
             pictures = painter.draw([jobs[0].request for jobs in batch.pictures], how)
             seconds = (time.monotonic() - start) / len(pictures)
-            if writing is not None:
-                yield writing.result()
-            writing = writer.submit(_write, run, batch, pictures, seconds)
+            before, writing = writing, writer.submit(_write, run, batch, pictures, seconds)
+            if before is not None:
+                yield before.result()
         if writing is not None:
             yield writing.result()
 
@@ -185,7 +184,7 @@ def _batches(jobs: Sequence[Job], missing: Sequence[Job], size: int) -> Iterator
 
 def _write(run: Run, batch: Batch, pictures: Sequence[Image | Fault], seconds: float) -> Written:
     """Write what is missing of a batch."""
-    drawn, panels, faults = 0, 0, dict[str, str]()
+    drawn, panels, faults, tried = 0, 0, dict[str, str](), set[str]()
     for jobs, picture in zip(batch.pictures, pictures, strict=True):
         missing = [job for job in jobs if job.request.label in batch.missing]
         panels += len(missing)
@@ -196,6 +195,10 @@ def _write(run: Run, batch: Batch, pictures: Sequence[Image | Fault], seconds: f
         data = png_bytes(picture, jobs[0])
         for job in missing:
             _keep(run, job, data, seconds)
+            tried.add(job.request.label)
+    noted = run.faults()
+    if (now := {file: reason for file, reason in noted.items() if file not in tried} | faults) != noted:
+        run.note_faults(now)
     return Written(panels=panels, drawn=drawn, faults=faults)
 
 

@@ -54,8 +54,8 @@ def stack_bytes(stack: Sequence[StackedLora]) -> bytes:
     """Return LoRAs that are worn together as one safetensors file, which says what it was made of."""
     loras = [find_lora(lora.file, lora.alpha) for lora in stack]
     merged = merge(loras, [lora.strength for lora in stack])
-    names = [lora.file if lora.file.startswith("mini:") else Path(lora.file).name for lora in stack]
-    notes = {"merged_from": " + ".join(f"{n} x {s.strength:g}" for n, s in zip(names, stack, strict=True))}
+    parts = [f"{lora.sha256} x {part.strength:g}" for lora, part in zip(loras, stack, strict=True)]
+    notes = {"merged_from": " + ".join(parts)}
     if trigger := "，".join(dict.fromkeys(lora.trigger for lora in loras if lora.trigger)):
         notes["trigger"] = trigger
     return content_bytes("diffsynth", merged.pairs, float(merged.rank), notes)

@@ -1,7 +1,7 @@
 """What each well-known loader makes of a LoRA file, with its own defaults.
 
-Measured with diffsynth 1.1.9, diffusers 0.35.2 and peft 0.21 (tests/test_lora_loaders.py); ComfyUI's row
-follows its documented reading of alpha.
+Measured with diffsynth 1.1.9, diffusers 0.35.2 and peft 0.21 (tests/test_lora_loaders.py), but for two:
+ComfyUI follows its documented reading of alpha, DiffSynth's of kohya needs a GPU and follows its source.
 """
 
 from collections.abc import Callable, Mapping

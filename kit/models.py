@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
-MODELS = Path(os.environ.get("STORYKIT_MODELS", Path.home() / ".cache" / "storykit"))
-"""A folder of the user's, or the one that STORYKIT_MODELS names."""
-KOLORS = MODELS / "Kolors"
+
+def kolors_folder() -> Path:
+    """Return where base "kolors" is: in the folder that STORYKIT_MODELS names, else in the user's cache."""
+    named = os.environ.get("STORYKIT_MODELS")
+    return (Path(named) if named else Path.home() / ".cache" / "storykit") / "Kolors"

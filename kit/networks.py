@@ -28,10 +28,10 @@ def filled(build: Callable[[], Network], weights: Mapping[str, Tensor], misfit: 
 
     Raises WeightsError, which opens with `misfit`, when a tensor is missing, left over or of another size.
     """
-    with torch.device("meta"):
-        network = build()
     try:
+        with torch.device("meta"):
+            network = build()
         network.load_state_dict(weights, assign=True)
-    except RuntimeError as error:
+    except (RuntimeError, ValueError) as error:
         raise WeightsError(f"{misfit}: {' '.join(str(error).split())[:200]}") from error
     return network.eval().requires_grad_(False)

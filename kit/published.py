@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import torch
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, PositiveFloat, PositiveInt, ValidationError
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
@@ -52,14 +52,14 @@ Record = TypeVar("Record", bound=BaseModel)
 
 
 class _UNetConfig(BaseModel):
-    block_out_channels: tuple[int, int, int]
-    transformer_layers_per_block: tuple[int, int, int]
-    attention_head_dim: tuple[int, int, int]
+    block_out_channels: tuple[PositiveInt, PositiveInt, PositiveInt]
+    transformer_layers_per_block: tuple[PositiveInt, PositiveInt, PositiveInt]
+    attention_head_dim: tuple[PositiveInt, PositiveInt, PositiveInt]
     """Heads of each level, whatever the name says."""
-    addition_time_embed_dim: int
-    encoder_hid_dim: int
-    cross_attention_dim: int
-    norm_num_groups: int
+    addition_time_embed_dim: PositiveInt
+    encoder_hid_dim: PositiveInt
+    cross_attention_dim: PositiveInt
+    norm_num_groups: PositiveInt
 
     def sizes(self) -> UNetSizes:
         fine, *_ = self.block_out_channels
@@ -76,9 +76,9 @@ class _UNetConfig(BaseModel):
 
 
 class _VaeConfig(BaseModel):
-    block_out_channels: tuple[int, int, int, int]
-    norm_num_groups: int
-    scaling_factor: float
+    block_out_channels: tuple[PositiveInt, PositiveInt, PositiveInt, PositiveInt]
+    norm_num_groups: PositiveInt
+    scaling_factor: PositiveFloat
 
     def sizes(self) -> VaeSizes:
         widths = self.block_out_channels
@@ -86,12 +86,12 @@ class _VaeConfig(BaseModel):
 
 
 class _TextConfig(BaseModel):
-    padded_vocab_size: int
-    hidden_size: int
-    num_layers: int
-    kv_channels: int
-    multi_query_group_num: int
-    ffn_hidden_size: int
+    padded_vocab_size: PositiveInt
+    hidden_size: PositiveInt
+    num_layers: PositiveInt
+    kv_channels: PositiveInt
+    multi_query_group_num: PositiveInt
+    ffn_hidden_size: PositiveInt
 
     def sizes(self) -> TextSizes:
         return TextSizes(
@@ -145,6 +145,8 @@ class PublishedFolder:
         misfit = self._misfit(TEXT_FOLDER)
         _fill(encoder.embedding, _part(shards, "embedding."), misfit)
         encoder.embedding.to(device, dtype)
+        if _part(shards, f"encoder.layers.{self.sizes.text.layers}."):
+            raise WeightsError(f"{misfit}: there are more layers than num_layers says")
         for number, layer in enumerate(encoder.encoder.layers):
             weights = _part(shards, f"encoder.layers.{number}.")
             _fill(layer, weights, misfit)
@@ -205,6 +207,8 @@ def _open_shards(folder: Path) -> dict[str, Tensor]:
             shard = torch.load(folder / file, map_location="cpu", mmap=True, weights_only=True)
         except (OSError, RuntimeError, pickle.UnpicklingError, EOFError) as error:
             raise WeightsError(f"{folder / file} is not a whole shard: {error}; {_mend(folder)}") from error
+        if not isinstance(shard, dict):
+            raise WeightsError(f"{folder / file} is not a shard of tensors; {_mend(folder)}")
         tensors |= {name.removeprefix(PREFIX): tensor for name, tensor in shard.items()}
     return tensors
 

@@ -59,7 +59,8 @@ def _texts(loaded: LoadedExperiment) -> dict[str, str]:
     """Return every text that is read, by where it comes from; of equal texts the first."""
     places: dict[str, str] = {}
     for story in loaded.stories:
-        places.setdefault(story.story.negative, f"story {story.name}, negative")
+        if settings(loaded.experiment).cfg != 1:
+            places.setdefault(story.story.negative, f"story {story.name}, negative")
         for candidate in loaded.experiment.candidates:
             for order in loaded.experiment.orders:
                 for panel in range(PANELS):

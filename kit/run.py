@@ -180,7 +180,7 @@ class Run:
             found = json.loads(self._faults_path.read_bytes())
         except (FileNotFoundError, ValueError):
             return {}
-        return {str(file): str(reason) for file, reason in found.items()}
+        return {str(k): str(v) for k, v in found.items()} if isinstance(found, dict) else {}
 
     def note_faults(self, faults: Mapping[str, str]) -> None:
         """Replace what `faults` returns."""

@@ -42,7 +42,10 @@ def vouch(folder: Path, files: Sequence[str], mend: str) -> dict[str, str]:
     now = {file: _look(folder, file, before.get(file)) for file in files}
     for file, seen in now.items():
         if file in before and seen.sha256 != before[file].sha256:
-            raise WeightsError(f"{folder / file} is damaged: its content is not what was recorded; {mend}")
+            raise WeightsError(
+                f"{folder / file} is damaged: its content is not what was recorded; {mend}; "
+                f"if you changed it yourself, delete {folder / RECORD}"
+            )
     if now != before:
         _note(folder, before | now)
     return {file: seen.sha256 for file, seen in now.items()}

@@ -87,7 +87,8 @@ def _unknown(place: str, wanted: object, known: Iterable[object]) -> list[Fault]
 def _rows(run: Run, entry: Entry) -> dict[int, PanelRow]:
     """Return the run's rows about the entry's story, by panel."""
     wanted = (entry.candidate, entry.order, entry.story, entry.seed)
-    rows = [row for row in run.rows() if (row.candidate, row.order, row.story, row.seed) == wanted]
+    faults = run.faults()
+    rows = [row for row in run.rows() if run.slot_of(row)[:4] == wanted and row.file not in faults]
     return {row.panel: row for row in rows}
 
 

@@ -7,7 +7,7 @@ import pytest
 from kit.download import RemoteFile, download
 from kit.errors import WeightsError
 from kit.files import sha256_bytes
-from kit.vouched import RECORD, read_record
+from kit.vouched import RECORD, read_record, vouch
 
 UNET = "unet/diffusion_pytorch_model.fp16.safetensors"
 CONTENT = {
@@ -75,10 +75,29 @@ def test_a_file_that_was_damaged_is_fetched_again_and_recorded_anew(tmp_path):
     assert read_record(tmp_path)[UNET].sha256 == sha256_bytes(CONTENT[UNET])
 
 
-def test_a_new_version_replaces_the_old_one(tmp_path):
+def test_weights_of_the_users_own_are_not_replaced(tmp_path):
     download(tmp_path, Hub())
-    assert download(tmp_path, Hub(CONTENT | {UNET: b"new"})) == [UNET]
-    assert (tmp_path / UNET).read_bytes() == b"new"
+    hub = Hub(CONTENT | {UNET: b"new"})
+    with pytest.raises(WeightsError, match=rf"{UNET} is not the file of Kwai-Kolors/Kolors: move it away"):
+        download(tmp_path, hub)
+    assert ((tmp_path / UNET).read_bytes(), hub.fetched) == (CONTENT[UNET], [])
+
+
+def test_of_two_precisions_the_one_that_is_there_is_completed(tmp_path):
+    plain = "unet/diffusion_pytorch_model.safetensors"
+    (tmp_path / "unet").mkdir()
+    (tmp_path / plain).write_bytes(CONTENT[plain])
+    assert set(download(tmp_path, Hub())) == FETCHED - {UNET}
+
+
+def test_a_file_that_was_mended_by_hand_is_recorded_anew(tmp_path):
+    download(tmp_path, Hub())
+    (tmp_path / UNET).write_bytes(b"fp17" * 2)
+    (tmp_path / RECORD).unlink()
+    vouch(tmp_path, [UNET], "")
+    (tmp_path / UNET).write_bytes(CONTENT[UNET])
+    assert download(tmp_path, Hub()) == []
+    assert read_record(tmp_path)[UNET].sha256 == sha256_bytes(CONTENT[UNET])
 
 
 def test_a_file_that_arrives_damaged_is_named(tmp_path):

@@ -207,7 +207,7 @@ def test_several_loras_are_drawn_with_as_their_sum(tmp_path):
             for s, lora in parts
         )
         torch.testing.assert_close(worn.scale * (up @ down), expected)
-    assert worn.notes["merged_from"] == "a.safetensors x 0.5 + b.safetensors x 1"
+    assert worn.notes["merged_from"] == f"{one.sha256} x 0.5 + {other.sha256} x 1"
     report = generate(run, KolorsPainter(load_base(toy_base()), "cpu"))
     assert report.drawn == 8
     assert run.read_json("run.json")["candidates"]["both"]["rank"] == 5
@@ -307,6 +307,20 @@ def test_a_picture_that_fails_is_a_fault_with_its_reason_and_the_others_are_ther
     assert (report.drawn, report.kept) == (7, 0)
     assert len(files(run)) == len(run.rows()) == 7
     assert not (run.folder / file).exists()
+
+
+def test_a_fault_is_noted_even_when_the_run_is_stopped_after_it(tmp_path):
+    painter = FakePainter()
+    painter.fail_on, painter.stop_before_batch = "第2天", 1
+    run = make_run(tmp_path)
+    with pytest.raises(RunError, match="stopped: 3 of 8 panels are there"):
+        generate(run, painter)
+    file = "panels/base/authored/cat/seed-0/2.png"
+    assert run.faults() == {file: "its numbers are not finite"}
+    painter.batches, painter.stop_before_batch = [], 0
+    with pytest.raises(RunError, match="stopped: 3 of 8"):
+        generate(run, painter)
+    assert file in run.faults()
 
 
 def test_a_prompt_that_is_too_long_is_refused_with_its_place_and_what_would_be_cut(tmp_path):

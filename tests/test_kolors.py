@@ -427,6 +427,28 @@ class Small(nn.Module):
         return self.unet(rows, *others)
 
 
+class Tight(Small):
+    """A UNet that does not fit in fp32, which shows when half of it is converted."""
+
+    def float(self) -> nn.Module:
+        self.unet.conv_in.float()
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate ...")
+
+
+def test_too_little_memory_for_fp32_is_a_fault_and_the_next_batch_is_drawn(tmp_path):
+    painter = KolorsPainter(load_base(toy_base()), "cpu")
+    painter._dtype = torch.float16
+    painter.read([TOY_PROMPTS[0], NEGATIVE])
+    painter.dress(load_lora(toy_lora(tmp_path / "loud.safetensors", scale=400.0)), 1.0)
+    painter._engine.unet = Tight(painter._engine.unet, most=4)
+    [fault] = painter.draw([request(TOY_PROMPTS[0])], CFG4)
+    assert isinstance(fault, Fault)
+    assert fault.reason.endswith("and there is too little memory to draw it in fp32")
+    painter.dress(None, 1.0)
+    [picture] = painter.draw([request(TOY_PROMPTS[0])], CFG4)
+    assert isinstance(picture, Image.Image)
+
+
 def test_what_does_not_fit_into_memory_together_is_drawn_in_halves(painter):
     requests = [request(prompt, seed) for seed, prompt in enumerate([*TOY_PROMPTS, *TOY_PROMPTS][:5])]
     together = paint(painter, requests)

@@ -65,9 +65,6 @@ class Theirs:
         )  # fmt: skip
         return self.pipe.vae_decoder.latents, np.asarray(picture).astype(int)
 
-    def _exact_text(self, prompt: str, **how: object) -> dict[str, Tensor]:
-        return {name: text.to(EXACT) for name, text in self._read(prompt, **how).items()}
-
     @staticmethod
     def _half_noise(shape: tuple[int, ...], seed: int, device: str, dtype: torch.dtype) -> Tensor:
         generator = torch.Generator(device).manual_seed(seed)

@@ -234,6 +234,6 @@ def test_weights_of_another_size_than_the_config_says_are_refused(copy):
 
 
 def test_kolors_that_was_not_downloaded_says_how_to(tmp_path, monkeypatch):
-    monkeypatch.setattr("kit.base.KOLORS", tmp_path / "Kolors")
+    monkeypatch.setenv("STORYKIT_MODELS", str(tmp_path))
     with pytest.raises(WeightsError, match=r"unet/config\.json cannot be read: .*`storykit download kolors"):
         load_base("kolors")

@@ -405,3 +405,15 @@ def test_progress_hears_of_every_panel(tmp_path: Path) -> None:
     tally = Tally()
     score(fill(new_run(tmp_path, seeds=3)), tools(), tally)
     assert (tally.done, tally.total) == (48, 48)
+
+
+def test_the_picture_of_before_is_not_scored_for_one_that_could_not_be_drawn(tmp_path: Path) -> None:
+    run = new_run(tmp_path)
+    for slot in run.wanted():
+        put(run, slot, picture(slot.panel))
+    fifth = run.panel_path("base", "authored", "story", 0, 5).relative_to(run.folder).as_posix()
+    run.note_faults({fifth: "its numbers are not finite"})
+    faults = score(run, tools()).faults
+    assert [(fault.panel, fault.status, fault.reason) for fault in faults] == [
+        (5, "missing", "its numbers are not finite")
+    ]
