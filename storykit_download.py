@@ -5,9 +5,9 @@ from typing import Annotated, Literal
 
 import typer
 
-from kit.download import Hub
+from kit.models import Hub
 
-Model = Annotated[Literal["kolors"], typer.Argument(help="What to fetch.")]
+Model = Annotated[Literal["kolors"], typer.Argument(metavar="MODEL", help="What to fetch: kolors.")]
 
 
 def download(

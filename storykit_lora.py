@@ -85,16 +85,14 @@ def merge(
     from kit.files import write_whole
     from kit.lora import find_lora
     from kit.lora_convert import merge as merge_loras
-    from kit.lora_format import content_bytes
+    from kit.lora_convert import merged_bytes
 
     if out.suffix != ".safetensors":
         raise LoraError(f"{out}: must end in .safetensors")
     strengths = _numbers(weights) if weights else [1.0] * len(files)
     loras = [find_lora(file) for file in files]
     merged = merge_loras(loras, strengths, rank)
-    trigger = "，".join(dict.fromkeys(lora.trigger for lora in loras if lora.trigger))
-    notes = {"trigger": trigger} if trigger else {}
-    write_whole(out, content_bytes("diffsynth", merged.pairs, float(merged.rank), notes))
+    write_whole(out, merged_bytes(merged, loras, strengths))
     lost = f", {merged.error:.2%} of it lost" if merged.error else ""
     typer.echo(f"LoRA    {out}  ({len(merged.pairs)} layers, rank {merged.rank}{lost})")
 

@@ -5,10 +5,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import Literal, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 from kit.errors import WeightsError
 from kit.files import sha256_of
+from kit.models import Hub
 from kit.vouched import forget, read_record, vouch
 
 REPOSITORY = "Kwai-Kolors/Kolors"
@@ -25,7 +26,6 @@ NEEDED = (
 OPTIONAL = ("tokenizer/tokenizer.model", "MODEL_LICENSE", "LICENSE")
 SPARE_BYTES = 2**30
 """Left free on the disk."""
-Hub = Literal["modelscope", "huggingface"]
 
 
 class RemoteFile(NamedTuple):

@@ -57,7 +57,6 @@ class KolorsPainter:
 
     def __init__(self, base: Base, device: str = "auto") -> None:
         """Take a base, of which nothing is loaded yet."""
-        self.name = base.name
         self.device = pick_device(device)
         self._dtype = base.precision(self.device)
         self.identity: Mapping[str, object] = {

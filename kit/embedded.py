@@ -34,7 +34,7 @@ from kit.kolors import (
     build_vae_encoder,
 )
 from kit.mini.sizes import BaseSizes, read_sizes
-from kit.networks import Network, Networks, filled
+from kit.networks import Network, Networks, filled, part_of
 from kit.tensors import read_tensors, tensor_bytes
 
 EMBEDDED = Path(__file__).parent / "mini" / "weights"
@@ -101,7 +101,7 @@ class EmbeddedFolder:
             scaling = float(metadata["scaling_factor"])
         except (KeyError, ValueError) as error:
             raise WeightsError(f"{self.folder / VAE}: metadata must hold the scaling_factor") from error
-        return {k.removeprefix(prefix): v for k, v in weights.items() if k.startswith(prefix)}, scaling
+        return part_of(weights, prefix), scaling
 
     def _tensors(self, name: str) -> tuple[dict[str, Tensor], dict[str, str]]:
         try:

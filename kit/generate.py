@@ -53,8 +53,8 @@ class GenerateReport:
 class Batch:
     """Pictures of one set of eight that are drawn together; each may belong to several panels.
 
-    A batch is always the same for the same run, whatever is there already, and is drawn whole: pictures drawn
-    with others differ in the last bit, so a resumed run would else not equal an uninterrupted one.
+    It is drawn whole, whatever is there already: pictures drawn with others differ in the last bit, so a
+    resumed run would else not equal an uninterrupted one. On a GPU its size follows the free memory.
     """
 
     pictures: Sequence[Sequence[Job]]
@@ -184,7 +184,7 @@ def _batches(jobs: Sequence[Job], missing: Sequence[Job], size: int) -> Iterator
 
 def _write(run: Run, batch: Batch, pictures: Sequence[Image | Fault], seconds: float) -> Written:
     """Write what is missing of a batch."""
-    drawn, panels, faults, tried = 0, 0, dict[str, str](), set[str]()
+    drawn, panels, faults, mended = 0, 0, dict[str, str](), set[str]()
     for jobs, picture in zip(batch.pictures, pictures, strict=True):
         missing = [job for job in jobs if job.request.label in batch.missing]
         panels += len(missing)
@@ -195,9 +195,9 @@ def _write(run: Run, batch: Batch, pictures: Sequence[Image | Fault], seconds: f
         data = png_bytes(picture, jobs[0])
         for job in missing:
             _keep(run, job, data, seconds)
-            tried.add(job.request.label)
+            mended.add(job.request.label)
     noted = run.faults()
-    if (now := {file: reason for file, reason in noted.items() if file not in tried} | faults) != noted:
+    if (now := {file: reason for file, reason in noted.items() if file not in mended} | faults) != noted:
         run.note_faults(now)
     return Written(panels=panels, drawn=drawn, faults=faults)
 

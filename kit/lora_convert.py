@@ -51,10 +51,15 @@ def convert(source: Path, tool: Tool, out: Path, alpha: float | None = None) -> 
 
 
 def stack_bytes(stack: Sequence[StackedLora]) -> bytes:
-    """Return LoRAs that are worn together as one safetensors file, which says what it was made of."""
+    """Return LoRAs that are worn together as one safetensors file."""
     loras = [find_lora(lora.file, lora.alpha) for lora in stack]
     merged = merge(loras, [lora.strength for lora in stack])
-    parts = [f"{lora.sha256} x {part.strength:g}" for lora, part in zip(loras, stack, strict=True)]
+    return merged_bytes(merged, loras, [lora.strength for lora in stack])
+
+
+def merged_bytes(merged: Merged, loras: Sequence[LoadedLora], weights: Sequence[float]) -> bytes:
+    """Return a sum of LoRAs as a safetensors file, which says what it was made of and all their triggers."""
+    parts = [f"{lora.sha256} x {weight:g}" for lora, weight in zip(loras, weights, strict=True)]
     notes = {"merged_from": " + ".join(parts)}
     if trigger := "，".join(dict.fromkeys(lora.trigger for lora in loras if lora.trigger)):
         notes["trigger"] = trigger

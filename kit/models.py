@@ -1,7 +1,10 @@
-"""Where downloaded models are kept."""
+"""Where models are downloaded from and kept."""
 
 import os
 from pathlib import Path
+from typing import Literal
+
+Hub = Literal["modelscope", "huggingface"]
 
 
 def kolors_folder() -> Path:

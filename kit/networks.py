@@ -31,7 +31,20 @@ def filled(build: Callable[[], Network], weights: Mapping[str, Tensor], misfit: 
     try:
         with torch.device("meta"):
             network = build()
-        network.load_state_dict(weights, assign=True)
-    except (RuntimeError, ValueError) as error:
-        raise WeightsError(f"{misfit}: {' '.join(str(error).split())[:200]}") from error
+    except ValueError as error:
+        raise WeightsError(f"{misfit}: {error}") from error
+    fill(network, weights, misfit)
     return network.eval().requires_grad_(False)
+
+
+def fill(network: nn.Module, weights: Mapping[str, Tensor], misfit: str) -> None:
+    """Have a network hold these very tensors; raises WeightsError as `filled` does."""
+    try:
+        network.load_state_dict(weights, assign=True)
+    except RuntimeError as error:
+        raise WeightsError(f"{misfit}: {' '.join(str(error).split())[:200]}") from error
+
+
+def part_of(weights: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """Return the tensors whose names begin with the prefix, without it."""
+    return {name.removeprefix(prefix): tensor for name, tensor in weights.items() if name.startswith(prefix)}

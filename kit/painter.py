@@ -51,8 +51,6 @@ class Painter(Protocol):
     batch.
     """
 
-    name: str
-    """The base: "mini", "kolors" or a folder."""
     device: str
     identity: Mapping[str, object]
     """What shapes every picture of this painter and so is part of each key: weights, scheduler, dtype."""

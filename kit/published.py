@@ -37,7 +37,7 @@ from kit.kolors import (
     translated,
 )
 from kit.mini.sizes import BaseSizes, TextSizes, UNetSizes, VaeSizes
-from kit.networks import filled
+from kit.networks import fill, filled, part_of
 from kit.vouched import vouch
 
 UNET_FOLDER, VAE_FOLDER, TEXT_FOLDER = "unet", "vae", "text_encoder"
@@ -137,19 +137,19 @@ class PublishedFolder:
     def text_encoder(self, device: str = "cpu", dtype: torch.dtype = torch.float32) -> ChatGLMModel:
         """Return the text encoder; each layer is on the device only while it works.
 
-        So it takes half a GB at full size instead of 12, and a text more time: 12 GB are read for each call.
+        At full size 12 GB of weights are so read for each call instead of kept.
         """
         shards = _open_shards(self.folder)
         with torch.device("meta"):
             encoder = build_text_encoder(self.sizes.text)
         misfit = self._misfit(TEXT_FOLDER)
-        _fill(encoder.embedding, _part(shards, "embedding."), misfit)
+        fill(encoder.embedding, part_of(shards, "embedding."), misfit)
         encoder.embedding.to(device, dtype)
-        if _part(shards, f"encoder.layers.{self.sizes.text.layers}."):
+        if part_of(shards, f"encoder.layers.{self.sizes.text.layers}."):
             raise WeightsError(f"{misfit}: there are more layers than num_layers says")
         for number, layer in enumerate(encoder.encoder.layers):
-            weights = _part(shards, f"encoder.layers.{number}.")
-            _fill(layer, weights, misfit)
+            weights = part_of(shards, f"encoder.layers.{number}.")
+            fill(layer, weights, misfit)
             _stream(layer, weights, device, dtype)
         # only its place and precision are read; the layer norm behind the last layer is not used in drawing
         encoder.rotary_pos_emb.inv_freq = torch.empty(0, device=device, dtype=dtype)
@@ -211,17 +211,6 @@ def _open_shards(folder: Path) -> dict[str, Tensor]:
             raise WeightsError(f"{folder / file} is not a shard of tensors; {_mend(folder)}")
         tensors |= {name.removeprefix(PREFIX): tensor for name, tensor in shard.items()}
     return tensors
-
-
-def _part(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
-
-
-def _fill(module: nn.Module, weights: Mapping[str, Tensor], misfit: str) -> None:
-    try:
-        module.load_state_dict(weights, assign=True)
-    except RuntimeError as error:
-        raise WeightsError(f"{misfit}: {' '.join(str(error).split())[:200]}") from error
 
 
 def _stream(layer: nn.Module, weights: Mapping[str, Tensor], device: str, dtype: torch.dtype) -> None:

@@ -32,7 +32,6 @@ TOY_PROMPTS = (
 class FakePainter:
     """Paints coloured squares that depend on the request's key alone, and notes what it is asked."""
 
-    name = "mini"
     device = "cpu"
 
     def __init__(self, identity: str = "fake") -> None:
