@@ -38,6 +38,9 @@ app.command()(download)
 ExperimentFile = Annotated[Path, typer.Argument(metavar="EXPERIMENT", help="The experiment's TOML file.")]
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="The run's folder.")]
 OutFolder = Annotated[Path, typer.Option("--out", help="The run's folder; made when it is not there.")]
+Devices = Annotated[
+    str, typer.Option(help="Where to draw: auto, all (every GPU), or a list such as cuda:0,cuda:1.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print numbers as JSON, for machines.")]
 
 
@@ -75,29 +78,29 @@ def demo(out: OutFolder = Path("runs/demo")) -> None:
 
 
 @app.command()
-def run(experiment: ExperimentFile, out: OutFolder) -> None:
+def run(experiment: ExperimentFile, out: OutFolder, devices: Devices = "auto") -> None:
     """Draw, score, compare and report an experiment; goes on where it stopped."""
-    generate(experiment, out)
+    generate(experiment, out, devices)
     score(out)
     compare(out)
     report(out)
 
 
 @app.command()
-def generate(experiment: ExperimentFile, out: OutFolder) -> None:
+def generate(experiment: ExperimentFile, out: OutFolder, devices: Devices = "auto") -> None:
     """Draw every panel of an experiment that is not drawn yet."""
+    from kit.crew import painters_on
     from kit.experiment import load_experiment
     from kit.generate import generate as draw
-    from kit.painter import load_painter
     from kit.recipe import refuse_misfits
     from kit.run import Run
 
     loaded = load_experiment(experiment)
-    painter = load_painter(loaded.experiment.base)
-    refuse_misfits(loaded, painter)  # before the folder is touched
-    opened = Run.create(out, loaded)
-    with _progress("drawing") as progress:
-        done = draw(opened, painter, progress)
+    with painters_on(loaded.experiment.base, devices) as painters:
+        refuse_misfits(loaded, painters[0])  # before the folder is touched
+        opened = Run.create(out, loaded)
+        with _progress("drawing") as progress:
+            done = draw(opened, painters, progress)
     for file, reason in done.faults.items():
         _say(f"fault   {file}: {reason}")
     pace = f", {done.seconds / done.drawn:.2f} s a panel" if done.drawn else ""

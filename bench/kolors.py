@@ -1,7 +1,7 @@
 """Times and checks full-size Kolors beside DiffSynth's own loop and diffusers, on one GPU.
 
     python bench/published.py runs/kolors-random
-    for part in open contest diffusers ours memory cap; do
+    for part in open contest diffusers ours memory low cap; do
         python bench/kolors.py $part runs/kolors-random --out runs/kolors-bench
     done
     python bench/kolors.py table runs/kolors-random --out runs/kolors-bench
@@ -16,6 +16,7 @@ import json
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from bench.machine import commit, today, versions
 from bench.prompts import NEGATIVE, held_out_prompts, texts_of
 from kit.base import load_base
 from kit.drawing import KolorsPainter, first_noise
+from kit.engine import compile_parts
 from kit.experiment import DrawSettings
 from kit.kolors import linear_shapes, scheduler, time_ids
 from kit.lora import Pair, load_lora, save_lora
@@ -183,6 +185,7 @@ def part_ours(bench: Bench) -> Json:
     if (bench.out / "text.pt").is_file():
         result |= _parity(bench, painter)
     painter._engine.compile(rows=2 * PANELS)
+    compile_parts(painter._decoder)
     result["compiling_s"] = bench.timed(lambda: painter.draw(bench.requests(), bench.settings(2)))
     for turn in ("compiled", "compiled_again"):
         result[f"{turn}_s"] = bench.timed(lambda: painter.draw(bench.requests(), bench.settings()))
@@ -253,12 +256,21 @@ def part_memory(bench: Bench) -> Json:
     painter = bench.painter()
     result: Json = {"text": bench.gpu()}
     for count in (1, 2, 4, 8):
-        requests, settings = bench.requests(count), bench.settings(10)
-        painter.draw(requests, bench.settings(1))
-        bench.gpu()
-        seconds = bench.timed(lambda r=requests, s=settings: painter.draw(r, s))
-        result[str(count)] = {"s_a_picture_10_steps": round(seconds / count, 3), **bench.gpu()}
+        result[str(count)] = _ten_steps(bench, painter, count, bench.settings(10))
     return result
+
+
+def part_low(bench: Bench) -> Json:
+    """Return time and memory of a picture with `memory = "low"`, text and loading included."""
+    painter, settings = bench.painter(), replace(bench.settings(10), memory="low")
+    return {"text": bench.gpu(), "1": _ten_steps(bench, painter, 1, settings)}
+
+
+def _ten_steps(bench: Bench, painter: KolorsPainter, count: int, settings: DrawSettings) -> Json:
+    requests = bench.requests(count)
+    painter.draw(requests, replace(settings, steps=1))
+    seconds = bench.timed(lambda: painter.draw(requests, settings))
+    return {"s_a_picture_10_steps": round(seconds / count, 3), **bench.gpu()}
 
 
 def part_cap(bench: Bench) -> Json:
@@ -274,7 +286,7 @@ def part_cap(bench: Bench) -> Json:
 
 
 PARTS = {"open": part_open, "contest": part_contest, "diffusers": part_diffusers, "ours": part_ours,
-         "memory": part_memory, "cap": part_cap}  # fmt: skip
+         "memory": part_memory, "low": part_low, "cap": part_cap}  # fmt: skip
 
 
 def main() -> None:

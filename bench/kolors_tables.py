@@ -10,7 +10,9 @@ PANELS = 8
 
 def markdown(found: dict[str, Json]) -> str:
     """Return the tables of the parts that were run."""
-    parts = [_speed(found), _parity(found.get("ours", {})), _memory(found.get("memory", {}))]
+    parts = [
+        _speed(found), _parity(found.get("ours", {})), _memory(found.get("memory", {}), found.get("low", {}))
+    ]  # fmt: skip
     about = next(iter(found.values()))["about"]
     parts.append("; ".join(about[key] for key in ("machine", "commit", "versions", "date")))
     return "\n\n".join(part for part in parts if part)
@@ -57,11 +59,12 @@ def _parity(ours: Json) -> str:
     return table(heads, rows) if rows else ""
 
 
-def _memory(memory: Json) -> str:
+def _memory(memory: Json, low: Json) -> str:
+    cells = [(f'{count}, memory = "low"', cell) for count, cell in low.items() if count.isdigit()]
+    cells += [(count, cell) for count, cell in memory.items() if count.isdigit()]
     rows = [
-        [count, cell["s_a_picture_10_steps"], cell["peak_gib"], cell["reserved_gib"]]
-        for count, cell in memory.items() if count.isdigit()
-    ]  # fmt: skip
+        [name, cell["s_a_picture_10_steps"], cell["peak_gib"], cell["reserved_gib"]] for name, cell in cells
+    ]
     return (
         table(["panels at once", "s a picture, 10 steps", "peak GiB", "reserved GiB"], rows) if rows else ""
     )

@@ -78,9 +78,27 @@ def pick_device(device: str) -> str:
     """Return "cpu" or "cuda" for "auto", else the device itself if this machine has it."""
     if device == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
-    if device.startswith("cuda") and not torch.cuda.is_available():
-        raise WeightsError(f"device {device!r}: there is no CUDA device here; use cpu or auto")
+    here = ["cpu", "cuda", *_gpus()] if torch.cuda.is_available() else ["cpu"]
+    if device not in here:
+        raise WeightsError(f"device {device!r}: this machine has {', '.join(here)}; or use auto")
     return device
+
+
+def pick_devices(devices: str) -> list[str]:
+    """Return "all" GPUs of this machine, or its CPU where there are none, else the devices in a list.
+
+    Raises WeightsError for a device that is not here or is named twice.
+    """
+    if devices == "all":
+        return _gpus() or ["cpu"]
+    picked = [pick_device(device.strip()) for device in devices.split(",")]
+    if len(set(picked)) < len(picked):
+        raise WeightsError(f"devices {devices!r}: each must be named once")
+    return picked
+
+
+def _gpus() -> list[str]:
+    return [f"cuda:{number}" for number in range(torch.cuda.device_count())]
 
 
 def load_networks(base: Base, device: str = "auto") -> Networks:

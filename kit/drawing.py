@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 
 import torch
@@ -9,13 +10,14 @@ from PIL import Image
 from torch import Tensor, nn
 
 from kit.base import Base, pick_device
-from kit.engine import Engine
+from kit.engine import Engine, compile_parts
 from kit.errors import RunError
 from kit.experiment import DrawSettings
 from kit.kolors import (
     BETA_END,
     TRAIN_STEPS,
     KolorsPrompter,
+    SDXLVAEDecoder,
     cut_off,
     encode_ids,
     linear_shapes,
@@ -25,7 +27,7 @@ from kit.kolors import (
 )
 from kit.lora import LoadedLora
 from kit.mini.sizes import LATENT_CHANNELS, STRIDE
-from kit.painter import Fault, PanelRequest, is_flat
+from kit.painter import Batching, Fault, PanelRequest, is_flat
 
 SCHEDULER = {"name": "EnhancedDDIM", "beta_end": BETA_END, "train_steps": TRAIN_STEPS}
 READ_BATCH = 16
@@ -33,9 +35,11 @@ READ_BATCH = 16
 CPU_BATCH = 4
 """Panels at once without a GPU; on two cores more are not faster."""
 BATCHES = (8, 4, 2)
+PROBED = 2
+"""Steps that are timed before compiling is decided on."""
 WEIGHTS_GIB, DECODING_GIB, PANEL_GIB = 5.6, 3.9, 0.2
 """What drawing takes on a GPU, the last two at 1024 pixels: somewhat more than bench/RESULTS.md measured."""
-COMPILED_SAVES, COMPILING_S = 0.11, 60.0
+COMPILED_SAVES, COMPILING_S = 0.16, 100.0
 """Share of the time that compiling saves, measured on an H200, and twice what it cost there with 16 cores."""
 
 
@@ -56,8 +60,14 @@ class KolorsPainter:
     """Draws with one base; each network is loaded when needed, the text encoder while prompts are read."""
 
     def __init__(self, base: Base, device: str = "auto") -> None:
-        """Take a base, of which nothing is loaded yet."""
-        self.device = pick_device(device)
+        """Take a base, of which nothing is loaded yet; of several GPUs, this process then uses the one."""
+        picked = pick_device(device)
+        self.device = picked.partition(":")[0]
+        if picked != self.device:
+            torch.cuda.set_device(picked)
+        if self.device != "cpu":
+            torch.cuda.memory._set_allocator_settings("expandable_segments:True")  # 2 GiB less are held
+        self.hardware = "cpu" if self.device == "cpu" else torch.cuda.get_device_name()
         self._dtype = base.precision(self.device)
         self.identity: Mapping[str, object] = {
             "name": base.name,
@@ -67,7 +77,6 @@ class KolorsPainter:
         }
         self._base = base
         self._texts: dict[str, tuple[Tensor, Tensor]] = {}
-        self._expected = 0
         self._most = max(BATCHES)
         """Panels that fit into memory together, as far as is known."""
 
@@ -85,6 +94,9 @@ class KolorsPainter:
             self._texts |= {
                 prompt: (c, p) for prompt, c, p in zip(batch, cross.cpu(), pooled.cpu(), strict=True)
             }
+        del encoder
+        if self.device != "cpu":
+            torch.cuda.empty_cache()
 
     def cut_off(self, prompt: str) -> str:
         """Return the end of a prompt that is too long to be read whole; empty when it is not."""
@@ -112,45 +124,77 @@ class KolorsPainter:
         return Engine(unet)
 
     @cached_property
-    def _decoder(self) -> nn.Module:
+    def _decoder(self) -> SDXLVAEDecoder:
+        decoder = self._base.vae_decoder(self.device)
         # faster so on a CPU; on a GPU slower, by 3 % of a picture, but smaller by 0.8 GiB
-        decoder: nn.Module = self._base.vae_decoder(self.device).to(memory_format=torch.channels_last)
+        decoder.to(memory_format=torch.channels_last)
+        for layer in decoder.modules():
+            if isinstance(layer, nn.SiLU):
+                layer.inplace = True  # the same numbers in less memory
         return decoder
 
-    def batch(self, settings: DrawSettings) -> int:
-        """Return how many panels to draw at once: what the GPU's free memory takes."""
+    def settle(self, requests: Sequence[PanelRequest], settings: DrawSettings) -> Batching:
+        """Return as many panels as the free memory takes, and whether compiling pays for these pictures.
+
+        On a GPU some steps of the first pictures are drawn to see how long they take.
+        """
+        panels = settings.batch or self._fitting(settings)
+        if self.device == "cpu" or settings.memory == "low":
+            return Batching(panels=panels, compiled=False)
+        try:
+            seconds = self._step_seconds(requests[:panels], settings) * settings.steps * len(requests)
+        except torch.OutOfMemoryError as error:
+            if panels == 1:
+                raise self._too_small(settings) from error
+            torch.cuda.empty_cache()
+            return self.settle(requests, replace(settings, batch=panels // 2))
+        return Batching(panels=panels, compiled=seconds * COMPILED_SAVES > COMPILING_S)
+
+    def _fitting(self, settings: DrawSettings) -> int:
         if self.device == "cpu":
             return CPU_BATCH
+        if settings.memory == "low":
+            return max(BATCHES)
         free_gib = torch.cuda.mem_get_info()[0] / 2**30 - WEIGHTS_GIB
         pixels = (settings.size / 1024) ** 2
         return next((b for b in BATCHES if (DECODING_GIB + b * PANEL_GIB) * pixels <= free_gib), 1)
 
-    def expect(self, pictures: int) -> None:
-        """Hear how many pictures are still to come."""
-        self._expected = pictures
+    @torch.inference_mode()
+    def _step_seconds(self, requests: Sequence[PanelRequest], settings: DrawSettings) -> float:
+        """Return how long one step of one picture takes, drawn with the others."""
+        noise = torch.cat([first_noise(request.seed, settings, self.device) for request in requests])
+        self._denoise(noise, requests, replace(settings, steps=1))
+        torch.cuda.synchronize()
+        started = time.monotonic()
+        self._denoise(noise, requests, replace(settings, steps=PROBED))
+        torch.cuda.synchronize()
+        return (time.monotonic() - started) / PROBED / len(requests)
 
     @torch.inference_mode()
-    def draw(self, requests: Sequence[PanelRequest], settings: DrawSettings) -> list[Image.Image | Fault]:
+    def draw(
+        self, requests: Sequence[PanelRequest], settings: DrawSettings, batching: Batching | None = None
+    ) -> list[Image.Image | Fault]:
         """Return the pictures of one batch; panels and their negatives share each UNet call.
 
         What does not fit into the GPU's memory together is drawn in halves. A picture whose numbers are not
         finite, or that has one colour, is drawn again in fp32 where that is another precision.
         """
+        if batching is not None and batching.compiled and not self._engine.compiled:
+            self._engine.compile(rows=batching.panels * (1 if settings.cfg == 1.0 else 2))
+            compile_parts(self._decoder)
+        return self._in_memory(requests, settings)
+
+    def _in_memory(
+        self, requests: Sequence[PanelRequest], settings: DrawSettings
+    ) -> list[Image.Image | Fault]:
         if self.device != "cpu" and len(requests) > self._most:
             return self._in_halves(requests, settings)
-        self._load()
-        started = time.monotonic()
         try:
             pictures = self._draw_together(requests, settings)
         except torch.OutOfMemoryError as error:
             if len(requests) == 1:
-                raise RunError(
-                    f"{self.device} has too little memory for one panel of {settings.size} pixels: "
-                    "close other programs that use it, or set a smaller `size` in the experiment"
-                ) from error
+                raise self._too_small(settings) from error
         else:
-            self._expected -= len(requests)
-            self._weigh_compiling(len(requests), time.monotonic() - started, settings)
             return [
                 self._again(request, settings, picture) if isinstance(picture, Fault) else picture
                 for request, picture in zip(requests, pictures, strict=True)
@@ -159,29 +203,28 @@ class KolorsPainter:
         self._most = len(requests) // 2
         return self._in_halves(requests, settings)
 
+    def _too_small(self, settings: DrawSettings) -> RunError:
+        return RunError(
+            f"{self.hardware} has too little memory for one panel of {settings.size} pixels: "
+            "close other programs that use it, or set a smaller `size` in the experiment"
+        )
+
     def _in_halves(
         self, requests: Sequence[PanelRequest], settings: DrawSettings
     ) -> list[Image.Image | Fault]:
         half = len(requests) // 2
-        return [*self.draw(requests[:half], settings), *self.draw(requests[half:], settings)]
+        return [*self._in_memory(requests[:half], settings), *self._in_memory(requests[half:], settings)]
 
     def _draw_together(
         self, requests: Sequence[PanelRequest], settings: DrawSettings
     ) -> list[Image.Image | Fault]:
         noise = torch.cat([first_noise(request.seed, settings, self.device) for request in requests])
-        return [self._decode(latent) for latent in self._denoise(noise, requests, settings)]
-
-    def _load(self) -> None:
-        """Load what draws, unless it is there, so that it is not counted as drawing."""
-        _ = self._engine, self._decoder
-
-    def _weigh_compiling(self, panels: int, seconds: float, settings: DrawSettings) -> None:
-        """Compile the UNet when what is still to come takes long enough for that to pay."""
-        if self.device == "cpu" or self._engine.compiled:
-            return
-        rest_s = self._expected * seconds / panels
-        if rest_s * COMPILED_SAVES > COMPILING_S:
-            self._engine.compile(rows=panels * (1 if settings.cfg == 1.0 else 2))
+        if settings.memory == "auto":
+            return [self._decode(latent) for latent in self._denoise(noise, requests, settings)]
+        one_by_one = zip(noise[:, None], requests, strict=True)
+        latents = [self._denoise(start, [request], settings)[0] for start, request in one_by_one]
+        with self._engine.away():
+            return [self._decode(latent) for latent in latents]
 
     def _again(self, request: PanelRequest, settings: DrawSettings, fault: Fault) -> Image.Image | Fault:
         """Return the picture drawn alone in fp32."""

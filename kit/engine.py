@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-from kit.kolors import SDXLUNet, attentions, regions
+from kit.kolors import SDXLUNet, SDXLVAEDecoder, attentions, regions
 from kit.lora import LoadedLora
 
 SHAPES = 64
@@ -76,17 +76,26 @@ class Engine:
                 self.unet.to(before)
             self._dtype, self.compiled = before, compiled
 
+    @contextmanager
+    def away(self) -> Iterator[None]:
+        """Leave the device to others for a while: the UNet waits in the computer's own memory."""
+        try:
+            with torch.inference_mode(False):
+                self.unet.to("cpu")
+            if self._device.type == "cuda":
+                torch.cuda.empty_cache()
+            yield
+        finally:
+            with torch.inference_mode(False):
+                self.unet.to(self._device)
+
     def compile(self, rows: int) -> None:
         """Compile the parts that repeat, for calls of this many rows; others run as before.
 
-        The next call takes longer. Channels go last, which is faster compiled and slower not. What cannot be
-        compiled on this machine runs as before.
+        The next call takes longer. Channels go last, which is faster compiled and slower not.
         """
-        torch._dynamo.config.suppress_errors = True
-        torch._dynamo.config.recompile_limit = max(torch._dynamo.config.recompile_limit, SHAPES)
         self.unet.to(memory_format=torch.channels_last)
-        for region in regions(self.unet):
-            region.compile(dynamic=False)
+        compile_parts(self.unet)
         self.compiled = rows
 
     def tell(self, cross: Tensor) -> None:
@@ -110,6 +119,14 @@ class Engine:
                 rows.to(self._dtype), step.to(self._device), self._first.answer, sizes, pooled.to(self._dtype)
             )
         return predicted.to(rows.dtype)
+
+
+def compile_parts(network: SDXLUNet | SDXLVAEDecoder) -> None:
+    """Compile the parts that repeat, each when it is next called; what cannot be compiled runs as before."""
+    torch._dynamo.config.suppress_errors = True
+    torch._dynamo.config.recompile_limit = max(torch._dynamo.config.recompile_limit, SHAPES)
+    for region in regions(network):
+        region.compile(dynamic=False)
 
 
 def _remembering(unet: SDXLUNet) -> Iterator[Told]:

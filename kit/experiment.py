@@ -35,6 +35,9 @@ from kit.values import (
 Noise = Literal["portable", "contest"]
 """Where the first noise comes from: a CPU generator a panel, or the device's fp16 draw as in the contest."""
 
+Memory = Literal["auto", "low"]
+"""How much of a GPU's memory is used: what is free, or as little as a small card has."""
+
 _STORY_NAME = re.compile(r"\w(?:[\w .-]*\w)?")
 """Names that every file system, archive and table takes."""
 
@@ -50,6 +53,9 @@ class DrawSettings:
     size: int
     """Panel side in pixels."""
     noise: Noise
+    batch: int | None = None
+    """Panels drawn together; none: what the device takes."""
+    memory: Memory = "auto"
 
 
 Strength = Annotated[Number, Field(gt=0, le=2)]
@@ -161,6 +167,8 @@ class Experiment(BaseModel, frozen=True, extra="forbid", populate_by_name=True):
     """Draw with what the text encoder reads of a prompt that is too long, instead of refusing it."""
     batch: Count | None = None
     """Panels drawn together; by default what the device takes."""
+    memory: Memory = "auto"
+    """"low" draws one panel at a time and never has UNet and picture decoder on a GPU together."""
     score: ScoreTable = ScoreTable()
     candidates: Annotated[tuple[Candidate, ...], Field(min_length=1, alias="candidate")]
     compare: CompareTable = CompareTable()
@@ -198,6 +206,8 @@ def settings(experiment: Experiment) -> DrawSettings:
         cfg=experiment.cfg,
         size=experiment.size or size,
         noise=experiment.noise,
+        batch=experiment.batch,
+        memory=experiment.memory,
     )
 
 

@@ -5,9 +5,9 @@ that was stopped goes on where it stopped: what is on disk and whole stays.
 """
 
 import time
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from io import BytesIO
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -15,13 +15,16 @@ from typing import NamedTuple, Protocol
 from PIL.Image import Image
 from PIL.PngImagePlugin import PngInfo
 
+from kit.batches import Batch, Drawn, Pictures, drawn_by, sets_of
 from kit.errors import RunError
 from kit.experiment import settings
 from kit.files import canonical_json, sha256_bytes, sha256_of, sweep, write_whole
-from kit.painter import Fault, Painter
-from kit.recipe import Job, installed, lora_of, plan
+from kit.painter import Batching, Fault, Painter, PanelRequest
+from kit.recipe import Job, installed, plan
 from kit.run import PanelRow, Run
 
+BATCHING = "batching.json"
+"""The run's file that says how pictures are drawn together."""
 PNG_CHUNK = "storykit"
 """The PNG text chunk that holds a picture's key and recipe as JSON."""
 
@@ -49,24 +52,6 @@ class GenerateReport:
     seconds: float
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Batch:
-    """Pictures of one set of eight that are drawn together; each may belong to several panels.
-
-    It is drawn whole, whatever is there already: pictures drawn with others differ in the last bit, so a
-    resumed run would else not equal an uninterrupted one. On a GPU its size follows the free memory.
-    """
-
-    pictures: Sequence[Sequence[Job]]
-    missing: Set[str]
-    """Files to write; the others are there."""
-
-    @property
-    def panels(self) -> int:
-        """How many panels the batch fills."""
-        return sum(job.request.label in self.missing for jobs in self.pictures for job in jobs)
-
-
 class Written(NamedTuple):
     """What came of a batch."""
 
@@ -78,14 +63,14 @@ class Written(NamedTuple):
     """Why panels have no picture, by file."""
 
 
-def generate(run: Run, painter: Painter, progress: Progress | None = None) -> GenerateReport:
+def generate(run: Run, painters: Sequence[Painter], progress: Progress | None = None) -> GenerateReport:
     """Draw every panel the run wants and lacks, and write run.json.
 
-    Interrupted, it raises RunError saying how many panels are there; each of them is whole, and the same
-    call goes on from there.
+    Several painters of one base share the batches. Interrupted, it raises RunError saying how many panels
+    are there; each of them is whole, and the same call goes on from there.
     """
     start = time.monotonic()
-    jobs, identity = plan(run, painter)
+    jobs, identity = plan(run, painters[0])
     sweep(run.folder)
     run.write_json("run.json", identity)
     missing = _keep_what_is_there(run, jobs)
@@ -95,7 +80,8 @@ def generate(run: Run, painter: Painter, progress: Progress | None = None) -> Ge
     if progress is not None:
         progress.begin(len(jobs), len(jobs) - len(missing))
     try:
-        for written in _filled(run, painter, _dressed(run, painter, jobs, missing)):
+        batches = _batches(run, painters, sets_of(jobs, labels), labels)
+        for written in _written(run, drawn_by(painters, run.loaded.experiment, batches)):
             drawn += written.drawn
             faults |= written.faults
             if progress is not None:
@@ -106,22 +92,16 @@ def generate(run: Run, painter: Painter, progress: Progress | None = None) -> Ge
         raise RunError(
             f"stopped: {done} of {len(jobs)} panels are there; run the same command to go on"
         ) from interrupt
-    finally:
-        painter.dress(None, 1.0)
     kept = len(jobs) - drawn - len(faults)
     return GenerateReport(drawn=drawn, kept=kept, faults=faults, seconds=time.monotonic() - start)
 
 
-def _filled(run: Run, painter: Painter, batches: Iterator[Batch]) -> Iterator[Written]:
+def _written(run: Run, drawn: Iterable[Drawn]) -> Iterator[Written]:
     """Yield what is on disk of each batch; it is written while the next one is drawn."""
-    how = settings(run.loaded.experiment)
     with ThreadPoolExecutor(1) as writer:
         writing: Future[Written] | None = None
-        for batch in batches:
-            start = time.monotonic()
-            pictures = painter.draw([jobs[0].request for jobs in batch.pictures], how)
-            seconds = (time.monotonic() - start) / len(pictures)
-            before, writing = writing, writer.submit(_write, run, batch, pictures, seconds)
+        for batch in drawn:
+            before, writing = writing, writer.submit(_write, run, batch)
             if before is not None:
                 yield before.result()
         if writing is not None:
@@ -149,43 +129,44 @@ def _is_whole(path: Path, row: PanelRow) -> bool:
     return path.is_file() and sha256_of(path) == row.sha256
 
 
-def _dressed(run: Run, painter: Painter, jobs: Sequence[Job], missing: Sequence[Job]) -> Iterator[Batch]:
-    """Yield the batches, the painter dressed for each; all prompts are read before the first."""
-    experiment = run.loaded.experiment
-    batches = list(_batches(jobs, missing, experiment.batch or painter.batch(settings(experiment))))
-    requests = [picture[0].request for batch in batches for picture in batch.pictures]
-    painter.read([text for request in requests for text in (request.prompt, request.negative)])
-    painter.expect(sum(len(batch.pictures) for batch in batches))
-    candidates = {candidate.name: candidate for candidate in experiment.candidates}
-    worn = None
-    for batch in batches:
-        name = batch.pictures[0][0].slot.candidate
-        if name != worn:
-            worn = name
-            painter.dress(lora_of(candidates[name]), candidates[name].strength)
-        yield batch
+def _batches(
+    run: Run, painters: Sequence[Painter], sets: Sequence[Pictures], missing: Set[str]
+) -> list[Batch]:
+    """Return what is to be drawn, at most one set of eight together; all prompts have then been read."""
+    requests = [twins[0].request for pictures in sets for twins in pictures]
+    if not requests:
+        return []
+    texts = [text for request in requests for text in (request.prompt, request.negative)]
+    with ThreadPoolExecutor(len(painters)) as pool:
+        list(pool.map(lambda painter: painter.read(texts), painters))
+    batching = _settled(run, painters, requests)
+    every = [
+        Batch(pictures=pictures[first : first + batching.panels], missing=missing, batching=batching)
+        for pictures in sets
+        for first in range(0, len(pictures), batching.panels)
+    ]
+    return [batch for batch in every if batch.panels]
 
 
-def _batches(jobs: Sequence[Job], missing: Sequence[Job], size: int) -> Iterator[Batch]:
-    """Yield what is to be drawn, each picture once, at most `size` of one set of eight together."""
-    by_key: dict[str, list[Job]] = {}
-    for job in jobs:
-        by_key.setdefault(job.request.key, []).append(job)
-    sets: dict[tuple[object, ...], list[list[Job]]] = {}
-    for twins in by_key.values():
-        sets.setdefault(twins[0].slot[:-1], []).append(twins)
-    labels = {job.request.label for job in missing}
-    for pictures in sets.values():
-        for first in range(0, len(pictures), size):
-            batch = Batch(pictures=pictures[first : first + size], missing=labels)
-            if batch.panels:
-                yield batch
+def _settled(run: Run, painters: Sequence[Painter], requests: Sequence[PanelRequest]) -> Batching:
+    """Return how pictures are drawn together; a run that goes on keeps to what it began with."""
+    how = settings(run.loaded.experiment)
+    asked = {**asdict(how), "device": painters[0].hardware, "panels": sum(1 for _ in run.wanted())}
+    if (run.folder / BATCHING).is_file():
+        noted = run.read_json(BATCHING)
+        if noted["asked"] == asked:
+            return Batching(**noted["settled"])
+    share = requests[: -(-len(requests) // len(painters))]
+    settled = painters[0].settle(share, how)
+    run.write_json(BATCHING, {"asked": asked, "settled": asdict(settled)})
+    return settled
 
 
-def _write(run: Run, batch: Batch, pictures: Sequence[Image | Fault], seconds: float) -> Written:
+def _write(run: Run, done: Drawn) -> Written:
     """Write what is missing of a batch."""
+    batch = done.batch
     drawn, panels, faults, mended = 0, 0, dict[str, str](), set[str]()
-    for jobs, picture in zip(batch.pictures, pictures, strict=True):
+    for jobs, picture in zip(batch.pictures, done.pictures, strict=True):
         missing = [job for job in jobs if job.request.label in batch.missing]
         panels += len(missing)
         if isinstance(picture, Fault):
@@ -194,7 +175,7 @@ def _write(run: Run, batch: Batch, pictures: Sequence[Image | Fault], seconds: f
         drawn += bool(missing)
         data = png_bytes(picture, jobs[0])
         for job in missing:
-            _keep(run, job, data, seconds)
+            _keep(run, job, data, done.seconds)
             mended.add(job.request.label)
     noted = run.faults()
     if (now := {file: reason for file, reason in noted.items() if file not in mended} | faults) != noted:

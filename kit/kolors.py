@@ -149,15 +149,15 @@ def attentions(unet: SDXLUNet) -> Iterator[nn.Module]:
             yield from (layer.attn2 for layer in block.transformer_blocks)
 
 
-def regions(unet: SDXLUNet) -> Iterator[nn.Module]:
+def regions(network: SDXLUNet | SDXLVAEDecoder) -> Iterator[nn.Module]:
     """Yield the parts that repeat, of which compiling one serves all of its size."""
-    for block in unet.blocks:
+    for block in network.blocks:
         if isinstance(block, AttentionBlock):
             yield block.norm
             yield from block.transformer_blocks
         elif isinstance(block, ResnetBlock | UpSampler):
             yield block
-    yield unet.conv_norm_out
+    yield network.conv_norm_out
 
 
 def _two_layers(inward: int, outward: int) -> nn.Sequential:

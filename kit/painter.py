@@ -44,16 +44,34 @@ class Fault:
     reason: str
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Batching:
+    """How pictures are drawn together: their last bits hang on it, so a run keeps to what it began with."""
+
+    panels: int
+    """At most so many at once."""
+    compiled: bool
+    """Whether the UNet is compiled first."""
+
+
 class Painter(Protocol):
     """Anything that draws panels.
 
-    Use: `read` all prompts, `expect` so many pictures, then for each candidate `dress` and `draw` batch after
+    Use: `read` all prompts, `settle` how to draw them, then for each candidate `dress` and `draw` batch after
     batch.
     """
 
-    device: str
-    identity: Mapping[str, object]
-    """What shapes every picture of this painter and so is part of each key: weights, scheduler, dtype."""
+    @property
+    def device(self) -> str:
+        """Return "cpu" or "cuda"."""
+
+    @property
+    def hardware(self) -> str:
+        """Return "cpu" or the name of the GPU."""
+
+    @property
+    def identity(self) -> Mapping[str, object]:
+        """Return what shapes every picture and so is part of each key: weights, scheduler, dtype."""
 
     def read(self, prompts: Sequence[str]) -> None:
         """Encode each distinct prompt once; `draw` takes only prompts that were read."""
@@ -67,14 +85,19 @@ class Painter(Protocol):
     def dress(self, lora: "LoadedLora | None", strength: float) -> None:
         """Draw with this LoRA from now on, or with the pristine base; raises LoraError if it does not fit."""
 
-    def batch(self, settings: DrawSettings) -> int:
-        """Return how many panels to draw at once where the experiment does not say."""
+    def settle(self, requests: Sequence[PanelRequest], settings: DrawSettings) -> Batching:
+        """Return how these pictures, whose prompts were read, are best drawn on this device."""
 
-    def expect(self, pictures: int) -> None:
-        """Hear how many pictures are still to come, so that preparations can be weighed."""
+    def draw(
+        self, requests: Sequence[PanelRequest], settings: DrawSettings, batching: Batching | None = None
+    ) -> "list[Image | Fault]":
+        """Return one RGB picture a request, drawn in one batch, or why there is none.
 
-    def draw(self, requests: Sequence[PanelRequest], settings: DrawSettings) -> "list[Image | Fault]":
-        """Return one RGB picture a request, drawn in one batch, or why there is none."""
+        Args:
+            requests: of prompts that were read.
+            settings: how they are drawn.
+            batching: as settled for all that is to come; none: nothing is compiled.
+        """
 
 
 def load_painter(base: str, device: str = "auto") -> Painter:
@@ -82,7 +105,7 @@ def load_painter(base: str, device: str = "auto") -> Painter:
 
     Args:
         base: "mini", "kolors" or a folder's path.
-        device: "cpu", "cuda", or "auto" for CUDA where there is one.
+        device: "cpu", "cuda", one GPU of several such as "cuda:1", or "auto" for CUDA where there is one.
     """
     from kit.base import load_base
     from kit.drawing import KolorsPainter

@@ -147,7 +147,7 @@ def _identity(run: Run, painter: Painter, candidates: Mapping[str, object]) -> d
             "scheduler": painter.identity.get("scheduler"),
         },
         "versions": {name: installed(name) for name in PACKAGES},
-        "device": painter.device,
+        "device": painter.hardware,
         "commit": _commit(),
     }
 

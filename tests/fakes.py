@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from kit.errors import LoraError
+from kit.errors import LoraError, RunError
 from kit.experiment import DrawSettings, load_experiment
 from kit.mini.sizes import BaseSizes, TextSizes, UNetSizes, VaeSizes
-from kit.painter import Fault, PanelRequest
+from kit.painter import Batching, Fault, PanelRequest
 from kit.run import Run
 
 if TYPE_CHECKING:
@@ -32,15 +32,21 @@ TOY_PROMPTS = (
 class FakePainter:
     """Paints coloured squares that depend on the request's key alone, and notes what it is asked."""
 
-    device = "cpu"
+    device = hardware = "cpu"
 
     def __init__(self, identity: str = "fake") -> None:
         self.identity: Mapping[str, object] = {"name": identity, "sha256": {}, "scheduler": {"name": "none"}}
         self.read_prompts: list[str] = []
         self.batches: list[list[PanelRequest]] = []
+        self.settled: list[int] = []
+        """How many pictures each `settle` was about."""
+        self.takes = 4
+        """Panels that are drawn together."""
         self.worn: list[tuple[str | None, float]] = []
         self.stop_before_batch: int | None = None
         """Pretend that the user presses ctrl-c when this batch, from 0, is asked for."""
+        self.lost_after: int | None = None
+        """Pretend that it is gone after so many batches."""
         self.fail_on = ""
         """Pretend that a picture whose prompt holds this fails."""
         self.reads = 1000
@@ -61,15 +67,17 @@ class FakePainter:
     def dress(self, lora: "LoadedLora | None", strength: float) -> None:
         self.worn.append((lora.name if lora else None, strength))
 
-    def batch(self, settings: DrawSettings) -> int:
-        return 4
+    def settle(self, requests: Sequence[PanelRequest], settings: DrawSettings) -> Batching:
+        self.settled.append(len(requests))
+        return Batching(panels=settings.batch or self.takes, compiled=False)
 
-    def expect(self, pictures: int) -> None:
-        self.expected = pictures
-
-    def draw(self, requests: Sequence[PanelRequest], settings: DrawSettings) -> list[Image.Image | Fault]:
+    def draw(
+        self, requests: Sequence[PanelRequest], settings: DrawSettings, batching: Batching | None = None
+    ) -> list[Image.Image | Fault]:
         if len(self.batches) == self.stop_before_batch:
             raise KeyboardInterrupt
+        if len(self.batches) == self.lost_after:
+            raise RunError("the process has ended")
         self.batches.append(list(requests))
         return [
             Fault(reason="its numbers are not finite")

@@ -1,4 +1,5 @@
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -45,7 +46,7 @@ def files(run: Run) -> dict[str, bytes]:
 
 def test_every_wanted_panel_is_drawn_and_has_its_row(tmp_path):
     run = make_run(tmp_path, 'seeds = [0, 3]\norders = ["authored", "reversed"]')
-    report = generate(run, FakePainter())
+    report = generate(run, [FakePainter()])
     assert (report.drawn, report.kept) == (32, 0)
     assert [run.slot_of(row) for row in run.rows()] == list(run.wanted())
     for row in run.rows():
@@ -55,10 +56,10 @@ def test_every_wanted_panel_is_drawn_and_has_its_row(tmp_path):
 
 def test_a_second_call_draws_nothing_and_changes_nothing(tmp_path):
     run = make_run(tmp_path)
-    generate(run, FakePainter())
+    generate(run, [FakePainter()])
     before, rows = files(run), run.rows_path.read_bytes()
     painter = FakePainter()
-    report = generate(run, painter)
+    report = generate(run, [painter])
     assert (report.drawn, report.kept) == (0, 8)
     assert painter.batches == []
     assert painter.read_prompts == []
@@ -67,23 +68,23 @@ def test_a_second_call_draws_nothing_and_changes_nothing(tmp_path):
 
 def test_what_a_killed_write_left_is_swept_away(tmp_path):
     run = make_run(tmp_path)
-    generate(run, FakePainter())
+    generate(run, [FakePainter()])
     panel = next(run.folder.rglob("*.png"))
     (panel.parent / ".0123456789abcdef.part").write_bytes(b"half a picture")
-    generate(run, FakePainter())
+    generate(run, [FakePainter()])
     assert [path.name for path in panel.parent.iterdir() if path.suffix != ".png"] == []
 
 
 def test_a_stopped_run_goes_on_where_it_stopped_and_ends_the_same(tmp_path):
     whole = make_run(tmp_path / "whole", "seeds = [0, 1]\nbatch = 3")
-    generate(whole, FakePainter())
+    generate(whole, [FakePainter()])
     run = make_run(tmp_path / "stopped", "seeds = [0, 1]\nbatch = 3")
     painter = FakePainter()
     painter.stop_before_batch = 2
     with pytest.raises(RunError, match="stopped: 6 of 16 panels are there; run the same command to go on"):
-        generate(run, painter)
+        generate(run, [painter])
     assert len(files(run)) == 6
-    report = generate(run, FakePainter())
+    report = generate(run, [FakePainter()])
     assert (report.drawn, report.kept) == (10, 6)
     assert files(run) == files(whole)
 
@@ -91,23 +92,23 @@ def test_a_stopped_run_goes_on_where_it_stopped_and_ends_the_same(tmp_path):
 @pytest.mark.parametrize("harm", ["delete", "overwrite", "tear"])
 def test_a_picture_that_was_lost_or_changed_is_drawn_again(tmp_path, harm):
     run = make_run(tmp_path)
-    generate(run, FakePainter())
+    generate(run, [FakePainter()])
     before = files(run)
     path = run.panel_path("base", "authored", "cat", 0, 5)
     if harm == "delete":
         path.unlink()
     else:
         path.write_bytes(b"other" if harm == "overwrite" else path.read_bytes()[:-20])
-    assert generate(run, FakePainter()).drawn == 1
+    assert generate(run, [FakePainter()]).drawn == 1
     assert files(run) == before
 
 
 def test_a_picture_without_its_row_is_drawn_again(tmp_path):
     run = make_run(tmp_path)
-    generate(run, FakePainter())
+    generate(run, [FakePainter()])
     lines = run.rows_path.read_bytes().splitlines(keepends=True)
     run.rows_path.write_bytes(b"".join(lines[:-1]) + lines[-1][:30])
-    assert generate(run, FakePainter()).drawn == 1
+    assert generate(run, [FakePainter()]).drawn == 1
     assert len(run.rows()) == 8
 
 
@@ -117,20 +118,20 @@ def test_a_picture_without_its_row_is_drawn_again(tmp_path):
 )
 def test_changing_what_shapes_a_picture_draws_it_again(tmp_path, head):
     write_story(tmp_path / "cat.toml", [f"小猫{n}，睡觉{n}" for n in range(8)])
-    generate(make_run(tmp_path), FakePainter())
-    assert generate(make_run(tmp_path, head), FakePainter()).drawn == 8
+    generate(make_run(tmp_path), [FakePainter()])
+    assert generate(make_run(tmp_path, head), [FakePainter()]).drawn == 8
 
 
 def test_other_weights_draw_again_and_other_batches_do_not(tmp_path):
     run = make_run(tmp_path)
-    generate(run, FakePainter("a"))
-    assert generate(make_run(tmp_path, "batch = 2"), FakePainter("a")).drawn == 0
-    assert generate(run, FakePainter("b")).drawn == 8
+    generate(run, [FakePainter("a")])
+    assert generate(make_run(tmp_path, "batch = 2"), [FakePainter("a")]).drawn == 0
+    assert generate(run, [FakePainter("b")]).drawn == 8
 
 
 def test_more_seeds_keep_the_panels_that_are_there(tmp_path):
-    generate(make_run(tmp_path, "seeds = [1]"), FakePainter())
-    report = generate(make_run(tmp_path, "seeds = [0, 1, 2]"), FakePainter())
+    generate(make_run(tmp_path, "seeds = [1]"), [FakePainter()])
+    report = generate(make_run(tmp_path, "seeds = [0, 1, 2]"), [FakePainter()])
     assert (report.drawn, report.kept) == (16, 8)
 
 
@@ -138,7 +139,7 @@ def test_panels_with_the_same_recipe_are_drawn_once_and_are_the_same_file(tmp_pa
     write_story(tmp_path / "cat.toml", ["小猫"] * 3)
     run = make_run(tmp_path, 'orders = ["authored", "style-last"]')
     painter = FakePainter()
-    report = generate(run, painter)
+    report = generate(run, [painter])
     assert (report.drawn, report.kept) == (6, 10)
     assert len(set(painter.drawn)) == 6
     assert len(run.rows()) == 16
@@ -146,9 +147,9 @@ def test_panels_with_the_same_recipe_are_drawn_once_and_are_the_same_file(tmp_pa
 
 
 def test_a_panel_that_another_run_of_orders_already_drew_is_copied(tmp_path):
-    generate(make_run(tmp_path), FakePainter())
+    generate(make_run(tmp_path), [FakePainter()])
     painter = FakePainter()
-    report = generate(make_run(tmp_path, 'orders = ["authored", "style-last"]'), painter)
+    report = generate(make_run(tmp_path, 'orders = ["authored", "style-last"]'), [painter])
     assert (report.drawn, report.kept, painter.batches) == (0, 16, [])
 
 
@@ -157,9 +158,9 @@ def test_two_candidates_that_change_names_keep_their_own_pictures(tmp_path):
         lora = 'lora = "ink.safetensors"\nstrength ='
         return f'[[candidate]]\nname = "a"\n{lora} {first}\n[[candidate]]\nname = "b"\n{lora} {second}\n'
 
-    generate(ink_run(tmp_path, candidates=swapped(1.0, 0.5)), FakePainter())
+    generate(ink_run(tmp_path, candidates=swapped(1.0, 0.5)), [FakePainter()])
     run = ink_run(tmp_path, candidates=swapped(0.5, 1.0))
-    generate(run, FakePainter())
+    generate(run, [FakePainter()])
     for row in run.rows():
         with Image.open(run.folder / row.file) as picture:
             assert picture.tobytes() == fake_picture(row.key, 32).tobytes()
@@ -172,24 +173,84 @@ def test_prompts_are_read_once_before_the_first_picture(tmp_path):
     painter = FakePainter()
     painter.stop_before_batch = 0
     with pytest.raises(RunError, match="0 of 8"):
-        generate(make_run(tmp_path), painter)
+        generate(make_run(tmp_path), [painter])
     assert {"模糊", "小猫，第1天，在公园里", "小猫，第8天，在公园里"} <= set(painter.read_prompts)
 
 
 def test_batches_hold_as_many_pictures_as_the_experiment_says(tmp_path):
     painter = FakePainter()
-    generate(make_run(tmp_path, "batch = 3"), painter)
+    generate(make_run(tmp_path, "batch = 3"), [painter])
     assert [len(batch) for batch in painter.batches] == [3, 3, 2]
 
 
 def test_candidates_are_drawn_one_after_the_other_each_in_its_lora(tmp_path):
     painter = FakePainter()
     run = ink_run(tmp_path, "batch = 5")
-    generate(run, painter)
+    generate(run, [painter])
     ink = str(run.folder / "loras" / "ink.safetensors")
-    drawn_in, taken_off = painter.worn[:-1], painter.worn[-1]
-    assert drawn_in == [(None, 1.0), (ink, 0.8)]
-    assert taken_off == (None, 1.0)
+    assert painter.worn == [(None, 1.0), (ink, 0.8)]
+    generate(make_run(tmp_path, "seeds = [0, 1]", INK), [painter])
+    assert painter.worn[2:] == [(None, 1.0), (ink, 0.8)], "whatever it wore before"
+
+
+def test_a_run_that_goes_on_draws_in_the_batches_it_began_with(tmp_path):
+    painter = FakePainter()
+    painter.stop_before_batch = 1
+    run = make_run(tmp_path)
+    with pytest.raises(RunError, match="4 of 8"):
+        generate(run, [painter])
+    fuller = FakePainter()
+    fuller.takes = 1
+    generate(run, [fuller])
+    assert ([len(batch) for batch in fuller.batches], fuller.settled) == ([4], [])
+
+
+@pytest.mark.parametrize("head", ["seeds = [0, 1]", "steps = 3", 'memory = "low"', "batch = 2"])
+def test_a_run_that_is_to_be_drawn_otherwise_settles_its_batches_anew(tmp_path, head):
+    generate(make_run(tmp_path), [FakePainter()])
+    painter = FakePainter()
+    run = make_run(tmp_path, head)
+    run.panel_path("base", "authored", "cat", 0, 3).unlink()
+    generate(run, [painter])
+    assert len(painter.settled) == 1
+
+
+def test_another_device_settles_its_own_batches(tmp_path):
+    run = make_run(tmp_path)
+    generate(run, [FakePainter()])
+    shutil.rmtree(run.folder / "panels")
+    other = FakePainter()
+    other.hardware = "NVIDIA H200"
+    generate(run, [other])
+    assert other.settled == [8]
+
+
+def test_several_painters_share_the_batches_and_give_the_same_files(tmp_path):
+    head = "seeds = [0, 1, 2]\nbatch = 3"
+    one, other = (ink_run(tmp_path / name, head) for name in ("one", "two"))
+    generate(one, [FakePainter()])
+    crew = [FakePainter(), FakePainter()]
+    heard = Heard()
+    report = generate(other, crew, heard)
+    assert (report.drawn, heard.began, sum(heard.steps)) == (48, (48, 0), 48)
+    assert files(one) == files(other)
+    assert {row.file: row.sha256 for row in one.rows()} == {row.file: row.sha256 for row in other.rows()}
+    assert sum(len(painter.drawn) for painter in crew) == 48, "each picture is drawn once"
+    assert crew[0].settled == [24], "its share of what is to be drawn"
+    assert crew[1].settled == []
+    assert crew[0].read_prompts == crew[1].read_prompts
+
+
+def test_an_error_of_one_of_several_painters_ends_the_run_and_keeps_what_is_there(tmp_path):
+    run = make_run(tmp_path, "seeds = [0, 1, 2, 3]")
+    broken = FakePainter()
+    broken.lost_after = 2
+    with pytest.raises(RunError, match="the process has ended"):
+        generate(run, [FakePainter(), broken])
+    there = len(files(run))
+    assert there == len(run.rows())
+    report = generate(run, [FakePainter()])
+    assert (report.drawn, report.kept) == (32 - there, there)
 
 
 def test_several_loras_are_drawn_with_as_their_sum(tmp_path):
@@ -208,7 +269,7 @@ def test_several_loras_are_drawn_with_as_their_sum(tmp_path):
         )
         torch.testing.assert_close(worn.scale * (up @ down), expected)
     assert worn.notes["merged_from"] == f"{one.sha256} x 0.5 + {other.sha256} x 1"
-    report = generate(run, KolorsPainter(load_base(toy_base()), "cpu"))
+    report = generate(run, [KolorsPainter(load_base(toy_base()), "cpu")])
     assert report.drawn == 8
     assert run.read_json("run.json")["candidates"]["both"]["rank"] == 5
 
@@ -232,7 +293,7 @@ def test_a_lora_that_does_not_fit_is_refused_before_the_first_picture(tmp_path):
     painter = FakePainter()
     painter.refuse_lora = "ink"
     with pytest.raises(LoraError, match="0 of 88 keys match"):
-        generate(ink_run(tmp_path), painter)
+        generate(ink_run(tmp_path), [painter])
     assert painter.batches == []
 
 
@@ -242,7 +303,7 @@ def test_strength_and_trigger_make_another_picture_and_the_name_of_a_candidate_d
         for name, more in {"a": "", "b": "strength = 0.5", "c": 'trigger = "水墨"', "d": ""}.items()
     )
     run = ink_run(tmp_path, candidates=candidates)
-    generate(run, FakePainter())
+    generate(run, [FakePainter()])
     keys = {name: {row.key for row in run.rows() if row.candidate == name} for name in "abcd"}
     assert keys["a"] == keys["d"]
     assert not keys["a"] & keys["b"]
@@ -253,7 +314,7 @@ def test_strength_and_trigger_make_another_picture_and_the_name_of_a_candidate_d
 def test_a_picture_says_how_it_was_made(tmp_path):
     write_story(tmp_path / "cat.toml", negative="模糊")
     run = ink_run(tmp_path)
-    generate(run, FakePainter())
+    generate(run, [FakePainter()])
     row = next(row for row in run.rows() if row.candidate == "ink")
     with Image.open(run.folder / row.file) as picture:
         made = json.loads(picture.text["storykit"])
@@ -266,7 +327,7 @@ def test_a_picture_says_how_it_was_made(tmp_path):
 
 def test_a_key_is_the_hash_of_the_recipe_in_the_picture(tmp_path):
     run = make_run(tmp_path)
-    generate(run, FakePainter())
+    generate(run, [FakePainter()])
     for row in run.rows():
         with Image.open(run.folder / row.file) as picture:
             made = json.loads(picture.text["storykit"])
@@ -276,7 +337,7 @@ def test_a_key_is_the_hash_of_the_recipe_in_the_picture(tmp_path):
 
 def test_run_json_says_who_drew_what_and_how(tmp_path):
     run = ink_run(tmp_path)
-    generate(run, FakePainter())
+    generate(run, [FakePainter()])
     identity = run.read_json("run.json")
     assert set(identity) == {"storykit", "base", "candidates", "settings", "versions", "device", "commit"}
     assert identity["candidates"]["ink"] == {
@@ -301,7 +362,7 @@ def test_a_picture_that_fails_is_a_fault_with_its_reason_and_the_others_are_ther
     painter = FakePainter()
     painter.fail_on = "第5天"
     run = make_run(tmp_path, "batch = 2")
-    report = generate(run, painter)
+    report = generate(run, [painter])
     file = "panels/base/authored/cat/seed-0/5.png"
     assert report.faults == run.faults() == {file: "its numbers are not finite"}
     assert (report.drawn, report.kept) == (7, 0)
@@ -314,12 +375,12 @@ def test_a_fault_is_noted_even_when_the_run_is_stopped_after_it(tmp_path):
     painter.fail_on, painter.stop_before_batch = "第2天", 1
     run = make_run(tmp_path)
     with pytest.raises(RunError, match="stopped: 3 of 8 panels are there"):
-        generate(run, painter)
+        generate(run, [painter])
     file = "panels/base/authored/cat/seed-0/2.png"
     assert run.faults() == {file: "its numbers are not finite"}
     painter.batches, painter.stop_before_batch = [], 0
     with pytest.raises(RunError, match="stopped: 3 of 8"):
-        generate(run, painter)
+        generate(run, [painter])
     assert file in run.faults()
 
 
@@ -327,7 +388,7 @@ def test_a_prompt_that_is_too_long_is_refused_with_its_place_and_what_would_be_c
     painter = FakePainter()
     painter.reads = len("小猫，第1天")
     with pytest.raises(InputError) as refused:
-        generate(make_run(tmp_path), painter)
+        generate(make_run(tmp_path), [painter])
     first = "story cat, panel 1, order authored, candidate base: must be at most 254 tokens, '，在公园里'"
     assert first in refused.value.faults[0]
     assert len(refused.value.faults) == 8
@@ -337,7 +398,7 @@ def test_a_prompt_that_is_too_long_is_refused_with_its_place_and_what_would_be_c
 def test_a_long_prompt_is_drawn_where_the_experiment_allows_the_cut(tmp_path):
     painter = FakePainter()
     painter.reads = 3
-    generate(make_run(tmp_path, "cut_long_prompts = true"), painter)
+    generate(make_run(tmp_path, "cut_long_prompts = true"), [painter])
     assert len(painter.drawn) == 8
 
 
@@ -345,25 +406,25 @@ def test_a_fault_is_tried_again_and_forgotten_once_it_is_drawn(tmp_path):
     painter = FakePainter()
     painter.fail_on = "第5天"
     run = make_run(tmp_path)
-    generate(run, painter)
-    assert generate(run, painter).faults
+    generate(run, [painter])
+    assert generate(run, [painter]).faults
     painter.fail_on = ""
-    report = generate(run, painter)
+    report = generate(run, [painter])
     assert (report.drawn, report.kept, report.faults, run.faults()) == (1, 7, {}, {})
 
 
 def test_progress_hears_what_is_there_and_each_batch(tmp_path):
-    generate(make_run(tmp_path, "batch = 3"), FakePainter())
+    generate(make_run(tmp_path, "batch = 3"), [FakePainter()])
     heard = Heard()
-    generate(make_run(tmp_path, "batch = 3\nseeds = [0, 1]"), FakePainter(), heard)
+    generate(make_run(tmp_path, "batch = 3\nseeds = [0, 1]"), [FakePainter()], heard)
     assert heard.began == (16, 8)
     assert heard.steps == [3, 3, 2]
 
 
 def test_the_same_experiment_gives_the_same_bytes_in_two_folders(tmp_path):
     one, other = make_run(tmp_path / "one"), make_run(tmp_path / "other")
-    generate(one, FakePainter())
-    generate(other, FakePainter())
+    generate(one, [FakePainter()])
+    generate(other, [FakePainter()])
     assert files(one) == files(other)
 
 
@@ -371,7 +432,7 @@ def test_an_unwritable_folder_is_one_line(tmp_path):
     run = make_run(tmp_path)
     (run.folder / "panels").write_text("in the way")
     with pytest.raises(RunError, match="cannot be written") as refused:
-        generate(run, FakePainter())
+        generate(run, [FakePainter()])
     assert "\n" not in str(refused.value)
 
 
@@ -379,9 +440,9 @@ def test_the_real_painter_fills_a_run_and_a_lora_shows(tmp_path):
     toy_lora(tmp_path / "ink.safetensors", scale=0.5)
     run = make_run(tmp_path, "size = 64", INK)
     painter = KolorsPainter(load_base(toy_base()), "cpu")
-    report = generate(run, painter)
+    report = generate(run, [painter])
     assert report.drawn == 16
     by_panel = {run.slot_of(row)[0::4]: row.sha256 for row in run.rows()}
     for panel in range(1, 9):
         assert by_panel["base", panel] != by_panel["ink", panel]
-    assert generate(run, painter).drawn == 0
+    assert generate(run, [painter]).drawn == 0

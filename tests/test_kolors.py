@@ -1,6 +1,7 @@
 import json
 import random
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -33,7 +34,7 @@ from kit.kolors import (
 from kit.lora import Pair, load_lora, save_lora
 from kit.mini.sizes import BaseSizes, TextSizes, UNetSizes, VaeSizes, read_sizes
 from kit.networks import Networks
-from kit.painter import Fault, PanelRequest, load_painter
+from kit.painter import Batching, Fault, PanelRequest, load_painter
 
 CFG4 = DrawSettings(steps=3, cfg=4.0, size=64, noise="portable")
 NEGATIVE = "下雪"
@@ -418,13 +419,17 @@ class Small(nn.Module):
 
     def __init__(self, unet: nn.Module, most: int) -> None:
         super().__init__()
-        self.unet, self.most, self.calls = unet, most, []
+        self.unet, self.most, self.calls, self.moves = unet, most, [], []
 
     def forward(self, rows: torch.Tensor, *others: object) -> torch.Tensor:
         if len(rows) > self.most:
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate ...")
         self.calls.append(len(rows))
         return self.unet(rows, *others)
+
+    def to(self, where: torch.device | str) -> nn.Module:
+        self.moves.append(where)
+        return super().to(where)
 
 
 class Tight(Small):
@@ -465,6 +470,21 @@ def test_too_little_memory_for_one_panel_is_one_line_that_says_what_to_do(painte
         paint(painter, [request(TOY_PROMPTS[0]), request(TOY_PROMPTS[1])])
 
 
+def test_with_low_memory_panels_are_drawn_one_at_a_time_and_decoded_without_the_unet(painter):
+    requests = [request(prompt, seed) for seed, prompt in enumerate(TOY_PROMPTS)]
+    together = paint(painter, requests)
+    unet = painter._engine.unet = Small(painter._engine.unet, most=2)
+    seen = []
+    painter._decoder.register_forward_pre_hook(lambda *_: seen.append(list(unet.moves)))
+    low = replace(CFG4, memory="low")
+    for one, other in zip(together, paint(painter, requests, low), strict=True):
+        assert np.abs(one - other).max() <= 1
+    assert unet.calls == [2] * 3 * len(requests)
+    assert seen == [["cpu"]] * len(requests), "sent away once, before the first picture is decoded"
+    assert unet.moves == ["cpu", torch.device("cpu")], "and back to where it was"
+    assert painter.settle(requests, replace(low, steps=50)) == Batching(panels=4, compiled=False)
+
+
 def test_the_identity_follows_the_weights_and_holds_no_machine(painter):
     assert painter.identity["sha256"] == load_base(toy_base()).sha256
     assert painter.identity["dtype"] == "float32"
@@ -492,21 +512,63 @@ def test_the_painters_networks_do_not_learn(painter):
 class Counting:
     """An engine that notes for how many rows it was compiled."""
 
-    def __init__(self) -> None:
-        self.compiled = 0
+    def __init__(self, engine: Engine) -> None:
+        self.engine, self.compiled = engine, 0
 
     def compile(self, rows: int) -> None:
         self.compiled = rows
 
+    def __getattr__(self, name: str) -> object:
+        return getattr(self.engine, name)
 
-@pytest.mark.parametrize(
-    ("pictures", "cfg", "rows"), [(0, 4.0, 0), (100, 4.0, 0), (800, 4.0, 16), (800, 1.0, 8)]
-)
-def test_blocks_are_compiled_only_when_enough_is_still_to_be_drawn(painter, pictures, cfg, rows):
-    painter.device, painter._engine = "cuda", Counting()
-    painter.expect(pictures)
-    painter._weigh_compiling(8, 16.0, DrawSettings(steps=50, cfg=cfg, size=1024, noise="portable"))
-    assert painter._engine.compiled == rows
+    def __call__(self, *given: torch.Tensor) -> torch.Tensor:
+        return self.engine(*given)
+
+
+class Striped(nn.Module):
+    """A decoder without parts that a compiler would see."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.blocks, self.conv_norm_out = nn.ModuleList(), nn.Identity()
+
+    def forward(self, latent: torch.Tensor) -> torch.Tensor:
+        return torch.linspace(-1, 1, 64).expand(1, 3, 64, 64)
+
+
+GPU = DrawSettings(steps=50, cfg=4.0, size=64, noise="portable", batch=8)
+
+
+@pytest.mark.parametrize(("pictures", "pays"), [(8, False), (100, False), (800, True)])
+def test_compiling_pays_only_when_enough_is_to_be_drawn(painter, pictures, pays):
+    painter.device, painter._step_seconds = "cuda", lambda _requests, _settings: 0.035
+    settled = painter.settle([request(TOY_PROMPTS[0])] * pictures, GPU)
+    assert settled == Batching(panels=8, compiled=pays)
+
+
+def test_without_a_gpu_nothing_is_timed_and_nothing_compiled(painter):
+    assert painter.settle([request(TOY_PROMPTS[0])] * 8, CFG4) == Batching(panels=4, compiled=False)
+
+
+def test_batches_are_halved_until_their_steps_fit_into_memory(painter):
+    def timed(requests: list[PanelRequest], _settings: DrawSettings) -> float:
+        if len(requests) > 2:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate ...")
+        return 0.035
+
+    painter.device, painter._step_seconds = "cuda", timed
+    assert painter.settle([request(TOY_PROMPTS[0])] * 16, GPU).panels == 2
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # inside torch
+@pytest.mark.parametrize(("cfg", "rows"), [(4.0, 6), (1.0, 3)])
+def test_the_unet_is_compiled_once_for_full_batches(painter, cfg, rows):
+    painter._engine, painter._decoder = Counting(painter._engine), Striped()
+    settings = DrawSettings(steps=1, cfg=cfg, size=64, noise="portable")
+    painter.read([TOY_PROMPTS[0], NEGATIVE])
+    for compiled, expected in ((False, 0), (True, rows)):
+        painter.draw([request(TOY_PROMPTS[0])], settings, Batching(panels=3, compiled=compiled))
+        assert painter._engine.compiled == expected
 
 
 @pytest.mark.slow

@@ -1,0 +1,107 @@
+"""What is drawn together, and the painters that share it: each takes the next batch when it is free."""
+
+import time
+from collections.abc import Iterator, Sequence, Set
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from queue import SimpleQueue
+from typing import NamedTuple
+
+from PIL.Image import Image
+
+from kit.experiment import Experiment, settings
+from kit.painter import Batching, Fault, Painter
+from kit.recipe import Job, lora_of
+
+Pictures = Sequence[Sequence[Job]]
+"""Of each picture the panels that it belongs to."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Batch:
+    """Pictures of one set of eight that are drawn together; each may belong to several panels.
+
+    It is drawn whole, whatever is there already: pictures drawn with others differ in the last bit, so a
+    resumed run would else not equal an uninterrupted one.
+    """
+
+    pictures: Pictures
+    missing: Set[str]
+    """Files to write; the others are there."""
+    batching: Batching
+
+    @property
+    def panels(self) -> int:
+        """How many panels the batch fills."""
+        return sum(job.request.label in self.missing for jobs in self.pictures for job in jobs)
+
+
+class Drawn(NamedTuple):
+    """A batch and its pictures."""
+
+    batch: Batch
+    pictures: Sequence[Image | Fault]
+    seconds: float
+    """What each took."""
+
+
+def sets_of(jobs: Sequence[Job], missing: Set[str]) -> list[Pictures]:
+    """Return the sets of eight that lack a panel, each picture once, with all panels it belongs to."""
+    by_key: dict[str, list[Job]] = {}
+    for job in jobs:
+        by_key.setdefault(job.request.key, []).append(job)
+    sets: dict[tuple[object, ...], list[list[Job]]] = {}
+    for twins in by_key.values():
+        sets.setdefault(twins[0].slot[:-1], []).append(twins)
+    return [
+        pictures
+        for pictures in sets.values()
+        if any(job.request.label in missing for twins in pictures for job in twins)
+    ]
+
+
+def drawn_by(
+    painters: Sequence[Painter], experiment: Experiment, batches: Sequence[Batch]
+) -> Iterator[Drawn]:
+    """Yield the batches as pictures; several painters each take the next batch when they are free."""
+    free: SimpleQueue[Hand] = SimpleQueue()
+    for painter in painters:
+        free.put(Hand(painter, experiment))
+
+    def draw(batch: Batch) -> Drawn:
+        hand = free.get()
+        try:
+            return hand.draw(batch)
+        finally:
+            free.put(hand)
+
+    if len(painters) == 1:
+        yield from map(draw, batches)
+        return
+    pool = ThreadPoolExecutor(len(painters))
+    try:
+        yield from pool.map(draw, batches)
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+class Hand:
+    """A painter, and whose LoRA it wears."""
+
+    def __init__(self, painter: Painter, experiment: Experiment) -> None:
+        """Take a painter, whatever it wears."""
+        self._painter, self._settings = painter, settings(experiment)
+        self._candidates = {candidate.name: candidate for candidate in experiment.candidates}
+        self._worn = ""
+
+    def draw(self, batch: Batch) -> Drawn:
+        """Return the batch as pictures of its candidate."""
+        start = time.monotonic()
+        name = batch.pictures[0][0].slot.candidate
+        if name != self._worn:
+            candidate = self._candidates[name]
+            self._painter.dress(lora_of(candidate), candidate.strength)
+            self._worn = name
+        requests = [jobs[0].request for jobs in batch.pictures]
+        pictures = self._painter.draw(requests, self._settings, batch.batching)
+        return Drawn(batch, pictures, (time.monotonic() - start) / len(pictures))
