@@ -3,12 +3,17 @@
 import json
 import math
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from kit.errors import LoraError
 from kit.lora_names import Tool, tensors_file
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from kit.lora_loaders import Reading
 
 app = typer.Typer(no_args_is_help=True, help="Inspect, convert and merge LoRA files.", rich_markup_mode=None)
 
@@ -25,7 +30,7 @@ def inspect(
     """Show what a LoRA file holds, which base it fits, and what each loader makes of it."""
     from kit.files import sha256_of
     from kit.lora import locate
-    from kit.lora_fit import bases_of
+    from kit.lora_fit import bases_of, problems_of
     from kit.lora_format import read_content
     from kit.lora_loaders import loaders_of
 
@@ -43,15 +48,21 @@ def inspect(
         "norm": round(content.norm, 4),
         "fits": bases_of(content.pairs),
     }
-    loaders = loaders_of(content)
+    problems, loaders = problems_of(content), loaders_of(content)
     if as_json:
-        facts["loaders"] = [loader._asdict() for loader in loaders]
+        facts |= {"problems": problems, "loaders": [loader._asdict() for loader in loaders]}
         typer.echo(json.dumps(facts, ensure_ascii=False, indent=1))
-        return
+    else:
+        _show(facts, problems, loaders)
+
+
+def _show(facts: "Mapping[str, object]", problems: "Sequence[str]", loaders: "Sequence[Reading]") -> None:
     for name, value in facts.items():
         if value is None:
             value = "not in the file: give the alpha of the training as `alpha` in the experiment"
         typer.echo(f"{name:8}{', '.join(value) or 'no base' if isinstance(value, list) else value}")
+    for problem in problems:
+        typer.echo(f"problem {problem}")
     typer.echo(f"\n{'drawn with by':36}{'up x down':>9}  {'of trained':>10}")
     for loader, factor, strength, note in loaders:
         counts = f"{factor:>9.3g}" if factor is not None else f"{'-':>9}"

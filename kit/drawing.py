@@ -37,9 +37,9 @@ CPU_BATCH = 4
 BATCHES = (8, 4, 2)
 PROBED = 2
 """Steps that are timed before compiling is decided on."""
-WEIGHTS_GIB, DECODING_GIB, PANEL_GIB = 5.6, 3.9, 0.2
+WEIGHTS_GIB, DECODING_GIB, PANEL_GIB = 5.4, 3.8, 0.2
 """What drawing takes on a GPU, the last two at 1024 pixels: somewhat more than bench/RESULTS.md measured."""
-COMPILED_SAVES, COMPILING_S = 0.16, 100.0
+COMPILED_SAVES, COMPILING_S = 0.17, 72.0
 """Share of the time that compiling saves, measured on an H200, and twice what it cost there with 16 cores."""
 
 
@@ -61,10 +61,9 @@ class KolorsPainter:
 
     def __init__(self, base: Base, device: str = "auto") -> None:
         """Take a base, of which nothing is loaded yet; of several GPUs, this process then uses the one."""
-        picked = pick_device(device)
-        self.device = picked.partition(":")[0]
-        if picked != self.device:
-            torch.cuda.set_device(picked)
+        self.device = pick_device(device)
+        if ":" in self.device:
+            torch.cuda.set_device(self.device)
         if self.device != "cpu":
             torch.cuda.memory._set_allocator_settings("expandable_segments:True")  # 2 GiB less are held
         self.hardware = "cpu" if self.device == "cpu" else torch.cuda.get_device_name()

@@ -157,7 +157,8 @@ def _settled(run: Run, painters: Sequence[Painter], requests: Sequence[PanelRequ
         if noted["asked"] == asked:
             return Batching(**noted["settled"])
     share = requests[: -(-len(requests) // len(painters))]
-    settled = painters[0].settle(share, how)
+    with ThreadPoolExecutor(len(painters)) as pool:
+        settled: Batching = next(pool.map(lambda painter: painter.settle(share, how), painters))
     run.write_json(BATCHING, {"asked": asked, "settled": asdict(settled)})
     return settled
 

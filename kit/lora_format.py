@@ -170,6 +170,10 @@ def _unknown(path: Path, strangers: Sequence[str], total: int) -> str:
     first = f"; the first that is not: {strangers[0]}" if strangers else ""
     if any("lora_magnitude_vector" in key or "dora_scale" in key for key in strangers):
         first += "; this is a DoRA, which is more than a LoRA"
+    if any("lora_te" in key or "text_encoder" in key for key in strangers):
+        first += (
+            "; it changes a text encoder as well, as LoRAs of Stable Diffusion do: Kolors has another one"
+        )
     return (
         f"{path}: {total - len(strangers)} of {total} keys match the LoRA names of DiffSynth, PEFT, "
         f"diffusers or kohya, all must{first}"

@@ -121,7 +121,9 @@ def _job(run: Run, painter: Painter, slot: Slot, facts: Mapping[str, object]) ->
         "steps": how.steps,
         "cfg": how.cfg,
         "size": how.size,
-        "noise": how.noise if how.noise == "portable" else f"{how.noise} on {painter.device}",
+        "noise": how.noise
+        if how.noise == "portable"
+        else f"{how.noise} on {painter.device.partition(':')[0]}",
     }
     request = PanelRequest(
         key=sha256_bytes(canonical_json(recipe)),

@@ -13,7 +13,8 @@ from safetensors.torch import load_file, save_file
 from kit.errors import LoraError
 from kit.lora import LoadedLora, Pair, load_lora
 from kit.lora_convert import merge
-from kit.lora_fit import bases_of, known_shapes
+from kit.lora_fit import bases_of, known_shapes, problems_of
+from kit.lora_format import Content
 from kit.tensors import read_tensors, tensor_bytes
 
 SHAPES = {"blocks.7.proj_in": (6, 8), "blocks.7.proj_out": (9, 5), "blocks.10.proj_in": (4, 7)}
@@ -124,7 +125,60 @@ def test_the_contests_checkpoint_is_inspected_without_its_alpha(tmp_path: Path) 
 
 
 def test_an_embedded_lora_fits_the_embedded_base_alone() -> None:
-    assert "fits    mini (88 of 88 layers)\n" in said("lora", "inspect", "mini:ink")
+    shown = said("lora", "inspect", "mini:ink")
+    assert "fits    mini (88 of 88 layers)\n" in shown
+    assert "problem" not in shown
+
+
+def kolors_lora(up: float = 1.0, notes: dict[str, str] | None = None) -> Content:
+    shapes = known_shapes()["kolors"]
+    pairs = {
+        name: Pair(torch.ones(1, shapes[name][1]), torch.full((shapes[name][0], 1), up))
+        for name in shapes
+        if name.rpartition(".")[2] == "to_q"
+    }
+    return Content("diffsynth", pairs, 1, 1.0, notes or {})
+
+
+def test_what_is_wrong_with_a_lora_is_said_in_words() -> None:
+    assert problems_of(kolors_lora()) == []
+    assert "it was never trained" in problems_of(kolors_lora(up=0.0))[0]
+    [problem] = problems_of(kolors_lora(notes={"ss_base_model_version": "sdxl_base_v1-0"}))
+    assert "says it was trained on sdxl_base_v1-0" in problem
+    content = kolors_lora()
+    pair = next(iter(content.pairs.values()))
+    [problem] = problems_of(content._replace(pairs=content.pairs | {"blocks.99.to_q": pair}))
+    assert "no base that storykit knows has all of its layers" in problem
+
+
+def test_the_problems_of_a_lora_are_shown(tmp_path: Path) -> None:
+    tensors = load_file(toy_lora(tmp_path / "a.safetensors"))
+    flat = {key: tensor * (0 if "lora_B" in key else 1) for key, tensor in tensors.items()}
+    (tmp_path / "b.safetensors").write_bytes(tensor_bytes(flat, {"alpha": "2"}))
+    shown = said("lora", "inspect", tmp_path / "b.safetensors")
+    assert "problem it changes nothing, all of its up factors are 0: it was never trained\n" in shown
+    assert len(json.loads(said("lora", "inspect", tmp_path / "b.safetensors", "--json"))["problems"]) == 2
+
+
+def test_a_lora_of_stable_diffusion_is_refused_with_a_word_on_its_text_encoder(tmp_path: Path) -> None:
+    said(
+        "lora",
+        "convert",
+        toy_lora(tmp_path / "a.safetensors"),
+        "--to",
+        "kohya",
+        "--out",
+        tmp_path / "k.safetensors",
+    )
+    tensors = load_file(tmp_path / "k.safetensors")
+    more = {
+        f"lora_te1_text_model_encoder_layers_0_mlp_fc1.lora_{n}.weight": torch.ones(2, 2)
+        for n in ("up", "down")
+    }
+    save_file(tensors | more, tmp_path / "xl.safetensors")
+    line = refused("lora", "inspect", tmp_path / "xl.safetensors")
+    assert f"{len(tensors)} of {len(tensors) + 2} keys match" in line
+    assert "it changes a text encoder as well, as LoRAs of Stable Diffusion do" in line
 
 
 def test_a_file_with_every_key_misnamed_is_refused(tmp_path: Path) -> None:
