@@ -31,6 +31,7 @@ from diffsynth.prompters.kolors_prompter import KolorsPrompter as KolorsPrompter
 from diffsynth.schedulers import EnhancedDDIMScheduler
 from torch import Tensor, nn
 
+from kit.errors import WeightsError
 from kit.mini.sizes import LATENT_CHANNELS, TOKENS, TextSizes, UNetSizes, VaeSizes
 
 TRAIN_STEPS = 1100
@@ -230,8 +231,14 @@ def encode_ids(
 
 
 def build_prompter(tokenizer: Path | None) -> KolorsPrompter:
-    """Return Kolors' prompter over the sentencepiece model in a folder; None for Kolors' own."""
-    return KolorsPrompter(tokenizer_path=tokenizer and str(tokenizer))
+    """Return Kolors' prompter over the sentencepiece model in a folder; None for Kolors' own.
+
+    Raises WeightsError when the folder's tokenizer.model is damaged.
+    """
+    prompter = KolorsPrompter(tokenizer_path=tokenizer and str(tokenizer))
+    if isinstance(prompter.tokenizer, bool):  # transformers answers so where sentencepiece fails
+        raise WeightsError(f"{tokenizer}/tokenizer.model is not a whole sentencepiece model")
+    return prompter
 
 
 def tokenize(prompter: KolorsPrompter, prompts: Sequence[str]) -> tuple[Tensor, Tensor, Tensor]:

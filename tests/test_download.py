@@ -1,8 +1,12 @@
+import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
+from hub_server import hub
 
 from kit.download import RemoteFile, download
 from kit.errors import WeightsError
@@ -120,3 +124,29 @@ def test_a_repository_that_lacks_a_file_is_refused(tmp_path):
     content = {path: data for path, data in CONTENT.items() if path != "vae/config.json"}
     with pytest.raises(WeightsError, match=r"Kwai-Kolors/Kolors has no vae/config\.json any more"):
         download(tmp_path, Hub(content))
+
+
+# the hubs' own clients
+
+
+@pytest.mark.parametrize("source", ["modelscope", "huggingface"])
+def test_the_hubs_own_clients_fetch_what_drawing_needs(tmp_path, source):
+    with hub(CONTENT) as address:
+        environment = {
+            **os.environ,
+            "HF_ENDPOINT": address,
+            "HF_HOME": str(tmp_path / "hf"),
+            "HF_HUB_DISABLE_XET": "1",
+            "MODELSCOPE_ENDPOINT": address,
+            "MODELSCOPE_CACHE": str(tmp_path / "ms"),
+        }
+        environment.pop("HF_HUB_OFFLINE", None)
+        words = ["download", "kolors", "--out", tmp_path / "Kolors", "--from", source]
+        call = [sys.executable, "-m", "storykit", *map(str, words)]
+        done = subprocess.run(call, env=environment, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert f"({len(FETCHED)} files fetched)" in done.stdout
+    there = (path for path in (tmp_path / "Kolors").rglob("*") if path.is_file() and path.name != RECORD)
+    fetched = {path.relative_to(tmp_path / "Kolors").as_posix(): path.read_bytes() for path in there}
+    assert {path: fetched.get(path) for path in FETCHED} == {path: CONTENT[path] for path in FETCHED}
+    assert not {path for path in fetched if path in CONTENT} - FETCHED

@@ -192,6 +192,14 @@ def test_a_config_that_lacks_a_size_is_refused_with_its_name(copy):
         open_published(copy)
 
 
+@pytest.mark.parametrize("kept", [0, 50, 2000])
+def test_a_damaged_tokenizer_is_one_line(copy, kept):
+    file = copy / "tokenizer" / "tokenizer.model"
+    file.write_bytes(file.read_bytes()[:kept])
+    with pytest.raises(WeightsError, match=r"tokenizer/tokenizer\.model is not a whole sentencepiece model"):
+        open_published(copy).prompter()
+
+
 @pytest.mark.parametrize("name", [UNET_FILE, SHARD, "tokenizer/tokenizer.model"])
 def test_a_file_that_changed_since_it_was_recorded_is_refused(copy, name):
     open_published(copy)

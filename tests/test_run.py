@@ -66,7 +66,8 @@ def test_a_run_holds_the_experiment_with_every_default_written_out(tmp_path: Pat
         "cfg = 4.0\n"
         "size = 256\n"
         'noise = "portable"\n'
-        "cut_long_prompts = false\n\n"
+        "cut_long_prompts = false\n"
+        'memory = "auto"\n\n'
         '[score]\naesthetic = "mini"\nclip = "mini"\ngate = 6.0\n\n'
         '[[candidate]]\nname = "base"\nstrength = 1.0\ntrigger = ""\n\n'
         '[[candidate]]\nname = "ink"\nlora = "loras/ink.safetensors"\nstrength = 1.0\ntrigger = "水墨画"\n\n'
