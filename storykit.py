@@ -3,8 +3,7 @@
 import json
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -14,9 +13,10 @@ import typer
 from kit.errors import StorykitError
 from storykit_download import download
 from storykit_lora import app as lora_app
+from storykit_metrics import app as metrics_app
+from storykit_progress import progress_bar
 
 if TYPE_CHECKING:
-    from kit.generate import Progress
     from kit.run import Run
 
 DEMO = Path(__file__).parent / "examples" / "demo.toml"
@@ -33,6 +33,7 @@ app = typer.Typer(
     help="Make, score, compare and pack LoRA-styled eight-panel picture stories.",
 )
 app.add_typer(lora_app, name="lora")
+app.add_typer(metrics_app, name="metrics")
 app.command()(download)
 
 ExperimentFile = Annotated[Path, typer.Argument(metavar="EXPERIMENT", help="The experiment's TOML file.")]
@@ -99,7 +100,7 @@ def generate(experiment: ExperimentFile, out: OutFolder, devices: Devices = "aut
     with painters_on(loaded.experiment.base, devices) as painters:
         refuse_misfits(loaded, painters[0])  # before the folder is touched
         opened = Run.create(out, loaded)
-        with _progress("drawing") as progress:
+        with progress_bar("drawing") as progress:
             done = draw(opened, painters, progress)
     for file, reason in done.faults.items():
         _say(f"fault   {file}: {reason}")
@@ -113,10 +114,12 @@ def score(run_folder: RunFolder) -> None:
     from eval.score import score as measure
     from kit.run import Run
 
-    with _progress("scoring") as progress:
+    with progress_bar("scoring") as progress:
         scores = measure(Run.open(run_folder), progress=progress)
     faults = sum(panel.status != "ok" for panel in scores.panels)
-    _say(f"scored  {len(scores.panels)} panels of {len(scores.stories)} stories, {faults} faults")
+    copied = sum(bool(story.copies) for story in scores.stories)
+    more = f", {copied} with copies of one picture" if copied else ""
+    _say(f"scored  {len(scores.panels)} panels of {len(scores.stories)} stories, {faults} faults{more}")
 
 
 @app.command()
@@ -265,7 +268,7 @@ def train(
 
     config = TrainConfig(rank=rank, alpha=alpha, steps=steps, batch=batch, learning_rate=learning_rate,
                          trigger=trigger, seed=seed)  # fmt: skip
-    with _progress("training") as progress:
+    with progress_bar("training") as progress:
         progress.begin(steps, 0)
         train_lora(load_base(base), data, out, config,
                    lambda _step, _loss: progress.advance(1))  # fmt: skip
@@ -282,29 +285,6 @@ def _only_story(opened: "Run") -> str:
 
 def _say(line: str) -> None:
     typer.echo(line)
-
-
-@contextmanager
-def _progress(task: str) -> "Iterator[Progress]":
-    """Yield a progress bar with rate and time left on a terminal, and nothing elsewhere."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    pace = TextColumn("{task.fields[pace]}")
-    columns = (TextColumn(f"{task:9}"), BarColumn(), MofNCompleteColumn(), pace, TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty()) as bar:
-        number = bar.add_task(task, total=None, pace="")
-
-        class Bar:
-            def begin(self, total: int, done: int) -> None:
-                bar.update(number, total=total, completed=done)
-
-            def advance(self, count: int) -> None:
-                bar.advance(number, count)
-                speed = bar.tasks[0].speed
-                bar.update(number, pace=f"{speed:.1f}/s" if speed else "")
-
-        yield Bar()
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

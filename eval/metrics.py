@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from eval.facets import COPY
 from eval.scorer import Encoder, Metric, Scorer, describe
 
 _SET = "over the eight panels"
@@ -69,5 +70,50 @@ def _encoded(encoder: Encoder) -> tuple[Metric, ...]:
             range=(0.125, 1.0),
             unit="1",
             source="mean of 1 / text rank; eight copies get 0.22, chance 0.34",
+        ),
+        *_facets(cosine),
+    )
+
+
+def _facets(cosine: Metric) -> tuple[Metric, ...]:
+    return (
+        replace(
+            cosine,
+            name="identity",
+            title="Identity",
+            source="leave-one-out within one cast, and cosine to the panel's own text, both seen through "
+            "words for figures; the mean of both over the eight",
+        ),
+        replace(
+            cosine,
+            name="style",
+            title="Style",
+            source="leave-one-out, seen through words for styles; the mean of the eight",
+        ),
+        replace(
+            cosine,
+            name="place",
+            title="Place",
+            range=(0.0, 1.0),
+            unit="AUC",
+            source="how often two panels of one place are more alike than two of different places, seen "
+            "through words for places; 0.5 is chance and a constant backdrop",
+        ),
+        replace(
+            cosine,
+            name="copies",
+            title="Copies",
+            direction="lower",
+            range=(0.0, 1.0),
+            unit="share of pairs",
+            source=f"share of the 28 pairs with a cosine above {COPY}; a gate: 0 is wanted",
+        ),
+        replace(
+            cosine,
+            name="effective_panels",
+            title="Effective panels",
+            range=(1.0, 8.0),
+            unit="panels",
+            source="Vendi score of the eight: exp of the entropy of the eigenvalues of the cosines / 8",
         ),
     )

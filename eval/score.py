@@ -25,12 +25,15 @@ from numpy.typing import NDArray
 from eval.consistency import consistency, leave_one_out, mrr, panel_text, similarity, text_ranks
 from eval.measure import Instruments, Measured, Progress, measure
 from eval.metrics import describe_metrics
+from eval.setwise import SetValue, Shown, Told, copied, different
+from eval.setwise import identity as identity_of
+from eval.setwise import place as place_of
+from eval.setwise import style as style_of
 from eval.sheet import Fault, Gate, Matrix, PanelScore, Scores, Similarity, StoryScore
+from eval.told import told_of
 from kit.experiment import LoadedExperiment, baseline_of
 from kit.files import write_whole
-from kit.prompt import COMMAS, clauses_of
 from kit.run import Run, Slot
-from kit.story import PANELS, Story
 
 DECIMALS = 6
 """Digits written; beyond them lies what batches and processors change."""
@@ -49,11 +52,8 @@ def score(run: Run, tools: Instruments | None = None, progress: Progress | None 
         progress: hears of every batch.
     """
     tools = tools or load_instruments(run.loaded)
-    texts = {
-        loaded.name: tools.encoder.texts([text_of(loaded.story, k) for k in range(PANELS)])
-        for loaded in run.loaded.stories
-    }
-    scores = _assemble(run, tools, measure(run, tools, progress), texts)
+    told = {loaded.name: told_of(loaded.story, tools.encoder) for loaded in run.loaded.stories}
+    scores = _assemble(run, tools, measure(run, tools, progress), told)
     _write(run, scores)
     return scores
 
@@ -72,25 +72,15 @@ def load_instruments(loaded: LoadedExperiment) -> Instruments:
     )
 
 
-def text_of(story: Story, panel: int) -> str:
-    """Return the text that a panel (0 to 7) is held against: its clauses as authored, but those of style.
-
-    A panel that has style clauses only keeps them.
-    """
-    clauses = clauses_of(story, panel)
-    shown = [clause.text for clause in clauses if clause.role != "style"]
-    return COMMAS[story.language].join(shown or [clause.text for clause in clauses])
-
-
-def _assemble(run: Run, tools: Instruments, measured: Measured, texts: Mapping[str, Rows]) -> Scores:
+def _assemble(run: Run, tools: Instruments, measured: Measured, told: Mapping[str, Told]) -> Scores:
     experiment = run.loaded.experiment
     gate = Gate(threshold=experiment.score.gate, scorer=tools.aesthetic.name)
     panels: list[PanelScore] = []
     stories: list[StoryScore] = []
     matrices: list[Similarity] = []
     for place, group in groupby(run.wanted(), key=lambda slot: slot[:4]):
-        eight = [_score_panel(run, slot, measured, texts[slot.story]) for slot in group]
-        story, eight = _score_set(place, eight, _embeddings(eight, measured), texts[place[2]], gate)
+        eight = [_score_panel(run, slot, measured, told[slot.story].texts) for slot in group]
+        story, eight = _score_set(place, eight, _embeddings(eight, measured), told[place[2]], gate)
         panels += eight
         stories.append(story)
         matrices.append(_matrix(place, eight, measured))
@@ -135,7 +125,7 @@ def _embeddings(eight: Sequence[PanelScore], measured: Measured) -> Rows | None:
 
 
 def _score_set(
-    place: Place, eight: list[PanelScore], rows: Rows | None, texts: Rows, gate: Gate
+    place: Place, eight: list[PanelScore], rows: Rows | None, told: Told, gate: Gate
 ) -> tuple[StoryScore, list[PanelScore]]:
     """Return the numbers of a set, and its panels with the numbers that need all eight."""
     faults = [f"{panel.panel} {panel.status}" for panel in eight if panel.status != "ok"]
@@ -150,9 +140,11 @@ def _score_set(
     )
     if rows is None:
         return story, eight
-    loo, ranks = leave_one_out(rows).tolist(), text_ranks(rows, texts).tolist()
+    loo, ranks = leave_one_out(rows).tolist(), text_ranks(rows, told.texts).tolist()
     points = [panel.aesthetic for panel in eight if panel.aesthetic is not None]
     mean = fmean(points)
+    shown = Shown(embeddings=rows, aesthetics=points, told=told)
+    who, style = identity_of(shown), style_of(shown)
     return replace(
         story,
         aesthetic_mean=mean,
@@ -162,9 +154,21 @@ def _score_set(
         loo_mean=fmean(loo),
         loo_min=min(loo),
         weakest_panel=1 + loo.index(min(loo)),
-        text_mean=float(panel_text(rows, texts).mean()),
+        text_mean=float(panel_text(rows, told.texts).mean()),
         mrr=mrr(ranks),
-    ), [replace(panel, loo=loo[k], text_rank=ranks[k]) for k, panel in enumerate(eight)]
+        identity=who.value,
+        style=style.value,
+        place=place_of(shown).value,
+        copies=copied(shown).value,
+        effective_panels=different(shown).value,
+    ), [
+        replace(panel, loo=loo[k], text_rank=ranks[k], identity=_at(who, k), style=_at(style, k))
+        for k, panel in enumerate(eight)
+    ]
+
+
+def _at(value: SetValue, panel: int) -> float | None:
+    return None if value.panels is None else float(value.panels[panel])
 
 
 def _matrix(place: Place, eight: Sequence[PanelScore], measured: Measured) -> Similarity:

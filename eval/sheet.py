@@ -30,6 +30,10 @@ class PanelScore:
     """Place among the set's panels by this panel's text, 1 is best; needs all eight."""
     loo: float | None = None
     """Cosine to the mean of the set's other panels; needs all eight."""
+    identity: float | None = None
+    """How much its figures are those of its text and of the panels with the same cast; needs all eight."""
+    style: float | None = None
+    """How alike its style is to that of the others; needs all eight."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -55,6 +59,13 @@ class StoryScore:
     """The panel that fits the others least."""
     text_mean: float | None = None
     mrr: float | None = None
+    identity: float | None = None
+    style: float | None = None
+    place: float | None = None
+    """None where the story does not say where its panels are."""
+    copies: float | None = None
+    """Share of pairs of panels that are copies."""
+    effective_panels: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -31,6 +31,8 @@ COMMANDS = {
     ("lora", "inspect"),
     ("lora", "convert"),
     ("lora", "merge"),
+    ("metrics",),
+    ("metrics", "validate"),
 }
 ASK_FOR_HELP = """
 import json, sys

@@ -90,7 +90,7 @@ def test_a_run_prints_one_line_a_stage_and_leaves_all_it_promises(finished):
     lines = (finished / "said.txt").read_text(encoding="utf-8").splitlines()
     assert [line.split()[0] for line in lines] == ["drawn", "scored", "compared", "report"]
     assert lines[0].startswith("drawn   32 panels, 0 were there, ")
-    assert lines[1] == "scored  32 panels of 4 stories, 0 faults"
+    assert lines[1].startswith("scored  32 panels of 4 stories, 0 faults")
     names = {path.name for path in (finished / "run").iterdir()}
     assert names >= {
         *("experiment.toml", "run.json", "panels.jsonl", "panels"),
@@ -150,7 +150,7 @@ def test_a_run_stopped_while_drawing_goes_on_to_the_same_pictures(unhurried, tmp
 def test_a_torn_picture_is_named_as_a_fault_and_scored_as_nothing(copied):
     torn = copied / "panels/ink/authored/cat/seed-0/3.png"
     torn.write_bytes(torn.read_bytes()[:-60])
-    assert said("score", copied) == "scored  32 panels of 4 stories, 1 faults\n"
+    assert said("score", copied).startswith("scored  32 panels of 4 stories, 1 faults")
     (fault,) = json.loads((copied / "scores.json").read_text(encoding="utf-8"))["faults"]
     assert (fault["candidate"], fault["panel"], fault["status"]) == ("ink", 3, "damaged")
     assert fault["reason"] == "its file has changed since it was drawn"
@@ -175,7 +175,7 @@ def test_a_torn_picture_is_drawn_again_and_the_report_does_not_hide_it_until_the
     assert (copied / "report.html").read_bytes() != page
     lines = said("run", finished / "experiment.toml", "--out", copied).splitlines()
     assert lines[0].startswith("drawn   1 panels, 31 were there, ")
-    assert lines[1] == "scored  32 panels of 4 stories, 0 faults"
+    assert lines[1].startswith("scored  32 panels of 4 stories, 0 faults")
 
 
 def test_eight_plain_chinese_prompts_go_through_every_stage(tmp_path):
@@ -183,7 +183,7 @@ def test_eight_plain_chinese_prompts_go_through_every_stage(tmp_path):
     path = prepared(tmp_path, BASE + INK, "steps = 2", story="黄猫.txt")
     run = tmp_path / "run"
     assert said("generate", path, "--out", run).startswith("drawn   16 panels")
-    assert said("score", run) == "scored  16 panels of 2 stories, 0 faults\n"
+    assert said("score", run).startswith("scored  16 panels of 2 stories, 0 faults")
     assert said("compare", run).startswith("compared ")
     assert said("report", run) == f"report  {run / 'report.html'}\n"
     assert [row.prompt for row in Run.open(run).rows()][:8] == list(PROMPTS)

@@ -54,7 +54,7 @@ def render(scene: Scene) -> Rendering:
     if len(stands) == 2 and any(c.pose == "hug" for c in scene.characters):
         _draw_love(camera, stands).over(back)
     subjects = _seen(layers, depth)[:-1]
-    covered = np.any(subjects, axis=0)
+    covered = np.any(subjects, axis=0) if subjects else np.zeros((SIDE, SIDE), np.bool_)
     dice = np.random.default_rng(scene.seed)
     pixels = np.asarray(back.picture(), dtype=np.float32)
     pixels = degrade(stylise(pixels, covered.astype(np.float32), scene.style, dice), scene.degradations, dice)
@@ -119,8 +119,8 @@ def _arrange(scene: Scene, spots: Spots, rng: random.Random) -> list[_Stand]:
 
 def _columns(count: int, rng: random.Random, *, hug: bool) -> list[float]:
     """Return how far from the left each figure stands."""
-    if count == 1:
-        return [128 + rng.uniform(-26, 26)]
+    if count < 2:
+        return [128 + rng.uniform(-26, 26)][:count]
     apart = [72 + rng.uniform(-8, 8), 184 + rng.uniform(-8, 8)]
     return [103.0, 158.0] if hug else apart
 

@@ -71,7 +71,7 @@ class Scene:
     """One picture as data; `seed` decides what the words leave open, such as where a tree stands."""
 
     characters: tuple[Character, ...]
-    """One or two, from left to right."""
+    """At most two, from left to right."""
     place: Place
     time: Time = "day"
     framing: Framing = "full"

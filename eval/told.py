@@ -1,0 +1,46 @@
+"""What a story says that its pictures are held against: who and where in each panel, and the panel's text."""
+
+from collections.abc import Hashable
+
+from eval.facets import facets_of
+from eval.scorer import Encoder
+from eval.setwise import Told
+from kit.prompt import COMMAS, clauses_of
+from kit.story import PANELS, Panel, Story
+
+
+def told_of(story: Story, encoder: Encoder) -> Told:
+    """Return what a story tells, its words as the encoder reads them."""
+    return Told(
+        casts=[_cast(story, panel) for panel in range(PANELS)],
+        places=[_place(panel) for panel in story.panels],
+        texts=encoder.texts([text_of(story, panel) for panel in range(PANELS)]),
+        facets=facets_of(
+            encoder,
+            story.language,
+            who=[character.text for character in story.characters.values()],
+            places=[place.text for place in story.places.values()],
+        ),
+    )
+
+
+def text_of(story: Story, panel: int) -> str:
+    """Return the text that a panel (0 to 7) is held against: its clauses as authored, but those of style.
+
+    A panel that has style clauses only keeps them.
+    """
+    clauses = clauses_of(story, panel)
+    shown = [clause.text for clause in clauses if clause.role != "style"]
+    return COMMAS[story.language].join(shown or [clause.text for clause in clauses])
+
+
+def _cast(story: Story, panel: int) -> Hashable:
+    """Return who is in a panel: the subjects' words, none for a plain prompt."""
+    return frozenset(clause.text for clause in clauses_of(story, panel) if clause.role == "subject")
+
+
+def _place(panel: Panel) -> Hashable:
+    """Return where a panel is: what it says under `place`, else its clauses of that role; None if neither."""
+    if panel.place is not None:
+        return (panel.place,)
+    return tuple(clause.place or clause.text for clause in panel.clauses if clause.role == "place") or None

@@ -1,0 +1,50 @@
+"""The `storykit metrics` commands: whether the numbers can be trusted."""
+
+import json
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from eval.measure import Instruments
+
+app = typer.Typer(no_args_is_help=True, help="Hold the metrics against known damage.", rich_markup_mode=None)
+
+
+@app.callback()
+def metrics() -> None:
+    """Hold the metrics against known damage."""
+
+
+@app.command()
+def validate(
+    tales: Annotated[int, typer.Option(min=2, help="Stories, 170 pictures each; 100 are meant.")] = 100,
+    clip: Annotated[str, typer.Option(help="CLIP weights' folder, or 'mini'.")] = "mini",
+    aesthetic: Annotated[str, typer.Option(help="The predictor's folder, or 'mini'.")] = "mini",
+    out: Annotated[Path | None, typer.Option(help="A Markdown file for the tables.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")] = False,
+) -> None:
+    """Hold every metric against known damage and print what it sees, what it minds, and what fails."""
+    from eval.validate import as_json as plain
+    from eval.validate import validate as hold
+    from eval.validation_tables import markdown
+    from kit.files import write_whole
+    from storykit_progress import progress_bar
+
+    load = partial(_instruments, clip, aesthetic)
+    with progress_bar("validating") as progress:
+        validation = hold(load, tales, progress)
+    text = markdown(validation)
+    if out is not None:
+        write_whole(out, text.encode())
+    typer.echo(json.dumps(plain(validation), ensure_ascii=False, indent=1) if as_json else text, nl=as_json)
+
+
+def _instruments(clip: str, aesthetic: str) -> "Instruments":
+    from eval.aesthetic import AestheticScorer
+    from eval.clip import ClipEncoder
+    from eval.measure import Instruments
+
+    return Instruments(aesthetic=AestheticScorer.load(aesthetic), encoder=ClipEncoder.load(clip))
