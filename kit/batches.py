@@ -1,11 +1,11 @@
 """What is drawn together, and the painters that share it: each takes the next batch when it is free."""
 
 import time
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Callable, Iterator, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from queue import SimpleQueue
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from PIL.Image import Image
 
@@ -13,6 +13,7 @@ from kit.experiment import Experiment, settings
 from kit.painter import Batching, Fault, Painter
 from kit.recipe import Job, lora_of
 
+Answer = TypeVar("Answer")
 Pictures = Sequence[Sequence[Job]]
 """Of each picture the panels that it belongs to."""
 
@@ -83,6 +84,14 @@ def drawn_by(
         yield from pool.map(draw, batches)
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
+
+
+def at_once(painters: Sequence[Painter], ask: Callable[[Painter], Answer]) -> list[Answer]:
+    """Ask all painters the same and return what they answer; one alone is asked in this thread."""
+    if len(painters) == 1:
+        return [ask(painters[0])]
+    with ThreadPoolExecutor(len(painters)) as pool:
+        return list(pool.map(ask, painters))
 
 
 class Hand:

@@ -15,7 +15,7 @@ from typing import NamedTuple, Protocol
 from PIL.Image import Image
 from PIL.PngImagePlugin import PngInfo
 
-from kit.batches import Batch, Drawn, Pictures, drawn_by, sets_of
+from kit.batches import Batch, Drawn, Pictures, at_once, drawn_by, sets_of
 from kit.errors import RunError
 from kit.experiment import settings
 from kit.files import canonical_json, sha256_bytes, sha256_of, sweep, write_whole
@@ -137,8 +137,7 @@ def _batches(
     if not requests:
         return []
     texts = [text for request in requests for text in (request.prompt, request.negative)]
-    with ThreadPoolExecutor(len(painters)) as pool:
-        list(pool.map(lambda painter: painter.read(texts), painters))
+    at_once(painters, lambda painter: painter.read(texts))
     batching = _settled(run, painters, requests)
     every = [
         Batch(pictures=pictures[first : first + batching.panels], missing=missing, batching=batching)
@@ -154,11 +153,10 @@ def _settled(run: Run, painters: Sequence[Painter], requests: Sequence[PanelRequ
     asked = {**asdict(how), "device": painters[0].hardware, "panels": sum(1 for _ in run.wanted())}
     if (run.folder / BATCHING).is_file():
         noted = run.read_json(BATCHING)
-        if noted["asked"] == asked:
+        if isinstance(noted, dict) and noted.get("asked") == asked:
             return Batching(**noted["settled"])
     share = requests[: -(-len(requests) // len(painters))]
-    with ThreadPoolExecutor(len(painters)) as pool:
-        settled: Batching = next(pool.map(lambda painter: painter.settle(share, how), painters))
+    settled, *_ = at_once(painters, lambda painter: painter.settle(share, how))
     run.write_json(BATCHING, {"asked": asked, "settled": asdict(settled)})
     return settled
 

@@ -13,6 +13,8 @@ from reports.records import Metric, StoryScore
 CONFIDENCE = 0.95
 REFERENCE = frozenset(["naive"])
 """Metrics printed as a reference: they decide nothing."""
+DETAILS = frozenset(["aesthetic_min", "loo_min", "effective_panels"])
+"""Metrics that are in the files beside the page, and not in its table."""
 MINUS = "\N{MINUS SIGN}"
 ABSENT = "\N{EM DASH}"
 
@@ -75,8 +77,8 @@ def replicates(rows: Iterable[StoryScore], column: str) -> list[float]:
 
 
 def score_columns(rows: Sequence[StoryScore]) -> list[str]:
-    """Return the score columns that hold a number in at least one row, file order, references last."""
-    columns = dict.fromkeys(column for row in rows for column in row.values)
+    """Return the score columns of the page with a number in at least one row, file order, references last."""
+    columns = dict.fromkeys(column for row in rows for column in row.values if column not in DETAILS)
     held = [column for column in columns if any(row.values.get(column) is not None for row in rows)]
     return sorted(held, key=REFERENCE.__contains__)
 

@@ -205,6 +205,17 @@ def test_a_run_that_goes_on_draws_in_the_batches_it_began_with(tmp_path):
     assert ([len(batch) for batch in fuller.batches], fuller.settled) == ([4], [])
 
 
+def test_a_note_of_batches_that_is_not_ours_is_written_anew(tmp_path):
+    run = make_run(tmp_path)
+    for spoilt in ("[]", '{"asked": {}}'):
+        (run.folder / "batching.json").write_text(spoilt)
+        shutil.rmtree(run.folder / "panels", ignore_errors=True)
+        painter = FakePainter()
+        generate(run, [painter])
+        assert painter.settled == [8]
+        assert run.read_json("batching.json")["settled"] == {"panels": 4, "compiled": False}
+
+
 @pytest.mark.parametrize("head", ["seeds = [0, 1]", "steps = 3", 'memory = "low"', "batch = 2"])
 def test_a_run_that_is_to_be_drawn_otherwise_settles_its_batches_anew(tmp_path, head):
     generate(make_run(tmp_path), [FakePainter()])
@@ -236,8 +247,7 @@ def test_several_painters_share_the_batches_and_give_the_same_files(tmp_path):
     assert files(one) == files(other)
     assert {row.file: row.sha256 for row in one.rows()} == {row.file: row.sha256 for row in other.rows()}
     assert sum(len(painter.drawn) for painter in crew) == 48, "each picture is drawn once"
-    assert crew[0].settled == [24], "its share of what is to be drawn"
-    assert crew[1].settled == []
+    assert crew[0].settled == crew[1].settled == [24], "each loads what it needs for its share"
     assert crew[0].read_prompts == crew[1].read_prompts
 
 

@@ -39,7 +39,7 @@ NUMBERS = st.floats(-100, 100, allow_nan=False)
 
 def story_row(value: float | None, *, story: str = "cat", seed: int = 0, gate: str = "") -> StoryScore:
     """Return a story's scores: one number, and the naive one beside it."""
-    values = {"naive": 0.8, "loo_mean": value, "empty": None}
+    values = {"naive": 0.8, "loo_mean": value, "loo_min": 0.1, "empty": None}
     return StoryScore(candidate="ink", order="authored", story=story, seed=seed, gate=gate, values=values)
 
 
@@ -97,7 +97,7 @@ def test_a_set_without_a_number_is_left_out_and_not_counted_as_zero() -> None:
     assert (summary.cells["loo_mean"].mean, summary.cells["loo_mean"].n) == (0.5, 1)
 
 
-def test_columns_keep_the_files_order_with_the_reference_last_and_empty_ones_gone() -> None:
+def test_columns_keep_the_files_order_with_the_reference_last_and_empty_ones_and_details_gone() -> None:
     assert score_columns([story_row(0.5)]) == ["loo_mean", "naive"]
 
 
