@@ -235,6 +235,11 @@ def gate(
     named = " (embedded predictor, not the contest's)" if result.stamp.embedded else ""
     verdict = f"{result.mean:.4f}, {result.verdict} at {result.threshold:g}"
     _say(f"{folder}: {verdict}{named}; weakest {result.weakest}")
+    means = ", ".join(f"{mean:.4f} {how}" for how, mean in result.elsewhere.items())
+    close = any(
+        (mean >= result.threshold) != (result.verdict == "pass") for mean in result.elsewhere.values()
+    )
+    _say(f"the same pictures: {means}" + ("; too close to be sure" if close else ""))
 
 
 def _lora_file(out: Path) -> Path:

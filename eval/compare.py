@@ -44,8 +44,8 @@ from kit.experiment import LoadedExperiment, baseline_of
 from kit.run import Run
 from kit.story import PANELS
 
-JUDGED = tuple(metric for metric in TITLES if metric != NAIVE)
-"""The metrics that can be declared."""
+JUDGED = ("aesthetic_mean", "loo_mean", "text_mean", "mrr")
+"""The metrics that decide where an experiment declares none."""
 
 
 class Cell(NamedTuple):
@@ -180,7 +180,9 @@ def read_scores(path: Path) -> Scores:
             if lacking := [
                 c for c in (*Cell._fields, "panels_ok", *TITLES) if c not in (rows.fieldnames or ())
             ]:
-                raise ComparisonError(f"{path.name} must have a column {', '.join(lacking)}, it has not")
+                raise ComparisonError(
+                    f"{path.name} must have a column {', '.join(lacking)}; run `storykit score` again"
+                )
             for row in rows:
                 cell, numbers = _scored(row, f"{path.name} line {rows.line_num}")
                 if cell in scores:
@@ -211,7 +213,8 @@ def _scored(row: Mapping[str, str], place: str) -> tuple[Cell, dict[str, float]]
 def _questions(plan: Plan) -> Iterator[Question]:
     """Yield every comparison: candidates before orders, metric by metric, the reference as b."""
     names: dict[Kind, tuple[str, ...]] = {"candidate": plan.candidates, "order": plan.orders}
-    for kind, metric in product(names, TITLES):
+    shown = [metric for metric in TITLES if metric in (*JUDGED, NAIVE, *plan.metrics)]
+    for kind, metric in product(names, shown):
         for a, b in combinations(names[kind], 2):
             yield Question(kind, metric, a, b)
 

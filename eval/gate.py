@@ -5,12 +5,15 @@ picture. So the mean is given only where that script would give one, and what do
 """
 
 from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from statistics import fmean
 from typing import Literal
 
 from PIL.Image import Image
+from PIL.Image import open as open_picture
 
 from eval.reading import read_picture
 from eval.scorer import Scorer, Stamp
@@ -20,6 +23,7 @@ from kit.painter import is_flat
 THRESHOLD = 6.0
 """The mean an entry needs; source: the contest's rules."""
 BATCH = 16
+JPEG_QUALITY, SMALLER = 90, 0.98
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,6 +50,8 @@ class FolderGate:
     """The mean without the files that are no pictures."""
     weakest: str | None
     """The picture with the lowest score."""
+    elsewhere: Mapping[str, float]
+    """The mean of the same pictures after each of HARMLESS; what the margin must be held against."""
     files: tuple[FileScore, ...]
     """Every regular file directly in the folder, by name."""
     faults: tuple[str, ...]
@@ -54,7 +60,7 @@ class FolderGate:
 
 def gate(folder: Path, scorer: Scorer, threshold: float = THRESHOLD) -> FolderGate:
     """Score a folder as the contest does; raises ScoreError if it holds no file."""
-    files = _score_files(folder, scorer)
+    files, elsewhere = _score_files(folder, scorer)
     scored = [(file.score, file.file) for file in files if file.score is not None]
     pictures = fmean(score for score, _ in scored) if scored else None
     mean = pictures if len(scored) == len(files) else None
@@ -65,33 +71,43 @@ def gate(folder: Path, scorer: Scorer, threshold: float = THRESHOLD) -> FolderGa
         verdict="no-score" if mean is None else "pass" if mean >= threshold else "fail",
         mean_of_pictures=pictures,
         weakest=min(scored)[1] if scored else None,
+        elsewhere=elsewhere,
         files=files,
         faults=tuple(f"{file.file}: {file.fault}" for file in files if file.fault),
         stamp=scorer.stamp,
     )
 
 
-def _score_files(folder: Path, scorer: Scorer) -> tuple[FileScore, ...]:
+def _score_files(folder: Path, scorer: Scorer) -> tuple[tuple[FileScore, ...], dict[str, float]]:
     paths = _files_of(folder)
     scores: dict[str, float] = {}
+    changed: dict[str, list[float]] = {how: [] for how in HARMLESS}
     sizes: dict[str, tuple[int, int]] = {}
     faults: dict[str, str] = {}
     for start in range(0, len(paths), BATCH):
         batch: dict[str, Image] = {}
         for path in paths[start : start + BATCH]:
             try:
-                batch[path.name] = picture = _read(path)
+                batch[path.name], mode = _read(path)
             except ScoreError as error:
                 faults[path.name] = f"{error}; the contest's script stops here"
                 continue
-            sizes[path.name] = picture.size
-            if is_flat(picture):
+            sizes[path.name] = batch[path.name].size
+            if is_flat(batch[path.name]):
                 faults[path.name] = "has one colour all over"
+            elif mode != "RGB":
+                faults[path.name] = f"is {mode}, not RGB; it is scored as RGB, which may look different"
         if batch:
-            scores |= dict(zip(batch, scorer.score(list(batch.values())), strict=True))
+            pictures = list(batch.values())
+            scores |= dict(zip(batch, scorer.score(pictures), strict=True))
+            for how, change in HARMLESS.items():
+                changed[how] += scorer.score([change(picture) for picture in pictures])
     faults = _stray(sizes) | faults
-    names = [path.name for path in paths]
-    return tuple(FileScore(file=name, score=scores.get(name), fault=faults.get(name, "")) for name in names)
+    files = (
+        FileScore(file=path.name, score=scores.get(path.name), fault=faults.get(path.name, ""))
+        for path in paths
+    )
+    return tuple(files), {how: fmean(found) for how, found in changed.items() if found}
 
 
 def _files_of(folder: Path) -> list[Path]:
@@ -103,12 +119,32 @@ def _files_of(folder: Path) -> list[Path]:
     return paths
 
 
-def _read(path: Path) -> Image:
+def _read(path: Path) -> tuple[Image, str]:
+    """Return the picture as RGB, and the mode it is saved in."""
     try:
         data = path.read_bytes()
     except OSError as error:
         raise ScoreError(f"cannot be read: {error.strerror or error}") from error
-    return read_picture(data)
+    picture = read_picture(data)
+    with open_picture(BytesIO(data)) as saved:
+        return picture, saved.mode
+
+
+def _as_jpeg(picture: Image) -> Image:
+    file = BytesIO()
+    picture.save(file, "JPEG", quality=JPEG_QUALITY)
+    return open_picture(file).convert("RGB")
+
+
+def _smaller(picture: Image) -> Image:
+    return picture.resize((max(1, round(picture.width * SMALLER)), max(1, round(picture.height * SMALLER))))
+
+
+HARMLESS: Mapping[str, Callable[[Image], Image]] = {
+    f"as JPEG, quality {JPEG_QUALITY}": _as_jpeg,
+    f"{1 - SMALLER:.0%} smaller": _smaller,
+}
+"""What happens to pictures on their way to a contest, and should not decide it."""
 
 
 def _stray(sizes: dict[str, tuple[int, int]]) -> dict[str, str]:

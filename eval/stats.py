@@ -27,11 +27,14 @@ from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.stats import nct, t
 
 from kit.errors import ComparisonError
 
 ALPHA = 0.05
 """False positives allowed in one family of comparisons."""
+POWER, MOST_PAIRS = 0.8, 200
+"""How sure one wants to be of seeing a difference that is there; more pairs are not counted."""
 EXACT_PAIRS = 20
 """Up to here all 2^n sign patterns are counted."""
 DRAWS = 99_999
@@ -146,6 +149,26 @@ def pairs_needed(family_size: int) -> int:
     while smallest_p(pairs) * family_size > ALPHA:
         pairs += 1
     return pairs
+
+
+def pairs_for(differences: ArrayLike, family_size: int = 1) -> int | None:
+    """Return how many pairs would show a difference as large as the mean of these in 4 of 5 cases.
+
+    The power is that of a two-sided paired t-test at ALPHA / family_size, which sign-flip nearly has; never
+    fewer than `pairs_needed`. None where it takes more than MOST_PAIRS, or there is no difference.
+
+    >>> pairs_for([0.0, 1.0, 2.0])
+    10
+    """
+    row = _finite(differences)
+    spread = float(np.std(row, ddof=1)) if len(row) > 1 else 0.0
+    if spread == 0 or not row.mean():
+        return None
+    effect = abs(float(row.mean())) / spread
+    pairs = np.arange(pairs_needed(family_size), MOST_PAIRS + 1)
+    bar = t.ppf(1 - ALPHA / family_size / 2, pairs - 1)
+    enough = np.asarray(nct.sf(bar, pairs - 1, effect * np.sqrt(pairs)) >= POWER)
+    return int(pairs[np.argmax(enough)]) if enough.any() else None
 
 
 def tied_sets(names: Sequence[Name], tied: Collection[frozenset[Name]]) -> tuple[tuple[Name, ...], ...]:

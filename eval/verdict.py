@@ -17,6 +17,9 @@ TITLES = {
     "loo_mean": "leave-one-out consistency",
     "text_mean": "panel-text",
     "mrr": "text rank (MRR)",
+    "identity": "identity",
+    "style": "style",
+    "place": "place",
     "naive": "naive consistency",
 }
 """What is compared: columns of scores.stories.csv, and what a reader calls them; higher is better."""
@@ -127,7 +130,8 @@ def judged(contrast: Contrast, place: Place | None, unit: Unit, lower: bool = Fa
     verdict = _verdict(contrast, place, lower)
     known = replace(contrast, p_holm=place.p_holm if place else None, verdict=verdict)
     if verdict != "none":
-        said = f"{_finding(known, unit)}{_left_out(known)}; {CLAIMS[unit]}"
+        more = _more(known, place, unit) if verdict == "tied" and place else ""
+        said = f"{_finding(known, unit)}{more}{_left_out(known)}; {CLAIMS[unit]}"
     elif place is None:
         said = f"exploratory, no verdict: {_exploratory(known, unit)}{_left_out(known)}"
     else:
@@ -163,6 +167,15 @@ def _finding(c: Contrast, unit: Unit) -> str:
     less = "" if rises == (c.verdict == "a") else " (less is better)"
     close = " (a close call: the interval holds 0)" if holds_zero else ""
     return f"{better} is better than {other} in {title}{less} by {numbers}{close}"
+
+
+def _more(c: Contrast, place: Place, unit: Unit) -> str:
+    """Return how many pairs would tell a difference of this size apart."""
+    if not any(c.differences):
+        return ""
+    pairs = stats.pairs_for(c.differences, place.size)
+    count = f"about {_count(pairs, unit)}" if pairs else f"more than {_count(stats.MOST_PAIRS, unit)}"
+    return f"; to see a difference of this size takes {count}"
 
 
 def _exploratory(c: Contrast, unit: Unit) -> str:

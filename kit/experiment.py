@@ -143,8 +143,10 @@ class CompareTable(BaseModel, frozen=True, extra="forbid"):
 
     baseline: str | None = None
     """A candidate; by default the first one without a LoRA."""
-    metrics: tuple[Literal["aesthetic_mean", "loo_mean", "text_mean", "mrr"], ...] = ()
-    """What is judged; all four when none is named. The fewer, the fewer seeds a verdict needs."""
+    metrics: tuple[
+        Literal["aesthetic_mean", "loo_mean", "text_mean", "mrr", "identity", "style", "place"], ...
+    ] = ()
+    """What is judged; the first four when none is named. The fewer, the fewer seeds a verdict needs."""
 
 
 class Experiment(BaseModel, frozen=True, extra="forbid", populate_by_name=True):

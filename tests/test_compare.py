@@ -144,7 +144,7 @@ def test_candidates_and_orders_are_two_families():
 def test_only_declared_metrics_are_judged():
     plan = a_plan(metrics=("text_mean", "mrr"))
     comparison = compare_scores(plan, scores_of(plan, better_ink))
-    assert {c.metric for c in comparison.comparisons} == set(TITLES)
+    assert {c.metric for c in comparison.comparisons} == {*JUDGED, "naive"}
     assert {c.metric for c in comparison.comparisons if c.p_holm is not None} == {"text_mean", "mrr"}
     assert {c.metric for c in comparison.comparisons if c.verdict != "none"} == {"text_mean", "mrr"}
     assert set(comparison.tied_sets) == {"text_mean", "mrr"}
@@ -285,8 +285,16 @@ def test_the_experiment_declares_what_decides(tmp_path):
 
 def test_what_can_be_declared_is_what_is_judged_and_never_the_naive_consistency():
     assert CompareTable(metrics=JUDGED).metrics == JUDGED
-    with pytest.raises(ValidationError, match="'aesthetic_mean', 'loo_mean', 'text_mean' or 'mrr'"):
+    with pytest.raises(ValidationError, match="'mrr', 'identity', 'style' or 'place'"):
         CompareTable(metrics=("mrr", "naive"))
+
+
+def test_identity_style_and_place_are_judged_where_they_are_declared():
+    plan = a_plan(metrics=("identity", "place"))
+    comparison = compare_scores(plan, scores_of(plan, better_ink))
+    assert {c.metric for c in comparison.comparisons} == {*JUDGED, "naive", "identity", "place"}
+    assert {c.metric for c in comparison.comparisons if c.p_holm is not None} == {"identity", "place"}
+    assert comparison.family.metrics == ("identity", "place")
 
 
 @pytest.mark.parametrize("content", [{}, [], {"metrics": [{"name": "mrr"}]}, {"metrics": None}])

@@ -110,3 +110,34 @@ def test_an_empty_or_missing_folder_is_refused(tmp_path: Path) -> None:
         gate(tmp_path, Brightness())
     with pytest.raises(ScoreError, match="must be a folder of pictures"):
         gate(tmp_path / "none", Brightness())
+
+
+class Sharpness(Brightness):
+    """Scores 5 for a smooth picture and more for fine stripes, which a smaller picture loses."""
+
+    def score(self, panels: Sequence[Image.Image]) -> list[float]:
+        rows = [np.asarray(panel.convert("L")).astype(float) for panel in panels]
+        return [5 + float(np.abs(np.diff(row, axis=0)).mean()) / 10 for row in rows]
+
+
+def test_the_mean_after_harmless_changes_is_told(tmp_path: Path) -> None:
+    for number in range(3):
+        save(tmp_path / f"{number}.png", 6, (64, 64))
+    found = gate(tmp_path, Sharpness())
+    assert list(found.elsewhere) == ["as JPEG, quality 90", "2% smaller"]
+    assert found.elsewhere["2% smaller"] < found.mean - 0.05
+    assert found.elsewhere["as JPEG, quality 90"] == pytest.approx(found.mean, abs=0.3)
+
+
+def test_a_picture_that_is_not_rgb_is_named(tmp_path: Path) -> None:
+    save(tmp_path / "1.png", 7)
+    with Image.open(tmp_path / "1.png") as picture:
+        picture.convert("RGBA").save(tmp_path / "2.png")
+    found = gate(tmp_path, Brightness())
+    assert found.faults == ("2.png: is RGBA, not RGB; it is scored as RGB, which may look different",)
+    assert found.verdict == "pass"
+
+
+def test_a_folder_without_a_picture_has_no_mean_elsewhere(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("no picture")
+    assert gate(tmp_path, Brightness()).elsewhere == {}

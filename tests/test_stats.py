@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import stats as reference
 
-from eval.stats import holm, pairs_needed, shift, shift_interval, sign_flip, smallest_p, tied_sets
+from eval.stats import holm, pairs_for, pairs_needed, shift, shift_interval, sign_flip, smallest_p, tied_sets
 from kit.errors import ComparisonError
 
 numbers = st.integers(-50, 50).map(float)
@@ -109,6 +109,31 @@ def test_ten_pairs_find_a_difference_of_one_standard_deviation_four_times_in_fiv
 def test_six_pairs_find_only_a_difference_of_1_8_standard_deviations():
     same_sign = reference.norm.cdf(1.8) ** 6
     assert same_sign == pytest.approx(0.8, abs=0.01)
+
+
+@pytest.mark.parametrize(("effect", "pairs"), [(1.0, 10), (0.8, 15), (0.5, 34)])
+def test_the_pairs_for_a_difference_are_those_of_the_textbooks(effect, pairs):
+    row = np.array([-1.0, 0.0, 1.0])
+    assert pairs_for(row + effect) == pairs
+
+
+def test_more_comparisons_need_more_pairs_and_none_can_do_with_less_than_a_verdict_needs():
+    row = np.array([0.9, 1.0, 1.1])
+    assert [pairs_for(row, size) for size in (1, 6)] == [6, 8], "even where the difference is plain"
+    assert pairs_for(row * 10 - 9, 6) > pairs_for(row * 10 - 9)
+
+
+def test_a_difference_that_is_none_or_hardly_one_has_no_number_of_pairs():
+    assert pairs_for([1.0, -1.0]) is None
+    assert pairs_for([1.0, -0.99]) is None
+    assert pairs_for([0.5]) is None
+    assert pairs_for([0.5, 0.5]) is None
+
+
+def test_drawn_differences_are_seen_four_times_in_five_with_that_many_pairs():
+    pairs = pairs_for(np.array([-1.0, 0.0, 1.0]) + 0.9)
+    drawn = np.random.default_rng(11).normal(0.9, 1, (2000, pairs))
+    assert np.mean([sign_flip(row) <= 0.05 for row in drawn]) == pytest.approx(0.8, abs=0.04)
 
 
 def test_the_shift_is_the_median_of_all_means_of_two():
