@@ -6,7 +6,7 @@ from typing import get_args
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
@@ -98,6 +98,7 @@ def test_every_pixel_is_the_place_or_one_figure_and_never_both(seed: int) -> Non
 
 @few
 @given(seeds)
+@example(2787)
 def test_new_clothes_or_fur_change_pixels_of_their_figure_alone(seed: int) -> None:
     scene = sampled(seed)
     first, *others = scene.characters
@@ -105,9 +106,8 @@ def test_new_clothes_or_fur_change_pixels_of_their_figure_alone(seed: int) -> No
     dyed = replace(first, colour=next(colour for colour in choices if colour != first.colour))
     different = changed(scene, replace(scene, characters=(dyed, *others)))
     outside = different & ~grown(render(scene).subjects[0])
-    seams = (
-        40 if others else 0
-    )  # pixels between the shapes of a nearer figure, through which one sees this one
+    # pixels between the shapes of a nearer figure, or of the heads of an audience, show the one behind
+    seams = 40 if others else 4 if scene.place == "audience" else 0
     assert different.any() or first.pose == "bathe"
     assert outside.sum() <= seams
 
