@@ -2,7 +2,6 @@
 
 import json
 import sys
-import warnings
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from kit.errors import StorykitError
+from kit.quiet import hush
 from storykit_download import download
 from storykit_lora import app as lora_app
 from storykit_metrics import app as metrics_app
@@ -294,8 +294,7 @@ def _say(line: str) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command; our own errors and the machine's are one line, every other one keeps its traceback."""
-    # transformers imports it and warns users, who can do nothing about it
-    warnings.filterwarnings("ignore", "The pynvml package", FutureWarning)
+    hush()
     try:
         app(arguments, prog_name="storykit")
     except StorykitError as error:

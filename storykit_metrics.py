@@ -1,6 +1,7 @@
 """The `storykit metrics` commands: whether the numbers can be trusted."""
 
 import json
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -20,14 +21,13 @@ def metrics() -> None:
 
 @app.command()
 def validate(
-    tales: Annotated[int, typer.Option(min=2, help="Stories, 170 pictures each; 100 are meant.")] = 100,
+    tales: Annotated[int, typer.Option(min=2, help="How many stories; the marks are for 100.")] = 100,
     clip: Annotated[str, typer.Option(help="CLIP weights' folder, or 'mini'.")] = "mini",
     aesthetic: Annotated[str, typer.Option(help="The predictor's folder, or 'mini'.")] = "mini",
     out: Annotated[Path | None, typer.Option(help="A Markdown file for the tables.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")] = False,
 ) -> None:
     """Hold every metric against known damage and print what it sees, what it minds, and what fails."""
-    from eval.validate import as_json as plain
     from eval.validate import validate as hold
     from eval.validation_tables import markdown
     from kit.files import write_whole
@@ -39,7 +39,7 @@ def validate(
     text = markdown(validation)
     if out is not None:
         write_whole(out, text.encode())
-    typer.echo(json.dumps(plain(validation), ensure_ascii=False, indent=1) if as_json else text, nl=as_json)
+    typer.echo(json.dumps(asdict(validation), ensure_ascii=False, indent=1) if as_json else text, nl=as_json)
 
 
 def _instruments(clip: str, aesthetic: str) -> "Instruments":

@@ -140,6 +140,16 @@ def mrr(ranks: ArrayLike) -> float:
     return float(np.mean(1 / places))
 
 
+def auc(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
+    """Return how often a value of the first row beats one of the second, ties half; .5 is chance.
+
+    >>> auc(np.array([2.0, 1.0]), np.array([0.0, 1.0]))
+    0.875
+    """
+    ahead = first[:, None] - second[None]
+    return float(np.mean(ahead > 0) + 0.5 * np.mean(ahead == 0))
+
+
 def _directions(embeddings: ArrayLike, least: int) -> NDArray[np.float64]:
     """Return the rows at unit length; refuse too few rows and rows without a direction."""
     rows = np.asarray(embeddings, dtype=np.float64)

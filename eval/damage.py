@@ -7,11 +7,11 @@ severity 2 contains that at 1, and a metric can be held against what is truly wr
 import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from io import BytesIO
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter, ImageFont, ImageOps
 
+from eval.reading import through_jpeg
 from kit.world.render import render
 from kit.world.scene import (
     ALWAYS_NIGHT,
@@ -182,13 +182,7 @@ def blur(_: Tale, pictures: Sequence[Picture], rng: random.Random) -> list[Pictu
 
 def jpeg(_: Tale, pictures: Sequence[Picture], rng: random.Random) -> list[Picture]:
     """Save as JPEG at quality 6."""
-    return [_through_jpeg(picture, 6) for picture in pictures]
-
-
-def _through_jpeg(picture: Picture, quality: int) -> Picture:
-    file = BytesIO()
-    picture.save(file, "JPEG", quality=quality)
-    return Image.open(file).convert("RGB")
+    return [through_jpeg(picture, 6) for picture in pictures]
 
 
 def noise(_: Tale, pictures: Sequence[Picture], rng: random.Random) -> list[Picture]:

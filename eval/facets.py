@@ -2,7 +2,7 @@
 
 The texts of one role ("a girl", "a dog", "a red dress") span a few directions of the encoder's space. A
 picture's coordinates in them are its answer to that role's question, and what else it shows hardly counts:
-on the drawn world this tells two heroes apart better than cutting the figure out by its true mask does
+on the drawn world this tells two heroes apart as well as cutting the figure out by its true mask does
 (docs/metrics.md). The idea is that of concept subspaces; no model and no calibration is needed but the words.
 """
 
@@ -12,12 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from eval.consistency import leave_one_out, similarity
+from eval.consistency import auc, leave_one_out, similarity
+from eval.mini.prompts import name_all
 from eval.scorer import Encoder
 from kit.errors import ScoreError
 from kit.story import Language
-from kit.world import words
-from kit.world.scene import ANIMALS, CLOTHES, FUR, HAIR, PEOPLE
 
 Rows = NDArray[np.float64]
 CUTOFF = 0.05
@@ -47,10 +46,13 @@ def facets_of(
         who: what the story itself says of its figures, so that they count even if our words lack them.
         places: what it says of its places.
     """
+    named = {
+        question: [names[0] for names in answers.values()] for question, answers in name_all(language).items()
+    }
     return Facets(
-        who=_directions(encoder, [*_figures(language), *who]),
-        style=_directions(encoder, [names[0] for names in words.STYLES[language].values()]),
-        place=_directions(encoder, [*(names[0] for names in words.PLACES[language].values()), *places]),
+        who=_directions(encoder, [*named["kind"], *named["figure"], *named["hair"], *who]),
+        style=_directions(encoder, named["style"]),
+        place=_directions(encoder, [*named["place"], *places]),
     )
 
 
@@ -58,27 +60,6 @@ def _directions(encoder: Encoder, texts: Sequence[str]) -> Rows:
     rows = np.asarray(encoder.texts(list(dict.fromkeys(texts))), dtype=np.float64)
     _, widths, directions = np.linalg.svd(rows - rows.mean(axis=0), full_matrices=False)
     return np.asarray(directions[widths > CUTOFF * widths[0]])
-
-
-def _figures(language: Language) -> list[str]:
-    """Return kinds alone, kinds in their colours, and hair."""
-    said = []
-    shades = {colour: names[0] for colour, names in words.COLOURS[language].items()}
-    for kind in (*PEOPLE, *ANIMALS):
-        name = words.KINDS[language][kind][0]
-        worn = words.CLOTHES[language].get(kind, ("",))[0]
-        said.append(name)
-        for colour in FUR.get(kind, CLOTHES):
-            said.append(_figure(name, shades[colour], worn, language))
-    hair = "{} hair" if language == "en" else "{}头发"
-    return [*said, *(hair.format(shades[colour]) for colour in HAIR)]
-
-
-def _figure(name: str, shade: str, worn: str, language: Language) -> str:
-    if language == "en":
-        return f"a {name} in {shade} {worn}" if worn else f"a {shade} {name}"
-    full = shade if shade.endswith("色") else shade + "色"
-    return f"穿{full}{worn}的{name}" if worn else f"{full}的{name}"
 
 
 def seen_through(embeddings: ArrayLike, directions: Rows) -> Rows:
@@ -126,18 +107,17 @@ def place_auc(embeddings: ArrayLike, places: Sequence[Hashable]) -> float | None
     other = np.array([matrix[i, j] for i, j in pairs if places[i] != places[j]])
     if not same.size or not other.size:
         return None
-    ahead = same[:, None] - other[None]
-    return float(np.mean(ahead > 0) + 0.5 * np.mean(ahead == 0))
+    return auc(same, other)
 
 
-def copies(embeddings: ArrayLike, threshold: float = COPY) -> float:
+def copies(embeddings: ArrayLike) -> float:
     """Return the share of pairs of panels that are copies: 0 is best, 1 means all panels are one picture.
 
     >>> copies([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0], [-1.0, 0.0]]).__round__(3)
     0.167
     """
     matrix = similarity(embeddings)
-    return float(np.mean(matrix[np.triu_indices(len(matrix), k=1)] > threshold))
+    return float(np.mean(matrix[np.triu_indices(len(matrix), k=1)] > COPY))
 
 
 def effective_panels(embeddings: ArrayLike) -> float:

@@ -15,7 +15,7 @@ from typing import Literal
 from PIL.Image import Image
 from PIL.Image import open as open_picture
 
-from eval.reading import read_picture
+from eval.reading import read_picture, through_jpeg
 from eval.scorer import Scorer, Stamp
 from kit.errors import ScoreError
 from kit.painter import is_flat
@@ -131,9 +131,7 @@ def _read(path: Path) -> tuple[Image, str]:
 
 
 def _as_jpeg(picture: Image) -> Image:
-    file = BytesIO()
-    picture.save(file, "JPEG", quality=JPEG_QUALITY)
-    return open_picture(file).convert("RGB")
+    return through_jpeg(picture, JPEG_QUALITY)
 
 
 def _smaller(picture: Image) -> Image:

@@ -38,6 +38,13 @@ def read_picture(data: bytes) -> Image.Image:
         raise ScoreError(f"must be a picture that can be decoded: {error}") from error
 
 
+def through_jpeg(picture: Image.Image, quality: int) -> Image.Image:
+    """Return the picture as it comes back from a JPEG file."""
+    file = BytesIO()
+    picture.save(file, "JPEG", quality=quality)
+    return read_picture(file.getvalue())
+
+
 def read_panel(path: Path, sha256: str | None, size: int, fault: str = "") -> Reading:
     """Return what a panel's file holds.
 

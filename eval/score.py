@@ -22,13 +22,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from eval.consistency import consistency, leave_one_out, mrr, panel_text, similarity, text_ranks
+from eval.consistency import leave_one_out, panel_text, similarity, text_ranks
 from eval.measure import Instruments, Measured, Progress, measure
 from eval.metrics import describe_metrics
-from eval.setwise import SetValue, Shown, Told, copied, different
-from eval.setwise import identity as identity_of
-from eval.setwise import place as place_of
-from eval.setwise import style as style_of
+from eval.setwise import SET_METRICS, SetValue, Shown, Told
 from eval.sheet import Fault, Gate, Matrix, PanelScore, Scores, Similarity, StoryScore
 from eval.told import told_of
 from kit.experiment import LoadedExperiment, baseline_of
@@ -140,29 +137,34 @@ def _score_set(
     )
     if rows is None:
         return story, eight
-    loo, ranks = leave_one_out(rows).tolist(), text_ranks(rows, told.texts).tolist()
     points = [panel.aesthetic for panel in eight if panel.aesthetic is not None]
-    mean = fmean(points)
     shown = Shown(embeddings=rows, aesthetics=points, told=told)
-    who, style = identity_of(shown), style_of(shown)
+    of = {metric: measure_set(shown) for metric, measure_set in SET_METRICS.items()}
+    loo, ranks, mean = leave_one_out(rows).tolist(), text_ranks(rows, told.texts).tolist(), fmean(points)
     return replace(
         story,
         aesthetic_mean=mean,
         aesthetic_min=min(points),
         gate="pass" if mean >= gate.threshold else "fail",
-        naive=consistency(rows),
+        naive=of["naive"].value,
         loo_mean=fmean(loo),
         loo_min=min(loo),
         weakest_panel=1 + loo.index(min(loo)),
-        text_mean=float(panel_text(rows, told.texts).mean()),
-        mrr=mrr(ranks),
-        identity=who.value,
-        style=style.value,
-        place=place_of(shown).value,
-        copies=copied(shown).value,
-        effective_panels=different(shown).value,
+        text_mean=of["text"].value,
+        mrr=of["mrr"].value,
+        identity=of["identity"].value,
+        style=of["style"].value,
+        place=of["place"].value,
+        copies=of["copies"].value,
+        effective_panels=of["effective_panels"].value,
     ), [
-        replace(panel, loo=loo[k], text_rank=ranks[k], identity=_at(who, k), style=_at(style, k))
+        replace(
+            panel,
+            loo=loo[k],
+            text_rank=ranks[k],
+            identity=_at(of["identity"], k),
+            style=_at(of["style"], k),
+        )
         for k, panel in enumerate(eight)
     ]
 

@@ -4,22 +4,22 @@ Tales from 0 on are to tune on; those from LOCKED on are not looked at until not
 """
 
 import os
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from multiprocessing import get_context
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
+from eval.consistency import auc
 from eval.damage import CHANGES, SEVERITIES, SWAPPED
-from eval.measure import Instruments
+from eval.measure import Instruments, Progress
 from eval.setwise import SET_METRICS
 from eval.trials import CONTROLS, RESIZED, Trial, Values, trial
 from kit.errors import ScoreError
+from kit.quiet import hush
 
 LOCKED = 10_000
 """Numbers of locked tales begin here; those to tune on begin at 0."""
@@ -49,16 +49,6 @@ STRICT = frozenset({"copies", "near-copies", "strangers"})
 LOWER = frozenset({"copies"})
 """Metrics of which less is better."""
 BOOTSTRAPS = 500
-
-
-class Progress(Protocol):
-    """Whoever wants to know how far it is."""
-
-    def begin(self, total: int, done: int) -> None:
-        """Hear how many tales there are."""
-
-    def advance(self, count: int) -> None:
-        """Hear that so many more are done."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -107,16 +97,13 @@ class Validation:
     """Every cell that misses its mark, in words."""
 
 
-def validate(
-    load: Callable[[], Instruments], tales: int, progress: Progress | None = None, workers: int | None = None
-) -> Validation:
+def validate(load: Callable[[], Instruments], tales: int, progress: Progress | None = None) -> Validation:
     """Return how the metrics do on so many locked tales.
 
     Args:
         load: gives the instruments; called once in each process.
         tales: locked tales, 2 or more; the marks are meant for 100.
         progress: hears of every tale.
-        workers: processes; one a core when not given.
     """
     if tales < 2:
         raise ScoreError(f"validation needs at least 2 tales, got {tales}")
@@ -124,8 +111,7 @@ def validate(
     if progress is not None:
         progress.begin(tales, 0)
     trials = []
-    workers = workers or os.cpu_count() or 1
-    with ProcessPoolExecutor(workers, get_context("spawn"), _prepare, (load,)) as pool:
+    with ProcessPoolExecutor(os.cpu_count(), get_context("spawn"), _prepare, (load,)) as pool:
         for done in pool.map(_trial_here, numbers):
             trials.append(done)
             if progress is not None:
@@ -137,7 +123,7 @@ _loaded: list[Instruments] = []
 
 
 def _prepare(load: Callable[[], Instruments]) -> None:
-    warnings.filterwarnings("ignore", "The pynvml package", FutureWarning)  # users can do nothing about it
+    hush()
     import torch
 
     torch.set_num_threads(1)
@@ -176,16 +162,6 @@ def _sides(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     clean = np.array([_better(trial.clean, metric) for trial in trials])
     return clean, np.array([_better(side(trial), metric) for trial in trials])
-
-
-def auc(clean: NDArray[np.float64], other: NDArray[np.float64]) -> float:
-    """Return how often a value of the first row beats one of the second, ties half.
-
-    >>> auc(np.array([2.0, 1.0]), np.array([0.0, 1.0]))
-    0.875
-    """
-    ahead = clean[:, None] - other[None]
-    return float(np.mean(ahead > 0) + 0.5 * np.mean(ahead == 0))
 
 
 def _auc_of(trials: Sequence[Trial], metric: str, side: Callable[[Trial], Values]) -> float:
@@ -276,8 +252,3 @@ def _failing(
         if not value >= 3
     ]
     return failing
-
-
-def as_json(validation: Validation) -> dict[str, object]:
-    """Return the validation as plain values."""
-    return asdict(validation)

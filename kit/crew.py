@@ -3,7 +3,6 @@
 import multiprocessing
 import pickle
 import signal
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from kit.errors import RunError, StorykitError
 from kit.experiment import DrawSettings
 from kit.painter import Batching, Fault, Painter, PanelRequest, load_painter
+from kit.quiet import hush
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -124,7 +124,7 @@ class RemotePainter:
 def _serve(pipe: Connection, base: str, device: str) -> None:
     """Answer until the other side is gone; ctrl-c is for that side to hear."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    warnings.filterwarnings("ignore", "The pynvml package", FutureWarning)  # users can do nothing about it
+    hush()
     painter: Painter | None = None
     while True:
         try:
