@@ -5,19 +5,18 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 
 from kit.errors import StorykitError
 from kit.quiet import hush
+from storykit_bundle import pack, seeds_of, verify
+from storykit_cast import cast
 from storykit_download import download
 from storykit_lora import app as lora_app
 from storykit_metrics import app as metrics_app
 from storykit_progress import progress_bar
-
-if TYPE_CHECKING:
-    from kit.run import Run
 
 DEMO = Path(__file__).parent / "examples" / "demo.toml"
 """The experiment of `demo`; it lies beside this file in a checkout, and no wheel holds it."""
@@ -34,7 +33,8 @@ app = typer.Typer(
 )
 app.add_typer(lora_app, name="lora")
 app.add_typer(metrics_app, name="metrics")
-app.command()(download)
+for _command in (cast, pack, verify, download):
+    app.command()(_command)
 
 ExperimentFile = Annotated[Path, typer.Argument(metavar="EXPERIMENT", help="The experiment's TOML file.")]
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="The run's folder.")]
@@ -48,6 +48,8 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print numbers as JSON, for
 @app.command()
 def demo(out: OutFolder = Path("runs/demo")) -> None:
     """Run the shipped example, all seven stages, on the embedded base."""
+    from eval.cast import Wish
+    from eval.cast import cast as choose
     from kit.run import Run
     from submissions.entry import Entry
     from submissions.pack import pack as pack_entry
@@ -58,23 +60,31 @@ def demo(out: OutFolder = Path("runs/demo")) -> None:
         raise StorykitError(
             f"{DEMO} is not there: only storykit's repository has it; run `make demo` in that"
         )
-    run(DEMO, out)
+    generate(DEMO, out)
+    score(out)
+    compare(out)
     opened = Run.open(out)
     loaded = opened.loaded
+    with progress_bar("measuring") as progress:
+        casting = choose(opened, Wish(), progress=progress)
+    count, seeds = len(casting.selections), len(loaded.experiment.seeds)
+    _say(f"cast    {count} sets of panels, each the best of its {seeds} seeds")
+    report(out)
+    place = (loaded.experiment.candidates[-1].name, loaded.experiment.orders[0], loaded.stories[0].name)
     entry = Entry(
-        candidate=loaded.experiment.candidates[-1].name,
-        order=loaded.experiment.orders[0],
-        story=loaded.stories[0].name,
-        seed=loaded.experiment.seeds[0],
+        candidate=place[0],
+        order=place[1],
+        story=place[2],
+        seeds=seeds_of(opened, place, None),
         rules=load_rules("practice"),
         team="storykit",
         title="demo",
         introduction="A style LoRA of the embedded base, trained on the drawn world.",
         out=out / "bundle" / "demo.zip",
     )
-    report = pack_entry(opened, entry)
-    faults = verify_bundle(report.path)
-    _say(f"bundle  {report.path}  ({len(report.files)} files, {len(faults)} faults)")
+    packed = pack_entry(opened, entry)
+    faults = verify_bundle(packed.path)
+    _say(f"bundle  {packed.path}  ({len(packed.files)} files, {len(faults)} faults)")
     _say(f"report  {out / 'report.html'}")
 
 
@@ -148,70 +158,6 @@ def report(run_folder: RunFolder) -> None:
 
 
 @app.command()
-def pack(
-    run_folder: RunFolder,
-    team: Annotated[str, typer.Option(help="The team's name as registered.")],
-    title: Annotated[str, typer.Option(help="The entry's own name.")],
-    introduction: Annotated[Path, typer.Option(help="A text file that introduces the LoRA.")],
-    out: Annotated[Path, typer.Option("--out", help="The zip to write.")],
-    candidate: Annotated[str, typer.Option(help="Whose pictures.")],
-    order: Annotated[str, typer.Option(help="Which prompt order.")] = "authored",
-    story: Annotated[str, typer.Option(help="Which story; needed when there are several.")] = "",
-    seed: Annotated[int | None, typer.Option(help="Which seed; the first when not given.")] = None,
-    rules: Annotated[str, typer.Option(help="A shipped contest or a rules file.")] = "kolors-2024",
-    link: Annotated[str, typer.Option(help="Where the LoRA is published.")] = "",
-) -> None:
-    """Pack a story of a run as the contest wants it; refuses what the contest would refuse."""
-    from kit.files import read_text
-    from kit.run import Run
-    from submissions.entry import Entry
-    from submissions.pack import pack as pack_entry
-    from submissions.rules import load_rules
-
-    opened = Run.open(run_folder)
-    entry = Entry(
-        candidate=candidate,
-        order=order,
-        story=story or _only_story(opened),
-        seed=opened.loaded.experiment.seeds[0] if seed is None else seed,
-        rules=load_rules(rules),
-        team=team,
-        title=title,
-        introduction=read_text(introduction),
-        out=out,
-        link=link,
-    )
-    done = pack_entry(opened, entry)
-    for note in done.notes:
-        _say(f"note    {note}")
-    _say(f"bundle  {done.path}  {done.sha256}")
-
-
-@app.command()
-def verify(
-    bundle: Annotated[Path, typer.Argument(metavar="F.zip", help="The bundle.")],
-    rules: Annotated[
-        str | None,
-        typer.Option(help="A shipped contest or a rules file; else the contest that the bundle names."),
-    ] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Check a bundle against its contest's rules; needs no model."""
-    from submissions.rules import load_rules
-    from submissions.verify import verify as check
-
-    faults = check(bundle, load_rules(rules) if rules else None)
-    if as_json:
-        typer.echo(json.dumps([asdict(fault) for fault in faults], ensure_ascii=False, indent=1))
-    else:
-        for fault in faults:
-            _say(f"{fault.place}: {fault.problem}" + (f" ({fault.mend})" if fault.mend else ""))
-        _say(f"{bundle}: {len(faults)} faults" if faults else f"{bundle}: no faults")
-    if faults:
-        raise typer.Exit(1)
-
-
-@app.command()
 def gate(
     folder: Annotated[Path, typer.Argument(help="Any folder of pictures.")],
     weights: Annotated[
@@ -222,8 +168,9 @@ def gate(
     """Score a folder as the contest does: the mean over every file directly in it."""
     from eval.aesthetic import AestheticScorer
     from eval.gate import gate as folder_gate
+    from eval.instruments import device
 
-    result = folder_gate(folder, AestheticScorer.load(weights))
+    result = folder_gate(folder, AestheticScorer.load(weights, device()))
     if as_json:
         typer.echo(json.dumps(asdict(result), ensure_ascii=False, indent=1))
         return
@@ -278,14 +225,6 @@ def train(
         train_lora(load_base(base), data, out, config,
                    lambda _step, _loss: progress.advance(1))  # fmt: skip
     _say(f"LoRA    {out}")
-
-
-def _only_story(opened: "Run") -> str:
-    stories = opened.loaded.stories
-    if len(stories) != 1:
-        names = ", ".join(story.name for story in stories)
-        raise typer.BadParameter(f"the run has several stories, name one with --story: {names}")
-    return stories[0].name
 
 
 def _say(line: str) -> None:

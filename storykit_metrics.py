@@ -4,12 +4,9 @@ import json
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
-
-if TYPE_CHECKING:
-    from eval.measure import Instruments
 
 app = typer.Typer(no_args_is_help=True, help="Hold the metrics against known damage.", rich_markup_mode=None)
 
@@ -28,23 +25,16 @@ def validate(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")] = False,
 ) -> None:
     """Hold every metric against known damage and print what it sees, what it minds, and what fails."""
+    from eval.instruments import load_instruments
     from eval.validate import validate as hold
     from eval.validation_tables import markdown
     from kit.files import write_whole
     from storykit_progress import progress_bar
 
-    load = partial(_instruments, clip, aesthetic)
+    load = partial(load_instruments, aesthetic, clip)
     with progress_bar("validating") as progress:
         validation = hold(load, tales, progress)
     text = markdown(validation)
     if out is not None:
         write_whole(out, text.encode())
     typer.echo(json.dumps(asdict(validation), ensure_ascii=False, indent=1) if as_json else text, nl=as_json)
-
-
-def _instruments(clip: str, aesthetic: str) -> "Instruments":
-    from eval.aesthetic import AestheticScorer
-    from eval.clip import ClipEncoder
-    from eval.measure import Instruments
-
-    return Instruments(aesthetic=AestheticScorer.load(aesthetic), encoder=ClipEncoder.load(clip))

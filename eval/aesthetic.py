@@ -4,12 +4,15 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import torch
 from aesthetics_predictor import AestheticsPredictorV2Linear
+from numpy.typing import NDArray
 from PIL.Image import Image
 from safetensors import SafetensorError
 from transformers import CLIPImageProcessor
 
+from eval.ahead import batches_ahead
 from eval.scorer import Direction, Stamp
 from kit.errors import ScoreError, WeightsError
 from kit.files import canonical_json, sha256_bytes, sha256_of
@@ -18,7 +21,7 @@ EMBEDDED = Path(__file__).parent / "mini" / "weights" / "aesthetic"
 CONFIG, PREPROCESSOR = "config.json", "preprocessor_config.json"
 WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 """Names a weights file may have, in the order in which transformers looks for them."""
-BATCH = 16
+BATCH = 32
 
 
 class AestheticScorer:
@@ -62,21 +65,27 @@ class AestheticScorer:
         )
         return cls(_read(place), processor, stamp, device)
 
-    @torch.inference_mode()
     def score(self, panels: Sequence[Image]) -> list[float]:
         """Return one score per picture, in order; other modes than RGB are converted on reading."""
+        return self.look(panels)[0]
+
+    @torch.inference_mode()
+    def look(self, panels: Sequence[Image]) -> tuple[list[float], NDArray[np.float32]]:
+        """Return one score per picture, in order, and (pictures, dim) rows of unit length, what it scores."""
         scores: list[float] = []
-        for start in range(0, len(panels), BATCH):
-            batch = [panel.convert("RGB") for panel in panels[start : start + BATCH]]
-            pixels = self._processor(images=batch, return_tensors="pt")["pixel_values"].to(self.device)
-            scores += self._network(pixel_values=pixels).logits[:, 0].float().tolist()
-        if not all(map(_is_finite, scores)):
+        rows = [np.empty((0, self._network.config.projection_dim), np.float32)]
+        for pixels in batches_ahead(self._prepared, panels, BATCH):
+            seen = self._network(pixel_values=torch.stack(pixels).to(self.device))
+            scores += seen.logits[:, 0].float().tolist()
+            rows.append(seen.hidden_states.float().cpu().numpy())
+        if not np.isfinite(scores).all():
             raise ScoreError("the aesthetic score must be a number, got a non-finite one; check the weights")
-        return scores
+        return scores, np.concatenate(rows)
 
-
-def _is_finite(value: float) -> bool:
-    return abs(value) != float("inf") and value == value
+    def _prepared(self, panel: Image) -> torch.Tensor:
+        made = self._processor(images=panel.convert("RGB"), return_tensors="pt")
+        pixels: torch.Tensor = made["pixel_values"][0]
+        return pixels
 
 
 def _weights_of(folder: Path) -> Path:

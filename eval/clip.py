@@ -14,6 +14,7 @@ from PIL.Image import Image
 from safetensors import SafetensorError
 from torch import Tensor
 
+from eval.ahead import batches_ahead
 from eval.scorer import Stamp
 from kit.errors import ScoreError, WeightsError
 from kit.files import canonical_json, sha256_bytes, sha256_of
@@ -95,10 +96,12 @@ class ClipEncoder:
         if not panels:
             raise ScoreError("an encoder needs at least 1 picture, got 0")
         rows = []
-        for start in range(0, len(panels), BATCH):
-            batch = [self._preprocess(panel.convert("RGB")) for panel in panels[start : start + BATCH]]
-            rows.append(self._network.encode_image(torch.stack(batch).to(self.device), normalize=True))
+        for pixels in batches_ahead(self._prepared, panels, BATCH):
+            rows.append(self._network.encode_image(torch.stack(pixels).to(self.device), normalize=True))
         return torch.cat(rows).float().cpu().numpy()
+
+    def _prepared(self, panel: Image) -> Tensor:
+        return self._preprocess(panel.convert("RGB"))
 
     def texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Return (texts, dim) rows of unit length, in which every clause counts.

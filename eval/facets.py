@@ -21,6 +21,8 @@ from kit.story import Language
 Rows = NDArray[np.float64]
 CUTOFF = 0.05
 """Directions in which a role's texts differ less than this share of the widest are left out."""
+SAME = 9
+"""Decimals to which two cosines are one value, as those of two pairs of copies are."""
 COPY = 0.95
 """Cosine above which two panels are copies: of 40 tales to tune on no two panels of a clean one
 reach it, and 95 % of the pairs of slightly changed copies do. Not proven for other encoders."""
@@ -99,7 +101,7 @@ def place_auc(embeddings: ArrayLike, places: Sequence[Hashable]) -> float | None
         A value in [0, 1]; higher is better, .5 is chance and what a constant backdrop gets. None where the
         story has no two panels of one place or no two places.
     """
-    matrix = similarity(embeddings)
+    matrix = similarity(embeddings).round(SAME)
     if len(places) != len(matrix):
         raise ScoreError(f"places must name each of {len(matrix)} panels, got {len(places)}")
     pairs = [(i, j) for i in range(len(matrix)) for j in range(i)]

@@ -1,6 +1,6 @@
 """One look at every picture of a run: its aesthetic score and its embedding, or what is wrong with it."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from PIL.Image import Image
 
+from eval.ahead import batches_ahead
 from eval.cache import Cache, key_of
+from eval.instruments import Instruments
 from eval.reading import Reading, read_panel
-from eval.scorer import Encoder, Scorer
 from kit.errors import ScoreError
 from kit.experiment import settings
 from kit.run import Run, Slot
@@ -20,7 +21,7 @@ Pictures = Mapping[str, Image]
 Rows = Mapping[str, NDArray[np.float32]]
 """Rows of numbers by the sha256 of their picture."""
 
-BATCH = 32
+BATCH = 64
 """Pictures measured and then kept at once; a stop loses no more than these."""
 
 
@@ -32,14 +33,6 @@ class Progress(Protocol):
 
     def advance(self, count: int) -> None:
         """Hear that so many more panels are done."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Instruments:
-    """What pictures are measured with."""
-
-    aesthetic: Scorer
-    encoder: Encoder
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -64,16 +57,16 @@ def measure(run: Run, tools: Instruments, progress: Progress | None = None) -> M
     measured = Measured(readings=readings)
     if progress is not None:
         progress.begin(len(slots), 0)
+
+    def read(slot: Slot) -> tuple[Slot, Reading]:
+        path = run.panel_path(*slot)
+        return slot, read_panel(path, drawn.get(slot), size, faults.get(path, ""))
+
     with Cache.open(run.folder / "cache" / "scores.sqlite") as cache:
-        for start in range(0, len(slots), BATCH):
-            batch = {
-                slot: read_panel(path, drawn.get(slot), size, faults.get(path, ""))
-                for slot in slots[start : start + BATCH]
-                if (path := run.panel_path(*slot))
-            }
-            pictures = {reading.sha256: reading.picture for reading in batch.values() if reading.picture}
+        for batch in batches_ahead(read, slots, BATCH):
+            pictures = {reading.sha256: reading.picture for _, reading in batch if reading.picture}
             _measure_batch(pictures, tools, cache, measured)
-            readings.update({slot: replace(reading, picture=None) for slot, reading in batch.items()})
+            readings.update({slot: replace(reading, picture=None) for slot, reading in batch})
             if progress is not None:
                 progress.advance(len(batch))
     return measured
@@ -84,28 +77,31 @@ def _measure_batch(pictures: Pictures, tools: Instruments, cache: Cache, measure
     points, rows = key_of("aesthetic", tools.aesthetic.stamp), key_of("picture", tools.encoder.stamp)
     scores, embeddings = cache.get(points, list(pictures)), cache.get(rows, list(pictures))
     new = {name: picture for name, picture in pictures.items() if name not in scores}
-    if new:
-        found = _finite(tools.aesthetic.score(list(new.values())), len(new), "scorer")
-        scores |= _keep(cache, points, dict(zip(new, found[:, None], strict=True)))
     unseen = {name: picture for name, picture in pictures.items() if name not in embeddings}
+    if tools.tower is not None and (either := new | unseen):
+        new, unseen = either, {}
+        found, seen = tools.tower.look(list(either.values()))
+        scores |= _keep(cache, points, either, found, "scorer")
+        embeddings |= _keep(cache, rows, either, seen, "encoder")
+    elif new:
+        scores |= _keep(cache, points, new, tools.aesthetic.score(list(new.values())), "scorer")
     if unseen:
-        found = _finite(tools.encoder.pictures(list(unseen.values())), len(unseen), "encoder")
-        embeddings |= _keep(cache, rows, dict(zip(unseen, found, strict=True)))
+        embeddings |= _keep(cache, rows, unseen, tools.encoder.pictures(list(unseen.values())), "encoder")
     measured.aesthetic.update({name: float(row[0]) for name, row in scores.items()})
     measured.embeddings.update(embeddings)
     measured.fresh.extend(new | unseen)
 
 
-def _keep(cache: Cache, key: str, rows: Rows) -> Rows:
+def _keep(cache: Cache, key: str, names: Collection[str], found: ArrayLike, who: str) -> Rows:
+    """Return the rows by their picture's sha256, once they are known to be whole and are kept."""
+    numbers = np.asarray(found, dtype=np.float32)
+    if len(numbers) != len(names):
+        raise ScoreError(
+            f"the {who} must answer for each of {len(names)} pictures, got {len(numbers)} answers"
+        )
+    if not np.isfinite(numbers).all():
+        wild = numbers[~np.isfinite(numbers)][0]
+        raise ScoreError(f"the {who} must give finite numbers, got {wild}; check the weights")
+    rows = dict(zip(names, numbers.reshape(len(names), -1), strict=True))
     cache.put(key, rows)
     return rows
-
-
-def _finite(numbers: ArrayLike, count: int, who: str) -> NDArray[np.float32]:
-    found = np.asarray(numbers, dtype=np.float32)
-    if len(found) != count:
-        raise ScoreError(f"the {who} must answer for each of {count} pictures, got {len(found)} answers")
-    if not np.isfinite(found).all():
-        wild = found[~np.isfinite(found)][0]
-        raise ScoreError(f"the {who} must give finite numbers, got {wild}; check the weights")
-    return found

@@ -23,7 +23,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eval.consistency import leave_one_out, panel_text, similarity, text_ranks
-from eval.measure import Instruments, Measured, Progress, measure
+from eval.instruments import Instruments, load_instruments
+from eval.measure import Measured, Progress, measure
 from eval.metrics import describe_metrics
 from eval.setwise import SET_METRICS, SetValue, Shown, Told
 from eval.sheet import Fault, Gate, Matrix, PanelScore, Scores, Similarity, StoryScore
@@ -48,25 +49,17 @@ def score(run: Run, tools: Instruments | None = None, progress: Progress | None 
         tools: what pictures are measured with; by default what the experiment's [score] table names.
         progress: hears of every batch.
     """
-    tools = tools or load_instruments(run.loaded)
+    tools = tools or instruments_of(run.loaded)
     told = {loaded.name: told_of(loaded.story, tools.encoder) for loaded in run.loaded.stories}
     scores = _assemble(run, tools, measure(run, tools, progress), told)
     _write(run, scores)
     return scores
 
 
-def load_instruments(loaded: LoadedExperiment) -> Instruments:
-    """Return the scorer and the encoder that an experiment names, on a GPU where there is one."""
-    import torch
-
-    from eval.aesthetic import AestheticScorer
-    from eval.clip import ClipEncoder
-
-    wanted, device = loaded.experiment.score, "cuda" if torch.cuda.is_available() else "cpu"
-    return Instruments(
-        aesthetic=AestheticScorer.load(wanted.aesthetic, device),
-        encoder=ClipEncoder.load(wanted.clip, device),
-    )
+def instruments_of(loaded: LoadedExperiment) -> Instruments:
+    """Return the scorer and the encoder that an experiment names."""
+    wanted = loaded.experiment.score
+    return load_instruments(wanted.aesthetic, wanted.clip)
 
 
 def _assemble(run: Run, tools: Instruments, measured: Measured, told: Mapping[str, Told]) -> Scores:

@@ -10,7 +10,7 @@ from PIL import Image
 
 from eval.damage import CHANGES, DAMAGES, SEVERITIES, SWAPPED, Picture, draw, resized
 from eval.facets import facets_of
-from eval.measure import Instruments
+from eval.instruments import Instruments
 from eval.setwise import SET_METRICS, SetValue, Shown, Told
 from kit.story import PANELS
 from kit.world.scene import Scene

@@ -15,7 +15,8 @@ from scipy.stats import spearmanr
 
 from eval.consistency import auc
 from eval.damage import CHANGES, SEVERITIES, SWAPPED
-from eval.measure import Instruments, Progress
+from eval.instruments import Instruments
+from eval.measure import Progress
 from eval.setwise import SET_METRICS
 from eval.trials import CONTROLS, RESIZED, Trial, Values, trial
 from kit.errors import ScoreError

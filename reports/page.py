@@ -11,6 +11,7 @@ from kit.experiment import DrawSettings, Experiment, settings
 from kit.prompt import prompt_of
 from kit.run import Run
 from kit.story import PANELS, LoadedStory
+from reports.casts import CastSheet, cast_sheets
 from reports.figures import Span, difference_strip, inline_svg, png_bytes, similarity_map, span, svg_bytes
 from reports.records import (
     Comparison,
@@ -60,6 +61,7 @@ class Page:
     prompts: Mapping[tuple[str, str], tuple[str, ...]]
     """The eight prompts of a story in an order, without any candidate's trigger."""
     album: Album
+    casts: tuple[CastSheet, ...]
     scores: Scores | None
     summaries: tuple[Summary, ...]
     columns: tuple[str, ...]
@@ -90,6 +92,7 @@ def gather(run: Run) -> Page:
         stories=run.loaded.stories,
         prompts=_prompts(run),
         album=album,
+        casts=cast_sheets(run),
         scores=scores,
         summaries=_summaries(run, rows),
         columns=tuple(score_columns(rows)),

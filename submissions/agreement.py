@@ -71,9 +71,6 @@ def _panel_faults(manifest: Manifest) -> list[Fault]:
         record = manifest.files.get(panel.file)
         if record is not None and record.sha256 != panel.sha256:
             faults.append(Fault(place=place, problem="has two different sha256"))
-        if panel.seed != manifest.seed:
-            problem = f"has seed {panel.seed}, the entry has seed {manifest.seed}"
-            faults.append(Fault(place=place, problem=problem))
         if not panel.prompt.strip():
             faults.append(Fault(place=place, problem="has no prompt"))
     return faults

@@ -72,7 +72,6 @@ def _draft(whole: Whole, entry: Entry) -> Manifest:
         candidate=entry.candidate,
         order=entry.order,
         story=entry.story,
-        seed=entry.seed,
         base=identity.base,
         settings=SettingsRecord.model_validate(identity.settings.model_dump()),
         drawn_with=identity.model_dump(mode="json", include={"device", "versions", "commit"}),

@@ -18,7 +18,8 @@ class Entry:
     candidate: str
     order: str
     story: str
-    seed: int
+    seeds: tuple[int, ...]
+    """The seed of each panel: one for all, or as they were cast."""
     rules: Rules
     team: str
     """The team's name as registered."""

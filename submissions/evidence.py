@@ -7,7 +7,7 @@ from pathlib import Path
 from kit import mini
 from kit.errors import LoraError
 from kit.experiment import Candidate
-from kit.run import PanelRow, Run
+from kit.run import PanelRow, Run, Slot
 from kit.story import LoadedStory
 from submissions.entry import Entry
 from submissions.fault import Fault
@@ -47,7 +47,11 @@ def gather(run: Run, entry: Entry) -> tuple[Evidence | None, list[Fault]]:
         *_unknown("candidate", entry.candidate, candidates),
         *_unknown("order", entry.order, loaded.experiment.orders),
         *_unknown("story", entry.story, stories),
-        *_unknown("seed", entry.seed, loaded.experiment.seeds),
+        *(
+            fault
+            for seed in dict.fromkeys(entry.seeds)
+            for fault in _unknown("seed", seed, loaded.experiment.seeds)
+        ),
     ]
     if faults:
         return None, faults
@@ -86,9 +90,12 @@ def _unknown(place: str, wanted: object, known: Iterable[object]) -> list[Fault]
 
 def _rows(run: Run, entry: Entry) -> dict[int, PanelRow]:
     """Return the run's rows about the entry's story, by panel."""
-    wanted = (entry.candidate, entry.order, entry.story, entry.seed)
+    wanted = {
+        Slot(entry.candidate, entry.order, entry.story, seed, panel)
+        for panel, seed in enumerate(entry.seeds, 1)
+    }
     faults = run.faults()
-    rows = [row for row in run.rows() if run.slot_of(row)[:4] == wanted and row.file not in faults]
+    rows = [row for row in run.rows() if run.slot_of(row) in wanted and row.file not in faults]
     return {row.panel: row for row in rows}
 
 

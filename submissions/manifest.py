@@ -106,7 +106,6 @@ class Manifest(Record, frozen=True):
     candidate: str
     order: str
     story: str
-    seed: Annotated[int, Field(ge=0)]
     base: Mapping[str, JsonValue]
     settings: SettingsRecord
     drawn_with: Mapping[str, JsonValue]
@@ -155,7 +154,7 @@ def prompts_csv(manifest: Manifest) -> bytes:
 def settings_json(manifest: Manifest) -> dict[str, JsonValue]:
     """Return what a reader needs to set up the same drawing."""
     dump = manifest.model_dump(mode="json")
-    return {key: dump[key] for key in ("notice", "base", "settings", "drawn_with", "lora", "seed", "order")}
+    return {key: dump[key] for key in ("notice", "base", "settings", "drawn_with", "lora", "order")}
 
 
 def csv_bytes(columns: tuple[str, ...], rows: list[dict[str, JsonValue]]) -> bytes:

@@ -72,12 +72,17 @@ def _checked(run: Run, entry: Entry) -> Whole:
     return Whole(evidence=evidence, identity=evidence.identity, scores=evidence.scores, lettering=lettering)
 
 
+def _listed(seeds: tuple[int, ...]) -> str:
+    return " ".join(map(str, seeds))
+
+
 def _notes(manifest: Manifest, entry: Entry) -> tuple[str, ...]:
     """Return what the team should know."""
     return tuple(
         note
         for note, holds in (
             (manifest.notice, bool(manifest.notice)),
+            (f"panels of the seeds {_listed(entry.seeds)}, as cast", len(set(entry.seeds)) > 1),
             (f"mosaics: {manifest.mosaic}", manifest.mosaic == NUMBERS_ONLY),
             ("post.txt: put the address of the published LoRA into the title", not manifest.link),
         )

@@ -51,8 +51,12 @@ def check_evidence(evidence: Evidence, entry: Entry) -> list[Fault]:
 
 def panel_scores(scores: ScoreTables, entry: Entry) -> list[Mapping[str, str]]:
     """Return the score rows of the entry's panels, in panel order."""
+    seeds = {str(panel): str(seed) for panel, seed in enumerate(entry.seeds, 1)}
     rows = [row for row in scores.panels if _is_about(row, entry)]
-    return sorted(rows, key=lambda row: row.get("panel", ""))
+    return sorted(
+        (row for row in rows if row.get("seed") == seeds.get(row.get("panel", ""))),
+        key=lambda row: row.get("panel", ""),
+    )
 
 
 def mean_score(rows: list[Mapping[str, str]]) -> float:
@@ -66,7 +70,7 @@ def gate_faults(rules: Rules, score: float) -> list[Fault]:
     if score >= rules.gate.threshold:
         return []
     problem = f"mean aesthetic score must be at least {rules.gate.threshold:g}, got {score:.4f}"
-    return [Fault(place="gate", problem=problem, mend="choose another candidate, order or seed")]
+    return [Fault(place="gate", problem=problem, mend="choose another candidate, order or seed, or cast")]
 
 
 def _picture_faults(evidence: Evidence) -> list[Fault]:
@@ -131,8 +135,14 @@ def _score_faults(evidence: Evidence, entry: Entry, scores: ScoreTables) -> list
 
 
 def _mean_faults(entry: Entry, scores: ScoreTables, mean: float) -> list[Fault]:
-    """Return a fault unless the table of stories has the mean that the panels' scores have."""
-    recorded = [_number(row.get("aesthetic_mean", "")) for row in scores.stories if _is_about(row, entry)]
+    """Return a fault unless the table of stories has the mean that the panels' scores have.
+
+    That table knows sets of one seed; of one cast from several it says nothing.
+    """
+    if len(seeds := set(entry.seeds)) > 1:
+        return []
+    about = (row for row in scores.stories if _is_about(row, entry) and row.get("seed") == str(*seeds))
+    recorded = [_number(row.get("aesthetic_mean", "")) for row in about]
     if len(recorded) == 1 and abs(recorded[0] - mean) <= _CLOSE:
         return []
     got = ", ".join(f"{value:.4f}" for value in recorded) or "nothing"
@@ -164,8 +174,8 @@ def _stale_faults(evidence: Evidence, rows: list[Mapping[str, str]]) -> Iterator
 
 def _is_about(row: Mapping[str, str], entry: Entry) -> bool:
     """Return whether a score row is about the entry's story."""
-    names = (row.get("candidate"), row.get("order"), row.get("story"), row.get("seed"))
-    return names == (entry.candidate, entry.order, entry.story, str(entry.seed))
+    names = (row.get("candidate"), row.get("order"), row.get("story"))
+    return names == (entry.candidate, entry.order, entry.story)
 
 
 def _number(text: str) -> float:

@@ -5,8 +5,9 @@ import io
 import json
 import struct
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -49,7 +50,7 @@ def make_entry(folder: Path, **changes: object) -> Entry:
         candidate="ink",
         order="authored",
         story="moon",
-        seed=3,
+        seeds=(3,) * 8,
         rules=load_rules("kolors-2024"),
         team="云上画师",
         title="墨猫夜行记",
@@ -59,22 +60,24 @@ def make_entry(folder: Path, **changes: object) -> Entry:
     return replace(entry, **changes)
 
 
-def make_scored_run(folder: Path, base: Mapping[str, object] = KOLORS, story: str = STORY) -> Run:
+def make_scored_run(
+    folder: Path, base: Mapping[str, object] = KOLORS, story: str = STORY, seeds: Sequence[int] = (3,)
+) -> Run:
     """Write a run of one story with the candidates `base` and `ink`, drawn and scored."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "moon.toml").write_text(story, encoding="utf-8")
     (folder / "ink.safetensors").write_bytes(lora_bytes())
     name = "mini" if base["name"] == "mini" else "kolors"
     (folder / "experiment.toml").write_text(
-        f'stories = ["moon.toml"]\nbase = "{name}"\nseeds = [3]\nsize = {SIZE}\nsteps = 2\n'
+        f'stories = ["moon.toml"]\nbase = "{name}"\nseeds = {list(seeds)}\nsize = {SIZE}\nsteps = 2\n'
         '[[candidate]]\nname = "base"\n'
         '[[candidate]]\nname = "ink"\nlora = "ink.safetensors"\nstrength = 0.8\ntrigger = "墨韵"\n',
         encoding="utf-8",
     )
     run = Run.create(folder / "run", load_experiment(folder / "experiment.toml"))
     for candidate in ("base", "ink"):
-        for panel in range(1, 9):
-            draw_panel(run, base, candidate, panel)
+        for panel, seed in product(range(1, 9), seeds):
+            draw_panel(run, base, candidate, panel, seed)
     run.write_json("run.json", run_identity(base))
     write_scores(run, SCORES, embedded=base["name"] == "mini")
     return run
@@ -108,16 +111,22 @@ def run_identity(base: Mapping[str, object]) -> dict[str, object]:
     }
 
 
-def draw_panel(run: Run, base: Mapping[str, object], candidate: str, panel: int) -> None:
+def draw_panel(run: Run, base: Mapping[str, object], candidate: str, panel: int, seed: int = 3) -> None:
     """Put a panel of coloured squares into a run, as if it had been drawn."""
     story = run.loaded.stories[0].story
     prompt = prompt_of(story, panel - 1, "authored", "墨韵" if candidate == "ink" else "")
-    recipe = {"base": base, "prompt": prompt, "negative": story.negative, "seed": 3, "candidate": candidate}
+    recipe = {
+        "base": base,
+        "prompt": prompt,
+        "negative": story.negative,
+        "seed": seed,
+        "candidate": candidate,
+    }
     key = sha256_bytes(canonical_json(recipe))
     data = picture_bytes(
         panel, {"storykit": canonical_json({"storykit": "0.1.0", "key": key, **recipe}).decode()}
     )
-    path = run.panel_path(candidate, "authored", "moon", 3, panel)
+    path = run.panel_path(candidate, "authored", "moon", seed, panel)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(data)
     run.append(
@@ -126,7 +135,7 @@ def draw_panel(run: Run, base: Mapping[str, object], candidate: str, panel: int)
             candidate=candidate,
             order="authored",
             story="moon",
-            seed=3,
+            seed=seed,
             panel=panel,
             file=path.relative_to(run.folder).as_posix(),
             sha256=sha256_bytes(data),

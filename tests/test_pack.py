@@ -213,7 +213,7 @@ def test_a_score_by_the_embedded_head_does_not_open_the_contests_gate(run, tmp_p
         ({"candidate": "wash"}, "candidate: the run has no candidate 'wash', it has base, ink"),
         ({"order": "reversed"}, "order: the run has no order 'reversed', it has authored"),
         ({"story": "sun"}, "story: the run has no story 'sun', it has moon"),
-        ({"seed": 4}, "seed: the run has no seed 4, it has 3"),
+        ({"seeds": (3, 3, 4, 4, 3, 3, 3, 3)}, "seed: the run has no seed 4, it has 3"),
     ],
 )
 def test_an_entry_is_refused_with_its_fault(packed, tmp_path, changes, fault):
@@ -412,3 +412,33 @@ def test_a_panel_drawn_again_in_the_same_way_changes_nothing(packed, tmp_path):
     run = make_scored_run(tmp_path / "work", story=STORY)
     draw_panel(run, json.loads((run.folder / "run.json").read_text("utf-8"))["base"], "ink", 1)
     assert pack(run, make_entry(tmp_path)).sha256 == packed[1].sha256
+
+
+def test_panels_of_several_seeds_are_packed_as_they_were_cast(tmp_path):
+    run = make_scored_run(tmp_path / "work", seeds=(3, 5))
+    seeds = (3, 5, 5, 3, 3, 3, 5, 3)
+    report = pack(run, make_entry(tmp_path, seeds=seeds))
+    assert "panels of the seeds 3 5 5 3 3 3 5 3, as cast" in report.notes
+    files = unpack(report.path)
+    panels = json.loads(files["manifest.json"])["panels"]
+    assert tuple(panel["seed"] for panel in panels) == seeds
+    for panel, seed in enumerate(seeds, 1):
+        assert (
+            files[f"panels/{panel}.png"]
+            == run.panel_path("ink", "authored", "moon", seed, panel).read_bytes()
+        )
+    assert verify(report.path) == ()
+
+
+def test_the_scores_of_cast_panels_must_be_those_of_their_seeds(tmp_path):
+    run = make_scored_run(tmp_path / "work", seeds=(3, 5))
+    table = run.folder / "scores.panels.csv"
+    rows = list(csv.DictReader(table.read_text("utf-8").splitlines()))
+    kept = [row for row in rows if (row["seed"], row["panel"]) != ("5", "2")]
+    with table.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(kept)
+    reason = refusal(run, make_entry(tmp_path, seeds=(3, 5, 3, 3, 3, 3, 3, 3)))
+    assert "must score panels 1 to 8 of the story once, got 7 rows" in reason
+    pack(run, make_entry(tmp_path, seeds=(3,) * 8))

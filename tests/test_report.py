@@ -12,8 +12,9 @@ from made_run import Plan, compare, make_run, score
 from PIL import Image
 
 import reports
+from eval.selection import Part, Selection, Single, Standing, Swap, keep_selections
 from kit.errors import RunError
-from kit.run import Run
+from kit.run import Run, Slot
 from reports.pictures import embed
 from reports.report import write_report
 from reports.sheets import representative_seed
@@ -283,3 +284,56 @@ def test_a_transparent_picture_is_embedded_without_transparency(tmp_path: Path) 
     assert (picture.width, picture.height) == (20, 10)
     with Image.open(io.BytesIO(base64.b64decode(picture.uri.partition(",")[2]))) as opened:
         assert opened.mode == "RGB"
+
+
+def cast(run: Run) -> None:
+    """Write a made-up selection: seeds 0 and 1 in turn."""
+    hashes = {run.slot_of(row): row.sha256 for row in run.rows()}
+    good = Standing(
+        values={"text": 0.31, "aesthetic": 6.1}, deviations={"text": 1.5, "aesthetic": 0.8},
+        mean=1.15, weakest="aesthetic",
+    )  # fmt: skip
+    less = replace(good, deviations={"text": -0.3, "aesthetic": 0.9}, mean=0.3, weakest="text")
+    parts = tuple(
+        Part(
+            panel=panel,
+            seed=panel % 2,
+            sha256=hashes[Slot("ink", "authored", "cat", panel % 2, panel)],
+            kept=panel == 3,
+            swap=None if panel == 3 else Swap(seed=1 - panel % 2, standing=less),
+        )
+        for panel in range(1, 9)
+    )
+    chosen = Selection(
+        candidate="ink", order="authored", story="cat", sets=256, standing=good, parts=parts,
+        single=Single(seed=1, standing=less),
+    )  # fmt: skip
+    keep_selections(run, [chosen])
+
+
+def test_what_was_cast_is_shown_with_its_seeds_and_the_next_best(tmp_path: Path) -> None:
+    run = make_run(tmp_path, Plan(language="en", title="A cat's day"))
+    score(run)
+    assert "The best set of panels" not in read(run)
+    cast(run)
+    page = read(run)
+    shots = page[page.index('data-strip="cast"') :]
+    assert re.findall(r'data-title="ink · Seed (\d) · Panel (\d)"', shots) == [
+        (str(panel % 2), str(panel)) for panel in range(1, 9)
+    ]
+    text = text_of(page)
+    assert "the best of 256 sets" in text
+    assert "Chosen 0.310 +1.50 sd 6.10 +0.80 sd · weakest" in text
+    assert "Best single seed, 1 0.310 −0.30 sd · weakest" in text
+    assert "3 1 by hand —" in text
+    assert "4 0 1 −0.30 Agreement with text" in text
+    assert "Pictures have changed since these were chosen." not in text
+
+
+def test_a_selection_of_pictures_that_have_changed_says_so(tmp_path: Path) -> None:
+    run = make_run(tmp_path, Plan())
+    score(run)
+    cast(run)
+    row = next(row for row in run.rows() if row.candidate == "ink" and (row.seed, row.panel) == (0, 2))
+    run.append(replace(row, sha256="0" * 64))
+    assert "选定之后，有的图又变了。" in text_of(read(run))

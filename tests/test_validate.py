@@ -9,7 +9,7 @@ from eval.aesthetic import AestheticScorer
 from eval.clip import ClipEncoder
 from eval.consistency import auc
 from eval.damage import CHANGES, SEVERITIES
-from eval.measure import Instruments
+from eval.instruments import Instruments
 from eval.setwise import SET_METRICS, SetValue
 from eval.trials import CONTROLS, RESIZED, Trial, trial
 from eval.validate import SEEN_BY, Validation, judge

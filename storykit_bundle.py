@@ -1,0 +1,92 @@
+"""The `storykit pack` and `storykit verify` commands: the entry that is handed in."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from kit.run import Run
+
+
+def pack(
+    run_folder: Annotated[Path, typer.Argument(metavar="RUN", help="The run's folder.")],
+    team: Annotated[str, typer.Option(help="The team's name as registered.")],
+    title: Annotated[str, typer.Option(help="The entry's own name.")],
+    introduction: Annotated[Path, typer.Option(help="A text file that introduces the LoRA.")],
+    out: Annotated[Path, typer.Option("--out", help="The zip to write.")],
+    candidate: Annotated[str, typer.Option(help="Whose pictures.")],
+    order: Annotated[str, typer.Option(help="Which prompt order.")] = "authored",
+    story: Annotated[str, typer.Option(help="Which story; needed when there are several.")] = "",
+    seed: Annotated[int | None, typer.Option(help="Which seed; else what was cast, else the first.")] = None,
+    rules: Annotated[str, typer.Option(help="A shipped contest or a rules file.")] = "kolors-2024",
+    link: Annotated[str, typer.Option(help="Where the LoRA is published.")] = "",
+) -> None:
+    """Pack a story of a run as the contest wants it; refuses what the contest would refuse."""
+    from kit.files import read_text
+    from kit.run import Run
+    from submissions.entry import Entry
+    from submissions.pack import pack as pack_entry
+    from submissions.rules import load_rules
+
+    opened = Run.open(run_folder)
+    story = story or _only_story(opened)
+    entry = Entry(
+        candidate=candidate,
+        order=order,
+        story=story,
+        seeds=seeds_of(opened, (candidate, order, story), seed),
+        rules=load_rules(rules),
+        team=team,
+        title=title,
+        introduction=read_text(introduction),
+        out=out,
+        link=link,
+    )
+    done = pack_entry(opened, entry)
+    for note in done.notes:
+        typer.echo(f"note    {note}")
+    typer.echo(f"bundle  {done.path}  {done.sha256}")
+
+
+def verify(
+    bundle: Annotated[Path, typer.Argument(metavar="F.zip", help="The bundle.")],
+    rules: Annotated[
+        str | None,
+        typer.Option(help="A shipped contest or a rules file; else the contest that the bundle names."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print numbers as JSON, for machines.")] = False,
+) -> None:
+    """Check a bundle against its contest's rules; needs no model."""
+    from submissions.rules import load_rules
+    from submissions.verify import verify as check
+
+    faults = check(bundle, load_rules(rules) if rules else None)
+    if as_json:
+        typer.echo(json.dumps([asdict(fault) for fault in faults], ensure_ascii=False, indent=1))
+    else:
+        for fault in faults:
+            typer.echo(f"{fault.place}: {fault.problem}" + (f" ({fault.mend})" if fault.mend else ""))
+        typer.echo(f"{bundle}: {len(faults)} faults" if faults else f"{bundle}: no faults")
+    if faults:
+        raise typer.Exit(1)
+
+
+def _only_story(opened: "Run") -> str:
+    stories = opened.loaded.stories
+    if len(stories) != 1:
+        names = ", ".join(story.name for story in stories)
+        raise typer.BadParameter(f"the run has several stories, name one with --story: {names}")
+    return stories[0].name
+
+
+def seeds_of(opened: "Run", place: tuple[str, str, str], seed: int | None) -> tuple[int, ...]:
+    """Return the seed of each panel that is packed."""
+    from eval.selection import seeds_cast
+    from kit.story import PANELS
+
+    if seed is None and (cast_seeds := seeds_cast(opened, *place)):
+        return cast_seeds
+    return (opened.loaded.experiment.seeds[0] if seed is None else seed,) * PANELS
