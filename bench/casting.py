@@ -24,7 +24,7 @@ from eval.measure import measure
 from eval.score import instruments_of
 from eval.search import Search
 from eval.selection import Standing
-from eval.told import told_of
+from eval.told import told_by
 from kit.run import Run
 
 HEADS = ("set", "seeds", "weakest sd", "metric", "mean sd", "passes", "s")
@@ -91,11 +91,11 @@ def main() -> None:
     run = Run.open(parser.parse_args().run)
     before = load()
     tools = instruments_of(run.loaded)
-    measured = measure(run, tools)
+    measured, told = measure(run, tools), told_by(run.loaded, tools.encoder)
     experiment = run.loaded.experiment
     for candidate, order, loaded in product(experiment.candidates, experiment.orders, run.loaded.stories):
         place = (candidate.name, order, loaded.name)
-        pool = pool_of(place, measured, told_of(loaded.story, tools.encoder))
+        pool = pool_of(place, measured, told[loaded.name])
         options = options_of(pool, Wish())
         search = Search(choices=pool.choices, scale=pool.scale, options=options, gate=experiment.score.gate)
         judges = ", ".join(pool.scale.metrics)

@@ -13,6 +13,7 @@ from safetensors import SafetensorError
 from transformers import CLIPImageProcessor
 
 from eval.ahead import batches_ahead
+from eval.pixels import Preparation
 from eval.scorer import Direction, Stamp
 from kit.errors import ScoreError, WeightsError
 from kit.files import canonical_json, sha256_bytes, sha256_of
@@ -21,7 +22,7 @@ EMBEDDED = Path(__file__).parent / "mini" / "weights" / "aesthetic"
 CONFIG, PREPROCESSOR = "config.json", "preprocessor_config.json"
 WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 """Names a weights file may have, in the order in which transformers looks for them."""
-BATCH = 32
+BATCH = 64
 
 
 class AestheticScorer:
@@ -48,7 +49,7 @@ class AestheticScorer:
         self.stamp = stamp
         self.device = device
         self._network = network.to(device).eval()
-        self._processor = processor
+        self._preparation = Preparation(processor)
 
     @classmethod
     def load(cls, folder: Path | str, device: str = "cpu") -> "AestheticScorer":
@@ -74,18 +75,14 @@ class AestheticScorer:
         """Return one score per picture, in order, and (pictures, dim) rows of unit length, what it scores."""
         scores: list[float] = []
         rows = [np.empty((0, self._network.config.projection_dim), np.float32)]
-        for pixels in batches_ahead(self._prepared, panels, BATCH):
-            seen = self._network(pixel_values=torch.stack(pixels).to(self.device))
+        for cuts in batches_ahead(self._preparation.cut, panels, BATCH):
+            pixels = self._preparation.scaled(torch.stack(cuts).to(self.device))
+            seen = self._network(pixel_values=pixels)
             scores += seen.logits[:, 0].float().tolist()
             rows.append(seen.hidden_states.float().cpu().numpy())
         if not np.isfinite(scores).all():
             raise ScoreError("the aesthetic score must be a number, got a non-finite one; check the weights")
         return scores, np.concatenate(rows)
-
-    def _prepared(self, panel: Image) -> torch.Tensor:
-        made = self._processor(images=panel.convert("RGB"), return_tensors="pt")
-        pixels: torch.Tensor = made["pixel_values"][0]
-        return pixels
 
 
 def _weights_of(folder: Path) -> Path:

@@ -14,7 +14,7 @@ from eval.score import instruments_of
 from eval.search import Scale, Search, scale_of
 from eval.selection import Part, Selection, Single, Standing, Swap, keep_selections
 from eval.setwise import Told
-from eval.told import told_of
+from eval.told import told_by
 from kit.errors import ScoreError
 from kit.run import Run, Slot
 from kit.story import PANELS
@@ -74,7 +74,7 @@ def cast(run: Run, wish: Wish, tools: Instruments | None = None, progress: Progr
     places = _places(run, wish)
     tools = tools or instruments_of(run.loaded)
     measured = measure(run, tools, progress)
-    told = {loaded.name: told_of(loaded.story, tools.encoder) for loaded in run.loaded.stories}
+    told = told_by(run.loaded, tools.encoder)
     selections: list[Selection] = []
     refused: dict[Place, str] = {}
     for place in places:

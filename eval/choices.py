@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eval.consistency import TIE, panel_text, similarity
-from eval.facets import COPY, SAME, seen_through
+from eval.facets import SAME, seen_through
 from eval.setwise import Told
 from kit.story import PANELS
 
@@ -203,7 +203,7 @@ def choices_of(
         figures=seen["who"],
         figures_apart=seen["who"],
         places=seen["place"].round(SAME),
-        copied=similarity(embeddings) > COPY,
+        copied=similarity(embeddings) > told.copy_above,
     )
 
 

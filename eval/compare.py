@@ -5,88 +5,44 @@ stories like these; with one story it is a seed and the claim stays with that st
 with its twin (same story, seed and order or candidate) before anything is averaged, so a missing twin takes
 its partner along and never shifts a mean.
 
-Two families, because they answer two questions: "which candidate" (every pair of candidates, averaged over
-the orders) and "which order" (every pair of orders, averaged over the candidates). A family is pairs times
-declared metrics, and Holm keeps the chance of any false verdict in it at .05. A family of m needs n pairs
-with 2 / 2^n <= .05 / m: 6 seeds decide two candidates on one metric, 8 seeds two candidates on four metrics
+Three families, because they answer three questions: "which candidate" (every pair of candidates, averaged
+over the orders), "which order" (every pair of orders, averaged over the candidates), and "does an order do
+the same to each candidate" (the interaction of both). A family is pairs times declared metrics, and Holm
+keeps the chance of any false verdict in it at .05. A family of m needs n pairs
+with 2 / 2^n <= .05 / m: 6 seeds decide two candidates on one metric, 8 seeds two candidates on six metrics
 or four candidates on one. So declare, under [compare] in the experiment, the metrics that decide. If none is,
-all four are in, which costs power and never validity. The others are shown as exploratory, with p and no
+all six are in, which costs power and never validity. The others are shown as exploratory, with p and no
 verdict; the naive pairwise cosine is always shown and never judged.
+
+Gates come first: a set with a faulty panel or with copies of one picture counts as missing, so eight copies
+win nothing, however alike they are.
 """
 
 import csv
 import math
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
-from itertools import combinations, product
+from itertools import product
 from pathlib import Path
 from statistics import fmean
-from typing import NamedTuple, get_args
+from typing import get_args
 
 from eval import stats
-from eval.verdict import (
-    CLAIMS,
-    FLOOR,
-    NAIVE,
-    TITLES,
-    Contrast,
-    Kind,
-    Paired,
-    Place,
-    Question,
-    Unit,
-    judged,
-    measured,
-)
+from eval.design import Cell, Plan, Scores, paired, plan_of, questions
+from eval.verdict import CLAIMS, FLOOR, TITLES, Contrast, Kind, Place, Question, Unit, judged, measured
 from kit.errors import ComparisonError
-from kit.experiment import LoadedExperiment, baseline_of
 from kit.run import Run
 from kit.story import PANELS
-
-JUDGED = ("aesthetic_mean", "loo_mean", "text_mean", "mrr")
-"""The metrics that decide where an experiment declares none."""
-
-
-class Cell(NamedTuple):
-    """One set of eight panels: one row of scores.stories.csv."""
-
-    candidate: str
-    order: str
-    story: str
-    seed: int
-
-
-Scores = Mapping[Cell, Mapping[str, float]]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Plan:
-    """What the experiment asks; of two names the later one is the reference."""
-
-    candidates: tuple[str, ...]
-    """The baseline, if any, last."""
-    orders: tuple[str, ...]
-    """The experiment's first order last."""
-    stories: tuple[str, ...]
-    seeds: tuple[int, ...]
-    metrics: tuple[str, ...]
-    declared: bool
-    """Whether the experiment names the metrics; if not, they are all that can be."""
-
-    @property
-    def unit(self) -> Unit:
-        """What one replicate is."""
-        return "story" if len(self.stories) > 1 else "seed"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Family:
-    """What is judged together; candidates and orders are one family each."""
+    """What is judged together; candidates, orders and interactions are one family each."""
 
     metrics: tuple[str, ...]
     size: int
-    """Comparisons in the larger of the two families."""
+    """Comparisons in the largest of the families."""
     sizes: Mapping[Kind, int]
     needed: int
     """Replicates with which a family of this size can reach a verdict."""
@@ -119,15 +75,16 @@ def compare(run: Run) -> Comparison:
     except (KeyError, TypeError) as error:
         path = run.folder / "scores.json"
         raise ComparisonError(f"{path} lacks its metrics; run `storykit score` again") from error
-    plan = plan_of(run.loaded)
-    comparison = compare_scores(plan, read_scores(run.folder / "scores.stories.csv"), lower)
+    scores = read_scores(run.folder / "scores.stories.csv")
+    comparison = compare_scores(plan_of(run.loaded, scores), scores, lower)
     run.write_json("comparison.json", {"storykit": _version(), **asdict(comparison)})
     return comparison
 
 
 def compare_scores(plan: Plan, scores: Scores, lower: Collection[str] = ()) -> Comparison:
     """Return all comparisons of a plan; `lower` names the metrics of which less is better."""
-    shown = {question: measured(question, _paired(question, plan, scores)) for question in _questions(plan)}
+    asked = questions(plan, scores)
+    shown = {question: measured(question, paired(question, plan, scores)) for question in asked}
     places = _places(shown, plan)
     contrasts = [
         judged(contrast, places.get(question), plan.unit, question.metric in lower)
@@ -151,24 +108,8 @@ def compare_scores(plan: Plan, scores: Scores, lower: Collection[str] = ()) -> C
     )
 
 
-def plan_of(loaded: LoadedExperiment) -> Plan:
-    """Return what an experiment asks."""
-    experiment = loaded.experiment
-    declared = experiment.compare.metrics
-    baseline = baseline_of(experiment)
-    names = [candidate.name for candidate in experiment.candidates]
-    return Plan(
-        candidates=tuple(sorted(names, key=lambda name: name == baseline)),
-        orders=(*experiment.orders[1:], experiment.orders[0]),
-        stories=tuple(story.name for story in loaded.stories),
-        seeds=tuple(experiment.seeds),
-        metrics=declared or JUDGED,
-        declared=bool(declared),
-    )
-
-
 def read_scores(path: Path) -> Scores:
-    """Return the scores of every set of eight good panels; a faulty set and an empty number are left out.
+    """Return the scores of every set of eight good panels; one with faults or copies is left out.
 
     Raises ComparisonError, with the line, for what is no number or not finite, and for a set that is there
     twice: a silent choice between two rows would decide the comparison.
@@ -178,7 +119,7 @@ def read_scores(path: Path) -> Scores:
         with path.open(encoding="utf-8-sig", newline="") as file:
             rows = csv.DictReader(file)
             if lacking := [
-                c for c in (*Cell._fields, "panels_ok", *TITLES) if c not in (rows.fieldnames or ())
+                c for c in (*Cell._fields, "panels_ok", "copies", *TITLES) if c not in (rows.fieldnames or ())
             ]:
                 raise ComparisonError(
                     f"{path.name} must have a column {', '.join(lacking)}; run `storykit score` again"
@@ -201,42 +142,13 @@ def _scored(row: Mapping[str, str], place: str) -> tuple[Cell, dict[str, float]]
     """Return a set and its scores."""
     try:
         cell = Cell(row["candidate"], row["order"], row["story"], int(row["seed"]))
-        good = int(row["panels_ok"]) == PANELS
+        good = int(row["panels_ok"]) == PANELS and not float(row["copies"] or 0)
         numbers = {metric: float(row[metric]) for metric in TITLES if good and row[metric]}
     except (TypeError, ValueError) as error:
         raise ComparisonError(f"{place}: must hold numbers, got {row}") from error
     if wild := [metric for metric, number in numbers.items() if not math.isfinite(number)]:
         raise ComparisonError(f"{place}: {', '.join(wild)} must be finite")
     return cell, numbers
-
-
-def _questions(plan: Plan) -> Iterator[Question]:
-    """Yield every comparison: candidates before orders, metric by metric, the reference as b."""
-    names: dict[Kind, tuple[str, ...]] = {"candidate": plan.candidates, "order": plan.orders}
-    shown = [metric for metric in TITLES if metric in (*JUDGED, NAIVE, *plan.metrics)]
-    for kind, metric in product(names, shown):
-        for a, b in combinations(names[kind], 2):
-            yield Question(kind, metric, a, b)
-
-
-def _paired(question: Question, plan: Plan, scores: Scores) -> Paired:
-    """Return the pairs of a question: the means over those cells of a replicate that have both sides."""
-    others = plan.orders if question.kind == "candidate" else plan.candidates
-    cells = list(product(plan.stories, plan.seeds))
-    sides: dict[str | int, list[tuple[float, float]]] = {}
-    for (story, seed), other in product(cells, others):
-        a, b = (_score(question, side, Cell(other, other, story, seed), scores) for side in question[2:])
-        if a is not None and b is not None:
-            sides.setdefault(story if plan.unit == "story" else seed, []).append((a, b))
-    asked = len(cells) * len(others)
-    means = ((fmean(a for a, _ in pairs), fmean(b for _, b in pairs)) for pairs in sides.values())
-    return Paired(tuple(means), asked - sum(map(len, sides.values())), asked)
-
-
-def _score(question: Question, side: str, cell: Cell, scores: Scores) -> float | None:
-    """Return one side's score in a cell, None where it has none."""
-    own = cell._replace(candidate=side) if question.kind == "candidate" else cell._replace(order=side)
-    return scores.get(own, {}).get(question.metric)
 
 
 def _places(shown: Mapping[Question, Contrast], plan: Plan) -> dict[Question, Place]:

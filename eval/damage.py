@@ -147,6 +147,21 @@ def copies(_: Tale, pictures: Sequence[Picture], rng: random.Random) -> list[Pic
     return [rng.choice(pictures)] * len(pictures)
 
 
+def stilled(tale: Tale, _: Sequence[Picture], rng: random.Random) -> list[Picture]:
+    """Let the hero do, hold and show the same as in the first panel, seen from as far."""
+    first = tale.scenes[0]
+    scenes = []
+    for scene in tale.scenes:
+        still = replace(
+            scene.characters[0],
+            pose=first.characters[0].pose,
+            prop=first.characters[0].prop,
+            expression=first.characters[0].expression,
+        )
+        scenes.append(replace(scene, framing=first.framing, characters=(still, *scene.characters[1:])))
+    return draw(scenes)
+
+
 def near_copies(_: Tale, pictures: Sequence[Picture], rng: random.Random) -> list[Picture]:
     """Show one picture cropped a little, mirrored or with other brightness."""
     one = rng.choice(pictures)
@@ -266,6 +281,7 @@ DAMAGES: Mapping[str, Damage] = {
     "strangers": strangers,
     "style-drift": style_drift,
     "place-break": place_break,
+    "stilled": stilled,
     "copies": copies,
     "near-copies": near_copies,
     "painted-text": painted_text,

@@ -30,17 +30,19 @@ reach it, and 95 % of the pairs of slightly changed copies do. Not proven for ot
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Facets:
-    """The directions of three roles' words, each (k, dim) with orthogonal rows of unit length."""
+    """The directions of four roles' words, each (k, dim) with orthogonal rows of unit length."""
 
     who: Rows
     style: Rows
     place: Rows
+    staging: Rows
+    """Of poses, faces and framings."""
 
 
 def facets_of(
     encoder: Encoder, language: Language, who: Sequence[str] = (), places: Sequence[str] = ()
 ) -> Facets:
-    """Return the directions of who, style and place.
+    """Return the directions of who, style, place and staging.
 
     Args:
         encoder: its text side is asked.
@@ -55,6 +57,7 @@ def facets_of(
         who=_directions(encoder, [*named["kind"], *named["figure"], *named["hair"], *who]),
         style=_directions(encoder, named["style"]),
         place=_directions(encoder, [*named["place"], *places]),
+        staging=_directions(encoder, [*named["pose"], *named["expression"], *named["framing"]]),
     )
 
 
@@ -112,14 +115,18 @@ def place_auc(embeddings: ArrayLike, places: Sequence[Hashable]) -> float | None
     return auc(same, other)
 
 
-def copies(embeddings: ArrayLike) -> float:
+def copies(embeddings: ArrayLike, above: float = COPY) -> float:
     """Return the share of pairs of panels that are copies: 0 is best, 1 means all panels are one picture.
+
+    Args:
+        embeddings: (panels, dim), panels >= 2.
+        above: the cosine that two copies exceed.
 
     >>> copies([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0], [-1.0, 0.0]]).__round__(3)
     0.167
     """
     matrix = similarity(embeddings)
-    return float(np.mean(matrix[np.triu_indices(len(matrix), k=1)] > COPY))
+    return float(np.mean(matrix[np.triu_indices(len(matrix), k=1)] > above))
 
 
 def effective_panels(embeddings: ArrayLike) -> float:

@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-from eval.facets import COPY
 from eval.scorer import Encoder, Metric, Scorer, describe
+from eval.told import CLAUSE_ROLES
 
 _SET = "over the eight panels"
 
@@ -62,6 +62,15 @@ def _encoded(encoder: Encoder) -> tuple[Metric, ...]:
         replace(loo, name="loo_mean", title=f"{loo.title}, mean {_SET}"),
         replace(loo, name="loo_min", title=f"{loo.title}, weakest panel"),
         replace(cosine, name="text_mean", title=f"{cosine.title}, mean {_SET}"),
+        *(
+            replace(
+                cosine,
+                name=f"text_{role}",
+                title=f"{cosine.title}, the {role}'s words alone",
+                source=f"cosine of CLIP embeddings; the text is the panel's clauses of role {role}",
+            )
+            for role in CLAUSE_ROLES
+        ),
         replace(
             rank,
             name="mrr",
@@ -106,7 +115,7 @@ def _facets(cosine: Metric) -> tuple[Metric, ...]:
             direction="lower",
             range=(0.0, 1.0),
             unit="share of pairs",
-            source=f"share of the 28 pairs with a cosine above {COPY}; a gate: 0 is wanted",
+            source="share of the 28 pairs whose cosine is above copy_above; a gate: 0 is wanted",
         ),
         replace(
             cosine,
@@ -115,5 +124,13 @@ def _facets(cosine: Metric) -> tuple[Metric, ...]:
             range=(1.0, 8.0),
             unit="panels",
             source="Vendi score of the eight: exp of the entropy of the eigenvalues of the cosines / 8",
+        ),
+        replace(
+            cosine,
+            name="staging",
+            title="Staging",
+            range=(0.0, 2.0),
+            unit="1 - cosine",
+            source="1 - mean cosine of all 28 pairs, seen through words for poses, faces and framings",
         ),
     )

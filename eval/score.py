@@ -26,9 +26,9 @@ from eval.consistency import leave_one_out, panel_text, similarity, text_ranks
 from eval.instruments import Instruments, load_instruments
 from eval.measure import Measured, Progress, measure
 from eval.metrics import describe_metrics
-from eval.setwise import SET_METRICS, SetValue, Shown, Told
-from eval.sheet import Fault, Gate, Matrix, PanelScore, Scores, Similarity, StoryScore
-from eval.told import told_of
+from eval.setwise import SET_METRICS, SetValue, Shown, Told, adherence
+from eval.sheet import Fault, Gate, Matrix, PanelScore, Scores, Similarity, StoryScore, Weakest
+from eval.told import told_by
 from kit.experiment import LoadedExperiment, baseline_of
 from kit.files import write_whole
 from kit.run import Run, Slot
@@ -50,7 +50,7 @@ def score(run: Run, tools: Instruments | None = None, progress: Progress | None 
         progress: hears of every batch.
     """
     tools = tools or instruments_of(run.loaded)
-    told = {loaded.name: told_of(loaded.story, tools.encoder) for loaded in run.loaded.stories}
+    told = told_by(run.loaded, tools.encoder)
     scores = _assemble(run, tools, measure(run, tools, progress), told)
     _write(run, scores)
     return scores
@@ -68,16 +68,20 @@ def _assemble(run: Run, tools: Instruments, measured: Measured, told: Mapping[st
     panels: list[PanelScore] = []
     stories: list[StoryScore] = []
     matrices: list[Similarity] = []
+    weakest: list[Weakest] = []
     for place, group in groupby(run.wanted(), key=lambda slot: slot[:4]):
         eight = [_score_panel(run, slot, measured, told[slot.story].texts) for slot in group]
         story, eight = _score_set(place, eight, _embeddings(eight, measured), told[place[2]], gate)
         panels += eight
         stories.append(story)
+        if story.weakest_panel is not None:
+            weakest.append(_weakest(place, eight))
         matrices.append(_matrix(place, eight, measured))
     return Scores(
         panels=tuple(panels),
         stories=tuple(_with_gain(stories, baseline_of(experiment))),
         similarity=tuple(matrices),
+        weakest=tuple(weakest),
         faults=tuple(
             Fault(**slot._asdict(), status=reading.status, reason=reading.reason)
             for slot, reading in measured.readings.items()
@@ -142,7 +146,7 @@ def _score_set(
         naive=of["naive"].value,
         loo_mean=fmean(loo),
         loo_min=min(loo),
-        weakest_panel=1 + loo.index(min(loo)),
+        weakest_panel=1 + int(np.argmin(loo if of["identity"].panels is None else of["identity"].panels)),
         text_mean=of["text"].value,
         mrr=of["mrr"].value,
         identity=of["identity"].value,
@@ -150,6 +154,11 @@ def _score_set(
         place=of["place"].value,
         copies=of["copies"].value,
         effective_panels=of["effective_panels"].value,
+        staging=of["staging"].value,
+        text_subject=adherence(shown, "subject"),
+        text_action=adherence(shown, "action"),
+        text_place=adherence(shown, "place"),
+        text_detail=adherence(shown, "detail"),
     ), [
         replace(
             panel,
@@ -160,6 +169,17 @@ def _score_set(
         )
         for k, panel in enumerate(eight)
     ]
+
+
+def _weakest(place: Place, eight: Sequence[PanelScore]) -> Weakest:
+    """Return the lowest panel in each score of a panel."""
+    by = {}
+    for metric in ("identity", "style", "text", "aesthetic", "loo"):
+        values = [getattr(panel, metric) for panel in eight]
+        if None not in values:
+            by[metric] = 1 + values.index(min(values))
+    candidate, order, story, seed = place
+    return Weakest(candidate=candidate, order=order, story=story, seed=seed, by=by)
 
 
 def _at(value: SetValue, panel: int) -> float | None:
@@ -204,6 +224,7 @@ def _write(run: Run, scores: Scores) -> None:
         "metrics": [asdict(metric) for metric in scores.metrics],
         "gate": asdict(scores.gate),
         "similarity": [asdict(matrix) for matrix in scores.similarity],
+        "weakest": [asdict(one) for one in scores.weakest],
         "faults": [asdict(fault) for fault in scores.faults],
     }
     run.write_json("scores.json", told)

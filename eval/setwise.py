@@ -1,14 +1,14 @@
 """The metrics of a set of eight panels, each with what it says of every panel."""
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from eval.consistency import consistency, leave_one_out, mrr, panel_text, text_ranks
-from eval.facets import Facets, copies, effective_panels, place_auc, seen_through, within
+from eval.facets import COPY, Facets, copies, effective_panels, place_auc, seen_through, within
 
 Row = NDArray[np.float64]
 
@@ -24,6 +24,10 @@ class Told:
     texts: NDArray[np.float32]
     """(8, dim) rows of their texts."""
     facets: Facets
+    clauses: Mapping[str, tuple[Sequence[int], NDArray[np.float32]]] = field(default_factory=dict)
+    """By role the panels, from 0, that have such clauses, and the (panels, dim) rows of these alone."""
+    copy_above: float = COPY
+    """Cosine that two copies exceed."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -78,7 +82,7 @@ def place(shown: Shown) -> SetValue:
 
 def copied(shown: Shown) -> SetValue:
     """Return the share of pairs that are copies; a gate, lower is better."""
-    return SetValue(copies(shown.embeddings))
+    return SetValue(copies(shown.embeddings, shown.told.copy_above))
 
 
 def different(shown: Shown) -> SetValue:
@@ -86,9 +90,24 @@ def different(shown: Shown) -> SetValue:
     return SetValue(effective_panels(shown.embeddings))
 
 
+def staging(shown: Shown) -> SetValue:
+    """Return how much poses, faces and framing change from panel to panel: stillness buys consistency."""
+    if not len(shown.told.facets.staging):
+        return SetValue(None)
+    return SetValue(1 - consistency(seen_through(shown.embeddings, shown.told.facets.staging)))
+
+
 def text(shown: Shown) -> SetValue:
     """Return how well the panels show their own texts."""
     return _mean(panel_text(shown.embeddings, shown.told.texts))
+
+
+def adherence(shown: Shown, role: str) -> float | None:
+    """Return how well the panels show their clauses of one role, each by its own words; None without any."""
+    if role not in shown.told.clauses:
+        return None
+    panels, words = shown.told.clauses[role]
+    return float(panel_text(shown.embeddings[list(panels)], words).mean())
 
 
 def rank(shown: Shown) -> SetValue:
@@ -117,6 +136,7 @@ SET_METRICS: Mapping[str, Callable[[Shown], SetValue]] = {
     "place": place,
     "copies": copied,
     "effective_panels": different,
+    "staging": staging,
     "text": text,
     "mrr": rank,
     "aesthetic": aesthetic,

@@ -1,5 +1,6 @@
 """What is said of one panel, of one set of eight, and of a whole run: the rows of the score files."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -56,7 +57,7 @@ class StoryScore:
     loo_mean: float | None = None
     loo_min: float | None = None
     weakest_panel: int | None = None
-    """The panel that fits the others least."""
+    """The panel whose figures fit least; where identity is undefined, the one least like the others."""
     text_mean: float | None = None
     mrr: float | None = None
     identity: float | None = None
@@ -66,6 +67,13 @@ class StoryScore:
     copies: float | None = None
     """Share of pairs of panels that are copies."""
     effective_panels: float | None = None
+    staging: float | None = None
+    """How much poses, faces and framing change."""
+    text_subject: float | None = None
+    """Mean cosine of the panels to their clauses of that role alone; so with the next three."""
+    text_action: float | None = None
+    text_place: float | None = None
+    text_detail: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -77,6 +85,18 @@ class Similarity:
     story: str
     seed: int
     matrix: Matrix
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Weakest:
+    """Which panel of a set breaks what."""
+
+    candidate: str
+    order: str
+    story: str
+    seed: int
+    by: Mapping[str, int]
+    """By metric the panel, 1 to 8, that is lowest in it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -107,6 +127,7 @@ class Scores:
     panels: tuple[PanelScore, ...]
     stories: tuple[StoryScore, ...]
     similarity: tuple[Similarity, ...]
+    weakest: tuple[Weakest, ...]
     faults: tuple[Fault, ...]
     metrics: tuple[Metric, ...]
     gate: Gate

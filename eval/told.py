@@ -2,14 +2,21 @@
 
 from collections.abc import Hashable
 
-from eval.facets import facets_of
+import numpy as np
+from numpy.typing import NDArray
+
+from eval.facets import COPY, facets_of
 from eval.scorer import Encoder
 from eval.setwise import Told
+from kit.experiment import LoadedExperiment
 from kit.prompt import COMMAS, clauses_of
-from kit.story import PANELS, Panel, Story
+from kit.story import PANELS, Panel, Role, Story
+
+CLAUSE_ROLES: tuple[Role, ...] = ("subject", "action", "place", "detail")
+"""Roles whose clauses are also looked for one by one."""
 
 
-def told_of(story: Story, encoder: Encoder) -> Told:
+def told_of(story: Story, encoder: Encoder, copy_above: float = COPY) -> Told:
     """Return what a story tells, its words as the encoder reads them."""
     return Told(
         casts=[_cast(story, panel) for panel in range(PANELS)],
@@ -21,7 +28,26 @@ def told_of(story: Story, encoder: Encoder) -> Told:
             who=[character.text for character in story.characters.values()],
             places=[place.text for place in story.places.values()],
         ),
+        clauses={role: found for role in CLAUSE_ROLES if (found := _clauses_of(story, role, encoder))},
+        copy_above=copy_above,
     )
+
+
+def told_by(loaded: LoadedExperiment, encoder: Encoder) -> dict[str, Told]:
+    """Return what each story of an experiment tells."""
+    above = loaded.experiment.score.copy_above
+    return {one.name: told_of(one.story, encoder, above) for one in loaded.stories}
+
+
+def _clauses_of(story: Story, role: Role, encoder: Encoder) -> tuple[list[int], NDArray[np.float32]] | None:
+    """Return which panels have clauses of a role, and the rows of these clauses; None where none has."""
+    said = [
+        [clause.text for clause in clauses_of(story, panel) if clause.role == role] for panel in range(PANELS)
+    ]
+    panels = [panel for panel, texts in enumerate(said) if texts]
+    if not panels:
+        return None
+    return panels, encoder.texts([COMMAS[story.language].join(said[panel]) for panel in panels])
 
 
 def text_of(story: Story, panel: int) -> str:

@@ -33,6 +33,7 @@ SEEN_BY: Mapping[str, str] = {
     "strangers": "identity",
     "style-drift": "style",
     "place-break": "place",
+    "stilled": "staging",
     "copies": "copies",
     "near-copies": "copies",
     SWAPPED: "mrr",

@@ -8,7 +8,7 @@ import numpy as np
 
 from eval import stats
 
-Kind = Literal["candidate", "order"]
+Kind = Literal["candidate", "order", "interaction"]
 Unit = Literal["story", "seed"]
 Verdict = Literal["a", "b", "tied", "none"]
 
@@ -20,9 +20,16 @@ TITLES = {
     "identity": "identity",
     "style": "style",
     "place": "place",
+    "staging": "staging",
+    "text_subject": "agreement with the subject's words",
+    "text_action": "agreement with the action's words",
+    "text_place": "agreement with the place's words",
+    "text_detail": "agreement with the details' words",
     "naive": "naive consistency",
 }
 """What is compared: columns of scores.stories.csv, and what a reader calls them; higher is better."""
+CLAUSES = ("text_subject", "text_action", "text_place", "text_detail")
+"""Each clause of a panel by itself: what survives when it comes last?"""
 NAIVE = "naive"
 """Shown and never judged: the mean pairwise cosine is highest for eight copies."""
 CLAIMS: dict[Unit, str] = {"story": "for stories like these", "seed": "for this story"}
@@ -41,6 +48,8 @@ class Question(NamedTuple):
     metric: str
     a: str
     b: str
+    step: tuple[str, str] | None = None
+    """Of an interaction, the order and the one it is held against: does this step do more to a than to b?"""
 
 
 class Paired(NamedTuple):
@@ -69,8 +78,8 @@ class Contrast:
     metric: str
     a: str
     b: str
-    within: str | None = None
-    """The order or candidate held fixed; None: averaged over them."""
+    step: tuple[str, str] | None = None
+    """Of an interaction, the order and the one it is held against."""
     n: int
     """Pairs: replicates with both sides."""
     dropped: int
@@ -78,6 +87,7 @@ class Contrast:
     asked: int
     """Pairs of panel sets that the experiment asks for."""
     mean_a: float | None = None
+    """Of the metric; of an interaction, how much the step raises it."""
     mean_b: float | None = None
     differences: tuple[float, ...]
     """a minus b, one a replicate, in the unit of the metric."""
@@ -101,6 +111,7 @@ def measured(question: Question, paired: Paired) -> Contrast:
         metric=question.metric,
         a=question.a,
         b=question.b,
+        step=question.step,
         n=len(row),
         dropped=paired.dropped,
         asked=paired.asked,
@@ -154,19 +165,35 @@ def _verdict(contrast: Contrast, place: Place | None, lower: bool) -> Verdict:
 
 def _finding(c: Contrast, unit: Unit) -> str:
     """Return what a verdict says, the better side first."""
-    title, n = TITLES[c.metric], _count(c.n, unit)
+    n = _count(c.n, unit)
     if not any(c.differences):
-        return f"{c.a} and {c.b} are tied in {title}: equal in all {n}"
+        return f"{_tied(c)}: equal in all {n}"
     rises = fmean(c.differences) > 0
     numbers = f"{_shifted(c, 1 if rises or c.verdict == 'tied' else -1)}, Holm {_p(c.p_holm)}, {n}"
     holds_zero = c.interval is not None and c.interval.low <= 0 <= c.interval.high
     if c.verdict == "tied":
         alone = "" if holds_zero else " (the interval is without the family, the verdict with it)"
-        return f"{c.a} and {c.b} are tied in {title} (not told apart, which is not equal): {numbers}{alone}"
-    better, other = (c.a, c.b) if c.verdict == "a" else (c.b, c.a)
+        return f"{_tied(c)} (not told apart, which is not equal): {numbers}{alone}"
     less = "" if rises == (c.verdict == "a") else " (less is better)"
     close = " (a close call: the interval holds 0)" if holds_zero else ""
-    return f"{better} is better than {other} in {title}{less} by {numbers}{close}"
+    return f"{_better(c)}{less} by {numbers}{close}"
+
+
+def _tied(c: Contrast) -> str:
+    """Return that two sides are not told apart."""
+    if c.step is None:
+        return f"{c.a} and {c.b} are tied in {TITLES[c.metric]}"
+    after, before = c.step
+    return f"{after} instead of {before} does as much to {c.a} as to {c.b} in {TITLES[c.metric]}"
+
+
+def _better(c: Contrast) -> str:
+    """Return who is better than whom, or whom a step does more good."""
+    better, other = (c.a, c.b) if c.verdict == "a" else (c.b, c.a)
+    if c.step is None:
+        return f"{better} is better than {other} in {TITLES[c.metric]}"
+    after, before = c.step
+    return f"{after} instead of {before} does {better} more good than {other} in {TITLES[c.metric]}"
 
 
 def _more(c: Contrast, place: Place, unit: Unit) -> str:
@@ -206,13 +233,15 @@ def _shortage(c: Contrast, place: Place, unit: Unit) -> str:
 
 
 def _sides(c: Contrast) -> str:
-    return f"{c.a} against {c.b} in {TITLES[c.metric]}"
+    step = f", {c.step[0]} instead of {c.step[1]}," if c.step else ""
+    return f"{c.a} against {c.b}{step} in {TITLES[c.metric]}"
 
 
 def _left_out(c: Contrast) -> str:
     if not c.dropped:
         return ""
-    return f"; {c.dropped} of {_count(c.asked, 'pair')} of panel sets left out, a side is missing or faulty"
+    why = "a side is missing, faulty or holds copies"
+    return f"; {c.dropped} of {_count(c.asked, 'pair')} of panel sets left out, {why}"
 
 
 def _shifted(c: Contrast, sign: int = 1) -> str:

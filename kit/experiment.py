@@ -136,6 +136,16 @@ class ScoreTable(BaseModel, frozen=True, extra="forbid"):
     """The embedded encoder, or a folder with CLIP weights."""
     gate: Number = 6.0
     """The mean aesthetic score an entry needs; source: the contest's rules."""
+    copy_above: Annotated[Number, Field(gt=0, le=1)] = 0.95
+    """Cosine of two panels above which they count as copies of one picture; proven for the embedded encoder
+    alone (docs/metrics.md)."""
+
+
+Judgeable = Literal[
+    "aesthetic_mean", "text_mean", "mrr", "identity", "style", "place", "loo_mean", "staging",
+    "text_subject", "text_action", "text_place", "text_detail",
+]  # fmt: skip
+"""Columns of the scores of a set that can decide a comparison."""
 
 
 class CompareTable(BaseModel, frozen=True, extra="forbid"):
@@ -143,10 +153,8 @@ class CompareTable(BaseModel, frozen=True, extra="forbid"):
 
     baseline: str | None = None
     """A candidate; by default the first one without a LoRA."""
-    metrics: tuple[
-        Literal["aesthetic_mean", "loo_mean", "text_mean", "mrr", "identity", "style", "place"], ...
-    ] = ()
-    """What is judged; the first four when none is named. The fewer, the fewer seeds a verdict needs."""
+    metrics: tuple[Judgeable, ...] = ()
+    """What is judged; the first six when none is named. The fewer, the fewer seeds a verdict needs."""
 
 
 class Experiment(BaseModel, frozen=True, extra="forbid", populate_by_name=True):

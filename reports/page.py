@@ -69,6 +69,9 @@ class Page:
     heats: tuple[Heat, ...]
     told: Comparisons | None
     pairs: tuple[Pair, ...]
+    """Of candidates and of orders."""
+    interactions: tuple[Pair, ...]
+    """What an order does to one candidate more than to another."""
     strips: Mapping[Comparison, Drawn]
     identity: tuple[tuple[str, str], ...]
     """What run.json says, flattened: place in the file, value."""
@@ -99,7 +102,8 @@ def gather(run: Run) -> Page:
         weak=tuple(weaknesses(album.blocks, scores.panels)) if scores else (),
         heats=tuple(_heats(album, scores.similarity)) if scores else (),
         told=told,
-        pairs=tuple(pairs),
+        pairs=tuple(pair for pair in pairs if pair.kind != "interaction"),
+        interactions=tuple(pair for pair in pairs if pair.kind == "interaction"),
         strips={one: _strip(one) for pair in pairs for one in (*pair.deciding, *pair.others)},
         identity=_identity(run),
     )
@@ -174,7 +178,8 @@ def _map(one: Similarity, scale: Span) -> Drawn:
 
 
 def _strip(one: Comparison) -> Drawn:
-    name = f"difference-{one.a}-{one.b}-{one.within or 'all'}-{one.metric}"
+    where = "-against-".join(one.step) if one.step else "all"
+    name = f"difference-{one.a}-{one.b}-{where}-{one.metric}"
     figure = difference_strip(one)
     svg = svg_bytes(figure, name)
     return Drawn(name=name, inline=Markup(inline_svg(svg)), svg=svg, png=png_bytes(figure))

@@ -106,6 +106,8 @@ class PanelScore(_Record):
     text: Number = None
     text_rank: Number = None
     loo: Number = None
+    identity: Number = None
+    style: Number = None
 
 
 class StoryScore(_Record):
@@ -138,18 +140,19 @@ class Family(_Record):
 
     metrics: tuple[str, ...] = ()
     sizes: Mapping[str, int] = {}
-    """Comparisons in the family of candidates and in that of orders."""
+    """Comparisons in the families of candidates, of orders and of interactions."""
     declared: bool = False
 
 
 class Comparison(_Record):
     """One paired comparison of a against b in one metric; differences are a minus b."""
 
-    kind: Literal["candidate", "order"]
+    kind: Literal["candidate", "order", "interaction"]
     metric: str
     a: str
     b: str
-    within: str | None = None
+    step: tuple[str, str] | None = None
+    """Of an interaction, the order and the one it is held against."""
     n: int
     differences: tuple[float, ...] = ()
     shift: float | None = None

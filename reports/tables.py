@@ -13,7 +13,18 @@ from reports.records import Metric, StoryScore
 CONFIDENCE = 0.95
 REFERENCE = frozenset(["naive"])
 """Metrics printed as a reference: they decide nothing."""
-DETAILS = frozenset(["aesthetic_min", "loo_min", "effective_panels"])
+DETAILS = frozenset(
+    [
+        "aesthetic_min",
+        "loo_min",
+        "effective_panels",
+        "staging",
+        "text_subject",
+        "text_action",
+        "text_place",
+        "text_detail",
+    ]
+)
 """Metrics that are in the files beside the page, and not in its table."""
 MINUS = "\N{MINUS SIGN}"
 ABSENT = "\N{EM DASH}"

@@ -17,11 +17,11 @@ Stance = Literal["a", "b", "mixed", "tied", "none"]
 class Pair:
     """Two candidates, or two prompt orders, compared in several metrics."""
 
-    kind: Literal["candidate", "order"]
+    kind: Literal["candidate", "order", "interaction"]
     a: str
     b: str
-    within: str | None
-    """The order, or candidate, held fixed; None where averaged over."""
+    step: tuple[str, str] | None
+    """Of an interaction, the order and the one it is held against."""
     deciding: tuple[Comparison, ...]
     """The comparisons the stance rests on: those of the family."""
     others: tuple[Comparison, ...]
@@ -57,9 +57,9 @@ def pairs_of(told: Comparisons) -> list[Pair]:
 
     The family's metrics decide; if the file names none, every metric but the naive reference does.
     """
-    groups: defaultdict[tuple[str, str, str, str | None], list[Comparison]] = defaultdict(list)
+    groups: defaultdict[tuple[str, str, str, tuple[str, str] | None], list[Comparison]] = defaultdict(list)
     for comparison in told.comparisons:
-        groups[comparison.kind, comparison.a, comparison.b, comparison.within].append(comparison)
+        groups[comparison.kind, comparison.a, comparison.b, comparison.step].append(comparison)
     return [_pair(told, group) for group in groups.values()]
 
 
@@ -71,7 +71,7 @@ def _pair(told: Comparisons, group: Sequence[Comparison]) -> Pair:
         kind=first.kind,
         a=first.a,
         b=first.b,
-        within=first.within,
+        step=first.step,
         deciding=tuple(deciding),
         others=tuple(comparison for comparison in group if comparison not in deciding),
         needed=max(told.floor, pairs_needed(max(1, told.family.sizes.get(first.kind, 1)))),

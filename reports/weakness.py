@@ -3,15 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import mean, pstdev
-from typing import Literal
+from typing import Literal, get_args
 
 from reports.records import PanelScore
 from reports.sheets import Block, Sheet
 from reports.shelf import Shot
 
-Column = Literal["loo", "text", "aesthetic"]
-COLUMNS: tuple[Column, ...] = ("loo", "text", "aesthetic")
-"""The columns of scores.panels.csv that can say why; higher is better in all three."""
+Column = Literal["identity", "style", "loo", "text", "aesthetic"]
+COLUMNS: tuple[Column, ...] = get_args(Column)
+"""The columns of scores.panels.csv that can say why; higher is better in all."""
 FAR_BELOW = 1.0
 """Standard deviations below the other panels from which a second or third reason is named too."""
 

@@ -6,12 +6,15 @@ import numpy as np
 import pytest
 import torch
 from aesthetics_predictor import AestheticsPredictorV2Linear
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 from safetensors.torch import load_file, save_file
 from transformers import CLIPImageProcessor, CLIPVisionConfig
 
 from eval.aesthetic import EMBEDDED, AestheticScorer
 from eval.mini.quality import DAMAGES, damage
+from eval.pixels import Preparation
 from eval.scorer import describe
 from kit.errors import ScoreError, WeightsError
 from kit.files import sha256_of
@@ -109,6 +112,22 @@ def test_the_scorer_describes_itself(folder: Path, scorer: AestheticScorer) -> N
     assert metric.stamp.weights == "tiny-predictor"
     assert metric.stamp.weights_sha256 == sha256_of(folder / "model.safetensors")
     assert not metric.stamp.embedded
+
+
+@given(st.integers(20, 300), st.integers(20, 300), st.sampled_from(["RGB", "L", "RGBA"]))
+@settings(max_examples=30, deadline=None)
+def test_pictures_are_prepared_as_the_processor_does(width: int, height: int, mode: str) -> None:
+    processor = CLIPImageProcessor(size={"shortest_edge": SIDE}, crop_size=SIDE)
+    preparation = Preparation(processor)
+    bands = np.random.default_rng(width).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    panel = Image.fromarray(bands).convert(mode)
+    wanted = processor(images=panel.convert("RGB"), return_tensors="pt")["pixel_values"]
+    torch.testing.assert_close(preparation.scaled(preparation.cut(panel)[None]), wanted, rtol=0, atol=1e-5)
+
+
+def test_a_processor_that_does_anything_else_is_refused() -> None:
+    with pytest.raises(WeightsError, match="must resize the shorter side, cut the centre out and scale"):
+        Preparation(CLIPImageProcessor(size={"shortest_edge": SIDE}, crop_size=SIDE, do_resize=False))
 
 
 def test_other_preprocessing_gives_another_stamp(folder: Path, tmp_path: Path) -> None:

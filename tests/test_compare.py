@@ -9,14 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from eval.compare import JUDGED, Cell, Plan, compare, compare_scores, plan_of, read_scores
+from eval.compare import compare, compare_scores, read_scores
+from eval.design import JUDGED, Cell, Plan, plan_of
 from eval.verdict import TITLES
 from kit.errors import ComparisonError, RunError
 from kit.experiment import CompareTable, load_experiment
 from kit.run import Run
 
 GOLDEN = Path(__file__).parent / "golden" / "comparison.json"
-COLUMNS = ("candidate", "order", "story", "seed", "panels_ok", "faults", *TITLES)
+COLUMNS = ("candidate", "order", "story", "seed", "panels_ok", "faults", "copies", *TITLES)
 GAINS = [0.05, 0.02, 0.04, 0.03, 0.07, 0.01, 0.06, 0.08, 0.05, 0.04]
 TEXT = ("text_mean",)
 
@@ -105,7 +106,8 @@ def test_a_missing_side_takes_its_pair_along_and_the_reason_says_so():
     assert found.differences == pytest.approx([GAINS[i] for i in (0, 1, 3, 4, 6, 7)])
     assert found.mean_b == pytest.approx(sum(0.3 + 0.01 * i for i in (0, 1, 3, 4, 6, 7)) / 6)
     assert (
-        "; 2 of 8 pairs of panel sets left out, a side is missing or faulty; for this story" in found.reason
+        "; 2 of 8 pairs of panel sets left out, a side is missing, faulty or holds copies; for this story"
+        in found.reason
     )
 
 
@@ -132,19 +134,76 @@ def test_a_candidate_without_any_panels_gets_no_numbers_and_keeps_its_place_in_t
     assert kept.verdict == "a"
 
 
-def test_candidates_and_orders_are_two_families():
+def test_candidates_orders_and_interactions_are_families_of_their_own():
     plan = a_plan(orders=("reversed", "authored"))
     comparison = compare_scores(plan, scores_of(plan, better_ink))
-    assert comparison.family.sizes == {"candidate": 1, "order": 1}
+    assert comparison.family.sizes == {"candidate": 1, "order": 1, "interaction": 1}
     assert only(comparison).p_holm == 2 / 2**8
     orders = only(comparison, kind="order")
     assert (orders.a, orders.b, orders.verdict) == ("reversed", "authored", "tied")
 
 
+def test_an_order_that_helps_one_candidate_more_is_an_interaction_in_plain_words():
+    plan = a_plan(orders=("scene-first", "authored"))
+
+    def lifted(name, order, replicate):
+        return 0.3 + 0.01 * replicate + (GAINS[replicate] if (name, order) == ("ink", "scene-first") else 0.0)
+
+    found = only(compare_scores(plan, scores_of(plan, lifted)), kind="interaction")
+    assert (found.a, found.b, found.step) == ("ink", "base", ("scene-first", "authored"))
+    assert found.differences == pytest.approx(GAINS[:8])
+    assert (found.mean_a, found.mean_b) == pytest.approx((sum(GAINS[:8]) / 8, 0.0))
+    assert found.verdict == "a"
+    assert found.reason.startswith(
+        "scene-first instead of authored does ink more good than base in panel-text by 0.045 "
+    )
+
+
+def test_candidates_and_orders_that_add_up_do_not_interact():
+    plan = a_plan(orders=("scene-first", "authored"))
+    comparison = compare_scores(
+        plan,
+        scores_of(plan, lambda name, order, i: better_ink(name, order, i) + 0.1 * (order == "scene-first")),
+    )
+    found = only(comparison, kind="interaction")
+    assert (found.verdict, set(found.differences)) == ("tied", {0.0})
+    assert found.reason.startswith(
+        "scene-first instead of authored does as much to ink as to base in panel-text: equal in all 8 seeds"
+    )
+    assert only(comparison, kind="order").verdict == "a"
+
+
+def test_an_interaction_needs_all_four_sets():
+    plan = a_plan(orders=("scene-first", "authored"))
+    scores = scores_of(plan, better_ink)
+    del scores[Cell("base", "scene-first", "cat", 3)]
+    found = only(compare_scores(plan, scores), kind="interaction")
+    assert (found.n, found.dropped, found.asked) == (7, 1, 8)
+
+
+def test_each_clause_is_shown_for_orders_and_judged_where_it_is_declared():
+    plan = a_plan(orders=("scene-first", "authored"))
+    comparison = compare_scores(plan, scores_of(plan, better_ink))
+    clauses = [c for c in comparison.comparisons if c.metric == "text_place"]
+    assert [(c.kind, c.p_holm) for c in clauses] == [("order", None)]
+    declared = a_plan(orders=("scene-first", "authored"), metrics=("text_place",))
+    judged = [
+        c.kind
+        for c in compare_scores(declared, scores_of(declared, better_ink)).comparisons
+        if c.metric == "text_place"
+    ]
+    assert judged == ["candidate", "order", "interaction"]
+
+
+def test_metrics_that_the_story_leaves_undefined_are_not_in_the_family(tmp_path):
+    run = a_run(tmp_path, fixed_rows())
+    assert compare(run).family.metrics == ("aesthetic_mean", "text_mean", "mrr")
+
+
 def test_only_declared_metrics_are_judged():
     plan = a_plan(metrics=("text_mean", "mrr"))
     comparison = compare_scores(plan, scores_of(plan, better_ink))
-    assert {c.metric for c in comparison.comparisons} == {*JUDGED, "naive"}
+    assert {c.metric for c in comparison.comparisons} == {*JUDGED, "loo_mean", "naive"}
     assert {c.metric for c in comparison.comparisons if c.p_holm is not None} == {"text_mean", "mrr"}
     assert {c.metric for c in comparison.comparisons if c.verdict != "none"} == {"text_mean", "mrr"}
     assert set(comparison.tied_sets) == {"text_mean", "mrr"}
@@ -208,6 +267,7 @@ def fixed_rows():
             "text_mean": 0.25 + ink * (seed + 1) / 64,
             "mrr": 0.5 - ink * (seed % 3 + 1) / 32,
             "naive": 0.75 + ink / 8,
+            "copies": 0,
         }
         where = {"candidate": name, "order": "authored", "story": "cat", "seed": seed, "panels_ok": 8}
         yield where | numbers
@@ -227,7 +287,7 @@ def test_the_baseline_is_what_others_are_compared_with(tmp_path):
     other = load_experiment(tmp_path / "experiment.toml")
     table = other.experiment.compare.model_copy(update={"baseline": "ink"})
     swapped = replace(other, experiment=other.experiment.model_copy(update={"compare": table}))
-    assert plan_of(swapped).candidates == ("base", "ink")
+    assert plan_of(swapped, {}).candidates == ("base", "ink")
 
 
 def test_a_run_that_is_not_scored_says_what_to_do(tmp_path):
@@ -248,6 +308,13 @@ def test_a_set_with_a_faulty_panel_is_not_compared_even_where_it_has_numbers(tmp
     assert (found.n, found.dropped) == (7, 1)
 
 
+def test_sets_with_copies_win_nothing_however_alike_they_are(tmp_path):
+    rows = [row | ({"copies": 1} if row["candidate"] == "ink" else {}) for row in fixed_rows()]
+    found = only(compare(a_run(tmp_path, rows, '[compare]\nmetrics = ["text_mean"]')))
+    assert (found.n, found.dropped, found.verdict) == (0, 8, "none")
+    assert "8 of 8 pairs of panel sets left out, a side is missing, faulty or holds copies" in found.reason
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
@@ -265,34 +332,34 @@ def test_a_table_that_cannot_be_trusted_is_refused_with_its_line(tmp_path, chang
 
 def test_a_table_without_a_metric_names_the_column(tmp_path):
     path = tmp_path / "scores.stories.csv"
-    path.write_text("candidate,order,story,seed,panels_ok,aesthetic_mean,loo_mean,text_mean,naive\n")
+    path.write_text("candidate,order,story,seed,panels_ok,copies,aesthetic_mean,loo_mean,text_mean,naive\n")
     with pytest.raises(ComparisonError, match="must have a column mrr"):
         read_scores(path)
 
 
 def declaring(run, *metrics):
     experiment = run.loaded.experiment.model_copy(update={"compare": CompareTable(metrics=metrics)})
-    return plan_of(replace(run.loaded, experiment=experiment))
+    return plan_of(replace(run.loaded, experiment=experiment), read_scores(run.folder / "scores.stories.csv"))
 
 
 def test_the_experiment_declares_what_decides(tmp_path):
-    run = a_run(tmp_path, [])
+    run = a_run(tmp_path, fixed_rows())
     plan = declaring(run, "text_mean", "loo_mean")
     assert (plan.metrics, plan.declared) == (("text_mean", "loo_mean"), True)
     plan = declaring(run)
-    assert (plan.metrics, plan.declared) == (("aesthetic_mean", "loo_mean", "text_mean", "mrr"), False)
+    assert (plan.metrics, plan.declared) == (("aesthetic_mean", "text_mean", "mrr"), False)
 
 
 def test_what_can_be_declared_is_what_is_judged_and_never_the_naive_consistency():
     assert CompareTable(metrics=JUDGED).metrics == JUDGED
-    with pytest.raises(ValidationError, match="'mrr', 'identity', 'style' or 'place'"):
+    with pytest.raises(ValidationError, match="'text_place' or 'text_detail'"):
         CompareTable(metrics=("mrr", "naive"))
 
 
 def test_identity_style_and_place_are_judged_where_they_are_declared():
     plan = a_plan(metrics=("identity", "place"))
     comparison = compare_scores(plan, scores_of(plan, better_ink))
-    assert {c.metric for c in comparison.comparisons} == {*JUDGED, "naive", "identity", "place"}
+    assert {c.metric for c in comparison.comparisons} == {*JUDGED, "loo_mean", "naive"}
     assert {c.metric for c in comparison.comparisons if c.p_holm is not None} == {"identity", "place"}
     assert comparison.family.metrics == ("identity", "place")
 

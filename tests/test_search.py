@@ -40,6 +40,7 @@ class World:
                 who=np.linalg.qr(rng.normal(size=(DIM, 20)))[0].T,
                 style=np.linalg.qr(rng.normal(size=(DIM, 5)))[0].T,
                 place=np.linalg.qr(rng.normal(size=(DIM, 10)))[0].T,
+                staging=np.linalg.qr(rng.normal(size=(DIM, 6)))[0].T,
             ),
         )
         self.choices = choices_of(self.panels, self.embeddings, self.aesthetics, self.told)

@@ -76,7 +76,12 @@ def test_an_encoder_to_which_all_words_are_one_leaves_the_roles_undefined():
     blind = Blind()
     shown = Shown(embeddings=blind.pictures([0] * 8), aesthetics=[7.0] * 8, told=told_of(story(), blind))
     values = {name: metric(shown).value for name, metric in SET_METRICS.items()}
-    assert [name for name, value in values.items() if value is None] == ["identity", "style", "place"]
+    assert [name for name, value in values.items() if value is None] == [
+        "identity",
+        "style",
+        "place",
+        "staging",
+    ]
     assert values["copies"] == 1.0
 
 
