@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -17,6 +17,11 @@ from storykit_download import download
 from storykit_lora import app as lora_app
 from storykit_metrics import app as metrics_app
 from storykit_progress import progress_bar
+
+if TYPE_CHECKING:
+    from kit.experiment import LoadedExperiment
+    from kit.painter import Painter
+    from kit.run import Run
 
 DEMO = Path(__file__).parent / "examples" / "demo.toml"
 """The experiment of `demo`; it lies beside this file in a checkout, and no wheel holds it."""
@@ -89,9 +94,19 @@ def demo(out: OutFolder = Path("runs/demo")) -> None:
 
 
 @app.command()
-def run(experiment: ExperimentFile, out: OutFolder, devices: Devices = "auto") -> None:
+def run(
+    experiment: ExperimentFile,
+    out: OutFolder,
+    devices: Devices = "auto",
+    race: Annotated[
+        str, typer.Option(metavar="METRIC", help="Draw no further who cannot win on this metric any more.")
+    ] = "",
+) -> None:
     """Draw, score, compare and report an experiment; goes on where it stopped."""
-    generate(experiment, out, devices)
+    if race:
+        _race(experiment, out, devices, race)
+    else:
+        generate(experiment, out, devices)
     score(out)
     compare(out)
     report(out)
@@ -102,20 +117,43 @@ def generate(experiment: ExperimentFile, out: OutFolder, devices: Devices = "aut
     """Draw every panel of an experiment that is not drawn yet."""
     from kit.crew import painters_on
     from kit.experiment import load_experiment
+
+    loaded = load_experiment(experiment)
+    with painters_on(loaded.experiment.base, devices) as painters:
+        _draw(loaded, out, painters)
+
+
+def _race(experiment: Path, out: Path, devices: str, metric: str) -> None:
+    """Draw an experiment as a race, and say who left it."""
+    from eval.race import race as hold
+    from kit.crew import painters_on
+    from kit.experiment import load_experiment
+
+    loaded = load_experiment(experiment)
+    with painters_on(loaded.experiment.base, devices) as painters:
+        gone = hold(loaded, metric, lambda part: _draw(part, out, painters))
+    for one in gone:
+        _say(
+            f"out     {one.candidate} after {one.seeds} seeds: {one.behind:.3g} behind {one.leader}, "
+            f"chance to win {one.chance:.2%}"
+        )
+
+
+def _draw(loaded: "LoadedExperiment", out: Path, painters: "Sequence[Painter]") -> "Run":
+    """Draw what a run lacks, say so, and return the run."""
     from kit.generate import generate as draw
     from kit.recipe import refuse_misfits
     from kit.run import Run
 
-    loaded = load_experiment(experiment)
-    with painters_on(loaded.experiment.base, devices) as painters:
-        refuse_misfits(loaded, painters[0])  # before the folder is touched
-        opened = Run.create(out, loaded)
-        with progress_bar("drawing") as progress:
-            done = draw(opened, painters, progress)
+    refuse_misfits(loaded, painters[0])  # before the folder is touched
+    opened = Run.create(out, loaded)
+    with progress_bar("drawing") as progress:
+        done = draw(opened, painters, progress)
     for file, reason in done.faults.items():
         _say(f"fault   {file}: {reason}")
     pace = f", {done.seconds / done.drawn:.2f} s a panel" if done.drawn else ""
     _say(f"drawn   {done.drawn} panels, {done.kept} were there{pace}")
+    return opened
 
 
 @app.command()

@@ -18,7 +18,7 @@ def metrics() -> None:
 
 @app.command()
 def validate(
-    tales: Annotated[int, typer.Option(min=2, help="How many stories; the marks are for 100.")] = 100,
+    tales: Annotated[int, typer.Option(min=2, help="How many stories; 40 are a quick look.")] = 200,
     clip: Annotated[str, typer.Option(help="CLIP weights' folder, or 'mini'.")] = "mini",
     aesthetic: Annotated[str, typer.Option(help="The predictor's folder, or 'mini'.")] = "mini",
     out: Annotated[Path | None, typer.Option(help="A Markdown file for the tables.")] = None,

@@ -104,7 +104,7 @@ def validate(load: Callable[[], Instruments], tales: int, progress: Progress | N
 
     Args:
         load: gives the instruments; called once in each process.
-        tales: locked tales, 2 or more; the marks are meant for 100.
+        tales: locked tales, 2 or more; the marks are meant for 200.
         progress: hears of every tale.
     """
     if tales < 2:

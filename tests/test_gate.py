@@ -7,9 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from eval.damage import draw, resized
 from eval.gate import gate
 from eval.scorer import Direction, Stamp
 from kit.errors import ScoreError
+from kit.world.tale import sample_tale
 
 
 class Brightness:
@@ -82,8 +84,8 @@ def test_a_torn_picture_is_named(tmp_path: Path) -> None:
 
 
 def test_a_mosaic_counts_in_the_mean_and_is_named(tmp_path: Path) -> None:
-    for number in range(8):
-        save(tmp_path / f"{number}.png", 6)
+    for number, score in enumerate((3.2, 4, 5, 5.6, 6.4, 7, 8, 8.8)):
+        save(tmp_path / f"{number}.png", score)
     save(tmp_path / "mosaic.png", 3, (32, 64))
     found = gate(tmp_path, Brightness())
     assert found.mean == pytest.approx(51 / 9)
@@ -141,3 +143,25 @@ def test_a_picture_that_is_not_rgb_is_named(tmp_path: Path) -> None:
 def test_a_folder_without_a_picture_has_no_mean_elsewhere(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("no picture")
     assert gate(tmp_path, Brightness()).elsewhere == {}
+
+
+def test_copies_of_one_picture_are_named_whatever_their_file(tmp_path: Path) -> None:
+    panels = draw(sample_tale(2).scenes)
+    for number, panel in enumerate(panels, 1):
+        panel.save(tmp_path / f"{number}.png")
+    assert gate(tmp_path, Brightness()).faults == ()
+    panels[2].save(tmp_path / "again.jpg", quality=60)
+    resized(panels[5]).save(tmp_path / "small.png")
+    assert gate(tmp_path, Brightness()).faults == (
+        "again.jpg: is the same picture as 3.png",
+        "small.png: is the same picture as 6.png",
+    )
+
+
+def test_eight_copies_of_one_good_panel_are_duplicates(tmp_path: Path) -> None:
+    panel = draw(sample_tale(2).scenes)[0]
+    for number in range(1, 9):
+        panel.save(tmp_path / f"{number}.png")
+    found = gate(tmp_path, Brightness())
+    assert found.faults == tuple(f"{k}.png: is the same picture as 1.png" for k in range(2, 9))
+    assert found.mean == pytest.approx(Brightness().score([panel])[0]), "the contest's number is what it is"

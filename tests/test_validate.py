@@ -31,6 +31,31 @@ def test_one_tale_is_seen_clean_damaged_and_changed_by_every_metric():
     assert {severity for damage, severity in seen.damaged if damage == "blur"} == set(SEVERITIES)
 
 
+GOLDEN = {
+    "identity": 0.72468,
+    "style": 0.97031,
+    "place": 1.0,
+    "copies": 0.0,
+    "effective_panels": 3.22814,
+    "staging": 0.52258,
+    "text": 0.57069,
+    "mrr": 0.9375,
+    "aesthetic": 7.43717,
+    "naive": 0.62358,
+}
+"""Of tale 3, clean, with the embedded weights."""
+
+
+def test_the_numbers_of_one_tale_are_the_golden_ones():
+    assert {name: real_trial().clean[name].value for name in SET_METRICS} == pytest.approx(GOLDEN, abs=2e-4)
+
+
+def test_strangers_in_one_room_are_below_the_true_story():
+    strangers = real_trial().damaged["strangers", 7]
+    for metric in ("identity", "text", "mrr", "place"):
+        assert strangers[metric].value < real_trial().clean[metric].value - 0.1, metric
+
+
 @pytest.mark.parametrize("damage", [d for d in SEEN_BY if d != "painted-text"])
 def test_the_metric_that_has_to_see_a_damage_sees_it_in_this_tale(damage):
     seen, metric = real_trial(), SEEN_BY[damage]
