@@ -147,6 +147,7 @@ def _draw(loaded: "LoadedExperiment", out: Path, painters: "Sequence[Painter]") 
 
     refuse_misfits(loaded, painters[0])  # before the folder is touched
     opened = Run.create(out, loaded)
+    (out / "race.json").unlink(missing_ok=True)  # of another drawing; a race writes it at its end
     with progress_bar("drawing") as progress:
         done = draw(opened, painters, progress)
     for file, reason in done.faults.items():

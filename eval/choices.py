@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eval.consistency import TIE, panel_text, similarity
-from eval.facets import SAME, seen_through
+from eval.facets import SAME, alike, pairs_by_place, seen_through
 from eval.setwise import Told
 from kit.story import PANELS
 
@@ -33,7 +33,7 @@ METRICS = ("text", "aesthetic", "style", "mrr", "identity", "place")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Story:
+class Layout:
     """What the metrics must know of the eight panels."""
 
     groups: Mapping[tuple[int, ...], list[int]]
@@ -50,7 +50,7 @@ class Choices:
 
     panels: Sequence[int]
     """Which panel each picture is of, 0 to 7."""
-    story: Story
+    layout: Layout
     metrics: tuple[str, ...]
     """Those of METRICS that the story and the encoder define."""
     unbounded: frozenset[str] = frozenset()
@@ -109,7 +109,7 @@ class Choices:
 
     def _identity(self, sets: Sets) -> Values:
         total = self.figure_text[sets].sum(axis=1)
-        for group, counted in self.story.groups.items():
+        for group, counted in self.layout.groups.items():
             if len(counted) == len(group):
                 total += _leave_one_out(self.figures, sets[:, group]).sum(axis=1)
                 continue
@@ -126,7 +126,7 @@ class Choices:
     def _place(self, sets: Sets) -> Values:
         same, other = (
             np.stack([self.places[sets[:, i], sets[:, j]] for i, j in pairs])
-            for pairs in (self.story.same, self.story.other)
+            for pairs in (self.layout.same, self.layout.other)
         )
         ahead = [((pair > other).mean(axis=0) + (pair >= other).mean(axis=0)) / 2 for pair in same]
         return np.asarray(np.mean(ahead, axis=0))
@@ -140,10 +140,10 @@ class Choices:
         places = _beside(self.places, options, np.max)
         known = np.ones(places.shape, dtype=bool)
         panels = [*self.panels, *range(PANELS)]
-        for pair in self.story.other:
+        for pair in self.layout.other:
             known[np.ix_(*([k for k, of in enumerate(panels) if of == panel] for panel in pair))] = False
         spans = {"style": (high["styles"], low["styles"]), "identity": (high["figures"], low["figures"])}
-        groups = {"style": [tuple(range(PANELS))], "identity": _whole(self.story)}
+        groups = {"style": [tuple(range(PANELS))], "identity": _whole(self.layout)}
         best = [_best(getattr(self, name), options) for name in ("text", "aesthetic", "figure_text")]
         return replace(
             self,
@@ -175,7 +175,7 @@ def choices_of(
         told: what the story says of its eight panels.
     """
     facets, texts, of = told.facets, told.texts, np.asarray(panels, dtype=np.intp)
-    story = _story_of(told)
+    layout = _layout_of(told)
     nothing = np.zeros((len(of), len(of)))
     seen = {
         name: similarity(seen_through(embeddings, directions)) if len(directions) else nothing
@@ -184,12 +184,12 @@ def choices_of(
     defined = {
         "style": len(facets.style) > 0,
         "identity": len(facets.who) > 0,
-        "place": len(facets.place) > 0 and bool(story.same) and bool(story.other),
+        "place": len(facets.place) > 0 and bool(layout.same) and bool(layout.other),
     }
     words = seen_through(texts[of], facets.who)
     return Choices(
         panels=list(panels),
-        story=story,
+        layout=layout,
         metrics=tuple(metric for metric in METRICS if defined.get(metric, True)),
         text=panel_text(embeddings, texts[of]),
         aesthetic=np.asarray(aesthetics, dtype=np.float64),
@@ -207,21 +207,12 @@ def choices_of(
     )
 
 
-def _story_of(told: Told) -> Story:
+def _layout_of(told: Told) -> Layout:
     groups: dict[tuple[int, ...], list[int]] = {}
-    for panel, cast in enumerate(told.casts):
-        group = tuple(k for k, other in enumerate(told.casts) if other == cast)
-        groups.setdefault(group if len(group) > 1 else tuple(range(PANELS)), []).append(panel)
-    pairs = [
-        (i, j)
-        for i, j in combinations(range(PANELS), 2)
-        if told.places[i] is not None and told.places[j] is not None
-    ]
-    return Story(
-        groups=groups,
-        same=[(i, j) for i, j in pairs if told.places[i] == told.places[j]],
-        other=[(i, j) for i, j in pairs if told.places[i] != told.places[j]],
-    )
+    for panel in range(PANELS):
+        groups.setdefault(tuple(alike(told.casts, panel)), []).append(panel)
+    same, other = pairs_by_place(told.places)
+    return Layout(groups=groups, same=same, other=other)
 
 
 def _leave_one_out(cosines: Values, sets: Sets) -> Values:
@@ -258,8 +249,8 @@ def _beside(
     return np.concatenate((wide, np.stack([extreme(wide[list(allowed)], axis=0) for allowed in options])))
 
 
-def _whole(story: Story) -> list[tuple[int, ...]]:
-    return [group for group, counted in story.groups.items() if len(counted) == len(group)]
+def _whole(layout: Layout) -> list[tuple[int, ...]]:
+    return [group for group, counted in layout.groups.items() if len(counted) == len(group)]
 
 
 def _grows(most: Values, least: Values, groups: Sequence[tuple[int, ...]]) -> bool:

@@ -8,6 +8,7 @@ on the drawn world this tells two heroes apart as well as cutting the figure out
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -72,6 +73,12 @@ def seen_through(embeddings: ArrayLike, directions: Rows) -> Rows:
     return np.asarray(np.asarray(embeddings, dtype=np.float64) @ directions.T)
 
 
+def alike(casts: Sequence[Hashable], panel: int) -> list[int]:
+    """Return the panels with the cast of one, itself among them; all panels where no other has it."""
+    group = [k for k, other in enumerate(casts) if other == casts[panel]]
+    return group if len(group) > 1 else list(range(len(casts)))
+
+
 def within(embeddings: ArrayLike, casts: Sequence[Hashable]) -> Rows:
     """Return each panel's cosine to the mean of the other panels with the same cast, else of all others.
 
@@ -86,11 +93,24 @@ def within(embeddings: ArrayLike, casts: Sequence[Hashable]) -> Rows:
     if len(casts) != len(rows):
         raise ScoreError(f"casts must name each of {len(rows)} panels, got {len(casts)}")
     values = np.empty(len(rows))
-    for panel, cast in enumerate(casts):
-        group = [k for k, other in enumerate(casts) if other == cast]
-        chosen = group if len(group) > 1 else list(range(len(rows)))
-        values[panel] = leave_one_out(rows[chosen])[chosen.index(panel)]
+    for panel in range(len(rows)):
+        group = alike(casts, panel)
+        values[panel] = leave_one_out(rows[group])[group.index(panel)]
     return values
+
+
+def pairs_by_place(places: Sequence[Hashable]) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+    """Return the pairs of panels in one place and those in two, without panels whose place is None.
+
+    >>> pairs_by_place(["home", "park", None, "home"])
+    ([(0, 3)], [(0, 1), (1, 3)])
+    """
+    known = [k for k, where in enumerate(places) if where is not None]
+    pairs = list(combinations(known, 2))
+    return (
+        [(i, j) for i, j in pairs if places[i] == places[j]],
+        [(i, j) for i, j in pairs if places[i] != places[j]],
+    )
 
 
 def place_auc(embeddings: ArrayLike, places: Sequence[Hashable]) -> float | None:
@@ -98,7 +118,7 @@ def place_auc(embeddings: ArrayLike, places: Sequence[Hashable]) -> float | None
 
     Args:
         embeddings: (panels, dim) rows of the place facet.
-        places: where each panel is, as the story says.
+        places: where each panel is, as the story says; None where it does not.
 
     Returns:
         A value in [0, 1]; higher is better, .5 is chance and what a constant backdrop gets. None where the
@@ -107,9 +127,7 @@ def place_auc(embeddings: ArrayLike, places: Sequence[Hashable]) -> float | None
     matrix = similarity(embeddings).round(SAME)
     if len(places) != len(matrix):
         raise ScoreError(f"places must name each of {len(matrix)} panels, got {len(places)}")
-    pairs = [(i, j) for i in range(len(matrix)) for j in range(i)]
-    same = np.array([matrix[i, j] for i, j in pairs if places[i] == places[j]])
-    other = np.array([matrix[i, j] for i, j in pairs if places[i] != places[j]])
+    same, other = (np.array([matrix[pair] for pair in pairs]) for pairs in pairs_by_place(places))
     if not same.size or not other.size:
         return None
     return auc(same, other)

@@ -66,7 +66,7 @@ def chance_to_win(lead: Sequence[float], seeds: int) -> float:
         seeds: how many there will be.
 
     >>> round(chance_to_win([1.0, 2.0, 1.0, 2.0], 16), 4)
-    0.0058
+    0.0046
     """
     row = np.asarray(lead, dtype=np.float64)
     left = seeds - len(row)

@@ -73,11 +73,9 @@ def style(shown: Shown) -> SetValue:
 
 def place(shown: Shown) -> SetValue:
     """Return whether the place stays and changes as the story says."""
-    known = [k for k, where in enumerate(shown.told.places) if where is not None]
-    if len(known) < 2 or not len(shown.told.facets.place):
+    if not len(shown.told.facets.place):
         return SetValue(None)
-    seen = seen_through(shown.embeddings[known], shown.told.facets.place)
-    return SetValue(place_auc(seen, [shown.told.places[k] for k in known]))
+    return SetValue(place_auc(seen_through(shown.embeddings, shown.told.facets.place), shown.told.places))
 
 
 def copied(shown: Shown) -> SetValue:

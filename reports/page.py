@@ -16,10 +16,12 @@ from reports.figures import Span, difference_strip, inline_svg, png_bytes, simil
 from reports.records import (
     Comparison,
     Comparisons,
+    Race,
     Scores,
     Similarity,
     StoryScore,
     read_comparisons,
+    read_race,
     read_scores,
 )
 from reports.sheets import Album, Sheet, contact_sheets, ranked
@@ -68,6 +70,7 @@ class Page:
     weak: tuple[Weakness, ...]
     heats: tuple[Heat, ...]
     told: Comparisons | None
+    race: Race | None
     pairs: tuple[Pair, ...]
     """Of candidates and of orders."""
     interactions: tuple[Pair, ...]
@@ -102,6 +105,7 @@ def gather(run: Run) -> Page:
         weak=tuple(weaknesses(album.blocks, scores.panels)) if scores else (),
         heats=tuple(_heats(album, scores.similarity)) if scores else (),
         told=told,
+        race=read_race(run.folder),
         pairs=tuple(pair for pair in pairs if pair.kind != "interaction"),
         interactions=tuple(pair for pair in pairs if pair.kind == "interaction"),
         strips={one: _strip(one) for pair in pairs for one in (*pair.deciding, *pair.others)},

@@ -174,6 +174,22 @@ class Comparisons(_Record):
     tied_sets: Mapping[str, tuple[tuple[str, ...], ...]] = {}
 
 
+class Left(_Record):
+    """A candidate that left a race."""
+
+    candidate: str
+    leader: str
+    seeds: int
+    chance: float
+
+
+class Race(_Record):
+    """What `storykit run --race` wrote."""
+
+    metric: str
+    out: tuple[Left, ...] = ()
+
+
 def read_scores(folder: Path) -> Scores | None:
     """Return the scores of a run folder, or None before it was scored.
 
@@ -211,6 +227,21 @@ def read_comparisons(folder: Path) -> Comparisons | None:
         return Comparisons.model_validate_json(_text(path))
     except ValidationError as error:
         raise RunError(_damaged(folder, "comparison", error)) from error
+
+
+def read_race(folder: Path) -> Race | None:
+    """Return who left the race of a run folder, or None where none was held.
+
+    Raises:
+        RunError: race.json is damaged.
+    """
+    path = folder / "race.json"
+    if not path.exists():
+        return None
+    try:
+        return Race.model_validate_json(_text(path))
+    except ValidationError as error:
+        raise RunError(f"{path} must be what `storykit run --race` wrote; delete it or run again") from error
 
 
 def _text(path: Path) -> str:

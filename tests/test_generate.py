@@ -254,7 +254,7 @@ def test_several_painters_share_the_batches_and_give_the_same_files(tmp_path):
 def test_an_error_of_one_of_several_painters_ends_the_run_and_keeps_what_is_there(tmp_path):
     run = make_run(tmp_path, "seeds = [0, 1, 2, 3]")
     broken = FakePainter()
-    broken.lost_after = 1
+    broken.lost_after = 0
     with pytest.raises(RunError, match="the process has ended"):
         generate(run, [FakePainter(), broken])
     there = len(files(run))

@@ -337,3 +337,18 @@ def test_a_selection_of_pictures_that_have_changed_says_so(tmp_path: Path) -> No
     row = next(row for row in run.rows() if row.candidate == "ink" and (row.seed, row.panel) == (0, 2))
     run.append(replace(row, sha256="0" * 64))
     assert "选定之后，有的图又变了。" in text_of(read(run))
+
+
+def test_who_left_a_race_is_said_with_the_chance_it_had(tmp_path: Path) -> None:
+    run = make_run(tmp_path, Plan(language="en", title="A cat's day"))
+    score(run)
+    out = {"candidate": "wash", "leader": "ink", "seeds": 4, "behind": 0.1, "chance": 0.0071}
+    run.write_json("race.json", {"metric": "text_mean", "seeds": 12, "left": ["ink"], "out": [out]})
+    text = text_of(read(run))
+    assert (
+        "wash left the race after 4 seeds: its chance of still overtaking ink on Agreement with text" in text
+    )
+    assert "was 0.71%." in text
+    (run.folder / "race.json").write_text("{}")
+    with pytest.raises(RunError, match=r"race\.json must be what `storykit run --race` wrote"):
+        read(run)

@@ -68,7 +68,7 @@ def test_a_run_holds_the_experiment_with_every_default_written_out(tmp_path: Pat
         'noise = "portable"\n'
         "cut_long_prompts = false\n"
         'memory = "auto"\n\n'
-        '[score]\naesthetic = "mini"\nclip = "mini"\ngate = 6.0\n\n'
+        '[score]\naesthetic = "mini"\nclip = "mini"\ngate = 6.0\ncopy_above = 0.95\n\n'
         '[[candidate]]\nname = "base"\nstrength = 1.0\ntrigger = ""\n\n'
         '[[candidate]]\nname = "ink"\nlora = "loras/ink.safetensors"\nstrength = 1.0\ntrigger = "水墨画"\n\n'
         '[[candidate]]\nname = "paper"\nlora = "mini:papercut"\nstrength = 0.5\ntrigger = ""\n\n'
