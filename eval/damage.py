@@ -149,15 +149,10 @@ def copies(_: Tale, pictures: Sequence[Picture], rng: random.Random) -> list[Pic
 
 def stilled(tale: Tale, _: Sequence[Picture], rng: random.Random) -> list[Picture]:
     """Let the hero do, hold and show the same as in the first panel, seen from as far."""
-    first = tale.scenes[0]
+    first, hero = tale.scenes[0], tale.scenes[0].characters[0]
     scenes = []
     for scene in tale.scenes:
-        still = replace(
-            scene.characters[0],
-            pose=first.characters[0].pose,
-            prop=first.characters[0].prop,
-            expression=first.characters[0].expression,
-        )
+        still = replace(scene.characters[0], pose=hero.pose, prop=hero.prop, expression=hero.expression)
         scenes.append(replace(scene, framing=first.framing, characters=(still, *scene.characters[1:])))
     return draw(scenes)
 

@@ -223,6 +223,8 @@ def _shortage(c: Contrast, place: Place, unit: Unit) -> str:
     needed = stats.pairs_needed(place.size)
     family = f"a family of {place.size} comparisons"
     do = f"{'draw' if unit == 'seed' else 'add'} {_count(needed - c.n, unit, more=True)}"
+    if c.dropped == c.asked > 0:
+        do = "no pair of panel sets is whole, mend them first"
     if c.n >= FLOOR:
         best = (
             f"{_count(c.n, 'pair')} can at best give Holm {_p(place.best)} in {family}, which needs {needed}"

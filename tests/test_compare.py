@@ -313,6 +313,8 @@ def test_sets_with_copies_win_nothing_however_alike_they_are(tmp_path):
     found = only(compare(a_run(tmp_path, rows, '[compare]\nmetrics = ["text_mean"]')))
     assert (found.n, found.dropped, found.verdict) == (0, 8, "none")
     assert "8 of 8 pairs of panel sets left out, a side is missing, faulty or holds copies" in found.reason
+    assert "no pair of panel sets is whole, mend them first" in found.reason
+    assert "draw" not in found.reason, "more seeds of the same would be no help"
 
 
 @pytest.mark.parametrize(
