@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from bench.machine import commit, cpu, today
 from bench.tables import table
 from eval.compare import read_scores
-from eval.race import dropped, looks
+from eval.race import hold
 from kit.run import Run
 
 HEADS = ("candidates", "seeds", "same winner as all seeds", "share of the pictures")
@@ -33,18 +33,17 @@ KINDS = {
 def raced(values: NDArray[np.float64]) -> tuple[bool, float]:
     """Return whether a race of (candidates, seeds) has the full grid's winner, and the share it drew."""
     entered, seeds = values.shape
-    left, drawn = list(range(entered)), np.zeros(entered)
-    for count in looks(seeds):
-        drawn[left] = count
-        seen = {str(name): dict(enumerate(values[name, :count])) for name in left}
-        gone = {int(one.candidate) for one in dropped(seen, seeds, entered)}
-        left = [name for name in left if name not in gone]
-        if len(left) == 1:
-            break
-    else:
-        drawn[left] = seeds
+    drawn = np.zeros(entered)
+
+    def seen(left: list[str], count: int) -> dict[str, dict[int, float]]:
+        drawn[[int(name) for name in left]] = count
+        return {name: dict(enumerate(values[int(name), :count])) for name in left}
+
+    held = hold([str(number) for number in range(entered)], seeds, seen)
+    left = [int(name) for name in held.left]
+    drawn[left] = held.seeds
     means = values.mean(axis=1)
-    winner = left[0] if len(left) == 1 else max(left, key=means.__getitem__)
+    winner = max(left, key=means.__getitem__)
     return winner == int(means.argmax()), float(drawn.sum() / values.size)
 
 

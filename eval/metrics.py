@@ -62,15 +62,7 @@ def _encoded(encoder: Encoder) -> tuple[Metric, ...]:
         replace(loo, name="loo_mean", title=f"{loo.title}, mean {_SET}"),
         replace(loo, name="loo_min", title=f"{loo.title}, weakest panel"),
         replace(cosine, name="text_mean", title=f"{cosine.title}, mean {_SET}"),
-        *(
-            replace(
-                cosine,
-                name=f"text_{role}",
-                title=f"{cosine.title}, the {role}'s words alone",
-                source=f"cosine of CLIP embeddings; the text is the panel's clauses of role {role}",
-            )
-            for role in CLAUSE_ROLES
-        ),
+        *_clauses(cosine),
         replace(
             rank,
             name="mrr",
@@ -81,6 +73,18 @@ def _encoded(encoder: Encoder) -> tuple[Metric, ...]:
             source="mean of 1 / text rank; eight copies get 0.22, chance 0.34",
         ),
         *_facets(cosine),
+    )
+
+
+def _clauses(cosine: Metric) -> tuple[Metric, ...]:
+    return tuple(
+        replace(
+            cosine,
+            name=f"text_{role}",
+            title=f"{cosine.title}, the {role}'s words alone",
+            source=f"cosine of CLIP embeddings; the text is the panel's clauses of role {role}",
+        )
+        for role in CLAUSE_ROLES
     )
 
 

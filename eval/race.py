@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from math import sqrt
 from statistics import fmean
-from typing import get_args
+from typing import NamedTuple, get_args
 
 import numpy as np
 from scipy.stats import t
@@ -99,6 +99,29 @@ def dropped(values: Mapping[str, Mapping[int, float]], seeds: int, entered: int)
     return out
 
 
+class Held(NamedTuple):
+    """How a race ended."""
+
+    left: list[str]
+    gone: list[Out]
+    seeds: int
+    """Drawn of those that are left: all, or those so far where only one is."""
+
+
+def hold(
+    names: Sequence[str], seeds: int, seen: Callable[[list[str], int], Mapping[str, Mapping[int, float]]]
+) -> Held:
+    """Return how a race ends; `seen` gives the values of some candidates, by seed, after so many seeds."""
+    left, gone = list(names), list[Out]()
+    for count in looks(seeds):
+        out = dropped(seen(left, count), seeds, len(names))
+        gone += out
+        left = [name for name in left if name not in {one.candidate for one in out}]
+        if len(left) == 1:
+            return Held(left, gone, count)
+    return Held(left, gone, seeds)
+
+
 def race(
     loaded: LoadedExperiment,
     metric: str,
@@ -107,9 +130,8 @@ def race(
 ) -> list[Out]:
     """Draw an experiment as a race, write race.json, and return who left it.
 
-    The run is then that of the candidates that are left, with all seeds; where only one is left, it stays as
-    it was at that look. What was drawn of the others stays on disk, and the same experiment without a race
-    takes it up again.
+    The run is then that of the candidates that are left, with all seeds; with the seeds so far where only one
+    is. What was drawn of the others stays on disk, and the same experiment without a race takes it up again.
 
     Args:
         loaded: the experiment.
@@ -120,25 +142,21 @@ def race(
     if metric not in get_args(Judgeable):
         raise ComparisonError(f"a race must be about one of {', '.join(get_args(Judgeable))}, got {metric!r}")
     names = [candidate.name for candidate in loaded.experiment.candidates]
-    seeds, entered, gone = loaded.experiment.seeds, len(names), list[Out]()
-    if entered < 2 or not looks(len(seeds)):
+    seeds = loaded.experiment.seeds
+    if len(names) < 2 or not looks(len(seeds)):
         raise ComparisonError(
-            f"a race needs 2 candidates and more than {FIRST} seeds, got {entered} and {len(seeds)}"
+            f"a race needs 2 candidates and more than {FIRST} seeds, got {len(names)} and {len(seeds)}"
         )
     tools = tools or instruments_of(loaded)
-    for count in looks(len(seeds)):
-        run = draw(_part(loaded, names, seeds[:count]))
-        values = _values(score(run, tools).stories, metric, names)
-        out = dropped(values, len(seeds), entered)
-        gone += out
-        names = [name for name in names if name not in {one.candidate for one in out}]
-        if len(names) == 1:
-            break
-    else:
-        run = draw(_part(loaded, names, seeds))
-    told = {"metric": metric, "seeds": len(seeds), "risk": RISK, "left": names}
-    run.write_json(FILE, {**told, "out": [asdict(one) for one in gone]})
-    return gone
+
+    def seen(left: list[str], count: int) -> Mapping[str, Mapping[int, float]]:
+        return _values(score(draw(_part(loaded, left, seeds[:count])), tools).stories, metric, left)
+
+    held = hold(names, len(seeds), seen)
+    run = draw(_part(loaded, held.left, seeds[: held.seeds]))
+    told = {"metric": metric, "seeds": len(seeds), "risk": RISK, "left": held.left}
+    run.write_json(FILE, {**told, "out": [asdict(one) for one in held.gone]})
+    return held.gone
 
 
 def _part(loaded: LoadedExperiment, names: Sequence[str], seeds: Sequence[int]) -> LoadedExperiment:

@@ -28,7 +28,7 @@ from eval.measure import Measured, Progress, measure
 from eval.metrics import describe_metrics
 from eval.setwise import SET_METRICS, SetValue, Shown, Told, adherence
 from eval.sheet import Fault, Gate, Matrix, PanelScore, Scores, Similarity, StoryScore, Weakest
-from eval.told import told_by
+from eval.told import CLAUSE_ROLES, told_by
 from kit.experiment import LoadedExperiment, baseline_of
 from kit.files import write_whole
 from kit.run import Run, Slot
@@ -36,6 +36,7 @@ from kit.run import Run, Slot
 DECIMALS = 6
 """Digits written; beyond them lies what batches and processors change."""
 
+_COLUMNS = frozenset(column.name for column in fields(StoryScore))
 Place = tuple[str, str, str, int]
 """A set of eight panels: candidate, order, story, seed."""
 Rows = NDArray[np.float32]
@@ -137,28 +138,19 @@ def _score_set(
     points = [panel.aesthetic for panel in eight if panel.aesthetic is not None]
     shown = Shown(embeddings=rows, aesthetics=points, told=told)
     of = {metric: measure_set(shown) for metric, measure_set in SET_METRICS.items()}
+    named: dict[str, Any] = {name: found.value for name, found in of.items() if name in _COLUMNS}
+    named |= {f"text_{role}": adherence(shown, role) for role in CLAUSE_ROLES}
     loo, ranks, mean = leave_one_out(rows).tolist(), text_ranks(rows, told.texts).tolist(), fmean(points)
     return replace(
         story,
         aesthetic_mean=mean,
         aesthetic_min=min(points),
         gate="pass" if mean >= gate.threshold else "fail",
-        naive=of["naive"].value,
         loo_mean=fmean(loo),
         loo_min=min(loo),
         weakest_panel=1 + int(np.argmin(loo if of["identity"].panels is None else of["identity"].panels)),
         text_mean=of["text"].value,
-        mrr=of["mrr"].value,
-        identity=of["identity"].value,
-        style=of["style"].value,
-        place=of["place"].value,
-        copies=of["copies"].value,
-        effective_panels=of["effective_panels"].value,
-        staging=of["staging"].value,
-        text_subject=adherence(shown, "subject"),
-        text_action=adherence(shown, "action"),
-        text_place=adherence(shown, "place"),
-        text_detail=adherence(shown, "detail"),
+        **named,
     ), [
         replace(
             panel,

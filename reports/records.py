@@ -4,7 +4,7 @@ import csv
 import io
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
@@ -29,10 +29,16 @@ Number = Annotated[float | None, BeforeValidator(_empty_is_none)]
 Whole = Annotated[int | None, BeforeValidator(_empty_is_none)]
 
 
+_WRITERS = {"scores": "score", "comparison": "compare", "race": "run --race"}
+
+
 class _Record(BaseModel):
     """A record written by another stage: unknown keys belong to a newer version and are let through."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+R = TypeVar("R", bound=_Record)
 
 
 class Stamp(_Record):
@@ -220,13 +226,7 @@ def read_comparisons(folder: Path) -> Comparisons | None:
     Raises:
         RunError: comparison.json is damaged.
     """
-    path = folder / "comparison.json"
-    if not path.exists():
-        return None
-    try:
-        return Comparisons.model_validate_json(_text(path))
-    except ValidationError as error:
-        raise RunError(_damaged(folder, "comparison", error)) from error
+    return _read(folder, "comparison", Comparisons)
 
 
 def read_race(folder: Path) -> Race | None:
@@ -235,13 +235,18 @@ def read_race(folder: Path) -> Race | None:
     Raises:
         RunError: race.json is damaged.
     """
-    path = folder / "race.json"
+    return _read(folder, "race", Race)
+
+
+def _read(folder: Path, stage: str, record: type[R]) -> R | None:
+    """Return what a stage wrote into its JSON file, None where there is none."""
+    path = folder / f"{stage}.json"
     if not path.exists():
         return None
     try:
-        return Race.model_validate_json(_text(path))
+        return record.model_validate_json(_text(path))
     except ValidationError as error:
-        raise RunError(f"{path} must be what `storykit run --race` wrote; delete it or run again") from error
+        raise RunError(_damaged(folder, stage, error)) from error
 
 
 def _text(path: Path) -> str:
@@ -265,5 +270,5 @@ def _story_score(row: Mapping[str, str]) -> StoryScore:
 def _damaged(folder: Path, stage: str, error: ValidationError) -> str:
     first = error.errors()[0]
     place = ".".join(str(part) for part in first["loc"])
-    again = f"run `storykit {'compare' if stage == 'comparison' else 'score'}` again"
+    again = f"run `storykit {_WRITERS[stage]}` again"
     return f"{folder}: the {stage} file must be readable, got {place}: {first['msg']}; {again}"

@@ -82,13 +82,13 @@ def test_a_race_ends_when_one_is_left_and_writes_who_left_and_why(tmp_path):
     new_run(tmp_path, seeds=12)
     loaded, asked = load_experiment(tmp_path / "experiment.toml"), []
     (out,) = race(loaded, "aesthetic_mean", draw_into(tmp_path, asked), TOOLS)
-    assert asked == [(["base", "ink"], 4)]
+    assert asked == [(["base", "ink"], 4), (["ink"], 4)]
     assert (out.candidate, out.leader, out.seeds) == ("base", "ink", 4)
     assert out.chance < RISK
     run = Run.open(tmp_path / "run")
     told = run.read_json("race.json")
     assert (told["left"], told["seeds"], told["out"][0]["candidate"]) == (["ink"], 12, "base")
-    assert [candidate.name for candidate in run.loaded.experiment.candidates] == ["base", "ink"]
+    assert [candidate.name for candidate in run.loaded.experiment.candidates] == ["ink"]
 
 
 def test_candidates_that_are_alike_are_all_drawn(tmp_path):

@@ -350,5 +350,5 @@ def test_who_left_a_race_is_said_with_the_chance_it_had(tmp_path: Path) -> None:
     )
     assert "was 0.71%." in text
     (run.folder / "race.json").write_text("{}")
-    with pytest.raises(RunError, match=r"race\.json must be what `storykit run --race` wrote"):
+    with pytest.raises(RunError, match=r"the race file must be readable, .*run `storykit run --race` again"):
         read(run)
