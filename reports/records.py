@@ -193,6 +193,7 @@ class Race(_Record):
     """What `storykit run --race` wrote."""
 
     metric: str
+    left: tuple[str, ...] = ()
     out: tuple[Left, ...] = ()
 
 

@@ -344,11 +344,13 @@ def test_who_left_a_race_is_said_with_the_chance_it_had(tmp_path: Path) -> None:
     score(run)
     out = {"candidate": "wash", "leader": "ink", "seeds": 4, "behind": 0.1, "chance": 0.0071}
     run.write_json("race.json", {"metric": "text_mean", "seeds": 12, "left": ["ink"], "out": [out]})
+    run.write_json("comparison.json", {"unit": "seed", "replicates": 4, "floor": 6})
     text = text_of(read(run))
     assert (
         "wash left the race after 4 seeds: its chance of still overtaking ink on Agreement with text" in text
     )
     assert "was 0.71%." in text
+    assert text.index("ink won the race") < text.index("wash left the race")
     (run.folder / "race.json").write_text("{}")
     with pytest.raises(RunError, match=r"the race file must be readable, .*run `storykit run --race` again"):
         read(run)
