@@ -1,11 +1,13 @@
 """A contest's rules as data: one TOML file a contest, each rule with its source."""
 
+import math
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, Field, PositiveInt, StringConstraints
+from pydantic import AfterValidator, AwareDatetime, BaseModel, Field, PositiveInt, StringConstraints
 
 from kit.errors import InputError
+from kit.experiment import Judgeable
 from kit.files import read_toml
 
 SHIPPED = Path(__file__).parent / "rules"
@@ -93,6 +95,38 @@ class FilesRule(Rule, frozen=True):
     required: tuple[Words, ...]
 
 
+class DeadlineRule(Rule, frozen=True):
+    """Until when an entry counts."""
+
+    at: AwareDatetime | None = None
+    """The last moment, with its time zone; none where no source names it."""
+
+
+class RankingPart(BaseModel, frozen=True, extra="forbid"):
+    """One of the things that entries are ranked by."""
+
+    name: Words
+    weight: Annotated[float, Field(gt=0, le=1)]
+    metric: Judgeable | None = None
+    """The score that stands for it; none where judges alone can say."""
+
+
+def _adding_up(parts: tuple[RankingPart, ...]) -> tuple[RankingPart, ...]:
+    """Return the parts if their weights are a whole and one of them can be measured."""
+    total = math.fsum(part.weight for part in parts)
+    if not math.isclose(total, 1):
+        raise ValueError(f"must have weights that add up to 1, got {total:g}")
+    if all(part.metric is None for part in parts):
+        raise ValueError("must have a metric for at least one part")
+    return parts
+
+
+class RankingRule(Rule, frozen=True):
+    """What valid entries are ranked by."""
+
+    part: Annotated[tuple[RankingPart, ...], AfterValidator(_adding_up)]
+
+
 class Rules(BaseModel, frozen=True, extra="forbid"):
     """All rules of one contest."""
 
@@ -107,6 +141,8 @@ class Rules(BaseModel, frozen=True, extra="forbid"):
     post: PostRule
     introduction: IntroductionRule
     files: FilesRule
+    deadline: DeadlineRule
+    ranking: RankingRule
 
     def name_of(self, team: str, title: str) -> str:
         """Return the name under which the LoRA is published."""
@@ -121,7 +157,7 @@ def shipped_rules() -> tuple[str, ...]:
     """Return the names of the contests that storykit knows.
 
     >>> shipped_rules()
-    ('kolors-2024', 'practice')
+    ('course-example', 'kolors-2024', 'practice')
     """
     return tuple(sorted(path.stem for path in SHIPPED.glob("*.toml")))
 

@@ -18,8 +18,8 @@ def changed(folder: Path, *swaps: tuple[str, str]) -> str:
     return str(folder / "mine.toml")
 
 
-def test_storykit_ships_the_kolors_contest_and_a_practice_contest():
-    assert shipped_rules() == ("kolors-2024", "practice")
+def test_storykit_ships_the_kolors_contest_a_course_and_a_practice_contest():
+    assert shipped_rules() == ("course-example", "kolors-2024", "practice")
 
 
 @pytest.mark.parametrize("name", shipped_rules())
@@ -34,6 +34,8 @@ def test_shipped_rules_carry_the_name_of_their_file_and_a_source_for_each_rule(n
         rules.post,
         rules.introduction,
         rules.files,
+        rules.deadline,
+        rules.ranking,
     ):
         assert rule.source
 
@@ -64,8 +66,47 @@ def test_the_practice_contest_lets_the_bare_base_and_the_embedded_head_in():
     assert not rules.lora.required
 
 
+def test_another_contest_has_its_own_name_pattern_threshold_deadline_and_ranking():
+    course = load_rules("course-example")
+    assert course.name_of("7", "cat") == "7_LoRA-story_cat"
+    assert course.gate.threshold == 5.5
+    assert course.deadline.at is not None
+    assert [part.metric for part in course.ranking.part] == ["aesthetic_mean", "text_mean"]
+
+
+def test_the_kolors_contest_ranks_technique_coherence_and_effect_and_names_no_day():
+    rules = load_rules("kolors-2024")
+    assert [(part.weight, part.metric) for part in rules.ranking.part] == [
+        (0.4, None),
+        (0.3, "style"),
+        (0.3, "aesthetic_mean"),
+    ]
+    assert rules.deadline.at is None
+
+
+@pytest.mark.parametrize(
+    ("swap", "fault"),
+    [
+        (("weight = 0.4", "weight = 0.5"), "must have weights that add up to 1, got 1.1"),
+        (('metric = "style"', 'metric = "stile"'), r"ranking\.part\[2\]\.metric"),
+        (("[deadline]", "[deadline]\nat = 2024-08-31T12:00:00"), r"deadline\.at.*timezone"),
+    ],
+)
+def test_a_ranking_or_a_deadline_that_makes_no_sense_is_refused(tmp_path, swap, fault):
+    with pytest.raises(InputError, match=fault):
+        load_rules(changed(tmp_path, swap))
+
+
+def test_a_ranking_of_nothing_that_can_be_measured_is_refused(tmp_path):
+    blind = [('metric = "style"\n', ""), ('metric = "aesthetic_mean"\n', "")]
+    with pytest.raises(InputError, match="a metric for at least one part"):
+        load_rules(changed(tmp_path, *blind))
+
+
 def test_an_unknown_contest_is_refused_with_those_known():
-    with pytest.raises(InputError, match="unknown contest 'kolors', known are kolors-2024, practice"):
+    with pytest.raises(
+        InputError, match="unknown contest 'kolors', known are course-example, kolors-2024, practice"
+    ):
         load_rules("kolors")
 
 
