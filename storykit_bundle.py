@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from storykit_reproduce import Again, reproduce_bundle, tell
+
 if TYPE_CHECKING:
     from kit.run import Run
 
@@ -57,20 +59,39 @@ def verify(
         str | None,
         typer.Option(help="A shipped contest or a rules file; else the contest that the bundle names."),
     ] = None,
+    reproduce: Annotated[
+        bool, typer.Option("--reproduce", help="Draw the panels again, from the bundle alone, and compare.")
+    ] = False,
+    base: Annotated[str, typer.Option(help="Draw again with this base; else with the bundle's.")] = "",
+    device: Annotated[str, typer.Option(help="Where to draw again: auto, cpu or cuda.")] = "auto",
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Where panels drawn again go; else beside the bundle.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print numbers as JSON, for machines.")] = False,
 ) -> None:
-    """Check a bundle against its contest's rules; needs no model."""
+    """Check a bundle against its contest's rules, without any model; --reproduce draws it again."""
     from submissions.rules import load_rules
     from submissions.verify import verify as check
 
     faults = check(bundle, load_rules(rules) if rules else None)
-    if as_json:
-        typer.echo(json.dumps([asdict(fault) for fault in faults], ensure_ascii=False, indent=1))
-    else:
+    if not as_json:
         for fault in faults:
-            typer.echo(f"{fault.place}: {fault.problem}" + (f" ({fault.mend})" if fault.mend else ""))
+            typer.echo(fault)
         typer.echo(f"{bundle}: {len(faults)} faults" if faults else f"{bundle}: no faults")
-    if faults:
+    again = None
+    if reproduce and not faults:
+        folder = out or bundle.with_name(f"{bundle.stem}-reproduced")
+        again = reproduce_bundle(bundle, Again(base, device, folder))
+        if not as_json:
+            tell(again, folder)
+    if as_json:
+        told = [asdict(fault) for fault in faults]
+        typer.echo(
+            json.dumps(
+                {"faults": told, "reproduced": again.facts} if again else told, ensure_ascii=False, indent=1
+            )
+        )
+    if faults or (again is not None and not again.holds):
         raise typer.Exit(1)
 
 

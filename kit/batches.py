@@ -12,6 +12,7 @@ from PIL.Image import Image
 from kit.experiment import Experiment, settings
 from kit.painter import Batching, Fault, Painter
 from kit.recipe import Job, lora_of
+from kit.together import Keyed, sets_by_key
 
 Answer = TypeVar("Answer")
 Pictures = Sequence[Sequence[Job]]
@@ -48,15 +49,9 @@ class Drawn(NamedTuple):
 
 def sets_of(jobs: Sequence[Job], missing: Set[str]) -> list[Pictures]:
     """Return the sets of eight that lack a panel, each picture once, with all panels it belongs to."""
-    by_key: dict[str, list[Job]] = {}
-    for job in jobs:
-        by_key.setdefault(job.request.key, []).append(job)
-    sets: dict[tuple[object, ...], list[list[Job]]] = {}
-    for twins in by_key.values():
-        sets.setdefault(twins[0].slot[:-1], []).append(twins)
     return [
         pictures
-        for pictures in sets.values()
+        for pictures in sets_by_key((Keyed(job.request.key, job.slot), job) for job in jobs)
         if any(job.request.label in missing for twins in pictures for job in twins)
     ]
 

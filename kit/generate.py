@@ -20,11 +20,11 @@ from kit.errors import RunError
 from kit.experiment import settings
 from kit.files import canonical_json, sha256_bytes, sha256_of, sweep, write_whole
 from kit.painter import Batching, Fault, Painter, PanelRequest
+from kit.parameters import PARAMETERS, parameters_of
 from kit.recipe import Job, installed, plan
 from kit.run import PanelRow, Run
+from kit.together import BATCHING
 
-BATCHING = "batching.json"
-"""The run's file that says how pictures are drawn together."""
 PNG_CHUNK = "storykit"
 """The PNG text chunk that holds a picture's key and recipe as JSON."""
 
@@ -203,6 +203,7 @@ def png_bytes(picture: Image, job: Job) -> bytes:
     made = {"storykit": installed("storykit"), "key": job.request.key, **job.recipe}
     chunks = PngInfo()
     chunks.add_itxt(PNG_CHUNK, canonical_json(made).decode())
+    chunks.add_itxt(PARAMETERS, parameters_of(job.recipe, job.slot.candidate))
     file = BytesIO()
     picture.save(file, "PNG", pnginfo=chunks)
     return file.getvalue()

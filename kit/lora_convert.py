@@ -1,20 +1,20 @@
 """A LoRA file in another tool's form, and several LoRAs as one."""
 
-import io
 import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import torch
-from torch import Tensor
 
 from kit.errors import LoraError
 from kit.experiment import StackedLora
 from kit.files import write_whole
 from kit.lora import LoadedLora, find_lora, load_lora
-from kit.lora_format import Pair, adapter_config, content_bytes
-from kit.lora_names import ADAPTER_CONFIG, ADAPTER_FILE, Tool, write_key
+from kit.lora_format import Pair, content_bytes
+from kit.lora_forms import checkpoint_bytes
+from kit.lora_names import ADAPTER_CONFIG, ADAPTER_FILE, Tool
+from kit.lora_notes import Scale, adapter_config
 
 
 class Merged(NamedTuple):
@@ -37,11 +37,12 @@ def convert(source: Path, tool: Tool, out: Path, alpha: float | None = None) -> 
     """
     lora = load_lora(source, alpha)
     if tool == "peft":
-        config = {"peft_type": "LORA", "bias": "none", **adapter_config(tool, lora.pairs, lora.alpha)}
+        settings = adapter_config(tool, list(lora.pairs), Scale(lora.rank, lora.alpha))
+        config = {"peft_type": "LORA", "bias": "none", **settings}
         write_whole(out / ADAPTER_FILE, content_bytes(tool, lora.pairs, lora.alpha, lora.notes))
         write_whole(out / ADAPTER_CONFIG, json.dumps(config, indent=2, sort_keys=True).encode())
     elif out.suffix == ".ckpt" and tool == "diffsynth":
-        write_whole(out, _checkpoint_bytes(lora))
+        write_whole(out, checkpoint_bytes(content_bytes(tool, lora.pairs, lora.alpha, {})))
     elif out.suffix == ".safetensors":
         write_whole(out, content_bytes(tool, lora.pairs, lora.alpha, lora.notes))
     else:
@@ -64,16 +65,6 @@ def merged_bytes(merged: Merged, loras: Sequence[LoadedLora], weights: Sequence[
     if trigger := "，".join(dict.fromkeys(lora.trigger for lora in loras if lora.trigger)):
         notes["trigger"] = trigger
     return content_bytes("diffsynth", merged.pairs, float(merged.rank), notes)
-
-
-def _checkpoint_bytes(lora: LoadedLora) -> bytes:
-    """Return the contest's .ckpt: the tensors alone, which forget alpha and trigger."""
-    tensors: dict[str, Tensor] = {}
-    for layer, (down, up) in sorted(lora.pairs.items()):
-        tensors |= {write_key("diffsynth", layer, "A"): down, write_key("diffsynth", layer, "B"): up}
-    buffer = io.BytesIO()
-    torch.save(tensors, buffer)
-    return buffer.getvalue()
 
 
 def merge(loras: Sequence[LoadedLora], weights: Sequence[float], rank: int | None = None) -> Merged:

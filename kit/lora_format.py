@@ -16,13 +16,10 @@ from torch import Tensor
 
 from kit.errors import LoraError
 from kit.lora_names import Half, Tool, config_beside, read_key, tensors_file, write_key
+from kit.lora_notes import ADAPTER_NOTE, Scale, metadata_of
 from kit.tensors import read_tensors, tensor_bytes
 
-ADAPTER_NOTE = "lora_adapter_metadata"
-"""Where diffusers keeps rank and alpha in a safetensors file's metadata, as JSON."""
 _ALPHA_NOTES = ("alpha", "ss_network_alpha")
-_PASSING = frozenset({"rank", "alpha", "keys", "format", "ss_network_dim", "ss_network_alpha", ADAPTER_NOTE})
-"""Metadata that a file gets anew when it is written."""
 
 
 class Pair(NamedTuple):
@@ -79,7 +76,8 @@ def read_content(path: Path) -> Content:
 def content_bytes(tool: Tool, pairs: Mapping[str, Pair], alpha: float, notes: Mapping[str, str]) -> bytes:
     """Return a safetensors file with a tool's names, tensors as they are, alpha where the tool looks for it.
 
-    PEFT looks into a file beside it: `adapter_config`. LoraError for a layer that the tool cannot name.
+    PEFT looks into a file beside it: `kit.lora_notes.adapter_config`. LoraError for a layer that the tool
+    cannot name.
     """
     tensors: dict[str, Tensor] = {}
     rank = one_rank(Path(tool), pairs)
@@ -90,26 +88,7 @@ def content_bytes(tool: Tool, pairs: Mapping[str, Pair], alpha: float, notes: Ma
                 tensors[write_key(tool, layer, "alpha")] = torch.tensor(float(alpha))
     except KeyError as error:
         raise LoraError(f"{tool} has no name for the layer {error.args[0]}") from error
-    facts = {"rank": str(rank), "alpha": repr(float(alpha)), "keys": str(len(pairs))}
-    if tool == "kohya":
-        facts |= {
-            "ss_network_module": "networks.lora",
-            "ss_network_dim": str(rank),
-            "ss_network_alpha": f"{alpha:g}",
-        }
-    if tool == "diffusers":
-        config = {f"unet.{name}": value for name, value in adapter_config(tool, pairs, alpha).items()}
-        facts |= {"format": "pt", ADAPTER_NOTE: json.dumps(config, sort_keys=True)}
-    lasting = {name: text for name, text in notes.items() if name not in _PASSING}
-    return tensor_bytes(tensors, lasting | facts)
-
-
-def adapter_config(tool: Tool, pairs: Mapping[str, Pair], alpha: float) -> dict[str, object]:
-    """Return the settings of the adapter as PEFT's LoraConfig takes them."""
-    layers = [write_key(tool, layer, "A").removesuffix(".lora_A.weight") for layer in sorted(pairs)]
-    names = [layer.removeprefix("unet.").removeprefix("base_model.model.") for layer in layers]
-    rank = one_rank(Path(tool), pairs)
-    return {"r": rank, "lora_alpha": alpha, "target_modules": names, "rank_pattern": {}, "alpha_pattern": {}}
+    return tensor_bytes(tensors, metadata_of(tool, sorted(pairs), Scale(rank, alpha), notes))
 
 
 def one_rank(path: Path, pairs: Mapping[str, Pair]) -> int:

@@ -1,7 +1,8 @@
 """What each well-known loader makes of a LoRA file, with its own defaults.
 
-Measured with diffsynth 1.1.9, diffusers 0.35.2 and peft 0.21 (tests/test_lora_loaders.py), but for two:
-ComfyUI follows its documented reading of alpha, DiffSynth's of kohya needs a GPU and follows its source.
+Measured with diffsynth 1.1.9, diffusers 0.35.2 and peft 0.21 (tests/test_lora_loaders.py), but for two that
+follow their sources: DiffSynth's reading of kohya needs a GPU; ComfyUI (comfy/lora.py) knows attention layers
+by kohya's names, and by diffusers' only as they were before 0.22.
 """
 
 from collections.abc import Callable, Mapping
@@ -44,7 +45,7 @@ LOADERS: Mapping[str, Mapping[Tool, Factor]] = {
     "DiffSynth load_lora, lora_alpha 1": {"diffsynth": _as_it_is, "kohya": _as_it_is},
     "diffusers load_lora_weights": {"diffusers": _as_trained, "kohya": _as_trained},
     "peft": {"peft": _as_trained},
-    "ComfyUI, strength 1": {"diffusers": _as_it_is, "kohya": _as_trained},
+    "ComfyUI, strength 1": {"kohya": _as_trained},
 }
 READABLE: Mapping[str, Tool] = {
     "the contest's notebook": "diffsynth",

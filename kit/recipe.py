@@ -5,9 +5,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import NamedTuple
 
 from kit.errors import InputError
-from kit.experiment import Candidate, LoadedExperiment, settings
+from kit.experiment import Candidate, DrawSettings, LoadedExperiment, settings
 from kit.files import canonical_json, sha256_bytes
 from kit.lora import LoadedLora, find_lora
 from kit.painter import Painter, PanelRequest
@@ -111,28 +112,57 @@ def _facts(candidate: Candidate, lora: LoadedLora | None) -> dict[str, object]:
 def _job(run: Run, painter: Painter, slot: Slot, facts: Mapping[str, object]) -> Job:
     how = settings(run.loaded.experiment)
     story = next(loaded.story for loaded in run.loaded.stories if loaded.name == slot.story)
-    lora = {name: facts[name] for name in ("lora_sha256", "alpha", "strength")}
-    recipe: dict[str, object] = {
+    prompt = prompt_of(story, slot.panel - 1, slot.order, str(facts["trigger"]))
+    recipe = recipe_of(painter, how, facts, Asked(prompt, story.negative, slot.seed))
+    label = run.panel_path(*slot).relative_to(run.folder).as_posix()
+    return Job(slot=slot, recipe=recipe, request=request_of(recipe, label), negative=story.negative)
+
+
+class Asked(NamedTuple):
+    """What one picture is to show."""
+
+    prompt: str
+    negative: str
+    """The story's, also where cfg 1 leaves it unused."""
+    seed: int
+
+
+def recipe_of(
+    painter: Painter, how: DrawSettings, worn: Mapping[str, object], asked: Asked
+) -> dict[str, object]:
+    """Return everything that shapes a picture.
+
+    Args:
+        painter: who is to draw it.
+        how: the settings.
+        worn: lora_sha256, alpha and strength of the LoRA; the first None for the base alone.
+        asked: prompt, negative prompt and seed.
+    """
+    device = painter.device.partition(":")[0]
+    return {
         "base": dict(painter.identity),
-        "lora": lora if facts["lora_sha256"] else None,
-        "prompt": prompt_of(story, slot.panel - 1, slot.order, str(facts["trigger"])),
-        "negative": story.negative if how.cfg != 1 else "",
-        "seed": slot.seed,
+        "lora": {name: worn[name] for name in ("lora_sha256", "alpha", "strength")}
+        if worn["lora_sha256"]
+        else None,
+        "prompt": asked.prompt,
+        "negative": asked.negative if how.cfg != 1 else "",
+        "seed": asked.seed,
         "steps": how.steps,
         "cfg": how.cfg,
         "size": how.size,
-        "noise": how.noise
-        if how.noise == "portable"
-        else f"{how.noise} on {painter.device.partition(':')[0]}",
+        "noise": how.noise if how.noise == "portable" else f"{how.noise} on {device}",
     }
-    request = PanelRequest(
+
+
+def request_of(recipe: Mapping[str, object], label: str) -> PanelRequest:
+    """Return what a painter is asked for, known by the recipe's sha256."""
+    return PanelRequest(
         key=sha256_bytes(canonical_json(recipe)),
         prompt=str(recipe["prompt"]),
         negative=str(recipe["negative"]),
-        seed=slot.seed,
-        label=run.panel_path(*slot).relative_to(run.folder).as_posix(),
+        seed=int(str(recipe["seed"])),
+        label=label,
     )
-    return Job(slot=slot, recipe=recipe, request=request, negative=story.negative)
 
 
 def _identity(run: Run, painter: Painter, candidates: Mapping[str, object]) -> dict[str, object]:

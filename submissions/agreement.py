@@ -6,19 +6,24 @@ from collections.abc import Mapping
 from pydantic_core import from_json
 
 from kit.files import sha256_bytes
-from submissions.card import CONFIGURATION, front_matter
+from submissions.card import CONFIGURATION, HUGGING_FACE_CARD, front_matter, hugging_face_matter
 from submissions.evidence import panel_file
 from submissions.fault import Fault
+from submissions.lora_file import lora_forms, lora_record_faults
 from submissions.manifest import (
     EMBEDDED_NOTICE,
     MANIFEST,
     PROMPT_COLUMNS,
+    LoraRecord,
     Manifest,
     csv_rows,
+    json_bytes,
     prompts_json,
+    seal_of,
     settings_json,
 )
 from submissions.record import AESTHETIC, is_embedded
+from submissions.workflows import workflows_of
 
 Files = Mapping[str, bytes]
 
@@ -29,12 +34,23 @@ _CLOSE = 1e-6
 def agreement_faults(files: Files, manifest: Manifest) -> list[Fault]:
     """Return where the manifest and the files beside it say different things."""
     return [
+        *_seal_faults(files),
         *_hash_faults(files, manifest),
         *_panel_faults(manifest),
-        *_lora_faults(manifest),
+        *_lora_faults(files, manifest),
         *_json_faults(files, manifest),
         *_table_faults(files, manifest),
         *_card_faults(files, manifest),
+    ]
+
+
+def _seal_faults(files: Files) -> list[Fault]:
+    """Return whether the manifest is another than the one that was packed."""
+    document = from_json(files[MANIFEST])
+    if files[MANIFEST] == json_bytes(document) and document["seal"] == seal_of(document):
+        return []
+    return [
+        Fault(place=MANIFEST, problem="is not as it was packed, its seal does not fit", mend="pack again")
     ]
 
 
@@ -76,25 +92,42 @@ def _panel_faults(manifest: Manifest) -> list[Fault]:
     return faults
 
 
-def _lora_faults(manifest: Manifest) -> list[Fault]:
+def _lora_faults(files: Files, manifest: Manifest) -> list[Fault]:
     """Return what is wrong with the LoRA's record, and with what the bundle says of its base."""
     faults: list[Fault] = []
     if (manifest.notice == EMBEDDED_NOTICE) != is_embedded(manifest.base):
         problem = "must say that the base is the embedded one exactly when it is"
         faults.append(Fault(place=f"{MANIFEST}, notice", problem=problem))
-    listed = {name: file.sha256 for name, file in manifest.files.items() if name.endswith(".safetensors")}
-    worn = {manifest.lora.file: manifest.lora.sha256} if manifest.lora else {}
-    if listed.keys() != worn.keys():
+    listed = {name for name in manifest.files if name.endswith((".safetensors", ".ckpt"))}
+    lora = manifest.lora
+    worn = {lora.file, lora.checkpoint, lora.diffusers, lora.comfyui} if lora else set[str]()
+    if listed != worn:
         problem = f"must list the LoRA that was worn and no other, {_names(worn)}, got {_names(listed)}"
         faults.append(Fault(place=MANIFEST, problem=problem))
-    elif listed != worn:
+    if lora is None or lora.file not in files:
+        return faults
+    record = manifest.files.get(lora.file)
+    if record is not None and record.sha256 != lora.sha256:
         faults.append(Fault(place=f"{MANIFEST}, lora", problem="has two different sha256"))
-    return faults
+    return faults + lora_record_faults(lora, files[lora.file]) + _form_faults(files, lora)
 
 
-def _names(files: Mapping[str, str]) -> str:
+def _form_faults(files: Files, lora: LoraRecord) -> list[Fault]:
+    """Return which of the LoRA's other forms are not what its safetensors file gives."""
+    try:
+        forms = lora_forms(lora, files[lora.file])
+    except ValueError as error:
+        return [Fault(place=lora.file, problem=str(error))]
+    return [
+        Fault(place=name, problem=f"is not {lora.file} in another form, byte by byte", mend="pack again")
+        for name, data in forms.items()
+        if name in files and files[name] != data
+    ]
+
+
+def _names(files: set[str]) -> str:
     """Return the names of files for a message."""
-    return ", ".join(files) or "none"
+    return ", ".join(sorted(files)) or "none"
 
 
 def _json_faults(files: Files, manifest: Manifest) -> list[Fault]:
@@ -103,6 +136,7 @@ def _json_faults(files: Files, manifest: Manifest) -> list[Fault]:
         "prompts.json": prompts_json(manifest),
         "settings.json": settings_json(manifest),
         "configuration.json": dict(CONFIGURATION),
+        **workflows_of(manifest),
     }
     faults: list[Fault] = []
     for name, value in wanted.items():
@@ -152,21 +186,25 @@ def _scores_differ(rows: list[dict[str, str]], manifest: Manifest) -> str:
 
 
 def _card_faults(files: Files, manifest: Manifest) -> list[Fault]:
-    """Return what the card lacks."""
-    card = files.get("README.md", b"").decode("utf-8-sig", "replace")
-    if not card:
-        return []
-    faults = [
-        Fault(place="README.md", problem=f"must hold the {what} of the manifest")
-        for what, text in (
-            ("name", manifest.name),
-            ("introduction", manifest.introduction),
-            ("notice", manifest.notice),
-        )
-        if text not in card
-    ]
-    if not card.startswith(front_matter(manifest)):
-        faults.append(
-            Fault(place="README.md", problem="must begin with the front matter that ModelScope reads")
-        )
+    """Return what the cards lack."""
+    cards = {
+        "README.md": ("ModelScope", front_matter(manifest)),
+        HUGGING_FACE_CARD: ("Hugging Face", hugging_face_matter(manifest)),
+    }
+    faults: list[Fault] = []
+    for file, (hub, matter) in cards.items():
+        if file not in files:
+            continue
+        card = files[file].decode("utf-8-sig", "replace")
+        faults += [
+            Fault(place=file, problem=f"must hold the {what} of the manifest")
+            for what, text in (
+                ("name", manifest.name),
+                ("introduction", manifest.introduction),
+                ("notice", manifest.notice),
+            )
+            if text not in card
+        ]
+        if not card.startswith(matter):
+            faults.append(Fault(place=file, problem=f"must begin with the front matter that {hub} reads"))
     return faults

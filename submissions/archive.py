@@ -1,6 +1,5 @@
 """The zip of a bundle: written so that its bytes follow from its content, read so that it can do no harm."""
 
-import io
 import re
 import stat
 import struct
@@ -13,22 +12,23 @@ from typing import NamedTuple
 from kit.errors import BundleError
 from submissions.fault import Fault
 
-EPOCH = (1980, 1, 1, 0, 0, 0)
-"""The time of every entry: the first that a zip can hold."""
 MAX_ENTRIES = 64
 """A bundle has about 20 files."""
 MAX_DIRECTORY_BYTES = MAX_ENTRIES * 1024
 """The zip's list of entries, read before anything else is trusted."""
-MAX_LORA_BYTES = 1 << 30
-"""A LoRA of Kolors at rank 128 in fp32 has 0.7 GiB."""
+MAX_LORA_BYTES = 480 << 20
+"""A LoRA of Kolors at rank 64 in fp32 has 355 MiB, at rank 128 in fp16 as well."""
 MAX_PICTURE_BYTES = 32 << 20
 """A picture of 1024 x 1024 has 1 to 3 MiB."""
 MAX_TEXT_BYTES = 1 << 20
-"""Every other file is text of a few KiB."""
-MAX_RATIO = 100
-"""How many times smaller than its content an entry may be; beyond that it is a zip bomb."""
-MAX_BUNDLE_BYTES = 3 << 29
-"""All files together, unpacked: 1.5 GiB."""
+"""Every other file is text of a few KiB; a comparison has 200."""
+MAX_RATIO = {".safetensors": 4, ".ckpt": 4}
+"""How many times smaller than its content an entry may be; beyond that it is a bomb."""
+MAX_TEXT_RATIO = 100
+MAX_BUNDLE_BYTES = 4 * MAX_LORA_BYTES + (256 << 20)
+"""All files together, unpacked: the LoRA in four forms, pictures and texts."""
+FREE_BYTES = 256 << 20
+"""What any zip may unpack to; beyond that it must be large itself, by a quarter."""
 
 _END = struct.Struct("<4s4H2LH")
 _END_MARK = b"PK\x05\x06"
@@ -60,23 +60,8 @@ class Contents(NamedTuple):
 
 def size_limit(name: str) -> int:
     """Return how many bytes a file of this name may have."""
-    limits = {".safetensors": MAX_LORA_BYTES, ".png": MAX_PICTURE_BYTES}
+    limits = {".safetensors": MAX_LORA_BYTES, ".ckpt": MAX_LORA_BYTES, ".png": MAX_PICTURE_BYTES}
     return limits.get(Path(name).suffix, MAX_TEXT_BYTES)
-
-
-def zip_bytes(files: Mapping[str, bytes]) -> bytes:
-    """Return a zip of these files, in their order; the same files give the same bytes everywhere.
-
-    Nothing is compressed: pictures and weights gain nothing by it, and another zlib packs otherwise.
-    """
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
-        for name, data in files.items():
-            entry = zipfile.ZipInfo(name, EPOCH)
-            entry.create_system = 3
-            entry.external_attr = (stat.S_IFREG | 0o644) << 16
-            archive.writestr(entry, data)
-    return buffer.getvalue()
 
 
 def read_zip(path: Path) -> Contents:
@@ -136,9 +121,10 @@ def _read_entries(archive: zipfile.ZipFile) -> Contents:
     """Return the sound entries' bytes and the faults of the others."""
     entries = [entry for entry in archive.infolist() if not _is_plain_folder(entry)]
     total = sum(entry.file_size for entry in entries)
-    if len(entries) > MAX_ENTRIES or total > MAX_BUNDLE_BYTES:
+    most = min(MAX_BUNDLE_BYTES, FREE_BYTES + 4 * sum(entry.compress_size for entry in entries))
+    if len(entries) > MAX_ENTRIES or total > most:
         problem = f"unpacks to {len(entries)} files of {total} bytes"
-        problem += f", {MAX_ENTRIES} files of {MAX_BUNDLE_BYTES} bytes are the most"
+        problem += f", {MAX_ENTRIES} files of {most} bytes are the most for a zip of its size"
         return Contents({}, (_bundle_fault(problem),))
     files: dict[str, bytes] = {}
     faults: list[Fault] = []
@@ -168,6 +154,7 @@ def _entry_faults(entry: zipfile.ZipInfo, seen: set[str]) -> list[Fault]:
     """Return why an entry must not be unpacked."""
     mode = entry.external_attr >> 16
     limit = size_limit(entry.filename)
+    ratio = MAX_RATIO.get(Path(entry.filename).suffix, MAX_TEXT_RATIO)
     problems = {
         "is encrypted": bool(entry.flag_bits & 0x1),
         "is a link or another special file": bool(stat.S_IFMT(mode)) and not stat.S_ISREG(mode),
@@ -175,7 +162,7 @@ def _entry_faults(entry: zipfile.ZipInfo, seen: set[str]) -> list[Fault]:
         not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED),
         f"unpacks to {entry.file_size} bytes, {limit} are the most": entry.file_size > limit,
         f"is a zip bomb: {entry.compress_size} bytes unpack to {entry.file_size}": entry.file_size
-        > MAX_RATIO * (entry.compress_size + 1),
+        > ratio * (entry.compress_size + 1),
         "is there twice": entry.filename.casefold() in seen,
     }
     found = [problem for problem, holds in problems.items() if holds] + _name_problems(entry.orig_filename)

@@ -13,10 +13,14 @@ from submissions.card import texts_of
 from submissions.entry import Entry
 from submissions.evidence import Evidence, panel_file
 from submissions.lettering import Lettering
+from submissions.lora_file import lora_forms, read_lora_facts
 from submissions.manifest import (
+    COMPARISON,
+    DIFFUSERS_FILE,
     EMBEDDED_NOTICE,
     MANIFEST,
     SCORE_COLUMNS,
+    UNSEALED,
     FileRecord,
     GateRecord,
     LoraRecord,
@@ -33,6 +37,7 @@ from submissions.manifest import (
 from submissions.mosaic import GRIDS, Words, draw_mosaic, png_bytes
 from submissions.preflight import mean_score, panel_scores
 from submissions.record import RunIdentity, ScoreTables, is_embedded
+from submissions.workflows import workflows_of
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -60,7 +65,7 @@ def _draft(whole: Whole, entry: Entry) -> Manifest:
     """Return the manifest, its files still empty."""
     identity, rules = whole.identity, entry.rules
     return Manifest(
-        format=1,
+        format=2,
         storykit=_version(),
         rules=rules.name,
         name=rules.name_of(entry.team, entry.title),
@@ -84,7 +89,9 @@ def _draft(whole: Whole, entry: Entry) -> Manifest:
         ),
         mosaic=whole.lettering.note,
         panels=tuple(_panel_record(whole.evidence, panel) for panel in sorted(whole.evidence.rows)),
+        batches=whole.evidence.batches,
         files={},
+        seal=UNSEALED,
     )
 
 
@@ -110,6 +117,10 @@ def _lora_record(evidence: Evidence) -> LoraRecord | None:
     return LoraRecord.model_validate(
         {
             "file": f"lora/{evidence.candidate.name}.safetensors",
+            "checkpoint": f"lora/{evidence.candidate.name}.ckpt",
+            "diffusers": DIFFUSERS_FILE,
+            "comfyui": f"lora/{evidence.candidate.name}-comfyui.safetensors",
+            "notes": read_lora_facts(evidence.lora.data).metadata,
             "sha256": sha256_bytes(evidence.lora.data),
             "source_sha256": evidence.lora.source_sha256,
             **dress.model_dump(exclude={"lora_sha256"}),
@@ -130,8 +141,12 @@ def _files(whole: Whole, entry: Entry, draft: Manifest) -> dict[str, bytes]:
             SCORE_COLUMNS, [_score_row(row) for row in panel_scores(whole.scores, entry)]
         ),
     }
+    files |= {name: json_bytes(graph) for name, graph in workflows_of(draft).items()}
+    if whole.evidence.comparison is not None:
+        files[COMPARISON] = whole.evidence.comparison
     if draft.lora and whole.evidence.lora is not None:
         files[draft.lora.file] = whole.evidence.lora.data
+        files |= lora_forms(draft.lora, whole.evidence.lora.data)
     return files
 
 

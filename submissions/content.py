@@ -1,6 +1,6 @@
 """Checks of a bundle's files one by one: are they what their names say, and do they betray anything."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from pydantic_core import from_json
@@ -14,35 +14,66 @@ from submissions.picture import picture_texts, read_picture
 
 PNG_CHUNK = "storykit"
 """The text chunk in which a panel carries its recipe."""
+SCORED_FOLDER = "panels/"
+"""What an organiser scores as a folder: every file in it counts."""
+MAX_PICTURE_TEXT = 64 << 10
+"""Characters of text in one picture; a recipe has two thousand."""
 
 
 def file_faults(files: Mapping[str, bytes], manifest: Manifest | None) -> list[Fault]:
     """Return what is wrong with each file by itself, or with a panel by its record in the manifest."""
+    album = Album(manifest)
     faults: list[Fault] = []
     for name, data in files.items():
         match Path(name).suffix:
             case ".png":
-                faults += _picture_faults(name, data, manifest)
+                faults += album.faults_of(name, data)
             case ".safetensors":
-                rank = manifest.lora.rank if manifest and manifest.lora else None
-                faults += lora_data_faults(name, data, rank)
+                faults += lora_data_faults(name, data)
+            case ".ckpt":
+                pass  # never opened: it must be what the safetensors file gives, byte by byte
             case _:
                 faults += _text_faults(name, data)
-    return faults
+    return faults + album.stray_faults(files)
 
 
-def _picture_faults(name: str, data: bytes, manifest: Manifest | None) -> list[Fault]:
-    """Return what is wrong with a picture."""
-    panels = {panel.file: panel for panel in manifest.panels} if manifest else {}
-    side = manifest.settings.size if manifest and name in panels else None
-    picture, faults = read_picture(name, data, side)
-    if picture is None:
-        return faults
-    faults += find_leaks(f"{name} text", "\n".join(picture_texts(picture)))
-    recipe = picture.info.get(PNG_CHUNK)
-    if name in panels and isinstance(recipe, str):
-        faults += _recipe_faults(recipe, panels[name])
-    return faults
+class Album:
+    """The pictures of a bundle, looked at one after the other."""
+
+    def __init__(self, manifest: Manifest | None) -> None:
+        """Take the manifest, if the bundle has one."""
+        self._panels = {panel.file: panel for panel in manifest.panels} if manifest else {}
+        self._side = manifest.settings.size if manifest else None
+        self._known: dict[str, str] = {}
+        """The panels seen so far, by the sha256 of their pixels."""
+
+    def faults_of(self, name: str, data: bytes) -> list[Fault]:
+        """Return what is wrong with a picture."""
+        panel = self._panels.get(name)
+        picture, faults = read_picture(name, data, self._side if panel else None)
+        if picture is None:
+            return faults
+        texts = "\n".join(picture_texts(picture))
+        if len(texts) > MAX_PICTURE_TEXT:
+            problem = f"carries {len(texts)} characters of text, {MAX_PICTURE_TEXT} are the most"
+            return [*faults, Fault(place=name, problem=problem)]
+        faults += find_leaks(f"{name} text", texts)
+        if panel is None:
+            return faults
+        twin = self._known.setdefault(sha256_bytes(picture.tobytes()), name)
+        if twin != name:
+            faults.append(Fault(place=name, problem=f"is the same picture as {twin}"))
+        recipe = picture.info.get(PNG_CHUNK)
+        return faults + (_recipe_faults(recipe, panel) if isinstance(recipe, str) else [])
+
+    def stray_faults(self, names: Iterable[str]) -> list[Fault]:
+        """Return which files lie among the panels and are none."""
+        problem = "lies in the folder that the contest scores, where panels alone belong"
+        return [
+            Fault(place=name, problem=problem, mend="take it out, it moves the score")
+            for name in names
+            if self._panels and name.startswith(SCORED_FOLDER) and name not in self._panels
+        ]
 
 
 def _recipe_faults(recipe: str, panel: PanelRecord) -> list[Fault]:

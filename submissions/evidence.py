@@ -9,9 +9,11 @@ from kit.errors import LoraError
 from kit.experiment import Candidate
 from kit.run import PanelRow, Run, Slot
 from kit.story import LoadedStory
+from kit.together import drawn_together
 from submissions.entry import Entry
 from submissions.fault import Fault
 from submissions.lora_file import LoraFile, load_lora_file
+from submissions.manifest import COMPARISON, BatchRecord
 from submissions.record import CandidateIdentity, RunIdentity, ScoreTables, read_identity, read_scores
 
 EMBEDDED_LORAS = Path(mini.__file__).parent / "loras"
@@ -31,6 +33,10 @@ class Evidence:
     identity: RunIdentity | None
     scores: ScoreTables | None
     lora: LoraFile | None
+    batches: tuple[BatchRecord, ...]
+    """What was drawn together with the panels."""
+    comparison: bytes | None
+    """The run's comparison; None when it was not compared."""
 
     @property
     def dress(self) -> CandidateIdentity | None:
@@ -69,6 +75,8 @@ def gather(run: Run, entry: Entry) -> tuple[Evidence | None, list[Fault]]:
         identity=identity,
         scores=scores,
         lora=lora,
+        batches=_batches(run, rows),
+        comparison=_comparison(run),
     )
     return evidence, png_faults + identity_faults + score_faults + lora_faults
 
@@ -115,6 +123,24 @@ def _pngs(run: Run, rows: Mapping[int, PanelRow], count: int) -> tuple[dict[int,
             mend = "run `storykit generate` to draw it again"
             faults.append(Fault(place=panel_file(panel), problem=problem, mend=mend))
     return pngs, faults
+
+
+def _batches(run: Run, rows: Mapping[int, PanelRow]) -> tuple[BatchRecord, ...]:
+    """Return the batches that hold one of the panels."""
+    keys = {row.key for row in rows.values()}
+    return tuple(
+        BatchRecord(
+            seed=batch.rows[0].seed, prompts=tuple(row.prompt for row in batch.rows), compiled=batch.compiled
+        )
+        for batch in drawn_together(run)
+        if any(row.key in keys for row in batch.rows)
+    )
+
+
+def _comparison(run: Run) -> bytes | None:
+    """Return comparison.json as it stands; None when the run was not compared."""
+    path = run.folder / COMPARISON
+    return path.read_bytes() if path.is_file() else None
 
 
 def _lora(candidate: Candidate) -> tuple[LoraFile | None, list[Fault]]:

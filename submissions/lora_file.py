@@ -1,20 +1,18 @@
 """A LoRA's safetensors file, read without torch: whether it is whole, its rank, the texts it carries."""
 
-import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic_core import from_json
 from safetensors import SafetensorError, deserialize
 
 from kit.files import sha256_bytes
+from kit.lora_forms import checkpoint_bytes, opened, safetensors_for
 from kit.lora_names import read_key
+from kit.lora_notes import Scale
 from submissions.fault import Fault
 from submissions.leaks import find_leaks
-
-_LENGTH = struct.Struct("<Q")
-_HALVES = ("lora_A", "lora_B", "lora_down", "lora_up", "lora.down", "lora.up")
+from submissions.manifest import LoraRecord
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -66,8 +64,14 @@ class LoraFacts:
     """What a LoRA file says."""
 
     tensors: int
+    layers: frozenset[str]
+    """DiffSynth's names of the layers that have both factors."""
     ranks: frozenset[int]
     """The smaller side of each factor; one number in a sound file of one rank."""
+    alphas: int
+    """Tensors that hold a layer's alpha, as kohya writes them."""
+    strangers: tuple[str, ...]
+    """Names that are no part of a LoRA."""
     metadata: Mapping[str, str]
 
 
@@ -78,38 +82,65 @@ def read_lora_facts(data: bytes) -> LoraFacts:
         ValueError: it is no whole safetensors file, or it holds no LoRA.
     """
     try:
-        tensors = deserialize(data)  # type: ignore[no-untyped-call]
+        deserialize(data)  # type: ignore[no-untyped-call]
     except SafetensorError as error:
         raise ValueError(f"is not a whole safetensors file: {error}") from error
-    factors = [tensor["shape"] for name, tensor in tensors if any(half in name for half in _HALVES)]
-    if not factors:
-        raise ValueError(f"holds no LoRA: none of its {len(tensors)} tensors is one of its factors")
-    ranks = frozenset(min(shape[:2], default=0) for shape in factors)
-    return LoraFacts(tensors=len(tensors), ranks=ranks, metadata=_metadata(data))
+    file = opened(data)
+    parts = {name: read_key(name) for name in file.spots}
+    known = {(part.layer, part.half): file.spots[name].shape for name, part in parts.items() if part}
+    if not known:
+        raise ValueError(f"holds no LoRA: none of its {len(file.spots)} tensors is one of its factors")
+    return LoraFacts(
+        tensors=len(file.spots),
+        layers=frozenset(layer for layer, half in known if half == "A" and (layer, "B") in known),
+        ranks=frozenset(min(shape, default=0) for (_, half), shape in known.items() if half != "alpha"),
+        alphas=sum(half == "alpha" for _, half in known),
+        strangers=tuple(name for name, part in parts.items() if part is None),
+        metadata=file.metadata,
+    )
 
 
-def lora_data_faults(place: str, data: bytes, rank: int | None = None) -> list[Fault]:
-    """Return what is wrong with a LoRA file by itself, and whether its texts betray anything.
-
-    Args:
-        place: What the faults call the file.
-        data: The file.
-        rank: The rank it must have, if that is known.
-    """
+def lora_data_faults(place: str, data: bytes) -> list[Fault]:
+    """Return what is wrong with a LoRA file by itself, and whether its texts betray anything."""
     try:
         facts = read_lora_facts(data)
     except ValueError as error:
         return [Fault(place=place, problem=str(error))]
     text = "\n".join(f"{key}: {value}" for key, value in sorted(facts.metadata.items()))
     faults = find_leaks(f"{place} metadata", text)
-    if rank is not None and facts.ranks != {rank}:
-        ranks = ", ".join(map(str, sorted(facts.ranks)))
-        faults.append(Fault(place=place, problem=f"must have rank {rank} as the manifest says, got {ranks}"))
+    paired = 2 * len(facts.layers) + facts.alphas
+    if paired < facts.tensors:
+        first = f", the first that is none: {facts.strangers[0][:100]}" if facts.strangers else ""
+        problem = f"has {paired} of {facts.tensors} tensors that load as a LoRA, all must{first}"
+        faults.append(Fault(place=place, problem=problem))
     return faults
 
 
-def _metadata(data: bytes) -> dict[str, str]:
-    """Return the texts in the header of a file that safetensors itself has read."""
-    (length,) = _LENGTH.unpack_from(data)
-    header = from_json(data[_LENGTH.size : _LENGTH.size + length])
-    return dict(header.get("__metadata__") or {})
+def lora_record_faults(record: LoraRecord, data: bytes) -> list[Fault]:
+    """Return where a LoRA file differs from what the manifest says of it."""
+    try:
+        facts = read_lora_facts(data)
+    except ValueError:
+        return []
+    ranks = ", ".join(map(str, sorted(facts.ranks)))
+    problems = {
+        f"must have rank {record.rank} as the manifest says, got {ranks}": facts.ranks != {record.rank},
+        f"must change {record.keys} layers as the manifest says, got {len(facts.layers)}": len(facts.layers)
+        != record.keys,
+        "says something else of its training than the manifest": facts.metadata != record.notes,
+    }
+    return [Fault(place=record.file, problem=problem) for problem, holds in problems.items() if holds]
+
+
+def lora_forms(record: LoraRecord, data: bytes) -> dict[str, bytes]:
+    """Return the other forms of a LoRA by file name, each computed from its safetensors file.
+
+    Raises:
+        ValueError: diffusers or torch have no name for something in it.
+    """
+    scale = Scale(record.rank, record.alpha)
+    return {
+        record.checkpoint: checkpoint_bytes(data),
+        record.diffusers: safetensors_for("diffusers", data, scale),
+        record.comfyui: safetensors_for("kohya", data, scale),
+    }

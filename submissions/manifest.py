@@ -16,16 +16,23 @@ from pydantic import (
     ValidationError,
 )
 
+from kit.files import canonical_json, sha256_bytes
 from submissions.fault import Fault
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 
 MANIFEST = "manifest.json"
+UNSEALED = "0" * 64
+"""The seal of a manifest that is not written yet."""
 EMBEDDED_NOTICE = "embedded base: not an entry for the contest, for practice"
 """What a bundle made with the embedded base says of itself."""
 _TOLD = 50
 """Faults of one manifest that are told one by one."""
+DIFFUSERS_FILE = "pytorch_lora_weights.safetensors"
+"""Where diffusers looks for a LoRA in a repository."""
+COMPARISON = "comparison.json"
+"""What the run says of its candidates and orders; in the bundle when the run has it."""
 SCORE_COLUMNS = ("panel", "file", "sha256", "status", "aesthetic", "text", "text_rank", "loo")
 PROMPT_COLUMNS = ("panel", "file", "seed", "prompt", "negative")
 
@@ -54,6 +61,16 @@ class PanelRecord(Record, frozen=True):
     seed: Annotated[int, Field(ge=0)]
 
 
+class BatchRecord(Record, frozen=True):
+    """Pictures that were drawn together: the last bits of each hang on the others."""
+
+    seed: Annotated[int, Field(ge=0)]
+    prompts: Annotated[tuple[str, ...], Field(min_length=1)]
+    """One a picture, in the batch's order; the panels of the bundle are among them."""
+    compiled: bool
+    """Whether the UNet was compiled."""
+
+
 class SettingsRecord(Record, frozen=True):
     """How every panel was drawn."""
 
@@ -69,15 +86,30 @@ class LoraRecord(Record, frozen=True):
     """The LoRA and how strongly it was worn."""
 
     file: str
+    """Safetensors with DiffSynth's names."""
+    checkpoint: str
+    """The same numbers as the contest's .ckpt, which forgets alpha and trigger."""
+    diffusers: str
+    """The same numbers as diffusers reads them."""
+    comfyui: str
+    """The same numbers with kohya's names and alpha, as ComfyUI reads them."""
     sha256: Sha256
+    """Of `file`."""
     source_sha256: Sha256
     """Of the file that the panels were drawn with; another one only if that was a .ckpt."""
     rank: PositiveInt
-    alpha: Finite | None
+    alpha: PositiveFloat
     strength: PositiveFloat
     """Relative to how it was trained; 1.0 = alpha/rank of the training."""
     keys: Annotated[int, Field(ge=0)]
     trigger: str
+    notes: Mapping[str, str]
+    """What the file says of its training."""
+
+    @property
+    def factor(self) -> float:
+        """What up @ down counts, for loaders that know no alpha."""
+        return self.strength * self.alpha / self.rank
 
 
 class GateRecord(Record, frozen=True):
@@ -93,7 +125,7 @@ class GateRecord(Record, frozen=True):
 class Manifest(Record, frozen=True):
     """One bundle, whole."""
 
-    format: Literal[1]
+    format: Literal[2]
     storykit: str
     rules: str
     name: str
@@ -115,8 +147,12 @@ class Manifest(Record, frozen=True):
     mosaic: str
     """How the mosaics are lettered: the font, or why there are panel numbers only."""
     panels: tuple[PanelRecord, ...]
+    batches: tuple[BatchRecord, ...]
+    """How the panels were drawn; none where the run does not say it."""
     files: Mapping[str, FileRecord]
     """Every file of the bundle but the manifest."""
+    seal: Sha256
+    """Of the manifest without its seal, as canonical JSON: no byte of it changes unseen."""
 
 
 def json_bytes(value: object) -> bytes:
@@ -125,8 +161,14 @@ def json_bytes(value: object) -> bytes:
 
 
 def manifest_bytes(manifest: Manifest) -> bytes:
-    """Return the manifest as it stands in the bundle."""
-    return json_bytes(manifest.model_dump(mode="json"))
+    """Return the manifest as it stands in the bundle, sealed."""
+    document = manifest.model_dump(mode="json")
+    return json_bytes(document | {"seal": seal_of(document)})
+
+
+def seal_of(document: Mapping[str, object]) -> str:
+    """Return the seal of a manifest read as JSON, whatever seal it carries."""
+    return sha256_bytes(canonical_json({name: value for name, value in document.items() if name != "seal"}))
 
 
 def read_manifest(data: bytes) -> tuple[Manifest | None, tuple[Fault, ...]]:
@@ -154,7 +196,9 @@ def prompts_csv(manifest: Manifest) -> bytes:
 def settings_json(manifest: Manifest) -> dict[str, JsonValue]:
     """Return what a reader needs to set up the same drawing."""
     dump = manifest.model_dump(mode="json")
-    return {key: dump[key] for key in ("notice", "base", "settings", "drawn_with", "lora", "order")}
+    return {
+        key: dump[key] for key in ("notice", "base", "settings", "drawn_with", "lora", "order", "batches")
+    }
 
 
 def csv_bytes(columns: tuple[str, ...], rows: list[dict[str, JsonValue]]) -> bytes:

@@ -1,12 +1,13 @@
 """The stage that packs: a run's chosen story as a bundle that the contest can check and draw again."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from kit.errors import BundleError
 from kit.files import sha256_bytes, write_whole
 from kit.run import Run
-from submissions.archive import zip_bytes
+from kit.zipped import zip_bytes
 from submissions.bundle import Whole, build
 from submissions.entry import Entry
 from submissions.evidence import gather
@@ -78,12 +79,14 @@ def _listed(seeds: tuple[int, ...]) -> str:
 
 def _notes(manifest: Manifest, entry: Entry) -> tuple[str, ...]:
     """Return what the team should know."""
+    deadline = entry.rules.deadline.at
     return tuple(
         note
         for note, holds in (
             (manifest.notice, bool(manifest.notice)),
             (f"panels of the seeds {_listed(entry.seeds)}, as cast", len(set(entry.seeds)) > 1),
             (f"mosaics: {manifest.mosaic}", manifest.mosaic == NUMBERS_ONLY),
+            (f"the contest's deadline was {deadline}", deadline is not None and deadline < datetime.now(UTC)),
             ("post.txt: put the address of the published LoRA into the title", not manifest.link),
         )
         if holds

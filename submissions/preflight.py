@@ -4,8 +4,11 @@ import math
 from collections.abc import Iterator, Mapping
 
 from kit.files import canonical_json, sha256_bytes
+from kit.lora_forms import checkpoint_bytes, safetensors_for
+from kit.lora_notes import Scale
 from kit.prompt import prompt_of
 from kit.story import PANELS
+from submissions.archive import MAX_LORA_BYTES
 from submissions.entry import Entry, Saying, words_faults
 from submissions.evidence import Evidence, panel_file
 from submissions.fault import Fault
@@ -119,7 +122,20 @@ def _lora_faults(evidence: Evidence, rules: Rules) -> list[Fault]:
     if drawn_with not in (None, lora.source_sha256):
         problem = "is not the file that the panels were drawn with, its sha256 differs"
         faults.append(Fault(place="lora", problem=problem, mend="put the file back or draw again"))
-    return faults + lora_data_faults("lora", lora.data)
+    if len(lora.data) > MAX_LORA_BYTES:
+        problem = f"has {len(lora.data)} bytes, {MAX_LORA_BYTES} are the most"
+        faults.append(Fault(place="lora", problem=problem, mend="store it in fp16 or with a lower rank"))
+    return faults + (lora_data_faults("lora", lora.data) or _form_faults(lora.data))
+
+
+def _form_faults(data: bytes) -> list[Fault]:
+    """Return why a sound LoRA cannot be written for other tools."""
+    try:
+        checkpoint_bytes(data)
+        safetensors_for("diffusers", data, Scale(rank=1, alpha=1.0))  # ComfyUI's names are of the same layers
+    except ValueError as error:
+        return [Fault(place="lora", problem=str(error))]
+    return []
 
 
 def _score_faults(evidence: Evidence, entry: Entry, scores: ScoreTables) -> list[Fault]:

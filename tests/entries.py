@@ -18,9 +18,9 @@ from kit.experiment import load_experiment
 from kit.files import canonical_json, sha256_bytes
 from kit.prompt import prompt_of
 from kit.run import PanelRow, Run
-from submissions.archive import zip_bytes
+from kit.zipped import zip_bytes
 from submissions.entry import Entry
-from submissions.manifest import MANIFEST
+from submissions.manifest import MANIFEST, json_bytes, seal_of
 from submissions.rules import load_rules
 
 SIZE = 32
@@ -157,16 +157,22 @@ def picture_bytes(panel: int, texts: Mapping[str, str], size: int = SIZE) -> byt
     return file.getvalue()
 
 
-def lora_bytes(metadata: Mapping[str, str] | None = None) -> bytes:
-    """Return a LoRA of one layer and rank 2 as safetensors, built by hand."""
+def lora_bytes(metadata: Mapping[str, str] | None = None, rank: int = 2) -> bytes:
+    """Return a LoRA of one layer as safetensors, built by hand."""
     name = "blocks.7.transformer_blocks.0.attn1.to_q"
+    half = 16 * rank
     tensors = {
-        f"{name}.lora_A.default.weight": {"dtype": "F16", "shape": [2, 8], "data_offsets": [0, 32]},
-        f"{name}.lora_B.default.weight": {"dtype": "F16", "shape": [8, 2], "data_offsets": [32, 64]},
+        f"{name}.lora_A.default.weight": {"dtype": "F16", "shape": [rank, 8], "data_offsets": [0, half]},
+        f"{name}.lora_B.default.weight": {
+            "dtype": "F16",
+            "shape": [8, rank],
+            "data_offsets": [half, 2 * half],
+        },
     }
-    header = json.dumps({"__metadata__": dict(metadata or {"rank": "2", "alpha": "4"}), **tensors}).encode()
+    told = dict(metadata or {"rank": str(rank), "alpha": "4"})
+    header = json.dumps({"__metadata__": told, **tensors}).encode()
     header += b" " * (-len(header) % 8)
-    return struct.pack("<Q", len(header)) + header + np.arange(32, dtype=np.float16).tobytes()
+    return struct.pack("<Q", len(header)) + header + np.arange(half, dtype=np.float16).tobytes()
 
 
 def write_scores(run: Run, scores: tuple[float, ...], embedded: bool = False) -> None:
@@ -191,16 +197,10 @@ def write_scores(run: Run, scores: tuple[float, ...], embedded: bool = False) ->
     ]
     columns = "candidate,order,story,seed,panel,file,sha256,status,aesthetic,text,text_rank,loo"
     write_table(run.folder / "scores.panels.csv", columns, panels)
+    sets = dict.fromkeys((row.candidate, row.order, row.story, row.seed) for row in run.rows())
+    columns = ("candidate", "order", "story", "seed")
     stories = [
-        {
-            "candidate": name,
-            "order": "authored",
-            "story": "moon",
-            "seed": 3,
-            "panels_ok": 8,
-            "aesthetic_mean": mean,
-        }
-        for name in ("base", "ink")
+        dict(zip(columns, place, strict=True)) | {"panels_ok": 8, "aesthetic_mean": mean} for place in sets
     ]
     write_table(
         run.folder / "scores.stories.csv",
@@ -245,6 +245,6 @@ def forge(path: Path, change: Callable[[dict[str, bytes], dict[str, object]], No
     manifest["files"] = {
         name: {"sha256": sha256_bytes(data), "size_bytes": len(data)} for name, data in files.items()
     }
-    files[MANIFEST] = json.dumps(manifest).encode()
+    files[MANIFEST] = json_bytes(manifest | {"seal": seal_of(manifest)})
     path.write_bytes(zip_bytes(files))
     return path

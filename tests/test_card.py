@@ -2,8 +2,9 @@ import json
 
 import pytest
 from entries import MINI, SIZE, STORY, make_entry, make_scored_run, unpack
+from huggingface_hub import ModelCard
 
-from submissions.card import texts_of
+from submissions.card import HUGGING_FACE_CARD, texts_of
 from submissions.manifest import Manifest, read_manifest
 from submissions.pack import pack
 from submissions.rules import load_rules
@@ -48,6 +49,60 @@ def test_the_card_tells_name_introduction_prompts_settings_and_score(manifest):
         manifest.lora.sha256,
     ):
         assert part in card
+
+
+def test_hugging_face_reads_its_card_as_that_of_a_lora_of_kolors(manifest):
+    card = ModelCard(text(manifest, HUGGING_FACE_CARD))
+    told = card.data.to_dict()
+    assert told["license"] == "other"
+    assert told["license_link"].endswith("/MODEL_LICENSE")
+    assert told["library_name"] == "diffusers"
+    assert told["base_model"] == "Kwai-Kolors/Kolors-diffusers"
+    assert told["base_model_relation"] == "adapter"
+    assert told["instance_prompt"] == "墨韵"
+    assert told["tags"] == ["text-to-image", "diffusers", "lora", "template:sd-lora"]
+    assert [widget["output"]["url"] for widget in told["widget"]] == [panel.file for panel in manifest.panels]
+    assert [widget["text"] for widget in told["widget"]] == [panel.prompt for panel in manifest.panels]
+    assert "<Gallery />" in card.text
+
+
+def test_hugging_faces_card_of_the_embedded_base_claims_no_kolors(tmp_path):
+    practice = manifest_of(tmp_path, base=MINI, rules=load_rules("practice"))
+    card = texts_of(practice, load_rules("practice"))[HUGGING_FACE_CARD].decode()
+    assert "Kolors" not in card
+    assert ModelCard(card).data.license == "apache-2.0"
+
+
+@pytest.mark.parametrize(
+    "prompt", ['"quoted": a\\b', "---", "a\u2028b", "- item\n# no", "{{ m }}", "\x85\x07: !!x"]
+)
+def test_no_prompt_breaks_out_of_the_front_matter(manifest, prompt):
+    panels = (manifest.panels[0].model_copy(update={"prompt": prompt}), *manifest.panels[1:])
+    card = text(manifest.model_copy(update={"panels": panels}), HUGGING_FACE_CARD)
+    assert ModelCard(card).data.to_dict()["widget"][0]["text"] == prompt
+
+
+def test_the_card_tells_each_tool_the_scale_that_draws_as_strong_as_the_bundle(manifest):
+    card = text(manifest, "README.md")
+    for part in (
+        "`LoraConfig(r=2, lora_alpha=3.2)`",
+        "`load_lora(path, lora_alpha=1.6)`",
+        '`set_adapters("ink", 0.8)`',
+        "| ComfyUI-Kolors-MZ | `lora/ink-comfyui.safetensors` | `strength_model = 0.8` |",
+        "| `lora_alpha = 3.2` |",
+    ):
+        assert part in card
+
+
+def test_the_card_tells_what_the_lora_says_of_its_training(manifest):
+    lora = manifest.lora.model_copy(
+        update={"notes": {"rank": "2", "ss_steps": "500", "learning_rate": "1e-4"}}
+    )
+    card = text(manifest.model_copy(update={"lora": lora}), "README.md")
+    assert "## 训练 / Training" in card
+    assert "| ss_steps | 500 |" in card
+    assert "| rank | 2 |" not in card
+    assert "## 训练 / Training" not in text(manifest, "README.md")
 
 
 def test_every_file_that_the_card_points_to_is_in_the_bundle(manifest):

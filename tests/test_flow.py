@@ -3,14 +3,18 @@ import json
 import re
 import shutil
 import signal
+import zipfile
 from io import BytesIO
 from pathlib import Path
 
 import pytest
+import torch
 from command import refused, said, stopped_at_the_first_panel, tell, tree
 from fakes import fake_picture, toy_base, toy_lora, write_story
 from PIL import Image
 
+from kit.base import load_base
+from kit.lora import load_lora
 from kit.run import Run
 from submissions.fault import Fault
 from submissions.rules import SHIPPED
@@ -242,6 +246,61 @@ def test_a_packed_story_is_verified_without_faults_and_packed_again_to_the_same_
         in unknown.out
     )
     assert "gate: mean aesthetic score must be at least 6" in tell("verify", first, "--rules", "practice").out
+
+
+@pytest.mark.parametrize("order", ["authored", "reversed"])
+def test_a_bundle_draws_its_panels_again_to_the_last_byte(finished, tmp_path, order):
+    bundle = tmp_path / "a.zip"
+    packed(finished / "run", bundle, "--order", order)
+    words = ("--rules", tmp_path / "easy.toml", "--reproduce", "--base", toy_base())
+    lines = said("verify", bundle, *words).splitlines()
+    assert lines[0] == f"{bundle}: no faults"
+    assert lines[1:9] == [f"panel {panel}: identical" for panel in range(1, 9)]
+    assert (
+        lines[9]
+        == f"{tmp_path / 'a-reproduced' / 'side-by-side.png'}: 8 of 8 panels drawn again to the last byte"
+    )
+    with Image.open(tmp_path / "a-reproduced" / "side-by-side.png") as sheet:
+        assert sheet.width > sheet.height
+    told = json.loads(said("verify", bundle, *words, "--json", "--out", tmp_path / "again"))
+    assert [panel["verdict"] for panel in told["reproduced"]["panels"]] == ["identical"] * 8
+    drawn = (finished / "run" / "panels" / "ink" / order / "cat" / "seed-0" / "3.png").read_bytes()
+    assert (tmp_path / "again" / "3.png").read_bytes() == drawn
+
+
+def test_a_bundle_is_not_drawn_with_a_base_that_its_lora_does_not_fit(finished, tmp_path):
+    bundle = tmp_path / "a.zip"
+    packed(finished / "run", bundle)
+    again = tell("verify", bundle, "--rules", tmp_path / "easy.toml", "--reproduce", "--base", "mini")
+    assert again.code == 1
+    assert "keys match the base, all must" in again.err
+
+
+def test_diffusers_loads_the_packed_lora_and_predicts_what_we_predict(finished, tmp_path):
+    from diffusers_twin import load_with_diffusers, theirs, twin
+
+    packed(finished / "run", tmp_path / "a.zip")
+    unzipped = tmp_path / "unzipped"
+    with zipfile.ZipFile(tmp_path / "a.zip") as archive:
+        archive.extractall(unzipped)
+    other, worn = twin(load_base(toy_base()).unet()), load_base(toy_base()).unet()
+    bare = theirs(other)
+    load_with_diffusers(other, unzipped / "pytorch_lora_weights.safetensors")
+    lora = load_lora(unzipped / "lora" / "ink.safetensors")
+    with torch.no_grad():
+        for layer, (down, up) in lora.pairs.items():
+            worn.get_submodule(layer).weight += lora.scale * (up.float() @ down.float())
+    torch.testing.assert_close(theirs(other), theirs(twin(worn)), rtol=0, atol=1e-4)
+    assert (theirs(other) - bare).abs().max() > 1e-2
+
+
+def test_a_faulty_bundle_is_not_drawn_again(finished, tmp_path):
+    bundle = tmp_path / "a.zip"
+    packed(finished / "run", bundle)
+    again = tell("verify", bundle, "--rules", "kolors-2024", "--reproduce", "--base", toy_base())
+    assert again.code == 1
+    assert "panel 1" not in again.out
+    assert not (tmp_path / "a-reproduced").exists()
 
 
 @pytest.mark.parametrize("harm", ["cut", "flip"])

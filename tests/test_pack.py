@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import zipfile
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -398,6 +399,77 @@ def test_a_folder_that_cannot_be_written_is_one_clear_error(packed, tmp_path):
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(RunError, match="cannot be written"):
         pack(packed[0], make_entry(tmp_path, out=tmp_path / "file" / "entry.zip"))
+
+
+def test_the_lora_is_there_in_the_forms_that_the_contest_diffusers_and_comfyui_read(tmp_path):
+    torch = pytest.importorskip("torch")
+    from kit.lora_format import read_content
+
+    files = unpack(pack(make_scored_run(tmp_path / "work"), make_entry(tmp_path)).path)
+    forms = {
+        "lora/ink.safetensors": "diffsynth",
+        "lora/ink.ckpt": "diffsynth",
+        "pytorch_lora_weights.safetensors": "diffusers",
+        "lora/ink-comfyui.safetensors": "kohya",
+    }
+    contents = {}
+    for name, tool in forms.items():
+        path = tmp_path / Path(name).name
+        path.write_bytes(files[name])
+        contents[name] = read_content(path)
+        assert contents[name].tool == tool
+        assert contents[name].alpha == (None if name.endswith(".ckpt") else 4.0)
+    [first, *others] = contents.values()
+    for other in others:
+        assert other.pairs.keys() == first.pairs.keys()
+        for layer, pair in first.pairs.items():
+            assert all(torch.equal(one, two) for one, two in zip(pair, other.pairs[layer], strict=True))
+
+
+def test_a_lora_that_other_tools_have_no_name_for_is_refused_with_its_layer(run, tmp_path):
+    name = "blocks.7.transformer_blocks.0.attn1.to_q"
+    data = lora_bytes().replace(name.encode(), b"blocks.3.transformer_blocks.0.attn1.to_q")
+    (run.folder / "loras" / "ink.safetensors").write_bytes(data)
+    identity = run.read_json("run.json")
+    identity["candidates"]["ink"]["lora_sha256"] = sha256_bytes(data)
+    run.write_json("run.json", identity)
+    said = refusal(run, make_entry(tmp_path))
+    assert (
+        "lora: holds the layer blocks.3.transformer_blocks.0.attn1.to_q, for which diffusers has no name"
+        in said
+    )
+
+
+def test_a_lora_with_a_tensor_that_loads_nowhere_is_refused(run, tmp_path):
+    data = lora_bytes().replace(b"attn1.to_q.lora_B.default", b"attn1.to_q.lora_B.default"[::-1])
+    (run.folder / "loras" / "ink.safetensors").write_bytes(data)
+    assert "lora: has 0 of 2 tensors that load as a LoRA, all must, the first that is none: " in refusal(
+        run, make_entry(tmp_path)
+    )
+
+
+def test_the_runs_comparison_goes_into_the_bundle(tmp_path):
+    run = make_scored_run(tmp_path / "work")
+    run.write_json("comparison.json", {"comparisons": []})
+    files = unpack(pack(run, make_entry(tmp_path)).path)
+    assert files["comparison.json"] == (run.folder / "comparison.json").read_bytes()
+
+
+def test_the_batches_of_the_panels_go_into_the_manifest(tmp_path):
+    run = make_scored_run(tmp_path / "work", seeds=(3, 5))
+    run.write_json("batching.json", {"settled": {"panels": 5, "compiled": True}})
+    manifest = json.loads(
+        unpack(pack(run, make_entry(tmp_path, seeds=(3,) * 7 + (5,))).path)["manifest.json"]
+    )
+    told = [(batch["seed"], len(batch["prompts"]), batch["compiled"]) for batch in manifest["batches"]]
+    assert told == [(3, 5, True), (3, 3, True), (5, 3, True)], "the first five panels of seed 5 are not in it"
+
+
+def test_a_deadline_that_is_over_is_told_and_no_fault(run, tmp_path):
+    rules = load_rules("kolors-2024")
+    over = rules.deadline.model_copy(update={"at": datetime(2024, 8, 31, tzinfo=UTC)})
+    report = pack(run, make_entry(tmp_path, rules=rules.model_copy(update={"deadline": over})))
+    assert "the contest's deadline was 2024-08-31 00:00:00+00:00" in report.notes
 
 
 def test_packing_and_verifying_import_no_torch():

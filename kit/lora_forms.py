@@ -1,0 +1,151 @@
+"""One LoRA file in the forms that the contest, diffusers and ComfyUI read: other names, the same numbers.
+
+The numbers are copied as they lie in the file, so the same file gives the same bytes on every machine, and
+nothing foreign has to be unpickled to see whether a .ckpt holds what its safetensors file holds.
+"""
+
+import struct
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass
+
+from kit.files import canonical_json
+from kit.lora_names import Half, Tool, read_key, write_key
+from kit.lora_notes import Scale, metadata_of
+from kit.zipped import zip_bytes
+
+_LENGTH = struct.Struct("<Q")
+"""A safetensors file opens with the length of its header, little-endian."""
+_ALPHA = struct.Struct("<f")
+"""kohya's alpha: one number a layer."""
+_METADATA = "__metadata__"
+_STORAGES = {"F64": "DoubleStorage", "F32": "FloatStorage", "F16": "HalfStorage", "BF16": "BFloat16Storage"}
+"""What torch calls an array of each kind of number."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, config=ConfigDict(extra="forbid"))
+class Spot:
+    """A tensor's entry in the header."""
+
+    dtype: str
+    shape: tuple[int, ...]
+    data_offsets: tuple[int, int]
+    """From the end of the header."""
+
+
+class Opened(NamedTuple):
+    """A safetensors file, its numbers still as they lie in it."""
+
+    spots: Mapping[str, Spot]
+    metadata: Mapping[str, str]
+    body: memoryview
+
+    def numbers(self, name: str) -> memoryview:
+        """Return a tensor's numbers."""
+        first, end = self.spots[name].data_offsets
+        return self.body[first:end]
+
+
+_HEADER = TypeAdapter(dict[str, Spot | dict[str, str]])
+
+
+def opened(data: bytes) -> Opened:
+    """Return a safetensors file by its parts, or raise ValueError saying what is wrong with its header."""
+    if len(data) < _LENGTH.size or (end := _LENGTH.size + _LENGTH.unpack_from(data)[0]) > len(data):
+        raise ValueError(f"has {len(data)} bytes, its header would end beyond them")
+    try:
+        header = _HEADER.validate_json(data[_LENGTH.size : end])
+    except ValidationError as error:
+        raise ValueError("has a header that is not safetensors'") from error
+    metadata = header.pop(_METADATA, {})
+    spots = {name: spot for name, spot in header.items() if isinstance(spot, Spot)}
+    if not isinstance(metadata, dict) or len(spots) < len(header):
+        raise ValueError("has a header that is not safetensors'")
+    body = memoryview(data)[end:]
+    for name, spot in spots.items():
+        first, last = spot.data_offsets
+        if not 0 <= first <= last <= len(body):
+            raise ValueError(f"has no place for {name[:100]}: bytes {first} to {last} of {len(body)}")
+    return Opened(spots, metadata, body)
+
+
+def safetensors_for(tool: Tool, data: bytes, scale: Scale) -> bytes:
+    """Return a LoRA's safetensors file with another tool's names and its alpha where that tool looks for it.
+
+    Raises:
+        ValueError: the header is not safetensors', or the tool has no name for one of its layers.
+    """
+    file = opened(data)
+    header: dict[str, object] = {}
+    layers: set[str] = set()
+    for name, spot in file.spots.items():
+        part = read_key(name)
+        if part is None or part.half == "alpha":
+            raise ValueError(f"holds {name[:100]}, which is no factor of a LoRA")
+        layers.add(part.layer)
+        header[_name_for(tool, part.layer, part.half)] = _entry(spot.dtype, spot.shape, spot.data_offsets)
+    alphas = b""
+    for layer in sorted(layers) if tool == "kohya" else ():
+        first = len(file.body) + len(alphas)
+        header[_name_for(tool, layer, "alpha")] = _entry("F32", (), (first, first + _ALPHA.size))
+        alphas += _ALPHA.pack(scale.alpha)
+    metadata = metadata_of(tool, sorted(layers), scale, file.metadata)
+    text = canonical_json({_METADATA: metadata, **header})
+    text += b" " * (-len(text) % _LENGTH.size)
+    return b"".join((_LENGTH.pack(len(text)), text, file.body, alphas))
+
+
+def _entry(dtype: str, shape: tuple[int, ...], offsets: tuple[int, int]) -> dict[str, object]:
+    return {"dtype": dtype, "shape": shape, "data_offsets": offsets}
+
+
+def checkpoint_bytes(data: bytes) -> bytes:
+    """Return a LoRA's safetensors file as the contest's .ckpt: what torch.save writes of its tensors by name.
+
+    Raises:
+        ValueError: the header is not safetensors', or it holds numbers that torch has no storage for.
+    """
+    file = opened(data)
+    names = sorted(file.spots)
+    if strange := {file.spots[name].dtype for name in names} - _STORAGES.keys():
+        raise ValueError(f"must hold floating-point numbers, got {', '.join(sorted(strange))}")
+    pickled = b"".join(_pickled(file.spots, names))
+    arrays = {f"archive/data/{number}": bytes(file.numbers(name)) for number, name in enumerate(names)}
+    return zip_bytes(
+        {"archive/data.pkl": pickled, "archive/byteorder": b"little", **arrays, "archive/version": b"3\n"}
+    )
+
+
+def _name_for(tool: Tool, layer: str, half: Half) -> str:
+    try:
+        return write_key(tool, layer, half)
+    except KeyError as error:
+        raise ValueError(f"holds the layer {layer}, for which {tool} has no name") from error
+
+
+def _pickled(spots: Mapping[str, Spot], names: list[str]) -> Iterator[bytes]:
+    """Yield a pickle (protocol 2) of a dict of tensors, each rebuilt from an array of the zip."""
+    yield b"\x80\x02}("
+    for number, name in enumerate(names):
+        spot = spots[name]
+        count, strides = 1, list[int]()
+        for side in reversed(spot.shape):
+            strides.insert(0, count)
+            count *= side
+        yield _text(name) + b"ctorch._utils\n_rebuild_tensor_v2\n(("
+        yield _text("storage") + f"ctorch\n{_STORAGES[spot.dtype]}\n".encode()
+        yield _text(str(number)) + _text("cpu") + _whole(count) + b"tQ" + _whole(0)
+        yield b"(" + b"".join(map(_whole, spot.shape)) + b"t(" + b"".join(map(_whole, strides)) + b"t"
+        yield b"\x89ccollections\nOrderedDict\n)RtR"
+    yield b"u."
+
+
+def _text(text: str) -> bytes:
+    data = text.encode()
+    return b"X" + struct.pack("<I", len(data)) + data
+
+
+def _whole(number: int) -> bytes:
+    return b"J" + struct.pack("<i", number)

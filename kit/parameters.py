@@ -1,0 +1,47 @@
+"""A picture's settings as the line of text that A1111's web UI writes and that galleries read."""
+
+from collections.abc import Mapping
+
+PARAMETERS = "parameters"
+"""The PNG text chunk in which they look for it."""
+_SHORT = 10
+"""Characters of a file's sha256 that they show."""
+
+
+def parameters_of(recipe: Mapping[str, object], candidate: str) -> str:
+    """Return prompt, negative prompt and settings in A1111's form.
+
+    The form has no word for portable noise or EnhancedDDIM, so other programs draw another picture from it.
+
+    Args:
+        recipe: What shapes the picture, as `kit.recipe` writes it.
+        candidate: What the LoRA is called.
+    """
+    size = recipe["size"]
+    told = {
+        "Steps": recipe["steps"],
+        "Sampler": "DDIM",
+        "CFG scale": recipe["cfg"],
+        "Seed": recipe["seed"],
+        "Size": f"{size}x{size}",
+    }
+    base, lora = recipe["base"], recipe["lora"]
+    if isinstance(base, Mapping):
+        told |= {"Model hash": found[:_SHORT]} if (found := _unet_hash(base)) else {}
+        told["Model"] = "Kolors" if base.get("name") == "kolors" else f"storykit {base.get('name')}"
+    worn = ""
+    if isinstance(lora, Mapping):
+        worn = f" <lora:{candidate}:{lora['strength']}>"
+        told["Lora hashes"] = f'"{candidate}: {str(lora["lora_sha256"])[:_SHORT]}"'
+    negative = recipe["negative"]
+    lines = [f"{recipe['prompt']}{worn}", *([f"Negative prompt: {negative}"] if negative else [])]
+    return "\n".join([*lines, ", ".join(f"{name}: {value}" for name, value in told.items())])
+
+
+def _unet_hash(base: Mapping[object, object]) -> str:
+    """Return the sha256 of the base's UNet, empty where the base does not name one such file."""
+    files = base.get("sha256")
+    if not isinstance(files, Mapping):
+        return ""
+    found = [str(sha256) for file, sha256 in files.items() if "unet" in str(file)]
+    return found[0] if len(found) == 1 else ""

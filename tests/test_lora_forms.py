@@ -1,0 +1,123 @@
+import io
+import json
+import struct
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from safetensors.torch import load, save
+
+from kit.lora_format import Pair, content_bytes, read_content
+from kit.lora_forms import checkpoint_bytes, opened, safetensors_for
+from kit.lora_names import write_key
+from kit.lora_notes import Scale
+
+LAYERS = (
+    "blocks.7.transformer_blocks.0.attn1.to_q",
+    "blocks.7.transformer_blocks.0.attn2.to_out",
+    "blocks.41.proj_in",
+)
+DTYPES = (torch.float64, torch.float32, torch.float16, torch.bfloat16)
+
+
+def pairs(seed: int, rank: int, dtype: torch.dtype) -> dict[str, Pair]:
+    chance = torch.Generator().manual_seed(seed)
+    return {
+        layer: Pair(
+            torch.randn(rank, 8, generator=chance).to(dtype), torch.randn(6, rank, generator=chance).to(dtype)
+        )
+        for layer in LAYERS
+    }
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.integers(0, 99), st.integers(1, 5), st.sampled_from(DTYPES))
+def test_the_checkpoint_is_what_torch_reads_as_tensors_alone(seed, rank, dtype):
+    whole = pairs(seed, rank, dtype)
+    read = torch.load(
+        io.BytesIO(checkpoint_bytes(content_bytes("diffsynth", whole, 4.0, {}))), weights_only=True
+    )
+    assert set(read) == {write_key("diffsynth", layer, half) for layer in LAYERS for half in "AB"}
+    for layer, (down, up) in whole.items():
+        for half, factor in (("A", down), ("B", up)):
+            tensor = read[write_key("diffsynth", layer, half)]
+            assert tensor.dtype == factor.dtype
+            assert torch.equal(tensor, factor)
+
+
+def test_the_checkpoint_has_the_same_bytes_each_time():
+    data = content_bytes("diffsynth", pairs(0, 2, torch.float16), 4.0, {})
+    assert checkpoint_bytes(data) == checkpoint_bytes(data)
+
+
+@pytest.mark.parametrize("tool", ["diffusers", "kohya"])
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_another_tools_file_holds_the_same_lora_and_tells_its_alpha(tmp_path, tool, dtype):
+    whole = pairs(1, 3, dtype)
+    source = content_bytes("diffsynth", whole, 1.5, {"trigger": "水墨", "ss_steps": "500"})
+    (tmp_path / "a.safetensors").write_bytes(safetensors_for(tool, source, Scale(3, 1.5)))
+    content = read_content(tmp_path / "a.safetensors")
+    assert (content.tool, content.rank, content.alpha, content.trigger) == (tool, 3, 1.5, "水墨")
+    assert content.notes["ss_steps"] == "500"
+    for layer, pair in whole.items():
+        assert all(torch.equal(a, b) for a, b in zip(content.pairs[layer], pair, strict=True))
+
+
+def test_the_form_made_without_torch_is_the_one_made_with_it():
+    whole = pairs(2, 4, torch.float32)
+    with_torch = content_bytes("diffusers", whole, 2.0, {})
+    without = safetensors_for("diffusers", content_bytes("diffsynth", whole, 2.0, {}), Scale(4, 2.0))
+    assert opened(with_torch).metadata == opened(without).metadata
+    one, other = load(with_torch), load(without)
+    assert one.keys() == other.keys()
+    assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+def header(document: object, body: bytes = b"") -> bytes:
+    text = document if isinstance(document, bytes) else json.dumps(document).encode()
+    return struct.pack("<Q", len(text)) + text + body
+
+
+@pytest.mark.parametrize(
+    ("data", "fault"),
+    [
+        (b"", "has 0 bytes, its header would end beyond them"),
+        (struct.pack("<Q", 2**63) + b"{}", "its header would end beyond them"),
+        (header(b"[" * 100_000), "has a header that is not safetensors'"),
+        (header([]), "has a header that is not safetensors'"),
+        (header({"a": {"b": "c"}}), "has a header that is not safetensors'"),
+        (header({"__metadata__": {"dtype": "F32", "shape": [], "data_offsets": [0, 0]}}), "not safetensors'"),
+        (
+            header({"a": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}}),
+            "has no place for a: bytes 0 to 4 of 0",
+        ),
+        (
+            header({"a": {"dtype": "F32", "shape": [1], "data_offsets": [-4, 0]}}, b"1234"),
+            "has no place for a",
+        ),
+        (
+            header({"a": {"dtype": "F32", "shape": [1], "data_offsets": [4, 0]}}, b"1234"),
+            "has no place for a",
+        ),
+    ],
+)
+def test_a_header_that_lies_is_one_clear_error(data, fault):
+    with pytest.raises(ValueError, match=fault):
+        opened(data)
+
+
+def test_a_tensor_that_is_no_factor_is_named():
+    with pytest.raises(ValueError, match="holds weight, which is no factor of a LoRA"):
+        safetensors_for("diffusers", save({"weight": torch.ones(2)}), Scale(1, 1.0))
+
+
+def test_a_layer_that_other_tools_do_not_have_is_named():
+    data = content_bytes("diffsynth", {"blocks.3.conv": Pair(torch.ones(1, 2), torch.ones(2, 1))}, 1.0, {})
+    with pytest.raises(ValueError, match=r"holds the layer blocks\.3\.conv, for which kohya has no name"):
+        safetensors_for("kohya", data, Scale(1, 1.0))
+
+
+def test_whole_numbers_make_no_checkpoint():
+    with pytest.raises(ValueError, match="must hold floating-point numbers, got I64"):
+        checkpoint_bytes(save({"a": torch.ones(2, dtype=torch.int64)}))

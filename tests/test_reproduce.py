@@ -1,0 +1,174 @@
+"""Drawing a bundle again: with a painter of coloured squares, whose pictures hang on every input."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from entries import SCORES, STORY, lora_bytes, make_entry, unpack, write_scores
+from fakes import FakePainter
+from PIL import Image
+
+from kit.errors import BundleError
+from kit.experiment import DrawSettings, load_experiment
+from kit.generate import generate
+from kit.painter import Batching, PanelRequest
+from kit.run import Run
+from submissions.manifest import Manifest, read_manifest
+from submissions.pack import pack
+from submissions.reproduce import BOUND, mean_difference, reproduce
+from submissions.side_by_side import draw_sheet
+
+
+class BatchPainter(FakePainter):
+    """Paints squares that hang on the pictures drawn with them as well, as a GPU's last bits do."""
+
+    def draw(
+        self, requests: list[PanelRequest], settings: DrawSettings, batching: Batching | None = None
+    ) -> list[Image.Image]:
+        pictures = super().draw(requests, settings, batching)
+        return [_shifted(picture, len(requests)) for picture in pictures]
+
+
+def _shifted(picture: Image.Image, by: int) -> Image.Image:
+    return Image.fromarray(np.asarray(picture) // 2 + np.uint8(by))
+
+
+def packed(folder: Path, painter: FakePainter, head: str = "", **changes: object) -> tuple[Manifest, dict]:
+    """Return the manifest and files of a bundle whose panels this painter drew."""
+    folder.mkdir(parents=True, exist_ok=True)
+    story = STORY.replace("一只黑猫，第", "一只黑猫第") if "orders" in head else STORY
+    (folder / "moon.toml").write_text(story.replace("水墨风格，", "", 3), encoding="utf-8")
+    (folder / "ink.safetensors").write_bytes(lora_bytes())
+    (folder / "experiment.toml").write_text(
+        f'stories = ["moon.toml"]\nbase = "kolors"\nseeds = [3, 5]\nsize = 32\nsteps = 2\n{head}'
+        '[[candidate]]\nname = "base"\n[[candidate]]\nname = "ink"\nlora = "ink.safetensors"\n'
+        'strength = 0.8\ntrigger = "墨韵"\n',
+        encoding="utf-8",
+    )
+    run = Run.create(folder / "run", load_experiment(folder / "experiment.toml"))
+    generate(run, [painter])
+    write_scores(run, SCORES)
+    files = unpack(pack(run, make_entry(folder, **changes)).path)
+    manifest, faults = read_manifest(files["manifest.json"])
+    assert manifest is not None, faults
+    return manifest, files
+
+
+@pytest.mark.parametrize("seeds", [(3,) * 8, (3, 5, 5, 3, 3, 3, 5, 3)])
+@pytest.mark.parametrize("takes", [3, 4, 8])
+def test_the_same_painter_draws_the_same_bytes_again(tmp_path, seeds, takes):
+    painter = BatchPainter()
+    painter.takes = takes
+    manifest, files = packed(tmp_path, painter, seeds=seeds)
+    again = reproduce(manifest, files, BatchPainter())
+    assert [panel.verdict for panel in again.panels] == ["identical"] * 8
+    assert [panel.png for panel in again.panels] == [files[panel.file] for panel in manifest.panels]
+    assert again.holds
+    assert again.reasons == ()
+
+
+def test_pictures_that_another_order_drew_first_are_drawn_with_that_order_again(tmp_path):
+    manifest, files = packed(
+        tmp_path, BatchPainter(), head='orders = ["authored", "reversed"]\n', order="reversed"
+    )
+    assert [len(batch.prompts) for batch in manifest.batches] == [4, 4, 1], "three prompts stay as they are"
+    assert any(prompt not in {p.prompt for p in manifest.panels} for prompt in manifest.batches[0].prompts)
+    again = reproduce(manifest, files, BatchPainter())
+    assert [panel.verdict for panel in again.panels] == ["identical"] * 8
+
+
+def test_only_batches_with_a_panel_of_the_bundle_are_drawn(tmp_path):
+    manifest, files = packed(tmp_path, BatchPainter(), seeds=(5, 3, 3, 3, 3, 3, 3, 3))
+    painter = BatchPainter()
+    reproduce(manifest, files, painter)
+    assert [(len(batch), batch[0].seed) for batch in painter.batches] == [(4, 3), (4, 3), (4, 5)]
+
+
+def test_the_lora_of_the_bundle_is_worn_at_its_strength(tmp_path):
+    manifest, files = packed(tmp_path, FakePainter())
+    painter = FakePainter()
+    reproduce(manifest, files, painter)
+    assert [strength for _, strength in painter.worn] == [0.8]
+
+
+def test_a_painter_with_another_base_draws_other_pictures_and_says_why(tmp_path):
+    manifest, files = packed(tmp_path, FakePainter())
+    again = reproduce(manifest, files, FakePainter("another"))
+    assert {panel.verdict for panel in again.panels} == {"other picture"}
+    assert not again.holds
+    assert "name another, was fake" in again.reasons
+
+
+def test_another_device_is_a_reason(tmp_path):
+    manifest, files = packed(tmp_path, FakePainter())
+    painter = FakePainter()
+    painter.hardware = "NVIDIA H100"
+    assert "drawn on NVIDIA H100, was cpu" in reproduce(manifest, files, painter).reasons
+
+
+def test_a_seed_changed_by_a_forger_is_found_out(tmp_path):
+    manifest, files = packed(tmp_path, FakePainter())
+    [first, *rest] = manifest.panels
+    forged = manifest.model_copy(
+        update={"panels": (first.model_copy(update={"seed": 5}), *rest), "batches": ()}
+    )
+    again = reproduce(forged, files, FakePainter())
+    assert [panel.verdict for panel in again.panels] == ["other picture", *["identical"] * 7]
+
+
+def test_a_bundle_that_does_not_say_its_batches_is_drawn_in_sets(tmp_path):
+    manifest, files = packed(tmp_path, FakePainter())
+    again = reproduce(manifest.model_copy(update={"batches": ()}), files, FakePainter())
+    assert [panel.verdict for panel in again.panels] == ["identical"] * 8
+
+
+def test_a_panel_that_cannot_be_drawn_is_named_with_its_reason(tmp_path):
+    manifest, files = packed(tmp_path, FakePainter())
+    painter = FakePainter()
+    painter.fail_on = "第3幕"
+    again = reproduce(manifest, files, painter)
+    third = again.panels[2]
+    assert (third.verdict, third.difference, third.png) == ("not drawn", None, None)
+    assert third.reason
+    assert not again.holds
+    assert draw_sheet(manifest, files, again).size[0] > 8 * 256
+
+
+def test_a_noise_that_storykit_does_not_know_is_one_clear_error(tmp_path):
+    manifest, files = packed(tmp_path, FakePainter())
+    odd = manifest.model_copy(update={"settings": manifest.settings.model_copy(update={"noise": "pink"})})
+    with pytest.raises(BundleError, match="must be portable or contest, got 'pink'"):
+        reproduce(odd, files, FakePainter())
+
+
+def png(colours: np.ndarray, **info: object) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(colours.astype(np.uint8)).save(file, "PNG", **info)
+    return file.getvalue()
+
+
+def test_the_difference_is_the_mean_over_all_colour_values():
+    grey = np.full((4, 4, 3), 100)
+    brighter = grey.copy()
+    brighter[0, 0, 0] += 48
+    assert mean_difference(png(grey), png(grey)) == 0
+    assert mean_difference(png(grey), png(brighter)) == pytest.approx(1.0)
+    assert mean_difference(png(grey), png(grey + 7)) == pytest.approx(7.0)
+    assert mean_difference(png(grey + 7), png(grey)) == pytest.approx(7.0)
+
+
+def test_pictures_of_two_sizes_are_not_compared():
+    with pytest.raises(BundleError, match="must have one size"):
+        mean_difference(png(np.zeros((4, 4, 3))), png(np.zeros((8, 8, 3))))
+
+
+@pytest.mark.parametrize(
+    ("by", "verdict"), [(0, "same pixels"), (BOUND, "same picture"), (BOUND + 1, "other picture")]
+)
+def test_the_bound_divides_the_same_picture_from_another(tmp_path, by, verdict):
+    manifest, files = packed(tmp_path, BatchPainter())
+    before = np.asarray(Image.open(io.BytesIO(files["panels/1.png"])).convert("RGB"))
+    changed = files | {"panels/1.png": png(before + by, compress_level=1)}
+    first = reproduce(manifest, changed, BatchPainter()).panels[0]
+    assert (first.verdict, first.difference) == (verdict, by)
