@@ -11,7 +11,7 @@ import typer
 
 from kit.errors import StorykitError
 from kit.quiet import hush
-from storykit_bundle import pack, seeds_of, verify
+from storykit_bundle import pack, publish, seeds_of, verify
 from storykit_cast import cast
 from storykit_download import download
 from storykit_lora import app as lora_app
@@ -38,7 +38,7 @@ app = typer.Typer(
 )
 app.add_typer(lora_app, name="lora")
 app.add_typer(metrics_app, name="metrics")
-for _command in (cast, pack, verify, download):
+for _command in (cast, pack, verify, publish, download):
     app.command()(_command)
 
 ExperimentFile = Annotated[Path, typer.Argument(metavar="EXPERIMENT", help="The experiment's TOML file.")]

@@ -1,6 +1,8 @@
-"""The `storykit pack` and `storykit verify` commands: the entry that is handed in."""
+"""The `storykit pack`, `storykit verify` and `storykit publish` commands: the entry that is handed in."""
 
 import json
+import os
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,6 +13,12 @@ from storykit_reproduce import Again, reproduce_bundle, tell
 
 if TYPE_CHECKING:
     from kit.run import Run
+
+Bundle = Annotated[Path, typer.Argument(metavar="F.zip", help="The bundle.")]
+OwnRules = Annotated[
+    str | None,
+    typer.Option(help="A shipped contest or a rules file; else the contest that the bundle names."),
+]
 
 
 def pack(
@@ -54,11 +62,8 @@ def pack(
 
 
 def verify(
-    bundle: Annotated[Path, typer.Argument(metavar="F.zip", help="The bundle.")],
-    rules: Annotated[
-        str | None,
-        typer.Option(help="A shipped contest or a rules file; else the contest that the bundle names."),
-    ] = None,
+    bundle: Bundle,
+    rules: OwnRules = None,
     reproduce: Annotated[
         bool, typer.Option("--reproduce", help="Draw the panels again, from the bundle alone, and compare.")
     ] = False,
@@ -93,6 +98,46 @@ def verify(
         )
     if faults or (again is not None and not again.holds):
         raise typer.Exit(1)
+
+
+def publish(
+    bundle: Bundle,
+    to: Annotated[str, typer.Option(metavar="OWNER/NAME", help="The model repository.")],
+    private: Annotated[bool, typer.Option("--private", help="Hide the repository if it is new.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would go where.")] = False,
+    rules: OwnRules = None,
+) -> None:
+    """Verify a bundle and put it on a ModelScope model page; a stopped upload goes on.
+
+    The access token is read from MODELSCOPE_API_TOKEN and kept nowhere. A repository that is not there is
+    made public, as the contest needs it; one that is there keeps its name, visibility and other files.
+    """
+    from submissions.hub import open_repository, token_of
+    from submissions.publish import publish as deliver
+    from submissions.publish import sound_bundle
+    from submissions.rules import load_rules
+
+    with open_repository(to, "" if dry_run else token_of(os.environ)) as repository:
+        manifest, files = sound_bundle(bundle, load_rules(rules) if rules else None)
+        if manifest.notice:
+            typer.echo(f"note    {manifest.notice}")
+        if dry_run:
+            _say_what_would_go(repository.page, manifest.name, files)
+            return
+        done = deliver(manifest, files, repository, private)
+    if not done.created:
+        typer.echo(f"note    the page was there: its name must be {manifest.name}")
+    typer.echo(
+        f"page    {repository.page}  ({len(done.written)} of {len(files)} files written, all are there)"
+    )
+
+
+def _say_what_would_go(page: str, name: str, files: Mapping[str, bytes]) -> None:
+    typer.echo(f"page    {page}")
+    typer.echo(f"name    {name}")
+    for file, data in files.items():
+        typer.echo(f"file    {file}  {len(data):,} bytes")
+    typer.echo(f"total   {len(files)} files, {sum(map(len, files.values())):,} bytes; nothing was sent")
 
 
 def _only_story(opened: "Run") -> str:

@@ -8,6 +8,7 @@ StorykitError
 ├── ScoreError        a metric that is undefined for what it was given
 ├── ComparisonError   a comparison that the numbers do not allow
 ├── BundleError       a submission bundle that cannot be packed or read
+├── PublishError      a hub that cannot be reached, refuses, or does not hold what was sent
 └── TrainError        a training that cannot start or go on
 
 A message says what must hold, what we got, and where it helps what to do.
@@ -52,6 +53,10 @@ class ComparisonError(StorykitError):
 
 class BundleError(StorykitError):
     """A submission bundle cannot be packed or read."""
+
+
+class PublishError(StorykitError):
+    """A hub cannot be reached, refuses, or does not hold what was sent."""
 
 
 class TrainError(StorykitError):

@@ -16,9 +16,17 @@ class Fault:
     """What to do about it; empty when there is no advice."""
 
     def __str__(self) -> str:
-        """Return the fault as one line that a terminal shows and does not obey, whatever a file said."""
-        line = f"{self.place}: {self.problem}" + (f" ({self.mend})" if self.mend else "")
-        return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in line)
+        """Return the fault as one line."""
+        return shown(f"{self.place}: {self.problem}" + (f" ({self.mend})" if self.mend else ""))
+
+
+def shown(text: str) -> str:
+    r"""Return a stranger's text as one line that a terminal shows and does not obey.
+
+    >>> shown("red \x1b[31m\n")
+    'red \\x1b[31m\\n'
+    """
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
 
 
 def listed(faults: Sequence[Fault]) -> str:

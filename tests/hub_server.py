@@ -18,8 +18,15 @@ def hub(files: Mapping[str, bytes]) -> Iterator[str]:
     class Answering(Handler):
         held = files
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Answering)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    with serving(Answering) as address:
+        yield address
+
+
+@contextmanager
+def serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
+    """Answer with a handler on this machine and yield the address."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     try:
         yield f"http://127.0.0.1:{server.server_port}"
@@ -43,10 +50,7 @@ class Handler(BaseHTTPRequestHandler):
         elif asked.path.endswith("/repo"):
             self.answer(self.held[parse_qs(asked.query)["FilePath"][0]], {})
         elif asked.path.endswith("/repo/files"):
-            listed = [
-                {"Path": path, "Name": path, "Type": "blob", "Size": len(data), "Sha256": digest(data)}
-                for path, data in self.held.items()
-            ]
+            listed = [modelscope_entry(path, data) for path, data in self.held.items()]
             self.answer_json({"Code": 200, "Success": True, "Data": {"Files": listed}})
         elif asked.path.startswith("/api/models/"):
             siblings = [huggingface_entry(path, data) for path, data in self.held.items()]
@@ -54,19 +58,23 @@ class Handler(BaseHTTPRequestHandler):
         else:
             self.answer_json({"Code": 200, "Success": True, "Data": {}})
 
-    def answer_json(self, value: object) -> None:
-        self.answer(json.dumps(value).encode(), {"Content-Type": "application/json"})
+    def answer_json(self, value: object, status: int = 200) -> None:
+        self.answer(json.dumps(value).encode(), {"Content-Type": "application/json"}, status)
 
-    def answer(self, data: bytes, heads: Mapping[str, str]) -> None:
-        self.send_response(200)
+    def answer(self, data: bytes, heads: Mapping[str, str], status: int = 200) -> None:
+        self.send_response(status)
         for name, value in {**heads, "Content-Length": str(len(data))}.items():
             self.send_header(name, value)
         self.end_headers()
-        if self.command == "GET":
+        if self.command != "HEAD":
             self.wfile.write(data)
 
     def log_message(self, *_: object) -> None:
         pass
+
+
+def modelscope_entry(path: str, data: bytes) -> dict[str, object]:
+    return {"Path": path, "Name": path, "Type": "blob", "Size": len(data), "Sha256": digest(data)}
 
 
 def huggingface_entry(path: str, data: bytes) -> dict[str, object]:

@@ -25,6 +25,7 @@ COMMANDS = {
     ("cast",),
     ("pack",),
     ("verify",),
+    ("publish",),
     ("gate",),
     ("train",),
     ("download",),
