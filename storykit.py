@@ -11,12 +11,13 @@ import typer
 
 from kit.errors import StorykitError
 from kit.quiet import hush
-from storykit_bundle import pack, publish, seeds_of, verify
+from storykit_bundle import pack, publish, seeds_of
 from storykit_cast import cast
 from storykit_download import download
 from storykit_lora import app as lora_app
 from storykit_metrics import app as metrics_app
 from storykit_progress import progress_bar
+from storykit_verify import verify
 
 if TYPE_CHECKING:
     from kit.experiment import LoadedExperiment

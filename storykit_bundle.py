@@ -1,24 +1,16 @@
-"""The `storykit pack`, `storykit verify` and `storykit publish` commands: the entry that is handed in."""
+"""The `storykit pack` and `storykit publish` commands: the entry that is handed in."""
 
-import json
 import os
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from storykit_reproduce import Again, reproduce_bundle, tell
+from storykit_verify import OwnRules
 
 if TYPE_CHECKING:
     from kit.run import Run
-
-Bundle = Annotated[Path, typer.Argument(metavar="F.zip", help="The bundle.")]
-OwnRules = Annotated[
-    str | None,
-    typer.Option(help="A shipped contest or a rules file; else the contest that the bundle names."),
-]
 
 
 def pack(
@@ -61,47 +53,8 @@ def pack(
     typer.echo(f"bundle  {done.path}  {done.sha256}")
 
 
-def verify(
-    bundle: Bundle,
-    rules: OwnRules = None,
-    reproduce: Annotated[
-        bool, typer.Option("--reproduce", help="Draw the panels again, from the bundle alone, and compare.")
-    ] = False,
-    base: Annotated[str, typer.Option(help="Draw again with this base; else with the bundle's.")] = "",
-    device: Annotated[str, typer.Option(help="Where to draw again: auto, cpu or cuda.")] = "auto",
-    out: Annotated[
-        Path | None, typer.Option("--out", help="Where panels drawn again go; else beside the bundle.")
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print numbers as JSON, for machines.")] = False,
-) -> None:
-    """Check a bundle against its contest's rules, without any model; --reproduce draws it again."""
-    from submissions.rules import load_rules
-    from submissions.verify import verify as check
-
-    faults = check(bundle, load_rules(rules) if rules else None)
-    if not as_json:
-        for fault in faults:
-            typer.echo(fault)
-        typer.echo(f"{bundle}: {len(faults)} faults" if faults else f"{bundle}: no faults")
-    again = None
-    if reproduce and not faults:
-        folder = out or bundle.with_name(f"{bundle.stem}-reproduced")
-        again = reproduce_bundle(bundle, Again(base, device, folder))
-        if not as_json:
-            tell(again, folder)
-    if as_json:
-        told = [asdict(fault) for fault in faults]
-        typer.echo(
-            json.dumps(
-                {"faults": told, "reproduced": again.facts} if again else told, ensure_ascii=False, indent=1
-            )
-        )
-    if faults or (again is not None and not again.holds):
-        raise typer.Exit(1)
-
-
 def publish(
-    bundle: Bundle,
+    bundle: Annotated[Path, typer.Argument(metavar="F.zip", help="The bundle.")],
     to: Annotated[str, typer.Option(metavar="OWNER/NAME", help="The model repository.")],
     private: Annotated[bool, typer.Option("--private", help="Hide the repository if it is new.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would go where.")] = False,

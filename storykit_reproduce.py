@@ -1,7 +1,7 @@
 """What `storykit verify --reproduce` does: draw a bundle again, compare, and show both side by side."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -11,17 +11,15 @@ if TYPE_CHECKING:
     from submissions.reproduce import Redrawn, Reproduction
 
 
-class Again(NamedTuple):
-    """With what a bundle is drawn again, and where that goes."""
+def reproduce_bundle(bundle: Path, folder: Path, base: str, device: str) -> "Reproduction":
+    """Draw a sound bundle's panels again; write them and a sheet that shows them beside the bundle's.
 
-    base: str
-    """A base's name or folder; empty for the one that the bundle was drawn with."""
-    device: str
-    out: Path
-
-
-def reproduce_bundle(bundle: Path, again: Again) -> "Reproduction":
-    """Draw a sound bundle's panels again; write them and a sheet that shows them beside the bundle's."""
+    Args:
+        bundle: the zip.
+        folder: where panels and sheet go.
+        base: a base's name or folder; empty for the one that the bundle was drawn with.
+        device: where to draw.
+    """
     from kit.files import write_whole
     from kit.painter import load_painter
     from submissions.mosaic import png_bytes
@@ -30,13 +28,13 @@ def reproduce_bundle(bundle: Path, again: Again) -> "Reproduction":
     from submissions.verify import read_bundle
 
     manifest, files = read_bundle(bundle)
-    painter = load_painter(again.base or ("mini" if manifest.notice else "kolors"), again.device)
+    painter = load_painter(base or ("mini" if manifest.notice else "kolors"), device)
     with progress_bar("drawing") as progress:
         done = reproduce(manifest, files, painter, progress)
     for panel in done.panels:
         if panel.png is not None:
-            write_whole(again.out / f"{panel.panel}.png", panel.png)
-    write_whole(again.out / "side-by-side.png", png_bytes(draw_sheet(manifest, files, done)))
+            write_whole(folder / f"{panel.panel}.png", panel.png)
+    write_whole(folder / "side-by-side.png", png_bytes(draw_sheet(manifest, files, done)))
     return done
 
 

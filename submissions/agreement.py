@@ -85,7 +85,9 @@ def _panel_faults(manifest: Manifest) -> list[Fault]:
             )
             faults.append(Fault(place=place, problem=problem))
         record = manifest.files.get(panel.file)
-        if record is not None and record.sha256 != panel.sha256:
+        if record is None:
+            faults.append(Fault(place=place, problem=f"is not in the bundle, which lists no {panel.file}"))
+        elif record.sha256 != panel.sha256:
             faults.append(Fault(place=place, problem="has two different sha256"))
         if not panel.prompt.strip():
             faults.append(Fault(place=place, problem="has no prompt"))

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from kit.errors import BundleError
 from submissions.agreement import agreement_faults
@@ -15,6 +16,14 @@ from submissions.preflight import gate_faults
 from submissions.rules import Rules, load_rules, shipped_rules
 
 
+class Examined(NamedTuple):
+    """What a bundle says of itself, and everything that is wrong with it."""
+
+    manifest: Manifest | None
+    """None where it cannot be read."""
+    faults: tuple[Fault, ...]
+
+
 def verify(path: Path, rules: Rules | None = None) -> tuple[Fault, ...]:
     """Return everything that is wrong with a bundle; nothing is written to disk.
 
@@ -25,24 +34,30 @@ def verify(path: Path, rules: Rules | None = None) -> tuple[Fault, ...]:
     Raises:
         BundleError: there is no such file or it cannot be read at all.
     """
+    return examine(path, rules).faults
+
+
+def examine(path: Path, rules: Rules | None = None) -> Examined:
+    """Return what `verify` does, with the bundle's manifest beside it."""
     contents = read_zip(path)
     faults = list(contents.faults)
     if not contents.files:
-        return tuple(faults or [Fault(place="bundle", problem="is empty")])
+        return Examined(None, tuple(faults or [Fault(place="bundle", problem="is empty")]))
     manifest, manifest_faults = manifest_of(contents.files)
     faults += manifest_faults
     faults += file_faults(contents.files, manifest)
     if manifest is None:
-        return tuple(faults)
+        return Examined(None, tuple(faults))
     faults += agreement_faults(contents.files, manifest)
     known = rules or _named_rules(manifest)
     if known is None:
         problem = f"is for the contest {manifest.rules!r}, which storykit does not know"
-        return (*faults, Fault(place=MANIFEST, problem=problem, mend="give the contest's rules file"))
+        faults.append(Fault(place=MANIFEST, problem=problem, mend="give the contest's rules file"))
+        return Examined(manifest, tuple(faults))
     faults += rule_faults(contents.files, manifest, known)
     if manifest.notice and not known.practice:
         faults.append(Fault(place=MANIFEST, problem=manifest.notice, mend="draw it with Kolors"))
-    return tuple(faults)
+    return Examined(manifest, tuple(faults))
 
 
 def read_bundle(path: Path) -> tuple[Manifest, Mapping[str, bytes]]:

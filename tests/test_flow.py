@@ -262,10 +262,10 @@ def test_a_bundle_draws_its_panels_again_to_the_last_byte(finished, tmp_path, or
     )
     with Image.open(tmp_path / "a-reproduced" / "side-by-side.png") as sheet:
         assert sheet.width > sheet.height
-    told = json.loads(said("verify", bundle, *words, "--json", "--out", tmp_path / "again"))
+    told = json.loads(said("verify", bundle, *words, "--json"))
     assert [panel["verdict"] for panel in told["reproduced"]["panels"]] == ["identical"] * 8
     drawn = (finished / "run" / "panels" / "ink" / order / "cat" / "seed-0" / "3.png").read_bytes()
-    assert (tmp_path / "again" / "3.png").read_bytes() == drawn
+    assert (tmp_path / "a-reproduced" / "3.png").read_bytes() == drawn
 
 
 def test_a_bundle_is_not_drawn_with_a_base_that_its_lora_does_not_fit(finished, tmp_path):

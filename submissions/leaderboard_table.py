@@ -1,0 +1,94 @@
+"""The leaderboard as rows: a CSV for spreadsheets and lines for a terminal; none obeys what an entry says."""
+
+from collections.abc import Iterator
+
+from pydantic import JsonValue
+from rich.cells import cell_len, set_cell_size
+
+from submissions.fault import shown
+from submissions.leaderboard import Board
+from submissions.leaderboard_notes import notes_of, sentences
+from submissions.manifest import csv_bytes
+from submissions.standing import DECIMALS, Standing
+
+SHOWN = 20
+"""Rows of the ranking that a terminal gets, and of what is not ranked."""
+COLUMNS = ("rank", "team", "title", "file", "total", "low", "high", "tied_with_next")
+"""The table's first columns; the metrics' values, their standard scores, notes and reasons follow."""
+_FORMULA = tuple("=+-@＝＋－＠")
+"""How a cell begins that a spreadsheet would run."""
+_WIDTHS = (4, 24, 28, 7)
+"""Columns of the terminal's table: rank, team, title, score."""
+
+
+def board_csv(board: Board) -> bytes:
+    """Return every bundle as a row, the ranked ones first (utf-8-sig, for spreadsheets)."""
+    raw = dict.fromkeys(("aesthetic_mean", *board.weights))
+    columns = (*COLUMNS, *raw, *(f"{metric}_standard" for metric in board.weights), "notes", "reasons")
+    empty: dict[str, JsonValue] = dict.fromkeys(columns, "")
+    notes = {file: _cell("; ".join(said)) for file, said in notes_of(board, sentences("en")).items()}
+    rows = [empty | _row(one) | {"notes": notes.get(one.exhibit.file, "")} for one in board.standings]
+    for out in board.unranked:
+        told = {"team": out.team, "title": out.title, "file": out.file, "reasons": "; ".join(out.reasons)}
+        rows.append(
+            empty | {name: _cell(text) for name, text in told.items()} | {"notes": notes.get(out.file, "")}
+        )
+    return csv_bytes(columns, rows)
+
+
+def board_lines(board: Board) -> Iterator[str]:
+    """Yield a short table for a terminal, and last how many are ranked and how many named with reasons."""
+    notes = {file: "; ".join(said) for file, said in notes_of(board, sentences("en")).items()}
+    yield _line("rank", "team", "title", "score", "notes")
+    for one in board.standings[:SHOWN]:
+        entry = one.exhibit
+        score = f"{entry.aesthetic_mean:.3f}" if one.total is None else f"{one.total:+.3f}"
+        yield _line(str(one.rank), entry.team, entry.title, score, notes.get(entry.file, ""))
+    if len(board.standings) > SHOWN:
+        yield f"... and {len(board.standings) - SHOWN} more"
+    for out in board.unranked[:SHOWN]:
+        first, *others = out.reasons
+        more = f"; and {len(others)} more" if others else ""
+        yield _line("-", out.team, out.title, "", f"{out.file}: {first}{more}")
+    if len(board.unranked) > SHOWN:
+        yield f"... and {len(board.unranked) - SHOWN} more that are not ranked"
+    yield f"{len(board.standings)} ranked, {len(board.unranked)} named with reasons"
+
+
+def _row(one: Standing) -> dict[str, JsonValue]:
+    """Return an entry's cells; numbers stay numbers."""
+    entry = one.exhibit
+    words = {"team": entry.team, "title": entry.title, "file": entry.file}
+    numbers = {"aesthetic_mean": entry.aesthetic_mean}
+    numbers |= {str(metric): value for metric, value in one.values.items()}
+    numbers |= {f"{metric}_standard": value for metric, value in one.standard.items()}
+    alone = one.total is None
+    return {
+        "rank": one.rank,
+        **{name: _cell(text) for name, text in words.items()},
+        "total": "" if alone else one.total,
+        "low": "" if alone else one.low,
+        "high": "" if alone else one.high,
+        "tied_with_next": "yes" if one.tied_with_next else "no",
+        **{name: round(value, DECIMALS) for name, value in numbers.items()},
+    }
+
+
+def _cell(text: str) -> str:
+    """Return a text as one that a spreadsheet shows and does not run.
+
+    >>> _cell("=1+1"), _cell("a-b")
+    ("'=1+1", 'a-b')
+    """
+    plain = shown(text)
+    return f"'{plain}" if plain.lstrip().startswith(_FORMULA) else plain
+
+
+def _line(*cells: str) -> str:
+    """Return a row of the terminal's table; Chinese letters are two columns wide."""
+    *cut, last = (shown(cell) for cell in cells)
+    padded = (
+        set_cell_size(text if cell_len(text) <= width else f"{set_cell_size(text, width - 1)}…", width)
+        for text, width in zip(cut, _WIDTHS, strict=True)
+    )
+    return "  ".join([*padded, last]).rstrip()
