@@ -48,8 +48,9 @@ def verify(
     ] = None,
 ) -> None:
     """Check bundles against their contest's rules; draw them again or rank them if asked."""
-    from submissions.field import bundles_in
+    from submissions.field import bundles_in, check
     from submissions.rules import load_rules
+    from submissions.verify import verify as check_alone
 
     known = load_rules(rules) if rules else None
     found = bundles_in(bundles)
@@ -62,9 +63,12 @@ def verify(
         raise typer.BadParameter("--aesthetic and --clip score for a --leaderboard")
     if (base or device != "auto") and not reproduce:
         raise typer.BadParameter("--base and --device draw for --reproduce")
-    looks = [_look(bundle, known, (base, device) if reproduce else None, as_json) for bundle in found]
+    alone = len(bundles) == 1 and not bundles[0].is_dir()
+    looks = []
+    for bundle in found:
+        faults = check_alone(bundle, known) if alone else check(bundle, known).faults
+        looks.append(_look(bundle, faults, (base, device) if reproduce else None, as_json))
     if as_json:
-        alone = len(bundles) == 1 and not bundles[0].is_dir()
         told = looks[0].facts if alone else {str(look.bundle): look.facts for look in looks}
         typer.echo(json.dumps(told, ensure_ascii=False, indent=1))
     if not all(look.sound for look in looks):
@@ -88,12 +92,10 @@ class _Look(NamedTuple):
         return faults if self.again is None else {"faults": faults, "reproduced": self.again.facts}
 
 
-def _look(bundle: Path, rules: "Rules | None", draw: tuple[str, str] | None, quiet: bool) -> _Look:
-    """Check a bundle, draw it again if it is sound and that is asked for, and print both unless quiet."""
+def _look(bundle: Path, faults: "Sequence[Fault]", draw: tuple[str, str] | None, quiet: bool) -> _Look:
+    """Draw a bundle again if it is sound and that is asked for; print its faults and that unless quiet."""
     from submissions.fault import shown
-    from submissions.field import check
 
-    faults = check(bundle, rules).faults
     if not quiet:
         for fault in faults:
             typer.echo(str(fault))

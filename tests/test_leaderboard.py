@@ -39,7 +39,7 @@ FAULT = Fault(place="bundle", problem="is torn")
 HOSTILE = "<script>alert(1)</script>"
 LEAN_IMPORTS = """
 import sys
-import storykit_leaderboard
+import storykit_verify
 import submissions.leaderboard, submissions.leaderboard_page, submissions.leaderboard_table
 print([name for name in ("torch", "transformers", "open_clip") if name in sys.modules])
 """
