@@ -4,11 +4,12 @@ The numbers are copied as they lie in the file, so the same file gives the same 
 nothing foreign has to be unpickled to see whether a .ckpt holds what its safetensors file holds.
 """
 
+import math
 import struct
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from kit.files import canonical_json
@@ -23,6 +24,8 @@ _ALPHA = struct.Struct("<f")
 _METADATA = "__metadata__"
 _STORAGES = {"F64": "DoubleStorage", "F32": "FloatStorage", "F16": "HalfStorage", "BF16": "BFloat16Storage"}
 """What torch calls an array of each kind of number."""
+_SIZES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2}
+"""Bytes of a number."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, config=ConfigDict(extra="forbid"))
@@ -30,7 +33,7 @@ class Spot:
     """A tensor's entry in the header."""
 
     dtype: str
-    shape: tuple[int, ...]
+    shape: tuple[Annotated[int, Field(ge=0, lt=2**31)], ...]
     data_offsets: tuple[int, int]
     """From the end of the header."""
 
@@ -64,11 +67,24 @@ def opened(data: bytes) -> Opened:
     if not isinstance(metadata, dict) or len(spots) < len(header):
         raise ValueError("has a header that is not safetensors'")
     body = memoryview(data)[end:]
-    for name, spot in spots.items():
-        first, last = spot.data_offsets
-        if not 0 <= first <= last <= len(body):
-            raise ValueError(f"has no place for {name[:100]}: bytes {first} to {last} of {len(body)}")
+    _check_places(spots, len(body))
     return Opened(spots, metadata, body)
+
+
+def _check_places(spots: Mapping[str, Spot], size: int) -> None:
+    """Raise ValueError unless the tensors fill the file one behind the other, as safetensors asks."""
+    place = 0
+    for name, spot in sorted(spots.items(), key=lambda named: named[1].data_offsets):
+        first, last = spot.data_offsets
+        if first != place or last < first:
+            raise ValueError(
+                f"has a gap or an overlap: {name[:100]} is at {first} to {last}, not from {place}"
+            )
+        if math.prod(spot.shape) * _SIZES.get(spot.dtype, 0) not in (0, last - first):
+            raise ValueError(f"has {last - first} bytes for {name[:100]}, which is {spot.dtype} {spot.shape}")
+        place = last
+    if place != size:
+        raise ValueError(f"must have {place} bytes of numbers as its header says, got {size}")
 
 
 def safetensors_for(tool: Tool, data: bytes, scale: Scale) -> bytes:
@@ -112,7 +128,7 @@ def checkpoint_bytes(data: bytes) -> bytes:
     if strange := {file.spots[name].dtype for name in names} - _STORAGES.keys():
         raise ValueError(f"must hold floating-point numbers, got {', '.join(sorted(strange))}")
     pickled = b"".join(_pickled(file.spots, names))
-    arrays = {f"archive/data/{number}": bytes(file.numbers(name)) for number, name in enumerate(names)}
+    arrays = {f"archive/data/{number}": file.numbers(name) for number, name in enumerate(names)}
     return zip_bytes(
         {"archive/data.pkl": pickled, "archive/byteorder": b"little", **arrays, "archive/version": b"3\n"}
     )

@@ -9,7 +9,7 @@ EPOCH = (1980, 1, 1, 0, 0, 0)
 """The time of every entry: the first that a zip can hold."""
 
 
-def zip_bytes(files: Mapping[str, bytes]) -> bytes:
+def zip_bytes(files: Mapping[str, bytes | memoryview]) -> bytes:
     """Return a zip of these files, in their order; the same files give the same bytes everywhere.
 
     Nothing is compressed: pictures and weights gain nothing by it, and another zlib packs otherwise.

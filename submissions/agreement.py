@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pydantic_core import from_json
 
 from kit.files import sha256_bytes
+from kit.lora_forms import opened
 from submissions.card import CONFIGURATION, HUGGING_FACE_CARD, front_matter, hugging_face_matter
 from submissions.evidence import panel_file
 from submissions.fault import Fault
@@ -116,15 +117,16 @@ def _lora_faults(files: Files, manifest: Manifest) -> list[Fault]:
 
 def _form_faults(files: Files, lora: LoraRecord) -> list[Fault]:
     """Return which of the LoRA's other forms are not what its safetensors file gives."""
+    faults: list[Fault] = []
+    data, problem = files[lora.file], f"is not {lora.file} in another form, byte by byte"
     try:
-        forms = lora_forms(lora, files[lora.file])
+        least = len(opened(data).body)
+        for name, form in lora_forms(lora, data).items():
+            if name in files and (len(files[name]) < least or files[name] != form()):
+                faults.append(Fault(place=name, problem=problem, mend="pack again"))
     except ValueError as error:
-        return [Fault(place=lora.file, problem=str(error))]
-    return [
-        Fault(place=name, problem=f"is not {lora.file} in another form, byte by byte", mend="pack again")
-        for name, data in forms.items()
-        if name in files and files[name] != data
-    ]
+        faults.append(Fault(place=lora.file, problem=str(error)))
+    return faults
 
 
 def _names(files: set[str]) -> str:

@@ -22,14 +22,21 @@ MAX_PICTURE_BYTES = 32 << 20
 """A picture of 1024 x 1024 has 1 to 3 MiB."""
 MAX_TEXT_BYTES = 1 << 20
 """Every other file is text of a few KiB; a comparison has 200."""
-MAX_RATIO = {".safetensors": 4, ".ckpt": 4}
+MAX_TEXTS_BYTES = 3 << 20
+"""All texts together: each is searched for secrets."""
+MAX_SLACK_BYTES = 64
+"""What other tools add to an entry: extra fields, a descriptor."""
+MAX_RATIO = {".safetensors": 3, ".ckpt": 3}
 """How many times smaller than its content an entry may be; beyond that it is a bomb."""
 MAX_TEXT_RATIO = 100
 MAX_BUNDLE_BYTES = 4 * MAX_LORA_BYTES + (256 << 20)
 """All files together, unpacked: the LoRA in four forms, pictures and texts."""
-FREE_BYTES = 256 << 20
-"""What any zip may unpack to; beyond that it must be large itself, by a quarter."""
+FREE_BYTES = 64 << 20
+"""What any zip may unpack to; beyond that it must be large itself, by a third."""
 
+_LIMITS = {".safetensors": MAX_LORA_BYTES, ".ckpt": MAX_LORA_BYTES, ".png": MAX_PICTURE_BYTES}
+_LOCAL_BYTES = 30
+"""What stands in front of an entry beside its name."""
 _END = struct.Struct("<4s4H2LH")
 _END_MARK = b"PK\x05\x06"
 _ZIP64_MARK = b"PK\x06\x07"
@@ -60,8 +67,17 @@ class Contents(NamedTuple):
 
 def size_limit(name: str) -> int:
     """Return how many bytes a file of this name may have."""
-    limits = {".safetensors": MAX_LORA_BYTES, ".ckpt": MAX_LORA_BYTES, ".png": MAX_PICTURE_BYTES}
-    return limits.get(Path(name).suffix, MAX_TEXT_BYTES)
+    return _LIMITS.get(Path(name).suffix, MAX_TEXT_BYTES)
+
+
+def _is_text(name: str) -> bool:
+    """Return whether a file of this name is read as text."""
+    return Path(name).suffix not in _LIMITS
+
+
+def _place_of(entry: zipfile.ZipInfo) -> int:
+    """Return how many bytes an entry takes in the zip, but for what other tools add to it."""
+    return _LOCAL_BYTES + len(entry.orig_filename.encode()) + entry.compress_size
 
 
 def read_zip(path: Path) -> Contents:
@@ -104,7 +120,7 @@ def _end_faults(path: Path) -> tuple[Fault, ...]:
         return (
             _bundle_fault("is damaged or not a zip: it does not end with a zip's end record", "pack again"),
         )
-    _, _, _, _, entries, directory, _, comment = _END.unpack(end)
+    _, _, _, _, entries, directory, start, comment = _END.unpack(end)
     faults = []
     if tail[: -_END.size].startswith(_ZIP64_MARK):
         faults.append(_bundle_fault("is a zip64, which no bundle needs"))
@@ -114,6 +130,8 @@ def _end_faults(path: Path) -> tuple[Fault, ...]:
         faults.append(
             _bundle_fault(f"lists {entries} entries in {directory} bytes, {MAX_ENTRIES} are the most")
         )
+    elif start + directory + _END.size != size:
+        faults.append(_bundle_fault("holds bytes before its first file or behind its list of files"))
     return tuple(faults)
 
 
@@ -121,11 +139,17 @@ def _read_entries(archive: zipfile.ZipFile) -> Contents:
     """Return the sound entries' bytes and the faults of the others."""
     entries = [entry for entry in archive.infolist() if not _is_plain_folder(entry)]
     total = sum(entry.file_size for entry in entries)
-    most = min(MAX_BUNDLE_BYTES, FREE_BYTES + 4 * sum(entry.compress_size for entry in entries))
+    most = min(MAX_BUNDLE_BYTES, FREE_BYTES + 3 * sum(entry.compress_size for entry in entries))
     if len(entries) > MAX_ENTRIES or total > most:
         problem = f"unpacks to {len(entries)} files of {total} bytes"
         problem += f", {MAX_ENTRIES} files of {most} bytes are the most for a zip of its size"
         return Contents({}, (_bundle_fault(problem),))
+    told = sum(entry.file_size for entry in entries if _is_text(entry.filename))
+    if told > MAX_TEXTS_BYTES:
+        problem = f"holds {told} bytes of texts, {MAX_TEXTS_BYTES} are the most"
+        return Contents({}, (_bundle_fault(problem),))
+    if archive.start_dir - sum(_place_of(entry) for entry in entries) > MAX_ENTRIES * MAX_SLACK_BYTES:
+        return Contents({}, (_bundle_fault("holds bytes that belong to no file"),))
     files: dict[str, bytes] = {}
     faults: list[Fault] = []
     seen: set[str] = set()

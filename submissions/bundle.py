@@ -146,7 +146,8 @@ def _files(whole: Whole, entry: Entry, draft: Manifest) -> dict[str, bytes]:
         files[COMPARISON] = whole.evidence.comparison
     if draft.lora and whole.evidence.lora is not None:
         files[draft.lora.file] = whole.evidence.lora.data
-        files |= lora_forms(draft.lora, whole.evidence.lora.data)
+        forms = lora_forms(draft.lora, whole.evidence.lora.data)
+        files |= {name: form() for name, form in forms.items()}
     return files
 
 

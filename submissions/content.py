@@ -10,12 +10,14 @@ from submissions.fault import Fault
 from submissions.leaks import find_leaks
 from submissions.lora_file import lora_data_faults
 from submissions.manifest import Manifest, PanelRecord
-from submissions.picture import picture_texts, read_picture
+from submissions.picture import MAX_PIXELS, picture_texts, read_picture, stated_size
 
 PNG_CHUNK = "storykit"
 """The text chunk in which a panel carries its recipe."""
 SCORED_FOLDER = "panels/"
 """What an organiser scores as a folder: every file in it counts."""
+MAX_ALL_PIXELS = 40 << 20
+"""Of all pictures together: eight panels of 2048 x 2048 and the mosaics have 38 million."""
 MAX_PICTURE_TEXT = 64 << 10
 """Characters of text in one picture; a recipe has two thousand."""
 
@@ -46,10 +48,16 @@ class Album:
         self._side = manifest.settings.size if manifest else None
         self._known: dict[str, str] = {}
         """The panels seen so far, by the sha256 of their pixels."""
+        self._pixels = 0
 
     def faults_of(self, name: str, data: bytes) -> list[Fault]:
         """Return what is wrong with a picture."""
         panel = self._panels.get(name)
+        width, height = stated_size(data) or (0, 0)
+        self._pixels += width * height
+        if self._pixels > MAX_ALL_PIXELS and width * height <= MAX_PIXELS:
+            problem = f"is one too many: all pictures together may have {MAX_ALL_PIXELS} pixels"
+            return [Fault(place=name, problem=problem)]
         picture, faults = read_picture(name, data, self._side if panel else None)
         if picture is None:
             return faults

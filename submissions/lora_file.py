@@ -1,10 +1,8 @@
 """A LoRA's safetensors file, read without torch: whether it is whole, its rank, the texts it carries."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-
-from safetensors import SafetensorError, deserialize
 
 from kit.files import sha256_bytes
 from kit.lora_forms import checkpoint_bytes, opened, safetensors_for
@@ -53,8 +51,8 @@ def load_lora_file(path: Path, alpha: float | None) -> LoraFile:
 def _is_anothers(data: bytes) -> bool:
     """Return whether a safetensors file has the names of another tool than DiffSynth."""
     try:
-        parts = [read_key(name) for name, _ in deserialize(data)]  # type: ignore[no-untyped-call]
-    except SafetensorError:
+        parts = [read_key(name) for name in opened(data).spots]
+    except ValueError:
         return False
     return any(part is not None and part.tool != "diffsynth" for part in parts)
 
@@ -82,10 +80,9 @@ def read_lora_facts(data: bytes) -> LoraFacts:
         ValueError: it is no whole safetensors file, or it holds no LoRA.
     """
     try:
-        deserialize(data)  # type: ignore[no-untyped-call]
-    except SafetensorError as error:
-        raise ValueError(f"is not a whole safetensors file: {error}") from error
-    file = opened(data)
+        file = opened(data)
+    except ValueError as error:
+        raise ValueError(f"is not a whole safetensors file: it {error}") from error
     parts = {name: read_key(name) for name in file.spots}
     known = {(part.layer, part.half): file.spots[name].shape for name, part in parts.items() if part}
     if not known:
@@ -132,15 +129,14 @@ def lora_record_faults(record: LoraRecord, data: bytes) -> list[Fault]:
     return [Fault(place=record.file, problem=problem) for problem, holds in problems.items() if holds]
 
 
-def lora_forms(record: LoraRecord, data: bytes) -> dict[str, bytes]:
-    """Return the other forms of a LoRA by file name, each computed from its safetensors file.
+def lora_forms(record: LoraRecord, data: bytes) -> dict[str, Callable[[], bytes]]:
+    """Return how the other forms of a LoRA are computed from its safetensors file, by file name.
 
-    Raises:
-        ValueError: diffusers or torch have no name for something in it.
+    Each raises ValueError where diffusers or torch have no name for something in it.
     """
     scale = Scale(record.rank, record.alpha)
     return {
-        record.checkpoint: checkpoint_bytes(data),
-        record.diffusers: safetensors_for("diffusers", data, scale),
-        record.comfyui: safetensors_for("kohya", data, scale),
+        record.checkpoint: lambda: checkpoint_bytes(data),
+        record.diffusers: lambda: safetensors_for("diffusers", data, scale),
+        record.comfyui: lambda: safetensors_for("kohya", data, scale),
     }

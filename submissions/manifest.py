@@ -27,6 +27,8 @@ UNSEALED = "0" * 64
 """The seal of a manifest that is not written yet."""
 EMBEDDED_NOTICE = "embedded base: not an entry for the contest, for practice"
 """What a bundle made with the embedded base says of itself."""
+_MOST = 64
+"""Panels, batches, pictures of a batch: no contest has as many."""
 _TOLD = 50
 """Faults of one manifest that are told one by one."""
 DIFFUSERS_FILE = "pytorch_lora_weights.safetensors"
@@ -65,7 +67,7 @@ class BatchRecord(Record, frozen=True):
     """Pictures that were drawn together: the last bits of each hang on the others."""
 
     seed: Annotated[int, Field(ge=0)]
-    prompts: Annotated[tuple[str, ...], Field(min_length=1)]
+    prompts: Annotated[tuple[str, ...], Field(min_length=1, max_length=_MOST)]
     """One a picture, in the batch's order; the panels of the bundle are among them."""
     compiled: bool
     """Whether the UNet was compiled."""
@@ -146,8 +148,8 @@ class Manifest(Record, frozen=True):
     gate: GateRecord
     mosaic: str
     """How the mosaics are lettered: the font, or why there are panel numbers only."""
-    panels: tuple[PanelRecord, ...]
-    batches: tuple[BatchRecord, ...]
+    panels: Annotated[tuple[PanelRecord, ...], Field(max_length=_MOST)]
+    batches: Annotated[tuple[BatchRecord, ...], Field(max_length=_MOST)]
     """How the panels were drawn; none where the run does not say it."""
     files: Mapping[str, FileRecord]
     """Every file of the bundle but the manifest."""

@@ -13,6 +13,12 @@ from submissions.fault import Fault
 MAX_PIXELS = 4096 * 4096
 """More than any panel or mosaic has; a picture beyond it is not decoded."""
 
+MAX_CHUNKS = 10_000
+"""A picture of 32 MiB in pieces of 8 KiB has 4096."""
+
+_CHUNK = struct.Struct(">L4s")
+_FRAME_BYTES = 12
+"""What a chunk takes beside its data."""
 _HEAD = struct.Struct(">8s4x4s2L")
 _MARK = b"\x89PNG\r\n\x1a\n"
 _PILLOW_TROUBLE = (
@@ -34,11 +40,13 @@ _PILLOW_TROUBLE = (
 
 def read_picture(place: str, data: bytes, side: int | None = None) -> tuple[Image.Image | None, list[Fault]]:
     """Return a PNG decoded, or None and why not; with a side also a fault unless it is that square."""
-    size = _stated_size(data)
+    size = stated_size(data)
     if size is None:
         return None, [Fault(place=place, problem="is not a PNG picture")]
-    if size[0] * size[1] > MAX_PIXELS:
-        problem = f"has {size[0]} x {size[1]} pixels, {MAX_PIXELS} are the most"
+    problem = f"has {size[0]} x {size[1]} pixels, {MAX_PIXELS} are the most"
+    if size[0] * size[1] <= MAX_PIXELS:
+        problem = _chunk_problem(data)
+    if problem:
         return None, [Fault(place=place, problem=problem)]
     try:
         with warnings.catch_warnings():
@@ -62,9 +70,22 @@ def picture_texts(picture: Image.Image) -> Iterator[str]:
             yield f"{name}\n{value}"
 
 
-def _stated_size(data: bytes) -> tuple[int, int] | None:
+def stated_size(data: bytes) -> tuple[int, int] | None:
     """Return the width and height in a PNG's first chunk, or None if it has none."""
     if len(data) < _HEAD.size:
         return None
     mark, chunk, width, height = _HEAD.unpack(data[: _HEAD.size])
     return (width, height) if mark == _MARK and chunk == b"IHDR" and width and height else None
+
+
+def _chunk_problem(data: bytes) -> str:
+    """Return what is wrong with the row of chunks that a PNG is; empty when nothing is."""
+    place = len(_MARK)
+    for _ in range(MAX_CHUNKS):
+        if place + _FRAME_BYTES > len(data):
+            return "is a damaged picture: it breaks off"
+        length, kind = _CHUNK.unpack_from(data, place)
+        place += _FRAME_BYTES + length
+        if kind == b"IEND":
+            return f"has {len(data) - place} bytes behind its end" if place != len(data) else ""
+    return f"has more than {MAX_CHUNKS} chunks"

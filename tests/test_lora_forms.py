@@ -90,21 +90,38 @@ def header(document: object, body: bytes = b"") -> bytes:
         (header({"__metadata__": {"dtype": "F32", "shape": [], "data_offsets": [0, 0]}}), "not safetensors'"),
         (
             header({"a": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}}),
-            "has no place for a: bytes 0 to 4 of 0",
+            "must have 4 bytes of numbers as its header says, got 0",
         ),
         (
             header({"a": {"dtype": "F32", "shape": [1], "data_offsets": [-4, 0]}}, b"1234"),
-            "has no place for a",
+            "has a gap or an overlap: a is at",
         ),
         (
             header({"a": {"dtype": "F32", "shape": [1], "data_offsets": [4, 0]}}, b"1234"),
-            "has no place for a",
+            "has a gap or an overlap: a is at",
         ),
     ],
 )
 def test_a_header_that_lies_is_one_clear_error(data, fault):
     with pytest.raises(ValueError, match=fault):
         opened(data)
+
+
+@pytest.mark.parametrize(
+    ("spot", "fault"),
+    [
+        ({"dtype": "F32", "shape": [2], "data_offsets": [0, 4]}, r"has 4 bytes for a, which is F32 \(2,\)"),
+        ({"dtype": "F32", "shape": [2**31], "data_offsets": [0, 4]}, "not safetensors'"),
+        ({"dtype": "F16", "shape": [1], "data_offsets": [0, 2]}, "must have 2 bytes of numbers"),
+        (
+            {"dtype": "F16", "shape": [1], "data_offsets": [2, 4]},
+            "gap or an overlap: a is at 2 to 4, not from 0",
+        ),
+    ],
+)
+def test_numbers_that_do_not_fill_the_file_are_refused(spot, fault):
+    with pytest.raises(ValueError, match=fault):
+        opened(header({"a": spot}, b"1234"))
 
 
 def test_a_tensor_that_is_no_factor_is_named():

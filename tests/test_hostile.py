@@ -1,0 +1,57 @@
+"""Bundles made to do harm: each is refused in two seconds and a gibibyte, and nothing is written."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from command import tree
+from entries import forge, make_entry, make_scored_run, picture_bytes, unpack
+from hostile import hostile_bundles
+
+from submissions.pack import pack
+
+RUNNER = Path(__file__).parent / "hostile.py"
+
+
+def judged(paths: list[Path], folder: Path) -> dict[str, dict[str, object]]:
+    """Verify each file in a process of its own that may not write, and return what came of it."""
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    command = [sys.executable, str(RUNNER), *map(str, paths)]
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=True)
+    return json.loads(done.stdout)
+
+
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("sound")
+    path = pack(make_scored_run(folder / "work"), make_entry(folder)).path
+
+    def shrink(files, manifest):
+        files |= {name: picture_bytes(1, {}) for name in files if name.startswith("mosaic")}
+
+    return forge(path, shrink)
+
+
+def test_every_hostile_bundle_is_refused_within_its_bounds_and_writes_nothing(sound, tmp_path):
+    (tmp_path / "here").mkdir()
+    refused, labels = {}, []
+    for number, (label, data) in enumerate(hostile_bundles(unpack(sound))):
+        path = tmp_path / f"{number}.zip"
+        path.write_bytes(data)
+        [refused[label]] = judged([path], tmp_path / "here").values()
+        labels.append(label)
+        path.unlink()
+    assert len(set(labels)) == len(labels) >= 60
+    broken = {label: said for label, said in refused.items() if said["code"] != 0}
+    assert not broken, "killed, crashed, or did what is forbidden"
+    unmoved = [label for label, said in refused.items() if said["told"] == "[]"]
+    assert not unmoved, "taken for sound"
+    assert tree(tmp_path) == {}
+
+
+def test_the_bounds_hold_for_a_sound_bundle_too_and_bite(sound, tmp_path):
+    [said] = judged([sound], tmp_path).values()
+    assert (said["code"], said["told"]) == (0, "[]")
