@@ -13,6 +13,7 @@ import resource
 import stat
 import struct
 import sys
+import warnings
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -46,7 +47,8 @@ def zipped(files: Files, kind: int = zipfile.ZIP_STORED) -> bytes:
 def with_entry(files: Files, name: str, data: bytes = b"x", mode: int = 0) -> bytes:
     """Return a zip with one entry more, of a kind that only a hand can make."""
     buffer = io.BytesIO(zipped(files))
-    with zipfile.ZipFile(buffer, "a") as archive:
+    with zipfile.ZipFile(buffer, "a") as archive, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a name twice
         entry = zipfile.ZipInfo("placeholder")
         entry.filename = name
         entry.external_attr = mode << 16

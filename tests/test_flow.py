@@ -262,8 +262,6 @@ def test_a_bundle_draws_its_panels_again_to_the_last_byte(finished, tmp_path, or
     )
     with Image.open(tmp_path / "a-reproduced" / "side-by-side.png") as sheet:
         assert sheet.width > sheet.height
-    told = json.loads(said("verify", bundle, *words, "--json"))
-    assert [panel["verdict"] for panel in told["reproduced"]["panels"]] == ["identical"] * 8
     drawn = (finished / "run" / "panels" / "ink" / order / "cat" / "seed-0" / "3.png").read_bytes()
     assert (tmp_path / "a-reproduced" / "3.png").read_bytes() == drawn
 

@@ -1,6 +1,7 @@
 """Drawing a bundle again: with a painter of coloured squares, whose pictures hang on every input."""
 
 import io
+import json
 from pathlib import Path
 
 import numpy as np
@@ -55,8 +56,15 @@ def packed(folder: Path, painter: FakePainter, head: str = "", **changes: object
     return manifest, files
 
 
-@pytest.mark.parametrize("seeds", [(3,) * 8, (3, 5, 5, 3, 3, 3, 5, 3)])
-@pytest.mark.parametrize("takes", [3, 4, 8])
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory) -> tuple[Manifest, dict]:
+    """One bundle for tests that only look at it."""
+    return packed(tmp_path_factory.mktemp("packed"), FakePainter())
+
+
+@pytest.mark.parametrize(
+    ("seeds", "takes"), [((3,) * 8, 4), ((3, 5, 5, 3, 3, 3, 5, 3), 3), ((3, 5, 5, 3, 3, 3, 5, 3), 8)]
+)
 def test_the_same_painter_draws_the_same_bytes_again(tmp_path, seeds, takes):
     painter = BatchPainter()
     painter.takes = takes
@@ -85,30 +93,30 @@ def test_only_batches_with_a_panel_of_the_bundle_are_drawn(tmp_path):
     assert [(len(batch), batch[0].seed) for batch in painter.batches] == [(4, 3), (4, 3), (4, 5)]
 
 
-def test_the_lora_of_the_bundle_is_worn_at_its_strength(tmp_path):
-    manifest, files = packed(tmp_path, FakePainter())
+def test_the_lora_of_the_bundle_is_worn_at_its_strength(bundle):
+    manifest, files = bundle
     painter = FakePainter()
     reproduce(manifest, files, painter)
     assert [strength for _, strength in painter.worn] == [0.8]
 
 
-def test_a_painter_with_another_base_draws_other_pictures_and_says_why(tmp_path):
-    manifest, files = packed(tmp_path, FakePainter())
+def test_a_painter_with_another_base_draws_other_pictures_and_says_why(bundle):
+    manifest, files = bundle
     again = reproduce(manifest, files, FakePainter("another"))
     assert {panel.verdict for panel in again.panels} == {"other picture"}
     assert not again.holds
     assert "name another, was fake" in again.reasons
 
 
-def test_another_device_is_a_reason(tmp_path):
-    manifest, files = packed(tmp_path, FakePainter())
+def test_another_device_is_a_reason(bundle):
+    manifest, files = bundle
     painter = FakePainter()
     painter.hardware = "NVIDIA H100"
     assert "drawn on NVIDIA H100, was cpu" in reproduce(manifest, files, painter).reasons
 
 
-def test_a_seed_changed_by_a_forger_is_found_out(tmp_path):
-    manifest, files = packed(tmp_path, FakePainter())
+def test_a_seed_changed_by_a_forger_is_found_out(bundle):
+    manifest, files = bundle
     [first, *rest] = manifest.panels
     forged = manifest.model_copy(
         update={"panels": (first.model_copy(update={"seed": 5}), *rest), "batches": ()}
@@ -117,14 +125,14 @@ def test_a_seed_changed_by_a_forger_is_found_out(tmp_path):
     assert [panel.verdict for panel in again.panels] == ["other picture", *["identical"] * 7]
 
 
-def test_a_bundle_that_does_not_say_its_batches_is_drawn_in_sets(tmp_path):
-    manifest, files = packed(tmp_path, FakePainter())
+def test_a_bundle_that_does_not_say_its_batches_is_drawn_in_sets(bundle):
+    manifest, files = bundle
     again = reproduce(manifest.model_copy(update={"batches": ()}), files, FakePainter())
     assert [panel.verdict for panel in again.panels] == ["identical"] * 8
 
 
-def test_a_panel_that_cannot_be_drawn_is_named_with_its_reason(tmp_path):
-    manifest, files = packed(tmp_path, FakePainter())
+def test_a_panel_that_cannot_be_drawn_is_named_with_its_reason(bundle):
+    manifest, files = bundle
     painter = FakePainter()
     painter.fail_on = "第3幕"
     again = reproduce(manifest, files, painter)
@@ -135,8 +143,8 @@ def test_a_panel_that_cannot_be_drawn_is_named_with_its_reason(tmp_path):
     assert draw_sheet(manifest, files, again).size[0] > 8 * 256
 
 
-def test_a_noise_that_storykit_does_not_know_is_one_clear_error(tmp_path):
-    manifest, files = packed(tmp_path, FakePainter())
+def test_a_noise_that_storykit_does_not_know_is_one_clear_error(bundle):
+    manifest, files = bundle
     odd = manifest.model_copy(update={"settings": manifest.settings.model_copy(update={"noise": "pink"})})
     with pytest.raises(BundleError, match="must be portable or contest, got 'pink'"):
         reproduce(odd, files, FakePainter())
@@ -146,6 +154,14 @@ def png(colours: np.ndarray, **info: object) -> bytes:
     file = io.BytesIO()
     Image.fromarray(colours.astype(np.uint8)).save(file, "PNG", **info)
     return file.getvalue()
+
+
+def test_machines_get_every_verdict_with_bound_and_reasons(bundle):
+    told = json.loads(json.dumps(reproduce(*bundle, FakePainter("another")).facts))
+    assert told["bound"] == BOUND
+    assert "name another, was fake" in told["reasons"]
+    assert [panel["panel"] for panel in told["panels"]] == list(range(1, 9))
+    assert {panel["verdict"] for panel in told["panels"]} == {"other picture"}
 
 
 def test_the_difference_is_the_mean_over_all_colour_values():
