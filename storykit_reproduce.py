@@ -40,6 +40,7 @@ def reproduce_bundle(bundle: Path, folder: Path, base: str, device: str) -> "Rep
 
 def tell(done: "Reproduction", out: Path) -> None:
     """Print how each panel came out, and why it may not be the same."""
+    from submissions.fault import shown
     from submissions.reproduce import BOUND
 
     for panel in done.panels:
@@ -48,7 +49,7 @@ def tell(done: "Reproduction", out: Path) -> None:
     if same < len(done.panels):
         typer.echo(f"same picture: up to {BOUND:g} of 255 mean difference")
         for reason in done.reasons:
-            typer.echo(f"differs: {reason}")
+            typer.echo(shown(f"differs: {reason}"))
     typer.echo(
         f"{out / 'side-by-side.png'}: {same} of {len(done.panels)} panels drawn again to the last byte"
     )

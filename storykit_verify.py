@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
+from kit.errors import StorykitError
 from storykit_reproduce import reproduce_bundle, tell
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ class _Look(NamedTuple):
 
 def _look(bundle: Path, faults: "Sequence[Fault]", draw: tuple[str, str] | None, quiet: bool) -> _Look:
     """Draw a bundle again if it is sound and that is asked for; print its faults and that unless quiet."""
-    from submissions.fault import shown
+    from submissions.fault import Fault, shown
 
     if not quiet:
         for fault in faults:
@@ -103,7 +104,13 @@ def _look(bundle: Path, faults: "Sequence[Fault]", draw: tuple[str, str] | None,
     if draw is None or faults:
         return _Look(bundle, faults, None)
     folder = bundle.with_name(f"{bundle.stem}-reproduced")
-    again = reproduce_bundle(bundle, folder, *draw)
+    try:
+        again = reproduce_bundle(bundle, folder, *draw)
+    except StorykitError as error:
+        fault = Fault(place="bundle", problem=f"cannot be drawn again: {error}")
+        if not quiet:
+            typer.echo(str(fault))
+        return _Look(bundle, [fault], None)
     if not quiet:
         tell(again, folder)
     return _Look(bundle, faults, again)

@@ -203,7 +203,7 @@ def png_bytes(picture: Image, job: Job) -> bytes:
     made = {"storykit": installed("storykit"), "key": job.request.key, **job.recipe}
     chunks = PngInfo()
     chunks.add_itxt(PNG_CHUNK, canonical_json(made).decode())
-    chunks.add_itxt(PARAMETERS, parameters_of(job.recipe, job.slot.candidate))
+    chunks.add_itxt(PARAMETERS, parameters_of(job.recipe))
     file = BytesIO()
     picture.save(file, "PNG", pnginfo=chunks)
     return file.getvalue()

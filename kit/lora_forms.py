@@ -19,6 +19,8 @@ from kit.zipped import zip_bytes
 
 _LENGTH = struct.Struct("<Q")
 """A safetensors file opens with the length of its header, little-endian."""
+MAX_HEADER_BYTES = 1 << 20
+"""A LoRA of every layer of Kolors under kohya's names has a header of 330 KB."""
 _ALPHA = struct.Struct("<f")
 """kohya's alpha: one number a layer."""
 _METADATA = "__metadata__"
@@ -58,6 +60,8 @@ def opened(data: bytes) -> Opened:
     """Return a safetensors file by its parts, or raise ValueError saying what is wrong with its header."""
     if len(data) < _LENGTH.size or (end := _LENGTH.size + _LENGTH.unpack_from(data)[0]) > len(data):
         raise ValueError(f"has {len(data)} bytes, its header would end beyond them")
+    if end > MAX_HEADER_BYTES:
+        raise ValueError(f"has a header of {end} bytes, {MAX_HEADER_BYTES} are the most")
     try:
         header = _HEADER.validate_json(data[_LENGTH.size : end])
     except ValidationError as error:

@@ -8,14 +8,14 @@ _SHORT = 10
 """Characters of a file's sha256 that they show."""
 
 
-def parameters_of(recipe: Mapping[str, object], candidate: str) -> str:
+def parameters_of(recipe: Mapping[str, object]) -> str:
     """Return prompt, negative prompt and settings in A1111's form.
 
-    The form has no word for portable noise or EnhancedDDIM, so other programs draw another picture from it.
+    The LoRA is called by the beginning of its sha256. The form has no word for portable noise or
+    EnhancedDDIM, so other programs draw another picture from it.
 
     Args:
         recipe: What shapes the picture, as `kit.recipe` writes it.
-        candidate: What the LoRA is called.
     """
     size = recipe["size"]
     told = {
@@ -31,8 +31,9 @@ def parameters_of(recipe: Mapping[str, object], candidate: str) -> str:
         told["Model"] = "Kolors" if base.get("name") == "kolors" else f"storykit {base.get('name')}"
     worn = ""
     if isinstance(lora, Mapping):
-        worn = f" <lora:{candidate}:{lora['strength']}>"
-        told["Lora hashes"] = f'"{candidate}: {str(lora["lora_sha256"])[:_SHORT]}"'
+        name = str(lora["lora_sha256"])[:_SHORT]
+        worn = f" <lora:{name}:{lora['strength']}>"
+        told["Lora hashes"] = f'"{name}: {name}"'
     negative = recipe["negative"]
     lines = [f"{recipe['prompt']}{worn}", *([f"Negative prompt: {negative}"] if negative else [])]
     return "\n".join([*lines, ", ".join(f"{name}: {value}" for name, value in told.items())])

@@ -176,6 +176,7 @@ def _identity(run: Run, painter: Painter, candidates: Mapping[str, object]) -> d
             "cfg": how.cfg,
             "size": how.size,
             "noise": how.noise,
+            "memory": how.memory,
             "scheduler": painter.identity.get("scheduler"),
         },
         "versions": {name: installed(name) for name in PACKAGES},

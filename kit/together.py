@@ -3,11 +3,26 @@
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple, TypeVar
 
+from pydantic import BaseModel, PositiveInt, ValidationError
+
+from kit.errors import RunError
+from kit.files import faults_of
 from kit.run import PanelRow, Run, Slot
 
 BATCHING = "batching.json"
 """The run's file that says how pictures are drawn together."""
 T = TypeVar("T")
+
+
+class _Settled(BaseModel, frozen=True):
+    panels: PositiveInt
+    compiled: bool
+
+
+class _Noted(BaseModel, frozen=True):
+    """What of the file matters here."""
+
+    settled: _Settled
 
 
 class Keyed(NamedTuple):
@@ -44,12 +59,14 @@ def drawn_together(run: Run) -> list[Together]:
     """Return the batches that a finished run was drawn in; none when it does not say how."""
     if not (run.folder / BATCHING).is_file():
         return []
-    settled = run.read_json(BATCHING)["settled"]
-    panels, compiled = int(settled["panels"]), bool(settled["compiled"])
+    try:
+        settled = _Noted.model_validate(run.read_json(BATCHING)).settled
+    except ValidationError as error:
+        raise RunError(f"{run.folder / BATCHING}: {'; '.join(faults_of(error))}; delete it") from error
     rows = {run.slot_of(row): row for row in run.rows()}
     known = ((Keyed(rows[slot].key, slot), rows[slot]) for slot in run.wanted() if slot in rows)
     return [
-        Together([twins[0] for twins in pictures[first : first + panels]], compiled)
+        Together([twins[0] for twins in pictures[first : first + settled.panels]], settled.compiled)
         for pictures in sets_by_key(known)
-        for first in range(0, len(pictures), panels)
+        for first in range(0, len(pictures), settled.panels)
     ]

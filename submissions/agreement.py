@@ -7,11 +7,12 @@ from pydantic_core import from_json
 
 from kit.files import sha256_bytes
 from kit.lora_forms import opened
-from submissions.card import CONFIGURATION, HUGGING_FACE_CARD, front_matter, hugging_face_matter
+from submissions.card import CONFIGURATION, TEXTS
 from submissions.evidence import panel_file
 from submissions.fault import Fault
 from submissions.lora_file import lora_forms, lora_record_faults
 from submissions.manifest import (
+    COMPARISON,
     EMBEDDED_NOTICE,
     MANIFEST,
     PROMPT_COLUMNS,
@@ -19,15 +20,19 @@ from submissions.manifest import (
     Manifest,
     csv_rows,
     json_bytes,
+    lora_names,
     prompts_json,
     seal_of,
     settings_json,
 )
+from submissions.mosaic import GRIDS
 from submissions.record import AESTHETIC, is_embedded
 from submissions.workflows import workflows_of
 
 Files = Mapping[str, bytes]
 
+_MOST_POINTS = 100.0
+"""No head gives a picture more; the contest's gives 1 to 10."""
 _CLOSE = 1e-6
 """How far the recorded mean may be from the mean of the recorded scores: rounding only."""
 
@@ -38,10 +43,11 @@ def agreement_faults(files: Files, manifest: Manifest) -> list[Fault]:
         *_seal_faults(files),
         *_hash_faults(files, manifest),
         *_panel_faults(manifest),
+        *_batch_faults(manifest),
+        *_name_faults(manifest),
         *_lora_faults(files, manifest),
         *_json_faults(files, manifest),
         *_table_faults(files, manifest),
-        *_card_faults(files, manifest),
     ]
 
 
@@ -95,18 +101,47 @@ def _panel_faults(manifest: Manifest) -> list[Fault]:
     return faults
 
 
+def _batch_faults(manifest: Manifest) -> list[Fault]:
+    """Return whether the batches are those that the panels were drawn in."""
+    panels = {(panel.seed, panel.prompt) for panel in manifest.panels}
+    batches = [{(batch.seed, prompt) for prompt in batch.prompts} for batch in manifest.batches]
+    if not batches or (panels <= set().union(*batches) and not any(panels.isdisjoint(b) for b in batches)):
+        return []
+    problem = "must have each panel in one of the batches and a panel in each batch"
+    return [Fault(place=f"{MANIFEST}, batches", problem=problem)]
+
+
+def _name_faults(manifest: Manifest) -> list[Fault]:
+    """Return which files are no part of a bundle, so that nothing rides along."""
+    known = {*TEXTS, *workflows_of(manifest), *(grid.file for grid in GRIDS)}
+    known |= {panel.file for panel in manifest.panels}
+    known |= {"prompts.csv", "prompts.json", "settings.json", "scores.csv", COMPARISON}
+    known |= set(lora_names(manifest.candidate)) if manifest.lora else set()
+    return [
+        Fault(place=name, problem="is no part of a bundle", mend="take it out")
+        for name in manifest.files
+        if name not in known
+    ]
+
+
 def _lora_faults(files: Files, manifest: Manifest) -> list[Fault]:
     """Return what is wrong with the LoRA's record, and with what the bundle says of its base."""
     faults: list[Fault] = []
     if (manifest.notice == EMBEDDED_NOTICE) != is_embedded(manifest.base):
         problem = "must say that the base is the embedded one exactly when it is"
         faults.append(Fault(place=f"{MANIFEST}, notice", problem=problem))
-    listed = {name for name in manifest.files if name.endswith((".safetensors", ".ckpt"))}
     lora = manifest.lora
-    worn = {lora.file, lora.checkpoint, lora.diffusers, lora.comfyui} if lora else set[str]()
-    if listed != worn:
-        problem = f"must list the LoRA that was worn and no other, {_names(worn)}, got {_names(listed)}"
-        faults.append(Fault(place=MANIFEST, problem=problem))
+    if lora and (names := (lora.file, lora.checkpoint, lora.diffusers, lora.comfyui)) != lora_names(
+        manifest.candidate
+    ):
+        problem = f"must be called {', '.join(lora_names(manifest.candidate))}, got {', '.join(names)[:200]}"
+        faults.append(Fault(place=f"{MANIFEST}, lora", problem=problem))
+    for name in lora_names(manifest.candidate) if lora else ():
+        if name not in manifest.files:
+            faults.append(Fault(place=name, problem="is missing, the LoRA is handed in in this form too"))
+    if lora and lora.trigger and not all(panel.prompt.startswith(lora.trigger) for panel in manifest.panels):
+        problem = "must stand in front of every prompt"
+        faults.append(Fault(place=f"{MANIFEST}, lora.trigger", problem=problem))
     if lora is None or lora.file not in files:
         return faults
     record = manifest.files.get(lora.file)
@@ -127,11 +162,6 @@ def _form_faults(files: Files, lora: LoraRecord) -> list[Fault]:
     except ValueError as error:
         faults.append(Fault(place=lora.file, problem=str(error)))
     return faults
-
-
-def _names(files: set[str]) -> str:
-    """Return the names of files for a message."""
-    return ", ".join(sorted(files)) or "none"
 
 
 def _json_faults(files: Files, manifest: Manifest) -> list[Fault]:
@@ -183,32 +213,9 @@ def _scores_differ(rows: list[dict[str, str]], manifest: Manifest) -> str:
     if [(row.get("panel"), row.get("sha256")) for row in rows] != wanted:
         return "does not score the panels of the manifest"
     scores = [float(row.get(AESTHETIC, "")) for row in rows]
+    if not all(abs(score) <= _MOST_POINTS for score in scores):
+        return f"must have aesthetic scores within {_MOST_POINTS:g}"
     mean = math.fsum(scores) / len(scores) if scores else math.nan
     if not abs(mean - manifest.gate.score) <= _CLOSE:
         return f"has mean aesthetic score {mean:.4f}, the manifest says {manifest.gate.score:.4f}"
     return ""
-
-
-def _card_faults(files: Files, manifest: Manifest) -> list[Fault]:
-    """Return what the cards lack."""
-    cards = {
-        "README.md": ("ModelScope", front_matter(manifest)),
-        HUGGING_FACE_CARD: ("Hugging Face", hugging_face_matter(manifest)),
-    }
-    faults: list[Fault] = []
-    for file, (hub, matter) in cards.items():
-        if file not in files:
-            continue
-        card = files[file].decode("utf-8-sig", "replace")
-        faults += [
-            Fault(place=file, problem=f"must hold the {what} of the manifest")
-            for what, text in (
-                ("name", manifest.name),
-                ("introduction", manifest.introduction),
-                ("notice", manifest.notice),
-            )
-            if text not in card
-        ]
-        if not card.startswith(matter):
-            faults.append(Fault(place=file, problem=f"must begin with the front matter that {hub} reads"))
-    return faults

@@ -102,6 +102,19 @@ def read_zip(path: Path) -> Contents:
         return Contents({}, (_bundle_fault(f"is damaged or not a zip: {error}"),))
 
 
+def size_faults(files: Mapping[str, bytes]) -> list[Fault]:
+    """Return what of a bundle's files is too large to be read again."""
+    faults = [
+        Fault(place=name, problem=f"has {len(data)} bytes, {size_limit(name)} are the most")
+        for name, data in files.items()
+        if len(data) > size_limit(name)
+    ]
+    told = sum(len(data) for name, data in files.items() if _is_text(name))
+    if told > MAX_TEXTS_BYTES:
+        faults.append(_bundle_fault(f"holds {told} bytes of texts, {MAX_TEXTS_BYTES} are the most"))
+    return faults
+
+
 def _bundle_fault(problem: str, mend: str = "") -> Fault:
     """Return a fault of the zip as a whole."""
     return Fault(place="bundle", problem=problem, mend=mend)

@@ -16,7 +16,6 @@ from submissions.lettering import Lettering
 from submissions.lora_file import lora_forms, read_lora_facts
 from submissions.manifest import (
     COMPARISON,
-    DIFFUSERS_FILE,
     EMBEDDED_NOTICE,
     MANIFEST,
     SCORE_COLUMNS,
@@ -29,6 +28,7 @@ from submissions.manifest import (
     SettingsRecord,
     csv_bytes,
     json_bytes,
+    lora_names,
     manifest_bytes,
     prompts_csv,
     prompts_json,
@@ -114,12 +114,13 @@ def _lora_record(evidence: Evidence) -> LoraRecord | None:
     dress = evidence.dress
     if evidence.lora is None or dress is None:
         return None
+    file, checkpoint, diffusers, comfyui = lora_names(evidence.candidate.name)
     return LoraRecord.model_validate(
         {
-            "file": f"lora/{evidence.candidate.name}.safetensors",
-            "checkpoint": f"lora/{evidence.candidate.name}.ckpt",
-            "diffusers": DIFFUSERS_FILE,
-            "comfyui": f"lora/{evidence.candidate.name}-comfyui.safetensors",
+            "file": file,
+            "checkpoint": checkpoint,
+            "diffusers": diffusers,
+            "comfyui": comfyui,
             "notes": read_lora_facts(evidence.lora.data).metadata,
             "sha256": sha256_bytes(evidence.lora.data),
             "source_sha256": evidence.lora.source_sha256,

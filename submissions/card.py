@@ -18,6 +18,8 @@ KOLORS_DIFFUSERS = "Kwai-Kolors/Kolors-diffusers"
 KOLORS_LICENCE = "https://github.com/Kwai-Kolors/Kolors/blob/master/MODEL_LICENSE"
 HUGGING_FACE_CARD = "README.huggingface.md"
 """The card for Hugging Face, where it takes README.md's place."""
+TEXTS = ("README.md", HUGGING_FACE_CARD, "configuration.json", "NOTICE", "post.txt")
+"""Every text of a bundle that follows from its manifest and the rules."""
 _UNTOLD = frozenset({ADAPTER_NOTE, "rank", "alpha", "keys", "format", "trigger"})
 """Metadata of a LoRA that says nothing of its training, or is in the card already."""
 NO_LINK = "LoRA模型链接地址"

@@ -3,9 +3,11 @@
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from PIL import Image
 from pydantic_core import from_json
 
 from kit.files import canonical_json, sha256_bytes
+from kit.parameters import PARAMETERS, parameters_of
 from submissions.fault import Fault
 from submissions.leaks import find_leaks
 from submissions.lora_file import lora_data_faults
@@ -45,7 +47,7 @@ class Album:
     def __init__(self, manifest: Manifest | None) -> None:
         """Take the manifest, if the bundle has one."""
         self._panels = {panel.file: panel for panel in manifest.panels} if manifest else {}
-        self._side = manifest.settings.size if manifest else None
+        self._manifest = manifest
         self._known: dict[str, str] = {}
         """The panels seen so far, by the sha256 of their pixels."""
         self._pixels = 0
@@ -58,7 +60,8 @@ class Album:
         if self._pixels > MAX_ALL_PIXELS and width * height <= MAX_PIXELS:
             problem = f"is one too many: all pictures together may have {MAX_ALL_PIXELS} pixels"
             return [Fault(place=name, problem=problem)]
-        picture, faults = read_picture(name, data, self._side if panel else None)
+        side = self._manifest.settings.size if self._manifest and panel else None
+        picture, faults = read_picture(name, data, side)
         if picture is None:
             return faults
         texts = "\n".join(picture_texts(picture))
@@ -71,8 +74,12 @@ class Album:
         twin = self._known.setdefault(sha256_bytes(picture.tobytes()), name)
         if twin != name:
             faults.append(Fault(place=name, problem=f"is the same picture as {twin}"))
-        recipe = picture.info.get(PNG_CHUNK)
-        return faults + (_recipe_faults(recipe, panel) if isinstance(recipe, str) else [])
+        assert self._manifest is not None, "who has panels has a manifest"
+        return (
+            faults
+            + _panel_faults(picture, panel)
+            + _recipe_faults(picture.info.get(PNG_CHUNK), panel, self._manifest)
+        )
 
     def stray_faults(self, names: Iterable[str]) -> list[Fault]:
         """Return which files lie among the panels and are none."""
@@ -84,20 +91,70 @@ class Album:
         ]
 
 
-def _recipe_faults(recipe: str, panel: PanelRecord) -> list[Fault]:
-    """Return where the recipe inside a panel's PNG differs from the manifest."""
+def _panel_faults(picture: Image.Image, panel: PanelRecord) -> list[Fault]:
+    """Return what a panel has that a scorer and a viewer would see differently."""
+    faults = []
+    if picture.mode != "RGB":
+        problem = f"must be an RGB picture, got {picture.mode}: a scorer and a viewer see it differently"
+        faults.append(Fault(place=panel.file, problem=problem, mend="draw it again"))
+    told = picture.info.get(PARAMETERS)
+    recipe = picture.info.get(PNG_CHUNK)
+    if told is not None and isinstance(recipe, str) and told != _parameters(recipe):
+        faults.append(
+            Fault(place=panel.file, problem="says other settings in its parameters than in its recipe")
+        )
+    return faults
+
+
+def _parameters(recipe: str) -> str | None:
+    """Return what A1111's chunk must say beside a recipe; None where the recipe says too little."""
     try:
-        made = from_json(recipe)
+        return parameters_of(from_json(recipe))
+    except (ValueError, LookupError, TypeError):
+        return None
+
+
+def _recipe_faults(recipe: object, panel: PanelRecord, manifest: Manifest) -> list[Fault]:
+    """Return where the recipe inside a panel's PNG differs from the manifest."""
+    if not isinstance(recipe, str):
+        return [
+            Fault(place=panel.file, problem="must hold its recipe, as storykit wrote it", mend="draw again")
+        ]
+    try:
+        made = from_json(recipe, allow_inf_nan=False)
     except ValueError as error:
-        return [Fault(place=panel.file, problem=f"holds a recipe that is no JSON: {error}")]
+        return [Fault(place=panel.file, problem=f"holds a recipe that is no JSON: {str(error)[:100]}")]
     if not isinstance(made, dict):
         return [Fault(place=panel.file, problem="holds a recipe that is no table")]
-    told = {"key": panel.key, "prompt": panel.prompt, "seed": panel.seed}
-    wrong = [f"another {name} than the manifest's" for name, value in told.items() if made.get(name) != value]
+    wrong = [
+        f"another {name} than the manifest's"
+        for name, value in _told(panel, manifest).items()
+        if canonical_json(made.get(name)) != canonical_json(value)
+    ]
+    noise = str(made.get("noise", "")).split(" ")[0]
+    if noise != manifest.settings.noise:
+        wrong.append("another noise than the manifest's")
     shaping = {name: value for name, value in made.items() if name not in ("storykit", "key")}
     if sha256_bytes(canonical_json(shaping)) != made.get("key"):
         wrong.append("a key that is not the sha256 of the rest")
     return [Fault(place=panel.file, problem=f"holds a recipe with {what}") for what in wrong]
+
+
+def _told(panel: PanelRecord, manifest: Manifest) -> dict[str, object]:
+    """Return what a panel's recipe must say, but for the noise, by the manifest."""
+    how, lora = manifest.settings, manifest.lora
+    worn = lora and {"lora_sha256": lora.source_sha256, "alpha": lora.alpha, "strength": lora.strength}
+    return {
+        "key": panel.key,
+        "prompt": panel.prompt,
+        "negative": panel.negative if how.cfg != 1 else "",
+        "seed": panel.seed,
+        "base": manifest.base,
+        "lora": worn,
+        "steps": how.steps,
+        "cfg": how.cfg,
+        "size": how.size,
+    }
 
 
 def _text_faults(name: str, data: bytes) -> list[Fault]:

@@ -3,6 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+_MOST = 200
+"""Characters of a place that are told."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Fault:
@@ -17,7 +20,7 @@ class Fault:
 
     def __str__(self) -> str:
         """Return the fault as one line."""
-        return shown(f"{self.place}: {self.problem}" + (f" ({self.mend})" if self.mend else ""))
+        return shown(f"{self.place[:_MOST]}: {self.problem}" + (f" ({self.mend})" if self.mend else ""))
 
 
 def shown(text: str) -> str:

@@ -1,16 +1,28 @@
 """A LoRA's safetensors file, read without torch: whether it is whole, its rank, the texts it carries."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from kit.files import sha256_bytes
-from kit.lora_forms import checkpoint_bytes, opened, safetensors_for
-from kit.lora_names import read_key
+from kit.lora_forms import Opened, checkpoint_bytes, opened, safetensors_for
+from kit.lora_names import Half, read_key
 from kit.lora_notes import Scale
 from submissions.fault import Fault
 from submissions.leaks import find_leaks
 from submissions.manifest import LoraRecord
+
+MAX_METADATA = 64 << 10
+"""Characters of a LoRA's metadata: what trainers write of single pictures goes beyond it."""
+MAX_NOTE = 2000
+"""Characters of one note that goes along when a LoRA is written anew."""
+_EXPONENTS = {
+    "F64": ("<u8", 0x7FF0_0000_0000_0000), "F32": ("<u4", 0x7F80_0000),
+    "F16": ("<u2", 0x7C00), "BF16": ("<u2", 0x7F80),
+}  # fmt: skip
+"""As whole numbers: the bits that are all set in what is not finite."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -26,7 +38,8 @@ class LoraFile:
 def load_lora_file(path: Path, alpha: float | None) -> LoraFile:
     """Return a LoRA file for a bundle: safetensors with DiffSynth's names, which the contest reads.
 
-    Another tool's file and a .ckpt are rewritten, their numbers unchanged.
+    Another tool's file and a .ckpt are rewritten, their numbers unchanged; long notes of single pictures stay
+    behind.
 
     Args:
         path: The file.
@@ -44,7 +57,8 @@ def load_lora_file(path: Path, alpha: float | None) -> LoraFile:
     from kit.lora_format import content_bytes
 
     lora = load_lora(path, alpha)
-    rewritten = content_bytes("diffsynth", lora.pairs, lora.alpha, lora.notes)
+    notes = {name: text for name, text in lora.notes.items() if len(text) <= MAX_NOTE}
+    rewritten = content_bytes("diffsynth", lora.pairs, lora.alpha, notes)
     return LoraFile(data=rewritten, source_sha256=source)
 
 
@@ -65,7 +79,7 @@ class LoraFacts:
     layers: frozenset[str]
     """DiffSynth's names of the layers that have both factors."""
     ranks: frozenset[int]
-    """The smaller side of each factor; one number in a sound file of one rank."""
+    """What the factors' inner sides are; one number in a sound file of one rank."""
     alphas: int
     """Tensors that hold a layer's alpha, as kohya writes them."""
     strangers: tuple[str, ...]
@@ -90,11 +104,16 @@ def read_lora_facts(data: bytes) -> LoraFacts:
     return LoraFacts(
         tensors=len(file.spots),
         layers=frozenset(layer for layer, half in known if half == "A" and (layer, "B") in known),
-        ranks=frozenset(min(shape, default=0) for (_, half), shape in known.items() if half != "alpha"),
+        ranks=frozenset(_rank(half, shape) for (_, half), shape in known.items() if half != "alpha"),
         alphas=sum(half == "alpha" for _, half in known),
         strangers=tuple(name for name, part in parts.items() if part is None),
         metadata=file.metadata,
     )
+
+
+def _rank(half: Half, shape: tuple[int, ...]) -> int:
+    """Return the inner side of a factor, (rank, in) or (out, rank); 0 for what is no matrix."""
+    return shape[0 if half == "A" else 1] if len(shape) == 2 else 0
 
 
 def lora_data_faults(place: str, data: bytes) -> list[Fault]:
@@ -104,13 +123,34 @@ def lora_data_faults(place: str, data: bytes) -> list[Fault]:
     except ValueError as error:
         return [Fault(place=place, problem=str(error))]
     text = "\n".join(f"{key}: {value}" for key, value in sorted(facts.metadata.items()))
+    if len(text) > MAX_METADATA:
+        problem = f"carries {len(text)} characters of metadata, {MAX_METADATA} are the most"
+        return [Fault(place=place, problem=problem, mend="write it anew with `storykit lora convert`")]
     faults = find_leaks(f"{place} metadata", text)
+    faults += [Fault(place=place, problem=problem) for problem in _number_problems(opened(data))]
     paired = 2 * len(facts.layers) + facts.alphas
     if paired < facts.tensors:
         first = f", the first that is none: {facts.strangers[0][:100]}" if facts.strangers else ""
         problem = f"has {paired} of {facts.tensors} tensors that load as a LoRA, all must{first}"
         faults.append(Fault(place=place, problem=problem))
     return faults
+
+
+def _number_problems(file: Opened) -> Iterator[str]:
+    """Yield what is wrong with a LoRA's numbers, told from their bits alone."""
+    moved = False
+    for name, spot in file.spots.items():
+        if spot.dtype not in _EXPONENTS:
+            continue
+        kind, exponent = _EXPONENTS[spot.dtype]
+        bits = np.frombuffer(file.numbers(name), kind)
+        if ((bits & exponent) == exponent).any():
+            yield f"holds numbers that are not finite, in {name[:100]}"
+            return
+        part = read_key(name)
+        moved = moved or (part is not None and part.half == "B" and bool((bits << 1).any()))
+    if not moved:
+        yield "changes nothing: its second factors are all zero, as before a training"
 
 
 def lora_record_faults(record: LoraRecord, data: bytes) -> list[Fault]:
@@ -120,13 +160,25 @@ def lora_record_faults(record: LoraRecord, data: bytes) -> list[Fault]:
     except ValueError:
         return []
     ranks = ", ".join(map(str, sorted(facts.ranks)))
+    said = facts.metadata.get("alpha", str(record.alpha))
     problems = {
+        f"must have alpha {record.alpha} as the manifest says, got {said[:20]}": not _equals(
+            said, record.alpha
+        ),
         f"must have rank {record.rank} as the manifest says, got {ranks}": facts.ranks != {record.rank},
         f"must change {record.keys} layers as the manifest says, got {len(facts.layers)}": len(facts.layers)
         != record.keys,
         "says something else of its training than the manifest": facts.metadata != record.notes,
     }
     return [Fault(place=record.file, problem=problem) for problem, holds in problems.items() if holds]
+
+
+def _equals(text: str, number: float) -> bool:
+    """Return whether a text says a number."""
+    try:
+        return float(text) == number
+    except ValueError:
+        return False
 
 
 def lora_forms(record: LoraRecord, data: bytes) -> dict[str, Callable[[], bytes]]:

@@ -10,25 +10,30 @@ from pydantic import (
     BaseModel,
     Field,
     JsonValue,
-    PositiveFloat,
     PositiveInt,
     StringConstraints,
     ValidationError,
 )
+from pydantic_core import from_json
 
 from kit.files import canonical_json, sha256_bytes
 from submissions.fault import Fault
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
+Seed = Annotated[int, Field(ge=0, lt=2**63)]
+"""What torch's generators take."""
 
 MANIFEST = "manifest.json"
 UNSEALED = "0" * 64
 """The seal of a manifest that is not written yet."""
-EMBEDDED_NOTICE = "embedded base: not an entry for the contest, for practice"
+Notice = Literal["", "embedded base: not an entry for the contest, for practice"]
+EMBEDDED_NOTICE: Notice = "embedded base: not an entry for the contest, for practice"
 """What a bundle made with the embedded base says of itself."""
 _MOST = 64
-"""Panels, batches, pictures of a batch: no contest has as many."""
+"""Panels and batches: no contest has as many."""
+_MOST_TOGETHER = 8
+"""Pictures of a batch: a set of eight at most is drawn together."""
 _TOLD = 50
 """Faults of one manifest that are told one by one."""
 DIFFUSERS_FILE = "pytorch_lora_weights.safetensors"
@@ -60,14 +65,14 @@ class PanelRecord(Record, frozen=True):
     """sha256 of everything that shapes the picture, as the run recorded it."""
     prompt: str
     negative: str
-    seed: Annotated[int, Field(ge=0)]
+    seed: Seed
 
 
 class BatchRecord(Record, frozen=True):
     """Pictures that were drawn together: the last bits of each hang on the others."""
 
-    seed: Annotated[int, Field(ge=0)]
-    prompts: Annotated[tuple[str, ...], Field(min_length=1, max_length=_MOST)]
+    seed: Seed
+    prompts: Annotated[tuple[str, ...], Field(min_length=1, max_length=_MOST_TOGETHER)]
     """One a picture, in the batch's order; the panels of the bundle are among them."""
     compiled: bool
     """Whether the UNet was compiled."""
@@ -76,11 +81,13 @@ class BatchRecord(Record, frozen=True):
 class SettingsRecord(Record, frozen=True):
     """How every panel was drawn."""
 
-    steps: PositiveInt
-    cfg: Finite
-    size: PositiveInt
+    steps: Annotated[int, Field(gt=0, le=1000)]
+    cfg: Annotated[Finite, Field(ge=1, le=1000)]
+    size: Annotated[int, Field(gt=0, le=4096, multiple_of=32)]
     """Panel side in pixels."""
-    noise: str
+    noise: Literal["portable", "contest"]
+    memory: Literal["auto", "low"]
+    """Whether each panel was drawn alone."""
     scheduler: JsonValue
 
 
@@ -98,10 +105,10 @@ class LoraRecord(Record, frozen=True):
     sha256: Sha256
     """Of `file`."""
     source_sha256: Sha256
-    """Of the file that the panels were drawn with; another one only if that was a .ckpt."""
+    """Of the file that the panels were drawn with; another one if that had another tool's form."""
     rank: PositiveInt
-    alpha: PositiveFloat
-    strength: PositiveFloat
+    alpha: Annotated[Finite, Field(gt=0, le=1e6)]
+    strength: Annotated[Finite, Field(gt=0, le=2)]
     """Relative to how it was trained; 1.0 = alpha/rank of the training."""
     keys: Annotated[int, Field(ge=0)]
     trigger: str
@@ -135,7 +142,7 @@ class Manifest(Record, frozen=True):
     title: str
     introduction: str
     link: str
-    notice: str
+    notice: Notice
     """EMBEDDED_NOTICE, or empty for a bundle made with Kolors."""
     candidate: str
     order: str
@@ -176,6 +183,7 @@ def seal_of(document: Mapping[str, object]) -> str:
 def read_manifest(data: bytes) -> tuple[Manifest | None, tuple[Fault, ...]]:
     """Return the manifest, or None with every fault in it."""
     try:
+        from_json(data, allow_inf_nan=False)
         return Manifest.model_validate_json(data, strict=True), ()
     except ValidationError as error:
         problems = error.errors(include_url=False, include_input=False)
@@ -183,6 +191,14 @@ def read_manifest(data: bytes) -> tuple[Manifest | None, tuple[Fault, ...]]:
         if len(problems) > _TOLD:
             faults.append(Fault(place=MANIFEST, problem=f"has {len(problems) - _TOLD} more faults"))
         return None, tuple(faults)
+    except ValueError as error:
+        return None, (Fault(place=MANIFEST, problem=f"Invalid JSON: {str(error)[:200]}"),)
+
+
+def lora_names(candidate: str) -> tuple[str, str, str, str]:
+    """Return what a candidate's LoRA is called: file, checkpoint, diffusers and comfyui of its record."""
+    stem = f"lora/{candidate}"
+    return f"{stem}.safetensors", f"{stem}.ckpt", DIFFUSERS_FILE, f"{stem}-comfyui.safetensors"
 
 
 def prompts_json(manifest: Manifest) -> list[dict[str, JsonValue]]:

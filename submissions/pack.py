@@ -8,6 +8,7 @@ from kit.errors import BundleError
 from kit.files import sha256_bytes, write_whole
 from kit.run import Run
 from kit.zipped import zip_bytes
+from submissions.archive import size_faults
 from submissions.bundle import Whole, build
 from submissions.entry import Entry
 from submissions.evidence import gather
@@ -41,7 +42,7 @@ def pack(run: Run, entry: Entry) -> PackReport:
     """
     whole = _checked(run, entry)
     manifest, files = build(whole, entry)
-    faults = content_faults(files, manifest, entry.rules)
+    faults = size_faults(files) + content_faults(files, manifest, entry.rules)
     if faults:
         raise BundleError(f"the entry cannot be packed, {listed(faults)}")
     data = zip_bytes(files)

@@ -16,6 +16,9 @@ MAX_PIXELS = 4096 * 4096
 MAX_CHUNKS = 10_000
 """A picture of 32 MiB in pieces of 8 KiB has 4096."""
 
+CHUNKS = frozenset(b"IHDR PLTE IDAT IEND tEXt zTXt iTXt pHYs gAMA cHRM sRGB tIME".split())
+"""What a picture may consist of; an animation or anything private is not among it."""
+
 _CHUNK = struct.Struct(">L4s")
 _FRAME_BYTES = 12
 """What a chunk takes beside its data."""
@@ -86,6 +89,8 @@ def _chunk_problem(data: bytes) -> str:
             return "is a damaged picture: it breaks off"
         length, kind = _CHUNK.unpack_from(data, place)
         place += _FRAME_BYTES + length
+        if kind not in CHUNKS:
+            return f"holds a chunk {ascii(kind)[2:-1]}, which no picture here needs"
         if kind == b"IEND":
             return f"has {len(data) - place} bytes behind its end" if place != len(data) else ""
     return f"has more than {MAX_CHUNKS} chunks"

@@ -39,6 +39,7 @@ class SettingsIdentity(BaseModel, frozen=True):
     size: int
     noise: str
     scheduler: JsonValue
+    memory: str = "auto"
 
 
 class RunIdentity(BaseModel, frozen=True):

@@ -169,15 +169,8 @@ def mean_difference(before: bytes, now: bytes) -> float:
 def _settings(manifest: Manifest) -> "DrawSettings":
     from kit.experiment import DrawSettings
 
-    noise = manifest.settings.noise
-    if noise not in ("portable", "contest"):
-        raise BundleError(f"the bundle's noise must be portable or contest, got {noise!r}")
-    return DrawSettings(
-        steps=manifest.settings.steps,
-        cfg=manifest.settings.cfg,
-        size=manifest.settings.size,
-        noise="portable" if noise == "portable" else "contest",
-    )
+    how = manifest.settings
+    return DrawSettings(steps=how.steps, cfg=how.cfg, size=how.size, noise=how.noise, memory=how.memory)
 
 
 def _sets(manifest: Manifest) -> tuple[BatchRecord, ...]:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from kit.errors import BundleError
 from submissions.agreement import agreement_faults
 from submissions.archive import read_zip
-from submissions.card import post_title
+from submissions.card import texts_of
 from submissions.content import file_faults
 from submissions.entry import Saying, words_faults
 from submissions.fault import Fault
@@ -114,7 +114,7 @@ def rule_faults(files: Mapping[str, bytes], manifest: Manifest, rules: Rules) ->
         faults.append(Fault(place=f"{MANIFEST}, name", problem=f"must be {name!r}, got {manifest.name!r}"))
     if rules.lora.required and manifest.lora is None:
         faults.append(Fault(place="lora", problem="is missing, the contest asks for one"))
-    return faults + _gate_faults(manifest, rules) + _post_faults(files, manifest, rules)
+    return faults + _gate_faults(manifest, rules) + _text_faults(files, manifest, rules)
 
 
 def _gate_faults(manifest: Manifest, rules: Rules) -> list[Fault]:
@@ -128,15 +128,14 @@ def _gate_faults(manifest: Manifest, rules: Rules) -> list[Fault]:
     return faults + gate_faults(rules, manifest.gate.score)
 
 
-def _post_faults(files: Mapping[str, bytes], manifest: Manifest, rules: Rules) -> list[Fault]:
-    """Return whether the post has the title that the contest asks for."""
-    if "post.txt" not in files:
-        return []
-    title = post_title(manifest, rules)
-    first = files["post.txt"].decode("utf-8-sig", "replace").split("\n", 1)[0]
-    if first == title:
-        return []
-    return [Fault(place="post.txt", problem=f"must begin with the title {title!r}, got {first[:100]!r}")]
+def _text_faults(files: Mapping[str, bytes], manifest: Manifest, rules: Rules) -> list[Fault]:
+    """Return which texts are others than those that the manifest and the rules give."""
+    problem = "is not the text that follows from the manifest and the contest's rules"
+    return [
+        Fault(place=name, problem=problem, mend="pack again")
+        for name, data in texts_of(manifest, rules).items()
+        if name in files and files[name] != data
+    ]
 
 
 def _named_rules(manifest: Manifest) -> Rules | None:

@@ -115,12 +115,18 @@ def draw_panel(run: Run, base: Mapping[str, object], candidate: str, panel: int,
     """Put a panel of coloured squares into a run, as if it had been drawn."""
     story = run.loaded.stories[0].story
     prompt = prompt_of(story, panel - 1, "authored", "墨韵" if candidate == "ink" else "")
+    identity = run.read_json("run.json") if (run.folder / "run.json").exists() else run_identity(base)
+    ink = {"lora_sha256": identity["candidates"]["ink"]["lora_sha256"], "alpha": 4.0, "strength": 0.8}
     recipe = {
         "base": base,
+        "lora": ink if candidate == "ink" else None,
         "prompt": prompt,
         "negative": story.negative,
         "seed": seed,
-        "candidate": candidate,
+        "steps": 2,
+        "cfg": 4.0,
+        "size": SIZE,
+        "noise": "portable",
     }
     key = sha256_bytes(canonical_json(recipe))
     data = picture_bytes(
@@ -144,6 +150,16 @@ def draw_panel(run: Run, base: Mapping[str, object], candidate: str, panel: int,
             seconds=0.5,
         )
     )
+
+
+def wear(run: Run, lora_sha256: str) -> None:
+    """Have the ink candidate's panels drawn with another LoRA file, and scored again."""
+    identity = run.read_json("run.json")
+    identity["candidates"]["ink"]["lora_sha256"] = lora_sha256
+    run.write_json("run.json", identity)
+    for panel in range(1, 9):
+        draw_panel(run, identity["base"], "ink", panel)
+    write_scores(run, SCORES, embedded=identity["base"]["name"] == "mini")
 
 
 def picture_bytes(panel: int, texts: Mapping[str, str], size: int = SIZE) -> bytes:
@@ -245,6 +261,9 @@ def forge(path: Path, change: Callable[[dict[str, bytes], dict[str, object]], No
     manifest["files"] = {
         name: {"sha256": sha256_bytes(data), "size_bytes": len(data)} for name, data in files.items()
     }
-    files[MANIFEST] = json_bytes(manifest | {"seal": seal_of(manifest)})
+    if "inf" in str(manifest["base"]):  # no JSON that storykit would write
+        files[MANIFEST] = json.dumps(manifest).encode()
+    else:
+        files[MANIFEST] = json_bytes(manifest | {"seal": seal_of(manifest)})
     path.write_bytes(zip_bytes(files))
     return path

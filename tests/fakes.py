@@ -42,6 +42,8 @@ class FakePainter:
         """How many pictures each `settle` was about."""
         self.takes = 4
         """Panels that are drawn together."""
+        self.settings: list[DrawSettings] = []
+        """How each batch was to be drawn."""
         self.worn: list[tuple[str | None, float]] = []
         self.stop_before_batch: int | None = None
         """Pretend that the user presses ctrl-c when this batch, from 0, is asked for."""
@@ -79,6 +81,7 @@ class FakePainter:
         if len(self.batches) == self.lost_after:
             raise RunError("the process has ended")
         self.batches.append(list(requests))
+        self.settings.append(settings)
         return [
             Fault(reason="its numbers are not finite")
             if self.fail_on and self.fail_on in request.prompt

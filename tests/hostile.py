@@ -82,6 +82,11 @@ def safetensors(header: bytes, length: int | None = None) -> bytes:
     return struct.pack("<Q", len(header) if length is None else length) + header + bytes(64)
 
 
+def notes(metadata: dict[str, str]) -> bytes:
+    """Return a safetensors header that has metadata alone."""
+    return json.dumps({"__metadata__": metadata}).encode()
+
+
 class Evil:
     """What a pickle can do to whoever opens it."""
 
@@ -109,7 +114,6 @@ def million_entries() -> bytes:
 
 def overlapping(files: Files, name: str, copies: int) -> bytes:
     """Return a zip whose list names one packed kernel many times over."""
-    kernel = zlib.compress(bytes(16 << 20), 9)[2:-4]
     entry = zipfile.ZipInfo(name)
     buffer = io.BytesIO(zipped(files))
     with zipfile.ZipFile(buffer, "a", zipfile.ZIP_DEFLATED) as archive:
@@ -121,7 +125,6 @@ def overlapping(files: Files, name: str, copies: int) -> bytes:
                 setattr(twin, slot, getattr(first, slot))
             archive.filelist.append(twin)
             archive._didModify = True
-    assert kernel
     return buffer.getvalue()
 
 
@@ -164,7 +167,7 @@ def zips(files: Files) -> Iterator[tuple[str, bytes]]:
         "a bomb of many entries",
         zipped(files | {f"panels/x{n}.png": bytes(31 << 20) for n in range(30)}, 8),
     )
-    yield "a bomb of one kernel named forty times", overlapping(files, "panels/9.png", 30)
+    yield "a bomb of one kernel named thirty times", overlapping(files, "panels/9.png", 30)
     yield "a million entries", million_entries()
     yield "a million entries promised", patched(whole, end, 8, struct.pack("<2H", 0xFFFF, 0xFFFF))
     yield "a list of four gibibytes", patched(whole, end, 12, struct.pack("<L", 0xFFFFFFFF))
@@ -239,6 +242,14 @@ def weights(files: Files) -> Iterator[tuple[str, bytes]]:
             ).encode()
         ),
         "no tensor": safetensors(b"{}"),
+        "16 MiB of addresses": safetensors(notes({"a": "a@a.a-" * 2_800_000})),
+        "10^6 notes": safetensors(notes({f"n{i}": "" for i in range(1_000_000)})),
+        "200000 tensors": safetensors(
+            json.dumps(
+                {f"blocks.7.{i}.lora_A.weight": {"dtype": "F16", "shape": [0], "data_offsets": [0, 0]}
+                 for i in range(200_000)}
+            ).encode()
+        ),
     }  # fmt: skip
     for label, data in headers.items():
         yield f"a LoRA: {label}", zipped(files | {"lora/ink.safetensors": data})

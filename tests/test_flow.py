@@ -266,12 +266,14 @@ def test_a_bundle_draws_its_panels_again_to_the_last_byte(finished, tmp_path, or
     assert (tmp_path / "a-reproduced" / "3.png").read_bytes() == drawn
 
 
-def test_a_bundle_is_not_drawn_with_a_base_that_its_lora_does_not_fit(finished, tmp_path):
-    bundle = tmp_path / "a.zip"
-    packed(finished / "run", bundle)
-    again = tell("verify", bundle, "--rules", tmp_path / "easy.toml", "--reproduce", "--base", "mini")
-    assert again.code == 1
-    assert "keys match the base, all must" in again.err
+def test_a_bundle_whose_lora_does_not_fit_the_base_is_told_and_stops_no_other(finished, tmp_path):
+    for name in ("a.zip", "b.zip"):
+        packed(finished / "run", tmp_path / name)
+    words = ("--rules", tmp_path / "easy.toml", "--reproduce", "--base", "mini")
+    again = tell("verify", tmp_path / "a.zip", tmp_path / "b.zip", *words)
+    assert (again.code, again.err) == (1, "")
+    assert again.out.count("bundle: cannot be drawn again: ") == 2
+    assert again.out.count("keys match the base, all must") == 2
 
 
 def test_diffusers_loads_the_packed_lora_and_predicts_what_we_predict(finished, tmp_path):

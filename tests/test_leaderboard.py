@@ -127,6 +127,11 @@ def repaint(files: dict[str, bytes], told: dict, entry: tuple[str, str, Sequence
         found = sha256_bytes(files[panel["file"]])
         files["scores.csv"] = files["scores.csv"].replace(panel["sha256"].encode(), found.encode())
         panel["sha256"] = found
+    retell(files, told)
+
+
+def retell(files: dict[str, bytes], told: dict) -> None:
+    """Write the texts anew that follow from the manifest."""
     files |= texts_of(Manifest.model_validate_json(json.dumps(told)), COURSE)
 
 
@@ -154,6 +159,7 @@ def lose_everywhere(files: dict[str, bytes], told: dict) -> None:
 
 def record_another_score(files: dict[str, bytes], told: dict) -> None:
     told["gate"]["scorer"] = "fake"
+    retell(files, told)
 
 
 DAMAGES = {
@@ -292,6 +298,7 @@ def forge_gate(paths: list[Path], score: float) -> list[Path]:
         writer.writeheader()
         writer.writerows({**row, "aesthetic": score} for row in rows)
         files["scores.csv"] = text.getvalue().encode()
+        retell(files, told)
 
     return [forge(path, claim) for path in paths]
 

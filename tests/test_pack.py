@@ -20,6 +20,7 @@ from entries import (
     make_scored_run,
     picture_bytes,
     unpack,
+    wear,
     write_scores,
 )
 
@@ -113,6 +114,7 @@ def test_the_manifest_holds_all_that_drawing_a_panel_again_needs(packed):
         "cfg": 4.0,
         "size": SIZE,
         "noise": "portable",
+        "memory": "auto",
         "scheduler": {"name": "ddim"},
     }
     assert manifest["base"]["sha256"] == {"unet": "1" * 64}
@@ -293,9 +295,7 @@ def test_a_lora_other_than_the_one_drawn_with_is_refused(run, tmp_path):
 def test_a_lora_whose_metadata_tells_a_home_path_is_refused(run, tmp_path):
     data = lora_bytes({"ss_output_name": "/home/me/out/ink"})
     (run.folder / "loras" / "ink.safetensors").write_bytes(data)
-    identity = run.read_json("run.json")
-    identity["candidates"]["ink"]["lora_sha256"] = sha256_bytes(data)
-    run.write_json("run.json", identity)
+    wear(run, sha256_bytes(data))
     assert "lora metadata, line 1: holds an absolute path" in refusal(run, make_entry(tmp_path))
 
 
@@ -322,10 +322,8 @@ def test_a_checkpoint_is_packed_as_safetensors_with_the_same_numbers(tmp_path):
         text.replace("strength = 0.8", "strength = 0.8\nalpha = 4.0"), encoding="utf-8"
     )
     assert "alpha = 4.0" in run.experiment_path.read_text("utf-8")
-    identity = run.read_json("run.json")
     source = sha256_of(run.folder / "loras" / "ink.ckpt")
-    identity["candidates"]["ink"]["lora_sha256"] = source
-    run.write_json("run.json", identity)
+    wear(Run.open(run.folder), source)
 
     report = pack(Run.open(run.folder), make_entry(tmp_path))
 
@@ -350,9 +348,7 @@ def test_another_tools_lora_is_packed_with_the_names_the_contest_reads(tmp_path)
     file.write_bytes(
         content_bytes("kohya", {name: Pair(down, down.T.contiguous())}, 4.0, {"trigger": "水墨"})
     )
-    identity = run.read_json("run.json")
-    identity["candidates"]["ink"]["lora_sha256"] = sha256_of(file)
-    run.write_json("run.json", identity)
+    wear(run, sha256_of(file))
 
     report = pack(Run.open(run.folder), make_entry(tmp_path))
 
@@ -430,9 +426,7 @@ def test_a_lora_that_other_tools_have_no_name_for_is_refused_with_its_layer(run,
     name = "blocks.7.transformer_blocks.0.attn1.to_q"
     data = lora_bytes().replace(name.encode(), b"blocks.3.transformer_blocks.0.attn1.to_q")
     (run.folder / "loras" / "ink.safetensors").write_bytes(data)
-    identity = run.read_json("run.json")
-    identity["candidates"]["ink"]["lora_sha256"] = sha256_bytes(data)
-    run.write_json("run.json", identity)
+    wear(run, sha256_bytes(data))
     said = refusal(run, make_entry(tmp_path))
     assert (
         "lora: holds the layer blocks.3.transformer_blocks.0.attn1.to_q, for which diffusers has no name"

@@ -143,11 +143,12 @@ def test_a_panel_that_cannot_be_drawn_is_named_with_its_reason(bundle):
     assert draw_sheet(manifest, files, again).size[0] > 8 * 256
 
 
-def test_a_noise_that_storykit_does_not_know_is_one_clear_error(bundle):
-    manifest, files = bundle
-    odd = manifest.model_copy(update={"settings": manifest.settings.model_copy(update={"noise": "pink"})})
-    with pytest.raises(BundleError, match="must be portable or contest, got 'pink'"):
-        reproduce(odd, files, FakePainter())
+def test_panels_drawn_one_by_one_in_little_memory_are_drawn_so_again(tmp_path):
+    manifest, files = packed(tmp_path, FakePainter(), head='memory = "low"\n')
+    assert manifest.settings.memory == "low"
+    painter = FakePainter()
+    reproduce(manifest, files, painter)
+    assert {settings.memory for settings in painter.settings} == {"low"}
 
 
 def png(colours: np.ndarray, **info: object) -> bytes:

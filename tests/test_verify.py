@@ -1,6 +1,7 @@
 import io
 import json
 import random
+import re
 import stat
 import struct
 import zipfile
@@ -21,16 +22,19 @@ from entries import (
     run_identity,
     unpack,
 )
+from hostile import chunk
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
 from kit.errors import BundleError
-from kit.files import sha256_bytes
+from kit.files import canonical_json, sha256_bytes
 from kit.zipped import zip_bytes
 from submissions.archive import MAX_ENTRIES, read_zip
 from submissions.fault import Fault
 from submissions.leaks import find_leaks
+from submissions.lora_file import lora_forms
+from submissions.manifest import LoraRecord
 from submissions.pack import pack
 from submissions.rules import load_rules
 from submissions.verify import read_bundle, verify
@@ -257,7 +261,7 @@ def test_all_problems_are_told_at_once(bundle):
         "NOTICE: is in the manifest",
         "panels/1.png: is not a PNG",
         "panels/2.png: is not the file",
-        "post.txt: must begin",
+        "post.txt: is not the text",
     ):
         assert fault in said
 
@@ -370,27 +374,189 @@ def _unknown_rules(files, manifest):
     manifest["rules"] = "../../etc/passwd"
 
 
+def _infinite(files, manifest):
+    manifest["base"]["dtype"] = float("inf")
+
+
+def _endless_alpha(files, manifest):
+    manifest["lora"]["alpha"] = 1e300
+
+
+def _huge_scores(files, manifest):
+    files["scores.csv"] = re.sub(rb",[67]\.[0-9]+,", b",1e308,", files["scores.csv"])
+
+
+def _recipe(change):
+    """Forge the recipe inside the first panel, its key and every hash."""
+
+    def forgery(files, manifest):
+        panel = manifest["panels"][0]
+        with Image.open(io.BytesIO(files[panel["file"]])) as old:
+            made = json.loads(old.info["storykit"])
+        made |= change
+        shaping = {name: value for name, value in made.items() if name not in ("storykit", "key")}
+        made["key"] = panel["key"] = sha256_bytes(canonical_json(shaping))
+        _panel(files, manifest, picture_bytes(1, {"storykit": canonical_json(made).decode()}))
+
+    forgery.__name__ = f"_recipe_{next(iter(change))}"
+    return forgery
+
+
+def _panel(files, manifest, data):
+    panel = manifest["panels"][0]
+    before, panel["sha256"] = panel["sha256"], sha256_bytes(data)
+    files[panel["file"]] = data
+    files["scores.csv"] = files["scores.csv"].replace(before.encode(), panel["sha256"].encode())
+
+
+def _no_recipe(files, manifest):
+    _panel(files, manifest, picture_bytes(1, {}))
+
+
+def _odd_recipe(files, manifest):
+    _panel(files, manifest, picture_bytes(1, {"storykit": '{"cfg": NaN}'}))
+
+
+def _other_parameters(files, manifest):
+    with Image.open(io.BytesIO(files["panels/1.png"])) as old:
+        texts = {"storykit": old.info["storykit"], "parameters": "a dog\nSteps: 1, Seed: 2, CFG scale: 3"}
+    _panel(files, manifest, picture_bytes(1, texts))
+
+
+def _transparent(files, manifest):
+    picture = Image.open(io.BytesIO(files["panels/1.png"])).convert("RGBA")
+    picture.putalpha(0)
+    file = io.BytesIO()
+    picture.save(file, "PNG")
+    _panel(files, manifest, file.getvalue())
+
+
+def _private_chunk(files, manifest):
+    data = files["mosaic-2x4.png"]
+    files["mosaic-2x4.png"] = data[:33] + chunk(b"prVt", b"anything") + data[33:]
+
+
+def _moving(files, manifest):
+    file = io.BytesIO()
+    frames = [Image.new("RGB", (8, 8), colour) for colour in ("red", "blue")]
+    frames[0].save(file, "PNG", save_all=True, append_images=frames[1:])
+    files["mosaic-2x4.png"] = file.getvalue()
+
+
+def _lost_batch(files, manifest):
+    manifest["batches"] = [{"seed": 3, "prompts": ["another prompt"], "compiled": False}]
+
+
+def _many_batches(files, manifest):
+    alone = {"seed": 9, "prompts": ["another prompt"], "compiled": False}
+    prompts = [panel["prompt"] for panel in manifest["panels"]]
+    manifest["batches"] = [{"seed": 3, "prompts": prompts, "compiled": False}, alone]
+
+
+def _crowded_batch(files, manifest):
+    manifest["batches"] = [{"seed": 3, "prompts": ["p"] * 9, "compiled": False}]
+
+
+def _endless_seed(files, manifest):
+    manifest["panels"][0]["seed"] = 2**70
+
+
+def _endless_steps(files, manifest):
+    manifest["settings"]["steps"] = 10**9
+
+
+def _own_notice(files, manifest):
+    manifest["notice"] = "\x1b[31mbuy this"
+
+
+def _pickle(files, manifest):
+    files["pytorch_lora_weights.bin"] = b"cos\nsystem\n(S'true'\ntR."
+
+
+def _one_name_twice(files, manifest):
+    manifest["lora"]["diffusers"] = manifest["lora"]["comfyui"]
+    del files["pytorch_lora_weights.safetensors"]
+
+
+def _lora(data):
+    """Forge another LoRA in all its forms."""
+
+    def forgery(files, manifest):
+        manifest["lora"] |= {"sha256": sha256_bytes(data)}
+        record = LoraRecord.model_validate({**manifest["lora"], "notes": manifest["lora"]["notes"]})
+        files["lora/ink.safetensors"] = data
+        files |= {name: form() for name, form in lora_forms(record, data).items()}
+
+    return forgery
+
+
+def _flat(data, value):
+    return data[:-64] + value * (64 // len(value))
+
+
+def _trigger(files, manifest):
+    manifest["lora"]["trigger"] = "another word"
+
+
+OTHER = "panels/1.png: holds a recipe with another {} than the manifest's"
 FORGERIES = [
-    (_prompt, "panels/1.png: holds a recipe with another prompt than the manifest's"),
+    (_infinite, "manifest.json: Invalid JSON"),
+    (_endless_alpha, "manifest.json, lora.alpha: Input should be less than or equal to 1000000"),
+    (_huge_scores, "scores.csv: must have aesthetic scores within 100"),
+    (
+        _recipe({"base": {"name": "mini"}}),
+        "panels/1.png: holds a recipe with another base than the manifest's",
+    ),
+    (_recipe({"steps": 50}), OTHER.format("steps")),
+    (_recipe({"cfg": 7.5}), OTHER.format("cfg")),
+    (
+        _recipe({"noise": "contest on cuda"}),
+        "panels/1.png: holds a recipe with another noise than the manifest's",
+    ),
+    (_recipe({"lora": None}), OTHER.format("lora")),
+    (_recipe({"negative": "cat"}), OTHER.format("negative")),
+    (_no_recipe, "panels/1.png: must hold its recipe"),
+    (_odd_recipe, "panels/1.png: holds a recipe that is no JSON"),
+    (_other_parameters, "panels/1.png: says other settings in its parameters than in its recipe"),
+    (_transparent, "panels/1.png: must be an RGB picture, got RGBA"),
+    (_private_chunk, "mosaic-2x4.png: holds a chunk prVt, which no picture here needs"),
+    (_moving, "mosaic-2x4.png: holds a chunk acTL, which no picture here needs"),
+    (_lost_batch, "manifest.json, batches: must have each panel in one of the batches"),
+    (_many_batches, "manifest.json, batches: must have each panel in one of the batches and a panel in each"),
+    (_crowded_batch, "manifest.json, batches[0].prompts: Tuple should have at most 8 items"),
+    (_endless_seed, "manifest.json, panels[0].seed: Input should be less than 9223372036854775808"),
+    (_endless_steps, "manifest.json, settings.steps: Input should be less than or equal to 1000"),
+    (_own_notice, "manifest.json, notice: Input should be '' or 'embedded base"),
+    (_pickle, "pytorch_lora_weights.bin: is no part of a bundle"),
+    (_one_name_twice, "pytorch_lora_weights.safetensors: is missing, the LoRA is handed in in this form too"),
+    (_lora(_flat(lora_bytes(), b"\x00\x7c")), "lora/ink.safetensors: holds numbers that are not finite"),
+    (_lora(_flat(lora_bytes(), b"\x00\x00")), "lora/ink.safetensors: changes nothing"),
+    (
+        _lora(lora_bytes({"alpha": "99"})),
+        "lora/ink.safetensors: must have alpha 4.0 as the manifest says, got 99",
+    ),
+    (_lora(lora_bytes({"note": "x" * 70_000})), "lora/ink.safetensors: carries 70006 characters of metadata"),
+    (_trigger, "manifest.json, lora.trigger: must stand in front of every prompt"),
+    (_prompt, OTHER.format("prompt")),
     (_prompt, "prompts.json: does not say what it must by the manifest"),
-    (_seed, "panels/1.png: holds a recipe with another seed than the manifest's"),
+    (_seed, OTHER.format("seed")),
     (_score, "scores.csv: has mean aesthetic score 6.5000, the manifest says 9.0000"),
     (_scores, "scores.csv: has mean aesthetic score 6.3750, the manifest says 6.5000"),
     (_low, "gate: mean aesthetic score must be at least 6, got 5.3750"),
     (_name, "manifest.json, name: must be '云上画师-可图Kolors训练-墨猫夜行记', got 'best entry'"),
     (_introduction, "introduction: still holds the placeholder 'TODO'"),
-    (_introduction, "README.md: must hold the introduction of the manifest"),
+    (_introduction, "README.md: is not the text that follows from the manifest and the contest's rules"),
     (_big, "panels/1.png: must be 32 x 32 pixels, got 64 x 64"),
     (_seven, "manifest.json: must have 8 panels, got 7"),
     (_rank, "lora/ink.safetensors: must have rank 3 as the manifest says, got 2"),
     (_other_lora, "manifest.json, lora: has two different sha256"),
-    (_second_lora, "manifest.json: must list the LoRA that was worn and no other"),
+    (_second_lora, "lora/wash.safetensors: is no part of a bundle (take it out)"),
     (_no_lora, "lora: is missing, the contest asks for one"),
     (_truncated_lora, "lora/ink.safetensors: is not a whole safetensors file"),
     (_settings, "settings.json: does not say what it must by the manifest"),
     (_configuration, "configuration.json: does not say what it must by the manifest"),
     (_csv, "prompts.csv: does not give each panel the prompt it has in the manifest"),
-    (_card, "README.md: must begin with the front matter that ModelScope reads"),
+    (_card, "README.md: is not the text that follows from the manifest and the contest's rules"),
     (_no_json, "prompts.json: is no JSON"),
     (_latin, "NOTICE: must be UTF-8 text, byte 0 is none"),
     (_leak, "holds a Hugging Face token: hf_aB3aB…"),
