@@ -13,6 +13,7 @@ from kit.errors import StorykitError
 from kit.quiet import hush
 from storykit_bundle import pack, publish, seeds_of
 from storykit_cast import cast
+from storykit_dataset import app as dataset_app
 from storykit_download import download
 from storykit_lora import app as lora_app
 from storykit_metrics import app as metrics_app
@@ -37,6 +38,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     help="Make, score, compare and pack LoRA-styled eight-panel picture stories.",
 )
+app.add_typer(dataset_app, name="dataset")
 app.add_typer(lora_app, name="lora")
 app.add_typer(metrics_app, name="metrics")
 for _command in (cast, pack, verify, publish, download):

@@ -53,7 +53,7 @@ class ModelScope:
         """Return the repository's files by path."""
         from modelscope_hub.api import HubApi
 
-        with _as_os_error():
+        with as_os_error():
             listed = HubApi().list_repo_files(REPOSITORY, "model")
         return {e.path: RemoteFile(e.size, e.sha256 or "") for e in listed if not e.is_dir}
 
@@ -61,12 +61,12 @@ class ModelScope:
         """Fetch files with ModelScope's own client, which resumes and shows progress."""
         from modelscope import snapshot_download
 
-        with _as_os_error():
+        with as_os_error():
             snapshot_download(REPOSITORY, allow_patterns=list(paths), local_dir=str(folder))
 
 
 @contextmanager
-def _as_os_error() -> Iterator[None]:
+def as_os_error() -> Iterator[None]:
     """Turn what ModelScope's client raises into an OSError, as Hugging Face's errors are."""
     from modelscope_hub.errors import HubError
 

@@ -7,7 +7,12 @@ from typing import Literal
 Hub = Literal["modelscope", "huggingface"]
 
 
-def kolors_folder() -> Path:
-    """Return where base "kolors" is: in the folder that STORYKIT_MODELS names, else in the user's cache."""
+def models_folder() -> Path:
+    """Return where downloads are kept: in the folder that STORYKIT_MODELS names, else in the user's cache."""
     named = os.environ.get("STORYKIT_MODELS")
-    return (Path(named) if named else Path.home() / ".cache" / "storykit") / "Kolors"
+    return Path(named) if named else Path.home() / ".cache" / "storykit"
+
+
+def kolors_folder() -> Path:
+    """Return where base "kolors" is."""
+    return models_folder() / "Kolors"

@@ -9,10 +9,10 @@ from PIL import Image
 from pydantic import JsonValue
 
 from kit.files import sha256_bytes
+from kit.lettering import Lettering
 from submissions.card import texts_of
 from submissions.entry import Entry
 from submissions.evidence import Evidence, panel_file
-from submissions.lettering import Lettering
 from submissions.lora_file import lora_forms, read_lora_facts
 from submissions.manifest import (
     COMPARISON,

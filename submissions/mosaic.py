@@ -1,14 +1,13 @@
 """The eight panels on one sheet, with their numbers and captions."""
 
-import bisect
 import io
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from PIL import Image, ImageDraw
 
-from submissions.lettering import Font, Lettering, can_write
+from kit.lettering import Font, Lettering
+from kit.lines import cut, wrap
 
 Picture = Image.Image
 
@@ -30,9 +29,6 @@ _TEXT = 26
 _LINE = 36
 _MOST_LINES = 2
 """Lines a caption may take before it is cut."""
-_ELLIPSIS = "…"
-_NO_LINE_START = "，。、；：？！）》」』”’,.;:?!)…"
-"""Marks that must not begin a line."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -75,7 +71,7 @@ class Words:
 def draw_mosaic(panels: Sequence[Picture], words: Words, grid: Grid) -> Picture:
     """Return the panels on one sheet, left to right, then down, each above its number and caption."""
     font = words.lettering.font(_TEXT)
-    captions = [_wrap(caption, font, CELL - _indent(font)) for caption in words.written_captions]
+    captions = [wrap(caption, font, CELL - _indent(font), _MOST_LINES) for caption in words.written_captions]
     rows = [captions[first : first + grid.columns] for first in range(0, len(captions), grid.columns)]
     heights = [CELL + _BELOW + _LINE * max(1, *map(len, row)) for row in rows]
     top = _MARGIN + (_TITLE_ROOM if words.written_title else 0)
@@ -105,7 +101,7 @@ def _indent(font: Font) -> int:
 def _head(sheet: Picture, words: Words) -> None:
     """Write the title above the panels."""
     font = words.lettering.font(_TITLE)
-    title = _cut(words.written_title, font, sheet.width - 2 * _MARGIN)
+    title = cut(words.written_title, font, sheet.width - 2 * _MARGIN)
     ImageDraw.Draw(sheet).text((_MARGIN, _MARGIN + _TITLE // 2), title, INK, font, anchor="lm")
 
 
@@ -125,40 +121,3 @@ def _letter(sheet: Picture, corner: tuple[int, int], lines: Sequence[str], font:
     pen.text((left, baseline), number, FAINT, font, anchor="ls")
     for index, line in enumerate(caption):
         pen.text((left + _indent(font), baseline + index * _LINE), line, INK, font, anchor="ls")
-
-
-def _wrap(text: str, font: Font, width: int) -> list[str]:
-    """Return a caption in at most _MOST_LINES lines: Latin broken at spaces, Chinese between characters."""
-    lines: list[str] = []
-    rest = " ".join(text.split())
-    while rest and len(lines) < _MOST_LINES - 1:
-        fit = _fitting(rest, font, width)
-        lines.append(rest[:fit].rstrip())
-        rest = rest[fit:].lstrip()
-    return [*lines, _cut(rest, font, width)] if rest else lines
-
-
-def _fitting(text: str, font: Font, width: int) -> int:
-    """Return how many characters of a text go on a line, broken where a reader would."""
-    fit = max(1, _room_for(text, font, width))
-    if fit == len(text):
-        return fit
-    if text[fit] in _NO_LINE_START and fit > 1:
-        fit -= 1
-    space = text.rfind(" ", 0, fit + 1)
-    inside_word = text[fit - 1].isascii() and text[fit].isascii() and text[fit] != " "
-    return space if inside_word and space > 0 else fit
-
-
-def _room_for(text: str, font: Font, width: int) -> int:
-    """Return how many characters of a text, from its start, fit a width in pixels."""
-    ends = range(1, len(text) + 1)
-    return bisect.bisect_right(ends, width, key=lambda end: math.ceil(font.getlength(text[:end])))
-
-
-def _cut(text: str, font: Font, width: int) -> str:
-    """Return a text on one line, ended with an ellipsis if it is too long."""
-    if _room_for(text, font, width) == len(text):
-        return text
-    dots = _ELLIPSIS if can_write(font, _ELLIPSIS) else "..."
-    return text[: _room_for(text, font, width - round(font.getlength(dots)))].rstrip() + dots

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from kit.errors import BundleError
 from kit.files import sha256_bytes, write_whole
+from kit.lettering import NUMBERS_ONLY, find_lettering
 from kit.run import Run
 from kit.zipped import zip_bytes
 from submissions.archive import size_faults
@@ -13,7 +14,6 @@ from submissions.bundle import Whole, build
 from submissions.entry import Entry
 from submissions.evidence import gather
 from submissions.fault import listed
-from submissions.lettering import NUMBERS_ONLY, find_lettering
 from submissions.manifest import Manifest
 from submissions.preflight import check_entry, check_evidence
 from submissions.verify import content_faults

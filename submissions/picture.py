@@ -3,11 +3,11 @@
 import io
 import struct
 import warnings
-import zlib
 from collections.abc import Iterator
 
 from PIL import Image
 
+from kit.foreign import TROUBLE
 from submissions.fault import Fault
 
 MAX_PIXELS = 4096 * 4096
@@ -24,21 +24,6 @@ _FRAME_BYTES = 12
 """What a chunk takes beside its data."""
 _HEAD = struct.Struct(">8s4x4s2L")
 _MARK = b"\x89PNG\r\n\x1a\n"
-_PILLOW_TROUBLE = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    EOFError,
-    OverflowError,
-    IndexError,
-    KeyError,
-    TypeError,
-    AttributeError,
-    struct.error,
-    zlib.error,
-    Image.DecompressionBombError,
-)
-"""What Pillow raises on damaged or hostile pictures."""
 
 
 def read_picture(place: str, data: bytes, side: int | None = None) -> tuple[Image.Image | None, list[Fault]]:
@@ -56,7 +41,7 @@ def read_picture(place: str, data: bytes, side: int | None = None) -> tuple[Imag
             warnings.simplefilter("ignore")
             picture = Image.open(io.BytesIO(data), formats=["PNG"])
             picture.load()
-    except _PILLOW_TROUBLE as error:
+    except TROUBLE as error:
         return None, [Fault(place=place, problem=f"is a damaged picture: {error}")]
     if side is not None and picture.size != (side, side):
         problem = f"must be {side} x {side} pixels, got {picture.width} x {picture.height}"

@@ -5,7 +5,7 @@ from io import BytesIO
 
 from PIL import Image, ImageChops, ImageDraw
 
-from submissions.lettering import BUILT_IN, Lettering
+from kit.lettering import BUILT_IN, Lettering
 from submissions.manifest import Manifest
 from submissions.mosaic import FAINT, INK, PAPER
 from submissions.reproduce import Redrawn, Reproduction

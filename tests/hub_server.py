@@ -49,7 +49,7 @@ class Handler(BaseHTTPRequestHandler):
             self.answer(data, {"ETag": f'"{digest(data)}"', "X-Repo-Commit": COMMIT})
         elif asked.path.endswith("/repo"):
             self.answer(self.held[parse_qs(asked.query)["FilePath"][0]], {})
-        elif asked.path.endswith("/repo/files"):
+        elif asked.path.endswith(("/repo/files", "/repo/tree")):
             listed = [modelscope_entry(path, data) for path, data in self.held.items()]
             self.answer_json({"Code": 200, "Success": True, "Data": {"Files": listed}})
         elif asked.path.startswith("/api/models/"):

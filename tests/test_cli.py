@@ -29,6 +29,8 @@ COMMANDS = {
     ("gate",),
     ("train",),
     ("download",),
+    ("dataset",),
+    ("dataset", "prepare"),
     ("lora",),
     ("lora", "inspect"),
     ("lora", "convert"),

@@ -1,4 +1,4 @@
-"""Which font can write the captions: never an empty box where a character should be."""
+"""Which font can write a text: never an empty box where a character should be."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass

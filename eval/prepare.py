@@ -1,0 +1,105 @@
+"""The stage that prepares a dataset: a source's pictures are sifted and written in the contest's layout."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from eval.floor import by_aesthetics
+from eval.scorer import Scorer
+from kit.captioning import Captioning
+from kit.cautions import cautions
+from kit.dataset_hub import fetch_dataset, is_dataset_name
+from kit.errors import InputError
+from kit.gathering import Found, gather
+from kit.juicer import gather_result
+from kit.prepared import Contents, refuse_out, write_prepared
+from kit.shapes import Filter
+from kit.sifting import Sifted, Step, by_caption, by_colour, by_shape, by_twins, sift
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Floor:
+    """The least aesthetic score of a picture, and what gives it."""
+
+    score: float
+    scorer: Scorer
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Plan:
+    """What stays of a source, and what is said of it."""
+
+    source: str
+    """A folder, a result.jsonl, or a dataset of ModelScope."""
+    captioning: Captioning
+    filters: Sequence[Filter] = ()
+    floor: Floor | None = None
+    keep_near_duplicates: bool = False
+
+    @property
+    def steps(self) -> list[Step]:
+        """What drops pictures, in order; a sample's shape counts all its pictures, so that comes first."""
+        steps = [*map(by_shape, self.filters), by_colour(), by_caption(self.captioning)]
+        if self.floor is not None:
+            steps.append(by_aesthetics(self.floor.scorer, self.floor.score))
+        return steps if self.keep_near_duplicates else [*steps, by_twins()]
+
+    @property
+    def settings(self) -> dict[str, object]:
+        """What the dataset's record says of how it was made."""
+        path, floor = Path(self.source), self.floor
+        return {
+            "source": path.name if path.exists() else self.source,
+            "filters": [{rule.operator: rule.model_dump()} for rule in self.filters],
+            "caption": self.captioning.caption,
+            "trigger": self.captioning.trigger,
+            "near_duplicates": "keep" if self.keep_near_duplicates else "drop",
+            "aesthetic": None
+            if floor is None
+            else {
+                "floor": floor.score,
+                "weights": floor.scorer.stamp.weights,
+                "sha256": floor.scorer.stamp.weights_sha256,
+            },
+        }
+
+
+def find(source: str, out: Path) -> list[Found]:
+    """Return the pictures of a source, fetched first if it is a dataset of ModelScope.
+
+    Raises InputError when there is no such source, or when writing `out` would touch it.
+    """
+    path = Path(source)
+    refuse_out(out, [path])
+    if path.is_dir():
+        found = gather(path)
+    elif path.is_file() and path.suffix == ".jsonl":
+        found = gather_result(path)
+    elif is_dataset_name(source) and not path.exists():
+        found = gather(fetch_dataset(source))
+    else:
+        raise InputError(
+            source, ["must be a folder, a .jsonl file of Data-Juicer's or OWNER/NAME on ModelScope"]
+        )
+    refuse_out(out, [one.path for one in found])
+    return found
+
+
+def choose(found: Sequence[Found], plan: Plan, opened: Callable[[], None]) -> Sifted:
+    """Return what stays of the pictures; raises InputError when nothing does, saying why."""
+    sifted = sift(found, plan.steps, opened)
+    if not sifted.kept:
+        reasons = Counter(drop.reason for drop in sifted.drops.values()).most_common(3)
+        said = ", ".join(f"{reason} ({count})" for reason, count in reasons) or "it holds none"
+        raise InputError(plan.source, [f"must leave at least one picture of {len(found)}, got none: {said}"])
+    return sifted
+
+
+def write(out: Path, sifted: Sifted, plan: Plan, written: Callable[[], None]) -> Sequence[str]:
+    """Write the dataset and return what to mind before training on it."""
+    captions = [plan.captioning.of(look.found.caption) for look in sifted.kept]
+    said = cautions(captions, [look.size for look in sifted.kept])
+    contents = Contents(sifted=sifted, captions=captions, settings=plan.settings, cautions=said)
+    write_prepared(out, contents, written)
+    return said

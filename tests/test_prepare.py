@@ -1,0 +1,273 @@
+import csv
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from command import refused, said, tell, tree
+from fakes import fake_picture, toy_base
+from PIL import Image
+
+from eval.prepare import Floor, Plan, choose, find, write
+from eval.scorer import Direction, Stamp
+from kit.captioning import Captioning
+from kit.dataset import read_dataset
+from kit.errors import InputError
+from kit.lora import load_lora
+
+GOLDEN = Path(__file__).parent / "golden" / "dataset.csv"
+
+
+class LeftEdge:
+    """Scores a picture by the red of its first pixel."""
+
+    name, title, range, unit, source = "red", "Red", (0.0, 255.0), "1", "made up"
+    direction: Direction = "higher"
+    stamp = Stamp(weights="made up", weights_sha256="0" * 64, preprocessing="none", embedded=False)
+
+    def score(self, panels: Sequence[Image.Image]) -> list[float]:
+        return [float(panel.getpixel((0, 0))[0]) for panel in panels]
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    """Return a folder of six pictures: a twin, a grey and a silent one, a torn one, and two of use."""
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for name in ("a", "b"):
+        fake_picture(name, 64).save(folder / f"{name}.png")
+    fake_picture("a", 32).save(folder / "a-small.png")
+    fake_picture("c", 64).save(folder / "silent.png")
+    Image.new("RGB", (64, 64), "grey").save(folder / "grey.png")
+    (folder / "torn.png").write_bytes((folder / "a.png").read_bytes()[:80])
+    for name, text in {"a": "小猫，在公园", "b": "a dog", "a-small": "x", "grey": "x", "torn": "x"}.items():
+        (folder / f"{name}.txt").write_text(text, encoding="utf-8")
+    return folder
+
+
+def rows(path: Path) -> list[list[str]]:
+    return list(csv.reader(path.read_text(encoding="utf-8-sig").splitlines()))
+
+
+def test_a_folder_becomes_the_contests_layout(tmp_path, pictures):
+    before = tree(pictures)
+    out = tmp_path / "data"
+    printed = said("dataset", "prepare", pictures, "--out", out, "--trigger", "水墨")
+    assert (out / "train" / "metadata.csv").read_bytes() == GOLDEN.read_bytes()
+    assert rows(out / "dropped.csv") == [
+        ["file", "reason"],
+        ["a-small.png", "is nearly a.png, which is as large or larger"],
+        ["grey.png", "has one colour all over"],
+        ["silent.png", "has no caption: silent.txt does not exist"],
+        ["torn.png", "cannot be used: image file is truncated"],
+    ]
+    assert printed.splitlines()[:2] == [
+        "kept    2 of 6 pictures",
+        "dropped 1 near duplicate, 1 blank, 1 caption, 1 unreadable; "
+        f"each with its reason in {out}/dropped.csv",
+    ]
+    assert tree(pictures) == before
+    assert sorted(tree(out)) == [
+        "contact-sheet.png",
+        "dataset.json",
+        "dropped.csv",
+        "train/00001.png",
+        "train/00002.png",
+        "train/metadata.csv",
+    ]
+
+
+def test_training_reads_what_was_prepared(tmp_path, pictures):
+    said("dataset", "prepare", pictures, "--out", tmp_path / "data")
+    train = tmp_path / "data" / "train"
+    assert [entry.text for entry in read_dataset(train)] == ["小猫，在公园", "a dog"]
+    lora = tmp_path / "a.safetensors"
+    said("train", train, "--out", lora, "--base", toy_base(), "--steps", 1, "--rank", 2)
+    assert load_lora(lora).rank == 2
+
+
+def test_the_same_source_gives_the_same_bytes_and_a_prepared_folder_is_written_anew(tmp_path, pictures):
+    words = ("dataset", "prepare", pictures, "--caption", "二次元")
+    said(*words, "--out", tmp_path / "one")
+    said("dataset", "prepare", pictures, "--out", tmp_path / "two", "--near-duplicates", "keep")
+    assert tree(tmp_path / "one") != tree(tmp_path / "two")
+    said(*words, "--out", tmp_path / "two")
+    assert tree(tmp_path / "one") == tree(tmp_path / "two")
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+def test_one_caption_for_all_needs_no_caption_files(tmp_path, pictures):
+    printed = said("dataset", "prepare", pictures, "--out", tmp_path / "data", "--caption", "二次元")
+    assert "kept    3 of 6 pictures" in printed
+    assert "all 3 captions are the same, 二次元" in printed
+    assert "3 pictures are few" in printed
+
+
+def test_the_record_says_how_the_dataset_was_made(tmp_path, pictures):
+    out = tmp_path / "data"
+    said("dataset", "prepare", pictures, "--out", out, "--min-width", 64, "--max-ratio", 2, "--trigger", "t")
+    record = json.loads((out / "dataset.json").read_text(encoding="utf-8"))
+    assert len(record.pop("sha256")) == 64
+    assert len(record.pop("warnings")) == 3
+    shape, ratio = record["settings"].pop("filters")
+    assert shape["image_shape_filter"]["min_width"] == 64
+    assert ratio == {"image_aspect_ratio_filter": {"min_ratio": 0.333, "max_ratio": 2.0, "any_or_all": "any"}}
+    assert record == {
+        "format": "storykit-dataset-1",
+        "pictures": 2,
+        "dropped": {"blank": 1, "caption": 1, "shape": 1, "unreadable": 1},
+        "settings": {
+            "source": "pictures",
+            "caption": "",
+            "trigger": "t",
+            "near_duplicates": "drop",
+            "aesthetic": None,
+        },
+    }
+
+
+def test_a_juicers_recipe_and_result_are_taken_as_they_are(tmp_path, pictures):
+    Image.new("RGB", (200, 64), "red").save(pictures / "wide.png")
+    (pictures / "recipe.yaml").write_text("process: [{image_aspect_ratio_filter: {max_ratio: 2.0}}]")
+    rows_ = [
+        {"images": ["a.png", "wide.png"], "text": "<__dj__image> 猫 <|__dj__eoc|> <__dj__image> 红"},
+        {"images": ["wide.png"], "text": "红"},
+        {"images": ["b.png"], "text": "狗"},
+    ]
+    (pictures / "result.jsonl").write_text("\n".join(map(json.dumps, rows_)))
+    words = ("dataset", "prepare", pictures / "result.jsonl", "--juicer", pictures / "recipe.yaml")
+    said(*words, "--out", tmp_path / "data")
+    assert rows(tmp_path / "data" / "dropped.csv")[1:] == [
+        ["wide.png", "has one colour all over"],
+        ["wide.png", "must be 0.333 to 2 times as wide as high, got 200 x 64"],
+    ]
+    assert "any of its sample's 2 pictures must be" in refused(
+        *words, "--out", tmp_path / "data", "--min-height", 65
+    )
+
+
+def test_pictures_below_the_floor_are_dropped(tmp_path, pictures):
+    fake_picture("c", 64).save(pictures / "c.png")
+    (pictures / "c.txt").write_text("c")
+    reds = {name: fake_picture(name, 64).getpixel((0, 0))[0] for name in "abc"}
+    floor = sorted(reds.values())[1]
+    plan = Plan(
+        source=str(pictures), captioning=Captioning(), floor=Floor(score=float(floor), scorer=LeftEdge())
+    )
+    sifted = choose(find(plan.source, tmp_path / "data"), plan, lambda: None)
+    assert [look.found.name[0] for look in sifted.kept] == [name for name in "abc" if reds[name] >= floor]
+    [drop] = [drop for drop in sifted.drops.values() if drop.kind == "aesthetics"]
+    assert drop.reason == f"scores {min(reds.values()):.2f}, {floor} is the floor (made up)"
+    write(tmp_path / "data", sifted, plan, lambda: None)
+    record = json.loads((tmp_path / "data" / "dataset.json").read_text(encoding="utf-8"))
+    assert record["settings"]["aesthetic"] == {"floor": floor, "weights": "made up", "sha256": "0" * 64}
+
+
+def test_the_embedded_predictor_says_what_it_knows(tmp_path, pictures):
+    printed = said("dataset", "prepare", pictures, "--out", tmp_path / "data", "--aesthetic-floor", 0)
+    assert printed.startswith("weights embedded: knows only the drawn world's damage\n")
+
+
+def test_a_photos_place_does_not_go_along(tmp_path):
+    told = Image.Exif()
+    told[0x010E] = "SECRET"
+    (tmp_path / "pictures").mkdir()
+    fake_picture("a", 64).save(tmp_path / "pictures" / "a.jpg", exif=told, comment="SECRET")
+    said("dataset", "prepare", tmp_path / "pictures", "--out", tmp_path / "data", "--caption", "x")
+    assert not [name for name, data in tree(tmp_path / "data").items() if b"SECRET" in data]
+    assert (tmp_path / "data" / "train" / "00001.jpg").is_file()
+
+
+def test_a_source_without_a_picture_of_use_is_refused_with_the_reasons(tmp_path, pictures):
+    reason = refused("dataset", "prepare", pictures, "--out", tmp_path / "data", "--min-width", 9999)
+    assert "must leave at least one picture of 6, got none" in reason
+    assert "must be 9999 pixels or more wide, got 64 x 64 (4)" in reason
+    (tmp_path / "empty").mkdir()
+    assert "it holds none" in refused("dataset", "prepare", tmp_path / "empty", "--out", tmp_path / "data")
+    assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize("mine", ["notes.txt", "train/mine.png", "train/00001.txt"])
+def test_a_folder_with_anything_else_in_it_is_not_written_over(tmp_path, pictures, mine):
+    out = tmp_path / "data"
+    said("dataset", "prepare", pictures, "--out", out)
+    (out / mine).write_text("mine")
+    before = tree(out)
+    reason = refused("dataset", "prepare", pictures, "--out", out)
+    assert f"must be empty or a prepared dataset, got {mine} in it" in reason
+    assert tree(out) == before
+
+
+@pytest.mark.parametrize("record", [None, "{", "[]", '{"format": "other"}'])
+def test_a_folder_that_only_looks_prepared_is_not_written_over(tmp_path, pictures, record):
+    (tmp_path / "data" / "train").mkdir(parents=True)
+    (tmp_path / "data" / "train" / "00001.png").write_text("mine")
+    if record is not None:
+        (tmp_path / "data" / "dataset.json").write_text(record)
+    assert "must be empty or a prepared" in refused(
+        "dataset", "prepare", pictures, "--out", tmp_path / "data"
+    )
+
+
+def test_the_source_is_never_written_over(tmp_path, pictures):
+    out = tmp_path / "data"
+    said("dataset", "prepare", pictures, "--out", out)
+    (tmp_path / "result.jsonl").write_text(
+        json.dumps({"images": [str(out / "train" / "00001.png")], "text": "x"})
+    )
+    before = tree(tmp_path)
+    for source, place in (
+        (pictures, pictures),
+        (pictures, pictures / "data"),
+        (out / "train", out),
+        (tmp_path / "result.jsonl", out),
+    ):
+        assert "must lie apart from the source" in refused("dataset", "prepare", source, "--out", place)
+    (tmp_path / "link").symlink_to(pictures)
+    assert "must lie apart" in refused("dataset", "prepare", pictures, "--out", tmp_path / "link")
+    (tmp_path / "link").unlink()
+    assert tree(tmp_path) == before
+
+
+def test_an_out_that_is_a_file_or_a_link_is_refused(tmp_path, pictures):
+    (tmp_path / "file").write_text("mine")
+    (tmp_path / "link").symlink_to(tmp_path / "elsewhere")
+    for name in ("file", "link"):
+        assert "must be a folder" in refused("dataset", "prepare", pictures, "--out", tmp_path / name)
+    assert not (tmp_path / "elsewhere").exists()
+
+
+@pytest.mark.parametrize("source", ["none", "a/b/c", "pictures.zip"])
+def test_a_source_that_is_not_there_is_refused(tmp_path, source):
+    reason = refused("dataset", "prepare", source, "--out", tmp_path / "data")
+    assert "must be a folder, a .jsonl file of Data-Juicer's or OWNER/NAME on ModelScope" in reason
+
+
+def test_a_failed_writing_leaves_what_was_there(tmp_path, pictures):
+    out = tmp_path / "data"
+    said("dataset", "prepare", pictures, "--out", out)
+    before = tree(tmp_path)
+    plan = Plan(source=str(pictures), captioning=Captioning(caption="x"))
+    sifted = choose(find(plan.source, out), plan, lambda: None)
+
+    def stop() -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write(out, sifted, plan, stop)
+    assert tree(tmp_path) == before
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+def test_a_picture_that_vanishes_between_reading_and_writing_is_one_error(tmp_path, pictures):
+    plan = Plan(source=str(pictures), captioning=Captioning())
+    sifted = choose(find(plan.source, tmp_path / "data"), plan, lambda: None)
+    (pictures / "a.png").unlink()
+    with pytest.raises(InputError, match=r"a\.png: cannot be used: No such file"):
+        write(tmp_path / "data", sifted, plan, lambda: None)
+    assert not (tmp_path / "data").exists()
+
+
+def test_wrong_usage_is_explained(tmp_path, pictures):
+    for words in (["--min-width", "0"], ["--any-or-all", "most"], ["--near-duplicates", "x"]):
+        assert tell("dataset", "prepare", pictures, "--out", tmp_path / "data", *words).code == 2

@@ -1,0 +1,186 @@
+import sys
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from kit.captioning import Captioning
+from kit.cautions import cautions
+from kit.errors import InputError
+from kit.juicer import captions_of, read_recipe
+from kit.shapes import RatioFilter, ShapeFilter, keeps
+
+SIDES = st.integers(1, 4000)
+SIZES = st.tuples(SIDES, SIDES)
+SAMPLES = st.lists(SIZES, max_size=4)
+QUANTITIES = st.sampled_from(["any", "all"])
+CONTEST = """
+project_name: data-process
+dataset_path: ./input/metadata.jsonl
+text_keys: text
+image_key: image
+np: 4
+process:
+  - image_shape_filter:
+      min_width: 1024
+      min_height: 1024
+      any_or_all: any
+  - image_aspect_ratio_filter:
+      min_ratio: 0.5
+      max_ratio: 2.0
+      any_or_all: any
+"""
+GOLDEN = [
+    ("both sides at the bound", [(1024, 1024)], True),
+    ("a pixel narrower", [(1023, 1024)], False),
+    ("a pixel lower", [(1024, 1023)], False),
+    ("ratio at the upper bound", [(2048, 1024)], True),
+    ("ratio just above it", [(2049, 1024)], False),
+    ("ratio at the lower bound", [(1024, 2048)], True),
+    ("ratio just below it", [(1024, 2049)], False),
+    ("one of two is large", [(10, 10), (1024, 1024)], True),
+    ("none of two is large", [(10, 10), (1024, 900)], False),
+    ("one is large, the other has the ratio", [(5000, 1024), (10, 10)], True),
+    ("no picture at all", [], True),
+]
+"""Samples and whether Data-Juicer's documented rule keeps them with the contest's recipe."""
+
+
+def recipe(folder, text):
+    path = folder / "recipe.yaml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize(("sizes", "kept"), [case[1:] for case in GOLDEN], ids=[case[0] for case in GOLDEN])
+def test_the_contests_recipe_keeps_what_data_juicer_keeps(tmp_path, sizes, kept):
+    rules = read_recipe(recipe(tmp_path, CONTEST))
+    assert all(keeps(rule, sizes) for rule in rules) == kept
+
+
+def test_the_defaults_are_data_juicers(tmp_path):
+    text = "process:\n - image_shape_filter:\n - image_aspect_ratio_filter: {num_proc: 2}\n"
+    assert read_recipe(recipe(tmp_path, text)) == (
+        ShapeFilter(
+            min_width=1, max_width=sys.maxsize, min_height=1, max_height=sys.maxsize, any_or_all="any"
+        ),
+        RatioFilter(min_ratio=0.333, max_ratio=3.0, any_or_all="any"),
+    )
+
+
+@given(SAMPLES, SIDES, SIDES, QUANTITIES)
+def test_a_shape_filter_counts_its_bounds_as_within(sizes, low, high, quantity):
+    rule = ShapeFilter(min_width=low, max_width=high, min_height=low, max_height=high, any_or_all=quantity)
+    held = [w >= low and w <= high and h >= low and h <= high for w, h in sizes]
+    assert keeps(rule, sizes) == (not sizes or {"any": any, "all": all}[quantity](held))
+
+
+@given(SAMPLES, st.floats(0.01, 9), st.floats(0.01, 9), QUANTITIES)
+def test_a_ratio_is_width_over_height_and_its_bounds_count_as_within(sizes, low, high, quantity):
+    rule = RatioFilter(min_ratio=low, max_ratio=high, any_or_all=quantity)
+    held = [not (w / h < low or w / h > high) for w, h in sizes]
+    assert keeps(rule, sizes) == (not sizes or {"any": any, "all": all}[quantity](held))
+
+
+@given(SIZES, SIDES)
+def test_a_sample_of_one_picture_is_kept_by_any_exactly_if_by_all(size, low):
+    one, every = (ShapeFilter(min_width=low, any_or_all=quantity) for quantity in ("any", "all"))
+    assert keeps(one, [size]) == keeps(every, [size])
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("process: [{image_nsfw_filter: {}}]", r"process\[1\]: image_nsfw_filter is not applied here"),
+        ("process: [image_shape_filter]", "must be one operator with its settings"),
+        ("process: [{image_shape_filter: 3}]", "image_shape_filter must have settings"),
+        ("process: [{image_shape_filter: {reversed_range: true}}]", "reversed_range: unknown key"),
+        ("process: [{image_shape_filter: {min_width: wide}}]", r"image_shape_filter\.min_width: must be"),
+        ("process: [{image_aspect_ratio_filter: {any_or_all: most}}]", "any_or_all: must be 'any' or 'all'"),
+        ("np: 4", "must have a list of operators under process"),
+        ("- a", "must have a list of operators under process"),
+        ("process: [", "is not YAML"),
+        ("[" * 20000, "is not YAML"),
+    ],
+)
+def test_a_recipe_that_would_keep_other_pictures_is_refused(tmp_path, text, reason):
+    with pytest.raises(InputError, match=reason):
+        read_recipe(recipe(tmp_path, text))
+
+
+def test_every_fault_of_a_recipe_is_named(tmp_path):
+    text = "process: [{a: {}}, {b: {}}, {image_shape_filter: {c: 1, d: 2}}]"
+    with pytest.raises(InputError) as refused:
+        read_recipe(recipe(tmp_path, text))
+    assert len(refused.value.faults) == 4
+
+
+@pytest.mark.parametrize("wrong", [{"min_ratio": float("nan")}, {"any_or_all": "none"}])
+def test_a_bound_must_be_a_number(wrong):
+    with pytest.raises(ValidationError):
+        RatioFilter(**wrong)
+
+
+@pytest.mark.parametrize(
+    ("text", "pictures", "captions"),
+    [
+        ("二次元", 1, ["二次元"]),
+        ("<__dj__image> a cat <|__dj__eoc|>", 1, ["a cat"]),
+        ("<__dj__image><__dj__image> two <|__dj__eoc|> <__dj__image> one", 3, ["two", "two", "one"]),
+        ("talk <|__dj__eoc|> <__dj__image> a cat <__dj__audio>", 1, ["a cat"]),
+        ("said of <|__dj__eoc|> all", 2, ["said of all", "said of all"]),
+        ("<__dj__image> a cat", 2, None),
+        ("<__dj__image> <|__dj__eoc|>", 1, [""]),
+    ],
+)
+def test_a_picture_gets_the_chunk_of_the_text_that_marks_it(text, pictures, captions):
+    assert captions_of(text, pictures) == captions
+
+
+@pytest.mark.parametrize(
+    ("trigger", "own", "said"),
+    [
+        ("水墨风格", "小猫", "水墨风格，小猫"),
+        ("ink", "a cat", "ink, a cat"),
+        ("ink", "一只猫", "ink，一只猫"),
+        ("水墨", "水墨，小猫", "水墨，小猫"),
+        ("ink", "ink", "ink"),
+        ("ink", "inkwell on a desk", "ink, inkwell on a desk"),
+        ("a.b", "axb, cat", "a.b, axb, cat"),
+        ("ink", "", ""),
+        ("", " a  cat\n", "a cat"),
+    ],
+)
+def test_the_trigger_stands_in_front_once(trigger, own, said):
+    assert Captioning(trigger=trigger).of(own) == said
+
+
+def test_one_caption_for_all_replaces_their_own():
+    assert Captioning(caption="二次元", trigger="水墨").of("小猫") == "水墨，二次元"
+
+
+SOUND = [(1024, 1024)] * 10
+DIFFERENT = [f"picture {number}" for number in range(10)]
+
+
+def test_a_sound_dataset_gets_no_warning():
+    assert cautions(DIFFERENT, SOUND) == []
+
+
+@pytest.mark.parametrize(
+    ("captions", "sizes", "warning"),
+    [
+        (DIFFERENT[:9], SOUND[:9], "9 pictures are few"),
+        (["二次元"] * 10, SOUND, "all 10 captions are the same, 二次元"),
+        (
+            DIFFERENT,
+            [*SOUND[:6], *((1024, 1100 + 200 * n) for n in range(4))],
+            "5 aspect ratios from 0.6 to 1",
+        ),
+        (DIFFERENT, [*SOUND[:9], (4000, 1023)], "1 of 10 pictures have a side below 1024 pixels: Kolors"),
+        (DIFFERENT, [*SOUND[:9], (255, 4000)], "1 of 10 pictures have a side below 256 pixels: every base"),
+    ],
+)
+def test_what_ruins_a_lora_is_said(captions, sizes, warning):
+    assert [said for said in cautions(captions, sizes) if said.startswith(warning)]
