@@ -18,6 +18,7 @@ from storykit_download import download
 from storykit_lora import app as lora_app
 from storykit_metrics import app as metrics_app
 from storykit_progress import progress_bar
+from storykit_train import train
 from storykit_verify import verify
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ app = typer.Typer(
 app.add_typer(dataset_app, name="dataset")
 app.add_typer(lora_app, name="lora")
 app.add_typer(metrics_app, name="metrics")
-for _command in (cast, pack, verify, publish, download):
+for _command in (cast, train, pack, verify, publish, download):
     app.command()(_command)
 
 ExperimentFile = Annotated[Path, typer.Argument(metavar="EXPERIMENT", help="The experiment's TOML file.")]
@@ -229,44 +230,6 @@ def gate(
         (mean >= result.threshold) != (result.verdict == "pass") for mean in result.elsewhere.values()
     )
     _say(f"the same pictures: {means}" + ("; too close to be sure" if close else ""))
-
-
-def _lora_file(out: Path) -> Path:
-    """Refuse before a training what could not be written after it."""
-    if out.suffix != ".safetensors" or out.is_dir():
-        raise typer.BadParameter(f"must be a .safetensors file, got {out}")
-    nearest = next(folder for folder in out.absolute().parents if folder.exists())
-    if not nearest.is_dir():
-        raise typer.BadParameter(f"{out} cannot be written, {nearest} is a file")
-    return out
-
-
-@app.command()
-def train(
-    data: Annotated[Path, typer.Argument(metavar="DATA", help="A folder with pictures and metadata.csv.")],
-    out: Annotated[
-        Path, typer.Option("--out", callback=_lora_file, help="The LoRA file to write (.safetensors).")
-    ],
-    base: Annotated[str, typer.Option(help="The base to train on.")] = "mini",
-    rank: Annotated[int, typer.Option(min=1)] = 16,
-    alpha: Annotated[float, typer.Option(min=0.01)] = 4.0,
-    steps: Annotated[int, typer.Option(min=1)] = 500,
-    batch: Annotated[int, typer.Option(min=1)] = 1,
-    learning_rate: Annotated[float, typer.Option(min=1e-9)] = 1e-4,
-    trigger: Annotated[str, typer.Option(help="Words put in front of every caption.")] = "",
-    seed: Annotated[int, typer.Option(min=0, max=2**63 - 1)] = 0,
-) -> None:
-    """Train a style LoRA on a folder of captioned pictures; defaults are the contest's baseline."""
-    from kit.base import load_base
-    from kit.train import TrainConfig, train_lora
-
-    config = TrainConfig(rank=rank, alpha=alpha, steps=steps, batch=batch, learning_rate=learning_rate,
-                         trigger=trigger, seed=seed)  # fmt: skip
-    with progress_bar("training") as progress:
-        progress.begin(steps, 0)
-        train_lora(load_base(base), data, out, config,
-                   lambda _step, _loss: progress.advance(1))  # fmt: skip
-    _say(f"LoRA    {out}")
 
 
 def _say(line: str) -> None:

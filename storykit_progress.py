@@ -6,27 +6,43 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from kit.generate import Progress
+    from rich.progress import Progress
+
+
+class Bar:
+    """A progress bar with rate and time left on a terminal, and nothing elsewhere."""
+
+    def __init__(self, progress: "Progress", task: str) -> None:
+        """Begin a task whose size is not known yet."""
+        self._progress = progress
+        self._number = progress.add_task(task, total=None, pace="")
+
+    @property
+    def speed(self) -> float | None:
+        """Return how many a second; None as long as nothing can be said."""
+        return self._progress.tasks[0].speed
+
+    def begin(self, total: int, done: int) -> None:
+        """Say how many there are and how many are done."""
+        self._progress.update(self._number, total=total, completed=done)
+
+    def advance(self, count: int) -> None:
+        """Count that so many more are done."""
+        self._progress.advance(self._number, count)
+        self.tell(f"{self.speed:.1f}/s" if self.speed else "")
+
+    def tell(self, text: str) -> None:
+        """Say something else than the rate."""
+        self._progress.update(self._number, pace=text)
 
 
 @contextmanager
-def progress_bar(task: str) -> "Iterator[Progress]":
-    """Yield a progress bar with rate and time left on a terminal, and nothing elsewhere."""
+def progress_bar(task: str) -> Iterator[Bar]:
+    """Yield a progress bar for a task."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     pace = TextColumn("{task.fields[pace]}")
     columns = (TextColumn(f"{task:9}"), BarColumn(), MofNCompleteColumn(), pace, TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty()) as bar:
-        number = bar.add_task(task, total=None, pace="")
-
-        class Bar:
-            def begin(self, total: int, done: int) -> None:
-                bar.update(number, total=total, completed=done)
-
-            def advance(self, count: int) -> None:
-                bar.advance(number, count)
-                speed = bar.tasks[0].speed
-                bar.update(number, pace=f"{speed:.1f}/s" if speed else "")
-
-        yield Bar()
+    with Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty()) as progress:
+        yield Bar(progress, task)

@@ -52,8 +52,11 @@ def _faults(line: int, entry: Captioned) -> Iterator[str]:
         yield f"line {line}: {entry.path.name} is not a whole picture: {error}"
 
 
-def open_square(path: Path, size: int) -> Image.Image:
-    """Return the centre square of a picture in RGB, scaled to `size`; rotated as its camera noted."""
+def open_cropped(path: Path, side: tuple[int, int]) -> Image.Image:
+    """Return the middle of a picture in RGB, as large as its shape allows, scaled to (height, width).
+
+    It is turned as its camera noted.
+    """
     with Image.open(path) as picture:
         upright = ImageOps.exif_transpose(picture).convert("RGB")
-    return ImageOps.fit(upright, (size, size), Image.Resampling.LANCZOS)
+    return ImageOps.fit(upright, side[::-1], Image.Resampling.LANCZOS)

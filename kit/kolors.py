@@ -165,9 +165,16 @@ def _two_layers(inward: int, outward: int) -> nn.Sequential:
     return nn.Sequential(nn.Linear(inward, outward), nn.SiLU(), nn.Linear(outward, outward))
 
 
-def time_ids(count: int, size: int, device: torch.device | str = "cpu") -> Tensor:
-    """Return the size numbers of `count` square pictures, flat: (6 * count,), as SDXL's UNet takes them."""
-    return torch.tensor([size, size, 0, 0, size, size], device=device).repeat(count)
+def time_ids(count: int, size: int | tuple[int, int], device: torch.device | str = "cpu") -> Tensor:
+    """Return the size numbers of `count` pictures of one size, flat: (6 * count,), as SDXL's UNet takes them.
+
+    Args:
+        count: rows.
+        size: side of a square, or (height, width), in pixels.
+        device: where to put them.
+    """
+    height, width = (size, size) if isinstance(size, int) else size
+    return torch.tensor([height, width, 0, 0, height, width], device=device).repeat(count)
 
 
 # ---------------------------------------------------------------- text

@@ -1,206 +1,269 @@
-"""Training of a LoRA: pictures and captions are encoded once, then only the LoRA's layers learn."""
+"""Training of a LoRA: only its layers learn, step by step, in a way that can be stopped and gone on with."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Annotated
+from typing import NamedTuple, Protocol
 
-import numpy as np
 import torch
 from peft import LoraConfig, inject_adapter_in_model
 from peft.tuners.lora import LoraLayer
-from PIL import Image
-from pydantic import BaseModel, Field, PositiveFloat, PositiveInt
 from torch import Tensor, nn
+from torch.nn.functional import mse_loss
 
-from kit.base import Base, load_networks
-from kit.dataset import open_square, read_dataset
-from kit.drawing import READ_BATCH
+from kit.epochs import Epochs, chance
 from kit.errors import TrainError
-from kit.kolors import TRAIN_STEPS, KolorsPrompter, SDXLUNet, encode_ids, scheduler, time_ids, tokenize
-from kit.lora import Pair, save_lora
+from kit.examples import Examples
+from kit.kolors import TRAIN_STEPS, SDXLUNet, scheduler, time_ids
+from kit.lora import Pair
 from kit.mini.sizes import STRIDE
-from kit.networks import Networks
-from kit.prompt import COMMAS
-from kit.story import Language
+from kit.train_config import TrainConfig
 
 TARGETS = ("to_q", "to_k", "to_v", "to_out")
 """The layers that learn: the attention's, as in the contest."""
-Report = Callable[[int, float], None]
-"""Hears the number of each finished step, from 1, and its loss."""
+FLOOR = 1e-3
+"""Share of the learning rate that a falling schedule ends at."""
 
 
-class TrainConfig(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
-    """How a LoRA learns. Defaults: the contest's baseline notebook, where it says."""
+class Step(NamedTuple):
+    """One finished step."""
 
-    rank: PositiveInt = 16
-    alpha: PositiveFloat = 4.0
-    """The LoRA's change counts alpha / rank times."""
-    steps: PositiveInt = 500
-    batch: PositiveInt = 1
-    learning_rate: PositiveFloat = 1e-4
-    """At the first step; it falls evenly to nothing at the last."""
-    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
-    """Chooses pictures, noise, noise levels, dropped captions and the LoRA's first weights."""
-    size: Annotated[PositiveInt, Field(multiple_of=32)] = 256
-    """Side in pixels of the square that training sees; 256 is the embedded base's."""
-    caption_dropout: Annotated[float, Field(ge=0, le=1)] = 0.1
-    """Share of pictures learned with an empty caption, so that guidance keeps its other half."""
-    min_snr_gamma: PositiveFloat = 5.0
-    """Levels with little noise count this over their signal-to-noise ratio; source: arXiv 2303.09556."""
-    trigger: str = ""
-    """Words put in front of every caption and noted in the file."""
-    language: Language = "zh"
-    """The captions' language; it chooses the comma behind the trigger."""
+    number: int
+    """From 1."""
+    loss: float
+    learning_rate: float
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Examples:
-    """What training sees, encoded once."""
+class Learning(NamedTuple):
+    """A training between two steps: all that the next one hangs on."""
 
-    latents: Tensor
-    """(pictures, 4, size/8, size/8), scaled."""
-    cross: Tensor
-    """(captions + 1, 256, hidden): the distinct captions' states, the empty caption first."""
-    pooled: Tensor
-    """(captions + 1, hidden)."""
-    captions: Tensor
-    """(pictures,): each picture's row in `cross` and `pooled`."""
-
-
-def train_lora(
-    base: Base, folder: Path, out: Path, config: TrainConfig, report: Report | None = None
-) -> None:
-    """Train a LoRA on a dataset's folder and write it to `out`, on CUDA where there is one."""
-    dataset = read_dataset(folder)
-    networks = load_networks(base)
-    pictures = [open_square(entry.path, config.size) for entry in dataset]
-    comma = COMMAS[config.language]
-    captions = [f"{config.trigger}{comma}{entry.text}" if config.trigger else entry.text for entry in dataset]
-    examples = encode_examples(networks, base.prompter(), pictures, captions)
-    pairs = train_on(networks.unet, examples, config, report)
-    save_lora(out, pairs, config.alpha, notes(config, base.unet_sha256))
+    step: int
+    """How many steps are done."""
+    weights: Mapping[str, Tensor]
+    """The LoRA's factors by name, in fp32."""
+    mean: Mapping[str, Tensor]
+    """Their running mean; empty without one."""
+    optimizer: dict[str, object]
+    scaler: dict[str, object]
 
 
-def notes(config: TrainConfig, base_sha256: str) -> dict[str, str]:
-    """Return what a LoRA file's metadata says about its training, besides rank and alpha."""
-    return {
-        "trigger": config.trigger,
-        "steps": str(config.steps),
-        "batch": str(config.batch),
-        "learning_rate": f"{config.learning_rate:g}",
-        "seed": str(config.seed),
-        "base_sha256": base_sha256,
-    }
+class Keeper(Protocol):
+    """Whoever keeps a training, and hears of it."""
 
+    def begin(self) -> Learning | None:
+        """Return where to go on from; None at the very beginning."""
 
-@torch.no_grad()
-def encode_examples(
-    networks: Networks, prompter: KolorsPrompter, pictures: Sequence[Image.Image], captions: Sequence[str]
-) -> Examples:
-    """Return pictures of one size and their captions as the UNet reads them, on the networks' device."""
-    device = networks.unet.conv_in.weight.device
-    latents = [_latent(networks, picture, device) for picture in pictures]
-    distinct = list(dict.fromkeys(["", *captions]))
-    states = []
-    for first in range(0, len(distinct), READ_BATCH):
-        tokens = [part.to(device) for part in tokenize(prompter, distinct[first : first + READ_BATCH])]
-        states.append(encode_ids(networks.text_encoder, *tokens))
-    cross, pooled = (torch.cat(part) for part in zip(*states, strict=True))
-    rows = torch.tensor([distinct.index(caption) for caption in captions], device=device)
-    return Examples(latents=torch.cat(latents), cross=cross, pooled=pooled, captions=rows)
+    def hear(self, step: Step) -> None:
+        """Hear of a finished step."""
 
-
-def _latent(networks: Networks, picture: Image.Image, device: torch.device) -> Tensor:
-    pixels = torch.from_numpy(np.array(picture.convert("RGB"))).to(device)
-    latent: Tensor = networks.encoder(pixels.permute(2, 0, 1)[None].float() / 127.5 - 1)
-    return latent
+    def keep(self, learning: Learning, pairs: Mapping[str, Pair]) -> None:
+        """Keep the training as it stands, and the LoRA that it would end with here."""
 
 
 def train_on(
-    unet: SDXLUNet, examples: Examples, config: TrainConfig, report: Report | None = None
+    unet: SDXLUNet, examples: Examples, config: TrainConfig, keeper: Keeper | None = None
 ) -> dict[str, Pair]:
     """Return a LoRA trained on encoded examples; the UNet is as it was, but frozen.
 
-    Runs where the UNet is: on CUDA in bf16 autocast, on the CPU in fp32. Same config, examples and machine:
-    same LoRA. Raises TrainError when the loss stops being a number.
+    Runs where the UNet is. Same config, examples and machine: same LoRA, whether it was stopped on the way or
+    not.
+
+    Raises:
+        TrainError: the loss stopped being a number; what the keeper kept last is good.
     """
-    device = unet.conv_in.weight.device
-    generator = torch.Generator().manual_seed(config.seed)
-    with _injected(unet, config, generator) as learning:
-        optimizer = torch.optim.AdamW(learning, lr=config.learning_rate)
-        decay = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 1e-3, total_iters=config.steps)
-        for step in range(1, config.steps + 1):
-            with _precision(device):
-                loss = _loss(unet, examples, config, generator)
-            value = loss.item()
-            if not math.isfinite(value):
-                raise TrainError(
-                    f"the loss must be a number, got {value} at step {step}; lower learning_rate"
-                )
-            optimizer.zero_grad()
-            torch.autograd.backward(loss)
-            nn.utils.clip_grad_norm_(learning, 1.0)
-            optimizer.step()
-            decay.step()
-            if report is not None:
-                report(step, value)
-        return _learned(unet)
+    epochs = Epochs([latent.shape for latent in examples.latents], config.batch, config.seed)
+    with _injected(unet, config) as weights:
+        course = _Course(unet, examples, config, weights)
+        done = course.go_on(keeper.begin() if keeper else None)
+        for number in range(done + 1, config.steps + 1):
+            step = course.learn(number, epochs.batch(number))
+            if keeper is None:
+                continue
+            keeper.hear(step)
+            if number % config.save_every == 0 or number == config.steps:
+                keeper.keep(course.learning(number), course.pairs())
+        return course.pairs()
 
 
-def _precision(device: torch.device) -> AbstractContextManager[object]:
-    return torch.autocast("cuda", torch.bfloat16) if device.type == "cuda" else nullcontext()
+class _Course:
+    """The weights that learn, and what moves them."""
+
+    def __init__(
+        self, unet: SDXLUNet, examples: Examples, config: TrainConfig, weights: Mapping[str, nn.Parameter]
+    ) -> None:
+        self._unet, self._examples, self._config, self._weights = unet, examples, config, weights
+        self._device = unet.conv_in.weight.device
+        self._optimizer = torch.optim.AdamW(
+            weights.values(), lr=config.learning_rate, weight_decay=config.weight_decay
+        )
+        self._scaler = torch.amp.grad_scaler.GradScaler(
+            enabled=precision_of(config, self._device) == torch.float16
+        )
+        self._mean = {name: w.detach().clone() for name, w in weights.items()} if config.ema else {}
+
+    def go_on(self, learning: Learning | None) -> int:
+        """Take up a training where it was left; returns how many steps are done."""
+        if learning is None:
+            return 0
+        with torch.no_grad():
+            for name, weight in self._weights.items():
+                weight.copy_(learning.weights[name])
+            for name, mean in self._mean.items():
+                mean.copy_(learning.mean[name])
+        self._optimizer.load_state_dict(learning.optimizer)
+        if learning.scaler:
+            self._scaler.load_state_dict(learning.scaler)
+        return learning.step
+
+    def learn(self, number: int, chosen: list[int]) -> Step:
+        """Learn from one batch."""
+        rate = learning_rate(self._config, number)
+        for group in self._optimizer.param_groups:
+            group["lr"] = rate
+        loss = self._loss(number, chosen)
+        value = loss.item()
+        if not math.isfinite(value):
+            raise TrainError(f"the loss must be a number, got {value} at step {number}; lower learning_rate")
+        self._optimizer.zero_grad()
+        torch.autograd.backward(self._scaler.scale(loss))
+        self._scaler.unscale_(self._optimizer)
+        if self._config.clip is not None:
+            nn.utils.clip_grad_norm_(self._weights.values(), self._config.clip)
+        self._scaler.step(self._optimizer)
+        self._scaler.update()
+        self._follow(number)
+        return Step(number, value, rate)
+
+    def _loss(self, number: int, chosen: list[int]) -> Tensor:
+        """Return the weighted error of the predicted noise over one batch."""
+        config, examples, device = self._config, self._examples, self._device
+        lot = draw_lot(config, number, examples.latents[chosen[0]].shape, len(chosen))
+        clean = torch.stack([examples.latents[k] for k in chosen]).to(device)
+        rows = torch.where(lot.told.to(examples.captions.device), examples.captions[chosen], 0)
+        noise, kept = lot.noise.to(device), lot.kept.to(device)
+        noisy = kept.sqrt()[:, None, None, None] * clean + (1 - kept).sqrt()[:, None, None, None] * noise
+        sizes = time_ids(len(chosen), (clean.shape[-2] * STRIDE, clean.shape[-1] * STRIDE), device)
+        cross, pooled = (part[rows].to(device).float() for part in (examples.cross, examples.pooled))
+        with _autocast(config, device):
+            predicted = self._unet(
+                noisy, lot.levels.float().to(device), cross, sizes, pooled,
+                use_gradient_checkpointing=config.checkpointing,
+            )  # fmt: skip
+        return weighted_loss(predicted.float(), noise, kept, config.min_snr_gamma)
+
+    def _follow(self, number: int) -> None:
+        """Move the running mean; early on it forgets faster, so that it does not hold on to the start."""
+        if self._config.ema is None:
+            return
+        keeps = min(self._config.ema, number / (number + 9))
+        for name, mean in self._mean.items():
+            mean.lerp_(self._weights[name].detach(), 1 - keeps)
+
+    def learning(self, step: int) -> Learning:
+        """Return all that the next step hangs on."""
+        weights = {name: weight.detach().cpu().clone() for name, weight in self._weights.items()}
+        mean = {name: value.cpu().clone() for name, value in self._mean.items()}
+        return Learning(step, weights, mean, self._optimizer.state_dict(), self._scaler.state_dict())
+
+    def pairs(self) -> dict[str, Pair]:
+        """Return the LoRA as it stands: the running mean where there is one."""
+        found = self._mean or self._weights
+        layers = sorted({name.rpartition(".")[0] for name in found})
+        return {
+            layer: Pair(*(found[f"{layer}.{half}"].detach().float().cpu().clone() for half in ("down", "up")))
+            for layer in layers
+        }
+
+
+class Lot(NamedTuple):
+    """What chance gives one step."""
+
+    levels: Tensor
+    """(B,) noise levels, 0 (little noise) to 1099."""
+    kept: Tensor
+    """(B,) share of the picture that is left at each level: alpha bar."""
+    noise: Tensor
+    """(B, 4, h, w)."""
+    told: Tensor
+    """(B,) whether the picture's caption is told."""
+
+
+def draw_lot(config: TrainConfig, number: int, shape: torch.Size, count: int) -> Lot:
+    """Return what chance gives a step, from the seed and its number alone."""
+    generator = chance(config.seed, "step", number)
+    levels = torch.randint(TRAIN_STEPS, (count,), generator=generator)
+    noise = torch.randn((count, *shape), generator=generator)
+    told = torch.rand(count, generator=generator) >= config.caption_dropout
+    if config.noise_offset:
+        noise = noise + config.noise_offset * torch.randn((count, shape[0], 1, 1), generator=generator)
+    return Lot(levels, torch.tensor(scheduler().alphas_cumprod)[levels], noise, told)
+
+
+def weighted_loss(predicted: Tensor, noise: Tensor, kept: Tensor, gamma: float | None) -> Tensor:
+    """Return the mean squared error of the predicted noise; with a gamma each picture by its min-SNR weight.
+
+    Args:
+        predicted: (B, 4, h, w).
+        noise: what was to be predicted.
+        kept: (B,) alpha bar of each picture's level.
+        gamma: source: arXiv 2303.09556; none weighs all levels alike, as the contest's baseline does.
+    """
+    if gamma is None:
+        return mse_loss(predicted, noise)
+    errors = (predicted - noise).square().mean(dim=(1, 2, 3))
+    return ((gamma * (1 - kept) / kept).clamp(max=1) * errors).mean()
+
+
+def learning_rate(config: TrainConfig, number: int) -> float:
+    """Return the learning rate of a step, from 1: up over the warm-up, then as the schedule says."""
+    warm = round(config.warmup * config.steps)
+    if number <= warm:
+        return config.learning_rate * number / warm
+    along = (number - 1 - warm) / max(1, config.steps - warm)
+    match config.schedule:
+        case "constant":
+            return config.learning_rate
+        case "linear":
+            return config.learning_rate * (1 - along * (1 - FLOOR))
+        case "cosine":
+            return config.learning_rate * (FLOOR + (1 - FLOOR) * (1 + math.cos(math.pi * along)) / 2)
+
+
+def precision_of(config: TrainConfig, device: torch.device) -> torch.dtype:
+    """Return what the UNet computes in: a CPU has fp32 alone."""
+    if device.type == "cpu" or config.precision == "fp32":
+        return torch.float32
+    return torch.float16 if config.precision == "fp16" else torch.bfloat16
+
+
+def _autocast(config: TrainConfig, device: torch.device) -> AbstractContextManager[object]:
+    dtype = precision_of(config, device)
+    return nullcontext() if dtype == torch.float32 else torch.autocast(device.type, dtype)
 
 
 @contextmanager
-def _injected(unet: SDXLUNet, config: TrainConfig, generator: torch.Generator) -> Iterator[list[Tensor]]:
-    """Yield the new weights that learn; the UNet's own layers are back in place afterwards."""
-    lora = LoraConfig(r=config.rank, lora_alpha=config.alpha, target_modules=list(TARGETS))
+def _injected(unet: SDXLUNet, config: TrainConfig) -> Iterator[dict[str, nn.Parameter]]:
+    """Yield the new weights that learn, by layer and half; the UNet's own layers are back afterwards.
+
+    The first weights are peft's "gaussian" ones, as in the contest's baseline, from our own seed.
+    """
+    lora = LoraConfig(
+        r=config.rank, lora_alpha=config.alpha, use_rslora=config.rslora, target_modules=list(TARGETS)
+    )
     with torch.random.fork_rng(devices=[]):
         inject_adapter_in_model(lora, unet)
-    layers = _lora_layers(unet)
-    for layer in layers.values():
-        down = layer.lora_A["default"].weight
-        down.data = (torch.randn(down.shape, generator=generator) / config.rank).to(down)
-        nn.init.zeros_(layer.lora_B["default"].weight)
+    layers = {name: module for name, module in unet.named_modules() if isinstance(module, LoraLayer)}
+    generator, weights = chance(config.seed, "first weights"), dict[str, nn.Parameter]()
+    for name, layer in layers.items():
+        down, up = layer.lora_A["default"].weight, layer.lora_B["default"].weight
+        down.data = (torch.randn(down.shape, generator=generator) / config.rank).to(down.device)
+        up.data = torch.zeros(up.shape, device=up.device)
+        weights |= {f"{name}.down": down, f"{name}.up": up}
+    unet.train()
     try:
-        yield [parameter for parameter in unet.parameters() if parameter.requires_grad]
+        yield weights
     finally:
+        unet.eval()
         for name, layer in layers.items():
             unet.set_submodule(name, layer.base_layer)
         del unet.peft_config
-
-
-def _lora_layers(unet: SDXLUNet) -> dict[str, LoraLayer]:
-    return {name: module for name, module in unet.named_modules() if isinstance(module, LoraLayer)}
-
-
-def _learned(unet: SDXLUNet) -> dict[str, Pair]:
-    def copy(weight: Tensor) -> Tensor:
-        return weight.detach().float().cpu().clone()
-
-    return {
-        name: Pair(down=copy(layer.lora_A["default"].weight), up=copy(layer.lora_B["default"].weight))
-        for name, layer in _lora_layers(unet).items()
-    }
-
-
-def _loss(unet: SDXLUNet, examples: Examples, config: TrainConfig, generator: torch.Generator) -> Tensor:
-    """Return the weighted error of the predicted noise over one batch, chosen by the generator."""
-    device, count = examples.latents.device, config.batch
-    chosen = torch.randint(len(examples.latents), (count,), generator=generator).to(device)
-    levels = torch.randint(TRAIN_STEPS, (count,), generator=generator)
-    told = (torch.rand(count, generator=generator) >= config.caption_dropout).to(device)
-    clean = examples.latents[chosen]
-    noise = torch.randn(clean.shape, generator=generator).to(device)
-    kept = torch.tensor(scheduler().alphas_cumprod)[levels].to(device)
-    noisy = kept.sqrt()[:, None, None, None] * clean + (1 - kept).sqrt()[:, None, None, None] * noise
-    rows = torch.where(told, examples.captions[chosen], 0)
-    sizes = time_ids(count, clean.shape[-1] * STRIDE, device)
-    predicted = unet(noisy, levels.float().to(device), examples.cross[rows], sizes, examples.pooled[rows])
-    errors = (predicted.float() - noise).square().mean(dim=(1, 2, 3))
-    weights = (config.min_snr_gamma * (1 - kept) / kept).clamp(max=1)
-    loss: Tensor = (weights * errors).mean()
-    return loss

@@ -25,7 +25,7 @@ class Whereabouts:
     must_exist: bool
 
 
-def _located(text: str, info: ValidationInfo, exists: Callable[[Path], bool], kind: str) -> str:
+def located(text: str, info: ValidationInfo, exists: Callable[[Path], bool], kind: str) -> str:
     """Return an absolute path when we know where the experiment lies, else the text as it is."""
     if not isinstance(info.context, Whereabouts):
         return text
@@ -37,15 +37,15 @@ def _located(text: str, info: ValidationInfo, exists: Callable[[Path], bool], ki
 
 def _base(text: str, info: ValidationInfo) -> str:
     kinds = 'must be "mini", "kolors" or a folder, and'
-    return text if text in ("mini", "kolors") else _located(text, info, Path.is_dir, kinds)
+    return text if text in ("mini", "kolors") else located(text, info, Path.is_dir, kinds)
 
 
 def _scorer(text: str, info: ValidationInfo) -> str:
-    return text if text == "mini" else _located(text, info, Path.is_dir, 'must be "mini" or a folder, and')
+    return text if text == "mini" else located(text, info, Path.is_dir, 'must be "mini" or a folder, and')
 
 
 def _lora(text: str, info: ValidationInfo) -> str:
-    return text if text.startswith("mini:") else _located(text, info, Path.is_file, "file")
+    return text if text.startswith("mini:") else located(text, info, Path.is_file, "file")
 
 
 def _plain_name(name: str) -> str:

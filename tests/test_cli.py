@@ -131,10 +131,8 @@ def test_every_module_can_be_imported_and_says_what_it_is_for():
         ["compare", "run", "--yaml"],
         ["lora", "sell"],
         ["pack", "run", "--seed", "first"],
-        ["train", "data", "--out", "ink.safetensors", "--rank", "0"],
-        ["train", "data", "--out", "ink.safetensors", "--seed", str(2**63)],
-        ["train", "data", "--out", "ink.ckpt"],
-        ["train", "data", "--out", f"{__file__}/ink.safetensors"],
+        ["train", "style.toml"],
+        ["train", "style.toml", "--out", "ink", "--rank", "4"],
     ],
 )
 def test_wrong_usage_is_explained_and_exits_with_2(words):
@@ -293,8 +291,7 @@ def test_a_folder_without_an_experiment_is_no_run(tmp_path, words):
         (["gate", "none"], "must be a folder of pictures"),
         (["gate", "empty"], "must hold pictures, got no file"),
         (["gate", "empty", "--weights", "empty"], "must hold config.json"),
-        (["train", "empty", "--out", "ink.safetensors"], "metadata.csv: file does not exist"),
-        (["train", "empty", "--out", "ink.safetensors", "--base", "empty"], "there is neither"),
+        (["train", "none.toml", "--out", "ink"], "none.toml: file does not exist"),
     ],
 )
 def test_an_input_that_is_missing_is_named(tmp_path, words, reason):

@@ -398,9 +398,13 @@ def test_a_lora_trained_here_is_drawn_with(tmp_path):
     (data / "metadata.csv").write_text(
         "file_name,text\n1.png,一只黄色小猫\n2.png,一位老人\n", encoding="utf-8"
     )
-    out = tmp_path / "ink.safetensors"
-    words = ("--base", toy_base(), "--steps", 2, "--rank", 2, "--learning-rate", 0.1, "--trigger", "水墨风格")
-    assert said("train", data, "--out", out, *words) == f"LoRA    {out}\n"
+    (tmp_path / "style.toml").write_text(
+        f'data = "data"\nbase = "{toy_base()}"\n[learn]\nrank = 2\nsteps = 2\nsize = 32\nbatch = 2\n'
+        'learning_rate = 0.1\ntrigger = "水墨风格"\n',
+        encoding="utf-8",
+    )
+    out = tmp_path / "ink" / "ink.safetensors"
+    assert said("train", tmp_path / "style.toml", "--out", out.parent) == f"LoRA    {out}\n"
     told = json.loads(said("lora", "inspect", out, "--json"))
     assert (told["rank"], told["trigger"]) == (2, "水墨风格")
     trained = out.read_bytes()
@@ -408,7 +412,7 @@ def test_a_lora_trained_here_is_drawn_with(tmp_path):
         'trigger = "水墨风格"\n', ""
     )  # so that nothing but the LoRA makes the difference
     path = prepared(tmp_path, BASE + untriggered, "steps = 2")
-    out.write_bytes(trained)
+    (tmp_path / "ink.safetensors").write_bytes(trained)
     said("generate", path, "--out", tmp_path / "run")
     facts = json.loads((tmp_path / "run" / "run.json").read_text(encoding="utf-8"))["candidates"]["ink"]
     assert (facts["lora_sha256"], facts["keys"]) == (told["sha256"], told["layers"])

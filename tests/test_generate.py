@@ -364,6 +364,7 @@ def test_run_json_says_who_drew_what_and_how(tmp_path):
         "cfg": 4.0,
         "size": 32,
         "noise": "portable",
+        "memory": "auto",
         "scheduler": {"name": "none"},
     }
 

@@ -1,36 +1,89 @@
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from copy import deepcopy
 from pathlib import Path
 
 import pytest
 import torch
 from fakes import TOY_PROMPTS, fake_picture, toy_base
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 from pydantic import ValidationError
 
-from kit.base import load_base, load_networks
-from kit.dataset import open_square, read_dataset
+from kit.base import load_base
+from kit.dataset import Captioned, open_cropped, read_dataset
 from kit.drawing import KolorsPainter
-from kit.errors import InputError, TrainError
+from kit.epochs import Epochs, chance
+from kit.errors import InputError, RunError, TrainError
+from kit.examples import Cache, Examples, buckets, captions_of, encode_dataset, side_for
 from kit.experiment import DrawSettings
+from kit.files import toml_text
+from kit.kolors import SDXLUNet, scheduler
 from kit.lora import load_lora, save_lora
+from kit.lora_format import read_content
 from kit.painter import PanelRequest
-from kit.train import TrainConfig, encode_examples, train_lora, train_on
+from kit.train import Learning, Step, draw_lot, learning_rate, train_on, weighted_loss
+from kit.train_config import PRESETS, TrainConfig, Training, load_training
+from kit.training import train
 
-SHORT = TrainConfig(rank=2, alpha=2.0, steps=3, batch=2, learning_rate=1e-2, size=32)
+SHORT = TrainConfig(rank=2, alpha=2.0, steps=3, batch=2, learning_rate=1e-2, size=32, checkpointing=False)
 
 
-def examples_of(networks, prompter, size: int = 32, captions=TOY_PROMPTS[:2]):
-    pictures = [fake_picture(caption, size) for caption in captions]
-    return encode_examples(networks, prompter, pictures, captions)
+class Deaf:
+    """Hears a training and says nothing."""
+
+    def begin(self, total: int, done: int) -> None:
+        pass
+
+    def hear(self, step: Step) -> None:
+        pass
+
+
+class Diary:
+    """Keeps a training in memory."""
+
+    def __init__(self, learning: Learning | None = None) -> None:
+        self.steps: list[Step] = []
+        self.kept: list[Learning] = []
+        self._learning = learning
+
+    def begin(self) -> Learning | None:
+        return self._learning
+
+    def hear(self, step: Step) -> None:
+        self.steps.append(step)
+
+    def keep(self, learning: Learning, pairs: object) -> None:
+        self.kept.append(deepcopy(learning))
+
+
+def pictures(folder: Path, captions: Sequence[str], size: tuple[int, int] = (48, 48)) -> list[Captioned]:
+    folder.mkdir(parents=True, exist_ok=True)
+    entries = []
+    for number, caption in enumerate(captions):
+        path = folder / f"{number}.png"
+        fake_picture(f"{number}{caption}", max(size)).resize(size).save(path)
+        entries.append(Captioned(path=path, text=caption))
+    return entries
+
+
+def encoded(folder: Path, captions: Sequence[str] = TOY_PROMPTS[:2], config: TrainConfig = SHORT) -> Examples:
+    dataset = pictures(folder / "pictures", captions)
+    return encode_dataset(load_base(toy_base()), dataset, config, Cache(folder / "cache"), "cpu")
 
 
 @pytest.fixture
-def networks():
-    return load_networks(load_base(toy_base()), "cpu")
+def unet() -> SDXLUNet:
+    return load_base(toy_base()).unet()
 
 
-@pytest.fixture
-def examples(networks):
-    return examples_of(networks, load_base(toy_base()).prompter())
+@pytest.fixture(scope="module")
+def examples(tmp_path_factory) -> Examples:
+    return encoded(tmp_path_factory.mktemp("examples"))
 
 
 def write_dataset(folder: Path, rows: str, pictures: tuple[str, ...] = ("1.png", "2.png")) -> Path:
@@ -91,7 +144,7 @@ def test_a_dataset_without_its_table_is_refused(tmp_path):
 @pytest.mark.parametrize(("mode", "shape"), [("RGBA", (80, 40)), ("L", (40, 80)), ("RGB", (33, 33))])
 def test_any_picture_becomes_an_rgb_square(tmp_path, mode, shape):
     Image.new(mode, shape).save(tmp_path / "a.png")
-    picture = open_square(tmp_path / "a.png", 64)
+    picture = open_cropped(tmp_path / "a.png", (64, 64))
     assert (picture.size, picture.mode) == ((64, 64), "RGB")
 
 
@@ -99,130 +152,440 @@ def test_the_square_is_the_centre(tmp_path):
     wide = Image.new("RGB", (96, 32), "red")
     wide.paste("blue", (32, 0, 64, 32))
     wide.save(tmp_path / "a.png")
-    assert open_square(tmp_path / "a.png", 32).getcolors() == [(32 * 32, (0, 0, 255))]
+    assert open_cropped(tmp_path / "a.png", (32, 32)).getcolors() == [(32 * 32, (0, 0, 255))]
 
 
-# the examples
+# what training sees
 
 
-def test_a_caption_that_repeats_is_encoded_once(networks):
-    prompter = load_base(toy_base()).prompter()
-    examples = examples_of(networks, prompter, captions=[TOY_PROMPTS[0], TOY_PROMPTS[1], TOY_PROMPTS[0]])
+def test_a_caption_that_repeats_is_encoded_once(tmp_path):
+    examples = encoded(tmp_path, [TOY_PROMPTS[0], TOY_PROMPTS[1], TOY_PROMPTS[0]])
     assert examples.cross.shape == (3, 256, 32), "two captions and the empty one"
     assert examples.captions.tolist() == [1, 2, 1]
-    assert examples.latents.shape == (3, 4, 4, 4)
+    assert [tuple(latent.shape) for latent in examples.latents] == [(4, 4, 4)] * 3
+
+
+def test_what_is_in_the_cache_is_read_back_the_same_and_no_network_is_loaded(tmp_path):
+    first = encoded(tmp_path)
+
+    class Empty:
+        sha256 = load_base(toy_base()).sha256
+
+        def precision(self, device):
+            return torch.float32
+
+    again = encode_dataset(Empty(), pictures(tmp_path / "pictures", TOY_PROMPTS[:2]), SHORT,
+                           Cache(tmp_path / "cache"), "cpu")  # fmt: skip
+    assert all(torch.equal(a, b) for a, b in zip(first.latents, again.latents, strict=True))
+    assert torch.equal(first.cross, again.cross)
+    assert torch.equal(first.pooled, again.pooled)
+
+
+def test_a_torn_file_in_the_cache_is_made_again(tmp_path):
+    first = encoded(tmp_path)
+    for file in (tmp_path / "cache").iterdir():
+        file.write_bytes(file.read_bytes()[:40])
+    again = encoded(tmp_path)
+    assert all(torch.equal(a, b) for a, b in zip(first.latents, again.latents, strict=True))
+    assert torch.equal(first.cross, again.cross)
+
+
+def test_a_picture_painted_over_is_encoded_anew(tmp_path):
+    first = encoded(tmp_path)
+    dataset = pictures(tmp_path / "pictures", TOY_PROMPTS[:2])
+    fake_picture("another", 48).save(dataset[0].path)
+    again = encode_dataset(load_base(toy_base()), dataset, SHORT, Cache(tmp_path / "cache"), "cpu")
+    assert not torch.equal(first.latents[0], again.latents[0])
+    assert torch.equal(first.latents[1], again.latents[1])
+
+
+def test_the_trigger_stands_in_front_of_each_caption_once():
+    config = SHORT.model_copy(update={"trigger": "水墨"})
+    dataset = [Captioned(path=Path("a"), text=text) for text in ("小猫", "水墨，小狗")]
+    assert captions_of(dataset, config) == ["水墨，小猫", "水墨，小狗"]
+    assert captions_of(dataset, SHORT) == ["小猫", "水墨，小狗"]
+
+
+@pytest.mark.parametrize("size", [256, 512, 768, 1024])
+def test_buckets_have_the_squares_pixels_at_most_and_mirror_each_other(size):
+    sides = buckets(size)
+    assert (size, size) in sides
+    assert sorted(sides) == sorted((side.width, side.height) for side in sides)
+    for side in sides:
+        assert side.height % 64 == side.width % 64 == 0
+        assert 0.7 * size * size < side.height * side.width <= size * size
+        assert max(side) <= 2 * min(side)
+
+
+@pytest.mark.parametrize(
+    ("shape", "side"), [((100, 100), (1024, 1024)), ((300, 200), (832, 1216)), ((200, 300), (1216, 832)),
+                        ((900, 100), (704, 1408))]
+)  # fmt: skip
+def test_a_picture_goes_into_the_bucket_nearest_to_its_shape(shape, side):
+    config = TrainConfig(size=1024, buckets=True)
+    assert side_for(*shape, config) == side
+    assert side_for(*shape, TrainConfig(size=1024)) == (1024, 1024)
+
+
+def test_pictures_of_several_shapes_are_learned_in_their_own_batches(tmp_path, unet):
+    config = SHORT.model_copy(update={"size": 256, "buckets": True, "steps": 2})
+    dataset = [
+        *pictures(tmp_path / "wide", TOY_PROMPTS[:2], (200, 100)),
+        *pictures(tmp_path / "square", TOY_PROMPTS[:1], (100, 100)),
+    ]
+    examples = encode_dataset(load_base(toy_base()), dataset, config, Cache(tmp_path / "cache"), "cpu")
+    assert {tuple(latent.shape) for latent in examples.latents} == {(4, 24, 40), (4, 32, 32)}
+    assert train_on(unet, examples, config)
+
+
+# the order of pictures
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.lists(st.integers(0, 2), min_size=1, max_size=20), st.integers(1, 6), st.integers(0, 9))
+def test_an_epoch_shows_every_picture_and_mixes_no_shapes(shapes, batch, seed):
+    epochs = Epochs(shapes, batch, seed)
+    for epoch in range(2):
+        seen = [epochs.batch(epoch * epochs.steps + step) for step in range(1, epochs.steps + 1)]
+        assert {k for chosen in seen for k in chosen} == set(range(len(shapes)))
+        assert all(len(chosen) == batch for chosen in seen)
+        assert all(len({shapes[k] for k in chosen}) == 1 for chosen in seen)
+
+
+def test_epochs_differ_and_hang_on_the_seed():
+    orders = [[Epochs([0] * 50, 1, seed).batch(step) for step in range(first, first + 50)]
+              for seed, first in ((0, 1), (0, 51), (1, 1))]  # fmt: skip
+    assert orders[0] != orders[1] != orders[2] != orders[0]
+
+
+def test_chance_hangs_on_seed_and_names_alone():
+    assert torch.equal(
+        torch.randn(4, generator=chance(1, "a", 2)), torch.randn(4, generator=chance(1, "a", 2))
+    )
+    drawn = [torch.randn(4, generator=chance(*names)) for names in ((1, "a", 2), (2, "a", 2), (1, "a", 3))]
+    assert not any(torch.equal(drawn[0], other) for other in drawn[1:])
+
+
+# the loss and the learning rate
+
+
+def test_the_contests_preset_has_the_baselines_loss(unet, tmp_path):
+    """The reference: DiffSynth's own training step, written out as its maths."""
+    config = TrainConfig(**PRESETS["contest"], size=64, rank=2, steps=1)
+    examples = encoded(tmp_path, config=config)
+    lot = draw_lot(config, 1, examples.latents[0].shape, 1)
+    diary = Diary()
+    train_on(unet, examples, config, diary)
+    [chosen] = Epochs([0] * len(examples), 1, config.seed).batch(1)
+    sampler = scheduler()
+    noisy = sampler.add_noise(examples.latents[chosen][None], lot.noise, lot.levels)
+    row = examples.captions[chosen]
+    with torch.no_grad():
+        predicted = unet(
+            noisy, lot.levels.float(), examples.cross[row][None], torch.tensor([64.0, 64, 0, 0, 64, 64]),
+            examples.pooled[row][None],
+        )  # fmt: skip
+    expected = torch.nn.functional.mse_loss(predicted, lot.noise)
+    assert diary.steps[0].loss == pytest.approx(expected.item(), abs=1e-6)
+
+
+def test_min_snr_weighs_levels_with_little_noise_less():
+    noise, kept = torch.zeros(2, 4, 2, 2), torch.tensor([0.99, 0.5])
+    predicted = torch.ones(2, 4, 2, 2)
+    assert weighted_loss(predicted, noise, kept, None).item() == 1.0
+    expected = (5 * 0.01 / 0.99 + 1.0) / 2
+    assert weighted_loss(predicted, noise, kept, 5.0).item() == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "rates"),
+    [
+        ("constant", [0.5, 1, 1, 1, 1]),
+        ("linear", [0.5, 1, 1, 0.667, 0.334]),
+        ("cosine", [0.5, 1, 1, 0.75, 0.251]),
+    ],
+)
+def test_the_learning_rate_rises_and_then_follows_its_schedule(schedule, rates):
+    config = TrainConfig(schedule=schedule, warmup=0.4, steps=5, learning_rate=1.0)
+    assert [learning_rate(config, step) for step in range(1, 6)] == pytest.approx(rates, abs=1e-3)
+
+
+def test_noise_offset_shifts_whole_channels():
+    plain = draw_lot(SHORT, 1, torch.Size([4, 8, 8]), 2)
+    shifted = draw_lot(SHORT.model_copy(update={"noise_offset": 0.5}), 1, torch.Size([4, 8, 8]), 2)
+    moved = shifted.noise - plain.noise
+    assert moved.std(dim=(2, 3)).max() < 1e-6
+    assert moved.mean(dim=(2, 3)).abs().max() > 0.05
 
 
 # the training
 
 
-def test_training_leaves_the_unet_as_it_was(networks, examples):
-    before = {name: weight.clone() for name, weight in networks.unet.state_dict().items()}
-    train_on(networks.unet, examples, SHORT)
-    after = networks.unet.state_dict()
+def test_training_leaves_the_unet_as_it_was(unet, examples):
+    before = {name: weight.clone() for name, weight in unet.state_dict().items()}
+    train_on(unet, examples, SHORT)
+    after = unet.state_dict()
     assert before.keys() == after.keys()
     assert all(torch.equal(before[name], after[name]) for name in before)
+    assert not unet.training
 
 
-def test_training_twice_in_a_row_on_one_unet_gives_the_same_lora(networks, examples):
-    first = train_on(networks.unet, examples, SHORT)
+def same(one: dict, other: dict) -> bool:
+    return all(torch.equal(a, b) for name in one for a, b in zip(one[name], other[name], strict=True))
+
+
+def test_training_twice_in_a_row_on_one_unet_gives_the_same_lora(unet, examples):
+    first = train_on(unet, examples, SHORT)
     torch.manual_seed(123)
-    second = train_on(networks.unet, examples, SHORT)
-    assert all(torch.equal(a, b) for name in first for a, b in zip(first[name], second[name], strict=True))
+    assert same(first, train_on(unet, examples, SHORT))
 
 
-def test_another_seed_gives_another_lora(networks, examples):
-    first = train_on(networks.unet, examples, SHORT)
-    other = train_on(networks.unet, examples, SHORT.model_copy(update={"seed": 1}))
+def test_another_seed_gives_another_lora(unet, examples):
+    first = train_on(unet, examples, SHORT)
+    other = train_on(unet, examples, SHORT.model_copy(update={"seed": 1}))
     assert not any(torch.equal(first[name].down, other[name].down) for name in first)
 
 
-def test_training_does_not_touch_the_global_generator(networks, examples):
+def test_training_does_not_touch_the_global_generator(unet, examples):
     before = torch.random.get_rng_state()
-    train_on(networks.unet, examples, SHORT)
+    train_on(unet, examples, SHORT)
     assert torch.equal(before, torch.random.get_rng_state())
 
 
-def test_steps_are_reported_from_one(networks, examples):
-    steps: list[int] = []
-    train_on(networks.unet, examples, SHORT, lambda step, loss: steps.append(step))
-    assert steps == [1, 2, 3]
-
-
-def test_caption_dropout_decides_whether_the_captions_matter(networks, examples):
-    deaf = SHORT.model_copy(update={"caption_dropout": 1.0})
-    heard = SHORT.model_copy(update={"caption_dropout": 0.0})
-    silent = encode_examples(
-        networks, load_base(toy_base()).prompter(), [fake_picture(p, 32) for p in TOY_PROMPTS[:2]], ["", ""]
+def test_checkpointing_changes_no_number(unet, examples):
+    assert same(
+        train_on(unet, examples, SHORT),
+        train_on(unet, examples, SHORT.model_copy(update={"checkpointing": True})),
     )
-    lora = {
-        name: train_on(networks.unet, examples, config) for name, config in (("deaf", deaf), ("heard", heard))
-    }
-    nothing = train_on(networks.unet, silent, heard)
-    assert all(torch.equal(lora["deaf"][name].up, nothing[name].up) for name in nothing)
-    assert not all(torch.equal(lora["heard"][name].up, nothing[name].up) for name in nothing)
 
 
-def test_a_loss_that_is_no_number_ends_the_training_and_mends_the_unet(networks, examples):
-    examples.latents[0] = float("nan")
+def test_steps_are_reported_from_one(unet, examples):
+    diary = Diary()
+    train_on(unet, examples, SHORT, diary)
+    assert [step.number for step in diary.steps] == [1, 2, 3]
+
+
+@pytest.mark.parametrize("extra", [{}, {"ema": 0.9}, {"schedule": "cosine", "warmup": 0.2, "clip": 1.0}])
+def test_a_training_that_goes_on_from_any_step_ends_the_same(unet, examples, extra):
+    config = SHORT.model_copy(update={"steps": 6, "save_every": 1, **extra})
+    diary = Diary()
+    whole = train_on(unet, examples, config, diary)
+    for learning in diary.kept[:-1]:
+        rest = Diary(learning)
+        assert same(whole, train_on(unet, examples, config, rest))
+        assert [step.number for step in rest.steps] == list(range(learning.step + 1, 7))
+
+
+def test_the_running_mean_lies_behind_the_weights(unet, examples):
+    config = SHORT.model_copy(update={"steps": 12})
+    fast = train_on(unet, examples, config)
+    slow = train_on(unet, examples, config.model_copy(update={"ema": 0.95}))
+    name = max(fast, key=lambda layer: fast[layer].up.norm())
+    assert 0 < slow[name].up.norm() < fast[name].up.norm()
+
+
+def test_rank_stabilised_scaling_is_noted_as_the_alpha_that_counts_alike(tmp_path, unet, examples):
+    config = SHORT.model_copy(update={"rank": 4, "alpha": 2.0, "rslora": True, "steps": 5})
+    pairs = train_on(unet, examples, config)
+    assert config.counts / config.rank == pytest.approx(2.0 / 4**0.5)
+    plain = train_on(unet, examples, config.model_copy(update={"rslora": False, "alpha": 4.0}))
+    assert same(pairs, plain), "2 / sqrt(4) is 4 / 4"
+
+
+def test_caption_dropout_decides_whether_the_captions_matter(unet, examples, tmp_path):
+    deaf = SHORT.model_copy(update={"caption_dropout": 1.0})
+    lora = {name: train_on(unet, examples, config) for name, config in (("deaf", deaf), ("heard", SHORT))}
+    silent = Examples(latents=examples.latents, cross=examples.cross, pooled=examples.pooled,
+                      captions=torch.zeros_like(examples.captions))  # fmt: skip
+    nothing = train_on(unet, silent, SHORT)
+    assert same(lora["deaf"], nothing)
+    assert not same(lora["heard"], nothing)
+
+
+def test_a_loss_that_is_no_number_ends_the_training_and_mends_the_unet(unet, examples):
+    broken = Examples(latents=[torch.full_like(latent, float("nan")) for latent in examples.latents],
+                      cross=examples.cross, pooled=examples.pooled, captions=examples.captions)  # fmt: skip
     with pytest.raises(TrainError, match="the loss must be a number, got nan at step 1"):
-        train_on(networks.unet, examples, SHORT.model_copy(update={"batch": 8}))
-    assert not any("lora" in name for name in networks.unet.state_dict())
+        train_on(unet, broken, SHORT)
+    assert not any("lora" in name for name in unet.state_dict())
 
 
-def test_a_folder_of_pictures_becomes_a_lora_that_draws(tmp_path):
-    folder = write_dataset(tmp_path / "data", f"1.png,{TOY_PROMPTS[0]}\n2.png,{TOY_PROMPTS[1]}\n")
-    base = load_base(toy_base())
-    config = SHORT.model_copy(update={"trigger": "水墨风格", "steps": 10, "seed": 4})
-    train_lora(base, folder, tmp_path / "ink.safetensors", config)
-    lora = load_lora(tmp_path / "ink.safetensors")
-    assert (lora.rank, lora.alpha, lora.trigger, len(lora.pairs)) == (2, 2.0, "水墨风格", 88)
-    painter = KolorsPainter(base, "cpu")
-    painter.read([TOY_PROMPTS[0], ""])
-    asked = [PanelRequest(key="k", prompt=TOY_PROMPTS[0], negative="", seed=0)]
-    settings = DrawSettings(steps=2, cfg=4.0, size=64, noise="portable")
-    [bare] = painter.draw(asked, settings)
-    painter.dress(lora, 1.0)
-    [dressed] = painter.draw(asked, settings)
-    assert bare.tobytes() != dressed.tobytes()
-
-
-def test_the_file_says_how_it_was_trained(tmp_path):
-    from safetensors import safe_open
-
-    folder = write_dataset(tmp_path / "data", "1.png,小猫\n", ("1.png",))
-    base = load_base(toy_base())
-    train_lora(base, folder, tmp_path / "a.safetensors", SHORT)
-    with safe_open(tmp_path / "a.safetensors", framework="pt") as file:
-        assert file.metadata() == {
-            "alpha": "2.0",
-            "base_sha256": base.unet_sha256,
-            "batch": "2",
-            "keys": "88",
-            "learning_rate": "0.01",
-            "rank": "2",
-            "seed": "0",
-            "steps": "3",
-            "trigger": "",
-        }
-
-
-def test_a_trained_lora_merged_lowers_the_loss_on_noise_it_has_not_seen(networks, examples, tmp_path):
+def test_a_trained_lora_merged_lowers_the_loss_on_noise_it_has_not_seen(unet, examples, tmp_path):
     config = SHORT.model_copy(update={"steps": 80, "batch": 8, "rank": 8, "alpha": 8.0})
-    save_lora(tmp_path / "a.safetensors", train_on(networks.unet, examples, config), 8.0, {})
+    save_lora(tmp_path / "a.safetensors", train_on(unet, examples, config), 8.0, {})
     lora = load_lora(tmp_path / "a.safetensors")
     probe = config.model_copy(update={"steps": 1, "batch": 64, "seed": 99})
 
     def first_loss() -> float:
-        losses: list[float] = []
-        train_on(networks.unet, examples, probe, lambda step, loss: losses.append(loss))
-        return losses[0]
+        diary = Diary()
+        train_on(unet, examples, probe, diary)
+        return diary.steps[0].loss
 
     before = first_loss()
     for name, (down, up) in lora.pairs.items():
-        networks.unet.get_submodule(name).weight.data += lora.scale * up @ down
-    after = first_loss()
-    assert after < before - 0.005
+        unet.get_submodule(name).weight.data += lora.scale * up @ down
+    assert first_loss() < before - 0.005
+
+
+# the folder
+
+
+def written(folder: Path, **learn: object) -> Path:
+    """Return a training file on the toy base beside its data."""
+    rows = "".join(f"{number}.png,{caption}\n" for number, caption in enumerate(TOY_PROMPTS[:3]))
+    write_dataset(folder / "data", rows, ("0.png", "1.png", "2.png"))
+    small = {"rank": 2, "steps": 6, "batch": 2, "size": 32, "save_every": 2}
+    document = {"data": "data", "base": str(toy_base()), "preset": "style", "learn": {**small, **learn}}
+    path = folder / "train.toml"
+    path.write_text(toml_text(document), encoding="utf-8")
+    return path
+
+
+def test_a_training_leaves_the_lora_in_both_forms_its_steps_and_its_log(tmp_path):
+    path = train(load_training(written(tmp_path, trigger="水墨")), tmp_path / "ink", Deaf(), "cpu")
+    assert path == tmp_path / "ink" / "ink.safetensors"
+    lora, loose = read_content(path), read_content(path.with_suffix(".ckpt"))
+    assert (lora.rank, lora.alpha, lora.trigger, len(lora.pairs)) == (2, 16.0, "水墨", 88)
+    assert loose.alpha is None
+    assert same(dict(lora.pairs), dict(loose.pairs))
+    assert [file.name for file in sorted((tmp_path / "ink" / "steps").iterdir())] == [
+        "000002.safetensors", "000004.safetensors", "000006.safetensors",
+    ]  # fmt: skip
+    assert same(dict(read_content(tmp_path / "ink" / "steps" / "000006.safetensors").pairs), dict(lora.pairs))
+    log = (tmp_path / "ink" / "log.csv").read_text("utf-8").splitlines()
+    assert log[0] == "step,loss,learning_rate"
+    assert [line.split(",")[0] for line in log[1:]] == [str(step) for step in range(1, 7)]
+
+
+def test_the_file_says_how_it_was_trained_and_nothing_of_the_machine(tmp_path):
+    training = load_training(written(tmp_path))
+    notes = read_content(train(training, tmp_path / "ink", Deaf(), "cpu")).notes
+    base = load_base(toy_base())
+    for name, value in {
+        "base_sha256": base.unet_sha256, "steps": "6", "batch": "2", "ss_network_module": "networks.lora",
+        "ss_output_name": "ink", "ss_steps": "6", "ss_seed": "0", "ss_num_train_images": "3", "ss_epoch": "4",
+        "modelspec.sai_model_spec": "1.0.1", "modelspec.title": "ink", "ss_resolution": "32x32",
+    }.items():  # fmt: skip
+        assert notes[name] == value
+    assert len(notes["dataset_sha256"]) == 64
+    assert str(tmp_path) not in "".join(notes.values())
+
+
+def test_only_the_last_loras_of_the_steps_stay_when_asked(tmp_path):
+    train(load_training(written(tmp_path, keep_last=2)), tmp_path / "ink", Deaf(), "cpu")
+    names = sorted(file.name for file in (tmp_path / "ink" / "steps").iterdir())
+    assert names == ["000004.safetensors", "000006.safetensors"]
+
+
+KILLED = """
+import os, signal, sys
+sys.path[:0] = [{root!r}]
+from pathlib import Path
+from kit.train_config import load_training
+from kit.training import train
+class Killer:
+    def begin(self, total, done): print(done, flush=True)
+    def hear(self, step):
+        if step.number == {at}: os.kill(os.getpid(), signal.SIGKILL)
+train(load_training(Path({config!r})), Path({out!r}), Killer(), "cpu")
+"""
+
+
+def test_a_training_killed_at_three_steps_ends_bit_identical_to_an_unhurried_one(tmp_path):
+    config = written(tmp_path, steps=9, save_every=2, ema=0.9)
+    whole = train(load_training(config), tmp_path / "whole" / "ink", Deaf(), "cpu")
+    out, begun = tmp_path / "killed" / "ink", []
+    for at in (3, 6, 7):
+        code = KILLED.format(root=str(Path(__file__).parents[1]), at=at, config=str(config), out=str(out))
+        done = subprocess.run(
+            [sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=False,
+            env=os.environ | {"OMP_NUM_THREADS": str(torch.get_num_threads())},
+        )  # fmt: skip
+        assert done.returncode == -signal.SIGKILL, done.stderr
+        begun.append(int(done.stdout))
+    assert begun == [0, 2, 4], "each went on from the last state"
+    finished = train(load_training(config), out, Deaf(), "cpu")
+    assert finished.read_bytes() == whole.read_bytes()
+    logs = [(folder.parent / "log.csv").read_text("utf-8") for folder in (finished, whole)]
+    assert logs[0] == logs[1]
+
+
+def test_a_finished_training_run_again_writes_the_same_file_and_learns_nothing(tmp_path):
+    training = load_training(written(tmp_path))
+    first = train(training, tmp_path / "ink", Deaf(), "cpu").read_bytes()
+
+    class Counting(Deaf):
+        heard = 0
+
+        def hear(self, step: Step) -> None:
+            Counting.heard += 1
+
+    assert train(training, tmp_path / "ink", Counting(), "cpu").read_bytes() == first
+    assert Counting.heard == 0
+
+
+@pytest.mark.parametrize("change", [{"rank": 4}, {"seed": 1}, {"steps": 8}])
+def test_a_folder_with_another_training_is_refused_and_stays(tmp_path, change):
+    train(load_training(written(tmp_path)), tmp_path / "ink", Deaf(), "cpu")
+    before = (tmp_path / "ink" / "ink.safetensors").read_bytes()
+    with pytest.raises(TrainError, match="holds a training of other settings"):
+        train(load_training(written(tmp_path, **change)), tmp_path / "ink", Deaf(), "cpu")
+    assert (tmp_path / "ink" / "ink.safetensors").read_bytes() == before
+
+
+def test_a_folder_with_something_else_is_refused(tmp_path):
+    (tmp_path / "ink").mkdir()
+    (tmp_path / "ink" / "photo.jpg").write_bytes(b"mine")
+    with pytest.raises(TrainError, match="is not empty and holds no training"):
+        train(load_training(written(tmp_path)), tmp_path / "ink", Deaf(), "cpu")
+
+
+def test_a_damaged_state_is_one_clear_error(tmp_path):
+    training = load_training(written(tmp_path))
+    train(training, tmp_path / "ink", Deaf(), "cpu")
+    state = tmp_path / "ink" / "state.pt"
+    state.write_bytes(state.read_bytes()[:100])
+    with pytest.raises(RunError, match=r"state\.pt is damaged.*delete it to begin anew"):
+        train(training, tmp_path / "ink", Deaf(), "cpu")
+
+
+def test_a_trained_lora_draws(tmp_path):
+    path = train(load_training(written(tmp_path, learning_rate=1e-2)), tmp_path / "ink", Deaf(), "cpu")
+    painter = KolorsPainter(load_base(toy_base()), "cpu")
+    painter.read([TOY_PROMPTS[0], ""])
+    asked = [PanelRequest(key="k", prompt=TOY_PROMPTS[0], negative="", seed=0)]
+    settings = DrawSettings(steps=2, cfg=4.0, size=64, noise="portable")
+    [bare] = painter.draw(asked, settings)
+    painter.dress(load_lora(path), 1.0)
+    [dressed] = painter.draw(asked, settings)
+    assert bare.tobytes() != dressed.tobytes()
+
+
+# the training file
+
+
+def test_a_preset_can_be_changed_in_single_points(tmp_path):
+    learn = load_training(written(tmp_path)).learn
+    assert (learn.rank, learn.alpha, learn.clip, learn.min_snr_gamma) == (2, 16.0, 1.0, 5.0)
+
+
+def test_the_contests_preset_is_the_baseline(tmp_path):
+    learn = Training(data="data", base="kolors", preset="contest").learn
+    assert (learn.rank, learn.alpha, learn.steps, learn.batch, learn.learning_rate) == (16, 4.0, 500, 1, 1e-4)
+    assert (learn.size, learn.schedule, learn.clip, learn.min_snr_gamma) == (1024, "constant", None, None)
+    assert (learn.precision, learn.checkpointing, learn.caption_dropout) == ("fp16", True, 0.0)
+
+
+def test_every_fault_of_a_training_file_is_named_at_once(tmp_path):
+    path = tmp_path / "train.toml"
+    path.write_text(
+        'data = "none"\npreset = "stile"\ncolour = 1\n[learn]\nrank = 0\nlr = 1.0\n', encoding="utf-8"
+    )
+    with pytest.raises(InputError) as refused:
+        load_training(path)
+    said = "\n".join(refused.value.faults)
+    for fault in ("data: ", "preset: ", "colour: unknown key", "learn.rank: ", "learn.lr: unknown key"):
+        assert fault in said
 
 
 @pytest.mark.parametrize(
@@ -234,6 +597,10 @@ def test_a_trained_lora_merged_lowers_the_loss_on_noise_it_has_not_seen(networks
         {"size": 100},
         {"lr": 1.0},
         {"alpha": float("inf")},
+        {"ema": 1.0},
+        {"schedule": "step"},
+        {"warmup": 1.0},
+        {"precision": "int8"},
     ],
 )
 def test_settings_that_make_no_sense_are_refused(wrong):

@@ -1,6 +1,7 @@
 """Training of the embedded style LoRAs: the base learns a style it has never seen, in its attention alone."""
 
 import logging
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -8,11 +9,14 @@ from torch import Tensor
 
 from kit.base import load_networks
 from kit.embedded import TOKENIZER, EmbeddedFolder
+from kit.examples import Examples
 from kit.kolors import ChatGLMModel, encode_ids
-from kit.lora import save_lora
+from kit.lora import Pair, save_lora
 from kit.mini.latents import Latents, encode_world, padded_left
 from kit.mini.ranks import Ranks
-from kit.train import Examples, TrainConfig, notes, train_on
+from kit.train import Learning, Step, train_on
+from kit.train_config import ON_MINI, PRESETS, TrainConfig
+from kit.training_notes import Trained, notes
 from kit.world import words
 from kit.world.scene import Style
 
@@ -25,14 +29,9 @@ RANKS: dict[Style, int] = {"ink": 8, "watercolour": 8, "cyberpunk": 16}
 
 def style_config(style: Style, steps: int, batch: int) -> TrainConfig:
     """Return how a style is learned; its trigger is what the captions call it in Chinese."""
-    return TrainConfig(
-        rank=RANKS[style],
-        alpha=RANKS[style],
-        steps=steps,
-        batch=batch,
-        learning_rate=1e-3,
-        trigger=words.STYLES["zh"][style][1],
-    )
+    mine = {"rank": RANKS[style], "alpha": RANKS[style], "steps": steps, "batch": batch, "precision": "auto"}
+    trigger = words.STYLES["zh"][style][1]
+    return TrainConfig.model_validate({**PRESETS["style"], **ON_MINI, **mine, "trigger": trigger})
 
 
 def train_style(shards: Path, out: Path, style: Style, base: EmbeddedFolder, config: TrainConfig) -> None:
@@ -41,8 +40,11 @@ def train_style(shards: Path, out: Path, style: Style, base: EmbeddedFolder, con
     networks = load_networks(base, str(ranks.device))
     encoder = networks.encoder.to(memory_format=torch.channels_last)
     world = encode_world(shards, [style], encoder, base.folder / TOKENIZER, ranks)
-    pairs = train_on(networks.unet, _examples(world, networks.text_encoder), config, _report)
-    save_lora(out / "loras" / f"{style}.safetensors", pairs, config.alpha, notes(config, base.unet_sha256))
+    examples = _examples(world, networks.text_encoder)
+    pairs = train_on(networks.unet, examples, config, _Diary())
+    told = {"base": base.name, "base_sha256": base.unet_sha256, "dataset_sha256": ""}
+    trained = Trained(name=style, pictures=len(examples), told=told)
+    save_lora(out / "loras" / f"{style}.safetensors", pairs, config.alpha, notes(config, trained))
 
 
 @torch.no_grad()
@@ -54,7 +56,7 @@ def _examples(world: Latents, text_encoder: ChatGLMModel) -> Examples:
     ids, lengths = torch.cat([ids[:1], ids]), torch.cat([torch.full_like(lengths[:1], 2), lengths])
     cross, pooled = _read(text_encoder, ids, lengths)
     return Examples(
-        latents=world.pictures.float(),
+        latents=list(world.pictures.float()),
         cross=cross,
         pooled=pooled,
         captions=torch.arange(1, len(ids), device=ids.device),
@@ -67,6 +69,15 @@ def _read(text_encoder: ChatGLMModel, ids: Tensor, lengths: Tensor) -> tuple[Ten
     return torch.cat([cross for cross, _ in states]), torch.cat([pooled for _, pooled in states])
 
 
-def _report(step: int, loss: float) -> None:
-    if step % 100 == 0:
-        log.info("lora step %d loss %.4f", step, loss)
+class _Diary:
+    """Logs a training that is short enough to begin anew."""
+
+    def begin(self) -> Learning | None:
+        return None
+
+    def hear(self, step: Step) -> None:
+        if step.number % 100 == 0:
+            log.info("lora step %d loss %.4f", step.number, step.loss)
+
+    def keep(self, learning: Learning, pairs: Mapping[str, Pair]) -> None:
+        pass

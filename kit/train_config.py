@@ -1,0 +1,141 @@
+"""How a LoRA is trained: the file a user writes, the presets, and every number with its source."""
+
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    Field,
+    PositiveFloat,
+    PositiveInt,
+    ValidationError,
+    ValidationInfo,
+    model_validator,
+)
+
+from kit.errors import InputError
+from kit.files import faults_of, read_document
+from kit.story import Language
+from kit.values import BaseWeights, Whereabouts, located
+
+Preset = Literal["contest", "style", "character"]
+Schedule = Literal["constant", "linear", "cosine"]
+"""How the learning rate goes on after the warm-up: as it is, or to nothing at the last step."""
+Precision = Literal["auto", "fp32", "bf16", "fp16"]
+"""What the UNet computes in; auto is bf16 on a GPU and fp32 without one."""
+Share = Annotated[float, Field(ge=0, lt=1)]
+
+
+class TrainConfig(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
+    """How a LoRA learns. Defaults: the contest's baseline notebook."""
+
+    rank: PositiveInt = 16
+    alpha: PositiveFloat = 4.0
+    """The LoRA's change counts alpha / rank times, with `rslora` alpha / sqrt(rank) times."""
+    rslora: bool = False
+    """Rank-stabilised scaling; source: arXiv 2312.03732."""
+    steps: PositiveInt = 500
+    batch: PositiveInt = 1
+    learning_rate: PositiveFloat = 1e-4
+    """After the warm-up."""
+    schedule: Schedule = "constant"
+    warmup: Share = 0.0
+    """Share of the steps in which the learning rate rises evenly to its full height."""
+    weight_decay: Annotated[float, Field(ge=0)] = 0.01
+    """AdamW's own default, which the baseline keeps."""
+    clip: PositiveFloat | None = None
+    """Longest gradient; a longer one is shortened to it."""
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
+    """Chooses pictures, noise, noise levels, dropped captions and the LoRA's first weights."""
+    size: Annotated[PositiveInt, Field(multiple_of=32)] = 1024
+    """Side in pixels of the square that training sees."""
+    buckets: bool = False
+    """Pictures keep their shape, as near as a rectangle of about size x size pixels allows; else the centre
+    square is cut out of each."""
+    caption_dropout: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """Share of pictures learned with an empty caption, so that guidance keeps its other half."""
+    min_snr_gamma: PositiveFloat | None = None
+    """Levels with little noise count this over their signal-to-noise ratio; source: arXiv 2303.09556."""
+    noise_offset: Annotated[float, Field(ge=0)] = 0.0
+    """How much of the noise is one number a channel, for very dark and very bright pictures."""
+    ema: Share | None = None
+    """The file gets a running mean of the weights that keeps this share at each step."""
+    precision: Precision = "fp16"
+    checkpointing: bool = True
+    """Compute activations twice instead of keeping them: less memory, a third slower."""
+    save_every: PositiveInt = 100
+    """Steps from one saved state to the next."""
+    keep_last: PositiveInt | None = None
+    """How many of the saved LoRAs stay; none keeps all."""
+    trigger: str = ""
+    """Words put in front of every caption and noted in the file."""
+    language: Language = "zh"
+    """The captions' language; it chooses the comma behind the trigger."""
+
+    @property
+    def counts(self) -> float:
+        """The alpha that a file notes: over the rank, it is how often the LoRA's change counts."""
+        return self.alpha * self.rank**0.5 if self.rslora else self.alpha
+
+
+_PROVEN = {
+    "schedule": "linear",
+    "warmup": 0.02,
+    "clip": 1.0,
+    "caption_dropout": 0.1,
+    "min_snr_gamma": 5.0,
+    "precision": "auto",
+    "checkpointing": False,
+}
+"""What the shipped LoRAs were trained with."""
+PRESETS: dict[Preset, dict[str, object]] = {
+    "contest": {},
+    "style": {**_PROVEN, "rank": 16, "alpha": 16.0},
+    "character": {**_PROVEN, "rank": 4, "alpha": 4.0},
+}
+"""What each preset changes of the defaults; ranks are those that contestants settled on."""
+ON_MINI: dict[str, object] = {"size": 256, "batch": 8, "learning_rate": 1e-3, "precision": "fp32"}
+"""What the embedded base needs beside a preset, but for the contest's."""
+
+
+def _folder(text: str, info: ValidationInfo) -> str:
+    return located(text, info, Path.is_dir, "the dataset's folder")
+
+
+class Training(BaseModel, frozen=True, extra="forbid"):
+    """What a user writes to train a LoRA."""
+
+    data: Annotated[str, AfterValidator(_folder)]
+    """A folder with pictures and metadata.csv."""
+    base: BaseWeights = "mini"
+    preset: Preset = "style"
+    learn: TrainConfig = TrainConfig()
+    """What differs from the preset."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _begin_with_the_preset(cls, table: object) -> object:
+        if not isinstance(table, dict) or table.get("preset", "style") not in PRESETS:
+            return table
+        preset: Preset = table.get("preset", "style")
+        start = dict(PRESETS[preset])
+        if table.get("base", "mini") == "mini":
+            start |= ON_MINI if preset != "contest" else {"size": 256}
+        mine = table.get("learn", {})
+        return {**table, "learn": {**start, **mine}} if isinstance(mine, dict) else table
+
+    @model_validator(mode="after")
+    def _know_the_sides(self) -> Self:
+        if self.learn.buckets and self.learn.size % 64:
+            raise ValueError(f"learn.size must be a multiple of 64 with buckets, got {self.learn.size}")
+        return self
+
+
+def load_training(path: Path) -> Training:
+    """Return a training file, its paths absolute; raises InputError with every fault of it."""
+    document = read_document(path)
+    try:
+        return Training.model_validate(document, context=Whereabouts(folder=path.parent, must_exist=True))
+    except ValidationError as error:
+        raise InputError(str(path), faults_of(error)) from error
