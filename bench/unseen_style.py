@@ -2,8 +2,8 @@
 
 python -m bench.unseen_style OUT STEPS BATCH RATE
 
-The style is stained glass, drawn here from the world's flat pictures. A classifier of seven styles, trained on
-renders alone, says how many of the drawn pictures are in it; the judge says what is left of the content.
+The style is stained glass, drawn here from the world's flat pictures. A classifier of seven styles, trained
+on renders alone, says how many of the drawn pictures are in it; the judge says what is left of the content.
 """
 
 import csv
