@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 
 import jinja2
@@ -106,8 +107,9 @@ def _cell(text: str) -> str:
     return " ".join(text.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").split())
 
 
-def _fill(template: str, manifest: Manifest, rules: Rules, gallery: bool = False) -> bytes:
-    """Return a template filled in, as UTF-8 with line feeds."""
+@cache
+def _environment() -> jinja2.Environment:
+    """Return where templates are read and kept compiled."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES, encoding="utf-8"),
         undefined=jinja2.StrictUndefined,
@@ -117,15 +119,24 @@ def _fill(template: str, manifest: Manifest, rules: Rules, gallery: bool = False
         autoescape=False,
     )
     environment.filters |= {"cell": _cell, "number": _number}
-    text = environment.get_template(template).render(
-        m=manifest,
-        rules=rules,
-        title=post_title(manifest, rules),
-        blank=NO_LINK,
-        front_matter=hugging_face_matter(manifest) if gallery else front_matter(manifest),
-        gallery=gallery,
-        training=_training(manifest),
-        base_name="storykit mini" if manifest.notice else KOLORS,
-        negatives=list(dict.fromkeys(panel.negative for panel in manifest.panels if panel.negative)),
+    return environment
+
+
+def _fill(template: str, manifest: Manifest, rules: Rules, gallery: bool = False) -> bytes:
+    """Return a template filled in, as UTF-8 with line feeds."""
+    text = (
+        _environment()
+        .get_template(template)
+        .render(
+            m=manifest,
+            rules=rules,
+            title=post_title(manifest, rules),
+            blank=NO_LINK,
+            front_matter=hugging_face_matter(manifest) if gallery else front_matter(manifest),
+            gallery=gallery,
+            training=_training(manifest),
+            base_name="storykit mini" if manifest.notice else KOLORS,
+            negatives=list(dict.fromkeys(panel.negative for panel in manifest.panels if panel.negative)),
+        )
     )
     return text.encode()

@@ -16,6 +16,8 @@ from submissions.picture import MAX_PIXELS, picture_texts, read_picture, stated_
 
 PNG_CHUNK = "storykit"
 """The text chunk in which a panel carries its recipe."""
+DRAWN_UP = ("comfyui/kijai.json", "comfyui/mz.json")
+"""Large files that follow from the manifest alone."""
 SCORED_FOLDER = "panels/"
 """What an organiser scores as a folder: every file in it counts."""
 MAX_ALL_PIXELS = 40 << 20
@@ -36,6 +38,8 @@ def file_faults(files: Mapping[str, bytes], manifest: Manifest | None) -> list[F
                 faults += lora_data_faults(name, data)
             case ".ckpt":
                 pass  # never opened: it must be what the safetensors file gives, byte by byte
+            case _ if manifest and name in DRAWN_UP:
+                pass  # it must be what the manifest gives, whose own texts are searched
             case _:
                 faults += _text_faults(name, data)
     return faults + album.stray_faults(files)

@@ -81,9 +81,10 @@ def test_training_reads_what_was_prepared(tmp_path, pictures):
     said("dataset", "prepare", pictures, "--out", tmp_path / "data")
     train = tmp_path / "data" / "train"
     assert [entry.text for entry in read_dataset(train)] == ["小猫，在公园", "a dog"]
-    lora = tmp_path / "a.safetensors"
-    said("train", train, "--out", lora, "--base", toy_base(), "--steps", 1, "--rank", 2)
-    assert load_lora(lora).rank == 2
+    config = f'data = "data/train"\nbase = "{toy_base()}"\n[learn]\nrank = 2\nsteps = 1\nsize = 64\n'
+    (tmp_path / "style.toml").write_text(config, encoding="utf-8")
+    said("train", tmp_path / "style.toml", "--out", tmp_path / "ink")
+    assert load_lora(tmp_path / "ink" / "ink.safetensors").rank == 2
 
 
 def test_the_same_source_gives_the_same_bytes_and_a_prepared_folder_is_written_anew(tmp_path, pictures):
