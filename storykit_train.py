@@ -1,15 +1,25 @@
 """The `storykit train` command: a training file in, a folder with the LoRA out."""
 
 import sys
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from kit.errors import InputError, ScoreError
 from storykit_progress import Bar, progress_bar
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from eval.instruments import Instruments
+    from kit.experiment import LoadedExperiment
     from kit.train import Step
+    from kit.train_config import Training, Watch
+
+Pick = Literal["last", "best"]
 
 OF_LOSS = 0.02
 """How much of each new loss goes into the one that is shown: single steps say little."""
@@ -19,15 +29,84 @@ def train(
     config: Annotated[Path, typer.Argument(metavar="CONFIG", help="The training's TOML file.")],
     out: Annotated[Path, typer.Option("--out", help="The LoRA's folder; the same command goes on in it.")],
     device: Annotated[str, typer.Option(help="Where to train: auto, cpu or cuda.")] = "auto",
+    pick: Annotated[
+        Pick, typer.Option(help="Which saved step becomes the finished LoRA; best needs [watch] in CONFIG.")
+    ] = "last",
 ) -> None:
     """Train a LoRA on captioned pictures; goes on where it stopped."""
     from kit.train_config import load_training
+    from kit.training import finish
     from kit.training import train as train_in
 
     training = load_training(config)
+    if pick == "best" and training.watch is None:
+        raise InputError(str(config), ["watch: --pick best needs a story to draw at each saved step"])
+    looks = Looks(training, training.watch, out, device) if training.watch else None
     with progress_bar("training") as bar:
-        path = train_in(training, out, Watcher(bar, training.learn.batch), device)
+        path = train_in(training, out, Watcher(bar, training.learn.batch), device, looks)
+    if looks is not None and pick == "best":
+        from eval.learning import RULE, best_step
+
+        step = best_step(looks.seen)
+        path = finish(training, out, step)
+        typer.echo(f"best    step {step}: {RULE}")
     typer.echo(f"LoRA    {path}")
+    if looks is not None:
+        typer.echo(f"page    {looks.page}")
+
+
+class Looks:
+    """Draws and scores the watched story at every saved step, and writes the training's page."""
+
+    def __init__(self, training: "Training", watch: "Watch", out: Path, device: str) -> None:
+        """Take a training; refuses what cannot be drawn before the first step."""
+        from eval.learning import Look
+        from kit.base import load_base
+        from kit.drawing import KolorsPainter
+        from kit.recipe import refuse_misfits
+
+        self._training, self._watch, self._out = training, watch, out
+        self._painter = KolorsPainter(load_base(training.base), device)
+        refuse_misfits(self._experiment(), self._painter)
+        self.seen: list[Look] = []
+        self.page = out
+
+    def __call__(self) -> None:
+        """Draw what is not drawn yet, score all of it, and write the page anew."""
+        from eval.learning import best_step, look_at, write_looks
+        from kit.generate import generate
+        from kit.looks import LOOKS
+        from kit.run import Run
+        from reports.learning import Course, write_learning
+
+        run = Run.create(self._out / LOOKS, self._experiment())
+        generate(run, [self._painter])
+        self._painter.rest()
+        self.seen = look_at(run, self._tools, self._learned)
+        write_looks(self._out / "looks.csv", self.seen)
+        try:
+            best = best_step(self.seen)
+        except ScoreError:
+            best = None
+        self.page = write_learning(Course(folder=self._out, run=run, looks=self.seen, best=best))
+
+    @cached_property
+    def _tools(self) -> "Instruments":
+        """What measures; loaded once the first panels are drawn, since the text encoder needs the room."""
+        from eval.instruments import load_instruments
+
+        return load_instruments(self._watch.score.aesthetic, self._watch.score.clip)
+
+    @cached_property
+    def _learned(self) -> "NDArray[np.float32]":
+        from eval.learning import learned_pictures
+
+        return learned_pictures(Path(self._training.data), self._tools)
+
+    def _experiment(self) -> "LoadedExperiment":
+        from kit.looks import looks_of
+
+        return looks_of(self._training, self._watch, self._out)
 
 
 class Watcher:

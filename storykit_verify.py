@@ -23,12 +23,14 @@ OwnRules = Annotated[
 
 
 def verify(
-    bundles: Annotated[
-        list[Path], typer.Argument(metavar="BUNDLES...", help="Bundles, or a folder of them.")
-    ],
+    bundles: Annotated[list[Path], typer.Argument(metavar="BUNDLE", help="Bundles, or a folder of them.")],
     rules: OwnRules = None,
     reproduce: Annotated[
-        bool, typer.Option("--reproduce", help="Draw the panels again, from the bundle alone, and compare.")
+        bool,
+        typer.Option(
+            "--reproduce",
+            help="Draw the panels again, from the bundle alone, and compare; writes NAME-reproduced.",
+        ),
     ] = False,
     base: Annotated[
         str, typer.Option(help="For --reproduce: mini, kolors or a folder; else what the bundle names.")

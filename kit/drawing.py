@@ -132,6 +132,13 @@ class KolorsPainter:
                 layer.inplace = True  # the same numbers in less memory
         return decoder
 
+    def rest(self) -> None:
+        """Free the networks; what was read is kept, and the next picture loads them again."""
+        for name in ("_engine", "_decoder"):
+            vars(self).pop(name, None)
+        if self.device != "cpu":
+            torch.cuda.empty_cache()
+
     def settle(self, requests: Sequence[PanelRequest], settings: DrawSettings) -> Batching:
         """Return as many panels as the free memory takes, and whether compiling pays for these pictures.
 

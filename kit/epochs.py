@@ -4,17 +4,18 @@ So a training that was killed goes on with the very pictures and noise that it w
 about chance has to be saved.
 """
 
-import hashlib
 from collections.abc import Hashable, Sequence
 from functools import cached_property
 
 import torch
 
+from kit.files import sha256_bytes
+
 
 def chance(seed: int, *names: object) -> torch.Generator:
     """Return a CPU generator that hangs on the seed and the names alone."""
     text = "/".join(map(str, (seed, *names)))
-    number = int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "little") >> 1
+    number = int.from_bytes(bytes.fromhex(sha256_bytes(text.encode())[:16]), "little") >> 1
     return torch.Generator().manual_seed(number)
 
 

@@ -15,7 +15,6 @@ from kit.dataset import Captioned, open_cropped
 from kit.drawing import READ_BATCH
 from kit.files import canonical_json, sha256_bytes, sha256_of, write_whole
 from kit.kolors import encode_ids, tokenize
-from kit.mini.sizes import STRIDE
 from kit.prompt import COMMAS
 from kit.tensors import read_tensors, tensor_bytes
 from kit.train_config import TrainConfig
@@ -176,8 +175,3 @@ def _states(base: Base, texts: Sequence[str], cache: Cache, device: str) -> dict
             states[text] = {"cross": one.contiguous(), "pooled": whole.contiguous()}
             cache.keep(recipes[text], states[text])
     return states
-
-
-def shapes_of(examples: Examples) -> list[tuple[int, int]]:
-    """Return each picture's (height, width) in pixels."""
-    return [(latent.shape[-2] * STRIDE, latent.shape[-1] * STRIDE) for latent in examples.latents]

@@ -20,13 +20,10 @@ from kit.errors import RunError
 from kit.experiment import settings
 from kit.files import canonical_json, sha256_bytes, sha256_of, sweep, write_whole
 from kit.painter import Batching, Fault, Painter, PanelRequest
-from kit.parameters import PARAMETERS, parameters_of
+from kit.parameters import PARAMETERS, RECIPE, parameters_of
 from kit.recipe import Job, installed, plan
 from kit.run import PanelRow, Run
 from kit.together import BATCHING
-
-PNG_CHUNK = "storykit"
-"""The PNG text chunk that holds a picture's key and recipe as JSON."""
 
 
 class Progress(Protocol):
@@ -202,7 +199,7 @@ def png_bytes(picture: Image, job: Job) -> bytes:
     """Return the picture as a PNG that says how it was made; the same bytes for the same picture."""
     made = {"storykit": installed("storykit"), "key": job.request.key, **job.recipe}
     chunks = PngInfo()
-    chunks.add_itxt(PNG_CHUNK, canonical_json(made).decode())
+    chunks.add_itxt(RECIPE, canonical_json(made).decode())
     chunks.add_itxt(PARAMETERS, parameters_of(job.recipe))
     file = BytesIO()
     picture.save(file, "PNG", pnginfo=chunks)

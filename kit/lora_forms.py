@@ -20,7 +20,7 @@ from kit.zipped import zip_bytes
 _LENGTH = struct.Struct("<Q")
 """A safetensors file opens with the length of its header, little-endian."""
 MAX_HEADER_BYTES = 1 << 20
-"""A LoRA of every layer of Kolors under kohya's names has a header of 330 KB."""
+"""A LoRA of every layer of Kolors under kohya's names has a header of 430 KB."""
 _ALPHA = struct.Struct("<f")
 """kohya's alpha: one number a layer."""
 _METADATA = "__metadata__"

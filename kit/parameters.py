@@ -4,6 +4,8 @@ from collections.abc import Mapping
 
 PARAMETERS = "parameters"
 """The PNG text chunk in which they look for it."""
+RECIPE = "storykit"
+"""The PNG text chunk that holds a picture's key and recipe as JSON."""
 _SHORT = 10
 """Characters of a file's sha256 that they show."""
 

@@ -15,9 +15,10 @@ from pydantic import (
 )
 
 from kit.errors import InputError
+from kit.experiment import ScoreTable
 from kit.files import faults_of, read_document
 from kit.story import Language
-from kit.values import BaseWeights, Whereabouts, located
+from kit.values import BaseWeights, Count, Seed, Whereabouts, located
 
 Preset = Literal["contest", "style", "character"]
 Schedule = Literal["constant", "linear", "cosine"]
@@ -63,7 +64,7 @@ class TrainConfig(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
     """The file gets a running mean of the weights that keeps this share at each step."""
     precision: Precision = "fp16"
     checkpointing: bool = True
-    """Compute activations twice instead of keeping them: less memory, a third slower."""
+    """Compute activations twice instead of keeping them: less memory, about half as fast."""
     save_every: PositiveInt = 100
     """Steps from one saved state to the next."""
     keep_last: PositiveInt | None = None
@@ -88,19 +89,42 @@ _PROVEN = {
     "precision": "auto",
     "checkpointing": False,
 }
-"""What the shipped LoRAs were trained with."""
+"""What the shipped LoRAs were trained with, and a warm-up."""
 PRESETS: dict[Preset, dict[str, object]] = {
     "contest": {},
     "style": {**_PROVEN, "rank": 16, "alpha": 16.0},
     "character": {**_PROVEN, "rank": 4, "alpha": 4.0},
 }
 """What each preset changes of the defaults; ranks are those that contestants settled on."""
-ON_MINI: dict[str, object] = {"size": 256, "batch": 8, "learning_rate": 1e-3, "precision": "fp32"}
-"""What the embedded base needs beside a preset, but for the contest's."""
+ON_MINI: dict[str, object] = {
+    "size": 256,
+    "batch": 8,
+    "steps": 270,
+    "learning_rate": 3e-3,
+    "precision": "fp32",
+}
+"""What the embedded base needs beside a preset, but for the contest's; measured by bench/unseen_style.py."""
 
 
 def _folder(text: str, info: ValidationInfo) -> str:
     return located(text, info, Path.is_dir, "the dataset's folder")
+
+
+def _story(text: str, info: ValidationInfo) -> str:
+    return located(text, info, Path.is_file, "the story")
+
+
+class Watch(BaseModel, frozen=True, extra="forbid"):
+    """What is drawn and scored at every saved step, so that one sees the LoRA learn."""
+
+    story: Annotated[str, AfterValidator(_story)]
+    """A story file; its eight panels are drawn."""
+    seeds: Annotated[tuple[Seed, ...], Field(min_length=1)] = (1,)
+    """The same at every step; each is eight panels more."""
+    steps: Annotated[Count, Field(le=1000)] | None = None
+    """Denoising steps of each panel; by default the base's own number."""
+    score: ScoreTable = ScoreTable()
+    """What measures the pictures, as in an experiment."""
 
 
 class Training(BaseModel, frozen=True, extra="forbid"):
@@ -112,6 +136,8 @@ class Training(BaseModel, frozen=True, extra="forbid"):
     preset: Preset = "style"
     learn: TrainConfig = TrainConfig()
     """What differs from the preset."""
+    watch: Watch | None = None
+    """None: nothing is drawn while it learns."""
 
     @model_validator(mode="before")
     @classmethod

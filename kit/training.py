@@ -6,6 +6,8 @@ LORA_DIR/
   cache/                 pictures and captions as the UNet reads them
   log.csv                step, loss, learning rate
   steps/000100.safetensors   the LoRA as it would end there
+  tensorboard/           the log once more, for TensorBoard
+  looks/                 a run: the watched story with each saved step
   state.pt               all that the next step hangs on
   NAME.safetensors       the finished LoRA; NAME is the folder's
   NAME.ckpt              the same in the contest's form
@@ -16,24 +18,28 @@ import csv
 import io
 import json
 import pickle
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
 import torch
+from tensorboardX import SummaryWriter
+from torch import nn
 
 from kit.base import Base, load_base, pick_device
 from kit.dataset import Captioned, read_dataset
 from kit.errors import RunError, TrainError
 from kit.examples import Cache, encode_dataset
 from kit.files import canonical_json, sha256_bytes, sha256_of, sweep, write_whole
-from kit.lora import Pair, save_lora
+from kit.looks import STEPS, saved_steps
+from kit.lora import Pair, load_lora, save_lora
 from kit.lora_forms import checkpoint_bytes
 from kit.train import Learning, Step, precision_of, train_on
 from kit.train_config import TrainConfig, Training
 from kit.training_notes import Trained, notes
 
-STATE, LOG, TOLD = "state.pt", "log.csv", "train.json"
+STATE, LOG, TOLD, EVENTS = "state.pt", "log.csv", "train.json", "tensorboard"
 COLUMNS = ("step", "loss", "learning_rate")
 
 
@@ -47,8 +53,21 @@ class Listener(Protocol):
         """Hear of a finished step."""
 
 
-def train(training: Training, out: Path, listener: Listener, device: str = "auto") -> Path:
+def train(
+    training: Training,
+    out: Path,
+    listener: Listener,
+    device: str = "auto",
+    look: Callable[[], None] | None = None,
+) -> Path:
     """Train a LoRA, or go on with it, and return its file.
+
+    Args:
+        training: what is trained.
+        out: the training folder.
+        listener: hears of every step.
+        device: "auto", "cpu" or "cuda".
+        look: called before the first step and whenever a step was saved; the UNet has left the GPU meanwhile.
 
     Raises:
         InputError: the dataset has faults.
@@ -56,14 +75,42 @@ def train(training: Training, out: Path, listener: Listener, device: str = "auto
     """
     where = pick_device(device)
     base, dataset, config = load_base(training.base), read_dataset(Path(training.data)), training.learn
-    told = _told(base, dataset, config)
-    folder = TrainingFolder(out, told, listener, config)
-    folder.take()
+    take(out, _told(base, dataset, config))
     examples = encode_dataset(base, dataset, config, Cache(out / "cache"), where)
     unet = base.unet(where, precision_of(config, torch.device(where)))
-    pairs = train_on(unet, examples, config, folder)
-    trained = Trained(name=out.resolve().name, pictures=len(dataset), told=told)
-    return folder.finish(pairs, notes(config, trained))
+
+    def show() -> None:
+        if look is not None:
+            with _aside(unet):
+                look()
+
+    folder = TrainingFolder(out, config, listener, show)
+    train_on(unet, examples, config, folder)
+    return finish(training, out, config.steps)
+
+
+def finish(training: Training, out: Path, step: int) -> Path:
+    """Write the finished LoRA from a saved step, also in the contest's form, and return its file."""
+    told, config = _told_by(out / TOLD), training.learn
+    name, pictures = out.resolve().name, len(read_dataset(Path(training.data)))
+    metadata = notes(config, Trained(name=name, pictures=pictures, steps=step, told=told))
+    path = out / f"{name}.safetensors"
+    save_lora(path, load_lora(saved_steps(out)[step]).pairs, config.counts, metadata)
+    write_whole(path.with_suffix(".ckpt"), checkpoint_bytes(path.read_bytes()))
+    return path
+
+
+@contextmanager
+def _aside(unet: nn.Module) -> Iterator[None]:
+    """Leave the GPU to others for a while."""
+    where = next(unet.parameters()).device
+    unet.to("cpu")
+    if where.type == "cuda":
+        torch.cuda.empty_cache()
+    try:
+        yield
+    finally:
+        unet.to(where)
 
 
 def _told(base: Base, dataset: list[Captioned], config: TrainConfig) -> dict[str, object]:
@@ -77,65 +124,68 @@ def _told(base: Base, dataset: list[Captioned], config: TrainConfig) -> dict[str
     }
 
 
+def take(folder: Path, told: Mapping[str, object]) -> None:
+    """Take a folder for a training; TrainError when it holds another, RunError when it cannot be read."""
+    path = folder / TOLD
+    if path.is_file():
+        if _told_by(path) != json.loads(canonical_json(dict(told))):
+            holds = f"{folder} holds a training of other settings, pictures or base"
+            raise TrainError(f"{holds}: choose another --out")
+    elif folder.is_dir() and any(folder.iterdir()):
+        raise TrainError(f"{folder} is not empty and holds no training: choose another --out")
+    else:
+        text = json.dumps(told, ensure_ascii=False, indent=2)
+        write_whole(path, f"{text}\n".encode())
+    sweep(folder)
+
+
+def _told_by(path: Path) -> dict[str, object]:
+    try:
+        told = json.loads(path.read_bytes())
+    except ValueError as error:
+        raise RunError(f"{path} is damaged: {error}; choose another --out") from error
+    return told if isinstance(told, dict) else {}
+
+
 class TrainingFolder:
     """A training on disk: it keeps states, and gives back the last whole one."""
 
     def __init__(
-        self, folder: Path, told: Mapping[str, object], listener: Listener, config: TrainConfig
+        self, folder: Path, config: TrainConfig, listener: Listener, show: Callable[[], None]
     ) -> None:
-        """Name the folder and what is trained there."""
-        self._folder, self._told, self._listener, self._config = folder, told, listener, config
+        """Name the folder, what is trained there, who hears of it, and what shows the saved steps."""
+        self._folder, self._config, self._listener, self._show = folder, config, listener, show
         self._rows: list[Step] = []
-
-    def take(self) -> None:
-        """Take the folder for this training; TrainError when it holds another, RunError when it cannot be."""
-        path = self._folder / TOLD
-        if path.is_file():
-            if json.loads(path.read_bytes()) != json.loads(canonical_json(dict(self._told))):
-                holds = f"{self._folder} holds a training of other settings, pictures or base"
-                raise TrainError(f"{holds}: choose another --out")
-        elif self._folder.is_dir() and any(self._folder.iterdir()):
-            raise TrainError(f"{self._folder} is not empty and holds no training: choose another --out")
-        else:
-            text = json.dumps(self._told, ensure_ascii=False, indent=2)
-            write_whole(path, f"{text}\n".encode())
-        sweep(self._folder)
 
     def begin(self) -> Learning | None:
         """Return the last state that is whole, and cut the log off behind it."""
         learning = self._learning()
         done = learning.step if learning else 0
         self._rows = [row for row in self._logged() if row.number <= done]
+        self._events = SummaryWriter(str(self._folder / EVENTS), purge_step=done + 1)
         self._listener.begin(self._config.steps, done)
+        self._show()
         return learning
 
     def hear(self, step: Step) -> None:
         """Pass a step on and log it."""
         self._rows.append(step)
+        for name, value in (("loss", step.loss), ("learning rate", step.learning_rate)):
+            self._events.add_scalar(name, value, step.number)
         self._listener.hear(step)
 
     def keep(self, learning: Learning, pairs: Mapping[str, Pair]) -> None:
         """Write the LoRA of this step, then the log, then the state: a state stands for all before it."""
         name = f"{learning.step:06d}.safetensors"
-        save_lora(self._folder / "steps" / name, pairs, self._config.counts, {"steps": str(learning.step)})
+        save_lora(self._folder / STEPS / name, pairs, self._config.counts, {"steps": str(learning.step)})
         self._write_log()
         data = io.BytesIO()
         torch.save(learning._asdict(), data)
         write_whole(self._folder / STATE, data.getvalue())
+        self._show()
         if self._config.keep_last is not None:
-            for old in self.saved()[: -self._config.keep_last]:
+            for old in sorted((self._folder / STEPS).glob("*.safetensors"))[: -self._config.keep_last]:
                 old.unlink()
-
-    def saved(self) -> list[Path]:
-        """Return the LoRAs of the steps, the oldest first."""
-        return sorted((self._folder / "steps").glob("*.safetensors"))
-
-    def finish(self, pairs: Mapping[str, Pair], metadata: Mapping[str, str]) -> Path:
-        """Write the finished LoRA, also in the contest's form, and return its file."""
-        path = self._folder / f"{self._folder.resolve().name}.safetensors"
-        save_lora(path, pairs, self._config.counts, metadata)
-        write_whole(path.with_suffix(".ckpt"), checkpoint_bytes(path.read_bytes()))
-        return path
 
     def _learning(self) -> Learning | None:
         path = self._folder / STATE
@@ -149,11 +199,14 @@ class TrainingFolder:
             ) from error
 
     def _logged(self) -> list[Step]:
+        path = self._folder / LOG
         try:
-            table = csv.DictReader(io.StringIO((self._folder / LOG).read_text("utf-8")))
+            rows = csv.DictReader(io.StringIO(path.read_text("utf-8")))
+            return [Step(int(row["step"]), float(row["loss"]), float(row["learning_rate"])) for row in rows]
         except FileNotFoundError:
             return []
-        return [Step(int(row["step"]), float(row["loss"]), float(row["learning_rate"])) for row in table]
+        except (KeyError, TypeError, ValueError) as error:
+            raise RunError(f"{path} is damaged: {error}; delete it, only the curve's past is lost") from error
 
     def _write_log(self) -> None:
         text = io.StringIO()

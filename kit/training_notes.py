@@ -13,6 +13,8 @@ class Trained:
     name: str
     """Of the file."""
     pictures: int
+    steps: int
+    """It learned for, of those that were planned."""
     told: Mapping[str, object]
     """Base, its UNet's sha256 and the dataset's."""
 
@@ -25,10 +27,10 @@ def notes(config: TrainConfig, trained: Trained) -> dict[str, str]:
     """
     told = trained.told
     size = f"{config.size}x{config.size}"
-    epochs = config.steps * config.batch / trained.pictures
+    epochs = trained.steps * config.batch / trained.pictures
     return {
         "trigger": config.trigger,
-        "steps": str(config.steps),
+        "steps": str(trained.steps),
         "batch": str(config.batch),
         "learning_rate": f"{config.learning_rate:g}",
         "seed": str(config.seed),
@@ -40,7 +42,7 @@ def notes(config: TrainConfig, trained: Trained) -> dict[str, str]:
         "ss_network_args": '{"use_rslora": true}' if config.rslora else "{}",
         "ss_output_name": trained.name,
         "ss_learning_rate": f"{config.learning_rate:g}",
-        "ss_steps": str(config.steps),
+        "ss_steps": str(trained.steps),
         "ss_epoch": f"{epochs:g}",
         "ss_seed": str(config.seed),
         "ss_resolution": size,

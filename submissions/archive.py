@@ -21,7 +21,7 @@ MAX_LORA_BYTES = 480 << 20
 MAX_PICTURE_BYTES = 32 << 20
 """A picture of 1024 x 1024 has 1 to 3 MiB."""
 MAX_TEXT_BYTES = 1 << 20
-"""Every other file is text of a few KiB; a comparison has 200."""
+"""Every other file is text of a few KiB; a comparison has tens."""
 MAX_TEXTS_BYTES = 3 << 20
 """All texts together: each is searched for secrets."""
 MAX_SLACK_BYTES = 64

@@ -7,23 +7,21 @@ from PIL import Image
 from pydantic_core import from_json
 
 from kit.files import canonical_json, sha256_bytes
-from kit.parameters import PARAMETERS, parameters_of
+from kit.parameters import PARAMETERS, RECIPE, parameters_of
 from submissions.fault import Fault
 from submissions.leaks import find_leaks
 from submissions.lora_file import lora_data_faults
 from submissions.manifest import Manifest, PanelRecord
 from submissions.picture import MAX_PIXELS, picture_texts, read_picture, stated_size
 
-PNG_CHUNK = "storykit"
-"""The text chunk in which a panel carries its recipe."""
 DRAWN_UP = ("comfyui/kijai.json", "comfyui/mz.json")
 """Large files that follow from the manifest alone."""
 SCORED_FOLDER = "panels/"
 """What an organiser scores as a folder: every file in it counts."""
 MAX_ALL_PIXELS = 40 << 20
-"""Of all pictures together: eight panels of 2048 x 2048 and the mosaics have 38 million."""
+"""Of all pictures together: eight panels of 2048 x 2048 and the mosaics have 40 million."""
 MAX_PICTURE_TEXT = 64 << 10
-"""Characters of text in one picture; a recipe has two thousand."""
+"""Characters of text in one picture; a recipe and the parameters have one thousand."""
 
 
 def file_faults(files: Mapping[str, bytes], manifest: Manifest | None) -> list[Fault]:
@@ -82,7 +80,7 @@ class Album:
         return (
             faults
             + _panel_faults(picture, panel)
-            + _recipe_faults(picture.info.get(PNG_CHUNK), panel, self._manifest)
+            + _recipe_faults(picture.info.get(RECIPE), panel, self._manifest)
         )
 
     def stray_faults(self, names: Iterable[str]) -> list[Fault]:
@@ -102,7 +100,7 @@ def _panel_faults(picture: Image.Image, panel: PanelRecord) -> list[Fault]:
         problem = f"must be an RGB picture, got {picture.mode}: a scorer and a viewer see it differently"
         faults.append(Fault(place=panel.file, problem=problem, mend="draw it again"))
     told = picture.info.get(PARAMETERS)
-    recipe = picture.info.get(PNG_CHUNK)
+    recipe = picture.info.get(RECIPE)
     if told is not None and isinstance(recipe, str) and told != _parameters(recipe):
         faults.append(
             Fault(place=panel.file, problem="says other settings in its parameters than in its recipe")

@@ -48,14 +48,7 @@ def kijai(manifest: Manifest) -> dict[str, object]:
             place=(1, 1),
         )
         [model] = graph.add(worn)
-    text = Node(
-        type="LoadChatGLM3",
-        widgets=[TEXT_FILE],
-        outputs=[("chatglm3_model", "CHATGLM3MODEL")],
-        place=(0, 2),
-    )
-    [encoder] = graph.add(text)
-    [vae] = graph.add(_vae((0, 3)))
+    encoder, vae = _loaders(graph, "LoadChatGLM3")
     how = manifest.settings
     for row, panel in enumerate(manifest.panels):
         said = Node(
@@ -95,14 +88,7 @@ def native(manifest: Manifest) -> dict[str, object]:
             place=(1, 1),
         )
         [model] = graph.add(worn)
-    text = Node(
-        type="MZ_ChatGLM3Loader",
-        widgets=[TEXT_FILE],
-        outputs=[("chatglm3_model", "CHATGLM3MODEL")],
-        place=(0, 2),
-    )
-    [encoder] = graph.add(text)
-    [vae] = graph.add(_vae((0, 3)))
+    encoder, vae = _loaders(graph, "MZ_ChatGLM3Loader")
     how = manifest.settings
     blank = Node(
         type="EmptyLatentImage", widgets=[how.size, how.size, 1], outputs=[("LATENT", "LATENT")], place=(0, 4)
@@ -131,8 +117,13 @@ def native(manifest: Manifest) -> dict[str, object]:
     return graph.document()
 
 
-def _vae(place: tuple[int, int]) -> Node:
-    return Node(type="VAELoader", widgets=[VAE_FILE], outputs=[("VAE", "VAE")], place=place)
+def _loaders(graph: Graph, text_node: str) -> tuple[Socket, Socket]:
+    """Add what loads the text encoder and the picture decoder; return their sockets."""
+    text = Node(
+        type=text_node, widgets=[TEXT_FILE], outputs=[("chatglm3_model", "CHATGLM3MODEL")], place=(0, 2)
+    )
+    vae = Node(type="VAELoader", widgets=[VAE_FILE], outputs=[("VAE", "VAE")], place=(0, 3))
+    return graph.add(text)[0], graph.add(vae)[0]
 
 
 def _words(text: str, encoder: Socket, place: tuple[int, int]) -> Node:

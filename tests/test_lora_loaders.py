@@ -7,19 +7,25 @@ import torch
 from diffsynth.models.lora import get_lora_loaders
 from diffsynth.models.utils import load_state_dict
 from diffusers_twin import load_with_diffusers, theirs, twin
-from fakes import toy_base, toy_lora
+from fakes import TOY_PROMPTS, fake_picture, toy_base, toy_lora
 from peft import LoraConfig, PeftModel, inject_adapter_in_model
 from torch import nn
 
 from kit.base import load_base
-from kit.kolors import SDXLUNet
+from kit.engine import Engine
+from kit.files import toml_text
+from kit.kolors import SDXLUNet, time_ids
 from kit.lora import load_lora
 from kit.lora_convert import convert
 from kit.lora_format import read_content
 from kit.lora_loaders import NOTEBOOK_ALPHA, NOTEBOOK_RANK, loaders_of
 from kit.lora_names import ADAPTER_FILE, Tool
+from kit.train import Step
+from kit.train_config import load_training
+from kit.training import train
 
 ALPHA = 4.0
+TARGETS = ["to_q", "to_k", "to_v", "to_out"]
 FORMS: list[tuple[Tool, str]] = [
     ("diffsynth", "lora.ckpt"),
     ("peft", "adapter"),
@@ -70,8 +76,7 @@ def test_diffsynths_loader_counts_the_product_as_we_say(tmp_path, tool, name):
 def test_the_notebooks_loader_counts_the_product_as_we_say(tmp_path, tool, name):
     path = written(tool, name, tmp_path)
     unet = load_base(toy_base()).unet()
-    targets = ["to_q", "to_k", "to_v", "to_out"]
-    config = LoraConfig(r=NOTEBOOK_RANK, lora_alpha=NOTEBOOK_ALPHA, target_modules=targets)
+    config = LoraConfig(r=NOTEBOOK_RANK, lora_alpha=NOTEBOOK_ALPHA, target_modules=TARGETS)
     inject_adapter_in_model(config, unet)
     unet.load_state_dict(load_state_dict(str(tensors_of(path))), strict=False)
     assert counted(merged(unet), tmp_path) == pytest.approx(told(path, "the contest") or 0.0, abs=1e-3)
@@ -118,6 +123,55 @@ def test_a_file_without_alpha_has_no_strength_relative_to_its_training(tmp_path)
     assert readings["storykit, strength 1"].note == "asks for the alpha of the training"
     assert readings["the contest's notebook"].factor == NOTEBOOK_ALPHA / NOTEBOOK_RANK
     assert readings["the contest's notebook"].strength is None
+
+
+def test_a_lora_of_the_contest_preset_draws_in_the_notebook_as_it_does_here(tmp_path):
+    path = train(load_training(contest_file(tmp_path)), tmp_path / "ink", Deaf(), "cpu")
+    lora, rows = load_lora(path), torch.randn((2, 4, 8, 8), generator=torch.Generator().manual_seed(0))
+    cross, pooled = torch.randn((2, 7, 32)), torch.randn((2, 32))
+    sizes, level = time_ids(2, 64, "cpu"), torch.tensor([500])
+
+    theirs = load_base(toy_base()).unet()
+    config = LoraConfig(r=NOTEBOOK_RANK, lora_alpha=NOTEBOOK_ALPHA, target_modules=TARGETS)
+    inject_adapter_in_model(config, theirs)
+    read = theirs.load_state_dict(load_state_dict(str(path.with_suffix(".ckpt"))), strict=False)
+    assert not read.unexpected_keys
+
+    ours = Engine(load_base(toy_base()).unet())
+    with torch.no_grad():
+        seen = theirs(rows, level, cross, sizes, pooled)
+        ours.tell(cross)
+        bare = ours(rows, level, sizes, pooled)
+        ours.dress(lora, NOTEBOOK_ALPHA / NOTEBOOK_RANK / lora.scale)
+        ours.tell(cross)
+        drawn = ours(rows, level, sizes, pooled)
+    effect = (seen - bare).abs().max()
+    assert effect > 1e-3
+    assert (seen - drawn).abs().max() < 1e-3 * effect
+
+
+def contest_file(folder: Path) -> Path:
+    """Return a training file of the contest's preset, quick enough to have an effect after some steps."""
+    (folder / "data").mkdir()
+    for number in range(2):
+        fake_picture(str(number), 64).save(folder / "data" / f"{number}.png")
+    rows = "".join(f"{number}.png,{TOY_PROMPTS[number]}\n" for number in range(2))
+    (folder / "data" / "metadata.csv").write_text(f"file_name,text\n{rows}", encoding="utf-8-sig")
+    learn = {"steps": 6, "size": 64, "learning_rate": 0.01, "checkpointing": False}
+    document = {"data": "data", "base": str(toy_base()), "preset": "contest", "learn": learn}
+    path = folder / "train.toml"
+    path.write_text(toml_text(document), encoding="utf-8")
+    return path
+
+
+class Deaf:
+    """Hears a training and says nothing."""
+
+    def begin(self, total: int, done: int) -> None:
+        pass
+
+    def hear(self, step: Step) -> None:
+        pass
 
 
 def test_the_notebook_stops_at_another_rank(tmp_path):

@@ -23,15 +23,24 @@ from kit.world.scene import Style
 log = logging.getLogger(__name__)
 READ_BATCH = 200
 """Captions read at once."""
+RATE = 1e-3
+"""Thousands of pictures allow a slower learning than the few dozen of a user."""
 RANKS: dict[Style, int] = {"ink": 8, "watercolour": 8, "cyberpunk": 16}
 """Cyberpunk redraws every line; with rank 8 it lost more of its faces."""
 
 
 def style_config(style: Style, steps: int, batch: int) -> TrainConfig:
     """Return how a style is learned; its trigger is what the captions call it in Chinese."""
-    mine = {"rank": RANKS[style], "alpha": RANKS[style], "steps": steps, "batch": batch, "precision": "auto"}
-    trigger = words.STYLES["zh"][style][1]
-    return TrainConfig.model_validate({**PRESETS["style"], **ON_MINI, **mine, "trigger": trigger})
+    mine = {
+        "rank": RANKS[style],
+        "alpha": RANKS[style],
+        "steps": steps,
+        "batch": batch,
+        "learning_rate": RATE,
+        "precision": "auto",
+        "trigger": words.STYLES["zh"][style][1],
+    }
+    return TrainConfig.model_validate({**PRESETS["style"], **ON_MINI, **mine})
 
 
 def train_style(shards: Path, out: Path, style: Style, base: EmbeddedFolder, config: TrainConfig) -> None:
@@ -43,7 +52,7 @@ def train_style(shards: Path, out: Path, style: Style, base: EmbeddedFolder, con
     examples = _examples(world, networks.text_encoder)
     pairs = train_on(networks.unet, examples, config, _Diary())
     told = {"base": base.name, "base_sha256": base.unet_sha256, "dataset_sha256": ""}
-    trained = Trained(name=style, pictures=len(examples), told=told)
+    trained = Trained(name=style, pictures=len(examples), steps=config.steps, told=told)
     save_lora(out / "loras" / f"{style}.safetensors", pairs, config.alpha, notes(config, trained))
 
 

@@ -1,0 +1,235 @@
+"""Seeing a LoRA learn: the watched story at every saved step, the page, and the step that is picked."""
+
+import csv
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fakes import TOY_PROMPTS, fake_picture, toy_base, write_story
+from typer.testing import CliRunner
+
+from eval.learning import KEPT, Look, best_step, look_at, write_looks
+from kit.base import load_base
+from kit.drawing import KolorsPainter
+from kit.errors import InputError, RunError, ScoreError
+from kit.experiment import load_experiment
+from kit.files import toml_text
+from kit.generate import generate
+from kit.looks import saved_steps, step_of
+from kit.lora import load_lora
+from kit.run import Run
+from kit.train_config import load_training
+from kit.training import train
+from storykit import app
+from storykit_train import Looks
+
+STEPS = (0, 2, 4)
+
+
+class Deaf:
+    """Hears a training and says nothing."""
+
+    def begin(self, total, done):
+        pass
+
+    def hear(self, step):
+        pass
+
+
+def look(step: int, likeness: float, mrr: float = 1.0, panels: tuple[float, ...] = ()) -> Look:
+    spread = panels or tuple(likeness + 0.01 * k for k in range(-4, 4))
+    return Look(
+        step=step, likeness=likeness, mrr=mrr, text=0.3, aesthetic=6.0, identity=0.5, style=0.5, distance=0.1,
+        panels=spread,
+    )  # fmt: skip
+
+
+def written(folder: Path, watched: bool = True, **learn: object) -> Path:
+    (folder / "data").mkdir(parents=True, exist_ok=True)
+    rows = []
+    for number, caption in enumerate(TOY_PROMPTS[:2]):
+        fake_picture(f"{number}{caption}", 48).save(folder / "data" / f"{number}.png")
+        rows.append(f"{number}.png,{caption}\n")
+    (folder / "data" / "metadata.csv").write_text(f"file_name,text\n{''.join(rows)}", encoding="utf-8-sig")
+    write_story(folder / "story.toml", TOY_PROMPTS)
+    watch = {"watch": {"story": "story.toml", "seeds": [3], "steps": 2}} if watched else {}
+    small = {
+        "rank": 2,
+        "alpha": 2.0,
+        "steps": 4,
+        "batch": 2,
+        "size": 64,
+        "save_every": 2,
+        "learning_rate": 0.01,
+    }
+    document = {"data": "data", "base": str(toy_base()), "learn": small | learn} | watch
+    path = folder / "train.toml"
+    path.write_text(toml_text(document), encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def learned(tmp_path_factory) -> Path:
+    """A finished training that was watched."""
+    folder = tmp_path_factory.mktemp("learned")
+    result = CliRunner().invoke(
+        app, ["train", str(written(folder)), "--out", str(folder / "ink"), "--device", "cpu"]
+    )
+    assert result.exit_code == 0, result.output
+    return folder / "ink"
+
+
+# the rule
+
+
+def test_of_level_steps_the_earliest_is_picked():
+    assert best_step([look(0, 0.3), look(100, 0.5), look(200, 0.7), look(300, 0.7)]) == 200
+
+
+def test_a_step_that_is_clearly_less_near_is_not_picked():
+    assert best_step([look(0, 0.3), look(100, 0.69), look(200, 0.7)]) == 200
+
+
+def test_a_step_whose_difference_is_within_its_error_is_level():
+    first = look(100, 0.69, panels=(0.9, 0.5) * 4)
+    second = look(200, 0.7, panels=(0.5, 0.92) * 4)
+    assert best_step([look(0, 0.3), first, second]) == 100
+
+
+def test_a_step_that_draws_whatever_is_asked_for_is_not_picked_however_near_it_is():
+    overtrained = look(300, 0.9, mrr=KEPT - 0.01)
+    assert best_step([look(0, 0.3), look(100, 0.5), look(200, 0.6), overtrained]) == 200
+
+
+def test_what_counts_is_the_share_of_the_bases_own_mrr():
+    assert best_step([look(0, 0.3, mrr=0.5), look(100, 0.6, mrr=0.41)]) == 100
+
+
+def test_without_a_fit_step_the_error_says_what_to_do():
+    with pytest.raises(ScoreError, match=r"no saved step keeps 80% of the base's mrr .* fewer steps"):
+        best_step([look(0, 0.3), look(100, 0.9, mrr=0.5)])
+
+
+def test_the_base_is_never_picked_and_must_be_whole():
+    with pytest.raises(ScoreError, match="no saved step"):
+        best_step([look(0, 0.9)])
+    with pytest.raises(ScoreError, match="bare base's panels are not all there"):
+        best_step([look(100, 0.9)])
+
+
+# the folder
+
+
+def test_every_saved_step_and_the_base_are_drawn_scored_and_shown(learned):
+    run = Run.open(learned / "looks")
+    assert [step_of(candidate.name) for candidate in run.loaded.experiment.candidates] == list(STEPS)
+    assert len(run.rows()) == 8 * len(STEPS)
+    with (learned / "looks.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert [int(row["step"]) for row in rows] == list(STEPS)
+    assert float(rows[0]["distance"]) == pytest.approx(0, abs=1e-6)
+    assert all(float(row["distance"]) > 1e-4 for row in rows[1:])
+    page = (learned / "training.html").read_text("utf-8")
+    assert page.count("<article") == len(STEPS)
+    assert page.count("data:image/webp") == 8 * len(STEPS)
+    assert not re.search(r'(src|href)="(?!data:|#)', page)
+    assert "no such" not in page
+
+
+def test_a_look_is_the_picture_that_an_experiment_draws_with_the_saved_file(learned, tmp_path):
+    written = tmp_path / "experiment.toml"
+    write_story(tmp_path / "story.toml", TOY_PROMPTS)
+    candidate = {"name": "later", "lora": str(learned / "steps" / "000004.safetensors")}
+    how = {"base": str(toy_base()), "seeds": [3], "size": 64, "steps": 2}
+    document = how | {"stories": ["story.toml"], "candidate": [candidate]}
+    written.write_text(toml_text(document), encoding="utf-8")
+    run = Run.create(tmp_path / "run", load_experiment(written))
+    generate(run, [KolorsPainter(load_base(str(toy_base())), "cpu")])
+    ours = {row.panel: row.key for row in run.rows()}
+    looks = Run.open(learned / "looks").rows()
+    assert ours == {row.panel: row.key for row in looks if row.candidate == "step-000004"}
+
+
+def test_watching_changes_nothing_in_the_lora(learned, tmp_path):
+    alone = train(load_training(written(tmp_path, watched=False)), tmp_path / "ink", Deaf(), "cpu")
+    assert alone.read_bytes() == (learned / "ink.safetensors").read_bytes()
+
+
+def test_a_look_that_was_missed_is_made_up_for_when_the_training_goes_on(tmp_path):
+    training = load_training(written(tmp_path))
+    train(training, tmp_path / "ink", Deaf(), "cpu")
+    assert training.watch is not None
+    looks = Looks(training, training.watch, tmp_path / "ink", "cpu")
+    train(training, tmp_path / "ink", Deaf(), "cpu", looks)
+    assert [one.step for one in looks.seen] == list(STEPS)
+
+
+def test_steps_that_are_dropped_can_still_be_picked(tmp_path):
+    training = load_training(written(tmp_path, keep_last=1))
+    assert training.watch is not None
+    looks = Looks(training, training.watch, tmp_path / "ink", "cpu")
+    train(training, tmp_path / "ink", Deaf(), "cpu", looks)
+    assert [path.name for path in (tmp_path / "ink" / "steps").iterdir()] == ["000004.safetensors"]
+    assert list(saved_steps(tmp_path / "ink")) == [2, 4]
+
+
+# picking
+
+
+def test_pick_best_writes_that_step_and_says_by_which_rule(learned, monkeypatch):
+    monkeypatch.setattr("eval.learning.best_step", lambda looks: 2)
+    command = ["train", str(learned.parent / "train.toml"), "--out", str(learned), "--device", "cpu"]
+    result = CliRunner().invoke(app, [*command, "--pick", "best"])
+    assert result.exit_code == 0, result.output
+    assert re.search(
+        r"best +step 2: of the steps that keep 80% of the base's mrr, the earliest", result.output
+    )
+
+    picked, saved = (
+        load_lora(learned / "ink.safetensors"),
+        load_lora(learned / "steps" / "000002.safetensors"),
+    )
+    assert picked.notes["steps"] == "2"
+    assert all((picked.pairs[k].up == saved.pairs[k].up).all() for k in saved.pairs)
+    CliRunner().invoke(app, command)
+    assert load_lora(learned / "ink.safetensors").notes["steps"] == "4"
+
+
+def test_pick_best_needs_a_story_to_look_at(tmp_path):
+    path = written(tmp_path, watched=False)
+    result = CliRunner().invoke(app, ["train", str(path), "--out", str(tmp_path / "ink"), "--pick", "best"])
+    assert isinstance(result.exception, InputError)
+    assert "--pick best needs a story" in str(result.exception)
+    assert not (tmp_path / "ink").exists()
+
+
+def test_another_story_is_refused_and_the_looks_stay(learned):
+    training = load_training(learned.parent / "train.toml")
+    assert training.watch is not None
+    before = (learned / "looks" / "panels.jsonl").read_bytes()
+    write_story(learned.parent / "other.toml", TOY_PROMPTS)
+    other = training.watch.model_copy(update={"story": str(learned.parent / "other.toml")})
+    with pytest.raises(RunError, match="holds panels of another experiment"):
+        Looks(training, other, learned, "cpu")()
+    assert (learned / "looks" / "panels.jsonl").read_bytes() == before
+
+
+def test_a_missing_panel_leaves_the_numbers_of_its_step_empty(learned, tmp_path):
+    run = Run.open(learned / "looks")
+    tools = Looks(*watched(learned), learned, "cpu")._tools
+    path = run.panel_path("step-000002", "authored", "story", 3, 5)
+    data = path.read_bytes()
+    path.unlink()
+    try:
+        looks = look_at(run, tools, np.ones(tools.encoder.pictures([fake_picture("a", 64)]).shape[1]))
+    finally:
+        path.write_bytes(data)
+    assert [one.likeness is None for one in looks] == [False, True, False]
+    write_looks(tmp_path / "looks.csv", looks)
+    assert b",," in (tmp_path / "looks.csv").read_bytes()
+
+
+def watched(folder: Path):
+    training = load_training(folder.parent / "train.toml")
+    return training, training.watch
