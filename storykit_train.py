@@ -1,21 +1,16 @@
 """The `storykit train` command: a training file in, a folder with the LoRA out."""
 
 import sys
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from kit.errors import InputError, ScoreError
+from kit.errors import InputError, RunError, ScoreError, StorykitError
 from storykit_progress import Bar, progress_bar
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from eval.instruments import Instruments
-    from kit.experiment import LoadedExperiment
+    from kit.run import Run
     from kit.train import Step
     from kit.train_config import Training, Watch
 
@@ -44,15 +39,15 @@ def train(
     looks = Looks(training, training.watch, out, device) if training.watch else None
     with progress_bar("training") as bar:
         path = train_in(training, out, Watcher(bar, training.learn.batch), device, looks)
+    if looks is not None:
+        typer.echo(f"page    {looks.page}")
     if looks is not None and pick == "best":
-        from eval.learning import RULE, best_step
+        from eval.learning import RULE
 
-        step = best_step(looks.seen)
+        step = looks.best_step()
         path = finish(training, out, step)
         typer.echo(f"best    step {step}: {RULE}")
     typer.echo(f"LoRA    {path}")
-    if looks is not None:
-        typer.echo(f"page    {looks.page}")
 
 
 class Looks:
@@ -60,53 +55,58 @@ class Looks:
 
     def __init__(self, training: "Training", watch: "Watch", out: Path, device: str) -> None:
         """Take a training; refuses what cannot be drawn before the first step."""
-        from eval.learning import Look
+        from eval.instruments import load_instruments
+        from eval.learning import Look, learned_pictures
         from kit.base import load_base
         from kit.drawing import KolorsPainter
+        from kit.looks import looks_of, watched_story
         from kit.recipe import refuse_misfits
 
         self._training, self._watch, self._out = training, watch, out
+        self._story = watched_story(watch)
         self._painter = KolorsPainter(load_base(training.base), device)
-        refuse_misfits(self._experiment(), self._painter)
+        refuse_misfits(looks_of(training, watch, self._story, {}), self._painter)
+        self._tools = load_instruments(watch.score.aesthetic, watch.score.clip)
+        self._learned = learned_pictures(Path(training.data), self._tools)
         self.seen: list[Look] = []
         self.page = out
 
     def __call__(self) -> None:
         """Draw what is not drawn yet, score all of it, and write the page anew."""
-        from eval.learning import best_step, look_at, write_looks
+        from eval.learning import look_at, write_looks
         from kit.generate import generate
-        from kit.looks import LOOKS
-        from kit.run import Run
         from reports.learning import Course, write_learning
 
-        run = Run.create(self._out / LOOKS, self._experiment())
-        generate(run, [self._painter])
+        run = self._run()
+        for file, reason in generate(run, [self._painter]).faults.items():
+            typer.echo(f"fault   {file}: {reason}")
         self._painter.rest()
         self.seen = look_at(run, self._tools, self._learned)
         write_looks(self._out / "looks.csv", self.seen)
         try:
-            best = best_step(self.seen)
+            best = self.best_step()
         except ScoreError:
             best = None
         self.page = write_learning(Course(folder=self._out, run=run, looks=self.seen, best=best))
 
-    @cached_property
-    def _tools(self) -> "Instruments":
-        """What measures; loaded once the first panels are drawn, since the text encoder needs the room."""
-        from eval.instruments import load_instruments
+    def best_step(self) -> int:
+        """Return the step that the rule picks; ScoreError when there is none."""
+        from eval.learning import best_step
 
-        return load_instruments(self._watch.score.aesthetic, self._watch.score.clip)
+        return best_step(self.seen)
 
-    @cached_property
-    def _learned(self) -> "NDArray[np.float32]":
-        from eval.learning import learned_pictures
+    def _run(self) -> "Run":
+        from kit.looks import LOOKS, looks_of, saved_steps
+        from kit.run import Run
 
-        return learned_pictures(Path(self._training.data), self._tools)
-
-    def _experiment(self) -> "LoadedExperiment":
-        from kit.looks import looks_of
-
-        return looks_of(self._training, self._watch, self._out)
+        folder = self._out / LOOKS
+        try:
+            return Run.create(
+                folder, looks_of(self._training, self._watch, self._story, saved_steps(self._out))
+            )
+        except StorykitError as error:
+            dropped = "; steps that keep_last dropped are then gone" if self._training.learn.keep_last else ""
+            raise RunError(f"{error}, or delete {folder} to draw the steps anew{dropped}") from error
 
 
 class Watcher:

@@ -3,7 +3,7 @@
 python -m bench.unseen_style OUT [STYLE]
 
 Only the two commands are timed. A classifier of the world's six styles and the new one, trained on renders
-that went through the autoencoder, says how many of the drawn pictures are in the style; it is first held
+that went through the autoencoder, says how many of the drawn pictures are in the style; it is also held
 against drawn pictures of the styles that are known. The judge says what is left of the content.
 """
 

@@ -133,8 +133,10 @@ def best_step(looks: Sequence[Look]) -> int:
     bare = next((look for look in looks if look.step == 0), None)
     if bare is None or bare.mrr is None:
         raise ScoreError("the bare base's panels are not all there, so no step can be held against them")
-    least = KEPT * bare.mrr
-    fit = [look for look in looks if look.step and look.panels and look.mrr is not None and look.mrr >= least]
+    whole = [(look, look.mrr) for look in looks if look.step and look.panels and look.mrr is not None]
+    if not whole:
+        raise ScoreError("no saved step has all its panels, so none can be picked")
+    fit = [look for look, mrr in whole if mrr >= KEPT * bare.mrr]
     if not fit:
         raise ScoreError(
             f"no saved step keeps {KEPT:.0%} of the base's mrr ({bare.mrr:.3f}): train for fewer steps, "

@@ -1,5 +1,6 @@
 """What a training sees: pictures as latents and captions as text states, encoded once and kept by content."""
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,9 +79,10 @@ def captions_of(dataset: Sequence[Captioned], config: TrainConfig) -> list[str]:
     """Return each picture's caption, the trigger in front unless it is there already."""
     if not config.trigger:
         return [entry.text for entry in dataset]
-    front = f"{config.trigger}{COMMAS[config.language]}"
+    comma = COMMAS[config.language]
+    begun = re.compile(rf"{re.escape(config.trigger)}(?!\w)", re.ASCII)  # "ink" does not begin "inkwell"
     return [
-        entry.text if entry.text.startswith(config.trigger) else f"{front}{entry.text}" for entry in dataset
+        entry.text if begun.match(entry.text) else f"{config.trigger}{comma}{entry.text}" for entry in dataset
     ]
 
 

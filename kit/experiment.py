@@ -264,10 +264,11 @@ def _load_stories(document: Mapping[str, object], folder: Path) -> tuple[tuple[L
             stories.append(load_story(folder / text))
         except InputError as error:
             faults += [f"stories[{number}] {text}: {fault}" for fault in error.faults]
-    return tuple(stories), faults + _faults_of_names([Path(text).stem for text in texts])
+    return tuple(stories), faults + faults_of_names([Path(text).stem for text in texts])
 
 
-def _faults_of_names(names: Sequence[str]) -> list[str]:
+def faults_of_names(names: Sequence[str]) -> list[str]:
+    """Return one line for each story name that cannot name a folder, or that another one has."""
     faults = [
         f"stories[{number}]: a story's file name holds letters, digits, space, dot, dash or _, got {name!r}"
         for number, name in enumerate(names, 1)

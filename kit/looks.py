@@ -1,9 +1,11 @@
 """Looks at a LoRA while it learns: a run inside the training folder whose candidates are the saved steps."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
-from kit.experiment import Experiment, LoadedExperiment
-from kit.story import load_story
+from kit.errors import InputError
+from kit.experiment import Experiment, LoadedExperiment, faults_of_names
+from kit.story import LoadedStory, load_story
 from kit.train_config import Training, Watch
 from kit.values import Whereabouts
 
@@ -18,17 +20,30 @@ def saved_steps(folder: Path) -> dict[int, Path]:
     """Return the LoRA of each saved step in a training folder; the run keeps those that `keep_last` drops."""
     kept = {path.stem.removeprefix(_STEP): path for path in (folder / LOOKS / "loras").glob(f"{_STEP}*")}
     saved = {path.stem: path for path in (folder / STEPS).glob("*.safetensors")}
-    return {int(number): path for number, path in sorted((kept | saved).items()) if number.isdigit()}
+    found = {int(number): path for number, path in (kept | saved).items() if number.isdigit()}
+    return dict(sorted(found.items()))
 
 
-def looks_of(training: Training, watch: Watch, folder: Path) -> LoadedExperiment:
-    """Return the experiment that draws the watched story with the bare base and with every saved step.
+def watched_story(watch: Watch) -> LoadedStory:
+    """Return the story that is drawn; raises InputError with every fault of it and of its file's name."""
+    path = Path(watch.story)
+    if faults := faults_of_names([path.stem]):
+        raise InputError(str(path), faults)
+    return load_story(path)
+
+
+def looks_of(
+    training: Training, watch: Watch, story: LoadedStory, steps: Mapping[int, Path]
+) -> LoadedExperiment:
+    """Return the experiment that draws the watched story with the bare base and with saved steps.
 
     All have the trigger in front, so that they differ in the LoRA alone.
     """
     trigger = training.learn.trigger
-    steps = saved_steps(folder).items()
-    worn = [{"name": f"{_STEP}{number:06d}", "lora": str(path), "trigger": trigger} for number, path in steps]
+    worn = [
+        {"name": f"{_STEP}{number:06d}", "lora": str(path.absolute()), "trigger": trigger}
+        for number, path in steps.items()
+    ]
     document = {
         "stories": (watch.story,),
         "base": training.base,
@@ -38,12 +53,9 @@ def looks_of(training: Training, watch: Watch, folder: Path) -> LoadedExperiment
         "score": watch.score.model_dump(),
         "candidate": [{"name": BARE, "trigger": trigger}, *worn],
     }
-    where = Whereabouts(folder=folder, must_exist=True)
-    return LoadedExperiment(
-        path=folder / LOOKS,
-        experiment=Experiment.model_validate(document, context=where),
-        stories=(load_story(Path(watch.story)),),
-    )
+    where = Whereabouts(folder=Path(), must_exist=True)
+    experiment = Experiment.model_validate(document, context=where)
+    return LoadedExperiment(path=story.path, experiment=experiment, stories=(story,))
 
 
 def step_of(candidate: str) -> int:

@@ -8,7 +8,6 @@ from pydantic import (
     BaseModel,
     Field,
     PositiveFloat,
-    PositiveInt,
     ValidationError,
     ValidationInfo,
     model_validator,
@@ -18,7 +17,7 @@ from kit.errors import InputError
 from kit.experiment import ScoreTable
 from kit.files import faults_of, read_document
 from kit.story import Language
-from kit.values import BaseWeights, Count, Seed, Whereabouts, located
+from kit.values import BaseWeights, Count, Seed, Whereabouts, all_different, located
 
 Preset = Literal["contest", "style", "character"]
 Schedule = Literal["constant", "linear", "cosine"]
@@ -31,13 +30,13 @@ Share = Annotated[float, Field(ge=0, lt=1)]
 class TrainConfig(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
     """How a LoRA learns. Defaults: the contest's baseline notebook."""
 
-    rank: PositiveInt = 16
+    rank: Count = 16
     alpha: PositiveFloat = 4.0
     """The LoRA's change counts alpha / rank times, with `rslora` alpha / sqrt(rank) times."""
     rslora: bool = False
     """Rank-stabilised scaling; source: arXiv 2312.03732."""
-    steps: PositiveInt = 500
-    batch: PositiveInt = 1
+    steps: Count = 500
+    batch: Count = 1
     learning_rate: PositiveFloat = 1e-4
     """After the warm-up."""
     schedule: Schedule = "constant"
@@ -49,7 +48,7 @@ class TrainConfig(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
     """Longest gradient; a longer one is shortened to it."""
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     """Chooses pictures, noise, noise levels, dropped captions and the LoRA's first weights."""
-    size: Annotated[PositiveInt, Field(multiple_of=32)] = 1024
+    size: Annotated[Count, Field(multiple_of=32)] = 1024
     """Side in pixels of the square that training sees."""
     buckets: bool = False
     """Pictures keep their shape, as near as a rectangle of about size x size pixels allows; else the centre
@@ -65,9 +64,9 @@ class TrainConfig(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
     precision: Precision = "fp16"
     checkpointing: bool = True
     """Compute activations twice instead of keeping them: less memory, about half as fast."""
-    save_every: PositiveInt = 100
+    save_every: Count = 100
     """Steps from one saved state to the next."""
-    keep_last: PositiveInt | None = None
+    keep_last: Count | None = None
     """How many of the saved LoRAs stay; none keeps all."""
     trigger: str = ""
     """Words put in front of every caption and noted in the file."""
@@ -90,7 +89,7 @@ _PROVEN = {
     "checkpointing": False,
 }
 """What the shipped LoRAs were trained with, and a warm-up."""
-PRESETS: dict[Preset, dict[str, object]] = {
+PRESETS: dict[str, dict[str, object]] = {
     "contest": {},
     "style": {**_PROVEN, "rank": 16, "alpha": 16.0},
     "character": {**_PROVEN, "rank": 4, "alpha": 4.0},
@@ -100,7 +99,7 @@ ON_MINI: dict[str, object] = {
     "size": 256,
     "batch": 8,
     "steps": 270,
-    "learning_rate": 3e-3,
+    "learning_rate": 4e-3,
     "precision": "fp32",
 }
 """What the embedded base needs beside a preset, but for the contest's; measured by bench/unseen_style.py."""
@@ -119,7 +118,7 @@ class Watch(BaseModel, frozen=True, extra="forbid"):
 
     story: Annotated[str, AfterValidator(_story)]
     """A story file; its eight panels are drawn."""
-    seeds: Annotated[tuple[Seed, ...], Field(min_length=1)] = (1,)
+    seeds: Annotated[tuple[Seed, ...], Field(min_length=1), AfterValidator(all_different)] = (1,)
     """The same at every step; each is eight panels more."""
     steps: Annotated[Count, Field(le=1000)] | None = None
     """Denoising steps of each panel; by default the base's own number."""
@@ -142,9 +141,9 @@ class Training(BaseModel, frozen=True, extra="forbid"):
     @model_validator(mode="before")
     @classmethod
     def _begin_with_the_preset(cls, table: object) -> object:
-        if not isinstance(table, dict) or table.get("preset", "style") not in PRESETS:
+        preset = table.get("preset", "style") if isinstance(table, dict) else None
+        if not isinstance(table, dict) or not isinstance(preset, str) or preset not in PRESETS:
             return table
-        preset: Preset = table.get("preset", "style")
         start = dict(PRESETS[preset])
         if table.get("base", "mini") == "mini":
             start |= ON_MINI if preset != "contest" else {"size": 256}

@@ -8,6 +8,8 @@ LORA_DIR/
   steps/000100.safetensors   the LoRA as it would end there
   tensorboard/           the log once more, for TensorBoard
   looks/                 a run: the watched story with each saved step
+  looks.csv              how near to the pictures, how true to the texts each is
+  training.html          the same with pictures and curves
   state.pt               all that the next step hangs on
   NAME.safetensors       the finished LoRA; NAME is the folder's
   NAME.ckpt              the same in the contest's form
@@ -20,6 +22,7 @@ import json
 import pickle
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
@@ -29,7 +32,7 @@ from torch import nn
 
 from kit.base import Base, load_base, pick_device
 from kit.dataset import Captioned, read_dataset
-from kit.errors import RunError, TrainError
+from kit.errors import LoraError, RunError, TrainError
 from kit.examples import Cache, encode_dataset
 from kit.files import canonical_json, sha256_bytes, sha256_of, sweep, write_whole
 from kit.looks import STEPS, saved_steps
@@ -85,7 +88,9 @@ def train(
                 look()
 
     folder = TrainingFolder(out, config, listener, show)
-    train_on(unet, examples, config, folder)
+    pairs = train_on(unet, examples, config, folder)
+    if config.steps not in saved_steps(out):
+        folder.save(config.steps, pairs)
     return finish(training, out, config.steps)
 
 
@@ -156,16 +161,23 @@ class TrainingFolder:
         """Name the folder, what is trained there, who hears of it, and what shows the saved steps."""
         self._folder, self._config, self._listener, self._show = folder, config, listener, show
         self._rows: list[Step] = []
+        self._good = 0
+        """The last step that is safely on disk."""
 
     def begin(self) -> Learning | None:
         """Return the last state that is whole, and cut the log off behind it."""
         learning = self._learning()
         done = learning.step if learning else 0
         self._rows = [row for row in self._logged() if row.number <= done]
-        self._events = SummaryWriter(str(self._folder / EVENTS), purge_step=done + 1)
+        self._good = done
         self._listener.begin(self._config.steps, done)
         self._show()
+        self._prune()
         return learning
+
+    @cached_property
+    def _events(self) -> SummaryWriter:
+        return SummaryWriter(str(self._folder / EVENTS), purge_step=self._good + 1)
 
     def hear(self, step: Step) -> None:
         """Pass a step on and log it."""
@@ -176,15 +188,31 @@ class TrainingFolder:
 
     def keep(self, learning: Learning, pairs: Mapping[str, Pair]) -> None:
         """Write the LoRA of this step, then the log, then the state: a state stands for all before it."""
-        name = f"{learning.step:06d}.safetensors"
-        save_lora(self._folder / STEPS / name, pairs, self._config.counts, {"steps": str(learning.step)})
         self._write_log()
+        self._events.flush()
+        self.save(learning.step, pairs)
         data = io.BytesIO()
         torch.save(learning._asdict(), data)
         write_whole(self._folder / STATE, data.getvalue())
+        self._good = learning.step
         self._show()
+        self._prune()
+
+    def save(self, step: int, pairs: Mapping[str, Pair]) -> None:
+        """Write the LoRA of a step; TrainError when its weights are no numbers, or too large for fp16."""
+        path = self._folder / STEPS / f"{step:06d}.safetensors"
+        try:
+            save_lora(path, pairs, self._config.counts, {"steps": str(step)})
+        except LoraError as error:
+            raise TrainError(
+                f"the LoRA's weights stopped being numbers by step {step}, "
+                f"those of step {self._good} are good; lower learning_rate and choose another --out"
+            ) from error
+
+    def _prune(self) -> None:
         if self._config.keep_last is not None:
-            for old in sorted((self._folder / STEPS).glob("*.safetensors"))[: -self._config.keep_last]:
+            saved = sorted((self._folder / STEPS).glob("*.safetensors"), key=lambda path: int(path.stem))
+            for old in saved[: -self._config.keep_last]:
                 old.unlink()
 
     def _learning(self) -> Learning | None:
@@ -193,10 +221,16 @@ class TrainingFolder:
             return None
         try:
             return Learning(**torch.load(path, map_location="cpu", weights_only=True))
-        except (OSError, EOFError, TypeError, ValueError, RuntimeError, pickle.PickleError) as error:
-            raise RunError(
-                f"{path} is damaged: {str(error).splitlines()[0]}; delete it to begin anew"
-            ) from error
+        except (
+            OSError,
+            EOFError,
+            LookupError,
+            TypeError,
+            ValueError,
+            RuntimeError,
+            pickle.PickleError,
+        ) as error:
+            raise RunError(f"{path} is damaged; delete it to begin anew") from error
 
     def _logged(self) -> list[Step]:
         path = self._folder / LOG

@@ -2,6 +2,8 @@
 
 import csv
 import re
+import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +23,7 @@ from kit.lora import load_lora
 from kit.run import Run
 from kit.train_config import load_training
 from kit.training import train
+from reports.learning import Course, render_learning
 from storykit import app
 from storykit_train import Looks
 
@@ -134,7 +137,7 @@ def test_every_saved_step_and_the_base_are_drawn_scored_and_shown(learned):
     assert page.count("<article") == len(STEPS)
     assert page.count("data:image/webp") == 8 * len(STEPS)
     assert not re.search(r'(src|href)="(?!data:|#)', page)
-    assert "no such" not in page
+    assert "--pick best" in page or "目前没有" in page
 
 
 def test_a_look_is_the_picture_that_an_experiment_draws_with_the_saved_file(learned, tmp_path):
@@ -210,7 +213,9 @@ def test_another_story_is_refused_and_the_looks_stay(learned):
     before = (learned / "looks" / "panels.jsonl").read_bytes()
     write_story(learned.parent / "other.toml", TOY_PROMPTS)
     other = training.watch.model_copy(update={"story": str(learned.parent / "other.toml")})
-    with pytest.raises(RunError, match="holds panels of another experiment"):
+    with pytest.raises(
+        RunError, match=r"holds panels of another experiment.* or delete .*looks to draw the steps anew"
+    ):
         Looks(training, other, learned, "cpu")()
     assert (learned / "looks" / "panels.jsonl").read_bytes() == before
 
@@ -228,6 +233,54 @@ def test_a_missing_panel_leaves_the_numbers_of_its_step_empty(learned, tmp_path)
     assert [one.likeness is None for one in looks] == [False, True, False]
     write_looks(tmp_path / "looks.csv", looks)
     assert b",," in (tmp_path / "looks.csv").read_bytes()
+
+
+def test_a_folder_that_is_named_from_here_is_gone_on_with(learned, monkeypatch):
+    monkeypatch.chdir(learned.parent)
+    command = ["train", "train.toml", "--out", "ink", "--device", "cpu"]
+    result = CliRunner().invoke(app, command)
+    assert result.exit_code == 0, result.output
+
+
+def test_a_page_without_a_best_step_says_so_and_offers_none(learned):
+    run = Run.open(learned / "looks")
+    looks = [look(step, 0.5, mrr=1.0 if step == 0 else 0.1) for step in STEPS]
+    page = render_learning(Course(folder=learned, run=run, looks=looks, best=None))
+    assert "目前没有一步符合规则" in page
+    assert "--pick best" not in page
+
+
+def test_missing_pictures_are_not_called_a_bad_training():
+    broken = replace(look(100, 0.5), panels=(), likeness=None)
+    with pytest.raises(ScoreError, match="no saved step has all its panels"):
+        best_step([look(0, 0.3), broken])
+
+
+def test_a_story_whose_name_cannot_name_a_folder_is_refused_before_anything_is_written(tmp_path):
+    training = load_training(written(tmp_path))
+    (tmp_path / "story.toml").rename(tmp_path / "a,b.toml")
+    other = training.watch.model_copy(update={"story": str(tmp_path / "a,b.toml")})
+    with pytest.raises(InputError, match="file name holds letters"):
+        Looks(training, other, tmp_path / "ink", "cpu")
+    assert not (tmp_path / "ink").exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"watch": {"story": "story.toml", "seeds": [3, 3]}}, "watch.seeds"),
+        ({"watch": {"story": "none.toml"}}, "the story none.toml does not exist"),
+        ({"watch": {"story": "story.toml", "seed": 1}}, "watch.seed"),
+        ({"preset": ["style"]}, "preset"),
+        ({"learn": {"steps": True}}, "learn.steps"),
+    ],
+)
+def test_what_cannot_be_watched_is_named_with_its_place(tmp_path, change, said):
+    path = written(tmp_path)
+    path.write_text(toml_text(tomllib.loads(path.read_text("utf-8")) | change), encoding="utf-8")
+    with pytest.raises(InputError) as refused:
+        load_training(path)
+    assert said in str(refused.value)
 
 
 def watched(folder: Path):

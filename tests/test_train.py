@@ -11,8 +11,10 @@ import torch
 from fakes import TOY_PROMPTS, fake_picture, toy_base
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from peft import LoraConfig, inject_adapter_in_model
 from PIL import Image
 from pydantic import ValidationError
+from torch import nn
 
 from kit.base import load_base
 from kit.dataset import Captioned, open_cropped, read_dataset
@@ -24,11 +26,11 @@ from kit.experiment import DrawSettings
 from kit.files import toml_text
 from kit.kolors import SDXLUNet, scheduler
 from kit.lora import load_lora, save_lora
-from kit.lora_format import read_content
+from kit.lora_format import Pair, read_content
 from kit.painter import PanelRequest
-from kit.train import Learning, Step, draw_lot, learning_rate, train_on, weighted_loss
+from kit.train import Learning, QuickLinear, Step, draw_lot, learning_rate, train_on, weighted_loss
 from kit.train_config import PRESETS, TrainConfig, Training, load_training
-from kit.training import train
+from kit.training import TrainingFolder, train
 
 SHORT = TrainConfig(rank=2, alpha=2.0, steps=3, batch=2, learning_rate=1e-2, size=32, checkpointing=False)
 
@@ -321,6 +323,23 @@ def test_noise_offset_shifts_whole_channels():
 # the training
 
 
+@pytest.mark.parametrize("rslora", [False, True])
+def test_the_quick_layer_answers_and_learns_as_pefts_own(rslora):
+    torch.manual_seed(0)
+    config = LoraConfig(r=4, lora_alpha=3.0, use_rslora=rslora, target_modules=["0"], init_lora_weights=False)
+    theirs = inject_adapter_in_model(config, nn.Sequential(nn.Linear(6, 5)))
+    ours = deepcopy(theirs)
+    ours[0].__class__ = QuickLinear
+    rows = torch.randn(2, 3, 6)
+    for model in (theirs, ours):
+        model(rows).square().sum().backward()
+    assert torch.allclose(ours(rows), theirs(rows), atol=1e-6)
+    for name, parameter in theirs.named_parameters():
+        if parameter.requires_grad:
+            assert parameter.grad.abs().max() > 0.1, "a test on nothing"
+            assert torch.allclose(ours.get_parameter(name).grad, parameter.grad, rtol=1e-5, atol=1e-5)
+
+
 def test_training_leaves_the_unet_as_it_was(unet, examples):
     before = {name: weight.clone() for name, weight in unet.state_dict().items()}
     train_on(unet, examples, SHORT)
@@ -482,7 +501,7 @@ import os, signal, sys
 sys.path[:0] = [{root!r}]
 from pathlib import Path
 from kit.train_config import load_training
-from kit.training import train
+from kit.training import TrainingFolder, train
 class Killer:
     def __init__(self, at): self.at = at
     def begin(self, total, done): os.write(1, f"{{done}} ".encode())
@@ -544,13 +563,52 @@ def test_a_folder_with_something_else_is_refused(tmp_path):
         train(load_training(written(tmp_path)), tmp_path / "ink", Deaf(), "cpu")
 
 
-def test_a_damaged_state_is_one_clear_error(tmp_path):
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("state.pt", r"state\.pt is damaged; delete it to begin anew"),
+        ("train.json", r"train\.json is damaged: .* choose another --out"),
+        ("log.csv", r"log\.csv is damaged: .* only the curve's past is lost"),
+    ],
+)
+def test_a_damaged_file_is_one_clear_error(tmp_path, name, said):
     training = load_training(written(tmp_path))
     train(training, tmp_path / "ink", Deaf(), "cpu")
-    state = tmp_path / "ink" / "state.pt"
-    state.write_bytes(state.read_bytes()[:100])
-    with pytest.raises(RunError, match=r"state\.pt is damaged.*delete it to begin anew"):
+    for damaged in (b"step,loss\n1,nothing\n\xff", b"{"):
+        (tmp_path / "ink" / name).write_bytes(damaged)
+        if (name, damaged) != ("log.csv", b"{"):  # a table without rows
+            with pytest.raises(RunError, match=said):
+                train(training, tmp_path / "ink", Deaf(), "cpu")
+
+
+def test_an_empty_state_is_damaged_too(tmp_path):
+    training = load_training(written(tmp_path))
+    train(training, tmp_path / "ink", Deaf(), "cpu")
+    (tmp_path / "ink" / "state.pt").write_bytes(b"")
+    with pytest.raises(RunError, match="is damaged; delete it"):
         train(training, tmp_path / "ink", Deaf(), "cpu")
+
+
+def test_weights_that_stop_being_numbers_end_the_training_and_the_good_state_is_named(tmp_path):
+    training = load_training(written(tmp_path, steps=2, save_every=1))
+    train(training, tmp_path / "ink", Deaf(), "cpu")
+    folder = TrainingFolder(tmp_path / "ink", training.learn, Deaf(), lambda: None)
+    folder.begin()
+    with pytest.raises(TrainError, match=r"stopped being numbers by step 3, those of step 2 are good"):
+        folder.save(3, {"blocks.1": Pair(torch.full((2, 4), torch.nan), torch.zeros(4, 2))})
+
+
+def test_a_last_step_whose_file_is_gone_is_written_again(tmp_path):
+    training = load_training(written(tmp_path))
+    before = train(training, tmp_path / "ink", Deaf(), "cpu").read_bytes()
+    (tmp_path / "ink" / "steps" / "000006.safetensors").unlink()
+    assert train(training, tmp_path / "ink", Deaf(), "cpu").read_bytes() == before
+
+
+def test_a_killed_training_has_its_log_in_tensorboard(tmp_path):
+    train(load_training(written(tmp_path)), tmp_path / "ink", Deaf(), "cpu")
+    [events] = (tmp_path / "ink" / "tensorboard").iterdir()
+    assert events.stat().st_size > 6 * 2 * 20
 
 
 def test_a_trained_lora_draws(tmp_path):
