@@ -55,17 +55,16 @@ def verify(
     from submissions.rules import load_rules
     from submissions.verify import verify as check_alone
 
-    known = load_rules(rules) if rules else None
-    found = bundles_in(bundles)
-    if leaderboard is not None:
-        if as_json or reproduce:
-            raise typer.BadParameter("a leaderboard is a table and a page; leave out --json and --reproduce")
-        _rank(found, known, leaderboard, aesthetic or "mini", clip or "mini")
-        return
-    if aesthetic or clip:
+    if leaderboard is None and (aesthetic or clip):
         raise typer.BadParameter("--aesthetic and --clip score for a --leaderboard")
+    if leaderboard is not None and (as_json or reproduce):
+        raise typer.BadParameter("a leaderboard is a table and a page; leave out --json and --reproduce")
     if (base or device != "auto") and not reproduce:
         raise typer.BadParameter("--base and --device draw for --reproduce")
+    known, found = load_rules(rules) if rules else None, bundles_in(bundles)
+    if leaderboard is not None:
+        _rank(found, known, leaderboard, aesthetic or "mini", clip or "mini")
+        return
     alone = len(bundles) == 1 and not bundles[0].is_dir()
     looks = []
     for bundle in found:
@@ -87,10 +86,12 @@ class _Look(NamedTuple):
 
     @property
     def sound(self) -> bool:
+        """Whether it has no fault, and came out the same if it was drawn again."""
         return not self.faults and (self.again is None or self.again.holds)
 
     @property
     def facts(self) -> object:
+        """What the JSON says of it."""
         faults = [asdict(fault) for fault in self.faults]
         return faults if self.again is None else {"faults": faults, "reproduced": self.again.facts}
 

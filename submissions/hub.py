@@ -124,6 +124,7 @@ class _Listener(logging.Handler):
         self.heard: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
+        """Keep what is said."""
         self.heard.append(record.getMessage())
 
 

@@ -82,11 +82,13 @@ class _Diary:
     """Logs a training that is short enough to begin anew."""
 
     def begin(self) -> Learning | None:
+        """Begin anew."""
         return None
 
     def hear(self, step: Step) -> None:
+        """Log every hundredth step."""
         if step.number % 100 == 0:
             log.info("lora step %d loss %.4f", step.number, step.loss)
 
     def keep(self, learning: Learning, pairs: Mapping[str, Pair]) -> None:
-        pass
+        """Keep nothing."""
