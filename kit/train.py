@@ -238,9 +238,11 @@ def learning_rate(config: TrainConfig, number: int) -> float:
 
 
 def precision_of(config: TrainConfig, device: torch.device) -> torch.dtype:
-    """Return what the UNet computes in: a CPU has fp32 alone."""
+    """Return what the UNet computes in: a CPU has fp32 alone, a GPU before Ampere no bf16 of its own."""
     if device.type == "cpu" or config.precision == "fp32":
         return torch.float32
+    if config.precision == "auto" and not torch.cuda.is_bf16_supported(including_emulation=False):
+        return torch.float16
     return torch.float16 if config.precision == "fp16" else torch.bfloat16
 
 

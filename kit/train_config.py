@@ -23,7 +23,7 @@ Preset = Literal["contest", "style", "character"]
 Schedule = Literal["constant", "linear", "cosine"]
 """How the learning rate goes on after the warm-up: as it is, or to nothing at the last step."""
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
-"""What the UNet computes in; auto is bf16 on a GPU and fp32 without one."""
+"""What the UNet computes in; auto is bf16 on a GPU that has it, else fp16, and fp32 without a GPU."""
 Share = Annotated[float, Field(ge=0, lt=1)]
 
 

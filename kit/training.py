@@ -74,7 +74,7 @@ def train(
 
     Raises:
         InputError: the dataset has faults.
-        TrainError: the folder holds another training, or the loss stopped being a number.
+        TrainError: the folder holds another training, or loss or weights stopped being numbers.
     """
     where = pick_device(device)
     base, dataset, config = load_base(training.base), read_dataset(Path(training.data)), training.learn
@@ -187,7 +187,7 @@ class TrainingFolder:
         self._listener.hear(step)
 
     def keep(self, learning: Learning, pairs: Mapping[str, Pair]) -> None:
-        """Write the LoRA of this step, then the log, then the state: a state stands for all before it."""
+        """Write the log, then the LoRA of this step, then the state: a state stands for all before it."""
         self._write_log()
         self._events.flush()
         self.save(learning.step, pairs)
@@ -211,7 +211,7 @@ class TrainingFolder:
 
     def _prune(self) -> None:
         if self._config.keep_last is not None:
-            saved = sorted((self._folder / STEPS).glob("*.safetensors"), key=lambda path: int(path.stem))
+            saved = [path for path in saved_steps(self._folder).values() if path.parent.name == STEPS]
             for old in saved[: -self._config.keep_last]:
                 old.unlink()
 

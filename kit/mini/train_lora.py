@@ -14,7 +14,7 @@ from kit.kolors import ChatGLMModel, encode_ids
 from kit.lora import Pair, save_lora
 from kit.mini.latents import Latents, encode_world, padded_left
 from kit.mini.ranks import Ranks
-from kit.train import Learning, Step, train_on
+from kit.train import Learning, Step, precision_of, train_on
 from kit.train_config import ON_MINI, PRESETS, TrainConfig
 from kit.training_notes import Trained, notes
 from kit.world import words
@@ -50,7 +50,8 @@ def train_style(shards: Path, out: Path, style: Style, base: EmbeddedFolder, con
     encoder = networks.encoder.to(memory_format=torch.channels_last)
     world = encode_world(shards, [style], encoder, base.folder / TOKENIZER, ranks)
     examples = _examples(world, networks.text_encoder)
-    pairs = train_on(networks.unet, examples, config, _Diary())
+    unet = networks.unet.to(precision_of(config, ranks.device))
+    pairs = train_on(unet, examples, config, _Diary())
     told = {"base": base.name, "base_sha256": base.unet_sha256, "dataset_sha256": ""}
     trained = Trained(name=style, pictures=len(examples), steps=config.steps, told=told)
     save_lora(out / "loras" / f"{style}.safetensors", pairs, config.alpha, notes(config, trained))
