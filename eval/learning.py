@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from eval.instruments import Instruments
 from eval.measure import Measured, measure
-from eval.score import score
+from eval.score import score_measured
 from eval.sheet import StoryScore
 from kit.dataset import open_cropped, read_dataset
 from kit.errors import ScoreError
@@ -78,9 +78,9 @@ def look_at(run: Run, tools: Instruments, learned: NDArray[np.float32]) -> list[
         learned: as `learned_pictures` gives it.
     """
     sets: dict[str, list[StoryScore]] = {}
-    for one in score(run, tools).stories:
-        sets.setdefault(one.candidate, []).append(one)
     measured = measure(run, tools)
+    for one in score_measured(run, tools, measured).stories:
+        sets.setdefault(one.candidate, []).append(one)
     bare = _rows(measured, BARE)
     return [
         _look(sets[name], _rows(measured, name), bare, learned.astype(np.float64))

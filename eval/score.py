@@ -51,8 +51,12 @@ def score(run: Run, tools: Instruments | None = None, progress: Progress | None 
         progress: hears of every batch.
     """
     tools = tools or instruments_of(run.loaded)
-    told = told_by(run.loaded, tools.encoder)
-    scores = _assemble(run, tools, measure(run, tools, progress), told)
+    return score_measured(run, tools, measure(run, tools, progress))
+
+
+def score_measured(run: Run, tools: Instruments, measured: Measured) -> Scores:
+    """Score a run whose pictures were measured with these tools; writes what `score` writes."""
+    scores = _assemble(run, tools, measured, told_by(run.loaded, tools.encoder))
     _write(run, scores)
     return scores
 

@@ -5,11 +5,9 @@ import io
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
-import jinja2
 from markupsafe import Markup
 
 from eval.learning import KEPT, Look
@@ -17,6 +15,7 @@ from kit.files import write_whole
 from kit.run import Run
 from kit.story import PANELS
 from reports.curves import curve
+from reports.environment import environment, template_text
 from reports.figures import inline_svg, svg_bytes
 from reports.pictures import SMALL_BUDGET, Picture, embed, side_within
 from reports.tables import written
@@ -61,17 +60,11 @@ def render_learning(course: Course) -> str:
     """Return the page as HTML; every text is escaped."""
     story = course.run.loaded.stories[0].story
     words = load_words(story.language)
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("reports"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["written"] = lambda value: written(value, DIGITS)
-    environment.filters["title_of"] = lambda name: _title(name, words)
+    known = environment()
+    known.filters["written"] = lambda value: written(value, DIGITS)
+    known.filters["title_of"] = lambda name: _title(name, words)
     told = json.loads((course.folder / "train.json").read_bytes())
-    return environment.get_template("learning.html").render(
+    return known.get_template("learning.html").render(
         w=words,
         name=course.folder.resolve().name,
         story=story,
@@ -83,7 +76,7 @@ def render_learning(course: Course) -> str:
         measures=MEASURES,
         curves=[(name, Markup(inline_svg(data))) for name, data in _curves(course)],
         standins=_standins(course.run),
-        style=Markup(resources.files("reports").joinpath("templates", "style.css").read_text("utf-8")),
+        style=Markup(template_text("style.css")),
     )
 
 

@@ -2,7 +2,7 @@
 
 import base64
 import hashlib
-from importlib import metadata, resources
+from importlib import metadata
 from pathlib import Path
 
 import jinja2
@@ -11,6 +11,7 @@ from markupsafe import Markup
 from kit.errors import RunError
 from kit.files import write_whole
 from kit.run import Run
+from reports.environment import environment, template_text
 from reports.page import Page, gather
 from reports.records import Metric
 from reports.tables import arrow_of, digits_of, metric_of, written, written_interval, written_p
@@ -43,14 +44,14 @@ def write_report(run: Run) -> Path:
 
 def render(page: Page, words: Words) -> str:
     """Return the page as HTML; every text of the run is escaped."""
-    script = _template_text("lightbox.js")
+    script = template_text("lightbox.js")
     return (
         _environment(page, words)
         .get_template("page.html")
         .render(
             page=page,
             w=words,
-            style=Markup(_template_text("style.css")),
+            style=Markup(template_text("style.css")),
             script=Markup(script),
             script_sha256=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii"),
             version=_version(),
@@ -60,14 +61,8 @@ def render(page: Page, words: Words) -> str:
 
 def _environment(page: Page, words: Words) -> jinja2.Environment:
     metrics: tuple[Metric, ...] = page.scores.metrics if page.scores else ()
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("reports"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {
+    known = environment()
+    known.filters |= {
         "written": written,
         "interval": written_interval,
         "p_value": written_p,
@@ -76,7 +71,7 @@ def _environment(page: Page, words: Words) -> jinja2.Environment:
         "title_of": lambda column: words.metric(column, metrics),
         "file_name": lambda path: Path(path).name,
     }
-    return environment
+    return known
 
 
 def _version() -> str | None:
@@ -85,7 +80,3 @@ def _version() -> str | None:
         return metadata.version("storykit")
     except metadata.PackageNotFoundError:
         return None
-
-
-def _template_text(name: str) -> str:
-    return resources.files("reports").joinpath("templates", name).read_text(encoding="utf-8")

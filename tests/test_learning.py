@@ -137,7 +137,7 @@ def test_every_saved_step_and_the_base_are_drawn_scored_and_shown(learned):
     assert page.count("<article") == len(STEPS)
     assert page.count("data:image/webp") == 8 * len(STEPS)
     assert not re.search(r'(src|href)="(?!data:|#)', page)
-    assert "--pick best" in page or "目前没有" in page
+    assert ("--pick best" in page) != ("目前没有一步符合规则" in page)
 
 
 def test_a_look_is_the_picture_that_an_experiment_draws_with_the_saved_file(learned, tmp_path):
@@ -197,6 +197,19 @@ def test_pick_best_writes_that_step_and_says_by_which_rule(learned, monkeypatch)
     assert all((picked.pairs[k].up == saved.pairs[k].up).all() for k in saved.pairs)
     CliRunner().invoke(app, command)
     assert load_lora(learned / "ink.safetensors").notes["steps"] == "4"
+
+
+def test_pick_best_is_the_step_of_the_rule_or_the_rules_own_error(learned):
+    training, watch = watched(learned)
+    looks = Looks(training, watch, learned, "cpu")
+    looks()
+    command = ["train", str(learned.parent / "train.toml"), "--out", str(learned), "--device", "cpu"]
+    result = CliRunner().invoke(app, [*command, "--pick", "best"])
+    try:
+        expected = f"best    step {best_step(looks.seen)}: "
+    except ScoreError as refused:
+        expected = str(refused)
+    assert expected in f"{result.output}{result.exception}"
 
 
 def test_pick_best_needs_a_story_to_look_at(tmp_path):

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from peft import LoraConfig, inject_adapter_in_model
 from PIL import Image
 from pydantic import ValidationError
+from tensorboardX.proto.event_pb2 import Event
 from torch import nn
 
 from kit.base import load_base
@@ -605,10 +606,26 @@ def test_a_last_step_whose_file_is_gone_is_written_again(tmp_path):
     assert train(training, tmp_path / "ink", Deaf(), "cpu").read_bytes() == before
 
 
-def test_a_killed_training_has_its_log_in_tensorboard(tmp_path):
-    train(load_training(written(tmp_path)), tmp_path / "ink", Deaf(), "cpu")
-    [events] = (tmp_path / "ink" / "tensorboard").iterdir()
-    assert events.stat().st_size > 6 * 2 * 20
+def test_what_is_logged_is_on_disk_for_tensorboard_when_a_step_is_saved(tmp_path):
+    seen: list[list[int]] = []
+
+    def look() -> None:
+        files = sorted((tmp_path / "ink").glob("tensorboard/*"))
+        seen.append([step for file in files for step in losses_in(file.read_bytes())])
+
+    train(load_training(written(tmp_path, steps=4)), tmp_path / "ink", Deaf(), "cpu", look)
+    assert seen == [[], [1, 2], [1, 2, 3, 4]]
+
+
+def losses_in(records: bytes) -> list[int]:
+    """Return the steps whose loss a file of TensorBoard holds: length, checksum, event, checksum, again."""
+    found, place = [], 0
+    while place < len(records):
+        length = int.from_bytes(records[place : place + 8], "little")
+        event = Event.FromString(records[place + 12 : place + 12 + length])
+        found += [event.step for value in event.summary.value if value.tag == "loss"]
+        place += length + 16
+    return found
 
 
 def test_a_trained_lora_draws(tmp_path):
