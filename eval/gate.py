@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 from PIL.Image import Image, Resampling
 from PIL.Image import open as open_picture
 
-from eval.ahead import batches_ahead, in_threads
-from eval.reading import read_picture, through_jpeg
-from eval.scorer import Scorer, Stamp
+from eval.scorers.preprocess import batches_ahead, in_threads
+from eval.scorers.protocols import Scorer, Stamp
+from eval.scoring.panel_file import read_picture, through_jpeg
 from kit.errors import ScoreError
-from kit.painter import is_flat
+from kit.images.decode import is_flat
 
 THRESHOLD = 6.0
 """The mean an entry needs; source: the contest's rules."""

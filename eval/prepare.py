@@ -5,17 +5,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from eval.floor import by_aesthetics
-from eval.scorer import Scorer
-from kit.captioning import Captioning
-from kit.cautions import cautions
-from kit.dataset_hub import fetch_dataset, is_dataset_name
+from eval.scorers.aesthetic import by_aesthetics
+from eval.scorers.protocols import Scorer
+from kit.dataset.data_juicer import Filter, gather_result
+from kit.dataset.filters import Sifted, Step, by_caption, by_colour, by_shape, by_twins, sift
+from kit.dataset.modelscope import fetch_dataset, is_dataset_name
+from kit.dataset.sources import Found, gather
+from kit.dataset.warnings import cautions
+from kit.dataset.write import Contents, refuse_out, write_prepared
 from kit.errors import InputError
-from kit.gathering import Found, gather
-from kit.juicer import gather_result
-from kit.prepared import Contents, refuse_out, write_prepared
-from kit.shapes import Filter
-from kit.sifting import Sifted, Step, by_caption, by_colour, by_shape, by_twins, sift
+from kit.story.trigger import Captioning
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

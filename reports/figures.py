@@ -1,8 +1,4 @@
-"""The report's figures: similarity maps and difference strips, as SVG for the page and as SVG and PNG files.
-
-They hold numbers and ASCII only, so that a machine without Chinese fonts draws them as they are meant; the
-words stand beside them in the page. The same input gives the same bytes.
-"""
+"""Figures: similarity maps, difference strips and training curves."""
 
 import io
 import math
@@ -15,10 +11,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator
 
+from reports.number_format import MINUS
 from reports.records import Comparison, Matrix
-from reports.tables import MINUS
 
 INK, MUTED, LINE, ACCENT = "#2b2823", "#77706a", "#d9d2c7", "#a63d2a"
 THEME = {INK: "var(--ink)", MUTED: "var(--muted)", LINE: "var(--line)", ACCENT: "var(--accent)"}
@@ -161,3 +157,42 @@ def _difference(value: float) -> str:
     return np.format_float_positional(value, precision=3, fractional=False, trim="-", sign=True).replace(
         "-", MINUS
     )
+
+
+WINDOW = 0.05
+"""Share of the steps over which a noisy curve is averaged."""
+
+
+def curve(points: Sequence[tuple[int, float]], best: int | None, *, smooth: bool = False) -> Figure:
+    """Return a curve.
+
+    Args:
+        points: step and value, in order; step 0 is drawn as a level to compare with.
+        best: a step that is marked.
+        smooth: draw the points faintly and their running mean over them.
+    """
+    figure = Figure(figsize=(3.4, 1.9))
+    axes = figure.add_axes((0.15, 0.16, 0.83, 0.8))
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    for side in ("left", "bottom"):
+        axes.spines[side].set_color(LINE)
+    axes.tick_params(length=0, pad=4, labelsize=8, labelcolor=MUTED)
+    axes.yaxis.set_major_locator(MaxNLocator(4))
+    axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
+    if not points:
+        return figure
+    steps, values = np.array(points).T
+    if steps[0] == 0:
+        axes.axhline(values[0], color=LINE, linewidth=1.2, zorder=0)
+    if smooth:
+        axes.plot(steps, values, color=LINE, linewidth=0.8)
+        width = max(1, round(WINDOW * len(values)))
+        mean = np.convolve(values, np.ones(width) / width, "valid")
+        axes.plot(steps[width - 1 :], mean, color=INK, linewidth=1.6)
+    else:
+        axes.plot(steps, values, color=INK, linewidth=1.6, marker="o", markersize=4)
+    for step, value in points:
+        if step == best:
+            axes.plot([step], [value], "D", color=ACCENT, markersize=7)
+    return figure

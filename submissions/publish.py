@@ -4,14 +4,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from kit.download import RemoteFile
 from kit.errors import BundleError, PublishError
-from kit.files import sha256_bytes
-from submissions.fault import Fault, listed
-from submissions.hub import Repository
-from submissions.manifest import Manifest
-from submissions.rules import Rules
-from submissions.verify import read_bundle, verify
+from kit.files.encodings import sha256_bytes
+from kit.hub.modelscope import Repository
+from kit.hub.repository import RemoteFile
+from submissions.bundle.manifest import Manifest
+from submissions.contest.rules import Rules
+from submissions.faults import Fault, listed
+from submissions.verification.verify import read_bundle, verify
 
 
 class Delivery(NamedTuple):

@@ -12,18 +12,18 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 from transformers import CLIPImageProcessor, CLIPVisionConfig
 
-from eval.aesthetic import EMBEDDED, AestheticScorer
-from eval.mini.quality import DAMAGES, damage
-from eval.pixels import Preparation
-from eval.scorer import describe
+from eval.mini.training.degradations import DAMAGES, damage
+from eval.scorers.aesthetic import EMBEDDED_WEIGHTS, AestheticScorer
+from eval.scorers.preprocess import Preparation
+from eval.scorers.protocols import describe
 from kit.errors import ScoreError, WeightsError
-from kit.files import sha256_of
+from kit.files.encodings import sha256_of
 from kit.world.render import render
 from kit.world.scene import STYLES, sample_scene
 
 SIDE = 32
 embedded = pytest.mark.skipif(
-    not any(EMBEDDED.glob("*.safetensors")), reason="the embedded weights are not there"
+    not any(EMBEDDED_WEIGHTS.glob("*.safetensors")), reason="the embedded weights are not there"
 )
 
 
@@ -186,7 +186,7 @@ def damaged(panels: torch.Tensor, name: str, severity: float) -> list[Image.Imag
 
 @embedded
 def test_the_embedded_predictor_is_small_and_says_what_it_knows() -> None:
-    assert sum(path.stat().st_size for path in EMBEDDED.iterdir()) <= 2_000_000
+    assert sum(path.stat().st_size for path in EMBEDDED_WEIGHTS.iterdir()) <= 2_000_000
     stamp = AestheticScorer.load("mini").stamp
     assert stamp.embedded
     assert stamp.weights == "embedded: knows only the drawn world's damage"

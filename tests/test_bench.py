@@ -1,8 +1,6 @@
 import random
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 import torch
@@ -11,14 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
-sys.path.insert(0, str(Path(__file__).parent.parent))
-from bench import machine
-from bench.machine import Watch
-from bench.pictures import BATCH, PictureSet, distances, draw, sheet
-from bench.prompts import Prompt, clauses_of, held_out_prompts
-from bench.speed import Measured, Timing, markdown
-from bench.tables import table
-from bench.tally import (
+from kit.world import words
+from kit.world.scene import ALWAYS_NIGHT, PEOPLE, Character, Scene, is_held_out
+from tests.benchmarks import machine
+from tests.benchmarks.machine import Watch
+from tests.benchmarks.pictures import BATCH, PictureSet, distances, draw, sheet
+from tests.benchmarks.prompts import Prompt, clauses_of, held_out_prompts
+from tests.benchmarks.speed import Measured, Timing, markdown
+from tests.benchmarks.tables import table
+from tests.benchmarks.tally import (
     ROWS,
     TARGETS,
     Figure,
@@ -31,8 +30,6 @@ from bench.tally import (
     tally,
     wilson,
 )
-from kit.world import words
-from kit.world.scene import ALWAYS_NIGHT, PEOPLE, Character, Scene, is_held_out
 
 PROMPTS = held_out_prompts(300)
 GIRL = Character(kind="girl", colour="red", hair="black", hair_length="long", pose="sit")

@@ -4,10 +4,10 @@ import pytest
 from entries import MINI, SIZE, STORY, make_entry, make_scored_run, unpack
 from huggingface_hub import ModelCard
 
-from submissions.card import HUGGING_FACE_CARD, texts_of
-from submissions.manifest import Manifest, read_manifest
-from submissions.pack import pack
-from submissions.rules import load_rules
+from submissions.bundle.manifest import Manifest, read_manifest
+from submissions.bundle.texts import HUGGING_FACE_CARD, texts_of
+from submissions.contest.rules import load_rules
+from submissions.packing.pack import pack
 
 RULES = load_rules("kolors-2024")
 

@@ -7,14 +7,15 @@ import pytest
 from command import refused, said, tell
 from PIL import Image
 
-from eval.cast import Wish, cast
-from eval.damage import DAMAGES, draw
-from eval.score import instruments_of
-from eval.selection import read_selections, seeds_cast
+from eval.casting.cast import Wish, cast
+from eval.casting.selection import read_selections, seeds_cast
+from eval.scoring.score import instruments_of
+from eval.validation.corruptions import DAMAGES, draw
 from kit.errors import RunError, ScoreError
-from kit.experiment import load_experiment
-from kit.files import sha256_bytes, toml_text
-from kit.run import PanelRow, Run
+from kit.experiment.config import load_experiment
+from kit.experiment.run import PanelRow, Run
+from kit.files.documents import toml_text
+from kit.files.encodings import sha256_bytes
 from kit.world import words
 from kit.world.captions import subject_text
 from kit.world.tale import Tale, sample_tale

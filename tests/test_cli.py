@@ -11,7 +11,7 @@ from command import refused, tell, tree
 from fakes import toy_base, write_story
 from typer.main import get_command
 
-import storykit
+from storykit.cli.main import app
 
 PACKAGES = ("kit", "eval", "reports", "submissions")
 HEAVY = ("torch", "pandas", "matplotlib", "transformers", "diffsynth", "open_clip", "scipy", "PIL")
@@ -41,21 +41,21 @@ COMMANDS = {
 ASK_FOR_HELP = """
 import json, sys
 import eval, kit, reports, submissions
-import storykit
+from storykit.cli.main import app
 from typer.testing import CliRunner
 asked, heavy = json.loads(sys.argv[1])
 answers = {}
 for words in asked:
-    answer = CliRunner().invoke(storykit.app, [*words, "--help"])
+    answer = CliRunner().invoke(app, [*words, "--help"])
     answers[" ".join(words)] = (answer.exit_code, answer.output)
 print(json.dumps({"answers": answers, "imported": [name for name in heavy if name in sys.modules]}))
 """
 FAIL = """
-import storykit
-@storykit.app.command()
+from storykit.cli.main import app, main
+@app.command()
 def wait() -> None:
     raise {error}
-storykit.main(["wait"])
+main(["wait"])
 """
 PANEL = '[[panel]]\nprompt = "小猫睡觉"\n'
 CAST = 'title = "t"\n[characters.cat]\ntext = "小猫"\n' + PANEL * 7
@@ -96,7 +96,7 @@ def public_modules():
 
 
 def test_the_commands_are_the_seven_stages_and_what_goes_with_them():
-    assert set(walk(get_command(storykit.app))) == COMMANDS
+    assert set(walk(get_command(app))) == COMMANDS
 
 
 def test_help_of_every_command_says_what_it_does_and_loads_nothing_heavy():
@@ -140,12 +140,6 @@ def test_wrong_usage_is_explained_and_exits_with_2(words):
     assert (answer.code, answer.out) == (2, "")
     assert answer.err.startswith("Usage: storykit")
     assert answer.err.splitlines()[-1].startswith("Error: ")
-
-
-def test_the_demo_without_its_example_says_where_it_is(tmp_path, monkeypatch):
-    monkeypatch.setattr(storykit, "DEMO", tmp_path / "demo.toml")
-    assert "only storykit's repository has it; run `make demo`" in refused("demo", "--out", tmp_path / "run")
-    assert not (tmp_path / "run").exists()
 
 
 def test_seven_panels_are_refused(tmp_path):

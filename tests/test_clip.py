@@ -10,11 +10,11 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
-from eval.clip import EMBEDDED, ClipEncoder, Tokenize, open_folder
-from eval.mini.towers import CONTEXT, END, build_tokenizer, half, start_clip_folder
-from eval.mini.words import names_of
+from eval.mini.training.architecture import CONTEXT, END, build_tokenizer, half, start_clip_folder
+from eval.mini.training.zero_shot import names_of
+from eval.scorers.clip import EMBEDDED_WEIGHTS, ClipEncoder, Tokenize, open_folder
 from kit.errors import ScoreError, WeightsError
-from kit.files import sha256_of
+from kit.files.encodings import sha256_of
 from kit.world import words
 from kit.world.render import render
 from kit.world.scene import STYLES, Character, Scene, is_held_out, sample_scene
@@ -22,7 +22,7 @@ from kit.world.scene import STYLES, Character, Scene, is_held_out, sample_scene
 TEXTS = ("小女孩，在公园里", "一只小狗奔跑", "a little girl runs in the park", "水墨画")
 LONG = "，".join(["小女孩在公园里奔跑"] * 15)
 embedded = pytest.mark.skipif(
-    not any(EMBEDDED.glob("*.safetensors")), reason="the embedded weights are not there"
+    not any(EMBEDDED_WEIGHTS.glob("*.safetensors")), reason="the embedded weights are not there"
 )
 
 
@@ -181,7 +181,7 @@ def held_out(count: int) -> Iterator[Scene]:
 
 @embedded
 def test_the_embedded_encoder_is_small() -> None:
-    assert sum(path.stat().st_size for path in EMBEDDED.iterdir()) <= 6_000_000
+    assert sum(path.stat().st_size for path in EMBEDDED_WEIGHTS.iterdir()) <= 6_000_000
 
 
 @embedded

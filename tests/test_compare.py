@@ -9,12 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from eval.compare import compare, compare_scores, read_scores
-from eval.design import JUDGED, Cell, Plan, plan_of
-from eval.verdict import TITLES
+from eval.comparison.compare import compare, compare_scores, read_scores
+from eval.comparison.design import JUDGED, Cell, Plan, plan_of
+from eval.comparison.verdict import TITLES
 from kit.errors import ComparisonError, RunError
-from kit.experiment import CompareTable, load_experiment
-from kit.run import Run
+from kit.experiment.config import CompareTable, load_experiment
+from kit.experiment.run import Run
 
 GOLDEN = Path(__file__).parent / "golden" / "comparison.json"
 COLUMNS = ("candidate", "order", "story", "seed", "panels_ok", "faults", "copies", *TITLES)

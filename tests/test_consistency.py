@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eval.consistency import consistency, leave_one_out, mrr, panel_text, similarity, text_ranks
+from eval.metrics.consistency import consistency, leave_one_out, mrr, panel_text, similarity, text_ranks
 from kit.errors import ScoreError
 
 seeds = st.integers(0, 2**32 - 1)

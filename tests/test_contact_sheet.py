@@ -3,7 +3,7 @@ import pytest
 from fakes import fake_picture
 from PIL import Image
 
-from kit.contact_sheet import CELL, chosen, draw_contact_sheet
+from kit.images.contact_sheet import CELL, chosen, draw_contact_sheet
 
 
 def test_every_picture_is_whole_on_the_sheet():

@@ -6,14 +6,15 @@ import torch
 from fakes import TOY_PROMPTS, make_run, toy_base, toy_lora
 from test_generate import INK, files
 
-from kit.base import pick_device, pick_devices
-from kit.crew import RemotePainter, painters_on
-from kit.drawing import KolorsPainter
 from kit.errors import LoraError, RunError, WeightsError
-from kit.experiment import DrawSettings
-from kit.generate import generate
-from kit.lora import Pair, load_lora, save_lora
-from kit.painter import PanelRequest, load_painter
+from kit.experiment.config import DrawSettings
+from kit.generation.devices import RemotePainter, load_painter, painters_on
+from kit.generation.generate import generate
+from kit.generation.kolors_painter import KolorsPainter
+from kit.generation.painter import PanelRequest
+from kit.lora.formats import Pair
+from kit.lora.lora import load_lora, save_lora
+from kit.models.base import pick_device, pick_devices
 
 SETTINGS = DrawSettings(steps=1, cfg=1.0, size=64, noise="portable")
 

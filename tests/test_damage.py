@@ -4,7 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from eval.damage import CHANGES, DAMAGES, draw, resized
+from eval.validation.corruptions import CHANGES, DAMAGES, draw, resized
 from kit.world.scene import STYLES
 from kit.world.tale import sample_tale
 

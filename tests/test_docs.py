@@ -7,14 +7,16 @@ import pytest
 from typer.main import get_command
 
 import storykit
-from kit.experiment import LoadedExperiment, load_experiment
-from kit.lora import embedded_loras
-from kit.story import load_story
+from kit.experiment.config import LoadedExperiment, load_experiment
+from kit.lora.lora import embedded_loras
+from kit.story.story import load_story
+from storykit.cli.experiment import DEMO
+from storykit.cli.main import app
 
-ROOT = Path(storykit.__file__).parent
+ROOT = Path(storykit.__file__).parents[1]
 READMES = [path for path in (ROOT / "README.md", ROOT / "README.zh-CN.md") if path.exists()]
 PAGES = [*READMES, *sorted((ROOT / "docs").glob("*.md"))]
-EXAMPLES = sorted((ROOT / "examples").glob("*.toml"))
+EXAMPLES = sorted((ROOT / "kit" / "examples").glob("*.toml"))
 
 _FENCE = re.compile(r"^ *```.*?\n(.*?)^ *```", re.M | re.S)
 _SPAN = re.compile(r"`([^`\n]+)`")
@@ -42,7 +44,7 @@ def commands_of(page: Path) -> Iterator[list[str]]:
 
 def meant(words: list[str]) -> tuple[str, list[str]]:
     """Return the name of the command that words begin with, groups joined, and the options they give it."""
-    command, name = get_command(storykit.app), []
+    command, name = get_command(app), []
     for word in words:
         children = getattr(command, "commands", None)
         if children is None or not re.fullmatch(r"[a-z]+", word):
@@ -85,13 +87,13 @@ def test_every_command_that_a_page_names_exists_with_its_options(page):
 @pytest.mark.parametrize("page", READMES, ids=lambda page: page.name)
 def test_a_readme_names_every_command(page):
     named = {meant(words)[0] for words in commands_of(page)}
-    assert {name for name, _ in leaves(get_command(storykit.app))} <= named
+    assert {name for name, _ in leaves(get_command(app))} <= named
 
 
 @pytest.mark.parametrize("page", [page for page in READMES if page.name == "README.md"], ids=lambda p: p.name)
 def test_the_readme_says_of_each_command_what_its_help_says(page):
     text = " ".join(page.read_text(encoding="utf-8").split())
-    missing = [name for name, line in leaves(get_command(storykit.app)) if line.rstrip(".") not in text]
+    missing = [name for name, line in leaves(get_command(app)) if line.rstrip(".") not in text]
     assert missing == []
 
 
@@ -127,7 +129,7 @@ def test_every_example_can_be_read_and_has_its_loras(path):
 
 
 def test_the_demo_has_its_experiment():
-    assert storykit.DEMO in EXAMPLES
+    assert DEMO in EXAMPLES
 
 
 def test_reading_a_page_finds_its_commands_links_and_pictures(tmp_path):

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 from hub_server import hub
 
-from kit.download import RemoteFile, download
 from kit.errors import WeightsError
-from kit.files import sha256_bytes
-from kit.vouched import RECORD, read_record, vouch
+from kit.files.checksums import RECORD, read_record, vouch
+from kit.files.encodings import sha256_bytes
+from kit.hub.repository import RemoteFile
+from kit.models.download import download
 
 UNET = "unet/diffusion_pytorch_model.fp16.safetensors"
 CONTENT = {

@@ -8,16 +8,16 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eval.aesthetic import AestheticScorer
-from eval.clip import ClipEncoder
-from eval.mini.corpus import read_corpus, read_texts, tokenise
-from eval.mini.quality import DAMAGES, clean_quality, damage, quality
-from eval.mini.shards import Labels, Task, paths_of, read_labels, read_pictures, render_shards
-from eval.mini.towers import CONTEXT, build_tokenizer
-from eval.mini.train import contrast, main
-from eval.mini.words import name_scene, shorten
+from eval.mini.training.architecture import CONTEXT, build_tokenizer
+from eval.mini.training.corpus import read_corpus, read_texts, tokenise
+from eval.mini.training.degradations import DAMAGES, clean_quality, damage, quality
+from eval.mini.training.main import contrast, main
+from eval.mini.training.shards import Labels, Task, paths_of, read_labels, read_pictures, render_shards
+from eval.mini.training.zero_shot import name_scene, shorten
+from eval.scorers.aesthetic import AestheticScorer
+from eval.scorers.clip import ClipEncoder
 from kit.errors import TrainError
-from kit.files import sha256_of
+from kit.files.encodings import sha256_of
 from kit.world import words
 from kit.world.scene import is_held_out
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from kit.errors import InputError
-from kit.experiment import (
+from kit.experiment.config import (
     DrawSettings,
     Experiment,
     LoadedExperiment,
@@ -205,7 +205,7 @@ def test_a_run_can_be_read_where_its_weights_are_gone(tmp_path: Path) -> None:
 
 
 def test_the_example_experiment_allows_a_verdict_about_its_story() -> None:
-    found = load_experiment(Path(__file__).parents[1] / "examples" / "demo.toml")
+    found = load_experiment(Path(__file__).parents[1] / "kit" / "examples" / "demo.toml")
     assert len(found.experiment.seeds) >= 6
     assert baseline_of(found.experiment) == "base"
     assert all(candidate.trigger for candidate in found.experiment.candidates if candidate.lora)

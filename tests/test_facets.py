@@ -3,8 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eval.clip import ClipEncoder
-from eval.facets import (
+from eval.metrics.concept_subspaces import (
     copies,
     effective_panels,
     facets_of,
@@ -12,7 +11,8 @@ from eval.facets import (
     seen_through,
     within,
 )
-from eval.scorer import Encoder
+from eval.scorers.clip import ClipEncoder
+from eval.scorers.protocols import Encoder
 from kit.errors import ScoreError
 from kit.world.render import render
 from kit.world.scene import Character, Scene

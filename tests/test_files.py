@@ -15,7 +15,9 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, Field, StrictInt
 
 from kit.errors import InputError, RunError
-from kit.files import canonical_json, copy_whole, read_toml, sha256_bytes, sha256_of, toml_text, write_whole
+from kit.files.atomic_write import copy_whole, write_whole
+from kit.files.documents import read_toml, toml_text
+from kit.files.encodings import canonical_json, sha256_bytes, sha256_of
 
 
 class Bird(BaseModel, frozen=True, extra="forbid"):

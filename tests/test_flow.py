@@ -13,11 +13,11 @@ from command import refused, said, stopped_at_the_first_panel, tell, tree
 from fakes import fake_picture, toy_base, toy_lora, write_story
 from PIL import Image
 
-from kit.base import load_base
-from kit.lora import load_lora
-from kit.run import Run
-from submissions.fault import Fault
-from submissions.rules import SHIPPED
+from kit.experiment.run import Run
+from kit.lora.lora import load_lora
+from kit.models.base import load_base
+from submissions.contest.rules import SHIPPED
+from submissions.faults import Fault
 
 INTRODUCTION = "一个水墨风格的 LoRA，用四十张自己画的水墨画训练，适合画夜晚的小猫。"
 BASE = '[[candidate]]\nname = "base"\n'

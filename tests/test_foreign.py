@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageCms, PngImagePlugin
 
-from kit.bare_file import bare_file, bare_jpeg
 from kit.errors import InputError
-from kit.foreign import open_foreign
-from kit.twins import NEAR, signs, twins
+from kit.images.decode import open_foreign
+from kit.images.near_duplicates import NEAR, signs, twins
+from kit.images.strip_metadata import bare_file, bare_jpeg
 
 SECRET = b"SECRET-PLACE"
 

@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from eval.damage import draw, resized
 from eval.gate import gate
-from eval.scorer import Direction, Stamp
+from eval.scorers.protocols import Direction, Stamp
+from eval.validation.corruptions import draw, resized
 from kit.errors import ScoreError
 from kit.world.tale import sample_tale
 

@@ -7,9 +7,9 @@ from fakes import fake_picture
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kit.dataset.data_juicer import gather_result
+from kit.dataset.sources import Found, gather
 from kit.errors import InputError
-from kit.gathering import Found, gather
-from kit.juicer import gather_result
 
 
 def put(folder: Path, **files: str | bytes | None) -> Path:

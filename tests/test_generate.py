@@ -7,15 +7,15 @@ import torch
 from fakes import FakePainter, fake_picture, make_run, toy_base, toy_lora, write_story
 from PIL import Image
 
-from kit.base import load_base
-from kit.drawing import KolorsPainter
 from kit.errors import InputError, LoraError, RunError
-from kit.experiment import load_experiment
-from kit.files import canonical_json, sha256_bytes, sha256_of
-from kit.generate import generate
-from kit.lora import load_lora
-from kit.recipe import refuse_misfits
-from kit.run import Run
+from kit.experiment.config import load_experiment
+from kit.experiment.run import Run
+from kit.files.encodings import canonical_json, sha256_bytes, sha256_of
+from kit.generation.generate import generate
+from kit.generation.kolors_painter import KolorsPainter
+from kit.generation.recipe import refuse_misfits
+from kit.lora.lora import load_lora
+from kit.models.base import load_base
 
 INK = '[[candidate]]\nname = "base"\n[[candidate]]\nname = "ink"\nlora = "ink.safetensors"\nstrength = 0.8\n'
 

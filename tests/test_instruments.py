@@ -11,10 +11,10 @@ from safetensors.torch import save_file
 from test_score import Brightness, Columns, fill, new_run
 from transformers import CLIPImageProcessor, CLIPVisionConfig
 
-from eval.ahead import batches_ahead
-from eval.clip import open_folder
-from eval.instruments import Instruments, load_instruments
-from eval.measure import measure
+from eval.scorers.clip import open_folder
+from eval.scorers.load import Instruments, load_instruments
+from eval.scorers.preprocess import batches_ahead
+from eval.scoring.measure import measure
 
 SIDE, WIDTH, HEADS, LAYERS, DIM = 32, 64, 2, 2, 16
 

@@ -13,28 +13,21 @@ from peft import LoraConfig, inject_adapter_in_model
 from PIL import Image
 from torch import nn
 
-from kit.base import load_base, load_networks
-from kit.drawing import KolorsPainter, first_noise
-from kit.embedded import TEXT, TOKENIZER, UNET, VAE, save_base
-from kit.engine import Engine
 from kit.errors import LoraError, RunError, WeightsError
-from kit.experiment import DrawSettings
-from kit.kolors import (
-    build_text_encoder,
-    build_unet,
-    build_vae_decoder,
-    build_vae_encoder,
-    encode_ids,
-    encode_moments,
-    pad_left,
-    parameter_count,
-    time_ids,
-    tokenize,
-)
-from kit.lora import Pair, load_lora, save_lora
-from kit.mini.sizes import BaseSizes, TextSizes, UNetSizes, VaeSizes, read_sizes
-from kit.networks import Networks
-from kit.painter import Batching, Fault, PanelRequest, load_painter
+from kit.experiment.config import DrawSettings
+from kit.generation.denoiser import Engine
+from kit.generation.devices import load_painter
+from kit.generation.kolors_painter import KolorsPainter, first_noise
+from kit.generation.painter import Batching, Fault, PanelRequest
+from kit.lora.formats import Pair
+from kit.lora.lora import load_lora, save_lora
+from kit.models.base import load_base, load_networks
+from kit.models.kolors.text_encoder import build_text_encoder, encode_ids, pad_left, tokenize
+from kit.models.kolors.unet import build_unet, parameter_count, time_ids
+from kit.models.kolors.vae import build_vae_decoder, build_vae_encoder, encode_moments
+from kit.models.mini_layout import TEXT, TOKENIZER, UNET, VAE, save_base
+from kit.models.networks import Networks
+from kit.models.sizes import BaseSizes, TextSizes, UNetSizes, VaeSizes, read_sizes
 
 CFG4 = DrawSettings(steps=3, cfg=4.0, size=64, noise="portable")
 NEGATIVE = "下雪"

@@ -16,23 +16,21 @@ from entries import INTRODUCTION, forge, make_entry, make_scored_run, picture_by
 from numpy.typing import NDArray
 from PIL import Image
 
-from eval.instruments import Instruments
-from eval.scorer import Direction, Stamp
+from eval.scorers.load import Instruments
+from eval.scorers.protocols import Direction, Stamp
 from kit.errors import InputError
-from kit.files import sha256_bytes
-from submissions.card import texts_of
-from submissions.exhibit import Exhibit
-from submissions.fault import Fault
-from submissions.field import bundles_in, check, contest_of
-from submissions.leaderboard import Board, leaderboard
-from submissions.leaderboard_notes import SENTENCES, notes_of, sentences
-from submissions.leaderboard_page import board_html
-from submissions.leaderboard_table import board_csv, board_lines
-from submissions.likeness import likenesses, shared_loras
-from submissions.manifest import Manifest
-from submissions.pack import pack
-from submissions.rules import RankingPart, RankingRule, Rules, load_rules
-from submissions.standing import Standing, standings, weights_of
+from kit.files.encodings import sha256_bytes
+from submissions.bundle.manifest import Manifest
+from submissions.bundle.texts import texts_of
+from submissions.contest.rules import RankingPart, RankingRule, Rules, load_rules
+from submissions.faults import Fault
+from submissions.leaderboard.intake import bundles_in, check, contest_of
+from submissions.leaderboard.leaderboard import Board, leaderboard
+from submissions.leaderboard.page import board_html
+from submissions.leaderboard.ranking import Standing, standings, weights_of
+from submissions.leaderboard.scored_entry import Exhibit, likenesses, shared_loras
+from submissions.leaderboard.table import SENTENCES, board_csv, board_lines, notes_of, sentences
+from submissions.packing.pack import pack
 
 COURSE = load_rules("course-example")
 FAULT = Fault(place="bundle", problem="is torn")
@@ -495,7 +493,7 @@ def test_one_bundle_is_told_as_a_list_as_before(hand_in, tmp_path):
 def test_the_command_ranks_with_the_embedded_instruments_and_says_so(hand_in, tmp_path):
     paths = [hand_in(1), hand_in(2), tmp_path / "none.zip"]
     easy = tmp_path / "easy.toml"
-    shipped = (Path(__file__).parents[1] / "submissions/rules/course-example.toml").read_text(
+    shipped = (Path(__file__).parents[1] / "submissions/contest/course-example.toml").read_text(
         encoding="utf-8"
     )
     easy.write_text(shipped.replace("threshold = 5.5", "threshold = -100.0"), encoding="utf-8")

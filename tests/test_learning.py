@@ -11,21 +11,21 @@ import pytest
 from fakes import TOY_PROMPTS, fake_picture, toy_base, write_story
 from typer.testing import CliRunner
 
-from eval.learning import KEPT, Look, best_step, look_at, write_looks
-from kit.base import load_base
-from kit.drawing import KolorsPainter
+from eval.checkpoint_selection import KEPT, Look, best_step, look_at, write_looks
 from kit.errors import InputError, RunError, ScoreError
-from kit.experiment import load_experiment
-from kit.files import toml_text
-from kit.generate import generate
-from kit.looks import saved_steps, step_of
-from kit.lora import load_lora
-from kit.run import Run
-from kit.train_config import load_training
-from kit.training import train
-from reports.learning import Course, render_learning
-from storykit import app
-from storykit_train import Looks
+from kit.experiment.config import load_experiment
+from kit.experiment.run import Run
+from kit.files.documents import toml_text
+from kit.generation.generate import generate
+from kit.generation.kolors_painter import KolorsPainter
+from kit.lora.lora import load_lora
+from kit.models.base import load_base
+from kit.training.config import load_training
+from kit.training.previews import saved_steps, step_of
+from kit.training.train import train
+from reports.training import Course, render_learning
+from storykit.cli.main import app
+from storykit.cli.train import Looks
 
 STEPS = (0, 2, 4)
 
@@ -181,7 +181,7 @@ def test_steps_that_are_dropped_can_still_be_picked(tmp_path):
 
 
 def test_pick_best_writes_that_step_and_says_by_which_rule(learned, monkeypatch):
-    monkeypatch.setattr("eval.learning.best_step", lambda looks: 2)
+    monkeypatch.setattr("eval.checkpoint_selection.best_step", lambda looks: 2)
     command = ["train", str(learned.parent / "train.toml"), "--out", str(learned), "--device", "cpu"]
     result = CliRunner().invoke(app, [*command, "--pick", "best"])
     assert result.exit_code == 0, result.output

@@ -8,10 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 
-from kit import lora as lora_module
+from kit.embedded import LORAS
 from kit.errors import LoraError
-from kit.lora import Pair, embedded_loras, find_lora, load_lora, save_lora
-from kit.tensors import read_tensors, tensor_bytes
+from kit.files.safetensors_files import read_tensors, tensor_bytes
+from kit.lora.formats import Pair
+from kit.lora.lora import embedded_loras, find_lora, load_lora, save_lora
 
 LAYERS = tuple(
     f"blocks.{block}.transformer_blocks.0.attn1.{kind}" for block in (7, 10) for kind in ("to_q", "to_k")
@@ -226,6 +227,6 @@ def test_a_style_the_package_lacks_is_refused_with_those_it_has():
 
 
 def test_every_embedded_style_can_be_found_by_its_name():
-    assert lora_module.EMBEDDED.parent.name == "mini"
+    assert LORAS.parent.name == "mini"
     for style in embedded_loras():
         assert find_lora(f"mini:{style}").rank > 0

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 
 from kit.errors import LoraError
-from kit.lora import LoadedLora, Pair, load_lora
-from kit.lora_convert import merge
-from kit.lora_fit import bases_of, known_shapes, problems_of
-from kit.lora_format import Content
-from kit.tensors import read_tensors, tensor_bytes
+from kit.files.safetensors_files import read_tensors, tensor_bytes
+from kit.lora.formats import Content, Pair
+from kit.lora.inspection import bases_of, known_shapes, problems_of
+from kit.lora.lora import LoadedLora, load_lora
+from kit.lora.merge import merge
 
 SHAPES = {"blocks.7.proj_in": (6, 8), "blocks.7.proj_out": (9, 5), "blocks.10.proj_in": (4, 7)}
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from diffsynth.models.sdxl_unet import SDXLUNet
 from diffusers_twin import load_with_diffusers, ours, theirs, twin
 from fakes import toy_base
 from hypothesis import given
@@ -11,13 +12,12 @@ from hypothesis import strategies as st
 from peft import LoraConfig, PeftModel, get_peft_model, get_peft_model_state_dict
 from safetensors.torch import load_file, save_file
 
-from kit.base import load_base
 from kit.errors import LoraError
-from kit.kolors import SDXLUNet
-from kit.lora import Pair, find_lora, load_lora
-from kit.lora_convert import convert
-from kit.lora_format import content_bytes, read_content
-from kit.lora_names import BLOCKS, Tool, read_key, write_key
+from kit.lora.convert import convert
+from kit.lora.formats import Pair, content_bytes, read_content
+from kit.lora.key_names import BLOCKS, Tool, read_key, write_key
+from kit.lora.lora import find_lora, load_lora
+from kit.models.base import load_base
 
 TOOLS: tuple[Tool, ...] = ("diffsynth", "peft", "diffusers", "kohya")
 INNER = ("attn1.to_q", "attn1.to_k", "attn2.to_v", "attn2.to_out", "act_fn.proj", "ff")

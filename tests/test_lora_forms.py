@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load, save
 
-from kit.lora_format import Pair, content_bytes, read_content
-from kit.lora_forms import checkpoint_bytes, opened, safetensors_for
-from kit.lora_names import write_key
-from kit.lora_notes import Scale
+from kit.lora.convert import checkpoint_bytes, opened, safetensors_for
+from kit.lora.formats import Pair, content_bytes, read_content
+from kit.lora.key_names import write_key
+from kit.lora.metadata import Scale
 
 LAYERS = (
     "blocks.7.transformer_blocks.0.attn1.to_q",

@@ -5,24 +5,25 @@ from pathlib import Path
 import pytest
 import torch
 from diffsynth.models.lora import get_lora_loaders
+from diffsynth.models.sdxl_unet import SDXLUNet
 from diffsynth.models.utils import load_state_dict
 from diffusers_twin import load_with_diffusers, theirs, twin
 from fakes import TOY_PROMPTS, fake_picture, toy_base, toy_lora
 from peft import LoraConfig, PeftModel, inject_adapter_in_model
 from torch import nn
 
-from kit.base import load_base
-from kit.engine import Engine
-from kit.files import toml_text
-from kit.kolors import SDXLUNet, time_ids
-from kit.lora import load_lora
-from kit.lora_convert import convert
-from kit.lora_format import read_content
-from kit.lora_loaders import NOTEBOOK_ALPHA, NOTEBOOK_RANK, loaders_of
-from kit.lora_names import ADAPTER_FILE, Tool
-from kit.train import Step
-from kit.train_config import load_training
-from kit.training import train
+from kit.files.documents import toml_text
+from kit.generation.denoiser import Engine
+from kit.lora.convert import convert
+from kit.lora.formats import read_content
+from kit.lora.inspection import NOTEBOOK_ALPHA, NOTEBOOK_RANK, loaders_of
+from kit.lora.key_names import ADAPTER_FILE, Tool
+from kit.lora.lora import load_lora
+from kit.models.base import load_base
+from kit.models.kolors.unet import time_ids
+from kit.training.config import load_training
+from kit.training.loop import Step
+from kit.training.train import train
 
 ALPHA = 4.0
 TARGETS = ["to_q", "to_k", "to_v", "to_out"]

@@ -13,15 +13,14 @@ from hypothesis import strategies as st
 from safetensors import safe_open
 from torch import nn
 
-from kit.base import load_base, load_networks
-from kit.embedded import EMBEDDED, TOKENIZER
+from kit.embedded import BASE_WEIGHTS
 from kit.errors import TrainError
-from kit.files import sha256_of
-from kit.kolors import build_prompter, tokenize
-from kit.mini.descent import Average, Descent, Rates, learning_rate
-from kit.mini.latents import padded_left, text_sizes, tokenised
-from kit.mini.ranks import Ranks
-from kit.mini.shards import (
+from kit.files.encodings import sha256_of
+from kit.mini.training.corpus import padded_left, text_sizes, tokenised, train_tokenizer
+from kit.mini.training.loras import style_config, train_style
+from kit.mini.training.main import open_base, save
+from kit.mini.training.optimizer import Average, Descent, Ranks, Rates, learning_rate
+from kit.mini.training.shards import (
     DEGRADED_SHARE,
     HELD_OUT_STYLES,
     LANGUAGES,
@@ -33,22 +32,27 @@ from kit.mini.shards import (
     training_scene,
     write_shard,
 )
-from kit.mini.sizes import BaseSizes, TextSizes, UNetSizes, VaeSizes
-from kit.mini.train import open_base, save
-from kit.mini.train_base import BASE_STYLES, BaseConfig, train_base
-from kit.mini.train_lora import style_config, train_style
-from kit.mini.train_vae import VaeConfig, reconstruction_loss, train_vae
-from kit.mini.vocabulary import train_tokenizer
+from kit.mini.training.unet import BASE_STYLES, BaseConfig, train_base
+from kit.mini.training.vae import VaeConfig, reconstruction_loss, train_vae
+from kit.models.base import load_base, load_networks
+from kit.models.kolors.text_encoder import build_prompter, tokenize
+from kit.models.mini_layout import TOKENIZER
+from kit.models.sizes import BaseSizes, TextSizes, UNetSizes, VaeSizes
 from kit.world import words
 from kit.world.captions import caption
 from kit.world.render import render
 from kit.world.scene import DEGRADATIONS, STYLES, Style, is_held_out, sample_scene
 
-VOCABULARY = text_sizes(EMBEDDED / TOKENIZER).vocabulary
+VOCABULARY = text_sizes(BASE_WEIGHTS / TOKENIZER).vocabulary
 SIZES = BaseSizes(
     unet=UNetSizes(widths=(16, 16, 16), time=32, time_ids=8, pooled=32, cross=32, head=16, groups=8),
     text=TextSizes(
-        vocabulary=text_sizes(EMBEDDED / TOKENIZER).vocabulary, hidden=32, layers=2, head=16, groups=1, ffn=32
+        vocabulary=text_sizes(BASE_WEIGHTS / TOKENIZER).vocabulary,
+        hidden=32,
+        layers=2,
+        head=16,
+        groups=1,
+        ffn=32,
     ),
     vae=VaeSizes(encoder=(8, 8, 8, 8), decoder=(8, 8, 8, 8)),
 )
@@ -61,7 +65,7 @@ def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with a tokenizer and one small shard of each style."""
     folder = tmp_path_factory.mktemp("mini")
     (folder / TOKENIZER).parent.mkdir()
-    shutil.copy(EMBEDDED / TOKENIZER, folder / TOKENIZER)
+    shutil.copy(BASE_WEIGHTS / TOKENIZER, folder / TOKENIZER)
     (folder / "shards").mkdir()
     for style in STYLES:
         write_shard(folder / "shards", style, 0, SMALL)
@@ -197,11 +201,11 @@ def fault_words() -> list[str]:
 def test_the_embedded_tokenizer_knows_every_word_of_the_world() -> None:
     rng = random.Random(1)
     texts = [caption(sample_scene(rng, rng.choice(STYLES)), rng.choice(LANGUAGES), rng) for _ in range(600)]
-    assert not unknown(EMBEDDED / TOKENIZER, world_words() + texts)
+    assert not unknown(BASE_WEIGHTS / TOKENIZER, world_words() + texts)
 
 
 def test_the_embedded_tokenizer_knows_the_words_for_faults() -> None:
-    assert not unknown(EMBEDDED / TOKENIZER, fault_words())
+    assert not unknown(BASE_WEIGHTS / TOKENIZER, fault_words())
 
 
 def test_a_new_tokenizer_knows_all_words_and_fits_its_sizes(tmp_path: Path) -> None:
@@ -222,8 +226,8 @@ def test_the_same_seed_makes_the_same_tokenizer(tmp_path: Path) -> None:
 
 def test_tokens_are_padded_as_kolors_does_it_and_none_is_lost() -> None:
     texts = [text for number in range(60) for text in training_captions(training_scene("flat", number))]
-    ids, lengths = tokenised(["", *texts], EMBEDDED / TOKENIZER)
-    wanted = tokenize(build_prompter((EMBEDDED / TOKENIZER).parent), ["", *texts])
+    ids, lengths = tokenised(["", *texts], BASE_WEIGHTS / TOKENIZER)
+    wanted = tokenize(build_prompter((BASE_WEIGHTS / TOKENIZER).parent), ["", *texts])
     for ours, theirs in zip(padded_left(ids, lengths), wanted, strict=True):
         assert torch.equal(ours, theirs)
 

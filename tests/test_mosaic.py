@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from kit.lettering import BUILT_IN, FILES, NUMBERS_ONLY, Lettering, can_write, find_lettering
-from submissions.mosaic import CELL, GRIDS, Grid, Words, draw_mosaic, png_bytes
+from kit.images.lettering import BUILT_IN, FILES, NUMBERS_ONLY, Lettering, can_write, find_lettering
+from submissions.bundle.mosaic import CELL, GRIDS, Grid, Words, draw_mosaic, png_bytes
 
 CHINESE = ("雪夜，小猫阿墨离开了家。", "竹林里有一盏灯笼。", "月亮沉进湖里。", "桥上的风很大。") * 2
 ENGLISH = ("The cat leaves home.", "A lantern in the bamboo.", "The moon sinks.", "Wind on the bridge.") * 2

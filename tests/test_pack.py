@@ -25,11 +25,11 @@ from entries import (
 )
 
 from kit.errors import BundleError, RunError
-from kit.files import sha256_bytes, sha256_of
-from kit.run import Run
-from submissions.pack import pack
-from submissions.rules import load_rules
-from submissions.verify import verify
+from kit.experiment.run import Run
+from kit.files.encodings import sha256_bytes, sha256_of
+from submissions.contest.rules import load_rules
+from submissions.packing.pack import pack
+from submissions.verification.verify import verify
 
 GOLDEN = Path(__file__).parent / "golden" / "bundle_files.txt"
 HF = "hf_" + "Ab1" * 10
@@ -339,7 +339,7 @@ def test_another_tools_lora_is_packed_with_the_names_the_contest_reads(tmp_path)
     torch = pytest.importorskip("torch")
     from safetensors.torch import load
 
-    from kit.lora_format import Pair, content_bytes
+    from kit.lora.formats import Pair, content_bytes
 
     name = "blocks.7.transformer_blocks.0.attn1.to_q"
     down = torch.randn(2, 8, generator=torch.Generator().manual_seed(1))
@@ -399,7 +399,7 @@ def test_a_folder_that_cannot_be_written_is_one_clear_error(packed, tmp_path):
 
 def test_the_lora_is_there_in_the_forms_that_the_contest_diffusers_and_comfyui_read(tmp_path):
     torch = pytest.importorskip("torch")
-    from kit.lora_format import read_content
+    from kit.lora.formats import read_content
 
     files = unpack(pack(make_scored_run(tmp_path / "work"), make_entry(tmp_path)).path)
     forms = {

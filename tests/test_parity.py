@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from peft import LoraConfig, inject_adapter_in_model
 from torch import Tensor, nn
 
-from kit.base import load_base
-from kit.drawing import KolorsPainter, first_noise
-from kit.experiment import DrawSettings
-from kit.kolors import BETA_END, TRAIN_STEPS
-from kit.lora import LoadedLora, find_lora
-from kit.painter import PanelRequest
+from kit.experiment.config import DrawSettings
+from kit.generation.kolors_painter import KolorsPainter, first_noise
+from kit.generation.painter import PanelRequest
+from kit.lora.lora import LoadedLora, find_lora
+from kit.models.base import load_base
+from kit.models.kolors.scheduler import BETA_END, TRAIN_STEPS
 
 TEXTS = ("一个小女孩坐在沙发上", "一只橙色的小猫，奔跑，在森林", "小猫在浴室洗澡", "夜空下有流星")
 NEGATIVE = "模糊，变形"

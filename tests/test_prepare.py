@@ -9,11 +9,11 @@ from fakes import fake_picture, toy_base
 from PIL import Image
 
 from eval.prepare import Floor, Plan, choose, find, write
-from eval.scorer import Direction, Stamp
-from kit.captioning import Captioning
-from kit.dataset import read_dataset
+from eval.scorers.protocols import Direction, Stamp
+from kit.dataset.read import read_dataset
 from kit.errors import InputError
-from kit.lora import load_lora
+from kit.lora.lora import load_lora
+from kit.story.trigger import Captioning
 
 GOLDEN = Path(__file__).parent / "golden" / "dataset.csv"
 

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kit.errors import InputError
-from kit.prompt import Spoken, arrange, check_order, clauses_of, prompt_of, split
-from kit.story import Clause, Description, Panel, Role, Story
+from kit.story.prompt import Spoken, arrange, check_order, clauses_of, prompt_of, split
+from kit.story.story import Clause, Description, Panel, Role, Story
 
 NAMED = ("authored", "subject-first", "scene-first", "style-last", "reversed")
 ROLES: tuple[Role, ...] = ("style", "subject", "action", "place", "detail", "unknown")

@@ -10,10 +10,10 @@ from entries import MINI, forge, make_entry, make_scored_run, picture_bytes, rep
 from upload_server import TOKEN, Hub, upload_hub
 
 from kit.errors import InputError, PublishError
-from kit.files import sha256_bytes
-from submissions.hub import open_repository, token_of
-from submissions.pack import pack
-from submissions.rules import load_rules
+from kit.files.encodings import sha256_bytes
+from kit.hub.modelscope import open_repository, token_of
+from submissions.contest.rules import load_rules
+from submissions.packing.pack import pack
 
 PATH = "cloud/ink"
 NAME = "云上画师-可图Kolors训练-墨猫夜行记"

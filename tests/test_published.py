@@ -1,6 +1,5 @@
 import os
 import shutil
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -9,23 +8,24 @@ import torch
 from diffsynth import SDXLImagePipeline
 from diffsynth.configs.model_config import model_loader_configs
 from diffsynth.models.kolors_text_encoder import ChatGLMModel as TheirTextEncoder
+from diffsynth.models.sdxl_unet import SDXLUNet
 from diffsynth.models.utils import hash_state_dict_keys
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from diffusers_twin import ATTENTION_EPS
 from fakes import TOY_PROMPTS, toy_tokenizer
 from torch import nn
 
-sys.path.insert(0, str(Path(__file__).parent.parent))
-from bench.published import KOLORS, diffusers_unet, diffusers_vae, write_published
-from kit.base import load_base
-from kit.drawing import KolorsPainter
 from kit.errors import WeightsError
-from kit.experiment import DrawSettings
-from kit.kolors import SDXLUNet, build_unet, encode_ids, time_ids, tokenize
-from kit.mini.sizes import BaseSizes, TextSizes, UNetSizes, VaeSizes
-from kit.painter import PanelRequest
-from kit.published import INDEX, open_published
-from kit.vouched import RECORD
+from kit.experiment.config import DrawSettings
+from kit.files.checksums import RECORD
+from kit.generation.kolors_painter import KolorsPainter
+from kit.generation.painter import PanelRequest
+from kit.models.base import load_base
+from kit.models.kolors.text_encoder import encode_ids, tokenize
+from kit.models.kolors.unet import build_unet, time_ids
+from kit.models.kolors_layout import INDEX, open_published
+from kit.models.sizes import BaseSizes, TextSizes, UNetSizes, VaeSizes
+from tests.benchmarks.published import KOLORS, diffusers_unet, diffusers_vae, write_published
 
 UNET_FILE = "unet/diffusion_pytorch_model.safetensors"
 SHARD = "text_encoder/pytorch_model-00003-of-00007.bin"

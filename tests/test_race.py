@@ -1,17 +1,13 @@
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 from test_score import Brightness, Columns, new_run, picture, put
 
-sys.path.insert(0, str(Path(__file__).parent.parent))
-from bench.race import raced, simulated
-from eval.instruments import Instruments
-from eval.race import RISK, chance_to_win, dropped, race
+from eval.comparison.racing import RISK, chance_to_win, dropped, race
+from eval.scorers.load import Instruments
 from kit.errors import ComparisonError
-from kit.experiment import load_experiment
-from kit.run import Run
+from kit.experiment.config import load_experiment
+from kit.experiment.run import Run
+from tests.benchmarks.race import raced, simulated
 
 TOOLS = Instruments(aesthetic=Brightness(), encoder=Columns())
 

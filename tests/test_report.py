@@ -12,13 +12,13 @@ from made_run import Plan, compare, make_run, score
 from PIL import Image
 
 import reports
-from eval.selection import Part, Selection, Single, Standing, Swap, keep_selections
+from eval.casting.selection import Part, Selection, Single, Standing, Swap, keep_selections
 from kit.errors import RunError
-from kit.run import Run, Slot
-from reports.pictures import embed
-from reports.report import write_report
-from reports.sheets import representative_seed
-from reports.words import load_words
+from kit.experiment.run import Run, Slot
+from reports.page_templates import load_words
+from reports.run.contact_sheets import representative_seed
+from reports.run.report import write_report
+from reports.thumbnails import embed
 
 
 def text_of(page: str) -> str:

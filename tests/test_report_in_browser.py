@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from made_run import Plan, compare, make_run, score
 
-from reports.report import write_report
+from reports.run.report import write_report
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 

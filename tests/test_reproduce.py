@@ -11,14 +11,14 @@ from fakes import FakePainter
 from PIL import Image
 
 from kit.errors import BundleError
-from kit.experiment import DrawSettings, load_experiment
-from kit.generate import generate
-from kit.painter import Batching, PanelRequest
-from kit.run import Run
-from submissions.manifest import Manifest, read_manifest
-from submissions.pack import pack
-from submissions.reproduce import BOUND, mean_difference, reproduce
-from submissions.side_by_side import draw_sheet
+from kit.experiment.config import DrawSettings, load_experiment
+from kit.experiment.run import Run
+from kit.generation.generate import generate
+from kit.generation.painter import Batching, PanelRequest
+from submissions.bundle.manifest import Manifest, read_manifest
+from submissions.packing.pack import pack
+from submissions.reproduction.reproduce import BOUND, mean_difference, reproduce
+from submissions.reproduction.side_by_side import draw_sheet
 
 
 class BatchPainter(FakePainter):

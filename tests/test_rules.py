@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from kit.errors import InputError
-from submissions.rules import SHIPPED, load_rules, shipped_rules
+from submissions.contest.rules import SHIPPED, load_rules, shipped_rules
 
 KOLORS = (SHIPPED / "kolors-2024.toml").read_text("utf-8")
 

@@ -13,10 +13,10 @@ import pytest
 from fakes import toy_lora
 
 from kit.errors import LoraError, RunError
-from kit.experiment import LoadedExperiment, load_experiment
-from kit.lora import find_lora
-from kit.lora_convert import convert
-from kit.run import PanelRow, Run, Slot
+from kit.experiment.config import LoadedExperiment, load_experiment
+from kit.experiment.run import PanelRow, Run, Slot
+from kit.lora.convert import convert
+from kit.lora.lora import find_lora
 
 BASE = '[[candidate]]\nname = "base"\n'
 INK = '[[candidate]]\nname = "ink"\nlora = "my ink.safetensors"\ntrigger = "水墨画"\n'

@@ -10,15 +10,15 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from eval.instruments import Instruments
-from eval.score import score
-from eval.scorer import Direction, Stamp
-from eval.sheet import PanelScore, Scores, StoryScore
-from eval.told import text_of
+from eval.metrics.story_facts import text_of
+from eval.scorers.load import Instruments
+from eval.scorers.protocols import Direction, Stamp
+from eval.scoring.records import PanelScore, Scores, StoryScore
+from eval.scoring.score import score
 from kit.errors import RunError, ScoreError
-from kit.experiment import load_experiment
-from kit.files import sha256_bytes
-from kit.run import PanelRow, Run, Slot
+from kit.experiment.config import load_experiment
+from kit.experiment.run import PanelRow, Run, Slot
+from kit.files.encodings import sha256_bytes
 
 SIDE = 32
 STORY = """

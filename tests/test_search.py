@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eval.choices import choices_of
-from eval.facets import Facets
-from eval.search import Search, scale_of
-from eval.setwise import SET_METRICS, Shown, Told
+from eval.casting.branch_and_bound import Search, scale_of
+from eval.casting.set_scores import choices_of
+from eval.metrics.concept_subspaces import Facets
+from eval.metrics.registry import SET_METRICS, Shown, Told
 
 DIM = 48
 CASTS = ("girl", "girl", "dog", "both", "girl", "girl", "dog", "nobody else")

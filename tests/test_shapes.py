@@ -5,11 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from kit.captioning import Captioning
-from kit.cautions import cautions
+from kit.dataset.data_juicer import RatioFilter, ShapeFilter, captions_of, keeps, read_recipe
+from kit.dataset.warnings import cautions
 from kit.errors import InputError
-from kit.juicer import captions_of, read_recipe
-from kit.shapes import RatioFilter, ShapeFilter, keeps
+from kit.story.trigger import Captioning
 
 SIDES = st.integers(1, 4000)
 SIZES = st.tuples(SIDES, SIDES)

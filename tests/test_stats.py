@@ -7,7 +7,16 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import stats as reference
 
-from eval.stats import holm, pairs_for, pairs_needed, shift, shift_interval, sign_flip, smallest_p, tied_sets
+from eval.comparison.stats import (
+    holm,
+    pairs_for,
+    pairs_needed,
+    shift,
+    shift_interval,
+    sign_flip,
+    smallest_p,
+    tied_sets,
+)
 from kit.errors import ComparisonError
 
 numbers = st.integers(-50, 50).map(float)

@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from kit.errors import InputError
-from kit.story import LoadedStory, Panel, Story, load_story
+from kit.story.story import LoadedStory, Panel, Story, load_story
 
 HEAD = """
 title = "雪"
@@ -162,7 +162,7 @@ def test_a_missing_story_is_one_line(tmp_path: Path, name: str) -> None:
     assert str(caught.value) == f"{tmp_path / name}: file does not exist"
 
 
-EXAMPLES = Path(__file__).parents[1] / "examples"
+EXAMPLES = Path(__file__).parents[1] / "kit" / "examples"
 
 
 @pytest.mark.parametrize("name", ["demo-zh.toml", "demo-en.toml"])

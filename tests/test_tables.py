@@ -10,16 +10,7 @@ from scipy import stats
 
 from kit.errors import RunError
 from reports.figures import Span, difference_strip, inline_svg, similarity_map, span, svg_bytes
-from reports.records import (
-    Comparison,
-    Comparisons,
-    Metric,
-    PanelScore,
-    StoryScore,
-    read_comparisons,
-    read_scores,
-)
-from reports.tables import (
+from reports.number_format import (
     arrow_of,
     digits_of,
     mean_interval,
@@ -31,8 +22,17 @@ from reports.tables import (
     written_interval,
     written_p,
 )
-from reports.verdicts import pairs_of
-from reports.weakness import reasons
+from reports.records import (
+    Comparison,
+    Comparisons,
+    Metric,
+    PanelScore,
+    StoryScore,
+    read_comparisons,
+    read_scores,
+)
+from reports.run.verdicts import pairs_of
+from reports.run.weakest_panels import reasons
 
 NUMBERS = st.floats(-100, 100, allow_nan=False)
 

@@ -4,14 +4,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from eval.clip import ClipEncoder
-from eval.damage import draw
-from eval.setwise import SET_METRICS, Shown
-from eval.told import told_of
-from kit.story import Clause, Description, Panel, Story, load_story
+from eval.metrics.registry import SET_METRICS, Shown
+from eval.metrics.story_facts import told_of
+from eval.scorers.clip import ClipEncoder
+from eval.validation.corruptions import draw
+from kit.story.story import Clause, Description, Panel, Story, load_story
 from kit.world.tale import sample_tale
 
-EXAMPLE = Path(__file__).parent.parent / "examples" / "demo-zh.toml"
+EXAMPLE = Path(__file__).parent.parent / "kit" / "examples" / "demo-zh.toml"
 
 
 class Blind:

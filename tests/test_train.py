@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from diffsynth.models.sdxl_unet import SDXLUNet
 from fakes import TOY_PROMPTS, fake_picture, toy_base
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -17,21 +18,24 @@ from pydantic import ValidationError
 from tensorboardX.proto.event_pb2 import Event
 from torch import nn
 
-from kit.base import load_base
-from kit.dataset import Captioned, open_cropped, read_dataset
-from kit.drawing import KolorsPainter
-from kit.epochs import Epochs, chance
+from kit.dataset.read import Captioned, open_cropped, read_dataset
 from kit.errors import InputError, RunError, TrainError
-from kit.examples import Cache, Examples, buckets, captions_of, encode_dataset, side_for
-from kit.experiment import DrawSettings
-from kit.files import toml_text
-from kit.kolors import SDXLUNet, scheduler
-from kit.lora import load_lora, save_lora
-from kit.lora_format import Pair, read_content
-from kit.painter import PanelRequest
-from kit.train import Learning, QuickLinear, Step, draw_lot, learning_rate, train_on, weighted_loss
-from kit.train_config import PRESETS, TrainConfig, Training, load_training
-from kit.training import TrainingFolder, train
+from kit.experiment.config import DrawSettings
+from kit.files.documents import toml_text
+from kit.generation.kolors_painter import KolorsPainter
+from kit.generation.painter import PanelRequest
+from kit.lora.formats import Pair, read_content
+from kit.lora.lora import load_lora, save_lora
+from kit.models.base import load_base
+from kit.models.kolors.scheduler import scheduler
+from kit.story.trigger import captions_of
+from kit.training.config import PRESETS, TrainConfig, Training, load_training
+from kit.training.folder import TrainingFolder
+from kit.training.latents import Cache, Examples, buckets, encode_dataset, side_for
+from kit.training.loop import Learning, Step, draw_lot, train_on, weighted_loss
+from kit.training.lora_layers import QuickLinear
+from kit.training.schedule import Epochs, chance, learning_rate
+from kit.training.train import train
 
 SHORT = TrainConfig(rank=2, alpha=2.0, steps=3, batch=2, learning_rate=1e-2, size=32, checkpointing=False)
 

@@ -5,15 +5,15 @@ import numpy as np
 import pytest
 from command import said, tell
 
-from eval.aesthetic import AestheticScorer
-from eval.clip import ClipEncoder
-from eval.consistency import auc
-from eval.damage import CHANGES, SEVERITIES
-from eval.instruments import Instruments
-from eval.setwise import SET_METRICS, SetValue
-from eval.trials import CONTROLS, RESIZED, Trial, trial
-from eval.validate import SEEN_BY, Validation, judge
-from eval.validation_tables import markdown
+from eval.metrics.consistency import auc
+from eval.metrics.registry import SET_METRICS, SetValue
+from eval.scorers.aesthetic import AestheticScorer
+from eval.scorers.clip import ClipEncoder
+from eval.scorers.load import Instruments
+from eval.validation.corruptions import CHANGES, SEVERITIES
+from eval.validation.markdown import markdown
+from eval.validation.trials import CONTROLS, RESIZED, Trial, trial
+from eval.validation.validate import SEEN_BY, Validation, judge
 
 NAMES = (*SET_METRICS, *CONTROLS)
 

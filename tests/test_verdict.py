@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eval.stats import holm, smallest_p
-from eval.verdict import Paired, Place, Question, judged, measured
+from eval.comparison.stats import holm, smallest_p
+from eval.comparison.verdict import Paired, Place, Question, judged, measured
 
 GAINS = [0.05, 0.02, 0.04, 0.03, 0.07, 0.01, 0.06, 0.08]
 

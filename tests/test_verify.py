@@ -28,16 +28,15 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from kit.errors import BundleError
-from kit.files import canonical_json, sha256_bytes
-from kit.zipped import zip_bytes
-from submissions.archive import MAX_ENTRIES, read_zip
-from submissions.fault import Fault
-from submissions.leaks import find_leaks
-from submissions.lora_file import lora_forms
-from submissions.manifest import LoraRecord
-from submissions.pack import pack
-from submissions.rules import load_rules
-from submissions.verify import read_bundle, verify
+from kit.files.encodings import canonical_json, sha256_bytes, zip_bytes
+from submissions.bundle.lora_files import lora_forms
+from submissions.bundle.manifest import LoraRecord
+from submissions.contest.rules import load_rules
+from submissions.faults import Fault
+from submissions.packing.pack import pack
+from submissions.untrusted.secret_scan import find_leaks
+from submissions.untrusted.zip_reader import MAX_ENTRIES, read_zip
+from submissions.verification.verify import read_bundle, verify
 
 TOKENS = {
     "Hugging Face token": "hf_" + "aB3" * 11,

@@ -4,9 +4,9 @@ from pathlib import Path
 import pytest
 from entries import make_entry, make_scored_run, unpack
 
-from submissions.manifest import read_manifest
-from submissions.pack import pack
-from submissions.workflows import MAX_EXACT_SEED, kijai, native, workflows_of
+from submissions.bundle.comfyui import MAX_EXACT_SEED, kijai, native, workflows_of
+from submissions.bundle.manifest import read_manifest
+from submissions.packing.pack import pack
 
 FACTS = json.loads((Path(__file__).parent / "golden" / "comfyui_nodes.json").read_text("utf-8"))["nodes"]
 """What each node takes and gives, read from its pack's source."""

@@ -1,0 +1,138 @@
+"""RUN/selection.json: which seed was chosen for each panel, and why that set."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+
+from pydantic import TypeAdapter, ValidationError
+
+from kit.errors import RunError
+from kit.experiment.run import Run, Slot
+from kit.files.documents import faults_of
+
+FILE = "selection.json"
+RULE = (
+    "no two panels are copies and the mean aesthetic score reaches the gate; of these sets the one whose "
+    "weakest metric is highest, in standard deviations above sets chosen by lot; ties by the mean of all"
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Standing:
+    """How good a set is: per metric its value, and that in standard deviations above sets chosen by lot."""
+
+    values: Mapping[str, float]
+    deviations: Mapping[str, float]
+    """Of the metrics that decide, those that differ between sets."""
+    mean: float
+    """Of the deviations."""
+    weakest: str
+    """The metric of the lowest deviation."""
+
+    @property
+    def lowest(self) -> float:
+        """The lowest deviation."""
+        return self.deviations[self.weakest]
+
+    @property
+    def rank(self) -> tuple[float, float]:
+        """What two sets are compared by; higher is better."""
+        return self.lowest, self.mean
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Swap:
+    """The next best seed for a panel, the other seven left as they are."""
+
+    seed: int
+    standing: Standing
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Part:
+    """Who plays one panel."""
+
+    panel: int
+    """1 to 8."""
+    seed: int
+    sha256: str
+    """Of the picture; another one in its place asks for another casting."""
+    kept: bool
+    """Whether it was chosen by hand."""
+    swap: Swap | None
+    """None where no other seed would pass the gates."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Single:
+    """The best set of one seed, what there would be without a selection."""
+
+    seed: int
+    standing: Standing
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Selection:
+    """The best set of eight for one story of one candidate in one order."""
+
+    candidate: str
+    order: str
+    story: str
+    sets: int
+    """How many sets there were to choose from."""
+    standing: Standing
+    parts: tuple[Part, ...]
+    single: Single | None
+    """None where no seed has all eight panels."""
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """The seed of each panel."""
+        return tuple(part.seed for part in self.parts)
+
+
+_SELECTIONS = TypeAdapter(list[Selection])
+
+
+def read_selections(run: Run) -> list[Selection]:
+    """Return what was chosen in a run so far; raises RunError where the file is damaged."""
+    if not (run.folder / FILE).exists():
+        return []
+    document = run.read_json(FILE)
+    try:
+        return _SELECTIONS.validate_python(document.get("selections") if isinstance(document, dict) else None)
+    except ValidationError as error:
+        faults = "; ".join(faults_of(error)[:3])
+        raise RunError(f"{run.folder / FILE}: {faults}; run `storykit cast` again") from error
+
+
+def keep_selections(run: Run, chosen: list[Selection]) -> None:
+    """Write what was chosen now beside what was chosen of other candidates, orders and stories."""
+    now = {_place(one): one for one in chosen}
+    before = [one for one in read_selections(run) if _place(one) not in now]
+    rows = [asdict(one) for one in sorted((*before, *chosen), key=_place)]
+    run.write_json(FILE, {"storykit": version("storykit"), "rule": RULE, "selections": rows})
+
+
+def seeds_cast(run: Run, candidate: str, order: str, story: str) -> tuple[int, ...]:
+    """Return the seed of each panel, () where nothing was cast; raises RunError if a picture has changed."""
+    for one in read_selections(run):
+        if _place(one) == (candidate, order, story):
+            if is_stale(run, one):
+                raise RunError(
+                    f"{run.folder / FILE}: pictures of {candidate} have changed since they were cast; "
+                    "run `storykit cast` again"
+                )
+            return one.seeds
+    return ()
+
+
+def is_stale(run: Run, selection: Selection) -> bool:
+    """Return whether a chosen picture has been drawn anew since."""
+    place = (selection.candidate, selection.order, selection.story)
+    now = {run.slot_of(row): row.sha256 for row in run.rows()}
+    return any(now.get(Slot(*place, part.seed, part.panel)) != part.sha256 for part in selection.parts)
+
+
+def _place(one: Selection) -> tuple[str, str, str]:
+    return (one.candidate, one.order, one.story)

@@ -1,0 +1,271 @@
+"""Every picture drawn of eight panels, and what any sets of eight of them score, thousands at a time.
+
+The metrics are those of `eval/setwise.py`, to the last digits; here they are read off tables of pairs, so
+that a set costs a microsecond. A set is a row of eight numbers: which picture stands for panel 1, 2, ... 8.
+
+`with_ideals` adds one picture a panel that does not exist: in every table it is as good as the best of those
+allowed for the panel. A set in which ideals stand for the panels still open scores at least what any set
+made of it can score, which is what a search needs to know. For text, aesthetic, mrr and place that is plain.
+A mean of leave-one-out cosines grows with the cosine of a pair as long as what the two gain outweighs what
+the others lose, 1 / r_j + 1 / r_k >= sum of a_i / r_i^3 (a_i the sum of i's cosines, r_i the length of the
+others' sum); `_grows` checks that at the outermost values, and where it fails the metric is unbounded.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eval.metrics.concept_subspaces import SAME, alike, pairs_by_place, seen_through
+from eval.metrics.consistency import TIE, panel_text, similarity
+from eval.metrics.registry import Told
+from kit.story.story import PANELS
+
+Sets = NDArray[np.intp]
+"""(sets, 8) pictures."""
+Values = NDArray[np.float64]
+Pairs = Sequence[tuple[int, int]]
+METRICS = ("text", "aesthetic", "style", "mrr", "identity", "place")
+"""What a set is judged by, the quickest first; higher is better."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Layout:
+    """What the metrics must know of the eight panels."""
+
+    groups: Mapping[tuple[int, ...], list[int]]
+    """Panels of one cast, and those of them whose likeness to the rest of the group counts."""
+    same: Pairs
+    """Pairs of panels in one place."""
+    other: Pairs
+    """Pairs of panels in two places."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Choices:
+    """The pictures that can stand for each panel, as tables of (pictures,) or (pictures, pictures)."""
+
+    panels: Sequence[int]
+    """Which panel each picture is of, 0 to 7."""
+    layout: Layout
+    metrics: tuple[str, ...]
+    """Those of METRICS that the story and the encoder define."""
+    unbounded: frozenset[str] = frozenset()
+    """Metrics of which a set with ideals says nothing."""
+    text: Values
+    aesthetic: Values
+    figure_text: Values
+    to_texts: Values
+    """(8, pictures)."""
+    styles: Values
+    figures: Values
+    figures_apart: Values
+    """As `figures`; of ideals the least alike instead of the most."""
+    places: Values
+    copied: NDArray[np.bool_]
+
+    def of(self, panel: int) -> list[int]:
+        """Return the pictures of a panel, 0 to 7."""
+        return [picture for picture, of in enumerate(self.panels) if of == panel]
+
+    def value(self, metric: str, sets: Sets) -> Values:
+        """Return (sets,) what the metric says of each."""
+        match metric:
+            case "text" | "aesthetic":
+                return np.asarray(getattr(self, metric)[sets].mean(axis=1))
+            case "style":
+                return np.asarray(_leave_one_out(self.styles, sets).mean(axis=1))
+            case "mrr":
+                return self._mrr(sets)
+            case "identity":
+                return self._identity(sets)
+            case "place":
+                return self._place(sets)
+        raise ValueError(f"metric must be one of {', '.join(METRICS)}, got {metric!r}")
+
+    def values(self, sets: Sets) -> Values:
+        """Return (sets, metrics)."""
+        return np.stack([self.value(metric, sets) for metric in self.metrics], axis=1)
+
+    def copies(self, sets: Sets) -> Values:
+        """Return (sets,) how many pairs are copies."""
+        pairs = combinations(range(PANELS), 2)
+        return np.asarray(sum(self.copied[sets[:, i], sets[:, j]].astype(np.float64) for i, j in pairs))
+
+    def _mrr(self, sets: Sets) -> Values:
+        reciprocal = np.zeros(len(sets))
+        for panel in range(PANELS):
+            own = self.to_texts[panel, sets[:, panel]]
+            rank = np.ones(len(sets))
+            for other in range(PANELS):
+                if other != panel:
+                    ahead = self.to_texts[panel, sets[:, other]] - own
+                    rank += ((ahead > TIE).astype(np.float64) + (ahead >= -TIE)) / 2
+            reciprocal += 1 / rank
+        return reciprocal / PANELS
+
+    def _identity(self, sets: Sets) -> Values:
+        total = self.figure_text[sets].sum(axis=1)
+        for group, counted in self.layout.groups.items():
+            if len(counted) == len(group):
+                total += _leave_one_out(self.figures, sets[:, group]).sum(axis=1)
+                continue
+            for panel in counted:
+                others = [other for other in group if other != panel]
+                beside = sum(self.figures[sets[:, panel], sets[:, other]] for other in others)
+                apart = [
+                    len(others) + 2 * sum(table[sets[:, i], sets[:, j]] for i, j in combinations(others, 2))
+                    for table in (self.figures, self.figures_apart)
+                ]
+                total += np.max([beside / np.sqrt(np.maximum(length, TIE)) for length in apart], axis=0)
+        return np.asarray(total / 2 / PANELS)
+
+    def _place(self, sets: Sets) -> Values:
+        same, other = (
+            np.stack([self.places[sets[:, i], sets[:, j]] for i, j in pairs])
+            for pairs in (self.layout.same, self.layout.other)
+        )
+        ahead = [((pair > other).mean(axis=0) + (pair >= other).mean(axis=0)) / 2 for pair in same]
+        return np.asarray(np.mean(ahead, axis=0))
+
+    def with_ideals(self, options: Sequence[Sequence[int]]) -> "Choices":
+        """Return these pictures and, behind them, one a panel as good as the best of its options."""
+        high = {name: _beside(getattr(self, name), options, np.max) for name in ("styles", "figures")}
+        low = {
+            name: _beside(getattr(self, name), options, np.min) for name in ("styles", "figures", "places")
+        }
+        places = _beside(self.places, options, np.max)
+        known = np.ones(places.shape, dtype=bool)
+        panels = [*self.panels, *range(PANELS)]
+        for pair in self.layout.other:
+            known[np.ix_(*([k for k, of in enumerate(panels) if of == panel] for panel in pair))] = False
+        spans = {"style": (high["styles"], low["styles"]), "identity": (high["figures"], low["figures"])}
+        groups = {"style": [tuple(range(PANELS))], "identity": _whole(self.layout)}
+        best = [_best(getattr(self, name), options) for name in ("text", "aesthetic", "figure_text")]
+        return replace(
+            self,
+            panels=panels,
+            unbounded=frozenset(
+                name for name, (most, least) in spans.items() if not _grows(most, least, groups[name])
+            ),
+            text=best[0],
+            aesthetic=best[1],
+            figure_text=best[2],
+            to_texts=np.stack([_hopes(row, text, options) for text, row in enumerate(self.to_texts)]),
+            styles=high["styles"],
+            figures=high["figures"],
+            figures_apart=low["figures"],
+            places=np.where(known & known.T, places, low["places"]),
+            copied=_beside(self.copied, options, np.min),
+        )
+
+
+def choices_of(
+    panels: Sequence[int], embeddings: NDArray[np.float32], aesthetics: Sequence[float], told: Told
+) -> Choices:
+    """Return the tables of some pictures.
+
+    Args:
+        panels: which panel each picture is of, 0 to 7.
+        embeddings: (pictures, dim).
+        aesthetics: (pictures,) points.
+        told: what the story says of its eight panels.
+    """
+    facets, texts, of = told.facets, told.texts, np.asarray(panels, dtype=np.intp)
+    layout = _layout_of(told)
+    nothing = np.zeros((len(of), len(of)))
+    seen = {
+        name: similarity(seen_through(embeddings, directions)) if len(directions) else nothing
+        for name, directions in (("style", facets.style), ("who", facets.who), ("place", facets.place))
+    }
+    defined = {
+        "style": len(facets.style) > 0,
+        "identity": len(facets.who) > 0,
+        "place": len(facets.place) > 0 and bool(layout.same) and bool(layout.other),
+    }
+    words = seen_through(texts[of], facets.who)
+    return Choices(
+        panels=list(panels),
+        layout=layout,
+        metrics=tuple(metric for metric in METRICS if defined.get(metric, True)),
+        text=panel_text(embeddings, texts[of]),
+        aesthetic=np.asarray(aesthetics, dtype=np.float64),
+        figure_text=panel_text(seen_through(embeddings, facets.who), words)
+        if defined["identity"]
+        else nothing[0],
+        to_texts=np.stack(
+            [panel_text(embeddings, np.broadcast_to(text, embeddings.shape)) for text in texts]
+        ),
+        styles=seen["style"],
+        figures=seen["who"],
+        figures_apart=seen["who"],
+        places=seen["place"].round(SAME),
+        copied=similarity(embeddings) > told.copy_above,
+    )
+
+
+def _layout_of(told: Told) -> Layout:
+    groups: dict[tuple[int, ...], list[int]] = {}
+    for panel in range(PANELS):
+        groups.setdefault(tuple(alike(told.casts, panel)), []).append(panel)
+    same, other = pairs_by_place(told.places)
+    return Layout(groups=groups, same=same, other=other)
+
+
+def _leave_one_out(cosines: Values, sets: Sets) -> Values:
+    """Return (sets, n): each picture's cosine to the mean of the others in its row, from cosines of pairs."""
+    count = sets.shape[1]
+    beside, total = np.zeros((count, len(sets))), np.zeros(len(sets))
+    for i, j in combinations(range(count), 2):
+        pair = cosines[sets[:, i], sets[:, j]]
+        beside[i] += pair
+        beside[j] += pair
+        total += pair
+    return np.asarray((beside / np.sqrt(count - 1 + 2 * (total - beside))).T)
+
+
+def _best(values: Values, options: Sequence[Sequence[int]]) -> Values:
+    return np.concatenate((values, [values[list(allowed)].max() for allowed in options]))
+
+
+def _hopes(row: Values, text: int, options: Sequence[Sequence[int]]) -> Values:
+    """Return the cosines to a panel's text; of ideals the highest of its own panel, the lowest of others."""
+    cosines = [row[list(allowed)] for allowed in options]
+    return np.append(
+        row, [found.max() if panel == text else found.min() for panel, found in enumerate(cosines)]
+    )
+
+
+def _beside(
+    table: NDArray[Any], options: Sequence[Sequence[int]], extreme: Callable[..., NDArray[Any]]
+) -> NDArray[Any]:
+    """Return a table of pairs with one row and column more a panel, the extreme of its options."""
+    wide = np.concatenate(
+        (table, np.stack([extreme(table[:, list(allowed)], axis=1) for allowed in options], axis=1)), axis=1
+    )
+    return np.concatenate((wide, np.stack([extreme(wide[list(allowed)], axis=0) for allowed in options])))
+
+
+def _whole(layout: Layout) -> list[tuple[int, ...]]:
+    return [group for group, counted in layout.groups.items() if len(counted) == len(group)]
+
+
+def _grows(most: Values, least: Values, groups: Sequence[tuple[int, ...]]) -> bool:
+    """Return whether, in each group, a mean of leave-one-out cosines grows with the cosine of every pair."""
+    return all(_group_grows(*(t[-PANELS:, -PANELS:][np.ix_(g, g)] for t in (most, least))) for g in groups)
+
+
+def _group_grows(most: Values, least: Values) -> bool:
+    count = len(most)
+    off = 1 - np.eye(count)
+    beside = np.maximum((most * off).sum(axis=1), 0)
+    shortest, longest = (
+        count - 1 + (table * off).sum() - 2 * (table * off).sum(axis=1) for table in (least, most)
+    )
+    if shortest.min() <= 0:
+        return False
+    gain, loss = 1 / np.sqrt(longest), beside / shortest**1.5
+    return all(gain[j] + gain[k] >= loss.sum() - loss[j] - loss[k] for j, k in combinations(range(count), 2))

@@ -1,0 +1,203 @@
+"""Compare the candidates and the prompt orders of a run: paired, exact, no verdict where none is due.
+
+Unit of inference: with several stories one replicate is a story (its seeds averaged) and the claim reaches
+stories like these; with one story it is a seed and the claim stays with that story. A set of panels is paired
+with its twin (same story, seed and order or candidate) before anything is averaged, so a missing twin takes
+its partner along and never shifts a mean.
+
+Three families, because they answer three questions: "which candidate" (every pair of candidates, averaged
+over the orders), "which order" (every pair of orders, averaged over the candidates), and "does an order do
+the same to each candidate" (the interaction of both). A family is pairs times declared metrics, and Holm
+keeps the chance of any false verdict in it at .05. A family of m needs n pairs
+with 2 / 2^n <= .05 / m: 6 seeds decide two candidates on one metric, 8 seeds two candidates on six metrics
+or four candidates on one. So declare, under [compare] in the experiment, the metrics that decide. If none is,
+all six are in, which costs power and never validity. The others are shown as exploratory, with p and no
+verdict; the naive pairwise cosine is always shown and never judged.
+
+Gates come first: a set with a faulty panel or with copies of one picture counts as missing, so eight copies
+win nothing, however alike they are.
+"""
+
+import csv
+import math
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, version
+from itertools import product
+from pathlib import Path
+from statistics import fmean
+from typing import get_args
+
+from eval.comparison import stats
+from eval.comparison.design import Cell, Plan, Scores, paired, plan_of, questions
+from eval.comparison.verdict import (
+    CLAIMS,
+    FLOOR,
+    TITLES,
+    Contrast,
+    Kind,
+    Place,
+    Question,
+    Unit,
+    judged,
+    measured,
+)
+from kit.errors import ComparisonError
+from kit.experiment.run import Run
+from kit.story.story import PANELS
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Family:
+    """What is judged together; candidates, orders and interactions are one family each."""
+
+    metrics: tuple[str, ...]
+    size: int
+    """Comparisons in the largest of the families."""
+    sizes: Mapping[Kind, int]
+    needed: int
+    """Replicates with which a family of this size can reach a verdict."""
+    declared: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Comparison:
+    """All comparisons of a run, and the sets of candidates that they do not tell apart."""
+
+    unit: Unit
+    claim: str
+    replicates: int
+    floor: int
+    family: Family
+    comparisons: tuple[Contrast, ...]
+    tied_sets: Mapping[str, tuple[tuple[str, ...], ...]]
+    """By metric, best first; empty for a metric in which some pair has no verdict."""
+
+
+def compare(run: Run) -> Comparison:
+    """Compare the candidates and the orders of a scored run and write comparison.json.
+
+    Raises RunError where the run is not scored, ComparisonError where its tables cannot be used.
+    Too few replicates are no error: the comparisons then say what is missing.
+    """
+    try:
+        listed = run.read_json("scores.json")["metrics"]
+        lower = frozenset(metric["name"] for metric in listed if metric["direction"] == "lower")
+    except (KeyError, TypeError) as error:
+        path = run.folder / "scores.json"
+        raise ComparisonError(f"{path} lacks its metrics; run `storykit score` again") from error
+    scores = read_scores(run.folder / "scores.stories.csv")
+    comparison = compare_scores(plan_of(run.loaded, scores), scores, lower)
+    run.write_json("comparison.json", {"storykit": _version(), **asdict(comparison)})
+    return comparison
+
+
+def compare_scores(plan: Plan, scores: Scores, lower: Collection[str] = ()) -> Comparison:
+    """Return all comparisons of a plan; `lower` names the metrics of which less is better."""
+    asked = questions(plan, scores)
+    shown = {question: measured(question, paired(question, plan, scores)) for question in asked}
+    places = _places(shown, plan)
+    contrasts = [
+        judged(contrast, places.get(question), plan.unit, question.metric in lower)
+        for question, contrast in shown.items()
+    ]
+    sizes: dict[Kind, int] = {kind: sum(q.kind == kind for q in places) for kind in get_args(Kind)}
+    return Comparison(
+        unit=plan.unit,
+        claim=CLAIMS[plan.unit],
+        replicates=len(plan.stories) if plan.unit == "story" else len(plan.seeds),
+        floor=FLOOR,
+        family=Family(
+            metrics=plan.metrics,
+            size=max(sizes.values()),
+            sizes=sizes,
+            needed=stats.pairs_needed(max(1, *sizes.values())),
+            declared=plan.declared,
+        ),
+        comparisons=tuple(contrasts),
+        tied_sets={m: _tied_sets(m, contrasts, _means(m, plan, scores), m in lower) for m in plan.metrics},
+    )
+
+
+def read_scores(path: Path) -> Scores:
+    """Return the scores of every set of eight good panels; one with faults or copies is left out.
+
+    Raises ComparisonError, with the line, for what is no number or not finite, and for a set that is there
+    twice: a silent choice between two rows would decide the comparison.
+    """
+    scores: dict[Cell, dict[str, float]] = {}
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            rows = csv.DictReader(file)
+            if lacking := [
+                c for c in (*Cell._fields, "panels_ok", "copies", *TITLES) if c not in (rows.fieldnames or ())
+            ]:
+                raise ComparisonError(
+                    f"{path.name} must have a column {', '.join(lacking)}; run `storykit score` again"
+                )
+            for row in rows:
+                cell, numbers = _scored(row, f"{path.name} line {rows.line_num}")
+                if cell in scores:
+                    raise ComparisonError(
+                        f"{path.name} must hold a set once, got {' '.join(map(str, cell))} twice"
+                    )
+                scores[cell] = numbers
+    except OSError as error:
+        raise ComparisonError(
+            f"{path} cannot be read ({error.strerror}); run `storykit score` first"
+        ) from error
+    return scores
+
+
+def _scored(row: Mapping[str, str], place: str) -> tuple[Cell, dict[str, float]]:
+    """Return a set and its scores."""
+    try:
+        cell = Cell(row["candidate"], row["order"], row["story"], int(row["seed"]))
+        good = int(row["panels_ok"]) == PANELS and not float(row["copies"] or 0)
+        numbers = {metric: float(row[metric]) for metric in TITLES if good and row[metric]}
+    except (TypeError, ValueError) as error:
+        raise ComparisonError(f"{place}: must hold numbers, got {row}") from error
+    if wild := [metric for metric, number in numbers.items() if not math.isfinite(number)]:
+        raise ComparisonError(f"{place}: {', '.join(wild)} must be finite")
+    return cell, numbers
+
+
+def _places(shown: Mapping[Question, Contrast], plan: Plan) -> dict[Question, Place]:
+    """Return the place of every comparison in a family; one without pairs stays in it, with p = 1."""
+    places: dict[Question, Place] = {}
+    for kind in get_args(Kind):
+        family = [q for q in shown if q.kind == kind and q.metric in plan.metrics]
+        p = [shown[q].p for q in family]
+        adjusted = stats.holm([1.0 if one is None else one for one in p])
+        best = stats.holm([stats.smallest_p(shown[q].n) for q in family])
+        places |= {q: Place(len(family), *both) for q, *both in zip(family, adjusted, best, strict=True)}
+    return places
+
+
+def _means(metric: str, plan: Plan, scores: Scores) -> dict[str, float]:
+    """Return the mean of each candidate that has a score."""
+    rows: dict[str, list[float]] = {}
+    for name, order, story, seed in product(plan.candidates, plan.orders, plan.stories, plan.seeds):
+        value = scores.get(Cell(name, order, story, seed), {}).get(metric)
+        if value is not None:
+            rows.setdefault(name, []).append(value)
+    return {name: fmean(values) for name, values in rows.items()}
+
+
+def _tied_sets(
+    metric: str, contrasts: Iterable[Contrast], means: Mapping[str, float], lower: bool
+) -> tuple[tuple[str, ...], ...]:
+    """Return the candidates that were not told apart, best first; none where a pair has no verdict."""
+    pairs = [c for c in contrasts if c.kind == "candidate" and c.metric == metric]
+    if any(c.verdict == "none" for c in pairs):
+        return ()
+    names = sorted(means, key=means.__getitem__, reverse=not lower)
+    return stats.tied_sets(names, {frozenset((c.a, c.b)) for c in pairs if c.verdict == "tied"})
+
+
+def _version() -> str | None:
+    """Return the version of storykit, None where it is used without being installed."""
+    try:
+        return version("storykit")
+    except PackageNotFoundError:
+        return None

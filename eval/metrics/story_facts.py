@@ -1,0 +1,69 @@
+"""What a story says that its pictures are held against: who and where in each panel, and the panel's text."""
+
+from collections.abc import Hashable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eval.metrics.concept_subspaces import COPY, facets_of
+from eval.metrics.registry import CLAUSE_ROLES, Told
+from eval.scorers.protocols import Encoder
+from kit.experiment.config import LoadedExperiment
+from kit.story.prompt import COMMAS, clauses_of
+from kit.story.story import PANELS, Panel, Role, Story
+
+
+def told_of(story: Story, encoder: Encoder, copy_above: float = COPY) -> Told:
+    """Return what a story tells, its words as the encoder reads them."""
+    return Told(
+        casts=[_cast(story, panel) for panel in range(PANELS)],
+        places=[_place(panel) for panel in story.panels],
+        texts=encoder.texts([text_of(story, panel) for panel in range(PANELS)]),
+        facets=facets_of(
+            encoder,
+            story.language,
+            who=[character.text for character in story.characters.values()],
+            places=[place.text for place in story.places.values()],
+        ),
+        clauses={role: found for role in CLAUSE_ROLES if (found := _clauses_of(story, role, encoder))},
+        copy_above=copy_above,
+    )
+
+
+def told_by(loaded: LoadedExperiment, encoder: Encoder) -> dict[str, Told]:
+    """Return what each story of an experiment tells."""
+    above = loaded.experiment.score.copy_above
+    return {one.name: told_of(one.story, encoder, above) for one in loaded.stories}
+
+
+def _clauses_of(story: Story, role: Role, encoder: Encoder) -> tuple[list[int], NDArray[np.float32]] | None:
+    """Return which panels have clauses of a role, and the rows of these clauses; None where none has."""
+    said = [
+        [clause.text for clause in clauses_of(story, panel) if clause.role == role] for panel in range(PANELS)
+    ]
+    panels = [panel for panel, texts in enumerate(said) if texts]
+    if not panels:
+        return None
+    return panels, encoder.texts([COMMAS[story.language].join(said[panel]) for panel in panels])
+
+
+def text_of(story: Story, panel: int) -> str:
+    """Return the text that a panel (0 to 7) is held against: its clauses as authored, but those of style.
+
+    A panel that has style clauses only keeps them.
+    """
+    clauses = clauses_of(story, panel)
+    shown = [clause.text for clause in clauses if clause.role != "style"]
+    return COMMAS[story.language].join(shown or [clause.text for clause in clauses])
+
+
+def _cast(story: Story, panel: int) -> Hashable:
+    """Return who is in a panel: the subjects' words, none for a plain prompt."""
+    return frozenset(clause.text for clause in clauses_of(story, panel) if clause.role == "subject")
+
+
+def _place(panel: Panel) -> Hashable:
+    """Return where a panel is: what it says under `place`, else its clauses of that role; None if neither."""
+    if panel.place is not None:
+        return (panel.place,)
+    return tuple(clause.place or clause.text for clause in panel.clauses if clause.role == "place") or None

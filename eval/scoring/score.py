@@ -1,0 +1,242 @@
+"""The stage that scores: every panel of a run, every set of eight, with what gave each number beside it.
+
+A picture is measured once for each pair of weights and preprocessing; the numbers are kept in RUN/cache. A
+panel that is missing, damaged, blank or of a wrong size is a fault with a reason and never a 0.0, and its set
+gets no numbers of a set, which would compare seven panels with eight.
+
+The text of a panel is what its author wrote for it, in the authored order, whatever order was drawn: orders
+are scored on one text. Clauses of style are left out where roles are known, and a candidate's trigger always:
+they say how it is drawn, not what is to be seen. A plain prompt has no roles and stays whole.
+"""
+
+import csv
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, fields, replace
+from importlib.metadata import version
+from io import StringIO
+from itertools import groupby
+from statistics import fmean
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eval.metrics.consistency import leave_one_out, panel_text, similarity, text_ranks
+from eval.metrics.registry import (
+    CLAUSE_ROLES,
+    SET_METRICS,
+    SetValue,
+    Shown,
+    Told,
+    adherence,
+    describe_metrics,
+)
+from eval.metrics.story_facts import told_by
+from eval.scorers.load import Instruments, load_instruments
+from eval.scoring.measure import Measured, Progress, measure
+from eval.scoring.records import Fault, Gate, Matrix, PanelScore, Scores, Similarity, StoryScore, Weakest
+from kit.experiment.config import LoadedExperiment, baseline_of
+from kit.experiment.run import Run, Slot
+from kit.files.atomic_write import write_whole
+
+DECIMALS = 6
+"""Digits written; beyond them lies what batches and processors change."""
+
+_COLUMNS = frozenset(column.name for column in fields(StoryScore))
+Place = tuple[str, str, str, int]
+"""A set of eight panels: candidate, order, story, seed."""
+Rows = NDArray[np.float32]
+
+
+def score(run: Run, tools: Instruments | None = None, progress: Progress | None = None) -> Scores:
+    """Score a run and write scores.panels.csv, scores.stories.csv and scores.json.
+
+    Args:
+        run: its panels, drawn or not.
+        tools: what pictures are measured with; by default what the experiment's [score] table names.
+        progress: hears of every batch.
+    """
+    tools = tools or instruments_of(run.loaded)
+    return score_measured(run, tools, measure(run, tools, progress))
+
+
+def score_measured(run: Run, tools: Instruments, measured: Measured) -> Scores:
+    """Score a run whose pictures were measured with these tools; writes what `score` writes."""
+    scores = _assemble(run, tools, measured, told_by(run.loaded, tools.encoder))
+    _write(run, scores)
+    return scores
+
+
+def instruments_of(loaded: LoadedExperiment) -> Instruments:
+    """Return the scorer and the encoder that an experiment names."""
+    wanted = loaded.experiment.score
+    return load_instruments(wanted.aesthetic, wanted.clip)
+
+
+def _assemble(run: Run, tools: Instruments, measured: Measured, told: Mapping[str, Told]) -> Scores:
+    experiment = run.loaded.experiment
+    gate = Gate(threshold=experiment.score.gate, scorer=tools.aesthetic.name)
+    panels: list[PanelScore] = []
+    stories: list[StoryScore] = []
+    matrices: list[Similarity] = []
+    weakest: list[Weakest] = []
+    for place, group in groupby(run.wanted(), key=lambda slot: slot[:4]):
+        eight = [_score_panel(run, slot, measured, told[slot.story].texts) for slot in group]
+        story, eight = _score_set(place, eight, _embeddings(eight, measured), told[place[2]], gate)
+        panels += eight
+        stories.append(story)
+        if story.weakest_panel is not None:
+            weakest.append(_weakest(place, eight))
+        matrices.append(_matrix(place, eight, measured))
+    return Scores(
+        panels=tuple(panels),
+        stories=tuple(_with_gain(stories, baseline_of(experiment))),
+        similarity=tuple(matrices),
+        weakest=tuple(weakest),
+        faults=tuple(
+            Fault(**slot._asdict(), status=reading.status, reason=reading.reason)
+            for slot, reading in measured.readings.items()
+            if reading.status != "ok"
+        ),
+        metrics=describe_metrics(tools.aesthetic, tools.encoder),
+        gate=gate,
+        encoded=len(measured.fresh),
+    )
+
+
+def _score_panel(run: Run, slot: Slot, measured: Measured, texts: Rows) -> PanelScore:
+    reading = measured.readings[slot]
+    found = PanelScore(
+        **slot._asdict(),
+        file=run.panel_path(*slot).relative_to(run.folder).as_posix(),
+        sha256=reading.sha256,
+        status=reading.status,
+    )
+    if reading.status != "ok":
+        return found
+    row, text = measured.embeddings[reading.sha256], texts[slot.panel - 1]
+    return replace(
+        found,
+        aesthetic=measured.aesthetic[reading.sha256],
+        text=float(panel_text(row[None], text[None])[0]),
+    )
+
+
+def _embeddings(eight: Sequence[PanelScore], measured: Measured) -> Rows | None:
+    """Return the (8, dim) rows of a set, or None if a panel is faulty."""
+    if any(panel.status != "ok" for panel in eight):
+        return None
+    return np.stack([measured.embeddings[panel.sha256] for panel in eight])
+
+
+def _score_set(
+    place: Place, eight: list[PanelScore], rows: Rows | None, told: Told, gate: Gate
+) -> tuple[StoryScore, list[PanelScore]]:
+    """Return the numbers of a set, and its panels with the numbers that need all eight."""
+    faults = [f"{panel.panel} {panel.status}" for panel in eight if panel.status != "ok"]
+    candidate, order, name, seed = place
+    story = StoryScore(
+        candidate=candidate,
+        order=order,
+        story=name,
+        seed=seed,
+        panels_ok=len(eight) - len(faults),
+        faults="; ".join(faults),
+    )
+    if rows is None:
+        return story, eight
+    points = [panel.aesthetic for panel in eight if panel.aesthetic is not None]
+    shown = Shown(embeddings=rows, aesthetics=points, told=told)
+    of = {metric: measure_set(shown) for metric, measure_set in SET_METRICS.items()}
+    named: dict[str, Any] = {name: found.value for name, found in of.items() if name in _COLUMNS}
+    named |= {f"text_{role}": adherence(shown, role) for role in CLAUSE_ROLES}
+    loo, ranks, mean = leave_one_out(rows).tolist(), text_ranks(rows, told.texts).tolist(), fmean(points)
+    return replace(
+        story,
+        aesthetic_mean=mean,
+        aesthetic_min=min(points),
+        gate="pass" if mean >= gate.threshold else "fail",
+        loo_mean=fmean(loo),
+        loo_min=min(loo),
+        weakest_panel=1 + int(np.argmin(loo if of["identity"].panels is None else of["identity"].panels)),
+        text_mean=of["text"].value,
+        **named,
+    ), [
+        replace(
+            panel,
+            loo=loo[k],
+            text_rank=ranks[k],
+            identity=_at(of["identity"], k),
+            style=_at(of["style"], k),
+        )
+        for k, panel in enumerate(eight)
+    ]
+
+
+def _weakest(place: Place, eight: Sequence[PanelScore]) -> Weakest:
+    """Return the lowest panel in each score of a panel."""
+    by = {}
+    for metric in ("identity", "style", "text", "aesthetic", "loo"):
+        values = [getattr(panel, metric) for panel in eight]
+        if None not in values:
+            by[metric] = 1 + values.index(min(values))
+    candidate, order, story, seed = place
+    return Weakest(candidate=candidate, order=order, story=story, seed=seed, by=by)
+
+
+def _at(value: SetValue, panel: int) -> float | None:
+    return None if value.panels is None else float(value.panels[panel])
+
+
+def _matrix(place: Place, eight: Sequence[PanelScore], measured: Measured) -> Similarity:
+    """Return the similarity of the panels that there are."""
+    good = [k for k, panel in enumerate(eight) if panel.status == "ok"]
+    full = np.full((len(eight), len(eight)), math.nan)
+    if good:
+        full[np.ix_(good, good)] = similarity(np.stack([measured.embeddings[eight[k].sha256] for k in good]))
+    matrix: Matrix = tuple(tuple(_rounded(value) for value in row) for row in full.tolist())
+    candidate, order, story, seed = place
+    return Similarity(candidate=candidate, order=order, story=story, seed=seed, matrix=matrix)
+
+
+def _with_gain(stories: Iterable[StoryScore], baseline: str | None) -> list[StoryScore]:
+    """Return the sets with their difference to the baseline's set at the same order, story and seed."""
+    stories = list(stories)
+    bases = {(s.order, s.story, s.seed): s.aesthetic_mean for s in stories if s.candidate == baseline}
+    gained = []
+    for story in stories:
+        base = bases.get((story.order, story.story, story.seed))
+        if story.candidate != baseline and base is not None and story.aesthetic_mean is not None:
+            story = replace(story, aesthetic_gain=story.aesthetic_mean - base)
+        gained.append(story)
+    return gained
+
+
+def _rounded(value: Any) -> Any:
+    if not isinstance(value, float):
+        return value
+    return None if math.isnan(value) else round(value, DECIMALS)
+
+
+def _write(run: Run, scores: Scores) -> None:
+    write_whole(run.folder / "scores.panels.csv", _table(PanelScore, scores.panels))
+    write_whole(run.folder / "scores.stories.csv", _table(StoryScore, scores.stories))
+    told = {
+        "storykit": version("storykit"),
+        "metrics": [asdict(metric) for metric in scores.metrics],
+        "gate": asdict(scores.gate),
+        "similarity": [asdict(matrix) for matrix in scores.similarity],
+        "weakest": [asdict(one) for one in scores.weakest],
+        "faults": [asdict(fault) for fault in scores.faults],
+    }
+    run.write_json("scores.json", told)
+
+
+def _table(kind: type[PanelScore] | type[StoryScore], rows: Sequence[PanelScore | StoryScore]) -> bytes:
+    """Return the rows as CSV, columns in the order of the record, nothing where a number is None."""
+    text = StringIO()
+    writer = csv.DictWriter(text, [column.name for column in fields(kind)], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({name: _rounded(value) for name, value in asdict(row).items()} for row in rows)
+    return text.getvalue().encode()

@@ -1,0 +1,62 @@
+"""A folder of pictures with captions, in the contest's layout: metadata.csv with file_name and text."""
+
+import csv
+from collections.abc import Iterator
+from dataclasses import dataclass
+from io import StringIO
+from pathlib import Path
+
+from PIL import Image, ImageOps
+
+from kit.errors import InputError
+from kit.files.documents import read_text
+
+METADATA = "metadata.csv"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Captioned:
+    """A picture of a dataset and what it shows."""
+
+    path: Path
+    text: str
+
+
+def read_dataset(folder: Path) -> list[Captioned]:
+    """Return the pictures that metadata.csv lists (`file_name,text`); raises InputError with every fault."""
+    path = folder / METADATA
+    table = csv.DictReader(StringIO(read_text(path)))
+    if not {"file_name", "text"} <= set(table.fieldnames or ()):
+        raise InputError(str(path), [f"must have the columns file_name and text, got {table.fieldnames}"])
+    listed = [Captioned(path=folder / (row["file_name"] or ""), text=row["text"] or "") for row in table]
+    faults = [fault for line, entry in enumerate(listed, 2) for fault in _faults(line, entry)]
+    if not listed:
+        faults.append("must list at least one picture")
+    if faults:
+        raise InputError(str(path), faults)
+    return listed
+
+
+def _faults(line: int, entry: Captioned) -> Iterator[str]:
+    if entry.path.is_dir():
+        yield f"line {line}: names no file"
+        return
+    if not entry.text.strip():
+        yield f"line {line}: {entry.path.name} needs a text"
+    try:
+        with Image.open(entry.path) as picture:
+            picture.load()
+    except FileNotFoundError:
+        yield f"line {line}: {entry.path.name} does not exist"
+    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
+        yield f"line {line}: {entry.path.name} is not a whole picture: {error}"
+
+
+def open_cropped(path: Path, side: tuple[int, int]) -> Image.Image:
+    """Return the middle of a picture in RGB, as large as its shape allows, scaled to (height, width).
+
+    It is turned as its camera noted.
+    """
+    with Image.open(path) as picture:
+        upright = ImageOps.exif_transpose(picture).convert("RGB")
+    return ImageOps.fit(upright, side[::-1], Image.Resampling.LANCZOS)

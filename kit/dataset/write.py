@@ -1,0 +1,158 @@
+"""A prepared dataset: a folder in the contest's layout, written whole and known again when it is met."""
+
+import csv
+import json
+import re
+import secrets
+import shutil
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from io import StringIO
+from pathlib import Path
+
+from PIL import Image
+
+from kit.dataset.filters import Sifted
+from kit.dataset.read import METADATA
+from kit.errors import InputError
+from kit.files.encodings import canonical_json, sha256_bytes, sha256_of
+from kit.images.contact_sheet import chosen, draw_contact_sheet
+from kit.images.decode import open_foreign
+from kit.images.strip_metadata import bare_file
+
+TRAIN, DROPPED, RECORD, SHEET = "train", "dropped.csv", "dataset.json", "contact-sheet.png"
+FORMAT = "storykit-dataset-1"
+_PICTURE = re.compile(r"[0-9]{5,}\.(png|jpg)")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Contents:
+    """What goes into a prepared dataset besides the pictures themselves."""
+
+    sifted: Sifted
+    captions: Sequence[str]
+    """One a kept picture."""
+    settings: Mapping[str, object]
+    """How it was made, for the record."""
+    cautions: Sequence[str]
+
+
+def refuse_out(out: Path, sources: Sequence[Path]) -> None:
+    """Raise InputError unless a folder is new, empty or a prepared dataset, and apart from the sources."""
+    here = out.resolve()
+    for source in sources:
+        there = source.resolve()
+        if here.is_relative_to(there) or there.is_relative_to(here):
+            raise InputError(str(out), [f"must lie apart from the source, got {source}"])
+    if not out.exists() and not out.is_symlink():
+        return
+    if out.is_symlink() or not out.is_dir():
+        raise InputError(str(out), ["must be a folder"])
+    if other := next(_others(out), None):
+        raise InputError(
+            str(out), [f"must be empty or a prepared dataset, got {other} in it; choose another folder"]
+        )
+
+
+def _others(out: Path) -> Iterator[str]:
+    """Yield what in a folder is not of a prepared dataset."""
+    ours = _is_prepared(out / RECORD)
+    for path in sorted(out.iterdir()):
+        if not ours or path.name not in (TRAIN, DROPPED, RECORD, SHEET):
+            yield path.name
+        elif path.name == TRAIN:
+            names = (inner.name for inner in sorted(path.iterdir()))
+            yield from (
+                f"{TRAIN}/{name}" for name in names if not _PICTURE.fullmatch(name) and name != METADATA
+            )
+
+
+def _is_prepared(record: Path) -> bool:
+    try:
+        told = json.loads(record.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(told, dict) and told.get("format") == FORMAT
+
+
+def write_prepared(out: Path, contents: Contents, written: Callable[[], None]) -> None:
+    """Write a dataset so that `out` holds all of it or what it held before.
+
+    Args:
+        out: as `refuse_out` lets pass.
+        contents: what to write.
+        written: called behind each picture.
+    """
+    with _replacing(out) as folder:
+        names = _write_pictures(folder / TRAIN, contents, written)
+        table = [["file_name", "text"], *zip(names, contents.captions, strict=True)]
+        _write_csv(folder / TRAIN / METADATA, table)
+        drops = contents.sifted.drops.items()
+        rows = [[contents.sifted.found[number].name, drop.reason] for number, drop in drops]
+        _write_csv(folder / DROPPED, [["file", "reason"], *rows])
+        _write_sheet(folder, names, contents.captions)
+        record = _record(folder / TRAIN, contents)
+        text = json.dumps(record, ensure_ascii=False, indent=1) + "\n"
+        (folder / RECORD).write_text(text, encoding="utf-8")
+
+
+@contextmanager
+def _replacing(out: Path) -> Iterator[Path]:
+    """Yield a new folder beside `out` that takes its place at the end, and never stays behind."""
+    part, old = (out.parent / f".{secrets.token_hex(8)}.part" for _ in range(2))
+    part.mkdir(parents=True)
+    try:
+        yield part
+        if out.exists():
+            out.rename(old)
+        part.rename(out)
+    finally:
+        if old.exists() and not out.exists():
+            old.rename(out)
+        shutil.rmtree(part, ignore_errors=True)
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def _write_pictures(folder: Path, contents: Contents, written: Callable[[], None]) -> list[str]:
+    folder.mkdir()
+    names = []
+    for number, look in enumerate(contents.sifted.kept, 1):
+        suffix, data = bare_file(open_foreign(look.found.path))
+        names.append(f"{number:05}{suffix}")
+        (folder / names[-1]).write_bytes(data)
+        written()
+    return names
+
+
+def _write_csv(path: Path, rows: Sequence[Sequence[str]]) -> None:
+    """Write a table as the contest's own are: UTF-8 with a byte order mark, which Excel needs."""
+    text = StringIO(newline="")
+    csv.writer(text).writerows(rows)
+    path.write_bytes(text.getvalue().encode("utf-8-sig"))
+
+
+def _write_sheet(folder: Path, names: Sequence[str], captions: Sequence[str]) -> None:
+    shown = chosen(len(names))
+    pictures = (_picture(folder / TRAIN / names[number]) for number in shown)
+    sheet = draw_contact_sheet(pictures, [names[n] for n in shown], [captions[n] for n in shown])
+    sheet.save(folder / SHEET, "PNG")
+
+
+def _picture(path: Path) -> Image.Image:
+    with Image.open(path) as picture:
+        return picture.convert("RGB")
+
+
+def _record(folder: Path, contents: Contents) -> dict[str, object]:
+    files = {path.name: sha256_of(path) for path in sorted(folder.iterdir())}
+    kinds = Counter(drop.kind for drop in contents.sifted.drops.values())
+    return {
+        "format": FORMAT,
+        "sha256": sha256_bytes(canonical_json(files)),
+        "pictures": len(contents.captions),
+        "dropped": dict(sorted(kinds.items())),
+        "settings": dict(contents.settings),
+        "warnings": list(contents.cautions),
+    }

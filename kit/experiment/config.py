@@ -1,0 +1,283 @@
+"""An experiment: which stories, candidates, orders and seeds are drawn, and how."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+
+from kit.embedded import EMBEDDED
+from kit.errors import InputError
+from kit.experiment.fields import (
+    BaseWeights,
+    Count,
+    LoraFile,
+    Number,
+    Order,
+    PlainName,
+    ScorerWeights,
+    Seed,
+    Whereabouts,
+    all_different,
+)
+from kit.files.documents import faults_of, read_document
+from kit.story.story import LoadedStory, load_story
+
+Noise = Literal["portable", "contest"]
+"""Where the first noise comes from: a CPU generator a panel, or the device's fp16 draw as in the contest."""
+
+Memory = Literal["auto", "low"]
+"""How much of a GPU's memory is used: what is free, or as little as a small card has."""
+
+_STORY_NAME = re.compile(r"\w(?:[\w .-]*\w)?")
+"""Names that every file system, archive and table takes."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DrawSettings:
+    """How every panel of an experiment is drawn."""
+
+    steps: int
+    """Denoising steps."""
+    cfg: float
+    """Classifier-free guidance, from 1 (none)."""
+    size: int
+    """Panel side in pixels."""
+    noise: Noise
+    batch: int | None = None
+    """Panels drawn together; none: what the device takes."""
+    memory: Memory = "auto"
+
+
+Strength = Annotated[Number, Field(gt=0, le=2)]
+"""Relative to the training: 1.0 is as trained."""
+
+
+class StackedLora(BaseModel, frozen=True, extra="forbid"):
+    """One of several LoRAs that are worn together."""
+
+    file: LoraFile
+    strength: Strength = 1.0
+    alpha: Annotated[Number, Field(gt=0)] | None = None
+    """The alpha it was trained with, where the file does not say."""
+
+
+class Candidate(BaseModel, frozen=True, extra="forbid"):
+    """One LoRA at one strength, several together, or the base alone."""
+
+    name: PlainName
+    """Lower-case letters, digits and dashes; it names folders and rows."""
+    lora: LoraFile | None = None
+    """A file, or one of the embedded styles as "mini:ink"; none draws with the base alone."""
+    loras: Annotated[tuple[StackedLora, ...], Field(min_length=2)] | None = None
+    """Several that are worn together; an array at `lora` is read as this."""
+    strength: Strength = 1.0
+    strengths: Annotated[tuple[Strength, ...], Field(min_length=1)] | None = None
+    """Makes a candidate of each, called NAME-40 for 0.4."""
+    alpha: Annotated[Number, Field(gt=0)] | None = None
+    """The alpha it was trained with, where the file does not say."""
+    trigger: str = ""
+    """Put in front of every prompt of this candidate."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _take_several(cls, table: object) -> object:
+        if isinstance(table, dict) and "loras" in table:
+            raise ValueError("loras: unknown key; several LoRAs are an array at lora")
+        if isinstance(table, dict) and isinstance(table.get("lora"), list | tuple):
+            return {**table, "lora": None, "loras": table["lora"]}
+        return table
+
+    @model_validator(mode="after")
+    def _strengthen_something(self) -> Self:
+        if self.is_bare and (self.alpha is not None or self.strengths or self.strength != 1):
+            raise ValueError("strength and alpha need a lora")
+        if self.strengths and self.strength != 1:
+            raise ValueError("must have strength or strengths, got both")
+        if self.loras and self.alpha is not None:
+            raise ValueError("each of several LoRAs has an alpha of its own")
+        return self
+
+    @property
+    def is_bare(self) -> bool:
+        """Whether it is the base alone."""
+        return self.lora is None and self.loras is None
+
+    @property
+    def swept(self) -> "tuple[Candidate, ...]":
+        """The candidates of a sweep over strengths; itself where there is none."""
+        if self.strengths is None:
+            return (self,)
+        return tuple(
+            self.model_copy(update={"name": f"{self.name}-{_percent(s)}", "strength": s, "strengths": None})
+            for s in self.strengths
+        )
+
+
+def _percent(strength: float) -> str:
+    return f"{100 * strength:g}".replace(".", "-")
+
+
+class ScoreTable(BaseModel, frozen=True, extra="forbid"):
+    """What the scores are made with."""
+
+    aesthetic: ScorerWeights = EMBEDDED
+    """The embedded aesthetic head, or a folder with a predictor's weights."""
+    clip: ScorerWeights = EMBEDDED
+    """The embedded encoder, or a folder with CLIP weights."""
+    gate: Number = 6.0
+    """The mean aesthetic score an entry needs; source: the contest's rules."""
+    copy_above: Annotated[Number, Field(gt=0, le=1)] = 0.95
+    """Cosine of two panels above which they count as copies of one picture; proven for the embedded encoder
+    alone (docs/metrics.md)."""
+
+
+Judgeable = Literal[
+    "aesthetic_mean", "text_mean", "mrr", "identity", "style", "place", "loo_mean", "staging",
+    "text_subject", "text_action", "text_place", "text_detail",
+]  # fmt: skip
+"""Columns of the scores of a set that can decide a comparison."""
+
+
+class CompareTable(BaseModel, frozen=True, extra="forbid"):
+    """What the comparison is made against."""
+
+    baseline: str | None = None
+    """A candidate; by default the first one without a LoRA."""
+    metrics: tuple[Judgeable, ...] = ()
+    """What is judged; the first six when none is named. The fewer, the fewer seeds a verdict needs."""
+
+
+class Experiment(BaseModel, frozen=True, extra="forbid", populate_by_name=True):
+    """What is drawn and how. Defaults: the contest's baseline notebook, portable noise apart."""
+
+    stories: Annotated[tuple[str, ...], Field(min_length=1)]
+    """Story files, relative to the experiment's own."""
+    base: BaseWeights = EMBEDDED
+    """The embedded base "mini", "kolors", or a folder with Kolors' layout."""
+    orders: Annotated[tuple[Order, ...], Field(min_length=1), AfterValidator(all_different)] = ("authored",)
+    seeds: Annotated[tuple[Seed, ...], Field(min_length=1), AfterValidator(all_different)]
+    steps: Annotated[Count, Field(le=1000)] | None = None
+    """By default 25 for the mini base, 50 for Kolors."""
+    cfg: Annotated[Number, Field(ge=1)] = 4.0
+    size: Annotated[Count, Field(multiple_of=32)] | None = None
+    """Panel side in pixels, by default 256 for the mini base, 1024 for Kolors; 32 = the VAE's stride 8
+    times the UNet's two halvings."""
+    noise: Noise = "portable"
+    cut_long_prompts: bool = False
+    """Draw with what the text encoder reads of a prompt that is too long, instead of refusing it."""
+    batch: Count | None = None
+    """Panels drawn together; by default what the device takes."""
+    memory: Memory = "auto"
+    """"low" draws one panel at a time and never has UNet and picture decoder on a GPU together."""
+    score: ScoreTable = ScoreTable()
+    candidates: Annotated[tuple[Candidate, ...], Field(min_length=1, alias="candidate")]
+    compare: CompareTable = CompareTable()
+
+    @field_validator("candidates")
+    @classmethod
+    def _sweep_and_name_each_once(cls, candidates: tuple[Candidate, ...]) -> tuple[Candidate, ...]:
+        every = tuple(one for candidate in candidates for one in candidate.swept)
+        all_different(tuple(candidate.name for candidate in every))
+        return every
+
+    @field_validator("compare")
+    @classmethod
+    def _know_the_baseline(cls, compare: CompareTable, info: ValidationInfo) -> CompareTable:
+        names = [candidate.name for candidate in info.data.get("candidates", ())]
+        if names and compare.baseline is not None and compare.baseline not in names:
+            raise ValueError(f"baseline must be one of {', '.join(names)}, got {compare.baseline!r}")
+        return compare
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LoadedExperiment:
+    """An experiment with its stories; the paths in it are absolute."""
+
+    path: Path
+    experiment: Experiment
+    stories: tuple[LoadedStory, ...]
+
+
+def settings(experiment: Experiment) -> DrawSettings:
+    """Return how the panels are drawn, the base's defaults filled in."""
+    steps, size = (25, 256) if experiment.base == EMBEDDED else (50, 1024)
+    return DrawSettings(
+        steps=experiment.steps or steps,
+        cfg=experiment.cfg,
+        size=experiment.size or size,
+        noise=experiment.noise,
+        batch=experiment.batch,
+        memory=experiment.memory,
+    )
+
+
+def baseline_of(experiment: Experiment) -> str | None:
+    """Return the candidate that others are compared with; None when all have a LoRA and none is named."""
+    bare = (candidate.name for candidate in experiment.candidates if candidate.is_bare)
+    return experiment.compare.baseline or next(bare, None)
+
+
+def load_experiment(path: Path) -> LoadedExperiment:
+    """Return an experiment file with its stories.
+
+    Raises InputError with every fault of the experiment and of its stories, each with its place.
+    """
+    return _load(path, must_exist=True)
+
+
+def reload_experiment(path: Path) -> LoadedExperiment:
+    """Return the experiment of a run folder, whose weights need not be on this machine any more."""
+    return _load(path, must_exist=False)
+
+
+def _load(path: Path, must_exist: bool) -> LoadedExperiment:
+    document = read_document(path)
+    stories, faults = _load_stories(document, path.parent)
+    try:
+        where = Whereabouts(folder=path.parent, must_exist=must_exist)
+        experiment = Experiment.model_validate(document, context=where)
+    except ValidationError as error:
+        raise InputError(str(path), [*faults_of(error), *faults]) from error
+    if faults:
+        raise InputError(str(path), faults)
+    return LoadedExperiment(path=path, experiment=experiment, stories=stories)
+
+
+def _load_stories(document: Mapping[str, object], folder: Path) -> tuple[tuple[LoadedStory, ...], list[str]]:
+    """Return the stories that can be read and the faults of the others."""
+    listed = document.get("stories")
+    texts = [text for text in listed if isinstance(text, str)] if isinstance(listed, list) else []
+    stories: list[LoadedStory] = []
+    faults: list[str] = []
+    for number, text in enumerate(texts, 1):
+        try:
+            stories.append(load_story(folder / text))
+        except InputError as error:
+            faults += [f"stories[{number}] {text}: {fault}" for fault in error.faults]
+    return tuple(stories), faults + faults_of_names([Path(text).stem for text in texts])
+
+
+def faults_of_names(names: Sequence[str]) -> list[str]:
+    """Return one line for each story name that cannot name a folder, or that another one has."""
+    faults = [
+        f"stories[{number}]: a story's file name holds letters, digits, space, dot, dash or _, got {name!r}"
+        for number, name in enumerate(names, 1)
+        if not _STORY_NAME.fullmatch(name)
+    ]
+    seen: dict[str, int] = {}
+    for number, name in enumerate(names, 1):
+        first = seen.setdefault(name.casefold(), number)
+        if first != number:
+            faults.append(f"stories[{number}]: {name!r} is the name of stories[{first}] too")
+    return faults

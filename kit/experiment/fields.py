@@ -1,0 +1,95 @@
+"""What single values of an experiment file must hold: names, numbers, files and folders."""
+
+import os
+import re
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+from pydantic import AfterValidator, Field, FiniteFloat, StrictInt, ValidationInfo
+
+from kit.embedded import EMBEDDED
+from kit.errors import InputError
+from kit.story.prompt import check_order
+
+T = TypeVar("T", bound=Hashable)
+
+_PLAIN_NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Whereabouts:
+    """What turns paths in an experiment file into paths of this machine."""
+
+    folder: Path
+    must_exist: bool
+
+
+def located(text: str, info: ValidationInfo, exists: Callable[[Path], bool], kind: str) -> str:
+    """Return an absolute path when we know where the experiment lies, else the text as it is."""
+    if not isinstance(info.context, Whereabouts):
+        return text
+    path = Path(os.path.abspath(info.context.folder / text))
+    if info.context.must_exist and not exists(path):
+        raise ValueError(f"{kind} {text} does not exist")
+    return str(path)
+
+
+def _base(text: str, info: ValidationInfo) -> str:
+    kinds = 'must be "mini", "kolors" or a folder, and'
+    return text if text in (EMBEDDED, "kolors") else located(text, info, Path.is_dir, kinds)
+
+
+def _scorer(text: str, info: ValidationInfo) -> str:
+    return text if text == EMBEDDED else located(text, info, Path.is_dir, 'must be "mini" or a folder, and')
+
+
+def _lora(text: str, info: ValidationInfo) -> str:
+    return text if text.startswith("mini:") else located(text, info, Path.is_file, "file")
+
+
+def _plain_name(name: str) -> str:
+    if not _PLAIN_NAME.fullmatch(name):
+        raise ValueError(f"must be lower-case letters, digits and dashes, got {name!r}")
+    return name
+
+
+def _order(name: str) -> str:
+    try:
+        check_order(name)
+    except InputError as error:
+        raise ValueError(error.faults[0]) from error
+    return name
+
+
+def all_different(values: tuple[T, ...]) -> tuple[T, ...]:
+    """Return the values, or raise ValueError naming those given twice."""
+    if twice := [str(value) for value in dict.fromkeys(values) if values.count(value) > 1]:
+        raise ValueError(f"must differ, got {', '.join(twice)} more than once")
+    return values
+
+
+PlainName = Annotated[str, AfterValidator(_plain_name)]
+"""Lower-case letters, digits and dashes: safe in paths, tables and archives."""
+
+Order = Annotated[str, AfterValidator(_order)]
+"""The name of an order of clauses."""
+
+Seed = Annotated[StrictInt, Field(ge=0, lt=2**63)]
+"""What torch's generators take, whether the number is signed or not."""
+
+Count = Annotated[StrictInt, Field(gt=0)]
+"""A whole number, at least 1."""
+
+Number = Annotated[FiniteFloat, Field(strict=True)]
+"""A number that is neither infinite nor NaN."""
+
+BaseWeights = Annotated[str, AfterValidator(_base)]
+"""The name of a known base, or a folder."""
+
+ScorerWeights = Annotated[str, AfterValidator(_scorer)]
+"""The name of an embedded scorer, or a folder."""
+
+LoraFile = Annotated[str, AfterValidator(_lora)]
+"""A LoRA file, or "mini:" and the name of an embedded one, which kit.lora checks."""

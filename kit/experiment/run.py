@@ -1,0 +1,286 @@
+"""A run folder: the resolved experiment, its panels, one row a panel, and what later stages write."""
+
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple, Self
+
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from kit.errors import RunError
+from kit.experiment.config import (
+    Candidate,
+    Experiment,
+    LoadedExperiment,
+    StackedLora,
+    baseline_of,
+    reload_experiment,
+    settings,
+)
+from kit.files.atomic_write import copy_whole, write_whole
+from kit.files.documents import faults_of, toml_text
+from kit.files.encodings import canonical_json, sha256_of
+from kit.lora.key_names import config_beside
+from kit.lora.lora import find_lora
+from kit.lora.merge import merge, merged_bytes
+from kit.story.story import PANELS
+
+_MARK = "# The experiment of this run, resolved by storykit: every default written out.\n"
+"""The first line of a run's experiment.toml; a file without it is the user's own."""
+
+_WRITERS = {"run.json": "generate", "scores.json": "score", "comparison.json": "compare"}
+"""The command to run when a file is missing."""
+
+
+class Slot(NamedTuple):
+    """A panel that the experiment wants, whether drawn or not."""
+
+    candidate: str
+    order: str
+    story: str
+    seed: int
+    panel: int
+    """1 to 8."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PanelRow:
+    """A panel that is safely on disk: one line of panels.jsonl."""
+
+    key: str
+    """The sha256 of everything that shapes the picture."""
+    candidate: str
+    order: str
+    story: str
+    seed: int
+    panel: int
+    """1 to 8."""
+    file: str
+    """Relative to the run folder, with forward slashes."""
+    sha256: str
+    """Of the PNG file."""
+    prompt: str
+    negative: str
+    seconds: float
+    """What drawing it took, its share of the batch."""
+
+
+_ROW = TypeAdapter(PanelRow)
+
+
+def _text_of(record: BaseModel) -> str:
+    return toml_text(record.model_dump(mode="json", by_alias=True, exclude_none=True))
+
+
+class Run:
+    """One experiment on disk; see docs/architecture.md for its files."""
+
+    def __init__(self, folder: Path) -> None:
+        """Name a run folder; `create` makes one, `open` checks that it is one."""
+        self.folder = folder
+
+    @classmethod
+    def create(cls, folder: Path, loaded: LoadedExperiment) -> Self:
+        """Make or take up a run folder and copy the experiment, its stories and LoRA files into it.
+
+        A folder may be taken up with more seeds, candidates, orders or stories. Raises RunError when
+        that would change or drop a story already drawn there, or when the folder cannot be written.
+        """
+        run = cls(folder)
+        run._refuse_another(loaded)
+        for story in loaded.stories:
+            write_whole(folder / "stories" / f"{story.name}.toml", _text_of(story.story).encode())
+        write_whole(run.experiment_path, (_MARK + _text_of(run._resolved(loaded))).encode())
+        return cls(folder)
+
+    @classmethod
+    def open(cls, folder: Path) -> Self:
+        """Return the run in a folder; raises RunError when there is none."""
+        run = cls(folder)
+        if not run.experiment_path.is_file():
+            raise RunError(
+                f"{folder} is not a run folder, experiment.toml is missing; "
+                f"make one with `storykit generate EXPERIMENT --out {folder}`"
+            )
+        return run
+
+    @property
+    def experiment_path(self) -> Path:
+        """The resolved experiment."""
+        return self.folder / "experiment.toml"
+
+    @property
+    def rows_path(self) -> Path:
+        """One JSON row a drawn panel."""
+        return self.folder / "panels.jsonl"
+
+    @cached_property
+    def loaded(self) -> LoadedExperiment:
+        """The experiment and its stories, as this folder holds them."""
+        return reload_experiment(self.experiment_path)
+
+    def panel_path(self, candidate: str, order: str, story: str, seed: int, panel: int) -> Path:
+        """Return where a panel (1 to 8) is kept."""
+        return self.folder / "panels" / candidate / order / story / f"seed-{seed}" / f"{panel}.png"
+
+    def wanted(self) -> Iterator[Slot]:
+        """Yield every panel of the experiment, candidate by candidate."""
+        experiment = self.loaded.experiment
+        for candidate in experiment.candidates:
+            for order in experiment.orders:
+                for story in self.loaded.stories:
+                    for seed in experiment.seeds:
+                        for panel in range(1, PANELS + 1):
+                            yield Slot(candidate.name, order, story.name, seed, panel)
+
+    def rows(self) -> list[PanelRow]:
+        """Return the rows of the drawn panels; of several about one file, the last.
+
+        A line torn by a crash is left out: its panel counts as not drawn.
+        """
+        try:
+            lines = self.rows_path.read_bytes().split(b"\n")
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise RunError(f"{self.rows_path} cannot be read: {error.strerror or error}") from error
+        found = (self._row(number, line) for number, line in enumerate(lines, 1))
+        return list({row.file: row for row in found if row is not None}.values())
+
+    def _row(self, number: int, line: bytes) -> PanelRow | None:
+        try:
+            document = json.loads(line)
+        except ValueError:
+            return None
+        try:
+            return _ROW.validate_python(document)
+        except ValidationError as error:
+            faults = "; ".join(faults_of(error))
+            raise RunError(
+                f"{self.rows_path} line {number}: {faults}; delete the line to draw the panel again"
+            ) from error
+
+    def append(self, row: PanelRow) -> None:
+        """Add a row; it is on disk when this returns. A torn last line is closed first."""
+        line = canonical_json(asdict(row)) + b"\n"
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with self.rows_path.open("a+b") as file:
+                if file.tell():
+                    file.seek(-1, os.SEEK_END)
+                    line = line if file.read(1) == b"\n" else b"\n" + line
+                file.write(line)
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise RunError(f"{self.rows_path} cannot be written: {error.strerror or error}") from error
+
+    def faults(self) -> dict[str, str]:
+        """Return why panels could not be drawn when that was last tried, by file."""
+        try:
+            found = json.loads(self._faults_path.read_bytes())
+        except (FileNotFoundError, ValueError):
+            return {}
+        return {str(k): str(v) for k, v in found.items()} if isinstance(found, dict) else {}
+
+    def note_faults(self, faults: Mapping[str, str]) -> None:
+        """Replace what `faults` returns."""
+        if faults:
+            write_whole(self._faults_path, canonical_json(dict(faults)) + b"\n")
+        else:
+            self._faults_path.unlink(missing_ok=True)
+
+    @property
+    def _faults_path(self) -> Path:
+        return self.folder / "faults.json"
+
+    @staticmethod
+    def slot_of(row: PanelRow) -> Slot:
+        """Return which panel of the experiment a row is about."""
+        return Slot(row.candidate, row.order, row.story, row.seed, row.panel)
+
+    def write_json(self, name: str, value: object) -> None:
+        """Write a file of the run, whole; NaN is a ValueError."""
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False, indent=2)
+        write_whole(self.folder / name, f"{text}\n".encode())
+
+    def read_json(self, name: str) -> Any:
+        """Return what a file of the run holds; raises RunError, with the command that writes it."""
+        path = self.folder / name
+        try:
+            return json.loads(path.read_bytes())
+        except FileNotFoundError as error:
+            do = f"; run `storykit {_WRITERS[name]}` first" if name in _WRITERS else ""
+            raise RunError(f"{path} does not exist{do}") from error
+        except ValueError as error:
+            raise RunError(f"{path} is not whole JSON: {error}") from error
+        except OSError as error:
+            raise RunError(f"{path} cannot be read: {error.strerror or error}") from error
+
+    def _refuse_another(self, loaded: LoadedExperiment) -> None:
+        """Raise RunError when the folder holds something that this experiment would overwrite."""
+        if not self.experiment_path.is_file():
+            return
+        if not self.experiment_path.read_bytes().startswith(_MARK.encode()):
+            raise RunError(f"{self.experiment_path} is not a run's; choose another folder")
+        drawn = {row.story for row in self.rows()}
+        offered = {story.name: story.story for story in loaded.stories}
+        held = {story.name: story.story for story in self.loaded.stories if story.name in drawn}
+        if lost := [name for name in held if offered.get(name) != held[name]]:
+            raise RunError(
+                f"{self.folder} holds panels of another experiment: "
+                f"story {', '.join(sorted(lost))} is changed or dropped; choose another folder"
+            )
+
+    def _resolved(self, loaded: LoadedExperiment) -> Experiment:
+        """Return the experiment with every default written out and every path inside this folder."""
+        experiment = loaded.experiment
+        drawn = settings(experiment)
+        resolved = {
+            "stories": tuple(f"stories/{story.name}.toml" for story in loaded.stories),
+            "steps": drawn.steps,
+            "size": drawn.size,
+            "candidates": tuple(map(self._keep_lora, experiment.candidates)),
+            "compare": experiment.compare.model_copy(update={"baseline": baseline_of(experiment)}),
+        }
+        return experiment.model_copy(update=resolved)
+
+    def _keep_lora(self, candidate: Candidate) -> Candidate:
+        """Copy a LoRA file into the folder, unless it is there, and return the candidate with the copy."""
+        if candidate.loras:
+            return self._keep_stack(candidate, candidate.loras)
+        if candidate.lora is None or candidate.lora.startswith("mini:"):
+            return candidate
+        source = Path(candidate.lora)
+        kept = f"loras/{candidate.name}{source.suffix}"
+        target = self.folder / kept
+        if not (target.exists() and sha256_of(target) == sha256_of(source)):
+            copy_whole(source, target)
+        return candidate.model_copy(update={"lora": kept, "alpha": _alpha(source, candidate.alpha)})
+
+    def _keep_stack(self, candidate: Candidate, stack: Sequence[StackedLora]) -> Candidate:
+        """Write several LoRAs as one file, so that every later stage has one; their sum is exact."""
+        kept = f"loras/{candidate.name}.safetensors"
+        data = stack_bytes(stack)
+        if not ((target := self.folder / kept).exists() and target.read_bytes() == data):
+            write_whole(target, data)
+        return candidate.model_copy(update={"lora": kept, "loras": None})
+
+
+def _alpha(source: Path, given: float | None) -> float | None:
+    """Return the given alpha, or the one that PEFT keeps in a file of its own, which is not copied."""
+    if config_beside(source) is None:
+        return given
+    from kit.lora.lora import load_lora
+
+    return load_lora(source, given).alpha
+
+
+def stack_bytes(stack: Sequence[StackedLora]) -> bytes:
+    """Return LoRAs that are worn together as one safetensors file."""
+    loras = [find_lora(lora.file, lora.alpha) for lora in stack]
+    merged = merge(loras, [lora.strength for lora in stack])
+    return merged_bytes(merged, loras, [lora.strength for lora in stack])

@@ -1,0 +1,79 @@
+"""What a folder's files are, noted in the folder, so that gigabytes are hashed once and not each time."""
+
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass
+
+from kit.errors import RunError, WeightsError
+from kit.files.atomic_write import write_whole
+from kit.files.encodings import sha256_of
+
+RECORD = "storykit.json"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Seen:
+    """A file when it was hashed."""
+
+    sha256: str
+    size: int
+    mtime_ns: int
+
+
+Record = TypeAdapter(dict[str, Seen])
+
+
+def vouch(folder: Path, files: Sequence[str], mend: str) -> dict[str, str]:
+    """Return the sha256 of each file; only files that are new or touched since the last call are read.
+
+    Args:
+        folder: where the record is kept.
+        files: relative to the folder.
+        mend: what the user can do when a file is missing or damaged.
+
+    Raises:
+        WeightsError: naming all missing files, or the first whose content is no longer what was recorded.
+    """
+    missing = [file for file in files if not (folder / file).is_file()]
+    if missing:
+        raise WeightsError(f"{folder} lacks {', '.join(missing)}; {mend}")
+    before = read_record(folder)
+    now = {file: _look(folder, file, before.get(file)) for file in files}
+    for file, seen in now.items():
+        if file in before and seen.sha256 != before[file].sha256:
+            raise WeightsError(
+                f"{folder / file} is damaged: its content is not what was recorded; {mend}; "
+                f"if you changed it yourself, delete {folder / RECORD}"
+            )
+    if now != before:
+        _note(folder, before | now)
+    return {file: seen.sha256 for file, seen in now.items()}
+
+
+def forget(folder: Path, files: Collection[str]) -> None:
+    """Take files that were replaced out of the record."""
+    _note(folder, {file: seen for file, seen in read_record(folder).items() if file not in files})
+
+
+def read_record(folder: Path) -> dict[str, Seen]:
+    """Return what is noted of the folder's files; nothing where there is no record that can be read."""
+    try:
+        return Record.validate_json((folder / RECORD).read_bytes())
+    except (OSError, ValidationError):
+        return {}
+
+
+def _look(folder: Path, file: str, before: Seen | None) -> Seen:
+    stat = (folder / file).stat()
+    if before is not None and (before.size, before.mtime_ns) == (stat.st_size, stat.st_mtime_ns):
+        return before
+    return Seen(sha256=sha256_of(folder / file), size=stat.st_size, mtime_ns=stat.st_mtime_ns)
+
+
+def _note(folder: Path, record: dict[str, Seen]) -> None:
+    try:
+        write_whole(folder / RECORD, Record.dump_json(record, indent=1))
+    except RunError:
+        return  # someone else's folder: hashed again next time

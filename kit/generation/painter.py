@@ -1,0 +1,89 @@
+"""The seam between a run and whatever draws its panels."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from kit.experiment.config import DrawSettings
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from kit.lora.lora import LoadedLora
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PanelRequest:
+    """One picture to draw."""
+
+    key: str
+    """sha256 of everything that shapes the picture."""
+    prompt: str
+    negative: str
+    seed: int
+    """The noise is this seed's alone, so equal seeds start equal prompts from equal noise."""
+    label: str = ""
+    """Where the panel belongs, for messages: candidate/order/story/seed/panel."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Fault:
+    """A picture that could not be drawn."""
+
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Batching:
+    """How pictures are drawn together: their last bits hang on it, so a run keeps to what it began with."""
+
+    panels: int
+    """At most so many at once."""
+    compiled: bool
+    """Whether the UNet is compiled first."""
+
+
+class Painter(Protocol):
+    """Anything that draws panels.
+
+    Use: `read` all prompts, `settle` how to draw them, then for each candidate `dress` and `draw` batch after
+    batch.
+    """
+
+    @property
+    def device(self) -> str:
+        """Return "cpu" or "cuda"."""
+
+    @property
+    def hardware(self) -> str:
+        """Return "cpu" or the name of the GPU."""
+
+    @property
+    def identity(self) -> Mapping[str, object]:
+        """Return what shapes every picture and so is part of each key: weights, scheduler, dtype."""
+
+    def read(self, prompts: Sequence[str]) -> None:
+        """Encode each distinct prompt once; `draw` takes only prompts that were read."""
+
+    def cut_off(self, prompt: str) -> str:
+        """Return the end of a prompt that is too long to be read whole; empty when it is not."""
+
+    def check(self, lora: "LoadedLora | None") -> None:
+        """Raise LoraError if the LoRA does not fit the base."""
+
+    def dress(self, lora: "LoadedLora | None", strength: float) -> None:
+        """Draw with this LoRA from now on, or with the pristine base; raises LoraError if it does not fit."""
+
+    def settle(self, requests: Sequence[PanelRequest], settings: DrawSettings) -> Batching:
+        """Return how these pictures, whose prompts were read, are best drawn on this device."""
+
+    def draw(
+        self, requests: Sequence[PanelRequest], settings: DrawSettings, batching: Batching | None = None
+    ) -> "list[Image.Image | Fault]":
+        """Return one RGB picture a request, drawn in one batch, or why there is none.
+
+        Args:
+            requests: of prompts that were read.
+            settings: how they are drawn.
+            batching: as settled for all that is to come; none: nothing is compiled.
+        """

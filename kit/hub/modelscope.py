@@ -1,0 +1,173 @@
+"""Models fetched from ModelScope, and a model repository written to with a token."""
+
+import logging
+import re
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stdout
+from io import StringIO
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from kit.errors import InputError, PublishError
+from kit.files.encodings import printable
+from kit.hub.repository import RemoteFile
+
+TOKEN = "MODELSCOPE_API_TOKEN"
+"""The environment variable with the access token; the only place it is read from."""
+_PATH = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}/[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_QUERY = re.compile(r"\?\S*=\S*")
+"""What follows an address that was signed for one upload."""
+_TOLD = 200
+"""Characters of what the hub says that are passed on."""
+
+
+def token_of(environment: Mapping[str, str]) -> str:
+    """Return the access token.
+
+    Raises:
+        PublishError: there is none, or it cannot be one; what it is, is not told.
+    """
+    token = environment.get(TOKEN, "").strip()
+    if not token:
+        raise PublishError(f"publishing needs an access token in {TOKEN}, which is not set")
+    if not re.fullmatch(r"[!-~]+", token):
+        raise PublishError(f"{TOKEN} must hold one word of ASCII characters, it holds something else")
+    return token
+
+
+class Repository:
+    """A model repository on ModelScope, or on the hub that MODELSCOPE_ENDPOINT names."""
+
+    def __init__(self, path: str, token: str, scratch: Path) -> None:
+        """Keep the SDK's own files in a scratch folder; nothing is asked of the hub yet."""
+        from modelscope_hub.api import HubApi
+        from modelscope_hub.config import HubConfig
+
+        if not _PATH.fullmatch(path):
+            problem = f"must be owner/name in ASCII letters, digits, dots and dashes, got {printable(path)!r}"
+            raise InputError("repository", [problem])
+        config = HubConfig(token=token, config_dir=scratch / "sdk", cache_dir=scratch / "sdk")
+        self._path, self._token, self._scratch = path, token, scratch
+        self._api = HubApi(config)
+        self.page = f"{config.endpoint}/models/{path}"
+        """The address of the model page."""
+
+    def files(self) -> dict[str, RemoteFile] | None:
+        """Return the files by path, or None if the token sees no such repository."""
+        from modelscope_hub.errors import NotExistError
+
+        with self._asking():
+            try:
+                listed = self._api.list_repo_files(self._path, "model")
+            except NotExistError:
+                return None
+        return {
+            entry.path: RemoteFile(entry.size, entry.sha256 or "") for entry in listed if not entry.is_dir
+        }
+
+    def create(self, name: str, private: bool) -> None:
+        """Make the repository; its page is headed by the name."""
+        with self._asking():
+            visibility = "private" if private else "public"
+            self._api.create_repo(self._path, "model", visibility=visibility, chinese_name=name)
+
+    def send(self, files: Mapping[str, bytes]) -> None:
+        """Write files beside what is there; of large ones only those that the hub has not stored yet."""
+        folder = self._scratch / "bundle"
+        for name, data in files.items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_bytes(data)
+        with self._asking():
+            self._api.upload_folder(
+                self._path,
+                "model",
+                folder,
+                commit_message="Published by storykit",
+                disable_tqdm=not sys.stderr.isatty(),
+            )
+
+    @contextmanager
+    def _asking(self) -> Iterator[None]:
+        """Turn what the SDK raises into one line of ours, and keep its own lines off the terminal."""
+        from modelscope_hub.errors import HubError
+
+        with _listening() as heard, redirect_stdout(StringIO()):
+            try:
+                yield
+            except (HubError, OSError, RuntimeError) as error:  # RuntimeError: after commits that failed
+                raise PublishError(self._refusal(error, heard)) from error
+
+    def _refusal(self, error: Exception, heard: list[str]) -> str:
+        """Return what went wrong, as the SDK told it first, and what to do about it."""
+        from modelscope_hub.errors import AlreadyExistsError, AuthenticationError, PermissionDeniedError
+
+        first = (heard[0] if heard else str(error)).partition("\n")[0].replace(self._token, "***")
+        reason = printable(_QUERY.sub("", first))[:_TOLD]
+        if isinstance(error, (AuthenticationError, PermissionDeniedError, AlreadyExistsError)):
+            return f"{self.page}: the token in {TOKEN} must be allowed to write there, the hub said: {reason}"
+        return f"{self.page} could not be published: {reason}; run the same command again, it goes on"
+
+
+@contextmanager
+def open_repository(path: str, token: str) -> Iterator[Repository]:
+    """Yield a repository; what was written on this machine for it is removed in the end."""
+    with TemporaryDirectory(prefix="storykit-") as scratch:
+        yield Repository(path, token, Path(scratch))
+
+
+class _Listener(logging.Handler):
+    """Keeps the errors that the SDK logs: what it raises in the end does not say why."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.heard: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep what is said."""
+        self.heard.append(record.getMessage())
+
+
+@contextmanager
+def _listening() -> Iterator[list[str]]:
+    """Yield the list that the SDK's errors go to, instead of to the terminal."""
+    logger, listener = logging.getLogger("modelscope_hub"), _Listener()
+    handlers, logger.handlers = logger.handlers, [listener]
+    try:
+        yield listener.heard
+    finally:
+        logger.handlers = handlers
+
+
+class ModelScope:
+    """The hub of the contest."""
+
+    def __init__(self, repository: str) -> None:
+        """Name the repository, OWNER/NAME; nothing is asked of the hub yet."""
+        self._repository = repository
+
+    def files(self) -> Mapping[str, RemoteFile]:
+        """Return the repository's files by path."""
+        from modelscope_hub.api import HubApi
+
+        with as_os_error():
+            listed = HubApi().list_repo_files(self._repository, "model")
+        return {e.path: RemoteFile(e.size, e.sha256 or "") for e in listed if not e.is_dir}
+
+    def fetch(self, paths: Sequence[str], folder: Path) -> None:
+        """Fetch files with ModelScope's own client, which resumes and shows progress."""
+        from modelscope import snapshot_download
+
+        with as_os_error():
+            snapshot_download(self._repository, allow_patterns=list(paths), local_dir=str(folder))
+
+
+@contextmanager
+def as_os_error() -> Iterator[None]:
+    """Turn what ModelScope's client raises into an OSError, as Hugging Face's errors are."""
+    from modelscope_hub.errors import HubError
+
+    try:
+        yield
+    except HubError as error:
+        raise OSError(str(error)) from error

@@ -1,0 +1,68 @@
+"""PNG bytes with key and recipe inside, and A1111's line of settings that galleries read."""
+
+from collections.abc import Mapping
+from io import BytesIO
+
+from PIL.Image import Image
+from PIL.PngImagePlugin import PngInfo
+
+from kit.files.encodings import canonical_json
+from kit.generation.recipe import Job, installed
+
+PARAMETERS = "parameters"
+"""The PNG text chunk in which they look for it."""
+RECIPE = "storykit"
+"""The PNG text chunk that holds a picture's key and recipe as JSON."""
+_SHORT = 10
+"""Characters of a file's sha256 that they show."""
+
+
+def parameters_of(recipe: Mapping[str, object]) -> str:
+    """Return prompt, negative prompt and settings in A1111's form.
+
+    The LoRA is called by the beginning of its sha256. The form has no word for portable noise or
+    EnhancedDDIM, so other programs draw another picture from it.
+
+    Args:
+        recipe: What shapes the picture, as `kit.recipe` writes it.
+    """
+    size = recipe["size"]
+    told = {
+        "Steps": recipe["steps"],
+        "Sampler": "DDIM",
+        "CFG scale": recipe["cfg"],
+        "Seed": recipe["seed"],
+        "Size": f"{size}x{size}",
+    }
+    base, lora = recipe["base"], recipe["lora"]
+    if isinstance(base, Mapping):
+        told |= {"Model hash": found[:_SHORT]} if (found := _unet_hash(base)) else {}
+        told["Model"] = "Kolors" if base.get("name") == "kolors" else f"storykit {base.get('name')}"
+    worn = ""
+    if isinstance(lora, Mapping):
+        name = str(lora["lora_sha256"])[:_SHORT]
+        worn = f" <lora:{name}:{lora['strength']}>"
+        told["Lora hashes"] = f'"{name}: {name}"'
+    negative = recipe["negative"]
+    lines = [f"{recipe['prompt']}{worn}", *([f"Negative prompt: {negative}"] if negative else [])]
+    return "\n".join([*lines, ", ".join(f"{name}: {value}" for name, value in told.items())])
+
+
+def _unet_hash(base: Mapping[object, object]) -> str:
+    """Return the sha256 of the base's UNet, empty where the base does not name one such file."""
+    files = base.get("sha256")
+    if not isinstance(files, Mapping):
+        return ""
+    found = [str(sha256) for file, sha256 in files.items() if "unet" in str(file)]
+    return found[0] if len(found) == 1 else ""
+
+
+def png_bytes(picture: Image, job: Job) -> bytes:
+    """Return the picture as a PNG that says how it was made; the same bytes for the same picture."""
+    made = {"storykit": installed("storykit"), "key": job.request.key, **job.recipe}
+    chunks = PngInfo()
+    chunks.add_itxt(RECIPE, canonical_json(made).decode())
+    chunks.add_itxt(PARAMETERS, parameters_of(job.recipe))
+    file = BytesIO()
+    picture.save(file, "PNG", pnginfo=chunks)
+    return file.getvalue()

@@ -1,0 +1,212 @@
+"""LoRA files as DiffSynth, PEFT, diffusers and kohya's sd-scripts write them: read, checked whole, written.
+
+A file is read into one rank and one alpha; a strength of 1.0 means alpha / rank, as it was trained, whichever
+tool wrote it.
+"""
+
+import json
+import math
+import pickle
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from kit.errors import LoraError
+from kit.files.safetensors_files import read_tensors, tensor_bytes
+from kit.lora.key_names import Half, Tool, config_beside, read_key, tensors_file, write_key
+from kit.lora.metadata import ADAPTER_NOTE, Scale, metadata_of
+
+_ALPHA_NOTES = ("alpha", "ss_network_alpha")
+
+
+class Pair(NamedTuple):
+    """The two factors of one layer's change: W + scale * up @ down."""
+
+    down: Tensor
+    """(rank, in), lora_A."""
+    up: Tensor
+    """(out, rank), lora_B."""
+
+
+class Content(NamedTuple):
+    """What a LoRA file holds."""
+
+    tool: Tool
+    """Whose names it has."""
+    pairs: dict[str, Pair]
+    """By DiffSynth's name of the layer, in the file's own precision."""
+    rank: int
+    alpha: float | None
+    """What the file says, or what its tool takes when nothing is said; None when only its owner knows."""
+    notes: dict[str, str]
+    """The file's metadata."""
+
+    @property
+    def trigger(self) -> str:
+        """Words it was trained to answer to; empty when the file names none."""
+        return self.notes.get("trigger") or self.notes.get("modelspec.trigger_phrase", "")
+
+    @property
+    def norm(self) -> float:
+        """The Frobenius norm of the whole change at strength 1, of up @ down where alpha is not known."""
+        inner = (
+            (up.double().T @ up.double() * (down.double() @ down.double().T)).sum()
+            for down, up in self.pairs.values()
+        )
+        scale = 1.0 if self.alpha is None else self.alpha / self.rank
+        return scale * math.sqrt(sum(float(square) for square in inner))
+
+
+def read_content(path: Path) -> Content:
+    """Return what a .safetensors, a .ckpt or PEFT's folder holds; LoraError unless it is one whole LoRA."""
+    path = tensors_file(path)
+    tensors, notes = _read(path)
+    tool, halves = _sorted(path, tensors)
+    alphas = {layer: half.pop("alpha") for layer, half in halves.items() if "alpha" in half}
+    pairs = {layer: _pair(path, layer, half) for layer, half in halves.items()}
+    rank = one_rank(path, pairs)
+    _check_promises(path, notes, str(len(pairs)), str(rank))
+    alpha = _one_alpha(path, alphas, len(pairs)) if alphas else _said_alpha(path, tool, notes, rank)
+    return Content(tool, pairs, rank, alpha, notes)
+
+
+def content_bytes(tool: Tool, pairs: Mapping[str, Pair], alpha: float, notes: Mapping[str, str]) -> bytes:
+    """Return a safetensors file with a tool's names, tensors as they are, alpha where the tool looks for it.
+
+    PEFT looks into a file beside it: `kit.lora_notes.adapter_config`. LoraError for a layer that the tool
+    cannot name.
+    """
+    tensors: dict[str, Tensor] = {}
+    rank = one_rank(Path(tool), pairs)
+    try:
+        for layer, (down, up) in sorted(pairs.items()):
+            tensors |= {write_key(tool, layer, "A"): down, write_key(tool, layer, "B"): up}
+            if tool == "kohya":
+                tensors[write_key(tool, layer, "alpha")] = torch.tensor(float(alpha))
+    except KeyError as error:
+        raise LoraError(f"{tool} has no name for the layer {error.args[0]}") from error
+    return tensor_bytes(tensors, metadata_of(tool, sorted(pairs), Scale(rank, alpha), notes))
+
+
+def one_rank(path: Path, pairs: Mapping[str, Pair]) -> int:
+    """Return the rank that all layers have; raises LoraError when they have several."""
+    ranks = {size for down, up in pairs.values() for size in (down.shape[0], up.shape[1])}
+    if len(ranks) != 1:
+        raise LoraError(f"{path}: all layers must have one rank, got {sorted(ranks)}")
+    return ranks.pop()
+
+
+def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    if path.suffix == ".safetensors":
+        try:
+            return read_tensors(path)
+        except ValueError as error:
+            raise LoraError(f"{path}: {error}") from error
+    try:
+        loaded = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, EOFError, LookupError, TypeError, ValueError, RuntimeError, pickle.PickleError) as error:
+        reason = str(error).split("\n")[0]
+        raise LoraError(f"{path}: must be .safetensors or a .ckpt of tensors alone: {reason}") from error
+    tensors = loaded.get("state_dict", loaded) if isinstance(loaded, dict) else loaded
+    if not isinstance(tensors, dict) or not all(isinstance(value, Tensor) for value in tensors.values()):
+        raise LoraError(f"{path}: must hold tensors by name")
+    return tensors, {}
+
+
+def _sorted(path: Path, tensors: Mapping[str, Tensor]) -> tuple[Tool, dict[str, dict[Half, Tensor]]]:
+    """Return whose file it is, and its tensors by layer and half; all names must be one known tool's."""
+    halves: dict[str, dict[Half, Tensor]] = {}
+    tools, strangers = set(), []
+    for key, tensor in tensors.items():
+        part = read_key(key)
+        if part is None or tensor.dim() != (0 if part.half == "alpha" else 2):
+            strangers.append(key)
+            continue
+        tools.add(part.tool)
+        if part.half in halves.setdefault(part.layer, {}):
+            raise LoraError(f"{path}: {part.layer} is there twice, the second time as {key}")
+        halves[part.layer][part.half] = tensor
+    if strangers or not tensors:
+        raise LoraError(_unknown(path, strangers, len(tensors)))
+    if len(tools) > 1:
+        raise LoraError(f"{path}: all keys must be one tool's, got {' and '.join(sorted(tools))}")
+    return tools.pop(), halves
+
+
+def _check_promises(path: Path, notes: Mapping[str, str], keys: str, rank: str) -> None:
+    promised = (notes.get("keys", keys), notes.get("rank", rank))
+    if promised != (keys, rank):
+        raise LoraError(
+            f"{path} is damaged: it promises {promised[0]} keys of rank {promised[1]}, "
+            f"got {keys} of rank {rank}"
+        )
+
+
+def _unknown(path: Path, strangers: Sequence[str], total: int) -> str:
+    first = f"; the first that is not: {strangers[0]}" if strangers else ""
+    if any("lora_magnitude_vector" in key or "dora_scale" in key for key in strangers):
+        first += "; this is a DoRA, which is more than a LoRA"
+    if any("lora_te" in key or "text_encoder" in key for key in strangers):
+        first += (
+            "; it changes a text encoder as well, as LoRAs of Stable Diffusion do: Kolors has another one"
+        )
+    return (
+        f"{path}: {total - len(strangers)} of {total} keys match the LoRA names of DiffSynth, PEFT, "
+        f"diffusers or kohya, all must{first}"
+    )
+
+
+def _pair(path: Path, layer: str, half: Mapping[Half, Tensor]) -> Pair:
+    if set(half) != {"A", "B"}:
+        raise LoraError(
+            f"{path}: {layer} must have lora_A and lora_B, got lora_{''.join(half) or 'alpha'} alone"
+        )
+    if not all(bool(tensor.isfinite().all()) for tensor in half.values()):
+        raise LoraError(f"{path}: {layer} holds numbers that are not finite")
+    return Pair(down=half["A"], up=half["B"])
+
+
+def _one_alpha(path: Path, alphas: Mapping[str, Tensor], layers: int) -> float:
+    """Return the alpha that all layers have among the tensors."""
+    values = sorted({alpha.item() for alpha in alphas.values()})
+    if len(values) != 1 or len(alphas) != layers:
+        raise LoraError(
+            f"{path}: all layers must have one alpha, got {values} on {len(alphas)} of {layers} layers"
+        )
+    return float(values[0])
+
+
+def _said_alpha(path: Path, tool: Tool, notes: Mapping[str, str], rank: int) -> float | None:
+    """Return the alpha in the metadata or in PEFT's file; else the rank for tools that then take the rank."""
+    if config := config_beside(path):
+        return _adapter_alpha(config, config.read_text("utf-8"), "", rank)
+    if ADAPTER_NOTE in notes:
+        return _adapter_alpha(path, notes[ADAPTER_NOTE], "unet.", rank)
+    said = next((notes[name] for name in _ALPHA_NOTES if name in notes), None)
+    if said is None:
+        return float(rank) if tool in ("diffusers", "kohya") else None
+    return _number(path, said)
+
+
+def _adapter_alpha(path: Path, text: str, prefix: str, rank: int) -> float:
+    """Return the alpha of PEFT's settings; with rank-stabilised scaling, the one that scales alike."""
+    try:
+        settings = json.loads(text)
+        alpha = _number(path, settings[f"{prefix}lora_alpha"])
+        stabilised = bool(settings.get(f"{prefix}use_rslora"))
+        uneven = settings.get(f"{prefix}rank_pattern") or settings.get(f"{prefix}alpha_pattern")
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        raise LoraError(f"{path}: must hold PEFT's settings with {prefix}lora_alpha as JSON") from error
+    if uneven:
+        raise LoraError(f"{path}: all layers must have one rank and alpha, got the pattern {uneven}")
+    return alpha * math.sqrt(rank) if stabilised else alpha
+
+
+def _number(path: Path, said: object) -> float:
+    try:
+        return float(str(said))
+    except ValueError as error:
+        raise LoraError(f"{path}: alpha must be a number, got {said!r}") from error

@@ -1,0 +1,127 @@
+"""Kolors' text encoder, ChatGLM3, and its tokenizer, at any size."""
+
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+from diffsynth.models.kolors_text_encoder import ChatGLMConfig, ChatGLMModel
+from diffsynth.prompters.kolors_prompter import KolorsPrompter
+from torch import Tensor, nn
+
+from kit.errors import WeightsError
+from kit.models.sizes import TOKENS, TextSizes
+
+SPECIAL_TOKENS = 9
+"""Ids Kolors' tokenizer adds behind the pieces; [gMASK] and sop, +1 and +3, open every prompt."""
+PREFIX_TOKENS = 2
+"""[gMASK] and sop take two of the 256 places."""
+
+
+# ---------------------------------------------------------------- text
+
+
+@contextmanager
+def _quiet(name: str) -> Iterator[None]:
+    """Keep a library's logger from telling users that diffsynth reads an old name in its config."""
+    logger = logging.getLogger(name)
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
+
+
+def build_text_encoder(sizes: TextSizes) -> ChatGLMModel:
+    """Return an untrained Kolors text encoder, without the word-predicting layer that drawing never uses."""
+    config = ChatGLMConfig(
+        num_layers=sizes.layers,
+        padded_vocab_size=sizes.vocabulary,
+        hidden_size=sizes.hidden,
+        ffn_hidden_size=sizes.ffn,
+        kv_channels=sizes.head,
+        num_attention_heads=sizes.hidden // sizes.head,
+        multi_query_attention=True,
+        multi_query_group_num=sizes.groups,
+        add_qkv_bias=True,
+        original_rope=True,
+        use_cache=True,
+        torch_dtype="float32",
+    )
+    with _quiet("transformers.configuration_utils"):
+        model = ChatGLMModel(config, empty_init=False).float()
+    model.output_layer = nn.Identity()
+    for name, parameter in model.named_parameters():
+        if name.startswith("embedding."):
+            nn.init.normal_(parameter, std=0.5)
+        elif parameter.dim() == 2:
+            nn.init.normal_(parameter, std=parameter.shape[1] ** -0.5)
+        elif name.endswith(".bias"):
+            nn.init.zeros_(parameter)
+        else:
+            nn.init.ones_(parameter)
+    return model
+
+
+def encode_ids(
+    text_encoder: ChatGLMModel, ids: Tensor, mask: Tensor, positions: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Return what the UNet reads of a text: (B, tokens, hidden) and (B, hidden), as KolorsPrompter does.
+
+    The first is the second last layer's states, the second the last layer's state of the last token.
+    """
+    seen = text_encoder.get_masks(ids, None, padding_mask=mask)
+    states = text_encoder(
+        input_ids=ids, full_attention_mask=seen, position_ids=positions, output_hidden_states=True
+    ).hidden_states
+    return states[-2].permute(1, 0, 2), states[-1][-1]
+
+
+def build_prompter(tokenizer: Path | None) -> KolorsPrompter:
+    """Return Kolors' prompter over the sentencepiece model in a folder; None for Kolors' own.
+
+    Raises WeightsError when the folder's tokenizer.model is damaged.
+    """
+    prompter = KolorsPrompter(tokenizer_path=tokenizer and str(tokenizer))
+    if isinstance(prompter.tokenizer, bool):  # transformers answers so where sentencepiece fails
+        raise WeightsError(f"{tokenizer}/tokenizer.model is not a whole sentencepiece model")
+    return prompter
+
+
+def tokenize(prompter: KolorsPrompter, prompts: Sequence[str]) -> tuple[Tensor, Tensor, Tensor]:
+    """Return ids, mask and positions of the prompts, (B, 256) each; longer prompts lose their end."""
+    tokens = prompter.tokenizer(
+        list(prompts), padding="max_length", max_length=TOKENS, truncation=True, return_tensors="pt"
+    )
+    return tokens["input_ids"], tokens["attention_mask"], tokens["position_ids"]
+
+
+def cut_off(prompter: KolorsPrompter, text: str) -> str:
+    """Return the end of a text that the text encoder would not see; empty when it sees all of it."""
+    pieces = prompter.tokenizer.tokenize(text)
+    if len(pieces) <= TOKENS - PREFIX_TOKENS:
+        return ""
+    end: str = prompter.tokenizer.convert_tokens_to_string(pieces[TOKENS - PREFIX_TOKENS :])
+    return end.strip()
+
+
+def pad_left(rows: Sequence[Sequence[int]], pieces: int, unknown: int = 0) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the same as `tokenize`, from sentencepiece ids without prefix: for many texts at once.
+
+    Args:
+        rows: sentencepiece ids of each text.
+        pieces: size of the sentencepiece vocabulary; the prefix tokens follow it.
+        unknown: sentencepiece's id of the unknown piece, which pads.
+    """
+    prefix = [pieces + 1, pieces + 3]
+    ids = torch.full((len(rows), TOKENS), unknown, dtype=torch.int64)
+    mask = torch.zeros_like(ids)
+    positions = torch.zeros_like(ids)
+    for index, row in enumerate(rows):
+        tokens = torch.tensor([*prefix, *row][:TOKENS])
+        ids[index, -len(tokens) :] = tokens
+        mask[index, -len(tokens) :] = 1
+        positions[index, -len(tokens) :] = torch.arange(len(tokens))
+    return ids, mask, positions

@@ -1,0 +1,75 @@
+"""Kolors' autoencoder at any size: pictures to latents and back."""
+
+from diffsynth.models.sd_unet import DownSampler, ResnetBlock, UpSampler
+from diffsynth.models.sd_vae_decoder import VAEAttentionBlock
+from diffsynth.models.sdxl_vae_decoder import SDXLVAEDecoder
+from diffsynth.models.sdxl_vae_encoder import SDXLVAEEncoder
+from torch import Tensor, nn
+
+from kit.models.kolors.unet import without_blocks
+from kit.models.sizes import LATENT_CHANNELS, VaeSizes
+
+# ---------------------------------------------------------------- autoencoder
+
+
+def _vae_resnet(inward: int, outward: int, sizes: VaeSizes) -> nn.Module:
+    block: nn.Module = ResnetBlock(inward, outward, eps=1e-6, groups=sizes.groups)
+    return block
+
+
+def _vae_middle(width: int, sizes: VaeSizes) -> list[nn.Module]:
+    attention = VAEAttentionBlock(1, width, width, 1, norm_num_groups=sizes.groups, eps=1e-6)
+    return [_vae_resnet(width, width, sizes), attention, _vae_resnet(width, width, sizes)]
+
+
+def build_vae_encoder(sizes: VaeSizes) -> SDXLVAEEncoder:
+    """Return an untrained encoder; called, it gives the mean times `scaling_factor` (1.0 until trained)."""
+    encoder = without_blocks(SDXLVAEEncoder)
+    first, *_, last = sizes.encoder
+    blocks: list[nn.Module] = []
+    before = first
+    for level, width in enumerate(sizes.encoder):
+        if level:
+            blocks.append(DownSampler(before, padding=0, extra_padding=True))
+        blocks += [_vae_resnet(before, width, sizes), _vae_resnet(width, width, sizes)]
+        before = width
+    encoder.scaling_factor = 1.0
+    encoder.quant_conv = nn.Conv2d(2 * LATENT_CHANNELS, 2 * LATENT_CHANNELS, 1)
+    encoder.conv_in = nn.Conv2d(3, first, 3, padding=1)
+    encoder.blocks = nn.ModuleList([*blocks, *_vae_middle(last, sizes)])
+    encoder.conv_norm_out = nn.GroupNorm(sizes.groups, last, eps=1e-6)
+    encoder.conv_act = nn.SiLU()
+    encoder.conv_out = nn.Conv2d(last, 2 * LATENT_CHANNELS, 3, padding=1)
+    return encoder
+
+
+def build_vae_decoder(sizes: VaeSizes) -> SDXLVAEDecoder:
+    """Return an untrained decoder; called, it divides by `scaling_factor` (1.0 until trained) first."""
+    decoder = without_blocks(SDXLVAEDecoder)
+    widths = sizes.decoder[::-1]
+    blocks = _vae_middle(widths[0], sizes)
+    before = widths[0]
+    for level, width in enumerate(widths):
+        if level:
+            blocks.append(UpSampler(before))
+        blocks += [_vae_resnet(before, width, sizes)]
+        blocks += [_vae_resnet(width, width, sizes), _vae_resnet(width, width, sizes)]
+        before = width
+    decoder.scaling_factor = 1.0
+    decoder.post_quant_conv = nn.Conv2d(LATENT_CHANNELS, LATENT_CHANNELS, 1)
+    decoder.conv_in = nn.Conv2d(LATENT_CHANNELS, widths[0], 3, padding=1)
+    decoder.blocks = nn.ModuleList(blocks)
+    decoder.conv_norm_out = nn.GroupNorm(sizes.groups, before, eps=1e-5)
+    decoder.conv_act = nn.SiLU()
+    decoder.conv_out = nn.Conv2d(before, 3, 3, padding=1)
+    return decoder
+
+
+def encode_moments(encoder: SDXLVAEEncoder, pictures: Tensor) -> tuple[Tensor, Tensor]:
+    """Return mean and log variance of the latents, (B, 4, H/8, W/8) each, unscaled; pictures in [-1, 1]."""
+    hidden = encoder.conv_in(pictures)
+    for block in encoder.blocks:
+        hidden = block(hidden, None, None, [])[0]
+    hidden = encoder.conv_out(encoder.conv_act(encoder.conv_norm_out(hidden)))
+    mean, log_variance = encoder.quant_conv(hidden).chunk(2, dim=1)
+    return mean, log_variance

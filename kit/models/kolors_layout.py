@@ -1,0 +1,271 @@
+"""Kolors as it is published: diffusers' files for UNet and autoencoder, ChatGLM's shards for the text.
+
+```
+FOLDER/
+  unet/config.json   unet/diffusion_pytorch_model[.fp16].safetensors
+  vae/config.json    vae/diffusion_pytorch_model[.fp16].safetensors
+  text_encoder/config.json   text_encoder/pytorch_model.bin.index.json   text_encoder/pytorch_model-*.bin
+  tokenizer/tokenizer.model  (diffsynth's own copy is used where there is none)
+  storykit.json      sha256, size and time of each file, written by us
+```
+"""
+
+import pickle
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import torch
+from diffsynth.models.kolors_text_encoder import ChatGLMModel
+from diffsynth.models.sdxl_unet import SDXLUNet
+from diffsynth.models.sdxl_vae_decoder import SDXLVAEDecoder
+from diffsynth.models.sdxl_vae_encoder import SDXLVAEEncoder
+from diffsynth.prompters.kolors_prompter import KolorsPrompter
+from pydantic import BaseModel, PositiveFloat, PositiveInt, ValidationError
+from safetensors import SafetensorError, safe_open
+from torch import Tensor, nn
+
+from kit.errors import WeightsError
+from kit.files.checksums import vouch
+from kit.files.documents import faults_of
+from kit.models.kolors.text_encoder import build_prompter, build_text_encoder
+from kit.models.kolors.unet import build_unet, translated
+from kit.models.kolors.vae import build_vae_decoder, build_vae_encoder
+from kit.models.networks import fill, filled, part_of
+from kit.models.sizes import BaseSizes, TextSizes, UNetSizes, VaeSizes
+
+UNET_FOLDER, VAE_FOLDER, TEXT_FOLDER = "unet", "vae", "text_encoder"
+WEIGHTS = ("diffusion_pytorch_model.safetensors", "diffusion_pytorch_model.fp16.safetensors")
+INDEX = "pytorch_model.bin.index.json"
+TOKENIZER = "tokenizer/tokenizer.model"
+PREFIX = "transformer."
+"""What ChatGLM's shards put in front of every name."""
+
+
+Record = TypeVar("Record", bound=BaseModel)
+
+
+class _UNetConfig(BaseModel):
+    block_out_channels: tuple[PositiveInt, PositiveInt, PositiveInt]
+    transformer_layers_per_block: tuple[PositiveInt, PositiveInt, PositiveInt]
+    attention_head_dim: tuple[PositiveInt, PositiveInt, PositiveInt]
+    """Heads of each level, whatever the name says."""
+    addition_time_embed_dim: PositiveInt
+    encoder_hid_dim: PositiveInt
+    cross_attention_dim: PositiveInt
+    norm_num_groups: PositiveInt
+
+    def sizes(self) -> UNetSizes:
+        fine, *_ = self.block_out_channels
+        return UNetSizes(
+            widths=self.block_out_channels,
+            time=4 * fine,
+            time_ids=self.addition_time_embed_dim,
+            pooled=self.encoder_hid_dim,
+            cross=self.cross_attention_dim,
+            head=fine // self.attention_head_dim[0],
+            groups=self.norm_num_groups,
+            layers=self.transformer_layers_per_block[1:],
+        )
+
+
+class _VaeConfig(BaseModel):
+    block_out_channels: tuple[PositiveInt, PositiveInt, PositiveInt, PositiveInt]
+    norm_num_groups: PositiveInt
+    scaling_factor: PositiveFloat
+
+    def sizes(self) -> VaeSizes:
+        widths = self.block_out_channels
+        return VaeSizes(encoder=widths, decoder=widths, groups=self.norm_num_groups)
+
+
+class _TextConfig(BaseModel):
+    padded_vocab_size: PositiveInt
+    hidden_size: PositiveInt
+    num_layers: PositiveInt
+    kv_channels: PositiveInt
+    multi_query_group_num: PositiveInt
+    ffn_hidden_size: PositiveInt
+
+    def sizes(self) -> TextSizes:
+        return TextSizes(
+            vocabulary=self.padded_vocab_size,
+            hidden=self.hidden_size,
+            layers=self.num_layers,
+            head=self.kv_channels,
+            groups=self.multi_query_group_num,
+            ffn=self.ffn_hidden_size,
+        )
+
+
+class _Index(BaseModel):
+    weight_map: dict[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PublishedFolder:
+    """A folder whose files are whole; each network is read when it is asked for."""
+
+    folder: Path
+    sizes: BaseSizes
+    scaling_factor: float
+    """Of the latents."""
+    sha256: Mapping[str, str]
+    """By file, relative to the folder."""
+    name: str = "kolors"
+
+    @property
+    def unet_sha256(self) -> str:
+        """The sha256 of the UNet's file."""
+        return self.sha256[_weights(self.folder, UNET_FOLDER)]
+
+    def precision(self, device: str) -> torch.dtype:
+        """Return what UNet and text encoder compute in: fp16 on a GPU, as the contest does."""
+        return torch.float16 if device.startswith("cuda") else torch.float32
+
+    def unet(self, device: str = "cpu", dtype: torch.dtype = torch.float32) -> SDXLUNet:
+        """Return the UNet."""
+        weights = self._read(SDXLUNet, UNET_FOLDER, device, dtype)
+        return filled(lambda: build_unet(self.sizes.unet), weights, self._misfit(UNET_FOLDER))
+
+    def text_encoder(self, device: str = "cpu", dtype: torch.dtype = torch.float32) -> ChatGLMModel:
+        """Return the text encoder; each layer is on the device only while it works.
+
+        At full size 12 GB of weights are so read for each call instead of kept.
+        """
+        shards = _open_shards(self.folder)
+        with torch.device("meta"):
+            encoder = build_text_encoder(self.sizes.text)
+        misfit = self._misfit(TEXT_FOLDER)
+        fill(encoder.embedding, part_of(shards, "embedding."), misfit)
+        encoder.embedding.to(device, dtype)
+        if part_of(shards, f"encoder.layers.{self.sizes.text.layers}."):
+            raise WeightsError(f"{misfit}: there are more layers than num_layers says")
+        for number, layer in enumerate(encoder.encoder.layers):
+            weights = part_of(shards, f"encoder.layers.{number}.")
+            fill(layer, weights, misfit)
+            _stream(layer, weights, device, dtype)
+        # only its place and precision are read; the layer norm behind the last layer is not used in drawing
+        encoder.rotary_pos_emb.inv_freq = torch.empty(0, device=device, dtype=dtype)
+        encoder.encoder.final_layernorm = nn.Identity()
+        return encoder.eval().requires_grad_(False)
+
+    def vae_encoder(self, device: str = "cpu") -> SDXLVAEEncoder:
+        """Return the picture encoder in fp32, scaled as the UNet expects its latents."""
+        weights = self._read(SDXLVAEEncoder, VAE_FOLDER, device)
+        encoder = filled(lambda: build_vae_encoder(self.sizes.vae), weights, self._misfit(VAE_FOLDER))
+        encoder.scaling_factor = self.scaling_factor
+        return encoder
+
+    def vae_decoder(self, device: str = "cpu") -> SDXLVAEDecoder:
+        """Return the picture decoder in fp32, in which no picture overflows."""
+        weights = self._read(SDXLVAEDecoder, VAE_FOLDER, device)
+        decoder = filled(lambda: build_vae_decoder(self.sizes.vae), weights, self._misfit(VAE_FOLDER))
+        decoder.scaling_factor = self.scaling_factor
+        return decoder
+
+    def prompter(self) -> KolorsPrompter:
+        """Return the tokenizer in Kolors' prompter."""
+        own = self.folder / TOKENIZER
+        return build_prompter(own.parent if own.is_file() else None)
+
+    def _misfit(self, part: str) -> str:
+        return f"{self.folder / part}: the weights do not fit config.json beside them"
+
+    def _read(
+        self,
+        network: type[SDXLUNet | SDXLVAEEncoder | SDXLVAEDecoder],
+        part: str,
+        device: str,
+        dtype: torch.dtype = torch.float32,
+    ) -> dict[str, Tensor]:
+        """Return diffusers' tensors under diffsynth's names."""
+        path = self.folder / _weights(self.folder, part)
+        try:
+            with safe_open(path, framework="pt", device=device) as file:
+                weights = {name: file.get_tensor(name).to(dtype) for name in file.keys()}  # noqa: SIM118
+        except (OSError, SafetensorError) as error:
+            said = f"{path} is not a whole safetensors file: {error}"
+            raise WeightsError(f"{said}; {_mend(self.folder)}") from error
+        try:
+            return translated(network, weights)
+        except (KeyError, ValueError, IndexError) as error:
+            raise WeightsError(f"{path} has other names than Kolors' own: {error}") from error
+
+
+def _open_shards(folder: Path) -> dict[str, Tensor]:
+    """Return the text encoder's tensors by name; they stay on disk until they are used."""
+    tensors: dict[str, Tensor] = {}
+    for file in _shard_files(folder):
+        try:
+            shard = torch.load(folder / file, map_location="cpu", mmap=True, weights_only=True)
+        except (OSError, RuntimeError, pickle.UnpicklingError, EOFError) as error:
+            raise WeightsError(f"{folder / file} is not a whole shard: {error}; {_mend(folder)}") from error
+        if not isinstance(shard, dict):
+            raise WeightsError(f"{folder / file} is not a shard of tensors; {_mend(folder)}")
+        tensors |= {name.removeprefix(PREFIX): tensor for name, tensor in shard.items()}
+    return tensors
+
+
+def _stream(layer: nn.Module, weights: Mapping[str, Tensor], device: str, dtype: torch.dtype) -> None:
+    """Have the layer fetch its weights before it works and drop them afterwards."""
+
+    def fetch(module: nn.Module, _inputs: object) -> None:
+        module.load_state_dict({name: w.to(device, dtype) for name, w in weights.items()}, assign=True)
+
+    def drop(module: nn.Module, _inputs: object, _outputs: object) -> None:
+        module.to("meta")
+
+    layer.to("meta")
+    layer.register_forward_pre_hook(fetch)
+    layer.register_forward_hook(drop)
+
+
+def open_published(folder: Path) -> PublishedFolder:
+    """Return the folder after checking that every file is there and is the one that was recorded.
+
+    Raises WeightsError with every file that is missing, or with the first that is damaged.
+    """
+    unet = _read_json(folder, f"{UNET_FOLDER}/config.json", _UNetConfig)
+    vae = _read_json(folder, f"{VAE_FOLDER}/config.json", _VaeConfig)
+    text = _read_json(folder, f"{TEXT_FOLDER}/config.json", _TextConfig)
+    files = [
+        *(f"{part}/config.json" for part in (UNET_FOLDER, VAE_FOLDER, TEXT_FOLDER)),
+        *(_weights(folder, part) for part in (UNET_FOLDER, VAE_FOLDER)),
+        f"{TEXT_FOLDER}/{INDEX}",
+        *_shard_files(folder),
+    ]
+    if (folder / TOKENIZER).is_file():
+        files.append(TOKENIZER)
+    return PublishedFolder(
+        folder=folder,
+        sizes=BaseSizes(unet=unet.sizes(), text=text.sizes(), vae=vae.sizes()),
+        scaling_factor=vae.scaling_factor,
+        sha256=vouch(folder, files, _mend(folder)),
+    )
+
+
+def _mend(folder: Path) -> str:
+    return f"`storykit download kolors --out {folder}` fetches what is missing or damaged"
+
+
+def _weights(folder: Path, part: str) -> str:
+    """Return the file of a network's weights; fp32 under the plain name or fp16 under the other."""
+    there = [name for name in WEIGHTS if (folder / part / name).is_file()]
+    return f"{part}/{(there or WEIGHTS)[0]}"
+
+
+def _shard_files(folder: Path) -> list[str]:
+    index = _read_json(folder, f"{TEXT_FOLDER}/{INDEX}", _Index)
+    return [f"{TEXT_FOLDER}/{name}" for name in sorted(set(index.weight_map.values()))]
+
+
+def _read_json(folder: Path, file: str, model: type[Record]) -> Record:
+    path = folder / file
+    try:
+        return model.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise WeightsError(f"{path} cannot be read: {error.strerror or error}; {_mend(folder)}") from error
+    except ValidationError as error:
+        raise WeightsError(f"{path}: {'; '.join(faults_of(error))}; {_mend(folder)}") from error

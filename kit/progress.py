@@ -1,0 +1,13 @@
+"""How far a stage is: the seam to whoever shows it."""
+
+from typing import Protocol
+
+
+class Progress(Protocol):
+    """Whoever wants to know how far the drawing is."""
+
+    def begin(self, total: int, done: int) -> None:
+        """Hear how many panels the run wants and how many of them are there already."""
+
+    def advance(self, count: int) -> None:
+        """Hear that so many more panels are on disk."""

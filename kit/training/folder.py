@@ -1,0 +1,157 @@
+"""A training folder: the state to resume from, the log, and the saved steps."""
+
+import csv
+import io
+import json
+import pickle
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Protocol
+
+import torch
+from tensorboardX import SummaryWriter
+
+from kit.errors import LoraError, RunError, TrainError
+from kit.files.atomic_write import sweep, write_whole
+from kit.files.encodings import canonical_json
+from kit.lora.formats import Pair
+from kit.lora.lora import save_lora
+from kit.training.config import TrainConfig
+from kit.training.loop import Learning, Step
+from kit.training.previews import STEPS, saved_steps
+
+STATE, LOG, TOLD, EVENTS = "state.pt", "log.csv", "train.json", "tensorboard"
+COLUMNS = ("step", "loss", "learning_rate")
+
+
+class Listener(Protocol):
+    """Whoever wants to know how far a training is."""
+
+    def begin(self, total: int, done: int) -> None:
+        """Hear how many steps there are and how many were done before."""
+
+    def hear(self, step: Step) -> None:
+        """Hear of a finished step."""
+
+
+def take(folder: Path, told: Mapping[str, object]) -> None:
+    """Take a folder for a training; TrainError when it holds another, RunError when it cannot be read."""
+    path = folder / TOLD
+    if path.is_file():
+        if read_training_identity(path) != json.loads(canonical_json(dict(told))):
+            holds = f"{folder} holds a training of other settings, pictures or base"
+            raise TrainError(f"{holds}: choose another --out")
+    elif folder.is_dir() and any(folder.iterdir()):
+        raise TrainError(f"{folder} is not empty and holds no training: choose another --out")
+    else:
+        text = json.dumps(told, ensure_ascii=False, indent=2)
+        write_whole(path, f"{text}\n".encode())
+    sweep(folder)
+
+
+def read_training_identity(path: Path) -> dict[str, object]:
+    """Return what the folder's training is of; RunError when the file is damaged."""
+    try:
+        told = json.loads(path.read_bytes())
+    except ValueError as error:
+        raise RunError(f"{path} is damaged: {error}; choose another --out") from error
+    return told if isinstance(told, dict) else {}
+
+
+class TrainingFolder:
+    """A training on disk: it keeps states, and gives back the last whole one."""
+
+    def __init__(
+        self, folder: Path, config: TrainConfig, listener: Listener, show: Callable[[], None]
+    ) -> None:
+        """Name the folder, what is trained there, who hears of it, and what shows the saved steps."""
+        self._folder, self._config, self._listener, self._show = folder, config, listener, show
+        self._rows: list[Step] = []
+        self._good = 0
+        """The last step that is safely on disk."""
+
+    def begin(self) -> Learning | None:
+        """Return the last state that is whole, and cut the log off behind it."""
+        learning = self._learning()
+        done = learning.step if learning else 0
+        self._rows = [row for row in self._logged() if row.number <= done]
+        self._good = done
+        self._listener.begin(self._config.steps, done)
+        self._show()
+        self._prune()
+        return learning
+
+    @cached_property
+    def _events(self) -> SummaryWriter:
+        return SummaryWriter(str(self._folder / EVENTS), purge_step=self._good + 1)
+
+    def hear(self, step: Step) -> None:
+        """Pass a step on and log it."""
+        self._rows.append(step)
+        for name, value in (("loss", step.loss), ("learning rate", step.learning_rate)):
+            self._events.add_scalar(name, value, step.number)
+        self._listener.hear(step)
+
+    def keep(self, learning: Learning, pairs: Mapping[str, Pair]) -> None:
+        """Write the log, then the LoRA of this step, then the state: a state stands for all before it."""
+        self._write_log()
+        self._events.flush()
+        self.save(learning.step, pairs)
+        data = io.BytesIO()
+        torch.save(learning._asdict(), data)
+        write_whole(self._folder / STATE, data.getvalue())
+        self._good = learning.step
+        self._show()
+        self._prune()
+
+    def save(self, step: int, pairs: Mapping[str, Pair]) -> None:
+        """Write the LoRA of a step; TrainError when its weights are no numbers, or too large for fp16."""
+        path = self._folder / STEPS / f"{step:06d}.safetensors"
+        try:
+            save_lora(path, pairs, self._config.counts, {"steps": str(step)})
+        except LoraError as error:
+            raise TrainError(
+                f"the LoRA's weights stopped being numbers by step {step}, "
+                f"those of step {self._good} are good; lower learning_rate and choose another --out"
+            ) from error
+
+    def _prune(self) -> None:
+        if self._config.keep_last is not None:
+            saved = [path for path in saved_steps(self._folder).values() if path.parent.name == STEPS]
+            for old in saved[: -self._config.keep_last]:
+                old.unlink()
+
+    def _learning(self) -> Learning | None:
+        path = self._folder / STATE
+        if not path.is_file():
+            return None
+        try:
+            return Learning(**torch.load(path, map_location="cpu", weights_only=True))
+        except (
+            OSError,
+            EOFError,
+            LookupError,
+            TypeError,
+            ValueError,
+            RuntimeError,
+            pickle.PickleError,
+        ) as error:
+            raise RunError(f"{path} is damaged; delete it to begin anew") from error
+
+    def _logged(self) -> list[Step]:
+        path = self._folder / LOG
+        try:
+            rows = csv.DictReader(io.StringIO(path.read_text("utf-8")))
+            return [Step(int(row["step"]), float(row["loss"]), float(row["learning_rate"])) for row in rows]
+        except FileNotFoundError:
+            return []
+        except (KeyError, TypeError, ValueError) as error:
+            raise RunError(f"{path} is damaged: {error}; delete it, only the curve's past is lost") from error
+
+    def _write_log(self) -> None:
+        text = io.StringIO()
+        table = csv.writer(text, lineterminator="\n")
+        table.writerow(COLUMNS)
+        table.writerows(self._rows)
+        write_whole(self._folder / LOG, text.getvalue().encode())

@@ -1,0 +1,258 @@
+"""Training of a LoRA: only its layers learn, step by step, in a way that can be stopped and gone on with."""
+
+import math
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import NamedTuple, Protocol
+
+import torch
+from diffsynth.models.sdxl_unet import SDXLUNet
+from peft import LoraConfig, inject_adapter_in_model
+from torch import Tensor, nn
+from torch.nn.functional import mse_loss
+
+from kit.errors import TrainError
+from kit.lora.formats import Pair
+from kit.models.kolors.scheduler import TRAIN_STEPS, scheduler
+from kit.models.kolors.unet import time_ids
+from kit.models.sizes import STRIDE
+from kit.training.config import TrainConfig
+from kit.training.latents import Examples
+from kit.training.lora_layers import TARGETS, QuickLinear
+from kit.training.schedule import Epochs, chance, learning_rate
+
+
+class Step(NamedTuple):
+    """One finished step."""
+
+    number: int
+    """From 1."""
+    loss: float
+    learning_rate: float
+
+
+class Learning(NamedTuple):
+    """A training between two steps: all that the next one hangs on."""
+
+    step: int
+    """How many steps are done."""
+    weights: Mapping[str, Tensor]
+    """The LoRA's factors by name, in fp32."""
+    mean: Mapping[str, Tensor]
+    """Their running mean; empty without one."""
+    optimizer: dict[str, object]
+    scaler: dict[str, object]
+
+
+class Keeper(Protocol):
+    """Whoever keeps a training, and hears of it."""
+
+    def begin(self) -> Learning | None:
+        """Return where to go on from; None at the very beginning."""
+
+    def hear(self, step: Step) -> None:
+        """Hear of a finished step."""
+
+    def keep(self, learning: Learning, pairs: Mapping[str, Pair]) -> None:
+        """Keep the training as it stands, and the LoRA that it would end with here."""
+
+
+def train_on(
+    unet: SDXLUNet, examples: Examples, config: TrainConfig, keeper: Keeper | None = None
+) -> dict[str, Pair]:
+    """Return a LoRA trained on encoded examples; the UNet is as it was, but frozen.
+
+    Runs where the UNet is. Same config, examples and machine: same LoRA, whether it was stopped on the way or
+    not.
+
+    Raises:
+        TrainError: the loss stopped being a number; what the keeper kept last is good.
+    """
+    epochs = Epochs([latent.shape for latent in examples.latents], config.batch, config.seed)
+    with _injected(unet, config) as working:
+        course = _Course(unet, examples, config, working)
+        done = course.go_on(keeper.begin() if keeper else None)
+        for number in range(done + 1, config.steps + 1):
+            step = course.learn(number, epochs.batch(number))
+            if keeper is None:
+                continue
+            keeper.hear(step)
+            if number % config.save_every == 0 or number == config.steps:
+                keeper.keep(course.learning(number), course.pairs())
+        return course.pairs()
+
+
+class _Course:
+    """The weights that learn, and what moves them."""
+
+    def __init__(
+        self, unet: SDXLUNet, examples: Examples, config: TrainConfig, working: Mapping[str, nn.Parameter]
+    ) -> None:
+        self._unet, self._examples, self._config = unet, examples, config
+        self._device, self._dtype = unet.conv_in.weight.device, unet.conv_in.weight.dtype
+        self._working: list[Tensor] = list(working.values())
+        """What the UNet computes with, in its own precision."""
+        weights = {name: nn.Parameter(weight.detach().float()) for name, weight in working.items()}
+        self._weights = weights
+        """What learns, in fp32."""
+        self._learned: list[Tensor] = list(weights.values())
+        self._optimizer = torch.optim.AdamW(
+            weights.values(), lr=config.learning_rate, weight_decay=config.weight_decay
+        )
+        self._scaler = torch.amp.grad_scaler.GradScaler(enabled=self._dtype == torch.float16)
+        self._mean = {name: w.detach().clone() for name, w in weights.items()} if config.ema else {}
+
+    def go_on(self, learning: Learning | None) -> int:
+        """Take up a training where it was left; returns how many steps are done."""
+        if learning is None:
+            return 0
+        with torch.no_grad():
+            for name, weight in self._weights.items():
+                weight.copy_(learning.weights[name])
+            torch._foreach_copy_(self._working, self._learned)
+            for name, mean in self._mean.items():
+                mean.copy_(learning.mean[name])
+        self._optimizer.load_state_dict(learning.optimizer)
+        if learning.scaler:
+            self._scaler.load_state_dict(learning.scaler)
+        return learning.step
+
+    def learn(self, number: int, chosen: list[int]) -> Step:
+        """Learn from one batch."""
+        rate = learning_rate(self._config, number)
+        for group in self._optimizer.param_groups:
+            group["lr"] = rate
+        loss = self._loss(number, chosen)
+        value = loss.item()
+        if not math.isfinite(value):
+            raise TrainError(f"the loss must be a number, got {value} at step {number}; lower learning_rate")
+        torch.autograd.backward(self._scaler.scale(loss))
+        for weight, working in zip(self._learned, self._working, strict=True):
+            weight.grad = None if working.grad is None else working.grad.float()
+            working.grad = None
+        self._scaler.unscale_(self._optimizer)
+        if self._config.clip is not None:
+            nn.utils.clip_grad_norm_(self._weights.values(), self._config.clip)
+        self._scaler.step(self._optimizer)
+        self._scaler.update()
+        with torch.no_grad():
+            torch._foreach_copy_(self._working, self._learned)
+        self._follow(number)
+        return Step(number, value, rate)
+
+    def _loss(self, number: int, chosen: list[int]) -> Tensor:
+        """Return the weighted error of the predicted noise over one batch."""
+        config, examples, device = self._config, self._examples, self._device
+        lot = draw_lot(config, number, examples.latents[chosen[0]].shape, len(chosen))
+        clean = torch.stack([examples.latents[k] for k in chosen]).to(device)
+        rows = torch.where(lot.told.to(examples.captions.device), examples.captions[chosen], 0)
+        noise, kept = lot.noise.to(device), lot.kept.to(device)
+        noisy = kept.sqrt()[:, None, None, None] * clean + (1 - kept).sqrt()[:, None, None, None] * noise
+        sizes = time_ids(len(chosen), (clean.shape[-2] * STRIDE, clean.shape[-1] * STRIDE), device)
+        cross, pooled = (part[rows].to(device, self._dtype) for part in (examples.cross, examples.pooled))
+        predicted = self._unet(
+            noisy.to(self._dtype), lot.levels.float().to(device), cross, sizes, pooled,
+            use_gradient_checkpointing=config.checkpointing,
+        )  # fmt: skip
+        return weighted_loss(predicted.float(), noise, kept, config.min_snr_gamma)
+
+    def _follow(self, number: int) -> None:
+        """Move the running mean; early on it forgets faster, so that it does not hold on to the start."""
+        if self._config.ema is None:
+            return
+        keeps = min(self._config.ema, number / (number + 9))
+        for name, mean in self._mean.items():
+            mean.lerp_(self._weights[name].detach(), 1 - keeps)
+
+    def learning(self, step: int) -> Learning:
+        """Return all that the next step hangs on."""
+        weights = {name: weight.detach().cpu().clone() for name, weight in self._weights.items()}
+        mean = {name: value.cpu().clone() for name, value in self._mean.items()}
+        return Learning(step, weights, mean, self._optimizer.state_dict(), self._scaler.state_dict())
+
+    def pairs(self) -> dict[str, Pair]:
+        """Return the LoRA as it stands: the running mean where there is one."""
+        found = self._mean or self._weights
+        layers = sorted({name.rpartition(".")[0] for name in found})
+        return {
+            layer: Pair(*(found[f"{layer}.{half}"].detach().float().cpu().clone() for half in ("down", "up")))
+            for layer in layers
+        }
+
+
+class Lot(NamedTuple):
+    """What chance gives one step."""
+
+    levels: Tensor
+    """(B,) noise levels, 0 (little noise) to 1099."""
+    kept: Tensor
+    """(B,) share of the picture that is left at each level: alpha bar."""
+    noise: Tensor
+    """(B, 4, h, w)."""
+    told: Tensor
+    """(B,) whether the picture's caption is told."""
+
+
+def draw_lot(config: TrainConfig, number: int, shape: torch.Size, count: int) -> Lot:
+    """Return what chance gives a step, from the seed and its number alone."""
+    generator = chance(config.seed, "step", number)
+    levels = torch.randint(TRAIN_STEPS, (count,), generator=generator)
+    noise = torch.randn((count, *shape), generator=generator)
+    told = torch.rand(count, generator=generator) >= config.caption_dropout
+    if config.noise_offset:
+        noise = noise + config.noise_offset * torch.randn((count, shape[0], 1, 1), generator=generator)
+    return Lot(levels, torch.tensor(scheduler().alphas_cumprod)[levels], noise, told)
+
+
+def weighted_loss(predicted: Tensor, noise: Tensor, kept: Tensor, gamma: float | None) -> Tensor:
+    """Return the mean squared error of the predicted noise; with a gamma each picture by its min-SNR weight.
+
+    Args:
+        predicted: (B, 4, h, w).
+        noise: what was to be predicted.
+        kept: (B,) alpha bar of each picture's level.
+        gamma: source: arXiv 2303.09556; none weighs all levels alike, as the contest's baseline does.
+    """
+    if gamma is None:
+        return mse_loss(predicted, noise)
+    errors = (predicted - noise).square().mean(dim=(1, 2, 3))
+    return ((gamma * (1 - kept) / kept).clamp(max=1) * errors).mean()
+
+
+def precision_of(config: TrainConfig, device: torch.device) -> torch.dtype:
+    """Return what the UNet computes in: a CPU has fp32 alone, a GPU before Ampere no bf16 of its own."""
+    if device.type == "cpu" or config.precision == "fp32":
+        return torch.float32
+    if config.precision == "auto" and not torch.cuda.is_bf16_supported(including_emulation=False):
+        return torch.float16
+    return torch.float16 if config.precision == "fp16" else torch.bfloat16
+
+
+@contextmanager
+def _injected(unet: SDXLUNet, config: TrainConfig) -> Iterator[dict[str, nn.Parameter]]:
+    """Yield the new weights that learn, by layer and half; the UNet's own layers are back afterwards.
+
+    The first weights are peft's "gaussian" ones, as in the contest's baseline, from our own seed.
+    """
+    lora = LoraConfig(
+        r=config.rank, lora_alpha=config.alpha, use_rslora=config.rslora, target_modules=list(TARGETS)
+    )
+    lora._register_custom_module({nn.Linear: QuickLinear})
+    with torch.random.fork_rng(devices=[]):
+        inject_adapter_in_model(lora, unet)
+    layers = {name: module for name, module in unet.named_modules() if isinstance(module, QuickLinear)}
+    generator, weights = chance(config.seed, "first weights"), dict[str, nn.Parameter]()
+    for name, layer in layers.items():
+        down, up = layer.lora_A["default"].weight, layer.lora_B["default"].weight
+        first = torch.randn(down.shape, generator=generator) / config.rank
+        down.data = first.to(down.device, layer.base_layer.weight.dtype)
+        up.data = torch.zeros(up.shape, device=up.device, dtype=layer.base_layer.weight.dtype)
+        weights |= {f"{name}.down": down, f"{name}.up": up}
+    unet.train()
+    try:
+        yield weights
+    finally:
+        unet.eval()
+        for name, layer in layers.items():
+            unet.set_submodule(name, layer.base_layer)
+        del unet.peft_config

@@ -1,0 +1,271 @@
+"""One self-contained page about a run."""
+
+import base64
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import metadata
+from itertools import chain, product
+from pathlib import Path, PurePath
+
+import jinja2
+from markupsafe import Markup
+
+from kit.errors import RunError
+from kit.experiment.config import DrawSettings, Experiment, settings
+from kit.experiment.run import Run
+from kit.files.atomic_write import write_whole
+from kit.story.prompt import prompt_of
+from kit.story.story import PANELS, LoadedStory
+from reports.figures import Span, difference_strip, inline_svg, png_bytes, similarity_map, span, svg_bytes
+from reports.number_format import (
+    Summary,
+    arrow_of,
+    digits_of,
+    metric_of,
+    score_columns,
+    summarise,
+    written,
+    written_interval,
+    written_p,
+)
+from reports.page_templates import Words, environment, load_words, template_text
+from reports.records import (
+    Comparison,
+    Comparisons,
+    Metric,
+    Race,
+    Scores,
+    Similarity,
+    StoryScore,
+    read_comparisons,
+    read_race,
+    read_scores,
+)
+from reports.run.cast_sheets import CastSheet, cast_sheets
+from reports.run.contact_sheets import Album, Sheet, contact_sheets, ranked
+from reports.run.verdicts import Pair, pairs_of
+from reports.run.weakest_panels import Weakness, weaknesses
+
+
+def write_report(run: Run) -> Path:
+    """Write RUN/report.html and RUN/figures/ from what the earlier stages left, and return the page's path.
+
+    The page speaks the language of the first story. Without scores or comparison it shows the pictures and
+    says what is missing.
+
+    Raises:
+        RunError: the run has no picture at all, or one of its files is damaged.
+    """
+    if not any(run.panel_path(*run.slot_of(row)).is_file() for row in run.rows()):
+        raise RunError(
+            f"{run.folder}: a report needs at least one panel, got none; "
+            f"draw them with `storykit generate EXPERIMENT --out {run.folder}`"
+        )
+    page = gather(run)
+    words = load_words(page.stories[0].story.language)
+    for figure in page.figures:
+        write_whole(run.folder / "figures" / f"{figure.name}.svg", figure.svg)
+        write_whole(run.folder / "figures" / f"{figure.name}.png", figure.png)
+    path = run.folder / "report.html"
+    write_whole(path, render(page, words).encode("utf-8"))
+    return path
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Drawn:
+    """One figure: its name, its SVG for the page, and its two files."""
+
+    name: str
+    inline: Markup
+    svg: bytes
+    png: bytes
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Heat:
+    """The similarity map of one contact sheet, with its lowest and highest pair of panels."""
+
+    story: LoadedStory
+    order: str
+    sheet: Sheet
+    figure: Drawn
+    span: Span
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Page:
+    """The report of one run; what a later stage would add is None or empty until it has run."""
+
+    folder: str
+    """The run folder's own name: the page is made to be sent, so no path of this machine is in it."""
+    experiment: Experiment
+    settings: DrawSettings
+    stories: tuple[LoadedStory, ...]
+    prompts: Mapping[tuple[str, str], tuple[str, ...]]
+    """The eight prompts of a story in an order, without any candidate's trigger."""
+    album: Album
+    casts: tuple[CastSheet, ...]
+    scores: Scores | None
+    summaries: tuple[Summary, ...]
+    columns: tuple[str, ...]
+    weak: tuple[Weakness, ...]
+    heats: tuple[Heat, ...]
+    told: Comparisons | None
+    race: Race | None
+    pairs: tuple[Pair, ...]
+    """Of candidates and of orders."""
+    interactions: tuple[Pair, ...]
+    """What an order does to one candidate more than to another."""
+    strips: Mapping[Comparison, Drawn]
+    identity: tuple[tuple[str, str], ...]
+    """What run.json says, flattened: place in the file, value."""
+
+    @property
+    def figures(self) -> list[Drawn]:
+        """All figures of the page."""
+        return [*(heat.figure for heat in self.heats), *self.strips.values()]
+
+
+def render(page: Page, words: Words) -> str:
+    """Return the page as HTML; every text of the run is escaped."""
+    script = template_text("lightbox.js")
+    return (
+        _environment(page, words)
+        .get_template("page.html")
+        .render(
+            page=page,
+            w=words,
+            style=Markup(template_text("style.css")),
+            script=Markup(script),
+            script_sha256=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii"),
+            version=_version(),
+        )
+    )
+
+
+def _environment(page: Page, words: Words) -> jinja2.Environment:
+    metrics: tuple[Metric, ...] = page.scores.metrics if page.scores else ()
+    known = environment()
+    known.filters |= {
+        "written": written,
+        "interval": written_interval,
+        "p_value": written_p,
+        "digits": lambda column: digits_of(metric_of(column, metrics)),
+        "arrow": lambda column: arrow_of(metric_of(column, metrics)),
+        "title_of": lambda column: words.metric(column, metrics),
+        "file_name": lambda path: Path(path).name,
+    }
+    return known
+
+
+def _version() -> str | None:
+    """Return the installed version, None where storykit runs from its source folder."""
+    try:
+        return metadata.version("storykit")
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def gather(run: Run) -> Page:
+    """Return what a run has to show so far."""
+    scores, told = read_scores(run.folder), read_comparisons(run.folder)
+    album = contact_sheets(run, scores)
+    pairs = pairs_of(told) if told else []
+    rows = scores.stories if scores else ()
+    return Page(
+        folder=run.folder.resolve().name,
+        experiment=run.loaded.experiment,
+        settings=settings(run.loaded.experiment),
+        stories=run.loaded.stories,
+        prompts=_prompts(run),
+        album=album,
+        casts=cast_sheets(run),
+        scores=scores,
+        summaries=_summaries(run, rows),
+        columns=tuple(score_columns(rows)),
+        weak=tuple(weaknesses(album.blocks, scores.panels)) if scores else (),
+        heats=tuple(_heats(album, scores.similarity)) if scores else (),
+        told=told,
+        race=read_race(run.folder),
+        pairs=tuple(pair for pair in pairs if pair.kind != "interaction"),
+        interactions=tuple(pair for pair in pairs if pair.kind == "interaction"),
+        strips={one: _strip(one) for pair in pairs for one in (*pair.deciding, *pair.others)},
+        identity=_identity(run),
+    )
+
+
+def flatten(value: object, place: str = "") -> list[tuple[str, str]]:
+    """Return the leaves of nested tables, each with its dotted place; of a path only the last part is kept.
+
+    >>> flatten({"base": {"name": "mini", "parts": [1, 2]}, "folder": "/home/me/kolors"})
+    [('base.name', 'mini'), ('base.parts', '1, 2'), ('folder', 'kolors')]
+    """
+    if isinstance(value, Mapping):
+        inner = [flatten(item, f"{place}.{key}".removeprefix(".")) for key, item in value.items()]
+        return list(chain.from_iterable(inner))
+    if isinstance(value, list | tuple):
+        return [(place, ", ".join(text for item in value for _, text in flatten(item)))]
+    text = "" if value is None else str(value)
+    return [(place, PurePath(text).name if PurePath(text).is_absolute() else text)]
+
+
+def _prompts(run: Run) -> dict[tuple[str, str], tuple[str, ...]]:
+    return {
+        (story.name, order): tuple(prompt_of(story.story, panel, order) for panel in range(PANELS))
+        for story in run.loaded.stories
+        for order in run.loaded.experiment.orders
+    }
+
+
+def _summaries(run: Run, rows: Sequence[StoryScore]) -> tuple[Summary, ...]:
+    """Return the summaries in the order of the contact sheets; dropped candidates and orders are out."""
+    found = {(row.candidate, row.order): row for row in summarise(rows)}
+    places = product(ranked(run), run.loaded.experiment.orders)
+    return tuple(
+        found[candidate.name, order] for candidate, order in places if (candidate.name, order) in found
+    )
+
+
+def _identity(run: Run) -> tuple[tuple[str, str], ...]:
+    written = (run.folder / "run.json").exists()
+    return tuple(flatten(run.read_json("run.json"))) if written else ()
+
+
+def _heats(album: Album, similarity: Sequence[Similarity]) -> list[Heat]:
+    """Return a map for every contact sheet that has one, all on one scale."""
+    found: dict[tuple[str, str, str, int], Similarity] = {
+        (one.candidate, one.order, one.story, one.seed): one for one in similarity
+    }
+    shown = [
+        (block, sheet, found[key])
+        for block in album.blocks
+        for sheet in block.sheets
+        if (key := (sheet.candidate.name, block.order, block.story.name, block.seed)) in found
+    ]
+    scale = span([one.matrix for _, _, one in shown])
+    return [
+        Heat(
+            story=block.story,
+            order=block.order,
+            sheet=sheet,
+            figure=_map(one, scale),
+            span=span([one.matrix]),
+        )
+        for block, sheet, one in shown
+    ]
+
+
+def _map(one: Similarity, scale: Span) -> Drawn:
+    name = f"similarity-{one.candidate}-{one.order}-{one.story}-seed-{one.seed}"
+    figure = similarity_map(one.matrix, scale)
+    svg = svg_bytes(figure, name)
+    return Drawn(name=name, inline=Markup(inline_svg(svg)), svg=svg, png=png_bytes(figure))
+
+
+def _strip(one: Comparison) -> Drawn:
+    where = "-against-".join(one.step) if one.step else "all"
+    name = f"difference-{one.a}-{one.b}-{where}-{one.metric}"
+    figure = difference_strip(one)
+    svg = svg_bytes(figure, name)
+    return Drawn(name=name, inline=Markup(inline_svg(svg)), svg=svg, png=png_bytes(figure))

@@ -1,0 +1,78 @@
+"""Comparisons gathered by pair: who is ahead of whom, on what, and what stays open."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from eval.comparison.stats import pairs_needed
+from reports.number_format import REFERENCE
+from reports.records import Comparison, Comparisons
+
+Stance = Literal["a", "b", "mixed", "tied", "none"]
+"""The outcome of a pair: one side ahead, each side somewhere, no difference shown, or no verdict at all."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Pair:
+    """Two candidates, or two prompt orders, compared in several metrics."""
+
+    kind: Literal["candidate", "order", "interaction"]
+    a: str
+    b: str
+    step: tuple[str, str] | None
+    """Of an interaction, the order and the one it is held against."""
+    deciding: tuple[Comparison, ...]
+    """The comparisons the stance rests on: those of the family."""
+    others: tuple[Comparison, ...]
+    """Reference and exploratory comparisons: shown, never counted."""
+
+    needed: int
+    """Replicates with which a family of this size can reach a verdict."""
+
+    @property
+    def stance(self) -> Stance:
+        """Which side is ahead on the deciding comparisons."""
+        verdicts = {comparison.verdict for comparison in self.deciding}
+        if {"a", "b"} <= verdicts:
+            return "mixed"
+        if "a" in verdicts:
+            return "a"
+        if "b" in verdicts:
+            return "b"
+        return "tied" if "tied" in verdicts else "none"
+
+    @property
+    def n(self) -> int:
+        """The fewest replicates that any deciding comparison rests on."""
+        return min((comparison.n for comparison in self.deciding), default=0)
+
+    def decided(self, verdict: str) -> list[Comparison]:
+        """Return the deciding comparisons with a verdict: "a", "b", "tied" or "none"."""
+        return [comparison for comparison in self.deciding if comparison.verdict == verdict]
+
+
+def pairs_of(told: Comparisons) -> list[Pair]:
+    """Return the comparisons by pair, in the file's order.
+
+    The family's metrics decide; if the file names none, every metric but the naive reference does.
+    """
+    groups: defaultdict[tuple[str, str, str, tuple[str, str] | None], list[Comparison]] = defaultdict(list)
+    for comparison in told.comparisons:
+        groups[comparison.kind, comparison.a, comparison.b, comparison.step].append(comparison)
+    return [_pair(told, group) for group in groups.values()]
+
+
+def _pair(told: Comparisons, group: Sequence[Comparison]) -> Pair:
+    family = set(told.family.metrics or (comparison.metric for comparison in group)) - REFERENCE
+    deciding = [comparison for comparison in group if comparison.metric in family]
+    first = group[0]
+    return Pair(
+        kind=first.kind,
+        a=first.a,
+        b=first.b,
+        step=first.step,
+        deciding=tuple(deciding),
+        others=tuple(comparison for comparison in group if comparison not in deciding),
+        needed=max(told.floor, pairs_needed(max(1, told.family.sizes.get(first.kind, 1)))),
+    )

@@ -1,0 +1,94 @@
+"""Which panel holds a set back, and why."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import mean, pstdev
+from typing import Literal, get_args
+
+from reports.records import PanelScore
+from reports.run.contact_sheets import Block, Sheet, Shot
+
+Column = Literal["identity", "style", "loo", "text", "aesthetic"]
+COLUMNS: tuple[Column, ...] = get_args(Column)
+"""The columns of scores.panels.csv that can say why; higher is better in all."""
+FAR_BELOW = 1.0
+"""Standard deviations below the other panels from which a second or third reason is named too."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reason:
+    """One score in which a panel falls behind: its value, and the mean of the story's other panels."""
+
+    column: Column
+    value: float
+    others: float
+    behind: float
+    """How far below the others, in standard deviations of all eight."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Weakness:
+    """The weakest panel of one contact sheet; shot is None where the set is incomplete or not scored."""
+
+    block: Block
+    sheet: Sheet
+    shot: Shot | None
+    reasons: tuple[Reason, ...]
+    rank: float | None
+    """Place of the panel among the eight by its own text, where it is not the first; ties share places."""
+    times: int
+    """Seeds in which the same panel is the weakest."""
+
+
+def weaknesses(blocks: Sequence[Block], panels: Sequence[PanelScore]) -> list[Weakness]:
+    """Return the weakest panel of every contact sheet, at the seed shown."""
+    return [_weakness(block, sheet, panels) for block in blocks for sheet in block.sheets]
+
+
+def reasons(panel: int, scored: Sequence[PanelScore]) -> tuple[Reason, ...]:
+    """Return where a panel lies below the mean of the other panels, the strongest reason first.
+
+    Args:
+        panel: 1 to 8.
+        scored: All panels of one story, one seed.
+
+    Returns:
+        The strongest reason, and others at least 1 standard deviation behind; () where nothing explains it.
+    """
+    found = [reason for column in COLUMNS if (reason := _reason(column, panel, scored))]
+    found.sort(key=lambda reason: -reason.behind)
+    return tuple(reason for i, reason in enumerate(found) if i == 0 or reason.behind >= FAR_BELOW)
+
+
+def _reason(column: Column, panel: int, scored: Sequence[PanelScore]) -> Reason | None:
+    values = {score.panel: float(v) for score in scored if (v := getattr(score, column)) is not None}
+    others = [value for number, value in values.items() if number != panel]
+    spread = pstdev(values.values()) if values else 0.0
+    if panel not in values or not others or spread == 0:
+        return None
+    behind = (mean(others) - values[panel]) / spread
+    if behind <= 0:
+        return None
+    return Reason(column=column, value=values[panel], others=mean(others), behind=behind)
+
+
+def _weakness(block: Block, sheet: Sheet, panels: Sequence[PanelScore]) -> Weakness:
+    place = (sheet.candidate.name, block.order, block.story.name, block.seed)
+    scored = [panel for panel in panels if (panel.candidate, panel.order, panel.story, panel.seed) == place]
+    shot = next((shot for shot in sheet.shown.shots if shot.weakest), None)
+    number = shot.panel if shot else 0
+    strips = (sheet.shown, *sheet.others)
+    return Weakness(
+        block=block,
+        sheet=sheet,
+        shot=shot,
+        reasons=reasons(number, scored),
+        rank=_rank(number, scored),
+        times=sum(strip.score is not None and strip.score.weakest_panel == number for strip in strips),
+    )
+
+
+def _rank(panel: int, scored: Sequence[PanelScore]) -> float | None:
+    """Return the panel's place by its own text, None where it is the first or was not ranked."""
+    ranks = (score.text_rank or 1.0 for score in scored if score.panel == panel)
+    return next((rank for rank in ranks if rank > 1.0), None)

@@ -1,0 +1,122 @@
+"""The page of a training: the same eight panels at every saved step, the curves, and the best step."""
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from markupsafe import Markup
+
+from eval.checkpoint_selection import KEPT, Look
+from kit.experiment.run import Run
+from kit.files.atomic_write import write_whole
+from kit.story.story import PANELS
+from reports.figures import curve, inline_svg, svg_bytes
+from reports.number_format import written
+from reports.page_templates import Words, environment, load_words, template_text
+from reports.thumbnails import SMALL_BUDGET, Picture, embed, side_within
+
+PAGE = "training.html"
+MEASURES = ("likeness", "mrr", "text", "aesthetic", "identity", "style", "distance")
+"""What is shown of each step, in this order."""
+DIGITS = 3
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Row:
+    """A saved step as the page shows it."""
+
+    look: Look
+    pictures: tuple[Picture | None, ...]
+    """Of the first seed; None where a panel is missing or damaged."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Course:
+    """What the page is about."""
+
+    folder: Path
+    """Of the training."""
+    run: Run
+    """Its looks."""
+    looks: Sequence[Look]
+    best: int | None
+    """The best step by the rule; None where the rule finds none."""
+
+
+def write_learning(course: Course) -> Path:
+    """Write the training folder's page and return its path; it speaks the story's language."""
+    path = course.folder / PAGE
+    write_whole(path, render_learning(course).encode("utf-8"))
+    return path
+
+
+def render_learning(course: Course) -> str:
+    """Return the page as HTML; every text is escaped."""
+    story = course.run.loaded.stories[0].story
+    words = load_words(story.language)
+    known = environment()
+    known.filters["written"] = lambda value: written(value, DIGITS)
+    known.filters["title_of"] = lambda name: _title(name, words)
+    told = json.loads((course.folder / "train.json").read_bytes())
+    return known.get_template("learning.html").render(
+        w=words,
+        name=course.folder.resolve().name,
+        story=story,
+        told=told,
+        learn=told["learn"],
+        rows=_rows(course),
+        best=course.best,
+        kept=KEPT,
+        measures=MEASURES,
+        curves=[(name, Markup(inline_svg(data))) for name, data in _curves(course)],
+        standins=_standins(course.run),
+        style=Markup(template_text("style.css")),
+    )
+
+
+def _title(name: str, words: Words) -> str:
+    return words[f"learn_{name}"] if name in ("loss", "likeness", "distance") else words.metric(name, ())
+
+
+def _rows(course: Course) -> list[Row]:
+    run, seed = course.run, course.run.loaded.experiment.seeds[0]
+    side = side_within(SMALL_BUDGET, PANELS * len(course.looks), run.loaded.experiment.size or 256)
+    names = [candidate.name for candidate in run.loaded.experiment.candidates]
+    order, story = run.loaded.experiment.orders[0], run.loaded.stories[0].name
+    return [
+        Row(
+            look=look,
+            pictures=tuple(
+                embed(run.panel_path(name, order, story, seed, panel), side) for panel in range(1, PANELS + 1)
+            ),
+        )
+        for name, look in zip(names, course.looks, strict=True)
+    ]
+
+
+def _curves(course: Course) -> list[tuple[str, bytes]]:
+    """Return each curve's name and SVG; the loss first."""
+    figures = [("loss", curve(_losses(course.folder), None, smooth=True))]
+    for name in MEASURES:
+        points = [(look.step, value) for look in course.looks if (value := getattr(look, name)) is not None]
+        figures.append((name, curve(points, course.best)))
+    return [(name, svg_bytes(figure, name)) for name, figure in figures]
+
+
+def _losses(folder: Path) -> list[tuple[int, float]]:
+    try:
+        text = (folder / "log.csv").read_text("utf-8")
+    except FileNotFoundError:  # before the first saved step
+        return []
+    return [(int(row["step"]), float(row["loss"])) for row in csv.DictReader(io.StringIO(text))]
+
+
+def _standins(run: Run) -> list[str]:
+    """Return the names of the embedded models that gave the numbers."""
+    metrics: list[dict[str, Any]] = run.read_json("scores.json")["metrics"]
+    stamps = [metric["stamp"] for metric in metrics if metric.get("stamp")]
+    return list(dict.fromkeys(stamp["weights"] for stamp in stamps if stamp["embedded"]))

@@ -1,0 +1,1 @@
+"""Make, score, compare and pack LoRA-styled eight-panel picture stories."""

@@ -1,0 +1,122 @@
+"""The eight panels on one sheet, with their numbers and captions."""
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from PIL import Image, ImageDraw
+
+from kit.images.lettering import Font, Lettering, cut, wrap
+
+Picture = Image.Image
+
+PAPER = "#f8f5ef"
+INK = "#2b2a28"
+FAINT = "#a3947c"
+EDGE = "#dcd5c8"
+
+CELL = 512
+"""Side of a panel on the sheet: the contest's own mosaic is two panels of 512 wide."""
+_MARGIN = 56
+_GUTTER = 32
+_BELOW = 14
+"""From a panel to its caption."""
+_ROW_GAP = 30
+_TITLE = 48
+_TITLE_ROOM = 84
+_TEXT = 26
+_LINE = 36
+_MOST_LINES = 2
+"""Lines a caption may take before it is cut."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Grid:
+    """How many rows and columns a mosaic has."""
+
+    rows: int
+    columns: int
+
+    @property
+    def file(self) -> str:
+        """Return the name of the mosaic's file."""
+        return f"mosaic-{self.rows}x{self.columns}.png"
+
+
+GRIDS = (Grid(rows=4, columns=2), Grid(rows=2, columns=4))
+"""The baseline's form and the contest page's form."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Words:
+    """What is written on a mosaic; title and captions are left out when the lettering cannot write them."""
+
+    title: str
+    captions: Sequence[str]
+    """One a panel; empty where a panel has none."""
+    lettering: Lettering
+
+    @property
+    def written_title(self) -> str:
+        """Return the title if it can be written."""
+        return self.title if self.lettering.captions else ""
+
+    @property
+    def written_captions(self) -> list[str]:
+        """Return the captions, empty ones if they cannot be written."""
+        return [caption if self.lettering.captions else "" for caption in self.captions]
+
+
+def draw_mosaic(panels: Sequence[Picture], words: Words, grid: Grid) -> Picture:
+    """Return the panels on one sheet, left to right, then down, each above its number and caption."""
+    font = words.lettering.font(_TEXT)
+    captions = [wrap(caption, font, CELL - _indent(font), _MOST_LINES) for caption in words.written_captions]
+    rows = [captions[first : first + grid.columns] for first in range(0, len(captions), grid.columns)]
+    heights = [CELL + _BELOW + _LINE * max(1, *map(len, row)) for row in rows]
+    top = _MARGIN + (_TITLE_ROOM if words.written_title else 0)
+    width = 2 * _MARGIN + grid.columns * (CELL + _GUTTER) - _GUTTER
+    sheet = Image.new("RGB", (width, top + sum(heights) + _ROW_GAP * (len(rows) - 1) + _MARGIN), PAPER)
+    _head(sheet, words)
+    for index, panel in enumerate(panels):
+        down, along = divmod(index, grid.columns)
+        corner = (_MARGIN + along * (CELL + _GUTTER), top + sum(heights[:down]) + down * _ROW_GAP)
+        _place(sheet, panel, corner)
+        _letter(sheet, corner, [str(index + 1), *captions[index]], font)
+    return sheet
+
+
+def png_bytes(picture: Picture) -> bytes:
+    """Return a picture as PNG with no text in it."""
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG", compress_level=4)
+    return buffer.getvalue()
+
+
+def _indent(font: Font) -> int:
+    """Return how far captions stand to the right of the panel's edge, behind the number."""
+    return round(font.getlength("0  "))
+
+
+def _head(sheet: Picture, words: Words) -> None:
+    """Write the title above the panels."""
+    font = words.lettering.font(_TITLE)
+    title = cut(words.written_title, font, sheet.width - 2 * _MARGIN)
+    ImageDraw.Draw(sheet).text((_MARGIN, _MARGIN + _TITLE // 2), title, INK, font, anchor="lm")
+
+
+def _place(sheet: Picture, panel: Picture, corner: tuple[int, int]) -> None:
+    """Put a panel on the sheet, at the cell's size, with a hair line around it."""
+    left, upper = corner
+    sheet.paste(panel.convert("RGB").resize((CELL, CELL), Image.Resampling.LANCZOS), corner)
+    frame = (left - 1, upper - 1, left + CELL, upper + CELL)
+    ImageDraw.Draw(sheet).rectangle(frame, outline=EDGE)
+
+
+def _letter(sheet: Picture, corner: tuple[int, int], lines: Sequence[str], font: Font) -> None:
+    """Write a panel's number, and beside it the lines of its caption."""
+    pen = ImageDraw.Draw(sheet)
+    left, baseline = corner[0], corner[1] + CELL + _BELOW + _TEXT
+    number, *caption = lines
+    pen.text((left, baseline), number, FAINT, font, anchor="ls")
+    for index, line in enumerate(caption):
+        pen.text((left + _indent(font), baseline + index * _LINE), line, INK, font, anchor="ls")

@@ -1,0 +1,186 @@
+"""Where entries stand: standard scores among them, a total, and which neighbours are not told apart."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eval.metrics.consistency import leave_one_out
+from eval.scorers.protocols import Encoder
+from kit.errors import InputError, ScoreError
+from kit.experiment.config import Judgeable
+from kit.story.story import Language
+from submissions.contest.rules import Rules
+from submissions.leaderboard.scored_entry import Exhibit
+
+Row = NDArray[np.float64]
+"""(1 + panels,): a number of the whole set, then the same with each panel left out in turn."""
+
+DECIMALS = 6
+"""Digits of a total that count; beyond them lies what batches and processors change."""
+WORDED = ("text_mean", "mrr")
+"""Metrics that read the prompts."""
+_SET_NAMES: Mapping[Judgeable, str] = {
+    "aesthetic_mean": "aesthetic",
+    "style": "style",
+    "staging": "staging",
+    "text_mean": "text",
+    "mrr": "mrr",
+}
+"""What eval.setwise calls them."""
+MEASURABLE: tuple[Judgeable, ...] = (*_SET_NAMES, "loo_mean")
+"""Metrics that need no more than pictures and prompts; the others need the story's facts."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Standing:
+    """One entry in the ranking."""
+
+    exhibit: Exhibit
+    rank: int
+    """From 1; equal totals share one."""
+    total: float | None
+    """Weighted sum of the standard scores, higher is better; None for one entry alone."""
+    low: float | None
+    high: float | None
+    """Lowest and highest total of the whole entry and of it with one panel left out."""
+    tied_with_next: bool
+    """Whether its interval overlaps that of the entry behind it."""
+    values: Mapping[Judgeable, float]
+    standard: Mapping[Judgeable, float]
+    """Mean 0 and standard deviation 1 over the entries; empty for one entry alone."""
+
+
+def weights_of(rules: Rules) -> dict[Judgeable, float]:
+    """Return the weight of each metric that the contest ranks by, so that they add up to 1.
+
+    Raises:
+        InputError: a part wants a metric that needs more than a bundle holds.
+    """
+    weights: dict[Judgeable, float] = {}
+    faults = []
+    for number, part in enumerate(rules.ranking.part, 1):
+        if part.metric is None:
+            continue
+        if part.metric not in MEASURABLE:
+            faults.append(
+                f"ranking.part[{number}] {part.name!r}: a bundle does not hold what {part.metric} needs, "
+                f"the story's characters, places or clauses; must be one of {', '.join(MEASURABLE)}, or none"
+            )
+        weights[part.metric] = weights.get(part.metric, 0) + part.weight
+    if faults:
+        raise InputError(f"rules {rules.name}", faults)
+    whole = sum(weights.values())
+    return {metric: weight / whole for metric, weight in weights.items()}
+
+
+class Measurer:
+    """Gives an entry its values in some metrics, all entries by the same words."""
+
+    def __init__(self, metrics: Sequence[Judgeable], encoder: Encoder, language: Language) -> None:
+        """Ask the encoder for the words that pictures are seen through."""
+        from eval.metrics.concept_subspaces import facets_of
+
+        self._metrics, self._encoder = metrics, encoder
+        self._facets = facets_of(encoder, language)
+
+    def values(self, exhibit: Exhibit) -> dict[Judgeable, Row]:
+        """Return the entry's row of values in each metric; higher is better in all of them."""
+        panels = len(exhibit.aesthetics)
+        texts = np.empty((panels, 0), np.float32)
+        if not set(WORDED).isdisjoint(self._metrics):
+            texts = self._encoder.texts(exhibit.prompts)
+        kept = [[k for k in range(panels) if k != left] for left in (None, *range(panels))]
+        return {
+            metric: np.array([self._value(metric, exhibit, texts, keep) for keep in kept])
+            for metric in self._metrics
+        }
+
+    def _value(
+        self, metric: Judgeable, exhibit: Exhibit, texts: NDArray[np.float32], keep: list[int]
+    ) -> float:
+        """Return a metric of some of the panels."""
+        from eval.metrics.registry import SET_METRICS, Shown, Told
+
+        rows = exhibit.embeddings[keep]
+        if metric == "loo_mean":
+            return float(leave_one_out(rows).mean())
+        told = Told(
+            casts=[None] * len(keep), places=[None] * len(keep), texts=texts[keep], facets=self._facets
+        )
+        points = [exhibit.aesthetics[k] for k in keep]
+        value = SET_METRICS[_SET_NAMES[metric]](Shown(embeddings=rows, aesthetics=points, told=told)).value
+        if value is None:
+            raise ScoreError(f"{metric} is undefined: all of its words are one to the encoder")
+        return value
+
+
+def standings(
+    entries: Sequence[tuple[Exhibit, Mapping[Judgeable, Row]]], weights: Mapping[Judgeable, float]
+) -> tuple[Standing, ...]:
+    """Return entries by rank, whatever order they come in.
+
+    Args:
+        entries: those that are ranked, each with its row of values by metric.
+        weights: of the metrics; they add up to 1.
+    """
+    if not entries:
+        return ()
+    if len(entries) == 1:
+        return (_alone(*entries[0]),)
+    standard = {
+        metric: standardised(np.stack([values[metric] for _, values in entries])) for metric in weights
+    }
+    totals = np.round(sum(weights[metric] * rows for metric, rows in standard.items()), DECIMALS) + 0.0
+    whole, low, high = totals[:, 0].tolist(), totals.min(axis=1).tolist(), totals.max(axis=1).tolist()
+    order = sorted(range(len(entries)), key=lambda k: (-whole[k], *_names(entries[k][0])))
+    return tuple(
+        Standing(
+            exhibit=entries[k][0],
+            rank=1 + sum(other > whole[k] for other in whole),
+            total=whole[k],
+            low=low[k],
+            high=high[k],
+            tied_with_next=after is not None and low[k] <= high[after],
+            values=_whole_set(entries[k][1]),
+            standard={metric: float(rows[k, 0]) for metric, rows in standard.items()},
+        )
+        for k, after in zip(order, [*order[1:], None], strict=True)
+    )
+
+
+def _alone(exhibit: Exhibit, values: Mapping[Judgeable, Row]) -> Standing:
+    """Return the standing of the only entry: first, by nothing but its own numbers."""
+    return Standing(
+        exhibit=exhibit,
+        rank=1,
+        total=None,
+        low=None,
+        high=None,
+        tied_with_next=False,
+        values=_whole_set(values),
+        standard={},
+    )
+
+
+def _whole_set(values: Mapping[Judgeable, Row]) -> dict[Judgeable, float]:
+    return {metric: float(row[0]) for metric, row in values.items()}
+
+
+def standardised(rows: Row) -> Row:
+    """Return (entries, 1 + panels) values less the mean of the first column, in its standard deviations.
+
+    Where the entries do not differ, all are 0.
+
+    >>> standardised(np.array([[1.0, 1.0], [3.0, 5.0]])).tolist()
+    [[-1.0, -1.0], [1.0, 3.0]]
+    """
+    mean, deviation = rows[:, 0].mean(), rows[:, 0].std()
+    if deviation <= 10**-DECIMALS:
+        return np.zeros_like(rows)
+    return np.asarray((rows - mean) / deviation)
+
+
+def _names(entry: Exhibit) -> tuple[str, str, str]:
+    return entry.team, entry.title, entry.file

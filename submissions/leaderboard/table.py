@@ -1,0 +1,145 @@
+"""The leaderboard as rows, for spreadsheets and terminals, and the notes of single entries."""
+
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from pydantic import JsonValue
+from rich.cells import cell_len, set_cell_size
+
+import reports
+from kit.files.encodings import csv_bytes, printable
+from kit.story.story import Language
+from submissions.leaderboard.leaderboard import Board
+from submissions.leaderboard.ranking import DECIMALS, Standing
+
+SHOWN = 20
+"""Rows of the ranking that a terminal gets, and of what is not ranked."""
+COLUMNS = ("rank", "team", "title", "file", "total", "low", "high", "tied_with_next")
+"""The table's first columns; the metrics' values, their standard scores, notes and reasons follow."""
+_FORMULA = tuple("=+-@＝＋－＠")
+"""How a cell begins that a spreadsheet would run."""
+_WIDTHS = (4, 24, 28, 7)
+"""Columns of the terminal's table: rank, team, title, score."""
+
+
+def board_csv(board: Board) -> bytes:
+    """Return every bundle as a row, the ranked ones first (utf-8-sig, for spreadsheets)."""
+    raw = dict.fromkeys(("aesthetic_mean", *board.weights))
+    columns = (*COLUMNS, *raw, *(f"{metric}_standard" for metric in board.weights), "notes", "reasons")
+    empty: dict[str, JsonValue] = dict.fromkeys(columns, "")
+    notes = {file: _cell("; ".join(said)) for file, said in notes_of(board, sentences("en")).items()}
+    rows = [empty | _row(one) | {"notes": notes.get(one.exhibit.file, "")} for one in board.standings]
+    for out in board.unranked:
+        told = {"team": out.team, "title": out.title, "file": out.file, "reasons": "; ".join(out.reasons)}
+        rows.append(
+            empty | {name: _cell(text) for name, text in told.items()} | {"notes": notes.get(out.file, "")}
+        )
+    return csv_bytes(columns, rows)
+
+
+def board_lines(board: Board) -> Iterator[str]:
+    """Yield a short table for a terminal, and last how many are ranked and how many named with reasons."""
+    notes = {file: "; ".join(said) for file, said in notes_of(board, sentences("en")).items()}
+    yield _line("rank", "team", "title", "score", "notes")
+    for one in board.standings[:SHOWN]:
+        entry = one.exhibit
+        score = f"{entry.aesthetic_mean:.3f}" if one.total is None else f"{one.total:+.3f}"
+        yield _line(str(one.rank), entry.team, entry.title, score, notes.get(entry.file, ""))
+    if len(board.standings) > SHOWN:
+        yield f"... and {len(board.standings) - SHOWN} more"
+    for out in board.unranked[:SHOWN]:
+        first, *others = out.reasons
+        more = f"; and {len(others)} more" if others else ""
+        yield _line("-", out.team, out.title, "", f"{out.file}: {first}{more}")
+    if len(board.unranked) > SHOWN:
+        yield f"... and {len(board.unranked) - SHOWN} more that are not ranked"
+    yield f"{len(board.standings)} ranked, {len(board.unranked)} named with reasons"
+
+
+def _row(one: Standing) -> dict[str, JsonValue]:
+    """Return an entry's cells; numbers stay numbers."""
+    entry = one.exhibit
+    words = {"team": entry.team, "title": entry.title, "file": entry.file}
+    numbers = {"aesthetic_mean": entry.aesthetic_mean}
+    numbers |= {str(metric): value for metric, value in one.values.items()}
+    numbers |= {f"{metric}_standard": value for metric, value in one.standard.items()}
+    alone = one.total is None
+    return {
+        "rank": one.rank,
+        **{name: _cell(text) for name, text in words.items()},
+        "total": "" if alone else one.total,
+        "low": "" if alone else one.low,
+        "high": "" if alone else one.high,
+        "tied_with_next": "yes" if one.tied_with_next else "no",
+        **{name: round(value, DECIMALS) for name, value in numbers.items()},
+    }
+
+
+def _cell(text: str) -> str:
+    """Return a text as one that a spreadsheet shows and does not run.
+
+    >>> _cell("=1+1"), _cell("a-b")
+    ("'=1+1", 'a-b')
+    """
+    plain = printable(text)
+    return f"'{plain}" if plain.lstrip().startswith(_FORMULA) else plain
+
+
+def _line(*cells: str) -> str:
+    """Return a row of the terminal's table; Chinese letters are two columns wide."""
+    *cut, last = (printable(cell) for cell in cells)
+    padded = (
+        set_cell_size(text if cell_len(text) <= width else f"{set_cell_size(text, width - 1)}…", width)
+        for text, width in zip(cut, _WIDTHS, strict=True)
+    )
+    return "  ".join([*padded, last]).rstrip()
+
+
+SENTENCES = Path(reports.__file__).parent / "templates" / "leaderboard" / "leaderboard.toml"
+_NAMED = 4
+"""Panels or entries that one note names."""
+
+Sentences = Mapping[str, str]
+"""By key, with fields in braces."""
+
+
+def sentences(language: Language) -> Sentences:
+    """Return the leaderboard's sentences in a language."""
+    table: dict[str, str] = tomllib.loads(SENTENCES.read_text(encoding="utf-8"))[language]
+    return table
+
+
+def notes_of(board: Board, words: Sentences) -> Mapping[str, Sequence[str]]:
+    """Return what an organiser should know of each entry, by file; entries without notes are left out."""
+    notes: dict[str, list[str]] = {}
+    for file, key, names in _noted(board):
+        more = words["more"].format(n=len(names) - _NAMED) if len(names) > _NAMED else ""
+        notes.setdefault(file, []).append(words[key].format(names=", ".join(names[:_NAMED]) + more))
+    return notes
+
+
+def _noted(board: Board) -> Iterator[tuple[str, str, Sequence[str]]]:
+    """Yield a file, the sentence to say of it, and the names in that sentence."""
+    for one in board.standings:
+        if one.tied_with_next:
+            yield one.exhibit.file, "note_tied", ()
+    for entry in board.exhibits:
+        if entry.blank:
+            yield entry.file, "note_blank", [str(panel) for panel in entry.blank]
+    yield from _likened(board)
+    for group in board.shared:
+        for entry in group:
+            yield entry.file, "note_lora", [one.file for one in group if one is not entry]
+
+
+def _likened(board: Board) -> Iterator[tuple[str, str, Sequence[str]]]:
+    like: dict[str, list[str]] = {}
+    for alike in board.likenesses:
+        if alike.within:
+            yield alike.first.file, "note_within", [f"{pair.first} = {pair.second}" for pair in alike.pairs]
+        else:
+            like.setdefault(alike.first.file, []).append(alike.second.file)
+            like.setdefault(alike.second.file, []).append(alike.first.file)
+    for file, others in like.items():
+        yield file, "note_like", others

@@ -1,0 +1,178 @@
+"""A bundle put together from evidence that nothing speaks against: its manifest and its files."""
+
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+
+from PIL import Image
+from pydantic import JsonValue
+
+from kit.files.encodings import csv_bytes, json_bytes, sha256_bytes
+from kit.images.lettering import Lettering
+from submissions.bundle.comfyui import workflows_of
+from submissions.bundle.lora_files import lora_forms
+from submissions.bundle.manifest import (
+    COMPARISON,
+    EMBEDDED_NOTICE,
+    MANIFEST,
+    SCORE_COLUMNS,
+    UNSEALED,
+    FileRecord,
+    GateRecord,
+    LoraRecord,
+    Manifest,
+    PanelRecord,
+    SettingsRecord,
+    lora_names,
+    manifest_bytes,
+    panel_file,
+    prompts_csv,
+    prompts_json,
+    settings_json,
+)
+from submissions.bundle.mosaic import GRIDS, Words, draw_mosaic, png_bytes
+from submissions.bundle.texts import texts_of
+from submissions.packing.entry import Entry
+from submissions.packing.preflight import mean_score, panel_scores
+from submissions.packing.run_evidence import Evidence
+from submissions.packing.run_records import RunIdentity, ScoreTables, is_embedded
+from submissions.untrusted.lora_reader import read_lora_facts
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Whole:
+    """Evidence that has every part a bundle needs."""
+
+    evidence: Evidence
+    identity: RunIdentity
+    scores: ScoreTables
+    lettering: Lettering
+
+
+def build(whole: Whole, entry: Entry) -> tuple[Manifest, dict[str, bytes]]:
+    """Return the manifest and every file of an entry's bundle in the order of the zip, cards first."""
+    draft = _draft(whole, entry)
+    files = _files(whole, entry, draft)
+    records = {
+        name: FileRecord(sha256=sha256_bytes(data), size_bytes=len(data)) for name, data in files.items()
+    }
+    manifest = draft.model_copy(update={"files": records})
+    return manifest, files | {MANIFEST: manifest_bytes(manifest)}
+
+
+def _draft(whole: Whole, entry: Entry) -> Manifest:
+    """Return the manifest, its files still empty."""
+    identity, rules = whole.identity, entry.rules
+    return Manifest(
+        format=2,
+        storykit=_version(),
+        rules=rules.name,
+        name=rules.name_of(entry.team, entry.title),
+        team=entry.team,
+        title=entry.title,
+        introduction=entry.introduction.replace("\r\n", "\n").strip(),
+        link=entry.link,
+        notice=EMBEDDED_NOTICE if is_embedded(identity.base) else "",
+        candidate=entry.candidate,
+        order=entry.order,
+        story=entry.story,
+        base=identity.base,
+        settings=SettingsRecord.model_validate(identity.settings.model_dump()),
+        drawn_with=identity.model_dump(mode="json", include={"device", "versions", "commit"}),
+        lora=_lora_record(whole.evidence),
+        gate=GateRecord(
+            threshold=rules.gate.threshold,
+            score=mean_score(panel_scores(whole.scores, entry)),
+            scorer=whole.scores.head.weights,
+            embedded=whole.scores.head.embedded,
+        ),
+        mosaic=whole.lettering.note,
+        panels=tuple(_panel_record(whole.evidence, panel) for panel in sorted(whole.evidence.rows)),
+        batches=whole.evidence.batches,
+        files={},
+        seal=UNSEALED,
+    )
+
+
+def _panel_record(evidence: Evidence, panel: int) -> PanelRecord:
+    """Return what the run recorded of a panel, with its place in the bundle."""
+    row = evidence.rows[panel]
+    return PanelRecord(
+        panel=panel,
+        file=panel_file(panel),
+        sha256=row.sha256,
+        key=row.key,
+        prompt=row.prompt,
+        negative=row.negative,
+        seed=row.seed,
+    )
+
+
+def _lora_record(evidence: Evidence) -> LoraRecord | None:
+    """Return what the run recorded of the candidate's LoRA; None for the bare base."""
+    dress = evidence.dress
+    if evidence.lora is None or dress is None:
+        return None
+    file, checkpoint, diffusers, comfyui = lora_names(evidence.candidate.name)
+    return LoraRecord.model_validate(
+        {
+            "file": file,
+            "checkpoint": checkpoint,
+            "diffusers": diffusers,
+            "comfyui": comfyui,
+            "notes": read_lora_facts(evidence.lora.data).metadata,
+            "sha256": sha256_bytes(evidence.lora.data),
+            "source_sha256": evidence.lora.source_sha256,
+            **dress.model_dump(exclude={"lora_sha256"}),
+        }
+    )
+
+
+def _files(whole: Whole, entry: Entry, draft: Manifest) -> dict[str, bytes]:
+    """Return every file of the bundle but the manifest."""
+    files = texts_of(draft, entry.rules)
+    files |= {panel_file(panel): png for panel, png in sorted(whole.evidence.pngs.items())}
+    files |= _mosaics(whole)
+    files |= {
+        "prompts.csv": prompts_csv(draft),
+        "prompts.json": json_bytes(prompts_json(draft)),
+        "settings.json": json_bytes(settings_json(draft)),
+        "scores.csv": csv_bytes(
+            SCORE_COLUMNS, [_score_row(row) for row in panel_scores(whole.scores, entry)]
+        ),
+    }
+    files |= {name: json_bytes(graph) for name, graph in workflows_of(draft).items()}
+    if whole.evidence.comparison is not None:
+        files[COMPARISON] = whole.evidence.comparison
+    if draft.lora and whole.evidence.lora is not None:
+        files[draft.lora.file] = whole.evidence.lora.data
+        forms = lora_forms(draft.lora, whole.evidence.lora.data)
+        files |= {name: form() for name, form in forms.items()}
+    return files
+
+
+def _mosaics(whole: Whole) -> dict[str, bytes]:
+    """Return the mosaics by file name."""
+    story = whole.evidence.story.story
+    pictures = [Image.open(io.BytesIO(png)) for _, png in sorted(whole.evidence.pngs.items())]
+    words = Words(
+        title=story.title,
+        captions=[panel.caption for panel in story.panels],
+        lettering=whole.lettering,
+    )
+    return {grid.file: png_bytes(draw_mosaic(pictures, words, grid)) for grid in GRIDS}
+
+
+def _score_row(row: Mapping[str, str]) -> dict[str, JsonValue]:
+    """Return a panel's scores with its place in the bundle."""
+    placed: dict[str, JsonValue] = {column: row.get(column, "") for column in SCORE_COLUMNS}
+    return placed | {"file": panel_file(int(row["panel"]))}
+
+
+def _version() -> str:
+    """Return storykit's version."""
+    try:
+        return version("storykit")
+    except PackageNotFoundError:
+        return "not installed"

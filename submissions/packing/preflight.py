@@ -1,0 +1,196 @@
+"""Everything that must hold before a bundle is written; every check names all it finds."""
+
+import math
+from collections.abc import Iterator, Mapping
+
+from kit.files.encodings import canonical_json, sha256_bytes
+from kit.lora.convert import checkpoint_bytes, safetensors_for
+from kit.lora.metadata import Scale
+from kit.story.prompt import prompt_of
+from kit.story.story import PANELS
+from submissions.bundle.manifest import panel_file
+from submissions.contest.rules import Rules
+from submissions.faults import Fault
+from submissions.packing.entry import Entry
+from submissions.packing.run_evidence import Evidence
+from submissions.packing.run_records import AESTHETIC, ScoreTables, is_embedded
+from submissions.untrusted.lora_reader import lora_data_faults
+from submissions.untrusted.png_reader import picture_texts, read_picture
+from submissions.untrusted.secret_scan import find_leaks
+from submissions.untrusted.zip_reader import MAX_LORA_BYTES
+from submissions.verification.rule_checks import Saying, gate_faults, words_faults
+
+_CLOSE = 1e-3
+"""How far a written mean may be from the mean of the written scores."""
+_SCORE_AGAIN = "run `storykit score` again"
+_DRAW_AGAIN = "run `storykit generate` to draw it again"
+
+
+def said(entry: Entry) -> Saying:
+    """Return the words of an entry."""
+    return Saying(team=entry.team, title=entry.title, introduction=entry.introduction, link=entry.link)
+
+
+def check_entry(entry: Entry) -> list[Fault]:
+    """Return what is wrong with an entry before one looks into the run."""
+    faults = words_faults(entry.rules, said(entry))
+    if entry.rules.panels.count != PANELS:
+        problem = f"ask for {entry.rules.panels.count} panels, a story has {PANELS}"
+        faults.append(Fault(place="rules", problem=problem))
+    for place, text in (("team", entry.team), ("title", entry.title), ("introduction", entry.introduction)):
+        faults += find_leaks(place, text)
+    return faults
+
+
+def check_evidence(evidence: Evidence, entry: Entry) -> list[Fault]:
+    """Return what is wrong with what the run holds for an entry."""
+    faults = _picture_faults(evidence) + _prompt_faults(evidence, entry)
+    faults += _lora_faults(evidence, entry.rules)
+    if evidence.scores is not None:
+        faults += _score_faults(evidence, entry, evidence.scores)
+    if evidence.identity is not None:
+        base = canonical_json(dict(evidence.identity.base)).decode()
+        faults += find_leaks("run.json", base + evidence.identity.settings.model_dump_json())
+    return faults
+
+
+def panel_scores(scores: ScoreTables, entry: Entry) -> list[Mapping[str, str]]:
+    """Return the score rows of the entry's panels, in panel order."""
+    seeds = {str(panel): str(seed) for panel, seed in enumerate(entry.seeds, 1)}
+    rows = [row for row in scores.panels if _is_about(row, entry)]
+    return sorted(
+        (row for row in rows if row.get("seed") == seeds.get(row.get("panel", ""))),
+        key=lambda row: row.get("panel", ""),
+    )
+
+
+def mean_score(rows: list[Mapping[str, str]]) -> float:
+    """Return the mean aesthetic score of rows; NaN when one of them has none."""
+    values = [_number(row.get(AESTHETIC, "")) for row in rows]
+    return math.fsum(values) / len(values) if values else math.nan
+
+
+def _picture_faults(evidence: Evidence) -> list[Fault]:
+    """Return which pictures are not those the run recorded, or no pictures, or tell too much."""
+    side = evidence.identity.settings.size if evidence.identity else None
+    faults: list[Fault] = []
+    for panel, png in evidence.pngs.items():
+        place = panel_file(panel)
+        if sha256_bytes(png) != evidence.rows[panel].sha256:
+            problem = "is not the picture that the run recorded, its sha256 differs"
+            faults.append(Fault(place=place, problem=problem, mend=_DRAW_AGAIN))
+        picture, wrong = read_picture(place, png, side)
+        faults += wrong
+        faults += find_leaks(f"{place} text", "\n".join(picture_texts(picture))) if picture else []
+    return faults
+
+
+def _prompt_faults(evidence: Evidence, entry: Entry) -> list[Fault]:
+    """Return which panels were not drawn from the prompt that the story gives them."""
+    trigger = evidence.dress.trigger if evidence.dress else evidence.candidate.trigger
+    story, faults = evidence.story.story, []
+    for panel, row in sorted(evidence.rows.items()):
+        if not 1 <= panel <= PANELS:
+            faults.append(Fault(place="panels.jsonl", problem=f"has a panel {panel}, a story has {PANELS}"))
+            continue
+        if row.prompt != prompt_of(story, panel - 1, entry.order, trigger) or row.negative != story.negative:
+            problem = "was not drawn from the story's prompt and negative prompt as they stand now"
+            faults.append(Fault(place=panel_file(panel), problem=problem, mend=_DRAW_AGAIN))
+        faults += find_leaks(f"prompt of panel {panel}", f"{row.prompt}\n{row.negative}")
+    return faults
+
+
+def _lora_faults(evidence: Evidence, rules: Rules) -> list[Fault]:
+    """Return what is wrong with the LoRA file, or that there must be one."""
+    name = evidence.candidate.name
+    if evidence.candidate.lora is None:
+        problem = f"the contest asks for a LoRA, candidate {name!r} has none"
+        return [Fault(place="lora", problem=problem, mend="choose another")] if rules.lora.required else []
+    faults: list[Fault] = []
+    lora = evidence.lora
+    drawn_with = evidence.dress.lora_sha256 if evidence.dress else None
+    if evidence.identity and not drawn_with:
+        faults.append(Fault(place="run.json", problem=f"does not say which LoRA {name!r} was drawn with"))
+    if lora is None:
+        return faults
+    if drawn_with not in (None, lora.source_sha256):
+        problem = "is not the file that the panels were drawn with, its sha256 differs"
+        faults.append(Fault(place="lora", problem=problem, mend="put the file back or draw again"))
+    if len(lora.data) > MAX_LORA_BYTES:
+        problem = f"has {len(lora.data)} bytes, {MAX_LORA_BYTES} are the most"
+        faults.append(Fault(place="lora", problem=problem, mend="store it in fp16 or with a lower rank"))
+    return faults + (lora_data_faults("lora", lora.data) or _form_faults(lora.data))
+
+
+def _form_faults(data: bytes) -> list[Fault]:
+    """Return why a sound LoRA cannot be written for other tools."""
+    try:
+        checkpoint_bytes(data)
+        safetensors_for("diffusers", data, Scale(rank=1, alpha=1.0))  # ComfyUI's names are of the same layers
+    except ValueError as error:
+        return [Fault(place="lora", problem=str(error))]
+    return []
+
+
+def _score_faults(evidence: Evidence, entry: Entry, scores: ScoreTables) -> list[Fault]:
+    """Return what the recorded scores say against the entry."""
+    rows = panel_scores(scores, entry)
+    mean = mean_score(rows)
+    faults = [*_head_faults(evidence, entry.rules, scores), *_stale_faults(evidence, rows)]
+    wanted = [str(panel) for panel in range(1, PANELS + 1)]
+    if [row.get("panel") for row in rows] != wanted or not math.isfinite(mean):
+        problem = f"must score panels 1 to {PANELS} of the story once, got {len(rows)} rows, mean {mean:.4f}"
+        return [*faults, Fault(place="scores.panels.csv", problem=problem, mend=_SCORE_AGAIN)]
+    return [*faults, *_mean_faults(entry, scores, mean), *gate_faults(entry.rules, mean)]
+
+
+def _mean_faults(entry: Entry, scores: ScoreTables, mean: float) -> list[Fault]:
+    """Return a fault unless the table of stories has the mean that the panels' scores have.
+
+    That table knows sets of one seed; of one cast from several it says nothing.
+    """
+    if len(seeds := set(entry.seeds)) > 1:
+        return []
+    about = (row for row in scores.stories if _is_about(row, entry) and row.get("seed") == str(*seeds))
+    recorded = [_number(row.get("aesthetic_mean", "")) for row in about]
+    if len(recorded) == 1 and abs(recorded[0] - mean) <= _CLOSE:
+        return []
+    got = ", ".join(f"{value:.4f}" for value in recorded) or "nothing"
+    problem = f"says mean {got}, the panels' scores have mean {mean:.4f}"
+    return [Fault(place="scores.stories.csv", problem=problem, mend=_SCORE_AGAIN)]
+
+
+def _head_faults(evidence: Evidence, rules: Rules, scores: ScoreTables) -> list[Fault]:
+    """Return a fault when pictures of the contest's own base were scored by another head."""
+    practising = evidence.identity is not None and is_embedded(evidence.identity.base)
+    if rules.gate.embedded or practising or not scores.head.embedded:
+        return []
+    problem = f"the contest scores with {rules.gate.scorer}, the run with {scores.head.weights}"
+    return [Fault(place="gate", problem=problem, mend="set [score] aesthetic and score again")]
+
+
+def _stale_faults(evidence: Evidence, rows: list[Mapping[str, str]]) -> Iterator[Fault]:
+    """Yield a fault for each panel that was scored as another picture, or found faulty."""
+    for row in rows:
+        place = f"scores.panels.csv, panel {row.get('panel')}"
+        drawn = [known for known in evidence.rows.values() if str(known.panel) == row.get("panel")]
+        if drawn and row.get("sha256") != drawn[0].sha256:
+            yield Fault(place=place, problem="is the score of another picture", mend=_SCORE_AGAIN)
+        if row.get("status") != "ok":
+            yield Fault(
+                place=place, problem=f"status must be ok, got {row.get('status')!r}", mend=_DRAW_AGAIN
+            )
+
+
+def _is_about(row: Mapping[str, str], entry: Entry) -> bool:
+    """Return whether a score row is about the entry's story."""
+    names = (row.get("candidate"), row.get("order"), row.get("story"))
+    return names == (entry.candidate, entry.order, entry.story)
+
+
+def _number(text: str) -> float:
+    """Return a cell's number; NaN for an empty or foreign cell, which no comparison lets through."""
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan

@@ -1,0 +1,227 @@
+"""The stage that draws a bundle's panels again, from the bundle alone, and says how alike they came out."""
+
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+import numpy as np
+from PIL import Image
+
+from kit.errors import BundleError
+from submissions.bundle.manifest import BatchRecord, Manifest, PanelRecord
+
+if TYPE_CHECKING:
+    from kit.experiment.config import DrawSettings
+    from kit.generation.painter import Painter
+    from kit.generation.recipe import Job
+    from kit.lora.lora import LoadedLora
+    from kit.progress import Progress
+
+Verdict = Literal["identical", "same pixels", "same picture", "other picture", "not drawn"]
+BOUND = 4.0
+"""Mean difference of two pictures' colour values, of 255, up to which they count as the same picture."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Redrawn:
+    """A panel of the bundle and what came out when it was drawn again."""
+
+    panel: int
+    """1 to 8."""
+    verdict: Verdict
+    difference: float | None
+    """Mean absolute difference of the colour values, 0 to 255; none where nothing was drawn."""
+    png: bytes | None
+    """The picture drawn now."""
+    reason: str = ""
+    """Why nothing was drawn."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reproduction:
+    """All panels of a bundle drawn again."""
+
+    panels: tuple[Redrawn, ...]
+    reasons: tuple[str, ...]
+    """What is not as it was when the bundle was drawn: device, versions, weights."""
+
+    @property
+    def holds(self) -> bool:
+        """Return whether every panel is the same picture at least."""
+        return all(panel.verdict not in ("other picture", "not drawn") for panel in self.panels)
+
+    @property
+    def facts(self) -> dict[str, object]:
+        """Return all but the pictures, for machines."""
+        panels = [
+            {"panel": one.panel, "verdict": one.verdict, "difference": one.difference, "reason": one.reason}
+            for one in self.panels
+        ]
+        return {"panels": panels, "bound": BOUND, "reasons": self.reasons}
+
+
+def reproduce(
+    manifest: Manifest, files: Mapping[str, bytes], painter: "Painter", progress: "Progress | None" = None
+) -> Reproduction:
+    """Draw the panels of a sound bundle again, in the batches they were drawn in.
+
+    Args:
+        manifest: the bundle's.
+        files: its files by name.
+        painter: who draws, with the base that the bundle names.
+        progress: who wants to hear how far it is.
+
+    Raises:
+        BundleError: what the bundle was drawn with cannot be set up here.
+        LoraError: its LoRA does not fit the base.
+    """
+    how, lora = _settings(manifest), _lora(manifest, files)
+    wanted = {(panel.seed, panel.prompt) for panel in manifest.panels}
+    batches = [
+        batch
+        for batch in manifest.batches or _sets(manifest)
+        if any((batch.seed, prompt) in wanted for prompt in batch.prompts)
+    ]
+    if progress is not None:
+        progress.begin(sum(len(batch.prompts) for batch in batches), 0)
+    drawn: dict[tuple[int, str], _Drawn] = {}
+    hand = _Hand(manifest, painter, how)
+    painter.read([text for job in hand.jobs(batches) for text in (job.request.prompt, job.request.negative)])
+    painter.dress(lora, manifest.lora.strength if manifest.lora else 1.0)
+    for batch in batches:
+        drawn |= hand.draw(batch)
+        if progress is not None:
+            progress.advance(len(batch.prompts))
+    panels = tuple(_compared(panel, files[panel.file], drawn) for panel in manifest.panels)
+    return Reproduction(panels=panels, reasons=tuple(_changes(manifest, painter)))
+
+
+class _Drawn(NamedTuple):
+    png: bytes | None
+    reason: str
+
+
+class _Hand:
+    """A painter that draws what a bundle tells it to."""
+
+    def __init__(self, manifest: Manifest, painter: "Painter", how: "DrawSettings") -> None:
+        self._painter, self._how, self._manifest = painter, how, manifest
+        self._negative = {(panel.seed, panel.prompt): panel.negative for panel in manifest.panels}
+
+    def jobs(self, batches: Sequence[BatchRecord]) -> Iterator["Job"]:
+        """Yield what is to be drawn, batch by batch."""
+        from kit.experiment.run import Slot
+        from kit.generation.recipe import Asked, Job, recipe_of, request_of
+
+        manifest, lora = self._manifest, self._manifest.lora
+        worn = {
+            "lora_sha256": lora.source_sha256 if lora else None,
+            "alpha": lora.alpha if lora else None,
+            "strength": lora.strength if lora else 1.0,
+        }
+        for batch in batches:
+            for prompt in batch.prompts:
+                negative = self._negative.get((batch.seed, prompt), manifest.panels[0].negative)
+                recipe = recipe_of(self._painter, self._how, worn, Asked(prompt, negative, batch.seed))
+                slot = Slot(manifest.candidate, manifest.order, manifest.story, batch.seed, 0)
+                request = request_of(recipe, f"seed {batch.seed}, {prompt}")
+                yield Job(slot=slot, recipe=recipe, request=request, negative=negative)
+
+    def draw(self, batch: BatchRecord) -> dict[tuple[int, str], _Drawn]:
+        """Return the pictures of a batch, or why there is none, by seed and prompt."""
+        from kit.generation.painter import Batching, Fault
+        from kit.images.png_metadata import png_bytes
+
+        jobs = list(self.jobs([batch]))
+        batching = Batching(panels=len(jobs), compiled=batch.compiled)
+        pictures = self._painter.draw([job.request for job in jobs], self._how, batching)
+        return {
+            (batch.seed, job.request.prompt): _Drawn(None, picture.reason)
+            if isinstance(picture, Fault)
+            else _Drawn(png_bytes(picture, job), "")
+            for job, picture in zip(jobs, pictures, strict=True)
+        }
+
+
+def _compared(panel: PanelRecord, before: bytes, drawn: Mapping[tuple[int, str], _Drawn]) -> Redrawn:
+    """Return how a panel's new picture differs from the bundle's."""
+    now = drawn[panel.seed, panel.prompt]
+    if now.png is None:
+        return Redrawn(panel=panel.panel, verdict="not drawn", difference=None, png=None, reason=now.reason)
+    difference = mean_difference(before, now.png)
+    verdict: Verdict = "same picture" if difference <= BOUND else "other picture"
+    if difference == 0:
+        verdict = "identical" if before == now.png else "same pixels"
+    return Redrawn(panel=panel.panel, verdict=verdict, difference=difference, png=now.png)
+
+
+def mean_difference(before: bytes, now: bytes) -> float:
+    """Return the mean absolute difference of two PNGs' colour values, 0 (the same) to 255."""
+    one, other = (np.asarray(Image.open(BytesIO(png)).convert("RGB"), np.int16) for png in (before, now))
+    if one.shape != other.shape:
+        raise BundleError(f"pictures to compare must have one size, got {one.shape} and {other.shape}")
+    return float(np.abs(one - other).mean())
+
+
+def _settings(manifest: Manifest) -> "DrawSettings":
+    from kit.experiment.config import DrawSettings
+
+    how = manifest.settings
+    return DrawSettings(steps=how.steps, cfg=how.cfg, size=how.size, noise=how.noise, memory=how.memory)
+
+
+def _sets(manifest: Manifest) -> tuple[BatchRecord, ...]:
+    """Return the panels of each seed as one batch, for a bundle that does not say how it was drawn."""
+    seeds = dict.fromkeys(panel.seed for panel in manifest.panels)
+    return tuple(
+        BatchRecord(
+            seed=seed,
+            prompts=tuple(panel.prompt for panel in manifest.panels if panel.seed == seed),
+            compiled=False,
+        )
+        for seed in seeds
+    )
+
+
+def _lora(manifest: Manifest, files: Mapping[str, bytes]) -> "LoadedLora | None":
+    """Return the bundle's LoRA as it was worn; None for the bare base."""
+    if manifest.lora is None:
+        return None
+    from kit.lora.lora import load_lora
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "lora.safetensors"
+        path.write_bytes(files[manifest.lora.file])
+        return load_lora(path, manifest.lora.alpha)
+
+
+def _changes(manifest: Manifest, painter: "Painter") -> Iterator[str]:
+    """Yield what differs from the drawing of the bundle, as one reads it in a list of reasons."""
+    for name, value in manifest.base.items():
+        now = painter.identity.get(name)
+        if now != value and name != "sha256":
+            yield f"{name} {now}, was {value}"
+    then, here = manifest.base.get("sha256"), painter.identity.get("sha256")
+    if isinstance(then, Mapping) and isinstance(here, Mapping):
+        others = sorted(str(file) for file in then.keys() | here.keys() if then.get(file) != here.get(file))
+        if others:
+            yield f"other weights in {', '.join(others)}"
+    if (device := manifest.drawn_with.get("device")) != painter.hardware:
+        yield f"drawn on {painter.hardware}, was {device}"
+        if manifest.settings.noise == "contest":
+            yield "the contest's noise is drawn on the device itself, each has its own"
+    yield from _versions(manifest)
+
+
+def _versions(manifest: Manifest) -> Iterator[str]:
+    """Yield the packages that are not of the version that the bundle was drawn with."""
+    from kit.generation.recipe import PACKAGES, installed
+
+    then = manifest.drawn_with.get("versions")
+    if isinstance(then, Mapping):
+        for package in PACKAGES:
+            if then.get(package) != installed(package):
+                yield f"{package} {installed(package)}, was {then.get(package)}"
