@@ -16,14 +16,14 @@ from statistics import fmean, stdev
 import numpy as np
 from numpy.typing import NDArray
 
-from eval.scorers.load import Instruments
+from eval.scorers.load import Scorers
 from eval.scoring.measure import Measured, measure
 from eval.scoring.records import StoryScore
 from eval.scoring.score import score_measured
 from kit.dataset.read import open_cropped, read_dataset
 from kit.errors import ScoreError
 from kit.experiment.run import Run
-from kit.files.atomic_write import write_whole
+from kit.files.atomic_write import write_atomic
 from kit.training.previews import BARE, step_of
 
 PICTURES = 100
@@ -40,7 +40,7 @@ Row = NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Look:
+class CheckpointScores:
     """One saved step; means over the seeds, None where a panel is faulty."""
 
     step: int
@@ -60,7 +60,7 @@ class Look:
     """The likeness of each panel; empty where one is faulty."""
 
 
-def learned_pictures(folder: Path, tools: Instruments) -> NDArray[np.float32]:
+def learned_pictures(folder: Path, tools: Scorers) -> NDArray[np.float32]:
     """Return the mean embedding of the pictures learned from, (dim,); not of unit length."""
     dataset = read_dataset(folder)
     chosen = dataset[:: math.ceil(len(dataset) / PICTURES)]
@@ -69,7 +69,7 @@ def learned_pictures(folder: Path, tools: Instruments) -> NDArray[np.float32]:
     return mean
 
 
-def look_at(run: Run, tools: Instruments, learned: NDArray[np.float32]) -> list[Look]:
+def score_checkpoints(run: Run, tools: Scorers, learned: NDArray[np.float32]) -> list[CheckpointScores]:
     """Score the run and return its steps, the bare base first.
 
     Args:
@@ -99,10 +99,10 @@ def _rows(measured: Measured, candidate: str) -> Row | None:
     return np.stack(rows).astype(np.float64) if len(rows) == len(found) else None
 
 
-def _look(sets: Sequence[StoryScore], rows: Row | None, bare: Row | None, learned: Row) -> Look:
+def _look(sets: Sequence[StoryScore], rows: Row | None, bare: Row | None, learned: Row) -> CheckpointScores:
     panels = () if rows is None else tuple(float(value) for value in rows @ learned)
     apart = None if rows is None or bare is None else float(1 - (rows * bare).sum(axis=1).mean())
-    return Look(
+    return CheckpointScores(
         step=step_of(sets[0].candidate),
         likeness=fmean(panels) if panels else None,
         mrr=_mean([one.mrr for one in sets]),
@@ -120,7 +120,7 @@ def _mean(values: Sequence[float | None]) -> float | None:
     return fmean(known) if len(known) == len(values) else None
 
 
-def best_step(looks: Sequence[Look]) -> int:
+def best_step(looks: Sequence[CheckpointScores]) -> int:
     """Return the step to hand in.
 
     Of the steps that keep KEPT of the base's mrr, the earliest that is not clearly below the one nearest to
@@ -151,14 +151,14 @@ def _is_level(high: Sequence[float], low: Sequence[float]) -> bool:
     return fmean(differences) <= stdev(differences) / math.sqrt(len(differences))
 
 
-def write_looks(path: Path, looks: Sequence[Look]) -> None:
+def write_checkpoint_scores(path: Path, looks: Sequence[CheckpointScores]) -> None:
     """Write a table with one row a step; the panels' own numbers are left out."""
     text = io.StringIO()
-    columns = [column.name for column in fields(Look) if column.name != "panels"]
+    columns = [column.name for column in fields(CheckpointScores) if column.name != "panels"]
     table = csv.DictWriter(text, columns, lineterminator="\n", extrasaction="ignore")
     table.writeheader()
     table.writerows(
         {name: f"{value:.6g}" if isinstance(value, float) else value for name, value in asdict(look).items()}
         for look in looks
     )
-    write_whole(path, text.getvalue().encode())
+    write_atomic(path, text.getvalue().encode())

@@ -7,18 +7,26 @@ from pathlib import Path
 
 from eval.scorers.aesthetic import by_aesthetics
 from eval.scorers.protocols import Scorer
-from kit.dataset.data_juicer import Filter, gather_result
-from kit.dataset.filters import Sifted, Step, by_caption, by_colour, by_shape, by_twins, sift
+from kit.dataset.data_juicer import Filter, read_result
+from kit.dataset.filters import (
+    FilteredPictures,
+    FilterStep,
+    apply_filters,
+    by_caption,
+    by_colour,
+    by_near_duplicates,
+    by_shape,
+)
 from kit.dataset.modelscope import fetch_dataset, is_dataset_name
-from kit.dataset.sources import Found, gather
-from kit.dataset.warnings import cautions
-from kit.dataset.write import Contents, refuse_out, write_prepared
+from kit.dataset.sources import FoundPicture, find_pictures
+from kit.dataset.warnings import dataset_warnings
+from kit.dataset.write import DatasetContents, refuse_out, write_prepared
 from kit.errors import InputError
 from kit.story.trigger import Captioning
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Floor:
+class AestheticFloor:
     """The least aesthetic score of a picture, and what gives it."""
 
     score: float
@@ -26,23 +34,23 @@ class Floor:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Plan:
+class PreparationPlan:
     """What stays of a source, and what is said of it."""
 
     source: str
     """A folder, a result.jsonl, or a dataset of ModelScope."""
     captioning: Captioning
     filters: Sequence[Filter] = ()
-    floor: Floor | None = None
+    floor: AestheticFloor | None = None
     keep_near_duplicates: bool = False
 
     @property
-    def steps(self) -> list[Step]:
+    def steps(self) -> list[FilterStep]:
         """What drops pictures, in order; a sample's shape counts all its pictures, so that comes first."""
         steps = [*map(by_shape, self.filters), by_colour(), by_caption(self.captioning)]
         if self.floor is not None:
             steps.append(by_aesthetics(self.floor.scorer, self.floor.score))
-        return steps if self.keep_near_duplicates else [*steps, by_twins()]
+        return steps if self.keep_near_duplicates else [*steps, by_near_duplicates()]
 
     @property
     def settings(self) -> dict[str, object]:
@@ -64,7 +72,7 @@ class Plan:
         }
 
 
-def find(source: str, out: Path) -> list[Found]:
+def find(source: str, out: Path) -> list[FoundPicture]:
     """Return the pictures of a source, fetched first if it is a dataset of ModelScope.
 
     Raises InputError when there is no such source, or when writing `out` would touch it.
@@ -72,11 +80,11 @@ def find(source: str, out: Path) -> list[Found]:
     path = Path(source)
     refuse_out(out, [path])
     if path.is_dir():
-        found = gather(path)
+        found = find_pictures(path)
     elif path.is_file() and path.suffix == ".jsonl":
-        found = gather_result(path)
+        found = read_result(path)
     elif is_dataset_name(source) and not path.exists():
-        found = gather(fetch_dataset(source))
+        found = find_pictures(fetch_dataset(source))
     else:
         raise InputError(
             source, ["must be a folder, a .jsonl file of Data-Juicer's or OWNER/NAME on ModelScope"]
@@ -85,9 +93,11 @@ def find(source: str, out: Path) -> list[Found]:
     return found
 
 
-def choose(found: Sequence[Found], plan: Plan, opened: Callable[[], None]) -> Sifted:
+def choose(
+    found: Sequence[FoundPicture], plan: PreparationPlan, opened: Callable[[], None]
+) -> FilteredPictures:
     """Return what stays of the pictures; raises InputError when nothing does, saying why."""
-    sifted = sift(found, plan.steps, opened)
+    sifted = apply_filters(found, plan.steps, opened)
     if not sifted.kept:
         reasons = Counter(drop.reason for drop in sifted.drops.values()).most_common(3)
         said = ", ".join(f"{reason} ({count})" for reason, count in reasons) or "it holds none"
@@ -95,10 +105,12 @@ def choose(found: Sequence[Found], plan: Plan, opened: Callable[[], None]) -> Si
     return sifted
 
 
-def write(out: Path, sifted: Sifted, plan: Plan, written: Callable[[], None]) -> Sequence[str]:
+def write(
+    out: Path, sifted: FilteredPictures, plan: PreparationPlan, written: Callable[[], None]
+) -> Sequence[str]:
     """Write the dataset and return what to mind before training on it."""
     captions = [plan.captioning.of(look.found.caption) for look in sifted.kept]
-    said = cautions(captions, [look.size for look in sifted.kept])
-    contents = Contents(sifted=sifted, captions=captions, settings=plan.settings, cautions=said)
+    said = dataset_warnings(captions, [look.size for look in sifted.kept])
+    contents = DatasetContents(sifted=sifted, captions=captions, settings=plan.settings, cautions=said)
     write_prepared(out, contents, written)
     return said

@@ -31,7 +31,7 @@ ABSENT = "\N{EM DASH}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Cell:
+class MeanInterval:
     """A mean over replicates; the bounds are None when n < 2, the mean is None when n = 0."""
 
     mean: float | None
@@ -46,12 +46,12 @@ class Summary:
 
     candidate: str
     order: str
-    cells: Mapping[str, Cell]
+    cells: Mapping[str, MeanInterval]
     passed: int
     gated: int
 
 
-def mean_interval(values: Sequence[float]) -> Cell:
+def mean_interval(values: Sequence[float]) -> MeanInterval:
     """Return the mean of independent replicates and its two-sided 95 % t interval.
 
     >>> mean_interval([1.0]).low is None
@@ -62,12 +62,12 @@ def mean_interval(values: Sequence[float]) -> Cell:
     """
     count = len(values)
     if count == 0:
-        return Cell(mean=None, n=0)
+        return MeanInterval(mean=None, n=0)
     mean = float(np.mean(values))
     if count == 1:
-        return Cell(mean=mean, n=1)
+        return MeanInterval(mean=mean, n=1)
     half = float(stats.t.ppf((1 + CONFIDENCE) / 2, count - 1) * np.std(values, ddof=1) / math.sqrt(count))
-    return Cell(mean=mean, low=mean - half, high=mean + half, n=count)
+    return MeanInterval(mean=mean, low=mean - half, high=mean + half, n=count)
 
 
 def replicates(rows: Iterable[StoryScore], column: str) -> list[float]:

@@ -10,9 +10,9 @@ from typing import Any
 
 from markupsafe import Markup
 
-from eval.checkpoint_selection import KEPT, Look
+from eval.checkpoint_selection import KEPT, CheckpointScores
 from kit.experiment.run import Run
-from kit.files.atomic_write import write_whole
+from kit.files.atomic_write import write_atomic
 from kit.story.story import PANELS
 from reports.figures import curve, inline_svg, svg_bytes
 from reports.number_format import written
@@ -29,32 +29,32 @@ DIGITS = 3
 class Row:
     """A saved step as the page shows it."""
 
-    look: Look
+    look: CheckpointScores
     pictures: tuple[Picture | None, ...]
     """Of the first seed; None where a panel is missing or damaged."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Course:
+class TrainingPage:
     """What the page is about."""
 
     folder: Path
     """Of the training."""
     run: Run
     """Its looks."""
-    looks: Sequence[Look]
+    looks: Sequence[CheckpointScores]
     best: int | None
     """The best step by the rule; None where the rule finds none."""
 
 
-def write_learning(course: Course) -> Path:
+def write_training_page(course: TrainingPage) -> Path:
     """Write the training folder's page and return its path; it speaks the story's language."""
     path = course.folder / PAGE
-    write_whole(path, render_learning(course).encode("utf-8"))
+    write_atomic(path, render_training_page(course).encode("utf-8"))
     return path
 
 
-def render_learning(course: Course) -> str:
+def render_training_page(course: TrainingPage) -> str:
     """Return the page as HTML; every text is escaped."""
     story = course.run.loaded.stories[0].story
     words = load_words(story.language)
@@ -82,7 +82,7 @@ def _title(name: str, words: Words) -> str:
     return words[f"learn_{name}"] if name in ("loss", "likeness", "distance") else words.metric(name, ())
 
 
-def _rows(course: Course) -> list[Row]:
+def _rows(course: TrainingPage) -> list[Row]:
     run, seed = course.run, course.run.loaded.experiment.seeds[0]
     side = side_within(SMALL_BUDGET, PANELS * len(course.looks), run.loaded.experiment.size or 256)
     names = [candidate.name for candidate in run.loaded.experiment.candidates]
@@ -98,7 +98,7 @@ def _rows(course: Course) -> list[Row]:
     ]
 
 
-def _curves(course: Course) -> list[tuple[str, bytes]]:
+def _curves(course: TrainingPage) -> list[tuple[str, bytes]]:
     """Return each curve's name and SVG; the loss first."""
     figures = [("loss", curve(_losses(course.folder), None, smooth=True))]
     for name in MEASURES:

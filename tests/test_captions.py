@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kit.world import words
-from kit.world.captions import Clause, Role, caption, describe, join, subject_text
+from kit.world.captions import CaptionClause, Role, caption, describe, join, subject_text
 from kit.world.scene import (
     ALWAYS_NIGHT,
     ANIMALS,
@@ -120,7 +120,7 @@ def test_a_description_has_role_tagged_clauses_in_order(seed: int, language: Lan
     assert says(texts, words.FRAMINGS[language][scene.framing])
     assert says(texts, words.TIMES[language][scene.time]) == (scene.place not in ALWAYS_NIGHT)
     assert all(says(texts, words.DEGRADATIONS[language][damage]) for damage in scene.degradations)
-    assert Clause("style", clauses[0].text) == clauses[0]
+    assert CaptionClause("style", clauses[0].text) == clauses[0]
     assert clauses[0].text in words.STYLES[language][scene.style]
 
 

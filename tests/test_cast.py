@@ -7,9 +7,9 @@ import pytest
 from command import refused, said, tell
 from PIL import Image
 
-from eval.casting.cast import Wish, cast
+from eval.casting.cast import CastRequest, cast
 from eval.casting.selection import read_selections, seeds_cast
-from eval.scoring.score import instruments_of
+from eval.scoring.score import scorers_of
 from eval.validation.corruptions import DAMAGES, draw
 from kit.errors import RunError, ScoreError
 from kit.experiment.config import load_experiment
@@ -101,10 +101,10 @@ def run(tmp_path, drawn) -> Run:
 
 @pytest.fixture(scope="module")
 def tools(tmp_path_factory):
-    return instruments_of(make_run(tmp_path_factory.mktemp("tools")).loaded)
+    return scorers_of(make_run(tmp_path_factory.mktemp("tools")).loaded)
 
 
-BASE = Wish(candidate="base")
+BASE = CastRequest(candidate="base")
 RIGHT = tuple(1 if panel in BROKEN else 0 for panel in range(1, 9))
 
 
@@ -129,7 +129,7 @@ def test_no_swap_is_better_than_what_was_chosen(run, tools):
 
 
 def test_choices_by_hand_are_kept_and_the_rest_is_the_best_beside_them(run, tools):
-    wish = Wish(candidate="base", keep={3: 0}, ban=frozenset({(1, 0), (1, 2)}))
+    wish = CastRequest(candidate="base", keep={3: 0}, ban=frozenset({(1, 0), (1, 2)}))
     (chosen,) = cast(run, wish, tools).selections
     assert (chosen.seeds[2], chosen.seeds[0]) == (0, 1)
     assert [part.kept for part in chosen.parts] == [False, False, True, *[False] * 5]
@@ -140,19 +140,22 @@ def test_choices_by_hand_are_kept_and_the_rest_is_the_best_beside_them(run, tool
 @pytest.mark.parametrize(
     ("wish", "reason"),
     [
-        (Wish(candidate="nobody"), "the run has no candidate 'nobody', it has base, other"),
-        (Wish(keep={1: 0}), "a choice by hand is for one set of panels: name its candidate"),
-        (Wish(candidate="base", keep={1: 7}), "the run has panels 1 to 8 and seeds 0, 1, 2, got 1=seed7"),
+        (CastRequest(candidate="nobody"), "the run has no candidate 'nobody', it has base, other"),
+        (CastRequest(keep={1: 0}), "a choice by hand is for one set of panels: name its candidate"),
         (
-            Wish(candidate="base", ban=frozenset({(2, 0), (2, 1), (2, 2)})),
+            CastRequest(candidate="base", keep={1: 7}),
+            "the run has panels 1 to 8 and seeds 0, 1, 2, got 1=seed7",
+        ),
+        (
+            CastRequest(candidate="base", ban=frozenset({(2, 0), (2, 1), (2, 2)})),
             "panel 2 has no picture left: every seed of it is banned",
         ),
         (
-            Wish(candidate="other"),
+            CastRequest(candidate="other"),
             "every panel needs a picture, there is none of 1, 2, 3, 4, 5, 6, 7, 8; run `storykit generate`",
         ),
         (
-            Wish(candidate="base", keep=dict.fromkeys(range(1, 9), 2)),
+            CastRequest(candidate="base", keep=dict.fromkeys(range(1, 9), 2)),
             "no set of different pictures reaches a mean aesthetic score of 0; draw more seeds",
         ),
     ],
@@ -185,16 +188,16 @@ def test_a_faulty_picture_is_no_choice(run, tools):
     (chosen,) = cast(run, BASE, tools).selections
     assert chosen.seeds[2] != 1
     with pytest.raises(ScoreError, match="panel 3 has no usable picture of seed 1, which is to be kept"):
-        cast(run, Wish(candidate="base", keep={3: 1}), tools)
+        cast(run, CastRequest(candidate="base", keep={3: 1}), tools)
 
 
 def test_what_was_cast_of_others_stays_and_what_cannot_be_is_told(run, tools, drawn):
-    casting = cast(run, Wish(), tools)
+    casting = cast(run, CastRequest(), tools)
     assert [one.candidate for one in casting.selections] == ["base"]
     assert list(casting.refused) == [("other", "authored", "tale")]
     for (seed, panel), picture in drawn.items():
         put(run, "other", seed, panel, picture)
-    cast(run, Wish(candidate="other"), tools)
+    cast(run, CastRequest(candidate="other"), tools)
     assert [one.candidate for one in read_selections(run)] == ["base", "other"]
 
 

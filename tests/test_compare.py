@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from eval.comparison.compare import compare, compare_scores, read_scores
-from eval.comparison.design import JUDGED, Cell, Plan, plan_of
+from eval.comparison.design import JUDGED, ComparisonDesign, ScoredSet, design_of
 from eval.comparison.verdict import TITLES
 from kit.errors import ComparisonError, RunError
 from kit.experiment.config import CompareTable, load_experiment
@@ -23,7 +23,7 @@ TEXT = ("text_mean",)
 
 
 def a_plan(candidates=("ink", "base"), orders=("authored",), stories=("cat",), seeds=8, metrics=TEXT):
-    return Plan(
+    return ComparisonDesign(
         candidates=candidates,
         orders=orders,
         stories=stories,
@@ -37,7 +37,7 @@ def scores_of(plan, score):
     """The same score in every metric: score(candidate, order, number of the replicate)."""
     cells = product(plan.candidates, plan.orders, enumerate(plan.stories), enumerate(plan.seeds))
     return {
-        Cell(name, order, story, seed): dict.fromkeys(
+        ScoredSet(name, order, story, seed): dict.fromkeys(
             TITLES, score(name, order, i if len(plan.stories) > 1 else j)
         )
         for name, order, (i, story), (j, seed) in cells
@@ -99,8 +99,8 @@ def test_too_few_stories_ask_for_stories_and_leave_the_tied_sets_open():
 def test_a_missing_side_takes_its_pair_along_and_the_reason_says_so():
     plan = a_plan()
     scores = scores_of(plan, better_ink)
-    del scores[Cell("ink", "authored", "cat", 2)]
-    scores[Cell("base", "authored", "cat", 5)] = {}
+    del scores[ScoredSet("ink", "authored", "cat", 2)]
+    scores[ScoredSet("base", "authored", "cat", 5)] = {}
     found = only(compare_scores(plan, scores))
     assert found.n == 6
     assert found.differences == pytest.approx([GAINS[i] for i in (0, 1, 3, 4, 6, 7)])
@@ -116,7 +116,7 @@ def test_a_missing_order_does_not_shift_the_mean_of_a_candidate():
     scores = scores_of(
         plan, lambda name, order, i: better_ink(name, order, i) + (9 if order == "reversed" else 0)
     )
-    del scores[Cell("ink", "reversed", "cat", 3)]
+    del scores[ScoredSet("ink", "reversed", "cat", 3)]
     found = only(compare_scores(plan, scores))
     assert (found.n, found.dropped, found.asked) == (8, 1, 16)
     assert found.differences == pytest.approx(GAINS[:8])
@@ -176,7 +176,7 @@ def test_candidates_and_orders_that_add_up_do_not_interact():
 def test_an_interaction_needs_all_four_sets():
     plan = a_plan(orders=("scene-first", "authored"))
     scores = scores_of(plan, better_ink)
-    del scores[Cell("base", "scene-first", "cat", 3)]
+    del scores[ScoredSet("base", "scene-first", "cat", 3)]
     found = only(compare_scores(plan, scores), kind="interaction")
     assert (found.n, found.dropped, found.asked) == (7, 1, 8)
 
@@ -287,7 +287,7 @@ def test_the_baseline_is_what_others_are_compared_with(tmp_path):
     other = load_experiment(tmp_path / "experiment.toml")
     table = other.experiment.compare.model_copy(update={"baseline": "ink"})
     swapped = replace(other, experiment=other.experiment.model_copy(update={"compare": table}))
-    assert plan_of(swapped, {}).candidates == ("base", "ink")
+    assert design_of(swapped, {}).candidates == ("base", "ink")
 
 
 def test_a_run_that_is_not_scored_says_what_to_do(tmp_path):
@@ -341,7 +341,9 @@ def test_a_table_without_a_metric_names_the_column(tmp_path):
 
 def declaring(run, *metrics):
     experiment = run.loaded.experiment.model_copy(update={"compare": CompareTable(metrics=metrics)})
-    return plan_of(replace(run.loaded, experiment=experiment), read_scores(run.folder / "scores.stories.csv"))
+    return design_of(
+        replace(run.loaded, experiment=experiment), read_scores(run.folder / "scores.stories.csv")
+    )
 
 
 def test_the_experiment_declares_what_decides(tmp_path):

@@ -12,7 +12,7 @@ from kit.generation.devices import RemotePainter, load_painter, painters_on
 from kit.generation.generate import generate
 from kit.generation.kolors_painter import KolorsPainter
 from kit.generation.painter import PanelRequest
-from kit.lora.formats import Pair
+from kit.lora.formats import LoraPair
 from kit.lora.lora import load_lora, save_lora
 from kit.models.base import pick_device, pick_devices
 
@@ -44,7 +44,9 @@ def test_painters_in_other_processes_draw_the_same_files(tmp_path):
 
 
 def test_what_a_painter_refuses_in_another_process_is_raised_here(remote, tmp_path):
-    pairs = {"blocks.7.transformer_blocks.0.attn1.to_q": Pair(down=torch.ones(2, 99), up=torch.ones(32, 2))}
+    pairs = {
+        "blocks.7.transformer_blocks.0.attn1.to_q": LoraPair(down=torch.ones(2, 99), up=torch.ones(32, 2))
+    }
     save_lora(tmp_path / "wide.safetensors", pairs, 2.0, {})
     with pytest.raises(LoraError, match="0 of 1 keys match the base"):
         remote.check(load_lora(tmp_path / "wide.safetensors"))

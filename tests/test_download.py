@@ -9,7 +9,7 @@ import pytest
 from hub_server import hub
 
 from kit.errors import WeightsError
-from kit.files.checksums import RECORD, read_record, vouch
+from kit.files.checksums import RECORD, checked_sha256, read_record
 from kit.files.encodings import sha256_bytes
 from kit.hub.repository import RemoteFile
 from kit.models.download import download
@@ -99,7 +99,7 @@ def test_a_file_that_was_mended_by_hand_is_recorded_anew(tmp_path):
     download(tmp_path, Hub())
     (tmp_path / UNET).write_bytes(b"fp17" * 2)
     (tmp_path / RECORD).unlink()
-    vouch(tmp_path, [UNET], "")
+    checked_sha256(tmp_path, [UNET], "")
     (tmp_path / UNET).write_bytes(CONTENT[UNET])
     assert download(tmp_path, Hub()) == []
     assert read_record(tmp_path)[UNET].sha256 == sha256_bytes(CONTENT[UNET])

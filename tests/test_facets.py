@@ -4,11 +4,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eval.metrics.concept_subspaces import (
+    concept_subspaces,
     copies,
     effective_panels,
-    facets_of,
     place_auc,
-    seen_through,
+    projected,
     within,
 )
 from eval.scorers.clip import ClipEncoder
@@ -31,7 +31,7 @@ def encoder() -> Encoder:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_directions_are_orthogonal_and_of_unit_length(encoder, language):
-    facets = facets_of(encoder, language)
+    facets = concept_subspaces(encoder, language)
     for directions in (facets.who, facets.style, facets.place):
         np.testing.assert_allclose(directions @ directions.T, np.eye(len(directions)), atol=1e-5)
     assert len(facets.style) == 5, "six styles differ in five directions"
@@ -39,8 +39,8 @@ def test_directions_are_orthogonal_and_of_unit_length(encoder, language):
 
 
 def test_the_storys_own_words_add_directions(encoder):
-    bare = facets_of(encoder, "zh")
-    told = facets_of(encoder, "zh", who=["一辆会说话的红色小火车"], places=["在月球背面"])
+    bare = concept_subspaces(encoder, "zh")
+    told = concept_subspaces(encoder, "zh", who=["一辆会说话的红色小火车"], places=["在月球背面"])
     assert len(told.who) > len(bare.who)
     assert len(told.place) > len(bare.place)
     assert len(told.style) == len(bare.style)
@@ -56,18 +56,15 @@ def test_each_facet_sees_its_own_change_most(encoder, language):
         "style": Scene(characters=(hero,), place="park", style="ink", seed=1),
         "place": Scene(characters=(hero,), place="kitchen", seed=1),
     }
-    facets = facets_of(encoder, language)
+    facets = concept_subspaces(encoder, language)
     before = encoder.pictures([render(scene).picture])[0]
     after = {name: encoder.pictures([render(other).picture])[0] for name, other in others.items()}
     for name in others:
         directions = getattr(facets, name)
-        first = seen_through(before, directions)
+        first = projected(before, directions)
         losses = {
             change: 1
-            - first
-            @ (second := seen_through(row, directions))
-            / np.linalg.norm(first)
-            / np.linalg.norm(second)
+            - first @ (second := projected(row, directions)) / np.linalg.norm(first) / np.linalg.norm(second)
             for change, row in after.items()
         }
         assert max(losses, key=losses.__getitem__) == name, losses

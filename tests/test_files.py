@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, Field, StrictInt
 
 from kit.errors import InputError, RunError
-from kit.files.atomic_write import copy_whole, write_whole
+from kit.files.atomic_write import copy_atomic, write_atomic
 from kit.files.documents import read_toml, toml_text
 from kit.files.encodings import canonical_json, sha256_bytes, sha256_of
 
@@ -51,17 +51,17 @@ def refusal(folder: Path, text: str) -> InputError:
 
 def test_a_written_file_holds_the_data_and_makes_its_folders(tmp_path: Path) -> None:
     path = tmp_path / "a" / "b" / "panel.png"
-    write_whole(path, b"first")
-    write_whole(path, b"second")
+    write_atomic(path, b"first")
+    write_atomic(path, b"second")
     assert path.read_bytes() == b"second"
     assert os.listdir(path.parent) == ["panel.png"]
 
 
 def test_a_full_disk_is_one_line_and_what_was_there_stays_whole(tmp_path: Path) -> None:
     path = tmp_path / "scores.json"
-    write_whole(path, b"old")
+    write_atomic(path, b"old")
     with disk_with_room_for(1000), pytest.raises(RunError) as caught:
-        write_whole(path, bytes(100_000))
+        write_atomic(path, bytes(100_000))
     assert (
         str(caught.value) == f"{path} cannot be written: File too large; what was there before is unchanged"
     )
@@ -73,29 +73,29 @@ def test_a_full_disk_while_copying_leaves_no_half_copy(tmp_path: Path) -> None:
     source, path = tmp_path / "ink.safetensors", tmp_path / "loras" / "ink.safetensors"
     source.write_bytes(bytes(100_000))
     with disk_with_room_for(1000), pytest.raises(RunError, match="File too large"):
-        copy_whole(source, path)
+        copy_atomic(source, path)
     assert os.listdir(path.parent) == []
-    copy_whole(source, path)
+    copy_atomic(source, path)
     assert sha256_of(path) == sha256_of(source)
 
 
 def test_a_folder_that_is_a_file_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "out").write_text("a file")
     with pytest.raises(RunError, match=r"out/x/a\.json cannot be written: Not a directory; what was there"):
-        write_whole(tmp_path / "out" / "x" / "a.json", b"{}")
+        write_atomic(tmp_path / "out" / "x" / "a.json", b"{}")
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
 def test_a_folder_without_permission_is_one_line(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
     with pytest.raises(RunError, match=r"a\.json cannot be written: Permission denied; what was there"):
-        write_whole(tmp_path / "a.json", b"{}")
+        write_atomic(tmp_path / "a.json", b"{}")
 
 
 def test_copying_or_hashing_a_missing_file_is_one_line(tmp_path: Path) -> None:
     gone = tmp_path / "gone"
     with pytest.raises(RunError, match="gone cannot be read: No such file or directory"):
-        copy_whole(gone, tmp_path / "copy")
+        copy_atomic(gone, tmp_path / "copy")
     with pytest.raises(RunError, match="gone cannot be read: No such file or directory"):
         sha256_of(gone)
 

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from PIL import Image, ImageCms, PngImagePlugin
 
 from kit.errors import InputError
-from kit.images.decode import open_foreign
-from kit.images.near_duplicates import NEAR, signs, twins
-from kit.images.strip_metadata import bare_file, bare_jpeg
+from kit.images.decode import decode_picture
+from kit.images.near_duplicates import NEAR, near_duplicates, signs
+from kit.images.strip_metadata import strip_jpeg_metadata, strip_metadata
 
 SECRET = b"SECRET-PLACE"
 
@@ -42,7 +42,7 @@ def exif(orientation: int) -> Image.Exif:
 
 
 def pixel(path: Path) -> tuple[int, ...]:
-    opened = open_foreign(path).picture
+    opened = decode_picture(path).picture
     assert opened.mode == "RGB"
     return opened.getpixel((0, 0))
 
@@ -72,7 +72,7 @@ def test_sixteen_bit_become_eight(tmp_path, value, grey):
 @pytest.mark.parametrize("mode", ["L", "1", "LA", "CMYK"])
 def test_every_other_mode_becomes_rgb(tmp_path, mode):
     picture = photo().convert(mode)
-    assert open_foreign(saved(tmp_path, picture, "tif" if mode == "CMYK" else "png")).picture.mode == "RGB"
+    assert decode_picture(saved(tmp_path, picture, "tif" if mode == "CMYK" else "png")).picture.mode == "RGB"
 
 
 def test_the_first_of_several_frames_is_taken(tmp_path):
@@ -84,9 +84,9 @@ def test_the_first_of_several_frames_is_taken(tmp_path):
 
 def test_a_picture_stands_as_its_camera_noted(tmp_path):
     path = saved(tmp_path, photo().resize((64, 32)), "jpg", exif=exif(6))
-    opened = open_foreign(path)
+    opened = decode_picture(path)
     assert opened.picture.size == (32, 64)
-    assert bare_file(opened)[0] == ".png"
+    assert strip_metadata(opened)[0] == ".png"
 
 
 def srgb_profile() -> bytes:
@@ -104,25 +104,25 @@ def test_colours_are_converted_by_the_files_own_profile(tmp_path):
     assert pixel(saved(tmp_path, red, "png", icc_profile=srgb_profile())) == (250, 10, 10)
     r, g, _ = pixel(saved(tmp_path, red, "png", icc_profile=swapped_profile()))
     assert g > 200 > 100 > r
-    opened = open_foreign(saved(tmp_path, red, "jpg", icc_profile=swapped_profile()))
-    assert bare_file(opened)[0] == ".png"
-    opened = open_foreign(saved(tmp_path, red, "jpg", icc_profile=srgb_profile()))
-    assert bare_file(opened)[0] == ".jpg"
+    opened = decode_picture(saved(tmp_path, red, "jpg", icc_profile=swapped_profile()))
+    assert strip_metadata(opened)[0] == ".png"
+    opened = decode_picture(saved(tmp_path, red, "jpg", icc_profile=srgb_profile()))
+    assert strip_metadata(opened)[0] == ".jpg"
 
 
 @pytest.mark.parametrize(("mode", "profile"), [("RGB", b"no profile"), ("CMYK", swapped_profile())])
 def test_a_profile_that_cannot_be_used_is_a_reason(tmp_path, mode, profile):
     path = saved(tmp_path, Image.new(mode, (4, 4)), "jpg", icc_profile=profile)
     with pytest.raises(InputError, match="its colour profile"):
-        open_foreign(path)
+        decode_picture(path)
 
 
 @pytest.mark.parametrize("orientation", [1, 0, 9])
 def test_a_jpeg_is_copied_without_its_exif_and_without_a_changed_pixel(tmp_path, orientation):
     path = tmp_path / "a.jpg"
     path.write_bytes(jpeg(exif=exif(orientation), comment=SECRET) + SECRET)
-    opened = open_foreign(path)
-    suffix, data = bare_file(opened)
+    opened = decode_picture(path)
+    suffix, data = strip_metadata(opened)
     assert suffix == (".jpg" if orientation == 1 else ".png")
     assert SECRET not in data
     assert b"Exif" not in data
@@ -133,28 +133,28 @@ def test_a_jpeg_is_copied_without_its_exif_and_without_a_changed_pixel(tmp_path,
 def test_every_kind_of_jpeg_is_copied(tmp_path, options):
     path = tmp_path / "a.jpg"
     path.write_bytes(jpeg(**options))
-    assert bare_file(open_foreign(path)) == (".jpg", jpeg(**options))
+    assert strip_metadata(decode_picture(path)) == (".jpg", jpeg(**options))
 
 
 def test_a_grey_jpeg_becomes_a_png_and_an_adobe_one_keeps_its_colours(tmp_path):
-    assert bare_file(open_foreign(saved(tmp_path, photo().convert("L"), "jpg")))[0] == ".png"
+    assert strip_metadata(decode_picture(saved(tmp_path, photo().convert("L"), "jpg")))[0] == ".png"
     path = saved(tmp_path, photo(), "jpg", keep_rgb=True)
-    opened = open_foreign(path)
-    assert Image.open(BytesIO(bare_file(opened)[1])).convert("RGB").tobytes() == opened.picture.tobytes()
+    opened = decode_picture(path)
+    assert Image.open(BytesIO(strip_metadata(opened)[1])).convert("RGB").tobytes() == opened.picture.tobytes()
 
 
 def test_a_png_loses_its_texts_and_no_pixel(tmp_path):
     notes = PngImagePlugin.PngInfo()
     notes.add_text("Author", SECRET.decode())
-    opened = open_foreign(saved(tmp_path, photo(), "png", pnginfo=notes, exif=exif(1), dpi=(72, 72)))
-    suffix, data = bare_file(opened)
+    opened = decode_picture(saved(tmp_path, photo(), "png", pnginfo=notes, exif=exif(1), dpi=(72, 72)))
+    suffix, data = strip_metadata(opened)
     assert (suffix, SECRET in data, b"eXIf" in data) == (".png", False, False)
     assert Image.open(BytesIO(data)).tobytes() == photo().tobytes()
 
 
 @given(st.binary(max_size=400))
 def test_whatever_follows_a_jpegs_start_is_walked_to_an_end(tail):
-    bare = bare_jpeg(b"\xff\xd8" + tail)
+    bare = strip_jpeg_metadata(b"\xff\xd8" + tail)
     assert bare is None or bare.endswith(b"\xff\xd9")
 
 
@@ -165,7 +165,7 @@ def test_a_damaged_picture_is_refused_or_read_and_never_a_crash(tmp_path_factory
     path = tmp_path_factory.mktemp("damaged") / "a.jpg"
     path.write_bytes(data)
     try:
-        bare_file(open_foreign(path))
+        strip_metadata(decode_picture(path))
     except InputError as error:
         reason = error.faults[0]
     else:
@@ -197,13 +197,13 @@ def bomb(side: int) -> bytes:
 def test_what_is_no_whole_picture_is_refused_with_the_reason(tmp_path, data, reason):
     (tmp_path / "a.png").write_bytes(data)
     with pytest.raises(InputError, match=reason):
-        open_foreign(tmp_path / "a.png")
+        decode_picture(tmp_path / "a.png")
 
 
 def test_values_without_a_known_white_are_refused(tmp_path):
     path = saved(tmp_path, Image.fromarray(np.ones((4, 4), np.float32)), "tif")
     with pytest.raises(InputError, match="32-bit values is white is not known"):
-        open_foreign(path)
+        decode_picture(path)
 
 
 # near duplicates
@@ -231,7 +231,7 @@ def test_two_other_pictures_are_not_near(one, other):
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(1, 5)), min_size=1, max_size=9))
 def test_of_near_duplicates_the_largest_stays_and_of_equal_ones_the_first(pictures):
     kinds = [np.arange(256) // 64 == kind for kind, _ in pictures]
-    found = twins(kinds, [area for _, area in pictures])
+    found = near_duplicates(kinds, [area for _, area in pictures])
     for kind in {kind for kind, _ in pictures}:
         group = [n for n, picture in enumerate(pictures) if picture[0] == kind]
         best = max(group, key=lambda n: (pictures[n][1], -n))

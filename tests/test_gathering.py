@@ -7,8 +7,8 @@ from fakes import fake_picture
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kit.dataset.data_juicer import gather_result
-from kit.dataset.sources import Found, gather
+from kit.dataset.data_juicer import read_result
+from kit.dataset.sources import FoundPicture, find_pictures
 from kit.errors import InputError
 
 
@@ -24,15 +24,15 @@ def put(folder: Path, **files: str | bytes | None) -> Path:
     return folder
 
 
-def result(folder: Path, *rows: object) -> list[Found]:
+def result(folder: Path, *rows: object) -> list[FoundPicture]:
     folder.mkdir(exist_ok=True)
     path = folder / "result.jsonl"
     lines = (row if isinstance(row, str) else json.dumps(row, ensure_ascii=False) for row in rows)
     path.write_text("\n".join(lines), encoding="utf-8")
-    return gather_result(path)
+    return read_result(path)
 
 
-def told(found: list[Found]) -> list[tuple[str, str]]:
+def told(found: list[FoundPicture]) -> list[tuple[str, str]]:
     """Return each picture's name and its caption, else why it has none."""
     return [(one.name, one.caption or one.fault or one.silent) for one in found]
 
@@ -40,7 +40,7 @@ def told(found: list[Found]) -> list[tuple[str, str]]:
 def test_captions_are_the_texts_beside_the_pictures(tmp_path):
     put(tmp_path, b__png=None, a__JPG=None, a__txt="小猫\n在公园", b__txt="\ufeffa dog", notes__md="x")
     put(tmp_path / "sub", c__png=None, c__txt="")
-    assert told(gather(tmp_path)) == [
+    assert told(find_pictures(tmp_path)) == [
         ("a.JPG", "小猫 在公园"),
         ("b.png", "a dog"),
         ("notes.md", "is not called a picture"),
@@ -51,7 +51,7 @@ def test_captions_are_the_texts_beside_the_pictures(tmp_path):
 def test_a_caption_that_cannot_be_read_is_a_reason(tmp_path):
     put(tmp_path, a__png=None, b__png=None, c__png=None, d__txt="alone")
     put(tmp_path, b__txt="二次元".encode("gbk"), c__txt="x" * 70000)
-    assert told(gather(tmp_path)) == [
+    assert told(find_pictures(tmp_path)) == [
         ("a.png", "has no caption: a.txt does not exist"),
         ("b.png", "its caption must be UTF-8 text, b.txt is not"),
         ("c.png", "has no caption: c.txt has more than 65536 bytes"),
@@ -63,7 +63,7 @@ def test_a_caption_that_cannot_be_read_is_a_reason(tmp_path):
 def test_a_table_tells_the_captions(tmp_path, mark):
     table = f'{mark}file_name,text\r\nb.png,"小猫，睡觉"\r\na.png,\r\n'
     put(tmp_path, a__png=None, b__png=None, c__png=None, metadata__csv=table)
-    assert told(gather(tmp_path)) == [
+    assert told(find_pictures(tmp_path)) == [
         ("b.png", "小猫，睡觉"),
         ("a.png", "has no caption: metadata.csv line 3 is empty"),
         ("c.png", "is not listed in metadata.csv"),
@@ -73,7 +73,7 @@ def test_a_table_tells_the_captions(tmp_path, mark):
 def test_a_row_that_is_not_utf8_is_a_reason_for_that_row(tmp_path):
     table = b"file_name,text\na.png," + "二次元".encode("gbk") + b"\nb.png,a dog\n"
     put(tmp_path, a__png=None, b__png=None, metadata__csv=table)
-    assert told(gather(tmp_path)) == [
+    assert told(find_pictures(tmp_path)) == [
         ("a.png", "its caption must be UTF-8 text, metadata.csv line 2 is not"),
         ("b.png", "a dog"),
     ]
@@ -87,7 +87,7 @@ def test_a_table_of_json_lines_tells_the_captions(tmp_path):
         '{"file_name": 3, "text": "x"}',
     ]
     put(tmp_path, a__png=None, metadata__jsonl="\n".join(rows))
-    assert told(gather(tmp_path)) == [
+    assert told(find_pictures(tmp_path)) == [
         ("a.png", "小猫 睡觉"),
         ("metadata.jsonl line 3", "must have file_name and text"),
         ("metadata.jsonl line 4", "must have file_name and text"),
@@ -105,7 +105,7 @@ def test_a_table_of_json_lines_tells_the_captions(tmp_path):
 )
 def test_a_table_that_cannot_be_read_as_a_whole_is_refused(tmp_path, files, fault):
     with pytest.raises(InputError, match=fault):
-        gather(put(tmp_path, **files))
+        find_pictures(put(tmp_path, **files))
 
 
 def test_nothing_outside_the_folder_is_followed(tmp_path):
@@ -118,7 +118,7 @@ def test_nothing_outside_the_folder_is_followed(tmp_path):
     (folder / "f.png").symlink_to(folder / "b.png")
     (folder / "g.png").mkdir()
     os.mkfifo(folder / "h.png")
-    found = dict(told(gather(folder)))
+    found = dict(told(find_pictures(folder)))
     assert found.pop("e.png").startswith(("cannot be reached", "leads out", "does not exist"))
     assert found == {
         "a.png": "has no caption: a.txt leads out of the folder",
@@ -134,7 +134,7 @@ def test_a_table_outside_the_folder_is_not_followed(tmp_path):
     outside = put(tmp_path / "outside", metadata__csv="file_name,text\na.png,secret\n")
     (put(tmp_path / "in", a__png=None) / "metadata.csv").symlink_to(outside / "metadata.csv")
     with pytest.raises(InputError, match=r"metadata\.csv: leads out of the folder"):
-        gather(tmp_path / "in")
+        find_pictures(tmp_path / "in")
 
 
 @pytest.mark.parametrize(
@@ -199,10 +199,10 @@ def test_a_link_beside_an_absolute_path_must_not_lead_out_of_its_folder(tmp_path
 def test_no_table_is_a_crash(tmp_path_factory, data):
     folder = tmp_path_factory.mktemp("table")
     (folder / "result.jsonl").write_bytes(data)
-    gather_result(folder / "result.jsonl")
+    read_result(folder / "result.jsonl")
     (folder / "metadata.csv").write_bytes(b"file_name,text\n" + data)
     try:
-        found = gather(folder)
+        found = find_pictures(folder)
     except InputError:
         found = []
     assert all(one.fault or one.path.is_file() for one in found)

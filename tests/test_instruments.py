@@ -12,7 +12,7 @@ from test_score import Brightness, Columns, fill, new_run
 from transformers import CLIPImageProcessor, CLIPVisionConfig
 
 from eval.scorers.clip import open_folder
-from eval.scorers.load import Instruments, load_instruments
+from eval.scorers.load import Scorers, load_scorers
 from eval.scorers.preprocess import batches_ahead
 from eval.scoring.measure import measure
 
@@ -82,7 +82,7 @@ def encoder(place: Path, of: AestheticsPredictorV2Linear, *, quick: bool = True)
 def test_a_predictor_and_an_encoder_of_one_tower_are_asked_once(tmp_path: Path) -> None:
     network = predictor(tmp_path / "aesthetic")
     encoder(tmp_path / "clip", network)
-    tools = load_instruments(tmp_path / "aesthetic", tmp_path / "clip")
+    tools = load_scorers(tmp_path / "aesthetic", tmp_path / "clip")
     assert tools.tower is not None
     rng = np.random.default_rng(1)
     panels = [
@@ -102,8 +102,8 @@ def test_towers_that_differ_in_anything_are_two(tmp_path: Path) -> None:
         network.vision_model.encoder.layers[-1].mlp.fc2.bias[3] += 0.5
     encoder(tmp_path / "other-weight", network)
     for other in ("other-activation", "other-weight"):
-        assert load_instruments(tmp_path / "aesthetic", tmp_path / other).tower is None
-    assert load_instruments("mini", "mini").tower is None
+        assert load_scorers(tmp_path / "aesthetic", tmp_path / other).tower is None
+    assert load_scorers("mini", "mini").tower is None
 
 
 class Both:
@@ -120,13 +120,13 @@ class Both:
 def test_measuring_with_one_tower_gives_the_same_and_knows_it_the_next_time(tmp_path: Path) -> None:
     run = fill(new_run(tmp_path / "one"))
     tower = Both()
-    one = measure(run, Instruments(aesthetic=Brightness(), encoder=Columns(), tower=tower))
-    two = measure(fill(new_run(tmp_path / "two")), Instruments(aesthetic=Brightness(), encoder=Columns()))
+    one = measure(run, Scorers(aesthetic=Brightness(), encoder=Columns(), tower=tower))
+    two = measure(fill(new_run(tmp_path / "two")), Scorers(aesthetic=Brightness(), encoder=Columns()))
     assert one.aesthetic == two.aesthetic
     assert all(np.array_equal(one.embeddings[name], row) for name, row in two.embeddings.items())
     seen = tower.seen
     assert seen == len(set(one.fresh))
-    measure(run, Instruments(aesthetic=Brightness(), encoder=Columns(), tower=tower))
+    measure(run, Scorers(aesthetic=Brightness(), encoder=Columns(), tower=tower))
     assert tower.seen == seen
 
 

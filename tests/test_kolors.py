@@ -15,11 +15,11 @@ from torch import nn
 
 from kit.errors import LoraError, RunError, WeightsError
 from kit.experiment.config import DrawSettings
-from kit.generation.denoiser import Engine
+from kit.generation.denoiser import Denoiser
 from kit.generation.devices import load_painter
 from kit.generation.kolors_painter import KolorsPainter, first_noise
-from kit.generation.painter import Batching, Fault, PanelRequest
-from kit.lora.formats import Pair
+from kit.generation.painter import BatchPlan, DrawFailure, PanelRequest
+from kit.lora.formats import LoraPair
 from kit.lora.lora import load_lora, save_lora
 from kit.models.base import load_base, load_networks
 from kit.models.kolors.text_encoder import build_text_encoder, encode_ids, pad_left, tokenize
@@ -337,7 +337,7 @@ def test_a_merged_lora_draws_what_peft_draws_with_it_beside_the_weights(painter,
     for name, (down, up) in lora.pairs.items():
         layers[name].lora_A["default"].weight.data.copy_(down)
         layers[name].lora_B["default"].weight.data.copy_(up)
-    painter._engine = Engine(unet)
+    painter._engine = Denoiser(unet)
     [beside] = paint(painter, [request(TOY_PROMPTS[0])])
     assert np.abs(merged - beside).max() <= 1
     assert np.abs(merged - bare).max() > 1
@@ -354,7 +354,9 @@ def test_strength_scales_the_change_that_training_made(painter, tmp_path):
 
 
 def test_a_lora_that_does_not_fit_leaves_the_painter_as_it_was(painter, tmp_path):
-    pairs = {"blocks.7.transformer_blocks.0.attn1.to_q": Pair(down=torch.ones(2, 99), up=torch.ones(32, 2))}
+    pairs = {
+        "blocks.7.transformer_blocks.0.attn1.to_q": LoraPair(down=torch.ones(2, 99), up=torch.ones(32, 2))
+    }
     save_lora(tmp_path / "wide.safetensors", pairs, 2.0, {})
     fitting = load_lora(toy_lora(tmp_path / "ink.safetensors"))
     painter.dress(fitting, 1.0)
@@ -373,7 +375,7 @@ def test_a_picture_of_infinite_numbers_is_a_fault_and_the_others_of_its_batch_ar
     painter._engine.unet = Burst()
     painter.read([*TOY_PROMPTS, NEGATIVE])
     first, second = painter.draw([request(TOY_PROMPTS[0]), request(TOY_PROMPTS[1], seed=1)], CFG4)
-    assert isinstance(first, Fault)
+    assert isinstance(first, DrawFailure)
     assert "its numbers are not finite" in first.reason
     assert isinstance(second, Image.Image)
 
@@ -385,7 +387,7 @@ def test_a_picture_of_one_colour_is_a_fault(painter):
 
     painter._decoder = Grey()
     painter.read([TOY_PROMPTS[0], NEGATIVE])
-    assert painter.draw([request(TOY_PROMPTS[0])], CFG4) == [Fault(reason="it has one colour all over")]
+    assert painter.draw([request(TOY_PROMPTS[0])], CFG4) == [DrawFailure(reason="it has one colour all over")]
 
 
 def test_what_overflows_in_fp16_is_drawn_in_fp32_and_the_fp16_weights_are_as_before(tmp_path):
@@ -440,7 +442,7 @@ def test_too_little_memory_for_fp32_is_a_fault_and_the_next_batch_is_drawn(tmp_p
     painter.dress(load_lora(toy_lora(tmp_path / "loud.safetensors", scale=400.0)), 1.0)
     painter._engine.unet = Tight(painter._engine.unet, most=4)
     [fault] = painter.draw([request(TOY_PROMPTS[0])], CFG4)
-    assert isinstance(fault, Fault)
+    assert isinstance(fault, DrawFailure)
     assert fault.reason.endswith("and there is too little memory to draw it in fp32")
     painter.dress(None, 1.0)
     [picture] = painter.draw([request(TOY_PROMPTS[0])], CFG4)
@@ -475,7 +477,7 @@ def test_with_low_memory_panels_are_drawn_one_at_a_time_and_decoded_without_the_
     assert unet.calls == [2] * 3 * len(requests)
     assert seen == [["cpu"]] * len(requests), "sent away once, before the first picture is decoded"
     assert unet.moves == ["cpu", torch.device("cpu")], "and back to where it was"
-    assert painter.settle(requests, replace(low, steps=50)) == Batching(panels=4, compiled=False)
+    assert painter.settle(requests, replace(low, steps=50)) == BatchPlan(panels=4, compiled=False)
 
 
 def test_the_identity_follows_the_weights_and_holds_no_machine(painter):
@@ -505,7 +507,7 @@ def test_the_painters_networks_do_not_learn(painter):
 class Counting:
     """An engine that notes for how many rows it was compiled."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Denoiser) -> None:
         self.engine, self.compiled = engine, 0
 
     def compile(self, rows: int) -> None:
@@ -536,11 +538,11 @@ GPU = DrawSettings(steps=50, cfg=4.0, size=64, noise="portable", batch=8)
 def test_compiling_pays_only_when_enough_is_to_be_drawn(painter, pictures, pays):
     painter.device, painter._step_seconds = "cuda", lambda _requests, _settings: 0.035
     settled = painter.settle([request(TOY_PROMPTS[0])] * pictures, GPU)
-    assert settled == Batching(panels=8, compiled=pays)
+    assert settled == BatchPlan(panels=8, compiled=pays)
 
 
 def test_without_a_gpu_nothing_is_timed_and_nothing_compiled(painter):
-    assert painter.settle([request(TOY_PROMPTS[0])] * 8, CFG4) == Batching(panels=4, compiled=False)
+    assert painter.settle([request(TOY_PROMPTS[0])] * 8, CFG4) == BatchPlan(panels=4, compiled=False)
 
 
 def test_batches_are_halved_until_their_steps_fit_into_memory(painter):
@@ -560,14 +562,14 @@ def test_the_unet_is_compiled_once_for_full_batches(painter, cfg, rows):
     settings = DrawSettings(steps=1, cfg=cfg, size=64, noise="portable")
     painter.read([TOY_PROMPTS[0], NEGATIVE])
     for compiled, expected in ((False, 0), (True, rows)):
-        painter.draw([request(TOY_PROMPTS[0])], settings, Batching(panels=3, compiled=compiled))
+        painter.draw([request(TOY_PROMPTS[0])], settings, BatchPlan(panels=3, compiled=compiled))
         assert painter._engine.compiled == expected
 
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # inside torch
 def test_compiled_blocks_predict_the_same_and_other_batches_run_as_before():
-    engine = Engine(load_base(toy_base()).unet())
+    engine = Denoiser(load_base(toy_base()).unet())
     chance = torch.Generator().manual_seed(0)
     rows, text = torch.randn(2, 4, 8, 8, generator=chance), torch.randn(2, 256, 32, generator=chance)
 

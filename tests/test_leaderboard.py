@@ -16,7 +16,7 @@ from entries import INTRODUCTION, forge, make_entry, make_scored_run, picture_by
 from numpy.typing import NDArray
 from PIL import Image
 
-from eval.scorers.load import Instruments
+from eval.scorers.load import Scorers
 from eval.scorers.protocols import Direction, Stamp
 from kit.errors import InputError
 from kit.files.encodings import sha256_bytes
@@ -27,8 +27,8 @@ from submissions.faults import Fault
 from submissions.leaderboard.intake import bundles_in, check, contest_of
 from submissions.leaderboard.leaderboard import Board, leaderboard
 from submissions.leaderboard.page import board_html
-from submissions.leaderboard.ranking import Standing, standings, weights_of
-from submissions.leaderboard.scored_entry import Exhibit, likenesses, shared_loras
+from submissions.leaderboard.ranking import RankedEntry, rank_entries, weights_of
+from submissions.leaderboard.scored_entry import ScoredEntry, duplicate_panels, shared_loras
 from submissions.leaderboard.table import SENTENCES, board_csv, board_lines, notes_of, sentences
 from submissions.packing.pack import pack
 
@@ -78,11 +78,11 @@ def _unit(rows: NDArray[np.floating]) -> NDArray[np.float32]:
     return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), np.float32)
 
 
-def tools(embedded: bool = False) -> Instruments:
-    return Instruments(aesthetic=Brightness(embedded), encoder=Squares())
+def tools(embedded: bool = False) -> Scorers:
+    return Scorers(aesthetic=Brightness(embedded), encoder=Squares())
 
 
-def no_tools() -> Instruments:
+def no_tools() -> Scorers:
     raise AssertionError("nothing is to be scored, so nothing is to be loaded")
 
 
@@ -314,7 +314,7 @@ def test_the_embedded_head_gates_no_contest_that_scores_with_another(hand_in):
 # standings
 
 
-def exhibit(name: str, **more: object) -> Exhibit:
+def exhibit(name: str, **more: object) -> ScoredEntry:
     told = {
         "file": f"{name}.zip",
         "team": name,
@@ -327,13 +327,13 @@ def exhibit(name: str, **more: object) -> Exhibit:
         "thumbs": ("data:,",) * 8,
         "blank": (),
     }
-    return Exhibit(**{**told, **more})
+    return ScoredEntry(**{**told, **more})
 
 
-def stand(**rows: Sequence[float]) -> dict[str, Standing]:
+def stand(**rows: Sequence[float]) -> dict[str, RankedEntry]:
     """Return where entries stand by one metric, from their values whole and with each panel left out."""
     entries = [(exhibit(name), {"style": np.array(row)}) for name, row in rows.items()]
-    return {one.exhibit.team: one for one in standings(entries, {"style": 1.0})}
+    return {one.exhibit.team: one for one in rank_entries(entries, {"style": 1.0})}
 
 
 def test_standard_scores_have_mean_0_and_deviation_1_and_the_leave_outs_keep_the_scale():
@@ -381,7 +381,7 @@ def test_nearly_equal_panels_are_found_by_their_cosine_whichever_entry_they_are_
     rows[2, 4] = _unit(rows[0, 1][None] + 0.01 * rng.normal(size=(1, 48)))[0]
     rows[1, 7] = rows[1, 0]
     entries = [exhibit(name, embeddings=own) for name, own in zip("abc", rows, strict=True)]
-    found = likenesses(entries, 0.95)
+    found = duplicate_panels(entries, 0.95)
     assert [(one.first.team, one.second.team, one.pairs[0][:2]) for one in found] == [
         ("b", "b", (1, 8)),
         ("a", "c", (2, 5)),

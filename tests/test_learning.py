@@ -11,7 +11,13 @@ import pytest
 from fakes import TOY_PROMPTS, fake_picture, toy_base, write_story
 from typer.testing import CliRunner
 
-from eval.checkpoint_selection import KEPT, Look, best_step, look_at, write_looks
+from eval.checkpoint_selection import (
+    KEPT,
+    CheckpointScores,
+    best_step,
+    score_checkpoints,
+    write_checkpoint_scores,
+)
 from kit.errors import InputError, RunError, ScoreError
 from kit.experiment.config import load_experiment
 from kit.experiment.run import Run
@@ -23,9 +29,9 @@ from kit.models.base import load_base
 from kit.training.config import load_training
 from kit.training.previews import saved_steps, step_of
 from kit.training.train import train
-from reports.training import Course, render_learning
+from reports.training import TrainingPage, render_training_page
 from storykit.cli.main import app
-from storykit.cli.train import Looks
+from storykit.cli.train import CheckpointPreviews
 
 STEPS = (0, 2, 4)
 
@@ -40,9 +46,9 @@ class Deaf:
         pass
 
 
-def look(step: int, likeness: float, mrr: float = 1.0, panels: tuple[float, ...] = ()) -> Look:
+def look(step: int, likeness: float, mrr: float = 1.0, panels: tuple[float, ...] = ()) -> CheckpointScores:
     spread = panels or tuple(likeness + 0.01 * k for k in range(-4, 4))
-    return Look(
+    return CheckpointScores(
         step=step, likeness=likeness, mrr=mrr, text=0.3, aesthetic=6.0, identity=0.5, style=0.5, distance=0.1,
         panels=spread,
     )  # fmt: skip
@@ -163,7 +169,7 @@ def test_a_look_that_was_missed_is_made_up_for_when_the_training_goes_on(tmp_pat
     training = load_training(written(tmp_path))
     train(training, tmp_path / "ink", Deaf(), "cpu")
     assert training.watch is not None
-    looks = Looks(training, training.watch, tmp_path / "ink", "cpu")
+    looks = CheckpointPreviews(training, training.watch, tmp_path / "ink", "cpu")
     train(training, tmp_path / "ink", Deaf(), "cpu", looks)
     assert [one.step for one in looks.seen] == list(STEPS)
 
@@ -171,7 +177,7 @@ def test_a_look_that_was_missed_is_made_up_for_when_the_training_goes_on(tmp_pat
 def test_steps_that_are_dropped_can_still_be_picked(tmp_path):
     training = load_training(written(tmp_path, keep_last=1))
     assert training.watch is not None
-    looks = Looks(training, training.watch, tmp_path / "ink", "cpu")
+    looks = CheckpointPreviews(training, training.watch, tmp_path / "ink", "cpu")
     train(training, tmp_path / "ink", Deaf(), "cpu", looks)
     assert [path.name for path in (tmp_path / "ink" / "steps").iterdir()] == ["000004.safetensors"]
     assert list(saved_steps(tmp_path / "ink")) == [2, 4]
@@ -201,7 +207,7 @@ def test_pick_best_writes_that_step_and_says_by_which_rule(learned, monkeypatch)
 
 def test_pick_best_is_the_step_of_the_rule_or_the_rules_own_error(learned):
     training, watch = watched(learned)
-    looks = Looks(training, watch, learned, "cpu")
+    looks = CheckpointPreviews(training, watch, learned, "cpu")
     looks()
     command = ["train", str(learned.parent / "train.toml"), "--out", str(learned), "--device", "cpu"]
     result = CliRunner().invoke(app, [*command, "--pick", "best"])
@@ -229,22 +235,24 @@ def test_another_story_is_refused_and_the_looks_stay(learned):
     with pytest.raises(
         RunError, match=r"holds panels of another experiment.* or delete .*looks to draw the steps anew"
     ):
-        Looks(training, other, learned, "cpu")()
+        CheckpointPreviews(training, other, learned, "cpu")()
     assert (learned / "looks" / "panels.jsonl").read_bytes() == before
 
 
 def test_a_missing_panel_leaves_the_numbers_of_its_step_empty(learned, tmp_path):
     run = Run.open(learned / "looks")
-    tools = Looks(*watched(learned), learned, "cpu")._tools
+    tools = CheckpointPreviews(*watched(learned), learned, "cpu")._tools
     path = run.panel_path("step-000002", "authored", "story", 3, 5)
     data = path.read_bytes()
     path.unlink()
     try:
-        looks = look_at(run, tools, np.ones(tools.encoder.pictures([fake_picture("a", 64)]).shape[1]))
+        looks = score_checkpoints(
+            run, tools, np.ones(tools.encoder.pictures([fake_picture("a", 64)]).shape[1])
+        )
     finally:
         path.write_bytes(data)
     assert [one.likeness is None for one in looks] == [False, True, False]
-    write_looks(tmp_path / "looks.csv", looks)
+    write_checkpoint_scores(tmp_path / "looks.csv", looks)
     assert b",," in (tmp_path / "looks.csv").read_bytes()
 
 
@@ -258,7 +266,7 @@ def test_a_folder_that_is_named_from_here_is_gone_on_with(learned, monkeypatch):
 def test_a_page_without_a_best_step_says_so_and_offers_none(learned):
     run = Run.open(learned / "looks")
     looks = [look(step, 0.5, mrr=1.0 if step == 0 else 0.1) for step in STEPS]
-    page = render_learning(Course(folder=learned, run=run, looks=looks, best=None))
+    page = render_training_page(TrainingPage(folder=learned, run=run, looks=looks, best=None))
     assert "目前没有一步符合规则" in page
     assert "--pick best" not in page
 
@@ -274,7 +282,7 @@ def test_a_story_whose_name_cannot_name_a_folder_is_refused_before_anything_is_w
     (tmp_path / "story.toml").rename(tmp_path / "a,b.toml")
     other = training.watch.model_copy(update={"story": str(tmp_path / "a,b.toml")})
     with pytest.raises(InputError, match="file name holds letters"):
-        Looks(training, other, tmp_path / "ink", "cpu")
+        CheckpointPreviews(training, other, tmp_path / "ink", "cpu")
     assert not (tmp_path / "ink").exists()
 
 

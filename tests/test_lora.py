@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 from kit.embedded import LORAS
 from kit.errors import LoraError
 from kit.files.safetensors_files import read_tensors, tensor_bytes
-from kit.lora.formats import Pair
+from kit.lora.formats import LoraPair
 from kit.lora.lora import embedded_loras, find_lora, load_lora, save_lora
 
 LAYERS = tuple(
@@ -19,10 +19,10 @@ LAYERS = tuple(
 )
 
 
-def pairs(rank: int = 4) -> dict[str, Pair]:
+def pairs(rank: int = 4) -> dict[str, LoraPair]:
     chance = torch.Generator().manual_seed(rank)
     return {
-        layer: Pair(
+        layer: LoraPair(
             down=torch.randn(rank, 8, generator=chance).half().float(),
             up=torch.randn(6, rank, generator=chance).half().float(),
         )
@@ -39,7 +39,7 @@ def named(pattern: str, rank: int = 4) -> dict[str, torch.Tensor]:
     return found
 
 
-def same(one: dict[str, Pair], other: dict[str, Pair]) -> bool:
+def same(one: dict[str, LoraPair], other: dict[str, LoraPair]) -> bool:
     return one.keys() == other.keys() and all(
         torch.equal(a, b) for layer in one for a, b in zip(one[layer], other[layer], strict=True)
     )
@@ -182,7 +182,10 @@ def test_numbers_that_are_not_finite_are_refused_when_read_and_when_saved(tmp_pa
         load_lora(tmp_path / "a.safetensors", alpha=4.0)
     with pytest.raises(LoraError, match="not finite"):
         save_lora(
-            tmp_path / "b.safetensors", {LAYERS[0]: Pair(torch.full((2, 4), 1e6), torch.ones(4, 2))}, 1.0, {}
+            tmp_path / "b.safetensors",
+            {LAYERS[0]: LoraPair(torch.full((2, 4), 1e6), torch.ones(4, 2))},
+            1.0,
+            {},
         )
 
 

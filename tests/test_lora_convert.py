@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 
 from kit.errors import LoraError
 from kit.files.safetensors_files import read_tensors, tensor_bytes
-from kit.lora.formats import Content, Pair
+from kit.lora.formats import Content, LoraPair
 from kit.lora.inspection import bases_of, known_shapes, problems_of
 from kit.lora.lora import LoadedLora, load_lora
 from kit.lora.merge import merge
@@ -23,7 +23,9 @@ SHAPES = {"blocks.7.proj_in": (6, 8), "blocks.7.proj_out": (9, 5), "blocks.10.pr
 def lora(seed: int, rank: int = 2, alpha: float = 3.0, layers: int = 3) -> LoadedLora:
     chance = torch.Generator().manual_seed(seed)
     pairs = {
-        name: Pair(torch.randn(rank, width, generator=chance), torch.randn(height, rank, generator=chance))
+        name: LoraPair(
+            torch.randn(rank, width, generator=chance), torch.randn(height, rank, generator=chance)
+        )
         for name, (height, width) in list(SHAPES.items())[:layers]
     }
     return LoadedLora(
@@ -78,7 +80,7 @@ def test_loras_of_other_bases_and_missing_weights_are_refused() -> None:
     other = lora(1)
     other = LoadedLora(
         name="y", sha256="1", tool="kohya", rank=2, alpha=3.0, trigger="", notes={},
-        pairs={name: Pair(torch.ones(2, 3), torch.ones(3, 2)) for name in other.pairs},
+        pairs={name: LoraPair(torch.ones(2, 3), torch.ones(3, 2)) for name in other.pairs},
     )  # fmt: skip
     with pytest.raises(LoraError, match=r"one size in all LoRAs, got \[\(3, 3\), \(4, 7\)\]"):
         merge([lora(0), other], [1.0, 1.0])
@@ -92,12 +94,12 @@ def test_a_lora_of_kolors_fits_kolors_alone() -> None:
     attention = {n: shape for n, shape in known_shapes()["kolors"].items() if ".to_" in n}
     assert (len(attention), sum(map(sum, attention.values()))) == (560, 1_451_520)
     pairs = {
-        n: Pair(torch.zeros(1, width), torch.zeros(height, 1)) for n, (height, width) in attention.items()
+        n: LoraPair(torch.zeros(1, width), torch.zeros(height, 1)) for n, (height, width) in attention.items()
     }
     assert bases_of(pairs) == ["kolors (560 of 560 layers)"]
     name = next(iter(pairs))
     assert bases_of({name: pairs[name], "blocks.99.to_q": pairs[name]}) == ["kolors (1 of 2 layers)"]
-    assert bases_of({name: Pair(torch.zeros(1, 3), torch.zeros(3, 1))}) == []
+    assert bases_of({name: LoraPair(torch.zeros(1, 3), torch.zeros(3, 1))}) == []
 
 
 # ---------------------------------------------------------------- the commands
@@ -133,7 +135,7 @@ def test_an_embedded_lora_fits_the_embedded_base_alone() -> None:
 def kolors_lora(up: float = 1.0, notes: dict[str, str] | None = None) -> Content:
     shapes = known_shapes()["kolors"]
     pairs = {
-        name: Pair(torch.ones(1, shapes[name][1]), torch.full((shapes[name][0], 1), up))
+        name: LoraPair(torch.ones(1, shapes[name][1]), torch.full((shapes[name][0], 1), up))
         for name in shapes
         if name.rpartition(".")[2] == "to_q"
     }

@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 
 from kit.errors import LoraError
 from kit.lora.convert import convert
-from kit.lora.formats import Pair, content_bytes, read_content
+from kit.lora.formats import LoraPair, content_bytes, read_content
 from kit.lora.key_names import BLOCKS, Tool, read_key, write_key
 from kit.lora.lora import find_lora, load_lora
 from kit.models.base import load_base
@@ -28,26 +28,26 @@ LAYERS += [f"blocks.{block}.proj_{way}" for block in BLOCKS for way in ("in", "o
 Q = "blocks.15.transformer_blocks.0.attn1.to_q"
 
 
-def random_pairs(layers: list[str], dtype: torch.dtype = torch.float32, rank: int = 3) -> dict[str, Pair]:
+def random_pairs(layers: list[str], dtype: torch.dtype = torch.float32, rank: int = 3) -> dict[str, LoraPair]:
     chance = torch.Generator().manual_seed(2)
     return {
-        layer: Pair(
+        layer: LoraPair(
             torch.randn(rank, 8, generator=chance).to(dtype), torch.randn(6, rank, generator=chance).to(dtype)
         )
         for layer in layers
     }
 
 
-def written(path: Path, tool: Tool, pairs: dict[str, Pair], alpha: float = 6.0) -> Path:
+def written(path: Path, tool: Tool, pairs: dict[str, LoraPair], alpha: float = 6.0) -> Path:
     path.write_bytes(content_bytes(tool, pairs, alpha, {"trigger": "水墨画风格"}))
     return path
 
 
-def fitting(unet: SDXLUNet, rank: int = 4) -> dict[str, Pair]:
+def fitting(unet: SDXLUNet, rank: int = 4) -> dict[str, LoraPair]:
     """Return a LoRA of random weights for every linear layer of the UNet's attention blocks."""
     chance = torch.Generator().manual_seed(3)
     return {
-        name: Pair(
+        name: LoraPair(
             torch.randn(rank, layer.in_features, generator=chance) / 8,
             torch.randn(layer.out_features, rank, generator=chance) / 8,
         )
@@ -57,7 +57,7 @@ def fitting(unet: SDXLUNet, rank: int = 4) -> dict[str, Pair]:
     }  # fmt: skip
 
 
-def merged(pairs: dict[str, Pair], scale: float) -> SDXLUNet:
+def merged(pairs: dict[str, LoraPair], scale: float) -> SDXLUNet:
     """Return the toy UNet with the LoRA added by the definition."""
     unet = load_base(toy_base()).unet()
     layers = dict(unet.named_modules())

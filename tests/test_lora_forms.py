@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load, save
 
-from kit.lora.convert import checkpoint_bytes, opened, safetensors_for
-from kit.lora.formats import Pair, content_bytes, read_content
+from kit.lora.convert import checkpoint_bytes, read_safetensors, safetensors_for
+from kit.lora.formats import LoraPair, content_bytes, read_content
 from kit.lora.key_names import write_key
-from kit.lora.metadata import Scale
+from kit.lora.metadata import LoraScale
 
 LAYERS = (
     "blocks.7.transformer_blocks.0.attn1.to_q",
@@ -21,10 +21,10 @@ LAYERS = (
 DTYPES = (torch.float64, torch.float32, torch.float16, torch.bfloat16)
 
 
-def pairs(seed: int, rank: int, dtype: torch.dtype) -> dict[str, Pair]:
+def pairs(seed: int, rank: int, dtype: torch.dtype) -> dict[str, LoraPair]:
     chance = torch.Generator().manual_seed(seed)
     return {
-        layer: Pair(
+        layer: LoraPair(
             torch.randn(rank, 8, generator=chance).to(dtype), torch.randn(6, rank, generator=chance).to(dtype)
         )
         for layer in LAYERS
@@ -56,7 +56,7 @@ def test_the_checkpoint_has_the_same_bytes_each_time():
 def test_another_tools_file_holds_the_same_lora_and_tells_its_alpha(tmp_path, tool, dtype):
     whole = pairs(1, 3, dtype)
     source = content_bytes("diffsynth", whole, 1.5, {"trigger": "水墨", "ss_steps": "500"})
-    (tmp_path / "a.safetensors").write_bytes(safetensors_for(tool, source, Scale(3, 1.5)))
+    (tmp_path / "a.safetensors").write_bytes(safetensors_for(tool, source, LoraScale(3, 1.5)))
     content = read_content(tmp_path / "a.safetensors")
     assert (content.tool, content.rank, content.alpha, content.trigger) == (tool, 3, 1.5, "水墨")
     assert content.notes["ss_steps"] == "500"
@@ -67,8 +67,8 @@ def test_another_tools_file_holds_the_same_lora_and_tells_its_alpha(tmp_path, to
 def test_the_form_made_without_torch_is_the_one_made_with_it():
     whole = pairs(2, 4, torch.float32)
     with_torch = content_bytes("diffusers", whole, 2.0, {})
-    without = safetensors_for("diffusers", content_bytes("diffsynth", whole, 2.0, {}), Scale(4, 2.0))
-    assert opened(with_torch).metadata == opened(without).metadata
+    without = safetensors_for("diffusers", content_bytes("diffsynth", whole, 2.0, {}), LoraScale(4, 2.0))
+    assert read_safetensors(with_torch).metadata == read_safetensors(without).metadata
     one, other = load(with_torch), load(without)
     assert one.keys() == other.keys()
     assert all(torch.equal(one[name], other[name]) for name in one)
@@ -104,7 +104,7 @@ def header(document: object, body: bytes = b"") -> bytes:
 )
 def test_a_header_that_lies_is_one_clear_error(data, fault):
     with pytest.raises(ValueError, match=fault):
-        opened(data)
+        read_safetensors(data)
 
 
 @pytest.mark.parametrize(
@@ -121,18 +121,20 @@ def test_a_header_that_lies_is_one_clear_error(data, fault):
 )
 def test_numbers_that_do_not_fill_the_file_are_refused(spot, fault):
     with pytest.raises(ValueError, match=fault):
-        opened(header({"a": spot}, b"1234"))
+        read_safetensors(header({"a": spot}, b"1234"))
 
 
 def test_a_tensor_that_is_no_factor_is_named():
     with pytest.raises(ValueError, match="holds weight, which is no factor of a LoRA"):
-        safetensors_for("diffusers", save({"weight": torch.ones(2)}), Scale(1, 1.0))
+        safetensors_for("diffusers", save({"weight": torch.ones(2)}), LoraScale(1, 1.0))
 
 
 def test_a_layer_that_other_tools_do_not_have_is_named():
-    data = content_bytes("diffsynth", {"blocks.3.conv": Pair(torch.ones(1, 2), torch.ones(2, 1))}, 1.0, {})
+    data = content_bytes(
+        "diffsynth", {"blocks.3.conv": LoraPair(torch.ones(1, 2), torch.ones(2, 1))}, 1.0, {}
+    )
     with pytest.raises(ValueError, match=r"holds the layer blocks\.3\.conv, for which kohya has no name"):
-        safetensors_for("kohya", data, Scale(1, 1.0))
+        safetensors_for("kohya", data, LoraScale(1, 1.0))
 
 
 def test_whole_numbers_make_no_checkpoint():

@@ -13,7 +13,7 @@ from peft import LoraConfig, PeftModel, inject_adapter_in_model
 from torch import nn
 
 from kit.files.documents import toml_text
-from kit.generation.denoiser import Engine
+from kit.generation.denoiser import Denoiser
 from kit.lora.convert import convert
 from kit.lora.formats import read_content
 from kit.lora.inspection import NOTEBOOK_ALPHA, NOTEBOOK_RANK, loaders_of
@@ -22,7 +22,7 @@ from kit.lora.lora import load_lora
 from kit.models.base import load_base
 from kit.models.kolors.unet import time_ids
 from kit.training.config import load_training
-from kit.training.loop import Step
+from kit.training.loop import TrainStep
 from kit.training.train import train
 
 ALPHA = 4.0
@@ -138,7 +138,7 @@ def test_a_lora_of_the_contest_preset_draws_in_the_notebook_as_it_does_here(tmp_
     read = theirs.load_state_dict(load_state_dict(str(path.with_suffix(".ckpt"))), strict=False)
     assert not read.unexpected_keys
 
-    ours = Engine(load_base(toy_base()).unet())
+    ours = Denoiser(load_base(toy_base()).unet())
     with torch.no_grad():
         seen = theirs(rows, level, cross, sizes, pooled)
         ours.tell(cross)
@@ -171,7 +171,7 @@ class Deaf:
     def begin(self, total: int, done: int) -> None:
         pass
 
-    def hear(self, step: Step) -> None:
+    def hear(self, step: TrainStep) -> None:
         pass
 
 

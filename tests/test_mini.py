@@ -19,7 +19,13 @@ from kit.files.encodings import sha256_of
 from kit.mini.training.corpus import padded_left, text_sizes, tokenised, train_tokenizer
 from kit.mini.training.loras import style_config, train_style
 from kit.mini.training.main import open_base, save
-from kit.mini.training.optimizer import Average, Descent, Ranks, Rates, learning_rate
+from kit.mini.training.optimizer import (
+    AveragedOptimizer,
+    DistributedRanks,
+    Rates,
+    WeightAverage,
+    learning_rate,
+)
 from kit.mini.training.shards import (
     DEGRADED_SHARE,
     HELD_OUT_STYLES,
@@ -257,7 +263,7 @@ def layer(seed: int) -> nn.Linear:
 def test_swapping_the_average_twice_changes_nothing() -> None:
     network = layer(0)
     parameters = list(network.parameters())
-    average = Average(parameters, 0.9)
+    average = WeightAverage(parameters, 0.9)
     before = [p.detach().clone() for p in parameters]
     with torch.no_grad():
         network.weight.add_(1)
@@ -276,14 +282,16 @@ def test_swapping_the_average_twice_changes_nothing() -> None:
 RATES = Rates(peak=0.05, warmup=2, decay=0.01, average=0.9)
 
 
-def walk(descent: Descent, steps: int) -> None:
+def walk(descent: AveragedOptimizer, steps: int) -> None:
     for _ in range(steps):
         network = descent.networks["layer"]
         descent.descend((network(torch.ones(3)) ** 2).sum(), descent.step / 10)
 
 
 def test_a_descent_that_was_stopped_goes_on_as_if_it_had_not(tmp_path: Path) -> None:
-    straight, stopped, resumed = (Descent({"layer": layer(k)}, RATES, Ranks()) for k in (0, 0, 1))
+    straight, stopped, resumed = (
+        AveragedOptimizer({"layer": layer(k)}, RATES, DistributedRanks()) for k in (0, 0, 1)
+    )
     walk(straight, 7)
     walk(stopped, 3)
     stopped.keep(tmp_path / "state.pt", 12.5)
@@ -300,7 +308,7 @@ def test_a_descent_that_was_stopped_goes_on_as_if_it_had_not(tmp_path: Path) -> 
 
 
 def test_a_descent_goes_down() -> None:
-    descent = Descent({"layer": layer(0)}, RATES, Ranks())
+    descent = AveragedOptimizer({"layer": layer(0)}, RATES, DistributedRanks())
     before = descent.networks["layer"](torch.ones(3)).abs().sum().item()
     walk(descent, 9)
     assert descent.networks["layer"](torch.ones(3)).abs().sum().item() < 0.7 * before

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from kit.images.lettering import BUILT_IN, FILES, NUMBERS_ONLY, Lettering, can_write, find_lettering
-from submissions.bundle.mosaic import CELL, GRIDS, Grid, Words, draw_mosaic, png_bytes
+from submissions.bundle.mosaic import CELL, GRIDS, Grid, MosaicText, draw_mosaic, png_bytes
 
 CHINESE = ("雪夜，小猫阿墨离开了家。", "竹林里有一盏灯笼。", "月亮沉进湖里。", "桥上的风很大。") * 2
 ENGLISH = ("The cat leaves home.", "A lantern in the bamboo.", "The moon sinks.", "Wind on the bridge.") * 2
@@ -15,8 +15,10 @@ COLOURS = [(30 * n, 255 - 30 * n, 128) for n in range(8)]
 PANELS = [Image.new("RGB", (64, 64), colour) for colour in COLOURS]
 
 
-def words(captions=ENGLISH, title="Ink cat", lettering: Lettering | None = None) -> Words:
-    return Words(title=title, captions=captions, lettering=lettering or find_lettering([title, *captions]))
+def words(captions=ENGLISH, title="Ink cat", lettering: Lettering | None = None) -> MosaicText:
+    return MosaicText(
+        title=title, captions=captions, lettering=lettering or find_lettering([title, *captions])
+    )
 
 
 def colour_of_cell(sheet: Image.Image, colour: tuple[int, int, int]) -> tuple[int, int, int]:

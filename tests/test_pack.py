@@ -339,14 +339,14 @@ def test_another_tools_lora_is_packed_with_the_names_the_contest_reads(tmp_path)
     torch = pytest.importorskip("torch")
     from safetensors.torch import load
 
-    from kit.lora.formats import Pair, content_bytes
+    from kit.lora.formats import LoraPair, content_bytes
 
     name = "blocks.7.transformer_blocks.0.attn1.to_q"
     down = torch.randn(2, 8, generator=torch.Generator().manual_seed(1))
     run = make_scored_run(tmp_path / "work")
     file = run.folder / "loras" / "ink.safetensors"
     file.write_bytes(
-        content_bytes("kohya", {name: Pair(down, down.T.contiguous())}, 4.0, {"trigger": "水墨"})
+        content_bytes("kohya", {name: LoraPair(down, down.T.contiguous())}, 4.0, {"trigger": "水墨"})
     )
     wear(run, sha256_of(file))
 

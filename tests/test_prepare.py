@@ -8,7 +8,7 @@ from command import refused, said, tell, tree
 from fakes import fake_picture, toy_base
 from PIL import Image
 
-from eval.prepare import Floor, Plan, choose, find, write
+from eval.prepare import AestheticFloor, PreparationPlan, choose, find, write
 from eval.scorers.protocols import Direction, Stamp
 from kit.dataset.read import read_dataset
 from kit.errors import InputError
@@ -152,8 +152,10 @@ def test_pictures_below_the_floor_are_dropped(tmp_path, pictures):
     (pictures / "c.txt").write_text("c")
     reds = {name: fake_picture(name, 64).getpixel((0, 0))[0] for name in "abc"}
     floor = sorted(reds.values())[1]
-    plan = Plan(
-        source=str(pictures), captioning=Captioning(), floor=Floor(score=float(floor), scorer=LeftEdge())
+    plan = PreparationPlan(
+        source=str(pictures),
+        captioning=Captioning(),
+        floor=AestheticFloor(score=float(floor), scorer=LeftEdge()),
     )
     sifted = choose(find(plan.source, tmp_path / "data"), plan, lambda: None)
     assert [look.found.name[0] for look in sifted.kept] == [name for name in "abc" if reds[name] >= floor]
@@ -248,7 +250,7 @@ def test_a_failed_writing_leaves_what_was_there(tmp_path, pictures):
     out = tmp_path / "data"
     said("dataset", "prepare", pictures, "--out", out)
     before = tree(tmp_path)
-    plan = Plan(source=str(pictures), captioning=Captioning(caption="x"))
+    plan = PreparationPlan(source=str(pictures), captioning=Captioning(caption="x"))
     sifted = choose(find(plan.source, out), plan, lambda: None)
 
     def stop() -> None:
@@ -261,7 +263,7 @@ def test_a_failed_writing_leaves_what_was_there(tmp_path, pictures):
 
 
 def test_a_picture_that_vanishes_between_reading_and_writing_is_one_error(tmp_path, pictures):
-    plan = Plan(source=str(pictures), captioning=Captioning())
+    plan = PreparationPlan(source=str(pictures), captioning=Captioning())
     sifted = choose(find(plan.source, tmp_path / "data"), plan, lambda: None)
     (pictures / "a.png").unlink()
     with pytest.raises(InputError, match=r"a\.png: cannot be used: No such file"):

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kit.errors import InputError
-from kit.story.prompt import Spoken, arrange, check_order, clauses_of, prompt_of, split
+from kit.story.prompt import ResolvedClause, arrange, check_order, clauses_of, prompt_of, split
 from kit.story.story import Clause, Description, Panel, Role, Story
 
 NAMED = ("authored", "subject-first", "scene-first", "style-last", "reversed")
@@ -15,16 +15,18 @@ ROLES: tuple[Role, ...] = ("style", "subject", "action", "place", "detail", "unk
 
 orders = st.sampled_from(NAMED) | st.integers(0, 999).map(lambda number: f"shuffle-{number}")
 spoken = st.lists(st.sampled_from(ROLES), max_size=10).map(
-    lambda roles: tuple(Spoken(role=role, text=f"{role}{number}") for number, role in enumerate(roles))
+    lambda roles: tuple(
+        ResolvedClause(role=role, text=f"{role}{number}") for number, role in enumerate(roles)
+    )
 )
 
 
-def said(text: str) -> tuple[Spoken, ...]:
+def said(text: str) -> tuple[ResolvedClause, ...]:
     """Read "style subject.a action.a" as clauses: the role, and all of the word as the text."""
-    return tuple(Spoken(role=word.split(".")[0], text=word) for word in text.split())  # type: ignore[arg-type]
+    return tuple(ResolvedClause(role=word.split(".")[0], text=word) for word in text.split())  # type: ignore[arg-type]
 
 
-def texts(clauses: tuple[Spoken, ...]) -> str:
+def texts(clauses: tuple[ResolvedClause, ...]) -> str:
     return " ".join(clause.text for clause in clauses)
 
 
@@ -53,26 +55,26 @@ HOME = Panel(
 
 @given(spoken, orders, st.integers(0, 7))
 def test_an_order_moves_clauses_and_never_rewords_them(
-    clauses: tuple[Spoken, ...], order: str, panel: int
+    clauses: tuple[ResolvedClause, ...], order: str, panel: int
 ) -> None:
     assert Counter(arrange(clauses, order, panel)) == Counter(clauses)
 
 
 @given(spoken, orders, st.integers(0, 7))
 def test_an_order_gives_the_same_prompt_every_time(
-    clauses: tuple[Spoken, ...], order: str, panel: int
+    clauses: tuple[ResolvedClause, ...], order: str, panel: int
 ) -> None:
     assert arrange(clauses, order, panel) == arrange(list(clauses), order, panel)
 
 
 @given(spoken, st.sampled_from(("authored", "subject-first", "scene-first", "style-last")))
-def test_ordering_twice_changes_nothing_more(clauses: tuple[Spoken, ...], order: str) -> None:
+def test_ordering_twice_changes_nothing_more(clauses: tuple[ResolvedClause, ...], order: str) -> None:
     once = arrange(clauses, order, 0)
     assert arrange(once, order, 0) == once
 
 
 @given(spoken, st.sampled_from(("subject-first", "scene-first", "style-last")))
-def test_clauses_of_one_role_keep_the_authors_order(clauses: tuple[Spoken, ...], order: str) -> None:
+def test_clauses_of_one_role_keep_the_authors_order(clauses: tuple[ResolvedClause, ...], order: str) -> None:
     for role in ("style", "subject", "place", "detail", "unknown"):
         kept = [clause for clause in arrange(clauses, order, 0) if clause.role == role]
         assert kept == [clause for clause in clauses if clause.role == role]
@@ -175,10 +177,10 @@ def test_what_was_joined_is_split_again(words: list[str], mark: str) -> None:
 
 def test_characters_and_places_are_filled_in_word_for_word() -> None:
     assert clauses_of(story(HOME), 0) == (
-        Spoken(role="style", text="水墨画风格"),
-        Spoken(role="subject", text="一只灰色的小猫，戴着帽子"),
-        Spoken(role="action", text="在睡觉"),
-        Spoken(role="place", text="在家里客厅"),
+        ResolvedClause(role="style", text="水墨画风格"),
+        ResolvedClause(role="subject", text="一只灰色的小猫，戴着帽子"),
+        ResolvedClause(role="action", text="在睡觉"),
+        ResolvedClause(role="place", text="在家里客厅"),
     )
 
 

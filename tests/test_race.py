@@ -3,13 +3,13 @@ import pytest
 from test_score import Brightness, Columns, new_run, picture, put
 
 from eval.comparison.racing import RISK, chance_to_win, dropped, race
-from eval.scorers.load import Instruments
+from eval.scorers.load import Scorers
 from kit.errors import ComparisonError
 from kit.experiment.config import load_experiment
 from kit.experiment.run import Run
 from tests.benchmarks.race import raced, simulated
 
-TOOLS = Instruments(aesthetic=Brightness(), encoder=Columns())
+TOOLS = Scorers(aesthetic=Brightness(), encoder=Columns())
 
 
 @pytest.mark.parametrize("heavy", [False, True], ids=["normal", "t3"])

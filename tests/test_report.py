@@ -12,7 +12,14 @@ from made_run import Plan, compare, make_run, score
 from PIL import Image
 
 import reports
-from eval.casting.selection import Part, Selection, Single, Standing, Swap, keep_selections
+from eval.casting.selection import (
+    Alternative,
+    PanelChoice,
+    Selection,
+    SetQuality,
+    SingleSeedSet,
+    keep_selections,
+)
 from kit.errors import RunError
 from kit.experiment.run import Run, Slot
 from reports.page_templates import load_words
@@ -289,24 +296,24 @@ def test_a_transparent_picture_is_embedded_without_transparency(tmp_path: Path) 
 def cast(run: Run) -> None:
     """Write a made-up selection: seeds 0 and 1 in turn."""
     hashes = {run.slot_of(row): row.sha256 for row in run.rows()}
-    good = Standing(
+    good = SetQuality(
         values={"text": 0.31, "aesthetic": 6.1}, deviations={"text": 1.5, "aesthetic": 0.8},
         mean=1.15, weakest="aesthetic",
     )  # fmt: skip
     less = replace(good, deviations={"text": -0.3, "aesthetic": 0.9}, mean=0.3, weakest="text")
     parts = tuple(
-        Part(
+        PanelChoice(
             panel=panel,
             seed=panel % 2,
             sha256=hashes[Slot("ink", "authored", "cat", panel % 2, panel)],
             kept=panel == 3,
-            swap=None if panel == 3 else Swap(seed=1 - panel % 2, standing=less),
+            swap=None if panel == 3 else Alternative(seed=1 - panel % 2, standing=less),
         )
         for panel in range(1, 9)
     )
     chosen = Selection(
         candidate="ink", order="authored", story="cat", sets=256, standing=good, parts=parts,
-        single=Single(seed=1, standing=less),
+        single=SingleSeedSet(seed=1, standing=less),
     )  # fmt: skip
     keep_selections(run, [chosen])
 

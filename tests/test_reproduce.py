@@ -14,7 +14,7 @@ from kit.errors import BundleError
 from kit.experiment.config import DrawSettings, load_experiment
 from kit.experiment.run import Run
 from kit.generation.generate import generate
-from kit.generation.painter import Batching, PanelRequest
+from kit.generation.painter import BatchPlan, PanelRequest
 from submissions.bundle.manifest import Manifest, read_manifest
 from submissions.packing.pack import pack
 from submissions.reproduction.reproduce import BOUND, mean_difference, reproduce
@@ -25,7 +25,7 @@ class BatchPainter(FakePainter):
     """Paints squares that hang on the pictures drawn with them as well, as a GPU's last bits do."""
 
     def draw(
-        self, requests: list[PanelRequest], settings: DrawSettings, batching: Batching | None = None
+        self, requests: list[PanelRequest], settings: DrawSettings, batching: BatchPlan | None = None
     ) -> list[Image.Image]:
         pictures = super().draw(requests, settings, batching)
         return [_shifted(picture, len(requests)) for picture in pictures]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from eval.metrics.story_facts import text_of
-from eval.scorers.load import Instruments
+from eval.scorers.load import Scorers
 from eval.scorers.protocols import Direction, Stamp
 from eval.scoring.records import PanelScore, Scores, StoryScore
 from eval.scoring.score import score
@@ -95,8 +95,8 @@ class Columns:
         return rows
 
 
-def tools() -> Instruments:
-    return Instruments(aesthetic=Brightness(), encoder=Columns())
+def tools() -> Scorers:
+    return Scorers(aesthetic=Brightness(), encoder=Columns())
 
 
 def picture(panel: int, level: int = 200, side: int = SIDE) -> bytes:
@@ -292,7 +292,7 @@ def test_other_weights_do_not_use_the_old_numbers(tmp_path: Path) -> None:
     run = fill(new_run(tmp_path))
     score(run, tools())
     other = Brightness(weights="d" * 64)
-    score(run, Instruments(aesthetic=other, encoder=Columns()))
+    score(run, Scorers(aesthetic=other, encoder=Columns()))
     assert other.seen == 16
 
 
@@ -307,8 +307,8 @@ def test_a_stopped_scoring_keeps_what_it_measured(tmp_path: Path) -> None:
     run, breaking, after = fill(new_run(tmp_path, seeds=8)), Columns(), Columns()
     breaking.fails_after = 100
     with pytest.raises(KeyboardInterrupt):
-        score(run, Instruments(aesthetic=Brightness(), encoder=breaking))
-    score(run, Instruments(aesthetic=Brightness(), encoder=after))
+        score(run, Scorers(aesthetic=Brightness(), encoder=breaking))
+    score(run, Scorers(aesthetic=Brightness(), encoder=after))
     assert (breaking.seen, after.seen) == (64, 64)
 
 
@@ -322,7 +322,7 @@ def test_a_cache_that_is_no_cache_is_named(tmp_path: Path) -> None:
 
 def test_the_text_of_a_panel_has_neither_style_nor_trigger(tmp_path: Path) -> None:
     run, reading = fill(new_run(tmp_path, orders=("authored", "reversed"))), Columns()
-    score(run, Instruments(aesthetic=Brightness(), encoder=reading))
+    score(run, Scorers(aesthetic=Brightness(), encoder=reading))
     assert reading.read[:8] == [f"小女孩，地方{k}" for k in range(8)]
 
 
@@ -391,9 +391,9 @@ def test_a_scorer_that_answers_nonsense_is_refused(tmp_path: Path) -> None:
 
     run = fill(new_run(tmp_path))
     with pytest.raises(ScoreError, match="finite numbers, got nan"):
-        score(run, Instruments(aesthetic=Silent(), encoder=Columns()))
+        score(run, Scorers(aesthetic=Silent(), encoder=Columns()))
     with pytest.raises(ScoreError, match="each of 16 pictures, got 1"):
-        score(run, Instruments(aesthetic=Forgetful(), encoder=Columns()))
+        score(run, Scorers(aesthetic=Forgetful(), encoder=Columns()))
 
 
 def test_progress_hears_of_every_panel(tmp_path: Path) -> None:

@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eval.casting.branch_and_bound import Search, scale_of
-from eval.casting.set_scores import choices_of
-from eval.metrics.concept_subspaces import Facets
-from eval.metrics.registry import SET_METRICS, Shown, Told
+from eval.casting.set_scores import set_scorer_of
+from eval.metrics.concept_subspaces import ConceptSubspaces
+from eval.metrics.registry import SET_METRICS, PanelSet, StoryFacts
 
 DIM = 48
 CASTS = ("girl", "girl", "dog", "both", "girl", "girl", "dog", "nobody else")
@@ -32,22 +32,22 @@ class World:
             rows[one] = rows[other]
         self.embeddings = unit(rows).astype(np.float32)
         self.aesthetics = rng.normal(6, 0.5, 8 * seeds).round(3)
-        self.told = Told(
+        self.told = StoryFacts(
             casts=CASTS,
             places=PLACES,
             texts=texts.astype(np.float32),
-            facets=Facets(
+            facets=ConceptSubspaces(
                 who=np.linalg.qr(rng.normal(size=(DIM, 20)))[0].T,
                 style=np.linalg.qr(rng.normal(size=(DIM, 5)))[0].T,
                 place=np.linalg.qr(rng.normal(size=(DIM, 10)))[0].T,
                 staging=np.linalg.qr(rng.normal(size=(DIM, 6)))[0].T,
             ),
         )
-        self.choices = choices_of(self.panels, self.embeddings, self.aesthetics, self.told)
+        self.choices = set_scorer_of(self.panels, self.embeddings, self.aesthetics, self.told)
 
     def told_by_setwise(self, pictures: np.ndarray) -> dict[str, float]:
         """Return what the metrics say of one set when they look at it alone."""
-        shown = Shown(
+        shown = PanelSet(
             embeddings=self.embeddings[pictures], aesthetics=self.aesthetics[pictures], told=self.told
         )
         return {name: measure(shown).value for name, measure in SET_METRICS.items()}
@@ -125,13 +125,13 @@ def test_the_search_finds_what_looking_at_every_set_finds(seed):
 def test_a_set_with_copies_is_never_the_best():
     world = World(1, seeds=2)
     world.embeddings[2:4] = world.embeddings[0:1]
-    world.choices = choices_of(world.panels, world.embeddings, world.aesthetics, world.told)
+    world.choices = set_scorer_of(world.panels, world.embeddings, world.aesthetics, world.told)
     search = world.search()
     best = search.best()
     assert best is not None
     assert best.pictures[0] == 1, "picture 0 is the same as both of panel 2"
     world.embeddings[1] = world.embeddings[0]
-    world.choices = choices_of(world.panels, world.embeddings, world.aesthetics, world.told)
+    world.choices = set_scorer_of(world.panels, world.embeddings, world.aesthetics, world.told)
     assert world.search().best() is None
 
 
@@ -161,7 +161,7 @@ def test_ten_seeds_are_searched_whole_and_no_change_of_one_or_two_panels_is_bett
 
 def test_a_metric_that_never_changes_decides_nothing():
     world = World(4, seeds=3)
-    world.choices = choices_of(world.panels, world.embeddings, np.full(24, 6.5), world.told)
+    world.choices = set_scorer_of(world.panels, world.embeddings, np.full(24, 6.5), world.told)
     search = world.search()
     assert "aesthetic" in world.choices.metrics
     assert "aesthetic" not in search.scale.metrics
@@ -170,6 +170,6 @@ def test_a_metric_that_never_changes_decides_nothing():
 
 def test_a_story_without_places_is_cast_without_them():
     world = World(5, seeds=2)
-    told = Told(casts=CASTS, places=(None,) * 8, texts=world.told.texts, facets=world.told.facets)
+    told = StoryFacts(casts=CASTS, places=(None,) * 8, texts=world.told.texts, facets=world.told.facets)
     assert "place" in world.choices.metrics
-    assert "place" not in choices_of(world.panels, world.embeddings, world.aesthetics, told).metrics
+    assert "place" not in set_scorer_of(world.panels, world.embeddings, world.aesthetics, told).metrics

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from kit.dataset.data_juicer import RatioFilter, ShapeFilter, captions_of, keeps, read_recipe
-from kit.dataset.warnings import cautions
+from kit.dataset.data_juicer import RatioFilter, ShapeFilter, keeps, read_recipe, sample_captions
+from kit.dataset.warnings import dataset_warnings
 from kit.errors import InputError
 from kit.story.trigger import Captioning
 
@@ -134,7 +134,7 @@ def test_a_bound_must_be_a_number(wrong):
     ],
 )
 def test_a_picture_gets_the_chunk_of_the_text_that_marks_it(text, pictures, captions):
-    assert captions_of(text, pictures) == captions
+    assert sample_captions(text, pictures) == captions
 
 
 @pytest.mark.parametrize(
@@ -164,7 +164,7 @@ DIFFERENT = [f"picture {number}" for number in range(10)]
 
 
 def test_a_sound_dataset_gets_no_warning():
-    assert cautions(DIFFERENT, SOUND) == []
+    assert dataset_warnings(DIFFERENT, SOUND) == []
 
 
 @pytest.mark.parametrize(
@@ -182,4 +182,4 @@ def test_a_sound_dataset_gets_no_warning():
     ],
 )
 def test_what_ruins_a_lora_is_said(captions, sizes, warning):
-    assert [said for said in cautions(captions, sizes) if said.startswith(warning)]
+    assert [said for said in dataset_warnings(captions, sizes) if said.startswith(warning)]

@@ -24,17 +24,17 @@ from kit.experiment.config import DrawSettings
 from kit.files.documents import toml_text
 from kit.generation.kolors_painter import KolorsPainter
 from kit.generation.painter import PanelRequest
-from kit.lora.formats import Pair, read_content
+from kit.lora.formats import LoraPair, read_content
 from kit.lora.lora import load_lora, save_lora
 from kit.models.base import load_base
 from kit.models.kolors.scheduler import scheduler
 from kit.story.trigger import captions_of
 from kit.training.config import PRESETS, TrainConfig, Training, load_training
 from kit.training.folder import TrainingFolder
-from kit.training.latents import Cache, Examples, buckets, encode_dataset, side_for
-from kit.training.loop import Learning, Step, draw_lot, train_on, weighted_loss
+from kit.training.latents import EncodedDataset, EncodingCache, buckets, encode_dataset, side_for
+from kit.training.loop import TrainState, TrainStep, draw_step_noise, train_lora, weighted_loss
 from kit.training.lora_layers import QuickLinear
-from kit.training.schedule import Epochs, chance, learning_rate
+from kit.training.schedule import BatchSampler, learning_rate, seeded_generator
 from kit.training.train import train
 
 SHORT = TrainConfig(rank=2, alpha=2.0, steps=3, batch=2, learning_rate=1e-2, size=32, checkpointing=False)
@@ -46,25 +46,25 @@ class Deaf:
     def begin(self, total: int, done: int) -> None:
         pass
 
-    def hear(self, step: Step) -> None:
+    def hear(self, step: TrainStep) -> None:
         pass
 
 
 class Diary:
     """Keeps a training in memory."""
 
-    def __init__(self, learning: Learning | None = None) -> None:
-        self.steps: list[Step] = []
-        self.kept: list[Learning] = []
+    def __init__(self, learning: TrainState | None = None) -> None:
+        self.steps: list[TrainStep] = []
+        self.kept: list[TrainState] = []
         self._learning = learning
 
-    def begin(self) -> Learning | None:
+    def begin(self) -> TrainState | None:
         return self._learning
 
-    def hear(self, step: Step) -> None:
+    def hear(self, step: TrainStep) -> None:
         self.steps.append(step)
 
-    def keep(self, learning: Learning, pairs: object) -> None:
+    def keep(self, learning: TrainState, pairs: object) -> None:
         self.kept.append(deepcopy(learning))
 
 
@@ -78,9 +78,11 @@ def pictures(folder: Path, captions: Sequence[str], size: tuple[int, int] = (48,
     return entries
 
 
-def encoded(folder: Path, captions: Sequence[str] = TOY_PROMPTS[:2], config: TrainConfig = SHORT) -> Examples:
+def encoded(
+    folder: Path, captions: Sequence[str] = TOY_PROMPTS[:2], config: TrainConfig = SHORT
+) -> EncodedDataset:
     dataset = pictures(folder / "pictures", captions)
-    return encode_dataset(load_base(toy_base()), dataset, config, Cache(folder / "cache"), "cpu")
+    return encode_dataset(load_base(toy_base()), dataset, config, EncodingCache(folder / "cache"), "cpu")
 
 
 @pytest.fixture
@@ -89,7 +91,7 @@ def unet() -> SDXLUNet:
 
 
 @pytest.fixture(scope="module")
-def examples(tmp_path_factory) -> Examples:
+def examples(tmp_path_factory) -> EncodedDataset:
     return encoded(tmp_path_factory.mktemp("examples"))
 
 
@@ -182,7 +184,7 @@ def test_what_is_in_the_cache_is_read_back_the_same_and_no_network_is_loaded(tmp
             return torch.float32
 
     again = encode_dataset(Empty(), pictures(tmp_path / "pictures", TOY_PROMPTS[:2]), SHORT,
-                           Cache(tmp_path / "cache"), "cpu")  # fmt: skip
+                           EncodingCache(tmp_path / "cache"), "cpu")  # fmt: skip
     assert all(torch.equal(a, b) for a, b in zip(first.latents, again.latents, strict=True))
     assert torch.equal(first.cross, again.cross)
     assert torch.equal(first.pooled, again.pooled)
@@ -201,7 +203,7 @@ def test_a_picture_painted_over_is_encoded_anew(tmp_path):
     first = encoded(tmp_path)
     dataset = pictures(tmp_path / "pictures", TOY_PROMPTS[:2])
     fake_picture("another", 48).save(dataset[0].path)
-    again = encode_dataset(load_base(toy_base()), dataset, SHORT, Cache(tmp_path / "cache"), "cpu")
+    again = encode_dataset(load_base(toy_base()), dataset, SHORT, EncodingCache(tmp_path / "cache"), "cpu")
     assert not torch.equal(first.latents[0], again.latents[0])
     assert torch.equal(first.latents[1], again.latents[1])
 
@@ -240,9 +242,11 @@ def test_pictures_of_several_shapes_are_learned_in_their_own_batches(tmp_path, u
         *pictures(tmp_path / "wide", TOY_PROMPTS[:2], (200, 100)),
         *pictures(tmp_path / "square", TOY_PROMPTS[:1], (100, 100)),
     ]
-    examples = encode_dataset(load_base(toy_base()), dataset, config, Cache(tmp_path / "cache"), "cpu")
+    examples = encode_dataset(
+        load_base(toy_base()), dataset, config, EncodingCache(tmp_path / "cache"), "cpu"
+    )
     assert {tuple(latent.shape) for latent in examples.latents} == {(4, 24, 40), (4, 32, 32)}
-    assert train_on(unet, examples, config)
+    assert train_lora(unet, examples, config)
 
 
 # the order of pictures
@@ -251,7 +255,7 @@ def test_pictures_of_several_shapes_are_learned_in_their_own_batches(tmp_path, u
 @settings(deadline=None, max_examples=40)
 @given(st.lists(st.integers(0, 2), min_size=1, max_size=20), st.integers(1, 6), st.integers(0, 9))
 def test_an_epoch_shows_every_picture_and_mixes_no_shapes(shapes, batch, seed):
-    epochs = Epochs(shapes, batch, seed)
+    epochs = BatchSampler(shapes, batch, seed)
     for epoch in range(2):
         seen = [epochs.batch(epoch * epochs.steps + step) for step in range(1, epochs.steps + 1)]
         assert {k for chosen in seen for k in chosen} == set(range(len(shapes)))
@@ -260,16 +264,20 @@ def test_an_epoch_shows_every_picture_and_mixes_no_shapes(shapes, batch, seed):
 
 
 def test_epochs_differ_and_hang_on_the_seed():
-    orders = [[Epochs([0] * 50, 1, seed).batch(step) for step in range(first, first + 50)]
+    orders = [[BatchSampler([0] * 50, 1, seed).batch(step) for step in range(first, first + 50)]
               for seed, first in ((0, 1), (0, 51), (1, 1))]  # fmt: skip
     assert orders[0] != orders[1] != orders[2] != orders[0]
 
 
 def test_chance_hangs_on_seed_and_names_alone():
     assert torch.equal(
-        torch.randn(4, generator=chance(1, "a", 2)), torch.randn(4, generator=chance(1, "a", 2))
+        torch.randn(4, generator=seeded_generator(1, "a", 2)),
+        torch.randn(4, generator=seeded_generator(1, "a", 2)),
     )
-    drawn = [torch.randn(4, generator=chance(*names)) for names in ((1, "a", 2), (2, "a", 2), (1, "a", 3))]
+    drawn = [
+        torch.randn(4, generator=seeded_generator(*names))
+        for names in ((1, "a", 2), (2, "a", 2), (1, "a", 3))
+    ]
     assert not any(torch.equal(drawn[0], other) for other in drawn[1:])
 
 
@@ -280,10 +288,10 @@ def test_the_contests_preset_has_the_baselines_loss(unet, tmp_path):
     """The reference: DiffSynth's own training step, written out as its maths."""
     config = TrainConfig(**PRESETS["contest"], size=64, rank=2, steps=1)
     examples = encoded(tmp_path, config=config)
-    lot = draw_lot(config, 1, examples.latents[0].shape, 1)
+    lot = draw_step_noise(config, 1, examples.latents[0].shape, 1)
     diary = Diary()
-    train_on(unet, examples, config, diary)
-    [chosen] = Epochs([0] * len(examples), 1, config.seed).batch(1)
+    train_lora(unet, examples, config, diary)
+    [chosen] = BatchSampler([0] * len(examples), 1, config.seed).batch(1)
     sampler = scheduler()
     noisy = sampler.add_noise(examples.latents[chosen][None], lot.noise, lot.levels)
     row = examples.captions[chosen]
@@ -318,8 +326,8 @@ def test_the_learning_rate_rises_and_then_follows_its_schedule(schedule, rates):
 
 
 def test_noise_offset_shifts_whole_channels():
-    plain = draw_lot(SHORT, 1, torch.Size([4, 8, 8]), 2)
-    shifted = draw_lot(SHORT.model_copy(update={"noise_offset": 0.5}), 1, torch.Size([4, 8, 8]), 2)
+    plain = draw_step_noise(SHORT, 1, torch.Size([4, 8, 8]), 2)
+    shifted = draw_step_noise(SHORT.model_copy(update={"noise_offset": 0.5}), 1, torch.Size([4, 8, 8]), 2)
     moved = shifted.noise - plain.noise
     assert moved.std(dim=(2, 3)).max() < 1e-6
     assert moved.mean(dim=(2, 3)).abs().max() > 0.05
@@ -347,7 +355,7 @@ def test_the_quick_layer_answers_and_learns_as_pefts_own(rslora):
 
 def test_training_leaves_the_unet_as_it_was(unet, examples):
     before = {name: weight.clone() for name, weight in unet.state_dict().items()}
-    train_on(unet, examples, SHORT)
+    train_lora(unet, examples, SHORT)
     after = unet.state_dict()
     assert before.keys() == after.keys()
     assert all(torch.equal(before[name], after[name]) for name in before)
@@ -359,33 +367,33 @@ def same(one: dict, other: dict) -> bool:
 
 
 def test_training_twice_in_a_row_on_one_unet_gives_the_same_lora(unet, examples):
-    first = train_on(unet, examples, SHORT)
+    first = train_lora(unet, examples, SHORT)
     torch.manual_seed(123)
-    assert same(first, train_on(unet, examples, SHORT))
+    assert same(first, train_lora(unet, examples, SHORT))
 
 
 def test_another_seed_gives_another_lora(unet, examples):
-    first = train_on(unet, examples, SHORT)
-    other = train_on(unet, examples, SHORT.model_copy(update={"seed": 1}))
+    first = train_lora(unet, examples, SHORT)
+    other = train_lora(unet, examples, SHORT.model_copy(update={"seed": 1}))
     assert not any(torch.equal(first[name].down, other[name].down) for name in first)
 
 
 def test_training_does_not_touch_the_global_generator(unet, examples):
     before = torch.random.get_rng_state()
-    train_on(unet, examples, SHORT)
+    train_lora(unet, examples, SHORT)
     assert torch.equal(before, torch.random.get_rng_state())
 
 
 def test_checkpointing_changes_no_number(unet, examples):
     assert same(
-        train_on(unet, examples, SHORT),
-        train_on(unet, examples, SHORT.model_copy(update={"checkpointing": True})),
+        train_lora(unet, examples, SHORT),
+        train_lora(unet, examples, SHORT.model_copy(update={"checkpointing": True})),
     )
 
 
 def test_steps_are_reported_from_one(unet, examples):
     diary = Diary()
-    train_on(unet, examples, SHORT, diary)
+    train_lora(unet, examples, SHORT, diary)
     assert [step.number for step in diary.steps] == [1, 2, 3]
 
 
@@ -393,56 +401,56 @@ def test_steps_are_reported_from_one(unet, examples):
 def test_a_training_that_goes_on_from_any_step_ends_the_same(unet, examples, extra):
     config = SHORT.model_copy(update={"steps": 6, "save_every": 1, **extra})
     diary = Diary()
-    whole = train_on(unet, examples, config, diary)
+    whole = train_lora(unet, examples, config, diary)
     for learning in (diary.kept[0], diary.kept[3]):
         rest = Diary(learning)
-        assert same(whole, train_on(unet, examples, config, rest))
+        assert same(whole, train_lora(unet, examples, config, rest))
         assert [step.number for step in rest.steps] == list(range(learning.step + 1, 7))
 
 
 def test_the_running_mean_lies_behind_the_weights(unet, examples):
     config = SHORT.model_copy(update={"steps": 12})
-    fast = train_on(unet, examples, config)
-    slow = train_on(unet, examples, config.model_copy(update={"ema": 0.95}))
+    fast = train_lora(unet, examples, config)
+    slow = train_lora(unet, examples, config.model_copy(update={"ema": 0.95}))
     name = max(fast, key=lambda layer: fast[layer].up.norm())
     assert 0 < slow[name].up.norm() < fast[name].up.norm()
 
 
 def test_rank_stabilised_scaling_is_noted_as_the_alpha_that_counts_alike(tmp_path, unet, examples):
     config = SHORT.model_copy(update={"rank": 4, "alpha": 2.0, "rslora": True, "steps": 5})
-    pairs = train_on(unet, examples, config)
+    pairs = train_lora(unet, examples, config)
     assert config.counts / config.rank == pytest.approx(2.0 / 4**0.5)
-    plain = train_on(unet, examples, config.model_copy(update={"rslora": False, "alpha": 4.0}))
+    plain = train_lora(unet, examples, config.model_copy(update={"rslora": False, "alpha": 4.0}))
     assert same(pairs, plain), "2 / sqrt(4) is 4 / 4"
 
 
 def test_caption_dropout_decides_whether_the_captions_matter(unet, examples, tmp_path):
     deaf = SHORT.model_copy(update={"caption_dropout": 1.0})
-    lora = {name: train_on(unet, examples, config) for name, config in (("deaf", deaf), ("heard", SHORT))}
-    silent = Examples(latents=examples.latents, cross=examples.cross, pooled=examples.pooled,
+    lora = {name: train_lora(unet, examples, config) for name, config in (("deaf", deaf), ("heard", SHORT))}
+    silent = EncodedDataset(latents=examples.latents, cross=examples.cross, pooled=examples.pooled,
                       captions=torch.zeros_like(examples.captions))  # fmt: skip
-    nothing = train_on(unet, silent, SHORT)
+    nothing = train_lora(unet, silent, SHORT)
     assert same(lora["deaf"], nothing)
     assert not same(lora["heard"], nothing)
 
 
 def test_a_loss_that_is_no_number_ends_the_training_and_mends_the_unet(unet, examples):
-    broken = Examples(latents=[torch.full_like(latent, float("nan")) for latent in examples.latents],
+    broken = EncodedDataset(latents=[torch.full_like(latent, float("nan")) for latent in examples.latents],
                       cross=examples.cross, pooled=examples.pooled, captions=examples.captions)  # fmt: skip
     with pytest.raises(TrainError, match="the loss must be a number, got nan at step 1"):
-        train_on(unet, broken, SHORT)
+        train_lora(unet, broken, SHORT)
     assert not any("lora" in name for name in unet.state_dict())
 
 
 def test_a_trained_lora_merged_lowers_the_loss_on_noise_it_has_not_seen(unet, examples, tmp_path):
     config = SHORT.model_copy(update={"steps": 50, "batch": 8, "rank": 8, "alpha": 8.0})
-    save_lora(tmp_path / "a.safetensors", train_on(unet, examples, config), 8.0, {})
+    save_lora(tmp_path / "a.safetensors", train_lora(unet, examples, config), 8.0, {})
     lora = load_lora(tmp_path / "a.safetensors")
     probe = config.model_copy(update={"steps": 1, "batch": 64, "seed": 99})
 
     def first_loss() -> float:
         diary = Diary()
-        train_on(unet, examples, probe, diary)
+        train_lora(unet, examples, probe, diary)
         return diary.steps[0].loss
 
     before = first_loss()
@@ -545,7 +553,7 @@ def test_a_finished_training_run_again_writes_the_same_file_and_learns_nothing(t
     class Counting(Deaf):
         heard = 0
 
-        def hear(self, step: Step) -> None:
+        def hear(self, step: TrainStep) -> None:
             Counting.heard += 1
 
     assert train(training, tmp_path / "ink", Counting(), "cpu").read_bytes() == first
@@ -600,7 +608,7 @@ def test_weights_that_stop_being_numbers_end_the_training_and_the_good_state_is_
     folder = TrainingFolder(tmp_path / "ink", training.learn, Deaf(), lambda: None)
     folder.begin()
     with pytest.raises(TrainError, match=r"stopped being numbers by step 3, those of step 2 are good"):
-        folder.save(3, {"blocks.1": Pair(torch.full((2, 4), torch.nan), torch.zeros(4, 2))})
+        folder.save(3, {"blocks.1": LoraPair(torch.full((2, 4), torch.nan), torch.zeros(4, 2))})
 
 
 def test_a_last_step_whose_file_is_gone_is_written_again(tmp_path):

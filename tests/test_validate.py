@@ -6,10 +6,10 @@ import pytest
 from command import said, tell
 
 from eval.metrics.consistency import auc
-from eval.metrics.registry import SET_METRICS, SetValue
+from eval.metrics.registry import SET_METRICS, MetricValue
 from eval.scorers.aesthetic import AestheticScorer
 from eval.scorers.clip import ClipEncoder
-from eval.scorers.load import Instruments
+from eval.scorers.load import Scorers
 from eval.validation.corruptions import CHANGES, SEVERITIES
 from eval.validation.markdown import markdown
 from eval.validation.trials import CONTROLS, RESIZED, Trial, trial
@@ -20,7 +20,7 @@ NAMES = (*SET_METRICS, *CONTROLS)
 
 @cache
 def real_trial() -> Trial:
-    return trial(3, Instruments(aesthetic=AestheticScorer.load("mini"), encoder=ClipEncoder.load("mini")))
+    return trial(3, Scorers(aesthetic=AestheticScorer.load("mini"), encoder=ClipEncoder.load("mini")))
 
 
 def test_one_tale_is_seen_clean_damaged_and_changed_by_every_metric():
@@ -86,17 +86,17 @@ def test_copies_are_named_and_are_not_the_best_story():
     assert copies["effective_panels"].value < 2 < seen.clean["effective_panels"].value
 
 
-def value(level: float, panel: int | None = None) -> SetValue:
+def value(level: float, panel: int | None = None) -> MetricValue:
     panels = np.ones(8)
     if panel is not None:
         panels[panel] = 0
-    return SetValue(level, panels)
+    return MetricValue(level, panels)
 
 
 def made_up(number: int, sees: bool) -> Trial:
     """Return a tale whose metrics see every damage of theirs and nothing else, or see nothing at all."""
 
-    def values(damage: str | None, severity: int) -> Mapping[str, SetValue]:
+    def values(damage: str | None, severity: int) -> Mapping[str, MetricValue]:
         lot = np.random.default_rng([number, severity, len(damage or "")])
         found = {}
         for name in NAMES:

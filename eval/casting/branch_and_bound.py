@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from eval.casting.set_scores import Choices, Sets, Values
+from eval.casting.set_scores import Sets, SetScorer, Values
 from kit.story.story import PANELS
 
 LOTS = 1000
@@ -29,7 +29,7 @@ SLACK = 10.0**-DIGITS
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Scale:
+class MetricScale:
     """What each metric is among sets chosen by lot; one that never changes is left out."""
 
     metrics: tuple[str, ...]
@@ -39,7 +39,7 @@ class Scale:
     lots: Sets
 
 
-class Best(NamedTuple):
+class BestSet(NamedTuple):
     """The best set known, and how good it is."""
 
     weakest: float
@@ -48,17 +48,17 @@ class Best(NamedTuple):
     pictures: tuple[int, ...]
 
 
-NOTHING = Best(-np.inf, -np.inf, ())
+NOTHING = BestSet(-np.inf, -np.inf, ())
 
 
-def scale_of(choices: Choices) -> Scale:
+def scale_of(choices: SetScorer) -> MetricScale:
     """Return the scale of every metric, from the same lots every time."""
     rng = np.random.default_rng(RNG_SEED)
     lots = np.stack([rng.choice(choices.of(panel), LOTS) for panel in range(PANELS)], axis=1)
     values = choices.values(lots)
     spread = values.std(axis=0)
     varied = spread > SLACK
-    return Scale(
+    return MetricScale(
         metrics=tuple(metric for metric, varies in zip(choices.metrics, varied, strict=True) if varies),
         mean=values.mean(axis=0)[varied],
         deviation=spread[varied],
@@ -70,8 +70,8 @@ def scale_of(choices: Choices) -> Scale:
 class Search:
     """What is searched: pictures by panel, the scale, and the gate of the aesthetic mean."""
 
-    choices: Choices
-    scale: Scale
+    choices: SetScorer
+    scale: MetricScale
     options: Sequence[Sequence[int]]
     """The pictures allowed for each panel."""
     gate: float
@@ -94,7 +94,7 @@ class Search:
         ]
         return np.asarray(rows, dtype=np.intp).reshape(-1, PANELS)
 
-    def best(self) -> Best | None:
+    def best(self) -> BestSet | None:
         """Return the best set of all that pass the gates; None if none does."""
         best = NOTHING
         for start in self.scale.lots[:STARTS].tolist():
@@ -113,7 +113,7 @@ class Search:
                 best = self._climb(self._best_of(parts, best).pictures)
         return best if best.pictures else None
 
-    def _climb(self, start: Sequence[int]) -> Best:
+    def _climb(self, start: Sequence[int]) -> BestSet:
         """Return the set that no change of one panel betters, reached from this one."""
         held = [p if p in allowed else allowed[0] for p, allowed in zip(start, self.options, strict=True)]
         best = self._best_of(np.asarray([held]), NOTHING)
@@ -127,7 +127,7 @@ class Search:
         filled[:, panel] = np.tile(self.options[panel], len(parts))
         return filled
 
-    def _hopeful(self, hopes: Choices, parts: Sets, best: Best) -> Sets:
+    def _hopeful(self, hopes: SetScorer, parts: Sets, best: BestSet) -> Sets:
         """Return the parts that can still become the best set; dear metrics are asked of few."""
         parts = parts[self._pass(hopes, parts)]
         lowest, total = np.full(len(parts), np.inf), np.zeros(len(parts))
@@ -138,7 +138,7 @@ class Search:
         better = (lowest > best.weakest + SLACK) | (total / len(self.scale.metrics) >= best.mean - SLACK)
         return parts[better]
 
-    def _best_of(self, sets: Sets, best: Best) -> Best:
+    def _best_of(self, sets: Sets, best: BestSet) -> BestSet:
         """Return the best of these that pass, or the one given if none is better."""
         sets = sets[self.passes(sets)]
         if not len(sets):
@@ -147,16 +147,16 @@ class Search:
         keys = zip(
             standings.min(axis=1).tolist(), standings.mean(axis=1).tolist(), sets.tolist(), strict=True
         )
-        found = max((Best(low, mean, tuple(row)) for low, mean, row in keys), key=_rank)
+        found = max((BestSet(low, mean, tuple(row)) for low, mean, row in keys), key=_rank)
         return max(best, found, key=_rank)
 
-    def _above(self, choices: Choices, k: int, sets: Sets) -> Values:
+    def _above(self, choices: SetScorer, k: int, sets: Sets) -> Values:
         value = choices.value(self.scale.metrics[k], sets)
         return np.asarray((value - self.scale.mean[k]) / self.scale.deviation[k])
 
-    def _pass(self, choices: Choices, sets: Sets) -> NDArray[np.bool_]:
+    def _pass(self, choices: SetScorer, sets: Sets) -> NDArray[np.bool_]:
         return np.asarray((choices.value("aesthetic", sets) >= self.gate) & (choices.copies(sets) == 0))
 
 
-def _rank(best: Best) -> tuple[float, float, tuple[int, ...]]:
+def _rank(best: BestSet) -> tuple[float, float, tuple[int, ...]]:
     return round(best.weakest, DIGITS), round(best.mean, DIGITS), tuple(-picture for picture in best.pictures)

@@ -7,14 +7,21 @@ from math import prod
 
 import numpy as np
 
-from eval.casting.branch_and_bound import Scale, Search, scale_of
-from eval.casting.selection import Part, Selection, Single, Standing, Swap, keep_selections
-from eval.casting.set_scores import Choices, choices_of
-from eval.metrics.registry import Told
+from eval.casting.branch_and_bound import MetricScale, Search, scale_of
+from eval.casting.selection import (
+    Alternative,
+    PanelChoice,
+    Selection,
+    SetQuality,
+    SingleSeedSet,
+    keep_selections,
+)
+from eval.casting.set_scores import SetScorer, set_scorer_of
+from eval.metrics.registry import StoryFacts
 from eval.metrics.story_facts import told_by
-from eval.scorers.load import Instruments
+from eval.scorers.load import Scorers
 from eval.scoring.measure import Measured, Progress, measure
-from eval.scoring.score import instruments_of
+from eval.scoring.score import scorers_of
 from kit.errors import ScoreError
 from kit.experiment.run import Run, Slot
 from kit.story.story import PANELS
@@ -24,7 +31,7 @@ Place = tuple[str, str, str]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Wish:
+class CastRequest:
     """What is to be cast, and what was decided by hand."""
 
     candidate: str = ""
@@ -51,15 +58,17 @@ class Pool:
 
     slots: Sequence[Slot]
     sha256: Sequence[str]
-    choices: Choices
-    scale: Scale
+    choices: SetScorer
+    scale: MetricScale
 
     def seed(self, picture: int) -> int:
         """Return the seed of a picture."""
         return self.slots[picture].seed
 
 
-def cast(run: Run, wish: Wish, tools: Instruments | None = None, progress: Progress | None = None) -> Casting:
+def cast(
+    run: Run, wish: CastRequest, tools: Scorers | None = None, progress: Progress | None = None
+) -> Casting:
     """Choose a seed for every panel and write selection.json.
 
     Args:
@@ -72,7 +81,7 @@ def cast(run: Run, wish: Wish, tools: Instruments | None = None, progress: Progr
         ScoreError: a wish that cannot be met, or nothing at all could be cast.
     """
     places = _places(run, wish)
-    tools = tools or instruments_of(run.loaded)
+    tools = tools or scorers_of(run.loaded)
     measured = measure(run, tools, progress)
     told = told_by(run.loaded, tools.encoder)
     selections: list[Selection] = []
@@ -92,7 +101,7 @@ def _gate(run: Run) -> float:
     return run.loaded.experiment.score.gate
 
 
-def _places(run: Run, wish: Wish) -> list[Place]:
+def _places(run: Run, wish: CastRequest) -> list[Place]:
     """Return what is to be cast; refuses what the run does not have."""
     experiment = run.loaded.experiment
     known = {
@@ -115,7 +124,7 @@ def _places(run: Run, wish: Wish) -> list[Place]:
     return places
 
 
-def pool_of(place: Place, measured: Measured, told: Told) -> Pool:
+def pool_of(place: Place, measured: Measured, told: StoryFacts) -> Pool:
     """Return the usable pictures of a place, by panel and seed."""
     good = [
         slot for slot, reading in measured.readings.items() if slot[:3] == place and reading.status == "ok"
@@ -126,7 +135,7 @@ def pool_of(place: Place, measured: Measured, told: Told) -> Pool:
         panels = ", ".join(map(str, lacking))
         raise ScoreError(f"every panel needs a picture, there is none of {panels}; run `storykit generate`")
     sha256 = [measured.readings[slot].sha256 for slot in slots]
-    choices = choices_of(
+    choices = set_scorer_of(
         [slot.panel - 1 for slot in slots],
         np.stack([measured.embeddings[name] for name in sha256]),
         [measured.aesthetic[name] for name in sha256],
@@ -138,7 +147,7 @@ def pool_of(place: Place, measured: Measured, told: Told) -> Pool:
     return Pool(slots=slots, sha256=sha256, choices=choices, scale=scale)
 
 
-def _chosen(pool: Pool, place: Place, wish: Wish, gate: float) -> Selection:
+def _chosen(pool: Pool, place: Place, wish: CastRequest, gate: float) -> Selection:
     """Return the best set; raises ScoreError where no set passes."""
     search = Search(choices=pool.choices, scale=pool.scale, options=options_of(pool, wish), gate=gate)
     best = search.best()
@@ -150,9 +159,9 @@ def _chosen(pool: Pool, place: Place, wish: Wish, gate: float) -> Selection:
         order=order,
         story=story,
         sets=prod(map(len, search.options)),
-        standing=standing_of(search, best.pictures),
+        standing=quality_of(search, best.pictures),
         parts=tuple(
-            Part(
+            PanelChoice(
                 panel=panel,
                 seed=pool.seed(picture),
                 sha256=pool.sha256[picture],
@@ -165,7 +174,7 @@ def _chosen(pool: Pool, place: Place, wish: Wish, gate: float) -> Selection:
     )
 
 
-def options_of(pool: Pool, wish: Wish) -> list[list[int]]:
+def options_of(pool: Pool, wish: CastRequest) -> list[list[int]]:
     """Return the pictures allowed for each panel."""
     options = []
     for panel in range(1, PANELS + 1):
@@ -196,13 +205,13 @@ def _why_none(search: Search) -> str:
     return f"no set of different pictures reaches a mean aesthetic score of {search.gate:g}; draw more seeds"
 
 
-def standing_of(search: Search, pictures: Sequence[int]) -> Standing:
+def quality_of(search: Search, pictures: Sequence[int]) -> SetQuality:
     """Return how good a set is."""
     row = np.asarray([pictures])
     choices, names = search.choices, search.scale.metrics
     above = search.standings(row)[0].tolist()
     deviations = dict(zip(names, above, strict=True))
-    return Standing(
+    return SetQuality(
         values=dict(zip(choices.metrics, choices.values(row)[0].tolist(), strict=True)),
         deviations=deviations,
         mean=float(np.mean(above)),
@@ -210,17 +219,21 @@ def standing_of(search: Search, pictures: Sequence[int]) -> Standing:
     )
 
 
-def _swap(search: Search, pool: Pool, pictures: Sequence[int], panel: int) -> Swap | None:
+def _swap(search: Search, pool: Pool, pictures: Sequence[int], panel: int) -> Alternative | None:
     """Return the next best seed for a panel (0 to 7)."""
     around = search.neighbours(pictures)
     others = around[(around[:, panel] != pictures[panel]) & search.passes(around)]
-    swaps = [Swap(seed=pool.seed(row[panel]), standing=standing_of(search, row)) for row in others.tolist()]
+    swaps = [
+        Alternative(seed=pool.seed(row[panel]), standing=quality_of(search, row)) for row in others.tolist()
+    ]
     return max(swaps, key=lambda swap: swap.standing.rank, default=None)
 
 
-def single_of(search: Search, pool: Pool) -> Single | None:
+def single_of(search: Search, pool: Pool) -> SingleSeedSet | None:
     """Return the best of the sets of one seed."""
-    singles = [Single(seed=seed, standing=standing_of(search, row)) for seed, row in _sets_of_one_seed(pool)]
+    singles = [
+        SingleSeedSet(seed=seed, standing=quality_of(search, row)) for seed, row in _sets_of_one_seed(pool)
+    ]
     return max(singles, key=lambda single: single.standing.rank, default=None)
 
 

@@ -18,7 +18,7 @@ RULE = (
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Standing:
+class SetQuality:
     """How good a set is: per metric its value, and that in standard deviations above sets chosen by lot."""
 
     values: Mapping[str, float]
@@ -41,15 +41,15 @@ class Standing:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Swap:
+class Alternative:
     """The next best seed for a panel, the other seven left as they are."""
 
     seed: int
-    standing: Standing
+    standing: SetQuality
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Part:
+class PanelChoice:
     """Who plays one panel."""
 
     panel: int
@@ -59,16 +59,16 @@ class Part:
     """Of the picture; another one in its place asks for another casting."""
     kept: bool
     """Whether it was chosen by hand."""
-    swap: Swap | None
+    swap: Alternative | None
     """None where no other seed would pass the gates."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Single:
+class SingleSeedSet:
     """The best set of one seed, what there would be without a selection."""
 
     seed: int
-    standing: Standing
+    standing: SetQuality
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -80,9 +80,9 @@ class Selection:
     story: str
     sets: int
     """How many sets there were to choose from."""
-    standing: Standing
-    parts: tuple[Part, ...]
-    single: Single | None
+    standing: SetQuality
+    parts: tuple[PanelChoice, ...]
+    single: SingleSeedSet | None
     """None where no seed has all eight panels."""
 
     @property

@@ -19,9 +19,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from eval.metrics.concept_subspaces import SAME, alike, pairs_by_place, seen_through
+from eval.metrics.concept_subspaces import SAME, alike, pairs_by_place, projected
 from eval.metrics.consistency import TIE, panel_text, similarity
-from eval.metrics.registry import Told
+from eval.metrics.registry import StoryFacts
 from kit.story.story import PANELS
 
 Sets = NDArray[np.intp]
@@ -45,7 +45,7 @@ class Layout:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Choices:
+class SetScorer:
     """The pictures that can stand for each panel, as tables of (pictures,) or (pictures, pictures)."""
 
     panels: Sequence[int]
@@ -131,7 +131,7 @@ class Choices:
         ahead = [((pair > other).mean(axis=0) + (pair >= other).mean(axis=0)) / 2 for pair in same]
         return np.asarray(np.mean(ahead, axis=0))
 
-    def with_ideals(self, options: Sequence[Sequence[int]]) -> "Choices":
+    def with_ideals(self, options: Sequence[Sequence[int]]) -> "SetScorer":
         """Return these pictures and, behind them, one a panel as good as the best of its options."""
         high = {name: _beside(getattr(self, name), options, np.max) for name in ("styles", "figures")}
         low = {
@@ -163,9 +163,9 @@ class Choices:
         )
 
 
-def choices_of(
-    panels: Sequence[int], embeddings: NDArray[np.float32], aesthetics: Sequence[float], told: Told
-) -> Choices:
+def set_scorer_of(
+    panels: Sequence[int], embeddings: NDArray[np.float32], aesthetics: Sequence[float], told: StoryFacts
+) -> SetScorer:
     """Return the tables of some pictures.
 
     Args:
@@ -178,7 +178,7 @@ def choices_of(
     layout = _layout_of(told)
     nothing = np.zeros((len(of), len(of)))
     seen = {
-        name: similarity(seen_through(embeddings, directions)) if len(directions) else nothing
+        name: similarity(projected(embeddings, directions)) if len(directions) else nothing
         for name, directions in (("style", facets.style), ("who", facets.who), ("place", facets.place))
     }
     defined = {
@@ -186,14 +186,14 @@ def choices_of(
         "identity": len(facets.who) > 0,
         "place": len(facets.place) > 0 and bool(layout.same) and bool(layout.other),
     }
-    words = seen_through(texts[of], facets.who)
-    return Choices(
+    words = projected(texts[of], facets.who)
+    return SetScorer(
         panels=list(panels),
         layout=layout,
         metrics=tuple(metric for metric in METRICS if defined.get(metric, True)),
         text=panel_text(embeddings, texts[of]),
         aesthetic=np.asarray(aesthetics, dtype=np.float64),
-        figure_text=panel_text(seen_through(embeddings, facets.who), words)
+        figure_text=panel_text(projected(embeddings, facets.who), words)
         if defined["identity"]
         else nothing[0],
         to_texts=np.stack(
@@ -207,7 +207,7 @@ def choices_of(
     )
 
 
-def _layout_of(told: Told) -> Layout:
+def _layout_of(told: StoryFacts) -> Layout:
     groups: dict[tuple[int, ...], list[int]] = {}
     for panel in range(PANELS):
         groups.setdefault(tuple(alike(told.casts, panel)), []).append(panel)

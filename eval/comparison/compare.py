@@ -29,7 +29,7 @@ from statistics import fmean
 from typing import get_args
 
 from eval.comparison import stats
-from eval.comparison.design import Cell, Plan, Scores, paired, plan_of, questions
+from eval.comparison.design import ComparisonDesign, ScoredSet, Scores, design_of, paired, questions
 from eval.comparison.verdict import (
     CLAIMS,
     FLOOR,
@@ -87,12 +87,12 @@ def compare(run: Run) -> Comparison:
         path = run.folder / "scores.json"
         raise ComparisonError(f"{path} lacks its metrics; run `storykit score` again") from error
     scores = read_scores(run.folder / "scores.stories.csv")
-    comparison = compare_scores(plan_of(run.loaded, scores), scores, lower)
+    comparison = compare_scores(design_of(run.loaded, scores), scores, lower)
     run.write_json("comparison.json", {"storykit": _version(), **asdict(comparison)})
     return comparison
 
 
-def compare_scores(plan: Plan, scores: Scores, lower: Collection[str] = ()) -> Comparison:
+def compare_scores(plan: ComparisonDesign, scores: Scores, lower: Collection[str] = ()) -> Comparison:
     """Return all comparisons of a plan; `lower` names the metrics of which less is better."""
     asked = questions(plan, scores)
     shown = {question: measured(question, paired(question, plan, scores)) for question in asked}
@@ -125,12 +125,14 @@ def read_scores(path: Path) -> Scores:
     Raises ComparisonError, with the line, for what is no number or not finite, and for a set that is there
     twice: a silent choice between two rows would decide the comparison.
     """
-    scores: dict[Cell, dict[str, float]] = {}
+    scores: dict[ScoredSet, dict[str, float]] = {}
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             rows = csv.DictReader(file)
             if lacking := [
-                c for c in (*Cell._fields, "panels_ok", "copies", *TITLES) if c not in (rows.fieldnames or ())
+                c
+                for c in (*ScoredSet._fields, "panels_ok", "copies", *TITLES)
+                if c not in (rows.fieldnames or ())
             ]:
                 raise ComparisonError(
                     f"{path.name} must have a column {', '.join(lacking)}; run `storykit score` again"
@@ -149,10 +151,10 @@ def read_scores(path: Path) -> Scores:
     return scores
 
 
-def _scored(row: Mapping[str, str], place: str) -> tuple[Cell, dict[str, float]]:
+def _scored(row: Mapping[str, str], place: str) -> tuple[ScoredSet, dict[str, float]]:
     """Return a set and its scores."""
     try:
-        cell = Cell(row["candidate"], row["order"], row["story"], int(row["seed"]))
+        cell = ScoredSet(row["candidate"], row["order"], row["story"], int(row["seed"]))
         good = int(row["panels_ok"]) == PANELS and not float(row["copies"] or 0)
         numbers = {metric: float(row[metric]) for metric in TITLES if good and row[metric]}
     except (TypeError, ValueError) as error:
@@ -162,7 +164,7 @@ def _scored(row: Mapping[str, str], place: str) -> tuple[Cell, dict[str, float]]
     return cell, numbers
 
 
-def _places(shown: Mapping[Question, Contrast], plan: Plan) -> dict[Question, Place]:
+def _places(shown: Mapping[Question, Contrast], plan: ComparisonDesign) -> dict[Question, Place]:
     """Return the place of every comparison in a family; one without pairs stays in it, with p = 1."""
     places: dict[Question, Place] = {}
     for kind in get_args(Kind):
@@ -174,11 +176,11 @@ def _places(shown: Mapping[Question, Contrast], plan: Plan) -> dict[Question, Pl
     return places
 
 
-def _means(metric: str, plan: Plan, scores: Scores) -> dict[str, float]:
+def _means(metric: str, plan: ComparisonDesign, scores: Scores) -> dict[str, float]:
     """Return the mean of each candidate that has a score."""
     rows: dict[str, list[float]] = {}
     for name, order, story, seed in product(plan.candidates, plan.orders, plan.stories, plan.seeds):
-        value = scores.get(Cell(name, order, story, seed), {}).get(metric)
+        value = scores.get(ScoredSet(name, order, story, seed), {}).get(metric)
         if value is not None:
             rows.setdefault(name, []).append(value)
     return {name: fmean(values) for name, values in rows.items()}

@@ -21,7 +21,7 @@ ALWAYS = ("loo_mean", NAIVE)
 """Shown, though exploratory: what people are used to."""
 
 
-class Cell(NamedTuple):
+class ScoredSet(NamedTuple):
     """One set of eight panels: one row of scores.stories.csv."""
 
     candidate: str
@@ -30,11 +30,11 @@ class Cell(NamedTuple):
     seed: int
 
 
-Scores = Mapping[Cell, Mapping[str, float]]
+Scores = Mapping[ScoredSet, Mapping[str, float]]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Plan:
+class ComparisonDesign:
     """What the experiment asks; of two names the later one is the reference."""
 
     candidates: tuple[str, ...]
@@ -53,13 +53,13 @@ class Plan:
         return "story" if len(self.stories) > 1 else "seed"
 
 
-def plan_of(loaded: LoadedExperiment, scores: Scores) -> Plan:
+def design_of(loaded: LoadedExperiment, scores: Scores) -> ComparisonDesign:
     """Return what an experiment asks; where it declares no metric, all that some set has a score in."""
     experiment = loaded.experiment
     declared = experiment.compare.metrics
     baseline = baseline_of(experiment)
     names = [candidate.name for candidate in experiment.candidates]
-    return Plan(
+    return ComparisonDesign(
         candidates=tuple(sorted(names, key=lambda name: name == baseline)),
         orders=(*experiment.orders[1:], experiment.orders[0]),
         stories=tuple(story.name for story in loaded.stories),
@@ -69,7 +69,7 @@ def plan_of(loaded: LoadedExperiment, scores: Scores) -> Plan:
     )
 
 
-def questions(plan: Plan, scores: Scores) -> Iterator[Question]:
+def questions(plan: ComparisonDesign, scores: Scores) -> Iterator[Question]:
     """Yield every comparison, kind by kind, metric by metric, the reference as b."""
     scored = _scored_metrics(scores)
     for metric in TITLES:
@@ -85,12 +85,12 @@ def questions(plan: Plan, scores: Scores) -> Iterator[Question]:
                 yield Question("interaction", metric, a, b, step)
 
 
-def paired(question: Question, plan: Plan, scores: Scores) -> Paired:
+def paired(question: Question, plan: ComparisonDesign, scores: Scores) -> Paired:
     """Return the pairs of a question: the means over those cells of a replicate that have both sides."""
     twins: dict[str | int, list[tuple[float, float]]] = {}
     asked = 0
     for story, seed in product(plan.stories, plan.seeds):
-        for a, b in _sides(question, plan, Cell("", "", story, seed), scores):
+        for a, b in _sides(question, plan, ScoredSet("", "", story, seed), scores):
             asked += 1
             if a is not None and b is not None:
                 twins.setdefault(story if plan.unit == "story" else seed, []).append((a, b))
@@ -99,7 +99,7 @@ def paired(question: Question, plan: Plan, scores: Scores) -> Paired:
 
 
 def _sides(
-    question: Question, plan: Plan, place: Cell, scores: Scores
+    question: Question, plan: ComparisonDesign, place: ScoredSet, scores: Scores
 ) -> Iterator[tuple[float | None, float | None]]:
     """Yield both sides of a question in one story and seed, None where a set has no score."""
 

@@ -16,9 +16,9 @@ from typing import NamedTuple, get_args
 import numpy as np
 from scipy.stats import t
 
-from eval.scorers.load import Instruments
+from eval.scorers.load import Scorers
 from eval.scoring.records import StoryScore
-from eval.scoring.score import instruments_of, score
+from eval.scoring.score import score, scorers_of
 from kit.errors import ComparisonError
 from kit.experiment.config import Judgeable, LoadedExperiment
 from kit.experiment.run import Run
@@ -31,7 +31,7 @@ FIRST = 4
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Out:
+class Eliminated:
     """A candidate that left the race."""
 
     candidate: str
@@ -44,7 +44,7 @@ class Out:
     """That it would still have won."""
 
 
-def looks(seeds: int) -> list[int]:
+def checkpoints(seeds: int) -> list[int]:
     """Return after how many seeds one looks: 4, then half as many again, while seeds are left.
 
     >>> looks(16)
@@ -76,7 +76,7 @@ def chance_to_win(lead: Sequence[float], seeds: int) -> float:
     return float(t.sf(row.mean() / width, len(row) - 1))
 
 
-def dropped(values: Mapping[str, Mapping[int, float]], seeds: int, entered: int) -> list[Out]:
+def dropped(values: Mapping[str, Mapping[int, float]], seeds: int, entered: int) -> list[Eliminated]:
     """Return who is out at this look.
 
     Args:
@@ -95,39 +95,41 @@ def dropped(values: Mapping[str, Mapping[int, float]], seeds: int, entered: int)
         lead = [values[leader][seed] - row[seed] for seed in both]
         if name != leader and len(lead) >= FIRST and (chance := chance_to_win(lead, seeds)) < bar:
             behind = float(np.mean(lead))
-            out.append(Out(candidate=name, leader=leader, seeds=len(lead), behind=behind, chance=chance))
+            out.append(
+                Eliminated(candidate=name, leader=leader, seeds=len(lead), behind=behind, chance=chance)
+            )
     return out
 
 
-class Held(NamedTuple):
+class RaceResult(NamedTuple):
     """How a race ended."""
 
     left: list[str]
-    gone: list[Out]
+    gone: list[Eliminated]
     seeds: int
     """Drawn of those that are left: all, or those so far where only one is."""
 
 
-def hold(
+def run_race(
     names: Sequence[str], seeds: int, seen: Callable[[list[str], int], Mapping[str, Mapping[int, float]]]
-) -> Held:
+) -> RaceResult:
     """Return how a race ends; `seen` gives the values of some candidates, by seed, after so many seeds."""
-    left, gone = list(names), list[Out]()
-    for count in looks(seeds):
+    left, gone = list(names), list[Eliminated]()
+    for count in checkpoints(seeds):
         out = dropped(seen(left, count), seeds, len(names))
         gone += out
         left = [name for name in left if name not in {one.candidate for one in out}]
         if len(left) == 1:
-            return Held(left, gone, count)
-    return Held(left, gone, seeds)
+            return RaceResult(left, gone, count)
+    return RaceResult(left, gone, seeds)
 
 
 def race(
     loaded: LoadedExperiment,
     metric: str,
     draw: Callable[[LoadedExperiment], Run],
-    tools: Instruments | None = None,
-) -> list[Out]:
+    tools: Scorers | None = None,
+) -> list[Eliminated]:
     """Draw an experiment as a race, write race.json, and return who left it.
 
     The run is then that of the candidates that are left, with all seeds; with the seeds so far where only one
@@ -143,16 +145,16 @@ def race(
         raise ComparisonError(f"a race must be about one of {', '.join(get_args(Judgeable))}, got {metric!r}")
     names = [candidate.name for candidate in loaded.experiment.candidates]
     seeds = loaded.experiment.seeds
-    if len(names) < 2 or not looks(len(seeds)):
+    if len(names) < 2 or not checkpoints(len(seeds)):
         raise ComparisonError(
             f"a race needs 2 candidates and more than {FIRST} seeds, got {len(names)} and {len(seeds)}"
         )
-    tools = tools or instruments_of(loaded)
+    tools = tools or scorers_of(loaded)
 
     def seen(left: list[str], count: int) -> Mapping[str, Mapping[int, float]]:
         return _values(score(draw(_part(loaded, left, seeds[:count])), tools).stories, metric, left)
 
-    held = hold(names, len(seeds), seen)
+    held = run_race(names, len(seeds), seen)
     run = draw(_part(loaded, held.left, seeds[: held.seeds]))
     told = {"metric": metric, "seeds": len(seeds), "risk": RISK, "left": held.left}
     run.write_json(FILE, {**told, "out": [asdict(one) for one in held.gone]})

@@ -30,7 +30,7 @@ reach it, and 95 % of the pairs of slightly changed copies do. Not proven for ot
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Facets:
+class ConceptSubspaces:
     """The directions of four roles' words, each (k, dim) with orthogonal rows of unit length."""
 
     who: Rows
@@ -40,9 +40,9 @@ class Facets:
     """Of poses, faces and framings."""
 
 
-def facets_of(
+def concept_subspaces(
     encoder: Encoder, language: Language, who: Sequence[str] = (), places: Sequence[str] = ()
-) -> Facets:
+) -> ConceptSubspaces:
     """Return the directions of who, style, place and staging.
 
     Args:
@@ -54,7 +54,7 @@ def facets_of(
     named = {
         question: [names[0] for names in answers.values()] for question, answers in name_all(language).items()
     }
-    return Facets(
+    return ConceptSubspaces(
         who=_directions(encoder, [*named["kind"], *named["figure"], *named["hair"], *who]),
         style=_directions(encoder, named["style"]),
         place=_directions(encoder, [*named["place"], *places]),
@@ -68,7 +68,7 @@ def _directions(encoder: Encoder, texts: Sequence[str]) -> Rows:
     return np.asarray(directions[widths > CUTOFF * widths[0]])
 
 
-def seen_through(embeddings: ArrayLike, directions: Rows) -> Rows:
+def projected(embeddings: ArrayLike, directions: Rows) -> Rows:
     """Return (panels, k) coordinates of the panels in a role's directions."""
     return np.asarray(np.asarray(embeddings, dtype=np.float64) @ directions.T)
 

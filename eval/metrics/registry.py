@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 from eval.metrics.concept_subspaces import (
     COPY,
-    Facets,
+    ConceptSubspaces,
     copies,
     effective_panels,
     place_auc,
-    seen_through,
+    projected,
     within,
 )
 from eval.metrics.consistency import consistency, leave_one_out, mrr, panel_text, text_ranks
@@ -24,7 +24,7 @@ Row = NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Told:
+class StoryFacts:
     """What the story says of its eight panels."""
 
     casts: Sequence[Hashable]
@@ -33,7 +33,7 @@ class Told:
     """Where each is; None where the story does not say."""
     texts: NDArray[np.float32]
     """(8, dim) rows of their texts."""
-    facets: Facets
+    facets: ConceptSubspaces
     clauses: Mapping[str, tuple[Sequence[int], NDArray[np.float32]]] = field(default_factory=dict)
     """By role the panels, from 0, that have such clauses, and the (panels, dim) rows of these alone."""
     copy_above: float = COPY
@@ -41,16 +41,16 @@ class Told:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Shown:
+class PanelSet:
     """What the pictures show."""
 
     embeddings: NDArray[np.float32]
     """(8, dim)."""
     aesthetics: Sequence[float]
-    told: Told
+    told: StoryFacts
 
 
-class SetValue(NamedTuple):
+class MetricValue(NamedTuple):
     """A number of a set, and of each panel where the metric has one."""
 
     value: float | None
@@ -60,7 +60,7 @@ class SetValue(NamedTuple):
     """(8,); the lowest is the panel that breaks it."""
 
 
-def identity(shown: Shown) -> SetValue:
+def identity(shown: PanelSet) -> MetricValue:
     """Return whether each panel shows the figures that are told, and the same as panels of the same cast.
 
     Half is likeness to the others, half to the words: without the words a story that changes its hero in
@@ -68,49 +68,49 @@ def identity(shown: Shown) -> SetValue:
     """
     who = shown.told.facets.who
     if not len(who):
-        return SetValue(None)
-    seen = seen_through(shown.embeddings, who)
-    panels = (within(seen, shown.told.casts) + panel_text(seen, seen_through(shown.told.texts, who))) / 2
+        return MetricValue(None)
+    seen = projected(shown.embeddings, who)
+    panels = (within(seen, shown.told.casts) + panel_text(seen, projected(shown.told.texts, who))) / 2
     return _mean(panels)
 
 
-def style(shown: Shown) -> SetValue:
+def style(shown: PanelSet) -> MetricValue:
     """Return how alike the style is."""
     if not len(shown.told.facets.style):
-        return SetValue(None)
-    return _mean(leave_one_out(seen_through(shown.embeddings, shown.told.facets.style)))
+        return MetricValue(None)
+    return _mean(leave_one_out(projected(shown.embeddings, shown.told.facets.style)))
 
 
-def place(shown: Shown) -> SetValue:
+def place(shown: PanelSet) -> MetricValue:
     """Return whether the place stays and changes as the story says."""
     if not len(shown.told.facets.place):
-        return SetValue(None)
-    return SetValue(place_auc(seen_through(shown.embeddings, shown.told.facets.place), shown.told.places))
+        return MetricValue(None)
+    return MetricValue(place_auc(projected(shown.embeddings, shown.told.facets.place), shown.told.places))
 
 
-def copied(shown: Shown) -> SetValue:
+def copied(shown: PanelSet) -> MetricValue:
     """Return the share of pairs that are copies; a gate, lower is better."""
-    return SetValue(copies(shown.embeddings, shown.told.copy_above))
+    return MetricValue(copies(shown.embeddings, shown.told.copy_above))
 
 
-def different(shown: Shown) -> SetValue:
+def different(shown: PanelSet) -> MetricValue:
     """Return how many different panels there are; shown beside `copied`."""
-    return SetValue(effective_panels(shown.embeddings))
+    return MetricValue(effective_panels(shown.embeddings))
 
 
-def staging(shown: Shown) -> SetValue:
+def staging(shown: PanelSet) -> MetricValue:
     """Return how much poses, faces and framing change from panel to panel: stillness buys consistency."""
     if not len(shown.told.facets.staging):
-        return SetValue(None)
-    return SetValue(1 - consistency(seen_through(shown.embeddings, shown.told.facets.staging)))
+        return MetricValue(None)
+    return MetricValue(1 - consistency(projected(shown.embeddings, shown.told.facets.staging)))
 
 
-def text(shown: Shown) -> SetValue:
+def text(shown: PanelSet) -> MetricValue:
     """Return how well the panels show their own texts."""
     return _mean(panel_text(shown.embeddings, shown.told.texts))
 
 
-def adherence(shown: Shown, role: str) -> float | None:
+def adherence(shown: PanelSet, role: str) -> float | None:
     """Return how well the panels show their clauses of one role, each by its own words; None without any."""
     if role not in shown.told.clauses:
         return None
@@ -118,27 +118,27 @@ def adherence(shown: Shown, role: str) -> float | None:
     return float(panel_text(shown.embeddings[list(panels)], words).mean())
 
 
-def rank(shown: Shown) -> SetValue:
+def rank(shown: PanelSet) -> MetricValue:
     """Return whether each panel is the best of the eight for its text."""
     places = text_ranks(shown.embeddings, shown.told.texts)
-    return SetValue(mrr(places), -places)
+    return MetricValue(mrr(places), -places)
 
 
-def aesthetic(shown: Shown) -> SetValue:
+def aesthetic(shown: PanelSet) -> MetricValue:
     """Return the aesthetic score, the contest's mean."""
     return _mean(np.asarray(shown.aesthetics, dtype=np.float64))
 
 
-def naive(shown: Shown) -> SetValue:
+def naive(shown: PanelSet) -> MetricValue:
     """Return the mean pairwise cosine, the usual number."""
-    return SetValue(consistency(shown.embeddings))
+    return MetricValue(consistency(shown.embeddings))
 
 
-def _mean(panels: Row) -> SetValue:
-    return SetValue(float(panels.mean()), panels)
+def _mean(panels: Row) -> MetricValue:
+    return MetricValue(float(panels.mean()), panels)
 
 
-SET_METRICS: Mapping[str, Callable[[Shown], SetValue]] = {
+SET_METRICS: Mapping[str, Callable[[PanelSet], MetricValue]] = {
     "identity": identity,
     "style": style,
     "place": place,

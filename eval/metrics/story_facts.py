@@ -5,21 +5,21 @@ from collections.abc import Hashable
 import numpy as np
 from numpy.typing import NDArray
 
-from eval.metrics.concept_subspaces import COPY, facets_of
-from eval.metrics.registry import CLAUSE_ROLES, Told
+from eval.metrics.concept_subspaces import COPY, concept_subspaces
+from eval.metrics.registry import CLAUSE_ROLES, StoryFacts
 from eval.scorers.protocols import Encoder
 from kit.experiment.config import LoadedExperiment
 from kit.story.prompt import COMMAS, clauses_of
 from kit.story.story import PANELS, Panel, Role, Story
 
 
-def told_of(story: Story, encoder: Encoder, copy_above: float = COPY) -> Told:
+def told_of(story: Story, encoder: Encoder, copy_above: float = COPY) -> StoryFacts:
     """Return what a story tells, its words as the encoder reads them."""
-    return Told(
+    return StoryFacts(
         casts=[_cast(story, panel) for panel in range(PANELS)],
         places=[_place(panel) for panel in story.panels],
         texts=encoder.texts([text_of(story, panel) for panel in range(PANELS)]),
-        facets=facets_of(
+        facets=concept_subspaces(
             encoder,
             story.language,
             who=[character.text for character in story.characters.values()],
@@ -30,7 +30,7 @@ def told_of(story: Story, encoder: Encoder, copy_above: float = COPY) -> Told:
     )
 
 
-def told_by(loaded: LoadedExperiment, encoder: Encoder) -> dict[str, Told]:
+def told_by(loaded: LoadedExperiment, encoder: Encoder) -> dict[str, StoryFacts]:
     """Return what each story of an experiment tells."""
     above = loaded.experiment.score.copy_above
     return {one.name: told_of(one.story, encoder, above) for one in loaded.stories}

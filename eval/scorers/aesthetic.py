@@ -14,11 +14,11 @@ from transformers import CLIPImageProcessor
 
 from eval.scorers.preprocess import Preparation, batches_ahead
 from eval.scorers.protocols import Direction, Scorer, Stamp
-from kit.dataset.filters import Look, Step
+from kit.dataset.filters import FilterStep, SourcePicture
 from kit.embedded import EMBEDDED
 from kit.errors import ScoreError, WeightsError
 from kit.files.encodings import canonical_json, sha256_bytes, sha256_of
-from kit.images.decode import open_foreign
+from kit.images.decode import decode_picture
 
 EMBEDDED_WEIGHTS = Path(__file__).parents[1] / "mini" / "weights" / "aesthetic"
 CONFIG, PREPROCESSOR = "config.json", "preprocessor_config.json"
@@ -135,14 +135,14 @@ DECODED_AT_A_TIME = 8
 """Pictures held decoded at a time."""
 
 
-def by_aesthetics(scorer: Scorer, floor: float) -> Step:
+def by_aesthetics(scorer: Scorer, floor: float) -> FilterStep:
     """Return the step that drops pictures whose score is below the floor."""
 
-    def drop(looks: Sequence[Look]) -> dict[int, str]:
+    def drop(looks: Sequence[SourcePicture]) -> dict[int, str]:
         found = {}
         for first in range(0, len(looks), DECODED_AT_A_TIME):
             batch = looks[first : first + DECODED_AT_A_TIME]
-            scores = scorer.score([open_foreign(look.found.path).picture for look in batch])
+            scores = scorer.score([decode_picture(look.found.path).picture for look in batch])
             for look, score in zip(batch, scores, strict=True):
                 if score < floor:
                     found[look.number] = (
@@ -150,4 +150,4 @@ def by_aesthetics(scorer: Scorer, floor: float) -> Step:
                     )
         return found
 
-    return Step("aesthetics", drop)
+    return FilterStep("aesthetics", drop)

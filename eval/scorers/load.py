@@ -15,7 +15,7 @@ ONE = 1e-5
 """Two networks whose rows of a picture differ by no more are one: single precision repeats to about 1e-6."""
 
 
-class Tower(Protocol):
+class JointScorer(Protocol):
     """A scorer whose network also gives the encoder's rows."""
 
     def look(self, panels: Sequence[Image.Image]) -> tuple[list[float], NDArray[np.float32]]:
@@ -23,23 +23,23 @@ class Tower(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Instruments:
+class Scorers:
     """What pictures are measured with."""
 
     aesthetic: Scorer
     encoder: Encoder
-    tower: Tower | None = None
+    tower: JointScorer | None = None
     """Gives scores and rows in one pass; none where scorer and encoder are two networks."""
 
 
-def load_instruments(aesthetic: str | Path, clip: str | Path) -> Instruments:
+def load_scorers(aesthetic: str | Path, clip: str | Path) -> Scorers:
     """Return the scorer and the encoder of two folders, or "mini"; on a GPU where there is one."""
     from eval.scorers.aesthetic import AestheticScorer
     from eval.scorers.clip import ClipEncoder
 
     scorer = AestheticScorer.load(aesthetic, device())
     encoder = ClipEncoder.load(clip, device())
-    return Instruments(aesthetic=scorer, encoder=encoder, tower=scorer if _are_one(scorer, encoder) else None)
+    return Scorers(aesthetic=scorer, encoder=encoder, tower=scorer if _are_one(scorer, encoder) else None)
 
 
 def device() -> str:
@@ -49,7 +49,7 @@ def device() -> str:
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
-def _are_one(tower: Tower, encoder: Encoder) -> bool:
+def _are_one(tower: JointScorer, encoder: Encoder) -> bool:
     """Return whether both see one picture, noise wider than high, alike."""
     noise = np.random.default_rng(0).integers(0, 256, (300, 400, 3), dtype=np.uint8)
     (_, row), other = tower.look([Image.fromarray(noise)]), encoder.pictures([Image.fromarray(noise)])

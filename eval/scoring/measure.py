@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from PIL.Image import Image
 
-from eval.scorers.load import Instruments
+from eval.scorers.load import Scorers
 from eval.scorers.preprocess import batches_ahead
 from eval.scorers.protocols import Stamp
-from eval.scoring.panel_file import Reading, read_panel
+from eval.scoring.panel_file import PanelFile, read_panel
 from kit.errors import RunError, ScoreError
 from kit.experiment.config import settings
 from kit.experiment.run import Run, Slot
@@ -42,7 +42,7 @@ class Progress(Protocol):
 class Measured:
     """What was found; pictures are named by the sha256 of their file."""
 
-    readings: Mapping[Slot, Reading]
+    readings: Mapping[Slot, PanelFile]
     """Of every panel the run wants, without its picture."""
     aesthetic: dict[str, float] = field(default_factory=dict)
     embeddings: dict[str, NDArray[np.float32]] = field(default_factory=dict)
@@ -51,21 +51,21 @@ class Measured:
     """Pictures that were not known before."""
 
 
-def measure(run: Run, tools: Instruments, progress: Progress | None = None) -> Measured:
+def measure(run: Run, tools: Scorers, progress: Progress | None = None) -> Measured:
     """Measure every panel the run wants; what the run's cache knows of the same weights is not done again."""
     slots, size = list(run.wanted()), settings(run.loaded.experiment).size
     drawn = {run.slot_of(row): row.sha256 for row in run.rows()}
     faults = {run.folder / file: reason for file, reason in run.faults().items()}
-    readings: dict[Slot, Reading] = {}
+    readings: dict[Slot, PanelFile] = {}
     measured = Measured(readings=readings)
     if progress is not None:
         progress.begin(len(slots), 0)
 
-    def read(slot: Slot) -> tuple[Slot, Reading]:
+    def read(slot: Slot) -> tuple[Slot, PanelFile]:
         path = run.panel_path(*slot)
         return slot, read_panel(path, drawn.get(slot), size, faults.get(path, ""))
 
-    with Cache.open(run.folder / "cache" / "scores.sqlite") as cache:
+    with ScoreCache.open(run.folder / "cache" / "scores.sqlite") as cache:
         for batch in batches_ahead(read, slots, BATCH):
             pictures = {reading.sha256: reading.picture for _, reading in batch if reading.picture}
             _measure_batch(pictures, tools, cache, measured)
@@ -75,7 +75,7 @@ def measure(run: Run, tools: Instruments, progress: Progress | None = None) -> M
     return measured
 
 
-class Cache:
+class ScoreCache:
     """A file of rows of numbers, by stamp and by the sha256 of a picture.
 
     What is `put` is on disk when that returns, so a stopped scoring goes on where it stopped.
@@ -113,7 +113,7 @@ class Cache:
             self._connection.executemany("INSERT OR REPLACE INTO numbers VALUES (?, ?, ?)", values)
 
 
-def _measure_batch(pictures: Pictures, tools: Instruments, cache: Cache, measured: Measured) -> None:
+def _measure_batch(pictures: Pictures, tools: Scorers, cache: ScoreCache, measured: Measured) -> None:
     """Add what is known of the pictures and what is measured now."""
     points, rows = key_of("aesthetic", tools.aesthetic.stamp), key_of("picture", tools.encoder.stamp)
     scores, embeddings = cache.get(points, list(pictures)), cache.get(rows, list(pictures))
@@ -133,7 +133,7 @@ def _measure_batch(pictures: Pictures, tools: Instruments, cache: Cache, measure
     measured.fresh.extend(new | unseen)
 
 
-def _keep(cache: Cache, key: str, names: Collection[str], found: ArrayLike, who: str) -> Rows:
+def _keep(cache: ScoreCache, key: str, names: Collection[str], found: ArrayLike, who: str) -> Rows:
     """Return the rows by their picture's sha256, once they are known to be whole and are kept."""
     numbers = np.asarray(found, dtype=np.float32)
     if len(numbers) != len(names):

@@ -16,7 +16,7 @@ Status = Literal["ok", "missing", "damaged", "blank", "wrong-size"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Reading:
+class PanelFile:
     """A panel's file as it was found; `picture` is RGB, and there only if the status is ok."""
 
     status: Status
@@ -45,7 +45,7 @@ def through_jpeg(picture: Image.Image, quality: int) -> Image.Image:
     return read_picture(file.getvalue())
 
 
-def read_panel(path: Path, sha256: str | None, size: int, fault: str = "") -> Reading:
+def read_panel(path: Path, sha256: str | None, size: int, fault: str = "") -> PanelFile:
     """Return what a panel's file holds.
 
     Args:
@@ -55,28 +55,28 @@ def read_panel(path: Path, sha256: str | None, size: int, fault: str = "") -> Re
         fault: why it could not be drawn when that was last tried; then the file is an older picture.
     """
     if fault or sha256 is None:
-        return Reading(status="missing", reason=fault or "has not been drawn")
+        return PanelFile(status="missing", reason=fault or "has not been drawn")
     try:
         data = path.read_bytes()
     except FileNotFoundError:
-        return Reading(status="missing", reason="its file is gone")
+        return PanelFile(status="missing", reason="its file is gone")
     except OSError as error:
-        return Reading(status="damaged", reason=f"cannot be read: {error.strerror or error}")
+        return PanelFile(status="damaged", reason=f"cannot be read: {error.strerror or error}")
     found = sha256_bytes(data)
     if found != sha256:
-        return Reading(status="damaged", reason="its file has changed since it was drawn", sha256=found)
+        return PanelFile(status="damaged", reason="its file has changed since it was drawn", sha256=found)
     return _judge(data, found, size)
 
 
-def _judge(data: bytes, sha256: str, size: int) -> Reading:
+def _judge(data: bytes, sha256: str, size: int) -> PanelFile:
     try:
         picture = read_picture(data)
     except ScoreError as error:
-        return Reading(status="damaged", reason=str(error), sha256=sha256)
+        return PanelFile(status="damaged", reason=str(error), sha256=sha256)
     if picture.size != (size, size):
         width, height = picture.size
         reason = f"must be {size} x {size} pixels, got {width} x {height}"
-        return Reading(status="wrong-size", reason=reason, sha256=sha256)
+        return PanelFile(status="wrong-size", reason=reason, sha256=sha256)
     if is_flat(picture):
-        return Reading(status="blank", reason="has one colour all over", sha256=sha256)
-    return Reading(status="ok", sha256=sha256, picture=picture)
+        return PanelFile(status="blank", reason="has one colour all over", sha256=sha256)
+    return PanelFile(status="ok", sha256=sha256, picture=picture)

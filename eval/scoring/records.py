@@ -100,7 +100,7 @@ class Weakest:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Fault:
+class PanelFault:
     """A panel that could not be scored."""
 
     candidate: str
@@ -128,7 +128,7 @@ class Scores:
     stories: tuple[StoryScore, ...]
     similarity: tuple[Similarity, ...]
     weakest: tuple[Weakest, ...]
-    faults: tuple[Fault, ...]
+    faults: tuple[PanelFault, ...]
     metrics: tuple[Metric, ...]
     gate: Gate
     encoded: int

@@ -26,19 +26,19 @@ from eval.metrics.consistency import leave_one_out, panel_text, similarity, text
 from eval.metrics.registry import (
     CLAUSE_ROLES,
     SET_METRICS,
-    SetValue,
-    Shown,
-    Told,
+    MetricValue,
+    PanelSet,
+    StoryFacts,
     adherence,
     describe_metrics,
 )
 from eval.metrics.story_facts import told_by
-from eval.scorers.load import Instruments, load_instruments
+from eval.scorers.load import Scorers, load_scorers
 from eval.scoring.measure import Measured, Progress, measure
-from eval.scoring.records import Fault, Gate, Matrix, PanelScore, Scores, Similarity, StoryScore, Weakest
+from eval.scoring.records import Gate, Matrix, PanelFault, PanelScore, Scores, Similarity, StoryScore, Weakest
 from kit.experiment.config import LoadedExperiment, baseline_of
 from kit.experiment.run import Run, Slot
-from kit.files.atomic_write import write_whole
+from kit.files.atomic_write import write_atomic
 
 DECIMALS = 6
 """Digits written; beyond them lies what batches and processors change."""
@@ -49,7 +49,7 @@ Place = tuple[str, str, str, int]
 Rows = NDArray[np.float32]
 
 
-def score(run: Run, tools: Instruments | None = None, progress: Progress | None = None) -> Scores:
+def score(run: Run, tools: Scorers | None = None, progress: Progress | None = None) -> Scores:
     """Score a run and write scores.panels.csv, scores.stories.csv and scores.json.
 
     Args:
@@ -57,24 +57,24 @@ def score(run: Run, tools: Instruments | None = None, progress: Progress | None 
         tools: what pictures are measured with; by default what the experiment's [score] table names.
         progress: hears of every batch.
     """
-    tools = tools or instruments_of(run.loaded)
+    tools = tools or scorers_of(run.loaded)
     return score_measured(run, tools, measure(run, tools, progress))
 
 
-def score_measured(run: Run, tools: Instruments, measured: Measured) -> Scores:
+def score_measured(run: Run, tools: Scorers, measured: Measured) -> Scores:
     """Score a run whose pictures were measured with these tools; writes what `score` writes."""
     scores = _assemble(run, tools, measured, told_by(run.loaded, tools.encoder))
     _write(run, scores)
     return scores
 
 
-def instruments_of(loaded: LoadedExperiment) -> Instruments:
+def scorers_of(loaded: LoadedExperiment) -> Scorers:
     """Return the scorer and the encoder that an experiment names."""
     wanted = loaded.experiment.score
-    return load_instruments(wanted.aesthetic, wanted.clip)
+    return load_scorers(wanted.aesthetic, wanted.clip)
 
 
-def _assemble(run: Run, tools: Instruments, measured: Measured, told: Mapping[str, Told]) -> Scores:
+def _assemble(run: Run, tools: Scorers, measured: Measured, told: Mapping[str, StoryFacts]) -> Scores:
     experiment = run.loaded.experiment
     gate = Gate(threshold=experiment.score.gate, scorer=tools.aesthetic.name)
     panels: list[PanelScore] = []
@@ -95,7 +95,7 @@ def _assemble(run: Run, tools: Instruments, measured: Measured, told: Mapping[st
         similarity=tuple(matrices),
         weakest=tuple(weakest),
         faults=tuple(
-            Fault(**slot._asdict(), status=reading.status, reason=reading.reason)
+            PanelFault(**slot._asdict(), status=reading.status, reason=reading.reason)
             for slot, reading in measured.readings.items()
             if reading.status != "ok"
         ),
@@ -131,7 +131,7 @@ def _embeddings(eight: Sequence[PanelScore], measured: Measured) -> Rows | None:
 
 
 def _score_set(
-    place: Place, eight: list[PanelScore], rows: Rows | None, told: Told, gate: Gate
+    place: Place, eight: list[PanelScore], rows: Rows | None, told: StoryFacts, gate: Gate
 ) -> tuple[StoryScore, list[PanelScore]]:
     """Return the numbers of a set, and its panels with the numbers that need all eight."""
     faults = [f"{panel.panel} {panel.status}" for panel in eight if panel.status != "ok"]
@@ -147,7 +147,7 @@ def _score_set(
     if rows is None:
         return story, eight
     points = [panel.aesthetic for panel in eight if panel.aesthetic is not None]
-    shown = Shown(embeddings=rows, aesthetics=points, told=told)
+    shown = PanelSet(embeddings=rows, aesthetics=points, told=told)
     of = {metric: measure_set(shown) for metric, measure_set in SET_METRICS.items()}
     named: dict[str, Any] = {name: found.value for name, found in of.items() if name in _COLUMNS}
     named |= {f"text_{role}": adherence(shown, role) for role in CLAUSE_ROLES}
@@ -185,7 +185,7 @@ def _weakest(place: Place, eight: Sequence[PanelScore]) -> Weakest:
     return Weakest(candidate=candidate, order=order, story=story, seed=seed, by=by)
 
 
-def _at(value: SetValue, panel: int) -> float | None:
+def _at(value: MetricValue, panel: int) -> float | None:
     return None if value.panels is None else float(value.panels[panel])
 
 
@@ -220,8 +220,8 @@ def _rounded(value: Any) -> Any:
 
 
 def _write(run: Run, scores: Scores) -> None:
-    write_whole(run.folder / "scores.panels.csv", _table(PanelScore, scores.panels))
-    write_whole(run.folder / "scores.stories.csv", _table(StoryScore, scores.stories))
+    write_atomic(run.folder / "scores.panels.csv", _table(PanelScore, scores.panels))
+    write_atomic(run.folder / "scores.stories.csv", _table(StoryScore, scores.stories))
     told = {
         "storykit": version("storykit"),
         "metrics": [asdict(metric) for metric in scores.metrics],

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from eval.metrics.concept_subspaces import facets_of
-from eval.metrics.registry import SET_METRICS, SetValue, Shown, Told
-from eval.scorers.load import Instruments
+from eval.metrics.concept_subspaces import concept_subspaces
+from eval.metrics.registry import SET_METRICS, MetricValue, PanelSet, StoryFacts
+from eval.scorers.load import Scorers
 from eval.validation.corruptions import CHANGES, DAMAGES, SEVERITIES, SWAPPED, Picture, draw, resized
 from kit.story.story import PANELS
 from kit.world.scene import Scene
@@ -20,7 +20,7 @@ CONTROLS = ("random", "constant", "mean-colour", "hash")
 """What a metric must be better than."""
 RESIZED = "resized"
 """The change that happens to the pictures alone."""
-Values = Mapping[str, SetValue]
+Values = Mapping[str, MetricValue]
 
 
 class Trial(NamedTuple):
@@ -33,7 +33,7 @@ class Trial(NamedTuple):
     """By damage the panels, from 0, in the order in which they are damaged."""
 
 
-def trial(number: int, tools: Instruments) -> Trial:
+def trial(number: int, tools: Scorers) -> Trial:
     """Return what every metric says of one tale, clean, damaged and changed."""
     tale = sample_tale(number)
     pictures = draw(tale.scenes)
@@ -58,7 +58,7 @@ def trial(number: int, tools: Instruments) -> Trial:
     return Trial(_values(clean, told), damaged, changed, hit)
 
 
-class Look(NamedTuple):
+class PanelFeatures(NamedTuple):
     """What is known of eight pictures, rows in panel order."""
 
     embeddings: NDArray[np.float32]
@@ -68,19 +68,19 @@ class Look(NamedTuple):
     hashes: NDArray[np.float64]
     """Grey thumbnails of 8 x 8, each less its mean."""
 
-    def replaced(self, twins: "Look", where: Sequence[int]) -> "Look":
+    def replaced(self, twins: "PanelFeatures", where: Sequence[int]) -> "PanelFeatures":
         """Return the look with some panels from another."""
         return self._picked(np.where(np.isin(np.arange(PANELS), where), PANELS, 0) + np.arange(PANELS), twins)
 
-    def turned(self, where: Sequence[int]) -> "Look":
+    def turned(self, where: Sequence[int]) -> "PanelFeatures":
         """Return the look with some panels' pictures passed on, each place getting the next one's."""
         source = np.arange(PANELS)
         source[list(where)] = np.roll(list(where), -1)
         return self._picked(source, self)
 
-    def _picked(self, source: NDArray[np.intp], twins: "Look") -> "Look":
+    def _picked(self, source: NDArray[np.intp], twins: "PanelFeatures") -> "PanelFeatures":
         """Return the rows with these numbers; the twin's count on behind our own."""
-        return Look(
+        return PanelFeatures(
             embeddings=np.concatenate([self.embeddings, twins.embeddings])[source],
             aesthetics=np.concatenate([self.aesthetics, twins.aesthetics])[source],
             colours=np.concatenate([self.colours, twins.colours])[source],
@@ -88,10 +88,10 @@ class Look(NamedTuple):
         )
 
 
-def _look(pictures: Sequence[Picture], tools: Instruments) -> Look:
+def _look(pictures: Sequence[Picture], tools: Scorers) -> PanelFeatures:
     small = [np.asarray(p.convert("L").resize((8, 8), Image.Resampling.BOX), np.float64) for p in pictures]
     thumbs = np.stack([thumb.ravel() - thumb.mean() for thumb in small])
-    return Look(
+    return PanelFeatures(
         embeddings=tools.encoder.pictures(pictures),
         aesthetics=np.asarray(tools.aesthetic.score(pictures), np.float64),
         colours=np.stack([np.asarray(picture, np.float64).mean(axis=(0, 1)) for picture in pictures]),
@@ -99,12 +99,12 @@ def _look(pictures: Sequence[Picture], tools: Instruments) -> Look:
     )
 
 
-def _told(tale: Tale, tools: Instruments) -> Told:
-    return Told(
+def _told(tale: Tale, tools: Scorers) -> StoryFacts:
+    return StoryFacts(
         casts=[_cast(scene) for scene in tale.scenes],
         places=[scene.place for scene in tale.scenes],
         texts=tools.encoder.texts(tale.texts()),
-        facets=facets_of(tools.encoder, "zh"),
+        facets=concept_subspaces(tools.encoder, "zh"),
     )
 
 
@@ -112,11 +112,11 @@ def _cast(scene: Scene) -> frozenset[str]:
     return frozenset(figure.kind for figure in scene.characters)
 
 
-def _values(look: Look, told: Told) -> Values:
-    shown = Shown(embeddings=look.embeddings, aesthetics=look.aesthetics.tolist(), told=told)
+def _values(look: PanelFeatures, told: StoryFacts) -> Values:
+    shown = PanelSet(embeddings=look.embeddings, aesthetics=look.aesthetics.tolist(), told=told)
     values = {name: metric(shown) for name, metric in SET_METRICS.items()}
-    values["random"] = SetValue(random.Random(look.embeddings.tobytes()).random())
-    values["constant"] = SetValue(1.0)
-    values["mean-colour"] = SetValue(-float(look.colours.std(axis=0).mean()))
-    values["hash"] = SetValue(-float(look.hashes.std(axis=0).mean()))
+    values["random"] = MetricValue(random.Random(look.embeddings.tobytes()).random())
+    values["constant"] = MetricValue(1.0)
+    values["mean-colour"] = MetricValue(-float(look.colours.std(axis=0).mean()))
+    values["hash"] = MetricValue(-float(look.hashes.std(axis=0).mean()))
     return values

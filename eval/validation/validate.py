@@ -15,7 +15,7 @@ from scipy.stats import spearmanr
 
 from eval.metrics.consistency import auc
 from eval.metrics.registry import SET_METRICS
-from eval.scorers.load import Instruments
+from eval.scorers.load import Scorers
 from eval.scoring.measure import Progress
 from eval.validation.corruptions import CHANGES, SEVERITIES, SWAPPED
 from eval.validation.trials import CONTROLS, RESIZED, Trial, Values, trial
@@ -99,7 +99,7 @@ class Validation:
     """Every cell that misses its mark, in words."""
 
 
-def validate(load: Callable[[], Instruments], tales: int, progress: Progress | None = None) -> Validation:
+def validate(load: Callable[[], Scorers], tales: int, progress: Progress | None = None) -> Validation:
     """Return how the metrics do on so many locked tales.
 
     Args:
@@ -121,10 +121,10 @@ def validate(load: Callable[[], Instruments], tales: int, progress: Progress | N
     return judge(trials, load().encoder.stamp.weights)
 
 
-_loaded: list[Instruments] = []
+_loaded: list[Scorers] = []
 
 
-def _prepare(load: Callable[[], Instruments]) -> None:
+def _prepare(load: Callable[[], Scorers]) -> None:
     hide_pynvml_warning()
     import torch
 

@@ -9,7 +9,7 @@ from typing import ClassVar, Literal
 import yaml
 from pydantic import BaseModel, StrictInt, ValidationError
 
-from kit.dataset.sources import Found, json_rows, located, said, without_surrogates
+from kit.dataset.sources import FoundPicture, json_rows, located, said, without_surrogates
 from kit.errors import InputError
 from kit.experiment.fields import Number
 from kit.files.documents import faults_of, read_text
@@ -88,7 +88,7 @@ _PICTURE = "<__dj__image>"
 _MARK = re.compile(r"<__dj__\w+>")
 
 
-def gather_result(path: Path) -> list[Found]:
+def read_result(path: Path) -> list[FoundPicture]:
     """Return the pictures that a result.jsonl lists: `images`, or `image` as in the contest, and `text`.
 
     Raises InputError when the file cannot be read as a whole; a line that cannot is a fault of that line.
@@ -100,7 +100,7 @@ def gather_result(path: Path) -> list[Found]:
     ]
 
 
-def captions_of(text: str, pictures: int) -> list[str] | None:
+def sample_captions(text: str, pictures: int) -> list[str] | None:
     """Return the caption of each picture of a sample: its chunk of the text, else all of it, marks left out.
 
     None where the text marks another number of pictures.
@@ -161,17 +161,21 @@ def _filter(step: object) -> Filter:
     return FILTERS[name].model_validate(given)
 
 
-def _of_sample(path: Path, sample: int, line: int, row: Mapping[str, object] | None) -> Iterator[Found]:
+def _of_sample(
+    path: Path, sample: int, line: int, row: Mapping[str, object] | None
+) -> Iterator[FoundPicture]:
     place = f"{path.name} line {line}"
     pictures = _pictures(row)
     if not pictures:
         fault = "must be an object with a list of pictures in images"
-        yield Found(name=place, path=path, sample=sample, fault=fault)
+        yield FoundPicture(name=place, path=path, sample=sample, fault=fault)
         return
     captions = _captions(row, len(pictures), place)
     for name, caption in zip(pictures, captions, strict=True):
         where, fault = located(path.parent, name)
-        yield Found(name=without_surrogates(name) or place, path=where, sample=sample, fault=fault, **caption)
+        yield FoundPicture(
+            name=without_surrogates(name) or place, path=where, sample=sample, fault=fault, **caption
+        )
 
 
 def _pictures(row: Mapping[str, object] | None) -> list[str]:
@@ -186,7 +190,7 @@ def _captions(row: Mapping[str, object] | None, count: int, place: str) -> Seque
     text = (row or {}).get("text")
     if not isinstance(text, str):
         return [{"silent": f"has no caption: {place} has no text"}] * count
-    captions = captions_of(text, count)
+    captions = sample_captions(text, count)
     if captions is None:
         marks = text.count(_PICTURE)
         return [{"silent": f"has no caption: {place} marks {marks} pictures and lists {count}"}] * count

@@ -21,7 +21,7 @@ MOST_CAPTION_BYTES = 2**16
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Found:
+class FoundPicture:
     """A picture that a source has or lists, not opened yet."""
 
     name: str
@@ -37,7 +37,7 @@ class Found:
     """Why it must not be opened."""
 
 
-def gather(folder: Path) -> list[Found]:
+def find_pictures(folder: Path) -> list[FoundPicture]:
     """Return the pictures of a folder: those that its table lists, else every one with the .txt beside it.
 
     Raises InputError when the folder or its table cannot be read as a whole.
@@ -74,7 +74,7 @@ def located(root: Path, listed: str) -> tuple[Path, str]:
     return path, "" if stat.S_ISREG(kind) else "is no file"
 
 
-def _listed(folder: Path, table: str) -> list[Found]:
+def _listed(folder: Path, table: str) -> list[FoundPicture]:
     """Return the pictures of a table, and those beside it that it does not list, as faults."""
     found = [
         _of_row(folder, table, number, line, row)
@@ -84,7 +84,7 @@ def _listed(folder: Path, table: str) -> list[Found]:
     rest = (path for path in _files(folder) if path.name != table and path.resolve() not in known)
     first = len(found)
     return found + [
-        Found(name=_name(folder, path), path=path, sample=number, fault=f"is not listed in {table}")
+        FoundPicture(name=_name(folder, path), path=path, sample=number, fault=f"is not listed in {table}")
         for number, path in enumerate(rest, first)
     ]
 
@@ -93,12 +93,12 @@ PictureRow = tuple[str, str] | None
 """A picture's file and its caption; None where a row is not of that form."""
 
 
-def _of_row(folder: Path, table: str, number: int, line: int, row: PictureRow) -> Found:
+def _of_row(folder: Path, table: str, number: int, line: int, row: PictureRow) -> FoundPicture:
     place = f"{table} line {line}"
     if row is None:
-        return Found(name=place, path=folder, sample=number, fault="must have file_name and text")
+        return FoundPicture(name=place, path=folder, sample=number, fault="must have file_name and text")
     path, fault = located(folder, row[0])
-    return Found(
+    return FoundPicture(
         name=without_surrogates(row[0]) or place, path=path, sample=number, fault=fault, **said(row[1], place)
     )
 
@@ -124,14 +124,14 @@ def _cannot_list(error: OSError) -> None:
     raise InputError(str(error.filename), [f"cannot be read: {error.strerror}"])
 
 
-def _with_text(folder: Path, path: Path, number: int) -> Found:
+def _with_text(folder: Path, path: Path, number: int) -> FoundPicture:
     """Return a file of a folder with the caption beside it."""
     name = _name(folder, path)
     if path.suffix.lower() not in SUFFIXES:
         fault = "is a caption without a picture" if path.suffix == ".txt" else "is not called a picture"
-        return Found(name=name, path=path, sample=number, fault=fault)
+        return FoundPicture(name=name, path=path, sample=number, fault=fault)
     _, fault = located(folder, str(path.relative_to(folder)))
-    return Found(
+    return FoundPicture(
         name=name, path=path, sample=number, fault=fault, **_beside(folder, path.with_suffix(".txt"))
     )
 

@@ -16,7 +16,7 @@ MINI_SIDE, KOLORS_SIDE = 256, 1024
 """Sides of the square that each base is trained on."""
 
 
-def cautions(captions: Sequence[str], sizes: Sequence[Size]) -> list[str]:
+def dataset_warnings(captions: Sequence[str], sizes: Sequence[Size]) -> list[str]:
     """Return what to mind before training on these pictures; nothing if all is well."""
     count = len(sizes)
     said = []

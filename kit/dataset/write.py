@@ -14,13 +14,13 @@ from pathlib import Path
 
 from PIL import Image
 
-from kit.dataset.filters import Sifted
+from kit.dataset.filters import FilteredPictures
 from kit.dataset.read import METADATA
 from kit.errors import InputError
 from kit.files.encodings import canonical_json, sha256_bytes, sha256_of
 from kit.images.contact_sheet import chosen, draw_contact_sheet
-from kit.images.decode import open_foreign
-from kit.images.strip_metadata import bare_file
+from kit.images.decode import decode_picture
+from kit.images.strip_metadata import strip_metadata
 
 TRAIN, DROPPED, RECORD, SHEET = "train", "dropped.csv", "dataset.json", "contact-sheet.png"
 FORMAT = "storykit-dataset-1"
@@ -28,10 +28,10 @@ _PICTURE = re.compile(r"[0-9]{5,}\.(png|jpg)")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Contents:
+class DatasetContents:
     """What goes into a prepared dataset besides the pictures themselves."""
 
-    sifted: Sifted
+    sifted: FilteredPictures
     captions: Sequence[str]
     """One a kept picture."""
     settings: Mapping[str, object]
@@ -77,7 +77,7 @@ def _is_prepared(record: Path) -> bool:
     return isinstance(told, dict) and told.get("format") == FORMAT
 
 
-def write_prepared(out: Path, contents: Contents, written: Callable[[], None]) -> None:
+def write_prepared(out: Path, contents: DatasetContents, written: Callable[[], None]) -> None:
     """Write a dataset so that `out` holds all of it or what it held before.
 
     Args:
@@ -115,11 +115,11 @@ def _replacing(out: Path) -> Iterator[Path]:
         shutil.rmtree(old, ignore_errors=True)
 
 
-def _write_pictures(folder: Path, contents: Contents, written: Callable[[], None]) -> list[str]:
+def _write_pictures(folder: Path, contents: DatasetContents, written: Callable[[], None]) -> list[str]:
     folder.mkdir()
     names = []
     for number, look in enumerate(contents.sifted.kept, 1):
-        suffix, data = bare_file(open_foreign(look.found.path))
+        suffix, data = strip_metadata(decode_picture(look.found.path))
         names.append(f"{number:05}{suffix}")
         (folder / names[-1]).write_bytes(data)
         written()
@@ -145,7 +145,7 @@ def _picture(path: Path) -> Image.Image:
         return picture.convert("RGB")
 
 
-def _record(folder: Path, contents: Contents) -> dict[str, object]:
+def _record(folder: Path, contents: DatasetContents) -> dict[str, object]:
     files = {path.name: sha256_of(path) for path in sorted(folder.iterdir())}
     kinds = Counter(drop.kind for drop in contents.sifted.drops.values())
     return {

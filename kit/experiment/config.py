@@ -24,10 +24,10 @@ from kit.experiment.fields import (
     LoraFile,
     Number,
     Order,
+    PathContext,
     PlainName,
     ScorerWeights,
     Seed,
-    Whereabouts,
     all_different,
 )
 from kit.files.documents import faults_of, read_document
@@ -245,7 +245,7 @@ def _load(path: Path, must_exist: bool) -> LoadedExperiment:
     document = read_document(path)
     stories, faults = _load_stories(document, path.parent)
     try:
-        where = Whereabouts(folder=path.parent, must_exist=must_exist)
+        where = PathContext(folder=path.parent, must_exist=must_exist)
         experiment = Experiment.model_validate(document, context=where)
     except ValidationError as error:
         raise InputError(str(path), [*faults_of(error), *faults]) from error

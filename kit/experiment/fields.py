@@ -19,16 +19,16 @@ _PLAIN_NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Whereabouts:
+class PathContext:
     """What turns paths in an experiment file into paths of this machine."""
 
     folder: Path
     must_exist: bool
 
 
-def located(text: str, info: ValidationInfo, exists: Callable[[Path], bool], kind: str) -> str:
+def resolved_path(text: str, info: ValidationInfo, exists: Callable[[Path], bool], kind: str) -> str:
     """Return an absolute path when we know where the experiment lies, else the text as it is."""
-    if not isinstance(info.context, Whereabouts):
+    if not isinstance(info.context, PathContext):
         return text
     path = Path(os.path.abspath(info.context.folder / text))
     if info.context.must_exist and not exists(path):
@@ -38,15 +38,19 @@ def located(text: str, info: ValidationInfo, exists: Callable[[Path], bool], kin
 
 def _base(text: str, info: ValidationInfo) -> str:
     kinds = 'must be "mini", "kolors" or a folder, and'
-    return text if text in (EMBEDDED, "kolors") else located(text, info, Path.is_dir, kinds)
+    return text if text in (EMBEDDED, "kolors") else resolved_path(text, info, Path.is_dir, kinds)
 
 
 def _scorer(text: str, info: ValidationInfo) -> str:
-    return text if text == EMBEDDED else located(text, info, Path.is_dir, 'must be "mini" or a folder, and')
+    return (
+        text
+        if text == EMBEDDED
+        else resolved_path(text, info, Path.is_dir, 'must be "mini" or a folder, and')
+    )
 
 
 def _lora(text: str, info: ValidationInfo) -> str:
-    return text if text.startswith("mini:") else located(text, info, Path.is_file, "file")
+    return text if text.startswith("mini:") else resolved_path(text, info, Path.is_file, "file")
 
 
 def _plain_name(name: str) -> str:

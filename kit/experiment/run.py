@@ -20,7 +20,7 @@ from kit.experiment.config import (
     reload_experiment,
     settings,
 )
-from kit.files.atomic_write import copy_whole, write_whole
+from kit.files.atomic_write import copy_atomic, write_atomic
 from kit.files.documents import faults_of, toml_text
 from kit.files.encodings import canonical_json, sha256_of
 from kit.lora.key_names import config_beside
@@ -92,8 +92,8 @@ class Run:
         run = cls(folder)
         run._refuse_another(loaded)
         for story in loaded.stories:
-            write_whole(folder / "stories" / f"{story.name}.toml", _text_of(story.story).encode())
-        write_whole(run.experiment_path, (_MARK + _text_of(run._resolved(loaded))).encode())
+            write_atomic(folder / "stories" / f"{story.name}.toml", _text_of(story.story).encode())
+        write_atomic(run.experiment_path, (_MARK + _text_of(run._resolved(loaded))).encode())
         return cls(folder)
 
     @classmethod
@@ -189,7 +189,7 @@ class Run:
     def note_faults(self, faults: Mapping[str, str]) -> None:
         """Replace what `faults` returns."""
         if faults:
-            write_whole(self._faults_path, canonical_json(dict(faults)) + b"\n")
+            write_atomic(self._faults_path, canonical_json(dict(faults)) + b"\n")
         else:
             self._faults_path.unlink(missing_ok=True)
 
@@ -205,7 +205,7 @@ class Run:
     def write_json(self, name: str, value: object) -> None:
         """Write a file of the run, whole; NaN is a ValueError."""
         text = json.dumps(value, ensure_ascii=False, allow_nan=False, indent=2)
-        write_whole(self.folder / name, f"{text}\n".encode())
+        write_atomic(self.folder / name, f"{text}\n".encode())
 
     def read_json(self, name: str) -> Any:
         """Return what a file of the run holds; raises RunError, with the command that writes it."""
@@ -258,7 +258,7 @@ class Run:
         kept = f"loras/{candidate.name}{source.suffix}"
         target = self.folder / kept
         if not (target.exists() and sha256_of(target) == sha256_of(source)):
-            copy_whole(source, target)
+            copy_atomic(source, target)
         return candidate.model_copy(update={"lora": kept, "alpha": _alpha(source, candidate.alpha)})
 
     def _keep_stack(self, candidate: Candidate, stack: Sequence[StackedLora]) -> Candidate:
@@ -266,7 +266,7 @@ class Run:
         kept = f"loras/{candidate.name}.safetensors"
         data = stack_bytes(stack)
         if not ((target := self.folder / kept).exists() and target.read_bytes() == data):
-            write_whole(target, data)
+            write_atomic(target, data)
         return candidate.model_copy(update={"lora": kept, "loras": None})
 
 

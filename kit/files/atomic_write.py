@@ -11,7 +11,7 @@ from typing import BinaryIO
 from kit.errors import RunError
 
 
-def write_whole(path: Path, data: bytes) -> None:
+def write_atomic(path: Path, data: bytes) -> None:
     """Write a file so that it holds either all of the data or what it held before.
 
     Folders on the way are made. Raises RunError when the system refuses: no space, no permission.
@@ -20,13 +20,13 @@ def write_whole(path: Path, data: bytes) -> None:
         file.write(data)
 
 
-def sweep(folder: Path) -> None:
+def remove_partial_files(folder: Path) -> None:
     """Remove what writers that were killed left anywhere in a folder; no other process may write there."""
     for part in folder.rglob(".*.part"):
         part.unlink(missing_ok=True)
 
 
-def copy_whole(source: Path, path: Path) -> None:
+def copy_atomic(source: Path, path: Path) -> None:
     """Copy a file of any size so that the copy is whole or what was there before."""
     try:
         original = source.open("rb")

@@ -7,14 +7,14 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from kit.errors import RunError, WeightsError
-from kit.files.atomic_write import write_whole
+from kit.files.atomic_write import write_atomic
 from kit.files.encodings import sha256_of
 
 RECORD = "storykit.json"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Seen:
+class FileStamp:
     """A file when it was hashed."""
 
     sha256: str
@@ -22,10 +22,10 @@ class Seen:
     mtime_ns: int
 
 
-Record = TypeAdapter(dict[str, Seen])
+Record = TypeAdapter(dict[str, FileStamp])
 
 
-def vouch(folder: Path, files: Sequence[str], mend: str) -> dict[str, str]:
+def checked_sha256(folder: Path, files: Sequence[str], mend: str) -> dict[str, str]:
     """Return the sha256 of each file; only files that are new or touched since the last call are read.
 
     Args:
@@ -52,12 +52,12 @@ def vouch(folder: Path, files: Sequence[str], mend: str) -> dict[str, str]:
     return {file: seen.sha256 for file, seen in now.items()}
 
 
-def forget(folder: Path, files: Collection[str]) -> None:
+def forget_sha256(folder: Path, files: Collection[str]) -> None:
     """Take files that were replaced out of the record."""
     _note(folder, {file: seen for file, seen in read_record(folder).items() if file not in files})
 
 
-def read_record(folder: Path) -> dict[str, Seen]:
+def read_record(folder: Path) -> dict[str, FileStamp]:
     """Return what is noted of the folder's files; nothing where there is no record that can be read."""
     try:
         return Record.validate_json((folder / RECORD).read_bytes())
@@ -65,15 +65,15 @@ def read_record(folder: Path) -> dict[str, Seen]:
         return {}
 
 
-def _look(folder: Path, file: str, before: Seen | None) -> Seen:
+def _look(folder: Path, file: str, before: FileStamp | None) -> FileStamp:
     stat = (folder / file).stat()
     if before is not None and (before.size, before.mtime_ns) == (stat.st_size, stat.st_mtime_ns):
         return before
-    return Seen(sha256=sha256_of(folder / file), size=stat.st_size, mtime_ns=stat.st_mtime_ns)
+    return FileStamp(sha256=sha256_of(folder / file), size=stat.st_size, mtime_ns=stat.st_mtime_ns)
 
 
-def _note(folder: Path, record: dict[str, Seen]) -> None:
+def _note(folder: Path, record: dict[str, FileStamp]) -> None:
     try:
-        write_whole(folder / RECORD, Record.dump_json(record, indent=1))
+        write_atomic(folder / RECORD, Record.dump_json(record, indent=1))
     except RunError:
         return  # someone else's folder: hashed again next time

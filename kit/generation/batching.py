@@ -14,7 +14,7 @@ from kit.errors import RunError
 from kit.experiment.config import Experiment, settings
 from kit.experiment.run import PanelRow, Run, Slot
 from kit.files.documents import faults_of
-from kit.generation.painter import Batching, Fault, Painter
+from kit.generation.painter import BatchPlan, DrawFailure, Painter
 from kit.generation.recipe import Job, lora_of
 
 Answer = TypeVar("Answer")
@@ -33,7 +33,7 @@ class Batch:
     pictures: Pictures
     missing: Set[str]
     """Files to write; the others are there."""
-    batching: Batching
+    batching: BatchPlan
 
     @property
     def panels(self) -> int:
@@ -41,11 +41,11 @@ class Batch:
         return sum(job.request.label in self.missing for jobs in self.pictures for job in jobs)
 
 
-class Drawn(NamedTuple):
+class FinishedBatch(NamedTuple):
     """A batch and its pictures."""
 
     batch: Batch
-    pictures: Sequence[Image | Fault]
+    pictures: Sequence[Image | DrawFailure]
     seconds: float
     """What each took."""
 
@@ -54,20 +54,20 @@ def sets_of(jobs: Sequence[Job], missing: Set[str]) -> list[Pictures]:
     """Return the sets of eight that lack a panel, each picture once, with all panels it belongs to."""
     return [
         pictures
-        for pictures in sets_by_key((Keyed(job.request.key, job.slot), job) for job in jobs)
+        for pictures in sets_by_key((KeyedPanel(job.request.key, job.slot), job) for job in jobs)
         if any(job.request.label in missing for twins in pictures for job in twins)
     ]
 
 
 def drawn_by(
     painters: Sequence[Painter], experiment: Experiment, batches: Sequence[Batch]
-) -> Iterator[Drawn]:
+) -> Iterator[FinishedBatch]:
     """Yield the batches as pictures; several painters each take the next batch when they are free."""
-    free: SimpleQueue[Hand] = SimpleQueue()
+    free: SimpleQueue[PainterWorker] = SimpleQueue()
     for painter in painters:
-        free.put(Hand(painter, experiment))
+        free.put(PainterWorker(painter, experiment))
 
-    def draw(batch: Batch) -> Drawn:
+    def draw(batch: Batch) -> FinishedBatch:
         hand = free.get()
         try:
             return hand.draw(batch)
@@ -84,7 +84,7 @@ def drawn_by(
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def at_once(painters: Sequence[Painter], ask: Callable[[Painter], Answer]) -> list[Answer]:
+def ask_all(painters: Sequence[Painter], ask: Callable[[Painter], Answer]) -> list[Answer]:
     """Ask all painters the same and return what they answer; one alone is asked in this thread."""
     if len(painters) == 1:
         return [ask(painters[0])]
@@ -92,7 +92,7 @@ def at_once(painters: Sequence[Painter], ask: Callable[[Painter], Answer]) -> li
         return list(pool.map(ask, painters))
 
 
-class Hand:
+class PainterWorker:
     """A painter, and whose LoRA it wears."""
 
     def __init__(self, painter: Painter, experiment: Experiment) -> None:
@@ -101,7 +101,7 @@ class Hand:
         self._candidates = {candidate.name: candidate for candidate in experiment.candidates}
         self._worn = ""
 
-    def draw(self, batch: Batch) -> Drawn:
+    def draw(self, batch: Batch) -> FinishedBatch:
         """Return the batch as pictures of its candidate."""
         start = time.monotonic()
         name = batch.pictures[0][0].slot.candidate
@@ -111,7 +111,7 @@ class Hand:
             self._worn = name
         requests = [jobs[0].request for jobs in batch.pictures]
         pictures = self._painter.draw(requests, self._settings, batch.batching)
-        return Drawn(batch, pictures, (time.monotonic() - start) / len(pictures))
+        return FinishedBatch(batch, pictures, (time.monotonic() - start) / len(pictures))
 
 
 BATCHING = "batching.json"
@@ -130,14 +130,14 @@ class _Noted(BaseModel, frozen=True):
     settled: _Settled
 
 
-class Keyed(NamedTuple):
+class KeyedPanel(NamedTuple):
     """A panel: what shapes its picture, and where it belongs."""
 
     key: str
     slot: Slot
 
 
-def sets_by_key(panels: Iterable[tuple[Keyed, T]]) -> list[list[list[T]]]:
+def sets_by_key(panels: Iterable[tuple[KeyedPanel, T]]) -> list[list[list[T]]]:
     """Return the sets of eight, each picture once, with all panels that it belongs to.
 
     A picture that several sets have is drawn with the first.
@@ -151,7 +151,7 @@ def sets_by_key(panels: Iterable[tuple[Keyed, T]]) -> list[list[list[T]]]:
     return list(sets.values())
 
 
-class Together(NamedTuple):
+class DrawnBatch(NamedTuple):
     """Pictures that were drawn in one batch."""
 
     rows: Sequence[PanelRow]
@@ -160,7 +160,7 @@ class Together(NamedTuple):
     """Whether the UNet was compiled."""
 
 
-def drawn_together(run: Run) -> list[Together]:
+def drawn_together(run: Run) -> list[DrawnBatch]:
     """Return the batches that a finished run was drawn in; none when it does not say how."""
     if not (run.folder / BATCHING).is_file():
         return []
@@ -169,9 +169,9 @@ def drawn_together(run: Run) -> list[Together]:
     except ValidationError as error:
         raise RunError(f"{run.folder / BATCHING}: {'; '.join(faults_of(error))}; delete it") from error
     rows = {run.slot_of(row): row for row in run.rows()}
-    known = ((Keyed(rows[slot].key, slot), rows[slot]) for slot in run.wanted() if slot in rows)
+    known = ((KeyedPanel(rows[slot].key, slot), rows[slot]) for slot in run.wanted() if slot in rows)
     return [
-        Together([twins[0] for twins in pictures[first : first + settled.panels]], settled.compiled)
+        DrawnBatch([twins[0] for twins in pictures[first : first + settled.panels]], settled.compiled)
         for pictures in sets_by_key(known)
         for first in range(0, len(pictures), settled.panels)
     ]

@@ -15,7 +15,7 @@ SHAPES = 64
 """More than SDXL's UNet has of blocks that differ in widths; torch stops compiling after 8."""
 
 
-class Told(nn.Module):
+class CachedProjection(nn.Module):
     """A linear layer over the text, which is the same at every step: it answers from memory."""
 
     def __init__(self, linear: nn.Module) -> None:
@@ -35,7 +35,7 @@ class Told(nn.Module):
         return self.answer
 
 
-class Engine:
+class Denoiser:
     """Predicts noise with one UNet; `tell` it the texts, then call it step by step."""
 
     def __init__(self, unet: SDXLUNet) -> None:
@@ -45,7 +45,7 @@ class Engine:
         """How many rows the compiled parts are for; 0 while nothing is compiled."""
         self.layers = {name: layer for name, layer in unet.named_modules() if isinstance(layer, nn.Linear)}
         self._pristine: dict[str, Tensor] = {}
-        self._first = Told(unet.get_submodule("text_intermediate_proj"))
+        self._first = CachedProjection(unet.get_submodule("text_intermediate_proj"))
         unet.text_intermediate_proj = self._first
         self._told = list(_remembering(unet))
         self._device, self._dtype = unet.conv_in.weight.device, unet.conv_in.weight.dtype
@@ -131,10 +131,10 @@ def compile_parts(network: SDXLUNet | SDXLVAEDecoder) -> None:
         region.compile(dynamic=False)
 
 
-def _remembering(unet: SDXLUNet) -> Iterator[Told]:
+def _remembering(unet: SDXLUNet) -> Iterator[CachedProjection]:
     """Have every attention to the text answer from memory, and yield the layers that do."""
     for attention in attentions(unet):
         for name in ("to_k", "to_v"):
-            told = Told(attention.get_submodule(name))
+            told = CachedProjection(attention.get_submodule(name))
             attention.set_submodule(name, told)
             yield told

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from kit.errors import RunError, StorykitError
 from kit.experiment.config import DrawSettings
-from kit.generation.painter import Batching, Fault, Painter, PanelRequest
+from kit.generation.painter import BatchPlan, DrawFailure, Painter, PanelRequest
 from kit.library_warnings import hide_pynvml_warning
 
 if TYPE_CHECKING:
@@ -94,14 +94,14 @@ class RemotePainter:
         """Draw with this LoRA from now on."""
         self._ask("dress", lora, strength)
 
-    def settle(self, requests: Sequence[PanelRequest], settings: DrawSettings) -> Batching:
+    def settle(self, requests: Sequence[PanelRequest], settings: DrawSettings) -> BatchPlan:
         """Return how these pictures are best drawn there."""
-        settled: Batching = self._ask("settle", requests, settings)
+        settled: BatchPlan = self._ask("settle", requests, settings)
         return settled
 
     def draw(
-        self, requests: Sequence[PanelRequest], settings: DrawSettings, batching: Batching | None = None
-    ) -> "list[Image | Fault]":
+        self, requests: Sequence[PanelRequest], settings: DrawSettings, batching: BatchPlan | None = None
+    ) -> "list[Image | DrawFailure]":
         """Return one RGB picture a request, or why there is none."""
         return list(self._ask("draw", requests, settings, batching))
 

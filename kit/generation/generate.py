@@ -14,10 +14,10 @@ from typing import NamedTuple
 from kit.errors import RunError
 from kit.experiment.config import settings
 from kit.experiment.run import PanelRow, Run
-from kit.files.atomic_write import sweep, write_whole
+from kit.files.atomic_write import remove_partial_files, write_atomic
 from kit.files.encodings import sha256_bytes, sha256_of
-from kit.generation.batching import BATCHING, Batch, Drawn, Pictures, at_once, drawn_by, sets_of
-from kit.generation.painter import Batching, Fault, Painter, PanelRequest
+from kit.generation.batching import BATCHING, Batch, FinishedBatch, Pictures, ask_all, drawn_by, sets_of
+from kit.generation.painter import BatchPlan, DrawFailure, Painter, PanelRequest
 from kit.generation.recipe import Job, plan
 from kit.images.png_metadata import png_bytes
 from kit.progress import Progress
@@ -55,7 +55,7 @@ def generate(run: Run, painters: Sequence[Painter], progress: Progress | None = 
     """
     start = time.monotonic()
     jobs, identity = plan(run, painters[0])
-    sweep(run.folder)
+    remove_partial_files(run.folder)
     run.write_json("run.json", identity)
     missing = _keep_what_is_there(run, jobs)
     labels = {job.request.label for job in missing}
@@ -80,7 +80,7 @@ def generate(run: Run, painters: Sequence[Painter], progress: Progress | None = 
     return GenerateReport(drawn=drawn, kept=kept, faults=faults, seconds=time.monotonic() - start)
 
 
-def _written(run: Run, drawn: Iterable[Drawn]) -> Iterator[Written]:
+def _written(run: Run, drawn: Iterable[FinishedBatch]) -> Iterator[Written]:
     """Yield what is on disk of each batch; it is written while the next one is drawn."""
     with ThreadPoolExecutor(1) as writer:
         writing: Future[Written] | None = None
@@ -121,7 +121,7 @@ def _batches(
     if not requests:
         return []
     texts = [text for request in requests for text in (request.prompt, request.negative)]
-    at_once(painters, lambda painter: painter.read(texts))
+    ask_all(painters, lambda painter: painter.read(texts))
     batching = _settled(run, painters, requests)
     every = [
         Batch(pictures=pictures[first : first + batching.panels], missing=missing, batching=batching)
@@ -131,28 +131,28 @@ def _batches(
     return [batch for batch in every if batch.panels]
 
 
-def _settled(run: Run, painters: Sequence[Painter], requests: Sequence[PanelRequest]) -> Batching:
+def _settled(run: Run, painters: Sequence[Painter], requests: Sequence[PanelRequest]) -> BatchPlan:
     """Return how pictures are drawn together; a run that goes on keeps to what it began with."""
     how = settings(run.loaded.experiment)
     asked = {**asdict(how), "device": painters[0].hardware, "panels": sum(1 for _ in run.wanted())}
     if (run.folder / BATCHING).is_file():
         noted = run.read_json(BATCHING)
         if isinstance(noted, dict) and noted.get("asked") == asked:
-            return Batching(**noted["settled"])
+            return BatchPlan(**noted["settled"])
     share = requests[: -(-len(requests) // len(painters))]
-    settled, *_ = at_once(painters, lambda painter: painter.settle(share, how))
+    settled, *_ = ask_all(painters, lambda painter: painter.settle(share, how))
     run.write_json(BATCHING, {"asked": asked, "settled": asdict(settled)})
     return settled
 
 
-def _write(run: Run, done: Drawn) -> Written:
+def _write(run: Run, done: FinishedBatch) -> Written:
     """Write what is missing of a batch."""
     batch = done.batch
     drawn, panels, faults, mended = 0, 0, dict[str, str](), set[str]()
     for jobs, picture in zip(batch.pictures, done.pictures, strict=True):
         missing = [job for job in jobs if job.request.label in batch.missing]
         panels += len(missing)
-        if isinstance(picture, Fault):
+        if isinstance(picture, DrawFailure):
             faults |= {job.request.label: picture.reason for job in missing}
             continue
         drawn += bool(missing)
@@ -168,7 +168,7 @@ def _write(run: Run, done: Drawn) -> Written:
 
 def _keep(run: Run, job: Job, data: bytes, seconds: float) -> None:
     """Write the picture, then its row: a row stands for a picture that is safely on disk."""
-    write_whole(run.folder / job.request.label, data)
+    write_atomic(run.folder / job.request.label, data)
     run.append(
         PanelRow(
             **job.slot._asdict(),

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 
 from kit.errors import RunError
 from kit.experiment.config import DrawSettings
-from kit.generation.denoiser import Engine, compile_parts
-from kit.generation.painter import Batching, Fault, PanelRequest
+from kit.generation.denoiser import Denoiser, compile_parts
+from kit.generation.painter import BatchPlan, DrawFailure, PanelRequest
 from kit.images.decode import is_flat
 from kit.lora.lora import LoadedLora
 from kit.models.base import Base, pick_device
@@ -111,10 +111,10 @@ class KolorsPainter:
             self._engine.dress(lora, strength)
 
     @cached_property
-    def _engine(self) -> Engine:
+    def _engine(self) -> Denoiser:
         with torch.inference_mode(False):  # LoRAs change these weights later
             unet = self._base.unet(self.device, self._dtype)
-        return Engine(unet)
+        return Denoiser(unet)
 
     @cached_property
     def _decoder(self) -> SDXLVAEDecoder:
@@ -133,14 +133,14 @@ class KolorsPainter:
         if self.device != "cpu":
             torch.cuda.empty_cache()
 
-    def settle(self, requests: Sequence[PanelRequest], settings: DrawSettings) -> Batching:
+    def settle(self, requests: Sequence[PanelRequest], settings: DrawSettings) -> BatchPlan:
         """Return as many panels as the free memory takes, and whether compiling pays for these pictures.
 
         On a GPU some steps of the first pictures are drawn to see how long they take.
         """
         panels = settings.batch or self._fitting(settings)
         if self.device == "cpu" or settings.memory == "low":
-            return Batching(panels=panels, compiled=False)
+            return BatchPlan(panels=panels, compiled=False)
         try:
             seconds = self._step_seconds(requests[:panels], settings) * settings.steps * len(requests)
         except torch.OutOfMemoryError as error:
@@ -148,7 +148,7 @@ class KolorsPainter:
                 raise self._too_small(settings) from error
             torch.cuda.empty_cache()
             return self.settle(requests, replace(settings, batch=panels // 2))
-        return Batching(panels=panels, compiled=seconds * COMPILED_SAVES > COMPILING_S)
+        return BatchPlan(panels=panels, compiled=seconds * COMPILED_SAVES > COMPILING_S)
 
     def _fitting(self, settings: DrawSettings) -> int:
         if self.device == "cpu":
@@ -172,8 +172,8 @@ class KolorsPainter:
 
     @torch.inference_mode()
     def draw(
-        self, requests: Sequence[PanelRequest], settings: DrawSettings, batching: Batching | None = None
-    ) -> list[Image.Image | Fault]:
+        self, requests: Sequence[PanelRequest], settings: DrawSettings, batching: BatchPlan | None = None
+    ) -> list[Image.Image | DrawFailure]:
         """Return the pictures of one batch; panels and their negatives share each UNet call.
 
         What does not fit into the GPU's memory together is drawn in halves. A picture whose numbers are not
@@ -186,7 +186,7 @@ class KolorsPainter:
 
     def _in_memory(
         self, requests: Sequence[PanelRequest], settings: DrawSettings
-    ) -> list[Image.Image | Fault]:
+    ) -> list[Image.Image | DrawFailure]:
         if self.device != "cpu" and len(requests) > self._most:
             return self._in_halves(requests, settings)
         try:
@@ -196,7 +196,7 @@ class KolorsPainter:
                 raise self._too_small(settings) from error
         else:
             return [
-                self._again(request, settings, picture) if isinstance(picture, Fault) else picture
+                self._again(request, settings, picture) if isinstance(picture, DrawFailure) else picture
                 for request, picture in zip(requests, pictures, strict=True)
             ]
         torch.cuda.empty_cache()
@@ -211,13 +211,13 @@ class KolorsPainter:
 
     def _in_halves(
         self, requests: Sequence[PanelRequest], settings: DrawSettings
-    ) -> list[Image.Image | Fault]:
+    ) -> list[Image.Image | DrawFailure]:
         half = len(requests) // 2
         return [*self._in_memory(requests[:half], settings), *self._in_memory(requests[half:], settings)]
 
     def _draw_together(
         self, requests: Sequence[PanelRequest], settings: DrawSettings
-    ) -> list[Image.Image | Fault]:
+    ) -> list[Image.Image | DrawFailure]:
         noise = torch.cat([first_noise(request.seed, settings, self.device) for request in requests])
         if settings.memory == "auto":
             return [self._decode(latent) for latent in self._denoise(noise, requests, settings)]
@@ -226,7 +226,9 @@ class KolorsPainter:
         with self._engine.away():
             return [self._decode(latent) for latent in latents]
 
-    def _again(self, request: PanelRequest, settings: DrawSettings, fault: Fault) -> Image.Image | Fault:
+    def _again(
+        self, request: PanelRequest, settings: DrawSettings, fault: DrawFailure
+    ) -> Image.Image | DrawFailure:
         """Return the picture drawn alone in fp32."""
         if self._dtype == torch.float32:
             return fault
@@ -234,8 +236,12 @@ class KolorsPainter:
             with self._engine.in_fp32():
                 [picture] = self._draw_together([request], settings)
         except torch.OutOfMemoryError:
-            return Fault(reason=f"{fault.reason}, and there is too little memory to draw it in fp32")
-        return Fault(reason=f"{picture.reason}, in fp32 as well") if isinstance(picture, Fault) else picture
+            return DrawFailure(reason=f"{fault.reason}, and there is too little memory to draw it in fp32")
+        return (
+            DrawFailure(reason=f"{picture.reason}, in fp32 as well")
+            if isinstance(picture, DrawFailure)
+            else picture
+        )
 
     def _denoise(self, latents: Tensor, requests: Sequence[PanelRequest], settings: DrawSettings) -> Tensor:
         guided = settings.cfg != 1.0
@@ -263,13 +269,13 @@ class KolorsPainter:
         cross, pooled = (torch.stack(part).to(self.device) for part in zip(*states, strict=True))
         return cross, pooled
 
-    def _decode(self, latent: Tensor) -> Image.Image | Fault:
+    def _decode(self, latent: Tensor) -> Image.Image | DrawFailure:
         """Return one picture; rounded down as DiffSynth does, one at a time to bound the memory."""
         if not bool(latent.isfinite().all()):
-            return Fault(reason="its numbers are not finite; try a lower strength or cfg")
+            return DrawFailure(reason="its numbers are not finite; try a lower strength or cfg")
         pixels = self._decoder(latent[None].contiguous(memory_format=torch.channels_last))[0]
         if not bool(pixels.isfinite().all()):
-            return Fault(reason="its decoded colours are not finite")
+            return DrawFailure(reason="its decoded colours are not finite")
         bytes_ = ((pixels / 2 + 0.5).clip(0, 1) * 255).to("cpu", torch.uint8)
         picture = Image.fromarray(bytes_.permute(1, 2, 0).contiguous().numpy())
-        return Fault(reason="it has one colour all over") if is_flat(picture) else picture
+        return DrawFailure(reason="it has one colour all over") if is_flat(picture) else picture

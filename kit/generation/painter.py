@@ -27,14 +27,14 @@ class PanelRequest:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Fault:
+class DrawFailure:
     """A picture that could not be drawn."""
 
     reason: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Batching:
+class BatchPlan:
     """How pictures are drawn together: their last bits hang on it, so a run keeps to what it began with."""
 
     panels: int
@@ -74,12 +74,12 @@ class Painter(Protocol):
     def dress(self, lora: "LoadedLora | None", strength: float) -> None:
         """Draw with this LoRA from now on, or with the pristine base; raises LoraError if it does not fit."""
 
-    def settle(self, requests: Sequence[PanelRequest], settings: DrawSettings) -> Batching:
+    def settle(self, requests: Sequence[PanelRequest], settings: DrawSettings) -> BatchPlan:
         """Return how these pictures, whose prompts were read, are best drawn on this device."""
 
     def draw(
-        self, requests: Sequence[PanelRequest], settings: DrawSettings, batching: Batching | None = None
-    ) -> "list[Image.Image | Fault]":
+        self, requests: Sequence[PanelRequest], settings: DrawSettings, batching: BatchPlan | None = None
+    ) -> "list[Image.Image | DrawFailure]":
         """Return one RGB picture a request, drawn in one batch, or why there is none.
 
         Args:

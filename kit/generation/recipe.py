@@ -113,12 +113,12 @@ def _job(run: Run, painter: Painter, slot: Slot, facts: Mapping[str, object]) ->
     how = settings(run.loaded.experiment)
     story = next(loaded.story for loaded in run.loaded.stories if loaded.name == slot.story)
     prompt = prompt_of(story, slot.panel - 1, slot.order, str(facts["trigger"]))
-    recipe = recipe_of(painter, how, facts, Asked(prompt, story.negative, slot.seed))
+    recipe = recipe_of(painter, how, facts, PromptedPanel(prompt, story.negative, slot.seed))
     label = run.panel_path(*slot).relative_to(run.folder).as_posix()
     return Job(slot=slot, recipe=recipe, request=request_of(recipe, label), negative=story.negative)
 
 
-class Asked(NamedTuple):
+class PromptedPanel(NamedTuple):
     """What one picture is to show."""
 
     prompt: str
@@ -128,7 +128,7 @@ class Asked(NamedTuple):
 
 
 def recipe_of(
-    painter: Painter, how: DrawSettings, worn: Mapping[str, object], asked: Asked
+    painter: Painter, how: DrawSettings, worn: Mapping[str, object], asked: PromptedPanel
 ) -> dict[str, object]:
     """Return everything that shapes a picture.
 

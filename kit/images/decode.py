@@ -36,7 +36,7 @@ TROUBLE = (
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Opened:
+class DecodedPicture:
     """A picture as training is to see it."""
 
     picture: Image.Image
@@ -45,7 +45,7 @@ class Opened:
     """The file, if it is a JPEG of these very pixels."""
 
 
-def open_foreign(path: Path) -> Opened:
+def decode_picture(path: Path) -> DecodedPicture:
     """Return a picture's first frame, or raise InputError with the reason.
 
     What is transparent becomes white. 16 bit become 8; colours are converted by the file's own profile.
@@ -67,7 +67,7 @@ def _bytes_of(path: Path) -> bytes:
     return path.read_bytes()
 
 
-def _open(data: bytes) -> Opened:
+def _open(data: bytes) -> DecodedPicture:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         with Image.open(BytesIO(data), formats=FORMATS) as picture:
@@ -80,7 +80,7 @@ def _open(data: bytes) -> Opened:
             copied = picture.format in ("JPEG", "MPO") and picture.mode == "RGB" and upright
             seen = _in_srgb(_on_white(ImageOps.exif_transpose(picture)), profile)
     seen.info.clear()
-    return Opened(picture=seen, jpeg=data if copied and profile is None else None)
+    return DecodedPicture(picture=seen, jpeg=data if copied and profile is None else None)
 
 
 def _profile_of(picture: Image.Image) -> ImageCms.ImageCmsProfile | None:

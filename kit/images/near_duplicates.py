@@ -30,7 +30,7 @@ def signs(picture: Image.Image) -> Signs:
     return np.asarray((low > np.median(low)).ravel())
 
 
-def twins(rows: Sequence[Signs], areas: Sequence[int]) -> dict[int, int]:
+def near_duplicates(rows: Sequence[Signs], areas: Sequence[int]) -> dict[int, int]:
     """Return which pictures are near duplicates of a kept one, and of which.
 
     The largest is kept, of equal ones the first.

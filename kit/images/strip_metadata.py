@@ -5,7 +5,7 @@ from io import BytesIO
 
 from PIL import Image
 
-from kit.images.decode import TROUBLE, Opened
+from kit.images.decode import TROUBLE, DecodedPicture
 
 _START, _END, _SCAN = 0xD8, 0xD9, 0xDA
 _APPLICATION, _COMMENT = range(0xE0, 0xF0), 0xFE
@@ -15,12 +15,12 @@ _ADOBE = b"\xff\xee\x00\x0eAdobe"
 """How the note begins that says how colours are coded."""
 
 
-def bare_file(opened: Opened) -> tuple[str, bytes]:
+def strip_metadata(opened: DecodedPicture) -> tuple[str, bytes]:
     """Return the suffix and the bytes of a picture's file: its own JPEG if that can be bared, else PNG.
 
     So no picture is compressed a second time.
     """
-    jpeg = None if opened.jpeg is None else bare_jpeg(opened.jpeg)
+    jpeg = None if opened.jpeg is None else strip_jpeg_metadata(opened.jpeg)
     if jpeg is not None and _same(jpeg, opened.picture):
         return ".jpg", jpeg
     buffer = BytesIO()
@@ -28,7 +28,7 @@ def bare_file(opened: Opened) -> tuple[str, bytes]:
     return ".png", buffer.getvalue()
 
 
-def bare_jpeg(data: bytes) -> bytes | None:
+def strip_jpeg_metadata(data: bytes) -> bytes | None:
     """Return a JPEG up to its end mark without the segments that decoding does not need.
 
     None if it is not laid out as the standard says.

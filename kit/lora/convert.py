@@ -11,12 +11,12 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from kit.errors import LoraError
-from kit.files.atomic_write import write_whole
+from kit.files.atomic_write import write_atomic
 from kit.files.encodings import canonical_json, zip_bytes
 from kit.lora.formats import content_bytes
 from kit.lora.key_names import ADAPTER_CONFIG, ADAPTER_FILE, Half, Tool, read_key, write_key
 from kit.lora.lora import LoadedLora, load_lora
-from kit.lora.metadata import Scale, adapter_config, metadata_of
+from kit.lora.metadata import LoraScale, adapter_config, metadata_of
 
 
 def convert(source: Path, tool: Tool, out: Path, alpha: float | None = None) -> LoadedLora:
@@ -30,14 +30,14 @@ def convert(source: Path, tool: Tool, out: Path, alpha: float | None = None) -> 
     """
     lora = load_lora(source, alpha)
     if tool == "peft":
-        settings = adapter_config(tool, list(lora.pairs), Scale(lora.rank, lora.alpha))
+        settings = adapter_config(tool, list(lora.pairs), LoraScale(lora.rank, lora.alpha))
         config = {"peft_type": "LORA", "bias": "none", **settings}
-        write_whole(out / ADAPTER_FILE, content_bytes(tool, lora.pairs, lora.alpha, lora.notes))
-        write_whole(out / ADAPTER_CONFIG, json.dumps(config, indent=2, sort_keys=True).encode())
+        write_atomic(out / ADAPTER_FILE, content_bytes(tool, lora.pairs, lora.alpha, lora.notes))
+        write_atomic(out / ADAPTER_CONFIG, json.dumps(config, indent=2, sort_keys=True).encode())
     elif out.suffix == ".ckpt" and tool == "diffsynth":
-        write_whole(out, checkpoint_bytes(content_bytes(tool, lora.pairs, lora.alpha, {})))
+        write_atomic(out, checkpoint_bytes(content_bytes(tool, lora.pairs, lora.alpha, {})))
     elif out.suffix == ".safetensors":
-        write_whole(out, content_bytes(tool, lora.pairs, lora.alpha, lora.notes))
+        write_atomic(out, content_bytes(tool, lora.pairs, lora.alpha, lora.notes))
     else:
         kinds = ".safetensors or .ckpt" if tool == "diffsynth" else ".safetensors"
         raise LoraError(f"{out}: a file for {tool} must end in {kinds}")
@@ -58,7 +58,7 @@ _SIZES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, config=ConfigDict(extra="forbid"))
-class Spot:
+class TensorEntry:
     """A tensor's entry in the header."""
 
     dtype: str
@@ -67,10 +67,10 @@ class Spot:
     """From the end of the header."""
 
 
-class Opened(NamedTuple):
+class SafetensorsFile(NamedTuple):
     """A safetensors file, its numbers still as they lie in it."""
 
-    spots: Mapping[str, Spot]
+    spots: Mapping[str, TensorEntry]
     metadata: Mapping[str, str]
     body: memoryview
 
@@ -80,10 +80,10 @@ class Opened(NamedTuple):
         return self.body[first:end]
 
 
-_HEADER = TypeAdapter(dict[str, Spot | dict[str, str]])
+_HEADER = TypeAdapter(dict[str, TensorEntry | dict[str, str]])
 
 
-def opened(data: bytes) -> Opened:
+def read_safetensors(data: bytes) -> SafetensorsFile:
     """Return a safetensors file by its parts, or raise ValueError saying what is wrong with its header."""
     if len(data) < _LENGTH.size or (end := _LENGTH.size + _LENGTH.unpack_from(data)[0]) > len(data):
         raise ValueError(f"has {len(data)} bytes, its header would end beyond them")
@@ -94,15 +94,15 @@ def opened(data: bytes) -> Opened:
     except ValidationError as error:
         raise ValueError("has a header that is not safetensors'") from error
     metadata = header.pop(_METADATA, {})
-    spots = {name: spot for name, spot in header.items() if isinstance(spot, Spot)}
+    spots = {name: spot for name, spot in header.items() if isinstance(spot, TensorEntry)}
     if not isinstance(metadata, dict) or len(spots) < len(header):
         raise ValueError("has a header that is not safetensors'")
     body = memoryview(data)[end:]
     _check_places(spots, len(body))
-    return Opened(spots, metadata, body)
+    return SafetensorsFile(spots, metadata, body)
 
 
-def _check_places(spots: Mapping[str, Spot], size: int) -> None:
+def _check_places(spots: Mapping[str, TensorEntry], size: int) -> None:
     """Raise ValueError unless the tensors fill the file one behind the other, as safetensors asks."""
     place = 0
     for name, spot in sorted(spots.items(), key=lambda named: named[1].data_offsets):
@@ -118,13 +118,13 @@ def _check_places(spots: Mapping[str, Spot], size: int) -> None:
         raise ValueError(f"must have {place} bytes of numbers as its header says, got {size}")
 
 
-def safetensors_for(tool: Tool, data: bytes, scale: Scale) -> bytes:
+def safetensors_for(tool: Tool, data: bytes, scale: LoraScale) -> bytes:
     """Return a LoRA's safetensors file with another tool's names and its alpha where that tool looks for it.
 
     Raises:
         ValueError: the header is not safetensors', or the tool has no name for one of its layers.
     """
-    file = opened(data)
+    file = read_safetensors(data)
     header: dict[str, object] = {}
     layers: set[str] = set()
     for name, spot in file.spots.items():
@@ -154,7 +154,7 @@ def checkpoint_bytes(data: bytes) -> bytes:
     Raises:
         ValueError: the header is not safetensors', or it holds numbers that torch has no storage for.
     """
-    file = opened(data)
+    file = read_safetensors(data)
     names = sorted(file.spots)
     if strange := {file.spots[name].dtype for name in names} - _STORAGES.keys():
         raise ValueError(f"must hold floating-point numbers, got {', '.join(sorted(strange))}")
@@ -172,7 +172,7 @@ def _name_for(tool: Tool, layer: str, half: Half) -> str:
         raise ValueError(f"holds the layer {layer}, for which {tool} has no name") from error
 
 
-def _pickled(spots: Mapping[str, Spot], names: list[str]) -> Iterator[bytes]:
+def _pickled(spots: Mapping[str, TensorEntry], names: list[str]) -> Iterator[bytes]:
     """Yield a pickle (protocol 2) of a dict of tensors, each rebuilt from an array of the zip."""
     yield b"\x80\x02}("
     for number, name in enumerate(names):

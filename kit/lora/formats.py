@@ -17,12 +17,12 @@ from torch import Tensor
 from kit.errors import LoraError
 from kit.files.safetensors_files import read_tensors, tensor_bytes
 from kit.lora.key_names import Half, Tool, config_beside, read_key, tensors_file, write_key
-from kit.lora.metadata import ADAPTER_NOTE, Scale, metadata_of
+from kit.lora.metadata import ADAPTER_NOTE, LoraScale, metadata_of
 
 _ALPHA_NOTES = ("alpha", "ss_network_alpha")
 
 
-class Pair(NamedTuple):
+class LoraPair(NamedTuple):
     """The two factors of one layer's change: W + scale * up @ down."""
 
     down: Tensor
@@ -36,7 +36,7 @@ class Content(NamedTuple):
 
     tool: Tool
     """Whose names it has."""
-    pairs: dict[str, Pair]
+    pairs: dict[str, LoraPair]
     """By DiffSynth's name of the layer, in the file's own precision."""
     rank: int
     alpha: float | None
@@ -73,7 +73,7 @@ def read_content(path: Path) -> Content:
     return Content(tool, pairs, rank, alpha, notes)
 
 
-def content_bytes(tool: Tool, pairs: Mapping[str, Pair], alpha: float, notes: Mapping[str, str]) -> bytes:
+def content_bytes(tool: Tool, pairs: Mapping[str, LoraPair], alpha: float, notes: Mapping[str, str]) -> bytes:
     """Return a safetensors file with a tool's names, tensors as they are, alpha where the tool looks for it.
 
     PEFT looks into a file beside it: `kit.lora_notes.adapter_config`. LoraError for a layer that the tool
@@ -88,10 +88,10 @@ def content_bytes(tool: Tool, pairs: Mapping[str, Pair], alpha: float, notes: Ma
                 tensors[write_key(tool, layer, "alpha")] = torch.tensor(float(alpha))
     except KeyError as error:
         raise LoraError(f"{tool} has no name for the layer {error.args[0]}") from error
-    return tensor_bytes(tensors, metadata_of(tool, sorted(pairs), Scale(rank, alpha), notes))
+    return tensor_bytes(tensors, metadata_of(tool, sorted(pairs), LoraScale(rank, alpha), notes))
 
 
-def one_rank(path: Path, pairs: Mapping[str, Pair]) -> int:
+def one_rank(path: Path, pairs: Mapping[str, LoraPair]) -> int:
     """Return the rank that all layers have; raises LoraError when they have several."""
     ranks = {size for down, up in pairs.values() for size in (down.shape[0], up.shape[1])}
     if len(ranks) != 1:
@@ -159,14 +159,14 @@ def _unknown(path: Path, strangers: Sequence[str], total: int) -> str:
     )
 
 
-def _pair(path: Path, layer: str, half: Mapping[Half, Tensor]) -> Pair:
+def _pair(path: Path, layer: str, half: Mapping[Half, Tensor]) -> LoraPair:
     if set(half) != {"A", "B"}:
         raise LoraError(
             f"{path}: {layer} must have lora_A and lora_B, got lora_{''.join(half) or 'alpha'} alone"
         )
     if not all(bool(tensor.isfinite().all()) for tensor in half.values()):
         raise LoraError(f"{path}: {layer} holds numbers that are not finite")
-    return Pair(down=half["A"], up=half["B"])
+    return LoraPair(down=half["A"], up=half["B"])
 
 
 def _one_alpha(path: Path, alphas: Mapping[str, Tensor], layers: int) -> float:

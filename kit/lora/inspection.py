@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from kit.embedded import BASE_WEIGHTS, EMBEDDED
-from kit.lora.formats import Content, Pair
+from kit.lora.formats import Content, LoraPair
 from kit.lora.key_names import Tool
 from kit.models.kolors.unet import linear_shapes
 from kit.models.mini_layout import open_embedded
@@ -18,7 +18,7 @@ _VERSIONS = ("ss_base_model_version", "modelspec.architecture")
 """Where trainers write what they trained on."""
 
 
-def bases_of(pairs: Mapping[str, Pair]) -> list[str]:
+def bases_of(pairs: Mapping[str, LoraPair]) -> list[str]:
     """Return "NAME (k of n layers)" for each known base that has layers of the LoRA, best first.
 
     All layers must fit for a base to draw with it. SDXL's attention layers have Kolors' sizes, so a LoRA of
@@ -47,7 +47,7 @@ def problems_of(content: Content) -> list[str]:
     return problems
 
 
-def _fits(pair: Pair, shape: tuple[int, int] | None) -> bool:
+def _fits(pair: LoraPair, shape: tuple[int, int] | None) -> bool:
     return shape == (pair.up.shape[0], pair.down.shape[1])
 
 
@@ -64,7 +64,7 @@ NOTEBOOK_ALPHA, NOTEBOOK_RANK = 2.0, 16
 Factor = Callable[[Content], float]
 
 
-class Reading(NamedTuple):
+class LoaderStrength(NamedTuple):
     """One loader and one file."""
 
     loader: str
@@ -105,21 +105,23 @@ READABLE: Mapping[str, Tool] = {
 """The form to convert to for a loader."""
 
 
-def loaders_of(content: Content) -> list[Reading]:
+def loaders_of(content: Content) -> list[LoaderStrength]:
     """Return how strong each loader draws with the file."""
     return [_reading(loader, forms, content) for loader, forms in LOADERS.items()]
 
 
-def _reading(loader: str, forms: Mapping[Tool, Factor], content: Content) -> Reading:
+def _reading(loader: str, forms: Mapping[Tool, Factor], content: Content) -> LoaderStrength:
     if content.tool not in forms:
-        return Reading(loader, None, None, f"does not read it; convert it --to {READABLE[loader]}")
+        return LoaderStrength(loader, None, None, f"does not read it; convert it --to {READABLE[loader]}")
     if loader.startswith("the contest") and content.rank != NOTEBOOK_RANK:
-        return Reading(loader, None, None, f"stops: its rank is {NOTEBOOK_RANK}, this one's {content.rank}")
+        return LoaderStrength(
+            loader, None, None, f"stops: its rank is {NOTEBOOK_RANK}, this one's {content.rank}"
+        )
     factor = forms[content.tool](content)
     strength = None if content.alpha is None else factor * content.rank / content.alpha
     if loader.startswith("storykit") and content.alpha is None:
-        return Reading(loader, None, None, "asks for the alpha of the training")
-    return Reading(loader, factor, strength, _note(loader, content))
+        return LoaderStrength(loader, None, None, "asks for the alpha of the training")
+    return LoaderStrength(loader, factor, strength, _note(loader, content))
 
 
 def _note(loader: str, content: Content) -> str:

@@ -39,7 +39,7 @@ _OLD = re.compile(r"\.processor\.(to_\w+)_lora\.")
 """How diffusers named attention layers before 0.22."""
 
 
-class Part(NamedTuple):
+class TensorKey(NamedTuple):
     """One tensor of a LoRA file."""
 
     tool: Tool
@@ -50,7 +50,7 @@ class Part(NamedTuple):
     """lora_A, lora_B, or the layer's alpha, which only kohya keeps among the tensors."""
 
 
-def read_key(key: str) -> Part | None:
+def read_key(key: str) -> TensorKey | None:
     """Return what a tensor's name says, None when no known tool calls a part of the UNet's layers so.
 
     >>> read_key("unet.mid_block.attentions.0.proj_in.lora.down.weight")
@@ -62,11 +62,11 @@ def read_key(key: str) -> Part | None:
     half, name = _HALVES[found["half"]], found["name"]
     bare = _PREFIX.sub("", name, count=1)
     if name in _kohya_names():
-        return Part("kohya", _kohya_names()[name], half)
+        return TensorKey("kohya", _kohya_names()[name], half)
     if bare in _diffusers_names():
-        return Part("diffusers", _diffusers_names()[bare], half)
+        return TensorKey("diffusers", _diffusers_names()[bare], half)
     if re.fullmatch(r"blocks\.\d+\..+", bare):
-        return Part("peft" if "base_model.model." in name else "diffsynth", bare, half)
+        return TensorKey("peft" if "base_model.model." in name else "diffsynth", bare, half)
     return None
 
 

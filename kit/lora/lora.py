@@ -8,9 +8,9 @@ import torch
 
 from kit.embedded import LORA_PREFIX, LORAS
 from kit.errors import LoraError, RunError
-from kit.files.atomic_write import write_whole
+from kit.files.atomic_write import write_atomic
 from kit.files.encodings import sha256_of
-from kit.lora.formats import Pair, content_bytes, read_content
+from kit.lora.formats import LoraPair, content_bytes, read_content
 from kit.lora.key_names import Tool, tensors_file
 
 
@@ -28,7 +28,7 @@ class LoadedLora:
     alpha: float
     trigger: str
     """Words it was trained to answer to; empty when the file names none."""
-    pairs: Mapping[str, Pair]
+    pairs: Mapping[str, LoraPair]
     """By layer of the base's UNet, in the file's own precision."""
     notes: Mapping[str, str]
     """The file's metadata."""
@@ -104,7 +104,7 @@ def load_lora(path: Path, alpha: float | None = None) -> LoadedLora:
     )
 
 
-def save_lora(path: Path, pairs: Mapping[str, Pair], alpha: float, notes: Mapping[str, str]) -> None:
+def save_lora(path: Path, pairs: Mapping[str, LoraPair], alpha: float, notes: Mapping[str, str]) -> None:
     """Write a LoRA in fp16 under DiffSynth's names, with its rank and alpha in the metadata.
 
     Args:
@@ -113,11 +113,13 @@ def save_lora(path: Path, pairs: Mapping[str, Pair], alpha: float, notes: Mappin
         alpha: the alpha it was trained with.
         notes: further metadata, such as `trigger`.
     """
-    halved = {layer: Pair(*(factor.to(torch.float16) for factor in pair)) for layer, pair in pairs.items()}
+    halved = {
+        layer: LoraPair(*(factor.to(torch.float16) for factor in pair)) for layer, pair in pairs.items()
+    }
     for layer, pair in halved.items():
         if not all(bool(factor.isfinite().all()) for factor in pair):
             raise LoraError(f"{path}: {layer} holds numbers that are not finite")
-    write_whole(path, content_bytes("diffsynth", halved, alpha, notes))
+    write_atomic(path, content_bytes("diffsynth", halved, alpha, notes))
 
 
 def _alpha(path: Path, said: float | None, given: float | None) -> float:

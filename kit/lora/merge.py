@@ -6,14 +6,14 @@ from typing import NamedTuple
 import torch
 
 from kit.errors import LoraError
-from kit.lora.formats import Pair, content_bytes
+from kit.lora.formats import LoraPair, content_bytes
 from kit.lora.lora import LoadedLora
 
 
 class Merged(NamedTuple):
     """Several LoRAs as one whose alpha is its rank, so that it counts as it is."""
 
-    pairs: dict[str, Pair]
+    pairs: dict[str, LoraPair]
     rank: int
     error: float
     """What the rank was too low for: the Frobenius norm of all that is lost, over that of the whole."""
@@ -49,7 +49,7 @@ def merge(loras: Sequence[LoadedLora], weights: Sequence[float], rank: int | Non
     return Merged(pairs, min(whole, rank or whole), (lost / total) ** 0.5 if total else 0.0)
 
 
-def _stacked(layer: str, loras: Sequence[LoadedLora], weights: Sequence[float]) -> Pair:
+def _stacked(layer: str, loras: Sequence[LoadedLora], weights: Sequence[float]) -> LoraPair:
     """Return the sum of a layer's products as one product, by putting the factors side by side."""
     known = [lora.pairs[layer] for lora in loras if layer in lora.pairs]
     shapes = {(pair.up.shape[0], pair.down.shape[1]) for pair in known}
@@ -60,18 +60,18 @@ def _stacked(layer: str, loras: Sequence[LoadedLora], weights: Sequence[float]) 
     height, width = shapes.pop()
     downs, ups = [], []
     for lora, weight in zip(loras, weights, strict=True):
-        blank = Pair(torch.zeros(lora.rank, width), torch.zeros(height, lora.rank))
+        blank = LoraPair(torch.zeros(lora.rank, width), torch.zeros(height, lora.rank))
         down, up = lora.pairs.get(layer, blank)
         downs.append(down.float())
         ups.append(up.float() * (weight * lora.scale))
-    return Pair(torch.cat(downs), torch.cat(ups, dim=1))
+    return LoraPair(torch.cat(downs), torch.cat(ups, dim=1))
 
 
-def _truncated(pair: Pair, rank: int) -> tuple[Pair, float, float]:
+def _truncated(pair: LoraPair, rank: int) -> tuple[LoraPair, float, float]:
     """Return the nearest product of a lower rank (Eckart and Young 1936), the squares lost, and all."""
     right, left = torch.linalg.qr(pair.up.double()), torch.linalg.qr(pair.down.double().T)
     u, values, v = torch.linalg.svd(right.R @ left.R.T)
     root = values[:rank].sqrt()
     up, down = right.Q @ u[:, :rank] * root, root[:, None] * (v[:rank] @ left.Q.T)
     squares = values.square()
-    return Pair(down.float(), up.float()), squares[rank:].sum().item(), squares.sum().item()
+    return LoraPair(down.float(), up.float()), squares[rank:].sum().item(), squares.sum().item()

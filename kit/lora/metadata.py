@@ -12,14 +12,16 @@ _PASSING = frozenset({"rank", "alpha", "keys", "format", "ss_network_dim", "ss_n
 """Metadata that a file gets anew when it is written."""
 
 
-class Scale(NamedTuple):
+class LoraScale(NamedTuple):
     """How strong a LoRA was trained."""
 
     rank: int
     alpha: float
 
 
-def metadata_of(tool: Tool, layers: Sequence[str], scale: Scale, notes: Mapping[str, str]) -> dict[str, str]:
+def metadata_of(
+    tool: Tool, layers: Sequence[str], scale: LoraScale, notes: Mapping[str, str]
+) -> dict[str, str]:
     """Return the metadata of a file with a tool's names: what lasts of the notes, and its scale anew.
 
     Args:
@@ -41,7 +43,7 @@ def metadata_of(tool: Tool, layers: Sequence[str], scale: Scale, notes: Mapping[
     return {name: text for name, text in notes.items() if name not in _PASSING} | facts
 
 
-def adapter_config(tool: Tool, layers: Sequence[str], scale: Scale) -> dict[str, object]:
+def adapter_config(tool: Tool, layers: Sequence[str], scale: LoraScale) -> dict[str, object]:
     """Return the settings of the adapter as PEFT's LoraConfig takes them."""
     keys = [write_key(tool, layer, "A").removesuffix(".lora_A.weight") for layer in sorted(layers)]
     names = [key.removeprefix("unet.").removeprefix("base_model.model.") for key in keys]

@@ -27,7 +27,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from kit.errors import WeightsError
-from kit.files.checksums import vouch
+from kit.files.checksums import checked_sha256
 from kit.files.documents import faults_of
 from kit.models.kolors.text_encoder import build_prompter, build_text_encoder
 from kit.models.kolors.unet import build_unet, translated
@@ -242,7 +242,7 @@ def open_published(folder: Path) -> PublishedFolder:
         folder=folder,
         sizes=BaseSizes(unet=unet.sizes(), text=text.sizes(), vae=vae.sizes()),
         scaling_factor=vae.scaling_factor,
-        sha256=vouch(folder, files, _mend(folder)),
+        sha256=checked_sha256(folder, files, _mend(folder)),
     )
 
 

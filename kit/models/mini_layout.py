@@ -26,7 +26,7 @@ from torch import Tensor
 
 from kit.embedded import BASE_WEIGHTS, EMBEDDED
 from kit.errors import RunError, WeightsError
-from kit.files.atomic_write import write_whole
+from kit.files.atomic_write import write_atomic
 from kit.files.encodings import canonical_json, sha256_of
 from kit.files.safetensors_files import read_tensors, tensor_bytes
 from kit.models.kolors.text_encoder import build_prompter, build_text_encoder
@@ -140,12 +140,12 @@ def save_base(folder: Path, sizes: BaseSizes, networks: Networks, tokenizer: Pat
     vae = {f"encoder.{name}": tensor for name, tensor in networks.encoder.state_dict().items()}
     vae |= {f"decoder.{name}": tensor for name, tensor in networks.decoder.state_dict().items()}
     scaling = {"scaling_factor": repr(float(networks.decoder.scaling_factor))}
-    write_whole(folder / UNET, tensor_bytes(_halved(networks.unet.state_dict()), {}))
-    write_whole(folder / TEXT, tensor_bytes(_halved(networks.text_encoder.state_dict()), {}))
-    write_whole(folder / VAE, tensor_bytes(_halved(vae), scaling))
-    write_whole(folder / TOKENIZER, tokenizer.read_bytes())
+    write_atomic(folder / UNET, tensor_bytes(_halved(networks.unet.state_dict()), {}))
+    write_atomic(folder / TEXT, tensor_bytes(_halved(networks.text_encoder.state_dict()), {}))
+    write_atomic(folder / VAE, tensor_bytes(_halved(vae), scaling))
+    write_atomic(folder / TOKENIZER, tokenizer.read_bytes())
     config = {"sizes": sizes.as_json(), "sha256": {part: sha256_of(folder / part) for part in PARTS}}
-    write_whole(folder / "config.json", canonical_json(config))
+    write_atomic(folder / "config.json", canonical_json(config))
 
 
 def _halved(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -40,14 +40,14 @@ _CLAUSE = re.compile(
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Spoken:
+class ResolvedClause:
     """One clause as it is said: its role and its words."""
 
     role: Role
     text: str
 
 
-Phrase = tuple[Spoken, ...]
+Phrase = tuple[ResolvedClause, ...]
 """Clauses that travel together."""
 
 _RANKS: Mapping[str, Sequence[Role]] = {
@@ -57,12 +57,12 @@ _RANKS: Mapping[str, Sequence[Role]] = {
 """The roles from first to last."""
 
 
-def clauses_of(story: Story, panel: int) -> tuple[Spoken, ...]:
+def clauses_of(story: Story, panel: int) -> tuple[ResolvedClause, ...]:
     """Return the clauses of a panel (0 to 7), characters and places filled in word for word."""
     written = story.panels[panel]
     if written.prompt is not None:
-        return tuple(Spoken(role="unknown", text=text) for text in split(written.prompt))
-    return tuple(Spoken(role=clause.role, text=_words(story, clause)) for clause in written.clauses)
+        return tuple(ResolvedClause(role="unknown", text=text) for text in split(written.prompt))
+    return tuple(ResolvedClause(role=clause.role, text=_words(story, clause)) for clause in written.clauses)
 
 
 def _words(story: Story, clause: Clause) -> str:
@@ -94,7 +94,7 @@ def check_order(name: str) -> None:
         raise InputError("order", [f"must be one of {', '.join(ORDERS)}, got {name!r}"])
 
 
-def arrange(clauses: Sequence[Spoken], order: str, panel: int) -> tuple[Spoken, ...]:
+def arrange(clauses: Sequence[ResolvedClause], order: str, panel: int) -> tuple[ResolvedClause, ...]:
     """Return the same clauses in an order; `panel` (0 to 7) gives each panel a shuffle of its own."""
     check_order(order)
     if order == "authored":
@@ -111,10 +111,10 @@ def arrange(clauses: Sequence[Spoken], order: str, panel: int) -> tuple[Spoken, 
     return tuple(clause for phrase in moved for clause in phrase)
 
 
-def _phrases(clauses: Sequence[Spoken]) -> list[Phrase]:
+def _phrases(clauses: Sequence[ResolvedClause]) -> list[Phrase]:
     """Return the clauses gathered into phrases, each phrase where its first clause stands."""
     owners = [position for position, clause in enumerate(clauses) if clause.role == "subject"]
-    gathered: dict[int, list[Spoken]] = {}
+    gathered: dict[int, list[ResolvedClause]] = {}
     for position, clause in enumerate(clauses):
         owner = position
         if clause.role == "action" and owners:

@@ -16,7 +16,7 @@ from pydantic import (
 from kit.embedded import EMBEDDED
 from kit.errors import InputError
 from kit.experiment.config import ScoreTable
-from kit.experiment.fields import BaseWeights, Count, Seed, Whereabouts, all_different, located
+from kit.experiment.fields import BaseWeights, Count, PathContext, Seed, all_different, resolved_path
 from kit.files.documents import faults_of, read_document
 from kit.story.story import Language
 
@@ -107,11 +107,11 @@ ON_MINI: dict[str, object] = {
 
 
 def _folder(text: str, info: ValidationInfo) -> str:
-    return located(text, info, Path.is_dir, "the dataset's folder")
+    return resolved_path(text, info, Path.is_dir, "the dataset's folder")
 
 
 def _story(text: str, info: ValidationInfo) -> str:
-    return located(text, info, Path.is_file, "the story")
+    return resolved_path(text, info, Path.is_file, "the story")
 
 
 class Watch(BaseModel, frozen=True, extra="forbid"):
@@ -162,6 +162,6 @@ def load_training(path: Path) -> Training:
     """Return a training file, its paths absolute; raises InputError with every fault of it."""
     document = read_document(path)
     try:
-        return Training.model_validate(document, context=Whereabouts(folder=path.parent, must_exist=True))
+        return Training.model_validate(document, context=PathContext(folder=path.parent, must_exist=True))
     except ValidationError as error:
         raise InputError(str(path), faults_of(error)) from error

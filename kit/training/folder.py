@@ -13,31 +13,31 @@ import torch
 from tensorboardX import SummaryWriter
 
 from kit.errors import LoraError, RunError, TrainError
-from kit.files.atomic_write import sweep, write_whole
+from kit.files.atomic_write import remove_partial_files, write_atomic
 from kit.files.encodings import canonical_json
-from kit.lora.formats import Pair
+from kit.lora.formats import LoraPair
 from kit.lora.lora import save_lora
 from kit.training.config import TrainConfig
-from kit.training.loop import Learning, Step
+from kit.training.loop import TrainState, TrainStep
 from kit.training.previews import STEPS, saved_steps
 
-STATE, LOG, TOLD, EVENTS = "state.pt", "log.csv", "train.json", "tensorboard"
+STATE, LOG, IDENTITY, EVENTS = "state.pt", "log.csv", "train.json", "tensorboard"
 COLUMNS = ("step", "loss", "learning_rate")
 
 
-class Listener(Protocol):
+class StepListener(Protocol):
     """Whoever wants to know how far a training is."""
 
     def begin(self, total: int, done: int) -> None:
         """Hear how many steps there are and how many were done before."""
 
-    def hear(self, step: Step) -> None:
+    def hear(self, step: TrainStep) -> None:
         """Hear of a finished step."""
 
 
-def take(folder: Path, told: Mapping[str, object]) -> None:
+def claim_folder(folder: Path, told: Mapping[str, object]) -> None:
     """Take a folder for a training; TrainError when it holds another, RunError when it cannot be read."""
-    path = folder / TOLD
+    path = folder / IDENTITY
     if path.is_file():
         if read_training_identity(path) != json.loads(canonical_json(dict(told))):
             holds = f"{folder} holds a training of other settings, pictures or base"
@@ -46,8 +46,8 @@ def take(folder: Path, told: Mapping[str, object]) -> None:
         raise TrainError(f"{folder} is not empty and holds no training: choose another --out")
     else:
         text = json.dumps(told, ensure_ascii=False, indent=2)
-        write_whole(path, f"{text}\n".encode())
-    sweep(folder)
+        write_atomic(path, f"{text}\n".encode())
+    remove_partial_files(folder)
 
 
 def read_training_identity(path: Path) -> dict[str, object]:
@@ -63,15 +63,15 @@ class TrainingFolder:
     """A training on disk: it keeps states, and gives back the last whole one."""
 
     def __init__(
-        self, folder: Path, config: TrainConfig, listener: Listener, show: Callable[[], None]
+        self, folder: Path, config: TrainConfig, listener: StepListener, show: Callable[[], None]
     ) -> None:
         """Name the folder, what is trained there, who hears of it, and what shows the saved steps."""
         self._folder, self._config, self._listener, self._show = folder, config, listener, show
-        self._rows: list[Step] = []
+        self._rows: list[TrainStep] = []
         self._good = 0
         """The last step that is safely on disk."""
 
-    def begin(self) -> Learning | None:
+    def begin(self) -> TrainState | None:
         """Return the last state that is whole, and cut the log off behind it."""
         learning = self._learning()
         done = learning.step if learning else 0
@@ -86,26 +86,26 @@ class TrainingFolder:
     def _events(self) -> SummaryWriter:
         return SummaryWriter(str(self._folder / EVENTS), purge_step=self._good + 1)
 
-    def hear(self, step: Step) -> None:
+    def hear(self, step: TrainStep) -> None:
         """Pass a step on and log it."""
         self._rows.append(step)
         for name, value in (("loss", step.loss), ("learning rate", step.learning_rate)):
             self._events.add_scalar(name, value, step.number)
         self._listener.hear(step)
 
-    def keep(self, learning: Learning, pairs: Mapping[str, Pair]) -> None:
+    def keep(self, learning: TrainState, pairs: Mapping[str, LoraPair]) -> None:
         """Write the log, then the LoRA of this step, then the state: a state stands for all before it."""
         self._write_log()
         self._events.flush()
         self.save(learning.step, pairs)
         data = io.BytesIO()
         torch.save(learning._asdict(), data)
-        write_whole(self._folder / STATE, data.getvalue())
+        write_atomic(self._folder / STATE, data.getvalue())
         self._good = learning.step
         self._show()
         self._prune()
 
-    def save(self, step: int, pairs: Mapping[str, Pair]) -> None:
+    def save(self, step: int, pairs: Mapping[str, LoraPair]) -> None:
         """Write the LoRA of a step; TrainError when its weights are no numbers, or too large for fp16."""
         path = self._folder / STEPS / f"{step:06d}.safetensors"
         try:
@@ -122,12 +122,12 @@ class TrainingFolder:
             for old in saved[: -self._config.keep_last]:
                 old.unlink()
 
-    def _learning(self) -> Learning | None:
+    def _learning(self) -> TrainState | None:
         path = self._folder / STATE
         if not path.is_file():
             return None
         try:
-            return Learning(**torch.load(path, map_location="cpu", weights_only=True))
+            return TrainState(**torch.load(path, map_location="cpu", weights_only=True))
         except (
             OSError,
             EOFError,
@@ -139,11 +139,13 @@ class TrainingFolder:
         ) as error:
             raise RunError(f"{path} is damaged; delete it to begin anew") from error
 
-    def _logged(self) -> list[Step]:
+    def _logged(self) -> list[TrainStep]:
         path = self._folder / LOG
         try:
             rows = csv.DictReader(io.StringIO(path.read_text("utf-8")))
-            return [Step(int(row["step"]), float(row["loss"]), float(row["learning_rate"])) for row in rows]
+            return [
+                TrainStep(int(row["step"]), float(row["loss"]), float(row["learning_rate"])) for row in rows
+            ]
         except FileNotFoundError:
             return []
         except (KeyError, TypeError, ValueError) as error:
@@ -154,4 +156,4 @@ class TrainingFolder:
         table = csv.writer(text, lineterminator="\n")
         table.writerow(COLUMNS)
         table.writerows(self._rows)
-        write_whole(self._folder / LOG, text.getvalue().encode())
+        write_atomic(self._folder / LOG, text.getvalue().encode())

@@ -11,7 +11,7 @@ from PIL import Image
 from torch import Tensor
 
 from kit.dataset.read import Captioned, open_cropped
-from kit.files.atomic_write import write_whole
+from kit.files.atomic_write import write_atomic
 from kit.files.encodings import canonical_json, sha256_bytes, sha256_of
 from kit.files.safetensors_files import read_tensors, tensor_bytes
 from kit.generation.kolors_painter import READ_BATCH
@@ -27,7 +27,7 @@ STEP = 64
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Examples:
+class EncodedDataset:
     """What training sees, encoded once."""
 
     latents: Sequence[Tensor]
@@ -75,7 +75,7 @@ def side_for(width: int, height: int, config: TrainConfig) -> Side:
     return min(buckets(config.size), key=lambda side: abs(np.log(side.width / side.height) - ratio))
 
 
-class Cache:
+class EncodingCache:
     """Encoded tensors in a folder, each in a file named by what it was made from."""
 
     def __init__(self, folder: Path) -> None:
@@ -91,15 +91,15 @@ class Cache:
 
     def keep(self, recipe: object, tensors: dict[str, Tensor]) -> None:
         """Keep tensors under a recipe."""
-        write_whole(self._path(recipe), tensor_bytes(tensors, {}))
+        write_atomic(self._path(recipe), tensor_bytes(tensors, {}))
 
     def _path(self, recipe: object) -> Path:
         return self._folder / f"{sha256_bytes(canonical_json(recipe))}.safetensors"
 
 
 def encode_dataset(
-    base: Base, dataset: Sequence[Captioned], config: TrainConfig, cache: Cache, device: str
-) -> Examples:
+    base: Base, dataset: Sequence[Captioned], config: TrainConfig, cache: EncodingCache, device: str
+) -> EncodedDataset:
     """Return a dataset as the UNet reads it; networks are loaded only for what is not in the cache.
 
     The picture encoder's latent is its mean, so keeping it changes no number.
@@ -108,7 +108,7 @@ def encode_dataset(
     captions = captions_of(dataset, config)
     distinct = list(dict.fromkeys(["", *captions]))
     states = _states(base, distinct, cache, device)
-    return Examples(
+    return EncodedDataset(
         latents=latents,
         cross=torch.stack([states[text]["cross"] for text in distinct]),
         pooled=torch.stack([states[text]["pooled"] for text in distinct]),
@@ -117,7 +117,7 @@ def encode_dataset(
 
 
 def _latents(
-    base: Base, dataset: Sequence[Captioned], config: TrainConfig, cache: Cache, device: str
+    base: Base, dataset: Sequence[Captioned], config: TrainConfig, cache: EncodingCache, device: str
 ) -> Iterator[Tensor]:
     """Yield each picture's latent, on the CPU."""
     weights = {name: sha256 for name, sha256 in base.sha256.items() if "vae" in name}
@@ -148,7 +148,9 @@ def _pixels(picture: Image.Image, device: str) -> Tensor:
     return pixels.permute(2, 0, 1)[None].float() / 127.5 - 1
 
 
-def _states(base: Base, texts: Sequence[str], cache: Cache, device: str) -> dict[str, dict[str, Tensor]]:
+def _states(
+    base: Base, texts: Sequence[str], cache: EncodingCache, device: str
+) -> dict[str, dict[str, Tensor]]:
     """Return each text's states, on the CPU; the text encoder is freed again."""
     dtype = base.precision(device)
     weights = {name: sha256 for name, sha256 in base.sha256.items() if "text" in name or "token" in name}

@@ -12,17 +12,17 @@ from torch import Tensor, nn
 from torch.nn.functional import mse_loss
 
 from kit.errors import TrainError
-from kit.lora.formats import Pair
+from kit.lora.formats import LoraPair
 from kit.models.kolors.scheduler import TRAIN_STEPS, scheduler
 from kit.models.kolors.unet import time_ids
 from kit.models.sizes import STRIDE
 from kit.training.config import TrainConfig
-from kit.training.latents import Examples
+from kit.training.latents import EncodedDataset
 from kit.training.lora_layers import TARGETS, QuickLinear
-from kit.training.schedule import Epochs, chance, learning_rate
+from kit.training.schedule import BatchSampler, learning_rate, seeded_generator
 
 
-class Step(NamedTuple):
+class TrainStep(NamedTuple):
     """One finished step."""
 
     number: int
@@ -31,7 +31,7 @@ class Step(NamedTuple):
     learning_rate: float
 
 
-class Learning(NamedTuple):
+class TrainState(NamedTuple):
     """A training between two steps: all that the next one hangs on."""
 
     step: int
@@ -44,22 +44,22 @@ class Learning(NamedTuple):
     scaler: dict[str, object]
 
 
-class Keeper(Protocol):
+class Checkpointer(Protocol):
     """Whoever keeps a training, and hears of it."""
 
-    def begin(self) -> Learning | None:
+    def begin(self) -> TrainState | None:
         """Return where to go on from; None at the very beginning."""
 
-    def hear(self, step: Step) -> None:
+    def hear(self, step: TrainStep) -> None:
         """Hear of a finished step."""
 
-    def keep(self, learning: Learning, pairs: Mapping[str, Pair]) -> None:
+    def keep(self, learning: TrainState, pairs: Mapping[str, LoraPair]) -> None:
         """Keep the training as it stands, and the LoRA that it would end with here."""
 
 
-def train_on(
-    unet: SDXLUNet, examples: Examples, config: TrainConfig, keeper: Keeper | None = None
-) -> dict[str, Pair]:
+def train_lora(
+    unet: SDXLUNet, examples: EncodedDataset, config: TrainConfig, keeper: Checkpointer | None = None
+) -> dict[str, LoraPair]:
     """Return a LoRA trained on encoded examples; the UNet is as it was, but frozen.
 
     Runs where the UNet is. Same config, examples and machine: same LoRA, whether it was stopped on the way or
@@ -68,9 +68,9 @@ def train_on(
     Raises:
         TrainError: the loss stopped being a number; what the keeper kept last is good.
     """
-    epochs = Epochs([latent.shape for latent in examples.latents], config.batch, config.seed)
+    epochs = BatchSampler([latent.shape for latent in examples.latents], config.batch, config.seed)
     with _injected(unet, config) as working:
-        course = _Course(unet, examples, config, working)
+        course = _Trainer(unet, examples, config, working)
         done = course.go_on(keeper.begin() if keeper else None)
         for number in range(done + 1, config.steps + 1):
             step = course.learn(number, epochs.batch(number))
@@ -82,11 +82,15 @@ def train_on(
         return course.pairs()
 
 
-class _Course:
+class _Trainer:
     """The weights that learn, and what moves them."""
 
     def __init__(
-        self, unet: SDXLUNet, examples: Examples, config: TrainConfig, working: Mapping[str, nn.Parameter]
+        self,
+        unet: SDXLUNet,
+        examples: EncodedDataset,
+        config: TrainConfig,
+        working: Mapping[str, nn.Parameter],
     ) -> None:
         self._unet, self._examples, self._config = unet, examples, config
         self._device, self._dtype = unet.conv_in.weight.device, unet.conv_in.weight.dtype
@@ -102,7 +106,7 @@ class _Course:
         self._scaler = torch.amp.grad_scaler.GradScaler(enabled=self._dtype == torch.float16)
         self._mean = {name: w.detach().clone() for name, w in weights.items()} if config.ema else {}
 
-    def go_on(self, learning: Learning | None) -> int:
+    def go_on(self, learning: TrainState | None) -> int:
         """Take up a training where it was left; returns how many steps are done."""
         if learning is None:
             return 0
@@ -117,7 +121,7 @@ class _Course:
             self._scaler.load_state_dict(learning.scaler)
         return learning.step
 
-    def learn(self, number: int, chosen: list[int]) -> Step:
+    def learn(self, number: int, chosen: list[int]) -> TrainStep:
         """Learn from one batch."""
         rate = learning_rate(self._config, number)
         for group in self._optimizer.param_groups:
@@ -138,12 +142,12 @@ class _Course:
         with torch.no_grad():
             torch._foreach_copy_(self._working, self._learned)
         self._follow(number)
-        return Step(number, value, rate)
+        return TrainStep(number, value, rate)
 
     def _loss(self, number: int, chosen: list[int]) -> Tensor:
         """Return the weighted error of the predicted noise over one batch."""
         config, examples, device = self._config, self._examples, self._device
-        lot = draw_lot(config, number, examples.latents[chosen[0]].shape, len(chosen))
+        lot = draw_step_noise(config, number, examples.latents[chosen[0]].shape, len(chosen))
         clean = torch.stack([examples.latents[k] for k in chosen]).to(device)
         rows = torch.where(lot.told.to(examples.captions.device), examples.captions[chosen], 0)
         noise, kept = lot.noise.to(device), lot.kept.to(device)
@@ -164,23 +168,25 @@ class _Course:
         for name, mean in self._mean.items():
             mean.lerp_(self._weights[name].detach(), 1 - keeps)
 
-    def learning(self, step: int) -> Learning:
+    def learning(self, step: int) -> TrainState:
         """Return all that the next step hangs on."""
         weights = {name: weight.detach().cpu().clone() for name, weight in self._weights.items()}
         mean = {name: value.cpu().clone() for name, value in self._mean.items()}
-        return Learning(step, weights, mean, self._optimizer.state_dict(), self._scaler.state_dict())
+        return TrainState(step, weights, mean, self._optimizer.state_dict(), self._scaler.state_dict())
 
-    def pairs(self) -> dict[str, Pair]:
+    def pairs(self) -> dict[str, LoraPair]:
         """Return the LoRA as it stands: the running mean where there is one."""
         found = self._mean or self._weights
         layers = sorted({name.rpartition(".")[0] for name in found})
         return {
-            layer: Pair(*(found[f"{layer}.{half}"].detach().float().cpu().clone() for half in ("down", "up")))
+            layer: LoraPair(
+                *(found[f"{layer}.{half}"].detach().float().cpu().clone() for half in ("down", "up"))
+            )
             for layer in layers
         }
 
 
-class Lot(NamedTuple):
+class StepNoise(NamedTuple):
     """What chance gives one step."""
 
     levels: Tensor
@@ -193,15 +199,15 @@ class Lot(NamedTuple):
     """(B,) whether the picture's caption is told."""
 
 
-def draw_lot(config: TrainConfig, number: int, shape: torch.Size, count: int) -> Lot:
+def draw_step_noise(config: TrainConfig, number: int, shape: torch.Size, count: int) -> StepNoise:
     """Return what chance gives a step, from the seed and its number alone."""
-    generator = chance(config.seed, "step", number)
+    generator = seeded_generator(config.seed, "step", number)
     levels = torch.randint(TRAIN_STEPS, (count,), generator=generator)
     noise = torch.randn((count, *shape), generator=generator)
     told = torch.rand(count, generator=generator) >= config.caption_dropout
     if config.noise_offset:
         noise = noise + config.noise_offset * torch.randn((count, shape[0], 1, 1), generator=generator)
-    return Lot(levels, torch.tensor(scheduler().alphas_cumprod)[levels], noise, told)
+    return StepNoise(levels, torch.tensor(scheduler().alphas_cumprod)[levels], noise, told)
 
 
 def weighted_loss(predicted: Tensor, noise: Tensor, kept: Tensor, gamma: float | None) -> Tensor:
@@ -241,7 +247,7 @@ def _injected(unet: SDXLUNet, config: TrainConfig) -> Iterator[dict[str, nn.Para
     with torch.random.fork_rng(devices=[]):
         inject_adapter_in_model(lora, unet)
     layers = {name: module for name, module in unet.named_modules() if isinstance(module, QuickLinear)}
-    generator, weights = chance(config.seed, "first weights"), dict[str, nn.Parameter]()
+    generator, weights = seeded_generator(config.seed, "first weights"), dict[str, nn.Parameter]()
     for name, layer in layers.items():
         down, up = layer.lora_A["default"].weight, layer.lora_B["default"].weight
         first = torch.randn(down.shape, generator=generator) / config.rank

@@ -5,11 +5,11 @@ from pathlib import Path
 
 from kit.errors import InputError
 from kit.experiment.config import Experiment, LoadedExperiment, faults_of_names
-from kit.experiment.fields import Whereabouts
+from kit.experiment.fields import PathContext
 from kit.story.story import LoadedStory, load_story
 from kit.training.config import Training, Watch
 
-LOOKS, STEPS = "looks", "steps"
+PREVIEWS, STEPS = "looks", "steps"
 """The run, and the saved LoRAs, in a training folder."""
 BARE = "base"
 """The candidate without a LoRA: where the training begins."""
@@ -18,7 +18,7 @@ _STEP = "step-"
 
 def saved_steps(folder: Path) -> dict[int, Path]:
     """Return the LoRA of each saved step in a training folder; the run keeps those that `keep_last` drops."""
-    kept = {path.stem.removeprefix(_STEP): path for path in (folder / LOOKS / "loras").glob(f"{_STEP}*")}
+    kept = {path.stem.removeprefix(_STEP): path for path in (folder / PREVIEWS / "loras").glob(f"{_STEP}*")}
     saved = {path.stem: path for path in (folder / STEPS).glob("*.safetensors")}
     found = {int(number): path for number, path in (kept | saved).items() if number.isdigit()}
     return dict(sorted(found.items()))
@@ -32,7 +32,7 @@ def watched_story(watch: Watch) -> LoadedStory:
     return load_story(path)
 
 
-def looks_of(
+def previews_of(
     training: Training, watch: Watch, story: LoadedStory, steps: Mapping[int, Path]
 ) -> LoadedExperiment:
     """Return the experiment that draws the watched story with the bare base and with saved steps.
@@ -53,7 +53,7 @@ def looks_of(
         "score": watch.score.model_dump(),
         "candidate": [{"name": BARE, "trigger": trigger}, *worn],
     }
-    where = Whereabouts(folder=Path(), must_exist=True)
+    where = PathContext(folder=Path(), must_exist=True)
     experiment = Experiment.model_validate(document, context=where)
     return LoadedExperiment(path=story.path, experiment=experiment, stories=(story,))
 

@@ -10,14 +10,14 @@ from kit.files.encodings import sha256_bytes
 from kit.training.config import TrainConfig
 
 
-def chance(seed: int, *names: object) -> torch.Generator:
+def seeded_generator(seed: int, *names: object) -> torch.Generator:
     """Return a CPU generator that hangs on the seed and the names alone."""
     text = "/".join(map(str, (seed, *names)))
     number = int.from_bytes(bytes.fromhex(sha256_bytes(text.encode())[:16]), "little") >> 1
     return torch.Generator().manual_seed(number)
 
 
-class Epochs:
+class BatchSampler:
     """The order of batches: every picture once an epoch, only pictures of one shape together."""
 
     def __init__(self, shapes: Sequence[Hashable], batch: int, seed: int) -> None:
@@ -45,7 +45,7 @@ class Epochs:
     def batch(self, step: int) -> list[int]:
         """Return the pictures of a step, from 1."""
         epoch, place = divmod(step - 1, self.steps)
-        generator = chance(self._seed, "epoch", epoch)
+        generator = seeded_generator(self._seed, "epoch", epoch)
         batches = []
         for group in self._groups:
             order = [group[k] for k in torch.randperm(len(group), generator=generator).tolist()]

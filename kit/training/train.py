@@ -25,22 +25,22 @@ import torch
 from torch import nn
 
 from kit.dataset.read import Captioned, read_dataset
-from kit.files.atomic_write import write_whole
+from kit.files.atomic_write import write_atomic
 from kit.files.encodings import canonical_json, sha256_bytes, sha256_of
 from kit.lora.convert import checkpoint_bytes
 from kit.lora.lora import load_lora, save_lora
 from kit.models.base import Base, load_base, pick_device
 from kit.training.config import TrainConfig, Training
-from kit.training.folder import TOLD, Listener, TrainingFolder, read_training_identity, take
-from kit.training.latents import Cache, encode_dataset
-from kit.training.loop import precision_of, train_on
+from kit.training.folder import IDENTITY, StepListener, TrainingFolder, claim_folder, read_training_identity
+from kit.training.latents import EncodingCache, encode_dataset
+from kit.training.loop import precision_of, train_lora
 from kit.training.previews import saved_steps
 
 
 def train(
     training: Training,
     out: Path,
-    listener: Listener,
+    listener: StepListener,
     device: str = "auto",
     look: Callable[[], None] | None = None,
 ) -> Path:
@@ -59,8 +59,8 @@ def train(
     """
     where = pick_device(device)
     base, dataset, config = load_base(training.base), read_dataset(Path(training.data)), training.learn
-    take(out, _told(base, dataset, config))
-    examples = encode_dataset(base, dataset, config, Cache(out / "cache"), where)
+    claim_folder(out, _identity(base, dataset, config))
+    examples = encode_dataset(base, dataset, config, EncodingCache(out / "cache"), where)
     unet = base.unet(where, precision_of(config, torch.device(where)))
 
     def show() -> None:
@@ -69,7 +69,7 @@ def train(
                 look()
 
     folder = TrainingFolder(out, config, listener, show)
-    pairs = train_on(unet, examples, config, folder)
+    pairs = train_lora(unet, examples, config, folder)
     if config.steps not in saved_steps(out):
         folder.save(config.steps, pairs)
     return finish(training, out, config.steps)
@@ -77,12 +77,12 @@ def train(
 
 def finish(training: Training, out: Path, step: int) -> Path:
     """Write the finished LoRA from a saved step, also in the contest's form, and return its file."""
-    told, config = read_training_identity(out / TOLD), training.learn
+    told, config = read_training_identity(out / IDENTITY), training.learn
     name, pictures = out.resolve().name, len(read_dataset(Path(training.data)))
     metadata = notes(config, Trained(name=name, pictures=pictures, steps=step, told=told))
     path = out / f"{name}.safetensors"
     save_lora(path, load_lora(saved_steps(out)[step]).pairs, config.counts, metadata)
-    write_whole(path.with_suffix(".ckpt"), checkpoint_bytes(path.read_bytes()))
+    write_atomic(path.with_suffix(".ckpt"), checkpoint_bytes(path.read_bytes()))
     return path
 
 
@@ -99,7 +99,7 @@ def _aside(unet: nn.Module) -> Iterator[None]:
         unet.to(where)
 
 
-def _told(base: Base, dataset: list[Captioned], config: TrainConfig) -> dict[str, object]:
+def _identity(base: Base, dataset: list[Captioned], config: TrainConfig) -> dict[str, object]:
     """Return what a training is of: with another of these it is another training."""
     content = [[sha256_of(entry.path), entry.text] for entry in dataset]
     return {

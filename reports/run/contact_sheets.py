@@ -68,7 +68,7 @@ class Block:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Album:
+class SheetAlbum:
     """All blocks, and how large the pictures in them are."""
 
     blocks: tuple[Block, ...]
@@ -80,7 +80,7 @@ class Album:
     """Side of the large views in pixels where they had to be reduced, else None."""
 
 
-def contact_sheets(run: Run, scores: Scores | None) -> Album:
+def contact_sheets(run: Run, scores: Scores | None) -> SheetAlbum:
     """Return all contact sheets of a run: no-LoRA candidates first, each block with one common seed."""
     experiment = run.loaded.experiment
     shelf = fill_shelf(run, scores)
@@ -93,7 +93,7 @@ def contact_sheets(run: Run, scores: Scores | None) -> Album:
             sheets = tuple(_sheet(shelf, story, candidate, order, seed) for candidate in candidates)
             blocks.append(Block(story=story, order=order, seed=seed, sheets=sheets))
     native = native_side(run, shelf.rows.values())
-    return Album(
+    return SheetAlbum(
         blocks=tuple(blocks),
         done=len(shelf.rows),
         wanted=len(blocks) * len(candidates) * len(experiment.seeds) * PANELS,

@@ -14,7 +14,7 @@ from markupsafe import Markup
 from kit.errors import RunError
 from kit.experiment.config import DrawSettings, Experiment, settings
 from kit.experiment.run import Run
-from kit.files.atomic_write import write_whole
+from kit.files.atomic_write import write_atomic
 from kit.story.prompt import prompt_of
 from kit.story.story import PANELS, LoadedStory
 from reports.figures import Span, difference_strip, inline_svg, png_bytes, similarity_map, span, svg_bytes
@@ -43,8 +43,8 @@ from reports.records import (
     read_scores,
 )
 from reports.run.cast_sheets import CastSheet, cast_sheets
-from reports.run.contact_sheets import Album, Sheet, contact_sheets, ranked
-from reports.run.verdicts import Pair, pairs_of
+from reports.run.contact_sheets import Sheet, SheetAlbum, contact_sheets, ranked
+from reports.run.verdicts import ComparedPair, pairs_of
 from reports.run.weakest_panels import Weakness, weaknesses
 
 
@@ -65,15 +65,15 @@ def write_report(run: Run) -> Path:
     page = gather(run)
     words = load_words(page.stories[0].story.language)
     for figure in page.figures:
-        write_whole(run.folder / "figures" / f"{figure.name}.svg", figure.svg)
-        write_whole(run.folder / "figures" / f"{figure.name}.png", figure.png)
+        write_atomic(run.folder / "figures" / f"{figure.name}.svg", figure.svg)
+        write_atomic(run.folder / "figures" / f"{figure.name}.png", figure.png)
     path = run.folder / "report.html"
-    write_whole(path, render(page, words).encode("utf-8"))
+    write_atomic(path, render(page, words).encode("utf-8"))
     return path
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Drawn:
+class Figure:
     """One figure: its name, its SVG for the page, and its two files."""
 
     name: str
@@ -89,7 +89,7 @@ class Heat:
     story: LoadedStory
     order: str
     sheet: Sheet
-    figure: Drawn
+    figure: Figure
     span: Span
 
 
@@ -104,7 +104,7 @@ class Page:
     stories: tuple[LoadedStory, ...]
     prompts: Mapping[tuple[str, str], tuple[str, ...]]
     """The eight prompts of a story in an order, without any candidate's trigger."""
-    album: Album
+    album: SheetAlbum
     casts: tuple[CastSheet, ...]
     scores: Scores | None
     summaries: tuple[Summary, ...]
@@ -113,16 +113,16 @@ class Page:
     heats: tuple[Heat, ...]
     told: Comparisons | None
     race: Race | None
-    pairs: tuple[Pair, ...]
+    pairs: tuple[ComparedPair, ...]
     """Of candidates and of orders."""
-    interactions: tuple[Pair, ...]
+    interactions: tuple[ComparedPair, ...]
     """What an order does to one candidate more than to another."""
-    strips: Mapping[Comparison, Drawn]
+    strips: Mapping[Comparison, Figure]
     identity: tuple[tuple[str, str], ...]
     """What run.json says, flattened: place in the file, value."""
 
     @property
-    def figures(self) -> list[Drawn]:
+    def figures(self) -> list[Figure]:
         """All figures of the page."""
         return [*(heat.figure for heat in self.heats), *self.strips.values()]
 
@@ -232,7 +232,7 @@ def _identity(run: Run) -> tuple[tuple[str, str], ...]:
     return tuple(flatten(run.read_json("run.json"))) if written else ()
 
 
-def _heats(album: Album, similarity: Sequence[Similarity]) -> list[Heat]:
+def _heats(album: SheetAlbum, similarity: Sequence[Similarity]) -> list[Heat]:
     """Return a map for every contact sheet that has one, all on one scale."""
     found: dict[tuple[str, str, str, int], Similarity] = {
         (one.candidate, one.order, one.story, one.seed): one for one in similarity
@@ -256,16 +256,16 @@ def _heats(album: Album, similarity: Sequence[Similarity]) -> list[Heat]:
     ]
 
 
-def _map(one: Similarity, scale: Span) -> Drawn:
+def _map(one: Similarity, scale: Span) -> Figure:
     name = f"similarity-{one.candidate}-{one.order}-{one.story}-seed-{one.seed}"
     figure = similarity_map(one.matrix, scale)
     svg = svg_bytes(figure, name)
-    return Drawn(name=name, inline=Markup(inline_svg(svg)), svg=svg, png=png_bytes(figure))
+    return Figure(name=name, inline=Markup(inline_svg(svg)), svg=svg, png=png_bytes(figure))
 
 
-def _strip(one: Comparison) -> Drawn:
+def _strip(one: Comparison) -> Figure:
     where = "-against-".join(one.step) if one.step else "all"
     name = f"difference-{one.a}-{one.b}-{where}-{one.metric}"
     figure = difference_strip(one)
     svg = svg_bytes(figure, name)
-    return Drawn(name=name, inline=Markup(inline_svg(svg)), svg=svg, png=png_bytes(figure))
+    return Figure(name=name, inline=Markup(inline_svg(svg)), svg=svg, png=png_bytes(figure))

@@ -14,7 +14,7 @@ Stance = Literal["a", "b", "mixed", "tied", "none"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Pair:
+class ComparedPair:
     """Two candidates, or two prompt orders, compared in several metrics."""
 
     kind: Literal["candidate", "order", "interaction"]
@@ -52,7 +52,7 @@ class Pair:
         return [comparison for comparison in self.deciding if comparison.verdict == verdict]
 
 
-def pairs_of(told: Comparisons) -> list[Pair]:
+def pairs_of(told: Comparisons) -> list[ComparedPair]:
     """Return the comparisons by pair, in the file's order.
 
     The family's metrics decide; if the file names none, every metric but the naive reference does.
@@ -63,11 +63,11 @@ def pairs_of(told: Comparisons) -> list[Pair]:
     return [_pair(told, group) for group in groups.values()]
 
 
-def _pair(told: Comparisons, group: Sequence[Comparison]) -> Pair:
+def _pair(told: Comparisons, group: Sequence[Comparison]) -> ComparedPair:
     family = set(told.family.metrics or (comparison.metric for comparison in group)) - REFERENCE
     deciding = [comparison for comparison in group if comparison.metric in family]
     first = group[0]
-    return Pair(
+    return ComparedPair(
         kind=first.kind,
         a=first.a,
         b=first.b,

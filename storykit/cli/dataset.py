@@ -11,9 +11,9 @@ from kit.embedded import EMBEDDED
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from eval.prepare import Floor
+    from eval.prepare import AestheticFloor
     from kit.dataset.data_juicer import Filter
-    from kit.dataset.filters import Sifted
+    from kit.dataset.filters import FilteredPictures
 
 dataset_app = typer.Typer(
     no_args_is_help=True, help="Prepare pictures for a training.", rich_markup_mode=None
@@ -67,7 +67,7 @@ def prepare(
     near_duplicates: Doubled = "drop",
 ) -> None:
     """Make a folder that train reads: no broken, wrong-sized or doubled picture, none without a caption."""
-    from eval.prepare import Plan, choose, find, write
+    from eval.prepare import PreparationPlan, choose, find, write
     from kit.dataset.data_juicer import read_recipe
     from kit.story.trigger import Captioning
     from storykit.cli.progress import progress_bar
@@ -79,7 +79,7 @@ def prepare(
         "max_height": max_height,
     }
     ratio = {"min_ratio": min_ratio, "max_ratio": max_ratio}
-    plan = Plan(
+    plan = PreparationPlan(
         source=source,
         filters=[*(read_recipe(juicer) if juicer else ()), *_filters(shape, ratio, any_or_all)],
         captioning=Captioning(caption=caption, trigger=trigger),
@@ -110,17 +110,17 @@ def _filters(
     return filters
 
 
-def _floor(score: float, weights: str) -> "Floor":
-    from eval.prepare import Floor
+def _floor(score: float, weights: str) -> "AestheticFloor":
+    from eval.prepare import AestheticFloor
     from eval.scorers.aesthetic import AestheticScorer
     from eval.scorers.load import device
 
-    floor = Floor(score=score, scorer=AestheticScorer.load(weights, device()))
+    floor = AestheticFloor(score=score, scorer=AestheticScorer.load(weights, device()))
     typer.echo(f"weights {floor.scorer.stamp.weights}")
     return floor
 
 
-def _tell(out: Path, sifted: "Sifted", warnings: "Sequence[str]") -> None:
+def _tell(out: Path, sifted: "FilteredPictures", warnings: "Sequence[str]") -> None:
     kinds = Counter(drop.kind for drop in sifted.drops.values())
     typer.echo(f"kept    {len(sifted.kept)} of {len(sifted.found)} pictures")
     if kinds:

@@ -46,7 +46,7 @@ DEMO = Path(kit.__file__).parent / "examples" / "demo.toml"
 
 def demo(out: OutFolder = Path("runs/demo")) -> None:
     """Run the shipped example, all seven stages, on the embedded base."""
-    from eval.casting.cast import Wish
+    from eval.casting.cast import CastRequest
     from eval.casting.cast import cast as choose
     from kit.experiment.run import Run
     from submissions.contest.rules import load_rules
@@ -60,7 +60,7 @@ def demo(out: OutFolder = Path("runs/demo")) -> None:
     opened = Run.open(out)
     loaded = opened.loaded
     with progress_bar("measuring") as progress:
-        casting = choose(opened, Wish(), progress=progress)
+        casting = choose(opened, CastRequest(), progress=progress)
     count, seeds = len(casting.selections), len(loaded.experiment.seeds)
     say(f"cast    {count} sets of panels, each the best of its {seeds} seeds")
     report(out)

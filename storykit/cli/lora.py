@@ -13,7 +13,7 @@ from kit.lora.key_names import Tool, tensors_file
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from kit.lora.inspection import Reading
+    from kit.lora.inspection import LoaderStrength
 
 lora_app = typer.Typer(
     no_args_is_help=True, help="Inspect, convert and merge LoRA files.", rich_markup_mode=None
@@ -57,7 +57,9 @@ def inspect(
         _show(facts, problems, loaders)
 
 
-def _show(facts: "Mapping[str, object]", problems: "Sequence[str]", loaders: "Sequence[Reading]") -> None:
+def _show(
+    facts: "Mapping[str, object]", problems: "Sequence[str]", loaders: "Sequence[LoaderStrength]"
+) -> None:
     for name, value in facts.items():
         if value is None:
             value = "not in the file: give the alpha of the training as `alpha` in the experiment"
@@ -94,7 +96,7 @@ def merge(
     rank: Annotated[int | None, typer.Option(min=1, help="Of the result; by default the sum, exact.")] = None,
 ) -> None:
     """Add LoRAs up into one."""
-    from kit.files.atomic_write import write_whole
+    from kit.files.atomic_write import write_atomic
     from kit.lora.lora import find_lora
     from kit.lora.merge import merge as merge_loras
     from kit.lora.merge import merged_bytes
@@ -104,7 +106,7 @@ def merge(
     strengths = _numbers(weights) if weights else [1.0] * len(files)
     loras = [find_lora(file) for file in files]
     merged = merge_loras(loras, strengths, rank)
-    write_whole(out, merged_bytes(merged, loras, strengths))
+    write_atomic(out, merged_bytes(merged, loras, strengths))
     lost = f", {merged.error:.2%} of it lost" if merged.error else ""
     typer.echo(f"LoRA    {out}  ({len(merged.pairs)} layers, rank {merged.rank}{lost})")
 

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
 
-class Bar:
+class ProgressBar:
     """A progress bar with rate and time left on a terminal, and nothing elsewhere."""
 
     def __init__(self, progress: "Progress", task: str) -> None:
@@ -37,7 +37,7 @@ class Bar:
 
 
 @contextmanager
-def progress_bar(task: str) -> Iterator[Bar]:
+def progress_bar(task: str) -> Iterator[ProgressBar]:
     """Yield a progress bar for a task."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -45,4 +45,4 @@ def progress_bar(task: str) -> Iterator[Bar]:
     pace = TextColumn("{task.fields[pace]}")
     columns = (TextColumn(f"{task:9}"), BarColumn(), MofNCompleteColumn(), pace, TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty()) as progress:
-        yield Bar(progress, task)
+        yield ProgressBar(progress, task)

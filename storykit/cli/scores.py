@@ -15,7 +15,7 @@ from storykit.cli.console import AsJson, RunFolder, say
 from storykit.cli.progress import progress_bar
 
 if TYPE_CHECKING:
-    from eval.casting.selection import Selection, Standing
+    from eval.casting.selection import Selection, SetQuality
 
 _CHOICE = re.compile(r"([1-8])=(?:seed)?-?(\d{1,19})")
 
@@ -40,7 +40,7 @@ def cast(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")] = False,
 ) -> None:
     """Choose one of the seeds drawn for each panel, so that the set is best; pack and report use it."""
-    from eval.casting.cast import Wish
+    from eval.casting.cast import CastRequest
     from eval.casting.cast import cast as choose
     from kit.experiment.run import Run
     from storykit.cli.progress import progress_bar
@@ -48,7 +48,9 @@ def cast(
     kept = _choices(keep)
     if len(dict(kept)) < len(kept):
         raise typer.BadParameter("a panel can be kept with one seed only", param_hint="--keep")
-    wish = Wish(candidate=candidate, order=order, story=story, keep=dict(kept), ban=frozenset(_choices(ban)))
+    wish = CastRequest(
+        candidate=candidate, order=order, story=story, keep=dict(kept), ban=frozenset(_choices(ban))
+    )
     with progress_bar("measuring") as progress:
         casting = choose(Run.open(run_folder), wish, progress=progress)
     if as_json:
@@ -76,7 +78,7 @@ def _lines(one: "Selection", *, swaps: bool) -> list[str]:
     return lines
 
 
-def _said(standing: "Standing") -> str:
+def _said(standing: "SetQuality") -> str:
     """Return how good a set is; deviations are from sets chosen by lot."""
     return f"weakest {standing.weakest} {standing.lowest:+.2f} sd, mean {standing.mean:+.2f} sd"
 
@@ -100,18 +102,18 @@ def validate(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")] = False,
 ) -> None:
     """Hold every metric against known damage and print what it sees, what it minds, and what fails."""
-    from eval.scorers.load import load_instruments
+    from eval.scorers.load import load_scorers
     from eval.validation.markdown import markdown
     from eval.validation.validate import validate as hold
-    from kit.files.atomic_write import write_whole
+    from kit.files.atomic_write import write_atomic
     from storykit.cli.progress import progress_bar
 
-    load = partial(load_instruments, aesthetic, clip)
+    load = partial(load_scorers, aesthetic, clip)
     with progress_bar("validating") as progress:
         validation = hold(load, tales, progress)
     text = markdown(validation)
     if out is not None:
-        write_whole(out, text.encode())
+        write_atomic(out, text.encode())
     typer.echo(json.dumps(asdict(validation), ensure_ascii=False, indent=1) if as_json else text, nl=as_json)
 
 

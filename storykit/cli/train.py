@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from kit.errors import InputError, RunError, ScoreError, StorykitError
-from storykit.cli.progress import Bar, progress_bar
+from storykit.cli.progress import ProgressBar, progress_bar
 
 if TYPE_CHECKING:
     from kit.experiment.run import Run
     from kit.training.config import Training, Watch
-    from kit.training.loop import Step
+    from kit.training.loop import TrainStep
 
 Pick = Literal["last", "best"]
 
@@ -36,9 +36,9 @@ def train(
     training = load_training(config)
     if pick == "best" and training.watch is None:
         raise InputError(str(config), ["watch: --pick best needs a story to draw at each saved step"])
-    looks = Looks(training, training.watch, out, device) if training.watch else None
+    looks = CheckpointPreviews(training, training.watch, out, device) if training.watch else None
     with progress_bar("training") as bar:
-        path = train_in(training, out, Watcher(bar, training.learn.batch), device, looks)
+        path = train_in(training, out, TrainingProgressBar(bar, training.learn.batch), device, looks)
     if looks is not None:
         typer.echo(f"page    {looks.page}")
     if looks is not None and pick == "best":
@@ -50,44 +50,44 @@ def train(
     typer.echo(f"LoRA    {path}")
 
 
-class Looks:
+class CheckpointPreviews:
     """Draws and scores the watched story at every saved step, and writes the training's page."""
 
     def __init__(self, training: "Training", watch: "Watch", out: Path, device: str) -> None:
         """Take a training; refuses what cannot be drawn before the first step."""
-        from eval.checkpoint_selection import Look, learned_pictures
-        from eval.scorers.load import load_instruments
+        from eval.checkpoint_selection import CheckpointScores, learned_pictures
+        from eval.scorers.load import load_scorers
         from kit.generation.kolors_painter import KolorsPainter
         from kit.generation.recipe import refuse_misfits
         from kit.models.base import load_base
-        from kit.training.previews import looks_of, watched_story
+        from kit.training.previews import previews_of, watched_story
 
         self._training, self._watch, self._out = training, watch, out
         self._story = watched_story(watch)
         self._painter = KolorsPainter(load_base(training.base), device)
-        refuse_misfits(looks_of(training, watch, self._story, {}), self._painter)
-        self._tools = load_instruments(watch.score.aesthetic, watch.score.clip)
+        refuse_misfits(previews_of(training, watch, self._story, {}), self._painter)
+        self._tools = load_scorers(watch.score.aesthetic, watch.score.clip)
         self._learned = learned_pictures(Path(training.data), self._tools)
-        self.seen: list[Look] = []
+        self.seen: list[CheckpointScores] = []
         self.page = out
 
     def __call__(self) -> None:
         """Draw what is not drawn yet, score all of it, and write the page anew."""
-        from eval.checkpoint_selection import look_at, write_looks
+        from eval.checkpoint_selection import score_checkpoints, write_checkpoint_scores
         from kit.generation.generate import generate
-        from reports.training import Course, write_learning
+        from reports.training import TrainingPage, write_training_page
 
         run = self._run()
         for file, reason in generate(run, [self._painter]).faults.items():
             typer.echo(f"fault   {file}: {reason}")
         self._painter.rest()
-        self.seen = look_at(run, self._tools, self._learned)
-        write_looks(self._out / "looks.csv", self.seen)
+        self.seen = score_checkpoints(run, self._tools, self._learned)
+        write_checkpoint_scores(self._out / "looks.csv", self.seen)
         try:
             best = self.best_step()
         except ScoreError:
             best = None
-        self.page = write_learning(Course(folder=self._out, run=run, looks=self.seen, best=best))
+        self.page = write_training_page(TrainingPage(folder=self._out, run=run, looks=self.seen, best=best))
 
     def best_step(self) -> int:
         """Return the step that the rule picks; ScoreError when there is none."""
@@ -97,22 +97,22 @@ class Looks:
 
     def _run(self) -> "Run":
         from kit.experiment.run import Run
-        from kit.training.previews import LOOKS, looks_of, saved_steps
+        from kit.training.previews import PREVIEWS, previews_of, saved_steps
 
-        folder = self._out / LOOKS
+        folder = self._out / PREVIEWS
         try:
             return Run.create(
-                folder, looks_of(self._training, self._watch, self._story, saved_steps(self._out))
+                folder, previews_of(self._training, self._watch, self._story, saved_steps(self._out))
             )
         except StorykitError as error:
             dropped = "; steps that keep_last dropped are then gone" if self._training.learn.keep_last else ""
             raise RunError(f"{error}, or delete {folder} to draw the steps anew{dropped}") from error
 
 
-class Watcher:
+class TrainingProgressBar:
     """Shows a training on the progress bar: loss, pictures a second, memory."""
 
-    def __init__(self, bar: Bar, batch: int) -> None:
+    def __init__(self, bar: ProgressBar, batch: int) -> None:
         """Take the bar, and how many pictures a step learns from."""
         self._bar, self._batch, self._loss = bar, batch, 0.0
 
@@ -120,7 +120,7 @@ class Watcher:
         """Show how far the training is."""
         self._bar.begin(total, done)
 
-    def hear(self, step: "Step") -> None:
+    def hear(self, step: "TrainStep") -> None:
         """Show a step."""
         self._loss = step.loss if not self._loss else self._loss + OF_LOSS * (step.loss - self._loss)
         self._bar.advance(1)

@@ -27,7 +27,7 @@ def reproduce_bundle(bundle: Path, folder: Path, base: str, device: str) -> "Rep
         base: a base's name or folder; empty for the one that the bundle was drawn with.
         device: where to draw.
     """
-    from kit.files.atomic_write import write_whole
+    from kit.files.atomic_write import write_atomic
     from kit.generation.devices import load_painter
     from submissions.bundle.mosaic import png_bytes
     from submissions.reproduction.reproduce import reproduce
@@ -40,8 +40,8 @@ def reproduce_bundle(bundle: Path, folder: Path, base: str, device: str) -> "Rep
         done = reproduce(manifest, files, painter, progress)
     for panel in done.panels:
         if panel.png is not None:
-            write_whole(folder / f"{panel.panel}.png", panel.png)
-    write_whole(folder / "side-by-side.png", png_bytes(draw_sheet(manifest, files, done)))
+            write_atomic(folder / f"{panel.panel}.png", panel.png)
+    write_atomic(folder / "side-by-side.png", png_bytes(draw_sheet(manifest, files, done)))
     return done
 
 
@@ -126,7 +126,7 @@ def verify(
     looks = []
     for bundle in found:
         faults = check_alone(bundle, known) if alone else check(bundle, known).faults
-        looks.append(_look(bundle, faults, (base, device) if reproduce else None, as_json))
+        looks.append(_bundle_result(bundle, faults, (base, device) if reproduce else None, as_json))
     if as_json:
         told = looks[0].facts if alone else {str(look.bundle): look.facts for look in looks}
         typer.echo(json.dumps(told, ensure_ascii=False, indent=1))
@@ -134,7 +134,7 @@ def verify(
         raise typer.Exit(1)
 
 
-class _Look(NamedTuple):
+class _BundleResult(NamedTuple):
     """What came out of a bundle."""
 
     bundle: Path
@@ -153,7 +153,9 @@ class _Look(NamedTuple):
         return faults if self.again is None else {"faults": faults, "reproduced": self.again.facts}
 
 
-def _look(bundle: Path, faults: "Sequence[Fault]", draw: tuple[str, str] | None, quiet: bool) -> _Look:
+def _bundle_result(
+    bundle: Path, faults: "Sequence[Fault]", draw: tuple[str, str] | None, quiet: bool
+) -> _BundleResult:
     """Draw a bundle again if it is sound and that is asked for; print its faults and that unless quiet."""
     from kit.files.encodings import printable
     from submissions.faults import Fault
@@ -163,7 +165,7 @@ def _look(bundle: Path, faults: "Sequence[Fault]", draw: tuple[str, str] | None,
             typer.echo(str(fault))
         typer.echo(printable(f"{bundle}: {len(faults)} faults" if faults else f"{bundle}: no faults"))
     if draw is None or faults:
-        return _Look(bundle, faults, None)
+        return _BundleResult(bundle, faults, None)
     folder = bundle.with_name(f"{bundle.stem}-reproduced")
     try:
         again = reproduce_bundle(bundle, folder, *draw)
@@ -171,24 +173,24 @@ def _look(bundle: Path, faults: "Sequence[Fault]", draw: tuple[str, str] | None,
         fault = Fault(place="bundle", problem=f"cannot be drawn again: {error}")
         if not quiet:
             typer.echo(str(fault))
-        return _Look(bundle, [fault], None)
+        return _BundleResult(bundle, [fault], None)
     if not quiet:
         tell(again, folder)
-    return _Look(bundle, faults, again)
+    return _BundleResult(bundle, faults, again)
 
 
 def _rank(bundles: Sequence[Path], rules: "Rules | None", out: Path, aesthetic: str, clip: str) -> None:
     """Write leaderboard.csv and leaderboard.html into a folder and print a short table."""
-    from eval.scorers.load import load_instruments
-    from kit.files.atomic_write import write_whole
+    from eval.scorers.load import load_scorers
+    from kit.files.atomic_write import write_atomic
     from storykit.cli.progress import progress_bar
     from submissions.leaderboard.leaderboard import leaderboard
     from submissions.leaderboard.page import board_html
     from submissions.leaderboard.table import board_csv, board_lines
 
     with progress_bar("ranking") as progress:
-        board = leaderboard(bundles, rules, lambda: load_instruments(aesthetic, clip), progress)
-    write_whole(out / "leaderboard.csv", board_csv(board))
-    write_whole(out / "leaderboard.html", board_html(board).encode())
+        board = leaderboard(bundles, rules, lambda: load_scorers(aesthetic, clip), progress)
+    write_atomic(out / "leaderboard.csv", board_csv(board))
+    write_atomic(out / "leaderboard.html", board_html(board).encode())
     for line in board_lines(board):
         typer.echo(line)

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kit.files.encodings import sha256_bytes
-from kit.lora.convert import checkpoint_bytes, opened, safetensors_for
+from kit.lora.convert import checkpoint_bytes, read_safetensors, safetensors_for
 from kit.lora.key_names import read_key
-from kit.lora.metadata import Scale
+from kit.lora.metadata import LoraScale
 from submissions.bundle.manifest import LoraRecord
 
 MAX_NOTE = 2000
@@ -54,7 +54,7 @@ def load_lora_file(path: Path, alpha: float | None) -> LoraFile:
 def _is_anothers(data: bytes) -> bool:
     """Return whether a safetensors file has the names of another tool than DiffSynth."""
     try:
-        parts = [read_key(name) for name in opened(data).spots]
+        parts = [read_key(name) for name in read_safetensors(data).spots]
     except ValueError:
         return False
     return any(part is not None and part.tool != "diffsynth" for part in parts)
@@ -65,7 +65,7 @@ def lora_forms(record: LoraRecord, data: bytes) -> dict[str, Callable[[], bytes]
 
     Each raises ValueError where diffusers or torch have no name for something in it.
     """
-    scale = Scale(record.rank, record.alpha)
+    scale = LoraScale(record.rank, record.alpha)
     return {
         record.checkpoint: lambda: checkpoint_bytes(data),
         record.diffusers: lambda: safetensors_for("diffusers", data, scale),

@@ -48,7 +48,7 @@ GRIDS = (Grid(rows=4, columns=2), Grid(rows=2, columns=4))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Words:
+class MosaicText:
     """What is written on a mosaic; title and captions are left out when the lettering cannot write them."""
 
     title: str
@@ -67,7 +67,7 @@ class Words:
         return [caption if self.lettering.captions else "" for caption in self.captions]
 
 
-def draw_mosaic(panels: Sequence[Picture], words: Words, grid: Grid) -> Picture:
+def draw_mosaic(panels: Sequence[Picture], words: MosaicText, grid: Grid) -> Picture:
     """Return the panels on one sheet, left to right, then down, each above its number and caption."""
     font = words.lettering.font(_TEXT)
     captions = [wrap(caption, font, CELL - _indent(font), _MOST_LINES) for caption in words.written_captions]
@@ -97,7 +97,7 @@ def _indent(font: Font) -> int:
     return round(font.getlength("0  "))
 
 
-def _head(sheet: Picture, words: Words) -> None:
+def _head(sheet: Picture, words: MosaicText) -> None:
     """Write the title above the panels."""
     font = words.lettering.font(_TITLE)
     title = cut(words.written_title, font, sheet.width - 2 * _MARGIN)

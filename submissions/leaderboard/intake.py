@@ -16,7 +16,7 @@ _NAMED = 3
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Checked:
+class CheckedBundle:
     """One bundle and what is wrong with it."""
 
     path: Path
@@ -40,7 +40,7 @@ def bundles_in(places: Iterable[Path]) -> list[Path]:
     return list(found.values())
 
 
-def check(path: Path, rules: Rules | None, file: str = "") -> Checked:
+def check(path: Path, rules: Rules | None, file: str = "") -> CheckedBundle:
     """Return a bundle with its faults; that it is not there or cannot be read is a fault, too."""
     try:
         manifest, faults = examine(path, rules)
@@ -49,7 +49,7 @@ def check(path: Path, rules: Rules | None, file: str = "") -> Checked:
     except OSError as error:
         problem = f"cannot be read: {error.strerror or error}"
         manifest, faults = None, (Fault(place="bundle", problem=problem),)
-    return Checked(path=path, file=file or path.name, manifest=manifest, faults=faults)
+    return CheckedBundle(path=path, file=file or path.name, manifest=manifest, faults=faults)
 
 
 def names_of(paths: Sequence[Path]) -> dict[Path, str]:
@@ -63,7 +63,7 @@ def names_of(paths: Sequence[Path]) -> dict[Path, str]:
     return {path: place.relative_to(root).as_posix() for path, place in whole.items()}
 
 
-def contest_of(field: Iterable[Checked]) -> Rules | None:
+def contest_of(field: Iterable[CheckedBundle]) -> Rules | None:
     """Return the rules of the one contest that the sound bundles name; None where no bundle is sound.
 
     Raises:

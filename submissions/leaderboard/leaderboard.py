@@ -13,22 +13,22 @@ from kit.files.encodings import printable
 from kit.story.story import Language
 from submissions.contest.rules import Rules
 from submissions.faults import Fault
-from submissions.leaderboard.intake import Checked, check, contest_of, names_of
-from submissions.leaderboard.ranking import WORDED, Measurer, Row, Standing, standings, weights_of
+from submissions.leaderboard.intake import CheckedBundle, check, contest_of, names_of
+from submissions.leaderboard.ranking import WORDED, Measurer, RankedEntry, Row, rank_entries, weights_of
 from submissions.leaderboard.scored_entry import (
-    Exhibit,
-    Likeness,
+    DuplicatePanels,
+    ScoredEntry,
+    duplicate_panels,
     is_gated,
-    likenesses,
-    look,
     prompts_of,
+    score_entry,
     score_faults,
     shared_loras,
 )
 from submissions.verification.rule_checks import MAX_LINE
 
 if TYPE_CHECKING:
-    from eval.scorers.load import Instruments
+    from eval.scorers.load import Scorers
     from eval.scoring.measure import Progress
 
 COPY_ABOVE: float = ScoreTable().copy_above
@@ -73,12 +73,12 @@ class Board:
     """Of the metrics, adding up to 1."""
     instrument: Instrument | None
     """None where nothing was scored."""
-    standings: tuple[Standing, ...]
+    standings: tuple[RankedEntry, ...]
     unranked: tuple[Unranked, ...]
-    exhibits: tuple[Exhibit, ...]
+    exhibits: tuple[ScoredEntry, ...]
     """Every entry that was looked at, ranked or not."""
-    likenesses: tuple[Likeness, ...]
-    shared: tuple[tuple[Exhibit, ...], ...]
+    likenesses: tuple[DuplicatePanels, ...]
+    shared: tuple[tuple[ScoredEntry, ...], ...]
     """Groups of entries with one LoRA file."""
 
     @property
@@ -93,11 +93,11 @@ class Board:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _Seen:
+class _CheckedEntry:
     """A bundle as far as it could be looked at."""
 
-    checked: Checked
-    exhibit: Exhibit | None = None
+    checked: CheckedBundle
+    exhibit: ScoredEntry | None = None
     """None where the bundle has faults or could not be measured."""
     values: Mapping[Judgeable, Row] = field(default_factory=dict)
     reasons: Sequence[Fault] = ()
@@ -107,7 +107,7 @@ class _Seen:
 def leaderboard(
     bundles: Sequence[Path],
     rules: Rules | None,
-    load: "Callable[[], Instruments]",
+    load: "Callable[[], Scorers]",
     progress: "Progress | None" = None,
 ) -> Board:
     """Return the ranking of bundles; one bundle's files are in memory at a time.
@@ -126,10 +126,12 @@ def leaderboard(
     weights = weights_of(contest) if contest else {}
     language = _language(handed_in)
     sound = sum(not one.faults for one in handed_in)
-    eye = _Eye(contest, load(), language, sound) if contest and sound else None
+    eye = _EntryScorer(contest, load(), language, sound) if contest and sound else None
     seen = []
     for one in handed_in:
-        seen.append(_Seen(checked=one, reasons=one.faults) if one.faults or eye is None else eye.look(one))
+        seen.append(
+            _CheckedEntry(checked=one, reasons=one.faults) if one.faults or eye is None else eye.look(one)
+        )
         if progress is not None:
             progress.advance(1)
     exhibits = tuple(one.exhibit for one in seen if one.exhibit)
@@ -139,38 +141,40 @@ def leaderboard(
         language=language,
         weights=weights,
         instrument=eye.instrument if eye else None,
-        standings=standings(ranked, weights),
+        standings=rank_entries(ranked, weights),
         unranked=tuple(_unranked(one) for one in seen if one.reasons),
         exhibits=exhibits,
-        likenesses=likenesses(exhibits, COPY_ABOVE),
+        likenesses=duplicate_panels(exhibits, COPY_ABOVE),
         shared=shared_loras(exhibits),
     )
 
 
-class _Eye:
+class _EntryScorer:
     """Looks at sound bundles, all with the same instruments."""
 
-    def __init__(self, rules: Rules, tools: "Instruments", language: Language, sound: int) -> None:
+    def __init__(self, rules: Rules, tools: "Scorers", language: Language, sound: int) -> None:
         """Take the instruments, and how many bundles there are to look at."""
         self._rules, self._tools = rules, tools
         self._measurer = Measurer(list(weights_of(rules)), tools.encoder, language)
         self._side = min(THUMB_SIDE, math.isqrt(THUMB_BUDGET // (sound * rules.panels.count)))
         self.instrument = Instrument(aesthetic=tools.aesthetic.stamp, encoder=tools.encoder.stamp)
 
-    def look(self, checked: Checked) -> _Seen:
+    def look(self, checked: CheckedBundle) -> _CheckedEntry:
         """Return a bundle's entry with its values, or why it has none or is not ranked."""
         try:
-            exhibit = look(checked, self._tools, self._side)
+            exhibit = score_entry(checked, self._tools, self._side)
             values = self._measurer.values(exhibit)
         except (BundleError, ScoreError) as error:
             fault = Fault(place="bundle", problem=f"cannot be measured: {error}")
-            return _Seen(checked=checked, reasons=[fault])
+            return _CheckedEntry(checked=checked, reasons=[fault])
         assert checked.manifest is not None, "a sound bundle has a manifest"
         reasons = score_faults(exhibit, checked.manifest.gate, self._rules, self.instrument.aesthetic)
-        return _Seen(checked=checked, exhibit=exhibit, values=values, reasons=reasons)
+        return _CheckedEntry(checked=checked, exhibit=exhibit, values=values, reasons=reasons)
 
 
-def _check_all(bundles: Sequence[Path], rules: Rules | None, progress: "Progress | None") -> list[Checked]:
+def _check_all(
+    bundles: Sequence[Path], rules: Rules | None, progress: "Progress | None"
+) -> list[CheckedBundle]:
     """Return every bundle with its faults, by name."""
     names = names_of(bundles)
     if progress is not None:
@@ -183,14 +187,14 @@ def _check_all(bundles: Sequence[Path], rules: Rules | None, progress: "Progress
     return checked
 
 
-def _language(handed_in: Sequence[Checked]) -> Language:
+def _language(handed_in: Sequence[CheckedBundle]) -> Language:
     """Return the language that most bundles are prompted in; English where none can be read."""
     prompts = ["".join(prompts_of(one.manifest)) for one in handed_in if one.manifest]
     chinese = sum(any("\u3400" <= letter <= "\u9fff" for letter in text) for text in prompts)
     return "zh" if prompts and 2 * chinese >= len(prompts) else "en"
 
 
-def _unranked(seen: _Seen) -> Unranked:
+def _unranked(seen: _CheckedEntry) -> Unranked:
     """Return a bundle that is not ranked; its words are cut, for it may say anything."""
     manifest = seen.checked.manifest
     return Unranked(

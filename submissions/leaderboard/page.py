@@ -10,7 +10,7 @@ from markupsafe import Markup
 import reports
 from kit.experiment.config import Judgeable
 from submissions.leaderboard.leaderboard import COPY_ABOVE, Board
-from submissions.leaderboard.ranking import Standing
+from submissions.leaderboard.ranking import RankedEntry
 from submissions.leaderboard.scored_entry import CLOSE
 from submissions.leaderboard.table import notes_of, sentences
 
@@ -21,7 +21,7 @@ PAIRS = 8
 """Pairs of panels that are shown for two entries."""
 
 
-class Bar(NamedTuple):
+class IntervalBar(NamedTuple):
     """An interval on the scale of all totals, in per cent of its width."""
 
     left: float
@@ -73,14 +73,14 @@ def _parts(board: Board) -> Iterator[RankedPart]:
         yield RankedPart(part.name, part.weight, part.metric, counts)
 
 
-def _bars(standings: tuple[Standing, ...]) -> list[Bar | None]:
+def _bars(standings: tuple[RankedEntry, ...]) -> list[IntervalBar | None]:
     """Return each entry's interval on one scale; None where there is no total."""
     ends = [end for one in standings for end in (one.low, one.high) if end is not None]
     low, span = min(ends, default=0.0), max(ends, default=0.0) - min(ends, default=0.0) or 1.0
     return [
         None
         if one.total is None or one.low is None or one.high is None
-        else Bar(
+        else IntervalBar(
             100 * (one.low - low) / span,
             100 * (one.high - one.low) / span,
             100 * (one.total - low) / span,

@@ -12,7 +12,7 @@ from kit.errors import InputError, ScoreError
 from kit.experiment.config import Judgeable
 from kit.story.story import Language
 from submissions.contest.rules import Rules
-from submissions.leaderboard.scored_entry import Exhibit
+from submissions.leaderboard.scored_entry import ScoredEntry
 
 Row = NDArray[np.float64]
 """(1 + panels,): a number of the whole set, then the same with each panel left out in turn."""
@@ -34,10 +34,10 @@ MEASURABLE: tuple[Judgeable, ...] = (*_SET_NAMES, "loo_mean")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Standing:
+class RankedEntry:
     """One entry in the ranking."""
 
-    exhibit: Exhibit
+    exhibit: ScoredEntry
     rank: int
     """From 1; equal totals share one."""
     total: float | None
@@ -80,12 +80,12 @@ class Measurer:
 
     def __init__(self, metrics: Sequence[Judgeable], encoder: Encoder, language: Language) -> None:
         """Ask the encoder for the words that pictures are seen through."""
-        from eval.metrics.concept_subspaces import facets_of
+        from eval.metrics.concept_subspaces import concept_subspaces
 
         self._metrics, self._encoder = metrics, encoder
-        self._facets = facets_of(encoder, language)
+        self._facets = concept_subspaces(encoder, language)
 
-    def values(self, exhibit: Exhibit) -> dict[Judgeable, Row]:
+    def values(self, exhibit: ScoredEntry) -> dict[Judgeable, Row]:
         """Return the entry's row of values in each metric; higher is better in all of them."""
         panels = len(exhibit.aesthetics)
         texts = np.empty((panels, 0), np.float32)
@@ -98,27 +98,27 @@ class Measurer:
         }
 
     def _value(
-        self, metric: Judgeable, exhibit: Exhibit, texts: NDArray[np.float32], keep: list[int]
+        self, metric: Judgeable, exhibit: ScoredEntry, texts: NDArray[np.float32], keep: list[int]
     ) -> float:
         """Return a metric of some of the panels."""
-        from eval.metrics.registry import SET_METRICS, Shown, Told
+        from eval.metrics.registry import SET_METRICS, PanelSet, StoryFacts
 
         rows = exhibit.embeddings[keep]
         if metric == "loo_mean":
             return float(leave_one_out(rows).mean())
-        told = Told(
+        told = StoryFacts(
             casts=[None] * len(keep), places=[None] * len(keep), texts=texts[keep], facets=self._facets
         )
         points = [exhibit.aesthetics[k] for k in keep]
-        value = SET_METRICS[_SET_NAMES[metric]](Shown(embeddings=rows, aesthetics=points, told=told)).value
+        value = SET_METRICS[_SET_NAMES[metric]](PanelSet(embeddings=rows, aesthetics=points, told=told)).value
         if value is None:
             raise ScoreError(f"{metric} is undefined: all of its words are one to the encoder")
         return value
 
 
-def standings(
-    entries: Sequence[tuple[Exhibit, Mapping[Judgeable, Row]]], weights: Mapping[Judgeable, float]
-) -> tuple[Standing, ...]:
+def rank_entries(
+    entries: Sequence[tuple[ScoredEntry, Mapping[Judgeable, Row]]], weights: Mapping[Judgeable, float]
+) -> tuple[RankedEntry, ...]:
     """Return entries by rank, whatever order they come in.
 
     Args:
@@ -136,7 +136,7 @@ def standings(
     whole, low, high = totals[:, 0].tolist(), totals.min(axis=1).tolist(), totals.max(axis=1).tolist()
     order = sorted(range(len(entries)), key=lambda k: (-whole[k], *_names(entries[k][0])))
     return tuple(
-        Standing(
+        RankedEntry(
             exhibit=entries[k][0],
             rank=1 + sum(other > whole[k] for other in whole),
             total=whole[k],
@@ -150,9 +150,9 @@ def standings(
     )
 
 
-def _alone(exhibit: Exhibit, values: Mapping[Judgeable, Row]) -> Standing:
+def _alone(exhibit: ScoredEntry, values: Mapping[Judgeable, Row]) -> RankedEntry:
     """Return the standing of the only entry: first, by nothing but its own numbers."""
-    return Standing(
+    return RankedEntry(
         exhibit=exhibit,
         rank=1,
         total=None,
@@ -182,5 +182,5 @@ def standardised(rows: Row) -> Row:
     return np.asarray((rows - mean) / deviation)
 
 
-def _names(entry: Exhibit) -> tuple[str, str, str]:
+def _names(entry: ScoredEntry) -> tuple[str, str, str]:
     return entry.team, entry.title, entry.file

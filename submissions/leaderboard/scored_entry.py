@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from eval.scorers.load import Instruments
+from eval.scorers.load import Scorers
 from eval.scorers.protocols import Stamp
 from eval.scoring.panel_file import read_picture
 from kit.errors import BundleError, ScoreError
@@ -21,7 +21,7 @@ from kit.story.prompt import COMMAS
 from submissions.bundle.manifest import GateRecord, Manifest
 from submissions.contest.rules import Rules
 from submissions.faults import Fault
-from submissions.leaderboard.intake import Checked
+from submissions.leaderboard.intake import CheckedBundle
 from submissions.verification.rule_checks import gate_faults
 from submissions.verification.verify import read_bundle
 
@@ -32,7 +32,7 @@ _QUALITY = 80
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class Exhibit:
+class ScoredEntry:
     """One entry as it was seen."""
 
     file: str
@@ -59,7 +59,7 @@ class Exhibit:
         return fmean(self.aesthetics)
 
 
-def look(checked: Checked, tools: Instruments, side: int) -> Exhibit:
+def score_entry(checked: CheckedBundle, tools: Scorers, side: int) -> ScoredEntry:
     """Return a sound bundle's entry as the instruments see it.
 
     Args:
@@ -75,7 +75,7 @@ def look(checked: Checked, tools: Instruments, side: int) -> Exhibit:
         raise BundleError("has changed since it was checked")
     pictures = [read_picture(files[panel.file]) for panel in manifest.panels]
     aesthetics, rows = _measure(pictures, tools)
-    return Exhibit(
+    return ScoredEntry(
         file=checked.file,
         team=manifest.team,
         title=manifest.title,
@@ -105,7 +105,7 @@ def is_gated(rules: Rules, stamp: Stamp) -> bool:
     return rules.gate.embedded or not stamp.embedded
 
 
-def score_faults(found: Exhibit, recorded: GateRecord, rules: Rules, stamp: Stamp) -> list[Fault]:
+def score_faults(found: ScoredEntry, recorded: GateRecord, rules: Rules, stamp: Stamp) -> list[Fault]:
     """Return what the score found says against an entry and against the score that it recorded."""
     mean, faults = found.aesthetic_mean, []
     same = (recorded.scorer, recorded.embedded) == (stamp.weights, stamp.embedded)
@@ -117,7 +117,7 @@ def score_faults(found: Exhibit, recorded: GateRecord, rules: Rules, stamp: Stam
     return faults + (gate_faults(rules, mean) if is_gated(rules, stamp) else [])
 
 
-def _measure(pictures: list[Image.Image], tools: Instruments) -> tuple[list[float], NDArray[np.float32]]:
+def _measure(pictures: list[Image.Image], tools: Scorers) -> tuple[list[float], NDArray[np.float32]]:
     """Return a score and a row of unit length for each picture."""
     if tools.tower is not None:
         scores, rows = tools.tower.look(pictures)
@@ -151,11 +151,11 @@ class PanelPair(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Likeness:
+class DuplicatePanels:
     """Panels of two entries that are one picture or nearly; of one entry where both are the same."""
 
-    first: Exhibit
-    second: Exhibit
+    first: ScoredEntry
+    second: ScoredEntry
     pairs: tuple[PanelPair, ...]
     """The most alike first."""
 
@@ -165,7 +165,7 @@ class Likeness:
         return self.first is self.second
 
 
-def likenesses(exhibits: Sequence[Exhibit], above: float) -> tuple[Likeness, ...]:
+def duplicate_panels(exhibits: Sequence[ScoredEntry], above: float) -> tuple[DuplicatePanels, ...]:
     """Return every two entries with panels whose pixels are the same or whose cosine exceeds `above`.
 
     The most alike come first. An entry that holds one picture twice is paired with itself.
@@ -187,13 +187,13 @@ def likenesses(exhibits: Sequence[Exhibit], above: float) -> tuple[Likeness, ...
         for other in np.unique(owners[start + columns]):
             mine = slice(firsts[other] - start, firsts[other] - start + len(exhibits[other].pixels))
             pairs = _pairs(hits[:, mine], cosines[:, mine], same[:, mine])
-            found.append(Likeness(first=one, second=exhibits[other], pairs=pairs))
+            found.append(DuplicatePanels(first=one, second=exhibits[other], pairs=pairs))
     return tuple(sorted(found, key=_most_alike))
 
 
-def shared_loras(exhibits: Sequence[Exhibit]) -> tuple[tuple[Exhibit, ...], ...]:
+def shared_loras(exhibits: Sequence[ScoredEntry]) -> tuple[tuple[ScoredEntry, ...], ...]:
     """Return the groups of entries that hold one LoRA file."""
-    groups: dict[str, list[Exhibit]] = {}
+    groups: dict[str, list[ScoredEntry]] = {}
     for one in exhibits:
         groups.setdefault(one.lora_sha256, []).append(one)
     return tuple(tuple(group) for sha256, group in groups.items() if sha256 and len(group) > 1)
@@ -210,6 +210,6 @@ def _pairs(
     return tuple(sorted(pairs, key=lambda pair: (not pair.same_pixels, -pair.cosine, pair[:2])))
 
 
-def _most_alike(one: Likeness) -> tuple[bool, float, str, str]:
+def _most_alike(one: DuplicatePanels) -> tuple[bool, float, str, str]:
     best = one.pairs[0]
     return not best.same_pixels, -best.cosine, one.first.file, one.second.file

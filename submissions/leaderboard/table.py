@@ -11,7 +11,7 @@ import reports
 from kit.files.encodings import csv_bytes, printable
 from kit.story.story import Language
 from submissions.leaderboard.leaderboard import Board
-from submissions.leaderboard.ranking import DECIMALS, Standing
+from submissions.leaderboard.ranking import DECIMALS, RankedEntry
 
 SHOWN = 20
 """Rows of the ranking that a terminal gets, and of what is not ranked."""
@@ -57,7 +57,7 @@ def board_lines(board: Board) -> Iterator[str]:
     yield f"{len(board.standings)} ranked, {len(board.unranked)} named with reasons"
 
 
-def _row(one: Standing) -> dict[str, JsonValue]:
+def _row(one: RankedEntry) -> dict[str, JsonValue]:
     """Return an entry's cells; numbers stay numbers."""
     entry = one.exhibit
     words = {"team": entry.team, "title": entry.title, "file": entry.file}

@@ -31,7 +31,7 @@ from submissions.bundle.manifest import (
     prompts_json,
     settings_json,
 )
-from submissions.bundle.mosaic import GRIDS, Words, draw_mosaic, png_bytes
+from submissions.bundle.mosaic import GRIDS, MosaicText, draw_mosaic, png_bytes
 from submissions.bundle.texts import texts_of
 from submissions.packing.entry import Entry
 from submissions.packing.preflight import mean_score, panel_scores
@@ -41,7 +41,7 @@ from submissions.untrusted.lora_reader import read_lora_facts
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Whole:
+class CompleteEvidence:
     """Evidence that has every part a bundle needs."""
 
     evidence: Evidence
@@ -50,7 +50,7 @@ class Whole:
     lettering: Lettering
 
 
-def build(whole: Whole, entry: Entry) -> tuple[Manifest, dict[str, bytes]]:
+def build(whole: CompleteEvidence, entry: Entry) -> tuple[Manifest, dict[str, bytes]]:
     """Return the manifest and every file of an entry's bundle in the order of the zip, cards first."""
     draft = _draft(whole, entry)
     files = _files(whole, entry, draft)
@@ -61,7 +61,7 @@ def build(whole: Whole, entry: Entry) -> tuple[Manifest, dict[str, bytes]]:
     return manifest, files | {MANIFEST: manifest_bytes(manifest)}
 
 
-def _draft(whole: Whole, entry: Entry) -> Manifest:
+def _draft(whole: CompleteEvidence, entry: Entry) -> Manifest:
     """Return the manifest, its files still empty."""
     identity, rules = whole.identity, entry.rules
     return Manifest(
@@ -129,7 +129,7 @@ def _lora_record(evidence: Evidence) -> LoraRecord | None:
     )
 
 
-def _files(whole: Whole, entry: Entry, draft: Manifest) -> dict[str, bytes]:
+def _files(whole: CompleteEvidence, entry: Entry, draft: Manifest) -> dict[str, bytes]:
     """Return every file of the bundle but the manifest."""
     files = texts_of(draft, entry.rules)
     files |= {panel_file(panel): png for panel, png in sorted(whole.evidence.pngs.items())}
@@ -152,11 +152,11 @@ def _files(whole: Whole, entry: Entry, draft: Manifest) -> dict[str, bytes]:
     return files
 
 
-def _mosaics(whole: Whole) -> dict[str, bytes]:
+def _mosaics(whole: CompleteEvidence) -> dict[str, bytes]:
     """Return the mosaics by file name."""
     story = whole.evidence.story.story
     pictures = [Image.open(io.BytesIO(png)) for _, png in sorted(whole.evidence.pngs.items())]
-    words = Words(
+    words = MosaicText(
         title=story.title,
         captions=[panel.caption for panel in story.panels],
         lettering=whole.lettering,

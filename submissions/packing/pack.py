@@ -6,12 +6,12 @@ from pathlib import Path
 
 from kit.errors import BundleError
 from kit.experiment.run import Run
-from kit.files.atomic_write import write_whole
+from kit.files.atomic_write import write_atomic
 from kit.files.encodings import sha256_bytes, zip_bytes
 from kit.images.lettering import NUMBERS_ONLY, find_lettering
 from submissions.bundle.manifest import Manifest
 from submissions.faults import listed
-from submissions.packing.build import Whole, build
+from submissions.packing.build import CompleteEvidence, build
 from submissions.packing.entry import Entry
 from submissions.packing.preflight import check_entry, check_evidence
 from submissions.packing.run_evidence import gather
@@ -46,7 +46,7 @@ def pack(run: Run, entry: Entry) -> PackReport:
     if faults:
         raise BundleError(f"the entry cannot be packed, {listed(faults)}")
     data = zip_bytes(files)
-    write_whole(entry.out, data)
+    write_atomic(entry.out, data)
     return PackReport(
         path=entry.out,
         sha256=sha256_bytes(data),
@@ -57,7 +57,7 @@ def pack(run: Run, entry: Entry) -> PackReport:
     )
 
 
-def _checked(run: Run, entry: Entry) -> Whole:
+def _checked(run: Run, entry: Entry) -> CompleteEvidence:
     """Return the evidence of an entry once nothing speaks against it."""
     faults = check_entry(entry)
     evidence, gaps = gather(run, entry)
@@ -71,7 +71,9 @@ def _checked(run: Run, entry: Entry) -> Whole:
     assert evidence.scores is not None
     story = evidence.story.story
     lettering = find_lettering([story.title, *(panel.caption for panel in story.panels)])
-    return Whole(evidence=evidence, identity=evidence.identity, scores=evidence.scores, lettering=lettering)
+    return CompleteEvidence(
+        evidence=evidence, identity=evidence.identity, scores=evidence.scores, lettering=lettering
+    )
 
 
 def _listed(seeds: tuple[int, ...]) -> str:

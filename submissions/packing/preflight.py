@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 
 from kit.files.encodings import canonical_json, sha256_bytes
 from kit.lora.convert import checkpoint_bytes, safetensors_for
-from kit.lora.metadata import Scale
+from kit.lora.metadata import LoraScale
 from kit.story.prompt import prompt_of
 from kit.story.story import PANELS
 from submissions.bundle.manifest import panel_file
@@ -18,7 +18,7 @@ from submissions.untrusted.lora_reader import lora_data_faults
 from submissions.untrusted.png_reader import picture_texts, read_picture
 from submissions.untrusted.secret_scan import find_leaks
 from submissions.untrusted.zip_reader import MAX_LORA_BYTES
-from submissions.verification.rule_checks import Saying, gate_faults, words_faults
+from submissions.verification.rule_checks import EntryTexts, gate_faults, words_faults
 
 _CLOSE = 1e-3
 """How far a written mean may be from the mean of the written scores."""
@@ -26,9 +26,9 @@ _SCORE_AGAIN = "run `storykit score` again"
 _DRAW_AGAIN = "run `storykit generate` to draw it again"
 
 
-def said(entry: Entry) -> Saying:
+def said(entry: Entry) -> EntryTexts:
     """Return the words of an entry."""
-    return Saying(team=entry.team, title=entry.title, introduction=entry.introduction, link=entry.link)
+    return EntryTexts(team=entry.team, title=entry.title, introduction=entry.introduction, link=entry.link)
 
 
 def check_entry(entry: Entry) -> list[Fault]:
@@ -126,7 +126,9 @@ def _form_faults(data: bytes) -> list[Fault]:
     """Return why a sound LoRA cannot be written for other tools."""
     try:
         checkpoint_bytes(data)
-        safetensors_for("diffusers", data, Scale(rank=1, alpha=1.0))  # ComfyUI's names are of the same layers
+        safetensors_for(
+            "diffusers", data, LoraScale(rank=1, alpha=1.0)
+        )  # ComfyUI's names are of the same layers
     except ValueError as error:
         return [Fault(place="lora", problem=str(error))]
     return []

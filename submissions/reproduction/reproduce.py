@@ -87,8 +87,8 @@ def reproduce(
     ]
     if progress is not None:
         progress.begin(sum(len(batch.prompts) for batch in batches), 0)
-    drawn: dict[tuple[int, str], _Drawn] = {}
-    hand = _Hand(manifest, painter, how)
+    drawn: dict[tuple[int, str], _DrawnPanels] = {}
+    hand = _ReproducingPainter(manifest, painter, how)
     painter.read([text for job in hand.jobs(batches) for text in (job.request.prompt, job.request.negative)])
     painter.dress(lora, manifest.lora.strength if manifest.lora else 1.0)
     for batch in batches:
@@ -99,12 +99,12 @@ def reproduce(
     return Reproduction(panels=panels, reasons=tuple(_changes(manifest, painter)))
 
 
-class _Drawn(NamedTuple):
+class _DrawnPanels(NamedTuple):
     png: bytes | None
     reason: str
 
 
-class _Hand:
+class _ReproducingPainter:
     """A painter that draws what a bundle tells it to."""
 
     def __init__(self, manifest: Manifest, painter: "Painter", how: "DrawSettings") -> None:
@@ -114,7 +114,7 @@ class _Hand:
     def jobs(self, batches: Sequence[BatchRecord]) -> Iterator["Job"]:
         """Yield what is to be drawn, batch by batch."""
         from kit.experiment.run import Slot
-        from kit.generation.recipe import Asked, Job, recipe_of, request_of
+        from kit.generation.recipe import Job, PromptedPanel, recipe_of, request_of
 
         manifest, lora = self._manifest, self._manifest.lora
         worn = {
@@ -125,28 +125,30 @@ class _Hand:
         for batch in batches:
             for prompt in batch.prompts:
                 negative = self._negative.get((batch.seed, prompt), manifest.panels[0].negative)
-                recipe = recipe_of(self._painter, self._how, worn, Asked(prompt, negative, batch.seed))
+                recipe = recipe_of(
+                    self._painter, self._how, worn, PromptedPanel(prompt, negative, batch.seed)
+                )
                 slot = Slot(manifest.candidate, manifest.order, manifest.story, batch.seed, 0)
                 request = request_of(recipe, f"seed {batch.seed}, {prompt}")
                 yield Job(slot=slot, recipe=recipe, request=request, negative=negative)
 
-    def draw(self, batch: BatchRecord) -> dict[tuple[int, str], _Drawn]:
+    def draw(self, batch: BatchRecord) -> dict[tuple[int, str], _DrawnPanels]:
         """Return the pictures of a batch, or why there is none, by seed and prompt."""
-        from kit.generation.painter import Batching, Fault
+        from kit.generation.painter import BatchPlan, DrawFailure
         from kit.images.png_metadata import png_bytes
 
         jobs = list(self.jobs([batch]))
-        batching = Batching(panels=len(jobs), compiled=batch.compiled)
+        batching = BatchPlan(panels=len(jobs), compiled=batch.compiled)
         pictures = self._painter.draw([job.request for job in jobs], self._how, batching)
         return {
-            (batch.seed, job.request.prompt): _Drawn(None, picture.reason)
-            if isinstance(picture, Fault)
-            else _Drawn(png_bytes(picture, job), "")
+            (batch.seed, job.request.prompt): _DrawnPanels(None, picture.reason)
+            if isinstance(picture, DrawFailure)
+            else _DrawnPanels(png_bytes(picture, job), "")
             for job, picture in zip(jobs, pictures, strict=True)
         }
 
 
-def _compared(panel: PanelRecord, before: bytes, drawn: Mapping[tuple[int, str], _Drawn]) -> Redrawn:
+def _compared(panel: PanelRecord, before: bytes, drawn: Mapping[tuple[int, str], _DrawnPanels]) -> Redrawn:
     """Return how a panel's new picture differs from the bundle's."""
     now = drawn[panel.seed, panel.prompt]
     if now.png is None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kit.lora.convert import Opened, opened
+from kit.lora.convert import SafetensorsFile, read_safetensors
 from kit.lora.key_names import Half, read_key
 from submissions.faults import Fault
 from submissions.untrusted.secret_scan import find_leaks
@@ -46,7 +46,7 @@ def read_lora_facts(data: bytes) -> LoraFacts:
         ValueError: it is no whole safetensors file, or it holds no LoRA.
     """
     try:
-        file = opened(data)
+        file = read_safetensors(data)
     except ValueError as error:
         raise ValueError(f"is not a whole safetensors file: it {error}") from error
     parts = {name: read_key(name) for name in file.spots}
@@ -79,7 +79,7 @@ def lora_data_faults(place: str, data: bytes) -> list[Fault]:
         problem = f"carries {len(text)} characters of metadata, {MAX_METADATA} are the most"
         return [Fault(place=place, problem=problem, mend="write it anew with `storykit lora convert`")]
     faults = find_leaks(f"{place} metadata", text)
-    faults += [Fault(place=place, problem=problem) for problem in _number_problems(opened(data))]
+    faults += [Fault(place=place, problem=problem) for problem in _number_problems(read_safetensors(data))]
     paired = 2 * len(facts.layers) + facts.alphas
     if paired < facts.tensors:
         first = f", the first that is none: {facts.strangers[0][:100]}" if facts.strangers else ""
@@ -88,7 +88,7 @@ def lora_data_faults(place: str, data: bytes) -> list[Fault]:
     return faults
 
 
-def _number_problems(file: Opened) -> Iterator[str]:
+def _number_problems(file: SafetensorsFile) -> Iterator[str]:
     """Yield what is wrong with a LoRA's numbers, told from their bits alone."""
     moved = False
     for name, spot in file.spots.items():

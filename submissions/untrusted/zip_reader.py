@@ -57,7 +57,7 @@ _ZIP_TROUBLE = (
 """What Python's zipfile raises on damaged or hostile input."""
 
 
-class Contents(NamedTuple):
+class ZipContents(NamedTuple):
     """What could be read of a bundle."""
 
     files: Mapping[str, bytes]
@@ -80,7 +80,7 @@ def _place_of(entry: zipfile.ZipInfo) -> int:
     return _LOCAL_BYTES + len(entry.orig_filename.encode()) + entry.compress_size
 
 
-def read_zip(path: Path) -> Contents:
+def read_zip(path: Path) -> ZipContents:
     """Return the files of a zip with every fault of its form; nothing is written to disk.
 
     Sizes, names and kinds are checked on the list of entries, before any entry is unpacked.
@@ -93,13 +93,13 @@ def read_zip(path: Path) -> Contents:
     try:
         damage = _end_faults(path)
         if damage:
-            return Contents({}, damage)
+            return ZipContents({}, damage)
         with zipfile.ZipFile(path) as archive:
             return _read_entries(archive)
     except PermissionError as error:
         raise BundleError(f"{path.name} cannot be read: {error.strerror}") from error
     except _ZIP_TROUBLE as error:
-        return Contents({}, (_bundle_fault(f"is damaged or not a zip: {error}"),))
+        return ZipContents({}, (_bundle_fault(f"is damaged or not a zip: {error}"),))
 
 
 def size_faults(files: Mapping[str, bytes]) -> list[Fault]:
@@ -148,7 +148,7 @@ def _end_faults(path: Path) -> tuple[Fault, ...]:
     return tuple(faults)
 
 
-def _read_entries(archive: zipfile.ZipFile) -> Contents:
+def _read_entries(archive: zipfile.ZipFile) -> ZipContents:
     """Return the sound entries' bytes and the faults of the others."""
     entries = [entry for entry in archive.infolist() if not _is_plain_folder(entry)]
     total = sum(entry.file_size for entry in entries)
@@ -156,13 +156,13 @@ def _read_entries(archive: zipfile.ZipFile) -> Contents:
     if len(entries) > MAX_ENTRIES or total > most:
         problem = f"unpacks to {len(entries)} files of {total} bytes"
         problem += f", {MAX_ENTRIES} files of {most} bytes are the most for a zip of its size"
-        return Contents({}, (_bundle_fault(problem),))
+        return ZipContents({}, (_bundle_fault(problem),))
     told = sum(entry.file_size for entry in entries if _is_text(entry.filename))
     if told > MAX_TEXTS_BYTES:
         problem = f"holds {told} bytes of texts, {MAX_TEXTS_BYTES} are the most"
-        return Contents({}, (_bundle_fault(problem),))
+        return ZipContents({}, (_bundle_fault(problem),))
     if archive.start_dir - sum(_place_of(entry) for entry in entries) > MAX_ENTRIES * MAX_SLACK_BYTES:
-        return Contents({}, (_bundle_fault("holds bytes that belong to no file"),))
+        return ZipContents({}, (_bundle_fault("holds bytes that belong to no file"),))
     files: dict[str, bytes] = {}
     faults: list[Fault] = []
     seen: set[str] = set()
@@ -170,7 +170,7 @@ def _read_entries(archive: zipfile.ZipFile) -> Contents:
         wrong = _entry_faults(entry, seen)
         seen.add(entry.filename.casefold())
         faults += wrong or _read_entry(archive, entry, files)
-    return Contents(files, tuple(faults))
+    return ZipContents(files, tuple(faults))
 
 
 def _read_entry(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, files: dict[str, bytes]) -> list[Fault]:

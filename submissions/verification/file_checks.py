@@ -26,7 +26,7 @@ MAX_PICTURE_TEXT = 64 << 10
 
 def file_faults(files: Mapping[str, bytes], manifest: Manifest | None) -> list[Fault]:
     """Return what is wrong with each file by itself, or with a panel by its record in the manifest."""
-    album = Album(manifest)
+    album = PanelPictures(manifest)
     faults: list[Fault] = []
     for name, data in files.items():
         match Path(name).suffix:
@@ -43,7 +43,7 @@ def file_faults(files: Mapping[str, bytes], manifest: Manifest | None) -> list[F
     return faults + album.stray_faults(files)
 
 
-class Album:
+class PanelPictures:
     """The pictures of a bundle, looked at one after the other."""
 
     def __init__(self, manifest: Manifest | None) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pydantic_core import from_json
 
 from kit.files.encodings import csv_rows, json_bytes, sha256_bytes
-from kit.lora.convert import opened
+from kit.lora.convert import read_safetensors
 from submissions.bundle.comfyui import workflows_of
 from submissions.bundle.lora_files import lora_forms
 from submissions.bundle.manifest import (
@@ -154,7 +154,7 @@ def _form_faults(files: Files, lora: LoraRecord) -> list[Fault]:
     faults: list[Fault] = []
     data, problem = files[lora.file], f"is not {lora.file} in another form, byte by byte"
     try:
-        least = len(opened(data).body)
+        least = len(read_safetensors(data).body)
         for name, form in lora_forms(lora, data).items():
             if name in files and (len(files[name]) < least or files[name] != form()):
                 faults.append(Fault(place=name, problem=problem, mend="pack again"))

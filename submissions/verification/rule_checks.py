@@ -11,7 +11,7 @@ from submissions.faults import Fault
 
 def rule_faults(files: Mapping[str, bytes], manifest: Manifest, rules: Rules) -> list[Fault]:
     """Return which rules of a contest a bundle breaks."""
-    saying = Saying(
+    saying = EntryTexts(
         team=manifest.team, title=manifest.title, introduction=manifest.introduction, link=manifest.link
     )
     faults = [
@@ -60,7 +60,7 @@ MAX_LINK = 300
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Saying:
+class EntryTexts:
     """The words of an entry that the rules speak about."""
 
     team: str
@@ -69,7 +69,7 @@ class Saying:
     link: str
 
 
-def words_faults(rules: Rules, saying: Saying) -> list[Fault]:
+def words_faults(rules: Rules, saying: EntryTexts) -> list[Fault]:
     """Return what is wrong with an entry's words under a contest's rules."""
     faults = _line_faults("team", saying.team, rules) + _line_faults("title", saying.title, rules)
     faults += _introduction_faults(rules, saying.introduction)

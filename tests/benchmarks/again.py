@@ -16,7 +16,7 @@ from PIL import Image
 
 from kit.experiment.config import DrawSettings
 from kit.generation.kolors_painter import KolorsPainter
-from kit.generation.painter import Fault, PanelRequest
+from kit.generation.painter import DrawFailure, PanelRequest
 from kit.lora.lora import find_lora
 from kit.models.base import load_base
 from kit.story.prompt import prompt_of
@@ -65,8 +65,8 @@ class Bench:
         return [_png(picture) for picture in pictures]
 
 
-def _png(picture: Image.Image | Fault) -> bytes:
-    assert not isinstance(picture, Fault), picture.reason
+def _png(picture: Image.Image | DrawFailure) -> bytes:
+    assert not isinstance(picture, DrawFailure), picture.reason
     file = BytesIO()
     picture.save(file, "PNG")
     return file.getvalue()

@@ -16,11 +16,11 @@ from pathlib import Path
 import numpy as np
 
 from eval.casting.branch_and_bound import Search
-from eval.casting.cast import Pool, Wish, options_of, pool_of, single_of
-from eval.casting.selection import Standing
+from eval.casting.cast import CastRequest, Pool, options_of, pool_of, single_of
+from eval.casting.selection import SetQuality
 from eval.metrics.story_facts import told_by
 from eval.scoring.measure import measure
-from eval.scoring.score import instruments_of
+from eval.scoring.score import scorers_of
 from kit.experiment.run import Run
 from tests.benchmarks.machine import commit, cpu, load, today, versions
 from tests.benchmarks.tables import table
@@ -76,7 +76,7 @@ def _row(
     return [name, seeds, f"{above.min():+.2f}", weakest, f"{above.mean():+.2f}", passes, took]
 
 
-def _said(standing: Standing) -> list[object]:
+def _said(standing: SetQuality) -> list[object]:
     return [f"{standing.lowest:+.2f}", standing.weakest, f"{standing.mean:+.2f}"]
 
 
@@ -88,13 +88,13 @@ def main() -> None:
     parser.add_argument("run", type=Path)
     run = Run.open(parser.parse_args().run)
     before = load()
-    tools = instruments_of(run.loaded)
+    tools = scorers_of(run.loaded)
     measured, told = measure(run, tools), told_by(run.loaded, tools.encoder)
     experiment = run.loaded.experiment
     for candidate, order, loaded in product(experiment.candidates, experiment.orders, run.loaded.stories):
         place = (candidate.name, order, loaded.name)
         pool = pool_of(place, measured, told[loaded.name])
-        options = options_of(pool, Wish())
+        options = options_of(pool, CastRequest())
         search = Search(choices=pool.choices, scale=pool.scale, options=options, gate=experiment.score.gate)
         judges = ", ".join(pool.scale.metrics)
         print(f"{' '.join(place)}, {prod(map(len, options)):,} sets, judged by {judges}:\n")

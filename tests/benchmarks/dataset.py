@@ -22,10 +22,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from eval.metrics.concept_subspaces import COPY, effective_panels, facets_of, seen_through
+from eval.metrics.concept_subspaces import COPY, concept_subspaces, effective_panels, projected
 from eval.scorers.clip import ClipEncoder
-from kit.dataset.data_juicer import gather_result, keeps, read_recipe
-from kit.images.decode import is_flat, open_foreign
+from kit.dataset.data_juicer import keeps, read_recipe, read_result
+from kit.images.decode import decode_picture, is_flat
 from kit.images.near_duplicates import NEAR, signs
 from kit.world.render import render
 from kit.world.scene import STYLES, sample_scene
@@ -122,9 +122,9 @@ def _ours(path: Path, setting: tuple[dict[str, object], dict[str, object]]) -> l
     steps = [{"image_shape_filter": shape}, {"image_aspect_ratio_filter": ratio}]
     recipe.write_text(json.dumps({"process": steps}))
     rules, samples = read_recipe(recipe), {}
-    for found in gather_result(path):
+    for found in read_result(path):
         assert not found.fault, found
-        samples.setdefault(found.sample, []).append(open_foreign(found.path).picture.size)
+        samples.setdefault(found.sample, []).append(decode_picture(found.path).picture.size)
     return [all(keeps(rule, sizes) for rule in rules) for sizes in samples.values()]
 
 
@@ -198,10 +198,10 @@ def twins_tables(photos: Sequence[Image.Image], encoder: ClipEncoder) -> str:
 
 def styles_table(photographs: Sequence[Image.Image], encoder: ClipEncoder) -> str:
     """Return how many styles the style facet counts in sets of one style and of two."""
-    rng, facets = Random(1), facets_of(encoder, "zh")
+    rng, facets = Random(1), concept_subspaces(encoder, "zh")
 
     def count(pictures: Sequence[Image.Image]) -> str:
-        return f"{effective_panels(seen_through(encoder.pictures(pictures), facets.style)):.2f}"
+        return f"{effective_panels(projected(encoder.pictures(pictures), facets.style)):.2f}"
 
     def draw(styles: Sequence[str]) -> list[Image.Image]:
         return [render(sample_scene(rng, styles[n % len(styles)])).picture for n in range(20)]
@@ -217,7 +217,7 @@ def hashes_line(juicer: str, files: Sequence[Path], folder: Path) -> str:
     names = []
     for number, file in enumerate(files):
         names.append(str(folder / f"photo-{number}.png"))
-        open_foreign(file).picture.save(names[-1])
+        decode_picture(file).picture.save(names[-1])
     called = [juicer, "-c", THEIR_HASHES, *names]
     done = subprocess.run(called, stdout=subprocess.PIPE, text=True, check=True)
     version, theirs = json.loads(done.stdout)
@@ -238,9 +238,9 @@ def main() -> None:
     encoder = ClipEncoder.load("mini")
     with tempfile.TemporaryDirectory() as folder:
         print(filters_table(asked.juicer, Path(folder)), "\n")
-        print(twins_tables([open_foreign(file).picture for file in files], encoder), "\n")
+        print(twins_tables([decode_picture(file).picture for file in files], encoder), "\n")
         print(hashes_line(asked.juicer, files, Path(folder)), "\n")
-    print(styles_table([open_foreign(asked.photos / name).picture for name in asked.photographs], encoder))
+    print(styles_table([decode_picture(asked.photos / name).picture for name in asked.photographs], encoder))
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ from kit.experiment.config import DrawSettings
 from kit.generation.denoiser import compile_parts
 from kit.generation.kolors_painter import KolorsPainter, first_noise
 from kit.generation.painter import PanelRequest
-from kit.lora.formats import Pair
+from kit.lora.formats import LoraPair
 from kit.lora.lora import load_lora, save_lora
 from kit.models.base import load_base
 from kit.models.kolors.scheduler import scheduler
@@ -80,7 +80,7 @@ class Bench:
             for name, (wide, deep) in linear_shapes(load_base(self.folder).sizes.unet).items():
                 if name.rpartition(".")[2] in TARGETS:
                     down = torch.randn(RANK, deep, generator=chance) * deep**-0.5
-                    pairs[name] = Pair(down=down, up=torch.randn(wide, RANK, generator=chance) * 0.05)
+                    pairs[name] = LoraPair(down=down, up=torch.randn(wide, RANK, generator=chance) * 0.05)
             save_lora(path, pairs, TRAINED_ALPHA, {})
         return path
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eval.comparison.compare import read_scores
-from eval.comparison.racing import hold
+from eval.comparison.racing import run_race
 from kit.experiment.run import Run
 from tests.benchmarks.machine import commit, cpu, today
 from tests.benchmarks.tables import table
@@ -37,7 +37,7 @@ def raced(values: NDArray[np.float64]) -> tuple[bool, float]:
         drawn[[int(name) for name in left]] = count
         return {name: dict(enumerate(values[int(name), :count])) for name in left}
 
-    held = hold([str(number) for number in range(entered)], seeds, seen)
+    held = run_race([str(number) for number in range(entered)], seeds, seen)
     left = [int(name) for name in held.left]
     drawn[left] = held.seeds
     means = values.mean(axis=1)

@@ -17,8 +17,8 @@ from kit.models.kolors.unet import build_unet, time_ids
 from kit.models.kolors.vae import build_vae_encoder
 from kit.models.sizes import TOKENS
 from kit.training.config import PRESETS, TrainConfig
-from kit.training.latents import Examples
-from kit.training.loop import Learning, Step, train_on
+from kit.training.latents import EncodedDataset
+from kit.training.loop import TrainState, TrainStep, train_lora
 from kit.training.lora_layers import TARGETS
 from tests.benchmarks.machine import commit, cpu, versions
 from tests.benchmarks.published import KOLORS
@@ -35,19 +35,19 @@ class Clock:
         """Begin."""
         self.began = self.ended = 0.0
 
-    def begin(self) -> Learning | None:
+    def begin(self) -> TrainState | None:
         """Begin anew."""
         torch.cuda.reset_peak_memory_stats()
         return None
 
-    def hear(self, step: Step) -> None:
+    def hear(self, step: TrainStep) -> None:
         """Note the time."""
         torch.cuda.synchronize()
         self.ended = time.monotonic()
         if step.number == WARM:
             self.began = self.ended
 
-    def keep(self, learning: Learning, pairs: object) -> None:
+    def keep(self, learning: TrainState, pairs: object) -> None:
         """Keep nothing."""
 
 
@@ -105,7 +105,7 @@ def ours(way: str, steps: int, **learn: object) -> None:
     """Time `train_on` with encoded examples."""
     config = TrainConfig.model_validate({**PRESETS["style"], "alpha": 4.0, "steps": WARM + steps, **learn})
     hidden = KOLORS.text.hidden
-    examples = Examples(
+    examples = EncodedDataset(
         latents=[torch.randn(4, SIZE // 8, SIZE // 8) for _ in range(8)],
         cross=torch.randn(9, TOKENS, hidden, dtype=torch.float16),
         pooled=torch.randn(9, hidden, dtype=torch.float16),
@@ -114,7 +114,7 @@ def ours(way: str, steps: int, **learn: object) -> None:
     with torch.device("cuda"):
         unet = build_unet(KOLORS.unet).to(torch.bfloat16).requires_grad_(False).eval()
     clock = Clock()
-    train_on(unet, examples, config, clock)
+    train_lora(unet, examples, config, clock)
     row(way, clock.ended - clock.began, steps * config.batch)
 
 

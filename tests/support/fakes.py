@@ -15,7 +15,7 @@ from PIL import Image
 from kit.errors import LoraError, RunError
 from kit.experiment.config import DrawSettings, load_experiment
 from kit.experiment.run import Run
-from kit.generation.painter import Batching, Fault, PanelRequest
+from kit.generation.painter import BatchPlan, DrawFailure, PanelRequest
 from kit.models.sizes import BaseSizes, TextSizes, UNetSizes, VaeSizes
 
 if TYPE_CHECKING:
@@ -69,13 +69,13 @@ class FakePainter:
     def dress(self, lora: "LoadedLora | None", strength: float) -> None:
         self.worn.append((lora.name if lora else None, strength))
 
-    def settle(self, requests: Sequence[PanelRequest], settings: DrawSettings) -> Batching:
+    def settle(self, requests: Sequence[PanelRequest], settings: DrawSettings) -> BatchPlan:
         self.settled.append(len(requests))
-        return Batching(panels=settings.batch or self.takes, compiled=False)
+        return BatchPlan(panels=settings.batch or self.takes, compiled=False)
 
     def draw(
-        self, requests: Sequence[PanelRequest], settings: DrawSettings, batching: Batching | None = None
-    ) -> list[Image.Image | Fault]:
+        self, requests: Sequence[PanelRequest], settings: DrawSettings, batching: BatchPlan | None = None
+    ) -> list[Image.Image | DrawFailure]:
         if len(self.batches) == self.stop_before_batch:
             raise KeyboardInterrupt
         if len(self.batches) == self.lost_after:
@@ -83,7 +83,7 @@ class FakePainter:
         self.batches.append(list(requests))
         self.settings.append(settings)
         return [
-            Fault(reason="its numbers are not finite")
+            DrawFailure(reason="its numbers are not finite")
             if self.fail_on and self.fail_on in request.prompt
             else fake_picture(request.key, settings.size)
             for request in requests
@@ -189,7 +189,7 @@ def toy_lora(path: Path, scale: float = 0.1, rank: int = 2, alpha: float = 4.0) 
     """Write a LoRA of random weights that fits the toy base, and return its file."""
     import torch
 
-    from kit.lora.formats import Pair
+    from kit.lora.formats import LoraPair
     from kit.lora.lora import save_lora
     from kit.models.base import load_base
 
@@ -199,6 +199,6 @@ def toy_lora(path: Path, scale: float = 0.1, rank: int = 2, alpha: float = 4.0) 
         if name.rpartition(".")[2] in ("to_q", "to_k", "to_v", "to_out"):
             down = torch.randn(rank, layer.in_features, generator=chance)
             up = torch.randn(layer.out_features, rank, generator=chance) * scale
-            pairs[name] = Pair(down=down, up=up)
+            pairs[name] = LoraPair(down=down, up=up)
     save_lora(path, pairs, alpha, {"trigger": "水墨风格"})
     return path

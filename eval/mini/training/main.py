@@ -47,7 +47,7 @@ from eval.mini.training.corpus import (
 )
 from eval.mini.training.degradations import damage, draw_severities, quality
 from eval.mini.training.exam import check
-from eval.mini.training.optimizer import Plan, descend, log, settle
+from eval.mini.training.optimizer import TrainingPlan, log, settle_statistics, train_network
 from eval.mini.training.shards import Task, render_shards
 from eval.mini.training.zero_shot import LANGUAGES, VARIANTS, ask, name_loss
 from eval.scorers.clip import open_folder
@@ -82,7 +82,7 @@ def roughen(pictures: Tensor, generator: torch.Generator, rng: random.Random) ->
     return (toned + 0.05 * lot[2] * (lot[3] < 0.3) * grain).clamp(0, 1)
 
 
-class Asked(NamedTuple):
+class TokenisedQuestion(NamedTuple):
     """One question, its names as tokens."""
 
     weight: float
@@ -107,8 +107,8 @@ class Lesson:
     """(distinct texts, context)."""
     options: Tensor
     captions: int
-    asked: Sequence[Asked]
-    plan: Plan
+    asked: Sequence[TokenisedQuestion]
+    plan: TrainingPlan
     generator: torch.Generator
     rng: random.Random
 
@@ -153,7 +153,7 @@ class Lesson:
         return loss
 
 
-def train_clip(corpus: Corpus, said: Texts, folder: Path, plan: Plan) -> None:
+def train_clip(corpus: Corpus, said: Texts, folder: Path, plan: TrainingPlan) -> None:
     """Train the encoder and complete its folder."""
     rng = random.Random(plan.seed)
     questions = ask(corpus.scenes, rng)
@@ -170,7 +170,7 @@ def train_clip(corpus: Corpus, said: Texts, folder: Path, plan: Plan) -> None:
         return tokenise(tokenizer, texts).to(plan.device)
 
     asked = [
-        Asked(
+        TokenisedQuestion(
             weight=question.weight,
             truths=question.truths.to(plan.device),
             tokens=[torch.stack([tokens_of(texts) for texts in lists]) for lists in question.texts.values()],
@@ -189,12 +189,12 @@ def train_clip(corpus: Corpus, said: Texts, folder: Path, plan: Plan) -> None:
         rng=rng,
     )
     log.info("clip: %d pictures, %d texts", len(corpus.pictures), len(said.distinct))
-    log.info("clip: %d steps", descend(network, lesson.loss, plan))
-    settle(network, lesson.show)
+    log.info("clip: %d steps", train_network(network, lesson.loss, plan))
+    settle_statistics(network, lesson.show)
     save_file(half(network), folder / "open_clip_model.safetensors")
 
 
-def train_aesthetic(corpus: Corpus, folder: Path, plan: Plan) -> None:
+def train_aesthetic(corpus: Corpus, folder: Path, plan: TrainingPlan) -> None:
     """Train the aesthetic tower with its head and write its folder."""
     with torch.random.fork_rng():
         torch.manual_seed(plan.seed)
@@ -214,7 +214,7 @@ def train_aesthetic(corpus: Corpus, folder: Path, plan: Plan) -> None:
             embedding = network.visual_projection(network.vision_model(pixel_values=panels).pooler_output)
         return F.smooth_l1_loss(network.layers(F.normalize(embedding.float(), dim=-1))[:, 0], truth, beta=0.2)
 
-    log.info("aesthetic: %d steps", descend(network, loss_of, plan))
+    log.info("aesthetic: %d steps", train_network(network, loss_of, plan))
     network.half().save_pretrained(folder)
     aesthetic_preprocessor().save_pretrained(folder)
 
@@ -262,7 +262,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if given.shards is None:
         task = Task(folder=shards, index=0, count=given.data, seed=given.seed, held_out=False)
         render_shards(task, given.workers)
-    plan = Plan(
+    plan = TrainingPlan(
         rate=given.rate,
         batch=given.batch or (1024 if given.stage == "clip" else 384),
         minutes=given.minutes,

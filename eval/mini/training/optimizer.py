@@ -16,7 +16,7 @@ PASSES = 40
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Plan:
+class TrainingPlan:
     """How long and how fast a network descends."""
 
     rate: float
@@ -37,7 +37,7 @@ class Plan:
         return torch.Generator(self.device).manual_seed(self.seed)
 
 
-def descend(network: nn.Module, loss_of: Callable[[], Tensor], plan: Plan) -> int:
+def train_network(network: nn.Module, loss_of: Callable[[], Tensor], plan: TrainingPlan) -> int:
     """Train the network under a cosine that ends with the minutes or the steps; return the steps."""
     weights = [p for p in network.parameters() if p.ndim > 1]
     others = [p for p in network.parameters() if p.ndim <= 1]
@@ -63,7 +63,7 @@ def descend(network: nn.Module, loss_of: Callable[[], Tensor], plan: Plan) -> in
 
 
 @torch.no_grad()
-def settle(network: nn.Module, show: Callable[[], object]) -> None:
+def settle_statistics(network: nn.Module, show: Callable[[], object]) -> None:
     """Take the statistics of batch normalisation anew, from what `show` puts through the network."""
     norms = [part for part in network.modules() if isinstance(part, nn.BatchNorm2d)]
     for norm in norms:

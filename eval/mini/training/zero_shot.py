@@ -34,7 +34,7 @@ _TEMPLATES: Mapping[Language, Sequence[str]] = {
 }
 
 
-class Question(NamedTuple):
+class ZeroShotQuestion(NamedTuple):
     """One question about every picture of a corpus."""
 
     weight: float
@@ -112,7 +112,7 @@ def _hair(shades: Words, language: Language) -> Words:
     return tuple(f"{shade}{end}" for shade in shades for end in ("头发", "的头发"))
 
 
-def ask(scenes: Sequence[Scene], rng: random.Random) -> list[Question]:
+def ask(scenes: Sequence[Scene], rng: random.Random) -> list[ZeroShotQuestion]:
     """Return every question about the scenes, in the order of WEIGHTS."""
     named = {language: name_all(language) for language in LANGUAGES}
     answers = [answer(scene) for scene in scenes]
@@ -126,7 +126,7 @@ def ask(scenes: Sequence[Scene], rng: random.Random) -> list[Question]:
             language: [_vary(named[language][question][name], language, rng) for name in names]
             for language in LANGUAGES
         }
-        questions.append(Question(weight, truths, texts))
+        questions.append(ZeroShotQuestion(weight, truths, texts))
     return questions
 
 

@@ -13,8 +13,8 @@ import torch
 from diffsynth.models.sdxl_vae_encoder import SDXLVAEEncoder
 from torch import Tensor
 
-from kit.files.atomic_write import write_whole
-from kit.mini.training.optimizer import Ranks
+from kit.files.atomic_write import write_atomic
+from kit.mini.training.optimizer import DistributedRanks
 from kit.mini.training.shards import read_shards
 from kit.models.kolors.text_encoder import SPECIAL_TOKENS
 from kit.models.kolors.vae import build_vae_encoder
@@ -83,7 +83,7 @@ def load_vae_encoder(path: Path, sizes: VaeSizes, device: torch.device) -> SDXLV
 
 @torch.no_grad()
 def encode_world(
-    shards: Path, styles: Sequence[Style], encoder: SDXLVAEEncoder, tokenizer: Path, ranks: Ranks
+    shards: Path, styles: Sequence[Style], encoder: SDXLVAEEncoder, tokenizer: Path, ranks: DistributedRanks
 ) -> Latents:
     """Return this process's share of the world as latents and tokenised captions."""
     pictures, ids, lengths = [], [], []
@@ -120,7 +120,7 @@ def train_tokenizer(path: Path, seed: int = 0, captions: int = CAPTIONS) -> None
         num_threads=1,
         minloglevel=2,
     )
-    write_whole(path, model.getvalue())
+    write_atomic(path, model.getvalue())
 
 
 def _lines(rng: random.Random, captions: int) -> Iterator[str]:

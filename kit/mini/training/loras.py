@@ -8,16 +8,16 @@ import torch
 from diffsynth.models.kolors_text_encoder import ChatGLMModel
 from torch import Tensor
 
-from kit.lora.formats import Pair
+from kit.lora.formats import LoraPair
 from kit.lora.lora import save_lora
 from kit.mini.training.corpus import Latents, encode_world, padded_left
-from kit.mini.training.optimizer import Ranks
+from kit.mini.training.optimizer import DistributedRanks
 from kit.models.base import load_networks
 from kit.models.kolors.text_encoder import encode_ids
 from kit.models.mini_layout import TOKENIZER, EmbeddedFolder
 from kit.training.config import ON_MINI, PRESETS, TrainConfig
-from kit.training.latents import Examples
-from kit.training.loop import Learning, Step, precision_of, train_on
+from kit.training.latents import EncodedDataset
+from kit.training.loop import TrainState, TrainStep, precision_of, train_lora
 from kit.training.train import Trained, notes
 from kit.world import words
 from kit.world.scene import Style
@@ -47,27 +47,27 @@ def style_config(style: Style, steps: int, batch: int) -> TrainConfig:
 
 def train_style(shards: Path, out: Path, style: Style, base: EmbeddedFolder, config: TrainConfig) -> None:
     """Train one style on the base and write `out/loras/STYLE.safetensors`, in fp16; on one GPU."""
-    ranks = Ranks()
+    ranks = DistributedRanks()
     networks = load_networks(base, str(ranks.device))
     encoder = networks.encoder.to(memory_format=torch.channels_last)
     world = encode_world(shards, [style], encoder, base.folder / TOKENIZER, ranks)
     examples = _examples(world, networks.text_encoder)
     unet = networks.unet.to(precision_of(config, ranks.device))
-    pairs = train_on(unet, examples, config, _Diary())
+    pairs = train_lora(unet, examples, config, _Diary())
     told = {"base": base.name, "base_sha256": base.unet_sha256, "dataset_sha256": ""}
     trained = Trained(name=style, pictures=len(examples), steps=config.steps, told=told)
     save_lora(out / "loras" / f"{style}.safetensors", pairs, config.alpha, notes(config, trained))
 
 
 @torch.no_grad()
-def _examples(world: Latents, text_encoder: ChatGLMModel) -> Examples:
+def _examples(world: Latents, text_encoder: ChatGLMModel) -> EncodedDataset:
     """Return each picture with one of its captions, all languages in turn; the first text read is empty."""
     rows = torch.arange(len(world.pictures), device=world.ids.device)
     turns = rows % world.ids.shape[1]
     ids, lengths = world.ids[rows, turns], world.lengths[rows, turns]
     ids, lengths = torch.cat([ids[:1], ids]), torch.cat([torch.full_like(lengths[:1], 2), lengths])
     cross, pooled = _read(text_encoder, ids, lengths)
-    return Examples(
+    return EncodedDataset(
         latents=list(world.pictures.float()),
         cross=cross,
         pooled=pooled,
@@ -84,14 +84,14 @@ def _read(text_encoder: ChatGLMModel, ids: Tensor, lengths: Tensor) -> tuple[Ten
 class _Diary:
     """Logs a training that is short enough to begin anew."""
 
-    def begin(self) -> Learning | None:
+    def begin(self) -> TrainState | None:
         """Begin anew."""
         return None
 
-    def hear(self, step: Step) -> None:
+    def hear(self, step: TrainStep) -> None:
         """Log every hundredth step."""
         if step.number % 100 == 0:
             log.info("lora step %d loss %.4f", step.number, step.loss)
 
-    def keep(self, learning: Learning, pairs: Mapping[str, Pair]) -> None:
+    def keep(self, learning: TrainState, pairs: Mapping[str, LoraPair]) -> None:
         """Keep nothing."""

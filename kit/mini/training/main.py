@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from kit.embedded import BASE_WEIGHTS
-from kit.files.atomic_write import write_whole
+from kit.files.atomic_write import write_atomic
 from kit.mini.training.corpus import text_sizes, train_tokenizer
 from kit.mini.training.loras import style_config, train_style
 from kit.mini.training.shards import HELD_OUT_STYLES, PER_SHARD, render_shards
@@ -122,7 +122,7 @@ def open_base(weights: Path, out: Path) -> None:
     torch.save(vae | {"scaling_factor": networks.encoder.scaling_factor}, out / "vae.pt")
     parts = {"unet": networks.unet.state_dict(), "text_encoder": networks.text_encoder.state_dict()}
     torch.save(parts, out / START)
-    write_whole(out / TOKENIZER, (weights / TOKENIZER).read_bytes())
+    write_atomic(out / TOKENIZER, (weights / TOKENIZER).read_bytes())
 
 
 def _filled(network: Network, state: dict[str, Tensor]) -> Network:

@@ -25,7 +25,7 @@ class Rates:
     """Share of the old average that stays with each step."""
 
 
-class Average:
+class WeightAverage:
     """An exponential moving average of parameters: what is kept of a training."""
 
     def __init__(self, parameters: Sequence[nn.Parameter], decay: float) -> None:
@@ -52,7 +52,7 @@ def learning_rate(progress: float, step: int, peak: float, warmup: int) -> float
     return peak * min(1.0, (step + 1) / warmup, max(0.0, (1 - progress) / 0.4))
 
 
-class Ranks:
+class DistributedRanks:
     """This process among those that train together."""
 
     def __init__(self) -> None:
@@ -103,10 +103,10 @@ class Ranks:
             dist.destroy_process_group()
 
 
-class Descent:
+class AveragedOptimizer:
     """Named networks that learn from one loss."""
 
-    def __init__(self, networks: Mapping[str, nn.Module], rates: Rates, ranks: Ranks) -> None:
+    def __init__(self, networks: Mapping[str, nn.Module], rates: Rates, ranks: DistributedRanks) -> None:
         """Begin at the networks' weights, which are on the ranks' device."""
         self.networks, self.rates, self.ranks = networks, rates, ranks
         self.parameters = [p for network in networks.values() for p in network.parameters()]
@@ -117,7 +117,7 @@ class Descent:
             weight_decay=rates.decay,
             fused=ranks.device.type == "cuda",
         )
-        self.average = Average(self.parameters, rates.average)
+        self.average = WeightAverage(self.parameters, rates.average)
         self.step = 0
         """Steps done."""
 

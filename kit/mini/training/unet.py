@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from kit.mini.training.corpus import Latents, encode_world, load_vae_encoder, padded_left
-from kit.mini.training.optimizer import Descent, Ranks, Rates
+from kit.mini.training.optimizer import AveragedOptimizer, DistributedRanks, Rates
 from kit.models.kolors.scheduler import TRAIN_STEPS, scheduler
 from kit.models.kolors.text_encoder import build_text_encoder, encode_ids
 from kit.models.kolors.unet import build_unet, time_ids
@@ -49,7 +49,7 @@ class BaseConfig:
 class Learner(nn.Module):
     """UNet and text encoder as one network that predicts noise, in bf16 on a GPU; the weights stay fp32."""
 
-    def __init__(self, unet: SDXLUNet, text_encoder: ChatGLMModel, ranks: Ranks) -> None:
+    def __init__(self, unet: SDXLUNet, text_encoder: ChatGLMModel, ranks: DistributedRanks) -> None:
         """Keep both networks, which are on the ranks' device."""
         super().__init__()
         self.unet, self.text_encoder, self.ranks = unet, text_encoder, ranks
@@ -69,7 +69,7 @@ class Learner(nn.Module):
 class Lessons:
     """Noisy latents with captions, drawn by lot, and how wrong the noise predicted for them is."""
 
-    def __init__(self, world: Latents, config: BaseConfig, ranks: Ranks, first: int) -> None:
+    def __init__(self, world: Latents, config: BaseConfig, ranks: DistributedRanks, first: int) -> None:
         """Draw by the seed, the rank and the first step, so that a resumed training sees new lots."""
         self.world, self.config, self.ranks = world, config, ranks
         self.alphas = torch.tensor(scheduler().alphas_cumprod, device=ranks.device, dtype=torch.float32)
@@ -109,12 +109,12 @@ def train_base(shards: Path, out: Path, sizes: BaseSizes, config: BaseConfig) ->
     Begins at the weights in `out/start.pt`, at random ones where there are none. Keeps `out/base-state.pt`
     every 1000 steps; the same command goes on from there.
     """
-    ranks = Ranks()
+    ranks = DistributedRanks()
     learner = build_learner(sizes, config.seed, ranks)
     networks = {"unet": learner.unet, "text_encoder": learner.text_encoder}
     _begin(networks, out / START)
     rates = Rates(peak=config.peak_rate, warmup=300, decay=0.01, average=0.9993)
-    descent = Descent(networks, rates, ranks)
+    descent = AveragedOptimizer(networks, rates, ranks)
     spent = descent.resume(out / "base-state.pt")
     encoder = load_vae_encoder(out / "vae.pt", sizes.vae, ranks.device)
     started = time.monotonic()
@@ -137,7 +137,7 @@ def _begin(networks: dict[str, nn.Module], path: Path) -> None:
             network.load_state_dict(weights[name])
 
 
-def build_learner(sizes: BaseSizes, seed: int, ranks: Ranks) -> Learner:
+def build_learner(sizes: BaseSizes, seed: int, ranks: DistributedRanks) -> Learner:
     """Return the untrained networks on the device."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -161,7 +161,7 @@ def captured(learner: Learner, lessons: Lessons) -> nn.Module:
 class _Clock:
     """How far a training has come, by steps or time, whichever is nearer its end; the same in all ranks."""
 
-    def __init__(self, config: BaseConfig, ranks: Ranks, started: float) -> None:
+    def __init__(self, config: BaseConfig, ranks: DistributedRanks, started: float) -> None:
         self.config, self.ranks, self.started = config, ranks, started
         self.progress = 0.0
 
@@ -176,7 +176,9 @@ class _Clock:
         return self.progress >= 1 or by_steps >= 1
 
 
-def _learn(learner: nn.Module, descent: Descent, lessons: Lessons, clock: _Clock, state: Path) -> None:
+def _learn(
+    learner: nn.Module, descent: AveragedOptimizer, lessons: Lessons, clock: _Clock, state: Path
+) -> None:
     sums, before = torch.zeros(2, device=lessons.ranks.device), clock.spent
     while not clock.is_over(descent.step):
         loss, error = lessons.loss(learner)

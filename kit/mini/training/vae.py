@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
 from kit.mini.training.corpus import as_input
-from kit.mini.training.optimizer import Descent, Ranks, Rates
+from kit.mini.training.optimizer import AveragedOptimizer, DistributedRanks, Rates
 from kit.mini.training.shards import read_shards
 from kit.models.kolors.vae import build_vae_decoder, build_vae_encoder, encode_moments
 from kit.models.sizes import VaeSizes
@@ -42,7 +42,7 @@ class VaeConfig:
     seed: int = 0
 
 
-def load_pictures(folder: Path, ranks: Ranks) -> Tensor:
+def load_pictures(folder: Path, ranks: DistributedRanks) -> Tensor:
     """Return this process's share of all styles' pictures on the device: (n, 256, 256, 3) uint8."""
     shards = read_shards(folder, STYLES, (ranks.rank, ranks.count))
     return torch.cat([torch.from_numpy(shard.pictures).to(ranks.device) for shard in shards])
@@ -76,7 +76,7 @@ def train_vae(shards: Path, out: Path, sizes: VaeSizes, config: VaeConfig) -> No
 
     Keeps `out/vae-state.pt` every 2000 steps; the same command goes on from there.
     """
-    ranks = Ranks()
+    ranks = DistributedRanks()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         encoder, decoder = build_vae_encoder(sizes), build_vae_decoder(sizes)
@@ -85,7 +85,7 @@ def train_vae(shards: Path, out: Path, sizes: VaeSizes, config: VaeConfig) -> No
         "decoder": decoder.to(ranks.device, memory_format=torch.channels_last),
     }
     rates = Rates(peak=config.peak_rate, warmup=100, decay=1e-4, average=0.998)
-    descent = Descent(networks, rates, ranks)
+    descent = AveragedOptimizer(networks, rates, ranks)
     spent = descent.resume(out / "vae-state.pt")
     pictures = load_pictures(shards, ranks)
     log.info("%d pictures", len(pictures))
@@ -117,7 +117,7 @@ def _crops(pictures: Tensor, step: int, config: VaeConfig, dice: torch.Generator
     return as_input(torch.cat([crop[:half], crop[half:].flip(2)]))
 
 
-def _loss(descent: Descent, x: Tensor, config: VaeConfig, dice: torch.Generator) -> Tensor:
+def _loss(descent: AveragedOptimizer, x: Tensor, config: VaeConfig, dice: torch.Generator) -> Tensor:
     with descent.ranks.autocast():
         mean, log_variance = encode_moments(descent.networks["encoder"], x)
         mean, log_variance = mean.float(), log_variance.float().clamp(-12, 6)
