@@ -52,18 +52,18 @@ def test_what_a_painter_refuses_in_another_process_is_raised_here(remote, tmp_pa
         remote.check(load_lora(tmp_path / "wide.safetensors"))
     with pytest.raises(RunError, match="must be read before it is drawn"):
         remote.draw([PanelRequest(key="k", prompt="小猫", negative="", seed=0)], SETTINGS)
-    assert remote.cut_off("小猫") == "", "it goes on answering"
+    assert remote.truncated_tail("小猫") == "", "it goes on answering"
 
 
 def test_a_process_that_is_killed_is_one_line_that_says_what_to_do(remote):
-    remote.read(TOY_PROMPTS)
+    remote.encode_prompts(TOY_PROMPTS)
     os.kill(remote._process.pid, signal.SIGKILL)
     with pytest.raises(RunError, match="draws on cpu has ended, with code -9; run the same command to go on"):
         remote.draw([PanelRequest(key="k", prompt=TOY_PROMPTS[0], negative="", seed=0)], SETTINGS)
 
 
 def test_ctrl_c_is_left_to_the_process_that_asks(remote):
-    remote.read(TOY_PROMPTS)
+    remote.encode_prompts(TOY_PROMPTS)
     os.kill(remote._process.pid, signal.SIGINT)
     assert remote.hardware == "cpu"
 
@@ -71,7 +71,7 @@ def test_ctrl_c_is_left_to_the_process_that_asks(remote):
 def test_a_base_that_cannot_be_loaded_there_is_said_here(tmp_path):
     painter = RemotePainter(str(tmp_path), "cpu")
     with pytest.raises(WeightsError, match="there is neither"):
-        painter.read(TOY_PROMPTS)
+        painter.encode_prompts(TOY_PROMPTS)
     painter.close()
 
 

@@ -40,7 +40,7 @@ def request(prompt: str, seed: int = 0, negative: str = NEGATIVE) -> PanelReques
 def paint(
     painter: KolorsPainter, requests: list[PanelRequest], settings: DrawSettings = CFG4
 ) -> list[np.ndarray]:
-    painter.read([text for asked in requests for text in (asked.prompt, asked.negative)])
+    painter.encode_prompts([text for asked in requests for text in (asked.prompt, asked.negative)])
     return [np.asarray(picture).astype(int) for picture in painter.draw(requests, settings)]
 
 
@@ -110,14 +110,14 @@ def test_text_states_are_those_of_kolors_prompter():
 
 def test_the_end_of_a_prompt_that_is_not_read_is_what_the_tokenizer_cuts(painter):
     text = "".join(f"小猫{word}" for word in "睡觉跑步" * 60)
-    end = painter.cut_off(text)
+    end = painter.truncated_tail(text)
     assert text.endswith(end)
     assert 0 < len(end) < len(text)
     read = painter._prompter
     ids = [tokenize(read, [words])[0] for words in (text, text.removesuffix(end), text + "小猫")]
     assert torch.equal(ids[0], ids[1])
     assert torch.equal(ids[0], ids[2])
-    assert painter.cut_off(text.removesuffix(end)) == ""
+    assert painter.truncated_tail(text.removesuffix(end)) == ""
 
 
 @pytest.mark.parametrize("text", ["", "小猫", "a girl, running", "未知的字𠀀", "很长的字" * 100])
@@ -285,10 +285,10 @@ def test_contest_noise_is_the_half_precision_draw_after_manual_seed():
 
 def test_once_the_prompts_are_read_the_text_encoder_is_not_needed(base_copy):
     painter = KolorsPainter(load_base(base_copy), "cpu")
-    painter.read([TOY_PROMPTS[0], NEGATIVE])
+    painter.encode_prompts([TOY_PROMPTS[0], NEGATIVE])
     (base_copy / TEXT).unlink()
     (base_copy / TOKENIZER).unlink()
-    painter.read([TOY_PROMPTS[0]])
+    painter.encode_prompts([TOY_PROMPTS[0]])
     [picture] = painter.draw([request(TOY_PROMPTS[0])], CFG4)
     assert picture.size == (64, 64)
     assert picture.mode == "RGB"
@@ -305,9 +305,9 @@ def test_a_prompt_that_was_not_read_is_refused(painter):
 def test_taking_a_lora_off_restores_the_base_to_the_last_bit(painter, tmp_path):
     lora = load_lora(toy_lora(tmp_path / "ink.safetensors"))
     before = {name: weight.clone() for name, weight in painter._engine.unet.state_dict().items()}
-    painter.dress(lora, 0.7)
+    painter.set_lora(lora, 0.7)
     touched = [n for n, w in painter._engine.unet.state_dict().items() if not torch.equal(w, before[n])]
-    painter.dress(None, 1.0)
+    painter.set_lora(None, 1.0)
     after = painter._engine.unet.state_dict()
     assert len(touched) == len(lora.pairs)
     assert all(torch.equal(after[name], before[name]) for name in before)
@@ -316,10 +316,10 @@ def test_taking_a_lora_off_restores_the_base_to_the_last_bit(painter, tmp_path):
 def test_changing_loras_gives_the_same_as_starting_with_the_second(painter, tmp_path):
     first = load_lora(toy_lora(tmp_path / "a.safetensors", scale=0.3))
     second = load_lora(toy_lora(tmp_path / "b.safetensors", scale=0.1))
-    painter.dress(second, 1.0)
+    painter.set_lora(second, 1.0)
     [direct] = paint(painter, [request(TOY_PROMPTS[0])])
-    painter.dress(first, 2.0)
-    painter.dress(second, 1.0)
+    painter.set_lora(first, 2.0)
+    painter.set_lora(second, 1.0)
     [changed] = paint(painter, [request(TOY_PROMPTS[0])])
     assert np.array_equal(direct, changed)
 
@@ -327,9 +327,9 @@ def test_changing_loras_gives_the_same_as_starting_with_the_second(painter, tmp_
 def test_a_merged_lora_draws_what_peft_draws_with_it_beside_the_weights(painter, tmp_path):
     lora = load_lora(toy_lora(tmp_path / "ink.safetensors", rank=2, alpha=4.0))
     [bare] = paint(painter, [request(TOY_PROMPTS[0])])
-    painter.dress(lora, 1.0)
+    painter.set_lora(lora, 1.0)
     [merged] = paint(painter, [request(TOY_PROMPTS[0])])
-    painter.dress(None, 1.0)
+    painter.set_lora(None, 1.0)
     targets = ["to_q", "to_k", "to_v", "to_out"]
     unet = load_base(toy_base()).unet()
     inject_adapter_in_model(LoraConfig(r=2, lora_alpha=4, target_modules=targets), unet)
@@ -347,7 +347,7 @@ def test_strength_scales_the_change_that_training_made(painter, tmp_path):
     lora = load_lora(toy_lora(tmp_path / "ink.safetensors", rank=2, alpha=4.0))
     name, (down, up) = next(iter(lora.pairs.items()))
     before = painter._engine.layers[name].weight.clone()
-    painter.dress(lora, 0.5)
+    painter.set_lora(lora, 0.5)
     torch.testing.assert_close(
         painter._engine.layers[name].weight - before, 0.5 * (4.0 / 2) * (up.float() @ down.float())
     )
@@ -359,10 +359,10 @@ def test_a_lora_that_does_not_fit_leaves_the_painter_as_it_was(painter, tmp_path
     }
     save_lora(tmp_path / "wide.safetensors", pairs, 2.0, {})
     fitting = load_lora(toy_lora(tmp_path / "ink.safetensors"))
-    painter.dress(fitting, 1.0)
+    painter.set_lora(fitting, 1.0)
     [before] = paint(painter, [request(TOY_PROMPTS[0])])
     with pytest.raises(LoraError, match=r"0 of 1 keys match the base, all must; .*\(32, 32\) in the base"):
-        painter.dress(load_lora(tmp_path / "wide.safetensors"), 1.0)
+        painter.set_lora(load_lora(tmp_path / "wide.safetensors"), 1.0)
     [after] = paint(painter, [request(TOY_PROMPTS[0])])
     assert np.array_equal(before, after)
 
@@ -373,7 +373,7 @@ def test_a_picture_of_infinite_numbers_is_a_fault_and_the_others_of_its_batch_ar
             return torch.cat([rows[:1] * torch.inf, rows[1:]])
 
     painter._engine.unet = Burst()
-    painter.read([*TOY_PROMPTS, NEGATIVE])
+    painter.encode_prompts([*TOY_PROMPTS, NEGATIVE])
     first, second = painter.draw([request(TOY_PROMPTS[0]), request(TOY_PROMPTS[1], seed=1)], CFG4)
     assert isinstance(first, DrawFailure)
     assert "its numbers are not finite" in first.reason
@@ -386,7 +386,7 @@ def test_a_picture_of_one_colour_is_a_fault(painter):
             return torch.zeros(1, 3, 64, 64)
 
     painter._decoder = Grey()
-    painter.read([TOY_PROMPTS[0], NEGATIVE])
+    painter.encode_prompts([TOY_PROMPTS[0], NEGATIVE])
     assert painter.draw([request(TOY_PROMPTS[0])], CFG4) == [DrawFailure(reason="it has one colour all over")]
 
 
@@ -396,7 +396,7 @@ def test_what_overflows_in_fp16_is_drawn_in_fp32_and_the_fp16_weights_are_as_bef
     half = KolorsPainter(load_base(toy_base()), "cpu")
     half._dtype = torch.float16
     for painter in (exact, half):
-        painter.dress(loud, 1.0)
+        painter.set_lora(loud, 1.0)
     before = {name: weight.clone() for name, weight in half._engine.unet.state_dict().items()}
     [expected] = paint(exact, [request(TOY_PROMPTS[0])])
     [rescued] = paint(half, [request(TOY_PROMPTS[0])])
@@ -438,13 +438,13 @@ class Tight(Small):
 def test_too_little_memory_for_fp32_is_a_fault_and_the_next_batch_is_drawn(tmp_path):
     painter = KolorsPainter(load_base(toy_base()), "cpu")
     painter._dtype = torch.float16
-    painter.read([TOY_PROMPTS[0], NEGATIVE])
-    painter.dress(load_lora(toy_lora(tmp_path / "loud.safetensors", scale=400.0)), 1.0)
+    painter.encode_prompts([TOY_PROMPTS[0], NEGATIVE])
+    painter.set_lora(load_lora(toy_lora(tmp_path / "loud.safetensors", scale=400.0)), 1.0)
     painter._engine.unet = Tight(painter._engine.unet, most=4)
     [fault] = painter.draw([request(TOY_PROMPTS[0])], CFG4)
     assert isinstance(fault, DrawFailure)
     assert fault.reason.endswith("and there is too little memory to draw it in fp32")
-    painter.dress(None, 1.0)
+    painter.set_lora(None, 1.0)
     [picture] = painter.draw([request(TOY_PROMPTS[0])], CFG4)
     assert isinstance(picture, Image.Image)
 
@@ -477,7 +477,7 @@ def test_with_low_memory_panels_are_drawn_one_at_a_time_and_decoded_without_the_
     assert unet.calls == [2] * 3 * len(requests)
     assert seen == [["cpu"]] * len(requests), "sent away once, before the first picture is decoded"
     assert unet.moves == ["cpu", torch.device("cpu")], "and back to where it was"
-    assert painter.settle(requests, replace(low, steps=50)) == BatchPlan(panels=4, compiled=False)
+    assert painter.plan_batches(requests, replace(low, steps=50)) == BatchPlan(panels=4, compiled=False)
 
 
 def test_the_identity_follows_the_weights_and_holds_no_machine(painter):
@@ -488,7 +488,7 @@ def test_the_identity_follows_the_weights_and_holds_no_machine(painter):
 
 
 def test_pictures_are_rgb_of_the_asked_size(painter):
-    painter.read(TOY_PROMPTS)
+    painter.encode_prompts(TOY_PROMPTS)
     settings = DrawSettings(steps=1, cfg=1.0, size=96, noise="portable")
     [picture] = painter.draw([request(TOY_PROMPTS[0])], settings)
     assert isinstance(picture, Image.Image)
@@ -537,12 +537,12 @@ GPU = DrawSettings(steps=50, cfg=4.0, size=64, noise="portable", batch=8)
 @pytest.mark.parametrize(("pictures", "pays"), [(8, False), (100, False), (800, True)])
 def test_compiling_pays_only_when_enough_is_to_be_drawn(painter, pictures, pays):
     painter.device, painter._step_seconds = "cuda", lambda _requests, _settings: 0.035
-    settled = painter.settle([request(TOY_PROMPTS[0])] * pictures, GPU)
+    settled = painter.plan_batches([request(TOY_PROMPTS[0])] * pictures, GPU)
     assert settled == BatchPlan(panels=8, compiled=pays)
 
 
 def test_without_a_gpu_nothing_is_timed_and_nothing_compiled(painter):
-    assert painter.settle([request(TOY_PROMPTS[0])] * 8, CFG4) == BatchPlan(panels=4, compiled=False)
+    assert painter.plan_batches([request(TOY_PROMPTS[0])] * 8, CFG4) == BatchPlan(panels=4, compiled=False)
 
 
 def test_batches_are_halved_until_their_steps_fit_into_memory(painter):
@@ -552,7 +552,7 @@ def test_batches_are_halved_until_their_steps_fit_into_memory(painter):
         return 0.035
 
     painter.device, painter._step_seconds = "cuda", timed
-    assert painter.settle([request(TOY_PROMPTS[0])] * 16, GPU).panels == 2
+    assert painter.plan_batches([request(TOY_PROMPTS[0])] * 16, GPU).panels == 2
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # inside torch
@@ -560,7 +560,7 @@ def test_batches_are_halved_until_their_steps_fit_into_memory(painter):
 def test_the_unet_is_compiled_once_for_full_batches(painter, cfg, rows):
     painter._engine, painter._decoder = Counting(painter._engine), Striped()
     settings = DrawSettings(steps=1, cfg=cfg, size=64, noise="portable")
-    painter.read([TOY_PROMPTS[0], NEGATIVE])
+    painter.encode_prompts([TOY_PROMPTS[0], NEGATIVE])
     for compiled, expected in ((False, 0), (True, rows)):
         painter.draw([request(TOY_PROMPTS[0])], settings, BatchPlan(panels=3, compiled=compiled))
         assert painter._engine.compiled == expected
@@ -575,7 +575,7 @@ def test_compiled_blocks_predict_the_same_and_other_batches_run_as_before():
 
     def predict(count: int) -> torch.Tensor:
         with torch.inference_mode():
-            engine.tell(text[:count])
+            engine.set_text(text[:count])
             return engine(rows[:count], torch.tensor([500]), time_ids(count, 64), text[:count, 0])
 
     before = [predict(2), predict(1)]

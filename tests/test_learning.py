@@ -42,7 +42,7 @@ class Deaf:
     def begin(self, total, done):
         pass
 
-    def hear(self, step):
+    def on_step(self, step):
         pass
 
 

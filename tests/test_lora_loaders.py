@@ -141,10 +141,10 @@ def test_a_lora_of_the_contest_preset_draws_in_the_notebook_as_it_does_here(tmp_
     ours = Denoiser(load_base(toy_base()).unet())
     with torch.no_grad():
         seen = theirs(rows, level, cross, sizes, pooled)
-        ours.tell(cross)
+        ours.set_text(cross)
         bare = ours(rows, level, sizes, pooled)
-        ours.dress(lora, NOTEBOOK_ALPHA / NOTEBOOK_RANK / lora.scale)
-        ours.tell(cross)
+        ours.set_lora(lora, NOTEBOOK_ALPHA / NOTEBOOK_RANK / lora.scale)
+        ours.set_text(cross)
         drawn = ours(rows, level, sizes, pooled)
     effect = (seen - bare).abs().max()
     assert effect > 1e-3
@@ -171,7 +171,7 @@ class Deaf:
     def begin(self, total: int, done: int) -> None:
         pass
 
-    def hear(self, step: TrainStep) -> None:
+    def on_step(self, step: TrainStep) -> None:
         pass
 
 

@@ -86,9 +86,9 @@ def _wear(unet: nn.Module, lora: LoadedLora) -> None:
 def both(request: pytest.FixtureRequest) -> tuple[KolorsPainter, Theirs]:
     lora = find_lora(request.param) if request.param else None
     painter = KolorsPainter(load_base("mini"), "cpu")
-    painter.read([*TEXTS, NEGATIVE])
+    painter.encode_prompts([*TEXTS, NEGATIVE])
     painter._dtype = EXACT
-    painter.dress(lora, STRENGTH if lora else 1.0)
+    painter.set_lora(lora, STRENGTH if lora else 1.0)
     return painter, Theirs(lora)
 
 

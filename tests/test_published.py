@@ -142,7 +142,7 @@ def test_a_published_base_draws_what_diffsynths_pipeline_draws(whole):
         PanelRequest(key="k", prompt=prompt, negative="下雪", seed=seed)
         for seed, prompt in enumerate(TOY_PROMPTS)
     ]
-    painter.read([*TOY_PROMPTS, "下雪"])
+    painter.encode_prompts([*TOY_PROMPTS, "下雪"])
     settings = DrawSettings(steps=3, cfg=4.0, size=size, noise="portable")
     for asked, ours in zip(requests, painter.draw(requests, settings), strict=True):
         expected = pipe(

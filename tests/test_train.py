@@ -46,7 +46,7 @@ class Deaf:
     def begin(self, total: int, done: int) -> None:
         pass
 
-    def hear(self, step: TrainStep) -> None:
+    def on_step(self, step: TrainStep) -> None:
         pass
 
 
@@ -61,10 +61,10 @@ class Diary:
     def begin(self) -> TrainState | None:
         return self._learning
 
-    def hear(self, step: TrainStep) -> None:
+    def on_step(self, step: TrainStep) -> None:
         self.steps.append(step)
 
-    def keep(self, learning: TrainState, pairs: object) -> None:
+    def save_checkpoint(self, learning: TrainState, pairs: object) -> None:
         self.kept.append(deepcopy(learning))
 
 
@@ -518,7 +518,7 @@ from kit.training import TrainingFolder, train
 class Killer:
     def __init__(self, at): self.at = at
     def begin(self, total, done): os.write(1, f"{{done}} ".encode())
-    def hear(self, step):
+    def on_step(self, step):
         if step.number == self.at: os.kill(os.getpid(), signal.SIGKILL)
 for at in (3, 6, 7):
     if os.fork() == 0:
@@ -553,7 +553,7 @@ def test_a_finished_training_run_again_writes_the_same_file_and_learns_nothing(t
     class Counting(Deaf):
         heard = 0
 
-        def hear(self, step: TrainStep) -> None:
+        def on_step(self, step: TrainStep) -> None:
             Counting.heard += 1
 
     assert train(training, tmp_path / "ink", Counting(), "cpu").read_bytes() == first
@@ -643,11 +643,11 @@ def losses_in(records: bytes) -> list[int]:
 def test_a_trained_lora_draws(tmp_path):
     path = train(load_training(written(tmp_path, learning_rate=1e-2)), tmp_path / "ink", Deaf(), "cpu")
     painter = KolorsPainter(load_base(toy_base()), "cpu")
-    painter.read([TOY_PROMPTS[0], ""])
+    painter.encode_prompts([TOY_PROMPTS[0], ""])
     asked = [PanelRequest(key="k", prompt=TOY_PROMPTS[0], negative="", seed=0)]
     settings = DrawSettings(steps=2, cfg=4.0, size=64, noise="portable")
     [bare] = painter.draw(asked, settings)
-    painter.dress(load_lora(path), 1.0)
+    painter.set_lora(load_lora(path), 1.0)
     [dressed] = painter.draw(asked, settings)
     assert bare.tobytes() != dressed.tobytes()
 

@@ -107,7 +107,7 @@ class PainterWorker:
         name = batch.pictures[0][0].slot.candidate
         if name != self._worn:
             candidate = self._candidates[name]
-            self._painter.dress(lora_of(candidate), candidate.strength)
+            self._painter.set_lora(lora_of(candidate), candidate.strength)
             self._worn = name
         requests = [jobs[0].request for jobs in batch.pictures]
         pictures = self._painter.draw(requests, self._settings, batch.batching)

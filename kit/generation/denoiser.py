@@ -24,7 +24,7 @@ class CachedProjection(nn.Module):
         self.linear = linear
         self.answer: Tensor | None = None
 
-    def tell(self, text: Tensor) -> Tensor:
+    def set_text(self, text: Tensor) -> Tensor:
         """Compute the answer for a batch of texts, (B, tokens, width)."""
         answer: Tensor = self.linear(text)
         self.answer = answer
@@ -36,7 +36,7 @@ class CachedProjection(nn.Module):
 
 
 class Denoiser:
-    """Predicts noise with one UNet; `tell` it the texts, then call it step by step."""
+    """Predicts noise with one UNet; `set_text` first, then call it step by step."""
 
     def __init__(self, unet: SDXLUNet) -> None:
         """Take over the UNet."""
@@ -51,7 +51,7 @@ class Denoiser:
         self._device, self._dtype = unet.conv_in.weight.device, unet.conv_in.weight.dtype
 
     @torch.no_grad()
-    def dress(self, lora: LoadedLora | None, strength: float) -> None:
+    def set_lora(self, lora: LoadedLora | None, strength: float) -> None:
         """Merge the LoRA; what was merged before is taken out, to the last bit."""
         for name, weight in self._pristine.items():
             self.layers[name].weight.copy_(weight)
@@ -79,7 +79,7 @@ class Denoiser:
             self._dtype, self.compiled = before, compiled
 
     @contextmanager
-    def away(self) -> Iterator[None]:
+    def offloaded(self) -> Iterator[None]:
         """Leave the device to others for a while: the UNet waits in the computer's own memory."""
         try:
             with torch.inference_mode(False):
@@ -100,11 +100,11 @@ class Denoiser:
         compile_parts(self.unet)
         self.compiled = rows
 
-    def tell(self, cross: Tensor) -> None:
+    def set_text(self, cross: Tensor) -> None:
         """Say which texts the rows of the next calls are drawn from, (B, tokens, hidden)."""
-        text = self._first.tell(cross.to(self._device, self._dtype))
+        text = self._first.set_text(cross.to(self._device, self._dtype))
         for layer in self._told:
-            layer.tell(text)
+            layer.set_text(text)
 
     def __call__(self, rows: Tensor, step: Tensor, sizes: Tensor, pooled: Tensor) -> Tensor:
         """Return the noise in each row, (B, 4, H/8, W/8), in the rows' own precision.

@@ -78,25 +78,25 @@ class RemotePainter:
         """Return what shapes every picture."""
         return dict(self._ask("identity"))
 
-    def read(self, prompts: Sequence[str]) -> None:
+    def encode_prompts(self, prompts: Sequence[str]) -> None:
         """Encode each distinct prompt once."""
-        self._ask("read", prompts)
+        self._ask("encode_prompts", prompts)
 
-    def cut_off(self, prompt: str) -> str:
+    def truncated_tail(self, prompt: str) -> str:
         """Return the end of a prompt that is too long to be read whole; empty when it is not."""
-        return str(self._ask("cut_off", prompt))
+        return str(self._ask("truncated_tail", prompt))
 
     def check(self, lora: "LoadedLora | None") -> None:
         """Raise LoraError if the LoRA does not fit the base."""
         self._ask("check", lora)
 
-    def dress(self, lora: "LoadedLora | None", strength: float) -> None:
+    def set_lora(self, lora: "LoadedLora | None", strength: float) -> None:
         """Draw with this LoRA from now on."""
-        self._ask("dress", lora, strength)
+        self._ask("set_lora", lora, strength)
 
-    def settle(self, requests: Sequence[PanelRequest], settings: DrawSettings) -> BatchPlan:
+    def plan_batches(self, requests: Sequence[PanelRequest], settings: DrawSettings) -> BatchPlan:
         """Return how these pictures are best drawn there."""
-        settled: BatchPlan = self._ask("settle", requests, settings)
+        settled: BatchPlan = self._ask("plan_batches", requests, settings)
         return settled
 
     def draw(

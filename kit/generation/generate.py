@@ -121,7 +121,7 @@ def _batches(
     if not requests:
         return []
     texts = [text for request in requests for text in (request.prompt, request.negative)]
-    ask_all(painters, lambda painter: painter.read(texts))
+    ask_all(painters, lambda painter: painter.encode_prompts(texts))
     batching = _settled(run, painters, requests)
     every = [
         Batch(pictures=pictures[first : first + batching.panels], missing=missing, batching=batching)
@@ -140,7 +140,7 @@ def _settled(run: Run, painters: Sequence[Painter], requests: Sequence[PanelRequ
         if isinstance(noted, dict) and noted.get("asked") == asked:
             return BatchPlan(**noted["settled"])
     share = requests[: -(-len(requests) // len(painters))]
-    settled, *_ = ask_all(painters, lambda painter: painter.settle(share, how))
+    settled, *_ = ask_all(painters, lambda painter: painter.plan_batches(share, how))
     run.write_json(BATCHING, {"asked": asked, "settled": asdict(settled)})
     return settled
 

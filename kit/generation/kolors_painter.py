@@ -19,7 +19,7 @@ from kit.images.decode import is_flat
 from kit.lora.lora import LoadedLora
 from kit.models.base import Base, pick_device
 from kit.models.kolors.scheduler import BETA_END, TRAIN_STEPS, scheduler
-from kit.models.kolors.text_encoder import cut_off, encode_ids, tokenize
+from kit.models.kolors.text_encoder import encode_ids, tokenize, truncated_tail
 from kit.models.kolors.unet import linear_shapes, time_ids
 from kit.models.sizes import LATENT_CHANNELS, STRIDE
 
@@ -74,7 +74,7 @@ class KolorsPainter:
         """Panels that fit into memory together, as far as is known."""
 
     @torch.inference_mode()
-    def read(self, prompts: Sequence[str]) -> None:
+    def encode_prompts(self, prompts: Sequence[str]) -> None:
         """Encode each prompt not read before, then free the text encoder."""
         unread = [prompt for prompt in dict.fromkeys(prompts) if prompt not in self._texts]
         if not unread:
@@ -91,9 +91,9 @@ class KolorsPainter:
         if self.device != "cpu":
             torch.cuda.empty_cache()
 
-    def cut_off(self, prompt: str) -> str:
+    def truncated_tail(self, prompt: str) -> str:
         """Return the end of a prompt that is too long to be read whole; empty when it is not."""
-        return cut_off(self._prompter, prompt)
+        return truncated_tail(self._prompter, prompt)
 
     @cached_property
     def _prompter(self) -> KolorsPrompter:
@@ -104,11 +104,11 @@ class KolorsPainter:
         if lora is not None:
             lora.check_fit(linear_shapes(self._base.sizes.unet))
 
-    def dress(self, lora: LoadedLora | None, strength: float) -> None:
+    def set_lora(self, lora: LoadedLora | None, strength: float) -> None:
         """Merge the LoRA into the UNet; what was merged before is taken out, to the last bit."""
         self.check(lora)
         if lora is not None or "_engine" in vars(self):  # nothing is on a UNet that was never loaded
-            self._engine.dress(lora, strength)
+            self._engine.set_lora(lora, strength)
 
     @cached_property
     def _engine(self) -> Denoiser:
@@ -126,14 +126,14 @@ class KolorsPainter:
                 layer.inplace = True  # the same numbers in less memory
         return decoder
 
-    def rest(self) -> None:
+    def unload(self) -> None:
         """Free the networks; what was read is kept, and the next picture loads them again."""
         for name in ("_engine", "_decoder"):
             vars(self).pop(name, None)
         if self.device != "cpu":
             torch.cuda.empty_cache()
 
-    def settle(self, requests: Sequence[PanelRequest], settings: DrawSettings) -> BatchPlan:
+    def plan_batches(self, requests: Sequence[PanelRequest], settings: DrawSettings) -> BatchPlan:
         """Return as many panels as the free memory takes, and whether compiling pays for these pictures.
 
         On a GPU some steps of the first pictures are drawn to see how long they take.
@@ -147,7 +147,7 @@ class KolorsPainter:
             if panels == 1:
                 raise self._too_small(settings) from error
             torch.cuda.empty_cache()
-            return self.settle(requests, replace(settings, batch=panels // 2))
+            return self.plan_batches(requests, replace(settings, batch=panels // 2))
         return BatchPlan(panels=panels, compiled=seconds * COMPILED_SAVES > COMPILING_S)
 
     def _fitting(self, settings: DrawSettings) -> int:
@@ -223,7 +223,7 @@ class KolorsPainter:
             return [self._decode(latent) for latent in self._denoise(noise, requests, settings)]
         one_by_one = zip(noise[:, None], requests, strict=True)
         latents = [self._denoise(start, [request], settings)[0] for start, request in one_by_one]
-        with self._engine.away():
+        with self._engine.offloaded():
             return [self._decode(latent) for latent in latents]
 
     def _again(
@@ -249,7 +249,7 @@ class KolorsPainter:
         if guided:
             prompts += [request.negative for request in requests]
         cross, pooled = self._read_states(prompts)
-        self._engine.tell(cross)
+        self._engine.set_text(cross)
         sizes = time_ids(len(prompts), settings.size, self.device)
         sampler = scheduler(settings.steps)
         for step in sampler.timesteps:

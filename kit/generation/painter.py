@@ -62,19 +62,19 @@ class Painter(Protocol):
     def identity(self) -> Mapping[str, object]:
         """Return what shapes every picture and so is part of each key: weights, scheduler, dtype."""
 
-    def read(self, prompts: Sequence[str]) -> None:
+    def encode_prompts(self, prompts: Sequence[str]) -> None:
         """Encode each distinct prompt once; `draw` takes only prompts that were read."""
 
-    def cut_off(self, prompt: str) -> str:
+    def truncated_tail(self, prompt: str) -> str:
         """Return the end of a prompt that is too long to be read whole; empty when it is not."""
 
     def check(self, lora: "LoadedLora | None") -> None:
         """Raise LoraError if the LoRA does not fit the base."""
 
-    def dress(self, lora: "LoadedLora | None", strength: float) -> None:
+    def set_lora(self, lora: "LoadedLora | None", strength: float) -> None:
         """Draw with this LoRA from now on, or with the pristine base; raises LoraError if it does not fit."""
 
-    def settle(self, requests: Sequence[PanelRequest], settings: DrawSettings) -> BatchPlan:
+    def plan_batches(self, requests: Sequence[PanelRequest], settings: DrawSettings) -> BatchPlan:
         """Return how these pictures, whose prompts were read, are best drawn on this device."""
 
     def draw(

@@ -50,7 +50,7 @@ def refuse_misfits(loaded: LoadedExperiment, painter: Painter) -> None:
         f"{place}: must be at most 254 tokens, {end[:SHOWN]!r} and what follows would be cut; "
         "shorten it, or set cut_long_prompts = true in the experiment"
         for place, text in _texts(loaded).items()
-        if (end := painter.cut_off(text))
+        if (end := painter.truncated_tail(text))
     ]
     if faults:
         raise InputError(str(loaded.path), faults)

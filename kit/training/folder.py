@@ -31,7 +31,7 @@ class StepListener(Protocol):
     def begin(self, total: int, done: int) -> None:
         """Hear how many steps there are and how many were done before."""
 
-    def hear(self, step: TrainStep) -> None:
+    def on_step(self, step: TrainStep) -> None:
         """Hear of a finished step."""
 
 
@@ -86,14 +86,14 @@ class TrainingFolder:
     def _events(self) -> SummaryWriter:
         return SummaryWriter(str(self._folder / EVENTS), purge_step=self._good + 1)
 
-    def hear(self, step: TrainStep) -> None:
+    def on_step(self, step: TrainStep) -> None:
         """Pass a step on and log it."""
         self._rows.append(step)
         for name, value in (("loss", step.loss), ("learning rate", step.learning_rate)):
             self._events.add_scalar(name, value, step.number)
-        self._listener.hear(step)
+        self._listener.on_step(step)
 
-    def keep(self, learning: TrainState, pairs: Mapping[str, LoraPair]) -> None:
+    def save_checkpoint(self, learning: TrainState, pairs: Mapping[str, LoraPair]) -> None:
         """Write the log, then the LoRA of this step, then the state: a state stands for all before it."""
         self._write_log()
         self._events.flush()

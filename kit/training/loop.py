@@ -50,10 +50,10 @@ class Checkpointer(Protocol):
     def begin(self) -> TrainState | None:
         """Return where to go on from; None at the very beginning."""
 
-    def hear(self, step: TrainStep) -> None:
+    def on_step(self, step: TrainStep) -> None:
         """Hear of a finished step."""
 
-    def keep(self, learning: TrainState, pairs: Mapping[str, LoraPair]) -> None:
+    def save_checkpoint(self, learning: TrainState, pairs: Mapping[str, LoraPair]) -> None:
         """Keep the training as it stands, and the LoRA that it would end with here."""
 
 
@@ -71,14 +71,14 @@ def train_lora(
     epochs = BatchSampler([latent.shape for latent in examples.latents], config.batch, config.seed)
     with _injected(unet, config) as working:
         course = _Trainer(unet, examples, config, working)
-        done = course.go_on(keeper.begin() if keeper else None)
+        done = course.resume(keeper.begin() if keeper else None)
         for number in range(done + 1, config.steps + 1):
             step = course.learn(number, epochs.batch(number))
             if keeper is None:
                 continue
-            keeper.hear(step)
+            keeper.on_step(step)
             if number % config.save_every == 0 or number == config.steps:
-                keeper.keep(course.learning(number), course.pairs())
+                keeper.save_checkpoint(course.learning(number), course.pairs())
         return course.pairs()
 
 
@@ -106,7 +106,7 @@ class _Trainer:
         self._scaler = torch.amp.grad_scaler.GradScaler(enabled=self._dtype == torch.float16)
         self._mean = {name: w.detach().clone() for name, w in weights.items()} if config.ema else {}
 
-    def go_on(self, learning: TrainState | None) -> int:
+    def resume(self, learning: TrainState | None) -> int:
         """Take up a training where it was left; returns how many steps are done."""
         if learning is None:
             return 0

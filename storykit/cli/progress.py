@@ -29,9 +29,9 @@ class ProgressBar:
     def advance(self, count: int) -> None:
         """Count that so many more are done."""
         self._progress.advance(self._number, count)
-        self.tell(f"{self.speed:.1f}/s" if self.speed else "")
+        self.show(f"{self.speed:.1f}/s" if self.speed else "")
 
-    def tell(self, text: str) -> None:
+    def show(self, text: str) -> None:
         """Say something else than the rate."""
         self._progress.update(self._number, pace=text)
 

@@ -80,7 +80,7 @@ class CheckpointPreviews:
         run = self._run()
         for file, reason in generate(run, [self._painter]).faults.items():
             typer.echo(f"fault   {file}: {reason}")
-        self._painter.rest()
+        self._painter.unload()
         self.seen = score_checkpoints(run, self._tools, self._learned)
         write_checkpoint_scores(self._out / "looks.csv", self.seen)
         try:
@@ -120,13 +120,13 @@ class TrainingProgressBar:
         """Show how far the training is."""
         self._bar.begin(total, done)
 
-    def hear(self, step: "TrainStep") -> None:
+    def on_step(self, step: "TrainStep") -> None:
         """Show a step."""
         self._loss = step.loss if not self._loss else self._loss + OF_LOSS * (step.loss - self._loss)
         self._bar.advance(1)
         speed = self._bar.speed
         pace = f", {speed * self._batch:.1f} pictures/s" if speed else ""
-        self._bar.tell(f"loss {self._loss:.4f}{pace}{_memory()}")
+        self._bar.show(f"loss {self._loss:.4f}{pace}{_memory()}")
 
 
 def _memory() -> str:

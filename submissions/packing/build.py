@@ -111,8 +111,8 @@ def _panel_record(evidence: Evidence, panel: int) -> PanelRecord:
 
 def _lora_record(evidence: Evidence) -> LoraRecord | None:
     """Return what the run recorded of the candidate's LoRA; None for the bare base."""
-    dress = evidence.dress
-    if evidence.lora is None or dress is None:
+    trained = evidence.trained_lora
+    if evidence.lora is None or trained is None:
         return None
     file, checkpoint, diffusers, comfyui = lora_names(evidence.candidate.name)
     return LoraRecord.model_validate(
@@ -124,7 +124,7 @@ def _lora_record(evidence: Evidence) -> LoraRecord | None:
             "notes": read_lora_facts(evidence.lora.data).metadata,
             "sha256": sha256_bytes(evidence.lora.data),
             "source_sha256": evidence.lora.source_sha256,
-            **dress.model_dump(exclude={"lora_sha256"}),
+            **trained.model_dump(exclude={"lora_sha256"}),
         }
     )
 

@@ -87,7 +87,7 @@ def _picture_faults(evidence: Evidence) -> list[Fault]:
 
 def _prompt_faults(evidence: Evidence, entry: Entry) -> list[Fault]:
     """Return which panels were not drawn from the prompt that the story gives them."""
-    trigger = evidence.dress.trigger if evidence.dress else evidence.candidate.trigger
+    trigger = evidence.trained_lora.trigger if evidence.trained_lora else evidence.candidate.trigger
     story, faults = evidence.story.story, []
     for panel, row in sorted(evidence.rows.items()):
         if not 1 <= panel <= PANELS:
@@ -108,7 +108,7 @@ def _lora_faults(evidence: Evidence, rules: Rules) -> list[Fault]:
         return [Fault(place="lora", problem=problem, mend="choose another")] if rules.lora.required else []
     faults: list[Fault] = []
     lora = evidence.lora
-    drawn_with = evidence.dress.lora_sha256 if evidence.dress else None
+    drawn_with = evidence.trained_lora.lora_sha256 if evidence.trained_lora else None
     if evidence.identity and not drawn_with:
         faults.append(Fault(place="run.json", problem=f"does not say which LoRA {name!r} was drawn with"))
     if lora is None:

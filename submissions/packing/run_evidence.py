@@ -44,7 +44,7 @@ class Evidence:
     """The run's comparison; None when it was not compared."""
 
     @property
-    def dress(self) -> CandidateIdentity | None:
+    def trained_lora(self) -> CandidateIdentity | None:
         """Return how the candidate was drawn, if the run says it."""
         return self.identity.candidates.get(self.candidate.name) if self.identity else None
 

@@ -89,8 +89,10 @@ def reproduce(
         progress.begin(sum(len(batch.prompts) for batch in batches), 0)
     drawn: dict[tuple[int, str], _DrawnPanels] = {}
     hand = _ReproducingPainter(manifest, painter, how)
-    painter.read([text for job in hand.jobs(batches) for text in (job.request.prompt, job.request.negative)])
-    painter.dress(lora, manifest.lora.strength if manifest.lora else 1.0)
+    painter.encode_prompts(
+        [text for job in hand.jobs(batches) for text in (job.request.prompt, job.request.negative)]
+    )
+    painter.set_lora(lora, manifest.lora.strength if manifest.lora else 1.0)
     for batch in batches:
         drawn |= hand.draw(batch)
         if progress is not None:

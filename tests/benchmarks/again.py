@@ -57,8 +57,8 @@ class Bench:
             for seed in seeds
             for panel in range(8)
         ]
-        self._painter.read([text for one in requests for text in (one.prompt, one.negative)])
-        self._painter.dress(lora if strength else None, strength or 1.0)
+        self._painter.encode_prompts([text for one in requests for text in (one.prompt, one.negative)])
+        self._painter.set_lora(lora if strength else None, strength or 1.0)
         pictures = []
         for first in range(0, len(requests), batch):
             pictures += self._painter.draw(requests[first : first + batch], how)

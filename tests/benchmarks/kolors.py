@@ -67,8 +67,8 @@ class Bench:
     def painter(self) -> KolorsPainter:
         """Return our painter, all prompts read, in the LoRA."""
         painter = KolorsPainter(load_base(self.folder), self.device)
-        painter.read([*self.texts, NEGATIVE])
-        painter.dress(load_lora(self.lora()), CONTEST_ALPHA / TRAINED_ALPHA)
+        painter.encode_prompts([*self.texts, NEGATIVE])
+        painter.set_lora(load_lora(self.lora()), CONTEST_ALPHA / TRAINED_ALPHA)
         return painter
 
     def lora(self) -> Path:
@@ -178,8 +178,10 @@ def part_ours(bench: Bench) -> Json:
     eager_s = bench.timed(lambda: painter.draw(bench.requests(), bench.settings()))
     result = {
         "until_unet_s": round(after_text_s, 2), "first_batch_s": first_s, "cold_s": round(cold_s, 2),
-        "eager_s": eager_s, "reload_s": bench.timed(lambda: painter.dress(None, 1.0)),
-        "dress_s": bench.timed(lambda: painter.dress(load_lora(bench.lora()), CONTEST_ALPHA / TRAINED_ALPHA)),
+        "eager_s": eager_s, "reload_s": bench.timed(lambda: painter.set_lora(None, 1.0)),
+        "set_lora_s": bench.timed(
+            lambda: painter.set_lora(load_lora(bench.lora()), CONTEST_ALPHA / TRAINED_ALPHA)
+        ),
         **memory,
     }  # fmt: skip
     if (bench.out / "text.pt").is_file():
@@ -189,7 +191,7 @@ def part_ours(bench: Bench) -> Json:
     result["compiling_s"] = bench.timed(lambda: painter.draw(bench.requests(), bench.settings(2)))
     for turn in ("compiled", "compiled_again"):
         result[f"{turn}_s"] = bench.timed(lambda: painter.draw(bench.requests(), bench.settings()))
-    painter.dress(load_lora(bench.lora()), 1.0)
+    painter.set_lora(load_lora(bench.lora()), 1.0)
     result["other_strength_s"] = bench.timed(lambda: painter.draw(bench.requests(), bench.settings()))
     latent = torch.randn(1, 4, bench.size // 8, bench.size // 8, device=bench.device)
     with torch.inference_mode():

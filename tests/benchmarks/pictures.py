@@ -50,14 +50,14 @@ def draw(painter: Painter, wanted: PictureSet, folder: Path) -> Tensor:
     paths = [folder / wanted.name / f"{_key(batch, recipe)}.npz" for batch in batches]
     missing = [(path, batch) for path, batch in zip(paths, batches, strict=True) if not path.is_file()]
     if missing:
-        painter.read([text for _, batch in missing for text in (*batch.prompts, batch.negative)])
-        painter.dress(lora, wanted.strength)
+        painter.encode_prompts([text for _, batch in missing for text in (*batch.prompts, batch.negative)])
+        painter.set_lora(lora, wanted.strength)
         for number, (path, batch) in enumerate(missing, 1):
             started = time.monotonic()
             _write(path, _paint(painter, batch))
             pace = f"{time.monotonic() - started:.1f} s"
             print(f"{wanted.name}: batch {number} of {len(missing)}, {pace}", file=sys.stderr, flush=True)
-        painter.dress(None, 1.0)
+        painter.set_lora(None, 1.0)
     return torch.from_numpy(np.concatenate([_read(path) for path in paths]))
 
 

@@ -68,7 +68,7 @@ def prepare_ours(steps: int) -> Callable[[], Panels]:
     requests = [PanelRequest(key="", prompt=text, negative=NEGATIVE, seed=i) for i, text in enumerate(texts)]
 
     def draw() -> Panels:
-        painter.read([*texts, NEGATIVE])
+        painter.encode_prompts([*texts, NEGATIVE])
         return [np.asarray(picture) for picture in painter.draw(requests, settings)]
 
     return draw

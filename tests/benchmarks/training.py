@@ -40,14 +40,14 @@ class Clock:
         torch.cuda.reset_peak_memory_stats()
         return None
 
-    def hear(self, step: TrainStep) -> None:
+    def on_step(self, step: TrainStep) -> None:
         """Note the time."""
         torch.cuda.synchronize()
         self.ended = time.monotonic()
         if step.number == WARM:
             self.began = self.ended
 
-    def keep(self, learning: TrainState, pairs: object) -> None:
+    def save_checkpoint(self, learning: TrainState, pairs: object) -> None:
         """Keep nothing."""
 
 

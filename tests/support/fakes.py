@@ -56,20 +56,20 @@ class FakePainter:
         self.refuse_lora = ""
         """Pretend that a LoRA whose name holds this does not fit."""
 
-    def read(self, prompts: Sequence[str]) -> None:
+    def encode_prompts(self, prompts: Sequence[str]) -> None:
         self.read_prompts += prompts
 
-    def cut_off(self, prompt: str) -> str:
+    def truncated_tail(self, prompt: str) -> str:
         return prompt[self.reads :]
 
     def check(self, lora: "LoadedLora | None") -> None:
         if lora is not None and self.refuse_lora and self.refuse_lora in lora.name:
             raise LoraError(f"{lora.name}: 0 of 88 keys match")
 
-    def dress(self, lora: "LoadedLora | None", strength: float) -> None:
+    def set_lora(self, lora: "LoadedLora | None", strength: float) -> None:
         self.worn.append((lora.name if lora else None, strength))
 
-    def settle(self, requests: Sequence[PanelRequest], settings: DrawSettings) -> BatchPlan:
+    def plan_batches(self, requests: Sequence[PanelRequest], settings: DrawSettings) -> BatchPlan:
         self.settled.append(len(requests))
         return BatchPlan(panels=settings.batch or self.takes, compiled=False)
 

@@ -88,10 +88,10 @@ class _Diary:
         """Begin anew."""
         return None
 
-    def hear(self, step: TrainStep) -> None:
+    def on_step(self, step: TrainStep) -> None:
         """Log every hundredth step."""
         if step.number % 100 == 0:
             log.info("lora step %d loss %.4f", step.number, step.loss)
 
-    def keep(self, learning: TrainState, pairs: Mapping[str, LoraPair]) -> None:
+    def save_checkpoint(self, learning: TrainState, pairs: Mapping[str, LoraPair]) -> None:
         """Keep nothing."""

@@ -98,7 +98,7 @@ def tokenize(prompter: KolorsPrompter, prompts: Sequence[str]) -> tuple[Tensor, 
     return tokens["input_ids"], tokens["attention_mask"], tokens["position_ids"]
 
 
-def cut_off(prompter: KolorsPrompter, text: str) -> str:
+def truncated_tail(prompter: KolorsPrompter, text: str) -> str:
     """Return the end of a text that the text encoder would not see; empty when it sees all of it."""
     pieces = prompter.tokenizer.tokenize(text)
     if len(pieces) <= TOKENS - PREFIX_TOKENS:
