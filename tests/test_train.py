@@ -7,6 +7,7 @@ from copy import deepcopy
 from pathlib import Path
 
 import pytest
+import tomli_w
 import torch
 from diffsynth.models.sdxl_unet import SDXLUNet
 from fakes import TOY_PROMPTS, fake_picture, toy_base
@@ -21,7 +22,6 @@ from torch import nn
 from kit.dataset.read import Captioned, open_cropped, read_dataset
 from kit.errors import InputError, RunError, TrainError
 from kit.experiment.config import DrawSettings
-from kit.files.documents import toml_text
 from kit.generation.kolors_painter import KolorsPainter
 from kit.generation.painter import PanelRequest
 from kit.lora.formats import LoraPair, read_content
@@ -469,7 +469,7 @@ def written(folder: Path, **learn: object) -> Path:
     small = {"rank": 2, "steps": 6, "batch": 2, "size": 32, "save_every": 2}
     document = {"data": "data", "base": str(toy_base()), "preset": "style", "learn": {**small, **learn}}
     path = folder / "train.toml"
-    path.write_text(toml_text(document), encoding="utf-8")
+    path.write_text(tomli_w.dumps(document), encoding="utf-8")
     return path
 
 

@@ -1,9 +1,7 @@
-"""Files that users write, read with every fault named; TOML written."""
+"""Files that users write, read with every fault named."""
 
-import json
 import re
 import tomllib
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TypeVar
 
@@ -87,61 +85,3 @@ def _said(detail: ErrorDetails) -> str:
     got = repr(detail["input"])
     shown = got if len(got) <= _SHOWN else f"{got[:_SHOWN]}..."
     return said if kind in _COMPLETE else f"{said}, got {shown}"
-
-
-def toml_text(document: Mapping[str, object]) -> str:
-    """Return a document as TOML text that reads back as the same document.
-
-    >>> print(toml_text({"title": "雪", "seeds": [0, 1], "score": {"gate": 6.0}}), end="")
-    title = "雪"
-    seeds = [0, 1]
-    <BLANKLINE>
-    [score]
-    gate = 6.0
-    """
-    tables = {key: rows for key, value in document.items() if (rows := _tables(value))}
-    lines = [_entry(key, value) for key, value in document.items() if key not in tables]
-    for key, rows in tables.items():
-        head = f"[{_key(key)}]" if isinstance(document[key], Mapping) else f"[[{_key(key)}]]"
-        for row in rows:
-            lines += ["", head, *(_entry(name, value) for name, value in row.items())]
-    return "\n".join(lines).lstrip("\n") + "\n"
-
-
-def _tables(value: object) -> list[Mapping[str, object]]:
-    """Return the tables a top-level value is written as; none when it is a plain `key = value`."""
-    if isinstance(value, Mapping):
-        return [value]
-    if isinstance(value, list | tuple) and value and all(isinstance(row, Mapping) for row in value):
-        return list(value)
-    return []
-
-
-def _entry(key: str, value: object) -> str:
-    return f"{_key(key)} = {_inline(value)}"
-
-
-def _key(key: str) -> str:
-    bare = key.isascii() and key.replace("-", "").replace("_", "").isalnum()
-    return key if bare else _quoted(key)
-
-
-def _quoted(text: str) -> str:
-    """Return a TOML basic string: JSON's escapes, and DEL, which TOML alone forbids."""
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
-
-
-def _inline(value: object) -> str:
-    if isinstance(value, str):
-        return _quoted(value)
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int | float):
-        return repr(value)
-    if isinstance(value, Mapping):
-        return "{ " + ", ".join(_entry(key, item) for key, item in value.items()) + " }"
-    if isinstance(value, list | tuple):
-        if any(isinstance(item, Mapping) for item in value):
-            return "[\n" + "".join(f"    {_inline(item)},\n" for item in value) + "]"
-        return "[" + ", ".join(_inline(item) for item in value) + "]"
-    raise TypeError(f"TOML has no {type(value).__name__}")
