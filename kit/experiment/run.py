@@ -25,8 +25,6 @@ from kit.files.atomic_write import copy_atomic, write_atomic
 from kit.files.documents import faults_of
 from kit.files.encodings import canonical_json, sha256_of
 from kit.lora.key_names import config_beside
-from kit.lora.lora import find_lora
-from kit.lora.merge import merge, merged_bytes
 from kit.story.story import PANELS
 
 _MARK = "# The experiment of this run, resolved by storykit: every default written out.\n"
@@ -282,6 +280,9 @@ def _alpha(source: Path, given: float | None) -> float | None:
 
 def stack_bytes(stack: Sequence[StackedLora]) -> bytes:
     """Return LoRAs that are worn together as one safetensors file."""
+    from kit.lora.lora import find_lora
+    from kit.lora.merge import merge, merged_bytes
+
     loras = [find_lora(lora.file, lora.alpha) for lora in stack]
     merged = merge(loras, [lora.strength for lora in stack])
     return merged_bytes(merged, loras, [lora.strength for lora in stack])
