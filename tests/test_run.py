@@ -1,5 +1,3 @@
-import tomllib
-
 """A run folder: self-contained, resumable, never another experiment's."""
 
 import json
@@ -8,6 +6,7 @@ import resource
 import shutil
 import subprocess
 import sys
+import tomllib
 from dataclasses import asdict, replace
 from pathlib import Path
 

@@ -28,7 +28,6 @@ from kit.lora.formats import LoraPair, read_content
 from kit.lora.lora import load_lora, save_lora
 from kit.models.base import load_base
 from kit.models.kolors.scheduler import scheduler
-from kit.story.trigger import captions_of
 from kit.training.config import PRESETS, TrainConfig, Training, load_training
 from kit.training.folder import TrainingFolder
 from kit.training.latents import EncodedDataset, EncodingCache, buckets, encode_dataset, side_for
@@ -206,13 +205,6 @@ def test_a_picture_painted_over_is_encoded_anew(tmp_path):
     again = encode_dataset(load_base(toy_base()), dataset, SHORT, EncodingCache(tmp_path / "cache"), "cpu")
     assert not torch.equal(first.latents[0], again.latents[0])
     assert torch.equal(first.latents[1], again.latents[1])
-
-
-def test_the_trigger_stands_in_front_of_each_caption_once():
-    config = SHORT.model_copy(update={"trigger": "水墨"})
-    dataset = [Captioned(path=Path("a"), text=text) for text in ("小猫", "水墨，小狗")]
-    assert captions_of(dataset, config) == ["水墨，小猫", "水墨，小狗"]
-    assert captions_of(dataset, SHORT) == ["小猫", "水墨，小狗"]
 
 
 @pytest.mark.parametrize("size", [256, 512, 768, 1024])

@@ -34,6 +34,11 @@ Place = tuple[int | str, ...]
 _CHINESE = re.compile(r"[\u3400-\u9fff]")
 
 
+def language_of(text: str) -> Language:
+    """Return "zh" for a text with a Chinese letter, else "en"."""
+    return "zh" if _CHINESE.search(text) else "en"
+
+
 def _has_words(text: str) -> bool:
     return any(letter.isalnum() for letter in text)
 
@@ -199,6 +204,5 @@ def _story_of_lines(path: Path) -> Story:
         faults.append(f"a story has exactly {PANELS} lines that are not empty, got {len(numbered)}")
     if faults:
         raise InputError(str(path), faults)
-    language: Language = "zh" if _CHINESE.search(text) else "en"
     panels = tuple(Panel(prompt=line) for _, line in numbered)
-    return Story(title=path.stem, language=language, panel=panels)
+    return Story(title=path.stem, language=language_of(text), panel=panels)
