@@ -9,7 +9,7 @@ from kit.dataset.data_juicer import Filter, Size, keeps
 from kit.dataset.sources import FoundPicture
 from kit.errors import InputError
 from kit.images.decode import decode_picture, is_flat
-from kit.images.near_duplicates import Signs, near_duplicates, signs
+from kit.images.near_duplicates import Hash, near_duplicates, perceptual_hash
 from kit.story.trigger import Captioning
 
 
@@ -21,7 +21,7 @@ class SourcePicture:
     """Its place in the source, from 0."""
     found: FoundPicture
     size: Size
-    signs: Signs
+    hash: Hash
     flat: bool
     """Whether it has one colour all over."""
 
@@ -75,7 +75,7 @@ def _open_picture(number: int, found: FoundPicture) -> SourcePicture:
         raise InputError(found.name, [found.fault])
     picture = decode_picture(found.path).picture
     return SourcePicture(
-        number=number, found=found, size=picture.size, signs=signs(picture), flat=is_flat(picture)
+        number=number, found=found, size=picture.size, hash=perceptual_hash(picture), flat=is_flat(picture)
     )
 
 
@@ -118,7 +118,7 @@ def by_near_duplicates() -> FilterStep:
 
     def drop(looks: Sequence[SourcePicture]) -> dict[int, str]:
         areas = [look.size[0] * look.size[1] for look in looks]
-        found = near_duplicates([look.signs for look in looks], areas)
+        found = near_duplicates([look.hash for look in looks], areas)
         return {
             looks[one].number: f"is nearly {looks[kept].found.name}, which is as large or larger"
             for one, kept in found.items()
