@@ -8,8 +8,9 @@ from command import refused, said, tell, tree
 from fakes import fake_picture, toy_base
 from PIL import Image
 
-from eval.prepare import AestheticFloor, PreparationPlan, choose, find, write
+from eval.scorers.aesthetic import by_aesthetics
 from eval.scorers.protocols import Direction, Stamp
+from kit.dataset.prepare import PreparationPlan, choose, find, write
 from kit.dataset.read import read_dataset
 from kit.errors import InputError
 from kit.lora.lora import load_lora
@@ -155,7 +156,7 @@ def test_pictures_below_the_floor_are_dropped(tmp_path, pictures):
     plan = PreparationPlan(
         source=str(pictures),
         captioning=Captioning(),
-        floor=AestheticFloor(score=float(floor), scorer=LeftEdge()),
+        aesthetic=by_aesthetics(LeftEdge(), float(floor)),
     )
     sifted = choose(find(plan.source, tmp_path / "data"), plan, lambda: None)
     assert [look.found.name[0] for look in sifted.kept] == [name for name in "abc" if reds[name] >= floor]

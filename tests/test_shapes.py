@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from kit.dataset.data_juicer import RatioFilter, ShapeFilter, keeps, read_recipe, sample_captions
-from kit.dataset.warnings import dataset_warnings
+from kit.dataset.prepare import dataset_warnings
 from kit.errors import InputError
 from kit.story.trigger import Captioning, captions_of
 
