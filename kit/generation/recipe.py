@@ -3,7 +3,6 @@
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,6 +14,7 @@ from kit.generation.painter import Painter, PanelRequest
 from kit.lora.lora import LoadedLora, find_lora
 from kit.story.prompt import prompt_of
 from kit.story.story import PANELS
+from kit.versions import installed_version
 
 SHOWN = 24
 """Characters of a prompt's end that an error shows."""
@@ -168,7 +168,7 @@ def request_of(recipe: Mapping[str, object], label: str) -> PanelRequest:
 def _identity(run: Run, painter: Painter, candidates: Mapping[str, object]) -> dict[str, object]:
     how = settings(run.loaded.experiment)
     return {
-        "storykit": installed("storykit"),
+        "storykit": installed_version("storykit"),
         "base": dict(painter.identity),
         "candidates": candidates,
         "settings": {
@@ -179,18 +179,10 @@ def _identity(run: Run, painter: Painter, candidates: Mapping[str, object]) -> d
             "memory": how.memory,
             "scheduler": painter.identity.get("scheduler"),
         },
-        "versions": {name: installed(name) for name in PACKAGES},
+        "versions": {name: installed_version(name) for name in PACKAGES},
         "device": painter.hardware,
         "commit": _commit(),
     }
-
-
-def installed(package: str) -> str | None:
-    """Return the version of an installed package, None where it is used without being installed."""
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None
 
 
 def _commit() -> str | None:

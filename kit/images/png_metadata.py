@@ -7,7 +7,7 @@ from PIL.Image import Image
 from PIL.PngImagePlugin import PngInfo
 
 from kit.files.encodings import canonical_json
-from kit.generation.recipe import Job, installed
+from kit.versions import installed_version
 
 PARAMETERS = "parameters"
 """The PNG text chunk in which they look for it."""
@@ -24,7 +24,7 @@ def parameters_of(recipe: Mapping[str, object]) -> str:
     EnhancedDDIM, so other programs draw another picture from it.
 
     Args:
-        recipe: What shapes the picture, as `kit.recipe` writes it.
+        recipe: What shapes the picture, as `kit.generation.recipe` writes it.
     """
     size = recipe["size"]
     told = {
@@ -57,12 +57,18 @@ def _unet_hash(base: Mapping[object, object]) -> str:
     return found[0] if len(found) == 1 else ""
 
 
-def png_bytes(picture: Image, job: Job) -> bytes:
-    """Return the picture as a PNG that says how it was made; the same bytes for the same picture."""
-    made = {"storykit": installed("storykit"), "key": job.request.key, **job.recipe}
+def png_bytes(picture: Image, key: str, recipe: Mapping[str, object]) -> bytes:
+    """Return the picture as a PNG that says how it was made; the same bytes for the same picture.
+
+    Args:
+        picture: as it was drawn.
+        key: the recipe's sha256.
+        recipe: what shapes the picture, as `kit.generation.recipe` writes it.
+    """
     chunks = PngInfo()
+    made = {"storykit": installed_version("storykit"), "key": key, **recipe}
     chunks.add_itxt(RECIPE, canonical_json(made).decode())
-    chunks.add_itxt(PARAMETERS, parameters_of(job.recipe))
+    chunks.add_itxt(PARAMETERS, parameters_of(recipe))
     file = BytesIO()
     picture.save(file, "PNG", pnginfo=chunks)
     return file.getvalue()
