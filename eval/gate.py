@@ -137,8 +137,8 @@ def _read(path: Path) -> _File:
         mode = saved.mode
     if is_flat(picture):
         return _File(path.name, picture, "has one colour all over")
-    told = "" if mode == "RGB" else f"is {mode}, not RGB; it is scored as RGB, which may look different"
-    return _File(path.name, picture, told, thumbnail(picture))
+    fault = "" if mode == "RGB" else f"is {mode}, not RGB; it is scored as RGB, which may look different"
+    return _File(path.name, picture, fault, thumbnail(picture))
 
 
 def _as_jpeg(picture: Image) -> Image:

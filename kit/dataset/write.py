@@ -69,10 +69,10 @@ def _others(out: Path) -> Iterator[str]:
 
 def _is_prepared(record: Path) -> bool:
     try:
-        told = json.loads(record.read_bytes())
+        written = json.loads(record.read_bytes())
     except (OSError, ValueError, RecursionError):
         return False
-    return isinstance(told, dict) and told.get("format") == FORMAT
+    return isinstance(written, dict) and written.get("format") == FORMAT
 
 
 def write_prepared(out: Path, contents: DatasetContents, written: Callable[[], None]) -> None:
@@ -115,8 +115,8 @@ def _replacing(out: Path) -> Iterator[Path]:
 def _write_pictures(folder: Path, contents: DatasetContents, written: Callable[[], None]) -> list[str]:
     folder.mkdir()
     names = []
-    for number, look in enumerate(contents.filtered.kept, 1):
-        suffix, data = strip_metadata(decode_picture(look.found.path))
+    for number, picture in enumerate(contents.filtered.kept, 1):
+        suffix, data = strip_metadata(decode_picture(picture.found.path))
         names.append(f"{number:05}{suffix}")
         (folder / names[-1]).write_bytes(data)
         written()

@@ -12,7 +12,7 @@ from kit.errors import InputError
 
 M = TypeVar("M", bound=BaseModel)
 
-_OUR_WORDS = {
+_MESSAGES = {
     "extra_forbidden": "unknown key",
     "missing": "is missing",
     "model_type": "must be a table",
@@ -24,7 +24,7 @@ _OUR_WORDS = {
 _COMPLETE = ("extra_forbidden", "missing", "too_short", "too_long", "value_error")
 """Faults whose words already say what we got."""
 
-_THEIR_OPENING = re.compile(r"^(Value error, |\w+ should (?=\w))")
+_PYDANTIC_OPENING = re.compile(r"^(Value error, |\w+ should (?=\w))")
 
 _SHOWN = 60
 """Characters of a refused value that a message repeats."""
@@ -72,7 +72,7 @@ def faults_of(error: ValidationError) -> list[str]:
     details = error.errors(include_url=False)
     spoiled = {detail["loc"][:depth] for detail in details for depth in range(len(detail["loc"]))}
     return [
-        ": ".join(filter(None, (_place(detail["loc"]), _said(detail))))
+        ": ".join(filter(None, (_place(detail["loc"]), _message(detail))))
         for detail in details
         if not (detail["type"] == "too_short" and detail["loc"] in spoiled)  # pydantic counts good items only
     ]
@@ -83,10 +83,12 @@ def _place(loc: tuple[int | str, ...]) -> str:
     return "".join(parts).removeprefix(".")
 
 
-def _said(detail: ErrorDetails) -> str:
+def _message(detail: ErrorDetails) -> str:
     kind = detail["type"]
     opening = "" if kind == "value_error" else "must "
-    said = _OUR_WORDS.get(kind) or _THEIR_OPENING.sub(opening, detail["msg"]).replace(" after validation", "")
+    message = _MESSAGES.get(kind) or _PYDANTIC_OPENING.sub(opening, detail["msg"]).replace(
+        " after validation", ""
+    )
     got = repr(detail["input"])
     shown = got if len(got) <= _SHOWN else f"{got[:_SHOWN]}..."
-    return said if kind in _COMPLETE else f"{said}, got {shown}"
+    return message if kind in _COMPLETE else f"{message}, got {shown}"

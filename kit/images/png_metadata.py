@@ -27,7 +27,7 @@ def parameters_of(recipe: Mapping[str, object]) -> str:
         recipe: What shapes the picture, as `kit.generation.recipe` writes it.
     """
     size = recipe["size"]
-    told = {
+    settings = {
         "Steps": recipe["steps"],
         "Sampler": "DDIM",
         "CFG scale": recipe["cfg"],
@@ -36,16 +36,16 @@ def parameters_of(recipe: Mapping[str, object]) -> str:
     }
     base, lora = recipe["base"], recipe["lora"]
     if isinstance(base, Mapping):
-        told |= {"Model hash": found[:_SHORT]} if (found := _unet_hash(base)) else {}
-        told["Model"] = "Kolors" if base.get("name") == "kolors" else f"storykit {base.get('name')}"
-    worn = ""
+        settings |= {"Model hash": found[:_SHORT]} if (found := _unet_hash(base)) else {}
+        settings["Model"] = "Kolors" if base.get("name") == "kolors" else f"storykit {base.get('name')}"
+    tag = ""
     if isinstance(lora, Mapping):
         name = str(lora["lora_sha256"])[:_SHORT]
-        worn = f" <lora:{name}:{lora['strength']}>"
-        told["Lora hashes"] = f'"{name}: {name}"'
+        tag = f" <lora:{name}:{lora['strength']}>"
+        settings["Lora hashes"] = f'"{name}: {name}"'
     negative = recipe["negative"]
-    lines = [f"{recipe['prompt']}{worn}", *([f"Negative prompt: {negative}"] if negative else [])]
-    return "\n".join([*lines, ", ".join(f"{name}: {value}" for name, value in told.items())])
+    lines = [f"{recipe['prompt']}{tag}", *([f"Negative prompt: {negative}"] if negative else [])]
+    return "\n".join([*lines, ", ".join(f"{name}: {value}" for name, value in settings.items())])
 
 
 def _unet_hash(base: Mapping[object, object]) -> str:

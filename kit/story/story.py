@@ -76,7 +76,7 @@ class Clause(BaseModel, frozen=True, extra="forbid"):
     """A name under [places]."""
 
     @model_validator(mode="after")
-    def _say_one_thing(self) -> Self:
+    def _exactly_one_kind(self) -> Self:
         _only_one(self, ("text", "character", "place"))
         return self
 
@@ -93,7 +93,7 @@ class Panel(BaseModel, frozen=True, extra="forbid"):
     """A plain prompt, split at its comma marks."""
 
     @model_validator(mode="after")
-    def _say_it_once(self) -> Self:
+    def _clauses_or_prompt(self) -> Self:
         _only_one(self, ("clauses", "prompt"))
         return self
 
@@ -116,16 +116,16 @@ class Story(BaseModel, frozen=True, extra="forbid", populate_by_name=True):
         try:
             story = handler(value)
         except ValidationError as error:
-            faults = [*map(_again, error.errors()), *_faults_between(value)]
+            faults = [*map(_raised_again, error.errors()), *_faults_between(value)]
             raise ValidationError.from_exception_data(cls.__name__, faults) from error
         if faults := list(_faults_between(story.model_dump(by_alias=True))):
             raise ValidationError.from_exception_data(cls.__name__, faults)
         return story
 
 
-def _again(detail: ErrorDetails) -> InitErrorDetails:
-    told = PydanticCustomError(detail["type"], detail["msg"])
-    return InitErrorDetails(type=told, loc=detail["loc"], input=detail["input"])
+def _raised_again(detail: ErrorDetails) -> InitErrorDetails:
+    error = PydanticCustomError(detail["type"], detail["msg"])
+    return InitErrorDetails(type=error, loc=detail["loc"], input=detail["input"])
 
 
 def _faults_between(document: object) -> Iterator[InitErrorDetails]:
