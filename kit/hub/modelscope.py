@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
 from io import StringIO
+from logging.handlers import BufferingHandler
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Literal
@@ -101,11 +102,13 @@ class Repository:
             except (HubError, OSError, RuntimeError) as error:  # RuntimeError: after commits that failed
                 raise PublishError(self._refusal(error, logged)) from error
 
-    def _refusal(self, error: Exception, logged: list[str]) -> str:
+    def _refusal(self, error: Exception, logged: list[logging.LogRecord]) -> str:
         """Return what went wrong, as the SDK told it first, and what to do about it."""
         from modelscope_hub.errors import AlreadyExistsError, AuthenticationError, PermissionDeniedError
 
-        first = (logged[0] if logged else str(error)).partition("\n")[0].replace(self._token, "***")
+        first = (
+            (logged[0].getMessage() if logged else str(error)).partition("\n")[0].replace(self._token, "***")
+        )
         reason = printable(_QUERY.sub("", first))[:_SHOWN]
         if isinstance(error, (AuthenticationError, PermissionDeniedError, AlreadyExistsError)):
             return f"{self.page}: the token in {TOKEN} must be allowed to write there, the hub said: {reason}"
@@ -119,25 +122,14 @@ def open_repository(path: str, token: str) -> Iterator[Repository]:
         yield Repository(path, token, Path(scratch))
 
 
-class _ErrorLog(logging.Handler):
-    """Keeps the errors that the SDK logs: what it raises in the end does not say why."""
-
-    def __init__(self) -> None:
-        super().__init__(logging.ERROR)
-        self.messages: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Keep the message."""
-        self.messages.append(record.getMessage())
-
-
 @contextmanager
-def _sdk_errors() -> Iterator[list[str]]:
-    """Yield the list that the SDK's errors go to, instead of to the terminal."""
-    logger, log = logging.getLogger("modelscope_hub"), _ErrorLog()
+def _sdk_errors() -> Iterator[list[logging.LogRecord]]:
+    """Yield the list that the SDK's errors go to, not the terminal; what it raises does not say why."""
+    logger, log = logging.getLogger("modelscope_hub"), BufferingHandler(capacity=sys.maxsize)
+    log.setLevel(logging.ERROR)
     handlers, logger.handlers = logger.handlers, [log]
     try:
-        yield log.messages
+        yield log.buffer
     finally:
         logger.handlers = handlers
 
