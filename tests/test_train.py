@@ -136,6 +136,8 @@ def test_every_fault_of_a_dataset_is_named_with_its_line(tmp_path):
     [
         ("file_name,caption\n1.png,x\n", "columns file_name and text"),
         ("file_name,text\n", "at least one picture"),
+        ("", "columns file_name and text"),
+        ('file_name,text\n1.png,"x\n', "columns file_name and text"),
     ],
 )
 def test_a_table_without_pictures_or_captions_is_refused(tmp_path, text, fault):
