@@ -17,7 +17,7 @@ from kit.dataset.filters import (
 )
 from kit.dataset.modelscope import fetch_dataset, is_dataset_name
 from kit.dataset.sources import FoundPicture, find_pictures
-from kit.dataset.write import DatasetContents, refuse_out, write_prepared
+from kit.dataset.write import DatasetContents, check_out_folder, write_prepared
 from kit.errors import InputError
 from kit.story.trigger import Captioning
 
@@ -62,13 +62,13 @@ class PreparationPlan:
         }
 
 
-def find(source: str, out: Path) -> list[FoundPicture]:
+def find_source(source: str, out: Path) -> list[FoundPicture]:
     """Return the pictures of a source, fetched first if it is a dataset of ModelScope.
 
     Raises InputError when there is no such source, or when writing `out` would touch it.
     """
     path = Path(source)
-    refuse_out(out, [path])
+    check_out_folder(out, [path])
     if path.is_dir():
         found = find_pictures(path)
     elif path.is_file() and path.suffix == ".jsonl":
@@ -79,11 +79,11 @@ def find(source: str, out: Path) -> list[FoundPicture]:
         raise InputError(
             source, ["must be a folder, a .jsonl file of Data-Juicer's or OWNER/NAME on ModelScope"]
         )
-    refuse_out(out, [one.path for one in found])
+    check_out_folder(out, [one.path for one in found])
     return found
 
 
-def choose(
+def filter_pictures(
     found: Sequence[FoundPicture], plan: PreparationPlan, opened: Callable[[], None]
 ) -> FilteredPictures:
     """Return what stays of the pictures; raises InputError when nothing does, saying why."""
@@ -96,7 +96,7 @@ def choose(
     return filtered
 
 
-def write(
+def write_dataset(
     out: Path, filtered: FilteredPictures, plan: PreparationPlan, written: Callable[[], None]
 ) -> Sequence[str]:
     """Write the dataset and return what to mind before training on it."""

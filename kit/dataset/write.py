@@ -16,7 +16,7 @@ from kit.dataset.filters import FilteredPictures
 from kit.dataset.read import COLUMNS, METADATA
 from kit.errors import InputError
 from kit.files.encodings import canonical_json, sha256_bytes, sha256_of
-from kit.images.contact_sheet import chosen, draw_contact_sheet
+from kit.images.contact_sheet import draw_contact_sheet, evenly_spaced
 from kit.images.decode import decode_picture
 from kit.images.strip_metadata import strip_metadata
 
@@ -37,7 +37,7 @@ class DatasetContents:
     warnings: Sequence[str]
 
 
-def refuse_out(out: Path, sources: Sequence[Path]) -> None:
+def check_out_folder(out: Path, sources: Sequence[Path]) -> None:
     """Raise InputError unless a folder is new, empty or a prepared dataset, and apart from the sources."""
     here = out.resolve()
     for source in sources:
@@ -79,7 +79,7 @@ def write_prepared(out: Path, contents: DatasetContents, written: Callable[[], N
     """Write a dataset so that `out` holds all of it or what it held before.
 
     Args:
-        out: as `refuse_out` lets pass.
+        out: as `check_out_folder` lets pass.
         contents: what to write.
         written: called behind each picture.
     """
@@ -131,7 +131,7 @@ def _write_csv(path: Path, columns: Mapping[str, Sequence[str]]) -> None:
 
 
 def _write_sheet(folder: Path, names: Sequence[str], captions: Sequence[str]) -> None:
-    shown = chosen(len(names))
+    shown = evenly_spaced(len(names))
     pictures = (_picture(folder / TRAIN / names[number]) for number in shown)
     sheet = draw_contact_sheet(pictures, [names[n] for n in shown], [captions[n] for n in shown])
     sheet.save(folder / SHEET, "PNG")

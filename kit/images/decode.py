@@ -18,7 +18,7 @@ MOST_PIXELS = 2**27
 """134 million, 400 MB decoded; a picture beyond it is not decoded."""
 MOST_BYTES = 2**29
 """A file beyond it is not read."""
-TROUBLE = (
+DECODE_ERRORS = (
     OSError,
     SyntaxError,
     ValueError,
@@ -55,7 +55,7 @@ def decode_picture(path: Path) -> DecodedPicture:
     except UnidentifiedImageError as error:
         known = ", ".join(FORMATS)
         raise InputError(str(path), [f"is not a picture of a known format ({known})"]) from error
-    except TROUBLE as error:
+    except DECODE_ERRORS as error:
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
         raise InputError(str(path), [f"cannot be used: {reason}"]) from error
 

@@ -67,7 +67,7 @@ def prepare(
 ) -> None:
     """Make a folder that train reads: no broken, wrong-sized or doubled picture, none without a caption."""
     from kit.dataset.data_juicer import read_recipe
-    from kit.dataset.prepare import PreparationPlan, choose, find, write
+    from kit.dataset.prepare import PreparationPlan, filter_pictures, find_source, write_dataset
     from kit.story.trigger import Captioning
     from storykit.cli.progress import progress_bar
 
@@ -85,13 +85,13 @@ def prepare(
         aesthetic=None if aesthetic_floor is None else _aesthetic_filter(aesthetic_floor, weights),
         keep_near_duplicates=near_duplicates == "keep",
     )
-    found = find(source, out)
+    found = find_source(source, out)
     with progress_bar("reading") as progress:
         progress.begin(len(found), 0)
-        filtered = choose(found, plan, lambda: progress.advance(1))
+        filtered = filter_pictures(found, plan, lambda: progress.advance(1))
     with progress_bar("writing") as progress:
         progress.begin(len(filtered.kept), 0)
-        warnings = write(out, filtered, plan, lambda: progress.advance(1))
+        warnings = write_dataset(out, filtered, plan, lambda: progress.advance(1))
     _report(out, filtered, warnings)
 
 
