@@ -22,7 +22,6 @@ import csv
 import math
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass
-from importlib.metadata import PackageNotFoundError, version
 from itertools import product
 from pathlib import Path
 from statistics import fmean
@@ -45,6 +44,7 @@ from eval.comparison.verdict import (
 from kit.errors import ComparisonError
 from kit.experiment.run import Run
 from kit.story.story import PANELS
+from kit.versions import installed_version
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -88,7 +88,7 @@ def compare(run: Run) -> Comparison:
         raise ComparisonError(f"{path} lacks its metrics; run `storykit score` again") from error
     scores = read_scores(run.folder / "scores.stories.csv")
     comparison = compare_scores(design_of(run.loaded, scores), scores, lower)
-    run.write_json("comparison.json", {"storykit": _version(), **asdict(comparison)})
+    run.write_json("comparison.json", {"storykit": installed_version("storykit"), **asdict(comparison)})
     return comparison
 
 
@@ -195,11 +195,3 @@ def _tied_sets(
         return ()
     names = sorted(means, key=means.__getitem__, reverse=not lower)
     return stats.tied_sets(names, {frozenset((c.a, c.b)) for c in pairs if c.verdict == "tied"})
-
-
-def _version() -> str | None:
-    """Return the version of storykit, None where it is used without being installed."""
-    try:
-        return version("storykit")
-    except PackageNotFoundError:
-        return None

@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
+import tomli_w
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from kit.errors import RunError
@@ -21,7 +22,7 @@ from kit.experiment.config import (
     settings,
 )
 from kit.files.atomic_write import copy_atomic, write_atomic
-from kit.files.documents import faults_of, toml_text
+from kit.files.documents import faults_of
 from kit.files.encodings import canonical_json, sha256_of
 from kit.lora.key_names import config_beside
 from kit.story.story import PANELS
@@ -70,7 +71,7 @@ _ROW = TypeAdapter(PanelRow)
 
 
 def _text_of(record: BaseModel) -> str:
-    return toml_text(record.model_dump(mode="json", by_alias=True, exclude_none=True))
+    return tomli_w.dumps(record.model_dump(mode="json", by_alias=True, exclude_none=True))
 
 
 class Run:

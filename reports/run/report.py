@@ -4,7 +4,6 @@ import base64
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib import metadata
 from itertools import chain, product
 from pathlib import Path, PurePath
 
@@ -17,6 +16,7 @@ from kit.experiment.run import Run
 from kit.files.atomic_write import write_atomic
 from kit.story.prompt import prompt_of
 from kit.story.story import PANELS, LoadedStory
+from kit.versions import installed_version
 from reports.figures import Span, difference_strip, inline_svg, png_bytes, similarity_map, span, svg_bytes
 from reports.number_format import (
     Summary,
@@ -139,7 +139,7 @@ def render(page: Page, words: Words) -> str:
             style=Markup(template_text("style.css")),
             script=Markup(script),
             script_sha256=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii"),
-            version=_version(),
+            version=installed_version("storykit"),
         )
     )
 
@@ -157,14 +157,6 @@ def _environment(page: Page, words: Words) -> jinja2.Environment:
         "file_name": lambda path: Path(path).name,
     }
     return known
-
-
-def _version() -> str | None:
-    """Return the installed version, None where storykit runs from its source folder."""
-    try:
-        return metadata.version("storykit")
-    except metadata.PackageNotFoundError:
-        return None
 
 
 def gather(run: Run) -> Page:

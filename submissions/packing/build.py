@@ -3,13 +3,13 @@
 import io
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 
 from PIL import Image
 from pydantic import JsonValue
 
 from kit.files.encodings import csv_bytes, json_bytes, sha256_bytes
 from kit.images.lettering import Lettering
+from kit.versions import installed_version
 from submissions.bundle.comfyui import workflows_of
 from submissions.bundle.lora_files import lora_forms
 from submissions.bundle.manifest import (
@@ -66,7 +66,7 @@ def _draft(whole: CompleteEvidence, entry: Entry) -> Manifest:
     identity, rules = whole.identity, entry.rules
     return Manifest(
         format=2,
-        storykit=_version(),
+        storykit=installed_version("storykit") or "not installed",
         rules=rules.name,
         name=rules.name_of(entry.team, entry.title),
         team=entry.team,
@@ -168,11 +168,3 @@ def _score_row(row: Mapping[str, str]) -> dict[str, JsonValue]:
     """Return a panel's scores with its place in the bundle."""
     placed: dict[str, JsonValue] = {column: row.get(column, "") for column in SCORE_COLUMNS}
     return placed | {"file": panel_file(int(row["panel"]))}
-
-
-def _version() -> str:
-    """Return storykit's version."""
-    try:
-        return version("storykit")
-    except PackageNotFoundError:
-        return "not installed"

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import tomli_w
 from PIL import Image, ImageDraw
 
 from kit.experiment.config import load_experiment
 from kit.experiment.run import PanelRow, Run
-from kit.files.documents import toml_text
 from kit.files.encodings import sha256_of
 
 CAPTIONS = {
@@ -169,14 +169,14 @@ def _write_experiment(folder: Path, plan: Plan) -> Path:
         "base": plan.base,
         "candidate": [{"name": name, **LORAS[name]} for name in plan.candidates],
     }
-    (folder / "experiment.toml").write_text(toml_text(document), encoding="utf-8")
+    (folder / "experiment.toml").write_text(tomli_w.dumps(document), encoding="utf-8")
     return folder / "experiment.toml"
 
 
 def _story(language: str, title: str) -> str:
     lead = "水墨画，一只橘猫，" if language == "zh" else "ink painting, an orange cat, "
     panels = [{"caption": said, "prompt": lead + said.strip("。.")} for said in CAPTIONS[language]]
-    return toml_text({"title": title, "language": language, "negative": "模糊，变形", "panel": panels})
+    return tomli_w.dumps({"title": title, "language": language, "negative": "模糊，变形", "panel": panels})
 
 
 def _panel_numbers(candidate: str, seed: int, panel: int) -> dict[str, object]:
