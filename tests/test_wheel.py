@@ -81,12 +81,8 @@ def test_every_module_of_the_wheel_can_be_imported_without_the_checkout(installe
 
 def test_the_demo_runs_from_the_wheel_and_packs_a_sound_bundle(installed, tmp_path):
     lines = called(installed / "storykit", "demo", "--seeds", "1", folder=tmp_path).splitlines()
-    assert [line.split()[0] for line in lines] == [
-        *("drawn", "scored", "compared"),
-        "report",
-        "bundle",
-        "report",
-    ]
+    stages = ["drawn", "scored", "compared", "report", "bundle", "report"]
+    assert [line.split()[0] for line in lines] == stages
     assert lines[0].startswith("drawn   48 panels, 0 were there")
     assert lines[4].endswith(", 0 faults)")
     assert (tmp_path / "runs/demo/report.html").is_file()
