@@ -37,7 +37,7 @@ class World:
             places=PLACES,
             texts=texts.astype(np.float32),
             facets=ConceptSubspaces(
-                who=np.linalg.qr(rng.normal(size=(DIM, 20)))[0].T,
+                identity=np.linalg.qr(rng.normal(size=(DIM, 20)))[0].T,
                 style=np.linalg.qr(rng.normal(size=(DIM, 5)))[0].T,
                 place=np.linalg.qr(rng.normal(size=(DIM, 10)))[0].T,
                 staging=np.linalg.qr(rng.normal(size=(DIM, 6)))[0].T,

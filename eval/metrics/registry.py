@@ -66,7 +66,7 @@ def identity(shown: PanelSet) -> MetricValue:
     Half is likeness to the others, half to the words: without the words a story that changes its hero in
     most panels would look better the more it does so.
     """
-    who = shown.told.facets.who
+    who = shown.told.facets.identity
     if not len(who):
         return MetricValue(None)
     seen = projected(shown.embeddings, who)

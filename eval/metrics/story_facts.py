@@ -1,6 +1,6 @@
 """What a story says that its pictures are held against: who and where in each panel, and the panel's text."""
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,18 +13,18 @@ from kit.story.prompt import COMMAS, clauses_of
 from kit.story.story import PANELS, Panel, Role, Story
 
 
-def told_of(story: Story, encoder: Encoder, copy_above: float = COPY) -> StoryFacts:
-    """Return what a story tells, its words as the encoder reads them."""
+def told_of(
+    story: Story, encoder: Encoder, copy_above: float = COPY, words: Mapping[str, Sequence[str]] | None = None
+) -> StoryFacts:
+    """Return what a story tells, its words as the encoder reads them; `words` are an experiment's own."""
+    more = {metric: list(texts) for metric, texts in (words or {}).items()}
+    for metric, told in (("identity", story.characters), ("place", story.places)):
+        more[metric] = [*more.get(metric, ()), *(one.text for one in told.values())]
     return StoryFacts(
         casts=[_cast(story, panel) for panel in range(PANELS)],
         places=[_place(panel) for panel in story.panels],
         texts=encoder.texts([text_of(story, panel) for panel in range(PANELS)]),
-        facets=concept_subspaces(
-            encoder,
-            story.language,
-            who=[character.text for character in story.characters.values()],
-            places=[place.text for place in story.places.values()],
-        ),
+        facets=concept_subspaces(encoder, story.language, more),
         clauses={role: found for role in CLAUSE_ROLES if (found := _clauses_of(story, role, encoder))},
         copy_above=copy_above,
     )
@@ -32,8 +32,11 @@ def told_of(story: Story, encoder: Encoder, copy_above: float = COPY) -> StoryFa
 
 def told_by(loaded: LoadedExperiment, encoder: Encoder) -> dict[str, StoryFacts]:
     """Return what each story of an experiment tells."""
-    above = loaded.experiment.score.copy_above
-    return {one.name: told_of(one.story, encoder, above) for one in loaded.stories}
+    experiment = loaded.experiment
+    words = experiment.words.given if experiment.words else None
+    return {
+        one.name: told_of(one.story, encoder, experiment.score.copy_above, words) for one in loaded.stories
+    }
 
 
 def _clauses_of(story: Story, role: Role, encoder: Encoder) -> tuple[list[int], NDArray[np.float32]] | None:

@@ -28,6 +28,7 @@ from kit.experiment.fields import (
     PlainName,
     ScorerWeights,
     Seed,
+    Words,
     all_different,
 )
 from kit.files.documents import faults_of, read_document
@@ -142,6 +143,23 @@ class ScoreTable(BaseModel, frozen=True, extra="forbid"):
     alone (docs/metrics.md)."""
 
 
+class WordsTable(BaseModel, frozen=True, extra="forbid"):
+    """Words that pictures are seen through beside ours, by metric, in the stories' language."""
+
+    identity: Words | None = None
+    """Of figures."""
+    style: Words | None = None
+    place: Words | None = None
+    staging: Words | None = None
+    """Of poses, faces and framings."""
+
+    @property
+    def given(self) -> dict[str, tuple[str, ...]]:
+        """The words by metric; metrics without any are left out."""
+        table: dict[str, tuple[str, ...]] = self.model_dump(exclude_none=True)
+        return table
+
+
 Judgeable = Literal[
     "aesthetic_mean", "text_mean", "mrr", "identity", "style", "place", "loo_mean", "staging",
     "text_subject", "text_action", "text_place", "text_detail",
@@ -181,6 +199,8 @@ class Experiment(BaseModel, frozen=True, extra="forbid", populate_by_name=True):
     memory: Memory = "auto"
     """"low" draws one panel at a time and never has UNet and picture decoder on a GPU together."""
     score: ScoreTable = ScoreTable()
+    words: WordsTable | None = None
+    """What style, identity, place and staging are seen through, beside the words that we know."""
     candidates: Annotated[tuple[Candidate, ...], Field(min_length=1, alias="candidate")]
     compare: CompareTable = CompareTable()
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, TypeVar
 
-from pydantic import AfterValidator, Field, FiniteFloat, StrictInt, ValidationInfo
+from pydantic import AfterValidator, Field, FiniteFloat, StrictInt, StringConstraints, ValidationInfo
 
 from kit.embedded import EMBEDDED, LORA_PREFIX
 from kit.errors import InputError
@@ -85,6 +85,13 @@ Count = Annotated[StrictInt, Field(gt=0)]
 
 Number = Annotated[FiniteFloat, Field(strict=True)]
 """A number that is neither infinite nor NaN."""
+
+Words = Annotated[
+    tuple[Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)], ...],
+    Field(min_length=1),
+    AfterValidator(all_different),
+]
+"""Texts that say something, each once."""
 
 BaseWeights = Annotated[str, AfterValidator(_base)]
 """The name of a known base, or a folder."""
