@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 from eval.casting.branch_and_bound import Search, scale_of
 from eval.casting.set_scores import set_scorer_of
 from eval.metrics.concept_subspaces import ConceptSubspaces
-from eval.metrics.registry import SET_METRICS, PanelSet, StoryFacts
+from eval.metrics.formulas import PanelSet
+from eval.metrics.registry import validated
+from eval.metrics.story_facts import StoryFacts
 
 DIM = 48
 CASTS = ("girl", "girl", "dog", "both", "girl", "girl", "dog", "nobody else")
@@ -50,7 +52,7 @@ class World:
         shown = PanelSet(
             embeddings=self.embeddings[pictures], aesthetics=self.aesthetics[pictures], told=self.told
         )
-        return {name: measure(shown).value for name, measure in SET_METRICS.items()}
+        return {name: measure(shown).value for name, measure in validated().items()}
 
     def search(self, options: list[list[int]] | None = None, gate: float = 0.0) -> Search:
         options = options or [self.choices.of(panel) for panel in range(8)]

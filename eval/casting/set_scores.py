@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from eval.metrics.concept_subspaces import SAME, alike, pairs_by_place, projected
 from eval.metrics.consistency import TIE, panel_text, similarity
-from eval.metrics.registry import StoryFacts
+from eval.metrics.story_facts import StoryFacts
 from kit.story.story import PANELS
 
 Sets = NDArray[np.intp]

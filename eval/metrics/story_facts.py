@@ -1,16 +1,36 @@
 """What a story says that its pictures are held against: who and where in each panel, and the panel's text."""
 
 from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from eval.metrics.concept_subspaces import COPY, concept_subspaces
-from eval.metrics.registry import CLAUSE_ROLES, StoryFacts
+from eval.metrics.concept_subspaces import COPY, ConceptSubspaces, concept_subspaces
 from eval.scorers.protocols import Encoder
 from kit.experiment.config import LoadedExperiment
 from kit.story.prompt import COMMAS, clauses_of
 from kit.story.story import PANELS, Panel, Role, Story
+
+CLAUSE_ROLES: tuple[Role, ...] = ("subject", "action", "place", "detail")
+"""Roles whose clauses are also looked for one by one."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StoryFacts:
+    """What the story says of its eight panels."""
+
+    casts: Sequence[Hashable]
+    """Who is in each."""
+    places: Sequence[Hashable]
+    """Where each is; None where the story does not say."""
+    texts: NDArray[np.float32]
+    """(8, dim) rows of their texts."""
+    facets: ConceptSubspaces
+    clauses: Mapping[str, tuple[Sequence[int], NDArray[np.float32]]] = field(default_factory=dict)
+    """By role the panels, from 0, that have such clauses, and the (panels, dim) rows of these alone."""
+    copy_above: float = COPY
+    """Cosine that two copies exceed."""
 
 
 def told_of(
@@ -33,10 +53,8 @@ def told_of(
 def told_by(loaded: LoadedExperiment, encoder: Encoder) -> dict[str, StoryFacts]:
     """Return what each story of an experiment tells."""
     experiment = loaded.experiment
-    words = experiment.words.given if experiment.words else None
-    return {
-        one.name: told_of(one.story, encoder, experiment.score.copy_above, words) for one in loaded.stories
-    }
+    above, words = experiment.score.copy_above, experiment.own_words
+    return {one.name: told_of(one.story, encoder, above, words) for one in loaded.stories}
 
 
 def _clauses_of(story: Story, role: Role, encoder: Encoder) -> tuple[list[int], NDArray[np.float32]] | None:

@@ -99,10 +99,11 @@ def run(
 
 def generate(experiment: ExperimentFile, out: OutFolder, devices: Devices = "auto") -> None:
     """Draw every panel of an experiment that is not drawn yet."""
+    from eval.metrics.registry import judgeable
     from kit.experiment.config import load_experiment
     from kit.generation.devices import painters_on
 
-    loaded = load_experiment(experiment)
+    loaded = load_experiment(experiment, judgeable())
     with painters_on(loaded.experiment.base, devices) as painters:
         _draw(loaded, out, painters)
 
@@ -110,10 +111,11 @@ def generate(experiment: ExperimentFile, out: OutFolder, devices: Devices = "aut
 def _race(experiment: Path, out: Path, devices: str, metric: str) -> None:
     """Draw an experiment as a race, and say who left it."""
     from eval.comparison.racing import race as hold
+    from eval.metrics.registry import judgeable
     from kit.experiment.config import load_experiment
     from kit.generation.devices import painters_on
 
-    loaded = load_experiment(experiment)
+    loaded = load_experiment(experiment, judgeable())
     with painters_on(loaded.experiment.base, devices) as painters:
         gone = hold(loaded, metric, lambda part: _draw(part, out, painters))
     for one in gone:
