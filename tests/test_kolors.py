@@ -1,7 +1,7 @@
 import json
 import random
 import shutil
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +13,7 @@ from peft import LoraConfig, inject_adapter_in_model
 from PIL import Image
 from torch import nn
 
+from kit.embedded import EMBEDDED
 from kit.errors import LoraError, RunError, WeightsError
 from kit.experiment.config import DrawSettings
 from kit.generation.denoiser import Denoiser
@@ -21,13 +22,21 @@ from kit.generation.kolors_painter import KolorsPainter, first_noise
 from kit.generation.painter import BatchPlan, DrawFailure, PanelRequest
 from kit.lora.formats import LoraPair
 from kit.lora.lora import load_lora, save_lora
-from kit.models.base import load_base, load_networks
-from kit.models.kolors.text_encoder import build_text_encoder, encode_ids, pad_left, tokenize
-from kit.models.kolors.unet import build_unet, parameter_count, time_ids
-from kit.models.kolors.vae import build_vae_decoder, build_vae_encoder, encode_moments
-from kit.models.mini_layout import TEXT, TOKENIZER, UNET, VAE, save_base
-from kit.models.networks import Networks
-from kit.models.sizes import BaseSizes, TextSizes, UNetSizes, VaeSizes, read_sizes
+from kit.mini.training.networks import (
+    Networks,
+    load_networks,
+    save_base,
+    untrained_text_encoder,
+    untrained_unet,
+)
+from kit.mini.training.vae import encode_moments
+from kit.models.base import load_base
+from kit.models.kolors.text_encoder import build_text_encoder, encode_ids, tokenize
+from kit.models.kolors.unet import build_unet, time_ids
+from kit.models.kolors.vae import build_vae_decoder, build_vae_encoder
+from kit.models.mini_layout import TEXT, UNET, VAE
+from kit.models.networks import TOKENIZER
+from kit.models.sizes import EMBEDDED_SIZES, KOLORS_SIZES, read_sizes
 
 CFG4 = DrawSettings(steps=3, cfg=4.0, size=64, noise="portable")
 NEGATIVE = "下雪"
@@ -59,14 +68,13 @@ def base_copy(tmp_path: Path) -> Path:
 
 def test_a_small_unet_has_the_blocks_of_kolors_in_kolors_order():
     with torch.device("meta"):
-        small, kolors = build_unet(UNetSizes()), SDXLUNet(is_kolors=True)
+        small, kolors = build_unet(EMBEDDED_SIZES.unet), SDXLUNet(is_kolors=True)
     assert [type(block) for block in small.blocks] == [type(block) for block in kolors.blocks]
     assert len(small.blocks) == 49
 
 
 def test_the_autoencoder_at_kolors_widths_is_the_one_of_kolors():
-    widths = (128, 256, 512, 512)
-    sizes = VaeSizes(encoder=widths, decoder=widths, groups=32)
+    sizes = KOLORS_SIZES.vae
     with torch.device("meta"):
         ours = (build_vae_encoder(sizes), build_vae_decoder(sizes))
         theirs = (SDXLVAEEncoder(), SDXLVAEDecoder())
@@ -77,21 +85,23 @@ def test_the_autoencoder_at_kolors_widths_is_the_one_of_kolors():
 
 
 def test_all_embedded_weights_fit_the_package():
-    numbers = (
-        parameter_count(build_unet(UNetSizes())),
-        parameter_count(build_text_encoder(TextSizes(vocabulary=1024))),
-        parameter_count(build_vae_encoder(VaeSizes())) + parameter_count(build_vae_decoder(VaeSizes())),
+    networks = (
+        build_unet(EMBEDDED_SIZES.unet),
+        build_text_encoder(replace(EMBEDDED_SIZES.text, vocabulary=1024)),
+        build_vae_encoder(EMBEDDED_SIZES.vae),
+        build_vae_decoder(EMBEDDED_SIZES.vae),
     )
+    numbers = sum(parameter.numel() for network in networks for parameter in network.parameters())
     rank_16 = 16 * sum(
         layer.in_features + layer.out_features
-        for name, layer in build_unet(UNetSizes()).named_modules()
+        for name, layer in build_unet(EMBEDDED_SIZES.unet).named_modules()
         if name.rpartition(".")[2] in ("to_q", "to_k", "to_v", "to_out")
     )
-    assert 2 * (sum(numbers) + 3 * rank_16) <= 34e6, "40 MB less the encoder's 6"
+    assert 2 * (numbers + 3 * rank_16) <= 34e6, "40 MB less the encoder's 6"
 
 
 def test_an_untrained_unet_predicts_nothing():
-    unet = build_unet(toy_sizes().unet)
+    unet = untrained_unet(toy_sizes().unet)
     latents, text = torch.randn(2, 4, 8, 8), torch.randn(2, 256, 32)
     predicted = unet(latents, torch.tensor([5.0, 900.0]), text, time_ids(2, 64), text[:, 0])
     assert not predicted.any()
@@ -120,15 +130,6 @@ def test_the_end_of_a_prompt_that_is_not_read_is_what_the_tokenizer_cuts(painter
     assert painter.truncated_tail(text.removesuffix(end)) == ""
 
 
-@pytest.mark.parametrize("text", ["", "小猫", "a girl, running", "未知的字𠀀", "很长的字" * 100])
-def test_padded_pieces_are_what_the_tokenizer_makes_of_the_text(text):
-    prompter = load_base(toy_base()).prompter()
-    pieces = prompter.tokenizer.tokenizer.sp_model
-    ours = pad_left([pieces.encode(text)], pieces.vocab_size(), pieces.unk_id())
-    for our, their in zip(ours, tokenize(prompter, [text]), strict=True):
-        assert torch.equal(our, their)
-
-
 def test_the_mean_of_the_moments_is_the_latent_before_scaling():
     encoder = load_base(toy_base()).vae_encoder()
     picture = torch.rand(1, 3, 64, 64) * 2 - 1
@@ -143,8 +144,8 @@ def test_the_mean_of_the_moments_is_the_latent_before_scaling():
 def test_saved_weights_come_back_as_fp16_holds_them(tmp_path):
     sizes = toy_sizes()
     networks = Networks(
-        unet=build_unet(sizes.unet),
-        text_encoder=build_text_encoder(sizes.text),
+        unet=untrained_unet(sizes.unet),
+        text_encoder=untrained_text_encoder(sizes.text),
         encoder=build_vae_encoder(sizes.vae),
         decoder=build_vae_decoder(sizes.vae),
     )
@@ -185,7 +186,7 @@ def test_weights_of_another_size_than_promised_are_refused(base_copy):
 
 
 def test_every_fault_of_the_sizes_is_named():
-    sizes = toy_sizes().as_json()
+    sizes = asdict(toy_sizes())
     del sizes["text"]["vocabulary"]
     sizes["unet"]["time"] = "wide"
     with pytest.raises(WeightsError, match=r"config\.json: .*unet\.time: .*text\.vocabulary: is missing"):
@@ -193,8 +194,12 @@ def test_every_fault_of_the_sizes_is_named():
 
 
 def test_sizes_survive_json():
-    sizes = BaseSizes(unet=UNetSizes(), text=TextSizes(vocabulary=512), vae=VaeSizes())
-    assert read_sizes(json.loads(json.dumps(sizes.as_json())), "config.json") == sizes
+    sizes = toy_sizes()
+    assert read_sizes(json.loads(json.dumps(asdict(sizes))), "config.json") == sizes
+
+
+def test_the_embedded_base_has_the_sizes_that_are_written_down():
+    assert load_base(EMBEDDED).sizes == EMBEDDED_SIZES
 
 
 def test_numbers_that_fp16_cannot_hold_are_not_saved(tmp_path):

@@ -17,10 +17,11 @@ from kit.generation.denoiser import Denoiser, compile_parts
 from kit.generation.painter import BatchPlan, DrawFailure, PanelRequest
 from kit.images.decode import is_flat
 from kit.lora.lora import LoadedLora
-from kit.models.base import Base, pick_device
+from kit.models.base import pick_device
 from kit.models.kolors.scheduler import BETA_END, TRAIN_STEPS, scheduler
 from kit.models.kolors.text_encoder import encode_ids, tokenize, truncated_tail
 from kit.models.kolors.unet import linear_shapes, time_ids
+from kit.models.networks import Base
 from kit.models.sizes import LATENT_CHANNELS, STRIDE
 
 SCHEDULER = {"name": "EnhancedDDIM", "beta_end": BETA_END, "train_steps": TRAIN_STEPS}

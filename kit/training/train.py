@@ -29,7 +29,8 @@ from kit.files.atomic_write import write_atomic
 from kit.files.encodings import canonical_json, sha256_bytes, sha256_of
 from kit.lora.convert import checkpoint_bytes
 from kit.lora.lora import load_lora, save_lora
-from kit.models.base import Base, load_base, pick_device
+from kit.models.base import load_base, pick_device
+from kit.models.networks import Base
 from kit.training.config import TrainConfig, Training
 from kit.training.folder import IDENTITY, StepListener, TrainingFolder, claim_folder, read_training_identity
 from kit.training.latents import EncodingCache, encode_dataset

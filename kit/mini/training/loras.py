@@ -11,10 +11,11 @@ from torch import Tensor
 from kit.lora.formats import LoraPair
 from kit.lora.lora import save_lora
 from kit.mini.training.corpus import Latents, encode_world, padded_left
+from kit.mini.training.networks import load_networks
 from kit.mini.training.optimizer import DistributedRanks
-from kit.models.base import load_networks
 from kit.models.kolors.text_encoder import encode_ids
-from kit.models.mini_layout import TOKENIZER, EmbeddedFolder
+from kit.models.mini_layout import EmbeddedFolder
+from kit.models.networks import TOKENIZER
 from kit.training.config import ON_MINI, PRESETS, TrainConfig
 from kit.training.latents import EncodedDataset
 from kit.training.loop import TrainState, TrainStep, precision_of, train_lora
