@@ -34,11 +34,12 @@ from eval.metrics.registry import (
 )
 from eval.metrics.story_facts import told_by
 from eval.scorers.load import Scorers, load_scorers
-from eval.scoring.measure import Measured, Progress, measure
+from eval.scoring.measure import Measured, measure
 from eval.scoring.records import Gate, Matrix, PanelFault, PanelScore, Scores, Similarity, StoryScore, Weakest
 from kit.experiment.config import LoadedExperiment, baseline_of
 from kit.experiment.run import Run, Slot
 from kit.files.atomic_write import write_atomic
+from kit.progress import Progress
 
 DECIMALS = 6
 """Digits written; beyond them lies what batches and processors change."""

@@ -9,7 +9,7 @@ from typing import Annotated, TypeVar
 
 from pydantic import AfterValidator, Field, FiniteFloat, StrictInt, ValidationInfo
 
-from kit.embedded import EMBEDDED
+from kit.embedded import EMBEDDED, LORA_PREFIX
 from kit.errors import InputError
 from kit.story.prompt import check_order
 
@@ -37,20 +37,17 @@ def resolved_path(text: str, info: ValidationInfo, exists: Callable[[Path], bool
 
 
 def _base(text: str, info: ValidationInfo) -> str:
-    kinds = 'must be "mini", "kolors" or a folder, and'
+    kinds = f'must be "{EMBEDDED}", "kolors" or a folder, and'
     return text if text in (EMBEDDED, "kolors") else resolved_path(text, info, Path.is_dir, kinds)
 
 
 def _scorer(text: str, info: ValidationInfo) -> str:
-    return (
-        text
-        if text == EMBEDDED
-        else resolved_path(text, info, Path.is_dir, 'must be "mini" or a folder, and')
-    )
+    kinds = f'must be "{EMBEDDED}" or a folder, and'
+    return text if text == EMBEDDED else resolved_path(text, info, Path.is_dir, kinds)
 
 
 def _lora(text: str, info: ValidationInfo) -> str:
-    return text if text.startswith("mini:") else resolved_path(text, info, Path.is_file, "file")
+    return text if text.startswith(LORA_PREFIX) else resolved_path(text, info, Path.is_file, "file")
 
 
 def _plain_name(name: str) -> str:

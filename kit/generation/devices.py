@@ -1,4 +1,8 @@
-"""Several GPUs: a painter for each, in a process of its own."""
+"""Several GPUs: a painter for each, in a process of its own.
+
+A pipe and no executor: that one waits for the batch in hand when the user presses ctrl-c, leaves its process
+on the GPU when this one is killed, does not say how a process ended, and sends tensors through shared memory.
+"""
 
 import multiprocessing
 import pickle
@@ -96,14 +100,18 @@ class RemotePainter:
 
     def plan_batches(self, requests: Sequence[PanelRequest], settings: DrawSettings) -> BatchPlan:
         """Return how these pictures are best drawn there."""
-        settled: BatchPlan = self._ask("plan_batches", requests, settings)
-        return settled
+        plan: BatchPlan = self._ask("plan_batches", requests, settings)
+        return plan
 
     def draw(
-        self, requests: Sequence[PanelRequest], settings: DrawSettings, batching: BatchPlan | None = None
+        self, requests: Sequence[PanelRequest], settings: DrawSettings, plan: BatchPlan | None = None
     ) -> "list[Image | DrawFailure]":
         """Return one RGB picture a request, or why there is none."""
-        return list(self._ask("draw", requests, settings, batching))
+        return list(self._ask("draw", requests, settings, plan))
+
+    def unload(self) -> None:
+        """Free what drawing takes of the device's memory."""
+        self._ask("unload")
 
     def _ask(self, name: str, *arguments: object) -> Any:
         """Return what the painter there answers; raises what it refuses, and RunError when it is gone."""

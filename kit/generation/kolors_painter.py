@@ -60,7 +60,8 @@ class KolorsPainter:
         if ":" in self.device:
             torch.cuda.set_device(self.device)
         if self.device != "cpu":
-            torch.cuda.memory._set_allocator_settings("expandable_segments:True")  # 2 GiB less are held
+            # 2 GiB less are held; the public way is an environment variable, which torch reads only at import
+            torch.cuda.memory._set_allocator_settings("expandable_segments:True")
         self.hardware = "cpu" if self.device == "cpu" else torch.cuda.get_device_name()
         self._dtype = base.precision(self.device)
         self.identity: Mapping[str, object] = {
@@ -173,15 +174,15 @@ class KolorsPainter:
 
     @torch.inference_mode()
     def draw(
-        self, requests: Sequence[PanelRequest], settings: DrawSettings, batching: BatchPlan | None = None
+        self, requests: Sequence[PanelRequest], settings: DrawSettings, plan: BatchPlan | None = None
     ) -> list[Image.Image | DrawFailure]:
         """Return the pictures of one batch; panels and their negatives share each UNet call.
 
         What does not fit into the GPU's memory together is drawn in halves. A picture whose numbers are not
         finite, or that has one colour, is drawn again in fp32 where that is another precision.
         """
-        if batching is not None and batching.compiled and not self._engine.compiled:
-            self._engine.compile(rows=batching.panels * (1 if settings.cfg == 1.0 else 2))
+        if plan is not None and plan.compiled and not self._engine.compiled:
+            self._engine.compile(rows=plan.panels * (1 if settings.cfg == 1.0 else 2))
             compile_parts(self._decoder)
         return self._in_memory(requests, settings)
 

@@ -10,7 +10,6 @@ FOLDER/
 ```
 """
 
-import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +27,7 @@ from torch import Tensor, nn
 from kit.errors import WeightsError
 from kit.files.checksums import checked_sha256
 from kit.files.documents import faults_of
+from kit.files.safetensors_files import TORCH_LOAD_ERRORS
 from kit.models.kolors.text_encoder import build_text_encoder
 from kit.models.kolors.unet import translated
 from kit.models.networks import TOKENIZER, Base, Part, fill, part_of
@@ -160,7 +160,7 @@ def _open_shards(folder: Path) -> dict[str, Tensor]:
     for file in _shard_files(folder):
         try:
             shard = torch.load(folder / file, map_location="cpu", mmap=True, weights_only=True)
-        except (OSError, RuntimeError, pickle.UnpicklingError, EOFError) as error:
+        except TORCH_LOAD_ERRORS as error:
             raise WeightsError(f"{folder / file} is not a whole shard: {error}; {_mend(folder)}") from error
         if not isinstance(shard, dict):
             raise WeightsError(f"{folder / file} is not a shard of tensors; {_mend(folder)}")

@@ -31,8 +31,9 @@ from kit.lora.convert import checkpoint_bytes
 from kit.lora.lora import load_lora, save_lora
 from kit.models.base import load_base, pick_device
 from kit.models.networks import Base
+from kit.progress import Progress
 from kit.training.config import TrainConfig, Training
-from kit.training.folder import IDENTITY, StepListener, TrainingFolder, claim_folder, read_training_identity
+from kit.training.folder import IDENTITY, TrainingFolder, claim_folder, read_training_identity
 from kit.training.latents import EncodingCache, encode_dataset
 from kit.training.loop import precision_of, train_lora
 from kit.training.previews import saved_steps
@@ -41,18 +42,19 @@ from kit.training.previews import saved_steps
 def train(
     training: Training,
     out: Path,
-    listener: StepListener,
+    progress: Progress,
     device: str = "auto",
-    look: Callable[[], None] | None = None,
+    on_checkpoint: Callable[[], None] | None = None,
 ) -> Path:
     """Train a LoRA, or go on with it, and return its file.
 
     Args:
         training: what is trained.
         out: the training folder.
-        listener: hears of every step.
+        progress: hears of every step.
         device: "auto", "cpu" or "cuda".
-        look: called before the first step and whenever a step was saved; the UNet has left the GPU meanwhile.
+        on_checkpoint: called before the first step and behind each that is saved; the UNet has then left the
+            GPU.
 
     Raises:
         InputError: the dataset has faults.
@@ -64,12 +66,12 @@ def train(
     examples = encode_dataset(base, dataset, config, EncodingCache(out / "cache"), where)
     unet = base.unet(where, precision_of(config, torch.device(where)))
 
-    def show() -> None:
-        if look is not None:
-            with _aside(unet):
-                look()
+    def preview() -> None:
+        if on_checkpoint is not None:
+            with _offloaded(unet):
+                on_checkpoint()
 
-    folder = TrainingFolder(out, config, listener, show)
+    folder = TrainingFolder(out, config, progress, preview)
     pairs = train_lora(unet, examples, config, folder)
     if config.steps not in saved_steps(out):
         folder.save(config.steps, pairs)
@@ -78,9 +80,9 @@ def train(
 
 def finish(training: Training, out: Path, step: int) -> Path:
     """Write the finished LoRA from a saved step, also in the contest's form, and return its file."""
-    told, config = read_training_identity(out / IDENTITY), training.learn
+    identity, config = read_training_identity(out / IDENTITY), training.learn
     name, pictures = out.resolve().name, len(read_dataset(Path(training.data)))
-    metadata = notes(config, Trained(name=name, pictures=pictures, steps=step, told=told))
+    metadata = notes(config, Trained(name=name, pictures=pictures, steps=step, identity=identity))
     path = out / f"{name}.safetensors"
     save_lora(path, load_lora(saved_steps(out)[step]).pairs, config.counts, metadata)
     write_atomic(path.with_suffix(".ckpt"), checkpoint_bytes(path.read_bytes()))
@@ -88,7 +90,7 @@ def finish(training: Training, out: Path, step: int) -> Path:
 
 
 @contextmanager
-def _aside(unet: nn.Module) -> Iterator[None]:
+def _offloaded(unet: nn.Module) -> Iterator[None]:
     """Leave the GPU to others for a while."""
     where = next(unet.parameters()).device
     unet.to("cpu")
@@ -120,7 +122,7 @@ class Trained:
     pictures: int
     steps: int
     """It learned for, of those that were planned."""
-    told: Mapping[str, object]
+    identity: Mapping[str, object]
     """Base, its UNet's sha256 and the dataset's."""
 
 
@@ -130,7 +132,7 @@ def notes(config: TrainConfig, trained: Trained) -> dict[str, str]:
     There is no date in it, so that the same training gives the same file. The names are those that engines
     and galleries read: sd-scripts' `ss_*` and ModelSpec 1.0.1.
     """
-    told = trained.told
+    identity = trained.identity
     size = f"{config.size}x{config.size}"
     epochs = trained.steps * config.batch / trained.pictures
     return {
@@ -139,10 +141,10 @@ def notes(config: TrainConfig, trained: Trained) -> dict[str, str]:
         "batch": str(config.batch),
         "learning_rate": f"{config.learning_rate:g}",
         "seed": str(config.seed),
-        "base_sha256": str(told["base_sha256"]),
-        "dataset_sha256": str(told["dataset_sha256"]),
+        "base_sha256": str(identity["base_sha256"]),
+        "dataset_sha256": str(identity["dataset_sha256"]),
         "ss_v2": "False",
-        "ss_base_model_version": str(told["base"]),
+        "ss_base_model_version": str(identity["base"]),
         "ss_network_module": "networks.lora",
         "ss_network_args": '{"use_rslora": true}' if config.rslora else "{}",
         "ss_output_name": trained.name,
@@ -155,7 +157,7 @@ def notes(config: TrainConfig, trained: Trained) -> dict[str, str]:
         "ss_mixed_precision": config.precision,
         "ss_training_comment": "storykit",
         "modelspec.sai_model_spec": "1.0.1",
-        "modelspec.architecture": f"{told['base']}/lora",
+        "modelspec.architecture": f"{identity['base']}/lora",
         "modelspec.title": trained.name,
         "modelspec.trigger_phrase": config.trigger,
         "modelspec.tags": "LoRA",

@@ -12,7 +12,7 @@ import jinja2
 from markupsafe import Markup
 
 from kit.errors import RunError
-from kit.experiment.config import DrawSettings, Experiment, settings
+from kit.experiment.config import DrawSettings, Experiment
 from kit.experiment.run import Run
 from kit.files.atomic_write import write_atomic
 from kit.story.prompt import prompt_of
@@ -176,7 +176,7 @@ def gather(run: Run) -> Page:
     return Page(
         folder=run.folder.resolve().name,
         experiment=run.loaded.experiment,
-        settings=settings(run.loaded.experiment),
+        settings=run.loaded.settings,
         stories=run.loaded.stories,
         prompts=_prompts(run),
         album=album,

@@ -130,9 +130,9 @@ def _draw(loaded: "LoadedExperiment", out: Path, painters: "Sequence[Painter]") 
     """Draw what a run lacks, say so, and return the run."""
     from kit.experiment.run import Run
     from kit.generation.generate import generate as draw
-    from kit.generation.recipe import refuse_misfits
+    from kit.generation.recipe import check_drawable
 
-    refuse_misfits(loaded, painters[0])  # before the folder is touched
+    check_drawable(loaded, painters[0])  # before the folder is touched
     opened = Run.create(out, loaded)
     (out / "race.json").unlink(missing_ok=True)  # of another drawing; a race writes it at its end
     with progress_bar("drawing") as progress:

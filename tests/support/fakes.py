@@ -53,6 +53,7 @@ class FakePainter:
         """Pretend that a picture whose prompt holds this fails."""
         self.reads = 1000
         """Pretend to read so many characters of a prompt."""
+        self.unloaded = 0
         self.refuse_lora = ""
         """Pretend that a LoRA whose name holds this does not fit."""
 
@@ -74,7 +75,7 @@ class FakePainter:
         return BatchPlan(panels=settings.batch or self.takes, compiled=False)
 
     def draw(
-        self, requests: Sequence[PanelRequest], settings: DrawSettings, batching: BatchPlan | None = None
+        self, requests: Sequence[PanelRequest], settings: DrawSettings, plan: BatchPlan | None = None
     ) -> list[Image.Image | DrawFailure]:
         if len(self.batches) == self.stop_before_batch:
             raise KeyboardInterrupt
@@ -88,6 +89,9 @@ class FakePainter:
             else fake_picture(request.key, settings.size)
             for request in requests
         ]
+
+    def unload(self) -> None:
+        self.unloaded += 1
 
     @property
     def drawn(self) -> list[str]:

@@ -55,8 +55,8 @@ def train_style(shards: Path, out: Path, style: Style, base: EmbeddedFolder, con
     examples = _examples(world, networks.text_encoder)
     unet = networks.unet.to(precision_of(config, ranks.device))
     pairs = train_lora(unet, examples, config, _Diary())
-    told = {"base": base.name, "base_sha256": base.unet_sha256, "dataset_sha256": ""}
-    trained = Trained(name=style, pictures=len(examples), steps=config.steps, told=told)
+    identity = {"base": base.name, "base_sha256": base.unet_sha256, "dataset_sha256": ""}
+    trained = Trained(name=style, pictures=len(examples), steps=config.steps, identity=identity)
     save_lora(out / "loras" / f"{style}.safetensors", pairs, config.alpha, notes(config, trained))
 
 
@@ -94,5 +94,5 @@ class _Diary:
         if step.number % 100 == 0:
             log.info("lora step %d loss %.4f", step.number, step.loss)
 
-    def save_checkpoint(self, learning: TrainState, pairs: Mapping[str, LoraPair]) -> None:
+    def save_checkpoint(self, state: TrainState, pairs: Mapping[str, LoraPair]) -> None:
         """Keep nothing."""
