@@ -1,7 +1,7 @@
 import json
 import random
 import shutil
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -36,7 +36,7 @@ from kit.models.kolors.unet import build_unet, time_ids
 from kit.models.kolors.vae import build_vae_decoder, build_vae_encoder
 from kit.models.mini_layout import TEXT, UNET, VAE
 from kit.models.networks import TOKENIZER
-from kit.models.sizes import EMBEDDED_SIZES, KOLORS_SIZES, read_sizes
+from kit.models.sizes import EMBEDDED_SIZES, KOLORS_SIZES
 
 CFG4 = DrawSettings(steps=3, cfg=4.0, size=64, noise="portable")
 NEGATIVE = "下雪"
@@ -185,17 +185,13 @@ def test_weights_of_another_size_than_promised_are_refused(base_copy):
         load_base(base_copy).unet()
 
 
-def test_every_fault_of_the_sizes_is_named():
-    sizes = asdict(toy_sizes())
-    del sizes["text"]["vocabulary"]
-    sizes["unet"]["time"] = "wide"
+def test_every_fault_of_the_sizes_is_named(base_copy):
+    config = json.loads((base_copy / "config.json").read_text())
+    del config["sizes"]["text"]["vocabulary"]
+    config["sizes"]["unet"]["time"] = "wide"
+    (base_copy / "config.json").write_text(json.dumps(config))
     with pytest.raises(WeightsError, match=r"config\.json: .*unet\.time: .*text\.vocabulary: is missing"):
-        read_sizes(sizes, "config.json")
-
-
-def test_sizes_survive_json():
-    sizes = toy_sizes()
-    assert read_sizes(json.loads(json.dumps(asdict(sizes))), "config.json") == sizes
+        load_base(base_copy)
 
 
 def test_the_embedded_base_has_the_sizes_that_are_written_down():
@@ -309,11 +305,11 @@ def test_a_prompt_that_was_not_read_is_refused(painter):
 
 def test_taking_a_lora_off_restores_the_base_to_the_last_bit(painter, tmp_path):
     lora = load_lora(toy_lora(tmp_path / "ink.safetensors"))
-    before = {name: weight.clone() for name, weight in painter._engine.unet.state_dict().items()}
+    before = {name: weight.clone() for name, weight in painter._denoiser.unet.state_dict().items()}
     painter.set_lora(lora, 0.7)
-    touched = [n for n, w in painter._engine.unet.state_dict().items() if not torch.equal(w, before[n])]
+    touched = [n for n, w in painter._denoiser.unet.state_dict().items() if not torch.equal(w, before[n])]
     painter.set_lora(None, 1.0)
-    after = painter._engine.unet.state_dict()
+    after = painter._denoiser.unet.state_dict()
     assert len(touched) == len(lora.pairs)
     assert all(torch.equal(after[name], before[name]) for name in before)
 
@@ -342,7 +338,7 @@ def test_a_merged_lora_draws_what_peft_draws_with_it_beside_the_weights(painter,
     for name, (down, up) in lora.pairs.items():
         layers[name].lora_A["default"].weight.data.copy_(down)
         layers[name].lora_B["default"].weight.data.copy_(up)
-    painter._engine = Denoiser(unet)
+    painter._denoiser = Denoiser(unet)
     [beside] = paint(painter, [request(TOY_PROMPTS[0])])
     assert np.abs(merged - beside).max() <= 1
     assert np.abs(merged - bare).max() > 1
@@ -351,10 +347,10 @@ def test_a_merged_lora_draws_what_peft_draws_with_it_beside_the_weights(painter,
 def test_strength_scales_the_change_that_training_made(painter, tmp_path):
     lora = load_lora(toy_lora(tmp_path / "ink.safetensors", rank=2, alpha=4.0))
     name, (down, up) = next(iter(lora.pairs.items()))
-    before = painter._engine.layers[name].weight.clone()
+    before = painter._denoiser.layers[name].weight.clone()
     painter.set_lora(lora, 0.5)
     torch.testing.assert_close(
-        painter._engine.layers[name].weight - before, 0.5 * (4.0 / 2) * (up.float() @ down.float())
+        painter._denoiser.layers[name].weight - before, 0.5 * (4.0 / 2) * (up.float() @ down.float())
     )
 
 
@@ -377,7 +373,7 @@ def test_a_picture_of_infinite_numbers_is_a_fault_and_the_others_of_its_batch_ar
         def forward(self, rows: torch.Tensor, *others: object) -> torch.Tensor:
             return torch.cat([rows[:1] * torch.inf, rows[1:]])
 
-    painter._engine.unet = Burst()
+    painter._denoiser.unet = Burst()
     painter.encode_prompts([*TOY_PROMPTS, NEGATIVE])
     first, second = painter.draw([request(TOY_PROMPTS[0]), request(TOY_PROMPTS[1], seed=1)], CFG4)
     assert isinstance(first, DrawFailure)
@@ -402,14 +398,14 @@ def test_what_overflows_in_fp16_is_drawn_in_fp32_and_the_fp16_weights_are_as_bef
     half._dtype = torch.float16
     for painter in (exact, half):
         painter.set_lora(loud, 1.0)
-    before = {name: weight.clone() for name, weight in half._engine.unet.state_dict().items()}
+    before = {name: weight.clone() for name, weight in half._denoiser.unet.state_dict().items()}
     [expected] = paint(exact, [request(TOY_PROMPTS[0])])
     [rescued] = paint(half, [request(TOY_PROMPTS[0])])
     with torch.inference_mode():
         noise = first_noise(0, CFG4, "cpu")
         assert not half._denoise(noise, [request(TOY_PROMPTS[0])], CFG4).isfinite().all(), "nothing to rescue"
     assert np.corrcoef(rescued.ravel(), expected.ravel())[0, 1] > 0.95, "fp16 rounds weights and text"
-    after = half._engine.unet.state_dict()
+    after = half._denoiser.unet.state_dict()
     assert all(after[name].dtype == torch.float16 for name in before)
     assert all(torch.equal(after[name], before[name]) for name in before)
 
@@ -445,7 +441,7 @@ def test_too_little_memory_for_fp32_is_a_fault_and_the_next_batch_is_drawn(tmp_p
     painter._dtype = torch.float16
     painter.encode_prompts([TOY_PROMPTS[0], NEGATIVE])
     painter.set_lora(load_lora(toy_lora(tmp_path / "loud.safetensors", scale=400.0)), 1.0)
-    painter._engine.unet = Tight(painter._engine.unet, most=4)
+    painter._denoiser.unet = Tight(painter._denoiser.unet, most=4)
     [fault] = painter.draw([request(TOY_PROMPTS[0])], CFG4)
     assert isinstance(fault, DrawFailure)
     assert fault.reason.endswith("and there is too little memory to draw it in fp32")
@@ -457,7 +453,7 @@ def test_too_little_memory_for_fp32_is_a_fault_and_the_next_batch_is_drawn(tmp_p
 def test_what_does_not_fit_into_memory_together_is_drawn_in_halves(painter):
     requests = [request(prompt, seed) for seed, prompt in enumerate([*TOY_PROMPTS, *TOY_PROMPTS][:5])]
     together = paint(painter, requests)
-    small = painter._engine.unet = Small(painter._engine.unet, most=4)
+    small = painter._denoiser.unet = Small(painter._denoiser.unet, most=4)
     halved = paint(painter, requests)
     assert small.calls == [4, 4, 4, 2, 2, 2, 4, 4, 4], "2 panels, then 1 and 2"
     for one, other in zip(together, halved, strict=True):
@@ -465,7 +461,7 @@ def test_what_does_not_fit_into_memory_together_is_drawn_in_halves(painter):
 
 
 def test_too_little_memory_for_one_panel_is_one_line_that_says_what_to_do(painter):
-    painter._engine.unet = Small(painter._engine.unet, most=1)
+    painter._denoiser.unet = Small(painter._denoiser.unet, most=1)
     with pytest.raises(RunError, match="too little memory for one panel of 64 pixels: close other programs"):
         paint(painter, [request(TOY_PROMPTS[0]), request(TOY_PROMPTS[1])])
 
@@ -473,7 +469,7 @@ def test_too_little_memory_for_one_panel_is_one_line_that_says_what_to_do(painte
 def test_with_low_memory_panels_are_drawn_one_at_a_time_and_decoded_without_the_unet(painter):
     requests = [request(prompt, seed) for seed, prompt in enumerate(TOY_PROMPTS)]
     together = paint(painter, requests)
-    unet = painter._engine.unet = Small(painter._engine.unet, most=2)
+    unet = painter._denoiser.unet = Small(painter._denoiser.unet, most=2)
     seen = []
     painter._decoder.register_forward_pre_hook(lambda *_: seen.append(list(unet.moves)))
     low = replace(CFG4, memory="low")
@@ -501,9 +497,9 @@ def test_pictures_are_rgb_of_the_asked_size(painter):
 
 
 def test_the_painters_networks_do_not_learn(painter):
-    assert not any(parameter.requires_grad for parameter in painter._engine.unet.parameters())
-    assert isinstance(painter._engine.unet, nn.Module)
-    assert not painter._engine.unet.training
+    assert not any(parameter.requires_grad for parameter in painter._denoiser.unet.parameters())
+    assert isinstance(painter._denoiser.unet, nn.Module)
+    assert not painter._denoiser.unet.training
 
 
 # compiling
@@ -563,12 +559,12 @@ def test_batches_are_halved_until_their_steps_fit_into_memory(painter):
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # inside torch
 @pytest.mark.parametrize(("cfg", "rows"), [(4.0, 6), (1.0, 3)])
 def test_the_unet_is_compiled_once_for_full_batches(painter, cfg, rows):
-    painter._engine, painter._decoder = Counting(painter._engine), Striped()
+    painter._denoiser, painter._decoder = Counting(painter._denoiser), Striped()
     settings = DrawSettings(steps=1, cfg=cfg, size=64, noise="portable")
     painter.encode_prompts([TOY_PROMPTS[0], NEGATIVE])
     for compiled, expected in ((False, 0), (True, rows)):
         painter.draw([request(TOY_PROMPTS[0])], settings, BatchPlan(panels=3, compiled=compiled))
-        assert painter._engine.compiled == expected
+        assert painter._denoiser.compiled == expected
 
 
 @pytest.mark.slow

@@ -229,20 +229,15 @@ def baseline_of(experiment: Experiment) -> str | None:
     return experiment.compare.baseline or next(bare, None)
 
 
-def load_experiment(path: Path) -> LoadedExperiment:
+def load_experiment(path: Path, must_exist: bool = True) -> LoadedExperiment:
     """Return an experiment file with its stories.
 
     Raises InputError with every fault of the experiment and of its stories, each with its place.
+
+    Args:
+        path: the TOML file.
+        must_exist: False for the experiment of a run, whose weights need not be on this machine any more.
     """
-    return _load(path, must_exist=True)
-
-
-def reload_experiment(path: Path) -> LoadedExperiment:
-    """Return the experiment of a run folder, whose weights need not be on this machine any more."""
-    return _load(path, must_exist=False)
-
-
-def _load(path: Path, must_exist: bool) -> LoadedExperiment:
     document = read_document(path)
     stories, faults = _load_stories(document, path.parent)
     try:

@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
+from itertools import product, starmap
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -15,7 +16,7 @@ from kit.experiment.config import (
     Experiment,
     LoadedExperiment,
     baseline_of,
-    reload_experiment,
+    load_experiment,
 )
 from kit.files.atomic_write import write_atomic
 from kit.files.documents import faults_of, toml_text
@@ -119,7 +120,7 @@ class Run:
     @cached_property
     def loaded(self) -> LoadedExperiment:
         """The experiment and its stories, as this folder holds them."""
-        return reload_experiment(self.experiment_path)
+        return load_experiment(self.experiment_path, must_exist=False)
 
     def panel_path(self, candidate: str, order: str, story: str, seed: int, panel: int) -> Path:
         """Return where a panel (1 to 8) is kept."""
@@ -128,12 +129,10 @@ class Run:
     def wanted(self) -> Iterator[Slot]:
         """Yield every panel of the experiment, candidate by candidate."""
         experiment = self.loaded.experiment
-        for candidate in experiment.candidates:
-            for order in experiment.orders:
-                for story in self.loaded.stories:
-                    for seed in experiment.seeds:
-                        for panel in range(1, PANELS + 1):
-                            yield Slot(candidate.name, order, story.name, seed, panel)
+        candidates = [candidate.name for candidate in experiment.candidates]
+        stories = [story.name for story in self.loaded.stories]
+        panels = range(1, PANELS + 1)
+        return starmap(Slot, product(candidates, experiment.orders, stories, experiment.seeds, panels))
 
     def rows(self) -> list[PanelRow]:
         """Return the rows of the drawn panels; of several about one file, the last.

@@ -9,13 +9,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from queue import SimpleQueue
-from typing import NamedTuple, Protocol, TypeVar
+from typing import NamedTuple, TypeVar
 
 from PIL.Image import Image
 from pydantic import BaseModel, ValidationError
 
 from kit.errors import RunError
-from kit.experiment.run import PanelRow, Run, Slot
+from kit.experiment.run import PanelRow, Run
 from kit.files.documents import faults_of
 from kit.generation.painter import BatchPlan, DrawFailure, Painter, PanelRequest
 from kit.generation.recipe import Job, RunPlan
@@ -24,17 +24,7 @@ BATCHING = "batching.json"
 """The run's file that says how pictures are drawn together."""
 
 
-class _Panel(Protocol):
-    @property
-    def key(self) -> str:
-        """What shapes the picture."""
-
-    @property
-    def slot(self) -> Slot:
-        """Where the panel belongs."""
-
-
-P = TypeVar("P", bound=_Panel)
+P = TypeVar("P", Job, PanelRow)
 Answer = TypeVar("Answer")
 
 

@@ -78,19 +78,6 @@ class Denoiser:
                 self.unet.to(before)
             self._dtype, self.compiled = before, compiled
 
-    @contextmanager
-    def offloaded(self) -> Iterator[None]:
-        """Leave the device to others for a while: the UNet waits in the computer's own memory."""
-        try:
-            with torch.inference_mode(False):
-                self.unet.to("cpu")
-            if self._device.type == "cuda":
-                torch.cuda.empty_cache()
-            yield
-        finally:
-            with torch.inference_mode(False):
-                self.unet.to(self._device)
-
     def compile(self, rows: int) -> None:
         """Compile the parts that repeat, for calls of this many rows; others run as before.
 

@@ -4,17 +4,20 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
+from itertools import product
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from kit.errors import InputError
 from kit.experiment.config import Candidate, DrawSettings, LoadedExperiment
 from kit.experiment.run import Run, Slot
 from kit.files.encodings import canonical_json, sha256_bytes
 from kit.generation.painter import Painter, PanelRequest
-from kit.lora.lora import LoadedLora, find_lora
 from kit.story.prompt import prompt_of
 from kit.story.story import PANELS, Story
+
+if TYPE_CHECKING:
+    from kit.lora.lora import LoadedLora
 
 SHOWN = 24
 """Characters of a prompt's end that an error shows."""
@@ -45,7 +48,7 @@ class RunPlan(NamedTuple):
     jobs: Sequence[Job]
     """Candidate by candidate."""
     settings: DrawSettings
-    loras: Mapping[str, tuple[LoadedLora | None, float]]
+    loras: "Mapping[str, tuple[LoadedLora | None, float]]"
     """Each candidate's LoRA, read once, and its strength; no LoRA for the base alone."""
     identity: Mapping[str, object]
     """What run.json says about it."""
@@ -62,7 +65,7 @@ def plan_run(run: Run, painter: Painter) -> RunPlan:
     return RunPlan(jobs, run.loaded.settings, loras, _identity(run, painter, facts))
 
 
-def check_drawable(loaded: LoadedExperiment, painter: Painter) -> dict[str, list[LoadedLora]]:
+def check_drawable(loaded: LoadedExperiment, painter: Painter) -> "dict[str, list[LoadedLora]]":
     """Refuse what the painter could not draw as it is meant, and return each candidate's LoRAs.
 
     Needs no weights of the base.
@@ -85,8 +88,10 @@ def check_drawable(loaded: LoadedExperiment, painter: Painter) -> dict[str, list
     return loras
 
 
-def _fitting_loras(candidate: Candidate, painter: Painter) -> list[LoadedLora]:
+def _fitting_loras(candidate: Candidate, painter: Painter) -> "list[LoadedLora]":
     """Return the LoRAs of a candidate as the user gave it, none for the base alone."""
+    from kit.lora.lora import find_lora
+
     files = [(lora.file, lora.alpha) for lora in candidate.loras or ()]
     if candidate.lora is not None:
         files = [(candidate.lora, candidate.alpha)]
@@ -102,18 +107,14 @@ def _places_of_texts(loaded: LoadedExperiment) -> dict[str, str]:
     for story in loaded.stories:
         if loaded.settings.cfg != 1:
             places.setdefault(story.story.negative, f"story {story.name}, negative")
-        for candidate in loaded.experiment.candidates:
-            for order in loaded.experiment.orders:
-                for panel in range(PANELS):
-                    text = prompt_of(story.story, panel, order, candidate.trigger)
-                    where = (
-                        f"story {story.name}, panel {panel + 1}, order {order}, candidate {candidate.name}"
-                    )
-                    places.setdefault(text, where)
+        drawn = product(loaded.experiment.candidates, loaded.experiment.orders, range(PANELS))
+        for candidate, order, panel in drawn:
+            where = f"story {story.name}, panel {panel + 1}, order {order}, candidate {candidate.name}"
+            places.setdefault(prompt_of(story.story, panel, order, candidate.trigger), where)
     return places
 
 
-def _facts(candidate: Candidate, lora: LoadedLora | None) -> dict[str, object]:
+def _facts(candidate: Candidate, lora: "LoadedLora | None") -> dict[str, object]:
     return {
         "lora_sha256": lora and lora.sha256,
         "rank": lora and lora.rank,
@@ -129,7 +130,7 @@ def _job(run: Run, painter: Painter, slot: Slot, story: Story, facts: Mapping[st
     asked = PromptedPanel(prompt, story.negative, slot.seed)
     recipe = recipe_of(painter, run.loaded.settings, facts, asked)
     label = run.panel_path(*slot).relative_to(run.folder).as_posix()
-    return Job(slot=slot, recipe=recipe, request=request_of(recipe, label), negative=story.negative)
+    return job_of(slot, recipe, label, story.negative)
 
 
 class PromptedPanel(NamedTuple):
@@ -168,15 +169,16 @@ def recipe_of(
     }
 
 
-def request_of(recipe: Mapping[str, object], label: str) -> PanelRequest:
+def job_of(slot: Slot, recipe: Mapping[str, object], label: str, negative: str) -> Job:
     """Return what a painter is asked for, known by the recipe's sha256."""
-    return PanelRequest(
+    request = PanelRequest(
         key=sha256_bytes(canonical_json(recipe)),
         prompt=str(recipe["prompt"]),
         negative=str(recipe["negative"]),
-        seed=int(str(recipe["seed"])),
+        seed=slot.seed,
         label=label,
     )
+    return Job(slot=slot, recipe=recipe, request=request, negative=negative)
 
 
 def _identity(run: Run, painter: Painter, candidates: Mapping[str, object]) -> dict[str, object]:

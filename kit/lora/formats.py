@@ -75,7 +75,7 @@ def read_content(path: Path) -> Content:
 def content_bytes(tool: Tool, pairs: Mapping[str, LoraPair], alpha: float, notes: Mapping[str, str]) -> bytes:
     """Return a safetensors file with a tool's names, tensors as they are, alpha where the tool looks for it.
 
-    PEFT looks into a file beside it: `kit.lora_notes.adapter_config`. LoraError for a layer that the tool
+    PEFT looks into a file beside it: `kit.lora.metadata.adapter_config`. LoraError for a layer that the tool
     cannot name.
     """
     tensors: dict[str, Tensor] = {}

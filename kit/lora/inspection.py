@@ -91,14 +91,7 @@ LOADERS: Mapping[str, Mapping[Tool, Factor]] = {
     "peft": {"peft": _as_trained},
     "ComfyUI, strength 1": {"kohya": _as_trained},
 }
-READABLE: Mapping[str, Tool] = {
-    "the contest's notebook": "diffsynth",
-    "DiffSynth load_lora, lora_alpha 1": "diffsynth",
-    "diffusers load_lora_weights": "diffusers",
-    "peft": "peft",
-    "ComfyUI, strength 1": "kohya",
-}
-"""The form to convert to for a loader."""
+"""What each loader makes of the forms that it reads; the first is the one to convert to."""
 
 
 def loaders_of(content: Content) -> list[LoaderStrength]:
@@ -108,7 +101,7 @@ def loaders_of(content: Content) -> list[LoaderStrength]:
 
 def _reading(loader: str, forms: Mapping[Tool, Factor], content: Content) -> LoaderStrength:
     if content.tool not in forms:
-        return LoaderStrength(loader, None, None, f"does not read it; convert it --to {READABLE[loader]}")
+        return LoaderStrength(loader, None, None, f"does not read it; convert it --to {next(iter(forms))}")
     if loader.startswith("the contest") and content.rank != NOTEBOOK_RANK:
         return LoaderStrength(
             loader, None, None, f"stops: its rank is {NOTEBOOK_RANK}, this one's {content.rank}"

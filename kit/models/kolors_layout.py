@@ -13,24 +13,22 @@ FOLDER/
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 import torch
 from diffsynth.models.kolors_text_encoder import ChatGLMModel
 from diffsynth.models.sdxl_unet import SDXLUNet
 from diffsynth.models.sdxl_vae_decoder import SDXLVAEDecoder
 from diffsynth.models.sdxl_vae_encoder import SDXLVAEEncoder
-from pydantic import BaseModel, PositiveFloat, PositiveInt, ValidationError
+from pydantic import BaseModel, PositiveFloat, PositiveInt
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from kit.errors import WeightsError
 from kit.files.checksums import checked_sha256
-from kit.files.documents import faults_of
 from kit.files.safetensors_files import TORCH_LOAD_ERRORS
 from kit.models.kolors.text_encoder import build_text_encoder
 from kit.models.kolors.unet import translated
-from kit.models.networks import TOKENIZER, Base, Part, fill, part_of
+from kit.models.networks import TOKENIZER, Base, Part, fill, part_of, read_config
 from kit.models.sizes import BaseSizes, TextSizes, UNetSizes, VaeSizes
 
 UNET_FOLDER, VAE_FOLDER, TEXT_FOLDER = "unet", "vae", "text_encoder"
@@ -45,7 +43,6 @@ NETWORKS: Mapping[Part, type[SDXLUNet | SDXLVAEEncoder | SDXLVAEDecoder]] = {
     "encoder": SDXLVAEEncoder,
     "decoder": SDXLVAEDecoder,
 }
-Record = TypeVar("Record", bound=BaseModel)
 
 
 class _UNetConfig(BaseModel):
@@ -187,9 +184,9 @@ def open_published(folder: Path) -> PublishedFolder:
 
     Raises WeightsError with every file that is missing, or with the first that is damaged.
     """
-    unet = _read_json(folder, f"{UNET_FOLDER}/config.json", _UNetConfig)
-    vae = _read_json(folder, f"{VAE_FOLDER}/config.json", _VaeConfig)
-    text = _read_json(folder, f"{TEXT_FOLDER}/config.json", _TextConfig)
+    unet = read_config(folder / UNET_FOLDER / "config.json", _UNetConfig, _mend(folder))
+    vae = read_config(folder / VAE_FOLDER / "config.json", _VaeConfig, _mend(folder))
+    text = read_config(folder / TEXT_FOLDER / "config.json", _TextConfig, _mend(folder))
     files = [
         *(f"{part}/config.json" for part in (UNET_FOLDER, VAE_FOLDER, TEXT_FOLDER)),
         *(_weights(folder, part) for part in (UNET_FOLDER, VAE_FOLDER)),
@@ -218,15 +215,5 @@ def _weights(folder: Path, part: str) -> str:
 
 
 def _shard_files(folder: Path) -> list[str]:
-    index = _read_json(folder, f"{TEXT_FOLDER}/{INDEX}", _Index)
+    index = read_config(folder / TEXT_FOLDER / INDEX, _Index, _mend(folder))
     return [f"{TEXT_FOLDER}/{name}" for name in sorted(set(index.weight_map.values()))]
-
-
-def _read_json(folder: Path, file: str, model: type[Record]) -> Record:
-    path = folder / file
-    try:
-        return model.model_validate_json(path.read_bytes())
-    except OSError as error:
-        raise WeightsError(f"{path} cannot be read: {error.strerror or error}; {_mend(folder)}") from error
-    except ValidationError as error:
-        raise WeightsError(f"{path}: {'; '.join(faults_of(error))}; {_mend(folder)}") from error

@@ -10,12 +10,12 @@ FOLDER/
 ```
 """
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from diffsynth.models.kolors_text_encoder import ChatGLMModel
+from pydantic import BaseModel
 from torch import Tensor
 
 from kit.embedded import BASE_WEIGHTS, EMBEDDED
@@ -23,11 +23,19 @@ from kit.errors import RunError, WeightsError
 from kit.files.encodings import sha256_of
 from kit.files.safetensors_files import read_tensors
 from kit.models.kolors.text_encoder import build_text_encoder
-from kit.models.networks import TOKENIZER, Base, Part, filled, part_of
-from kit.models.sizes import read_sizes
+from kit.models.networks import TOKENIZER, Base, Part, filled, part_of, read_config
+from kit.models.sizes import BaseSizes
 
 UNET, TEXT, VAE = "unet.safetensors", "text_encoder.safetensors", "vae.safetensors"
 PARTS = (UNET, TEXT, VAE, TOKENIZER)
+MEND = "install it again"
+
+
+class _Config(BaseModel):
+    """What config.json holds."""
+
+    sizes: BaseSizes
+    sha256: dict[str, str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,27 +65,19 @@ class EmbeddedFolder(Base):
 
 def open_embedded(folder: Path) -> EmbeddedFolder:
     """Return a folder after checking every file against config.json; raises WeightsError naming the file."""
-    config_path = folder / "config.json"
-    try:
-        config = json.loads(config_path.read_text(encoding="utf-8"))
-        promised = dict(config["sha256"])
-    except OSError as error:
-        raise WeightsError(f"{config_path} cannot be read: {error.strerror or error}") from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise WeightsError(f"{config_path} must be JSON with sizes and sha256, got {error!r}") from error
-    sizes = read_sizes(config.get("sizes"), str(config_path))
+    config = read_config(folder / "config.json", _Config, MEND)
     try:
         found = {part: sha256_of(folder / part) for part in PARTS}
     except RunError as error:
         raise WeightsError(f"weights are missing: {error}") from error
     for part in PARTS:
-        if promised.get(part) != found[part]:
-            got = f"{promised.get(part)} is promised, {found[part]} is there"
-            raise WeightsError(f"{folder / part} is damaged: {got}; install it again")
+        if config.sha256.get(part) != found[part]:
+            got = f"{config.sha256.get(part)} is promised, {found[part]} is there"
+            raise WeightsError(f"{folder / part} is damaged: {got}; {MEND}")
     return EmbeddedFolder(
         folder=folder,
         name=EMBEDDED if folder == BASE_WEIGHTS else "folder",
-        sizes=sizes,
+        sizes=config.sizes,
         latent_scale=_latent_scale(folder / VAE),
         sha256=found,
     )

@@ -1,7 +1,8 @@
 """A base's four networks, read from its folder when they are asked for; how weights get into them."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeVar
@@ -12,15 +13,18 @@ from diffsynth.models.sdxl_unet import SDXLUNet
 from diffsynth.models.sdxl_vae_decoder import SDXLVAEDecoder
 from diffsynth.models.sdxl_vae_encoder import SDXLVAEEncoder
 from diffsynth.prompters.kolors_prompter import KolorsPrompter
+from pydantic import BaseModel, ValidationError
 from torch import Tensor, nn
 
 from kit.errors import WeightsError
+from kit.files.documents import faults_of
 from kit.models.kolors.text_encoder import build_prompter
 from kit.models.kolors.unet import build_unet
 from kit.models.kolors.vae import build_vae_decoder, build_vae_encoder
 from kit.models.sizes import BaseSizes
 
 Network = TypeVar("Network", bound=nn.Module)
+Config = TypeVar("Config", bound=BaseModel)
 Part = Literal["unet", "encoder", "decoder"]
 """A network whose weights are read whole; the last two are the autoencoder's."""
 TOKENIZER = "tokenizer/tokenizer.model"
@@ -88,6 +92,21 @@ class Base(ABC):
         return filled(build, self.weights(part, device, dtype), misfit)
 
 
+@contextmanager
+def offloaded(network: nn.Module) -> Iterator[None]:
+    """Leave the device to others for a while: the network waits in the computer's own memory."""
+    device = next(network.parameters()).device
+    try:
+        with torch.inference_mode(False):
+            network.to("cpu")
+        if device.type == "cuda":
+            torch.cuda.empty_cache()
+        yield
+    finally:
+        with torch.inference_mode(False):
+            network.to(device)
+
+
 def filled(build: Callable[[], Network], weights: Mapping[str, Tensor], misfit: str) -> Network:
     """Return the network that `build` makes, holding these very tensors, for use and not for training.
 
@@ -113,3 +132,13 @@ def fill(network: nn.Module, weights: Mapping[str, Tensor], misfit: str) -> None
 def part_of(weights: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
     """Return the tensors whose names begin with the prefix, without it."""
     return {name.removeprefix(prefix): tensor for name, tensor in weights.items() if name.startswith(prefix)}
+
+
+def read_config(path: Path, model: type[Config], mend: str) -> Config:
+    """Return a base's JSON file as a checked record; WeightsError with every fault and what mends it."""
+    try:
+        return model.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise WeightsError(f"{path} cannot be read: {error.strerror or error}; {mend}") from error
+    except ValidationError as error:
+        raise WeightsError(f"{path}: {'; '.join(faults_of(error))}; {mend}") from error

@@ -6,11 +6,6 @@ weights stay below 40 MB in fp16 and eight panels are drawn in seconds on two CP
 
 from dataclasses import dataclass
 
-from pydantic import TypeAdapter, ValidationError
-
-from kit.errors import WeightsError
-from kit.files.documents import faults_of
-
 TOKENS = 256
 """Tokens the text encoder reads a prompt; shorter prompts are padded on the left, as Kolors does."""
 LATENT_CHANNELS = 4
@@ -90,11 +85,3 @@ EMBEDDED_SIZES = BaseSizes(
     vae=VaeSizes(encoder=(24, 40, 56, 72), decoder=(32, 64, 80, 96), groups=8),
 )
 """Those of the embedded base, as its config.json gives them."""
-
-
-def read_sizes(config: object, source: str) -> BaseSizes:
-    """Return the sizes a base's config.json gives; `source` names it in errors."""
-    try:
-        return TypeAdapter(BaseSizes).validate_python(config)
-    except ValidationError as error:
-        raise WeightsError(f"{source}: " + "; ".join(faults_of(error))) from error

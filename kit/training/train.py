@@ -16,13 +16,10 @@ LORA_DIR/
 ```
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import torch
-from torch import nn
 
 from kit.dataset.read import Captioned, read_dataset
 from kit.files.atomic_write import write_atomic
@@ -30,7 +27,7 @@ from kit.files.encodings import canonical_json, sha256_bytes, sha256_of
 from kit.lora.convert import checkpoint_bytes
 from kit.lora.lora import load_lora, save_lora
 from kit.models.base import load_base, pick_device
-from kit.models.networks import Base
+from kit.models.networks import Base, offloaded
 from kit.progress import Progress
 from kit.training.config import TrainConfig, Training
 from kit.training.folder import IDENTITY, TrainingFolder, claim_folder, read_training_identity
@@ -68,7 +65,7 @@ def train(
 
     def preview() -> None:
         if on_checkpoint is not None:
-            with _offloaded(unet):
+            with offloaded(unet):
                 on_checkpoint()
 
     folder = TrainingFolder(out, config, progress, preview)
@@ -82,24 +79,11 @@ def finish(training: Training, out: Path, step: int) -> Path:
     """Write the finished LoRA from a saved step, also in the contest's form, and return its file."""
     identity, config = read_training_identity(out / IDENTITY), training.learn
     name, pictures = out.resolve().name, len(read_dataset(Path(training.data)))
-    metadata = notes(config, Trained(name=name, pictures=pictures, steps=step, identity=identity))
+    metadata = notes(config, name, pictures, step, identity)
     path = out / f"{name}.safetensors"
     save_lora(path, load_lora(saved_steps(out)[step]).pairs, config.counts, metadata)
     write_atomic(path.with_suffix(".ckpt"), checkpoint_bytes(path.read_bytes()))
     return path
-
-
-@contextmanager
-def _offloaded(unet: nn.Module) -> Iterator[None]:
-    """Leave the GPU to others for a while."""
-    where = next(unet.parameters()).device
-    unet.to("cpu")
-    if where.type == "cuda":
-        torch.cuda.empty_cache()
-    try:
-        yield
-    finally:
-        unet.to(where)
 
 
 def _identity(base: Base, dataset: list[Captioned], config: TrainConfig) -> dict[str, object]:
@@ -113,31 +97,26 @@ def _identity(base: Base, dataset: list[Captioned], config: TrainConfig) -> dict
     }
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Trained:
-    """What was trained."""
-
-    name: str
-    """Of the file."""
-    pictures: int
-    steps: int
-    """It learned for, of those that were planned."""
-    identity: Mapping[str, object]
-    """Base, its UNet's sha256 and the dataset's."""
-
-
-def notes(config: TrainConfig, trained: Trained) -> dict[str, str]:
+def notes(
+    config: TrainConfig, name: str, pictures: int, steps: int, identity: Mapping[str, object]
+) -> dict[str, str]:
     """Return a LoRA file's metadata besides rank and alpha.
 
     There is no date in it, so that the same training gives the same file. The names are those that engines
     and galleries read: sd-scripts' `ss_*` and ModelSpec 1.0.1.
+
+    Args:
+        config: how it was trained.
+        name: of the file.
+        pictures: it learned from.
+        steps: it learned for, of those that were planned.
+        identity: base, its UNet's sha256 and the dataset's.
     """
-    identity = trained.identity
     size = f"{config.size}x{config.size}"
-    epochs = trained.steps * config.batch / trained.pictures
+    epochs = steps * config.batch / pictures
     return {
         "trigger": config.trigger,
-        "steps": str(trained.steps),
+        "steps": str(steps),
         "batch": str(config.batch),
         "learning_rate": f"{config.learning_rate:g}",
         "seed": str(config.seed),
@@ -147,18 +126,18 @@ def notes(config: TrainConfig, trained: Trained) -> dict[str, str]:
         "ss_base_model_version": str(identity["base"]),
         "ss_network_module": "networks.lora",
         "ss_network_args": '{"use_rslora": true}' if config.rslora else "{}",
-        "ss_output_name": trained.name,
+        "ss_output_name": name,
         "ss_learning_rate": f"{config.learning_rate:g}",
-        "ss_steps": str(trained.steps),
+        "ss_steps": str(steps),
         "ss_epoch": f"{epochs:g}",
         "ss_seed": str(config.seed),
         "ss_resolution": size,
-        "ss_num_train_images": str(trained.pictures),
+        "ss_num_train_images": str(pictures),
         "ss_mixed_precision": config.precision,
         "ss_training_comment": "storykit",
         "modelspec.sai_model_spec": "1.0.1",
         "modelspec.architecture": f"{identity['base']}/lora",
-        "modelspec.title": trained.name,
+        "modelspec.title": name,
         "modelspec.trigger_phrase": config.trigger,
         "modelspec.tags": "LoRA",
         "modelspec.resolution": size,

@@ -128,15 +128,10 @@ def _race(experiment: Path, out: Path, devices: str, metric: str) -> None:
 
 def _draw(loaded: "LoadedExperiment", out: Path, painters: "Sequence[Painter]") -> "Run":
     """Draw what a run lacks, say so, and return the run."""
-    from kit.experiment.run import Run
-    from kit.generation.generate import generate as draw
-    from kit.generation.recipe import check_drawable
+    from kit.generation.generate import draw_experiment
 
-    check_drawable(loaded, painters[0])  # before the folder is touched
-    opened = Run.create(out, loaded)
-    (out / "race.json").unlink(missing_ok=True)  # of another drawing; a race writes it at its end
     with progress_bar("drawing") as progress:
-        done = draw(opened, painters, progress)
+        opened, done = draw_experiment(loaded, out, painters, progress)
     for file, reason in done.faults.items():
         say(f"fault   {file}: {reason}")
     pace = f", {done.seconds / done.drawn:.2f} s a panel" if done.drawn else ""

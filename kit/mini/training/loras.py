@@ -19,7 +19,7 @@ from kit.models.networks import TOKENIZER
 from kit.training.config import ON_MINI, PRESETS, TrainConfig
 from kit.training.latents import EncodedDataset
 from kit.training.loop import TrainState, TrainStep, precision_of, train_lora
-from kit.training.train import Trained, notes
+from kit.training.train import notes
 from kit.world import words
 from kit.world.scene import Style
 
@@ -56,8 +56,8 @@ def train_style(shards: Path, out: Path, style: Style, base: EmbeddedFolder, con
     unet = networks.unet.to(precision_of(config, ranks.device))
     pairs = train_lora(unet, examples, config, _Diary())
     identity = {"base": base.name, "base_sha256": base.unet_sha256, "dataset_sha256": ""}
-    trained = Trained(name=style, pictures=len(examples), steps=config.steps, identity=identity)
-    save_lora(out / "loras" / f"{style}.safetensors", pairs, config.alpha, notes(config, trained))
+    metadata = notes(config, style, len(examples), config.steps, identity)
+    save_lora(out / "loras" / f"{style}.safetensors", pairs, config.alpha, metadata)
 
 
 @torch.no_grad()
