@@ -51,6 +51,7 @@ for words in asked:
 print(json.dumps({"answers": answers, "imported": [name for name in heavy if name in sys.modules]}))
 """
 FAIL = """
+from kit.errors import StorykitError
 from storykit.cli.main import app, main
 @app.command()
 def wait() -> None:
@@ -115,6 +116,12 @@ def test_help_of_every_command_says_what_it_does_and_loads_nothing_heavy():
         assert code == 0
         assert "Usage: " in help_text
         assert [line for line in help_text.splitlines()[1:3] if line.startswith("  ")], help_text
+
+
+def test_importing_storykit_loads_nothing_heavy():
+    script = f"import storykit, sys; print([name for name in {HEAVY} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("[]\n", "")
 
 
 def test_every_module_can_be_imported_and_says_what_it_is_for():
@@ -301,7 +308,7 @@ def test_an_input_that_is_missing_is_named(tmp_path, words, reason):
         ("KeyboardInterrupt", "stopped; every file that is finished stays"),
         ("OSError(28, 'No space left on device', 'run')", "run: No space left on device"),
         ("OSError('the disk is gone')", "the disk is gone"),
-        ("storykit.StorykitError('two\\nlines')", "two lines"),
+        ("StorykitError('two\\nlines')", "two lines"),
     ],
 )
 def test_ctrl_c_and_the_machines_own_errors_are_one_line(error, line):

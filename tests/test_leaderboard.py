@@ -37,8 +37,8 @@ FAULT = Fault(place="bundle", problem="is torn")
 HOSTILE = "<script>alert(1)</script>"
 LEAN_IMPORTS = """
 import sys
-import storykit_verify
-import submissions.leaderboard, submissions.leaderboard_page, submissions.leaderboard_table
+import storykit.cli.verify
+import submissions.leaderboard.leaderboard, submissions.leaderboard.page, submissions.leaderboard.table
 print([name for name in ("torch", "transformers", "open_clip") if name in sys.modules])
 """
 

@@ -276,7 +276,7 @@ def test_an_unscored_run_is_refused_with_the_command_to_run(run, tmp_path):
         (run.folder / name).unlink()
     said = refusal(run, make_entry(tmp_path))
     assert "scores.json: does not exist; run `storykit score` first" in said
-    assert "scores.panels.csv: does not exist (run `storykit score` first)" in said
+    assert "scores.panels.csv: does not exist; run `storykit score` first" in said
 
 
 def test_a_mean_that_the_panels_do_not_have_is_refused(run, tmp_path):
@@ -467,7 +467,8 @@ def test_a_deadline_that_is_over_is_told_and_no_fault(run, tmp_path):
 
 
 def test_packing_and_verifying_import_no_torch():
-    code = "import sys, submissions.pack, submissions.verify; sys.exit('torch' in sys.modules)"
+    stages = "submissions.packing.pack, submissions.verification.verify"
+    code = f"import sys, {stages}; sys.exit('torch' in sys.modules)"
     assert (
         subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parent.parent, check=False).returncode
         == 0

@@ -130,7 +130,7 @@ def _write(run: Run, result: BatchResult) -> _Written:
             faults |= {job.request.label: picture.reason for job in missing}
             continue
         drawn += bool(missing)
-        data = png_bytes(picture, jobs[0])
+        data = png_bytes(picture, jobs[0].key, jobs[0].recipe)
         for job in missing:
             _keep(run, job, data, result.seconds)
     tried = {job.request.label for job in batch.lacking}

@@ -3,7 +3,6 @@
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from importlib.metadata import PackageNotFoundError, version
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -15,6 +14,7 @@ from kit.files.encodings import canonical_json, sha256_bytes
 from kit.generation.painter import Painter, PanelRequest
 from kit.story.prompt import prompt_of
 from kit.story.story import PANELS, Story
+from kit.versions import installed_version
 
 if TYPE_CHECKING:
     from kit.lora.lora import LoadedLora
@@ -185,22 +185,14 @@ def _identity(run: Run, painter: Painter, candidates: Mapping[str, object]) -> d
     how = asdict(run.loaded.settings)
     del how["batch"]  # which panels are drawn together may change, run by run
     return {
-        "storykit": installed("storykit"),
+        "storykit": installed_version("storykit"),
         "base": dict(painter.identity),
         "candidates": candidates,
         "settings": {**how, "scheduler": painter.identity.get("scheduler")},
-        "versions": {name: installed(name) for name in PACKAGES},
+        "versions": {name: installed_version(name) for name in PACKAGES},
         "device": painter.hardware,
         "commit": _commit(),
     }
-
-
-def installed(package: str) -> str | None:
-    """Return the version of an installed package, None where it is used without being installed."""
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None
 
 
 def _commit() -> str | None:

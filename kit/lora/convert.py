@@ -5,7 +5,7 @@ import math
 import struct
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
@@ -13,13 +13,14 @@ from pydantic.dataclasses import dataclass
 from kit.errors import LoraError
 from kit.files.atomic_write import write_atomic
 from kit.files.encodings import canonical_json, zip_bytes
-from kit.lora.formats import content_bytes
 from kit.lora.key_names import ADAPTER_CONFIG, ADAPTER_FILE, Half, Tool, read_key, write_key
-from kit.lora.lora import LoadedLora, load_lora
 from kit.lora.metadata import LoraScale, adapter_config, metadata_of
 
+if TYPE_CHECKING:
+    from kit.lora.lora import LoadedLora
 
-def convert(source: Path, tool: Tool, out: Path, alpha: float | None = None) -> LoadedLora:
+
+def convert(source: Path, tool: Tool, out: Path, alpha: float | None = None) -> "LoadedLora":
     """Write a LoRA in a tool's form, every number as it is; returns the LoRA.
 
     Args:
@@ -28,6 +29,9 @@ def convert(source: Path, tool: Tool, out: Path, alpha: float | None = None) -> 
         out: a .safetensors file; for PEFT a folder; for DiffSynth a .ckpt too, the contest's form.
         alpha: the alpha it was trained with, when the source does not say.
     """
+    from kit.lora.formats import content_bytes
+    from kit.lora.lora import load_lora
+
     lora = load_lora(source, alpha)
     if tool == "peft":
         settings = adapter_config(tool, list(lora.pairs), LoraScale(lora.rank, lora.alpha))

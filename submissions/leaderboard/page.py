@@ -8,7 +8,7 @@ import jinja2
 from markupsafe import Markup
 
 import reports
-from kit.experiment.config import Judgeable
+from eval.metrics.registry import METRICS
 from submissions.leaderboard.leaderboard import COPY_ABOVE, Board
 from submissions.leaderboard.ranking import RankedEntry
 from submissions.leaderboard.scored_entry import CLOSE
@@ -34,7 +34,7 @@ class RankedPart(NamedTuple):
 
     name: str
     weight: float
-    metric: Judgeable | None
+    metric: str | None
     counts: float
     """Share of the total; 0 where it is not measured."""
 
@@ -49,6 +49,8 @@ def board_html(board: Board) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["short"] = lambda metric: METRICS[metric].called("short", board.language)
+    environment.filters["measures"] = lambda metric: METRICS[metric].called("long", board.language)
     environment.filters["signed"] = lambda value: f"{value:+.2f}".replace("-", "−")
     return environment.get_template("leaderboard.html").render(
         board=board,

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 from pydantic_core import from_json
 
+from kit.experiment.identity import is_embedded
 from kit.files.encodings import csv_rows, json_bytes, sha256_bytes
 from kit.lora.convert import read_safetensors
 from submissions.bundle.comfyui import workflows_of
@@ -25,7 +26,6 @@ from submissions.bundle.manifest import (
 from submissions.bundle.mosaic import GRIDS
 from submissions.bundle.texts import CONFIGURATION, TEXTS
 from submissions.faults import Fault
-from submissions.packing.run_records import AESTHETIC, is_embedded
 from submissions.untrusted.lora_reader import read_lora_facts
 
 Files = Mapping[str, bytes]
@@ -205,7 +205,7 @@ def _scores_differ(rows: list[dict[str, str]], manifest: Manifest) -> str:
     wanted = [(str(panel.panel), panel.sha256) for panel in manifest.panels]
     if [(row.get("panel"), row.get("sha256")) for row in rows] != wanted:
         return "does not score the panels of the manifest"
-    scores = [float(row.get(AESTHETIC, "")) for row in rows]
+    scores = [float(row.get("aesthetic", "")) for row in rows]
     if not all(abs(score) <= _MOST_POINTS for score in scores):
         return f"must have aesthetic scores within {_MOST_POINTS:g}"
     mean = math.fsum(scores) / len(scores) if scores else math.nan
