@@ -1,6 +1,7 @@
 """Named tensors in a safetensors file, the same bytes for the same content."""
 
 import json
+import pickle
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -8,6 +9,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
+TORCH_LOAD_ERRORS = (
+    OSError, EOFError, LookupError, TypeError, ValueError, RuntimeError, pickle.PickleError
+)  # fmt: skip
+"""What `torch.load` raises of a file that is not whole, or not torch's."""
 LENGTH_BYTES = 8
 """A safetensors file opens with the length of its header, little-endian."""
 

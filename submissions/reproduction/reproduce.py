@@ -116,7 +116,7 @@ class _ReproducingPainter:
     def jobs(self, batches: Sequence[BatchRecord]) -> Iterator["Job"]:
         """Yield what is to be drawn, batch by batch."""
         from kit.experiment.run import Slot
-        from kit.generation.recipe import Job, PromptedPanel, recipe_of, request_of
+        from kit.generation.recipe import PromptedPanel, job_of, recipe_of
 
         manifest, lora = self._manifest, self._manifest.lora
         worn = {
@@ -131,8 +131,7 @@ class _ReproducingPainter:
                     self._painter, self._how, worn, PromptedPanel(prompt, negative, batch.seed)
                 )
                 slot = Slot(manifest.candidate, manifest.order, manifest.story, batch.seed, 0)
-                request = request_of(recipe, f"seed {batch.seed}, {prompt}")
-                yield Job(slot=slot, recipe=recipe, request=request, negative=negative)
+                yield job_of(slot, recipe, f"seed {batch.seed}, {prompt}", negative)
 
     def draw(self, batch: BatchRecord) -> dict[tuple[int, str], _DrawnPanels]:
         """Return the pictures of a batch, or why there is none, by seed and prompt."""
