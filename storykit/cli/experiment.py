@@ -49,6 +49,7 @@ def demo(out: OutFolder = Path("runs/demo")) -> None:
     from eval.casting.cast import CastRequest
     from eval.casting.cast import cast as choose
     from kit.experiment.run import Run
+    from submissions.bundle.bundle import open_bundle
     from submissions.contest.rules import load_rules
     from submissions.packing.entry import Entry
     from submissions.packing.pack import pack as pack_entry
@@ -77,7 +78,7 @@ def demo(out: OutFolder = Path("runs/demo")) -> None:
         out=out / "bundle" / "demo.zip",
     )
     packed = pack_entry(opened, entry)
-    faults = verify_bundle(packed.path)
+    faults = verify_bundle(open_bundle(packed.path))
     say(f"bundle  {packed.path}  ({len(packed.files)} files, {len(faults)} faults)")
     say(f"report  {out / 'report.html'}")
 

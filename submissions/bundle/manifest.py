@@ -45,6 +45,11 @@ class FileRecord(Record, frozen=True):
     size_bytes: Annotated[int, Field(ge=0)]
 
 
+def file_record(data: bytes) -> FileRecord:
+    """Return what the manifest says of a file."""
+    return FileRecord(sha256=sha256_bytes(data), size_bytes=len(data))
+
+
 class PanelRecord(Record, frozen=True):
     """Everything that one panel needs beside the settings to be drawn again."""
 

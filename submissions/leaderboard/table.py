@@ -2,14 +2,13 @@
 
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 
 from pydantic import JsonValue
 from rich.cells import cell_len, set_cell_size
 
-import reports
 from kit.files.encodings import csv_bytes, printable
 from kit.story.story import Language
+from reports.page_templates import template_text
 from submissions.leaderboard.leaderboard import Board
 from submissions.leaderboard.ranking import DECIMALS, RankedEntry
 
@@ -96,7 +95,6 @@ def _line(*cells: str) -> str:
     return "  ".join([*padded, last]).rstrip()
 
 
-SENTENCES = Path(reports.__file__).parent / "templates" / "leaderboard" / "leaderboard.toml"
 _NAMED = 4
 """Panels or entries that one note names."""
 
@@ -106,7 +104,7 @@ Sentences = Mapping[str, str]
 
 def sentences(language: Language) -> Sentences:
     """Return the leaderboard's sentences in a language."""
-    table: dict[str, str] = tomllib.loads(SENTENCES.read_text(encoding="utf-8"))[language]
+    table: dict[str, str] = tomllib.loads(template_text("leaderboard/leaderboard.toml"))[language]
     return table
 
 

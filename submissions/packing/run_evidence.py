@@ -10,7 +10,7 @@ from kit.experiment.config import Candidate
 from kit.experiment.run import PanelRow, Run, Slot
 from kit.generation.batching import drawn_together
 from kit.story.story import LoadedStory
-from submissions.bundle.lora_files import LoraFile, load_lora_file
+from submissions.bundle.lora_files import load_lora_file
 from submissions.bundle.manifest import COMPARISON, BatchRecord, panel_file
 from submissions.faults import Fault
 from submissions.packing.entry import Entry
@@ -21,6 +21,7 @@ from submissions.packing.run_records import (
     read_identity,
     read_scores,
 )
+from submissions.untrusted.lora_reader import LoraFile
 
 """Where "mini:ink" is ink.safetensors."""
 

@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image
 
 from kit.errors import BundleError
+from submissions.bundle.bundle import Bundle
 from submissions.bundle.manifest import BatchRecord, Manifest, PanelRecord
 
 if TYPE_CHECKING:
@@ -63,14 +64,11 @@ class Reproduction:
         return {"panels": panels, "bound": BOUND, "reasons": self.reasons}
 
 
-def reproduce(
-    manifest: Manifest, files: Mapping[str, bytes], painter: "Painter", progress: "Progress | None" = None
-) -> Reproduction:
+def reproduce(bundle: Bundle, painter: "Painter", progress: "Progress | None" = None) -> Reproduction:
     """Draw the panels of a sound bundle again, in the batches they were drawn in.
 
     Args:
-        manifest: the bundle's.
-        files: its files by name.
+        bundle: what was verified.
         painter: who draws, with the base that the bundle names.
         progress: who wants to hear how far it is.
 
@@ -78,7 +76,8 @@ def reproduce(
         BundleError: what the bundle was drawn with cannot be set up here.
         LoraError: its LoRA does not fit the base.
     """
-    how, lora = _settings(manifest), _lora(manifest, files)
+    manifest = bundle.sound_manifest
+    how, lora = _settings(manifest), _lora(bundle)
     wanted = {(panel.seed, panel.prompt) for panel in manifest.panels}
     batches = [
         batch
@@ -97,7 +96,7 @@ def reproduce(
         drawn |= hand.draw(batch)
         if progress is not None:
             progress.advance(len(batch.prompts))
-    panels = tuple(_compared(panel, files[panel.file], drawn) for panel in manifest.panels)
+    panels = tuple(_compared(panel, bundle, drawn[panel.seed, panel.prompt]) for panel in manifest.panels)
     return Reproduction(panels=panels, reasons=tuple(_changes(manifest, painter)))
 
 
@@ -150,24 +149,27 @@ class _ReproducingPainter:
         }
 
 
-def _compared(panel: PanelRecord, before: bytes, drawn: Mapping[tuple[int, str], _DrawnPanels]) -> Redrawn:
+def _compared(panel: PanelRecord, bundle: Bundle, now: _DrawnPanels) -> Redrawn:
     """Return how a panel's new picture differs from the bundle's."""
-    now = drawn[panel.seed, panel.prompt]
     if now.png is None:
         return Redrawn(panel=panel.panel, verdict="not drawn", difference=None, png=None, reason=now.reason)
-    difference = mean_difference(before, now.png)
+    difference = mean_difference(bundle.panel_picture(panel), decoded(now.png))
     verdict: Verdict = "same picture" if difference <= BOUND else "other picture"
     if difference == 0:
-        verdict = "identical" if before == now.png else "same pixels"
+        verdict = "identical" if bundle.files[panel.file] == now.png else "same pixels"
     return Redrawn(panel=panel.panel, verdict=verdict, difference=difference, png=now.png)
 
 
-def mean_difference(before: bytes, now: bytes) -> float:
-    """Return the mean absolute difference of two PNGs' colour values, 0 (the same) to 255."""
-    one, other = (np.asarray(Image.open(BytesIO(png)).convert("RGB"), np.int16) for png in (before, now))
-    if one.shape != other.shape:
-        raise BundleError(f"pictures to compare must have one size, got {one.shape} and {other.shape}")
-    return float(np.abs(one - other).mean())
+def decoded(png: bytes) -> Image.Image:
+    """Return a picture drawn here as RGB."""
+    return Image.open(BytesIO(png)).convert("RGB")
+
+
+def mean_difference(before: Image.Image, now: Image.Image) -> float:
+    """Return the mean absolute difference of two RGB pictures' colour values, 0 (the same) to 255."""
+    if before.size != now.size:
+        raise BundleError(f"pictures to compare must have one size, got {before.size} and {now.size}")
+    return float(np.abs(np.asarray(before, np.int16) - np.asarray(now, np.int16)).mean())
 
 
 def _settings(manifest: Manifest) -> "DrawSettings":
@@ -190,16 +192,17 @@ def _sets(manifest: Manifest) -> tuple[BatchRecord, ...]:
     )
 
 
-def _lora(manifest: Manifest, files: Mapping[str, bytes]) -> "LoadedLora | None":
+def _lora(bundle: Bundle) -> "LoadedLora | None":
     """Return the bundle's LoRA as it was worn; None for the bare base."""
-    if manifest.lora is None:
+    record = bundle.sound_manifest.lora
+    if record is None:
         return None
     from kit.lora.lora import load_lora
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "lora.safetensors"
-        path.write_bytes(files[manifest.lora.file])
-        return load_lora(path, manifest.lora.alpha)
+        path.write_bytes(bundle.files[record.file])
+        return load_lora(path, record.alpha)
 
 
 def _changes(manifest: Manifest, painter: "Painter") -> Iterator[str]:
