@@ -53,6 +53,7 @@ for words in asked:
 print(json.dumps({"answers": answers, "imported": [name for name in heavy if name in sys.modules]}))
 """
 FAIL = """
+from kit.errors import StorykitError
 from storykit.cli.main import app, main
 @app.command()
 def wait() -> None:
@@ -303,7 +304,7 @@ def test_an_input_that_is_missing_is_named(tmp_path, words, reason):
         ("KeyboardInterrupt", "stopped; every file that is finished stays"),
         ("OSError(28, 'No space left on device', 'run')", "run: No space left on device"),
         ("OSError('the disk is gone')", "the disk is gone"),
-        ("storykit.StorykitError('two\\nlines')", "two lines"),
+        ("StorykitError('two\\nlines')", "two lines"),
     ],
 )
 def test_ctrl_c_and_the_machines_own_errors_are_one_line(error, line):

@@ -104,7 +104,7 @@ def test_every_relative_link_and_picture_of_a_page_is_there(page):
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_example_that_a_page_names_is_there(page):
-    named = re.findall(r"\bexamples/[\w./-]*\w", page.read_text(encoding="utf-8"))
+    named = re.findall(r"\bkit/examples/[\w./-]*\w", page.read_text(encoding="utf-8"))
     assert [name for name in named if not (ROOT / name).exists()] == []
 
 

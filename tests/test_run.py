@@ -289,7 +289,7 @@ def test_a_damaged_json_file_is_one_line(tmp_path: Path) -> None:
 
 
 def test_reading_a_run_loads_no_torch() -> None:
-    program = "import sys, kit.run; sys.exit('torch' in sys.modules)"
+    program = "import sys, kit.experiment.run; sys.exit('torch' in sys.modules)"
     assert (
         subprocess.run([sys.executable, "-c", program], cwd=Path(__file__).parents[1], check=False).returncode
         == 0

@@ -513,8 +513,8 @@ KILLED = """
 import os, signal, sys
 sys.path[:0] = [{root!r}]
 from pathlib import Path
-from kit.train_config import load_training
-from kit.training import TrainingFolder, train
+from kit.training.config import load_training
+from kit.training.train import train
 class Killer:
     def __init__(self, at): self.at = at
     def begin(self, total, done): os.write(1, f"{{done}} ".encode())

@@ -105,9 +105,9 @@ def sample_captions(text: str, pictures: int) -> list[str] | None:
 
     None where the text marks another number of pictures.
 
-    >>> captions_of("<__dj__image> a cat <|__dj__eoc|> <__dj__image> a dog <|__dj__eoc|>", 2)
+    >>> sample_captions("<__dj__image> a cat <|__dj__eoc|> <__dj__image> a dog <|__dj__eoc|>", 2)
     ['a cat', 'a dog']
-    >>> captions_of("a cat", 2)
+    >>> sample_captions("a cat", 2)
     ['a cat', 'a cat']
     """
     chunks = text.split(_END_OF_CHUNK)

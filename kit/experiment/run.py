@@ -24,8 +24,6 @@ from kit.files.atomic_write import copy_atomic, write_atomic
 from kit.files.documents import faults_of, toml_text
 from kit.files.encodings import canonical_json, sha256_of
 from kit.lora.key_names import config_beside
-from kit.lora.lora import find_lora
-from kit.lora.merge import merge, merged_bytes
 from kit.story.story import PANELS
 
 _MARK = "# The experiment of this run, resolved by storykit: every default written out.\n"
@@ -263,8 +261,13 @@ class Run:
 
     def _keep_stack(self, candidate: Candidate, stack: Sequence[StackedLora]) -> Candidate:
         """Write several LoRAs as one file, so that every later stage has one; their sum is exact."""
+        from kit.lora.lora import find_lora
+        from kit.lora.merge import merge, merged_bytes
+
         kept = f"loras/{candidate.name}.safetensors"
-        data = stack_bytes(stack)
+        loras = [find_lora(lora.file, lora.alpha) for lora in stack]
+        strengths = [lora.strength for lora in stack]
+        data = merged_bytes(merge(loras, strengths), loras, strengths)
         if not ((target := self.folder / kept).exists() and target.read_bytes() == data):
             write_atomic(target, data)
         return candidate.model_copy(update={"lora": kept, "loras": None})
@@ -277,10 +280,3 @@ def _alpha(source: Path, given: float | None) -> float | None:
     from kit.lora.lora import load_lora
 
     return load_lora(source, given).alpha
-
-
-def stack_bytes(stack: Sequence[StackedLora]) -> bytes:
-    """Return LoRAs that are worn together as one safetensors file."""
-    loras = [find_lora(lora.file, lora.alpha) for lora in stack]
-    merged = merge(loras, [lora.strength for lora in stack])
-    return merged_bytes(merged, loras, [lora.strength for lora in stack])

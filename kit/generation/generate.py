@@ -156,7 +156,7 @@ def _write(run: Run, done: FinishedBatch) -> Written:
             faults |= {job.request.label: picture.reason for job in missing}
             continue
         drawn += bool(missing)
-        data = png_bytes(picture, jobs[0])
+        data = png_bytes(picture, jobs[0].request.key, jobs[0].recipe)
         for job in missing:
             _keep(run, job, data, done.seconds)
             mended.add(job.request.label)

@@ -3,18 +3,20 @@
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from kit.errors import InputError
 from kit.experiment.config import Candidate, DrawSettings, LoadedExperiment, settings
 from kit.experiment.run import Run, Slot
 from kit.files.encodings import canonical_json, sha256_bytes
 from kit.generation.painter import Painter, PanelRequest
-from kit.lora.lora import LoadedLora, find_lora
 from kit.story.prompt import prompt_of
 from kit.story.story import PANELS
+from kit.versions import installed
+
+if TYPE_CHECKING:
+    from kit.lora.lora import LoadedLora
 
 SHOWN = 24
 """Characters of a prompt's end that an error shows."""
@@ -87,18 +89,22 @@ def plan(run: Run, painter: Painter) -> tuple[list[Job], dict[str, object]]:
     return jobs, _identity(run, painter, candidates)
 
 
-def lora_of(candidate: Candidate) -> LoadedLora | None:
+def lora_of(candidate: Candidate) -> "LoadedLora | None":
     """Return the LoRA of a run's candidate, read from its file; None for the base alone."""
+    from kit.lora.lora import find_lora
+
     return None if candidate.lora is None else find_lora(candidate.lora, candidate.alpha)
 
 
-def loras_of(candidate: Candidate) -> list[LoadedLora]:
+def loras_of(candidate: Candidate) -> "list[LoadedLora]":
     """Return all LoRAs of a candidate as the user gave it."""
+    from kit.lora.lora import find_lora
+
     alone = lora_of(candidate)
     return [alone] if alone else [find_lora(lora.file, lora.alpha) for lora in candidate.loras or ()]
 
 
-def _facts(candidate: Candidate, lora: LoadedLora | None) -> dict[str, object]:
+def _facts(candidate: Candidate, lora: "LoadedLora | None") -> dict[str, object]:
     return {
         "lora_sha256": lora and lora.sha256,
         "rank": lora and lora.rank,
@@ -183,14 +189,6 @@ def _identity(run: Run, painter: Painter, candidates: Mapping[str, object]) -> d
         "device": painter.hardware,
         "commit": _commit(),
     }
-
-
-def installed(package: str) -> str | None:
-    """Return the version of an installed package, None where it is used without being installed."""
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None
 
 
 def _commit() -> str | None:

@@ -36,7 +36,7 @@ def near_duplicates(rows: Sequence[Signs], areas: Sequence[int]) -> dict[int, in
     The largest is kept, of equal ones the first.
 
     >>> a, b = np.zeros(256, bool), np.arange(256) < 128
-    >>> twins([a, b, a], [100, 100, 400])
+    >>> near_duplicates([a, b, a], [100, 100, 400])
     {0: 2}
     """
     if not rows:

@@ -7,7 +7,7 @@ from PIL.Image import Image
 from PIL.PngImagePlugin import PngInfo
 
 from kit.files.encodings import canonical_json
-from kit.generation.recipe import Job, installed
+from kit.versions import installed
 
 PARAMETERS = "parameters"
 """The PNG text chunk in which they look for it."""
@@ -57,12 +57,12 @@ def _unet_hash(base: Mapping[object, object]) -> str:
     return found[0] if len(found) == 1 else ""
 
 
-def png_bytes(picture: Image, job: Job) -> bytes:
+def png_bytes(picture: Image, key: str, recipe: Mapping[str, object]) -> bytes:
     """Return the picture as a PNG that says how it was made; the same bytes for the same picture."""
-    made = {"storykit": installed("storykit"), "key": job.request.key, **job.recipe}
+    made = {"storykit": installed("storykit"), "key": key, **recipe}
     chunks = PngInfo()
     chunks.add_itxt(RECIPE, canonical_json(made).decode())
-    chunks.add_itxt(PARAMETERS, parameters_of(job.recipe))
+    chunks.add_itxt(PARAMETERS, parameters_of(recipe))
     file = BytesIO()
     picture.save(file, "PNG", pnginfo=chunks)
     return file.getvalue()

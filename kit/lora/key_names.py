@@ -54,7 +54,7 @@ def read_key(key: str) -> TensorKey | None:
     """Return what a tensor's name says, None when no known tool calls a part of the UNet's layers so.
 
     >>> read_key("unet.mid_block.attentions.0.proj_in.lora.down.weight")
-    Part(tool='diffusers', layer='blocks.21.proj_in', half='A')
+    TensorKey(tool='diffusers', layer='blocks.21.proj_in', half='A')
     """
     found = _KEY.fullmatch(_OLD.sub(r".\1.lora.", key))
     if found is None:

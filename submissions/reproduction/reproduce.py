@@ -144,7 +144,7 @@ class _ReproducingPainter:
         return {
             (batch.seed, job.request.prompt): _DrawnPanels(None, picture.reason)
             if isinstance(picture, DrawFailure)
-            else _DrawnPanels(png_bytes(picture, job), "")
+            else _DrawnPanels(png_bytes(picture, job.request.key, job.recipe), "")
             for job, picture in zip(jobs, pictures, strict=True)
         }
 
@@ -225,7 +225,8 @@ def _changes(manifest: Manifest, painter: "Painter") -> Iterator[str]:
 
 def _versions(manifest: Manifest) -> Iterator[str]:
     """Yield the packages that are not of the version that the bundle was drawn with."""
-    from kit.generation.recipe import PACKAGES, installed
+    from kit.generation.recipe import PACKAGES
+    from kit.versions import installed
 
     then = manifest.drawn_with.get("versions")
     if isinstance(then, Mapping):
