@@ -26,14 +26,11 @@ def board_csv(board: Board) -> bytes:
     """Return every bundle as a row, the ranked ones first (utf-8-sig, for spreadsheets)."""
     raw = dict.fromkeys(("aesthetic_mean", *board.weights))
     columns = (*COLUMNS, *raw, *(f"{metric}_standard" for metric in board.weights), "notes", "reasons")
-    empty: dict[str, JsonValue] = dict.fromkeys(columns, "")
     notes = {file: _cell("; ".join(said)) for file, said in notes_of(board, sentences("en")).items()}
-    rows = [empty | _row(one) | {"notes": notes.get(one.exhibit.file, "")} for one in board.standings]
+    rows = [_row(one) | {"notes": notes.get(one.exhibit.file)} for one in board.standings]
     for out in board.unranked:
         told = {"team": out.team, "title": out.title, "file": out.file, "reasons": "; ".join(out.reasons)}
-        rows.append(
-            empty | {name: _cell(text) for name, text in told.items()} | {"notes": notes.get(out.file, "")}
-        )
+        rows.append({**{name: _cell(text) for name, text in told.items()}, "notes": notes.get(out.file)})
     return csv_bytes(columns, rows)
 
 
@@ -63,13 +60,12 @@ def _row(one: RankedEntry) -> dict[str, JsonValue]:
     numbers = {"aesthetic_mean": entry.aesthetic_mean}
     numbers |= {str(metric): value for metric, value in one.values.items()}
     numbers |= {f"{metric}_standard": value for metric, value in one.standard.items()}
-    alone = one.total is None
     return {
         "rank": one.rank,
         **{name: _cell(text) for name, text in words.items()},
-        "total": "" if alone else one.total,
-        "low": "" if alone else one.low,
-        "high": "" if alone else one.high,
+        "total": one.total,
+        "low": one.low,
+        "high": one.high,
         "tied_with_next": "yes" if one.tied_with_next else "no",
         **{name: round(value, DECIMALS) for name, value in numbers.items()},
     }

@@ -1,7 +1,7 @@
 """The stage that draws a bundle's panels again, from the bundle alone, and says how alike they came out."""
 
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -11,12 +11,13 @@ import numpy as np
 from PIL import Image
 
 from kit.errors import BundleError
+from kit.images.png_metadata import png_bytes
 from submissions.bundle.bundle import Bundle
 from submissions.bundle.manifest import BatchRecord, Manifest, PanelRecord
 
 if TYPE_CHECKING:
     from kit.experiment.config import DrawSettings
-    from kit.generation.painter import Painter
+    from kit.generation.painter import DrawFailure, Painter
     from kit.generation.recipe import Job
     from kit.lora.lora import LoadedLora
     from kit.progress import Progress
@@ -76,80 +77,75 @@ def reproduce(bundle: Bundle, painter: "Painter", progress: "Progress | None" = 
         BundleError: what the bundle was drawn with cannot be set up here.
         LoraError: its LoRA does not fit the base.
     """
+    from kit.generation.painter import BatchPlan
+
     manifest = bundle.sound_manifest
     how, lora = _settings(manifest), _lora(bundle)
-    wanted = {(panel.seed, panel.prompt) for panel in manifest.panels}
-    batches = [
-        batch
-        for batch in manifest.batches or _sets(manifest)
-        if any((batch.seed, prompt) in wanted for prompt in batch.prompts)
-    ]
+    batches = _batches(manifest)
     if progress is not None:
         progress.begin(sum(len(batch.prompts) for batch in batches), 0)
-    drawn: dict[tuple[int, str], _DrawnPanels] = {}
-    hand = _ReproducingPainter(manifest, painter, how)
-    painter.encode_prompts(
-        [text for job in hand.jobs(batches) for text in (job.request.prompt, job.request.negative)]
-    )
+    jobs = [list(_jobs(batch, manifest, painter, how)) for batch in batches]
+    requests = [job.request for together in jobs for job in together]
+    painter.encode_prompts([text for one in requests for text in (one.prompt, one.negative)])
     painter.set_lora(lora, manifest.lora.strength if manifest.lora else 1.0)
-    for batch in batches:
-        drawn |= hand.draw(batch)
+    drawn: dict[tuple[int, str], _DrawnPanel] = {}
+    for batch, together in zip(batches, jobs, strict=True):
+        plan = BatchPlan(panels=len(together), compiled=batch.compiled)
+        pictures = painter.draw([job.request for job in together], how, plan)
+        for job, picture in zip(together, pictures, strict=True):
+            drawn[batch.seed, job.request.prompt] = _DrawnPanel.of(picture, job)
         if progress is not None:
-            progress.advance(len(batch.prompts))
+            progress.advance(len(together))
     panels = tuple(_compared(panel, bundle, drawn[panel.seed, panel.prompt]) for panel in manifest.panels)
     return Reproduction(panels=panels, reasons=tuple(_changes(manifest, painter)))
 
 
-class _DrawnPanels(NamedTuple):
+class _DrawnPanel(NamedTuple):
+    """What came out for a panel: a PNG, or why there is none."""
+
     png: bytes | None
     reason: str
 
-
-class _ReproducingPainter:
-    """A painter that draws what a bundle tells it to."""
-
-    def __init__(self, manifest: Manifest, painter: "Painter", how: "DrawSettings") -> None:
-        self._painter, self._how, self._manifest = painter, how, manifest
-        self._negative = {(panel.seed, panel.prompt): panel.negative for panel in manifest.panels}
-
-    def jobs(self, batches: Sequence[BatchRecord]) -> Iterator["Job"]:
-        """Yield what is to be drawn, batch by batch."""
-        from kit.experiment.run import Slot
-        from kit.generation.recipe import Job, PromptedPanel, recipe_of, request_of
-
-        manifest, lora = self._manifest, self._manifest.lora
-        worn = {
-            "lora_sha256": lora.source_sha256 if lora else None,
-            "alpha": lora.alpha if lora else None,
-            "strength": lora.strength if lora else 1.0,
-        }
-        for batch in batches:
-            for prompt in batch.prompts:
-                negative = self._negative.get((batch.seed, prompt), manifest.panels[0].negative)
-                recipe = recipe_of(
-                    self._painter, self._how, worn, PromptedPanel(prompt, negative, batch.seed)
-                )
-                slot = Slot(manifest.candidate, manifest.order, manifest.story, batch.seed, 0)
-                request = request_of(recipe, f"seed {batch.seed}, {prompt}")
-                yield Job(slot=slot, recipe=recipe, request=request, negative=negative)
-
-    def draw(self, batch: BatchRecord) -> dict[tuple[int, str], _DrawnPanels]:
-        """Return the pictures of a batch, or why there is none, by seed and prompt."""
-        from kit.generation.painter import BatchPlan, DrawFailure
-        from kit.images.png_metadata import png_bytes
-
-        jobs = list(self.jobs([batch]))
-        batching = BatchPlan(panels=len(jobs), compiled=batch.compiled)
-        pictures = self._painter.draw([job.request for job in jobs], self._how, batching)
-        return {
-            (batch.seed, job.request.prompt): _DrawnPanels(None, picture.reason)
-            if isinstance(picture, DrawFailure)
-            else _DrawnPanels(png_bytes(picture, job.request.key, job.recipe), "")
-            for job, picture in zip(jobs, pictures, strict=True)
-        }
+    @classmethod
+    def of(cls, picture: "Image.Image | DrawFailure", job: "Job") -> "_DrawnPanel":
+        if isinstance(picture, Image.Image):
+            return cls(png_bytes(picture, job.request.key, job.recipe), "")
+        return cls(None, picture.reason)
 
 
-def _compared(panel: PanelRecord, bundle: Bundle, now: _DrawnPanels) -> Redrawn:
+def _batches(manifest: Manifest) -> list[BatchRecord]:
+    """Return the batches that hold a panel; of a bundle that does not say them, the panels of each seed."""
+    panels = {(panel.seed, panel.prompt): panel for panel in manifest.panels}
+    sets: dict[int, list[str]] = {}
+    for seed, prompt in panels:
+        sets.setdefault(seed, []).append(prompt)
+    batches = manifest.batches or [
+        BatchRecord(seed=seed, prompts=tuple(prompts), compiled=False) for seed, prompts in sets.items()
+    ]
+    return [batch for batch in batches if any((batch.seed, prompt) in panels for prompt in batch.prompts)]
+
+
+def _jobs(batch: BatchRecord, manifest: Manifest, painter: "Painter", how: "DrawSettings") -> Iterator["Job"]:
+    """Yield what is to be drawn in a batch."""
+    from kit.experiment.run import Slot
+    from kit.generation.recipe import Job, PromptedPanel, recipe_of, request_of
+
+    lora = manifest.lora
+    worn = {
+        "lora_sha256": lora.source_sha256 if lora else None,
+        "alpha": lora.alpha if lora else None,
+        "strength": lora.strength if lora else 1.0,
+    }
+    negatives = {(panel.seed, panel.prompt): panel.negative for panel in manifest.panels}
+    for prompt in batch.prompts:
+        negative = negatives.get((batch.seed, prompt), manifest.panels[0].negative)
+        recipe = recipe_of(painter, how, worn, PromptedPanel(prompt, negative, batch.seed))
+        slot = Slot(manifest.candidate, manifest.order, manifest.story, batch.seed, 0)
+        request = request_of(recipe, f"seed {batch.seed}, {prompt}")
+        yield Job(slot=slot, recipe=recipe, request=request, negative=negative)
+
+
+def _compared(panel: PanelRecord, bundle: Bundle, now: _DrawnPanel) -> Redrawn:
     """Return how a panel's new picture differs from the bundle's."""
     if now.png is None:
         return Redrawn(panel=panel.panel, verdict="not drawn", difference=None, png=None, reason=now.reason)
@@ -177,19 +173,6 @@ def _settings(manifest: Manifest) -> "DrawSettings":
 
     how = manifest.settings
     return DrawSettings(steps=how.steps, cfg=how.cfg, size=how.size, noise=how.noise, memory=how.memory)
-
-
-def _sets(manifest: Manifest) -> tuple[BatchRecord, ...]:
-    """Return the panels of each seed as one batch, for a bundle that does not say how it was drawn."""
-    seeds = dict.fromkeys(panel.seed for panel in manifest.panels)
-    return tuple(
-        BatchRecord(
-            seed=seed,
-            prompts=tuple(panel.prompt for panel in manifest.panels if panel.seed == seed),
-            compiled=False,
-        )
-        for seed in seeds
-    )
 
 
 def _lora(bundle: Bundle) -> "LoadedLora | None":
