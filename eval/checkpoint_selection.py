@@ -105,19 +105,19 @@ def _look(sets: Sequence[StoryScore], rows: Row | None, bare: Row | None, learne
     return CheckpointScores(
         step=step_of(sets[0].candidate),
         likeness=fmean(panels) if panels else None,
-        mrr=_mean([one.mrr for one in sets]),
-        text=_mean([one.text_mean for one in sets]),
-        aesthetic=_mean([one.aesthetic_mean for one in sets]),
-        identity=_mean([one.identity for one in sets]),
-        style=_mean([one.style for one in sets]),
+        mrr=_mean(sets, "mrr"),
+        text=_mean(sets, "text_mean"),
+        aesthetic=_mean(sets, "aesthetic_mean"),
+        identity=_mean(sets, "identity"),
+        style=_mean(sets, "style"),
         distance=apart,
         panels=panels,
     )
 
 
-def _mean(values: Sequence[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return fmean(known) if len(known) == len(values) else None
+def _mean(sets: Sequence[StoryScore], metric: str) -> float | None:
+    known = [value for one in sets if (value := one.values.get(metric)) is not None]
+    return fmean(known) if len(known) == len(sets) else None
 
 
 def best_step(looks: Sequence[CheckpointScores]) -> int:

@@ -12,9 +12,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Literal, NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-from PIL.Image import Image, Resampling
+from PIL.Image import Image
 from PIL.Image import open as open_picture
 
 from eval.scorers.preprocess import batches_ahead, in_threads
@@ -22,15 +20,13 @@ from eval.scorers.protocols import Scorer, Stamp
 from eval.scoring.panel_file import read_picture, through_jpeg
 from kit.errors import ScoreError
 from kit.images.decode import is_flat
+from kit.images.near_duplicates import Thumbnail, same_pictures, thumbnail
 
 THRESHOLD = 6.0
 """The mean an entry needs; source: the contest's rules."""
 BATCH = 64
 """Pictures read at once: of 1024 px, 200 MB."""
 JPEG_QUALITY, SMALLER = 90, 0.98
-THUMB, ALIKE = 32, 5.0
-"""Two pictures are one if their thumbnails of so many pixels differ by less than so many of 255 levels: JPEG
-at quality 40 changes 2.8, two panels of one story of the drawn world differ by 13 or more (60 stories)."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -92,8 +88,8 @@ class _File(NamedTuple):
     picture: Image | None
     """As RGB; None where it is no picture."""
     fault: str
-    thumb: NDArray[np.float64] | None = None
-    """32 x 32 pixels, to find copies by."""
+    thumbnail: Thumbnail | None = None
+    """To find copies by."""
 
 
 def _score_files(folder: Path, scorer: Scorer) -> tuple[tuple[FileScore, ...], dict[str, float]]:
@@ -102,16 +98,17 @@ def _score_files(folder: Path, scorer: Scorer) -> tuple[tuple[FileScore, ...], d
     changed: dict[str, list[float]] = {how: [] for how in HARMLESS}
     sizes: dict[str, tuple[int, int]] = {}
     faults: dict[str, str] = {}
-    thumbs: dict[str, NDArray[np.float64]] = {}
+    thumbnails: dict[str, Thumbnail] = {}
     for batch in batches_ahead(_read, paths, BATCH):
         faults |= {file.name: file.fault for file in batch if file.fault}
         pictures = {file.name: file.picture for file in batch if file.picture is not None}
         sizes |= {name: picture.size for name, picture in pictures.items()}
-        thumbs |= {file.name: file.thumb for file in batch if file.thumb is not None}
+        thumbnails |= {file.name: file.thumbnail for file in batch if file.thumbnail is not None}
         scores |= dict(zip(pictures, scorer.score(list(pictures.values())), strict=True))
         for how, change in HARMLESS.items():
             changed[how] += scorer.score(in_threads(change, pictures.values()))
-    faults = _copies(thumbs) | _stray(sizes) | faults
+    copies = {name: f"is the same picture as {other}" for name, other in same_pictures(thumbnails).items()}
+    faults = copies | _stray(sizes) | faults
     files = (
         FileScore(file=path.name, score=scores.get(path.name), fault=faults.get(path.name, ""))
         for path in paths
@@ -140,9 +137,8 @@ def _read(path: Path) -> _File:
         mode = saved.mode
     if is_flat(picture):
         return _File(path.name, picture, "has one colour all over")
-    told = "" if mode == "RGB" else f"is {mode}, not RGB; it is scored as RGB, which may look different"
-    thumb = np.asarray(picture.resize((THUMB, THUMB), Resampling.BOX), np.float64)
-    return _File(path.name, picture, told, thumb)
+    fault = "" if mode == "RGB" else f"is {mode}, not RGB; it is scored as RGB, which may look different"
+    return _File(path.name, picture, fault, thumbnail(picture))
 
 
 def _as_jpeg(picture: Image) -> Image:
@@ -158,19 +154,6 @@ HARMLESS: Mapping[str, Callable[[Image], Image]] = {
     f"{1 - SMALLER:.0%} smaller": _smaller,
 }
 """What happens to pictures on their way to a contest, and should not decide it."""
-
-
-def _copies(thumbs: Mapping[str, NDArray[np.float64]]) -> dict[str, str]:
-    """Return a fault for every picture that an earlier one shows already."""
-    faults: dict[str, str] = {}
-    for name, thumb in thumbs.items():
-        for other, before in thumbs.items():
-            if other == name:
-                break
-            if other not in faults and np.abs(thumb - before).mean() < ALIKE:
-                faults[name] = f"is the same picture as {other}"
-                break
-    return faults
 
 
 def _stray(sizes: dict[str, tuple[int, int]]) -> dict[str, str]:

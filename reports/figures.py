@@ -13,8 +13,9 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator
 
+from eval.comparison.verdict import Contrast
+from eval.scoring.records import Matrix
 from reports.number_format import MINUS
-from reports.records import Comparison, Matrix
 
 INK, MUTED, LINE, ACCENT = "#2b2823", "#77706a", "#d9d2c7", "#a63d2a"
 THEME = {INK: "var(--ink)", MUTED: "var(--muted)", LINE: "var(--line)", ACCENT: "var(--accent)"}
@@ -80,15 +81,15 @@ def span(matrices: Sequence[Matrix]) -> Span:
     return Span(min(pairs, default=0.0), max(pairs, default=1.0))
 
 
-def difference_strip(comparison: Comparison) -> Figure:
+def difference_strip(comparison: Contrast) -> Figure:
     """Return one dot a replicate, and the shift with its interval below, on a line through zero."""
     figure, axes = _blank((3.4, 0.72), (0.02, 0.34, 0.96, 0.64))
     axes.axvline(0, color=LINE, linewidth=1.2, zorder=0)
     dots = sorted(comparison.differences)
     axes.plot(dots, [0.5] * len(dots), "o", color=INK, alpha=0.45, markersize=5, markeredgewidth=0)
     marks = [*dots, 0.0]
-    if comparison.interval and None not in comparison.interval:
-        low, high = (float(end) for end in comparison.interval if end is not None)
+    if comparison.interval is not None:
+        low, high = comparison.interval
         axes.plot([low, high], [-0.5, -0.5], color=ACCENT, linewidth=2.2, solid_capstyle="round")
         marks += [low, high]
     if comparison.shift is not None:

@@ -8,24 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from reports.records import Metric, StoryScore
+from eval.metrics.registry import METRICS, is_reference
+from eval.scorers.protocols import Metric
+from eval.scoring.records import StoryScore
 
 CONFIDENCE = 0.95
-REFERENCE = frozenset(["naive"])
-"""Metrics printed as a reference: they decide nothing."""
-DETAILS = frozenset(
-    [
-        "aesthetic_min",
-        "loo_min",
-        "effective_panels",
-        "staging",
-        "text_subject",
-        "text_action",
-        "text_place",
-        "text_detail",
-    ]
-)
-"""Metrics that are in the files beside the page, and not in its table."""
 MINUS = "\N{MINUS SIGN}"
 ABSENT = "\N{EM DASH}"
 
@@ -89,9 +76,10 @@ def replicates(rows: Iterable[StoryScore], column: str) -> list[float]:
 
 def score_columns(rows: Sequence[StoryScore]) -> list[str]:
     """Return the score columns of the page with a number in at least one row, file order, references last."""
-    columns = dict.fromkeys(column for row in rows for column in row.values if column not in DETAILS)
+    hidden = {entry.name for entry in METRICS.values() if not entry.in_report}
+    columns = dict.fromkeys(column for row in rows for column in row.values if column not in hidden)
     held = [column for column in columns if any(row.values.get(column) is not None for row in rows)]
-    return sorted(held, key=REFERENCE.__contains__)
+    return sorted(held, key=is_reference)
 
 
 def summarise(rows: Sequence[StoryScore]) -> list[Summary]:
@@ -112,20 +100,9 @@ def summarise(rows: Sequence[StoryScore]) -> list[Summary]:
     ]
 
 
-def metric_of(column: str, metrics: Iterable[Metric]) -> Metric | None:
-    """Return the metric a score column belongs to: of the same name, else the longest that starts it.
-
-    >>> metric_of("loo_min", [Metric(name="loo"), Metric(name="lo")]).name
-    'loo'
-    """
-    fitting = [m for m in metrics if column == m.name or column.startswith(f"{m.name}_")]
-    return max(fitting, key=lambda metric: len(metric.name), default=None)
-
-
 def digits_of(metric: Metric | None) -> int:
     """Return how many decimals a metric deserves: 2 on a wide scale such as 1 to 10, else 3."""
-    low, high = metric.range if metric and metric.range else (None, None)
-    return 2 if low is not None and high is not None and high - low > 2 else 3
+    return 2 if metric and metric.range[1] - metric.range[0] > 2 else 3
 
 
 def arrow_of(metric: Metric | None) -> str:

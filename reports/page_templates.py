@@ -3,12 +3,12 @@
 import tomllib
 from collections.abc import Iterable, Mapping
 from importlib import resources
-from typing import Literal
 
 import jinja2
 
-from reports.number_format import metric_of
-from reports.records import Metric
+from eval.metrics.registry import METRICS
+from eval.scorers.protocols import Metric
+from kit.story.story import Language
 
 
 def environment() -> jinja2.Environment:
@@ -27,19 +27,19 @@ def template_text(name: str) -> str:
     return resources.files("reports").joinpath("templates", name).read_text(encoding="utf-8")
 
 
-Language = Literal["zh", "en"]
-
-
 class Words:
     """The sentences of one language, by key; an unknown key raises KeyError."""
 
-    def __init__(self, sentences: Mapping[str, str], metrics: Mapping[str, str]) -> None:
-        """Keep the sentences and the metrics' titles."""
+    def __init__(self, language: Language, sentences: Mapping[str, str]) -> None:
+        """Keep the sentences."""
+        self._language = language
         self._sentences = dict(sentences)
-        self._metrics = dict(metrics)
 
     def __getitem__(self, key: str) -> str:
         return self._sentences[key]
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._sentences
 
     def count(self, key: str, n: int) -> str:
         """Return the sentence that fits a number ("one | many"), with {n} filled in and other fields left."""
@@ -51,16 +51,12 @@ class Words:
         *first, last = list(names)
         return self["and"].join([self["comma"].join(first), last]) if first else last
 
-    def metric(self, column: str, metrics: Iterable[Metric]) -> str:
-        """Return the title of a score column: our own words, else the metric's title, else its name."""
-        if column in self._metrics:
-            return self._metrics[column]
-        metric = metric_of(column, metrics)
-        return metric.title if metric and metric.name == column and metric.title else column
+    def metric(self, column: str, metric: Metric | None = None) -> str:
+        """Return a score column's title: our own words, else what the run's metric says, else its name."""
+        names = METRICS[column].names if column in METRICS else {}
+        return names.get(self._language) or (metric.title if metric else column)
 
 
 def load_words(language: Language) -> Words:
     """Return the sentences of a language."""
-    text = resources.files("reports").joinpath("templates/words.toml").read_text(encoding="utf-8")
-    table = tomllib.loads(text)[language]
-    return Words({key: value for key, value in table.items() if key != "metric"}, table["metric"])
+    return Words(language, tomllib.loads(template_text("words.toml"))[language])

@@ -79,7 +79,7 @@ def render_training_page(course: TrainingPage) -> str:
 
 
 def _title(name: str, words: Words) -> str:
-    return words[f"learn_{name}"] if name in ("loss", "likeness", "distance") else words.metric(name, ())
+    return words[f"learn_{name}"] if name in ("loss", "likeness", "distance") else words.metric(name)
 
 
 def _rows(course: TrainingPage) -> list[Row]:

@@ -12,10 +12,11 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 from transformers import CLIPImageProcessor, CLIPVisionConfig
 
+from eval.metrics.registry import describe_metrics
 from eval.mini.training.degradations import DAMAGES, damage
 from eval.scorers.aesthetic import EMBEDDED_WEIGHTS, AestheticScorer
+from eval.scorers.clip import ClipEncoder
 from eval.scorers.preprocess import Preparation
-from eval.scorers.protocols import describe
 from kit.errors import ScoreError, WeightsError
 from kit.files.encodings import sha256_of
 from kit.world.render import render
@@ -107,7 +108,7 @@ def test_only_the_centre_square_counts(scorer: AestheticScorer) -> None:
 
 
 def test_the_scorer_describes_itself(folder: Path, scorer: AestheticScorer) -> None:
-    metric = describe(scorer)
+    metric = describe_metrics(scorer, ClipEncoder.load("mini"))[0]
     assert (metric.name, metric.direction, metric.range) == ("aesthetic", "higher", (1.0, 10.0))
     assert metric.stamp.weights == "tiny-predictor"
     assert metric.stamp.weights_sha256 == sha256_of(folder / "model.safetensors")

@@ -4,6 +4,7 @@ from io import BytesIO
 from pathlib import Path
 
 import pytest
+import tomli_w
 from command import refused, said, tell
 from PIL import Image
 
@@ -14,7 +15,6 @@ from eval.validation.corruptions import DAMAGES, draw
 from kit.errors import RunError, ScoreError
 from kit.experiment.config import load_experiment
 from kit.experiment.run import PanelRow, Run
-from kit.files.documents import toml_text
 from kit.files.encodings import sha256_bytes
 from kit.world import words
 from kit.world.captions import subject_text
@@ -47,7 +47,7 @@ def story(tale: Tale) -> str:
         ]
         place = {"role": "place", "text": words.PLACES["zh"][scene.place][0]}
         panels.append({"clauses": [*figures, place]})
-    return toml_text({"title": "t", "language": "zh", "panel": panels})
+    return tomli_w.dumps({"title": "t", "language": "zh", "panel": panels})
 
 
 def pictures(tale: Tale) -> dict[tuple[int, int], Image.Image]:

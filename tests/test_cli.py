@@ -120,6 +120,12 @@ def test_help_of_every_command_says_what_it_does_and_loads_nothing_heavy():
         assert [line for line in help_text.splitlines()[1:3] if line.startswith("  ")], help_text
 
 
+def test_importing_storykit_loads_nothing_heavy():
+    script = f"import storykit, sys; print([name for name in {HEAVY} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("[]\n", "")
+
+
 def test_every_module_can_be_imported_and_says_what_it_is_for():
     assert [name for name in public_modules() if not importlib.import_module(name).__doc__] == []
 

@@ -7,16 +7,18 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import ValidationError
 
-from eval.comparison.compare import compare, compare_scores, read_scores
-from eval.comparison.design import JUDGED, ComparisonDesign, ScoredSet, design_of
-from eval.comparison.verdict import TITLES
-from kit.errors import ComparisonError, RunError
+from eval.comparison.compare import compare, compare_scores, good_sets
+from eval.comparison.design import ComparisonDesign, ScoredSet, design_of
+from eval.metrics.registry import compared, judgeable, judged
+from eval.scoring.records import stories_frame
+from kit.errors import ComparisonError, InputError, RunError
 from kit.experiment.config import CompareTable, load_experiment
 from kit.experiment.run import Run
 
 GOLDEN = Path(__file__).parent / "golden" / "comparison.json"
+TITLES = [entry.name for entry in compared()]
+JUDGED = judged()
 COLUMNS = ("candidate", "order", "story", "seed", "panels_ok", "faults", "copies", *TITLES)
 GAINS = [0.05, 0.02, 0.04, 0.03, 0.07, 0.01, 0.06, 0.08, 0.05, 0.04]
 TEXT = ("text_mean",)
@@ -241,6 +243,13 @@ def test_the_order_of_the_seeds_and_the_unit_of_the_score_do_not_matter(table, r
 STORY = "\n".join(f"a cat walks, street {k}" for k in range(8))
 
 
+def told(direction):
+    """Return scores.json of one metric."""
+    stamp = {"weights": "w", "weights_sha256": "0" * 64, "preprocessing": "p", "embedded": True}
+    mrr = {"name": "mrr", "title": "", "range": [0, 1], "unit": "1", "source": "", "stamp": stamp}
+    return {"metrics": [mrr | {"direction": direction}], "gate": {"threshold": 6.0, "scorer": "s"}}
+
+
 def a_run(folder, scores, extra="", candidates=("base", "ink"), seeds=8):
     """A scored run on disk, its scores as `scores` rows of scores.stories.csv."""
     (folder / "cat.txt").write_text(STORY)
@@ -254,7 +263,7 @@ def a_run(folder, scores, extra="", candidates=("base", "ink"), seeds=8):
         writer = csv.DictWriter(file, COLUMNS, restval="")
         writer.writeheader()
         writer.writerows(scores)
-    run.write_json("scores.json", {"metrics": [{"name": "mrr", "direction": "higher"}]})
+    run.write_json("scores.json", told("higher"))
     return run
 
 
@@ -293,9 +302,7 @@ def test_the_baseline_is_what_others_are_compared_with(tmp_path):
 def test_a_run_that_is_not_scored_says_what_to_do(tmp_path):
     run = a_run(tmp_path, [])
     (run.folder / "scores.stories.csv").unlink()
-    with pytest.raises(
-        ComparisonError, match=r"scores\.stories\.csv cannot be read .*run `storykit score` first"
-    ):
+    with pytest.raises(RunError, match=r"scores\.stories\.csv does not exist; run `storykit score` first"):
         compare(run)
     (run.folder / "scores.json").unlink()
     with pytest.raises(RunError, match="run `storykit score` first"):
@@ -320,30 +327,29 @@ def test_sets_with_copies_win_nothing_however_alike_they_are(tmp_path):
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"text_mean": "nan"}, r"line 4: text_mean must be finite"),
-        ({"text_mean": "good"}, r"line 4: must hold numbers"),
-        ({"seed": ""}, r"line 4: must hold numbers"),
+        ({"text_mean": "nan"}, r"line 4: text_mean must be a finite number, got 'nan'"),
+        ({"text_mean": "good"}, r"line 4: text_mean must be a finite number, got 'good'"),
+        ({"seed": ""}, r"line 4: seed must be a finite number, got ''"),
         ({"seed": 0}, r"must hold a set once, got base authored cat 0 twice"),
     ],
 )
 def test_a_table_that_cannot_be_trusted_is_refused_with_its_line(tmp_path, change, said):
     rows = [row | (change if number == 2 else {}) for number, row in enumerate(fixed_rows())]
-    with pytest.raises(ComparisonError, match=said):
+    with pytest.raises(RunError, match=said):
         compare(a_run(tmp_path, rows))
 
 
 def test_a_table_without_a_metric_names_the_column(tmp_path):
-    path = tmp_path / "scores.stories.csv"
+    run = a_run(tmp_path, [])
+    path = run.folder / "scores.stories.csv"
     path.write_text("candidate,order,story,seed,panels_ok,copies,aesthetic_mean,loo_mean,text_mean,naive\n")
     with pytest.raises(ComparisonError, match="must have a column mrr"):
-        read_scores(path)
+        compare(run)
 
 
 def declaring(run, *metrics):
     experiment = run.loaded.experiment.model_copy(update={"compare": CompareTable(metrics=metrics)})
-    return design_of(
-        replace(run.loaded, experiment=experiment), read_scores(run.folder / "scores.stories.csv")
-    )
+    return design_of(replace(run.loaded, experiment=experiment), good_sets(stories_frame(run)))
 
 
 def test_the_experiment_declares_what_decides(tmp_path):
@@ -354,10 +360,17 @@ def test_the_experiment_declares_what_decides(tmp_path):
     assert (plan.metrics, plan.declared) == (("aesthetic_mean", "text_mean", "mrr"), False)
 
 
-def test_what_can_be_declared_is_what_is_judged_and_never_the_naive_consistency():
-    assert CompareTable(metrics=JUDGED).metrics == JUDGED
-    with pytest.raises(ValidationError, match="'text_place' or 'text_detail'"):
-        CompareTable(metrics=("mrr", "naive"))
+def test_what_can_be_declared_is_what_is_judged_and_never_the_naive_consistency(tmp_path):
+    run = a_run(tmp_path, fixed_rows())
+    assert declaring(run, *JUDGED).metrics == JUDGED
+    with pytest.raises(ComparisonError, match=r"compare\.metrics: must be .* or 'text_detail', got 'naive'"):
+        declaring(run, "mrr", "naive")
+
+
+def test_an_experiment_file_that_declares_an_unknown_metric_is_refused_with_its_place(tmp_path):
+    a_run(tmp_path, [], '[compare]\nmetrics = ["mrr", "naive"]')
+    with pytest.raises(InputError, match=r"compare\.metrics\[2\]: must be 'aesthetic_mean', .*got 'naive'"):
+        load_experiment(tmp_path / "experiment.toml", judgeable())
 
 
 def test_identity_style_and_place_are_judged_where_they_are_declared():
@@ -368,16 +381,21 @@ def test_identity_style_and_place_are_judged_where_they_are_declared():
     assert comparison.family.metrics == ("identity", "place")
 
 
-@pytest.mark.parametrize("content", [{}, [], {"metrics": [{"name": "mrr"}]}, {"metrics": None}])
-def test_scores_without_their_metrics_are_refused(tmp_path, content):
+@pytest.mark.parametrize(
+    ("content", "lacks"),
+    [({}, "metrics: is missing"), ([], "must be"), (told("up"), "direction"), ({"metrics": None}, "metrics")],
+)
+def test_scores_without_their_metrics_are_refused(tmp_path, content, lacks):
     run = a_run(tmp_path, fixed_rows())
     run.write_json("scores.json", content)
-    with pytest.raises(ComparisonError, match=r"scores\.json lacks its metrics"):
+    with pytest.raises(
+        RunError, match=rf"the scores file must be readable, got .*{lacks}.*`storykit score` again"
+    ):
         compare(run)
 
 
 def test_the_direction_of_a_metric_is_the_one_in_scores_json(tmp_path):
     run = a_run(tmp_path, fixed_rows())
     assert only(compare(run), "mrr").verdict == "b"
-    run.write_json("scores.json", {"metrics": [{"name": "mrr", "direction": "lower"}]})
+    run.write_json("scores.json", told("lower"))
     assert only(compare(run), "mrr").verdict == "a"

@@ -3,7 +3,7 @@ import pytest
 from fakes import fake_picture
 from PIL import Image
 
-from kit.images.contact_sheet import CELL, chosen, draw_contact_sheet
+from kit.images.contact_sheet import CELL, draw_contact_sheet, evenly_spaced
 
 
 def test_every_picture_is_whole_on_the_sheet():
@@ -24,6 +24,6 @@ def test_letters_that_cannot_be_written_are_left_out_of_the_sheet():
 
 
 def test_of_many_pictures_an_even_choice_is_shown():
-    numbers = chosen(1000)
+    numbers = evenly_spaced(1000)
     assert (len(numbers), numbers[0], len(set(numbers))) == (240, 0, 240)
     assert set(np.diff(numbers)) <= {4, 5}

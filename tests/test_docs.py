@@ -1,9 +1,13 @@
+import ast
 import re
 import shlex
 from collections.abc import Iterator
+from contextlib import chdir
 from pathlib import Path
 
+import nbformat
 import pytest
+from nbclient import NotebookClient
 from typer.main import get_command
 
 import storykit
@@ -16,6 +20,7 @@ from storykit.cli.main import app
 ROOT = Path(storykit.__file__).parents[1]
 READMES = [path for path in (ROOT / "README.md", ROOT / "README.zh-CN.md") if path.exists()]
 PAGES = [*READMES, *sorted((ROOT / "docs").glob("*.md"))]
+NOTEBOOK = ROOT / "docs" / "notebook.ipynb"
 EXAMPLES = sorted((ROOT / "kit" / "examples").glob("*.toml"))
 
 _FENCE = re.compile(r"^ *```.*?\n(.*?)^ *```", re.M | re.S)
@@ -68,7 +73,11 @@ def leaves(command, *words: str) -> Iterator[tuple[str, str]]:
 
 def links_of(page: Path) -> list[str]:
     """Return the relative links and pictures of a page."""
-    prose = _SPAN.sub("", _FENCE.sub("", page.read_text(encoding="utf-8")))
+    text = page.read_text(encoding="utf-8")
+    if page.suffix == ".ipynb":
+        cells = nbformat.reads(text, as_version=4).cells
+        text = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+    prose = _SPAN.sub("", _FENCE.sub("", text))
     found = [markdown or html for markdown, html in _LINK.findall(prose)]
     return [link.partition("#")[0] for link in found if not _ELSEWHERE.match(link)]
 
@@ -97,7 +106,7 @@ def test_the_readme_says_of_each_command_what_its_help_says(page):
     assert missing == []
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", [*PAGES, NOTEBOOK], ids=lambda page: page.name)
 def test_every_relative_link_and_picture_of_a_page_is_there(page):
     assert [link for link in links_of(page) if not (page.parent / link).exists()] == []
 
@@ -118,6 +127,31 @@ def test_the_first_story_of_a_readme_is_a_story_and_its_experiment_an_experiment
     loaded = load_experiment(tmp_path / "rain.toml")
     assert [told.name for told in loaded.stories] == ["rain"]
     assert shipped_styles(loaded) <= set(embedded_loras())
+
+
+def test_the_readmes_python_draws_scores_compares_and_shows(tmp_path):
+    texts = [page.read_text(encoding="utf-8") for page in READMES]
+    codes = [re.findall(r"^```python\n(.*?)^```", text, re.M | re.S) for text in texts]
+    assert len({ast.dump(ast.parse(code)) for (code,) in codes}) == 1
+    story, *_ = re.findall(r"^```text\n(.*?)^```", texts[0], re.M | re.S)
+    experiment, *_ = re.findall(r"^```toml\n(.*?)^```", texts[0], re.M | re.S)
+    (tmp_path / "rain.txt").write_text(story, encoding="utf-8")
+    (tmp_path / "rain.toml").write_text(f"steps = 1\n{experiment}", encoding="utf-8")
+    with chdir(tmp_path):
+        exec(codes[0][0])
+    assert (tmp_path / "runs" / "rain" / "comparison.json").is_file()
+
+
+def test_the_notebook_is_stored_without_outputs_and_runs_from_top_to_bottom(tmp_path, monkeypatch):
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
+    notebook = nbformat.read(NOTEBOOK, as_version=4)
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    assert [cell for cell in code if cell.outputs or cell.execution_count] == []
+    NotebookClient(notebook, timeout=600, resources={"metadata": {"path": tmp_path}}).execute()
+    shown = [kind for cell in code for output in cell.outputs for kind in output.get("data", ())]
+    assert shown.count("image/png") == 4
+    assert shown.count("text/html") == 4
+    assert (tmp_path / "runs" / "rain" / "rain.zip").is_file()
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)

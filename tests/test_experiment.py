@@ -132,6 +132,16 @@ def test_paths_are_taken_from_the_experiments_own_folder(
         (HEAD + BASE + "strength = 0.5\n", "candidate[1]: strength and alpha need a lora"),
         (HEAD + BASE + "alpha = 4.0\n", "candidate[1]: strength and alpha need a lora"),
         (HEAD + BASE + "rank = 4\n", "candidate[1].rank: unknown key"),
+        (HEAD + "[words]\nstyle = []\n" + BASE, "words.style: must have at least 1 item, not 0"),
+        (
+            HEAD + '[words]\nstyle = ["国潮", " "]\n' + BASE,
+            "words.style[2]: must have at least 1 character, got ' '",
+        ),
+        (
+            HEAD + '[words]\nplace = ["月球", "月球 "]\n' + BASE,
+            "words.place: must differ, got 月球 more than once",
+        ),
+        (HEAD + '[words]\nmood = ["calm"]\n' + BASE, "words.mood: unknown key"),
         (HEAD + "steps = 0\n" + BASE, "steps: must be greater than 0, got 0"),
         (HEAD + "steps = 25.0\n" + BASE, "steps: must be a valid integer, got 25.0"),
         (HEAD + "cfg = 0.5\n" + BASE, "cfg: must be greater than or equal to 1, got 0.5"),

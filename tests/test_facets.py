@@ -1,9 +1,14 @@
+import tomllib
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import kit
 from eval.metrics.concept_subspaces import (
+    WORDS,
     concept_subspaces,
     copies,
     effective_panels,
@@ -11,9 +16,12 @@ from eval.metrics.concept_subspaces import (
     projected,
     within,
 )
+from eval.metrics.story_facts import told_of
+from eval.mini.training.zero_shot import name_all
 from eval.scorers.clip import ClipEncoder
 from eval.scorers.protocols import Encoder
 from kit.errors import ScoreError
+from kit.story.story import load_story
 from kit.world.render import render
 from kit.world.scene import Character, Scene
 
@@ -32,7 +40,7 @@ def encoder() -> Encoder:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_directions_are_orthogonal_and_of_unit_length(encoder, language):
     facets = concept_subspaces(encoder, language)
-    for directions in (facets.who, facets.style, facets.place):
+    for directions in (facets.identity, facets.style, facets.place):
         np.testing.assert_allclose(directions @ directions.T, np.eye(len(directions)), atol=1e-5)
     assert len(facets.style) == 5, "six styles differ in five directions"
     assert len(facets.place) == 17
@@ -40,8 +48,8 @@ def test_directions_are_orthogonal_and_of_unit_length(encoder, language):
 
 def test_the_storys_own_words_add_directions(encoder):
     bare = concept_subspaces(encoder, "zh")
-    told = concept_subspaces(encoder, "zh", who=["一辆会说话的红色小火车"], places=["在月球背面"])
-    assert len(told.who) > len(bare.who)
+    told = concept_subspaces(encoder, "zh", {"identity": ["一辆会说话的红色小火车"], "place": ["在月球背面"]})
+    assert len(told.identity) > len(bare.identity)
     assert len(told.place) > len(bare.place)
     assert len(told.style) == len(bare.style)
 
@@ -52,7 +60,7 @@ def test_each_facet_sees_its_own_change_most(encoder, language):
     scene = Scene(characters=(hero,), place="park", seed=1)
     dog = Character(kind="dog", colour="brown")
     others = {
-        "who": Scene(characters=(dog,), place="park", seed=1),
+        "identity": Scene(characters=(dog,), place="park", seed=1),
         "style": Scene(characters=(hero,), place="park", style="ink", seed=1),
         "place": Scene(characters=(hero,), place="kitchen", seed=1),
     }
@@ -108,3 +116,36 @@ def test_eight_copies_are_all_copies_and_one_effective_panel():
     assert effective_panels(one) == pytest.approx(1.0)
     assert copies(np.eye(8)) == 0.0
     assert effective_panels(np.eye(8)) == pytest.approx(8.0)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_our_words_are_those_that_the_embedded_encoder_was_asked_about(language):
+    known = {
+        question: [names[0] for names in answers.values()] for question, answers in name_all(language).items()
+    }
+    ours = tomllib.loads(WORDS.read_text("utf-8"))[language]
+    assert ours == {
+        "identity": [*known["kind"], *known["figure"], *known["hair"]],
+        "style": known["style"],
+        "place": known["place"],
+        "staging": [*known["pose"], *known["expression"], *known["framing"]],
+    }
+
+
+def test_nothing_outside_the_training_scripts_imports_them():
+    root = Path(__file__).parent.parent
+    importing = [
+        path.relative_to(root)
+        for package in ("kit", "eval", "reports", "submissions", "storykit")
+        for path in (root / package).rglob("*.py")
+        if "mini.training" in path.read_text("utf-8") and "mini/training" not in path.as_posix()
+    ]
+    assert importing == []
+
+
+def test_an_experiments_own_words_widen_only_their_own_role(encoder):
+    tale = load_story(Path(kit.__file__).parent / "examples" / "demo-zh.toml").story
+    bare, told = (told_of(tale, encoder, words=words) for words in (None, {"style": ["国潮", "敦煌壁画"]}))
+    assert len(told.facets.style) > len(bare.facets.style)
+    for role in ("identity", "place", "staging"):
+        np.testing.assert_array_equal(getattr(told.facets, role), getattr(bare.facets, role))

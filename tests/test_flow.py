@@ -337,9 +337,8 @@ def test_a_story_must_be_named_where_the_run_has_several(tmp_path):
     said("generate", path, "--out", tmp_path / "run")
     (tmp_path / "introduction.md").write_text(INTRODUCTION, encoding="utf-8")
     words = ("--team", "t", "--title", "x", "--introduction", tmp_path / "introduction.md")
-    answer = tell("pack", tmp_path / "run", "--candidate", "base", *words, "--out", tmp_path / "a.zip")
-    assert answer.code == 2
-    assert "name one with --story: cat, dog" in answer.err
+    reason = refused("pack", tmp_path / "run", "--candidate", "base", *words, "--out", tmp_path / "a.zip")
+    assert reason == "the run has several stories, name one: cat, dog"
 
 
 def test_gate_scores_the_pictures_of_a_folder(finished):

@@ -12,7 +12,7 @@ from PIL import Image, ImageCms, PngImagePlugin
 
 from kit.errors import InputError
 from kit.images.decode import decode_picture
-from kit.images.near_duplicates import NEAR, near_duplicates, signs
+from kit.images.near_duplicates import NEAR, near_duplicates, perceptual_hash
 from kit.images.strip_metadata import strip_jpeg_metadata, strip_metadata
 
 SECRET = b"SECRET-PLACE"
@@ -210,7 +210,7 @@ def test_values_without_a_known_white_are_refused(tmp_path):
 
 
 def differing(one: Image.Image, other: Image.Image) -> int:
-    return int((signs(one) != signs(other)).sum())
+    return int((perceptual_hash(one) != perceptual_hash(other)).sum())
 
 
 def test_a_smaller_or_compressed_or_brighter_copy_is_near(tmp_path):

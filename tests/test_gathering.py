@@ -34,7 +34,7 @@ def result(folder: Path, *rows: object) -> list[FoundPicture]:
 
 def told(found: list[FoundPicture]) -> list[tuple[str, str]]:
     """Return each picture's name and its caption, else why it has none."""
-    return [(one.name, one.caption or one.fault or one.silent) for one in found]
+    return [(one.name, one.caption.text or one.fault or one.caption.fault) for one in found]
 
 
 def test_captions_are_the_texts_beside_the_pictures(tmp_path):
@@ -165,7 +165,7 @@ def test_a_juicers_result_tells_each_pictures_caption_and_sample(tmp_path):
         {"image": ["a.png"], "text": "二次元"},
         {"images": "b.png", "text": "one"},
     )
-    assert [(one.path.name, one.sample, one.caption, one.fault) for one in found] == [
+    assert [(one.path.name, one.sample, one.caption.text, one.fault) for one in found] == [
         ("a.png", 0, "a cat", ""),
         ("b.png", 0, "a dog", ""),
         ("a.png", 1, "二次元", ""),

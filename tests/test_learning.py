@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tomli_w
 from fakes import TOY_PROMPTS, fake_picture, toy_base, write_story
 from typer.testing import CliRunner
 
@@ -21,7 +22,6 @@ from eval.checkpoint_selection import (
 from kit.errors import InputError, RunError, ScoreError
 from kit.experiment.config import load_experiment
 from kit.experiment.run import Run
-from kit.files.documents import toml_text
 from kit.generation.generate import generate
 from kit.generation.kolors_painter import KolorsPainter
 from kit.lora.lora import load_lora
@@ -74,7 +74,7 @@ def written(folder: Path, watched: bool = True, **learn: object) -> Path:
     }
     document = {"data": "data", "base": str(toy_base()), "learn": small | learn} | watch
     path = folder / "train.toml"
-    path.write_text(toml_text(document), encoding="utf-8")
+    path.write_text(tomli_w.dumps(document), encoding="utf-8")
     return path
 
 
@@ -152,7 +152,7 @@ def test_a_look_is_the_picture_that_an_experiment_draws_with_the_saved_file(lear
     candidate = {"name": "later", "lora": str(learned / "steps" / "000004.safetensors")}
     how = {"base": str(toy_base()), "seeds": [3], "size": 64, "steps": 2}
     document = how | {"stories": ["story.toml"], "candidate": [candidate]}
-    written.write_text(toml_text(document), encoding="utf-8")
+    written.write_text(tomli_w.dumps(document), encoding="utf-8")
     run = Run.create(tmp_path / "run", load_experiment(written))
     generate(run, [KolorsPainter(load_base(str(toy_base())), "cpu")])
     ours = {row.panel: row.key for row in run.rows()}
@@ -298,7 +298,7 @@ def test_a_story_whose_name_cannot_name_a_folder_is_refused_before_anything_is_w
 )
 def test_what_cannot_be_watched_is_named_with_its_place(tmp_path, change, said):
     path = written(tmp_path)
-    path.write_text(toml_text(tomllib.loads(path.read_text("utf-8")) | change), encoding="utf-8")
+    path.write_text(tomli_w.dumps(tomllib.loads(path.read_text("utf-8")) | change), encoding="utf-8")
     with pytest.raises(InputError) as refused:
         load_training(path)
     assert said in str(refused.value)

@@ -3,6 +3,7 @@ import io
 from pathlib import Path
 
 import pytest
+import tomli_w
 import torch
 from diffsynth.models.lora import get_lora_loaders
 from diffsynth.models.sdxl_unet import SDXLUNet
@@ -12,7 +13,6 @@ from fakes import TOY_PROMPTS, fake_picture, toy_base, toy_lora
 from peft import LoraConfig, PeftModel, inject_adapter_in_model
 from torch import nn
 
-from kit.files.documents import toml_text
 from kit.generation.denoiser import Denoiser
 from kit.lora.convert import convert
 from kit.lora.formats import read_content
@@ -161,7 +161,7 @@ def contest_file(folder: Path) -> Path:
     learn = {"steps": 6, "size": 64, "learning_rate": 0.01, "checkpointing": False}
     document = {"data": "data", "base": str(toy_base()), "preset": "contest", "learn": learn}
     path = folder / "train.toml"
-    path.write_text(toml_text(document), encoding="utf-8")
+    path.write_text(tomli_w.dumps(document), encoding="utf-8")
     return path
 
 

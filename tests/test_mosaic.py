@@ -1,16 +1,14 @@
-from pathlib import Path
-
 import numpy as np
 import pytest
 from PIL import Image
 
-from kit.images.lettering import BUILT_IN, FILES, NUMBERS_ONLY, Lettering, can_write, find_lettering
+from kit.images.lettering import BUILT_IN, NUMBERS_ONLY, Lettering, can_write, find_lettering
 from submissions.bundle.mosaic import CELL, GRIDS, Grid, MosaicText, draw_mosaic, png_bytes
 
 CHINESE = ("雪夜，小猫阿墨离开了家。", "竹林里有一盏灯笼。", "月亮沉进湖里。", "桥上的风很大。") * 2
 ENGLISH = ("The cat leaves home.", "A lantern in the bamboo.", "The moon sinks.", "Wind on the bridge.") * 2
-CJK = next((Path(name) for name in FILES if Path(name).is_file()), None)
-needs_cjk = pytest.mark.skipif(CJK is None, reason="no CJK font at a known place")
+CJK = find_lettering(CHINESE).file
+needs_cjk = pytest.mark.skipif(CJK is None, reason="no CJK font on this machine")
 COLOURS = [(30 * n, 255 - 30 * n, 128) for n in range(8)]
 PANELS = [Image.new("RGB", (64, 64), colour) for colour in COLOURS]
 
@@ -92,6 +90,12 @@ def test_a_font_cannot_write_what_it_would_draw_as_a_box():
     font = find_lettering(["a"]).font(32)
     assert can_write(font, "abc123,.")
     assert not can_write(font, "雪")
+
+
+@needs_cjk
+def test_of_two_weights_the_regular_one_is_taken():
+    bold = CJK.with_name(CJK.name.replace("Regular", "Bold"))
+    assert find_lettering(CHINESE, files=[bold, CJK]).file == CJK
 
 
 @pytest.mark.parametrize("caption", ["word " * 60, "wordwithoutanyspace" * 20, "a", ""])

@@ -276,7 +276,7 @@ def test_an_unscored_run_is_refused_with_the_command_to_run(run, tmp_path):
         (run.folder / name).unlink()
     said = refusal(run, make_entry(tmp_path))
     assert "scores.json: does not exist; run `storykit score` first" in said
-    assert "scores.panels.csv: does not exist (run `storykit score` first)" in said
+    assert "scores.panels.csv: does not exist; run `storykit score` first" in said
 
 
 def test_a_mean_that_the_panels_do_not_have_is_refused(run, tmp_path):

@@ -8,8 +8,9 @@ from command import refused, said, tell, tree
 from fakes import fake_picture, toy_base
 from PIL import Image
 
-from eval.prepare import AestheticFloor, PreparationPlan, choose, find, write
+from eval.scorers.aesthetic import by_aesthetics
 from eval.scorers.protocols import Direction, Stamp
+from kit.dataset.prepare import PreparationPlan, filter_pictures, find_source, write_dataset
 from kit.dataset.read import read_dataset
 from kit.errors import InputError
 from kit.lora.lora import load_lora
@@ -155,13 +156,13 @@ def test_pictures_below_the_floor_are_dropped(tmp_path, pictures):
     plan = PreparationPlan(
         source=str(pictures),
         captioning=Captioning(),
-        floor=AestheticFloor(score=float(floor), scorer=LeftEdge()),
+        aesthetic=by_aesthetics(LeftEdge(), float(floor)),
     )
-    sifted = choose(find(plan.source, tmp_path / "data"), plan, lambda: None)
+    sifted = filter_pictures(find_source(plan.source, tmp_path / "data"), plan, lambda: None)
     assert [look.found.name[0] for look in sifted.kept] == [name for name in "abc" if reds[name] >= floor]
     [drop] = [drop for drop in sifted.drops.values() if drop.kind == "aesthetics"]
     assert drop.reason == f"scores {min(reds.values()):.2f}, {floor} is the floor (made up)"
-    write(tmp_path / "data", sifted, plan, lambda: None)
+    write_dataset(tmp_path / "data", sifted, plan, lambda: None)
     record = json.loads((tmp_path / "data" / "dataset.json").read_text(encoding="utf-8"))
     assert record["settings"]["aesthetic"] == {"floor": floor, "weights": "made up", "sha256": "0" * 64}
 
@@ -251,23 +252,23 @@ def test_a_failed_writing_leaves_what_was_there(tmp_path, pictures):
     said("dataset", "prepare", pictures, "--out", out)
     before = tree(tmp_path)
     plan = PreparationPlan(source=str(pictures), captioning=Captioning(caption="x"))
-    sifted = choose(find(plan.source, out), plan, lambda: None)
+    sifted = filter_pictures(find_source(plan.source, out), plan, lambda: None)
 
     def stop() -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        write(out, sifted, plan, stop)
+        write_dataset(out, sifted, plan, stop)
     assert tree(tmp_path) == before
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
 
 
 def test_a_picture_that_vanishes_between_reading_and_writing_is_one_error(tmp_path, pictures):
     plan = PreparationPlan(source=str(pictures), captioning=Captioning())
-    sifted = choose(find(plan.source, tmp_path / "data"), plan, lambda: None)
+    sifted = filter_pictures(find_source(plan.source, tmp_path / "data"), plan, lambda: None)
     (pictures / "a.png").unlink()
     with pytest.raises(InputError, match=r"a\.png: cannot be used: No such file"):
-        write(tmp_path / "data", sifted, plan, lambda: None)
+        write_dataset(tmp_path / "data", sifted, plan, lambda: None)
     assert not (tmp_path / "data").exists()
 
 

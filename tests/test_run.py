@@ -6,6 +6,7 @@ import resource
 import shutil
 import subprocess
 import sys
+import tomllib
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -56,24 +57,27 @@ def refusal(folder: Path, loaded: LoadedExperiment) -> str:
 
 def test_a_run_holds_the_experiment_with_every_default_written_out(tmp_path: Path, source: Path) -> None:
     Run.create(tmp_path / "run", experiment(source, BASE + INK + PAPER))
-    assert (tmp_path / "run" / "experiment.toml").read_text(encoding="utf-8") == (
-        "# The experiment of this run, resolved by storykit: every default written out.\n"
-        'stories = ["stories/snow.toml"]\n'
-        'base = "mini"\n'
-        'orders = ["authored"]\n'
-        "seeds = [0, 1]\n"
-        "steps = 25\n"
-        "cfg = 4.0\n"
-        "size = 256\n"
-        'noise = "portable"\n'
-        "cut_long_prompts = false\n"
-        'memory = "auto"\n\n'
-        '[score]\naesthetic = "mini"\nclip = "mini"\ngate = 6.0\ncopy_above = 0.95\n\n'
-        '[[candidate]]\nname = "base"\nstrength = 1.0\ntrigger = ""\n\n'
-        '[[candidate]]\nname = "ink"\nlora = "loras/ink.safetensors"\nstrength = 1.0\ntrigger = "水墨画"\n\n'
-        '[[candidate]]\nname = "paper"\nlora = "mini:papercut"\nstrength = 0.5\ntrigger = ""\n\n'
-        '[compare]\nbaseline = "base"\nmetrics = []\n'
-    )
+    text = (tmp_path / "run" / "experiment.toml").read_text(encoding="utf-8")
+    assert text.startswith("# The experiment of this run, resolved by storykit: every default written out.\n")
+    assert tomllib.loads(text) == {
+        "stories": ["stories/snow.toml"],
+        "base": "mini",
+        "orders": ["authored"],
+        "seeds": [0, 1],
+        "steps": 25,
+        "cfg": 4.0,
+        "size": 256,
+        "noise": "portable",
+        "cut_long_prompts": False,
+        "memory": "auto",
+        "score": {"aesthetic": "mini", "clip": "mini", "gate": 6.0, "copy_above": 0.95},
+        "candidate": [
+            {"name": "base", "strength": 1.0, "trigger": ""},
+            {"name": "ink", "lora": "loras/ink.safetensors", "strength": 1.0, "trigger": "水墨画"},
+            {"name": "paper", "lora": "mini:papercut", "strength": 0.5, "trigger": ""},
+        ],
+        "compare": {"baseline": "base", "metrics": []},
+    }
 
 
 def test_the_alpha_that_peft_keeps_beside_its_file_is_written_down(tmp_path: Path, source: Path) -> None:

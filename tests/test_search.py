@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 from eval.casting.branch_and_bound import Search, scale_of
 from eval.casting.set_scores import set_scorer_of
 from eval.metrics.concept_subspaces import ConceptSubspaces
-from eval.metrics.registry import SET_METRICS, PanelSet, StoryFacts
+from eval.metrics.formulas import PanelSet
+from eval.metrics.registry import validated
+from eval.metrics.story_facts import StoryFacts
 
 DIM = 48
 CASTS = ("girl", "girl", "dog", "both", "girl", "girl", "dog", "nobody else")
@@ -37,7 +39,7 @@ class World:
             places=PLACES,
             texts=texts.astype(np.float32),
             facets=ConceptSubspaces(
-                who=np.linalg.qr(rng.normal(size=(DIM, 20)))[0].T,
+                identity=np.linalg.qr(rng.normal(size=(DIM, 20)))[0].T,
                 style=np.linalg.qr(rng.normal(size=(DIM, 5)))[0].T,
                 place=np.linalg.qr(rng.normal(size=(DIM, 10)))[0].T,
                 staging=np.linalg.qr(rng.normal(size=(DIM, 6)))[0].T,
@@ -50,7 +52,7 @@ class World:
         shown = PanelSet(
             embeddings=self.embeddings[pictures], aesthetics=self.aesthetics[pictures], told=self.told
         )
-        return {name: measure(shown).value for name, measure in SET_METRICS.items()}
+        return {name: measure(shown).value for name, measure in validated().items()}
 
     def search(self, options: list[list[int]] | None = None, gate: float = 0.0) -> Search:
         options = options or [self.choices.of(panel) for panel in range(8)]

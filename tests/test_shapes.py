@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from kit.dataset.data_juicer import RatioFilter, ShapeFilter, keeps, read_recipe, sample_captions
-from kit.dataset.warnings import dataset_warnings
+from kit.dataset.prepare import dataset_warnings
 from kit.errors import InputError
-from kit.story.trigger import Captioning
+from kit.story.trigger import Captioning, captions_of
 
 SIDES = st.integers(1, 4000)
 SIZES = st.tuples(SIDES, SIDES)
@@ -145,6 +145,7 @@ def test_a_picture_gets_the_chunk_of_the_text_that_marks_it(text, pictures, capt
         ("ink", "一只猫", "ink，一只猫"),
         ("水墨", "水墨，小猫", "水墨，小猫"),
         ("ink", "ink", "ink"),
+        ("水墨画风格", "水墨画风格的小猫", "水墨画风格的小猫"),
         ("ink", "inkwell on a desk", "ink, inkwell on a desk"),
         ("a.b", "axb, cat", "a.b, axb, cat"),
         ("ink", "", ""),
@@ -153,6 +154,23 @@ def test_a_picture_gets_the_chunk_of_the_text_that_marks_it(text, pictures, capt
 )
 def test_the_trigger_stands_in_front_once(trigger, own, said):
     assert Captioning(trigger=trigger).of(own) == said
+
+
+CAPTIONS = ("小猫", "水墨，小狗", "水墨画的小猫", "a cat", "ink, a cat", "ink on paper", "inkwell", "ink猫")
+
+
+@pytest.mark.parametrize(("trigger", "language"), [("水墨", "zh"), ("ink", "en"), ("", "zh")])
+def test_preparing_and_training_put_the_trigger_before_the_same_captions(trigger, language):
+    prepared = [Captioning(trigger=trigger).of(caption) for caption in CAPTIONS]
+    trained = captions_of(CAPTIONS, trigger, language)
+    led = [[said != own for said, own in zip(made, CAPTIONS, strict=True)] for made in (prepared, trained)]
+    assert led[0] == led[1]
+    assert captions_of(prepared, trigger, language) == prepared
+
+
+def test_training_puts_the_comma_of_its_language_behind_the_trigger():
+    assert captions_of(["小猫", "水墨，小狗"], "水墨", "zh") == ["水墨，小猫", "水墨，小狗"]
+    assert captions_of(["小猫"], "ink", "en") == ["ink, 小猫"]
 
 
 def test_one_caption_for_all_replaces_their_own():

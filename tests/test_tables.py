@@ -1,4 +1,5 @@
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,28 +9,24 @@ from hypothesis import strategies as st
 from made_run import Plan, compare, make_run, score
 from scipy import stats
 
+from eval.comparison.compare import Comparison, Family, read_comparison
+from eval.comparison.stats import Interval
+from eval.comparison.verdict import Contrast
+from eval.scorers.protocols import Metric, Stamp
+from eval.scoring.records import PanelScore, StoryScore, read_scores
 from kit.errors import RunError
+from kit.experiment.run import Run
 from reports.figures import Span, difference_strip, inline_svg, similarity_map, span, svg_bytes
 from reports.number_format import (
     arrow_of,
     digits_of,
     mean_interval,
-    metric_of,
     replicates,
     score_columns,
     summarise,
     written,
     written_interval,
     written_p,
-)
-from reports.records import (
-    Comparison,
-    Comparisons,
-    Metric,
-    PanelScore,
-    StoryScore,
-    read_comparisons,
-    read_scores,
 )
 from reports.run.verdicts import pairs_of
 from reports.run.weakest_panels import reasons
@@ -45,19 +42,31 @@ def story_row(value: float | None, *, story: str = "cat", seed: int = 0, gate: s
 
 def panel_row(panel: int, **numbers: float) -> PanelScore:
     """Return a panel's scores."""
-    place = {"candidate": "ink", "order": "authored", "story": "cat", "seed": 0, "status": "ok"}
-    return PanelScore.model_validate({**place, "panel": panel, **numbers})
+    return PanelScore(
+        candidate="ink", order="authored", story="cat", seed=0, panel=panel, status="ok", values=numbers
+    )
 
 
-def verdicts(*given: tuple[str, str], n: int = 6) -> Comparisons:
+def metric(**told: object) -> Metric:
+    """Return a cosine's description, changed as told."""
+    stamp = Stamp(weights="w", weights_sha256="0" * 64, preprocessing="p", embedded=True)
+    plain = Metric(name="loo", title="", direction="higher", range=(-1, 1), unit="1", source="", stamp=stamp)
+    return replace(plain, **told)
+
+
+def verdicts(*given: tuple[str, str], n: int = 6) -> Comparison:
     """Return comparisons of ink and base: metric and verdict."""
     made = [
-        Comparison.model_validate(
-            {"kind": "candidate", "metric": metric, "a": "ink", "b": "base", "n": n, "verdict": verdict}
+        Contrast(
+            kind="candidate", metric=metric, a="ink", b="base", n=n, dropped=0, asked=n, differences=(),
+            verdict=verdict,
         )
         for metric, verdict in given
-    ]
-    return Comparisons(unit="seed", replicates=n, floor=6, comparisons=tuple(made))
+    ]  # fmt: skip
+    family = Family(metrics=(), size=1, sizes={}, needed=6, declared=False)
+    return Comparison(
+        unit="seed", claim="", replicates=n, floor=6, family=family, comparisons=tuple(made), tied_sets={}
+    )
 
 
 @given(st.lists(NUMBERS, min_size=2, max_size=12))
@@ -107,18 +116,10 @@ def test_a_set_with_faults_neither_passes_nor_fails_the_gate() -> None:
     assert (summary.passed, summary.gated) == (1, 2)
 
 
-def test_a_column_belongs_to_the_metric_of_its_name_before_any_other() -> None:
-    metrics = [Metric(name="loo"), Metric(name="loo_min", direction="lower"), Metric(name="text")]
-    assert metric_of("loo_min", metrics) == metrics[1]
-    assert metric_of("loo_mean", metrics) == metrics[0]
-    assert metric_of("loose", metrics) is None
-    assert (arrow_of(metrics[1]), arrow_of(metrics[0])) == ("↓", "↑")
-
-
-def test_wide_scales_get_two_decimals_and_cosines_three() -> None:
-    assert digits_of(Metric(name="aesthetic", range=(1, 10))) == 2
-    assert digits_of(Metric(name="loo", range=(-1, 1))) == 3
-    assert digits_of(None) == 3
+def test_wide_scales_get_two_decimals_and_cosines_three_and_the_arrow_says_which_way_is_better() -> None:
+    assert digits_of(metric(range=(1, 10))) == 2
+    assert digits_of(metric()) == digits_of(None) == 3
+    assert (arrow_of(metric(direction="lower")), arrow_of(metric()), arrow_of(None)) == ("↓", "↑", "↑")
 
 
 @given(st.floats(-9, 9, allow_nan=False))
@@ -151,7 +152,7 @@ def test_the_naive_metric_never_decides_a_pair() -> None:
 
 def test_a_metric_outside_the_declared_family_is_shown_and_not_counted() -> None:
     told = verdicts(("mrr", "a"), ("loo_mean", "tied"))
-    told = told.model_copy(update={"family": told.family.model_copy(update={"metrics": ("loo_mean",)})})
+    told = replace(told, family=replace(told.family, metrics=("loo_mean",)))
     [pair] = pairs_of(told)
     assert (pair.stance, [one.metric for one in pair.others]) == ("tied", ["mrr"])
 
@@ -183,7 +184,7 @@ def test_a_map_shows_every_pair_twice_and_nothing_for_a_missing_panel() -> None:
 
 def test_a_strip_has_a_dot_for_each_replicate() -> None:
     told = verdicts(("mrr", "tied")).comparisons[0]
-    told = told.model_copy(update={"differences": (0.1, -0.1, 0.1), "shift": 0.1, "interval": (-0.1, 0.2)})
+    told = replace(told, differences=(0.1, -0.1, 0.1), shift=0.1, interval=Interval(-0.1, 0.2))
     svg = svg_bytes(difference_strip(told), "strip").decode()
     assert svg.count("<use ") == 3 + 1  # the dots and the diamond
 
@@ -198,19 +199,19 @@ def test_an_inline_figure_takes_the_pages_colours_and_leaks_no_rule() -> None:
 
 
 def test_files_of_stages_that_have_not_run_are_none(tmp_path: Path) -> None:
-    assert read_scores(tmp_path) is None
-    assert read_comparisons(tmp_path) is None
+    assert read_scores(Run(tmp_path)) is None
+    assert read_comparison(Run(tmp_path)) is None
 
 
 def test_what_the_other_stages_wrote_reads_back(tmp_path: Path) -> None:
     run = make_run(tmp_path, Plan(seeds=(0,)))
     score(run, {("ink", 0, 3): "blank"})
     compare(run, ["a", "b", "tied", "none"], 6)
-    scores, told = read_scores(run.folder), read_comparisons(run.folder)
+    scores, told = read_scores(run), read_comparison(run)
     assert scores is not None
     assert told is not None
     assert len(scores.panels) == 16
-    assert [panel.status for panel in scores.panels if panel.loo is None] == ["blank"]
+    assert [panel.status for panel in scores.panels if panel.values["loo"] is None] == ["blank"]
     assert [(fault.panel, fault.reason) for fault in scores.faults] == [(3, "why")]
     assert [one.verdict for one in told.comparisons] == ["a", "b", "tied", "none", "none"]
 
@@ -218,10 +219,12 @@ def test_what_the_other_stages_wrote_reads_back(tmp_path: Path) -> None:
 def test_a_damaged_comparison_names_the_place_and_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "comparison.json").write_text('{"unit": "panel", "replicates": 6, "floor": 6}')
     with pytest.raises(RunError, match=r"got unit: .*run `storykit compare` again"):
-        read_comparisons(tmp_path)
+        read_comparison(Run(tmp_path))
 
 
 def test_a_score_table_that_is_gone_is_named(tmp_path: Path) -> None:
-    (tmp_path / "scores.json").write_text("{}")
-    with pytest.raises(RunError, match=r"scores\.panels\.csv"):
-        read_scores(tmp_path)
+    run = make_run(tmp_path, Plan(seeds=(0,)))
+    score(run)
+    (run.folder / "scores.panels.csv").unlink()
+    with pytest.raises(RunError, match=r"scores\.panels\.csv does not exist; run `storykit score` first"):
+        read_scores(run)

@@ -4,7 +4,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from eval.metrics.registry import SET_METRICS, PanelSet
+from eval.metrics.formulas import PanelSet
+from eval.metrics.registry import validated
 from eval.metrics.story_facts import told_of
 from eval.scorers.clip import ClipEncoder
 from eval.validation.corruptions import draw
@@ -68,14 +69,14 @@ def test_what_a_story_leaves_open_is_undefined_and_not_zero():
     shown = PanelSet(
         embeddings=encoder.pictures(draw(tale.scenes)), aesthetics=[7.0] * 8, told=told_of(story(), encoder)
     )
-    values = {name: metric(shown).value for name, metric in SET_METRICS.items()}
+    values = {name: metric(shown).value for name, metric in validated().items()}
     assert [name for name, value in values.items() if value is None] == ["place"]
 
 
 def test_an_encoder_to_which_all_words_are_one_leaves_the_roles_undefined():
     blind = Blind()
     shown = PanelSet(embeddings=blind.pictures([0] * 8), aesthetics=[7.0] * 8, told=told_of(story(), blind))
-    values = {name: metric(shown).value for name, metric in SET_METRICS.items()}
+    values = {name: metric(shown).value for name, metric in validated().items()}
     assert [name for name, value in values.items() if value is None] == [
         "identity",
         "style",
@@ -95,6 +96,6 @@ def test_a_tale_told_right_beats_the_same_pictures_of_another_tale():
         for text in told[seed].texts()
     ]
     right, wrong = (told_of(story(*panels[first : first + 8]), encoder) for first in (0, 8))
-    identity = SET_METRICS["identity"]
+    identity = validated()["identity"]
     values = [identity(PanelSet(embeddings=rows, aesthetics=[7.0] * 8, told=t)).value for t in (right, wrong)]
     assert values[0] > values[1] + 0.1

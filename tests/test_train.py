@@ -7,6 +7,7 @@ from copy import deepcopy
 from pathlib import Path
 
 import pytest
+import tomli_w
 import torch
 from diffsynth.models.sdxl_unet import SDXLUNet
 from fakes import TOY_PROMPTS, fake_picture, toy_base
@@ -21,14 +22,12 @@ from torch import nn
 from kit.dataset.read import Captioned, open_cropped, read_dataset
 from kit.errors import InputError, RunError, TrainError
 from kit.experiment.config import DrawSettings
-from kit.files.documents import toml_text
 from kit.generation.kolors_painter import KolorsPainter
 from kit.generation.painter import PanelRequest
 from kit.lora.formats import LoraPair, read_content
 from kit.lora.lora import load_lora, save_lora
 from kit.models.base import load_base
 from kit.models.kolors.scheduler import scheduler
-from kit.story.trigger import captions_of
 from kit.training.config import PRESETS, TrainConfig, Training, load_training
 from kit.training.folder import TrainingFolder
 from kit.training.latents import EncodedDataset, EncodingCache, buckets, encode_dataset, side_for
@@ -137,6 +136,8 @@ def test_every_fault_of_a_dataset_is_named_with_its_line(tmp_path):
     [
         ("file_name,caption\n1.png,x\n", "columns file_name and text"),
         ("file_name,text\n", "at least one picture"),
+        ("", "columns file_name and text"),
+        ('file_name,text\n1.png,"x\n', "columns file_name and text"),
     ],
 )
 def test_a_table_without_pictures_or_captions_is_refused(tmp_path, text, fault):
@@ -206,13 +207,6 @@ def test_a_picture_painted_over_is_encoded_anew(tmp_path):
     again = encode_dataset(load_base(toy_base()), dataset, SHORT, EncodingCache(tmp_path / "cache"), "cpu")
     assert not torch.equal(first.latents[0], again.latents[0])
     assert torch.equal(first.latents[1], again.latents[1])
-
-
-def test_the_trigger_stands_in_front_of_each_caption_once():
-    config = SHORT.model_copy(update={"trigger": "水墨"})
-    dataset = [Captioned(path=Path("a"), text=text) for text in ("小猫", "水墨，小狗")]
-    assert captions_of(dataset, config) == ["水墨，小猫", "水墨，小狗"]
-    assert captions_of(dataset, SHORT) == ["小猫", "水墨，小狗"]
 
 
 @pytest.mark.parametrize("size", [256, 512, 768, 1024])
@@ -469,7 +463,7 @@ def written(folder: Path, **learn: object) -> Path:
     small = {"rank": 2, "steps": 6, "batch": 2, "size": 32, "save_every": 2}
     document = {"data": "data", "base": str(toy_base()), "preset": "style", "learn": {**small, **learn}}
     path = folder / "train.toml"
-    path.write_text(toml_text(document), encoding="utf-8")
+    path.write_text(tomli_w.dumps(document), encoding="utf-8")
     return path
 
 

@@ -6,7 +6,8 @@ import pytest
 from command import said, tell
 
 from eval.metrics.consistency import auc
-from eval.metrics.registry import SET_METRICS, MetricValue
+from eval.metrics.formulas import MetricValue
+from eval.metrics.registry import validated
 from eval.scorers.aesthetic import AestheticScorer
 from eval.scorers.clip import ClipEncoder
 from eval.scorers.load import Scorers
@@ -15,7 +16,7 @@ from eval.validation.markdown import markdown
 from eval.validation.trials import CONTROLS, RESIZED, Trial, trial
 from eval.validation.validate import SEEN_BY, Validation, judge
 
-NAMES = (*SET_METRICS, *CONTROLS)
+NAMES = (*validated(), *CONTROLS)
 
 
 @cache
@@ -47,7 +48,7 @@ GOLDEN = {
 
 
 def test_the_numbers_of_one_tale_are_the_golden_ones():
-    assert {name: real_trial().clean[name].value for name in SET_METRICS} == pytest.approx(GOLDEN, abs=2e-4)
+    assert {name: real_trial().clean[name].value for name in validated()} == pytest.approx(GOLDEN, abs=2e-4)
 
 
 def test_strangers_in_one_room_are_below_the_true_story():
@@ -72,7 +73,7 @@ def test_the_panel_that_was_swapped_is_the_lowest():
 
 def test_telling_the_panels_in_another_order_changes_no_number():
     seen = real_trial()
-    for metric in SET_METRICS:
+    for metric in validated():
         assert seen.changed["other-order"][metric].value == pytest.approx(seen.clean[metric].value, abs=1e-5)
 
 

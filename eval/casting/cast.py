@@ -17,8 +17,7 @@ from eval.casting.selection import (
     keep_selections,
 )
 from eval.casting.set_scores import SetScorer, set_scorer_of
-from eval.metrics.registry import StoryFacts
-from eval.metrics.story_facts import told_by
+from eval.metrics.story_facts import StoryFacts, told_by
 from eval.scorers.load import Scorers
 from eval.scoring.measure import Measured, Progress, measure
 from eval.scoring.score import scorers_of

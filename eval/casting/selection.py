@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
 
 from pydantic import TypeAdapter, ValidationError
 
 from kit.errors import RunError
 from kit.experiment.run import Run, Slot
 from kit.files.documents import faults_of
+from kit.versions import installed_version
 
 FILE = "selection.json"
 RULE = (
@@ -111,7 +111,7 @@ def keep_selections(run: Run, chosen: list[Selection]) -> None:
     now = {_place(one): one for one in chosen}
     before = [one for one in read_selections(run) if _place(one) not in now]
     rows = [asdict(one) for one in sorted((*before, *chosen), key=_place)]
-    run.write_json(FILE, {"storykit": version("storykit"), "rule": RULE, "selections": rows})
+    run.write_json(FILE, {"storykit": installed_version("storykit"), "rule": RULE, "selections": rows})
 
 
 def seeds_cast(run: Run, candidate: str, order: str, story: str) -> tuple[int, ...]:

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from eval.metrics.concept_subspaces import SAME, alike, pairs_by_place, projected
 from eval.metrics.consistency import TIE, panel_text, similarity
-from eval.metrics.registry import StoryFacts
+from eval.metrics.story_facts import StoryFacts
 from kit.story.story import PANELS
 
 Sets = NDArray[np.intp]
@@ -179,21 +179,21 @@ def set_scorer_of(
     nothing = np.zeros((len(of), len(of)))
     seen = {
         name: similarity(projected(embeddings, directions)) if len(directions) else nothing
-        for name, directions in (("style", facets.style), ("who", facets.who), ("place", facets.place))
+        for name, directions in (("style", facets.style), ("who", facets.identity), ("place", facets.place))
     }
     defined = {
         "style": len(facets.style) > 0,
-        "identity": len(facets.who) > 0,
+        "identity": len(facets.identity) > 0,
         "place": len(facets.place) > 0 and bool(layout.same) and bool(layout.other),
     }
-    words = projected(texts[of], facets.who)
+    words = projected(texts[of], facets.identity)
     return SetScorer(
         panels=list(panels),
         layout=layout,
         metrics=tuple(metric for metric in METRICS if defined.get(metric, True)),
         text=panel_text(embeddings, texts[of]),
         aesthetic=np.asarray(aesthetics, dtype=np.float64),
-        figure_text=panel_text(projected(embeddings, facets.who), words)
+        figure_text=panel_text(projected(embeddings, facets.identity), words)
         if defined["identity"]
         else nothing[0],
         to_texts=np.stack(

@@ -18,33 +18,27 @@ Gates come first: a set with a faulty panel or with copies of one picture counts
 win nothing, however alike they are.
 """
 
-import csv
 import math
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass
-from importlib.metadata import PackageNotFoundError, version
 from itertools import product
-from pathlib import Path
 from statistics import fmean
-from typing import get_args
+from typing import TYPE_CHECKING, get_args
 
 from eval.comparison import stats
-from eval.comparison.design import ComparisonDesign, ScoredSet, Scores, design_of, paired, questions
-from eval.comparison.verdict import (
-    CLAIMS,
-    FLOOR,
-    TITLES,
-    Contrast,
-    Kind,
-    Place,
-    Question,
-    Unit,
-    judged,
-    measured,
-)
+from eval.comparison.design import ComparisonDesign, ScoredSet, SetScores, design_of, paired, questions
+from eval.comparison.verdict import CLAIMS, FLOOR, Contrast, Kind, Place, Question, Unit, judged, measured
+from eval.metrics.registry import compared
+from eval.scoring.records import KEYS, STORIES_FILE, read_summary, stories_frame
 from kit.errors import ComparisonError
 from kit.experiment.run import Run
 from kit.story.story import PANELS
+from kit.versions import installed_version
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+FILE = "comparison.json"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -77,22 +71,22 @@ class Comparison:
 def compare(run: Run) -> Comparison:
     """Compare the candidates and the orders of a scored run and write comparison.json.
 
-    Raises RunError where the run is not scored, ComparisonError where its tables cannot be used.
-    Too few replicates are no error: the comparisons then say what is missing.
+    Raises RunError where the run is not scored or its tables are damaged, ComparisonError where they lack a
+    metric. Too few replicates are no error: the comparisons then say what is missing.
     """
-    try:
-        listed = run.read_json("scores.json")["metrics"]
-        lower = frozenset(metric["name"] for metric in listed if metric["direction"] == "lower")
-    except (KeyError, TypeError) as error:
-        path = run.folder / "scores.json"
-        raise ComparisonError(f"{path} lacks its metrics; run `storykit score` again") from error
-    scores = read_scores(run.folder / "scores.stories.csv")
+    lower = frozenset(metric.name for metric in read_summary(run).metrics if metric.direction == "lower")
+    scores = good_sets(stories_frame(run))
     comparison = compare_scores(design_of(run.loaded, scores), scores, lower)
-    run.write_json("comparison.json", {"storykit": _version(), **asdict(comparison)})
+    run.write_json(FILE, {"storykit": installed_version("storykit"), **asdict(comparison)})
     return comparison
 
 
-def compare_scores(plan: ComparisonDesign, scores: Scores, lower: Collection[str] = ()) -> Comparison:
+def read_comparison(run: Run) -> Comparison | None:
+    """Return what was compared, None where nothing was; raises RunError where comparison.json is damaged."""
+    return run.read_record(FILE, Comparison) if (run.folder / FILE).exists() else None
+
+
+def compare_scores(plan: ComparisonDesign, scores: SetScores, lower: Collection[str] = ()) -> Comparison:
     """Return all comparisons of a plan; `lower` names the metrics of which less is better."""
     asked = questions(plan, scores)
     shown = {question: measured(question, paired(question, plan, scores)) for question in asked}
@@ -119,49 +113,20 @@ def compare_scores(plan: ComparisonDesign, scores: Scores, lower: Collection[str
     )
 
 
-def read_scores(path: Path) -> Scores:
+def good_sets(stories: "DataFrame") -> SetScores:
     """Return the scores of every set of eight good panels; one with faults or copies is left out.
 
-    Raises ComparisonError, with the line, for what is no number or not finite, and for a set that is there
-    twice: a silent choice between two rows would decide the comparison.
+    Raises ComparisonError where the table lacks a metric, as that of an older storykit does.
     """
-    scores: dict[ScoredSet, dict[str, float]] = {}
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = csv.DictReader(file)
-            if lacking := [
-                c
-                for c in (*ScoredSet._fields, "panels_ok", "copies", *TITLES)
-                if c not in (rows.fieldnames or ())
-            ]:
-                raise ComparisonError(
-                    f"{path.name} must have a column {', '.join(lacking)}; run `storykit score` again"
-                )
-            for row in rows:
-                cell, numbers = _scored(row, f"{path.name} line {rows.line_num}")
-                if cell in scores:
-                    raise ComparisonError(
-                        f"{path.name} must hold a set once, got {' '.join(map(str, cell))} twice"
-                    )
-                scores[cell] = numbers
-    except OSError as error:
-        raise ComparisonError(
-            f"{path} cannot be read ({error.strerror}); run `storykit score` first"
-        ) from error
-    return scores
-
-
-def _scored(row: Mapping[str, str], place: str) -> tuple[ScoredSet, dict[str, float]]:
-    """Return a set and its scores."""
-    try:
-        cell = ScoredSet(row["candidate"], row["order"], row["story"], int(row["seed"]))
-        good = int(row["panels_ok"]) == PANELS and not float(row["copies"] or 0)
-        numbers = {metric: float(row[metric]) for metric in TITLES if good and row[metric]}
-    except (TypeError, ValueError) as error:
-        raise ComparisonError(f"{place}: must hold numbers, got {row}") from error
-    if wild := [metric for metric, number in numbers.items() if not math.isfinite(number)]:
-        raise ComparisonError(f"{place}: {', '.join(wild)} must be finite")
-    return cell, numbers
+    metrics = [entry.name for entry in compared()]
+    if lacking := [column for column in ("copies", *metrics) if column not in stories]:
+        columns = ", ".join(lacking)
+        raise ComparisonError(f"{STORIES_FILE} must have a column {columns}; run `storykit score` again")
+    good = stories[(stories["panels_ok"] == PANELS) & ~(stories["copies"] > 0)]
+    return {
+        ScoredSet(*(row[key] for key in KEYS)): {m: row[m] for m in metrics if not math.isnan(row[m])}
+        for row in good[[*KEYS, *metrics]].to_dict("records")
+    }
 
 
 def _places(shown: Mapping[Question, Contrast], plan: ComparisonDesign) -> dict[Question, Place]:
@@ -176,7 +141,7 @@ def _places(shown: Mapping[Question, Contrast], plan: ComparisonDesign) -> dict[
     return places
 
 
-def _means(metric: str, plan: ComparisonDesign, scores: Scores) -> dict[str, float]:
+def _means(metric: str, plan: ComparisonDesign, scores: SetScores) -> dict[str, float]:
     """Return the mean of each candidate that has a score."""
     rows: dict[str, list[float]] = {}
     for name, order, story, seed in product(plan.candidates, plan.orders, plan.stories, plan.seeds):
@@ -195,11 +160,3 @@ def _tied_sets(
         return ()
     names = sorted(means, key=means.__getitem__, reverse=not lower)
     return stats.tied_sets(names, {frozenset((c.a, c.b)) for c in pairs if c.verdict == "tied"})
-
-
-def _version() -> str | None:
-    """Return the version of storykit, None where it is used without being installed."""
-    try:
-        return version("storykit")
-    except PackageNotFoundError:
-        return None

@@ -11,14 +11,11 @@ from itertools import combinations, product
 from statistics import fmean
 from typing import NamedTuple
 
-from eval.comparison.verdict import CLAUSES, NAIVE, TITLES, Paired, Question, Unit
+from eval.comparison.verdict import Paired, Question, Unit
+from eval.metrics.registry import compared, judgeable, judged
+from kit.errors import ComparisonError
 from kit.experiment.config import LoadedExperiment, baseline_of
-
-JUDGED = ("aesthetic_mean", "text_mean", "mrr", "identity", "style", "place")
-"""The metrics that decide where an experiment declares none, as far as its stories define them."""
-
-ALWAYS = ("loo_mean", NAIVE)
-"""Shown, though exploratory: what people are used to."""
+from kit.experiment.fields import one_of
 
 
 class ScoredSet(NamedTuple):
@@ -30,7 +27,7 @@ class ScoredSet(NamedTuple):
     seed: int
 
 
-Scores = Mapping[ScoredSet, Mapping[str, float]]
+SetScores = Mapping[ScoredSet, Mapping[str, float]]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,10 +50,18 @@ class ComparisonDesign:
         return "story" if len(self.stories) > 1 else "seed"
 
 
-def design_of(loaded: LoadedExperiment, scores: Scores) -> ComparisonDesign:
-    """Return what an experiment asks; where it declares no metric, all that some set has a score in."""
+def design_of(loaded: LoadedExperiment, scores: SetScores) -> ComparisonDesign:
+    """Return what an experiment asks; where it declares no metric, all that some set has a score in.
+
+    Raises ComparisonError where it declares what cannot decide.
+    """
     experiment = loaded.experiment
     declared = experiment.compare.metrics
+    try:
+        for name in declared:
+            one_of(name, judgeable())
+    except ValueError as error:
+        raise ComparisonError(f"{loaded.path}: compare.metrics: {error}") from error
     baseline = baseline_of(experiment)
     names = [candidate.name for candidate in experiment.candidates]
     return ComparisonDesign(
@@ -64,28 +69,27 @@ def design_of(loaded: LoadedExperiment, scores: Scores) -> ComparisonDesign:
         orders=(*experiment.orders[1:], experiment.orders[0]),
         stories=tuple(story.name for story in loaded.stories),
         seeds=tuple(experiment.seeds),
-        metrics=declared or tuple(m for m in JUDGED if m in _scored_metrics(scores)) or JUDGED,
+        metrics=declared or tuple(m for m in judged() if m in _scored_metrics(scores)) or judged(),
         declared=bool(declared),
     )
 
 
-def questions(plan: ComparisonDesign, scores: Scores) -> Iterator[Question]:
+def questions(plan: ComparisonDesign, scores: SetScores) -> Iterator[Question]:
     """Yield every comparison, kind by kind, metric by metric, the reference as b."""
     scored = _scored_metrics(scores)
-    for metric in TITLES:
-        judged = metric in plan.metrics
-        if not judged and metric not in scored:
+    for entry in compared():
+        metric, decides = entry.name, entry.name in plan.metrics
+        if not decides and (metric not in scored or entry.compared == "declared"):
             continue
-        if judged or metric in (*JUDGED, *ALWAYS):
+        if decides or entry.compared != "orders":
             yield from (Question("candidate", metric, a, b) for a, b in combinations(plan.candidates, 2))
-        if judged or metric in (*JUDGED, *ALWAYS, *CLAUSES):
-            yield from (Question("order", metric, a, b) for a, b in combinations(plan.orders, 2))
-        if judged:
+        yield from (Question("order", metric, a, b) for a, b in combinations(plan.orders, 2))
+        if decides:
             for (a, b), step in product(combinations(plan.candidates, 2), combinations(plan.orders, 2)):
                 yield Question("interaction", metric, a, b, step)
 
 
-def paired(question: Question, plan: ComparisonDesign, scores: Scores) -> Paired:
+def paired(question: Question, plan: ComparisonDesign, scores: SetScores) -> Paired:
     """Return the pairs of a question: the means over those cells of a replicate that have both sides."""
     twins: dict[str | int, list[tuple[float, float]]] = {}
     asked = 0
@@ -99,7 +103,7 @@ def paired(question: Question, plan: ComparisonDesign, scores: Scores) -> Paired
 
 
 def _sides(
-    question: Question, plan: ComparisonDesign, place: ScoredSet, scores: Scores
+    question: Question, plan: ComparisonDesign, place: ScoredSet, scores: SetScores
 ) -> Iterator[tuple[float | None, float | None]]:
     """Yield both sides of a question in one story and seed, None where a set has no score."""
 
@@ -121,6 +125,6 @@ def _rise(after: float | None, before: float | None) -> float | None:
     return None if after is None or before is None else after - before
 
 
-def _scored_metrics(scores: Scores) -> set[str]:
+def _scored_metrics(scores: SetScores) -> set[str]:
     """Return the metrics that the story and the encoder define: in which some set has a score."""
     return {metric for row in scores.values() for metric in row}

@@ -11,16 +11,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from math import sqrt
 from statistics import fmean
-from typing import NamedTuple, get_args
+from typing import NamedTuple
 
 import numpy as np
 from scipy.stats import t
 
+from eval.metrics.registry import judgeable
 from eval.scorers.load import Scorers
 from eval.scoring.records import StoryScore
 from eval.scoring.score import score, scorers_of
 from kit.errors import ComparisonError
-from kit.experiment.config import Judgeable, LoadedExperiment
+from kit.experiment.config import LoadedExperiment
 from kit.experiment.run import Run
 
 RISK = 0.05
@@ -42,6 +43,18 @@ class Eliminated:
     """The leader's mean lead over it, in the unit of the metric."""
     chance: float
     """That it would still have won."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Race:
+    """race.json."""
+
+    metric: str
+    seeds: int
+    """That there would have been."""
+    risk: float
+    left: tuple[str, ...]
+    out: tuple[Eliminated, ...]
 
 
 def checkpoints(seeds: int) -> list[int]:
@@ -141,8 +154,8 @@ def race(
         draw: draws what a run of an experiment lacks.
         tools: what pictures are measured with; by default what the experiment's [score] table names.
     """
-    if metric not in get_args(Judgeable):
-        raise ComparisonError(f"a race must be about one of {', '.join(get_args(Judgeable))}, got {metric!r}")
+    if metric not in judgeable():
+        raise ComparisonError(f"a race must be about one of {', '.join(judgeable())}, got {metric!r}")
     names = [candidate.name for candidate in loaded.experiment.candidates]
     seeds = loaded.experiment.seeds
     if len(names) < 2 or not checkpoints(len(seeds)):
@@ -156,9 +169,14 @@ def race(
 
     held = run_race(names, len(seeds), seen)
     run = draw(_part(loaded, held.left, seeds[: held.seeds]))
-    told = {"metric": metric, "seeds": len(seeds), "risk": RISK, "left": held.left}
-    run.write_json(FILE, {**told, "out": [asdict(one) for one in held.gone]})
+    told = Race(metric=metric, seeds=len(seeds), risk=RISK, left=tuple(held.left), out=tuple(held.gone))
+    run.write_json(FILE, asdict(told))
     return held.gone
+
+
+def read_race(run: Run) -> Race | None:
+    """Return how the race of a run ended, None where none was held; raises RunError where it is damaged."""
+    return run.read_record(FILE, Race) if (run.folder / FILE).exists() else None
 
 
 def _part(loaded: LoadedExperiment, names: Sequence[str], seeds: Sequence[int]) -> LoadedExperiment:
@@ -176,7 +194,7 @@ def _values(stories: Sequence[StoryScore], metric: str, names: Sequence[str]) ->
     """Return each candidate's mean over orders and stories by seed, without seeds that lack a set."""
     found: dict[str, dict[int, list[float | None]]] = {name: {} for name in names}
     for story in stories:
-        value = None if story.copies else getattr(story, metric)
+        value = None if story.values.get("copies") else story.values.get(metric)
         found[story.candidate].setdefault(story.seed, []).append(value)
     return {
         name: {seed: fmean(v for v in row if v is not None) for seed, row in seeds.items() if None not in row}

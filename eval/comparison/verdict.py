@@ -7,31 +7,12 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from eval.comparison import stats
+from eval.metrics.registry import METRICS
 
 Kind = Literal["candidate", "order", "interaction"]
 Unit = Literal["story", "seed"]
 Verdict = Literal["a", "b", "tied", "none"]
 
-TITLES = {
-    "aesthetic_mean": "aesthetic score",
-    "loo_mean": "leave-one-out consistency",
-    "text_mean": "panel-text",
-    "mrr": "text rank (MRR)",
-    "identity": "identity",
-    "style": "style",
-    "place": "place",
-    "staging": "staging",
-    "text_subject": "agreement with the subject's words",
-    "text_action": "agreement with the action's words",
-    "text_place": "agreement with the place's words",
-    "text_detail": "agreement with the details' words",
-    "naive": "naive consistency",
-}
-"""What is compared: columns of scores.stories.csv, and what a reader calls them; higher is better."""
-CLAUSES = ("text_subject", "text_action", "text_place", "text_detail")
-"""Each clause of a panel by itself: what survives when it comes last?"""
-NAIVE = "naive"
-"""Shown and never judged: the mean pairwise cosine is highest for eight copies."""
 CLAIMS: dict[Unit, str] = {"story": "for stories like these", "seed": "for this story"}
 FLOOR = stats.pairs_needed(1)
 """With fewer pairs nothing gets a verdict."""
@@ -179,21 +160,25 @@ def _finding(c: Contrast, unit: Unit) -> str:
     return f"{_better(c)}{less} by {numbers}{close}"
 
 
+def _title(c: Contrast) -> str:
+    return METRICS[c.metric].said or c.metric
+
+
 def _tied(c: Contrast) -> str:
     """Return that two sides are not told apart."""
     if c.step is None:
-        return f"{c.a} and {c.b} are tied in {TITLES[c.metric]}"
+        return f"{c.a} and {c.b} are tied in {_title(c)}"
     after, before = c.step
-    return f"{after} instead of {before} does as much to {c.a} as to {c.b} in {TITLES[c.metric]}"
+    return f"{after} instead of {before} does as much to {c.a} as to {c.b} in {_title(c)}"
 
 
 def _better(c: Contrast) -> str:
     """Return who is better than whom, or whom a step does more good."""
     better, other = (c.a, c.b) if c.verdict == "a" else (c.b, c.a)
     if c.step is None:
-        return f"{better} is better than {other} in {TITLES[c.metric]}"
+        return f"{better} is better than {other} in {_title(c)}"
     after, before = c.step
-    return f"{after} instead of {before} does {better} more good than {other} in {TITLES[c.metric]}"
+    return f"{after} instead of {before} does {better} more good than {other} in {_title(c)}"
 
 
 def _more(c: Contrast, place: Place, unit: Unit) -> str:
@@ -209,13 +194,13 @@ def _exploratory(c: Contrast, unit: Unit) -> str:
     """Return what a comparison outside the family shows, and why it is outside."""
     why = (
         "the naive consistency is highest for eight copies and is never judged"
-        if c.metric == NAIVE
+        if c.metric == "naive"
         else f"{c.metric} is not among the declared metrics"
     )
     if not c.n:
         return f"{_sides(c)} has no pair; {why}"
-    title = TITLES[c.metric]
-    return f"{c.a} minus {c.b} in {title} is {_shifted(c)}, unadjusted {_p(c.p)}, {_count(c.n, unit)}; {why}"
+    difference = f"{c.a} minus {c.b} in {_title(c)} is {_shifted(c)}"
+    return f"{difference}, unadjusted {_p(c.p)}, {_count(c.n, unit)}; {why}"
 
 
 def _shortage(c: Contrast, place: Place, unit: Unit) -> str:
@@ -236,7 +221,7 @@ def _shortage(c: Contrast, place: Place, unit: Unit) -> str:
 
 def _sides(c: Contrast) -> str:
     step = f", {c.step[0]} instead of {c.step[1]}," if c.step else ""
-    return f"{c.a} against {c.b}{step} in {TITLES[c.metric]}"
+    return f"{c.a} against {c.b}{step} in {_title(c)}"
 
 
 def _left_out(c: Contrast) -> str:

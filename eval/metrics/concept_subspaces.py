@@ -6,20 +6,22 @@ on the drawn world this tells two heroes apart as well as cutting the figure out
 (docs/metrics.md). The idea is that of concept subspaces; no model and no calibration is needed but the words.
 """
 
-from collections.abc import Hashable, Sequence
+import tomllib
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from eval.metrics.consistency import auc, leave_one_out, similarity
-from eval.mini.training.zero_shot import name_all
 from eval.scorers.protocols import Encoder
 from kit.errors import ScoreError
 from kit.story.story import Language
 
 Rows = NDArray[np.float64]
+WORDS = Path(__file__).parent / "words.toml"
 CUTOFF = 0.05
 """Directions in which a role's texts differ less than this share of the widest are left out."""
 SAME = 9
@@ -33,7 +35,8 @@ reach it, and 95 % of the pairs of slightly changed copies do. Not proven for ot
 class ConceptSubspaces:
     """The directions of four roles' words, each (k, dim) with orthogonal rows of unit length."""
 
-    who: Rows
+    identity: Rows
+    """Of figures."""
     style: Rows
     place: Rows
     staging: Rows
@@ -41,24 +44,20 @@ class ConceptSubspaces:
 
 
 def concept_subspaces(
-    encoder: Encoder, language: Language, who: Sequence[str] = (), places: Sequence[str] = ()
+    encoder: Encoder, language: Language, more: Mapping[str, Sequence[str]] | None = None
 ) -> ConceptSubspaces:
-    """Return the directions of who, style, place and staging.
+    """Return the directions of identity, style, place and staging.
 
     Args:
         encoder: its text side is asked.
         language: of the words.
-        who: what the story itself says of its figures, so that they count even if our words lack them.
-        places: what it says of its places.
+        more: further words by role: what a story says of its figures and places, so that they count even if
+            our words lack them, and what an experiment adds.
     """
-    named = {
-        question: [names[0] for names in answers.values()] for question, answers in name_all(language).items()
-    }
+    ours: dict[str, list[str]] = tomllib.loads(WORDS.read_text("utf-8"))[language]
+    said = more or {}
     return ConceptSubspaces(
-        who=_directions(encoder, [*named["kind"], *named["figure"], *named["hair"], *who]),
-        style=_directions(encoder, named["style"]),
-        place=_directions(encoder, [*named["place"], *places]),
-        staging=_directions(encoder, [*named["pose"], *named["expression"], *named["framing"]]),
+        **{role: _directions(encoder, [*words, *said.get(role, ())]) for role, words in ours.items()}
     )
 
 

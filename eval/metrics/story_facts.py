@@ -1,30 +1,50 @@
 """What a story says that its pictures are held against: who and where in each panel, and the panel's text."""
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from eval.metrics.concept_subspaces import COPY, concept_subspaces
-from eval.metrics.registry import CLAUSE_ROLES, StoryFacts
+from eval.metrics.concept_subspaces import COPY, ConceptSubspaces, concept_subspaces
 from eval.scorers.protocols import Encoder
 from kit.experiment.config import LoadedExperiment
 from kit.story.prompt import COMMAS, clauses_of
 from kit.story.story import PANELS, Panel, Role, Story
 
+CLAUSE_ROLES: tuple[Role, ...] = ("subject", "action", "place", "detail")
+"""Roles whose clauses are also looked for one by one."""
 
-def told_of(story: Story, encoder: Encoder, copy_above: float = COPY) -> StoryFacts:
-    """Return what a story tells, its words as the encoder reads them."""
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StoryFacts:
+    """What the story says of its eight panels."""
+
+    casts: Sequence[Hashable]
+    """Who is in each."""
+    places: Sequence[Hashable]
+    """Where each is; None where the story does not say."""
+    texts: NDArray[np.float32]
+    """(8, dim) rows of their texts."""
+    facets: ConceptSubspaces
+    clauses: Mapping[str, tuple[Sequence[int], NDArray[np.float32]]] = field(default_factory=dict)
+    """By role the panels, from 0, that have such clauses, and the (panels, dim) rows of these alone."""
+    copy_above: float = COPY
+    """Cosine that two copies exceed."""
+
+
+def told_of(
+    story: Story, encoder: Encoder, copy_above: float = COPY, words: Mapping[str, Sequence[str]] | None = None
+) -> StoryFacts:
+    """Return what a story tells, its words as the encoder reads them; `words` are an experiment's own."""
+    more = {metric: list(texts) for metric, texts in (words or {}).items()}
+    for metric, told in (("identity", story.characters), ("place", story.places)):
+        more[metric] = [*more.get(metric, ()), *(one.text for one in told.values())]
     return StoryFacts(
         casts=[_cast(story, panel) for panel in range(PANELS)],
         places=[_place(panel) for panel in story.panels],
         texts=encoder.texts([text_of(story, panel) for panel in range(PANELS)]),
-        facets=concept_subspaces(
-            encoder,
-            story.language,
-            who=[character.text for character in story.characters.values()],
-            places=[place.text for place in story.places.values()],
-        ),
+        facets=concept_subspaces(encoder, story.language, more),
         clauses={role: found for role in CLAUSE_ROLES if (found := _clauses_of(story, role, encoder))},
         copy_above=copy_above,
     )
@@ -32,8 +52,9 @@ def told_of(story: Story, encoder: Encoder, copy_above: float = COPY) -> StoryFa
 
 def told_by(loaded: LoadedExperiment, encoder: Encoder) -> dict[str, StoryFacts]:
     """Return what each story of an experiment tells."""
-    above = loaded.experiment.score.copy_above
-    return {one.name: told_of(one.story, encoder, above) for one in loaded.stories}
+    experiment = loaded.experiment
+    above, words = experiment.score.copy_above, experiment.own_words
+    return {one.name: told_of(one.story, encoder, above, words) for one in loaded.stories}
 
 
 def _clauses_of(story: Story, role: Role, encoder: Encoder) -> tuple[list[int], NDArray[np.float32]] | None:

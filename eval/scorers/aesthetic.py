@@ -137,17 +137,17 @@ DECODED_AT_A_TIME = 8
 
 def by_aesthetics(scorer: Scorer, floor: float) -> FilterStep:
     """Return the step that drops pictures whose score is below the floor."""
+    stamp = scorer.stamp
 
-    def drop(looks: Sequence[SourcePicture]) -> dict[int, str]:
+    def drop(pictures: Sequence[SourcePicture]) -> dict[int, str]:
         found = {}
-        for first in range(0, len(looks), DECODED_AT_A_TIME):
-            batch = looks[first : first + DECODED_AT_A_TIME]
-            scores = scorer.score([decode_picture(look.found.path).picture for look in batch])
-            for look, score in zip(batch, scores, strict=True):
+        for first in range(0, len(pictures), DECODED_AT_A_TIME):
+            batch = pictures[first : first + DECODED_AT_A_TIME]
+            scores = scorer.score([decode_picture(one.found.path).picture for one in batch])
+            for one, score in zip(batch, scores, strict=True):
                 if score < floor:
-                    found[look.number] = (
-                        f"scores {score:.2f}, {floor:g} is the floor ({scorer.stamp.weights})"
-                    )
+                    found[one.number] = f"scores {score:.2f}, {floor:g} is the floor ({stamp.weights})"
         return found
 
-    return FilterStep("aesthetics", drop)
+    settings = {"floor": floor, "weights": stamp.weights, "sha256": stamp.weights_sha256}
+    return FilterStep("aesthetics", drop, settings)

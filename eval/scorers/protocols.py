@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL.Image import Image
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 Direction = Literal["higher", "lower"]
 
@@ -40,6 +42,8 @@ class Metric:
     source: str
     """Where the formula or the weights come from."""
     stamp: Stamp
+    words: tuple[str, ...] = ()
+    """What an experiment added to the words that it is seen through; written only where there are any."""
 
 
 class Scorer(Protocol):
@@ -73,7 +77,7 @@ class Scorer(Protocol):
     def stamp(self) -> Stamp:
         """Weights and preprocessing."""
 
-    def score(self, panels: Sequence[Image]) -> list[float]:
+    def score(self, panels: "Sequence[Image]") -> list[float]:
         """Return one finite number per picture, in order, whatever else is in the batch."""
 
 
@@ -84,21 +88,8 @@ class Encoder(Protocol):
     def stamp(self) -> Stamp:
         """Weights and preprocessing."""
 
-    def pictures(self, panels: Sequence[Image]) -> NDArray[np.float32]:
+    def pictures(self, panels: "Sequence[Image]") -> NDArray[np.float32]:
         """Return (pictures, dim) rows of unit length."""
 
     def texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Return (texts, dim) rows of unit length; no part of a long text is dropped in silence."""
-
-
-def describe(scorer: Scorer) -> Metric:
-    """Return what a scorer says about itself as a record."""
-    return Metric(
-        name=scorer.name,
-        title=scorer.title,
-        direction=scorer.direction,
-        range=scorer.range,
-        unit=scorer.unit,
-        source=scorer.source,
-        stamp=scorer.stamp,
-    )

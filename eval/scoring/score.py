@@ -9,41 +9,34 @@ are scored on one text. Clauses of style are left out where roles are known, and
 they say how it is drawn, not what is to be seen. A plain prompt has no roles and stays whole.
 """
 
-import csv
-import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, fields, replace
-from importlib.metadata import version
-from io import StringIO
+from dataclasses import replace
 from itertools import groupby
-from statistics import fmean
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from eval.metrics.consistency import leave_one_out, panel_text, similarity, text_ranks
-from eval.metrics.registry import (
-    CLAUSE_ROLES,
-    SET_METRICS,
-    MetricValue,
-    PanelSet,
-    StoryFacts,
-    adherence,
-    describe_metrics,
-)
-from eval.metrics.story_facts import told_by
+from eval.metrics.consistency import panel_text, similarity
+from eval.metrics.formulas import PanelSet
+from eval.metrics.registry import METRICS, describe_metrics, reason_columns
+from eval.metrics.story_facts import StoryFacts, told_by
 from eval.scorers.load import Scorers, load_scorers
 from eval.scoring.measure import Measured, Progress, measure
-from eval.scoring.records import Gate, Matrix, PanelFault, PanelScore, Scores, Similarity, StoryScore, Weakest
+from eval.scoring.records import (
+    Gate,
+    Matrix,
+    PanelFault,
+    PanelScore,
+    Scores,
+    Similarity,
+    StoryScore,
+    Weakest,
+    rounded,
+    write_scores,
+)
 from kit.experiment.config import LoadedExperiment, baseline_of
 from kit.experiment.run import Run, Slot
-from kit.files.atomic_write import write_atomic
 
-DECIMALS = 6
-"""Digits written; beyond them lies what batches and processors change."""
-
-_COLUMNS = frozenset(column.name for column in fields(StoryScore))
 Place = tuple[str, str, str, int]
 """A set of eight panels: candidate, order, story, seed."""
 Rows = NDArray[np.float32]
@@ -64,7 +57,7 @@ def score(run: Run, tools: Scorers | None = None, progress: Progress | None = No
 def score_measured(run: Run, tools: Scorers, measured: Measured) -> Scores:
     """Score a run whose pictures were measured with these tools; writes what `score` writes."""
     scores = _assemble(run, tools, measured, told_by(run.loaded, tools.encoder))
-    _write(run, scores)
+    write_scores(run, scores)
     return scores
 
 
@@ -99,7 +92,7 @@ def _assemble(run: Run, tools: Scorers, measured: Measured, told: Mapping[str, S
             for slot, reading in measured.readings.items()
             if reading.status != "ok"
         ),
-        metrics=describe_metrics(tools.aesthetic, tools.encoder),
+        metrics=describe_metrics(tools.aesthetic, tools.encoder, experiment.own_words),
         gate=gate,
         encoded=len(measured.fresh),
     )
@@ -116,11 +109,11 @@ def _score_panel(run: Run, slot: Slot, measured: Measured, texts: Rows) -> Panel
     if reading.status != "ok":
         return found
     row, text = measured.embeddings[reading.sha256], texts[slot.panel - 1]
-    return replace(
-        found,
-        aesthetic=measured.aesthetic[reading.sha256],
-        text=float(panel_text(row[None], text[None])[0]),
-    )
+    values = {
+        "aesthetic": measured.aesthetic[reading.sha256],
+        "text": float(panel_text(row[None], text[None])[0]),
+    }
+    return replace(found, values=values)
 
 
 def _embeddings(eight: Sequence[PanelScore], measured: Measured) -> Rows | None:
@@ -146,30 +139,23 @@ def _score_set(
     )
     if rows is None:
         return story, eight
-    points = [panel.aesthetic for panel in eight if panel.aesthetic is not None]
+    points = [panel.values["aesthetic"] or 0.0 for panel in eight]
     shown = PanelSet(embeddings=rows, aesthetics=points, told=told)
-    of = {metric: measure_set(shown) for metric, measure_set in SET_METRICS.items()}
-    named: dict[str, Any] = {name: found.value for name, found in of.items() if name in _COLUMNS}
-    named |= {f"text_{role}": adherence(shown, role) for role in CLAUSE_ROLES}
-    loo, ranks, mean = leave_one_out(rows).tolist(), text_ranks(rows, told.texts).tolist(), fmean(points)
+    found = {entry.name: entry.formula(shown) for entry in METRICS.values() if entry.formula}
+    each = {
+        entry.panels: (-1 if METRICS[entry.panels].direction == "lower" else 1) * value
+        for entry in METRICS.values()
+        if entry.panels and (value := found[entry.name].panels) is not None
+    }
+    lowest = each["identity"] if "identity" in each else each["loo"]
+    mean = found["aesthetic_mean"].value
     return replace(
         story,
-        aesthetic_mean=mean,
-        aesthetic_min=min(points),
-        gate="pass" if mean >= gate.threshold else "fail",
-        loo_mean=fmean(loo),
-        loo_min=min(loo),
-        weakest_panel=1 + int(np.argmin(loo if of["identity"].panels is None else of["identity"].panels)),
-        text_mean=of["text"].value,
-        **named,
+        gate="pass" if mean is not None and mean >= gate.threshold else "fail",
+        weakest_panel=1 + int(np.argmin(lowest)),
+        values={name: one.value for name, one in found.items()},
     ), [
-        replace(
-            panel,
-            loo=loo[k],
-            text_rank=ranks[k],
-            identity=_at(of["identity"], k),
-            style=_at(of["style"], k),
-        )
+        replace(panel, values={**panel.values, **{name: float(row[k]) for name, row in each.items()}})
         for k, panel in enumerate(eight)
     ]
 
@@ -177,25 +163,21 @@ def _score_set(
 def _weakest(place: Place, eight: Sequence[PanelScore]) -> Weakest:
     """Return the lowest panel in each score of a panel."""
     by = {}
-    for metric in ("identity", "style", "text", "aesthetic", "loo"):
-        values = [getattr(panel, metric) for panel in eight]
-        if None not in values:
+    for metric in reason_columns():
+        values = [value for panel in eight if (value := panel.values.get(metric)) is not None]
+        if len(values) == len(eight):
             by[metric] = 1 + values.index(min(values))
     candidate, order, story, seed = place
     return Weakest(candidate=candidate, order=order, story=story, seed=seed, by=by)
 
 
-def _at(value: MetricValue, panel: int) -> float | None:
-    return None if value.panels is None else float(value.panels[panel])
-
-
 def _matrix(place: Place, eight: Sequence[PanelScore], measured: Measured) -> Similarity:
     """Return the similarity of the panels that there are."""
     good = [k for k, panel in enumerate(eight) if panel.status == "ok"]
-    full = np.full((len(eight), len(eight)), math.nan)
+    full = np.full((len(eight), len(eight)), np.nan)
     if good:
         full[np.ix_(good, good)] = similarity(np.stack([measured.embeddings[eight[k].sha256] for k in good]))
-    matrix: Matrix = tuple(tuple(_rounded(value) for value in row) for row in full.tolist())
+    matrix: Matrix = tuple(tuple(rounded(value) for value in row) for row in full.tolist())
     candidate, order, story, seed = place
     return Similarity(candidate=candidate, order=order, story=story, seed=seed, matrix=matrix)
 
@@ -203,40 +185,12 @@ def _matrix(place: Place, eight: Sequence[PanelScore], measured: Measured) -> Si
 def _with_gain(stories: Iterable[StoryScore], baseline: str | None) -> list[StoryScore]:
     """Return the sets with their difference to the baseline's set at the same order, story and seed."""
     stories = list(stories)
-    bases = {(s.order, s.story, s.seed): s.aesthetic_mean for s in stories if s.candidate == baseline}
+    means = {(s.candidate, s.order, s.story, s.seed): s.values.get("aesthetic_mean") for s in stories}
     gained = []
     for story in stories:
-        base = bases.get((story.order, story.story, story.seed))
-        if story.candidate != baseline and base is not None and story.aesthetic_mean is not None:
-            story = replace(story, aesthetic_gain=story.aesthetic_mean - base)
+        mean = story.values.get("aesthetic_mean")
+        base = means.get((baseline or "", story.order, story.story, story.seed))
+        if story.candidate != baseline and base is not None and mean is not None:
+            story = replace(story, values={**story.values, "aesthetic_gain": mean - base})
         gained.append(story)
     return gained
-
-
-def _rounded(value: Any) -> Any:
-    if not isinstance(value, float):
-        return value
-    return None if math.isnan(value) else round(value, DECIMALS)
-
-
-def _write(run: Run, scores: Scores) -> None:
-    write_atomic(run.folder / "scores.panels.csv", _table(PanelScore, scores.panels))
-    write_atomic(run.folder / "scores.stories.csv", _table(StoryScore, scores.stories))
-    told = {
-        "storykit": version("storykit"),
-        "metrics": [asdict(metric) for metric in scores.metrics],
-        "gate": asdict(scores.gate),
-        "similarity": [asdict(matrix) for matrix in scores.similarity],
-        "weakest": [asdict(one) for one in scores.weakest],
-        "faults": [asdict(fault) for fault in scores.faults],
-    }
-    run.write_json("scores.json", told)
-
-
-def _table(kind: type[PanelScore] | type[StoryScore], rows: Sequence[PanelScore | StoryScore]) -> bytes:
-    """Return the rows as CSV, columns in the order of the record, nothing where a number is None."""
-    text = StringIO()
-    writer = csv.DictWriter(text, [column.name for column in fields(kind)], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows({name: _rounded(value) for name, value in asdict(row).items()} for row in rows)
-    return text.getvalue().encode()

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from eval.metrics.registry import SET_METRICS
+from eval.metrics.registry import validated
 from eval.validation.trials import CONTROLS
 from eval.validation.validate import HELD_OUT, Validation
 
@@ -50,14 +50,14 @@ def _damages(validation: Validation) -> str:
 
 
 def _every(validation: Validation) -> str:
-    names = [*SET_METRICS, *CONTROLS]
+    names = [*validated(), *CONTROLS]
     rows = [[row.damage, *(f"{row.every[name]:.2f}" for name in names)] for row in validation.damages]
     return _table(["damage", *names], rows)
 
 
 def _changes(validation: Validation) -> str:
-    rows = [[row.change, *(f"{row.every[name]:.2f}" for name in SET_METRICS)] for row in validation.changes]
-    return _table(["change", *SET_METRICS], rows)
+    rows = [[row.change, *(f"{row.every[name]:.2f}" for name in validated())] for row in validation.changes]
+    return _table(["change", *validated()], rows)
 
 
 def _failing(validation: Validation) -> str:

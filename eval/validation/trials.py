@@ -9,7 +9,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from eval.metrics.concept_subspaces import concept_subspaces
-from eval.metrics.registry import SET_METRICS, MetricValue, PanelSet, StoryFacts
+from eval.metrics.formulas import MetricValue, PanelSet
+from eval.metrics.registry import validated
+from eval.metrics.story_facts import StoryFacts
 from eval.scorers.load import Scorers
 from eval.validation.corruptions import CHANGES, DAMAGES, SEVERITIES, SWAPPED, Picture, draw, resized
 from kit.story.story import PANELS
@@ -114,7 +116,7 @@ def _cast(scene: Scene) -> frozenset[str]:
 
 def _values(look: PanelFeatures, told: StoryFacts) -> Values:
     shown = PanelSet(embeddings=look.embeddings, aesthetics=look.aesthetics.tolist(), told=told)
-    values = {name: metric(shown) for name, metric in SET_METRICS.items()}
+    values = {name: metric(shown) for name, metric in validated().items()}
     values["random"] = MetricValue(random.Random(look.embeddings.tobytes()).random())
     values["constant"] = MetricValue(1.0)
     values["mean-colour"] = MetricValue(-float(look.colours.std(axis=0).mean()))

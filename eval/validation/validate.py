@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
 from eval.metrics.consistency import auc
-from eval.metrics.registry import SET_METRICS
+from eval.metrics.registry import METRICS, is_reference, validated
 from eval.scorers.load import Scorers
 from eval.scoring.measure import Progress
 from eval.validation.corruptions import CHANGES, SEVERITIES, SWAPPED
@@ -48,8 +48,6 @@ HELD_OUT = "hue-shift"
 """The damage that nothing was tuned on."""
 STRICT = frozenset({"copies", "near-copies", "strangers"})
 """Damages that must be seen nearly always."""
-LOWER = frozenset({"copies"})
-"""Metrics of which less is better."""
 BOOTSTRAPS = 500
 
 
@@ -156,7 +154,7 @@ def _better(values: Values, metric: str) -> float:
     value = values[metric].value
     if value is None:
         raise ScoreError(f"{metric} must be defined for every tale")
-    return -value if metric in LOWER else value
+    return -value if metric in METRICS and METRICS[metric].direction == "lower" else value
 
 
 def _sides(
@@ -174,7 +172,7 @@ def _damage_row(trials: Sequence[Trial], damage: str) -> DamageRow:
     metric = SEEN_BY[damage]
     clean, worse = _sides(trials, metric, lambda trial: trial.damaged[damage, 2])
     draws = np.random.default_rng(0).integers(0, len(trials), (BOOTSTRAPS, len(trials)))
-    every = {m: _auc_of(trials, m, lambda t: t.damaged[damage, 2]) for m in (*SET_METRICS, *CONTROLS)}
+    every = {m: _auc_of(trials, m, lambda t: t.damaged[damage, 2]) for m in (*validated(), *CONTROLS)}
     return DamageRow(
         damage=damage,
         metric=metric,
@@ -189,7 +187,7 @@ def _damage_row(trials: Sequence[Trial], damage: str) -> DamageRow:
 
 
 def _change_row(trials: Sequence[Trial], change: str) -> ChangeRow:
-    every = {metric: _auc_of(trials, metric, lambda trial: trial.changed[change]) for metric in SET_METRICS}
+    every = {metric: _auc_of(trials, metric, lambda trial: trial.changed[change]) for metric in validated()}
     return ChangeRow(change=change, every=every)
 
 
@@ -246,7 +244,7 @@ def _failing(
         failing += [
             f"{metric} minds {change.change}: AUC {value:.2f}, must be .45 to .55"
             for metric, value in change.every.items()
-            if metric != "naive" and not 0.45 <= value <= 0.55
+            if not is_reference(metric) and not 0.45 <= value <= 0.55
         ]
     failing += [
         f"{metric}: selectivity {value:.1f}, must be 3"

@@ -9,7 +9,7 @@ from typing import ClassVar, Literal
 import yaml
 from pydantic import BaseModel, StrictInt, ValidationError
 
-from kit.dataset.sources import FoundPicture, json_rows, located, said, without_surrogates
+from kit.dataset.sources import Caption, FoundPicture, caption_of, json_rows, listed_picture
 from kit.errors import InputError
 from kit.experiment.fields import Number
 from kit.files.documents import faults_of, read_text
@@ -43,7 +43,7 @@ class ShapeFilter(BaseModel, frozen=True, extra="forbid"):
         return self.min_width <= width <= self.max_width and self.min_height <= height <= self.max_height
 
     @property
-    def asks(self) -> str:
+    def requirement(self) -> str:
         """What a picture must be, in words."""
         width, height = _between(self.min_width, self.max_width), _between(self.min_height, self.max_height)
         return " and ".join([f"{width} wide"] * bool(width) + [f"{height} high"] * bool(height))
@@ -69,7 +69,7 @@ class RatioFilter(BaseModel, frozen=True, extra="forbid"):
         return self.min_ratio <= size[0] / size[1] <= self.max_ratio
 
     @property
-    def asks(self) -> str:
+    def requirement(self) -> str:
         """What a picture must be, in words."""
         return f"{self.min_ratio:g} to {self.max_ratio:g} times as wide as high"
 
@@ -78,7 +78,7 @@ FILTERS: Mapping[str, type[ShapeFilter] | type[RatioFilter]] = {
     kind.operator: kind for kind in (ShapeFilter, RatioFilter)
 }
 """The operators that are applied here as Data-Juicer applies them."""
-HOW_IT_RUNS = (
+RUNTIME_SETTINGS = (
     *("accelerator", "batch_size", "num_proc", "turbo", "num_cpus", "num_gpus", "memory"),
     *("cpu_required", "gpu_required", "mem_required"),
 )
@@ -157,44 +157,35 @@ def _filter(step: object) -> Filter:
         )
     if not isinstance(settings, dict | None):
         raise ValueError(f"{name} must have settings")
-    given = {key: value for key, value in (settings or {}).items() if key not in HOW_IT_RUNS}
+    given = {key: value for key, value in (settings or {}).items() if key not in RUNTIME_SETTINGS}
     return FILTERS[name].model_validate(given)
 
 
-def _of_sample(
-    path: Path, sample: int, line: int, row: Mapping[str, object] | None
-) -> Iterator[FoundPicture]:
+def _of_sample(path: Path, sample: int, line: int, row: Mapping[str, object]) -> Iterator[FoundPicture]:
     place = f"{path.name} line {line}"
     pictures = _pictures(row)
     if not pictures:
         fault = "must be an object with a list of pictures in images"
         yield FoundPicture(name=place, path=path, sample=sample, fault=fault)
-        return
-    captions = _captions(row, len(pictures), place)
-    for name, caption in zip(pictures, captions, strict=True):
-        where, fault = located(path.parent, name)
-        yield FoundPicture(
-            name=without_surrogates(name) or place, path=where, sample=sample, fault=fault, **caption
-        )
+    for name, caption in zip(pictures, _captions(row, len(pictures), place), strict=True):
+        yield listed_picture(path.parent, name, sample, place, caption)
 
 
-def _pictures(row: Mapping[str, object] | None) -> list[str]:
-    listed = (row or {}).get("images") or (row or {}).get("image")
+def _pictures(row: Mapping[str, object]) -> list[str]:
+    listed = row.get("images") or row.get("image")
     names = [listed] if isinstance(listed, str) else listed
-    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        return []
-    return names
+    return names if isinstance(names, list) and all(isinstance(name, str) for name in names) else []
 
 
-def _captions(row: Mapping[str, object] | None, count: int, place: str) -> Sequence[dict[str, str]]:
-    text = (row or {}).get("text")
+def _captions(row: Mapping[str, object], count: int, place: str) -> Sequence[Caption]:
+    text = row.get("text")
     if not isinstance(text, str):
-        return [{"silent": f"has no caption: {place} has no text"}] * count
+        return [Caption("", f"has no caption: {place} has no text")] * count
     captions = sample_captions(text, count)
     if captions is None:
         marks = text.count(_PICTURE)
-        return [{"silent": f"has no caption: {place} marks {marks} pictures and lists {count}"}] * count
-    return [said(caption, place) for caption in captions]
+        return [Caption("", f"has no caption: {place} marks {marks} pictures and lists {count}")] * count
+    return [caption_of(caption, place) for caption in captions]
 
 
 def _bare(chunk: str) -> str:

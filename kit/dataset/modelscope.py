@@ -5,7 +5,7 @@ from pathlib import Path
 
 from kit.dataset.sources import SUFFIXES, TABLES
 from kit.errors import InputError
-from kit.hub.modelscope import as_os_error
+from kit.hub.modelscope import ModelScope
 from kit.hub.repository import models_folder
 
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
@@ -28,32 +28,22 @@ def fetch_dataset(name: str) -> Path:
 
     Raises InputError when the hub cannot be reached or the dataset holds no picture files.
     """
-    from modelscope import dataset_snapshot_download
-    from modelscope_hub.api import HubApi
-
-    folder = models_folder() / "datasets" / name
-    ends = [*TABLES, *(end for suffix in (*SUFFIXES, ".txt") for end in (suffix, suffix.upper()))]
+    source, folder = ModelScope(name, "dataset"), models_folder() / "datasets" / name
     by_hand = f"modelscope download --dataset {name} --local_dir FOLDER"
     try:
-        with as_os_error():
-            files = [entry.path for entry in HubApi().list_repo_files(name, "dataset") if not entry.is_dir]
-            if any(file.lower().endswith(SUFFIXES) for file in files):
-                wanted = [f"*{end}" for end in ends]
-                dataset_snapshot_download(name, allow_patterns=wanted, local_dir=str(folder))
-                return _with_table(folder)
+        files = source.files()
+        if any(file.lower().endswith(SUFFIXES) for file in files):
+            ends = (end for suffix in (*SUFFIXES, ".txt") for end in (suffix, suffix.upper()))
+            source.fetch([f"*{end}" for end in (*TABLES, *ends)], folder)
+            return _with_table(folder)
     except OSError as error:
-        said = " ".join(str(error).split())[:160]
-        raise InputError(
-            name,
-            [f"is no folder or file here, and could not be fetched from ModelScope: {said}; "
-             f"run the same command again, or `{by_hand}` and give that folder"],
-        ) from error  # fmt: skip
-    others = [file for file in files if not file.startswith(".")][:_MOST_NAMED]
-    raise InputError(
-        name,
-        [f"must hold picture files, got {', '.join(others) or 'nothing'}; fetch it with `{by_hand}`, "
-         "unpack the pictures and give their folder"],
-    )  # fmt: skip
+        reason = " ".join(str(error).split())[:160]
+        problem = f"is no folder or file here, and could not be fetched from ModelScope: {reason}; "
+        mend = f"run the same command again, or `{by_hand}` and give that folder"
+        raise InputError(name, [problem + mend]) from error
+    others = ", ".join([file for file in files if not file.startswith(".")][:_MOST_NAMED]) or "nothing"
+    mend = f"fetch it with `{by_hand}`, unpack the pictures and give their folder"
+    raise InputError(name, [f"must hold picture files, got {others}; {mend}"])
 
 
 def _with_table(folder: Path) -> Path:

@@ -1,6 +1,5 @@
 """A folder of pictures with captions, in the contest's layout: metadata.csv with file_name and text."""
 
-import csv
 from collections.abc import Iterator
 from dataclasses import dataclass
 from io import StringIO
@@ -12,6 +11,7 @@ from kit.errors import InputError
 from kit.files.documents import read_text
 
 METADATA = "metadata.csv"
+COLUMNS = ("file_name", "text")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -24,11 +24,18 @@ class Captioned:
 
 def read_dataset(folder: Path) -> list[Captioned]:
     """Return the pictures that metadata.csv lists (`file_name,text`); raises InputError with every fault."""
+    import pandas as pd
+
     path = folder / METADATA
-    table = csv.DictReader(StringIO(read_text(path)))
-    if not {"file_name", "text"} <= set(table.fieldnames or ()):
-        raise InputError(str(path), [f"must have the columns file_name and text, got {table.fieldnames}"])
-    listed = [Captioned(path=folder / (row["file_name"] or ""), text=row["text"] or "") for row in table]
+    text = StringIO(read_text(path))
+    try:
+        table = pd.read_csv(text, usecols=list(COLUMNS), dtype=str, na_filter=False, index_col=False)
+    except ValueError as error:
+        raise InputError(str(path), [f"must have the columns file_name and text: {error}"]) from error
+    listed = [
+        Captioned(path=folder / name, text=text)
+        for name, text in zip(table["file_name"], table["text"], strict=True)
+    ]
     faults = [fault for line, entry in enumerate(listed, 2) for fault in _faults(line, entry)]
     if not listed:
         faults.append("must list at least one picture")

@@ -1,16 +1,23 @@
-"""Where pictures and captions come from: a folder, its text files or its table."""
+"""Where pictures and captions come from: a folder, its text files or its table.
+
+Tables are read with csv and json, not with pandas: each fault names its line, and a row that is no UTF-8 or
+no JSON is a fault of that row alone.
+"""
 
 import csv
 import json
 import os
-import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
+from typing import NamedTuple
 
+from kit.dataset.read import COLUMNS
 from kit.errors import InputError
+from kit.files.documents import read_text
+from kit.files.encodings import without_surrogates
 
 TABLES = ("metadata.csv", "metadata.jsonl")
 """Where a folder may list its pictures and their captions."""
@@ -18,6 +25,20 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff")
 """What a picture's file is called, in small or large letters."""
 MOST_CAPTION_BYTES = 2**16
 """More than any caption; a text file beyond it is something else."""
+LENIENT = "surrogateescape"
+"""How text is decoded: bytes that are no UTF-8 stay as lone surrogates."""
+
+
+class Caption(NamedTuple):
+    """What a source says of a picture."""
+
+    text: str
+    """In one line; empty where there is none."""
+    fault: str = ""
+    """Why there is none."""
+
+
+NO_CAPTION = Caption("")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -29,10 +50,7 @@ class FoundPicture:
     path: Path
     sample: int
     """Pictures of one sample are kept or dropped together by size and ratio."""
-    caption: str = ""
-    """In one line; empty where there is none."""
-    silent: str = ""
-    """Why there is no caption."""
+    caption: Caption = NO_CAPTION
     fault: str = ""
     """Why it must not be opened."""
 
@@ -45,16 +63,16 @@ def find_pictures(folder: Path) -> list[FoundPicture]:
     tables = [name for name in TABLES if (folder / name).is_file()]
     if len(tables) > 1:
         raise InputError(str(folder), [f"must have one table, got {' and '.join(tables)}"])
-    if tables:
-        _, fault = located(folder, tables[0])
-        if fault:
-            raise InputError(str(folder / tables[0]), [fault])
-        return _listed(folder, tables[0])
-    return [_with_text(folder, path, number) for number, path in enumerate(_files(folder))]
+    if not tables:
+        return [_with_text(folder, path, number) for number, path in enumerate(_files(folder))]
+    _, fault = resolve_listed(folder, tables[0])
+    if fault:
+        raise InputError(str(folder / tables[0]), [fault])
+    return _in_table(folder, tables[0])
 
 
-def located(root: Path, listed: str) -> tuple[Path, str]:
-    """Return the path of a listed picture and why it must not be opened, empty if it may.
+def resolve_listed(root: Path, listed: str) -> tuple[Path, str]:
+    """Return the path of a listed file and why it must not be opened, empty if it may.
 
     A path must not leave the root, itself or through a link; the root of an absolute one is its own folder.
     """
@@ -74,33 +92,61 @@ def located(root: Path, listed: str) -> tuple[Path, str]:
     return path, "" if stat.S_ISREG(kind) else "is no file"
 
 
-def _listed(folder: Path, table: str) -> list[FoundPicture]:
+def listed_picture(root: Path, listed: str, sample: int, place: str, caption: Caption) -> FoundPicture:
+    """Return a picture that a file lists.
+
+    Args:
+        root: the folder that it must lie in, unless its path is absolute.
+        listed: its path as it is written.
+        sample: the sample that it belongs to.
+        place: where it stands, such as "metadata.csv line 3".
+        caption: what is said of it.
+    """
+    path, fault = resolve_listed(root, listed)
+    name = without_surrogates(listed) or place
+    return FoundPicture(name=name, path=path, sample=sample, caption=caption, fault=fault)
+
+
+def caption_of(text: str, place: str) -> Caption:
+    """Return a caption in one line, or why it is none.
+
+    Args:
+        text: as it was decoded.
+        place: where it stands, such as "metadata.csv line 3".
+    """
+    if without_surrogates(text) != text:
+        return Caption("", f"its caption must be UTF-8 text, {place} is not")
+    line = " ".join(text.split())
+    return Caption(line, "" if line else f"has no caption: {place} is empty")
+
+
+def _in_table(folder: Path, table: str) -> list[FoundPicture]:
     """Return the pictures of a table, and those beside it that it does not list, as faults."""
-    found = [
-        _of_row(folder, table, number, line, row)
-        for number, (line, row) in enumerate(picture_rows(folder / table))
-    ]
+    rows = _csv_rows(folder / table) if table.endswith(".csv") else json_rows(folder / table)
+    found = [_of_row(folder, f"{table} line {line}", number, row) for number, (line, row) in enumerate(rows)]
     known = {one.path.resolve() for one in found}
     rest = (path for path in _files(folder) if path.name != table and path.resolve() not in known)
-    first = len(found)
     return found + [
         FoundPicture(name=_name(folder, path), path=path, sample=number, fault=f"is not listed in {table}")
-        for number, path in enumerate(rest, first)
+        for number, path in enumerate(rest, len(found))
     ]
 
 
-PictureRow = tuple[str, str] | None
-"""A picture's file and its caption; None where a row is not of that form."""
-
-
-def _of_row(folder: Path, table: str, number: int, line: int, row: PictureRow) -> FoundPicture:
-    place = f"{table} line {line}"
-    if row is None:
+def _of_row(folder: Path, place: str, number: int, row: Mapping[str, object]) -> FoundPicture:
+    name, text = (row.get(column) for column in COLUMNS)
+    if not isinstance(name, str) or not isinstance(text, str):
         return FoundPicture(name=place, path=folder, sample=number, fault="must have file_name and text")
-    path, fault = located(folder, row[0])
-    return FoundPicture(
-        name=without_surrogates(row[0]) or place, path=path, sample=number, fault=fault, **said(row[1], place)
-    )
+    return listed_picture(folder, name, number, place, caption_of(text, place))
+
+
+def _with_text(folder: Path, path: Path, number: int) -> FoundPicture:
+    """Return a file of a folder with the caption beside it."""
+    name = _name(folder, path)
+    if path.suffix.lower() not in SUFFIXES:
+        fault = "is a caption without a picture" if path.suffix == ".txt" else "is not called a picture"
+        return FoundPicture(name=name, path=path, sample=number, fault=fault)
+    caption = _caption_beside(folder, path.with_suffix(".txt"))
+    return listed_picture(folder, str(path.relative_to(folder)), number, name, caption)
 
 
 def _files(folder: Path) -> Iterator[Path]:
@@ -115,8 +161,8 @@ def _files(folder: Path) -> Iterator[Path]:
         links = [name for name in folders if (Path(place) / name).is_symlink()]
         stems = {Path(name).stem for name in names if Path(name).suffix.lower() in SUFFIXES}
         for name in sorted([*names, *links]):
-            told = name.endswith(".txt") and Path(name).stem in stems
-            if not name.startswith(".") and not told:
+            is_caption = name.endswith(".txt") and Path(name).stem in stems
+            if not name.startswith(".") and not is_caption:
                 yield Path(place) / name
 
 
@@ -124,105 +170,46 @@ def _cannot_list(error: OSError) -> None:
     raise InputError(str(error.filename), [f"cannot be read: {error.strerror}"])
 
 
-def _with_text(folder: Path, path: Path, number: int) -> FoundPicture:
-    """Return a file of a folder with the caption beside it."""
-    name = _name(folder, path)
-    if path.suffix.lower() not in SUFFIXES:
-        fault = "is a caption without a picture" if path.suffix == ".txt" else "is not called a picture"
-        return FoundPicture(name=name, path=path, sample=number, fault=fault)
-    _, fault = located(folder, str(path.relative_to(folder)))
-    return FoundPicture(
-        name=name, path=path, sample=number, fault=fault, **_beside(folder, path.with_suffix(".txt"))
-    )
-
-
-def _beside(folder: Path, path: Path) -> dict[str, str]:
+def _caption_beside(folder: Path, path: Path) -> Caption:
     """Return the caption in a text file beside a picture, or why there is none."""
     place = without_surrogates(path.name)
-    _, fault = located(folder, str(path.relative_to(folder)))
-    if fault:
-        return {"silent": f"has no caption: {place} {fault}"}
-    try:
-        with path.open("rb") as file:
-            data = file.read(MOST_CAPTION_BYTES + 1)
-    except OSError as error:
-        return {"silent": f"has no caption: {place} cannot be read: {error.strerror or error}"}
-    if len(data) > MOST_CAPTION_BYTES:
-        return {"silent": f"has no caption: {place} has more than {MOST_CAPTION_BYTES} bytes"}
-    return said(decoded(data), place)
+    _, fault = resolve_listed(folder, str(path.relative_to(folder)))
+    if not fault:
+        try:
+            with path.open("rb") as file:
+                data = file.read(MOST_CAPTION_BYTES + 1)
+        except OSError as error:
+            fault = f"cannot be read: {error.strerror or error}"
+        else:
+            if len(data) <= MOST_CAPTION_BYTES:
+                return caption_of(data.decode("utf-8-sig", LENIENT), place)
+            fault = f"has more than {MOST_CAPTION_BYTES} bytes"
+    return Caption("", f"has no caption: {place} {fault}")
 
 
 def _name(folder: Path, path: Path) -> str:
     return without_surrogates(path.relative_to(folder).as_posix())
 
 
-_SURROGATE = re.compile("[\ud800-\udfff]")
-
-
-def decoded(data: bytes) -> str:
-    """Return text in UTF-8, a byte order mark dropped; bytes that are none stay as lone surrogates."""
-    return data.decode("utf-8-sig", "surrogateescape")
-
-
-def without_surrogates(text: str) -> str:
-    """Return text that can be printed and written as UTF-8.
-
-    >>> without_surrogates("a" + chr(0xdcff))
-    'a�'
-    """
-    return _SURROGATE.sub("�", text)
-
-
-def said(text: str, place: str) -> dict[str, str]:
-    """Return a caption in one line as Found's fields, or why it is none.
-
-    Args:
-        text: as it was decoded.
-        place: where it stands, such as "metadata.csv line 3".
-    """
-    if _SURROGATE.search(text):
-        return {"silent": f"its caption must be UTF-8 text, {place} is not"}
-    line = " ".join(text.split())
-    return {"caption": line} if line else {"silent": f"has no caption: {place} is empty"}
-
-
-def json_rows(path: Path) -> Iterator[tuple[int, dict[str, object] | None]]:
-    """Yield the number and the object of each line of a .jsonl file that is not empty; None for no object."""
-    for number, line in enumerate(decoded(_bytes_of(path)).split("\n"), 1):
+def json_rows(path: Path) -> Iterator[tuple[int, Mapping[str, object]]]:
+    """Yield the number and the object of each line of a .jsonl file that is not empty, {} for no object."""
+    for number, line in enumerate(read_text(path, LENIENT).split("\n"), 1):
         if not line.strip():
             continue
         try:
             row = json.loads(line)
         except (ValueError, RecursionError):
             row = None
-        yield number, row if isinstance(row, dict) else None
+        yield number, row if isinstance(row, dict) else {}
 
 
-def picture_rows(path: Path) -> Iterator[tuple[int, PictureRow]]:
-    """Yield the number of each row of a .csv or .jsonl file and its file_name and text."""
-    return _csv_rows(path) if path.suffix == ".csv" else _jsonl_rows(path)
-
-
-def _csv_rows(path: Path) -> Iterator[tuple[int, PictureRow]]:
-    table = csv.DictReader(StringIO(decoded(_bytes_of(path))))
+def _csv_rows(path: Path) -> Iterator[tuple[int, Mapping[str, object]]]:
+    """Yield the number and the cells of each row, a missing one empty."""
+    table = csv.DictReader(StringIO(read_text(path, LENIENT)), restval="")
     try:
-        if not {"file_name", "text"} <= set(table.fieldnames or ()):
+        if not set(COLUMNS) <= set(table.fieldnames or ()):
             raise InputError(str(path), [f"must have the columns file_name and text, got {table.fieldnames}"])
         for row in table:
-            yield table.line_num, (row["file_name"] or "", row["text"] or "")
+            yield table.line_num, row
     except csv.Error as error:
         raise InputError(str(path), [f"line {table.line_num + 1}: is not CSV: {error}"]) from error
-
-
-def _jsonl_rows(path: Path) -> Iterator[tuple[int, PictureRow]]:
-    for number, row in json_rows(path):
-        name, text = (row or {}).get("file_name"), (row or {}).get("text")
-        yield number, (name, text) if isinstance(name, str) and isinstance(text, str) else None
-
-
-def _bytes_of(path: Path) -> bytes:
-    """Return the bytes of a table or raise InputError."""
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise InputError(str(path), [f"cannot be read: {error.strerror or error}"]) from error

@@ -1,6 +1,5 @@
 """A prepared dataset: a folder in the contest's layout, written whole and known again when it is met."""
 
-import csv
 import json
 import re
 import secrets
@@ -9,16 +8,15 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from io import StringIO
 from pathlib import Path
 
 from PIL import Image
 
 from kit.dataset.filters import FilteredPictures
-from kit.dataset.read import METADATA
+from kit.dataset.read import COLUMNS, METADATA
 from kit.errors import InputError
 from kit.files.encodings import canonical_json, sha256_bytes, sha256_of
-from kit.images.contact_sheet import chosen, draw_contact_sheet
+from kit.images.contact_sheet import draw_contact_sheet, evenly_spaced
 from kit.images.decode import decode_picture
 from kit.images.strip_metadata import strip_metadata
 
@@ -31,15 +29,15 @@ _PICTURE = re.compile(r"[0-9]{5,}\.(png|jpg)")
 class DatasetContents:
     """What goes into a prepared dataset besides the pictures themselves."""
 
-    sifted: FilteredPictures
+    filtered: FilteredPictures
     captions: Sequence[str]
     """One a kept picture."""
     settings: Mapping[str, object]
     """How it was made, for the record."""
-    cautions: Sequence[str]
+    warnings: Sequence[str]
 
 
-def refuse_out(out: Path, sources: Sequence[Path]) -> None:
+def check_out_folder(out: Path, sources: Sequence[Path]) -> None:
     """Raise InputError unless a folder is new, empty or a prepared dataset, and apart from the sources."""
     here = out.resolve()
     for source in sources:
@@ -71,27 +69,26 @@ def _others(out: Path) -> Iterator[str]:
 
 def _is_prepared(record: Path) -> bool:
     try:
-        told = json.loads(record.read_bytes())
+        written = json.loads(record.read_bytes())
     except (OSError, ValueError, RecursionError):
         return False
-    return isinstance(told, dict) and told.get("format") == FORMAT
+    return isinstance(written, dict) and written.get("format") == FORMAT
 
 
 def write_prepared(out: Path, contents: DatasetContents, written: Callable[[], None]) -> None:
     """Write a dataset so that `out` holds all of it or what it held before.
 
     Args:
-        out: as `refuse_out` lets pass.
+        out: as `check_out_folder` lets pass.
         contents: what to write.
         written: called behind each picture.
     """
     with _replacing(out) as folder:
         names = _write_pictures(folder / TRAIN, contents, written)
-        table = [["file_name", "text"], *zip(names, contents.captions, strict=True)]
-        _write_csv(folder / TRAIN / METADATA, table)
-        drops = contents.sifted.drops.items()
-        rows = [[contents.sifted.found[number].name, drop.reason] for number, drop in drops]
-        _write_csv(folder / DROPPED, [["file", "reason"], *rows])
+        _write_csv(folder / TRAIN / METADATA, dict(zip(COLUMNS, (names, contents.captions), strict=True)))
+        drops = contents.filtered.drops
+        dropped = [contents.filtered.found[number].name for number in drops]
+        _write_csv(folder / DROPPED, {"file": dropped, "reason": [drop.reason for drop in drops.values()]})
         _write_sheet(folder, names, contents.captions)
         record = _record(folder / TRAIN, contents)
         text = json.dumps(record, ensure_ascii=False, indent=1) + "\n"
@@ -118,23 +115,23 @@ def _replacing(out: Path) -> Iterator[Path]:
 def _write_pictures(folder: Path, contents: DatasetContents, written: Callable[[], None]) -> list[str]:
     folder.mkdir()
     names = []
-    for number, look in enumerate(contents.sifted.kept, 1):
-        suffix, data = strip_metadata(decode_picture(look.found.path))
+    for number, picture in enumerate(contents.filtered.kept, 1):
+        suffix, data = strip_metadata(decode_picture(picture.found.path))
         names.append(f"{number:05}{suffix}")
         (folder / names[-1]).write_bytes(data)
         written()
     return names
 
 
-def _write_csv(path: Path, rows: Sequence[Sequence[str]]) -> None:
+def _write_csv(path: Path, columns: Mapping[str, Sequence[str]]) -> None:
     """Write a table as the contest's own are: UTF-8 with a byte order mark, which Excel needs."""
-    text = StringIO(newline="")
-    csv.writer(text).writerows(rows)
-    path.write_bytes(text.getvalue().encode("utf-8-sig"))
+    import pandas as pd
+
+    pd.DataFrame(columns).to_csv(path, index=False, lineterminator="\r\n", encoding="utf-8-sig")
 
 
 def _write_sheet(folder: Path, names: Sequence[str], captions: Sequence[str]) -> None:
-    shown = chosen(len(names))
+    shown = evenly_spaced(len(names))
     pictures = (_picture(folder / TRAIN / names[number]) for number in shown)
     sheet = draw_contact_sheet(pictures, [names[n] for n in shown], [captions[n] for n in shown])
     sheet.save(folder / SHEET, "PNG")
@@ -147,12 +144,12 @@ def _picture(path: Path) -> Image.Image:
 
 def _record(folder: Path, contents: DatasetContents) -> dict[str, object]:
     files = {path.name: sha256_of(path) for path in sorted(folder.iterdir())}
-    kinds = Counter(drop.kind for drop in contents.sifted.drops.values())
+    kinds = Counter(drop.kind for drop in contents.filtered.drops.values())
     return {
         "format": FORMAT,
         "sha256": sha256_bytes(canonical_json(files)),
         "pictures": len(contents.captions),
         "dropped": dict(sorted(kinds.items())),
         "settings": dict(contents.settings),
-        "warnings": list(contents.cautions),
+        "warnings": list(contents.warnings),
     }

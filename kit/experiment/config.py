@@ -1,7 +1,7 @@
 """An experiment: which stories, candidates, orders and seeds are drawn, and how."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -22,10 +22,12 @@ from kit.experiment.fields import (
     BaseWeights,
     Count,
     LoraFile,
+    MetricName,
     Number,
     Order,
     PathContext,
     PlainName,
+    RoleWords,
     ScorerWeights,
     Seed,
     all_different,
@@ -142,11 +144,15 @@ class ScoreTable(BaseModel, frozen=True, extra="forbid"):
     alone (docs/metrics.md)."""
 
 
-Judgeable = Literal[
-    "aesthetic_mean", "text_mean", "mrr", "identity", "style", "place", "loo_mean", "staging",
-    "text_subject", "text_action", "text_place", "text_detail",
-]  # fmt: skip
-"""Columns of the scores of a set that can decide a comparison."""
+class WordsTable(BaseModel, frozen=True, extra="forbid"):
+    """RoleWords that pictures are seen through beside ours, by metric, in the stories' language."""
+
+    identity: RoleWords | None = None
+    """Of figures."""
+    style: RoleWords | None = None
+    place: RoleWords | None = None
+    staging: RoleWords | None = None
+    """Of poses, faces and framings."""
 
 
 class CompareTable(BaseModel, frozen=True, extra="forbid"):
@@ -154,8 +160,9 @@ class CompareTable(BaseModel, frozen=True, extra="forbid"):
 
     baseline: str | None = None
     """A candidate; by default the first one without a LoRA."""
-    metrics: tuple[Judgeable, ...] = ()
-    """What is judged; the first six when none is named. The fewer, the fewer seeds a verdict needs."""
+    metrics: tuple[MetricName, ...] = ()
+    """What is judged, columns of the scores of a set; what is judged by default where none is named. The
+    fewer, the fewer seeds a verdict needs."""
 
 
 class Experiment(BaseModel, frozen=True, extra="forbid", populate_by_name=True):
@@ -181,8 +188,15 @@ class Experiment(BaseModel, frozen=True, extra="forbid", populate_by_name=True):
     memory: Memory = "auto"
     """"low" draws one panel at a time and never has UNet and picture decoder on a GPU together."""
     score: ScoreTable = ScoreTable()
+    words: WordsTable | None = None
+    """What style, identity, place and staging are seen through, beside the words that we know."""
     candidates: Annotated[tuple[Candidate, ...], Field(min_length=1, alias="candidate")]
     compare: CompareTable = CompareTable()
+
+    @property
+    def own_words(self) -> dict[str, tuple[str, ...]]:
+        """The words of its own by metric; metrics without any are left out."""
+        return self.words.model_dump(exclude_none=True) if self.words else {}
 
     @field_validator("candidates")
     @classmethod
@@ -228,24 +242,28 @@ def baseline_of(experiment: Experiment) -> str | None:
     return experiment.compare.baseline or next(bare, None)
 
 
-def load_experiment(path: Path) -> LoadedExperiment:
+def load_experiment(path: Path, metrics: Collection[str] = ()) -> LoadedExperiment:
     """Return an experiment file with its stories.
 
-    Raises InputError with every fault of the experiment and of its stories, each with its place.
+    Args:
+        path: the experiment.
+        metrics: what it may compare; none: its metrics are looked at when they are compared.
+
+    Raises:
+        InputError: every fault of the experiment and of its stories, each with its place.
     """
-    return _load(path, must_exist=True)
+    return _load(path, PathContext(folder=path.parent, must_exist=True, metrics=tuple(metrics)))
 
 
 def reload_experiment(path: Path) -> LoadedExperiment:
     """Return the experiment of a run folder, whose weights need not be on this machine any more."""
-    return _load(path, must_exist=False)
+    return _load(path, PathContext(folder=path.parent, must_exist=False))
 
 
-def _load(path: Path, must_exist: bool) -> LoadedExperiment:
+def _load(path: Path, where: PathContext) -> LoadedExperiment:
     document = read_document(path)
     stories, faults = _load_stories(document, path.parent)
     try:
-        where = PathContext(folder=path.parent, must_exist=must_exist)
         experiment = Experiment.model_validate(document, context=where)
     except ValidationError as error:
         raise InputError(str(path), [*faults_of(error), *faults]) from error

@@ -2,14 +2,14 @@
 
 import os
 import re
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, TypeVar
 
-from pydantic import AfterValidator, Field, FiniteFloat, StrictInt, ValidationInfo
+from pydantic import AfterValidator, Field, FiniteFloat, StrictInt, StringConstraints, ValidationInfo
 
-from kit.embedded import EMBEDDED
+from kit.embedded import EMBEDDED, LORA_PREFIX
 from kit.errors import InputError
 from kit.story.prompt import check_order
 
@@ -24,6 +24,8 @@ class PathContext:
 
     folder: Path
     must_exist: bool
+    metrics: tuple[str, ...] = ()
+    """Those that may be compared, where that is known."""
 
 
 def resolved_path(text: str, info: ValidationInfo, exists: Callable[[Path], bool], kind: str) -> str:
@@ -37,20 +39,17 @@ def resolved_path(text: str, info: ValidationInfo, exists: Callable[[Path], bool
 
 
 def _base(text: str, info: ValidationInfo) -> str:
-    kinds = 'must be "mini", "kolors" or a folder, and'
+    kinds = f'must be "{EMBEDDED}", "kolors" or a folder, and'
     return text if text in (EMBEDDED, "kolors") else resolved_path(text, info, Path.is_dir, kinds)
 
 
 def _scorer(text: str, info: ValidationInfo) -> str:
-    return (
-        text
-        if text == EMBEDDED
-        else resolved_path(text, info, Path.is_dir, 'must be "mini" or a folder, and')
-    )
+    kinds = f'must be "{EMBEDDED}" or a folder, and'
+    return text if text == EMBEDDED else resolved_path(text, info, Path.is_dir, kinds)
 
 
 def _lora(text: str, info: ValidationInfo) -> str:
-    return text if text.startswith("mini:") else resolved_path(text, info, Path.is_file, "file")
+    return text if text.startswith(LORA_PREFIX) else resolved_path(text, info, Path.is_file, "file")
 
 
 def _plain_name(name: str) -> str:
@@ -65,6 +64,19 @@ def _order(name: str) -> str:
     except InputError as error:
         raise ValueError(error.faults[0]) from error
     return name
+
+
+def one_of(name: str, names: Sequence[str]) -> str:
+    """Return a name, or raise ValueError with all that it may be."""
+    if name in names:
+        return name
+    *first, last = map(repr, names)
+    raise ValueError(f"must be {', '.join(first)} or {last}, got {name!r}")
+
+
+def _metric(name: str, info: ValidationInfo) -> str:
+    known = info.context.metrics if isinstance(info.context, PathContext) else ()
+    return one_of(name, known) if known else name
 
 
 def all_different(values: tuple[T, ...]) -> tuple[T, ...]:
@@ -88,6 +100,16 @@ Count = Annotated[StrictInt, Field(gt=0)]
 
 Number = Annotated[FiniteFloat, Field(strict=True)]
 """A number that is neither infinite nor NaN."""
+
+MetricName = Annotated[str, AfterValidator(_metric)]
+"""A metric that decides comparisons; which there are kit does not know, who loads the experiment says it."""
+
+RoleWords = Annotated[
+    tuple[Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)], ...],
+    Field(min_length=1),
+    AfterValidator(all_different),
+]
+"""Texts that say something, each once."""
 
 BaseWeights = Annotated[str, AfterValidator(_base)]
 """The name of a known base, or a folder."""

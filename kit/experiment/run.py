@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple, Self, TypeVar
 
+import tomli_w
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from kit.errors import RunError
@@ -21,7 +22,7 @@ from kit.experiment.config import (
     settings,
 )
 from kit.files.atomic_write import copy_atomic, write_atomic
-from kit.files.documents import faults_of, toml_text
+from kit.files.documents import faults_of
 from kit.files.encodings import canonical_json, sha256_of
 from kit.lora.key_names import config_beside
 from kit.story.story import PANELS
@@ -29,8 +30,18 @@ from kit.story.story import PANELS
 _MARK = "# The experiment of this run, resolved by storykit: every default written out.\n"
 """The first line of a run's experiment.toml; a file without it is the user's own."""
 
-_WRITERS = {"run.json": "generate", "scores.json": "score", "comparison.json": "compare"}
-"""The command to run when a file is missing."""
+_WRITERS = {
+    "run.json": "generate",
+    "scores.json": "score",
+    "scores.panels.csv": "score",
+    "scores.stories.csv": "score",
+    "comparison.json": "compare",
+    "race.json": "run --race",
+    "selection.json": "cast",
+}
+"""The command to run when a file is missing or damaged."""
+
+T = TypeVar("T")
 
 
 class Slot(NamedTuple):
@@ -70,7 +81,7 @@ _ROW = TypeAdapter(PanelRow)
 
 
 def _text_of(record: BaseModel) -> str:
-    return toml_text(record.model_dump(mode="json", by_alias=True, exclude_none=True))
+    return tomli_w.dumps(record.model_dump(mode="json", by_alias=True, exclude_none=True))
 
 
 class Run:
@@ -205,18 +216,38 @@ class Run:
         text = json.dumps(value, ensure_ascii=False, allow_nan=False, indent=2)
         write_atomic(self.folder / name, f"{text}\n".encode())
 
-    def read_json(self, name: str) -> Any:
-        """Return what a file of the run holds; raises RunError, with the command that writes it."""
+    def read_text(self, name: str) -> str:
+        """Return a text file of the run; raises RunError, with the command that writes it."""
         path = self.folder / name
         try:
-            return json.loads(path.read_bytes())
+            return path.read_bytes().decode("utf-8-sig")
         except FileNotFoundError as error:
             do = f"; run `storykit {_WRITERS[name]}` first" if name in _WRITERS else ""
             raise RunError(f"{path} does not exist{do}") from error
-        except ValueError as error:
-            raise RunError(f"{path} is not whole JSON: {error}") from error
+        except UnicodeDecodeError as error:
+            raise RunError(f"{path} is not UTF-8 text: {error}") from error
         except OSError as error:
             raise RunError(f"{path} cannot be read: {error.strerror or error}") from error
+
+    def read_json(self, name: str) -> Any:
+        """Return what a file of the run holds; raises RunError, with the command that writes it."""
+        try:
+            return json.loads(self.read_text(name))
+        except ValueError as error:
+            raise RunError(f"{self.folder / name} is not whole JSON: {error}") from error
+
+    def read_record(self, name: str, kind: type[T]) -> T:
+        """Return a JSON file of the run as a checked record; keys of newer versions are let through.
+
+        Raises RunError with what is wrong and the command that writes the file.
+        """
+        document = self.read_json(name)
+        try:
+            return TypeAdapter(kind).validate_python(document)
+        except ValidationError as error:
+            got = f"got {'; '.join(faults_of(error)[:3])}; run `storykit {_WRITERS[name]}` again"
+            stage = name.removesuffix(".json")
+            raise RunError(f"{self.folder}: the {stage} file must be readable, {got}") from error
 
     def _refuse_another(self, loaded: LoadedExperiment) -> None:
         """Raise RunError when the folder holds something that this experiment would overwrite."""

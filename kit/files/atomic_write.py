@@ -51,5 +51,6 @@ def _replacing(path: Path) -> Iterator[BinaryIO]:
         finally:
             part.unlink(missing_ok=True)
     except OSError as error:
-        said = error.strerror or str(error)
-        raise RunError(f"{path} cannot be written: {said}; what was there before is unchanged") from error
+        raise RunError(
+            f"{path} cannot be written: {error.strerror or error}; what was there before is unchanged"
+        ) from error

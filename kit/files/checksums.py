@@ -25,36 +25,36 @@ class FileStamp:
 Record = TypeAdapter(dict[str, FileStamp])
 
 
-def checked_sha256(folder: Path, files: Sequence[str], mend: str) -> dict[str, str]:
+def checked_sha256(folder: Path, files: Sequence[str], remedy: str) -> dict[str, str]:
     """Return the sha256 of each file; only files that are new or touched since the last call are read.
 
     Args:
         folder: where the record is kept.
         files: relative to the folder.
-        mend: what the user can do when a file is missing or damaged.
+        remedy: what the user can do when a file is missing or damaged.
 
     Raises:
         WeightsError: naming all missing files, or the first whose content is no longer what was recorded.
     """
     missing = [file for file in files if not (folder / file).is_file()]
     if missing:
-        raise WeightsError(f"{folder} lacks {', '.join(missing)}; {mend}")
+        raise WeightsError(f"{folder} lacks {', '.join(missing)}; {remedy}")
     before = read_record(folder)
-    now = {file: _look(folder, file, before.get(file)) for file in files}
-    for file, seen in now.items():
-        if file in before and seen.sha256 != before[file].sha256:
+    now = {file: _stamp(folder, file, before.get(file)) for file in files}
+    for file, stamp in now.items():
+        if file in before and stamp.sha256 != before[file].sha256:
             raise WeightsError(
-                f"{folder / file} is damaged: its content is not what was recorded; {mend}; "
+                f"{folder / file} is damaged: its content is not what was recorded; {remedy}; "
                 f"if you changed it yourself, delete {folder / RECORD}"
             )
     if now != before:
-        _note(folder, before | now)
-    return {file: seen.sha256 for file, seen in now.items()}
+        _write_record(folder, before | now)
+    return {file: stamp.sha256 for file, stamp in now.items()}
 
 
 def forget_sha256(folder: Path, files: Collection[str]) -> None:
     """Take files that were replaced out of the record."""
-    _note(folder, {file: seen for file, seen in read_record(folder).items() if file not in files})
+    _write_record(folder, {file: stamp for file, stamp in read_record(folder).items() if file not in files})
 
 
 def read_record(folder: Path) -> dict[str, FileStamp]:
@@ -65,14 +65,14 @@ def read_record(folder: Path) -> dict[str, FileStamp]:
         return {}
 
 
-def _look(folder: Path, file: str, before: FileStamp | None) -> FileStamp:
+def _stamp(folder: Path, file: str, before: FileStamp | None) -> FileStamp:
     stat = (folder / file).stat()
     if before is not None and (before.size, before.mtime_ns) == (stat.st_size, stat.st_mtime_ns):
         return before
     return FileStamp(sha256=sha256_of(folder / file), size=stat.st_size, mtime_ns=stat.st_mtime_ns)
 
 
-def _note(folder: Path, record: dict[str, FileStamp]) -> None:
+def _write_record(folder: Path, record: dict[str, FileStamp]) -> None:
     try:
         write_atomic(folder / RECORD, Record.dump_json(record, indent=1))
     except RunError:

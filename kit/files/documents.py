@@ -1,9 +1,7 @@
-"""Files that users write, read with every fault named; TOML written."""
+"""Files that users write, read with every fault named."""
 
-import json
 import re
 import tomllib
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TypeVar
 
@@ -14,7 +12,7 @@ from kit.errors import InputError
 
 M = TypeVar("M", bound=BaseModel)
 
-_OUR_WORDS = {
+_MESSAGES = {
     "extra_forbidden": "unknown key",
     "missing": "is missing",
     "model_type": "must be a table",
@@ -26,16 +24,21 @@ _OUR_WORDS = {
 _COMPLETE = ("extra_forbidden", "missing", "too_short", "too_long", "value_error")
 """Faults whose words already say what we got."""
 
-_THEIR_OPENING = re.compile(r"^(Value error, |\w+ should (?=\w))")
+_PYDANTIC_OPENING = re.compile(r"^(Value error, |\w+ should (?=\w))")
 
 _SHOWN = 60
 """Characters of a refused value that a message repeats."""
 
 
-def read_text(path: Path) -> str:
-    """Return the text of a user's file (UTF-8, a byte order mark is dropped) or raise InputError."""
+def read_text(path: Path, errors: str = "strict") -> str:
+    """Return the text of a user's file (UTF-8, a byte order mark is dropped) or raise InputError.
+
+    Args:
+        path: the file.
+        errors: what becomes of bytes that are no UTF-8, as `bytes.decode` calls it.
+    """
     try:
-        return path.read_bytes().decode("utf-8-sig")
+        return path.read_bytes().decode("utf-8-sig", errors)
     except FileNotFoundError as error:
         raise InputError(str(path), ["file does not exist"]) from error
     except UnicodeDecodeError as error:
@@ -69,7 +72,7 @@ def faults_of(error: ValidationError) -> list[str]:
     details = error.errors(include_url=False)
     spoiled = {detail["loc"][:depth] for detail in details for depth in range(len(detail["loc"]))}
     return [
-        ": ".join(filter(None, (_place(detail["loc"]), _said(detail))))
+        ": ".join(filter(None, (_place(detail["loc"]), _message(detail))))
         for detail in details
         if not (detail["type"] == "too_short" and detail["loc"] in spoiled)  # pydantic counts good items only
     ]
@@ -80,68 +83,12 @@ def _place(loc: tuple[int | str, ...]) -> str:
     return "".join(parts).removeprefix(".")
 
 
-def _said(detail: ErrorDetails) -> str:
+def _message(detail: ErrorDetails) -> str:
     kind = detail["type"]
     opening = "" if kind == "value_error" else "must "
-    said = _OUR_WORDS.get(kind) or _THEIR_OPENING.sub(opening, detail["msg"]).replace(" after validation", "")
+    message = _MESSAGES.get(kind) or _PYDANTIC_OPENING.sub(opening, detail["msg"]).replace(
+        " after validation", ""
+    )
     got = repr(detail["input"])
     shown = got if len(got) <= _SHOWN else f"{got[:_SHOWN]}..."
-    return said if kind in _COMPLETE else f"{said}, got {shown}"
-
-
-def toml_text(document: Mapping[str, object]) -> str:
-    """Return a document as TOML text that reads back as the same document.
-
-    >>> print(toml_text({"title": "雪", "seeds": [0, 1], "score": {"gate": 6.0}}), end="")
-    title = "雪"
-    seeds = [0, 1]
-    <BLANKLINE>
-    [score]
-    gate = 6.0
-    """
-    tables = {key: rows for key, value in document.items() if (rows := _tables(value))}
-    lines = [_entry(key, value) for key, value in document.items() if key not in tables]
-    for key, rows in tables.items():
-        head = f"[{_key(key)}]" if isinstance(document[key], Mapping) else f"[[{_key(key)}]]"
-        for row in rows:
-            lines += ["", head, *(_entry(name, value) for name, value in row.items())]
-    return "\n".join(lines).lstrip("\n") + "\n"
-
-
-def _tables(value: object) -> list[Mapping[str, object]]:
-    """Return the tables a top-level value is written as; none when it is a plain `key = value`."""
-    if isinstance(value, Mapping):
-        return [value]
-    if isinstance(value, list | tuple) and value and all(isinstance(row, Mapping) for row in value):
-        return list(value)
-    return []
-
-
-def _entry(key: str, value: object) -> str:
-    return f"{_key(key)} = {_inline(value)}"
-
-
-def _key(key: str) -> str:
-    bare = key.isascii() and key.replace("-", "").replace("_", "").isalnum()
-    return key if bare else _quoted(key)
-
-
-def _quoted(text: str) -> str:
-    """Return a TOML basic string: JSON's escapes, and DEL, which TOML alone forbids."""
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
-
-
-def _inline(value: object) -> str:
-    if isinstance(value, str):
-        return _quoted(value)
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int | float):
-        return repr(value)
-    if isinstance(value, Mapping):
-        return "{ " + ", ".join(_entry(key, item) for key, item in value.items()) + " }"
-    if isinstance(value, list | tuple):
-        if any(isinstance(item, Mapping) for item in value):
-            return "[\n" + "".join(f"    {_inline(item)},\n" for item in value) + "]"
-        return "[" + ", ".join(_inline(item) for item in value) + "]"
-    raise TypeError(f"TOML has no {type(value).__name__}")
+    return message if kind in _COMPLETE else f"{message}, got {shown}"

@@ -4,6 +4,7 @@ import csv
 import hashlib
 import io
 import json
+import re
 import stat
 import zipfile
 from collections.abc import Mapping
@@ -92,3 +93,12 @@ def printable(text: str) -> str:
     'red \\x1b[31m\\n'
     """
     return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
+
+
+def without_surrogates(text: str) -> str:
+    """Return text that can be written as UTF-8.
+
+    >>> without_surrogates("a" + chr(0xdcff))
+    'a�'
+    """
+    return re.sub("[\ud800-\udfff]", "�", text)

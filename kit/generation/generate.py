@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from kit.errors import RunError
-from kit.experiment.config import settings
+from kit.experiment.config import LoadedExperiment, settings
 from kit.experiment.run import PanelRow, Run
 from kit.files.atomic_write import remove_partial_files, write_atomic
 from kit.files.encodings import sha256_bytes, sha256_of
 from kit.generation.batching import BATCHING, Batch, FinishedBatch, Pictures, ask_all, drawn_by, sets_of
 from kit.generation.painter import BatchPlan, DrawFailure, Painter, PanelRequest
-from kit.generation.recipe import Job, plan
+from kit.generation.recipe import Job, plan, refuse_misfits
 from kit.images.png_metadata import png_bytes
 from kit.progress import Progress
 
@@ -45,6 +45,16 @@ class Written(NamedTuple):
     """How many of its pictures are new."""
     faults: Mapping[str, str]
     """Why panels have no picture, by file."""
+
+
+def draw_experiment(
+    loaded: LoadedExperiment, folder: Path, painters: Sequence[Painter], progress: Progress | None = None
+) -> tuple[Run, GenerateReport]:
+    """Draw what an experiment's run folder lacks; what does not fit is refused before it is touched."""
+    refuse_misfits(loaded, painters[0])
+    run = Run.create(folder, loaded)
+    (folder / "race.json").unlink(missing_ok=True)  # of another drawing; a race writes it at its end
+    return run, generate(run, painters, progress)
 
 
 def generate(run: Run, painters: Sequence[Painter], progress: Progress | None = None) -> GenerateReport:

@@ -13,7 +13,7 @@ from kit.files.encodings import canonical_json, sha256_bytes
 from kit.generation.painter import Painter, PanelRequest
 from kit.story.prompt import prompt_of
 from kit.story.story import PANELS
-from kit.versions import installed
+from kit.versions import installed_version
 
 if TYPE_CHECKING:
     from kit.lora.lora import LoadedLora
@@ -174,7 +174,7 @@ def request_of(recipe: Mapping[str, object], label: str) -> PanelRequest:
 def _identity(run: Run, painter: Painter, candidates: Mapping[str, object]) -> dict[str, object]:
     how = settings(run.loaded.experiment)
     return {
-        "storykit": installed("storykit"),
+        "storykit": installed_version("storykit"),
         "base": dict(painter.identity),
         "candidates": candidates,
         "settings": {
@@ -185,7 +185,7 @@ def _identity(run: Run, painter: Painter, candidates: Mapping[str, object]) -> d
             "memory": how.memory,
             "scheduler": painter.identity.get("scheduler"),
         },
-        "versions": {name: installed(name) for name in PACKAGES},
+        "versions": {name: installed_version(name) for name in PACKAGES},
         "device": painter.hardware,
         "commit": _commit(),
     }

@@ -1,4 +1,4 @@
-"""Models fetched from ModelScope, and a model repository written to with a token."""
+"""The one door to ModelScope: models and datasets fetched, and a model repository written to with a token."""
 
 import logging
 import re
@@ -6,19 +6,26 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
 from io import StringIO
+from logging.handlers import BufferingHandler
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Literal
 
 from kit.errors import InputError, PublishError
 from kit.files.encodings import printable
 from kit.hub.repository import RemoteFile
+
+if TYPE_CHECKING:
+    from modelscope_hub.api import HubApi
+
+Kind = Literal["model", "dataset"]
 
 TOKEN = "MODELSCOPE_API_TOKEN"
 """The environment variable with the access token; the only place it is read from."""
 _PATH = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}/[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _QUERY = re.compile(r"\?\S*=\S*")
 """What follows an address that was signed for one upload."""
-_TOLD = 200
+_SHOWN = 200
 """Characters of what the hub says that are passed on."""
 
 
@@ -59,12 +66,9 @@ class Repository:
 
         with self._asking():
             try:
-                listed = self._api.list_repo_files(self._path, "model")
+                return _files(self._api, self._path, "model")
             except NotExistError:
                 return None
-        return {
-            entry.path: RemoteFile(entry.size, entry.sha256 or "") for entry in listed if not entry.is_dir
-        }
 
     def create(self, name: str, private: bool) -> None:
         """Make the repository; its page is headed by the name."""
@@ -92,18 +96,20 @@ class Repository:
         """Turn what the SDK raises into one line of ours, and keep its own lines off the terminal."""
         from modelscope_hub.errors import HubError
 
-        with _listening() as heard, redirect_stdout(StringIO()):
+        with _sdk_errors() as logged, redirect_stdout(StringIO()):
             try:
                 yield
             except (HubError, OSError, RuntimeError) as error:  # RuntimeError: after commits that failed
-                raise PublishError(self._refusal(error, heard)) from error
+                raise PublishError(self._refusal(error, logged)) from error
 
-    def _refusal(self, error: Exception, heard: list[str]) -> str:
+    def _refusal(self, error: Exception, logged: list[logging.LogRecord]) -> str:
         """Return what went wrong, as the SDK told it first, and what to do about it."""
         from modelscope_hub.errors import AlreadyExistsError, AuthenticationError, PermissionDeniedError
 
-        first = (heard[0] if heard else str(error)).partition("\n")[0].replace(self._token, "***")
-        reason = printable(_QUERY.sub("", first))[:_TOLD]
+        first = (
+            (logged[0].getMessage() if logged else str(error)).partition("\n")[0].replace(self._token, "***")
+        )
+        reason = printable(_QUERY.sub("", first))[:_SHOWN]
         if isinstance(error, (AuthenticationError, PermissionDeniedError, AlreadyExistsError)):
             return f"{self.page}: the token in {TOKEN} must be allowed to write there, the hub said: {reason}"
         return f"{self.page} could not be published: {reason}; run the same command again, it goes on"
@@ -116,25 +122,14 @@ def open_repository(path: str, token: str) -> Iterator[Repository]:
         yield Repository(path, token, Path(scratch))
 
 
-class _Listener(logging.Handler):
-    """Keeps the errors that the SDK logs: what it raises in the end does not say why."""
-
-    def __init__(self) -> None:
-        super().__init__(logging.ERROR)
-        self.heard: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Keep what is said."""
-        self.heard.append(record.getMessage())
-
-
 @contextmanager
-def _listening() -> Iterator[list[str]]:
-    """Yield the list that the SDK's errors go to, instead of to the terminal."""
-    logger, listener = logging.getLogger("modelscope_hub"), _Listener()
-    handlers, logger.handlers = logger.handlers, [listener]
+def _sdk_errors() -> Iterator[list[logging.LogRecord]]:
+    """Yield the list that the SDK's errors go to, not the terminal; what it raises does not say why."""
+    logger, log = logging.getLogger("modelscope_hub"), BufferingHandler(capacity=sys.maxsize)
+    log.setLevel(logging.ERROR)
+    handlers, logger.handlers = logger.handlers, [log]
     try:
-        yield listener.heard
+        yield log.buffer
     finally:
         logger.handlers = handlers
 
@@ -142,28 +137,32 @@ def _listening() -> Iterator[list[str]]:
 class ModelScope:
     """The hub of the contest."""
 
-    def __init__(self, repository: str) -> None:
+    def __init__(self, repository: str, kind: Kind = "model") -> None:
         """Name the repository, OWNER/NAME; nothing is asked of the hub yet."""
-        self._repository = repository
+        self._repository, self._kind = repository, kind
 
     def files(self) -> Mapping[str, RemoteFile]:
         """Return the repository's files by path."""
         from modelscope_hub.api import HubApi
 
-        with as_os_error():
-            listed = HubApi().list_repo_files(self._repository, "model")
-        return {e.path: RemoteFile(e.size, e.sha256 or "") for e in listed if not e.is_dir}
+        with _as_os_error():
+            return _files(HubApi(), self._repository, self._kind)
 
     def fetch(self, paths: Sequence[str], folder: Path) -> None:
-        """Fetch files with ModelScope's own client, which resumes and shows progress."""
-        from modelscope import snapshot_download
+        """Fetch files, or what matches patterns, with ModelScope's client: it resumes and shows progress."""
+        from modelscope_hub.api import HubApi
 
-        with as_os_error():
-            snapshot_download(self._repository, allow_patterns=list(paths), local_dir=str(folder))
+        with _as_os_error():
+            HubApi().download_repo(self._repository, self._kind, local_dir=folder, allow_patterns=list(paths))
+
+
+def _files(api: "HubApi", repository: str, kind: Kind) -> dict[str, RemoteFile]:
+    listed = api.list_repo_files(repository, kind)
+    return {entry.path: RemoteFile(entry.size, entry.sha256 or "") for entry in listed if not entry.is_dir}
 
 
 @contextmanager
-def as_os_error() -> Iterator[None]:
+def _as_os_error() -> Iterator[None]:
     """Turn what ModelScope's client raises into an OSError, as Hugging Face's errors are."""
     from modelscope_hub.errors import HubError
 

@@ -16,16 +16,16 @@ _ROOM = 8 + _LINE * (_LINES + 1)
 _PAPER, _INK, _FAINT, _EDGE = "#f8f5ef", "#2b2a28", "#a3947c", "#e6e0d5"
 
 
-def chosen(count: int) -> list[int]:
+def evenly_spaced(count: int) -> list[int]:
     """Return which of so many pictures are on the sheet, all or MOST of them evenly.
 
-    >>> chosen(3), len(chosen(1000)), chosen(1000)[-1]
+    >>> evenly_spaced(3), len(evenly_spaced(1000)), evenly_spaced(1000)[-1]
     ([0, 1, 2], 240, 995)
     """
     return list(range(count)) if count <= MOST else [number * count // MOST for number in range(MOST)]
 
 
-def letters_for(captions: Sequence[str]) -> Lettering:
+def find_sheet_lettering(captions: Sequence[str]) -> Lettering:
     """Return a font for all captions, else for those without emoji and the like, else for Chinese ones."""
     plain = [text for text in captions if all(ord(letter) < 0x10000 for letter in text)]
     found = find_lettering(captions)
@@ -45,7 +45,7 @@ def draw_contact_sheet(
     rows = -(-len(names) // columns)
     across, down = CELL + _GUTTER, CELL + _ROOM + _GUTTER
     sheet = Image.new("RGB", (columns * across + _GUTTER, rows * down + _GUTTER), _PAPER)
-    lettering = letters_for(captions)
+    lettering = find_sheet_lettering(captions)
     for number, picture in enumerate(pictures):
         row, column = divmod(number, columns)
         corner = (_GUTTER + column * across, _GUTTER + row * down)

@@ -8,7 +8,7 @@ from io import BytesIO
 from pathlib import Path
 
 import numpy as np
-from PIL import ExifTags, Image, ImageCms, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageCms, ImageOps, ImageStat, UnidentifiedImageError
 
 from kit.errors import InputError
 
@@ -18,7 +18,7 @@ MOST_PIXELS = 2**27
 """134 million, 400 MB decoded; a picture beyond it is not decoded."""
 MOST_BYTES = 2**29
 """A file beyond it is not read."""
-TROUBLE = (
+DECODE_ERRORS = (
     OSError,
     SyntaxError,
     ValueError,
@@ -55,9 +55,9 @@ def decode_picture(path: Path) -> DecodedPicture:
     except UnidentifiedImageError as error:
         known = ", ".join(FORMATS)
         raise InputError(str(path), [f"is not a picture of a known format ({known})"]) from error
-    except TROUBLE as error:
-        said = getattr(error, "strerror", None) or str(error) or type(error).__name__
-        raise InputError(str(path), [f"cannot be used: {said}"]) from error
+    except DECODE_ERRORS as error:
+        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        raise InputError(str(path), [f"cannot be used: {reason}"]) from error
 
 
 def _bytes_of(path: Path) -> bytes:
@@ -78,9 +78,9 @@ def _open(data: bytes) -> DecodedPicture:
             upright = picture.getexif().get(ExifTags.Base.Orientation, 1) == 1
             profile = _profile_of(picture)
             copied = picture.format in ("JPEG", "MPO") and picture.mode == "RGB" and upright
-            seen = _in_srgb(_on_white(ImageOps.exif_transpose(picture)), profile)
-    seen.info.clear()
-    return DecodedPicture(picture=seen, jpeg=data if copied and profile is None else None)
+            decoded = _in_srgb(_on_white(ImageOps.exif_transpose(picture)), profile)
+    decoded.info.clear()
+    return DecodedPicture(picture=decoded, jpeg=data if copied and profile is None else None)
 
 
 def _profile_of(picture: Image.Image) -> ImageCms.ImageCmsProfile | None:
@@ -103,9 +103,8 @@ def _on_white(picture: Image.Image) -> Image.Image:
         values = np.asarray(picture).astype(np.uint32)
         return Image.fromarray(((values + 128) // 257).astype(np.uint8))
     if picture.has_transparency_data:
-        seen = picture.convert("RGBA")
-        white = Image.new("RGBA", seen.size, "white")
-        white.alpha_composite(seen)
+        white = Image.new("RGBA", picture.size, "white")
+        white.alpha_composite(picture.convert("RGBA"))
         return white.convert("RGB")
     return picture if picture.mode == "CMYK" else picture.convert("RGB")
 
@@ -126,8 +125,6 @@ FLAT = 2.0
 """Standard deviation of the strongest colour channel, of 255, below which a picture shows nothing."""
 
 
-def is_flat(picture: "Image.Image") -> bool:
+def is_flat(picture: Image.Image) -> bool:
     """Return whether all of the picture has one colour, as when the decoder overflowed."""
-    from PIL import ImageStat
-
     return max(ImageStat.Stat(picture).stddev) < FLAT

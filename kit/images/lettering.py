@@ -2,10 +2,15 @@
 
 import bisect
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
+from io import BytesIO
+from itertools import count
+from operator import itemgetter
 from pathlib import Path
 
+from fontTools.ttLib import TTFont
 from PIL import ImageFont
 
 Font = ImageFont.FreeTypeFont
@@ -31,28 +36,9 @@ FACES = (
 )
 """Faces with Chinese letters, the best looking first."""
 
-FILES = (
-    "/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc",
-    "/usr/share/fonts/noto-cjk/NotoSansCJK-Regular.ttc",
-    "/usr/share/fonts/google-noto-cjk/NotoSansCJK-Regular.ttc",
-    "/usr/share/fonts/google-noto-sans-cjk-fonts/NotoSansCJK-Regular.ttc",
-    "/usr/share/fonts/truetype/wqy/wqy-microhei.ttc",
-    "/usr/share/fonts/truetype/wqy/wqy-zenhei.ttc",
-    "/System/Library/Fonts/PingFang.ttc",
-    "/System/Library/Fonts/Hiragino Sans GB.ttc",
-    "/System/Library/Fonts/STHeiti Light.ttc",
-    "C:/Windows/Fonts/msyh.ttc",
-    "C:/Windows/Fonts/simhei.ttf",
-    "C:/Windows/Fonts/simsun.ttc",
-)
-"""Where systems keep them; looked at before every font of the machine is listed."""
-
 NUMBERS_ONLY = "panel numbers only: no font for the captions found (install Noto Sans CJK, then pack again)"
 """What a mosaic without its captions says of itself."""
 BUILT_IN = "Pillow's built-in font"
-_NEVER_DRAWN = "\U0010fffe"
-_COLLECTION_FACES = 10
-"""A .ttc of Noto CJK holds ten faces."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -85,18 +71,26 @@ def find_lettering(texts: Iterable[str], files: Iterable[Path] | None = None) ->
     needed = {letter for letter in "".join(texts) if letter.isprintable() and not letter.isspace()}
     if can_write(_built_in(32), needed):
         return Lettering(note=BUILT_IN, captions=True)
-    fonts = _machine_fonts() if files is None else files
-    letterings = (lettering for file in fonts for lettering in _letterings(file))
-    fit = (lettering for lettering in letterings if can_write(lettering.font(32), needed))
+    faces = _machine_faces() if files is None else _faces(files)
+    fit = (face for face in faces if can_write(face.font(32), needed))
     return next(fit, Lettering(note=NUMBERS_ONLY, captions=False))
 
 
 def can_write(font: Font, letters: Iterable[str]) -> bool:
     """Return whether a font has a picture for each letter, other than its box for unknown ones."""
-    box = bytes(font.getmask(_NEVER_DRAWN))
-    return all(bytes(font.getmask(letter)) not in (box, b"") for letter in letters)
+    assert isinstance(font.path, Path | BytesIO), "Pillow keeps what it has opened"
+    return _letters_of(font.path, font.index).issuperset(letters)
 
 
+@cache
+def _letters_of(file: Path | BytesIO, face: int) -> frozenset[str]:
+    source = BytesIO(file.getvalue()) if isinstance(file, BytesIO) else file
+    with TTFont(source, fontNumber=face, lazy=True) as font:
+        glyphs = font.getBestCmap() or {}
+    return frozenset(chr(code) for code, glyph in glyphs.items() if glyph != ".notdef")
+
+
+@cache
 def _built_in(size: int) -> Font:
     """Return Pillow's own font."""
     font = ImageFont.load_default(size)
@@ -104,31 +98,27 @@ def _built_in(size: int) -> Font:
     return font
 
 
-def _letterings(file: Path) -> Iterator[Lettering]:
-    """Yield the faces of a font file that FACES names, the best first."""
-    found: list[tuple[int, int, str]] = []
-    for face in range(_COLLECTION_FACES if file.suffix.lower() == ".ttc" else 1):
-        try:
-            name = ImageFont.truetype(file, 16, index=face).getname()[0] or ""
-        except OSError:
-            break
-        if name in FACES:
-            found.append((FACES.index(name), face, name))
-    for _, face, name in sorted(found):
-        yield Lettering(note=name, captions=True, file=file, face=face)
+@cache
+def _machine_faces() -> Sequence[Lettering]:
+    """Return the faces of this machine's fonts that FACES names, the best first."""
+    from matplotlib.font_manager import findSystemFonts
+
+    return _faces(map(Path, sorted(findSystemFonts())))
 
 
-def _machine_fonts() -> Iterator[Path]:
-    """Yield the fonts that may have Chinese letters: the usual files, then those that matplotlib finds."""
-    yield from (Path(name) for name in FILES if Path(name).is_file())
-    from matplotlib import font_manager
-
-    found = {
-        entry.fname
-        for entry in font_manager.fontManager.ttflist
-        if entry.name in FACES or "CJK" in entry.name
-    }
-    yield from map(Path, sorted(found))
+def _faces(files: Iterable[Path]) -> Sequence[Lettering]:
+    """Return the faces of font files and collections that FACES names, the best first, bold ones last."""
+    found: list[tuple[int, bool, Lettering]] = []
+    for file in files:
+        for face in count():
+            try:
+                name, style = ImageFont.truetype(file, 16, index=face).getname()
+            except OSError:  # no such face, or no font
+                break
+            if name in FACES:
+                lettering = Lettering(note=name, captions=True, file=file, face=face)
+                found.append((FACES.index(name), "bold" in (style or "").lower(), lettering))
+    return [lettering for *_, lettering in sorted(found, key=itemgetter(0, 1))]
 
 
 _ELLIPSIS = "…"

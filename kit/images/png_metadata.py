@@ -7,7 +7,7 @@ from PIL.Image import Image
 from PIL.PngImagePlugin import PngInfo
 
 from kit.files.encodings import canonical_json
-from kit.versions import installed
+from kit.versions import installed_version
 
 PARAMETERS = "parameters"
 """The PNG text chunk in which they look for it."""
@@ -24,10 +24,10 @@ def parameters_of(recipe: Mapping[str, object]) -> str:
     EnhancedDDIM, so other programs draw another picture from it.
 
     Args:
-        recipe: What shapes the picture, as `kit.recipe` writes it.
+        recipe: What shapes the picture, as `kit.generation.recipe` writes it.
     """
     size = recipe["size"]
-    told = {
+    settings = {
         "Steps": recipe["steps"],
         "Sampler": "DDIM",
         "CFG scale": recipe["cfg"],
@@ -36,16 +36,16 @@ def parameters_of(recipe: Mapping[str, object]) -> str:
     }
     base, lora = recipe["base"], recipe["lora"]
     if isinstance(base, Mapping):
-        told |= {"Model hash": found[:_SHORT]} if (found := _unet_hash(base)) else {}
-        told["Model"] = "Kolors" if base.get("name") == "kolors" else f"storykit {base.get('name')}"
-    worn = ""
+        settings |= {"Model hash": found[:_SHORT]} if (found := _unet_hash(base)) else {}
+        settings["Model"] = "Kolors" if base.get("name") == "kolors" else f"storykit {base.get('name')}"
+    tag = ""
     if isinstance(lora, Mapping):
         name = str(lora["lora_sha256"])[:_SHORT]
-        worn = f" <lora:{name}:{lora['strength']}>"
-        told["Lora hashes"] = f'"{name}: {name}"'
+        tag = f" <lora:{name}:{lora['strength']}>"
+        settings["Lora hashes"] = f'"{name}: {name}"'
     negative = recipe["negative"]
-    lines = [f"{recipe['prompt']}{worn}", *([f"Negative prompt: {negative}"] if negative else [])]
-    return "\n".join([*lines, ", ".join(f"{name}: {value}" for name, value in told.items())])
+    lines = [f"{recipe['prompt']}{tag}", *([f"Negative prompt: {negative}"] if negative else [])]
+    return "\n".join([*lines, ", ".join(f"{name}: {value}" for name, value in settings.items())])
 
 
 def _unet_hash(base: Mapping[object, object]) -> str:
@@ -58,9 +58,15 @@ def _unet_hash(base: Mapping[object, object]) -> str:
 
 
 def png_bytes(picture: Image, key: str, recipe: Mapping[str, object]) -> bytes:
-    """Return the picture as a PNG that says how it was made; the same bytes for the same picture."""
-    made = {"storykit": installed("storykit"), "key": key, **recipe}
+    """Return the picture as a PNG that says how it was made; the same bytes for the same picture.
+
+    Args:
+        picture: as it was drawn.
+        key: the recipe's sha256.
+        recipe: what shapes the picture, as `kit.generation.recipe` writes it.
+    """
     chunks = PngInfo()
+    made = {"storykit": installed_version("storykit"), "key": key, **recipe}
     chunks.add_itxt(RECIPE, canonical_json(made).decode())
     chunks.add_itxt(PARAMETERS, parameters_of(recipe))
     file = BytesIO()

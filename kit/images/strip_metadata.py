@@ -5,7 +5,7 @@ from io import BytesIO
 
 from PIL import Image
 
-from kit.images.decode import TROUBLE, DecodedPicture
+from kit.images.decode import DECODE_ERRORS, DecodedPicture
 
 _START, _END, _SCAN = 0xD8, 0xD9, 0xDA
 _APPLICATION, _COMMENT = range(0xE0, 0xF0), 0xFE
@@ -75,5 +75,5 @@ def _same(jpeg: bytes, picture: Image.Image) -> bool:
     try:
         with Image.open(BytesIO(jpeg), formats=["JPEG"]) as bare:
             return bare.mode == "RGB" and bare.size == picture.size and bare.tobytes() == picture.tobytes()
-    except TROUBLE:
+    except DECODE_ERRORS:
         return False

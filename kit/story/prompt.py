@@ -140,9 +140,10 @@ def prompt_of(story: Story, panel: int, order: str, trigger: str = "") -> str:
     """
     clauses = clauses_of(story, panel)
     arranged = arrange(clauses, order, panel)
-    plain = story.panels[panel].prompt
+    written = story.panels[panel].prompt
     comma = COMMAS[story.language]
-    said = (
-        plain.strip() if plain is not None and arranged == clauses else comma.join(c.text for c in arranged)
-    )
-    return f"{trigger}{comma}{said}" if trigger else said
+    if written is not None and arranged == clauses:
+        text = written.strip()
+    else:
+        text = comma.join(clause.text for clause in arranged)
+    return f"{trigger}{comma}{text}" if trigger else text

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -31,7 +31,14 @@ Language = Literal["zh", "en"]
 Place = tuple[int | str, ...]
 """Where in the document a value stands: keys and positions, from 0."""
 
+T = TypeVar("T")
+_ARRAY: tuple[type[Sequence[object]], ...] = (list, tuple)
 _CHINESE = re.compile(r"[\u3400-\u9fff]")
+
+
+def language_of(text: str) -> Language:
+    """Return "zh" for a text with a Chinese letter, else "en"."""
+    return "zh" if _CHINESE.search(text) else "en"
 
 
 def _has_words(text: str) -> bool:
@@ -71,7 +78,7 @@ class Clause(BaseModel, frozen=True, extra="forbid"):
     """A name under [places]."""
 
     @model_validator(mode="after")
-    def _say_one_thing(self) -> Self:
+    def _exactly_one_kind(self) -> Self:
         _only_one(self, ("text", "character", "place"))
         return self
 
@@ -88,7 +95,7 @@ class Panel(BaseModel, frozen=True, extra="forbid"):
     """A plain prompt, split at its comma marks."""
 
     @model_validator(mode="after")
-    def _say_it_once(self) -> Self:
+    def _clauses_or_prompt(self) -> Self:
         _only_one(self, ("clauses", "prompt"))
         return self
 
@@ -111,25 +118,25 @@ class Story(BaseModel, frozen=True, extra="forbid", populate_by_name=True):
         try:
             story = handler(value)
         except ValidationError as error:
-            faults = [*map(_again, error.errors()), *_faults_between(value)]
+            faults = [*map(_raised_again, error.errors()), *_faults_between(value)]
             raise ValidationError.from_exception_data(cls.__name__, faults) from error
         if faults := list(_faults_between(story.model_dump(by_alias=True))):
             raise ValidationError.from_exception_data(cls.__name__, faults)
         return story
 
 
-def _again(detail: ErrorDetails) -> InitErrorDetails:
-    told = PydanticCustomError(detail["type"], detail["msg"])
-    return InitErrorDetails(type=told, loc=detail["loc"], input=detail["input"])
+def _raised_again(detail: ErrorDetails) -> InitErrorDetails:
+    error = PydanticCustomError(detail["type"], detail["msg"])
+    return InitErrorDetails(type=error, loc=detail["loc"], input=detail["input"])
 
 
 def _faults_between(document: object) -> Iterator[InitErrorDetails]:
     """Yield what no single part can know: the number of panels, and names that nobody described."""
-    panels = _rows(document, "panel")
+    panels = _value(document, "panel", _ARRAY)
     if panels is not None and len(panels) != PANELS:
         yield _fault(("panel",), f"a story has exactly {PANELS} panels, got {len(panels)}")
     for place, table, name in _names_used(panels or ()):
-        known = sorted(_table(document, table))
+        known = sorted(_value(document, table, dict) or ())
         if name not in known:
             yield _fault(place, f"{name!r} is not under [{table}], which has {', '.join(known) or 'none'}")
 
@@ -137,11 +144,11 @@ def _faults_between(document: object) -> Iterator[InitErrorDetails]:
 def _names_used(panels: Sequence[object]) -> Iterator[tuple[Place, str, str]]:
     """Yield where a name stands, the table it must be in, and the name."""
     for number, panel in enumerate(panels):
-        if name := _name(panel, "place"):
+        if name := _value(panel, "place", str):
             yield ("panel", number, "place"), "places", name
-        for position, clause in enumerate(_rows(panel, "clauses") or ()):
+        for position, clause in enumerate(_value(panel, "clauses", _ARRAY) or ()):
             for key, table in (("character", "characters"), ("place", "places")):
-                if name := _name(clause, key):
+                if name := _value(clause, key, str):
                     yield ("panel", number, "clauses", position, key), table, name
 
 
@@ -149,19 +156,10 @@ def _fault(place: Place, text: str) -> InitErrorDetails:
     return InitErrorDetails(type=PydanticCustomError("value_error", text), loc=place, input=None)
 
 
-def _name(table: object, key: str) -> str | None:
-    name = table.get(key) if isinstance(table, Mapping) else None
-    return name if isinstance(name, str) else None
-
-
-def _rows(table: object, key: str) -> Sequence[object] | None:
-    rows = table.get(key) if isinstance(table, Mapping) else None
-    return rows if isinstance(rows, list | tuple) else None
-
-
-def _table(table: object, key: str) -> Mapping[str, object]:
+def _value(table: object, key: str, kind: type[T] | tuple[type[T], ...]) -> T | None:
+    """Return a table's value where there is one of that kind; the document is not checked yet."""
     value = table.get(key) if isinstance(table, Mapping) else None
-    return value if isinstance(value, Mapping) else {}
+    return value if isinstance(value, kind) else None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -199,6 +197,5 @@ def _story_of_lines(path: Path) -> Story:
         faults.append(f"a story has exactly {PANELS} lines that are not empty, got {len(numbered)}")
     if faults:
         raise InputError(str(path), faults)
-    language: Language = "zh" if _CHINESE.search(text) else "en"
     panels = tuple(Panel(prompt=line) for _, line in numbered)
-    return Story(title=path.stem, language=language, panel=panels)
+    return Story(title=path.stem, language=language_of(text), panel=panels)

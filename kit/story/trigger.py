@@ -4,17 +4,13 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from kit.dataset.read import Captioned
 from kit.story.prompt import COMMAS
-from kit.training.config import TrainConfig
-
-_CHINESE = re.compile(r"[\u3400-\u9fff]")
-_MARK_OR_END = r"\s*(?:[，、,;；。.]|$)"
+from kit.story.story import Language, language_of
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Captioning:
-    """How captions are made."""
+    """How a prepared dataset's captions are made."""
 
     caption: str = ""
     """Said of every picture instead of its own; empty: their own."""
@@ -22,24 +18,27 @@ class Captioning:
     """Put in front of each caption that does not begin with it."""
 
     def of(self, own: str) -> str:
-        """Return the caption of a picture, empty if there is none.
+        """Return the caption of a picture in one line, empty if there is none.
 
         >>> Captioning(trigger="水墨风格").of("小猫"), Captioning(trigger="ink").of("ink, a cat")
         ('水墨风格，小猫', 'ink, a cat')
         """
         text = " ".join((self.caption or own).split())
-        trigger = " ".join(self.trigger.split())
-        if not text or not trigger or re.match(re.escape(trigger) + _MARK_OR_END, text):
-            return text
-        return f"{trigger}{COMMAS['zh' if _CHINESE.search(text) else 'en']}{text}"
+        return captions_of([text], " ".join(self.trigger.split()))[0] if text else ""
 
 
-def captions_of(dataset: Sequence[Captioned], config: TrainConfig) -> list[str]:
-    """Return each picture's caption, the trigger in front unless it is there already."""
-    if not config.trigger:
-        return [entry.text for entry in dataset]
-    comma = COMMAS[config.language]
-    begun = re.compile(rf"{re.escape(config.trigger)}(?!\w)", re.ASCII)  # "ink" does not begin "inkwell"
+def captions_of(captions: Sequence[str], trigger: str, language: Language | None = None) -> list[str]:
+    """Return the captions, the trigger in front of each that does not begin with it.
+
+    Args:
+        captions: as they were written.
+        trigger: empty for none. "ink" does not begin "inkwell"; 水墨画 does begin 水墨画的小猫.
+        language: chooses the comma behind the trigger; by default each caption's own letters do.
+    """
+    if not trigger:
+        return list(captions)
+    begins = re.compile(rf"{re.escape(trigger)}(?!\w)", re.ASCII)
     return [
-        entry.text if begun.match(entry.text) else f"{config.trigger}{comma}{entry.text}" for entry in dataset
+        text if begins.match(text) else f"{trigger}{COMMAS[language or language_of(text)]}{text}"
+        for text in captions
     ]

@@ -105,7 +105,7 @@ def encode_dataset(
     The picture encoder's latent is its mean, so keeping it changes no number.
     """
     latents = list(_latents(base, dataset, config, cache, device))
-    captions = captions_of(dataset, config)
+    captions = captions_of([entry.text for entry in dataset], config.trigger, config.language)
     distinct = list(dict.fromkeys(["", *captions]))
     states = _states(base, distinct, cache, device)
     return EncodedDataset(

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median, pstdev
 
+from eval.scoring.records import PanelFault, PanelScore, Scores, StoryScore
 from kit.experiment.config import Candidate
 from kit.experiment.run import PanelRow, Run
 from kit.story.prompt import prompt_of
 from kit.story.story import PANELS, LoadedStory
-from reports.records import Fault, PanelScore, Scores, StoryScore
 from reports.thumbnails import (
     LARGE_BUDGET,
     SMALL_BUDGET,
@@ -231,7 +231,7 @@ def fill_shelf(run: Run, scores: Scores | None) -> Shelf:
     )
 
 
-def _folder_key(row: PanelRow | PanelScore | StoryScore | Fault) -> FolderKey:
+def _folder_key(row: PanelRow | PanelScore | StoryScore | PanelFault) -> FolderKey:
     return (row.candidate, row.order, row.story, row.seed)
 
 

@@ -4,25 +4,29 @@ import base64
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib import metadata
 from itertools import chain, product
 from pathlib import Path, PurePath
 
 import jinja2
 from markupsafe import Markup
 
+from eval.comparison.compare import Comparison, read_comparison
+from eval.comparison.racing import Race, read_race
+from eval.comparison.verdict import Contrast
+from eval.metrics.registry import is_reference
+from eval.scoring.records import Scores, Similarity, StoryScore, read_scores
 from kit.errors import RunError
 from kit.experiment.config import DrawSettings, Experiment, settings
 from kit.experiment.run import Run
 from kit.files.atomic_write import write_atomic
 from kit.story.prompt import prompt_of
 from kit.story.story import PANELS, LoadedStory
+from kit.versions import installed_version
 from reports.figures import Span, difference_strip, inline_svg, png_bytes, similarity_map, span, svg_bytes
 from reports.number_format import (
     Summary,
     arrow_of,
     digits_of,
-    metric_of,
     score_columns,
     summarise,
     written,
@@ -30,18 +34,6 @@ from reports.number_format import (
     written_p,
 )
 from reports.page_templates import Words, environment, load_words, template_text
-from reports.records import (
-    Comparison,
-    Comparisons,
-    Metric,
-    Race,
-    Scores,
-    Similarity,
-    StoryScore,
-    read_comparisons,
-    read_race,
-    read_scores,
-)
 from reports.run.cast_sheets import CastSheet, cast_sheets
 from reports.run.contact_sheets import Sheet, SheetAlbum, contact_sheets, ranked
 from reports.run.verdicts import ComparedPair, pairs_of
@@ -111,13 +103,13 @@ class Page:
     columns: tuple[str, ...]
     weak: tuple[Weakness, ...]
     heats: tuple[Heat, ...]
-    told: Comparisons | None
+    told: Comparison | None
     race: Race | None
     pairs: tuple[ComparedPair, ...]
     """Of candidates and of orders."""
     interactions: tuple[ComparedPair, ...]
     """What an order does to one candidate more than to another."""
-    strips: Mapping[Comparison, Figure]
+    strips: Mapping[Contrast, Figure]
     identity: tuple[tuple[str, str], ...]
     """What run.json says, flattened: place in the file, value."""
 
@@ -139,37 +131,30 @@ def render(page: Page, words: Words) -> str:
             style=Markup(template_text("style.css")),
             script=Markup(script),
             script_sha256=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii"),
-            version=_version(),
+            version=installed_version("storykit"),
         )
     )
 
 
 def _environment(page: Page, words: Words) -> jinja2.Environment:
-    metrics: tuple[Metric, ...] = page.scores.metrics if page.scores else ()
+    metrics = {metric.name: metric for metric in page.scores.metrics} if page.scores else {}
     known = environment()
     known.filters |= {
         "written": written,
         "interval": written_interval,
         "p_value": written_p,
-        "digits": lambda column: digits_of(metric_of(column, metrics)),
-        "arrow": lambda column: arrow_of(metric_of(column, metrics)),
-        "title_of": lambda column: words.metric(column, metrics),
+        "digits": lambda column: digits_of(metrics.get(column)),
+        "arrow": lambda column: arrow_of(metrics.get(column)),
+        "title_of": lambda column: words.metric(column, metrics.get(column)),
         "file_name": lambda path: Path(path).name,
     }
+    known.tests["reference"] = is_reference
     return known
-
-
-def _version() -> str | None:
-    """Return the installed version, None where storykit runs from its source folder."""
-    try:
-        return metadata.version("storykit")
-    except metadata.PackageNotFoundError:
-        return None
 
 
 def gather(run: Run) -> Page:
     """Return what a run has to show so far."""
-    scores, told = read_scores(run.folder), read_comparisons(run.folder)
+    scores, told = read_scores(run), read_comparison(run)
     album = contact_sheets(run, scores)
     pairs = pairs_of(told) if told else []
     rows = scores.stories if scores else ()
@@ -187,7 +172,7 @@ def gather(run: Run) -> Page:
         weak=tuple(weaknesses(album.blocks, scores.panels)) if scores else (),
         heats=tuple(_heats(album, scores.similarity)) if scores else (),
         told=told,
-        race=read_race(run.folder),
+        race=read_race(run),
         pairs=tuple(pair for pair in pairs if pair.kind != "interaction"),
         interactions=tuple(pair for pair in pairs if pair.kind == "interaction"),
         strips={one: _strip(one) for pair in pairs for one in (*pair.deciding, *pair.others)},
@@ -263,7 +248,7 @@ def _map(one: Similarity, scale: Span) -> Figure:
     return Figure(name=name, inline=Markup(inline_svg(svg)), svg=svg, png=png_bytes(figure))
 
 
-def _strip(one: Comparison) -> Figure:
+def _strip(one: Contrast) -> Figure:
     where = "-against-".join(one.step) if one.step else "all"
     name = f"difference-{one.a}-{one.b}-{where}-{one.metric}"
     figure = difference_strip(one)

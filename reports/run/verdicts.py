@@ -1,13 +1,14 @@
-"""Comparisons gathered by pair: who is ahead of whom, on what, and what stays open."""
+"""Comparison gathered by pair: who is ahead of whom, on what, and what stays open."""
 
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from eval.comparison.compare import Comparison
 from eval.comparison.stats import pairs_needed
-from reports.number_format import REFERENCE
-from reports.records import Comparison, Comparisons
+from eval.comparison.verdict import Contrast
+from eval.metrics.registry import is_reference
 
 Stance = Literal["a", "b", "mixed", "tied", "none"]
 """The outcome of a pair: one side ahead, each side somewhere, no difference shown, or no verdict at all."""
@@ -22,9 +23,9 @@ class ComparedPair:
     b: str
     step: tuple[str, str] | None
     """Of an interaction, the order and the one it is held against."""
-    deciding: tuple[Comparison, ...]
+    deciding: tuple[Contrast, ...]
     """The comparisons the stance rests on: those of the family."""
-    others: tuple[Comparison, ...]
+    others: tuple[Contrast, ...]
     """Reference and exploratory comparisons: shown, never counted."""
 
     needed: int
@@ -47,25 +48,25 @@ class ComparedPair:
         """The fewest replicates that any deciding comparison rests on."""
         return min((comparison.n for comparison in self.deciding), default=0)
 
-    def decided(self, verdict: str) -> list[Comparison]:
+    def decided(self, verdict: str) -> list[Contrast]:
         """Return the deciding comparisons with a verdict: "a", "b", "tied" or "none"."""
         return [comparison for comparison in self.deciding if comparison.verdict == verdict]
 
 
-def pairs_of(told: Comparisons) -> list[ComparedPair]:
+def pairs_of(told: Comparison) -> list[ComparedPair]:
     """Return the comparisons by pair, in the file's order.
 
     The family's metrics decide; if the file names none, every metric but the naive reference does.
     """
-    groups: defaultdict[tuple[str, str, str, tuple[str, str] | None], list[Comparison]] = defaultdict(list)
+    groups: defaultdict[tuple[str, str, str, tuple[str, str] | None], list[Contrast]] = defaultdict(list)
     for comparison in told.comparisons:
         groups[comparison.kind, comparison.a, comparison.b, comparison.step].append(comparison)
     return [_pair(told, group) for group in groups.values()]
 
 
-def _pair(told: Comparisons, group: Sequence[Comparison]) -> ComparedPair:
-    family = set(told.family.metrics or (comparison.metric for comparison in group)) - REFERENCE
-    deciding = [comparison for comparison in group if comparison.metric in family]
+def _pair(told: Comparison, group: Sequence[Contrast]) -> ComparedPair:
+    family = told.family.metrics or [one.metric for one in group]
+    deciding = [one for one in group if one.metric in family and not is_reference(one.metric)]
     first = group[0]
     return ComparedPair(
         kind=first.kind,

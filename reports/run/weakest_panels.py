@@ -3,14 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import mean, pstdev
-from typing import Literal, get_args
 
-from reports.records import PanelScore
+from eval.metrics.registry import reason_columns
+from eval.scoring.records import PanelScore
 from reports.run.contact_sheets import Block, Sheet, Shot
 
-Column = Literal["identity", "style", "loo", "text", "aesthetic"]
-COLUMNS: tuple[Column, ...] = get_args(Column)
-"""The columns of scores.panels.csv that can say why; higher is better in all."""
 FAR_BELOW = 1.0
 """Standard deviations below the other panels from which a second or third reason is named too."""
 
@@ -19,7 +16,7 @@ FAR_BELOW = 1.0
 class Reason:
     """One score in which a panel falls behind: its value, and the mean of the story's other panels."""
 
-    column: Column
+    column: str
     value: float
     others: float
     behind: float
@@ -55,13 +52,13 @@ def reasons(panel: int, scored: Sequence[PanelScore]) -> tuple[Reason, ...]:
     Returns:
         The strongest reason, and others at least 1 standard deviation behind; () where nothing explains it.
     """
-    found = [reason for column in COLUMNS if (reason := _reason(column, panel, scored))]
+    found = [reason for column in reason_columns() if (reason := _reason(column, panel, scored))]
     found.sort(key=lambda reason: -reason.behind)
     return tuple(reason for i, reason in enumerate(found) if i == 0 or reason.behind >= FAR_BELOW)
 
 
-def _reason(column: Column, panel: int, scored: Sequence[PanelScore]) -> Reason | None:
-    values = {score.panel: float(v) for score in scored if (v := getattr(score, column)) is not None}
+def _reason(column: str, panel: int, scored: Sequence[PanelScore]) -> Reason | None:
+    values = {score.panel: v for score in scored if (v := score.values.get(column)) is not None}
     others = [value for number, value in values.items() if number != panel]
     spread = pstdev(values.values()) if values else 0.0
     if panel not in values or not others or spread == 0:
@@ -90,5 +87,5 @@ def _weakness(block: Block, sheet: Sheet, panels: Sequence[PanelScore]) -> Weakn
 
 def _rank(panel: int, scored: Sequence[PanelScore]) -> float | None:
     """Return the panel's place by its own text, None where it is the first or was not ranked."""
-    ranks = (score.text_rank or 1.0 for score in scored if score.panel == panel)
+    ranks = (score.values.get("text_rank") or 1.0 for score in scored if score.panel == panel)
     return next((rank for rank in ranks if rank > 1.0), None)

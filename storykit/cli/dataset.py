@@ -11,9 +11,8 @@ from kit.embedded import EMBEDDED
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from eval.prepare import AestheticFloor
     from kit.dataset.data_juicer import Filter
-    from kit.dataset.filters import FilteredPictures
+    from kit.dataset.filters import FilteredPictures, FilterStep
 
 dataset_app = typer.Typer(
     no_args_is_help=True, help="Prepare pictures for a training.", rich_markup_mode=None
@@ -67,8 +66,8 @@ def prepare(
     near_duplicates: Doubled = "drop",
 ) -> None:
     """Make a folder that train reads: no broken, wrong-sized or doubled picture, none without a caption."""
-    from eval.prepare import PreparationPlan, choose, find, write
     from kit.dataset.data_juicer import read_recipe
+    from kit.dataset.prepare import PreparationPlan, filter_pictures, find_source, write_dataset
     from kit.story.trigger import Captioning
     from storykit.cli.progress import progress_bar
 
@@ -83,17 +82,17 @@ def prepare(
         source=source,
         filters=[*(read_recipe(juicer) if juicer else ()), *_filters(shape, ratio, any_or_all)],
         captioning=Captioning(caption=caption, trigger=trigger),
-        floor=None if aesthetic_floor is None else _floor(aesthetic_floor, weights),
+        aesthetic=None if aesthetic_floor is None else _aesthetic_filter(aesthetic_floor, weights),
         keep_near_duplicates=near_duplicates == "keep",
     )
-    found = find(source, out)
+    found = find_source(source, out)
     with progress_bar("reading") as progress:
         progress.begin(len(found), 0)
-        sifted = choose(found, plan, lambda: progress.advance(1))
+        filtered = filter_pictures(found, plan, lambda: progress.advance(1))
     with progress_bar("writing") as progress:
-        progress.begin(len(sifted.kept), 0)
-        warnings = write(out, sifted, plan, lambda: progress.advance(1))
-    _tell(out, sifted, warnings)
+        progress.begin(len(filtered.kept), 0)
+        warnings = write_dataset(out, filtered, plan, lambda: progress.advance(1))
+    _report(out, filtered, warnings)
 
 
 def _filters(
@@ -110,19 +109,18 @@ def _filters(
     return filters
 
 
-def _floor(score: float, weights: str) -> "AestheticFloor":
-    from eval.prepare import AestheticFloor
-    from eval.scorers.aesthetic import AestheticScorer
+def _aesthetic_filter(floor: float, weights: str) -> "FilterStep":
+    from eval.scorers.aesthetic import AestheticScorer, by_aesthetics
     from eval.scorers.load import device
 
-    floor = AestheticFloor(score=score, scorer=AestheticScorer.load(weights, device()))
-    typer.echo(f"weights {floor.scorer.stamp.weights}")
-    return floor
+    scorer = AestheticScorer.load(weights, device())
+    typer.echo(f"weights {scorer.stamp.weights}")
+    return by_aesthetics(scorer, floor)
 
 
-def _tell(out: Path, sifted: "FilteredPictures", warnings: "Sequence[str]") -> None:
-    kinds = Counter(drop.kind for drop in sifted.drops.values())
-    typer.echo(f"kept    {len(sifted.kept)} of {len(sifted.found)} pictures")
+def _report(out: Path, filtered: "FilteredPictures", warnings: "Sequence[str]") -> None:
+    kinds = Counter(drop.kind for drop in filtered.drops.values())
+    typer.echo(f"kept    {len(filtered.kept)} of {len(filtered.found)} pictures")
     if kinds:
         counts = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
         typer.echo(f"dropped {counts}; each with its reason in {out / 'dropped.csv'}")

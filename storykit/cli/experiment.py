@@ -1,17 +1,18 @@
 """The commands that draw: `storykit demo`, `run`, `generate` and `download`."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 import kit
+import storykit
 from kit.hub.repository import Hub
 from storykit.cli.console import Devices, ExperimentFile, OutFolder, say
 from storykit.cli.progress import progress_bar
 from storykit.cli.scores import compare, report, score
-from submissions.packing.entry import seeds_of
 
 if TYPE_CHECKING:
     from kit.experiment.config import LoadedExperiment
@@ -44,40 +45,36 @@ DEMO = Path(kit.__file__).parent / "examples" / "demo.toml"
 """The experiment of `demo`."""
 
 
-def demo(out: OutFolder = Path("runs/demo")) -> None:
+def demo(
+    out: OutFolder = Path("runs/demo"),
+    seeds: Annotated[int, typer.Option(min=1, help="How many of the example's seven seeds.")] = 7,
+) -> None:
     """Run the shipped example, all seven stages, on the embedded base."""
-    from eval.casting.cast import CastRequest
-    from eval.casting.cast import cast as choose
-    from kit.experiment.run import Run
+    from kit.experiment.config import load_experiment
+    from kit.generation.devices import painters_on
     from submissions.bundle.bundle import open_bundle
-    from submissions.contest.rules import load_rules
-    from submissions.packing.entry import Entry
-    from submissions.packing.pack import pack as pack_entry
     from submissions.verification.verify import verify as verify_bundle
 
-    generate(DEMO, out)
+    loaded = load_experiment(DEMO)
+    experiment = loaded.experiment.model_copy(update={"seeds": loaded.experiment.seeds[:seeds]})
+    with painters_on(experiment.base, "auto") as painters:
+        _draw(replace(loaded, experiment=experiment), out, painters)
     score(out)
     compare(out)
-    opened = Run.open(out)
-    loaded = opened.loaded
-    with progress_bar("measuring") as progress:
-        casting = choose(opened, CastRequest(), progress=progress)
-    count, seeds = len(casting.selections), len(loaded.experiment.seeds)
-    say(f"cast    {count} sets of panels, each the best of its {seeds} seeds")
+    opened = storykit.open_run(out)
+    if seeds > 1:  # else there is nothing to choose
+        sets = len(storykit.cast(opened))
+        say(f"cast    {sets} sets of panels, each the best of its {len(experiment.seeds)} seeds")
     report(out)
-    place = (loaded.experiment.candidates[-1].name, loaded.experiment.orders[0], loaded.stories[0].name)
-    entry = Entry(
-        candidate=place[0],
-        order=place[1],
-        story=place[2],
-        seeds=seeds_of(opened, place, None),
-        rules=load_rules("practice"),
+    packed = storykit.pack(
+        opened,
+        out / "bundle" / "demo.zip",
+        candidate=experiment.candidates[-1].name,
         team="storykit",
         title="demo",
         introduction="A style LoRA of the embedded base, trained on the drawn world.",
-        out=out / "bundle" / "demo.zip",
+        rules="practice",
     )
-    packed = pack_entry(opened, entry)
     faults = verify_bundle(open_bundle(packed.path))
     say(f"bundle  {packed.path}  ({len(packed.files)} files, {len(faults)} faults)")
     say(f"report  {out / 'report.html'}")
@@ -103,10 +100,11 @@ def run(
 
 def generate(experiment: ExperimentFile, out: OutFolder, devices: Devices = "auto") -> None:
     """Draw every panel of an experiment that is not drawn yet."""
+    from eval.metrics.registry import judgeable
     from kit.experiment.config import load_experiment
     from kit.generation.devices import painters_on
 
-    loaded = load_experiment(experiment)
+    loaded = load_experiment(experiment, judgeable())
     with painters_on(loaded.experiment.base, devices) as painters:
         _draw(loaded, out, painters)
 
@@ -114,10 +112,11 @@ def generate(experiment: ExperimentFile, out: OutFolder, devices: Devices = "aut
 def _race(experiment: Path, out: Path, devices: str, metric: str) -> None:
     """Draw an experiment as a race, and say who left it."""
     from eval.comparison.racing import race as hold
+    from eval.metrics.registry import judgeable
     from kit.experiment.config import load_experiment
     from kit.generation.devices import painters_on
 
-    loaded = load_experiment(experiment)
+    loaded = load_experiment(experiment, judgeable())
     with painters_on(loaded.experiment.base, devices) as painters:
         gone = hold(loaded, metric, lambda part: _draw(part, out, painters))
     for one in gone:
@@ -129,15 +128,10 @@ def _race(experiment: Path, out: Path, devices: str, metric: str) -> None:
 
 def _draw(loaded: "LoadedExperiment", out: Path, painters: "Sequence[Painter]") -> "Run":
     """Draw what a run lacks, say so, and return the run."""
-    from kit.experiment.run import Run
-    from kit.generation.generate import generate as draw
-    from kit.generation.recipe import refuse_misfits
+    from kit.generation.generate import draw_experiment
 
-    refuse_misfits(loaded, painters[0])  # before the folder is touched
-    opened = Run.create(out, loaded)
-    (out / "race.json").unlink(missing_ok=True)  # of another drawing; a race writes it at its end
     with progress_bar("drawing") as progress:
-        done = draw(opened, painters, progress)
+        opened, done = draw_experiment(loaded, out, painters, progress)
     for file, reason in done.faults.items():
         say(f"fault   {file}: {reason}")
     pace = f", {done.seconds / done.drawn:.2f} s a panel" if done.drawn else ""

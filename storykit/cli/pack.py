@@ -3,15 +3,12 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+import storykit
 from storykit.cli.verify import OwnRules
-from submissions.packing.entry import seeds_of
-
-if TYPE_CHECKING:
-    from kit.experiment.run import Run
 
 
 def pack(
@@ -28,27 +25,21 @@ def pack(
     link: Annotated[str, typer.Option(help="Where the LoRA is published.")] = "",
 ) -> None:
     """Pack a story of a run as the contest wants it; refuses what the contest would refuse."""
-    from kit.experiment.run import Run
     from kit.files.documents import read_text
-    from submissions.contest.rules import load_rules
-    from submissions.packing.entry import Entry
-    from submissions.packing.pack import pack as pack_entry
 
-    opened = Run.open(run_folder)
-    story = story or _only_story(opened)
-    entry = Entry(
+    done = storykit.pack(
+        storykit.open_run(run_folder),
+        out,
         candidate=candidate,
-        order=order,
-        story=story,
-        seeds=seeds_of(opened, (candidate, order, story), seed),
-        rules=load_rules(rules),
         team=team,
         title=title,
         introduction=read_text(introduction),
-        out=out,
+        order=order,
+        story=story,
+        seed=seed,
+        rules=rules,
         link=link,
     )
-    done = pack_entry(opened, entry)
     for note in done.notes:
         typer.echo(f"note    {note}")
     typer.echo(f"bundle  {done.path}  {done.sha256}")
@@ -93,11 +84,3 @@ def _say_what_would_go(page: str, name: str, files: Mapping[str, bytes]) -> None
     for file, data in files.items():
         typer.echo(f"file    {file}  {len(data):,} bytes")
     typer.echo(f"total   {len(files)} files, {sum(map(len, files.values())):,} bytes; nothing was sent")
-
-
-def _only_story(opened: "Run") -> str:
-    stories = opened.loaded.stories
-    if len(stories) != 1:
-        names = ", ".join(story.name for story in stories)
-        raise typer.BadParameter(f"the run has several stories, name one with --story: {names}")
-    return stories[0].name

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -44,5 +45,7 @@ def progress_bar(task: str) -> Iterator[ProgressBar]:
 
     pace = TextColumn("{task.fields[pace]}")
     columns = (TextColumn(f"{task:9}"), BarColumn(), MofNCompleteColumn(), pace, TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty()) as progress:
+    console = Console(stderr=True)
+    shown = sys.stderr.isatty() or (console.is_jupyter and find_spec("ipywidgets") is not None)
+    with Progress(*columns, console=console, disable=not shown) as progress:
         yield ProgressBar(progress, task)

@@ -125,7 +125,7 @@ def score(run_folder: RunFolder) -> None:
     with progress_bar("scoring") as progress:
         scores = measure(Run.open(run_folder), progress=progress)
     faults = sum(panel.status != "ok" for panel in scores.panels)
-    copied = sum(bool(story.copies) for story in scores.stories)
+    copied = sum(bool(story.values.get("copies")) for story in scores.stories)
     more = f", {copied} with copies of one picture" if copied else ""
     say(f"scored  {len(scores.panels)} panels of {len(scores.stories)} stories, {faults} faults{more}")
 

@@ -6,9 +6,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from eval.metrics.registry import METRICS, Needs
 from eval.scorers.protocols import Stamp
 from kit.errors import BundleError, ScoreError
-from kit.experiment.config import Judgeable, ScoreTable
+from kit.experiment.config import ScoreTable
 from kit.files.encodings import printable
 from kit.story.story import Language
 from submissions.bundle.bundle import Bundle
@@ -16,7 +17,7 @@ from submissions.bundle.manifest import Manifest
 from submissions.contest.rules import Rules, load_rules
 from submissions.faults import Fault
 from submissions.leaderboard.intake import check, contest_of, names_of
-from submissions.leaderboard.ranking import WORDED, Measurer, RankedEntry, Row, rank_entries, weights_of
+from submissions.leaderboard.ranking import Measurer, RankedEntry, Row, rank_entries, weights_of
 from submissions.leaderboard.scored_entry import (
     DuplicatePanels,
     ScoredEntry,
@@ -71,7 +72,7 @@ class Board:
     """None where no bundle is sound and nobody named a contest."""
     language: Language
     """Of most entries' prompts; the style is seen through its words in all of them."""
-    weights: Mapping[Judgeable, float]
+    weights: Mapping[str, float]
     """Of the metrics, adding up to 1."""
     instrument: Instrument | None
     """None where nothing was scored."""
@@ -88,10 +89,9 @@ class Board:
         """Whether an entry below the gate's threshold was left out."""
         return bool(self.rules and self.instrument and is_gated(self.rules, self.instrument.aesthetic))
 
-    @property
-    def worded(self) -> bool:
-        """Whether prompts were read for the ranking."""
-        return not set(WORDED).isdisjoint(self.weights)
+    def needs(self, kind: Needs) -> bool:
+        """Return whether a metric that ranks is found from this, such as the prompts."""
+        return any(METRICS[metric].needs == kind for metric in self.weights)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -104,7 +104,7 @@ class _SeenEntry:
     """None where it cannot be read."""
     exhibit: ScoredEntry | None = None
     """None where the bundle has faults or could not be measured."""
-    values: Mapping[Judgeable, Row] = field(default_factory=dict)
+    values: Mapping[str, Row] = field(default_factory=dict)
     reasons: Sequence[Fault] = ()
     """Why it is not ranked; none where it is."""
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from markupsafe import Markup
 
-from kit.experiment.config import Judgeable
+from eval.metrics.registry import METRICS
 from kit.files.atomic_write import write_atomic
 from reports.number_format import MINUS
 from reports.page_templates import environment, template_text
@@ -34,7 +34,7 @@ class RankedPart(NamedTuple):
 
     name: str
     weight: float
-    metric: Judgeable | None
+    metric: str | None
     counts: float
     """Share of the total; 0 where it is not measured."""
 
@@ -43,7 +43,11 @@ def board_html(board: Board) -> str:
     """Return the page, in the language of most entries."""
     words = sentences(board.language)
     templates = environment()
-    templates.filters["signed"] = lambda value: f"{value:+.2f}".replace("-", MINUS)
+    templates.filters |= {
+        "short": lambda metric: METRICS[metric].called("short", board.language),
+        "measures": lambda metric: METRICS[metric].called("long", board.language),
+        "signed": lambda value: f"{value:+.2f}".replace("-", MINUS),
+    }
     return templates.get_template("leaderboard/leaderboard.html").render(
         board=board,
         w=words,

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from eval.metrics.consistency import leave_one_out
+from eval.metrics.concept_subspaces import concept_subspaces
+from eval.metrics.formulas import PanelSet
+from eval.metrics.registry import METRICS, judgeable
+from eval.metrics.story_facts import StoryFacts
 from eval.scorers.protocols import Encoder
 from kit.errors import InputError, ScoreError
-from kit.experiment.config import Judgeable
 from kit.story.story import Language
 from submissions.contest.rules import Rules
 from submissions.leaderboard.scored_entry import ScoredEntry
@@ -19,18 +21,6 @@ Row = NDArray[np.float64]
 
 DECIMALS = 6
 """Digits of a total that count; beyond them lies what batches and processors change."""
-WORDED = ("text_mean", "mrr")
-"""Metrics that read the prompts."""
-_SET_NAMES: Mapping[Judgeable, str] = {
-    "aesthetic_mean": "aesthetic",
-    "style": "style",
-    "staging": "staging",
-    "text_mean": "text",
-    "mrr": "mrr",
-}
-"""What eval.setwise calls them."""
-MEASURABLE: tuple[Judgeable, ...] = (*_SET_NAMES, "loo_mean")
-"""Metrics that need no more than pictures and prompts; the others need the story's facts."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,26 +37,27 @@ class RankedEntry:
     """Lowest and highest total of the whole entry and of it with one panel left out."""
     tied_with_next: bool
     """Whether its interval overlaps that of the entry behind it."""
-    values: Mapping[Judgeable, float]
-    standard: Mapping[Judgeable, float]
+    values: Mapping[str, float]
+    standard: Mapping[str, float]
     """Mean 0 and standard deviation 1 over the entries; empty for one entry alone."""
 
 
-def weights_of(rules: Rules) -> dict[Judgeable, float]:
+def weights_of(rules: Rules) -> dict[str, float]:
     """Return the weight of each metric that the contest ranks by, so that they add up to 1.
 
     Raises:
         InputError: a part wants a metric that needs more than a bundle holds.
     """
-    weights: dict[Judgeable, float] = {}
+    weights: dict[str, float] = {}
     faults = []
+    measurable = [name for name in judgeable() if METRICS[name].needs != "story"]
     for number, part in enumerate(rules.ranking.part, 1):
         if part.metric is None:
             continue
-        if part.metric not in MEASURABLE:
+        if part.metric not in measurable:
             faults.append(
                 f"ranking.part[{number}] {part.name!r}: a bundle does not hold what {part.metric} needs, "
-                f"the story's characters, places or clauses; must be one of {', '.join(MEASURABLE)}, or none"
+                f"the story's characters, places or clauses; must be one of {', '.join(measurable)}, or none"
             )
         weights[part.metric] = weights.get(part.metric, 0) + part.weight
     if faults:
@@ -78,18 +69,16 @@ def weights_of(rules: Rules) -> dict[Judgeable, float]:
 class Measurer:
     """Gives an entry its values in some metrics, all entries by the same words."""
 
-    def __init__(self, metrics: Sequence[Judgeable], encoder: Encoder, language: Language) -> None:
+    def __init__(self, metrics: Sequence[str], encoder: Encoder, language: Language) -> None:
         """Ask the encoder for the words that pictures are seen through."""
-        from eval.metrics.concept_subspaces import concept_subspaces
-
         self._metrics, self._encoder = metrics, encoder
         self._facets = concept_subspaces(encoder, language)
 
-    def values(self, exhibit: ScoredEntry) -> dict[Judgeable, Row]:
+    def values(self, exhibit: ScoredEntry) -> dict[str, Row]:
         """Return the entry's row of values in each metric; higher is better in all of them."""
         panels = len(exhibit.aesthetics)
         texts = np.empty((panels, 0), np.float32)
-        if not set(WORDED).isdisjoint(self._metrics):
+        if any(METRICS[metric].needs == "texts" for metric in self._metrics):
             texts = self._encoder.texts(exhibit.prompts)
         kept = [[k for k in range(panels) if k != left] for left in (None, *range(panels))]
         return {
@@ -97,27 +86,22 @@ class Measurer:
             for metric in self._metrics
         }
 
-    def _value(
-        self, metric: Judgeable, exhibit: ScoredEntry, texts: NDArray[np.float32], keep: list[int]
-    ) -> float:
+    def _value(self, metric: str, exhibit: ScoredEntry, texts: NDArray[np.float32], keep: list[int]) -> float:
         """Return a metric of some of the panels."""
-        from eval.metrics.registry import SET_METRICS, PanelSet, StoryFacts
-
-        rows = exhibit.embeddings[keep]
-        if metric == "loo_mean":
-            return float(leave_one_out(rows).mean())
         told = StoryFacts(
             casts=[None] * len(keep), places=[None] * len(keep), texts=texts[keep], facets=self._facets
         )
         points = [exhibit.aesthetics[k] for k in keep]
-        value = SET_METRICS[_SET_NAMES[metric]](PanelSet(embeddings=rows, aesthetics=points, told=told)).value
+        shown = PanelSet(embeddings=exhibit.embeddings[keep], aesthetics=points, told=told)
+        formula = METRICS[metric].formula
+        value = formula(shown).value if formula else None
         if value is None:
             raise ScoreError(f"{metric} is undefined: all of its words are one to the encoder")
-        return value
+        return -value if METRICS[metric].direction == "lower" else value
 
 
 def rank_entries(
-    entries: Sequence[tuple[ScoredEntry, Mapping[Judgeable, Row]]], weights: Mapping[Judgeable, float]
+    entries: Sequence[tuple[ScoredEntry, Mapping[str, Row]]], weights: Mapping[str, float]
 ) -> tuple[RankedEntry, ...]:
     """Return entries by rank, whatever order they come in.
 
@@ -150,7 +134,7 @@ def rank_entries(
     )
 
 
-def _alone(exhibit: ScoredEntry, values: Mapping[Judgeable, Row]) -> RankedEntry:
+def _alone(exhibit: ScoredEntry, values: Mapping[str, Row]) -> RankedEntry:
     """Return the standing of the only entry: first, by nothing but its own numbers."""
     return RankedEntry(
         exhibit=exhibit,
@@ -164,7 +148,7 @@ def _alone(exhibit: ScoredEntry, values: Mapping[Judgeable, Row]) -> RankedEntry
     )
 
 
-def _whole_set(values: Mapping[Judgeable, Row]) -> dict[Judgeable, float]:
+def _whole_set(values: Mapping[str, Row]) -> dict[str, float]:
     return {metric: float(row[0]) for metric, row in values.items()}
 
 

@@ -1,16 +1,16 @@
 """A bundle put together from evidence that nothing speaks against: its manifest and its files."""
 
 import io
-from collections.abc import Mapping
-from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
+from dataclasses import asdict, dataclass
 
 from PIL import Image
 from pydantic import JsonValue
 
-from kit.experiment.identity import is_embedded
+from eval.scoring.records import PanelScore, Scores
+from kit.experiment.identity import RunIdentity, is_embedded
 from kit.files.encodings import csv_bytes, json_bytes, sha256_bytes
 from kit.images.lettering import Lettering
+from kit.versions import installed_version
 from submissions.bundle.comfyui import workflows_of
 from submissions.bundle.lora_files import lora_forms
 from submissions.bundle.manifest import (
@@ -37,7 +37,6 @@ from submissions.bundle.texts import texts_of
 from submissions.packing.entry import Entry
 from submissions.packing.preflight import mean_score, panel_scores
 from submissions.packing.run_evidence import Evidence
-from submissions.packing.run_records import RunIdentity, ScoreTables
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,7 +45,7 @@ class CompleteEvidence:
 
     evidence: Evidence
     identity: RunIdentity
-    scores: ScoreTables
+    scores: Scores
     lettering: Lettering
 
 
@@ -61,10 +60,10 @@ def build(whole: CompleteEvidence, entry: Entry) -> tuple[Manifest, dict[str, by
 
 def _draft(whole: CompleteEvidence, entry: Entry) -> Manifest:
     """Return the manifest, its files still empty."""
-    identity, rules = whole.identity, entry.rules
+    identity, rules, head = whole.identity, entry.rules, whole.scores.stamp("aesthetic")
     return Manifest(
         format=2,
-        storykit=_version(),
+        storykit=installed_version("storykit") or "not installed",
         rules=rules.name,
         name=rules.name_of(entry.team, entry.title),
         team=entry.team,
@@ -82,8 +81,8 @@ def _draft(whole: CompleteEvidence, entry: Entry) -> Manifest:
         gate=GateRecord(
             threshold=rules.gate.threshold,
             score=mean_score(panel_scores(whole.scores, entry)),
-            scorer=whole.scores.head.weights,
-            embedded=whole.scores.head.embedded,
+            scorer=head.weights,
+            embedded=head.embedded,
         ),
         mosaic=whole.lettering.note,
         panels=tuple(_panel_record(whole.evidence, panel) for panel in sorted(whole.evidence.rows)),
@@ -162,15 +161,7 @@ def _mosaics(whole: CompleteEvidence) -> dict[str, bytes]:
     return {grid.file: png_bytes(draw_mosaic(pictures, words, grid)) for grid in GRIDS}
 
 
-def _score_row(row: Mapping[str, str]) -> dict[str, JsonValue]:
+def _score_row(row: PanelScore) -> dict[str, JsonValue]:
     """Return a panel's scores with its place in the bundle."""
-    placed: dict[str, JsonValue] = {column: row.get(column, "") for column in SCORE_COLUMNS}
-    return placed | {"file": panel_file(int(row["panel"]))}
-
-
-def _version() -> str:
-    """Return storykit's version."""
-    try:
-        return version("storykit")
-    except PackageNotFoundError:
-        return "not installed"
+    told: dict[str, JsonValue] = asdict(row) | {"file": panel_file(row.panel)} | dict(row.values)
+    return {column: told.get(column) for column in SCORE_COLUMNS}

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kit.errors import RunError
 from submissions.contest.rules import Rules
 
 if TYPE_CHECKING:
@@ -40,3 +41,11 @@ def seeds_of(opened: "Run", place: tuple[str, str, str], seed: int | None) -> tu
     if seed is None and (cast_seeds := seeds_cast(opened, *place)):
         return cast_seeds
     return (opened.loaded.experiment.seeds[0] if seed is None else seed,) * PANELS
+
+
+def only_story(opened: "Run") -> str:
+    """Return the name of a run's story; raises RunError when there are several to choose from."""
+    names = [story.name for story in opened.loaded.stories]
+    if len(names) != 1:
+        raise RunError(f"the run has several stories, name one: {', '.join(names)}")
+    return names[0]

@@ -1,8 +1,9 @@
 """Everything that must hold before a bundle is written; every check names all it finds."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 
+from eval.scoring.records import PANELS_FILE, STORIES_FILE, PanelScore, Scores, StoryScore
 from kit.experiment.identity import is_embedded
 from kit.files.encodings import canonical_json, sha256_bytes
 from kit.lora.convert import checkpoint_bytes, safetensors_for
@@ -14,7 +15,6 @@ from submissions.contest.rules import Rules
 from submissions.faults import Fault
 from submissions.packing.entry import Entry
 from submissions.packing.run_evidence import Evidence
-from submissions.packing.run_records import AESTHETIC, ScoreTables
 from submissions.untrusted.lora_reader import LoraFile, lora_faults
 from submissions.untrusted.png_reader import picture_texts, read_picture, square_faults
 from submissions.untrusted.secret_scan import find_leaks
@@ -50,19 +50,17 @@ def check_evidence(evidence: Evidence, entry: Entry) -> list[Fault]:
     return faults
 
 
-def panel_scores(scores: ScoreTables, entry: Entry) -> list[Mapping[str, str]]:
+def panel_scores(scores: Scores, entry: Entry) -> list[PanelScore]:
     """Return the score rows of the entry's panels, in panel order."""
-    seeds = {str(panel): str(seed) for panel, seed in enumerate(entry.seeds, 1)}
-    rows = [row for row in scores.panels if _is_about(row, entry)]
-    return sorted(
-        (row for row in rows if row.get("seed") == seeds.get(row.get("panel", ""))),
-        key=lambda row: row.get("panel", ""),
-    )
+    wanted = set(enumerate(entry.seeds, 1))
+    rows = [row for row in scores.panels if _is_about(row, entry) and (row.panel, row.seed) in wanted]
+    return sorted(rows, key=lambda row: row.panel)
 
 
-def mean_score(rows: list[Mapping[str, str]]) -> float:
+def mean_score(rows: Sequence[PanelScore]) -> float:
     """Return the mean aesthetic score of rows; NaN when one of them has none."""
-    values = [_number(row.get(AESTHETIC, "")) for row in rows]
+    known = (row.values.get("aesthetic") for row in rows)
+    values = [math.nan if value is None else value for value in known]
     return math.fsum(values) / len(values) if values else math.nan
 
 
@@ -131,63 +129,54 @@ def _form_faults(lora: LoraFile) -> list[Fault]:
     return []
 
 
-def _score_faults(evidence: Evidence, entry: Entry, scores: ScoreTables) -> list[Fault]:
+def _score_faults(evidence: Evidence, entry: Entry, scores: Scores) -> list[Fault]:
     """Return what the recorded scores say against the entry."""
     rows = panel_scores(scores, entry)
     mean = mean_score(rows)
     faults = [*_head_faults(evidence, entry.rules, scores), *_stale_faults(evidence, rows)]
-    wanted = [str(panel) for panel in range(1, PANELS + 1)]
-    if [row.get("panel") for row in rows] != wanted or not math.isfinite(mean):
+    if [row.panel for row in rows] != list(range(1, PANELS + 1)) or not math.isfinite(mean):
         problem = f"must score panels 1 to {PANELS} of the story once, got {len(rows)} rows, mean {mean:.4f}"
-        return [*faults, Fault("scores.panels.csv", problem, _SCORE_AGAIN)]
+        return [*faults, Fault(PANELS_FILE, problem, _SCORE_AGAIN)]
     return [*faults, *_mean_faults(entry, scores, mean), *gate_faults(entry.rules, mean)]
 
 
-def _mean_faults(entry: Entry, scores: ScoreTables, mean: float) -> list[Fault]:
+def _mean_faults(entry: Entry, scores: Scores, mean: float) -> list[Fault]:
     """Return a fault unless the table of stories has the mean that the panels' scores have.
 
     That table knows sets of one seed; of one cast from several it says nothing.
     """
     if len(seeds := set(entry.seeds)) > 1:
         return []
-    about = (row for row in scores.stories if _is_about(row, entry) and row.get("seed") == str(*seeds))
-    recorded = [_number(row.get("aesthetic_mean", "")) for row in about]
+    about = [row.values.get("aesthetic_mean") for row in scores.stories if _is_about(row, entry, *seeds)]
+    recorded = [value for value in about if value is not None]
     if len(recorded) == 1 and abs(recorded[0] - mean) <= _CLOSE:
         return []
     got = ", ".join(f"{value:.4f}" for value in recorded) or "nothing"
     problem = f"says mean {got}, the panels' scores have mean {mean:.4f}"
-    return [Fault("scores.stories.csv", problem, _SCORE_AGAIN)]
+    return [Fault(STORIES_FILE, problem, _SCORE_AGAIN)]
 
 
-def _head_faults(evidence: Evidence, rules: Rules, scores: ScoreTables) -> list[Fault]:
+def _head_faults(evidence: Evidence, rules: Rules, scores: Scores) -> list[Fault]:
     """Return a fault when pictures of the contest's own base were scored by another head."""
+    head = scores.stamp("aesthetic")
     practising = evidence.identity is not None and is_embedded(evidence.identity.base)
-    if rules.gate.embedded or practising or not scores.head.embedded:
+    if rules.gate.embedded or practising or not head.embedded:
         return []
-    problem = f"the contest scores with {rules.gate.scorer}, the run with {scores.head.weights}"
+    problem = f"the contest scores with {rules.gate.scorer}, the run with {head.weights}"
     return [Fault("gate", problem, "set [score] aesthetic and score again")]
 
 
-def _stale_faults(evidence: Evidence, rows: list[Mapping[str, str]]) -> Iterator[Fault]:
+def _stale_faults(evidence: Evidence, rows: Sequence[PanelScore]) -> Iterator[Fault]:
     """Yield a fault for each panel that was scored as another picture, or found faulty."""
     for row in rows:
-        place = f"scores.panels.csv, panel {row.get('panel')}"
-        drawn = [known for known in evidence.rows.values() if str(known.panel) == row.get("panel")]
-        if drawn and row.get("sha256") != drawn[0].sha256:
+        place = f"{PANELS_FILE}, panel {row.panel}"
+        if row.panel in evidence.rows and row.sha256 != evidence.rows[row.panel].sha256:
             yield Fault(place, "is the score of another picture", _SCORE_AGAIN)
-        if row.get("status") != "ok":
-            yield Fault(place, f"status must be ok, got {row.get('status')!r}", _DRAW_AGAIN)
+        if row.status != "ok":
+            yield Fault(place, f"status must be ok, got {row.status!r}", _DRAW_AGAIN)
 
 
-def _is_about(row: Mapping[str, str], entry: Entry) -> bool:
-    """Return whether a score row is about the entry's story."""
-    names = (row.get("candidate"), row.get("order"), row.get("story"))
-    return names == (entry.candidate, entry.order, entry.story)
-
-
-def _number(text: str) -> float:
-    """Return a cell's number; NaN for an empty or foreign cell, which no comparison lets through."""
-    try:
-        return float(text)
-    except ValueError:
-        return math.nan
+def _is_about(row: PanelScore | StoryScore, entry: Entry, seed: int | None = None) -> bool:
+    """Return whether a score row is about the entry's story, and one seed of it where one is given."""
+    names = (row.candidate, row.order, row.story)
+    return names == (entry.candidate, entry.order, entry.story) and seed in (None, row.seed)

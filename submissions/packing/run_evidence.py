@@ -1,12 +1,23 @@
 """What of a run goes into a bundle, gathered with every gap named."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
+from eval.scoring.records import (
+    FILE,
+    PANELS_FILE,
+    STORIES_FILE,
+    Scores,
+    read_panels,
+    read_stories,
+    read_summary,
+)
 from kit.embedded import LORAS
-from kit.errors import LoraError
+from kit.errors import LoraError, RunError
 from kit.experiment.config import Candidate
+from kit.experiment.identity import CandidateIdentity, RunIdentity, read_identity
 from kit.experiment.run import PanelRow, Run, Slot
 from kit.generation.batching import drawn_together
 from kit.story.story import LoadedStory
@@ -14,16 +25,9 @@ from submissions.bundle.lora_files import load_lora_file
 from submissions.bundle.manifest import COMPARISON, BatchRecord, panel_file
 from submissions.faults import Fault
 from submissions.packing.entry import Entry
-from submissions.packing.run_records import (
-    CandidateIdentity,
-    RunIdentity,
-    ScoreTables,
-    read_identity,
-    read_scores,
-)
 from submissions.untrusted.lora_reader import LoraFile
 
-"""Where "mini:ink" is ink.safetensors."""
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,7 +41,7 @@ class Evidence:
     pngs: Mapping[int, bytes]
     """By panel, 1 to 8."""
     identity: RunIdentity | None
-    scores: ScoreTables | None
+    scores: Scores | None
     lora: LoraFile | None
     batches: tuple[BatchRecord, ...]
     """What was drawn together with the panels."""
@@ -70,8 +74,8 @@ def gather(run: Run, entry: Entry) -> tuple[Evidence | None, list[Fault]]:
     candidate = candidates[entry.candidate]
     rows = _rows(run, entry)
     pngs, png_faults = _pngs(run, rows, entry.rules.panels.count)
-    identity, identity_faults = read_identity(run)
-    scores, score_faults = read_scores(run)
+    identity, identity_faults = _read(run, "run.json", read_identity)
+    scores, score_faults = _scores(run)
     lora, lora_faults = _lora(candidate)
     evidence = Evidence(
         candidate=candidate,
@@ -85,6 +89,28 @@ def gather(run: Run, entry: Entry) -> tuple[Evidence | None, list[Fault]]:
         comparison=_comparison(run),
     )
     return evidence, png_faults + identity_faults + score_faults + lora_faults
+
+
+def _read(run: Run, place: str, read: Callable[[Run], T]) -> tuple[T | None, list[Fault]]:
+    """Return what a file of the run says, or None and what is wrong with it."""
+    try:
+        return read(run), []
+    except RunError as error:
+        problem = str(error).removeprefix(f"{run.folder / place} ").removeprefix(f"{run.folder}: ")
+        return None, [Fault(place=place, problem=problem)]
+
+
+def _scores(run: Run) -> tuple[Scores | None, list[Fault]]:
+    """Return the scores of a run, or None and what is wrong with any of their files."""
+    summary, faults = _read(run, FILE, read_summary)
+    panels, panel_faults = _read(run, PANELS_FILE, read_panels)
+    stories, story_faults = _read(run, STORIES_FILE, read_stories)
+    faults += panel_faults + story_faults
+    if summary is None or panels is None or stories is None:
+        return None, faults
+    scores = replace(summary, panels=panels, stories=stories)
+    _, faults = _read(run, FILE, lambda _: scores.stamp("aesthetic"))
+    return None if faults else scores, faults
 
 
 def _unknown(place: str, wanted: object, known: Iterable[object]) -> list[Fault]:

@@ -209,10 +209,10 @@ def _changes(manifest: Manifest, painter: "Painter") -> Iterator[str]:
 def _versions(manifest: Manifest) -> Iterator[str]:
     """Yield the packages that are not of the version that the bundle was drawn with."""
     from kit.generation.recipe import PACKAGES
-    from kit.versions import installed
+    from kit.versions import installed_version
 
     then = manifest.drawn_with.get("versions")
     if isinstance(then, Mapping):
         for package in PACKAGES:
-            if then.get(package) != installed(package):
-                yield f"{package} {installed(package)}, was {then.get(package)}"
+            if then.get(package) != installed_version(package):
+                yield f"{package} {installed_version(package)}, was {then.get(package)}"

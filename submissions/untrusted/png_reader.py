@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from PIL import Image
 
-from kit.images.decode import TROUBLE
+from kit.images.decode import DECODE_ERRORS
 from submissions.faults import Fault
 
 MAX_PIXELS = 4096 * 4096
@@ -41,7 +41,7 @@ def read_picture(place: str, data: bytes) -> tuple[Image.Image | None, list[Faul
             warnings.simplefilter("ignore")
             picture = Image.open(io.BytesIO(data), formats=["PNG"])
             picture.load()
-    except TROUBLE as error:
+    except DECODE_ERRORS as error:
         return None, [Fault(place, f"is a damaged picture: {error}")]
     return picture, []
 

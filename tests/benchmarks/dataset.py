@@ -26,7 +26,7 @@ from eval.metrics.concept_subspaces import COPY, concept_subspaces, effective_pa
 from eval.scorers.clip import ClipEncoder
 from kit.dataset.data_juicer import keeps, read_recipe, read_result
 from kit.images.decode import decode_picture, is_flat
-from kit.images.near_duplicates import NEAR, signs
+from kit.images.near_duplicates import NEAR, perceptual_hash
 from kit.world.render import render
 from kit.world.scene import STYLES, sample_scene
 from tests.benchmarks.machine import commit, cpu, today, versions
@@ -129,7 +129,7 @@ def _ours(path: Path, setting: tuple[dict[str, object], dict[str, object]]) -> l
 
 
 def distances(rows: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Return in how many signs every two pictures differ."""
+    """Return in how many bits of their hashes every two pictures differ."""
     spins = np.where(rows, 1, -1)
     differing = (rows.shape[1] - spins @ spins.T) // 2
     return np.asarray(differing[np.triu_indices(len(rows), k=1)])
@@ -173,26 +173,30 @@ CHANGES: dict[str, Callable[[Image.Image], Image.Image]] = {
 
 
 def twins_tables(photos: Sequence[Image.Image], encoder: ClipEncoder) -> str:
-    """Return how near unlike pictures are, by signs and by the embedded encoder, and how near copies are."""
+    """Return how near unlike pictures are, by hash and by the embedded encoder, and how near copies are."""
     rng = Random(5)
     drawn = [render(sample_scene(rng, rng.choice(STYLES))).picture.convert("RGB") for _ in range(SCENES)]
     sets = {"photographs and drawings": [photos], "tiles of one of them": [*map(_tiles, photos)]}
     rows = []
     for name, groups in {**sets, "drawn world": [drawn]}.items():
-        apart = np.concatenate([distances(np.array([signs(one) for one in group])) for group in groups])
+        apart = np.concatenate(
+            [distances(np.array([perceptual_hash(one) for one in group])) for group in groups]
+        )
         alike = np.concatenate([_cosines(encoder.pictures(group)) for group in groups])
         joined = f"{(alike > COPY).mean():.1%}"
         rows.append([name, len(apart), apart.min(), (apart <= NEAR).sum(), joined])
-    heads = ("unlike pictures", "pairs", "fewest signs apart", f"within {NEAR}", "cosine above .95")
+    heads = ("unlike pictures", "pairs", "fewest bits apart", f"within {NEAR}", "cosine above .95")
     found, whole = [], [*photos, *drawn[:100]]
     seen = encoder.pictures(whole)
     for name, change in CHANGES.items():
         changed = [change(picture) for picture in whole]
-        apart = np.array([(signs(a) != signs(b)).sum() for a, b in zip(whole, changed, strict=True)])
+        apart = np.array(
+            [(perceptual_hash(a) != perceptual_hash(b)).sum() for a, b in zip(whole, changed, strict=True)]
+        )
         near = ((seen * encoder.pictures(changed)).sum(axis=1) > COPY).mean()
         shares = (f"{(apart <= NEAR).mean():.0%}", f"{near:.0%}")
         found.append([name, len(apart), int(np.median(apart)), apart.max(), *shares])
-    names = ("a copy", "pictures", "median signs apart", "most", f"within {NEAR}", "cosine above .95")
+    names = ("a copy", "pictures", "median bits apart", "most", f"within {NEAR}", "cosine above .95")
     return f"{table(heads, rows)}\n\n{table(names, found)}"
 
 
@@ -213,7 +217,7 @@ def styles_table(photographs: Sequence[Image.Image], encoder: ClipEncoder) -> st
 
 
 def hashes_line(juicer: str, files: Sequence[Path], folder: Path) -> str:
-    """Return on how many pictures our signs are ImageHash's."""
+    """Return on how many pictures our hashes are ImageHash's."""
     names = []
     for number, file in enumerate(files):
         names.append(str(folder / f"photo-{number}.png"))
@@ -221,9 +225,9 @@ def hashes_line(juicer: str, files: Sequence[Path], folder: Path) -> str:
     called = [juicer, "-c", THEIR_HASHES, *names]
     done = subprocess.run(called, stdout=subprocess.PIPE, text=True, check=True)
     version, theirs = json.loads(done.stdout)
-    ours = [signs(Image.open(name)).tolist() for name in names]
+    ours = [perceptual_hash(Image.open(name)).tolist() for name in names]
     same = sum(a == b for a, b in zip(ours, theirs, strict=True))
-    return f"The signs are those of ImageHash {version} on {same} of {len(names)} pictures."
+    return f"The hashes are those of ImageHash {version} on {same} of {len(names)} pictures."
 
 
 def main() -> None:

@@ -12,8 +12,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from eval.comparison.compare import read_scores
+from eval.comparison.compare import good_sets
 from eval.comparison.racing import run_race
+from eval.scoring.records import stories_frame
 from kit.experiment.run import Run
 from tests.benchmarks.machine import commit, cpu, today
 from tests.benchmarks.tables import table
@@ -70,7 +71,7 @@ def main() -> None:
     parser.add_argument("metric")
     given = parser.parse_args()
     run, rng = Run.open(given.run), np.random.default_rng(0)
-    experiment, scores = run.loaded.experiment, read_scores(given.run / "scores.stories.csv")
+    experiment, scores = run.loaded.experiment, good_sets(stories_frame(run))
     names, seeds = [candidate.name for candidate in experiment.candidates], experiment.seeds
     found: dict[tuple[str, int], list[float]] = {}
     for cell, values in scores.items():

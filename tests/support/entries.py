@@ -202,6 +202,8 @@ def write_scores(run: Run, scores: tuple[float, ...], embedded: bool = False) ->
         "title": "Aesthetic score",
         "direction": "higher",
         "range": [1, 10],
+        "unit": "points",
+        "source": "test",
         "stamp": stamp,
     }
     run.write_json(

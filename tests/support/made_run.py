@@ -3,14 +3,17 @@
 import csv
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from types import SimpleNamespace
 
+import tomli_w
 from PIL import Image, ImageDraw
 
+from eval.metrics.registry import describe_metrics
+from eval.scorers.protocols import Metric, Stamp
 from kit.experiment.config import load_experiment
 from kit.experiment.run import PanelRow, Run
-from kit.files.documents import toml_text
 from kit.files.encodings import sha256_of
 
 CAPTIONS = {
@@ -47,15 +50,6 @@ LORAS: dict[str, dict[str, object]] = {
 }
 LEVEL = {"base": 5.4, "ink": 5.9, "wash": 5.6}
 JUDGED = ("aesthetic_mean", "loo_mean", "text_mean", "mrr")
-ENCODER = "embedded encoder"
-METRICS = {
-    "aesthetic": ((1.0, 10.0), "embedded aesthetic head"),
-    "loo": ((-1.0, 1.0), ENCODER),
-    "text": ((-1.0, 1.0), ENCODER),
-    "mrr": ((0.0, 1.0), ENCODER),
-    "naive": ((-1.0, 1.0), ENCODER),
-}
-
 Faulty = Mapping[tuple[str, int, int], str]
 """Status other than ok, by candidate, seed, panel."""
 
@@ -147,9 +141,15 @@ def compare(run: Run, verdicts: Sequence[str], pairs: int, against: str = "base"
     """Write made-up comparisons of ink: a verdict for each of four metrics, each with so many pairs."""
     shown = [
         _comparison(metric, verdict, pairs, against)
-        for metric, verdict in zip([*JUDGED, "naive"], [*verdicts, "none"], strict=True)
+        for metric, verdict in zip([*JUDGED, "naive"] if verdicts else [], [*verdicts, "none"], strict=False)
     ]
-    family = {"metrics": JUDGED, "size": 1, "sizes": {"candidate": 1, "order": 1}, "declared": True}
+    family = {
+        "metrics": JUDGED,
+        "size": 1,
+        "needed": 6,
+        "sizes": {"candidate": 1, "order": 1},
+        "declared": True,
+    }
     tied = {"aesthetic_mean": [["ink"], [against]], "text_mean": [["ink", against]]}
     told = {"storykit": "0.1.0", "unit": "seed", "claim": "for this story", "replicates": pairs, "floor": 6}
     run.write_json("comparison.json", {**told, "family": family, "comparisons": shown, "tied_sets": tied})
@@ -169,14 +169,14 @@ def _write_experiment(folder: Path, plan: Plan) -> Path:
         "base": plan.base,
         "candidate": [{"name": name, **LORAS[name]} for name in plan.candidates],
     }
-    (folder / "experiment.toml").write_text(toml_text(document), encoding="utf-8")
+    (folder / "experiment.toml").write_text(tomli_w.dumps(document), encoding="utf-8")
     return folder / "experiment.toml"
 
 
 def _story(language: str, title: str) -> str:
     lead = "水墨画，一只橘猫，" if language == "zh" else "ink painting, an orange cat, "
     panels = [{"caption": said, "prompt": lead + said.strip("。.")} for said in CAPTIONS[language]]
-    return toml_text({"title": title, "language": language, "negative": "模糊，变形", "panel": panels})
+    return tomli_w.dumps({"title": title, "language": language, "negative": "模糊，变形", "panel": panels})
 
 
 def _panel_numbers(candidate: str, seed: int, panel: int) -> dict[str, object]:
@@ -208,12 +208,13 @@ def _story_numbers(candidate: str, seed: int) -> dict[str, object]:
 
 
 def _metrics() -> list[dict[str, object]]:
-    fixed = {"direction": "higher", "source": "a paper"}
     stamp = {"weights_sha256": "ef" * 32, "preprocessing": "rgb-224", "embedded": True}
-    return [
-        {**fixed, "name": name, "title": name, "range": span, "stamp": {**stamp, "weights": weights}}
-        for name, (span, weights) in METRICS.items()
-    ]
+    scorer = Metric(
+        name="", title="", direction="higher", range=(1.0, 10.0), unit="points", source="a paper",
+        stamp=Stamp(weights="embedded aesthetic head", **stamp),
+    )  # fmt: skip
+    encoder = SimpleNamespace(stamp=Stamp(weights="embedded encoder", **stamp))
+    return [asdict(metric) for metric in describe_metrics(scorer, encoder)]
 
 
 def _comparison(metric: str, verdict: str, pairs: int, against: str) -> dict[str, object]:
@@ -227,6 +228,8 @@ def _comparison(metric: str, verdict: str, pairs: int, against: str) -> dict[str
         "a": "ink",
         "b": against,
         "n": pairs,
+        "dropped": 0,
+        "asked": pairs,
         "differences": differences,
         "shift": sum(differences) / pairs,
         "interval": [min(differences), max(differences)] if pairs >= 6 else None,
