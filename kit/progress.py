@@ -4,10 +4,10 @@ from typing import Protocol
 
 
 class Progress(Protocol):
-    """Whoever wants to know how far the drawing is."""
+    """Whoever wants to know how far a stage is: panels, stories or training steps."""
 
     def begin(self, total: int, done: int) -> None:
-        """Hear how many panels the run wants and how many of them are there already."""
+        """Hear how many there are and how many of them are done already."""
 
-    def advance(self, count: int) -> None:
-        """Hear that so many more panels are on disk."""
+    def advance(self, count: int, note: str = "") -> None:
+        """Hear that so many more are done, and what there may be to say of them."""

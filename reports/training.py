@@ -1,19 +1,34 @@
-"""The page of a training: the same eight panels at every saved step, the curves, and the best step."""
+"""A training watched: the same eight panels at every saved step, the curves, and the best step, on a page."""
 
 import csv
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from markupsafe import Markup
 
-from eval.checkpoint_selection import KEPT, CheckpointScores
+from eval.checkpoint_selection import (
+    KEPT,
+    RULE,
+    CheckpointScores,
+    best_step,
+    learned_pictures,
+    score_checkpoints,
+    write_checkpoint_scores,
+)
+from eval.scorers.load import load_scorers
+from kit.errors import RunError, ScoreError, StorykitError
 from kit.experiment.run import Run
 from kit.files.atomic_write import write_atomic
+from kit.generation.devices import load_painter
+from kit.generation.generate import generate
+from kit.generation.recipe import check_drawable
 from kit.story.story import PANELS
+from kit.training.config import Training, Watch
+from kit.training.previews import PREVIEWS, previews_of, saved_steps, watched_story
 from reports.figures import curve, inline_svg, svg_bytes
 from reports.number_format import written
 from reports.page_templates import Words, environment, load_words, template_text
@@ -45,6 +60,62 @@ class TrainingPage:
     looks: Sequence[CheckpointScores]
     best: int | None
     """The best step by the rule; None where the rule finds none."""
+
+
+class CheckpointPreviews:
+    """Draws and scores the watched story at every saved step, and writes the training's page."""
+
+    rule = RULE
+    """By which the best step is picked, in words."""
+
+    def __init__(
+        self, training: Training, watch: Watch, out: Path, device: str, on_fault: Callable[[str, str], None]
+    ) -> None:
+        """Take a training; refuses what cannot be drawn before the first step.
+
+        Args:
+            training: that is watched.
+            watch: its `[watch]` table.
+            out: its folder.
+            device: where to draw, as `load_painter` takes it.
+            on_fault: told the file of each panel that could not be drawn, and why.
+        """
+        self._training, self._watch, self._out, self._on_fault = training, watch, out, on_fault
+        self._story = watched_story(watch)
+        self._painter = load_painter(training.base, device)
+        check_drawable(previews_of(training, watch, self._story, {}), self._painter)
+        self._tools = load_scorers(watch.score.aesthetic, watch.score.clip)
+        self._learned = learned_pictures(Path(training.data), self._tools)
+        self.scores: list[CheckpointScores] = []
+        """Of each step drawn so far, the bare base first."""
+        self.page = out / PAGE
+
+    def __call__(self) -> None:
+        """Draw what is not drawn yet, score all of it, and write the page anew."""
+        run = self._run()
+        for file, reason in generate(run, [self._painter]).faults.items():
+            self._on_fault(file, reason)
+        self._painter.unload()
+        self.scores = score_checkpoints(run, self._tools, self._learned)
+        write_checkpoint_scores(self._out / "looks.csv", self.scores)
+        try:
+            best = self.best_step()
+        except ScoreError:
+            best = None
+        write_training_page(TrainingPage(folder=self._out, run=run, looks=self.scores, best=best))
+
+    def best_step(self) -> int:
+        """Return the step that the rule picks; ScoreError when there is none."""
+        return best_step(self.scores)
+
+    def _run(self) -> Run:
+        folder = self._out / PREVIEWS
+        saved = saved_steps(self._out)
+        try:
+            return Run.create(folder, previews_of(self._training, self._watch, self._story, saved))
+        except StorykitError as error:
+            dropped = "; steps that keep_last dropped are then gone" if self._training.learn.keep_last else ""
+            raise RunError(f"{error}, or delete {folder} to draw the steps anew{dropped}") from error
 
 
 def write_training_page(course: TrainingPage) -> Path:

@@ -12,7 +12,6 @@ from kit.experiment.config import (
     baseline_of,
     load_experiment,
     reload_experiment,
-    settings,
 )
 
 HEAD = 'stories = ["snow.txt"]\nseeds = [0, 1]\n'
@@ -58,7 +57,7 @@ def test_an_experiment_brings_its_stories_and_defaults(tmp_path: Path) -> None:
 def test_the_base_gives_the_steps_and_the_size_that_nobody_chose(
     changes: dict[str, object], steps: int, size: int
 ) -> None:
-    drawn = settings(experiment(**changes))
+    drawn = LoadedExperiment(path=Path("e"), experiment=experiment(**changes), stories=()).settings
     assert drawn == DrawSettings(steps=steps, cfg=4.0, size=size, noise="portable")
 
 

@@ -13,7 +13,7 @@ from kit.experiment.run import Run
 from kit.files.encodings import canonical_json, sha256_bytes, sha256_of
 from kit.generation.generate import generate
 from kit.generation.kolors_painter import KolorsPainter
-from kit.generation.recipe import refuse_misfits
+from kit.generation.recipe import check_drawable
 from kit.lora.lora import load_lora
 from kit.models.base import load_base
 
@@ -296,7 +296,7 @@ def test_one_of_several_loras_that_does_not_fit_is_refused(tmp_path):
         f'stories = ["cat.toml"]\nseeds = [0]\n[[candidate]]\nname = "both"\nlora = {stack}\n'
     )
     with pytest.raises(LoraError, match=r"wide\.safetensors: 0 of 88"):
-        refuse_misfits(load_experiment(experiment), painter)
+        check_drawable(load_experiment(experiment), painter)
 
 
 def test_a_lora_that_does_not_fit_is_refused_before_the_first_picture(tmp_path):
@@ -457,3 +457,20 @@ def test_the_real_painter_fills_a_run_and_a_lora_shows(tmp_path):
     for panel in range(1, 9):
         assert by_panel["base", panel] != by_panel["ink", panel]
     assert generate(run, [painter]).drawn == 0
+
+
+def test_a_lora_is_read_once_and_drawing_goes_on_with_what_was_read(tmp_path):
+    run = ink_run(tmp_path)
+
+    class Spoiler(FakePainter):
+        def encode_prompts(self, prompts):
+            (run.folder / "loras" / "ink.safetensors").unlink()
+            super().encode_prompts(prompts)
+
+        def set_lora(self, lora, strength):
+            self.ranks.append(lora and lora.rank)
+
+    painter = Spoiler()
+    painter.ranks = []
+    assert generate(run, [painter]).drawn == 16
+    assert painter.ranks == [None, 2]

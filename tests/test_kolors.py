@@ -13,6 +13,7 @@ from peft import LoraConfig, inject_adapter_in_model
 from PIL import Image
 from torch import nn
 
+from kit.embedded import EMBEDDED
 from kit.errors import LoraError, RunError, WeightsError
 from kit.experiment.config import DrawSettings
 from kit.generation.denoiser import Denoiser
@@ -21,13 +22,21 @@ from kit.generation.kolors_painter import KolorsPainter, first_noise
 from kit.generation.painter import BatchPlan, DrawFailure, PanelRequest
 from kit.lora.formats import LoraPair
 from kit.lora.lora import load_lora, save_lora
-from kit.models.base import load_base, load_networks
-from kit.models.kolors.text_encoder import build_text_encoder, encode_ids, pad_left, tokenize
-from kit.models.kolors.unet import build_unet, parameter_count, time_ids
-from kit.models.kolors.vae import build_vae_decoder, build_vae_encoder, encode_moments
-from kit.models.mini_layout import TEXT, TOKENIZER, UNET, VAE, save_base
-from kit.models.networks import Networks
-from kit.models.sizes import BaseSizes, TextSizes, UNetSizes, VaeSizes, read_sizes
+from kit.mini.training.networks import (
+    Networks,
+    load_networks,
+    save_base,
+    untrained_text_encoder,
+    untrained_unet,
+)
+from kit.mini.training.vae import encode_moments
+from kit.models.base import load_base
+from kit.models.kolors.text_encoder import build_text_encoder, encode_ids, tokenize
+from kit.models.kolors.unet import build_unet, time_ids
+from kit.models.kolors.vae import build_vae_decoder, build_vae_encoder
+from kit.models.mini_layout import TEXT, UNET, VAE
+from kit.models.networks import TOKENIZER
+from kit.models.sizes import EMBEDDED_SIZES, KOLORS_SIZES
 
 CFG4 = DrawSettings(steps=3, cfg=4.0, size=64, noise="portable")
 NEGATIVE = "下雪"
@@ -59,14 +68,13 @@ def base_copy(tmp_path: Path) -> Path:
 
 def test_a_small_unet_has_the_blocks_of_kolors_in_kolors_order():
     with torch.device("meta"):
-        small, kolors = build_unet(UNetSizes()), SDXLUNet(is_kolors=True)
+        small, kolors = build_unet(EMBEDDED_SIZES.unet), SDXLUNet(is_kolors=True)
     assert [type(block) for block in small.blocks] == [type(block) for block in kolors.blocks]
     assert len(small.blocks) == 49
 
 
 def test_the_autoencoder_at_kolors_widths_is_the_one_of_kolors():
-    widths = (128, 256, 512, 512)
-    sizes = VaeSizes(encoder=widths, decoder=widths, groups=32)
+    sizes = KOLORS_SIZES.vae
     with torch.device("meta"):
         ours = (build_vae_encoder(sizes), build_vae_decoder(sizes))
         theirs = (SDXLVAEEncoder(), SDXLVAEDecoder())
@@ -77,21 +85,23 @@ def test_the_autoencoder_at_kolors_widths_is_the_one_of_kolors():
 
 
 def test_all_embedded_weights_fit_the_package():
-    numbers = (
-        parameter_count(build_unet(UNetSizes())),
-        parameter_count(build_text_encoder(TextSizes(vocabulary=1024))),
-        parameter_count(build_vae_encoder(VaeSizes())) + parameter_count(build_vae_decoder(VaeSizes())),
+    networks = (
+        build_unet(EMBEDDED_SIZES.unet),
+        build_text_encoder(replace(EMBEDDED_SIZES.text, vocabulary=1024)),
+        build_vae_encoder(EMBEDDED_SIZES.vae),
+        build_vae_decoder(EMBEDDED_SIZES.vae),
     )
+    numbers = sum(parameter.numel() for network in networks for parameter in network.parameters())
     rank_16 = 16 * sum(
         layer.in_features + layer.out_features
-        for name, layer in build_unet(UNetSizes()).named_modules()
+        for name, layer in build_unet(EMBEDDED_SIZES.unet).named_modules()
         if name.rpartition(".")[2] in ("to_q", "to_k", "to_v", "to_out")
     )
-    assert 2 * (sum(numbers) + 3 * rank_16) <= 34e6, "40 MB less the encoder's 6"
+    assert 2 * (numbers + 3 * rank_16) <= 34e6, "40 MB less the encoder's 6"
 
 
 def test_an_untrained_unet_predicts_nothing():
-    unet = build_unet(toy_sizes().unet)
+    unet = untrained_unet(toy_sizes().unet)
     latents, text = torch.randn(2, 4, 8, 8), torch.randn(2, 256, 32)
     predicted = unet(latents, torch.tensor([5.0, 900.0]), text, time_ids(2, 64), text[:, 0])
     assert not predicted.any()
@@ -120,15 +130,6 @@ def test_the_end_of_a_prompt_that_is_not_read_is_what_the_tokenizer_cuts(painter
     assert painter.truncated_tail(text.removesuffix(end)) == ""
 
 
-@pytest.mark.parametrize("text", ["", "小猫", "a girl, running", "未知的字𠀀", "很长的字" * 100])
-def test_padded_pieces_are_what_the_tokenizer_makes_of_the_text(text):
-    prompter = load_base(toy_base()).prompter()
-    pieces = prompter.tokenizer.tokenizer.sp_model
-    ours = pad_left([pieces.encode(text)], pieces.vocab_size(), pieces.unk_id())
-    for our, their in zip(ours, tokenize(prompter, [text]), strict=True):
-        assert torch.equal(our, their)
-
-
 def test_the_mean_of_the_moments_is_the_latent_before_scaling():
     encoder = load_base(toy_base()).vae_encoder()
     picture = torch.rand(1, 3, 64, 64) * 2 - 1
@@ -143,8 +144,8 @@ def test_the_mean_of_the_moments_is_the_latent_before_scaling():
 def test_saved_weights_come_back_as_fp16_holds_them(tmp_path):
     sizes = toy_sizes()
     networks = Networks(
-        unet=build_unet(sizes.unet),
-        text_encoder=build_text_encoder(sizes.text),
+        unet=untrained_unet(sizes.unet),
+        text_encoder=untrained_text_encoder(sizes.text),
         encoder=build_vae_encoder(sizes.vae),
         decoder=build_vae_decoder(sizes.vae),
     )
@@ -184,17 +185,17 @@ def test_weights_of_another_size_than_promised_are_refused(base_copy):
         load_base(base_copy).unet()
 
 
-def test_every_fault_of_the_sizes_is_named():
-    sizes = toy_sizes().as_json()
-    del sizes["text"]["vocabulary"]
-    sizes["unet"]["time"] = "wide"
+def test_every_fault_of_the_sizes_is_named(base_copy):
+    config = json.loads((base_copy / "config.json").read_text())
+    del config["sizes"]["text"]["vocabulary"]
+    config["sizes"]["unet"]["time"] = "wide"
+    (base_copy / "config.json").write_text(json.dumps(config))
     with pytest.raises(WeightsError, match=r"config\.json: .*unet\.time: .*text\.vocabulary: is missing"):
-        read_sizes(sizes, "config.json")
+        load_base(base_copy)
 
 
-def test_sizes_survive_json():
-    sizes = BaseSizes(unet=UNetSizes(), text=TextSizes(vocabulary=512), vae=VaeSizes())
-    assert read_sizes(json.loads(json.dumps(sizes.as_json())), "config.json") == sizes
+def test_the_embedded_base_has_the_sizes_that_are_written_down():
+    assert load_base(EMBEDDED).sizes == EMBEDDED_SIZES
 
 
 def test_numbers_that_fp16_cannot_hold_are_not_saved(tmp_path):
@@ -304,11 +305,11 @@ def test_a_prompt_that_was_not_read_is_refused(painter):
 
 def test_taking_a_lora_off_restores_the_base_to_the_last_bit(painter, tmp_path):
     lora = load_lora(toy_lora(tmp_path / "ink.safetensors"))
-    before = {name: weight.clone() for name, weight in painter._engine.unet.state_dict().items()}
+    before = {name: weight.clone() for name, weight in painter._denoiser.unet.state_dict().items()}
     painter.set_lora(lora, 0.7)
-    touched = [n for n, w in painter._engine.unet.state_dict().items() if not torch.equal(w, before[n])]
+    touched = [n for n, w in painter._denoiser.unet.state_dict().items() if not torch.equal(w, before[n])]
     painter.set_lora(None, 1.0)
-    after = painter._engine.unet.state_dict()
+    after = painter._denoiser.unet.state_dict()
     assert len(touched) == len(lora.pairs)
     assert all(torch.equal(after[name], before[name]) for name in before)
 
@@ -337,7 +338,7 @@ def test_a_merged_lora_draws_what_peft_draws_with_it_beside_the_weights(painter,
     for name, (down, up) in lora.pairs.items():
         layers[name].lora_A["default"].weight.data.copy_(down)
         layers[name].lora_B["default"].weight.data.copy_(up)
-    painter._engine = Denoiser(unet)
+    painter._denoiser = Denoiser(unet)
     [beside] = paint(painter, [request(TOY_PROMPTS[0])])
     assert np.abs(merged - beside).max() <= 1
     assert np.abs(merged - bare).max() > 1
@@ -346,10 +347,10 @@ def test_a_merged_lora_draws_what_peft_draws_with_it_beside_the_weights(painter,
 def test_strength_scales_the_change_that_training_made(painter, tmp_path):
     lora = load_lora(toy_lora(tmp_path / "ink.safetensors", rank=2, alpha=4.0))
     name, (down, up) = next(iter(lora.pairs.items()))
-    before = painter._engine.layers[name].weight.clone()
+    before = painter._denoiser.layers[name].weight.clone()
     painter.set_lora(lora, 0.5)
     torch.testing.assert_close(
-        painter._engine.layers[name].weight - before, 0.5 * (4.0 / 2) * (up.float() @ down.float())
+        painter._denoiser.layers[name].weight - before, 0.5 * (4.0 / 2) * (up.float() @ down.float())
     )
 
 
@@ -372,7 +373,7 @@ def test_a_picture_of_infinite_numbers_is_a_fault_and_the_others_of_its_batch_ar
         def forward(self, rows: torch.Tensor, *others: object) -> torch.Tensor:
             return torch.cat([rows[:1] * torch.inf, rows[1:]])
 
-    painter._engine.unet = Burst()
+    painter._denoiser.unet = Burst()
     painter.encode_prompts([*TOY_PROMPTS, NEGATIVE])
     first, second = painter.draw([request(TOY_PROMPTS[0]), request(TOY_PROMPTS[1], seed=1)], CFG4)
     assert isinstance(first, DrawFailure)
@@ -397,14 +398,14 @@ def test_what_overflows_in_fp16_is_drawn_in_fp32_and_the_fp16_weights_are_as_bef
     half._dtype = torch.float16
     for painter in (exact, half):
         painter.set_lora(loud, 1.0)
-    before = {name: weight.clone() for name, weight in half._engine.unet.state_dict().items()}
+    before = {name: weight.clone() for name, weight in half._denoiser.unet.state_dict().items()}
     [expected] = paint(exact, [request(TOY_PROMPTS[0])])
     [rescued] = paint(half, [request(TOY_PROMPTS[0])])
     with torch.inference_mode():
         noise = first_noise(0, CFG4, "cpu")
         assert not half._denoise(noise, [request(TOY_PROMPTS[0])], CFG4).isfinite().all(), "nothing to rescue"
     assert np.corrcoef(rescued.ravel(), expected.ravel())[0, 1] > 0.95, "fp16 rounds weights and text"
-    after = half._engine.unet.state_dict()
+    after = half._denoiser.unet.state_dict()
     assert all(after[name].dtype == torch.float16 for name in before)
     assert all(torch.equal(after[name], before[name]) for name in before)
 
@@ -440,7 +441,7 @@ def test_too_little_memory_for_fp32_is_a_fault_and_the_next_batch_is_drawn(tmp_p
     painter._dtype = torch.float16
     painter.encode_prompts([TOY_PROMPTS[0], NEGATIVE])
     painter.set_lora(load_lora(toy_lora(tmp_path / "loud.safetensors", scale=400.0)), 1.0)
-    painter._engine.unet = Tight(painter._engine.unet, most=4)
+    painter._denoiser.unet = Tight(painter._denoiser.unet, most=4)
     [fault] = painter.draw([request(TOY_PROMPTS[0])], CFG4)
     assert isinstance(fault, DrawFailure)
     assert fault.reason.endswith("and there is too little memory to draw it in fp32")
@@ -452,7 +453,7 @@ def test_too_little_memory_for_fp32_is_a_fault_and_the_next_batch_is_drawn(tmp_p
 def test_what_does_not_fit_into_memory_together_is_drawn_in_halves(painter):
     requests = [request(prompt, seed) for seed, prompt in enumerate([*TOY_PROMPTS, *TOY_PROMPTS][:5])]
     together = paint(painter, requests)
-    small = painter._engine.unet = Small(painter._engine.unet, most=4)
+    small = painter._denoiser.unet = Small(painter._denoiser.unet, most=4)
     halved = paint(painter, requests)
     assert small.calls == [4, 4, 4, 2, 2, 2, 4, 4, 4], "2 panels, then 1 and 2"
     for one, other in zip(together, halved, strict=True):
@@ -460,7 +461,7 @@ def test_what_does_not_fit_into_memory_together_is_drawn_in_halves(painter):
 
 
 def test_too_little_memory_for_one_panel_is_one_line_that_says_what_to_do(painter):
-    painter._engine.unet = Small(painter._engine.unet, most=1)
+    painter._denoiser.unet = Small(painter._denoiser.unet, most=1)
     with pytest.raises(RunError, match="too little memory for one panel of 64 pixels: close other programs"):
         paint(painter, [request(TOY_PROMPTS[0]), request(TOY_PROMPTS[1])])
 
@@ -468,7 +469,7 @@ def test_too_little_memory_for_one_panel_is_one_line_that_says_what_to_do(painte
 def test_with_low_memory_panels_are_drawn_one_at_a_time_and_decoded_without_the_unet(painter):
     requests = [request(prompt, seed) for seed, prompt in enumerate(TOY_PROMPTS)]
     together = paint(painter, requests)
-    unet = painter._engine.unet = Small(painter._engine.unet, most=2)
+    unet = painter._denoiser.unet = Small(painter._denoiser.unet, most=2)
     seen = []
     painter._decoder.register_forward_pre_hook(lambda *_: seen.append(list(unet.moves)))
     low = replace(CFG4, memory="low")
@@ -496,9 +497,9 @@ def test_pictures_are_rgb_of_the_asked_size(painter):
 
 
 def test_the_painters_networks_do_not_learn(painter):
-    assert not any(parameter.requires_grad for parameter in painter._engine.unet.parameters())
-    assert isinstance(painter._engine.unet, nn.Module)
-    assert not painter._engine.unet.training
+    assert not any(parameter.requires_grad for parameter in painter._denoiser.unet.parameters())
+    assert isinstance(painter._denoiser.unet, nn.Module)
+    assert not painter._denoiser.unet.training
 
 
 # compiling
@@ -558,12 +559,12 @@ def test_batches_are_halved_until_their_steps_fit_into_memory(painter):
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # inside torch
 @pytest.mark.parametrize(("cfg", "rows"), [(4.0, 6), (1.0, 3)])
 def test_the_unet_is_compiled_once_for_full_batches(painter, cfg, rows):
-    painter._engine, painter._decoder = Counting(painter._engine), Striped()
+    painter._denoiser, painter._decoder = Counting(painter._denoiser), Striped()
     settings = DrawSettings(steps=1, cfg=cfg, size=64, noise="portable")
     painter.encode_prompts([TOY_PROMPTS[0], NEGATIVE])
     for compiled, expected in ((False, 0), (True, rows)):
         painter.draw([request(TOY_PROMPTS[0])], settings, BatchPlan(panels=3, compiled=compiled))
-        assert painter._engine.compiled == expected
+        assert painter._denoiser.compiled == expected
 
 
 @pytest.mark.slow

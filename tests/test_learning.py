@@ -29,9 +29,8 @@ from kit.models.base import load_base
 from kit.training.config import load_training
 from kit.training.previews import saved_steps, step_of
 from kit.training.train import train
-from reports.training import TrainingPage, render_training_page
+from reports.training import CheckpointPreviews, TrainingPage, render_training_page
 from storykit.cli.main import app
-from storykit.cli.train import CheckpointPreviews
 
 STEPS = (0, 2, 4)
 
@@ -42,7 +41,7 @@ class Deaf:
     def begin(self, total, done):
         pass
 
-    def on_step(self, step):
+    def advance(self, count, note=""):
         pass
 
 
@@ -169,15 +168,15 @@ def test_a_look_that_was_missed_is_made_up_for_when_the_training_goes_on(tmp_pat
     training = load_training(written(tmp_path))
     train(training, tmp_path / "ink", Deaf(), "cpu")
     assert training.watch is not None
-    looks = CheckpointPreviews(training, training.watch, tmp_path / "ink", "cpu")
+    looks = CheckpointPreviews(training, training.watch, tmp_path / "ink", "cpu", print)
     train(training, tmp_path / "ink", Deaf(), "cpu", looks)
-    assert [one.step for one in looks.seen] == list(STEPS)
+    assert [one.step for one in looks.scores] == list(STEPS)
 
 
 def test_steps_that_are_dropped_can_still_be_picked(tmp_path):
     training = load_training(written(tmp_path, keep_last=1))
     assert training.watch is not None
-    looks = CheckpointPreviews(training, training.watch, tmp_path / "ink", "cpu")
+    looks = CheckpointPreviews(training, training.watch, tmp_path / "ink", "cpu", print)
     train(training, tmp_path / "ink", Deaf(), "cpu", looks)
     assert [path.name for path in (tmp_path / "ink" / "steps").iterdir()] == ["000004.safetensors"]
     assert list(saved_steps(tmp_path / "ink")) == [2, 4]
@@ -187,7 +186,7 @@ def test_steps_that_are_dropped_can_still_be_picked(tmp_path):
 
 
 def test_pick_best_writes_that_step_and_says_by_which_rule(learned, monkeypatch):
-    monkeypatch.setattr("eval.checkpoint_selection.best_step", lambda looks: 2)
+    monkeypatch.setattr("reports.training.best_step", lambda looks: 2)
     command = ["train", str(learned.parent / "train.toml"), "--out", str(learned), "--device", "cpu"]
     result = CliRunner().invoke(app, [*command, "--pick", "best"])
     assert result.exit_code == 0, result.output
@@ -207,12 +206,12 @@ def test_pick_best_writes_that_step_and_says_by_which_rule(learned, monkeypatch)
 
 def test_pick_best_is_the_step_of_the_rule_or_the_rules_own_error(learned):
     training, watch = watched(learned)
-    looks = CheckpointPreviews(training, watch, learned, "cpu")
+    looks = CheckpointPreviews(training, watch, learned, "cpu", print)
     looks()
     command = ["train", str(learned.parent / "train.toml"), "--out", str(learned), "--device", "cpu"]
     result = CliRunner().invoke(app, [*command, "--pick", "best"])
     try:
-        expected = f"best    step {best_step(looks.seen)}: "
+        expected = f"best    step {best_step(looks.scores)}: "
     except ScoreError as refused:
         expected = str(refused)
     assert expected in f"{result.output}{result.exception}"
@@ -235,13 +234,13 @@ def test_another_story_is_refused_and_the_looks_stay(learned):
     with pytest.raises(
         RunError, match=r"holds panels of another experiment.* or delete .*looks to draw the steps anew"
     ):
-        CheckpointPreviews(training, other, learned, "cpu")()
+        CheckpointPreviews(training, other, learned, "cpu", print)()
     assert (learned / "looks" / "panels.jsonl").read_bytes() == before
 
 
 def test_a_missing_panel_leaves_the_numbers_of_its_step_empty(learned, tmp_path):
     run = Run.open(learned / "looks")
-    tools = CheckpointPreviews(*watched(learned), learned, "cpu")._tools
+    tools = CheckpointPreviews(*watched(learned), learned, "cpu", print)._tools
     path = run.panel_path("step-000002", "authored", "story", 3, 5)
     data = path.read_bytes()
     path.unlink()
@@ -282,7 +281,7 @@ def test_a_story_whose_name_cannot_name_a_folder_is_refused_before_anything_is_w
     (tmp_path / "story.toml").rename(tmp_path / "a,b.toml")
     other = training.watch.model_copy(update={"story": str(tmp_path / "a,b.toml")})
     with pytest.raises(InputError, match="file name holds letters"):
-        CheckpointPreviews(training, other, tmp_path / "ink", "cpu")
+        CheckpointPreviews(training, other, tmp_path / "ink", "cpu", print)
     assert not (tmp_path / "ink").exists()
 
 

@@ -221,7 +221,7 @@ def test_every_layer_without_a_place_in_the_base_is_counted(tmp_path_factory, kn
 
 def test_a_lora_is_found_relative_to_a_folder(tmp_path):
     toy_lora(tmp_path / "loras" / "ink.safetensors")
-    assert find_lora("loras/ink.safetensors", folder=tmp_path).trigger == "水墨风格"
+    assert find_lora(str(tmp_path / "loras" / "ink.safetensors")).trigger == "水墨风格"
 
 
 def test_a_style_the_package_lacks_is_refused_with_those_it_has():

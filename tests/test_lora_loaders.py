@@ -22,7 +22,6 @@ from kit.lora.lora import load_lora
 from kit.models.base import load_base
 from kit.models.kolors.unet import time_ids
 from kit.training.config import load_training
-from kit.training.loop import TrainStep
 from kit.training.train import train
 
 ALPHA = 4.0
@@ -171,7 +170,7 @@ class Deaf:
     def begin(self, total: int, done: int) -> None:
         pass
 
-    def on_step(self, step: TrainStep) -> None:
+    def advance(self, count: int, note: str = "") -> None:
         pass
 
 

@@ -19,6 +19,7 @@ from kit.files.encodings import sha256_of
 from kit.mini.training.corpus import padded_left, text_sizes, tokenised, train_tokenizer
 from kit.mini.training.loras import style_config, train_style
 from kit.mini.training.main import open_base, save
+from kit.mini.training.networks import load_networks
 from kit.mini.training.optimizer import (
     AveragedOptimizer,
     DistributedRanks,
@@ -40,9 +41,9 @@ from kit.mini.training.shards import (
 )
 from kit.mini.training.unet import BASE_STYLES, BaseConfig, train_base
 from kit.mini.training.vae import VaeConfig, reconstruction_loss, train_vae
-from kit.models.base import load_base, load_networks
+from kit.models.base import load_base
 from kit.models.kolors.text_encoder import build_prompter, tokenize
-from kit.models.mini_layout import TOKENIZER
+from kit.models.networks import TOKENIZER
 from kit.models.sizes import BaseSizes, TextSizes, UNetSizes, VaeSizes
 from kit.world import words
 from kit.world.captions import caption
@@ -51,7 +52,9 @@ from kit.world.scene import DEGRADATIONS, STYLES, Style, is_held_out, sample_sce
 
 VOCABULARY = text_sizes(BASE_WEIGHTS / TOKENIZER).vocabulary
 SIZES = BaseSizes(
-    unet=UNetSizes(widths=(16, 16, 16), time=32, time_ids=8, pooled=32, cross=32, head=16, groups=8),
+    unet=UNetSizes(
+        widths=(16, 16, 16), time=32, time_ids=8, pooled=32, cross=32, head=16, groups=8, layers=(1, 1)
+    ),
     text=TextSizes(
         vocabulary=text_sizes(BASE_WEIGHTS / TOKENIZER).vocabulary,
         hidden=32,
@@ -60,7 +63,7 @@ SIZES = BaseSizes(
         groups=1,
         ffn=32,
     ),
-    vae=VaeSizes(encoder=(8, 8, 8, 8), decoder=(8, 8, 8, 8)),
+    vae=VaeSizes(encoder=(8, 8, 8, 8), decoder=(8, 8, 8, 8), groups=8),
 )
 SMALL = 3
 """Pictures in a test's shard."""

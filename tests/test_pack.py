@@ -3,11 +3,13 @@ import io
 import json
 import subprocess
 import sys
+import tomllib
 import zipfile
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import tomli_w
 from entries import (
     INTRODUCTION,
     MINI,
@@ -317,11 +319,10 @@ def test_a_checkpoint_is_packed_as_safetensors_with_the_same_numbers(tmp_path):
     run = make_scored_run(tmp_path / "work")
     (run.folder / "loras" / "ink.safetensors").unlink()
     torch.save(factors, run.folder / "loras" / "ink.ckpt")
-    text = run.experiment_path.read_text("utf-8").replace("ink.safetensors", "ink.ckpt")
-    run.experiment_path.write_text(
-        text.replace("strength = 0.8", "strength = 0.8\nalpha = 4.0"), encoding="utf-8"
-    )
-    assert "alpha = 4.0" in run.experiment_path.read_text("utf-8")
+    experiment = tomllib.loads(run.experiment_path.read_text("utf-8"))
+    (ink,) = (candidate for candidate in experiment["candidate"] if candidate["name"] == "ink")
+    ink |= {"lora": "loras/ink.ckpt", "alpha": 4.0}
+    run.experiment_path.write_bytes(tomli_w.dumps(experiment).encode())
     source = sha256_of(run.folder / "loras" / "ink.ckpt")
     wear(Run.open(run.folder), source)
 

@@ -24,8 +24,8 @@ from kit.models.base import load_base
 from kit.models.kolors.text_encoder import encode_ids, tokenize
 from kit.models.kolors.unet import build_unet, time_ids
 from kit.models.kolors_layout import INDEX, open_published
-from kit.models.sizes import BaseSizes, TextSizes, UNetSizes, VaeSizes
-from tests.benchmarks.published import KOLORS, diffusers_unet, diffusers_vae, write_published
+from kit.models.sizes import KOLORS_SIZES, BaseSizes, TextSizes, UNetSizes, VaeSizes
+from tests.benchmarks.published import diffusers_unet, diffusers_vae, write_published
 
 UNET_FILE = "unet/diffusion_pytorch_model.safetensors"
 SHARD = "text_encoder/pytorch_model-00003-of-00007.bin"
@@ -62,7 +62,7 @@ def copy(whole: Path, tmp_path: Path) -> Path:
 def test_diffsynth_recognises_the_layout_at_full_size():
     known = {config[1] for config in model_loader_configs if "sdxl_unet" in config[2]}
     with torch.device("meta"):
-        states = diffusers_unet(KOLORS.unet).state_dict(), diffusers_vae(KOLORS.vae).state_dict()
+        states = diffusers_unet(KOLORS_SIZES.unet).state_dict(), diffusers_vae(KOLORS_SIZES.vae).state_dict()
     assert hash_state_dict_keys(states[0], with_shape=True) in known
     autoencoders = {config[1] for config in model_loader_configs if "sdxl_vae_decoder" in config[2]}
     assert hash_state_dict_keys(states[1], with_shape=True) in autoencoders
@@ -70,7 +70,7 @@ def test_diffsynth_recognises_the_layout_at_full_size():
 
 def test_full_size_is_the_unet_of_kolors():
     with torch.device("meta"):
-        ours, theirs = build_unet(KOLORS.unet), SDXLUNet(is_kolors=True)
+        ours, theirs = build_unet(KOLORS_SIZES.unet), SDXLUNet(is_kolors=True)
     shapes = [{name: tensor.shape for name, tensor in net.state_dict().items()} for net in (ours, theirs)]
     assert shapes[0] == shapes[1]
 
@@ -100,9 +100,9 @@ def test_the_autoencoder_decodes_and_encodes_what_diffusers_does(whole):
     latents = torch.randn(1, 4, 8, 8, generator=torch.Generator().manual_seed(0))
     base = open_published(whole)
     with torch.no_grad():
-        pictures = theirs.decode(latents / base.scaling_factor).sample
+        pictures = theirs.decode(latents / base.latent_scale).sample
         torch.testing.assert_close(base.vae_decoder()(latents), pictures, rtol=0, atol=1e-4)
-        means = theirs.encode(pictures).latent_dist.mean * base.scaling_factor
+        means = theirs.encode(pictures).latent_dist.mean * base.latent_scale
         torch.testing.assert_close(base.vae_encoder()(pictures), means, rtol=0, atol=1e-5)
 
 
@@ -237,7 +237,10 @@ def test_a_file_cut_short_is_refused_by_its_name(copy, name, network):
 def test_weights_of_another_size_than_the_config_says_are_refused(copy):
     config = copy / "unet" / "config.json"
     config.write_text(config.read_text().replace('"cross_attention_dim": 48', '"cross_attention_dim": 32'))
-    with pytest.raises(WeightsError, match=r"unet: the weights do not fit config\.json beside them"):
+    with pytest.raises(
+        WeightsError,
+        match=r"unet/diffusion_pytorch_model\.safetensors does not fit the sizes in config\.json",
+    ):
         open_published(copy).unet()
 
 

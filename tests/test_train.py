@@ -32,7 +32,7 @@ from kit.training.config import PRESETS, TrainConfig, Training, load_training
 from kit.training.folder import TrainingFolder
 from kit.training.latents import EncodedDataset, EncodingCache, buckets, encode_dataset, side_for
 from kit.training.loop import TrainState, TrainStep, draw_step_noise, train_lora, weighted_loss
-from kit.training.lora_layers import QuickLinear
+from kit.training.lora_layers import FusedLoraLinear
 from kit.training.schedule import BatchSampler, learning_rate, seeded_generator
 from kit.training.train import train
 
@@ -45,7 +45,7 @@ class Deaf:
     def begin(self, total: int, done: int) -> None:
         pass
 
-    def on_step(self, step: TrainStep) -> None:
+    def advance(self, count: int, note: str = "") -> None:
         pass
 
 
@@ -63,8 +63,8 @@ class Diary:
     def on_step(self, step: TrainStep) -> None:
         self.steps.append(step)
 
-    def save_checkpoint(self, learning: TrainState, pairs: object) -> None:
-        self.kept.append(deepcopy(learning))
+    def save_checkpoint(self, state: TrainState, pairs: object) -> None:
+        self.kept.append(deepcopy(state))
 
 
 def pictures(folder: Path, captions: Sequence[str], size: tuple[int, int] = (48, 48)) -> list[Captioned]:
@@ -331,12 +331,12 @@ def test_noise_offset_shifts_whole_channels():
 
 
 @pytest.mark.parametrize("rslora", [False, True])
-def test_the_quick_layer_answers_and_learns_as_pefts_own(rslora):
+def test_the_fused_layer_answers_and_learns_as_pefts_own(rslora):
     torch.manual_seed(0)
     config = LoraConfig(r=4, lora_alpha=3.0, use_rslora=rslora, target_modules=["0"], init_lora_weights=False)
     theirs = inject_adapter_in_model(config, nn.Sequential(nn.Linear(6, 5)))
     ours = deepcopy(theirs)
-    ours[0].__class__ = QuickLinear
+    ours[0].__class__ = FusedLoraLinear
     rows = torch.randn(2, 3, 6)
     for model in (theirs, ours):
         model(rows).square().sum().backward()
@@ -511,9 +511,12 @@ from kit.training.config import load_training
 from kit.training.train import train
 class Killer:
     def __init__(self, at): self.at = at
-    def begin(self, total, done): os.write(1, f"{{done}} ".encode())
-    def on_step(self, step):
-        if step.number == self.at: os.kill(os.getpid(), signal.SIGKILL)
+    def begin(self, total, done):
+        self.done = done
+        os.write(1, f"{{done}} ".encode())
+    def advance(self, count, note):
+        self.done += count
+        if self.done == self.at: os.kill(os.getpid(), signal.SIGKILL)
 for at in (3, 6, 7):
     if os.fork() == 0:
         train(load_training(Path({config!r})), Path({out!r}), Killer(at), "cpu")
@@ -547,7 +550,7 @@ def test_a_finished_training_run_again_writes_the_same_file_and_learns_nothing(t
     class Counting(Deaf):
         heard = 0
 
-        def on_step(self, step: TrainStep) -> None:
+        def advance(self, count: int, note: str = "") -> None:
             Counting.heard += 1
 
     assert train(training, tmp_path / "ink", Counting(), "cpu").read_bytes() == first

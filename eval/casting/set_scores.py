@@ -1,7 +1,8 @@
 """Every picture drawn of eight panels, and what any sets of eight of them score, thousands at a time.
 
-The metrics are those of `eval/setwise.py`, to the last digits; here they are read off tables of pairs, so
-that a set costs a microsecond. A set is a row of eight numbers: which picture stands for panel 1, 2, ... 8.
+The metrics are those of `eval/metrics/formulas.py`, to the last digits; here they are read off tables of
+pairs, so that a set costs a microsecond; one without a table costs its formula. A set is a row of eight
+numbers: which picture stands for panel 1, 2, ... 8.
 
 `with_ideals` adds one picture a panel that does not exist: in every table it is as good as the best of those
 allowed for the panel. A set in which ideals stand for the panels still open scores at least what any set
@@ -21,6 +22,8 @@ from numpy.typing import NDArray
 
 from eval.metrics.concept_subspaces import SAME, alike, pairs_by_place, projected
 from eval.metrics.consistency import TIE, panel_text, similarity
+from eval.metrics.formulas import PanelSet
+from eval.metrics.registry import castable
 from eval.metrics.story_facts import StoryFacts
 from kit.story.story import PANELS
 
@@ -28,8 +31,8 @@ Sets = NDArray[np.intp]
 """(sets, 8) pictures."""
 Values = NDArray[np.float64]
 Pairs = Sequence[tuple[int, int]]
-METRICS = ("text", "aesthetic", "style", "mrr", "identity", "place")
-"""What a set is judged by, the quickest first; higher is better."""
+TABLED = ("text", "aesthetic", "style", "mrr", "identity", "place")
+"""What is read off tables, the quickest first; other metrics that decide are asked set by set."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,7 +55,7 @@ class SetScorer:
     """Which panel each picture is of, 0 to 7."""
     layout: Layout
     metrics: tuple[str, ...]
-    """Those of METRICS that the story and the encoder define."""
+    """Those that the story and the encoder define; higher is better."""
     unbounded: frozenset[str] = frozenset()
     """Metrics of which a set with ideals says nothing."""
     text: Values
@@ -66,6 +69,8 @@ class SetScorer:
     """As `figures`; of ideals the least alike instead of the most."""
     places: Values
     copied: NDArray[np.bool_]
+    embeddings: NDArray[np.float32]
+    told: StoryFacts
 
     def of(self, panel: int) -> list[int]:
         """Return the pictures of a panel, 0 to 7."""
@@ -84,7 +89,12 @@ class SetScorer:
                 return self._identity(sets)
             case "place":
                 return self._place(sets)
-        raise ValueError(f"metric must be one of {', '.join(METRICS)}, got {metric!r}")
+        points = self.aesthetic
+        shown = (
+            PanelSet(embeddings=self.embeddings[row], aesthetics=points[row].tolist(), told=self.told)
+            for row in sets
+        )
+        return np.array([castable()[metric](one).value for one in shown], dtype=np.float64)
 
     def values(self, sets: Sets) -> Values:
         """Return (sets, metrics)."""
@@ -150,7 +160,8 @@ class SetScorer:
             panels=panels,
             unbounded=frozenset(
                 name for name, (most, least) in spans.items() if not _grows(most, least, groups[name])
-            ),
+            )
+            | frozenset(self.metrics).difference(TABLED),
             text=best[0],
             aesthetic=best[1],
             figure_text=best[2],
@@ -187,10 +198,10 @@ def set_scorer_of(
         "place": len(facets.place) > 0 and bool(layout.same) and bool(layout.other),
     }
     words = projected(texts[of], facets.identity)
-    return SetScorer(
+    scorer = SetScorer(
         panels=list(panels),
         layout=layout,
-        metrics=tuple(metric for metric in METRICS if defined.get(metric, True)),
+        metrics=tuple(metric for metric in TABLED if defined.get(metric, True)),
         text=panel_text(embeddings, texts[of]),
         aesthetic=np.asarray(aesthetics, dtype=np.float64),
         figure_text=panel_text(projected(embeddings, facets.identity), words)
@@ -204,7 +215,12 @@ def set_scorer_of(
         figures_apart=seen["who"],
         places=seen["place"].round(SAME),
         copied=similarity(embeddings) > told.copy_above,
+        embeddings=embeddings,
+        told=told,
     )
+    first = np.array([[scorer.of(panel)[0] for panel in range(PANELS)]])
+    others = [name for name in castable() if name not in TABLED and np.isfinite(scorer.value(name, first))]
+    return replace(scorer, metrics=(*scorer.metrics, *others))
 
 
 def _layout_of(told: StoryFacts) -> Layout:

@@ -120,6 +120,12 @@ def validated() -> dict[str, Formula]:
     return {entry.bare_name: entry.formula for entry in METRICS.values() if entry.formula and entry.validated}
 
 
+def castable() -> dict[str, Formula]:
+    """Return the formulas that decide which seeds are cast, by bare name; higher is better in all."""
+    found = (METRICS[name] for name in judged())
+    return {one.bare_name: one.formula for one in found if one.formula and one.direction == "higher"}
+
+
 def describe_metrics(
     scorer: Scorer, encoder: Encoder, words: Mapping[str, tuple[str, ...]] | None = None
 ) -> tuple[Metric, ...]:

@@ -1,6 +1,5 @@
 """CLIP's preprocessing: pictures are read and resized in threads, a batch ahead of the network."""
 
-import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
@@ -77,4 +76,4 @@ def batches_ahead(work: Callable[[Item], Made], items: Iterable[Item], size: int
 
 
 def _pool() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(len(os.sched_getaffinity(0)))
+    return ThreadPoolExecutor(torch.get_num_threads())

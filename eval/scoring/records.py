@@ -1,5 +1,6 @@
 """The three score files of a run, written and read here alone: scores.json and the tables beside it."""
 
+import csv
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -221,12 +222,13 @@ def _frame(run: Run, name: str, needed: Sequence[str]) -> "DataFrame":
     import numpy as np
     import pandas as pd
 
+    text = run.read_text(name)
+    if len({len(row) for row in csv.reader(StringIO(text)) if row}) > 1:
+        raise RunError(f"{name} must have as many cells in each row as in its header; {_AGAIN}")
     try:
-        frame = pd.read_csv(StringIO(run.read_text(name)), dtype=object, keep_default_na=False)
+        frame = pd.read_csv(StringIO(text), dtype=object, keep_default_na=False)
     except ValueError as error:
         raise RunError(f"{run.folder / name} is no CSV: {error}; {_AGAIN}") from error
-    if frame.isna().to_numpy().any() or not isinstance(frame.index, pd.RangeIndex):
-        raise RunError(f"{run.folder / name} has a row with more or fewer cells than its header; {_AGAIN}")
     if lacking := [column for column in needed if column not in frame]:
         raise RunError(f"{name} must have a column {', '.join(lacking)}; {_AGAIN}")
     for column in frame.columns.difference([*_TEXTS]):

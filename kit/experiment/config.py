@@ -222,18 +222,19 @@ class LoadedExperiment:
     experiment: Experiment
     stories: tuple[LoadedStory, ...]
 
-
-def settings(experiment: Experiment) -> DrawSettings:
-    """Return how the panels are drawn, the base's defaults filled in."""
-    steps, size = (25, 256) if experiment.base == EMBEDDED else (50, 1024)
-    return DrawSettings(
-        steps=experiment.steps or steps,
-        cfg=experiment.cfg,
-        size=experiment.size or size,
-        noise=experiment.noise,
-        batch=experiment.batch,
-        memory=experiment.memory,
-    )
+    @property
+    def settings(self) -> DrawSettings:
+        """How the panels are drawn, the base's defaults filled in."""
+        told = self.experiment
+        steps, size = (25, 256) if told.base == EMBEDDED else (50, 1024)
+        return DrawSettings(
+            steps=told.steps or steps,
+            cfg=told.cfg,
+            size=told.size or size,
+            noise=told.noise,
+            batch=told.batch,
+            memory=told.memory,
+        )
 
 
 def baseline_of(experiment: Experiment) -> str | None:

@@ -2,9 +2,10 @@
 
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
+from itertools import product, starmap
 from pathlib import Path
 from typing import Any, NamedTuple, Self, TypeVar
 
@@ -13,18 +14,14 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from kit.errors import RunError
 from kit.experiment.config import (
-    Candidate,
     Experiment,
     LoadedExperiment,
-    StackedLora,
     baseline_of,
     reload_experiment,
-    settings,
 )
-from kit.files.atomic_write import copy_atomic, write_atomic
+from kit.files.atomic_write import write_atomic
 from kit.files.documents import faults_of
-from kit.files.encodings import canonical_json, sha256_of
-from kit.lora.key_names import config_beside
+from kit.files.encodings import canonical_json
 from kit.story.story import PANELS
 
 _MARK = "# The experiment of this run, resolved by storykit: every default written out.\n"
@@ -74,7 +71,12 @@ class PanelRow:
     prompt: str
     negative: str
     seconds: float
-    """What drawing it took, its share of the batch."""
+    """What drawing it took, its share of the batch; 0 for a copy of another panel's picture."""
+
+    @property
+    def slot(self) -> Slot:
+        """Which panel of the experiment it is about."""
+        return Slot(self.candidate, self.order, self.story, self.seed, self.panel)
 
 
 _ROW = TypeAdapter(PanelRow)
@@ -138,12 +140,10 @@ class Run:
     def wanted(self) -> Iterator[Slot]:
         """Yield every panel of the experiment, candidate by candidate."""
         experiment = self.loaded.experiment
-        for candidate in experiment.candidates:
-            for order in experiment.orders:
-                for story in self.loaded.stories:
-                    for seed in experiment.seeds:
-                        for panel in range(1, PANELS + 1):
-                            yield Slot(candidate.name, order, story.name, seed, panel)
+        candidates = [candidate.name for candidate in experiment.candidates]
+        stories = [story.name for story in self.loaded.stories]
+        panels = range(1, PANELS + 1)
+        return starmap(Slot, product(candidates, experiment.orders, stories, experiment.seeds, panels))
 
     def rows(self) -> list[PanelRow]:
         """Return the rows of the drawn panels; of several about one file, the last.
@@ -209,7 +209,7 @@ class Run:
     @staticmethod
     def slot_of(row: PanelRow) -> Slot:
         """Return which panel of the experiment a row is about."""
-        return Slot(row.candidate, row.order, row.story, row.seed, row.panel)
+        return row.slot
 
     def write_json(self, name: str, value: object) -> None:
         """Write a file of the run, whole; NaN is a ValueError."""
@@ -266,48 +266,14 @@ class Run:
 
     def _resolved(self, loaded: LoadedExperiment) -> Experiment:
         """Return the experiment with every default written out and every path inside this folder."""
-        experiment = loaded.experiment
-        drawn = settings(experiment)
+        from kit.experiment.loras import keep_lora
+
+        experiment, drawn = loaded.experiment, loaded.settings
         resolved = {
             "stories": tuple(f"stories/{story.name}.toml" for story in loaded.stories),
             "steps": drawn.steps,
             "size": drawn.size,
-            "candidates": tuple(map(self._keep_lora, experiment.candidates)),
+            "candidates": tuple(keep_lora(self.folder, one) for one in experiment.candidates),
             "compare": experiment.compare.model_copy(update={"baseline": baseline_of(experiment)}),
         }
         return experiment.model_copy(update=resolved)
-
-    def _keep_lora(self, candidate: Candidate) -> Candidate:
-        """Copy a LoRA file into the folder, unless it is there, and return the candidate with the copy."""
-        if candidate.loras:
-            return self._keep_stack(candidate, candidate.loras)
-        if candidate.lora is None or candidate.lora.startswith("mini:"):
-            return candidate
-        source = Path(candidate.lora)
-        kept = f"loras/{candidate.name}{source.suffix}"
-        target = self.folder / kept
-        if not (target.exists() and sha256_of(target) == sha256_of(source)):
-            copy_atomic(source, target)
-        return candidate.model_copy(update={"lora": kept, "alpha": _alpha(source, candidate.alpha)})
-
-    def _keep_stack(self, candidate: Candidate, stack: Sequence[StackedLora]) -> Candidate:
-        """Write several LoRAs as one file, so that every later stage has one; their sum is exact."""
-        from kit.lora.lora import find_lora
-        from kit.lora.merge import merge, merged_bytes
-
-        kept = f"loras/{candidate.name}.safetensors"
-        loras = [find_lora(lora.file, lora.alpha) for lora in stack]
-        strengths = [lora.strength for lora in stack]
-        data = merged_bytes(merge(loras, strengths), loras, strengths)
-        if not ((target := self.folder / kept).exists() and target.read_bytes() == data):
-            write_atomic(target, data)
-        return candidate.model_copy(update={"lora": kept, "loras": None})
-
-
-def _alpha(source: Path, given: float | None) -> float | None:
-    """Return the given alpha, or the one that PEFT keeps in a file of its own, which is not copied."""
-    if config_beside(source) is None:
-        return given
-    from kit.lora.lora import load_lora
-
-    return load_lora(source, given).alpha

@@ -2,6 +2,7 @@
 
 import json
 import math
+import pickle
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -11,6 +12,10 @@ from safetensors import SafetensorError, deserialize, safe_open
 if TYPE_CHECKING:
     from torch import Tensor
 
+TORCH_LOAD_ERRORS = (
+    OSError, EOFError, LookupError, TypeError, ValueError, RuntimeError, pickle.PickleError
+)  # fmt: skip
+"""What `torch.load` raises of a file that is not whole, or not torch's."""
 LENGTH_BYTES = 8
 """A safetensors file opens with the length of its header, little-endian."""
 MAX_HEADER_BYTES = 1 << 20

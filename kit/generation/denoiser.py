@@ -16,7 +16,7 @@ SHAPES = 64
 
 
 class CachedProjection(nn.Module):
-    """A linear layer over the text, which is the same at every step: it answers from memory."""
+    """A linear layer over the text, which is the same at every step: computed once, then remembered."""
 
     def __init__(self, linear: nn.Module) -> None:
         """Wrap the layer."""
@@ -47,7 +47,7 @@ class Denoiser:
         self._pristine: dict[str, Tensor] = {}
         self._first = CachedProjection(unet.get_submodule("text_intermediate_proj"))
         unet.text_intermediate_proj = self._first
-        self._told = list(_remembering(unet))
+        self._projections = list(_cached_projections(unet))
         self._device, self._dtype = unet.conv_in.weight.device, unet.conv_in.weight.dtype
 
     @torch.no_grad()
@@ -78,19 +78,6 @@ class Denoiser:
                 self.unet.to(before)
             self._dtype, self.compiled = before, compiled
 
-    @contextmanager
-    def offloaded(self) -> Iterator[None]:
-        """Leave the device to others for a while: the UNet waits in the computer's own memory."""
-        try:
-            with torch.inference_mode(False):
-                self.unet.to("cpu")
-            if self._device.type == "cuda":
-                torch.cuda.empty_cache()
-            yield
-        finally:
-            with torch.inference_mode(False):
-                self.unet.to(self._device)
-
     def compile(self, rows: int) -> None:
         """Compile the parts that repeat, for calls of this many rows; others run as before.
 
@@ -103,7 +90,7 @@ class Denoiser:
     def set_text(self, cross: Tensor) -> None:
         """Say which texts the rows of the next calls are drawn from, (B, tokens, hidden)."""
         text = self._first.set_text(cross.to(self._device, self._dtype))
-        for layer in self._told:
+        for layer in self._projections:
             layer.set_text(text)
 
     def __call__(self, rows: Tensor, step: Tensor, sizes: Tensor, pooled: Tensor) -> Tensor:
@@ -125,16 +112,16 @@ class Denoiser:
 
 def compile_parts(network: SDXLUNet | SDXLVAEDecoder) -> None:
     """Compile the parts that repeat, each when it is next called; what cannot be compiled runs as before."""
-    torch._dynamo.config.suppress_errors = True
-    torch._dynamo.config.recompile_limit = max(torch._dynamo.config.recompile_limit, SHAPES)
+    torch._dynamo.config.suppress_errors = True  # torch has no public way to fall back
+    torch.compiler.config.recompile_limit = max(torch.compiler.config.recompile_limit, SHAPES)
     for region in regions(network):
         region.compile(dynamic=False)
 
 
-def _remembering(unet: SDXLUNet) -> Iterator[CachedProjection]:
-    """Have every attention to the text answer from memory, and yield the layers that do."""
+def _cached_projections(unet: SDXLUNet) -> Iterator[CachedProjection]:
+    """Have every attention to the text remember its projections, and yield the layers that do."""
     for attention in attentions(unet):
         for name in ("to_k", "to_v"):
-            told = CachedProjection(attention.get_submodule(name))
-            attention.set_submodule(name, told)
-            yield told
+            cached = CachedProjection(attention.get_submodule(name))
+            attention.set_submodule(name, cached)
+            yield cached

@@ -1,23 +1,21 @@
-"""Several GPUs: a painter for each, in a process of its own."""
+"""Several GPUs: a painter for each, in a process of its own.
+
+A pipe and no executor: that one waits for the batch in hand when the user presses ctrl-c, leaves its process
+on the GPU when this one is killed, does not say how a process ended, and sends tensors through shared memory.
+"""
 
 import multiprocessing
 import pickle
 import signal
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cached_property
+from functools import partial
 from multiprocessing.connection import Connection
-from typing import TYPE_CHECKING, Any
+from typing import Any, cast
 
 from kit.errors import RunError, StorykitError
-from kit.experiment.config import DrawSettings
-from kit.generation.painter import BatchPlan, DrawFailure, Painter, PanelRequest
+from kit.generation.painter import Painter
 from kit.library_warnings import hide_pynvml_warning
-
-if TYPE_CHECKING:
-    from PIL.Image import Image
-
-    from kit.lora.lora import LoadedLora
 
 PATIENCE_S = 10.0
 """How long a process that has closed its end may take to be gone."""
@@ -39,14 +37,14 @@ def painters_on(base: str, devices: str) -> Iterator[list[Painter]]:
         return
     crew = [RemotePainter(base, device) for device in picked]
     try:
-        yield [*crew]
+        yield [cast(Painter, painter) for painter in crew]
     finally:
         for painter in crew:
             painter.close()
 
 
 class RemotePainter:
-    """A painter in another process; what it refuses is raised here."""
+    """Whatever `Painter` names, asked of one in another process; what that refuses is raised here."""
 
     def __init__(self, base: str, device: str) -> None:
         """Start the process; the base is loaded while others are started."""
@@ -63,47 +61,14 @@ class RemotePainter:
         self._process.join()
         self._pipe.close()
 
-    @cached_property
-    def device(self) -> str:
-        """Return "cpu" or "cuda"."""
-        return str(self._ask("device"))
-
-    @cached_property
-    def hardware(self) -> str:
-        """Return "cpu" or the name of the GPU."""
-        return str(self._ask("hardware"))
-
-    @cached_property
-    def identity(self) -> Mapping[str, object]:
-        """Return what shapes every picture."""
-        return dict(self._ask("identity"))
-
-    def encode_prompts(self, prompts: Sequence[str]) -> None:
-        """Encode each distinct prompt once."""
-        self._ask("encode_prompts", prompts)
-
-    def truncated_tail(self, prompt: str) -> str:
-        """Return the end of a prompt that is too long to be read whole; empty when it is not."""
-        return str(self._ask("truncated_tail", prompt))
-
-    def check(self, lora: "LoadedLora | None") -> None:
-        """Raise LoraError if the LoRA does not fit the base."""
-        self._ask("check", lora)
-
-    def set_lora(self, lora: "LoadedLora | None", strength: float) -> None:
-        """Draw with this LoRA from now on."""
-        self._ask("set_lora", lora, strength)
-
-    def plan_batches(self, requests: Sequence[PanelRequest], settings: DrawSettings) -> BatchPlan:
-        """Return how these pictures are best drawn there."""
-        settled: BatchPlan = self._ask("plan_batches", requests, settings)
-        return settled
-
-    def draw(
-        self, requests: Sequence[PanelRequest], settings: DrawSettings, batching: BatchPlan | None = None
-    ) -> "list[Image | DrawFailure]":
-        """Return one RGB picture a request, or why there is none."""
-        return list(self._ask("draw", requests, settings, batching))
+    def __getattr__(self, name: str) -> Any:
+        """Return what a property is there, asked once, or a method that asks each time it is called."""
+        if name not in vars(Painter):
+            raise AttributeError(f"a painter has no {name}")
+        if not isinstance(vars(Painter)[name], property):
+            return partial(self._ask, name)
+        vars(self)[name] = self._ask(name)
+        return vars(self)[name]
 
     def _ask(self, name: str, *arguments: object) -> Any:
         """Return what the painter there answers; raises what it refuses, and RunError when it is gone."""

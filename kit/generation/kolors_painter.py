@@ -17,10 +17,11 @@ from kit.generation.denoiser import Denoiser, compile_parts
 from kit.generation.painter import BatchPlan, DrawFailure, PanelRequest
 from kit.images.decode import is_flat
 from kit.lora.lora import LoadedLora
-from kit.models.base import Base, pick_device
+from kit.models.base import pick_device
 from kit.models.kolors.scheduler import BETA_END, TRAIN_STEPS, scheduler
 from kit.models.kolors.text_encoder import encode_ids, tokenize, truncated_tail
 from kit.models.kolors.unet import linear_shapes, time_ids
+from kit.models.networks import Base, offloaded
 from kit.models.sizes import LATENT_CHANNELS, STRIDE
 
 SCHEDULER = {"name": "EnhancedDDIM", "beta_end": BETA_END, "train_steps": TRAIN_STEPS}
@@ -59,7 +60,8 @@ class KolorsPainter:
         if ":" in self.device:
             torch.cuda.set_device(self.device)
         if self.device != "cpu":
-            torch.cuda.memory._set_allocator_settings("expandable_segments:True")  # 2 GiB less are held
+            # 2 GiB less are held; the public way is an environment variable, which torch reads only at import
+            torch.cuda.memory._set_allocator_settings("expandable_segments:True")
         self.hardware = "cpu" if self.device == "cpu" else torch.cuda.get_device_name()
         self._dtype = base.precision(self.device)
         self.identity: Mapping[str, object] = {
@@ -107,11 +109,11 @@ class KolorsPainter:
     def set_lora(self, lora: LoadedLora | None, strength: float) -> None:
         """Merge the LoRA into the UNet; what was merged before is taken out, to the last bit."""
         self.check(lora)
-        if lora is not None or "_engine" in vars(self):  # nothing is on a UNet that was never loaded
-            self._engine.set_lora(lora, strength)
+        if lora is not None or "_denoiser" in vars(self):  # nothing is on a UNet that was never loaded
+            self._denoiser.set_lora(lora, strength)
 
     @cached_property
-    def _engine(self) -> Denoiser:
+    def _denoiser(self) -> Denoiser:
         with torch.inference_mode(False):  # LoRAs change these weights later
             unet = self._base.unet(self.device, self._dtype)
         return Denoiser(unet)
@@ -128,7 +130,7 @@ class KolorsPainter:
 
     def unload(self) -> None:
         """Free the networks; what was read is kept, and the next picture loads them again."""
-        for name in ("_engine", "_decoder"):
+        for name in ("_denoiser", "_decoder"):
             vars(self).pop(name, None)
         if self.device != "cpu":
             torch.cuda.empty_cache()
@@ -172,48 +174,42 @@ class KolorsPainter:
 
     @torch.inference_mode()
     def draw(
-        self, requests: Sequence[PanelRequest], settings: DrawSettings, batching: BatchPlan | None = None
+        self, requests: Sequence[PanelRequest], settings: DrawSettings, plan: BatchPlan | None = None
     ) -> list[Image.Image | DrawFailure]:
         """Return the pictures of one batch; panels and their negatives share each UNet call.
 
         What does not fit into the GPU's memory together is drawn in halves. A picture whose numbers are not
         finite, or that has one colour, is drawn again in fp32 where that is another precision.
         """
-        if batching is not None and batching.compiled and not self._engine.compiled:
-            self._engine.compile(rows=batching.panels * (1 if settings.cfg == 1.0 else 2))
+        if plan is not None and plan.compiled and not self._denoiser.compiled:
+            self._denoiser.compile(rows=plan.panels * (1 if settings.cfg == 1.0 else 2))
             compile_parts(self._decoder)
         return self._in_memory(requests, settings)
 
     def _in_memory(
         self, requests: Sequence[PanelRequest], settings: DrawSettings
     ) -> list[Image.Image | DrawFailure]:
-        if self.device != "cpu" and len(requests) > self._most:
-            return self._in_halves(requests, settings)
-        try:
-            pictures = self._draw_together(requests, settings)
-        except torch.OutOfMemoryError as error:
-            if len(requests) == 1:
-                raise self._too_small(settings) from error
-        else:
-            return [
-                self._again(request, settings, picture) if isinstance(picture, DrawFailure) else picture
-                for request, picture in zip(requests, pictures, strict=True)
-            ]
-        torch.cuda.empty_cache()
-        self._most = len(requests) // 2
-        return self._in_halves(requests, settings)
+        if self.device == "cpu" or len(requests) <= self._most:
+            try:
+                pictures = self._draw_together(requests, settings)
+            except torch.OutOfMemoryError as error:
+                if len(requests) == 1:
+                    raise self._too_small(settings) from error
+                self._most = len(requests) // 2
+            else:
+                return [
+                    self._again(request, settings, picture) if isinstance(picture, DrawFailure) else picture
+                    for request, picture in zip(requests, pictures, strict=True)
+                ]
+            torch.cuda.empty_cache()
+        half = len(requests) // 2
+        return [*self._in_memory(requests[:half], settings), *self._in_memory(requests[half:], settings)]
 
     def _too_small(self, settings: DrawSettings) -> RunError:
         return RunError(
             f"{self.hardware} has too little memory for one panel of {settings.size} pixels: "
             "close other programs that use it, or set a smaller `size` in the experiment"
         )
-
-    def _in_halves(
-        self, requests: Sequence[PanelRequest], settings: DrawSettings
-    ) -> list[Image.Image | DrawFailure]:
-        half = len(requests) // 2
-        return [*self._in_memory(requests[:half], settings), *self._in_memory(requests[half:], settings)]
 
     def _draw_together(
         self, requests: Sequence[PanelRequest], settings: DrawSettings
@@ -223,7 +219,7 @@ class KolorsPainter:
             return [self._decode(latent) for latent in self._denoise(noise, requests, settings)]
         one_by_one = zip(noise[:, None], requests, strict=True)
         latents = [self._denoise(start, [request], settings)[0] for start, request in one_by_one]
-        with self._engine.offloaded():
+        with offloaded(self._denoiser.unet):
             return [self._decode(latent) for latent in latents]
 
     def _again(
@@ -233,7 +229,7 @@ class KolorsPainter:
         if self._dtype == torch.float32:
             return fault
         try:
-            with self._engine.in_fp32():
+            with self._denoiser.in_fp32():
                 [picture] = self._draw_together([request], settings)
         except torch.OutOfMemoryError:
             return DrawFailure(reason=f"{fault.reason}, and there is too little memory to draw it in fp32")
@@ -249,12 +245,12 @@ class KolorsPainter:
         if guided:
             prompts += [request.negative for request in requests]
         cross, pooled = self._read_states(prompts)
-        self._engine.set_text(cross)
+        self._denoiser.set_text(cross)
         sizes = time_ids(len(prompts), settings.size, self.device)
         sampler = scheduler(settings.steps)
         for step in sampler.timesteps:
             rows = torch.cat([latents, latents]) if guided else latents
-            predicted = self._engine(rows, step[None], sizes, pooled)
+            predicted = self._denoiser(rows, step[None], sizes, pooled)
             if guided:
                 wanted, unwanted = predicted.chunk(2)
                 predicted = unwanted + settings.cfg * (wanted - unwanted)

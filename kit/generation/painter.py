@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from pydantic import PositiveInt
+
 from kit.experiment.config import DrawSettings
 
 if TYPE_CHECKING:
@@ -37,7 +39,7 @@ class DrawFailure:
 class BatchPlan:
     """How pictures are drawn together: their last bits hang on it, so a run keeps to what it began with."""
 
-    panels: int
+    panels: PositiveInt
     """At most so many at once."""
     compiled: bool
     """Whether the UNet is compiled first."""
@@ -46,7 +48,7 @@ class BatchPlan:
 class Painter(Protocol):
     """Anything that draws panels.
 
-    Use: `read` all prompts, `settle` how to draw them, then for each candidate `dress` and `draw` batch after
+    Use: `encode_prompts` of all, `plan_batches`, then for each candidate `set_lora` and `draw` batch after
     batch.
     """
 
@@ -63,7 +65,7 @@ class Painter(Protocol):
         """Return what shapes every picture and so is part of each key: weights, scheduler, dtype."""
 
     def encode_prompts(self, prompts: Sequence[str]) -> None:
-        """Encode each distinct prompt once; `draw` takes only prompts that were read."""
+        """Encode each distinct prompt once; `draw` takes only these."""
 
     def truncated_tail(self, prompt: str) -> str:
         """Return the end of a prompt that is too long to be read whole; empty when it is not."""
@@ -75,15 +77,18 @@ class Painter(Protocol):
         """Draw with this LoRA from now on, or with the pristine base; raises LoraError if it does not fit."""
 
     def plan_batches(self, requests: Sequence[PanelRequest], settings: DrawSettings) -> BatchPlan:
-        """Return how these pictures, whose prompts were read, are best drawn on this device."""
+        """Return how these pictures, whose prompts were encoded, are best drawn on this device."""
 
     def draw(
-        self, requests: Sequence[PanelRequest], settings: DrawSettings, batching: BatchPlan | None = None
+        self, requests: Sequence[PanelRequest], settings: DrawSettings, plan: BatchPlan | None = None
     ) -> "list[Image.Image | DrawFailure]":
         """Return one RGB picture a request, drawn in one batch, or why there is none.
 
         Args:
-            requests: of prompts that were read.
+            requests: of prompts that were encoded.
             settings: how they are drawn.
-            batching: as settled for all that is to come; none: nothing is compiled.
+            plan: as planned for all that is to come; none: nothing is compiled.
         """
+
+    def unload(self) -> None:
+        """Free what drawing takes of the device's memory; the next picture takes it again."""

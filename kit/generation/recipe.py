@@ -1,18 +1,19 @@
 """What shapes each picture of a run: its recipe, the key made of it, and the run's identity."""
 
 import subprocess
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from kit.errors import InputError
-from kit.experiment.config import Candidate, DrawSettings, LoadedExperiment, settings
+from kit.experiment.config import Candidate, DrawSettings, LoadedExperiment
 from kit.experiment.run import Run, Slot
 from kit.files.encodings import canonical_json, sha256_bytes
 from kit.generation.painter import Painter, PanelRequest
 from kit.story.prompt import prompt_of
-from kit.story.story import PANELS
+from kit.story.story import PANELS, Story
 from kit.versions import installed_version
 
 if TYPE_CHECKING:
@@ -35,73 +36,82 @@ class Job:
     negative: str
     """The story's negative prompt, also where cfg 1 leaves it unused."""
 
+    @property
+    def key(self) -> str:
+        """The sha256 of the recipe."""
+        return self.request.key
 
-def refuse_misfits(loaded: LoadedExperiment, painter: Painter) -> None:
-    """Refuse what the painter could not draw as it is meant; needs no weights.
+
+class RunPlan(NamedTuple):
+    """What a run draws, and with what."""
+
+    jobs: Sequence[Job]
+    """Candidate by candidate."""
+    settings: DrawSettings
+    loras: "Mapping[str, tuple[LoadedLora | None, float]]"
+    """Each candidate's LoRA, read once, and its strength; no LoRA for the base alone."""
+    identity: Mapping[str, object]
+    """What run.json says about it."""
+
+
+def plan_run(run: Run, painter: Painter) -> RunPlan:
+    """Return what is to be drawn; what does not fit is refused before the first picture."""
+    read = check_drawable(run.loaded, painter)
+    candidates = run.loaded.experiment.candidates
+    loras = {c.name: (next(iter(read[c.name]), None), c.strength) for c in candidates}
+    facts = {c.name: _facts(c, loras[c.name][0]) for c in candidates}
+    stories = {loaded.name: loaded.story for loaded in run.loaded.stories}
+    jobs = [_job(run, painter, slot, stories[slot.story], facts[slot.candidate]) for slot in run.wanted()]
+    return RunPlan(jobs, run.loaded.settings, loras, _identity(run, painter, facts))
+
+
+def check_drawable(loaded: LoadedExperiment, painter: Painter) -> "dict[str, list[LoadedLora]]":
+    """Refuse what the painter could not draw as it is meant, and return each candidate's LoRAs.
+
+    Needs no weights of the base.
 
     Raises:
         LoraError: for a LoRA that does not fit the base.
         InputError: with every prompt of which the text encoder would not see the end.
     """
-    for candidate in loaded.experiment.candidates:
-        for lora in loras_of(candidate):
-            painter.check(lora)
+    loras = {candidate.name: _fitting_loras(candidate, painter) for candidate in loaded.experiment.candidates}
     if loaded.experiment.cut_long_prompts:
-        return
+        return loras
     faults = [
         f"{place}: must be at most 254 tokens, {end[:SHOWN]!r} and what follows would be cut; "
         "shorten it, or set cut_long_prompts = true in the experiment"
-        for place, text in _texts(loaded).items()
+        for text, place in _places_of_texts(loaded).items()
         if (end := painter.truncated_tail(text))
     ]
     if faults:
         raise InputError(str(loaded.path), faults)
+    return loras
 
 
-def _texts(loaded: LoadedExperiment) -> dict[str, str]:
-    """Return every text that is read, by where it comes from; of equal texts the first."""
+def _fitting_loras(candidate: Candidate, painter: Painter) -> "list[LoadedLora]":
+    """Return the LoRAs of a candidate as the user gave it, none for the base alone."""
+    from kit.lora.lora import find_lora
+
+    files = [(lora.file, lora.alpha) for lora in candidate.loras or ()]
+    if candidate.lora is not None:
+        files = [(candidate.lora, candidate.alpha)]
+    loras = [find_lora(file, alpha) for file, alpha in files]
+    for lora in loras:
+        painter.check(lora)
+    return loras
+
+
+def _places_of_texts(loaded: LoadedExperiment) -> dict[str, str]:
+    """Return where every text that is read comes from; of equal texts the first place."""
     places: dict[str, str] = {}
     for story in loaded.stories:
-        if settings(loaded.experiment).cfg != 1:
+        if loaded.settings.cfg != 1:
             places.setdefault(story.story.negative, f"story {story.name}, negative")
-        for candidate in loaded.experiment.candidates:
-            for order in loaded.experiment.orders:
-                for panel in range(PANELS):
-                    text = prompt_of(story.story, panel, order, candidate.trigger)
-                    where = (
-                        f"story {story.name}, panel {panel + 1}, order {order}, candidate {candidate.name}"
-                    )
-                    places.setdefault(text, where)
-    return {place: text for text, place in places.items()}
-
-
-def plan(run: Run, painter: Painter) -> tuple[list[Job], dict[str, object]]:
-    """Return the jobs of a run, candidate by candidate, and what run.json says about it.
-
-    What does not fit is refused before the first picture.
-    """
-    refuse_misfits(run.loaded, painter)
-    candidates = {
-        candidate.name: _facts(candidate, lora_of(candidate))
-        for candidate in run.loaded.experiment.candidates
-    }
-    jobs = [_job(run, painter, slot, candidates[slot.candidate]) for slot in run.wanted()]
-    return jobs, _identity(run, painter, candidates)
-
-
-def lora_of(candidate: Candidate) -> "LoadedLora | None":
-    """Return the LoRA of a run's candidate, read from its file; None for the base alone."""
-    from kit.lora.lora import find_lora
-
-    return None if candidate.lora is None else find_lora(candidate.lora, candidate.alpha)
-
-
-def loras_of(candidate: Candidate) -> "list[LoadedLora]":
-    """Return all LoRAs of a candidate as the user gave it."""
-    from kit.lora.lora import find_lora
-
-    alone = lora_of(candidate)
-    return [alone] if alone else [find_lora(lora.file, lora.alpha) for lora in candidate.loras or ()]
+        drawn = product(loaded.experiment.candidates, loaded.experiment.orders, range(PANELS))
+        for candidate, order, panel in drawn:
+            where = f"story {story.name}, panel {panel + 1}, order {order}, candidate {candidate.name}"
+            places.setdefault(prompt_of(story.story, panel, order, candidate.trigger), where)
+    return places
 
 
 def _facts(candidate: Candidate, lora: "LoadedLora | None") -> dict[str, object]:
@@ -115,13 +125,12 @@ def _facts(candidate: Candidate, lora: "LoadedLora | None") -> dict[str, object]
     }
 
 
-def _job(run: Run, painter: Painter, slot: Slot, facts: Mapping[str, object]) -> Job:
-    how = settings(run.loaded.experiment)
-    story = next(loaded.story for loaded in run.loaded.stories if loaded.name == slot.story)
+def _job(run: Run, painter: Painter, slot: Slot, story: Story, facts: Mapping[str, object]) -> Job:
     prompt = prompt_of(story, slot.panel - 1, slot.order, str(facts["trigger"]))
-    recipe = recipe_of(painter, how, facts, PromptedPanel(prompt, story.negative, slot.seed))
+    asked = PromptedPanel(prompt, story.negative, slot.seed)
+    recipe = recipe_of(painter, run.loaded.settings, facts, asked)
     label = run.panel_path(*slot).relative_to(run.folder).as_posix()
-    return Job(slot=slot, recipe=recipe, request=request_of(recipe, label), negative=story.negative)
+    return job_of(slot, recipe, label, story.negative)
 
 
 class PromptedPanel(NamedTuple):
@@ -134,21 +143,21 @@ class PromptedPanel(NamedTuple):
 
 
 def recipe_of(
-    painter: Painter, how: DrawSettings, worn: Mapping[str, object], asked: PromptedPanel
+    painter: Painter, how: DrawSettings, lora: Mapping[str, object], asked: PromptedPanel
 ) -> dict[str, object]:
     """Return everything that shapes a picture.
 
     Args:
         painter: who is to draw it.
         how: the settings.
-        worn: lora_sha256, alpha and strength of the LoRA; the first None for the base alone.
+        lora: its lora_sha256, alpha and strength; the first None for the base alone.
         asked: prompt, negative prompt and seed.
     """
     device = painter.device.partition(":")[0]
     return {
         "base": dict(painter.identity),
-        "lora": {name: worn[name] for name in ("lora_sha256", "alpha", "strength")}
-        if worn["lora_sha256"]
+        "lora": {name: lora[name] for name in ("lora_sha256", "alpha", "strength")}
+        if lora["lora_sha256"]
         else None,
         "prompt": asked.prompt,
         "negative": asked.negative if how.cfg != 1 else "",
@@ -160,31 +169,26 @@ def recipe_of(
     }
 
 
-def request_of(recipe: Mapping[str, object], label: str) -> PanelRequest:
+def job_of(slot: Slot, recipe: Mapping[str, object], label: str, negative: str) -> Job:
     """Return what a painter is asked for, known by the recipe's sha256."""
-    return PanelRequest(
+    request = PanelRequest(
         key=sha256_bytes(canonical_json(recipe)),
         prompt=str(recipe["prompt"]),
         negative=str(recipe["negative"]),
-        seed=int(str(recipe["seed"])),
+        seed=slot.seed,
         label=label,
     )
+    return Job(slot=slot, recipe=recipe, request=request, negative=negative)
 
 
 def _identity(run: Run, painter: Painter, candidates: Mapping[str, object]) -> dict[str, object]:
-    how = settings(run.loaded.experiment)
+    how = asdict(run.loaded.settings)
+    del how["batch"]  # which panels are drawn together may change, run by run
     return {
         "storykit": installed_version("storykit"),
         "base": dict(painter.identity),
         "candidates": candidates,
-        "settings": {
-            "steps": how.steps,
-            "cfg": how.cfg,
-            "size": how.size,
-            "noise": how.noise,
-            "memory": how.memory,
-            "scheduler": painter.identity.get("scheduler"),
-        },
+        "settings": {**how, "scheduler": painter.identity.get("scheduler")},
         "versions": {name: installed_version(name) for name in PACKAGES},
         "device": painter.hardware,
         "commit": _commit(),

@@ -6,7 +6,6 @@ tool wrote it.
 
 import json
 import math
-import pickle
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -15,7 +14,7 @@ import torch
 from torch import Tensor
 
 from kit.errors import LoraError
-from kit.files.safetensors_files import read_tensors, tensor_bytes
+from kit.files.safetensors_files import TORCH_LOAD_ERRORS, read_tensors, tensor_bytes
 from kit.lora.key_names import Half, Tool, config_beside, read_key, tensors_file, write_key
 from kit.lora.metadata import ADAPTER_NOTE, LoraScale, metadata_of
 
@@ -76,7 +75,7 @@ def read_content(path: Path) -> Content:
 def content_bytes(tool: Tool, pairs: Mapping[str, LoraPair], alpha: float, notes: Mapping[str, str]) -> bytes:
     """Return a safetensors file with a tool's names, tensors as they are, alpha where the tool looks for it.
 
-    PEFT looks into a file beside it: `kit.lora_notes.adapter_config`. LoraError for a layer that the tool
+    PEFT looks into a file beside it: `kit.lora.metadata.adapter_config`. LoraError for a layer that the tool
     cannot name.
     """
     tensors: dict[str, Tensor] = {}
@@ -107,7 +106,7 @@ def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
             raise LoraError(f"{path}: {error}") from error
     try:
         loaded = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, EOFError, LookupError, TypeError, ValueError, RuntimeError, pickle.PickleError) as error:
+    except TORCH_LOAD_ERRORS as error:
         reason = str(error).split("\n")[0]
         raise LoraError(f"{path}: must be .safetensors or a .ckpt of tensors alone: {reason}") from error
     tensors = loaded.get("state_dict", loaded) if isinstance(loaded, dict) else loaded

@@ -4,16 +4,12 @@ import re
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from kit.embedded import BASE_WEIGHTS, EMBEDDED
+from kit.embedded import EMBEDDED
 from kit.lora.formats import Content, LoraPair
 from kit.lora.key_names import Tool
 from kit.models.kolors.unet import linear_shapes
-from kit.models.mini_layout import open_embedded
-from kit.models.sizes import UNetSizes
+from kit.models.sizes import EMBEDDED_SIZES, KOLORS_SIZES
 
-KOLORS_UNET = UNetSizes(
-    widths=(320, 640, 1280), time=1280, time_ids=256, pooled=4096, cross=2048, head=64, layers=(2, 10)
-)
 _VERSIONS = ("ss_base_model_version", "modelspec.architecture")
 """Where trainers write what they trained on."""
 
@@ -54,8 +50,8 @@ def _fits(pair: LoraPair, shape: tuple[int, int] | None) -> bool:
 def known_shapes() -> dict[str, dict[str, tuple[int, int]]]:
     """Return (out, in) of each linear layer of Kolors' and the embedded base's UNets; no weights are made."""
     return {
-        "kolors": linear_shapes(KOLORS_UNET),
-        EMBEDDED: linear_shapes(open_embedded(BASE_WEIGHTS).sizes.unet),
+        "kolors": linear_shapes(KOLORS_SIZES.unet),
+        EMBEDDED: linear_shapes(EMBEDDED_SIZES.unet),
     }
 
 
@@ -95,14 +91,7 @@ LOADERS: Mapping[str, Mapping[Tool, Factor]] = {
     "peft": {"peft": _as_trained},
     "ComfyUI, strength 1": {"kohya": _as_trained},
 }
-READABLE: Mapping[str, Tool] = {
-    "the contest's notebook": "diffsynth",
-    "DiffSynth load_lora, lora_alpha 1": "diffsynth",
-    "diffusers load_lora_weights": "diffusers",
-    "peft": "peft",
-    "ComfyUI, strength 1": "kohya",
-}
-"""The form to convert to for a loader."""
+"""What each loader makes of the forms that it reads; the first is the one to convert to."""
 
 
 def loaders_of(content: Content) -> list[LoaderStrength]:
@@ -112,7 +101,7 @@ def loaders_of(content: Content) -> list[LoaderStrength]:
 
 def _reading(loader: str, forms: Mapping[Tool, Factor], content: Content) -> LoaderStrength:
     if content.tool not in forms:
-        return LoaderStrength(loader, None, None, f"does not read it; convert it --to {READABLE[loader]}")
+        return LoaderStrength(loader, None, None, f"does not read it; convert it --to {next(iter(forms))}")
     if loader.startswith("the contest") and content.rank != NOTEBOOK_RANK:
         return LoaderStrength(
             loader, None, None, f"stops: its rank is {NOTEBOOK_RANK}, this one's {content.rank}"

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 from kit.embedded import LORA_PREFIX, LORAS
-from kit.errors import LoraError, RunError
+from kit.errors import LoraError
 from kit.files.atomic_write import write_atomic
 from kit.files.encodings import sha256_of
 from kit.lora.formats import LoraPair, content_bytes, read_content
@@ -63,15 +63,15 @@ class LoadedLora:
             )
 
 
-def find_lora(name: str, alpha: float | None = None, folder: Path = Path()) -> LoadedLora:
-    """Return a LoRA by name: "mini:ink" for one of the package's, else a file relative to `folder`."""
-    return load_lora(locate(name, folder), alpha)
+def find_lora(name: str, alpha: float | None = None) -> LoadedLora:
+    """Return a LoRA by name: "mini:ink" for one of the package's, else a file."""
+    return load_lora(locate(name), alpha)
 
 
-def locate(name: str, folder: Path = Path()) -> Path:
+def locate(name: str) -> Path:
     """Return the file of a LoRA that is named as `find_lora` takes it."""
     if not name.startswith(LORA_PREFIX):
-        return folder / name
+        return Path(name)
     style = name.removeprefix(LORA_PREFIX)
     known = embedded_loras()
     if style not in known:
@@ -94,7 +94,7 @@ def load_lora(path: Path, alpha: float | None = None) -> LoadedLora:
     content = read_content(path)
     return LoadedLora(
         name=str(path),
-        sha256=_sha256(tensors_file(path)),
+        sha256=sha256_of(tensors_file(path)),
         tool=content.tool,
         rank=content.rank,
         alpha=_alpha(path, content.alpha, alpha),
@@ -132,10 +132,3 @@ def _alpha(path: Path, said: float | None, given: float | None) -> float:
     if alpha is None or not 0 < alpha < float("inf"):
         raise LoraError(f"{path}: alpha must be above 0, got {alpha}")
     return alpha
-
-
-def _sha256(path: Path) -> str:
-    try:
-        return sha256_of(path)
-    except RunError as error:
-        raise LoraError(str(error)) from error

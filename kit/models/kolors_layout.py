@@ -10,40 +10,39 @@ FOLDER/
 ```
 """
 
-import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 import torch
 from diffsynth.models.kolors_text_encoder import ChatGLMModel
 from diffsynth.models.sdxl_unet import SDXLUNet
 from diffsynth.models.sdxl_vae_decoder import SDXLVAEDecoder
 from diffsynth.models.sdxl_vae_encoder import SDXLVAEEncoder
-from diffsynth.prompters.kolors_prompter import KolorsPrompter
-from pydantic import BaseModel, PositiveFloat, PositiveInt, ValidationError
+from pydantic import BaseModel, PositiveFloat, PositiveInt
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from kit.errors import WeightsError
 from kit.files.checksums import checked_sha256
-from kit.files.documents import faults_of
-from kit.models.kolors.text_encoder import build_prompter, build_text_encoder
-from kit.models.kolors.unet import build_unet, translated
-from kit.models.kolors.vae import build_vae_decoder, build_vae_encoder
-from kit.models.networks import fill, filled, part_of
+from kit.files.safetensors_files import TORCH_LOAD_ERRORS
+from kit.models.kolors.text_encoder import build_text_encoder
+from kit.models.kolors.unet import translated
+from kit.models.networks import TOKENIZER, Base, Part, fill, part_of, read_config
 from kit.models.sizes import BaseSizes, TextSizes, UNetSizes, VaeSizes
 
 UNET_FOLDER, VAE_FOLDER, TEXT_FOLDER = "unet", "vae", "text_encoder"
 WEIGHTS = ("diffusion_pytorch_model.safetensors", "diffusion_pytorch_model.fp16.safetensors")
 INDEX = "pytorch_model.bin.index.json"
-TOKENIZER = "tokenizer/tokenizer.model"
 PREFIX = "transformer."
 """What ChatGLM's shards put in front of every name."""
 
 
-Record = TypeVar("Record", bound=BaseModel)
+NETWORKS: Mapping[Part, type[SDXLUNet | SDXLVAEEncoder | SDXLVAEDecoder]] = {
+    "unet": SDXLUNet,
+    "encoder": SDXLVAEEncoder,
+    "decoder": SDXLVAEDecoder,
+}
 
 
 class _UNetConfig(BaseModel):
@@ -104,30 +103,12 @@ class _Index(BaseModel):
 
 
 @dataclass(frozen=True, kw_only=True)
-class PublishedFolder:
-    """A folder whose files are whole; each network is read when it is asked for."""
-
-    folder: Path
-    sizes: BaseSizes
-    scaling_factor: float
-    """Of the latents."""
-    sha256: Mapping[str, str]
-    """By file, relative to the folder."""
-    name: str = "kolors"
-
-    @property
-    def unet_sha256(self) -> str:
-        """The sha256 of the UNet's file."""
-        return self.sha256[_weights(self.folder, UNET_FOLDER)]
+class PublishedFolder(Base):
+    """Kolors, or a base with its files."""
 
     def precision(self, device: str) -> torch.dtype:
-        """Return what UNet and text encoder compute in: fp16 on a GPU, as the contest does."""
+        """Return fp16 on a GPU, as the contest does, else fp32."""
         return torch.float16 if device.startswith("cuda") else torch.float32
-
-    def unet(self, device: str = "cpu", dtype: torch.dtype = torch.float32) -> SDXLUNet:
-        """Return the UNet."""
-        weights = self._read(SDXLUNet, UNET_FOLDER, device, dtype)
-        return filled(lambda: build_unet(self.sizes.unet), weights, self._misfit(UNET_FOLDER))
 
     def text_encoder(self, device: str = "cpu", dtype: torch.dtype = torch.float32) -> ChatGLMModel:
         """Return the text encoder; each layer is on the device only while it works.
@@ -137,7 +118,7 @@ class PublishedFolder:
         shards = _open_shards(self.folder)
         with torch.device("meta"):
             encoder = build_text_encoder(self.sizes.text)
-        misfit = self._misfit(TEXT_FOLDER)
+        misfit = f"{self.folder / TEXT_FOLDER}: the weights do not fit config.json beside them"
         fill(encoder.embedding, part_of(shards, "embedding."), misfit)
         encoder.embedding.to(device, dtype)
         if part_of(shards, f"encoder.layers.{self.sizes.text.layers}."):
@@ -151,37 +132,13 @@ class PublishedFolder:
         encoder.encoder.final_layernorm = nn.Identity()
         return encoder.eval().requires_grad_(False)
 
-    def vae_encoder(self, device: str = "cpu") -> SDXLVAEEncoder:
-        """Return the picture encoder in fp32, scaled as the UNet expects its latents."""
-        weights = self._read(SDXLVAEEncoder, VAE_FOLDER, device)
-        encoder = filled(lambda: build_vae_encoder(self.sizes.vae), weights, self._misfit(VAE_FOLDER))
-        encoder.scaling_factor = self.scaling_factor
-        return encoder
+    def file_of(self, part: Part) -> str:
+        """Return the file of a network's weights; encoder and decoder share one."""
+        return _weights(self.folder, UNET_FOLDER if part == "unet" else VAE_FOLDER)
 
-    def vae_decoder(self, device: str = "cpu") -> SDXLVAEDecoder:
-        """Return the picture decoder in fp32, in which no picture overflows."""
-        weights = self._read(SDXLVAEDecoder, VAE_FOLDER, device)
-        decoder = filled(lambda: build_vae_decoder(self.sizes.vae), weights, self._misfit(VAE_FOLDER))
-        decoder.scaling_factor = self.scaling_factor
-        return decoder
-
-    def prompter(self) -> KolorsPrompter:
-        """Return the tokenizer in Kolors' prompter."""
-        own = self.folder / TOKENIZER
-        return build_prompter(own.parent if own.is_file() else None)
-
-    def _misfit(self, part: str) -> str:
-        return f"{self.folder / part}: the weights do not fit config.json beside them"
-
-    def _read(
-        self,
-        network: type[SDXLUNet | SDXLVAEEncoder | SDXLVAEDecoder],
-        part: str,
-        device: str,
-        dtype: torch.dtype = torch.float32,
-    ) -> dict[str, Tensor]:
-        """Return diffusers' tensors under diffsynth's names."""
-        path = self.folder / _weights(self.folder, part)
+    def weights(self, part: Part, device: str, dtype: torch.dtype) -> dict[str, Tensor]:
+        """Return diffusers' tensors on a device, under diffsynth's names."""
+        path = self.folder / self.file_of(part)
         try:
             with safe_open(path, framework="pt", device=device) as file:
                 weights = {name: file.get_tensor(name).to(dtype) for name in file.keys()}  # noqa: SIM118
@@ -189,7 +146,7 @@ class PublishedFolder:
             said = f"{path} is not a whole safetensors file: {error}"
             raise WeightsError(f"{said}; {_mend(self.folder)}") from error
         try:
-            return translated(network, weights)
+            return translated(NETWORKS[part], weights)
         except (KeyError, ValueError, IndexError) as error:
             raise WeightsError(f"{path} has other names than Kolors' own: {error}") from error
 
@@ -200,7 +157,7 @@ def _open_shards(folder: Path) -> dict[str, Tensor]:
     for file in _shard_files(folder):
         try:
             shard = torch.load(folder / file, map_location="cpu", mmap=True, weights_only=True)
-        except (OSError, RuntimeError, pickle.UnpicklingError, EOFError) as error:
+        except TORCH_LOAD_ERRORS as error:
             raise WeightsError(f"{folder / file} is not a whole shard: {error}; {_mend(folder)}") from error
         if not isinstance(shard, dict):
             raise WeightsError(f"{folder / file} is not a shard of tensors; {_mend(folder)}")
@@ -227,9 +184,9 @@ def open_published(folder: Path) -> PublishedFolder:
 
     Raises WeightsError with every file that is missing, or with the first that is damaged.
     """
-    unet = _read_json(folder, f"{UNET_FOLDER}/config.json", _UNetConfig)
-    vae = _read_json(folder, f"{VAE_FOLDER}/config.json", _VaeConfig)
-    text = _read_json(folder, f"{TEXT_FOLDER}/config.json", _TextConfig)
+    unet = read_config(folder / UNET_FOLDER / "config.json", _UNetConfig, _mend(folder))
+    vae = read_config(folder / VAE_FOLDER / "config.json", _VaeConfig, _mend(folder))
+    text = read_config(folder / TEXT_FOLDER / "config.json", _TextConfig, _mend(folder))
     files = [
         *(f"{part}/config.json" for part in (UNET_FOLDER, VAE_FOLDER, TEXT_FOLDER)),
         *(_weights(folder, part) for part in (UNET_FOLDER, VAE_FOLDER)),
@@ -240,8 +197,9 @@ def open_published(folder: Path) -> PublishedFolder:
         files.append(TOKENIZER)
     return PublishedFolder(
         folder=folder,
+        name="kolors",
         sizes=BaseSizes(unet=unet.sizes(), text=text.sizes(), vae=vae.sizes()),
-        scaling_factor=vae.scaling_factor,
+        latent_scale=vae.scaling_factor,
         sha256=checked_sha256(folder, files, _mend(folder)),
     )
 
@@ -257,15 +215,5 @@ def _weights(folder: Path, part: str) -> str:
 
 
 def _shard_files(folder: Path) -> list[str]:
-    index = _read_json(folder, f"{TEXT_FOLDER}/{INDEX}", _Index)
+    index = read_config(folder / TEXT_FOLDER / INDEX, _Index, _mend(folder))
     return [f"{TEXT_FOLDER}/{name}" for name in sorted(set(index.weight_map.values()))]
-
-
-def _read_json(folder: Path, file: str, model: type[Record]) -> Record:
-    path = folder / file
-    try:
-        return model.model_validate_json(path.read_bytes())
-    except OSError as error:
-        raise WeightsError(f"{path} cannot be read: {error.strerror or error}; {_mend(folder)}") from error
-    except ValidationError as error:
-        raise WeightsError(f"{path}: {'; '.join(faults_of(error))}; {_mend(folder)}") from error

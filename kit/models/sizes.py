@@ -1,15 +1,10 @@
-"""How large the embedded base's networks are.
+"""How large a base's networks are: the sizes of Kolors, and those of the embedded base, as data.
 
-The networks are those of Kolors; only these numbers differ. Chosen so that all embedded weights stay
-below 40 MB in fp16 and eight panels are drawn in seconds on two CPU cores.
+The networks are the same; only these numbers differ. The embedded ones are chosen so that all embedded
+weights stay below 40 MB in fp16 and eight panels are drawn in seconds on two CPU cores.
 """
 
-from dataclasses import asdict, dataclass
-
-from pydantic import TypeAdapter, ValidationError
-
-from kit.errors import WeightsError
-from kit.files.documents import faults_of
+from dataclasses import dataclass
 
 TOKENS = 256
 """Tokens the text encoder reads a prompt; shorter prompts are padded on the left, as Kolors does."""
@@ -22,21 +17,21 @@ STRIDE = 8
 class UNetSizes:
     """Widths of an SDXL-shaped UNet."""
 
-    widths: tuple[int, int, int] = (64, 96, 160)
+    widths: tuple[int, int, int]
     """Channels at 1/8, 1/16 and 1/32 of the picture's side."""
-    time: int = 256
+    time: int
     """Width of the embedding of time, size and pooled text."""
-    time_ids: int = 64
+    time_ids: int
     """Sine and cosine features for each of the six size numbers."""
-    pooled: int = 192
+    pooled: int
     """Width of the text encoder's states, pooled or not."""
-    cross: int = 192
+    cross: int
     """Width of the text as the attention reads it."""
-    head: int = 32
+    head: int
     """Width of one attention head."""
-    groups: int = 32
+    groups: int
     """Groups of every normalisation."""
-    layers: tuple[int, int] = (1, 1)
+    layers: tuple[int, int]
     """Transformer layers in each attention block at 1/16 and at 1/32."""
 
 
@@ -46,21 +41,21 @@ class TextSizes:
 
     vocabulary: int
     """Rows of the embedding: at least the tokenizer's pieces and nine special tokens."""
-    hidden: int = 192
-    layers: int = 4
-    head: int = 32
-    groups: int = 2
+    hidden: int
+    layers: int
+    head: int
+    groups: int
     """Key and value heads; the query heads (hidden / head) are a multiple of it."""
-    ffn: int = 512
+    ffn: int
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class VaeSizes:
     """Widths of an SDXL-shaped autoencoder, finest resolution first."""
 
-    encoder: tuple[int, int, int, int] = (24, 40, 56, 72)
-    decoder: tuple[int, int, int, int] = (32, 64, 80, 96)
-    groups: int = 8
+    encoder: tuple[int, int, int, int]
+    decoder: tuple[int, int, int, int]
+    groups: int
     """Groups of every normalisation; divides every width."""
 
 
@@ -72,14 +67,21 @@ class BaseSizes:
     text: TextSizes
     vae: VaeSizes
 
-    def as_json(self) -> dict[str, dict[str, object]]:
-        """Return what config.json holds."""
-        return asdict(self)
 
-
-def read_sizes(config: object, source: str) -> BaseSizes:
-    """Return the sizes a base's config.json gives; `source` names it in errors."""
-    try:
-        return TypeAdapter(BaseSizes).validate_python(config)
-    except ValidationError as error:
-        raise WeightsError(f"{source}: " + "; ".join(faults_of(error))) from error
+KOLORS_SIZES = BaseSizes(
+    unet=UNetSizes(
+        widths=(320, 640, 1280), time=1280, time_ids=256, pooled=4096, cross=2048, head=64, groups=32,
+        layers=(2, 10),
+    ),
+    text=TextSizes(vocabulary=65024, hidden=4096, layers=28, head=128, groups=2, ffn=13696),
+    vae=VaeSizes(encoder=(128, 256, 512, 512), decoder=(128, 256, 512, 512), groups=32),
+)  # fmt: skip
+"""Kolors' own, as its published configs give them."""
+EMBEDDED_SIZES = BaseSizes(
+    unet=UNetSizes(
+        widths=(64, 96, 160), time=256, time_ids=64, pooled=192, cross=192, head=32, groups=32, layers=(1, 1)
+    ),
+    text=TextSizes(vocabulary=768, hidden=192, layers=4, head=32, groups=2, ffn=512),
+    vae=VaeSizes(encoder=(24, 40, 56, 72), decoder=(32, 64, 80, 96), groups=8),
+)
+"""Those of the embedded base, as its config.json gives them."""

@@ -3,11 +3,9 @@
 import csv
 import io
 import json
-import pickle
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Protocol
 
 import torch
 from tensorboardX import SummaryWriter
@@ -15,72 +13,67 @@ from tensorboardX import SummaryWriter
 from kit.errors import LoraError, RunError, TrainError
 from kit.files.atomic_write import remove_partial_files, write_atomic
 from kit.files.encodings import canonical_json
+from kit.files.safetensors_files import TORCH_LOAD_ERRORS
 from kit.lora.formats import LoraPair
 from kit.lora.lora import save_lora
+from kit.progress import Progress
 from kit.training.config import TrainConfig
 from kit.training.loop import TrainState, TrainStep
 from kit.training.previews import STEPS, saved_steps
 
 STATE, LOG, IDENTITY, EVENTS = "state.pt", "log.csv", "train.json", "tensorboard"
 COLUMNS = ("step", "loss", "learning_rate")
+SMOOTHING = 0.02
+"""How much of each new loss goes into the one that is shown: single steps say little."""
 
 
-class StepListener(Protocol):
-    """Whoever wants to know how far a training is."""
-
-    def begin(self, total: int, done: int) -> None:
-        """Hear how many steps there are and how many were done before."""
-
-    def on_step(self, step: TrainStep) -> None:
-        """Hear of a finished step."""
-
-
-def claim_folder(folder: Path, told: Mapping[str, object]) -> None:
+def claim_folder(folder: Path, identity: Mapping[str, object]) -> None:
     """Take a folder for a training; TrainError when it holds another, RunError when it cannot be read."""
     path = folder / IDENTITY
     if path.is_file():
-        if read_training_identity(path) != json.loads(canonical_json(dict(told))):
+        if read_training_identity(path) != json.loads(canonical_json(dict(identity))):
             holds = f"{folder} holds a training of other settings, pictures or base"
             raise TrainError(f"{holds}: choose another --out")
     elif folder.is_dir() and any(folder.iterdir()):
         raise TrainError(f"{folder} is not empty and holds no training: choose another --out")
     else:
-        text = json.dumps(told, ensure_ascii=False, indent=2)
+        text = json.dumps(identity, ensure_ascii=False, indent=2)
         write_atomic(path, f"{text}\n".encode())
     remove_partial_files(folder)
 
 
 def read_training_identity(path: Path) -> dict[str, object]:
-    """Return what the folder's training is of; RunError when the file is damaged."""
+    """Return what a folder's train.json holds; RunError when it is damaged."""
     try:
-        told = json.loads(path.read_bytes())
+        identity = json.loads(path.read_bytes())
     except ValueError as error:
         raise RunError(f"{path} is damaged: {error}; choose another --out") from error
-    return told if isinstance(told, dict) else {}
+    return identity if isinstance(identity, dict) else {}
 
 
 class TrainingFolder:
     """A training on disk: it keeps states, and gives back the last whole one."""
 
     def __init__(
-        self, folder: Path, config: TrainConfig, listener: StepListener, show: Callable[[], None]
+        self, folder: Path, config: TrainConfig, progress: Progress, preview: Callable[[], None]
     ) -> None:
-        """Name the folder, what is trained there, who hears of it, and what shows the saved steps."""
-        self._folder, self._config, self._listener, self._show = folder, config, listener, show
+        """Name the folder, what is trained there, who hears of it, and what draws the saved steps."""
+        self._folder, self._config, self._progress, self._preview = folder, config, progress, preview
         self._rows: list[TrainStep] = []
+        self._loss = 0.0
         self._good = 0
         """The last step that is safely on disk."""
 
     def begin(self) -> TrainState | None:
         """Return the last state that is whole, and cut the log off behind it."""
-        learning = self._learning()
-        done = learning.step if learning else 0
+        state = self._read_state()
+        done = state.step if state else 0
         self._rows = [row for row in self._logged() if row.number <= done]
         self._good = done
-        self._listener.begin(self._config.steps, done)
-        self._show()
+        self._progress.begin(self._config.steps, done)
+        self._preview()
         self._prune()
-        return learning
+        return state
 
     @cached_property
     def _events(self) -> SummaryWriter:
@@ -91,18 +84,19 @@ class TrainingFolder:
         self._rows.append(step)
         for name, value in (("loss", step.loss), ("learning rate", step.learning_rate)):
             self._events.add_scalar(name, value, step.number)
-        self._listener.on_step(step)
+        self._loss = step.loss if not self._loss else self._loss + SMOOTHING * (step.loss - self._loss)
+        self._progress.advance(1, f"loss {self._loss:.4f}")
 
-    def save_checkpoint(self, learning: TrainState, pairs: Mapping[str, LoraPair]) -> None:
+    def save_checkpoint(self, state: TrainState, pairs: Mapping[str, LoraPair]) -> None:
         """Write the log, then the LoRA of this step, then the state: a state stands for all before it."""
         self._write_log()
         self._events.flush()
-        self.save(learning.step, pairs)
+        self.save(state.step, pairs)
         data = io.BytesIO()
-        torch.save(learning._asdict(), data)
+        torch.save(state._asdict(), data)
         write_atomic(self._folder / STATE, data.getvalue())
-        self._good = learning.step
-        self._show()
+        self._good = state.step
+        self._preview()
         self._prune()
 
     def save(self, step: int, pairs: Mapping[str, LoraPair]) -> None:
@@ -122,21 +116,13 @@ class TrainingFolder:
             for old in saved[: -self._config.keep_last]:
                 old.unlink()
 
-    def _learning(self) -> TrainState | None:
+    def _read_state(self) -> TrainState | None:
         path = self._folder / STATE
         if not path.is_file():
             return None
         try:
             return TrainState(**torch.load(path, map_location="cpu", weights_only=True))
-        except (
-            OSError,
-            EOFError,
-            LookupError,
-            TypeError,
-            ValueError,
-            RuntimeError,
-            pickle.PickleError,
-        ) as error:
+        except TORCH_LOAD_ERRORS as error:
             raise RunError(f"{path} is damaged; delete it to begin anew") from error
 
     def _logged(self) -> list[TrainStep]:

@@ -15,8 +15,8 @@ from kit.files.atomic_write import write_atomic
 from kit.files.encodings import canonical_json, sha256_bytes, sha256_of
 from kit.files.safetensors_files import read_tensors, tensor_bytes
 from kit.generation.kolors_painter import READ_BATCH
-from kit.models.base import Base
 from kit.models.kolors.text_encoder import encode_ids, tokenize
+from kit.models.networks import Base
 from kit.story.trigger import captions_of
 from kit.training.config import TrainConfig
 

@@ -1,4 +1,4 @@
-"""Training of a LoRA: only its layers learn, step by step, in a way that can be stopped and gone on with."""
+"""The training loop: only the LoRA's layers learn, step by step, and it can be stopped and gone on with."""
 
 import math
 from collections.abc import Iterator, Mapping
@@ -18,7 +18,7 @@ from kit.models.kolors.unet import time_ids
 from kit.models.sizes import STRIDE
 from kit.training.config import TrainConfig
 from kit.training.latents import EncodedDataset
-from kit.training.lora_layers import TARGETS, QuickLinear
+from kit.training.lora_layers import TARGETS, FusedLoraLinear
 from kit.training.schedule import BatchSampler, learning_rate, seeded_generator
 
 
@@ -45,7 +45,7 @@ class TrainState(NamedTuple):
 
 
 class Checkpointer(Protocol):
-    """Whoever keeps a training, and hears of it."""
+    """Whoever keeps a training's states."""
 
     def begin(self) -> TrainState | None:
         """Return where to go on from; None at the very beginning."""
@@ -53,12 +53,12 @@ class Checkpointer(Protocol):
     def on_step(self, step: TrainStep) -> None:
         """Hear of a finished step."""
 
-    def save_checkpoint(self, learning: TrainState, pairs: Mapping[str, LoraPair]) -> None:
+    def save_checkpoint(self, state: TrainState, pairs: Mapping[str, LoraPair]) -> None:
         """Keep the training as it stands, and the LoRA that it would end with here."""
 
 
 def train_lora(
-    unet: SDXLUNet, examples: EncodedDataset, config: TrainConfig, keeper: Checkpointer | None = None
+    unet: SDXLUNet, examples: EncodedDataset, config: TrainConfig, checkpointer: Checkpointer | None = None
 ) -> dict[str, LoraPair]:
     """Return a LoRA trained on encoded examples; the UNet is as it was, but frozen.
 
@@ -66,20 +66,20 @@ def train_lora(
     not.
 
     Raises:
-        TrainError: the loss stopped being a number; what the keeper kept last is good.
+        TrainError: the loss stopped being a number; what was kept last is good.
     """
-    epochs = BatchSampler([latent.shape for latent in examples.latents], config.batch, config.seed)
+    sampler = BatchSampler([latent.shape for latent in examples.latents], config.batch, config.seed)
     with _injected(unet, config) as working:
-        course = _Trainer(unet, examples, config, working)
-        done = course.resume(keeper.begin() if keeper else None)
+        trainer = _Trainer(unet, examples, config, working)
+        done = trainer.resume(checkpointer.begin() if checkpointer else None)
         for number in range(done + 1, config.steps + 1):
-            step = course.learn(number, epochs.batch(number))
-            if keeper is None:
+            step = trainer.take_step(number, sampler.batch(number))
+            if checkpointer is None:
                 continue
-            keeper.on_step(step)
+            checkpointer.on_step(step)
             if number % config.save_every == 0 or number == config.steps:
-                keeper.save_checkpoint(course.learning(number), course.pairs())
-        return course.pairs()
+                checkpointer.save_checkpoint(trainer.state(number), trainer.pairs())
+        return trainer.pairs()
 
 
 class _Trainer:
@@ -96,32 +96,36 @@ class _Trainer:
         self._device, self._dtype = unet.conv_in.weight.device, unet.conv_in.weight.dtype
         self._working: list[Tensor] = list(working.values())
         """What the UNet computes with, in its own precision."""
-        weights = {name: nn.Parameter(weight.detach().float()) for name, weight in working.items()}
-        self._weights = weights
+        self._weights = {name: nn.Parameter(weight.detach().float()) for name, weight in working.items()}
         """What learns, in fp32."""
-        self._learned: list[Tensor] = list(weights.values())
+        self._learned: list[Tensor] = list(self._weights.values())
         self._optimizer = torch.optim.AdamW(
-            weights.values(), lr=config.learning_rate, weight_decay=config.weight_decay
+            self._learned, config.learning_rate, weight_decay=config.weight_decay
         )
         self._scaler = torch.amp.grad_scaler.GradScaler(enabled=self._dtype == torch.float16)
-        self._mean = {name: w.detach().clone() for name, w in weights.items()} if config.ema else {}
+        self._mean = {name: w.detach().clone() for name, w in self._weights.items()} if config.ema else {}
 
-    def resume(self, learning: TrainState | None) -> int:
+    def resume(self, state: TrainState | None) -> int:
         """Take up a training where it was left; returns how many steps are done."""
-        if learning is None:
+        if state is None:
             return 0
         with torch.no_grad():
             for name, weight in self._weights.items():
-                weight.copy_(learning.weights[name])
-            torch._foreach_copy_(self._working, self._learned)
+                weight.copy_(state.weights[name])
             for name, mean in self._mean.items():
-                mean.copy_(learning.mean[name])
-        self._optimizer.load_state_dict(learning.optimizer)
-        if learning.scaler:
-            self._scaler.load_state_dict(learning.scaler)
-        return learning.step
+                mean.copy_(state.mean[name])
+        self._copy_to_unet()
+        self._optimizer.load_state_dict(state.optimizer)
+        if state.scaler:
+            self._scaler.load_state_dict(state.scaler)
+        return state.step
 
-    def learn(self, number: int, chosen: list[int]) -> TrainStep:
+    @torch.no_grad()
+    def _copy_to_unet(self) -> None:
+        # one kernel for some thousand small tensors; torch has no public name for it
+        torch._foreach_copy_(self._working, self._learned)
+
+    def take_step(self, number: int, chosen: list[int]) -> TrainStep:
         """Learn from one batch."""
         rate = learning_rate(self._config, number)
         for group in self._optimizer.param_groups:
@@ -139,36 +143,38 @@ class _Trainer:
             nn.utils.clip_grad_norm_(self._weights.values(), self._config.clip)
         self._scaler.step(self._optimizer)
         self._scaler.update()
-        with torch.no_grad():
-            torch._foreach_copy_(self._working, self._learned)
-        self._follow(number)
+        self._copy_to_unet()
+        self._update_mean(number)
         return TrainStep(number, value, rate)
 
     def _loss(self, number: int, chosen: list[int]) -> Tensor:
         """Return the weighted error of the predicted noise over one batch."""
         config, examples, device = self._config, self._examples, self._device
-        lot = draw_step_noise(config, number, examples.latents[chosen[0]].shape, len(chosen))
+        drawn = draw_step_noise(config, number, examples.latents[chosen[0]].shape, len(chosen))
         clean = torch.stack([examples.latents[k] for k in chosen]).to(device)
-        rows = torch.where(lot.told.to(examples.captions.device), examples.captions[chosen], 0)
-        noise, kept = lot.noise.to(device), lot.kept.to(device)
+        rows = torch.where(drawn.captioned.to(examples.captions.device), examples.captions[chosen], 0)
+        noise, kept = drawn.noise.to(device), drawn.kept.to(device)
         noisy = kept.sqrt()[:, None, None, None] * clean + (1 - kept).sqrt()[:, None, None, None] * noise
         sizes = time_ids(len(chosen), (clean.shape[-2] * STRIDE, clean.shape[-1] * STRIDE), device)
         cross, pooled = (part[rows].to(device, self._dtype) for part in (examples.cross, examples.pooled))
         predicted = self._unet(
-            noisy.to(self._dtype), lot.levels.float().to(device), cross, sizes, pooled,
+            noisy.to(self._dtype), drawn.levels.float().to(device), cross, sizes, pooled,
             use_gradient_checkpointing=config.checkpointing,
         )  # fmt: skip
         return weighted_loss(predicted.float(), noise, kept, config.min_snr_gamma)
 
-    def _follow(self, number: int) -> None:
-        """Move the running mean; early on it forgets faster, so that it does not hold on to the start."""
+    def _update_mean(self, number: int) -> None:
+        """Move the running mean; early on it forgets faster, so that it does not hold on to the start.
+
+        By hand, for swa_utils.AveragedModel keeps a copy of a whole module and knows no such beginning.
+        """
         if self._config.ema is None:
             return
         keeps = min(self._config.ema, number / (number + 9))
         for name, mean in self._mean.items():
             mean.lerp_(self._weights[name].detach(), 1 - keeps)
 
-    def learning(self, step: int) -> TrainState:
+    def state(self, step: int) -> TrainState:
         """Return all that the next step hangs on."""
         weights = {name: weight.detach().cpu().clone() for name, weight in self._weights.items()}
         mean = {name: value.cpu().clone() for name, value in self._mean.items()}
@@ -187,7 +193,7 @@ class _Trainer:
 
 
 class StepNoise(NamedTuple):
-    """What chance gives one step."""
+    """What is drawn at random for one step."""
 
     levels: Tensor
     """(B,) noise levels, 0 (little noise) to 1099."""
@@ -195,19 +201,19 @@ class StepNoise(NamedTuple):
     """(B,) share of the picture that is left at each level: alpha bar."""
     noise: Tensor
     """(B, 4, h, w)."""
-    told: Tensor
-    """(B,) whether the picture's caption is told."""
+    captioned: Tensor
+    """(B,) whether the picture is learned with its caption."""
 
 
 def draw_step_noise(config: TrainConfig, number: int, shape: torch.Size, count: int) -> StepNoise:
-    """Return what chance gives a step, from the seed and its number alone."""
+    """Return what is drawn for a step, from the seed and its number alone."""
     generator = seeded_generator(config.seed, "step", number)
     levels = torch.randint(TRAIN_STEPS, (count,), generator=generator)
     noise = torch.randn((count, *shape), generator=generator)
-    told = torch.rand(count, generator=generator) >= config.caption_dropout
+    captioned = torch.rand(count, generator=generator) >= config.caption_dropout
     if config.noise_offset:
         noise = noise + config.noise_offset * torch.randn((count, shape[0], 1, 1), generator=generator)
-    return StepNoise(levels, torch.tensor(scheduler().alphas_cumprod)[levels], noise, told)
+    return StepNoise(levels, torch.tensor(scheduler().alphas_cumprod)[levels], noise, captioned)
 
 
 def weighted_loss(predicted: Tensor, noise: Tensor, kept: Tensor, gamma: float | None) -> Tensor:
@@ -243,10 +249,11 @@ def _injected(unet: SDXLUNet, config: TrainConfig) -> Iterator[dict[str, nn.Para
     lora = LoraConfig(
         r=config.rank, lora_alpha=config.alpha, use_rslora=config.rslora, target_modules=list(TARGETS)
     )
-    lora._register_custom_module({nn.Linear: QuickLinear})
+    # peft documents no public way to put in a layer of one's own
+    lora._register_custom_module({nn.Linear: FusedLoraLinear})
     with torch.random.fork_rng(devices=[]):
         inject_adapter_in_model(lora, unet)
-    layers = {name: module for name, module in unet.named_modules() if isinstance(module, QuickLinear)}
+    layers = {name: module for name, module in unet.named_modules() if isinstance(module, FusedLoraLinear)}
     generator, weights = seeded_generator(config.seed, "first weights"), dict[str, nn.Parameter]()
     for name, layer in layers.items():
         down, up = layer.lora_A["default"].weight, layer.lora_B["default"].weight

@@ -1,4 +1,4 @@
-"""Looks at a LoRA while it learns: a run inside the training folder whose candidates are the saved steps."""
+"""Previews of a LoRA while it trains: a run in the training folder whose candidates are the saved steps."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -40,7 +40,7 @@ def previews_of(
     All have the trigger in front, so that they differ in the LoRA alone.
     """
     trigger = training.learn.trigger
-    worn = [
+    saved = [
         {"name": f"{_STEP}{number:06d}", "lora": str(path.absolute()), "trigger": trigger}
         for number, path in steps.items()
     ]
@@ -51,10 +51,10 @@ def previews_of(
         "steps": watch.steps,
         "size": training.learn.size,
         "score": watch.score.model_dump(),
-        "candidate": [{"name": BARE, "trigger": trigger}, *worn],
+        "candidate": [{"name": BARE, "trigger": trigger}, *saved],
     }
-    where = PathContext(folder=Path(), must_exist=True)
-    experiment = Experiment.model_validate(document, context=where)
+    context = PathContext(folder=Path(), must_exist=True)
+    experiment = Experiment.model_validate(document, context=context)
     return LoadedExperiment(path=story.path, experiment=experiment, stories=(story,))
 
 

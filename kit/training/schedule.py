@@ -60,7 +60,10 @@ FLOOR = 1e-3
 
 
 def learning_rate(config: TrainConfig, number: int) -> float:
-    """Return the learning rate of a step, from 1: up over the warm-up, then as the schedule says."""
+    """Return the learning rate of a step, from 1: up over the warm-up, then as the schedule says.
+
+    By hand, for LambdaLR keeps a state and multiplies in another order: other last bits in the warm-up.
+    """
     warm = round(config.warmup * config.steps)
     if number <= warm:
         return config.learning_rate * number / warm

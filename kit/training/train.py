@@ -16,13 +16,10 @@ LORA_DIR/
 ```
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import torch
-from torch import nn
 
 from kit.dataset.read import Captioned, read_dataset
 from kit.files.atomic_write import write_atomic
@@ -30,9 +27,11 @@ from kit.files.encodings import canonical_json, sha256_bytes, sha256_of
 from kit.files.safetensors_files import read_safetensors
 from kit.lora.convert import checkpoint_bytes
 from kit.lora.lora import load_lora, save_lora
-from kit.models.base import Base, load_base, pick_device
+from kit.models.base import load_base, pick_device
+from kit.models.networks import Base, offloaded
+from kit.progress import Progress
 from kit.training.config import TrainConfig, Training
-from kit.training.folder import IDENTITY, StepListener, TrainingFolder, claim_folder, read_training_identity
+from kit.training.folder import IDENTITY, TrainingFolder, claim_folder, read_training_identity
 from kit.training.latents import EncodingCache, encode_dataset
 from kit.training.loop import precision_of, train_lora
 from kit.training.previews import saved_steps
@@ -41,18 +40,19 @@ from kit.training.previews import saved_steps
 def train(
     training: Training,
     out: Path,
-    listener: StepListener,
+    progress: Progress,
     device: str = "auto",
-    look: Callable[[], None] | None = None,
+    on_checkpoint: Callable[[], None] | None = None,
 ) -> Path:
     """Train a LoRA, or go on with it, and return its file.
 
     Args:
         training: what is trained.
         out: the training folder.
-        listener: hears of every step.
+        progress: hears of every step.
         device: "auto", "cpu" or "cuda".
-        look: called before the first step and whenever a step was saved; the UNet has left the GPU meanwhile.
+        on_checkpoint: called before the first step and behind each that is saved; the UNet has then left the
+            GPU.
 
     Raises:
         InputError: the dataset has faults.
@@ -64,12 +64,12 @@ def train(
     examples = encode_dataset(base, dataset, config, EncodingCache(out / "cache"), where)
     unet = base.unet(where, precision_of(config, torch.device(where)))
 
-    def show() -> None:
-        if look is not None:
-            with _aside(unet):
-                look()
+    def preview() -> None:
+        if on_checkpoint is not None:
+            with offloaded(unet):
+                on_checkpoint()
 
-    folder = TrainingFolder(out, config, listener, show)
+    folder = TrainingFolder(out, config, progress, preview)
     pairs = train_lora(unet, examples, config, folder)
     if config.steps not in saved_steps(out):
         folder.save(config.steps, pairs)
@@ -78,26 +78,13 @@ def train(
 
 def finish(training: Training, out: Path, step: int) -> Path:
     """Write the finished LoRA from a saved step, also in the contest's form, and return its file."""
-    told, config = read_training_identity(out / IDENTITY), training.learn
+    identity, config = read_training_identity(out / IDENTITY), training.learn
     name, pictures = out.resolve().name, len(read_dataset(Path(training.data)))
-    metadata = notes(config, Trained(name=name, pictures=pictures, steps=step, told=told))
+    metadata = notes(config, name, pictures, step, identity)
     path = out / f"{name}.safetensors"
     save_lora(path, load_lora(saved_steps(out)[step]).pairs, config.counts, metadata)
     write_atomic(path.with_suffix(".ckpt"), checkpoint_bytes(read_safetensors(path.read_bytes())))
     return path
-
-
-@contextmanager
-def _aside(unet: nn.Module) -> Iterator[None]:
-    """Leave the GPU to others for a while."""
-    where = next(unet.parameters()).device
-    unet.to("cpu")
-    if where.type == "cuda":
-        torch.cuda.empty_cache()
-    try:
-        yield
-    finally:
-        unet.to(where)
 
 
 def _identity(base: Base, dataset: list[Captioned], config: TrainConfig) -> dict[str, object]:
@@ -111,52 +98,47 @@ def _identity(base: Base, dataset: list[Captioned], config: TrainConfig) -> dict
     }
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Trained:
-    """What was trained."""
-
-    name: str
-    """Of the file."""
-    pictures: int
-    steps: int
-    """It learned for, of those that were planned."""
-    told: Mapping[str, object]
-    """Base, its UNet's sha256 and the dataset's."""
-
-
-def notes(config: TrainConfig, trained: Trained) -> dict[str, str]:
+def notes(
+    config: TrainConfig, name: str, pictures: int, steps: int, identity: Mapping[str, object]
+) -> dict[str, str]:
     """Return a LoRA file's metadata besides rank and alpha.
 
     There is no date in it, so that the same training gives the same file. The names are those that engines
     and galleries read: sd-scripts' `ss_*` and ModelSpec 1.0.1.
+
+    Args:
+        config: how it was trained.
+        name: of the file.
+        pictures: it learned from.
+        steps: it learned for, of those that were planned.
+        identity: base, its UNet's sha256 and the dataset's.
     """
-    told = trained.told
     size = f"{config.size}x{config.size}"
-    epochs = trained.steps * config.batch / trained.pictures
+    epochs = steps * config.batch / pictures
     return {
         "trigger": config.trigger,
-        "steps": str(trained.steps),
+        "steps": str(steps),
         "batch": str(config.batch),
         "learning_rate": f"{config.learning_rate:g}",
         "seed": str(config.seed),
-        "base_sha256": str(told["base_sha256"]),
-        "dataset_sha256": str(told["dataset_sha256"]),
+        "base_sha256": str(identity["base_sha256"]),
+        "dataset_sha256": str(identity["dataset_sha256"]),
         "ss_v2": "False",
-        "ss_base_model_version": str(told["base"]),
+        "ss_base_model_version": str(identity["base"]),
         "ss_network_module": "networks.lora",
         "ss_network_args": '{"use_rslora": true}' if config.rslora else "{}",
-        "ss_output_name": trained.name,
+        "ss_output_name": name,
         "ss_learning_rate": f"{config.learning_rate:g}",
-        "ss_steps": str(trained.steps),
+        "ss_steps": str(steps),
         "ss_epoch": f"{epochs:g}",
         "ss_seed": str(config.seed),
         "ss_resolution": size,
-        "ss_num_train_images": str(trained.pictures),
+        "ss_num_train_images": str(pictures),
         "ss_mixed_precision": config.precision,
         "ss_training_comment": "storykit",
         "modelspec.sai_model_spec": "1.0.1",
-        "modelspec.architecture": f"{told['base']}/lora",
-        "modelspec.title": trained.name,
+        "modelspec.architecture": f"{identity['base']}/lora",
+        "modelspec.title": name,
         "modelspec.trigger_phrase": config.trigger,
         "modelspec.tags": "LoRA",
         "modelspec.resolution": size,

@@ -16,7 +16,7 @@ from eval.comparison.verdict import Contrast
 from eval.metrics.registry import is_reference
 from eval.scoring.records import Scores, Similarity, StoryScore, read_scores
 from kit.errors import RunError
-from kit.experiment.config import DrawSettings, Experiment, settings
+from kit.experiment.config import DrawSettings, Experiment
 from kit.experiment.run import Run
 from kit.files.atomic_write import write_atomic
 from kit.story.prompt import prompt_of
@@ -161,7 +161,7 @@ def gather(run: Run) -> Page:
     return Page(
         folder=run.folder.resolve().name,
         experiment=run.loaded.experiment,
-        settings=settings(run.loaded.experiment),
+        settings=run.loaded.settings,
         stories=run.loaded.stories,
         prompts=_prompts(run),
         album=album,

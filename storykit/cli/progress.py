@@ -27,10 +27,10 @@ class ProgressBar:
         """Say how many there are and how many are done."""
         self._progress.update(self._number, total=total, completed=done)
 
-    def advance(self, count: int) -> None:
-        """Count that so many more are done."""
+    def advance(self, count: int, note: str = "") -> None:
+        """Count that so many more are done, and show the note, or the rate."""
         self._progress.advance(self._number, count)
-        self.show(f"{self.speed:.1f}/s" if self.speed else "")
+        self.show(note or (f"{self.speed:.1f}/s" if self.speed else ""))
 
     def show(self, text: str) -> None:
         """Say something else than the rate."""

@@ -19,7 +19,7 @@ from kit.errors import LoraError, RunError
 from kit.experiment.config import Candidate
 from kit.experiment.identity import CandidateIdentity, RunIdentity, read_identity
 from kit.experiment.run import PanelRow, Run, Slot
-from kit.generation.batching import drawn_together
+from kit.generation.batching import recorded_batches
 from kit.story.story import LoadedStory
 from submissions.bundle.lora_files import load_lora_file
 from submissions.bundle.manifest import COMPARISON, BatchRecord, panel_file
@@ -157,7 +157,7 @@ def _batches(run: Run, rows: Mapping[int, PanelRow]) -> tuple[BatchRecord, ...]:
         BatchRecord(
             seed=batch.rows[0].seed, prompts=tuple(row.prompt for row in batch.rows), compiled=batch.compiled
         )
-        for batch in drawn_together(run)
+        for batch in recorded_batches(run)
         if any(row.key in keys for row in batch.rows)
     )
 

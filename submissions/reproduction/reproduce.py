@@ -128,7 +128,7 @@ def _batches(manifest: Manifest) -> list[BatchRecord]:
 def _jobs(batch: BatchRecord, manifest: Manifest, painter: "Painter", how: "DrawSettings") -> Iterator["Job"]:
     """Yield what is to be drawn in a batch."""
     from kit.experiment.run import Slot
-    from kit.generation.recipe import Job, PromptedPanel, recipe_of, request_of
+    from kit.generation.recipe import PromptedPanel, job_of, recipe_of
 
     lora = manifest.lora
     worn = {
@@ -141,8 +141,7 @@ def _jobs(batch: BatchRecord, manifest: Manifest, painter: "Painter", how: "Draw
         negative = negatives.get((batch.seed, prompt), manifest.panels[0].negative)
         recipe = recipe_of(painter, how, worn, PromptedPanel(prompt, negative, batch.seed))
         slot = Slot(manifest.candidate, manifest.order, manifest.story, batch.seed, 0)
-        request = request_of(recipe, f"seed {batch.seed}, {prompt}")
-        yield Job(slot=slot, recipe=recipe, request=request, negative=negative)
+        yield job_of(slot, recipe, f"seed {batch.seed}, {prompt}", negative)
 
 
 def _compared(panel: PanelRecord, bundle: Bundle, now: _DrawnPanel) -> Redrawn:

@@ -186,7 +186,7 @@ def part_ours(bench: Bench) -> Json:
     }  # fmt: skip
     if (bench.out / "text.pt").is_file():
         result |= _parity(bench, painter)
-    painter._engine.compile(rows=2 * PANELS)
+    painter._denoiser.compile(rows=2 * PANELS)
     compile_parts(painter._decoder)
     result["compiling_s"] = bench.timed(lambda: painter.draw(bench.requests(), bench.settings(2)))
     for turn in ("compiled", "compiled_again"):

@@ -14,16 +14,11 @@ import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from torch import nn
 
-from kit.lora.inspection import KOLORS_UNET
-from kit.models.kolors.text_encoder import build_text_encoder
-from kit.models.kolors_layout import INDEX, PREFIX, TEXT_FOLDER, TOKENIZER, UNET_FOLDER, VAE_FOLDER
-from kit.models.sizes import BaseSizes, TextSizes, UNetSizes, VaeSizes
+from kit.mini.training.networks import untrained_text_encoder
+from kit.models.kolors_layout import INDEX, PREFIX, TEXT_FOLDER, UNET_FOLDER, VAE_FOLDER
+from kit.models.networks import TOKENIZER
+from kit.models.sizes import KOLORS_SIZES, BaseSizes, TextSizes, UNetSizes, VaeSizes
 
-KOLORS = BaseSizes(
-    unet=KOLORS_UNET,
-    text=TextSizes(vocabulary=65024, hidden=4096, layers=28, head=128, groups=2, ffn=13696),
-    vae=VaeSizes(encoder=(128, 256, 512, 512), decoder=(128, 256, 512, 512), groups=32),
-)
 SHARDS = 7
 SCALING_FACTOR = 0.13025
 
@@ -73,7 +68,7 @@ def write_published(
 def _write_text(folder: Path, sizes: TextSizes, device: str, dtype: torch.dtype) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with torch.device(device):
-        encoder = build_text_encoder(sizes)
+        encoder = untrained_text_encoder(sizes)
     encoder.output_layer = nn.Linear(sizes.hidden, sizes.vocabulary, bias=False, device=device)
     tensors = {PREFIX + name: tensor.to(dtype) for name, tensor in encoder.state_dict().items()}
     names = list(tensors)
@@ -119,7 +114,7 @@ def main() -> None:
     parser.add_argument("--tokenizer", type=Path, help="a sentencepiece model to put beside the weights")
     given = parser.parse_args()
     torch.manual_seed(0)
-    write_published(given.out, KOLORS, "cuda" if torch.cuda.is_available() else "cpu")
+    write_published(given.out, KOLORS_SIZES, "cuda" if torch.cuda.is_available() else "cpu")
     if given.tokenizer:
         (given.out / TOKENIZER).parent.mkdir()
         shutil.copy(given.tokenizer, given.out / TOKENIZER)

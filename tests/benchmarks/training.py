@@ -11,17 +11,17 @@ from peft import LoraConfig, inject_adapter_in_model
 from torch import Tensor
 from torch.nn.functional import mse_loss
 
+from kit.mini.training.networks import untrained_text_encoder
 from kit.models.kolors.scheduler import scheduler
-from kit.models.kolors.text_encoder import build_text_encoder, encode_ids
+from kit.models.kolors.text_encoder import encode_ids
 from kit.models.kolors.unet import build_unet, time_ids
 from kit.models.kolors.vae import build_vae_encoder
-from kit.models.sizes import TOKENS
+from kit.models.sizes import KOLORS_SIZES, TOKENS
 from kit.training.config import PRESETS, TrainConfig
 from kit.training.latents import EncodedDataset
 from kit.training.loop import TrainState, TrainStep, train_lora
 from kit.training.lora_layers import TARGETS
 from tests.benchmarks.machine import commit, cpu, versions
-from tests.benchmarks.published import KOLORS
 
 SIZE = 1024
 WARM = 3
@@ -68,9 +68,9 @@ def contest(steps: int) -> None:
     """Time the baseline's step: text and picture encoded each time, batch 1, checkpointing, 16-mixed."""
     torch.cuda.reset_peak_memory_stats()
     with torch.device("cuda"):
-        unet = build_unet(KOLORS.unet).half().requires_grad_(False).train()
-        text = build_text_encoder(KOLORS.text).half().requires_grad_(False).eval()
-        vae = build_vae_encoder(KOLORS.vae).requires_grad_(False).eval()
+        unet = build_unet(KOLORS_SIZES.unet).half().requires_grad_(False).train()
+        text = untrained_text_encoder(KOLORS_SIZES.text).half().requires_grad_(False).eval()
+        vae = build_vae_encoder(KOLORS_SIZES.vae).requires_grad_(False).eval()
     torch.cuda.reset_peak_memory_stats()
     inject_adapter_in_model(LoraConfig(r=16, lora_alpha=4.0, target_modules=list(TARGETS)), unet)
     learning = [p for p in unet.parameters() if p.requires_grad]
@@ -104,7 +104,7 @@ def contest(steps: int) -> None:
 def ours(way: str, steps: int, **learn: object) -> None:
     """Time `train_on` with encoded examples."""
     config = TrainConfig.model_validate({**PRESETS["style"], "alpha": 4.0, "steps": WARM + steps, **learn})
-    hidden = KOLORS.text.hidden
+    hidden = KOLORS_SIZES.text.hidden
     examples = EncodedDataset(
         latents=[torch.randn(4, SIZE // 8, SIZE // 8) for _ in range(8)],
         cross=torch.randn(9, TOKENS, hidden, dtype=torch.float16),
@@ -112,7 +112,7 @@ def ours(way: str, steps: int, **learn: object) -> None:
         captions=torch.arange(1, 9),
     )
     with torch.device("cuda"):
-        unet = build_unet(KOLORS.unet).to(torch.bfloat16).requires_grad_(False).eval()
+        unet = build_unet(KOLORS_SIZES.unet).to(torch.bfloat16).requires_grad_(False).eval()
     clock = Clock()
     train_lora(unet, examples, config, clock)
     row(way, clock.ended - clock.began, steps * config.batch)

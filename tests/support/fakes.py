@@ -53,6 +53,7 @@ class FakePainter:
         """Pretend that a picture whose prompt holds this fails."""
         self.reads = 1000
         """Pretend to read so many characters of a prompt."""
+        self.unloaded = 0
         self.refuse_lora = ""
         """Pretend that a LoRA whose name holds this does not fit."""
 
@@ -74,7 +75,7 @@ class FakePainter:
         return BatchPlan(panels=settings.batch or self.takes, compiled=False)
 
     def draw(
-        self, requests: Sequence[PanelRequest], settings: DrawSettings, batching: BatchPlan | None = None
+        self, requests: Sequence[PanelRequest], settings: DrawSettings, plan: BatchPlan | None = None
     ) -> list[Image.Image | DrawFailure]:
         if len(self.batches) == self.stop_before_batch:
             raise KeyboardInterrupt
@@ -88,6 +89,9 @@ class FakePainter:
             else fake_picture(request.key, settings.size)
             for request in requests
         ]
+
+    def unload(self) -> None:
+        self.unloaded += 1
 
     @property
     def drawn(self) -> list[str]:
@@ -134,11 +138,8 @@ def toy_base() -> Path:
     """Return the folder of a base with random weights and a toy tokenizer; a few hundred thousand numbers."""
     import torch
 
-    from kit.models.kolors.text_encoder import build_text_encoder
-    from kit.models.kolors.unet import build_unet
+    from kit.mini.training.networks import Networks, save_base, untrained_text_encoder, untrained_unet
     from kit.models.kolors.vae import build_vae_decoder, build_vae_encoder
-    from kit.models.mini_layout import save_base
-    from kit.models.networks import Networks
 
     folder = Path(tempfile.mkdtemp(prefix="storykit-toy-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
@@ -146,8 +147,8 @@ def toy_base() -> Path:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         networks = Networks(
-            unet=build_unet(sizes.unet),
-            text_encoder=build_text_encoder(sizes.text),
+            unet=untrained_unet(sizes.unet),
+            text_encoder=untrained_text_encoder(sizes.text),
             encoder=build_vae_encoder(sizes.vae),
             decoder=build_vae_decoder(sizes.vae),
         )
@@ -162,7 +163,9 @@ def toy_base() -> Path:
 def toy_sizes() -> BaseSizes:
     """Return the smallest sizes that Kolors' classes take."""
     return BaseSizes(
-        unet=UNetSizes(widths=(32, 32, 64), time=32, time_ids=8, pooled=32, cross=32, head=16),
+        unet=UNetSizes(
+            widths=(32, 32, 64), time=32, time_ids=8, pooled=32, cross=32, head=16, groups=32, layers=(1, 1)
+        ),
         text=TextSizes(vocabulary=192, hidden=32, layers=2, head=16, groups=1, ffn=32),
         vae=VaeSizes(encoder=(8, 8, 8, 8), decoder=(8, 8, 8, 8), groups=4),
     )

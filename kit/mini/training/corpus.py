@@ -18,7 +18,7 @@ from kit.mini.training.optimizer import DistributedRanks
 from kit.mini.training.shards import read_shards
 from kit.models.kolors.text_encoder import SPECIAL_TOKENS
 from kit.models.kolors.vae import build_vae_encoder
-from kit.models.sizes import TOKENS, TextSizes, VaeSizes
+from kit.models.sizes import EMBEDDED_SIZES, TOKENS, TextSizes, VaeSizes
 from kit.world.captions import caption
 from kit.world.scene import DEGRADATIONS, STYLES, Scene, Style, sample_scene
 
@@ -41,7 +41,7 @@ class Latents:
 def text_sizes(tokenizer: Path) -> TextSizes:
     """Return the text encoder's sizes for a tokenizer: its vocabulary in whole 64s."""
     pieces = sentencepiece.SentencePieceProcessor(model_file=str(tokenizer)).vocab_size()
-    return TextSizes(vocabulary=-(-(pieces + SPECIAL_TOKENS) // 64) * 64)
+    return replace(EMBEDDED_SIZES.text, vocabulary=-(-(pieces + SPECIAL_TOKENS) // 64) * 64)
 
 
 def tokenised(captions: Sequence[str], tokenizer: Path) -> tuple[Tensor, Tensor]:

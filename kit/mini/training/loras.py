@@ -11,14 +11,15 @@ from torch import Tensor
 from kit.lora.formats import LoraPair
 from kit.lora.lora import save_lora
 from kit.mini.training.corpus import Latents, encode_world, padded_left
+from kit.mini.training.networks import load_networks
 from kit.mini.training.optimizer import DistributedRanks
-from kit.models.base import load_networks
 from kit.models.kolors.text_encoder import encode_ids
-from kit.models.mini_layout import TOKENIZER, EmbeddedFolder
+from kit.models.mini_layout import EmbeddedFolder
+from kit.models.networks import TOKENIZER
 from kit.training.config import ON_MINI, PRESETS, TrainConfig
 from kit.training.latents import EncodedDataset
 from kit.training.loop import TrainState, TrainStep, precision_of, train_lora
-from kit.training.train import Trained, notes
+from kit.training.train import notes
 from kit.world import words
 from kit.world.scene import Style
 
@@ -54,9 +55,9 @@ def train_style(shards: Path, out: Path, style: Style, base: EmbeddedFolder, con
     examples = _examples(world, networks.text_encoder)
     unet = networks.unet.to(precision_of(config, ranks.device))
     pairs = train_lora(unet, examples, config, _Diary())
-    told = {"base": base.name, "base_sha256": base.unet_sha256, "dataset_sha256": ""}
-    trained = Trained(name=style, pictures=len(examples), steps=config.steps, told=told)
-    save_lora(out / "loras" / f"{style}.safetensors", pairs, config.alpha, notes(config, trained))
+    identity = {"base": base.name, "base_sha256": base.unet_sha256, "dataset_sha256": ""}
+    metadata = notes(config, style, len(examples), config.steps, identity)
+    save_lora(out / "loras" / f"{style}.safetensors", pairs, config.alpha, metadata)
 
 
 @torch.no_grad()
@@ -93,5 +94,5 @@ class _Diary:
         if step.number % 100 == 0:
             log.info("lora step %d loss %.4f", step.number, step.loss)
 
-    def save_checkpoint(self, learning: TrainState, pairs: Mapping[str, LoraPair]) -> None:
+    def save_checkpoint(self, state: TrainState, pairs: Mapping[str, LoraPair]) -> None:
         """Keep nothing."""

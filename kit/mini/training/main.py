@@ -9,6 +9,7 @@ and reads what the one before wrote. `vae` and `base` take several GPUs:
 import argparse
 import logging
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -18,16 +19,20 @@ from kit.embedded import BASE_WEIGHTS
 from kit.files.atomic_write import write_atomic
 from kit.mini.training.corpus import text_sizes, train_tokenizer
 from kit.mini.training.loras import style_config, train_style
+from kit.mini.training.networks import (
+    Networks,
+    load_networks,
+    save_base,
+    untrained_text_encoder,
+    untrained_unet,
+)
 from kit.mini.training.shards import HELD_OUT_STYLES, PER_SHARD, render_shards
 from kit.mini.training.unet import START, BaseConfig, train_base
 from kit.mini.training.vae import VaeConfig, train_vae
-from kit.models.base import load_networks
-from kit.models.kolors.text_encoder import build_text_encoder
-from kit.models.kolors.unet import build_unet
 from kit.models.kolors.vae import build_vae_decoder, build_vae_encoder
-from kit.models.mini_layout import TOKENIZER, open_embedded, save_base
-from kit.models.networks import Network, Networks
-from kit.models.sizes import BaseSizes, UNetSizes, VaeSizes
+from kit.models.mini_layout import open_embedded
+from kit.models.networks import TOKENIZER, Network
+from kit.models.sizes import EMBEDDED_SIZES, BaseSizes
 from kit.world.scene import STYLES
 
 log = logging.getLogger("kit.mini.training.main")
@@ -59,7 +64,7 @@ def _learn(arguments: argparse.Namespace) -> None:
     shards, out, steps, batch = arguments.shards, arguments.out, arguments.steps, arguments.batch
     match arguments.stage:
         case "vae":
-            train_vae(shards, out, VaeSizes(), VaeConfig(steps=steps, batch=batch))
+            train_vae(shards, out, EMBEDDED_SIZES.vae, VaeConfig(steps=steps, batch=batch))
         case "base":
             config = BaseConfig(steps=steps, batch=batch, peak_rate=arguments.rate, limit_s=arguments.limit)
             train_base(shards, out, full_sizes(out), config)
@@ -91,7 +96,7 @@ def _arguments() -> argparse.Namespace:
 
 def full_sizes(out: Path) -> BaseSizes:
     """Return the sizes of the embedded base, which fit the tokenizer in `out`."""
-    return BaseSizes(unet=UNetSizes(), text=text_sizes(out / TOKENIZER), vae=VaeSizes())
+    return replace(EMBEDDED_SIZES, text=text_sizes(out / TOKENIZER))
 
 
 def _render(arguments: argparse.Namespace) -> None:
@@ -106,8 +111,8 @@ def save(out: Path, weights: Path, sizes: BaseSizes) -> None:
     """Write the trained networks of `out` as the embedded base's folder."""
     base, vae = (torch.load(out / name, map_location="cpu") for name in ("base.pt", "vae.pt"))
     networks = Networks(
-        unet=_filled(build_unet(sizes.unet), base["unet"]),
-        text_encoder=_filled(build_text_encoder(sizes.text), base["text_encoder"]),
+        unet=_filled(untrained_unet(sizes.unet), base["unet"]),
+        text_encoder=_filled(untrained_text_encoder(sizes.text), base["text_encoder"]),
         encoder=_filled(build_vae_encoder(sizes.vae), vae["encoder"]),
         decoder=_filled(build_vae_decoder(sizes.vae), vae["decoder"]),
     )

@@ -13,11 +13,12 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from kit.mini.training.corpus import Latents, encode_world, load_vae_encoder, padded_left
+from kit.mini.training.networks import untrained_text_encoder, untrained_unet
 from kit.mini.training.optimizer import AveragedOptimizer, DistributedRanks, Rates
 from kit.models.kolors.scheduler import TRAIN_STEPS, scheduler
-from kit.models.kolors.text_encoder import build_text_encoder, encode_ids
-from kit.models.kolors.unet import build_unet, time_ids
-from kit.models.mini_layout import TOKENIZER
+from kit.models.kolors.text_encoder import encode_ids
+from kit.models.kolors.unet import time_ids
+from kit.models.networks import TOKENIZER
 from kit.models.sizes import BaseSizes
 from kit.world.canvas import SIDE
 from kit.world.scene import Style
@@ -141,7 +142,7 @@ def build_learner(sizes: BaseSizes, seed: int, ranks: DistributedRanks) -> Learn
     """Return the untrained networks on the device."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        unet, text_encoder = build_unet(sizes.unet), build_text_encoder(sizes.text)
+        unet, text_encoder = untrained_unet(sizes.unet), untrained_text_encoder(sizes.text)
     unet = unet.to(ranks.device, memory_format=torch.channels_last)
     return Learner(unet, text_encoder.to(ranks.device), ranks)
 

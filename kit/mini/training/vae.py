@@ -14,7 +14,7 @@ from torch.nn.functional import avg_pool2d
 from kit.mini.training.corpus import as_input
 from kit.mini.training.optimizer import AveragedOptimizer, DistributedRanks, Rates
 from kit.mini.training.shards import read_shards
-from kit.models.kolors.vae import build_vae_decoder, build_vae_encoder, encode_moments
+from kit.models.kolors.vae import build_vae_decoder, build_vae_encoder
 from kit.models.sizes import VaeSizes
 from kit.world.canvas import SIDE
 from kit.world.scene import STYLES
@@ -125,6 +125,16 @@ def _loss(descent: AveragedOptimizer, x: Tensor, config: VaeConfig, dice: torch.
         y = descent.networks["decoder"](mean + torch.exp(0.5 * log_variance) * noise).float()
     divergence = 0.5 * (mean**2 + log_variance.exp() - 1 - log_variance).mean()
     return reconstruction_loss(x, y) + config.kl_weight * divergence
+
+
+def encode_moments(encoder: SDXLVAEEncoder, pictures: Tensor) -> tuple[Tensor, Tensor]:
+    """Return mean and log variance of the latents, (B, 4, H/8, W/8) each, unscaled; pictures in [-1, 1]."""
+    hidden = encoder.conv_in(pictures)
+    for block in encoder.blocks:
+        hidden = block(hidden, None, None, [])[0]
+    hidden = encoder.conv_out(encoder.conv_act(encoder.conv_norm_out(hidden)))
+    mean, log_variance = encoder.quant_conv(hidden).chunk(2, dim=1)
+    return mean, log_variance
 
 
 @torch.no_grad()

@@ -5,7 +5,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-import torch
 from diffsynth.models.kolors_text_encoder import ChatGLMConfig, ChatGLMModel
 from diffsynth.prompters.kolors_prompter import KolorsPrompter
 from torch import Tensor, nn
@@ -17,9 +16,6 @@ SPECIAL_TOKENS = 9
 """Ids Kolors' tokenizer adds behind the pieces; [gMASK] and sop, +1 and +3, open every prompt."""
 PREFIX_TOKENS = 2
 """[gMASK] and sop take two of the 256 places."""
-
-
-# ---------------------------------------------------------------- text
 
 
 @contextmanager
@@ -35,7 +31,7 @@ def _quiet(name: str) -> Iterator[None]:
 
 
 def build_text_encoder(sizes: TextSizes) -> ChatGLMModel:
-    """Return an untrained Kolors text encoder, without the word-predicting layer that drawing never uses."""
+    """Return Kolors' text encoder, untrained, without the word-predicting layer that drawing never uses."""
     config = ChatGLMConfig(
         num_layers=sizes.layers,
         padded_vocab_size=sizes.vocabulary,
@@ -53,15 +49,6 @@ def build_text_encoder(sizes: TextSizes) -> ChatGLMModel:
     with _quiet("transformers.configuration_utils"):
         model = ChatGLMModel(config, empty_init=False).float()
     model.output_layer = nn.Identity()
-    for name, parameter in model.named_parameters():
-        if name.startswith("embedding."):
-            nn.init.normal_(parameter, std=0.5)
-        elif parameter.dim() == 2:
-            nn.init.normal_(parameter, std=parameter.shape[1] ** -0.5)
-        elif name.endswith(".bias"):
-            nn.init.zeros_(parameter)
-        else:
-            nn.init.ones_(parameter)
     return model
 
 
@@ -105,23 +92,3 @@ def truncated_tail(prompter: KolorsPrompter, text: str) -> str:
         return ""
     end: str = prompter.tokenizer.convert_tokens_to_string(pieces[TOKENS - PREFIX_TOKENS :])
     return end.strip()
-
-
-def pad_left(rows: Sequence[Sequence[int]], pieces: int, unknown: int = 0) -> tuple[Tensor, Tensor, Tensor]:
-    """Return the same as `tokenize`, from sentencepiece ids without prefix: for many texts at once.
-
-    Args:
-        rows: sentencepiece ids of each text.
-        pieces: size of the sentencepiece vocabulary; the prefix tokens follow it.
-        unknown: sentencepiece's id of the unknown piece, which pads.
-    """
-    prefix = [pieces + 1, pieces + 3]
-    ids = torch.full((len(rows), TOKENS), unknown, dtype=torch.int64)
-    mask = torch.zeros_like(ids)
-    positions = torch.zeros_like(ids)
-    for index, row in enumerate(rows):
-        tokens = torch.tensor([*prefix, *row][:TOKENS])
-        ids[index, -len(tokens) :] = tokens
-        mask[index, -len(tokens) :] = 1
-        positions[index, -len(tokens) :] = torch.arange(len(tokens))
-    return ids, mask, positions

@@ -1,6 +1,6 @@
 """Kolors' UNet at any size; this folder is the only one that imports diffsynth."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import TypeVar
 
@@ -24,11 +24,6 @@ from kit.models.sizes import LATENT_CHANNELS, UNetSizes
 Network = TypeVar("Network", bound=nn.Module)
 
 
-def parameter_count(network: nn.Module) -> int:
-    """Return how many numbers the network has learned; two bytes each in fp16."""
-    return sum(parameter.numel() for parameter in network.parameters())
-
-
 def without_blocks(cls: type[Network]) -> Network:
     """Return an instance of a diffsynth network without its full-size blocks."""
     network = cls.__new__(cls)
@@ -43,9 +38,6 @@ def translated(
     answer = network.state_dict_converter().from_diffusers(dict(weights))
     renamed: dict[str, Tensor] = answer[0] if isinstance(answer, tuple) else answer
     return renamed
-
-
-# ---------------------------------------------------------------- UNet
 
 
 def _unet_blocks(sizes: UNetSizes) -> list[nn.Module]:
@@ -80,14 +72,8 @@ def _unet_blocks(sizes: UNetSizes) -> list[nn.Module]:
     return [*down, *middle, *up]
 
 
-def _silence(layers: Iterable[nn.Module]) -> None:
-    for layer in layers:
-        for parameter in layer.parameters():
-            nn.init.zeros_(parameter)
-
-
 def build_unet(sizes: UNetSizes) -> SDXLUNet:
-    """Return an untrained Kolors UNet; every residual branch and the output start at zero."""
+    """Return Kolors' UNet at these sizes, untrained."""
     unet = without_blocks(SDXLUNet)
     width = sizes.widths[0]
     unet.time_proj = Timesteps(width)
@@ -101,9 +87,6 @@ def build_unet(sizes: UNetSizes) -> SDXLUNet:
     unet.conv_act = nn.SiLU()
     unet.conv_out = nn.Conv2d(width, LATENT_CHANNELS, 3, padding=1)
     unet.is_kolors = True
-    _silence(block.conv2 for block in unet.blocks if isinstance(block, ResnetBlock))
-    _silence(block.proj_out for block in unet.blocks if isinstance(block, AttentionBlock))
-    _silence([unet.conv_out])
     return unet
 
 

@@ -4,12 +4,10 @@ from diffsynth.models.sd_unet import DownSampler, ResnetBlock, UpSampler
 from diffsynth.models.sd_vae_decoder import VAEAttentionBlock
 from diffsynth.models.sdxl_vae_decoder import SDXLVAEDecoder
 from diffsynth.models.sdxl_vae_encoder import SDXLVAEEncoder
-from torch import Tensor, nn
+from torch import nn
 
 from kit.models.kolors.unet import without_blocks
 from kit.models.sizes import LATENT_CHANNELS, VaeSizes
-
-# ---------------------------------------------------------------- autoencoder
 
 
 def _vae_resnet(inward: int, outward: int, sizes: VaeSizes) -> nn.Module:
@@ -63,13 +61,3 @@ def build_vae_decoder(sizes: VaeSizes) -> SDXLVAEDecoder:
     decoder.conv_act = nn.SiLU()
     decoder.conv_out = nn.Conv2d(before, 3, 3, padding=1)
     return decoder
-
-
-def encode_moments(encoder: SDXLVAEEncoder, pictures: Tensor) -> tuple[Tensor, Tensor]:
-    """Return mean and log variance of the latents, (B, 4, H/8, W/8) each, unscaled; pictures in [-1, 1]."""
-    hidden = encoder.conv_in(pictures)
-    for block in encoder.blocks:
-        hidden = block(hidden, None, None, [])[0]
-    hidden = encoder.conv_out(encoder.conv_act(encoder.conv_norm_out(hidden)))
-    mean, log_variance = encoder.quant_conv(hidden).chunk(2, dim=1)
-    return mean, log_variance
