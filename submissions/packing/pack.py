@@ -81,10 +81,6 @@ def _refuse(faults: Sequence[Fault]) -> None:
         raise BundleError(f"the entry cannot be packed, {listed(faults)}")
 
 
-def _listed(seeds: tuple[int, ...]) -> str:
-    return " ".join(map(str, seeds))
-
-
 def _notes(manifest: Manifest, entry: Entry) -> tuple[str, ...]:
     """Return what the team should know."""
     deadline = entry.rules.deadline.at
@@ -92,7 +88,7 @@ def _notes(manifest: Manifest, entry: Entry) -> tuple[str, ...]:
         note
         for note, holds in (
             (manifest.notice, bool(manifest.notice)),
-            (f"panels of the seeds {_listed(entry.seeds)}, as cast", len(set(entry.seeds)) > 1),
+            (f"panels of the seeds {' '.join(map(str, entry.seeds))}, as cast", len(set(entry.seeds)) > 1),
             (f"mosaics: {manifest.mosaic}", manifest.mosaic == NUMBERS_ONLY),
             (f"the contest's deadline was {deadline}", deadline is not None and deadline < datetime.now(UTC)),
             ("post.txt: put the address of the published LoRA into the title", not manifest.link),

@@ -43,17 +43,9 @@ _ZIP64_MARK = b"PK\x06\x07"
 _ZIP64_LOCATOR_BYTES = 20
 _NAME = re.compile(r"[A-Za-z0-9-][A-Za-z0-9._-]{0,199}(?:/[A-Za-z0-9-][A-Za-z0-9._-]{0,199}){0,3}")
 _ZIP_TROUBLE = (
-    zipfile.BadZipFile,
-    zlib.error,
-    struct.error,
-    NotImplementedError,
-    RuntimeError,
-    ValueError,
-    EOFError,
-    OverflowError,
-    IndexError,
-    OSError,
-)
+    zipfile.BadZipFile, zlib.error, struct.error, RuntimeError, ValueError, EOFError, ArithmeticError,
+    LookupError, OSError,
+)  # fmt: skip
 """What Python's zipfile raises on damaged or hostile input."""
 
 
