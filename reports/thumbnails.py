@@ -54,7 +54,11 @@ def embed(path: Path, side: int) -> Picture | None:
     except (OSError, SyntaxError, Image.DecompressionBombError):  # Pillow tells a broken PNG by SyntaxError
         return None
     picture.thumbnail((side, side), Image.Resampling.LANCZOS, reducing_gap=3.0)
+    return Picture(webp_uri(picture, QUALITY), picture.width, picture.height)
+
+
+def webp_uri(picture: Image.Image, quality: int) -> str:
+    """Return a picture as the data URI of a WebP."""
     data = io.BytesIO()
-    picture.save(data, "WEBP", quality=QUALITY)
-    coded = base64.b64encode(data.getvalue()).decode("ascii")
-    return Picture(f"data:image/webp;base64,{coded}", picture.width, picture.height)
+    picture.save(data, "WEBP", quality=quality)
+    return f"data:image/webp;base64,{base64.b64encode(data.getvalue()).decode('ascii')}"

@@ -1,7 +1,7 @@
 """One thing wrong with an entry: where, what, and how to mend it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from kit.files.encodings import printable
 
@@ -9,8 +9,7 @@ _MOST = 200
 """Characters of a place that are told."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Fault:
+class Fault(NamedTuple):
     """One thing that keeps an entry or a bundle from being right."""
 
     place: str
@@ -28,7 +27,7 @@ class Fault:
 def listed(faults: Sequence[Fault]) -> str:
     """Return all faults as one line, with their number in front.
 
-    >>> listed([Fault(place="a", problem="is empty", mend="fill it"), Fault(place="b", problem="is lost")])
+    >>> listed([Fault("a", "is empty", "fill it"), Fault("b", "is lost")])
     '2 faults: a: is empty (fill it); b: is lost'
     """
     noun = "fault" if len(faults) == 1 else "faults"

@@ -25,6 +25,8 @@ COMMANDS = {
     ("cast",),
     ("pack",),
     ("verify",),
+    ("reproduce",),
+    ("leaderboard",),
     ("publish",),
     ("gate",),
     ("train",),

@@ -251,8 +251,8 @@ def test_a_packed_story_is_verified_without_faults_and_packed_again_to_the_same_
 def test_a_bundle_draws_its_panels_again_to_the_last_byte(finished, tmp_path):
     bundle, order = tmp_path / "a.zip", "reversed"
     packed(finished / "run", bundle, "--order", order)
-    words = ("--rules", tmp_path / "easy.toml", "--reproduce", "--base", toy_base())
-    lines = said("verify", bundle, *words).splitlines()
+    words = ("--rules", tmp_path / "easy.toml", "--base", toy_base())
+    lines = said("reproduce", bundle, *words).splitlines()
     assert lines[0] == f"{bundle}: no faults"
     assert lines[1:9] == [f"panel {panel}: identical" for panel in range(1, 9)]
     assert (
@@ -268,8 +268,8 @@ def test_a_bundle_draws_its_panels_again_to_the_last_byte(finished, tmp_path):
 def test_a_bundle_whose_lora_does_not_fit_the_base_is_told_and_stops_no_other(finished, tmp_path):
     for name in ("a.zip", "b.zip"):
         packed(finished / "run", tmp_path / name)
-    words = ("--rules", tmp_path / "easy.toml", "--reproduce", "--base", "mini")
-    again = tell("verify", tmp_path / "a.zip", tmp_path / "b.zip", *words)
+    words = ("--rules", tmp_path / "easy.toml", "--base", "mini")
+    again = tell("reproduce", tmp_path / "a.zip", tmp_path / "b.zip", *words)
     assert (again.code, again.err) == (1, "")
     assert again.out.count("bundle: cannot be drawn again: ") == 2
     assert again.out.count("keys match the base, all must") == 2
@@ -296,7 +296,7 @@ def test_diffusers_loads_the_packed_lora_and_predicts_what_we_predict(finished, 
 def test_a_faulty_bundle_is_not_drawn_again(finished, tmp_path):
     bundle = tmp_path / "a.zip"
     packed(finished / "run", bundle)
-    again = tell("verify", bundle, "--rules", "kolors-2024", "--reproduce", "--base", toy_base())
+    again = tell("reproduce", bundle, "--rules", "kolors-2024", "--base", toy_base())
     assert again.code == 1
     assert "panel 1" not in again.out
     assert not (tmp_path / "a-reproduced").exists()

@@ -6,7 +6,6 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,20 +19,19 @@ from eval.scorers.load import Scorers
 from eval.scorers.protocols import Direction, Stamp
 from kit.errors import InputError
 from kit.files.encodings import sha256_bytes
+from reports.page_templates import template_text
 from submissions.bundle.manifest import Manifest
 from submissions.bundle.texts import texts_of
 from submissions.contest.rules import RankingPart, RankingRule, Rules, load_rules
-from submissions.faults import Fault
-from submissions.leaderboard.intake import bundles_in, check, contest_of
+from submissions.leaderboard.intake import bundles_in, contest_of
 from submissions.leaderboard.leaderboard import Board, leaderboard
 from submissions.leaderboard.page import board_html
 from submissions.leaderboard.ranking import RankedEntry, rank_entries, weights_of
 from submissions.leaderboard.scored_entry import ScoredEntry, duplicate_panels, shared_loras
-from submissions.leaderboard.table import SENTENCES, board_csv, board_lines, notes_of, sentences
+from submissions.leaderboard.table import board_csv, board_lines, notes_of, sentences
 from submissions.packing.pack import pack
 
 COURSE = load_rules("course-example")
-FAULT = Fault(place="bundle", problem="is torn")
 HOSTILE = "<script>alert(1)</script>"
 LEAN_IMPORTS = """
 import sys
@@ -227,18 +225,16 @@ def test_one_entry_alone_is_first_with_its_own_numbers(hand_in):
     assert sentences("zh")["alone"] in board_html(board)
 
 
-def test_sound_bundles_of_several_contests_are_one_clear_error(hand_in):
-    paths = [hand_in(number) for number in range(6)]
-    field = [check(path, COURSE) for path in paths]
-    assert contest_of(field) == COURSE
-    other = field[0].manifest.model_copy(update={"rules": "practice"})
+def test_sound_bundles_of_several_contests_are_one_clear_error():
+    files = [f"{number:03}.zip" for number in range(6)]
+    assert contest_of({}) is None
+    assert contest_of({"course-example": files}) == COURSE
     with pytest.raises(
         InputError,
         match=r"must be for one contest, got course-example \(001.zip, 002.zip, 003.zip and 2 more\); "
         r"practice \(000.zip\); give its --rules",
     ):
-        contest_of([replace(field[0], manifest=other), *field[1:]])
-    assert contest_of([replace(field[0], manifest=other, faults=(FAULT,)), *field[1:]]) == COURSE
+        contest_of({"practice": files[:1], "course-example": files[1:]})
 
 
 def test_given_rules_hold_for_bundles_of_any_contest(hand_in):
@@ -454,7 +450,7 @@ def test_the_page_says_what_it_did_in_the_language_of_most_entries(hand_in):
 
 
 def test_both_languages_have_the_same_sentences_with_the_same_fields():
-    tables = tomllib.loads(SENTENCES.read_text(encoding="utf-8"))
+    tables = tomllib.loads(template_text("leaderboard/leaderboard.toml"))
     fields = [
         {key: set(re.findall(r"\{(\w+)", text)) for key, text in tables[language].items()}
         for language in ("en", "zh")
@@ -497,7 +493,7 @@ def test_the_command_ranks_with_the_embedded_instruments_and_says_so(hand_in, tm
         encoding="utf-8"
     )
     easy.write_text(shipped.replace("threshold = 5.5", "threshold = -100.0"), encoding="utf-8")
-    lines = said("verify", *paths, "--rules", easy, "--leaderboard", tmp_path / "out").splitlines()
+    lines = said("leaderboard", *paths, "--rules", easy, "--out", tmp_path / "out").splitlines()
     assert lines[0].split() == ["rank", "team", "title", "score", "notes"]
     assert lines[-1] == "2 ranked, 1 named with reasons"
     assert set(tree(tmp_path / "out")) == {"leaderboard.csv", "leaderboard.html"}
@@ -506,6 +502,52 @@ def test_the_command_ranks_with_the_embedded_instruments_and_says_so(hand_in, tm
     assert "embedded: knows only the drawn world" in page
 
 
-@pytest.mark.parametrize("words", [["--clip", "mini"], ["--leaderboard", "out", "--json"]])
-def test_options_that_do_not_go_together_are_refused(tmp_path, words):
-    assert tell("verify", tmp_path / "none.zip", *words).code == 2
+@pytest.mark.parametrize(
+    ("words", "command"),
+    [
+        (["--leaderboard", "out", "--clip", "c"], "storykit leaderboard a.zip --out out --clip c"),
+        (["--aesthetic", "a"], "storykit leaderboard a.zip --out OUT --aesthetic a"),
+        (["--reproduce"], "storykit reproduce a.zip"),
+        (["--reproduce", "--rules", "my rules.toml"], "storykit reproduce a.zip --rules 'my rules.toml'"),
+        (["--base", "mini", "--device", "cpu"], "storykit reproduce a.zip --base mini --device cpu"),
+    ],
+)
+def test_an_option_that_became_a_command_names_the_line_to_type(words, command):
+    answer = tell("verify", "a.zip", *words)
+    assert answer.code == 2
+    assert f"this is a command of its own now: {command}\n" in answer.err
+
+
+class Spoiling:
+    """Instruments under which every bundle that was looked at is spoiled on disk, as by a cheat."""
+
+    def __init__(self, paths: Sequence[Path]) -> None:
+        self._paths = paths
+
+    def __call__(self) -> Scorers:
+        for path in self._paths:
+            path.write_bytes(b"another file")
+        return tools()
+
+
+def test_what_was_checked_is_what_is_ranked_whatever_happens_to_the_file(hand_in):
+    paths = [hand_in(1)]
+    wanted = board_csv(rank_all(paths))
+    board = leaderboard(paths, None, Spoiling(paths))
+    assert board_csv(board) == wanted
+    assert [one.exhibit.file for one in board.standings] == ["001.zip"]
+
+
+def test_bundles_of_two_contests_are_refused_with_all_their_names(hand_in):
+    paths = [hand_in(1), forge(hand_in(2), lambda files, told: enter_practice(files, told)), hand_in(3)]
+    with pytest.raises(
+        InputError, match=r"course-example \(001\.zip, 003\.zip\); practice \(002\.zip\); give its --rules"
+    ):
+        rank_all(paths)
+
+
+def enter_practice(files: dict[str, bytes], told: dict) -> None:
+    """Make an entry for another contest of a bundle."""
+    rules = load_rules("practice")
+    told |= {"rules": rules.name, "name": rules.name_of(told["team"], told["title"])}
+    files |= texts_of(Manifest.model_validate_json(json.dumps(told)), rules)

@@ -22,6 +22,7 @@ from entries import (
     make_scored_run,
     picture_bytes,
     unpack,
+    verified,
     wear,
     write_scores,
 )
@@ -31,7 +32,6 @@ from kit.experiment.run import Run
 from kit.files.encodings import sha256_bytes, sha256_of
 from submissions.contest.rules import load_rules
 from submissions.packing.pack import pack
-from submissions.verification.verify import verify
 
 GOLDEN = Path(__file__).parent / "golden" / "bundle_files.txt"
 HF = "hf_" + "Ab1" * 10
@@ -72,7 +72,7 @@ def test_a_bundle_holds_the_files_of_the_golden_list_in_that_order(packed):
 
 def test_what_pack_wrote_verify_accepts(packed):
     _, report = packed
-    assert verify(report.path) == ()
+    assert verified(report.path) == ()
 
 
 def test_the_report_tells_name_hash_and_size(packed):
@@ -171,7 +171,7 @@ def test_the_bare_base_is_packed_where_the_rules_ask_for_no_lora(tmp_path):
     run = make_scored_run(tmp_path / "work", base=MINI)
     report = pack(run, make_entry(tmp_path, candidate="base", rules=load_rules("practice")))
     assert not [name for name in report.files if name.startswith("lora/")]
-    assert verify(report.path) == ()
+    assert verified(report.path) == ()
 
 
 def test_the_bare_base_is_refused_where_the_rules_ask_for_a_lora(run, tmp_path):
@@ -333,7 +333,7 @@ def test_a_checkpoint_is_packed_as_safetensors_with_the_same_numbers(tmp_path):
     assert packed.keys() == factors.keys()
     assert all(torch.equal(packed[key], factors[key]) for key in factors)
     assert json.loads(files["manifest.json"])["lora"]["source_sha256"] == source
-    assert verify(report.path) == ()
+    assert verified(report.path) == ()
 
 
 def test_another_tools_lora_is_packed_with_the_names_the_contest_reads(tmp_path):
@@ -356,7 +356,7 @@ def test_another_tools_lora_is_packed_with_the_names_the_contest_reads(tmp_path)
     packed = load(unpack(report.path)["lora/ink.safetensors"])
     assert set(packed) == {f"{name}.lora_A.default.weight", f"{name}.lora_B.default.weight"}
     assert torch.equal(packed[f"{name}.lora_A.default.weight"], down)
-    assert verify(report.path) == ()
+    assert verified(report.path) == ()
 
 
 def test_a_checkpoint_that_holds_no_lora_is_refused(run, tmp_path):
@@ -495,7 +495,7 @@ def test_panels_of_several_seeds_are_packed_as_they_were_cast(tmp_path):
             files[f"panels/{panel}.png"]
             == run.panel_path("ink", "authored", "moon", seed, panel).read_bytes()
         )
-    assert verify(report.path) == ()
+    assert verified(report.path) == ()
 
 
 def test_the_scores_of_cast_panels_must_be_those_of_their_seeds(tmp_path):

@@ -14,6 +14,7 @@ from kit.files.encodings import sha256_bytes
 from kit.hub.modelscope import open_repository, token_of
 from submissions.contest.rules import load_rules
 from submissions.packing.pack import pack
+from submissions.publish import publish, sound_bundle
 
 PATH = "cloud/ink"
 NAME = "云上画师-可图Kolors训练-墨猫夜行记"
@@ -109,6 +110,15 @@ def test_publishing_again_sends_nothing(hub, bundle):
     told = said("publish", bundle, "--to", PATH)
     assert f"(0 of {len(unpack(bundle))} files written, all are there)" in told
     assert {asked.split()[0] for asked in hub.asked} == {"GET"}
+
+
+def test_what_was_verified_is_what_is_sent_whatever_happens_to_the_file(hub, bundle):
+    files = unpack(bundle)
+    with open_repository(PATH, TOKEN) as repository:
+        checked = sound_bundle(bundle)
+        bundle.write_bytes(b"another file")
+        publish(checked, repository, private=False)
+    assert held_of(hub, files) == files
 
 
 def test_only_what_changed_is_sent_again(hub, bundle):

@@ -21,6 +21,7 @@ from entries import (
     repack,
     run_identity,
     unpack,
+    verified,
 )
 from hostile import chunk
 from hypothesis import HealthCheck, given, settings
@@ -29,6 +30,8 @@ from PIL import Image
 
 from kit.errors import BundleError
 from kit.files.encodings import canonical_json, sha256_bytes, zip_bytes
+from kit.files.safetensors_files import read_safetensors
+from submissions.bundle.bundle import open_bundle
 from submissions.bundle.lora_files import lora_forms
 from submissions.bundle.manifest import LoraRecord
 from submissions.contest.rules import load_rules
@@ -36,7 +39,7 @@ from submissions.faults import Fault
 from submissions.packing.pack import pack
 from submissions.untrusted.secret_scan import find_leaks
 from submissions.untrusted.zip_reader import MAX_ENTRIES, read_zip
-from submissions.verification.verify import read_bundle, verify
+from submissions.verification.verify import verify
 
 TOKENS = {
     "Hugging Face token": "hf_" + "aB3" * 11,
@@ -91,7 +94,7 @@ def bundle(sound, tmp_path) -> Path:
 
 
 def told(path: Path, **more: object) -> str:
-    return "\n".join(map(str, verify(path, **more)))
+    return "\n".join(map(str, verified(path, **more)))
 
 
 def entry_of(name: str, data: bytes = b"x", **changes: object) -> tuple[zipfile.ZipInfo, bytes]:
@@ -110,7 +113,7 @@ def hostile(path: Path, *entries: tuple[zipfile.ZipInfo, bytes]) -> Path:
 
 
 def test_a_sound_bundle_has_no_fault(bundle):
-    assert verify(bundle) == ()
+    assert verified(bundle) == ()
 
 
 def test_a_bundle_packed_anew_by_another_zip_tool_has_no_fault(bundle):
@@ -119,18 +122,18 @@ def test_a_bundle_packed_anew_by_another_zip_tool_has_no_fault(bundle):
         archive.mkdir("panels")
         for name, data in reversed(files.items()):
             archive.writestr(name, data)
-    assert verify(bundle) == ()
+    assert verified(bundle) == ()
 
 
 def test_verifying_writes_nothing(bundle):
     before = sorted(bundle.parent.rglob("*"))
-    verify(bundle)
+    verified(bundle)
     assert sorted(bundle.parent.rglob("*")) == before
 
 
 def test_a_bundle_that_is_not_there_is_one_clear_error(tmp_path):
     with pytest.raises(BundleError, match=r"a bundle must be a zip file, there is none at none\.zip"):
-        verify(tmp_path / "none.zip")
+        verified(tmp_path / "none.zip")
 
 
 @pytest.mark.parametrize("data", [b"", b"PK", b"hello" * 100, b"\x89PNG\r\n\x1a\n" + b"0" * 50])
@@ -202,7 +205,7 @@ def test_one_flipped_byte_of_any_file_is_found_and_the_file_named(bundle, seed):
         spoilt = bytearray(data)
         spoilt[chance.randrange(len(data))] ^= chance.randrange(1, 256)
         bundle.write_bytes(zip_bytes(files | {name: bytes(spoilt)}))
-        assert any(fault.place.startswith(name) for fault in verify(bundle)), name
+        assert any(fault.place.startswith(name) for fault in verified(bundle)), name
 
 
 def test_a_space_more_in_the_manifest_is_found(bundle):
@@ -484,7 +487,7 @@ def _lora(data):
         manifest["lora"] |= {"sha256": sha256_bytes(data)}
         record = LoraRecord.model_validate({**manifest["lora"], "notes": manifest["lora"]["notes"]})
         files["lora/ink.safetensors"] = data
-        files |= {name: form() for name, form in lora_forms(record, data).items()}
+        files |= {name: form() for name, form in lora_forms(record, read_safetensors(data)).items()}
 
     return forgery
 
@@ -752,7 +755,7 @@ def test_a_damaged_zip_gives_faults_and_never_a_crash(sound, tmp_path_factory, d
     path = tmp_path_factory.getbasetemp() / "damaged.zip"
     spoilt = data.draw(st.one_of(*damaged(sound)))
     path.write_bytes(spoilt)
-    faults = verify(path)
+    faults = verified(path)
     assert all(isinstance(fault, Fault) and str(fault) for fault in faults)
 
 
@@ -761,7 +764,7 @@ def test_a_damaged_zip_gives_faults_and_never_a_crash(sound, tmp_path_factory, d
 def test_a_cut_zip_always_has_a_fault(sound, tmp_path_factory, data):
     path = tmp_path_factory.getbasetemp() / "cut.zip"
     path.write_bytes(sound[: data.draw(st.integers(0, len(sound) - 1))])
-    assert verify(path)
+    assert verified(path)
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
@@ -773,7 +776,7 @@ def test_damage_inside_any_file_gives_a_fault_and_never_a_crash(sound, tmp_path_
     name = data.draw(st.sampled_from(sorted(files)))
     spoilt = data.draw(st.one_of(*damaged(files[name])))
     path.write_bytes(zip_bytes(files | {name: spoilt}))
-    faults = verify(path)
+    faults = verified(path)
     assert all(str(fault) for fault in faults)
     assert spoilt == files[name] or any(fault.place.startswith(name) for fault in faults)
 
@@ -787,7 +790,7 @@ def test_damage_with_all_hashes_made_anew_never_crashes(sound, tmp_path_factory,
     name = data.draw(st.sampled_from(sorted(set(files) - {"manifest.json"})))
     spoilt = data.draw(st.one_of(*damaged(files[name])))
     forge(path, lambda inner, manifest: inner.update({name: spoilt}))
-    assert all(str(fault) for fault in verify(path))
+    assert all(str(fault) for fault in verified(path))
 
 
 # leaks
@@ -822,13 +825,33 @@ def test_looking_for_leaks_never_crashes(text):
 
 
 def test_a_bundle_read_back_gives_what_drawing_again_needs(bundle):
-    manifest, files = read_bundle(bundle)
+    opened = open_bundle(bundle)
+    manifest, files = opened.sound_manifest, opened.files
     assert manifest.base == KOLORS
     assert manifest.lora is not None
     assert sha256_bytes(files[manifest.lora.file]) == run_identity(KOLORS)["candidates"]["ink"]["lora_sha256"]
 
 
+def test_panels_and_lora_are_decoded_once_whoever_asks_and_the_file_is_needed_no_more(bundle):
+    opened = open_bundle(bundle)
+    bundle.unlink()
+    assert verify(opened) == ()
+    for panel in opened.sound_manifest.panels:
+        assert opened.picture(panel.file)[0] is opened.picture(panel.file)[0]
+    lora = opened.lora_file(opened.sound_manifest.lora.file)
+    assert lora is opened.lora
+    assert lora.content is opened.lora.content
+    assert verify(opened) == ()
+
+
+def test_mosaics_and_the_other_forms_of_the_lora_are_not_kept(bundle):
+    opened = open_bundle(bundle)
+    assert opened.picture("mosaic-2x4.png")[0] is not opened.picture("mosaic-2x4.png")[0]
+    other = opened.sound_manifest.lora.diffusers
+    assert opened.lora_file(other) is not opened.lora_file(other)
+
+
 def test_a_bundle_that_cannot_be_read_back_says_why(bundle):
     repack(bundle, lambda files: files.pop("manifest.json"))
-    with pytest.raises(BundleError, match=r"entry\.zip cannot be read: manifest\.json: is missing"):
-        read_bundle(bundle)
+    with pytest.raises(BundleError, match=r"1 fault: manifest\.json: is missing"):
+        _ = open_bundle(bundle).sound_manifest

@@ -63,16 +63,15 @@ def json_bytes(value: object) -> bytes:
 
 
 def csv_bytes(columns: tuple[str, ...], rows: list[dict[str, JsonValue]]) -> bytes:
-    """Return rows as a CSV in utf-8-sig with line feeds."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, columns, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue().encode("utf-8-sig")
+    """Return rows as a CSV in utf-8-sig with line feeds; what a row does not say is an empty cell."""
+    import pandas as pd
+
+    table = pd.DataFrame(rows, columns=list(columns), dtype=object)
+    return table.to_csv(index=False, lineterminator="\n").encode("utf-8-sig")
 
 
 def csv_rows(data: bytes) -> list[dict[str, str]]:
-    """Return the rows of a CSV in utf-8-sig.
+    """Return the rows of a CSV in utf-8-sig; strict, as pandas is not, for it may be a stranger's.
 
     Raises:
         ValueError: it is no UTF-8 or no CSV, or a row has more or fewer cells than the header.

@@ -1,18 +1,17 @@
 """A LoRA file converted to another tool's key names or container; the numbers stay the same."""
 
 import json
-import math
 import struct
 from collections.abc import Iterator, Mapping
+from itertools import accumulate
+from operator import mul
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NamedTuple
-
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
-from pydantic.dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from kit.errors import LoraError
 from kit.files.atomic_write import write_atomic
 from kit.files.encodings import canonical_json, zip_bytes
+from kit.files.safetensors_files import METADATA, SafetensorsFile, TensorEntry, framed, read_safetensors
 from kit.lora.key_names import ADAPTER_CONFIG, ADAPTER_FILE, Half, Tool, read_key, write_key
 from kit.lora.metadata import LoraScale, adapter_config, metadata_of
 
@@ -39,7 +38,7 @@ def convert(source: Path, tool: Tool, out: Path, alpha: float | None = None) -> 
         write_atomic(out / ADAPTER_FILE, content_bytes(tool, lora.pairs, lora.alpha, lora.notes))
         write_atomic(out / ADAPTER_CONFIG, json.dumps(config, indent=2, sort_keys=True).encode())
     elif out.suffix == ".ckpt" and tool == "diffsynth":
-        write_atomic(out, checkpoint_bytes(content_bytes(tool, lora.pairs, lora.alpha, {})))
+        write_atomic(out, checkpoint_bytes(read_safetensors(content_bytes(tool, lora.pairs, lora.alpha, {}))))
     elif out.suffix == ".safetensors":
         write_atomic(out, content_bytes(tool, lora.pairs, lora.alpha, lora.notes))
     else:
@@ -48,121 +47,46 @@ def convert(source: Path, tool: Tool, out: Path, alpha: float | None = None) -> 
     return lora
 
 
-_LENGTH = struct.Struct("<Q")
-"""A safetensors file opens with the length of its header, little-endian."""
-MAX_HEADER_BYTES = 1 << 20
-"""A LoRA of every layer of Kolors under kohya's names has a header of 430 KB."""
 _ALPHA = struct.Struct("<f")
 """kohya's alpha: one number a layer."""
-_METADATA = "__metadata__"
 _STORAGES = {"F64": "DoubleStorage", "F32": "FloatStorage", "F16": "HalfStorage", "BF16": "BFloat16Storage"}
 """What torch calls an array of each kind of number."""
-_SIZES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2}
-"""Bytes of a number."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True, config=ConfigDict(extra="forbid"))
-class TensorEntry:
-    """A tensor's entry in the header."""
-
-    dtype: str
-    shape: tuple[Annotated[int, Field(ge=0, lt=2**31)], ...]
-    data_offsets: tuple[int, int]
-    """From the end of the header."""
-
-
-class SafetensorsFile(NamedTuple):
-    """A safetensors file, its numbers still as they lie in it."""
-
-    spots: Mapping[str, TensorEntry]
-    metadata: Mapping[str, str]
-    body: memoryview
-
-    def numbers(self, name: str) -> memoryview:
-        """Return a tensor's numbers."""
-        first, end = self.spots[name].data_offsets
-        return self.body[first:end]
-
-
-_HEADER = TypeAdapter(dict[str, TensorEntry | dict[str, str]])
-
-
-def read_safetensors(data: bytes) -> SafetensorsFile:
-    """Return a safetensors file by its parts, or raise ValueError saying what is wrong with its header."""
-    if len(data) < _LENGTH.size or (end := _LENGTH.size + _LENGTH.unpack_from(data)[0]) > len(data):
-        raise ValueError(f"has {len(data)} bytes, its header would end beyond them")
-    if end > MAX_HEADER_BYTES:
-        raise ValueError(f"has a header of {end} bytes, {MAX_HEADER_BYTES} are the most")
-    try:
-        header = _HEADER.validate_json(data[_LENGTH.size : end])
-    except ValidationError as error:
-        raise ValueError("has a header that is not safetensors'") from error
-    metadata = header.pop(_METADATA, {})
-    spots = {name: spot for name, spot in header.items() if isinstance(spot, TensorEntry)}
-    if not isinstance(metadata, dict) or len(spots) < len(header):
-        raise ValueError("has a header that is not safetensors'")
-    body = memoryview(data)[end:]
-    _check_places(spots, len(body))
-    return SafetensorsFile(spots, metadata, body)
-
-
-def _check_places(spots: Mapping[str, TensorEntry], size: int) -> None:
-    """Raise ValueError unless the tensors fill the file one behind the other, as safetensors asks."""
-    place = 0
-    for name, spot in sorted(spots.items(), key=lambda named: named[1].data_offsets):
-        first, last = spot.data_offsets
-        if first != place or last < first:
-            raise ValueError(
-                f"has a gap or an overlap: {name[:100]} is at {first} to {last}, not from {place}"
-            )
-        if math.prod(spot.shape) * _SIZES.get(spot.dtype, 0) not in (0, last - first):
-            raise ValueError(f"has {last - first} bytes for {name[:100]}, which is {spot.dtype} {spot.shape}")
-        place = last
-    if place != size:
-        raise ValueError(f"must have {place} bytes of numbers as its header says, got {size}")
-
-
-def safetensors_for(tool: Tool, data: bytes, scale: LoraScale) -> bytes:
+def safetensors_for(tool: Tool, file: SafetensorsFile, scale: LoraScale) -> bytes:
     """Return a LoRA's safetensors file with another tool's names and its alpha where that tool looks for it.
 
     Raises:
-        ValueError: the header is not safetensors', or the tool has no name for one of its layers.
+        ValueError: it holds something else than factors, or the tool has no name for one of its layers.
     """
-    file = read_safetensors(data)
     header: dict[str, object] = {}
     layers: set[str] = set()
-    for name, spot in file.spots.items():
+    for name, entry in file.entries.items():
         part = read_key(name)
         if part is None or part.half == "alpha":
             raise ValueError(f"holds {name[:100]}, which is no factor of a LoRA")
         layers.add(part.layer)
-        header[_name_for(tool, part.layer, part.half)] = _entry(spot.dtype, spot.shape, spot.data_offsets)
+        header[_name_for(tool, part.layer, part.half)] = entry._asdict()
     alphas = b""
     for layer in sorted(layers) if tool == "kohya" else ():
         first = len(file.body) + len(alphas)
-        header[_name_for(tool, layer, "alpha")] = _entry("F32", (), (first, first + _ALPHA.size))
+        entry = TensorEntry("F32", (), (first, first + _ALPHA.size))
+        header[_name_for(tool, layer, "alpha")] = entry._asdict()
         alphas += _ALPHA.pack(scale.alpha)
     metadata = metadata_of(tool, sorted(layers), scale, file.metadata)
-    text = canonical_json({_METADATA: metadata, **header})
-    text += b" " * (-len(text) % _LENGTH.size)
-    return b"".join((_LENGTH.pack(len(text)), text, file.body, alphas))
+    return framed(canonical_json({METADATA: metadata, **header}), file.body, alphas)
 
 
-def _entry(dtype: str, shape: tuple[int, ...], offsets: tuple[int, int]) -> dict[str, object]:
-    return {"dtype": dtype, "shape": shape, "data_offsets": offsets}
-
-
-def checkpoint_bytes(data: bytes) -> bytes:
+def checkpoint_bytes(file: SafetensorsFile) -> bytes:
     """Return a LoRA's safetensors file as the contest's .ckpt: what torch.save writes of its tensors by name.
 
     Raises:
-        ValueError: the header is not safetensors', or it holds numbers that torch has no storage for.
+        ValueError: it holds numbers that torch has no storage for.
     """
-    file = read_safetensors(data)
-    names = sorted(file.spots)
-    if strange := {file.spots[name].dtype for name in names} - _STORAGES.keys():
+    names = sorted(file.entries)
+    if strange := {entry.dtype for entry in file.entries.values()} - _STORAGES.keys():
         raise ValueError(f"must hold floating-point numbers, got {', '.join(sorted(strange))}")
-    pickled = b"".join(_pickled(file.spots, names))
+    pickled = b"".join(_pickled(file.entries, names))
     arrays = {f"archive/data/{number}": file.numbers(name) for number, name in enumerate(names)}
     return zip_bytes(
         {"archive/data.pkl": pickled, "archive/byteorder": b"little", **arrays, "archive/version": b"3\n"}
@@ -176,19 +100,16 @@ def _name_for(tool: Tool, layer: str, half: Half) -> str:
         raise ValueError(f"holds the layer {layer}, for which {tool} has no name") from error
 
 
-def _pickled(spots: Mapping[str, TensorEntry], names: list[str]) -> Iterator[bytes]:
+def _pickled(entries: Mapping[str, TensorEntry], names: list[str]) -> Iterator[bytes]:
     """Yield a pickle (protocol 2) of a dict of tensors, each rebuilt from an array of the zip."""
     yield b"\x80\x02}("
     for number, name in enumerate(names):
-        spot = spots[name]
-        count, strides = 1, list[int]()
-        for side in reversed(spot.shape):
-            strides.insert(0, count)
-            count *= side
+        dtype, shape, _ = entries[name]
+        *strides, count = accumulate(reversed(shape), mul, initial=1)
         yield _text(name) + b"ctorch._utils\n_rebuild_tensor_v2\n(("
-        yield _text("storage") + f"ctorch\n{_STORAGES[spot.dtype]}\n".encode()
+        yield _text("storage") + f"ctorch\n{_STORAGES[dtype]}\n".encode()
         yield _text(str(number)) + _text("cpu") + _whole(count) + b"tQ" + _whole(0)
-        yield b"(" + b"".join(map(_whole, spot.shape)) + b"t(" + b"".join(map(_whole, strides)) + b"t"
+        yield b"(" + b"".join(map(_whole, shape)) + b"t(" + b"".join(map(_whole, reversed(strides))) + b"t"
         yield b"\x89ccollections\nOrderedDict\n)RtR"
     yield b"u."
 

@@ -25,6 +25,7 @@ import torch
 from kit.dataset.read import Captioned, read_dataset
 from kit.files.atomic_write import write_atomic
 from kit.files.encodings import canonical_json, sha256_bytes, sha256_of
+from kit.files.safetensors_files import read_safetensors
 from kit.lora.convert import checkpoint_bytes
 from kit.lora.lora import load_lora, save_lora
 from kit.models.base import load_base, pick_device
@@ -84,7 +85,7 @@ def finish(training: Training, out: Path, step: int) -> Path:
     metadata = notes(config, name, pictures, step, identity)
     path = out / f"{name}.safetensors"
     save_lora(path, load_lora(saved_steps(out)[step]).pairs, config.counts, metadata)
-    write_atomic(path.with_suffix(".ckpt"), checkpoint_bytes(path.read_bytes()))
+    write_atomic(path.with_suffix(".ckpt"), checkpoint_bytes(read_safetensors(path.read_bytes())))
     return path
 
 

@@ -52,6 +52,7 @@ def demo(
     """Run the shipped example, all seven stages, on the embedded base."""
     from kit.experiment.config import load_experiment
     from kit.generation.devices import painters_on
+    from submissions.bundle.bundle import open_bundle
     from submissions.verification.verify import verify as verify_bundle
 
     loaded = load_experiment(DEMO)
@@ -74,7 +75,7 @@ def demo(
         introduction="A style LoRA of the embedded base, trained on the drawn world.",
         rules="practice",
     )
-    faults = verify_bundle(packed.path)
+    faults = verify_bundle(open_bundle(packed.path))
     say(f"bundle  {packed.path}  ({len(packed.files)} files, {len(faults)} faults)")
     say(f"report  {out / 'report.html'}")
 

@@ -14,7 +14,7 @@ from storykit.cli.lora import lora_app
 from storykit.cli.pack import pack, publish
 from storykit.cli.scores import cast, compare, gate, metrics_app, report, score
 from storykit.cli.train import train
-from storykit.cli.verify import verify
+from storykit.cli.verify import leaderboard, reproduce, verify
 
 INTERRUPTED = 130
 """How Typer exits when the user presses ctrl-c."""
@@ -42,6 +42,8 @@ for _command in (
     report,
     pack,
     verify,
+    reproduce,
+    leaderboard,
     publish,
     gate,
     train,

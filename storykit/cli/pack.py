@@ -63,13 +63,14 @@ def publish(
     from submissions.publish import sound_bundle
 
     with open_repository(to, "" if dry_run else token_of(os.environ)) as repository:
-        manifest, files = sound_bundle(bundle, load_rules(rules) if rules else None)
+        sealed = sound_bundle(bundle, load_rules(rules) if rules else None)
+        manifest, files = sealed.sound_manifest, sealed.files
         if manifest.notice:
             typer.echo(f"note    {manifest.notice}")
         if dry_run:
             _say_what_would_go(repository.page, manifest.name, files)
             return
-        done = deliver(manifest, files, repository, private)
+        done = deliver(sealed, repository, private)
     if not done.created:
         typer.echo(f"note    the page was there: its name must be {manifest.name}")
     typer.echo(

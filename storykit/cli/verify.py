@@ -1,196 +1,196 @@
-"""The `storykit verify` command: bundles against the rules, drawn again, or ranked against each other."""
+"""The `storykit verify`, `reproduce` and `leaderboard` commands: bundles checked, drawn again, ranked."""
 
 import json
-from collections.abc import Sequence
-from dataclasses import asdict
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from kit.embedded import EMBEDDED
 from kit.errors import StorykitError
+from storykit.cli.console import AsJson
 from storykit.cli.progress import progress_bar
 
 if TYPE_CHECKING:
-    from submissions.contest.rules import Rules
     from submissions.faults import Fault
+    from submissions.leaderboard.intake import CheckedBundle
     from submissions.reproduction.reproduce import Redrawn, Reproduction
 
-
-def reproduce_bundle(bundle: Path, folder: Path, base: str, device: str) -> "Reproduction":
-    """Draw a sound bundle's panels again; write them and a sheet that shows them beside the bundle's.
-
-    Args:
-        bundle: the zip.
-        folder: where panels and sheet go.
-        base: a base's name or folder; empty for the one that the bundle was drawn with.
-        device: where to draw.
-    """
-    from kit.files.atomic_write import write_atomic
-    from kit.generation.devices import load_painter
-    from submissions.bundle.mosaic import png_bytes
-    from submissions.reproduction.reproduce import reproduce
-    from submissions.reproduction.side_by_side import draw_sheet
-    from submissions.verification.verify import read_bundle
-
-    manifest, files = read_bundle(bundle)
-    painter = load_painter(base or (EMBEDDED if manifest.notice else "kolors"), device)
-    with progress_bar("drawing") as progress:
-        done = reproduce(manifest, files, painter, progress)
-    for panel in done.panels:
-        if panel.png is not None:
-            write_atomic(folder / f"{panel.panel}.png", panel.png)
-    write_atomic(folder / "side-by-side.png", png_bytes(draw_sheet(manifest, files, done)))
-    return done
-
-
-def tell(done: "Reproduction", out: Path) -> None:
-    """Print how each panel came out, and why it may not be the same."""
-    from kit.files.encodings import printable
-    from submissions.reproduction.reproduce import BOUND
-
-    for panel in done.panels:
-        typer.echo(f"panel {panel.panel}: {_outcome(panel)}")
-    same = sum(panel.verdict == "identical" for panel in done.panels)
-    if same < len(done.panels):
-        typer.echo(f"same picture: up to {BOUND:g} of 255 mean difference")
-        for reason in done.reasons:
-            typer.echo(printable(f"differs: {reason}"))
-    typer.echo(
-        f"{out / 'side-by-side.png'}: {same} of {len(done.panels)} panels drawn again to the last byte"
-    )
-
-
-def _outcome(panel: "Redrawn") -> str:
-    """Return a panel's verdict with its number or its reason."""
-    if panel.difference is None:
-        return f"{panel.verdict}, {panel.reason}"
-    return (
-        f"{panel.verdict}, mean difference {panel.difference:.2f} of 255"
-        if panel.difference
-        else panel.verdict
-    )
-
-
+Bundles = Annotated[list[Path], typer.Argument(metavar="BUNDLE", help="Bundles, or a folder of them.")]
 OwnRules = Annotated[
     str | None,
     typer.Option(help="A shipped contest or a rules file; else the contest that the bundle names."),
 ]
+Aesthetic = Annotated[str, typer.Option(help="The aesthetic predictor's folder, or 'mini'.")]
+Clip = Annotated[str, typer.Option(help="CLIP weights' folder, or 'mini'.")]
+Moved = Annotated[str, typer.Option(hidden=True)]
+"""An option of the release before, whose command is another now."""
 
 
 def verify(
-    bundles: Annotated[list[Path], typer.Argument(metavar="BUNDLE", help="Bundles, or a folder of them.")],
+    bundles: Bundles,
     rules: OwnRules = None,
-    reproduce: Annotated[
-        bool,
-        typer.Option(
-            "--reproduce",
-            help="Draw the panels again, from the bundle alone, and compare; writes NAME-reproduced.",
-        ),
-    ] = False,
-    base: Annotated[
-        str, typer.Option(help="For --reproduce: mini, kolors or a folder; else what the bundle names.")
-    ] = "",
-    device: Annotated[str, typer.Option(help="For --reproduce: auto, cpu or cuda.")] = "auto",
-    as_json: Annotated[bool, typer.Option("--json", help="Print numbers as JSON, for machines.")] = False,
-    leaderboard: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="OUT", help="Score and rank the bundles; the folder for the table and the page."
-        ),
-    ] = None,
-    aesthetic: Annotated[
-        str | None, typer.Option(help="For --leaderboard: the predictor's folder, or 'mini'.")
-    ] = None,
-    clip: Annotated[
-        str | None, typer.Option(help="For --leaderboard: CLIP weights' folder, or 'mini'.")
-    ] = None,
+    as_json: AsJson = False,
+    reproduce: Annotated[bool, typer.Option("--reproduce", hidden=True)] = False,
+    base: Moved = "",
+    device: Moved = "",
+    leaderboard: Moved = "",
+    aesthetic: Moved = "",
+    clip: Moved = "",
 ) -> None:
-    """Check bundles against their contest's rules; draw them again or rank them if asked."""
-    from submissions.contest.rules import load_rules
-    from submissions.leaderboard.intake import bundles_in, check
-    from submissions.verification.verify import verify as check_alone
-
-    if leaderboard is None and (aesthetic or clip):
-        raise typer.BadParameter("--aesthetic and --clip score for a --leaderboard")
-    if leaderboard is not None and (as_json or reproduce):
-        raise typer.BadParameter("a leaderboard is a table and a page; leave out --json and --reproduce")
-    if (base or device != "auto") and not reproduce:
-        raise typer.BadParameter("--base and --device draw for --reproduce")
-    known, found = load_rules(rules) if rules else None, bundles_in(bundles)
-    if leaderboard is not None:
-        _rank(found, known, leaderboard, aesthetic or EMBEDDED, clip or EMBEDDED)
-        return
-    alone = len(bundles) == 1 and not bundles[0].is_dir()
-    looks = []
-    for bundle in found:
-        faults = check_alone(bundle, known) if alone else check(bundle, known).faults
-        looks.append(_bundle_result(bundle, faults, (base, device) if reproduce else None, as_json))
-    if as_json:
-        told = looks[0].facts if alone else {str(look.bundle): look.facts for look in looks}
-        typer.echo(json.dumps(told, ensure_ascii=False, indent=1))
-    if not all(look.sound for look in looks):
-        raise typer.Exit(1)
+    """Check bundles against their contest's rules."""
+    shared = {"rules": rules or ""}
+    if leaderboard or aesthetic or clip:
+        options = {"out": leaderboard or "OUT", **shared, "aesthetic": aesthetic, "clip": clip}
+        raise _moved("leaderboard", bundles, options)
+    if reproduce or base or device:
+        raise _moved("reproduce", bundles, {**shared, "base": base, "device": device})
+    told: dict[str, object] = {}
+    for path, checked in _checked(bundles, rules):
+        told[str(path)] = [fault._asdict() for fault in checked.faults]
+        if not as_json:
+            _say_faults(path, checked.faults)
+    _finish(bundles, told if as_json else None, not any(told.values()))
 
 
-class _BundleResult(NamedTuple):
-    """What came out of a bundle."""
-
-    bundle: Path
-    faults: "Sequence[Fault]"
-    again: "Reproduction | None"
-
-    @property
-    def sound(self) -> bool:
-        """Whether it has no fault, and came out the same if it was drawn again."""
-        return not self.faults and (self.again is None or self.again.holds)
-
-    @property
-    def facts(self) -> object:
-        """What the JSON says of it."""
-        faults = [asdict(fault) for fault in self.faults]
-        return faults if self.again is None else {"faults": faults, "reproduced": self.again.facts}
-
-
-def _bundle_result(
-    bundle: Path, faults: "Sequence[Fault]", draw: tuple[str, str] | None, quiet: bool
-) -> _BundleResult:
-    """Draw a bundle again if it is sound and that is asked for; print its faults and that unless quiet."""
-    from kit.files.encodings import printable
-    from submissions.faults import Fault
-
-    if not quiet:
-        for fault in faults:
-            typer.echo(str(fault))
-        typer.echo(printable(f"{bundle}: {len(faults)} faults" if faults else f"{bundle}: no faults"))
-    if draw is None or faults:
-        return _BundleResult(bundle, faults, None)
-    folder = bundle.with_name(f"{bundle.stem}-reproduced")
-    try:
-        again = reproduce_bundle(bundle, folder, *draw)
-    except StorykitError as error:
-        fault = Fault(place="bundle", problem=f"cannot be drawn again: {error}")
-        if not quiet:
-            typer.echo(str(fault))
-        return _BundleResult(bundle, [fault], None)
-    if not quiet:
-        tell(again, folder)
-    return _BundleResult(bundle, faults, again)
+def reproduce(
+    bundles: Bundles,
+    rules: OwnRules = None,
+    base: Annotated[
+        str, typer.Option(help="mini, kolors or a folder; else what the bundle was drawn with.")
+    ] = "",
+    device: Annotated[str, typer.Option(help="Where to draw: auto, cpu or cuda.")] = "auto",
+    as_json: AsJson = False,
+) -> None:
+    """Draw a bundle's panels again, from the bundle alone, and compare; writes NAME-reproduced."""
+    told: dict[str, object] = {}
+    sound = True
+    for path, checked in _checked(bundles, rules):
+        if not as_json:
+            _say_faults(path, checked.faults)
+        faults, again = _drawn_again(path, checked, base, device)
+        if not as_json:
+            _say_outcome(path, again, () if checked.faults else faults)
+        sound = sound and again is not None and again.holds
+        found: object = [fault._asdict() for fault in faults]
+        told[str(path)] = {"faults": found, "reproduced": again.facts} if again else found
+    _finish(bundles, told if as_json else None, sound)
 
 
-def _rank(bundles: Sequence[Path], rules: "Rules | None", out: Path, aesthetic: str, clip: str) -> None:
-    """Write leaderboard.csv and leaderboard.html into a folder and print a short table."""
+def leaderboard(
+    bundles: Bundles,
+    out: Annotated[Path, typer.Option("--out", help="The folder for the table and the page.")],
+    rules: OwnRules = None,
+    aesthetic: Aesthetic = EMBEDDED,
+    clip: Clip = EMBEDDED,
+) -> None:
+    """Check, score and rank bundles; writes a table and a page."""
     from eval.scorers.load import load_scorers
-    from kit.files.atomic_write import write_atomic
-    from storykit.cli.progress import progress_bar
-    from submissions.leaderboard.leaderboard import leaderboard
-    from submissions.leaderboard.page import board_html
-    from submissions.leaderboard.table import board_csv, board_lines
+    from submissions.contest.rules import load_rules
+    from submissions.leaderboard.intake import bundles_in
+    from submissions.leaderboard.leaderboard import leaderboard as rank
+    from submissions.leaderboard.page import write_leaderboard
+    from submissions.leaderboard.table import board_lines
 
+    known, found = load_rules(rules) if rules else None, bundles_in(bundles)
     with progress_bar("ranking") as progress:
-        board = leaderboard(bundles, rules, lambda: load_scorers(aesthetic, clip), progress)
-    write_atomic(out / "leaderboard.csv", board_csv(board))
-    write_atomic(out / "leaderboard.html", board_html(board).encode())
+        board = rank(found, known, lambda: load_scorers(aesthetic, clip), progress)
+    write_leaderboard(board, out)
     for line in board_lines(board):
         typer.echo(line)
+
+
+def _moved(command: str, bundles: Sequence[Path], options: Mapping[str, str]) -> typer.BadParameter:
+    """Return what answers an option of the release before: the command to type now."""
+    words = ["storykit", command, *map(str, bundles)]
+    for name, value in options.items():
+        words += [f"--{name}", value] if value else []
+    return typer.BadParameter(f"this is a command of its own now: {shlex.join(words)}")
+
+
+def _checked(bundles: Sequence[Path], rules: str | None) -> "Iterator[tuple[Path, CheckedBundle]]":
+    """Yield each bundle checked; one that is named alone and cannot be read at all is an error."""
+    from submissions.bundle.bundle import open_bundle
+    from submissions.contest.rules import load_rules
+    from submissions.leaderboard.intake import CheckedBundle, bundles_in, check
+    from submissions.verification.verify import verify as check_alone
+
+    known = load_rules(rules) if rules else None
+    if _is_alone(bundles):
+        bundle = open_bundle(bundles[0])
+        yield bundles[0], CheckedBundle(bundle, check_alone(bundle, known))
+        return
+    for path in bundles_in(bundles):
+        yield path, check(path, known)
+
+
+def _is_alone(bundles: Sequence[Path]) -> bool:
+    return len(bundles) == 1 and not bundles[0].is_dir()
+
+
+def _drawn_again(
+    path: Path, checked: "CheckedBundle", base: str, device: str
+) -> "tuple[Sequence[Fault], Reproduction | None]":
+    """Draw a bundle again if it is sound; return what is wrong with it and what came out."""
+    from submissions.faults import Fault
+    from submissions.reproduction.side_by_side import reproduce_into
+
+    if checked.bundle is None or checked.faults:
+        return checked.faults, None
+    try:
+        with progress_bar("drawing") as progress:
+            return (), reproduce_into(_folder(path), checked.bundle, base, device, progress)
+    except StorykitError as error:
+        return [Fault("bundle", f"cannot be drawn again: {error}")], None
+
+
+def _folder(bundle: Path) -> Path:
+    return bundle.with_name(f"{bundle.stem}-reproduced")
+
+
+def _say_faults(bundle: Path, faults: "Sequence[Fault]") -> None:
+    from kit.files.encodings import printable
+
+    for fault in faults:
+        typer.echo(str(fault))
+    typer.echo(printable(f"{bundle}: {len(faults)} faults" if faults else f"{bundle}: no faults"))
+
+
+def _say_outcome(bundle: Path, again: "Reproduction | None", faults: "Sequence[Fault]") -> None:
+    """Print how each panel came out, and why it may not be the same; or why nothing was drawn."""
+    from kit.files.encodings import printable
+    from submissions.reproduction.reproduce import BOUND
+    from submissions.reproduction.side_by_side import SHEET
+
+    for fault in faults:
+        typer.echo(str(fault))
+    if again is None:
+        return
+    for panel in again.panels:
+        typer.echo(f"panel {panel.panel}: {_verdict(panel)}")
+    same = sum(panel.verdict == "identical" for panel in again.panels)
+    if same < len(again.panels):
+        typer.echo(f"same picture: up to {BOUND:g} of 255 mean difference")
+        for reason in again.reasons:
+            typer.echo(printable(f"differs: {reason}"))
+    sheet = _folder(bundle) / SHEET
+    typer.echo(f"{sheet}: {same} of {len(again.panels)} panels drawn again to the last byte")
+
+
+def _verdict(panel: "Redrawn") -> str:
+    """Return a panel's verdict with its number or its reason."""
+    if panel.difference is None:
+        return f"{panel.verdict}, {panel.reason}"
+    more = f", mean difference {panel.difference:.2f} of 255" if panel.difference else ""
+    return panel.verdict + more
+
+
+def _finish(bundles: Sequence[Path], told: Mapping[str, object] | None, sound: bool) -> None:
+    """Print what machines are told, if they are, and exit with 1 unless all is sound."""
+    if told is not None:
+        whole = next(iter(told.values())) if _is_alone(bundles) else told
+        typer.echo(json.dumps(whole, ensure_ascii=False, indent=1))
+    if not sound:
+        raise typer.Exit(1)

@@ -1,7 +1,6 @@
 """ComfyUI workflows that draw a bundle's story."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from submissions.bundle.manifest import Manifest
@@ -28,47 +27,18 @@ def kijai(manifest: Manifest) -> dict[str, object]:
     """Return the story for ComfyUI-KwaiKolorsWrapper, its LoRA loaded by the contest's own node."""
     graph = Graph()
     _note(graph, manifest, _KIJAI_NOTE)
-    kolors = Node(
-        type="DownloadAndLoadKolorsModel",
-        widgets=["Kwai-Kolors/Kolors", "fp16"],
-        outputs=[("kolors_model", "KOLORSMODEL")],
-        place=(0, 1),
-    )
-    [model] = graph.add(kolors)
-    if manifest.lora:
-        worn = Node(
-            type="LoadKolorsLoRA",
-            widgets=[
-                manifest.lora.checkpoint,
-                min(MAX_NODE_ALPHA, manifest.lora.strength * manifest.lora.alpha),
-            ],
-            inputs={"kolors_model": model},
-            outputs=[("kolors_model", "KOLORSMODEL")],
-            place=(1, 1),
-        )
-        [model] = graph.add(worn)
-    encoder, vae = _loaders(graph, "LoadChatGLM3")
+    model = graph.add("DownloadAndLoadKolorsModel", (0, 1), ["Kwai-Kolors/Kolors", "fp16"])
+    if lora := manifest.lora:
+        strength = min(MAX_NODE_ALPHA, lora.strength * lora.alpha)
+        model = graph.add("LoadKolorsLoRA", (1, 1), [lora.checkpoint, strength], [model])
+    encoder = graph.add("LoadChatGLM3", (0, 2), [TEXT_FILE])
+    vae = graph.add("VAELoader", (0, 3), [VAE_FILE])
     how = manifest.settings
     for row, panel in enumerate(manifest.panels):
-        said = Node(
-            type="KolorsTextEncode",
-            widgets=[panel.prompt, panel.negative, 1],
-            inputs={"chatglm3_model": encoder},
-            outputs=[("kolors_embeds", "KOLORS_EMBEDS")],
-            place=(2, row),
-        )
-        [embeds] = graph.add(said)
-        drawn = Node(
-            type="KolorsSampler",
-            widgets=[
-                how.size, how.size, panel.seed, "fixed", how.steps, how.cfg, "EulerDiscreteScheduler", 1.0
-            ],
-            inputs={"kolors_model": model, "kolors_embeds": embeds},
-            outputs=[("latent", "LATENT")],
-            place=(3, row),
-        )  # fmt: skip
-        [latent] = graph.add(drawn)
-        _show(graph, latent, vae, row)
+        said = graph.add("KolorsTextEncode", (2, row), [panel.prompt, panel.negative, 1], [encoder])
+        values: list[Widget] = [how.size, how.size, panel.seed, "fixed", how.steps, how.cfg]
+        values += ["EulerDiscreteScheduler", 1.0]
+        _show(graph, graph.add("KolorsSampler", (3, row), values, [model, said]), vae, row)
     return graph.document()
 
 
@@ -76,164 +46,132 @@ def native(manifest: Manifest) -> dict[str, object]:
     """Return the story for ComfyUI-Kolors-MZ, with ComfyUI's own sampler and LoRA loader."""
     graph = Graph()
     _note(graph, manifest, _NATIVE_NOTE)
-    unet = Node(type="MZ_KolorsUNETLoaderV2", widgets=[UNET_FILE], outputs=[("model", "MODEL")], place=(0, 1))
-    [model] = graph.add(unet)
-    if manifest.lora:
-        worn = Node(
-            type="LoraLoaderModelOnly",
-            widgets=[manifest.lora.comfyui.rpartition("/")[2], manifest.lora.strength],
-            inputs={"model": model},
-            outputs=[("MODEL", "MODEL")],
-            place=(1, 1),
-        )
-        [model] = graph.add(worn)
-    encoder, vae = _loaders(graph, "MZ_ChatGLM3Loader")
+    model = graph.add("MZ_KolorsUNETLoaderV2", (0, 1), [UNET_FILE])
+    if lora := manifest.lora:
+        file = lora.comfyui.rpartition("/")[2]
+        model = graph.add("LoraLoaderModelOnly", (1, 1), [file, lora.strength], [model])
+    encoder = graph.add("MZ_ChatGLM3Loader", (0, 2), [TEXT_FILE])
+    vae = graph.add("VAELoader", (0, 3), [VAE_FILE])
     how = manifest.settings
-    blank = Node(
-        type="EmptyLatentImage", widgets=[how.size, how.size, 1], outputs=[("LATENT", "LATENT")], place=(0, 4)
-    )
-    [start] = graph.add(blank)
+    start = graph.add("EmptyLatentImage", (0, 4), [how.size, how.size, 1])
     negatives = {
-        said: graph.add(_words(said, encoder, (1, 2 + row)))[0]
+        said: graph.add("MZ_ChatGLM3_V2", (1, 2 + row), [said], [encoder])
         for row, said in enumerate(dict.fromkeys(panel.negative for panel in manifest.panels))
     }
     for row, panel in enumerate(manifest.panels):
-        [positive] = graph.add(_words(panel.prompt, encoder, (2, row)))
-        drawn = Node(
-            type="KSampler",
-            widgets=[panel.seed, "fixed", how.steps, how.cfg, "euler", "ddim_uniform", 1.0],
-            inputs={
-                "model": model,
-                "positive": positive,
-                "negative": negatives[panel.negative],
-                "latent_image": start,
-            },
-            outputs=[("LATENT", "LATENT")],
-            place=(3, row),
-        )
-        [latent] = graph.add(drawn)
-        _show(graph, latent, vae, row)
+        said = graph.add("MZ_ChatGLM3_V2", (2, row), [panel.prompt], [encoder])
+        values: list[Widget] = [panel.seed, "fixed", how.steps, how.cfg, "euler", "ddim_uniform", 1.0]
+        sources = [model, said, negatives[panel.negative], start]
+        _show(graph, graph.add("KSampler", (3, row), values, sources), vae, row)
     return graph.document()
-
-
-class Socket(NamedTuple):
-    """An output of a node."""
-
-    node: int
-    slot: int
-    type: str
 
 
 Widget = str | int | float
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Node:
-    """A node of a graph before it has its links."""
+class NodeType(NamedTuple):
+    """What a node takes and gives, named as in its pack."""
 
+    inputs: tuple[str, ...] = ()
+    output: str = ""
+    type: str = ""
+    """Of the output; empty where there is none."""
+
+
+NODES = {
+    "Note": NodeType(),
+    "DownloadAndLoadKolorsModel": NodeType((), "kolors_model", "KOLORSMODEL"),
+    "LoadKolorsLoRA": NodeType(("kolors_model",), "kolors_model", "KOLORSMODEL"),
+    "LoadChatGLM3": NodeType((), "chatglm3_model", "CHATGLM3MODEL"),
+    "KolorsTextEncode": NodeType(("chatglm3_model",), "kolors_embeds", "KOLORS_EMBEDS"),
+    "KolorsSampler": NodeType(("kolors_model", "kolors_embeds"), "latent", "LATENT"),
+    "MZ_KolorsUNETLoaderV2": NodeType((), "model", "MODEL"),
+    "LoraLoaderModelOnly": NodeType(("model",), "MODEL", "MODEL"),
+    "MZ_ChatGLM3Loader": NodeType((), "chatglm3_model", "CHATGLM3MODEL"),
+    "MZ_ChatGLM3_V2": NodeType(("chatglm3_model",), "CONDITIONING", "CONDITIONING"),
+    "EmptyLatentImage": NodeType((), "LATENT", "LATENT"),
+    "KSampler": NodeType(("model", "positive", "negative", "latent_image"), "LATENT", "LATENT"),
+    "VAELoader": NodeType((), "VAE", "VAE"),
+    "VAEDecode": NodeType(("samples", "vae"), "IMAGE", "IMAGE"),
+    "SaveImage": NodeType(("images",)),
+}
+"""The nodes that the workflows consist of; none has more than one output."""
+
+
+class Output(NamedTuple):
+    """What a node of a graph gives to others."""
+
+    node: int
     type: str
-    widgets: Sequence[Widget] = ()
-    """Its widgets' values in the order in which ComfyUI shows them."""
-    inputs: Mapping[str, Socket] = field(default_factory=dict)
-    """By the socket's name, in the node's order."""
-    outputs: Sequence[tuple[str, str]] = ()
-    """Name and type of each."""
-    place: tuple[int, int] = (0, 0)
-    """Column and row."""
+    links: list[int]
+    """Numbers of the links that lead on from it."""
 
 
 class Graph:
-    """A workflow that grows node by node."""
+    """A workflow that grows node by node, each behind those that it takes from."""
 
     def __init__(self) -> None:
         """Begin with nothing."""
-        self._nodes: list[Node] = []
+        self._nodes: list[dict[str, object]] = []
+        self._links: list[list[int | str]] = []
 
-    def add(self, node: Node) -> Sequence[Socket]:
-        """Add a node behind those that it takes from; returns its outputs."""
-        self._nodes.append(node)
-        return [Socket(len(self._nodes), slot, kind) for slot, (_, kind) in enumerate(node.outputs)]
+    def add(
+        self,
+        kind: str,
+        place: tuple[int, int],
+        widgets: Sequence[Widget] = (),
+        sources: Sequence[Output] = (),
+    ) -> Output:
+        """Add a node and return what it gives.
+
+        Args:
+            kind: one of NODES.
+            place: column and row.
+            widgets: its widgets' values in the order in which ComfyUI shows them.
+            sources: what each of its inputs takes.
+        """
+        known, number = NODES[kind], len(self._nodes) + 1
+        inputs: list[dict[str, object]] = []
+        for slot, (name, source) in enumerate(zip(known.inputs, sources, strict=True)):
+            link = len(self._links) + 1
+            self._links.append([link, source.node, 0, number, slot, source.type])
+            source.links.append(link)
+            inputs.append({"name": name, "type": source.type, "link": link})
+        given = Output(number, known.type, [])
+        outputs = [{"name": known.output, "type": known.type, "links": given.links, "slot_index": 0}]
+        self._nodes.append({
+            "id": number,
+            "type": kind,
+            "pos": [place[0] * _COLUMN, place[1] * _ROW],
+            "size": [400, 300 if widgets else 60],
+            "flags": {},
+            "order": number - 1,
+            "mode": 0,
+            "inputs": inputs,
+            "properties": {"Node name for S&R": kind},
+            "widgets_values": list(widgets),
+            "outputs": outputs if known.type else [],
+        })  # fmt: skip
+        return given
 
     def document(self) -> dict[str, object]:
         """Return the workflow as ComfyUI loads it."""
-        links: list[list[int | str]] = []
-        nodes: list[dict[str, object]] = []
-        for number, node in enumerate(self._nodes, 1):
-            sockets: list[dict[str, object]] = []
-            for slot, (name, source) in enumerate(node.inputs.items()):
-                links.append([len(links) + 1, source.node, source.slot, number, slot, source.type])
-                sockets.append({"name": name, "type": source.type, "link": len(links)})
-            nodes.append(self._node(number, node, sockets))
-        for entry in nodes:
-            entry["outputs"] = self._outputs(entry, links)
         return {
-            "last_node_id": len(nodes),
-            "last_link_id": len(links),
-            "nodes": nodes,
-            "links": links,
+            "last_node_id": len(self._nodes),
+            "last_link_id": len(self._links),
+            "nodes": self._nodes,
+            "links": self._links,
             "groups": [],
             "config": {},
             "extra": {},
             "version": 0.4,
         }
 
-    @staticmethod
-    def _node(number: int, node: Node, sockets: list[dict[str, object]]) -> dict[str, object]:
-        column, row = node.place
-        return {
-            "id": number,
-            "type": node.type,
-            "pos": [column * _COLUMN, row * _ROW],
-            "size": [400, 300 if node.widgets else 60],
-            "flags": {},
-            "order": number - 1,
-            "mode": 0,
-            "inputs": sockets,
-            "properties": {"Node name for S&R": node.type},
-            "widgets_values": list(node.widgets),
-        }
 
-    def _outputs(self, entry: Mapping[str, object], links: list[list[int | str]]) -> list[dict[str, object]]:
-        number = entry["id"]
-        return [
-            {
-                "name": name,
-                "type": kind,
-                "links": [link[0] for link in links if link[1:3] == [number, slot]],
-                "slot_index": slot,
-            }
-            for slot, (name, kind) in enumerate(self._nodes[int(str(number)) - 1].outputs)
-        ]
-
-
-def _loaders(graph: Graph, text_node: str) -> tuple[Socket, Socket]:
-    """Add what loads the text encoder and the picture decoder; return their sockets."""
-    text = Node(
-        type=text_node, widgets=[TEXT_FILE], outputs=[("chatglm3_model", "CHATGLM3MODEL")], place=(0, 2)
-    )
-    vae = Node(type="VAELoader", widgets=[VAE_FILE], outputs=[("VAE", "VAE")], place=(0, 3))
-    return graph.add(text)[0], graph.add(vae)[0]
-
-
-def _words(text: str, encoder: Socket, place: tuple[int, int]) -> Node:
-    return Node(
-        type="MZ_ChatGLM3_V2",
-        widgets=[text],
-        inputs={"chatglm3_model": encoder},
-        outputs=[("CONDITIONING", "CONDITIONING")],
-        place=place,
-    )
-
-
-def _show(graph: Graph, latent: Socket, vae: Socket, row: int) -> None:
+def _show(graph: Graph, latent: Output, vae: Output, row: int) -> None:
     """Decode a latent and save it as the panel's file."""
-    decode = Node(
-        type="VAEDecode", inputs={"samples": latent, "vae": vae}, outputs=[("IMAGE", "IMAGE")], place=(4, row)
-    )
-    [picture] = graph.add(decode)
-    graph.add(
-        Node(type="SaveImage", widgets=[f"storykit/{row + 1}"], inputs={"images": picture}, place=(5, row))
-    )
+    picture = graph.add("VAEDecode", (4, row), sources=[latent, vae])
+    graph.add("SaveImage", (5, row), [f"storykit/{row + 1}"], [picture])
 
 
 _OTHER_PICTURES = (
@@ -275,7 +213,7 @@ def _note(graph: Graph, manifest: Manifest, text: str) -> None:
     large = [str(panel.panel) for panel in manifest.panels if panel.seed > MAX_EXACT_SEED]
     if large:
         told.append(f"Panels {', '.join(large)}: the browser rounds seeds above {MAX_EXACT_SEED}.")
-    graph.add(Node(type="Note", widgets=["\n\n".join(told)]))
+    graph.add("Note", (0, 0), ["\n\n".join(told)])
 
 
 _COLUMN, _ROW = 440, 460

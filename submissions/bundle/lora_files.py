@@ -1,27 +1,18 @@
 """The bundle's LoRA files: one safetensors file in the forms that other tools read."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 from kit.files.encodings import sha256_bytes
-from kit.lora.convert import checkpoint_bytes, read_safetensors, safetensors_for
+from kit.files.safetensors_files import SafetensorsFile
+from kit.lora.convert import checkpoint_bytes, safetensors_for
 from kit.lora.key_names import read_key
 from kit.lora.metadata import LoraScale
 from submissions.bundle.manifest import LoraRecord
+from submissions.untrusted.lora_reader import LoraFile
 
 MAX_NOTE = 2000
 """Characters of one note that goes along when a LoRA is written anew."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class LoraFile:
-    """A LoRA as it goes into a bundle."""
-
-    data: bytes
-    """A safetensors file."""
-    source_sha256: str
-    """Of the file that the panels were drawn with; the data's own unless that was rewritten."""
 
 
 def load_lora_file(path: Path, alpha: float | None) -> LoraFile:
@@ -40,34 +31,35 @@ def load_lora_file(path: Path, alpha: float | None) -> LoraFile:
     """
     data = path.read_bytes()
     source = sha256_bytes(data)
-    if path.suffix == ".safetensors" and not _is_anothers(data):
-        return LoraFile(data=data, source_sha256=source)
+    lora = LoraFile(data=data, source_sha256=source)
+    if path.suffix == ".safetensors" and not _is_anothers(lora):
+        return lora
     from kit.lora.formats import content_bytes
     from kit.lora.lora import load_lora
 
-    lora = load_lora(path, alpha)
-    notes = {name: text for name, text in lora.notes.items() if len(text) <= MAX_NOTE}
-    rewritten = content_bytes("diffsynth", lora.pairs, lora.alpha, notes)
+    loaded = load_lora(path, alpha)
+    notes = {name: text for name, text in loaded.notes.items() if len(text) <= MAX_NOTE}
+    rewritten = content_bytes("diffsynth", loaded.pairs, loaded.alpha, notes)
     return LoraFile(data=rewritten, source_sha256=source)
 
 
-def _is_anothers(data: bytes) -> bool:
+def _is_anothers(lora: LoraFile) -> bool:
     """Return whether a safetensors file has the names of another tool than DiffSynth."""
     try:
-        parts = [read_key(name) for name in read_safetensors(data).spots]
+        parts = [read_key(name) for name in lora.content.entries]
     except ValueError:
         return False
     return any(part is not None and part.tool != "diffsynth" for part in parts)
 
 
-def lora_forms(record: LoraRecord, data: bytes) -> dict[str, Callable[[], bytes]]:
+def lora_forms(record: LoraRecord, content: SafetensorsFile) -> dict[str, Callable[[], bytes]]:
     """Return how the other forms of a LoRA are computed from its safetensors file, by file name.
 
     Each raises ValueError where diffusers or torch have no name for something in it.
     """
     scale = LoraScale(record.rank, record.alpha)
     return {
-        record.checkpoint: lambda: checkpoint_bytes(data),
-        record.diffusers: lambda: safetensors_for("diffusers", data, scale),
-        record.comfyui: lambda: safetensors_for("kohya", data, scale),
+        record.checkpoint: lambda: checkpoint_bytes(content),
+        record.diffusers: lambda: safetensors_for("diffusers", content, scale),
+        record.comfyui: lambda: safetensors_for("kohya", content, scale),
     }

@@ -45,6 +45,11 @@ class FileRecord(Record, frozen=True):
     size_bytes: Annotated[int, Field(ge=0)]
 
 
+def file_record(data: bytes) -> FileRecord:
+    """Return what the manifest says of a file."""
+    return FileRecord(sha256=sha256_bytes(data), size_bytes=len(data))
+
+
 class PanelRecord(Record, frozen=True):
     """Everything that one panel needs beside the settings to be drawn again."""
 
@@ -172,12 +177,12 @@ def read_manifest(data: bytes) -> tuple[Manifest | None, tuple[Fault, ...]]:
         return Manifest.model_validate_json(data, strict=True), ()
     except ValidationError as error:
         problems = error.errors(include_url=False, include_input=False)
-        faults = [Fault(place=_spot(problem["loc"]), problem=problem["msg"]) for problem in problems[:_TOLD]]
+        faults = [Fault(_spot(problem["loc"]), problem["msg"]) for problem in problems[:_TOLD]]
         if len(problems) > _TOLD:
-            faults.append(Fault(place=MANIFEST, problem=f"has {len(problems) - _TOLD} more faults"))
+            faults.append(Fault(MANIFEST, f"has {len(problems) - _TOLD} more faults"))
         return None, tuple(faults)
     except ValueError as error:
-        return None, (Fault(place=MANIFEST, problem=f"Invalid JSON: {str(error)[:200]}"),)
+        return None, (Fault(MANIFEST, f"Invalid JSON: {str(error)[:200]}"),)
 
 
 def lora_names(candidate: str) -> tuple[str, str, str, str]:

@@ -16,8 +16,6 @@ TEMPLATES = Path(__file__).parent / "templates"
 CONFIGURATION: Mapping[str, str] = {"framework": "Pytorch", "task": "text-to-image-synthesis"}
 """ModelScope's configuration.json; without it a repository is no model."""
 KOLORS = "Kwai-Kolors/Kolors"
-KOLORS_DIFFUSERS = "Kwai-Kolors/Kolors-diffusers"
-KOLORS_LICENCE = "https://github.com/Kwai-Kolors/Kolors/blob/master/MODEL_LICENSE"
 HUGGING_FACE_CARD = "README.huggingface.md"
 """The card for Hugging Face, where it takes README.md's place."""
 TEXTS = ("README.md", HUGGING_FACE_CARD, "configuration.json", "NOTICE", "post.txt")
@@ -44,38 +42,10 @@ def post_title(manifest: Manifest, rules: Rules) -> str:
     return rules.post_title(manifest.team, manifest.link or NO_LINK)
 
 
-def front_matter(manifest: Manifest) -> str:
-    """Return the YAML that ModelScope reads at the top of a card."""
-    lines = ["---"]
-    if not manifest.notice:
-        lines.append(f"base_model: {KOLORS}")
-    lines += ["frameworks:", "- Pytorch", "license: Apache License 2.0"]
-    if manifest.lora:
-        lines += ["tags:", "- LoRA"]
-    lines += ["tasks:", "- text-to-image-synthesis", "---"]
-    return "\n".join(lines) + "\n"
-
-
-def hugging_face_matter(manifest: Manifest) -> str:
-    """Return the YAML that Hugging Face reads at the top of a LoRA's card."""
-    matter: dict[str, object] = {"license": "apache-2.0"}
-    if not manifest.notice:
-        matter = {"license": "other", "license_name": "kolors", "license_link": KOLORS_LICENCE}
-        matter |= {"base_model": KOLORS_DIFFUSERS, "base_model_relation": "adapter"}
-    if manifest.lora and manifest.lora.trigger:
-        matter["instance_prompt"] = manifest.lora.trigger
-    matter |= {
-        "library_name": "diffusers",
-        "pipeline_tag": "text-to-image",
-        "tags": ["text-to-image", "diffusers", *(["lora", "template:sd-lora"] if manifest.lora else [])],
-        "widget": [{"text": panel.prompt, "output": {"url": panel.file}} for panel in manifest.panels],
-    }
-    lines = (f"{name}: {_json(value)}" for name, value in matter.items())
-    return "\n".join(["---", *lines, "---"]) + "\n"
-
-
 def _json(value: object) -> str:
     r"""Return a value as JSON on one line, which is YAML as well once all marks that break lines are escaped.
+
+    A YAML library would write other bytes than the bundles that are out have.
 
     >>> _json(["雨夜", "\u2028"])
     '["雨夜", "\\u2028"]'
@@ -119,7 +89,7 @@ def _environment() -> jinja2.Environment:
         keep_trailing_newline=True,
         autoescape=False,
     )
-    environment.filters |= {"cell": _cell, "number": _number}
+    environment.filters |= {"cell": _cell, "number": _number, "json": _json}
     return environment
 
 
@@ -133,8 +103,8 @@ def _fill(template: str, manifest: Manifest, rules: Rules, gallery: bool = False
             rules=rules,
             title=post_title(manifest, rules),
             blank=NO_LINK,
-            front_matter=hugging_face_matter(manifest) if gallery else front_matter(manifest),
             gallery=gallery,
+            widget=[{"text": panel.prompt, "output": {"url": panel.file}} for panel in manifest.panels],
             training=_training(manifest),
             base_name="storykit mini" if manifest.notice else KOLORS,
             negatives=list(dict.fromkeys(panel.negative for panel in manifest.panels if panel.negative)),

@@ -1,29 +1,25 @@
 """The field of a contest: every bundle handed in, checked; one that cannot be read stops no other."""
 
 import os
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from kit.errors import BundleError, InputError
-from submissions.bundle.manifest import Manifest
+from submissions.bundle.bundle import Bundle, open_bundle
 from submissions.contest.rules import Rules, load_rules
 from submissions.faults import Fault
-from submissions.verification.verify import examine
+from submissions.verification.verify import verify
 
 _NAMED = 3
 """Bundles of one contest that a message names."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class CheckedBundle:
+class CheckedBundle(NamedTuple):
     """One bundle and what is wrong with it."""
 
-    path: Path
-    file: str
-    """What reports call it: its name, with the folder where the bundles lie in several."""
-    manifest: Manifest | None
-    """None where it cannot be read."""
+    bundle: Bundle | None
+    """None where the file cannot be read at all."""
     faults: tuple[Fault, ...]
 
 
@@ -40,16 +36,15 @@ def bundles_in(places: Iterable[Path]) -> list[Path]:
     return list(found.values())
 
 
-def check(path: Path, rules: Rules | None, file: str = "") -> CheckedBundle:
+def check(path: Path, rules: Rules | None) -> CheckedBundle:
     """Return a bundle with its faults; that it is not there or cannot be read is a fault, too."""
     try:
-        manifest, faults = examine(path, rules)
+        bundle = open_bundle(path)
     except BundleError as error:
-        manifest, faults = None, (Fault(place="bundle", problem=str(error)),)
+        return CheckedBundle(None, (Fault("bundle", str(error)),))
     except OSError as error:
-        problem = f"cannot be read: {error.strerror or error}"
-        manifest, faults = None, (Fault(place="bundle", problem=problem),)
-    return CheckedBundle(path=path, file=file or path.name, manifest=manifest, faults=faults)
+        return CheckedBundle(None, (Fault("bundle", f"cannot be read: {error.strerror or error}"),))
+    return CheckedBundle(bundle, verify(bundle, rules))
 
 
 def names_of(paths: Sequence[Path]) -> dict[Path, str]:
@@ -63,16 +58,15 @@ def names_of(paths: Sequence[Path]) -> dict[Path, str]:
     return {path: place.relative_to(root).as_posix() for path, place in whole.items()}
 
 
-def contest_of(field: Iterable[CheckedBundle]) -> Rules | None:
-    """Return the rules of the one contest that the sound bundles name; None where no bundle is sound.
+def contest_of(files: Mapping[str, Sequence[str]]) -> Rules | None:
+    """Return the rules of the one contest that sound bundles name; None where no bundle is sound.
+
+    Args:
+        files: of the sound bundles, by the contest that they name.
 
     Raises:
         InputError: they name several.
     """
-    files: dict[str, list[str]] = {}
-    for one in field:
-        if one.manifest is not None and not one.faults:
-            files.setdefault(one.manifest.rules, []).append(one.file)
     if len(files) > 1:
         told = "; ".join(f"{name} ({_some(named)})" for name, named in sorted(files.items()))
         raise InputError("the bundles", [f"must be for one contest, got {told}; give its --rules"])

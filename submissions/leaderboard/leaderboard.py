@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,9 +12,11 @@ from kit.errors import BundleError, ScoreError
 from kit.experiment.config import ScoreTable
 from kit.files.encodings import printable
 from kit.story.story import Language
-from submissions.contest.rules import Rules
+from submissions.bundle.bundle import Bundle
+from submissions.bundle.manifest import Manifest
+from submissions.contest.rules import Rules, load_rules
 from submissions.faults import Fault
-from submissions.leaderboard.intake import CheckedBundle, check, contest_of, names_of
+from submissions.leaderboard.intake import check, contest_of, names_of
 from submissions.leaderboard.ranking import Measurer, RankedEntry, Row, rank_entries, weights_of
 from submissions.leaderboard.scored_entry import (
     DuplicatePanels,
@@ -93,10 +95,13 @@ class Board:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _CheckedEntry:
-    """A bundle as far as it could be looked at."""
+class _SeenEntry:
+    """A bundle as far as it could be looked at; its files are in memory no more."""
 
-    checked: CheckedBundle
+    file: str
+    """What reports call it: its name, with the folder where the bundles lie in several."""
+    manifest: Manifest | None
+    """None where it cannot be read."""
     exhibit: ScoredEntry | None = None
     """None where the bundle has faults or could not be measured."""
     values: Mapping[str, Row] = field(default_factory=dict)
@@ -110,7 +115,7 @@ def leaderboard(
     load: "Callable[[], Scorers]",
     progress: "Progress | None" = None,
 ) -> Board:
-    """Return the ranking of bundles; one bundle's files are in memory at a time.
+    """Return the ranking of bundles; each is opened once, and one bundle's files are in memory at a time.
 
     Args:
         bundles: zips; what is wrong with one is said of that one.
@@ -121,26 +126,23 @@ def leaderboard(
     Raises:
         InputError: the bundles are for several contests, or a part of its ranking cannot be measured.
     """
-    handed_in = _check_all(bundles, rules, progress)
-    contest = rules or contest_of(handed_in)
-    weights = weights_of(contest) if contest else {}
-    language = _language(handed_in)
-    sound = sum(not one.faults for one in handed_in)
-    eye = _EntryScorer(contest, load(), language, sound) if contest and sound else None
-    seen = []
-    for one in handed_in:
-        seen.append(
-            _CheckedEntry(checked=one, reasons=one.faults) if one.faults or eye is None else eye.look(one)
-        )
-        if progress is not None:
-            progress.advance(1)
+    names = names_of(bundles)
+    intake = _Intake(rules, load, len(bundles))
+    if progress is not None:
+        progress.begin(2 * len(bundles), 0)
+    seen = [intake.look(path, names[path], progress) for path in sorted(bundles, key=names.__getitem__)]
+    contest = rules or contest_of(intake.sound)
+    weights, language = weights_of(contest) if contest else {}, _language(seen)
+    if intake.tools:
+        measurer = Measurer(list(weights), intake.tools.encoder, language)
+        seen = [_measured(one, measurer) for one in seen]
     exhibits = tuple(one.exhibit for one in seen if one.exhibit)
     ranked = [(one.exhibit, one.values) for one in seen if one.exhibit and not one.reasons]
     return Board(
         rules=contest,
         language=language,
         weights=weights,
-        instrument=eye.instrument if eye else None,
+        instrument=intake.instrument,
         standings=rank_entries(ranked, weights),
         unranked=tuple(_unranked(one) for one in seen if one.reasons),
         exhibits=exhibits,
@@ -149,56 +151,81 @@ def leaderboard(
     )
 
 
-class _EntryScorer:
-    """Looks at sound bundles, all with the same instruments."""
+class _Intake:
+    """Checks bundles and looks at the sound ones, all with the same instruments."""
 
-    def __init__(self, rules: Rules, tools: "Scorers", language: Language, sound: int) -> None:
-        """Take the instruments, and how many bundles there are to look at."""
-        self._rules, self._tools = rules, tools
-        self._measurer = Measurer(list(weights_of(rules)), tools.encoder, language)
-        self._side = min(THUMB_SIDE, math.isqrt(THUMB_BUDGET // (sound * rules.panels.count)))
-        self.instrument = Instrument(aesthetic=tools.aesthetic.stamp, encoder=tools.encoder.stamp)
+    def __init__(self, rules: Rules | None, load: "Callable[[], Scorers]", count: int) -> None:
+        """Take the rules if they are known, and how many bundles there are."""
+        self._rules, self._load, self._count = rules, load, count
+        self.sound: dict[str, list[str]] = {}
+        """Files of the sound bundles, by the contest that they name."""
+        self.tools: Scorers | None = None
+        """None until a bundle is sound."""
+        if rules:
+            weights_of(rules)
 
-    def look(self, checked: CheckedBundle) -> _CheckedEntry:
-        """Return a bundle's entry with its values, or why it has none or is not ranked."""
-        try:
-            exhibit = score_entry(checked, self._tools, self._side)
-            values = self._measurer.values(exhibit)
-        except (BundleError, ScoreError) as error:
-            fault = Fault(place="bundle", problem=f"cannot be measured: {error}")
-            return _CheckedEntry(checked=checked, reasons=[fault])
-        assert checked.manifest is not None, "a sound bundle has a manifest"
-        reasons = score_faults(exhibit, checked.manifest.gate, self._rules, self.instrument.aesthetic)
-        return _CheckedEntry(checked=checked, exhibit=exhibit, values=values, reasons=reasons)
+    @property
+    def instrument(self) -> Instrument | None:
+        """Return which weights give the numbers; None where nothing was scored."""
+        if self.tools is None:
+            return None
+        return Instrument(aesthetic=self.tools.aesthetic.stamp, encoder=self.tools.encoder.stamp)
 
-
-def _check_all(
-    bundles: Sequence[Path], rules: Rules | None, progress: "Progress | None"
-) -> list[CheckedBundle]:
-    """Return every bundle with its faults, by name."""
-    names = names_of(bundles)
-    if progress is not None:
-        progress.begin(2 * len(bundles), 0)
-    checked = []
-    for path in sorted(bundles, key=names.__getitem__):
-        checked.append(check(path, rules, names[path]))
+    def look(self, path: Path, file: str, progress: "Progress | None") -> _SeenEntry:
+        """Return a bundle's entry, or why it has none or is not ranked."""
+        bundle, faults = check(path, self._rules)
         if progress is not None:
             progress.advance(1)
-    return checked
+        manifest = bundle.manifest if bundle else None
+        seen = _SeenEntry(file=file, manifest=manifest, reasons=faults)
+        if bundle and manifest and not faults:
+            self.sound.setdefault(manifest.rules, []).append(file)
+            seen = self._scored(seen, bundle, manifest)
+        if progress is not None:
+            progress.advance(1)
+        return seen
+
+    def _scored(self, seen: _SeenEntry, bundle: Bundle, manifest: Manifest) -> _SeenEntry:
+        """Return a sound bundle's entry; where bundles are for several contests, no more is looked at."""
+        if self._rules is None and len(self.sound) > 1:
+            return seen
+        rules = self._rules or load_rules(manifest.rules)
+        if self.tools is None:
+            weights_of(rules)
+            self.tools = self._load()
+        side = min(THUMB_SIDE, math.isqrt(THUMB_BUDGET // (self._count * rules.panels.count)))
+        try:
+            exhibit = score_entry(seen.file, bundle, self.tools, side)
+        except (BundleError, ScoreError) as error:
+            return _unmeasured(seen, error)
+        reasons = score_faults(exhibit, manifest.gate, rules, self.tools.aesthetic.stamp)
+        return replace(seen, exhibit=exhibit, reasons=reasons)
 
 
-def _language(handed_in: Sequence[CheckedBundle]) -> Language:
+def _measured(seen: _SeenEntry, measurer: Measurer) -> _SeenEntry:
+    """Return an entry with its values, or why it has none."""
+    try:
+        return replace(seen, values=measurer.values(seen.exhibit)) if seen.exhibit else seen
+    except ScoreError as error:
+        return _unmeasured(seen, error)
+
+
+def _unmeasured(seen: _SeenEntry, error: Exception) -> _SeenEntry:
+    return replace(seen, exhibit=None, reasons=[Fault("bundle", f"cannot be measured: {error}")])
+
+
+def _language(seen: Sequence[_SeenEntry]) -> Language:
     """Return the language that most bundles are prompted in; English where none can be read."""
-    prompts = ["".join(prompts_of(one.manifest)) for one in handed_in if one.manifest]
+    prompts = ["".join(prompts_of(one.manifest)) for one in seen if one.manifest]
     chinese = sum(any("\u3400" <= letter <= "\u9fff" for letter in text) for text in prompts)
     return "zh" if prompts and 2 * chinese >= len(prompts) else "en"
 
 
-def _unranked(seen: _CheckedEntry) -> Unranked:
+def _unranked(seen: _SeenEntry) -> Unranked:
     """Return a bundle that is not ranked; its words are cut, for it may say anything."""
-    manifest = seen.checked.manifest
+    manifest = seen.manifest
     return Unranked(
-        file=seen.checked.file,
+        file=seen.file,
         team=printable(manifest.team[:MAX_LINE]) if manifest else "",
         title=printable(manifest.title[:MAX_LINE]) if manifest else "",
         reasons=tuple(_cut(str(fault)) for fault in seen.reasons),

@@ -4,17 +4,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-import jinja2
 from markupsafe import Markup
 
-import reports
 from eval.metrics.registry import METRICS
+from kit.files.atomic_write import write_atomic
+from reports.number_format import MINUS
+from reports.page_templates import environment, template_text
 from submissions.leaderboard.leaderboard import COPY_ABOVE, Board
 from submissions.leaderboard.ranking import RankedEntry
 from submissions.leaderboard.scored_entry import CLOSE
-from submissions.leaderboard.table import notes_of, sentences
+from submissions.leaderboard.table import board_csv, notes_of, sentences
 
-TEMPLATES = Path(reports.__file__).parent / "templates" / "leaderboard"
 LIKENESSES = 60
 """Pairs of entries that the page shows; the table names them all."""
 PAIRS = 8
@@ -42,17 +42,13 @@ class RankedPart(NamedTuple):
 def board_html(board: Board) -> str:
     """Return the page, in the language of most entries."""
     words = sentences(board.language)
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES, encoding="utf-8"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["short"] = lambda metric: METRICS[metric].called("short", board.language)
-    environment.filters["measures"] = lambda metric: METRICS[metric].called("long", board.language)
-    environment.filters["signed"] = lambda value: f"{value:+.2f}".replace("-", "−")
-    return environment.get_template("leaderboard.html").render(
+    templates = environment()
+    templates.filters |= {
+        "short": lambda metric: METRICS[metric].called("short", board.language),
+        "measures": lambda metric: METRICS[metric].called("long", board.language),
+        "signed": lambda value: f"{value:+.2f}".replace("-", MINUS),
+    }
+    return templates.get_template("leaderboard/leaderboard.html").render(
         board=board,
         w=words,
         notes=notes_of(board, words),
@@ -62,7 +58,7 @@ def board_html(board: Board) -> str:
         pairs=PAIRS,
         above=COPY_ABOVE,
         close=CLOSE,
-        style=Markup((TEMPLATES / "leaderboard.css").read_text(encoding="utf-8")),
+        style=Markup(template_text("style.css")),
     )
 
 
@@ -89,3 +85,9 @@ def _bars(standings: tuple[RankedEntry, ...]) -> list[IntervalBar | None]:
         )
         for one in standings
     ]
+
+
+def write_leaderboard(board: Board, folder: Path) -> None:
+    """Write leaderboard.csv and leaderboard.html into a folder, which is made if it is not there."""
+    write_atomic(folder / "leaderboard.csv", board_csv(board))
+    write_atomic(folder / "leaderboard.html", board_html(board).encode())

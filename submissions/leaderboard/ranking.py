@@ -103,7 +103,7 @@ class Measurer:
 def rank_entries(
     entries: Sequence[tuple[ScoredEntry, Mapping[str, Row]]], weights: Mapping[str, float]
 ) -> tuple[RankedEntry, ...]:
-    """Return entries by rank, whatever order they come in.
+    """Return entries by rank, whatever order they come in; one alone is first by nothing but its own numbers.
 
     Args:
         entries: those that are ranked, each with its row of values by metric.
@@ -111,8 +111,7 @@ def rank_entries(
     """
     if not entries:
         return ()
-    if len(entries) == 1:
-        return (_alone(*entries[0]),)
+    alone = len(entries) == 1
     standard = {
         metric: standardised(np.stack([values[metric] for _, values in entries])) for metric in weights
     }
@@ -123,33 +122,15 @@ def rank_entries(
         RankedEntry(
             exhibit=entries[k][0],
             rank=1 + sum(other > whole[k] for other in whole),
-            total=whole[k],
-            low=low[k],
-            high=high[k],
+            total=None if alone else whole[k],
+            low=None if alone else low[k],
+            high=None if alone else high[k],
             tied_with_next=after is not None and low[k] <= high[after],
-            values=_whole_set(entries[k][1]),
-            standard={metric: float(rows[k, 0]) for metric, rows in standard.items()},
+            values={metric: float(row[0]) for metric, row in entries[k][1].items()},
+            standard={} if alone else {metric: float(rows[k, 0]) for metric, rows in standard.items()},
         )
         for k, after in zip(order, [*order[1:], None], strict=True)
     )
-
-
-def _alone(exhibit: ScoredEntry, values: Mapping[str, Row]) -> RankedEntry:
-    """Return the standing of the only entry: first, by nothing but its own numbers."""
-    return RankedEntry(
-        exhibit=exhibit,
-        rank=1,
-        total=None,
-        low=None,
-        high=None,
-        tied_with_next=False,
-        values=_whole_set(values),
-        standard={},
-    )
-
-
-def _whole_set(values: Mapping[str, Row]) -> dict[str, float]:
-    return {metric: float(row[0]) for metric, row in values.items()}
 
 
 def standardised(rows: Row) -> Row:

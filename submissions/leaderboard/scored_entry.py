@@ -1,7 +1,5 @@
 """What is kept of an entry that was scored, and what entries have in common."""
 
-import base64
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
@@ -13,17 +11,16 @@ from PIL import Image
 
 from eval.scorers.load import Scorers
 from eval.scorers.protocols import Stamp
-from eval.scoring.panel_file import read_picture
-from kit.errors import BundleError, ScoreError
+from kit.errors import ScoreError
 from kit.files.encodings import sha256_bytes
 from kit.images.decode import is_flat
 from kit.story.prompt import COMMAS
+from reports.thumbnails import webp_uri
+from submissions.bundle.bundle import Bundle
 from submissions.bundle.manifest import GateRecord, Manifest
 from submissions.contest.rules import Rules
 from submissions.faults import Fault
-from submissions.leaderboard.intake import CheckedBundle
 from submissions.verification.rule_checks import gate_faults
-from submissions.verification.verify import read_bundle
 
 CLOSE = 1e-3
 """How far a recorded mean may be from the mean found: what batches and devices change is less."""
@@ -59,24 +56,23 @@ class ScoredEntry:
         return fmean(self.aesthetics)
 
 
-def score_entry(checked: CheckedBundle, tools: Scorers, side: int) -> ScoredEntry:
+def score_entry(file: str, bundle: Bundle, tools: Scorers, side: int) -> ScoredEntry:
     """Return a sound bundle's entry as the instruments see it.
 
     Args:
-        checked: a bundle without faults.
+        file: what reports call the bundle.
+        bundle: what was checked and is without faults.
         tools: what every entry is measured with.
         side: longest side of a thumbnail in pixels.
 
     Raises:
-        BundleError, ScoreError: it cannot be read any more, or not be measured.
+        BundleError, ScoreError: it cannot be measured.
     """
-    manifest, files = read_bundle(checked.path)
-    if manifest != checked.manifest:
-        raise BundleError("has changed since it was checked")
-    pictures = [read_picture(files[panel.file]) for panel in manifest.panels]
+    manifest = bundle.sound_manifest
+    pictures = [bundle.panel_picture(panel) for panel in manifest.panels]
     aesthetics, rows = _measure(pictures, tools)
     return ScoredEntry(
-        file=checked.file,
+        file=file,
         team=manifest.team,
         title=manifest.title,
         prompts=prompts_of(manifest),
@@ -110,10 +106,8 @@ def score_faults(found: ScoredEntry, recorded: GateRecord, rules: Rules, stamp: 
     mean, faults = found.aesthetic_mean, []
     same = (recorded.scorer, recorded.embedded) == (stamp.weights, stamp.embedded)
     if same and abs(recorded.score - mean) > CLOSE:
-        problem = (
-            f"the recorded score is not the score of these pictures, {recorded.score:.4f}: got {mean:.4f}"
-        )
-        faults.append(Fault(place="gate", problem=problem))
+        problem = "the recorded score is not the score of these pictures"
+        faults.append(Fault("gate", f"{problem}, {recorded.score:.4f}: got {mean:.4f}"))
     return faults + (gate_faults(rules, mean) if is_gated(rules, stamp) else [])
 
 
@@ -136,9 +130,7 @@ def _thumb(picture: Image.Image, side: int) -> str:
     """Return a small view of a picture as a data URI."""
     small = picture.copy()
     small.thumbnail((side, side), Image.Resampling.LANCZOS)
-    data = io.BytesIO()
-    small.save(data, "WEBP", quality=_QUALITY)
-    return f"data:image/webp;base64,{base64.b64encode(data.getvalue()).decode('ascii')}"
+    return webp_uri(small, _QUALITY)
 
 
 class PanelPair(NamedTuple):

@@ -2,14 +2,13 @@
 
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 
 from pydantic import JsonValue
 from rich.cells import cell_len, set_cell_size
 
-import reports
 from kit.files.encodings import csv_bytes, printable
 from kit.story.story import Language
+from reports.page_templates import template_text
 from submissions.leaderboard.leaderboard import Board
 from submissions.leaderboard.ranking import DECIMALS, RankedEntry
 
@@ -27,14 +26,11 @@ def board_csv(board: Board) -> bytes:
     """Return every bundle as a row, the ranked ones first (utf-8-sig, for spreadsheets)."""
     raw = dict.fromkeys(("aesthetic_mean", *board.weights))
     columns = (*COLUMNS, *raw, *(f"{metric}_standard" for metric in board.weights), "notes", "reasons")
-    empty: dict[str, JsonValue] = dict.fromkeys(columns, "")
     notes = {file: _cell("; ".join(said)) for file, said in notes_of(board, sentences("en")).items()}
-    rows = [empty | _row(one) | {"notes": notes.get(one.exhibit.file, "")} for one in board.standings]
+    rows = [_row(one) | {"notes": notes.get(one.exhibit.file)} for one in board.standings]
     for out in board.unranked:
         told = {"team": out.team, "title": out.title, "file": out.file, "reasons": "; ".join(out.reasons)}
-        rows.append(
-            empty | {name: _cell(text) for name, text in told.items()} | {"notes": notes.get(out.file, "")}
-        )
+        rows.append({**{name: _cell(text) for name, text in told.items()}, "notes": notes.get(out.file)})
     return csv_bytes(columns, rows)
 
 
@@ -64,13 +60,12 @@ def _row(one: RankedEntry) -> dict[str, JsonValue]:
     numbers = {"aesthetic_mean": entry.aesthetic_mean}
     numbers |= {str(metric): value for metric, value in one.values.items()}
     numbers |= {f"{metric}_standard": value for metric, value in one.standard.items()}
-    alone = one.total is None
     return {
         "rank": one.rank,
         **{name: _cell(text) for name, text in words.items()},
-        "total": "" if alone else one.total,
-        "low": "" if alone else one.low,
-        "high": "" if alone else one.high,
+        "total": one.total,
+        "low": one.low,
+        "high": one.high,
         "tied_with_next": "yes" if one.tied_with_next else "no",
         **{name: round(value, DECIMALS) for name, value in numbers.items()},
     }
@@ -96,7 +91,6 @@ def _line(*cells: str) -> str:
     return "  ".join([*padded, last]).rstrip()
 
 
-SENTENCES = Path(reports.__file__).parent / "templates" / "leaderboard" / "leaderboard.toml"
 _NAMED = 4
 """Panels or entries that one note names."""
 
@@ -106,7 +100,7 @@ Sentences = Mapping[str, str]
 
 def sentences(language: Language) -> Sentences:
     """Return the leaderboard's sentences in a language."""
-    table: dict[str, str] = tomllib.loads(SENTENCES.read_text(encoding="utf-8"))[language]
+    table: dict[str, str] = tomllib.loads(template_text("leaderboard/leaderboard.toml"))[language]
     return table
 
 

@@ -19,12 +19,12 @@ from submissions.bundle.manifest import (
     MANIFEST,
     SCORE_COLUMNS,
     UNSEALED,
-    FileRecord,
     GateRecord,
     LoraRecord,
     Manifest,
     PanelRecord,
     SettingsRecord,
+    file_record,
     lora_names,
     manifest_bytes,
     panel_file,
@@ -37,7 +37,6 @@ from submissions.bundle.texts import texts_of
 from submissions.packing.entry import Entry
 from submissions.packing.preflight import mean_score, panel_scores
 from submissions.packing.run_evidence import Evidence
-from submissions.untrusted.lora_reader import read_lora_facts
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,9 +53,7 @@ def build(whole: CompleteEvidence, entry: Entry) -> tuple[Manifest, dict[str, by
     """Return the manifest and every file of an entry's bundle in the order of the zip, cards first."""
     draft = _draft(whole, entry)
     files = _files(whole, entry, draft)
-    records = {
-        name: FileRecord(sha256=sha256_bytes(data), size_bytes=len(data)) for name, data in files.items()
-    }
+    records = {name: file_record(data) for name, data in files.items()}
     manifest = draft.model_copy(update={"files": records})
     return manifest, files | {MANIFEST: manifest_bytes(manifest)}
 
@@ -121,7 +118,7 @@ def _lora_record(evidence: Evidence) -> LoraRecord | None:
             "checkpoint": checkpoint,
             "diffusers": diffusers,
             "comfyui": comfyui,
-            "notes": read_lora_facts(evidence.lora.data).metadata,
+            "notes": evidence.lora.facts.metadata,
             "sha256": sha256_bytes(evidence.lora.data),
             "source_sha256": evidence.lora.source_sha256,
             **trained.model_dump(exclude={"lora_sha256"}),
@@ -147,7 +144,7 @@ def _files(whole: CompleteEvidence, entry: Entry, draft: Manifest) -> dict[str, 
         files[COMPARISON] = whole.evidence.comparison
     if draft.lora and whole.evidence.lora is not None:
         files[draft.lora.file] = whole.evidence.lora.data
-        forms = lora_forms(draft.lora, whole.evidence.lora.data)
+        forms = lora_forms(draft.lora, whole.evidence.lora.content)
         files |= {name: form() for name, form in forms.items()}
     return files
 

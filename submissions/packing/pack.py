@@ -1,5 +1,6 @@
 """The stage that packs: a run's chosen story as a bundle that the contest can check and draw again."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,8 +10,9 @@ from kit.experiment.run import Run
 from kit.files.atomic_write import write_atomic
 from kit.files.encodings import sha256_bytes, zip_bytes
 from kit.images.lettering import NUMBERS_ONLY, find_lettering
+from submissions.bundle.bundle import Bundle
 from submissions.bundle.manifest import Manifest
-from submissions.faults import listed
+from submissions.faults import Fault, listed
 from submissions.packing.build import CompleteEvidence, build
 from submissions.packing.entry import Entry
 from submissions.packing.preflight import check_entry, check_evidence
@@ -42,9 +44,8 @@ def pack(run: Run, entry: Entry) -> PackReport:
     """
     whole = _checked(run, entry)
     manifest, files = build(whole, entry)
-    faults = size_faults(files) + content_faults(files, manifest, entry.rules)
-    if faults:
-        raise BundleError(f"the entry cannot be packed, {listed(faults)}")
+    bundle = Bundle(files=files, manifest=manifest)
+    _refuse([*size_faults(files), *content_faults(bundle, manifest, entry.rules)])
     data = zip_bytes(files)
     write_atomic(entry.out, data)
     return PackReport(
@@ -64,8 +65,7 @@ def _checked(run: Run, entry: Entry) -> CompleteEvidence:
     faults += gaps
     if evidence is not None:
         faults += check_evidence(evidence, entry)
-    if faults:
-        raise BundleError(f"the entry cannot be packed, {listed(faults)}")
+    _refuse(faults)
     assert evidence is not None
     assert evidence.identity is not None
     assert evidence.scores is not None
@@ -76,8 +76,9 @@ def _checked(run: Run, entry: Entry) -> CompleteEvidence:
     )
 
 
-def _listed(seeds: tuple[int, ...]) -> str:
-    return " ".join(map(str, seeds))
+def _refuse(faults: Sequence[Fault]) -> None:
+    if faults:
+        raise BundleError(f"the entry cannot be packed, {listed(faults)}")
 
 
 def _notes(manifest: Manifest, entry: Entry) -> tuple[str, ...]:
@@ -87,7 +88,7 @@ def _notes(manifest: Manifest, entry: Entry) -> tuple[str, ...]:
         note
         for note, holds in (
             (manifest.notice, bool(manifest.notice)),
-            (f"panels of the seeds {_listed(entry.seeds)}, as cast", len(set(entry.seeds)) > 1),
+            (f"panels of the seeds {' '.join(map(str, entry.seeds))}, as cast", len(set(entry.seeds)) > 1),
             (f"mosaics: {manifest.mosaic}", manifest.mosaic == NUMBERS_ONLY),
             (f"the contest's deadline was {deadline}", deadline is not None and deadline < datetime.now(UTC)),
             ("post.txt: put the address of the published LoRA into the title", not manifest.link),

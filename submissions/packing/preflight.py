@@ -15,8 +15,8 @@ from submissions.contest.rules import Rules
 from submissions.faults import Fault
 from submissions.packing.entry import Entry
 from submissions.packing.run_evidence import Evidence
-from submissions.untrusted.lora_reader import lora_data_faults
-from submissions.untrusted.png_reader import picture_texts, read_picture
+from submissions.untrusted.lora_reader import LoraFile, lora_faults
+from submissions.untrusted.png_reader import picture_texts, read_picture, square_faults
 from submissions.untrusted.secret_scan import find_leaks
 from submissions.untrusted.zip_reader import MAX_LORA_BYTES
 from submissions.verification.rule_checks import EntryTexts, gate_faults, words_faults
@@ -27,19 +27,14 @@ _SCORE_AGAIN = "run `storykit score` again"
 _DRAW_AGAIN = "run `storykit generate` to draw it again"
 
 
-def said(entry: Entry) -> EntryTexts:
-    """Return the words of an entry."""
-    return EntryTexts(team=entry.team, title=entry.title, introduction=entry.introduction, link=entry.link)
-
-
 def check_entry(entry: Entry) -> list[Fault]:
     """Return what is wrong with an entry before one looks into the run."""
-    faults = words_faults(entry.rules, said(entry))
+    texts = EntryTexts(entry.team, entry.title, entry.introduction, entry.link)
+    faults = list(words_faults(entry.rules, texts))
     if entry.rules.panels.count != PANELS:
-        problem = f"ask for {entry.rules.panels.count} panels, a story has {PANELS}"
-        faults.append(Fault(place="rules", problem=problem))
-    for place, text in (("team", entry.team), ("title", entry.title), ("introduction", entry.introduction)):
-        faults += find_leaks(place, text)
+        faults.append(Fault("rules", f"ask for {entry.rules.panels.count} panels, a story has {PANELS}"))
+    for place in ("team", "title", "introduction"):
+        faults += find_leaks(place, getattr(texts, place))
     return faults
 
 
@@ -77,10 +72,12 @@ def _picture_faults(evidence: Evidence) -> list[Fault]:
         place = panel_file(panel)
         if sha256_bytes(png) != evidence.rows[panel].sha256:
             problem = "is not the picture that the run recorded, its sha256 differs"
-            faults.append(Fault(place=place, problem=problem, mend=_DRAW_AGAIN))
-        picture, wrong = read_picture(place, png, side)
+            faults.append(Fault(place, problem, _DRAW_AGAIN))
+        picture, wrong = read_picture(place, png)
         faults += wrong
-        faults += find_leaks(f"{place} text", "\n".join(picture_texts(picture))) if picture else []
+        if picture is not None:
+            faults += square_faults(place, picture, side)
+            faults += find_leaks(f"{place} text", "\n".join(picture_texts(picture)))
     return faults
 
 
@@ -90,11 +87,11 @@ def _prompt_faults(evidence: Evidence, entry: Entry) -> list[Fault]:
     story, faults = evidence.story.story, []
     for panel, row in sorted(evidence.rows.items()):
         if not 1 <= panel <= PANELS:
-            faults.append(Fault(place="panels.jsonl", problem=f"has a panel {panel}, a story has {PANELS}"))
+            faults.append(Fault("panels.jsonl", f"has a panel {panel}, a story has {PANELS}"))
             continue
         if row.prompt != prompt_of(story, panel - 1, entry.order, trigger) or row.negative != story.negative:
             problem = "was not drawn from the story's prompt and negative prompt as they stand now"
-            faults.append(Fault(place=panel_file(panel), problem=problem, mend=_DRAW_AGAIN))
+            faults.append(Fault(panel_file(panel), problem, _DRAW_AGAIN))
         faults += find_leaks(f"prompt of panel {panel}", f"{row.prompt}\n{row.negative}")
     return faults
 
@@ -104,32 +101,31 @@ def _lora_faults(evidence: Evidence, rules: Rules) -> list[Fault]:
     name = evidence.candidate.name
     if evidence.candidate.lora is None:
         problem = f"the contest asks for a LoRA, candidate {name!r} has none"
-        return [Fault(place="lora", problem=problem, mend="choose another")] if rules.lora.required else []
+        return [Fault("lora", problem, "choose another")] if rules.lora.required else []
     faults: list[Fault] = []
     lora = evidence.lora
     drawn_with = evidence.trained_lora.lora_sha256 if evidence.trained_lora else None
     if evidence.identity and not drawn_with:
-        faults.append(Fault(place="run.json", problem=f"does not say which LoRA {name!r} was drawn with"))
+        faults.append(Fault("run.json", f"does not say which LoRA {name!r} was drawn with"))
     if lora is None:
         return faults
     if drawn_with not in (None, lora.source_sha256):
         problem = "is not the file that the panels were drawn with, its sha256 differs"
-        faults.append(Fault(place="lora", problem=problem, mend="put the file back or draw again"))
+        faults.append(Fault("lora", problem, "put the file back or draw again"))
     if len(lora.data) > MAX_LORA_BYTES:
         problem = f"has {len(lora.data)} bytes, {MAX_LORA_BYTES} are the most"
-        faults.append(Fault(place="lora", problem=problem, mend="store it in fp16 or with a lower rank"))
-    return faults + (lora_data_faults("lora", lora.data) or _form_faults(lora.data))
+        faults.append(Fault("lora", problem, "store it in fp16 or with a lower rank"))
+    return faults + (lora_faults("lora", lora) or _form_faults(lora))
 
 
-def _form_faults(data: bytes) -> list[Fault]:
+def _form_faults(lora: LoraFile) -> list[Fault]:
     """Return why a sound LoRA cannot be written for other tools."""
     try:
-        checkpoint_bytes(data)
-        safetensors_for(
-            "diffusers", data, LoraScale(rank=1, alpha=1.0)
-        )  # ComfyUI's names are of the same layers
+        checkpoint_bytes(lora.content)
+        scale = LoraScale(rank=1, alpha=1.0)
+        safetensors_for("diffusers", lora.content, scale)  # ComfyUI's names are of the same layers
     except ValueError as error:
-        return [Fault(place="lora", problem=str(error))]
+        return [Fault("lora", str(error))]
     return []
 
 
@@ -140,7 +136,7 @@ def _score_faults(evidence: Evidence, entry: Entry, scores: Scores) -> list[Faul
     faults = [*_head_faults(evidence, entry.rules, scores), *_stale_faults(evidence, rows)]
     if [row.panel for row in rows] != list(range(1, PANELS + 1)) or not math.isfinite(mean):
         problem = f"must score panels 1 to {PANELS} of the story once, got {len(rows)} rows, mean {mean:.4f}"
-        return [*faults, Fault(place=PANELS_FILE, problem=problem, mend=_SCORE_AGAIN)]
+        return [*faults, Fault(PANELS_FILE, problem, _SCORE_AGAIN)]
     return [*faults, *_mean_faults(entry, scores, mean), *gate_faults(entry.rules, mean)]
 
 
@@ -157,7 +153,7 @@ def _mean_faults(entry: Entry, scores: Scores, mean: float) -> list[Fault]:
         return []
     got = ", ".join(f"{value:.4f}" for value in recorded) or "nothing"
     problem = f"says mean {got}, the panels' scores have mean {mean:.4f}"
-    return [Fault(place=STORIES_FILE, problem=problem, mend=_SCORE_AGAIN)]
+    return [Fault(STORIES_FILE, problem, _SCORE_AGAIN)]
 
 
 def _head_faults(evidence: Evidence, rules: Rules, scores: Scores) -> list[Fault]:
@@ -167,7 +163,7 @@ def _head_faults(evidence: Evidence, rules: Rules, scores: Scores) -> list[Fault
     if rules.gate.embedded or practising or not head.embedded:
         return []
     problem = f"the contest scores with {rules.gate.scorer}, the run with {head.weights}"
-    return [Fault(place="gate", problem=problem, mend="set [score] aesthetic and score again")]
+    return [Fault("gate", problem, "set [score] aesthetic and score again")]
 
 
 def _stale_faults(evidence: Evidence, rows: Sequence[PanelScore]) -> Iterator[Fault]:
@@ -175,9 +171,9 @@ def _stale_faults(evidence: Evidence, rows: Sequence[PanelScore]) -> Iterator[Fa
     for row in rows:
         place = f"{PANELS_FILE}, panel {row.panel}"
         if row.panel in evidence.rows and row.sha256 != evidence.rows[row.panel].sha256:
-            yield Fault(place=place, problem="is the score of another picture", mend=_SCORE_AGAIN)
+            yield Fault(place, "is the score of another picture", _SCORE_AGAIN)
         if row.status != "ok":
-            yield Fault(place=place, problem=f"status must be ok, got {row.status!r}", mend=_DRAW_AGAIN)
+            yield Fault(place, f"status must be ok, got {row.status!r}", _DRAW_AGAIN)
 
 
 def _is_about(row: PanelScore | StoryScore, entry: Entry, seed: int | None = None) -> bool:

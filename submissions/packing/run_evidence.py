@@ -21,10 +21,11 @@ from kit.experiment.identity import CandidateIdentity, RunIdentity, read_identit
 from kit.experiment.run import PanelRow, Run, Slot
 from kit.generation.batching import recorded_batches
 from kit.story.story import LoadedStory
-from submissions.bundle.lora_files import LoraFile, load_lora_file
+from submissions.bundle.lora_files import load_lora_file
 from submissions.bundle.manifest import COMPARISON, BatchRecord, panel_file
 from submissions.faults import Fault
 from submissions.packing.entry import Entry
+from submissions.untrusted.lora_reader import LoraFile
 
 T = TypeVar("T")
 
@@ -96,7 +97,7 @@ def _read(run: Run, place: str, read: Callable[[Run], T]) -> tuple[T | None, lis
         return read(run), []
     except RunError as error:
         problem = str(error).removeprefix(f"{run.folder / place} ").removeprefix(f"{run.folder}: ")
-        return None, [Fault(place=place, problem=problem)]
+        return None, [Fault(place, problem)]
 
 
 def _scores(run: Run) -> tuple[Scores | None, list[Fault]]:
@@ -117,9 +118,7 @@ def _unknown(place: str, wanted: object, known: Iterable[object]) -> list[Fault]
     have = list(known)
     if wanted in have:
         return []
-    return [
-        Fault(place=place, problem=f"the run has no {place} {wanted!r}, it has {', '.join(map(str, have))}")
-    ]
+    return [Fault(place, f"the run has no {place} {wanted!r}, it has {', '.join(map(str, have))}")]
 
 
 def _rows(run: Run, entry: Entry) -> dict[int, PanelRow]:
@@ -140,14 +139,14 @@ def _pngs(run: Run, rows: Mapping[int, PanelRow], count: int) -> tuple[dict[int,
     for panel in range(1, count + 1):
         if panel not in rows:
             mend = "run `storykit generate` to draw what is missing"
-            faults.append(Fault(place=panel_file(panel), problem="is not drawn", mend=mend))
+            faults.append(Fault(panel_file(panel), "is not drawn", mend))
             continue
         try:
             pngs[panel] = (run.folder / rows[panel].file).read_bytes()
         except OSError as error:
             problem = f"cannot be read from the run: {error.strerror}"
             mend = "run `storykit generate` to draw it again"
-            faults.append(Fault(place=panel_file(panel), problem=problem, mend=mend))
+            faults.append(Fault(panel_file(panel), problem, mend))
     return pngs, faults
 
 
@@ -178,6 +177,6 @@ def _lora(candidate: Candidate) -> tuple[LoraFile | None, list[Fault]]:
     try:
         return load_lora_file(path, candidate.alpha), []
     except LoraError as error:
-        return None, [Fault(place="lora", problem=str(error).replace(str(path), path.name))]
+        return None, [Fault("lora", str(error).replace(str(path), path.name))]
     except OSError as error:
-        return None, [Fault(place="lora", problem=f"{path.name} cannot be read: {error.strerror}")]
+        return None, [Fault("lora", f"{path.name} cannot be read: {error.strerror}")]

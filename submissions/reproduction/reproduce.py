@@ -1,7 +1,7 @@
 """The stage that draws a bundle's panels again, from the bundle alone, and says how alike they came out."""
 
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -11,11 +11,13 @@ import numpy as np
 from PIL import Image
 
 from kit.errors import BundleError
+from kit.images.png_metadata import png_bytes
+from submissions.bundle.bundle import Bundle
 from submissions.bundle.manifest import BatchRecord, Manifest, PanelRecord
 
 if TYPE_CHECKING:
     from kit.experiment.config import DrawSettings
-    from kit.generation.painter import Painter
+    from kit.generation.painter import DrawFailure, Painter
     from kit.generation.recipe import Job
     from kit.lora.lora import LoadedLora
     from kit.progress import Progress
@@ -63,14 +65,11 @@ class Reproduction:
         return {"panels": panels, "bound": BOUND, "reasons": self.reasons}
 
 
-def reproduce(
-    manifest: Manifest, files: Mapping[str, bytes], painter: "Painter", progress: "Progress | None" = None
-) -> Reproduction:
+def reproduce(bundle: Bundle, painter: "Painter", progress: "Progress | None" = None) -> Reproduction:
     """Draw the panels of a sound bundle again, in the batches they were drawn in.
 
     Args:
-        manifest: the bundle's.
-        files: its files by name.
+        bundle: what was verified.
         painter: who draws, with the base that the bundle names.
         progress: who wants to hear how far it is.
 
@@ -78,95 +77,94 @@ def reproduce(
         BundleError: what the bundle was drawn with cannot be set up here.
         LoraError: its LoRA does not fit the base.
     """
-    how, lora = _settings(manifest), _lora(manifest, files)
-    wanted = {(panel.seed, panel.prompt) for panel in manifest.panels}
-    batches = [
-        batch
-        for batch in manifest.batches or _sets(manifest)
-        if any((batch.seed, prompt) in wanted for prompt in batch.prompts)
-    ]
+    from kit.generation.painter import BatchPlan
+
+    manifest = bundle.sound_manifest
+    how, lora = _settings(manifest), _lora(bundle)
+    batches = _batches(manifest)
     if progress is not None:
         progress.begin(sum(len(batch.prompts) for batch in batches), 0)
-    drawn: dict[tuple[int, str], _DrawnPanels] = {}
-    hand = _ReproducingPainter(manifest, painter, how)
-    painter.encode_prompts(
-        [text for job in hand.jobs(batches) for text in (job.request.prompt, job.request.negative)]
-    )
+    jobs = [list(_jobs(batch, manifest, painter, how)) for batch in batches]
+    requests = [job.request for together in jobs for job in together]
+    painter.encode_prompts([text for one in requests for text in (one.prompt, one.negative)])
     painter.set_lora(lora, manifest.lora.strength if manifest.lora else 1.0)
-    for batch in batches:
-        drawn |= hand.draw(batch)
+    drawn: dict[tuple[int, str], _DrawnPanel] = {}
+    for batch, together in zip(batches, jobs, strict=True):
+        plan = BatchPlan(panels=len(together), compiled=batch.compiled)
+        pictures = painter.draw([job.request for job in together], how, plan)
+        for job, picture in zip(together, pictures, strict=True):
+            drawn[batch.seed, job.request.prompt] = _DrawnPanel.of(picture, job)
         if progress is not None:
-            progress.advance(len(batch.prompts))
-    panels = tuple(_compared(panel, files[panel.file], drawn) for panel in manifest.panels)
+            progress.advance(len(together))
+    panels = tuple(_compared(panel, bundle, drawn[panel.seed, panel.prompt]) for panel in manifest.panels)
     return Reproduction(panels=panels, reasons=tuple(_changes(manifest, painter)))
 
 
-class _DrawnPanels(NamedTuple):
+class _DrawnPanel(NamedTuple):
+    """What came out for a panel: a PNG, or why there is none."""
+
     png: bytes | None
     reason: str
 
-
-class _ReproducingPainter:
-    """A painter that draws what a bundle tells it to."""
-
-    def __init__(self, manifest: Manifest, painter: "Painter", how: "DrawSettings") -> None:
-        self._painter, self._how, self._manifest = painter, how, manifest
-        self._negative = {(panel.seed, panel.prompt): panel.negative for panel in manifest.panels}
-
-    def jobs(self, batches: Sequence[BatchRecord]) -> Iterator["Job"]:
-        """Yield what is to be drawn, batch by batch."""
-        from kit.experiment.run import Slot
-        from kit.generation.recipe import PromptedPanel, job_of, recipe_of
-
-        manifest, lora = self._manifest, self._manifest.lora
-        worn = {
-            "lora_sha256": lora.source_sha256 if lora else None,
-            "alpha": lora.alpha if lora else None,
-            "strength": lora.strength if lora else 1.0,
-        }
-        for batch in batches:
-            for prompt in batch.prompts:
-                negative = self._negative.get((batch.seed, prompt), manifest.panels[0].negative)
-                recipe = recipe_of(
-                    self._painter, self._how, worn, PromptedPanel(prompt, negative, batch.seed)
-                )
-                slot = Slot(manifest.candidate, manifest.order, manifest.story, batch.seed, 0)
-                yield job_of(slot, recipe, f"seed {batch.seed}, {prompt}", negative)
-
-    def draw(self, batch: BatchRecord) -> dict[tuple[int, str], _DrawnPanels]:
-        """Return the pictures of a batch, or why there is none, by seed and prompt."""
-        from kit.generation.painter import BatchPlan, DrawFailure
-        from kit.images.png_metadata import png_bytes
-
-        jobs = list(self.jobs([batch]))
-        batching = BatchPlan(panels=len(jobs), compiled=batch.compiled)
-        pictures = self._painter.draw([job.request for job in jobs], self._how, batching)
-        return {
-            (batch.seed, job.request.prompt): _DrawnPanels(None, picture.reason)
-            if isinstance(picture, DrawFailure)
-            else _DrawnPanels(png_bytes(picture, job.request.key, job.recipe), "")
-            for job, picture in zip(jobs, pictures, strict=True)
-        }
+    @classmethod
+    def of(cls, picture: "Image.Image | DrawFailure", job: "Job") -> "_DrawnPanel":
+        if isinstance(picture, Image.Image):
+            return cls(png_bytes(picture, job.request.key, job.recipe), "")
+        return cls(None, picture.reason)
 
 
-def _compared(panel: PanelRecord, before: bytes, drawn: Mapping[tuple[int, str], _DrawnPanels]) -> Redrawn:
+def _batches(manifest: Manifest) -> list[BatchRecord]:
+    """Return the batches that hold a panel; of a bundle that does not say them, the panels of each seed."""
+    panels = {(panel.seed, panel.prompt): panel for panel in manifest.panels}
+    sets: dict[int, list[str]] = {}
+    for seed, prompt in panels:
+        sets.setdefault(seed, []).append(prompt)
+    batches = manifest.batches or [
+        BatchRecord(seed=seed, prompts=tuple(prompts), compiled=False) for seed, prompts in sets.items()
+    ]
+    return [batch for batch in batches if any((batch.seed, prompt) in panels for prompt in batch.prompts)]
+
+
+def _jobs(batch: BatchRecord, manifest: Manifest, painter: "Painter", how: "DrawSettings") -> Iterator["Job"]:
+    """Yield what is to be drawn in a batch."""
+    from kit.experiment.run import Slot
+    from kit.generation.recipe import PromptedPanel, job_of, recipe_of
+
+    lora = manifest.lora
+    worn = {
+        "lora_sha256": lora.source_sha256 if lora else None,
+        "alpha": lora.alpha if lora else None,
+        "strength": lora.strength if lora else 1.0,
+    }
+    negatives = {(panel.seed, panel.prompt): panel.negative for panel in manifest.panels}
+    for prompt in batch.prompts:
+        negative = negatives.get((batch.seed, prompt), manifest.panels[0].negative)
+        recipe = recipe_of(painter, how, worn, PromptedPanel(prompt, negative, batch.seed))
+        slot = Slot(manifest.candidate, manifest.order, manifest.story, batch.seed, 0)
+        yield job_of(slot, recipe, f"seed {batch.seed}, {prompt}", negative)
+
+
+def _compared(panel: PanelRecord, bundle: Bundle, now: _DrawnPanel) -> Redrawn:
     """Return how a panel's new picture differs from the bundle's."""
-    now = drawn[panel.seed, panel.prompt]
     if now.png is None:
         return Redrawn(panel=panel.panel, verdict="not drawn", difference=None, png=None, reason=now.reason)
-    difference = mean_difference(before, now.png)
+    difference = mean_difference(bundle.panel_picture(panel), decoded(now.png))
     verdict: Verdict = "same picture" if difference <= BOUND else "other picture"
     if difference == 0:
-        verdict = "identical" if before == now.png else "same pixels"
+        verdict = "identical" if bundle.files[panel.file] == now.png else "same pixels"
     return Redrawn(panel=panel.panel, verdict=verdict, difference=difference, png=now.png)
 
 
-def mean_difference(before: bytes, now: bytes) -> float:
-    """Return the mean absolute difference of two PNGs' colour values, 0 (the same) to 255."""
-    one, other = (np.asarray(Image.open(BytesIO(png)).convert("RGB"), np.int16) for png in (before, now))
-    if one.shape != other.shape:
-        raise BundleError(f"pictures to compare must have one size, got {one.shape} and {other.shape}")
-    return float(np.abs(one - other).mean())
+def decoded(png: bytes) -> Image.Image:
+    """Return a picture drawn here as RGB."""
+    return Image.open(BytesIO(png)).convert("RGB")
+
+
+def mean_difference(before: Image.Image, now: Image.Image) -> float:
+    """Return the mean absolute difference of two RGB pictures' colour values, 0 (the same) to 255."""
+    if before.size != now.size:
+        raise BundleError(f"pictures to compare must have one size, got {before.size} and {now.size}")
+    return float(np.abs(np.asarray(before, np.int16) - np.asarray(now, np.int16)).mean())
 
 
 def _settings(manifest: Manifest) -> "DrawSettings":
@@ -176,29 +174,17 @@ def _settings(manifest: Manifest) -> "DrawSettings":
     return DrawSettings(steps=how.steps, cfg=how.cfg, size=how.size, noise=how.noise, memory=how.memory)
 
 
-def _sets(manifest: Manifest) -> tuple[BatchRecord, ...]:
-    """Return the panels of each seed as one batch, for a bundle that does not say how it was drawn."""
-    seeds = dict.fromkeys(panel.seed for panel in manifest.panels)
-    return tuple(
-        BatchRecord(
-            seed=seed,
-            prompts=tuple(panel.prompt for panel in manifest.panels if panel.seed == seed),
-            compiled=False,
-        )
-        for seed in seeds
-    )
-
-
-def _lora(manifest: Manifest, files: Mapping[str, bytes]) -> "LoadedLora | None":
+def _lora(bundle: Bundle) -> "LoadedLora | None":
     """Return the bundle's LoRA as it was worn; None for the bare base."""
-    if manifest.lora is None:
+    record = bundle.sound_manifest.lora
+    if record is None:
         return None
     from kit.lora.lora import load_lora
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "lora.safetensors"
-        path.write_bytes(files[manifest.lora.file])
-        return load_lora(path, manifest.lora.alpha)
+        path.write_bytes(bundle.files[record.file])
+        return load_lora(path, record.alpha)
 
 
 def _changes(manifest: Manifest, painter: "Painter") -> Iterator[str]:

@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
-from kit.lora.convert import SafetensorsFile, read_safetensors
+from kit.files.safetensors_files import SafetensorsFile, read_safetensors
 from kit.lora.key_names import Half, read_key
 from submissions.faults import Fault
 from submissions.untrusted.secret_scan import find_leaks
@@ -23,8 +25,7 @@ _AT_ONCE = 1 << 17
 """Numbers that are looked at together, so that they stay in the processor's cache."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class LoraFacts:
+class LoraFacts(NamedTuple):
     """What a LoRA file says."""
 
     tensors: int
@@ -39,28 +40,35 @@ class LoraFacts:
     metadata: Mapping[str, str]
 
 
-def read_lora_facts(data: bytes) -> LoraFacts:
-    """Return what a LoRA file says.
+@dataclass(frozen=True, kw_only=True)
+class LoraFile:
+    """A LoRA's safetensors file, its header parsed once."""
 
-    Raises:
-        ValueError: it is no whole safetensors file, or it holds no LoRA.
-    """
-    try:
-        file = read_safetensors(data)
-    except ValueError as error:
-        raise ValueError(f"is not a whole safetensors file: it {error}") from error
-    parts = {name: read_key(name) for name in file.spots}
-    known = {(part.layer, part.half): file.spots[name].shape for name, part in parts.items() if part}
-    if not known:
-        raise ValueError(f"holds no LoRA: none of its {len(file.spots)} tensors is one of its factors")
-    return LoraFacts(
-        tensors=len(file.spots),
-        layers=frozenset(layer for layer, half in known if half == "A" and (layer, "B") in known),
-        ranks=frozenset(_rank(half, shape) for (_, half), shape in known.items() if half != "alpha"),
-        alphas=sum(half == "alpha" for _, half in known),
-        strangers=tuple(name for name, part in parts.items() if part is None),
-        metadata=file.metadata,
-    )
+    data: bytes
+    source_sha256: str = ""
+    """Of the file that the panels were drawn with, the data's own unless rewritten; empty if unknown."""
+
+    @cached_property
+    def content(self) -> SafetensorsFile:
+        """Return the file by its parts; ValueError says why it is no whole safetensors file."""
+        return read_safetensors(self.data)
+
+    @cached_property
+    def facts(self) -> LoraFacts:
+        """Return what the file says; ValueError unless it is whole and holds a LoRA."""
+        entries = self.content.entries
+        parts = {name: read_key(name) for name in entries}
+        known = {(part.layer, part.half): entries[name].shape for name, part in parts.items() if part}
+        if not known:
+            raise ValueError(f"holds no LoRA: none of its {len(entries)} tensors is one of its factors")
+        return LoraFacts(
+            tensors=len(entries),
+            layers=frozenset(layer for layer, half in known if half == "A" and (layer, "B") in known),
+            ranks=frozenset(_rank(half, shape) for (_, half), shape in known.items() if half != "alpha"),
+            alphas=sum(half == "alpha" for _, half in known),
+            strangers=tuple(name for name, part in parts.items() if part is None),
+            metadata=self.content.metadata,
+        )
 
 
 def _rank(half: Half, shape: tuple[int, ...]) -> int:
@@ -68,33 +76,37 @@ def _rank(half: Half, shape: tuple[int, ...]) -> int:
     return shape[0 if half == "A" else 1] if len(shape) == 2 else 0
 
 
-def lora_data_faults(place: str, data: bytes) -> list[Fault]:
+def lora_faults(place: str, lora: LoraFile) -> list[Fault]:
     """Return what is wrong with a LoRA file by itself, and whether its texts betray anything."""
     try:
-        facts = read_lora_facts(data)
+        content = lora.content
     except ValueError as error:
-        return [Fault(place=place, problem=str(error))]
+        return [Fault(place, f"is not a whole safetensors file: it {error}")]
+    try:
+        facts = lora.facts
+    except ValueError as error:
+        return [Fault(place, str(error))]
     text = "\n".join(f"{key}: {value}" for key, value in sorted(facts.metadata.items()))
     if len(text) > MAX_METADATA:
         problem = f"carries {len(text)} characters of metadata, {MAX_METADATA} are the most"
-        return [Fault(place=place, problem=problem, mend="write it anew with `storykit lora convert`")]
+        return [Fault(place, problem, "write it anew with `storykit lora convert`")]
     faults = find_leaks(f"{place} metadata", text)
-    faults += [Fault(place=place, problem=problem) for problem in _number_problems(read_safetensors(data))]
+    faults += [Fault(place, problem) for problem in _number_problems(content)]
     paired = 2 * len(facts.layers) + facts.alphas
     if paired < facts.tensors:
         first = f", the first that is none: {facts.strangers[0][:100]}" if facts.strangers else ""
         problem = f"has {paired} of {facts.tensors} tensors that load as a LoRA, all must{first}"
-        faults.append(Fault(place=place, problem=problem))
+        faults.append(Fault(place, problem))
     return faults
 
 
 def _number_problems(file: SafetensorsFile) -> Iterator[str]:
     """Yield what is wrong with a LoRA's numbers, told from their bits alone."""
     moved = False
-    for name, spot in file.spots.items():
-        if spot.dtype not in _EXPONENTS:
+    for name, entry in file.entries.items():
+        if entry.dtype not in _EXPONENTS:
             continue
-        kind, exponent = _EXPONENTS[spot.dtype]
+        kind, exponent = _EXPONENTS[entry.dtype]
         bits, part = np.frombuffer(file.numbers(name), kind), read_key(name)
         for first in range(0, len(bits), _AT_ONCE):
             some = bits[first : first + _AT_ONCE]

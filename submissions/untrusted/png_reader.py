@@ -26,27 +26,31 @@ _HEAD = struct.Struct(">8s4x4s2L")
 _MARK = b"\x89PNG\r\n\x1a\n"
 
 
-def read_picture(place: str, data: bytes, side: int | None = None) -> tuple[Image.Image | None, list[Fault]]:
-    """Return a PNG decoded, or None and why not; with a side also a fault unless it is that square."""
+def read_picture(place: str, data: bytes) -> tuple[Image.Image | None, list[Fault]]:
+    """Return a PNG decoded, or None and why not."""
     size = stated_size(data)
     if size is None:
-        return None, [Fault(place=place, problem="is not a PNG picture")]
+        return None, [Fault(place, "is not a PNG picture")]
     problem = f"has {size[0]} x {size[1]} pixels, {MAX_PIXELS} are the most"
     if size[0] * size[1] <= MAX_PIXELS:
         problem = _chunk_problem(data)
     if problem:
-        return None, [Fault(place=place, problem=problem)]
+        return None, [Fault(place, problem)]
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             picture = Image.open(io.BytesIO(data), formats=["PNG"])
             picture.load()
     except DECODE_ERRORS as error:
-        return None, [Fault(place=place, problem=f"is a damaged picture: {error}")]
-    if side is not None and picture.size != (side, side):
-        problem = f"must be {side} x {side} pixels, got {picture.width} x {picture.height}"
-        return picture, [Fault(place=place, problem=problem)]
+        return None, [Fault(place, f"is a damaged picture: {error}")]
     return picture, []
+
+
+def square_faults(place: str, picture: Image.Image, side: int | None) -> list[Fault]:
+    """Return a fault unless a picture is a square of this side in pixels; none where no side is known."""
+    if side is None or picture.size == (side, side):
+        return []
+    return [Fault(place, f"must be {side} x {side} pixels, got {picture.width} x {picture.height}")]
 
 
 def picture_texts(picture: Image.Image) -> Iterator[str]:

@@ -5,7 +5,7 @@ import stat
 import struct
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -43,17 +43,9 @@ _ZIP64_MARK = b"PK\x06\x07"
 _ZIP64_LOCATOR_BYTES = 20
 _NAME = re.compile(r"[A-Za-z0-9-][A-Za-z0-9._-]{0,199}(?:/[A-Za-z0-9-][A-Za-z0-9._-]{0,199}){0,3}")
 _ZIP_TROUBLE = (
-    zipfile.BadZipFile,
-    zlib.error,
-    struct.error,
-    NotImplementedError,
-    RuntimeError,
-    ValueError,
-    EOFError,
-    OverflowError,
-    IndexError,
-    OSError,
-)
+    zipfile.BadZipFile, zlib.error, struct.error, RuntimeError, ValueError, EOFError, ArithmeticError,
+    LookupError, OSError,
+)  # fmt: skip
 """What Python's zipfile raises on damaged or hostile input."""
 
 
@@ -91,8 +83,7 @@ def read_zip(path: Path) -> ZipContents:
     if not path.is_file():
         raise BundleError(f"a bundle must be a zip file, there is none at {path.name or path}")
     try:
-        damage = _end_faults(path)
-        if damage:
+        if damage := tuple(_end_faults(path)):
             return ZipContents({}, damage)
         with zipfile.ZipFile(path) as archive:
             return _read_entries(archive)
@@ -102,84 +93,81 @@ def read_zip(path: Path) -> ZipContents:
         return ZipContents({}, (_bundle_fault(f"is damaged or not a zip: {error}"),))
 
 
-def size_faults(files: Mapping[str, bytes]) -> list[Fault]:
-    """Return what of a bundle's files is too large to be read again."""
-    faults = [
-        Fault(place=name, problem=f"has {len(data)} bytes, {size_limit(name)} are the most")
-        for name, data in files.items()
-        if len(data) > size_limit(name)
-    ]
+def size_faults(files: Mapping[str, bytes]) -> Iterator[Fault]:
+    """Yield what of a bundle's files is too large to be read again."""
+    for name, data in files.items():
+        if len(data) > size_limit(name):
+            yield Fault(name, f"has {len(data)} bytes, {size_limit(name)} are the most")
     told = sum(len(data) for name, data in files.items() if _is_text(name))
     if told > MAX_TEXTS_BYTES:
-        faults.append(_bundle_fault(f"holds {told} bytes of texts, {MAX_TEXTS_BYTES} are the most"))
-    return faults
+        yield _bundle_fault(f"holds {told} bytes of texts, {MAX_TEXTS_BYTES} are the most")
 
 
 def _bundle_fault(problem: str, mend: str = "") -> Fault:
     """Return a fault of the zip as a whole."""
-    return Fault(place="bundle", problem=problem, mend=mend)
+    return Fault("bundle", problem, mend)
 
 
-def _end_faults(path: Path) -> tuple[Fault, ...]:
-    """Return what is wrong with the zip's end record, which says how long the list of entries is."""
+def _end_faults(path: Path) -> Iterator[Fault]:
+    """Yield what is wrong with the zip's end record, which says how long the list of entries is."""
     size = path.stat().st_size
     if size > MAX_BUNDLE_BYTES + MAX_DIRECTORY_BYTES:
-        return (_bundle_fault(f"has {size} bytes, {MAX_BUNDLE_BYTES} are the most"),)
+        yield _bundle_fault(f"has {size} bytes, {MAX_BUNDLE_BYTES} are the most")
+        return
     with path.open("rb") as file:
         file.seek(max(0, size - _END.size - _ZIP64_LOCATOR_BYTES))
         tail = file.read()
     end = tail[-_END.size :]
     if len(end) < _END.size or not end.startswith(_END_MARK):
-        return (
-            _bundle_fault("is damaged or not a zip: it does not end with a zip's end record", "pack again"),
-        )
+        yield _bundle_fault("is damaged or not a zip: it does not end with a zip's end record", "pack again")
+        return
     _, _, _, _, entries, directory, start, comment = _END.unpack(end)
-    faults = []
     if tail[: -_END.size].startswith(_ZIP64_MARK):
-        faults.append(_bundle_fault("is a zip64, which no bundle needs"))
+        yield _bundle_fault("is a zip64, which no bundle needs")
     if comment:
-        faults.append(_bundle_fault("is damaged: its end record promises a comment that is not there"))
+        yield _bundle_fault("is damaged: its end record promises a comment that is not there")
     if entries > MAX_ENTRIES or directory > MAX_DIRECTORY_BYTES:
-        faults.append(
-            _bundle_fault(f"lists {entries} entries in {directory} bytes, {MAX_ENTRIES} are the most")
-        )
+        yield _bundle_fault(f"lists {entries} entries in {directory} bytes, {MAX_ENTRIES} are the most")
     elif start + directory + _END.size != size:
-        faults.append(_bundle_fault("holds bytes before its first file or behind its list of files"))
-    return tuple(faults)
+        yield _bundle_fault("holds bytes before its first file or behind its list of files")
 
 
 def _read_entries(archive: zipfile.ZipFile) -> ZipContents:
     """Return the sound entries' bytes and the faults of the others."""
     entries = [entry for entry in archive.infolist() if not _is_plain_folder(entry)]
-    total = sum(entry.file_size for entry in entries)
-    most = min(MAX_BUNDLE_BYTES, FREE_BYTES + 3 * sum(entry.compress_size for entry in entries))
-    if len(entries) > MAX_ENTRIES or total > most:
-        problem = f"unpacks to {len(entries)} files of {total} bytes"
-        problem += f", {MAX_ENTRIES} files of {most} bytes are the most for a zip of its size"
+    if problem := _total_problem(entries, archive.start_dir):
         return ZipContents({}, (_bundle_fault(problem),))
-    told = sum(entry.file_size for entry in entries if _is_text(entry.filename))
-    if told > MAX_TEXTS_BYTES:
-        problem = f"holds {told} bytes of texts, {MAX_TEXTS_BYTES} are the most"
-        return ZipContents({}, (_bundle_fault(problem),))
-    if archive.start_dir - sum(_place_of(entry) for entry in entries) > MAX_ENTRIES * MAX_SLACK_BYTES:
-        return ZipContents({}, (_bundle_fault("holds bytes that belong to no file"),))
     files: dict[str, bytes] = {}
     faults: list[Fault] = []
     seen: set[str] = set()
     for entry in entries:
         wrong = _entry_faults(entry, seen)
         seen.add(entry.filename.casefold())
-        faults += wrong or _read_entry(archive, entry, files)
+        faults += wrong
+        if wrong:
+            continue
+        try:
+            files[entry.filename] = archive.read(entry)
+        except _ZIP_TROUBLE as error:
+            faults.append(Fault(entry.filename, f"is damaged: {error}", "pack again"))
     return ZipContents(files, tuple(faults))
 
 
-def _read_entry(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, files: dict[str, bytes]) -> list[Fault]:
-    """Put an entry's bytes among the files, or return why they cannot be read."""
-    try:
-        files[entry.filename] = archive.read(entry)
-    except _ZIP_TROUBLE as error:
-        return [Fault(place=entry.filename, problem=f"is damaged: {error}", mend="pack again")]
-    return []
+def _total_problem(entries: Sequence[zipfile.ZipInfo], end: int) -> str:
+    """Return why none of the entries must be unpacked; empty when nothing speaks against it."""
+    total = sum(entry.file_size for entry in entries)
+    most = min(MAX_BUNDLE_BYTES, FREE_BYTES + 3 * sum(entry.compress_size for entry in entries))
+    if len(entries) > MAX_ENTRIES or total > most:
+        return (
+            f"unpacks to {len(entries)} files of {total} bytes"
+            f", {MAX_ENTRIES} files of {most} bytes are the most for a zip of its size"
+        )
+    told = sum(entry.file_size for entry in entries if _is_text(entry.filename))
+    if told > MAX_TEXTS_BYTES:
+        return f"holds {told} bytes of texts, {MAX_TEXTS_BYTES} are the most"
+    if end - sum(_place_of(entry) for entry in entries) > MAX_ENTRIES * MAX_SLACK_BYTES:
+        return "holds bytes that belong to no file"
+    return ""
 
 
 def _is_plain_folder(entry: zipfile.ZipInfo) -> bool:
@@ -203,7 +191,7 @@ def _entry_faults(entry: zipfile.ZipInfo, seen: set[str]) -> list[Fault]:
         "is there twice": entry.filename.casefold() in seen,
     }
     found = [problem for problem, holds in problems.items() if holds] + _name_problems(entry.orig_filename)
-    return [Fault(place=entry.orig_filename[:100], problem=problem) for problem in found]
+    return [Fault(entry.orig_filename[:100], problem) for problem in found]
 
 
 def _name_problems(name: str) -> list[str]:

@@ -21,7 +21,7 @@ from kit.lora.lora import find_lora
 from kit.models.base import load_base
 from kit.story.prompt import prompt_of
 from kit.story.story import load_story
-from submissions.reproduction.reproduce import mean_difference
+from submissions.reproduction.reproduce import decoded, mean_difference
 from tests.benchmarks.machine import commit, cpu, versions
 
 STORY = Path(__file__).parents[2] / "kit" / "examples" / "demo-zh.toml"
@@ -74,7 +74,7 @@ def _png(picture: Image.Image | DrawFailure) -> bytes:
 
 def tell(way: str, one: Sequence[bytes], other: Sequence[bytes]) -> None:
     """Print a row of the table: least, middle and largest mean difference, and how many are the same."""
-    far = [mean_difference(a, b) for a, b in zip(one, other, strict=True)]
+    far = [mean_difference(decoded(a), decoded(b)) for a, b in zip(one, other, strict=True)]
     same = sum(value == 0 for value in far)
     print(
         f"| {way} | {len(far)} | {same} | {min(far):.2f} | {median(far):.2f} | {max(far):.2f} |", flush=True

@@ -17,9 +17,8 @@ ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "support")]
 
 with atheris.instrument_imports(include=["submissions", "kit"]):
-    from entries import forge, make_entry, make_scored_run, picture_bytes, unpack
+    from entries import forge, make_entry, make_scored_run, picture_bytes, unpack, verified
 
-    import submissions.verification.verify
     from submissions.faults import Fault
     from submissions.packing.pack import pack
 
@@ -56,7 +55,7 @@ def verify_input(data: bytes) -> None:
             PATH.write_bytes(zip_bytes(unpack(PATH) | {name: rest}))
         else:
             forge(PATH, lambda files, _: files.update({name: rest}))
-    faults = submissions.verification.verify.verify(PATH)
+    faults = verified(PATH)
     assert all(isinstance(fault, Fault) and str(fault) for fault in faults)
 
 

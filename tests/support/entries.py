@@ -18,9 +18,12 @@ from kit.experiment.config import load_experiment
 from kit.experiment.run import PanelRow, Run
 from kit.files.encodings import canonical_json, json_bytes, sha256_bytes, zip_bytes
 from kit.story.prompt import prompt_of
+from submissions.bundle.bundle import open_bundle
 from submissions.bundle.manifest import MANIFEST, seal_of
-from submissions.contest.rules import load_rules
+from submissions.contest.rules import Rules, load_rules
+from submissions.faults import Fault
 from submissions.packing.entry import Entry
+from submissions.verification.verify import verify
 
 SIZE = 32
 KOLORS = {"name": "kolors", "sha256": {"unet": "1" * 64}, "scheduler": {"name": "ddim"}, "dtype": "float16"}
@@ -238,6 +241,11 @@ def edit_row(run: Run, panel: int, **changes: object) -> None:
     """Record a panel of the ink candidate anew, with changes."""
     row = next(row for row in run.rows() if row.candidate == "ink" and row.panel == panel)
     run.append(replace(row, **changes))
+
+
+def verified(path: Path, rules: Rules | None = None) -> tuple[Fault, ...]:
+    """Return everything that is wrong with a bundle's file."""
+    return verify(open_bundle(path), rules)
 
 
 def unpack(path: Path) -> dict[str, bytes]:
