@@ -19,7 +19,7 @@ from pydantic import ValidationError
 from tensorboardX.proto.event_pb2 import Event
 from torch import nn
 
-from kit.dataset.read import Captioned, open_cropped, read_dataset
+from kit.dataset.read import CaptionedPicture, open_cropped, read_dataset
 from kit.errors import InputError, RunError, TrainError
 from kit.experiment.config import DrawSettings
 from kit.generation.kolors_painter import KolorsPainter
@@ -67,13 +67,15 @@ class Diary:
         self.kept.append(deepcopy(state))
 
 
-def pictures(folder: Path, captions: Sequence[str], size: tuple[int, int] = (48, 48)) -> list[Captioned]:
+def pictures(
+    folder: Path, captions: Sequence[str], size: tuple[int, int] = (48, 48)
+) -> list[CaptionedPicture]:
     folder.mkdir(parents=True, exist_ok=True)
     entries = []
     for number, caption in enumerate(captions):
         path = folder / f"{number}.png"
         fake_picture(f"{number}{caption}", max(size)).resize(size).save(path)
-        entries.append(Captioned(path=path, text=caption))
+        entries.append(CaptionedPicture(path=path, text=caption))
     return entries
 
 

@@ -15,14 +15,14 @@ COLUMNS = ("file_name", "text")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Captioned:
+class CaptionedPicture:
     """A picture of a dataset and what it shows."""
 
     path: Path
     text: str
 
 
-def read_dataset(folder: Path) -> list[Captioned]:
+def read_dataset(folder: Path) -> list[CaptionedPicture]:
     """Return the pictures that metadata.csv lists (`file_name,text`); raises InputError with every fault."""
     import pandas as pd
 
@@ -33,7 +33,7 @@ def read_dataset(folder: Path) -> list[Captioned]:
     except ValueError as error:
         raise InputError(str(path), [f"must have the columns file_name and text: {error}"]) from error
     listed = [
-        Captioned(path=folder / name, text=text)
+        CaptionedPicture(path=folder / name, text=text)
         for name, text in zip(table["file_name"], table["text"], strict=True)
     ]
     faults = [fault for line, entry in enumerate(listed, 2) for fault in _faults(line, entry)]
@@ -44,7 +44,7 @@ def read_dataset(folder: Path) -> list[Captioned]:
     return listed
 
 
-def _faults(line: int, entry: Captioned) -> Iterator[str]:
+def _faults(line: int, entry: CaptionedPicture) -> Iterator[str]:
     if entry.path.is_dir():
         yield f"line {line}: names no file"
         return

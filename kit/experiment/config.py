@@ -120,14 +120,11 @@ class Candidate(BaseModel, frozen=True, extra="forbid"):
         """The candidates of a sweep over strengths; itself where there is none."""
         if self.strengths is None:
             return (self,)
+        names = [f"{self.name}-{100 * s:g}".replace(".", "-") for s in self.strengths]
         return tuple(
-            self.model_copy(update={"name": f"{self.name}-{_percent(s)}", "strength": s, "strengths": None})
-            for s in self.strengths
+            self.model_copy(update={"name": name, "strength": strength, "strengths": None})
+            for name, strength in zip(names, self.strengths, strict=True)
         )
-
-
-def _percent(strength: float) -> str:
-    return f"{100 * strength:g}".replace(".", "-")
 
 
 class ScoreTable(BaseModel, frozen=True, extra="forbid"):

@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from kit.dataset.read import Captioned, open_cropped
+from kit.dataset.read import CaptionedPicture, open_cropped
 from kit.files.atomic_write import write_atomic
 from kit.files.encodings import canonical_json, sha256_bytes, sha256_of
 from kit.files.safetensors_files import read_tensors, tensor_bytes
@@ -98,7 +98,7 @@ class EncodingCache:
 
 
 def encode_dataset(
-    base: Base, dataset: Sequence[Captioned], config: TrainConfig, cache: EncodingCache, device: str
+    base: Base, dataset: Sequence[CaptionedPicture], config: TrainConfig, cache: EncodingCache, device: str
 ) -> EncodedDataset:
     """Return a dataset as the UNet reads it; networks are loaded only for what is not in the cache.
 
@@ -117,7 +117,7 @@ def encode_dataset(
 
 
 def _latents(
-    base: Base, dataset: Sequence[Captioned], config: TrainConfig, cache: EncodingCache, device: str
+    base: Base, dataset: Sequence[CaptionedPicture], config: TrainConfig, cache: EncodingCache, device: str
 ) -> Iterator[Tensor]:
     """Yield each picture's latent, on the CPU."""
     weights = {name: sha256 for name, sha256 in base.sha256.items() if "vae" in name}

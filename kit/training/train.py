@@ -22,7 +22,7 @@ from pathlib import Path
 
 import torch
 
-from kit.dataset.read import Captioned, read_dataset
+from kit.dataset.read import CaptionedPicture, read_dataset
 from kit.files.atomic_write import write_atomic
 from kit.files.encodings import canonical_json, sha256_bytes, sha256_of
 from kit.files.safetensors_files import read_safetensors
@@ -89,7 +89,7 @@ def finish(training: Training, out: Path, step: int) -> Path:
     return path
 
 
-def _identity(base: Base, dataset: list[Captioned], config: TrainConfig) -> dict[str, object]:
+def _identity(base: Base, dataset: list[CaptionedPicture], config: TrainConfig) -> dict[str, object]:
     """Return what a training is of: with another of these it is another training."""
     content = [[sha256_of(entry.path), entry.text] for entry in dataset]
     return {

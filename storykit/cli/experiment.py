@@ -12,7 +12,7 @@ import storykit
 from kit.hub.repository import Hub
 from storykit.cli.console import Devices, ExperimentFile, OutFolder, say
 from storykit.cli.progress import progress_bar
-from storykit.cli.scores import compare, report, score
+from storykit.cli.scores import compare_run, report_run, score_run
 
 if TYPE_CHECKING:
     from kit.experiment.config import LoadedExperiment
@@ -58,14 +58,14 @@ def demo(
     loaded = load_experiment(DEMO)
     experiment = loaded.experiment.model_copy(update={"seeds": loaded.experiment.seeds[:seeds]})
     with painters_on(experiment.base, "auto") as painters:
-        _draw(replace(loaded, experiment=experiment), out, painters)
-    score(out)
-    compare(out)
+        drawn = _draw(replace(loaded, experiment=experiment), out, painters)
+    score_run(drawn)
+    compare_run(drawn)
     opened = storykit.open_run(out)
     if seeds > 1:  # else there is nothing to choose
         sets = len(storykit.cast(opened))
         say(f"cast    {sets} sets of panels, each the best of its {len(experiment.seeds)} seeds")
-    report(out)
+    report_run(drawn)
     packed = storykit.pack(
         opened,
         out / "bundle" / "demo.zip",
@@ -89,41 +89,36 @@ def run(
     ] = "",
 ) -> None:
     """Draw, score, compare and report an experiment; goes on where it stopped."""
-    if race:
-        _race(experiment, out, devices, race)
-    else:
-        generate(experiment, out, devices)
-    score(out)
-    compare(out)
-    report(out)
+    opened = _draw_file(experiment, out, devices, race)
+    score_run(opened)
+    compare_run(opened)
+    report_run(opened)
 
 
 def generate(experiment: ExperimentFile, out: OutFolder, devices: Devices = "auto") -> None:
     """Draw every panel of an experiment that is not drawn yet."""
+    _draw_file(experiment, out, devices)
+
+
+def _draw_file(experiment: Path, out: Path, devices: str, metric: str = "") -> "Run":
+    """Draw an experiment, as a race where a metric is named, say who left it, and return the run."""
+    from eval.comparison.racing import race
     from eval.metrics.registry import judgeable
     from kit.experiment.config import load_experiment
+    from kit.experiment.run import Run
     from kit.generation.devices import painters_on
 
     loaded = load_experiment(experiment, judgeable())
     with painters_on(loaded.experiment.base, devices) as painters:
-        _draw(loaded, out, painters)
-
-
-def _race(experiment: Path, out: Path, devices: str, metric: str) -> None:
-    """Draw an experiment as a race, and say who left it."""
-    from eval.comparison.racing import race as hold
-    from eval.metrics.registry import judgeable
-    from kit.experiment.config import load_experiment
-    from kit.generation.devices import painters_on
-
-    loaded = load_experiment(experiment, judgeable())
-    with painters_on(loaded.experiment.base, devices) as painters:
-        gone = hold(loaded, metric, lambda part: _draw(part, out, painters))
+        if not metric:
+            return _draw(loaded, out, painters)
+        gone = race(loaded, metric, lambda part: _draw(part, out, painters))
     for one in gone:
         say(
             f"out     {one.candidate} after {one.seeds} seeds: {one.behind:.3g} behind {one.leader}, "
             f"chance to win {one.chance:.2%}"
         )
+    return Run.open(out)
 
 
 def _draw(loaded: "LoadedExperiment", out: Path, painters: "Sequence[Painter]") -> "Run":

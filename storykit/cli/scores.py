@@ -16,6 +16,7 @@ from storykit.cli.progress import progress_bar
 
 if TYPE_CHECKING:
     from eval.casting.selection import Selection, SetQuality
+    from kit.experiment.run import Run
 
 _CHOICE = re.compile(r"([1-8])=(?:seed)?-?(\d{1,19})")
 
@@ -119,11 +120,17 @@ def validate(
 
 def score(run_folder: RunFolder) -> None:
     """Score every panel: aesthetics, consistency, agreement with the text, faults."""
-    from eval.scoring.score import score as measure
     from kit.experiment.run import Run
 
+    score_run(Run.open(run_folder))
+
+
+def score_run(run: "Run") -> None:
+    """Score a run and say how many panels that were."""
+    from eval.scoring.score import score as measure
+
     with progress_bar("scoring") as progress:
-        scores = measure(Run.open(run_folder), progress=progress)
+        scores = measure(run, progress=progress)
     faults = sum(panel.status != "ok" for panel in scores.panels)
     copied = sum(bool(story.values.get("copies")) for story in scores.stories)
     more = f", {copied} with copies of one picture" if copied else ""
@@ -132,12 +139,17 @@ def score(run_folder: RunFolder) -> None:
 
 def compare(run_folder: RunFolder, as_json: AsJson = False) -> None:
     """Compare candidates and prompt orders, paired over seeds or stories."""
-    from eval.comparison.compare import compare as judge
     from kit.experiment.run import Run
 
-    opened = Run.open(run_folder)
-    judge(opened)
-    told = opened.read_json("comparison.json")
+    compare_run(Run.open(run_folder), as_json)
+
+
+def compare_run(run: "Run", as_json: bool = False) -> None:
+    """Compare a run's candidates and say how many differ, or print comparison.json."""
+    from eval.comparison.compare import compare as judge
+
+    judge(run)
+    told = run.read_json("comparison.json")
     if as_json:
         typer.echo(json.dumps(told, ensure_ascii=False, indent=1))
         return
@@ -148,9 +160,15 @@ def compare(run_folder: RunFolder, as_json: AsJson = False) -> None:
 def report(run_folder: RunFolder) -> None:
     """Write report.html: one page with pictures, scores and verdicts."""
     from kit.experiment.run import Run
+
+    report_run(Run.open(run_folder))
+
+
+def report_run(run: "Run") -> None:
+    """Write a run's page and say where it is."""
     from reports.run.report import write_report
 
-    say(f"report  {write_report(Run.open(run_folder))}")
+    say(f"report  {write_report(run)}")
 
 
 def gate(

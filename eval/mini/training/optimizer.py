@@ -38,7 +38,10 @@ class TrainingPlan:
 
 
 def train_network(network: nn.Module, loss_of: Callable[[], Tensor], plan: TrainingPlan) -> int:
-    """Train the network under a cosine that ends with the minutes or the steps; return the steps."""
+    """Train the network under a cosine that ends with the minutes or the steps; return the steps.
+
+    The rate is set by hand, for torch's schedules count steps alone.
+    """
     weights = [p for p in network.parameters() if p.ndim > 1]
     others = [p for p in network.parameters() if p.ndim <= 1]
     groups = [{"params": weights, "weight_decay": 0.1}, {"params": others, "weight_decay": 0.0}]

@@ -26,7 +26,10 @@ class Rates:
 
 
 class WeightAverage:
-    """An exponential moving average of parameters: what is kept of a training."""
+    """An exponential moving average of parameters: what is kept of a training.
+
+    By hand, for swa_utils.AveragedModel copies whole networks, and its decay does not grow at the beginning.
+    """
 
     def __init__(self, parameters: Sequence[nn.Parameter], decay: float) -> None:
         """Start from the parameters as they are."""
@@ -36,6 +39,7 @@ class WeightAverage:
     def update(self, parameters: Sequence[nn.Parameter], step: int) -> None:
         """Move towards the parameters, faster in the first steps."""
         decay = min(self.decay, (step + 15) / (step + 20))
+        # one kernel for all tensors; torch has no public name for it
         torch._foreach_lerp_(self.values, [p.detach() for p in parameters], 1 - decay)
 
     def swap(self, parameters: Sequence[nn.Parameter]) -> None:
@@ -48,7 +52,10 @@ class WeightAverage:
 
 
 def learning_rate(progress: float, step: int, peak: float, warmup: int) -> float:
-    """Return the rate: a linear warm-up over steps, constant, a linear fall to zero over the last 40 %."""
+    """Return the rate: a linear warm-up over steps, constant, a linear fall to zero over the last 40 %.
+
+    By hand, for LambdaLR counts steps alone, and the end may be a time.
+    """
     return peak * min(1.0, (step + 1) / warmup, max(0.0, (1 - progress) / 0.4))
 
 
@@ -79,7 +86,10 @@ class DistributedRanks:
         return value.bfloat16() if self.device.type == "cuda" else value
 
     def average_gradients(self, parameters: Sequence[nn.Parameter]) -> None:
-        """Replace every gradient by its mean over all processes."""
+        """Replace every gradient by its mean over all processes.
+
+        By hand, for DistributedDataParallel hooks into a backward pass, which is launched as one graph here.
+        """
         if self.count == 1:
             return
         gradients = [p.grad for p in parameters if p.grad is not None]
