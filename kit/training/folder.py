@@ -3,12 +3,15 @@
 import csv
 import io
 import json
+import time
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
 
 import torch
-from tensorboardX import SummaryWriter
+from tensorboardX.event_file_writer import EventsWriter
+from tensorboardX.proto.event_pb2 import Event, SessionLog
+from tensorboardX.proto.summary_pb2 import Summary
 
 from kit.errors import LoraError, RunError, TrainError
 from kit.files.atomic_write import remove_partial_files, write_atomic
@@ -76,14 +79,23 @@ class TrainingFolder:
         return state
 
     @cached_property
-    def _events(self) -> SummaryWriter:
-        return SummaryWriter(str(self._folder / EVENTS), purge_step=self._good + 1)
+    def _events(self) -> EventsWriter:
+        """TensorBoard's file, written at once: SummaryWriter's flush does not wait for what is queued."""
+        (self._folder / EVENTS).mkdir(parents=True, exist_ok=True)
+        events, begun = EventsWriter(str(self._folder / EVENTS / "events")), SessionLog.START
+        events.write_event(
+            Event(wall_time=time.time(), step=self._good + 1, session_log=SessionLog(status=begun))
+        )
+        return events
 
     def on_step(self, step: TrainStep) -> None:
         """Pass a step on and log it."""
         self._rows.append(step)
-        for name, value in (("loss", step.loss), ("learning rate", step.learning_rate)):
-            self._events.add_scalar(name, value, step.number)
+        curves = {"loss": step.loss, "learning_rate": step.learning_rate}
+        values = [Summary.Value(tag=name, simple_value=value) for name, value in curves.items()]
+        self._events.write_event(
+            Event(wall_time=time.time(), step=step.number, summary=Summary(value=values))
+        )
         self._loss = step.loss if not self._loss else self._loss + SMOOTHING * (step.loss - self._loss)
         self._progress.advance(1, f"loss {self._loss:.4f}")
 
@@ -98,6 +110,11 @@ class TrainingFolder:
         self._good = state.step
         self._preview()
         self._prune()
+
+    def close(self) -> None:
+        """Close what is written step by step."""
+        if "_events" in self.__dict__:
+            self._events.close()
 
     def save(self, step: int, pairs: Mapping[str, LoraPair]) -> None:
         """Write the LoRA of a step; TrainError when its weights are no numbers, or too large for fp16."""

@@ -17,6 +17,7 @@ LORA_DIR/
 """
 
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from pathlib import Path
 
 import torch
@@ -70,7 +71,8 @@ def train(
                 on_checkpoint()
 
     folder = TrainingFolder(out, config, progress, preview)
-    pairs = train_lora(unet, examples, config, folder)
+    with closing(folder):
+        pairs = train_lora(unet, examples, config, folder)
     if config.steps not in saved_steps(out):
         folder.save(config.steps, pairs)
     return finish(training, out, config.steps)
