@@ -1,5 +1,7 @@
 """Reading with every fault named; writing whole or not at all."""
 
+import csv
+import io
 import json
 import os
 import resource
@@ -11,14 +13,14 @@ from typing import Annotated, Literal
 
 import pytest
 import tomli_w
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, Field, StrictInt
 
 from kit.errors import InputError, RunError
 from kit.files.atomic_write import copy_atomic, write_atomic
 from kit.files.documents import read_toml
-from kit.files.encodings import canonical_json, sha256_bytes, sha256_of
+from kit.files.encodings import canonical_json, csv_bytes, sha256_bytes, sha256_of
 
 
 class Bird(BaseModel, frozen=True, extra="forbid"):
@@ -200,3 +202,16 @@ toml_values = st.recursive(
 @given(st.dictionaries(readable, toml_values, max_size=4))
 def test_a_document_written_as_toml_reads_back_as_the_same(document: dict[str, object]) -> None:
     assert tomllib.loads(tomli_w.dumps(document)) == document
+
+
+CELLS = st.one_of(st.none(), st.integers(), st.floats(allow_nan=False), st.text(st.characters(codec="utf-8")))
+
+
+@settings(deadline=None)
+@given(st.lists(st.fixed_dictionaries({"panel": st.integers(1, 8), "prompt": CELLS})))
+def test_a_table_of_a_bundle_has_the_bytes_that_the_csv_module_writes(rows):
+    text = io.StringIO()
+    writer = csv.DictWriter(text, ("panel", "prompt"), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    assert csv_bytes(("panel", "prompt"), rows) == text.getvalue().encode("utf-8-sig")
