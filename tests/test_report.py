@@ -8,7 +8,7 @@ from html import unescape
 from pathlib import Path
 
 import pytest
-from made_run import Plan, compare, make_run, score
+from made_run import Plan, make_run, write_made_up_comparison, write_made_up_scores
 from PIL import Image
 
 import reports
@@ -44,8 +44,8 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """A run with two candidates and six seeds, one panel missing, scored and compared."""
     run = make_run(tmp_path_factory.mktemp("full"), Plan(seeds=(0, 1, 2, 3, 4, 5)))
     run.panel_path("ink", "authored", "cat", 2, 4).unlink()
-    score(run, {("ink", 2, 4): "missing"})
-    compare(run, ["a", "a", "tied", "tied"], 6)
+    write_made_up_scores(run, {("ink", 2, 4): "missing"})
+    write_made_up_comparison(run, ["a", "a", "tied", "tied"], 6)
     return run
 
 
@@ -104,7 +104,7 @@ def test_numbers_of_embedded_models_are_said_to_be_stand_ins(full_page: str) -> 
 
 def test_a_run_on_kolors_with_real_weights_names_no_stand_in(tmp_path: Path) -> None:
     run = make_run(tmp_path, Plan(base="kolors"))
-    score(run)
+    write_made_up_scores(run)
     told = run.read_json("scores.json")
     for metric in told["metrics"]:
         metric["stamp"]["embedded"] = False
@@ -133,8 +133,8 @@ def test_settings_stamps_and_commands_are_there_to_reproduce(full_page: str) -> 
 def test_text_in_the_run_cannot_become_markup(tmp_path: Path) -> None:
     bad = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
     run = make_run(tmp_path, Plan(title=bad))
-    score(run)
-    compare(run, ["a"] * 4, 6)
+    write_made_up_scores(run)
+    write_made_up_comparison(run, ["a"] * 4, 6)
     told = run.read_json("comparison.json")
     told["comparisons"][0] |= {"a": bad, "reason": bad}
     run.write_json("comparison.json", told)
@@ -148,8 +148,8 @@ def test_text_in_the_run_cannot_become_markup(tmp_path: Path) -> None:
 
 def test_too_few_seeds_are_told_as_no_verdict_with_the_number_needed(tmp_path: Path) -> None:
     run = make_run(tmp_path, Plan(language="en", title="A Day of the Cat"))
-    score(run)
-    compare(run, ["none"] * 4, 2)
+    write_made_up_scores(run)
+    write_made_up_comparison(run, ["none"] * 4, 2)
     text = text_of(read(run))
     assert "No verdict on ink and base" in text
     assert "There are only 2 seeds; a verdict needs at least 6." in text
@@ -158,8 +158,8 @@ def test_too_few_seeds_are_told_as_no_verdict_with_the_number_needed(tmp_path: P
 
 def test_a_big_family_needs_more_seeds_and_the_page_says_so(tmp_path: Path) -> None:
     run = make_run(tmp_path, Plan(language="en"))
-    score(run)
-    compare(run, ["none"] * 4, 6)
+    write_made_up_scores(run)
+    write_made_up_comparison(run, ["none"] * 4, 6)
     told = run.read_json("comparison.json")
     told["family"]["sizes"] = {"candidate": 4, "order": 0}
     run.write_json("comparison.json", told)
@@ -169,8 +169,8 @@ def test_a_big_family_needs_more_seeds_and_the_page_says_so(tmp_path: Path) -> N
 
 def test_a_pair_that_wins_on_both_sides_is_called_mixed(tmp_path: Path) -> None:
     run = make_run(tmp_path, Plan(language="en"))
-    score(run)
-    compare(run, ["a", "b", "tied", "none"], 6)
+    write_made_up_scores(run)
+    write_made_up_comparison(run, ["a", "b", "tied", "none"], 6)
     text = text_of(read(run))
     assert "ink and base each lead somewhere" in text
     assert re.search(r"ink · Better: Aesthetic \(\+0\.\d\d\)", text)
@@ -189,7 +189,7 @@ def test_before_scoring_the_page_shows_the_pictures_and_says_what_is_missing(tmp
 
 def test_before_comparing_the_page_shows_the_scores_and_says_what_is_missing(tmp_path: Path) -> None:
     run = make_run(tmp_path, Plan())
-    score(run)
+    write_made_up_scores(run)
     text = text_of(read(run))
     assert "还没有结论 候选之间尚未比较" in text
     assert "storykit compare run" in text
@@ -208,7 +208,7 @@ def test_a_run_without_any_panel_is_refused_in_one_line(tmp_path: Path) -> None:
 
 def test_a_damaged_score_file_is_refused_with_its_place(tmp_path: Path) -> None:
     run = make_run(tmp_path, Plan())
-    score(run)
+    write_made_up_scores(run)
     path = run.folder / "scores.panels.csv"
     path.write_text(path.read_text(encoding="utf-8").replace(",ok,", ",fine,", 1), encoding="utf-8")
     with pytest.raises(
@@ -219,7 +219,7 @@ def test_a_damaged_score_file_is_refused_with_its_place(tmp_path: Path) -> None:
 
 def test_a_panel_redrawn_after_the_scoring_is_told(tmp_path: Path) -> None:
     run = make_run(tmp_path, Plan())
-    score(run)
+    write_made_up_scores(run)
     last = run.rows()[-1]
     run.append(replace(last, sha256="0" * 64))
     assert "有 1 格是打分之后才画或改的" in text_of(read(run))
@@ -234,7 +234,7 @@ def test_a_picture_cut_short_is_shown_as_damaged(tmp_path: Path) -> None:
 
 def test_several_stories_and_orders_each_get_their_block(tmp_path: Path) -> None:
     run = make_run(tmp_path, Plan(stories=("cat", "dog"), orders=("authored", "scene-first"), seeds=(7,)))
-    score(run)
+    write_made_up_scores(run)
     page = read(run)
     assert page.count("data-block>") == 4
     assert "等 2 个故事" in text_of(page)
@@ -321,7 +321,7 @@ def cast(run: Run) -> None:
 
 def test_what_was_cast_is_shown_with_its_seeds_and_the_next_best(tmp_path: Path) -> None:
     run = make_run(tmp_path, Plan(language="en", title="A cat's day"))
-    score(run)
+    write_made_up_scores(run)
     assert "The best set of panels" not in read(run)
     cast(run)
     page = read(run)
@@ -340,7 +340,7 @@ def test_what_was_cast_is_shown_with_its_seeds_and_the_next_best(tmp_path: Path)
 
 def test_a_selection_of_pictures_that_have_changed_says_so(tmp_path: Path) -> None:
     run = make_run(tmp_path, Plan())
-    score(run)
+    write_made_up_scores(run)
     cast(run)
     row = next(row for row in run.rows() if row.candidate == "ink" and (row.seed, row.panel) == (0, 2))
     run.append(replace(row, sha256="0" * 64))
@@ -349,11 +349,11 @@ def test_a_selection_of_pictures_that_have_changed_says_so(tmp_path: Path) -> No
 
 def test_who_left_a_race_is_said_with_the_chance_it_had(tmp_path: Path) -> None:
     run = make_run(tmp_path, Plan(language="en", title="A cat's day"))
-    score(run)
+    write_made_up_scores(run)
     out = {"candidate": "wash", "leader": "ink", "seeds": 4, "behind": 0.1, "chance": 0.0071}
     told = {"metric": "text_mean", "seeds": 12, "risk": 0.05, "left": ["ink"], "out": [out]}
     run.write_json("race.json", told)
-    compare(run, [], 4)
+    write_made_up_comparison(run, [], 4)
     text = text_of(read(run))
     assert (
         "wash left the race after 4 seeds: its chance of still overtaking ink on Agreement with text" in text

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from made_run import Plan, compare, make_run, score
+from made_run import Plan, make_run, write_made_up_comparison, write_made_up_scores
 from scipy import stats
 
 from eval.comparison.compare import Comparison, Family, read_comparison
@@ -205,8 +205,8 @@ def test_files_of_stages_that_have_not_run_are_none(tmp_path: Path) -> None:
 
 def test_what_the_other_stages_wrote_reads_back(tmp_path: Path) -> None:
     run = make_run(tmp_path, Plan(seeds=(0,)))
-    score(run, {("ink", 0, 3): "blank"})
-    compare(run, ["a", "b", "tied", "none"], 6)
+    write_made_up_scores(run, {("ink", 0, 3): "blank"})
+    write_made_up_comparison(run, ["a", "b", "tied", "none"], 6)
     scores, told = read_scores(run), read_comparison(run)
     assert scores is not None
     assert told is not None
@@ -224,7 +224,7 @@ def test_a_damaged_comparison_names_the_place_and_what_to_do(tmp_path: Path) -> 
 
 def test_a_score_table_that_is_gone_is_named(tmp_path: Path) -> None:
     run = make_run(tmp_path, Plan(seeds=(0,)))
-    score(run)
+    write_made_up_scores(run)
     (run.folder / "scores.panels.csv").unlink()
     with pytest.raises(RunError, match=r"scores\.panels\.csv does not exist; run `storykit score` first"):
         read_scores(run)

@@ -13,12 +13,7 @@ import tomli_w
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from kit.errors import RunError
-from kit.experiment.config import (
-    Experiment,
-    LoadedExperiment,
-    baseline_of,
-    reload_experiment,
-)
+from kit.experiment.config import Experiment, LoadedExperiment, baseline_of, reload_experiment
 from kit.files.atomic_write import write_atomic
 from kit.files.documents import faults_of
 from kit.files.encodings import canonical_json

@@ -111,7 +111,7 @@ def draw(candidate: str, seed: int, panel: int, size: int) -> Image.Image:
     return picture.resize((size, size), Image.Resampling.LANCZOS)
 
 
-def score(run: Run, faulty: Faulty | None = None) -> None:
+def write_made_up_scores(run: Run, faulty: Faulty | None = None) -> None:
     """Write made-up scores; panel 6 is the weakest of every set."""
     faulty = faulty or {}
     hashes = {run.slot_of(row): row.sha256 for row in run.rows()}
@@ -137,7 +137,7 @@ def score(run: Run, faulty: Faulty | None = None) -> None:
     run.write_json("scores.json", told)
 
 
-def compare(run: Run, verdicts: Sequence[str], pairs: int, against: str = "base") -> None:
+def write_made_up_comparison(run: Run, verdicts: Sequence[str], pairs: int, against: str = "base") -> None:
     """Write made-up comparisons of ink: a verdict for each of four metrics, each with so many pairs."""
     shown = [
         _comparison(metric, verdict, pairs, against)
