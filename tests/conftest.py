@@ -1,6 +1,6 @@
 """What holds for every test: a slow machine is no fault."""
 
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
-settings.register_profile("storykit", deadline=None)
+settings.register_profile("storykit", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("storykit")

@@ -7,6 +7,7 @@ from io import BytesIO
 from pathlib import Path
 
 import pytest
+from command import PATIENCE_S
 from fakes import fake_picture
 from hub_server import Handler, hub, serving
 
@@ -36,7 +37,9 @@ def prepared_from(address: str, folder: Path) -> subprocess.CompletedProcess[str
     }
     words = f"-m storykit dataset prepare owner/name --out {folder}/data".split()
     call = [sys.executable, *words]
-    return subprocess.run(call, env=environment, capture_output=True, text=True, timeout=300, check=False)
+    return subprocess.run(
+        call, env=environment, capture_output=True, text=True, timeout=PATIENCE_S, check=False
+    )
 
 
 @pytest.mark.parametrize(

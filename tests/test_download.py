@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
+from command import PATIENCE_S
 from hub_server import hub
 
 from kit.errors import WeightsError
@@ -144,7 +145,9 @@ def test_the_hubs_own_clients_fetch_what_drawing_needs(tmp_path, source):
         environment.pop("HF_HUB_OFFLINE", None)
         words = ["download", "kolors", "--out", tmp_path / "Kolors", "--from", source]
         call = [sys.executable, "-m", "storykit", *map(str, words)]
-        done = subprocess.run(call, env=environment, capture_output=True, text=True, timeout=300, check=False)
+        done = subprocess.run(
+            call, env=environment, capture_output=True, text=True, timeout=PATIENCE_S, check=False
+        )
     assert done.returncode == 0, done.stderr[-2000:]
     assert f"({len(FETCHED)} files fetched)" in done.stdout
     there = (path for path in (tmp_path / "Kolors").rglob("*") if path.is_file() and path.name != RECORD)

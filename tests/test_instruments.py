@@ -29,7 +29,6 @@ def predictor(place: Path) -> AestheticsPredictorV2Linear:
         num_hidden_layers=LAYERS,
         num_attention_heads=HEADS,
         projection_dim=DIM,
-        initializer_factor=20.0,
     )
     with torch.random.fork_rng():
         torch.manual_seed(0)

@@ -8,7 +8,7 @@ import torch
 from diffsynth.models.lora import get_lora_loaders
 from diffsynth.models.sdxl_unet import SDXLUNet
 from diffsynth.models.utils import load_state_dict
-from diffusers_twin import load_with_diffusers, theirs, twin
+from diffusers_twin import EXACT, SAME, load_with_diffusers, ours, theirs, toy_unet, twin
 from fakes import TOY_PROMPTS, fake_picture, toy_base, toy_lora
 from peft import LoraConfig, PeftModel, inject_adapter_in_model
 from torch import nn
@@ -94,14 +94,14 @@ def merged(unet: SDXLUNet) -> nn.Module:
 @pytest.mark.parametrize(("tool", "name"), FORMS)
 def test_diffusers_draws_as_strong_as_we_say(tmp_path, tool, name):
     path = written(tool, name, tmp_path)
-    other = twin(load_base(toy_base()).unet())
+    other = twin(toy_unet())
     load_with_diffusers(other, tensors_of(path))
-    expected = load_base(toy_base()).unet()
+    expected = toy_unet()
     with torch.no_grad():
         for layer, (down, up) in load_lora(tmp_path / "source.safetensors").pairs.items():
             factor = told(path, "diffusers") or 0.0
-            expected.get_submodule(layer).weight += factor * (up.float() @ down.float())
-    torch.testing.assert_close(theirs(other), theirs(twin(expected)), rtol=0, atol=1e-4)
+            expected.get_submodule(layer).weight += factor * (up.double() @ down.double())
+    torch.testing.assert_close(theirs(other), ours(expected), rtol=0, atol=SAME)
 
 
 def test_peft_counts_the_product_as_we_say(tmp_path):
@@ -127,17 +127,19 @@ def test_a_file_without_alpha_has_no_strength_relative_to_its_training(tmp_path)
 
 def test_a_lora_of_the_contest_preset_draws_in_the_notebook_as_it_does_here(tmp_path):
     path = train(load_training(contest_file(tmp_path)), tmp_path / "ink", Deaf(), "cpu")
-    lora, rows = load_lora(path), torch.randn((2, 4, 8, 8), generator=torch.Generator().manual_seed(0))
-    cross, pooled = torch.randn((2, 7, 32)), torch.randn((2, 32))
+    lora, chance = load_lora(path), torch.Generator().manual_seed(0)
+    rows, cross, pooled = (
+        torch.randn(shape, generator=chance, dtype=EXACT) for shape in ((2, 4, 8, 8), (2, 7, 32), (2, 32))
+    )
     sizes, level = time_ids(2, 64, "cpu"), torch.tensor([500])
 
-    theirs = load_base(toy_base()).unet()
+    theirs = toy_unet()
     config = LoraConfig(r=NOTEBOOK_RANK, lora_alpha=NOTEBOOK_ALPHA, target_modules=TARGETS)
     inject_adapter_in_model(config, theirs)
     read = theirs.load_state_dict(load_state_dict(str(path.with_suffix(".ckpt"))), strict=False)
     assert not read.unexpected_keys
 
-    ours = Denoiser(load_base(toy_base()).unet())
+    ours = Denoiser(toy_unet())
     with torch.no_grad():
         seen = theirs(rows, level, cross, sizes, pooled)
         ours.set_text(cross)
@@ -147,7 +149,7 @@ def test_a_lora_of_the_contest_preset_draws_in_the_notebook_as_it_does_here(tmp_
         drawn = ours(rows, level, sizes, pooled)
     effect = (seen - bare).abs().max()
     assert effect > 1e-3
-    assert (seen - drawn).abs().max() < 1e-3 * effect
+    assert (seen - drawn).abs().max() < 1e-4 * effect, "the merged weights alone are rounded to float32"
 
 
 def contest_file(folder: Path) -> Path:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
-from command import Answer, refused, said, tell, tree
+from command import PATIENCE_S, Answer, refused, said, tell, tree
 from entries import MINI, forge, make_entry, make_scored_run, picture_bytes, repack, unpack
 from upload_server import TOKEN, Hub, upload_hub
 
@@ -72,7 +72,9 @@ def publish_alone(bundle: Path, folder: Path) -> Answer:
     folder.mkdir(exist_ok=True)
     call = [sys.executable, "-m", "storykit", "publish", str(bundle), "--to", PATH]
     environment = {**os.environ, **HASTY, "TMPDIR": str(folder)}
-    done = subprocess.run(call, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(
+        call, env=environment, capture_output=True, text=True, timeout=PATIENCE_S, check=False
+    )
     assert TOKEN not in done.stdout + done.stderr
     return Answer(done.returncode, done.stdout, done.stderr)
 

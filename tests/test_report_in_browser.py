@@ -8,6 +8,7 @@ from html import escape, unescape
 from pathlib import Path
 
 import pytest
+from command import PATIENCE_S
 from made_run import Plan, make_run, write_made_up_comparison, write_made_up_scores
 
 from reports.run.report import write_report
@@ -57,7 +58,7 @@ def probed(page: str, folder: Path, width: int) -> dict[str, object]:
         f" disable-component-update disable-sync dump-dom hide-scrollbars user-data-dir={folder / 'profile'}"
     )
     command = [str(CHROMIUM), *(f"--{switch}" for switch in switches.split()), outer.as_uri()]
-    dumped = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
+    dumped = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, check=True).stdout
     found = re.search(r'data-probe="([^"]*)"', dumped)
     assert found, "the page did not finish loading"
     told: dict[str, object] = json.loads(unescape(found[1]))

@@ -14,7 +14,7 @@ import pytest
 
 from storykit.cli.main import main
 
-PATIENCE_S = 120
+PATIENCE_S = 600
 """After which a process that does nothing is taken for dead."""
 _OWN_PROCESS = """
 import signal, sys
