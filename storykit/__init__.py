@@ -10,6 +10,9 @@ In a notebook::
     run.sheet("ink")
 """
 
+from kit.errors import StorykitError
+from storykit.notebook import RunResults, cast, compare, draw, open_run, pack, report, score
+
 __all__ = (
     "RunResults",
     "StorykitError",
