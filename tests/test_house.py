@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from paths import ROOT
 
-ROOT = Path(__file__).parents[1]
 PACKAGES = ("storykit", "submissions", "reports", "eval", "kit")
 PAGES = sorted((ROOT / "docs").glob("*.md"))
 MOST_MODULES = 10

@@ -11,9 +11,11 @@ from itertools import product
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from kit.errors import BundleError
 from kit.experiment.config import load_experiment
 from kit.experiment.run import PanelRow, Run
 from kit.files.encodings import canonical_json, json_bytes, sha256_bytes, zip_bytes
@@ -23,6 +25,7 @@ from submissions.bundle.manifest import MANIFEST, seal_of
 from submissions.contest.rules import Rules, load_rules
 from submissions.faults import Fault
 from submissions.packing.entry import Entry
+from submissions.packing.pack import pack
 from submissions.verification.verify import verify
 
 SIZE = 32
@@ -276,3 +279,16 @@ def forge(path: Path, change: Callable[[dict[str, bytes], dict[str, object]], No
         files[MANIFEST] = json_bytes(manifest | {"seal": seal_of(manifest)})
     path.write_bytes(zip_bytes(files))
     return path
+
+
+def ink_panel(run, panel):
+    return run.panel_path("ink", "authored", "moon", 3, panel)
+
+
+def refusal(run, entry) -> str:
+    """Return what pack says when it refuses, having made sure that nothing was written."""
+    before = sorted(entry.out.parent.iterdir())
+    with pytest.raises(BundleError) as caught:
+        pack(run, entry)
+    assert sorted(entry.out.parent.iterdir()) == before
+    return str(caught.value)

@@ -205,3 +205,32 @@ def toy_lora(path: Path, scale: float = 0.1, rank: int = 2, alpha: float = 4.0) 
             pairs[name] = LoraPair(down=down, up=up)
     save_lora(path, pairs, alpha, {"trigger": "水墨风格"})
     return path
+
+
+INK_CANDIDATES = (
+    '[[candidate]]\nname = "base"\n[[candidate]]\nname = "ink"\nlora = "ink.safetensors"\nstrength = 0.8\n'
+)
+
+
+class HeardProgress:
+    """A progress that remembers what it heard."""
+
+    def __init__(self) -> None:
+        self.began: tuple[int, int] | None = None
+        self.steps: list[int] = []
+
+    def begin(self, total: int, done: int) -> None:
+        self.began = (total, done)
+
+    def advance(self, count: int) -> None:
+        self.steps.append(count)
+
+
+def ink_run(folder: Path, head: str = "", candidates: str = INK_CANDIDATES) -> Run:
+    folder.mkdir(exist_ok=True)
+    toy_lora(folder / "ink.safetensors")
+    return make_run(folder, head, candidates)
+
+
+def pictures_of(run: Run) -> dict[str, bytes]:
+    return {path.relative_to(run.folder).as_posix(): path.read_bytes() for path in run.folder.rglob("*.png")}

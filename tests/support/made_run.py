@@ -2,19 +2,24 @@
 
 import csv
 import random
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from html import unescape
 from pathlib import Path
 from types import SimpleNamespace
 
 import tomli_w
 from PIL import Image, ImageDraw
 
+from eval.comparison.compare import Comparison, Family
+from eval.comparison.verdict import Contrast
 from eval.metrics.registry import describe_metrics
 from eval.scorers.protocols import Metric, Stamp
 from kit.experiment.config import load_experiment
 from kit.experiment.run import PanelRow, Run
 from kit.files.encodings import sha256_of
+from reports.run.report import write_report
 
 CAPTIONS = {
     "zh": (
@@ -245,3 +250,29 @@ def _write_table(path: Path, rows: Sequence[Mapping[str, object]]) -> None:
         table = csv.DictWriter(file, list(columns), restval="")
         table.writeheader()
         table.writerows(rows)
+
+
+def words_of(page: str) -> str:
+    """Return what a reader sees of a page: no markup, no script, no style."""
+    body = re.sub(r"<(script|style|svg)\b.*?</\1>", " ", page, flags=re.DOTALL)
+    return re.sub(r"\s+", " ", unescape(re.sub(r"<[^>]+>", " ", body)))
+
+
+def page_of(run: Run) -> str:
+    """Return the report of a run."""
+    return write_report(run).read_text(encoding="utf-8")
+
+
+def comparisons_of(*given: tuple[str, str], n: int = 6) -> Comparison:
+    """Return comparisons of ink and base: metric and verdict."""
+    made = [
+        Contrast(
+            kind="candidate", metric=metric, a="ink", b="base", n=n, dropped=0, asked=n, differences=(),
+            verdict=verdict,
+        )
+        for metric, verdict in given
+    ]  # fmt: skip
+    family = Family(metrics=(), size=1, sizes={}, needed=6, declared=False)
+    return Comparison(
+        unit="seed", claim="", replicates=n, floor=6, family=family, comparisons=tuple(made), tied_sets={}
+    )
