@@ -19,10 +19,11 @@ from eval.casting.selection import (
 from eval.casting.set_scores import SetScorer, set_scorer_of
 from eval.metrics.story_facts import StoryFacts, told_by
 from eval.scorers.load import Scorers
-from eval.scoring.measure import Measured, Progress, measure
+from eval.scoring.measure import Measured, measure
 from eval.scoring.score import scorers_of
 from kit.errors import ScoreError
 from kit.experiment.run import Run, Slot
+from kit.progress import Progress
 from kit.story.story import PANELS
 
 Place = tuple[str, str, str]

@@ -60,7 +60,7 @@ class Race:
 def checkpoints(seeds: int) -> list[int]:
     """Return after how many seeds one looks: 4, then half as many again, while seeds are left.
 
-    >>> looks(16)
+    >>> checkpoints(16)
     [4, 6, 9, 13]
     """
     found = []

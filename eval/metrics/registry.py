@@ -137,19 +137,11 @@ def describe_metrics(
         words: an experiment's own, by metric.
     """
     own = words or {}
+    told = {"direction", "name", "range", "source", "title", "unit"}
     return tuple(
         _of_scorer(entry, scorer)
         if entry.needs == "aesthetic"
-        else Metric(
-            name=entry.name,
-            title=entry.title,
-            direction=entry.direction,
-            range=entry.range,
-            unit=entry.unit,
-            source=entry.source,
-            stamp=encoder.stamp,
-            words=own.get(entry.name, ()),
-        )
+        else Metric(**entry.model_dump(include=told), stamp=encoder.stamp, words=own.get(entry.name, ()))
         for entry in METRICS.values()
     )
 

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Protocol, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -18,6 +18,7 @@ from eval.scoring.panel_file import PanelFile, read_panel
 from kit.errors import RunError, ScoreError
 from kit.experiment.config import settings
 from kit.experiment.run import Run, Slot
+from kit.progress import Progress
 
 Pictures = Mapping[str, Image]
 """Pictures by the sha256 of their file."""
@@ -26,16 +27,6 @@ Rows = Mapping[str, NDArray[np.float32]]
 
 BATCH = 64
 """Pictures measured and then kept at once; a stop loses no more than these."""
-
-
-class Progress(Protocol):
-    """Whoever wants to know how far the scoring is."""
-
-    def begin(self, total: int, done: int) -> None:
-        """Hear how many panels the run wants, and how many of them are done already."""
-
-    def advance(self, count: int) -> None:
-        """Hear that so many more panels are done."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -21,7 +21,7 @@ from eval.metrics.formulas import PanelSet
 from eval.metrics.registry import METRICS, describe_metrics, reason_columns
 from eval.metrics.story_facts import StoryFacts, told_by
 from eval.scorers.load import Scorers, load_scorers
-from eval.scoring.measure import Measured, Progress, measure
+from eval.scoring.measure import Measured, measure
 from eval.scoring.records import (
     Gate,
     Matrix,
@@ -36,6 +36,7 @@ from eval.scoring.records import (
 )
 from kit.experiment.config import LoadedExperiment, baseline_of
 from kit.experiment.run import Run, Slot
+from kit.progress import Progress
 
 Place = tuple[str, str, str, int]
 """A set of eight panels: candidate, order, story, seed."""

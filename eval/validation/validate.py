@@ -16,11 +16,11 @@ from scipy.stats import spearmanr
 from eval.metrics.consistency import auc
 from eval.metrics.registry import METRICS, is_reference, validated
 from eval.scorers.load import Scorers
-from eval.scoring.measure import Progress
 from eval.validation.corruptions import CHANGES, SEVERITIES, SWAPPED
 from eval.validation.trials import CONTROLS, RESIZED, Trial, Values, trial
 from kit.errors import ScoreError
 from kit.library_warnings import hide_pynvml_warning
+from kit.progress import Progress
 
 LOCKED = 10_000
 """Numbers of locked tales begin here; those to tune on begin at 0."""

@@ -4,12 +4,13 @@ import base64
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib import metadata
+from importlib.metadata import version
 from itertools import chain, product
 from pathlib import Path, PurePath
 
 import jinja2
 from markupsafe import Markup
+from matplotlib.figure import Figure as Drawing
 
 from eval.comparison.compare import Comparison, read_comparison
 from eval.comparison.racing import Race, read_race
@@ -131,7 +132,7 @@ def render(page: Page, words: Words) -> str:
             style=Markup(template_text("style.css")),
             script=Markup(script),
             script_sha256=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii"),
-            version=_version(),
+            version=version("storykit"),
         )
     )
 
@@ -150,14 +151,6 @@ def _environment(page: Page, words: Words) -> jinja2.Environment:
     }
     known.tests["reference"] = is_reference
     return known
-
-
-def _version() -> str | None:
-    """Return the installed version, None where storykit runs from its source folder."""
-    try:
-        return metadata.version("storykit")
-    except metadata.PackageNotFoundError:
-        return None
 
 
 def gather(run: Run) -> Page:
@@ -251,14 +244,15 @@ def _heats(album: SheetAlbum, similarity: Sequence[Similarity]) -> list[Heat]:
 
 def _map(one: Similarity, scale: Span) -> Figure:
     name = f"similarity-{one.candidate}-{one.order}-{one.story}-seed-{one.seed}"
-    figure = similarity_map(one.matrix, scale)
-    svg = svg_bytes(figure, name)
-    return Figure(name=name, inline=Markup(inline_svg(svg)), svg=svg, png=png_bytes(figure))
+    return _figure(name, similarity_map(one.matrix, scale))
 
 
 def _strip(one: Contrast) -> Figure:
     where = "-against-".join(one.step) if one.step else "all"
     name = f"difference-{one.a}-{one.b}-{where}-{one.metric}"
-    figure = difference_strip(one)
-    svg = svg_bytes(figure, name)
-    return Figure(name=name, inline=Markup(inline_svg(svg)), svg=svg, png=png_bytes(figure))
+    return _figure(name, difference_strip(one))
+
+
+def _figure(name: str, drawn: Drawing) -> Figure:
+    svg = svg_bytes(drawn, name)
+    return Figure(name=name, inline=Markup(inline_svg(svg)), svg=svg, png=png_bytes(drawn))

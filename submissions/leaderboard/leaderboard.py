@@ -30,7 +30,7 @@ from submissions.verification.rule_checks import MAX_LINE
 
 if TYPE_CHECKING:
     from eval.scorers.load import Scorers
-    from eval.scoring.measure import Progress
+    from kit.progress import Progress
 
 COPY_ABOVE: float = ScoreTable().copy_above
 """Cosine above which two panels are listed as copies."""
