@@ -95,9 +95,9 @@ class Selections:
     selections: tuple[Selection, ...]
 
 
-def read_selections(run: Run) -> tuple[Selection, ...]:
+def read_selections(run: Run) -> list[Selection]:
     """Return what was chosen in a run so far; raises RunError where the file is damaged."""
-    return run.read_record(FILE, Selections).selections if (run.folder / FILE).exists() else ()
+    return [*run.read_record(FILE, Selections).selections] if (run.folder / FILE).exists() else []
 
 
 def keep_selections(run: Run, chosen: list[Selection]) -> None:
