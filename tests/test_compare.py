@@ -13,8 +13,9 @@ from eval.comparison.design import ComparisonDesign, ScoredSet, design_of
 from eval.metrics.registry import compared, judgeable, judged
 from eval.scoring.records import stories_frame
 from kit.errors import ComparisonError, InputError, RunError
-from kit.experiment.config import CompareTable, load_experiment
+from kit.experiment.config import load_experiment
 from kit.experiment.run import Run
+from kit.experiment.tables import CompareTable
 
 GOLDEN = Path(__file__).parent / "golden" / "comparison.json"
 TITLES = [entry.name for entry in compared()]

@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
+from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple, Self, TypeVar
 
@@ -31,15 +32,10 @@ from kit.story.story import PANELS
 _MARK = "# The experiment of this run, resolved by storykit: every default written out.\n"
 """The first line of a run's experiment.toml; a file without it is the user's own."""
 
-_WRITERS = {
-    "run.json": "generate",
-    "scores.json": "score",
-    "scores.panels.csv": "score",
-    "scores.stories.csv": "score",
-    "comparison.json": "compare",
-    "race.json": "run --race",
-    "selection.json": "cast",
-}
+_WRITERS = {"run.json": "generate", "comparison.json": "compare", "selection.json": "cast"}
+_WRITERS |= {"race.json": "run --race"} | dict.fromkeys(
+    ("scores.json", "scores.panels.csv", "scores.stories.csv"), "score"
+)
 """The command to run when a file is missing or damaged."""
 
 T = TypeVar("T")
@@ -139,12 +135,10 @@ class Run:
     def wanted(self) -> Iterator[Slot]:
         """Yield every panel of the experiment, candidate by candidate."""
         experiment = self.loaded.experiment
-        for candidate in experiment.candidates:
-            for order in experiment.orders:
-                for story in self.loaded.stories:
-                    for seed in experiment.seeds:
-                        for panel in range(1, PANELS + 1):
-                            yield Slot(candidate.name, order, story.name, seed, panel)
+        names = [candidate.name for candidate in experiment.candidates]
+        stories = [story.name for story in self.loaded.stories]
+        every = product(names, experiment.orders, stories, experiment.seeds, range(1, PANELS + 1))
+        yield from (Slot(*one) for one in every)
 
     def rows(self) -> list[PanelRow]:
         """Return the rows of the drawn panels; of several about one file, the last.
@@ -191,7 +185,7 @@ class Run:
     def faults(self) -> dict[str, str]:
         """Return why panels could not be drawn when that was last tried, by file."""
         try:
-            found = json.loads(self._faults_path.read_bytes())
+            found = json.loads((self.folder / "faults.json").read_bytes())
         except (FileNotFoundError, ValueError):
             return {}
         return {str(k): str(v) for k, v in found.items()} if isinstance(found, dict) else {}
@@ -199,13 +193,9 @@ class Run:
     def note_faults(self, faults: Mapping[str, str]) -> None:
         """Replace what `faults` returns."""
         if faults:
-            write_atomic(self._faults_path, canonical_json(dict(faults)) + b"\n")
+            write_atomic(self.folder / "faults.json", canonical_json(dict(faults)) + b"\n")
         else:
-            self._faults_path.unlink(missing_ok=True)
-
-    @property
-    def _faults_path(self) -> Path:
-        return self.folder / "faults.json"
+            (self.folder / "faults.json").unlink(missing_ok=True)
 
     @staticmethod
     def slot_of(row: PanelRow) -> Slot:
@@ -294,7 +284,8 @@ class Run:
     def _keep_stack(self, candidate: Candidate, stack: Sequence[StackedLora]) -> Candidate:
         """Write several LoRAs as one file, so that every later stage has one; their sum is exact."""
         kept = f"loras/{candidate.name}.safetensors"
-        data = stack_bytes(stack)
+        loras, strengths = [find_lora(one.file, one.alpha) for one in stack], [one.strength for one in stack]
+        data = merged_bytes(merge(loras, strengths), loras, strengths)
         if not ((target := self.folder / kept).exists() and target.read_bytes() == data):
             write_atomic(target, data)
         return candidate.model_copy(update={"lora": kept, "loras": None})
@@ -307,10 +298,3 @@ def _alpha(source: Path, given: float | None) -> float | None:
     from kit.lora.lora import load_lora
 
     return load_lora(source, given).alpha
-
-
-def stack_bytes(stack: Sequence[StackedLora]) -> bytes:
-    """Return LoRAs that are worn together as one safetensors file."""
-    loras = [find_lora(lora.file, lora.alpha) for lora in stack]
-    merged = merge(loras, [lora.strength for lora in stack])
-    return merged_bytes(merged, loras, [lora.strength for lora in stack])
