@@ -5,11 +5,9 @@ arXiv 2208.12242). `mrr` says whether the panels can still be told apart by thei
 too long draws its pictures whatever is asked for.
 """
 
-import csv
-import io
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import fmean, stdev
 
@@ -153,12 +151,7 @@ def _is_level(high: Sequence[float], low: Sequence[float]) -> bool:
 
 def write_checkpoint_scores(path: Path, looks: Sequence[CheckpointScores]) -> None:
     """Write a table with one row a step; the panels' own numbers are left out."""
-    text = io.StringIO()
-    columns = [column.name for column in fields(CheckpointScores) if column.name != "panels"]
-    table = csv.DictWriter(text, columns, lineterminator="\n", extrasaction="ignore")
-    table.writeheader()
-    table.writerows(
-        {name: f"{value:.6g}" if isinstance(value, float) else value for name, value in asdict(look).items()}
-        for look in looks
-    )
-    write_atomic(path, text.getvalue().encode())
+    from pandas import DataFrame
+
+    table = DataFrame([asdict(look) for look in looks]).drop(columns="panels")
+    write_atomic(path, str(table.to_csv(index=False, lineterminator="\n", float_format="%.6g")).encode())

@@ -1,13 +1,12 @@
 """A training watched: the same eight panels at every saved step, the curves, and the best step, on a page."""
 
-import csv
-import io
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 from markupsafe import Markup
 
 from eval.checkpoint_selection import (
@@ -179,11 +178,10 @@ def _curves(course: TrainingPage) -> list[tuple[str, bytes]]:
 
 
 def _losses(folder: Path) -> list[tuple[int, float]]:
-    try:
-        text = (folder / "log.csv").read_text("utf-8")
-    except FileNotFoundError:  # before the first saved step
+    if not (folder / "log.csv").exists():  # before the first saved step
         return []
-    return [(int(row["step"]), float(row["loss"])) for row in csv.DictReader(io.StringIO(text))]
+    log = pd.read_csv(folder / "log.csv")
+    return list(zip(log["step"].tolist(), log["loss"].tolist(), strict=True))
 
 
 def _standins(run: Run) -> list[str]:

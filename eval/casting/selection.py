@@ -3,11 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
-from pydantic import TypeAdapter, ValidationError
-
 from kit.errors import RunError
 from kit.experiment.run import Run, Slot
-from kit.files.documents import faults_of
 from kit.versions import installed_version
 
 FILE = "selection.json"
@@ -91,19 +88,16 @@ class Selection:
         return tuple(part.seed for part in self.parts)
 
 
-_SELECTIONS = TypeAdapter(list[Selection])
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Selections:
+    """selection.json."""
+
+    selections: tuple[Selection, ...]
 
 
 def read_selections(run: Run) -> list[Selection]:
     """Return what was chosen in a run so far; raises RunError where the file is damaged."""
-    if not (run.folder / FILE).exists():
-        return []
-    document = run.read_json(FILE)
-    try:
-        return _SELECTIONS.validate_python(document.get("selections") if isinstance(document, dict) else None)
-    except ValidationError as error:
-        faults = "; ".join(faults_of(error)[:3])
-        raise RunError(f"{run.folder / FILE}: {faults}; run `storykit cast` again") from error
+    return [*run.read_record(FILE, Selections).selections] if (run.folder / FILE).exists() else []
 
 
 def keep_selections(run: Run, chosen: list[Selection]) -> None:

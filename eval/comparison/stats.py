@@ -183,18 +183,12 @@ def tied_sets(names: Sequence[Name], tied: Collection[frozenset[Name]]) -> tuple
     >>> tied_sets("abc", {frozenset("ab"), frozenset("bc")})
     (('a', 'b'), ('b', 'c'))
     """
-    cliques: list[tuple[Name, ...]] = [()]
-    for name in names:
-        friends = [tuple(n for n in clique if frozenset((n, name)) in tied) for clique in cliques]
-        cliques = _maximal([*cliques, *((*group, name) for group in friends)])
-    place = {name: i for i, name in enumerate(names)}
-    return tuple(sorted(filter(None, cliques), key=lambda clique: [place[name] for name in clique]))
+    import networkx
 
-
-def _maximal(groups: Sequence[tuple[Name, ...]]) -> list[tuple[Name, ...]]:
-    """Return the groups that no other group contains, each once."""
-    distinct = list(dict.fromkeys(groups))
-    return [one for one in distinct if not any(set(one) < set(other) for other in distinct)]
+    graph = networkx.Graph(map(tuple, tied))
+    graph.add_nodes_from(names)
+    cliques = (sorted(clique, key=names.index) for clique in networkx.find_cliques(graph))
+    return tuple(sorted(map(tuple, cliques), key=lambda clique: [names.index(name) for name in clique]))
 
 
 def _finite(differences: ArrayLike) -> NDArray[np.float64]:

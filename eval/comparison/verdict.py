@@ -88,15 +88,7 @@ def measured(question: Question, paired: Paired) -> Contrast:
     """Return what a comparison shows by itself, not yet judged."""
     row = tuple(round(a - b, DECIMALS) for a, b in paired.replicates)
     bare = Contrast(
-        kind=question.kind,
-        metric=question.metric,
-        a=question.a,
-        b=question.b,
-        step=question.step,
-        n=len(row),
-        dropped=paired.dropped,
-        asked=paired.asked,
-        differences=row,
+        **question._asdict(), n=len(row), dropped=paired.dropped, asked=paired.asked, differences=row
     )
     if not row:
         return bare

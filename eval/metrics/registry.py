@@ -26,8 +26,9 @@ class MetricEntry(BaseModel, frozen=True, extra="forbid"):
     name: str
     """The column."""
     title: str
-    """In scores.json; of an aesthetic one what follows the scorer's title."""
+    """In scores.json; where the scorer describes the column, what follows its own title."""
     source: str = ""
+    """Of the formula; empty: the scorer says it, and direction, range and unit."""
     direction: Direction = "higher"
     range: tuple[float, float] = (-1.0, 1.0)
     """Smallest and largest value that can occur."""
@@ -137,19 +138,11 @@ def describe_metrics(
         words: an experiment's own, by metric.
     """
     own = words or {}
+    told = {"direction", "name", "range", "source", "title", "unit"}
     return tuple(
-        _of_scorer(entry, scorer)
-        if entry.needs == "aesthetic"
-        else Metric(
-            name=entry.name,
-            title=entry.title,
-            direction=entry.direction,
-            range=entry.range,
-            unit=entry.unit,
-            source=entry.source,
-            stamp=encoder.stamp,
-            words=own.get(entry.name, ()),
-        )
+        Metric(**entry.model_dump(include=told), stamp=encoder.stamp, words=own.get(entry.name, ()))
+        if entry.source
+        else _of_scorer(entry, scorer)
         for entry in METRICS.values()
     )
 

@@ -82,11 +82,8 @@ class PanelFeatures(NamedTuple):
 
     def _picked(self, source: NDArray[np.intp], twins: "PanelFeatures") -> "PanelFeatures":
         """Return the rows with these numbers; the twin's count on behind our own."""
-        return PanelFeatures(
-            embeddings=np.concatenate([self.embeddings, twins.embeddings])[source],
-            aesthetics=np.concatenate([self.aesthetics, twins.aesthetics])[source],
-            colours=np.concatenate([self.colours, twins.colours])[source],
-            hashes=np.concatenate([self.hashes, twins.hashes])[source],
+        return PanelFeatures._make(
+            np.concatenate((getattr(self, name), getattr(twins, name)))[source] for name in self._fields
         )
 
 

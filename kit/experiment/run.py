@@ -22,15 +22,10 @@ from kit.story.story import PANELS
 _MARK = "# The experiment of this run, resolved by storykit: every default written out.\n"
 """The first line of a run's experiment.toml; a file without it is the user's own."""
 
-_WRITERS = {
-    "run.json": "generate",
-    "scores.json": "score",
-    "scores.panels.csv": "score",
-    "scores.stories.csv": "score",
-    "comparison.json": "compare",
-    "race.json": "run --race",
-    "selection.json": "cast",
-}
+_WRITERS = {"run.json": "generate", "comparison.json": "compare", "selection.json": "cast"}
+_WRITERS |= {"race.json": "run --race"} | dict.fromkeys(
+    ("scores.json", "scores.panels.csv", "scores.stories.csv"), "score"
+)
 """The command to run when a file is missing or damaged."""
 
 T = TypeVar("T")
@@ -185,7 +180,7 @@ class Run:
     def faults(self) -> dict[str, str]:
         """Return why panels could not be drawn when that was last tried, by file."""
         try:
-            found = json.loads(self._faults_path.read_bytes())
+            found = json.loads((self.folder / "faults.json").read_bytes())
         except (FileNotFoundError, ValueError):
             return {}
         return {str(k): str(v) for k, v in found.items()} if isinstance(found, dict) else {}
@@ -193,13 +188,9 @@ class Run:
     def note_faults(self, faults: Mapping[str, str]) -> None:
         """Replace what `faults` returns."""
         if faults:
-            write_atomic(self._faults_path, canonical_json(dict(faults)) + b"\n")
+            write_atomic(self.folder / "faults.json", canonical_json(dict(faults)) + b"\n")
         else:
-            self._faults_path.unlink(missing_ok=True)
-
-    @property
-    def _faults_path(self) -> Path:
-        return self.folder / "faults.json"
+            (self.folder / "faults.json").unlink(missing_ok=True)
 
     @staticmethod
     def slot_of(row: PanelRow) -> Slot:

@@ -15,8 +15,8 @@ from pydantic import (
 
 from kit.embedded import EMBEDDED
 from kit.errors import InputError
-from kit.experiment.config import ScoreTable
 from kit.experiment.fields import BaseWeights, Count, PathContext, Seed, all_different, resolved_path
+from kit.experiment.tables import ScoreTable
 from kit.files.documents import faults_of, read_document
 from kit.story.story import Language
 

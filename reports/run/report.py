@@ -9,6 +9,7 @@ from pathlib import Path, PurePath
 
 import jinja2
 from markupsafe import Markup
+from matplotlib.figure import Figure as Drawing
 
 from eval.comparison.compare import Comparison, read_comparison
 from eval.comparison.racing import Race, read_race
@@ -243,14 +244,15 @@ def _heats(album: SheetAlbum, similarity: Sequence[Similarity]) -> list[Heat]:
 
 def _map(one: Similarity, scale: Span) -> Figure:
     name = f"similarity-{one.candidate}-{one.order}-{one.story}-seed-{one.seed}"
-    figure = similarity_map(one.matrix, scale)
-    svg = svg_bytes(figure, name)
-    return Figure(name=name, inline=Markup(inline_svg(svg)), svg=svg, png=png_bytes(figure))
+    return _figure(name, similarity_map(one.matrix, scale))
 
 
 def _strip(one: Contrast) -> Figure:
     where = "-against-".join(one.step) if one.step else "all"
     name = f"difference-{one.a}-{one.b}-{where}-{one.metric}"
-    figure = difference_strip(one)
-    svg = svg_bytes(figure, name)
-    return Figure(name=name, inline=Markup(inline_svg(svg)), svg=svg, png=png_bytes(figure))
+    return _figure(name, difference_strip(one))
+
+
+def _figure(name: str, drawn: Drawing) -> Figure:
+    svg = svg_bytes(drawn, name)
+    return Figure(name=name, inline=Markup(inline_svg(svg)), svg=svg, png=png_bytes(drawn))

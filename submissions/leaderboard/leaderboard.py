@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from eval.metrics.registry import METRICS, Needs
 from eval.scorers.protocols import Stamp
 from kit.errors import BundleError, ScoreError
-from kit.experiment.config import ScoreTable
+from kit.experiment.tables import ScoreTable
 from kit.files.encodings import printable
 from kit.story.story import Language
 from submissions.bundle.bundle import Bundle

@@ -51,7 +51,8 @@ def test_a_new_entry_is_scored_compared_titled_and_cast_and_nothing_else_is_touc
     monkeypatch.setitem(METRICS, "evenness", EVENNESS)
     run = fill(new_run(tmp_path, seeds=8))
     scored = score(run, stripe_scorers())
-    assert [metric.name for metric in scored.metrics][-1] == "evenness"
+    described = scored.metrics[-1]
+    assert (described.name, described.title, described.range) == ("evenness", "Evenness", (0.0, 1.0))
     assert stories_frame(run)["evenness"].between(0, 1).all()
     assert "evenness" in compare(run).family.metrics
     page = write_report(run).read_text("utf-8")
