@@ -23,7 +23,7 @@ class ScoreTable(BaseModel, frozen=True, extra="forbid"):
 
 
 class WordsTable(BaseModel, frozen=True, extra="forbid"):
-    """RoleWords that pictures are seen through beside ours, by metric, in the stories' language."""
+    """Words that pictures are seen through beside ours, by metric, in the stories' language."""
 
     identity: RoleWords | None = None
     """Of figures."""

@@ -28,7 +28,7 @@ from kit.mini.training.networks import (
 )
 from kit.mini.training.shards import HELD_OUT_STYLES, PER_SHARD, render_shards
 from kit.mini.training.unet import START, BaseConfig, train_base
-from kit.mini.training.vae import VaeConfig, train_vae
+from kit.mini.training.vae import VaeTraining, train_vae
 from kit.models.kolors.vae import build_vae_decoder, build_vae_encoder
 from kit.models.mini_layout import open_embedded
 from kit.models.networks import TOKENIZER, Network
@@ -64,7 +64,7 @@ def _learn(arguments: argparse.Namespace) -> None:
     shards, out, steps, batch = arguments.shards, arguments.out, arguments.steps, arguments.batch
     match arguments.stage:
         case "vae":
-            train_vae(shards, out, EMBEDDED_SIZES.vae, VaeConfig(steps=steps, batch=batch))
+            train_vae(shards, out, EMBEDDED_SIZES.vae, VaeTraining(steps=steps, batch=batch))
         case "base":
             config = BaseConfig(steps=steps, batch=batch, peak_rate=arguments.rate, limit_s=arguments.limit)
             train_base(shards, out, full_sizes(out), config)

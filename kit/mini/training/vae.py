@@ -29,7 +29,7 @@ MEASURED = 512
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class VaeConfig:
+class VaeTraining:
     """How the autoencoder is trained."""
 
     steps: int = 6000
@@ -71,7 +71,7 @@ def _ssim(x: Tensor, y: Tensor) -> Tensor:
     return likeness.mean()
 
 
-def train_vae(shards: Path, out: Path, sizes: VaeSizes, config: VaeConfig) -> None:
+def train_vae(shards: Path, out: Path, sizes: VaeSizes, config: VaeTraining) -> None:
     """Train; write both networks' averaged weights in fp16 and the scaling factor to `out/vae.pt`.
 
     Keeps `out/vae-state.pt` every 2000 steps; the same command goes on from there.
@@ -105,7 +105,7 @@ def train_vae(shards: Path, out: Path, sizes: VaeSizes, config: VaeConfig) -> No
     ranks.leave()
 
 
-def _crops(pictures: Tensor, step: int, config: VaeConfig, dice: torch.Generator) -> Tensor:
+def _crops(pictures: Tensor, step: int, config: VaeTraining, dice: torch.Generator) -> Tensor:
     """Return crops at one place of a batch of pictures chosen by lot, half of them mirrored."""
     whole = step >= CROPPED_SHARE * config.steps
     side, batch = (SIDE, max(8, config.batch // 3)) if whole else (config.crop, config.batch)
@@ -117,7 +117,7 @@ def _crops(pictures: Tensor, step: int, config: VaeConfig, dice: torch.Generator
     return as_input(torch.cat([crop[:half], crop[half:].flip(2)]))
 
 
-def _loss(descent: AveragedOptimizer, x: Tensor, config: VaeConfig, dice: torch.Generator) -> Tensor:
+def _loss(descent: AveragedOptimizer, x: Tensor, config: VaeTraining, dice: torch.Generator) -> Tensor:
     with descent.ranks.autocast():
         mean, log_variance = encode_moments(descent.networks["encoder"], x)
         mean, log_variance = mean.float(), log_variance.float().clamp(-12, 6)

@@ -12,7 +12,7 @@ from kit.mini.training.loras import style_config, train_style
 from kit.mini.training.main import open_base, save
 from kit.mini.training.networks import load_networks
 from kit.mini.training.unet import BaseConfig, train_base
-from kit.mini.training.vae import VaeConfig, train_vae
+from kit.mini.training.vae import VaeTraining, train_vae
 from kit.models.base import load_base
 from kit.models.networks import TOKENIZER
 from kit.models.sizes import BaseSizes, TextSizes, UNetSizes, VaeSizes
@@ -37,7 +37,7 @@ SIZES = BaseSizes(
 @pytest.fixture(scope="module")
 def trained(out: Path) -> Path:
     """Return the folder after two steps of each training, at small sizes, with its weights."""
-    train_vae(out / "shards", out, SIZES.vae, VaeConfig(steps=2, batch=4, crop=32))
+    train_vae(out / "shards", out, SIZES.vae, VaeTraining(steps=2, batch=4, crop=32))
     train_base(out / "shards", out, SIZES, BaseConfig(steps=2, batch=2))
     save(out, out / "weights", SIZES)
     return out
