@@ -1,13 +1,16 @@
 """A run's pictures by place, and the contact sheets they make."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain, product, starmap
 from pathlib import Path
-from statistics import median, pstdev
+
+import pandas as pd
 
 from eval.scoring.records import PanelFault, PanelScore, Scores, StoryScore
 from kit.experiment.config import Candidate
-from kit.experiment.run import PanelRow, Run
+from kit.experiment.run import PanelRow, Run, Slot
 from kit.story.prompt import prompt_of
 from kit.story.story import PANELS, LoadedStory
 from reports.thumbnails import (
@@ -30,13 +33,13 @@ class Shot:
     caption: str
     prompt: str
     picture: Picture | None
-    thumb: Picture | None
+    thumb: Picture | None = None
     """A small copy of the weakest panel shown, for the place that says why; None for all others."""
     status: str
     """ok, missing, damaged, blank, wrong-size, or not-drawn before `generate` came to it."""
-    reason: str
+    reason: str = ""
     """Why it could not be scored, in the words of the scoring."""
-    weakest: bool
+    weakest: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -82,23 +85,13 @@ class SheetAlbum:
 
 def contact_sheets(run: Run, scores: Scores | None) -> SheetAlbum:
     """Return all contact sheets of a run: no-LoRA candidates first, each block with one common seed."""
-    experiment = run.loaded.experiment
     shelf = fill_shelf(run, scores)
-    candidates = ranked(run)
-    blocks = []
-    for story in run.loaded.stories:
-        for order in experiment.orders:
-            folders = [(candidate.name, order, story.name) for candidate in candidates]
-            seed = representative_seed(experiment.seeds, _drawn(shelf, folders), _columns(shelf, folders))
-            sheets = tuple(_sheet(shelf, story, candidate, order, seed) for candidate in candidates)
-            blocks.append(Block(story=story, order=order, seed=seed, sheets=sheets))
-    native = native_side(run, shelf.rows.values())
     return SheetAlbum(
-        blocks=tuple(blocks),
+        blocks=tuple(starmap(shelf.block, product(run.loaded.stories, run.loaded.experiment.orders))),
         done=len(shelf.rows),
-        wanted=len(blocks) * len(candidates) * len(experiment.seeds) * PANELS,
-        unscored=sum(_unscored(shelf, place, row) for place, row in shelf.rows.items()) if scores else 0,
-        reduced_to=shelf.sides[0] if shelf.sides[0] < native else None,
+        wanted=len(list(run.wanted())),
+        unscored=sum(shelf.is_unscored(row) for row in shelf.rows.values()) if scores else 0,
+        reduced_to=shelf.sides[0] if shelf.sides[0] < shelf.native else None,
     )
 
 
@@ -123,14 +116,9 @@ def representative_seed(
     >>> representative_seed([4, 5, 6], {4: 8, 5: 8, 6: 8}, [{4: 1.0, 5: 9.0, 6: 2.0}])
     6
     """
-    distance = dict.fromkeys(seeds, 0.0)
-    for column in columns:
-        spread = pstdev(column.values()) if column else 0.0
-        if spread > 0:
-            middle = median(column.values())
-            for seed in seeds:
-                distance[seed] += abs(column[seed] - middle) / spread if seed in column else 0.0
-    return min(seeds, key=lambda seed: (-drawn.get(seed, 0), round(distance[seed], 9)))
+    table = pd.DataFrame(list(columns), columns=list(seeds), dtype=float).T
+    distance = ((table - table.median()).abs() / table.std(ddof=0)).sum(axis="columns").round(9)
+    return min(seeds, key=lambda seed: (-drawn.get(seed, 0), distance[seed]))
 
 
 FolderKey = tuple[str, str, str, int]
@@ -139,106 +127,104 @@ FolderKey = tuple[str, str, str, int]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Shelf:
-    """What a run holds, found by candidate, order, story and seed."""
+    """What a run holds, found by candidate, order, story, seed and panel."""
 
     run: Run
-    rows: Mapping[tuple[FolderKey, int], PanelRow]
-    panels: Mapping[tuple[FolderKey, int], PanelScore]
-    reasons: Mapping[tuple[FolderKey, int], str]
+    rows: Mapping[Slot, PanelRow]
+    panels: Mapping[Slot, PanelScore]
+    reasons: Mapping[Slot, str]
     stories: Mapping[FolderKey, StoryScore]
+    native: int
+    """The longer side of the first readable picture: all panels of a run have one size."""
     sides: tuple[int, int]
     """Largest side of shown and of other pictures, in pixels."""
 
-    def strip(self, story: LoadedStory, folder: FolderKey, *, shown: bool) -> Strip:
-        """Return the eight panels of one folder, large where they are shown."""
-        shots = tuple(self._shot(story, folder, panel, shown=shown) for panel in range(1, PANELS + 1))
-        return Strip(seed=folder[3], shots=shots, score=self.stories.get(folder))
+    def block(self, story: LoadedStory, order: str) -> Block:
+        """Return the sheets of a story in an order, at the seed that stands for all of them."""
+        candidates, seeds = ranked(self.run), self.run.loaded.experiment.seeds
+        folders = [(candidate.name, order, story.name) for candidate in candidates]
+        seed = representative_seed(seeds, self._drawn(folders), self._columns(folders))
+        sheets = [
+            Sheet(
+                candidate=candidate,
+                shown=self._strip(story, (*folder, seed), shown=True),
+                others=tuple(
+                    self._strip(story, (*folder, other), shown=False) for other in seeds if other != seed
+                ),
+            )
+            for candidate, folder in zip(candidates, folders, strict=True)
+        ]
+        return Block(story=story, order=order, seed=seed, sheets=tuple(sheets))
 
-    def _shot(self, story: LoadedStory, folder: FolderKey, panel: int, *, shown: bool) -> Shot:
-        row = self.rows.get((folder, panel))
-        path = self.run.panel_path(*folder, panel) if row else None
+    def is_unscored(self, row: PanelRow) -> bool:
+        """Return whether the scores know nothing of this picture, or another picture in its place."""
+        score = self.panels.get(row.slot)
+        return score is None or (score.status == "ok" and score.sha256 != row.sha256)
+
+    def _strip(self, story: LoadedStory, folder: FolderKey, *, shown: bool) -> Strip:
+        """Return the eight panels of one folder, large where they are shown."""
+        score = self.stories.get(folder)
+        slots = [Slot(*folder, panel) for panel in range(1, PANELS + 1)]
+        weakest = score.weakest_panel if score else None
+        shots = [self._shot(story, slot, shown=shown, weakest=slot.panel == weakest) for slot in slots]
+        return Strip(seed=folder[3], shots=tuple(shots), score=score)
+
+    def _shot(self, story: LoadedStory, slot: Slot, *, shown: bool, weakest: bool) -> Shot:
+        row = self.rows.get(slot)
+        path = self.run.panel_path(*slot) if row else None
         picture = embed(path, self.sides[0] if shown else self.sides[1]) if path else None
-        weakest = self._weakest(folder) == panel
         return Shot(
-            panel=panel,
-            caption=story.story.panels[panel - 1].caption,
-            prompt=row.prompt if row else prompt_of(story.story, panel - 1, folder[1]),
+            panel=slot.panel,
+            caption=story.story.panels[slot.panel - 1].caption,
+            prompt=row.prompt if row else prompt_of(story.story, slot.panel - 1, slot.order),
             picture=picture,
             thumb=embed(path, THUMB_SIDE) if path and weakest and shown else None,
-            status=_status(path, self.panels.get((folder, panel)), picture),
-            reason=self.reasons.get((folder, panel), ""),
+            status=_status(path, self.panels.get(slot), picture),
+            reason=self.reasons.get(slot, ""),
             weakest=weakest,
         )
 
-    def _weakest(self, folder: FolderKey) -> int | None:
-        score = self.stories.get(folder)
-        return score.weakest_panel if score else None
+    def _drawn(self, folders: Sequence[tuple[str, str, str]]) -> Counter[int]:
+        """Return how many readable pictures each seed has over some folders of candidate, order, story."""
+        return Counter(slot.seed for slot in self.rows if slot[:3] in folders and self._is_good(slot))
 
+    def _is_good(self, slot: Slot) -> bool:
+        score = self.panels.get(slot)
+        return score.status == "ok" if score else self.run.panel_path(*slot).exists()
 
-def _unscored(shelf: Shelf, place: tuple[FolderKey, int], row: PanelRow) -> bool:
-    """Return whether the scores know nothing of this picture, or another picture in its place."""
-    score = shelf.panels.get(place)
-    return score is None or (score.status == "ok" and score.sha256 != row.sha256)
-
-
-def _drawn(shelf: Shelf, folders: Iterable[tuple[str, str, str]]) -> dict[int, int]:
-    """Return how many readable pictures each seed has over some folders of candidate, order, story."""
-    counts = dict.fromkeys(shelf.run.loaded.experiment.seeds, 0)
-    wanted = set(folders)
-    for folder, panel in shelf.rows:
-        score = shelf.panels.get((folder, panel))
-        good = score.status == "ok" if score else shelf.run.panel_path(*folder, panel).exists()
-        counts[folder[3]] += folder[:3] in wanted and good
-    return counts
-
-
-def _columns(shelf: Shelf, folders: Iterable[tuple[str, str, str]]) -> Iterator[dict[int, float]]:
-    """Yield every score of every folder of candidate, order, story, by seed."""
-    seeds = shelf.run.loaded.experiment.seeds
-    for folder in folders:
-        scored = {seed: shelf.stories[*folder, seed] for seed in seeds if (*folder, seed) in shelf.stories}
-        names = dict.fromkeys(name for story in scored.values() for name in story.values)
-        for name in names:
-            values = ((seed, story.values.get(name)) for seed, story in scored.items())
-            yield {seed: value for seed, value in values if value is not None}
-
-
-def _sheet(shelf: Shelf, story: LoadedStory, candidate: Candidate, order: str, seed: int) -> Sheet:
-    place = (candidate.name, order, story.name)
-    others = (other for other in shelf.run.loaded.experiment.seeds if other != seed)
-    return Sheet(
-        candidate=candidate,
-        shown=shelf.strip(story, (*place, seed), shown=True),
-        others=tuple(shelf.strip(story, (*place, other), shown=False) for other in others),
-    )
+    def _columns(self, folders: Sequence[tuple[str, str, str]]) -> Iterator[dict[int, float]]:
+        """Yield every score of every folder of candidate, order, story, by seed."""
+        for folder in folders:
+            keys = [(*folder, seed) for seed in self.run.loaded.experiment.seeds]
+            scored = {key[3]: self.stories[key].values for key in keys if key in self.stories}
+            for name in dict.fromkeys(chain.from_iterable(scored.values())):
+                yield {seed: value for seed, row in scored.items() if (value := row.get(name)) is not None}
 
 
 def fill_shelf(run: Run, scores: Scores | None) -> Shelf:
     """Return what belongs to the run's present experiment; what it has dropped stays on disk unseen."""
-    wanted = {slot[:4] for slot in run.wanted()}
-    rows = {(_folder_key(row), row.panel): row for row in run.rows() if _folder_key(row) in wanted}
-    shown = len(wanted) // len(run.loaded.experiment.seeds) * PANELS
-    others = len(wanted) * PANELS - shown
-    native = native_side(run, rows.values())
+    wanted = set(run.wanted())
+    rows = {row.slot: row for row in run.rows() if row.slot in wanted}
+    shown = len(wanted) // len(run.loaded.experiment.seeds)
+    sides = (largest_side(run.panel_path(*slot)) for slot in rows)
+    native = next((side for side in sides if side), SMALL_SIDE)
     panels, stories, faults = (scores.panels, scores.stories, scores.faults) if scores else ((), (), ())
     return Shelf(
         run=run,
         rows=rows,
-        panels={(_folder_key(panel), panel.panel): panel for panel in panels},
-        reasons={(_folder_key(fault), fault.panel): fault.reason for fault in faults},
+        panels={Slot(*_folder_key(panel), panel.panel): panel for panel in panels},
+        reasons={Slot(*_folder_key(fault), fault.panel): fault.reason for fault in faults},
         stories={_folder_key(story): story for story in stories},
-        sides=(side_within(LARGE_BUDGET, shown, native), side_within(SMALL_BUDGET, others, SMALL_SIDE)),
+        native=native,
+        sides=(
+            side_within(LARGE_BUDGET, shown, native),
+            side_within(SMALL_BUDGET, len(wanted) - shown, SMALL_SIDE),
+        ),
     )
 
 
-def _folder_key(row: PanelRow | PanelScore | StoryScore | PanelFault) -> FolderKey:
+def _folder_key(row: PanelScore | StoryScore | PanelFault) -> FolderKey:
     return (row.candidate, row.order, row.story, row.seed)
-
-
-def native_side(run: Run, rows: Iterable[PanelRow]) -> int:
-    """Return the longer side of the first readable picture: all panels of a run have one size."""
-    sides = (largest_side(run.panel_path(*run.slot_of(row))) for row in rows)
-    return next((side for side in sides if side), SMALL_SIDE)
 
 
 def _status(path: Path | None, score: PanelScore | None, picture: Picture | None) -> str:

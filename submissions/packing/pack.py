@@ -9,14 +9,14 @@ from kit.errors import BundleError
 from kit.experiment.run import Run
 from kit.files.atomic_write import write_atomic
 from kit.files.encodings import sha256_bytes, zip_bytes
-from kit.images.lettering import NUMBERS_ONLY, find_lettering
+from kit.images.lettering import NUMBERS_ONLY
 from submissions.bundle.bundle import Bundle
 from submissions.bundle.manifest import Manifest
 from submissions.faults import Fault, listed
-from submissions.packing.build import CompleteEvidence, build
+from submissions.packing.build import build
 from submissions.packing.entry import Entry
 from submissions.packing.preflight import check_entry, check_evidence
-from submissions.packing.run_evidence import gather
+from submissions.packing.run_evidence import Evidence, gather
 from submissions.untrusted.zip_reader import size_faults
 from submissions.verification.verify import content_faults
 
@@ -42,8 +42,7 @@ def pack(run: Run, entry: Entry) -> PackReport:
     Raises:
         BundleError: something must be mended first; the message lists all of it, and nothing is written.
     """
-    whole = _checked(run, entry)
-    manifest, files = build(whole, entry)
+    manifest, files = build(_checked(run, entry), entry)
     bundle = Bundle(files=files, manifest=manifest)
     _refuse([*size_faults(files), *content_faults(bundle, manifest, entry.rules)])
     data = zip_bytes(files)
@@ -58,22 +57,16 @@ def pack(run: Run, entry: Entry) -> PackReport:
     )
 
 
-def _checked(run: Run, entry: Entry) -> CompleteEvidence:
+def _checked(run: Run, entry: Entry) -> Evidence:
     """Return the evidence of an entry once nothing speaks against it."""
-    faults = check_entry(entry)
+    faults = list(check_entry(entry))
     evidence, gaps = gather(run, entry)
     faults += gaps
     if evidence is not None:
         faults += check_evidence(evidence, entry)
     _refuse(faults)
     assert evidence is not None
-    assert evidence.identity is not None
-    assert evidence.scores is not None
-    story = evidence.story.story
-    lettering = find_lettering([story.title, *(panel.caption for panel in story.panels)])
-    return CompleteEvidence(
-        evidence=evidence, identity=evidence.identity, scores=evidence.scores, lettering=lettering
-    )
+    return evidence
 
 
 def _refuse(faults: Sequence[Fault]) -> None:

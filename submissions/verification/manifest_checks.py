@@ -97,7 +97,7 @@ def _name_faults(manifest: Manifest) -> Iterator[Fault]:
     known = {*TEXTS, *workflows_of(manifest), *(grid.file for grid in GRIDS)}
     known |= {panel.file for panel in manifest.panels}
     known |= {"prompts.csv", "prompts.json", "settings.json", "scores.csv", COMPARISON}
-    known |= set(lora_names(manifest.candidate)) if manifest.lora else set()
+    known |= set(lora_names(manifest.candidate).values()) if manifest.lora else set()
     for name in manifest.files:
         if name not in known:
             yield Fault(name, "is no part of a bundle", "take it out")
@@ -109,8 +109,8 @@ def _lora_faults(manifest: Manifest) -> Iterator[Fault]:
         yield Fault(f"{MANIFEST}, notice", "must say that the base is the embedded one exactly when it is")
     if (lora := manifest.lora) is None:
         return
-    wanted = lora_names(manifest.candidate)
-    got = (lora.file, lora.checkpoint, lora.diffusers, lora.comfyui)
+    names = lora_names(manifest.candidate)
+    wanted, got = list(names.values()), [getattr(lora, form) for form in names]
     if got != wanted:
         problem = f"must be called {', '.join(wanted)}, got {', '.join(got)[:200]}"
         yield Fault(f"{MANIFEST}, lora", problem)
