@@ -17,7 +17,7 @@ from eval.comparison.verdict import Contrast
 from eval.metrics.registry import is_reference
 from eval.scoring.records import Scores, Similarity, StoryScore, read_scores
 from kit.errors import RunError
-from kit.experiment.config import DrawSettings, Experiment
+from kit.experiment.config import LoadedExperiment
 from kit.experiment.run import Run
 from kit.files.atomic_write import write_atomic
 from kit.story.prompt import prompt_of
@@ -56,7 +56,7 @@ def write_report(run: Run) -> Path:
             f"draw them with `storykit generate EXPERIMENT --out {run.folder}`"
         )
     page = gather(run)
-    words = load_words(page.stories[0].story.language)
+    words = load_words(page.loaded.stories[0].story.language)
     for figure in page.figures:
         write_atomic(run.folder / "figures" / f"{figure.name}.svg", figure.svg)
         write_atomic(run.folder / "figures" / f"{figure.name}.png", figure.png)
@@ -92,11 +92,7 @@ class Page:
 
     folder: str
     """The run folder's own name: the page is made to be sent, so no path of this machine is in it."""
-    experiment: Experiment
-    settings: DrawSettings
-    stories: tuple[LoadedStory, ...]
-    prompts: Mapping[tuple[str, str], tuple[str, ...]]
-    """The eight prompts of a story in an order, without any candidate's trigger."""
+    loaded: LoadedExperiment
     album: SheetAlbum
     casts: tuple[CastSheet, ...]
     scores: Scores | None
@@ -148,6 +144,7 @@ def _environment(page: Page, words: Words) -> jinja2.Environment:
         "arrow": lambda column: arrow_of(metrics.get(column)),
         "title_of": lambda column: words.metric(column, metrics.get(column)),
         "file_name": lambda path: Path(path).name,
+        "prompts_in": lambda story, order: [prompt_of(story, panel, order) for panel in range(PANELS)],
     }
     known.tests["reference"] = is_reference
     return known
@@ -161,10 +158,7 @@ def gather(run: Run) -> Page:
     rows = scores.stories if scores else ()
     return Page(
         folder=run.folder.resolve().name,
-        experiment=run.loaded.experiment,
-        settings=run.loaded.settings,
-        stories=run.loaded.stories,
-        prompts=_prompts(run),
+        loaded=run.loaded,
         album=album,
         casts=cast_sheets(run),
         scores=scores,
@@ -196,14 +190,6 @@ def flatten(value: object, place: str = "") -> list[tuple[str, str]]:
     return [(place, PurePath(text).name if PurePath(text).is_absolute() else text)]
 
 
-def _prompts(run: Run) -> dict[tuple[str, str], tuple[str, ...]]:
-    return {
-        (story.name, order): tuple(prompt_of(story.story, panel, order) for panel in range(PANELS))
-        for story in run.loaded.stories
-        for order in run.loaded.experiment.orders
-    }
-
-
 def _summaries(run: Run, rows: Sequence[StoryScore]) -> tuple[Summary, ...]:
     """Return the summaries in the order of the contact sheets; dropped candidates and orders are out."""
     found = {(row.candidate, row.order): row for row in summarise(rows)}
@@ -220,9 +206,7 @@ def _identity(run: Run) -> tuple[tuple[str, str], ...]:
 
 def _heats(album: SheetAlbum, similarity: Sequence[Similarity]) -> list[Heat]:
     """Return a map for every contact sheet that has one, all on one scale."""
-    found: dict[tuple[str, str, str, int], Similarity] = {
-        (one.candidate, one.order, one.story, one.seed): one for one in similarity
-    }
+    found = {(one.candidate, one.order, one.story, one.seed): one for one in similarity}
     shown = [
         (block, sheet, found[key])
         for block in album.blocks
@@ -235,16 +219,14 @@ def _heats(album: SheetAlbum, similarity: Sequence[Similarity]) -> list[Heat]:
             story=block.story,
             order=block.order,
             sheet=sheet,
-            figure=_map(one, scale),
+            figure=_figure(
+                f"similarity-{one.candidate}-{one.order}-{one.story}-seed-{one.seed}",
+                similarity_map(one.matrix, scale),
+            ),
             span=span([one.matrix]),
         )
         for block, sheet, one in shown
     ]
-
-
-def _map(one: Similarity, scale: Span) -> Figure:
-    name = f"similarity-{one.candidate}-{one.order}-{one.story}-seed-{one.seed}"
-    return _figure(name, similarity_map(one.matrix, scale))
 
 
 def _strip(one: Contrast) -> Figure:

@@ -1,5 +1,6 @@
 """Which panel holds a set back, and why."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import mean, pstdev
@@ -39,7 +40,14 @@ class Weakness:
 
 def weaknesses(blocks: Sequence[Block], panels: Sequence[PanelScore]) -> list[Weakness]:
     """Return the weakest panel of every contact sheet, at the seed shown."""
-    return [_weakness(block, sheet, panels) for block in blocks for sheet in block.sheets]
+    scored: defaultdict[tuple[str, str, str, int], list[PanelScore]] = defaultdict(list)
+    for panel in panels:
+        scored[panel.candidate, panel.order, panel.story, panel.seed].append(panel)
+    return [
+        _weakness(block, sheet, scored[sheet.candidate.name, block.order, block.story.name, block.seed])
+        for block in blocks
+        for sheet in block.sheets
+    ]
 
 
 def reasons(panel: int, scored: Sequence[PanelScore]) -> tuple[Reason, ...]:
@@ -69,23 +77,18 @@ def _reason(column: str, panel: int, scored: Sequence[PanelScore]) -> Reason | N
     return Reason(column=column, value=values[panel], others=mean(others), behind=behind)
 
 
-def _weakness(block: Block, sheet: Sheet, panels: Sequence[PanelScore]) -> Weakness:
-    place = (sheet.candidate.name, block.order, block.story.name, block.seed)
-    scored = [panel for panel in panels if (panel.candidate, panel.order, panel.story, panel.seed) == place]
+def _weakness(block: Block, sheet: Sheet, scored: Sequence[PanelScore]) -> Weakness:
     shot = next((shot for shot in sheet.shown.shots if shot.weakest), None)
     number = shot.panel if shot else 0
-    strips = (sheet.shown, *sheet.others)
+    ranks = (score.values.get("text_rank") or 1.0 for score in scored if score.panel == number)
     return Weakness(
         block=block,
         sheet=sheet,
         shot=shot,
         reasons=reasons(number, scored),
-        rank=_rank(number, scored),
-        times=sum(strip.score is not None and strip.score.weakest_panel == number for strip in strips),
+        rank=next((rank for rank in ranks if rank > 1.0), None),
+        times=sum(
+            strip.score is not None and strip.score.weakest_panel == number
+            for strip in (sheet.shown, *sheet.others)
+        ),
     )
-
-
-def _rank(panel: int, scored: Sequence[PanelScore]) -> float | None:
-    """Return the panel's place by its own text, None where it is the first or was not ranked."""
-    ranks = (score.values.get("text_rank") or 1.0 for score in scored if score.panel == panel)
-    return next((rank for rank in ranks if rank > 1.0), None)

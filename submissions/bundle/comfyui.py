@@ -195,25 +195,20 @@ _NATIVE_NOTE = (
 
 def _note(graph: Graph, manifest: Manifest, text: str) -> None:
     """Add a note that says what the graph needs and what ComfyUI does otherwise."""
-    lora = manifest.lora
-    told = [
-        text.format(checkpoint=lora.checkpoint if lora else "-", comfyui=lora.comfyui if lora else "-"),
-        _OTHER_PICTURES,
-    ]
-    marked = [
-        str(panel.panel)
-        for panel in manifest.panels
-        if any(mark in panel.prompt + panel.negative for mark in OWN_MARKS)
-    ]
-    if marked:
-        marks = " ".join(OWN_MARKS)
-        told.append(f"Panels {', '.join(marked)}: ComfyUI reads {marks} in a prompt as its own signs.")
-    if lora and lora.strength * lora.alpha > MAX_NODE_ALPHA:
-        told.append(f"LoadKolorsLoRA takes at most {MAX_NODE_ALPHA:g} for lora_alpha; the entry wears more.")
-    large = [str(panel.panel) for panel in manifest.panels if panel.seed > MAX_EXACT_SEED]
-    if large:
-        told.append(f"Panels {', '.join(large)}: the browser rounds seeds above {MAX_EXACT_SEED}.")
-    graph.add("Note", (0, 0), ["\n\n".join(told)])
+    lora, panels = manifest.lora, manifest.panels
+    marked = [one.panel for one in panels if any(mark in one.prompt + one.negative for mark in OWN_MARKS)]
+    large = [one.panel for one in panels if one.seed > MAX_EXACT_SEED]
+    told = {
+        text.format(checkpoint=lora.checkpoint if lora else "-", comfyui=lora.comfyui if lora else "-"): True,
+        _OTHER_PICTURES: True,
+        f"Panels {', '.join(map(str, marked))}: ComfyUI reads {' '.join(OWN_MARKS)} in a prompt "
+        "as its own signs.": bool(marked),
+        f"LoadKolorsLoRA takes at most {MAX_NODE_ALPHA:g} for lora_alpha; the entry wears more.": (
+            lora is not None and lora.strength * lora.alpha > MAX_NODE_ALPHA
+        ),
+        f"Panels {', '.join(map(str, large))}: the browser rounds seeds above {MAX_EXACT_SEED}.": bool(large),
+    }
+    graph.add("Note", (0, 0), ["\n\n".join(note for note, holds in told.items() if holds)])
 
 
 _COLUMN, _ROW = 440, 460

@@ -37,11 +37,6 @@ def texts_of(manifest: Manifest, rules: Rules) -> dict[str, bytes]:
     }
 
 
-def post_title(manifest: Manifest, rules: Rules) -> str:
-    """Return the title of the post; until the LoRA has an address, the contest's word stands for it."""
-    return rules.post_title(manifest.team, manifest.link or NO_LINK)
-
-
 def _json(value: object) -> str:
     r"""Return a value as JSON on one line, which is YAML as well once all marks that break lines are escaped.
 
@@ -58,15 +53,6 @@ def _training(manifest: Manifest) -> dict[str, str]:
     """Return what the LoRA's file says of its training."""
     notes = manifest.lora.notes if manifest.lora else {}
     return {name: text for name, text in sorted(notes.items()) if name not in _UNTOLD and text}
-
-
-def _number(value: float) -> str:
-    """Return a number as short as it can be said: six digits tell a scale.
-
-    >>> _number(0.8 * 4 / 16)
-    '0.2'
-    """
-    return f"{value:.6g}"
 
 
 def _cell(text: str) -> str:
@@ -89,7 +75,7 @@ def _environment() -> jinja2.Environment:
         keep_trailing_newline=True,
         autoescape=False,
     )
-    environment.filters |= {"cell": _cell, "number": _number, "json": _json}
+    environment.filters |= {"cell": _cell, "number": "{:.6g}".format, "json": _json}
     return environment
 
 
@@ -101,7 +87,7 @@ def _fill(template: str, manifest: Manifest, rules: Rules, gallery: bool = False
         .render(
             m=manifest,
             rules=rules,
-            title=post_title(manifest, rules),
+            title=rules.post_title(manifest.team, manifest.link or NO_LINK),
             blank=NO_LINK,
             gallery=gallery,
             widget=[{"text": panel.prompt, "output": {"url": panel.file}} for panel in manifest.panels],

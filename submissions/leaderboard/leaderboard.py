@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from eval.metrics.registry import METRICS, Needs
 from eval.scorers.protocols import Stamp
@@ -56,13 +56,6 @@ class Unranked:
     """All of them, each one line and fit for a terminal."""
 
 
-class Instrument(NamedTuple):
-    """Which weights gave the numbers."""
-
-    aesthetic: Stamp
-    encoder: Stamp
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Board:
     """A contest's entries by rank, and everything an organiser should know of them."""
@@ -73,8 +66,8 @@ class Board:
     """Of most entries' prompts; the style is seen through its words in all of them."""
     weights: Mapping[str, float]
     """Of the metrics, adding up to 1."""
-    instrument: Instrument | None
-    """None where nothing was scored."""
+    instrument: Mapping[str, Stamp]
+    """Which weights gave the numbers, "aesthetic" and "encoder"; empty where nothing was scored."""
     standings: tuple[RankedEntry, ...]
     unranked: tuple[Unranked, ...]
     exhibits: tuple[ScoredEntry, ...]
@@ -86,7 +79,7 @@ class Board:
     @property
     def gated(self) -> bool:
         """Whether an entry below the gate's threshold was left out."""
-        return bool(self.rules and self.instrument and is_gated(self.rules, self.instrument.aesthetic))
+        return bool(self.rules and self.instrument and is_gated(self.rules, self.instrument["aesthetic"]))
 
     def needs(self, kind: Needs) -> bool:
         """Return whether a metric that ranks is found from this, such as the prompts."""
@@ -126,7 +119,7 @@ def leaderboard(
         rules=contest,
         language=language,
         weights=weights,
-        instrument=Instrument(tools.aesthetic.stamp, tools.encoder.stamp) if tools else None,
+        instrument={"aesthetic": tools.aesthetic.stamp, "encoder": tools.encoder.stamp} if tools else {},
         standings=rank_entries(ranked, weights),
         unranked=tuple(intake.unranked(file) for file in sorted(intake.refused)),
         exhibits=exhibits,

@@ -104,7 +104,7 @@ def _lora_record(evidence: Evidence) -> LoraRecord | None:
     return LoraRecord.model_validate(
         {
             **lora_names(evidence.candidate.name),
-            "notes": evidence.lora.facts.metadata,
+            "notes": evidence.lora.content.metadata,
             "sha256": sha256_bytes(evidence.lora.data),
             "source_sha256": evidence.lora.source_sha256,
             **trained.model_dump(exclude={"lora_sha256"}),

@@ -74,7 +74,7 @@ def gather(run: Run, entry: Entry) -> tuple[Evidence | None, list[Fault]]:
     ]
     if faults:
         return None, faults
-    rows = _rows(run, entry)
+    rows, comparison = _rows(run, entry), run.folder / COMPARISON
     evidence = Evidence(
         candidate=candidates[entry.candidate],
         story=stories[entry.story],
@@ -84,7 +84,7 @@ def gather(run: Run, entry: Entry) -> tuple[Evidence | None, list[Fault]]:
         scores=_scores(run, faults),
         lora=_lora(candidates[entry.candidate], faults),
         batches=_batches(run, rows),
-        comparison=_comparison(run),
+        comparison=comparison.read_bytes() if comparison.is_file() else None,
     )
     return evidence, faults
 
@@ -147,12 +147,6 @@ def _batches(run: Run, rows: Mapping[int, PanelRow]) -> tuple[BatchRecord, ...]:
         for batch in recorded_batches(run)
         if any(row.key in keys for row in batch.rows)
     )
-
-
-def _comparison(run: Run) -> bytes | None:
-    """Return comparison.json as it stands; None when the run was not compared."""
-    path = run.folder / COMPARISON
-    return path.read_bytes() if path.is_file() else None
 
 
 def _lora(candidate: Candidate, faults: list[Fault]) -> LoraFile | None:

@@ -144,7 +144,8 @@ def lora_record_faults(record: LoraRecord, lora: LoraFile) -> Iterator[Fault]:
         facts = lora.facts
     except ValueError:
         return
-    said = facts.metadata.get("alpha", str(record.alpha))
+    metadata = lora.content.metadata
+    said = metadata.get("alpha", str(record.alpha))
     if not _equals(said, record.alpha):
         yield Fault(record.file, f"must have alpha {record.alpha} as the manifest says, got {said[:20]}")
     if facts.ranks != {record.rank}:
@@ -153,7 +154,7 @@ def lora_record_faults(record: LoraRecord, lora: LoraFile) -> Iterator[Fault]:
     if len(facts.layers) != record.keys:
         problem = f"must change {record.keys} layers as the manifest says, got {len(facts.layers)}"
         yield Fault(record.file, problem)
-    if facts.metadata != record.notes:
+    if metadata != record.notes:
         yield Fault(record.file, "says something else of its training than the manifest")
 
 
