@@ -4,7 +4,7 @@ import io
 import math
 import re
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import matplotlib as mpl
 import numpy as np
@@ -47,7 +47,7 @@ def similarity_map(matrix: Matrix, scale: Span) -> Figure:
         matrix: (8, 8) cosines.
         scale: The palest and the darkest value, shared by all maps of a page.
     """
-    values = np.array([[math.nan if cell is None else cell for cell in row] for row in matrix])
+    values = np.array(matrix, dtype=float)  # None becomes NaN
     np.fill_diagonal(values, math.nan)
     side = len(values)
     figure, axes = _blank((3.2, 3.2), (0.07, 0.01, 0.92, 0.92))
@@ -145,8 +145,7 @@ def _scale(axes: Axes, low: float, high: float) -> None:
     axes.set_xlim(low - air, high + air)
     axes.set_ylim(-1, 1)
     axes.set_yticks([])
-    ends: list[tuple[float, Literal["left", "center", "right"]]] = [(low, "left"), (high, "right")]
-    ticks = [end for end, _ in ends if abs(end) > 0.15 * (high - low)] + [0.0]
+    ticks = [end for end in (low, high) if abs(end) > 0.15 * (high - low)] + [0.0]
     axes.xaxis.set_major_locator(FixedLocator(sorted(ticks)))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _difference(value)))
 
@@ -174,10 +173,8 @@ def curve(points: Sequence[tuple[int, float]], best: int | None, *, smooth: bool
     """
     figure = Figure(figsize=(3.4, 1.9))
     axes = figure.add_axes((0.15, 0.16, 0.83, 0.8))
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
-    for side in ("left", "bottom"):
-        axes.spines[side].set_color(LINE)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color(LINE)
     axes.tick_params(length=0, pad=4, labelsize=8, labelcolor=MUTED)
     axes.yaxis.set_major_locator(MaxNLocator(4))
     axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))

@@ -4,11 +4,12 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, product, starmap
+from operator import attrgetter
 from pathlib import Path
 
 import pandas as pd
 
-from eval.scoring.records import PanelFault, PanelScore, Scores, StoryScore
+from eval.scoring.records import PanelScore, Scores, StoryScore
 from kit.experiment.config import Candidate
 from kit.experiment.run import PanelRow, Run, Slot
 from kit.story.prompt import prompt_of
@@ -70,31 +71,6 @@ class Block:
     sheets: tuple[Sheet, ...]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class SheetAlbum:
-    """All blocks, and how large the pictures in them are."""
-
-    blocks: tuple[Block, ...]
-    done: int
-    wanted: int
-    unscored: int
-    """Panels drawn or changed after the scoring; 0 before any scoring."""
-    reduced_to: int | None
-    """Side of the large views in pixels where they had to be reduced, else None."""
-
-
-def contact_sheets(run: Run, scores: Scores | None) -> SheetAlbum:
-    """Return all contact sheets of a run: no-LoRA candidates first, each block with one common seed."""
-    shelf = fill_shelf(run, scores)
-    return SheetAlbum(
-        blocks=tuple(starmap(shelf.block, product(run.loaded.stories, run.loaded.experiment.orders))),
-        done=len(shelf.rows),
-        wanted=len(list(run.wanted())),
-        unscored=sum(shelf.is_unscored(row) for row in shelf.rows.values()) if scores else 0,
-        reduced_to=shelf.sides[0] if shelf.sides[0] < shelf.native else None,
-    )
-
-
 def ranked(run: Run) -> list[Candidate]:
     """Return the candidates as the page lists them: those without a LoRA first."""
     return sorted(run.loaded.experiment.candidates, key=lambda candidate: candidate.lora is not None)
@@ -121,27 +97,39 @@ def representative_seed(
     return min(seeds, key=lambda seed: (-drawn.get(seed, 0), distance[seed]))
 
 
-FolderKey = tuple[str, str, str, int]
-"""Candidate, order, story, seed: eight panels."""
+FOLDER = attrgetter("candidate", "order", "story", "seed")
+"""What names eight panels of a run."""
+SLOT = attrgetter(*Slot._fields)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Shelf:
-    """What a run holds, found by candidate, order, story, seed and panel."""
+class SheetAlbum:
+    """All contact sheets of a run: no-LoRA candidates first, each block with one common seed."""
 
-    run: Run
-    rows: Mapping[Slot, PanelRow]
-    panels: Mapping[Slot, PanelScore]
-    reasons: Mapping[Slot, str]
-    stories: Mapping[FolderKey, StoryScore]
-    native: int
-    """The longer side of the first readable picture: all panels of a run have one size."""
-    sides: tuple[int, int]
-    """Largest side of shown and of other pictures, in pixels."""
+    def __init__(self, run: Run, scores: Scores | None) -> None:
+        """Read what belongs to the run's present experiment; what it has dropped stays on disk unseen."""
+        slots, experiment = list(run.wanted()), run.loaded.experiment
+        drawn = {row.slot: row for row in run.rows()}
+        self._run = run
+        self._rows = {slot: drawn[slot] for slot in slots if slot in drawn}
+        panels, faults, sets = (scores.panels, scores.faults, scores.stories) if scores else ((), (), ())
+        self._panels = {SLOT(row): row for row in panels}
+        self._faults = {SLOT(row): row for row in faults}
+        self._sets = {FOLDER(row): row for row in sets}
+        shown = len(slots) // len(experiment.seeds)
+        sides = (largest_side(run.panel_path(*slot)) for slot in self._rows)
+        native = next((side for side in sides if side), SMALL_SIDE)  # all panels of a run have one size
+        self._large = side_within(LARGE_BUDGET, shown, native)
+        self._small = side_within(SMALL_BUDGET, len(slots) - shown, SMALL_SIDE)
+        self.blocks = tuple(starmap(self._block, product(run.loaded.stories, experiment.orders)))
+        self.done, self.wanted = len(self._rows), len(slots)
+        self.unscored = sum(map(self._is_unscored, self._rows.values())) if scores else 0
+        """Panels drawn or changed after the scoring; 0 before any scoring."""
+        self.reduced_to = self._large if self._large < native else None
+        """Side of the large views in pixels where they had to be reduced, else None."""
 
-    def block(self, story: LoadedStory, order: str) -> Block:
+    def _block(self, story: LoadedStory, order: str) -> Block:
         """Return the sheets of a story in an order, at the seed that stands for all of them."""
-        candidates, seeds = ranked(self.run), self.run.loaded.experiment.seeds
+        candidates, seeds = ranked(self._run), self._run.loaded.experiment.seeds
         folders = [(candidate.name, order, story.name) for candidate in candidates]
         seed = representative_seed(seeds, self._drawn(folders), self._columns(folders))
         sheets = [
@@ -156,75 +144,49 @@ class Shelf:
         ]
         return Block(story=story, order=order, seed=seed, sheets=tuple(sheets))
 
-    def is_unscored(self, row: PanelRow) -> bool:
+    def _is_unscored(self, row: PanelRow) -> bool:
         """Return whether the scores know nothing of this picture, or another picture in its place."""
-        score = self.panels.get(row.slot)
+        score = self._panels.get(row.slot)
         return score is None or (score.status == "ok" and score.sha256 != row.sha256)
 
-    def _strip(self, story: LoadedStory, folder: FolderKey, *, shown: bool) -> Strip:
+    def _strip(self, story: LoadedStory, folder: tuple[str, str, str, int], *, shown: bool) -> Strip:
         """Return the eight panels of one folder, large where they are shown."""
-        score = self.stories.get(folder)
+        score = self._sets.get(folder)
         slots = [Slot(*folder, panel) for panel in range(1, PANELS + 1)]
         weakest = score.weakest_panel if score else None
         shots = [self._shot(story, slot, shown=shown, weakest=slot.panel == weakest) for slot in slots]
         return Strip(seed=folder[3], shots=tuple(shots), score=score)
 
     def _shot(self, story: LoadedStory, slot: Slot, *, shown: bool, weakest: bool) -> Shot:
-        row = self.rows.get(slot)
-        path = self.run.panel_path(*slot) if row else None
-        picture = embed(path, self.sides[0] if shown else self.sides[1]) if path else None
+        row, fault = self._rows.get(slot), self._faults.get(slot)
+        path = self._run.panel_path(*slot) if row else None
+        picture = embed(path, self._large if shown else self._small) if path else None
         return Shot(
             panel=slot.panel,
             caption=story.story.panels[slot.panel - 1].caption,
             prompt=row.prompt if row else prompt_of(story.story, slot.panel - 1, slot.order),
             picture=picture,
             thumb=embed(path, THUMB_SIDE) if path and weakest and shown else None,
-            status=_status(path, self.panels.get(slot), picture),
-            reason=self.reasons.get(slot, ""),
+            status=_status(path, self._panels.get(slot), picture),
+            reason=fault.reason if fault else "",
             weakest=weakest,
         )
 
     def _drawn(self, folders: Sequence[tuple[str, str, str]]) -> Counter[int]:
         """Return how many readable pictures each seed has over some folders of candidate, order, story."""
-        return Counter(slot.seed for slot in self.rows if slot[:3] in folders and self._is_good(slot))
+        return Counter(slot.seed for slot in self._rows if slot[:3] in folders and self._is_good(slot))
 
     def _is_good(self, slot: Slot) -> bool:
-        score = self.panels.get(slot)
-        return score.status == "ok" if score else self.run.panel_path(*slot).exists()
+        score = self._panels.get(slot)
+        return score.status == "ok" if score else self._run.panel_path(*slot).exists()
 
     def _columns(self, folders: Sequence[tuple[str, str, str]]) -> Iterator[dict[int, float]]:
         """Yield every score of every folder of candidate, order, story, by seed."""
         for folder in folders:
-            keys = [(*folder, seed) for seed in self.run.loaded.experiment.seeds]
-            scored = {key[3]: self.stories[key].values for key in keys if key in self.stories}
+            keys = [(*folder, seed) for seed in self._run.loaded.experiment.seeds]
+            scored = {key[3]: self._sets[key].values for key in keys if key in self._sets}
             for name in dict.fromkeys(chain.from_iterable(scored.values())):
                 yield {seed: value for seed, row in scored.items() if (value := row.get(name)) is not None}
-
-
-def fill_shelf(run: Run, scores: Scores | None) -> Shelf:
-    """Return what belongs to the run's present experiment; what it has dropped stays on disk unseen."""
-    wanted = set(run.wanted())
-    rows = {row.slot: row for row in run.rows() if row.slot in wanted}
-    shown = len(wanted) // len(run.loaded.experiment.seeds)
-    sides = (largest_side(run.panel_path(*slot)) for slot in rows)
-    native = next((side for side in sides if side), SMALL_SIDE)
-    panels, stories, faults = (scores.panels, scores.stories, scores.faults) if scores else ((), (), ())
-    return Shelf(
-        run=run,
-        rows=rows,
-        panels={Slot(*_folder_key(panel), panel.panel): panel for panel in panels},
-        reasons={Slot(*_folder_key(fault), fault.panel): fault.reason for fault in faults},
-        stories={_folder_key(story): story for story in stories},
-        native=native,
-        sides=(
-            side_within(LARGE_BUDGET, shown, native),
-            side_within(SMALL_BUDGET, len(wanted) - shown, SMALL_SIDE),
-        ),
-    )
-
-
-def _folder_key(row: PanelScore | StoryScore | PanelFault) -> FolderKey:
-    return (row.candidate, row.order, row.story, row.seed)
 
 
 def _status(path: Path | None, score: PanelScore | None, picture: Picture | None) -> str:

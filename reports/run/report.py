@@ -7,17 +7,15 @@ from dataclasses import dataclass
 from itertools import chain, product
 from pathlib import Path, PurePath
 
-import jinja2
 from markupsafe import Markup
 from matplotlib.figure import Figure as Drawing
 
-from eval.comparison.compare import Comparison, read_comparison
-from eval.comparison.racing import Race, read_race
+from eval.comparison.compare import read_comparison
+from eval.comparison.racing import read_race
 from eval.comparison.verdict import Contrast
 from eval.metrics.registry import is_reference
-from eval.scoring.records import Scores, Similarity, StoryScore, read_scores
+from eval.scoring.records import Similarity, StoryScore, read_scores
 from kit.errors import RunError
-from kit.experiment.config import LoadedExperiment
 from kit.experiment.run import Run
 from kit.files.atomic_write import write_atomic
 from kit.story.prompt import prompt_of
@@ -35,10 +33,10 @@ from reports.number_format import (
     written_p,
 )
 from reports.page_templates import Words, environment, load_words, template_text
-from reports.run.cast_sheets import CastSheet, cast_sheets
-from reports.run.contact_sheets import Sheet, SheetAlbum, contact_sheets, ranked
-from reports.run.verdicts import ComparedPair, pairs_of
-from reports.run.weakest_panels import Weakness, weaknesses
+from reports.run.cast_sheets import cast_sheets
+from reports.run.contact_sheets import FOLDER, Sheet, SheetAlbum, ranked
+from reports.run.verdicts import pairs_of
+from reports.run.weakest_panels import weaknesses
 
 
 def write_report(run: Run) -> Path:
@@ -55,7 +53,7 @@ def write_report(run: Run) -> Path:
             f"{run.folder}: a report needs at least one panel, got none; "
             f"draw them with `storykit generate EXPERIMENT --out {run.folder}`"
         )
-    page = gather(run)
+    page = Page(run)
     words = load_words(page.loaded.stories[0].story.language)
     for figure in page.figures:
         write_atomic(run.folder / "figures" / f"{figure.name}.svg", figure.svg)
@@ -86,29 +84,28 @@ class Heat:
     span: Span
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
 class Page:
     """The report of one run; what a later stage would add is None or empty until it has run."""
 
-    folder: str
-    """The run folder's own name: the page is made to be sent, so no path of this machine is in it."""
-    loaded: LoadedExperiment
-    album: SheetAlbum
-    casts: tuple[CastSheet, ...]
-    scores: Scores | None
-    summaries: tuple[Summary, ...]
-    columns: tuple[str, ...]
-    weak: tuple[Weakness, ...]
-    heats: tuple[Heat, ...]
-    told: Comparison | None
-    race: Race | None
-    pairs: tuple[ComparedPair, ...]
-    """Of candidates and of orders."""
-    interactions: tuple[ComparedPair, ...]
-    """What an order does to one candidate more than to another."""
-    strips: Mapping[Contrast, Figure]
-    identity: tuple[tuple[str, str], ...]
-    """What run.json says, flattened: place in the file, value."""
+    def __init__(self, run: Run) -> None:
+        """Gather what a run has to show so far."""
+        self.folder = run.folder.resolve().name
+        """The run folder's own name: the page is made to be sent, so no path of this machine is in it."""
+        self.loaded = run.loaded
+        self.scores, self.told, self.race = read_scores(run), read_comparison(run), read_race(run)
+        self.album, self.casts = SheetAlbum(run, self.scores), cast_sheets(run)
+        rows = self.scores.stories if self.scores else ()
+        self.summaries, self.columns = _summaries(run, rows), score_columns(rows)
+        self.weak = weaknesses(self.album.blocks, self.scores.panels) if self.scores else []
+        self.heats = _heats(self.album, self.scores.similarity) if self.scores else []
+        pairs = pairs_of(self.told) if self.told else []
+        self.pairs = [pair for pair in pairs if pair.kind != "interaction"]
+        """Of candidates and of orders."""
+        self.interactions = [pair for pair in pairs if pair.kind == "interaction"]
+        """What an order does to one candidate more than to another."""
+        self.strips = {one: _strip(one) for pair in pairs for one in (*pair.deciding, *pair.others)}
+        self.identity = flatten(run.read_json("run.json")) if (run.folder / "run.json").exists() else []
+        """What run.json says, flattened: place in the file, value."""
 
     @property
     def figures(self) -> list[Figure]:
@@ -118,24 +115,8 @@ class Page:
 
 def render(page: Page, words: Words) -> str:
     """Return the page as HTML; every text of the run is escaped."""
-    script = template_text("lightbox.js")
-    return (
-        _environment(page, words)
-        .get_template("page.html")
-        .render(
-            page=page,
-            w=words,
-            style=Markup(template_text("style.css")),
-            script=Markup(script),
-            script_sha256=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii"),
-            version=installed_version("storykit"),
-        )
-    )
-
-
-def _environment(page: Page, words: Words) -> jinja2.Environment:
     metrics = {metric.name: metric for metric in page.scores.metrics} if page.scores else {}
-    known = environment()
+    known, script = environment(), template_text("lightbox.js")
     known.filters |= {
         "written": written,
         "interval": written_interval,
@@ -147,31 +128,13 @@ def _environment(page: Page, words: Words) -> jinja2.Environment:
         "prompts_in": lambda story, order: [prompt_of(story, panel, order) for panel in range(PANELS)],
     }
     known.tests["reference"] = is_reference
-    return known
-
-
-def gather(run: Run) -> Page:
-    """Return what a run has to show so far."""
-    scores, told = read_scores(run), read_comparison(run)
-    album = contact_sheets(run, scores)
-    pairs = pairs_of(told) if told else []
-    rows = scores.stories if scores else ()
-    return Page(
-        folder=run.folder.resolve().name,
-        loaded=run.loaded,
-        album=album,
-        casts=cast_sheets(run),
-        scores=scores,
-        summaries=_summaries(run, rows),
-        columns=tuple(score_columns(rows)),
-        weak=tuple(weaknesses(album.blocks, scores.panels)) if scores else (),
-        heats=tuple(_heats(album, scores.similarity)) if scores else (),
-        told=told,
-        race=read_race(run),
-        pairs=tuple(pair for pair in pairs if pair.kind != "interaction"),
-        interactions=tuple(pair for pair in pairs if pair.kind == "interaction"),
-        strips={one: _strip(one) for pair in pairs for one in (*pair.deciding, *pair.others)},
-        identity=_identity(run),
+    return known.get_template("page.html").render(
+        page=page,
+        w=words,
+        style=Markup(template_text("style.css")),
+        script=Markup(script),
+        script_sha256=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii"),
+        version=installed_version("storykit"),
     )
 
 
@@ -190,23 +153,16 @@ def flatten(value: object, place: str = "") -> list[tuple[str, str]]:
     return [(place, PurePath(text).name if PurePath(text).is_absolute() else text)]
 
 
-def _summaries(run: Run, rows: Sequence[StoryScore]) -> tuple[Summary, ...]:
+def _summaries(run: Run, rows: Sequence[StoryScore]) -> list[Summary]:
     """Return the summaries in the order of the contact sheets; dropped candidates and orders are out."""
     found = {(row.candidate, row.order): row for row in summarise(rows)}
-    places = product(ranked(run), run.loaded.experiment.orders)
-    return tuple(
-        found[candidate.name, order] for candidate, order in places if (candidate.name, order) in found
-    )
-
-
-def _identity(run: Run) -> tuple[tuple[str, str], ...]:
-    written = (run.folder / "run.json").exists()
-    return tuple(flatten(run.read_json("run.json"))) if written else ()
+    places = product([candidate.name for candidate in ranked(run)], run.loaded.experiment.orders)
+    return [found[place] for place in places if place in found]
 
 
 def _heats(album: SheetAlbum, similarity: Sequence[Similarity]) -> list[Heat]:
     """Return a map for every contact sheet that has one, all on one scale."""
-    found = {(one.candidate, one.order, one.story, one.seed): one for one in similarity}
+    found = {FOLDER(one): one for one in similarity}
     shown = [
         (block, sheet, found[key])
         for block in album.blocks

@@ -1,13 +1,12 @@
 """Which panel holds a set back, and why."""
 
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import mean, pstdev
 
 from eval.metrics.registry import reason_columns
 from eval.scoring.records import PanelScore
-from reports.run.contact_sheets import Block, Sheet, Shot
+from reports.run.contact_sheets import FOLDER, Block, Sheet, Shot
 
 FAR_BELOW = 1.0
 """Standard deviations below the other panels from which a second or third reason is named too."""
@@ -40,14 +39,7 @@ class Weakness:
 
 def weaknesses(blocks: Sequence[Block], panels: Sequence[PanelScore]) -> list[Weakness]:
     """Return the weakest panel of every contact sheet, at the seed shown."""
-    scored: defaultdict[tuple[str, str, str, int], list[PanelScore]] = defaultdict(list)
-    for panel in panels:
-        scored[panel.candidate, panel.order, panel.story, panel.seed].append(panel)
-    return [
-        _weakness(block, sheet, scored[sheet.candidate.name, block.order, block.story.name, block.seed])
-        for block in blocks
-        for sheet in block.sheets
-    ]
+    return [_weakness(block, sheet, panels) for block in blocks for sheet in block.sheets]
 
 
 def reasons(panel: int, scored: Sequence[PanelScore]) -> tuple[Reason, ...]:
@@ -77,7 +69,9 @@ def _reason(column: str, panel: int, scored: Sequence[PanelScore]) -> Reason | N
     return Reason(column=column, value=values[panel], others=mean(others), behind=behind)
 
 
-def _weakness(block: Block, sheet: Sheet, scored: Sequence[PanelScore]) -> Weakness:
+def _weakness(block: Block, sheet: Sheet, panels: Sequence[PanelScore]) -> Weakness:
+    place = (sheet.candidate.name, block.order, block.story.name, block.seed)
+    scored = [panel for panel in panels if FOLDER(panel) == place]
     shot = next((shot for shot in sheet.shown.shots if shot.weakest), None)
     number = shot.panel if shot else 0
     ranks = (score.values.get("text_rank") or 1.0 for score in scored if score.panel == number)

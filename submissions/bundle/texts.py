@@ -65,7 +65,7 @@ def _cell(text: str) -> str:
 
 
 @cache
-def _environment() -> jinja2.Environment:
+def environment() -> jinja2.Environment:
     """Return where templates are read and kept compiled."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES, encoding="utf-8"),
@@ -82,7 +82,7 @@ def _environment() -> jinja2.Environment:
 def _fill(template: str, manifest: Manifest, rules: Rules, gallery: bool = False) -> bytes:
     """Return a template filled in, as UTF-8 with line feeds."""
     text = (
-        _environment()
+        environment()
         .get_template(template)
         .render(
             m=manifest,

@@ -16,7 +16,7 @@ from submissions.faults import Fault, listed
 from submissions.packing.build import build
 from submissions.packing.entry import Entry
 from submissions.packing.preflight import check_entry, check_evidence
-from submissions.packing.run_evidence import Evidence, gather
+from submissions.packing.run_evidence import gather
 from submissions.untrusted.zip_reader import size_faults
 from submissions.verification.verify import content_faults
 
@@ -42,7 +42,11 @@ def pack(run: Run, entry: Entry) -> PackReport:
     Raises:
         BundleError: something must be mended first; the message lists all of it, and nothing is written.
     """
-    manifest, files = build(_checked(run, entry), entry)
+    faults = list(check_entry(entry))
+    evidence, gaps = gather(run, entry)
+    _refuse([*faults, *gaps, *(check_evidence(evidence, entry) if evidence else ())])
+    assert evidence is not None
+    manifest, files = build(evidence, entry)
     bundle = Bundle(files=files, manifest=manifest)
     _refuse([*size_faults(files), *content_faults(bundle, manifest, entry.rules)])
     data = zip_bytes(files)
@@ -57,18 +61,6 @@ def pack(run: Run, entry: Entry) -> PackReport:
     )
 
 
-def _checked(run: Run, entry: Entry) -> Evidence:
-    """Return the evidence of an entry once nothing speaks against it."""
-    faults = list(check_entry(entry))
-    evidence, gaps = gather(run, entry)
-    faults += gaps
-    if evidence is not None:
-        faults += check_evidence(evidence, entry)
-    _refuse(faults)
-    assert evidence is not None
-    return evidence
-
-
 def _refuse(faults: Sequence[Fault]) -> None:
     if faults:
         raise BundleError(f"the entry cannot be packed, {listed(faults)}")
@@ -77,14 +69,11 @@ def _refuse(faults: Sequence[Fault]) -> None:
 def _notes(manifest: Manifest, entry: Entry) -> tuple[str, ...]:
     """Return what the team should know."""
     deadline = entry.rules.deadline.at
-    return tuple(
-        note
-        for note, holds in (
-            (manifest.notice, bool(manifest.notice)),
-            (f"panels of the seeds {' '.join(map(str, entry.seeds))}, as cast", len(set(entry.seeds)) > 1),
-            (f"mosaics: {manifest.mosaic}", manifest.mosaic == NUMBERS_ONLY),
-            (f"the contest's deadline was {deadline}", deadline is not None and deadline < datetime.now(UTC)),
-            ("post.txt: put the address of the published LoRA into the title", not manifest.link),
-        )
-        if holds
-    )
+    notes = {
+        manifest.notice: bool(manifest.notice),
+        f"panels of the seeds {' '.join(map(str, entry.seeds))}, as cast": len(set(entry.seeds)) > 1,
+        f"mosaics: {manifest.mosaic}": manifest.mosaic == NUMBERS_ONLY,
+        f"the contest's deadline was {deadline}": deadline is not None and deadline < datetime.now(UTC),
+        "post.txt: put the address of the published LoRA into the title": not manifest.link,
+    }
+    return tuple(note for note, holds in notes.items() if holds)

@@ -58,10 +58,8 @@ class Reproduction:
     @property
     def facts(self) -> dict[str, object]:
         """Return all but the pictures, for machines."""
-        panels = [
-            {"panel": one.panel, "verdict": one.verdict, "difference": one.difference, "reason": one.reason}
-            for one in self.panels
-        ]
+        told = ("panel", "verdict", "difference", "reason")
+        panels = [{name: getattr(one, name) for name in told} for one in self.panels]
         return {"panels": panels, "bound": BOUND, "reasons": self.reasons}
 
 
