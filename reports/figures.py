@@ -89,9 +89,8 @@ def difference_strip(comparison: Contrast) -> Figure:
     axes.plot(dots, [0.5] * len(dots), "o", color=INK, alpha=0.45, markersize=5, markeredgewidth=0)
     marks = [*dots, 0.0]
     if comparison.interval is not None:
-        low, high = comparison.interval
-        axes.plot([low, high], [-0.5, -0.5], color=ACCENT, linewidth=2.2, solid_capstyle="round")
-        marks += [low, high]
+        axes.plot(comparison.interval, [-0.5, -0.5], color=ACCENT, linewidth=2.2, solid_capstyle="round")
+        marks += comparison.interval
     if comparison.shift is not None:
         axes.plot([comparison.shift], [-0.5], "D", color=ACCENT, markersize=5, markeredgewidth=0)
         marks.append(comparison.shift)

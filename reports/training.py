@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,13 +31,12 @@ from kit.training.config import Training, Watch
 from kit.training.previews import PREVIEWS, previews_of, saved_steps, watched_story
 from reports.figures import curve, inline_svg, svg_bytes
 from reports.number_format import written
-from reports.page_templates import Words, environment, load_words, template_text
+from reports.page_templates import environment, load_words, template_text
 from reports.thumbnails import SMALL_BUDGET, Picture, embed, side_within
 
 PAGE = "training.html"
 MEASURES = ("likeness", "mrr", "text", "aesthetic", "identity", "style", "distance")
 """What is shown of each step, in this order."""
-DIGITS = 3
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -88,10 +88,9 @@ class CheckpointPreviews:
         self._painter.unload()
         self.scores = score_checkpoints(run, self._tools, self._learned)
         write_checkpoint_scores(self._out / "looks.csv", self.scores)
-        try:
+        best = None
+        with suppress(ScoreError):
             best = self.best_step()
-        except ScoreError:
-            best = None
         page = TrainingPage(folder=self._out, run=run, looks=self.scores, best=best)
         write_atomic(self.page, render_training_page(page).encode())
 
@@ -114,8 +113,8 @@ def render_training_page(course: TrainingPage) -> str:
     story = course.run.loaded.stories[0].story
     words = load_words(story.language)
     known = environment()
-    known.filters["written"] = lambda value: written(value, DIGITS)
-    known.filters["title_of"] = lambda name: _title(name, words)
+    known.filters["written"] = written
+    known.filters["title_of"] = lambda name: words.get(f"learn_{name}") or words.metric(name)
     told = json.loads((course.folder / "train.json").read_bytes())
     return known.get_template("learning.html").render(
         w=words,
@@ -131,10 +130,6 @@ def render_training_page(course: TrainingPage) -> str:
         standins=_standins(course.run),
         style=Markup(template_text("style.css")),
     )
-
-
-def _title(name: str, words: Words) -> str:
-    return words[f"learn_{name}"] if name in ("loss", "likeness", "distance") else words.metric(name)
 
 
 def _rows(course: TrainingPage) -> list[tuple[CheckpointScores, list[Picture | None]]]:

@@ -4,7 +4,7 @@ import base64
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain, product
+from itertools import product
 from pathlib import Path, PurePath
 
 from markupsafe import Markup
@@ -55,7 +55,7 @@ def write_report(run: Run) -> Path:
         )
     page = Page(run)
     words = load_words(page.loaded.stories[0].story.language)
-    for figure in page.figures:
+    for figure in (*(heat.figure for heat in page.heats), *page.strips.values()):
         write_atomic(run.folder / "figures" / f"{figure.name}.svg", figure.svg)
         write_atomic(run.folder / "figures" / f"{figure.name}.png", figure.png)
     path = run.folder / "report.html"
@@ -107,11 +107,6 @@ class Page:
         self.identity = flatten(run.read_json("run.json")) if (run.folder / "run.json").exists() else []
         """What run.json says, flattened: place in the file, value."""
 
-    @property
-    def figures(self) -> list[Figure]:
-        """All figures of the page."""
-        return [*(heat.figure for heat in self.heats), *self.strips.values()]
-
 
 def render(page: Page, words: Words) -> str:
     """Return the page as HTML; every text of the run is escaped."""
@@ -145,8 +140,8 @@ def flatten(value: object, place: str = "") -> list[tuple[str, str]]:
     [('base.name', 'mini'), ('base.parts', '1, 2'), ('folder', 'kolors')]
     """
     if isinstance(value, Mapping):
-        inner = [flatten(item, f"{place}.{key}".removeprefix(".")) for key, item in value.items()]
-        return list(chain.from_iterable(inner))
+        inside = ((f"{place}.{key}".removeprefix("."), item) for key, item in value.items())
+        return [leaf for inner, item in inside for leaf in flatten(item, inner)]
     if isinstance(value, list | tuple):
         return [(place, ", ".join(text for item in value for _, text in flatten(item)))]
     text = "" if value is None else str(value)

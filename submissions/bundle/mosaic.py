@@ -68,7 +68,9 @@ def draw_mosaic(panels: Sequence[Picture], words: MosaicText, grid: Grid) -> Pic
     top = _MARGIN + (_TITLE_ROOM if title else 0)
     width = 2 * _MARGIN + grid.columns * (CELL + _GUTTER) - _GUTTER
     sheet = Image.new("RGB", (width, top + sum(heights) + _ROW_GAP * (len(rows) - 1) + _MARGIN), PAPER)
-    _head(sheet, title, words.lettering.font(_TITLE))
+    pen, head = ImageDraw.Draw(sheet), words.lettering.font(_TITLE)
+    shown = cut(title, head, width - 2 * _MARGIN)
+    pen.text((_MARGIN, _MARGIN + _TITLE // 2), shown, INK, head, anchor="lm")
     for index, panel in enumerate(panels):
         down, along = divmod(index, grid.columns)
         corner = (_MARGIN + along * (CELL + _GUTTER), top + sum(heights[:down]) + down * _ROW_GAP)
@@ -87,12 +89,6 @@ def png_bytes(picture: Picture) -> bytes:
 def _indent(font: Font) -> int:
     """Return how far captions stand to the right of the panel's edge, behind the number."""
     return round(font.getlength("0  "))
-
-
-def _head(sheet: Picture, title: str, font: Font) -> None:
-    """Write the title above the panels."""
-    shown = cut(title, font, sheet.width - 2 * _MARGIN)
-    ImageDraw.Draw(sheet).text((_MARGIN, _MARGIN + _TITLE // 2), shown, INK, font, anchor="lm")
 
 
 def _place(sheet: Picture, panel: Picture, corner: tuple[int, int]) -> None:

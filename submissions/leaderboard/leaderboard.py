@@ -200,18 +200,14 @@ class _Intake:
 
     def unranked(self, file: str) -> Unranked:
         """Return a bundle that is not ranked; its words are cut, for it may say anything."""
-        manifest = self._manifests.get(file)
+        manifest, reasons = self._manifests.get(file), map(str, self.refused[file])
         return Unranked(
             file=file,
             team=printable(manifest.team[:MAX_LINE]) if manifest else "",
             title=printable(manifest.title[:MAX_LINE]) if manifest else "",
-            reasons=tuple(_cut(str(fault)) for fault in self.refused[file]),
+            reasons=tuple(one if len(one) <= MAX_REASON else f"{one[:MAX_REASON]}…" for one in reasons),
         )
 
 
 def _unmeasured(error: Exception) -> Fault:
     return Fault("bundle", f"cannot be measured: {error}")
-
-
-def _cut(reason: str) -> str:
-    return reason if len(reason) <= MAX_REASON else f"{reason[:MAX_REASON]}…"

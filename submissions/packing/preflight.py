@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator, Sequence
 from statistics import fmean
 
-from eval.scoring.records import PANELS_FILE, STORIES_FILE, PanelScore, Scores, StoryScore
+from eval.scoring.records import PANELS_FILE, STORIES_FILE, PanelScore, Scores
 from kit.experiment.identity import is_embedded
 from kit.files.encodings import canonical_json, sha256_bytes
 from kit.lora.convert import checkpoint_bytes, safetensors_for
@@ -15,7 +15,7 @@ from submissions.bundle.manifest import panel_file
 from submissions.contest.rules import Rules
 from submissions.faults import Fault
 from submissions.packing.entry import Entry
-from submissions.packing.run_evidence import DRAW_AGAIN, Evidence
+from submissions.packing.run_evidence import DRAW_AGAIN, STORY, Evidence
 from submissions.untrusted.lora_reader import LoraFile, lora_faults
 from submissions.untrusted.png_reader import picture_texts, read_picture, square_faults
 from submissions.untrusted.secret_scan import find_leaks
@@ -52,7 +52,7 @@ def check_evidence(evidence: Evidence, entry: Entry) -> Iterator[Fault]:
 def panel_scores(scores: Scores, entry: Entry) -> list[PanelScore]:
     """Return the score rows of the entry's panels, in panel order."""
     wanted = set(enumerate(entry.seeds, 1))
-    rows = [row for row in scores.panels if _is_about(row, entry) and (row.panel, row.seed) in wanted]
+    rows = [row for row in scores.panels if STORY(row) == STORY(entry) and (row.panel, row.seed) in wanted]
     return sorted(rows, key=lambda row: row.panel)
 
 
@@ -145,8 +145,8 @@ def _mean_faults(entry: Entry, scores: Scores, mean: float) -> Iterator[Fault]:
     """
     if len(seeds := set(entry.seeds)) > 1:
         return
-    about = [row.values.get("aesthetic_mean") for row in scores.stories if _is_about(row, entry, *seeds)]
-    recorded = [value for value in about if value is not None]
+    about = [row for row in scores.stories if STORY(row) == STORY(entry) and row.seed in seeds]
+    recorded = [value for row in about if (value := row.values.get("aesthetic_mean")) is not None]
     if not (len(recorded) == 1 and abs(recorded[0] - mean) <= _CLOSE):
         got = ", ".join(f"{value:.4f}" for value in recorded) or "nothing"
         problem = f"says mean {got}, the panels' scores have mean {mean:.4f}"
@@ -161,9 +161,3 @@ def _stale_faults(evidence: Evidence, rows: Sequence[PanelScore]) -> Iterator[Fa
             yield Fault(place, "is the score of another picture", _SCORE_AGAIN)
         if row.status != "ok":
             yield Fault(place, f"status must be ok, got {row.status!r}", DRAW_AGAIN)
-
-
-def _is_about(row: PanelScore | StoryScore, entry: Entry, seed: int | None = None) -> bool:
-    """Return whether a score row is about the entry's story, and one seed of it where one is given."""
-    names = (row.candidate, row.order, row.story)
-    return names == (entry.candidate, entry.order, entry.story) and seed in (None, row.seed)

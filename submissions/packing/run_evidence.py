@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
+from operator import attrgetter
 from pathlib import Path
 from typing import TypeVar
 
@@ -18,7 +19,7 @@ from kit.embedded import LORAS
 from kit.errors import LoraError, RunError
 from kit.experiment.config import Candidate
 from kit.experiment.identity import CandidateIdentity, RunIdentity, read_identity
-from kit.experiment.run import PanelRow, Run, Slot
+from kit.experiment.run import PanelRow, Run
 from kit.generation.batching import recorded_batches
 from kit.story.story import LoadedStory
 from submissions.bundle.lora_files import load_lora_file
@@ -28,6 +29,8 @@ from submissions.packing.entry import Entry
 from submissions.untrusted.lora_reader import LoraFile
 
 T = TypeVar("T")
+STORY = attrgetter("candidate", "order", "story")
+"""What a row of the run and an entry are about."""
 DRAW_AGAIN = "run `storykit generate` to draw it again"
 """What mends a picture."""
 
@@ -112,13 +115,12 @@ def _scores(run: Run, faults: list[Fault]) -> Scores | None:
 
 def _rows(run: Run, entry: Entry) -> dict[int, PanelRow]:
     """Return the run's rows about the entry's story, by panel."""
-    wanted = {
-        Slot(entry.candidate, entry.order, entry.story, seed, panel)
-        for panel, seed in enumerate(entry.seeds, 1)
+    faults, seeds = run.faults(), dict(enumerate(entry.seeds, 1))
+    return {
+        row.panel: row
+        for row in run.rows()
+        if STORY(row) == STORY(entry) and row.seed == seeds.get(row.panel) and row.file not in faults
     }
-    faults = run.faults()
-    rows = [row for row in run.rows() if run.slot_of(row) in wanted and row.file not in faults]
-    return {row.panel: row for row in rows}
 
 
 def _pngs(run: Run, rows: Mapping[int, PanelRow], count: int, faults: list[Fault]) -> dict[int, bytes]:

@@ -87,23 +87,16 @@ def reproduce(bundle: Bundle, painter: "Painter", progress: "Progress | None" = 
     requests = [job.request for together in jobs for job in together]
     painter.encode_prompts([text for one in requests for text in (one.prompt, one.negative)])
     painter.set_lora(lora, manifest.lora.strength if manifest.lora else 1.0)
-    drawn: dict[tuple[int, str], bytes | str] = {}
+    drawn: dict[tuple[int, str], tuple[Image.Image | DrawFailure, Job]] = {}
     for batch, together in zip(batches, jobs, strict=True):
         plan = BatchPlan(panels=len(together), compiled=batch.compiled)
         pictures = painter.draw([job.request for job in together], how, plan)
         for job, picture in zip(together, pictures, strict=True):
-            drawn[batch.seed, job.request.prompt] = _outcome(picture, job)
+            drawn[batch.seed, job.request.prompt] = (picture, job)
         if progress is not None:
             progress.advance(len(together))
-    panels = tuple(_compared(panel, bundle, drawn[panel.seed, panel.prompt]) for panel in manifest.panels)
+    panels = tuple(_compared(panel, bundle, *drawn[panel.seed, panel.prompt]) for panel in manifest.panels)
     return Reproduction(panels=panels, reasons=tuple(_changes(manifest, painter)))
-
-
-def _outcome(picture: "Image.Image | DrawFailure", job: "Job") -> bytes | str:
-    """Return what came out for a panel: a PNG, or why there is none."""
-    if isinstance(picture, Image.Image):
-        return png_bytes(picture, job.request.key, job.recipe)
-    return picture.reason
 
 
 def _batches(manifest: Manifest) -> list[BatchRecord]:
@@ -135,15 +128,18 @@ def _jobs(batch: BatchRecord, manifest: Manifest, painter: "Painter", how: "Draw
         yield job_of(slot, recipe, f"seed {batch.seed}, {prompt}", negative)
 
 
-def _compared(panel: PanelRecord, bundle: Bundle, now: bytes | str) -> Redrawn:
+def _compared(
+    panel: PanelRecord, bundle: Bundle, picture: "Image.Image | DrawFailure", job: "Job"
+) -> Redrawn:
     """Return how a panel's new picture differs from the bundle's."""
-    if isinstance(now, str):
-        return Redrawn(panel=panel.panel, verdict="not drawn", reason=now)
-    difference = mean_difference(bundle.panel_picture(panel), decoded(now))
+    if not isinstance(picture, Image.Image):
+        return Redrawn(panel=panel.panel, verdict="not drawn", reason=picture.reason)
+    png = png_bytes(picture, job.request.key, job.recipe)
+    difference = mean_difference(bundle.panel_picture(panel), decoded(png))
     verdict: Verdict = "same picture" if difference <= BOUND else "other picture"
     if difference == 0:
-        verdict = "identical" if bundle.files[panel.file] == now else "same pixels"
-    return Redrawn(panel=panel.panel, verdict=verdict, difference=difference, png=now)
+        verdict = "identical" if bundle.files[panel.file] == png else "same pixels"
+    return Redrawn(panel=panel.panel, verdict=verdict, difference=difference, png=png)
 
 
 def decoded(png: bytes) -> Image.Image:
@@ -173,10 +169,10 @@ def _lora(bundle: Bundle) -> "LoadedLora | None":
 
 def _changes(manifest: Manifest, painter: "Painter") -> Iterator[str]:
     """Yield what differs from the drawing of the bundle, as one reads it in a list of reasons."""
-    for name, value in manifest.base.items():
-        now = painter.identity.get(name)
-        if now != value and name != "sha256":
-            yield f"{name} {now}, was {value}"
+    from kit.generation.recipe import PACKAGES
+    from kit.versions import installed_version
+
+    yield from _differences({**manifest.base, "sha256": None}, {**painter.identity, "sha256": None})
     then, here = manifest.base.get("sha256"), painter.identity.get("sha256")
     if isinstance(then, Mapping) and isinstance(here, Mapping):
         others = sorted(str(file) for file in then.keys() | here.keys() if then.get(file) != here.get(file))
@@ -186,16 +182,14 @@ def _changes(manifest: Manifest, painter: "Painter") -> Iterator[str]:
         yield f"drawn on {painter.hardware}, was {device}"
         if manifest.settings.noise == "contest":
             yield "the contest's noise is drawn on the device itself, each has its own"
-    yield from _versions(manifest)
+    versions = manifest.drawn_with.get("versions")
+    if isinstance(versions, Mapping):
+        then_used = {package: versions.get(package) for package in PACKAGES}
+        yield from _differences(then_used, {package: installed_version(package) for package in PACKAGES})
 
 
-def _versions(manifest: Manifest) -> Iterator[str]:
-    """Yield the packages that are not of the version that the bundle was drawn with."""
-    from kit.generation.recipe import PACKAGES
-    from kit.versions import installed_version
-
-    then = manifest.drawn_with.get("versions")
-    if isinstance(then, Mapping):
-        for package in PACKAGES:
-            if then.get(package) != installed_version(package):
-                yield f"{package} {installed_version(package)}, was {then.get(package)}"
+def _differences(then: Mapping[str, object], now: Mapping[str, object]) -> Iterator[str]:
+    """Yield what is no longer as it was."""
+    for name, value in then.items():
+        if now.get(name) != value:
+            yield f"{name} {now.get(name)}, was {value}"
