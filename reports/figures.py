@@ -4,7 +4,7 @@ import io
 import math
 import re
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import matplotlib as mpl
 import numpy as np
@@ -47,7 +47,7 @@ def similarity_map(matrix: Matrix, scale: Span) -> Figure:
         matrix: (8, 8) cosines.
         scale: The palest and the darkest value, shared by all maps of a page.
     """
-    values = np.array([[math.nan if cell is None else cell for cell in row] for row in matrix])
+    values = np.array(matrix, dtype=float)  # None becomes NaN
     np.fill_diagonal(values, math.nan)
     side = len(values)
     figure, axes = _blank((3.2, 3.2), (0.07, 0.01, 0.92, 0.92))
@@ -89,9 +89,8 @@ def difference_strip(comparison: Contrast) -> Figure:
     axes.plot(dots, [0.5] * len(dots), "o", color=INK, alpha=0.45, markersize=5, markeredgewidth=0)
     marks = [*dots, 0.0]
     if comparison.interval is not None:
-        low, high = comparison.interval
-        axes.plot([low, high], [-0.5, -0.5], color=ACCENT, linewidth=2.2, solid_capstyle="round")
-        marks += [low, high]
+        axes.plot(comparison.interval, [-0.5, -0.5], color=ACCENT, linewidth=2.2, solid_capstyle="round")
+        marks += comparison.interval
     if comparison.shift is not None:
         axes.plot([comparison.shift], [-0.5], "D", color=ACCENT, markersize=5, markeredgewidth=0)
         marks.append(comparison.shift)
@@ -145,8 +144,7 @@ def _scale(axes: Axes, low: float, high: float) -> None:
     axes.set_xlim(low - air, high + air)
     axes.set_ylim(-1, 1)
     axes.set_yticks([])
-    ends: list[tuple[float, Literal["left", "center", "right"]]] = [(low, "left"), (high, "right")]
-    ticks = [end for end, _ in ends if abs(end) > 0.15 * (high - low)] + [0.0]
+    ticks = [end for end in (low, high) if abs(end) > 0.15 * (high - low)] + [0.0]
     axes.xaxis.set_major_locator(FixedLocator(sorted(ticks)))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _difference(value)))
 
@@ -174,10 +172,8 @@ def curve(points: Sequence[tuple[int, float]], best: int | None, *, smooth: bool
     """
     figure = Figure(figsize=(3.4, 1.9))
     axes = figure.add_axes((0.15, 0.16, 0.83, 0.8))
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
-    for side in ("left", "bottom"):
-        axes.spines[side].set_color(LINE)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color(LINE)
     axes.tick_params(length=0, pad=4, labelsize=8, labelcolor=MUTED)
     axes.yaxis.set_major_locator(MaxNLocator(4))
     axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from scipy import stats
 
 from eval.metrics.registry import METRICS, is_reference
@@ -47,12 +48,9 @@ def mean_interval(values: Sequence[float]) -> MeanInterval:
     >>> round(cell.mean, 3), round(cell.low, 3), round(cell.high, 3)
     (2.0, -0.484, 4.484)
     """
-    count = len(values)
-    if count == 0:
-        return MeanInterval(mean=None, n=0)
-    mean = float(np.mean(values))
-    if count == 1:
-        return MeanInterval(mean=mean, n=1)
+    count, mean = len(values), float(np.mean(values)) if values else None
+    if mean is None or count == 1:
+        return MeanInterval(mean=mean, n=count)
     half = float(stats.t.ppf((1 + CONFIDENCE) / 2, count - 1) * np.std(values, ddof=1) / math.sqrt(count))
     return MeanInterval(mean=mean, low=mean - half, high=mean + half, n=count)
 
@@ -62,16 +60,11 @@ def replicates(rows: Iterable[StoryScore], column: str) -> list[float]:
 
     Rows without the number (a story with faults) are left out, never counted as 0.
     """
-    by_story: defaultdict[str, list[float]] = defaultdict(list)
-    stories = set()
-    for row in rows:
-        stories.add(row.story)
-        value = row.values.get(column)
-        if value is not None:
-            by_story[row.story].append(value)
-    if len(stories) <= 1:
-        return [value for values in by_story.values() for value in values]
-    return [float(np.mean(values)) for values in by_story.values()]
+    table = pd.DataFrame([(row.story, row.values.get(column)) for row in rows], columns=["story", "value"])
+    values = table["value"].astype(float)
+    if table["story"].nunique() > 1:
+        values = values.groupby(table["story"], sort=False).mean()
+    return [float(value) for value in values.dropna()]
 
 
 def score_columns(rows: Sequence[StoryScore]) -> list[str]:

@@ -1,7 +1,7 @@
 """Where pages read their templates and their sentences in two languages."""
 
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from importlib import resources
 
 import jinja2
@@ -27,23 +27,12 @@ def template_text(name: str) -> str:
     return resources.files("reports").joinpath("templates", name).read_text(encoding="utf-8")
 
 
-class Words:
+class Words(dict[str, str]):
     """The sentences of one language, by key; an unknown key raises KeyError."""
-
-    def __init__(self, language: Language, sentences: Mapping[str, str]) -> None:
-        """Keep the sentences."""
-        self._language = language
-        self._sentences = dict(sentences)
-
-    def __getitem__(self, key: str) -> str:
-        return self._sentences[key]
-
-    def __contains__(self, key: str) -> bool:
-        return key in self._sentences
 
     def count(self, key: str, n: int) -> str:
         """Return the sentence that fits a number ("one | many"), with {n} filled in and other fields left."""
-        one, _, many = self._sentences[key].partition(" | ")
+        one, _, many = self[key].partition(" | ")
         return (many if many and n != 1 else one).replace("{n}", str(n))
 
     def joined(self, names: Iterable[str]) -> str:
@@ -53,10 +42,11 @@ class Words:
 
     def metric(self, column: str, metric: Metric | None = None) -> str:
         """Return a score column's title: our own words, else what the run's metric says, else its name."""
+        language: Language = "zh" if self["language"] == "zh" else "en"
         names = METRICS[column].names if column in METRICS else {}
-        return names.get(self._language) or (metric.title if metric else column)
+        return names.get(language) or (metric.title if metric else column)
 
 
 def load_words(language: Language) -> Words:
     """Return the sentences of a language."""
-    return Words(language, tomllib.loads(template_text("words.toml"))[language])
+    return Words(tomllib.loads(template_text("words.toml"))[language])

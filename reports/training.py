@@ -2,9 +2,9 @@
 
 import json
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 from markupsafe import Markup
@@ -19,6 +19,7 @@ from eval.checkpoint_selection import (
     write_checkpoint_scores,
 )
 from eval.scorers.load import load_scorers
+from eval.scoring.records import read_summary
 from kit.errors import RunError, ScoreError, StorykitError
 from kit.experiment.run import Run
 from kit.files.atomic_write import write_atomic
@@ -30,22 +31,12 @@ from kit.training.config import Training, Watch
 from kit.training.previews import PREVIEWS, previews_of, saved_steps, watched_story
 from reports.figures import curve, inline_svg, svg_bytes
 from reports.number_format import written
-from reports.page_templates import Words, environment, load_words, template_text
+from reports.page_templates import environment, load_words, template_text
 from reports.thumbnails import SMALL_BUDGET, Picture, embed, side_within
 
 PAGE = "training.html"
 MEASURES = ("likeness", "mrr", "text", "aesthetic", "identity", "style", "distance")
 """What is shown of each step, in this order."""
-DIGITS = 3
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Row:
-    """A saved step as the page shows it."""
-
-    look: CheckpointScores
-    pictures: tuple[Picture | None, ...]
-    """Of the first seed; None where a panel is missing or damaged."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -97,11 +88,11 @@ class CheckpointPreviews:
         self._painter.unload()
         self.scores = score_checkpoints(run, self._tools, self._learned)
         write_checkpoint_scores(self._out / "looks.csv", self.scores)
-        try:
+        best = None
+        with suppress(ScoreError):
             best = self.best_step()
-        except ScoreError:
-            best = None
-        write_training_page(TrainingPage(folder=self._out, run=run, looks=self.scores, best=best))
+        page = TrainingPage(folder=self._out, run=run, looks=self.scores, best=best)
+        write_atomic(self.page, render_training_page(page).encode())
 
     def best_step(self) -> int:
         """Return the step that the rule picks; ScoreError when there is none."""
@@ -117,20 +108,13 @@ class CheckpointPreviews:
             raise RunError(f"{error}, or delete {folder} to draw the steps anew{dropped}") from error
 
 
-def write_training_page(course: TrainingPage) -> Path:
-    """Write the training folder's page and return its path; it speaks the story's language."""
-    path = course.folder / PAGE
-    write_atomic(path, render_training_page(course).encode("utf-8"))
-    return path
-
-
 def render_training_page(course: TrainingPage) -> str:
-    """Return the page as HTML; every text is escaped."""
+    """Return the page as HTML, in the story's language; every text is escaped."""
     story = course.run.loaded.stories[0].story
     words = load_words(story.language)
     known = environment()
-    known.filters["written"] = lambda value: written(value, DIGITS)
-    known.filters["title_of"] = lambda name: _title(name, words)
+    known.filters["written"] = written
+    known.filters["title_of"] = lambda name: words.get(f"learn_{name}") or words.metric(name)
     told = json.loads((course.folder / "train.json").read_bytes())
     return known.get_template("learning.html").render(
         w=words,
@@ -148,23 +132,14 @@ def render_training_page(course: TrainingPage) -> str:
     )
 
 
-def _title(name: str, words: Words) -> str:
-    return words[f"learn_{name}"] if name in ("loss", "likeness", "distance") else words.metric(name)
-
-
-def _rows(course: TrainingPage) -> list[Row]:
-    run, seed = course.run, course.run.loaded.experiment.seeds[0]
-    side = side_within(SMALL_BUDGET, PANELS * len(course.looks), run.loaded.experiment.size or 256)
-    names = [candidate.name for candidate in run.loaded.experiment.candidates]
-    order, story = run.loaded.experiment.orders[0], run.loaded.stories[0].name
+def _rows(course: TrainingPage) -> list[tuple[CheckpointScores, list[Picture | None]]]:
+    """Return each saved step with its pictures of the first seed; None where one is missing or damaged."""
+    run, experiment = course.run, course.run.loaded.experiment
+    side = side_within(SMALL_BUDGET, PANELS * len(course.looks), experiment.size or 256)
+    place = (experiment.orders[0], run.loaded.stories[0].name, experiment.seeds[0])
     return [
-        Row(
-            look=look,
-            pictures=tuple(
-                embed(run.panel_path(name, order, story, seed, panel), side) for panel in range(1, PANELS + 1)
-            ),
-        )
-        for name, look in zip(names, course.looks, strict=True)
+        (look, [embed(run.panel_path(one.name, *place, panel), side) for panel in range(1, PANELS + 1)])
+        for one, look in zip(experiment.candidates, course.looks, strict=True)
     ]
 
 
@@ -186,6 +161,5 @@ def _losses(folder: Path) -> list[tuple[int, float]]:
 
 def _standins(run: Run) -> list[str]:
     """Return the names of the embedded models that gave the numbers."""
-    metrics: list[dict[str, Any]] = run.read_json("scores.json")["metrics"]
-    stamps = [metric["stamp"] for metric in metrics if metric.get("stamp")]
-    return list(dict.fromkeys(stamp["weights"] for stamp in stamps if stamp["embedded"]))
+    stamps = [metric.stamp for metric in read_summary(run).metrics if metric.stamp.embedded]
+    return list(dict.fromkeys(stamp.weights for stamp in stamps))

@@ -46,19 +46,14 @@ def _shots(run: Run, story: LoadedStory, one: Selection, sheets: int) -> list[Sh
     paths = [run.panel_path(one.candidate, one.order, one.story, part.seed, part.panel) for part in one.parts]
     native = next((side for side in map(largest_side, paths) if side), 1)
     side = side_within(SMALL_BUDGET, sheets * len(paths), native)
-    shots = []
-    for panel, path in enumerate(paths, 1):
-        picture = embed(path, side)
-        shots.append(
-            Shot(
-                panel=panel,
-                caption=story.story.panels[panel - 1].caption,
-                prompt=prompt_of(story.story, panel - 1, one.order),
-                picture=picture,
-                thumb=None,
-                status="ok" if picture else "missing",
-                reason="",
-                weakest=False,
-            )
+    pictures = [embed(path, side) for path in paths]
+    return [
+        Shot(
+            panel=panel,
+            caption=story.story.panels[panel - 1].caption,
+            prompt=prompt_of(story.story, panel - 1, one.order),
+            picture=picture,
+            status="ok" if picture else "missing",
         )
-    return shots
+        for panel, picture in enumerate(pictures, 1)
+    ]

@@ -1,13 +1,17 @@
 """A run's pictures by place, and the contact sheets they make."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain, product, starmap
+from operator import attrgetter
 from pathlib import Path
-from statistics import median, pstdev
 
-from eval.scoring.records import PanelFault, PanelScore, Scores, StoryScore
+import pandas as pd
+
+from eval.scoring.records import PanelScore, Scores, StoryScore
 from kit.experiment.config import Candidate
-from kit.experiment.run import PanelRow, Run
+from kit.experiment.run import PanelRow, Run, Slot
 from kit.story.prompt import prompt_of
 from kit.story.story import PANELS, LoadedStory
 from reports.thumbnails import (
@@ -30,13 +34,13 @@ class Shot:
     caption: str
     prompt: str
     picture: Picture | None
-    thumb: Picture | None
+    thumb: Picture | None = None
     """A small copy of the weakest panel shown, for the place that says why; None for all others."""
     status: str
     """ok, missing, damaged, blank, wrong-size, or not-drawn before `generate` came to it."""
-    reason: str
+    reason: str = ""
     """Why it could not be scored, in the words of the scoring."""
-    weakest: bool
+    weakest: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -67,41 +71,6 @@ class Block:
     sheets: tuple[Sheet, ...]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class SheetAlbum:
-    """All blocks, and how large the pictures in them are."""
-
-    blocks: tuple[Block, ...]
-    done: int
-    wanted: int
-    unscored: int
-    """Panels drawn or changed after the scoring; 0 before any scoring."""
-    reduced_to: int | None
-    """Side of the large views in pixels where they had to be reduced, else None."""
-
-
-def contact_sheets(run: Run, scores: Scores | None) -> SheetAlbum:
-    """Return all contact sheets of a run: no-LoRA candidates first, each block with one common seed."""
-    experiment = run.loaded.experiment
-    shelf = fill_shelf(run, scores)
-    candidates = ranked(run)
-    blocks = []
-    for story in run.loaded.stories:
-        for order in experiment.orders:
-            folders = [(candidate.name, order, story.name) for candidate in candidates]
-            seed = representative_seed(experiment.seeds, _drawn(shelf, folders), _columns(shelf, folders))
-            sheets = tuple(_sheet(shelf, story, candidate, order, seed) for candidate in candidates)
-            blocks.append(Block(story=story, order=order, seed=seed, sheets=sheets))
-    native = native_side(run, shelf.rows.values())
-    return SheetAlbum(
-        blocks=tuple(blocks),
-        done=len(shelf.rows),
-        wanted=len(blocks) * len(candidates) * len(experiment.seeds) * PANELS,
-        unscored=sum(_unscored(shelf, place, row) for place, row in shelf.rows.items()) if scores else 0,
-        reduced_to=shelf.sides[0] if shelf.sides[0] < native else None,
-    )
-
-
 def ranked(run: Run) -> list[Candidate]:
     """Return the candidates as the page lists them: those without a LoRA first."""
     return sorted(run.loaded.experiment.candidates, key=lambda candidate: candidate.lora is not None)
@@ -123,122 +92,101 @@ def representative_seed(
     >>> representative_seed([4, 5, 6], {4: 8, 5: 8, 6: 8}, [{4: 1.0, 5: 9.0, 6: 2.0}])
     6
     """
-    distance = dict.fromkeys(seeds, 0.0)
-    for column in columns:
-        spread = pstdev(column.values()) if column else 0.0
-        if spread > 0:
-            middle = median(column.values())
-            for seed in seeds:
-                distance[seed] += abs(column[seed] - middle) / spread if seed in column else 0.0
-    return min(seeds, key=lambda seed: (-drawn.get(seed, 0), round(distance[seed], 9)))
+    table = pd.DataFrame(list(columns), columns=list(seeds), dtype=float).T
+    distance = ((table - table.median()).abs() / table.std(ddof=0)).sum(axis="columns").round(9)
+    return min(seeds, key=lambda seed: (-drawn.get(seed, 0), distance[seed]))
 
 
-FolderKey = tuple[str, str, str, int]
-"""Candidate, order, story, seed: eight panels."""
+FOLDER = attrgetter("candidate", "order", "story", "seed")
+"""What names eight panels of a run."""
+SLOT = attrgetter(*Slot._fields)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Shelf:
-    """What a run holds, found by candidate, order, story and seed."""
+class SheetAlbum:
+    """All contact sheets of a run: no-LoRA candidates first, each block with one common seed."""
 
-    run: Run
-    rows: Mapping[tuple[FolderKey, int], PanelRow]
-    panels: Mapping[tuple[FolderKey, int], PanelScore]
-    reasons: Mapping[tuple[FolderKey, int], str]
-    stories: Mapping[FolderKey, StoryScore]
-    sides: tuple[int, int]
-    """Largest side of shown and of other pictures, in pixels."""
+    def __init__(self, run: Run, scores: Scores | None) -> None:
+        """Read what belongs to the run's present experiment; what it has dropped stays on disk unseen."""
+        slots, experiment = list(run.wanted()), run.loaded.experiment
+        drawn = {row.slot: row for row in run.rows()}
+        self._run = run
+        self._rows = {slot: drawn[slot] for slot in slots if slot in drawn}
+        panels, faults, sets = (scores.panels, scores.faults, scores.stories) if scores else ((), (), ())
+        self._panels = {SLOT(row): row for row in panels}
+        self._faults = {SLOT(row): row for row in faults}
+        self._sets = {FOLDER(row): row for row in sets}
+        shown = len(slots) // len(experiment.seeds)
+        sides = (largest_side(run.panel_path(*slot)) for slot in self._rows)
+        native = next((side for side in sides if side), SMALL_SIDE)  # all panels of a run have one size
+        self._large = side_within(LARGE_BUDGET, shown, native)
+        self._small = side_within(SMALL_BUDGET, len(slots) - shown, SMALL_SIDE)
+        self.blocks = tuple(starmap(self._block, product(run.loaded.stories, experiment.orders)))
+        self.done, self.wanted = len(self._rows), len(slots)
+        self.unscored = sum(map(self._is_unscored, self._rows.values())) if scores else 0
+        """Panels drawn or changed after the scoring; 0 before any scoring."""
+        self.reduced_to = self._large if self._large < native else None
+        """Side of the large views in pixels where they had to be reduced, else None."""
 
-    def strip(self, story: LoadedStory, folder: FolderKey, *, shown: bool) -> Strip:
+    def _block(self, story: LoadedStory, order: str) -> Block:
+        """Return the sheets of a story in an order, at the seed that stands for all of them."""
+        candidates, seeds = ranked(self._run), self._run.loaded.experiment.seeds
+        folders = [(candidate.name, order, story.name) for candidate in candidates]
+        seed = representative_seed(seeds, self._drawn(folders), self._columns(folders))
+        sheets = [
+            Sheet(
+                candidate=candidate,
+                shown=self._strip(story, (*folder, seed), shown=True),
+                others=tuple(
+                    self._strip(story, (*folder, other), shown=False) for other in seeds if other != seed
+                ),
+            )
+            for candidate, folder in zip(candidates, folders, strict=True)
+        ]
+        return Block(story=story, order=order, seed=seed, sheets=tuple(sheets))
+
+    def _is_unscored(self, row: PanelRow) -> bool:
+        """Return whether the scores know nothing of this picture, or another picture in its place."""
+        score = self._panels.get(row.slot)
+        return score is None or (score.status == "ok" and score.sha256 != row.sha256)
+
+    def _strip(self, story: LoadedStory, folder: tuple[str, str, str, int], *, shown: bool) -> Strip:
         """Return the eight panels of one folder, large where they are shown."""
-        shots = tuple(self._shot(story, folder, panel, shown=shown) for panel in range(1, PANELS + 1))
-        return Strip(seed=folder[3], shots=shots, score=self.stories.get(folder))
+        score = self._sets.get(folder)
+        slots = [Slot(*folder, panel) for panel in range(1, PANELS + 1)]
+        weakest = score.weakest_panel if score else None
+        shots = [self._shot(story, slot, shown=shown, weakest=slot.panel == weakest) for slot in slots]
+        return Strip(seed=folder[3], shots=tuple(shots), score=score)
 
-    def _shot(self, story: LoadedStory, folder: FolderKey, panel: int, *, shown: bool) -> Shot:
-        row = self.rows.get((folder, panel))
-        path = self.run.panel_path(*folder, panel) if row else None
-        picture = embed(path, self.sides[0] if shown else self.sides[1]) if path else None
-        weakest = self._weakest(folder) == panel
+    def _shot(self, story: LoadedStory, slot: Slot, *, shown: bool, weakest: bool) -> Shot:
+        row, fault = self._rows.get(slot), self._faults.get(slot)
+        path = self._run.panel_path(*slot) if row else None
+        picture = embed(path, self._large if shown else self._small) if path else None
         return Shot(
-            panel=panel,
-            caption=story.story.panels[panel - 1].caption,
-            prompt=row.prompt if row else prompt_of(story.story, panel - 1, folder[1]),
+            panel=slot.panel,
+            caption=story.story.panels[slot.panel - 1].caption,
+            prompt=row.prompt if row else prompt_of(story.story, slot.panel - 1, slot.order),
             picture=picture,
             thumb=embed(path, THUMB_SIDE) if path and weakest and shown else None,
-            status=_status(path, self.panels.get((folder, panel)), picture),
-            reason=self.reasons.get((folder, panel), ""),
+            status=_status(path, self._panels.get(slot), picture),
+            reason=fault.reason if fault else "",
             weakest=weakest,
         )
 
-    def _weakest(self, folder: FolderKey) -> int | None:
-        score = self.stories.get(folder)
-        return score.weakest_panel if score else None
+    def _drawn(self, folders: Sequence[tuple[str, str, str]]) -> Counter[int]:
+        """Return how many readable pictures each seed has over some folders of candidate, order, story."""
+        return Counter(slot.seed for slot in self._rows if slot[:3] in folders and self._is_good(slot))
 
+    def _is_good(self, slot: Slot) -> bool:
+        score = self._panels.get(slot)
+        return score.status == "ok" if score else self._run.panel_path(*slot).exists()
 
-def _unscored(shelf: Shelf, place: tuple[FolderKey, int], row: PanelRow) -> bool:
-    """Return whether the scores know nothing of this picture, or another picture in its place."""
-    score = shelf.panels.get(place)
-    return score is None or (score.status == "ok" and score.sha256 != row.sha256)
-
-
-def _drawn(shelf: Shelf, folders: Iterable[tuple[str, str, str]]) -> dict[int, int]:
-    """Return how many readable pictures each seed has over some folders of candidate, order, story."""
-    counts = dict.fromkeys(shelf.run.loaded.experiment.seeds, 0)
-    wanted = set(folders)
-    for folder, panel in shelf.rows:
-        score = shelf.panels.get((folder, panel))
-        good = score.status == "ok" if score else shelf.run.panel_path(*folder, panel).exists()
-        counts[folder[3]] += folder[:3] in wanted and good
-    return counts
-
-
-def _columns(shelf: Shelf, folders: Iterable[tuple[str, str, str]]) -> Iterator[dict[int, float]]:
-    """Yield every score of every folder of candidate, order, story, by seed."""
-    seeds = shelf.run.loaded.experiment.seeds
-    for folder in folders:
-        scored = {seed: shelf.stories[*folder, seed] for seed in seeds if (*folder, seed) in shelf.stories}
-        names = dict.fromkeys(name for story in scored.values() for name in story.values)
-        for name in names:
-            values = ((seed, story.values.get(name)) for seed, story in scored.items())
-            yield {seed: value for seed, value in values if value is not None}
-
-
-def _sheet(shelf: Shelf, story: LoadedStory, candidate: Candidate, order: str, seed: int) -> Sheet:
-    place = (candidate.name, order, story.name)
-    others = (other for other in shelf.run.loaded.experiment.seeds if other != seed)
-    return Sheet(
-        candidate=candidate,
-        shown=shelf.strip(story, (*place, seed), shown=True),
-        others=tuple(shelf.strip(story, (*place, other), shown=False) for other in others),
-    )
-
-
-def fill_shelf(run: Run, scores: Scores | None) -> Shelf:
-    """Return what belongs to the run's present experiment; what it has dropped stays on disk unseen."""
-    wanted = {slot[:4] for slot in run.wanted()}
-    rows = {(_folder_key(row), row.panel): row for row in run.rows() if _folder_key(row) in wanted}
-    shown = len(wanted) // len(run.loaded.experiment.seeds) * PANELS
-    others = len(wanted) * PANELS - shown
-    native = native_side(run, rows.values())
-    panels, stories, faults = (scores.panels, scores.stories, scores.faults) if scores else ((), (), ())
-    return Shelf(
-        run=run,
-        rows=rows,
-        panels={(_folder_key(panel), panel.panel): panel for panel in panels},
-        reasons={(_folder_key(fault), fault.panel): fault.reason for fault in faults},
-        stories={_folder_key(story): story for story in stories},
-        sides=(side_within(LARGE_BUDGET, shown, native), side_within(SMALL_BUDGET, others, SMALL_SIDE)),
-    )
-
-
-def _folder_key(row: PanelRow | PanelScore | StoryScore | PanelFault) -> FolderKey:
-    return (row.candidate, row.order, row.story, row.seed)
-
-
-def native_side(run: Run, rows: Iterable[PanelRow]) -> int:
-    """Return the longer side of the first readable picture: all panels of a run have one size."""
-    sides = (largest_side(run.panel_path(*run.slot_of(row))) for row in rows)
-    return next((side for side in sides if side), SMALL_SIDE)
+    def _columns(self, folders: Sequence[tuple[str, str, str]]) -> Iterator[dict[int, float]]:
+        """Yield every score of every folder of candidate, order, story, by seed."""
+        for folder in folders:
+            keys = [(*folder, seed) for seed in self._run.loaded.experiment.seeds]
+            scored = {key[3]: self._sets[key].values for key in keys if key in self._sets}
+            for name in dict.fromkeys(chain.from_iterable(scored.values())):
+                yield {seed: value for seed, row in scored.items() if (value := row.get(name)) is not None}
 
 
 def _status(path: Path | None, score: PanelScore | None, picture: Picture | None) -> str:

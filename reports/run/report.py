@@ -4,20 +4,18 @@ import base64
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain, product
+from itertools import product
 from pathlib import Path, PurePath
 
-import jinja2
 from markupsafe import Markup
 from matplotlib.figure import Figure as Drawing
 
-from eval.comparison.compare import Comparison, read_comparison
-from eval.comparison.racing import Race, read_race
+from eval.comparison.compare import read_comparison
+from eval.comparison.racing import read_race
 from eval.comparison.verdict import Contrast
 from eval.metrics.registry import is_reference
-from eval.scoring.records import Scores, Similarity, StoryScore, read_scores
+from eval.scoring.records import Similarity, StoryScore, read_scores
 from kit.errors import RunError
-from kit.experiment.config import DrawSettings, Experiment
 from kit.experiment.run import Run
 from kit.files.atomic_write import write_atomic
 from kit.story.prompt import prompt_of
@@ -35,10 +33,10 @@ from reports.number_format import (
     written_p,
 )
 from reports.page_templates import Words, environment, load_words, template_text
-from reports.run.cast_sheets import CastSheet, cast_sheets
-from reports.run.contact_sheets import Sheet, SheetAlbum, contact_sheets, ranked
-from reports.run.verdicts import ComparedPair, pairs_of
-from reports.run.weakest_panels import Weakness, weaknesses
+from reports.run.cast_sheets import cast_sheets
+from reports.run.contact_sheets import FOLDER, Sheet, SheetAlbum, ranked
+from reports.run.verdicts import pairs_of
+from reports.run.weakest_panels import weaknesses
 
 
 def write_report(run: Run) -> Path:
@@ -55,9 +53,9 @@ def write_report(run: Run) -> Path:
             f"{run.folder}: a report needs at least one panel, got none; "
             f"draw them with `storykit generate EXPERIMENT --out {run.folder}`"
         )
-    page = gather(run)
-    words = load_words(page.stories[0].story.language)
-    for figure in page.figures:
+    page = Page(run)
+    words = load_words(page.loaded.stories[0].story.language)
+    for figure in (*(heat.figure for heat in page.heats), *page.strips.values()):
         write_atomic(run.folder / "figures" / f"{figure.name}.svg", figure.svg)
         write_atomic(run.folder / "figures" / f"{figure.name}.png", figure.png)
     path = run.folder / "report.html"
@@ -86,60 +84,34 @@ class Heat:
     span: Span
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
 class Page:
     """The report of one run; what a later stage would add is None or empty until it has run."""
 
-    folder: str
-    """The run folder's own name: the page is made to be sent, so no path of this machine is in it."""
-    experiment: Experiment
-    settings: DrawSettings
-    stories: tuple[LoadedStory, ...]
-    prompts: Mapping[tuple[str, str], tuple[str, ...]]
-    """The eight prompts of a story in an order, without any candidate's trigger."""
-    album: SheetAlbum
-    casts: tuple[CastSheet, ...]
-    scores: Scores | None
-    summaries: tuple[Summary, ...]
-    columns: tuple[str, ...]
-    weak: tuple[Weakness, ...]
-    heats: tuple[Heat, ...]
-    told: Comparison | None
-    race: Race | None
-    pairs: tuple[ComparedPair, ...]
-    """Of candidates and of orders."""
-    interactions: tuple[ComparedPair, ...]
-    """What an order does to one candidate more than to another."""
-    strips: Mapping[Contrast, Figure]
-    identity: tuple[tuple[str, str], ...]
-    """What run.json says, flattened: place in the file, value."""
-
-    @property
-    def figures(self) -> list[Figure]:
-        """All figures of the page."""
-        return [*(heat.figure for heat in self.heats), *self.strips.values()]
+    def __init__(self, run: Run) -> None:
+        """Gather what a run has to show so far."""
+        self.folder = run.folder.resolve().name
+        """The run folder's own name: the page is made to be sent, so no path of this machine is in it."""
+        self.loaded = run.loaded
+        self.scores, self.told, self.race = read_scores(run), read_comparison(run), read_race(run)
+        self.album, self.casts = SheetAlbum(run, self.scores), cast_sheets(run)
+        rows = self.scores.stories if self.scores else ()
+        self.summaries, self.columns = _summaries(run, rows), score_columns(rows)
+        self.weak = weaknesses(self.album.blocks, self.scores.panels) if self.scores else []
+        self.heats = _heats(self.album, self.scores.similarity) if self.scores else []
+        pairs = pairs_of(self.told) if self.told else []
+        self.pairs = [pair for pair in pairs if pair.kind != "interaction"]
+        """Of candidates and of orders."""
+        self.interactions = [pair for pair in pairs if pair.kind == "interaction"]
+        """What an order does to one candidate more than to another."""
+        self.strips = {one: _strip(one) for pair in pairs for one in (*pair.deciding, *pair.others)}
+        self.identity = flatten(run.read_json("run.json")) if (run.folder / "run.json").exists() else []
+        """What run.json says, flattened: place in the file, value."""
 
 
 def render(page: Page, words: Words) -> str:
     """Return the page as HTML; every text of the run is escaped."""
-    script = template_text("lightbox.js")
-    return (
-        _environment(page, words)
-        .get_template("page.html")
-        .render(
-            page=page,
-            w=words,
-            style=Markup(template_text("style.css")),
-            script=Markup(script),
-            script_sha256=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii"),
-            version=installed_version("storykit"),
-        )
-    )
-
-
-def _environment(page: Page, words: Words) -> jinja2.Environment:
     metrics = {metric.name: metric for metric in page.scores.metrics} if page.scores else {}
-    known = environment()
+    known, script = environment(), template_text("lightbox.js")
     known.filters |= {
         "written": written,
         "interval": written_interval,
@@ -148,36 +120,16 @@ def _environment(page: Page, words: Words) -> jinja2.Environment:
         "arrow": lambda column: arrow_of(metrics.get(column)),
         "title_of": lambda column: words.metric(column, metrics.get(column)),
         "file_name": lambda path: Path(path).name,
+        "prompts_in": lambda story, order: [prompt_of(story, panel, order) for panel in range(PANELS)],
     }
     known.tests["reference"] = is_reference
-    return known
-
-
-def gather(run: Run) -> Page:
-    """Return what a run has to show so far."""
-    scores, told = read_scores(run), read_comparison(run)
-    album = contact_sheets(run, scores)
-    pairs = pairs_of(told) if told else []
-    rows = scores.stories if scores else ()
-    return Page(
-        folder=run.folder.resolve().name,
-        experiment=run.loaded.experiment,
-        settings=run.loaded.settings,
-        stories=run.loaded.stories,
-        prompts=_prompts(run),
-        album=album,
-        casts=cast_sheets(run),
-        scores=scores,
-        summaries=_summaries(run, rows),
-        columns=tuple(score_columns(rows)),
-        weak=tuple(weaknesses(album.blocks, scores.panels)) if scores else (),
-        heats=tuple(_heats(album, scores.similarity)) if scores else (),
-        told=told,
-        race=read_race(run),
-        pairs=tuple(pair for pair in pairs if pair.kind != "interaction"),
-        interactions=tuple(pair for pair in pairs if pair.kind == "interaction"),
-        strips={one: _strip(one) for pair in pairs for one in (*pair.deciding, *pair.others)},
-        identity=_identity(run),
+    return known.get_template("page.html").render(
+        page=page,
+        w=words,
+        style=Markup(template_text("style.css")),
+        script=Markup(script),
+        script_sha256=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii"),
+        version=installed_version("storykit"),
     )
 
 
@@ -188,41 +140,24 @@ def flatten(value: object, place: str = "") -> list[tuple[str, str]]:
     [('base.name', 'mini'), ('base.parts', '1, 2'), ('folder', 'kolors')]
     """
     if isinstance(value, Mapping):
-        inner = [flatten(item, f"{place}.{key}".removeprefix(".")) for key, item in value.items()]
-        return list(chain.from_iterable(inner))
+        inside = ((f"{place}.{key}".removeprefix("."), item) for key, item in value.items())
+        return [leaf for inner, item in inside for leaf in flatten(item, inner)]
     if isinstance(value, list | tuple):
         return [(place, ", ".join(text for item in value for _, text in flatten(item)))]
     text = "" if value is None else str(value)
     return [(place, PurePath(text).name if PurePath(text).is_absolute() else text)]
 
 
-def _prompts(run: Run) -> dict[tuple[str, str], tuple[str, ...]]:
-    return {
-        (story.name, order): tuple(prompt_of(story.story, panel, order) for panel in range(PANELS))
-        for story in run.loaded.stories
-        for order in run.loaded.experiment.orders
-    }
-
-
-def _summaries(run: Run, rows: Sequence[StoryScore]) -> tuple[Summary, ...]:
+def _summaries(run: Run, rows: Sequence[StoryScore]) -> list[Summary]:
     """Return the summaries in the order of the contact sheets; dropped candidates and orders are out."""
     found = {(row.candidate, row.order): row for row in summarise(rows)}
-    places = product(ranked(run), run.loaded.experiment.orders)
-    return tuple(
-        found[candidate.name, order] for candidate, order in places if (candidate.name, order) in found
-    )
-
-
-def _identity(run: Run) -> tuple[tuple[str, str], ...]:
-    written = (run.folder / "run.json").exists()
-    return tuple(flatten(run.read_json("run.json"))) if written else ()
+    places = product([candidate.name for candidate in ranked(run)], run.loaded.experiment.orders)
+    return [found[place] for place in places if place in found]
 
 
 def _heats(album: SheetAlbum, similarity: Sequence[Similarity]) -> list[Heat]:
     """Return a map for every contact sheet that has one, all on one scale."""
-    found: dict[tuple[str, str, str, int], Similarity] = {
-        (one.candidate, one.order, one.story, one.seed): one for one in similarity
-    }
+    found = {FOLDER(one): one for one in similarity}
     shown = [
         (block, sheet, found[key])
         for block in album.blocks
@@ -235,16 +170,14 @@ def _heats(album: SheetAlbum, similarity: Sequence[Similarity]) -> list[Heat]:
             story=block.story,
             order=block.order,
             sheet=sheet,
-            figure=_map(one, scale),
+            figure=_figure(
+                f"similarity-{one.candidate}-{one.order}-{one.story}-seed-{one.seed}",
+                similarity_map(one.matrix, scale),
+            ),
             span=span([one.matrix]),
         )
         for block, sheet, one in shown
     ]
-
-
-def _map(one: Similarity, scale: Span) -> Figure:
-    name = f"similarity-{one.candidate}-{one.order}-{one.story}-seed-{one.seed}"
-    return _figure(name, similarity_map(one.matrix, scale))
 
 
 def _strip(one: Contrast) -> Figure:

@@ -37,11 +37,8 @@ class ComparedPair:
         verdicts = {comparison.verdict for comparison in self.deciding}
         if {"a", "b"} <= verdicts:
             return "mixed"
-        if "a" in verdicts:
-            return "a"
-        if "b" in verdicts:
-            return "b"
-        return "tied" if "tied" in verdicts else "none"
+        outcomes: tuple[Stance, ...] = ("a", "b", "tied")
+        return next((outcome for outcome in outcomes if outcome in verdicts), "none")
 
     @property
     def n(self) -> int:

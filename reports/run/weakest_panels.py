@@ -6,7 +6,7 @@ from statistics import mean, pstdev
 
 from eval.metrics.registry import reason_columns
 from eval.scoring.records import PanelScore
-from reports.run.contact_sheets import Block, Sheet, Shot
+from reports.run.contact_sheets import FOLDER, Block, Sheet, Shot
 
 FAR_BELOW = 1.0
 """Standard deviations below the other panels from which a second or third reason is named too."""
@@ -71,21 +71,18 @@ def _reason(column: str, panel: int, scored: Sequence[PanelScore]) -> Reason | N
 
 def _weakness(block: Block, sheet: Sheet, panels: Sequence[PanelScore]) -> Weakness:
     place = (sheet.candidate.name, block.order, block.story.name, block.seed)
-    scored = [panel for panel in panels if (panel.candidate, panel.order, panel.story, panel.seed) == place]
+    scored = [panel for panel in panels if FOLDER(panel) == place]
     shot = next((shot for shot in sheet.shown.shots if shot.weakest), None)
     number = shot.panel if shot else 0
-    strips = (sheet.shown, *sheet.others)
+    ranks = (score.values.get("text_rank") or 1.0 for score in scored if score.panel == number)
     return Weakness(
         block=block,
         sheet=sheet,
         shot=shot,
         reasons=reasons(number, scored),
-        rank=_rank(number, scored),
-        times=sum(strip.score is not None and strip.score.weakest_panel == number for strip in strips),
+        rank=next((rank for rank in ranks if rank > 1.0), None),
+        times=sum(
+            strip.score is not None and strip.score.weakest_panel == number
+            for strip in (sheet.shown, *sheet.others)
+        ),
     )
-
-
-def _rank(panel: int, scored: Sequence[PanelScore]) -> float | None:
-    """Return the panel's place by its own text, None where it is the first or was not ranked."""
-    ranks = (score.values.get("text_rank") or 1.0 for score in scored if score.panel == panel)
-    return next((rank for rank in ranks if rank > 1.0), None)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from submissions.bundle.manifest import Manifest
+from submissions.bundle.texts import environment
 
 MAX_EXACT_SEED = 2**53
 """A browser reads larger whole numbers as their neighbours."""
@@ -26,7 +27,7 @@ def workflows_of(manifest: Manifest) -> dict[str, dict[str, object]]:
 def kijai(manifest: Manifest) -> dict[str, object]:
     """Return the story for ComfyUI-KwaiKolorsWrapper, its LoRA loaded by the contest's own node."""
     graph = Graph()
-    _note(graph, manifest, _KIJAI_NOTE)
+    _note(graph, manifest, "kijai")
     model = graph.add("DownloadAndLoadKolorsModel", (0, 1), ["Kwai-Kolors/Kolors", "fp16"])
     if lora := manifest.lora:
         strength = min(MAX_NODE_ALPHA, lora.strength * lora.alpha)
@@ -45,7 +46,7 @@ def kijai(manifest: Manifest) -> dict[str, object]:
 def native(manifest: Manifest) -> dict[str, object]:
     """Return the story for ComfyUI-Kolors-MZ, with ComfyUI's own sampler and LoRA loader."""
     graph = Graph()
-    _note(graph, manifest, _NATIVE_NOTE)
+    _note(graph, manifest, "mz")
     model = graph.add("MZ_KolorsUNETLoaderV2", (0, 1), [UNET_FILE])
     if lora := manifest.lora:
         file = lora.comfyui.rpartition("/")[2]
@@ -174,46 +175,25 @@ def _show(graph: Graph, latent: Output, vae: Output, row: int) -> None:
     graph.add("SaveImage", (5, row), [f"storykit/{row + 1}"], [picture])
 
 
-_OTHER_PICTURES = (
-    "ComfyUI draws other pictures from these seeds than the bundle holds: it has another noise and sampler.\n"
-    "ComfyUI 的噪声与采样器不同，同一种子会得到不同的画面。"
-)
-_KIJAI_NOTE = (
-    "Needs ComfyUI-KwaiKolorsWrapper, which loads no LoRA by itself: LoadKolorsLoRA is the node that the "
-    "contest's ComfyUI notebook writes. Type the full path of {checkpoint} into it. Without that node, "
-    "delete it and connect the model straight: the pictures are then the base's.\n"
-    "需要 ComfyUI-KwaiKolorsWrapper；LoadKolorsLoRA 节点来自比赛的 ComfyUI notebook，"
-    "请在其中填写 {checkpoint} 的完整路径。"
-)
-_NATIVE_NOTE = (
-    "Needs ComfyUI-Kolors-MZ. Put {comfyui} into models/loras, Kolors' UNet into models/unet, ChatGLM3 into "
-    "models/LLM and the SDXL VAE into models/vae.\n"
-    "需要 ComfyUI-Kolors-MZ；把 {comfyui} 放入 models/loras，UNet 放入 models/unet，"
-    "ChatGLM3 放入 models/LLM，VAE 放入 models/vae。"
-)
-
-
-def _note(graph: Graph, manifest: Manifest, text: str) -> None:
+def _note(graph: Graph, manifest: Manifest, pack: str) -> None:
     """Add a note that says what the graph needs and what ComfyUI does otherwise."""
-    lora = manifest.lora
-    told = [
-        text.format(checkpoint=lora.checkpoint if lora else "-", comfyui=lora.comfyui if lora else "-"),
-        _OTHER_PICTURES,
-    ]
-    marked = [
-        str(panel.panel)
-        for panel in manifest.panels
-        if any(mark in panel.prompt + panel.negative for mark in OWN_MARKS)
-    ]
-    if marked:
-        marks = " ".join(OWN_MARKS)
-        told.append(f"Panels {', '.join(marked)}: ComfyUI reads {marks} in a prompt as its own signs.")
-    if lora and lora.strength * lora.alpha > MAX_NODE_ALPHA:
-        told.append(f"LoadKolorsLoRA takes at most {MAX_NODE_ALPHA:g} for lora_alpha; the entry wears more.")
-    large = [str(panel.panel) for panel in manifest.panels if panel.seed > MAX_EXACT_SEED]
-    if large:
-        told.append(f"Panels {', '.join(large)}: the browser rounds seeds above {MAX_EXACT_SEED}.")
-    graph.add("Note", (0, 0), ["\n\n".join(told)])
+    panels, lora = manifest.panels, manifest.lora
+    text = (
+        environment()
+        .get_template("comfyui.j2")
+        .render(
+            pack=pack,
+            lora=lora,
+            marks=OWN_MARKS,
+            marked=[
+                one.panel for one in panels if any(mark in one.prompt + one.negative for mark in OWN_MARKS)
+            ],
+            strongest=MAX_NODE_ALPHA,
+            largest=MAX_EXACT_SEED,
+            large=[one.panel for one in panels if one.seed > MAX_EXACT_SEED],
+        )
+    )
+    graph.add("Note", (0, 0), [text.strip()])
 
 
 _COLUMN, _ROW = 440, 460

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, Field, JsonValue, PositiveInt, StringConstraints, ValidationError
 from pydantic_core import from_json
 
-from kit.files.encodings import canonical_json, csv_bytes, json_bytes, sha256_bytes
+from kit.files.encodings import canonical_json, json_bytes, sha256_bytes
 from submissions.faults import Fault
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
@@ -185,20 +185,20 @@ def read_manifest(data: bytes) -> tuple[Manifest | None, tuple[Fault, ...]]:
         return None, (Fault(MANIFEST, f"Invalid JSON: {str(error)[:200]}"),)
 
 
-def lora_names(candidate: str) -> tuple[str, str, str, str]:
-    """Return what a candidate's LoRA is called: file, checkpoint, diffusers and comfyui of its record."""
+def lora_names(candidate: str) -> dict[str, str]:
+    """Return what a candidate's LoRA is called in each of its forms, by the field of its record."""
     stem = f"lora/{candidate}"
-    return f"{stem}.safetensors", f"{stem}.ckpt", DIFFUSERS_FILE, f"{stem}-comfyui.safetensors"
+    return {
+        "file": f"{stem}.safetensors",
+        "checkpoint": f"{stem}.ckpt",
+        "diffusers": DIFFUSERS_FILE,
+        "comfyui": f"{stem}-comfyui.safetensors",
+    }
 
 
 def prompts_json(manifest: Manifest) -> list[dict[str, JsonValue]]:
     """Return the prompts of a bundle, one record a panel."""
     return [{column: getattr(panel, column) for column in PROMPT_COLUMNS} for panel in manifest.panels]
-
-
-def prompts_csv(manifest: Manifest) -> bytes:
-    """Return the prompts of a bundle as the CSV that spreadsheets open with the right letters (utf-8-sig)."""
-    return csv_bytes(PROMPT_COLUMNS, prompts_json(manifest))
 
 
 def settings_json(manifest: Manifest) -> dict[str, JsonValue]:

@@ -56,27 +56,21 @@ class MosaicText:
     """One a panel; empty where a panel has none."""
     lettering: Lettering
 
-    @property
-    def written_title(self) -> str:
-        """Return the title if it can be written."""
-        return self.title if self.lettering.captions else ""
-
-    @property
-    def written_captions(self) -> list[str]:
-        """Return the captions, empty ones if they cannot be written."""
-        return [caption if self.lettering.captions else "" for caption in self.captions]
-
 
 def draw_mosaic(panels: Sequence[Picture], words: MosaicText, grid: Grid) -> Picture:
     """Return the panels on one sheet, left to right, then down, each above its number and caption."""
     font = words.lettering.font(_TEXT)
-    captions = [wrap(caption, font, CELL - _indent(font), _MOST_LINES) for caption in words.written_captions]
+    title = words.title if words.lettering.captions else ""
+    said = words.captions if words.lettering.captions else [""] * len(words.captions)
+    captions = [wrap(caption, font, CELL - _indent(font), _MOST_LINES) for caption in said]
     rows = [captions[first : first + grid.columns] for first in range(0, len(captions), grid.columns)]
     heights = [CELL + _BELOW + _LINE * max(1, *map(len, row)) for row in rows]
-    top = _MARGIN + (_TITLE_ROOM if words.written_title else 0)
+    top = _MARGIN + (_TITLE_ROOM if title else 0)
     width = 2 * _MARGIN + grid.columns * (CELL + _GUTTER) - _GUTTER
     sheet = Image.new("RGB", (width, top + sum(heights) + _ROW_GAP * (len(rows) - 1) + _MARGIN), PAPER)
-    _head(sheet, words)
+    pen, head = ImageDraw.Draw(sheet), words.lettering.font(_TITLE)
+    shown = cut(title, head, width - 2 * _MARGIN)
+    pen.text((_MARGIN, _MARGIN + _TITLE // 2), shown, INK, head, anchor="lm")
     for index, panel in enumerate(panels):
         down, along = divmod(index, grid.columns)
         corner = (_MARGIN + along * (CELL + _GUTTER), top + sum(heights[:down]) + down * _ROW_GAP)
@@ -95,13 +89,6 @@ def png_bytes(picture: Picture) -> bytes:
 def _indent(font: Font) -> int:
     """Return how far captions stand to the right of the panel's edge, behind the number."""
     return round(font.getlength("0  "))
-
-
-def _head(sheet: Picture, words: MosaicText) -> None:
-    """Write the title above the panels."""
-    font = words.lettering.font(_TITLE)
-    title = cut(words.written_title, font, sheet.width - 2 * _MARGIN)
-    ImageDraw.Draw(sheet).text((_MARGIN, _MARGIN + _TITLE // 2), title, INK, font, anchor="lm")
 
 
 def _place(sheet: Picture, panel: Picture, corner: tuple[int, int]) -> None:

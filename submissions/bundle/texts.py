@@ -37,11 +37,6 @@ def texts_of(manifest: Manifest, rules: Rules) -> dict[str, bytes]:
     }
 
 
-def post_title(manifest: Manifest, rules: Rules) -> str:
-    """Return the title of the post; until the LoRA has an address, the contest's word stands for it."""
-    return rules.post_title(manifest.team, manifest.link or NO_LINK)
-
-
 def _json(value: object) -> str:
     r"""Return a value as JSON on one line, which is YAML as well once all marks that break lines are escaped.
 
@@ -60,15 +55,6 @@ def _training(manifest: Manifest) -> dict[str, str]:
     return {name: text for name, text in sorted(notes.items()) if name not in _UNTOLD and text}
 
 
-def _number(value: float) -> str:
-    """Return a number as short as it can be said: six digits tell a scale.
-
-    >>> _number(0.8 * 4 / 16)
-    '0.2'
-    """
-    return f"{value:.6g}"
-
-
 def _cell(text: str) -> str:
     r"""Return a text that stays inside one cell of a Markdown table.
 
@@ -79,7 +65,7 @@ def _cell(text: str) -> str:
 
 
 @cache
-def _environment() -> jinja2.Environment:
+def environment() -> jinja2.Environment:
     """Return where templates are read and kept compiled."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES, encoding="utf-8"),
@@ -89,19 +75,19 @@ def _environment() -> jinja2.Environment:
         keep_trailing_newline=True,
         autoescape=False,
     )
-    environment.filters |= {"cell": _cell, "number": _number, "json": _json}
+    environment.filters |= {"cell": _cell, "number": "{:.6g}".format, "json": _json}
     return environment
 
 
 def _fill(template: str, manifest: Manifest, rules: Rules, gallery: bool = False) -> bytes:
     """Return a template filled in, as UTF-8 with line feeds."""
     text = (
-        _environment()
+        environment()
         .get_template(template)
         .render(
             m=manifest,
             rules=rules,
-            title=post_title(manifest, rules),
+            title=rules.post_title(manifest.team, manifest.link or NO_LINK),
             blank=NO_LINK,
             gallery=gallery,
             widget=[{"text": panel.prompt, "output": {"url": panel.file}} for panel in manifest.panels],

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -57,14 +57,6 @@ class Unranked:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Instrument:
-    """Which weights gave the numbers."""
-
-    aesthetic: Stamp
-    encoder: Stamp
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class Board:
     """A contest's entries by rank, and everything an organiser should know of them."""
 
@@ -74,8 +66,8 @@ class Board:
     """Of most entries' prompts; the style is seen through its words in all of them."""
     weights: Mapping[str, float]
     """Of the metrics, adding up to 1."""
-    instrument: Instrument | None
-    """None where nothing was scored."""
+    instrument: Mapping[str, Stamp]
+    """Which weights gave the numbers, "aesthetic" and "encoder"; empty where nothing was scored."""
     standings: tuple[RankedEntry, ...]
     unranked: tuple[Unranked, ...]
     exhibits: tuple[ScoredEntry, ...]
@@ -87,26 +79,11 @@ class Board:
     @property
     def gated(self) -> bool:
         """Whether an entry below the gate's threshold was left out."""
-        return bool(self.rules and self.instrument and is_gated(self.rules, self.instrument.aesthetic))
+        return bool(self.rules and self.instrument and is_gated(self.rules, self.instrument["aesthetic"]))
 
     def needs(self, kind: Needs) -> bool:
         """Return whether a metric that ranks is found from this, such as the prompts."""
         return any(METRICS[metric].needs == kind for metric in self.weights)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _SeenEntry:
-    """A bundle as far as it could be looked at; its files are in memory no more."""
-
-    file: str
-    """What reports call it: its name, with the folder where the bundles lie in several."""
-    manifest: Manifest | None
-    """None where it cannot be read."""
-    exhibit: ScoredEntry | None = None
-    """None where the bundle has faults or could not be measured."""
-    values: Mapping[str, Row] = field(default_factory=dict)
-    reasons: Sequence[Fault] = ()
-    """Why it is not ranked; none where it is."""
 
 
 def leaderboard(
@@ -130,21 +107,21 @@ def leaderboard(
     intake = _Intake(rules, load, len(bundles))
     if progress is not None:
         progress.begin(2 * len(bundles), 0)
-    seen = [intake.look(path, names[path], progress) for path in sorted(bundles, key=names.__getitem__)]
+    for path in sorted(bundles, key=names.__getitem__):
+        intake.look(path, names[path], progress)
     contest = rules or contest_of(intake.sound)
-    weights, language = weights_of(contest) if contest else {}, _language(seen)
-    if intake.tools:
-        measurer = Measurer(list(weights), intake.tools.encoder, language)
-        seen = [_measured(one, measurer) for one in seen]
-    exhibits = tuple(one.exhibit for one in seen if one.exhibit)
-    ranked = [(one.exhibit, one.values) for one in seen if one.exhibit and not one.reasons]
+    weights = weights_of(contest) if contest else {}
+    language, tools = intake.language, intake.tools
+    values = intake.measure(Measurer(list(weights), tools.encoder, language)) if tools else {}
+    exhibits = tuple(intake.exhibits.values())
+    ranked = [(one, values[one.file]) for one in exhibits if one.file not in intake.refused]
     return Board(
         rules=contest,
         language=language,
         weights=weights,
-        instrument=intake.instrument,
+        instrument={"aesthetic": tools.aesthetic.stamp, "encoder": tools.encoder.stamp} if tools else {},
         standings=rank_entries(ranked, weights),
-        unranked=tuple(_unranked(one) for one in seen if one.reasons),
+        unranked=tuple(intake.unranked(file) for file in sorted(intake.refused)),
         exhibits=exhibits,
         likenesses=duplicate_panels(exhibits, COPY_ABOVE),
         shared=shared_loras(exhibits),
@@ -152,85 +129,85 @@ def leaderboard(
 
 
 class _Intake:
-    """Checks bundles and looks at the sound ones, all with the same instruments."""
+    """Checks bundles and looks at the sound ones with the same instruments; their files are not kept."""
 
     def __init__(self, rules: Rules | None, load: "Callable[[], Scorers]", count: int) -> None:
         """Take the rules if they are known, and how many bundles there are."""
         self._rules, self._load, self._count = rules, load, count
+        self._manifests: dict[str, Manifest] = {}
+        """Those that can be read, by what reports call the bundle, as all that follows."""
         self.sound: dict[str, list[str]] = {}
         """Files of the sound bundles, by the contest that they name."""
         self.tools: Scorers | None = None
         """None until a bundle is sound."""
+        self.exhibits: dict[str, ScoredEntry] = {}
+        """The bundles without faults that could be measured."""
+        self.refused: dict[str, Sequence[Fault]] = {}
+        """Why a bundle is not ranked."""
         if rules:
             weights_of(rules)
 
     @property
-    def instrument(self) -> Instrument | None:
-        """Return which weights give the numbers; None where nothing was scored."""
-        if self.tools is None:
-            return None
-        return Instrument(aesthetic=self.tools.aesthetic.stamp, encoder=self.tools.encoder.stamp)
+    def language(self) -> Language:
+        """The language that most bundles are prompted in; English where none can be read."""
+        prompts = ["".join(prompts_of(manifest)) for manifest in self._manifests.values()]
+        chinese = sum(any("\u3400" <= letter <= "\u9fff" for letter in text) for text in prompts)
+        return "zh" if prompts and 2 * chinese >= len(prompts) else "en"
 
-    def look(self, path: Path, file: str, progress: "Progress | None") -> _SeenEntry:
-        """Return a bundle's entry, or why it has none or is not ranked."""
+    def look(self, path: Path, file: str, progress: "Progress | None") -> None:
+        """Keep a bundle's entry, or why it has none or is not ranked."""
         bundle, faults = check(path, self._rules)
         if progress is not None:
             progress.advance(1)
-        manifest = bundle.manifest if bundle else None
-        seen = _SeenEntry(file=file, manifest=manifest, reasons=faults)
-        if bundle and manifest and not faults:
-            self.sound.setdefault(manifest.rules, []).append(file)
-            seen = self._scored(seen, bundle, manifest)
+        if bundle and bundle.manifest:
+            self._manifests[file] = bundle.manifest
+        if faults:
+            self.refused[file] = faults
+        elif bundle:
+            self.sound.setdefault(bundle.sound_manifest.rules, []).append(file)
+            self._score(file, bundle)
         if progress is not None:
             progress.advance(1)
-        return seen
 
-    def _scored(self, seen: _SeenEntry, bundle: Bundle, manifest: Manifest) -> _SeenEntry:
-        """Return a sound bundle's entry; where bundles are for several contests, no more is looked at."""
+    def _score(self, file: str, bundle: Bundle) -> None:
+        """Keep a sound bundle's entry; where bundles are for several contests, no more is looked at."""
         if self._rules is None and len(self.sound) > 1:
-            return seen
+            return
+        manifest = bundle.sound_manifest
         rules = self._rules or load_rules(manifest.rules)
         if self.tools is None:
             weights_of(rules)
             self.tools = self._load()
         side = min(THUMB_SIDE, math.isqrt(THUMB_BUDGET // (self._count * rules.panels.count)))
         try:
-            exhibit = score_entry(seen.file, bundle, self.tools, side)
+            found = self.exhibits[file] = score_entry(file, bundle, self.tools, side)
         except (BundleError, ScoreError) as error:
-            return _unmeasured(seen, error)
-        reasons = score_faults(exhibit, manifest.gate, rules, self.tools.aesthetic.stamp)
-        return replace(seen, exhibit=exhibit, reasons=reasons)
+            self.refused[file] = [_unmeasured(error)]
+        else:
+            if faults := score_faults(found, manifest.gate, rules, self.tools.aesthetic.stamp):
+                self.refused[file] = faults
+
+    def measure(self, measurer: Measurer) -> dict[str, Mapping[str, Row]]:
+        """Return each entry's values by metric; an entry that has none is an entry no more."""
+        values: dict[str, Mapping[str, Row]] = {}
+        for file, exhibit in list(self.exhibits.items()):
+            try:
+                values[file] = measurer.values(exhibit)
+            except ScoreError as error:
+                del self.exhibits[file]
+                self.refused[file] = [_unmeasured(error)]
+        return values
+
+    def unranked(self, file: str) -> Unranked:
+        """Return a bundle that is not ranked; its words are cut, for it may say anything."""
+        manifest, reasons = self._manifests.get(file), map(str, self.refused[file])
+        return Unranked(
+            file=file,
+            team=printable(manifest.team[:MAX_LINE]) if manifest else "",
+            title=printable(manifest.title[:MAX_LINE]) if manifest else "",
+            reasons=tuple(one if len(one) <= MAX_REASON else f"{one[:MAX_REASON]}…" for one in reasons),
+        )
 
 
-def _measured(seen: _SeenEntry, measurer: Measurer) -> _SeenEntry:
-    """Return an entry with its values, or why it has none."""
-    try:
-        return replace(seen, values=measurer.values(seen.exhibit)) if seen.exhibit else seen
-    except ScoreError as error:
-        return _unmeasured(seen, error)
-
-
-def _unmeasured(seen: _SeenEntry, error: Exception) -> _SeenEntry:
-    return replace(seen, exhibit=None, reasons=[Fault("bundle", f"cannot be measured: {error}")])
-
-
-def _language(seen: Sequence[_SeenEntry]) -> Language:
-    """Return the language that most bundles are prompted in; English where none can be read."""
-    prompts = ["".join(prompts_of(one.manifest)) for one in seen if one.manifest]
-    chinese = sum(any("\u3400" <= letter <= "\u9fff" for letter in text) for text in prompts)
-    return "zh" if prompts and 2 * chinese >= len(prompts) else "en"
-
-
-def _unranked(seen: _SeenEntry) -> Unranked:
-    """Return a bundle that is not ranked; its words are cut, for it may say anything."""
-    manifest = seen.manifest
-    return Unranked(
-        file=seen.file,
-        team=printable(manifest.team[:MAX_LINE]) if manifest else "",
-        title=printable(manifest.title[:MAX_LINE]) if manifest else "",
-        reasons=tuple(_cut(str(fault)) for fault in seen.reasons),
-    )
-
-
-def _cut(reason: str) -> str:
-    return reason if len(reason) <= MAX_REASON else f"{reason[:MAX_REASON]}…"
+def _unmeasured(error: Exception) -> Fault:
+    return Fault("bundle", f"cannot be measured: {error}")

@@ -1,8 +1,6 @@
 """The leaderboard as one page that needs nothing from the network; every text of an entry is escaped."""
 
-from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 from markupsafe import Markup
 
@@ -11,7 +9,6 @@ from kit.files.atomic_write import write_atomic
 from reports.number_format import MINUS
 from reports.page_templates import environment, template_text
 from submissions.leaderboard.leaderboard import COPY_ABOVE, Board
-from submissions.leaderboard.ranking import RankedEntry
 from submissions.leaderboard.scored_entry import CLOSE
 from submissions.leaderboard.table import board_csv, notes_of, sentences
 
@@ -21,27 +18,11 @@ PAIRS = 8
 """Pairs of panels that are shown for two entries."""
 
 
-class IntervalBar(NamedTuple):
-    """An interval on the scale of all totals, in per cent of its width."""
-
-    left: float
-    width: float
-    dot: float
-
-
-class RankedPart(NamedTuple):
-    """A part of the contest's ranking as the page shows it."""
-
-    name: str
-    weight: float
-    metric: str | None
-    counts: float
-    """Share of the total; 0 where it is not measured."""
-
-
 def board_html(board: Board) -> str:
     """Return the page, in the language of most entries."""
     words = sentences(board.language)
+    parts = board.rules.ranking.part if board.rules else ()
+    ends = [end for one in board.standings for end in (one.low, one.high) if end is not None]
     templates = environment()
     templates.filters |= {
         "short": lambda metric: METRICS[metric].called("short", board.language),
@@ -52,39 +33,16 @@ def board_html(board: Board) -> str:
         board=board,
         w=words,
         notes=notes_of(board, words),
-        bars=_bars(board.standings),
-        parts=list(_parts(board)),
+        parts=parts,
+        measured=sum(part.weight for part in parts if part.metric),
+        lowest=min(ends, default=0.0),
+        span=max(ends, default=0.0) - min(ends, default=0.0) or 1.0,
         shown=LIKENESSES,
         pairs=PAIRS,
         above=COPY_ABOVE,
         close=CLOSE,
         style=Markup(template_text("style.css")),
     )
-
-
-def _parts(board: Board) -> Iterator[RankedPart]:
-    """Yield the parts of the ranking, each with its share of the total."""
-    parts = board.rules.ranking.part if board.rules else ()
-    whole = sum(part.weight for part in parts if part.metric is not None)
-    for part in parts:
-        counts = part.weight / whole if part.metric is not None else 0.0
-        yield RankedPart(part.name, part.weight, part.metric, counts)
-
-
-def _bars(standings: tuple[RankedEntry, ...]) -> list[IntervalBar | None]:
-    """Return each entry's interval on one scale; None where there is no total."""
-    ends = [end for one in standings for end in (one.low, one.high) if end is not None]
-    low, span = min(ends, default=0.0), max(ends, default=0.0) - min(ends, default=0.0) or 1.0
-    return [
-        None
-        if one.total is None or one.low is None or one.high is None
-        else IntervalBar(
-            100 * (one.low - low) / span,
-            100 * (one.high - one.low) / span,
-            100 * (one.total - low) / span,
-        )
-        for one in standings
-    ]
 
 
 def write_leaderboard(board: Board, folder: Path) -> None:

@@ -48,20 +48,19 @@ def weights_of(rules: Rules) -> dict[str, float]:
     Raises:
         InputError: a part wants a metric that needs more than a bundle holds.
     """
-    weights: dict[str, float] = {}
-    faults = []
+    parts = {number: part for number, part in enumerate(rules.ranking.part, 1) if part.metric}
     measurable = [name for name in judgeable() if METRICS[name].needs != "story"]
-    for number, part in enumerate(rules.ranking.part, 1):
-        if part.metric is None:
-            continue
-        if part.metric not in measurable:
-            faults.append(
-                f"ranking.part[{number}] {part.name!r}: a bundle does not hold what {part.metric} needs, "
-                f"the story's characters, places or clauses; must be one of {', '.join(measurable)}, or none"
-            )
-        weights[part.metric] = weights.get(part.metric, 0) + part.weight
+    faults = [
+        f"ranking.part[{number}] {part.name!r}: a bundle does not hold what {part.metric} needs, "
+        f"the story's characters, places or clauses; must be one of {', '.join(measurable)}, or none"
+        for number, part in parts.items()
+        if part.metric not in measurable
+    ]
     if faults:
         raise InputError(f"rules {rules.name}", faults)
+    weights: dict[str, float] = {}
+    for part in parts.values():
+        weights[str(part.metric)] = weights.get(str(part.metric), 0) + part.weight
     whole = sum(weights.values())
     return {metric: weight / whole for metric, weight in weights.items()}
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations_with_replacement
 from statistics import fmean
 from typing import NamedTuple
 
@@ -162,24 +163,15 @@ def duplicate_panels(exhibits: Sequence[ScoredEntry], above: float) -> tuple[Dup
 
     The most alike come first. An entry that holds one picture twice is paired with itself.
     """
-    if not exhibits:
-        return ()
-    rows = np.concatenate([one.embeddings for one in exhibits])
-    pixels = np.array([digest for one in exhibits for digest in one.pixels])
-    owners = np.repeat(np.arange(len(exhibits)), [len(one.pixels) for one in exhibits])
-    firsts = np.searchsorted(owners, np.arange(len(exhibits)))
     found = []
-    for number, one in enumerate(exhibits):
-        start, own = firsts[number], len(one.pixels)
-        cosines = one.embeddings @ rows[start:].T
-        same = pixels[start : start + own, None] == pixels[None, start:]
+    for one, other in combinations_with_replacement(exhibits, 2):
+        cosines = one.embeddings @ other.embeddings.T
+        same = np.array(one.pixels)[:, None] == np.array(other.pixels)
         hits = (cosines > above) | same
-        hits[:, :own] = np.triu(hits[:, :own], k=1)
-        columns = np.flatnonzero(hits.any(axis=0))
-        for other in np.unique(owners[start + columns]):
-            mine = slice(firsts[other] - start, firsts[other] - start + len(exhibits[other].pixels))
-            pairs = _pairs(hits[:, mine], cosines[:, mine], same[:, mine])
-            found.append(DuplicatePanels(first=one, second=exhibits[other], pairs=pairs))
+        if one is other:
+            hits = np.triu(hits, k=1)
+        if hits.any():
+            found.append(DuplicatePanels(first=one, second=other, pairs=_pairs(hits, cosines, same)))
     return tuple(sorted(found, key=_most_alike))
 
 

@@ -1,6 +1,7 @@
 """The leaderboard as rows, for spreadsheets and terminals, and the notes of single entries."""
 
 import tomllib
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
 from pydantic import JsonValue
@@ -11,6 +12,7 @@ from kit.story.story import Language
 from reports.page_templates import template_text
 from submissions.leaderboard.leaderboard import Board
 from submissions.leaderboard.ranking import DECIMALS, RankedEntry
+from submissions.leaderboard.scored_entry import DuplicatePanels, ScoredEntry
 
 SHOWN = 20
 """Rows of the ranking that a terminal gets, and of what is not ranked."""
@@ -56,13 +58,13 @@ def board_lines(board: Board) -> Iterator[str]:
 def _row(one: RankedEntry) -> dict[str, JsonValue]:
     """Return an entry's cells; numbers stay numbers."""
     entry = one.exhibit
-    words = {"team": entry.team, "title": entry.title, "file": entry.file}
-    numbers = {"aesthetic_mean": entry.aesthetic_mean}
-    numbers |= {str(metric): value for metric, value in one.values.items()}
+    numbers = {"aesthetic_mean": entry.aesthetic_mean, **one.values}
     numbers |= {f"{metric}_standard": value for metric, value in one.standard.items()}
     return {
         "rank": one.rank,
-        **{name: _cell(text) for name, text in words.items()},
+        "team": _cell(entry.team),
+        "title": _cell(entry.title),
+        "file": _cell(entry.file),
         "total": one.total,
         "low": one.low,
         "high": one.high,
@@ -118,22 +120,15 @@ def _noted(board: Board) -> Iterator[tuple[str, str, Sequence[str]]]:
     for one in board.standings:
         if one.tied_with_next:
             yield one.exhibit.file, "note_tied", ()
+    alike: defaultdict[ScoredEntry, list[DuplicatePanels]] = defaultdict(list)
+    for pair in board.likenesses:
+        for entry in {pair.first, pair.second}:
+            alike[entry].append(pair)
     for entry in board.exhibits:
-        if entry.blank:
-            yield entry.file, "note_blank", [str(panel) for panel in entry.blank]
-    yield from _likened(board)
-    for group in board.shared:
-        for entry in group:
-            yield entry.file, "note_lora", [one.file for one in group if one is not entry]
-
-
-def _likened(board: Board) -> Iterator[tuple[str, str, Sequence[str]]]:
-    like: dict[str, list[str]] = {}
-    for alike in board.likenesses:
-        if alike.within:
-            yield alike.first.file, "note_within", [f"{pair.first} = {pair.second}" for pair in alike.pairs]
-        else:
-            like.setdefault(alike.first.file, []).append(alike.second.file)
-            like.setdefault(alike.second.file, []).append(alike.first.file)
-    for file, others in like.items():
-        yield file, "note_like", others
+        found = alike[entry]
+        like = [(one.second if entry is one.first else one.first).file for one in found if not one.within]
+        within = [f"{two.first} = {two.second}" for one in found if one.within for two in one.pairs]
+        lora = [one.file for group in board.shared if entry in group for one in group if one is not entry]
+        blank = [str(panel) for panel in entry.blank]
+        said = {"note_blank": blank, "note_within": within, "note_like": like, "note_lora": lora}
+        yield from ((entry.file, key, names) for key, names in said.items() if names)

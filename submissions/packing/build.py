@@ -1,15 +1,16 @@
 """A bundle put together from evidence that nothing speaks against: its manifest and its files."""
 
 import io
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 
 from PIL import Image
 from pydantic import JsonValue
 
-from eval.scoring.records import PanelScore, Scores
-from kit.experiment.identity import RunIdentity, is_embedded
+from eval.scoring.records import PanelScore
+from kit.experiment.identity import is_embedded
+from kit.experiment.run import PanelRow
 from kit.files.encodings import csv_bytes, json_bytes, sha256_bytes
-from kit.images.lettering import Lettering
+from kit.images.lettering import find_lettering
 from kit.versions import installed_version
 from submissions.bundle.comfyui import workflows_of
 from submissions.bundle.lora_files import lora_forms
@@ -17,6 +18,7 @@ from submissions.bundle.manifest import (
     COMPARISON,
     EMBEDDED_NOTICE,
     MANIFEST,
+    PROMPT_COLUMNS,
     SCORE_COLUMNS,
     UNSEALED,
     GateRecord,
@@ -28,7 +30,6 @@ from submissions.bundle.manifest import (
     lora_names,
     manifest_bytes,
     panel_file,
-    prompts_csv,
     prompts_json,
     settings_json,
 )
@@ -39,28 +40,25 @@ from submissions.packing.preflight import mean_score, panel_scores
 from submissions.packing.run_evidence import Evidence
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class CompleteEvidence:
-    """Evidence that has every part a bundle needs."""
-
-    evidence: Evidence
-    identity: RunIdentity
-    scores: Scores
-    lettering: Lettering
-
-
-def build(whole: CompleteEvidence, entry: Entry) -> tuple[Manifest, dict[str, bytes]]:
+def build(evidence: Evidence, entry: Entry) -> tuple[Manifest, dict[str, bytes]]:
     """Return the manifest and every file of an entry's bundle in the order of the zip, cards first."""
-    draft = _draft(whole, entry)
-    files = _files(whole, entry, draft)
+    story = evidence.story.story
+    captions = [panel.caption for panel in story.panels]
+    lettering = find_lettering([story.title, *captions])
+    draft = _draft(evidence, entry, lettering.note)
+    words = MosaicText(title=story.title, captions=captions, lettering=lettering)
+    files = _files(evidence, entry, draft, words)
     records = {name: file_record(data) for name, data in files.items()}
     manifest = draft.model_copy(update={"files": records})
     return manifest, files | {MANIFEST: manifest_bytes(manifest)}
 
 
-def _draft(whole: CompleteEvidence, entry: Entry) -> Manifest:
+def _draft(evidence: Evidence, entry: Entry, mosaic: str) -> Manifest:
     """Return the manifest, its files still empty."""
-    identity, rules, head = whole.identity, entry.rules, whole.scores.stamp("aesthetic")
+    identity, scores, rules = evidence.identity, evidence.scores, entry.rules
+    assert identity is not None
+    assert scores is not None
+    head = scores.stamp("aesthetic")
     return Manifest(
         format=2,
         storykit=installed_version("storykit") or "not installed",
@@ -77,33 +75,25 @@ def _draft(whole: CompleteEvidence, entry: Entry) -> Manifest:
         base=identity.base,
         settings=SettingsRecord.model_validate(identity.settings.model_dump()),
         drawn_with=identity.model_dump(mode="json", include={"device", "versions", "commit"}),
-        lora=_lora_record(whole.evidence),
+        lora=_lora_record(evidence),
         gate=GateRecord(
             threshold=rules.gate.threshold,
-            score=mean_score(panel_scores(whole.scores, entry)),
+            score=mean_score(panel_scores(scores, entry)),
             scorer=head.weights,
             embedded=head.embedded,
         ),
-        mosaic=whole.lettering.note,
-        panels=tuple(_panel_record(whole.evidence, panel) for panel in sorted(whole.evidence.rows)),
-        batches=whole.evidence.batches,
+        mosaic=mosaic,
+        panels=tuple(_panel_record(row) for _, row in sorted(evidence.rows.items())),
+        batches=evidence.batches,
         files={},
         seal=UNSEALED,
     )
 
 
-def _panel_record(evidence: Evidence, panel: int) -> PanelRecord:
+def _panel_record(row: PanelRow) -> PanelRecord:
     """Return what the run recorded of a panel, with its place in the bundle."""
-    row = evidence.rows[panel]
-    return PanelRecord(
-        panel=panel,
-        file=panel_file(panel),
-        sha256=row.sha256,
-        key=row.key,
-        prompt=row.prompt,
-        negative=row.negative,
-        seed=row.seed,
-    )
+    told = {name: getattr(row, name) for name in PanelRecord.model_fields}
+    return PanelRecord.model_validate(told | {"file": panel_file(row.panel)})
 
 
 def _lora_record(evidence: Evidence) -> LoraRecord | None:
@@ -111,14 +101,10 @@ def _lora_record(evidence: Evidence) -> LoraRecord | None:
     trained = evidence.trained_lora
     if evidence.lora is None or trained is None:
         return None
-    file, checkpoint, diffusers, comfyui = lora_names(evidence.candidate.name)
     return LoraRecord.model_validate(
         {
-            "file": file,
-            "checkpoint": checkpoint,
-            "diffusers": diffusers,
-            "comfyui": comfyui,
-            "notes": evidence.lora.facts.metadata,
+            **lora_names(evidence.candidate.name),
+            "notes": evidence.lora.content.metadata,
             "sha256": sha256_bytes(evidence.lora.data),
             "source_sha256": evidence.lora.source_sha256,
             **trained.model_dump(exclude={"lora_sha256"}),
@@ -126,39 +112,28 @@ def _lora_record(evidence: Evidence) -> LoraRecord | None:
     )
 
 
-def _files(whole: CompleteEvidence, entry: Entry, draft: Manifest) -> dict[str, bytes]:
+def _files(evidence: Evidence, entry: Entry, draft: Manifest, words: MosaicText) -> dict[str, bytes]:
     """Return every file of the bundle but the manifest."""
+    assert evidence.scores is not None
+    scores = [_score_row(row) for row in panel_scores(evidence.scores, entry)]
+    pngs = dict(sorted(evidence.pngs.items()))
+    pictures = [Image.open(io.BytesIO(png)) for png in pngs.values()]
     files = texts_of(draft, entry.rules)
-    files |= {panel_file(panel): png for panel, png in sorted(whole.evidence.pngs.items())}
-    files |= _mosaics(whole)
+    files |= {panel_file(panel): png for panel, png in pngs.items()}
+    files |= {grid.file: png_bytes(draw_mosaic(pictures, words, grid)) for grid in GRIDS}
     files |= {
-        "prompts.csv": prompts_csv(draft),
+        "prompts.csv": csv_bytes(PROMPT_COLUMNS, prompts_json(draft)),
         "prompts.json": json_bytes(prompts_json(draft)),
         "settings.json": json_bytes(settings_json(draft)),
-        "scores.csv": csv_bytes(
-            SCORE_COLUMNS, [_score_row(row) for row in panel_scores(whole.scores, entry)]
-        ),
+        "scores.csv": csv_bytes(SCORE_COLUMNS, scores),
     }
     files |= {name: json_bytes(graph) for name, graph in workflows_of(draft).items()}
-    if whole.evidence.comparison is not None:
-        files[COMPARISON] = whole.evidence.comparison
-    if draft.lora and whole.evidence.lora is not None:
-        files[draft.lora.file] = whole.evidence.lora.data
-        forms = lora_forms(draft.lora, whole.evidence.lora.content)
-        files |= {name: form() for name, form in forms.items()}
+    if evidence.comparison is not None:
+        files[COMPARISON] = evidence.comparison
+    if draft.lora and evidence.lora is not None:
+        files[draft.lora.file] = evidence.lora.data
+        files |= {name: form() for name, form in lora_forms(draft.lora, evidence.lora.content).items()}
     return files
-
-
-def _mosaics(whole: CompleteEvidence) -> dict[str, bytes]:
-    """Return the mosaics by file name."""
-    story = whole.evidence.story.story
-    pictures = [Image.open(io.BytesIO(png)) for _, png in sorted(whole.evidence.pngs.items())]
-    words = MosaicText(
-        title=story.title,
-        captions=[panel.caption for panel in story.panels],
-        lettering=whole.lettering,
-    )
-    return {grid.file: png_bytes(draw_mosaic(pictures, words, grid)) for grid in GRIDS}
 
 
 def _score_row(row: PanelScore) -> dict[str, JsonValue]:

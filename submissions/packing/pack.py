@@ -9,11 +9,11 @@ from kit.errors import BundleError
 from kit.experiment.run import Run
 from kit.files.atomic_write import write_atomic
 from kit.files.encodings import sha256_bytes, zip_bytes
-from kit.images.lettering import NUMBERS_ONLY, find_lettering
+from kit.images.lettering import NUMBERS_ONLY
 from submissions.bundle.bundle import Bundle
 from submissions.bundle.manifest import Manifest
 from submissions.faults import Fault, listed
-from submissions.packing.build import CompleteEvidence, build
+from submissions.packing.build import build
 from submissions.packing.entry import Entry
 from submissions.packing.preflight import check_entry, check_evidence
 from submissions.packing.run_evidence import gather
@@ -42,8 +42,11 @@ def pack(run: Run, entry: Entry) -> PackReport:
     Raises:
         BundleError: something must be mended first; the message lists all of it, and nothing is written.
     """
-    whole = _checked(run, entry)
-    manifest, files = build(whole, entry)
+    faults = list(check_entry(entry))
+    evidence, gaps = gather(run, entry)
+    _refuse([*faults, *gaps, *(check_evidence(evidence, entry) if evidence else ())])
+    assert evidence is not None
+    manifest, files = build(evidence, entry)
     bundle = Bundle(files=files, manifest=manifest)
     _refuse([*size_faults(files), *content_faults(bundle, manifest, entry.rules)])
     data = zip_bytes(files)
@@ -58,24 +61,6 @@ def pack(run: Run, entry: Entry) -> PackReport:
     )
 
 
-def _checked(run: Run, entry: Entry) -> CompleteEvidence:
-    """Return the evidence of an entry once nothing speaks against it."""
-    faults = check_entry(entry)
-    evidence, gaps = gather(run, entry)
-    faults += gaps
-    if evidence is not None:
-        faults += check_evidence(evidence, entry)
-    _refuse(faults)
-    assert evidence is not None
-    assert evidence.identity is not None
-    assert evidence.scores is not None
-    story = evidence.story.story
-    lettering = find_lettering([story.title, *(panel.caption for panel in story.panels)])
-    return CompleteEvidence(
-        evidence=evidence, identity=evidence.identity, scores=evidence.scores, lettering=lettering
-    )
-
-
 def _refuse(faults: Sequence[Fault]) -> None:
     if faults:
         raise BundleError(f"the entry cannot be packed, {listed(faults)}")
@@ -84,14 +69,11 @@ def _refuse(faults: Sequence[Fault]) -> None:
 def _notes(manifest: Manifest, entry: Entry) -> tuple[str, ...]:
     """Return what the team should know."""
     deadline = entry.rules.deadline.at
-    return tuple(
-        note
-        for note, holds in (
-            (manifest.notice, bool(manifest.notice)),
-            (f"panels of the seeds {' '.join(map(str, entry.seeds))}, as cast", len(set(entry.seeds)) > 1),
-            (f"mosaics: {manifest.mosaic}", manifest.mosaic == NUMBERS_ONLY),
-            (f"the contest's deadline was {deadline}", deadline is not None and deadline < datetime.now(UTC)),
-            ("post.txt: put the address of the published LoRA into the title", not manifest.link),
-        )
-        if holds
-    )
+    notes = {
+        manifest.notice: bool(manifest.notice),
+        f"panels of the seeds {' '.join(map(str, entry.seeds))}, as cast": len(set(entry.seeds)) > 1,
+        f"mosaics: {manifest.mosaic}": manifest.mosaic == NUMBERS_ONLY,
+        f"the contest's deadline was {deadline}": deadline is not None and deadline < datetime.now(UTC),
+        "post.txt: put the address of the published LoRA into the title": not manifest.link,
+    }
+    return tuple(note for note, holds in notes.items() if holds)

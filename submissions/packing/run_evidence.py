@@ -1,7 +1,8 @@
 """What of a run goes into a bundle, gathered with every gap named."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
+from operator import attrgetter
 from pathlib import Path
 from typing import TypeVar
 
@@ -18,7 +19,7 @@ from kit.embedded import LORAS
 from kit.errors import LoraError, RunError
 from kit.experiment.config import Candidate
 from kit.experiment.identity import CandidateIdentity, RunIdentity, read_identity
-from kit.experiment.run import PanelRow, Run, Slot
+from kit.experiment.run import PanelRow, Run
 from kit.generation.batching import recorded_batches
 from kit.story.story import LoadedStory
 from submissions.bundle.lora_files import load_lora_file
@@ -28,6 +29,10 @@ from submissions.packing.entry import Entry
 from submissions.untrusted.lora_reader import LoraFile
 
 T = TypeVar("T")
+STORY = attrgetter("candidate", "order", "story")
+"""What a row of the run and an entry are about."""
+DRAW_AGAIN = "run `storykit generate` to draw it again"
+"""What mends a picture."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -56,86 +61,71 @@ class Evidence:
 
 def gather(run: Run, entry: Entry) -> tuple[Evidence | None, list[Fault]]:
     """Return what the run holds for an entry and what is missing; None when the run has no such story."""
-    loaded = run.loaded
-    candidates = {candidate.name: candidate for candidate in loaded.experiment.candidates}
-    stories = {story.name: story for story in loaded.stories}
+    experiment = run.loaded.experiment
+    candidates = {candidate.name: candidate for candidate in experiment.candidates}
+    stories = {story.name: story for story in run.loaded.stories}
+    asked: list[tuple[str, object, Collection[object]]] = [
+        ("candidate", entry.candidate, candidates),
+        ("order", entry.order, experiment.orders),
+        ("story", entry.story, stories),
+        *(("seed", seed, experiment.seeds) for seed in dict.fromkeys(entry.seeds)),
+    ]
     faults = [
-        *_unknown("candidate", entry.candidate, candidates),
-        *_unknown("order", entry.order, loaded.experiment.orders),
-        *_unknown("story", entry.story, stories),
-        *(
-            fault
-            for seed in dict.fromkeys(entry.seeds)
-            for fault in _unknown("seed", seed, loaded.experiment.seeds)
-        ),
+        Fault(place, f"the run has no {place} {wanted!r}, it has {', '.join(map(str, known))}")
+        for place, wanted, known in asked
+        if wanted not in known
     ]
     if faults:
         return None, faults
-    candidate = candidates[entry.candidate]
-    rows = _rows(run, entry)
-    pngs, png_faults = _pngs(run, rows, entry.rules.panels.count)
-    identity, identity_faults = _read(run, "run.json", read_identity)
-    scores, score_faults = _scores(run)
-    lora, lora_faults = _lora(candidate)
+    rows, comparison = _rows(run, entry), run.folder / COMPARISON
     evidence = Evidence(
-        candidate=candidate,
+        candidate=candidates[entry.candidate],
         story=stories[entry.story],
         rows=rows,
-        pngs=pngs,
-        identity=identity,
-        scores=scores,
-        lora=lora,
+        pngs=_pngs(run, rows, entry.rules.panels.count, faults),
+        identity=_read(run, "run.json", read_identity, faults),
+        scores=_scores(run, faults),
+        lora=_lora(candidates[entry.candidate], faults),
         batches=_batches(run, rows),
-        comparison=_comparison(run),
+        comparison=comparison.read_bytes() if comparison.is_file() else None,
     )
-    return evidence, png_faults + identity_faults + score_faults + lora_faults
+    return evidence, faults
 
 
-def _read(run: Run, place: str, read: Callable[[Run], T]) -> tuple[T | None, list[Fault]]:
-    """Return what a file of the run says, or None and what is wrong with it."""
+def _read(run: Run, place: str, read: Callable[[Run], T], faults: list[Fault]) -> T | None:
+    """Return what a file of the run says; None where something is wrong with it, which joins the faults."""
     try:
-        return read(run), []
+        return read(run)
     except RunError as error:
         problem = str(error).removeprefix(f"{run.folder / place} ").removeprefix(f"{run.folder}: ")
-        return None, [Fault(place, problem)]
+        faults.append(Fault(place, problem))
+        return None
 
 
-def _scores(run: Run) -> tuple[Scores | None, list[Fault]]:
-    """Return the scores of a run, or None and what is wrong with any of their files."""
-    summary, faults = _read(run, FILE, read_summary)
-    panels, panel_faults = _read(run, PANELS_FILE, read_panels)
-    stories, story_faults = _read(run, STORIES_FILE, read_stories)
-    faults += panel_faults + story_faults
+def _scores(run: Run, faults: list[Fault]) -> Scores | None:
+    """Return the scores of a run; None where something is wrong with any of their files."""
+    summary = _read(run, FILE, read_summary, faults)
+    panels = _read(run, PANELS_FILE, read_panels, faults)
+    stories = _read(run, STORIES_FILE, read_stories, faults)
     if summary is None or panels is None or stories is None:
-        return None, faults
+        return None
     scores = replace(summary, panels=panels, stories=stories)
-    _, faults = _read(run, FILE, lambda _: scores.stamp("aesthetic"))
-    return None if faults else scores, faults
-
-
-def _unknown(place: str, wanted: object, known: Iterable[object]) -> list[Fault]:
-    """Return a fault unless the run has what is wanted."""
-    have = list(known)
-    if wanted in have:
-        return []
-    return [Fault(place, f"the run has no {place} {wanted!r}, it has {', '.join(map(str, have))}")]
+    return scores if _read(run, FILE, lambda _: scores.stamp("aesthetic"), faults) else None
 
 
 def _rows(run: Run, entry: Entry) -> dict[int, PanelRow]:
     """Return the run's rows about the entry's story, by panel."""
-    wanted = {
-        Slot(entry.candidate, entry.order, entry.story, seed, panel)
-        for panel, seed in enumerate(entry.seeds, 1)
+    faults, seeds = run.faults(), dict(enumerate(entry.seeds, 1))
+    return {
+        row.panel: row
+        for row in run.rows()
+        if STORY(row) == STORY(entry) and row.seed == seeds.get(row.panel) and row.file not in faults
     }
-    faults = run.faults()
-    rows = [row for row in run.rows() if run.slot_of(row) in wanted and row.file not in faults]
-    return {row.panel: row for row in rows}
 
 
-def _pngs(run: Run, rows: Mapping[int, PanelRow], count: int) -> tuple[dict[int, bytes], list[Fault]]:
-    """Return the panels' files, and a fault for each that is not there."""
+def _pngs(run: Run, rows: Mapping[int, PanelRow], count: int, faults: list[Fault]) -> dict[int, bytes]:
+    """Return the panels' files; each that is not there joins the faults."""
     pngs: dict[int, bytes] = {}
-    faults: list[Fault] = []
     for panel in range(1, count + 1):
         if panel not in rows:
             mend = "run `storykit generate` to draw what is missing"
@@ -145,9 +135,8 @@ def _pngs(run: Run, rows: Mapping[int, PanelRow], count: int) -> tuple[dict[int,
             pngs[panel] = (run.folder / rows[panel].file).read_bytes()
         except OSError as error:
             problem = f"cannot be read from the run: {error.strerror}"
-            mend = "run `storykit generate` to draw it again"
-            faults.append(Fault(panel_file(panel), problem, mend))
-    return pngs, faults
+            faults.append(Fault(panel_file(panel), problem, DRAW_AGAIN))
+    return pngs
 
 
 def _batches(run: Run, rows: Mapping[int, PanelRow]) -> tuple[BatchRecord, ...]:
@@ -162,21 +151,16 @@ def _batches(run: Run, rows: Mapping[int, PanelRow]) -> tuple[BatchRecord, ...]:
     )
 
 
-def _comparison(run: Run) -> bytes | None:
-    """Return comparison.json as it stands; None when the run was not compared."""
-    path = run.folder / COMPARISON
-    return path.read_bytes() if path.is_file() else None
-
-
-def _lora(candidate: Candidate) -> tuple[LoraFile | None, list[Fault]]:
-    """Return the candidate's LoRA file; None for the bare base, or with a fault when it is not there."""
+def _lora(candidate: Candidate, faults: list[Fault]) -> LoraFile | None:
+    """Return the candidate's LoRA file; None for the bare base, or where it is not there."""
     if candidate.lora is None:
-        return None, []
+        return None
     style = candidate.lora.removeprefix("mini:")
     path = Path(candidate.lora) if style == candidate.lora else LORAS / f"{style}.safetensors"
     try:
-        return load_lora_file(path, candidate.alpha), []
+        return load_lora_file(path, candidate.alpha)
     except LoraError as error:
-        return None, [Fault("lora", str(error).replace(str(path), path.name))]
+        faults.append(Fault("lora", str(error).replace(str(path), path.name)))
     except OSError as error:
-        return None, [Fault("lora", f"{path.name} cannot be read: {error.strerror}")]
+        faults.append(Fault("lora", f"{path.name} cannot be read: {error.strerror}"))
+    return None

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from PIL import Image
@@ -34,9 +34,9 @@ class Redrawn:
     panel: int
     """1 to 8."""
     verdict: Verdict
-    difference: float | None
+    difference: float | None = None
     """Mean absolute difference of the colour values, 0 to 255; none where nothing was drawn."""
-    png: bytes | None
+    png: bytes | None = None
     """The picture drawn now."""
     reason: str = ""
     """Why nothing was drawn."""
@@ -58,10 +58,8 @@ class Reproduction:
     @property
     def facts(self) -> dict[str, object]:
         """Return all but the pictures, for machines."""
-        panels = [
-            {"panel": one.panel, "verdict": one.verdict, "difference": one.difference, "reason": one.reason}
-            for one in self.panels
-        ]
+        told = ("panel", "verdict", "difference", "reason")
+        panels = [{name: getattr(one, name) for name in told} for one in self.panels]
         return {"panels": panels, "bound": BOUND, "reasons": self.reasons}
 
 
@@ -77,50 +75,36 @@ def reproduce(bundle: Bundle, painter: "Painter", progress: "Progress | None" = 
         BundleError: what the bundle was drawn with cannot be set up here.
         LoraError: its LoRA does not fit the base.
     """
+    from kit.experiment.config import DrawSettings
     from kit.generation.painter import BatchPlan
 
     manifest = bundle.sound_manifest
-    how, lora = _settings(manifest), _lora(bundle)
-    batches = _batches(manifest)
+    how = DrawSettings(**manifest.settings.model_dump(exclude={"scheduler"}))
+    lora, batches = _lora(bundle), _batches(manifest)
     if progress is not None:
         progress.begin(sum(len(batch.prompts) for batch in batches), 0)
     jobs = [list(_jobs(batch, manifest, painter, how)) for batch in batches]
     requests = [job.request for together in jobs for job in together]
     painter.encode_prompts([text for one in requests for text in (one.prompt, one.negative)])
     painter.set_lora(lora, manifest.lora.strength if manifest.lora else 1.0)
-    drawn: dict[tuple[int, str], _DrawnPanel] = {}
+    drawn: dict[tuple[int, str], tuple[Image.Image | DrawFailure, Job]] = {}
     for batch, together in zip(batches, jobs, strict=True):
         plan = BatchPlan(panels=len(together), compiled=batch.compiled)
         pictures = painter.draw([job.request for job in together], how, plan)
         for job, picture in zip(together, pictures, strict=True):
-            drawn[batch.seed, job.request.prompt] = _DrawnPanel.of(picture, job)
+            drawn[batch.seed, job.request.prompt] = (picture, job)
         if progress is not None:
             progress.advance(len(together))
-    panels = tuple(_compared(panel, bundle, drawn[panel.seed, panel.prompt]) for panel in manifest.panels)
+    panels = tuple(_compared(panel, bundle, *drawn[panel.seed, panel.prompt]) for panel in manifest.panels)
     return Reproduction(panels=panels, reasons=tuple(_changes(manifest, painter)))
-
-
-class _DrawnPanel(NamedTuple):
-    """What came out for a panel: a PNG, or why there is none."""
-
-    png: bytes | None
-    reason: str
-
-    @classmethod
-    def of(cls, picture: "Image.Image | DrawFailure", job: "Job") -> "_DrawnPanel":
-        if isinstance(picture, Image.Image):
-            return cls(png_bytes(picture, job.request.key, job.recipe), "")
-        return cls(None, picture.reason)
 
 
 def _batches(manifest: Manifest) -> list[BatchRecord]:
     """Return the batches that hold a panel; of a bundle that does not say them, the panels of each seed."""
-    panels = {(panel.seed, panel.prompt): panel for panel in manifest.panels}
-    sets: dict[int, list[str]] = {}
-    for seed, prompt in panels:
-        sets.setdefault(seed, []).append(prompt)
+    panels = dict.fromkeys((panel.seed, panel.prompt) for panel in manifest.panels)
     batches = manifest.batches or [
-        BatchRecord(seed=seed, prompts=tuple(prompts), compiled=False) for seed, prompts in sets.items()
+        BatchRecord(seed=seed, prompts=tuple(text for own, text in panels if own == seed), compiled=False)
+        for seed in dict.fromkeys(seed for seed, _ in panels)
     ]
     return [batch for batch in batches if any((batch.seed, prompt) in panels for prompt in batch.prompts)]
 
@@ -144,15 +128,18 @@ def _jobs(batch: BatchRecord, manifest: Manifest, painter: "Painter", how: "Draw
         yield job_of(slot, recipe, f"seed {batch.seed}, {prompt}", negative)
 
 
-def _compared(panel: PanelRecord, bundle: Bundle, now: _DrawnPanel) -> Redrawn:
+def _compared(
+    panel: PanelRecord, bundle: Bundle, picture: "Image.Image | DrawFailure", job: "Job"
+) -> Redrawn:
     """Return how a panel's new picture differs from the bundle's."""
-    if now.png is None:
-        return Redrawn(panel=panel.panel, verdict="not drawn", difference=None, png=None, reason=now.reason)
-    difference = mean_difference(bundle.panel_picture(panel), decoded(now.png))
+    if not isinstance(picture, Image.Image):
+        return Redrawn(panel=panel.panel, verdict="not drawn", reason=picture.reason)
+    png = png_bytes(picture, job.request.key, job.recipe)
+    difference = mean_difference(bundle.panel_picture(panel), decoded(png))
     verdict: Verdict = "same picture" if difference <= BOUND else "other picture"
     if difference == 0:
-        verdict = "identical" if bundle.files[panel.file] == now.png else "same pixels"
-    return Redrawn(panel=panel.panel, verdict=verdict, difference=difference, png=now.png)
+        verdict = "identical" if bundle.files[panel.file] == png else "same pixels"
+    return Redrawn(panel=panel.panel, verdict=verdict, difference=difference, png=png)
 
 
 def decoded(png: bytes) -> Image.Image:
@@ -165,13 +152,6 @@ def mean_difference(before: Image.Image, now: Image.Image) -> float:
     if before.size != now.size:
         raise BundleError(f"pictures to compare must have one size, got {before.size} and {now.size}")
     return float(np.abs(np.asarray(before, np.int16) - np.asarray(now, np.int16)).mean())
-
-
-def _settings(manifest: Manifest) -> "DrawSettings":
-    from kit.experiment.config import DrawSettings
-
-    how = manifest.settings
-    return DrawSettings(steps=how.steps, cfg=how.cfg, size=how.size, noise=how.noise, memory=how.memory)
 
 
 def _lora(bundle: Bundle) -> "LoadedLora | None":
@@ -189,10 +169,10 @@ def _lora(bundle: Bundle) -> "LoadedLora | None":
 
 def _changes(manifest: Manifest, painter: "Painter") -> Iterator[str]:
     """Yield what differs from the drawing of the bundle, as one reads it in a list of reasons."""
-    for name, value in manifest.base.items():
-        now = painter.identity.get(name)
-        if now != value and name != "sha256":
-            yield f"{name} {now}, was {value}"
+    from kit.generation.recipe import PACKAGES
+    from kit.versions import installed_version
+
+    yield from _differences({**manifest.base, "sha256": None}, {**painter.identity, "sha256": None})
     then, here = manifest.base.get("sha256"), painter.identity.get("sha256")
     if isinstance(then, Mapping) and isinstance(here, Mapping):
         others = sorted(str(file) for file in then.keys() | here.keys() if then.get(file) != here.get(file))
@@ -202,16 +182,14 @@ def _changes(manifest: Manifest, painter: "Painter") -> Iterator[str]:
         yield f"drawn on {painter.hardware}, was {device}"
         if manifest.settings.noise == "contest":
             yield "the contest's noise is drawn on the device itself, each has its own"
-    yield from _versions(manifest)
+    versions = manifest.drawn_with.get("versions")
+    if isinstance(versions, Mapping):
+        then_used = {package: versions.get(package) for package in PACKAGES}
+        yield from _differences(then_used, {package: installed_version(package) for package in PACKAGES})
 
 
-def _versions(manifest: Manifest) -> Iterator[str]:
-    """Yield the packages that are not of the version that the bundle was drawn with."""
-    from kit.generation.recipe import PACKAGES
-    from kit.versions import installed_version
-
-    then = manifest.drawn_with.get("versions")
-    if isinstance(then, Mapping):
-        for package in PACKAGES:
-            if then.get(package) != installed_version(package):
-                yield f"{package} {installed_version(package)}, was {then.get(package)}"
+def _differences(then: Mapping[str, object], now: Mapping[str, object]) -> Iterator[str]:
+    """Yield what is no longer as it was."""
+    for name, value in then.items():
+        if now.get(name) != value:
+            yield f"{name} {now.get(name)}, was {value}"

@@ -1,6 +1,6 @@
 """A LoRA's safetensors file, read without torch: whether it is whole, its rank, the texts it carries."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -28,7 +28,6 @@ _AT_ONCE = 1 << 17
 class LoraFacts(NamedTuple):
     """What a LoRA file says."""
 
-    tensors: int
     layers: frozenset[str]
     """DiffSynth's names of the layers that have both factors."""
     ranks: frozenset[int]
@@ -37,7 +36,6 @@ class LoraFacts(NamedTuple):
     """Tensors that hold a layer's alpha, as kohya writes them."""
     strangers: tuple[str, ...]
     """Names that are no part of a LoRA."""
-    metadata: Mapping[str, str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,12 +60,10 @@ class LoraFile:
         if not known:
             raise ValueError(f"holds no LoRA: none of its {len(entries)} tensors is one of its factors")
         return LoraFacts(
-            tensors=len(entries),
             layers=frozenset(layer for layer, half in known if half == "A" and (layer, "B") in known),
             ranks=frozenset(_rank(half, shape) for (_, half), shape in known.items() if half != "alpha"),
             alphas=sum(half == "alpha" for _, half in known),
             strangers=tuple(name for name, part in parts.items() if part is None),
-            metadata=self.content.metadata,
         )
 
 
@@ -86,16 +82,16 @@ def lora_faults(place: str, lora: LoraFile) -> list[Fault]:
         facts = lora.facts
     except ValueError as error:
         return [Fault(place, str(error))]
-    text = "\n".join(f"{key}: {value}" for key, value in sorted(facts.metadata.items()))
+    text = "\n".join(f"{key}: {value}" for key, value in sorted(content.metadata.items()))
     if len(text) > MAX_METADATA:
         problem = f"carries {len(text)} characters of metadata, {MAX_METADATA} are the most"
         return [Fault(place, problem, "write it anew with `storykit lora convert`")]
     faults = find_leaks(f"{place} metadata", text)
     faults += [Fault(place, problem) for problem in _number_problems(content)]
-    paired = 2 * len(facts.layers) + facts.alphas
-    if paired < facts.tensors:
+    paired, tensors = 2 * len(facts.layers) + facts.alphas, len(content.entries)
+    if paired < tensors:
         first = f", the first that is none: {facts.strangers[0][:100]}" if facts.strangers else ""
-        problem = f"has {paired} of {facts.tensors} tensors that load as a LoRA, all must{first}"
+        problem = f"has {paired} of {tensors} tensors that load as a LoRA, all must{first}"
         faults.append(Fault(place, problem))
     return faults
 

@@ -97,7 +97,7 @@ def _name_faults(manifest: Manifest) -> Iterator[Fault]:
     known = {*TEXTS, *workflows_of(manifest), *(grid.file for grid in GRIDS)}
     known |= {panel.file for panel in manifest.panels}
     known |= {"prompts.csv", "prompts.json", "settings.json", "scores.csv", COMPARISON}
-    known |= set(lora_names(manifest.candidate)) if manifest.lora else set()
+    known |= set(lora_names(manifest.candidate).values()) if manifest.lora else set()
     for name in manifest.files:
         if name not in known:
             yield Fault(name, "is no part of a bundle", "take it out")
@@ -109,8 +109,8 @@ def _lora_faults(manifest: Manifest) -> Iterator[Fault]:
         yield Fault(f"{MANIFEST}, notice", "must say that the base is the embedded one exactly when it is")
     if (lora := manifest.lora) is None:
         return
-    wanted = lora_names(manifest.candidate)
-    got = (lora.file, lora.checkpoint, lora.diffusers, lora.comfyui)
+    names = lora_names(manifest.candidate)
+    wanted, got = list(names.values()), [getattr(lora, form) for form in names]
     if got != wanted:
         problem = f"must be called {', '.join(wanted)}, got {', '.join(got)[:200]}"
         yield Fault(f"{MANIFEST}, lora", problem)
@@ -144,7 +144,8 @@ def lora_record_faults(record: LoraRecord, lora: LoraFile) -> Iterator[Fault]:
         facts = lora.facts
     except ValueError:
         return
-    said = facts.metadata.get("alpha", str(record.alpha))
+    metadata = lora.content.metadata
+    said = metadata.get("alpha", str(record.alpha))
     if not _equals(said, record.alpha):
         yield Fault(record.file, f"must have alpha {record.alpha} as the manifest says, got {said[:20]}")
     if facts.ranks != {record.rank}:
@@ -153,7 +154,7 @@ def lora_record_faults(record: LoraRecord, lora: LoraFile) -> Iterator[Fault]:
     if len(facts.layers) != record.keys:
         problem = f"must change {record.keys} layers as the manifest says, got {len(facts.layers)}"
         yield Fault(record.file, problem)
-    if facts.metadata != record.notes:
+    if metadata != record.notes:
         yield Fault(record.file, "says something else of its training than the manifest")
 
 
