@@ -48,7 +48,7 @@ class EmbeddedFolder(Base):
 
     def text_encoder(self, device: str = "cpu", dtype: torch.dtype = torch.float32) -> ChatGLMModel:
         """Return the text encoder."""
-        weights = {name: tensor.to(device, dtype) for name, tensor in _read(self.folder / TEXT)[0].items()}
+        weights, _ = _read(self.folder / TEXT, device, dtype)
         misfit = f"{self.folder / TEXT} does not fit the sizes in config.json"
         return filled(lambda: build_text_encoder(self.sizes.text), weights, misfit)
 
@@ -58,9 +58,8 @@ class EmbeddedFolder(Base):
 
     def weights(self, part: Part, device: str, dtype: torch.dtype) -> dict[str, Tensor]:
         """Return a network's tensors on a device."""
-        tensors, _ = _read(self.folder / self.file_of(part))
-        own = tensors if part == "unet" else part_of(tensors, f"{part}.")
-        return {name: tensor.to(device, dtype) for name, tensor in own.items()}
+        tensors, _ = _read(self.folder / self.file_of(part), device, dtype)
+        return tensors if part == "unet" else part_of(tensors, f"{part}.")
 
 
 def open_embedded(folder: Path) -> EmbeddedFolder:
@@ -91,8 +90,10 @@ def _latent_scale(path: Path) -> float:
         raise WeightsError(f"{path}: metadata must hold the scaling_factor") from error
 
 
-def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+def _read(
+    path: Path, device: str = "cpu", dtype: torch.dtype | None = None
+) -> tuple[dict[str, Tensor], dict[str, str]]:
     try:
-        return read_tensors(path)
+        return read_tensors(path, device, dtype)
     except ValueError as error:
         raise WeightsError(f"{path}: {error}") from error

@@ -1,5 +1,7 @@
 """Kolors' autoencoder at any size: pictures to latents and back."""
 
+from itertools import pairwise
+
 from diffsynth.models.sd_unet import DownSampler, ResnetBlock, UpSampler
 from diffsynth.models.sd_vae_decoder import VAEAttentionBlock
 from diffsynth.models.sdxl_vae_decoder import SDXLVAEDecoder
@@ -24,13 +26,10 @@ def build_vae_encoder(sizes: VaeSizes) -> SDXLVAEEncoder:
     """Return an untrained encoder; called, it gives the mean times `scaling_factor` (1.0 until trained)."""
     encoder = without_blocks(SDXLVAEEncoder)
     first, *_, last = sizes.encoder
-    blocks: list[nn.Module] = []
-    before = first
-    for level, width in enumerate(sizes.encoder):
-        if level:
-            blocks.append(DownSampler(before, padding=0, extra_padding=True))
-        blocks += [_vae_resnet(before, width, sizes), _vae_resnet(width, width, sizes)]
-        before = width
+    blocks = [_vae_resnet(first, first, sizes), _vae_resnet(first, first, sizes)]
+    for fine, coarse in pairwise(sizes.encoder):
+        blocks += [DownSampler(fine, padding=0, extra_padding=True)]
+        blocks += [_vae_resnet(fine, coarse, sizes), _vae_resnet(coarse, coarse, sizes)]
     encoder.scaling_factor = 1.0
     encoder.quant_conv = nn.Conv2d(2 * LATENT_CHANNELS, 2 * LATENT_CHANNELS, 1)
     encoder.conv_in = nn.Conv2d(3, first, 3, padding=1)
@@ -45,19 +44,16 @@ def build_vae_decoder(sizes: VaeSizes) -> SDXLVAEDecoder:
     """Return an untrained decoder; called, it divides by `scaling_factor` (1.0 until trained) first."""
     decoder = without_blocks(SDXLVAEDecoder)
     widths = sizes.decoder[::-1]
-    blocks = _vae_middle(widths[0], sizes)
-    before = widths[0]
-    for level, width in enumerate(widths):
-        if level:
-            blocks.append(UpSampler(before))
-        blocks += [_vae_resnet(before, width, sizes)]
-        blocks += [_vae_resnet(width, width, sizes), _vae_resnet(width, width, sizes)]
-        before = width
+    first, *_, last = widths
+    blocks = _vae_middle(first, sizes) + [_vae_resnet(first, first, sizes) for _ in range(3)]
+    for coarse, fine in pairwise(widths):
+        blocks += [UpSampler(coarse), _vae_resnet(coarse, fine, sizes)]
+        blocks += [_vae_resnet(fine, fine, sizes), _vae_resnet(fine, fine, sizes)]
     decoder.scaling_factor = 1.0
     decoder.post_quant_conv = nn.Conv2d(LATENT_CHANNELS, LATENT_CHANNELS, 1)
-    decoder.conv_in = nn.Conv2d(LATENT_CHANNELS, widths[0], 3, padding=1)
+    decoder.conv_in = nn.Conv2d(LATENT_CHANNELS, first, 3, padding=1)
     decoder.blocks = nn.ModuleList(blocks)
-    decoder.conv_norm_out = nn.GroupNorm(sizes.groups, before, eps=1e-5)
+    decoder.conv_norm_out = nn.GroupNorm(sizes.groups, last, eps=1e-5)
     decoder.conv_act = nn.SiLU()
-    decoder.conv_out = nn.Conv2d(before, 3, 3, padding=1)
+    decoder.conv_out = nn.Conv2d(last, 3, 3, padding=1)
     return decoder
