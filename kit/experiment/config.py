@@ -125,10 +125,6 @@ class Candidate(BaseModel, frozen=True, extra="forbid"):
         )
 
 
-def _percent(strength: float) -> str:
-    return f"{100 * strength:g}".replace(".", "-")
-
-
 class Experiment(BaseModel, frozen=True, extra="forbid", populate_by_name=True):
     """What is drawn and how. Defaults: the contest's baseline notebook, portable noise apart."""
 
@@ -207,27 +203,22 @@ def baseline_of(experiment: Experiment) -> str | None:
     return experiment.compare.baseline or next(bare, None)
 
 
-def load_experiment(path: Path, metrics: Collection[str] = ()) -> LoadedExperiment:
+def load_experiment(
+    path: Path, metrics: Collection[str] = (), *, weights_exist: bool = True
+) -> LoadedExperiment:
     """Return an experiment file with its stories.
 
     Args:
         path: the experiment.
         metrics: what it may compare; none: its metrics are looked at when they are compared.
+        weights_exist: whether weights and LoRAs must be on this machine.
 
     Raises:
         InputError: every fault of the experiment and of its stories, each with its place.
     """
-    return _load(path, PathContext(folder=path.parent, must_exist=True, metrics=tuple(metrics)))
-
-
-def reload_experiment(path: Path) -> LoadedExperiment:
-    """Return the experiment of a run folder, whose weights need not be on this machine any more."""
-    return _load(path, PathContext(folder=path.parent, must_exist=False))
-
-
-def _load(path: Path, where: PathContext) -> LoadedExperiment:
     document = read_document(path)
     stories, faults = _load_stories(document, path.parent)
+    where = PathContext(folder=path.parent, must_exist=weights_exist, metrics=tuple(metrics))
     try:
         experiment = Experiment.model_validate(document, context=where)
     except ValidationError as error:
@@ -258,9 +249,9 @@ def faults_of_names(names: Sequence[str]) -> list[str]:
         for number, name in enumerate(names, 1)
         if not _STORY_NAME.fullmatch(name)
     ]
-    seen: dict[str, int] = {}
-    for number, name in enumerate(names, 1):
-        first = seen.setdefault(name.casefold(), number)
-        if first != number:
-            faults.append(f"stories[{number}]: {name!r} is the name of stories[{first}] too")
-    return faults
+    folded = [name.casefold() for name in names]
+    return faults + [
+        f"stories[{number}]: {name!r} is the name of stories[{first}] too"
+        for number, name in enumerate(names, 1)
+        if (first := folded.index(name.casefold()) + 1) < number
+    ]

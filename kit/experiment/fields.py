@@ -15,8 +15,6 @@ from kit.story.prompt import check_order
 
 T = TypeVar("T", bound=Hashable)
 
-_PLAIN_NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PathContext:
@@ -53,7 +51,7 @@ def _lora(text: str, info: ValidationInfo) -> str:
 
 
 def _plain_name(name: str) -> str:
-    if not _PLAIN_NAME.fullmatch(name):
+    if not re.fullmatch(r"[a-z0-9][a-z0-9-]*", name):
         raise ValueError(f"must be lower-case letters, digits and dashes, got {name!r}")
     return name
 

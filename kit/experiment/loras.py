@@ -1,10 +1,9 @@
 """The LoRA files that a run folder keeps: one a candidate, so that every later stage has one."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from kit.embedded import LORA_PREFIX
-from kit.experiment.config import Candidate, StackedLora
+from kit.experiment.config import Candidate
 from kit.files.atomic_write import copy_atomic, write_atomic
 from kit.files.encodings import sha256_of
 from kit.lora.key_names import config_beside
@@ -19,7 +18,9 @@ def keep_lora(folder: Path, candidate: Candidate) -> Candidate:
     """
     if candidate.loras:
         kept = f"loras/{candidate.name}.safetensors"
-        target, data = folder / kept, _stack_bytes(candidate.loras)
+        loras = [find_lora(lora.file, lora.alpha) for lora in candidate.loras]
+        weights = [lora.strength for lora in candidate.loras]
+        target, data = folder / kept, merged_bytes(merge(loras, weights), loras, weights)
         if not (target.exists() and target.read_bytes() == data):
             write_atomic(target, data)
         return candidate.model_copy(update={"lora": kept, "loras": None})
@@ -34,8 +35,3 @@ def keep_lora(folder: Path, candidate: Candidate) -> Candidate:
     if config_beside(source) is not None:  # PEFT keeps it in a file of its own, which is not copied
         alpha = load_lora(source, alpha).alpha
     return candidate.model_copy(update={"lora": kept, "alpha": alpha})
-
-
-def _stack_bytes(stack: Sequence[StackedLora]) -> bytes:
-    loras, weights = [find_lora(lora.file, lora.alpha) for lora in stack], [lora.strength for lora in stack]
-    return merged_bytes(merge(loras, weights), loras, weights)

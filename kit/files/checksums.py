@@ -1,6 +1,7 @@
 """What a folder's files are, noted in the folder, so that gigabytes are hashed once and not each time."""
 
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
@@ -73,7 +74,5 @@ def _stamp(folder: Path, file: str, before: FileStamp | None) -> FileStamp:
 
 
 def _write_record(folder: Path, record: dict[str, FileStamp]) -> None:
-    try:
+    with suppress(RunError):  # in someone else's folder: hashed again next time
         write_atomic(folder / RECORD, Record.dump_json(record, indent=1))
-    except RunError:
-        return  # someone else's folder: hashed again next time

@@ -133,10 +133,7 @@ def _write(run: Run, missing: Set[str], result: BatchResult) -> _Written:
         data = png_bytes(picture, jobs[0].key, jobs[0].recipe)
         for job in lacking:
             _keep(run, job, data, result.seconds)
-    noted = run.faults()
-    now = {file: reason for file, reason in noted.items() if file not in tried} | faults
-    if now != noted:
-        run.note_faults(now)
+    run.note_faults({file: why for file, why in run.faults().items() if file not in tried} | faults)
     return _Written(panels=len(tried), drawn=drawn, faults=faults)
 
 

@@ -47,9 +47,6 @@ class ResolvedClause:
     text: str
 
 
-Phrase = tuple[ResolvedClause, ...]
-"""Clauses that travel together."""
-
 _RANKS: Mapping[str, Sequence[Role]] = {
     "subject-first": ("subject", "action", "place", "detail", "unknown", "style"),
     "scene-first": ("place", "subject", "action", "detail", "unknown", "style"),
@@ -105,13 +102,15 @@ def arrange(clauses: Sequence[ResolvedClause], order: str, panel: int) -> tuple[
     if order == "reversed":
         moved = phrases[::-1]
     elif order in _RANKS:
-        moved = sorted(phrases, key=lambda phrase: _rank(phrase, _RANKS[order]))
-    else:
-        moved = _shuffled(phrases, f"{order}/{panel}")
+        rank = _RANKS[order].index
+        moved = sorted(phrases, key=lambda phrase: min(rank(clause.role) for clause in phrase))
+    else:  # by a hash: the same permutation on every machine and Python
+        drawn = sorted(range(len(phrases)), key=lambda at: sha256_bytes(f"{order}/{panel}/{at}".encode()))
+        moved = [phrases[position] for position in drawn]
     return tuple(clause for phrase in moved for clause in phrase)
 
 
-def _phrases(clauses: Sequence[ResolvedClause]) -> list[Phrase]:
+def _phrases(clauses: Sequence[ResolvedClause]) -> list[list[ResolvedClause]]:
     """Return the clauses gathered into phrases, each phrase where its first clause stands."""
     owners = [position for position, clause in enumerate(clauses) if clause.role == "subject"]
     gathered: dict[int, list[ResolvedClause]] = {}
@@ -120,17 +119,7 @@ def _phrases(clauses: Sequence[ResolvedClause]) -> list[Phrase]:
         if clause.role == "action" and owners:
             owner = max((subject for subject in owners if subject < position), default=owners[0])
         gathered.setdefault(owner, []).append(clause)
-    return [tuple(phrase) for phrase in gathered.values()]
-
-
-def _rank(phrase: Phrase, roles: Sequence[Role]) -> int:
-    return min(roles.index(clause.role) for clause in phrase)
-
-
-def _shuffled(phrases: Sequence[Phrase], salt: str) -> list[Phrase]:
-    """Return the phrases sorted by a hash: the same permutation on every machine and Python."""
-    drawn = sorted(range(len(phrases)), key=lambda position: sha256_bytes(f"{salt}/{position}".encode()))
-    return [phrases[position] for position in drawn]
+    return list(gathered.values())
 
 
 def prompt_of(story: Story, panel: int, order: str, trigger: str = "") -> str:

@@ -237,7 +237,7 @@ def _folder_key(row: PanelRow | PanelScore | StoryScore | PanelFault) -> FolderK
 
 def native_side(run: Run, rows: Iterable[PanelRow]) -> int:
     """Return the longer side of the first readable picture: all panels of a run have one size."""
-    sides = (largest_side(run.panel_path(*run.slot_of(row))) for row in rows)
+    sides = (largest_side(run.panel_path(*row.slot)) for row in rows)
     return next((side for side in sides if side), SMALL_SIDE)
 
 

@@ -128,7 +128,7 @@ def _rows(run: Run, entry: Entry) -> dict[int, PanelRow]:
         for panel, seed in enumerate(entry.seeds, 1)
     }
     faults = run.faults()
-    rows = [row for row in run.rows() if run.slot_of(row) in wanted and row.file not in faults]
+    rows = [row for row in run.rows() if row.slot in wanted and row.file not in faults]
     return {row.panel: row for row in rows}
 
 
