@@ -26,28 +26,26 @@ class PathContext:
     """Those that may be compared, where that is known."""
 
 
-def resolved_path(text: str, info: ValidationInfo, exists: Callable[[Path], bool], kind: str) -> str:
-    """Return an absolute path when we know where the experiment lies, else the text as it is."""
-    if not isinstance(info.context, PathContext):
-        return text
-    path = Path(os.path.abspath(info.context.folder / text))
-    if info.context.must_exist and not exists(path):
-        raise ValueError(f"{kind} {text} does not exist")
-    return str(path)
+def path_to(
+    kind: str, exists: Callable[[Path], bool], is_name: Callable[[str], bool] = lambda _text: False
+) -> AfterValidator:
+    """Return what makes a path absolute when we know where the experiment lies.
 
+    Args:
+        kind: what it must be, for the message.
+        exists: whether it is there.
+        is_name: whether a text names what ships with storykit, and so is no path.
+    """
 
-def _base(text: str, info: ValidationInfo) -> str:
-    kinds = f'must be "{EMBEDDED}", "kolors" or a folder, and'
-    return text if text in (EMBEDDED, "kolors") else resolved_path(text, info, Path.is_dir, kinds)
+    def resolved(text: str, info: ValidationInfo) -> str:
+        if is_name(text) or not isinstance(info.context, PathContext):
+            return text
+        path = Path(os.path.abspath(info.context.folder / text))
+        if info.context.must_exist and not exists(path):
+            raise ValueError(f"{kind} {text} does not exist")
+        return str(path)
 
-
-def _scorer(text: str, info: ValidationInfo) -> str:
-    kinds = f'must be "{EMBEDDED}" or a folder, and'
-    return text if text == EMBEDDED else resolved_path(text, info, Path.is_dir, kinds)
-
-
-def _lora(text: str, info: ValidationInfo) -> str:
-    return text if text.startswith(LORA_PREFIX) else resolved_path(text, info, Path.is_file, "file")
+    return AfterValidator(resolved)
 
 
 def _plain_name(name: str) -> str:
@@ -109,11 +107,18 @@ RoleWords = Annotated[
 ]
 """Texts that say something, each once."""
 
-BaseWeights = Annotated[str, AfterValidator(_base)]
+BaseWeights = Annotated[
+    str,
+    path_to(
+        f'must be "{EMBEDDED}", "kolors" or a folder, and', Path.is_dir, (EMBEDDED, "kolors").__contains__
+    ),
+]
 """The name of a known base, or a folder."""
 
-ScorerWeights = Annotated[str, AfterValidator(_scorer)]
+ScorerWeights = Annotated[
+    str, path_to(f'must be "{EMBEDDED}" or a folder, and', Path.is_dir, EMBEDDED.__eq__)
+]
 """The name of an embedded scorer, or a folder."""
 
-LoraFile = Annotated[str, AfterValidator(_lora)]
+LoraFile = Annotated[str, path_to("file", Path.is_file, lambda text: text.startswith(LORA_PREFIX))]
 """A LoRA file, or "mini:" and the name of an embedded one, which kit.lora checks."""

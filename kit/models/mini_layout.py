@@ -69,25 +69,22 @@ def open_embedded(folder: Path) -> EmbeddedFolder:
         found = {part: sha256_of(folder / part) for part in PARTS}
     except RunError as error:
         raise WeightsError(f"weights are missing: {error}") from error
-    for part in PARTS:
-        if config.sha256.get(part) != found[part]:
-            got = f"{config.sha256.get(part)} is promised, {found[part]} is there"
+    for part, sha256 in found.items():
+        if (promised := config.sha256.get(part)) != sha256:
+            got = f"{promised} is promised, {sha256} is there"
             raise WeightsError(f"{folder / part} is damaged: {got}; {MEND}")
+    _, metadata = _read(folder / VAE)
+    try:
+        latent_scale = float(metadata["scaling_factor"])
+    except (KeyError, ValueError) as error:
+        raise WeightsError(f"{folder / VAE}: metadata must hold the scaling_factor") from error
     return EmbeddedFolder(
         folder=folder,
         name=EMBEDDED if folder == BASE_WEIGHTS else "folder",
         sizes=config.sizes,
-        latent_scale=_latent_scale(folder / VAE),
+        latent_scale=latent_scale,
         sha256=found,
     )
-
-
-def _latent_scale(path: Path) -> float:
-    _, metadata = _read(path)
-    try:
-        return float(metadata["scaling_factor"])
-    except (KeyError, ValueError) as error:
-        raise WeightsError(f"{path}: metadata must hold the scaling_factor") from error
 
 
 def _read(
