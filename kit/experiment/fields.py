@@ -10,7 +10,6 @@ from typing import Annotated, TypeVar
 from pydantic import AfterValidator, Field, FiniteFloat, StrictInt, StringConstraints, ValidationInfo
 
 from kit.embedded import EMBEDDED, LORA_PREFIX
-from kit.errors import InputError
 from kit.story.prompt import check_order
 
 T = TypeVar("T", bound=Hashable)
@@ -26,19 +25,18 @@ class PathContext:
     """Those that may be compared, where that is known."""
 
 
-def path_to(
-    kind: str, exists: Callable[[Path], bool], is_name: Callable[[str], bool] = lambda _text: False
-) -> AfterValidator:
+def path_to(kind: str, exists: Callable[[Path], bool], names: str | None = None) -> AfterValidator:
     """Return what makes a path absolute when we know where the experiment lies.
 
     Args:
         kind: what it must be, for the message.
         exists: whether it is there.
-        is_name: whether a text names what ships with storykit, and so is no path.
+        names: a pattern of the texts that name what we know, and so are no paths.
     """
 
     def resolved(text: str, info: ValidationInfo) -> str:
-        if is_name(text) or not isinstance(info.context, PathContext):
+        named = names is not None and re.fullmatch(names, text)
+        if named or not isinstance(info.context, PathContext):
             return text
         path = Path(os.path.abspath(info.context.folder / text))
         if info.context.must_exist and not exists(path):
@@ -51,14 +49,6 @@ def path_to(
 def _plain_name(name: str) -> str:
     if not re.fullmatch(r"[a-z0-9][a-z0-9-]*", name):
         raise ValueError(f"must be lower-case letters, digits and dashes, got {name!r}")
-    return name
-
-
-def _order(name: str) -> str:
-    try:
-        check_order(name)
-    except InputError as error:
-        raise ValueError(error.faults[0]) from error
     return name
 
 
@@ -85,7 +75,7 @@ def all_different(values: tuple[T, ...]) -> tuple[T, ...]:
 PlainName = Annotated[str, AfterValidator(_plain_name)]
 """Lower-case letters, digits and dashes: safe in paths, tables and archives."""
 
-Order = Annotated[str, AfterValidator(_order)]
+Order = Annotated[str, AfterValidator(check_order)]
 """The name of an order of clauses."""
 
 Seed = Annotated[StrictInt, Field(ge=0, lt=2**63)]
@@ -108,17 +98,12 @@ RoleWords = Annotated[
 """Texts that say something, each once."""
 
 BaseWeights = Annotated[
-    str,
-    path_to(
-        f'must be "{EMBEDDED}", "kolors" or a folder, and', Path.is_dir, (EMBEDDED, "kolors").__contains__
-    ),
+    str, path_to(f'must be "{EMBEDDED}", "kolors" or a folder, and', Path.is_dir, f"{EMBEDDED}|kolors")
 ]
 """The name of a known base, or a folder."""
 
-ScorerWeights = Annotated[
-    str, path_to(f'must be "{EMBEDDED}" or a folder, and', Path.is_dir, EMBEDDED.__eq__)
-]
+ScorerWeights = Annotated[str, path_to(f'must be "{EMBEDDED}" or a folder, and', Path.is_dir, EMBEDDED)]
 """The name of an embedded scorer, or a folder."""
 
-LoraFile = Annotated[str, path_to("file", Path.is_file, lambda text: text.startswith(LORA_PREFIX))]
+LoraFile = Annotated[str, path_to("file", Path.is_file, f"{LORA_PREFIX}.*")]
 """A LoRA file, or "mini:" and the name of an embedded one, which kit.lora checks."""

@@ -147,7 +147,7 @@ def _keep(run: Run, job: Job, data: bytes, seconds: float) -> None:
             file=job.request.label,
             sha256=sha256_bytes(data),
             prompt=job.request.prompt,
-            negative=job.negative,
+            negative=job.request.negative,
             seconds=seconds,
         )
     )

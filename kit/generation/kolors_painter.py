@@ -19,14 +19,12 @@ from kit.images.decode import is_flat
 from kit.lora.lora import LoadedLora
 from kit.models.base import pick_device
 from kit.models.kolors.scheduler import BETA_END, TRAIN_STEPS, scheduler
-from kit.models.kolors.text_encoder import encode_ids, tokenize, truncated_tail
+from kit.models.kolors.text_encoder import encode_prompts, truncated_tail
 from kit.models.kolors.unet import linear_shapes, time_ids
 from kit.models.networks import Base, offloaded
 from kit.models.sizes import LATENT_CHANNELS, STRIDE
 
 SCHEDULER = {"name": "EnhancedDDIM", "beta_end": BETA_END, "train_steps": TRAIN_STEPS}
-READ_BATCH = 16
-"""Prompts the text encoder reads at once."""
 CPU_BATCH = 4
 """Panels at once without a GPU; on two cores more are not faster."""
 BATCHES = (8, 4, 2)
@@ -71,7 +69,7 @@ class KolorsPainter:
             "dtype": str(self._dtype).removeprefix("torch."),
         }
         self._base = base
-        self._texts: dict[str, tuple[Tensor, Tensor]] = {}
+        self._texts: dict[str, Sequence[Tensor]] = {}
         self._most = max(BATCHES)
         """Panels that fit into memory together, as far as is known."""
 
@@ -82,11 +80,8 @@ class KolorsPainter:
         if not unread:
             return
         encoder = self._base.text_encoder(self.device, self._dtype)
-        for start in range(0, len(unread), READ_BATCH):
-            batch = unread[start : start + READ_BATCH]
-            tokens = [part.to(self.device) for part in tokenize(self._prompter, batch)]
-            cross, pooled = encode_ids(encoder, *tokens)
-            self._texts |= zip(batch, zip(cross.cpu(), pooled.cpu(), strict=True), strict=True)
+        for prompt, *states in encode_prompts(encoder, self._prompter, unread, self.device):
+            self._texts[prompt] = states
         del encoder
         if self.device != "cpu":
             torch.cuda.empty_cache()

@@ -22,6 +22,7 @@ class PanelRequest:
     """sha256 of everything that shapes the picture."""
     prompt: str
     negative: str
+    """Unused where cfg is 1."""
     seed: int
     """The noise is this seed's alone, so equal seeds start equal prompts from equal noise."""
     label: str = ""

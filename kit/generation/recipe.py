@@ -33,8 +33,6 @@ class Job:
     recipe: Mapping[str, object]
     """Everything that shapes the picture, and nothing else; the request's key is its sha256."""
     request: PanelRequest
-    negative: str
-    """The story's negative prompt, also where cfg 1 leaves it unused."""
 
     @property
     def key(self) -> str:
@@ -161,11 +159,11 @@ def job_of(slot: Slot, shared: Mapping[str, object], prompt: str, negative: str,
         negative: the story's; it shapes nothing where cfg is 1.
         label: where the panel belongs.
     """
-    read = negative if shared["cfg"] != 1 else ""
-    recipe = {**shared, "prompt": prompt, "negative": read, "seed": slot.seed}
+    shaping = negative if shared["cfg"] != 1 else ""
+    recipe = {**shared, "prompt": prompt, "negative": shaping, "seed": slot.seed}
     key = sha256_bytes(canonical_json(recipe))
-    request = PanelRequest(key=key, prompt=prompt, negative=read, seed=slot.seed, label=label)
-    return Job(slot=slot, recipe=recipe, request=request, negative=negative)
+    request = PanelRequest(key=key, prompt=prompt, negative=negative, seed=slot.seed, label=label)
+    return Job(slot=slot, recipe=recipe, request=request)
 
 
 def _identity(run: Run, painter: Painter, candidates: Mapping[str, object]) -> dict[str, object]:

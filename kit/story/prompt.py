@@ -19,7 +19,6 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from kit.errors import InputError
 from kit.files.encodings import sha256_bytes
 from kit.story.story import Clause, Role, Story
 
@@ -85,10 +84,11 @@ def split(prompt: str) -> tuple[str, ...]:
     return tuple(piece for piece in pieces if piece)
 
 
-def check_order(name: str) -> None:
-    """Raise InputError when there is no order of this name."""
+def check_order(name: str) -> str:
+    """Return the name of an order; raises ValueError when there is none of this name."""
     if name not in ORDERS[:-1] and not _SHUFFLE.fullmatch(name):
-        raise InputError("order", [f"must be one of {', '.join(ORDERS)}, got {name!r}"])
+        raise ValueError(f"must be one of {', '.join(ORDERS)}, got {name!r}")
+    return name
 
 
 def arrange(clauses: Sequence[ResolvedClause], order: str, panel: int) -> tuple[ResolvedClause, ...]:
