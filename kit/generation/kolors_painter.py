@@ -83,8 +83,7 @@ class KolorsPainter:
         for prompt, *states in encode_prompts(encoder, self._prompter, unread, self.device):
             self._texts[prompt] = states
         del encoder
-        if self.device != "cpu":
-            torch.cuda.empty_cache()
+        torch.cuda.empty_cache()  # nothing where there is no GPU
 
     def truncated_tail(self, prompt: str) -> str:
         """Return the end of a prompt that is too long to be read whole; empty when it is not."""
@@ -125,8 +124,7 @@ class KolorsPainter:
         """Free the networks; what was read is kept, and the next picture loads them again."""
         for name in ("_denoiser", "_decoder"):
             vars(self).pop(name, None)
-        if self.device != "cpu":
-            torch.cuda.empty_cache()
+        torch.cuda.empty_cache()
 
     def plan_batches(self, requests: Sequence[PanelRequest], settings: DrawSettings) -> BatchPlan:
         """Return as many panels as the free memory takes, and whether compiling pays for these pictures.
