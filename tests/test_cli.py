@@ -203,7 +203,7 @@ def test_an_experiment_that_is_not_there_is_refused(tmp_path):
     [
         ("nowhere", 'base: must be "mini", "kolors" or a folder, and nowhere does not exist'),
         ("empty", "must be mini, kolors, or a folder"),
-        ("torn", "config.json must be JSON"),
+        ("torn", "config.json: Invalid JSON"),
     ],
 )
 def test_a_base_that_cannot_be_used_is_refused(tmp_path, base, reason):

@@ -124,7 +124,7 @@ def seeds_cast(run: Run, candidate: str, order: str, story: str) -> tuple[int, .
 def is_stale(run: Run, selection: Selection) -> bool:
     """Return whether a chosen picture has been drawn anew since."""
     place = (selection.candidate, selection.order, selection.story)
-    now = {run.slot_of(row): row.sha256 for row in run.rows()}
+    now = {row.slot: row.sha256 for row in run.rows()}
     return any(now.get(Slot(*place, part.seed, part.panel)) != part.sha256 for part in selection.parts)
 
 

@@ -44,7 +44,7 @@ class Measured:
 def measure(run: Run, tools: Scorers, progress: Progress | None = None) -> Measured:
     """Measure every panel the run wants; what the run's cache knows of the same weights is not done again."""
     slots, size = list(run.wanted()), run.loaded.settings.size
-    drawn = {run.slot_of(row): row.sha256 for row in run.rows()}
+    drawn = {row.slot: row.sha256 for row in run.rows()}
     faults = {run.folder / file: reason for file, reason in run.faults().items()}
     readings: dict[Slot, PanelFile] = {}
     measured = Measured(readings=readings)

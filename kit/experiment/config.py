@@ -3,18 +3,11 @@
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    Field,
-    ValidationError,
-    ValidationInfo,
-    field_validator,
-    model_validator,
-)
+from pydantic import AfterValidator, BaseModel, Field, ValidationError, ValidationInfo, model_validator
 
 from kit.embedded import EMBEDDED
 from kit.errors import InputError
@@ -113,20 +106,25 @@ class Candidate(BaseModel, frozen=True, extra="forbid"):
         """Whether it is the base alone."""
         return self.lora is None and self.loras is None
 
-    @property
-    def swept(self) -> "tuple[Candidate, ...]":
-        """The candidates of a sweep over strengths; itself where there is none."""
-        if self.strengths is None:
-            return (self,)
-        names = [f"{self.name}-{100 * s:g}".replace(".", "-") for s in self.strengths]
-        return tuple(
-            self.model_copy(update={"name": name, "strength": strength, "strengths": None})
-            for name, strength in zip(names, self.strengths, strict=True)
-        )
+    def at(self, strength: float) -> "Candidate":
+        """Return the candidate of a sweep that has this strength."""
+        name = f"{self.name}-{100 * strength:g}".replace(".", "-")
+        return self.model_copy(update={"name": name, "strength": strength, "strengths": None})
 
 
-def _percent(strength: float) -> str:
-    return f"{100 * strength:g}".replace(".", "-")
+def _swept(candidates: tuple[Candidate, ...]) -> tuple[Candidate, ...]:
+    """Return the candidates, of a sweep over strengths one for each; no two have one name."""
+    every = [[one.at(s) for s in one.strengths] if one.strengths else [one] for one in candidates]
+    swept = tuple(chain.from_iterable(every))
+    all_different(tuple(candidate.name for candidate in swept))
+    return swept
+
+
+def _with_known_baseline(compare: CompareTable, info: ValidationInfo) -> CompareTable:
+    names = [candidate.name for candidate in info.data.get("candidates", ())]
+    if names and compare.baseline is not None and compare.baseline not in names:
+        raise ValueError(f"baseline must be one of {', '.join(names)}, got {compare.baseline!r}")
+    return compare
 
 
 class Experiment(BaseModel, frozen=True, extra="forbid", populate_by_name=True):
@@ -154,28 +152,15 @@ class Experiment(BaseModel, frozen=True, extra="forbid", populate_by_name=True):
     score: ScoreTable = ScoreTable()
     words: WordsTable | None = None
     """What style, identity, place and staging are seen through, beside the words that we know."""
-    candidates: Annotated[tuple[Candidate, ...], Field(min_length=1, alias="candidate")]
-    compare: CompareTable = CompareTable()
+    candidates: Annotated[
+        tuple[Candidate, ...], Field(min_length=1, alias="candidate"), AfterValidator(_swept)
+    ]
+    compare: Annotated[CompareTable, AfterValidator(_with_known_baseline)] = CompareTable()
 
     @property
     def own_words(self) -> dict[str, tuple[str, ...]]:
         """The words of its own by metric; metrics without any are left out."""
         return self.words.model_dump(exclude_none=True) if self.words else {}
-
-    @field_validator("candidates")
-    @classmethod
-    def _sweep_and_name_each_once(cls, candidates: tuple[Candidate, ...]) -> tuple[Candidate, ...]:
-        every = tuple(one for candidate in candidates for one in candidate.swept)
-        all_different(tuple(candidate.name for candidate in every))
-        return every
-
-    @field_validator("compare")
-    @classmethod
-    def _know_the_baseline(cls, compare: CompareTable, info: ValidationInfo) -> CompareTable:
-        names = [candidate.name for candidate in info.data.get("candidates", ())]
-        if names and compare.baseline is not None and compare.baseline not in names:
-            raise ValueError(f"baseline must be one of {', '.join(names)}, got {compare.baseline!r}")
-        return compare
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -207,27 +192,22 @@ def baseline_of(experiment: Experiment) -> str | None:
     return experiment.compare.baseline or next(bare, None)
 
 
-def load_experiment(path: Path, metrics: Collection[str] = ()) -> LoadedExperiment:
+def load_experiment(
+    path: Path, metrics: Collection[str] = (), *, weights_exist: bool = True
+) -> LoadedExperiment:
     """Return an experiment file with its stories.
 
     Args:
         path: the experiment.
         metrics: what it may compare; none: its metrics are looked at when they are compared.
+        weights_exist: whether weights and LoRAs must be on this machine.
 
     Raises:
         InputError: every fault of the experiment and of its stories, each with its place.
     """
-    return _load(path, PathContext(folder=path.parent, must_exist=True, metrics=tuple(metrics)))
-
-
-def reload_experiment(path: Path) -> LoadedExperiment:
-    """Return the experiment of a run folder, whose weights need not be on this machine any more."""
-    return _load(path, PathContext(folder=path.parent, must_exist=False))
-
-
-def _load(path: Path, where: PathContext) -> LoadedExperiment:
     document = read_document(path)
     stories, faults = _load_stories(document, path.parent)
+    where = PathContext(folder=path.parent, must_exist=weights_exist, metrics=tuple(metrics))
     try:
         experiment = Experiment.model_validate(document, context=where)
     except ValidationError as error:
@@ -258,9 +238,9 @@ def faults_of_names(names: Sequence[str]) -> list[str]:
         for number, name in enumerate(names, 1)
         if not _STORY_NAME.fullmatch(name)
     ]
-    seen: dict[str, int] = {}
-    for number, name in enumerate(names, 1):
-        first = seen.setdefault(name.casefold(), number)
-        if first != number:
-            faults.append(f"stories[{number}]: {name!r} is the name of stories[{first}] too")
-    return faults
+    folded = [name.casefold() for name in names]
+    return faults + [
+        f"stories[{number}]: {name!r} is the name of stories[{first}] too"
+        for number, name in enumerate(names, 1)
+        if (first := folded.index(name.casefold()) + 1) < number
+    ]

@@ -10,12 +10,9 @@ from typing import Annotated, TypeVar
 from pydantic import AfterValidator, Field, FiniteFloat, StrictInt, StringConstraints, ValidationInfo
 
 from kit.embedded import EMBEDDED, LORA_PREFIX
-from kit.errors import InputError
 from kit.story.prompt import check_order
 
 T = TypeVar("T", bound=Hashable)
-
-_PLAIN_NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -28,41 +25,30 @@ class PathContext:
     """Those that may be compared, where that is known."""
 
 
-def resolved_path(text: str, info: ValidationInfo, exists: Callable[[Path], bool], kind: str) -> str:
-    """Return an absolute path when we know where the experiment lies, else the text as it is."""
-    if not isinstance(info.context, PathContext):
-        return text
-    path = Path(os.path.abspath(info.context.folder / text))
-    if info.context.must_exist and not exists(path):
-        raise ValueError(f"{kind} {text} does not exist")
-    return str(path)
+def path_to(kind: str, exists: Callable[[Path], bool], names: str | None = None) -> AfterValidator:
+    """Return what makes a path absolute when we know where the experiment lies.
 
+    Args:
+        kind: what it must be, for the message.
+        exists: whether it is there.
+        names: a pattern of the texts that name what we know, and so are no paths.
+    """
 
-def _base(text: str, info: ValidationInfo) -> str:
-    kinds = f'must be "{EMBEDDED}", "kolors" or a folder, and'
-    return text if text in (EMBEDDED, "kolors") else resolved_path(text, info, Path.is_dir, kinds)
+    def resolved(text: str, info: ValidationInfo) -> str:
+        named = names is not None and re.fullmatch(names, text)
+        if named or not isinstance(info.context, PathContext):
+            return text
+        path = Path(os.path.abspath(info.context.folder / text))
+        if info.context.must_exist and not exists(path):
+            raise ValueError(f"{kind} {text} does not exist")
+        return str(path)
 
-
-def _scorer(text: str, info: ValidationInfo) -> str:
-    kinds = f'must be "{EMBEDDED}" or a folder, and'
-    return text if text == EMBEDDED else resolved_path(text, info, Path.is_dir, kinds)
-
-
-def _lora(text: str, info: ValidationInfo) -> str:
-    return text if text.startswith(LORA_PREFIX) else resolved_path(text, info, Path.is_file, "file")
+    return AfterValidator(resolved)
 
 
 def _plain_name(name: str) -> str:
-    if not _PLAIN_NAME.fullmatch(name):
+    if not re.fullmatch(r"[a-z0-9][a-z0-9-]*", name):
         raise ValueError(f"must be lower-case letters, digits and dashes, got {name!r}")
-    return name
-
-
-def _order(name: str) -> str:
-    try:
-        check_order(name)
-    except InputError as error:
-        raise ValueError(error.faults[0]) from error
     return name
 
 
@@ -89,7 +75,7 @@ def all_different(values: tuple[T, ...]) -> tuple[T, ...]:
 PlainName = Annotated[str, AfterValidator(_plain_name)]
 """Lower-case letters, digits and dashes: safe in paths, tables and archives."""
 
-Order = Annotated[str, AfterValidator(_order)]
+Order = Annotated[str, AfterValidator(check_order)]
 """The name of an order of clauses."""
 
 Seed = Annotated[StrictInt, Field(ge=0, lt=2**63)]
@@ -111,11 +97,13 @@ RoleWords = Annotated[
 ]
 """Texts that say something, each once."""
 
-BaseWeights = Annotated[str, AfterValidator(_base)]
+BaseWeights = Annotated[
+    str, path_to(f'must be "{EMBEDDED}", "kolors" or a folder, and', Path.is_dir, f"{EMBEDDED}|kolors")
+]
 """The name of a known base, or a folder."""
 
-ScorerWeights = Annotated[str, AfterValidator(_scorer)]
+ScorerWeights = Annotated[str, path_to(f'must be "{EMBEDDED}" or a folder, and', Path.is_dir, EMBEDDED)]
 """The name of an embedded scorer, or a folder."""
 
-LoraFile = Annotated[str, AfterValidator(_lora)]
+LoraFile = Annotated[str, path_to("file", Path.is_file, f"{LORA_PREFIX}.*")]
 """A LoRA file, or "mini:" and the name of an embedded one, which kit.lora checks."""

@@ -1,41 +1,32 @@
 """The LoRA files that a run folder keeps: one a candidate, so that every later stage has one."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from kit.embedded import LORA_PREFIX
-from kit.experiment.config import Candidate, StackedLora
+from kit.experiment.config import Candidate
 from kit.files.atomic_write import copy_atomic, write_atomic
-from kit.files.encodings import sha256_of
 from kit.lora.key_names import config_beside
 from kit.lora.lora import find_lora, load_lora
 from kit.lora.merge import merge, merged_bytes
 
 
 def keep_lora(folder: Path, candidate: Candidate) -> Candidate:
-    """Copy a candidate's LoRA into a run folder, unless it is there, and return the candidate with the copy.
+    """Copy a candidate's LoRA into a run folder and return the candidate with the copy.
 
     Several that are worn together become one; their sum is exact.
     """
     if candidate.loras:
         kept = f"loras/{candidate.name}.safetensors"
-        target, data = folder / kept, _stack_bytes(candidate.loras)
-        if not (target.exists() and target.read_bytes() == data):
-            write_atomic(target, data)
+        loras = [find_lora(lora.file, lora.alpha) for lora in candidate.loras]
+        weights = [lora.strength for lora in candidate.loras]
+        write_atomic(folder / kept, merged_bytes(merge(loras, weights), loras, weights))
         return candidate.model_copy(update={"lora": kept, "loras": None})
     if candidate.lora is None or candidate.lora.startswith(LORA_PREFIX):
         return candidate
     source = Path(candidate.lora)
     kept = f"loras/{candidate.name}{source.suffix}"
-    target = folder / kept
-    if not (target.exists() and sha256_of(target) == sha256_of(source)):
-        copy_atomic(source, target)
+    copy_atomic(source, folder / kept)
     alpha = candidate.alpha
     if config_beside(source) is not None:  # PEFT keeps it in a file of its own, which is not copied
         alpha = load_lora(source, alpha).alpha
     return candidate.model_copy(update={"lora": kept, "alpha": alpha})
-
-
-def _stack_bytes(stack: Sequence[StackedLora]) -> bytes:
-    loras, weights = [find_lora(lora.file, lora.alpha) for lora in stack], [lora.strength for lora in stack]
-    return merged_bytes(merge(loras, weights), loras, weights)

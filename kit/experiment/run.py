@@ -13,10 +13,10 @@ import tomli_w
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from kit.errors import RunError
-from kit.experiment.config import Experiment, LoadedExperiment, baseline_of, reload_experiment
+from kit.experiment.config import Experiment, LoadedExperiment, baseline_of, load_experiment
 from kit.files.atomic_write import write_atomic
 from kit.files.documents import faults_of
-from kit.files.encodings import canonical_json
+from kit.files.encodings import canonical_json, json_bytes
 from kit.story.story import PANELS
 
 _MARK = "# The experiment of this run, resolved by storykit: every default written out.\n"
@@ -76,12 +76,14 @@ def _text_of(record: BaseModel) -> str:
     return tomli_w.dumps(record.model_dump(mode="json", by_alias=True, exclude_none=True))
 
 
+@dataclass(frozen=True)
 class Run:
-    """One experiment on disk; see docs/architecture.md for its files."""
+    """One experiment on disk; see docs/architecture.md for its files.
 
-    def __init__(self, folder: Path) -> None:
-        """Name a run folder; `create` makes one, `open` checks that it is one."""
-        self.folder = folder
+    `create` makes a run folder, `open` checks that it is one.
+    """
+
+    folder: Path
 
     @classmethod
     def create(cls, folder: Path, loaded: LoadedExperiment) -> Self:
@@ -121,7 +123,7 @@ class Run:
     @cached_property
     def loaded(self) -> LoadedExperiment:
         """The experiment and its stories, as this folder holds them."""
-        return reload_experiment(self.experiment_path)
+        return load_experiment(self.experiment_path, weights_exist=False)
 
     def panel_path(self, candidate: str, order: str, story: str, seed: int, panel: int) -> Path:
         """Return where a panel (1 to 8) is kept."""
@@ -151,12 +153,10 @@ class Run:
 
     def _row(self, number: int, line: bytes) -> PanelRow | None:
         try:
-            document = json.loads(line)
-        except ValueError:
-            return None
-        try:
-            return _ROW.validate_python(document)
+            return _ROW.validate_json(line)
         except ValidationError as error:
+            if error.errors()[0]["type"] == "json_invalid":
+                return None
             faults = "; ".join(faults_of(error))
             raise RunError(
                 f"{self.rows_path} line {number}: {faults}; delete the line to draw the panel again"
@@ -192,15 +192,9 @@ class Run:
         else:
             (self.folder / "faults.json").unlink(missing_ok=True)
 
-    @staticmethod
-    def slot_of(row: PanelRow) -> Slot:
-        """Return which panel of the experiment a row is about."""
-        return row.slot
-
     def write_json(self, name: str, value: object) -> None:
         """Write a file of the run, whole; NaN is a ValueError."""
-        text = json.dumps(value, ensure_ascii=False, allow_nan=False, indent=2)
-        write_atomic(self.folder / name, f"{text}\n".encode())
+        write_atomic(self.folder / name, json_bytes(value))
 
     def read_text(self, name: str) -> str:
         """Return a text file of the run; raises RunError, with the command that writes it."""

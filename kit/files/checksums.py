@@ -1,6 +1,7 @@
 """What a folder's files are, noted in the folder, so that gigabytes are hashed once and not each time."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
@@ -25,13 +26,16 @@ class FileStamp:
 Record = TypeAdapter(dict[str, FileStamp])
 
 
-def checked_sha256(folder: Path, files: Sequence[str], remedy: str) -> dict[str, str]:
+def checked_sha256(
+    folder: Path, files: Sequence[str], remedy: str, *, replaced: bool = False
+) -> dict[str, str]:
     """Return the sha256 of each file; only files that are new or touched since the last call are read.
 
     Args:
         folder: where the record is kept.
         files: relative to the folder.
         remedy: what the user can do when a file is missing or damaged.
+        replaced: whether the files were just fetched, so that the record knows others of their names.
 
     Raises:
         WeightsError: naming all missing files, or the first whose content is no longer what was recorded.
@@ -39,7 +43,7 @@ def checked_sha256(folder: Path, files: Sequence[str], remedy: str) -> dict[str,
     missing = [file for file in files if not (folder / file).is_file()]
     if missing:
         raise WeightsError(f"{folder} lacks {', '.join(missing)}; {remedy}")
-    before = read_record(folder)
+    before = {} if replaced else read_record(folder)
     now = {file: _stamp(folder, file, before.get(file)) for file in files}
     for file, stamp in now.items():
         if file in before and stamp.sha256 != before[file].sha256:
@@ -48,13 +52,9 @@ def checked_sha256(folder: Path, files: Sequence[str], remedy: str) -> dict[str,
                 f"if you changed it yourself, delete {folder / RECORD}"
             )
     if now != before:
-        _write_record(folder, before | now)
+        with suppress(RunError):  # in someone else's folder: hashed again next time
+            write_atomic(folder / RECORD, Record.dump_json(read_record(folder) | now, indent=1))
     return {file: stamp.sha256 for file, stamp in now.items()}
-
-
-def forget_sha256(folder: Path, files: Collection[str]) -> None:
-    """Take files that were replaced out of the record."""
-    _write_record(folder, {file: stamp for file, stamp in read_record(folder).items() if file not in files})
 
 
 def read_record(folder: Path) -> dict[str, FileStamp]:
@@ -70,10 +70,3 @@ def _stamp(folder: Path, file: str, before: FileStamp | None) -> FileStamp:
     if before is not None and (before.size, before.mtime_ns) == (stat.st_size, stat.st_mtime_ns):
         return before
     return FileStamp(sha256=sha256_of(folder / file), size=stat.st_size, mtime_ns=stat.st_mtime_ns)
-
-
-def _write_record(folder: Path, record: dict[str, FileStamp]) -> None:
-    try:
-        write_atomic(folder / RECORD, Record.dump_json(record, indent=1))
-    except RunError:
-        return  # someone else's folder: hashed again next time

@@ -5,11 +5,12 @@ import math
 import pickle
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from safetensors import SafetensorError, deserialize, safe_open
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor
 
 TORCH_LOAD_ERRORS = (
@@ -32,11 +33,6 @@ class TensorEntry(NamedTuple):
     shape: tuple[int, ...]
     data_offsets: tuple[int, int]
     """From the end of the header."""
-
-    @classmethod
-    def of(cls, entry: Mapping[str, Any]) -> "TensorEntry":
-        """Return an entry that safetensors took."""
-        return cls(entry["dtype"], tuple(entry["shape"]), tuple(entry["data_offsets"]))
 
 
 class SafetensorsFile(NamedTuple):
@@ -63,7 +59,10 @@ def read_safetensors(data: bytes) -> SafetensorsFile:
         deserialize(data)
         header = json.loads(data[LENGTH_BYTES:end])
         metadata = header.pop(METADATA, None) or {}
-        entries = {name: TensorEntry.of(entry) for name, entry in header.items()}
+        entries = {
+            name: TensorEntry(entry["dtype"], tuple(entry["shape"]), tuple(entry["data_offsets"]))
+            for name, entry in header.items()
+        }
     except SafetensorError as error:
         raise ValueError(f"is refused by safetensors: {str(error)[:200]}") from error
     except TypeError as error:  # safetensors takes a list for a table
@@ -94,11 +93,20 @@ def tensor_bytes(tensors: Mapping[str, "Tensor"], metadata: Mapping[str, str]) -
     return framed(text.encode(), memoryview(data)[end:])
 
 
-def read_tensors(path: Path) -> tuple[dict[str, "Tensor"], dict[str, str]]:
-    """Return a safetensors file's tensors and metadata; raises ValueError saying what is wrong with it."""
+def read_tensors(
+    path: Path, device: str = "cpu", dtype: "torch.dtype | None" = None
+) -> tuple[dict[str, "Tensor"], dict[str, str]]:
+    """Return a safetensors file's tensors and metadata; raises ValueError saying what is wrong with it.
+
+    Args:
+        path: the file.
+        device: where the tensors are put, one after the other.
+        dtype: what they are made; by default they stay what they are.
+    """
     try:
-        with safe_open(path, framework="pt") as file:
-            return {name: file.get_tensor(name) for name in file.keys()}, dict(file.metadata() or {})  # noqa: SIM118
+        with safe_open(path, framework="pt", device=device) as file:
+            tensors = {name: file.get_tensor(name).to(dtype=dtype) for name in file.keys()}  # noqa: SIM118
+            return tensors, dict(file.metadata() or {})
     except FileNotFoundError as error:
         raise ValueError("file does not exist") from error
     except (OSError, SafetensorError) as error:

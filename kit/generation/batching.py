@@ -7,18 +7,19 @@ says which, and packing reads it to tell how a panel was drawn.
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from contextlib import suppress
+from dataclasses import asdict
 from queue import SimpleQueue
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple, TypeAlias, TypeVar
 
-from PIL.Image import Image
 from pydantic import BaseModel, ValidationError
 
 from kit.errors import RunError
 from kit.experiment.run import PanelRow, Run
 from kit.files.documents import faults_of
-from kit.generation.painter import BatchPlan, DrawFailure, Painter, PanelRequest
+from kit.generation.painter import BatchPlan, DrawResult, Painter, PanelRequest
 from kit.generation.recipe import Job, RunPlan
+from kit.story.story import PANELS
 
 BATCHING = "batching.json"
 """The run's file that says how pictures are drawn together."""
@@ -28,8 +29,8 @@ P = TypeVar("P", Job, PanelRow)
 Answer = TypeVar("Answer")
 
 
-def group_sets(panels: Iterable[P]) -> list[list[list[P]]]:
-    """Return the sets of eight, each picture once, with all panels that it belongs to.
+def group_batches(panels: Iterable[P], size: int) -> list[list[list[P]]]:
+    """Return batches of at most `size` pictures of one set of eight, each with all panels it belongs to.
 
     A picture that several sets have is drawn with the first.
     """
@@ -39,67 +40,58 @@ def group_sets(panels: Iterable[P]) -> list[list[list[P]]]:
     sets: dict[tuple[object, ...], list[list[P]]] = {}
     for same in by_key.values():
         sets.setdefault(same[0].slot[:-1], []).append(same)
-    return list(sets.values())
+    return [
+        pictures[first : first + size]
+        for pictures in sets.values()
+        for first in range(0, len(pictures), size)
+    ]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Batch:
-    """Pictures of one set of eight that are drawn together, whole, whatever is there already."""
-
-    pictures: Sequence[Sequence[Job]]
-    """Of each picture the panels that it belongs to."""
-    missing: Set[str]
-    """Files to write; the others are there."""
-    plan: BatchPlan
-
-    @property
-    def lacking(self) -> list[Job]:
-        """The panels that the batch fills."""
-        return [job for jobs in self.pictures for job in jobs if job.request.label in self.missing]
+Batch: TypeAlias = Sequence[Sequence[Job]]
+"""Pictures of one set of eight that are drawn together; of each the panels that it belongs to."""
 
 
 class BatchResult(NamedTuple):
     """A batch that was drawn."""
 
     batch: Batch
-    pictures: Sequence[Image | DrawFailure]
+    pictures: Sequence[DrawResult]
     seconds: float
     """What each took."""
 
 
-def split_into_batches(
-    run: Run, painters: Sequence[Painter], jobs: Sequence[Job], missing: Set[str]
-) -> list[Batch]:
-    """Return what is to be drawn, at most one set of eight together; all prompts have then been encoded."""
-    sets = [
-        pictures
-        for pictures in group_sets(jobs)
-        if any(job.request.label in missing for same in pictures for job in same)
-    ]
-    requests = [same[0].request for pictures in sets for same in pictures]
+def draw_missing(
+    run: Run, painters: Sequence[Painter], plan: RunPlan, missing: Set[str]
+) -> Iterator[BatchResult]:
+    """Yield every batch that holds a missing file, drawn whole, whatever of it is there already.
+
+    All prompts are encoded first. Several painters each take the next batch when they are free.
+    """
+
+    def lacking(size: int) -> list[Batch]:
+        return [
+            batch
+            for batch in group_batches(plan.jobs, size)
+            if any(job.request.label in missing for same in batch for job in same)
+        ]
+
+    requests = [same[0].request for batch in lacking(PANELS) for same in batch]
     if not requests:
-        return []
+        return
     texts = [text for request in requests for text in (request.prompt, request.negative)]
     _ask_all(painters, lambda painter: painter.encode_prompts(texts))
-    plan = _batch_plan(run, painters, requests)
-    every = [
-        Batch(pictures=pictures[first : first + plan.panels], missing=missing, plan=plan)
-        for pictures in sets
-        for first in range(0, len(pictures), plan.panels)
-    ]
-    return [batch for batch in every if batch.lacking]
+    together = _batch_plan(run, painters, requests)
+    yield from _draw(painters, plan, together, lacking(together.panels))
 
 
 def _batch_plan(run: Run, painters: Sequence[Painter], requests: Sequence[PanelRequest]) -> BatchPlan:
     """Return how pictures are drawn together; a run that goes on keeps to what it began with."""
     how = run.loaded.settings
     asked = {**asdict(how), "device": painters[0].hardware, "panels": sum(1 for _ in run.wanted())}
-    try:
+    with suppress(ValidationError):
         recorded = _read_batching(run)
-    except ValidationError:
-        recorded = None
-    if recorded is not None and recorded.asked == asked:
-        return recorded.settled
+        if recorded is not None and recorded.asked == asked:
+            return recorded.settled
     share = requests[: -(-len(requests) // len(painters))]
     plan, *_ = _ask_all(painters, lambda painter: painter.plan_batches(share, how))
     run.write_json(BATCHING, {"asked": asked, "settled": asdict(plan)})
@@ -114,20 +106,25 @@ def _ask_all(painters: Sequence[Painter], ask: Callable[[Painter], Answer]) -> l
         return list(pool.map(ask, painters))
 
 
-def draw_batches(
-    painters: Sequence[Painter], plan: RunPlan, batches: Sequence[Batch]
+def _draw(
+    painters: Sequence[Painter], plan: RunPlan, together: BatchPlan, batches: Sequence[Batch]
 ) -> Iterator[BatchResult]:
-    """Yield the batches as pictures; several painters each take the next batch when they are free."""
-    free: SimpleQueue[_PainterWorker] = SimpleQueue()
+    free: SimpleQueue[tuple[Painter, str]] = SimpleQueue()
     for painter in painters:
-        free.put(_PainterWorker(painter, plan))
+        free.put((painter, ""))
 
     def draw(batch: Batch) -> BatchResult:
-        worker = free.get()
+        painter, candidate = free.get()
+        start = time.monotonic()
+        wanted = batch[0][0].slot.candidate
         try:
-            return worker.draw(batch)
+            if wanted != candidate:
+                painter.set_lora(*plan.loras[wanted])
+            requests = [same[0].request for same in batch]
+            pictures = painter.draw(requests, plan.settings, together)
         finally:
-            free.put(worker)
+            free.put((painter, wanted))
+        return BatchResult(batch, pictures, (time.monotonic() - start) / len(pictures))
 
     if len(painters) == 1:
         yield from map(draw, batches)
@@ -137,24 +134,6 @@ def draw_batches(
         yield from pool.map(draw, batches)
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
-
-
-class _PainterWorker:
-    """A painter, and the candidate whose LoRA it has."""
-
-    def __init__(self, painter: Painter, plan: RunPlan) -> None:
-        self._painter, self._plan, self._candidate = painter, plan, ""
-
-    def draw(self, batch: Batch) -> BatchResult:
-        """Return the batch as pictures of its candidate."""
-        start = time.monotonic()
-        name = batch.pictures[0][0].slot.candidate
-        if name != self._candidate:
-            self._painter.set_lora(*self._plan.loras[name])
-            self._candidate = name
-        requests = [jobs[0].request for jobs in batch.pictures]
-        pictures = self._painter.draw(requests, self._plan.settings, batch.plan)
-        return BatchResult(batch, pictures, (time.monotonic() - start) / len(pictures))
 
 
 class _BatchingFile(BaseModel, frozen=True):
@@ -191,7 +170,6 @@ def recorded_batches(run: Run) -> list[RecordedBatch]:
         return []
     plan, rows = recorded.settled, {row.slot: row for row in run.rows()}
     return [
-        RecordedBatch([same[0] for same in pictures[first : first + plan.panels]], plan.compiled)
-        for pictures in group_sets(rows[slot] for slot in run.wanted() if slot in rows)
-        for first in range(0, len(pictures), plan.panels)
+        RecordedBatch([same[0] for same in pictures], plan.compiled)
+        for pictures in group_batches((rows[slot] for slot in run.wanted() if slot in rows), plan.panels)
     ]

@@ -5,7 +5,7 @@ that was stopped goes on where it stopped: what is on disk and whole stays.
 """
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +16,7 @@ from kit.experiment.config import LoadedExperiment
 from kit.experiment.run import PanelRow, Run
 from kit.files.atomic_write import remove_partial_files, write_atomic
 from kit.files.encodings import sha256_bytes, sha256_of
-from kit.generation.batching import BatchResult, draw_batches, split_into_batches
+from kit.generation.batching import BatchResult, draw_missing
 from kit.generation.painter import DrawFailure, Painter
 from kit.generation.recipe import Job, check_drawable, plan_run
 from kit.images.png_metadata import png_bytes
@@ -73,8 +73,7 @@ def generate(run: Run, painters: Sequence[Painter], progress: Progress | None = 
     if progress is not None:
         progress.begin(len(plan.jobs), len(plan.jobs) - len(missing))
     try:
-        batches = split_into_batches(run, painters, plan.jobs, missing)
-        for written in _written(run, draw_batches(painters, plan, batches)):
+        for written in _written(run, missing, draw_missing(run, painters, plan, missing)):
             drawn += written.drawn
             faults |= written.faults
             if progress is not None:
@@ -89,12 +88,12 @@ def generate(run: Run, painters: Sequence[Painter], progress: Progress | None = 
     return GenerateReport(drawn=drawn, kept=kept, faults=faults, seconds=time.monotonic() - start)
 
 
-def _written(run: Run, drawn: Iterable[BatchResult]) -> Iterator[_Written]:
+def _written(run: Run, missing: Set[str], drawn: Iterable[BatchResult]) -> Iterator[_Written]:
     """Yield what is on disk of each batch; it is written while the next one is drawn."""
     with ThreadPoolExecutor(1) as writer:
         writing: Future[_Written] | None = None
         for result in drawn:
-            before, writing = writing, writer.submit(_write, run, result)
+            before, writing = writing, writer.submit(_write, run, missing, result)
             if before is not None:
                 yield before.result()
         if writing is not None:
@@ -121,23 +120,20 @@ def _is_whole(path: Path, row: PanelRow) -> bool:
     return path.is_file() and sha256_of(path) == row.sha256
 
 
-def _write(run: Run, result: BatchResult) -> _Written:
+def _write(run: Run, missing: Set[str], result: BatchResult) -> _Written:
     """Write what is missing of a batch."""
-    batch, drawn, faults = result.batch, 0, dict[str, str]()
-    for jobs, picture in zip(batch.pictures, result.pictures, strict=True):
-        missing = [job for job in jobs if job.request.label in batch.missing]
+    drawn, tried, faults = 0, set[str](), dict[str, str]()
+    for jobs, picture in zip(result.batch, result.pictures, strict=True):
+        lacking = [job for job in jobs if job.request.label in missing]
+        tried |= {job.request.label for job in lacking}
         if isinstance(picture, DrawFailure):
-            faults |= {job.request.label: picture.reason for job in missing}
+            faults |= {job.request.label: picture.reason for job in lacking}
             continue
-        drawn += bool(missing)
+        drawn += bool(lacking)
         data = png_bytes(picture, jobs[0].key, jobs[0].recipe)
-        for job in missing:
+        for job in lacking:
             _keep(run, job, data, result.seconds)
-    tried = {job.request.label for job in batch.lacking}
-    noted = run.faults()
-    now = {file: reason for file, reason in noted.items() if file not in tried} | faults
-    if now != noted:
-        run.note_faults(now)
+    run.note_faults({file: why for file, why in run.faults().items() if file not in tried} | faults)
     return _Written(panels=len(tried), drawn=drawn, faults=faults)
 
 
@@ -151,7 +147,7 @@ def _keep(run: Run, job: Job, data: bytes, seconds: float) -> None:
             file=job.request.label,
             sha256=sha256_bytes(data),
             prompt=job.request.prompt,
-            negative=job.negative,
+            negative=job.request.negative,
             seconds=seconds,
         )
     )

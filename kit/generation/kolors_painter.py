@@ -14,19 +14,17 @@ from torch import Tensor, nn
 from kit.errors import RunError
 from kit.experiment.config import DrawSettings
 from kit.generation.denoiser import Denoiser, compile_parts
-from kit.generation.painter import BatchPlan, DrawFailure, PanelRequest
+from kit.generation.painter import BatchPlan, DrawFailure, DrawResult, PanelRequest
 from kit.images.decode import is_flat
 from kit.lora.lora import LoadedLora
 from kit.models.base import pick_device
 from kit.models.kolors.scheduler import BETA_END, TRAIN_STEPS, scheduler
-from kit.models.kolors.text_encoder import encode_ids, tokenize, truncated_tail
+from kit.models.kolors.text_encoder import encode_prompts, truncated_tail
 from kit.models.kolors.unet import linear_shapes, time_ids
 from kit.models.networks import Base, offloaded
 from kit.models.sizes import LATENT_CHANNELS, STRIDE
 
 SCHEDULER = {"name": "EnhancedDDIM", "beta_end": BETA_END, "train_steps": TRAIN_STEPS}
-READ_BATCH = 16
-"""Prompts the text encoder reads at once."""
 CPU_BATCH = 4
 """Panels at once without a GPU; on two cores more are not faster."""
 BATCHES = (8, 4, 2)
@@ -71,7 +69,7 @@ class KolorsPainter:
             "dtype": str(self._dtype).removeprefix("torch."),
         }
         self._base = base
-        self._texts: dict[str, tuple[Tensor, Tensor]] = {}
+        self._texts: dict[str, Sequence[Tensor]] = {}
         self._most = max(BATCHES)
         """Panels that fit into memory together, as far as is known."""
 
@@ -82,16 +80,10 @@ class KolorsPainter:
         if not unread:
             return
         encoder = self._base.text_encoder(self.device, self._dtype)
-        for start in range(0, len(unread), READ_BATCH):
-            batch = unread[start : start + READ_BATCH]
-            tokens = [part.to(self.device) for part in tokenize(self._prompter, batch)]
-            cross, pooled = encode_ids(encoder, *tokens)
-            self._texts |= {
-                prompt: (c, p) for prompt, c, p in zip(batch, cross.cpu(), pooled.cpu(), strict=True)
-            }
+        for prompt, *states in encode_prompts(encoder, self._prompter, unread, self.device):
+            self._texts[prompt] = states
         del encoder
-        if self.device != "cpu":
-            torch.cuda.empty_cache()
+        torch.cuda.empty_cache()  # nothing where there is no GPU
 
     def truncated_tail(self, prompt: str) -> str:
         """Return the end of a prompt that is too long to be read whole; empty when it is not."""
@@ -132,8 +124,7 @@ class KolorsPainter:
         """Free the networks; what was read is kept, and the next picture loads them again."""
         for name in ("_denoiser", "_decoder"):
             vars(self).pop(name, None)
-        if self.device != "cpu":
-            torch.cuda.empty_cache()
+        torch.cuda.empty_cache()
 
     def plan_batches(self, requests: Sequence[PanelRequest], settings: DrawSettings) -> BatchPlan:
         """Return as many panels as the free memory takes, and whether compiling pays for these pictures.
@@ -175,7 +166,7 @@ class KolorsPainter:
     @torch.inference_mode()
     def draw(
         self, requests: Sequence[PanelRequest], settings: DrawSettings, plan: BatchPlan | None = None
-    ) -> list[Image.Image | DrawFailure]:
+    ) -> list[DrawResult]:
         """Return the pictures of one batch; panels and their negatives share each UNet call.
 
         What does not fit into the GPU's memory together is drawn in halves. A picture whose numbers are not
@@ -186,9 +177,7 @@ class KolorsPainter:
             compile_parts(self._decoder)
         return self._in_memory(requests, settings)
 
-    def _in_memory(
-        self, requests: Sequence[PanelRequest], settings: DrawSettings
-    ) -> list[Image.Image | DrawFailure]:
+    def _in_memory(self, requests: Sequence[PanelRequest], settings: DrawSettings) -> list[DrawResult]:
         if self.device == "cpu" or len(requests) <= self._most:
             try:
                 pictures = self._draw_together(requests, settings)
@@ -211,9 +200,7 @@ class KolorsPainter:
             "close other programs that use it, or set a smaller `size` in the experiment"
         )
 
-    def _draw_together(
-        self, requests: Sequence[PanelRequest], settings: DrawSettings
-    ) -> list[Image.Image | DrawFailure]:
+    def _draw_together(self, requests: Sequence[PanelRequest], settings: DrawSettings) -> list[DrawResult]:
         noise = torch.cat([first_noise(request.seed, settings, self.device) for request in requests])
         if settings.memory == "auto":
             return [self._decode(latent) for latent in self._denoise(noise, requests, settings)]
@@ -222,9 +209,7 @@ class KolorsPainter:
         with offloaded(self._denoiser.unet):
             return [self._decode(latent) for latent in latents]
 
-    def _again(
-        self, request: PanelRequest, settings: DrawSettings, fault: DrawFailure
-    ) -> Image.Image | DrawFailure:
+    def _again(self, request: PanelRequest, settings: DrawSettings, fault: DrawFailure) -> DrawResult:
         """Return the picture drawn alone in fp32."""
         if self._dtype == torch.float32:
             return fault
@@ -233,11 +218,9 @@ class KolorsPainter:
                 [picture] = self._draw_together([request], settings)
         except torch.OutOfMemoryError:
             return DrawFailure(reason=f"{fault.reason}, and there is too little memory to draw it in fp32")
-        return (
-            DrawFailure(reason=f"{picture.reason}, in fp32 as well")
-            if isinstance(picture, DrawFailure)
-            else picture
-        )
+        if isinstance(picture, DrawFailure):
+            return DrawFailure(reason=f"{picture.reason}, in fp32 as well")
+        return picture
 
     def _denoise(self, latents: Tensor, requests: Sequence[PanelRequest], settings: DrawSettings) -> Tensor:
         guided = settings.cfg != 1.0
@@ -265,7 +248,7 @@ class KolorsPainter:
         cross, pooled = (torch.stack(part).to(self.device) for part in zip(*states, strict=True))
         return cross, pooled
 
-    def _decode(self, latent: Tensor) -> Image.Image | DrawFailure:
+    def _decode(self, latent: Tensor) -> DrawResult:
         """Return one picture; rounded down as DiffSynth does, one at a time to bound the memory."""
         if not bool(latent.isfinite().all()):
             return DrawFailure(reason="its numbers are not finite; try a lower strength or cfg")

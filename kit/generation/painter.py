@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from pydantic import PositiveInt
 
@@ -22,6 +22,7 @@ class PanelRequest:
     """sha256 of everything that shapes the picture."""
     prompt: str
     negative: str
+    """Unused where cfg is 1."""
     seed: int
     """The noise is this seed's alone, so equal seeds start equal prompts from equal noise."""
     label: str = ""
@@ -33,6 +34,10 @@ class DrawFailure:
     """A picture that could not be drawn."""
 
     reason: str
+
+
+DrawResult: TypeAlias = "Image.Image | DrawFailure"
+"""An RGB picture, or why there is none."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -81,7 +86,7 @@ class Painter(Protocol):
 
     def draw(
         self, requests: Sequence[PanelRequest], settings: DrawSettings, plan: BatchPlan | None = None
-    ) -> "list[Image.Image | DrawFailure]":
+    ) -> list[DrawResult]:
         """Return one RGB picture a request, drawn in one batch, or why there is none.
 
         Args:

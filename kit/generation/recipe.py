@@ -13,7 +13,7 @@ from kit.experiment.run import Run, Slot
 from kit.files.encodings import canonical_json, sha256_bytes
 from kit.generation.painter import Painter, PanelRequest
 from kit.story.prompt import prompt_of
-from kit.story.story import PANELS, Story
+from kit.story.story import PANELS
 from kit.versions import installed_version
 
 if TYPE_CHECKING:
@@ -33,8 +33,6 @@ class Job:
     recipe: Mapping[str, object]
     """Everything that shapes the picture, and nothing else; the request's key is its sha256."""
     request: PanelRequest
-    negative: str
-    """The story's negative prompt, also where cfg 1 leaves it unused."""
 
     @property
     def key(self) -> str:
@@ -56,13 +54,19 @@ class RunPlan(NamedTuple):
 
 def plan_run(run: Run, painter: Painter) -> RunPlan:
     """Return what is to be drawn; what does not fit is refused before the first picture."""
-    read = check_drawable(run.loaded, painter)
-    candidates = run.loaded.experiment.candidates
-    loras = {c.name: (next(iter(read[c.name]), None), c.strength) for c in candidates}
-    facts = {c.name: _facts(c, loras[c.name][0]) for c in candidates}
+    read, settings = check_drawable(run.loaded, painter), run.loaded.settings
+    candidates = {candidate.name: candidate for candidate in run.loaded.experiment.candidates}
+    loras = {name: (next(iter(read[name]), None), c.strength) for name, c in candidates.items()}
+    facts = {name: _facts(c, loras[name][0]) for name, c in candidates.items()}
+    shared = {name: recipe_of(painter, settings, facts[name]) for name in candidates}
     stories = {loaded.name: loaded.story for loaded in run.loaded.stories}
-    jobs = [_job(run, painter, slot, stories[slot.story], facts[slot.candidate]) for slot in run.wanted()]
-    return RunPlan(jobs, run.loaded.settings, loras, _identity(run, painter, facts))
+    jobs = []
+    for slot in run.wanted():
+        story, trigger = stories[slot.story], candidates[slot.candidate].trigger
+        prompt = prompt_of(story, slot.panel - 1, slot.order, trigger)
+        label = run.panel_path(*slot).relative_to(run.folder).as_posix()
+        jobs.append(job_of(slot, shared[slot.candidate], prompt, story.negative, label))
+    return RunPlan(jobs, settings, loras, _identity(run, painter, facts))
 
 
 def check_drawable(loaded: LoadedExperiment, painter: Painter) -> "dict[str, list[LoadedLora]]":
@@ -125,43 +129,19 @@ def _facts(candidate: Candidate, lora: "LoadedLora | None") -> dict[str, object]
     }
 
 
-def _job(run: Run, painter: Painter, slot: Slot, story: Story, facts: Mapping[str, object]) -> Job:
-    prompt = prompt_of(story, slot.panel - 1, slot.order, str(facts["trigger"]))
-    asked = PromptedPanel(prompt, story.negative, slot.seed)
-    recipe = recipe_of(painter, run.loaded.settings, facts, asked)
-    label = run.panel_path(*slot).relative_to(run.folder).as_posix()
-    return job_of(slot, recipe, label, story.negative)
-
-
-class PromptedPanel(NamedTuple):
-    """What one picture is to show."""
-
-    prompt: str
-    negative: str
-    """The story's, also where cfg 1 leaves it unused."""
-    seed: int
-
-
-def recipe_of(
-    painter: Painter, how: DrawSettings, lora: Mapping[str, object], asked: PromptedPanel
-) -> dict[str, object]:
-    """Return everything that shapes a picture.
+def recipe_of(painter: Painter, how: DrawSettings, lora: Mapping[str, object]) -> dict[str, object]:
+    """Return everything that shapes a picture but its prompts and its seed.
 
     Args:
         painter: who is to draw it.
         how: the settings.
         lora: its lora_sha256, alpha and strength; the first None for the base alone.
-        asked: prompt, negative prompt and seed.
     """
     device = painter.device.partition(":")[0]
+    worn = {name: lora[name] for name in ("lora_sha256", "alpha", "strength")}
     return {
         "base": dict(painter.identity),
-        "lora": {name: lora[name] for name in ("lora_sha256", "alpha", "strength")}
-        if lora["lora_sha256"]
-        else None,
-        "prompt": asked.prompt,
-        "negative": asked.negative if how.cfg != 1 else "",
-        "seed": asked.seed,
+        "lora": worn if lora["lora_sha256"] else None,
         "steps": how.steps,
         "cfg": how.cfg,
         "size": how.size,
@@ -169,16 +149,21 @@ def recipe_of(
     }
 
 
-def job_of(slot: Slot, recipe: Mapping[str, object], label: str, negative: str) -> Job:
-    """Return what a painter is asked for, known by the recipe's sha256."""
-    request = PanelRequest(
-        key=sha256_bytes(canonical_json(recipe)),
-        prompt=str(recipe["prompt"]),
-        negative=str(recipe["negative"]),
-        seed=slot.seed,
-        label=label,
-    )
-    return Job(slot=slot, recipe=recipe, request=request, negative=negative)
+def job_of(slot: Slot, shared: Mapping[str, object], prompt: str, negative: str, label: str) -> Job:
+    """Return what a painter is asked for, known by the sha256 of its recipe.
+
+    Args:
+        slot: the panel; its seed is the picture's.
+        shared: the recipe but for prompts and seed, as `recipe_of` makes it.
+        prompt: with the trigger before it.
+        negative: the story's; it shapes nothing where cfg is 1.
+        label: where the panel belongs.
+    """
+    shaping = negative if shared["cfg"] != 1 else ""
+    recipe = {**shared, "prompt": prompt, "negative": shaping, "seed": slot.seed}
+    key = sha256_bytes(canonical_json(recipe))
+    request = PanelRequest(key=key, prompt=prompt, negative=negative, seed=slot.seed, label=label)
+    return Job(slot=slot, recipe=recipe, request=request)
 
 
 def _identity(run: Run, painter: Painter, candidates: Mapping[str, object]) -> dict[str, object]:

@@ -93,14 +93,22 @@ class Repository:
 
     @contextmanager
     def _asking(self) -> Iterator[None]:
-        """Turn what the SDK raises into one line of ours, and keep its own lines off the terminal."""
+        """Turn what the SDK raises into one line of ours, and keep its own lines off the terminal.
+
+        What it raises does not say why; what it logs does.
+        """
         from modelscope_hub.errors import HubError
 
-        with _sdk_errors() as logged, redirect_stdout(StringIO()):
-            try:
+        logger, log = logging.getLogger("modelscope_hub"), BufferingHandler(capacity=sys.maxsize)
+        log.setLevel(logging.ERROR)
+        handlers, logger.handlers = logger.handlers, [log]
+        try:
+            with redirect_stdout(StringIO()):
                 yield
-            except (HubError, OSError, RuntimeError) as error:  # RuntimeError: after commits that failed
-                raise PublishError(self._refusal(error, logged)) from error
+        except (HubError, OSError, RuntimeError) as error:  # RuntimeError: after commits that failed
+            raise PublishError(self._refusal(error, log.buffer)) from error
+        finally:
+            logger.handlers = handlers
 
     def _refusal(self, error: Exception, logged: list[logging.LogRecord]) -> str:
         """Return what went wrong, as the SDK told it first, and what to do about it."""
@@ -120,18 +128,6 @@ def open_repository(path: str, token: str) -> Iterator[Repository]:
     """Yield a repository; what was written on this machine for it is removed in the end."""
     with TemporaryDirectory(prefix="storykit-") as scratch:
         yield Repository(path, token, Path(scratch))
-
-
-@contextmanager
-def _sdk_errors() -> Iterator[list[logging.LogRecord]]:
-    """Yield the list that the SDK's errors go to, not the terminal; what it raises does not say why."""
-    logger, log = logging.getLogger("modelscope_hub"), BufferingHandler(capacity=sys.maxsize)
-    log.setLevel(logging.ERROR)
-    handlers, logger.handlers = logger.handlers, [log]
-    try:
-        yield log.buffer
-    finally:
-        logger.handlers = handlers
 
 
 class ModelScope:

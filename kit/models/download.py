@@ -6,7 +6,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 from kit.errors import WeightsError
-from kit.files.checksums import checked_sha256, forget_sha256, read_record
+from kit.files.checksums import checked_sha256, read_record
 from kit.files.encodings import sha256_of
 from kit.hub.huggingface import HuggingFace
 from kit.hub.modelscope import ModelScope
@@ -60,8 +60,7 @@ def download(folder: Path, source: Source) -> list[str]:
     for path, file in lacking.items():
         if not _is_there(folder / path, file):
             raise WeightsError(f"{folder / path} did not arrive whole; run the same command again")
-    forget_sha256(folder, remote)
-    checked_sha256(folder, list(remote), "run the same command again")
+    checked_sha256(folder, list(remote), "run the same command again", replaced=True)
     return list(lacking)
 
 

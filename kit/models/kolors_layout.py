@@ -19,15 +19,13 @@ from diffsynth.models.kolors_text_encoder import ChatGLMModel
 from diffsynth.models.sdxl_unet import SDXLUNet
 from diffsynth.models.sdxl_vae_decoder import SDXLVAEDecoder
 from diffsynth.models.sdxl_vae_encoder import SDXLVAEEncoder
-from pydantic import BaseModel, PositiveFloat, PositiveInt
-from safetensors import SafetensorError, safe_open
+from pydantic import BaseModel, Field, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
 from kit.errors import WeightsError
 from kit.files.checksums import checked_sha256
-from kit.files.safetensors_files import TORCH_LOAD_ERRORS
+from kit.files.safetensors_files import TORCH_LOAD_ERRORS, read_tensors
 from kit.models.kolors.text_encoder import build_text_encoder
-from kit.models.kolors.unet import translated
 from kit.models.networks import TOKENIZER, Base, Part, fill, part_of, read_config
 from kit.models.sizes import BaseSizes, TextSizes, UNetSizes, VaeSizes
 
@@ -80,22 +78,14 @@ class _VaeConfig(BaseModel):
 
 
 class _TextConfig(BaseModel):
-    padded_vocab_size: PositiveInt
-    hidden_size: PositiveInt
-    num_layers: PositiveInt
-    kv_channels: PositiveInt
-    multi_query_group_num: PositiveInt
-    ffn_hidden_size: PositiveInt
+    """What `TextSizes` names, under ChatGLM's names."""
 
-    def sizes(self) -> TextSizes:
-        return TextSizes(
-            vocabulary=self.padded_vocab_size,
-            hidden=self.hidden_size,
-            layers=self.num_layers,
-            head=self.kv_channels,
-            groups=self.multi_query_group_num,
-            ffn=self.ffn_hidden_size,
-        )
+    vocabulary: PositiveInt = Field(alias="padded_vocab_size")
+    hidden: PositiveInt = Field(alias="hidden_size")
+    layers: PositiveInt = Field(alias="num_layers")
+    head: PositiveInt = Field(alias="kv_channels")
+    groups: PositiveInt = Field(alias="multi_query_group_num")
+    ffn: PositiveInt = Field(alias="ffn_hidden_size")
 
 
 class _Index(BaseModel):
@@ -140,15 +130,15 @@ class PublishedFolder(Base):
         """Return diffusers' tensors on a device, under diffsynth's names."""
         path = self.folder / self.file_of(part)
         try:
-            with safe_open(path, framework="pt", device=device) as file:
-                weights = {name: file.get_tensor(name).to(dtype) for name in file.keys()}  # noqa: SIM118
-        except (OSError, SafetensorError) as error:
-            said = f"{path} is not a whole safetensors file: {error}"
-            raise WeightsError(f"{said}; {_mend(self.folder)}") from error
+            weights, _ = read_tensors(path, device, dtype)
+        except ValueError as error:
+            raise WeightsError(f"{path} {error}; {_mend(self.folder)}") from error
         try:
-            return translated(NETWORKS[part], weights)
+            answer = NETWORKS[part].state_dict_converter().from_diffusers(weights)
         except (KeyError, ValueError, IndexError) as error:
             raise WeightsError(f"{path} has other names than Kolors' own: {error}") from error
+        renamed: dict[str, Tensor] = answer[0] if isinstance(answer, tuple) else answer
+        return renamed
 
 
 def _open_shards(folder: Path) -> dict[str, Tensor]:
@@ -198,7 +188,7 @@ def open_published(folder: Path) -> PublishedFolder:
     return PublishedFolder(
         folder=folder,
         name="kolors",
-        sizes=BaseSizes(unet=unet.sizes(), text=text.sizes(), vae=vae.sizes()),
+        sizes=BaseSizes(unet=unet.sizes(), text=TextSizes(**text.model_dump()), vae=vae.sizes()),
         latent_scale=vae.scaling_factor,
         sha256=checked_sha256(folder, files, _mend(folder)),
     )

@@ -48,7 +48,7 @@ class EmbeddedFolder(Base):
 
     def text_encoder(self, device: str = "cpu", dtype: torch.dtype = torch.float32) -> ChatGLMModel:
         """Return the text encoder."""
-        weights = {name: tensor.to(device, dtype) for name, tensor in _read(self.folder / TEXT)[0].items()}
+        weights, _ = _read(self.folder / TEXT, device, dtype)
         misfit = f"{self.folder / TEXT} does not fit the sizes in config.json"
         return filled(lambda: build_text_encoder(self.sizes.text), weights, misfit)
 
@@ -58,9 +58,8 @@ class EmbeddedFolder(Base):
 
     def weights(self, part: Part, device: str, dtype: torch.dtype) -> dict[str, Tensor]:
         """Return a network's tensors on a device."""
-        tensors, _ = _read(self.folder / self.file_of(part))
-        own = tensors if part == "unet" else part_of(tensors, f"{part}.")
-        return {name: tensor.to(device, dtype) for name, tensor in own.items()}
+        tensors, _ = _read(self.folder / self.file_of(part), device, dtype)
+        return tensors if part == "unet" else part_of(tensors, f"{part}.")
 
 
 def open_embedded(folder: Path) -> EmbeddedFolder:
@@ -70,29 +69,28 @@ def open_embedded(folder: Path) -> EmbeddedFolder:
         found = {part: sha256_of(folder / part) for part in PARTS}
     except RunError as error:
         raise WeightsError(f"weights are missing: {error}") from error
-    for part in PARTS:
-        if config.sha256.get(part) != found[part]:
-            got = f"{config.sha256.get(part)} is promised, {found[part]} is there"
+    for part, sha256 in found.items():
+        if (promised := config.sha256.get(part)) != sha256:
+            got = f"{promised} is promised, {sha256} is there"
             raise WeightsError(f"{folder / part} is damaged: {got}; {MEND}")
+    _, metadata = _read(folder / VAE)
+    try:
+        latent_scale = float(metadata["scaling_factor"])
+    except (KeyError, ValueError) as error:
+        raise WeightsError(f"{folder / VAE}: metadata must hold the scaling_factor") from error
     return EmbeddedFolder(
         folder=folder,
         name=EMBEDDED if folder == BASE_WEIGHTS else "folder",
         sizes=config.sizes,
-        latent_scale=_latent_scale(folder / VAE),
+        latent_scale=latent_scale,
         sha256=found,
     )
 
 
-def _latent_scale(path: Path) -> float:
-    _, metadata = _read(path)
+def _read(
+    path: Path, device: str = "cpu", dtype: torch.dtype | None = None
+) -> tuple[dict[str, Tensor], dict[str, str]]:
     try:
-        return float(metadata["scaling_factor"])
-    except (KeyError, ValueError) as error:
-        raise WeightsError(f"{path}: metadata must hold the scaling_factor") from error
-
-
-def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    try:
-        return read_tensors(path)
+        return read_tensors(path, device, dtype)
     except ValueError as error:
         raise WeightsError(f"{path}: {error}") from error

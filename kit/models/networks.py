@@ -99,8 +99,7 @@ def offloaded(network: nn.Module) -> Iterator[None]:
     try:
         with torch.inference_mode(False):
             network.to("cpu")
-        if device.type == "cuda":
-            torch.cuda.empty_cache()
+        torch.cuda.empty_cache()
         yield
     finally:
         with torch.inference_mode(False):

@@ -19,7 +19,6 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from kit.errors import InputError
 from kit.files.encodings import sha256_bytes
 from kit.story.story import Clause, Role, Story
 
@@ -46,9 +45,6 @@ class ResolvedClause:
     role: Role
     text: str
 
-
-Phrase = tuple[ResolvedClause, ...]
-"""Clauses that travel together."""
 
 _RANKS: Mapping[str, Sequence[Role]] = {
     "subject-first": ("subject", "action", "place", "detail", "unknown", "style"),
@@ -88,10 +84,11 @@ def split(prompt: str) -> tuple[str, ...]:
     return tuple(piece for piece in pieces if piece)
 
 
-def check_order(name: str) -> None:
-    """Raise InputError when there is no order of this name."""
+def check_order(name: str) -> str:
+    """Return the name of an order; raises ValueError when there is none of this name."""
     if name not in ORDERS[:-1] and not _SHUFFLE.fullmatch(name):
-        raise InputError("order", [f"must be one of {', '.join(ORDERS)}, got {name!r}"])
+        raise ValueError(f"must be one of {', '.join(ORDERS)}, got {name!r}")
+    return name
 
 
 def arrange(clauses: Sequence[ResolvedClause], order: str, panel: int) -> tuple[ResolvedClause, ...]:
@@ -105,13 +102,15 @@ def arrange(clauses: Sequence[ResolvedClause], order: str, panel: int) -> tuple[
     if order == "reversed":
         moved = phrases[::-1]
     elif order in _RANKS:
-        moved = sorted(phrases, key=lambda phrase: _rank(phrase, _RANKS[order]))
-    else:
-        moved = _shuffled(phrases, f"{order}/{panel}")
+        rank = _RANKS[order].index
+        moved = sorted(phrases, key=lambda phrase: min(rank(clause.role) for clause in phrase))
+    else:  # by a hash: the same permutation on every machine and Python
+        drawn = sorted(range(len(phrases)), key=lambda at: sha256_bytes(f"{order}/{panel}/{at}".encode()))
+        moved = [phrases[position] for position in drawn]
     return tuple(clause for phrase in moved for clause in phrase)
 
 
-def _phrases(clauses: Sequence[ResolvedClause]) -> list[Phrase]:
+def _phrases(clauses: Sequence[ResolvedClause]) -> list[list[ResolvedClause]]:
     """Return the clauses gathered into phrases, each phrase where its first clause stands."""
     owners = [position for position, clause in enumerate(clauses) if clause.role == "subject"]
     gathered: dict[int, list[ResolvedClause]] = {}
@@ -120,17 +119,7 @@ def _phrases(clauses: Sequence[ResolvedClause]) -> list[Phrase]:
         if clause.role == "action" and owners:
             owner = max((subject for subject in owners if subject < position), default=owners[0])
         gathered.setdefault(owner, []).append(clause)
-    return [tuple(phrase) for phrase in gathered.values()]
-
-
-def _rank(phrase: Phrase, roles: Sequence[Role]) -> int:
-    return min(roles.index(clause.role) for clause in phrase)
-
-
-def _shuffled(phrases: Sequence[Phrase], salt: str) -> list[Phrase]:
-    """Return the phrases sorted by a hash: the same permutation on every machine and Python."""
-    drawn = sorted(range(len(phrases)), key=lambda position: sha256_bytes(f"{salt}/{position}".encode()))
-    return [phrases[position] for position in drawn]
+    return list(gathered.values())
 
 
 def prompt_of(story: Story, panel: int, order: str, trigger: str = "") -> str:

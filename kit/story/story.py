@@ -14,7 +14,7 @@ from pydantic import (
     ValidationError,
     model_validator,
 )
-from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from kit.errors import InputError
 from kit.files.documents import read_text, read_toml
@@ -118,16 +118,12 @@ class Story(BaseModel, frozen=True, extra="forbid", populate_by_name=True):
         try:
             story = handler(value)
         except ValidationError as error:
-            faults = [*map(_raised_again, error.errors()), *_faults_between(value)]
+            inside = [_fault(one["loc"], one["msg"], one["type"], one["input"]) for one in error.errors()]
+            faults = [*inside, *_faults_between(value)]
             raise ValidationError.from_exception_data(cls.__name__, faults) from error
         if faults := list(_faults_between(story.model_dump(by_alias=True))):
             raise ValidationError.from_exception_data(cls.__name__, faults)
         return story
-
-
-def _raised_again(detail: ErrorDetails) -> InitErrorDetails:
-    error = PydanticCustomError(detail["type"], detail["msg"])
-    return InitErrorDetails(type=error, loc=detail["loc"], input=detail["input"])
 
 
 def _faults_between(document: object) -> Iterator[InitErrorDetails]:
@@ -152,8 +148,8 @@ def _names_used(panels: Sequence[object]) -> Iterator[tuple[Place, str, str]]:
                     yield ("panel", number, "clauses", position, key), table, name
 
 
-def _fault(place: Place, text: str) -> InitErrorDetails:
-    return InitErrorDetails(type=PydanticCustomError("value_error", text), loc=place, input=None)
+def _fault(place: Place, text: str, kind: str = "value_error", got: object = None) -> InitErrorDetails:
+    return InitErrorDetails(type=PydanticCustomError(kind, text), loc=place, input=got)
 
 
 def _value(table: object, key: str, kind: type[T] | tuple[type[T], ...]) -> T | None:

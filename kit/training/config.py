@@ -9,13 +9,12 @@ from pydantic import (
     Field,
     PositiveFloat,
     ValidationError,
-    ValidationInfo,
     model_validator,
 )
 
 from kit.embedded import EMBEDDED
 from kit.errors import InputError
-from kit.experiment.fields import BaseWeights, Count, PathContext, Seed, all_different, resolved_path
+from kit.experiment.fields import BaseWeights, Count, PathContext, Seed, all_different, path_to
 from kit.experiment.tables import ScoreTable
 from kit.files.documents import faults_of, read_document
 from kit.story.story import Language
@@ -106,18 +105,10 @@ ON_MINI: dict[str, object] = {
 """What the embedded base needs beside a preset, the contest's apart (tests/benchmarks/unseen_style.py)."""
 
 
-def _folder(text: str, info: ValidationInfo) -> str:
-    return resolved_path(text, info, Path.is_dir, "the dataset's folder")
-
-
-def _story(text: str, info: ValidationInfo) -> str:
-    return resolved_path(text, info, Path.is_file, "the story")
-
-
 class Watch(BaseModel, frozen=True, extra="forbid"):
     """What is drawn and scored at every saved step, so that one sees the LoRA learn."""
 
-    story: Annotated[str, AfterValidator(_story)]
+    story: Annotated[str, path_to("the story", Path.is_file)]
     """A story file; its eight panels are drawn."""
     seeds: Annotated[tuple[Seed, ...], Field(min_length=1), AfterValidator(all_different)] = (1,)
     """The same at every step; each is eight panels more."""
@@ -130,7 +121,7 @@ class Watch(BaseModel, frozen=True, extra="forbid"):
 class Training(BaseModel, frozen=True, extra="forbid"):
     """What a user writes to train a LoRA."""
 
-    data: Annotated[str, AfterValidator(_folder)]
+    data: Annotated[str, path_to("the dataset's folder", Path.is_dir)]
     """A folder with pictures and metadata.csv."""
     base: BaseWeights = EMBEDDED
     preset: Preset = "style"

@@ -14,8 +14,7 @@ from kit.dataset.read import CaptionedPicture, open_cropped
 from kit.files.atomic_write import write_atomic
 from kit.files.encodings import canonical_json, sha256_bytes, sha256_of
 from kit.files.safetensors_files import read_tensors, tensor_bytes
-from kit.generation.kolors_painter import READ_BATCH
-from kit.models.kolors.text_encoder import encode_ids, tokenize
+from kit.models.kolors.text_encoder import encode_prompts
 from kit.models.networks import Base
 from kit.story.trigger import captions_of
 from kit.training.config import TrainConfig
@@ -160,11 +159,8 @@ def _states(
     if not missing:
         return states
     encoder, prompter = base.text_encoder(device, dtype), base.prompter()
-    for first in range(0, len(missing), READ_BATCH):
-        batch = missing[first : first + READ_BATCH]
-        with torch.no_grad():
-            cross, pooled = encode_ids(encoder, *[part.to(device) for part in tokenize(prompter, batch)])
-        for text, one, whole in zip(batch, cross.cpu(), pooled.cpu(), strict=True):
-            states[text] = {"cross": one.contiguous(), "pooled": whole.contiguous()}
+    with torch.no_grad():
+        for text, cross, pooled in encode_prompts(encoder, prompter, missing, device):
+            states[text] = {"cross": cross.contiguous(), "pooled": pooled.contiguous()}
             cache.keep(recipes[text], states[text])
     return states

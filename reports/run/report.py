@@ -48,7 +48,7 @@ def write_report(run: Run) -> Path:
     Raises:
         RunError: the run has no picture at all, or one of its files is damaged.
     """
-    if not any(run.panel_path(*run.slot_of(row)).is_file() for row in run.rows()):
+    if not any(run.panel_path(*row.slot).is_file() for row in run.rows()):
         raise RunError(
             f"{run.folder}: a report needs at least one panel, got none; "
             f"draw them with `storykit generate EXPERIMENT --out {run.folder}`"

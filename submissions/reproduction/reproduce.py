@@ -112,7 +112,7 @@ def _batches(manifest: Manifest) -> list[BatchRecord]:
 def _jobs(batch: BatchRecord, manifest: Manifest, painter: "Painter", how: "DrawSettings") -> Iterator["Job"]:
     """Yield what is to be drawn in a batch."""
     from kit.experiment.run import Slot
-    from kit.generation.recipe import PromptedPanel, job_of, recipe_of
+    from kit.generation.recipe import job_of, recipe_of
 
     lora = manifest.lora
     worn = {
@@ -120,12 +120,12 @@ def _jobs(batch: BatchRecord, manifest: Manifest, painter: "Painter", how: "Draw
         "alpha": lora.alpha if lora else None,
         "strength": lora.strength if lora else 1.0,
     }
+    shared = recipe_of(painter, how, worn)
     negatives = {(panel.seed, panel.prompt): panel.negative for panel in manifest.panels}
     for prompt in batch.prompts:
         negative = negatives.get((batch.seed, prompt), manifest.panels[0].negative)
-        recipe = recipe_of(painter, how, worn, PromptedPanel(prompt, negative, batch.seed))
         slot = Slot(manifest.candidate, manifest.order, manifest.story, batch.seed, 0)
-        yield job_of(slot, recipe, f"seed {batch.seed}, {prompt}", negative)
+        yield job_of(slot, shared, prompt, negative, f"seed {batch.seed}, {prompt}")
 
 
 def _compared(

@@ -119,7 +119,7 @@ def draw(candidate: str, seed: int, panel: int, size: int) -> Image.Image:
 def write_made_up_scores(run: Run, faulty: Faulty | None = None) -> None:
     """Write made-up scores; panel 6 is the weakest of every set."""
     faulty = faulty or {}
-    hashes = {run.slot_of(row): row.sha256 for row in run.rows()}
+    hashes = {row.slot: row.sha256 for row in run.rows()}
     panels: list[dict[str, object]] = []
     stories: list[dict[str, object]] = []
     matrix = [[round(0.84 - 0.3 * (5 in (i, j)), 4) if i != j else 1.0 for j in range(8)] for i in range(8)]

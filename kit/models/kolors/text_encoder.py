@@ -1,8 +1,6 @@
 """Kolors' text encoder, ChatGLM3, and its tokenizer, at any size."""
 
-import logging
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 
 from diffsynth.models.kolors_text_encoder import ChatGLMConfig, ChatGLMModel
@@ -10,24 +8,15 @@ from diffsynth.prompters.kolors_prompter import KolorsPrompter
 from torch import Tensor, nn
 
 from kit.errors import WeightsError
+from kit.library_warnings import hide_torch_dtype_warning
 from kit.models.sizes import TOKENS, TextSizes
 
 SPECIAL_TOKENS = 9
 """Ids Kolors' tokenizer adds behind the pieces; [gMASK] and sop, +1 and +3, open every prompt."""
+READ_BATCH = 16
+"""Prompts the text encoder reads at once."""
 PREFIX_TOKENS = 2
 """[gMASK] and sop take two of the 256 places."""
-
-
-@contextmanager
-def _quiet(name: str) -> Iterator[None]:
-    """Keep a library's logger from telling users that diffsynth reads an old name in its config."""
-    logger = logging.getLogger(name)
-    before = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        logger.setLevel(before)
 
 
 def build_text_encoder(sizes: TextSizes) -> ChatGLMModel:
@@ -46,8 +35,8 @@ def build_text_encoder(sizes: TextSizes) -> ChatGLMModel:
         use_cache=True,
         torch_dtype="float32",
     )
-    with _quiet("transformers.configuration_utils"):
-        model = ChatGLMModel(config, empty_init=False).float()
+    hide_torch_dtype_warning()
+    model = ChatGLMModel(config, empty_init=False).float()
     model.output_layer = nn.Identity()
     return model
 
@@ -64,6 +53,17 @@ def encode_ids(
         input_ids=ids, full_attention_mask=seen, position_ids=positions, output_hidden_states=True
     ).hidden_states
     return states[-2].permute(1, 0, 2), states[-1][-1]
+
+
+def encode_prompts(
+    text_encoder: ChatGLMModel, prompter: KolorsPrompter, prompts: Sequence[str], device: str
+) -> Iterator[tuple[str, Tensor, Tensor]]:
+    """Yield each prompt with what the UNet reads of it, on the CPU: (tokens, hidden) and (hidden,)."""
+    for first in range(0, len(prompts), READ_BATCH):
+        batch = prompts[first : first + READ_BATCH]
+        tokens = (part.to(device) for part in tokenize(prompter, batch))
+        cross, pooled = encode_ids(text_encoder, *tokens)
+        yield from zip(batch, cross.cpu(), pooled.cpu(), strict=True)
 
 
 def build_prompter(tokenizer: Path | None) -> KolorsPrompter:

@@ -1,6 +1,6 @@
 """Kolors' UNet at any size; this folder is the only one that imports diffsynth."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from functools import cache
 from typing import TypeVar
 
@@ -16,7 +16,6 @@ from diffsynth.models.sd_unet import (
 )
 from diffsynth.models.sdxl_unet import SDXLUNet
 from diffsynth.models.sdxl_vae_decoder import SDXLVAEDecoder
-from diffsynth.models.sdxl_vae_encoder import SDXLVAEEncoder
 from torch import Tensor, nn
 
 from kit.models.sizes import LATENT_CHANNELS, UNetSizes
@@ -29,15 +28,6 @@ def without_blocks(cls: type[Network]) -> Network:
     network = cls.__new__(cls)
     nn.Module.__init__(network)
     return network
-
-
-def translated(
-    network: type[SDXLUNet | SDXLVAEEncoder | SDXLVAEDecoder], weights: Mapping[str, Tensor]
-) -> dict[str, Tensor]:
-    """Return a network's tensors, named by diffusers, under diffsynth's names; others are left out."""
-    answer = network.state_dict_converter().from_diffusers(dict(weights))
-    renamed: dict[str, Tensor] = answer[0] if isinstance(answer, tuple) else answer
-    return renamed
 
 
 def _unet_blocks(sizes: UNetSizes) -> list[nn.Module]:

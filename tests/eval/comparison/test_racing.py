@@ -65,7 +65,7 @@ def draw_into(folder, asked):
         run = Run.create(folder / "run", loaded)
         names = [candidate.name for candidate in loaded.experiment.candidates]
         asked.append((names, len(loaded.experiment.seeds)))
-        there = {run.slot_of(row) for row in run.rows()}
+        there = {row.slot for row in run.rows()}
         for slot in run.wanted():
             if slot not in there:
                 put_panel(

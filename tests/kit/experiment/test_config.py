@@ -12,7 +12,6 @@ from kit.experiment.config import (
     LoadedExperiment,
     baseline_of,
     load_experiment,
-    reload_experiment,
 )
 
 HEAD = 'stories = ["snow.txt"]\nseeds = [0, 1]\n'
@@ -211,7 +210,9 @@ def test_a_run_can_be_read_where_its_weights_are_gone(tmp_path: Path) -> None:
         'base: must be "mini", "kolors" or a folder, and weights does not exist',
         "candidate[1].lora: file ink.ckpt does not exist",
     )
-    assert reload_experiment(tmp_path / "experiment.toml").experiment.base == str(tmp_path / "weights")
+    assert load_experiment(tmp_path / "experiment.toml", weights_exist=False).experiment.base == str(
+        tmp_path / "weights"
+    )
 
 
 def test_the_example_experiment_allows_a_verdict_about_its_story() -> None:

@@ -196,7 +196,7 @@ def test_a_row_read_back_is_the_row_written_and_knows_its_slot(tmp_path: Path, s
     for row in rows:
         run.append(row)
     assert run.rows() == rows
-    assert [run.slot_of(row) for row in run.rows()] == list(run.wanted())
+    assert [row.slot for row in run.rows()] == list(run.wanted())
 
 
 def test_the_last_row_of_a_file_counts(tmp_path: Path, source: Path) -> None:

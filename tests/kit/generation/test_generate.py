@@ -24,9 +24,9 @@ def test_every_wanted_panel_is_drawn_and_has_its_row(tmp_path):
     run = make_run(tmp_path, 'seeds = [0, 3]\norders = ["authored", "reversed"]')
     report = generate(run, [FakePainter()])
     assert (report.drawn, report.kept) == (32, 0)
-    assert [run.slot_of(row) for row in run.rows()] == list(run.wanted())
+    assert [row.slot for row in run.rows()] == list(run.wanted())
     for row in run.rows():
-        assert run.folder / row.file == run.panel_path(*run.slot_of(row))
+        assert run.folder / row.file == run.panel_path(*row.slot)
         assert sha256_of(run.folder / row.file) == row.sha256
 
 
@@ -229,7 +229,7 @@ def test_the_real_painter_fills_a_run_and_a_lora_shows(tmp_path):
     painter = KolorsPainter(load_base(toy_base()), "cpu")
     report = generate(run, [painter])
     assert report.drawn == 16
-    by_panel = {run.slot_of(row)[0::4]: row.sha256 for row in run.rows()}
+    by_panel = {row.slot[0::4]: row.sha256 for row in run.rows()}
     for panel in range(1, 9):
         assert by_panel["base", panel] != by_panel["ink", panel]
     assert generate(run, [painter]).drawn == 0

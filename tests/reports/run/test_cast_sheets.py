@@ -17,7 +17,7 @@ from kit.experiment.run import Run, Slot
 
 def cast(run: Run) -> None:
     """Write a made-up selection: seeds 0 and 1 in turn."""
-    hashes = {run.slot_of(row): row.sha256 for row in run.rows()}
+    hashes = {row.slot: row.sha256 for row in run.rows()}
     good = SetQuality(
         values={"text": 0.31, "aesthetic": 6.1}, deviations={"text": 1.5, "aesthetic": 0.8},
         mean=1.15, weakest="aesthetic",
