@@ -12,7 +12,7 @@ from kit.errors import LoraError
 from kit.files.atomic_write import write_atomic
 from kit.files.encodings import canonical_json, zip_bytes
 from kit.files.safetensors_files import METADATA, SafetensorsFile, TensorEntry, framed, read_safetensors
-from kit.lora.key_names import ADAPTER_CONFIG, ADAPTER_FILE, Half, Tool, read_key, write_key
+from kit.lora.key_names import ADAPTER_CONFIG, ADAPTER_FILE, Tool, read_key, write_key
 from kit.lora.metadata import LoraScale, adapter_config, metadata_of
 
 if TYPE_CHECKING:
@@ -61,17 +61,20 @@ def safetensors_for(tool: Tool, file: SafetensorsFile, scale: LoraScale) -> byte
     """
     header: dict[str, object] = {}
     layers: set[str] = set()
-    for name, entry in file.entries.items():
-        part = read_key(name)
-        if part is None or part.half == "alpha":
-            raise ValueError(f"holds {name[:100]}, which is no factor of a LoRA")
-        layers.add(part.layer)
-        header[_name_for(tool, part.layer, part.half)] = entry._asdict()
+    try:
+        for name, entry in file.entries.items():
+            part = read_key(name)
+            if part is None or part.half == "alpha":
+                raise ValueError(f"holds {name[:100]}, which is no factor of a LoRA")
+            layers.add(part.layer)
+            header[write_key(tool, part.layer, part.half)] = entry._asdict()
+    except KeyError as error:
+        raise ValueError(f"holds the layer {error.args[0]}, for which {tool} has no name") from error
     alphas = b""
     for layer in sorted(layers) if tool == "kohya" else ():
         first = len(file.body) + len(alphas)
         entry = TensorEntry("F32", (), (first, first + _ALPHA.size))
-        header[_name_for(tool, layer, "alpha")] = entry._asdict()
+        header[write_key(tool, layer, "alpha")] = entry._asdict()
         alphas += _ALPHA.pack(scale.alpha)
     metadata = metadata_of(tool, sorted(layers), scale, file.metadata)
     return framed(canonical_json({METADATA: metadata, **header}), file.body, alphas)
@@ -91,13 +94,6 @@ def checkpoint_bytes(file: SafetensorsFile) -> bytes:
     return zip_bytes(
         {"archive/data.pkl": pickled, "archive/byteorder": b"little", **arrays, "archive/version": b"3\n"}
     )
-
-
-def _name_for(tool: Tool, layer: str, half: Half) -> str:
-    try:
-        return write_key(tool, layer, half)
-    except KeyError as error:
-        raise ValueError(f"holds the layer {layer}, for which {tool} has no name") from error
 
 
 def _pickled(entries: Mapping[str, TensorEntry], names: list[str]) -> Iterator[bytes]:
