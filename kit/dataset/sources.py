@@ -174,16 +174,13 @@ def _caption_beside(folder: Path, path: Path) -> Caption:
     """Return the caption in a text file beside a picture, or why there is none."""
     place = without_surrogates(path.name)
     _, fault = resolve_listed(folder, str(path.relative_to(folder)))
+    if not fault and path.stat().st_size > MOST_CAPTION_BYTES:
+        fault = f"has more than {MOST_CAPTION_BYTES} bytes"
     if not fault:
         try:
-            with path.open("rb") as file:
-                data = file.read(MOST_CAPTION_BYTES + 1)
-        except OSError as error:
-            fault = f"cannot be read: {error.strerror or error}"
-        else:
-            if len(data) <= MOST_CAPTION_BYTES:
-                return caption_of(data.decode("utf-8-sig", LENIENT), place)
-            fault = f"has more than {MOST_CAPTION_BYTES} bytes"
+            return caption_of(read_text(path, LENIENT), place)
+        except InputError as error:
+            fault = error.faults[0]
     return Caption("", f"has no caption: {place} {fault}")
 
 

@@ -32,15 +32,16 @@ def convert(source: Path, tool: Tool, out: Path, alpha: float | None = None) -> 
     from kit.lora.lora import load_lora
 
     lora = load_lora(source, alpha)
+    data = content_bytes(tool, lora.pairs, lora.alpha, lora.notes)
     if tool == "peft":
         settings = adapter_config(tool, list(lora.pairs), LoraScale(lora.rank, lora.alpha))
         config = {"peft_type": "LORA", "bias": "none", **settings}
-        write_atomic(out / ADAPTER_FILE, content_bytes(tool, lora.pairs, lora.alpha, lora.notes))
+        write_atomic(out / ADAPTER_FILE, data)
         write_atomic(out / ADAPTER_CONFIG, json.dumps(config, indent=2, sort_keys=True).encode())
     elif out.suffix == ".ckpt" and tool == "diffsynth":
-        write_atomic(out, checkpoint_bytes(read_safetensors(content_bytes(tool, lora.pairs, lora.alpha, {}))))
+        write_atomic(out, checkpoint_bytes(read_safetensors(data)))
     elif out.suffix == ".safetensors":
-        write_atomic(out, content_bytes(tool, lora.pairs, lora.alpha, lora.notes))
+        write_atomic(out, data)
     else:
         kinds = ".safetensors or .ckpt" if tool == "diffsynth" else ".safetensors"
         raise LoraError(f"{out}: a file for {tool} must end in {kinds}")

@@ -52,10 +52,7 @@ def _fits(pairs: Mapping[str, LoraPair]) -> Counter[str]:
 
 def known_shapes() -> dict[str, dict[str, tuple[int, int]]]:
     """Return (out, in) of each linear layer of Kolors' and the embedded base's UNets; no weights are made."""
-    return {
-        "kolors": linear_shapes(KOLORS_SIZES.unet),
-        EMBEDDED: linear_shapes(EMBEDDED_SIZES.unet),
-    }
+    return {"kolors": linear_shapes(KOLORS_SIZES.unet), EMBEDDED: linear_shapes(EMBEDDED_SIZES.unet)}
 
 
 NOTEBOOK_ALPHA, NOTEBOOK_RANK = 2.0, 16

@@ -1,23 +1,15 @@
 """How a LoRA is trained: the file a user writes, the presets, and every number with its source."""
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    Field,
-    PositiveFloat,
-    ValidationError,
-    ValidationInfo,
-    model_validator,
-)
+from pydantic import AfterValidator, BaseModel, Field, PositiveFloat, model_validator
 
 from kit.embedded import EMBEDDED
-from kit.errors import InputError
 from kit.experiment.fields import BaseWeights, Count, PathContext, Seed, all_different, resolved_path
 from kit.experiment.tables import ScoreTable
-from kit.files.documents import faults_of, read_document
+from kit.files.documents import read_toml
 from kit.story.story import Language
 
 Preset = Literal["contest", "style", "character"]
@@ -106,18 +98,10 @@ ON_MINI: dict[str, object] = {
 """What the embedded base needs beside a preset, the contest's apart (tests/benchmarks/unseen_style.py)."""
 
 
-def _folder(text: str, info: ValidationInfo) -> str:
-    return resolved_path(text, info, Path.is_dir, "the dataset's folder")
-
-
-def _story(text: str, info: ValidationInfo) -> str:
-    return resolved_path(text, info, Path.is_file, "the story")
-
-
 class Watch(BaseModel, frozen=True, extra="forbid"):
     """What is drawn and scored at every saved step, so that one sees the LoRA learn."""
 
-    story: Annotated[str, AfterValidator(_story)]
+    story: Annotated[str, AfterValidator(partial(resolved_path, exists=Path.is_file, kind="the story"))]
     """A story file; its eight panels are drawn."""
     seeds: Annotated[tuple[Seed, ...], Field(min_length=1), AfterValidator(all_different)] = (1,)
     """The same at every step; each is eight panels more."""
@@ -130,7 +114,9 @@ class Watch(BaseModel, frozen=True, extra="forbid"):
 class Training(BaseModel, frozen=True, extra="forbid"):
     """What a user writes to train a LoRA."""
 
-    data: Annotated[str, AfterValidator(_folder)]
+    data: Annotated[
+        str, AfterValidator(partial(resolved_path, exists=Path.is_dir, kind="the dataset's folder"))
+    ]
     """A folder with pictures and metadata.csv."""
     base: BaseWeights = EMBEDDED
     preset: Preset = "style"
@@ -142,14 +128,15 @@ class Training(BaseModel, frozen=True, extra="forbid"):
     @model_validator(mode="before")
     @classmethod
     def _begin_with_the_preset(cls, table: object) -> object:
-        preset = table.get("preset", "style") if isinstance(table, dict) else None
-        if not isinstance(table, dict) or not isinstance(preset, str) or preset not in PRESETS:
+        if not isinstance(table, dict):
+            return table
+        preset, mine = table.get("preset", "style"), table.get("learn", {})
+        if not isinstance(preset, str) or preset not in PRESETS or not isinstance(mine, dict):
             return table
         start = dict(PRESETS[preset])
         if table.get("base", EMBEDDED) == EMBEDDED:
             start |= ON_MINI if preset != "contest" else {"size": 256}
-        mine = table.get("learn", {})
-        return {**table, "learn": {**start, **mine}} if isinstance(mine, dict) else table
+        return {**table, "learn": start | mine}
 
     @model_validator(mode="after")
     def _know_the_sides(self) -> Self:
@@ -160,8 +147,4 @@ class Training(BaseModel, frozen=True, extra="forbid"):
 
 def load_training(path: Path) -> Training:
     """Return a training file, its paths absolute; raises InputError with every fault of it."""
-    document = read_document(path)
-    try:
-        return Training.model_validate(document, context=PathContext(folder=path.parent, must_exist=True))
-    except ValidationError as error:
-        raise InputError(str(path), faults_of(error)) from error
+    return read_toml(path, Training, PathContext(folder=path.parent, must_exist=True))

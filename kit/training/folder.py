@@ -1,6 +1,5 @@
 """A training folder: the state to resume from, the log, and the saved steps."""
 
-import csv
 import io
 import json
 import time
@@ -8,6 +7,7 @@ from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
 
+import pandas as pd
 import torch
 from tensorboardX.event_file_writer import EventsWriter
 from tensorboardX.proto.event_pb2 import Event, SessionLog
@@ -15,7 +15,7 @@ from tensorboardX.proto.summary_pb2 import Summary
 
 from kit.errors import LoraError, RunError, TrainError
 from kit.files.atomic_write import remove_partial_files, write_atomic
-from kit.files.encodings import canonical_json
+from kit.files.encodings import canonical_json, csv_rows, json_bytes
 from kit.files.safetensors_files import TORCH_LOAD_ERRORS
 from kit.lora.formats import LoraPair
 from kit.lora.lora import save_lora
@@ -25,7 +25,7 @@ from kit.training.loop import TrainState, TrainStep
 from kit.training.previews import STEPS, saved_steps
 
 STATE, LOG, IDENTITY, EVENTS = "state.pt", "log.csv", "train.json", "tensorboard"
-COLUMNS = ("step", "loss", "learning_rate")
+COLUMNS = ["step", "loss", "learning_rate"]
 SMOOTHING = 0.02
 """How much of each new loss goes into the one that is shown: single steps say little."""
 
@@ -40,8 +40,7 @@ def claim_folder(folder: Path, identity: Mapping[str, object]) -> None:
     elif folder.is_dir() and any(folder.iterdir()):
         raise TrainError(f"{folder} is not empty and holds no training: choose another --out")
     else:
-        text = json.dumps(identity, ensure_ascii=False, indent=2)
-        write_atomic(path, f"{text}\n".encode())
+        write_atomic(path, json_bytes(identity))
     remove_partial_files(folder)
 
 
@@ -145,18 +144,13 @@ class TrainingFolder:
     def _logged(self) -> list[TrainStep]:
         path = self._folder / LOG
         try:
-            rows = csv.DictReader(io.StringIO(path.read_text("utf-8")))
+            rows = csv_rows(path.read_bytes()) if path.exists() else []
             return [
                 TrainStep(int(row["step"]), float(row["loss"]), float(row["learning_rate"])) for row in rows
             ]
-        except FileNotFoundError:
-            return []
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, ValueError) as error:
             raise RunError(f"{path} is damaged: {error}; delete it, only the curve's past is lost") from error
 
     def _write_log(self) -> None:
-        text = io.StringIO()
-        table = csv.writer(text, lineterminator="\n")
-        table.writerow(COLUMNS)
-        table.writerows(self._rows)
-        write_atomic(self._folder / LOG, text.getvalue().encode())
+        table = pd.DataFrame(self._rows, columns=COLUMNS)
+        write_atomic(self._folder / LOG, table.to_csv(index=False, lineterminator="\n").encode())
