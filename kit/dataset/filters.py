@@ -55,46 +55,6 @@ class FilteredPictures:
     """By place in the source, in its order."""
 
 
-def filter_pictures(
-    found: Sequence[FoundPicture], plan: "PreparationPlan", opened: Callable[[], None]
-) -> FilteredPictures:
-    """Open every picture, calling `opened` behind each, and take the plan's steps in their order.
-
-    Raises InputError when nothing stays, saying why.
-    """
-    kept: list[SourcePicture] = []
-    drops: dict[int, DroppedPicture] = {}
-    for number, one in enumerate(found):
-        try:
-            kept.append(_open_picture(number, one))
-        except InputError as error:
-            drops[number] = DroppedPicture("unreadable", error.faults[0])
-        opened()
-    for step in plan.steps:
-        reasons = step.drop(kept)
-        drops |= {number: DroppedPicture(step.kind, reason) for number, reason in reasons.items()}
-        kept = [picture for picture in kept if picture.number not in reasons]
-    if not kept:
-        counted = Counter(drops[number].reason for number in sorted(drops)).most_common(3)
-        listed = ", ".join(f"{reason} ({count})" for reason, count in counted) or "it holds none"
-        problem = f"must leave at least one picture of {len(found)}, got none: {listed}"
-        raise InputError(plan.source, [problem])
-    return FilteredPictures(found=found, kept=kept, drops=dict(sorted(drops.items())))
-
-
-def _open_picture(number: int, found: FoundPicture) -> SourcePicture:
-    if found.fault:
-        raise InputError(found.name, [found.fault])
-    picture = decode_picture(found.path).picture
-    return SourcePicture(
-        number=number,
-        found=found,
-        size=picture.size,
-        hash=perceptual_hash(picture),
-        flat=is_flat(picture),
-    )
-
-
 def by_shape(rule: Filter) -> FilterStep:
     """Return the step that drops the samples a filter does not keep."""
 
@@ -169,3 +129,43 @@ class PreparationPlan:
             "near_duplicates": "keep" if self.keep_near_duplicates else "drop",
             "aesthetic": self.aesthetic and self.aesthetic.settings,
         }
+
+
+def filter_pictures(
+    found: Sequence[FoundPicture], plan: PreparationPlan, opened: Callable[[], None]
+) -> FilteredPictures:
+    """Open every picture, calling `opened` behind each, and take the plan's steps in their order.
+
+    Raises InputError when nothing stays, saying why.
+    """
+    kept: list[SourcePicture] = []
+    drops: dict[int, DroppedPicture] = {}
+    for number, one in enumerate(found):
+        try:
+            kept.append(_open_picture(number, one))
+        except InputError as error:
+            drops[number] = DroppedPicture("unreadable", error.faults[0])
+        opened()
+    for step in plan.steps:
+        reasons = step.drop(kept)
+        drops |= {number: DroppedPicture(step.kind, reason) for number, reason in reasons.items()}
+        kept = [picture for picture in kept if picture.number not in reasons]
+    if not kept:
+        counted = Counter(drops[number].reason for number in sorted(drops)).most_common(3)
+        listed = ", ".join(f"{reason} ({count})" for reason, count in counted) or "it holds none"
+        problem = f"must leave at least one picture of {len(found)}, got none: {listed}"
+        raise InputError(plan.source, [problem])
+    return FilteredPictures(found=found, kept=kept, drops=dict(sorted(drops.items())))
+
+
+def _open_picture(number: int, found: FoundPicture) -> SourcePicture:
+    if found.fault:
+        raise InputError(found.name, [found.fault])
+    picture = decode_picture(found.path).picture
+    return SourcePicture(
+        number=number,
+        found=found,
+        size=picture.size,
+        hash=perceptual_hash(picture),
+        flat=is_flat(picture),
+    )

@@ -19,7 +19,9 @@ from kit.images.strip_metadata import strip_metadata
 
 TRAIN, DROPPED, RECORD, SHEET = "train", "dropped.csv", "dataset.json", "contact-sheet.png"
 FORMAT = "storykit-dataset-1"
-_PICTURE = re.compile(r"[0-9]{5,}\.(png|jpg)")
+_OURS = re.compile(
+    r"dropped\.csv|dataset\.json|contact-sheet\.png|train(/(metadata\.csv|[0-9]{5,}\.(png|jpg)))?"
+)
 
 
 def check_out_folder(out: Path, sources: Sequence[Path]) -> None:
@@ -31,23 +33,16 @@ def check_out_folder(out: Path, sources: Sequence[Path]) -> None:
             raise InputError(str(out), [f"must lie apart from the source, got {source}"])
     if out.is_symlink() or (out.exists() and not out.is_dir()):
         raise InputError(str(out), ["must be a folder"])
-    if out.exists() and (other := next(_others(out), None)):
-        raise InputError(
-            str(out), [f"must be empty or a prepared dataset, got {other} in it; choose another folder"]
-        )
+    if out.exists() and (others := _others(out)):
+        problem = f"must be empty or a prepared dataset, got {others[0]} in it; choose another folder"
+        raise InputError(str(out), [problem])
 
 
-def _others(out: Path) -> Iterator[str]:
-    """Yield what in a folder is not of a prepared dataset."""
-    ours = _is_prepared(out / RECORD)
-    for path in sorted(out.iterdir()):
-        if not ours or path.name not in (TRAIN, DROPPED, RECORD, SHEET):
-            yield path.name
-        elif path.name == TRAIN:
-            names = (inner.name for inner in sorted(path.iterdir()))
-            yield from (
-                f"{TRAIN}/{name}" for name in names if not _PICTURE.fullmatch(name) and name != METADATA
-            )
+def _others(out: Path) -> list[str]:
+    """Return what in a folder is not of a prepared dataset."""
+    paths = sorted([*out.iterdir(), *(out / TRAIN).glob("*")])
+    names = [path.relative_to(out).as_posix() for path in paths]
+    return [name for name in names if not _OURS.fullmatch(name)] if _is_prepared(out / RECORD) else names
 
 
 def _is_prepared(record: Path) -> bool:

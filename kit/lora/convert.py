@@ -13,7 +13,7 @@ from kit.files.atomic_write import write_atomic
 from kit.files.encodings import canonical_json, zip_bytes
 from kit.files.safetensors_files import METADATA, SafetensorsFile, TensorEntry, framed, read_safetensors
 from kit.lora.key_names import ADAPTER_CONFIG, ADAPTER_FILE, Tool, read_key, write_key
-from kit.lora.metadata import LoraScale, adapter_config, metadata_of
+from kit.lora.metadata import adapter_config, metadata_of
 
 if TYPE_CHECKING:
     from kit.lora.lora import LoadedLora
@@ -34,7 +34,7 @@ def convert(source: Path, tool: Tool, out: Path, alpha: float | None = None) -> 
     lora = load_lora(source, alpha)
     data = content_bytes(tool, lora.pairs, lora.alpha, lora.notes)
     if tool == "peft":
-        settings = adapter_config(tool, list(lora.pairs), LoraScale(lora.rank, lora.alpha))
+        settings = adapter_config(tool, list(lora.pairs), lora.rank, lora.alpha)
         config = {"peft_type": "LORA", "bias": "none", **settings}
         write_atomic(out / ADAPTER_FILE, data)
         write_atomic(out / ADAPTER_CONFIG, json.dumps(config, indent=2, sort_keys=True).encode())
@@ -54,7 +54,7 @@ _STORAGES = {"F64": "DoubleStorage", "F32": "FloatStorage", "F16": "HalfStorage"
 """What torch calls an array of each kind of number."""
 
 
-def safetensors_for(tool: Tool, file: SafetensorsFile, scale: LoraScale) -> bytes:
+def safetensors_for(tool: Tool, file: SafetensorsFile, rank: int, alpha: float) -> bytes:
     """Return a LoRA's safetensors file with another tool's names and its alpha where that tool looks for it.
 
     Raises:
@@ -76,8 +76,8 @@ def safetensors_for(tool: Tool, file: SafetensorsFile, scale: LoraScale) -> byte
         first = len(file.body) + len(alphas)
         entry = TensorEntry("F32", (), (first, first + _ALPHA.size))
         header[write_key(tool, layer, "alpha")] = entry._asdict()
-        alphas += _ALPHA.pack(scale.alpha)
-    metadata = metadata_of(tool, sorted(layers), scale, file.metadata)
+        alphas += _ALPHA.pack(alpha)
+    metadata = metadata_of(tool, sorted(layers), rank, alpha, file.metadata)
     return framed(canonical_json({METADATA: metadata, **header}), file.body, alphas)
 
 

@@ -17,7 +17,7 @@ from torch import Tensor
 from kit.errors import LoraError
 from kit.files.safetensors_files import TORCH_LOAD_ERRORS, read_tensors, tensor_bytes
 from kit.lora.key_names import Half, Tool, config_beside, read_key, tensors_file, write_key
-from kit.lora.metadata import ADAPTER_NOTE, LoraScale, metadata_of
+from kit.lora.metadata import ADAPTER_NOTE, metadata_of
 
 _ALPHA_NOTES = ("alpha", "ss_network_alpha")
 
@@ -101,7 +101,7 @@ def content_bytes(tool: Tool, pairs: Mapping[str, LoraPair], alpha: float, notes
                 tensors[write_key(tool, layer, "alpha")] = torch.tensor(float(alpha))
     except KeyError as error:
         raise LoraError(f"{tool} has no name for the layer {error.args[0]}") from error
-    return tensor_bytes(tensors, metadata_of(tool, sorted(pairs), LoraScale(rank, alpha), notes))
+    return tensor_bytes(tensors, metadata_of(tool, sorted(pairs), rank, alpha, notes))
 
 
 def one_rank(path: Path, pairs: Mapping[str, LoraPair]) -> int:
