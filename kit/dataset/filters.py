@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
@@ -55,15 +56,10 @@ class FilteredPictures:
     """By place in the source, in its order."""
 
 
-def by_shape(rule: Filter) -> FilterStep:
-    """Return the step that drops the samples a filter does not keep."""
-
-    def drop(pictures: Sequence[SourcePicture]) -> dict[int, str]:
-        samples = [list(group) for _, group in groupby(pictures, lambda one: one.found.sample)]
-        dropped = [sample for sample in samples if not keeps(rule, [one.size for one in sample])]
-        return {one.number: _misfit(rule, one, len(sample)) for sample in dropped for one in sample}
-
-    return FilterStep("shape", drop)
+def _misfits(rule: Filter, pictures: Sequence[SourcePicture]) -> dict[int, str]:
+    samples = [list(group) for _, group in groupby(pictures, lambda one: one.found.sample)]
+    dropped = [sample for sample in samples if not keeps(rule, [one.size for one in sample])]
+    return {one.number: _misfit(rule, one, len(sample)) for sample in dropped for one in sample}
 
 
 def _misfit(rule: Filter, picture: SourcePicture, sample: int) -> str:
@@ -76,14 +72,9 @@ def _blank(pictures: Sequence[SourcePicture]) -> dict[int, str]:
     return {one.number: "has one colour all over" for one in pictures if one.flat}
 
 
-def by_caption(captioning: Captioning) -> FilterStep:
-    """Return the step that drops pictures of which nothing is said."""
-
-    def drop(pictures: Sequence[SourcePicture]) -> dict[int, str]:
-        bare = (one for one in pictures if not captioning.of(one.found.caption.text))
-        return {one.number: one.found.caption.fault or "has no caption" for one in bare}
-
-    return FilterStep("caption", drop)
+def _uncaptioned(captioning: Captioning, pictures: Sequence[SourcePicture]) -> dict[int, str]:
+    bare = (one for one in pictures if not captioning.of(one.found.caption.text))
+    return {one.number: one.found.caption.fault or "has no caption" for one in bare}
 
 
 def _near_duplicates(pictures: Sequence[SourcePicture]) -> dict[int, str]:
@@ -110,7 +101,9 @@ class PreparationPlan:
     @property
     def steps(self) -> list[FilterStep]:
         """What drops pictures, in order; a sample's shape counts all its pictures, so that comes first."""
-        steps = [*map(by_shape, self.filters), FilterStep("blank", _blank), by_caption(self.captioning)]
+        steps = [FilterStep("shape", partial(_misfits, rule)) for rule in self.filters]
+        steps.append(FilterStep("blank", _blank))
+        steps.append(FilterStep("caption", partial(_uncaptioned, self.captioning)))
         if self.aesthetic is not None:
             steps.append(self.aesthetic)
         if not self.keep_near_duplicates:

@@ -2,12 +2,11 @@
 
 import json
 import re
-import secrets
-import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from kit.dataset.filters import FilteredPictures, SourcePicture
 from kit.dataset.read import COLUMNS, METADATA
@@ -91,18 +90,18 @@ def write_prepared(
 @contextmanager
 def _replacing(out: Path) -> Iterator[Path]:
     """Yield a new folder beside `out` that takes its place at the end, and never stays behind."""
-    part, old = (out.parent / f".{secrets.token_hex(8)}.part" for _ in range(2))
-    part.mkdir(parents=True)
-    try:
-        yield part
-        if out.exists():
-            out.rename(old)
-        part.rename(out)
-    finally:
-        if old.exists() and not out.exists():
-            old.rename(out)
-        shutil.rmtree(part, ignore_errors=True)
-        shutil.rmtree(old, ignore_errors=True)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(".part", ".", out.parent, ignore_cleanup_errors=True) as scratch:
+        part, old = Path(scratch) / "new", Path(scratch) / "old"
+        part.mkdir()
+        try:
+            yield part
+            if out.exists():
+                out.rename(old)
+            part.rename(out)
+        finally:
+            if old.exists() and not out.exists():
+                old.rename(out)
 
 
 def _write_pictures(

@@ -9,7 +9,8 @@ from PIL import Image
 from kit.images.decode import DECODE_ERRORS, DecodedPicture
 
 _START, _END, _SCAN = 0xD8, 0xD9, 0xDA
-_APPLICATION, _COMMENT = range(0xE0, 0xF0), 0xFE
+_TOLD = frozenset({*range(0xE0, 0xF0), 0xFE})
+"""Segments of applications, and comments: what decoding does not need."""
 _JFIF = b"\xff\xe0\x00\x10JFIF\0"
 """How the density begins when no preview goes with it."""
 _ADOBE = b"\xff\xee\x00\x0eAdobe"
@@ -50,17 +51,11 @@ def strip_jpeg_metadata(data: bytes) -> bytes | None:
         if kind == _SCAN:
             mark = _MARK.search(data, end)
             end = mark.start() if mark else len(data)
-        if _is_needed(data[place:end]):
+        if kind not in _TOLD or data.startswith((_JFIF, _ADOBE), place):
             parts.append(data[place:end])
         place = end
     ended = data[place : place + 2] == bytes((0xFF, _END))
     return b"".join([*parts, data[place : place + 2]]) if ended else None
-
-
-def _is_needed(segment: bytes) -> bool:
-    """Return whether a segment is about pixels."""
-    kind = segment[1]
-    return segment.startswith((_JFIF, _ADOBE)) or not (kind in _APPLICATION or kind == _COMMENT)
 
 
 def _same(jpeg: bytes, picture: Image.Image) -> bool:

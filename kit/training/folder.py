@@ -100,7 +100,8 @@ class TrainingFolder:
 
     def save_checkpoint(self, state: TrainState, pairs: Mapping[str, LoraPair]) -> None:
         """Write the log, then the LoRA of this step, then the state: a state stands for all before it."""
-        self._write_log()
+        table = pd.DataFrame(self._rows, columns=COLUMNS)
+        write_atomic(self._folder / LOG, table.to_csv(index=False, lineterminator="\n").encode())
         self._events.flush()
         self.save(state.step, pairs)
         data = io.BytesIO()
@@ -150,7 +151,3 @@ class TrainingFolder:
             ]
         except (KeyError, ValueError) as error:
             raise RunError(f"{path} is damaged: {error}; delete it, only the curve's past is lost") from error
-
-    def _write_log(self) -> None:
-        table = pd.DataFrame(self._rows, columns=COLUMNS)
-        write_atomic(self._folder / LOG, table.to_csv(index=False, lineterminator="\n").encode())
