@@ -154,8 +154,6 @@ def _files(folder: Path) -> Iterator[Path]:
 
     Links to folders are yielded and not entered; a caption is left out only where its picture is there.
     """
-    if not folder.is_dir():
-        raise InputError(str(folder), ["must be a folder of pictures"])
     for place, folders, names in os.walk(folder, onerror=_cannot_list):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         links = [name for name in folders if (Path(place) / name).is_symlink()]

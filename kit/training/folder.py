@@ -71,30 +71,27 @@ class TrainingFolder:
         state = self._read_state()
         done = state.step if state else 0
         self._rows = [row for row in self._logged() if row.number <= done]
-        self._good = done
         self._progress.begin(self._config.steps, done)
-        self._preview()
-        self._prune()
+        self._on_disk(done)
         return state
 
     @cached_property
     def _events(self) -> EventsWriter:
         """TensorBoard's file, written at once: SummaryWriter's flush does not wait for what is queued."""
         (self._folder / EVENTS).mkdir(parents=True, exist_ok=True)
-        events, begun = EventsWriter(str(self._folder / EVENTS / "events")), SessionLog.START
-        events.write_event(
-            Event(wall_time=time.time(), step=self._good + 1, session_log=SessionLog(status=begun))
+        events, begun = (
+            EventsWriter(str(self._folder / EVENTS / "events")),
+            SessionLog(status=SessionLog.START),
         )
+        events.write_event(Event(wall_time=time.time(), step=self._good + 1, session_log=begun))
         return events
 
     def on_step(self, step: TrainStep) -> None:
         """Pass a step on and log it."""
         self._rows.append(step)
         curves = {"loss": step.loss, "learning_rate": step.learning_rate}
-        values = [Summary.Value(tag=name, simple_value=value) for name, value in curves.items()]
-        self._events.write_event(
-            Event(wall_time=time.time(), step=step.number, summary=Summary(value=values))
-        )
+        summary = Summary(value=[Summary.Value(tag=name, simple_value=y) for name, y in curves.items()])
+        self._events.write_event(Event(wall_time=time.time(), step=step.number, summary=summary))
         self._loss = step.loss if not self._loss else self._loss + SMOOTHING * (step.loss - self._loss)
         self._progress.advance(1, f"loss {self._loss:.4f}")
 
@@ -107,9 +104,7 @@ class TrainingFolder:
         data = io.BytesIO()
         torch.save(state._asdict(), data)
         write_atomic(self._folder / STATE, data.getvalue())
-        self._good = state.step
-        self._preview()
-        self._prune()
+        self._on_disk(state.step)
 
     def close(self) -> None:
         """Close what is written step by step."""
@@ -127,7 +122,10 @@ class TrainingFolder:
                 f"those of step {self._good} are good; lower learning_rate and choose another --out"
             ) from error
 
-    def _prune(self) -> None:
+    def _on_disk(self, step: int) -> None:
+        """Note a step as safe, have it drawn, and drop what `keep_last` does not keep."""
+        self._good = step
+        self._preview()
         if self._config.keep_last is not None:
             saved = [path for path in saved_steps(self._folder).values() if path.parent.name == STEPS]
             for old in saved[: -self._config.keep_last]:

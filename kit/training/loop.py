@@ -168,9 +168,7 @@ class _Trainer:
 
         By hand, for swa_utils.AveragedModel keeps a copy of a whole module and knows no such beginning.
         """
-        if self._config.ema is None:
-            return
-        keeps = min(self._config.ema, number / (number + 9))
+        keeps = min(self._config.ema or 0.0, number / (number + 9))
         for name, mean in self._mean.items():
             mean.lerp_(self._weights[name].detach(), 1 - keeps)
 
