@@ -2,7 +2,7 @@
 
 import re
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -74,9 +74,8 @@ class RatioFilter(BaseModel, frozen=True, extra="forbid"):
         return f"{self.min_ratio:g} to {self.max_ratio:g} times as wide as high"
 
 
-FILTERS: Mapping[str, type[ShapeFilter] | type[RatioFilter]] = {
-    kind.operator: kind for kind in (ShapeFilter, RatioFilter)
-}
+Filter = ShapeFilter | RatioFilter
+FILTERS: Mapping[str, type[Filter]] = {kind.operator: kind for kind in (ShapeFilter, RatioFilter)}
 """The operators that are applied here as Data-Juicer applies them."""
 RUNTIME_SETTINGS = (
     *("accelerator", "batch_size", "num_proc", "turbo", "num_cpus", "num_gpus", "memory"),
@@ -93,11 +92,15 @@ def read_result(path: Path) -> list[FoundPicture]:
 
     Raises InputError when the file cannot be read as a whole; a line that cannot is a fault of that line.
     """
-    return [
-        found
-        for sample, (line, row) in enumerate(json_rows(path))
-        for found in _of_sample(path, sample, line, row)
-    ]
+    found = []
+    for sample, (line, row) in enumerate(json_rows(path)):
+        place, pictures = f"{path.name} line {line}", _pictures(row)
+        if not pictures:
+            fault = "must be an object with a list of pictures in images"
+            found.append(FoundPicture(name=place, path=path, sample=sample, fault=fault))
+        captions = zip(pictures, _captions(row, len(pictures), place), strict=True)
+        found += [listed_picture(path.parent, name, sample, place, caption) for name, caption in captions]
+    return found
 
 
 def sample_captions(text: str, pictures: int) -> list[str] | None:
@@ -115,9 +118,6 @@ def sample_captions(text: str, pictures: int) -> list[str] | None:
     if not marked:
         return [_bare(" ".join(chunks))] * pictures
     return marked if len(marked) == pictures else None
-
-
-Filter = ShapeFilter | RatioFilter
 
 
 def read_recipe(path: Path) -> tuple[Filter, ...]:
@@ -161,16 +161,6 @@ def _filter(step: object) -> Filter:
     return FILTERS[name].model_validate(given)
 
 
-def _of_sample(path: Path, sample: int, line: int, row: Mapping[str, object]) -> Iterator[FoundPicture]:
-    place = f"{path.name} line {line}"
-    pictures = _pictures(row)
-    if not pictures:
-        fault = "must be an object with a list of pictures in images"
-        yield FoundPicture(name=place, path=path, sample=sample, fault=fault)
-    for name, caption in zip(pictures, _captions(row, len(pictures), place), strict=True):
-        yield listed_picture(path.parent, name, sample, place, caption)
-
-
 def _pictures(row: Mapping[str, object]) -> list[str]:
     listed = row.get("images") or row.get("image")
     names = [listed] if isinstance(listed, str) else listed
@@ -180,12 +170,12 @@ def _pictures(row: Mapping[str, object]) -> list[str]:
 def _captions(row: Mapping[str, object], count: int, place: str) -> Sequence[Caption]:
     text = row.get("text")
     if not isinstance(text, str):
-        return [Caption("", f"has no caption: {place} has no text")] * count
-    captions = sample_captions(text, count)
-    if captions is None:
-        marks = text.count(_PICTURE)
-        return [Caption("", f"has no caption: {place} marks {marks} pictures and lists {count}")] * count
-    return [caption_of(caption, place) for caption in captions]
+        fault = "has no text"
+    elif captions := sample_captions(text, count):
+        return [caption_of(caption, place) for caption in captions]
+    else:
+        fault = f"marks {text.count(_PICTURE)} pictures and lists {count}"
+    return [Caption("", f"has no caption: {place} {fault}")] * count
 
 
 def _bare(chunk: str) -> str:

@@ -1,25 +1,14 @@
 """The stage that prepares a dataset: a source's pictures are filtered and written in the contest's layout."""
 
-from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-from kit.dataset.data_juicer import Filter, Size, read_result
-from kit.dataset.filters import (
-    FilteredPictures,
-    FilterStep,
-    apply_filters,
-    by_caption,
-    by_colour,
-    by_near_duplicates,
-    by_shape,
-)
+from kit.dataset.data_juicer import Size, read_result
+from kit.dataset.filters import FilteredPictures, PreparationPlan
 from kit.dataset.modelscope import fetch_dataset, is_dataset_name
 from kit.dataset.sources import FoundPicture, find_pictures
-from kit.dataset.write import DatasetContents, check_out_folder, write_prepared
+from kit.dataset.write import check_out_folder, write_prepared
 from kit.errors import InputError
-from kit.story.trigger import Captioning
 
 FEW = 10
 """Fewer pictures are learned by heart; no bound of theory, but what trainers' guides agree on."""
@@ -27,39 +16,6 @@ MANY_RATIOS = 3
 """More ratios than that are worth a look at what the crop leaves."""
 TRAINED_SIDES = {256: "every base", 1024: "Kolors"}
 """Sides of the square that each base is trained on."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class PreparationPlan:
-    """What stays of a source, and what is said of it."""
-
-    source: str
-    """A folder, a result.jsonl, or a dataset of ModelScope."""
-    captioning: Captioning
-    filters: Sequence[Filter] = ()
-    aesthetic: FilterStep | None = None
-    """Drops pictures by their score; its settings go into the record."""
-    keep_near_duplicates: bool = False
-
-    @property
-    def steps(self) -> list[FilterStep]:
-        """What drops pictures, in order; a sample's shape counts all its pictures, so that comes first."""
-        steps = [*map(by_shape, self.filters), by_colour(), by_caption(self.captioning)]
-        scored = [] if self.aesthetic is None else [self.aesthetic]
-        return [*steps, *scored, *([] if self.keep_near_duplicates else [by_near_duplicates()])]
-
-    @property
-    def settings(self) -> dict[str, object]:
-        """What the dataset's record says of how it was made."""
-        path = Path(self.source)
-        return {
-            "source": path.name if path.exists() else self.source,
-            "filters": [{rule.operator: rule.model_dump()} for rule in self.filters],
-            "caption": self.captioning.caption,
-            "trigger": self.captioning.trigger,
-            "near_duplicates": "keep" if self.keep_near_duplicates else "drop",
-            "aesthetic": self.aesthetic and self.aesthetic.settings,
-        }
 
 
 def find_source(source: str, out: Path) -> list[FoundPicture]:
@@ -83,29 +39,14 @@ def find_source(source: str, out: Path) -> list[FoundPicture]:
     return found
 
 
-def filter_pictures(
-    found: Sequence[FoundPicture], plan: PreparationPlan, opened: Callable[[], None]
-) -> FilteredPictures:
-    """Return what stays of the pictures; raises InputError when nothing does, saying why."""
-    filtered = apply_filters(found, plan.steps, opened)
-    if not filtered.kept:
-        counted = Counter(drop.reason for drop in filtered.drops.values()).most_common(3)
-        reasons = ", ".join(f"{reason} ({count})" for reason, count in counted) or "it holds none"
-        problem = f"must leave at least one picture of {len(found)}, got none: {reasons}"
-        raise InputError(plan.source, [problem])
-    return filtered
-
-
 def write_dataset(
     out: Path, filtered: FilteredPictures, plan: PreparationPlan, written: Callable[[], None]
 ) -> Sequence[str]:
     """Write the dataset and return what to mind before training on it."""
     captions = [plan.captioning.of(picture.found.caption.text) for picture in filtered.kept]
     warnings = dataset_warnings(captions, [picture.size for picture in filtered.kept])
-    contents = DatasetContents(
-        filtered=filtered, captions=captions, settings=plan.settings, warnings=warnings
-    )
-    write_prepared(out, contents, written)
+    notes = {"settings": plan.settings, "warnings": warnings}
+    write_prepared(out, filtered, captions, notes, written)
     return warnings
 
 
@@ -117,7 +58,6 @@ def dataset_warnings(captions: Sequence[str], sizes: Sequence[Size]) -> list[str
     """
     count = len(sizes)
     ratios = {round(width / height, 2) for width, height in sizes}
-    small = {side: sum(min(size) < side for size in sizes) for side in TRAINED_SIDES}
     warnings = []
     if count < FEW:
         warnings.append(f"{count} pictures are few: below {FEW} a LoRA learns them by heart")
@@ -132,10 +72,10 @@ def dataset_warnings(captions: Sequence[str], sizes: Sequence[Size]) -> list[str
             f"{len(ratios)} aspect ratios from {min(ratios):g} to {max(ratios):g}: training sees the centre "
             f"square and loses up to {lost:.0%} of a picture; cut the pictures yourself where that hurts"
         )
-    warnings += [
-        f"{few} of {count} pictures have a side below {side} pixels: {TRAINED_SIDES[side]} would learn them "
-        "enlarged, blur and all"
-        for side, few in small.items()
-        if few
-    ]
+    for side, base in TRAINED_SIDES.items():
+        if few := sum(min(size) < side for size in sizes):
+            warnings.append(
+                f"{few} of {count} pictures have a side below {side} pixels: {base} would learn them "
+                "enlarged, blur and all"
+            )
     return warnings

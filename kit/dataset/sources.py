@@ -154,8 +154,6 @@ def _files(folder: Path) -> Iterator[Path]:
 
     Links to folders are yielded and not entered; a caption is left out only where its picture is there.
     """
-    if not folder.is_dir():
-        raise InputError(str(folder), ["must be a folder of pictures"])
     for place, folders, names in os.walk(folder, onerror=_cannot_list):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         links = [name for name in folders if (Path(place) / name).is_symlink()]
@@ -174,16 +172,13 @@ def _caption_beside(folder: Path, path: Path) -> Caption:
     """Return the caption in a text file beside a picture, or why there is none."""
     place = without_surrogates(path.name)
     _, fault = resolve_listed(folder, str(path.relative_to(folder)))
+    if not fault and path.stat().st_size > MOST_CAPTION_BYTES:
+        fault = f"has more than {MOST_CAPTION_BYTES} bytes"
     if not fault:
         try:
-            with path.open("rb") as file:
-                data = file.read(MOST_CAPTION_BYTES + 1)
-        except OSError as error:
-            fault = f"cannot be read: {error.strerror or error}"
-        else:
-            if len(data) <= MOST_CAPTION_BYTES:
-                return caption_of(data.decode("utf-8-sig", LENIENT), place)
-            fault = f"has more than {MOST_CAPTION_BYTES} bytes"
+            return caption_of(read_text(path, LENIENT), place)
+        except InputError as error:
+            fault = error.faults[0]
     return Caption("", f"has no caption: {place} {fault}")
 
 

@@ -2,17 +2,13 @@
 
 import json
 import re
-import secrets
-import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
-from PIL import Image
-
-from kit.dataset.filters import FilteredPictures
+from kit.dataset.filters import FilteredPictures, SourcePicture
 from kit.dataset.read import COLUMNS, METADATA
 from kit.errors import InputError
 from kit.files.encodings import canonical_json, sha256_bytes, sha256_of
@@ -22,19 +18,9 @@ from kit.images.strip_metadata import strip_metadata
 
 TRAIN, DROPPED, RECORD, SHEET = "train", "dropped.csv", "dataset.json", "contact-sheet.png"
 FORMAT = "storykit-dataset-1"
-_PICTURE = re.compile(r"[0-9]{5,}\.(png|jpg)")
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class DatasetContents:
-    """What goes into a prepared dataset besides the pictures themselves."""
-
-    filtered: FilteredPictures
-    captions: Sequence[str]
-    """One a kept picture."""
-    settings: Mapping[str, object]
-    """How it was made, for the record."""
-    warnings: Sequence[str]
+_OURS = re.compile(
+    r"dropped\.csv|dataset\.json|contact-sheet\.png|train(/(metadata\.csv|[0-9]{5,}\.(png|jpg)))?"
+)
 
 
 def check_out_folder(out: Path, sources: Sequence[Path]) -> None:
@@ -44,27 +30,18 @@ def check_out_folder(out: Path, sources: Sequence[Path]) -> None:
         there = source.resolve()
         if here.is_relative_to(there) or there.is_relative_to(here):
             raise InputError(str(out), [f"must lie apart from the source, got {source}"])
-    if not out.exists() and not out.is_symlink():
-        return
-    if out.is_symlink() or not out.is_dir():
+    if out.is_symlink() or (out.exists() and not out.is_dir()):
         raise InputError(str(out), ["must be a folder"])
-    if other := next(_others(out), None):
-        raise InputError(
-            str(out), [f"must be empty or a prepared dataset, got {other} in it; choose another folder"]
-        )
+    if out.exists() and (others := _others(out)):
+        problem = f"must be empty or a prepared dataset, got {others[0]} in it; choose another folder"
+        raise InputError(str(out), [problem])
 
 
-def _others(out: Path) -> Iterator[str]:
-    """Yield what in a folder is not of a prepared dataset."""
-    ours = _is_prepared(out / RECORD)
-    for path in sorted(out.iterdir()):
-        if not ours or path.name not in (TRAIN, DROPPED, RECORD, SHEET):
-            yield path.name
-        elif path.name == TRAIN:
-            names = (inner.name for inner in sorted(path.iterdir()))
-            yield from (
-                f"{TRAIN}/{name}" for name in names if not _PICTURE.fullmatch(name) and name != METADATA
-            )
+def _others(out: Path) -> list[str]:
+    """Return what in a folder is not of a prepared dataset."""
+    paths = sorted([*out.iterdir(), *(out / TRAIN).glob("*")])
+    names = [path.relative_to(out).as_posix() for path in paths]
+    return [name for name in names if not _OURS.fullmatch(name)] if _is_prepared(out / RECORD) else names
 
 
 def _is_prepared(record: Path) -> bool:
@@ -75,22 +52,37 @@ def _is_prepared(record: Path) -> bool:
     return isinstance(written, dict) and written.get("format") == FORMAT
 
 
-def write_prepared(out: Path, contents: DatasetContents, written: Callable[[], None]) -> None:
+def write_prepared(
+    out: Path,
+    filtered: FilteredPictures,
+    captions: Sequence[str],
+    notes: Mapping[str, object],
+    written: Callable[[], None],
+) -> None:
     """Write a dataset so that `out` holds all of it or what it held before.
 
     Args:
         out: as `check_out_folder` lets pass.
-        contents: what to write.
+        filtered: the pictures.
+        captions: one a kept picture.
+        notes: how it was made and what to mind, for the record.
         written: called behind each picture.
     """
+    drops = filtered.drops
     with _replacing(out) as folder:
-        names = _write_pictures(folder / TRAIN, contents, written)
-        _write_csv(folder / TRAIN / METADATA, dict(zip(COLUMNS, (names, contents.captions), strict=True)))
-        drops = contents.filtered.drops
-        dropped = [contents.filtered.found[number].name for number in drops]
+        names = _write_pictures(folder / TRAIN, filtered.kept, written)
+        _write_csv(folder / TRAIN / METADATA, dict(zip(COLUMNS, (names, captions), strict=True)))
+        dropped = [filtered.found[number].name for number in drops]
         _write_csv(folder / DROPPED, {"file": dropped, "reason": [drop.reason for drop in drops.values()]})
-        _write_sheet(folder, names, contents.captions)
-        record = _record(folder / TRAIN, contents)
+        _write_sheet(folder, names, captions)
+        files = {path.name: sha256_of(path) for path in sorted((folder / TRAIN).iterdir())}
+        record = {
+            "format": FORMAT,
+            "sha256": sha256_bytes(canonical_json(files)),
+            "pictures": len(captions),
+            "dropped": dict(sorted(Counter(drop.kind for drop in drops.values()).items())),
+            **notes,
+        }
         text = json.dumps(record, ensure_ascii=False, indent=1) + "\n"
         (folder / RECORD).write_text(text, encoding="utf-8")
 
@@ -98,24 +90,26 @@ def write_prepared(out: Path, contents: DatasetContents, written: Callable[[], N
 @contextmanager
 def _replacing(out: Path) -> Iterator[Path]:
     """Yield a new folder beside `out` that takes its place at the end, and never stays behind."""
-    part, old = (out.parent / f".{secrets.token_hex(8)}.part" for _ in range(2))
-    part.mkdir(parents=True)
-    try:
-        yield part
-        if out.exists():
-            out.rename(old)
-        part.rename(out)
-    finally:
-        if old.exists() and not out.exists():
-            old.rename(out)
-        shutil.rmtree(part, ignore_errors=True)
-        shutil.rmtree(old, ignore_errors=True)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(".part", ".", out.parent, ignore_cleanup_errors=True) as scratch:
+        part, old = Path(scratch) / "new", Path(scratch) / "old"
+        part.mkdir()
+        try:
+            yield part
+            if out.exists():
+                out.rename(old)
+            part.rename(out)
+        finally:
+            if old.exists() and not out.exists():
+                old.rename(out)
 
 
-def _write_pictures(folder: Path, contents: DatasetContents, written: Callable[[], None]) -> list[str]:
+def _write_pictures(
+    folder: Path, pictures: Sequence[SourcePicture], written: Callable[[], None]
+) -> list[str]:
     folder.mkdir()
     names = []
-    for number, picture in enumerate(contents.filtered.kept, 1):
+    for number, picture in enumerate(pictures, 1):
         suffix, data = strip_metadata(decode_picture(picture.found.path))
         names.append(f"{number:05}{suffix}")
         (folder / names[-1]).write_bytes(data)
@@ -132,24 +126,6 @@ def _write_csv(path: Path, columns: Mapping[str, Sequence[str]]) -> None:
 
 def _write_sheet(folder: Path, names: Sequence[str], captions: Sequence[str]) -> None:
     shown = evenly_spaced(len(names))
-    pictures = (_picture(folder / TRAIN / names[number]) for number in shown)
+    pictures = (decode_picture(folder / TRAIN / names[number]).picture for number in shown)
     sheet = draw_contact_sheet(pictures, [names[n] for n in shown], [captions[n] for n in shown])
     sheet.save(folder / SHEET, "PNG")
-
-
-def _picture(path: Path) -> Image.Image:
-    with Image.open(path) as picture:
-        return picture.convert("RGB")
-
-
-def _record(folder: Path, contents: DatasetContents) -> dict[str, object]:
-    files = {path.name: sha256_of(path) for path in sorted(folder.iterdir())}
-    kinds = Counter(drop.kind for drop in contents.filtered.drops.values())
-    return {
-        "format": FORMAT,
-        "sha256": sha256_bytes(canonical_json(files)),
-        "pictures": len(contents.captions),
-        "dropped": dict(sorted(kinds.items())),
-        "settings": dict(contents.settings),
-        "warnings": list(contents.warnings),
-    }

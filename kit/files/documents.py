@@ -55,11 +55,17 @@ def read_document(path: Path) -> dict[str, object]:
         raise InputError(str(path), [f"is not TOML: {error}"]) from error
 
 
-def read_toml(path: Path, model: type[M]) -> M:
-    """Return a TOML file as a checked record; raises InputError with every fault and its place."""
+def read_toml(path: Path, model: type[M], context: object = None) -> M:
+    """Return a TOML file as a checked record; raises InputError with every fault and its place.
+
+    Args:
+        path: the file.
+        model: the record.
+        context: what the record's validators are told.
+    """
     document = read_document(path)
     try:
-        return model.model_validate(document)
+        return model.model_validate(document, context=context)
     except ValidationError as error:
         raise InputError(str(path), faults_of(error)) from error
 

@@ -24,8 +24,7 @@ DECODE_ERRORS = (
     ValueError,
     EOFError,
     OverflowError,
-    IndexError,
-    KeyError,
+    LookupError,
     TypeError,
     AttributeError,
     struct.error,
@@ -51,20 +50,16 @@ def decode_picture(path: Path) -> DecodedPicture:
     What is transparent becomes white. 16 bit become 8; colours are converted by the file's own profile.
     """
     try:
-        return _open(_bytes_of(path))
+        size = path.stat().st_size
+        if size > MOST_BYTES:
+            raise ValueError(f"has {size} bytes, {MOST_BYTES} are the most")
+        return _open(path.read_bytes())
     except UnidentifiedImageError as error:
         known = ", ".join(FORMATS)
         raise InputError(str(path), [f"is not a picture of a known format ({known})"]) from error
     except DECODE_ERRORS as error:
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
         raise InputError(str(path), [f"cannot be used: {reason}"]) from error
-
-
-def _bytes_of(path: Path) -> bytes:
-    size = path.stat().st_size
-    if size > MOST_BYTES:
-        raise ValueError(f"has {size} bytes, {MOST_BYTES} are the most")
-    return path.read_bytes()
 
 
 def _open(data: bytes) -> DecodedPicture:

@@ -36,7 +36,10 @@ def parameters_of(recipe: Mapping[str, object]) -> str:
     }
     base, lora = recipe["base"], recipe["lora"]
     if isinstance(base, Mapping):
-        settings |= {"Model hash": found[:_SHORT]} if (found := _unet_hash(base)) else {}
+        files = base.get("sha256")
+        unets = [files[file] for file in files if "unet" in str(file)] if isinstance(files, Mapping) else []
+        if len(unets) == 1:
+            settings["Model hash"] = str(unets[0])[:_SHORT]
         settings["Model"] = "Kolors" if base.get("name") == "kolors" else f"storykit {base.get('name')}"
     tag = ""
     if isinstance(lora, Mapping):
@@ -46,15 +49,6 @@ def parameters_of(recipe: Mapping[str, object]) -> str:
     negative = recipe["negative"]
     lines = [f"{recipe['prompt']}{tag}", *([f"Negative prompt: {negative}"] if negative else [])]
     return "\n".join([*lines, ", ".join(f"{name}: {value}" for name, value in settings.items())])
-
-
-def _unet_hash(base: Mapping[object, object]) -> str:
-    """Return the sha256 of the base's UNet, empty where the base does not name one such file."""
-    files = base.get("sha256")
-    if not isinstance(files, Mapping):
-        return ""
-    found = [str(sha256) for file, sha256 in files.items() if "unet" in str(file)]
-    return found[0] if len(found) == 1 else ""
 
 
 def png_bytes(picture: Image, key: str, recipe: Mapping[str, object]) -> bytes:

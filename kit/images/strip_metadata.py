@@ -1,5 +1,6 @@
 """Picture files that hold pixels alone: no EXIF, place, preview, comment or profile goes along."""
 
+import re
 import struct
 from io import BytesIO
 
@@ -8,11 +9,14 @@ from PIL import Image
 from kit.images.decode import DECODE_ERRORS, DecodedPicture
 
 _START, _END, _SCAN = 0xD8, 0xD9, 0xDA
-_APPLICATION, _COMMENT = range(0xE0, 0xF0), 0xFE
+_TOLD = frozenset({*range(0xE0, 0xF0), 0xFE})
+"""Segments of applications, and comments: what decoding does not need."""
 _JFIF = b"\xff\xe0\x00\x10JFIF\0"
 """How the density begins when no preview goes with it."""
 _ADOBE = b"\xff\xee\x00\x0eAdobe"
 """How the note begins that says how colours are coded."""
+_MARK = re.compile(rb"\xff[^\x00\xd0-\xd7]", re.DOTALL)
+"""What ends a scan: neither a stuffed 0xFF nor a restart."""
 
 
 def strip_metadata(opened: DecodedPicture) -> tuple[str, bytes]:
@@ -45,29 +49,13 @@ def strip_jpeg_metadata(data: bytes) -> bytes | None:
             continue
         end = place + 2 + struct.unpack(">H", data[place + 2 : place + 4])[0]
         if kind == _SCAN:
-            end = _behind_scan(data, end)
-        if _is_needed(data[place:end]):
+            mark = _MARK.search(data, end)
+            end = mark.start() if mark else len(data)
+        if kind not in _TOLD or data.startswith((_JFIF, _ADOBE), place):
             parts.append(data[place:end])
         place = end
     ended = data[place : place + 2] == bytes((0xFF, _END))
     return b"".join([*parts, data[place : place + 2]]) if ended else None
-
-
-def _behind_scan(data: bytes, place: int) -> int:
-    """Return where the next segment begins: at a mark that is neither a stuffed 0xFF nor a restart."""
-    while True:
-        place = data.find(b"\xff", place)
-        if place < 0 or place + 1 >= len(data):
-            return len(data)
-        if data[place + 1] != 0 and not 0xD0 <= data[place + 1] <= 0xD7:
-            return place
-        place += 2
-
-
-def _is_needed(segment: bytes) -> bool:
-    """Return whether a segment is about pixels."""
-    kind = segment[1]
-    return segment.startswith((_JFIF, _ADOBE)) or not (kind in _APPLICATION or kind == _COMMENT)
 
 
 def _same(jpeg: bytes, picture: Image.Image) -> bool:

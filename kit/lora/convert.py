@@ -12,8 +12,8 @@ from kit.errors import LoraError
 from kit.files.atomic_write import write_atomic
 from kit.files.encodings import canonical_json, zip_bytes
 from kit.files.safetensors_files import METADATA, SafetensorsFile, TensorEntry, framed, read_safetensors
-from kit.lora.key_names import ADAPTER_CONFIG, ADAPTER_FILE, Half, Tool, read_key, write_key
-from kit.lora.metadata import LoraScale, adapter_config, metadata_of
+from kit.lora.key_names import ADAPTER_CONFIG, ADAPTER_FILE, Tool, read_key, write_key
+from kit.lora.metadata import adapter_config, metadata_of
 
 if TYPE_CHECKING:
     from kit.lora.lora import LoadedLora
@@ -32,15 +32,16 @@ def convert(source: Path, tool: Tool, out: Path, alpha: float | None = None) -> 
     from kit.lora.lora import load_lora
 
     lora = load_lora(source, alpha)
+    data = content_bytes(tool, lora.pairs, lora.alpha, lora.notes)
     if tool == "peft":
-        settings = adapter_config(tool, list(lora.pairs), LoraScale(lora.rank, lora.alpha))
+        settings = adapter_config(tool, list(lora.pairs), lora.rank, lora.alpha)
         config = {"peft_type": "LORA", "bias": "none", **settings}
-        write_atomic(out / ADAPTER_FILE, content_bytes(tool, lora.pairs, lora.alpha, lora.notes))
+        write_atomic(out / ADAPTER_FILE, data)
         write_atomic(out / ADAPTER_CONFIG, json.dumps(config, indent=2, sort_keys=True).encode())
     elif out.suffix == ".ckpt" and tool == "diffsynth":
-        write_atomic(out, checkpoint_bytes(read_safetensors(content_bytes(tool, lora.pairs, lora.alpha, {}))))
+        write_atomic(out, checkpoint_bytes(read_safetensors(data)))
     elif out.suffix == ".safetensors":
-        write_atomic(out, content_bytes(tool, lora.pairs, lora.alpha, lora.notes))
+        write_atomic(out, data)
     else:
         kinds = ".safetensors or .ckpt" if tool == "diffsynth" else ".safetensors"
         raise LoraError(f"{out}: a file for {tool} must end in {kinds}")
@@ -53,7 +54,7 @@ _STORAGES = {"F64": "DoubleStorage", "F32": "FloatStorage", "F16": "HalfStorage"
 """What torch calls an array of each kind of number."""
 
 
-def safetensors_for(tool: Tool, file: SafetensorsFile, scale: LoraScale) -> bytes:
+def safetensors_for(tool: Tool, file: SafetensorsFile, rank: int, alpha: float) -> bytes:
     """Return a LoRA's safetensors file with another tool's names and its alpha where that tool looks for it.
 
     Raises:
@@ -61,19 +62,22 @@ def safetensors_for(tool: Tool, file: SafetensorsFile, scale: LoraScale) -> byte
     """
     header: dict[str, object] = {}
     layers: set[str] = set()
-    for name, entry in file.entries.items():
-        part = read_key(name)
-        if part is None or part.half == "alpha":
-            raise ValueError(f"holds {name[:100]}, which is no factor of a LoRA")
-        layers.add(part.layer)
-        header[_name_for(tool, part.layer, part.half)] = entry._asdict()
+    try:
+        for name, entry in file.entries.items():
+            part = read_key(name)
+            if part is None or part.half == "alpha":
+                raise ValueError(f"holds {name[:100]}, which is no factor of a LoRA")
+            layers.add(part.layer)
+            header[write_key(tool, part.layer, part.half)] = entry._asdict()
+    except KeyError as error:
+        raise ValueError(f"holds the layer {error.args[0]}, for which {tool} has no name") from error
     alphas = b""
     for layer in sorted(layers) if tool == "kohya" else ():
         first = len(file.body) + len(alphas)
         entry = TensorEntry("F32", (), (first, first + _ALPHA.size))
-        header[_name_for(tool, layer, "alpha")] = entry._asdict()
-        alphas += _ALPHA.pack(scale.alpha)
-    metadata = metadata_of(tool, sorted(layers), scale, file.metadata)
+        header[write_key(tool, layer, "alpha")] = entry._asdict()
+        alphas += _ALPHA.pack(alpha)
+    metadata = metadata_of(tool, sorted(layers), rank, alpha, file.metadata)
     return framed(canonical_json({METADATA: metadata, **header}), file.body, alphas)
 
 
@@ -91,13 +95,6 @@ def checkpoint_bytes(file: SafetensorsFile) -> bytes:
     return zip_bytes(
         {"archive/data.pkl": pickled, "archive/byteorder": b"little", **arrays, "archive/version": b"3\n"}
     )
-
-
-def _name_for(tool: Tool, layer: str, half: Half) -> str:
-    try:
-        return write_key(tool, layer, half)
-    except KeyError as error:
-        raise ValueError(f"holds the layer {layer}, for which {tool} has no name") from error
 
 
 def _pickled(entries: Mapping[str, TensorEntry], names: list[str]) -> Iterator[bytes]:

@@ -7,6 +7,7 @@ tool wrote it.
 import json
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,7 +17,7 @@ from torch import Tensor
 from kit.errors import LoraError
 from kit.files.safetensors_files import TORCH_LOAD_ERRORS, read_tensors, tensor_bytes
 from kit.lora.key_names import Half, Tool, config_beside, read_key, tensors_file, write_key
-from kit.lora.metadata import ADAPTER_NOTE, LoraScale, metadata_of
+from kit.lora.metadata import ADAPTER_NOTE, metadata_of
 
 _ALPHA_NOTES = ("alpha", "ss_network_alpha")
 
@@ -29,18 +30,24 @@ class LoraPair(NamedTuple):
     up: Tensor
     """(out, rank), lora_B."""
 
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(out, in) of the layer that it changes."""
+        return self.up.shape[0], self.down.shape[1]
 
-class Content(NamedTuple):
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Content:
     """What a LoRA file holds."""
 
     tool: Tool
     """Whose names it has."""
-    pairs: dict[str, LoraPair]
+    pairs: Mapping[str, LoraPair]
     """By DiffSynth's name of the layer, in the file's own precision."""
     rank: int
     alpha: float | None
     """What the file says, or what its tool takes when nothing is said; None when only its owner knows."""
-    notes: dict[str, str]
+    notes: Mapping[str, str]
     """The file's metadata."""
 
     @property
@@ -49,27 +56,34 @@ class Content(NamedTuple):
         return self.notes.get("trigger") or self.notes.get("modelspec.trigger_phrase", "")
 
     @property
+    def scale(self) -> float:
+        """The factor on up @ down at strength 1.0: as trained; 1 where alpha is not known."""
+        return 1.0 if self.alpha is None else self.alpha / self.rank
+
+    @property
     def norm(self) -> float:
         """The Frobenius norm of the whole change at strength 1, of up @ down where alpha is not known."""
         inner = (
             (up.double().T @ up.double() * (down.double() @ down.double().T)).sum()
             for down, up in self.pairs.values()
         )
-        scale = 1.0 if self.alpha is None else self.alpha / self.rank
-        return scale * math.sqrt(sum(float(square) for square in inner))
+        return self.scale * math.sqrt(sum(float(square) for square in inner))
 
 
 def read_content(path: Path) -> Content:
     """Return what a .safetensors, a .ckpt or PEFT's folder holds; LoraError unless it is one whole LoRA."""
     path = tensors_file(path)
-    tensors, notes = _read(path)
-    tool, halves = _sorted(path, tensors)
-    alphas = {layer: half.pop("alpha") for layer, half in halves.items() if "alpha" in half}
-    pairs = {layer: _pair(path, layer, half) for layer, half in halves.items()}
-    rank = one_rank(path, pairs)
-    _check_promises(path, notes, str(len(pairs)), str(rank))
-    alpha = _one_alpha(path, alphas, len(pairs)) if alphas else _said_alpha(path, tool, notes, rank)
-    return Content(tool, pairs, rank, alpha, notes)
+    try:
+        tensors, notes = _read(path)
+        tool, halves = _by_layer(tensors)
+        alphas = [half.pop("alpha") for half in halves.values() if "alpha" in half]
+        pairs = {layer: _pair(layer, half) for layer, half in halves.items()}
+        rank = one_rank(path, pairs)
+        _check_promises(path, notes, str(len(pairs)), str(rank))
+        alpha = _one_alpha(alphas, len(pairs)) if alphas else _said_alpha(path, tool, notes, rank)
+    except ValueError as error:
+        raise LoraError(f"{path}: {error}") from error
+    return Content(tool=tool, pairs=pairs, rank=rank, alpha=alpha, notes=notes)
 
 
 def content_bytes(tool: Tool, pairs: Mapping[str, LoraPair], alpha: float, notes: Mapping[str, str]) -> bytes:
@@ -87,7 +101,7 @@ def content_bytes(tool: Tool, pairs: Mapping[str, LoraPair], alpha: float, notes
                 tensors[write_key(tool, layer, "alpha")] = torch.tensor(float(alpha))
     except KeyError as error:
         raise LoraError(f"{tool} has no name for the layer {error.args[0]}") from error
-    return tensor_bytes(tensors, metadata_of(tool, sorted(pairs), LoraScale(rank, alpha), notes))
+    return tensor_bytes(tensors, metadata_of(tool, sorted(pairs), rank, alpha, notes))
 
 
 def one_rank(path: Path, pairs: Mapping[str, LoraPair]) -> int:
@@ -100,22 +114,19 @@ def one_rank(path: Path, pairs: Mapping[str, LoraPair]) -> int:
 
 def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     if path.suffix == ".safetensors":
-        try:
-            return read_tensors(path)
-        except ValueError as error:
-            raise LoraError(f"{path}: {error}") from error
+        return read_tensors(path)
     try:
         loaded = torch.load(path, map_location="cpu", weights_only=True)
     except TORCH_LOAD_ERRORS as error:
         reason = str(error).split("\n")[0]
-        raise LoraError(f"{path}: must be .safetensors or a .ckpt of tensors alone: {reason}") from error
+        raise ValueError(f"must be .safetensors or a .ckpt of tensors alone: {reason}") from error
     tensors = loaded.get("state_dict", loaded) if isinstance(loaded, dict) else loaded
     if not isinstance(tensors, dict) or not all(isinstance(value, Tensor) for value in tensors.values()):
-        raise LoraError(f"{path}: must hold tensors by name")
+        raise ValueError("must hold tensors by name")
     return tensors, {}
 
 
-def _sorted(path: Path, tensors: Mapping[str, Tensor]) -> tuple[Tool, dict[str, dict[Half, Tensor]]]:
+def _by_layer(tensors: Mapping[str, Tensor]) -> tuple[Tool, dict[str, dict[Half, Tensor]]]:
     """Return whose file it is, and its tensors by layer and half; all names must be one known tool's."""
     halves: dict[str, dict[Half, Tensor]] = {}
     tools, strangers = set(), []
@@ -126,12 +137,12 @@ def _sorted(path: Path, tensors: Mapping[str, Tensor]) -> tuple[Tool, dict[str, 
             continue
         tools.add(part.tool)
         if part.half in halves.setdefault(part.layer, {}):
-            raise LoraError(f"{path}: {part.layer} is there twice, the second time as {key}")
+            raise ValueError(f"{part.layer} is there twice, the second time as {key}")
         halves[part.layer][part.half] = tensor
     if strangers or not tensors:
-        raise LoraError(_unknown(path, strangers, len(tensors)))
+        raise ValueError(_unknown(strangers, len(tensors)))
     if len(tools) > 1:
-        raise LoraError(f"{path}: all keys must be one tool's, got {' and '.join(sorted(tools))}")
+        raise ValueError(f"all keys must be one tool's, got {' and '.join(sorted(tools))}")
     return tools.pop(), halves
 
 
@@ -144,7 +155,7 @@ def _check_promises(path: Path, notes: Mapping[str, str], keys: str, rank: str) 
         )
 
 
-def _unknown(path: Path, strangers: Sequence[str], total: int) -> str:
+def _unknown(strangers: Sequence[str], total: int) -> str:
     first = f"; the first that is not: {strangers[0]}" if strangers else ""
     if any("lora_magnitude_vector" in key or "dora_scale" in key for key in strangers):
         first += "; this is a DoRA, which is more than a LoRA"
@@ -153,59 +164,59 @@ def _unknown(path: Path, strangers: Sequence[str], total: int) -> str:
             "; it changes a text encoder as well, as LoRAs of Stable Diffusion do: Kolors has another one"
         )
     return (
-        f"{path}: {total - len(strangers)} of {total} keys match the LoRA names of DiffSynth, PEFT, "
+        f"{total - len(strangers)} of {total} keys match the LoRA names of DiffSynth, PEFT, "
         f"diffusers or kohya, all must{first}"
     )
 
 
-def _pair(path: Path, layer: str, half: Mapping[Half, Tensor]) -> LoraPair:
+def _pair(layer: str, half: Mapping[Half, Tensor]) -> LoraPair:
     if set(half) != {"A", "B"}:
-        raise LoraError(
-            f"{path}: {layer} must have lora_A and lora_B, got lora_{''.join(half) or 'alpha'} alone"
-        )
+        raise ValueError(f"{layer} must have lora_A and lora_B, got lora_{''.join(half) or 'alpha'} alone")
     if not all(bool(tensor.isfinite().all()) for tensor in half.values()):
-        raise LoraError(f"{path}: {layer} holds numbers that are not finite")
+        raise ValueError(f"{layer} holds numbers that are not finite")
     return LoraPair(down=half["A"], up=half["B"])
 
 
-def _one_alpha(path: Path, alphas: Mapping[str, Tensor], layers: int) -> float:
+def _one_alpha(alphas: Sequence[Tensor], layers: int) -> float:
     """Return the alpha that all layers have among the tensors."""
-    values = sorted({alpha.item() for alpha in alphas.values()})
+    values = sorted({float(alpha) for alpha in alphas})
     if len(values) != 1 or len(alphas) != layers:
-        raise LoraError(
-            f"{path}: all layers must have one alpha, got {values} on {len(alphas)} of {layers} layers"
-        )
-    return float(values[0])
+        raise ValueError(f"all layers must have one alpha, got {values} on {len(alphas)} of {layers} layers")
+    return values[0]
 
 
 def _said_alpha(path: Path, tool: Tool, notes: Mapping[str, str], rank: int) -> float | None:
     """Return the alpha in the metadata or in PEFT's file; else the rank for tools that then take the rank."""
     if config := config_beside(path):
-        return _adapter_alpha(config, config.read_text("utf-8"), "", rank)
+        try:
+            return _adapter_alpha(config.read_text("utf-8"), "", rank)
+        except ValueError as error:
+            raise LoraError(f"{config}: {error}") from error
     if ADAPTER_NOTE in notes:
-        return _adapter_alpha(path, notes[ADAPTER_NOTE], "unet.", rank)
+        return _adapter_alpha(notes[ADAPTER_NOTE], "unet.", rank)
     said = next((notes[name] for name in _ALPHA_NOTES if name in notes), None)
     if said is None:
         return float(rank) if tool in ("diffusers", "kohya") else None
-    return _number(path, said)
+    return _number(said)
 
 
-def _adapter_alpha(path: Path, text: str, prefix: str, rank: int) -> float:
+def _adapter_alpha(text: str, prefix: str, rank: int) -> float:
     """Return the alpha of PEFT's settings; with rank-stabilised scaling, the one that scales alike."""
     try:
         settings = json.loads(text)
-        alpha = _number(path, settings[f"{prefix}lora_alpha"])
+        said = settings[f"{prefix}lora_alpha"]
         stabilised = bool(settings.get(f"{prefix}use_rslora"))
         uneven = settings.get(f"{prefix}rank_pattern") or settings.get(f"{prefix}alpha_pattern")
     except (ValueError, LookupError, TypeError, AttributeError) as error:
-        raise LoraError(f"{path}: must hold PEFT's settings with {prefix}lora_alpha as JSON") from error
+        raise ValueError(f"must hold PEFT's settings with {prefix}lora_alpha as JSON") from error
+    alpha = _number(said)
     if uneven:
-        raise LoraError(f"{path}: all layers must have one rank and alpha, got the pattern {uneven}")
+        raise ValueError(f"all layers must have one rank and alpha, got the pattern {uneven}")
     return alpha * math.sqrt(rank) if stabilised else alpha
 
 
-def _number(path: Path, said: object) -> float:
+def _number(said: object) -> float:
     try:
         return float(str(said))
     except ValueError as error:
-        raise LoraError(f"{path}: alpha must be a number, got {said!r}") from error
+        raise ValueError(f"alpha must be a number, got {said!r}") from error

@@ -61,10 +61,9 @@ def read_key(key: str) -> TensorKey | None:
         return None
     half, name = _HALVES[found["half"]], found["name"]
     bare = _PREFIX.sub("", name, count=1)
-    if name in _kohya_names():
-        return TensorKey("kohya", _kohya_names()[name], half)
-    if bare in _diffusers_names():
-        return TensorKey("diffusers", _diffusers_names()[bare], half)
+    known = _known_names().get(bare)
+    if known and (known[0] == "diffusers" or bare == name):
+        return TensorKey(*known, half)
     if re.fullmatch(r"blocks\.\d+\..+", bare):
         return TensorKey("peft" if "base_model.model." in name else "diffsynth", bare, half)
     return None
@@ -121,18 +120,16 @@ def _inner_layers() -> Iterator[tuple[str, str]]:
 
 
 @cache
-def _diffusers_names() -> dict[str, str]:
-    """Return our layer by diffusers' name; old files leave the 0 out of to_out.0."""
-    names = {theirs: ours for ours, (theirs, _) in _layers().items()}
-    return names | {
-        name.removesuffix(".0"): ours for name, ours in names.items() if name.endswith("to_out.0")
-    }
+def _known_names() -> dict[str, tuple[Tool, str]]:
+    """Return whose each name is, and our layer; old files of diffusers leave the 0 out of to_out.0.
 
-
-@cache
-def _kohya_names() -> dict[str, str]:
-    """Return our layer by kohya's name, in both of the ways it writes them."""
-    return {_underscored(name): ours for ours, names in _layers().items() for name in names}
+    kohya has two names of a layer.
+    """
+    found: dict[str, tuple[Tool, str]] = {}
+    for ours, (diffusers, original) in _layers().items():
+        found |= dict.fromkeys((diffusers, diffusers.removesuffix(".0")), ("diffusers", ours))
+        found |= dict.fromkeys((_underscored(diffusers), _underscored(original)), ("kohya", ours))
+    return found
 
 
 def _underscored(name: str) -> str:

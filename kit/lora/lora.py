@@ -10,33 +10,19 @@ from kit.embedded import LORA_PREFIX, LORAS
 from kit.errors import LoraError
 from kit.files.atomic_write import write_atomic
 from kit.files.encodings import sha256_of
-from kit.lora.formats import LoraPair, content_bytes, read_content
-from kit.lora.key_names import Tool, tensors_file
+from kit.lora.formats import Content, LoraPair, content_bytes, read_content
+from kit.lora.key_names import tensors_file
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class LoadedLora:
+class LoadedLora(Content):
     """A LoRA as it was trained."""
 
     name: str
     """The file as the user named it."""
     sha256: str
     """Of the file."""
-    tool: Tool
-    """Whose names the file has."""
-    rank: int
     alpha: float
-    trigger: str
-    """Words it was trained to answer to; empty when the file names none."""
-    pairs: Mapping[str, LoraPair]
-    """By layer of the base's UNet, in the file's own precision."""
-    notes: Mapping[str, str]
-    """The file's metadata."""
-
-    @property
-    def scale(self) -> float:
-        """The factor on up @ down at strength 1.0: as trained."""
-        return self.alpha / self.rank
 
     def misfits(self, shapes: Mapping[str, tuple[int, int]]) -> list[str]:
         """Return one line for each layer that the base lacks or has in another size.
@@ -44,14 +30,13 @@ class LoadedLora:
         Args:
             shapes: (out, in) of each linear layer of the base.
         """
-        faults = []
-        for layer, (down, up) in self.pairs.items():
-            shape = (up.shape[0], down.shape[1])
-            if layer not in shapes:
-                faults.append(f"the base has no layer {layer}")
-            elif shapes[layer] != shape:
-                faults.append(f"{layer} is {shapes[layer]} in the base, {shape} in the LoRA")
-        return faults
+        return [
+            f"{layer} is {shapes[layer]} in the base, {pair.shape} in the LoRA"
+            if layer in shapes
+            else f"the base has no layer {layer}"
+            for layer, pair in self.pairs.items()
+            if pair.shape != shapes.get(layer)
+        ]
 
     def check_fit(self, shapes: Mapping[str, tuple[int, int]]) -> None:
         """Refuse with LoraError unless every layer of the LoRA has its place in the base."""
@@ -98,7 +83,6 @@ def load_lora(path: Path, alpha: float | None = None) -> LoadedLora:
         tool=content.tool,
         rank=content.rank,
         alpha=_alpha(path, content.alpha, alpha),
-        trigger=content.trigger,
         pairs=content.pairs,
         notes=content.notes,
     )

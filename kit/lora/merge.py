@@ -51,8 +51,7 @@ def merge(loras: Sequence[LoadedLora], weights: Sequence[float], rank: int | Non
 
 def _stacked(layer: str, loras: Sequence[LoadedLora], weights: Sequence[float]) -> LoraPair:
     """Return the sum of a layer's products as one product, by putting the factors side by side."""
-    known = [lora.pairs[layer] for lora in loras if layer in lora.pairs]
-    shapes = {(pair.up.shape[0], pair.down.shape[1]) for pair in known}
+    shapes = {lora.pairs[layer].shape for lora in loras if layer in lora.pairs}
     if len(shapes) != 1:
         raise LoraError(
             f"{layer} must have one size in all LoRAs, got {sorted(shapes)}; they have other bases"

@@ -3,20 +3,12 @@
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    Field,
-    PositiveFloat,
-    ValidationError,
-    model_validator,
-)
+from pydantic import AfterValidator, BaseModel, Field, PositiveFloat, model_validator
 
 from kit.embedded import EMBEDDED
-from kit.errors import InputError
 from kit.experiment.fields import BaseWeights, Count, PathContext, Seed, all_different, path_to
 from kit.experiment.tables import ScoreTable
-from kit.files.documents import faults_of, read_document
+from kit.files.documents import read_toml
 from kit.story.story import Language
 
 Preset = Literal["contest", "style", "character"]
@@ -133,14 +125,15 @@ class Training(BaseModel, frozen=True, extra="forbid"):
     @model_validator(mode="before")
     @classmethod
     def _begin_with_the_preset(cls, table: object) -> object:
-        preset = table.get("preset", "style") if isinstance(table, dict) else None
-        if not isinstance(table, dict) or not isinstance(preset, str) or preset not in PRESETS:
+        if not isinstance(table, dict):
+            return table
+        preset, mine = table.get("preset", "style"), table.get("learn", {})
+        if not isinstance(preset, str) or preset not in PRESETS or not isinstance(mine, dict):
             return table
         start = dict(PRESETS[preset])
         if table.get("base", EMBEDDED) == EMBEDDED:
             start |= ON_MINI if preset != "contest" else {"size": 256}
-        mine = table.get("learn", {})
-        return {**table, "learn": {**start, **mine}} if isinstance(mine, dict) else table
+        return {**table, "learn": start | mine}
 
     @model_validator(mode="after")
     def _know_the_sides(self) -> Self:
@@ -151,8 +144,4 @@ class Training(BaseModel, frozen=True, extra="forbid"):
 
 def load_training(path: Path) -> Training:
     """Return a training file, its paths absolute; raises InputError with every fault of it."""
-    document = read_document(path)
-    try:
-        return Training.model_validate(document, context=PathContext(folder=path.parent, must_exist=True))
-    except ValidationError as error:
-        raise InputError(str(path), faults_of(error)) from error
+    return read_toml(path, Training, PathContext(folder=path.parent, must_exist=True))

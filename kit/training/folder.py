@@ -1,6 +1,5 @@
 """A training folder: the state to resume from, the log, and the saved steps."""
 
-import csv
 import io
 import json
 import time
@@ -8,6 +7,7 @@ from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
 
+import pandas as pd
 import torch
 from tensorboardX.event_file_writer import EventsWriter
 from tensorboardX.proto.event_pb2 import Event, SessionLog
@@ -15,7 +15,7 @@ from tensorboardX.proto.summary_pb2 import Summary
 
 from kit.errors import LoraError, RunError, TrainError
 from kit.files.atomic_write import remove_partial_files, write_atomic
-from kit.files.encodings import canonical_json
+from kit.files.encodings import canonical_json, csv_rows, json_bytes
 from kit.files.safetensors_files import TORCH_LOAD_ERRORS
 from kit.lora.formats import LoraPair
 from kit.lora.lora import save_lora
@@ -25,7 +25,7 @@ from kit.training.loop import TrainState, TrainStep
 from kit.training.previews import STEPS, saved_steps
 
 STATE, LOG, IDENTITY, EVENTS = "state.pt", "log.csv", "train.json", "tensorboard"
-COLUMNS = ("step", "loss", "learning_rate")
+COLUMNS = ["step", "loss", "learning_rate"]
 SMOOTHING = 0.02
 """How much of each new loss goes into the one that is shown: single steps say little."""
 
@@ -40,8 +40,7 @@ def claim_folder(folder: Path, identity: Mapping[str, object]) -> None:
     elif folder.is_dir() and any(folder.iterdir()):
         raise TrainError(f"{folder} is not empty and holds no training: choose another --out")
     else:
-        text = json.dumps(identity, ensure_ascii=False, indent=2)
-        write_atomic(path, f"{text}\n".encode())
+        write_atomic(path, json_bytes(identity))
     remove_partial_files(folder)
 
 
@@ -72,44 +71,40 @@ class TrainingFolder:
         state = self._read_state()
         done = state.step if state else 0
         self._rows = [row for row in self._logged() if row.number <= done]
-        self._good = done
         self._progress.begin(self._config.steps, done)
-        self._preview()
-        self._prune()
+        self._on_disk(done)
         return state
 
     @cached_property
     def _events(self) -> EventsWriter:
         """TensorBoard's file, written at once: SummaryWriter's flush does not wait for what is queued."""
         (self._folder / EVENTS).mkdir(parents=True, exist_ok=True)
-        events, begun = EventsWriter(str(self._folder / EVENTS / "events")), SessionLog.START
-        events.write_event(
-            Event(wall_time=time.time(), step=self._good + 1, session_log=SessionLog(status=begun))
+        events, begun = (
+            EventsWriter(str(self._folder / EVENTS / "events")),
+            SessionLog(status=SessionLog.START),
         )
+        events.write_event(Event(wall_time=time.time(), step=self._good + 1, session_log=begun))
         return events
 
     def on_step(self, step: TrainStep) -> None:
         """Pass a step on and log it."""
         self._rows.append(step)
         curves = {"loss": step.loss, "learning_rate": step.learning_rate}
-        values = [Summary.Value(tag=name, simple_value=value) for name, value in curves.items()]
-        self._events.write_event(
-            Event(wall_time=time.time(), step=step.number, summary=Summary(value=values))
-        )
+        summary = Summary(value=[Summary.Value(tag=name, simple_value=y) for name, y in curves.items()])
+        self._events.write_event(Event(wall_time=time.time(), step=step.number, summary=summary))
         self._loss = step.loss if not self._loss else self._loss + SMOOTHING * (step.loss - self._loss)
         self._progress.advance(1, f"loss {self._loss:.4f}")
 
     def save_checkpoint(self, state: TrainState, pairs: Mapping[str, LoraPair]) -> None:
         """Write the log, then the LoRA of this step, then the state: a state stands for all before it."""
-        self._write_log()
+        table = pd.DataFrame(self._rows, columns=COLUMNS)
+        write_atomic(self._folder / LOG, table.to_csv(index=False, lineterminator="\n").encode())
         self._events.flush()
         self.save(state.step, pairs)
         data = io.BytesIO()
         torch.save(state._asdict(), data)
         write_atomic(self._folder / STATE, data.getvalue())
-        self._good = state.step
-        self._preview()
-        self._prune()
+        self._on_disk(state.step)
 
     def close(self) -> None:
         """Close what is written step by step."""
@@ -127,7 +122,10 @@ class TrainingFolder:
                 f"those of step {self._good} are good; lower learning_rate and choose another --out"
             ) from error
 
-    def _prune(self) -> None:
+    def _on_disk(self, step: int) -> None:
+        """Note a step as safe, have it drawn, and drop what `keep_last` does not keep."""
+        self._good = step
+        self._preview()
         if self._config.keep_last is not None:
             saved = [path for path in saved_steps(self._folder).values() if path.parent.name == STEPS]
             for old in saved[: -self._config.keep_last]:
@@ -145,18 +143,9 @@ class TrainingFolder:
     def _logged(self) -> list[TrainStep]:
         path = self._folder / LOG
         try:
-            rows = csv.DictReader(io.StringIO(path.read_text("utf-8")))
+            rows = csv_rows(path.read_bytes()) if path.exists() else []
             return [
                 TrainStep(int(row["step"]), float(row["loss"]), float(row["learning_rate"])) for row in rows
             ]
-        except FileNotFoundError:
-            return []
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, ValueError) as error:
             raise RunError(f"{path} is damaged: {error}; delete it, only the curve's past is lost") from error
-
-    def _write_log(self) -> None:
-        text = io.StringIO()
-        table = csv.writer(text, lineterminator="\n")
-        table.writerow(COLUMNS)
-        table.writerows(self._rows)
-        write_atomic(self._folder / LOG, text.getvalue().encode())

@@ -56,11 +56,11 @@ def buckets(size: int) -> list[Side]:
     >>> [tuple(side) for side in buckets(256)]
     [(320, 192), (256, 256), (192, 320)]
     """
-    longest = {}
-    for longer in range(size // STEP * STEP, int(size * WIDEST) + STEP, STEP):
-        shorter = size * size // longer // STEP * STEP
-        if shorter and longer <= WIDEST * shorter:
-            longest[min(shorter, longer)] = longer
+    longest = {
+        shorter: longer
+        for longer in range(size, int(size * WIDEST) + 1, STEP)
+        if longer <= WIDEST * (shorter := size * size // longer // STEP * STEP)
+    }
     tall = [Side(longer, shorter) for shorter, longer in sorted(longest.items())]
     wide = [Side(side.width, side.height) for side in reversed(tall) if side.width != side.height]
     return tall + wide

@@ -168,9 +168,7 @@ class _Trainer:
 
         By hand, for swa_utils.AveragedModel keeps a copy of a whole module and knows no such beginning.
         """
-        if self._config.ema is None:
-            return
-        keeps = min(self._config.ema, number / (number + 9))
+        keeps = min(self._config.ema or 0.0, number / (number + 9))
         for name, mean in self._mean.items():
             mean.lerp_(self._weights[name].detach(), 1 - keeps)
 
@@ -182,14 +180,9 @@ class _Trainer:
 
     def pairs(self) -> dict[str, LoraPair]:
         """Return the LoRA as it stands: the running mean where there is one."""
-        found = self._mean or self._weights
+        found = {name: value.detach().cpu().clone() for name, value in (self._mean or self._weights).items()}
         layers = sorted({name.rpartition(".")[0] for name in found})
-        return {
-            layer: LoraPair(
-                *(found[f"{layer}.{half}"].detach().float().cpu().clone() for half in ("down", "up"))
-            )
-            for layer in layers
-        }
+        return {layer: LoraPair(found[f"{layer}.down"], found[f"{layer}.up"]) for layer in layers}
 
 
 class StepNoise(NamedTuple):
@@ -256,10 +249,13 @@ def _injected(unet: SDXLUNet, config: TrainConfig) -> Iterator[dict[str, nn.Para
     layers = {name: module for name, module in unet.named_modules() if isinstance(module, FusedLoraLinear)}
     generator, weights = seeded_generator(config.seed, "first weights"), dict[str, nn.Parameter]()
     for name, layer in layers.items():
-        down, up = layer.lora_A["default"].weight, layer.lora_B["default"].weight
-        first = torch.randn(down.shape, generator=generator) / config.rank
-        down.data = first.to(down.device, layer.base_layer.weight.dtype)
-        up.data = torch.zeros(up.shape, device=up.device, dtype=layer.base_layer.weight.dtype)
+        down, up, own = (
+            layer.lora_A["default"].weight,
+            layer.lora_B["default"].weight,
+            layer.base_layer.weight,
+        )
+        down.data = (torch.randn(down.shape, generator=generator) / config.rank).to(own)
+        up.data = torch.zeros_like(up, dtype=own.dtype)
         weights |= {f"{name}.down": down, f"{name}.up": up}
     unet.train()
     try:

@@ -1,8 +1,9 @@
 """Learning-rate schedule, and which pictures are learned together: both follow from seed and step alone."""
 
 import math
+from collections import defaultdict
 from collections.abc import Hashable, Sequence
-from functools import cached_property
+from itertools import cycle, islice
 
 import torch
 
@@ -28,19 +29,13 @@ class BatchSampler:
             batch: pictures a step; a group that is no multiple of it is filled up from its own beginning.
             seed: of the order.
         """
-        self._shapes, self._batch, self._seed = shapes, batch, seed
-
-    @cached_property
-    def _groups(self) -> list[list[int]]:
-        groups: dict[Hashable, list[int]] = {}
-        for index, shape in enumerate(self._shapes):
-            groups.setdefault(shape, []).append(index)
-        return list(groups.values())
-
-    @cached_property
-    def steps(self) -> int:
+        self._batch, self._seed = batch, seed
+        groups = defaultdict[Hashable, list[int]](list)
+        for index, shape in enumerate(shapes):
+            groups[shape].append(index)
+        self._groups = list(groups.values())
+        self.steps = sum(math.ceil(len(group) / batch) for group in self._groups)
         """Steps an epoch."""
-        return sum(-(-len(group) // self._batch) for group in self._groups)
 
     def batch(self, step: int) -> list[int]:
         """Return the pictures of a step, from 1."""
@@ -49,8 +44,8 @@ class BatchSampler:
         batches = []
         for group in self._groups:
             order = [group[k] for k in torch.randperm(len(group), generator=generator).tolist()]
-            whole = -(-len(group) // self._batch) * self._batch
-            filled = (order * (whole // len(order) + 1))[:whole]
+            whole = math.ceil(len(group) / self._batch) * self._batch
+            filled = list(islice(cycle(order), whole))
             batches += [filled[first : first + self._batch] for first in range(0, whole, self._batch)]
         return batches[int(torch.randperm(len(batches), generator=generator)[place])]
 

@@ -23,10 +23,8 @@ from pathlib import Path
 import torch
 
 from kit.dataset.read import CaptionedPicture, read_dataset
-from kit.files.atomic_write import write_atomic
 from kit.files.encodings import canonical_json, sha256_bytes, sha256_of
-from kit.files.safetensors_files import read_safetensors
-from kit.lora.convert import checkpoint_bytes
+from kit.lora.convert import convert
 from kit.lora.lora import load_lora, save_lora
 from kit.models.base import load_base, pick_device
 from kit.models.networks import Base, offloaded
@@ -80,12 +78,11 @@ def train(
 
 def finish(training: Training, out: Path, step: int) -> Path:
     """Write the finished LoRA from a saved step, also in the contest's form, and return its file."""
-    identity, config = read_training_identity(out / IDENTITY), training.learn
-    name, pictures = out.resolve().name, len(read_dataset(Path(training.data)))
-    metadata = notes(config, name, pictures, step, identity)
+    identity, config, name = read_training_identity(out / IDENTITY), training.learn, out.resolve().name
+    metadata = notes(config, name, len(read_dataset(Path(training.data))), step, identity)
     path = out / f"{name}.safetensors"
     save_lora(path, load_lora(saved_steps(out)[step]).pairs, config.counts, metadata)
-    write_atomic(path.with_suffix(".ckpt"), checkpoint_bytes(read_safetensors(path.read_bytes())))
+    convert(path, "diffsynth", path.with_suffix(".ckpt"))
     return path
 
 
@@ -115,13 +112,12 @@ def notes(
         steps: it learned for, of those that were planned.
         identity: base, its UNet's sha256 and the dataset's.
     """
-    size = f"{config.size}x{config.size}"
-    epochs = steps * config.batch / pictures
+    size, rate = f"{config.size}x{config.size}", f"{config.learning_rate:g}"
     return {
         "trigger": config.trigger,
         "steps": str(steps),
         "batch": str(config.batch),
-        "learning_rate": f"{config.learning_rate:g}",
+        "learning_rate": rate,
         "seed": str(config.seed),
         "base_sha256": str(identity["base_sha256"]),
         "dataset_sha256": str(identity["dataset_sha256"]),
@@ -130,9 +126,9 @@ def notes(
         "ss_network_module": "networks.lora",
         "ss_network_args": '{"use_rslora": true}' if config.rslora else "{}",
         "ss_output_name": name,
-        "ss_learning_rate": f"{config.learning_rate:g}",
+        "ss_learning_rate": rate,
         "ss_steps": str(steps),
-        "ss_epoch": f"{epochs:g}",
+        "ss_epoch": f"{steps * config.batch / pictures:g}",
         "ss_seed": str(config.seed),
         "ss_resolution": size,
         "ss_num_train_images": str(pictures),

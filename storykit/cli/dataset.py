@@ -67,7 +67,8 @@ def prepare(
 ) -> None:
     """Make a folder that train reads: no broken, wrong-sized or doubled picture, none without a caption."""
     from kit.dataset.data_juicer import read_recipe
-    from kit.dataset.prepare import PreparationPlan, filter_pictures, find_source, write_dataset
+    from kit.dataset.filters import PreparationPlan, filter_pictures
+    from kit.dataset.prepare import find_source, write_dataset
     from kit.story.trigger import Captioning
     from storykit.cli.progress import progress_bar
 

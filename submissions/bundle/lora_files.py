@@ -7,7 +7,6 @@ from kit.files.encodings import sha256_bytes
 from kit.files.safetensors_files import SafetensorsFile
 from kit.lora.convert import checkpoint_bytes, safetensors_for
 from kit.lora.key_names import read_key
-from kit.lora.metadata import LoraScale
 from submissions.bundle.manifest import LoraRecord
 from submissions.untrusted.lora_reader import LoraFile
 
@@ -57,9 +56,9 @@ def lora_forms(record: LoraRecord, content: SafetensorsFile) -> dict[str, Callab
 
     Each raises ValueError where diffusers or torch have no name for something in it.
     """
-    scale = LoraScale(record.rank, record.alpha)
+    rank, alpha = record.rank, record.alpha
     return {
         record.checkpoint: lambda: checkpoint_bytes(content),
-        record.diffusers: lambda: safetensors_for("diffusers", content, scale),
-        record.comfyui: lambda: safetensors_for("kohya", content, scale),
+        record.diffusers: lambda: safetensors_for("diffusers", content, rank, alpha),
+        record.comfyui: lambda: safetensors_for("kohya", content, rank, alpha),
     }

@@ -8,7 +8,6 @@ from eval.scoring.records import PANELS_FILE, STORIES_FILE, PanelScore, Scores
 from kit.experiment.identity import is_embedded
 from kit.files.encodings import canonical_json, sha256_bytes
 from kit.lora.convert import checkpoint_bytes, safetensors_for
-from kit.lora.metadata import LoraScale
 from kit.story.prompt import prompt_of
 from kit.story.story import PANELS
 from submissions.bundle.manifest import panel_file
@@ -115,8 +114,7 @@ def _form_faults(lora: LoraFile) -> Iterator[Fault]:
     """Yield why a sound LoRA cannot be written for other tools."""
     try:
         checkpoint_bytes(lora.content)
-        scale = LoraScale(rank=1, alpha=1.0)
-        safetensors_for("diffusers", lora.content, scale)  # ComfyUI's names are of the same layers
+        safetensors_for("diffusers", lora.content, 1, 1.0)  # ComfyUI's names are of the same layers
     except ValueError as error:
         yield Fault("lora", str(error))
 

@@ -6,7 +6,8 @@ from PIL import Image
 
 from eval.scorers.aesthetic import by_aesthetics
 from eval.scorers.protocols import Direction, Stamp
-from kit.dataset.prepare import PreparationPlan, filter_pictures, find_source, write_dataset
+from kit.dataset.filters import PreparationPlan, filter_pictures
+from kit.dataset.prepare import find_source, write_dataset
 from kit.story.trigger import Captioning
 
 

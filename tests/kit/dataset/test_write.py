@@ -3,7 +3,8 @@ import json
 import pytest
 from command import refused, said, tree
 
-from kit.dataset.prepare import PreparationPlan, filter_pictures, find_source, write_dataset
+from kit.dataset.filters import PreparationPlan, filter_pictures
+from kit.dataset.prepare import find_source, write_dataset
 from kit.errors import InputError
 from kit.story.trigger import Captioning
 

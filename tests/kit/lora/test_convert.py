@@ -17,7 +17,6 @@ from kit.lora.convert import checkpoint_bytes, convert, safetensors_for
 from kit.lora.formats import LoraPair, content_bytes, read_content
 from kit.lora.key_names import Tool, write_key
 from kit.lora.lora import find_lora, load_lora
-from kit.lora.metadata import LoraScale
 
 LAYERS = (
     "blocks.7.transformer_blocks.0.attn1.to_q",
@@ -61,7 +60,7 @@ def test_the_checkpoint_has_the_same_bytes_each_time():
 def test_another_tools_file_holds_the_same_lora_and_tells_its_alpha(tmp_path, tool, dtype):
     whole = pairs(1, 3, dtype)
     source = read_safetensors(content_bytes("diffsynth", whole, 1.5, {"trigger": "水墨", "ss_steps": "500"}))
-    (tmp_path / "a.safetensors").write_bytes(safetensors_for(tool, source, LoraScale(3, 1.5)))
+    (tmp_path / "a.safetensors").write_bytes(safetensors_for(tool, source, 3, 1.5))
     content = read_content(tmp_path / "a.safetensors")
     assert (content.tool, content.rank, content.alpha, content.trigger) == (tool, 3, 1.5, "水墨")
     assert content.notes["ss_steps"] == "500"
@@ -73,7 +72,7 @@ def test_the_form_made_without_torch_is_the_one_made_with_it():
     whole = pairs(2, 4, torch.float32)
     with_torch = content_bytes("diffusers", whole, 2.0, {})
     content = read_safetensors(content_bytes("diffsynth", whole, 2.0, {}))
-    without = safetensors_for("diffusers", content, LoraScale(4, 2.0))
+    without = safetensors_for("diffusers", content, 4, 2.0)
     assert read_safetensors(with_torch).metadata == read_safetensors(without).metadata
     one, other = load(with_torch), load(without)
     assert one.keys() == other.keys()
@@ -82,7 +81,7 @@ def test_the_form_made_without_torch_is_the_one_made_with_it():
 
 def test_a_tensor_that_is_no_factor_is_named():
     with pytest.raises(ValueError, match="holds weight, which is no factor of a LoRA"):
-        safetensors_for("diffusers", read_safetensors(save({"weight": torch.ones(2)})), LoraScale(1, 1.0))
+        safetensors_for("diffusers", read_safetensors(save({"weight": torch.ones(2)})), 1, 1.0)
 
 
 def test_a_layer_that_other_tools_do_not_have_is_named():
@@ -90,7 +89,7 @@ def test_a_layer_that_other_tools_do_not_have_is_named():
         "diffsynth", {"blocks.3.conv": LoraPair(torch.ones(1, 2), torch.ones(2, 1))}, 1.0, {}
     )
     with pytest.raises(ValueError, match=r"holds the layer blocks\.3\.conv, for which kohya has no name"):
-        safetensors_for("kohya", read_safetensors(data), LoraScale(1, 1.0))
+        safetensors_for("kohya", read_safetensors(data), 1, 1.0)
 
 
 def test_whole_numbers_make_no_checkpoint():

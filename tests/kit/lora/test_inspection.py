@@ -1,5 +1,6 @@
 import contextlib
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -43,7 +44,7 @@ def written(tool: Tool, name: str, folder: Path) -> Path:
 
 def told(path: Path, loader: str) -> float | None:
     content = read_content(path)
-    content = content._replace(alpha=content.alpha or ALPHA)
+    content = replace(content, alpha=content.alpha or ALPHA)
     return next(reading.factor for reading in loaders_of(content) if reading.loader.startswith(loader))
 
 
@@ -192,7 +193,7 @@ def kolors_lora(up: float = 1.0, notes: dict[str, str] | None = None) -> Content
         for name in shapes
         if name.rpartition(".")[2] == "to_q"
     }
-    return Content("diffsynth", pairs, 1, 1.0, notes or {})
+    return Content(tool="diffsynth", pairs=pairs, rank=1, alpha=1.0, notes=notes or {})
 
 
 def test_what_is_wrong_with_a_lora_is_said_in_words() -> None:
@@ -202,5 +203,5 @@ def test_what_is_wrong_with_a_lora_is_said_in_words() -> None:
     assert "says it was trained on sdxl_base_v1-0" in problem
     content = kolors_lora()
     pair = next(iter(content.pairs.values()))
-    [problem] = problems_of(content._replace(pairs=content.pairs | {"blocks.99.to_q": pair}))
+    [problem] = problems_of(replace(content, pairs={**content.pairs, "blocks.99.to_q": pair}))
     assert "no base that storykit knows has all of its layers" in problem

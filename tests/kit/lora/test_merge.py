@@ -19,9 +19,7 @@ def lora(seed: int, rank: int = 2, alpha: float = 3.0, layers: int = 3) -> Loade
         )
         for name, (height, width) in list(SHAPES.items())[:layers]
     }
-    return LoadedLora(
-        name="x", sha256="0", tool="diffsynth", rank=rank, alpha=alpha, trigger="", pairs=pairs, notes={}
-    )
+    return LoadedLora(name="x", sha256="0", tool="diffsynth", rank=rank, alpha=alpha, pairs=pairs, notes={})
 
 
 def change(of: LoadedLora, layer: str) -> torch.Tensor:
@@ -70,7 +68,7 @@ def test_a_rank_above_the_sum_changes_nothing() -> None:
 def test_loras_of_other_bases_and_missing_weights_are_refused() -> None:
     other = lora(1)
     other = LoadedLora(
-        name="y", sha256="1", tool="kohya", rank=2, alpha=3.0, trigger="", notes={},
+        name="y", sha256="1", tool="kohya", rank=2, alpha=3.0, notes={},
         pairs={name: LoraPair(torch.ones(2, 3), torch.ones(3, 2)) for name in other.pairs},
     )  # fmt: skip
     with pytest.raises(LoraError, match=r"one size in all LoRAs, got \[\(3, 3\), \(4, 7\)\]"):
