@@ -7,6 +7,7 @@ picture. So the mean is given only where that script would give one, and what do
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 from statistics import fmean
@@ -77,7 +78,7 @@ def gate(folder: Path, scorer: Scorer, threshold: float = THRESHOLD) -> FolderGa
         elsewhere=elsewhere,
         files=files,
         faults=tuple(f"{file.file}: {file.fault}" for file in files if file.fault),
-        stamp=scorer.stamp,
+        stamp=scorer.metric.stamp,
     )
 
 
@@ -141,16 +142,12 @@ def _read(path: Path) -> _File:
     return _File(path.name, picture, fault, thumbnail(picture))
 
 
-def _as_jpeg(picture: Image) -> Image:
-    return through_jpeg(picture, JPEG_QUALITY)
-
-
 def _smaller(picture: Image) -> Image:
     return picture.resize((max(1, round(picture.width * SMALLER)), max(1, round(picture.height * SMALLER))))
 
 
 HARMLESS: Mapping[str, Callable[[Image], Image]] = {
-    f"as JPEG, quality {JPEG_QUALITY}": _as_jpeg,
+    f"as JPEG, quality {JPEG_QUALITY}": partial(through_jpeg, quality=JPEG_QUALITY),
     f"{1 - SMALLER:.0%} smaller": _smaller,
 }
 """What happens to pictures on their way to a contest, and should not decide it."""

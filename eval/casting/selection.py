@@ -38,8 +38,8 @@ class SetQuality:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Alternative:
-    """The next best seed for a panel, the other seven left as they are."""
+class RatedSeed:
+    """A seed, of one panel or of all eight, and how good the set with it is."""
 
     seed: int
     standing: SetQuality
@@ -56,16 +56,8 @@ class PanelChoice:
     """Of the picture; another one in its place asks for another casting."""
     kept: bool
     """Whether it was chosen by hand."""
-    swap: Alternative | None
-    """None where no other seed would pass the gates."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class SingleSeedSet:
-    """The best set of one seed, what there would be without a selection."""
-
-    seed: int
-    standing: SetQuality
+    swap: RatedSeed | None
+    """The next best, the other seven left as they are; None where no other seed would pass the gates."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -79,7 +71,7 @@ class Selection:
     """How many sets there were to choose from."""
     standing: SetQuality
     parts: tuple[PanelChoice, ...]
-    single: SingleSeedSet | None
+    single: RatedSeed | None
     """None where no seed has all eight panels."""
 
     @property

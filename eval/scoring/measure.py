@@ -105,7 +105,7 @@ class ScoreCache:
 
 def _measure_batch(pictures: Pictures, tools: Scorers, cache: ScoreCache, measured: Measured) -> None:
     """Add what is known of the pictures and what is measured now."""
-    points, rows = key_of("aesthetic", tools.aesthetic.stamp), key_of("picture", tools.encoder.stamp)
+    points, rows = key_of("aesthetic", tools.aesthetic.metric.stamp), key_of("picture", tools.encoder.stamp)
     scores, embeddings = cache.get(points, list(pictures)), cache.get(rows, list(pictures))
     new = {name: picture for name, picture in pictures.items() if name not in scores}
     unseen = {name: picture for name, picture in pictures.items() if name not in embeddings}

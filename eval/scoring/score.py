@@ -69,7 +69,7 @@ def scorers_of(loaded: LoadedExperiment) -> Scorers:
 
 def _assemble(run: Run, tools: Scorers, measured: Measured, told: Mapping[str, StoryFacts]) -> Scores:
     experiment = run.loaded.experiment
-    gate = Gate(threshold=experiment.score.gate, scorer=tools.aesthetic.name)
+    gate = Gate(threshold=experiment.score.gate, scorer=tools.aesthetic.metric.name)
     panels: list[PanelScore] = []
     stories: list[StoryScore] = []
     matrices: list[Similarity] = []

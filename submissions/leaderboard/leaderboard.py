@@ -169,7 +169,7 @@ class _Intake:
         """Return which weights give the numbers; None where nothing was scored."""
         if self.tools is None:
             return None
-        return Instrument(aesthetic=self.tools.aesthetic.stamp, encoder=self.tools.encoder.stamp)
+        return Instrument(aesthetic=self.tools.aesthetic.metric.stamp, encoder=self.tools.encoder.stamp)
 
     def look(self, path: Path, file: str, progress: "Progress | None") -> _SeenEntry:
         """Return a bundle's entry, or why it has none or is not ranked."""
@@ -198,7 +198,7 @@ class _Intake:
             exhibit = score_entry(seen.file, bundle, self.tools, side)
         except (BundleError, ScoreError) as error:
             return _unmeasured(seen, error)
-        reasons = score_faults(exhibit, manifest.gate, rules, self.tools.aesthetic.stamp)
+        reasons = score_faults(exhibit, manifest.gate, rules, self.tools.aesthetic.metric.stamp)
         return replace(seen, exhibit=exhibit, reasons=reasons)
 
 
