@@ -16,7 +16,7 @@ from typing import Literal, NamedTuple
 from PIL.Image import Image
 from PIL.Image import open as open_picture
 
-from eval.scorers.preprocess import batches_ahead, in_threads
+from eval.scorers.preprocess import batches_ahead
 from eval.scorers.protocols import Scorer, Stamp
 from eval.scoring.panel_file import read_picture, through_jpeg
 from kit.errors import ScoreError
@@ -107,7 +107,8 @@ def _score_files(folder: Path, scorer: Scorer) -> tuple[tuple[FileScore, ...], d
         thumbnails |= {file.name: file.thumbnail for file in batch if file.thumbnail is not None}
         scores |= dict(zip(pictures, scorer.score(list(pictures.values())), strict=True))
         for how, change in HARMLESS.items():
-            changed[how] += scorer.score(in_threads(change, pictures.values()))
+            for batch_changed in batches_ahead(change, pictures.values(), BATCH):
+                changed[how] += scorer.score(batch_changed)
     copies = {name: f"is the same picture as {other}" for name, other in same_pictures(thumbnails).items()}
     faults = copies | _stray(sizes) | faults
     files = (

@@ -87,13 +87,9 @@ class Search:
 
     def neighbours(self, pictures: Sequence[int]) -> Sets:
         """Return every set that differs in one panel."""
-        rows = [
-            [*pictures[:panel], other, *pictures[panel + 1 :]]
-            for panel, allowed in enumerate(self.options)
-            for other in allowed
-            if other != pictures[panel]
-        ]
-        return np.asarray(rows, dtype=np.intp).reshape(-1, PANELS)
+        own = np.asarray([pictures])
+        rows = np.concatenate([self._filled(own, panel) for panel in range(PANELS)])
+        return np.asarray(rows[(rows != own).any(axis=1)])
 
     def best(self) -> BestSet | None:
         """Return the best set of all that pass the gates; None if none does."""

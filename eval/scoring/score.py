@@ -9,7 +9,7 @@ are scored on one text. Clauses of style are left out where roles are known, and
 they say how it is drawn, not what is to be seen. A plain prompt has no roles and stays whole.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from itertools import groupby
 
@@ -101,20 +101,18 @@ def _assemble(run: Run, tools: Scorers, measured: Measured, told: Mapping[str, S
 
 def _score_panel(run: Run, slot: Slot, measured: Measured, texts: Rows) -> PanelScore:
     reading = measured.readings[slot]
-    found = PanelScore(
+    values: dict[str, float | None] = {}
+    if reading.status == "ok":
+        row, text = measured.embeddings[reading.sha256], texts[slot.panel - 1]
+        values["aesthetic"] = measured.aesthetic[reading.sha256]
+        values["text"] = float(panel_text(row[None], text[None])[0])
+    return PanelScore(
         **slot._asdict(),
         file=run.panel_path(*slot).relative_to(run.folder).as_posix(),
         sha256=reading.sha256,
         status=reading.status,
+        values=values,
     )
-    if reading.status != "ok":
-        return found
-    row, text = measured.embeddings[reading.sha256], texts[slot.panel - 1]
-    values = {
-        "aesthetic": measured.aesthetic[reading.sha256],
-        "text": float(panel_text(row[None], text[None])[0]),
-    }
-    return replace(found, values=values)
 
 
 def _embeddings(eight: Sequence[PanelScore], measured: Measured) -> Rows | None:
@@ -177,9 +175,8 @@ def _matrix(place: ScoredSet, eight: Sequence[PanelScore], measured: Measured) -
     return Similarity(**asdict(place), matrix=matrix)
 
 
-def _with_gain(stories: Iterable[StoryScore], baseline: str | None) -> list[StoryScore]:
+def _with_gain(stories: Sequence[StoryScore], baseline: str | None) -> list[StoryScore]:
     """Return the sets with their difference to the baseline's set at the same order, story and seed."""
-    stories = list(stories)
     means = {(s.candidate, s.order, s.story, s.seed): s.values.get("aesthetic_mean") for s in stories}
     gained = []
     for story in stories:

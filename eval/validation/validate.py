@@ -48,18 +48,8 @@ class DamageRow:
     """Of severity and loss, all tales and severities."""
     localised: float | None
     """How often the lowest panel is the damaged one, one panel damaged; None for metrics without panels."""
-    naive: float
-    """AUC of the mean pairwise cosine."""
     every: Mapping[str, float]
     """AUC of every metric and control."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ChangeRow:
-    """What should not be minded: AUC of clean over changed by metric, .5 is best."""
-
-    change: str
-    every: Mapping[str, float]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -70,7 +60,8 @@ class Validation:
     """Locked ones."""
     weights: str
     damages: tuple[DamageRow, ...]
-    changes: tuple[ChangeRow, ...]
+    changes: Mapping[str, Mapping[str, float]]
+    """What should not be minded: by change and metric the AUC of clean over changed, .5 is best."""
     selectivity: Mapping[str, float]
     """By metric: mean loss on its own damages over the largest on any other's, two panels."""
     failing: tuple[str, ...]
@@ -117,7 +108,7 @@ def _trial_here(number: int) -> Trial:
 def judge(trials: Sequence[Trial], weights: str) -> Validation:
     """Return the tables of the trials, and every cell that misses its mark."""
     damages = tuple(_damage_row(trials, damage) for damage in DAMAGES)
-    changes = tuple(_change_row(trials, change) for change in (*CHANGES, RESIZED))
+    changes = {change: _changed(trials, change) for change in (*CHANGES, RESIZED)}
     selectivity = {
         metric: _selectivity(trials, metric)
         for metric in dict.fromkeys(one.seen_by for one in DAMAGES.values())
@@ -166,14 +157,13 @@ def _damage_row(trials: Sequence[Trial], damage: str) -> DamageRow:
         paired=float(np.mean(clean > worse) + 0.5 * np.mean(clean == worse)),
         spearman=_spearman(trials, damage),
         localised=_localised(trials, damage),
-        naive=every["naive"],
         every=every,
     )
 
 
-def _change_row(trials: Sequence[Trial], change: str) -> ChangeRow:
+def _changed(trials: Sequence[Trial], change: str) -> dict[str, float]:
     sides = {name: _sides(trials, name, (one.changed[change] for one in trials)) for name in validated()}
-    return ChangeRow(change=change, every={name: auc(*both) for name, both in sides.items()})
+    return {name: auc(*both) for name, both in sides.items()}
 
 
 def _spearman(trials: Sequence[Trial], damage: str) -> float:
@@ -206,7 +196,7 @@ def _selectivity(trials: Sequence[Trial], metric: str) -> float:
 
 
 def _failing(
-    damages: Sequence[DamageRow], changes: Sequence[ChangeRow], selectivity: Mapping[str, float]
+    damages: Sequence[DamageRow], changes: Mapping[str, Mapping[str, float]], selectivity: Mapping[str, float]
 ) -> list[str]:
     """Return each cell that misses the marks of the protocol."""
     failing = []
@@ -220,10 +210,10 @@ def _failing(
             for name, value, least in cells
             if not value >= least
         ]
-    for change in changes:
+    for change, every in changes.items():
         failing += [
-            f"{metric} minds {change.change}: AUC {value:.2f}, must be .45 to .55"
-            for metric, value in change.every.items()
+            f"{metric} minds {change}: AUC {value:.2f}, must be .45 to .55"
+            for metric, value in every.items()
             if not is_reference(metric) and not 0.45 <= value <= 0.55
         ]
     failing += [
