@@ -75,14 +75,12 @@ def score_checkpoints(run: Run, tools: Scorers, learned: NDArray[np.float32]) ->
         tools: what measures the pictures.
         learned: as `learned_pictures` gives it.
     """
-    sets: dict[str, list[StoryScore]] = {}
     measured = measure(run, tools)
-    for one in score_measured(run, tools, measured).stories:
-        sets.setdefault(one.candidate, []).append(one)
+    stories = score_measured(run, tools, measured).stories
     bare = _rows(measured, BARE)
     return [
-        _look(sets[name], _rows(measured, name), bare, learned.astype(np.float64))
-        for name in sorted(sets, key=step_of)
+        _look([one for one in stories if one.candidate == name], _rows(measured, name), bare, learned)
+        for name in sorted({one.candidate for one in stories}, key=step_of)
     ]
 
 
@@ -97,8 +95,10 @@ def _rows(measured: Measured, candidate: str) -> Row | None:
     return np.stack(rows).astype(np.float64) if len(rows) == len(found) else None
 
 
-def _look(sets: Sequence[StoryScore], rows: Row | None, bare: Row | None, learned: Row) -> CheckpointScores:
-    panels = () if rows is None else tuple(float(value) for value in rows @ learned)
+def _look(
+    sets: Sequence[StoryScore], rows: Row | None, bare: Row | None, learned: NDArray[np.float32]
+) -> CheckpointScores:
+    panels = () if rows is None else tuple((rows @ learned.astype(np.float64)).tolist())
     apart = None if rows is None or bare is None else float(1 - (rows * bare).sum(axis=1).mean())
     return CheckpointScores(
         step=step_of(sets[0].candidate),

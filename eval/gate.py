@@ -7,6 +7,7 @@ picture. So the mean is given only where that script would give one, and what do
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 from statistics import fmean
@@ -15,7 +16,7 @@ from typing import Literal, NamedTuple
 from PIL.Image import Image
 from PIL.Image import open as open_picture
 
-from eval.scorers.preprocess import batches_ahead, in_threads
+from eval.scorers.preprocess import batches_ahead
 from eval.scorers.protocols import Scorer, Stamp
 from eval.scoring.panel_file import read_picture, through_jpeg
 from kit.errors import ScoreError
@@ -77,7 +78,7 @@ def gate(folder: Path, scorer: Scorer, threshold: float = THRESHOLD) -> FolderGa
         elsewhere=elsewhere,
         files=files,
         faults=tuple(f"{file.file}: {file.fault}" for file in files if file.fault),
-        stamp=scorer.stamp,
+        stamp=scorer.metric.stamp,
     )
 
 
@@ -106,7 +107,8 @@ def _score_files(folder: Path, scorer: Scorer) -> tuple[tuple[FileScore, ...], d
         thumbnails |= {file.name: file.thumbnail for file in batch if file.thumbnail is not None}
         scores |= dict(zip(pictures, scorer.score(list(pictures.values())), strict=True))
         for how, change in HARMLESS.items():
-            changed[how] += scorer.score(in_threads(change, pictures.values()))
+            for batch_changed in batches_ahead(change, pictures.values(), BATCH):
+                changed[how] += scorer.score(batch_changed)
     copies = {name: f"is the same picture as {other}" for name, other in same_pictures(thumbnails).items()}
     faults = copies | _stray(sizes) | faults
     files = (
@@ -141,16 +143,12 @@ def _read(path: Path) -> _File:
     return _File(path.name, picture, fault, thumbnail(picture))
 
 
-def _as_jpeg(picture: Image) -> Image:
-    return through_jpeg(picture, JPEG_QUALITY)
-
-
 def _smaller(picture: Image) -> Image:
     return picture.resize((max(1, round(picture.width * SMALLER)), max(1, round(picture.height * SMALLER))))
 
 
 HARMLESS: Mapping[str, Callable[[Image], Image]] = {
-    f"as JPEG, quality {JPEG_QUALITY}": _as_jpeg,
+    f"as JPEG, quality {JPEG_QUALITY}": partial(through_jpeg, quality=JPEG_QUALITY),
     f"{1 - SMALLER:.0%} smaller": _smaller,
 }
 """What happens to pictures on their way to a contest, and should not decide it."""

@@ -7,7 +7,7 @@ once it could not become the best even if the panels still open were as good as 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -78,35 +78,29 @@ class Search:
 
     def standings(self, sets: Sets) -> Values:
         """Return (sets, metrics) standard deviations above sets chosen by lot."""
-        return np.stack([self._above(self.choices, k, sets) for k in range(len(self.scale.metrics))], axis=1)
+        return np.stack([self._above(k, sets) for k in range(len(self.scale.metrics))], axis=1)
 
     def passes(self, sets: Sets) -> NDArray[np.bool_]:
         """Return (sets,) whether each passes the gates: no two copies, and the aesthetic mean."""
-        return self._pass(self.choices, sets)
+        choices = self.choices
+        return np.asarray((choices.value("aesthetic", sets) >= self.gate) & (choices.copies(sets) == 0))
 
     def neighbours(self, pictures: Sequence[int]) -> Sets:
         """Return every set that differs in one panel."""
-        rows = [
-            [*pictures[:panel], other, *pictures[panel + 1 :]]
-            for panel, allowed in enumerate(self.options)
-            for other in allowed
-            if other != pictures[panel]
-        ]
-        return np.asarray(rows, dtype=np.intp).reshape(-1, PANELS)
+        own = np.asarray([pictures])
+        rows = np.concatenate([self._filled(own, panel) for panel in range(PANELS)])
+        return np.asarray(rows[(rows != own).any(axis=1)])
 
     def best(self) -> BestSet | None:
         """Return the best set of all that pass the gates; None if none does."""
-        best = NOTHING
-        for start in self.scale.lots[:STARTS].tolist():
-            best = max(best, self._climb(start), key=_rank)
-        hopes = self.choices.with_ideals(self.options)
-        ideals = np.arange(len(self.choices.panels), len(hopes.panels))
-        todo = [(0, ideals[None])]
+        best = max(map(self._climb, self.scale.lots[:STARTS].tolist()), key=_rank)
+        hopes = replace(self, choices=self.choices.with_ideals(self.options))
+        todo = [(0, len(self.choices.panels) + np.arange(PANELS)[None])]
         while todo:
             panel, parts = todo.pop()
             if len(parts) > BLOCK:
                 todo.append((panel, parts[BLOCK:]))
-            parts = self._hopeful(hopes, self._filled(parts[:BLOCK], panel), best)
+            parts = hopes._hopeful(self._filled(parts[:BLOCK], panel), best)
             if panel + 1 < PANELS and len(parts):
                 todo.append((panel + 1, parts))
             elif len(parts):
@@ -127,12 +121,13 @@ class Search:
         filled[:, panel] = np.tile(self.options[panel], len(parts))
         return filled
 
-    def _hopeful(self, hopes: SetScorer, parts: Sets, best: BestSet) -> Sets:
+    def _hopeful(self, parts: Sets, best: BestSet) -> Sets:
         """Return the parts that can still become the best set; dear metrics are asked of few."""
-        parts = parts[self._pass(hopes, parts)]
+        parts = parts[self.passes(parts)]
         lowest, total = np.full(len(parts), np.inf), np.zeros(len(parts))
         for k, metric in enumerate(self.scale.metrics):
-            above = np.full(len(parts), np.inf) if metric in hopes.unbounded else self._above(hopes, k, parts)
+            unbounded = metric in self.choices.unbounded
+            above = np.full(len(parts), np.inf) if unbounded else self._above(k, parts)
             keep = above >= best.weakest - SLACK
             parts, lowest, total = parts[keep], np.minimum(lowest, above)[keep], (total + above)[keep]
         better = (lowest > best.weakest + SLACK) | (total / len(self.scale.metrics) >= best.mean - SLACK)
@@ -141,21 +136,18 @@ class Search:
     def _best_of(self, sets: Sets, best: BestSet) -> BestSet:
         """Return the best of these that pass, or the one given if none is better."""
         sets = sets[self.passes(sets)]
-        if not len(sets):
-            return best
         standings = self.standings(sets)
-        keys = zip(
-            standings.min(axis=1).tolist(), standings.mean(axis=1).tolist(), sets.tolist(), strict=True
+        found = map(
+            BestSet,
+            standings.min(axis=1).tolist(),
+            standings.mean(axis=1).tolist(),
+            map(tuple, sets.tolist()),
         )
-        found = max((BestSet(low, mean, tuple(row)) for low, mean, row in keys), key=_rank)
-        return max(best, found, key=_rank)
+        return max((best, *found), key=_rank)
 
-    def _above(self, choices: SetScorer, k: int, sets: Sets) -> Values:
-        value = choices.value(self.scale.metrics[k], sets)
+    def _above(self, k: int, sets: Sets) -> Values:
+        value = self.choices.value(self.scale.metrics[k], sets)
         return np.asarray((value - self.scale.mean[k]) / self.scale.deviation[k])
-
-    def _pass(self, choices: SetScorer, sets: Sets) -> NDArray[np.bool_]:
-        return np.asarray((choices.value("aesthetic", sets) >= self.gate) & (choices.copies(sets) == 0))
 
 
 def _rank(best: BestSet) -> tuple[float, float, tuple[int, ...]]:

@@ -1,19 +1,18 @@
 """The stage that casts: of the seeds drawn for each panel, those that make the best set of eight."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import groupby, product
+from itertools import product
 from math import prod
 
 import numpy as np
 
 from eval.casting.branch_and_bound import MetricScale, Search, scale_of
 from eval.casting.selection import (
-    Alternative,
     PanelChoice,
+    RatedSeed,
     Selection,
     SetQuality,
-    SingleSeedSet,
     keep_selections,
 )
 from eval.casting.set_scores import SetScorer, set_scorer_of
@@ -88,17 +87,17 @@ def cast(
     refused: dict[Place, str] = {}
     for place in places:
         try:
-            selections.append(_chosen(pool_of(place, measured, told[place[2]]), place, wish, _gate(run)))
+            selections.append(
+                _chosen(
+                    pool_of(place, measured, told[place[2]]), place, wish, run.loaded.experiment.score.gate
+                )
+            )
         except ScoreError as error:
             refused[place] = str(error)
     if not selections:
         raise ScoreError("; ".join(f"{' '.join(place)}: {reason}" for place, reason in refused.items()))
     keep_selections(run, selections)
     return Casting(selections=tuple(selections), refused=refused)
-
-
-def _gate(run: Run) -> float:
-    return run.loaded.experiment.score.gate
 
 
 def _places(run: Run, wish: CastRequest) -> list[Place]:
@@ -219,26 +218,24 @@ def quality_of(search: Search, pictures: Sequence[int]) -> SetQuality:
     )
 
 
-def _swap(search: Search, pool: Pool, pictures: Sequence[int], panel: int) -> Alternative | None:
+def _swap(search: Search, pool: Pool, pictures: Sequence[int], panel: int) -> RatedSeed | None:
     """Return the next best seed for a panel (0 to 7)."""
     around = search.neighbours(pictures)
     others = around[(around[:, panel] != pictures[panel]) & search.passes(around)]
     swaps = [
-        Alternative(seed=pool.seed(row[panel]), standing=quality_of(search, row)) for row in others.tolist()
+        RatedSeed(seed=pool.seed(row[panel]), standing=quality_of(search, row)) for row in others.tolist()
     ]
     return max(swaps, key=lambda swap: swap.standing.rank, default=None)
 
 
-def single_of(search: Search, pool: Pool) -> SingleSeedSet | None:
+def single_of(search: Search, pool: Pool) -> RatedSeed | None:
     """Return the best of the sets of one seed."""
+    sets: dict[int, list[int]] = {}
+    for picture, slot in sorted(enumerate(pool.slots), key=lambda one: one[1].seed):
+        sets.setdefault(slot.seed, []).append(picture)
     singles = [
-        SingleSeedSet(seed=seed, standing=quality_of(search, row)) for seed, row in _sets_of_one_seed(pool)
+        RatedSeed(seed=seed, standing=quality_of(search, row))
+        for seed, row in sets.items()
+        if len(row) == PANELS
     ]
     return max(singles, key=lambda single: single.standing.rank, default=None)
-
-
-def _sets_of_one_seed(pool: Pool) -> Iterator[tuple[int, list[int]]]:
-    by_seed = sorted(range(len(pool.slots)), key=lambda k: (pool.seed(k), pool.slots[k].panel))
-    for seed, group in groupby(by_seed, key=pool.seed):
-        if len(row := list(group)) == PANELS:
-            yield seed, row

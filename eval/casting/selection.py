@@ -38,8 +38,8 @@ class SetQuality:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Alternative:
-    """The next best seed for a panel, the other seven left as they are."""
+class RatedSeed:
+    """A seed, of one panel or of all eight, and how good the set with it is."""
 
     seed: int
     standing: SetQuality
@@ -56,16 +56,8 @@ class PanelChoice:
     """Of the picture; another one in its place asks for another casting."""
     kept: bool
     """Whether it was chosen by hand."""
-    swap: Alternative | None
-    """None where no other seed would pass the gates."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class SingleSeedSet:
-    """The best set of one seed, what there would be without a selection."""
-
-    seed: int
-    standing: SetQuality
+    swap: RatedSeed | None
+    """The next best, the other seven left as they are; None where no other seed would pass the gates."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -79,8 +71,13 @@ class Selection:
     """How many sets there were to choose from."""
     standing: SetQuality
     parts: tuple[PanelChoice, ...]
-    single: SingleSeedSet | None
+    single: RatedSeed | None
     """None where no seed has all eight panels."""
+
+    @property
+    def place(self) -> tuple[str, str, str]:
+        """Candidate, order and story."""
+        return (self.candidate, self.order, self.story)
 
     @property
     def seeds(self) -> tuple[int, ...]:
@@ -102,31 +99,26 @@ def read_selections(run: Run) -> list[Selection]:
 
 def keep_selections(run: Run, chosen: list[Selection]) -> None:
     """Write what was chosen now beside what was chosen of other candidates, orders and stories."""
-    now = {_place(one): one for one in chosen}
-    before = [one for one in read_selections(run) if _place(one) not in now]
-    rows = [asdict(one) for one in sorted((*before, *chosen), key=_place)]
+    now = {one.place: one for one in chosen}
+    before = [one for one in read_selections(run) if one.place not in now]
+    rows = [asdict(one) for one in sorted((*before, *chosen), key=lambda one: one.place)]
     run.write_json(FILE, {"storykit": installed_version("storykit"), "rule": RULE, "selections": rows})
 
 
 def seeds_cast(run: Run, candidate: str, order: str, story: str) -> tuple[int, ...]:
     """Return the seed of each panel, () where nothing was cast; raises RunError if a picture has changed."""
-    for one in read_selections(run):
-        if _place(one) == (candidate, order, story):
-            if is_stale(run, one):
-                raise RunError(
-                    f"{run.folder / FILE}: pictures of {candidate} have changed since they were cast; "
-                    "run `storykit cast` again"
-                )
-            return one.seeds
-    return ()
+    found = next((one for one in read_selections(run) if one.place == (candidate, order, story)), None)
+    if found is not None and is_stale(run, found):
+        raise RunError(
+            f"{run.folder / FILE}: pictures of {candidate} have changed since they were cast; "
+            "run `storykit cast` again"
+        )
+    return found.seeds if found else ()
 
 
 def is_stale(run: Run, selection: Selection) -> bool:
     """Return whether a chosen picture has been drawn anew since."""
-    place = (selection.candidate, selection.order, selection.story)
     now = {row.slot: row.sha256 for row in run.rows()}
-    return any(now.get(Slot(*place, part.seed, part.panel)) != part.sha256 for part in selection.parts)
-
-
-def _place(one: Selection) -> tuple[str, str, str]:
-    return (one.candidate, one.order, one.story)
+    return any(
+        now.get(Slot(*selection.place, part.seed, part.panel)) != part.sha256 for part in selection.parts
+    )

@@ -36,24 +36,17 @@ TABLED = ("text", "aesthetic", "style", "mrr", "identity", "place")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Layout:
-    """What the metrics must know of the eight panels."""
+class SetScorer:
+    """The pictures that can stand for each panel, as tables of (pictures,) or (pictures, pictures)."""
 
+    panels: Sequence[int]
+    """Which panel each picture is of, 0 to 7."""
     groups: Mapping[tuple[int, ...], list[int]]
     """Panels of one cast, and those of them whose likeness to the rest of the group counts."""
     same: Pairs
     """Pairs of panels in one place."""
     other: Pairs
     """Pairs of panels in two places."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class SetScorer:
-    """The pictures that can stand for each panel, as tables of (pictures,) or (pictures, pictures)."""
-
-    panels: Sequence[int]
-    """Which panel each picture is of, 0 to 7."""
-    layout: Layout
     metrics: tuple[str, ...]
     """Those that the story and the encoder define; higher is better."""
     unbounded: frozenset[str] = frozenset()
@@ -107,19 +100,14 @@ class SetScorer:
 
     def _mrr(self, sets: Sets) -> Values:
         reciprocal = np.zeros(len(sets))
-        for panel in range(PANELS):
-            own = self.to_texts[panel, sets[:, panel]]
-            rank = np.ones(len(sets))
-            for other in range(PANELS):
-                if other != panel:
-                    ahead = self.to_texts[panel, sets[:, other]] - own
-                    rank += ((ahead > TIE).astype(np.float64) + (ahead >= -TIE)) / 2
-            reciprocal += 1 / rank
+        for panel, cosines in enumerate(self.to_texts):
+            ahead = cosines[sets] - cosines[sets[:, panel], None]
+            reciprocal += 2 / (1 + ((ahead > TIE).astype(np.float64) + (ahead >= -TIE)).sum(axis=1))
         return reciprocal / PANELS
 
     def _identity(self, sets: Sets) -> Values:
         total = self.figure_text[sets].sum(axis=1)
-        for group, counted in self.layout.groups.items():
+        for group, counted in self.groups.items():
             if len(counted) == len(group):
                 total += _leave_one_out(self.figures, sets[:, group]).sum(axis=1)
                 continue
@@ -136,40 +124,46 @@ class SetScorer:
     def _place(self, sets: Sets) -> Values:
         same, other = (
             np.stack([self.places[sets[:, i], sets[:, j]] for i, j in pairs])
-            for pairs in (self.layout.same, self.layout.other)
+            for pairs in (self.same, self.other)
         )
         ahead = [((pair > other).mean(axis=0) + (pair >= other).mean(axis=0)) / 2 for pair in same]
         return np.asarray(np.mean(ahead, axis=0))
 
     def with_ideals(self, options: Sequence[Sequence[int]]) -> "SetScorer":
         """Return these pictures and, behind them, one a panel as good as the best of its options."""
-        high = {name: _beside(getattr(self, name), options, np.max) for name in ("styles", "figures")}
-        low = {
-            name: _beside(getattr(self, name), options, np.min) for name in ("styles", "figures", "places")
-        }
-        places = _beside(self.places, options, np.max)
-        known = np.ones(places.shape, dtype=bool)
+        high, low = (
+            {name: _beside(getattr(self, name), options, extreme) for name in ("styles", "figures", "places")}
+            for extreme in (np.max, np.min)
+        )
         panels = [*self.panels, *range(PANELS)]
-        for pair in self.layout.other:
-            known[np.ix_(*([k for k, of in enumerate(panels) if of == panel] for panel in pair))] = False
-        spans = {"style": (high["styles"], low["styles"]), "identity": (high["figures"], low["figures"])}
-        groups = {"style": [tuple(range(PANELS))], "identity": _whole(self.layout)}
-        best = [_best(getattr(self, name), options) for name in ("text", "aesthetic", "figure_text")]
+        apart = np.zeros((PANELS, PANELS), dtype=bool)
+        for i, j in self.other:
+            apart[i, j] = apart[j, i] = True
+        own = np.pad(np.eye(PANELS, dtype=bool), ((0, 0), (len(self.panels), 0)))
+        whole = {
+            "style": ("styles", [tuple(range(PANELS))]),
+            "identity": (
+                "figures",
+                [group for group, counted in self.groups.items() if len(counted) == len(group)],
+            ),
+        }
+        shrinking = {
+            metric
+            for metric, (name, groups) in whole.items()
+            if not all(_grows(high[name], low[name], group) for group in groups)
+        }
         return replace(
             self,
             panels=panels,
-            unbounded=frozenset(
-                name for name, (most, least) in spans.items() if not _grows(most, least, groups[name])
-            )
-            | frozenset(self.metrics).difference(TABLED),
-            text=best[0],
-            aesthetic=best[1],
-            figure_text=best[2],
-            to_texts=np.stack([_hopes(row, text, options) for text, row in enumerate(self.to_texts)]),
+            unbounded=frozenset({*self.metrics}.difference(TABLED) | shrinking),
+            text=_widened(self.text, options, np.max),
+            aesthetic=_widened(self.aesthetic, options, np.max),
+            figure_text=_widened(self.figure_text, options, np.max),
+            to_texts=np.where(own, *(_widened(self.to_texts, options, best) for best in (np.max, np.min))),
             styles=high["styles"],
             figures=high["figures"],
             figures_apart=low["figures"],
-            places=np.where(known & known.T, places, low["places"]),
+            places=np.where(apart[np.ix_(panels, panels)], low["places"], high["places"]),
             copied=_beside(self.copied, options, np.min),
         )
 
@@ -185,50 +179,50 @@ def set_scorer_of(
         aesthetics: (pictures,) points.
         told: what the story says of its eight panels.
     """
-    facets, texts, of = told.facets, told.texts, np.asarray(panels, dtype=np.intp)
-    layout = _layout_of(told)
-    nothing = np.zeros((len(of), len(of)))
-    seen = {
-        name: similarity(projected(embeddings, directions)) if len(directions) else nothing
-        for name, directions in (("style", facets.style), ("who", facets.identity), ("place", facets.place))
-    }
-    defined = {
-        "style": len(facets.style) > 0,
-        "identity": len(facets.identity) > 0,
-        "place": len(facets.place) > 0 and bool(layout.same) and bool(layout.other),
-    }
-    words = projected(texts[of], facets.identity)
-    scorer = SetScorer(
-        panels=list(panels),
-        layout=layout,
-        metrics=tuple(metric for metric in TABLED if defined.get(metric, True)),
-        text=panel_text(embeddings, texts[of]),
-        aesthetic=np.asarray(aesthetics, dtype=np.float64),
-        figure_text=panel_text(projected(embeddings, facets.identity), words)
-        if defined["identity"]
-        else nothing[0],
-        to_texts=np.stack(
-            [panel_text(embeddings, np.broadcast_to(text, embeddings.shape)) for text in texts]
-        ),
-        styles=seen["style"],
-        figures=seen["who"],
-        figures_apart=seen["who"],
-        places=seen["place"].round(SAME),
-        copied=similarity(embeddings) > told.copy_above,
-        embeddings=embeddings,
-        told=told,
+    facets, texts = told.facets, told.texts[list(panels)]
+    nothing = np.zeros((len(panels), len(panels)))
+    styles, figures, places = (
+        similarity(projected(embeddings, directions)) if len(directions) else nothing
+        for directions in (facets.style, facets.identity, facets.place)
     )
-    first = np.array([[scorer.of(panel)[0] for panel in range(PANELS)]])
-    others = [name for name in castable() if name not in TABLED and np.isfinite(scorer.value(name, first))]
-    return replace(scorer, metrics=(*scorer.metrics, *others))
-
-
-def _layout_of(told: StoryFacts) -> Layout:
     groups: dict[tuple[int, ...], list[int]] = {}
     for panel in range(PANELS):
         groups.setdefault(tuple(alike(told.casts, panel)), []).append(panel)
     same, other = pairs_by_place(told.places)
-    return Layout(groups=groups, same=same, other=other)
+    return SetScorer(
+        panels=list(panels),
+        groups=groups,
+        same=same,
+        other=other,
+        metrics=_defined(panels, embeddings, aesthetics, told),
+        text=panel_text(embeddings, texts),
+        aesthetic=np.asarray(aesthetics, dtype=np.float64),
+        figure_text=panel_text(*(projected(rows, facets.identity) for rows in (embeddings, texts)))
+        if len(facets.identity)
+        else nothing[0],
+        to_texts=np.stack(
+            [panel_text(embeddings, np.broadcast_to(text, embeddings.shape)) for text in told.texts]
+        ),
+        styles=styles,
+        figures=figures,
+        figures_apart=figures,
+        places=places.round(SAME),
+        copied=similarity(embeddings) > told.copy_above,
+        embeddings=embeddings,
+        told=told,
+    )
+
+
+def _defined(
+    panels: Sequence[int], embeddings: NDArray[np.float32], aesthetics: Sequence[float], told: StoryFacts
+) -> tuple[str, ...]:
+    """Return what the story and the encoder define, found on the first picture of each panel."""
+    first = [list(panels).index(panel) for panel in range(PANELS)]
+    shown = PanelSet(embeddings=embeddings[first], aesthetics=[aesthetics[k] for k in first], told=told)
+    formulas = castable()
+    return tuple(
+        name for name in dict.fromkeys((*TABLED, *formulas)) if formulas[name](shown).value is not None
+    )
 
 
 def _leave_one_out(cosines: Values, sets: Sets) -> Values:
@@ -243,38 +237,24 @@ def _leave_one_out(cosines: Values, sets: Sets) -> Values:
     return np.asarray((beside / np.sqrt(count - 1 + 2 * (total - beside))).T)
 
 
-def _best(values: Values, options: Sequence[Sequence[int]]) -> Values:
-    return np.concatenate((values, [values[list(allowed)].max() for allowed in options]))
-
-
-def _hopes(row: Values, text: int, options: Sequence[Sequence[int]]) -> Values:
-    """Return the cosines to a panel's text; of ideals the highest of its own panel, the lowest of others."""
-    cosines = [row[list(allowed)] for allowed in options]
-    return np.append(
-        row, [found.max() if panel == text else found.min() for panel, found in enumerate(cosines)]
-    )
+def _widened(
+    table: NDArray[Any], options: Sequence[Sequence[int]], extreme: Callable[..., NDArray[Any]]
+) -> NDArray[Any]:
+    """Return (..., pictures) with one more a panel, the extreme of its options."""
+    ideals = [extreme(table[..., list(allowed)], axis=-1) for allowed in options]
+    return np.concatenate((table, np.stack(ideals, axis=-1)), axis=-1)
 
 
 def _beside(
     table: NDArray[Any], options: Sequence[Sequence[int]], extreme: Callable[..., NDArray[Any]]
 ) -> NDArray[Any]:
     """Return a table of pairs with one row and column more a panel, the extreme of its options."""
-    wide = np.concatenate(
-        (table, np.stack([extreme(table[:, list(allowed)], axis=1) for allowed in options], axis=1)), axis=1
-    )
-    return np.concatenate((wide, np.stack([extreme(wide[list(allowed)], axis=0) for allowed in options])))
+    return _widened(_widened(table, options, extreme).T, options, extreme)
 
 
-def _whole(layout: Layout) -> list[tuple[int, ...]]:
-    return [group for group, counted in layout.groups.items() if len(counted) == len(group)]
-
-
-def _grows(most: Values, least: Values, groups: Sequence[tuple[int, ...]]) -> bool:
-    """Return whether, in each group, a mean of leave-one-out cosines grows with the cosine of every pair."""
-    return all(_group_grows(*(t[-PANELS:, -PANELS:][np.ix_(g, g)] for t in (most, least))) for g in groups)
-
-
-def _group_grows(most: Values, least: Values) -> bool:
+def _grows(most: Values, least: Values, group: Sequence[int]) -> bool:
+    """Return whether, in a group, a mean of leave-one-out cosines grows with the cosine of every pair."""
+    most, least = (table[-PANELS:, -PANELS:][np.ix_(group, group)] for table in (most, least))
     count = len(most)
     off = 1 - np.eye(count)
     beside = np.maximum((most * off).sum(axis=1), 0)

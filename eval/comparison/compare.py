@@ -26,10 +26,10 @@ from statistics import fmean
 from typing import TYPE_CHECKING, get_args
 
 from eval.comparison import stats
-from eval.comparison.design import ComparisonDesign, ScoredSet, SetScores, design_of, paired, questions
+from eval.comparison.design import ComparisonDesign, SetScores, design_of, paired, questions
 from eval.comparison.verdict import CLAIMS, FLOOR, Contrast, Kind, Place, Question, Unit, judged, measured
 from eval.metrics.registry import compared
-from eval.scoring.records import KEYS, STORIES_FILE, read_summary, stories_frame
+from eval.scoring.records import KEYS, STORIES_FILE, ScoredSet, read_summary, stories_frame
 from kit.errors import ComparisonError
 from kit.experiment.run import Run
 from kit.story.story import PANELS
@@ -144,10 +144,9 @@ def _places(shown: Mapping[Question, Contrast], plan: ComparisonDesign) -> dict[
 def _means(metric: str, plan: ComparisonDesign, scores: SetScores) -> dict[str, float]:
     """Return the mean of each candidate that has a score."""
     rows: dict[str, list[float]] = {}
-    for name, order, story, seed in product(plan.candidates, plan.orders, plan.stories, plan.seeds):
-        value = scores.get(ScoredSet(name, order, story, seed), {}).get(metric)
-        if value is not None:
-            rows.setdefault(name, []).append(value)
+    for place in product(plan.candidates, plan.orders, plan.stories, plan.seeds):
+        if (value := scores.get(ScoredSet(*place), {}).get(metric)) is not None:
+            rows.setdefault(place[0], []).append(value)
     return {name: fmean(values) for name, values in rows.items()}
 
 

@@ -9,23 +9,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import combinations, product
 from statistics import fmean
-from typing import NamedTuple
 
 from eval.comparison.verdict import Paired, Question, Unit
 from eval.metrics.registry import compared, judgeable, judged
+from eval.scoring.records import ScoredSet
 from kit.errors import ComparisonError
 from kit.experiment.config import LoadedExperiment, baseline_of
 from kit.experiment.fields import one_of
-
-
-class ScoredSet(NamedTuple):
-    """One set of eight panels: one row of scores.stories.csv."""
-
-    candidate: str
-    order: str
-    story: str
-    seed: int
-
 
 SetScores = Mapping[ScoredSet, Mapping[str, float]]
 
@@ -92,37 +82,27 @@ def questions(plan: ComparisonDesign, scores: SetScores) -> Iterator[Question]:
 def paired(question: Question, plan: ComparisonDesign, scores: SetScores) -> Paired:
     """Return the pairs of a question: the means over those cells of a replicate that have both sides."""
     twins: dict[str | int, list[tuple[float, float]]] = {}
-    asked = 0
-    for story, seed in product(plan.stories, plan.seeds):
-        for a, b in _sides(question, plan, ScoredSet("", "", story, seed), scores):
-            asked += 1
-            if a is not None and b is not None:
-                twins.setdefault(story if plan.unit == "story" else seed, []).append((a, b))
+    places = list(product(plan.stories, plan.seeds, _sides(question, plan)))
+    for story, seed, sides in places:
+        sets = [ScoredSet(candidate, order, story, seed) for candidate, order in sides]
+        found = [value for one in sets if (value := scores.get(one, {}).get(question.metric)) is not None]
+        if len(found) == len(sets):
+            pair = (
+                (found[0], found[1]) if question.step is None else (found[0] - found[1], found[2] - found[3])
+            )
+            twins.setdefault(story if plan.unit == "story" else seed, []).append(pair)
     means = ((fmean(a for a, _ in pairs), fmean(b for _, b in pairs)) for pairs in twins.values())
-    return Paired(tuple(means), asked - sum(map(len, twins.values())), asked)
+    return Paired(tuple(means), len(places) - sum(map(len, twins.values())), len(places))
 
 
-def _sides(
-    question: Question, plan: ComparisonDesign, place: ScoredSet, scores: SetScores
-) -> Iterator[tuple[float | None, float | None]]:
-    """Yield both sides of a question in one story and seed, None where a set has no score."""
-
-    def score(candidate: str, order: str) -> float | None:
-        return scores.get(place._replace(candidate=candidate, order=order), {}).get(question.metric)
-
+def _sides(question: Question, plan: ComparisonDesign) -> list[tuple[tuple[str, str], ...]]:
+    """Return candidate and order of both sides; of an interaction each side after the step and before it."""
     a, b = question.a, question.b
-    if question.kind == "candidate":
-        yield from ((score(a, order), score(b, order)) for order in plan.orders)
-    elif question.kind == "order":
-        yield from ((score(name, a), score(name, b)) for name in plan.candidates)
-    else:
-        assert question.step is not None, "an interaction is about a step"
-        after, before = question.step
-        yield _rise(score(a, after), score(a, before)), _rise(score(b, after), score(b, before))
-
-
-def _rise(after: float | None, before: float | None) -> float | None:
-    return None if after is None or before is None else after - before
+    if question.step is not None:
+        return [tuple(product((a, b), question.step))]
+    if question.kind == "order":
+        return [((name, a), (name, b)) for name in plan.candidates]
+    return [((a, order), (b, order)) for order in plan.orders]
 
 
 def _scored_metrics(scores: SetScores) -> set[str]:

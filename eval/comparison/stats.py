@@ -240,9 +240,7 @@ def _averages_outside(pairs: int) -> int:
     The signed-rank sum (0 .. n (n + 1) / 2) rejects up to the largest w with P(sum <= w) <= .025; then w
     averages are outside.
     """
-    share = np.zeros(pairs * (pairs + 1) // 2 + 1)
-    share[0] = 1.0
+    share = np.ones(1)
     for rank in range(1, pairs + 1):
-        with_rank = np.concatenate((np.zeros(rank), share[:-rank]))
-        share = (share + with_rank) / 2
+        share = np.convolve(share, np.bincount([0, rank]) / 2)
     return int(np.searchsorted(np.cumsum(share), ALPHA / 2, side="right")) - 1

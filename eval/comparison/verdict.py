@@ -1,6 +1,6 @@
 """One comparison: what its pairs show, the verdict they allow, and the reason in plain words."""
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from statistics import fmean
 from typing import Literal, NamedTuple
 
@@ -22,7 +22,8 @@ RNG_SEED = 0
 """Beyond 20 pairs sign patterns are drawn: the same scores always give the same p."""
 
 
-class Question(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Question:
     """Do a and b differ in this metric?"""
 
     kind: Kind
@@ -52,15 +53,9 @@ class Place(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Contrast:
+class Contrast(Question):
     """One comparison of a with b; what needs pairs is None where there are too few."""
 
-    kind: Kind
-    metric: str
-    a: str
-    b: str
-    step: tuple[str, str] | None = None
-    """Of an interaction, the order and the one it is held against."""
     n: int
     """Pairs: replicates with both sides."""
     dropped: int
@@ -88,7 +83,7 @@ def measured(question: Question, paired: Paired) -> Contrast:
     """Return what a comparison shows by itself, not yet judged."""
     row = tuple(round(a - b, DECIMALS) for a, b in paired.replicates)
     bare = Contrast(
-        **question._asdict(), n=len(row), dropped=paired.dropped, asked=paired.asked, differences=row
+        **asdict(question), n=len(row), dropped=paired.dropped, asked=paired.asked, differences=row
     )
     if not row:
         return bare

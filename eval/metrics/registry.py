@@ -2,6 +2,7 @@
 
 import tomllib
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -142,19 +143,13 @@ def describe_metrics(
     return tuple(
         Metric(**entry.model_dump(include=told), stamp=encoder.stamp, words=own.get(entry.name, ()))
         if entry.source
-        else _of_scorer(entry, scorer)
+        else _of_scorer(entry, scorer.metric)
         for entry in METRICS.values()
     )
 
 
-def _of_scorer(entry: MetricEntry, scorer: Scorer) -> Metric:
-    low, high = scorer.range
-    return Metric(
-        name=entry.name,
-        title=scorer.title + entry.title,
-        direction=scorer.direction,
-        range=(low - high, high - low) if entry.name == "aesthetic_gain" else scorer.range,
-        unit=scorer.unit,
-        source=scorer.source,
-        stamp=scorer.stamp,
-    )
+def _of_scorer(entry: MetricEntry, points: Metric) -> Metric:
+    """Return what describes a column that is made of the scorer's points."""
+    low, high = points.range
+    span = (low - high, high - low) if entry.name == "aesthetic_gain" else points.range
+    return replace(points, name=entry.name, title=points.title + entry.title, range=span)

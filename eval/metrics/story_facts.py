@@ -21,7 +21,7 @@ class StoryFacts:
     """What the story says of its eight panels."""
 
     casts: Sequence[Hashable]
-    """Who is in each."""
+    """Who is in each; nobody where the story does not say."""
     places: Sequence[Hashable]
     """Where each is; None where the story does not say."""
     texts: NDArray[np.float32]
@@ -41,7 +41,10 @@ def told_of(
     for metric, told in (("identity", story.characters), ("place", story.places)):
         more[metric] = [*more.get(metric, ()), *(one.text for one in told.values())]
     return StoryFacts(
-        casts=[_cast(story, panel) for panel in range(PANELS)],
+        casts=[
+            frozenset(clause.text for clause in clauses_of(story, panel) if clause.role == "subject")
+            for panel in range(PANELS)
+        ],
         places=[_place(panel) for panel in story.panels],
         texts=encoder.texts([text_of(story, panel) for panel in range(PANELS)]),
         facets=concept_subspaces(encoder, story.language, more),
@@ -76,11 +79,6 @@ def text_of(story: Story, panel: int) -> str:
     clauses = clauses_of(story, panel)
     shown = [clause.text for clause in clauses if clause.role != "style"]
     return COMMAS[story.language].join(shown or [clause.text for clause in clauses])
-
-
-def _cast(story: Story, panel: int) -> Hashable:
-    """Return who is in a panel: the subjects' words, none for a plain prompt."""
-    return frozenset(clause.text for clause in clauses_of(story, panel) if clause.role == "subject")
 
 
 def _place(panel: Panel) -> Hashable:

@@ -13,7 +13,8 @@ from safetensors import SafetensorError
 from transformers import CLIPImageProcessor
 
 from eval.scorers.preprocess import Preparation, batches_ahead
-from eval.scorers.protocols import Direction, Scorer, Stamp
+from eval.scorers.protocols import Metric, Scorer, Stamp
+from eval.scorers.weights_file import weights_file
 from kit.dataset.filters import FilterStep, SourcePicture
 from kit.embedded import EMBEDDED
 from kit.errors import ScoreError, WeightsError
@@ -33,13 +34,6 @@ class AestheticScorer:
     A picture that is not square is scored on its centre square, as the contest does it.
     """
 
-    name = "aesthetic"
-    title = "Aesthetic score"
-    direction: Direction = "higher"
-    range = (1.0, 10.0)
-    unit = "points"
-    source = "simple-aesthetics-predictor 0.1.2, AestheticsPredictorV2Linear"
-
     def __init__(
         self,
         network: AestheticsPredictorV2Linear,
@@ -48,7 +42,15 @@ class AestheticScorer:
         device: str = "cpu",
     ) -> None:
         """Keep the network and its preprocessing; `load` is the usual way in."""
-        self.stamp = stamp
+        self.metric = Metric(
+            name="aesthetic",
+            title="Aesthetic score",
+            direction="higher",
+            range=(1.0, 10.0),
+            unit="points",
+            source="simple-aesthetics-predictor 0.1.2, AestheticsPredictorV2Linear",
+            stamp=stamp,
+        )
         self.device = device
         self._network = network.to(device).eval()
         self._preparation = Preparation(processor)
@@ -57,7 +59,7 @@ class AestheticScorer:
     def load(cls, folder: Path | str, device: str = "cpu") -> "AestheticScorer":
         """Return the scorer of a published predictor's folder, or of "mini": the one embedded in storykit."""
         place = EMBEDDED_WEIGHTS if folder == EMBEDDED else Path(folder)
-        weights = _weights_of(place)
+        weights = weights_file(place, "an aesthetic predictor's folder", (CONFIG, PREPROCESSOR), WEIGHTS)
         processor = CLIPImageProcessor.from_pretrained(place)
         knows = json.loads((place / CONFIG).read_text("utf-8")).get("storykit")
         stamp = Stamp(
@@ -85,18 +87,6 @@ class AestheticScorer:
         if not np.isfinite(scores).all():
             raise ScoreError("the aesthetic score must be a number, got a non-finite one; check the weights")
         return scores, np.concatenate(rows)
-
-
-def _weights_of(folder: Path) -> Path:
-    for name in (CONFIG, PREPROCESSOR):
-        if not (folder / name).is_file():
-            raise WeightsError(f"{folder}: an aesthetic predictor's folder must hold {name}; none found")
-    for name in WEIGHTS:
-        if (folder / name).is_file():
-            return folder / name
-    raise WeightsError(
-        f"{folder}: an aesthetic predictor's folder must hold one of {', '.join(WEIGHTS)}; none found"
-    )
 
 
 def _read(folder: Path) -> AestheticsPredictorV2Linear:
@@ -137,7 +127,7 @@ DECODED_AT_A_TIME = 8
 
 def by_aesthetics(scorer: Scorer, floor: float) -> FilterStep:
     """Return the step that drops pictures whose score is below the floor."""
-    stamp = scorer.stamp
+    stamp = scorer.metric.stamp
 
     def drop(pictures: Sequence[SourcePicture]) -> dict[int, str]:
         found = {}

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from eval.scorers.preprocess import batches_ahead
 from eval.scorers.protocols import Stamp
+from eval.scorers.weights_file import weights_file
 from kit.embedded import EMBEDDED
 from kit.errors import ScoreError, WeightsError
 from kit.files.encodings import canonical_json, sha256_bytes, sha256_of
@@ -45,7 +46,7 @@ def open_folder(folder: Path, *, weights: bool = True) -> Parts:
         folder: holds open_clip_config.json, a weights file, and the tokenizer's files if it is no CLIP one.
         weights: False gives untrained networks of the same shape.
     """
-    _check(folder, weights=weights)
+    weights_file(folder, "a CLIP folder", (CONFIG,), WEIGHTS if weights else (CONFIG,))
     place = f"local-dir:{folder}"
     try:
         network, _, preprocess = open_clip.create_model_and_transforms(
@@ -55,13 +56,6 @@ def open_folder(folder: Path, *, weights: bool = True) -> Parts:
     except (RuntimeError, ValueError, OSError, KeyError, TypeError, SafetensorError) as error:
         raise WeightsError(f"{folder}: must be a CLIP folder that open_clip can load: {error}") from error
     return Parts(network, preprocess, tokenize)
-
-
-def _check(folder: Path, *, weights: bool) -> None:
-    if not (folder / CONFIG).is_file():
-        raise WeightsError(f"{folder}: a CLIP folder must hold {CONFIG}; none found")
-    if weights and not any((folder / name).is_file() for name in WEIGHTS):
-        raise WeightsError(f"{folder}: a CLIP folder must hold one of {', '.join(WEIGHTS)}; none found")
 
 
 class ClipEncoder:
@@ -85,7 +79,7 @@ class ClipEncoder:
         preprocessing = canonical_json(parts.network.visual.preprocess_cfg)
         stamp = Stamp(
             weights=str(config.get("storykit", place.name)),
-            weights_sha256=sha256_of(next(place / name for name in WEIGHTS if (place / name).is_file())),
+            weights_sha256=sha256_of(weights_file(place, "a CLIP folder", (CONFIG,), WEIGHTS)),
             preprocessing=f"open_clip-{sha256_bytes(preprocessing)[:12]}",
             embedded="storykit" in config,
         )

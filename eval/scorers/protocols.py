@@ -50,32 +50,8 @@ class Scorer(Protocol):
     """Anything that gives a picture one number."""
 
     @property
-    def name(self) -> str:
-        """Column of the table."""
-
-    @property
-    def title(self) -> str:
-        """What a reader of the report calls it."""
-
-    @property
-    def direction(self) -> Direction:
-        """Which way is better."""
-
-    @property
-    def range(self) -> tuple[float, float]:
-        """Smallest and largest value that can occur."""
-
-    @property
-    def unit(self) -> str:
-        """Unit of the number, "1" where it has none."""
-
-    @property
-    def source(self) -> str:
-        """Where the formula and weights come from."""
-
-    @property
-    def stamp(self) -> Stamp:
-        """Weights and preprocessing."""
+    def metric(self) -> Metric:
+        """What the number is, and the weights that give it."""
 
     def score(self, panels: "Sequence[Image]") -> list[float]:
         """Return one finite number per picture, in order, whatever else is in the batch."""

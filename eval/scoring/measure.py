@@ -19,11 +19,6 @@ from kit.errors import RunError, ScoreError
 from kit.experiment.run import Run, Slot
 from kit.progress import Progress
 
-Pictures = Mapping[str, Image]
-"""Pictures by the sha256 of their file."""
-Rows = Mapping[str, NDArray[np.float32]]
-"""Rows of numbers by the sha256 of their picture."""
-
 BATCH = 64
 """Pictures measured and then kept at once; a stop loses no more than these."""
 
@@ -103,9 +98,11 @@ class ScoreCache:
             self._connection.executemany("INSERT OR REPLACE INTO numbers VALUES (?, ?, ?)", values)
 
 
-def _measure_batch(pictures: Pictures, tools: Scorers, cache: ScoreCache, measured: Measured) -> None:
+def _measure_batch(
+    pictures: Mapping[str, Image], tools: Scorers, cache: ScoreCache, measured: Measured
+) -> None:
     """Add what is known of the pictures and what is measured now."""
-    points, rows = key_of("aesthetic", tools.aesthetic.stamp), key_of("picture", tools.encoder.stamp)
+    points, rows = key_of("aesthetic", tools.aesthetic.metric.stamp), key_of("picture", tools.encoder.stamp)
     scores, embeddings = cache.get(points, list(pictures)), cache.get(rows, list(pictures))
     new = {name: picture for name, picture in pictures.items() if name not in scores}
     unseen = {name: picture for name, picture in pictures.items() if name not in embeddings}
@@ -123,7 +120,9 @@ def _measure_batch(pictures: Pictures, tools: Scorers, cache: ScoreCache, measur
     measured.fresh.extend(new | unseen)
 
 
-def _keep(cache: ScoreCache, key: str, names: Collection[str], found: ArrayLike, who: str) -> Rows:
+def _keep(
+    cache: ScoreCache, key: str, names: Collection[str], found: ArrayLike, who: str
+) -> dict[str, NDArray[np.float32]]:
     """Return the rows by their picture's sha256, once they are known to be whole and are kept."""
     numbers = np.asarray(found, dtype=np.float32)
     if len(numbers) != len(names):

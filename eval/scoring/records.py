@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 FILE, PANELS_FILE, STORIES_FILE = "scores.json", "scores.panels.csv", "scores.stories.csv"
 KEYS = ("candidate", "order", "story", "seed")
-"""What names a set of eight panels."""
 _TEXTS = ("candidate", "order", "story", "file", "sha256", "status", "faults", "gate")
 _WHOLE = ("seed", "panel", "panels_ok", "weakest_panel")
 _AGAIN = "run `storykit score` again"
@@ -33,14 +32,20 @@ Values = Mapping[str, float | None]
 R = TypeVar("R", "PanelScore", "StoryScore")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class PanelScore:
-    """One row of scores.panels.csv."""
+@dataclass(frozen=True, slots=True)
+class ScoredSet:
+    """What names a set of eight panels."""
 
     candidate: str
     order: str
     story: str
     seed: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PanelScore(ScoredSet):
+    """One row of scores.panels.csv."""
+
     panel: int
     """1 to 8."""
     file: str = ""
@@ -53,13 +58,9 @@ class PanelScore:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class StoryScore:
+class StoryScore(ScoredSet):
     """One row of scores.stories.csv: eight panels; a set with faults has no set's numbers and says so."""
 
-    candidate: str
-    order: str
-    story: str
-    seed: int
     panels_ok: int | None = None
     faults: str = ""
     """As "3 missing; 5 blank"."""
@@ -70,36 +71,24 @@ class StoryScore:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Similarity:
+class Similarity(ScoredSet):
     """The cosine of every pair of a set's panels; None where one is faulty."""
 
-    candidate: str
-    order: str
-    story: str
-    seed: int
     matrix: Matrix
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Weakest:
+class Weakest(ScoredSet):
     """Which panel of a set breaks what."""
 
-    candidate: str
-    order: str
-    story: str
-    seed: int
     by: Mapping[str, int]
     """By metric the panel, 1 to 8, that is lowest in it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class PanelFault:
+class PanelFault(ScoredSet):
     """A panel that could not be scored."""
 
-    candidate: str
-    order: str
-    story: str
-    seed: int
     panel: int
     status: Status
     reason: str
@@ -129,10 +118,10 @@ class Scores:
 
     def stamp(self, metric: str) -> Stamp:
         """Return what gave a metric's numbers; raises RunError where nothing did."""
-        for one in self.metrics:
-            if one.name == metric:
-                return one.stamp
-        raise RunError(f"{FILE} does not say what gave the {metric} scores; {_AGAIN}")
+        found = {one.name: one.stamp for one in self.metrics}
+        if metric not in found:
+            raise RunError(f"{FILE} does not say what gave the {metric} scores; {_AGAIN}")
+        return found[metric]
 
 
 def write_scores(run: Run, scores: Scores) -> None:

@@ -9,8 +9,8 @@ are scored on one text. Clauses of style are left out where roles are known, and
 they say how it is drawn, not what is to be seen. A plain prompt has no roles and stays whole.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 from itertools import groupby
 
 import numpy as np
@@ -27,6 +27,7 @@ from eval.scoring.records import (
     Matrix,
     PanelFault,
     PanelScore,
+    ScoredSet,
     Scores,
     Similarity,
     StoryScore,
@@ -38,8 +39,6 @@ from kit.experiment.config import LoadedExperiment, baseline_of
 from kit.experiment.run import Run, Slot
 from kit.progress import Progress
 
-Place = tuple[str, str, str, int]
-"""A set of eight panels: candidate, order, story, seed."""
 Rows = NDArray[np.float32]
 
 
@@ -70,14 +69,15 @@ def scorers_of(loaded: LoadedExperiment) -> Scorers:
 
 def _assemble(run: Run, tools: Scorers, measured: Measured, told: Mapping[str, StoryFacts]) -> Scores:
     experiment = run.loaded.experiment
-    gate = Gate(threshold=experiment.score.gate, scorer=tools.aesthetic.name)
+    gate = Gate(threshold=experiment.score.gate, scorer=tools.aesthetic.metric.name)
     panels: list[PanelScore] = []
     stories: list[StoryScore] = []
     matrices: list[Similarity] = []
     weakest: list[Weakest] = []
-    for place, group in groupby(run.wanted(), key=lambda slot: slot[:4]):
-        eight = [_score_panel(run, slot, measured, told[slot.story].texts) for slot in group]
-        story, eight = _score_set(place, eight, _embeddings(eight, measured), told[place[2]], gate)
+    for key, group in groupby(run.wanted(), key=lambda slot: slot[:4]):
+        place, facts = ScoredSet(*key), told[key[2]]
+        eight = [_score_panel(run, slot, measured, facts.texts) for slot in group]
+        story, eight = _score_set(place, eight, _embeddings(eight, measured), facts, gate)
         panels += eight
         stories.append(story)
         if story.weakest_panel is not None:
@@ -101,20 +101,18 @@ def _assemble(run: Run, tools: Scorers, measured: Measured, told: Mapping[str, S
 
 def _score_panel(run: Run, slot: Slot, measured: Measured, texts: Rows) -> PanelScore:
     reading = measured.readings[slot]
-    found = PanelScore(
+    values: dict[str, float | None] = {}
+    if reading.status == "ok":
+        row, text = measured.embeddings[reading.sha256], texts[slot.panel - 1]
+        values["aesthetic"] = measured.aesthetic[reading.sha256]
+        values["text"] = float(panel_text(row[None], text[None])[0])
+    return PanelScore(
         **slot._asdict(),
         file=run.panel_path(*slot).relative_to(run.folder).as_posix(),
         sha256=reading.sha256,
         status=reading.status,
+        values=values,
     )
-    if reading.status != "ok":
-        return found
-    row, text = measured.embeddings[reading.sha256], texts[slot.panel - 1]
-    values = {
-        "aesthetic": measured.aesthetic[reading.sha256],
-        "text": float(panel_text(row[None], text[None])[0]),
-    }
-    return replace(found, values=values)
 
 
 def _embeddings(eight: Sequence[PanelScore], measured: Measured) -> Rows | None:
@@ -125,16 +123,12 @@ def _embeddings(eight: Sequence[PanelScore], measured: Measured) -> Rows | None:
 
 
 def _score_set(
-    place: Place, eight: list[PanelScore], rows: Rows | None, told: StoryFacts, gate: Gate
+    place: ScoredSet, eight: list[PanelScore], rows: Rows | None, told: StoryFacts, gate: Gate
 ) -> tuple[StoryScore, list[PanelScore]]:
     """Return the numbers of a set, and its panels with the numbers that need all eight."""
     faults = [f"{panel.panel} {panel.status}" for panel in eight if panel.status != "ok"]
-    candidate, order, name, seed = place
     story = StoryScore(
-        candidate=candidate,
-        order=order,
-        story=name,
-        seed=seed,
+        **asdict(place),
         panels_ok=len(eight) - len(faults),
         faults="; ".join(faults),
     )
@@ -161,31 +155,28 @@ def _score_set(
     ]
 
 
-def _weakest(place: Place, eight: Sequence[PanelScore]) -> Weakest:
+def _weakest(place: ScoredSet, eight: Sequence[PanelScore]) -> Weakest:
     """Return the lowest panel in each score of a panel."""
-    by = {}
-    for metric in reason_columns():
-        values = [value for panel in eight if (value := panel.values.get(metric)) is not None]
-        if len(values) == len(eight):
-            by[metric] = 1 + values.index(min(values))
-    candidate, order, story, seed = place
-    return Weakest(candidate=candidate, order=order, story=story, seed=seed, by=by)
+    by = {
+        metric: 1 + values.index(min(values))
+        for metric in reason_columns()
+        if len(values := [v for one in eight if (v := one.values.get(metric)) is not None]) == len(eight)
+    }
+    return Weakest(**asdict(place), by=by)
 
 
-def _matrix(place: Place, eight: Sequence[PanelScore], measured: Measured) -> Similarity:
+def _matrix(place: ScoredSet, eight: Sequence[PanelScore], measured: Measured) -> Similarity:
     """Return the similarity of the panels that there are."""
     good = [k for k, panel in enumerate(eight) if panel.status == "ok"]
     full = np.full((len(eight), len(eight)), np.nan)
     if good:
         full[np.ix_(good, good)] = similarity(np.stack([measured.embeddings[eight[k].sha256] for k in good]))
     matrix: Matrix = tuple(tuple(rounded(value) for value in row) for row in full.tolist())
-    candidate, order, story, seed = place
-    return Similarity(candidate=candidate, order=order, story=story, seed=seed, matrix=matrix)
+    return Similarity(**asdict(place), matrix=matrix)
 
 
-def _with_gain(stories: Iterable[StoryScore], baseline: str | None) -> list[StoryScore]:
+def _with_gain(stories: Sequence[StoryScore], baseline: str | None) -> list[StoryScore]:
     """Return the sets with their difference to the baseline's set at the same order, story and seed."""
-    stories = list(stories)
     means = {(s.candidate, s.order, s.story, s.seed): s.values.get("aesthetic_mean") for s in stories}
     gained = []
     for story in stories:

@@ -7,6 +7,7 @@ severity 2 contains that at 1, and a metric can be held against what is truly wr
 import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter, ImageFont, ImageOps
@@ -29,7 +30,7 @@ from kit.world.scene import (
 from kit.world.tale import Tale, posed
 
 Picture = Image.Image
-Damage = Callable[[Tale, Sequence[Picture], random.Random], list[Picture]]
+Twins = Callable[[Tale, Sequence[Picture], random.Random], list[Picture]]
 """A tale, its eight pictures and chance; eight pictures that take their places."""
 Change = Callable[[Tale, random.Random], Tale]
 """Another tale that is told as well as the first one."""
@@ -62,10 +63,8 @@ def _another(rng: random.Random, tale: Tale) -> Character:
 
 def _recoloured(rng: random.Random, figure: Character) -> Character:
     """Return the same kind in other colours, of people hair and clothes."""
-    fur = FUR.get(figure.kind)
-    colour = rng.choice([c for c in fur if c != figure.colour]) if fur else figure.colour
-    if fur:
-        return replace(figure, colour=colour)
+    if figure.kind in ANIMALS:
+        return replace(figure, colour=rng.choice([c for c in FUR[figure.kind] if c != figure.colour]))
     hair = rng.choice([c for c in HAIR if c != figure.hair])
     return replace(_reclothed(rng, figure), hair=hair)
 
@@ -115,12 +114,8 @@ def _moved(scene: Scene, place: str) -> Scene:
 
 def strangers(tale: Tale, _: Sequence[Picture], rng: random.Random) -> list[Picture]:
     """Put everybody into one room, somebody else in each panel."""
-    room = tale.scenes[0]
-    scenes = []
-    for scene in tale.scenes:
-        stranger = _with_hero(replace(room, characters=scene.characters[:1]), _another(rng, tale))
-        scenes.append(replace(stranger, seed=room.seed))
-    return draw(scenes)
+    alone = [replace(tale.scenes[0], characters=scene.characters[:1]) for scene in tale.scenes]
+    return draw([_with_hero(scene, _another(rng, tale)) for scene in alone])
 
 
 def missing(tale: Tale, _: Sequence[Picture], rng: random.Random) -> list[Picture]:
@@ -130,16 +125,9 @@ def missing(tale: Tale, _: Sequence[Picture], rng: random.Random) -> list[Pictur
 
 def extra(tale: Tale, _: Sequence[Picture], rng: random.Random) -> list[Picture]:
     """Add somebody the tale does not know to each panel; where two are already, the second becomes that."""
-    return draw(
-        [
-            replace(scene, characters=(scene.characters[0], posed(rng, _another(rng, tale), scene.place)))
-            for scene in tale.scenes
-        ]
-    )
-
-
-SWAPPED = "swapped-texts"
-"""The damage that needs no other pictures: those of the damaged panels change places, each gets the next."""
+    others = [posed(rng, _another(rng, tale), scene.place) for scene in tale.scenes]
+    scenes = zip(tale.scenes, others, strict=True)
+    return draw([replace(scene, characters=(scene.characters[0], other)) for scene, other in scenes])
 
 
 def copies(_: Tale, pictures: Sequence[Picture], rng: random.Random) -> list[Picture]:
@@ -267,25 +255,38 @@ def resized(picture: Picture) -> Picture:
     )
 
 
+SWAPPED = "swapped-texts"
+"""The damage that needs no other pictures: those of the damaged panels change places, each gets the next."""
+
+
+class Damage(NamedTuple):
+    """What a metric should see."""
+
+    seen_by: str
+    """The metric that has to see it."""
+    twins: Twins | None
+    """None: SWAPPED."""
+
+
 DAMAGES: Mapping[str, Damage] = {
-    "identity-far": identity_far,
-    "identity-near": identity_near,
-    "attribute": attribute,
-    "missing": missing,
-    "extra": extra,
-    "strangers": strangers,
-    "style-drift": style_drift,
-    "place-break": place_break,
-    "stilled": stilled,
-    "copies": copies,
-    "near-copies": near_copies,
-    "painted-text": painted_text,
-    "blur": blur,
-    "jpeg": jpeg,
-    "noise": noise,
-    "hue-shift": hue_shift,
+    "identity-far": Damage("identity", identity_far),
+    "identity-near": Damage("identity", identity_near),
+    "attribute": Damage("identity", attribute),
+    "missing": Damage("identity", missing),
+    "extra": Damage("identity", extra),
+    "strangers": Damage("identity", strangers),
+    "style-drift": Damage("style", style_drift),
+    "place-break": Damage("place", place_break),
+    "stilled": Damage("staging", stilled),
+    "copies": Damage("copies", copies),
+    "near-copies": Damage("copies", near_copies),
+    SWAPPED: Damage("mrr", None),
+    "painted-text": Damage("style", painted_text),
+    "blur": Damage("aesthetic", blur),
+    "jpeg": Damage("aesthetic", jpeg),
+    "noise": Damage("aesthetic", noise),
+    "hue-shift": Damage("style", hue_shift),
 }
-"""What a metric should see."""
 CHANGES: Mapping[str, Change] = {
     "other-poses": other_poses,
     "other-camera": other_camera,

@@ -42,7 +42,7 @@ def _damages(validation: Validation) -> str:
                 f"{row.paired:.2f}",
                 "" if row.localised is None else f"{row.localised:.2f}",
                 f"{row.spearman:.2f}",
-                f"{row.naive:.2f}",
+                f"{row.every['naive']:.2f}",
             ]
             for row in validation.damages
         ],
@@ -56,7 +56,10 @@ def _every(validation: Validation) -> str:
 
 
 def _changes(validation: Validation) -> str:
-    rows = [[row.change, *(f"{row.every[name]:.2f}" for name in validated())] for row in validation.changes]
+    rows = [
+        [change, *(f"{every[name]:.2f}" for name in validated())]
+        for change, every in validation.changes.items()
+    ]
     return _table(["change", *validated()], rows)
 
 

@@ -13,9 +13,8 @@ from eval.metrics.formulas import MetricValue, PanelSet
 from eval.metrics.registry import validated
 from eval.metrics.story_facts import StoryFacts
 from eval.scorers.load import Scorers
-from eval.validation.corruptions import CHANGES, DAMAGES, SEVERITIES, SWAPPED, Picture, draw, resized
+from eval.validation.corruptions import CHANGES, DAMAGES, SEVERITIES, Picture, draw, resized
 from kit.story.story import PANELS
-from kit.world.scene import Scene
 from kit.world.tale import Tale, sample_tale
 
 CONTROLS = ("random", "constant", "mean-colour", "hash")
@@ -45,14 +44,12 @@ def trial(number: int, tools: Scorers) -> Trial:
     hit = {}
     for name, damage in DAMAGES.items():
         rng = random.Random(f"{name} {number}")
-        where = rng.sample(range(PANELS), PANELS)
-        twins = _look(damage(tale, pictures, rng), tools)
-        hit[name] = where
-        for severity in SEVERITIES:
-            damaged[name, severity] = _values(clean.replaced(twins, where[:severity]), told)
-    hit[SWAPPED] = random.Random(f"{SWAPPED} {number}").sample(range(PANELS), PANELS)
-    for severity in SEVERITIES[1:]:
-        damaged[SWAPPED, severity] = _values(clean.turned(hit[SWAPPED][:severity]), told)
+        where = hit[name] = rng.sample(range(PANELS), PANELS)
+        twins = _look(damage.twins(tale, pictures, rng), tools) if damage.twins else None
+        for severity in SEVERITIES if twins else SEVERITIES[1:]:
+            at = where[:severity]
+            seen = clean.replaced(at, twins, at) if twins else clean.replaced(at, clean, [*at[1:], at[0]])
+            damaged[name, severity] = _values(seen, told)
     changed = {RESIZED: _values(_look([resized(picture) for picture in pictures], tools), told)}
     for name, change in CHANGES.items():
         other = change(tale, random.Random(f"{name} {number}"))
@@ -70,45 +67,32 @@ class PanelFeatures(NamedTuple):
     hashes: NDArray[np.float64]
     """Grey thumbnails of 8 x 8, each less its mean."""
 
-    def replaced(self, twins: "PanelFeatures", where: Sequence[int]) -> "PanelFeatures":
-        """Return the look with some panels from another."""
-        return self._picked(np.where(np.isin(np.arange(PANELS), where), PANELS, 0) + np.arange(PANELS), twins)
-
-    def turned(self, where: Sequence[int]) -> "PanelFeatures":
-        """Return the look with some panels' pictures passed on, each place getting the next one's."""
-        source = np.arange(PANELS)
-        source[list(where)] = np.roll(list(where), -1)
-        return self._picked(source, self)
-
-    def _picked(self, source: NDArray[np.intp], twins: "PanelFeatures") -> "PanelFeatures":
-        """Return the rows with these numbers; the twin's count on behind our own."""
+    def replaced(self, at: Sequence[int], other: "PanelFeatures", source: Sequence[int]) -> "PanelFeatures":
+        """Return the features with panels of another in some places: `source` of it at `at` of these."""
+        picked = np.arange(PANELS)
+        picked[list(at)] = PANELS + np.asarray(source)
         return PanelFeatures._make(
-            np.concatenate((getattr(self, name), getattr(twins, name)))[source] for name in self._fields
+            np.concatenate((getattr(self, name), getattr(other, name)))[picked] for name in self._fields
         )
 
 
 def _look(pictures: Sequence[Picture], tools: Scorers) -> PanelFeatures:
     small = [np.asarray(p.convert("L").resize((8, 8), Image.Resampling.BOX), np.float64) for p in pictures]
-    thumbs = np.stack([thumb.ravel() - thumb.mean() for thumb in small])
     return PanelFeatures(
         embeddings=tools.encoder.pictures(pictures),
         aesthetics=np.asarray(tools.aesthetic.score(pictures), np.float64),
         colours=np.stack([np.asarray(picture, np.float64).mean(axis=(0, 1)) for picture in pictures]),
-        hashes=thumbs,
+        hashes=np.stack([thumb.ravel() - thumb.mean() for thumb in small]),
     )
 
 
 def _told(tale: Tale, tools: Scorers) -> StoryFacts:
     return StoryFacts(
-        casts=[_cast(scene) for scene in tale.scenes],
+        casts=[frozenset(figure.kind for figure in scene.characters) for scene in tale.scenes],
         places=[scene.place for scene in tale.scenes],
         texts=tools.encoder.texts(tale.texts()),
         facets=concept_subspaces(tools.encoder, "zh"),
     )
-
-
-def _cast(scene: Scene) -> frozenset[str]:
-    return frozenset(figure.kind for figure in scene.characters)
 
 
 def _values(look: PanelFeatures, told: StoryFacts) -> Values:

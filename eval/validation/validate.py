@@ -4,7 +4,7 @@ Tales from 0 on are to tune on; those from LOCKED on are not looked at until not
 """
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -16,7 +16,7 @@ from scipy.stats import spearmanr
 from eval.metrics.consistency import auc
 from eval.metrics.registry import METRICS, is_reference, validated
 from eval.scorers.load import Scorers
-from eval.validation.corruptions import CHANGES, SEVERITIES, SWAPPED
+from eval.validation.corruptions import CHANGES, DAMAGES, SEVERITIES
 from eval.validation.trials import CONTROLS, RESIZED, Trial, Values, trial
 from kit.errors import ScoreError
 from kit.library_warnings import hide_pynvml_warning
@@ -24,26 +24,6 @@ from kit.progress import Progress
 
 LOCKED = 10_000
 """Numbers of locked tales begin here; those to tune on begin at 0."""
-SEEN_BY: Mapping[str, str] = {
-    "identity-far": "identity",
-    "identity-near": "identity",
-    "attribute": "identity",
-    "missing": "identity",
-    "extra": "identity",
-    "strangers": "identity",
-    "style-drift": "style",
-    "place-break": "place",
-    "stilled": "staging",
-    "copies": "copies",
-    "near-copies": "copies",
-    SWAPPED: "mrr",
-    "painted-text": "style",
-    "blur": "aesthetic",
-    "jpeg": "aesthetic",
-    "noise": "aesthetic",
-    "hue-shift": "style",
-}
-"""Which metric has to see a damage."""
 HELD_OUT = "hue-shift"
 """The damage that nothing was tuned on."""
 STRICT = frozenset({"copies", "near-copies", "strangers"})
@@ -68,18 +48,8 @@ class DamageRow:
     """Of severity and loss, all tales and severities."""
     localised: float | None
     """How often the lowest panel is the damaged one, one panel damaged; None for metrics without panels."""
-    naive: float
-    """AUC of the mean pairwise cosine."""
     every: Mapping[str, float]
     """AUC of every metric and control."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ChangeRow:
-    """What should not be minded: AUC of clean over changed by metric, .5 is best."""
-
-    change: str
-    every: Mapping[str, float]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -90,7 +60,8 @@ class Validation:
     """Locked ones."""
     weights: str
     damages: tuple[DamageRow, ...]
-    changes: tuple[ChangeRow, ...]
+    changes: Mapping[str, Mapping[str, float]]
+    """What should not be minded: by change and metric the AUC of clean over changed, .5 is best."""
     selectivity: Mapping[str, float]
     """By metric: mean loss on its own damages over the largest on any other's, two panels."""
     failing: tuple[str, ...]
@@ -136,9 +107,12 @@ def _trial_here(number: int) -> Trial:
 
 def judge(trials: Sequence[Trial], weights: str) -> Validation:
     """Return the tables of the trials, and every cell that misses its mark."""
-    damages = tuple(_damage_row(trials, damage) for damage in SEEN_BY)
-    changes = tuple(_change_row(trials, change) for change in (*CHANGES, RESIZED))
-    selectivity = {metric: _selectivity(trials, metric) for metric in dict.fromkeys(SEEN_BY.values())}
+    damages = tuple(_damage_row(trials, damage) for damage in DAMAGES)
+    changes = {change: _changed(trials, change) for change in (*CHANGES, RESIZED)}
+    selectivity = {
+        metric: _selectivity(trials, metric)
+        for metric in dict.fromkeys(one.seen_by for one in DAMAGES.values())
+    }
     return Validation(
         tales=len(trials),
         weights=weights,
@@ -157,76 +131,72 @@ def _better(values: Values, metric: str) -> float:
     return -value if metric in METRICS and METRICS[metric].direction == "lower" else value
 
 
-def _sides(
-    trials: Sequence[Trial], metric: str, side: Callable[[Trial], Values]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+Sides = tuple[NDArray[np.float64], NDArray[np.float64]]
+"""(tales,) clean, and (tales,) damaged or changed."""
+
+
+def _sides(trials: Sequence[Trial], metric: str, others: Iterable[Values]) -> Sides:
     clean = np.array([_better(trial.clean, metric) for trial in trials])
-    return clean, np.array([_better(side(trial), metric) for trial in trials])
+    return clean, np.array([_better(other, metric) for other in others])
 
 
-def _auc_of(trials: Sequence[Trial], metric: str, side: Callable[[Trial], Values]) -> float:
-    return auc(*_sides(trials, metric, side))
+def _damaged(trials: Sequence[Trial], metric: str, damage: str) -> Sides:
+    return _sides(trials, metric, (trial.damaged[damage, 2] for trial in trials))
 
 
 def _damage_row(trials: Sequence[Trial], damage: str) -> DamageRow:
-    metric = SEEN_BY[damage]
-    clean, worse = _sides(trials, metric, lambda trial: trial.damaged[damage, 2])
+    metric = DAMAGES[damage].seen_by
+    clean, worse = _damaged(trials, metric, damage)
     draws = np.random.default_rng(0).integers(0, len(trials), (BOOTSTRAPS, len(trials)))
-    every = {m: _auc_of(trials, m, lambda t: t.damaged[damage, 2]) for m in (*validated(), *CONTROLS)}
+    every = {name: auc(*_damaged(trials, name, damage)) for name in (*validated(), *CONTROLS)}
     return DamageRow(
         damage=damage,
         metric=metric,
-        auc=auc(clean, worse),
+        auc=every[metric],
         auc_low=float(np.quantile([auc(clean[d], worse[d]) for d in draws], 0.025)),
         paired=float(np.mean(clean > worse) + 0.5 * np.mean(clean == worse)),
         spearman=_spearman(trials, damage),
         localised=_localised(trials, damage),
-        naive=every["naive"],
         every=every,
     )
 
 
-def _change_row(trials: Sequence[Trial], change: str) -> ChangeRow:
-    every = {metric: _auc_of(trials, metric, lambda trial: trial.changed[change]) for metric in validated()}
-    return ChangeRow(change=change, every=every)
+def _changed(trials: Sequence[Trial], change: str) -> dict[str, float]:
+    sides = {name: _sides(trials, name, (one.changed[change] for one in trials)) for name in validated()}
+    return {name: auc(*both) for name, both in sides.items()}
 
 
 def _spearman(trials: Sequence[Trial], damage: str) -> float:
     """Return the rank correlation of severity and loss."""
-    severities, losses = [], []
-    for one in trials:
-        for severity in SEVERITIES:
-            if (damage, severity) in one.damaged:
-                severities.append(severity)
-                before = _better(one.clean, SEEN_BY[damage])
-                losses.append(before - _better(one.damaged[damage, severity], SEEN_BY[damage]))
-    return float(spearmanr(severities, losses).statistic)
+    metric = DAMAGES[damage].seen_by
+    losses = [
+        (severity, _better(one.clean, metric) - _better(one.damaged[damage, severity], metric))
+        for one in trials
+        for severity in SEVERITIES
+        if (damage, severity) in one.damaged
+    ]
+    return float(spearmanr(losses).statistic)
 
 
 def _localised(trials: Sequence[Trial], damage: str) -> float | None:
-    found = []
-    for one in trials:
-        values = one.damaged.get((damage, 1))
-        panels = values[SEEN_BY[damage]].panels if values else None
-        if panels is not None:
-            found.append(int(np.argmin(panels)) == one.hit[damage][0])
+    metric = DAMAGES[damage].seen_by
+    found = [
+        int(np.argmin(panels)) == one.hit[damage][0]
+        for one in trials
+        if (damage, 1) in one.damaged and (panels := one.damaged[damage, 1][metric].panels) is not None
+    ]
     return float(np.mean(found)) if found else None
 
 
 def _selectivity(trials: Sequence[Trial], metric: str) -> float:
-    losses = {damage: _loss(trials, metric, damage) for damage in SEEN_BY}
-    own = np.mean([loss for damage, loss in losses.items() if SEEN_BY[damage] == metric])
-    others = max(abs(loss) for damage, loss in losses.items() if SEEN_BY[damage] != metric)
+    losses = {name: float(np.mean(np.subtract(*_damaged(trials, metric, name)))) for name in DAMAGES}
+    own = np.mean([loss for name, loss in losses.items() if DAMAGES[name].seen_by == metric])
+    others = max(abs(loss) for name, loss in losses.items() if DAMAGES[name].seen_by != metric)
     return float(own / others) if others else float("inf")
 
 
-def _loss(trials: Sequence[Trial], metric: str, damage: str) -> float:
-    clean, worse = _sides(trials, metric, lambda trial: trial.damaged[damage, 2])
-    return float(np.mean(clean - worse))
-
-
 def _failing(
-    damages: Sequence[DamageRow], changes: Sequence[ChangeRow], selectivity: Mapping[str, float]
+    damages: Sequence[DamageRow], changes: Mapping[str, Mapping[str, float]], selectivity: Mapping[str, float]
 ) -> list[str]:
     """Return each cell that misses the marks of the protocol."""
     failing = []
@@ -240,10 +210,10 @@ def _failing(
             for name, value, least in cells
             if not value >= least
         ]
-    for change in changes:
+    for change, every in changes.items():
         failing += [
-            f"{metric} minds {change.change}: AUC {value:.2f}, must be .45 to .55"
-            for metric, value in change.every.items()
+            f"{metric} minds {change}: AUC {value:.2f}, must be .45 to .55"
+            for metric, value in every.items()
             if not is_reference(metric) and not 0.45 <= value <= 0.55
         ]
     failing += [

@@ -115,7 +115,7 @@ def _aesthetic_filter(floor: float, weights: str) -> "FilterStep":
     from eval.scorers.load import device
 
     scorer = AestheticScorer.load(weights, device())
-    typer.echo(f"weights {scorer.stamp.weights}")
+    typer.echo(f"weights {scorer.metric.stamp.weights}")
     return by_aesthetics(scorer, floor)
 
 

@@ -119,7 +119,9 @@ def leaderboard(
         rules=contest,
         language=language,
         weights=weights,
-        instrument={"aesthetic": tools.aesthetic.stamp, "encoder": tools.encoder.stamp} if tools else {},
+        instrument={"aesthetic": tools.aesthetic.metric.stamp, "encoder": tools.encoder.stamp}
+        if tools
+        else {},
         standings=rank_entries(ranked, weights),
         unranked=tuple(intake.unranked(file) for file in sorted(intake.refused)),
         exhibits=exhibits,
@@ -184,7 +186,7 @@ class _Intake:
         except (BundleError, ScoreError) as error:
             self.refused[file] = [_unmeasured(error)]
         else:
-            if faults := score_faults(found, manifest.gate, rules, self.tools.aesthetic.stamp):
+            if faults := score_faults(found, manifest.gate, rules, self.tools.aesthetic.metric.stamp):
                 self.refused[file] = faults
 
     def measure(self, measurer: Measurer) -> dict[str, Mapping[str, Row]]:

@@ -26,7 +26,7 @@ from transformers import CLIPImageProcessor, CLIPVisionConfig
 from eval.gate import BATCH, gate
 from eval.scorers.aesthetic import EMBEDDED_WEIGHTS, AestheticScorer
 from eval.scorers.load import device
-from eval.scorers.preprocess import batches_ahead, in_threads
+from eval.scorers.preprocess import batches_ahead
 from eval.scoring.panel_file import read_picture
 from kit.world.render import render
 from kit.world.scene import sample_scene
@@ -65,7 +65,7 @@ def write_pictures(folder: Path, count: int, size: int) -> None:
         pixels = np.clip(np.asarray(drawn) + grain, 0, 255).astype(np.uint8)
         Image.fromarray(pixels).save(folder / f"{number:04}.png")
 
-    in_threads(write, range(count))
+    list(batches_ahead(write, range(count), count))
 
 
 def one_by_one(

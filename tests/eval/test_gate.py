@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from eval.gate import gate
-from eval.scorers.protocols import Direction, Stamp
+from eval.scorers.protocols import Metric, Stamp
 from eval.validation.corruptions import draw, resized
 from kit.errors import ScoreError
 from kit.world.tale import sample_tale
@@ -17,13 +17,15 @@ from kit.world.tale import sample_tale
 class Brightness:
     """Scores 0 (black) to 10.2 (white) by the mean grey level."""
 
-    name = "aesthetic"
-    title = "Brightness"
-    direction: Direction = "higher"
-    range = (0.0, 10.2)
-    unit = "points"
-    source = "test"
-    stamp = Stamp(weights="fake", weights_sha256="b" * 64, preprocessing="p", embedded=True)
+    metric = Metric(
+        name="aesthetic",
+        title="Brightness",
+        direction="higher",
+        range=(0.0, 10.2),
+        unit="points",
+        source="test",
+        stamp=Stamp(weights="fake", weights_sha256="b" * 64, preprocessing="p", embedded=True),
+    )
 
     def score(self, panels: Sequence[Image.Image]) -> list[float]:
         return [float(np.asarray(panel.convert("L")).mean()) / 25 for panel in panels]

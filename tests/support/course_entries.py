@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from eval.scorers.load import Scorers
-from eval.scorers.protocols import Direction, Stamp
+from eval.scorers.protocols import Metric, Stamp
 from kit.files.encodings import sha256_bytes
 from submissions.bundle.manifest import Manifest
 from submissions.bundle.texts import texts_of
@@ -27,15 +27,16 @@ COURSE = load_rules("course-example")
 class Brightness:
     """Scores 5 (black) to 10.1 (white) by the mean grey level."""
 
-    name = "aesthetic"
-    title = "Brightness"
-    direction: Direction = "higher"
-    range = (5.0, 10.1)
-    unit = "points"
-    source = "test"
-
     def __init__(self, embedded: bool = False) -> None:
-        self.stamp = Stamp(weights="fake", weights_sha256="b" * 64, preprocessing="p", embedded=embedded)
+        self.metric = Metric(
+            name="aesthetic",
+            title="Brightness",
+            direction="higher",
+            range=(5.0, 10.1),
+            unit="points",
+            source="test",
+            stamp=Stamp(weights="fake", weights_sha256="b" * 64, preprocessing="p", embedded=embedded),
+        )
 
     def score(self, panels: Sequence[Image.Image]) -> list[float]:
         return [5 + float(np.asarray(panel.convert("L")).mean()) / 50 for panel in panels]

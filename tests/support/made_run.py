@@ -214,12 +214,12 @@ def _story_numbers(candidate: str, seed: int) -> dict[str, object]:
 
 def _metrics() -> list[dict[str, object]]:
     stamp = {"weights_sha256": "ef" * 32, "preprocessing": "rgb-224", "embedded": True}
-    scorer = Metric(
+    points = Metric(
         name="", title="", direction="higher", range=(1.0, 10.0), unit="points", source="a paper",
         stamp=Stamp(weights="embedded aesthetic head", **stamp),
     )  # fmt: skip
     encoder = SimpleNamespace(stamp=Stamp(weights="embedded encoder", **stamp))
-    return [asdict(metric) for metric in describe_metrics(scorer, encoder)]
+    return [asdict(metric) for metric in describe_metrics(SimpleNamespace(metric=points), encoder)]
 
 
 def _comparison(metric: str, verdict: str, pairs: int, against: str) -> dict[str, object]:

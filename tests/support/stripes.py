@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from eval.scorers.load import Scorers
-from eval.scorers.protocols import Direction, Stamp
+from eval.scorers.protocols import Metric, Stamp
 from eval.scoring.records import Scores, StoryScore
 from kit.experiment.config import load_experiment
 from kit.experiment.run import PanelRow, Run, Slot
@@ -51,15 +51,16 @@ trigger = "触发词"
 class Brightness:
     """Scores 1 (black) to 10 (white)."""
 
-    name = "aesthetic"
-    title = "Brightness"
-    direction: Direction = "higher"
-    range = (1.0, 10.0)
-    unit = "points"
-    source = "test"
-
     def __init__(self, weights: str = "b" * 64) -> None:
-        self.stamp = Stamp(weights="fake", weights_sha256=weights, preprocessing="p", embedded=True)
+        self.metric = Metric(
+            name="aesthetic",
+            title="Brightness",
+            direction="higher",
+            range=(1.0, 10.0),
+            unit="points",
+            source="test",
+            stamp=Stamp(weights="fake", weights_sha256=weights, preprocessing="p", embedded=True),
+        )
         self.seen = 0
 
     def score(self, panels: Sequence[Image.Image]) -> list[float]:

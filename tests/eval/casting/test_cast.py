@@ -56,8 +56,8 @@ def pictures(tale: Tale) -> dict[tuple[int, int], Image.Image]:
     Wrong is another hero, blurred: in two panels of seed 0, in all others of seed 1. Seed 2 is one picture.
     """
     clean = draw(tale.scenes)
-    heroes = DAMAGES["identity-far"](tale, clean, random.Random(1))
-    wrong = DAMAGES["blur"](tale, heroes, random.Random(1))
+    heroes = DAMAGES["identity-far"].twins(tale, clean, random.Random(1))
+    wrong = DAMAGES["blur"].twins(tale, heroes, random.Random(1))
     found = {}
     for panel in range(1, 9):
         sides = (clean, wrong) if panel not in BROKEN else (wrong, clean)

@@ -9,8 +9,9 @@ from paths import GOLDENS
 from score_tables import TITLES, fixed_rows, scored_run, told
 
 from eval.comparison.compare import compare, compare_scores
-from eval.comparison.design import ComparisonDesign, ScoredSet
+from eval.comparison.design import ComparisonDesign
 from eval.metrics.registry import judgeable, judged
+from eval.scoring.records import ScoredSet
 from kit.errors import ComparisonError, InputError, RunError
 from kit.experiment.config import load_experiment
 

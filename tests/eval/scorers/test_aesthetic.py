@@ -116,7 +116,10 @@ def test_the_scorer_describes_itself(folder: Path, scorer: AestheticScorer) -> N
 def test_other_preprocessing_gives_another_stamp(folder: Path, tmp_path: Path) -> None:
     place = shutil.copytree(folder, tmp_path / "other")
     CLIPImageProcessor(size={"shortest_edge": SIDE}, crop_size=SIDE, resample=0).save_pretrained(place)
-    assert AestheticScorer.load(place).stamp.preprocessing != AestheticScorer.load(folder).stamp.preprocessing
+    assert (
+        AestheticScorer.load(place).metric.stamp.preprocessing
+        != AestheticScorer.load(folder).metric.stamp.preprocessing
+    )
 
 
 @pytest.mark.parametrize("name", ["config.json", "preprocessor_config.json", "model.safetensors"])
@@ -170,7 +173,7 @@ def damaged(panels: torch.Tensor, name: str, severity: float) -> list[Image.Imag
 @embedded
 def test_the_embedded_predictor_is_small_and_says_what_it_knows() -> None:
     assert sum(path.stat().st_size for path in EMBEDDED_WEIGHTS.iterdir()) <= 2_000_000
-    stamp = AestheticScorer.load("mini").stamp
+    stamp = AestheticScorer.load("mini").metric.stamp
     assert stamp.embedded
     assert stamp.weights == "embedded: knows only the drawn world's damage"
 

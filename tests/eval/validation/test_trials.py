@@ -7,9 +7,8 @@ from eval.metrics.registry import validated
 from eval.scorers.aesthetic import AestheticScorer
 from eval.scorers.clip import ClipEncoder
 from eval.scorers.load import Scorers
-from eval.validation.corruptions import CHANGES, SEVERITIES
+from eval.validation.corruptions import CHANGES, DAMAGES, SEVERITIES
 from eval.validation.trials import CONTROLS, RESIZED, Trial, trial
-from eval.validation.validate import SEEN_BY
 
 NAMES = (*validated(), *CONTROLS)
 
@@ -23,7 +22,7 @@ def test_one_tale_is_seen_clean_damaged_and_changed_by_every_metric():
     seen = real_trial()
     assert set(seen.clean) == set(NAMES)
     assert set(seen.changed) == {*CHANGES, RESIZED}
-    assert {damage for damage, _ in seen.damaged} == set(SEEN_BY) == set(seen.hit)
+    assert {damage for damage, _ in seen.damaged} == set(DAMAGES) == set(seen.hit)
     assert {severity for damage, severity in seen.damaged if damage == "blur"} == set(SEVERITIES)
 
 
@@ -52,9 +51,9 @@ def test_strangers_in_one_room_are_below_the_true_story():
         assert strangers[metric].value < real_trial().clean[metric].value - 0.1, metric
 
 
-@pytest.mark.parametrize("damage", [d for d in SEEN_BY if d != "painted-text"])
+@pytest.mark.parametrize("damage", [d for d in DAMAGES if d != "painted-text"])
 def test_the_metric_that_has_to_see_a_damage_sees_it_in_this_tale(damage):
-    seen, metric = real_trial(), SEEN_BY[damage]
+    seen, metric = real_trial(), DAMAGES[damage].seen_by
     before, after = seen.clean[metric].value, seen.damaged[damage, 4][metric].value
     assert (after > before) if metric == "copies" else (after < before)
 
@@ -62,7 +61,7 @@ def test_the_metric_that_has_to_see_a_damage_sees_it_in_this_tale(damage):
 def test_the_panel_that_was_swapped_is_the_lowest():
     seen = real_trial()
     for damage in ("identity-far", "missing", "style-drift", "noise"):
-        panels = seen.damaged[damage, 1][SEEN_BY[damage]].panels
+        panels = seen.damaged[damage, 1][DAMAGES[damage].seen_by].panels
         assert int(np.argmin(panels)) == seen.hit[damage][0]
 
 

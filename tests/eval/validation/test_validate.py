@@ -5,10 +5,10 @@ from command import said, tell
 
 from eval.metrics.formulas import MetricValue
 from eval.metrics.registry import validated
-from eval.validation.corruptions import CHANGES, SEVERITIES
+from eval.validation.corruptions import CHANGES, DAMAGES, SEVERITIES
 from eval.validation.markdown import markdown
 from eval.validation.trials import CONTROLS, RESIZED, Trial
-from eval.validation.validate import SEEN_BY, Validation, judge
+from eval.validation.validate import Validation, judge
 
 NAMES = (*validated(), *CONTROLS)
 
@@ -27,14 +27,14 @@ def made_up(number: int, sees: bool) -> Trial:
         lot = np.random.default_rng([number, severity, len(damage or "")])
         found = {}
         for name in NAMES:
-            hurt = sees and damage is not None and SEEN_BY.get(damage) == name
+            hurt = sees and damage in DAMAGES and DAMAGES[damage].seen_by == name
             loss = severity * (-1 if name == "copies" else 1) if hurt else 0
             found[name] = value(float(lot.normal(0, 0.01)) - loss, number % 8 if hurt else None)
         return found
 
-    damaged = {(d, s): values(d, s) for d in SEEN_BY for s in SEVERITIES}
+    damaged = {(d, s): values(d, s) for d in DAMAGES for s in SEVERITIES}
     changed = {name: values(name, 0) for name in (*CHANGES, RESIZED)}
-    hit = {damage: [number % 8] for damage in SEEN_BY}
+    hit = {damage: [number % 8] for damage in DAMAGES}
     return Trial(values(None, 0), damaged, changed, hit)
 
 
@@ -53,7 +53,7 @@ def test_metrics_that_see_everything_meet_every_mark_about_damage():
 
 def test_metrics_that_see_nothing_fail_every_damage_by_name():
     validation = judged(sees=False)
-    for damage, metric in SEEN_BY.items():
+    for damage, (metric, _) in DAMAGES.items():
         assert any(cell.startswith(f"{damage} by {metric}: AUC") for cell in validation.failing)
     text = markdown(validation)
     assert f"{len(validation.failing)} cells miss their mark" in text
@@ -64,7 +64,7 @@ def test_the_command_prints_the_tables_and_the_failing_cells(tmp_path):
     told = said("metrics", "validate", "--tales", 2, "--out", tmp_path / "table.md")
     assert told == (tmp_path / "table.md").read_text("utf-8")
     assert told.startswith("2 locked stories, scored with embedded")
-    assert all(f"\n| {damage}" in told for damage in SEEN_BY)
+    assert all(f"\n| {damage}" in told for damage in DAMAGES)
     assert "cells miss their mark" in told
 
 

@@ -5,7 +5,7 @@ from fakes import fake_picture
 from PIL import Image
 
 from eval.scorers.aesthetic import by_aesthetics
-from eval.scorers.protocols import Direction, Stamp
+from eval.scorers.protocols import Stamp
 from kit.dataset.filters import PreparationPlan, filter_pictures
 from kit.dataset.prepare import find_source, write_dataset
 from kit.story.trigger import Captioning
@@ -14,9 +14,15 @@ from kit.story.trigger import Captioning
 class LeftEdge:
     """Scores a picture by the red of its first pixel."""
 
-    name, title, range, unit, source = "red", "Red", (0.0, 255.0), "1", "made up"
-    direction: Direction = "higher"
-    stamp = Stamp(weights="made up", weights_sha256="0" * 64, preprocessing="none", embedded=False)
+    metric = Metric(
+        name="red",
+        title="Red",
+        direction="higher",
+        range=(0.0, 255.0),
+        unit="1",
+        source="made up",
+        stamp=Stamp(weights="made up", weights_sha256="0" * 64, preprocessing="none", embedded=False),
+    )
 
     def score(self, panels: Sequence[Image.Image]) -> list[float]:
         return [float(panel.getpixel((0, 0))[0]) for panel in panels]

@@ -5,11 +5,10 @@ from pathlib import Path
 from made_run import Plan, make_run, page_of, words_of, write_made_up_scores
 
 from eval.casting.selection import (
-    Alternative,
     PanelChoice,
+    RatedSeed,
     Selection,
     SetQuality,
-    SingleSeedSet,
     keep_selections,
 )
 from kit.experiment.run import Run, Slot
@@ -29,13 +28,13 @@ def cast(run: Run) -> None:
             seed=panel % 2,
             sha256=hashes[Slot("ink", "authored", "cat", panel % 2, panel)],
             kept=panel == 3,
-            swap=None if panel == 3 else Alternative(seed=1 - panel % 2, standing=less),
+            swap=None if panel == 3 else RatedSeed(seed=1 - panel % 2, standing=less),
         )
         for panel in range(1, 9)
     )
     chosen = Selection(
         candidate="ink", order="authored", story="cat", sets=256, standing=good, parts=parts,
-        single=SingleSeedSet(seed=1, standing=less),
+        single=RatedSeed(seed=1, standing=less),
     )  # fmt: skip
     keep_selections(run, [chosen])
 

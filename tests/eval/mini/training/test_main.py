@@ -44,7 +44,7 @@ def test_all_stages_run_and_leave_folders_that_load(
     assert set(report["clip"]["zh"]) == {"place", "style", "kind", "kind_of_two", "kind_by_style"}
     assert len(report["aesthetic"]["blur"]["means"]) == 6
     assert ClipEncoder.load(tmp_path / "a" / "clip").stamp.embedded
-    assert AestheticScorer.load(tmp_path / "a" / "aesthetic").stamp.embedded
+    assert AestheticScorer.load(tmp_path / "a" / "aesthetic").metric.stamp.embedded
     for weights in ("clip/open_clip_model.safetensors", "aesthetic/model.safetensors"):
         assert sha256_of(tmp_path / "a" / weights) == sha256_of(tmp_path / "b" / weights)
 
