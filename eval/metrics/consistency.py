@@ -78,7 +78,7 @@ def leave_one_out(embeddings: ArrayLike) -> NDArray[np.float64]:
 
 
 def panel_text(panels: ArrayLike, texts: ArrayLike) -> NDArray[np.float64]:
-    """Return the cosine of each panel to its own text.
+    """Return the text-image score: the cosine of each panel to its own text (CLIP-T).
 
     Unscaled and uncut: CLIPScore (Hessel 2021, arXiv 2104.08718) is 2.5 times this, with negatives set to 0.
 

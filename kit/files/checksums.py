@@ -1,4 +1,4 @@
-"""What a folder's files are, noted in the folder, so that gigabytes are hashed once and not each time."""
+"""A checksum cache: the sha256 of a folder's files, noted in it, so that gigabytes are hashed once."""
 
 from collections.abc import Sequence
 from contextlib import suppress

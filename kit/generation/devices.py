@@ -1,4 +1,4 @@
-"""Several GPUs: a painter for each, in a process of its own.
+"""Several GPUs (multi-GPU): a painter for each, in a process of its own.
 
 A pipe and no executor: that one waits for the batch in hand when the user presses ctrl-c, leaves its process
 on the GPU when this one is killed, does not say how a process ended, and sends tensors through shared memory.

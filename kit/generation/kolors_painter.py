@@ -223,6 +223,7 @@ class KolorsPainter:
         return picture
 
     def _denoise(self, latents: Tensor, requests: Sequence[PanelRequest], settings: DrawSettings) -> Tensor:
+        """Return the latents after all steps, with classifier-free guidance unless cfg is 1."""
         guided = settings.cfg != 1.0
         prompts = [request.prompt for request in requests]
         if guided:

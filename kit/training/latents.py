@@ -51,7 +51,7 @@ class Side(NamedTuple):
 
 
 def buckets(size: int) -> list[Side]:
-    """Return the shapes of at most size x size pixels, from tall to wide.
+    """Return the aspect-ratio buckets: shapes of at most size x size pixels, from tall to wide.
 
     >>> [tuple(side) for side in buckets(256)]
     [(320, 192), (256, 256), (192, 320)]

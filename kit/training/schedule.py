@@ -55,7 +55,7 @@ FLOOR = 1e-3
 
 
 def learning_rate(config: TrainConfig, number: int) -> float:
-    """Return the learning rate of a step, from 1: up over the warm-up, then as the schedule says.
+    """Return the learning rate of a step, from 1: up over the warm-up, then down by the lr schedule.
 
     By hand, for LambdaLR keeps a state and multiplies in another order: other last bits in the warm-up.
     """

@@ -5,7 +5,7 @@ from fakes import fake_picture
 from PIL import Image
 
 from eval.scorers.aesthetic import by_aesthetics
-from eval.scorers.protocols import Stamp
+from eval.scorers.protocols import Metric, Stamp
 from kit.dataset.filters import PreparationPlan, filter_pictures
 from kit.dataset.prepare import find_source, write_dataset
 from kit.story.trigger import Captioning
