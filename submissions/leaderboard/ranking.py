@@ -1,4 +1,4 @@
-"""Ranking by standard scores (z-scores) among the entries, a total, and which neighbours are not told apart."""
+"""Ranking by standard scores (z-scores): a total, and which neighbours are not told apart."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -133,7 +133,7 @@ def rank_entries(
 
 
 def standardised(rows: Row) -> Row:
-    """Return z-scores: (entries, 1 + panels) values less the mean of the first column, in its standard deviations.
+    """Return (entries, 1 + panels) z-scores: less the first column's mean, in its standard deviations.
 
     Where the entries do not differ, all are 0.
 
