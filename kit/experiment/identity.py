@@ -49,10 +49,5 @@ def read_identity(run: Run) -> RunIdentity:
 
 def is_embedded(base: Mapping[str, JsonValue]) -> bool:
     """Return whether a base is the one embedded in storykit, by its name or by its weights."""
-    if base.get("name") == EMBEDDED:
-        return True
-    try:
-        config = json.loads((BASE_WEIGHTS / "config.json").read_bytes())
-    except OSError:
-        return False
-    return bool(base.get("sha256")) and base.get("sha256") == config.get("sha256")
+    config = json.loads((BASE_WEIGHTS / "config.json").read_bytes())
+    return base.get("name") == EMBEDDED or base.get("sha256") == config["sha256"]

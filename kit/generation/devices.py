@@ -8,7 +8,7 @@ import multiprocessing
 import pickle
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 from multiprocessing.connection import Connection
 from typing import Any, cast
@@ -35,12 +35,9 @@ def painters_on(base: str, devices: str) -> Iterator[list[Painter]]:
     if len(picked) == 1:
         yield [load_painter(base, picked[0])]
         return
-    crew = [RemotePainter(base, device) for device in picked]
-    try:
+    with ExitStack() as stack:
+        crew = [stack.enter_context(closing(RemotePainter(base, device))) for device in picked]
         yield [cast(Painter, painter) for painter in crew]
-    finally:
-        for painter in crew:
-            painter.close()
 
 
 class RemotePainter:
