@@ -32,13 +32,14 @@ def convert(source: Path, tool: Tool, out: Path, alpha: float | None = None) -> 
     from kit.lora.lora import load_lora
 
     lora = load_lora(source, alpha)
-    data = content_bytes(tool, lora.pairs, lora.alpha, lora.notes)
+    checkpoint = out.suffix == ".ckpt" and tool == "diffsynth"
+    data = content_bytes(tool, lora.pairs, lora.alpha, {} if checkpoint else lora.notes)
     if tool == "peft":
         settings = adapter_config(tool, list(lora.pairs), lora.rank, lora.alpha)
         config = {"peft_type": "LORA", "bias": "none", **settings}
         write_atomic(out / ADAPTER_FILE, data)
         write_atomic(out / ADAPTER_CONFIG, json.dumps(config, indent=2, sort_keys=True).encode())
-    elif out.suffix == ".ckpt" and tool == "diffsynth":
+    elif checkpoint:
         write_atomic(out, checkpoint_bytes(read_safetensors(data)))
     elif out.suffix == ".safetensors":
         write_atomic(out, data)
