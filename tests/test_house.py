@@ -22,7 +22,6 @@ TESTED_THROUGH = {
     "eval/metrics/formulas.py": "eval/metrics/test_registry.py",
     "eval/scorers/protocols.py": "eval/scorers/test_aesthetic.py",
     "eval/validation/markdown.py": "eval/validation/test_validate.py",
-    "eval/scorers/weights_file.py": "eval/scorers/test_aesthetic.py",
     "kit/embedded.py": "kit/lora/test_lora.py",
     "kit/errors.py": "test_cli.py",
     "kit/experiment/fields.py": "kit/experiment/test_config.py",
