@@ -77,9 +77,8 @@ class SetScorer:
                 return self._identity(sets)
             case "place":
                 return self._place(sets)
-        points = self.aesthetic
         shown = (
-            PanelSet(embeddings=self.embeddings[row], aesthetics=points[row].tolist(), told=self.told)
+            PanelSet(embeddings=self.embeddings[row], aesthetics=self.aesthetic[row].tolist(), told=self.told)
             for row in sets
         )
         return np.array([castable()[metric](one).value for one in shown], dtype=np.float64)
