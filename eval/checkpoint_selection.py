@@ -63,8 +63,7 @@ def learned_pictures(folder: Path, tools: Scorers) -> NDArray[np.float32]:
     dataset = read_dataset(folder)
     chosen = dataset[:: math.ceil(len(dataset) / PICTURES)]
     rows = tools.encoder.pictures([open_cropped(entry.path, (SIDE, SIDE)) for entry in chosen])
-    mean: NDArray[np.float32] = rows.mean(axis=0)
-    return mean
+    return np.asarray(rows.mean(axis=0))
 
 
 def score_checkpoints(run: Run, tools: Scorers, learned: NDArray[np.float32]) -> list[CheckpointScores]:

@@ -4,13 +4,12 @@ The organiser's script takes every regular file in the folder, no subfolder, and
 picture. So the mean is given only where that script would give one, and what does not belong is named.
 """
 
-from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from io import BytesIO
 from pathlib import Path
-from statistics import fmean
+from statistics import fmean, mode
 from typing import Literal, NamedTuple
 
 from PIL.Image import Image
@@ -156,9 +155,7 @@ HARMLESS: Mapping[str, Callable[[Image], Image]] = {
 
 def _stray(sizes: dict[str, tuple[int, int]]) -> dict[str, str]:
     """Return a fault for every picture of another size than most: a mosaic or a cover that moves the mean."""
-    if not sizes:
-        return {}
-    (width, height), _ = Counter(sizes.values()).most_common(1)[0]
+    width, height = mode(sizes.values()) if sizes else (0, 0)
     return {
         name: f"is {size[0]} x {size[1]}, most are {width} x {height}; it counts in the mean, too"
         for name, size in sizes.items()

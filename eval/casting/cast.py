@@ -2,19 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import product
+from itertools import groupby, product
 from math import prod
 
 import numpy as np
 
 from eval.casting.branch_and_bound import MetricScale, Search, scale_of
-from eval.casting.selection import (
-    PanelChoice,
-    RatedSeed,
-    Selection,
-    SetQuality,
-    keep_selections,
-)
+from eval.casting.selection import PanelChoice, RatedSeed, Selection, SetQuality, keep_selections
 from eval.casting.set_scores import SetScorer, set_scorer_of
 from eval.metrics.story_facts import StoryFacts, told_by
 from eval.scorers.load import Scorers
@@ -87,11 +81,8 @@ def cast(
     refused: dict[Place, str] = {}
     for place in places:
         try:
-            selections.append(
-                _chosen(
-                    pool_of(place, measured, told[place[2]]), place, wish, run.loaded.experiment.score.gate
-                )
-            )
+            pool = pool_of(place, measured, told[place[2]])
+            selections.append(_chosen(pool, place, wish, run.loaded.experiment.score.gate))
         except ScoreError as error:
             refused[place] = str(error)
     if not selections:
@@ -111,14 +102,15 @@ def _places(run: Run, wish: CastRequest) -> list[Place]:
     for name, names in known.items():
         if (asked := getattr(wish, name)) and asked not in names:
             raise ScoreError(f"the run has no {name} {asked!r}, it has {', '.join(names)}")
-    places = list(product(*([getattr(wish, name)] if getattr(wish, name) else known[name] for name in known)))
+    meant = {name: [asked] if (asked := getattr(wish, name)) else names for name, names in known.items()}
+    places = list(product(*meant.values()))
     decided = {*wish.keep.items(), *wish.ban}
     for panel, seed in sorted(decided):
         if not 1 <= panel <= PANELS or seed not in experiment.seeds:
             seeds = ", ".join(map(str, experiment.seeds))
             raise ScoreError(f"the run has panels 1 to {PANELS} and seeds {seeds}, got {panel}=seed{seed}")
     if decided and len(places) > 1:
-        open_ones = [name for name in known if not getattr(wish, name) and len(known[name]) > 1]
+        open_ones = [name for name, names in meant.items() if len(names) > 1]
         raise ScoreError(f"a choice by hand is for one set of panels: name its {' and '.join(open_ones)}")
     return places
 
@@ -230,12 +222,10 @@ def _swap(search: Search, pool: Pool, pictures: Sequence[int], panel: int) -> Ra
 
 def single_of(search: Search, pool: Pool) -> RatedSeed | None:
     """Return the best of the sets of one seed."""
-    sets: dict[int, list[int]] = {}
-    for picture, slot in sorted(enumerate(pool.slots), key=lambda one: one[1].seed):
-        sets.setdefault(slot.seed, []).append(picture)
+    by_seed = groupby(sorted(range(len(pool.slots)), key=pool.seed), key=pool.seed)
     singles = [
         RatedSeed(seed=seed, standing=quality_of(search, row))
-        for seed, row in sets.items()
-        if len(row) == PANELS
+        for seed, pictures in by_seed
+        if len(row := list(pictures)) == PANELS
     ]
     return max(singles, key=lambda single: single.standing.rank, default=None)

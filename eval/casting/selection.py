@@ -99,9 +99,8 @@ def read_selections(run: Run) -> list[Selection]:
 
 def keep_selections(run: Run, chosen: list[Selection]) -> None:
     """Write what was chosen now beside what was chosen of other candidates, orders and stories."""
-    now = {one.place: one for one in chosen}
-    before = [one for one in read_selections(run) if one.place not in now]
-    rows = [asdict(one) for one in sorted((*before, *chosen), key=lambda one: one.place)]
+    every = {one.place: one for one in (*read_selections(run), *chosen)}
+    rows = [asdict(every[place]) for place in sorted(every)]
     run.write_json(FILE, {"storykit": installed_version("storykit"), "rule": RULE, "selections": rows})
 
 

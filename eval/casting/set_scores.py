@@ -30,7 +30,6 @@ from kit.story.story import PANELS
 Sets = NDArray[np.intp]
 """(sets, 8) pictures."""
 Values = NDArray[np.float64]
-Pairs = Sequence[tuple[int, int]]
 TABLED = ("text", "aesthetic", "style", "mrr", "identity", "place")
 """What is read off tables, the quickest first; other metrics that decide are asked set by set."""
 
@@ -43,10 +42,6 @@ class SetScorer:
     """Which panel each picture is of, 0 to 7."""
     groups: Mapping[tuple[int, ...], list[int]]
     """Panels of one cast, and those of them whose likeness to the rest of the group counts."""
-    same: Pairs
-    """Pairs of panels in one place."""
-    other: Pairs
-    """Pairs of panels in two places."""
     metrics: tuple[str, ...]
     """Those that the story and the encoder define; higher is better."""
     unbounded: frozenset[str] = frozenset()
@@ -82,9 +77,8 @@ class SetScorer:
                 return self._identity(sets)
             case "place":
                 return self._place(sets)
-        points = self.aesthetic
         shown = (
-            PanelSet(embeddings=self.embeddings[row], aesthetics=points[row].tolist(), told=self.told)
+            PanelSet(embeddings=self.embeddings[row], aesthetics=self.aesthetic[row].tolist(), told=self.told)
             for row in sets
         )
         return np.array([castable()[metric](one).value for one in shown], dtype=np.float64)
@@ -124,7 +118,7 @@ class SetScorer:
     def _place(self, sets: Sets) -> Values:
         same, other = (
             np.stack([self.places[sets[:, i], sets[:, j]] for i, j in pairs])
-            for pairs in (self.same, self.other)
+            for pairs in pairs_by_place(self.told.places)
         )
         ahead = [((pair > other).mean(axis=0) + (pair >= other).mean(axis=0)) / 2 for pair in same]
         return np.asarray(np.mean(ahead, axis=0))
@@ -137,20 +131,17 @@ class SetScorer:
         )
         panels = [*self.panels, *range(PANELS)]
         apart = np.zeros((PANELS, PANELS), dtype=bool)
-        for i, j in self.other:
+        for i, j in pairs_by_place(self.told.places)[1]:
             apart[i, j] = apart[j, i] = True
         own = np.pad(np.eye(PANELS, dtype=bool), ((0, 0), (len(self.panels), 0)))
-        whole = {
-            "style": ("styles", [tuple(range(PANELS))]),
-            "identity": (
-                "figures",
-                [group for group, counted in self.groups.items() if len(counted) == len(group)],
-            ),
-        }
+        whole = [group for group, counted in self.groups.items() if len(counted) == len(group)]
         shrinking = {
             metric
-            for metric, (name, groups) in whole.items()
-            if not all(_grows(high[name], low[name], group) for group in groups)
+            for metric, table, groups in (
+                ("style", "styles", [range(PANELS)]),
+                ("identity", "figures", whole),
+            )
+            if not all(_grows(high[table], low[table], group) for group in groups)
         }
         return replace(
             self,
@@ -188,12 +179,9 @@ def set_scorer_of(
     groups: dict[tuple[int, ...], list[int]] = {}
     for panel in range(PANELS):
         groups.setdefault(tuple(alike(told.casts, panel)), []).append(panel)
-    same, other = pairs_by_place(told.places)
     return SetScorer(
         panels=list(panels),
         groups=groups,
-        same=same,
-        other=other,
         metrics=_defined(panels, embeddings, aesthetics, told),
         text=panel_text(embeddings, texts),
         aesthetic=np.asarray(aesthetics, dtype=np.float64),

@@ -134,8 +134,7 @@ def _places(shown: Mapping[Question, Contrast], plan: ComparisonDesign) -> dict[
     places: dict[Question, Place] = {}
     for kind in get_args(Kind):
         family = [q for q in shown if q.kind == kind and q.metric in plan.metrics]
-        p = [shown[q].p for q in family]
-        adjusted = stats.holm([1.0 if one is None else one for one in p])
+        adjusted = stats.holm([1.0 if (p := shown[q].p) is None else p for q in family])
         best = stats.holm([stats.smallest_p(shown[q].n) for q in family])
         places |= {q: Place(len(family), *both) for q, *both in zip(family, adjusted, best, strict=True)}
     return places

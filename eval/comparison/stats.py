@@ -21,9 +21,10 @@ deviation, 15 at 0.8, 34 at 0.5 (paired t; sign-flip is nearly the same); 6 pair
 "not told apart", never "equal".
 """
 
-from collections.abc import Collection, Hashable, Sequence
+from collections.abc import Collection, Sequence
 from functools import lru_cache
-from typing import NamedTuple, TypeVar
+from itertools import count
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -41,8 +42,6 @@ DRAWS = 99_999
 """Sign patterns drawn beyond it: p is then known to about .0007 at .05."""
 TIE = 1e-9
 """Sums closer than this, relative to the sum of all sizes, are one value: the scores are rounded decimals."""
-
-Name = TypeVar("Name", bound=Hashable)
 
 
 class Interval(NamedTuple):
@@ -125,9 +124,7 @@ def holm(p_values: Sequence[float]) -> tuple[float, ...]:
         raise ComparisonError(f"p values must be in [0, 1], got {p.tolist()}")
     order = np.argsort(p, kind="stable")
     stepped = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
-    adjusted = np.empty_like(p)
-    adjusted[order] = np.minimum(stepped, 1.0)
-    return tuple(adjusted.tolist())
+    return tuple(np.minimum(stepped, 1.0)[np.argsort(order)].tolist())
 
 
 def smallest_p(pairs: int) -> float:
@@ -145,10 +142,7 @@ def pairs_needed(family_size: int) -> int:
     """
     if family_size < 1:
         raise ComparisonError(f"a family must hold at least 1 comparison, got {family_size}")
-    pairs = 1
-    while smallest_p(pairs) * family_size > ALPHA:
-        pairs += 1
-    return pairs
+    return next(pairs for pairs in count(1) if smallest_p(pairs) * family_size <= ALPHA)
 
 
 def pairs_for(differences: ArrayLike, family_size: int = 1) -> int | None:
@@ -171,7 +165,7 @@ def pairs_for(differences: ArrayLike, family_size: int = 1) -> int | None:
     return int(pairs[np.argmax(enough)]) if enough.any() else None
 
 
-def tied_sets(names: Sequence[Name], tied: Collection[frozenset[Name]]) -> tuple[tuple[Name, ...], ...]:
+def tied_sets(names: Sequence[str], tied: Collection[frozenset[str]]) -> tuple[tuple[str, ...], ...]:
     """Return the maximal sets of names in which every two are tied; a name tied with none stands alone.
 
     Sets overlap where ties do not chain: a with b and b with c, but not a with c, gives (a, b) and (b, c).

@@ -91,11 +91,8 @@ def within(embeddings: ArrayLike, casts: Sequence[Hashable]) -> Rows:
     rows = np.asarray(embeddings, dtype=np.float64)
     if len(casts) != len(rows):
         raise ScoreError(f"casts must name each of {len(rows)} panels, got {len(casts)}")
-    values = np.empty(len(rows))
-    for panel in range(len(rows)):
-        group = alike(casts, panel)
-        values[panel] = leave_one_out(rows[group])[group.index(panel)]
-    return values
+    groups = [alike(casts, panel) for panel in range(len(rows))]
+    return np.array([leave_one_out(rows[group])[group.index(panel)] for panel, group in enumerate(groups)])
 
 
 def pairs_by_place(places: Sequence[Hashable]) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:

@@ -80,7 +80,8 @@ class ScoreCache:
             raise RunError(f"{path.parent} cannot be made: {error.strerror or error}") from error
         try:
             with closing(sqlite3.connect(path)) as connection:
-                connection.execute(_TABLE)
+                columns = "stamp TEXT, picture TEXT, row BLOB, PRIMARY KEY (stamp, picture)"
+                connection.execute(f"CREATE TABLE IF NOT EXISTS numbers ({columns})")
                 yield cls(connection)
         except sqlite3.Error as error:
             raise RunError(f"{path} is no usable cache: {error}; delete it to measure again") from error
@@ -135,11 +136,6 @@ def _keep(
     rows = dict(zip(names, numbers.reshape(len(names), -1), strict=True))
     cache.put(key, rows)
     return rows
-
-
-_TABLE = (
-    "CREATE TABLE IF NOT EXISTS numbers (stamp TEXT, picture TEXT, row BLOB, PRIMARY KEY (stamp, picture))"
-)
 
 
 def key_of(kind: str, stamp: Stamp) -> str:

@@ -77,7 +77,7 @@ def _assemble(run: Run, tools: Scorers, measured: Measured, told: Mapping[str, S
     for key, group in groupby(run.wanted(), key=lambda slot: slot[:4]):
         place, facts = ScoredSet(*key), told[key[2]]
         eight = [_score_panel(run, slot, measured, facts.texts) for slot in group]
-        story, eight = _score_set(place, eight, _embeddings(eight, measured), facts, gate)
+        story, eight = _score_set(place, eight, measured, facts, gate)
         panels += eight
         stories.append(story)
         if story.weakest_panel is not None:
@@ -115,25 +115,15 @@ def _score_panel(run: Run, slot: Slot, measured: Measured, texts: Rows) -> Panel
     )
 
 
-def _embeddings(eight: Sequence[PanelScore], measured: Measured) -> Rows | None:
-    """Return the (8, dim) rows of a set, or None if a panel is faulty."""
-    if any(panel.status != "ok" for panel in eight):
-        return None
-    return np.stack([measured.embeddings[panel.sha256] for panel in eight])
-
-
 def _score_set(
-    place: ScoredSet, eight: list[PanelScore], rows: Rows | None, told: StoryFacts, gate: Gate
+    place: ScoredSet, eight: list[PanelScore], measured: Measured, told: StoryFacts, gate: Gate
 ) -> tuple[StoryScore, list[PanelScore]]:
     """Return the numbers of a set, and its panels with the numbers that need all eight."""
     faults = [f"{panel.panel} {panel.status}" for panel in eight if panel.status != "ok"]
-    story = StoryScore(
-        **asdict(place),
-        panels_ok=len(eight) - len(faults),
-        faults="; ".join(faults),
-    )
-    if rows is None:
+    story = StoryScore(**asdict(place), panels_ok=len(eight) - len(faults), faults="; ".join(faults))
+    if faults:
         return story, eight
+    rows = np.stack([measured.embeddings[panel.sha256] for panel in eight])
     points = [panel.values["aesthetic"] or 0.0 for panel in eight]
     shown = PanelSet(embeddings=rows, aesthetics=points, told=told)
     found = {entry.name: entry.formula(shown) for entry in METRICS.values() if entry.formula}
