@@ -17,20 +17,18 @@ Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 """Text that says something."""
 
 
-def _fillable(pattern: str, fields: frozenset[str]) -> str:
+def _fillable(pattern: str, *fields: str) -> str:
     """Return the pattern if it has exactly these fields in braces, each once."""
-    bare = pattern
-    for field in sorted(fields):
-        if bare.count("{" + field + "}") != 1:
+    for field in fields:
+        if pattern.count(f"{{{field}}}") != 1:
             raise ValueError(f"must hold {{{field}}} exactly once, got {pattern!r}")
-        bare = bare.replace("{" + field + "}", "")
-    if "{" in bare or "}" in bare:
-        raise ValueError(f"holds a field other than {', '.join(sorted(fields))}: {pattern!r}")
+    if not pattern.count("{") == pattern.count("}") == len(fields):
+        raise ValueError(f"holds a field other than {', '.join(fields)}: {pattern!r}")
     return pattern
 
 
-NamePattern = Annotated[Words, AfterValidator(lambda text: _fillable(text, frozenset({"team", "title"})))]
-PostPattern = Annotated[Words, AfterValidator(lambda text: _fillable(text, frozenset({"team", "link"})))]
+NamePattern = Annotated[Words, AfterValidator(lambda text: _fillable(text, "team", "title"))]
+PostPattern = Annotated[Words, AfterValidator(lambda text: _fillable(text, "link", "team"))]
 
 
 class Rule(BaseModel, frozen=True, extra="forbid"):
