@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, Field, PositiveInt, StringConstraints
 
+from eval.metrics.registry import judgeable
 from kit.errors import InputError
 from kit.experiment.fields import one_of
 from kit.files.documents import read_toml
@@ -100,18 +101,12 @@ class DeadlineRule(Rule, frozen=True):
     """The last moment, with its time zone; none where no source names it."""
 
 
-def _judgeable(name: str) -> str:
-    from eval.metrics.registry import judgeable
-
-    return one_of(name, judgeable())
-
-
 class RankingPart(BaseModel, frozen=True, extra="forbid"):
     """One of the things that entries are ranked by."""
 
     name: Words
     weight: Annotated[float, Field(gt=0, le=1)]
-    metric: Annotated[str, AfterValidator(_judgeable)] | None = None
+    metric: Annotated[str, AfterValidator(lambda name: one_of(name, judgeable()))] | None = None
     """The score that stands for it; none where judges alone can say."""
 
 
