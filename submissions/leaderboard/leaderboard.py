@@ -110,15 +110,14 @@ def leaderboard(
     weights = weights_of(contest) if contest else {}
     language, tools = intake.language, intake.tools
     values = intake.measure(Measurer(list(weights), tools.encoder, language)) if tools else {}
+    instrument = {"aesthetic": tools.aesthetic.metric.stamp, "encoder": tools.encoder.stamp} if tools else {}
     exhibits = tuple(intake.exhibits.values())
     ranked = [(one, values[one.file]) for one in exhibits if one.file not in intake.refused]
     return Board(
         rules=contest,
         language=language,
         weights=weights,
-        instrument={"aesthetic": tools.aesthetic.metric.stamp, "encoder": tools.encoder.stamp}
-        if tools
-        else {},
+        instrument=instrument,
         standings=rank_entries(ranked, weights),
         unranked=tuple(intake.unranked(file) for file in sorted(intake.refused)),
         exhibits=exhibits,
