@@ -56,8 +56,7 @@ def panel_scores(scores: Scores, entry: Entry) -> list[PanelScore]:
 
 def mean_score(rows: Sequence[PanelScore]) -> float:
     """Return the mean aesthetic score of rows; NaN when one of them has none."""
-    known = (row.values.get("aesthetic") for row in rows)
-    values = [math.nan if value is None else value for value in known]
+    values = [math.nan if (value := row.values.get("aesthetic")) is None else value for row in rows]
     return fmean(values) if values else math.nan
 
 
