@@ -153,9 +153,8 @@ def _difference(value: float) -> str:
     """Return a difference with its sign and three significant digits, never as a power of ten."""
     if value == 0:
         return "0"
-    return np.format_float_positional(value, precision=3, fractional=False, trim="-", sign=True).replace(
-        "-", MINUS
-    )
+    text = np.format_float_positional(value, precision=3, fractional=False, trim="-", sign=True)
+    return text.replace("-", MINUS)
 
 
 WINDOW = 0.05

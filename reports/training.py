@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
@@ -37,19 +36,6 @@ from reports.thumbnails import SMALL_BUDGET, Picture, embed, side_within
 PAGE = "training.html"
 MEASURES = ("likeness", "mrr", "text", "aesthetic", "identity", "style", "distance")
 """What is shown of each step, in this order."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class TrainingPage:
-    """What the page is about."""
-
-    folder: Path
-    """Of the training."""
-    run: Run
-    """Its looks."""
-    looks: Sequence[CheckpointScores]
-    best: int | None
-    """The best step by the rule; None where the rule finds none."""
 
 
 class CheckpointPreviews:
@@ -91,8 +77,7 @@ class CheckpointPreviews:
         best = None
         with suppress(ScoreError):
             best = self.best_step()
-        page = TrainingPage(folder=self._out, run=run, looks=self.scores, best=best)
-        write_atomic(self.page, render_training_page(page).encode())
+        write_atomic(self.page, render_training_page(self._out, run, self.scores, best).encode())
 
     def best_step(self) -> int:
         """Return the step that the rule picks; ScoreError when there is none."""
@@ -108,47 +93,54 @@ class CheckpointPreviews:
             raise RunError(f"{error}, or delete {folder} to draw the steps anew{dropped}") from error
 
 
-def render_training_page(course: TrainingPage) -> str:
-    """Return the page as HTML, in the story's language; every text is escaped."""
-    story = course.run.loaded.stories[0].story
+def render_training_page(folder: Path, run: Run, looks: Sequence[CheckpointScores], best: int | None) -> str:
+    """Return the page as HTML, in the story's language; every text is escaped.
+
+    Args:
+        folder: of the training.
+        run: its looks.
+        looks: their scores, one a step.
+        best: the best step by the rule; None where the rule finds none.
+    """
+    story = run.loaded.stories[0].story
     words = load_words(story.language)
     known = environment()
     known.filters["written"] = written
     known.filters["title_of"] = lambda name: words.get(f"learn_{name}") or words.metric(name)
-    told = json.loads((course.folder / "train.json").read_bytes())
+    told = json.loads((folder / "train.json").read_bytes())
     return known.get_template("learning.html").render(
         w=words,
-        name=course.folder.resolve().name,
+        name=folder.resolve().name,
         story=story,
         told=told,
         learn=told["learn"],
-        rows=_rows(course),
-        best=course.best,
+        rows=_rows(run, looks),
+        best=best,
         kept=KEPT,
         measures=MEASURES,
-        curves=[(name, Markup(inline_svg(data))) for name, data in _curves(course)],
-        standins=_standins(course.run),
+        curves=[(name, Markup(inline_svg(data))) for name, data in _curves(folder, looks, best)],
+        standins=_standins(run),
         style=Markup(template_text("style.css")),
     )
 
 
-def _rows(course: TrainingPage) -> list[tuple[CheckpointScores, list[Picture | None]]]:
+def _rows(run: Run, looks: Sequence[CheckpointScores]) -> list[tuple[CheckpointScores, list[Picture | None]]]:
     """Return each saved step with its pictures of the first seed; None where one is missing or damaged."""
-    run, experiment = course.run, course.run.loaded.experiment
-    side = side_within(SMALL_BUDGET, PANELS * len(course.looks), experiment.size or 256)
+    experiment = run.loaded.experiment
+    side = side_within(SMALL_BUDGET, PANELS * len(looks), experiment.size or 256)
     place = (experiment.orders[0], run.loaded.stories[0].name, experiment.seeds[0])
     return [
         (look, [embed(run.panel_path(one.name, *place, panel), side) for panel in range(1, PANELS + 1)])
-        for one, look in zip(experiment.candidates, course.looks, strict=True)
+        for one, look in zip(experiment.candidates, looks, strict=True)
     ]
 
 
-def _curves(course: TrainingPage) -> list[tuple[str, bytes]]:
+def _curves(folder: Path, looks: Sequence[CheckpointScores], best: int | None) -> list[tuple[str, bytes]]:
     """Return each curve's name and SVG; the loss first."""
-    figures = [("loss", curve(_losses(course.folder), None, smooth=True))]
+    figures = [("loss", curve(_losses(folder), None, smooth=True))]
     for name in MEASURES:
-        points = [(look.step, value) for look in course.looks if (value := getattr(look, name)) is not None]
-        figures.append((name, curve(points, course.best)))
+        points = [(look.step, value) for look in looks if (value := getattr(look, name)) is not None]
+        figures.append((name, curve(points, best)))
     return [(name, svg_bytes(figure, name)) for name, figure in figures]
 
 

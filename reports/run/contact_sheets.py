@@ -131,7 +131,8 @@ class SheetAlbum:
         """Return the sheets of a story in an order, at the seed that stands for all of them."""
         candidates, seeds = ranked(self._run), self._run.loaded.experiment.seeds
         folders = [(candidate.name, order, story.name) for candidate in candidates]
-        seed = representative_seed(seeds, self._drawn(folders), self._columns(folders))
+        drawn = Counter(slot.seed for slot in self._rows if slot[:3] in folders and self._is_good(slot))
+        seed = representative_seed(seeds, drawn, self._columns(folders))
         sheets = [
             Sheet(
                 candidate=candidate,
@@ -172,11 +173,8 @@ class SheetAlbum:
             weakest=weakest,
         )
 
-    def _drawn(self, folders: Sequence[tuple[str, str, str]]) -> Counter[int]:
-        """Return how many readable pictures each seed has over some folders of candidate, order, story."""
-        return Counter(slot.seed for slot in self._rows if slot[:3] in folders and self._is_good(slot))
-
     def _is_good(self, slot: Slot) -> bool:
+        """Return whether a picture is readable."""
         score = self._panels.get(slot)
         return score.status == "ok" if score else self._run.panel_path(*slot).exists()
 

@@ -19,7 +19,7 @@ from kit.errors import RunError
 from kit.experiment.run import Run
 from kit.files.atomic_write import write_atomic
 from kit.story.prompt import prompt_of
-from kit.story.story import PANELS, LoadedStory
+from kit.story.story import PANELS
 from kit.versions import installed_version
 from reports.figures import Span, difference_strip, inline_svg, png_bytes, similarity_map, span, svg_bytes
 from reports.number_format import (
@@ -34,7 +34,7 @@ from reports.number_format import (
 )
 from reports.page_templates import Words, environment, load_words, template_text
 from reports.run.cast_sheets import cast_sheets
-from reports.run.contact_sheets import FOLDER, Sheet, SheetAlbum, ranked
+from reports.run.contact_sheets import FOLDER, Block, Sheet, SheetAlbum, ranked
 from reports.run.verdicts import pairs_of
 from reports.run.weakest_panels import weaknesses
 
@@ -77,8 +77,7 @@ class Figure:
 class Heat:
     """The similarity map of one contact sheet, with its lowest and highest pair of panels."""
 
-    story: LoadedStory
-    order: str
+    block: Block
     sheet: Sheet
     figure: Figure
     span: Span
@@ -167,8 +166,7 @@ def _heats(album: SheetAlbum, similarity: Sequence[Similarity]) -> list[Heat]:
     scale = span([one.matrix for _, _, one in shown])
     return [
         Heat(
-            story=block.story,
-            order=block.order,
+            block=block,
             sheet=sheet,
             figure=_figure(
                 f"similarity-{one.candidate}-{one.order}-{one.story}-seed-{one.seed}",

@@ -177,21 +177,16 @@ def _show(graph: Graph, latent: Output, vae: Output, row: int) -> None:
 
 def _note(graph: Graph, manifest: Manifest, pack: str) -> None:
     """Add a note that says what the graph needs and what ComfyUI does otherwise."""
-    panels, lora = manifest.panels, manifest.lora
-    text = (
-        environment()
-        .get_template("comfyui.j2")
-        .render(
-            pack=pack,
-            lora=lora,
-            marks=OWN_MARKS,
-            marked=[
-                one.panel for one in panels if any(mark in one.prompt + one.negative for mark in OWN_MARKS)
-            ],
-            strongest=MAX_NODE_ALPHA,
-            largest=MAX_EXACT_SEED,
-            large=[one.panel for one in panels if one.seed > MAX_EXACT_SEED],
-        )
+    panels = manifest.panels
+    template = environment().get_template("comfyui.j2")
+    text = template.render(
+        pack=pack,
+        lora=manifest.lora,
+        marks=OWN_MARKS,
+        marked=[one.panel for one in panels if any(mark in one.prompt + one.negative for mark in OWN_MARKS)],
+        strongest=MAX_NODE_ALPHA,
+        largest=MAX_EXACT_SEED,
+        large=[one.panel for one in panels if one.seed > MAX_EXACT_SEED],
     )
     graph.add("Note", (0, 0), [text.strip()])
 

@@ -73,9 +73,12 @@ def draw_mosaic(panels: Sequence[Picture], words: MosaicText, grid: Grid) -> Pic
     pen.text((_MARGIN, _MARGIN + _TITLE // 2), shown, INK, head, anchor="lm")
     for index, panel in enumerate(panels):
         down, along = divmod(index, grid.columns)
-        corner = (_MARGIN + along * (CELL + _GUTTER), top + sum(heights[:down]) + down * _ROW_GAP)
-        _place(sheet, panel, corner)
-        _letter(sheet, corner, [str(index + 1), *captions[index]], font)
+        left = _MARGIN + along * (CELL + _GUTTER)
+        upper = top + sum(heights[:down]) + down * _ROW_GAP
+        picture = panel.convert("RGB").resize((CELL, CELL), Image.Resampling.LANCZOS)
+        sheet.paste(picture, (left, upper))
+        pen.rectangle((left - 1, upper - 1, left + CELL, upper + CELL), outline=EDGE)
+        _letter(pen, (left, upper), [str(index + 1), *captions[index]], font)
     return sheet
 
 
@@ -91,17 +94,8 @@ def _indent(font: Font) -> int:
     return round(font.getlength("0  "))
 
 
-def _place(sheet: Picture, panel: Picture, corner: tuple[int, int]) -> None:
-    """Put a panel on the sheet, at the cell's size, with a hair line around it."""
-    left, upper = corner
-    sheet.paste(panel.convert("RGB").resize((CELL, CELL), Image.Resampling.LANCZOS), corner)
-    frame = (left - 1, upper - 1, left + CELL, upper + CELL)
-    ImageDraw.Draw(sheet).rectangle(frame, outline=EDGE)
-
-
-def _letter(sheet: Picture, corner: tuple[int, int], lines: Sequence[str], font: Font) -> None:
+def _letter(pen: ImageDraw.ImageDraw, corner: tuple[int, int], lines: Sequence[str], font: Font) -> None:
     """Write a panel's number, and beside it the lines of its caption."""
-    pen = ImageDraw.Draw(sheet)
     left, baseline = corner[0], corner[1] + CELL + _BELOW + _TEXT
     number, *caption = lines
     pen.text((left, baseline), number, FAINT, font, anchor="ls")

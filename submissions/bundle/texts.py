@@ -79,21 +79,17 @@ def environment() -> jinja2.Environment:
     return environment
 
 
-def _fill(template: str, manifest: Manifest, rules: Rules, gallery: bool = False) -> bytes:
+def _fill(name: str, manifest: Manifest, rules: Rules, gallery: bool = False) -> bytes:
     """Return a template filled in, as UTF-8 with line feeds."""
-    text = (
-        environment()
-        .get_template(template)
-        .render(
-            m=manifest,
-            rules=rules,
-            title=rules.post_title(manifest.team, manifest.link or NO_LINK),
-            blank=NO_LINK,
-            gallery=gallery,
-            widget=[{"text": panel.prompt, "output": {"url": panel.file}} for panel in manifest.panels],
-            training=_training(manifest),
-            base_name="storykit mini" if manifest.notice else KOLORS,
-            negatives=list(dict.fromkeys(panel.negative for panel in manifest.panels if panel.negative)),
-        )
-    )
-    return text.encode()
+    template = environment().get_template(name)
+    return template.render(
+        m=manifest,
+        rules=rules,
+        title=rules.post_title(manifest.team, manifest.link or NO_LINK),
+        blank=NO_LINK,
+        gallery=gallery,
+        widget=[{"text": panel.prompt, "output": {"url": panel.file}} for panel in manifest.panels],
+        training=_training(manifest),
+        base_name="storykit mini" if manifest.notice else KOLORS,
+        negatives=list(dict.fromkeys(panel.negative for panel in manifest.panels if panel.negative)),
+    ).encode()

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, Field, PositiveInt, StringConstraints
 
+from eval.metrics.registry import judgeable
 from kit.errors import InputError
 from kit.experiment.fields import one_of
 from kit.files.documents import read_toml
@@ -17,20 +18,18 @@ Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 """Text that says something."""
 
 
-def _fillable(pattern: str, fields: frozenset[str]) -> str:
+def _fillable(pattern: str, *fields: str) -> str:
     """Return the pattern if it has exactly these fields in braces, each once."""
-    bare = pattern
-    for field in sorted(fields):
-        if bare.count("{" + field + "}") != 1:
+    for field in fields:
+        if pattern.count(f"{{{field}}}") != 1:
             raise ValueError(f"must hold {{{field}}} exactly once, got {pattern!r}")
-        bare = bare.replace("{" + field + "}", "")
-    if "{" in bare or "}" in bare:
-        raise ValueError(f"holds a field other than {', '.join(sorted(fields))}: {pattern!r}")
+    if not pattern.count("{") == pattern.count("}") == len(fields):
+        raise ValueError(f"holds a field other than {', '.join(fields)}: {pattern!r}")
     return pattern
 
 
-NamePattern = Annotated[Words, AfterValidator(lambda text: _fillable(text, frozenset({"team", "title"})))]
-PostPattern = Annotated[Words, AfterValidator(lambda text: _fillable(text, frozenset({"team", "link"})))]
+NamePattern = Annotated[Words, AfterValidator(lambda text: _fillable(text, "team", "title"))]
+PostPattern = Annotated[Words, AfterValidator(lambda text: _fillable(text, "link", "team"))]
 
 
 class Rule(BaseModel, frozen=True, extra="forbid"):
@@ -102,18 +101,12 @@ class DeadlineRule(Rule, frozen=True):
     """The last moment, with its time zone; none where no source names it."""
 
 
-def _judgeable(name: str) -> str:
-    from eval.metrics.registry import judgeable
-
-    return one_of(name, judgeable())
-
-
 class RankingPart(BaseModel, frozen=True, extra="forbid"):
     """One of the things that entries are ranked by."""
 
     name: Words
     weight: Annotated[float, Field(gt=0, le=1)]
-    metric: Annotated[str, AfterValidator(_judgeable)] | None = None
+    metric: Annotated[str, AfterValidator(lambda name: one_of(name, judgeable()))] | None = None
     """The score that stands for it; none where judges alone can say."""
 
 

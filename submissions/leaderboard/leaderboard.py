@@ -4,13 +4,14 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from eval.metrics.registry import METRICS, Needs
+from eval.scorers.load import Scorers
 from eval.scorers.protocols import Stamp
 from kit.errors import BundleError, ScoreError
 from kit.experiment.tables import ScoreTable
 from kit.files.encodings import printable
+from kit.progress import Progress
 from kit.story.story import Language
 from submissions.bundle.bundle import Bundle
 from submissions.bundle.manifest import Manifest
@@ -29,10 +30,6 @@ from submissions.leaderboard.scored_entry import (
     shared_loras,
 )
 from submissions.verification.rule_checks import MAX_LINE
-
-if TYPE_CHECKING:
-    from eval.scorers.load import Scorers
-    from kit.progress import Progress
 
 COPY_ABOVE: float = ScoreTable().copy_above
 """Cosine above which two panels are listed as copies."""
@@ -89,8 +86,8 @@ class Board:
 def leaderboard(
     bundles: Sequence[Path],
     rules: Rules | None,
-    load: "Callable[[], Scorers]",
-    progress: "Progress | None" = None,
+    load: Callable[[], Scorers],
+    progress: Progress | None = None,
 ) -> Board:
     """Return the ranking of bundles; each is opened once, and one bundle's files are in memory at a time.
 
@@ -113,15 +110,14 @@ def leaderboard(
     weights = weights_of(contest) if contest else {}
     language, tools = intake.language, intake.tools
     values = intake.measure(Measurer(list(weights), tools.encoder, language)) if tools else {}
+    instrument = {"aesthetic": tools.aesthetic.metric.stamp, "encoder": tools.encoder.stamp} if tools else {}
     exhibits = tuple(intake.exhibits.values())
     ranked = [(one, values[one.file]) for one in exhibits if one.file not in intake.refused]
     return Board(
         rules=contest,
         language=language,
         weights=weights,
-        instrument={"aesthetic": tools.aesthetic.metric.stamp, "encoder": tools.encoder.stamp}
-        if tools
-        else {},
+        instrument=instrument,
         standings=rank_entries(ranked, weights),
         unranked=tuple(intake.unranked(file) for file in sorted(intake.refused)),
         exhibits=exhibits,
@@ -133,7 +129,7 @@ def leaderboard(
 class _Intake:
     """Checks bundles and looks at the sound ones with the same instruments; their files are not kept."""
 
-    def __init__(self, rules: Rules | None, load: "Callable[[], Scorers]", count: int) -> None:
+    def __init__(self, rules: Rules | None, load: Callable[[], Scorers], count: int) -> None:
         """Take the rules if they are known, and how many bundles there are."""
         self._rules, self._load, self._count = rules, load, count
         self._manifests: dict[str, Manifest] = {}
@@ -156,7 +152,7 @@ class _Intake:
         chinese = sum(any("\u3400" <= letter <= "\u9fff" for letter in text) for text in prompts)
         return "zh" if prompts and 2 * chinese >= len(prompts) else "en"
 
-    def look(self, path: Path, file: str, progress: "Progress | None") -> None:
+    def look(self, path: Path, file: str, progress: Progress | None) -> None:
         """Keep a bundle's entry, or why it has none or is not ranked."""
         bundle, faults = check(path, self._rules)
         if progress is not None:

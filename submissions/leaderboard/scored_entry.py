@@ -1,5 +1,6 @@
 """What is kept of an entry that was scored, and what entries have in common."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations_with_replacement
@@ -89,12 +90,8 @@ def score_entry(file: str, bundle: Bundle, tools: Scorers, side: int) -> ScoredE
 def prompts_of(manifest: Manifest) -> tuple[str, ...]:
     """Return the prompt of each panel without the trigger that the LoRA put in front."""
     trigger = manifest.lora.trigger if manifest.lora else ""
-    fronts = [trigger + comma for comma in COMMAS.values()] if trigger else []
-    prompts = []
-    for panel in manifest.panels:
-        front = next((front for front in fronts if panel.prompt.startswith(front)), "")
-        prompts.append(panel.prompt.removeprefix(front))
-    return tuple(prompts)
+    front = rf"\A{re.escape(trigger)}(?:{'|'.join(COMMAS.values())})"
+    return tuple(re.sub(front, "", panel.prompt) if trigger else panel.prompt for panel in manifest.panels)
 
 
 def is_gated(rules: Rules, stamp: Stamp) -> bool:
@@ -170,8 +167,13 @@ def duplicate_panels(exhibits: Sequence[ScoredEntry], above: float) -> tuple[Dup
         hits = (cosines > above) | same
         if one is other:
             hits = np.triu(hits, k=1)
-        if hits.any():
-            found.append(DuplicatePanels(first=one, second=other, pairs=_pairs(hits, cosines, same)))
+        pairs = [
+            PanelPair(int(i) + 1, int(j) + 1, round(min(1.0, float(cosines[i, j])), 4), bool(same[i, j]))
+            for i, j in np.argwhere(hits)
+        ]
+        pairs.sort(key=lambda pair: (not pair.same_pixels, -pair.cosine, pair[:2]))
+        if pairs:
+            found.append(DuplicatePanels(first=one, second=other, pairs=tuple(pairs)))
     return tuple(sorted(found, key=_most_alike))
 
 
@@ -181,17 +183,6 @@ def shared_loras(exhibits: Sequence[ScoredEntry]) -> tuple[tuple[ScoredEntry, ..
     for one in exhibits:
         groups.setdefault(one.lora_sha256, []).append(one)
     return tuple(tuple(group) for sha256, group in groups.items() if sha256 and len(group) > 1)
-
-
-def _pairs(
-    hits: NDArray[np.bool_], cosines: NDArray[np.float32], same: NDArray[np.bool_]
-) -> tuple[PanelPair, ...]:
-    """Return the pairs of panels of two entries that were hit, the most alike first."""
-    pairs = [
-        PanelPair(int(i) + 1, int(j) + 1, round(min(1.0, float(cosines[i, j])), 4), bool(same[i, j]))
-        for i, j in np.argwhere(hits)
-    ]
-    return tuple(sorted(pairs, key=lambda pair: (not pair.same_pixels, -pair.cosine, pair[:2])))
 
 
 def _most_alike(one: DuplicatePanels) -> tuple[bool, float, str, str]:

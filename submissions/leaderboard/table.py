@@ -10,7 +10,7 @@ from rich.cells import cell_len, set_cell_size
 from kit.files.encodings import csv_bytes, printable
 from kit.story.story import Language
 from reports.page_templates import template_text
-from submissions.leaderboard.leaderboard import Board
+from submissions.leaderboard.leaderboard import Board, Unranked
 from submissions.leaderboard.ranking import DECIMALS, RankedEntry
 from submissions.leaderboard.scored_entry import DuplicatePanels, ScoredEntry
 
@@ -30,9 +30,10 @@ def board_csv(board: Board) -> bytes:
     columns = (*COLUMNS, *raw, *(f"{metric}_standard" for metric in board.weights), "notes", "reasons")
     notes = {file: _cell("; ".join(said)) for file, said in notes_of(board, sentences("en")).items()}
     rows = [_row(one) | {"notes": notes.get(one.exhibit.file)} for one in board.standings]
-    for out in board.unranked:
-        told = {"team": out.team, "title": out.title, "file": out.file, "reasons": "; ".join(out.reasons)}
-        rows.append({**{name: _cell(text) for name, text in told.items()}, "notes": notes.get(out.file)})
+    rows += [
+        {**_names(out), "notes": notes.get(out.file), "reasons": _cell("; ".join(out.reasons))}
+        for out in board.unranked
+    ]
     return csv_bytes(columns, rows)
 
 
@@ -62,15 +63,18 @@ def _row(one: RankedEntry) -> dict[str, JsonValue]:
     numbers |= {f"{metric}_standard": value for metric, value in one.standard.items()}
     return {
         "rank": one.rank,
-        "team": _cell(entry.team),
-        "title": _cell(entry.title),
-        "file": _cell(entry.file),
+        **_names(entry),
         "total": one.total,
         "low": one.low,
         "high": one.high,
         "tied_with_next": "yes" if one.tied_with_next else "no",
         **{name: round(value, DECIMALS) for name, value in numbers.items()},
     }
+
+
+def _names(entry: ScoredEntry | Unranked) -> dict[str, JsonValue]:
+    """Return the cells that say whose entry it is."""
+    return {name: _cell(getattr(entry, name)) for name in ("team", "title", "file")}
 
 
 def _cell(text: str) -> str:

@@ -2,13 +2,12 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from eval.casting.selection import seeds_cast
 from kit.errors import RunError
+from kit.experiment.run import Run
+from kit.story.story import PANELS
 from submissions.contest.rules import Rules
-
-if TYPE_CHECKING:
-    from kit.experiment.run import Run
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,17 +32,14 @@ class Entry:
     """Where the LoRA is published; empty while it is not."""
 
 
-def seeds_of(opened: "Run", place: tuple[str, str, str], seed: int | None) -> tuple[int, ...]:
+def seeds_of(opened: Run, place: tuple[str, str, str], seed: int | None) -> tuple[int, ...]:
     """Return the seed of each panel that is packed."""
-    from eval.casting.selection import seeds_cast
-    from kit.story.story import PANELS
-
     if seed is None and (cast_seeds := seeds_cast(opened, *place)):
         return cast_seeds
     return (opened.loaded.experiment.seeds[0] if seed is None else seed,) * PANELS
 
 
-def only_story(opened: "Run") -> str:
+def only_story(opened: Run) -> str:
     """Return the name of a run's story; raises RunError when there are several to choose from."""
     names = [story.name for story in opened.loaded.stories]
     if len(names) != 1:

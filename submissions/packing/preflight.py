@@ -19,7 +19,7 @@ from submissions.untrusted.lora_reader import LoraFile, lora_faults
 from submissions.untrusted.png_reader import picture_texts, read_picture, square_faults
 from submissions.untrusted.secret_scan import find_leaks
 from submissions.untrusted.zip_reader import MAX_LORA_BYTES
-from submissions.verification.rule_checks import EntryTexts, gate_faults, words_faults
+from submissions.verification.rule_checks import gate_faults, words_faults
 
 _CLOSE = 1e-3
 """How far a written mean may be from the mean of the written scores."""
@@ -28,12 +28,11 @@ _SCORE_AGAIN = "run `storykit score` again"
 
 def check_entry(entry: Entry) -> Iterator[Fault]:
     """Yield what is wrong with an entry before one looks into the run."""
-    texts = EntryTexts(entry.team, entry.title, entry.introduction, entry.link)
-    yield from words_faults(entry.rules, texts)
+    yield from words_faults(entry.rules, entry.team, entry.title, entry.introduction, entry.link)
     if entry.rules.panels.count != PANELS:
         yield Fault("rules", f"ask for {entry.rules.panels.count} panels, a story has {PANELS}")
     for place in ("team", "title", "introduction"):
-        yield from find_leaks(place, getattr(texts, place))
+        yield from find_leaks(place, getattr(entry, place))
 
 
 def check_evidence(evidence: Evidence, entry: Entry) -> Iterator[Fault]:
@@ -57,8 +56,7 @@ def panel_scores(scores: Scores, entry: Entry) -> list[PanelScore]:
 
 def mean_score(rows: Sequence[PanelScore]) -> float:
     """Return the mean aesthetic score of rows; NaN when one of them has none."""
-    known = (row.values.get("aesthetic") for row in rows)
-    values = [math.nan if value is None else value for value in known]
+    values = [math.nan if (value := row.values.get("aesthetic")) is None else value for row in rows]
     return fmean(values) if values else math.nan
 
 

@@ -5,22 +5,22 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
 from PIL import Image
 
 from kit.errors import BundleError
+from kit.experiment.config import DrawSettings
+from kit.experiment.run import Slot
+from kit.generation.painter import BatchPlan, DrawFailure, Painter
+from kit.generation.recipe import PACKAGES, Job, job_of, recipe_of
 from kit.images.png_metadata import png_bytes
+from kit.lora.lora import LoadedLora, load_lora
+from kit.progress import Progress
+from kit.versions import installed_version
 from submissions.bundle.bundle import Bundle
 from submissions.bundle.manifest import BatchRecord, Manifest, PanelRecord
-
-if TYPE_CHECKING:
-    from kit.experiment.config import DrawSettings
-    from kit.generation.painter import DrawFailure, Painter
-    from kit.generation.recipe import Job
-    from kit.lora.lora import LoadedLora
-    from kit.progress import Progress
 
 Verdict = Literal["identical", "same pixels", "same picture", "other picture", "not drawn"]
 BOUND = 4.0
@@ -63,7 +63,7 @@ class Reproduction:
         return {"panels": panels, "bound": BOUND, "reasons": self.reasons}
 
 
-def reproduce(bundle: Bundle, painter: "Painter", progress: "Progress | None" = None) -> Reproduction:
+def reproduce(bundle: Bundle, painter: Painter, progress: Progress | None = None) -> Reproduction:
     """Draw the panels of a sound bundle again, in the batches they were drawn in.
 
     Args:
@@ -75,9 +75,6 @@ def reproduce(bundle: Bundle, painter: "Painter", progress: "Progress | None" = 
         BundleError: what the bundle was drawn with cannot be set up here.
         LoraError: its LoRA does not fit the base.
     """
-    from kit.experiment.config import DrawSettings
-    from kit.generation.painter import BatchPlan
-
     manifest = bundle.sound_manifest
     how = DrawSettings(**manifest.settings.model_dump(exclude={"scheduler"}))
     lora, batches = _lora(bundle), _batches(manifest)
@@ -109,11 +106,8 @@ def _batches(manifest: Manifest) -> list[BatchRecord]:
     return [batch for batch in batches if any((batch.seed, prompt) in panels for prompt in batch.prompts)]
 
 
-def _jobs(batch: BatchRecord, manifest: Manifest, painter: "Painter", how: "DrawSettings") -> Iterator["Job"]:
+def _jobs(batch: BatchRecord, manifest: Manifest, painter: Painter, how: DrawSettings) -> Iterator[Job]:
     """Yield what is to be drawn in a batch."""
-    from kit.experiment.run import Slot
-    from kit.generation.recipe import job_of, recipe_of
-
     lora = manifest.lora
     worn = {
         "lora_sha256": lora.source_sha256 if lora else None,
@@ -128,9 +122,7 @@ def _jobs(batch: BatchRecord, manifest: Manifest, painter: "Painter", how: "Draw
         yield job_of(slot, shared, prompt, negative, f"seed {batch.seed}, {prompt}")
 
 
-def _compared(
-    panel: PanelRecord, bundle: Bundle, picture: "Image.Image | DrawFailure", job: "Job"
-) -> Redrawn:
+def _compared(panel: PanelRecord, bundle: Bundle, picture: Image.Image | DrawFailure, job: Job) -> Redrawn:
     """Return how a panel's new picture differs from the bundle's."""
     if not isinstance(picture, Image.Image):
         return Redrawn(panel=panel.panel, verdict="not drawn", reason=picture.reason)
@@ -154,24 +146,19 @@ def mean_difference(before: Image.Image, now: Image.Image) -> float:
     return float(np.abs(np.asarray(before, np.int16) - np.asarray(now, np.int16)).mean())
 
 
-def _lora(bundle: Bundle) -> "LoadedLora | None":
+def _lora(bundle: Bundle) -> LoadedLora | None:
     """Return the bundle's LoRA as it was worn; None for the bare base."""
     record = bundle.sound_manifest.lora
     if record is None:
         return None
-    from kit.lora.lora import load_lora
-
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "lora.safetensors"
         path.write_bytes(bundle.files[record.file])
         return load_lora(path, record.alpha)
 
 
-def _changes(manifest: Manifest, painter: "Painter") -> Iterator[str]:
+def _changes(manifest: Manifest, painter: Painter) -> Iterator[str]:
     """Yield what differs from the drawing of the bundle, as one reads it in a list of reasons."""
-    from kit.generation.recipe import PACKAGES
-    from kit.versions import installed_version
-
     yield from _differences({**manifest.base, "sha256": None}, {**painter.identity, "sha256": None})
     then, here = manifest.base.get("sha256"), painter.identity.get("sha256")
     if isinstance(then, Mapping) and isinstance(here, Mapping):

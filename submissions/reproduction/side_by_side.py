@@ -1,19 +1,17 @@
 """A bundle's panels above the same panels drawn again."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from PIL import Image, ImageChops, ImageDraw
 
 from kit.embedded import EMBEDDED
 from kit.files.atomic_write import write_atomic
+from kit.generation.devices import load_painter
 from kit.images.lettering import BUILT_IN, Lettering
+from kit.progress import Progress
 from submissions.bundle.bundle import Bundle
 from submissions.bundle.mosaic import FAINT, INK, PAPER, png_bytes
 from submissions.reproduction.reproduce import Redrawn, Reproduction, decoded, reproduce
-
-if TYPE_CHECKING:
-    from kit.progress import Progress
 
 SHEET = "side-by-side.png"
 """The sheet's file."""
@@ -26,7 +24,7 @@ _ROWS = ("bundle", "drawn again", f"difference x{TIMES}")
 
 
 def reproduce_into(
-    folder: Path, bundle: Bundle, base: str, device: str, progress: "Progress | None" = None
+    folder: Path, bundle: Bundle, base: str, device: str, progress: Progress | None = None
 ) -> Reproduction:
     """Draw a sound bundle's panels again; write them and a sheet that shows them beside the bundle's.
 
@@ -37,8 +35,6 @@ def reproduce_into(
         device: where to draw.
         progress: who wants to hear how far it is.
     """
-    from kit.generation.devices import load_painter
-
     own = EMBEDDED if bundle.sound_manifest.notice else "kolors"
     again = reproduce(bundle, load_painter(base or own, device), progress)
     for panel in again.panels:

@@ -37,8 +37,7 @@ def read_picture(place: str, data: bytes) -> tuple[Image.Image | None, list[Faul
     if problem:
         return None, [Fault(place, problem)]
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with warnings.catch_warnings(action="ignore"):
             picture = Image.open(io.BytesIO(data), formats=["PNG"])
             picture.load()
     except DECODE_ERRORS as error:

@@ -67,11 +67,6 @@ def _is_text(name: str) -> bool:
     return Path(name).suffix not in _LIMITS
 
 
-def _place_of(entry: zipfile.ZipInfo) -> int:
-    """Return how many bytes an entry takes in the zip, but for what other tools add to it."""
-    return _LOCAL_BYTES + len(entry.orig_filename.encode()) + entry.compress_size
-
-
 def read_zip(path: Path) -> ZipContents:
     """Return the files of a zip with every fault of its form; nothing is written to disk.
 
@@ -165,7 +160,8 @@ def _total_problem(entries: Sequence[zipfile.ZipInfo], end: int) -> str:
     told = sum(entry.file_size for entry in entries if _is_text(entry.filename))
     if told > MAX_TEXTS_BYTES:
         return f"holds {told} bytes of texts, {MAX_TEXTS_BYTES} are the most"
-    if end - sum(_place_of(entry) for entry in entries) > MAX_ENTRIES * MAX_SLACK_BYTES:
+    used = (_LOCAL_BYTES + len(entry.orig_filename.encode()) + entry.compress_size for entry in entries)
+    if end - sum(used) > MAX_ENTRIES * MAX_SLACK_BYTES:
         return "holds bytes that belong to no file"
     return ""
 

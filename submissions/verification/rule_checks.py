@@ -1,7 +1,6 @@
 """Checks of an entry against its contest's rules."""
 
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
 
 from submissions.bundle.manifest import MANIFEST, Manifest
 from submissions.bundle.texts import texts_of
@@ -11,8 +10,7 @@ from submissions.faults import Fault
 
 def rule_faults(files: Mapping[str, bytes], manifest: Manifest, rules: Rules) -> Iterator[Fault]:
     """Yield which rules of a contest a bundle breaks."""
-    texts = EntryTexts(manifest.team, manifest.title, manifest.introduction, manifest.link)
-    yield from words_faults(rules, texts)
+    yield from words_faults(rules, manifest.team, manifest.title, manifest.introduction, manifest.link)
     for name in rules.files.required:
         if name not in files:
             yield Fault(name, "is missing, the contest asks for it")
@@ -43,23 +41,14 @@ MAX_LINE = 60
 MAX_LINK = 300
 
 
-class EntryTexts(NamedTuple):
-    """The words of an entry that the rules speak about."""
-
-    team: str
-    title: str
-    introduction: str
-    link: str
-
-
-def words_faults(rules: Rules, texts: EntryTexts) -> Iterator[Fault]:
+def words_faults(rules: Rules, team: str, title: str, introduction: str, link: str) -> Iterator[Fault]:
     """Yield what is wrong with an entry's words under a contest's rules."""
-    yield from _line_faults("team", texts.team, rules)
-    yield from _line_faults("title", texts.title, rules)
-    yield from _introduction_faults(rules, texts.introduction)
-    if texts.link and not _is_link(texts.link):
+    yield from _line_faults("team", team, rules)
+    yield from _line_faults("title", title, rules)
+    yield from _introduction_faults(rules, introduction)
+    if link and not _is_link(link):
         mend = "give the address of the model page"
-        yield Fault("link", f"must be an https:// address, got {texts.link!r}", mend)
+        yield Fault("link", f"must be an https:// address, got {link!r}", mend)
 
 
 def _is_link(text: str) -> bool:

@@ -27,7 +27,8 @@ def _faults(bundle: Bundle, rules: Rules | None) -> Iterator[Fault]:
     if manifest is None:
         yield from file_faults(bundle)
         return
-    known = rules or _named_rules(manifest)
+    # of its own accord a bundle gets rules that storykit ships, from nowhere else
+    known = rules or (load_rules(manifest.rules) if manifest.rules in shipped_rules() else None)
     yield from content_faults(bundle, manifest, known)
     if known is None:
         problem = f"is for the contest {manifest.rules!r}, which storykit does not know"
@@ -42,8 +43,3 @@ def content_faults(bundle: Bundle, manifest: Manifest, rules: Rules | None) -> I
     yield from agreement_faults(bundle, manifest)
     if rules is not None:
         yield from rule_faults(bundle.files, manifest, rules)
-
-
-def _named_rules(manifest: Manifest) -> Rules | None:
-    """Return the rules that a bundle names, from those that storykit ships and from nowhere else."""
-    return load_rules(manifest.rules) if manifest.rules in shipped_rules() else None

@@ -23,7 +23,7 @@ from kit.models.base import load_base
 from kit.training.config import load_training
 from kit.training.previews import saved_steps, step_of
 from kit.training.train import train
-from reports.training import CheckpointPreviews, TrainingPage, render_training_page
+from reports.training import CheckpointPreviews, render_training_page
 from storykit.cli.main import app
 
 STEPS = (0, 2, 4)
@@ -178,7 +178,7 @@ def test_a_folder_that_is_named_from_here_is_gone_on_with(learned, monkeypatch):
 def test_a_page_without_a_best_step_says_so_and_offers_none(learned):
     run = Run.open(learned / "looks")
     looks = [scores_at(step, 0.5, mrr=1.0 if step == 0 else 0.1) for step in STEPS]
-    page = render_training_page(TrainingPage(folder=learned, run=run, looks=looks, best=None))
+    page = render_training_page(learned, run, looks, best=None)
     assert "目前没有一步符合规则" in page
     assert "--pick best" not in page
 
