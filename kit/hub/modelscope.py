@@ -4,7 +4,7 @@ import logging
 import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, redirect_stdout, suppress
 from io import StringIO
 from logging.handlers import BufferingHandler
 from pathlib import Path
@@ -64,11 +64,9 @@ class Repository:
         """Return the files by path, or None if the token sees no such repository."""
         from modelscope_hub.errors import NotExistError
 
-        with self._asking():
-            try:
-                return _files(self._api, self._path, "model")
-            except NotExistError:
-                return None
+        with self._asking(), suppress(NotExistError):
+            return _files(self._api, self._path, "model")
+        return None
 
     def create(self, name: str, private: bool) -> None:
         """Make the repository; its page is headed by the name."""

@@ -30,11 +30,10 @@ class BatchSampler:
             seed: of the order.
         """
         self._batch, self._seed = batch, seed
-        groups = defaultdict[Hashable, list[int]](list)
+        self._groups = defaultdict[Hashable, list[int]](list)
         for index, shape in enumerate(shapes):
-            groups[shape].append(index)
-        self._groups = list(groups.values())
-        self.steps = sum(math.ceil(len(group) / batch) for group in self._groups)
+            self._groups[shape].append(index)
+        self.steps = sum(math.ceil(len(group) / batch) for group in self._groups.values())
         """Steps an epoch."""
 
     def batch(self, step: int) -> list[int]:
@@ -42,7 +41,7 @@ class BatchSampler:
         epoch, place = divmod(step - 1, self.steps)
         generator = seeded_generator(self._seed, "epoch", epoch)
         batches: list[list[int]] = []
-        for group in self._groups:
+        for group in self._groups.values():
             order = [group[k] for k in torch.randperm(len(group), generator=generator).tolist()]
             rows = math.ceil(len(group) / self._batch)
             batches += np.resize(order, (rows, self._batch)).tolist()  # filled up from the beginning
