@@ -35,7 +35,8 @@ def fetch_dataset(name: str) -> Path:
         if any(file.lower().endswith(SUFFIXES) for file in files):
             ends = (end for suffix in (*SUFFIXES, ".txt") for end in (suffix, suffix.upper()))
             source.fetch([f"*{end}" for end in (*TABLES, *ends)], folder)
-            return _with_table(folder)
+            tables = [path for name in TABLES for path in folder.rglob(name)]
+            return tables[0].parent if len(tables) == 1 else folder
     except OSError as error:
         reason = " ".join(str(error).split())[:160]
         problem = f"is no folder or file here, and could not be fetched from ModelScope: {reason}; "
@@ -44,8 +45,3 @@ def fetch_dataset(name: str) -> Path:
     others = ", ".join([file for file in files if not file.startswith(".")][:_MOST_NAMED]) or "nothing"
     mend = f"fetch it with `{by_hand}`, unpack the pictures and give their folder"
     raise InputError(name, [f"must hold picture files, got {others}; {mend}"])
-
-
-def _with_table(folder: Path) -> Path:
-    tables = [path for name in TABLES for path in folder.rglob(name)]
-    return tables[0].parent if len(tables) == 1 else folder

@@ -92,9 +92,8 @@ def _place(loc: tuple[int | str, ...]) -> str:
 def _message(detail: ErrorDetails) -> str:
     kind = detail["type"]
     opening = "" if kind == "value_error" else "must "
-    message = _MESSAGES.get(kind) or _PYDANTIC_OPENING.sub(opening, detail["msg"]).replace(
-        " after validation", ""
-    )
+    said = detail["msg"].replace(" after validation", "")
+    message = _MESSAGES.get(kind) or _PYDANTIC_OPENING.sub(opening, said)
     got = repr(detail["input"])
     shown = got if len(got) <= _SHOWN else f"{got[:_SHOWN]}..."
     return message if kind in _COMPLETE else f"{message}, got {shown}"

@@ -4,7 +4,7 @@ import logging
 import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, redirect_stdout, suppress
 from io import StringIO
 from logging.handlers import BufferingHandler
 from pathlib import Path
@@ -64,11 +64,9 @@ class Repository:
         """Return the files by path, or None if the token sees no such repository."""
         from modelscope_hub.errors import NotExistError
 
-        with self._asking():
-            try:
-                return _files(self._api, self._path, "model")
-            except NotExistError:
-                return None
+        with self._asking(), suppress(NotExistError):
+            return _files(self._api, self._path, "model")
+        return None
 
     def create(self, name: str, private: bool) -> None:
         """Make the repository; its page is headed by the name."""
@@ -114,9 +112,8 @@ class Repository:
         """Return what went wrong, as the SDK told it first, and what to do about it."""
         from modelscope_hub.errors import AlreadyExistsError, AuthenticationError, PermissionDeniedError
 
-        first = (
-            (logged[0].getMessage() if logged else str(error)).partition("\n")[0].replace(self._token, "***")
-        )
+        told = logged[0].getMessage() if logged else str(error)
+        first = told.partition("\n")[0].replace(self._token, "***")
         reason = printable(_QUERY.sub("", first))[:_SHOWN]
         if isinstance(error, (AuthenticationError, PermissionDeniedError, AlreadyExistsError)):
             return f"{self.page}: the token in {TOKEN} must be allowed to write there, the hub said: {reason}"
@@ -139,17 +136,13 @@ class ModelScope:
 
     def files(self) -> Mapping[str, RemoteFile]:
         """Return the repository's files by path."""
-        from modelscope_hub.api import HubApi
-
-        with _as_os_error():
-            return _files(HubApi(), self._repository, self._kind)
+        with _client() as api:
+            return _files(api, self._repository, self._kind)
 
     def fetch(self, paths: Sequence[str], folder: Path) -> None:
         """Fetch files, or what matches patterns, with ModelScope's client: it resumes and shows progress."""
-        from modelscope_hub.api import HubApi
-
-        with _as_os_error():
-            HubApi().download_repo(self._repository, self._kind, local_dir=folder, allow_patterns=list(paths))
+        with _client() as api:
+            api.download_repo(self._repository, self._kind, local_dir=folder, allow_patterns=list(paths))
 
 
 def _files(api: "HubApi", repository: str, kind: Kind) -> dict[str, RemoteFile]:
@@ -158,11 +151,12 @@ def _files(api: "HubApi", repository: str, kind: Kind) -> dict[str, RemoteFile]:
 
 
 @contextmanager
-def _as_os_error() -> Iterator[None]:
-    """Turn what ModelScope's client raises into an OSError, as Hugging Face's errors are."""
+def _client() -> Iterator["HubApi"]:
+    """Yield ModelScope's client; what it raises becomes an OSError, as Hugging Face's errors are."""
+    from modelscope_hub.api import HubApi
     from modelscope_hub.errors import HubError
 
     try:
-        yield
+        yield HubApi()
     except HubError as error:
         raise OSError(str(error)) from error

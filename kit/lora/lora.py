@@ -24,23 +24,19 @@ class LoadedLora(Content):
     """Of the file."""
     alpha: float
 
-    def misfits(self, shapes: Mapping[str, tuple[int, int]]) -> list[str]:
-        """Return one line for each layer that the base lacks or has in another size.
+    def check_fit(self, shapes: Mapping[str, tuple[int, int]]) -> None:
+        """Refuse with LoraError unless every layer of the LoRA has its place in the base.
 
         Args:
             shapes: (out, in) of each linear layer of the base.
         """
-        return [
+        faults = [
             f"{layer} is {shapes[layer]} in the base, {pair.shape} in the LoRA"
             if layer in shapes
             else f"the base has no layer {layer}"
             for layer, pair in self.pairs.items()
             if pair.shape != shapes.get(layer)
         ]
-
-    def check_fit(self, shapes: Mapping[str, tuple[int, int]]) -> None:
-        """Refuse with LoraError unless every layer of the LoRA has its place in the base."""
-        faults = self.misfits(shapes)
         if faults:
             total = len(self.pairs)
             raise LoraError(

@@ -11,11 +11,6 @@ from kit.experiment.tables import ScoreTable
 from kit.files.documents import read_toml
 from kit.story.story import Language
 
-Preset = Literal["contest", "style", "character"]
-Schedule = Literal["constant", "linear", "cosine"]
-"""How the learning rate goes on after the warm-up: as it is, or to nothing at the last step."""
-Precision = Literal["auto", "fp32", "bf16", "fp16"]
-"""What the UNet computes in; auto is bf16 on a GPU that has it, else fp16, and fp32 without a GPU."""
 Share = Annotated[float, Field(ge=0, lt=1)]
 
 
@@ -31,7 +26,8 @@ class TrainConfig(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
     batch: Count = 1
     learning_rate: PositiveFloat = 1e-4
     """After the warm-up."""
-    schedule: Schedule = "constant"
+    schedule: Literal["constant", "linear", "cosine"] = "constant"
+    """How the learning rate goes on after the warm-up: as it is, or to nothing at the last step."""
     warmup: Share = 0.0
     """Share of the steps in which the learning rate rises evenly to its full height."""
     weight_decay: Annotated[float, Field(ge=0)] = 0.01
@@ -53,7 +49,8 @@ class TrainConfig(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
     """How much of the noise is one number a channel, for very dark and very bright pictures."""
     ema: Share | None = None
     """The file gets a running mean of the weights that keeps this share at each step."""
-    precision: Precision = "fp16"
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = "fp16"
+    """What the UNet computes in; auto is bf16 on a GPU that has it, else fp16, and fp32 without a GPU."""
     checkpointing: bool = True
     """Compute activations twice instead of keeping them: less memory, about half as fast."""
     save_every: Count = 100
@@ -116,7 +113,7 @@ class Training(BaseModel, frozen=True, extra="forbid"):
     data: Annotated[str, path_to("the dataset's folder", Path.is_dir)]
     """A folder with pictures and metadata.csv."""
     base: BaseWeights = EMBEDDED
-    preset: Preset = "style"
+    preset: Literal["contest", "style", "character"] = "style"
     learn: TrainConfig = TrainConfig()
     """What differs from the preset."""
     watch: Watch | None = None

@@ -79,10 +79,8 @@ class TrainingFolder:
     def _events(self) -> EventsWriter:
         """TensorBoard's file, written at once: SummaryWriter's flush does not wait for what is queued."""
         (self._folder / EVENTS).mkdir(parents=True, exist_ok=True)
-        events, begun = (
-            EventsWriter(str(self._folder / EVENTS / "events")),
-            SessionLog(status=SessionLog.START),
-        )
+        events = EventsWriter(str(self._folder / EVENTS / "events"))
+        begun = SessionLog(status=SessionLog.START)
         events.write_event(Event(wall_time=time.time(), step=self._good + 1, session_log=begun))
         return events
 

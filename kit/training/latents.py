@@ -38,10 +38,6 @@ class EncodedDataset:
     captions: Tensor
     """(pictures,): each picture's row in `cross` and `pooled`."""
 
-    def __len__(self) -> int:
-        """Return how many pictures there are."""
-        return len(self.latents)
-
 
 class Side(NamedTuple):
     """A picture's size as training sees it, in pixels."""

@@ -249,11 +249,8 @@ def _injected(unet: SDXLUNet, config: TrainConfig) -> Iterator[dict[str, nn.Para
     layers = {name: module for name, module in unet.named_modules() if isinstance(module, FusedLoraLinear)}
     generator, weights = seeded_generator(config.seed, "first weights"), dict[str, nn.Parameter]()
     for name, layer in layers.items():
-        down, up, own = (
-            layer.lora_A["default"].weight,
-            layer.lora_B["default"].weight,
-            layer.base_layer.weight,
-        )
+        down, up = layer.lora_A["default"].weight, layer.lora_B["default"].weight
+        own = layer.base_layer.weight
         down.data = (torch.randn(down.shape, generator=generator) / config.rank).to(own)
         up.data = torch.zeros_like(up, dtype=own.dtype)
         weights |= {f"{name}.down": down, f"{name}.up": up}

@@ -3,8 +3,8 @@
 import math
 from collections import defaultdict
 from collections.abc import Hashable, Sequence
-from itertools import cycle, islice
 
+import numpy as np
 import torch
 
 from kit.files.encodings import sha256_bytes
@@ -30,23 +30,21 @@ class BatchSampler:
             seed: of the order.
         """
         self._batch, self._seed = batch, seed
-        groups = defaultdict[Hashable, list[int]](list)
+        self._groups = defaultdict[Hashable, list[int]](list)
         for index, shape in enumerate(shapes):
-            groups[shape].append(index)
-        self._groups = list(groups.values())
-        self.steps = sum(math.ceil(len(group) / batch) for group in self._groups)
+            self._groups[shape].append(index)
+        self.steps = sum(math.ceil(len(group) / batch) for group in self._groups.values())
         """Steps an epoch."""
 
     def batch(self, step: int) -> list[int]:
         """Return the pictures of a step, from 1."""
         epoch, place = divmod(step - 1, self.steps)
         generator = seeded_generator(self._seed, "epoch", epoch)
-        batches = []
-        for group in self._groups:
+        batches: list[list[int]] = []
+        for group in self._groups.values():
             order = [group[k] for k in torch.randperm(len(group), generator=generator).tolist()]
-            whole = math.ceil(len(group) / self._batch) * self._batch
-            filled = list(islice(cycle(order), whole))
-            batches += [filled[first : first + self._batch] for first in range(0, whole, self._batch)]
+            rows = math.ceil(len(group) / self._batch)
+            batches += np.resize(order, (rows, self._batch)).tolist()  # filled up from the beginning
         return batches[int(torch.randperm(len(batches), generator=generator)[place])]
 
 

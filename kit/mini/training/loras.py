@@ -56,7 +56,7 @@ def train_style(shards: Path, out: Path, style: Style, base: EmbeddedFolder, con
     unet = networks.unet.to(precision_of(config, ranks.device))
     pairs = train_lora(unet, examples, config, _Diary())
     identity = {"base": base.name, "base_sha256": base.unet_sha256, "dataset_sha256": ""}
-    metadata = notes(config, style, len(examples), config.steps, identity)
+    metadata = notes(config, style, len(examples.latents), config.steps, identity)
     save_lora(out / "loras" / f"{style}.safetensors", pairs, config.alpha, metadata)
 
 

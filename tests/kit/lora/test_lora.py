@@ -211,7 +211,6 @@ def test_every_layer_without_a_place_in_the_base_is_counted(tmp_path_factory, kn
     save_lora(path, pairs(), 4.0, {})
     lora = load_lora(path)
     shapes = dict.fromkeys(LAYERS[:known], (6, 8)) | {"blocks.0.other": (6, 8)}
-    assert len(lora.misfits(shapes)) == len(LAYERS) - known
     if known < len(LAYERS):
         with pytest.raises(LoraError, match=f"{known} of {len(LAYERS)} keys match the base, all must"):
             lora.check_fit(shapes)

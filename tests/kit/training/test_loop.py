@@ -64,7 +64,7 @@ def test_the_contests_preset_has_the_baselines_loss(unet, tmp_path):
     lot = draw_step_noise(config, 1, examples.latents[0].shape, 1)
     diary = Diary()
     train_lora(unet, examples, config, diary)
-    [chosen] = BatchSampler([0] * len(examples), 1, config.seed).batch(1)
+    [chosen] = BatchSampler([0] * len(examples.latents), 1, config.seed).batch(1)
     sampler = scheduler()
     noisy = sampler.add_noise(examples.latents[chosen][None], lot.noise, lot.levels)
     row = examples.captions[chosen]
