@@ -102,8 +102,7 @@ class PreparationPlan:
     def steps(self) -> list[FilterStep]:
         """What drops pictures, in order; a sample's shape counts all its pictures, so that comes first."""
         steps = [FilterStep("shape", partial(_misfits, rule)) for rule in self.filters]
-        steps.append(FilterStep("blank", _blank))
-        steps.append(FilterStep("caption", partial(_uncaptioned, self.captioning)))
+        steps += [FilterStep("blank", _blank), FilterStep("caption", partial(_uncaptioned, self.captioning))]
         if self.aesthetic is not None:
             steps.append(self.aesthetic)
         if not self.keep_near_duplicates:

@@ -174,16 +174,10 @@ class LoadedExperiment:
     @property
     def settings(self) -> DrawSettings:
         """How the panels are drawn, the base's defaults filled in."""
-        told = self.experiment
-        steps, size = (25, 256) if told.base == EMBEDDED else (50, 1024)
-        return DrawSettings(
-            steps=told.steps or steps,
-            cfg=told.cfg,
-            size=told.size or size,
-            noise=told.noise,
-            batch=told.batch,
-            memory=told.memory,
-        )
+        asked = self.experiment
+        steps, size = (25, 256) if asked.base == EMBEDDED else (50, 1024)
+        kept = asked.model_dump(include={"cfg", "noise", "batch", "memory"})
+        return DrawSettings(steps=asked.steps or steps, size=asked.size or size, **kept)
 
 
 def baseline_of(experiment: Experiment) -> str | None:
