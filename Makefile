@@ -23,7 +23,7 @@ check: $(READY)
 	$(BIN)/lint-imports
 
 bench: $(READY)
-	$(BIN)/python bench/speed.py
+	$(BIN)/python -m tests.benchmarks.speed
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -c "import sys; sys.exit(0 if (3, 11) <= sys.version_info[:2] < (3, 13) else 'storykit needs Python 3.11 or 3.12: make PYTHON=python3.12')"

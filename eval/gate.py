@@ -4,33 +4,29 @@ The organiser's script takes every regular file in the folder, no subfolder, and
 picture. So the mean is given only where that script would give one, and what does not belong is named.
 """
 
-from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from io import BytesIO
 from pathlib import Path
-from statistics import fmean
+from statistics import fmean, mode
 from typing import Literal, NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-from PIL.Image import Image, Resampling
+from PIL.Image import Image
 from PIL.Image import open as open_picture
 
-from eval.ahead import batches_ahead, in_threads
-from eval.reading import read_picture, through_jpeg
-from eval.scorer import Scorer, Stamp
+from eval.scorers.preprocess import batches_ahead
+from eval.scorers.protocols import Scorer, Stamp
+from eval.scoring.panel_file import read_picture, through_jpeg
 from kit.errors import ScoreError
-from kit.painter import is_flat
+from kit.images.decode import is_flat
+from kit.images.near_duplicates import Thumbnail, same_pictures, thumbnail
 
 THRESHOLD = 6.0
 """The mean an entry needs; source: the contest's rules."""
 BATCH = 64
 """Pictures read at once: of 1024 px, 200 MB."""
 JPEG_QUALITY, SMALLER = 90, 0.98
-THUMB, ALIKE = 32, 5.0
-"""Two pictures are one if their thumbnails of so many pixels differ by less than so many of 255 levels: JPEG
-at quality 40 changes 2.8, two panels of one story of the drawn world differ by 13 or more (60 stories)."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -81,7 +77,7 @@ def gate(folder: Path, scorer: Scorer, threshold: float = THRESHOLD) -> FolderGa
         elsewhere=elsewhere,
         files=files,
         faults=tuple(f"{file.file}: {file.fault}" for file in files if file.fault),
-        stamp=scorer.stamp,
+        stamp=scorer.metric.stamp,
     )
 
 
@@ -92,8 +88,8 @@ class _File(NamedTuple):
     picture: Image | None
     """As RGB; None where it is no picture."""
     fault: str
-    thumb: NDArray[np.float64] | None = None
-    """32 x 32 pixels, to find copies by."""
+    thumbnail: Thumbnail | None = None
+    """To find copies by."""
 
 
 def _score_files(folder: Path, scorer: Scorer) -> tuple[tuple[FileScore, ...], dict[str, float]]:
@@ -102,16 +98,18 @@ def _score_files(folder: Path, scorer: Scorer) -> tuple[tuple[FileScore, ...], d
     changed: dict[str, list[float]] = {how: [] for how in HARMLESS}
     sizes: dict[str, tuple[int, int]] = {}
     faults: dict[str, str] = {}
-    thumbs: dict[str, NDArray[np.float64]] = {}
+    thumbnails: dict[str, Thumbnail] = {}
     for batch in batches_ahead(_read, paths, BATCH):
         faults |= {file.name: file.fault for file in batch if file.fault}
         pictures = {file.name: file.picture for file in batch if file.picture is not None}
         sizes |= {name: picture.size for name, picture in pictures.items()}
-        thumbs |= {file.name: file.thumb for file in batch if file.thumb is not None}
+        thumbnails |= {file.name: file.thumbnail for file in batch if file.thumbnail is not None}
         scores |= dict(zip(pictures, scorer.score(list(pictures.values())), strict=True))
         for how, change in HARMLESS.items():
-            changed[how] += scorer.score(in_threads(change, pictures.values()))
-    faults = _copies(thumbs) | _stray(sizes) | faults
+            for batch_changed in batches_ahead(change, pictures.values(), BATCH):
+                changed[how] += scorer.score(batch_changed)
+    copies = {name: f"is the same picture as {other}" for name, other in same_pictures(thumbnails).items()}
+    faults = copies | _stray(sizes) | faults
     files = (
         FileScore(file=path.name, score=scores.get(path.name), fault=faults.get(path.name, ""))
         for path in paths
@@ -140,13 +138,8 @@ def _read(path: Path) -> _File:
         mode = saved.mode
     if is_flat(picture):
         return _File(path.name, picture, "has one colour all over")
-    told = "" if mode == "RGB" else f"is {mode}, not RGB; it is scored as RGB, which may look different"
-    thumb = np.asarray(picture.resize((THUMB, THUMB), Resampling.BOX), np.float64)
-    return _File(path.name, picture, told, thumb)
-
-
-def _as_jpeg(picture: Image) -> Image:
-    return through_jpeg(picture, JPEG_QUALITY)
+    fault = "" if mode == "RGB" else f"is {mode}, not RGB; it is scored as RGB, which may look different"
+    return _File(path.name, picture, fault, thumbnail(picture))
 
 
 def _smaller(picture: Image) -> Image:
@@ -154,30 +147,15 @@ def _smaller(picture: Image) -> Image:
 
 
 HARMLESS: Mapping[str, Callable[[Image], Image]] = {
-    f"as JPEG, quality {JPEG_QUALITY}": _as_jpeg,
+    f"as JPEG, quality {JPEG_QUALITY}": partial(through_jpeg, quality=JPEG_QUALITY),
     f"{1 - SMALLER:.0%} smaller": _smaller,
 }
 """What happens to pictures on their way to a contest, and should not decide it."""
 
 
-def _copies(thumbs: Mapping[str, NDArray[np.float64]]) -> dict[str, str]:
-    """Return a fault for every picture that an earlier one shows already."""
-    faults: dict[str, str] = {}
-    for name, thumb in thumbs.items():
-        for other, before in thumbs.items():
-            if other == name:
-                break
-            if other not in faults and np.abs(thumb - before).mean() < ALIKE:
-                faults[name] = f"is the same picture as {other}"
-                break
-    return faults
-
-
 def _stray(sizes: dict[str, tuple[int, int]]) -> dict[str, str]:
     """Return a fault for every picture of another size than most: a mosaic or a cover that moves the mean."""
-    if not sizes:
-        return {}
-    (width, height), _ = Counter(sizes.values()).most_common(1)[0]
+    width, height = mode(sizes.values()) if sizes else (0, 0)
     return {
         name: f"is {size[0]} x {size[1]}, most are {width} x {height}; it counts in the mean, too"
         for name, size in sizes.items()

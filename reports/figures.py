@@ -1,24 +1,21 @@
-"""The report's figures: similarity maps and difference strips, as SVG for the page and as SVG and PNG files.
-
-They hold numbers and ASCII only, so that a machine without Chinese fonts draws them as they are meant; the
-words stand beside them in the page. The same input gives the same bytes.
-"""
+"""Figures: similarity maps, difference strips and training curves."""
 
 import io
 import math
 import re
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator
 
-from reports.records import Comparison, Matrix
-from reports.tables import MINUS
+from eval.comparison.verdict import Contrast
+from eval.scoring.records import Matrix
+from reports.number_format import MINUS
 
 INK, MUTED, LINE, ACCENT = "#2b2823", "#77706a", "#d9d2c7", "#a63d2a"
 THEME = {INK: "var(--ink)", MUTED: "var(--muted)", LINE: "var(--line)", ACCENT: "var(--accent)"}
@@ -50,7 +47,7 @@ def similarity_map(matrix: Matrix, scale: Span) -> Figure:
         matrix: (8, 8) cosines.
         scale: The palest and the darkest value, shared by all maps of a page.
     """
-    values = np.array([[math.nan if cell is None else cell for cell in row] for row in matrix])
+    values = np.array(matrix, dtype=float)  # None becomes NaN
     np.fill_diagonal(values, math.nan)
     side = len(values)
     figure, axes = _blank((3.2, 3.2), (0.07, 0.01, 0.92, 0.92))
@@ -84,17 +81,16 @@ def span(matrices: Sequence[Matrix]) -> Span:
     return Span(min(pairs, default=0.0), max(pairs, default=1.0))
 
 
-def difference_strip(comparison: Comparison) -> Figure:
+def difference_strip(comparison: Contrast) -> Figure:
     """Return one dot a replicate, and the shift with its interval below, on a line through zero."""
     figure, axes = _blank((3.4, 0.72), (0.02, 0.34, 0.96, 0.64))
     axes.axvline(0, color=LINE, linewidth=1.2, zorder=0)
     dots = sorted(comparison.differences)
     axes.plot(dots, [0.5] * len(dots), "o", color=INK, alpha=0.45, markersize=5, markeredgewidth=0)
     marks = [*dots, 0.0]
-    if comparison.interval and None not in comparison.interval:
-        low, high = (float(end) for end in comparison.interval if end is not None)
-        axes.plot([low, high], [-0.5, -0.5], color=ACCENT, linewidth=2.2, solid_capstyle="round")
-        marks += [low, high]
+    if comparison.interval is not None:
+        axes.plot(comparison.interval, [-0.5, -0.5], color=ACCENT, linewidth=2.2, solid_capstyle="round")
+        marks += comparison.interval
     if comparison.shift is not None:
         axes.plot([comparison.shift], [-0.5], "D", color=ACCENT, markersize=5, markeredgewidth=0)
         marks.append(comparison.shift)
@@ -148,8 +144,7 @@ def _scale(axes: Axes, low: float, high: float) -> None:
     axes.set_xlim(low - air, high + air)
     axes.set_ylim(-1, 1)
     axes.set_yticks([])
-    ends: list[tuple[float, Literal["left", "center", "right"]]] = [(low, "left"), (high, "right")]
-    ticks = [end for end, _ in ends if abs(end) > 0.15 * (high - low)] + [0.0]
+    ticks = [end for end in (low, high) if abs(end) > 0.15 * (high - low)] + [0.0]
     axes.xaxis.set_major_locator(FixedLocator(sorted(ticks)))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _difference(value)))
 
@@ -158,6 +153,42 @@ def _difference(value: float) -> str:
     """Return a difference with its sign and three significant digits, never as a power of ten."""
     if value == 0:
         return "0"
-    return np.format_float_positional(value, precision=3, fractional=False, trim="-", sign=True).replace(
-        "-", MINUS
-    )
+    text = np.format_float_positional(value, precision=3, fractional=False, trim="-", sign=True)
+    return text.replace("-", MINUS)
+
+
+WINDOW = 0.05
+"""Share of the steps over which a noisy curve is averaged."""
+
+
+def curve(points: Sequence[tuple[int, float]], best: int | None, *, smooth: bool = False) -> Figure:
+    """Return a curve.
+
+    Args:
+        points: step and value, in order; step 0 is drawn as a level to compare with.
+        best: a step that is marked.
+        smooth: draw the points faintly and their running mean over them.
+    """
+    figure = Figure(figsize=(3.4, 1.9))
+    axes = figure.add_axes((0.15, 0.16, 0.83, 0.8))
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color(LINE)
+    axes.tick_params(length=0, pad=4, labelsize=8, labelcolor=MUTED)
+    axes.yaxis.set_major_locator(MaxNLocator(4))
+    axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
+    if not points:
+        return figure
+    steps, values = np.array(points).T
+    if steps[0] == 0:
+        axes.axhline(values[0], color=LINE, linewidth=1.2, zorder=0)
+    if smooth:
+        axes.plot(steps, values, color=LINE, linewidth=0.8)
+        width = max(1, round(WINDOW * len(values)))
+        mean = np.convolve(values, np.ones(width) / width, "valid")
+        axes.plot(steps[width - 1 :], mean, color=INK, linewidth=1.6)
+    else:
+        axes.plot(steps, values, color=INK, linewidth=1.6, marker="o", markersize=4)
+    for step, value in points:
+        if step == best:
+            axes.plot([step], [value], "D", color=ACCENT, markersize=7)
+    return figure

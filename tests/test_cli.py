@@ -11,7 +11,7 @@ from command import refused, tell, tree
 from fakes import toy_base, write_story
 from typer.main import get_command
 
-import storykit
+from storykit.cli.main import app
 
 PACKAGES = ("kit", "eval", "reports", "submissions")
 HEAVY = ("torch", "pandas", "matplotlib", "transformers", "diffsynth", "open_clip", "scipy", "PIL")
@@ -25,6 +25,8 @@ COMMANDS = {
     ("cast",),
     ("pack",),
     ("verify",),
+    ("reproduce",),
+    ("leaderboard",),
     ("publish",),
     ("gate",),
     ("train",),
@@ -41,21 +43,22 @@ COMMANDS = {
 ASK_FOR_HELP = """
 import json, sys
 import eval, kit, reports, submissions
-import storykit
+from storykit.cli.main import app
 from typer.testing import CliRunner
 asked, heavy = json.loads(sys.argv[1])
 answers = {}
 for words in asked:
-    answer = CliRunner().invoke(storykit.app, [*words, "--help"])
+    answer = CliRunner().invoke(app, [*words, "--help"])
     answers[" ".join(words)] = (answer.exit_code, answer.output)
 print(json.dumps({"answers": answers, "imported": [name for name in heavy if name in sys.modules]}))
 """
 FAIL = """
-import storykit
-@storykit.app.command()
+from kit.errors import StorykitError
+from storykit.cli.main import app, main
+@app.command()
 def wait() -> None:
     raise {error}
-storykit.main(["wait"])
+main(["wait"])
 """
 PANEL = '[[panel]]\nprompt = "小猫睡觉"\n'
 CAST = 'title = "t"\n[characters.cat]\ntext = "小猫"\n' + PANEL * 7
@@ -96,7 +99,7 @@ def public_modules():
 
 
 def test_the_commands_are_the_seven_stages_and_what_goes_with_them():
-    assert set(walk(get_command(storykit.app))) == COMMANDS
+    assert set(walk(get_command(app))) == COMMANDS
 
 
 def test_help_of_every_command_says_what_it_does_and_loads_nothing_heavy():
@@ -115,6 +118,12 @@ def test_help_of_every_command_says_what_it_does_and_loads_nothing_heavy():
         assert code == 0
         assert "Usage: " in help_text
         assert [line for line in help_text.splitlines()[1:3] if line.startswith("  ")], help_text
+
+
+def test_importing_storykit_loads_nothing_heavy():
+    script = f"import storykit, sys; print([name for name in {HEAVY} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("[]\n", "")
 
 
 def test_every_module_can_be_imported_and_says_what_it_is_for():
@@ -140,12 +149,6 @@ def test_wrong_usage_is_explained_and_exits_with_2(words):
     assert (answer.code, answer.out) == (2, "")
     assert answer.err.startswith("Usage: storykit")
     assert answer.err.splitlines()[-1].startswith("Error: ")
-
-
-def test_the_demo_without_its_example_says_where_it_is(tmp_path, monkeypatch):
-    monkeypatch.setattr(storykit, "DEMO", tmp_path / "demo.toml")
-    assert "only storykit's repository has it; run `make demo`" in refused("demo", "--out", tmp_path / "run")
-    assert not (tmp_path / "run").exists()
 
 
 def test_seven_panels_are_refused(tmp_path):
@@ -200,7 +203,7 @@ def test_an_experiment_that_is_not_there_is_refused(tmp_path):
     [
         ("nowhere", 'base: must be "mini", "kolors" or a folder, and nowhere does not exist'),
         ("empty", "must be mini, kolors, or a folder"),
-        ("torn", "config.json must be JSON"),
+        ("torn", "config.json: Invalid JSON"),
     ],
 )
 def test_a_base_that_cannot_be_used_is_refused(tmp_path, base, reason):
@@ -307,7 +310,7 @@ def test_an_input_that_is_missing_is_named(tmp_path, words, reason):
         ("KeyboardInterrupt", "stopped; every file that is finished stays"),
         ("OSError(28, 'No space left on device', 'run')", "run: No space left on device"),
         ("OSError('the disk is gone')", "the disk is gone"),
-        ("storykit.StorykitError('two\\nlines')", "two lines"),
+        ("StorykitError('two\\nlines')", "two lines"),
     ],
 )
 def test_ctrl_c_and_the_machines_own_errors_are_one_line(error, line):

@@ -1,20 +1,27 @@
+import ast
 import re
 import shlex
 from collections.abc import Iterator
+from contextlib import chdir
 from pathlib import Path
 
+import nbformat
 import pytest
+from nbclient import NotebookClient
 from typer.main import get_command
 
 import storykit
-from kit.experiment import LoadedExperiment, load_experiment
-from kit.lora import embedded_loras
-from kit.story import load_story
+from kit.experiment.config import LoadedExperiment, load_experiment
+from kit.lora.lora import embedded_loras
+from kit.story.story import load_story
+from storykit.cli.experiment import DEMO
+from storykit.cli.main import app
 
-ROOT = Path(storykit.__file__).parent
+ROOT = Path(storykit.__file__).parents[1]
 READMES = [path for path in (ROOT / "README.md", ROOT / "README.zh-CN.md") if path.exists()]
 PAGES = [*READMES, *sorted((ROOT / "docs").glob("*.md"))]
-EXAMPLES = sorted((ROOT / "examples").glob("*.toml"))
+NOTEBOOK = ROOT / "docs" / "notebook.ipynb"
+EXAMPLES = sorted((ROOT / "kit" / "examples").glob("*.toml"))
 
 _FENCE = re.compile(r"^ *```.*?\n(.*?)^ *```", re.M | re.S)
 _SPAN = re.compile(r"`([^`\n]+)`")
@@ -42,7 +49,7 @@ def commands_of(page: Path) -> Iterator[list[str]]:
 
 def meant(words: list[str]) -> tuple[str, list[str]]:
     """Return the name of the command that words begin with, groups joined, and the options they give it."""
-    command, name = get_command(storykit.app), []
+    command, name = get_command(app), []
     for word in words:
         children = getattr(command, "commands", None)
         if children is None or not re.fullmatch(r"[a-z]+", word):
@@ -66,7 +73,11 @@ def leaves(command, *words: str) -> Iterator[tuple[str, str]]:
 
 def links_of(page: Path) -> list[str]:
     """Return the relative links and pictures of a page."""
-    prose = _SPAN.sub("", _FENCE.sub("", page.read_text(encoding="utf-8")))
+    text = page.read_text(encoding="utf-8")
+    if page.suffix == ".ipynb":
+        cells = nbformat.reads(text, as_version=4).cells
+        text = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+    prose = _SPAN.sub("", _FENCE.sub("", text))
     found = [markdown or html for markdown, html in _LINK.findall(prose)]
     return [link.partition("#")[0] for link in found if not _ELSEWHERE.match(link)]
 
@@ -85,24 +96,24 @@ def test_every_command_that_a_page_names_exists_with_its_options(page):
 @pytest.mark.parametrize("page", READMES, ids=lambda page: page.name)
 def test_a_readme_names_every_command(page):
     named = {meant(words)[0] for words in commands_of(page)}
-    assert {name for name, _ in leaves(get_command(storykit.app))} <= named
+    assert {name for name, _ in leaves(get_command(app))} <= named
 
 
 @pytest.mark.parametrize("page", [page for page in READMES if page.name == "README.md"], ids=lambda p: p.name)
 def test_the_readme_says_of_each_command_what_its_help_says(page):
     text = " ".join(page.read_text(encoding="utf-8").split())
-    missing = [name for name, line in leaves(get_command(storykit.app)) if line.rstrip(".") not in text]
+    missing = [name for name, line in leaves(get_command(app)) if line.rstrip(".") not in text]
     assert missing == []
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", [*PAGES, NOTEBOOK], ids=lambda page: page.name)
 def test_every_relative_link_and_picture_of_a_page_is_there(page):
     assert [link for link in links_of(page) if not (page.parent / link).exists()] == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_example_that_a_page_names_is_there(page):
-    named = re.findall(r"\bexamples/[\w./-]*\w", page.read_text(encoding="utf-8"))
+    named = re.findall(r"\bkit/examples/[\w./-]*\w", page.read_text(encoding="utf-8"))
     assert [name for name in named if not (ROOT / name).exists()] == []
 
 
@@ -118,6 +129,31 @@ def test_the_first_story_of_a_readme_is_a_story_and_its_experiment_an_experiment
     assert shipped_styles(loaded) <= set(embedded_loras())
 
 
+def test_the_readmes_python_draws_scores_compares_and_shows(tmp_path):
+    texts = [page.read_text(encoding="utf-8") for page in READMES]
+    codes = [re.findall(r"^```python\n(.*?)^```", text, re.M | re.S) for text in texts]
+    assert len({ast.dump(ast.parse(code)) for (code,) in codes}) == 1
+    story, *_ = re.findall(r"^```text\n(.*?)^```", texts[0], re.M | re.S)
+    experiment, *_ = re.findall(r"^```toml\n(.*?)^```", texts[0], re.M | re.S)
+    (tmp_path / "rain.txt").write_text(story, encoding="utf-8")
+    (tmp_path / "rain.toml").write_text(f"steps = 1\n{experiment}", encoding="utf-8")
+    with chdir(tmp_path):
+        exec(codes[0][0])
+    assert (tmp_path / "runs" / "rain" / "comparison.json").is_file()
+
+
+def test_the_notebook_is_stored_without_outputs_and_runs_from_top_to_bottom(tmp_path, monkeypatch):
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
+    notebook = nbformat.read(NOTEBOOK, as_version=4)
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    assert [cell for cell in code if cell.outputs or cell.execution_count] == []
+    NotebookClient(notebook, timeout=600, resources={"metadata": {"path": tmp_path}}).execute()
+    shown = [kind for cell in code for output in cell.outputs for kind in output.get("data", ())]
+    assert shown.count("image/png") == 4
+    assert shown.count("text/html") == 4
+    assert (tmp_path / "runs" / "rain" / "rain.zip").is_file()
+
+
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
 def test_every_example_can_be_read_and_has_its_loras(path):
     if "[[candidate]]" not in path.read_text(encoding="utf-8"):
@@ -127,7 +163,7 @@ def test_every_example_can_be_read_and_has_its_loras(path):
 
 
 def test_the_demo_has_its_experiment():
-    assert storykit.DEMO in EXAMPLES
+    assert DEMO in EXAMPLES
 
 
 def test_reading_a_page_finds_its_commands_links_and_pictures(tmp_path):

@@ -13,10 +13,10 @@ from command import refused, said, stopped_at_the_first_panel, tell, tree
 from fakes import fake_picture, toy_base, toy_lora, write_story
 from PIL import Image
 
-from kit.lora import load_lora
-from kit.run import Run
-from submissions.fault import Fault
-from submissions.rules import SHIPPED
+from kit.experiment.run import Run
+from kit.lora.lora import load_lora
+from submissions.contest.rules import SHIPPED
+from submissions.faults import Fault
 
 INTRODUCTION = "一个水墨风格的 LoRA，用四十张自己画的水墨画训练，适合画夜晚的小猫。"
 BASE = '[[candidate]]\nname = "base"\n'
@@ -250,8 +250,8 @@ def test_a_packed_story_is_verified_without_faults_and_packed_again_to_the_same_
 def test_a_bundle_draws_its_panels_again_to_the_last_byte(finished, tmp_path):
     bundle, order = tmp_path / "a.zip", "reversed"
     packed(finished / "run", bundle, "--order", order)
-    words = ("--rules", tmp_path / "easy.toml", "--reproduce", "--base", toy_base())
-    lines = said("verify", bundle, *words).splitlines()
+    words = ("--rules", tmp_path / "easy.toml", "--base", toy_base())
+    lines = said("reproduce", bundle, *words).splitlines()
     assert lines[0] == f"{bundle}: no faults"
     assert lines[1:9] == [f"panel {panel}: identical" for panel in range(1, 9)]
     assert (
@@ -267,8 +267,8 @@ def test_a_bundle_draws_its_panels_again_to_the_last_byte(finished, tmp_path):
 def test_a_bundle_whose_lora_does_not_fit_the_base_is_told_and_stops_no_other(finished, tmp_path):
     for name in ("a.zip", "b.zip"):
         packed(finished / "run", tmp_path / name)
-    words = ("--rules", tmp_path / "easy.toml", "--reproduce", "--base", "mini")
-    again = tell("verify", tmp_path / "a.zip", tmp_path / "b.zip", *words)
+    words = ("--rules", tmp_path / "easy.toml", "--base", "mini")
+    again = tell("reproduce", tmp_path / "a.zip", tmp_path / "b.zip", *words)
     assert (again.code, again.err) == (1, "")
     assert again.out.count("bundle: cannot be drawn again: ") == 2
     assert again.out.count("keys match the base, all must") == 2
@@ -295,7 +295,7 @@ def test_diffusers_loads_the_packed_lora_and_predicts_what_we_predict(finished, 
 def test_a_faulty_bundle_is_not_drawn_again(finished, tmp_path):
     bundle = tmp_path / "a.zip"
     packed(finished / "run", bundle)
-    again = tell("verify", bundle, "--rules", "kolors-2024", "--reproduce", "--base", toy_base())
+    again = tell("reproduce", bundle, "--rules", "kolors-2024", "--base", toy_base())
     assert again.code == 1
     assert "panel 1" not in again.out
     assert not (tmp_path / "a-reproduced").exists()
@@ -336,9 +336,8 @@ def test_a_story_must_be_named_where_the_run_has_several(tmp_path):
     said("generate", path, "--out", tmp_path / "run")
     (tmp_path / "introduction.md").write_text(INTRODUCTION, encoding="utf-8")
     words = ("--team", "t", "--title", "x", "--introduction", tmp_path / "introduction.md")
-    answer = tell("pack", tmp_path / "run", "--candidate", "base", *words, "--out", tmp_path / "a.zip")
-    assert answer.code == 2
-    assert "name one with --story: cat, dog" in answer.err
+    reason = refused("pack", tmp_path / "run", "--candidate", "base", *words, "--out", tmp_path / "a.zip")
+    assert reason == "the run has several stories, name one: cat, dog"
 
 
 def test_gate_scores_the_pictures_of_a_folder(finished):

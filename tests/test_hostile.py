@@ -11,10 +11,11 @@ import pytest
 from command import tree
 from entries import forge, make_entry, make_scored_run, picture_bytes, unpack
 from hostile import hostile_bundles
+from paths import ROOT
 
-from submissions.pack import pack
+from submissions.packing.pack import pack
 
-RUNNER = Path(__file__).parent / "hostile.py"
+RUNNER = ROOT / "tests" / "support" / "hostile.py"
 
 
 def judged(paths: list[Path], folder: Path) -> dict[str, dict[str, object]]:

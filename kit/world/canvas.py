@@ -1,7 +1,4 @@
-"""A small vector canvas over Pillow: one transform a shape, so figures scale, turn and mirror freely.
-
-Shapes are drawn at twice the size of the picture and reduced at the end, which gives smooth edges.
-"""
+"""Pens, colours and shades that every drawing of the world is made with."""
 
 import math
 from collections.abc import Sequence
@@ -11,6 +8,8 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
+
+from kit.world.scene import Colour
 
 SIDE = 256
 """Side of a finished picture, in pixels; also the unit of all coordinates."""
@@ -211,3 +210,43 @@ def shade(paint: Paint, factor: float) -> Paint:
     else:
         r, g, b = (round(c + (255 - c) * min(1.0, factor - 1)) for c in paint[:3])
     return (r, g, b)
+
+
+INK: Paint = (58, 44, 56)
+SKIN: Paint = (255, 224, 200)
+SKIN_SHADE: Paint = (246, 196, 172)
+BLUSH: Paint = (255, 158, 150, 150)
+WHITE: Paint = (255, 255, 255)
+GOLD: Paint = (255, 206, 84)
+CHALK: Paint = (244, 244, 226)
+
+HAIR_PAINT: dict[Colour, Paint] = {
+    "black": (52, 46, 60),
+    "brown": (138, 84, 50),
+    "blond": (250, 208, 96),
+    "purple": (158, 96, 206),
+    "blue": (72, 136, 228),
+    "red": (206, 74, 58),
+}
+CLOTHES_PAINT: dict[Colour, Paint] = {
+    "red": (224, 62, 66),
+    "pink": (252, 150, 186),
+    "white": (250, 248, 244),
+    "black": (66, 62, 76),
+    "blue": (66, 122, 216),
+    "yellow": (252, 206, 74),
+    "green": (86, 172, 98),
+}
+FUR_PAINT: dict[Colour, Paint] = {
+    "grey": (158, 162, 174),
+    "orange": (246, 158, 72),
+    "white": (252, 248, 240),
+    "black": (78, 72, 84),
+    "brown": (170, 116, 74),
+    "yellow": (244, 206, 124),
+    "pink": (250, 184, 196),
+    "green": (110, 196, 116),
+    "red": (228, 88, 80),
+    "blue": (96, 160, 232),
+    "purple": (170, 126, 222),
+}

@@ -13,28 +13,28 @@ SENTENCE_SHARE = 0.3
 """Captions that say who does what where in one sentence."""
 
 
-class Clause(NamedTuple):
+class CaptionClause(NamedTuple):
     """One clause of a caption and what it speaks of."""
 
     role: Role
     text: str
 
 
-def describe(scene: Scene, language: Language, rng: random.Random) -> tuple[Clause, ...]:
+def describe(scene: Scene, language: Language, rng: random.Random) -> tuple[CaptionClause, ...]:
     """Return everything that can be said about a scene, synonyms chosen by lot.
 
     A figure's action follows its subject; degradation and quality words come last, as details.
     """
-    clauses = [Clause("style", rng.choice(words.STYLES[language][scene.style]))]
+    clauses = [CaptionClause("style", rng.choice(words.STYLES[language][scene.style]))]
     for character in scene.characters:
-        clauses.append(Clause("subject", subject_text(character, language, rng)))
-        clauses.append(Clause("action", action_text(character, scene, language, rng)))
-    clauses.append(Clause("place", rng.choice(words.PLACES[language][scene.place])))
+        clauses.append(CaptionClause("subject", subject_text(character, language, rng)))
+        clauses.append(CaptionClause("action", action_text(character, scene, language, rng)))
+    clauses.append(CaptionClause("place", rng.choice(words.PLACES[language][scene.place])))
     if scene.place not in ALWAYS_NIGHT:
-        clauses.append(Clause("detail", rng.choice(words.TIMES[language][scene.time])))
-    clauses.append(Clause("detail", rng.choice(words.FRAMINGS[language][scene.framing])))
+        clauses.append(CaptionClause("detail", rng.choice(words.TIMES[language][scene.time])))
+    clauses.append(CaptionClause("detail", rng.choice(words.FRAMINGS[language][scene.framing])))
     for damage in scene.degradations:
-        clauses.append(Clause("detail", rng.choice(words.DEGRADATIONS[language][damage])))
+        clauses.append(CaptionClause("detail", rng.choice(words.DEGRADATIONS[language][damage])))
     return tuple(clauses)
 
 

@@ -7,14 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from kit.world.animals import draw_animal
 from kit.world.canvas import SIDE, Canvas, Pen, Point
-from kit.world.people import draw_person
-from kit.world.places import DRAW_PLACE
-from kit.world.poses import BUILDS
-from kit.world.props import draw_heart
+from kit.world.figures.animals import draw_animal
+from kit.world.figures.people import draw_person
+from kit.world.figures.poses import BUILDS
+from kit.world.figures.props import draw_heart
+from kit.world.places.draw import DRAW_PLACE
+from kit.world.places.setting import Spots, View
 from kit.world.scene import PEOPLE, Character, Scene
-from kit.world.setting import Spots, View
 from kit.world.styles import degrade, stylise
 
 

@@ -3,7 +3,7 @@
 import random
 from dataclasses import dataclass, replace
 
-from kit.story import PANELS, Language
+from kit.story.story import PANELS, Language
 from kit.world import words
 from kit.world.captions import action_text, subject_text
 from kit.world.scene import (

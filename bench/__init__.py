@@ -1,1 +1,0 @@
-"""The benchmarks and their recorded results, RESULTS.md."""

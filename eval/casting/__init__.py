@@ -1,0 +1,1 @@
+"""The stage that casts: a seed for each panel."""

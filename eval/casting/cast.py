@@ -1,0 +1,231 @@
+"""The stage that casts: of the seeds drawn for each panel, those that make the best set of eight."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby, product
+from math import prod
+
+import numpy as np
+
+from eval.casting.branch_and_bound import MetricScale, Search, scale_of
+from eval.casting.selection import PanelChoice, RatedSeed, Selection, SetQuality, keep_selections
+from eval.casting.set_scores import SetScorer, set_scorer_of
+from eval.metrics.story_facts import StoryFacts, told_by
+from eval.scorers.load import Scorers
+from eval.scoring.measure import Measured, measure
+from eval.scoring.score import scorers_of
+from kit.errors import ScoreError
+from kit.experiment.run import Run, Slot
+from kit.progress import Progress
+from kit.story.story import PANELS
+
+Place = tuple[str, str, str]
+"""Candidate, order, story."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CastRequest:
+    """What is to be cast, and what was decided by hand."""
+
+    candidate: str = ""
+    """Empty: every one; so with the next two."""
+    order: str = ""
+    story: str = ""
+    keep: Mapping[int, int] = field(default_factory=dict)
+    """The seed of a panel, 1 to 8."""
+    ban: frozenset[tuple[int, int]] = frozenset()
+    """Panel and seed that must not be chosen."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Casting:
+    """What was chosen, and why nothing was where nothing could be."""
+
+    selections: tuple[Selection, ...]
+    refused: Mapping[Place, str]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Pool:
+    """The pictures of one story of one candidate in one order."""
+
+    slots: Sequence[Slot]
+    sha256: Sequence[str]
+    choices: SetScorer
+    scale: MetricScale
+
+    def seed(self, picture: int) -> int:
+        """Return the seed of a picture."""
+        return self.slots[picture].seed
+
+
+def cast(
+    run: Run, wish: CastRequest, tools: Scorers | None = None, progress: Progress | None = None
+) -> Casting:
+    """Choose a seed for every panel and write selection.json.
+
+    Args:
+        run: its panels drawn with several seeds.
+        wish: what is to be cast, and what is decided already.
+        tools: what pictures are measured with; by default what the experiment's [score] table names.
+        progress: hears of every batch that is measured.
+
+    Raises:
+        ScoreError: a wish that cannot be met, or nothing at all could be cast.
+    """
+    places = _places(run, wish)
+    tools = tools or scorers_of(run.loaded)
+    measured = measure(run, tools, progress)
+    told = told_by(run.loaded, tools.encoder)
+    selections: list[Selection] = []
+    refused: dict[Place, str] = {}
+    for place in places:
+        try:
+            pool = pool_of(place, measured, told[place[2]])
+            selections.append(_chosen(pool, place, wish, run.loaded.experiment.score.gate))
+        except ScoreError as error:
+            refused[place] = str(error)
+    if not selections:
+        raise ScoreError("; ".join(f"{' '.join(place)}: {reason}" for place, reason in refused.items()))
+    keep_selections(run, selections)
+    return Casting(selections=tuple(selections), refused=refused)
+
+
+def _places(run: Run, wish: CastRequest) -> list[Place]:
+    """Return what is to be cast; refuses what the run does not have."""
+    experiment = run.loaded.experiment
+    known = {
+        "candidate": [candidate.name for candidate in experiment.candidates],
+        "order": list(experiment.orders),
+        "story": [story.name for story in run.loaded.stories],
+    }
+    for name, names in known.items():
+        if (asked := getattr(wish, name)) and asked not in names:
+            raise ScoreError(f"the run has no {name} {asked!r}, it has {', '.join(names)}")
+    meant = {name: [asked] if (asked := getattr(wish, name)) else names for name, names in known.items()}
+    places = list(product(*meant.values()))
+    decided = {*wish.keep.items(), *wish.ban}
+    for panel, seed in sorted(decided):
+        if not 1 <= panel <= PANELS or seed not in experiment.seeds:
+            seeds = ", ".join(map(str, experiment.seeds))
+            raise ScoreError(f"the run has panels 1 to {PANELS} and seeds {seeds}, got {panel}=seed{seed}")
+    if decided and len(places) > 1:
+        open_ones = [name for name, names in meant.items() if len(names) > 1]
+        raise ScoreError(f"a choice by hand is for one set of panels: name its {' and '.join(open_ones)}")
+    return places
+
+
+def pool_of(place: Place, measured: Measured, told: StoryFacts) -> Pool:
+    """Return the usable pictures of a place, by panel and seed."""
+    good = [
+        slot for slot, reading in measured.readings.items() if slot[:3] == place and reading.status == "ok"
+    ]
+    slots = sorted(good, key=lambda slot: slot.panel)
+    lacking = sorted(set(range(1, PANELS + 1)) - {slot.panel for slot in slots})
+    if lacking:
+        panels = ", ".join(map(str, lacking))
+        raise ScoreError(f"every panel needs a picture, there is none of {panels}; run `storykit generate`")
+    sha256 = [measured.readings[slot].sha256 for slot in slots]
+    choices = set_scorer_of(
+        [slot.panel - 1 for slot in slots],
+        np.stack([measured.embeddings[name] for name in sha256]),
+        [measured.aesthetic[name] for name in sha256],
+        told,
+    )
+    scale = scale_of(choices)
+    if not scale.metrics:
+        raise ScoreError("there is nothing to choose, every set scores the same; draw more seeds")
+    return Pool(slots=slots, sha256=sha256, choices=choices, scale=scale)
+
+
+def _chosen(pool: Pool, place: Place, wish: CastRequest, gate: float) -> Selection:
+    """Return the best set; raises ScoreError where no set passes."""
+    search = Search(choices=pool.choices, scale=pool.scale, options=options_of(pool, wish), gate=gate)
+    best = search.best()
+    if best is None:
+        raise ScoreError(_why_none(search))
+    candidate, order, story = place
+    return Selection(
+        candidate=candidate,
+        order=order,
+        story=story,
+        sets=prod(map(len, search.options)),
+        standing=quality_of(search, best.pictures),
+        parts=tuple(
+            PanelChoice(
+                panel=panel,
+                seed=pool.seed(picture),
+                sha256=pool.sha256[picture],
+                kept=panel in wish.keep,
+                swap=_swap(search, pool, best.pictures, panel - 1),
+            )
+            for panel, picture in enumerate(best.pictures, 1)
+        ),
+        single=single_of(search, pool),
+    )
+
+
+def options_of(pool: Pool, wish: CastRequest) -> list[list[int]]:
+    """Return the pictures allowed for each panel."""
+    options = []
+    for panel in range(1, PANELS + 1):
+        seeds = {pool.seed(picture): picture for picture in pool.choices.of(panel - 1)}
+        kept = wish.keep.get(panel)
+        if kept is not None and kept not in seeds:
+            raise ScoreError(f"panel {panel} has no usable picture of seed {kept}, which is to be kept")
+        allowed = [
+            picture
+            for seed, picture in seeds.items()
+            if kept in (None, seed) and (panel, seed) not in wish.ban
+        ]
+        if not allowed:
+            raise ScoreError(f"panel {panel} has no picture left: every seed of it is banned")
+        options.append(allowed)
+    return options
+
+
+def _why_none(search: Search) -> str:
+    """Return which gate no set passes, and how far it is."""
+    points = search.choices.aesthetic
+    highest = float(np.mean([max(points[allowed]) for allowed in search.options]))
+    if highest < search.gate:
+        return (
+            f"the mean aesthetic score of a set must be at least {search.gate:g}, the highest of any is "
+            f"{highest:.2f}; draw more seeds"
+        )
+    return f"no set of different pictures reaches a mean aesthetic score of {search.gate:g}; draw more seeds"
+
+
+def quality_of(search: Search, pictures: Sequence[int]) -> SetQuality:
+    """Return how good a set is."""
+    row = np.asarray([pictures])
+    choices, names = search.choices, search.scale.metrics
+    above = search.standings(row)[0].tolist()
+    deviations = dict(zip(names, above, strict=True))
+    return SetQuality(
+        values=dict(zip(choices.metrics, choices.values(row)[0].tolist(), strict=True)),
+        deviations=deviations,
+        mean=float(np.mean(above)),
+        weakest=min(deviations, key=deviations.__getitem__),
+    )
+
+
+def _swap(search: Search, pool: Pool, pictures: Sequence[int], panel: int) -> RatedSeed | None:
+    """Return the next best seed for a panel (0 to 7)."""
+    around = search.neighbours(pictures)
+    others = around[(around[:, panel] != pictures[panel]) & search.passes(around)]
+    swaps = [
+        RatedSeed(seed=pool.seed(row[panel]), standing=quality_of(search, row)) for row in others.tolist()
+    ]
+    return max(swaps, key=lambda swap: swap.standing.rank, default=None)
+
+
+def single_of(search: Search, pool: Pool) -> RatedSeed | None:
+    """Return the best of the sets of one seed."""
+    by_seed = groupby(sorted(range(len(pool.slots)), key=pool.seed), key=pool.seed)
+    singles = [
+        RatedSeed(seed=seed, standing=quality_of(search, row))
+        for seed, pictures in by_seed
+        if len(row := list(pictures)) == PANELS
+    ]
+    return max(singles, key=lambda single: single.standing.rank, default=None)

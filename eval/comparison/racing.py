@@ -1,0 +1,202 @@
+"""Racing: seeds go first to candidates that can still win, and those that cannot are drawn no further.
+
+After some seeds the leader's lead over a candidate has a mean and a spread. If the seeds to come are like
+those seen (normal differences, mean and spread unknown), the lead over all seeds is Student's t around that
+mean, and its tail below 0 is the chance that the candidate still ends in front. Below RISK, shared among the
+candidates, it is out. However often one looks, a candidate that leaves would have won with no more than that
+chance, so the race loses the winner of the full grid with a chance of at most RISK.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from math import sqrt
+from statistics import fmean
+from typing import NamedTuple
+
+import numpy as np
+from scipy.stats import t
+
+from eval.metrics.registry import judgeable
+from eval.scorers.load import Scorers
+from eval.scoring.records import StoryScore
+from eval.scoring.score import score, scorers_of
+from kit.errors import ComparisonError
+from kit.experiment.config import LoadedExperiment
+from kit.experiment.run import Run
+
+RISK = 0.05
+"""Chance, over the whole race, to drop the candidate that would have won with all seeds."""
+FILE = "race.json"
+FIRST = 4
+"""Seeds before the first look: with fewer a spread is hardly known."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Eliminated:
+    """A candidate that left the race."""
+
+    candidate: str
+    leader: str
+    seeds: int
+    """Seeds it was drawn with."""
+    behind: float
+    """The leader's mean lead over it, in the unit of the metric."""
+    chance: float
+    """That it would still have won."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Race:
+    """race.json."""
+
+    metric: str
+    seeds: int
+    """That there would have been."""
+    risk: float
+    left: tuple[str, ...]
+    out: tuple[Eliminated, ...]
+
+
+def checkpoints(seeds: int) -> list[int]:
+    """Return after how many seeds one looks: 4, then half as many again, while seeds are left.
+
+    >>> checkpoints(16)
+    [4, 6, 9, 13]
+    """
+    found = []
+    count = FIRST
+    while count < seeds:
+        found.append(count)
+        count += count // 2
+    return found
+
+
+def chance_to_win(lead: Sequence[float], seeds: int) -> float:
+    """Return the chance that a lead over the seeds so far is none over all of them.
+
+    Args:
+        lead: the leader's value less the candidate's, one a seed, 2 or more.
+        seeds: how many there will be.
+
+    >>> round(chance_to_win([1.0, 2.0, 1.0, 2.0], 16), 4)
+    0.0046
+    """
+    row = np.asarray(lead, dtype=np.float64)
+    left = seeds - len(row)
+    width = float(row.std(ddof=1)) * sqrt(left / (seeds * len(row)))
+    if width == 0:
+        return 0.0 if row.mean() > 0 else 1.0
+    return float(t.sf(row.mean() / width, len(row) - 1))
+
+
+def dropped(values: Mapping[str, Mapping[int, float]], seeds: int, entered: int) -> list[Eliminated]:
+    """Return who is out at this look.
+
+    Args:
+        values: of each candidate in contention, by seed; higher is better.
+        seeds: how many there will be.
+        entered: candidates at the start of the race.
+    """
+    scored = {name: row for name, row in values.items() if row}
+    if len(scored) < 2:
+        return []
+    leader = max(scored, key=lambda name: float(np.mean(list(scored[name].values()))))
+    bar = RISK / max(1, entered - 1)
+    out = []
+    for name, row in values.items():
+        both = [seed for seed in values[leader] if seed in row]
+        lead = [values[leader][seed] - row[seed] for seed in both]
+        if name != leader and len(lead) >= FIRST and (chance := chance_to_win(lead, seeds)) < bar:
+            behind = float(np.mean(lead))
+            out.append(
+                Eliminated(candidate=name, leader=leader, seeds=len(lead), behind=behind, chance=chance)
+            )
+    return out
+
+
+class RaceResult(NamedTuple):
+    """How a race ended."""
+
+    left: list[str]
+    gone: list[Eliminated]
+    seeds: int
+    """Drawn of those that are left: all, or those so far where only one is."""
+
+
+def run_race(
+    names: Sequence[str], seeds: int, seen: Callable[[list[str], int], Mapping[str, Mapping[int, float]]]
+) -> RaceResult:
+    """Return how a race ends; `seen` gives the values of some candidates, by seed, after so many seeds."""
+    left, gone = list(names), list[Eliminated]()
+    for count in checkpoints(seeds):
+        out = dropped(seen(left, count), seeds, len(names))
+        gone += out
+        left = [name for name in left if name not in {one.candidate for one in out}]
+        if len(left) == 1:
+            return RaceResult(left, gone, count)
+    return RaceResult(left, gone, seeds)
+
+
+def race(
+    loaded: LoadedExperiment,
+    metric: str,
+    draw: Callable[[LoadedExperiment], Run],
+    tools: Scorers | None = None,
+) -> list[Eliminated]:
+    """Draw an experiment as a race, write race.json, and return who left it.
+
+    The run is then that of the candidates that are left, with all seeds; with the seeds so far where only one
+    is. What was drawn of the others stays on disk, and the same experiment without a race takes it up again.
+
+    Args:
+        loaded: the experiment.
+        metric: what it is about, a column of scores.stories.csv that can be judged.
+        draw: draws what a run of an experiment lacks.
+        tools: what pictures are measured with; by default what the experiment's [score] table names.
+    """
+    if metric not in judgeable():
+        raise ComparisonError(f"a race must be about one of {', '.join(judgeable())}, got {metric!r}")
+    names = [candidate.name for candidate in loaded.experiment.candidates]
+    seeds = loaded.experiment.seeds
+    if len(names) < 2 or not checkpoints(len(seeds)):
+        raise ComparisonError(
+            f"a race needs 2 candidates and more than {FIRST} seeds, got {len(names)} and {len(seeds)}"
+        )
+    tools = tools or scorers_of(loaded)
+
+    def seen(left: list[str], count: int) -> Mapping[str, Mapping[int, float]]:
+        return _values(score(draw(_part(loaded, left, seeds[:count])), tools).stories, metric, left)
+
+    held = run_race(names, len(seeds), seen)
+    run = draw(_part(loaded, held.left, seeds[: held.seeds]))
+    told = Race(metric=metric, seeds=len(seeds), risk=RISK, left=tuple(held.left), out=tuple(held.gone))
+    run.write_json(FILE, asdict(told))
+    return held.gone
+
+
+def read_race(run: Run) -> Race | None:
+    """Return how the race of a run ended, None where none was held; raises RunError where it is damaged."""
+    return run.read_record(FILE, Race) if (run.folder / FILE).exists() else None
+
+
+def _part(loaded: LoadedExperiment, names: Sequence[str], seeds: Sequence[int]) -> LoadedExperiment:
+    """Return the experiment with some of its candidates and seeds."""
+    experiment = loaded.experiment
+    table = experiment.compare
+    if table.baseline not in (None, *names):
+        table = table.model_copy(update={"baseline": None})
+    kept = tuple(candidate for candidate in experiment.candidates if candidate.name in names)
+    part = {"seeds": tuple(seeds), "candidates": kept, "compare": table}
+    return replace(loaded, experiment=experiment.model_copy(update=part))
+
+
+def _values(stories: Sequence[StoryScore], metric: str, names: Sequence[str]) -> dict[str, dict[int, float]]:
+    """Return each candidate's mean over orders and stories by seed, without seeds that lack a set."""
+    found: dict[str, dict[int, list[float | None]]] = {name: {} for name in names}
+    for story in stories:
+        value = None if story.values.get("copies") else story.values.get(metric)
+        found[story.candidate].setdefault(story.seed, []).append(value)
+    return {
+        name: {seed: fmean(v for v in row if v is not None) for seed, row in seeds.items() if None not in row}
+        for name, seeds in found.items()
+    }

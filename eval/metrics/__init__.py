@@ -1,0 +1,1 @@
+"""The metrics, their formulas, and what a story says that they are held against."""

@@ -1,0 +1,147 @@
+"""The formula of every metric: from a set of eight panels to a number, and one a panel where there is one."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from statistics import fmean
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eval.metrics.concept_subspaces import copies, effective_panels, place_auc, projected, within
+from eval.metrics.consistency import consistency, leave_one_out, mrr, panel_text, text_ranks
+from eval.metrics.story_facts import CLAUSE_ROLES, StoryFacts
+
+Row = NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PanelSet:
+    """What the pictures show."""
+
+    embeddings: NDArray[np.float32]
+    """(8, dim)."""
+    aesthetics: Sequence[float]
+    told: StoryFacts
+
+
+class MetricValue(NamedTuple):
+    """A number of a set, and of each panel where the metric has one."""
+
+    value: float | None
+    """Higher is better, but for `copies` and `naive`; None where the story, or an encoder to
+    which all of a role's words are one, leaves it undefined."""
+    panels: Row | None = None
+    """(8,); the lowest is the panel that breaks it."""
+
+
+Formula = Callable[[PanelSet], MetricValue]
+
+
+def identity(shown: PanelSet) -> MetricValue:
+    """Return whether each panel shows the figures that are told, and the same as panels of the same cast.
+
+    Half is likeness to the others, half to the words: without the words a story that changes its hero in
+    most panels would look better the more it does so.
+    """
+    who = shown.told.facets.identity
+    if not len(who):
+        return MetricValue(None)
+    seen = projected(shown.embeddings, who)
+    panels = (within(seen, shown.told.casts) + panel_text(seen, projected(shown.told.texts, who))) / 2
+    return _mean(panels)
+
+
+def style(shown: PanelSet) -> MetricValue:
+    """Return how alike the style is."""
+    if not len(shown.told.facets.style):
+        return MetricValue(None)
+    return _mean(leave_one_out(projected(shown.embeddings, shown.told.facets.style)))
+
+
+def place(shown: PanelSet) -> MetricValue:
+    """Return whether the place stays and changes as the story says."""
+    if not len(shown.told.facets.place):
+        return MetricValue(None)
+    return MetricValue(place_auc(projected(shown.embeddings, shown.told.facets.place), shown.told.places))
+
+
+def copied(shown: PanelSet) -> MetricValue:
+    """Return the share of pairs that are copies; a gate, lower is better."""
+    return MetricValue(copies(shown.embeddings, shown.told.copy_above))
+
+
+def different(shown: PanelSet) -> MetricValue:
+    """Return how many different panels there are; shown beside `copied`."""
+    return MetricValue(effective_panels(shown.embeddings))
+
+
+def staging(shown: PanelSet) -> MetricValue:
+    """Return how much poses, faces and framing change from panel to panel: stillness buys consistency."""
+    if not len(shown.told.facets.staging):
+        return MetricValue(None)
+    return MetricValue(1 - consistency(projected(shown.embeddings, shown.told.facets.staging)))
+
+
+def text(shown: PanelSet) -> MetricValue:
+    """Return how well the panels show their own texts."""
+    return _mean(panel_text(shown.embeddings, shown.told.texts))
+
+
+def adherence(shown: PanelSet, role: str) -> MetricValue:
+    """Return how well the panels show their clauses of one role, each by its own words."""
+    if role not in shown.told.clauses:
+        return MetricValue(None)
+    panels, words = shown.told.clauses[role]
+    return MetricValue(float(panel_text(shown.embeddings[list(panels)], words).mean()))
+
+
+def rank(shown: PanelSet) -> MetricValue:
+    """Return whether each panel is the best of the eight for its text."""
+    places = text_ranks(shown.embeddings, shown.told.texts)
+    return MetricValue(mrr(places), -places)
+
+
+def aesthetic(shown: PanelSet) -> MetricValue:
+    """Return the aesthetic score, the contest's mean."""
+    return MetricValue(fmean(shown.aesthetics), np.asarray(shown.aesthetics, dtype=np.float64))
+
+
+def loo(shown: PanelSet) -> MetricValue:
+    """Return how alike each panel is to the mean of the others."""
+    return _mean(leave_one_out(shown.embeddings))
+
+
+def naive(shown: PanelSet) -> MetricValue:
+    """Return the mean pairwise cosine, the usual number."""
+    return MetricValue(consistency(shown.embeddings))
+
+
+def weakest(formula: Formula, shown: PanelSet) -> MetricValue:
+    """Return what a formula says of the panel of which it says least."""
+    panels = formula(shown).panels
+    return MetricValue(None if panels is None else float(panels.min()))
+
+
+def _mean(panels: Row) -> MetricValue:
+    return MetricValue(float(panels.mean()), panels)
+
+
+FORMULAS: Mapping[str, Formula] = {
+    "aesthetic_mean": aesthetic,
+    "aesthetic_min": partial(weakest, aesthetic),
+    "naive": naive,
+    "loo_mean": loo,
+    "loo_min": partial(weakest, loo),
+    "text_mean": text,
+    **{f"text_{role}": partial(adherence, role=role) for role in CLAUSE_ROLES},
+    "mrr": rank,
+    "identity": identity,
+    "style": style,
+    "place": place,
+    "copies": copied,
+    "effective_panels": different,
+    "staging": staging,
+}
+"""By column of scores.stories.csv; metrics.toml says the rest of each."""

@@ -1,0 +1,1 @@
+"""How the embedded encoder and predictor were trained; not in the wheel."""

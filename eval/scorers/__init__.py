@@ -1,0 +1,1 @@
+"""What gives pictures numbers: the aesthetic predictor and CLIP."""

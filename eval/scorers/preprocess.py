@@ -1,0 +1,72 @@
+"""CLIP's preprocessing: pictures are read and resized in threads, a batch ahead of the network."""
+
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from typing import TypeVar
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+from transformers import CLIPImageProcessor
+
+from kit.errors import WeightsError
+
+CLOSE = 1e-5
+"""How far a value may be from the processor's; values are about -2 to 3, and single precision is finer."""
+
+
+class Preparation:
+    """Turns pictures into what the network reads."""
+
+    def __init__(self, processor: CLIPImageProcessor) -> None:
+        """Take the processor's settings; raises WeightsError if they are not those of CLIP."""
+        settings = processor.to_dict()
+        self._side = settings["size"].get("shortest_edge", 0)
+        self._crop = (settings["crop_size"]["height"], settings["crop_size"]["width"])
+        self._resample = Image.Resampling(settings["resample"])
+        self._factor = settings["rescale_factor"]
+        self._mean, self._std = (
+            torch.tensor(settings[name], dtype=torch.float32)[:, None, None]
+            for name in ("image_mean", "image_std")
+        )
+        noise = np.random.default_rng(0).integers(0, 256, (301, 402, 3), dtype=np.uint8)
+        probe = Image.fromarray(noise)
+        wanted = processor(images=probe, return_tensors="pt")["pixel_values"]
+        if not self._side or (self.scaled(self.cut(probe)[None]) - wanted).abs().max() > CLOSE:
+            must = "must resize the shorter side, cut the centre out and scale as CLIP does"
+            raise WeightsError(f"preprocessor_config.json {must}")
+
+    def cut(self, picture: Image.Image) -> Tensor:
+        """Return (height, width, 3) bytes: the shorter side resized, the centre cut out."""
+        width, height = picture.size
+        short = min(width, height)
+        size = (int(self._side * width / short), int(self._side * height / short))
+        small = picture.convert("RGB").resize(size, self._resample)
+        left, top = (size[0] - self._crop[1]) // 2, (size[1] - self._crop[0]) // 2
+        centre = small.crop((left, top, left + self._crop[1], top + self._crop[0]))
+        return torch.from_numpy(np.array(centre))
+
+    def scaled(self, cuts: Tensor) -> Tensor:
+        """Return (pictures, 3, height, width) values as the network reads them, where the bytes are."""
+        mean, std = self._mean.to(cuts.device), self._std.to(cuts.device)
+        scaled: Tensor = (cuts.permute(0, 3, 1, 2).float() * self._factor - mean) / std
+        return scaled
+
+
+Item = TypeVar("Item")
+Made = TypeVar("Made")
+
+
+def batches_ahead(work: Callable[[Item], Made], items: Iterable[Item], size: int) -> Iterator[list[Made]]:
+    """Yield the work's results in order, `size` at a time; the next batch is worked at meanwhile, in threads.
+
+    The work should be such that lets other threads run, as Pillow's is.
+    """
+    waiting = iter(items)
+    with ThreadPoolExecutor(torch.get_num_threads()) as pool:
+        coming = [pool.submit(work, item) for item in islice(waiting, size)]
+        while coming:
+            now, coming = coming, [pool.submit(work, item) for item in islice(waiting, size)]
+            yield [one.result() for one in now]

@@ -1,0 +1,1 @@
+"""The stage that scores, and the records it writes."""

@@ -1,0 +1,143 @@
+"""Every picture measured once, and the cache of what was measured."""
+
+import sqlite3
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from PIL.Image import Image
+
+from eval.scorers.load import Scorers
+from eval.scorers.preprocess import batches_ahead
+from eval.scorers.protocols import Stamp
+from eval.scoring.panel_file import PanelFile, read_panel
+from kit.errors import RunError, ScoreError
+from kit.experiment.run import Run, Slot
+from kit.progress import Progress
+
+BATCH = 64
+"""Pictures measured and then kept at once; a stop loses no more than these."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Measured:
+    """What was found; pictures are named by the sha256 of their file."""
+
+    readings: Mapping[Slot, PanelFile]
+    """Of every panel the run wants, without its picture."""
+    aesthetic: dict[str, float] = field(default_factory=dict)
+    embeddings: dict[str, NDArray[np.float32]] = field(default_factory=dict)
+    """Rows of unit length."""
+    fresh: list[str] = field(default_factory=list)
+    """Pictures that were not known before."""
+
+
+def measure(run: Run, tools: Scorers, progress: Progress | None = None) -> Measured:
+    """Measure every panel the run wants; what the run's cache knows of the same weights is not done again."""
+    slots, size = list(run.wanted()), run.loaded.settings.size
+    drawn = {row.slot: row.sha256 for row in run.rows()}
+    faults = {run.folder / file: reason for file, reason in run.faults().items()}
+    readings: dict[Slot, PanelFile] = {}
+    measured = Measured(readings=readings)
+    if progress is not None:
+        progress.begin(len(slots), 0)
+
+    def read(slot: Slot) -> tuple[Slot, PanelFile]:
+        path = run.panel_path(*slot)
+        return slot, read_panel(path, drawn.get(slot), size, faults.get(path, ""))
+
+    with ScoreCache.open(run.folder / "cache" / "scores.sqlite") as cache:
+        for batch in batches_ahead(read, slots, BATCH):
+            pictures = {reading.sha256: reading.picture for _, reading in batch if reading.picture}
+            _measure_batch(pictures, tools, cache, measured)
+            readings.update({slot: replace(reading, picture=None) for slot, reading in batch})
+            if progress is not None:
+                progress.advance(len(batch))
+    return measured
+
+
+class ScoreCache:
+    """A file of rows of numbers, by stamp and by the sha256 of a picture.
+
+    What is `put` is on disk when that returns, so a stopped scoring goes on where it stopped.
+    """
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        """Keep a connection; `open` is the usual way in."""
+        self._connection = connection
+
+    @classmethod
+    @contextmanager
+    def open(cls, path: Path) -> Iterator[Self]:
+        """Give the cache in a file, which is made if it is missing; deleting the file only costs time."""
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise RunError(f"{path.parent} cannot be made: {error.strerror or error}") from error
+        try:
+            with closing(sqlite3.connect(path)) as connection:
+                columns = "stamp TEXT, picture TEXT, row BLOB, PRIMARY KEY (stamp, picture)"
+                connection.execute(f"CREATE TABLE IF NOT EXISTS numbers ({columns})")
+                yield cls(connection)
+        except sqlite3.Error as error:
+            raise RunError(f"{path} is no usable cache: {error}; delete it to measure again") from error
+
+    def get(self, stamp: str, pictures: Sequence[str]) -> dict[str, NDArray[np.float32]]:
+        """Return the rows that are known of these pictures, by their sha256."""
+        query = "SELECT row FROM numbers WHERE stamp = ? AND picture = ?"
+        found = {name: self._connection.execute(query, (stamp, name)).fetchone() for name in set(pictures)}
+        return {name: np.frombuffer(row[0], dtype="<f4") for name, row in found.items() if row}
+
+    def put(self, stamp: str, rows: Mapping[str, ArrayLike]) -> None:
+        """Keep rows of numbers by the sha256 of their picture."""
+        values = [(stamp, name, np.asarray(row, dtype="<f4").tobytes()) for name, row in rows.items()]
+        with self._connection:
+            self._connection.executemany("INSERT OR REPLACE INTO numbers VALUES (?, ?, ?)", values)
+
+
+def _measure_batch(
+    pictures: Mapping[str, Image], tools: Scorers, cache: ScoreCache, measured: Measured
+) -> None:
+    """Add what is known of the pictures and what is measured now."""
+    points, rows = key_of("aesthetic", tools.aesthetic.metric.stamp), key_of("picture", tools.encoder.stamp)
+    scores, embeddings = cache.get(points, list(pictures)), cache.get(rows, list(pictures))
+    new = {name: picture for name, picture in pictures.items() if name not in scores}
+    unseen = {name: picture for name, picture in pictures.items() if name not in embeddings}
+    if tools.tower is not None and (either := new | unseen):
+        new, unseen = either, {}
+        found, seen = tools.tower.look(list(either.values()))
+        scores |= _keep(cache, points, either, found, "scorer")
+        embeddings |= _keep(cache, rows, either, seen, "encoder")
+    elif new:
+        scores |= _keep(cache, points, new, tools.aesthetic.score(list(new.values())), "scorer")
+    if unseen:
+        embeddings |= _keep(cache, rows, unseen, tools.encoder.pictures(list(unseen.values())), "encoder")
+    measured.aesthetic.update({name: float(row[0]) for name, row in scores.items()})
+    measured.embeddings.update(embeddings)
+    measured.fresh.extend(new | unseen)
+
+
+def _keep(
+    cache: ScoreCache, key: str, names: Collection[str], found: ArrayLike, who: str
+) -> dict[str, NDArray[np.float32]]:
+    """Return the rows by their picture's sha256, once they are known to be whole and are kept."""
+    numbers = np.asarray(found, dtype=np.float32)
+    if len(numbers) != len(names):
+        raise ScoreError(
+            f"the {who} must answer for each of {len(names)} pictures, got {len(numbers)} answers"
+        )
+    if not np.isfinite(numbers).all():
+        wild = numbers[~np.isfinite(numbers)][0]
+        raise ScoreError(f"the {who} must give finite numbers, got {wild}; check the weights")
+    rows = dict(zip(names, numbers.reshape(len(names), -1), strict=True))
+    cache.put(key, rows)
+    return rows
+
+
+def key_of(kind: str, stamp: Stamp) -> str:
+    """Return what a number depends on beside its picture."""
+    return f"{kind} {stamp.weights_sha256} {stamp.preprocessing}"

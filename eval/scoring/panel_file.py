@@ -1,0 +1,82 @@
+"""What a picture file holds: a picture that can be scored, or a fault with its reason."""
+
+import struct
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Literal
+
+from PIL import Image, UnidentifiedImageError
+
+from kit.errors import ScoreError
+from kit.files.encodings import sha256_bytes
+from kit.images.decode import is_flat
+
+Status = Literal["ok", "missing", "damaged", "blank", "wrong-size"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PanelFile:
+    """A panel's file as it was found; `picture` is RGB, and there only if the status is ok."""
+
+    status: Status
+    reason: str = ""
+    """What must hold and what was found; empty if the status is ok."""
+    sha256: str = ""
+    """Of the file, where there is one."""
+    picture: Image.Image | None = None
+
+
+def read_picture(data: bytes) -> Image.Image:
+    """Return the picture in a file's bytes, whole and as RGB; raises ScoreError if there is none."""
+    try:
+        with Image.open(BytesIO(data)) as picture:
+            return picture.convert("RGB")
+    except UnidentifiedImageError as error:
+        raise ScoreError("must be a picture that can be decoded: its format is unknown") from error
+    except (OSError, SyntaxError, ValueError, EOFError, struct.error, Image.DecompressionBombError) as error:
+        raise ScoreError(f"must be a picture that can be decoded: {error}") from error
+
+
+def through_jpeg(picture: Image.Image, quality: int) -> Image.Image:
+    """Return the picture as it comes back from a JPEG file."""
+    file = BytesIO()
+    picture.save(file, "JPEG", quality=quality)
+    return read_picture(file.getvalue())
+
+
+def read_panel(path: Path, sha256: str | None, size: int, fault: str = "") -> PanelFile:
+    """Return what a panel's file holds.
+
+    Args:
+        path: the picture.
+        sha256: what the run recorded when it was drawn; None if it never was.
+        size: the side in pixels that the run asks for.
+        fault: why it could not be drawn when that was last tried; then the file is an older picture.
+    """
+    if fault or sha256 is None:
+        return PanelFile(status="missing", reason=fault or "has not been drawn")
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        return PanelFile(status="missing", reason="its file is gone")
+    except OSError as error:
+        return PanelFile(status="damaged", reason=f"cannot be read: {error.strerror or error}")
+    found = sha256_bytes(data)
+    if found != sha256:
+        return PanelFile(status="damaged", reason="its file has changed since it was drawn", sha256=found)
+    return _judge(data, found, size)
+
+
+def _judge(data: bytes, sha256: str, size: int) -> PanelFile:
+    try:
+        picture = read_picture(data)
+    except ScoreError as error:
+        return PanelFile(status="damaged", reason=str(error), sha256=sha256)
+    if picture.size != (size, size):
+        width, height = picture.size
+        reason = f"must be {size} x {size} pixels, got {width} x {height}"
+        return PanelFile(status="wrong-size", reason=reason, sha256=sha256)
+    if is_flat(picture):
+        return PanelFile(status="blank", reason="has one colour all over", sha256=sha256)
+    return PanelFile(status="ok", sha256=sha256, picture=picture)

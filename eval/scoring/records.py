@@ -1,0 +1,235 @@
+"""The three score files of a run, written and read here alone: scores.json and the tables beside it."""
+
+import csv
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from io import StringIO
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
+
+from eval.metrics.registry import of_panels, of_stories
+from eval.scorers.protocols import Metric, Stamp
+from eval.scoring.panel_file import Status
+from kit.errors import RunError
+from kit.experiment.run import Run
+from kit.files.atomic_write import write_atomic
+from kit.versions import installed_version
+
+if TYPE_CHECKING:
+    from pandas import DataFrame, Series
+
+FILE, PANELS_FILE, STORIES_FILE = "scores.json", "scores.panels.csv", "scores.stories.csv"
+KEYS = ("candidate", "order", "story", "seed")
+_TEXTS = ("candidate", "order", "story", "file", "sha256", "status", "faults", "gate")
+_WHOLE = ("seed", "panel", "panels_ok", "weakest_panel")
+_AGAIN = "run `storykit score` again"
+DECIMALS = 6
+"""Digits written; beyond them lies what batches and processors change."""
+
+Matrix = tuple[tuple[float | None, ...], ...]
+Values = Mapping[str, float | None]
+"""By column of the table; None where a number is undefined."""
+R = TypeVar("R", "PanelScore", "StoryScore")
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredSet:
+    """What names a set of eight panels."""
+
+    candidate: str
+    order: str
+    story: str
+    seed: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PanelScore(ScoredSet):
+    """One row of scores.panels.csv."""
+
+    panel: int
+    """1 to 8."""
+    file: str = ""
+    """Relative to the run folder."""
+    sha256: str = ""
+    """Of the picture file that was scored."""
+    status: Status
+    values: Values = field(default_factory=dict)
+    """Aesthetic and text of a good panel; the others need all eight."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StoryScore(ScoredSet):
+    """One row of scores.stories.csv: eight panels; a set with faults has no set's numbers and says so."""
+
+    panels_ok: int | None = None
+    faults: str = ""
+    """As "3 missing; 5 blank"."""
+    gate: Literal["pass", "fail", ""] = ""
+    weakest_panel: int | None = None
+    """The panel whose figures fit least; where identity is undefined, the one least like the others."""
+    values: Values = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Similarity(ScoredSet):
+    """The cosine of every pair of a set's panels; None where one is faulty."""
+
+    matrix: Matrix
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Weakest(ScoredSet):
+    """Which panel of a set breaks what."""
+
+    by: Mapping[str, int]
+    """By metric the panel, 1 to 8, that is lowest in it."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PanelFault(ScoredSet):
+    """A panel that could not be scored."""
+
+    panel: int
+    status: Status
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Gate:
+    """What a set's mean is held against."""
+
+    threshold: float
+    scorer: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Scores:
+    """Everything the score stage says of a run; scores.json has all but the tables' rows."""
+
+    metrics: tuple[Metric, ...]
+    gate: Gate
+    similarity: tuple[Similarity, ...] = ()
+    weakest: tuple[Weakest, ...] = ()
+    faults: tuple[PanelFault, ...] = ()
+    panels: tuple[PanelScore, ...] = ()
+    stories: tuple[StoryScore, ...] = ()
+    encoded: int = 0
+    """Pictures measured now; the others were known."""
+
+    def stamp(self, metric: str) -> Stamp:
+        """Return what gave a metric's numbers; raises RunError where nothing did."""
+        found = {one.name: one.stamp for one in self.metrics}
+        if metric not in found:
+            raise RunError(f"{FILE} does not say what gave the {metric} scores; {_AGAIN}")
+        return found[metric]
+
+
+def write_scores(run: Run, scores: Scores) -> None:
+    """Write scores.panels.csv, scores.stories.csv and scores.json."""
+    panels = [*KEYS, "panel", "file", "sha256", "status", *(entry.name for entry in of_panels())]
+    stories = [*KEYS, "panels_ok", "faults", *(entry.name for entry in of_stories())]
+    stories.insert(stories.index("aesthetic_gain") + 1, "gate")
+    stories.insert(stories.index("loo_min") + 1, "weakest_panel")
+    write_atomic(run.folder / PANELS_FILE, _table(panels, scores.panels))
+    write_atomic(run.folder / STORIES_FILE, _table(stories, scores.stories))
+    told = asdict(replace(scores, panels=(), stories=()))
+    for metric in told["metrics"]:
+        if not metric["words"]:
+            del metric["words"]
+    rest = {name: told[name] for name in ("metrics", "gate", "similarity", "weakest", "faults")}
+    run.write_json(FILE, {"storykit": installed_version("storykit"), **rest})
+
+
+def _table(columns: Sequence[str], rows: Sequence[PanelScore | StoryScore]) -> bytes:
+    """Return the rows as CSV, nothing where a number is None."""
+    from pandas import DataFrame
+
+    flat = [asdict(row) | {name: rounded(value) for name, value in row.values.items()} for row in rows]
+    frame = DataFrame(flat, columns=list(columns), dtype=object)
+    return str(frame.to_csv(index=False, lineterminator="\n")).encode()
+
+
+def rounded(value: float | None) -> float | None:
+    """Return a number as it is written."""
+    return None if value is None or math.isnan(value) else round(value, DECIMALS)
+
+
+def read_scores(run: Run) -> Scores | None:
+    """Return what was said of a run, None before it was scored; raises RunError where a file is damaged."""
+    if not (run.folder / FILE).exists():
+        return None
+    return replace(read_summary(run), panels=read_panels(run), stories=read_stories(run))
+
+
+def read_summary(run: Run) -> Scores:
+    """Return what scores.json says, without the tables; raises RunError when it is missing or damaged."""
+    return run.read_record(FILE, Scores)
+
+
+def read_panels(run: Run) -> tuple[PanelScore, ...]:
+    """Return the rows of scores.panels.csv; raises RunError as `panels_frame`."""
+    return _rows(panels_frame(run), PanelScore)
+
+
+def read_stories(run: Run) -> tuple[StoryScore, ...]:
+    """Return the rows of scores.stories.csv; raises RunError as `stories_frame`."""
+    return _rows(stories_frame(run), StoryScore)
+
+
+def _rows(frame: "DataFrame", kind: Callable[..., R]) -> tuple[R, ...]:
+    known = [*frame.columns.intersection([*_TEXTS, *_WHOLE])]
+    values = frame.drop(columns=known)
+    plain = (part.astype(object).where(part.notna(), None) for part in (frame[known], values))
+    rows = zip(*(part.to_dict("records") for part in plain), strict=True)
+    return tuple(kind(**row, values=numbers) for row, numbers in rows)
+
+
+def panels_frame(run: Run) -> "DataFrame":
+    """Return scores.panels.csv, one row a panel; a number is NaN where it is undefined.
+
+    Raises RunError, with the line, when the file is missing or damaged or holds what is no finite number.
+    """
+    frame = _frame(run, PANELS_FILE, (*KEYS, "panel", "status"))
+    known = get_args(Status)
+    _refuse(PANELS_FILE, frame["status"], ~frame["status"].isin(known), f"must be {', '.join(known)}")
+    return frame
+
+
+def stories_frame(run: Run) -> "DataFrame":
+    """Return scores.stories.csv, one row a set of eight panels; a number is NaN where it is undefined.
+
+    Raises RunError as `panels_frame`, and for a set that is there twice: a silent choice would decide.
+    """
+    frame = _frame(run, STORIES_FILE, (*KEYS, "panels_ok"))
+    for twice in frame[frame.duplicated(list(KEYS))][list(KEYS)].itertuples(index=False):
+        raise RunError(f"{STORIES_FILE} must hold a set once, got {' '.join(map(str, twice))} twice")
+    return frame
+
+
+def _frame(run: Run, name: str, needed: Sequence[str]) -> "DataFrame":
+    """Return a table with its types: texts, whole numbers, and numbers for every other column."""
+    import numpy as np
+    import pandas as pd
+
+    text = run.read_text(name)
+    if len({len(row) for row in csv.reader(StringIO(text)) if row}) > 1:
+        raise RunError(f"{name} must have as many cells in each row as in its header; {_AGAIN}")
+    try:
+        frame = pd.read_csv(StringIO(text), dtype=object, keep_default_na=False)
+    except ValueError as error:
+        raise RunError(f"{run.folder / name} is no CSV: {error}; {_AGAIN}") from error
+    if lacking := [column for column in needed if column not in frame]:
+        raise RunError(f"{name} must have a column {', '.join(lacking)}; {_AGAIN}")
+    for column in frame.columns.difference([*_TEXTS]):
+        cells, whole = frame[column], column in _WHOLE
+        numbers = pd.to_numeric(cells.where(cells != ""), errors="coerce")
+        wild = ~np.isfinite(numbers) | (whole & (numbers % 1 != 0))
+        _refuse(name, cells, wild & ((cells != "") | (column in needed)), "must be a finite number")
+        frame[column] = numbers.astype("Int64" if whole else "float64")
+    return frame
+
+
+def _refuse(name: str, cells: "Series[Any]", wild: "Series[bool]", rule: str) -> None:
+    if wild.any():
+        row = int(wild.argmax())
+        raise RunError(f"{name} line {row + 2}: {cells.name} {rule}, got {cells.iloc[row]!r}; {_AGAIN}")

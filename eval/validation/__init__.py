@@ -1,0 +1,1 @@
+"""The metrics held against known damage."""

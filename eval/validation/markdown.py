@@ -1,0 +1,71 @@
+"""A validation as Markdown: what is seen, what is minded, and every cell that fails."""
+
+from collections.abc import Sequence
+
+from eval.metrics.registry import validated
+from eval.validation.trials import CONTROLS
+from eval.validation.validate import HELD_OUT, Validation
+
+
+def markdown(validation: Validation) -> str:
+    """Return the tables of a validation."""
+    parts = [
+        f"{validation.tales} locked stories, scored with {validation.weights}.",
+        "Two of eight panels damaged, but for localisation (one) and Spearman (one, two, four and seven):",
+        _damages(validation),
+        "AUC of every metric and control, two panels damaged; .50 sees nothing, below .50 is misled:",
+        _every(validation),
+        "Changes that are no damage, AUC of before over after; .50 is best:",
+        _changes(validation),
+        "Selectivity, the mean loss on a metric's own damages over the largest on any other's: "
+        + ", ".join(f"{metric} {value:.1f}" for metric, value in validation.selectivity.items())
+        + ".",
+        _failing(validation),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [heads, ["---"] * len(heads), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _damages(validation: Validation) -> str:
+    heads = ["damage", "seen by", "AUC [lower]", "beats its twin", "localised", "Spearman", "naive AUC"]
+    return _table(
+        heads,
+        [
+            [
+                row.damage + (" (held out)" if row.damage == HELD_OUT else ""),
+                row.metric,
+                f"{row.auc:.2f} [{row.auc_low:.2f}]",
+                f"{row.paired:.2f}",
+                "" if row.localised is None else f"{row.localised:.2f}",
+                f"{row.spearman:.2f}",
+                f"{row.every['naive']:.2f}",
+            ]
+            for row in validation.damages
+        ],
+    )
+
+
+def _every(validation: Validation) -> str:
+    names = [*validated(), *CONTROLS]
+    rows = [[row.damage, *(f"{row.every[name]:.2f}" for name in names)] for row in validation.damages]
+    return _table(["damage", *names], rows)
+
+
+def _changes(validation: Validation) -> str:
+    rows = [
+        [change, *(f"{every[name]:.2f}" for name in validated())]
+        for change, every in validation.changes.items()
+    ]
+    return _table(["change", *validated()], rows)
+
+
+def _failing(validation: Validation) -> str:
+    if not validation.failing:
+        return "Every cell meets its mark."
+    return "\n".join(
+        [f"{len(validation.failing)} cells miss their mark:", "", *(f"- {c}" for c in validation.failing)]
+    )

@@ -1,0 +1,105 @@
+"""One tale of the drawn world, clean, damaged and changed, as every metric sees it."""
+
+import random
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from eval.metrics.concept_subspaces import concept_subspaces
+from eval.metrics.formulas import MetricValue, PanelSet
+from eval.metrics.registry import validated
+from eval.metrics.story_facts import StoryFacts
+from eval.scorers.load import Scorers
+from eval.validation.corruptions import CHANGES, DAMAGES, SEVERITIES, Picture, draw, resized
+from kit.story.story import PANELS
+from kit.world.tale import Tale, sample_tale
+
+CONTROLS = ("random", "constant", "mean-colour", "hash")
+"""What a metric must be better than."""
+RESIZED = "resized"
+"""The change that happens to the pictures alone."""
+Values = Mapping[str, MetricValue]
+
+
+class Trial(NamedTuple):
+    """One tale: its values clean, by damage and severity, by change, and which panels were damaged."""
+
+    clean: Values
+    damaged: Mapping[tuple[str, int], Values]
+    changed: Mapping[str, Values]
+    hit: Mapping[str, Sequence[int]]
+    """By damage the panels, from 0, in the order in which they are damaged."""
+
+
+def trial(number: int, tools: Scorers) -> Trial:
+    """Return what every metric says of one tale, clean, damaged and changed."""
+    tale = sample_tale(number)
+    pictures = draw(tale.scenes)
+    clean = _look(pictures, tools)
+    told = _told(tale, tools)
+    damaged: dict[tuple[str, int], Values] = {}
+    hit = {}
+    for name, damage in DAMAGES.items():
+        rng = random.Random(f"{name} {number}")
+        where = hit[name] = rng.sample(range(PANELS), PANELS)
+        twins = _look(damage.twins(tale, pictures, rng), tools) if damage.twins else None
+        for severity in SEVERITIES if twins else SEVERITIES[1:]:
+            at = where[:severity]
+            seen = clean.replaced(at, twins, at) if twins else clean.replaced(at, clean, [*at[1:], at[0]])
+            damaged[name, severity] = _values(seen, told)
+    changed = {RESIZED: _values(_look([resized(picture) for picture in pictures], tools), told)}
+    for name, change in CHANGES.items():
+        other = change(tale, random.Random(f"{name} {number}"))
+        changed[name] = _values(_look(draw(other.scenes), tools), _told(other, tools))
+    return Trial(_values(clean, told), damaged, changed, hit)
+
+
+class PanelFeatures(NamedTuple):
+    """What is known of eight pictures, rows in panel order."""
+
+    embeddings: NDArray[np.float32]
+    aesthetics: NDArray[np.float64]
+    colours: NDArray[np.float64]
+    """Mean red, green and blue."""
+    hashes: NDArray[np.float64]
+    """Grey thumbnails of 8 x 8, each less its mean."""
+
+    def replaced(self, at: Sequence[int], other: "PanelFeatures", source: Sequence[int]) -> "PanelFeatures":
+        """Return the features with panels of another in some places: `source` of it at `at` of these."""
+        picked = np.arange(PANELS)
+        picked[list(at)] = PANELS + np.asarray(source)
+        return PanelFeatures._make(
+            np.concatenate((getattr(self, name), getattr(other, name)))[picked] for name in self._fields
+        )
+
+
+def _look(pictures: Sequence[Picture], tools: Scorers) -> PanelFeatures:
+    small = [np.asarray(p.convert("L").resize((8, 8), Image.Resampling.BOX), np.float64) for p in pictures]
+    return PanelFeatures(
+        embeddings=tools.encoder.pictures(pictures),
+        aesthetics=np.asarray(tools.aesthetic.score(pictures), np.float64),
+        colours=np.stack([np.asarray(picture, np.float64).mean(axis=(0, 1)) for picture in pictures]),
+        hashes=np.stack([thumb.ravel() - thumb.mean() for thumb in small]),
+    )
+
+
+def _told(tale: Tale, tools: Scorers) -> StoryFacts:
+    return StoryFacts(
+        casts=[frozenset(figure.kind for figure in scene.characters) for scene in tale.scenes],
+        places=[scene.place for scene in tale.scenes],
+        texts=tools.encoder.texts(tale.texts()),
+        facets=concept_subspaces(tools.encoder, "zh"),
+    )
+
+
+def _values(look: PanelFeatures, told: StoryFacts) -> Values:
+    shown = PanelSet(embeddings=look.embeddings, aesthetics=look.aesthetics.tolist(), told=told)
+    values = {name: metric(shown) for name, metric in validated().items()}
+    values["random"] = MetricValue(random.Random(look.embeddings.tobytes()).random())
+    values["constant"] = MetricValue(1.0)
+    values["mean-colour"] = MetricValue(-float(look.colours.std(axis=0).mean()))
+    values["hash"] = MetricValue(-float(look.hashes.std(axis=0).mean()))
+    return values

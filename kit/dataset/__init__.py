@@ -1,0 +1,1 @@
+"""Preparing a dataset: sources, filters, and the folder that training reads."""

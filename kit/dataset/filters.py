@@ -1,0 +1,163 @@
+"""Which pictures of a source stay: each is opened once, then one step after the other names those to drop."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import groupby
+from pathlib import Path
+from typing import NamedTuple
+
+from kit.dataset.data_juicer import Filter, Size, keeps
+from kit.dataset.sources import FoundPicture
+from kit.errors import InputError
+from kit.images.decode import decode_picture, is_flat
+from kit.images.near_duplicates import Hash, near_duplicates, perceptual_hash
+from kit.story.trigger import Captioning
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SourcePicture:
+    """What is kept of a picture that was opened."""
+
+    number: int
+    """Its place in the source, from 0."""
+    found: FoundPicture
+    size: Size
+    hash: Hash
+    flat: bool
+    """Whether it has one colour all over."""
+
+
+class DroppedPicture(NamedTuple):
+    """Why a picture is not in the dataset."""
+
+    kind: str
+    reason: str
+
+
+class FilterStep(NamedTuple):
+    """A reason to drop pictures, and how to find them."""
+
+    kind: str
+    drop: Callable[[Sequence[SourcePicture]], Mapping[int, str]]
+    """Returns the numbers of those to drop, with the reason, of the pictures that are left."""
+    settings: Mapping[str, object] | None = None
+    """What the dataset's record says of it."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FilteredPictures:
+    """What stays of a source, and what does not."""
+
+    found: Sequence[FoundPicture]
+    kept: Sequence[SourcePicture]
+    drops: Mapping[int, DroppedPicture]
+    """By place in the source, in its order."""
+
+
+def _misfits(rule: Filter, pictures: Sequence[SourcePicture]) -> dict[int, str]:
+    samples = [list(group) for _, group in groupby(pictures, lambda one: one.found.sample)]
+    dropped = [sample for sample in samples if not keeps(rule, [one.size for one in sample])]
+    return {one.number: _misfit(rule, one, len(sample)) for sample in dropped for one in sample}
+
+
+def _misfit(rule: Filter, picture: SourcePicture, sample: int) -> str:
+    width, height = picture.size
+    whose = "" if sample == 1 else f"{rule.any_or_all} of its sample's {sample} pictures "
+    return f"{whose}must be {rule.requirement}, got {width} x {height}"
+
+
+def _blank(pictures: Sequence[SourcePicture]) -> dict[int, str]:
+    return {one.number: "has one colour all over" for one in pictures if one.flat}
+
+
+def _uncaptioned(captioning: Captioning, pictures: Sequence[SourcePicture]) -> dict[int, str]:
+    bare = (one for one in pictures if not captioning.of(one.found.caption.text))
+    return {one.number: one.found.caption.fault or "has no caption" for one in bare}
+
+
+def _near_duplicates(pictures: Sequence[SourcePicture]) -> dict[int, str]:
+    areas = [one.size[0] * one.size[1] for one in pictures]
+    found = near_duplicates([one.hash for one in pictures], areas)
+    return {
+        pictures[one].number: f"is nearly {pictures[kept].found.name}, which is as large or larger"
+        for one, kept in found.items()
+    }
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PreparationPlan:
+    """What stays of a source, and what is said of it."""
+
+    source: str
+    """A folder, a result.jsonl, or a dataset of ModelScope."""
+    captioning: Captioning
+    filters: Sequence[Filter] = ()
+    aesthetic: FilterStep | None = None
+    """Drops pictures by their score; its settings go into the record."""
+    keep_near_duplicates: bool = False
+
+    @property
+    def steps(self) -> list[FilterStep]:
+        """What drops pictures, in order; a sample's shape counts all its pictures, so that comes first."""
+        steps = [FilterStep("shape", partial(_misfits, rule)) for rule in self.filters]
+        steps += [FilterStep("blank", _blank), FilterStep("caption", partial(_uncaptioned, self.captioning))]
+        if self.aesthetic is not None:
+            steps.append(self.aesthetic)
+        if not self.keep_near_duplicates:
+            steps.append(FilterStep("near duplicate", _near_duplicates))
+        return steps
+
+    @property
+    def settings(self) -> dict[str, object]:
+        """What the dataset's record says of how it was made."""
+        path = Path(self.source)
+        return {
+            "source": path.name if path.exists() else self.source,
+            "filters": [{rule.operator: rule.model_dump()} for rule in self.filters],
+            "caption": self.captioning.caption,
+            "trigger": self.captioning.trigger,
+            "near_duplicates": "keep" if self.keep_near_duplicates else "drop",
+            "aesthetic": self.aesthetic and self.aesthetic.settings,
+        }
+
+
+def filter_pictures(
+    found: Sequence[FoundPicture], plan: PreparationPlan, opened: Callable[[], None]
+) -> FilteredPictures:
+    """Open every picture, calling `opened` behind each, and take the plan's steps in their order.
+
+    Raises InputError when nothing stays, saying why.
+    """
+    kept: list[SourcePicture] = []
+    drops: dict[int, DroppedPicture] = {}
+    for number, one in enumerate(found):
+        try:
+            kept.append(_open_picture(number, one))
+        except InputError as error:
+            drops[number] = DroppedPicture("unreadable", error.faults[0])
+        opened()
+    for step in plan.steps:
+        reasons = step.drop(kept)
+        drops |= {number: DroppedPicture(step.kind, reason) for number, reason in reasons.items()}
+        kept = [picture for picture in kept if picture.number not in reasons]
+    if not kept:
+        counted = Counter(drops[number].reason for number in sorted(drops)).most_common(3)
+        listed = ", ".join(f"{reason} ({count})" for reason, count in counted) or "it holds none"
+        problem = f"must leave at least one picture of {len(found)}, got none: {listed}"
+        raise InputError(plan.source, [problem])
+    return FilteredPictures(found=found, kept=kept, drops=dict(sorted(drops.items())))
+
+
+def _open_picture(number: int, found: FoundPicture) -> SourcePicture:
+    if found.fault:
+        raise InputError(found.name, [found.fault])
+    picture = decode_picture(found.path).picture
+    return SourcePicture(
+        number=number,
+        found=found,
+        size=picture.size,
+        hash=perceptual_hash(picture),
+        flat=is_flat(picture),
+    )

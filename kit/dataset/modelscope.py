@@ -1,0 +1,47 @@
+"""Datasets of ModelScope, fetched into the cache; a stopped download goes on."""
+
+import re
+from pathlib import Path
+
+from kit.dataset.sources import SUFFIXES, TABLES
+from kit.errors import InputError
+from kit.hub.modelscope import ModelScope
+from kit.hub.repository import models_folder
+
+_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
+_MOST_NAMED = 3
+
+
+def is_dataset_name(source: str) -> bool:
+    """Return whether a source reads as owner/name.
+
+    >>> is_dataset_name("AI-ModelScope/lowres_anime"), is_dataset_name("../pictures")
+    (True, False)
+    """
+    return bool(_NAME.fullmatch(source))
+
+
+def fetch_dataset(name: str) -> Path:
+    """Fetch a dataset's pictures, captions and tables, or what is missing of them, and return their folder.
+
+    Where there is one table, that is the table's folder.
+
+    Raises InputError when the hub cannot be reached or the dataset holds no picture files.
+    """
+    source, folder = ModelScope(name, "dataset"), models_folder() / "datasets" / name
+    by_hand = f"modelscope download --dataset {name} --local_dir FOLDER"
+    try:
+        files = source.files()
+        if any(file.lower().endswith(SUFFIXES) for file in files):
+            ends = (end for suffix in (*SUFFIXES, ".txt") for end in (suffix, suffix.upper()))
+            source.fetch([f"*{end}" for end in (*TABLES, *ends)], folder)
+            tables = [path for name in TABLES for path in folder.rglob(name)]
+            return tables[0].parent if len(tables) == 1 else folder
+    except OSError as error:
+        reason = " ".join(str(error).split())[:160]
+        problem = f"is no folder or file here, and could not be fetched from ModelScope: {reason}; "
+        mend = f"run the same command again, or `{by_hand}` and give that folder"
+        raise InputError(name, [problem + mend]) from error
+    others = ", ".join([file for file in files if not file.startswith(".")][:_MOST_NAMED]) or "nothing"
+    mend = f"fetch it with `{by_hand}`, unpack the pictures and give their folder"
+    raise InputError(name, [f"must hold picture files, got {others}; {mend}"])

@@ -1,0 +1,81 @@
+"""The stage that prepares a dataset: a source's pictures are filtered and written in the contest's layout."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from kit.dataset.data_juicer import Size, read_result
+from kit.dataset.filters import FilteredPictures, PreparationPlan
+from kit.dataset.modelscope import fetch_dataset, is_dataset_name
+from kit.dataset.sources import FoundPicture, find_pictures
+from kit.dataset.write import check_out_folder, write_prepared
+from kit.errors import InputError
+
+FEW = 10
+"""Fewer pictures are learned by heart; no bound of theory, but what trainers' guides agree on."""
+MANY_RATIOS = 3
+"""More ratios than that are worth a look at what the crop leaves."""
+TRAINED_SIDES = {256: "every base", 1024: "Kolors"}
+"""Sides of the square that each base is trained on."""
+
+
+def find_source(source: str, out: Path) -> list[FoundPicture]:
+    """Return the pictures of a source, fetched first if it is a dataset of ModelScope.
+
+    Raises InputError when there is no such source, or when writing `out` would touch it.
+    """
+    path = Path(source)
+    check_out_folder(out, [path])
+    if path.is_dir():
+        found = find_pictures(path)
+    elif path.is_file() and path.suffix == ".jsonl":
+        found = read_result(path)
+    elif is_dataset_name(source) and not path.exists():
+        found = find_pictures(fetch_dataset(source))
+    else:
+        raise InputError(
+            source, ["must be a folder, a .jsonl file of Data-Juicer's or OWNER/NAME on ModelScope"]
+        )
+    check_out_folder(out, [one.path for one in found])
+    return found
+
+
+def write_dataset(
+    out: Path, filtered: FilteredPictures, plan: PreparationPlan, written: Callable[[], None]
+) -> Sequence[str]:
+    """Write the dataset and return what to mind before training on it."""
+    captions = [plan.captioning.of(picture.found.caption.text) for picture in filtered.kept]
+    warnings = dataset_warnings(captions, [picture.size for picture in filtered.kept])
+    notes = {"settings": plan.settings, "warnings": warnings}
+    write_prepared(out, filtered, captions, notes, written)
+    return warnings
+
+
+def dataset_warnings(captions: Sequence[str], sizes: Sequence[Size]) -> list[str]:
+    """Return what is known to ruin a LoRA and can be seen in its dataset; nothing if all is well.
+
+    Mixed styles are not among it: the embedded encoder counts as many styles in a set of photographs as in
+    one of two drawn styles (docs/benchmarks.md), so a warning would be a guess. Look at the contact sheet.
+    """
+    count = len(sizes)
+    ratios = {round(width / height, 2) for width, height in sizes}
+    warnings = []
+    if count < FEW:
+        warnings.append(f"{count} pictures are few: below {FEW} a LoRA learns them by heart")
+    if count > 1 and len(set(captions)) == 1:
+        warnings.append(
+            f"all {count} captions are the same, {captions[0]}: the LoRA cannot tell what is style and what "
+            "is in the picture; say in each caption what it shows"
+        )
+    if len(ratios) > MANY_RATIOS:
+        lost = max(1 - min(size) / max(size) for size in sizes)
+        warnings.append(
+            f"{len(ratios)} aspect ratios from {min(ratios):g} to {max(ratios):g}: training sees the centre "
+            f"square and loses up to {lost:.0%} of a picture; cut the pictures yourself where that hurts"
+        )
+    for side, base in TRAINED_SIDES.items():
+        if few := sum(min(size) < side for size in sizes):
+            warnings.append(
+                f"{few} of {count} pictures have a side below {side} pixels: {base} would learn them "
+                "enlarged, blur and all"
+            )
+    return warnings

@@ -1,0 +1,1 @@
+"""The experiment and the stories that `storykit demo` runs."""

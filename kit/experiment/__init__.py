@@ -1,0 +1,1 @@
+"""An experiment, and the run folder it is drawn into."""

@@ -1,0 +1,240 @@
+"""An experiment: which stories, candidates, orders and seeds are drawn, and how."""
+
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, Field, ValidationError, ValidationInfo, model_validator
+
+from kit.embedded import EMBEDDED
+from kit.errors import InputError
+from kit.experiment.fields import (
+    BaseWeights,
+    Count,
+    LoraFile,
+    Number,
+    Order,
+    PathContext,
+    PlainName,
+    Seed,
+    all_different,
+)
+from kit.experiment.tables import CompareTable, ScoreTable, WordsTable
+from kit.files.documents import faults_of, read_document
+from kit.story.story import LoadedStory, load_story
+
+Noise = Literal["portable", "contest"]
+"""Where the first noise comes from: a CPU generator a panel, or the device's fp16 draw as in the contest."""
+
+Memory = Literal["auto", "low"]
+"""How much of a GPU's memory is used: what is free, or as little as a small card has."""
+
+_STORY_NAME = re.compile(r"\w(?:[\w .-]*\w)?")
+"""Names that every file system, archive and table takes."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DrawSettings:
+    """How every panel of an experiment is drawn."""
+
+    steps: int
+    """Denoising steps."""
+    cfg: float
+    """Classifier-free guidance, from 1 (none)."""
+    size: int
+    """Panel side in pixels."""
+    noise: Noise
+    batch: int | None = None
+    """Panels drawn together; none: what the device takes."""
+    memory: Memory = "auto"
+
+
+Strength = Annotated[Number, Field(gt=0, le=2)]
+"""Relative to the training: 1.0 is as trained."""
+
+
+class StackedLora(BaseModel, frozen=True, extra="forbid"):
+    """One of several LoRAs that are worn together."""
+
+    file: LoraFile
+    strength: Strength = 1.0
+    alpha: Annotated[Number, Field(gt=0)] | None = None
+    """The alpha it was trained with, where the file does not say."""
+
+
+class Candidate(BaseModel, frozen=True, extra="forbid"):
+    """One LoRA at one strength, several together, or the base alone."""
+
+    name: PlainName
+    """Lower-case letters, digits and dashes; it names folders and rows."""
+    lora: LoraFile | None = None
+    """A file, or one of the embedded styles as "mini:ink"; none draws with the base alone."""
+    loras: Annotated[tuple[StackedLora, ...], Field(min_length=2)] | None = None
+    """Several that are worn together; an array at `lora` is read as this."""
+    strength: Strength = 1.0
+    strengths: Annotated[tuple[Strength, ...], Field(min_length=1)] | None = None
+    """Makes a candidate of each, called NAME-40 for 0.4."""
+    alpha: Annotated[Number, Field(gt=0)] | None = None
+    """The alpha it was trained with, where the file does not say."""
+    trigger: str = ""
+    """Put in front of every prompt of this candidate."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _take_several(cls, table: object) -> object:
+        if isinstance(table, dict) and "loras" in table:
+            raise ValueError("loras: unknown key; several LoRAs are an array at lora")
+        if isinstance(table, dict) and isinstance(table.get("lora"), list | tuple):
+            return {**table, "lora": None, "loras": table["lora"]}
+        return table
+
+    @model_validator(mode="after")
+    def _strengthen_something(self) -> Self:
+        if self.is_bare and (self.alpha is not None or self.strengths or self.strength != 1):
+            raise ValueError("strength and alpha need a lora")
+        if self.strengths and self.strength != 1:
+            raise ValueError("must have strength or strengths, got both")
+        if self.loras and self.alpha is not None:
+            raise ValueError("each of several LoRAs has an alpha of its own")
+        return self
+
+    @property
+    def is_bare(self) -> bool:
+        """Whether it is the base alone."""
+        return self.lora is None and self.loras is None
+
+    def at(self, strength: float) -> "Candidate":
+        """Return the candidate of a sweep that has this strength."""
+        name = f"{self.name}-{100 * strength:g}".replace(".", "-")
+        return self.model_copy(update={"name": name, "strength": strength, "strengths": None})
+
+
+def _swept(candidates: tuple[Candidate, ...]) -> tuple[Candidate, ...]:
+    """Return the candidates, of a sweep over strengths one for each; no two have one name."""
+    every = [[one.at(s) for s in one.strengths] if one.strengths else [one] for one in candidates]
+    swept = tuple(chain.from_iterable(every))
+    all_different(tuple(candidate.name for candidate in swept))
+    return swept
+
+
+def _with_known_baseline(compare: CompareTable, info: ValidationInfo) -> CompareTable:
+    names = [candidate.name for candidate in info.data.get("candidates", ())]
+    if names and compare.baseline is not None and compare.baseline not in names:
+        raise ValueError(f"baseline must be one of {', '.join(names)}, got {compare.baseline!r}")
+    return compare
+
+
+class Experiment(BaseModel, frozen=True, extra="forbid", populate_by_name=True):
+    """What is drawn and how. Defaults: the contest's baseline notebook, portable noise apart."""
+
+    stories: Annotated[tuple[str, ...], Field(min_length=1)]
+    """Story files, relative to the experiment's own."""
+    base: BaseWeights = EMBEDDED
+    """The embedded base "mini", "kolors", or a folder with Kolors' layout."""
+    orders: Annotated[tuple[Order, ...], Field(min_length=1), AfterValidator(all_different)] = ("authored",)
+    seeds: Annotated[tuple[Seed, ...], Field(min_length=1), AfterValidator(all_different)]
+    steps: Annotated[Count, Field(le=1000)] | None = None
+    """By default 25 for the mini base, 50 for Kolors."""
+    cfg: Annotated[Number, Field(ge=1)] = 4.0
+    size: Annotated[Count, Field(multiple_of=32)] | None = None
+    """Panel side in pixels, by default 256 for the mini base, 1024 for Kolors; 32 = the VAE's stride 8
+    times the UNet's two halvings."""
+    noise: Noise = "portable"
+    cut_long_prompts: bool = False
+    """Draw with what the text encoder reads of a prompt that is too long, instead of refusing it."""
+    batch: Count | None = None
+    """Panels drawn together; by default what the device takes."""
+    memory: Memory = "auto"
+    """"low" draws one panel at a time and never has UNet and picture decoder on a GPU together."""
+    score: ScoreTable = ScoreTable()
+    words: WordsTable | None = None
+    """What style, identity, place and staging are seen through, beside the words that we know."""
+    candidates: Annotated[
+        tuple[Candidate, ...], Field(min_length=1, alias="candidate"), AfterValidator(_swept)
+    ]
+    compare: Annotated[CompareTable, AfterValidator(_with_known_baseline)] = CompareTable()
+
+    @property
+    def own_words(self) -> dict[str, tuple[str, ...]]:
+        """The words of its own by metric; metrics without any are left out."""
+        return self.words.model_dump(exclude_none=True) if self.words else {}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LoadedExperiment:
+    """An experiment with its stories; the paths in it are absolute."""
+
+    path: Path
+    experiment: Experiment
+    stories: tuple[LoadedStory, ...]
+
+    @property
+    def settings(self) -> DrawSettings:
+        """How the panels are drawn, the base's defaults filled in."""
+        asked = self.experiment
+        steps, size = (25, 256) if asked.base == EMBEDDED else (50, 1024)
+        kept = asked.model_dump(include={"cfg", "noise", "batch", "memory"})
+        return DrawSettings(steps=asked.steps or steps, size=asked.size or size, **kept)
+
+
+def baseline_of(experiment: Experiment) -> str | None:
+    """Return the candidate that others are compared with; None when all have a LoRA and none is named."""
+    bare = (candidate.name for candidate in experiment.candidates if candidate.is_bare)
+    return experiment.compare.baseline or next(bare, None)
+
+
+def load_experiment(
+    path: Path, metrics: Collection[str] = (), *, weights_exist: bool = True
+) -> LoadedExperiment:
+    """Return an experiment file with its stories.
+
+    Args:
+        path: the experiment.
+        metrics: what it may compare; none: its metrics are looked at when they are compared.
+        weights_exist: whether weights and LoRAs must be on this machine.
+
+    Raises:
+        InputError: every fault of the experiment and of its stories, each with its place.
+    """
+    document = read_document(path)
+    stories, faults = _load_stories(document, path.parent)
+    where = PathContext(folder=path.parent, must_exist=weights_exist, metrics=tuple(metrics))
+    try:
+        experiment = Experiment.model_validate(document, context=where)
+    except ValidationError as error:
+        raise InputError(str(path), [*faults_of(error), *faults]) from error
+    if faults:
+        raise InputError(str(path), faults)
+    return LoadedExperiment(path=path, experiment=experiment, stories=stories)
+
+
+def _load_stories(document: Mapping[str, object], folder: Path) -> tuple[tuple[LoadedStory, ...], list[str]]:
+    """Return the stories that can be read and the faults of the others."""
+    listed = document.get("stories")
+    texts = [text for text in listed if isinstance(text, str)] if isinstance(listed, list) else []
+    stories: list[LoadedStory] = []
+    faults: list[str] = []
+    for number, text in enumerate(texts, 1):
+        try:
+            stories.append(load_story(folder / text))
+        except InputError as error:
+            faults += [f"stories[{number}] {text}: {fault}" for fault in error.faults]
+    return tuple(stories), faults + faults_of_names([Path(text).stem for text in texts])
+
+
+def faults_of_names(names: Sequence[str]) -> list[str]:
+    """Return one line for each story name that cannot name a folder, or that another one has."""
+    faults = [
+        f"stories[{number}]: a story's file name holds letters, digits, space, dot, dash or _, got {name!r}"
+        for number, name in enumerate(names, 1)
+        if not _STORY_NAME.fullmatch(name)
+    ]
+    folded = [name.casefold() for name in names]
+    return faults + [
+        f"stories[{number}]: {name!r} is the name of stories[{first}] too"
+        for number, name in enumerate(names, 1)
+        if (first := folded.index(name.casefold()) + 1) < number
+    ]

@@ -1,0 +1,109 @@
+"""What single values of an experiment file must hold: names, numbers, files and folders."""
+
+import os
+import re
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+from pydantic import AfterValidator, Field, FiniteFloat, StrictInt, StringConstraints, ValidationInfo
+
+from kit.embedded import EMBEDDED, LORA_PREFIX
+from kit.story.prompt import check_order
+
+T = TypeVar("T", bound=Hashable)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PathContext:
+    """What turns paths in an experiment file into paths of this machine."""
+
+    folder: Path
+    must_exist: bool
+    metrics: tuple[str, ...] = ()
+    """Those that may be compared, where that is known."""
+
+
+def path_to(kind: str, exists: Callable[[Path], bool], names: str | None = None) -> AfterValidator:
+    """Return what makes a path absolute when we know where the experiment lies.
+
+    Args:
+        kind: what it must be, for the message.
+        exists: whether it is there.
+        names: a pattern of the texts that name what we know, and so are no paths.
+    """
+
+    def resolved(text: str, info: ValidationInfo) -> str:
+        named = names is not None and re.fullmatch(names, text)
+        if named or not isinstance(info.context, PathContext):
+            return text
+        path = Path(os.path.abspath(info.context.folder / text))
+        if info.context.must_exist and not exists(path):
+            raise ValueError(f"{kind} {text} does not exist")
+        return str(path)
+
+    return AfterValidator(resolved)
+
+
+def _plain_name(name: str) -> str:
+    if not re.fullmatch(r"[a-z0-9][a-z0-9-]*", name):
+        raise ValueError(f"must be lower-case letters, digits and dashes, got {name!r}")
+    return name
+
+
+def one_of(name: str, names: Sequence[str]) -> str:
+    """Return a name, or raise ValueError with all that it may be."""
+    if name in names:
+        return name
+    *first, last = map(repr, names)
+    raise ValueError(f"must be {', '.join(first)} or {last}, got {name!r}")
+
+
+def _metric(name: str, info: ValidationInfo) -> str:
+    known = info.context.metrics if isinstance(info.context, PathContext) else ()
+    return one_of(name, known) if known else name
+
+
+def all_different(values: tuple[T, ...]) -> tuple[T, ...]:
+    """Return the values, or raise ValueError naming those given twice."""
+    if twice := [str(value) for value in dict.fromkeys(values) if values.count(value) > 1]:
+        raise ValueError(f"must differ, got {', '.join(twice)} more than once")
+    return values
+
+
+PlainName = Annotated[str, AfterValidator(_plain_name)]
+"""Lower-case letters, digits and dashes: safe in paths, tables and archives."""
+
+Order = Annotated[str, AfterValidator(check_order)]
+"""The name of an order of clauses."""
+
+Seed = Annotated[StrictInt, Field(ge=0, lt=2**63)]
+"""What torch's generators take, whether the number is signed or not."""
+
+Count = Annotated[StrictInt, Field(gt=0)]
+"""A whole number, at least 1."""
+
+Number = Annotated[FiniteFloat, Field(strict=True)]
+"""A number that is neither infinite nor NaN."""
+
+MetricName = Annotated[str, AfterValidator(_metric)]
+"""A metric that decides comparisons; which there are kit does not know, who loads the experiment says it."""
+
+RoleWords = Annotated[
+    tuple[Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)], ...],
+    Field(min_length=1),
+    AfterValidator(all_different),
+]
+"""Texts that say something, each once."""
+
+BaseWeights = Annotated[
+    str, path_to(f'must be "{EMBEDDED}", "kolors" or a folder, and', Path.is_dir, f"{EMBEDDED}|kolors")
+]
+"""The name of a known base, or a folder."""
+
+ScorerWeights = Annotated[str, path_to(f'must be "{EMBEDDED}" or a folder, and', Path.is_dir, EMBEDDED)]
+"""The name of an embedded scorer, or a folder."""
+
+LoraFile = Annotated[str, path_to("file", Path.is_file, f"{LORA_PREFIX}.*")]
+"""A LoRA file, or "mini:" and the name of an embedded one, which kit.lora checks."""

@@ -1,0 +1,53 @@
+"""run.json: what the pictures of a run were drawn with."""
+
+import json
+from collections.abc import Mapping
+
+from pydantic import BaseModel, JsonValue
+
+from kit.embedded import BASE_WEIGHTS, EMBEDDED
+from kit.experiment.run import Run
+
+
+class CandidateIdentity(BaseModel, frozen=True):
+    """A candidate as it was drawn; all but the strength empty for the bare base."""
+
+    lora_sha256: str | None = None
+    rank: int | None = None
+    alpha: float | None = None
+    strength: float = 1.0
+    keys: int | None = None
+    trigger: str = ""
+
+
+class SettingsIdentity(BaseModel, frozen=True):
+    """How the pictures were drawn."""
+
+    steps: int
+    cfg: float
+    size: int
+    noise: str
+    scheduler: JsonValue
+    memory: str = "auto"
+
+
+class RunIdentity(BaseModel, frozen=True):
+    """run.json: what the pictures were drawn with."""
+
+    base: Mapping[str, JsonValue]
+    candidates: Mapping[str, CandidateIdentity]
+    settings: SettingsIdentity
+    device: str = ""
+    versions: Mapping[str, JsonValue] = {}
+    commit: str | None = None
+
+
+def read_identity(run: Run) -> RunIdentity:
+    """Return what a run was drawn with; raises RunError when run.json is missing or damaged."""
+    return run.read_record("run.json", RunIdentity)
+
+
+def is_embedded(base: Mapping[str, JsonValue]) -> bool:
+    """Return whether a base is the one embedded in storykit, by its name or by its weights."""
+    config = json.loads((BASE_WEIGHTS / "config.json").read_bytes())
+    return base.get("name") == EMBEDDED or base.get("sha256") == config["sha256"]

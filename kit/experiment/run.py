@@ -1,0 +1,259 @@
+"""A run folder: the resolved experiment, its panels, one row a panel, and what later stages write."""
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from itertools import product, starmap
+from pathlib import Path
+from typing import Any, NamedTuple, Self, TypeVar
+
+import tomli_w
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from kit.errors import RunError
+from kit.experiment.config import Experiment, LoadedExperiment, baseline_of, load_experiment
+from kit.files.atomic_write import write_atomic
+from kit.files.documents import faults_of
+from kit.files.encodings import canonical_json, json_bytes
+from kit.story.story import PANELS
+
+_MARK = "# The experiment of this run, resolved by storykit: every default written out.\n"
+"""The first line of a run's experiment.toml; a file without it is the user's own."""
+
+_WRITERS = {"run.json": "generate", "comparison.json": "compare", "selection.json": "cast"}
+_WRITERS |= {"race.json": "run --race"} | dict.fromkeys(
+    ("scores.json", "scores.panels.csv", "scores.stories.csv"), "score"
+)
+"""The command to run when a file is missing or damaged."""
+
+T = TypeVar("T")
+
+
+class Slot(NamedTuple):
+    """A panel that the experiment wants, whether drawn or not."""
+
+    candidate: str
+    order: str
+    story: str
+    seed: int
+    panel: int
+    """1 to 8."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PanelRow:
+    """A panel that is safely on disk: one line of panels.jsonl."""
+
+    key: str
+    """The sha256 of everything that shapes the picture."""
+    candidate: str
+    order: str
+    story: str
+    seed: int
+    panel: int
+    """1 to 8."""
+    file: str
+    """Relative to the run folder, with forward slashes."""
+    sha256: str
+    """Of the PNG file."""
+    prompt: str
+    negative: str
+    seconds: float
+    """What drawing it took, its share of the batch; 0 for a copy of another panel's picture."""
+
+    @property
+    def slot(self) -> Slot:
+        """Which panel of the experiment it is about."""
+        return Slot(self.candidate, self.order, self.story, self.seed, self.panel)
+
+
+_ROW = TypeAdapter(PanelRow)
+
+
+def _text_of(record: BaseModel) -> str:
+    return tomli_w.dumps(record.model_dump(mode="json", by_alias=True, exclude_none=True))
+
+
+@dataclass(frozen=True)
+class Run:
+    """One experiment on disk; see docs/architecture.md for its files.
+
+    `create` makes a run folder, `open` checks that it is one.
+    """
+
+    folder: Path
+
+    @classmethod
+    def create(cls, folder: Path, loaded: LoadedExperiment) -> Self:
+        """Make or take up a run folder and copy the experiment, its stories and LoRA files into it.
+
+        A folder may be taken up with more seeds, candidates, orders or stories. Raises RunError when
+        that would change or drop a story already drawn there, or when the folder cannot be written.
+        """
+        run = cls(folder)
+        run._refuse_another(loaded)
+        for story in loaded.stories:
+            write_atomic(folder / "stories" / f"{story.name}.toml", _text_of(story.story).encode())
+        write_atomic(run.experiment_path, (_MARK + _text_of(run._resolved(loaded))).encode())
+        return cls(folder)
+
+    @classmethod
+    def open(cls, folder: Path) -> Self:
+        """Return the run in a folder; raises RunError when there is none."""
+        run = cls(folder)
+        if not run.experiment_path.is_file():
+            raise RunError(
+                f"{folder} is not a run folder, experiment.toml is missing; "
+                f"make one with `storykit generate EXPERIMENT --out {folder}`"
+            )
+        return run
+
+    @property
+    def experiment_path(self) -> Path:
+        """The resolved experiment."""
+        return self.folder / "experiment.toml"
+
+    @property
+    def rows_path(self) -> Path:
+        """One JSON row a drawn panel."""
+        return self.folder / "panels.jsonl"
+
+    @cached_property
+    def loaded(self) -> LoadedExperiment:
+        """The experiment and its stories, as this folder holds them."""
+        return load_experiment(self.experiment_path, weights_exist=False)
+
+    def panel_path(self, candidate: str, order: str, story: str, seed: int, panel: int) -> Path:
+        """Return where a panel (1 to 8) is kept."""
+        return self.folder / "panels" / candidate / order / story / f"seed-{seed}" / f"{panel}.png"
+
+    def wanted(self) -> Iterator[Slot]:
+        """Yield every panel of the experiment, candidate by candidate."""
+        experiment = self.loaded.experiment
+        candidates = [candidate.name for candidate in experiment.candidates]
+        stories = [story.name for story in self.loaded.stories]
+        panels = range(1, PANELS + 1)
+        return starmap(Slot, product(candidates, experiment.orders, stories, experiment.seeds, panels))
+
+    def rows(self) -> list[PanelRow]:
+        """Return the rows of the drawn panels; of several about one file, the last.
+
+        A line torn by a crash is left out: its panel counts as not drawn.
+        """
+        try:
+            lines = self.rows_path.read_bytes().split(b"\n")
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise RunError(f"{self.rows_path} cannot be read: {error.strerror or error}") from error
+        found = (self._row(number, line) for number, line in enumerate(lines, 1))
+        return list({row.file: row for row in found if row is not None}.values())
+
+    def _row(self, number: int, line: bytes) -> PanelRow | None:
+        try:
+            return _ROW.validate_json(line)
+        except ValidationError as error:
+            if error.errors()[0]["type"] == "json_invalid":
+                return None
+            faults = "; ".join(faults_of(error))
+            raise RunError(
+                f"{self.rows_path} line {number}: {faults}; delete the line to draw the panel again"
+            ) from error
+
+    def append(self, row: PanelRow) -> None:
+        """Add a row; it is on disk when this returns. A torn last line is closed first."""
+        line = canonical_json(asdict(row)) + b"\n"
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with self.rows_path.open("a+b") as file:
+                if file.tell():
+                    file.seek(-1, os.SEEK_END)
+                    line = line if file.read(1) == b"\n" else b"\n" + line
+                file.write(line)
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise RunError(f"{self.rows_path} cannot be written: {error.strerror or error}") from error
+
+    def faults(self) -> dict[str, str]:
+        """Return why panels could not be drawn when that was last tried, by file."""
+        try:
+            found = json.loads((self.folder / "faults.json").read_bytes())
+        except (FileNotFoundError, ValueError):
+            return {}
+        return {str(k): str(v) for k, v in found.items()} if isinstance(found, dict) else {}
+
+    def note_faults(self, faults: Mapping[str, str]) -> None:
+        """Replace what `faults` returns."""
+        if faults:
+            write_atomic(self.folder / "faults.json", canonical_json(dict(faults)) + b"\n")
+        else:
+            (self.folder / "faults.json").unlink(missing_ok=True)
+
+    def write_json(self, name: str, value: object) -> None:
+        """Write a file of the run, whole; NaN is a ValueError."""
+        write_atomic(self.folder / name, json_bytes(value))
+
+    def read_text(self, name: str) -> str:
+        """Return a text file of the run; raises RunError, with the command that writes it."""
+        path = self.folder / name
+        try:
+            return path.read_bytes().decode("utf-8-sig")
+        except FileNotFoundError as error:
+            do = f"; run `storykit {_WRITERS[name]}` first" if name in _WRITERS else ""
+            raise RunError(f"{path} does not exist{do}") from error
+        except UnicodeDecodeError as error:
+            raise RunError(f"{path} is not UTF-8 text: {error}") from error
+        except OSError as error:
+            raise RunError(f"{path} cannot be read: {error.strerror or error}") from error
+
+    def read_json(self, name: str) -> Any:
+        """Return what a file of the run holds; raises RunError, with the command that writes it."""
+        try:
+            return json.loads(self.read_text(name))
+        except ValueError as error:
+            raise RunError(f"{self.folder / name} is not whole JSON: {error}") from error
+
+    def read_record(self, name: str, kind: type[T]) -> T:
+        """Return a JSON file of the run as a checked record; keys of newer versions are let through.
+
+        Raises RunError with what is wrong and the command that writes the file.
+        """
+        document = self.read_json(name)
+        try:
+            return TypeAdapter(kind).validate_python(document)
+        except ValidationError as error:
+            got = f"got {'; '.join(faults_of(error)[:3])}; run `storykit {_WRITERS[name]}` again"
+            stage = name.removesuffix(".json")
+            raise RunError(f"{self.folder}: the {stage} file must be readable, {got}") from error
+
+    def _refuse_another(self, loaded: LoadedExperiment) -> None:
+        """Raise RunError when the folder holds something that this experiment would overwrite."""
+        if not self.experiment_path.is_file():
+            return
+        if not self.experiment_path.read_bytes().startswith(_MARK.encode()):
+            raise RunError(f"{self.experiment_path} is not a run's; choose another folder")
+        drawn = {row.story for row in self.rows()}
+        offered = {story.name: story.story for story in loaded.stories}
+        held = {story.name: story.story for story in self.loaded.stories if story.name in drawn}
+        if lost := [name for name in held if offered.get(name) != held[name]]:
+            raise RunError(
+                f"{self.folder} holds panels of another experiment: "
+                f"story {', '.join(sorted(lost))} is changed or dropped; choose another folder"
+            )
+
+    def _resolved(self, loaded: LoadedExperiment) -> Experiment:
+        """Return the experiment with every default written out and every path inside this folder."""
+        from kit.experiment.loras import keep_lora
+
+        experiment, drawn = loaded.experiment, loaded.settings
+        resolved = {
+            "stories": tuple(f"stories/{story.name}.toml" for story in loaded.stories),
+            "steps": drawn.steps,
+            "size": drawn.size,
+            "candidates": tuple(keep_lora(self.folder, one) for one in experiment.candidates),
+            "compare": experiment.compare.model_copy(update={"baseline": baseline_of(experiment)}),
+        }
+        return experiment.model_copy(update=resolved)

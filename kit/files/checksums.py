@@ -1,0 +1,72 @@
+"""A checksum cache: the sha256 of a folder's files, noted in it, so that gigabytes are hashed once."""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass
+
+from kit.errors import RunError, WeightsError
+from kit.files.atomic_write import write_atomic
+from kit.files.encodings import sha256_of
+
+RECORD = "storykit.json"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FileStamp:
+    """A file when it was hashed."""
+
+    sha256: str
+    size: int
+    mtime_ns: int
+
+
+Record = TypeAdapter(dict[str, FileStamp])
+
+
+def checked_sha256(
+    folder: Path, files: Sequence[str], remedy: str, *, replaced: bool = False
+) -> dict[str, str]:
+    """Return the sha256 of each file; only files that are new or touched since the last call are read.
+
+    Args:
+        folder: where the record is kept.
+        files: relative to the folder.
+        remedy: what the user can do when a file is missing or damaged.
+        replaced: whether the files were just fetched, so that the record knows others of their names.
+
+    Raises:
+        WeightsError: naming all missing files, or the first whose content is no longer what was recorded.
+    """
+    missing = [file for file in files if not (folder / file).is_file()]
+    if missing:
+        raise WeightsError(f"{folder} lacks {', '.join(missing)}; {remedy}")
+    before = {} if replaced else read_record(folder)
+    now = {file: _stamp(folder, file, before.get(file)) for file in files}
+    for file, stamp in now.items():
+        if file in before and stamp.sha256 != before[file].sha256:
+            raise WeightsError(
+                f"{folder / file} is damaged: its content is not what was recorded; {remedy}; "
+                f"if you changed it yourself, delete {folder / RECORD}"
+            )
+    if now != before:
+        with suppress(RunError):  # in someone else's folder: hashed again next time
+            write_atomic(folder / RECORD, Record.dump_json(read_record(folder) | now, indent=1))
+    return {file: stamp.sha256 for file, stamp in now.items()}
+
+
+def read_record(folder: Path) -> dict[str, FileStamp]:
+    """Return what is noted of the folder's files; nothing where there is no record that can be read."""
+    try:
+        return Record.validate_json((folder / RECORD).read_bytes())
+    except (OSError, ValidationError):
+        return {}
+
+
+def _stamp(folder: Path, file: str, before: FileStamp | None) -> FileStamp:
+    stat = (folder / file).stat()
+    if before is not None and (before.size, before.mtime_ns) == (stat.st_size, stat.st_mtime_ns):
+        return before
+    return FileStamp(sha256=sha256_of(folder / file), size=stat.st_size, mtime_ns=stat.st_mtime_ns)

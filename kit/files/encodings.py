@@ -1,0 +1,104 @@
+"""The same bytes for the same content: JSON, CSV, zip, sha256."""
+
+import csv
+import hashlib
+import io
+import json
+import re
+import stat
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from pydantic import JsonValue
+
+from kit.errors import RunError
+
+EPOCH = (1980, 1, 1, 0, 0, 0)
+"""The time of every entry: the first that a zip can hold."""
+
+
+def zip_bytes(files: Mapping[str, bytes | memoryview]) -> bytes:
+    """Return a zip of these files, in their order; the same files give the same bytes everywhere.
+
+    Nothing is compressed: pictures and weights gain nothing by it, and another zlib packs otherwise.
+    """
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+        for name, data in files.items():
+            entry = zipfile.ZipInfo(name, EPOCH)
+            entry.create_system = 3
+            entry.external_attr = (stat.S_IFREG | 0o644) << 16
+            archive.writestr(entry, data)
+    return buffer.getvalue()
+
+
+def sha256_bytes(data: bytes) -> str:
+    """Return the sha256 of the data, 64 hex digits."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def sha256_of(path: Path) -> str:
+    """Return the sha256 of a file, 64 hex digits; raises RunError when it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise RunError(f"{path} cannot be read: {error.strerror or error}") from error
+
+
+def canonical_json(value: object) -> bytes:
+    """Return the one JSON text of a value: sorted keys, no spaces, UTF-8; NaN is a ValueError.
+
+    >>> canonical_json({"b": 1, "a": [True, None]})
+    b'{"a":[true,null],"b":1}'
+    """
+    text = json.dumps(value, sort_keys=True, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return text.encode()
+
+
+def json_bytes(value: object) -> bytes:
+    """Return a value as JSON to be read by people: indented, UTF-8, the same bytes for the same value."""
+    return (json.dumps(value, ensure_ascii=False, allow_nan=False, indent=2) + "\n").encode()
+
+
+def csv_bytes(columns: tuple[str, ...], rows: list[dict[str, JsonValue]]) -> bytes:
+    """Return rows as a CSV in utf-8-sig with line feeds; what a row does not say is an empty cell."""
+    import pandas as pd
+
+    table = pd.DataFrame(rows, columns=list(columns), dtype=object)
+    return table.to_csv(index=False, lineterminator="\n").encode("utf-8-sig")
+
+
+def csv_rows(data: bytes) -> list[dict[str, str]]:
+    """Return the rows of a CSV in utf-8-sig; strict, as pandas is not, for it may be a stranger's.
+
+    Raises:
+        ValueError: it is no UTF-8 or no CSV, or a row has more or fewer cells than the header.
+    """
+    reader = csv.DictReader(io.StringIO(data.decode("utf-8-sig"), newline=""), strict=True)
+    try:
+        rows = list(reader)
+    except csv.Error as error:
+        raise ValueError(f"is no CSV: {error}") from error
+    if any(None in row or None in row.values() for row in rows):
+        raise ValueError("has a row with more or fewer cells than its header")
+    return rows
+
+
+def printable(text: str) -> str:
+    r"""Return a stranger's text as one line that a terminal shows and does not obey.
+
+    >>> printable("red \x1b[31m\n")
+    'red \\x1b[31m\\n'
+    """
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
+
+
+def without_surrogates(text: str) -> str:
+    """Return text that can be written as UTF-8.
+
+    >>> without_surrogates("a" + chr(0xdcff))
+    'a�'
+    """
+    return re.sub("[\ud800-\udfff]", "�", text)

@@ -1,0 +1,175 @@
+"""Which pictures are drawn in one batch, and the painters that share the batches.
+
+Pictures drawn with others differ in the last bit, so a run keeps to the batches it began with: batching.json
+says which, and packing reads it to tell how a panel was drawn.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import asdict
+from queue import SimpleQueue
+from typing import NamedTuple, TypeAlias, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from kit.errors import RunError
+from kit.experiment.run import PanelRow, Run
+from kit.files.documents import faults_of
+from kit.generation.painter import BatchPlan, DrawResult, Painter, PanelRequest
+from kit.generation.recipe import Job, RunPlan
+from kit.story.story import PANELS
+
+BATCHING = "batching.json"
+"""The run's file that says how pictures are drawn together."""
+
+
+P = TypeVar("P", Job, PanelRow)
+Answer = TypeVar("Answer")
+
+
+def group_batches(panels: Iterable[P], size: int) -> list[list[list[P]]]:
+    """Return batches of at most `size` pictures of one set of eight, each with all panels it belongs to.
+
+    A picture that several sets have is drawn with the first.
+    """
+    by_key: dict[str, list[P]] = {}
+    for panel in panels:
+        by_key.setdefault(panel.key, []).append(panel)
+    sets: dict[tuple[object, ...], list[list[P]]] = {}
+    for same in by_key.values():
+        sets.setdefault(same[0].slot[:-1], []).append(same)
+    return [
+        pictures[first : first + size]
+        for pictures in sets.values()
+        for first in range(0, len(pictures), size)
+    ]
+
+
+Batch: TypeAlias = Sequence[Sequence[Job]]
+"""Pictures of one set of eight that are drawn together; of each the panels that it belongs to."""
+
+
+class BatchResult(NamedTuple):
+    """A batch that was drawn."""
+
+    batch: Batch
+    pictures: Sequence[DrawResult]
+    seconds: float
+    """What each took."""
+
+
+def draw_missing(
+    run: Run, painters: Sequence[Painter], plan: RunPlan, missing: Set[str]
+) -> Iterator[BatchResult]:
+    """Yield every batch that holds a missing file, drawn whole, whatever of it is there already.
+
+    All prompts are encoded first. Several painters each take the next batch when they are free.
+    """
+
+    def lacking(size: int) -> list[Batch]:
+        return [
+            batch
+            for batch in group_batches(plan.jobs, size)
+            if any(job.request.label in missing for same in batch for job in same)
+        ]
+
+    requests = [same[0].request for batch in lacking(PANELS) for same in batch]
+    if not requests:
+        return
+    texts = [text for request in requests for text in (request.prompt, request.negative)]
+    _ask_all(painters, lambda painter: painter.encode_prompts(texts))
+    together = _batch_plan(run, painters, requests)
+    yield from _draw(painters, plan, together, lacking(together.panels))
+
+
+def _batch_plan(run: Run, painters: Sequence[Painter], requests: Sequence[PanelRequest]) -> BatchPlan:
+    """Return how pictures are drawn together; a run that goes on keeps to what it began with."""
+    how = run.loaded.settings
+    asked = {**asdict(how), "device": painters[0].hardware, "panels": sum(1 for _ in run.wanted())}
+    with suppress(ValidationError):
+        recorded = _read_batching(run)
+        if recorded is not None and recorded.asked == asked:
+            return recorded.settled
+    share = requests[: -(-len(requests) // len(painters))]
+    plan, *_ = _ask_all(painters, lambda painter: painter.plan_batches(share, how))
+    run.write_json(BATCHING, {"asked": asked, "settled": asdict(plan)})
+    return plan
+
+
+def _ask_all(painters: Sequence[Painter], ask: Callable[[Painter], Answer]) -> list[Answer]:
+    """Ask all painters the same and return what they answer; one alone is asked in this thread."""
+    if len(painters) == 1:
+        return [ask(painters[0])]
+    with ThreadPoolExecutor(len(painters)) as pool:
+        return list(pool.map(ask, painters))
+
+
+def _draw(
+    painters: Sequence[Painter], plan: RunPlan, together: BatchPlan, batches: Sequence[Batch]
+) -> Iterator[BatchResult]:
+    free: SimpleQueue[tuple[Painter, str]] = SimpleQueue()
+    for painter in painters:
+        free.put((painter, ""))
+
+    def draw(batch: Batch) -> BatchResult:
+        painter, candidate = free.get()
+        start = time.monotonic()
+        wanted = batch[0][0].slot.candidate
+        try:
+            if wanted != candidate:
+                painter.set_lora(*plan.loras[wanted])
+            requests = [same[0].request for same in batch]
+            pictures = painter.draw(requests, plan.settings, together)
+        finally:
+            free.put((painter, wanted))
+        return BatchResult(batch, pictures, (time.monotonic() - start) / len(pictures))
+
+    if len(painters) == 1:
+        yield from map(draw, batches)
+        return
+    pool = ThreadPoolExecutor(len(painters))
+    try:
+        yield from pool.map(draw, batches)
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+class _BatchingFile(BaseModel, frozen=True):
+    """What batching.json holds."""
+
+    asked: dict[str, object] = {}
+    """What the plan was made for."""
+    settled: BatchPlan
+
+
+def _read_batching(run: Run) -> _BatchingFile | None:
+    """Return what batching.json holds, None where there is none; ValidationError when it is not ours."""
+    if not (run.folder / BATCHING).is_file():
+        return None
+    return _BatchingFile.model_validate(run.read_json(BATCHING))
+
+
+class RecordedBatch(NamedTuple):
+    """Pictures that were drawn in one batch."""
+
+    rows: Sequence[PanelRow]
+    """One a picture, in the batch's order."""
+    compiled: bool
+    """Whether the UNet was compiled."""
+
+
+def recorded_batches(run: Run) -> list[RecordedBatch]:
+    """Return the batches that a finished run was drawn in; none when it does not say how."""
+    try:
+        recorded = _read_batching(run)
+    except ValidationError as error:
+        raise RunError(f"{run.folder / BATCHING}: {'; '.join(faults_of(error))}; delete it") from error
+    if recorded is None:
+        return []
+    plan, rows = recorded.settled, {row.slot: row for row in run.rows()}
+    return [
+        RecordedBatch([same[0] for same in pictures], plan.compiled)
+        for pictures in group_batches((rows[slot] for slot in run.wanted() if slot in rows), plan.panels)
+    ]

@@ -1,0 +1,127 @@
+"""The UNet while it draws: LoRAs merged into it, text projected once, compiled when that pays."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from diffsynth.models.sdxl_unet import SDXLUNet
+from diffsynth.models.sdxl_vae_decoder import SDXLVAEDecoder
+from torch import Tensor, nn
+
+from kit.lora.lora import LoadedLora
+from kit.models.kolors.unet import attentions, regions
+
+SHAPES = 64
+"""More than SDXL's UNet has of blocks that differ in widths; torch stops compiling after 8."""
+
+
+class CachedProjection(nn.Module):
+    """A linear layer over the text, which is the same at every step: computed once, then remembered."""
+
+    def __init__(self, linear: nn.Module) -> None:
+        """Wrap the layer."""
+        super().__init__()
+        self.linear = linear
+        self.answer: Tensor | None = None
+
+    def set_text(self, text: Tensor) -> Tensor:
+        """Compute the answer for a batch of texts, (B, tokens, width)."""
+        answer: Tensor = self.linear(text)
+        self.answer = answer
+        return answer
+
+    def forward(self, text: Tensor) -> Tensor | None:
+        """Return the answer, whatever is asked."""
+        return self.answer
+
+
+class Denoiser:
+    """Predicts noise with one UNet; `set_text` first, then call it step by step."""
+
+    def __init__(self, unet: SDXLUNet) -> None:
+        """Take over the UNet."""
+        self.unet = unet
+        self.compiled = 0
+        """How many rows the compiled parts are for; 0 while nothing is compiled."""
+        self.layers = {name: layer for name, layer in unet.named_modules() if isinstance(layer, nn.Linear)}
+        self._pristine: dict[str, Tensor] = {}
+        self._first = CachedProjection(unet.get_submodule("text_intermediate_proj"))
+        unet.text_intermediate_proj = self._first
+        self._projections = list(_cached_projections(unet))
+        self._device, self._dtype = unet.conv_in.weight.device, unet.conv_in.weight.dtype
+
+    @torch.no_grad()
+    def set_lora(self, lora: LoadedLora | None, strength: float) -> None:
+        """Merge the LoRA; what was merged before is taken out, to the last bit."""
+        for name, weight in self._pristine.items():
+            self.layers[name].weight.copy_(weight)
+        self._pristine.clear()
+        if lora is None:
+            return
+        for name, (down, up) in lora.pairs.items():
+            weight = self.layers[name].weight
+            self._pristine[name] = weight.to("cpu", copy=True)
+            change = up.to(self._device).float() @ down.to(self._device).float()
+            weight.copy_(weight.float() + strength * lora.scale * change)
+
+    @contextmanager
+    def in_fp32(self) -> Iterator[None]:
+        """Compute in fp32 for a while; fp16 weights come back as they were, to the last bit."""
+        before, compiled = self._dtype, self.compiled
+        try:
+            with torch.inference_mode(False):
+                self.unet.float()
+            self._dtype, self.compiled = torch.float32, 0
+            yield
+        finally:
+            with torch.inference_mode(False):
+                self.unet.to(before)
+            self._dtype, self.compiled = before, compiled
+
+    def compile(self, rows: int) -> None:
+        """Compile the parts that repeat, for calls of this many rows; others run as before.
+
+        The next call takes longer. Channels go last, which is faster compiled and slower not.
+        """
+        self.unet.to(memory_format=torch.channels_last)
+        compile_parts(self.unet)
+        self.compiled = rows
+
+    def set_text(self, cross: Tensor) -> None:
+        """Say which texts the rows of the next calls are drawn from, (B, tokens, hidden)."""
+        text = self._first.set_text(cross.to(self._device, self._dtype))
+        for layer in self._projections:
+            layer.set_text(text)
+
+    def __call__(self, rows: Tensor, step: Tensor, sizes: Tensor, pooled: Tensor) -> Tensor:
+        """Return the noise in each row, (B, 4, H/8, W/8), in the rows' own precision.
+
+        Args:
+            rows: noisy latents.
+            step: (1,), the noise level of all of them.
+            sizes: as `time_ids` gives them.
+            pooled: (B, hidden), the texts' second half.
+        """
+        stance = "default" if len(rows) == self.compiled else "force_eager"
+        with torch.compiler.set_stance(stance):
+            predicted: Tensor = self.unet(
+                rows.to(self._dtype), step.to(self._device), self._first.answer, sizes, pooled.to(self._dtype)
+            )
+        return predicted.to(rows.dtype)
+
+
+def compile_parts(network: SDXLUNet | SDXLVAEDecoder) -> None:
+    """Compile the parts that repeat, each when it is next called; what cannot be compiled runs as before."""
+    torch._dynamo.config.suppress_errors = True  # torch has no public way to fall back
+    torch.compiler.config.recompile_limit = max(torch.compiler.config.recompile_limit, SHAPES)
+    for region in regions(network):
+        region.compile(dynamic=False)
+
+
+def _cached_projections(unet: SDXLUNet) -> Iterator[CachedProjection]:
+    """Have every attention to the text remember its projections, and yield the layers that do."""
+    for attention in attentions(unet):
+        for name in ("to_k", "to_v"):
+            cached = CachedProjection(attention.get_submodule(name))
+            attention.set_submodule(name, cached)
+            yield cached

@@ -1,0 +1,116 @@
+"""Several GPUs (multi-GPU): a painter for each, in a process of its own.
+
+A pipe and no executor: that one waits for the batch in hand when the user presses ctrl-c, leaves its process
+on the GPU when this one is killed, does not say how a process ended, and sends tensors through shared memory.
+"""
+
+import multiprocessing
+import pickle
+import signal
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+from functools import partial
+from multiprocessing.connection import Connection
+from typing import Any, cast
+
+from kit.errors import RunError, StorykitError
+from kit.generation.painter import Painter
+from kit.library_warnings import hide_pynvml_warning
+
+PATIENCE_S = 10.0
+"""How long a process that has closed its end may take to be gone."""
+
+
+@contextmanager
+def painters_on(base: str, devices: str) -> Iterator[list[Painter]]:
+    """Yield a painter for each device; one alone draws in this process.
+
+    Args:
+        base: as `load_painter` takes it.
+        devices: as `pick_devices` takes them.
+    """
+    from kit.models.base import pick_devices
+
+    picked = pick_devices(devices)
+    if len(picked) == 1:
+        yield [load_painter(base, picked[0])]
+        return
+    with ExitStack() as stack:
+        crew = [stack.enter_context(closing(RemotePainter(base, device))) for device in picked]
+        yield [cast(Painter, painter) for painter in crew]
+
+
+class RemotePainter:
+    """Whatever `Painter` names, asked of one in another process; what that refuses is raised here."""
+
+    def __init__(self, base: str, device: str) -> None:
+        """Start the process; the base is loaded while others are started."""
+        context = multiprocessing.get_context("spawn")
+        self._pipe, theirs = context.Pipe()
+        self._process = context.Process(target=_serve, args=(theirs, base, device), daemon=True)
+        self._process.start()
+        theirs.close()
+        self._name = device
+
+    def close(self) -> None:
+        """End the process, whatever it does."""
+        self._process.terminate()
+        self._process.join()
+        self._pipe.close()
+
+    def __getattr__(self, name: str) -> Any:
+        """Return what a property is there, asked once, or a method that asks each time it is called."""
+        if name not in vars(Painter):
+            raise AttributeError(f"a painter has no {name}")
+        if not isinstance(vars(Painter)[name], property):
+            return partial(self._ask, name)
+        vars(self)[name] = self._ask(name)
+        return vars(self)[name]
+
+    def _ask(self, name: str, *arguments: object) -> Any:
+        """Return what the painter there answers; raises what it refuses, and RunError when it is gone."""
+        try:
+            self._pipe.send_bytes(pickle.dumps((name, arguments)))  # not `send`: shared memory may be scarce
+            answer = pickle.loads(self._pipe.recv_bytes())
+        except (EOFError, OSError) as error:
+            self._process.join(PATIENCE_S)
+            raise RunError(
+                f"the process that draws on {self._name} has ended, with code {self._process.exitcode}; "
+                "run the same command to go on"
+            ) from error
+        if isinstance(answer, StorykitError):
+            raise answer
+        return answer
+
+
+def _serve(pipe: Connection, base: str, device: str) -> None:
+    """Answer until the other side is gone; ctrl-c is for that side to hear."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    hide_pynvml_warning()
+    painter: Painter | None = None
+    while True:
+        try:
+            name, arguments = pickle.loads(pipe.recv_bytes())
+        except EOFError:
+            return
+        answer: object
+        try:
+            painter = painter or load_painter(base, device)
+            asked = getattr(painter, name)
+            answer = asked(*arguments) if callable(asked) else asked
+        except StorykitError as error:
+            answer = error
+        pipe.send_bytes(pickle.dumps(answer))
+
+
+def load_painter(base: str, device: str = "auto") -> Painter:
+    """Return the painter of a base.
+
+    Args:
+        base: "mini", "kolors" or a folder's path.
+        device: "cpu", "cuda", one GPU of several such as "cuda:1", or "auto" for CUDA where there is one.
+    """
+    from kit.generation.kolors_painter import KolorsPainter
+    from kit.models.base import load_base
+
+    return KolorsPainter(load_base(base), device)

@@ -1,0 +1,153 @@
+"""The stage that draws: every wanted panel that is not there yet, batch after batch.
+
+A picture is known by its key. A panel whose key is already drawn somewhere in the run is copied, and a run
+that was stopped goes on where it stopped: what is on disk and whole stays.
+"""
+
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from kit.errors import RunError
+from kit.experiment.config import LoadedExperiment
+from kit.experiment.run import PanelRow, Run
+from kit.files.atomic_write import remove_partial_files, write_atomic
+from kit.files.encodings import sha256_bytes, sha256_of
+from kit.generation.batching import BatchResult, draw_missing
+from kit.generation.painter import DrawFailure, Painter
+from kit.generation.recipe import Job, check_drawable, plan_run
+from kit.images.png_metadata import png_bytes
+from kit.progress import Progress
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GenerateReport:
+    """What a generate call did."""
+
+    drawn: int
+    """Pictures that were drawn."""
+    kept: int
+    """Panels that were there already, or whose picture another panel has."""
+    faults: Mapping[str, str]
+    """Why panels could not be drawn, by file; the same call tries them again."""
+    seconds: float
+
+
+class _Written(NamedTuple):
+    """What came of a batch."""
+
+    panels: int
+    """How many panels it was to fill."""
+    drawn: int
+    """How many of its pictures are new."""
+    faults: Mapping[str, str]
+    """Why panels have no picture, by file."""
+
+
+def draw_experiment(
+    loaded: LoadedExperiment, folder: Path, painters: Sequence[Painter], progress: Progress | None = None
+) -> tuple[Run, GenerateReport]:
+    """Draw what an experiment's run folder lacks; what does not fit is refused before it is touched."""
+    check_drawable(loaded, painters[0])
+    run = Run.create(folder, loaded)
+    (folder / "race.json").unlink(missing_ok=True)  # of another drawing; a race writes it at its end
+    return run, generate(run, painters, progress)
+
+
+def generate(run: Run, painters: Sequence[Painter], progress: Progress | None = None) -> GenerateReport:
+    """Draw every panel the run wants and lacks, and write run.json.
+
+    Several painters of one base share the batches. Interrupted, it raises RunError saying how many panels
+    are there; each of them is whole, and the same call goes on from there.
+    """
+    start = time.monotonic()
+    plan = plan_run(run, painters[0])
+    remove_partial_files(run.folder)
+    run.write_json("run.json", plan.identity)
+    missing = _keep_what_is_there(run, plan.jobs)
+    run.note_faults({file: reason for file, reason in run.faults().items() if file in missing})
+    drawn, faults = 0, dict[str, str]()
+    if progress is not None:
+        progress.begin(len(plan.jobs), len(plan.jobs) - len(missing))
+    try:
+        for written in _written(run, missing, draw_missing(run, painters, plan, missing)):
+            drawn += written.drawn
+            faults |= written.faults
+            if progress is not None:
+                progress.advance(written.panels)
+    except KeyboardInterrupt as interrupt:
+        there = {row.file: row.key for row in run.rows()}
+        done = sum(there.get(job.request.label) == job.key for job in plan.jobs)
+        raise RunError(
+            f"stopped: {done} of {len(plan.jobs)} panels are there; run the same command to go on"
+        ) from interrupt
+    kept = len(plan.jobs) - drawn - len(faults)
+    return GenerateReport(drawn=drawn, kept=kept, faults=faults, seconds=time.monotonic() - start)
+
+
+def _written(run: Run, missing: Set[str], drawn: Iterable[BatchResult]) -> Iterator[_Written]:
+    """Yield what is on disk of each batch; it is written while the next one is drawn."""
+    with ThreadPoolExecutor(1) as writer:
+        writing: Future[_Written] | None = None
+        for result in drawn:
+            before, writing = writing, writer.submit(_write, run, missing, result)
+            if before is not None:
+                yield before.result()
+        if writing is not None:
+            yield writing.result()
+
+
+def _keep_what_is_there(run: Run, jobs: Sequence[Job]) -> set[str]:
+    """Return the files still to draw; what another panel already has is copied."""
+    whole = {row.file: row for row in run.rows() if _is_whole(run.folder / row.file, row)}
+    by_key = {row.key: row for row in whole.values()}
+    missing = set()
+    for job in jobs:
+        file, twin = job.request.label, by_key.get(job.key)
+        if file in whole and whole[file].key == job.key:
+            continue
+        if twin is None or not _is_whole(run.folder / twin.file, twin):
+            missing.add(file)
+        else:
+            _keep(run, job, (run.folder / twin.file).read_bytes(), 0.0)
+    return missing
+
+
+def _is_whole(path: Path, row: PanelRow) -> bool:
+    return path.is_file() and sha256_of(path) == row.sha256
+
+
+def _write(run: Run, missing: Set[str], result: BatchResult) -> _Written:
+    """Write what is missing of a batch."""
+    drawn, tried, faults = 0, set[str](), dict[str, str]()
+    for jobs, picture in zip(result.batch, result.pictures, strict=True):
+        lacking = [job for job in jobs if job.request.label in missing]
+        tried |= {job.request.label for job in lacking}
+        if isinstance(picture, DrawFailure):
+            faults |= {job.request.label: picture.reason for job in lacking}
+            continue
+        drawn += bool(lacking)
+        data = png_bytes(picture, jobs[0].key, jobs[0].recipe)
+        for job in lacking:
+            _keep(run, job, data, result.seconds)
+    run.note_faults({file: why for file, why in run.faults().items() if file not in tried} | faults)
+    return _Written(panels=len(tried), drawn=drawn, faults=faults)
+
+
+def _keep(run: Run, job: Job, data: bytes, seconds: float) -> None:
+    """Write the picture, then its row: a row stands for a picture that is safely on disk."""
+    write_atomic(run.folder / job.request.label, data)
+    run.append(
+        PanelRow(
+            **job.slot._asdict(),
+            key=job.key,
+            file=job.request.label,
+            sha256=sha256_bytes(data),
+            prompt=job.request.prompt,
+            negative=job.request.negative,
+            seconds=seconds,
+        )
+    )

@@ -1,0 +1,99 @@
+"""The seam between a run and whatever draws its panels."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol, TypeAlias
+
+from pydantic import PositiveInt
+
+from kit.experiment.config import DrawSettings
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from kit.lora.lora import LoadedLora
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PanelRequest:
+    """One picture to draw."""
+
+    key: str
+    """sha256 of everything that shapes the picture."""
+    prompt: str
+    negative: str
+    """Unused where cfg is 1."""
+    seed: int
+    """The noise is this seed's alone, so equal seeds start equal prompts from equal noise."""
+    label: str = ""
+    """Where the panel belongs, for messages: candidate/order/story/seed/panel."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DrawFailure:
+    """A picture that could not be drawn."""
+
+    reason: str
+
+
+DrawResult: TypeAlias = "Image.Image | DrawFailure"
+"""An RGB picture, or why there is none."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BatchPlan:
+    """How pictures are drawn together: their last bits hang on it, so a run keeps to what it began with."""
+
+    panels: PositiveInt
+    """At most so many at once."""
+    compiled: bool
+    """Whether the UNet is compiled first."""
+
+
+class Painter(Protocol):
+    """Anything that draws panels.
+
+    Use: `encode_prompts` of all, `plan_batches`, then for each candidate `set_lora` and `draw` batch after
+    batch.
+    """
+
+    @property
+    def device(self) -> str:
+        """Return "cpu" or "cuda"."""
+
+    @property
+    def hardware(self) -> str:
+        """Return "cpu" or the name of the GPU."""
+
+    @property
+    def identity(self) -> Mapping[str, object]:
+        """Return what shapes every picture and so is part of each key: weights, scheduler, dtype."""
+
+    def encode_prompts(self, prompts: Sequence[str]) -> None:
+        """Encode each distinct prompt once; `draw` takes only these."""
+
+    def truncated_tail(self, prompt: str) -> str:
+        """Return the end of a prompt that is too long to be read whole; empty when it is not."""
+
+    def check(self, lora: "LoadedLora | None") -> None:
+        """Raise LoraError if the LoRA does not fit the base."""
+
+    def set_lora(self, lora: "LoadedLora | None", strength: float) -> None:
+        """Draw with this LoRA from now on, or with the pristine base; raises LoraError if it does not fit."""
+
+    def plan_batches(self, requests: Sequence[PanelRequest], settings: DrawSettings) -> BatchPlan:
+        """Return how these pictures, whose prompts were encoded, are best drawn on this device."""
+
+    def draw(
+        self, requests: Sequence[PanelRequest], settings: DrawSettings, plan: BatchPlan | None = None
+    ) -> list[DrawResult]:
+        """Return one RGB picture a request, drawn in one batch, or why there is none.
+
+        Args:
+            requests: of prompts that were encoded.
+            settings: how they are drawn.
+            plan: as planned for all that is to come; none: nothing is compiled.
+        """
+
+    def unload(self) -> None:
+        """Free what drawing takes of the device's memory; the next picture takes it again."""

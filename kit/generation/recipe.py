@@ -1,0 +1,193 @@
+"""What shapes each picture of a run: its recipe, the key made of it, and the run's identity."""
+
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import product
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from kit.errors import InputError
+from kit.experiment.config import Candidate, DrawSettings, LoadedExperiment
+from kit.experiment.run import Run, Slot
+from kit.files.encodings import canonical_json, sha256_bytes
+from kit.generation.painter import Painter, PanelRequest
+from kit.story.prompt import prompt_of
+from kit.story.story import PANELS
+from kit.versions import installed_version
+
+if TYPE_CHECKING:
+    from kit.lora.lora import LoadedLora
+
+SHOWN = 24
+"""Characters of a prompt's end that an error shows."""
+PACKAGES = ("torch", "diffsynth", "transformers", "numpy", "pillow")
+"""Whose versions run.json records; they are not in the key, rounding is all they may change."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Job:
+    """A panel that the run wants, and the picture that belongs there."""
+
+    slot: Slot
+    recipe: Mapping[str, object]
+    """Everything that shapes the picture, and nothing else; the request's key is its sha256."""
+    request: PanelRequest
+
+    @property
+    def key(self) -> str:
+        """The sha256 of the recipe."""
+        return self.request.key
+
+
+class RunPlan(NamedTuple):
+    """What a run draws, and with what."""
+
+    jobs: Sequence[Job]
+    """Candidate by candidate."""
+    settings: DrawSettings
+    loras: "Mapping[str, tuple[LoadedLora | None, float]]"
+    """Each candidate's LoRA, read once, and its strength; no LoRA for the base alone."""
+    identity: Mapping[str, object]
+    """What run.json says about it."""
+
+
+def plan_run(run: Run, painter: Painter) -> RunPlan:
+    """Return what is to be drawn; what does not fit is refused before the first picture."""
+    read, settings = check_drawable(run.loaded, painter), run.loaded.settings
+    candidates = {candidate.name: candidate for candidate in run.loaded.experiment.candidates}
+    loras = {name: (next(iter(read[name]), None), c.strength) for name, c in candidates.items()}
+    facts = {name: _facts(c, loras[name][0]) for name, c in candidates.items()}
+    shared = {name: recipe_of(painter, settings, facts[name]) for name in candidates}
+    stories = {loaded.name: loaded.story for loaded in run.loaded.stories}
+    jobs = []
+    for slot in run.wanted():
+        story, trigger = stories[slot.story], candidates[slot.candidate].trigger
+        prompt = prompt_of(story, slot.panel - 1, slot.order, trigger)
+        label = run.panel_path(*slot).relative_to(run.folder).as_posix()
+        jobs.append(job_of(slot, shared[slot.candidate], prompt, story.negative, label))
+    return RunPlan(jobs, settings, loras, _identity(run, painter, facts))
+
+
+def check_drawable(loaded: LoadedExperiment, painter: Painter) -> "dict[str, list[LoadedLora]]":
+    """Refuse what the painter could not draw as it is meant, and return each candidate's LoRAs.
+
+    Needs no weights of the base.
+
+    Raises:
+        LoraError: for a LoRA that does not fit the base.
+        InputError: with every prompt of which the text encoder would not see the end.
+    """
+    loras = {candidate.name: _fitting_loras(candidate, painter) for candidate in loaded.experiment.candidates}
+    if loaded.experiment.cut_long_prompts:
+        return loras
+    faults = [
+        f"{place}: must be at most 254 tokens, {end[:SHOWN]!r} and what follows would be cut; "
+        "shorten it, or set cut_long_prompts = true in the experiment"
+        for text, place in _places_of_texts(loaded).items()
+        if (end := painter.truncated_tail(text))
+    ]
+    if faults:
+        raise InputError(str(loaded.path), faults)
+    return loras
+
+
+def _fitting_loras(candidate: Candidate, painter: Painter) -> "list[LoadedLora]":
+    """Return the LoRAs of a candidate as the user gave it, none for the base alone."""
+    from kit.lora.lora import find_lora
+
+    files = [(lora.file, lora.alpha) for lora in candidate.loras or ()]
+    if candidate.lora is not None:
+        files = [(candidate.lora, candidate.alpha)]
+    loras = [find_lora(file, alpha) for file, alpha in files]
+    for lora in loras:
+        painter.check(lora)
+    return loras
+
+
+def _places_of_texts(loaded: LoadedExperiment) -> dict[str, str]:
+    """Return where every text that is read comes from; of equal texts the first place."""
+    places: dict[str, str] = {}
+    for story in loaded.stories:
+        if loaded.settings.cfg != 1:
+            places.setdefault(story.story.negative, f"story {story.name}, negative")
+        drawn = product(loaded.experiment.candidates, loaded.experiment.orders, range(PANELS))
+        for candidate, order, panel in drawn:
+            where = f"story {story.name}, panel {panel + 1}, order {order}, candidate {candidate.name}"
+            places.setdefault(prompt_of(story.story, panel, order, candidate.trigger), where)
+    return places
+
+
+def _facts(candidate: Candidate, lora: "LoadedLora | None") -> dict[str, object]:
+    return {
+        "lora_sha256": lora and lora.sha256,
+        "rank": lora and lora.rank,
+        "alpha": lora and lora.alpha,
+        "strength": candidate.strength,
+        "keys": len(lora.pairs) if lora else 0,
+        "trigger": candidate.trigger,
+    }
+
+
+def recipe_of(painter: Painter, how: DrawSettings, lora: Mapping[str, object]) -> dict[str, object]:
+    """Return everything that shapes a picture but its prompts and its seed.
+
+    Args:
+        painter: who is to draw it.
+        how: the settings.
+        lora: its lora_sha256, alpha and strength; the first None for the base alone.
+    """
+    device = painter.device.partition(":")[0]
+    worn = {name: lora[name] for name in ("lora_sha256", "alpha", "strength")}
+    return {
+        "base": dict(painter.identity),
+        "lora": worn if lora["lora_sha256"] else None,
+        "steps": how.steps,
+        "cfg": how.cfg,
+        "size": how.size,
+        "noise": how.noise if how.noise == "portable" else f"{how.noise} on {device}",
+    }
+
+
+def job_of(slot: Slot, shared: Mapping[str, object], prompt: str, negative: str, label: str) -> Job:
+    """Return what a painter is asked for, known by the sha256 of its recipe.
+
+    Args:
+        slot: the panel; its seed is the picture's.
+        shared: the recipe but for prompts and seed, as `recipe_of` makes it.
+        prompt: with the trigger before it.
+        negative: the story's; it shapes nothing where cfg is 1.
+        label: where the panel belongs.
+    """
+    shaping = negative if shared["cfg"] != 1 else ""
+    recipe = {**shared, "prompt": prompt, "negative": shaping, "seed": slot.seed}
+    key = sha256_bytes(canonical_json(recipe))
+    request = PanelRequest(key=key, prompt=prompt, negative=negative, seed=slot.seed, label=label)
+    return Job(slot=slot, recipe=recipe, request=request)
+
+
+def _identity(run: Run, painter: Painter, candidates: Mapping[str, object]) -> dict[str, object]:
+    how = asdict(run.loaded.settings)
+    del how["batch"]  # which panels are drawn together may change, run by run
+    return {
+        "storykit": installed_version("storykit"),
+        "base": dict(painter.identity),
+        "candidates": candidates,
+        "settings": {**how, "scheduler": painter.identity.get("scheduler")},
+        "versions": {name: installed_version(name) for name in PACKAGES},
+        "device": painter.hardware,
+        "commit": _commit(),
+    }
+
+
+def _commit() -> str | None:
+    """Return the commit of the checkout this code runs from; None for an installed package."""
+    root = Path(__file__).parents[2]
+    if not (root / ".git").exists():
+        return None
+    git = ["git", "-C", str(root), "rev-parse", "--verify", "--quiet", "HEAD"]
+    try:
+        answer = subprocess.run(git, capture_output=True, text=True, check=False)
+    except OSError:
+        return None
+    return answer.stdout.strip() or None

@@ -1,0 +1,1 @@
+"""ModelScope and Hugging Face: the only doors to them."""

@@ -1,0 +1,1 @@
+"""Pictures: decoded with care, compared, lettered, and written with their settings inside."""

@@ -1,0 +1,68 @@
+"""PNG bytes with key and recipe inside, and A1111's line of settings that galleries read."""
+
+from collections.abc import Mapping
+from io import BytesIO
+
+from PIL.Image import Image
+from PIL.PngImagePlugin import PngInfo
+
+from kit.files.encodings import canonical_json
+from kit.versions import installed_version
+
+PARAMETERS = "parameters"
+"""The PNG text chunk in which they look for it."""
+RECIPE = "storykit"
+"""The PNG text chunk that holds a picture's key and recipe as JSON."""
+_SHORT = 10
+"""Characters of a file's sha256 that they show."""
+
+
+def parameters_of(recipe: Mapping[str, object]) -> str:
+    """Return prompt, negative prompt and settings in A1111's form.
+
+    The LoRA is called by the beginning of its sha256. The form has no word for portable noise or
+    EnhancedDDIM, so other programs draw another picture from it.
+
+    Args:
+        recipe: What shapes the picture, as `kit.generation.recipe` writes it.
+    """
+    size = recipe["size"]
+    settings = {
+        "Steps": recipe["steps"],
+        "Sampler": "DDIM",
+        "CFG scale": recipe["cfg"],
+        "Seed": recipe["seed"],
+        "Size": f"{size}x{size}",
+    }
+    base, lora = recipe["base"], recipe["lora"]
+    if isinstance(base, Mapping):
+        files = base.get("sha256")
+        unets = [files[file] for file in files if "unet" in str(file)] if isinstance(files, Mapping) else []
+        if len(unets) == 1:
+            settings["Model hash"] = str(unets[0])[:_SHORT]
+        settings["Model"] = "Kolors" if base.get("name") == "kolors" else f"storykit {base.get('name')}"
+    tag = ""
+    if isinstance(lora, Mapping):
+        name = str(lora["lora_sha256"])[:_SHORT]
+        tag = f" <lora:{name}:{lora['strength']}>"
+        settings["Lora hashes"] = f'"{name}: {name}"'
+    negative = recipe["negative"]
+    lines = [f"{recipe['prompt']}{tag}", *([f"Negative prompt: {negative}"] if negative else [])]
+    return "\n".join([*lines, ", ".join(f"{name}: {value}" for name, value in settings.items())])
+
+
+def png_bytes(picture: Image, key: str, recipe: Mapping[str, object]) -> bytes:
+    """Return the picture as a PNG that says how it was made; the same bytes for the same picture.
+
+    Args:
+        picture: as it was drawn.
+        key: the recipe's sha256.
+        recipe: what shapes the picture, as `kit.generation.recipe` writes it.
+    """
+    chunks = PngInfo()
+    made = {"storykit": installed_version("storykit"), "key": key, **recipe}
+    chunks.add_itxt(RECIPE, canonical_json(made).decode())
+    chunks.add_itxt(PARAMETERS, parameters_of(recipe))
+    file = BytesIO()
+    picture.save(file, "PNG", pnginfo=chunks)
+    return file.getvalue()

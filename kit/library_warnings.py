@@ -1,0 +1,18 @@
+"""Warnings of libraries that users can do nothing about."""
+
+import logging
+import warnings
+
+
+def hide_pynvml_warning() -> None:
+    """Keep transformers' import from warning of a package that users can do nothing about."""
+    warnings.filterwarnings("ignore", "The pynvml package", FutureWarning)
+
+
+def hide_torch_dtype_warning() -> None:
+    """Keep transformers from warning that diffsynth reads an old name in its config."""
+    logging.getLogger("transformers.configuration_utils").addFilter(_is_of_use)
+
+
+def _is_of_use(record: logging.LogRecord) -> bool:
+    return "`torch_dtype` is deprecated" not in record.getMessage()

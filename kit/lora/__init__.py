@@ -1,0 +1,1 @@
+"""LoRA files: read, checked against a base, converted, merged, inspected."""

@@ -1,0 +1,114 @@
+"""A LoRA: where it is found, how strong it was trained, and whether it fits a base."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from kit.embedded import LORA_PREFIX, LORAS
+from kit.errors import LoraError
+from kit.files.atomic_write import write_atomic
+from kit.files.encodings import sha256_of
+from kit.lora.formats import Content, LoraPair, content_bytes, read_content
+from kit.lora.key_names import tensors_file
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LoadedLora(Content):
+    """A LoRA as it was trained."""
+
+    name: str
+    """The file as the user named it."""
+    sha256: str
+    """Of the file."""
+    alpha: float
+
+    def check_fit(self, shapes: Mapping[str, tuple[int, int]]) -> None:
+        """Refuse with LoraError unless every layer of the LoRA has its place in the base.
+
+        Args:
+            shapes: (out, in) of each linear layer of the base.
+        """
+        faults = [
+            f"{layer} is {shapes[layer]} in the base, {pair.shape} in the LoRA"
+            if layer in shapes
+            else f"the base has no layer {layer}"
+            for layer, pair in self.pairs.items()
+            if pair.shape != shapes.get(layer)
+        ]
+        if faults:
+            total = len(self.pairs)
+            raise LoraError(
+                f"{self.name}: {total - len(faults)} of {total} keys match the base, all must; {faults[0]}"
+            )
+
+
+def find_lora(name: str, alpha: float | None = None) -> LoadedLora:
+    """Return a LoRA by name: "mini:ink" for one of the package's, else a file."""
+    return load_lora(locate(name), alpha)
+
+
+def locate(name: str) -> Path:
+    """Return the file of a LoRA that is named as `find_lora` takes it."""
+    if not name.startswith(LORA_PREFIX):
+        return Path(name)
+    style = name.removeprefix(LORA_PREFIX)
+    known = embedded_loras()
+    if style not in known:
+        raise LoraError(f"{name}: the package has {', '.join(LORA_PREFIX + k for k in known) or 'none'}")
+    return LORAS / f"{style}.safetensors"
+
+
+def embedded_loras() -> list[str]:
+    """Return the styles of the package's LoRAs, sorted."""
+    return sorted(path.stem for path in LORAS.glob("*.safetensors"))
+
+
+def load_lora(path: Path, alpha: float | None = None) -> LoadedLora:
+    """Return the LoRA in a file.
+
+    Args:
+        path: a .safetensors or .ckpt file of DiffSynth, PEFT, diffusers or kohya, or PEFT's folder.
+        alpha: the alpha it was trained with; needed when the file does not hold it, as with a .ckpt.
+    """
+    content = read_content(path)
+    return LoadedLora(
+        name=str(path),
+        sha256=sha256_of(tensors_file(path)),
+        tool=content.tool,
+        rank=content.rank,
+        alpha=_alpha(path, content.alpha, alpha),
+        pairs=content.pairs,
+        notes=content.notes,
+    )
+
+
+def save_lora(path: Path, pairs: Mapping[str, LoraPair], alpha: float, notes: Mapping[str, str]) -> None:
+    """Write a LoRA in fp16 under DiffSynth's names, with its rank and alpha in the metadata.
+
+    Args:
+        path: the .safetensors file.
+        pairs: the factors by layer.
+        alpha: the alpha it was trained with.
+        notes: further metadata, such as `trigger`.
+    """
+    halved = {
+        layer: LoraPair(*(factor.to(torch.float16) for factor in pair)) for layer, pair in pairs.items()
+    }
+    for layer, pair in halved.items():
+        if not all(bool(factor.isfinite().all()) for factor in pair):
+            raise LoraError(f"{path}: {layer} holds numbers that are not finite")
+    write_atomic(path, content_bytes("diffsynth", halved, alpha, notes))
+
+
+def _alpha(path: Path, said: float | None, given: float | None) -> float:
+    """Return the alpha of training; what the file says and what the user gives must agree."""
+    if said is None and given is None:
+        raise LoraError(f"{path} does not say which alpha it was trained with: give it as `alpha`")
+    alpha = given if said is None else said
+    if given not in (None, alpha):
+        raise LoraError(f"{path} was trained with alpha {said:g}, got alpha {given:g}: leave it out")
+    if alpha is None or not 0 < alpha < float("inf"):
+        raise LoraError(f"{path}: alpha must be above 0, got {alpha}")
+    return alpha

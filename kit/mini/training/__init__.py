@@ -1,0 +1,1 @@
+"""How the embedded base was trained; not in the wheel."""

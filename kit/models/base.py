@@ -1,0 +1,60 @@
+"""A base found by its name, and the devices of this machine."""
+
+from pathlib import Path
+
+import torch
+
+from kit.embedded import BASE_WEIGHTS, EMBEDDED
+from kit.errors import WeightsError
+from kit.hub.repository import kolors_folder
+from kit.models.kolors_layout import UNET_FOLDER, open_published
+from kit.models.mini_layout import open_embedded
+from kit.models.networks import Base
+
+
+def load_base(name: str | Path) -> Base:
+    """Return a base whose files are all there.
+
+    Args:
+        name: "mini", "kolors" for the downloaded one, or a folder: Kolors as it is published, or one laid
+            out like the embedded base.
+
+    Raises:
+        WeightsError: naming the file that is missing or damaged, and what mends it.
+    """
+    folder = BASE_WEIGHTS if name == EMBEDDED else kolors_folder() if name == "kolors" else Path(name)
+    if name == "kolors" or (folder / UNET_FOLDER).is_dir():
+        return open_published(folder)
+    if (folder / "config.json").is_file():
+        return open_embedded(folder)
+    raise WeightsError(
+        f"base {str(name)!r}: must be {EMBEDDED}, kolors, or a folder that has {UNET_FOLDER}/ (Kolors as it "
+        f"is published) or config.json (laid out like {EMBEDDED}); there is neither"
+    )
+
+
+def pick_device(device: str) -> str:
+    """Return "cpu" or "cuda" for "auto", else the device itself if this machine has it."""
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    here = ["cpu", "cuda", *_gpus()] if torch.cuda.is_available() else ["cpu"]
+    if device not in here:
+        raise WeightsError(f"device {device!r}: this machine has {', '.join(here)}; or use auto")
+    return device
+
+
+def pick_devices(devices: str) -> list[str]:
+    """Return "all" GPUs of this machine, or its CPU where there are none, else the devices in a list.
+
+    Raises WeightsError for a device that is not here or is named twice.
+    """
+    if devices == "all":
+        return _gpus() or ["cpu"]
+    picked = [pick_device(device.strip()) for device in devices.split(",")]
+    if len(set(picked)) < len(picked):
+        raise WeightsError(f"devices {devices!r}: each must be named once")
+    return picked
+
+
+def _gpus() -> list[str]:
+    return [f"cuda:{number}" for number in range(torch.cuda.device_count())]

@@ -1,0 +1,105 @@
+"""Kolors fetched as it is published, from ModelScope or Hugging Face; a stopped download goes on."""
+
+import shutil
+from collections.abc import Mapping
+from fnmatch import fnmatch
+from pathlib import Path
+
+from kit.errors import WeightsError
+from kit.files.checksums import checked_sha256, read_record
+from kit.files.encodings import sha256_of
+from kit.hub.huggingface import HuggingFace
+from kit.hub.modelscope import ModelScope
+from kit.hub.repository import Hub, RemoteFile, Source
+
+REPOSITORY = "Kwai-Kolors/Kolors"
+NEEDED = (
+    "unet/config.json",
+    "unet/diffusion_pytorch_model*.safetensors",
+    "vae/config.json",
+    "vae/diffusion_pytorch_model*.safetensors",
+    "text_encoder/config.json",
+    "text_encoder/pytorch_model.bin.index.json",
+    "text_encoder/pytorch_model-*.bin",
+)
+"""Each names files that must be there. Of two precisions the one that is there is taken, else the smaller."""
+OPTIONAL = ("tokenizer/tokenizer.model", "MODEL_LICENSE", "LICENSE")
+SPARE_BYTES = 2**30
+"""Left free on the disk."""
+
+
+SOURCES: Mapping[Hub, type[ModelScope] | type[HuggingFace]] = {
+    "modelscope": ModelScope,
+    "huggingface": HuggingFace,
+}
+
+
+def download(folder: Path, source: Source) -> list[str]:
+    """Fetch what the folder lacks of Kolors and return the files that were fetched.
+
+    Files that are there are kept if they are the repository's; one that was damaged since is fetched anew.
+
+    Raises:
+        WeightsError: when the hub cannot be reached or lacks a file, a file of the user's own is in the way,
+            the disk is too full, or a file arrived damaged.
+    """
+    try:
+        remote = _wanted(source.files(), folder)
+        lacking = {path: file for path, file in remote.items() if not _is_there(folder / path, file)}
+        _refuse_others(folder, lacking)
+        _check_disk(folder, sum(file.size for file in lacking.values()))
+        for path in lacking:
+            (folder / path).unlink(missing_ok=True)
+        if lacking:
+            source.fetch(list(lacking), folder)
+    except OSError as error:
+        raise WeightsError(
+            f"{REPOSITORY} could not be fetched: {' '.join(str(error).split())[:160]}; "
+            "what has arrived stays, run the same command again, or try the other hub with --from"
+        ) from error
+    for path, file in lacking.items():
+        if not _is_there(folder / path, file):
+            raise WeightsError(f"{folder / path} did not arrive whole; run the same command again")
+    checked_sha256(folder, list(remote), "run the same command again", replaced=True)
+    return list(lacking)
+
+
+def _refuse_others(folder: Path, lacking: Mapping[str, RemoteFile]) -> None:
+    """Refuse to replace a file of the user's own; one that changed since it was recorded is damaged."""
+    record = read_record(folder)
+    for path in lacking:
+        there = folder / path
+        if there.is_file() and (path not in record or record[path].sha256 == sha256_of(there)):
+            raise WeightsError(
+                f"{there} is not the file of {REPOSITORY}: move it away to have that fetched, "
+                "or choose another folder with --out"
+            )
+
+
+def _wanted(files: Mapping[str, RemoteFile], folder: Path) -> dict[str, RemoteFile]:
+    def first(path: str) -> tuple[bool, int]:
+        return not (folder / path).is_file(), files[path].size
+
+    chosen: list[str] = []
+    for pattern in NEEDED:
+        found = [path for path in files if fnmatch(path, pattern)]
+        if not found:
+            raise WeightsError(f"{REPOSITORY} has no {pattern} any more")
+        chosen += [min(found, key=first)] if "model*" in pattern else found
+    return {path: files[path] for path in [*chosen, *(path for path in OPTIONAL if path in files)]}
+
+
+def _is_there(path: Path, file: RemoteFile) -> bool:
+    if not path.is_file() or path.stat().st_size != file.size:
+        return False
+    return not file.sha256 or sha256_of(path) == file.sha256
+
+
+def _check_disk(folder: Path, needed: int) -> None:
+    nearest = next(parent for parent in (folder, *folder.absolute().parents) if parent.exists())
+    free = shutil.disk_usage(nearest).free
+    if free < needed + SPARE_BYTES:
+        raise WeightsError(
+            f"{folder}: {needed / 1e9:.1f} GB are to be fetched and {SPARE_BYTES / 1e9:.1f} kept free, "
+            f"the disk has {free / 1e9:.1f}"
+        )

@@ -1,0 +1,96 @@
+"""The embedded base's folder: fp16 weights, the tokenizer, and a config that vouches for each file.
+
+```
+FOLDER/
+  config.json               sizes of the networks, sha256 of every other file
+  unet.safetensors
+  text_encoder.safetensors
+  vae.safetensors           encoder.* and decoder.*; metadata: scaling_factor
+  tokenizer/tokenizer.model
+```
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from diffsynth.models.kolors_text_encoder import ChatGLMModel
+from pydantic import BaseModel
+from torch import Tensor
+
+from kit.embedded import BASE_WEIGHTS, EMBEDDED
+from kit.errors import RunError, WeightsError
+from kit.files.encodings import sha256_of
+from kit.files.safetensors_files import read_tensors
+from kit.models.kolors.text_encoder import build_text_encoder
+from kit.models.networks import TOKENIZER, Base, Part, filled, part_of, read_config
+from kit.models.sizes import BaseSizes
+
+UNET, TEXT, VAE = "unet.safetensors", "text_encoder.safetensors", "vae.safetensors"
+PARTS = (UNET, TEXT, VAE, TOKENIZER)
+MEND = "install it again"
+
+
+class _Config(BaseModel):
+    """What config.json holds."""
+
+    sizes: BaseSizes
+    sha256: dict[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class EmbeddedFolder(Base):
+    """A base whose weights are small enough for fp32 everywhere."""
+
+    def precision(self, device: str) -> torch.dtype:
+        """Return fp32 everywhere, so that devices agree."""
+        return torch.float32
+
+    def text_encoder(self, device: str = "cpu", dtype: torch.dtype = torch.float32) -> ChatGLMModel:
+        """Return the text encoder."""
+        weights, _ = _read(self.folder / TEXT, device, dtype)
+        misfit = f"{self.folder / TEXT} does not fit the sizes in config.json"
+        return filled(lambda: build_text_encoder(self.sizes.text), weights, misfit)
+
+    def file_of(self, part: Part) -> str:
+        """Return the file of a network's weights; encoder and decoder share one."""
+        return UNET if part == "unet" else VAE
+
+    def weights(self, part: Part, device: str, dtype: torch.dtype) -> dict[str, Tensor]:
+        """Return a network's tensors on a device."""
+        tensors, _ = _read(self.folder / self.file_of(part), device, dtype)
+        return tensors if part == "unet" else part_of(tensors, f"{part}.")
+
+
+def open_embedded(folder: Path) -> EmbeddedFolder:
+    """Return a folder after checking every file against config.json; raises WeightsError naming the file."""
+    config = read_config(folder / "config.json", _Config, MEND)
+    try:
+        found = {part: sha256_of(folder / part) for part in PARTS}
+    except RunError as error:
+        raise WeightsError(f"weights are missing: {error}") from error
+    for part, sha256 in found.items():
+        if (promised := config.sha256.get(part)) != sha256:
+            got = f"{promised} is promised, {sha256} is there"
+            raise WeightsError(f"{folder / part} is damaged: {got}; {MEND}")
+    _, metadata = _read(folder / VAE)
+    try:
+        latent_scale = float(metadata["scaling_factor"])
+    except (KeyError, ValueError) as error:
+        raise WeightsError(f"{folder / VAE}: metadata must hold the scaling_factor") from error
+    return EmbeddedFolder(
+        folder=folder,
+        name=EMBEDDED if folder == BASE_WEIGHTS else "folder",
+        sizes=config.sizes,
+        latent_scale=latent_scale,
+        sha256=found,
+    )
+
+
+def _read(
+    path: Path, device: str = "cpu", dtype: torch.dtype | None = None
+) -> tuple[dict[str, Tensor], dict[str, str]]:
+    try:
+        return read_tensors(path, device, dtype)
+    except ValueError as error:
+        raise WeightsError(f"{path}: {error}") from error

@@ -1,0 +1,143 @@
+"""A base's four networks, read from its folder when they are asked for; how weights get into them."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, TypeVar
+
+import torch
+from diffsynth.models.kolors_text_encoder import ChatGLMModel
+from diffsynth.models.sdxl_unet import SDXLUNet
+from diffsynth.models.sdxl_vae_decoder import SDXLVAEDecoder
+from diffsynth.models.sdxl_vae_encoder import SDXLVAEEncoder
+from diffsynth.prompters.kolors_prompter import KolorsPrompter
+from pydantic import BaseModel, ValidationError
+from torch import Tensor, nn
+
+from kit.errors import WeightsError
+from kit.files.documents import faults_of
+from kit.models.kolors.text_encoder import build_prompter
+from kit.models.kolors.unet import build_unet
+from kit.models.kolors.vae import build_vae_decoder, build_vae_encoder
+from kit.models.sizes import BaseSizes
+
+Network = TypeVar("Network", bound=nn.Module)
+Config = TypeVar("Config", bound=BaseModel)
+Part = Literal["unet", "encoder", "decoder"]
+"""A network whose weights are read whole; the last two are the autoencoder's."""
+TOKENIZER = "tokenizer/tokenizer.model"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Base(ABC):
+    """The model a LoRA is for: a folder whose files are whole."""
+
+    folder: Path
+    name: str
+    """How reports name it."""
+    sizes: BaseSizes
+    latent_scale: float
+    """The factor from the autoencoder's latents to the UNet's."""
+    sha256: Mapping[str, str]
+    """By file, relative to the folder."""
+
+    @abstractmethod
+    def precision(self, device: str) -> torch.dtype:
+        """Return what UNet and text encoder compute in on a device; the autoencoder keeps to fp32."""
+
+    @abstractmethod
+    def text_encoder(self, device: str = "cpu", dtype: torch.dtype = torch.float32) -> ChatGLMModel:
+        """Return the text encoder."""
+
+    @abstractmethod
+    def file_of(self, part: Part) -> str:
+        """Return the file of a network's weights, relative to the folder."""
+
+    @abstractmethod
+    def weights(self, part: Part, device: str, dtype: torch.dtype) -> dict[str, Tensor]:
+        """Return a network's tensors on a device, under diffsynth's names."""
+
+    @property
+    def unet_sha256(self) -> str:
+        """What a LoRA that was trained on it notes."""
+        return self.sha256[self.file_of("unet")]
+
+    def unet(self, device: str = "cpu", dtype: torch.dtype = torch.float32) -> SDXLUNet:
+        """Return the UNet."""
+        return self._filled(lambda: build_unet(self.sizes.unet), "unet", device, dtype)
+
+    def vae_encoder(self, device: str = "cpu") -> SDXLVAEEncoder:
+        """Return the picture encoder in fp32, scaled as the UNet expects its latents."""
+        encoder = self._filled(lambda: build_vae_encoder(self.sizes.vae), "encoder", device)
+        encoder.scaling_factor = self.latent_scale
+        return encoder
+
+    def vae_decoder(self, device: str = "cpu") -> SDXLVAEDecoder:
+        """Return the picture decoder in fp32, in which no picture overflows, scaled as the UNet's latents."""
+        decoder = self._filled(lambda: build_vae_decoder(self.sizes.vae), "decoder", device)
+        decoder.scaling_factor = self.latent_scale
+        return decoder
+
+    def prompter(self) -> KolorsPrompter:
+        """Return the tokenizer in Kolors' prompter; diffsynth's own where the folder has none."""
+        own = self.folder / TOKENIZER
+        return build_prompter(own.parent if own.is_file() else None)
+
+    def _filled(
+        self, build: Callable[[], Network], part: Part, device: str, dtype: torch.dtype = torch.float32
+    ) -> Network:
+        misfit = f"{self.folder / self.file_of(part)} does not fit the sizes in config.json"
+        return filled(build, self.weights(part, device, dtype), misfit)
+
+
+@contextmanager
+def offloaded(network: nn.Module) -> Iterator[None]:
+    """Leave the device to others for a while: the network waits in the computer's own memory."""
+    device = next(network.parameters()).device
+    try:
+        with torch.inference_mode(False):
+            network.to("cpu")
+        torch.cuda.empty_cache()
+        yield
+    finally:
+        with torch.inference_mode(False):
+            network.to(device)
+
+
+def filled(build: Callable[[], Network], weights: Mapping[str, Tensor], misfit: str) -> Network:
+    """Return the network that `build` makes, holding these very tensors, for use and not for training.
+
+    Raises WeightsError, which opens with `misfit`, when a tensor is missing, left over or of another size.
+    """
+    try:
+        with torch.device("meta"):
+            network = build()
+    except ValueError as error:
+        raise WeightsError(f"{misfit}: {error}") from error
+    fill(network, weights, misfit)
+    return network.eval().requires_grad_(False)
+
+
+def fill(network: nn.Module, weights: Mapping[str, Tensor], misfit: str) -> None:
+    """Have a network hold these very tensors; raises WeightsError as `filled` does."""
+    try:
+        network.load_state_dict(weights, assign=True)
+    except RuntimeError as error:
+        raise WeightsError(f"{misfit}: {' '.join(str(error).split())[:200]}") from error
+
+
+def part_of(weights: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """Return the tensors whose names begin with the prefix, without it."""
+    return {name.removeprefix(prefix): tensor for name, tensor in weights.items() if name.startswith(prefix)}
+
+
+def read_config(path: Path, model: type[Config], mend: str) -> Config:
+    """Return a base's JSON file as a checked record; WeightsError with every fault and what mends it."""
+    try:
+        return model.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise WeightsError(f"{path} cannot be read: {error.strerror or error}; {mend}") from error
+    except ValidationError as error:
+        raise WeightsError(f"{path}: {'; '.join(faults_of(error))}; {mend}") from error

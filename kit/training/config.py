@@ -1,0 +1,144 @@
+"""How a LoRA is trained: the file a user writes, the presets, and every number with its source."""
+
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, Field, PositiveFloat, model_validator
+
+from kit.embedded import EMBEDDED
+from kit.experiment.fields import BaseWeights, Count, PathContext, Seed, all_different, path_to
+from kit.experiment.tables import ScoreTable
+from kit.files.documents import read_toml
+from kit.story.story import Language
+
+Share = Annotated[float, Field(ge=0, lt=1)]
+
+
+class TrainConfig(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
+    """How a LoRA learns. Defaults: the contest's baseline notebook."""
+
+    rank: Count = 16
+    alpha: PositiveFloat = 4.0
+    """The LoRA's change counts alpha / rank times, with `rslora` alpha / sqrt(rank) times."""
+    rslora: bool = False
+    """Rank-stabilised scaling; source: arXiv 2312.03732."""
+    steps: Count = 500
+    batch: Count = 1
+    learning_rate: PositiveFloat = 1e-4
+    """After the warm-up."""
+    schedule: Literal["constant", "linear", "cosine"] = "constant"
+    """How the learning rate goes on after the warm-up: as it is, or to nothing at the last step."""
+    warmup: Share = 0.0
+    """Share of the steps in which the learning rate rises evenly to its full height."""
+    weight_decay: Annotated[float, Field(ge=0)] = 0.01
+    """AdamW's own default, which the baseline keeps."""
+    clip: PositiveFloat | None = None
+    """Longest gradient; a longer one is shortened to it."""
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
+    """Chooses pictures, noise, noise levels, dropped captions and the LoRA's first weights."""
+    size: Annotated[Count, Field(multiple_of=32)] = 1024
+    """Side in pixels of the square that training sees."""
+    buckets: bool = False
+    """Pictures keep their shape, as near as a rectangle of about size x size pixels allows; else the centre
+    square is cut out of each."""
+    caption_dropout: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """Share of pictures learned with an empty caption, so that guidance keeps its other half."""
+    min_snr_gamma: PositiveFloat | None = None
+    """Levels with little noise count this over their signal-to-noise ratio; source: arXiv 2303.09556."""
+    noise_offset: Annotated[float, Field(ge=0)] = 0.0
+    """How much of the noise is one number a channel, for very dark and very bright pictures."""
+    ema: Share | None = None
+    """The file gets a running mean of the weights that keeps this share at each step."""
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = "fp16"
+    """What the UNet computes in; auto is bf16 on a GPU that has it, else fp16, and fp32 without a GPU."""
+    checkpointing: bool = True
+    """Compute activations twice instead of keeping them: less memory, about half as fast."""
+    save_every: Count = 100
+    """Steps from one saved state to the next."""
+    keep_last: Count | None = None
+    """How many of the saved LoRAs stay; none keeps all."""
+    trigger: str = ""
+    """Words put in front of every caption and noted in the file."""
+    language: Language = "zh"
+    """The captions' language; it chooses the comma behind the trigger."""
+
+    @property
+    def counts(self) -> float:
+        """The alpha that a file notes: over the rank, it is how often the LoRA's change counts."""
+        return self.alpha * self.rank**0.5 if self.rslora else self.alpha
+
+
+_PROVEN = {
+    "schedule": "linear",
+    "warmup": 0.02,
+    "clip": 1.0,
+    "caption_dropout": 0.1,
+    "min_snr_gamma": 5.0,
+    "precision": "auto",
+    "checkpointing": False,
+}
+"""What the shipped LoRAs were trained with, and a warm-up."""
+PRESETS: dict[str, dict[str, object]] = {
+    "contest": {},
+    "style": {**_PROVEN, "rank": 16, "alpha": 16.0},
+    "character": {**_PROVEN, "rank": 4, "alpha": 4.0},
+}
+"""What each preset changes of the defaults; ranks are those that contestants settled on."""
+ON_MINI: dict[str, object] = {
+    "size": 256,
+    "batch": 8,
+    "steps": 270,
+    "learning_rate": 4e-3,
+    "precision": "fp32",
+}
+"""What the embedded base needs beside a preset, the contest's apart (tests/benchmarks/unseen_style.py)."""
+
+
+class Watch(BaseModel, frozen=True, extra="forbid"):
+    """What is drawn and scored at every saved step, so that one sees the LoRA learn."""
+
+    story: Annotated[str, path_to("the story", Path.is_file)]
+    """A story file; its eight panels are drawn."""
+    seeds: Annotated[tuple[Seed, ...], Field(min_length=1), AfterValidator(all_different)] = (1,)
+    """The same at every step; each is eight panels more."""
+    steps: Annotated[Count, Field(le=1000)] | None = None
+    """Denoising steps of each panel; by default the base's own number."""
+    score: ScoreTable = ScoreTable()
+    """What measures the pictures, as in an experiment."""
+
+
+class Training(BaseModel, frozen=True, extra="forbid"):
+    """What a user writes to train a LoRA."""
+
+    data: Annotated[str, path_to("the dataset's folder", Path.is_dir)]
+    """A folder with pictures and metadata.csv."""
+    base: BaseWeights = EMBEDDED
+    preset: Literal["contest", "style", "character"] = "style"
+    learn: TrainConfig = TrainConfig()
+    """What differs from the preset."""
+    watch: Watch | None = None
+    """None: nothing is drawn while it learns."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _begin_with_the_preset(cls, table: object) -> object:
+        if not isinstance(table, dict):
+            return table
+        preset, mine = table.get("preset", "style"), table.get("learn", {})
+        if not isinstance(preset, str) or preset not in PRESETS or not isinstance(mine, dict):
+            return table
+        start = dict(PRESETS[preset])
+        if table.get("base", EMBEDDED) == EMBEDDED:
+            start |= ON_MINI if preset != "contest" else {"size": 256}
+        return {**table, "learn": start | mine}
+
+    @model_validator(mode="after")
+    def _know_the_sides(self) -> Self:
+        if self.learn.buckets and self.learn.size % 64:
+            raise ValueError(f"learn.size must be a multiple of 64 with buckets, got {self.learn.size}")
+        return self
+
+
+def load_training(path: Path) -> Training:
+    """Return a training file, its paths absolute; raises InputError with every fault of it."""
+    return read_toml(path, Training, PathContext(folder=path.parent, must_exist=True))

@@ -1,0 +1,88 @@
+"""Which panel holds a set back, and why."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import mean, pstdev
+
+from eval.metrics.registry import reason_columns
+from eval.scoring.records import PanelScore
+from reports.run.contact_sheets import FOLDER, Block, Sheet, Shot
+
+FAR_BELOW = 1.0
+"""Standard deviations below the other panels from which a second or third reason is named too."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reason:
+    """One score in which a panel falls behind: its value, and the mean of the story's other panels."""
+
+    column: str
+    value: float
+    others: float
+    behind: float
+    """How far below the others, in standard deviations of all eight."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Weakness:
+    """The weakest panel of one contact sheet; shot is None where the set is incomplete or not scored."""
+
+    block: Block
+    sheet: Sheet
+    shot: Shot | None
+    reasons: tuple[Reason, ...]
+    rank: float | None
+    """Place of the panel among the eight by its own text, where it is not the first; ties share places."""
+    times: int
+    """Seeds in which the same panel is the weakest."""
+
+
+def weaknesses(blocks: Sequence[Block], panels: Sequence[PanelScore]) -> list[Weakness]:
+    """Return the weakest panel of every contact sheet, at the seed shown."""
+    return [_weakness(block, sheet, panels) for block in blocks for sheet in block.sheets]
+
+
+def reasons(panel: int, scored: Sequence[PanelScore]) -> tuple[Reason, ...]:
+    """Return where a panel lies below the mean of the other panels, the strongest reason first.
+
+    Args:
+        panel: 1 to 8.
+        scored: All panels of one story, one seed.
+
+    Returns:
+        The strongest reason, and others at least 1 standard deviation behind; () where nothing explains it.
+    """
+    found = [reason for column in reason_columns() if (reason := _reason(column, panel, scored))]
+    found.sort(key=lambda reason: -reason.behind)
+    return tuple(reason for i, reason in enumerate(found) if i == 0 or reason.behind >= FAR_BELOW)
+
+
+def _reason(column: str, panel: int, scored: Sequence[PanelScore]) -> Reason | None:
+    values = {score.panel: v for score in scored if (v := score.values.get(column)) is not None}
+    others = [value for number, value in values.items() if number != panel]
+    spread = pstdev(values.values()) if values else 0.0
+    if panel not in values or not others or spread == 0:
+        return None
+    behind = (mean(others) - values[panel]) / spread
+    if behind <= 0:
+        return None
+    return Reason(column=column, value=values[panel], others=mean(others), behind=behind)
+
+
+def _weakness(block: Block, sheet: Sheet, panels: Sequence[PanelScore]) -> Weakness:
+    place = (sheet.candidate.name, block.order, block.story.name, block.seed)
+    scored = [panel for panel in panels if FOLDER(panel) == place]
+    shot = next((shot for shot in sheet.shown.shots if shot.weakest), None)
+    number = shot.panel if shot else 0
+    ranks = (score.values.get("text_rank") or 1.0 for score in scored if score.panel == number)
+    return Weakness(
+        block=block,
+        sheet=sheet,
+        shot=shot,
+        reasons=reasons(number, scored),
+        rank=next((rank for rank in ranks if rank > 1.0), None),
+        times=sum(
+            strip.score is not None and strip.score.weakest_panel == number
+            for strip in (sheet.shown, *sheet.others)
+        ),
+    )

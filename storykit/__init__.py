@@ -1,0 +1,26 @@
+"""Make, score, compare and pack LoRA-styled eight-panel picture stories.
+
+In a notebook::
+
+    import storykit
+
+    run = storykit.draw("rain.toml", out="runs/rain")
+    storykit.score(run)
+    storykit.compare(run)
+    run.sheet("ink")
+"""
+
+from kit.errors import StorykitError
+from storykit.notebook import RunResults, cast, compare, draw, open_run, pack, report, score
+
+__all__ = (
+    "RunResults",
+    "StorykitError",
+    "cast",
+    "compare",
+    "draw",
+    "open_run",
+    "pack",
+    "report",
+    "score",
+)

@@ -1,0 +1,5 @@
+"""`python -m storykit`."""
+
+from storykit.cli.main import main
+
+main()

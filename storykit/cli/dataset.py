@@ -1,0 +1,131 @@
+"""The `storykit dataset` command: pictures from anywhere become a folder that `train` reads."""
+
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from kit.embedded import EMBEDDED
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from kit.dataset.data_juicer import Filter
+    from kit.dataset.filters import FilteredPictures, FilterStep
+
+dataset_app = typer.Typer(
+    no_args_is_help=True, help="Prepare pictures for a training.", rich_markup_mode=None
+)
+
+Source = Annotated[
+    str,
+    typer.Argument(
+        metavar="SOURCE",
+        help="A folder of pictures with captions, Data-Juicer's result.jsonl, or a ModelScope OWNER/NAME.",
+    ),
+]
+Pixels = Annotated[int | None, typer.Option(min=1, help="In pixels; the bound counts as within.")]
+Ratio = Annotated[float | None, typer.Option(min=0, help="Width / height; the bound counts as within.")]
+Out = Annotated[Path, typer.Option(help="The dataset's folder; new, empty, or prepared before.")]
+OneCaption = Annotated[str, typer.Option(help="Say this of every picture instead of its caption.")]
+Trigger = Annotated[str, typer.Option(help="Words put in front of every caption.")]
+Recipe = Annotated[
+    Path | None, typer.Option(help="A Data-Juicer recipe; its size and ratio filters are applied.")
+]
+Quantity = Annotated[
+    Literal["any", "all"],
+    typer.Option(help="How many pictures of a result.jsonl's sample must be within the bounds."),
+]
+LeastScore = Annotated[float | None, typer.Option(help="Drop pictures that score lower; see --weights.")]
+Weights = Annotated[str, typer.Option(help="The aesthetic predictor's folder, or 'mini': the embedded one.")]
+Doubled = Annotated[Literal["drop", "keep"], typer.Option(help="Pictures that are nearly a larger one.")]
+
+
+@dataset_app.callback()
+def dataset() -> None:
+    """Prepare pictures for a training."""
+
+
+@dataset_app.command()
+def prepare(
+    source: Source,
+    out: Out,
+    caption: OneCaption = "",
+    trigger: Trigger = "",
+    juicer: Recipe = None,
+    min_width: Pixels = None,
+    max_width: Pixels = None,
+    min_height: Pixels = None,
+    max_height: Pixels = None,
+    min_ratio: Ratio = None,
+    max_ratio: Ratio = None,
+    any_or_all: Quantity = "any",
+    aesthetic_floor: LeastScore = None,
+    weights: Weights = EMBEDDED,
+    near_duplicates: Doubled = "drop",
+) -> None:
+    """Make a folder that train reads: no broken, wrong-sized or doubled picture, none without a caption."""
+    from kit.dataset.data_juicer import read_recipe
+    from kit.dataset.filters import PreparationPlan, filter_pictures
+    from kit.dataset.prepare import find_source, write_dataset
+    from kit.story.trigger import Captioning
+    from storykit.cli.progress import progress_bar
+
+    shape = {
+        "min_width": min_width,
+        "max_width": max_width,
+        "min_height": min_height,
+        "max_height": max_height,
+    }
+    ratio = {"min_ratio": min_ratio, "max_ratio": max_ratio}
+    plan = PreparationPlan(
+        source=source,
+        filters=[*(read_recipe(juicer) if juicer else ()), *_filters(shape, ratio, any_or_all)],
+        captioning=Captioning(caption=caption, trigger=trigger),
+        aesthetic=None if aesthetic_floor is None else _aesthetic_filter(aesthetic_floor, weights),
+        keep_near_duplicates=near_duplicates == "keep",
+    )
+    found = find_source(source, out)
+    with progress_bar("reading") as progress:
+        progress.begin(len(found), 0)
+        filtered = filter_pictures(found, plan, lambda: progress.advance(1))
+    with progress_bar("writing") as progress:
+        progress.begin(len(filtered.kept), 0)
+        warnings = write_dataset(out, filtered, plan, lambda: progress.advance(1))
+    _report(out, filtered, warnings)
+
+
+def _filters(
+    shape: "Mapping[str, int | None]", ratio: "Mapping[str, float | None]", any_or_all: str
+) -> "list[Filter]":
+    """Return the filters that the options ask for; a bound that is not given is Data-Juicer's."""
+    from kit.dataset.data_juicer import RatioFilter, ShapeFilter
+
+    filters: list[Filter] = []
+    for kind, bounds in ((ShapeFilter, shape), (RatioFilter, ratio)):
+        given = {name: bound for name, bound in bounds.items() if bound is not None}
+        if given:
+            filters.append(kind.model_validate({**given, "any_or_all": any_or_all}))
+    return filters
+
+
+def _aesthetic_filter(floor: float, weights: str) -> "FilterStep":
+    from eval.scorers.aesthetic import AestheticScorer, by_aesthetics
+    from eval.scorers.load import device
+
+    scorer = AestheticScorer.load(weights, device())
+    typer.echo(f"weights {scorer.metric.stamp.weights}")
+    return by_aesthetics(scorer, floor)
+
+
+def _report(out: Path, filtered: "FilteredPictures", warnings: "Sequence[str]") -> None:
+    kinds = Counter(drop.kind for drop in filtered.drops.values())
+    typer.echo(f"kept    {len(filtered.kept)} of {len(filtered.found)} pictures")
+    if kinds:
+        counts = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
+        typer.echo(f"dropped {counts}; each with its reason in {out / 'dropped.csv'}")
+    for warning in warnings:
+        typer.echo(f"warning {warning}")
+    typer.echo(f"sheet   {out / 'contact-sheet.png'}")
+    typer.echo(f"dataset {out / 'train'}")

@@ -1,0 +1,134 @@
+"""The commands that draw: `storykit demo`, `run`, `generate` and `download`."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+import kit
+import storykit
+from kit.hub.repository import Hub
+from storykit.cli.console import Devices, ExperimentFile, OutFolder, say
+from storykit.cli.progress import progress_bar
+from storykit.cli.scores import compare_run, report_run, score_run
+
+if TYPE_CHECKING:
+    from kit.experiment.config import LoadedExperiment
+    from kit.experiment.run import Run
+    from kit.generation.painter import Painter
+
+Model = Annotated[Literal["kolors"], typer.Argument(metavar="MODEL", help="What to fetch: kolors.")]
+
+
+def download(
+    model: Model,
+    out: Annotated[
+        Path | None, typer.Option(help="The folder; by default where base = 'kolors' looks.")
+    ] = None,
+    source: Annotated[Hub, typer.Option("--from", help="Which hub.")] = "modelscope",
+) -> None:
+    """Fetch Kolors (18 GB), or what is missing of it; a stopped download goes on."""
+    from kit.hub.repository import kolors_folder
+    from kit.models.download import REPOSITORY, SOURCES
+    from kit.models.download import download as fetch
+
+    folder = (out or kolors_folder()).absolute()
+    fetched = fetch(folder, SOURCES[source](REPOSITORY))
+    typer.echo(f"{model}  {folder}  ({len(fetched)} files fetched)")
+    if out is not None:
+        typer.echo(f'Draw with it: base = "{folder}" in the experiment')
+
+
+DEMO = Path(kit.__file__).parent / "examples" / "demo.toml"
+"""The experiment of `demo`."""
+
+
+def demo(
+    out: OutFolder = Path("runs/demo"),
+    seeds: Annotated[int, typer.Option(min=1, help="How many of the example's seven seeds.")] = 7,
+) -> None:
+    """Run the shipped example, all seven stages, on the embedded base."""
+    from kit.experiment.config import load_experiment
+    from kit.generation.devices import painters_on
+    from submissions.bundle.bundle import open_bundle
+    from submissions.verification.verify import verify as verify_bundle
+
+    loaded = load_experiment(DEMO)
+    experiment = loaded.experiment.model_copy(update={"seeds": loaded.experiment.seeds[:seeds]})
+    with painters_on(experiment.base, "auto") as painters:
+        drawn = _draw(replace(loaded, experiment=experiment), out, painters)
+    score_run(drawn)
+    compare_run(drawn)
+    opened = storykit.open_run(out)
+    if seeds > 1:  # else there is nothing to choose
+        sets = len(storykit.cast(opened))
+        say(f"cast    {sets} sets of panels, each the best of its {len(experiment.seeds)} seeds")
+    report_run(drawn)
+    packed = storykit.pack(
+        opened,
+        out / "bundle" / "demo.zip",
+        candidate=experiment.candidates[-1].name,
+        team="storykit",
+        title="demo",
+        introduction="A style LoRA of the embedded base, trained on the drawn world.",
+        rules="practice",
+    )
+    faults = verify_bundle(open_bundle(packed.path))
+    say(f"bundle  {packed.path}  ({len(packed.files)} files, {len(faults)} faults)")
+    say(f"report  {out / 'report.html'}")
+
+
+def run(
+    experiment: ExperimentFile,
+    out: OutFolder,
+    devices: Devices = "auto",
+    race: Annotated[
+        str, typer.Option(metavar="METRIC", help="Draw no further who cannot win on this metric any more.")
+    ] = "",
+) -> None:
+    """Draw, score, compare and report an experiment; goes on where it stopped."""
+    opened = _draw_file(experiment, out, devices, race)
+    score_run(opened)
+    compare_run(opened)
+    report_run(opened)
+
+
+def generate(experiment: ExperimentFile, out: OutFolder, devices: Devices = "auto") -> None:
+    """Draw every panel of an experiment that is not drawn yet."""
+    _draw_file(experiment, out, devices)
+
+
+def _draw_file(experiment: Path, out: Path, devices: str, metric: str = "") -> "Run":
+    """Draw an experiment, as a race where a metric is named, say who left it, and return the run."""
+    from eval.comparison.racing import race
+    from eval.metrics.registry import judgeable
+    from kit.experiment.config import load_experiment
+    from kit.experiment.run import Run
+    from kit.generation.devices import painters_on
+
+    loaded = load_experiment(experiment, judgeable())
+    with painters_on(loaded.experiment.base, devices) as painters:
+        if not metric:
+            return _draw(loaded, out, painters)
+        gone = race(loaded, metric, lambda part: _draw(part, out, painters))
+    for one in gone:
+        say(
+            f"out     {one.candidate} after {one.seeds} seeds: {one.behind:.3g} behind {one.leader}, "
+            f"chance to win {one.chance:.2%}"
+        )
+    return Run.open(out)
+
+
+def _draw(loaded: "LoadedExperiment", out: Path, painters: "Sequence[Painter]") -> "Run":
+    """Draw what a run lacks, say so, and return the run."""
+    from kit.generation.generate import draw_experiment
+
+    with progress_bar("drawing") as progress:
+        opened, done = draw_experiment(loaded, out, painters, progress)
+    for file, reason in done.faults.items():
+        say(f"fault   {file}: {reason}")
+    pace = f", {done.seconds / done.drawn:.2f} s a panel" if done.drawn else ""
+    say(f"drawn   {done.drawn} panels, {done.kept} were there{pace}")
+    return opened

@@ -1,0 +1,121 @@
+"""The `storykit lora` commands: look into a LoRA file, write it for another tool, add several up."""
+
+import json
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from kit.errors import LoraError
+from kit.lora.key_names import Tool, tensors_file
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from kit.lora.inspection import LoaderStrength
+
+lora_app = typer.Typer(
+    no_args_is_help=True, help="Inspect, convert and merge LoRA files.", rich_markup_mode=None
+)
+
+LoraFile = Annotated[str, typer.Argument(metavar="FILE", help="A LoRA file, PEFT's folder, or mini:STYLE.")]
+Alpha = Annotated[
+    float | None, typer.Option(min=1e-9, help="The alpha it was trained with, when the file does not say.")
+]
+
+
+@lora_app.command()
+def inspect(
+    file: LoraFile, as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")] = False
+) -> None:
+    """Show what a LoRA file holds, which base it fits, and what each loader makes of it."""
+    from kit.files.encodings import sha256_of
+    from kit.lora.formats import read_content
+    from kit.lora.inspection import bases_of, loaders_of, problems_of
+    from kit.lora.lora import locate
+
+    path = locate(file)
+    content = read_content(path)
+    facts = {
+        "file": file,
+        "sha256": sha256_of(tensors_file(path)),
+        "tool": content.tool,
+        "rank": content.rank,
+        "alpha": content.alpha,
+        "scale": None if content.alpha is None else content.alpha / content.rank,
+        "layers": len(content.pairs),
+        "trigger": content.trigger,
+        "norm": round(content.norm, 4),
+        "fits": bases_of(content.pairs),
+    }
+    problems, loaders = problems_of(content), loaders_of(content)
+    if as_json:
+        facts |= {"problems": problems, "loaders": [loader._asdict() for loader in loaders]}
+        typer.echo(json.dumps(facts, ensure_ascii=False, indent=1))
+    else:
+        _show(facts, problems, loaders)
+
+
+def _show(
+    facts: "Mapping[str, object]", problems: "Sequence[str]", loaders: "Sequence[LoaderStrength]"
+) -> None:
+    for name, value in facts.items():
+        if value is None:
+            value = "not in the file: give the alpha of the training as `alpha` in the experiment"
+        typer.echo(f"{name:8}{', '.join(value) or 'no base' if isinstance(value, list) else value}")
+    for problem in problems:
+        typer.echo(f"problem {problem}")
+    typer.echo(f"\n{'drawn with by':36}{'up x down':>9}  {'of trained':>10}")
+    for loader, factor, strength, note in loaders:
+        counts = f"{factor:>9.3g}" if factor is not None else f"{'-':>9}"
+        shown = f"{strength:>10.1%}" if strength is not None else f"{'?' if factor else '-':>10}"
+        typer.echo(f"{loader:36}{counts}  {shown}  {note}".rstrip())
+
+
+@lora_app.command()
+def convert(
+    file: LoraFile,
+    to: Annotated[Tool, typer.Option("--to", help="Who is to read it.")],
+    out: Annotated[Path, typer.Option(help="The file to write; for peft a folder.")],
+    alpha: Alpha = None,
+) -> None:
+    """Write a LoRA as another tool reads it, without changing a number."""
+    from kit.lora.convert import convert as convert_lora
+    from kit.lora.lora import locate
+
+    lora = convert_lora(locate(file), to, out, alpha)
+    typer.echo(f"LoRA    {out}  ({len(lora.pairs)} layers, rank {lora.rank}, alpha {lora.alpha:g})")
+
+
+@lora_app.command()
+def merge(
+    files: Annotated[list[str], typer.Argument(metavar="FILE...", help="Two LoRAs or more.")],
+    out: Annotated[Path, typer.Option(help="The .safetensors file to write.")],
+    weights: Annotated[str, typer.Option(help="The strength of each, such as 1,0.5; by default 1.")] = "",
+    rank: Annotated[int | None, typer.Option(min=1, help="Of the result; by default the sum, exact.")] = None,
+) -> None:
+    """Add LoRAs up into one."""
+    from kit.files.atomic_write import write_atomic
+    from kit.lora.lora import find_lora
+    from kit.lora.merge import merge as merge_loras
+    from kit.lora.merge import merged_bytes
+
+    if out.suffix != ".safetensors":
+        raise LoraError(f"{out}: must end in .safetensors")
+    strengths = _numbers(weights) if weights else [1.0] * len(files)
+    loras = [find_lora(file) for file in files]
+    merged = merge_loras(loras, strengths, rank)
+    write_atomic(out, merged_bytes(merged, loras, strengths))
+    lost = f", {merged.error:.2%} of it lost" if merged.error else ""
+    typer.echo(f"LoRA    {out}  ({len(merged.pairs)} layers, rank {merged.rank}{lost})")
+
+
+def _numbers(text: str) -> list[float]:
+    try:
+        numbers = [float(part) for part in text.split(",")]
+    except ValueError:
+        numbers = [math.nan]
+    if not all(map(math.isfinite, numbers)):
+        raise typer.BadParameter(f"must be numbers with commas between them, got {text}")
+    return numbers

@@ -1,0 +1,76 @@
+"""The `storykit` command: one thin command a stage, each reading what the one before left on disk."""
+
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+import typer
+
+from kit.errors import StorykitError
+from kit.library_warnings import hide_pynvml_warning
+from storykit.cli.dataset import dataset_app
+from storykit.cli.experiment import demo, download, generate, run
+from storykit.cli.lora import lora_app
+from storykit.cli.pack import pack, publish
+from storykit.cli.scores import cast, compare, gate, metrics_app, report, score
+from storykit.cli.train import train
+from storykit.cli.verify import leaderboard, reproduce, verify
+
+INTERRUPTED = 130
+"""How Typer exits when the user presses ctrl-c."""
+
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="Make, score, compare and pack LoRA-styled eight-panel picture stories.",
+)
+app.add_typer(dataset_app, name="dataset")
+app.add_typer(lora_app, name="lora")
+app.add_typer(metrics_app, name="metrics")
+
+
+for _command in (
+    demo,
+    run,
+    generate,
+    score,
+    compare,
+    cast,
+    report,
+    pack,
+    verify,
+    reproduce,
+    leaderboard,
+    publish,
+    gate,
+    train,
+    download,
+):
+    app.command()(_command)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command; our own errors and the machine's are one line, every other one keeps its traceback."""
+    hide_pynvml_warning()
+    try:
+        app(arguments, prog_name="storykit")
+    except StorykitError as error:
+        _fail(str(error))
+    except OSError as error:
+        _fail(f"{error.filename}: {error.strerror}" if error.filename else str(error))
+    except SystemExit as end:
+        if end.code != INTERRUPTED:
+            raise
+        _fail("stopped; every file that is finished stays")
+
+
+def _fail(reason: str) -> NoReturn:
+    typer.echo(f"Error: {' '.join(reason.splitlines())}", err=True)
+    sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,86 @@
+"""The `storykit pack` and `storykit publish` commands: the entry that is handed in."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import storykit
+from storykit.cli.verify import OwnRules
+
+
+def pack(
+    run_folder: Annotated[Path, typer.Argument(metavar="RUN", help="The run's folder.")],
+    team: Annotated[str, typer.Option(help="The team's name as registered.")],
+    title: Annotated[str, typer.Option(help="The entry's own name.")],
+    introduction: Annotated[Path, typer.Option(help="A text file that introduces the LoRA.")],
+    out: Annotated[Path, typer.Option("--out", help="The zip to write.")],
+    candidate: Annotated[str, typer.Option(help="Whose pictures.")],
+    order: Annotated[str, typer.Option(help="Which prompt order.")] = "authored",
+    story: Annotated[str, typer.Option(help="Which story; needed when there are several.")] = "",
+    seed: Annotated[int | None, typer.Option(help="Which seed; else what was cast, else the first.")] = None,
+    rules: Annotated[str, typer.Option(help="A shipped contest or a rules file.")] = "kolors-2024",
+    link: Annotated[str, typer.Option(help="Where the LoRA is published.")] = "",
+) -> None:
+    """Pack a story of a run as the contest wants it; refuses what the contest would refuse."""
+    from kit.files.documents import read_text
+
+    done = storykit.pack(
+        storykit.open_run(run_folder),
+        out,
+        candidate=candidate,
+        team=team,
+        title=title,
+        introduction=read_text(introduction),
+        order=order,
+        story=story,
+        seed=seed,
+        rules=rules,
+        link=link,
+    )
+    for note in done.notes:
+        typer.echo(f"note    {note}")
+    typer.echo(f"bundle  {done.path}  {done.sha256}")
+
+
+def publish(
+    bundle: Annotated[Path, typer.Argument(metavar="F.zip", help="The bundle.")],
+    to: Annotated[str, typer.Option(metavar="OWNER/NAME", help="The model repository.")],
+    private: Annotated[bool, typer.Option("--private", help="Hide the repository if it is new.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would go where.")] = False,
+    rules: OwnRules = None,
+) -> None:
+    """Verify a bundle and put it on a ModelScope model page; a stopped upload goes on.
+
+    The access token is read from MODELSCOPE_API_TOKEN and kept nowhere. A repository that is not there is
+    made public, as the contest needs it; one that is there keeps its name, visibility and other files.
+    """
+    from kit.hub.modelscope import open_repository, token_of
+    from submissions.contest.rules import load_rules
+    from submissions.publish import publish as deliver
+    from submissions.publish import sound_bundle
+
+    with open_repository(to, "" if dry_run else token_of(os.environ)) as repository:
+        sealed = sound_bundle(bundle, load_rules(rules) if rules else None)
+        manifest, files = sealed.sound_manifest, sealed.files
+        if manifest.notice:
+            typer.echo(f"note    {manifest.notice}")
+        if dry_run:
+            _say_what_would_go(repository.page, manifest.name, files)
+            return
+        done = deliver(sealed, repository, private)
+    if not done.created:
+        typer.echo(f"note    the page was there: its name must be {manifest.name}")
+    typer.echo(
+        f"page    {repository.page}  ({len(done.written)} of {len(files)} files written, all are there)"
+    )
+
+
+def _say_what_would_go(page: str, name: str, files: Mapping[str, bytes]) -> None:
+    typer.echo(f"page    {page}")
+    typer.echo(f"name    {name}")
+    for file, data in files.items():
+        typer.echo(f"file    {file}  {len(data):,} bytes")
+    typer.echo(f"total   {len(files)} files, {sum(map(len, files.values())):,} bytes; nothing was sent")

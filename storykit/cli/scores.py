@@ -1,0 +1,202 @@
+"""The commands that judge: `storykit score`, `compare`, `report`, `gate`, `cast` and `metrics`."""
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from kit.embedded import EMBEDDED
+from storykit.cli.console import AsJson, RunFolder, say
+from storykit.cli.progress import progress_bar
+
+if TYPE_CHECKING:
+    from eval.casting.selection import Selection, SetQuality
+    from kit.experiment.run import Run
+
+_CHOICE = re.compile(r"([1-8])=(?:seed)?-?(\d{1,19})")
+
+
+def _choices(texts: Sequence[str]) -> list[tuple[int, int]]:
+    """Return the panels and seeds in words such as 3=seed5."""
+    chosen = []
+    for text in texts:
+        if (found := _CHOICE.fullmatch(text)) is None:
+            raise typer.BadParameter(f"must be a panel from 1 to 8 and a seed, as 3=seed5, got {text!r}")
+        chosen.append((int(found[1]), int(found[2])))
+    return chosen
+
+
+def cast(
+    run_folder: Annotated[Path, typer.Argument(metavar="RUN", help="The run's folder.")],
+    candidate: Annotated[str, typer.Option(help="Only this candidate.")] = "",
+    order: Annotated[str, typer.Option(help="Only this prompt order.")] = "",
+    story: Annotated[str, typer.Option(help="Only this story.")] = "",
+    keep: Annotated[list[str], typer.Option(help="Panel and seed chosen by hand, as 3=seed5.")] = [],  # noqa: B006
+    ban: Annotated[list[str], typer.Option(help="Panel and seed that must not be chosen.")] = [],  # noqa: B006
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")] = False,
+) -> None:
+    """Choose one of the seeds drawn for each panel, so that the set is best; pack and report use it."""
+    from eval.casting.cast import CastRequest
+    from eval.casting.cast import cast as choose
+    from kit.experiment.run import Run
+    from storykit.cli.progress import progress_bar
+
+    kept = _choices(keep)
+    if len(dict(kept)) < len(kept):
+        raise typer.BadParameter("a panel can be kept with one seed only", param_hint="--keep")
+    wish = CastRequest(
+        candidate=candidate, order=order, story=story, keep=dict(kept), ban=frozenset(_choices(ban))
+    )
+    with progress_bar("measuring") as progress:
+        casting = choose(Run.open(run_folder), wish, progress=progress)
+    if as_json:
+        typer.echo(json.dumps([asdict(one) for one in casting.selections], ensure_ascii=False, indent=1))
+        return
+    for one in casting.selections:
+        for line in _lines(one, swaps=len(casting.selections) == 1):
+            typer.echo(line)
+    for place, reason in casting.refused.items():
+        typer.echo(f"fault   {' '.join(place)}: {reason}")
+
+
+def _lines(one: "Selection", *, swaps: bool) -> list[str]:
+    """Return what was chosen, and what the next best would be."""
+    seeds = " ".join(map(str, one.seeds))
+    lines = [f"cast    {one.candidate} {one.order} {one.story}: seeds {seeds}, the best of {one.sets:,} sets"]
+    lines.append(f"        {_said(one.standing)}")
+    if one.single is not None:
+        lines.append(f"        best single seed {one.single.seed}: {_said(one.single.standing)}")
+    if swaps:
+        for part in one.parts:
+            kept = " (by hand)" if part.kept else ""
+            swap = f"next best {part.swap.seed}: {_said(part.swap.standing)}" if part.swap else "no other"
+            lines.append(f"panel {part.panel}  seed {part.seed}{kept}; {swap}")
+    return lines
+
+
+def _said(standing: "SetQuality") -> str:
+    """Return how good a set is; deviations are from sets chosen by lot."""
+    return f"weakest {standing.weakest} {standing.lowest:+.2f} sd, mean {standing.mean:+.2f} sd"
+
+
+metrics_app = typer.Typer(
+    no_args_is_help=True, help="Hold the metrics against known damage.", rich_markup_mode=None
+)
+
+
+@metrics_app.callback()
+def metrics() -> None:
+    """Hold the metrics against known damage."""
+
+
+@metrics_app.command()
+def validate(
+    tales: Annotated[int, typer.Option(min=2, help="How many stories; 40 are a quick look.")] = 200,
+    clip: Annotated[str, typer.Option(help="CLIP weights' folder, or 'mini'.")] = EMBEDDED,
+    aesthetic: Annotated[str, typer.Option(help="The predictor's folder, or 'mini'.")] = EMBEDDED,
+    out: Annotated[Path | None, typer.Option(help="A Markdown file for the tables.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")] = False,
+) -> None:
+    """Hold every metric against known damage and print what it sees, what it minds, and what fails."""
+    from eval.scorers.load import load_scorers
+    from eval.validation.markdown import markdown
+    from eval.validation.validate import validate as hold
+    from kit.files.atomic_write import write_atomic
+    from storykit.cli.progress import progress_bar
+
+    load = partial(load_scorers, aesthetic, clip)
+    with progress_bar("validating") as progress:
+        validation = hold(load, tales, progress)
+    text = markdown(validation)
+    if out is not None:
+        write_atomic(out, text.encode())
+    typer.echo(json.dumps(asdict(validation), ensure_ascii=False, indent=1) if as_json else text, nl=as_json)
+
+
+def score(run_folder: RunFolder) -> None:
+    """Score every panel: aesthetics, consistency, agreement with the text, faults."""
+    from kit.experiment.run import Run
+
+    score_run(Run.open(run_folder))
+
+
+def score_run(run: "Run") -> None:
+    """Score a run and say how many panels that were."""
+    from eval.scoring.score import score as measure
+
+    with progress_bar("scoring") as progress:
+        scores = measure(run, progress=progress)
+    faults = sum(panel.status != "ok" for panel in scores.panels)
+    copied = sum(bool(story.values.get("copies")) for story in scores.stories)
+    more = f", {copied} with copies of one picture" if copied else ""
+    say(f"scored  {len(scores.panels)} panels of {len(scores.stories)} stories, {faults} faults{more}")
+
+
+def compare(run_folder: RunFolder, as_json: AsJson = False) -> None:
+    """Compare candidates and prompt orders, paired over seeds or stories."""
+    from kit.experiment.run import Run
+
+    compare_run(Run.open(run_folder), as_json)
+
+
+def compare_run(run: "Run", as_json: bool = False) -> None:
+    """Compare a run's candidates and say how many differ, or print comparison.json."""
+    from eval.comparison.compare import compare as judge
+
+    judge(run)
+    told = run.read_json("comparison.json")
+    if as_json:
+        typer.echo(json.dumps(told, ensure_ascii=False, indent=1))
+        return
+    clear = sum(row["verdict"] in ("a", "b") for row in told["comparisons"])
+    say(f"compared {len(told['comparisons'])} pairs {told['claim']}: {clear} clear differences")
+
+
+def report(run_folder: RunFolder) -> None:
+    """Write report.html: one page with pictures, scores and verdicts."""
+    from kit.experiment.run import Run
+
+    report_run(Run.open(run_folder))
+
+
+def report_run(run: "Run") -> None:
+    """Write a run's page and say where it is."""
+    from reports.run.report import write_report
+
+    say(f"report  {write_report(run)}")
+
+
+def gate(
+    folder: Annotated[Path, typer.Argument(help="Any folder of pictures.")],
+    weights: Annotated[
+        str, typer.Option(help="The predictor's folder, or 'mini' for the embedded one.")
+    ] = EMBEDDED,
+    as_json: AsJson = False,
+) -> None:
+    """Score a folder as the contest does: the mean over every file directly in it."""
+    from eval.gate import gate as folder_gate
+    from eval.scorers.aesthetic import AestheticScorer
+    from eval.scorers.load import device
+
+    result = folder_gate(folder, AestheticScorer.load(weights, device()))
+    if as_json:
+        typer.echo(json.dumps(asdict(result), ensure_ascii=False, indent=1))
+        return
+    for fault in result.faults:
+        say(f"fault   {fault}")
+    if result.mean is None:
+        say(f"{folder}: no score, every file must be a picture")
+        return
+    named = " (embedded predictor, not the contest's)" if result.stamp.embedded else ""
+    verdict = f"{result.mean:.4f}, {result.verdict} at {result.threshold:g}"
+    say(f"{folder}: {verdict}{named}; weakest {result.weakest}")
+    means = ", ".join(f"{mean:.4f} {how}" for how, mean in result.elsewhere.items())
+    close = any(
+        (mean >= result.threshold) != (result.verdict == "pass") for mean in result.elsewhere.values()
+    )
+    say(f"the same pictures: {means}" + ("; too close to be sure" if close else ""))

@@ -1,0 +1,196 @@
+"""The `storykit verify`, `reproduce` and `leaderboard` commands: bundles checked, drawn again, ranked."""
+
+import json
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from kit.embedded import EMBEDDED
+from kit.errors import StorykitError
+from storykit.cli.console import AsJson
+from storykit.cli.progress import progress_bar
+
+if TYPE_CHECKING:
+    from submissions.faults import Fault
+    from submissions.leaderboard.intake import CheckedBundle
+    from submissions.reproduction.reproduce import Redrawn, Reproduction
+
+Bundles = Annotated[list[Path], typer.Argument(metavar="BUNDLE", help="Bundles, or a folder of them.")]
+OwnRules = Annotated[
+    str | None,
+    typer.Option(help="A shipped contest or a rules file; else the contest that the bundle names."),
+]
+Aesthetic = Annotated[str, typer.Option(help="The aesthetic predictor's folder, or 'mini'.")]
+Clip = Annotated[str, typer.Option(help="CLIP weights' folder, or 'mini'.")]
+Moved = Annotated[str, typer.Option(hidden=True)]
+"""An option of the release before, whose command is another now."""
+
+
+def verify(
+    bundles: Bundles,
+    rules: OwnRules = None,
+    as_json: AsJson = False,
+    reproduce: Annotated[bool, typer.Option("--reproduce", hidden=True)] = False,
+    base: Moved = "",
+    device: Moved = "",
+    leaderboard: Moved = "",
+    aesthetic: Moved = "",
+    clip: Moved = "",
+) -> None:
+    """Check bundles against their contest's rules."""
+    shared = {"rules": rules or ""}
+    if leaderboard or aesthetic or clip:
+        options = {"out": leaderboard or "OUT", **shared, "aesthetic": aesthetic, "clip": clip}
+        raise _moved("leaderboard", bundles, options)
+    if reproduce or base or device:
+        raise _moved("reproduce", bundles, {**shared, "base": base, "device": device})
+    told: dict[str, object] = {}
+    for path, checked in _checked(bundles, rules):
+        told[str(path)] = [fault._asdict() for fault in checked.faults]
+        if not as_json:
+            _say_faults(path, checked.faults)
+    _finish(bundles, told if as_json else None, not any(told.values()))
+
+
+def reproduce(
+    bundles: Bundles,
+    rules: OwnRules = None,
+    base: Annotated[
+        str, typer.Option(help="mini, kolors or a folder; else what the bundle was drawn with.")
+    ] = "",
+    device: Annotated[str, typer.Option(help="Where to draw: auto, cpu or cuda.")] = "auto",
+    as_json: AsJson = False,
+) -> None:
+    """Draw a bundle's panels again, from the bundle alone, and compare; writes NAME-reproduced."""
+    told: dict[str, object] = {}
+    sound = True
+    for path, checked in _checked(bundles, rules):
+        if not as_json:
+            _say_faults(path, checked.faults)
+        faults, again = _drawn_again(path, checked, base, device)
+        if not as_json:
+            _say_outcome(path, again, () if checked.faults else faults)
+        sound = sound and again is not None and again.holds
+        found: object = [fault._asdict() for fault in faults]
+        told[str(path)] = {"faults": found, "reproduced": again.facts} if again else found
+    _finish(bundles, told if as_json else None, sound)
+
+
+def leaderboard(
+    bundles: Bundles,
+    out: Annotated[Path, typer.Option("--out", help="The folder for the table and the page.")],
+    rules: OwnRules = None,
+    aesthetic: Aesthetic = EMBEDDED,
+    clip: Clip = EMBEDDED,
+) -> None:
+    """Check, score and rank bundles; writes a table and a page."""
+    from eval.scorers.load import load_scorers
+    from submissions.contest.rules import load_rules
+    from submissions.leaderboard.intake import bundles_in
+    from submissions.leaderboard.leaderboard import leaderboard as rank
+    from submissions.leaderboard.page import write_leaderboard
+    from submissions.leaderboard.table import board_lines
+
+    known, found = load_rules(rules) if rules else None, bundles_in(bundles)
+    with progress_bar("ranking") as progress:
+        board = rank(found, known, lambda: load_scorers(aesthetic, clip), progress)
+    write_leaderboard(board, out)
+    for line in board_lines(board):
+        typer.echo(line)
+
+
+def _moved(command: str, bundles: Sequence[Path], options: Mapping[str, str]) -> typer.BadParameter:
+    """Return what answers an option of the release before: the command to type now."""
+    words = ["storykit", command, *map(str, bundles)]
+    for name, value in options.items():
+        words += [f"--{name}", value] if value else []
+    return typer.BadParameter(f"this is a command of its own now: {shlex.join(words)}")
+
+
+def _checked(bundles: Sequence[Path], rules: str | None) -> "Iterator[tuple[Path, CheckedBundle]]":
+    """Yield each bundle checked; one that is named alone and cannot be read at all is an error."""
+    from submissions.bundle.bundle import open_bundle
+    from submissions.contest.rules import load_rules
+    from submissions.leaderboard.intake import CheckedBundle, bundles_in, check
+    from submissions.verification.verify import verify as check_alone
+
+    known = load_rules(rules) if rules else None
+    if _is_alone(bundles):
+        bundle = open_bundle(bundles[0])
+        yield bundles[0], CheckedBundle(bundle, check_alone(bundle, known))
+        return
+    for path in bundles_in(bundles):
+        yield path, check(path, known)
+
+
+def _is_alone(bundles: Sequence[Path]) -> bool:
+    return len(bundles) == 1 and not bundles[0].is_dir()
+
+
+def _drawn_again(
+    path: Path, checked: "CheckedBundle", base: str, device: str
+) -> "tuple[Sequence[Fault], Reproduction | None]":
+    """Draw a bundle again if it is sound; return what is wrong with it and what came out."""
+    from submissions.faults import Fault
+    from submissions.reproduction.side_by_side import reproduce_into
+
+    if checked.bundle is None or checked.faults:
+        return checked.faults, None
+    try:
+        with progress_bar("drawing") as progress:
+            return (), reproduce_into(_folder(path), checked.bundle, base, device, progress)
+    except StorykitError as error:
+        return [Fault("bundle", f"cannot be drawn again: {error}")], None
+
+
+def _folder(bundle: Path) -> Path:
+    return bundle.with_name(f"{bundle.stem}-reproduced")
+
+
+def _say_faults(bundle: Path, faults: "Sequence[Fault]") -> None:
+    from kit.files.encodings import printable
+
+    for fault in faults:
+        typer.echo(str(fault))
+    typer.echo(printable(f"{bundle}: {len(faults)} faults" if faults else f"{bundle}: no faults"))
+
+
+def _say_outcome(bundle: Path, again: "Reproduction | None", faults: "Sequence[Fault]") -> None:
+    """Print how each panel came out, and why it may not be the same; or why nothing was drawn."""
+    from kit.files.encodings import printable
+    from submissions.reproduction.reproduce import BOUND
+    from submissions.reproduction.side_by_side import SHEET
+
+    for fault in faults:
+        typer.echo(str(fault))
+    if again is None:
+        return
+    for panel in again.panels:
+        typer.echo(f"panel {panel.panel}: {_verdict(panel)}")
+    same = sum(panel.verdict == "identical" for panel in again.panels)
+    if same < len(again.panels):
+        typer.echo(f"same picture: up to {BOUND:g} of 255 mean difference")
+        for reason in again.reasons:
+            typer.echo(printable(f"differs: {reason}"))
+    sheet = _folder(bundle) / SHEET
+    typer.echo(f"{sheet}: {same} of {len(again.panels)} panels drawn again to the last byte")
+
+
+def _verdict(panel: "Redrawn") -> str:
+    """Return a panel's verdict with its number or its reason."""
+    if panel.difference is None:
+        return f"{panel.verdict}, {panel.reason}"
+    more = f", mean difference {panel.difference:.2f} of 255" if panel.difference else ""
+    return panel.verdict + more
+
+
+def _finish(bundles: Sequence[Path], told: Mapping[str, object] | None, sound: bool) -> None:
+    """Print what machines are told, if they are, and exit with 1 unless all is sound."""
+    if told is not None:
+        whole = next(iter(told.values())) if _is_alone(bundles) else told
+        typer.echo(json.dumps(whole, ensure_ascii=False, indent=1))
+    if not sound:
+        raise typer.Exit(1)

@@ -1,0 +1,284 @@
+"""The stages for notebooks and scripts: a run's folder as data frames and pictures.
+
+Each function is the command of its name (`draw` is `generate`) and leaves the same files in the folder.
+"""
+
+import warnings
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kit.errors import RunError
+from kit.library_warnings import hide_pynvml_warning
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+    from PIL.Image import Image
+
+    from kit.experiment.run import Run
+    from submissions.packing.pack import PackReport
+
+_TEXTS = ("candidate", "order", "story", "file", "sha256", "status", "faults", "gate")
+"""Columns of the score tables that are texts, even where they look like numbers."""
+
+
+class RunResults:
+    """What a run's folder holds; it is read anew at each look."""
+
+    def __init__(self, run: "Run") -> None:
+        """Look into a run."""
+        self.run = run
+
+    def __repr__(self) -> str:
+        return f"RunResults({str(self.folder)!r})"
+
+    @property
+    def folder(self) -> Path:
+        """Where the run is."""
+        return self.run.folder
+
+    @property
+    def panels(self) -> "DataFrame":
+        """The scores of each panel; RunError before the run is scored."""
+        return _scores(self.run, "scores.panels.csv")
+
+    @property
+    def stories(self) -> "DataFrame":
+        """The scores of each set of eight; RunError before the run is scored."""
+        return _scores(self.run, "scores.stories.csv")
+
+    @property
+    def comparisons(self) -> "DataFrame":
+        """The verdict on each pair in each metric; RunError before the run is compared."""
+        from pandas import DataFrame
+
+        return DataFrame(self.run.read_json("comparison.json")["comparisons"])
+
+    def picture(
+        self, candidate: str, panel: int, order: str = "authored", story: str = "", seed: int | None = None
+    ) -> "Image":
+        """Return a panel, RGB.
+
+        Args:
+            candidate: whose.
+            panel: 1 to 8.
+            order: the prompt order it was drawn in.
+            story: needed where the run has several.
+            seed: by default what was cast, else the run's first.
+
+        Raises:
+            RunError: there is no such panel in the folder.
+        """
+        from submissions.packing.entry import only_story, seeds_of
+
+        place = (candidate, order, story or only_story(self.run))
+        seeds = dict(enumerate(seeds_of(self.run, place, seed), 1))
+        if panel not in seeds:
+            raise RunError(f"panel must be from 1 to {len(seeds)}, got {panel}")
+        return _read(self.run, self.run.panel_path(*place, seeds[panel], panel))
+
+    def sheet(
+        self, candidate: str, order: str = "authored", story: str = "", seed: int | None = None
+    ) -> "Image":
+        """Return the eight panels on one sheet with the story's captions, as a bundle holds it.
+
+        Arguments and errors are those of `picture`.
+        """
+        from kit.images.lettering import find_lettering
+        from kit.story.story import PANELS
+        from submissions.bundle.mosaic import Grid, MosaicText, draw_mosaic
+        from submissions.packing.entry import only_story
+
+        story = story or only_story(self.run)
+        pictures = [self.picture(candidate, panel, order, story, seed) for panel in range(1, PANELS + 1)]
+        told = next(loaded.story for loaded in self.run.loaded.stories if loaded.name == story)
+        captions = [panel.caption for panel in told.panels]
+        lettering = find_lettering([told.title, *captions])
+        text = MosaicText(title=told.title, captions=captions, lettering=lettering)
+        return draw_mosaic(pictures, text, Grid(rows=2, columns=4))
+
+
+def open_run(folder: str | Path) -> RunResults:
+    """Return what a run's folder holds; raises RunError when it is none.
+
+    >>> open_run("nowhere")
+    Traceback (most recent call last):
+    ...
+    kit.errors.RunError: nowhere is not a run folder, experiment.toml is missing; \
+make one with `storykit generate EXPERIMENT --out nowhere`
+    """
+    hide_pynvml_warning()
+    from kit.experiment.run import Run
+
+    return RunResults(Run.open(Path(folder)))
+
+
+def draw(experiment: str | Path, out: str | Path, devices: str = "auto") -> RunResults:
+    """Draw every panel of an experiment that is not drawn yet; warns of each that cannot be.
+
+    Args:
+        experiment: its TOML file.
+        out: the run's folder; made when it is not there.
+        devices: auto, all (every GPU), or a list such as cuda:0,cuda:1.
+    """
+    hide_pynvml_warning()
+    from kit.experiment.config import load_experiment
+    from kit.generation.devices import painters_on
+    from kit.generation.generate import draw_experiment
+    from storykit.cli.progress import progress_bar
+
+    loaded = load_experiment(Path(experiment))
+    with painters_on(loaded.experiment.base, devices) as painters, progress_bar("drawing") as progress:
+        run, done = draw_experiment(loaded, Path(out), painters, progress)
+    _warn(done.faults)
+    return RunResults(run)
+
+
+def score(run: RunResults) -> "DataFrame":
+    """Score every panel and return the scores of each set of eight; faulty panels are named in `faults`."""
+    from eval.scoring.score import score as score_run
+    from storykit.cli.progress import progress_bar
+
+    with progress_bar("scoring") as progress:
+        score_run(run.run, progress=progress)
+    return run.stories
+
+
+def compare(run: RunResults) -> "DataFrame":
+    """Compare candidates and prompt orders and return the verdict on each pair in each metric."""
+    from eval.comparison.compare import compare as compare_run
+
+    compare_run(run.run)
+    return run.comparisons
+
+
+def cast(
+    run: RunResults,
+    candidate: str = "",
+    order: str = "",
+    story: str = "",
+    keep: Mapping[int, int] | None = None,
+    ban: Collection[tuple[int, int]] = (),
+) -> "DataFrame":
+    """Choose one of the seeds drawn for each panel and return the seeds of each set, and how good it is.
+
+    Args:
+        run: its panels drawn with several seeds.
+        candidate: only this one; so with the next two.
+        order: a prompt order.
+        story: a story.
+        keep: panels and the seeds chosen for them by hand, such as {3: 5}.
+        ban: panels and seeds that must not be chosen, such as [(7, 2)].
+    """
+    from pandas import DataFrame
+
+    from eval.casting.cast import CastRequest
+    from eval.casting.cast import cast as cast_run
+    from storykit.cli.progress import progress_bar
+
+    wish = CastRequest(candidate=candidate, order=order, story=story, keep=keep or {}, ban=frozenset(ban))
+    with progress_bar("measuring") as progress:
+        casting = cast_run(run.run, wish, progress=progress)
+    _warn({" ".join(place): reason for place, reason in casting.refused.items()})
+    return DataFrame(
+        {
+            "candidate": one.candidate,
+            "order": one.order,
+            "story": one.story,
+            "seeds": one.seeds,
+            "weakest": one.standing.weakest,
+            "lowest": one.standing.lowest,
+            "mean": one.standing.mean,
+        }
+        for one in casting.selections
+    )
+
+
+def report(run: RunResults) -> Path:
+    """Write the page with pictures, scores and verdicts, and return where it is."""
+    from reports.run.report import write_report
+
+    return write_report(run.run)
+
+
+def pack(
+    run: RunResults,
+    out: str | Path,
+    *,
+    candidate: str,
+    team: str,
+    title: str,
+    introduction: str,
+    order: str = "authored",
+    story: str = "",
+    seed: int | None = None,
+    rules: str = "kolors-2024",
+    link: str = "",
+) -> "PackReport":
+    """Pack a story as the contest wants it; raises BundleError with all that the contest would refuse.
+
+    Args:
+        run: scored.
+        out: the zip to write.
+        candidate: whose pictures.
+        team: its name as registered.
+        title: the entry's own name.
+        introduction: the team's text about its LoRA, Markdown.
+        order: which prompt order.
+        story: needed where the run has several.
+        seed: by default what was cast, else the run's first.
+        rules: a contest that storykit knows, or a rules file.
+        link: where the LoRA is published.
+    """
+    from submissions.contest.rules import load_rules
+    from submissions.packing.entry import Entry, only_story, seeds_of
+    from submissions.packing.pack import pack as pack_run
+
+    story = story or only_story(run.run)
+    entry = Entry(
+        candidate=candidate,
+        order=order,
+        story=story,
+        seeds=seeds_of(run.run, (candidate, order, story), seed),
+        rules=load_rules(rules),
+        team=team,
+        title=title,
+        introduction=introduction,
+        out=Path(out),
+        link=link,
+    )
+    return pack_run(run.run, entry)
+
+
+def _scores(run: "Run", name: str) -> "DataFrame":
+    """Return a score table, one row a panel or a set."""
+    import pandas
+
+    run.read_json("scores.json")  # which says what to do where there is none
+    table = pandas.read_csv(
+        run.folder / name, dtype=dict.fromkeys(_TEXTS, "str"), keep_default_na=False, na_values=[""]
+    )
+    return table.fillna(dict.fromkeys(_TEXTS, ""))
+
+
+def _read(run: "Run", path: Path) -> "Image":
+    """Return a panel's picture."""
+    from eval.scoring.panel_file import read_picture
+
+    try:
+        return read_picture(path.read_bytes())
+    except FileNotFoundError as error:
+        experiment = run.loaded.experiment
+        known = {
+            "candidates": [candidate.name for candidate in experiment.candidates],
+            "orders": experiment.orders,
+            "stories": [story.name for story in run.loaded.stories],
+            "seeds": experiment.seeds,
+        }
+        there = "; ".join(f"{kind} {', '.join(map(str, names))}" for kind, names in known.items())
+        raise RunError(f"{path} is not there; the run has {there}") from error
+
+
+def _warn(faults: Mapping[str, str]) -> None:
+    for place, reason in faults.items():
+        warnings.warn(f"{place}: {reason}", stacklevel=3)

@@ -1,0 +1,1 @@
+"""What a bundle holds: manifest, texts, mosaics, workflows, LoRA files."""

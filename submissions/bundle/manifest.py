@@ -1,0 +1,220 @@
+"""The manifest of a bundle: what it is, how to draw each panel again, and the sha256 of every file."""
+
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, Field, JsonValue, PositiveInt, StringConstraints, ValidationError
+from pydantic_core import from_json
+
+from kit.files.encodings import canonical_json, json_bytes, sha256_bytes
+from submissions.faults import Fault
+
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+Seed = Annotated[int, Field(ge=0, lt=2**63)]
+"""What torch's generators take."""
+
+MANIFEST = "manifest.json"
+UNSEALED = "0" * 64
+"""The seal of a manifest that is not written yet."""
+Notice = Literal["", "embedded base: not an entry for the contest, for practice"]
+EMBEDDED_NOTICE: Notice = "embedded base: not an entry for the contest, for practice"
+"""What a bundle made with the embedded base says of itself."""
+_MOST = 64
+"""Panels and batches: no contest has as many."""
+_MOST_TOGETHER = 8
+"""Pictures of a batch: a set of eight at most is drawn together."""
+_TOLD = 50
+"""Faults of one manifest that are told one by one."""
+DIFFUSERS_FILE = "pytorch_lora_weights.safetensors"
+"""Where diffusers looks for a LoRA in a repository."""
+COMPARISON = "comparison.json"
+"""What the run says of its candidates and orders; in the bundle when the run has it."""
+SCORE_COLUMNS = ("panel", "file", "sha256", "status", "aesthetic", "text", "text_rank", "loo")
+PROMPT_COLUMNS = ("panel", "file", "seed", "prompt", "negative")
+
+
+class Record(BaseModel, frozen=True, extra="forbid"):
+    """A part of the manifest: nothing unknown, nothing changed after."""
+
+
+class FileRecord(Record, frozen=True):
+    """What a file must be."""
+
+    sha256: Sha256
+    size_bytes: Annotated[int, Field(ge=0)]
+
+
+def file_record(data: bytes) -> FileRecord:
+    """Return what the manifest says of a file."""
+    return FileRecord(sha256=sha256_bytes(data), size_bytes=len(data))
+
+
+class PanelRecord(Record, frozen=True):
+    """Everything that one panel needs beside the settings to be drawn again."""
+
+    panel: PositiveInt
+    file: str
+    sha256: Sha256
+    key: str
+    """sha256 of everything that shapes the picture, as the run recorded it."""
+    prompt: str
+    negative: str
+    seed: Seed
+
+
+class BatchRecord(Record, frozen=True):
+    """Pictures that were drawn together: the last bits of each hang on the others."""
+
+    seed: Seed
+    prompts: Annotated[tuple[str, ...], Field(min_length=1, max_length=_MOST_TOGETHER)]
+    """One a picture, in the batch's order; the panels of the bundle are among them."""
+    compiled: bool
+    """Whether the UNet was compiled."""
+
+
+class SettingsRecord(Record, frozen=True):
+    """How every panel was drawn."""
+
+    steps: Annotated[int, Field(gt=0, le=1000)]
+    cfg: Annotated[Finite, Field(ge=1, le=1000)]
+    size: Annotated[int, Field(gt=0, le=4096, multiple_of=32)]
+    """Panel side in pixels."""
+    noise: Literal["portable", "contest"]
+    memory: Literal["auto", "low"]
+    """Whether each panel was drawn alone."""
+    scheduler: JsonValue
+
+
+class LoraRecord(Record, frozen=True):
+    """The LoRA and how strongly it was worn."""
+
+    file: str
+    """Safetensors with DiffSynth's names."""
+    checkpoint: str
+    """The same numbers as the contest's .ckpt, which forgets alpha and trigger."""
+    diffusers: str
+    """The same numbers as diffusers reads them."""
+    comfyui: str
+    """The same numbers with kohya's names and alpha, as ComfyUI reads them."""
+    sha256: Sha256
+    """Of `file`."""
+    source_sha256: Sha256
+    """Of the file that the panels were drawn with; another one if that had another tool's form."""
+    rank: PositiveInt
+    alpha: Annotated[Finite, Field(gt=0, le=1e6)]
+    strength: Annotated[Finite, Field(gt=0, le=2)]
+    """Relative to how it was trained; 1.0 = alpha/rank of the training."""
+    keys: Annotated[int, Field(ge=0)]
+    trigger: str
+    notes: Mapping[str, str]
+    """What the file says of its training."""
+
+    @property
+    def factor(self) -> float:
+        """What up @ down counts, for loaders that know no alpha."""
+        return self.strength * self.alpha / self.rank
+
+
+class GateRecord(Record, frozen=True):
+    """The score that the bundle was let through with."""
+
+    threshold: Finite
+    score: Finite
+    """Mean aesthetic score over the panels; higher is better."""
+    scorer: str
+    embedded: bool
+
+
+class Manifest(Record, frozen=True):
+    """One bundle, whole."""
+
+    format: Literal[2]
+    storykit: str
+    rules: str
+    name: str
+    team: str
+    title: str
+    introduction: str
+    link: str
+    notice: Notice
+    """EMBEDDED_NOTICE, or empty for a bundle made with Kolors."""
+    candidate: str
+    order: str
+    story: str
+    base: Mapping[str, JsonValue]
+    settings: SettingsRecord
+    drawn_with: Mapping[str, JsonValue]
+    """Device, versions and commit: they do not shape the picture, but rounding differs between them."""
+    lora: LoraRecord | None
+    gate: GateRecord
+    mosaic: str
+    """How the mosaics are lettered: the font, or why there are panel numbers only."""
+    panels: Annotated[tuple[PanelRecord, ...], Field(max_length=_MOST)]
+    batches: Annotated[tuple[BatchRecord, ...], Field(max_length=_MOST)]
+    """How the panels were drawn; none where the run does not say it."""
+    files: Mapping[str, FileRecord]
+    """Every file of the bundle but the manifest."""
+    seal: Sha256
+    """Of the manifest without its seal, as canonical JSON: no byte of it changes unseen."""
+
+
+def manifest_bytes(manifest: Manifest) -> bytes:
+    """Return the manifest as it stands in the bundle, sealed."""
+    document = manifest.model_dump(mode="json")
+    return json_bytes(document | {"seal": seal_of(document)})
+
+
+def seal_of(document: Mapping[str, object]) -> str:
+    """Return the seal of a manifest read as JSON, whatever seal it carries."""
+    return sha256_bytes(canonical_json({name: value for name, value in document.items() if name != "seal"}))
+
+
+def read_manifest(data: bytes) -> tuple[Manifest | None, tuple[Fault, ...]]:
+    """Return the manifest, or None with every fault in it."""
+    try:
+        from_json(data, allow_inf_nan=False)
+        return Manifest.model_validate_json(data, strict=True), ()
+    except ValidationError as error:
+        problems = error.errors(include_url=False, include_input=False)
+        faults = [Fault(_spot(problem["loc"]), problem["msg"]) for problem in problems[:_TOLD]]
+        if len(problems) > _TOLD:
+            faults.append(Fault(MANIFEST, f"has {len(problems) - _TOLD} more faults"))
+        return None, tuple(faults)
+    except ValueError as error:
+        return None, (Fault(MANIFEST, f"Invalid JSON: {str(error)[:200]}"),)
+
+
+def lora_names(candidate: str) -> dict[str, str]:
+    """Return what a candidate's LoRA is called in each of its forms, by the field of its record."""
+    stem = f"lora/{candidate}"
+    return {
+        "file": f"{stem}.safetensors",
+        "checkpoint": f"{stem}.ckpt",
+        "diffusers": DIFFUSERS_FILE,
+        "comfyui": f"{stem}-comfyui.safetensors",
+    }
+
+
+def prompts_json(manifest: Manifest) -> list[dict[str, JsonValue]]:
+    """Return the prompts of a bundle, one record a panel."""
+    return [{column: getattr(panel, column) for column in PROMPT_COLUMNS} for panel in manifest.panels]
+
+
+def settings_json(manifest: Manifest) -> dict[str, JsonValue]:
+    """Return what a reader needs to set up the same drawing."""
+    dump = manifest.model_dump(mode="json")
+    return {
+        key: dump[key] for key in ("notice", "base", "settings", "drawn_with", "lora", "order", "batches")
+    }
+
+
+def _spot(loc: tuple[int | str, ...]) -> str:
+    """Return the place of a fault inside the manifest: `manifest.json, panels[3].seed`."""
+    spot = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in loc)
+    return f"{MANIFEST}, {spot.lstrip('.')[:200]}" if spot else MANIFEST
+
+
+def panel_file(panel: int) -> str:
+    """Return where a panel (1 to 8) stands in the bundle."""
+    return f"panels/{panel}.png"

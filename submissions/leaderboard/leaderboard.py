@@ -1,0 +1,211 @@
+"""The stage that ranks: all bundles of a contest checked, scored by one set of instruments, and ordered."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from eval.metrics.registry import METRICS, Needs
+from eval.scorers.load import Scorers
+from eval.scorers.protocols import Stamp
+from kit.errors import BundleError, ScoreError
+from kit.experiment.tables import ScoreTable
+from kit.files.encodings import printable
+from kit.progress import Progress
+from kit.story.story import Language
+from submissions.bundle.bundle import Bundle
+from submissions.bundle.manifest import Manifest
+from submissions.contest.rules import Rules, load_rules
+from submissions.faults import Fault
+from submissions.leaderboard.intake import check, contest_of, names_of
+from submissions.leaderboard.ranking import Measurer, RankedEntry, Row, rank_entries, weights_of
+from submissions.leaderboard.scored_entry import (
+    DuplicatePanels,
+    ScoredEntry,
+    duplicate_panels,
+    is_gated,
+    prompts_of,
+    score_entry,
+    score_faults,
+    shared_loras,
+)
+from submissions.verification.rule_checks import MAX_LINE
+
+COPY_ABOVE: float = ScoreTable().copy_above
+"""Cosine above which two panels are listed as copies."""
+MAX_REASON = 500
+"""Characters of one reason."""
+THUMB_SIDE = 160
+"""Longest side of a thumbnail in pixels: sharp at twice the size it is shown in."""
+THUMB_BUDGET = 24_000_000
+"""Pixels of all thumbnails together, about 5 MB of WebP: more entries get smaller ones."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Unranked:
+    """A bundle that is not ranked."""
+
+    file: str
+    team: str
+    """Empty, as the title, where the bundle does not say it."""
+    title: str
+    reasons: tuple[str, ...]
+    """All of them, each one line and fit for a terminal."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Board:
+    """A contest's entries by rank, and everything an organiser should know of them."""
+
+    rules: Rules | None
+    """None where no bundle is sound and nobody named a contest."""
+    language: Language
+    """Of most entries' prompts; the style is seen through its words in all of them."""
+    weights: Mapping[str, float]
+    """Of the metrics, adding up to 1."""
+    instrument: Mapping[str, Stamp]
+    """Which weights gave the numbers, "aesthetic" and "encoder"; empty where nothing was scored."""
+    standings: tuple[RankedEntry, ...]
+    unranked: tuple[Unranked, ...]
+    exhibits: tuple[ScoredEntry, ...]
+    """Every entry that was looked at, ranked or not."""
+    likenesses: tuple[DuplicatePanels, ...]
+    shared: tuple[tuple[ScoredEntry, ...], ...]
+    """Groups of entries with one LoRA file."""
+
+    @property
+    def gated(self) -> bool:
+        """Whether an entry below the gate's threshold was left out."""
+        return bool(self.rules and self.instrument and is_gated(self.rules, self.instrument["aesthetic"]))
+
+    def needs(self, kind: Needs) -> bool:
+        """Return whether a metric that ranks is found from this, such as the prompts."""
+        return any(METRICS[metric].needs == kind for metric in self.weights)
+
+
+def leaderboard(
+    bundles: Sequence[Path],
+    rules: Rules | None,
+    load: Callable[[], Scorers],
+    progress: Progress | None = None,
+) -> Board:
+    """Return the ranking of bundles; each is opened once, and one bundle's files are in memory at a time.
+
+    Args:
+        bundles: zips; what is wrong with one is said of that one.
+        rules: the contest's; by default those of the contest that all sound bundles name.
+        load: gives what every entry is measured with; not called where no bundle is sound.
+        progress: hears of every bundle twice: when it was checked and when it was looked at.
+
+    Raises:
+        InputError: the bundles are for several contests, or a part of its ranking cannot be measured.
+    """
+    names = names_of(bundles)
+    intake = _Intake(rules, load, len(bundles))
+    if progress is not None:
+        progress.begin(2 * len(bundles), 0)
+    for path in sorted(bundles, key=names.__getitem__):
+        intake.look(path, names[path], progress)
+    contest = rules or contest_of(intake.sound)
+    weights = weights_of(contest) if contest else {}
+    language, tools = intake.language, intake.tools
+    values = intake.measure(Measurer(list(weights), tools.encoder, language)) if tools else {}
+    instrument = {"aesthetic": tools.aesthetic.metric.stamp, "encoder": tools.encoder.stamp} if tools else {}
+    exhibits = tuple(intake.exhibits.values())
+    ranked = [(one, values[one.file]) for one in exhibits if one.file not in intake.refused]
+    return Board(
+        rules=contest,
+        language=language,
+        weights=weights,
+        instrument=instrument,
+        standings=rank_entries(ranked, weights),
+        unranked=tuple(intake.unranked(file) for file in sorted(intake.refused)),
+        exhibits=exhibits,
+        likenesses=duplicate_panels(exhibits, COPY_ABOVE),
+        shared=shared_loras(exhibits),
+    )
+
+
+class _Intake:
+    """Checks bundles and looks at the sound ones with the same instruments; their files are not kept."""
+
+    def __init__(self, rules: Rules | None, load: Callable[[], Scorers], count: int) -> None:
+        """Take the rules if they are known, and how many bundles there are."""
+        self._rules, self._load, self._count = rules, load, count
+        self._manifests: dict[str, Manifest] = {}
+        """Those that can be read, by what reports call the bundle, as all that follows."""
+        self.sound: dict[str, list[str]] = {}
+        """Files of the sound bundles, by the contest that they name."""
+        self.tools: Scorers | None = None
+        """None until a bundle is sound."""
+        self.exhibits: dict[str, ScoredEntry] = {}
+        """The bundles without faults that could be measured."""
+        self.refused: dict[str, Sequence[Fault]] = {}
+        """Why a bundle is not ranked."""
+        if rules:
+            weights_of(rules)
+
+    @property
+    def language(self) -> Language:
+        """The language that most bundles are prompted in; English where none can be read."""
+        prompts = ["".join(prompts_of(manifest)) for manifest in self._manifests.values()]
+        chinese = sum(any("\u3400" <= letter <= "\u9fff" for letter in text) for text in prompts)
+        return "zh" if prompts and 2 * chinese >= len(prompts) else "en"
+
+    def look(self, path: Path, file: str, progress: Progress | None) -> None:
+        """Keep a bundle's entry, or why it has none or is not ranked."""
+        bundle, faults = check(path, self._rules)
+        if progress is not None:
+            progress.advance(1)
+        if bundle and bundle.manifest:
+            self._manifests[file] = bundle.manifest
+        if faults:
+            self.refused[file] = faults
+        elif bundle:
+            self.sound.setdefault(bundle.sound_manifest.rules, []).append(file)
+            self._score(file, bundle)
+        if progress is not None:
+            progress.advance(1)
+
+    def _score(self, file: str, bundle: Bundle) -> None:
+        """Keep a sound bundle's entry; where bundles are for several contests, no more is looked at."""
+        if self._rules is None and len(self.sound) > 1:
+            return
+        manifest = bundle.sound_manifest
+        rules = self._rules or load_rules(manifest.rules)
+        if self.tools is None:
+            weights_of(rules)
+            self.tools = self._load()
+        side = min(THUMB_SIDE, math.isqrt(THUMB_BUDGET // (self._count * rules.panels.count)))
+        try:
+            found = self.exhibits[file] = score_entry(file, bundle, self.tools, side)
+        except (BundleError, ScoreError) as error:
+            self.refused[file] = [_unmeasured(error)]
+        else:
+            if faults := score_faults(found, manifest.gate, rules, self.tools.aesthetic.metric.stamp):
+                self.refused[file] = faults
+
+    def measure(self, measurer: Measurer) -> dict[str, Mapping[str, Row]]:
+        """Return each entry's values by metric; an entry that has none is an entry no more."""
+        values: dict[str, Mapping[str, Row]] = {}
+        for file, exhibit in list(self.exhibits.items()):
+            try:
+                values[file] = measurer.values(exhibit)
+            except ScoreError as error:
+                del self.exhibits[file]
+                self.refused[file] = [_unmeasured(error)]
+        return values
+
+    def unranked(self, file: str) -> Unranked:
+        """Return a bundle that is not ranked; its words are cut, for it may say anything."""
+        manifest, reasons = self._manifests.get(file), map(str, self.refused[file])
+        return Unranked(
+            file=file,
+            team=printable(manifest.team[:MAX_LINE]) if manifest else "",
+            title=printable(manifest.title[:MAX_LINE]) if manifest else "",
+            reasons=tuple(one if len(one) <= MAX_REASON else f"{one[:MAX_REASON]}…" for one in reasons),
+        )
+
+
+def _unmeasured(error: Exception) -> Fault:
+    return Fault("bundle", f"cannot be measured: {error}")

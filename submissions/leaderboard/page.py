@@ -1,0 +1,51 @@
+"""The leaderboard as one page that needs nothing from the network; every text of an entry is escaped."""
+
+from pathlib import Path
+
+from markupsafe import Markup
+
+from eval.metrics.registry import METRICS
+from kit.files.atomic_write import write_atomic
+from reports.number_format import MINUS
+from reports.page_templates import environment, template_text
+from submissions.leaderboard.leaderboard import COPY_ABOVE, Board
+from submissions.leaderboard.scored_entry import CLOSE
+from submissions.leaderboard.table import board_csv, notes_of, sentences
+
+LIKENESSES = 60
+"""Pairs of entries that the page shows; the table names them all."""
+PAIRS = 8
+"""Pairs of panels that are shown for two entries."""
+
+
+def board_html(board: Board) -> str:
+    """Return the page, in the language of most entries."""
+    words = sentences(board.language)
+    parts = board.rules.ranking.part if board.rules else ()
+    ends = [end for one in board.standings for end in (one.low, one.high) if end is not None]
+    templates = environment()
+    templates.filters |= {
+        "short": lambda metric: METRICS[metric].called("short", board.language),
+        "measures": lambda metric: METRICS[metric].called("long", board.language),
+        "signed": lambda value: f"{value:+.2f}".replace("-", MINUS),
+    }
+    return templates.get_template("leaderboard/leaderboard.html").render(
+        board=board,
+        w=words,
+        notes=notes_of(board, words),
+        parts=parts,
+        measured=sum(part.weight for part in parts if part.metric),
+        lowest=min(ends, default=0.0),
+        span=max(ends, default=0.0) - min(ends, default=0.0) or 1.0,
+        shown=LIKENESSES,
+        pairs=PAIRS,
+        above=COPY_ABOVE,
+        close=CLOSE,
+        style=Markup(template_text("style.css")),
+    )
+
+
+def write_leaderboard(board: Board, folder: Path) -> None:
+    """Write leaderboard.csv and leaderboard.html into a folder, which is made if it is not there."""
+    write_atomic(folder / "leaderboard.csv", board_csv(board))
+    write_atomic(folder / "leaderboard.html", board_html(board).encode())

@@ -1,0 +1,190 @@
+"""What is kept of an entry that was scored, and what entries have in common."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations_with_replacement
+from statistics import fmean
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from eval.scorers.load import Scorers
+from eval.scorers.protocols import Stamp
+from kit.errors import ScoreError
+from kit.files.encodings import sha256_bytes
+from kit.images.decode import is_flat
+from kit.story.prompt import COMMAS
+from reports.thumbnails import webp_uri
+from submissions.bundle.bundle import Bundle
+from submissions.bundle.manifest import GateRecord, Manifest
+from submissions.contest.rules import Rules
+from submissions.faults import Fault
+from submissions.verification.rule_checks import gate_faults
+
+CLOSE = 1e-3
+"""How far a recorded mean may be from the mean found: what batches and devices change is less."""
+_QUALITY = 80
+"""WebP quality of a thumbnail."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class ScoredEntry:
+    """One entry as it was seen."""
+
+    file: str
+    team: str
+    title: str
+    prompts: tuple[str, ...]
+    """One a panel, without the LoRA's trigger."""
+    lora_sha256: str
+    """Empty where there is no LoRA."""
+    aesthetics: tuple[float, ...]
+    """One a panel."""
+    embeddings: NDArray[np.float32]
+    """(panels, dim) rows of unit length."""
+    pixels: tuple[str, ...]
+    """sha256 of each panel's size and pixels, whatever file they came in."""
+    thumbs: tuple[str, ...]
+    """Data URIs of small views, one a panel."""
+    blank: tuple[int, ...]
+    """Panels, from 1, that have one colour all over."""
+
+    @property
+    def aesthetic_mean(self) -> float:
+        """The contest's number: the mean over the panels."""
+        return fmean(self.aesthetics)
+
+
+def score_entry(file: str, bundle: Bundle, tools: Scorers, side: int) -> ScoredEntry:
+    """Return a sound bundle's entry as the instruments see it.
+
+    Args:
+        file: what reports call the bundle.
+        bundle: what was checked and is without faults.
+        tools: what every entry is measured with.
+        side: longest side of a thumbnail in pixels.
+
+    Raises:
+        BundleError, ScoreError: it cannot be measured.
+    """
+    manifest = bundle.sound_manifest
+    pictures = [bundle.panel_picture(panel) for panel in manifest.panels]
+    aesthetics, rows = _measure(pictures, tools)
+    return ScoredEntry(
+        file=file,
+        team=manifest.team,
+        title=manifest.title,
+        prompts=prompts_of(manifest),
+        lora_sha256=manifest.lora.sha256 if manifest.lora else "",
+        aesthetics=tuple(aesthetics),
+        embeddings=rows,
+        pixels=tuple(sha256_bytes(f"{one.size}".encode() + one.tobytes()) for one in pictures),
+        thumbs=tuple(_thumb(one, side) for one in pictures),
+        blank=tuple(number for number, one in enumerate(pictures, 1) if is_flat(one)),
+    )
+
+
+def prompts_of(manifest: Manifest) -> tuple[str, ...]:
+    """Return the prompt of each panel without the trigger that the LoRA put in front."""
+    trigger = manifest.lora.trigger if manifest.lora else ""
+    front = rf"\A{re.escape(trigger)}(?:{'|'.join(COMMAS.values())})"
+    return tuple(re.sub(front, "", panel.prompt) if trigger else panel.prompt for panel in manifest.panels)
+
+
+def is_gated(rules: Rules, stamp: Stamp) -> bool:
+    """Return whether a score by these weights can keep an entry out of a contest."""
+    return rules.gate.embedded or not stamp.embedded
+
+
+def score_faults(found: ScoredEntry, recorded: GateRecord, rules: Rules, stamp: Stamp) -> list[Fault]:
+    """Return what the score found says against an entry and against the score that it recorded."""
+    mean, faults = found.aesthetic_mean, []
+    same = (recorded.scorer, recorded.embedded) == (stamp.weights, stamp.embedded)
+    if same and abs(recorded.score - mean) > CLOSE:
+        problem = "the recorded score is not the score of these pictures"
+        faults.append(Fault("gate", f"{problem}, {recorded.score:.4f}: got {mean:.4f}"))
+    return faults + (gate_faults(rules, mean) if is_gated(rules, stamp) else [])
+
+
+def _measure(pictures: list[Image.Image], tools: Scorers) -> tuple[list[float], NDArray[np.float32]]:
+    """Return a score and a row of unit length for each picture."""
+    if tools.tower is not None:
+        scores, rows = tools.tower.look(pictures)
+    else:
+        scores, rows = tools.aesthetic.score(pictures), tools.encoder.pictures(pictures)
+    if not len(scores) == len(rows) == len(pictures):
+        raise ScoreError(
+            f"{len(pictures)} pictures need as many scores and rows, got {len(scores)}, {len(rows)}"
+        )
+    if not (np.isfinite(scores).all() and np.isfinite(rows).all()):
+        raise ScoreError("scores and rows must be finite; check the weights")
+    return scores, rows
+
+
+def _thumb(picture: Image.Image, side: int) -> str:
+    """Return a small view of a picture as a data URI."""
+    small = picture.copy()
+    small.thumbnail((side, side), Image.Resampling.LANCZOS)
+    return webp_uri(small, _QUALITY)
+
+
+class PanelPair(NamedTuple):
+    """Two panels, each from 1, that are one picture or nearly."""
+
+    first: int
+    second: int
+    cosine: float
+    same_pixels: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DuplicatePanels:
+    """Panels of two entries that are one picture or nearly; of one entry where both are the same."""
+
+    first: ScoredEntry
+    second: ScoredEntry
+    pairs: tuple[PanelPair, ...]
+    """The most alike first."""
+
+    @property
+    def within(self) -> bool:
+        """Whether both are one entry, which holds a picture twice."""
+        return self.first is self.second
+
+
+def duplicate_panels(exhibits: Sequence[ScoredEntry], above: float) -> tuple[DuplicatePanels, ...]:
+    """Return every two entries with panels whose pixels are the same or whose cosine exceeds `above`.
+
+    The most alike come first. An entry that holds one picture twice is paired with itself.
+    """
+    found = []
+    for one, other in combinations_with_replacement(exhibits, 2):
+        cosines = one.embeddings @ other.embeddings.T
+        same = np.array(one.pixels)[:, None] == np.array(other.pixels)
+        hits = (cosines > above) | same
+        if one is other:
+            hits = np.triu(hits, k=1)
+        pairs = [
+            PanelPair(int(i) + 1, int(j) + 1, round(min(1.0, float(cosines[i, j])), 4), bool(same[i, j]))
+            for i, j in np.argwhere(hits)
+        ]
+        pairs.sort(key=lambda pair: (not pair.same_pixels, -pair.cosine, pair[:2]))
+        if pairs:
+            found.append(DuplicatePanels(first=one, second=other, pairs=tuple(pairs)))
+    return tuple(sorted(found, key=_most_alike))
+
+
+def shared_loras(exhibits: Sequence[ScoredEntry]) -> tuple[tuple[ScoredEntry, ...], ...]:
+    """Return the groups of entries that hold one LoRA file."""
+    groups: dict[str, list[ScoredEntry]] = {}
+    for one in exhibits:
+        groups.setdefault(one.lora_sha256, []).append(one)
+    return tuple(tuple(group) for sha256, group in groups.items() if sha256 and len(group) > 1)
+
+
+def _most_alike(one: DuplicatePanels) -> tuple[bool, float, str, str]:
+    best = one.pairs[0]
+    return not best.same_pixels, -best.cosine, one.first.file, one.second.file

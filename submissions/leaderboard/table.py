@@ -1,0 +1,138 @@
+"""The leaderboard as rows, for spreadsheets and terminals, and the notes of single entries."""
+
+import tomllib
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+
+from pydantic import JsonValue
+from rich.cells import cell_len, set_cell_size
+
+from kit.files.encodings import csv_bytes, printable
+from kit.story.story import Language
+from reports.page_templates import template_text
+from submissions.leaderboard.leaderboard import Board, Unranked
+from submissions.leaderboard.ranking import DECIMALS, RankedEntry
+from submissions.leaderboard.scored_entry import DuplicatePanels, ScoredEntry
+
+SHOWN = 20
+"""Rows of the ranking that a terminal gets, and of what is not ranked."""
+COLUMNS = ("rank", "team", "title", "file", "total", "low", "high", "tied_with_next")
+"""The table's first columns; the metrics' values, their standard scores, notes and reasons follow."""
+_FORMULA = tuple("=+-@＝＋－＠")
+"""How a cell begins that a spreadsheet would run."""
+_WIDTHS = (4, 24, 28, 7)
+"""Columns of the terminal's table: rank, team, title, score."""
+
+
+def board_csv(board: Board) -> bytes:
+    """Return every bundle as a row, the ranked ones first (utf-8-sig, for spreadsheets)."""
+    raw = dict.fromkeys(("aesthetic_mean", *board.weights))
+    columns = (*COLUMNS, *raw, *(f"{metric}_standard" for metric in board.weights), "notes", "reasons")
+    notes = {file: _cell("; ".join(said)) for file, said in notes_of(board, sentences("en")).items()}
+    rows = [_row(one) | {"notes": notes.get(one.exhibit.file)} for one in board.standings]
+    rows += [
+        {**_names(out), "notes": notes.get(out.file), "reasons": _cell("; ".join(out.reasons))}
+        for out in board.unranked
+    ]
+    return csv_bytes(columns, rows)
+
+
+def board_lines(board: Board) -> Iterator[str]:
+    """Yield a short table for a terminal, and last how many are ranked and how many named with reasons."""
+    notes = {file: "; ".join(said) for file, said in notes_of(board, sentences("en")).items()}
+    yield _line("rank", "team", "title", "score", "notes")
+    for one in board.standings[:SHOWN]:
+        entry = one.exhibit
+        score = f"{entry.aesthetic_mean:.3f}" if one.total is None else f"{one.total:+.3f}"
+        yield _line(str(one.rank), entry.team, entry.title, score, notes.get(entry.file, ""))
+    if len(board.standings) > SHOWN:
+        yield f"... and {len(board.standings) - SHOWN} more"
+    for out in board.unranked[:SHOWN]:
+        first, *others = out.reasons
+        more = f"; and {len(others)} more" if others else ""
+        yield _line("-", out.team, out.title, "", f"{out.file}: {first}{more}")
+    if len(board.unranked) > SHOWN:
+        yield f"... and {len(board.unranked) - SHOWN} more that are not ranked"
+    yield f"{len(board.standings)} ranked, {len(board.unranked)} named with reasons"
+
+
+def _row(one: RankedEntry) -> dict[str, JsonValue]:
+    """Return an entry's cells; numbers stay numbers."""
+    entry = one.exhibit
+    numbers = {"aesthetic_mean": entry.aesthetic_mean, **one.values}
+    numbers |= {f"{metric}_standard": value for metric, value in one.standard.items()}
+    return {
+        "rank": one.rank,
+        **_names(entry),
+        "total": one.total,
+        "low": one.low,
+        "high": one.high,
+        "tied_with_next": "yes" if one.tied_with_next else "no",
+        **{name: round(value, DECIMALS) for name, value in numbers.items()},
+    }
+
+
+def _names(entry: ScoredEntry | Unranked) -> dict[str, JsonValue]:
+    """Return the cells that say whose entry it is."""
+    return {name: _cell(getattr(entry, name)) for name in ("team", "title", "file")}
+
+
+def _cell(text: str) -> str:
+    """Return a text as one that a spreadsheet shows and does not run.
+
+    >>> _cell("=1+1"), _cell("a-b")
+    ("'=1+1", 'a-b')
+    """
+    plain = printable(text)
+    return f"'{plain}" if plain.lstrip().startswith(_FORMULA) else plain
+
+
+def _line(*cells: str) -> str:
+    """Return a row of the terminal's table; Chinese letters are two columns wide."""
+    *cut, last = (printable(cell) for cell in cells)
+    padded = (
+        set_cell_size(text if cell_len(text) <= width else f"{set_cell_size(text, width - 1)}…", width)
+        for text, width in zip(cut, _WIDTHS, strict=True)
+    )
+    return "  ".join([*padded, last]).rstrip()
+
+
+_NAMED = 4
+"""Panels or entries that one note names."""
+
+Sentences = Mapping[str, str]
+"""By key, with fields in braces."""
+
+
+def sentences(language: Language) -> Sentences:
+    """Return the leaderboard's sentences in a language."""
+    table: dict[str, str] = tomllib.loads(template_text("leaderboard/leaderboard.toml"))[language]
+    return table
+
+
+def notes_of(board: Board, words: Sentences) -> Mapping[str, Sequence[str]]:
+    """Return what an organiser should know of each entry, by file; entries without notes are left out."""
+    notes: dict[str, list[str]] = {}
+    for file, key, names in _noted(board):
+        more = words["more"].format(n=len(names) - _NAMED) if len(names) > _NAMED else ""
+        notes.setdefault(file, []).append(words[key].format(names=", ".join(names[:_NAMED]) + more))
+    return notes
+
+
+def _noted(board: Board) -> Iterator[tuple[str, str, Sequence[str]]]:
+    """Yield a file, the sentence to say of it, and the names in that sentence."""
+    for one in board.standings:
+        if one.tied_with_next:
+            yield one.exhibit.file, "note_tied", ()
+    alike: defaultdict[ScoredEntry, list[DuplicatePanels]] = defaultdict(list)
+    for pair in board.likenesses:
+        for entry in {pair.first, pair.second}:
+            alike[entry].append(pair)
+    for entry in board.exhibits:
+        found = alike[entry]
+        like = [(one.second if entry is one.first else one.first).file for one in found if not one.within]
+        within = [f"{two.first} = {two.second}" for one in found if one.within for two in one.pairs]
+        lora = [one.file for group in board.shared if entry in group for one in group if one is not entry]
+        blank = [str(panel) for panel in entry.blank]
+        said = {"note_blank": blank, "note_within": within, "note_like": like, "note_lora": lora}
+        yield from ((entry.file, key, names) for key, names in said.items() if names)

@@ -1,0 +1,1 @@
+"""The stage that packs a run into a bundle."""

@@ -1,0 +1,142 @@
+"""A bundle put together from evidence that nothing speaks against: its manifest and its files."""
+
+import io
+from dataclasses import asdict
+
+from PIL import Image
+from pydantic import JsonValue
+
+from eval.scoring.records import PanelScore
+from kit.experiment.identity import is_embedded
+from kit.experiment.run import PanelRow
+from kit.files.encodings import csv_bytes, json_bytes, sha256_bytes
+from kit.images.lettering import find_lettering
+from kit.versions import installed_version
+from submissions.bundle.comfyui import workflows_of
+from submissions.bundle.lora_files import lora_forms
+from submissions.bundle.manifest import (
+    COMPARISON,
+    EMBEDDED_NOTICE,
+    MANIFEST,
+    PROMPT_COLUMNS,
+    SCORE_COLUMNS,
+    UNSEALED,
+    GateRecord,
+    LoraRecord,
+    Manifest,
+    PanelRecord,
+    SettingsRecord,
+    file_record,
+    lora_names,
+    manifest_bytes,
+    panel_file,
+    prompts_json,
+    settings_json,
+)
+from submissions.bundle.mosaic import GRIDS, MosaicText, draw_mosaic, png_bytes
+from submissions.bundle.texts import texts_of
+from submissions.packing.entry import Entry
+from submissions.packing.preflight import mean_score, panel_scores
+from submissions.packing.run_evidence import Evidence
+
+
+def build(evidence: Evidence, entry: Entry) -> tuple[Manifest, dict[str, bytes]]:
+    """Return the manifest and every file of an entry's bundle in the order of the zip, cards first."""
+    story = evidence.story.story
+    captions = [panel.caption for panel in story.panels]
+    lettering = find_lettering([story.title, *captions])
+    draft = _draft(evidence, entry, lettering.note)
+    words = MosaicText(title=story.title, captions=captions, lettering=lettering)
+    files = _files(evidence, entry, draft, words)
+    records = {name: file_record(data) for name, data in files.items()}
+    manifest = draft.model_copy(update={"files": records})
+    return manifest, files | {MANIFEST: manifest_bytes(manifest)}
+
+
+def _draft(evidence: Evidence, entry: Entry, mosaic: str) -> Manifest:
+    """Return the manifest, its files still empty."""
+    identity, scores, rules = evidence.identity, evidence.scores, entry.rules
+    assert identity is not None
+    assert scores is not None
+    head = scores.stamp("aesthetic")
+    return Manifest(
+        format=2,
+        storykit=installed_version("storykit") or "not installed",
+        rules=rules.name,
+        name=rules.name_of(entry.team, entry.title),
+        team=entry.team,
+        title=entry.title,
+        introduction=entry.introduction.replace("\r\n", "\n").strip(),
+        link=entry.link,
+        notice=EMBEDDED_NOTICE if is_embedded(identity.base) else "",
+        candidate=entry.candidate,
+        order=entry.order,
+        story=entry.story,
+        base=identity.base,
+        settings=SettingsRecord.model_validate(identity.settings.model_dump()),
+        drawn_with=identity.model_dump(mode="json", include={"device", "versions", "commit"}),
+        lora=_lora_record(evidence),
+        gate=GateRecord(
+            threshold=rules.gate.threshold,
+            score=mean_score(panel_scores(scores, entry)),
+            scorer=head.weights,
+            embedded=head.embedded,
+        ),
+        mosaic=mosaic,
+        panels=tuple(_panel_record(row) for _, row in sorted(evidence.rows.items())),
+        batches=evidence.batches,
+        files={},
+        seal=UNSEALED,
+    )
+
+
+def _panel_record(row: PanelRow) -> PanelRecord:
+    """Return what the run recorded of a panel, with its place in the bundle."""
+    told = {name: getattr(row, name) for name in PanelRecord.model_fields}
+    return PanelRecord.model_validate(told | {"file": panel_file(row.panel)})
+
+
+def _lora_record(evidence: Evidence) -> LoraRecord | None:
+    """Return what the run recorded of the candidate's LoRA; None for the bare base."""
+    trained = evidence.trained_lora
+    if evidence.lora is None or trained is None:
+        return None
+    return LoraRecord.model_validate(
+        {
+            **lora_names(evidence.candidate.name),
+            "notes": evidence.lora.content.metadata,
+            "sha256": sha256_bytes(evidence.lora.data),
+            "source_sha256": evidence.lora.source_sha256,
+            **trained.model_dump(exclude={"lora_sha256"}),
+        }
+    )
+
+
+def _files(evidence: Evidence, entry: Entry, draft: Manifest, words: MosaicText) -> dict[str, bytes]:
+    """Return every file of the bundle but the manifest."""
+    assert evidence.scores is not None
+    scores = [_score_row(row) for row in panel_scores(evidence.scores, entry)]
+    pngs = dict(sorted(evidence.pngs.items()))
+    pictures = [Image.open(io.BytesIO(png)) for png in pngs.values()]
+    files = texts_of(draft, entry.rules)
+    files |= {panel_file(panel): png for panel, png in pngs.items()}
+    files |= {grid.file: png_bytes(draw_mosaic(pictures, words, grid)) for grid in GRIDS}
+    files |= {
+        "prompts.csv": csv_bytes(PROMPT_COLUMNS, prompts_json(draft)),
+        "prompts.json": json_bytes(prompts_json(draft)),
+        "settings.json": json_bytes(settings_json(draft)),
+        "scores.csv": csv_bytes(SCORE_COLUMNS, scores),
+    }
+    files |= {name: json_bytes(graph) for name, graph in workflows_of(draft).items()}
+    if evidence.comparison is not None:
+        files[COMPARISON] = evidence.comparison
+    if draft.lora and evidence.lora is not None:
+        files[draft.lora.file] = evidence.lora.data
+        files |= {name: form() for name, form in lora_forms(draft.lora, evidence.lora.content).items()}
+    return files
+
+
+def _score_row(row: PanelScore) -> dict[str, JsonValue]:
+    """Return a panel's scores with its place in the bundle."""
+    told: dict[str, JsonValue] = asdict(row) | {"file": panel_file(row.panel)} | dict(row.values)
+    return {column: told.get(column) for column in SCORE_COLUMNS}

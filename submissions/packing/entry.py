@@ -1,0 +1,47 @@
+"""What a team decides about its entry, checked against the rules' words."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from eval.casting.selection import seeds_cast
+from kit.errors import RunError
+from kit.experiment.run import Run
+from kit.story.story import PANELS
+from submissions.contest.rules import Rules
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Entry:
+    """Which story of a run is handed in, where, and under what name."""
+
+    candidate: str
+    order: str
+    story: str
+    seeds: tuple[int, ...]
+    """The seed of each panel: one for all, or as they were cast."""
+    rules: Rules
+    team: str
+    """The team's name as registered."""
+    title: str
+    """The entry's own name: what stands for xxxxxx in the LoRA's name."""
+    introduction: str
+    """The team's text about its LoRA, Markdown."""
+    out: Path
+    """The zip to write."""
+    link: str = ""
+    """Where the LoRA is published; empty while it is not."""
+
+
+def seeds_of(opened: Run, place: tuple[str, str, str], seed: int | None) -> tuple[int, ...]:
+    """Return the seed of each panel that is packed."""
+    if seed is None and (cast_seeds := seeds_cast(opened, *place)):
+        return cast_seeds
+    return (opened.loaded.experiment.seeds[0] if seed is None else seed,) * PANELS
+
+
+def only_story(opened: Run) -> str:
+    """Return the name of a run's story; raises RunError when there are several to choose from."""
+    names = [story.name for story in opened.loaded.stories]
+    if len(names) != 1:
+        raise RunError(f"the run has several stories, name one: {', '.join(names)}")
+    return names[0]

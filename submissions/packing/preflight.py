@@ -1,0 +1,159 @@
+"""Everything that must hold before a bundle is written; every check names all it finds."""
+
+import math
+from collections.abc import Iterator, Sequence
+from statistics import fmean
+
+from eval.scoring.records import PANELS_FILE, STORIES_FILE, PanelScore, Scores
+from kit.experiment.identity import is_embedded
+from kit.files.encodings import canonical_json, sha256_bytes
+from kit.lora.convert import checkpoint_bytes, safetensors_for
+from kit.story.prompt import prompt_of
+from kit.story.story import PANELS
+from submissions.bundle.manifest import panel_file
+from submissions.contest.rules import Rules
+from submissions.faults import Fault
+from submissions.packing.entry import Entry
+from submissions.packing.run_evidence import DRAW_AGAIN, STORY, Evidence
+from submissions.untrusted.lora_reader import LoraFile, lora_faults
+from submissions.untrusted.png_reader import picture_texts, read_picture, square_faults
+from submissions.untrusted.secret_scan import find_leaks
+from submissions.untrusted.zip_reader import MAX_LORA_BYTES
+from submissions.verification.rule_checks import gate_faults, words_faults
+
+_CLOSE = 1e-3
+"""How far a written mean may be from the mean of the written scores."""
+_SCORE_AGAIN = "run `storykit score` again"
+
+
+def check_entry(entry: Entry) -> Iterator[Fault]:
+    """Yield what is wrong with an entry before one looks into the run."""
+    yield from words_faults(entry.rules, entry.team, entry.title, entry.introduction, entry.link)
+    if entry.rules.panels.count != PANELS:
+        yield Fault("rules", f"ask for {entry.rules.panels.count} panels, a story has {PANELS}")
+    for place in ("team", "title", "introduction"):
+        yield from find_leaks(place, getattr(entry, place))
+
+
+def check_evidence(evidence: Evidence, entry: Entry) -> Iterator[Fault]:
+    """Yield what is wrong with what the run holds for an entry."""
+    yield from _picture_faults(evidence)
+    yield from _prompt_faults(evidence, entry)
+    yield from _lora_faults(evidence, entry.rules)
+    if evidence.scores is not None:
+        yield from _score_faults(evidence, entry, evidence.scores)
+    if evidence.identity is not None:
+        base = canonical_json(dict(evidence.identity.base)).decode()
+        yield from find_leaks("run.json", base + evidence.identity.settings.model_dump_json())
+
+
+def panel_scores(scores: Scores, entry: Entry) -> list[PanelScore]:
+    """Return the score rows of the entry's panels, in panel order."""
+    wanted = set(enumerate(entry.seeds, 1))
+    rows = [row for row in scores.panels if STORY(row) == STORY(entry) and (row.panel, row.seed) in wanted]
+    return sorted(rows, key=lambda row: row.panel)
+
+
+def mean_score(rows: Sequence[PanelScore]) -> float:
+    """Return the mean aesthetic score of rows; NaN when one of them has none."""
+    values = [math.nan if (value := row.values.get("aesthetic")) is None else value for row in rows]
+    return fmean(values) if values else math.nan
+
+
+def _picture_faults(evidence: Evidence) -> Iterator[Fault]:
+    """Yield which pictures are not those the run recorded, or no pictures, or tell too much."""
+    side = evidence.identity.settings.size if evidence.identity else None
+    for panel, png in evidence.pngs.items():
+        place = panel_file(panel)
+        if sha256_bytes(png) != evidence.rows[panel].sha256:
+            problem = "is not the picture that the run recorded, its sha256 differs"
+            yield Fault(place, problem, DRAW_AGAIN)
+        picture, wrong = read_picture(place, png)
+        yield from wrong
+        if picture is not None:
+            yield from square_faults(place, picture, side)
+            yield from find_leaks(f"{place} text", "\n".join(picture_texts(picture)))
+
+
+def _prompt_faults(evidence: Evidence, entry: Entry) -> Iterator[Fault]:
+    """Yield which panels were not drawn from the prompt that the story gives them."""
+    trigger = evidence.trained_lora.trigger if evidence.trained_lora else evidence.candidate.trigger
+    story = evidence.story.story
+    for panel, row in sorted(evidence.rows.items()):
+        if row.prompt != prompt_of(story, panel - 1, entry.order, trigger) or row.negative != story.negative:
+            problem = "was not drawn from the story's prompt and negative prompt as they stand now"
+            yield Fault(panel_file(panel), problem, DRAW_AGAIN)
+        yield from find_leaks(f"prompt of panel {panel}", f"{row.prompt}\n{row.negative}")
+
+
+def _lora_faults(evidence: Evidence, rules: Rules) -> Iterator[Fault]:
+    """Yield what is wrong with the LoRA file, or that there must be one."""
+    name, lora = evidence.candidate.name, evidence.lora
+    if evidence.candidate.lora is None:
+        if rules.lora.required:
+            problem = f"the contest asks for a LoRA, candidate {name!r} has none"
+            yield Fault("lora", problem, "choose another")
+        return
+    drawn_with = evidence.trained_lora.lora_sha256 if evidence.trained_lora else None
+    if evidence.identity and not drawn_with:
+        yield Fault("run.json", f"does not say which LoRA {name!r} was drawn with")
+    if lora is None:
+        return
+    if drawn_with not in (None, lora.source_sha256):
+        problem = "is not the file that the panels were drawn with, its sha256 differs"
+        yield Fault("lora", problem, "put the file back or draw again")
+    if len(lora.data) > MAX_LORA_BYTES:
+        problem = f"has {len(lora.data)} bytes, {MAX_LORA_BYTES} are the most"
+        yield Fault("lora", problem, "store it in fp16 or with a lower rank")
+    yield from lora_faults("lora", lora) or _form_faults(lora)
+
+
+def _form_faults(lora: LoraFile) -> Iterator[Fault]:
+    """Yield why a sound LoRA cannot be written for other tools."""
+    try:
+        checkpoint_bytes(lora.content)
+        safetensors_for("diffusers", lora.content, 1, 1.0)  # ComfyUI's names are of the same layers
+    except ValueError as error:
+        yield Fault("lora", str(error))
+
+
+def _score_faults(evidence: Evidence, entry: Entry, scores: Scores) -> Iterator[Fault]:
+    """Yield what the recorded scores say against the entry."""
+    rows, rules, head = panel_scores(scores, entry), entry.rules, scores.stamp("aesthetic")
+    mean = mean_score(rows)
+    practising = evidence.identity is not None and is_embedded(evidence.identity.base)
+    if head.embedded and not rules.gate.embedded and not practising:
+        problem = f"the contest scores with {rules.gate.scorer}, the run with {head.weights}"
+        yield Fault("gate", problem, "set [score] aesthetic and score again")
+    yield from _stale_faults(evidence, rows)
+    if [row.panel for row in rows] != list(range(1, PANELS + 1)) or not math.isfinite(mean):
+        problem = f"must score panels 1 to {PANELS} of the story once, got {len(rows)} rows, mean {mean:.4f}"
+        yield Fault(PANELS_FILE, problem, _SCORE_AGAIN)
+        return
+    yield from _mean_faults(entry, scores, mean)
+    yield from gate_faults(rules, mean)
+
+
+def _mean_faults(entry: Entry, scores: Scores, mean: float) -> Iterator[Fault]:
+    """Yield a fault unless the table of stories has the mean that the panels' scores have.
+
+    That table knows sets of one seed; of one cast from several it says nothing.
+    """
+    if len(seeds := set(entry.seeds)) > 1:
+        return
+    about = [row for row in scores.stories if STORY(row) == STORY(entry) and row.seed in seeds]
+    recorded = [value for row in about if (value := row.values.get("aesthetic_mean")) is not None]
+    if not (len(recorded) == 1 and abs(recorded[0] - mean) <= _CLOSE):
+        got = ", ".join(f"{value:.4f}" for value in recorded) or "nothing"
+        problem = f"says mean {got}, the panels' scores have mean {mean:.4f}"
+        yield Fault(STORIES_FILE, problem, _SCORE_AGAIN)
+
+
+def _stale_faults(evidence: Evidence, rows: Sequence[PanelScore]) -> Iterator[Fault]:
+    """Yield a fault for each panel that was scored as another picture, or found faulty."""
+    for row in rows:
+        place = f"{PANELS_FILE}, panel {row.panel}"
+        if row.panel in evidence.rows and row.sha256 != evidence.rows[row.panel].sha256:
+            yield Fault(place, "is the score of another picture", _SCORE_AGAIN)
+        if row.status != "ok":
+            yield Fault(place, f"status must be ok, got {row.status!r}", DRAW_AGAIN)

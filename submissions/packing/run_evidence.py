@@ -1,0 +1,166 @@
+"""What of a run goes into a bundle, gathered with every gap named."""
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
+from operator import attrgetter
+from pathlib import Path
+from typing import TypeVar
+
+from eval.scoring.records import (
+    FILE,
+    PANELS_FILE,
+    STORIES_FILE,
+    Scores,
+    read_panels,
+    read_stories,
+    read_summary,
+)
+from kit.embedded import LORAS
+from kit.errors import LoraError, RunError
+from kit.experiment.config import Candidate
+from kit.experiment.identity import CandidateIdentity, RunIdentity, read_identity
+from kit.experiment.run import PanelRow, Run
+from kit.generation.batching import recorded_batches
+from kit.story.story import LoadedStory
+from submissions.bundle.lora_files import load_lora_file
+from submissions.bundle.manifest import COMPARISON, BatchRecord, panel_file
+from submissions.faults import Fault
+from submissions.packing.entry import Entry
+from submissions.untrusted.lora_reader import LoraFile
+
+T = TypeVar("T")
+STORY = attrgetter("candidate", "order", "story")
+"""What a row of the run and an entry are about."""
+DRAW_AGAIN = "run `storykit generate` to draw it again"
+"""What mends a picture."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Evidence:
+    """What the run holds about one story of one candidate; parts that are missing are left out."""
+
+    candidate: Candidate
+    story: LoadedStory
+    rows: Mapping[int, PanelRow]
+    """By panel, 1 to 8."""
+    pngs: Mapping[int, bytes]
+    """By panel, 1 to 8."""
+    identity: RunIdentity | None
+    scores: Scores | None
+    lora: LoraFile | None
+    batches: tuple[BatchRecord, ...]
+    """What was drawn together with the panels."""
+    comparison: bytes | None
+    """The run's comparison; None when it was not compared."""
+
+    @property
+    def trained_lora(self) -> CandidateIdentity | None:
+        """Return how the candidate was drawn, if the run says it."""
+        return self.identity.candidates.get(self.candidate.name) if self.identity else None
+
+
+def gather(run: Run, entry: Entry) -> tuple[Evidence | None, list[Fault]]:
+    """Return what the run holds for an entry and what is missing; None when the run has no such story."""
+    experiment = run.loaded.experiment
+    candidates = {candidate.name: candidate for candidate in experiment.candidates}
+    stories = {story.name: story for story in run.loaded.stories}
+    asked: list[tuple[str, object, Collection[object]]] = [
+        ("candidate", entry.candidate, candidates),
+        ("order", entry.order, experiment.orders),
+        ("story", entry.story, stories),
+        *(("seed", seed, experiment.seeds) for seed in dict.fromkeys(entry.seeds)),
+    ]
+    faults = [
+        Fault(place, f"the run has no {place} {wanted!r}, it has {', '.join(map(str, known))}")
+        for place, wanted, known in asked
+        if wanted not in known
+    ]
+    if faults:
+        return None, faults
+    rows, comparison = _rows(run, entry), run.folder / COMPARISON
+    evidence = Evidence(
+        candidate=candidates[entry.candidate],
+        story=stories[entry.story],
+        rows=rows,
+        pngs=_pngs(run, rows, entry.rules.panels.count, faults),
+        identity=_read(run, "run.json", read_identity, faults),
+        scores=_scores(run, faults),
+        lora=_lora(candidates[entry.candidate], faults),
+        batches=_batches(run, rows),
+        comparison=comparison.read_bytes() if comparison.is_file() else None,
+    )
+    return evidence, faults
+
+
+def _read(run: Run, place: str, read: Callable[[Run], T], faults: list[Fault]) -> T | None:
+    """Return what a file of the run says; None where something is wrong with it, which joins the faults."""
+    try:
+        return read(run)
+    except RunError as error:
+        problem = str(error).removeprefix(f"{run.folder / place} ").removeprefix(f"{run.folder}: ")
+        faults.append(Fault(place, problem))
+        return None
+
+
+def _scores(run: Run, faults: list[Fault]) -> Scores | None:
+    """Return the scores of a run; None where something is wrong with any of their files."""
+    summary = _read(run, FILE, read_summary, faults)
+    panels = _read(run, PANELS_FILE, read_panels, faults)
+    stories = _read(run, STORIES_FILE, read_stories, faults)
+    if summary is None or panels is None or stories is None:
+        return None
+    scores = replace(summary, panels=panels, stories=stories)
+    return scores if _read(run, FILE, lambda _: scores.stamp("aesthetic"), faults) else None
+
+
+def _rows(run: Run, entry: Entry) -> dict[int, PanelRow]:
+    """Return the run's rows about the entry's story, by panel."""
+    faults, seeds = run.faults(), dict(enumerate(entry.seeds, 1))
+    return {
+        row.panel: row
+        for row in run.rows()
+        if STORY(row) == STORY(entry) and row.seed == seeds.get(row.panel) and row.file not in faults
+    }
+
+
+def _pngs(run: Run, rows: Mapping[int, PanelRow], count: int, faults: list[Fault]) -> dict[int, bytes]:
+    """Return the panels' files; each that is not there joins the faults."""
+    pngs: dict[int, bytes] = {}
+    for panel in range(1, count + 1):
+        if panel not in rows:
+            mend = "run `storykit generate` to draw what is missing"
+            faults.append(Fault(panel_file(panel), "is not drawn", mend))
+            continue
+        try:
+            pngs[panel] = (run.folder / rows[panel].file).read_bytes()
+        except OSError as error:
+            problem = f"cannot be read from the run: {error.strerror}"
+            faults.append(Fault(panel_file(panel), problem, DRAW_AGAIN))
+    return pngs
+
+
+def _batches(run: Run, rows: Mapping[int, PanelRow]) -> tuple[BatchRecord, ...]:
+    """Return the batches that hold one of the panels."""
+    keys = {row.key for row in rows.values()}
+    return tuple(
+        BatchRecord(
+            seed=batch.rows[0].seed, prompts=tuple(row.prompt for row in batch.rows), compiled=batch.compiled
+        )
+        for batch in recorded_batches(run)
+        if any(row.key in keys for row in batch.rows)
+    )
+
+
+def _lora(candidate: Candidate, faults: list[Fault]) -> LoraFile | None:
+    """Return the candidate's LoRA file; None for the bare base, or where it is not there."""
+    if candidate.lora is None:
+        return None
+    style = candidate.lora.removeprefix("mini:")
+    path = Path(candidate.lora) if style == candidate.lora else LORAS / f"{style}.safetensors"
+    try:
+        return load_lora_file(path, candidate.alpha)
+    except LoraError as error:
+        faults.append(Fault("lora", str(error).replace(str(path), path.name)))
+    except OSError as error:
+        faults.append(Fault("lora", f"{path.name} cannot be read: {error.strerror}"))
+    return None

@@ -1,0 +1,1 @@
+"""Drawing a bundle's panels again."""

@@ -1,0 +1,182 @@
+"""The stage that draws a bundle's panels again, from the bundle alone, and says how alike they came out."""
+
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from PIL import Image
+
+from kit.errors import BundleError
+from kit.experiment.config import DrawSettings
+from kit.experiment.run import Slot
+from kit.generation.painter import BatchPlan, DrawFailure, Painter
+from kit.generation.recipe import PACKAGES, Job, job_of, recipe_of
+from kit.images.png_metadata import png_bytes
+from kit.lora.lora import LoadedLora, load_lora
+from kit.progress import Progress
+from kit.versions import installed_version
+from submissions.bundle.bundle import Bundle
+from submissions.bundle.manifest import BatchRecord, Manifest, PanelRecord
+
+Verdict = Literal["identical", "same pixels", "same picture", "other picture", "not drawn"]
+BOUND = 4.0
+"""Mean difference of two pictures' colour values, of 255, up to which they count as the same picture."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Redrawn:
+    """A panel of the bundle and what came out when it was drawn again."""
+
+    panel: int
+    """1 to 8."""
+    verdict: Verdict
+    difference: float | None = None
+    """Mean absolute difference of the colour values, 0 to 255; none where nothing was drawn."""
+    png: bytes | None = None
+    """The picture drawn now."""
+    reason: str = ""
+    """Why nothing was drawn."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reproduction:
+    """All panels of a bundle drawn again."""
+
+    panels: tuple[Redrawn, ...]
+    reasons: tuple[str, ...]
+    """What is not as it was when the bundle was drawn: device, versions, weights."""
+
+    @property
+    def holds(self) -> bool:
+        """Return whether every panel is the same picture at least."""
+        return all(panel.verdict not in ("other picture", "not drawn") for panel in self.panels)
+
+    @property
+    def facts(self) -> dict[str, object]:
+        """Return all but the pictures, for machines."""
+        told = ("panel", "verdict", "difference", "reason")
+        panels = [{name: getattr(one, name) for name in told} for one in self.panels]
+        return {"panels": panels, "bound": BOUND, "reasons": self.reasons}
+
+
+def reproduce(bundle: Bundle, painter: Painter, progress: Progress | None = None) -> Reproduction:
+    """Draw the panels of a sound bundle again, in the batches they were drawn in.
+
+    Args:
+        bundle: what was verified.
+        painter: who draws, with the base that the bundle names.
+        progress: who wants to hear how far it is.
+
+    Raises:
+        BundleError: what the bundle was drawn with cannot be set up here.
+        LoraError: its LoRA does not fit the base.
+    """
+    manifest = bundle.sound_manifest
+    how = DrawSettings(**manifest.settings.model_dump(exclude={"scheduler"}))
+    lora, batches = _lora(bundle), _batches(manifest)
+    if progress is not None:
+        progress.begin(sum(len(batch.prompts) for batch in batches), 0)
+    jobs = [list(_jobs(batch, manifest, painter, how)) for batch in batches]
+    requests = [job.request for together in jobs for job in together]
+    painter.encode_prompts([text for one in requests for text in (one.prompt, one.negative)])
+    painter.set_lora(lora, manifest.lora.strength if manifest.lora else 1.0)
+    drawn: dict[tuple[int, str], tuple[Image.Image | DrawFailure, Job]] = {}
+    for batch, together in zip(batches, jobs, strict=True):
+        plan = BatchPlan(panels=len(together), compiled=batch.compiled)
+        pictures = painter.draw([job.request for job in together], how, plan)
+        for job, picture in zip(together, pictures, strict=True):
+            drawn[batch.seed, job.request.prompt] = (picture, job)
+        if progress is not None:
+            progress.advance(len(together))
+    panels = tuple(_compared(panel, bundle, *drawn[panel.seed, panel.prompt]) for panel in manifest.panels)
+    return Reproduction(panels=panels, reasons=tuple(_changes(manifest, painter)))
+
+
+def _batches(manifest: Manifest) -> list[BatchRecord]:
+    """Return the batches that hold a panel; of a bundle that does not say them, the panels of each seed."""
+    panels = dict.fromkeys((panel.seed, panel.prompt) for panel in manifest.panels)
+    batches = manifest.batches or [
+        BatchRecord(seed=seed, prompts=tuple(text for own, text in panels if own == seed), compiled=False)
+        for seed in dict.fromkeys(seed for seed, _ in panels)
+    ]
+    return [batch for batch in batches if any((batch.seed, prompt) in panels for prompt in batch.prompts)]
+
+
+def _jobs(batch: BatchRecord, manifest: Manifest, painter: Painter, how: DrawSettings) -> Iterator[Job]:
+    """Yield what is to be drawn in a batch."""
+    lora = manifest.lora
+    worn = {
+        "lora_sha256": lora.source_sha256 if lora else None,
+        "alpha": lora.alpha if lora else None,
+        "strength": lora.strength if lora else 1.0,
+    }
+    shared = recipe_of(painter, how, worn)
+    negatives = {(panel.seed, panel.prompt): panel.negative for panel in manifest.panels}
+    for prompt in batch.prompts:
+        negative = negatives.get((batch.seed, prompt), manifest.panels[0].negative)
+        slot = Slot(manifest.candidate, manifest.order, manifest.story, batch.seed, 0)
+        yield job_of(slot, shared, prompt, negative, f"seed {batch.seed}, {prompt}")
+
+
+def _compared(panel: PanelRecord, bundle: Bundle, picture: Image.Image | DrawFailure, job: Job) -> Redrawn:
+    """Return how a panel's new picture differs from the bundle's."""
+    if not isinstance(picture, Image.Image):
+        return Redrawn(panel=panel.panel, verdict="not drawn", reason=picture.reason)
+    png = png_bytes(picture, job.request.key, job.recipe)
+    difference = mean_difference(bundle.panel_picture(panel), decoded(png))
+    verdict: Verdict = "same picture" if difference <= BOUND else "other picture"
+    if difference == 0:
+        verdict = "identical" if bundle.files[panel.file] == png else "same pixels"
+    return Redrawn(panel=panel.panel, verdict=verdict, difference=difference, png=png)
+
+
+def decoded(png: bytes) -> Image.Image:
+    """Return a picture drawn here as RGB."""
+    return Image.open(BytesIO(png)).convert("RGB")
+
+
+def mean_difference(before: Image.Image, now: Image.Image) -> float:
+    """Return the mean absolute difference of two RGB pictures' colour values, 0 (the same) to 255."""
+    if before.size != now.size:
+        raise BundleError(f"pictures to compare must have one size, got {before.size} and {now.size}")
+    return float(np.abs(np.asarray(before, np.int16) - np.asarray(now, np.int16)).mean())
+
+
+def _lora(bundle: Bundle) -> LoadedLora | None:
+    """Return the bundle's LoRA as it was worn; None for the bare base."""
+    record = bundle.sound_manifest.lora
+    if record is None:
+        return None
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "lora.safetensors"
+        path.write_bytes(bundle.files[record.file])
+        return load_lora(path, record.alpha)
+
+
+def _changes(manifest: Manifest, painter: Painter) -> Iterator[str]:
+    """Yield what differs from the drawing of the bundle, as one reads it in a list of reasons."""
+    yield from _differences({**manifest.base, "sha256": None}, {**painter.identity, "sha256": None})
+    then, here = manifest.base.get("sha256"), painter.identity.get("sha256")
+    if isinstance(then, Mapping) and isinstance(here, Mapping):
+        others = sorted(str(file) for file in then.keys() | here.keys() if then.get(file) != here.get(file))
+        if others:
+            yield f"other weights in {', '.join(others)}"
+    if (device := manifest.drawn_with.get("device")) != painter.hardware:
+        yield f"drawn on {painter.hardware}, was {device}"
+        if manifest.settings.noise == "contest":
+            yield "the contest's noise is drawn on the device itself, each has its own"
+    versions = manifest.drawn_with.get("versions")
+    if isinstance(versions, Mapping):
+        then_used = {package: versions.get(package) for package in PACKAGES}
+        yield from _differences(then_used, {package: installed_version(package) for package in PACKAGES})
+
+
+def _differences(then: Mapping[str, object], now: Mapping[str, object]) -> Iterator[str]:
+    """Yield what is no longer as it was."""
+    for name, value in then.items():
+        if now.get(name) != value:
+            yield f"{name} {now.get(name)}, was {value}"

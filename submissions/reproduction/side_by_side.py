@@ -1,0 +1,77 @@
+"""A bundle's panels above the same panels drawn again."""
+
+from pathlib import Path
+
+from PIL import Image, ImageChops, ImageDraw
+
+from kit.embedded import EMBEDDED
+from kit.files.atomic_write import write_atomic
+from kit.generation.devices import load_painter
+from kit.images.lettering import BUILT_IN, Lettering
+from kit.progress import Progress
+from submissions.bundle.bundle import Bundle
+from submissions.bundle.mosaic import FAINT, INK, PAPER, png_bytes
+from submissions.reproduction.reproduce import Redrawn, Reproduction, decoded, reproduce
+
+SHEET = "side-by-side.png"
+"""The sheet's file."""
+CELL = 256
+"""Side of a panel on the sheet."""
+TIMES = 8
+"""How much stronger differences are drawn than they are."""
+_MARGIN, _GUTTER, _SIDE, _HEAD, _TEXT = 32, 12, 150, 44, 18
+_ROWS = ("bundle", "drawn again", f"difference x{TIMES}")
+
+
+def reproduce_into(
+    folder: Path, bundle: Bundle, base: str, device: str, progress: Progress | None = None
+) -> Reproduction:
+    """Draw a sound bundle's panels again; write them and a sheet that shows them beside the bundle's.
+
+    Args:
+        folder: where panels and sheet go.
+        bundle: what was verified.
+        base: a base's name or folder; empty for the one that the bundle was drawn with.
+        device: where to draw.
+        progress: who wants to hear how far it is.
+    """
+    own = EMBEDDED if bundle.sound_manifest.notice else "kolors"
+    again = reproduce(bundle, load_painter(base or own, device), progress)
+    for panel in again.panels:
+        if panel.png is not None:
+            write_atomic(folder / f"{panel.panel}.png", panel.png)
+    write_atomic(folder / SHEET, png_bytes(draw_sheet(bundle, again)))
+    return again
+
+
+def draw_sheet(bundle: Bundle, again: Reproduction) -> Image.Image:
+    """Return three rows of panels: the bundle's, those drawn again, and where they differ."""
+    count = len(again.panels)
+    width = 2 * _MARGIN + _SIDE + count * (CELL + _GUTTER) - _GUTTER
+    sheet = Image.new("RGB", (width, 2 * _MARGIN + _HEAD + len(_ROWS) * (CELL + _GUTTER) - _GUTTER), PAPER)
+    pen, font = ImageDraw.Draw(sheet), Lettering(note=BUILT_IN, captions=True).font(_TEXT)
+    for row, name in enumerate(_ROWS):
+        middle = _MARGIN + _HEAD + row * (CELL + _GUTTER) + CELL // 2
+        pen.text((_MARGIN, middle), name, FAINT, font, anchor="lm")
+    for column, (record, panel) in enumerate(zip(bundle.sound_manifest.panels, again.panels, strict=True)):
+        left = _MARGIN + _SIDE + column * (CELL + _GUTTER)
+        pen.text((left, _MARGIN + _TEXT), _headline(panel), INK, font, anchor="ls")
+        for row, picture in enumerate(_pictures(bundle.panel_picture(record), panel)):
+            sheet.paste(picture, (left, _MARGIN + _HEAD + row * (CELL + _GUTTER)))
+    return sheet
+
+
+def _headline(panel: Redrawn) -> str:
+    """Return a panel's number and verdict, with the difference where there is one."""
+    told = f"{panel.panel}  {panel.verdict}"
+    return f"{told}, {panel.difference:.2f}" if panel.difference else told
+
+
+def _pictures(before: Image.Image, panel: Redrawn) -> list[Image.Image]:
+    """Return the cells of a column; where nothing was drawn, the bundle's panel alone."""
+    first = before.resize((CELL, CELL), Image.Resampling.LANCZOS)
+    if panel.png is None:
+        return [first]
+    second = decoded(panel.png).resize((CELL, CELL), Image.Resampling.LANCZOS)
+    difference = ImageChops.difference(first, second).point(lambda value: min(255, value * TIMES))
+    return [first, second, difference]

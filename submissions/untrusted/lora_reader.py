@@ -1,0 +1,114 @@
+"""A LoRA's safetensors file, read without torch: whether it is whole, its rank, the texts it carries."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+
+from kit.files.safetensors_files import SafetensorsFile, read_safetensors
+from kit.lora.key_names import Half, read_key
+from submissions.faults import Fault
+from submissions.untrusted.secret_scan import find_leaks
+
+MAX_METADATA = 64 << 10
+"""Characters of a LoRA's metadata: what trainers write of single pictures goes beyond it."""
+
+
+_EXPONENTS = {
+    "F64": ("<u8", 0x7FF0_0000_0000_0000), "F32": ("<u4", 0x7F80_0000),
+    "F16": ("<u2", 0x7C00), "BF16": ("<u2", 0x7F80),
+}  # fmt: skip
+"""As whole numbers: the bits that are all set in what is not finite."""
+_AT_ONCE = 1 << 17
+"""Numbers that are looked at together, so that they stay in the processor's cache."""
+
+
+class LoraFacts(NamedTuple):
+    """What a LoRA file says."""
+
+    layers: frozenset[str]
+    """DiffSynth's names of the layers that have both factors."""
+    ranks: frozenset[int]
+    """What the factors' inner sides are; one number in a sound file of one rank."""
+    alphas: int
+    """Tensors that hold a layer's alpha, as kohya writes them."""
+    strangers: tuple[str, ...]
+    """Names that are no part of a LoRA."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoraFile:
+    """A LoRA's safetensors file, its header parsed once."""
+
+    data: bytes
+    source_sha256: str = ""
+    """Of the file that the panels were drawn with, the data's own unless rewritten; empty if unknown."""
+
+    @cached_property
+    def content(self) -> SafetensorsFile:
+        """Return the file by its parts; ValueError says why it is no whole safetensors file."""
+        return read_safetensors(self.data)
+
+    @cached_property
+    def facts(self) -> LoraFacts:
+        """Return what the file says; ValueError unless it is whole and holds a LoRA."""
+        entries = self.content.entries
+        parts = {name: read_key(name) for name in entries}
+        known = {(part.layer, part.half): entries[name].shape for name, part in parts.items() if part}
+        if not known:
+            raise ValueError(f"holds no LoRA: none of its {len(entries)} tensors is one of its factors")
+        return LoraFacts(
+            layers=frozenset(layer for layer, half in known if half == "A" and (layer, "B") in known),
+            ranks=frozenset(_rank(half, shape) for (_, half), shape in known.items() if half != "alpha"),
+            alphas=sum(half == "alpha" for _, half in known),
+            strangers=tuple(name for name, part in parts.items() if part is None),
+        )
+
+
+def _rank(half: Half, shape: tuple[int, ...]) -> int:
+    """Return the inner side of a factor, (rank, in) or (out, rank); 0 for what is no matrix."""
+    return shape[0 if half == "A" else 1] if len(shape) == 2 else 0
+
+
+def lora_faults(place: str, lora: LoraFile) -> list[Fault]:
+    """Return what is wrong with a LoRA file by itself, and whether its texts betray anything."""
+    try:
+        content = lora.content
+    except ValueError as error:
+        return [Fault(place, f"is not a whole safetensors file: it {error}")]
+    try:
+        facts = lora.facts
+    except ValueError as error:
+        return [Fault(place, str(error))]
+    text = "\n".join(f"{key}: {value}" for key, value in sorted(content.metadata.items()))
+    if len(text) > MAX_METADATA:
+        problem = f"carries {len(text)} characters of metadata, {MAX_METADATA} are the most"
+        return [Fault(place, problem, "write it anew with `storykit lora convert`")]
+    faults = find_leaks(f"{place} metadata", text)
+    faults += [Fault(place, problem) for problem in _number_problems(content)]
+    paired, tensors = 2 * len(facts.layers) + facts.alphas, len(content.entries)
+    if paired < tensors:
+        first = f", the first that is none: {facts.strangers[0][:100]}" if facts.strangers else ""
+        problem = f"has {paired} of {tensors} tensors that load as a LoRA, all must{first}"
+        faults.append(Fault(place, problem))
+    return faults
+
+
+def _number_problems(file: SafetensorsFile) -> Iterator[str]:
+    """Yield what is wrong with a LoRA's numbers, told from their bits alone."""
+    moved = False
+    for name, entry in file.entries.items():
+        if entry.dtype not in _EXPONENTS:
+            continue
+        kind, exponent = _EXPONENTS[entry.dtype]
+        bits, part = np.frombuffer(file.numbers(name), kind), read_key(name)
+        for first in range(0, len(bits), _AT_ONCE):
+            some = bits[first : first + _AT_ONCE]
+            if ((some & exponent) == exponent).any():
+                yield f"holds numbers that are not finite, in {name[:100]}"
+                return
+            moved = moved or (part is not None and part.half == "B" and bool((some << 1).any()))
+    if not moved:
+        yield "changes nothing: its second factors are all zero, as before a training"

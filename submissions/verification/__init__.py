@@ -1,0 +1,1 @@
+"""The stage that verifies: files, manifest, rules."""

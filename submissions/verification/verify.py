@@ -1,0 +1,45 @@
+"""The stage that verifies: is a bundle what it says, by its form, files, hashes and rules. Needs no model."""
+
+from collections.abc import Iterator
+
+from submissions.bundle.bundle import Bundle
+from submissions.bundle.manifest import MANIFEST, Manifest
+from submissions.contest.rules import Rules, load_rules, shipped_rules
+from submissions.faults import Fault
+from submissions.verification.file_checks import file_faults
+from submissions.verification.manifest_checks import agreement_faults
+from submissions.verification.rule_checks import rule_faults
+
+
+def verify(bundle: Bundle, rules: Rules | None = None) -> tuple[Fault, ...]:
+    """Return everything that is wrong with a bundle; nothing is written to disk.
+
+    Args:
+        bundle: The bundle, opened.
+        rules: The contest's rules; by default those that the bundle names, if storykit knows them.
+    """
+    return tuple(_faults(bundle, rules))
+
+
+def _faults(bundle: Bundle, rules: Rules | None) -> Iterator[Fault]:
+    yield from bundle.faults
+    manifest = bundle.manifest
+    if manifest is None:
+        yield from file_faults(bundle)
+        return
+    # of its own accord a bundle gets rules that storykit ships, from nowhere else
+    known = rules or (load_rules(manifest.rules) if manifest.rules in shipped_rules() else None)
+    yield from content_faults(bundle, manifest, known)
+    if known is None:
+        problem = f"is for the contest {manifest.rules!r}, which storykit does not know"
+        yield Fault(MANIFEST, problem, "give the contest's rules file")
+    elif manifest.notice and not known.practice:
+        yield Fault(MANIFEST, manifest.notice, "draw it with Kolors")
+
+
+def content_faults(bundle: Bundle, manifest: Manifest, rules: Rules | None) -> Iterator[Fault]:
+    """Yield everything that is wrong with what a bundle holds; without rules, what is wrong by itself."""
+    yield from file_faults(bundle)
+    yield from agreement_faults(bundle, manifest)
+    if rules is not None:
+        yield from rule_faults(bundle.files, manifest, rules)

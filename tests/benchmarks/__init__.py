@@ -1,0 +1,1 @@
+"""Benchmarks: run by hand, recorded in docs/benchmarks.md."""

@@ -1,0 +1,152 @@
+"""Times the contest's gate against the organiser's loop: one folder of PNG files, one predictor, in turn.
+
+    python -m tests.benchmarks.gate --pictures 256 --size 1024   # random weights shaped as ViT-L/14
+    python -m tests.benchmarks.gate --pictures 256 --size 256 --weights mini
+
+The organiser's loop opens a file, gives it to the processor and to the network, and takes the next. Ours is
+timed twice: reading and scoring every picture once, which is the organiser's number, and `storykit gate`
+whole, which also scores each picture as JPEG and 2 % smaller. Both read from disk. Prints Markdown, the best
+of the repeats, and how far the scores differ.
+"""
+
+import argparse
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+
+import numpy as np
+import torch
+from aesthetics_predictor import AestheticsPredictorV2Linear
+from PIL import Image
+from transformers import CLIPImageProcessor, CLIPVisionConfig
+
+from eval.gate import BATCH, gate
+from eval.scorers.aesthetic import EMBEDDED_WEIGHTS, AestheticScorer
+from eval.scorers.load import device
+from eval.scorers.preprocess import batches_ahead
+from eval.scoring.panel_file import read_picture
+from kit.world.render import render
+from kit.world.scene import sample_scene
+from tests.benchmarks.machine import commit, cpu, load, today, versions
+from tests.benchmarks.tables import table
+
+HEADS = ("way", "s", "pictures a second", "times the organiser's", "largest difference of a score")
+
+
+def write_predictor(folder: Path) -> None:
+    """Write a predictor of the published shape with random weights: 1.2 GB."""
+    config = CLIPVisionConfig(
+        hidden_size=1024,
+        intermediate_size=4096,
+        num_hidden_layers=24,
+        num_attention_heads=16,
+        patch_size=14,
+        projection_dim=768,
+    )
+    torch.manual_seed(0)
+    network = AestheticsPredictorV2Linear(config)
+    for layer in network.layers:
+        if hasattr(layer, "weight"):
+            torch.nn.init.normal_(layer.weight, std=layer.in_features**-0.5)
+    network.save_pretrained(folder)
+    CLIPImageProcessor().save_pretrained(folder)
+
+
+def write_pictures(folder: Path, count: int, size: int) -> None:
+    """Write scenes of the drawn world as PNG, with the fine grain of a model's pictures."""
+    folder.mkdir()
+
+    def write(number: int) -> None:
+        drawn = render(sample_scene(Random(number))).picture.resize((size, size), Image.Resampling.BICUBIC)
+        grain = np.random.default_rng(number).normal(0, 4, (size, size, 3))
+        pixels = np.clip(np.asarray(drawn) + grain, 0, 255).astype(np.uint8)
+        Image.fromarray(pixels).save(folder / f"{number:04}.png")
+
+    list(batches_ahead(write, range(count), count))
+
+
+def one_by_one(
+    folder: Path, network: AestheticsPredictorV2Linear, processor: CLIPImageProcessor
+) -> list[float]:
+    """Return the scores as the organiser's loop makes them."""
+    scores = []
+    for path in sorted(folder.iterdir()):
+        inputs = processor(images=Image.open(path), return_tensors="pt").to(network.device)
+        with torch.no_grad():
+            scores.append(network(**inputs).logits.item())
+    return scores
+
+
+def in_batches(folder: Path, scorer: AestheticScorer) -> list[float]:
+    """Return the scores as the gate makes them, each picture once."""
+    batches = batches_ahead(lambda path: read_picture(path.read_bytes()), sorted(folder.iterdir()), BATCH)
+    return [score for batch in batches for score in scorer.score(batch)]
+
+
+def whole(folder: Path, scorer: AestheticScorer) -> list[float]:
+    """Return the scores that `storykit gate` gives, with all it says beside them."""
+    return [file.score for file in gate(folder, scorer).files if file.score is not None]
+
+
+def best_of(repeats: int, ways: dict[str, Callable[[], list[float]]]) -> dict[str, tuple[float, list[float]]]:
+    """Return the least seconds and the scores of each way, taken in turn."""
+    found: dict[str, tuple[float, list[float]]] = {}
+    for turn in range(repeats):
+        for name, way in ways.items():
+            started = time.perf_counter()
+            scores = way()
+            seconds = time.perf_counter() - started
+            print(f"{turn + 1}: {name}: {seconds:.1f} s", file=sys.stderr, flush=True)
+            found[name] = min(found.get(name, (seconds, scores)), (seconds, scores))
+    return found
+
+
+def main() -> None:
+    """Print one table."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--pictures", type=int, default=256)
+    parser.add_argument("--size", type=int, default=1024)
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--weights", default="random", help="random, mini, or a predictor's folder")
+    given = parser.parse_args()
+    before = load()
+    with tempfile.TemporaryDirectory() as name:
+        folder, weights = Path(name) / "panels", Path(name) / "predictor"
+        write_pictures(folder, given.pictures, given.size)
+        if given.weights == "random":
+            write_predictor(weights)
+        else:
+            weights = EMBEDDED_WEIGHTS if given.weights == "mini" else Path(given.weights)
+        scorer = AestheticScorer.load(weights, device())
+        network = AestheticsPredictorV2Linear.from_pretrained(weights).eval().to(device())
+        processor = CLIPImageProcessor.from_pretrained(weights)
+        found = best_of(
+            given.repeats,
+            {
+                "the organiser's loop": lambda: one_by_one(folder, network, processor),
+                "each picture once": lambda: in_batches(folder, scorer),
+                "`storykit gate`, each picture three times": lambda: whole(folder, scorer),
+            },
+        )
+        megabytes = np.mean([path.stat().st_size for path in folder.iterdir()]) / 1e6
+    slowest, told = found["the organiser's loop"]
+    rows = []
+    for way, (seconds, scores) in found.items():
+        apart = "" if scores is told else f"{np.abs(np.array(scores) - told).max():.1e}"
+        rate = f"{given.pictures / seconds:.1f}"
+        rows.append([way, f"{seconds:.2f}", rate, f"{slowest / seconds:.2f}", apart])
+    print(table(HEADS, rows))
+    what = torch.cuda.get_device_name() if device() == "cuda" else "no GPU"
+    size = f"{given.size} px, {megabytes:.1f} MB a file"
+    print(f"\n{given.pictures} pictures, {size}, weights {given.weights}; best of {given.repeats}.")
+    print(f"The organiser's scores go from {min(told):.3f} to {max(told):.3f}.")
+    print(f"{what}; {cpu()}; load before {before}; commit {commit()}; {versions()}; {today()}")
+
+
+if __name__ == "__main__":
+    main()

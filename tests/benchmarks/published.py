@@ -1,0 +1,124 @@
+"""Makes a folder in Kolors' published layout with random weights, named as diffusers and ChatGLM name them.
+
+    python -m tests.benchmarks.published runs/kolors-random        (18 GB, seconds on a GPU)
+
+diffusers itself names, shapes and saves UNet and autoencoder, so what reads this folder reads the real one.
+"""
+
+import argparse
+import json
+import shutil
+from pathlib import Path
+
+import torch
+from diffusers import AutoencoderKL, UNet2DConditionModel
+from torch import nn
+
+from kit.mini.training.networks import untrained_text_encoder
+from kit.models.kolors_layout import INDEX, PREFIX, TEXT_FOLDER, UNET_FOLDER, VAE_FOLDER
+from kit.models.networks import TOKENIZER
+from kit.models.sizes import KOLORS_SIZES, BaseSizes, TextSizes, UNetSizes, VaeSizes
+
+SHARDS = 7
+SCALING_FACTOR = 0.13025
+
+
+def diffusers_unet(sizes: UNetSizes) -> UNet2DConditionModel:
+    """Return diffusers' UNet of these sizes, configured as Kolors' own is."""
+    return UNet2DConditionModel(
+        block_out_channels=sizes.widths,
+        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
+        up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
+        attention_head_dim=tuple(width // sizes.head for width in sizes.widths),
+        transformer_layers_per_block=(1, *sizes.layers),
+        cross_attention_dim=sizes.cross,
+        time_embedding_dim=sizes.time,
+        use_linear_projection=True,
+        addition_embed_type="text_time",
+        addition_time_embed_dim=sizes.time_ids,
+        projection_class_embeddings_input_dim=sizes.pooled + 6 * sizes.time_ids,
+        encoder_hid_dim=sizes.pooled,
+        encoder_hid_dim_type="text_proj",
+        norm_num_groups=sizes.groups,
+    )
+
+
+def diffusers_vae(sizes: VaeSizes) -> AutoencoderKL:
+    """Return diffusers' autoencoder of these sizes."""
+    return AutoencoderKL(
+        block_out_channels=sizes.encoder,
+        down_block_types=("DownEncoderBlock2D",) * len(sizes.encoder),
+        up_block_types=("UpDecoderBlock2D",) * len(sizes.encoder),
+        layers_per_block=2,
+        norm_num_groups=sizes.groups,
+        scaling_factor=SCALING_FACTOR,
+    )
+
+
+def write_published(
+    folder: Path, sizes: BaseSizes, device: str = "cpu", dtype: torch.dtype = torch.float16
+) -> None:
+    """Write random weights of these sizes in the published layout; the seed is torch's global one."""
+    with torch.device(device):
+        diffusers_unet(sizes.unet).to(dtype).save_pretrained(folder / UNET_FOLDER)
+        diffusers_vae(sizes.vae).save_pretrained(folder / VAE_FOLDER)
+    _write_text(folder / TEXT_FOLDER, sizes.text, device, dtype)
+
+
+def _write_text(folder: Path, sizes: TextSizes, device: str, dtype: torch.dtype) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    with torch.device(device):
+        encoder = untrained_text_encoder(sizes)
+    encoder.output_layer = nn.Linear(sizes.hidden, sizes.vocabulary, bias=False, device=device)
+    tensors = {PREFIX + name: tensor.to(dtype) for name, tensor in encoder.state_dict().items()}
+    names = list(tensors)
+    index: dict[str, str] = {}
+    for number in range(SHARDS):
+        file = f"pytorch_model-{number + 1:05d}-of-{SHARDS:05d}.bin"
+        part = names[number * len(names) // SHARDS : (number + 1) * len(names) // SHARDS]
+        torch.save({name: tensors[name].cpu().clone() for name in part}, folder / file)
+        index |= dict.fromkeys(part, file)
+    total = sum(tensor.numel() * tensor.element_size() for tensor in tensors.values())
+    (folder / INDEX).write_text(json.dumps({"metadata": {"total_size": total}, "weight_map": index}))
+    (folder / "config.json").write_text(json.dumps(_chatglm_config(sizes), indent=1))
+
+
+def _chatglm_config(sizes: TextSizes) -> dict[str, object]:
+    return {
+        "model_type": "chatglm",
+        "architectures": ["ChatGLMModel"],
+        "add_bias_linear": False,
+        "add_qkv_bias": True,
+        "apply_query_key_layer_scaling": True,
+        "ffn_hidden_size": sizes.ffn,
+        "hidden_size": sizes.hidden,
+        "kv_channels": sizes.head,
+        "multi_query_attention": True,
+        "multi_query_group_num": sizes.groups,
+        "num_attention_heads": sizes.hidden // sizes.head,
+        "num_layers": sizes.layers,
+        "original_rope": True,
+        "padded_vocab_size": sizes.vocabulary,
+        "seq_length": 32768,
+        "torch_dtype": "float16",
+        "use_cache": True,
+    }
+
+
+def main() -> None:
+    """Write the folder."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--tokenizer", type=Path, help="a sentencepiece model to put beside the weights")
+    given = parser.parse_args()
+    torch.manual_seed(0)
+    write_published(given.out, KOLORS_SIZES, "cuda" if torch.cuda.is_available() else "cpu")
+    if given.tokenizer:
+        (given.out / TOKENIZER).parent.mkdir()
+        shutil.copy(given.tokenizer, given.out / TOKENIZER)
+
+
+if __name__ == "__main__":
+    main()

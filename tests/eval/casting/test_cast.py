@@ -1,0 +1,229 @@
+import json
+import random
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+import tomli_w
+from command import refused, said, tell
+from PIL import Image
+
+from eval.casting.cast import CastRequest, cast
+from eval.casting.selection import read_selections, seeds_cast
+from eval.scoring.score import scorers_of
+from eval.validation.corruptions import DAMAGES, draw
+from kit.errors import RunError, ScoreError
+from kit.experiment.config import load_experiment
+from kit.experiment.run import PanelRow, Run
+from kit.files.encodings import sha256_bytes
+from kit.world import words
+from kit.world.captions import subject_text
+from kit.world.tale import Tale, sample_tale
+
+TALE = sample_tale(4)
+BROKEN = (3, 6)
+"""Panels in which seed 0 is wrong and seed 1 is right."""
+EXPERIMENT = """
+stories = ["tale.toml"]
+size = 256
+seeds = [0, 1, 2]
+orders = ["authored"]
+[score]
+gate = {gate}
+[[candidate]]
+name = "base"
+[[candidate]]
+name = "other"
+"""
+
+
+def story(tale: Tale) -> str:
+    """Return the tale as a story: who is in each panel, and where."""
+    rng = random.Random(0)
+    panels = []
+    for scene in tale.scenes:
+        figures = [
+            {"role": "subject", "text": subject_text(figure, "zh", rng)} for figure in scene.characters
+        ]
+        place = {"role": "place", "text": words.PLACES["zh"][scene.place][0]}
+        panels.append({"clauses": [*figures, place]})
+    return tomli_w.dumps({"title": "t", "language": "zh", "panel": panels})
+
+
+def pictures(tale: Tale) -> dict[tuple[int, int], Image.Image]:
+    """Return the pictures of three seeds by seed and panel: each has some that are wrong.
+
+    Wrong is another hero, blurred: in two panels of seed 0, in all others of seed 1. Seed 2 is one picture.
+    """
+    clean = draw(tale.scenes)
+    heroes = DAMAGES["identity-far"].twins(tale, clean, random.Random(1))
+    wrong = DAMAGES["blur"].twins(tale, heroes, random.Random(1))
+    found = {}
+    for panel in range(1, 9):
+        sides = (clean, wrong) if panel not in BROKEN else (wrong, clean)
+        found[0, panel], found[1, panel] = (side[panel - 1] for side in sides)
+        found[2, panel] = clean[0]
+    return found
+
+
+def put(run: Run, candidate: str, seed: int, panel: int, picture: Image.Image) -> None:
+    file = BytesIO()
+    picture.save(file, "PNG")
+    path = run.panel_path(candidate, "authored", "tale", seed, panel)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(file.getvalue())
+    place = {"candidate": candidate, "order": "authored", "story": "tale", "seed": seed, "panel": panel}
+    name = path.relative_to(run.folder).as_posix()
+    sha256 = sha256_bytes(file.getvalue())
+    run.append(PanelRow(key=sha256, **place, file=name, sha256=sha256, prompt="p", negative="", seconds=0.1))
+
+
+def make_run(folder: Path, gate: float = 0.0) -> Run:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "tale.toml").write_text(story(TALE), "utf-8")
+    (folder / "experiment.toml").write_text(EXPERIMENT.format(gate=gate), "utf-8")
+    return Run.create(folder / "run", load_experiment(folder / "experiment.toml"))
+
+
+@pytest.fixture(scope="module")
+def drawn() -> dict[tuple[int, int], Image.Image]:
+    return pictures(TALE)
+
+
+@pytest.fixture
+def run(tmp_path, drawn) -> Run:
+    """A run in which `base` is drawn and `other` is not."""
+    run = make_run(tmp_path)
+    for (seed, panel), picture in drawn.items():
+        put(run, "base", seed, panel, picture)
+    return run
+
+
+@pytest.fixture(scope="module")
+def tools(tmp_path_factory):
+    return scorers_of(make_run(tmp_path_factory.mktemp("tools")).loaded)
+
+
+BASE = CastRequest(candidate="base")
+RIGHT = tuple(1 if panel in BROKEN else 0 for panel in range(1, 9))
+
+
+def test_each_panel_gets_the_seed_in_which_nothing_is_wrong(run, tools):
+    (chosen,) = cast(run, BASE, tools).selections
+    assert chosen.seeds == RIGHT
+    assert chosen.sets == 3**8
+    assert chosen.single is not None
+    assert chosen.single.seed != 2, "eight copies are the best set of nobody"
+    assert chosen.standing.rank > chosen.single.standing.rank
+    assert read_selections(run) == [chosen]
+    assert seeds_cast(run, "base", "authored", "tale") == RIGHT
+    assert seeds_cast(run, "other", "authored", "tale") == ()
+
+
+def test_no_swap_is_better_than_what_was_chosen(run, tools):
+    (chosen,) = cast(run, BASE, tools).selections
+    for part in chosen.parts:
+        assert part.swap is not None
+        assert part.swap.seed != part.seed
+        assert part.swap.standing.rank <= chosen.standing.rank
+
+
+def test_choices_by_hand_are_kept_and_the_rest_is_the_best_beside_them(run, tools):
+    wish = CastRequest(candidate="base", keep={3: 0}, ban=frozenset({(1, 0), (1, 2)}))
+    (chosen,) = cast(run, wish, tools).selections
+    assert (chosen.seeds[2], chosen.seeds[0]) == (0, 1)
+    assert [part.kept for part in chosen.parts] == [False, False, True, *[False] * 5]
+    assert chosen.parts[2].swap is None
+    assert chosen.sets == 3**6
+
+
+@pytest.mark.parametrize(
+    ("wish", "reason"),
+    [
+        (CastRequest(candidate="nobody"), "the run has no candidate 'nobody', it has base, other"),
+        (CastRequest(keep={1: 0}), "a choice by hand is for one set of panels: name its candidate"),
+        (
+            CastRequest(candidate="base", keep={1: 7}),
+            "the run has panels 1 to 8 and seeds 0, 1, 2, got 1=seed7",
+        ),
+        (
+            CastRequest(candidate="base", ban=frozenset({(2, 0), (2, 1), (2, 2)})),
+            "panel 2 has no picture left: every seed of it is banned",
+        ),
+        (
+            CastRequest(candidate="other"),
+            "every panel needs a picture, there is none of 1, 2, 3, 4, 5, 6, 7, 8; run `storykit generate`",
+        ),
+        (
+            CastRequest(candidate="base", keep=dict.fromkeys(range(1, 9), 2)),
+            "no set of different pictures reaches a mean aesthetic score of 0; draw more seeds",
+        ),
+    ],
+)
+def test_what_cannot_be_met_says_why_and_writes_nothing(run, tools, wish, reason):
+    with pytest.raises(ScoreError) as error:
+        cast(run, wish, tools)
+    assert reason in str(error.value)
+    assert read_selections(run) == []
+
+
+def test_a_gate_that_no_set_reaches_is_named_with_the_highest_there_is(tmp_path, drawn, tools):
+    run = make_run(tmp_path, gate=9.9)
+    for (seed, panel), picture in drawn.items():
+        put(run, "base", seed, panel, picture)
+    with pytest.raises(ScoreError, match=r"must be at least 9\.9, the highest of any is \d\.\d\d; draw more"):
+        cast(run, BASE, tools)
+
+
+def test_one_seed_leaves_nothing_to_choose(run, tools, drawn):
+    for seed, panel in drawn:
+        if seed:
+            run.panel_path("base", "authored", "tale", seed, panel).unlink()
+    with pytest.raises(ScoreError, match="there is nothing to choose, every set scores the same"):
+        cast(run, BASE, tools)
+
+
+def test_a_faulty_picture_is_no_choice(run, tools):
+    run.panel_path("base", "authored", "tale", 1, 3).write_bytes(b"torn")
+    (chosen,) = cast(run, BASE, tools).selections
+    assert chosen.seeds[2] != 1
+    with pytest.raises(ScoreError, match="panel 3 has no usable picture of seed 1, which is to be kept"):
+        cast(run, CastRequest(candidate="base", keep={3: 1}), tools)
+
+
+def test_what_was_cast_of_others_stays_and_what_cannot_be_is_told(run, tools, drawn):
+    casting = cast(run, CastRequest(), tools)
+    assert [one.candidate for one in casting.selections] == ["base"]
+    assert list(casting.refused) == [("other", "authored", "tale")]
+    for (seed, panel), picture in drawn.items():
+        put(run, "other", seed, panel, picture)
+    cast(run, CastRequest(candidate="other"), tools)
+    assert [one.candidate for one in read_selections(run)] == ["base", "other"]
+
+
+def test_a_picture_drawn_anew_asks_for_another_casting(run, tools, drawn):
+    cast(run, BASE, tools)
+    put(run, "base", 0, 1, drawn[1, 1])
+    with pytest.raises(RunError, match="pictures of base have changed since they were cast"):
+        seeds_cast(run, "base", "authored", "tale")
+
+
+def test_a_damaged_file_says_what_to_do(run):
+    run.write_json("selection.json", {"selections": [{"candidate": "base"}]})
+    with pytest.raises(RunError, match=r"order: is missing.*run `storykit cast` again"):
+        read_selections(run)
+
+
+def test_the_command_prints_the_set_and_the_swaps(run):
+    lines = said("cast", run.folder, "--candidate", "base", "--ban", "7=seed2", "--ban", "8=2").splitlines()
+    seeds = " ".join(map(str, RIGHT))
+    assert lines[0] == f"cast    base authored tale: seeds {seeds}, the best of 2,916 sets"
+    assert len(lines) == 3 + 8
+    told = json.loads(said("cast", run.folder, "--candidate", "base", "--keep", "3=seed0", "--json"))
+    assert told[0]["parts"][2]["seed"] == 0
+    assert (
+        "panel from 1 to 8 and a seed, as 3=seed5, got '9=1'" in tell("cast", run.folder, "--keep", "9=1").err
+    )
+    twice = tell("cast", run.folder, "--keep", "3=1", "--keep", "3=2").err
+    assert "a panel can be kept with one seed only" in twice
+    assert refused("cast", run.folder, "--keep", "3=1").endswith("name its candidate")

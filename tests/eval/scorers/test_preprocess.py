@@ -1,0 +1,35 @@
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+from transformers import CLIPImageProcessor
+
+from eval.scorers.preprocess import Preparation, batches_ahead
+from kit.errors import WeightsError
+
+SIDE = 32
+
+
+@given(st.integers(20, 300), st.integers(20, 300), st.sampled_from(["RGB", "L", "RGBA"]))
+@settings(max_examples=30, deadline=None)
+def test_pictures_are_prepared_as_the_processor_does(width: int, height: int, mode: str) -> None:
+    processor = CLIPImageProcessor(size={"shortest_edge": SIDE}, crop_size=SIDE)
+    preparation = Preparation(processor)
+    bands = np.random.default_rng(width).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    panel = Image.fromarray(bands).convert(mode)
+    wanted = processor(images=panel.convert("RGB"), return_tensors="pt")["pixel_values"]
+    torch.testing.assert_close(preparation.scaled(preparation.cut(panel)[None]), wanted, rtol=0, atol=1e-5)
+
+
+def test_a_processor_that_does_anything_else_is_refused() -> None:
+    with pytest.raises(WeightsError, match="must resize the shorter side, cut the centre out and scale"):
+        Preparation(CLIPImageProcessor(size={"shortest_edge": SIDE}, crop_size=SIDE, do_resize=False))
+
+
+def test_batches_come_in_order_and_whole_and_an_error_comes_through() -> None:
+    assert list(batches_ahead(lambda n: n * n, range(7), 3)) == [[0, 1, 4], [9, 16, 25], [36]]
+    assert list(batches_ahead(str, [], 3)) == []
+    with pytest.raises(ZeroDivisionError):
+        list(batches_ahead(lambda n: 1 // n, [1, 0], 1))

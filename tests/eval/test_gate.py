@@ -1,0 +1,169 @@
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from eval.gate import gate
+from eval.scorers.protocols import Metric, Stamp
+from eval.validation.corruptions import draw, resized
+from kit.errors import ScoreError
+from kit.world.tale import sample_tale
+
+
+class Brightness:
+    """Scores 0 (black) to 10.2 (white) by the mean grey level."""
+
+    metric = Metric(
+        name="aesthetic",
+        title="Brightness",
+        direction="higher",
+        range=(0.0, 10.2),
+        unit="points",
+        source="test",
+        stamp=Stamp(weights="fake", weights_sha256="b" * 64, preprocessing="p", embedded=True),
+    )
+
+    def score(self, panels: Sequence[Image.Image]) -> list[float]:
+        return [float(np.asarray(panel.convert("L")).mean()) / 25 for panel in panels]
+
+
+def save(path: Path, score: float, size: tuple[int, int] = (16, 16)) -> None:
+    """Save a striped picture whose score is `score`."""
+    pixels = np.full((size[1], size[0]), round(score * 25), np.uint8)
+    pixels[::2] += 5
+    pixels[1::2] -= 5
+    Image.fromarray(pixels).convert("RGB").save(path)
+
+
+def test_the_mean_is_over_every_picture_directly_in_the_folder(tmp_path: Path) -> None:
+    for name, score in (("1.png", 5), ("2.png", 6), ("3.bmp", 9)):
+        save(tmp_path / name, score)
+    (tmp_path / "more").mkdir()
+    save(tmp_path / "more" / "4.png", 1)
+    found = gate(tmp_path, Brightness())
+    assert found.mean == pytest.approx(20 / 3)
+    assert (found.verdict, found.weakest, found.faults) == ("pass", "1.png", ())
+    assert [file.file for file in found.files] == ["1.png", "2.png", "3.bmp"]
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.lists(st.integers(1, 9), min_size=1, max_size=20))
+def test_the_mean_is_the_arithmetic_mean_however_many(
+    tmp_path_factory: pytest.TempPathFactory, scores: list[int]
+) -> None:
+    folder = tmp_path_factory.mktemp("gate")
+    for number, score in enumerate(scores):
+        save(folder / f"{number}.bmp", score)
+    assert gate(folder, Brightness()).mean == pytest.approx(np.mean(scores))
+
+
+def test_the_threshold_itself_passes_and_less_fails(tmp_path: Path) -> None:
+    save(tmp_path / "1.png", 6)
+    assert gate(tmp_path, Brightness(), threshold=6.0).verdict == "pass"
+    assert gate(tmp_path, Brightness(), threshold=6.01).verdict == "fail"
+
+
+def test_a_file_that_is_no_picture_leaves_no_official_score(tmp_path: Path) -> None:
+    save(tmp_path / "1.png", 7)
+    (tmp_path / ".DS_Store").write_bytes(b"\0\1\2")
+    found = gate(tmp_path, Brightness())
+    assert (found.mean, found.verdict, found.mean_of_pictures) == (None, "no-score", 7.0)
+    assert found.faults[0].startswith(".DS_Store: must be a picture")
+    assert found.files[0].score is None
+
+
+def test_a_torn_picture_is_named(tmp_path: Path) -> None:
+    save(tmp_path / "1.png", 7)
+    save(tmp_path / "2.png", 7, (64, 64))
+    (tmp_path / "2.png").write_bytes((tmp_path / "2.png").read_bytes()[:70])
+    found = gate(tmp_path, Brightness())
+    assert found.verdict == "no-score"
+    assert [fault.split(":")[0] for fault in found.faults] == ["2.png"]
+
+
+def test_a_mosaic_counts_in_the_mean_and_is_named(tmp_path: Path) -> None:
+    for number, score in enumerate((3.2, 4, 5, 5.6, 6.4, 7, 8, 8.8)):
+        save(tmp_path / f"{number}.png", score)
+    save(tmp_path / "mosaic.png", 3, (32, 64))
+    found = gate(tmp_path, Brightness())
+    assert found.mean == pytest.approx(51 / 9)
+    assert found.verdict == "fail"
+    assert found.faults == ("mosaic.png: is 32 x 64, most are 16 x 16; it counts in the mean, too",)
+
+
+def test_a_flat_picture_is_scored_and_named(tmp_path: Path) -> None:
+    Image.new("RGB", (16, 16)).save(tmp_path / "black.png")
+    found = gate(tmp_path, Brightness())
+    assert found.mean == 0
+    assert found.faults == ("black.png: has one colour all over",)
+
+
+def test_transparent_and_grey_pictures_are_scored(tmp_path: Path) -> None:
+    Image.effect_noise((16, 16), 60).save(tmp_path / "grey.png")
+    Image.effect_noise((16, 16), 60).convert("RGBA").save(tmp_path / "clear.png")
+    found = gate(tmp_path, Brightness())
+    assert all(file.score is not None for file in found.files)
+
+
+def test_an_empty_or_missing_folder_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ScoreError, match="must hold pictures, got no file"):
+        gate(tmp_path, Brightness())
+    with pytest.raises(ScoreError, match="must be a folder of pictures"):
+        gate(tmp_path / "none", Brightness())
+
+
+class Sharpness(Brightness):
+    """Scores 5 for a smooth picture and more for fine stripes, which a smaller picture loses."""
+
+    def score(self, panels: Sequence[Image.Image]) -> list[float]:
+        rows = [np.asarray(panel.convert("L")).astype(float) for panel in panels]
+        return [5 + float(np.abs(np.diff(row, axis=0)).mean()) / 10 for row in rows]
+
+
+def test_the_mean_after_harmless_changes_is_told(tmp_path: Path) -> None:
+    for number in range(3):
+        save(tmp_path / f"{number}.png", 6, (64, 64))
+    found = gate(tmp_path, Sharpness())
+    assert list(found.elsewhere) == ["as JPEG, quality 90", "2% smaller"]
+    assert found.elsewhere["2% smaller"] < found.mean - 0.05
+    assert found.elsewhere["as JPEG, quality 90"] == pytest.approx(found.mean, abs=0.3)
+
+
+def test_a_picture_that_is_not_rgb_is_named(tmp_path: Path) -> None:
+    save(tmp_path / "1.png", 7)
+    with Image.open(tmp_path / "1.png") as picture:
+        picture.convert("RGBA").save(tmp_path / "2.png")
+    found = gate(tmp_path, Brightness())
+    assert found.faults == ("2.png: is RGBA, not RGB; it is scored as RGB, which may look different",)
+    assert found.verdict == "pass"
+
+
+def test_a_folder_without_a_picture_has_no_mean_elsewhere(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("no picture")
+    assert gate(tmp_path, Brightness()).elsewhere == {}
+
+
+def test_copies_of_one_picture_are_named_whatever_their_file(tmp_path: Path) -> None:
+    panels = draw(sample_tale(2).scenes)
+    for number, panel in enumerate(panels, 1):
+        panel.save(tmp_path / f"{number}.png")
+    assert gate(tmp_path, Brightness()).faults == ()
+    panels[2].save(tmp_path / "again.jpg", quality=60)
+    resized(panels[5]).save(tmp_path / "small.png")
+    assert gate(tmp_path, Brightness()).faults == (
+        "again.jpg: is the same picture as 3.png",
+        "small.png: is the same picture as 6.png",
+    )
+
+
+def test_eight_copies_of_one_good_panel_are_duplicates(tmp_path: Path) -> None:
+    panel = draw(sample_tale(2).scenes)[0]
+    for number in range(1, 9):
+        panel.save(tmp_path / f"{number}.png")
+    found = gate(tmp_path, Brightness())
+    assert found.faults == tuple(f"{k}.png: is the same picture as 1.png" for k in range(2, 9))
+    assert found.mean == pytest.approx(Brightness().score([panel])[0]), "the contest's number is what it is"

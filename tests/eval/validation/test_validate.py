@@ -1,0 +1,74 @@
+from collections.abc import Mapping
+
+import numpy as np
+from command import said, tell
+
+from eval.metrics.formulas import MetricValue
+from eval.metrics.registry import validated
+from eval.validation.corruptions import CHANGES, DAMAGES, SEVERITIES
+from eval.validation.markdown import markdown
+from eval.validation.trials import CONTROLS, RESIZED, Trial
+from eval.validation.validate import Validation, judge
+
+NAMES = (*validated(), *CONTROLS)
+
+
+def value(level: float, panel: int | None = None) -> MetricValue:
+    panels = np.ones(8)
+    if panel is not None:
+        panels[panel] = 0
+    return MetricValue(level, panels)
+
+
+def made_up(number: int, sees: bool) -> Trial:
+    """Return a tale whose metrics see every damage of theirs and nothing else, or see nothing at all."""
+
+    def values(damage: str | None, severity: int) -> Mapping[str, MetricValue]:
+        lot = np.random.default_rng([number, severity, len(damage or "")])
+        found = {}
+        for name in NAMES:
+            hurt = sees and damage in DAMAGES and DAMAGES[damage].seen_by == name
+            loss = severity * (-1 if name == "copies" else 1) if hurt else 0
+            found[name] = value(float(lot.normal(0, 0.01)) - loss, number % 8 if hurt else None)
+        return found
+
+    damaged = {(d, s): values(d, s) for d in DAMAGES for s in SEVERITIES}
+    changed = {name: values(name, 0) for name in (*CHANGES, RESIZED)}
+    hit = {damage: [number % 8] for damage in DAMAGES}
+    return Trial(values(None, 0), damaged, changed, hit)
+
+
+def judged(sees: bool) -> Validation:
+    return judge([made_up(number, sees) for number in range(24)], "made up")
+
+
+def test_metrics_that_see_everything_meet_every_mark_about_damage():
+    validation = judged(sees=True)
+    assert all(row.auc == row.paired == 1.0 for row in validation.damages)
+    assert all(row.localised == 1.0 for row in validation.damages)
+    assert all(row.spearman > 0.95 for row in validation.damages)
+    assert min(validation.selectivity.values()) > 3
+    assert not [cell for cell in validation.failing if "minds" not in cell]
+
+
+def test_metrics_that_see_nothing_fail_every_damage_by_name():
+    validation = judged(sees=False)
+    for damage, (metric, _) in DAMAGES.items():
+        assert any(cell.startswith(f"{damage} by {metric}: AUC") for cell in validation.failing)
+    text = markdown(validation)
+    assert f"{len(validation.failing)} cells miss their mark" in text
+    assert all(f"\n- {cell}\n" in f"{text}\n" for cell in validation.failing)
+
+
+def test_the_command_prints_the_tables_and_the_failing_cells(tmp_path):
+    told = said("metrics", "validate", "--tales", 2, "--out", tmp_path / "table.md")
+    assert told == (tmp_path / "table.md").read_text("utf-8")
+    assert told.startswith("2 locked stories, scored with embedded")
+    assert all(f"\n| {damage}" in told for damage in DAMAGES)
+    assert "cells miss their mark" in told
+
+
+def test_one_story_is_too_few_to_validate():
+    answer = tell("metrics", "validate", "--tales", 1)
+    assert (answer.code, answer.out) == (2, "")
+    assert "greater than or equal to 2" in answer.err

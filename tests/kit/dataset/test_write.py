@@ -1,0 +1,84 @@
+import json
+
+import pytest
+from command import refused, said, tree
+
+from kit.dataset.filters import PreparationPlan, filter_pictures
+from kit.dataset.prepare import find_source, write_dataset
+from kit.errors import InputError
+from kit.story.trigger import Captioning
+
+
+@pytest.mark.parametrize("mine", ["notes.txt", "train/mine.png", "train/00001.txt"])
+def test_a_folder_with_anything_else_in_it_is_not_written_over(tmp_path, pictures, mine):
+    out = tmp_path / "data"
+    said("dataset", "prepare", pictures, "--out", out)
+    (out / mine).write_text("mine")
+    before = tree(out)
+    reason = refused("dataset", "prepare", pictures, "--out", out)
+    assert f"must be empty or a prepared dataset, got {mine} in it" in reason
+    assert tree(out) == before
+
+
+@pytest.mark.parametrize("record", [None, "{", "[]", '{"format": "other"}'])
+def test_a_folder_that_only_looks_prepared_is_not_written_over(tmp_path, pictures, record):
+    (tmp_path / "data" / "train").mkdir(parents=True)
+    (tmp_path / "data" / "train" / "00001.png").write_text("mine")
+    if record is not None:
+        (tmp_path / "data" / "dataset.json").write_text(record)
+    assert "must be empty or a prepared" in refused(
+        "dataset", "prepare", pictures, "--out", tmp_path / "data"
+    )
+
+
+def test_the_source_is_never_written_over(tmp_path, pictures):
+    out = tmp_path / "data"
+    said("dataset", "prepare", pictures, "--out", out)
+    (tmp_path / "result.jsonl").write_text(
+        json.dumps({"images": [str(out / "train" / "00001.png")], "text": "x"})
+    )
+    before = tree(tmp_path)
+    for source, place in (
+        (pictures, pictures),
+        (pictures, pictures / "data"),
+        (out / "train", out),
+        (tmp_path / "result.jsonl", out),
+    ):
+        assert "must lie apart from the source" in refused("dataset", "prepare", source, "--out", place)
+    (tmp_path / "link").symlink_to(pictures)
+    assert "must lie apart" in refused("dataset", "prepare", pictures, "--out", tmp_path / "link")
+    (tmp_path / "link").unlink()
+    assert tree(tmp_path) == before
+
+
+def test_an_out_that_is_a_file_or_a_link_is_refused(tmp_path, pictures):
+    (tmp_path / "file").write_text("mine")
+    (tmp_path / "link").symlink_to(tmp_path / "elsewhere")
+    for name in ("file", "link"):
+        assert "must be a folder" in refused("dataset", "prepare", pictures, "--out", tmp_path / name)
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_a_failed_writing_leaves_what_was_there(tmp_path, pictures):
+    out = tmp_path / "data"
+    said("dataset", "prepare", pictures, "--out", out)
+    before = tree(tmp_path)
+    plan = PreparationPlan(source=str(pictures), captioning=Captioning(caption="x"))
+    sifted = filter_pictures(find_source(plan.source, out), plan, lambda: None)
+
+    def stop() -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_dataset(out, sifted, plan, stop)
+    assert tree(tmp_path) == before
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+def test_a_picture_that_vanishes_between_reading_and_writing_is_one_error(tmp_path, pictures):
+    plan = PreparationPlan(source=str(pictures), captioning=Captioning())
+    sifted = filter_pictures(find_source(plan.source, tmp_path / "data"), plan, lambda: None)
+    (pictures / "a.png").unlink()
+    with pytest.raises(InputError, match=r"a\.png: cannot be used: No such file"):
+        write_dataset(tmp_path / "data", sifted, plan, lambda: None)
+    assert not (tmp_path / "data").exists()

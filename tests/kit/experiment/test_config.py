@@ -1,0 +1,258 @@
+"""An experiment file: defaults filled in, every fault of it and of its stories named."""
+
+from pathlib import Path
+
+import pytest
+from paths import ROOT
+
+from kit.errors import InputError
+from kit.experiment.config import (
+    DrawSettings,
+    Experiment,
+    LoadedExperiment,
+    baseline_of,
+    load_experiment,
+)
+
+HEAD = 'stories = ["snow.txt"]\nseeds = [0, 1]\n'
+BASE = '[[candidate]]\nname = "base"\n'
+
+
+def loaded(folder: Path, text: str) -> LoadedExperiment:
+    (folder / "snow.txt").write_text("a cat, sleeping\n" * 8)
+    path = folder / "experiment.toml"
+    path.write_text(text, encoding="utf-8")
+    return load_experiment(path)
+
+
+def faults(folder: Path, text: str) -> tuple[str, ...]:
+    with pytest.raises(InputError) as caught:
+        loaded(folder, text)
+    assert "\n" not in str(caught.value)
+    return caught.value.faults
+
+
+def experiment(**changes: object) -> Experiment:
+    least = {"stories": ["a.toml"], "seeds": [0], "candidate": [{"name": "base"}]}
+    return Experiment.model_validate(least | changes)
+
+
+def test_an_experiment_brings_its_stories_and_defaults(tmp_path: Path) -> None:
+    found = loaded(tmp_path, HEAD + BASE)
+    assert [story.name for story in found.stories] == ["snow"]
+    assert found.experiment.orders == ("authored",)
+    assert found.experiment.score.gate == 6.0
+    assert found.experiment.candidates[0].strength == 1.0
+
+
+@pytest.mark.parametrize(
+    ("changes", "steps", "size"),
+    [
+        ({}, 25, 256),
+        ({"base": "kolors"}, 50, 1024),
+        ({"base": "weights/my-kolors"}, 50, 1024),
+        ({"base": "kolors", "steps": 20, "size": 512}, 20, 512),
+    ],
+)
+def test_the_base_gives_the_steps_and_the_size_that_nobody_chose(
+    changes: dict[str, object], steps: int, size: int
+) -> None:
+    drawn = LoadedExperiment(path=Path("e"), experiment=experiment(**changes), stories=()).settings
+    assert drawn == DrawSettings(steps=steps, cfg=4.0, size=size, noise="portable")
+
+
+def test_the_baseline_is_the_one_named_else_the_first_without_a_lora() -> None:
+    ink, base, bare = {"name": "ink", "lora": "mini:ink"}, {"name": "base"}, {"name": "bare"}
+    assert baseline_of(experiment(candidate=[ink, base, bare])) == "base"
+    assert baseline_of(experiment(candidate=[ink, base, bare], compare={"baseline": "bare"})) == "bare"
+    assert baseline_of(experiment(candidate=[ink])) is None
+
+
+def test_paths_are_taken_from_the_experiments_own_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "deep"
+    folder.mkdir()
+    (folder / "weights").mkdir()
+    (folder / "ink.safetensors").write_bytes(b"x")
+    candidates = BASE + '[[candidate]]\nname = "ink"\nlora = "ink.safetensors"\n'
+    text = HEAD + 'base = "weights"\n' + candidates + '[score]\nclip = "weights"\n'
+    found = loaded(folder, text).experiment
+    assert found.candidates[1].lora == str(folder / "ink.safetensors")
+    assert found.base == found.score.clip == str(folder / "weights")
+    assert found.score.aesthetic == "mini"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (HEAD, "candidate: is missing"),
+        ("candidate = []\n" + HEAD, "candidate: must have at least 1 item, not 0"),
+        ('stories = ["snow.txt"]\nseeds = []\n' + BASE, "seeds: must have at least 1 item, not 0"),
+        ('stories = ["snow.txt"]\n' + BASE, "seeds: is missing"),
+        ('stories = ["snow.txt"]\nseeds = [3, 1, 3]\n' + BASE, "seeds: must differ, got 3 more than once"),
+        (
+            'stories = ["snow.txt"]\nseeds = [0, -1]\n' + BASE,
+            "seeds[2]: must be greater than or equal to 0, got -1",
+        ),
+        ('stories = ["snow.txt"]\nseeds = [true]\n' + BASE, "seeds[1]: must be a valid integer, got True"),
+        ('stories = ["snow.txt"]\nseeds = 4\n' + BASE, "seeds: must be an array, got 4"),
+        (
+            HEAD + 'orders = ["authored", "scene"]\n' + BASE,
+            "orders[2]: must be one of authored, subject-first, scene-first, style-last, reversed, "
+            "shuffle-<n>, got 'scene'",
+        ),
+        (
+            HEAD + 'orders = ["reversed", "reversed"]\n' + BASE,
+            "orders: must differ, got reversed more than once",
+        ),
+        (HEAD + BASE + BASE, "candidate: must differ, got base more than once"),
+        (
+            HEAD + '[[candidate]]\nname = "Ink wash"\n',
+            "candidate[1].name: must be lower-case letters, digits and dashes, got 'Ink wash'",
+        ),
+        (
+            HEAD + BASE + '[[candidate]]\nname = "ink"\nlora = "ink.safetensors"\n',
+            "candidate[2].lora: file ink.safetensors does not exist",
+        ),
+        (
+            HEAD + '[[candidate]]\nname = "ink"\nlora = "mini:ink"\nstrength = 2.5\n',
+            "candidate[1].strength: must be less than or equal to 2, got 2.5",
+        ),
+        (
+            HEAD + '[[candidate]]\nname = "ink"\nlora = "mini:ink"\nstrength = 0\n',
+            "candidate[1].strength: must be greater than 0, got 0",
+        ),
+        (
+            HEAD + '[[candidate]]\nname = "ink"\nlora = "mini:ink"\nstrength = nan\n',
+            "candidate[1].strength: must be a finite number, got nan",
+        ),
+        (HEAD + BASE + "strength = 0.5\n", "candidate[1]: strength and alpha need a lora"),
+        (HEAD + BASE + "alpha = 4.0\n", "candidate[1]: strength and alpha need a lora"),
+        (HEAD + BASE + "rank = 4\n", "candidate[1].rank: unknown key"),
+        (HEAD + "[words]\nstyle = []\n" + BASE, "words.style: must have at least 1 item, not 0"),
+        (
+            HEAD + '[words]\nstyle = ["国潮", " "]\n' + BASE,
+            "words.style[2]: must have at least 1 character, got ' '",
+        ),
+        (
+            HEAD + '[words]\nplace = ["月球", "月球 "]\n' + BASE,
+            "words.place: must differ, got 月球 more than once",
+        ),
+        (HEAD + '[words]\nmood = ["calm"]\n' + BASE, "words.mood: unknown key"),
+        (HEAD + "steps = 0\n" + BASE, "steps: must be greater than 0, got 0"),
+        (HEAD + "steps = 25.0\n" + BASE, "steps: must be a valid integer, got 25.0"),
+        (HEAD + "cfg = 0.5\n" + BASE, "cfg: must be greater than or equal to 1, got 0.5"),
+        (HEAD + "size = 100\n" + BASE, "size: must be a multiple of 32, got 100"),
+        (HEAD + 'noise = "gpu"\n' + BASE, "noise: must be 'portable' or 'contest', got 'gpu'"),
+        (
+            HEAD + 'base = "kolor"\n' + BASE,
+            'base: must be "mini", "kolors" or a folder, and kolor does not exist',
+        ),
+        (
+            HEAD + BASE + '[score]\naesthetic = "laion"\n',
+            'score.aesthetic: must be "mini" or a folder, and laion does not exist',
+        ),
+        (
+            HEAD + BASE + '[compare]\nbaseline = "none"\n',
+            "compare: baseline must be one of base, got 'none'",
+        ),
+        ('seeds = [0]\nstories = ["gone.toml"]\n' + BASE, "stories[1] gone.toml: file does not exist"),
+        (
+            'seeds = [0]\nstories = ["snow.txt", "./snow.txt"]\n' + BASE,
+            "stories[2]: 'snow' is the name of stories[1] too",
+        ),
+    ],
+)
+def test_a_fault_is_named_with_its_place(tmp_path: Path, text: str, message: str) -> None:
+    assert faults(tmp_path, text) == (message,)
+
+
+@pytest.mark.parametrize("name", ["...toml", "-snow.txt", "a,b.txt"])
+def test_a_story_file_whose_name_cannot_name_a_folder_is_refused(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text('title = "a"\n' + '[[panel]]\nprompt = "cat"\n' * 8)
+    if name.endswith("txt"):
+        (tmp_path / name).write_text("cat\n" * 8)
+    stem = Path(name).stem
+    assert faults(tmp_path, f'seeds = [0]\nstories = ["{name}"]\n' + BASE) == (
+        f"stories[1]: a story's file name holds letters, digits, space, dot, dash or _, got {stem!r}",
+    )
+
+
+def test_faults_of_the_experiment_and_of_all_its_stories_come_at_once(tmp_path: Path) -> None:
+    (tmp_path / "short.txt").write_text("cat\n" * 3)
+    (tmp_path / "odd.toml").write_text('title = "a"\nmood = 1\n' + '[[panel]]\nprompt = "cat"\n' * 8)
+    text = (
+        'stories = ["short.txt", "snow.txt", "odd.toml", "gone.txt"]\nseed = [1]\n'
+        + BASE
+        + 'lora = "x.ckpt"\n'
+    )
+    assert faults(tmp_path, text) == (
+        "seeds: is missing",
+        "candidate[1].lora: file x.ckpt does not exist",
+        "seed: unknown key",
+        "stories[1] short.txt: a story has exactly 8 lines that are not empty, got 3",
+        "stories[3] odd.toml: mood: unknown key",
+        "stories[4] gone.txt: file does not exist",
+    )
+
+
+def test_a_missing_experiment_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(InputError) as caught:
+        load_experiment(tmp_path / "gone.toml")
+    assert str(caught.value) == f"{tmp_path / 'gone.toml'}: file does not exist"
+
+
+def test_a_run_can_be_read_where_its_weights_are_gone(tmp_path: Path) -> None:
+    text = HEAD + 'base = "weights"\n[[candidate]]\nname = "ink"\nlora = "ink.ckpt"\n'
+    assert faults(tmp_path, text) == (
+        'base: must be "mini", "kolors" or a folder, and weights does not exist',
+        "candidate[1].lora: file ink.ckpt does not exist",
+    )
+    assert load_experiment(tmp_path / "experiment.toml", weights_exist=False).experiment.base == str(
+        tmp_path / "weights"
+    )
+
+
+def test_the_example_experiment_allows_a_verdict_about_its_story() -> None:
+    found = load_experiment(ROOT / "kit" / "examples" / "demo.toml")
+    assert len(found.experiment.seeds) >= 6
+    assert baseline_of(found.experiment) == "base"
+    assert all(candidate.trigger for candidate in found.experiment.candidates if candidate.lora)
+
+
+INK = '[[candidate]]\nname = "ink"\nlora = "mini:ink"\n'
+
+
+def test_a_sweep_over_strengths_is_a_candidate_for_each(tmp_path: Path) -> None:
+    candidates = loaded(tmp_path, HEAD + BASE + INK + "strengths = [0.4, 0.125, 1.0]\n").experiment.candidates
+    assert [(one.name, one.strength, one.lora) for one in candidates] == [
+        ("base", 1.0, None),
+        ("ink-40", 0.4, "mini:ink"),
+        ("ink-12-5", 0.125, "mini:ink"),
+        ("ink-100", 1.0, "mini:ink"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        (INK + "strengths = []\n", "strengths: "),
+        (INK + "strengths = [0.5, 3.0]\n", "strengths[2]: must be less than or equal to 2"),
+        (INK + "strengths = [0.5]\nstrength = 0.7\n", "must have strength or strengths, got both"),
+        (INK + "strengths = [0.5, 0.5]\n", "must differ, got ink-50 more than once"),
+        (BASE + "strengths = [0.5]\n", "strength and alpha need a lora"),
+        (INK.replace('"mini:ink"', '[{ file = "mini:ink" }]'), "at least 2"),
+        (
+            INK.replace('"mini:ink"', '[{ file = "mini:ink" }, { file = "gone.safetensors" }]'),
+            "does not exist",
+        ),
+        (
+            INK.replace('"mini:ink"', '[{ file = "mini:ink" }, { file = "mini:ink" }]') + "alpha = 4.0\n",
+            "each of several LoRAs has an alpha of its own",
+        ),
+    ],
+)
+def test_a_sweep_or_a_stack_that_means_nothing_is_refused(tmp_path: Path, table: str, message: str) -> None:
+    assert any(message in fault for fault in faults(tmp_path, HEAD + table))

@@ -1,0 +1,83 @@
+import shutil
+
+import pytest
+from fakes import FakePainter, HeardProgress, ink_run, make_run, pictures_of
+
+from kit.errors import RunError
+from kit.generation.generate import generate
+
+
+def test_batches_hold_as_many_pictures_as_the_experiment_says(tmp_path):
+    painter = FakePainter()
+    generate(make_run(tmp_path, "batch = 3"), [painter])
+    assert [len(batch) for batch in painter.batches] == [3, 3, 2]
+
+
+def test_a_run_that_goes_on_draws_in_the_batches_it_began_with(tmp_path):
+    painter = FakePainter()
+    painter.stop_before_batch = 1
+    run = make_run(tmp_path)
+    with pytest.raises(RunError, match="4 of 8"):
+        generate(run, [painter])
+    fuller = FakePainter()
+    fuller.takes = 1
+    generate(run, [fuller])
+    assert ([len(batch) for batch in fuller.batches], fuller.settled) == ([4], [])
+
+
+def test_a_note_of_batches_that_is_not_ours_is_written_anew(tmp_path):
+    run = make_run(tmp_path)
+    for spoilt in ("[]", '{"asked": {}}'):
+        (run.folder / "batching.json").write_text(spoilt)
+        shutil.rmtree(run.folder / "panels", ignore_errors=True)
+        painter = FakePainter()
+        generate(run, [painter])
+        assert painter.settled == [8]
+        assert run.read_json("batching.json")["settled"] == {"panels": 4, "compiled": False}
+
+
+@pytest.mark.parametrize("head", ["seeds = [0, 1]", "steps = 3", 'memory = "low"', "batch = 2"])
+def test_a_run_that_is_to_be_drawn_otherwise_settles_its_batches_anew(tmp_path, head):
+    generate(make_run(tmp_path), [FakePainter()])
+    painter = FakePainter()
+    run = make_run(tmp_path, head)
+    run.panel_path("base", "authored", "cat", 0, 3).unlink()
+    generate(run, [painter])
+    assert len(painter.settled) == 1
+
+
+def test_another_device_settles_its_own_batches(tmp_path):
+    run = make_run(tmp_path)
+    generate(run, [FakePainter()])
+    shutil.rmtree(run.folder / "panels")
+    other = FakePainter()
+    other.hardware = "NVIDIA H200"
+    generate(run, [other])
+    assert other.settled == [8]
+
+
+def test_several_painters_share_the_batches_and_give_the_same_files(tmp_path):
+    head = "seeds = [0, 1, 2]\nbatch = 3"
+    one, other = (ink_run(tmp_path / name, head) for name in ("one", "two"))
+    generate(one, [FakePainter()])
+    crew = [FakePainter(), FakePainter()]
+    heard = HeardProgress()
+    report = generate(other, crew, heard)
+    assert (report.drawn, heard.began, sum(heard.steps)) == (48, (48, 0), 48)
+    assert pictures_of(one) == pictures_of(other)
+    assert {row.file: row.sha256 for row in one.rows()} == {row.file: row.sha256 for row in other.rows()}
+    assert sum(len(painter.drawn) for painter in crew) == 48, "each picture is drawn once"
+    assert crew[0].settled == crew[1].settled == [24], "each loads what it needs for its share"
+    assert crew[0].read_prompts == crew[1].read_prompts
+
+
+def test_an_error_of_one_of_several_painters_ends_the_run_and_keeps_what_is_there(tmp_path):
+    run = make_run(tmp_path, "seeds = [0, 1, 2, 3]")
+    broken = FakePainter()
+    broken.lost_after = 0
+    with pytest.raises(RunError, match="the process has ended"):
+        generate(run, [FakePainter(), broken])
+    there = len(pictures_of(run))
+    assert there == len(run.rows())
+    report = generate(run, [FakePainter()])
+    assert (report.drawn, report.kept) == (32 - there, there)

@@ -1,0 +1,137 @@
+import numpy as np
+import pytest
+import torch
+from fakes import TOY_PROMPTS, toy_base, toy_lora
+from painting import NEGATIVE, painted, panel_request
+from peft import LoraConfig, inject_adapter_in_model
+from torch import nn
+
+from kit.errors import LoraError
+from kit.experiment.config import DrawSettings
+from kit.generation.denoiser import Denoiser
+from kit.generation.painter import BatchPlan
+from kit.lora.formats import LoraPair
+from kit.lora.lora import load_lora, save_lora
+from kit.models.base import load_base
+from kit.models.kolors.unet import time_ids
+
+
+def test_taking_a_lora_off_restores_the_base_to_the_last_bit(painter, tmp_path):
+    lora = load_lora(toy_lora(tmp_path / "ink.safetensors"))
+    before = {name: weight.clone() for name, weight in painter._denoiser.unet.state_dict().items()}
+    painter.set_lora(lora, 0.7)
+    touched = [n for n, w in painter._denoiser.unet.state_dict().items() if not torch.equal(w, before[n])]
+    painter.set_lora(None, 1.0)
+    after = painter._denoiser.unet.state_dict()
+    assert len(touched) == len(lora.pairs)
+    assert all(torch.equal(after[name], before[name]) for name in before)
+
+
+def test_changing_loras_gives_the_same_as_starting_with_the_second(painter, tmp_path):
+    first = load_lora(toy_lora(tmp_path / "a.safetensors", scale=0.3))
+    second = load_lora(toy_lora(tmp_path / "b.safetensors", scale=0.1))
+    painter.set_lora(second, 1.0)
+    [direct] = painted(painter, [panel_request(TOY_PROMPTS[0])])
+    painter.set_lora(first, 2.0)
+    painter.set_lora(second, 1.0)
+    [changed] = painted(painter, [panel_request(TOY_PROMPTS[0])])
+    assert np.array_equal(direct, changed)
+
+
+def test_a_merged_lora_draws_what_peft_draws_with_it_beside_the_weights(painter, tmp_path):
+    lora = load_lora(toy_lora(tmp_path / "ink.safetensors", rank=2, alpha=4.0))
+    [bare] = painted(painter, [panel_request(TOY_PROMPTS[0])])
+    painter.set_lora(lora, 1.0)
+    [merged] = painted(painter, [panel_request(TOY_PROMPTS[0])])
+    painter.set_lora(None, 1.0)
+    targets = ["to_q", "to_k", "to_v", "to_out"]
+    unet = load_base(toy_base()).unet()
+    inject_adapter_in_model(LoraConfig(r=2, lora_alpha=4, target_modules=targets), unet)
+    layers = dict(unet.named_modules())
+    for name, (down, up) in lora.pairs.items():
+        layers[name].lora_A["default"].weight.data.copy_(down)
+        layers[name].lora_B["default"].weight.data.copy_(up)
+    painter._denoiser = Denoiser(unet)
+    [beside] = painted(painter, [panel_request(TOY_PROMPTS[0])])
+    assert np.abs(merged - beside).max() <= 1
+    assert np.abs(merged - bare).max() > 1
+
+
+def test_strength_scales_the_change_that_training_made(painter, tmp_path):
+    lora = load_lora(toy_lora(tmp_path / "ink.safetensors", rank=2, alpha=4.0))
+    name, (down, up) = next(iter(lora.pairs.items()))
+    before = painter._denoiser.layers[name].weight.clone()
+    painter.set_lora(lora, 0.5)
+    torch.testing.assert_close(
+        painter._denoiser.layers[name].weight - before, 0.5 * (4.0 / 2) * (up.float() @ down.float())
+    )
+
+
+def test_a_lora_that_does_not_fit_leaves_the_painter_as_it_was(painter, tmp_path):
+    pairs = {
+        "blocks.7.transformer_blocks.0.attn1.to_q": LoraPair(down=torch.ones(2, 99), up=torch.ones(32, 2))
+    }
+    save_lora(tmp_path / "wide.safetensors", pairs, 2.0, {})
+    fitting = load_lora(toy_lora(tmp_path / "ink.safetensors"))
+    painter.set_lora(fitting, 1.0)
+    [before] = painted(painter, [panel_request(TOY_PROMPTS[0])])
+    with pytest.raises(LoraError, match=r"0 of 1 keys match the base, all must; .*\(32, 32\) in the base"):
+        painter.set_lora(load_lora(tmp_path / "wide.safetensors"), 1.0)
+    [after] = painted(painter, [panel_request(TOY_PROMPTS[0])])
+    assert np.array_equal(before, after)
+
+
+class Counting:
+    """An engine that notes for how many rows it was compiled."""
+
+    def __init__(self, engine: Denoiser) -> None:
+        self.engine, self.compiled = engine, 0
+
+    def compile(self, rows: int) -> None:
+        self.compiled = rows
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self.engine, name)
+
+    def __call__(self, *given: torch.Tensor) -> torch.Tensor:
+        return self.engine(*given)
+
+
+class Striped(nn.Module):
+    """A decoder without parts that a compiler would see."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.blocks, self.conv_norm_out = nn.ModuleList(), nn.Identity()
+
+    def forward(self, latent: torch.Tensor) -> torch.Tensor:
+        return torch.linspace(-1, 1, 64).expand(1, 3, 64, 64)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # inside torch
+@pytest.mark.parametrize(("cfg", "rows"), [(4.0, 6), (1.0, 3)])
+def test_the_unet_is_compiled_once_for_full_batches(painter, cfg, rows):
+    painter._denoiser, painter._decoder = Counting(painter._denoiser), Striped()
+    settings = DrawSettings(steps=1, cfg=cfg, size=64, noise="portable")
+    painter.encode_prompts([TOY_PROMPTS[0], NEGATIVE])
+    for compiled, expected in ((False, 0), (True, rows)):
+        painter.draw([panel_request(TOY_PROMPTS[0])], settings, BatchPlan(panels=3, compiled=compiled))
+        assert painter._denoiser.compiled == expected
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # inside torch
+def test_compiled_blocks_predict_the_same_and_other_batches_run_as_before():
+    engine = Denoiser(load_base(toy_base()).unet())
+    chance = torch.Generator().manual_seed(0)
+    rows, text = torch.randn(2, 4, 8, 8, generator=chance), torch.randn(2, 256, 32, generator=chance)
+
+    def predict(count: int) -> torch.Tensor:
+        with torch.inference_mode():
+            engine.set_text(text[:count])
+            return engine(rows[:count], torch.tensor([500]), time_ids(count, 64), text[:count, 0])
+
+    before = [predict(2), predict(1)]
+    engine.compile(rows=2)
+    for count, expected in zip((2, 1), before, strict=True):
+        torch.testing.assert_close(predict(count), expected, rtol=0, atol=1e-4)

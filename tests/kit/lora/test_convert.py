@@ -1,0 +1,168 @@
+import io
+import subprocess
+import sys
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from lora_files import EVERY_LAYER, lora_file, random_pairs
+from safetensors.torch import load, load_file, save
+
+from kit.errors import LoraError
+from kit.files.safetensors_files import read_safetensors
+from kit.lora.convert import checkpoint_bytes, convert, safetensors_for
+from kit.lora.formats import LoraPair, content_bytes, read_content
+from kit.lora.key_names import Tool, write_key
+from kit.lora.lora import find_lora, load_lora
+
+LAYERS = (
+    "blocks.7.transformer_blocks.0.attn1.to_q",
+    "blocks.7.transformer_blocks.0.attn2.to_out",
+    "blocks.41.proj_in",
+)
+DTYPES = (torch.float64, torch.float32, torch.float16, torch.bfloat16)
+
+
+def pairs(seed: int, rank: int, dtype: torch.dtype) -> dict[str, LoraPair]:
+    chance = torch.Generator().manual_seed(seed)
+    return {
+        layer: LoraPair(
+            torch.randn(rank, 8, generator=chance).to(dtype), torch.randn(6, rank, generator=chance).to(dtype)
+        )
+        for layer in LAYERS
+    }
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.integers(0, 99), st.integers(1, 5), st.sampled_from(DTYPES))
+def test_the_checkpoint_is_what_torch_reads_as_tensors_alone(seed, rank, dtype):
+    whole = pairs(seed, rank, dtype)
+    content = read_safetensors(content_bytes("diffsynth", whole, 4.0, {}))
+    read = torch.load(io.BytesIO(checkpoint_bytes(content)), weights_only=True)
+    assert set(read) == {write_key("diffsynth", layer, half) for layer in LAYERS for half in "AB"}
+    for layer, (down, up) in whole.items():
+        for half, factor in (("A", down), ("B", up)):
+            tensor = read[write_key("diffsynth", layer, half)]
+            assert tensor.dtype == factor.dtype
+            assert torch.equal(tensor, factor)
+
+
+def test_the_checkpoint_has_the_same_bytes_each_time():
+    content = read_safetensors(content_bytes("diffsynth", pairs(0, 2, torch.float16), 4.0, {}))
+    assert checkpoint_bytes(content) == checkpoint_bytes(content)
+
+
+@pytest.mark.parametrize("tool", ["diffusers", "kohya"])
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_another_tools_file_holds_the_same_lora_and_tells_its_alpha(tmp_path, tool, dtype):
+    whole = pairs(1, 3, dtype)
+    source = read_safetensors(content_bytes("diffsynth", whole, 1.5, {"trigger": "水墨", "ss_steps": "500"}))
+    (tmp_path / "a.safetensors").write_bytes(safetensors_for(tool, source, 3, 1.5))
+    content = read_content(tmp_path / "a.safetensors")
+    assert (content.tool, content.rank, content.alpha, content.trigger) == (tool, 3, 1.5, "水墨")
+    assert content.notes["ss_steps"] == "500"
+    for layer, pair in whole.items():
+        assert all(torch.equal(a, b) for a, b in zip(content.pairs[layer], pair, strict=True))
+
+
+def test_the_form_made_without_torch_is_the_one_made_with_it():
+    whole = pairs(2, 4, torch.float32)
+    with_torch = content_bytes("diffusers", whole, 2.0, {})
+    content = read_safetensors(content_bytes("diffsynth", whole, 2.0, {}))
+    without = safetensors_for("diffusers", content, 4, 2.0)
+    assert read_safetensors(with_torch).metadata == read_safetensors(without).metadata
+    one, other = load(with_torch), load(without)
+    assert one.keys() == other.keys()
+    assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_a_tensor_that_is_no_factor_is_named():
+    with pytest.raises(ValueError, match="holds weight, which is no factor of a LoRA"):
+        safetensors_for("diffusers", read_safetensors(save({"weight": torch.ones(2)})), 1, 1.0)
+
+
+def test_a_layer_that_other_tools_do_not_have_is_named():
+    data = content_bytes(
+        "diffsynth", {"blocks.3.conv": LoraPair(torch.ones(1, 2), torch.ones(2, 1))}, 1.0, {}
+    )
+    with pytest.raises(ValueError, match=r"holds the layer blocks\.3\.conv, for which kohya has no name"):
+        safetensors_for("kohya", read_safetensors(data), 1, 1.0)
+
+
+def test_whole_numbers_make_no_checkpoint():
+    with pytest.raises(ValueError, match="must hold floating-point numbers, got I64"):
+        checkpoint_bytes(read_safetensors(save({"a": torch.ones(2, dtype=torch.int64)})))
+
+
+def test_a_header_is_read_without_torch_and_its_tensors_lie_where_it_says():
+    data = content_bytes("diffsynth", pairs(0, 2, torch.float16), 4.0, {"trigger": "墨"})
+    content = read_safetensors(data)
+    for name, tensor in load(data).items():
+        entry = content.entries[name]
+        assert (entry.dtype, entry.shape) == ("F16", tuple(tensor.shape))
+        assert content.numbers(name) == tensor.numpy().tobytes()
+    assert content.metadata["trigger"] == "墨"
+    code = "import sys, kit.lora.convert, submissions.verification.verify; print('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout == b"False\n"
+
+
+Q = "blocks.15.transformer_blocks.0.attn1.to_q"
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
+def test_a_lora_that_goes_through_every_tool_comes_back_bit_for_bit(
+    tmp_path: Path, dtype: torch.dtype
+) -> None:
+    pairs = random_pairs(EVERY_LAYER, dtype)
+    start = lora_file(tmp_path / "start.safetensors", "diffsynth", pairs)
+    path = start
+    for tool, name in (
+        ("diffusers", "a.safetensors"), ("kohya", "b.safetensors"),
+        ("peft", "c"), ("diffsynth", "d.safetensors"),
+    ):  # fmt: skip
+        convert(path, tool, tmp_path / name)
+        path = tmp_path / name
+        assert load_lora(path).tool == tool
+    there, back = load_file(start), load_file(path)
+    assert there.keys() == back.keys()
+    assert all(torch.equal(there[key], back[key]) and there[key].dtype == back[key].dtype for key in there)
+    lora = load_lora(path)
+    assert (lora.alpha, lora.rank, lora.trigger) == (6.0, 3, "水墨画风格")
+
+
+def test_an_embedded_lora_goes_through_every_tool(tmp_path: Path) -> None:
+    ink = find_lora("mini:ink")
+    tools: tuple[Tool, ...] = ("diffusers", "peft", "kohya", "diffsynth")
+    paths = [Path(ink.name), *(tmp_path / (t if t == "peft" else f"{t}.safetensors") for t in tools)]
+    for (source, out), tool in zip(pairwise(paths), tools, strict=True):
+        convert(source, tool, out)
+    back = load_lora(paths[-1])
+    assert back.alpha == ink.alpha
+    assert all(torch.equal(a, b) for n in ink.pairs for a, b in zip(ink.pairs[n], back.pairs[n], strict=True))
+
+
+def test_the_contests_checkpoint_holds_the_tensors_alone(tmp_path: Path) -> None:
+    source = lora_file(tmp_path / "a.safetensors", "kohya", random_pairs([Q]))
+    convert(source, "diffsynth", tmp_path / "a.ckpt")
+    assert set(torch.load(tmp_path / "a.ckpt", weights_only=True)) == {
+        f"{Q}.lora_A.default.weight", f"{Q}.lora_B.default.weight"
+    }  # fmt: skip
+    with pytest.raises(LoraError, match="does not say which alpha"):
+        load_lora(tmp_path / "a.ckpt")
+
+
+@pytest.mark.parametrize(("tool", "name"), [("kohya", "a.ckpt"), ("diffusers", "a"), ("diffsynth", "a.pt")])
+def test_a_file_that_the_tool_would_not_open_is_not_written(tmp_path: Path, tool: Tool, name: str) -> None:
+    source = lora_file(tmp_path / "start.safetensors", "diffsynth", random_pairs([Q]))
+    with pytest.raises(LoraError, match=f"a file for {tool} must end in .safetensors"):
+        convert(source, tool, tmp_path / name)
+    assert [path.name for path in tmp_path.iterdir()] == ["start.safetensors"]
+
+
+def test_a_layer_that_a_tool_cannot_name_is_refused(tmp_path: Path) -> None:
+    source = lora_file(tmp_path / "a.safetensors", "diffsynth", random_pairs(["blocks.0.time_emb_proj"]))
+    with pytest.raises(LoraError, match=r"kohya has no name for the layer blocks\.0\.time_emb_proj"):
+        convert(source, "kohya", tmp_path / "b.safetensors")

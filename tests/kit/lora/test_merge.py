@@ -1,0 +1,79 @@
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kit.errors import LoraError
+from kit.lora.formats import LoraPair
+from kit.lora.lora import LoadedLora
+from kit.lora.merge import merge
+
+SHAPES = {"blocks.7.proj_in": (6, 8), "blocks.7.proj_out": (9, 5), "blocks.10.proj_in": (4, 7)}
+
+
+def lora(seed: int, rank: int = 2, alpha: float = 3.0, layers: int = 3) -> LoadedLora:
+    chance = torch.Generator().manual_seed(seed)
+    pairs = {
+        name: LoraPair(
+            torch.randn(rank, width, generator=chance), torch.randn(height, rank, generator=chance)
+        )
+        for name, (height, width) in list(SHAPES.items())[:layers]
+    }
+    return LoadedLora(name="x", sha256="0", tool="diffsynth", rank=rank, alpha=alpha, pairs=pairs, notes={})
+
+
+def change(of: LoadedLora, layer: str) -> torch.Tensor:
+    down, up = of.pairs.get(layer, (torch.zeros(1, SHAPES[layer][1]), torch.zeros(SHAPES[layer][0], 1)))
+    return of.scale * up @ down
+
+
+@given(st.lists(st.tuples(st.integers(0, 99), st.integers(1, 4), st.floats(-2, 2)), min_size=1, max_size=4))
+@settings(deadline=None, max_examples=40)
+def test_the_sum_of_loras_does_what_they_do_together(parts: list[tuple[int, int, float]]) -> None:
+    loras = [lora(seed, rank) for seed, rank, _ in parts]
+    weights = [weight for *_, weight in parts]
+    merged = merge(loras, weights)
+    assert (merged.rank, merged.error) == (sum(rank for _, rank, _ in parts), 0.0)
+    for layer, (down, up) in merged.pairs.items():
+        wanted = sum(weight * change(one, layer) for one, weight in zip(loras, weights, strict=True))
+        assert down.shape[0] == merged.rank
+        assert torch.allclose(up @ down, wanted, atol=1e-5)
+
+
+def test_a_layer_that_one_lora_lacks_is_the_others_alone() -> None:
+    merged = merge([lora(0), lora(1, layers=2)], [1.0, 1.0])
+    down, up = merged.pairs["blocks.10.proj_in"]
+    assert torch.allclose(up @ down, change(lora(0), "blocks.10.proj_in"), atol=1e-5)
+
+
+@pytest.mark.parametrize("rank", [1, 2, 3])
+def test_a_lower_rank_loses_what_the_singular_values_say(rank: int) -> None:
+    loras = [lora(0), lora(1)]
+    merged = merge(loras, [1.0, 0.5], rank)
+    lost = total = 0.0
+    for layer, (down, up) in merged.pairs.items():
+        whole = change(loras[0], layer) + 0.5 * change(loras[1], layer)
+        values = torch.linalg.svdvals(whole.double())
+        missing = (whole - up @ down).square().sum().item()
+        assert missing == pytest.approx(values[rank:].square().sum().item(), rel=1e-3, abs=1e-6)
+        lost, total = lost + missing, total + whole.square().sum().item()
+    assert merged.rank == rank
+    assert merged.error == pytest.approx((lost / total) ** 0.5, rel=1e-3)
+
+
+def test_a_rank_above_the_sum_changes_nothing() -> None:
+    assert merge([lora(0)], [1.0], 64).rank == 2
+
+
+def test_loras_of_other_bases_and_missing_weights_are_refused() -> None:
+    other = lora(1)
+    other = LoadedLora(
+        name="y", sha256="1", tool="kohya", rank=2, alpha=3.0, notes={},
+        pairs={name: LoraPair(torch.ones(2, 3), torch.ones(3, 2)) for name in other.pairs},
+    )  # fmt: skip
+    with pytest.raises(LoraError, match=r"one size in all LoRAs, got \[\(3, 3\), \(4, 7\)\]"):
+        merge([lora(0), other], [1.0, 1.0])
+    with pytest.raises(LoraError, match="each LoRA needs a weight, got 1 LoRAs and 2 weights"):
+        merge([lora(0)], [1.0, 1.0])
+    with pytest.raises(LoraError, match="got 0 LoRAs"):
+        merge([], [])

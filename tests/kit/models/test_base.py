@@ -1,0 +1,31 @@
+import pytest
+import torch
+from fakes import toy_base
+
+from kit.errors import WeightsError
+from kit.generation.devices import load_painter
+from kit.models.base import load_base, pick_device, pick_devices
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="says what a machine without a GPU answers")
+def test_without_a_gpu_all_devices_are_the_cpu_and_a_gpu_is_refused():
+    assert pick_devices("all") == pick_devices("auto") == ["cpu"]
+    with pytest.raises(WeightsError, match="device 'cuda:1': this machine has cpu; or use auto"):
+        pick_devices("cpu,cuda:1")
+    with pytest.raises(WeightsError, match="device 'gpu': this machine has cpu"):
+        pick_device("gpu")
+
+
+def test_a_device_that_is_named_twice_is_refused():
+    with pytest.raises(WeightsError, match="devices 'cpu, cpu': each must be named once"):
+        pick_devices("cpu, cpu")
+
+
+def test_a_folder_without_a_config_is_no_base(base_copy):
+    (base_copy / "config.json").unlink()
+    with pytest.raises(WeightsError, match=r"or config\.json \(laid out like mini\); there is neither"):
+        load_painter(str(base_copy), "cpu")
+
+
+def test_a_folder_laid_out_like_the_embedded_base_is_a_base():
+    assert load_painter(str(toy_base()), "cpu").identity["sha256"] == load_base(toy_base()).sha256

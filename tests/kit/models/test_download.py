@@ -1,0 +1,156 @@
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pytest
+from command import PATIENCE_S
+from hub_server import hub
+
+from kit.errors import WeightsError
+from kit.files.checksums import RECORD, checked_sha256, read_record
+from kit.files.encodings import sha256_bytes
+from kit.hub.repository import RemoteFile
+from kit.models.download import download
+
+UNET = "unet/diffusion_pytorch_model.fp16.safetensors"
+CONTENT = {
+    "unet/config.json": b"{}",
+    "unet/diffusion_pytorch_model.safetensors": b"fp32" * 4,
+    UNET: b"fp16" * 2,
+    "vae/config.json": b"{}",
+    "vae/diffusion_pytorch_model.safetensors": b"vae",
+    "text_encoder/config.json": b"{}",
+    "text_encoder/pytorch_model.bin.index.json": b"{}",
+    "text_encoder/pytorch_model-00001-of-00002.bin": b"one",
+    "text_encoder/pytorch_model-00002-of-00002.bin": b"two",
+    "README.md": b"not needed",
+    "MODEL_LICENSE": b"licence",
+}
+FETCHED = {path for path in CONTENT if path not in ("README.md", "unet/diffusion_pytorch_model.safetensors")}
+
+
+class Hub:
+    """A hub on this machine."""
+
+    def __init__(self, content: Mapping[str, bytes] = CONTENT) -> None:
+        self.content, self.fetched, self.breaks_after = dict(content), [], 99
+        self.sizes = {path: len(data) for path, data in content.items()}
+
+    def files(self) -> Mapping[str, RemoteFile]:
+        return {path: RemoteFile(self.sizes[path], sha256_bytes(data)) for path, data in self.content.items()}
+
+    def fetch(self, paths: Sequence[str], folder: Path) -> None:
+        for path in paths:
+            if len(self.fetched) == self.breaks_after:
+                raise ConnectionError("the line broke")
+            self.fetched.append(path)
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / path).write_bytes(self.content[path])
+
+
+def test_what_drawing_needs_is_fetched_and_recorded(tmp_path):
+    hub = Hub()
+    assert set(download(tmp_path / "Kolors", hub)) == set(hub.fetched) == FETCHED
+    assert {path: seen.sha256 for path, seen in read_record(tmp_path / "Kolors").items()} == {
+        path: sha256_bytes(CONTENT[path]) for path in FETCHED
+    }
+
+
+def test_what_is_there_is_not_fetched_again(tmp_path):
+    download(tmp_path, Hub())
+    assert download(tmp_path, Hub()) == []
+
+
+def test_a_broken_line_is_one_error_and_the_same_command_goes_on(tmp_path):
+    broken = Hub()
+    broken.breaks_after = 3
+    with pytest.raises(WeightsError, match="the line broke; what has arrived stays, run the same command"):
+        download(tmp_path, broken)
+    hub = Hub()
+    download(tmp_path, hub)
+    assert set(hub.fetched) == FETCHED - set(broken.fetched)
+
+
+def test_a_file_that_was_damaged_is_fetched_again_and_recorded_anew(tmp_path):
+    download(tmp_path, Hub())
+    (tmp_path / UNET).write_bytes(b"fp17" * 2)
+    assert download(tmp_path, Hub()) == [UNET]
+    assert read_record(tmp_path)[UNET].sha256 == sha256_bytes(CONTENT[UNET])
+
+
+def test_weights_of_the_users_own_are_not_replaced(tmp_path):
+    download(tmp_path, Hub())
+    hub = Hub(CONTENT | {UNET: b"new"})
+    with pytest.raises(WeightsError, match=rf"{UNET} is not the file of Kwai-Kolors/Kolors: move it away"):
+        download(tmp_path, hub)
+    assert ((tmp_path / UNET).read_bytes(), hub.fetched) == (CONTENT[UNET], [])
+
+
+def test_of_two_precisions_the_one_that_is_there_is_completed(tmp_path):
+    plain = "unet/diffusion_pytorch_model.safetensors"
+    (tmp_path / "unet").mkdir()
+    (tmp_path / plain).write_bytes(CONTENT[plain])
+    assert set(download(tmp_path, Hub())) == FETCHED - {UNET}
+
+
+def test_a_file_that_was_mended_by_hand_is_recorded_anew(tmp_path):
+    download(tmp_path, Hub())
+    (tmp_path / UNET).write_bytes(b"fp17" * 2)
+    (tmp_path / RECORD).unlink()
+    checked_sha256(tmp_path, [UNET], "")
+    (tmp_path / UNET).write_bytes(CONTENT[UNET])
+    assert download(tmp_path, Hub()) == []
+    assert read_record(tmp_path)[UNET].sha256 == sha256_bytes(CONTENT[UNET])
+
+
+def test_a_file_that_arrives_damaged_is_named(tmp_path):
+    hub = Hub()
+    hub.sizes[UNET] = 7
+    with pytest.raises(WeightsError, match=rf"{UNET} did not arrive whole"):
+        download(tmp_path, hub)
+    assert not (tmp_path / RECORD).exists()
+
+
+def test_a_disk_that_is_too_full_is_told_before_anything_is_fetched(tmp_path):
+    hub = Hub()
+    hub.sizes["vae/diffusion_pytorch_model.safetensors"] = shutil.disk_usage(tmp_path).total
+    with pytest.raises(WeightsError, match=r"GB are to be fetched and 1\.1 kept free, the disk has"):
+        download(tmp_path, hub)
+    assert hub.fetched == []
+
+
+def test_a_repository_that_lacks_a_file_is_refused(tmp_path):
+    content = {path: data for path, data in CONTENT.items() if path != "vae/config.json"}
+    with pytest.raises(WeightsError, match=r"Kwai-Kolors/Kolors has no vae/config\.json any more"):
+        download(tmp_path, Hub(content))
+
+
+# the hubs' own clients
+
+
+@pytest.mark.parametrize("source", ["modelscope", "huggingface"])
+def test_the_hubs_own_clients_fetch_what_drawing_needs(tmp_path, source):
+    with hub(CONTENT) as address:
+        environment = {
+            **os.environ,
+            "HF_ENDPOINT": address,
+            "HF_HOME": str(tmp_path / "hf"),
+            "HF_HUB_DISABLE_XET": "1",
+            "MODELSCOPE_ENDPOINT": address,
+            "MODELSCOPE_CACHE": str(tmp_path / "ms"),
+        }
+        environment.pop("HF_HUB_OFFLINE", None)
+        words = ["download", "kolors", "--out", tmp_path / "Kolors", "--from", source]
+        call = [sys.executable, "-m", "storykit", *map(str, words)]
+        done = subprocess.run(
+            call, env=environment, capture_output=True, text=True, timeout=PATIENCE_S, check=False
+        )
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert f"({len(FETCHED)} files fetched)" in done.stdout
+    there = (path for path in (tmp_path / "Kolors").rglob("*") if path.is_file() and path.name != RECORD)
+    fetched = {path.relative_to(tmp_path / "Kolors").as_posix(): path.read_bytes() for path in there}
+    assert {path: fetched.get(path) for path in FETCHED} == {path: CONTENT[path] for path in FETCHED}
+    assert not {path for path in fetched if path in CONTENT} - FETCHED

@@ -1,0 +1,96 @@
+import pytest
+import torch
+from tensorboardX.proto.event_pb2 import Event
+from toy_training import SilentListener, training_file
+
+from kit.errors import RunError, TrainError
+from kit.lora.formats import LoraPair
+from kit.training.config import load_training
+from kit.training.folder import TrainingFolder
+from kit.training.train import train
+
+
+def test_only_the_last_loras_of_the_steps_stay_when_asked(tmp_path):
+    train(load_training(training_file(tmp_path, keep_last=2)), tmp_path / "ink", SilentListener(), "cpu")
+    names = sorted(file.name for file in (tmp_path / "ink" / "steps").iterdir())
+    assert names == ["000004.safetensors", "000006.safetensors"]
+
+
+@pytest.mark.parametrize("change", [{"rank": 4}, {"seed": 1}, {"steps": 8}])
+def test_a_folder_with_another_training_is_refused_and_stays(tmp_path, change):
+    train(load_training(training_file(tmp_path)), tmp_path / "ink", SilentListener(), "cpu")
+    before = (tmp_path / "ink" / "ink.safetensors").read_bytes()
+    with pytest.raises(TrainError, match="holds a training of other settings"):
+        train(load_training(training_file(tmp_path, **change)), tmp_path / "ink", SilentListener(), "cpu")
+    assert (tmp_path / "ink" / "ink.safetensors").read_bytes() == before
+
+
+def test_a_folder_with_something_else_is_refused(tmp_path):
+    (tmp_path / "ink").mkdir()
+    (tmp_path / "ink" / "photo.jpg").write_bytes(b"mine")
+    with pytest.raises(TrainError, match="is not empty and holds no training"):
+        train(load_training(training_file(tmp_path)), tmp_path / "ink", SilentListener(), "cpu")
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("state.pt", r"state\.pt is damaged; delete it to begin anew"),
+        ("train.json", r"train\.json is damaged: .* choose another --out"),
+        ("log.csv", r"log\.csv is damaged: .* only the curve's past is lost"),
+    ],
+)
+def test_a_damaged_file_is_one_clear_error(tmp_path, name, said):
+    training = load_training(training_file(tmp_path))
+    train(training, tmp_path / "ink", SilentListener(), "cpu")
+    for damaged in (b"step,loss\n1,nothing\n\xff", b"{"):
+        (tmp_path / "ink" / name).write_bytes(damaged)
+        if (name, damaged) != ("log.csv", b"{"):  # a table without rows
+            with pytest.raises(RunError, match=said):
+                train(training, tmp_path / "ink", SilentListener(), "cpu")
+
+
+def test_an_empty_state_is_damaged_too(tmp_path):
+    training = load_training(training_file(tmp_path))
+    train(training, tmp_path / "ink", SilentListener(), "cpu")
+    (tmp_path / "ink" / "state.pt").write_bytes(b"")
+    with pytest.raises(RunError, match="is damaged; delete it"):
+        train(training, tmp_path / "ink", SilentListener(), "cpu")
+
+
+def test_weights_that_stop_being_numbers_end_the_training_and_the_good_state_is_named(tmp_path):
+    training = load_training(training_file(tmp_path, steps=2, save_every=1))
+    train(training, tmp_path / "ink", SilentListener(), "cpu")
+    folder = TrainingFolder(tmp_path / "ink", training.learn, SilentListener(), lambda: None)
+    folder.begin()
+    with pytest.raises(TrainError, match=r"stopped being numbers by step 3, those of step 2 are good"):
+        folder.save(3, {"blocks.1": LoraPair(torch.full((2, 4), torch.nan), torch.zeros(4, 2))})
+
+
+def test_a_last_step_whose_file_is_gone_is_written_again(tmp_path):
+    training = load_training(training_file(tmp_path))
+    before = train(training, tmp_path / "ink", SilentListener(), "cpu").read_bytes()
+    (tmp_path / "ink" / "steps" / "000006.safetensors").unlink()
+    assert train(training, tmp_path / "ink", SilentListener(), "cpu").read_bytes() == before
+
+
+def test_what_is_logged_is_on_disk_for_tensorboard_when_a_step_is_saved(tmp_path):
+    seen: list[list[int]] = []
+
+    def look() -> None:
+        files = sorted((tmp_path / "ink").glob("tensorboard/*"))
+        seen.append([step for file in files for step in losses_in(file.read_bytes())])
+
+    train(load_training(training_file(tmp_path, steps=4)), tmp_path / "ink", SilentListener(), "cpu", look)
+    assert seen == [[], [1, 2], [1, 2, 3, 4]]
+
+
+def losses_in(records: bytes) -> list[int]:
+    """Return the steps whose loss a file of TensorBoard holds: length, checksum, event, checksum, again."""
+    found, place = [], 0
+    while place < len(records):
+        length = int.from_bytes(records[place : place + 8], "little")
+        event = Event.FromString(records[place + 12 : place + 12 + length])
+        found += [event.step for value in event.summary.value if value.tag == "loss"]
+        place += length + 16
+    return found

@@ -1,0 +1,24 @@
+import pytest
+
+from eval.scoring.records import PanelScore
+from reports.run.weakest_panels import reasons
+
+
+def panel_row(panel: int, **numbers: float) -> PanelScore:
+    """Return a panel's scores."""
+    return PanelScore(
+        candidate="ink", order="authored", story="cat", seed=0, panel=panel, status="ok", values=numbers
+    )
+
+
+def test_the_strongest_reason_comes_first_and_small_ones_are_not_named() -> None:
+    panels = [panel_row(k, loo=0.8, text=0.3 + k / 1000, aesthetic=5.0 + k % 2) for k in range(1, 8)]
+    found = reasons(8, [*panels, panel_row(8, loo=0.2, text=0.303, aesthetic=5.4)])
+    assert [reason.column for reason in found] == ["loo"]
+    assert (found[0].value, found[0].others) == pytest.approx((0.2, 0.8))
+
+
+def test_a_panel_that_is_behind_in_nothing_has_no_reason() -> None:
+    assert reasons(1, [panel_row(k, loo=0.8) for k in range(1, 9)]) == ()
+    assert reasons(1, [panel_row(1, loo=0.9), panel_row(2, loo=0.8)]) == ()
+    assert reasons(1, []) == ()

@@ -1,0 +1,105 @@
+import json
+from contextlib import chdir
+from pathlib import Path
+
+import pytest
+import torch
+from command import refused, said, tell
+from fakes import toy_lora
+from safetensors.torch import load_file, save_file
+
+from kit.files.safetensors_files import read_tensors, tensor_bytes
+from kit.lora.lora import load_lora
+
+
+def test_a_lora_is_converted_inspected_and_merged_by_command(tmp_path: Path) -> None:
+    source = toy_lora(tmp_path / "a.safetensors")
+    for tool, name in (("diffusers", "b.safetensors"), ("kohya", "c.safetensors"), ("peft", "d")):
+        said("lora", "convert", source, "--to", tool, "--out", tmp_path / name)
+        shown = json.loads(said("lora", "inspect", tmp_path / name, "--json"))
+        assert (shown["tool"], shown["rank"], shown["alpha"], shown["trigger"]) == (tool, 2, 4.0, "水墨风格")
+    sum_of = tmp_path / "e.safetensors"
+    said("lora", "merge", source, tmp_path / "c.safetensors", "--weights", "1,-1", "--out", sum_of)
+    merged = load_lora(sum_of)
+    assert merged.trigger == "水墨风格"
+    assert all(bool((up.float() @ down.float()).abs().max() < 1e-3) for down, up in merged.pairs.values())
+
+
+def test_the_contests_checkpoint_is_inspected_without_its_alpha(tmp_path: Path) -> None:
+    source = toy_lora(tmp_path / "a.safetensors")
+    said("lora", "convert", source, "--to", "diffsynth", "--out", tmp_path / "a.ckpt")
+    shown = said("lora", "inspect", tmp_path / "a.ckpt")
+    assert "alpha   not in the file" in shown
+    assert "fits    no base" in shown
+
+
+def test_an_embedded_lora_fits_the_embedded_base_alone() -> None:
+    shown = said("lora", "inspect", "mini:ink")
+    assert "fits    mini (88 of 88 layers)\n" in shown
+    assert "problem" not in shown
+
+
+def test_the_problems_of_a_lora_are_shown(tmp_path: Path) -> None:
+    tensors = load_file(toy_lora(tmp_path / "a.safetensors"))
+    flat = {key: tensor * (0 if "lora_B" in key else 1) for key, tensor in tensors.items()}
+    (tmp_path / "b.safetensors").write_bytes(tensor_bytes(flat, {"alpha": "2"}))
+    shown = said("lora", "inspect", tmp_path / "b.safetensors")
+    assert "problem it changes nothing, all of its up factors are 0: it was never trained\n" in shown
+    assert len(json.loads(said("lora", "inspect", tmp_path / "b.safetensors", "--json"))["problems"]) == 2
+
+
+def test_a_lora_of_stable_diffusion_is_refused_with_a_word_on_its_text_encoder(tmp_path: Path) -> None:
+    said(
+        "lora",
+        "convert",
+        toy_lora(tmp_path / "a.safetensors"),
+        "--to",
+        "kohya",
+        "--out",
+        tmp_path / "k.safetensors",
+    )
+    tensors = load_file(tmp_path / "k.safetensors")
+    more = {
+        f"lora_te1_text_model_encoder_layers_0_mlp_fc1.lora_{n}.weight": torch.ones(2, 2)
+        for n in ("up", "down")
+    }
+    save_file(tensors | more, tmp_path / "xl.safetensors")
+    line = refused("lora", "inspect", tmp_path / "xl.safetensors")
+    assert f"{len(tensors)} of {len(tensors) + 2} keys match" in line
+    assert "it changes a text encoder as well, as LoRAs of Stable Diffusion do" in line
+
+
+def test_a_file_with_every_key_misnamed_is_refused(tmp_path: Path) -> None:
+    tensors = load_file(toy_lora(tmp_path / "a.safetensors"))
+    save_file({f"x.{key}": tensor for key, tensor in tensors.items()}, tmp_path / "b.safetensors")
+    assert f"0 of {len(tensors)} keys match" in refused("lora", "inspect", tmp_path / "b.safetensors")
+
+
+def test_a_file_that_lost_layers_is_not_inspected_as_if_it_were_whole(tmp_path: Path) -> None:
+    tensors, notes = read_tensors(toy_lora(tmp_path / "a.safetensors"))
+    kept = dict(list(tensors.items())[2:])
+    (tmp_path / "b.safetensors").write_bytes(tensor_bytes(kept, notes))
+    assert "is damaged: it promises" in refused("lora", "inspect", tmp_path / "b.safetensors")
+
+
+def test_too_few_weights_are_refused(tmp_path: Path) -> None:
+    file, out = toy_lora(tmp_path / "a.safetensors"), tmp_path / "b.safetensors"
+    assert "2 LoRAs and 1 weights" in refused("lora", "merge", file, file, "--weights", "1", "--out", out)
+    assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["convert", "a", "--to", "comfy", "--out", "b"],
+        ["convert", "a", "--to", "kohya"],
+        ["merge", "a", "b", "--weights", "1;2", "--out", "c.safetensors"],
+        ["merge", "a", "b", "--weights", "1,nan", "--out", "c.safetensors"],
+        ["merge", "a", "b", "--rank", "0", "--out", "c.safetensors"],
+    ],
+)
+def test_wrong_usage_is_explained(words: list[str], tmp_path: Path) -> None:
+    for name in "ab":
+        toy_lora(tmp_path / f"{name}.safetensors").rename(tmp_path / name)
+    with chdir(tmp_path):
+        assert tell("lora", *words).code == 2

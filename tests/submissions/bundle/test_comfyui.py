@@ -1,0 +1,132 @@
+import json
+
+import pytest
+from entries import make_entry, make_scored_run, unpack
+from paths import GOLDENS
+
+from submissions.bundle.comfyui import MAX_EXACT_SEED, kijai, native, workflows_of
+from submissions.bundle.manifest import read_manifest
+from submissions.packing.pack import pack
+
+FACTS = json.loads((GOLDENS / "comfyui_nodes.json").read_text("utf-8"))["nodes"]
+"""What each node takes and gives, read from its pack's source."""
+CONTROLS = ("fixed", "increment", "decrement", "randomize")
+"""What ComfyUI's page adds behind every whole number called seed."""
+
+
+@pytest.fixture(scope="module")
+def manifest(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("comfy")
+    files = unpack(pack(make_scored_run(folder / "work"), make_entry(folder)).path)
+    found, _ = read_manifest(files["manifest.json"])
+    return found
+
+
+def nodes(graph: dict, kind: str = "") -> list[dict]:
+    return [node for node in graph["nodes"] if node["type"] != "Note" and kind in ("", node["type"])]
+
+
+def values_by_name(node: dict) -> dict[str, object]:
+    """Return a node's widgets by name, checked against what the node's source says."""
+    values = list(node["widgets_values"])
+    named = {}
+    for name, fact in FACTS[node["type"]]["inputs"].items():
+        if not fact["widget"]:
+            continue
+        named[name] = values.pop(0)
+        if name == "seed":
+            assert values.pop(0) in CONTROLS
+    assert not values, f"{node['type']} has more values than widgets"
+    return named
+
+
+@pytest.mark.parametrize("make", [kijai, native])
+def test_every_node_is_one_that_its_pack_has_with_its_outputs(manifest, make):
+    for node in nodes(make(manifest)):
+        given = [[output["type"], output["name"]] for output in node["outputs"]]
+        assert given == FACTS[node["type"]]["outputs"], node["type"]
+
+
+@pytest.mark.parametrize("make", [kijai, native])
+def test_every_widget_has_a_value_that_its_node_takes(manifest, make):
+    kinds = {"INT": int, "FLOAT": (int, float), "STRING": str, "COMBO": str}
+    for node in nodes(make(manifest)):
+        for name, value in values_by_name(node).items():
+            fact = FACTS[node["type"]]["inputs"][name]
+            assert isinstance(value, kinds[fact["type"]]), (node["type"], name)
+            assert value in fact.get("choices", [value]), (node["type"], name)
+            if fact["type"] in ("INT", "FLOAT"):
+                least = 32 if name in ("width", "height") else fact["min"]  # the test draws tiny panels
+                assert least <= value <= fact["max"], (node["type"], name)
+
+
+@pytest.mark.parametrize("make", [kijai, native])
+def test_every_link_joins_an_output_to_an_input_of_its_type(manifest, make):
+    graph = make(manifest)
+    by_id = {node["id"]: node for node in graph["nodes"]}
+    assert len({link[0] for link in graph["links"]}) == len(graph["links"]) == graph["last_link_id"]
+    assert len(by_id) == len(graph["nodes"]) == graph["last_node_id"]
+    for number, source, out, target, into, kind in graph["links"]:
+        assert by_id[source]["outputs"][out]["type"] == kind
+        assert number in by_id[source]["outputs"][out]["links"]
+        socket = by_id[target]["inputs"][into]
+        assert (socket["link"], socket["type"]) == (number, kind)
+        assert FACTS[by_id[target]["type"]]["inputs"][socket["name"]]["type"] == kind
+        assert by_id[source]["order"] < by_id[target]["order"]
+
+
+@pytest.mark.parametrize("make", [kijai, native])
+def test_every_input_that_a_node_needs_is_linked(manifest, make):
+    for node in nodes(make(manifest)):
+        linked = {socket["name"] for socket in node["inputs"]}
+        needed = {
+            name
+            for name, fact in FACTS[node["type"]]["inputs"].items()
+            if fact["required"] and not fact["widget"]
+        }
+        assert needed <= linked, node["type"]
+
+
+@pytest.mark.parametrize("make", [kijai, native])
+def test_eight_panels_are_saved_with_their_own_prompt_and_seed(manifest, make):
+    graph = make(manifest)
+    by_id = {node["id"]: node for node in graph["nodes"]}
+    source = {(link[3], link[4]): link[1] for link in graph["links"]}
+    saved = nodes(graph, "SaveImage")
+    assert [node["widgets_values"] for node in saved] == [[f"storykit/{n}"] for n in range(1, 9)]
+    for node, panel in zip(saved, manifest.panels, strict=True):
+        sampler = by_id[source[source[node["id"], 0], 0]]
+        told = values_by_name(sampler)
+        assert (told["seed"], told["steps"], told["cfg"]) == (panel.seed, 2, 4.0)
+        said = by_id[source[sampler["id"], 1]]
+        assert next(iter(values_by_name(said).values())) == panel.prompt
+
+
+def test_the_lora_is_worn_as_strong_as_in_the_bundle(manifest):
+    [mine] = nodes(native(manifest), "LoraLoaderModelOnly")
+    assert mine["widgets_values"] == ["ink-comfyui.safetensors", 0.8]
+    [theirs] = nodes(kijai(manifest), "LoadKolorsLoRA")
+    assert theirs["widgets_values"] == ["lora/ink.ckpt", pytest.approx(0.8 * 4.0)]
+
+
+def note(graph: dict) -> str:
+    return graph["nodes"][0]["widgets_values"][0]
+
+
+def test_the_note_says_that_other_pictures_come_out_and_warns_of_what_comfyui_reads_otherwise(manifest):
+    assert "draws other pictures from these seeds" in note(native(manifest))
+    marked = manifest.panels[1].model_copy(update={"prompt": "a {red|blue} cat", "seed": MAX_EXACT_SEED + 1})
+    told = note(native(manifest.model_copy(update={"panels": (manifest.panels[0], marked)})))
+    assert "Panels 2: ComfyUI reads { } | // /* in a prompt as its own signs" in told
+    assert "Panels 2: the browser rounds seeds" in told
+
+
+def test_a_story_of_the_bare_base_has_no_lora_in_its_graphs(manifest):
+    bare = manifest.model_copy(update={"lora": None})
+    assert not nodes(native(bare), "LoraLoaderModelOnly")
+    assert not nodes(kijai(bare), "LoadKolorsLoRA")
+    assert len(nodes(kijai(bare), "SaveImage")) == 8
+
+
+def test_there_is_no_graph_for_the_embedded_base(manifest):
+    assert workflows_of(manifest.model_copy(update={"notice": "embedded"})) == {}

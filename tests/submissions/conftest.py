@@ -1,0 +1,24 @@
+from pathlib import Path
+
+import pytest
+from entries import forge, make_entry, make_scored_run, picture_bytes
+
+from submissions.packing.pack import pack
+
+
+@pytest.fixture(scope="session")
+def sound(tmp_path_factory) -> bytes:
+    """The bytes of a sound bundle whose mosaics are small."""
+    folder = tmp_path_factory.mktemp("sound")
+    path = pack(make_scored_run(folder / "work"), make_entry(folder)).path
+
+    def shrink(files, manifest):
+        files |= {name: picture_bytes(1, {}) for name in files if name.startswith("mosaic")}
+
+    return forge(path, shrink).read_bytes()
+
+
+@pytest.fixture
+def bundle(sound, tmp_path) -> Path:
+    (tmp_path / "entry.zip").write_bytes(sound)
+    return tmp_path / "entry.zip"

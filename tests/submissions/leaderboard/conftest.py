@@ -1,0 +1,53 @@
+import io
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+from course_entries import COURSE, retell
+from entries import INTRODUCTION, forge, make_entry, make_scored_run, picture_bytes
+from PIL import Image
+
+from kit.files.encodings import sha256_bytes
+from submissions.packing.pack import pack
+
+
+@pytest.fixture(scope="session")
+def sound(tmp_path_factory) -> bytes:
+    """The bytes of a sound bundle for the course whose mosaics are small."""
+    folder = tmp_path_factory.mktemp("sound")
+    path = pack(
+        make_scored_run(folder / "work"), make_entry(folder, rules=COURSE, introduction=2 * INTRODUCTION)
+    ).path
+    return forge(path, lambda files, _: files.update(small_mosaics(files))).read_bytes()
+
+
+def small_mosaics(files: dict[str, bytes]) -> dict[str, bytes]:
+    return {name: picture_bytes(1, {}) for name in files if name.startswith("mosaic")}
+
+
+@pytest.fixture
+def hand_in(sound, tmp_path) -> Callable[..., Path]:
+    """Write the bundle of one more team, with pictures of its own."""
+
+    def write(number: int, team: str = "", title: str = "", pictures: Sequence[int] = ()) -> Path:
+        path = tmp_path / f"{number:03}.zip"
+        path.write_bytes(sound)
+        seeds = pictures or range(100 * (number + 1), 100 * (number + 1) + 8)
+        return forge(path, lambda files, told: repaint(files, told, (team or f"队{number}", title, seeds)))
+
+    return write
+
+
+def repaint(files: dict[str, bytes], told: dict, entry: tuple[str, str, Sequence[int]]) -> None:
+    """Make another team's entry of a bundle, every file as the team would have packed it."""
+    team, title, seeds = entry
+    told |= {"team": team, "title": title or told["title"]}
+    told["name"] = COURSE.name_of(told["team"], told["title"])
+    for panel, seed in zip(told["panels"], seeds, strict=True):
+        with Image.open(io.BytesIO(files[panel["file"]])) as old:
+            recipe = old.info["storykit"]
+        files[panel["file"]] = picture_bytes(seed, {"storykit": recipe})
+        found = sha256_bytes(files[panel["file"]])
+        files["scores.csv"] = files["scores.csv"].replace(panel["sha256"].encode(), found.encode())
+        panel["sha256"] = found
+    retell(files, told)

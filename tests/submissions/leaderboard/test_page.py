@@ -1,0 +1,32 @@
+import re
+
+from course_entries import rank_all
+from entries import forge
+
+from submissions.leaderboard.page import board_html
+from submissions.leaderboard.table import sentences
+
+HOSTILE = "<script>alert(1)</script>"
+
+
+def test_the_page_escapes_what_entries_say_and_asks_the_network_for_nothing(hand_in):
+    hidden = forge(hand_in(3), lambda _, told: told.update(team=f"{HOSTILE}\x1b[31m\u202e"))
+    page = board_html(rank_all([hand_in(1, team=HOSTILE, title='"><img src=x>'), hand_in(2), hidden]))
+    assert "<script" not in page
+    assert "&lt;script&gt;alert(1)" in page
+    assert "<img src=x" not in page
+    assert not {"\x1b", "\u202e"} & set(page)
+    assert re.findall(r"""(?:src|href)=["'](?!data:image/webp|#)""", page) == []
+    assert page.count("data:image/webp;base64,") == 16
+
+
+def test_the_page_says_what_it_did_in_the_language_of_most_entries(hand_in):
+    def speak_english(files: dict[str, bytes], told: dict) -> None:
+        for panel in told["panels"]:
+            panel["prompt"] = "a cat"
+
+    board = rank_all([hand_in(1), hand_in(2)])
+    assert (board.language, "分不出高下" in board_html(board)) == ("zh", True)
+    broken = [forge(hand_in(number), speak_english) for number in (3, 4, 5)]
+    page = board_html(rank_all(broken))
+    assert sentences("en")["deck"].format(ranked=0, named=3, all=3) in page

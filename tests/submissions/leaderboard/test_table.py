@@ -1,0 +1,48 @@
+import re
+import tomllib
+
+import pytest
+from course_entries import rank_all, rows_of
+from entries import forge
+
+from reports.page_templates import template_text
+from submissions.leaderboard.table import board_csv, board_lines
+
+
+def test_the_table_has_a_row_for_every_bundle_and_opens_in_a_spreadsheet(hand_in, tmp_path):
+    board = rank_all([hand_in(1, title="雨夜"), hand_in(2), tmp_path / "none.zip"])
+    assert board_csv(board).startswith(b"\xef\xbb\xbfrank,team,title,file,total,low,high,tied_with_next,")
+    rows = rows_of(board)
+    assert list(rows[0])[8:] == [
+        "aesthetic_mean", "text_mean", "aesthetic_mean_standard", "text_mean_standard", "notes", "reasons",
+    ]  # fmt: skip
+    assert [row["rank"] for row in rows] == ["1", "2", ""]
+    assert {"雨夜", ""} < {row["title"] for row in rows}
+    assert float(rows[0]["total"]) == -float(rows[1]["total"])
+    assert "there is none" in rows[2]["reasons"]
+
+
+@pytest.mark.parametrize("team", ["=1+1", "+1", "-1", "@SUM(A1)", "＝1"])
+def test_a_name_that_a_spreadsheet_would_run_is_text(hand_in, team):
+    rows = rows_of(rank_all([hand_in(1, team=team), hand_in(2)]))
+    assert f"'{team}" in [row["team"] for row in rows]
+    assert all(re.fullmatch(r"-?[0-9.]+", row["total"]) for row in rows), "numbers stay numbers"
+
+
+def test_a_terminal_gets_no_control_characters_and_no_more_than_a_short_table(hand_in):
+    paths = [hand_in(number) for number in range(25)]
+    forge(paths[0], lambda _, told: told.update(team="\x1b[31mred\u202e\x07"))
+    lines = list(board_lines(rank_all(paths)))
+    assert all(line.isprintable() for line in lines)
+    assert len(lines) == 1 + 20 + 1 + 1 + 1
+    assert "... and 4 more" in lines
+    assert lines[-2].startswith(r"-     \x1b[31mred\u202e\x07")
+
+
+def test_both_languages_have_the_same_sentences_with_the_same_fields():
+    tables = tomllib.loads(template_text("leaderboard/leaderboard.toml"))
+    fields = [
+        {key: set(re.findall(r"\{(\w+)", text)) for key, text in tables[language].items()}
+        for language in ("en", "zh")
+    ]
+    assert fields[0] == fields[1]

@@ -1,0 +1,119 @@
+import json
+import subprocess
+import sys
+import zipfile
+from datetime import UTC, datetime
+
+import pytest
+from entries import (
+    MINI,
+    STORY,
+    draw_panel,
+    make_entry,
+    make_scored_run,
+    refusal,
+    unpack,
+    verified,
+    write_scores,
+)
+from paths import GOLDENS, ROOT
+
+from kit.errors import RunError
+from kit.files.encodings import sha256_of
+from submissions.contest.rules import load_rules
+from submissions.packing.pack import pack
+
+GOLDEN = GOLDENS / "bundle_files.txt"
+
+
+def test_a_bundle_holds_the_files_of_the_golden_list_in_that_order(packed):
+    _, report = packed
+    assert "\n".join(unpack(report.path)) + "\n" == GOLDEN.read_text("utf-8")
+    assert report.files == tuple(unpack(report.path))
+
+
+def test_what_pack_wrote_verify_accepts(packed):
+    _, report = packed
+    assert verified(report.path) == ()
+
+
+def test_the_report_tells_name_hash_and_size(packed):
+    _, report = packed
+    assert report.name == "云上画师-可图Kolors训练-墨猫夜行记"
+    assert report.sha256 == sha256_of(report.path)
+    assert report.size_bytes == report.path.stat().st_size
+
+
+def test_the_same_run_packed_twice_gives_the_same_bytes(packed, tmp_path):
+    run, report = packed
+    again = pack(run, make_entry(tmp_path, out=tmp_path / "other-name.zip"))
+    assert again.sha256 == report.sha256
+    assert again.path.read_bytes() == report.path.read_bytes()
+
+
+def test_a_run_copied_to_another_place_gives_the_same_bytes(packed, tmp_path):
+    elsewhere = make_scored_run(tmp_path / "a" / "b")
+    assert pack(elsewhere, make_entry(tmp_path)).sha256 == packed[1].sha256
+
+
+def test_every_entry_has_the_same_time_and_permissions(packed):
+    with zipfile.ZipFile(packed[1].path) as archive:
+        assert {entry.date_time for entry in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
+        assert {entry.external_attr >> 16 for entry in archive.infolist()} == {0o100644}
+
+
+def test_the_bare_base_is_packed_where_the_rules_ask_for_no_lora(tmp_path):
+    run = make_scored_run(tmp_path / "work", base=MINI)
+    report = pack(run, make_entry(tmp_path, candidate="base", rules=load_rules("practice")))
+    assert not [name for name in report.files if name.startswith("lora/")]
+    assert verified(report.path) == ()
+
+
+def test_a_refused_entry_leaves_an_older_bundle_as_it_was(run, tmp_path):
+    entry = make_entry(tmp_path)
+    pack(run, entry)
+    before = entry.out.read_bytes()
+    write_scores(run, (5.0,) * 8)
+    refusal(run, entry)
+    assert entry.out.read_bytes() == before
+
+
+def test_a_folder_that_cannot_be_written_is_one_clear_error(packed, tmp_path):
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(RunError, match="cannot be written"):
+        pack(packed[0], make_entry(tmp_path, out=tmp_path / "file" / "entry.zip"))
+
+
+def test_a_deadline_that_is_over_is_told_and_no_fault(run, tmp_path):
+    rules = load_rules("kolors-2024")
+    over = rules.deadline.model_copy(update={"at": datetime(2024, 8, 31, tzinfo=UTC)})
+    report = pack(run, make_entry(tmp_path, rules=rules.model_copy(update={"deadline": over})))
+    assert "the contest's deadline was 2024-08-31 00:00:00+00:00" in report.notes
+
+
+def test_packing_and_verifying_import_no_torch():
+    stages = "submissions.packing.pack, submissions.verification.verify"
+    code = f"import sys, {stages}; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
+
+
+def test_a_panel_drawn_again_in_the_same_way_changes_nothing(packed, tmp_path):
+    run = make_scored_run(tmp_path / "work", story=STORY)
+    draw_panel(run, json.loads((run.folder / "run.json").read_text("utf-8"))["base"], "ink", 1)
+    assert pack(run, make_entry(tmp_path)).sha256 == packed[1].sha256
+
+
+def test_panels_of_several_seeds_are_packed_as_they_were_cast(tmp_path):
+    run = make_scored_run(tmp_path / "work", seeds=(3, 5))
+    seeds = (3, 5, 5, 3, 3, 3, 5, 3)
+    report = pack(run, make_entry(tmp_path, seeds=seeds))
+    assert "panels of the seeds 3 5 5 3 3 3 5 3, as cast" in report.notes
+    files = unpack(report.path)
+    panels = json.loads(files["manifest.json"])["panels"]
+    assert tuple(panel["seed"] for panel in panels) == seeds
+    for panel, seed in enumerate(seeds, 1):
+        assert (
+            files[f"panels/{panel}.png"]
+            == run.panel_path("ink", "authored", "moon", seed, panel).read_bytes()
+        )
+    assert verified(report.path) == ()

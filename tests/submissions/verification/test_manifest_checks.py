@@ -1,0 +1,219 @@
+import json
+import random
+import re
+
+import pytest
+from bundles import faults_told
+from entries import forge, lora_bytes, picture_bytes, repack, unpack, verified
+
+from kit.files.encodings import sha256_bytes, zip_bytes
+from kit.files.safetensors_files import read_safetensors
+from submissions.bundle.lora_files import lora_forms
+from submissions.bundle.manifest import LoraRecord
+
+
+@pytest.mark.parametrize(
+    "name", ["README.md", "NOTICE", "panels/3.png", "scores.csv", "lora/ink.safetensors"]
+)
+def test_a_lost_file_is_named(bundle, name):
+    repack(bundle, lambda files: files.pop(name))
+    assert f"{name}: is in the manifest but not in the bundle" in faults_told(bundle)
+
+
+def test_a_file_that_nobody_listed_is_named(bundle):
+    repack(bundle, lambda files: files.update({"notes.txt": b"hello"}))
+    assert faults_told(bundle) == "notes.txt: is in the bundle but not in the manifest"
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_one_flipped_byte_of_any_file_is_found_and_the_file_named(bundle, seed):
+    files = unpack(bundle)
+    chance = random.Random(seed)
+    for name, data in files.items():
+        spoilt = bytearray(data)
+        spoilt[chance.randrange(len(data))] ^= chance.randrange(1, 256)
+        bundle.write_bytes(zip_bytes(files | {name: bytes(spoilt)}))
+        assert any(fault.place.startswith(name) for fault in verified(bundle)), name
+
+
+def test_a_space_more_in_the_manifest_is_found(bundle):
+    repack(bundle, lambda files: files.update({"manifest.json": files["manifest.json"] + b" "}))
+    assert faults_told(bundle) == "manifest.json: is not as it was packed, its seal does not fit (pack again)"
+
+
+@pytest.mark.parametrize(
+    "name", ["lora/ink.ckpt", "pytorch_lora_weights.safetensors", "lora/ink-comfyui.safetensors"]
+)
+def test_another_form_of_the_lora_with_other_numbers_is_found_without_opening_it(bundle, name):
+    def change(files, manifest):
+        files[name] = files[name][:-30] + b"\x00" + files[name][-29:]
+
+    assert f"{name}: is not lora/ink.safetensors in another form, byte by byte" in faults_told(
+        forge(bundle, change)
+    )
+
+
+def test_a_painted_over_panel_is_named(bundle):
+    repack(bundle, lambda files: files.update({"panels/2.png": picture_bytes(9, {})}))
+    assert "panels/2.png: is not the file in the manifest, its sha256 or size differs" in faults_told(bundle)
+
+
+def test_every_fault_of_a_manifest_is_named_with_its_place(bundle):
+    def spoil(files):
+        manifest = json.loads(files["manifest.json"])
+        manifest["panels"][2]["seed"] = "three"
+        manifest["gate"]["score"] = None
+        manifest["extra"] = 1
+        files["manifest.json"] = json.dumps(manifest).encode()
+
+    said = faults_told(repack(bundle, spoil))
+    for place in ("manifest.json, panels[2].seed: ", "manifest.json, gate.score: ", "manifest.json, extra: "):
+        assert place in said
+
+
+def _score(files, manifest):
+    manifest["gate"]["score"] = 9.0
+
+
+def _scores(files, manifest):
+    files["scores.csv"] = files["scores.csv"].replace(b",6.0,", b",5.0,")
+
+
+def _seven(files, manifest):
+    manifest["panels"].pop()
+    del files["panels/8.png"]
+
+
+def _rank(files, manifest):
+    manifest["lora"]["rank"] = 3
+
+
+def _other_lora(files, manifest):
+    files["lora/ink.safetensors"] = lora_bytes({"rank": "2"})
+
+
+def _truncated_lora(files, manifest):
+    files["lora/ink.safetensors"] = lora_bytes()[:-4]
+
+
+def _settings(files, manifest):
+    files["settings.json"] = files["settings.json"].replace(b'"steps": 2', b'"steps": 50')
+
+
+def _configuration(files, manifest):
+    files["configuration.json"] = b"{}"
+
+
+def _csv(files, manifest):
+    files["prompts.csv"] = files["prompts.csv"].replace("第3幕".encode(), "第4幕".encode())
+
+
+def _no_json(files, manifest):
+    files["prompts.json"] = b"[" * 100_000
+
+
+def _unknown_rules(files, manifest):
+    manifest["rules"] = "../../etc/passwd"
+
+
+def _infinite(files, manifest):
+    manifest["base"]["dtype"] = float("inf")
+
+
+def _endless_alpha(files, manifest):
+    manifest["lora"]["alpha"] = 1e300
+
+
+def _huge_scores(files, manifest):
+    files["scores.csv"] = re.sub(rb",[67]\.[0-9]+,", b",1e308,", files["scores.csv"])
+
+
+def _lost_batch(files, manifest):
+    manifest["batches"] = [{"seed": 3, "prompts": ["another prompt"], "compiled": False}]
+
+
+def _many_batches(files, manifest):
+    alone = {"seed": 9, "prompts": ["another prompt"], "compiled": False}
+    prompts = [panel["prompt"] for panel in manifest["panels"]]
+    manifest["batches"] = [{"seed": 3, "prompts": prompts, "compiled": False}, alone]
+
+
+def _crowded_batch(files, manifest):
+    manifest["batches"] = [{"seed": 3, "prompts": ["p"] * 9, "compiled": False}]
+
+
+def _endless_seed(files, manifest):
+    manifest["panels"][0]["seed"] = 2**70
+
+
+def _endless_steps(files, manifest):
+    manifest["settings"]["steps"] = 10**9
+
+
+def _own_notice(files, manifest):
+    manifest["notice"] = "\x1b[31mbuy this"
+
+
+def _one_name_twice(files, manifest):
+    manifest["lora"]["diffusers"] = manifest["lora"]["comfyui"]
+    del files["pytorch_lora_weights.safetensors"]
+
+
+def _lora(data):
+    """Forge another LoRA in all its forms."""
+
+    def forgery(files, manifest):
+        manifest["lora"] |= {"sha256": sha256_bytes(data)}
+        record = LoraRecord.model_validate({**manifest["lora"], "notes": manifest["lora"]["notes"]})
+        files["lora/ink.safetensors"] = data
+        files |= {name: form() for name, form in lora_forms(record, read_safetensors(data)).items()}
+
+    return forgery
+
+
+def _flat(data, value):
+    return data[:-64] + value * (64 // len(value))
+
+
+def _trigger(files, manifest):
+    manifest["lora"]["trigger"] = "another word"
+
+
+FORGERIES = [
+    (_infinite, "manifest.json: Invalid JSON"),
+    (_endless_alpha, "manifest.json, lora.alpha: Input should be less than or equal to 1000000"),
+    (_huge_scores, "scores.csv: must have aesthetic scores within 100"),
+    (_lost_batch, "manifest.json, batches: must have each panel in one of the batches"),
+    (_many_batches, "manifest.json, batches: must have each panel in one of the batches and a panel in each"),
+    (_crowded_batch, "manifest.json, batches[0].prompts: Tuple should have at most 8 items"),
+    (_endless_seed, "manifest.json, panels[0].seed: Input should be less than 9223372036854775808"),
+    (_endless_steps, "manifest.json, settings.steps: Input should be less than or equal to 1000"),
+    (_own_notice, "manifest.json, notice: Input should be '' or 'embedded base"),
+    (_one_name_twice, "pytorch_lora_weights.safetensors: is missing, the LoRA is handed in in this form too"),
+    (_lora(_flat(lora_bytes(), b"\x00\x7c")), "lora/ink.safetensors: holds numbers that are not finite"),
+    (_lora(_flat(lora_bytes(), b"\x00\x00")), "lora/ink.safetensors: changes nothing"),
+    (
+        _lora(lora_bytes({"alpha": "99"})),
+        "lora/ink.safetensors: must have alpha 4.0 as the manifest says, got 99",
+    ),
+    (_lora(lora_bytes({"note": "x" * 70_000})), "lora/ink.safetensors: carries 70006 characters of metadata"),
+    (_trigger, "manifest.json, lora.trigger: must stand in front of every prompt"),
+    (_score, "scores.csv: has mean aesthetic score 6.5000, the manifest says 9.0000"),
+    (_scores, "scores.csv: has mean aesthetic score 6.3750, the manifest says 6.5000"),
+    (_seven, "manifest.json: must have 8 panels, got 7"),
+    (_rank, "lora/ink.safetensors: must have rank 3 as the manifest says, got 2"),
+    (_other_lora, "manifest.json, lora: has two different sha256"),
+    (_truncated_lora, "lora/ink.safetensors: is not a whole safetensors file"),
+    (_settings, "settings.json: does not say what it must by the manifest"),
+    (_configuration, "configuration.json: does not say what it must by the manifest"),
+    (_csv, "prompts.csv: does not give each panel the prompt it has in the manifest"),
+    (_no_json, "prompts.json: does not say what it must by the manifest"),
+    (_unknown_rules, "manifest.json: is for the contest '../../etc/passwd', which storykit does not know"),
+]
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"), FORGERIES, ids=lambda value: getattr(value, "__name__", "fault")
+)
+def test_a_forged_bundle_is_found_out(bundle, change, fault):
+    assert fault in faults_told(forge(bundle, change))

@@ -1,0 +1,85 @@
+"""The storykit command as a user gives it: in this process, or in one of its own that can be killed."""
+
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from contextlib import redirect_stderr, redirect_stdout
+from io import StringIO
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from storykit.cli.main import main
+
+PATIENCE_S = 600
+"""After which a process that does nothing is taken for dead."""
+_OWN_PROCESS = """
+import signal, sys
+from storykit.cli.main import main
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job would ignore ctrl-c
+main(sys.argv[1:])
+"""
+
+
+class Answer(NamedTuple):
+    """What a command left behind besides its files."""
+
+    code: int
+    out: str
+    err: str
+
+
+def tell(*words: object) -> Answer:
+    """Give a command; whatever is no exit, a traceback to the user, is raised."""
+    out, err = StringIO(), StringIO()
+    with redirect_stdout(out), redirect_stderr(err), pytest.raises(SystemExit) as end:
+        main([str(word) for word in words])
+    return Answer(int(end.value.code or 0), out.getvalue(), err.getvalue())
+
+
+def said(*words: object) -> str:
+    """Give a command that must succeed and return what it printed."""
+    answer = tell(*words)
+    assert (answer.code, answer.err) == (0, "")
+    return answer.out
+
+
+def refused(*words: object) -> str:
+    """Give a command that must fail, in one line and with exit code 1, and return the line's reason."""
+    answer = tell(*words)
+    assert (answer.code, answer.out) == (1, "")
+    assert answer.err.startswith("Error: ")
+    assert answer.err.endswith("\n")
+    assert answer.err.count("\n") == 1
+    return answer.err.removeprefix("Error: ").rstrip("\n")
+
+
+def stopped_at_the_first_panel(run: Path, by: signal.Signals, *words: object) -> Answer:
+    """Give a command in a process of its own, which gets a signal once the run has a panel."""
+    arguments = [sys.executable, "-c", _OWN_PROCESS, *map(str, words)]
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            _wait_for_a_row(run / "panels.jsonl", process)
+            process.send_signal(by)
+            out, err = process.communicate(timeout=PATIENCE_S)
+        finally:
+            process.kill()
+    return Answer(process.returncode, out, err)
+
+
+def _wait_for_a_row(rows: Path, process: subprocess.Popen[str]) -> None:
+    end = time.monotonic() + PATIENCE_S
+    while not (rows.exists() and b"\n" in rows.read_bytes()):
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < end, "no panel was drawn"
+        time.sleep(0.002)
+
+
+def tree(folder: Path) -> Mapping[str, bytes]:
+    """Return every file under a folder."""
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()
+    }

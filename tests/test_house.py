@@ -1,0 +1,172 @@
+"""The house in order: small folders, names that occur once, true pages, a test for each module."""
+
+import ast
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from paths import ROOT
+
+PACKAGES = ("storykit", "submissions", "reports", "eval", "kit")
+PAGES = sorted((ROOT / "docs").glob("*.md"))
+MOST_MODULES = 10
+
+SCRIPTS = ("kit/mini/training/", "eval/mini/training/")
+"""How the embedded models were trained: run once, not in the wheel."""
+PLACES = "kit/world/places/"
+"""A file a place: as many as the drawn world has."""
+TESTED_THROUGH = {
+    "eval/casting/selection.py": "eval/casting/test_cast.py",
+    "eval/metrics/formulas.py": "eval/metrics/test_registry.py",
+    "eval/scorers/protocols.py": "eval/scorers/test_aesthetic.py",
+    "eval/validation/markdown.py": "eval/validation/test_validate.py",
+    "kit/embedded.py": "kit/lora/test_lora.py",
+    "kit/errors.py": "test_cli.py",
+    "kit/experiment/fields.py": "kit/experiment/test_config.py",
+    "kit/experiment/identity.py": "submissions/packing/test_run_evidence.py",
+    "kit/experiment/loras.py": "kit/experiment/test_run.py",
+    "kit/experiment/tables.py": "kit/experiment/test_config.py",
+    "kit/files/checksums.py": "kit/models/test_download.py",
+    "kit/generation/painter.py": "kit/generation/test_kolors_painter.py",
+    "kit/hub/huggingface.py": "kit/models/test_download.py",
+    "kit/hub/repository.py": "kit/models/test_download.py",
+    "kit/images/png_metadata.py": "kit/generation/test_recipe.py",
+    "kit/library_warnings.py": "test_cli.py",
+    "kit/models/kolors/scheduler.py": "kit/generation/test_parity.py",
+    "kit/models/networks.py": "kit/models/test_mini_layout.py",
+    "kit/progress.py": "kit/generation/test_generate.py",
+    "kit/training/lora_layers.py": "kit/training/test_loop.py",
+    "kit/training/previews.py": "storykit/cli/test_train.py",
+    "kit/versions.py": "kit/generation/test_recipe.py",
+    "kit/world/figures/animals.py": "kit/world/test_render.py",
+    "kit/world/figures/heads.py": "kit/world/test_render.py",
+    "kit/world/figures/people.py": "kit/world/test_render.py",
+    "kit/world/figures/poses.py": "kit/world/test_render.py",
+    "kit/world/figures/props.py": "kit/world/test_render.py",
+    "reports/training.py": "storykit/cli/test_train.py",
+    "storykit/__main__.py": "kit/dataset/test_modelscope.py",
+    "storykit/cli/console.py": "test_flow.py",
+    "storykit/cli/dataset.py": "kit/dataset/test_prepare.py",
+    "storykit/cli/experiment.py": "test_flow.py",
+    "storykit/cli/main.py": "test_cli.py",
+    "storykit/cli/pack.py": "test_flow.py",
+    "storykit/cli/progress.py": "test_flow.py",
+    "storykit/cli/scores.py": "test_flow.py",
+    "storykit/cli/verify.py": "test_flow.py",
+    "submissions/bundle/bundle.py": "submissions/verification/test_verify.py",
+    "submissions/bundle/manifest.py": "submissions/packing/test_build.py",
+    "submissions/faults.py": "submissions/verification/test_verify.py",
+    "submissions/packing/entry.py": "submissions/packing/test_preflight.py",
+    "submissions/reproduction/side_by_side.py": "submissions/reproduction/test_reproduce.py",
+    "submissions/untrusted/lora_reader.py": "submissions/verification/test_manifest_checks.py",
+}
+"""Modules without a test file of their name, and the one that shows most of what they do."""
+
+_CODE = re.compile(r"^ *```.*?\n(.*?)^ *```|`([^`\n]+)`", re.M | re.S)
+_FILE = re.compile(r"(?<![\w/.-])[\w/-]+\.py\b")
+_DOTTED = re.compile(rf"(?<![\w/.-])(?:{'|'.join((*PACKAGES, 'tests'))})(?:\.[A-Za-z_]\w*)+(?![\w(])")
+
+
+def modules(*roots: str) -> list[str]:
+    """Return the path of each module of the product, or of other folders."""
+    paths = (path for root in roots or PACKAGES for path in (ROOT / root).rglob("*.py"))
+    return sorted(path.relative_to(ROOT).as_posix() for path in paths if path.name != "__init__.py")
+
+
+def tree_of(path: str) -> ast.Module:
+    return ast.parse((ROOT / path).read_text(encoding="utf-8"))
+
+
+def named_by(page: Path) -> list[str]:
+    """Return the modules that the code of a page names: paths, or the ends of paths, and dotted names."""
+    code = "\n".join(block or span for block, span in _CODE.findall(page.read_text(encoding="utf-8")))
+    return list(dict.fromkeys(_FILE.findall(code) + _DOTTED.findall(code)))
+
+
+def is_there(named: str) -> bool:
+    """Is it a module, a folder, or what a module defines?"""
+    if named.endswith(".py"):
+        return any(f"/{path}".endswith(f"/{named}") for path in modules(*PACKAGES, "tests"))
+    path = Path(named.replace(".", "/"))
+    if (ROOT / path).is_dir() or (ROOT / f"{path}.py").is_file():
+        return True
+    return (ROOT / f"{path.parent}.py").is_file() and path.name in defined_in(f"{path.parent}.py")
+
+
+def defined_in(path: str) -> set[str]:
+    nodes = list(ast.walk(tree_of(path)))
+    names = {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+    return names | {node.name for node in nodes if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+
+
+def imports_of(path: str) -> Iterator[str]:
+    """Yield what a module imports, inside functions too."""
+    for node in ast.walk(tree_of(path)):
+        if isinstance(node, ast.Import):
+            yield from (name.name for name in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from (f"{node.module}.{name.name}" for name in node.names)
+
+
+def test_a_folder_holds_few_modules():
+    held = Counter(f"{Path(path).parent.as_posix()}/" for path in modules())
+    crowded = {folder: n for folder, n in held.items() if n > MOST_MODULES and folder != PLACES}
+    assert not crowded, f"more than {MOST_MODULES} modules: {crowded}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_module_that_a_page_names_is_there(page):
+    gone = [named for named in named_by(page) if not is_there(named)]
+    assert not gone, f"{page.name} names {', '.join(gone)}"
+
+
+def test_no_class_has_the_name_of_another():
+    declared = defaultdict(list)
+    for path in modules():
+        for node in ast.walk(tree_of(path)):
+            if isinstance(node, ast.ClassDef):
+                declared[node.name.lstrip("_")].append(path)
+    twice = [f"{name}: {', '.join(paths)}" for name, paths in sorted(declared.items()) if len(paths) > 1]
+    assert not twice, "\n".join(twice)
+
+
+def test_the_scripts_that_trained_the_embedded_models_are_used_by_nothing_else():
+    scripts = tuple(folder.strip("/").replace("/", ".") for folder in SCRIPTS)
+    users = [
+        f"{path}: {name}"
+        for path in modules()
+        for name in imports_of(path)
+        if name.startswith(scripts) and not path.startswith(SCRIPTS)
+    ]
+    assert not users, "\n".join(users)
+
+
+def test_every_module_has_a_test_file_of_its_name_or_one_that_it_is_tested_through():
+    product = [path for path in modules() if not path.startswith((*SCRIPTS, PLACES))]
+    untested = {
+        path
+        for path in product
+        if not (ROOT / "tests" / Path(path).parent / f"test_{Path(path).name}").is_file()
+    }
+    assert untested == set(TESTED_THROUGH), "\n".join(sorted(untested ^ set(TESTED_THROUGH)))
+    assert [test for test in TESTED_THROUGH.values() if not (ROOT / "tests" / test).is_file()] == []
+
+
+def test_a_page_names_modules_by_paths_ends_of_paths_and_dotted_names(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text(
+        "`world/tale.py`, `kit.world.tale`, eval.gone and\n```python\nfrom kit.gone import x\n```\n"
+    )
+    assert named_by(page) == ["world/tale.py", "kit.world.tale", "kit.gone"]
+    for there in (
+        "tale.py",
+        "kit/world/tale.py",
+        "kit.world",
+        "kit.world.tale.sample_tale",
+        "tests.benchmarks",
+    ):
+        assert is_there(there), there
+    for gone in ("ale.py", "eval/tale.py", "kit.gone", "kit.world.tale.gone"):
+        assert not is_there(gone), gone

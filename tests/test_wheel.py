@@ -1,0 +1,89 @@
+import os
+import shutil
+import site
+import subprocess
+import sys
+import venv
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import storykit
+
+ROOT = Path(storykit.__file__).parents[1]
+PACKAGES = ("storykit", "kit", "eval", "reports", "submissions")
+NOT_SHIPPED = ("kit/mini/training/", "eval/mini/training/")
+IMPORT_ALL = f"""
+import importlib, pkgutil, sys
+for name in {PACKAGES}:
+    package = importlib.import_module(name)
+    for module in pkgutil.walk_packages(package.__path__, name + "."):
+        if not module.name.endswith("__main__"):
+            assert importlib.import_module(module.name).__file__.startswith(sys.prefix), module.name
+"""
+
+
+def called(*words: object, folder: Path) -> str:
+    """Run a program in a folder, without the checkout on its path, and return what it printed."""
+    variables = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    done = subprocess.run(
+        [str(word) for word in words], cwd=folder, env=variables, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def shipped() -> Iterator[str]:
+    """Yield every file of the checkout that belongs into the wheel."""
+    for package in PACKAGES:
+        for path in (ROOT / package).rglob("*"):
+            name = path.relative_to(ROOT).as_posix()
+            if path.is_file() and "__pycache__" not in path.parts and not name.startswith(NOT_SHIPPED):
+                yield name
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    """The wheel, built from a copy, so that nothing an earlier build left is in it."""
+    folder = tmp_path_factory.mktemp("wheel")
+    for package in PACKAGES:
+        shutil.copytree(ROOT / package, folder / "source" / package)
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, folder / "source")
+    options = ("--quiet", "--no-build-isolation", "--no-deps", "--no-index")
+    called(sys.executable, "-m", "pip", "wheel", *options, "-w", ".", "./source", folder=folder)
+    return next(folder.glob("*.whl"))
+
+
+@pytest.fixture(scope="module")
+def installed(wheel):
+    """The programs of an environment with the wheel, and with this one's libraries but for the checkout."""
+    folder = wheel.parent / "environment"
+    venv.create(folder, symlinks=True)
+    (libraries,) = folder.glob("lib/python*/site-packages")
+    (libraries / "libraries.pth").write_text("\n".join(site.getsitepackages()), encoding="utf-8")
+    pip = (sys.executable, "-m", "pip", "--python", folder / "bin" / "python")
+    called(*pip, "install", "--quiet", "--no-deps", "--no-index", wheel, folder=wheel.parent)
+    return folder / "bin"
+
+
+def test_the_wheel_holds_every_file_but_those_that_trained_its_weights(wheel):
+    with zipfile.ZipFile(wheel) as archive:
+        names = {name for name in archive.namelist() if ".dist-info/" not in name}
+    assert names == set(shipped())
+
+
+def test_every_module_of_the_wheel_can_be_imported_without_the_checkout(installed, tmp_path):
+    assert called(installed / "python", "-c", IMPORT_ALL, folder=tmp_path) == ""
+
+
+def test_the_demo_runs_from_the_wheel_and_packs_a_sound_bundle(installed, tmp_path):
+    lines = called(installed / "storykit", "demo", "--seeds", "1", folder=tmp_path).splitlines()
+    stages = ["drawn", "scored", "compared", "report", "bundle", "report"]
+    assert [line.split()[0] for line in lines] == stages
+    assert lines[0].startswith("drawn   48 panels, 0 were there")
+    assert lines[4].endswith(", 0 faults)")
+    assert (tmp_path / "runs/demo/report.html").is_file()
+    assert called(installed / "python", "-m", "storykit", "--help", folder=tmp_path).startswith("Usage: ")
