@@ -18,9 +18,6 @@ if TYPE_CHECKING:
     from kit.experiment.run import Run
     from submissions.packing.pack import PackReport
 
-_TEXTS = ("candidate", "order", "story", "file", "sha256", "status", "faults", "gate")
-"""Columns of the score tables that are texts, even where they look like numbers."""
-
 
 class RunResults:
     """What a run's folder holds; it is read anew at each look."""
@@ -40,12 +37,16 @@ class RunResults:
     @property
     def panels(self) -> "DataFrame":
         """The scores of each panel; RunError before the run is scored."""
-        return _scores(self.run, "scores.panels.csv")
+        from eval.scoring.records import panels_frame
+
+        return panels_frame(self.run)
 
     @property
     def stories(self) -> "DataFrame":
         """The scores of each set of eight; RunError before the run is scored."""
-        return _scores(self.run, "scores.stories.csv")
+        from eval.scoring.records import stories_frame
+
+        return stories_frame(self.run)
 
     @property
     def comparisons(self) -> "DataFrame":
@@ -248,17 +249,6 @@ def pack(
         link=link,
     )
     return pack_run(run.run, entry)
-
-
-def _scores(run: "Run", name: str) -> "DataFrame":
-    """Return a score table, one row a panel or a set."""
-    import pandas
-
-    run.read_json("scores.json")  # which says what to do where there is none
-    table = pandas.read_csv(
-        run.folder / name, dtype=dict.fromkeys(_TEXTS, "str"), keep_default_na=False, na_values=[""]
-    )
-    return table.fillna(dict.fromkeys(_TEXTS, ""))
 
 
 def _read(run: "Run", path: Path) -> "Image":

@@ -117,8 +117,8 @@ def test_a_set_that_cannot_be_cast_is_warned_of_and_the_other_is_cast(run):
 
 
 def test_a_look_that_comes_too_early_says_what_to_do_first(folder, run):
-    (run.folder / "scores.json").unlink()
-    (run.folder / "comparison.json").unlink()
+    for name in ("scores.json", "scores.panels.csv", "scores.stories.csv", "comparison.json"):
+        (run.folder / name).unlink()
     for look in (lambda: run.panels, lambda: run.stories, lambda: storykit.compare(run)):
         with pytest.raises(RunError, match="run `storykit score` first"):
             look()
