@@ -124,8 +124,8 @@ def draw(experiment: str | Path, out: str | Path, devices: str = "auto") -> RunR
     """
     hide_pynvml_warning()
     from kit.experiment.config import load_experiment
-    from kit.generation.devices import painters_on
     from kit.generation.generate import draw_experiment
+    from kit.generation.multi_gpu import painters_on
     from storykit.cli.progress import progress_bar
 
     loaded = load_experiment(Path(experiment))

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eval.metrics.concept_subspaces import SAME, alike, pairs_by_place, projected
-from eval.metrics.consistency import TIE, panel_text, similarity
+from eval.metrics.consistency import TIE, similarity, text_image_scores
 from eval.metrics.formulas import PanelSet
 from eval.metrics.registry import castable
 from eval.metrics.story_facts import StoryFacts
@@ -183,13 +183,13 @@ def set_scorer_of(
         panels=list(panels),
         groups=groups,
         metrics=_defined(panels, embeddings, aesthetics, told),
-        text=panel_text(embeddings, texts),
+        text=text_image_scores(embeddings, texts),
         aesthetic=np.asarray(aesthetics, dtype=np.float64),
-        figure_text=panel_text(*(projected(rows, facets.identity) for rows in (embeddings, texts)))
+        figure_text=text_image_scores(*(projected(rows, facets.identity) for rows in (embeddings, texts)))
         if len(facets.identity)
         else nothing[0],
         to_texts=np.stack(
-            [panel_text(embeddings, np.broadcast_to(text, embeddings.shape)) for text in told.texts]
+            [text_image_scores(embeddings, np.broadcast_to(text, embeddings.shape)) for text in told.texts]
         ),
         styles=styles,
         figures=figures,

@@ -77,8 +77,8 @@ def leave_one_out(embeddings: ArrayLike) -> NDArray[np.float64]:
     return np.asarray(np.clip(np.sum(rows * others, axis=1) / lengths, -1.0, 1.0))
 
 
-def panel_text(panels: ArrayLike, texts: ArrayLike) -> NDArray[np.float64]:
-    """Return the text-image score: the cosine of each panel to its own text (CLIP-T).
+def text_image_scores(panels: ArrayLike, texts: ArrayLike) -> NDArray[np.float64]:
+    """Return the text-image score: the cosine of each panel to its own text (CLIP score, CLIP-T).
 
     Unscaled and uncut: CLIPScore (Hessel 2021, arXiv 2104.08718) is 2.5 times this, with negatives set to 0.
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eval.metrics.concept_subspaces import copies, effective_panels, place_auc, projected, within
-from eval.metrics.consistency import consistency, leave_one_out, mrr, panel_text, text_ranks
+from eval.metrics.consistency import consistency, leave_one_out, mrr, text_image_scores, text_ranks
 from eval.metrics.story_facts import CLAUSE_ROLES, StoryFacts
 
 Row = NDArray[np.float64]
@@ -49,7 +49,7 @@ def identity(shown: PanelSet) -> MetricValue:
     if not len(who):
         return MetricValue(None)
     seen = projected(shown.embeddings, who)
-    panels = (within(seen, shown.told.casts) + panel_text(seen, projected(shown.told.texts, who))) / 2
+    panels = (within(seen, shown.told.casts) + text_image_scores(seen, projected(shown.told.texts, who))) / 2
     return _mean(panels)
 
 
@@ -86,7 +86,7 @@ def staging(shown: PanelSet) -> MetricValue:
 
 def text(shown: PanelSet) -> MetricValue:
     """Return how well the panels show their own texts."""
-    return _mean(panel_text(shown.embeddings, shown.told.texts))
+    return _mean(text_image_scores(shown.embeddings, shown.told.texts))
 
 
 def adherence(shown: PanelSet, role: str) -> MetricValue:
@@ -94,7 +94,7 @@ def adherence(shown: PanelSet, role: str) -> MetricValue:
     if role not in shown.told.clauses:
         return MetricValue(None)
     panels, words = shown.told.clauses[role]
-    return MetricValue(float(panel_text(shown.embeddings[list(panels)], words).mean()))
+    return MetricValue(float(text_image_scores(shown.embeddings[list(panels)], words).mean()))
 
 
 def rank(shown: PanelSet) -> MetricValue:

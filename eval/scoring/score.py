@@ -16,7 +16,7 @@ from itertools import groupby
 import numpy as np
 from numpy.typing import NDArray
 
-from eval.metrics.consistency import panel_text, similarity
+from eval.metrics.consistency import similarity, text_image_scores
 from eval.metrics.formulas import PanelSet
 from eval.metrics.registry import METRICS, describe_metrics, reason_columns
 from eval.metrics.story_facts import StoryFacts, told_by
@@ -105,7 +105,7 @@ def _score_panel(run: Run, slot: Slot, measured: Measured, texts: Rows) -> Panel
     if reading.status == "ok":
         row, text = measured.embeddings[reading.sha256], texts[slot.panel - 1]
         values["aesthetic"] = measured.aesthetic[reading.sha256]
-        values["text"] = float(panel_text(row[None], text[None])[0])
+        values["text"] = float(text_image_scores(row[None], text[None])[0])
     return PanelScore(
         **slot._asdict(),
         file=run.panel_path(*slot).relative_to(run.folder).as_posix(),

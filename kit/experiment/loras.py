@@ -7,7 +7,7 @@ from kit.experiment.config import Candidate
 from kit.files.atomic_write import copy_atomic, write_atomic
 from kit.lora.key_names import config_beside
 from kit.lora.lora import find_lora, load_lora
-from kit.lora.merge import merge, merged_bytes
+from kit.lora.merge import merge_loras, merged_bytes
 
 
 def keep_lora(folder: Path, candidate: Candidate) -> Candidate:
@@ -19,7 +19,7 @@ def keep_lora(folder: Path, candidate: Candidate) -> Candidate:
         kept = f"loras/{candidate.name}.safetensors"
         loras = [find_lora(lora.file, lora.alpha) for lora in candidate.loras]
         weights = [lora.strength for lora in candidate.loras]
-        write_atomic(folder / kept, merged_bytes(merge(loras, weights), loras, weights))
+        write_atomic(folder / kept, merged_bytes(merge_loras(loras, weights), loras, weights))
         return candidate.model_copy(update={"lora": kept, "loras": None})
     if candidate.lora is None or candidate.lora.startswith(LORA_PREFIX):
         return candidate

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from kit.lora.lora import LoadedLora
 
 
-def convert(source: Path, tool: Tool, out: Path, alpha: float | None = None) -> "LoadedLora":
+def convert_lora(source: Path, tool: Tool, out: Path, alpha: float | None = None) -> "LoadedLora":
     """Write a LoRA in a tool's form, every number as it is; returns the LoRA.
 
     Args:

@@ -28,7 +28,7 @@ def merged_bytes(merged: Merged, loras: Sequence[LoadedLora], weights: Sequence[
     return content_bytes("diffsynth", merged.pairs, float(merged.rank), notes)
 
 
-def merge(loras: Sequence[LoadedLora], weights: Sequence[float], rank: int | None = None) -> Merged:
+def merge_loras(loras: Sequence[LoadedLora], weights: Sequence[float], rank: int | None = None) -> Merged:
     """Return the weighted sum of LoRAs, each as it was trained: exactly, or the nearest of a lower rank.
 
     Args:

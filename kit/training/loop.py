@@ -19,7 +19,7 @@ from kit.models.sizes import STRIDE
 from kit.training.config import TrainConfig
 from kit.training.latents import EncodedDataset
 from kit.training.lora_layers import TARGETS, FusedLoraLinear
-from kit.training.schedule import BatchSampler, learning_rate, seeded_generator
+from kit.training.lr_schedule import BatchSampler, learning_rate, seeded_generator
 
 
 class TrainStep(NamedTuple):

@@ -24,7 +24,7 @@ import torch
 
 from kit.dataset.read import CaptionedPicture, read_dataset
 from kit.files.encodings import canonical_json, sha256_bytes, sha256_of
-from kit.lora.convert import convert
+from kit.lora.convert import convert_lora
 from kit.lora.lora import load_lora, save_lora
 from kit.models.base import load_base, pick_device
 from kit.models.networks import Base, offloaded
@@ -82,7 +82,7 @@ def finish(training: Training, out: Path, step: int) -> Path:
     metadata = notes(config, name, len(read_dataset(Path(training.data))), step, identity)
     path = out / f"{name}.safetensors"
     save_lora(path, load_lora(saved_steps(out)[step]).pairs, config.counts, metadata)
-    convert(path, "diffsynth", path.with_suffix(".ckpt"))
+    convert_lora(path, "diffsynth", path.with_suffix(".ckpt"))
     return path
 
 

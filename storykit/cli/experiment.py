@@ -51,7 +51,7 @@ def demo(
 ) -> None:
     """Run the shipped example, all seven stages, on the embedded base."""
     from kit.experiment.config import load_experiment
-    from kit.generation.devices import painters_on
+    from kit.generation.multi_gpu import painters_on
     from submissions.bundle.bundle import open_bundle
     from submissions.verification.verify import verify as verify_bundle
 
@@ -106,7 +106,7 @@ def _draw_file(experiment: Path, out: Path, devices: str, metric: str = "") -> "
     from eval.metrics.registry import judgeable
     from kit.experiment.config import load_experiment
     from kit.experiment.run import Run
-    from kit.generation.devices import painters_on
+    from kit.generation.multi_gpu import painters_on
 
     loaded = load_experiment(experiment, judgeable())
     with painters_on(loaded.experiment.base, devices) as painters:

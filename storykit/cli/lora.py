@@ -81,7 +81,7 @@ def convert(
     alpha: Alpha = None,
 ) -> None:
     """Write a LoRA as another tool reads it, without changing a number."""
-    from kit.lora.convert import convert as convert_lora
+    from kit.lora.convert import convert_lora as convert_lora
     from kit.lora.lora import locate
 
     lora = convert_lora(locate(file), to, out, alpha)
@@ -98,7 +98,7 @@ def merge(
     """Add LoRAs up into one."""
     from kit.files.atomic_write import write_atomic
     from kit.lora.lora import find_lora
-    from kit.lora.merge import merge as merge_loras
+    from kit.lora.merge import merge_loras as merge_loras
     from kit.lora.merge import merged_bytes
 
     if out.suffix != ".safetensors":

@@ -111,9 +111,7 @@ def rank_entries(
     if not entries:
         return ()
     alone = len(entries) == 1
-    standard = {
-        metric: standardised(np.stack([values[metric] for _, values in entries])) for metric in weights
-    }
+    standard = {metric: z_scores(np.stack([values[metric] for _, values in entries])) for metric in weights}
     totals = np.round(sum(weights[metric] * rows for metric, rows in standard.items()), DECIMALS) + 0.0
     whole, low, high = totals[:, 0].tolist(), totals.min(axis=1).tolist(), totals.max(axis=1).tolist()
     order = sorted(range(len(entries)), key=lambda k: (-whole[k], *_names(entries[k][0])))
@@ -132,12 +130,12 @@ def rank_entries(
     )
 
 
-def standardised(rows: Row) -> Row:
+def z_scores(rows: Row) -> Row:
     """Return (entries, 1 + panels) z-scores: less the first column's mean, in its standard deviations.
 
     Where the entries do not differ, all are 0.
 
-    >>> standardised(np.array([[1.0, 1.0], [3.0, 5.0]])).tolist()
+    >>> z_scores(np.array([[1.0, 1.0], [3.0, 5.0]])).tolist()
     [[-1.0, -1.0], [1.0, 3.0]]
     """
     mean, deviation = rows[:, 0].mean(), rows[:, 0].std()

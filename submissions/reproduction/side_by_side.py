@@ -6,7 +6,7 @@ from PIL import Image, ImageChops, ImageDraw
 
 from kit.embedded import EMBEDDED
 from kit.files.atomic_write import write_atomic
-from kit.generation.devices import load_painter
+from kit.generation.multi_gpu import load_painter
 from kit.images.lettering import BUILT_IN, Lettering
 from kit.progress import Progress
 from submissions.bundle.bundle import Bundle

@@ -8,7 +8,8 @@ from eval.comparison.design import design_of
 from eval.metrics.registry import judged
 from eval.scoring.records import stories_frame
 from kit.errors import ComparisonError
-from kit.experiment.config import CompareTable, load_experiment
+from kit.experiment.config import load_experiment
+from kit.experiment.tables import CompareTable
 
 JUDGED = judged()
 

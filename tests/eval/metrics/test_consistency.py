@@ -3,7 +3,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eval.metrics.consistency import auc, consistency, leave_one_out, mrr, panel_text, similarity, text_ranks
+from eval.metrics.consistency import (
+    auc,
+    consistency,
+    leave_one_out,
+    mrr,
+    similarity,
+    text_image_scores,
+    text_ranks,
+)
 from kit.errors import ScoreError
 
 seeds = st.integers(0, 2**32 - 1)
@@ -41,7 +49,9 @@ def test_panel_order_moves_nothing_but_the_places_of_the_values(seed, panels):
     mixed = np.random.default_rng(seed).permutation(panels)
     assert consistency(story[mixed]) == pytest.approx(consistency(story))
     assert leave_one_out(story[mixed]) == pytest.approx(leave_one_out(story)[mixed])
-    assert panel_text(story[mixed], texts[mixed]) == pytest.approx(panel_text(story, texts)[mixed])
+    assert text_image_scores(story[mixed], texts[mixed]) == pytest.approx(
+        text_image_scores(story, texts)[mixed]
+    )
     assert text_ranks(story[mixed], texts[mixed]) == pytest.approx(text_ranks(story, texts)[mixed])
 
 
@@ -51,7 +61,7 @@ def test_the_length_of_a_row_does_not_matter(seed, length):
     longer = story * np.where(np.arange(8) == 3, length, 1.0)[:, None]
     assert consistency(longer) == pytest.approx(consistency(story))
     assert leave_one_out(longer) == pytest.approx(leave_one_out(story))
-    assert panel_text(longer, texts) == pytest.approx(panel_text(story, texts))
+    assert text_image_scores(longer, texts) == pytest.approx(text_image_scores(story, texts))
 
 
 @given(seeds, counts)
@@ -61,7 +71,12 @@ def test_all_cosines_stay_in_their_range(seed, panels):
     matrix = similarity(story)
     assert np.array_equal(matrix, matrix.T)
     assert np.array_equal(np.diag(matrix), np.ones(panels))
-    for values in (matrix, leave_one_out(story), panel_text(story, texts), panel_text(story, story)):
+    for values in (
+        matrix,
+        leave_one_out(story),
+        text_image_scores(story, texts),
+        text_image_scores(story, story),
+    ):
         assert np.all(np.abs(values) <= 1)
     assert -1 <= consistency(story) <= 1
 
@@ -133,7 +148,7 @@ def test_a_row_without_a_direction_is_refused_with_its_panel(bad):
         with pytest.raises(ScoreError, match="panel 5"):
             measure(story)
     with pytest.raises(ScoreError, match="panel 5"):
-        panel_text(rows(1), story)
+        text_image_scores(rows(1), story)
 
 
 def test_other_panels_that_cancel_leave_nothing_to_compare_with():

@@ -6,13 +6,7 @@ import pytest
 from paths import ROOT
 
 from kit.errors import InputError
-from kit.experiment.config import (
-    DrawSettings,
-    Experiment,
-    LoadedExperiment,
-    baseline_of,
-    load_experiment,
-)
+from kit.experiment.config import DrawSettings, Experiment, LoadedExperiment, baseline_of, load_experiment
 
 HEAD = 'stories = ["snow.txt"]\nseeds = [0, 1]\n'
 BASE = '[[candidate]]\nname = "base"\n'

@@ -17,7 +17,7 @@ from paths import ROOT
 from kit.errors import LoraError, RunError
 from kit.experiment.config import LoadedExperiment, load_experiment
 from kit.experiment.run import PanelRow, Run, Slot
-from kit.lora.convert import convert
+from kit.lora.convert import convert_lora
 from kit.lora.lora import find_lora
 
 BASE = '[[candidate]]\nname = "base"\n'
@@ -82,7 +82,7 @@ def test_a_run_holds_the_experiment_with_every_default_written_out(tmp_path: Pat
 
 
 def test_the_alpha_that_peft_keeps_beside_its_file_is_written_down(tmp_path: Path, source: Path) -> None:
-    convert(toy_lora(tmp_path / "a.safetensors"), "peft", source / "adapter")
+    convert_lora(toy_lora(tmp_path / "a.safetensors"), "peft", source / "adapter")
     worn = '[[candidate]]\nname = "ink"\nlora = "adapter/adapter_model.safetensors"\n'
     kept = Run.create(tmp_path / "run", experiment(source, BASE + worn)).loaded.experiment.candidates[1]
     assert (kept.alpha, kept.lora) == (4.0, str(tmp_path / "run" / "loras" / "ink.safetensors"))

@@ -13,7 +13,7 @@ from safetensors.torch import load, load_file, save
 
 from kit.errors import LoraError
 from kit.files.safetensors_files import read_safetensors
-from kit.lora.convert import checkpoint_bytes, convert, safetensors_for
+from kit.lora.convert import checkpoint_bytes, convert_lora, safetensors_for
 from kit.lora.formats import LoraPair, content_bytes, read_content
 from kit.lora.key_names import Tool, write_key
 from kit.lora.lora import find_lora, load_lora
@@ -123,7 +123,7 @@ def test_a_lora_that_goes_through_every_tool_comes_back_bit_for_bit(
         ("diffusers", "a.safetensors"), ("kohya", "b.safetensors"),
         ("peft", "c"), ("diffsynth", "d.safetensors"),
     ):  # fmt: skip
-        convert(path, tool, tmp_path / name)
+        convert_lora(path, tool, tmp_path / name)
         path = tmp_path / name
         assert load_lora(path).tool == tool
     there, back = load_file(start), load_file(path)
@@ -138,7 +138,7 @@ def test_an_embedded_lora_goes_through_every_tool(tmp_path: Path) -> None:
     tools: tuple[Tool, ...] = ("diffusers", "peft", "kohya", "diffsynth")
     paths = [Path(ink.name), *(tmp_path / (t if t == "peft" else f"{t}.safetensors") for t in tools)]
     for (source, out), tool in zip(pairwise(paths), tools, strict=True):
-        convert(source, tool, out)
+        convert_lora(source, tool, out)
     back = load_lora(paths[-1])
     assert back.alpha == ink.alpha
     assert all(torch.equal(a, b) for n in ink.pairs for a, b in zip(ink.pairs[n], back.pairs[n], strict=True))
@@ -146,7 +146,7 @@ def test_an_embedded_lora_goes_through_every_tool(tmp_path: Path) -> None:
 
 def test_the_contests_checkpoint_holds_the_tensors_alone(tmp_path: Path) -> None:
     source = lora_file(tmp_path / "a.safetensors", "kohya", random_pairs([Q]))
-    convert(source, "diffsynth", tmp_path / "a.ckpt")
+    convert_lora(source, "diffsynth", tmp_path / "a.ckpt")
     assert set(torch.load(tmp_path / "a.ckpt", weights_only=True)) == {
         f"{Q}.lora_A.default.weight", f"{Q}.lora_B.default.weight"
     }  # fmt: skip
@@ -158,11 +158,11 @@ def test_the_contests_checkpoint_holds_the_tensors_alone(tmp_path: Path) -> None
 def test_a_file_that_the_tool_would_not_open_is_not_written(tmp_path: Path, tool: Tool, name: str) -> None:
     source = lora_file(tmp_path / "start.safetensors", "diffsynth", random_pairs([Q]))
     with pytest.raises(LoraError, match=f"a file for {tool} must end in .safetensors"):
-        convert(source, tool, tmp_path / name)
+        convert_lora(source, tool, tmp_path / name)
     assert [path.name for path in tmp_path.iterdir()] == ["start.safetensors"]
 
 
 def test_a_layer_that_a_tool_cannot_name_is_refused(tmp_path: Path) -> None:
     source = lora_file(tmp_path / "a.safetensors", "diffsynth", random_pairs(["blocks.0.time_emb_proj"]))
     with pytest.raises(LoraError, match=r"kohya has no name for the layer blocks\.0\.time_emb_proj"):
-        convert(source, "kohya", tmp_path / "b.safetensors")
+        convert_lora(source, "kohya", tmp_path / "b.safetensors")

@@ -10,7 +10,7 @@ from peft import LoraConfig, PeftModel, get_peft_model, get_peft_model_state_dic
 from safetensors.torch import load_file, save_file
 
 from kit.errors import LoraError
-from kit.lora.convert import convert
+from kit.lora.convert import convert_lora
 from kit.lora.formats import LoraPair, content_bytes, read_content
 from kit.lora.key_names import Tool
 from kit.lora.lora import load_lora
@@ -99,7 +99,7 @@ def test_peft_draws_with_what_we_write(unet: SDXLUNet, tmp_path: Path) -> None:
     pairs = fitting(unet)
     source = tmp_path / "lora.safetensors"
     source.write_bytes(content_bytes("diffsynth", pairs, 2.0, {}))
-    convert(source, "peft", tmp_path / "adapter")
+    convert_lora(source, "peft", tmp_path / "adapter")
     worn = PeftModel.from_pretrained(load_base(toy_base()).unet(), str(tmp_path / "adapter"))
     assert far(ours(merged(pairs, 0.5)), ours(worn.base_model.model)) < SAME
 

@@ -16,7 +16,7 @@ from torch import nn
 from toy_training import SilentListener
 
 from kit.generation.denoiser import Denoiser
-from kit.lora.convert import convert
+from kit.lora.convert import convert_lora
 from kit.lora.formats import Content, LoraPair, read_content
 from kit.lora.inspection import NOTEBOOK_ALPHA, NOTEBOOK_RANK, bases_of, known_shapes, loaders_of, problems_of
 from kit.lora.key_names import ADAPTER_FILE, Tool
@@ -38,7 +38,7 @@ FORMS: list[tuple[Tool, str]] = [
 
 def written(tool: Tool, name: str, folder: Path) -> Path:
     source = toy_lora(folder / "source.safetensors", rank=NOTEBOOK_RANK, alpha=ALPHA)
-    convert(source, tool, folder / name)
+    convert_lora(source, tool, folder / name)
     return folder / name
 
 

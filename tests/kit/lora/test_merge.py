@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from kit.errors import LoraError
 from kit.lora.formats import LoraPair
 from kit.lora.lora import LoadedLora
-from kit.lora.merge import merge
+from kit.lora.merge import merge_loras
 
 SHAPES = {"blocks.7.proj_in": (6, 8), "blocks.7.proj_out": (9, 5), "blocks.10.proj_in": (4, 7)}
 
@@ -32,7 +32,7 @@ def change(of: LoadedLora, layer: str) -> torch.Tensor:
 def test_the_sum_of_loras_does_what_they_do_together(parts: list[tuple[int, int, float]]) -> None:
     loras = [lora(seed, rank) for seed, rank, _ in parts]
     weights = [weight for *_, weight in parts]
-    merged = merge(loras, weights)
+    merged = merge_loras(loras, weights)
     assert (merged.rank, merged.error) == (sum(rank for _, rank, _ in parts), 0.0)
     for layer, (down, up) in merged.pairs.items():
         wanted = sum(weight * change(one, layer) for one, weight in zip(loras, weights, strict=True))
@@ -41,7 +41,7 @@ def test_the_sum_of_loras_does_what_they_do_together(parts: list[tuple[int, int,
 
 
 def test_a_layer_that_one_lora_lacks_is_the_others_alone() -> None:
-    merged = merge([lora(0), lora(1, layers=2)], [1.0, 1.0])
+    merged = merge_loras([lora(0), lora(1, layers=2)], [1.0, 1.0])
     down, up = merged.pairs["blocks.10.proj_in"]
     assert torch.allclose(up @ down, change(lora(0), "blocks.10.proj_in"), atol=1e-5)
 
@@ -49,7 +49,7 @@ def test_a_layer_that_one_lora_lacks_is_the_others_alone() -> None:
 @pytest.mark.parametrize("rank", [1, 2, 3])
 def test_a_lower_rank_loses_what_the_singular_values_say(rank: int) -> None:
     loras = [lora(0), lora(1)]
-    merged = merge(loras, [1.0, 0.5], rank)
+    merged = merge_loras(loras, [1.0, 0.5], rank)
     lost = total = 0.0
     for layer, (down, up) in merged.pairs.items():
         whole = change(loras[0], layer) + 0.5 * change(loras[1], layer)
@@ -62,7 +62,7 @@ def test_a_lower_rank_loses_what_the_singular_values_say(rank: int) -> None:
 
 
 def test_a_rank_above_the_sum_changes_nothing() -> None:
-    assert merge([lora(0)], [1.0], 64).rank == 2
+    assert merge_loras([lora(0)], [1.0], 64).rank == 2
 
 
 def test_loras_of_other_bases_and_missing_weights_are_refused() -> None:
@@ -72,8 +72,8 @@ def test_loras_of_other_bases_and_missing_weights_are_refused() -> None:
         pairs={name: LoraPair(torch.ones(2, 3), torch.ones(3, 2)) for name in other.pairs},
     )  # fmt: skip
     with pytest.raises(LoraError, match=r"one size in all LoRAs, got \[\(3, 3\), \(4, 7\)\]"):
-        merge([lora(0), other], [1.0, 1.0])
+        merge_loras([lora(0), other], [1.0, 1.0])
     with pytest.raises(LoraError, match="each LoRA needs a weight, got 1 LoRAs and 2 weights"):
-        merge([lora(0)], [1.0, 1.0])
+        merge_loras([lora(0)], [1.0, 1.0])
     with pytest.raises(LoraError, match="got 0 LoRAs"):
-        merge([], [])
+        merge_loras([], [])

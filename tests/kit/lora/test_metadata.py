@@ -7,7 +7,7 @@ from lora_files import EVERY_LAYER, lora_file, random_pairs
 from safetensors.torch import load_file, save_file
 
 from kit.errors import LoraError
-from kit.lora.convert import convert
+from kit.lora.convert import convert_lora
 from kit.lora.key_names import Tool, write_key
 from kit.lora.lora import load_lora
 
@@ -37,7 +37,7 @@ def test_layers_of_several_alphas_are_refused(tmp_path: Path) -> None:
 
 
 def test_rank_stabilised_scaling_is_kept(tmp_path: Path) -> None:
-    convert(
+    convert_lora(
         lora_file(tmp_path / "a.safetensors", "diffsynth", random_pairs([Q], rank=4)), "peft", tmp_path / "p"
     )
     config = tmp_path / "p" / "adapter_config.json"
@@ -56,7 +56,9 @@ def test_rank_stabilised_scaling_is_kept(tmp_path: Path) -> None:
     ],
 )
 def test_settings_of_peft_that_say_nothing_clear_are_refused(tmp_path: Path, text: str, fault: str) -> None:
-    convert(lora_file(tmp_path / "a.safetensors", "diffsynth", random_pairs([Q])), "peft", tmp_path / "p")
+    convert_lora(
+        lora_file(tmp_path / "a.safetensors", "diffsynth", random_pairs([Q])), "peft", tmp_path / "p"
+    )
     (tmp_path / "p" / "adapter_config.json").write_text(text)
     with pytest.raises(LoraError, match=fault):
         load_lora(tmp_path / "p")

@@ -13,7 +13,7 @@ from kit.models.kolors.scheduler import scheduler
 from kit.training.config import PRESETS, TrainConfig
 from kit.training.latents import EncodedDataset, EncodingCache, encode_dataset
 from kit.training.loop import TrainState, TrainStep, draw_step_noise, train_lora, weighted_loss
-from kit.training.schedule import BatchSampler
+from kit.training.lr_schedule import BatchSampler
 
 
 class Diary:

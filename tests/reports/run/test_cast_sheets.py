@@ -4,13 +4,7 @@ from pathlib import Path
 
 from made_run import Plan, make_run, page_of, words_of, write_made_up_scores
 
-from eval.casting.selection import (
-    PanelChoice,
-    RatedSeed,
-    Selection,
-    SetQuality,
-    keep_selections,
-)
+from eval.casting.selection import PanelChoice, RatedSeed, Selection, SetQuality, keep_selections
 from kit.experiment.run import Run, Slot
 
 

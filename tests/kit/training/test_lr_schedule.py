@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kit.training.config import TrainConfig
-from kit.training.schedule import BatchSampler, learning_rate, seeded_generator
+from kit.training.lr_schedule import BatchSampler, learning_rate, seeded_generator
 
 
 @settings(deadline=None, max_examples=40)
