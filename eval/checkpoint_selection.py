@@ -70,7 +70,7 @@ def score_checkpoints(run: Run, tools: Scorers, learned: NDArray[np.float32]) ->
     """Score the run and return its steps, the bare base first.
 
     Args:
-        run: of `kit.looks`.
+        run: of `kit.training.previews`.
         tools: what measures the pictures.
         learned: as `learned_pictures` gives it.
     """

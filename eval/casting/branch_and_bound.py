@@ -3,7 +3,7 @@
 A set is as good as its weakest metric, each in standard deviations above sets chosen by lot; ties go to the
 higher mean of all, then to the pictures that come first. A part of a set is dropped once it holds copies, or
 once it could not become the best even if the panels still open were as good as their best pictures
-(`Choices.with_ideals`). Hill climbing gives a good set to begin with, so most parts are dropped early.
+(`SetScorer.with_ideals`). Hill climbing gives a good set to begin with, so most parts are dropped early.
 """
 
 from collections.abc import Sequence

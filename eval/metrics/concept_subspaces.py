@@ -113,7 +113,7 @@ def place_auc(embeddings: ArrayLike, places: Sequence[Hashable]) -> float | None
     """Return how often two panels of one place are more alike than two of different places.
 
     Args:
-        embeddings: (panels, dim) rows of the place facet.
+        embeddings: (panels, dim) rows, seen through the words for places.
         places: where each panel is, as the story says; None where it does not.
 
     Returns:

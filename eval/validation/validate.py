@@ -72,7 +72,7 @@ def validate(load: Callable[[], Scorers], tales: int, progress: Progress | None 
     """Return how the metrics do on so many locked tales.
 
     Args:
-        load: gives the instruments; called once in each process.
+        load: gives the scorers; called once in each process.
         tales: locked tales, 2 or more; the marks are meant for 200.
         progress: hears of every tale.
     """

@@ -106,4 +106,4 @@ ScorerWeights = Annotated[str, path_to(f'must be "{EMBEDDED}" or a folder, and',
 """The name of an embedded scorer, or a folder."""
 
 LoraFile = Annotated[str, path_to("file", Path.is_file, f"{LORA_PREFIX}.*")]
-"""A LoRA file, or "mini:" and the name of an embedded one, which kit.lora checks."""
+"""A LoRA file, or "mini:" and the name of an embedded one, which kit.lora.lora checks."""

@@ -27,7 +27,7 @@ class TrainConfig(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
     learning_rate: PositiveFloat = 1e-4
     """After the warm-up."""
     schedule: Literal["constant", "linear", "cosine"] = "constant"
-    """How the learning rate goes on after the warm-up: as it is, or to nothing at the last step."""
+    """How the learning rate goes on after the warm-up: as it is, or to a thousandth at the last step."""
     warmup: Share = 0.0
     """Share of the steps in which the learning rate rises evenly to its full height."""
     weight_decay: Annotated[float, Field(ge=0)] = 0.01

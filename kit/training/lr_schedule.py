@@ -1,4 +1,4 @@
-"""Learning-rate schedule, and which pictures are learned together: both follow from seed and step alone."""
+"""The lr schedule and the batch sampler: learning rate and batches follow from seed and step alone."""
 
 import math
 from collections import defaultdict

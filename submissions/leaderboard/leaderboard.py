@@ -1,4 +1,4 @@
-"""The stage that ranks: all bundles of a contest checked, scored by one set of instruments, and ordered."""
+"""The stage that ranks: all bundles of a contest checked, scored by one set of scorers, and ordered."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -127,7 +127,7 @@ def leaderboard(
 
 
 class _Intake:
-    """Checks bundles and looks at the sound ones with the same instruments; their files are not kept."""
+    """Checks bundles and looks at the sound ones with the same scorers; their files are not kept."""
 
     def __init__(self, rules: Rules | None, load: Callable[[], Scorers], count: int) -> None:
         """Take the rules if they are known, and how many bundles there are."""

@@ -59,7 +59,7 @@ class ScoredEntry:
 
 
 def score_entry(file: str, bundle: Bundle, tools: Scorers, side: int) -> ScoredEntry:
-    """Return a sound bundle's entry as the instruments see it.
+    """Return a sound bundle's entry as the scorers see it.
 
     Args:
         file: what reports call the bundle.
