@@ -9,11 +9,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from kit.dataset.data_juicer import Filter, Size, keeps
-from kit.dataset.sources import FoundPicture
+from kit.dataset.listed import FoundPicture
 from kit.errors import InputError
 from kit.images.decode import decode_picture, is_flat
 from kit.images.near_duplicates import Hash, near_duplicates, perceptual_hash
 from kit.story.trigger import Captioning
+
+_SHOWN = 40
+"""Characters of a caption that a reason repeats."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -80,10 +83,16 @@ def _uncaptioned(captioning: Captioning, pictures: Sequence[SourcePicture]) -> d
 def _near_duplicates(pictures: Sequence[SourcePicture]) -> dict[int, str]:
     areas = [one.size[0] * one.size[1] for one in pictures]
     found = near_duplicates([one.hash for one in pictures], areas)
-    return {
-        pictures[one].number: f"is nearly {pictures[kept].found.name}, which is as large or larger"
-        for one, kept in found.items()
-    }
+    return {pictures[one].number: _double(pictures[one], pictures[kept]) for one, kept in found.items()}
+
+
+def _double(one: SourcePicture, kept: SourcePicture) -> str:
+    """Return why one of two alike pictures is left out."""
+    if one.found.path.resolve() != kept.found.path.resolve():
+        return f"is nearly {kept.found.name}, which is as large or larger"
+    same = one.found.caption.text == kept.found.caption.text
+    captions = "" if same else f"; its caption there is kept: {kept.found.caption.text[:_SHOWN]}"
+    return f"is listed before, {kept.found.place or 'too'}{captions}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
