@@ -6,7 +6,7 @@ from pathlib import Path
 
 from kit.dataset.listed import MOST_CAPTION_BYTES, Caption, caption_of, resolve_listed
 from kit.files.encodings import printable, without_surrogates
-from kit.files.text_encodings import decode_text, is_gbk_for_sure
+from kit.files.text.text_encodings import decode_text, is_gbk_for_sure
 
 CAPTION_SUFFIXES = (".txt", ".caption")
 """How a caption's file ends, in small or large letters; the second is kohya's."""

@@ -13,7 +13,7 @@ from kit.dataset.tables import decoded_text, json_rows
 from kit.errors import InputError
 from kit.experiment.fields import Number
 from kit.files.documents import faults_of
-from kit.files.yaml_documents import YamlValue, read_yaml
+from kit.files.text.yaml_documents import YamlValue, read_yaml
 
 Size = tuple[int, int]
 """Width and height in pixels, as the picture stands upright."""

@@ -10,10 +10,9 @@ from pathlib import Path
 
 from kit.dataset.listed import FoundPicture, ListedFolder, caption_of, resolve_listed
 from kit.errors import InputError
-from kit.files.delimited_text import Row, rows_of
-from kit.files.documents import read_bytes
 from kit.files.encodings import without_surrogates
-from kit.files.text_encodings import DecodedText, decode_text
+from kit.files.text.delimited_text import Row, rows_of
+from kit.files.text.text_encodings import DecodedText, decode_text
 
 METADATA = "metadata.csv"
 TABLES = (METADATA, "metadata.jsonl")
@@ -69,7 +68,11 @@ def pictures_in_table(table: Path) -> list[FoundPicture]:
 def decoded_text(path: Path) -> DecodedText:
     """Return a text file of unknown encoding; raises InputError with the reason."""
     try:
-        return decode_text(read_bytes(path))
+        return decode_text(path.read_bytes())
+    except FileNotFoundError as error:
+        raise InputError(str(path), ["file does not exist"]) from error
+    except OSError as error:
+        raise InputError(str(path), [f"cannot be read: {error.strerror or error}"]) from error
     except ValueError as error:
         raise InputError(str(path), [str(error)]) from error
 

@@ -30,20 +30,19 @@ _SHOWN = 60
 """Characters of a refused value that a message repeats."""
 
 
-def read_text(path: Path) -> str:
-    """Return the text of a user's file (UTF-8, a byte order mark is dropped) or raise InputError."""
-    try:
-        return read_bytes(path).decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise InputError(str(path), [f"must be UTF-8 text, byte {error.start + 1} is not"]) from error
+def read_text(path: Path, errors: str = "strict") -> str:
+    """Return the text of a user's file (UTF-8, a byte order mark is dropped) or raise InputError.
 
-
-def read_bytes(path: Path) -> bytes:
-    """Return what a user's file holds, or raise InputError."""
+    Args:
+        path: the file.
+        errors: what becomes of bytes that are no UTF-8, as `bytes.decode` calls it.
+    """
     try:
-        return path.read_bytes()
+        return path.read_bytes().decode("utf-8-sig", errors)
     except FileNotFoundError as error:
         raise InputError(str(path), ["file does not exist"]) from error
+    except UnicodeDecodeError as error:
+        raise InputError(str(path), [f"must be UTF-8 text, byte {error.start + 1} is not"]) from error
     except OSError as error:
         raise InputError(str(path), [f"cannot be read: {error.strerror or error}"]) from error
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kit.files.text_encodings import GBK, UTF16, DecodedText, decode_text, is_gbk_for_sure
+from kit.files.text.text_encodings import GBK, UTF16, DecodedText, decode_text, is_gbk_for_sure
 
 CHINESE = [
     *("一只小猫", "小猫", "水", "猫", "小", "鹿", "路", "楼", "漫画"),

@@ -1,7 +1,7 @@
 import pytest
 
 from kit.errors import InputError
-from kit.files.yaml_documents import MOST_BYTES, read_yaml
+from kit.files.text.yaml_documents import MOST_BYTES, read_yaml
 
 
 def read(folder, text):

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kit.files.delimited_text import rows_of
+from kit.files.text.delimited_text import rows_of
 
 CELLS = st.text(st.sampled_from('ab, ;"\n\r\t小，'), max_size=6)
 
