@@ -83,16 +83,23 @@ def _uncaptioned(captioning: Captioning, pictures: Sequence[SourcePicture]) -> d
 def _near_duplicates(pictures: Sequence[SourcePicture]) -> dict[int, str]:
     areas = [one.size[0] * one.size[1] for one in pictures]
     found = near_duplicates([one.hash for one in pictures], areas)
-    return {pictures[one].number: _double(pictures[one], pictures[kept]) for one, kept in found.items()}
+    return {
+        pictures[one].number: f"is nearly {pictures[kept].found.name}, which is as large or larger"
+        for one, kept in found.items()
+    }
 
 
-def _double(one: SourcePicture, kept: SourcePicture) -> str:
-    """Return why one of two alike pictures is left out."""
-    if one.found.path.resolve() != kept.found.path.resolve():
-        return f"is nearly {kept.found.name}, which is as large or larger"
-    same = one.found.caption.text == kept.found.caption.text
-    captions = "" if same else f"; its caption there is kept: {kept.found.caption.text[:_SHOWN]}"
-    return f"is listed before, {kept.found.place or 'too'}{captions}"
+def _repeated(pictures: Sequence[SourcePicture]) -> dict[int, str]:
+    first: dict[Path, FoundPicture] = {}
+    found: dict[int, str] = {}
+    for one in pictures:
+        kept = first.setdefault(one.found.path.resolve(), one.found)
+        if kept is not one.found:
+            same = one.found.caption.text == kept.caption.text
+            captions = "" if same else f" with another caption, which is kept: {kept.caption.text[:_SHOWN]}"
+            where = f"is listed in {kept.place} already" if kept.place else f"is the file of {kept.name}"
+            found[one.number] = f"{where}{captions}"
+    return found
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -115,7 +122,7 @@ class PreparationPlan:
         if self.aesthetic is not None:
             steps.append(self.aesthetic)
         if not self.keep_near_duplicates:
-            steps.append(FilterStep("near duplicate", _near_duplicates))
+            steps += [FilterStep("repeated", _repeated), FilterStep("near duplicate", _near_duplicates)]
         return steps
 
     @property
@@ -153,7 +160,10 @@ def filter_pictures(
         kept = [picture for picture in kept if picture.number not in reasons]
     if not kept:
         counted = Counter(drops[number].reason for number in sorted(drops)).most_common(3)
-        listed = ", ".join(f"{reason} ({count})" for reason, count in counted) or "it holds none"
+        first = {drops[number].reason: found[number].name for number in sorted(drops, reverse=True)}
+        listed = (
+            ", ".join(f"{first[reason]} {reason} ({count})" for reason, count in counted) or "it holds none"
+        )
         problem = f"must leave at least one picture of {len(found)}, got none: {listed}"
         raise InputError(plan.source, [problem])
     return FilteredPictures(found=found, kept=kept, drops=dict(sorted(drops.items())))

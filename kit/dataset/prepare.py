@@ -40,9 +40,9 @@ def find_source(source: str, out: Path, layout: ResultLayout = DEFAULT_LAYOUT) -
     elif is_dataset_name(source) and not path.exists():
         found = find_pictures(fetch_dataset(source))
     else:
-        raise InputError(
-            source, ["must be a folder, a .jsonl file of Data-Juicer's or OWNER/NAME on ModelScope"]
-        )
+        there = "" if path.exists() else "does not exist; "
+        problem = f"{there}must be a folder, a .jsonl file of Data-Juicer's or OWNER/NAME on ModelScope"
+        raise InputError(source, [problem])
     check_out_folder(out, [one.path for one in found])
     return found
 

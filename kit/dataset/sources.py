@@ -3,11 +3,11 @@
 from pathlib import Path
 
 from kit.dataset.captions import CAPTION_SUFFIXES, CaptionFiles
-from kit.dataset.listed import FoundPicture, files_of, name_in, resolve_listed
+from kit.dataset.listed import Caption, FoundPicture, files_of, name_in, resolve_listed
 from kit.dataset.tables import SUFFIXES, pictures_in_table, table_of
 from kit.images.file_kinds import kind_of_suffix, refusal_of
 
-_OTHER_TABLES = (".xlsx", ".xls", ".ods", ".numbers", ".tsv", ".parquet")
+_OTHER_TABLES = (".xlsx", ".xls", ".ods", ".numbers", ".tsv", ".parquet", ".json", ".txt")
 
 
 def find_pictures(folder: Path) -> list[FoundPicture]:
@@ -36,12 +36,15 @@ def _with_captions(folder: Path) -> list[FoundPicture]:
     files = list(files_of(folder))
     pictures = [path for path in files if path.suffix.lower() in SUFFIXES]
     captions = CaptionFiles(folder, files, pictures)
+    tables = [path for path in files if _is_other_table(path) and not captions.used]
+    unread = [Caption("", f"has no caption: {path.name} {_stray(path)}") for path in tables[:1]]
     shown, found = set(pictures), list[FoundPicture]()
     for path in (path for path in files if path not in captions.used):
         name, number = name_in(folder, path), len(found)
         if path in shown:
             _, fault = resolve_listed(folder, str(path.relative_to(folder)))
-            one = FoundPicture(name=name, path=path, sample=number, caption=captions.of(path), fault=fault)
+            caption = unread[0] if unread else captions.of(path)
+            one = FoundPicture(name=name, path=path, sample=number, caption=caption, fault=fault)
         else:
             one = FoundPicture(name=name, path=path, sample=number, fault=_stray(path))
         found.append(one)
@@ -51,12 +54,16 @@ def _with_captions(folder: Path) -> list[FoundPicture]:
 def _stray(path: Path) -> str:
     """Return why a file that is not called a picture is none."""
     suffix = path.suffix.lower()
+    if _is_other_table(path):
+        return "is a table that is not read here: save it as metadata.csv (CSV UTF-8)"
     if suffix in CAPTION_SUFFIXES:
         return "is a caption without a picture"
-    if suffix in _OTHER_TABLES and path.stem.lower() == "metadata":
-        return "is a table that is not read here: save it as metadata.csv (CSV UTF-8)"
     kind = kind_of_suffix(suffix)
     return refusal_of(kind) if kind else "is not called a picture"
+
+
+def _is_other_table(path: Path) -> bool:
+    return path.stem.lower() == "metadata" and path.suffix.lower() in _OTHER_TABLES
 
 
 def _resolved(path: Path) -> Path:

@@ -13,6 +13,7 @@ from kit.errors import InputError
 from kit.files.encodings import without_surrogates
 from kit.files.text.delimited_text import Row, rows_of
 from kit.files.text.text_encodings import DecodedText, decode_text
+from kit.images.file_kinds import kind_of
 
 METADATA = "metadata.csv"
 TABLES = (METADATA, "metadata.jsonl")
@@ -25,6 +26,8 @@ SUFFIXES = (
 """What a picture's file is called, in small or large letters."""
 _DELIMITERS = (",", ";", "\t", "，")
 """What may stand between cells: a comma, what Excel writes in some countries, a tab, a Chinese comma."""
+_HEAD = 64
+"""Bytes that tell what a file is."""
 _LINE_END = re.compile(r"\r\n|\r|\n")
 
 
@@ -68,7 +71,11 @@ def pictures_in_table(table: Path) -> list[FoundPicture]:
 def decoded_text(path: Path) -> DecodedText:
     """Return a text file of unknown encoding; raises InputError with the reason."""
     try:
-        return decode_text(path.read_bytes())
+        data = path.read_bytes()
+        if kind := kind_of(data[:_HEAD]):
+            mend = ": if it is Excel's, save it as CSV UTF-8" if "archive" in kind else ""
+            raise InputError(str(path), [f"is {kind}, no text{mend}"])
+        return decode_text(data)
     except FileNotFoundError as error:
         raise InputError(str(path), ["file does not exist"]) from error
     except OSError as error:
@@ -99,14 +106,14 @@ def _json_cells(text: str) -> Iterator[_Cells]:
         if isinstance(name, str) and isinstance(told, str):
             yield line, name, told, ""
         else:
-            yield line, "", "", "must have file_name and text"
+            yield line, "", "", "must be a JSON object with file_name and text"
 
 
 def _csv_cells(table: Path, text: str) -> Iterator[_Cells]:
     delimiter, header = _header(table, text)
     places = tuple(header.index(column) for column in COLUMNS)
     rows = rows_of(text, delimiter)
-    next(rows)
+    next(row for row in rows if not _is_hint(row))
     for row in rows:
         yield _cells_of(row, len(header), places, delimiter)
 
@@ -114,7 +121,7 @@ def _csv_cells(table: Path, text: str) -> Iterator[_Cells]:
 def _header(table: Path, text: str) -> tuple[str, list[str]]:
     """Return what stands between a table's cells, and the names of its columns."""
     for delimiter in _DELIMITERS:
-        first = next(rows_of(text, delimiter), Row(1, (), ()))
+        first = next((row for row in rows_of(text, delimiter) if not _is_hint(row)), Row(1, (), ()))
         names = [re.sub(r"[\s-]+", "_", cell.strip().lower()) for cell in first.cells]
         while names and not names[-1]:
             names.pop()
@@ -127,6 +134,11 @@ def _header(table: Path, text: str) -> tuple[str, list[str]]:
         f"must have the columns file_name and text, got {line!r}; put file_name,text into the first line"
     )
     raise InputError(str(table), [problem])
+
+
+def _is_hint(row: Row) -> bool:
+    """Return whether a row only tells Excel what stands between the cells."""
+    return bool(row.cells) and row.cells[0].strip().lower().startswith("sep=")
 
 
 def _cells_of(row: Row, columns: int, places: tuple[int, ...], delimiter: str) -> _Cells:

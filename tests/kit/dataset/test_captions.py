@@ -61,6 +61,16 @@ def test_what_lies_beside_pictures_is_named_as_what_it_is(tmp_path, name, fault)
     assert captions_told(find_pictures(tmp_path)) == [(name, fault)]
 
 
+@pytest.mark.parametrize("name", ["metadata__xlsx", "metadata__json", "Metadata__TSV", "metadata__txt"])
+def test_a_table_of_another_kind_is_named_where_nothing_else_tells_the_captions(tmp_path, name):
+    put_files(tmp_path, a__png=None, **{name: "x"})
+    reason = "is a table that is not read here: save it as metadata.csv (CSV UTF-8)"
+    told = ("a.png", f"has no caption: {name.replace('__', '.')} {reason}")
+    assert told in captions_told(find_pictures(tmp_path))
+    put_files(tmp_path, a__txt="a cat")
+    assert ("a.png", "a cat") in captions_told(find_pictures(tmp_path))
+
+
 MARKED = [
     "<image> a cat",
     "a cat <|__eoc|>",

@@ -54,8 +54,8 @@ def test_a_table_of_json_lines_tells_the_captions(tmp_path):
     put_files(tmp_path, a__png=None, metadata__jsonl="\n".join(rows))
     assert captions_told(find_pictures(tmp_path)) == [
         ("a.png", "小猫 睡觉"),
-        ("metadata.jsonl line 3", "must have file_name and text"),
-        ("metadata.jsonl line 4", "must have file_name and text"),
+        ("metadata.jsonl line 3", "must be a JSON object with file_name and text"),
+        ("metadata.jsonl line 4", "must be a JSON object with file_name and text"),
     ]
 
 

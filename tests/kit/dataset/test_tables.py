@@ -24,6 +24,7 @@ UNDERSTOOD = {
     "blanks around names": "file_name,text\n 0.png , a cat\n\t1.png, a dog\n2.png ,a bird\n",
     "blanks before quotes": 'file_name, text\n"0.png", "a cat"\n"1.png" , "a dog" \n2.png,a bird\n',
     "semicolons": f"file_name,text\n{ROWS}".replace(",", ";"),
+    "Excel's hint": f"sep=;\nfile_name,text\n{ROWS}".replace(",", ";"),
     "tabs": f"file_name,text\n{ROWS}".replace(",", "\t"),
     "Chinese commas": f"file_name,text\n{ROWS}".replace(",", "，"),
     "a row number, as pandas writes": ",file_name,text\n0,0.png,a cat\n1,1.png,a dog\n2,2.png,a bird\n",
@@ -134,6 +135,9 @@ def test_a_row_that_may_mean_something_else_is_refused_with_its_line_by_both(tmp
         ('"file_name,text\n', "must have the columns"),
         ("un éléphant\n".encode("latin-1"), "must be UTF-8 text, byte 4 is not; save it as UTF-8"),
         (b"file_name,text\n0.png,a\0b\n", "holds zero bytes"),
+        (b"PK\3\4\x14\0", "is a zip archive, no text: if it is Excel's, save it as CSV UTF-8"),
+        ("<!DOCTYPE html><html>", "is a web page, no text"),
+        ("version https://git-lfs.github.com/spec/v1\n", "is a Git LFS pointer, no text"),
     ],
 )
 def test_a_table_that_is_none_is_refused_by_both(tmp_path, table, fault):
