@@ -135,6 +135,9 @@ def caption_of(text: str, place: str, encoding: str = "") -> Caption:
     line = " ".join(text.split())
     if not any(letter.isprintable() and letter != " " for letter in line):
         return Caption("", f"has no caption: {place} is empty")
+    control = next((letter for letter in line if unicodedata.category(letter) == "Cc"), None)
+    if control is not None:
+        return Caption("", f"has no caption: {place} holds a control sign, {control!a}")
     return Caption(line, "", encoding)
 
 

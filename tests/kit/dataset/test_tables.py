@@ -1,9 +1,13 @@
 import json
 import unicodedata
 
+import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from source_folders import captions_told, put_files
 
+from kit.dataset.listed import caption_of
 from kit.dataset.read import read_dataset
 from kit.dataset.sources import find_pictures
 from kit.errors import InputError
@@ -205,3 +209,25 @@ def test_many_faults_are_counted_and_the_first_are_named(tmp_path):
         read_dataset(tmp_path)
     assert refused.value.faults[0] == "line 2: 0.png does not exist"
     assert refused.value.faults[-1] == "and 480 more like these"
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    st.lists(
+        st.text(st.characters(codec="utf-8", exclude_characters="\r"), max_size=12), min_size=1, max_size=3
+    ),
+    st.sampled_from(",;\t"),
+)
+def test_what_pandas_writes_is_read_back_word_for_word(tmp_path_factory, texts, delimiter):
+    folder = tmp_path_factory.mktemp("table")
+    (folder / "0.png").touch()
+    table = pd.DataFrame({"file_name": ["0.png"] * len(texts), "text": texts})
+    table.to_csv(folder / "metadata.csv", index=False, sep=delimiter, encoding="utf-8-sig")
+    try:
+        found = find_pictures(folder)
+    except InputError:
+        assert "\0" in "".join(texts)
+        return
+    told = [(one.caption.text or one.caption.fault[:15]) for one in found]
+    wanted = [caption_of(text, "") for text in texts]
+    assert told == [one.text or one.fault[:15] for one in wanted]
