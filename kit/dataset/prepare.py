@@ -10,6 +10,7 @@ from kit.dataset.filters import FilteredPictures, PreparationPlan
 from kit.dataset.listed import FoundPicture
 from kit.dataset.modelscope import fetch_dataset, is_dataset_name
 from kit.dataset.sources import find_pictures
+from kit.dataset.tables import pictures_in_table
 from kit.dataset.write import check_out_folder, write_prepared
 from kit.errors import InputError
 
@@ -27,7 +28,7 @@ def find_source(source: str, out: Path, layout: ResultLayout = DEFAULT_LAYOUT) -
     Raises InputError when there is no such source, or when writing `out` would touch it.
 
     Args:
-        source: a folder, a result.jsonl, or a dataset of ModelScope.
+        source: a folder, a table, a result.jsonl, or a dataset of ModelScope.
         out: where the dataset will be written.
         layout: how a result.jsonl is written.
     """
@@ -37,11 +38,13 @@ def find_source(source: str, out: Path, layout: ResultLayout = DEFAULT_LAYOUT) -
         found = find_pictures(path)
     elif path.is_file() and path.suffix.lower() == ".jsonl":
         found = read_result(path, layout)
+    elif path.is_file() and path.suffix.lower() == ".csv":
+        found = pictures_in_table(path)
     elif is_dataset_name(source) and not path.exists():
         found = find_pictures(fetch_dataset(source))
     else:
         there = "" if path.exists() else "does not exist; "
-        problem = f"{there}must be a folder, a .jsonl file of Data-Juicer's or OWNER/NAME on ModelScope"
+        problem = f"{there}must be a folder, a .csv, a .jsonl of Data-Juicer's or OWNER/NAME on ModelScope"
         raise InputError(source, [problem])
     check_out_folder(out, [one.path for one in found])
     return found
