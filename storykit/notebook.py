@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kit.errors import RunError
+from kit.errors import RunError, ScoreError
 from kit.library_warnings import hide_pynvml_warning
 
 if TYPE_CHECKING:
@@ -256,8 +256,10 @@ def _read(run: "Run", path: Path) -> "Image":
     from eval.scoring.panel_file import read_picture
 
     try:
-        return read_picture(path.read_bytes())
-    except FileNotFoundError as error:
+        return read_picture(path)
+    except ScoreError as error:
+        if path.exists():
+            raise
         experiment = run.loaded.experiment
         known = {
             "candidates": [candidate.name for candidate in experiment.candidates],

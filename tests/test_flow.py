@@ -363,7 +363,7 @@ def test_gate_names_what_is_no_picture_and_gives_no_score_then(tmp_path):
     fake_picture("a", 64).save(tmp_path / "1.png")
     (tmp_path / "notes.txt").write_text("no picture")
     fault, last = said("gate", tmp_path).splitlines()
-    assert fault.startswith("fault   notes.txt: must be a picture that can be decoded: its format is unknown")
+    assert fault.startswith("fault   notes.txt: is not a picture of a known format")
     assert last == f"{tmp_path}: no score, every file must be a picture"
     assert json.loads(said("gate", tmp_path, "--json"))["mean"] is None
 

@@ -9,6 +9,7 @@ from PIL import Image, ImageOps
 
 from kit.errors import InputError
 from kit.files.documents import read_text
+from kit.images.decode import decode_picture
 
 METADATA = "metadata.csv"
 COLUMNS = ("file_name", "text")
@@ -51,19 +52,14 @@ def _faults(line: int, entry: CaptionedPicture) -> Iterator[str]:
     if not entry.text.strip():
         yield f"line {line}: {entry.path.name} needs a text"
     try:
-        with Image.open(entry.path) as picture:
-            picture.load()
-    except FileNotFoundError:
-        yield f"line {line}: {entry.path.name} does not exist"
-    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
-        yield f"line {line}: {entry.path.name} is not a whole picture: {error}"
+        decode_picture(entry.path)
+    except InputError as error:
+        yield f"line {line}: {entry.path.name} {error.faults[0]}"
 
 
 def open_cropped(path: Path, side: tuple[int, int]) -> Image.Image:
     """Return the middle of a picture in RGB, as large as its shape allows, scaled to (height, width).
 
-    It is turned as its camera noted.
+    It is turned as its camera noted, and on white where it is transparent.
     """
-    with Image.open(path) as picture:
-        upright = ImageOps.exif_transpose(picture).convert("RGB")
-    return ImageOps.fit(upright, side[::-1], Image.Resampling.LANCZOS)
+    return ImageOps.fit(decode_picture(path).picture, side[::-1], Image.Resampling.LANCZOS)

@@ -1,15 +1,14 @@
 """A bundle put together from evidence that nothing speaks against: its manifest and its files."""
 
-import io
 from dataclasses import asdict
 
-from PIL import Image
 from pydantic import JsonValue
 
 from eval.scoring.records import PanelScore
 from kit.experiment.identity import is_embedded
 from kit.experiment.run import PanelRow
 from kit.files.encodings import csv_bytes, json_bytes, sha256_bytes
+from kit.images.decode import open_picture
 from kit.images.lettering import find_lettering
 from kit.versions import installed_version
 from submissions.bundle.comfyui import workflows_of
@@ -118,7 +117,7 @@ def _files(evidence: Evidence, entry: Entry, draft: Manifest, words: MosaicText)
     assert evidence.scores is not None
     scores = [_score_row(row) for row in panel_scores(evidence.scores, entry)]
     pngs = dict(sorted(evidence.pngs.items()))
-    pictures = [Image.open(io.BytesIO(png)) for png in pngs.values()]
+    pictures = [open_picture(png, ("PNG",)) for png in pngs.values()]
     files = texts_of(draft, entry.rules)
     files |= {panel_file(panel): png for panel, png in pngs.items()}
     files |= {grid.file: png_bytes(draw_mosaic(pictures, words, grid)) for grid in GRIDS}

@@ -1,13 +1,11 @@
 """PNG files of foreign origin: their size before they are decoded, their faults, the text they carry."""
 
-import io
 import struct
-import warnings
 from collections.abc import Iterator
 
 from PIL import Image
 
-from kit.images.decode import DECODE_ERRORS
+from kit.images.decode import PictureError, open_picture
 from submissions.faults import Fault
 
 MAX_PIXELS = 4096 * 4096
@@ -37,12 +35,9 @@ def read_picture(place: str, data: bytes) -> tuple[Image.Image | None, list[Faul
     if problem:
         return None, [Fault(place, problem)]
     try:
-        with warnings.catch_warnings(action="ignore"):
-            picture = Image.open(io.BytesIO(data), formats=["PNG"])
-            picture.load()
-    except DECODE_ERRORS as error:
-        return None, [Fault(place, f"is a damaged picture: {error}")]
-    return picture, []
+        return open_picture(data, ("PNG",)), []
+    except PictureError as error:
+        return None, [Fault(place, f"is a damaged picture: it {error}")]
 
 
 def square_faults(place: str, picture: Image.Image, side: int | None) -> list[Fault]:

@@ -23,9 +23,9 @@ def test_every_fault_of_a_dataset_is_named_with_its_line(tmp_path):
     expected = [
         "line 2: 1.png needs a text",
         "line 3: 3.png does not exist",
-        "line 4: bad.png is not a whole picture",
+        "line 4: bad.png is not a picture of a known format",
         "line 5: names no file",
-        "line 6: 2.png is not a whole picture",
+        "line 6: 2.png is damaged",
     ]
     assert [fault.startswith(start) for fault, start in zip(refused.value.faults, expected, strict=True)] == [
         True

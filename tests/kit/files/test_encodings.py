@@ -1,5 +1,6 @@
 import io
 import json
+import os
 import zipfile
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kit.errors import RunError
 from kit.files.encodings import canonical_json, sha256_bytes, sha256_of, zip_bytes, zip_pieces
 
 
@@ -57,3 +59,10 @@ def test_a_zip_is_to_the_byte_what_zipfile_writes_of_files_that_are_not_compress
             entry.create_system, entry.external_attr = 3, 0o100644 << 16
             archive.writestr(entry, data)
     assert zip_bytes(files) == b"".join(zip_pieces(files)) == buffer.getvalue()
+
+
+def test_a_folder_or_a_pipe_has_no_sha256_and_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for place in (tmp_path, tmp_path / "pipe", Path("/dev/zero")):
+        with pytest.raises(RunError, match="cannot be read: it is no file"):
+            sha256_of(place)
