@@ -18,7 +18,7 @@ from submissions.packing.run_evidence import DRAW_AGAIN, STORY, Evidence
 from submissions.untrusted.lora_reader import LoraFile, lora_faults
 from submissions.untrusted.png_reader import picture_texts, read_picture, square_faults
 from submissions.untrusted.secret_scan import find_leaks
-from submissions.untrusted.zip_reader import MAX_LORA_BYTES
+from submissions.untrusted.zip_list import MAX_LORA_BYTES
 from submissions.verification.rule_checks import gate_faults, words_faults
 
 _CLOSE = 1e-3
