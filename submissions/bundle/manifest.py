@@ -113,11 +113,11 @@ class LoraRecord(Record, frozen=True):
     """Of `file`."""
     source_sha256: Sha256
     """Of the file that the panels were drawn with; another one if that had another tool's form."""
-    rank: PositiveInt
+    rank: Annotated[int, Field(gt=0, le=1 << 16)]
     alpha: Annotated[Finite, Field(gt=0, le=1e6)]
     strength: Annotated[Finite, Field(gt=0, le=2)]
     """Relative to how it was trained; 1.0 = alpha/rank of the training."""
-    keys: Annotated[int, Field(ge=0)]
+    keys: Annotated[int, Field(ge=0, le=1 << 16)]
     trigger: str
     notes: Mapping[str, str]
     """What the file says of its training."""
@@ -185,7 +185,9 @@ def seal_of(document: Mapping[str, object]) -> str:
 def read_manifest(data: bytes) -> tuple[Manifest | None, tuple[Fault, ...]]:
     """Return the manifest, or None with every fault in it."""
     try:
-        if age := _age_problem(from_json(data, allow_inf_nan=False)):
+        document = from_json(data, allow_inf_nan=False)
+        canonical_json(document)  # what is too large for a number becomes infinite
+        if age := _age_problem(document):
             return None, (age,)
         return Manifest.model_validate_json(data, strict=True), ()
     except ValidationError as error:

@@ -72,7 +72,10 @@ def _picture_faults(evidence: Evidence) -> Iterator[Fault]:
         yield from wrong
         if picture is not None:
             yield from square_faults(place, picture, side)
-            yield from find_leaks(f"{place} text", "\n".join(picture_texts(picture)))
+            texts = picture_texts(png)
+            yield from find_leaks(
+                f"{place} text", "\n".join(f"{name}\n{text}" for name, text in texts.items())
+            )
 
 
 def _prompt_faults(evidence: Evidence, entry: Entry) -> Iterator[Fault]:
