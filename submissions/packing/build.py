@@ -11,7 +11,7 @@ from kit.experiment.identity import is_embedded
 from kit.experiment.run import PanelRow
 from kit.files.encodings import csv_bytes, json_bytes, sha256_bytes
 from kit.images.lettering import find_lettering
-from kit.images.png_metadata import encoded
+from kit.images.png_metadata import QUICK, encoded
 from kit.versions import installed_version
 from submissions.bundle.comfyui import workflows_of
 from submissions.bundle.lora_files import lora_forms
@@ -122,7 +122,7 @@ def _files(evidence: Evidence, entry: Entry, draft: Manifest, words: MosaicText)
     pictures = [Image.open(io.BytesIO(png)) for png in pngs.values()]
     files = texts_of(draft, entry.rules)
     files |= {panel_file(panel): png for panel, png in pngs.items()}
-    files |= {grid.file: encoded(draw_mosaic(pictures, words, grid)) for grid in GRIDS}
+    files |= {grid.file: encoded(draw_mosaic(pictures, words, grid), level=QUICK) for grid in GRIDS}
     files |= {
         "prompts.csv": csv_bytes(PROMPT_COLUMNS, prompts_json(draft)),
         "prompts.json": json_bytes(prompts_json(draft)),

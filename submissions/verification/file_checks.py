@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from PIL import Image
 from pydantic_core import from_json
 
 from kit.files.encodings import canonical_json, sha256_bytes
@@ -84,12 +85,21 @@ class _PictureChecks:
             yield Fault(name, f"is one too many: all pictures together may have {MAX_ALL_PIXELS} pixels")
             return
         picture, faults = self._bundle.picture(name)
+        if picture is not None:
+            texts = picture_texts(self._bundle.files[name])
+            faults = list(self._content_faults(name, picture, texts))
         yield from faults
-        if picture is None:
-            return
+        panel = self._bundle.panels.get(name)
+        if picture is not None and not faults and (panel or name in _MOSAICS):
+            may_say = (RECIPE, PARAMETERS) if panel else ()
+            wanted = {key: texts[key] for key in may_say if key in texts}
+            if problem := form_problem(self._bundle.files[name], picture, wanted):
+                yield Fault(name, problem, "put back the picture that storykit wrote")
+
+    def _content_faults(self, name: str, picture: Image.Image, texts: Mapping[str, str]) -> Iterator[Fault]:
+        """Yield what is wrong with what a picture shows and says."""
         panel, manifest = self._bundle.panels.get(name), self._bundle.manifest
         yield from square_faults(name, picture, manifest.settings.size if manifest and panel else None)
-        texts = picture_texts(self._bundle.files[name])
         told = "\n".join(f"{key}\n{text}" for key, text in texts.items())
         if len(told) > MAX_PICTURE_TEXT:
             yield Fault(name, f"carries {len(told)} characters of text, {MAX_PICTURE_TEXT} are the most")
@@ -101,11 +111,6 @@ class _PictureChecks:
                 yield Fault(name, f"is the same picture as {twin}")
             yield from _parameter_faults(texts, panel)
             yield from _recipe_faults(texts.get(RECIPE), panel, manifest)
-        if panel or name in _MOSAICS:
-            may_say = (RECIPE, PARAMETERS) if panel else ()
-            wanted = {key: texts[key] for key in may_say if key in texts}
-            if problem := form_problem(self._bundle.files[name], picture, wanted):
-                yield Fault(name, problem, "pack the picture that storykit wrote")
 
 
 def _parameter_faults(texts: Mapping[str, str], panel: PanelRecord) -> Iterator[Fault]:

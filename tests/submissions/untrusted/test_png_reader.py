@@ -11,7 +11,7 @@ from hostile import chunk
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from kit.images.png_metadata import encoded
+from kit.images.png_metadata import QUICK, USUAL, encoded
 from submissions.untrusted.png_reader import form_problem, picture_texts, read_picture
 
 
@@ -178,12 +178,13 @@ def test_the_picture_that_storykit_wrote_is_sound_and_says_its_texts():
     assert picture_texts(SOUND) == TEXTS
 
 
-@pytest.mark.parametrize("memory", [8, 9])
+@pytest.mark.parametrize(("level", "memory"), [(USUAL, 8), (USUAL, 9), (QUICK, 8), (QUICK, 9)])
 @pytest.mark.parametrize("side", [1, 96, 300])
-def test_the_same_rows_packed_by_another_zlib_are_sound(side, memory):
-    sound = encoded(photo(side), TEXTS)
+def test_the_same_rows_packed_by_another_zlib_are_sound(side, level, memory):
+    sound = encoded(photo(side), TEXTS, level)
+    assert problem_of(sound) == ""
     rows = zlib.decompress(b"".join(data for kind, data in parts(sound) if kind == b"IDAT"))
-    stream = packed(rows, memory=memory)
+    stream = packed(rows, level, memory=memory)
     cut = [chunk(b"IDAT", stream[at : at + 65_536]) for at in range(0, len(stream), 65_536)]
     head = chunk(*next(parts(sound)))
     assert problem_of(joined(head, RECIPE, PARAMETERS, *cut, END)) == ""
