@@ -31,6 +31,8 @@ _TOLD = 50
 """Faults of one manifest that are told one by one."""
 DIFFUSERS_FILE = "pytorch_lora_weights.safetensors"
 """Where diffusers looks for a LoRA in a repository."""
+MAX_NODE_ALPHA = 4.0
+"""The most that the widget of LoadKolorsLoRA takes, the node of the contest's ComfyUI notebook."""
 COMPARISON = "comparison.json"
 """What the run says of its candidates and orders; in the bundle when the run has it."""
 SCORE_COLUMNS = ("panel", "file", "sha256", "status", "aesthetic", "text", "text_rank", "loo")
@@ -126,6 +128,11 @@ class LoraRecord(Record, frozen=True):
     def factor(self) -> float:
         """What up @ down counts, for loaders that know no alpha."""
         return self.strength * self.alpha / self.rank
+
+    @property
+    def fits_kijai(self) -> bool:
+        """Return whether LoadKolorsLoRA can wear it so strongly."""
+        return self.strength * self.alpha <= MAX_NODE_ALPHA
 
 
 class GateRecord(Record, frozen=True):

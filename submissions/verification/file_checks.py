@@ -7,10 +7,10 @@ from pathlib import Path
 from PIL import Image
 from pydantic_core import from_json
 
-from kit.files.encodings import canonical_json, sha256_bytes
+from kit.files.encodings import canonical_json, json_bytes, sha256_bytes
 from kit.images.png_metadata import PARAMETERS, RECIPE, parameters_of
 from submissions.bundle.bundle import Bundle, order_of
-from submissions.bundle.manifest import Manifest, PanelRecord
+from submissions.bundle.manifest import COMPARISON, Manifest, PanelRecord
 from submissions.bundle.mosaic import GRIDS
 from submissions.faults import Fault
 from submissions.untrusted.lora_reader import lora_faults
@@ -23,8 +23,8 @@ from submissions.untrusted.png_reader import (
 )
 from submissions.untrusted.secret_scan import find_leaks
 
-DRAWN_UP = ("comfyui/kijai.json", "comfyui/mz.json")
-"""Large files that follow from the manifest alone."""
+DRAWN_UP = "comfyui/"
+"""Where large files lie that follow from the manifest alone."""
 _MOSAICS = frozenset(grid.file for grid in GRIDS)
 _NOISE = re.compile(r"portable|contest on \w{1,20}")
 _VERSION = re.compile(r"None|\d[\w.+]{0,39}")
@@ -48,7 +48,7 @@ def file_faults(bundle: Bundle) -> Iterator[Fault]:
                 if bundle.lora and data is bundle.lora.data:
                     yield from lora_faults(name, bundle.lora)
                 # the other forms are never opened: they must be what this one gives, byte by byte
-            case _ if bundle.manifest and name in DRAWN_UP:
+            case _ if bundle.manifest and name.startswith(DRAWN_UP):
                 pass  # it must be what the manifest gives, whose own texts are searched
             case _:
                 yield from _text_faults(name, data)
@@ -194,4 +194,14 @@ def _text_faults(name: str, data: bytes) -> list[Fault]:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         return [Fault(name, f"must be UTF-8 text, byte {error.start} is none")]
+    if name == COMPARISON and not _is_written_json(data):
+        return [Fault(name, "is not JSON as storykit writes it", "run `storykit compare` and pack again")]
     return find_leaks(name, text) if text.strip() else [Fault(name, "is empty")]
+
+
+def _is_written_json(data: bytes) -> bool:
+    """Return whether a JSON file is to the byte what storykit writes of what it says."""
+    try:
+        return json_bytes(from_json(data, allow_inf_nan=False)) == data
+    except ValueError:
+        return False
