@@ -1,6 +1,5 @@
 """The eight panels on one sheet, with their numbers and captions."""
 
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -80,13 +79,6 @@ def draw_mosaic(panels: Sequence[Picture], words: MosaicText, grid: Grid) -> Pic
         pen.rectangle((left - 1, upper - 1, left + CELL, upper + CELL), outline=EDGE)
         _letter(pen, (left, upper), [str(index + 1), *captions[index]], font)
     return sheet
-
-
-def png_bytes(picture: Picture) -> bytes:
-    """Return a picture as PNG with no text in it."""
-    buffer = io.BytesIO()
-    picture.save(buffer, "PNG", compress_level=4)
-    return buffer.getvalue()
 
 
 def _indent(font: Font) -> int:

@@ -10,6 +10,7 @@ from kit.experiment.run import PanelRow
 from kit.files.encodings import csv_bytes, json_bytes, sha256_bytes
 from kit.images.decode import open_picture
 from kit.images.lettering import find_lettering
+from kit.images.png_metadata import QUICK, encoded
 from kit.versions import installed_version
 from submissions.bundle.comfyui import workflows_of
 from submissions.bundle.lora_files import lora_forms
@@ -33,7 +34,7 @@ from submissions.bundle.manifest import (
     prompts_json,
     settings_json,
 )
-from submissions.bundle.mosaic import GRIDS, MosaicText, draw_mosaic, png_bytes
+from submissions.bundle.mosaic import GRIDS, MosaicText, draw_mosaic
 from submissions.bundle.texts import texts_of
 from submissions.packing.entry import Entry
 from submissions.packing.preflight import mean_score, panel_scores
@@ -120,7 +121,7 @@ def _files(evidence: Evidence, entry: Entry, draft: Manifest, words: MosaicText)
     pictures = [open_picture(png, ("PNG",)) for png in pngs.values()]
     files = texts_of(draft, entry.rules)
     files |= {panel_file(panel): png for panel, png in pngs.items()}
-    files |= {grid.file: png_bytes(draw_mosaic(pictures, words, grid)) for grid in GRIDS}
+    files |= {grid.file: encoded(draw_mosaic(pictures, words, grid), level=QUICK) for grid in GRIDS}
     files |= {
         "prompts.csv": csv_bytes(PROMPT_COLUMNS, prompts_json(draft)),
         "prompts.json": json_bytes(prompts_json(draft)),

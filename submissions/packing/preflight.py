@@ -18,7 +18,7 @@ from submissions.packing.run_evidence import DRAW_AGAIN, STORY, Evidence
 from submissions.untrusted.lora_reader import LoraFile, lora_faults
 from submissions.untrusted.png_reader import picture_texts, read_picture, square_faults
 from submissions.untrusted.secret_scan import find_leaks
-from submissions.untrusted.zip_reader import MAX_LORA_BYTES
+from submissions.untrusted.zip_list import MAX_LORA_BYTES
 from submissions.verification.rule_checks import gate_faults, words_faults
 
 _CLOSE = 1e-3
@@ -72,7 +72,10 @@ def _picture_faults(evidence: Evidence) -> Iterator[Fault]:
         yield from wrong
         if picture is not None:
             yield from square_faults(place, picture, side)
-            yield from find_leaks(f"{place} text", "\n".join(picture_texts(picture)))
+            texts = picture_texts(png)
+            yield from find_leaks(
+                f"{place} text", "\n".join(f"{name}\n{text}" for name, text in texts.items())
+            )
 
 
 def _prompt_faults(evidence: Evidence, entry: Entry) -> Iterator[Fault]:
