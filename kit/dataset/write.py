@@ -9,7 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from kit.dataset.filters import FilteredPictures, SourcePicture
-from kit.dataset.read import COLUMNS, METADATA
+from kit.dataset.tables import COLUMNS, METADATA
 from kit.errors import InputError
 from kit.files.encodings import canonical_json, sha256_bytes, sha256_of
 from kit.images.contact_sheet import draw_contact_sheet, evenly_spaced

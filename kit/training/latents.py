@@ -103,12 +103,13 @@ def encode_dataset(
     latents = list(_latents(base, dataset, config, cache, device))
     captions = captions_of([entry.text for entry in dataset], config.trigger, config.language)
     distinct = list(dict.fromkeys(["", *captions]))
+    rows = {text: row for row, text in enumerate(distinct)}
     states = _states(base, distinct, cache, device)
     return EncodedDataset(
         latents=latents,
         cross=torch.stack([states[text]["cross"] for text in distinct]),
         pooled=torch.stack([states[text]["pooled"] for text in distinct]),
-        captions=torch.tensor([distinct.index(caption) for caption in captions]),
+        captions=torch.tensor([rows[caption] for caption in captions]),
     )
 
 

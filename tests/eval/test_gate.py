@@ -198,3 +198,20 @@ def test_a_file_in_a_format_that_runs_programs_is_named_and_not_opened(tmp_path:
     found = gate(tmp_path, Brightness())
     assert found.verdict == "no-score"
     assert found.faults[0].startswith("2.png: is EPS, which is not opened here")
+
+
+def test_large_pictures_are_not_all_held_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    held: list[int] = []
+
+    class Counting(Brightness):
+        def score(self, panels: Sequence[Image.Image]) -> list[float]:
+            held.append(len(panels))
+            return super().score(panels)
+
+    for number in range(5):
+        save(tmp_path / f"{number}.png", number + 2, (16, 16))
+    (tmp_path / "a.txt").write_text("no picture")
+    monkeypatch.setattr("eval.gate.BATCH_PIXELS", 2 * 16 * 16)
+    found = gate(tmp_path, Counting())
+    assert max(held) == 2
+    assert [file.score for file in found.files[:5]] == [pytest.approx(number + 2) for number in range(5)]

@@ -42,6 +42,13 @@ def test_canonical_json_reads_back_as_the_same_value(value: object) -> None:
     assert json.loads(canonical_json(value)) == value
 
 
+def test_a_folder_or_a_pipe_has_no_sha256_and_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for place in (tmp_path, tmp_path / "pipe", Path("/dev/zero")):
+        with pytest.raises(RunError, match="cannot be read: it is no file"):
+            sha256_of(place)
+
+
 @pytest.mark.parametrize(
     "files",
     [
@@ -59,10 +66,3 @@ def test_a_zip_is_to_the_byte_what_zipfile_writes_of_files_that_are_not_compress
             entry.create_system, entry.external_attr = 3, 0o100644 << 16
             archive.writestr(entry, data)
     assert zip_bytes(files) == b"".join(zip_pieces(files)) == buffer.getvalue()
-
-
-def test_a_folder_or_a_pipe_has_no_sha256_and_is_not_waited_for(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "pipe")
-    for place in (tmp_path, tmp_path / "pipe", Path("/dev/zero")):
-        with pytest.raises(RunError, match="cannot be read: it is no file"):
-            sha256_of(place)
