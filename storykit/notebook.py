@@ -213,7 +213,7 @@ def pack(
     order: str = "authored",
     story: str = "",
     seed: int | None = None,
-    rules: str = "kolors-2024",
+    rules: str = "",
     link: str = "",
 ) -> "PackReport":
     """Pack a story as the contest wants it; raises BundleError with all that the contest would refuse.
@@ -228,11 +228,12 @@ def pack(
         order: which prompt order.
         story: needed where the run has several.
         seed: by default what was cast, else the run's first.
-        rules: a contest that storykit knows, or a rules file.
+        rules: a contest that storykit knows, or a rules file; by default the practice contest for pictures
+            of the embedded base, else kolors-2024.
         link: where the LoRA is published.
     """
     from submissions.contest.rules import load_rules
-    from submissions.packing.entry import Entry, only_story, seeds_of
+    from submissions.packing.entry import Entry, fitting_rules, only_story, seeds_of
     from submissions.packing.pack import pack as pack_run
 
     story = story or only_story(run.run)
@@ -241,7 +242,7 @@ def pack(
         order=order,
         story=story,
         seeds=seeds_of(run.run, (candidate, order, story), seed),
-        rules=load_rules(rules),
+        rules=load_rules(rules) if rules else fitting_rules(run.run),
         team=team,
         title=title,
         introduction=introduction,

@@ -39,6 +39,8 @@ from submissions.bundle.texts import texts_of
 from submissions.packing.entry import Entry
 from submissions.packing.preflight import mean_score, panel_scores
 from submissions.packing.run_evidence import Evidence
+from submissions.verification.origin_checks import NOT_INSTALLED
+from submissions.verification.rule_checks import scorer_of
 
 
 def build(evidence: Evidence, entry: Entry) -> tuple[Manifest, dict[str, bytes]]:
@@ -62,7 +64,7 @@ def _draft(evidence: Evidence, entry: Entry, mosaic: str) -> Manifest:
     head = scores.stamp("aesthetic")
     return Manifest(
         format=FORMAT,
-        storykit=installed_version("storykit") or "not installed",
+        storykit=installed_version("storykit") or NOT_INSTALLED,
         rules=rules.name,
         name=rules.name_of(entry.team, entry.title),
         team=entry.team,
@@ -80,7 +82,7 @@ def _draft(evidence: Evidence, entry: Entry, mosaic: str) -> Manifest:
         gate=GateRecord(
             threshold=rules.gate.threshold,
             score=mean_score(panel_scores(scores, entry)),
-            scorer=head.weights,
+            scorer=scorer_of(rules, head.embedded),
             embedded=head.embedded,
         ),
         mosaic=mosaic,
