@@ -15,6 +15,8 @@ Seed = Annotated[int, Field(ge=0, lt=2**63)]
 """What torch's generators take."""
 
 MANIFEST = "manifest.json"
+FORMAT: Literal[3] = 3
+"""What pack writes and verify reads."""
 UNSEALED = "0" * 64
 """The seal of a manifest that is not written yet."""
 Notice = Literal["", "embedded base: not an entry for the contest, for practice"]
@@ -129,7 +131,7 @@ class GateRecord(Record, frozen=True):
 class Manifest(Record, frozen=True):
     """One bundle, whole."""
 
-    format: Literal[2]
+    format: Literal[3]
     storykit: str
     rules: str
     name: str
@@ -173,7 +175,8 @@ def seal_of(document: Mapping[str, object]) -> str:
 def read_manifest(data: bytes) -> tuple[Manifest | None, tuple[Fault, ...]]:
     """Return the manifest, or None with every fault in it."""
     try:
-        from_json(data, allow_inf_nan=False)
+        if age := _age_problem(from_json(data, allow_inf_nan=False)):
+            return None, (age,)
         return Manifest.model_validate_json(data, strict=True), ()
     except ValidationError as error:
         problems = error.errors(include_url=False, include_input=False)
@@ -183,6 +186,18 @@ def read_manifest(data: bytes) -> tuple[Manifest | None, tuple[Fault, ...]]:
         return None, tuple(faults)
     except ValueError as error:
         return None, (Fault(MANIFEST, f"Invalid JSON: {str(error)[:200]}"),)
+
+
+def _age_problem(document: object) -> Fault | None:
+    """Return the fault of a manifest that another release of storykit wrote in its own form."""
+    told = document.get("format") if isinstance(document, dict) else None
+    if not isinstance(told, int) or isinstance(told, bool) or told == FORMAT:
+        return None
+    if told < FORMAT:
+        mend = "pack it again from its run with `storykit pack`"
+        return Fault(MANIFEST, f"was packed by an older storykit, in format {told} before {FORMAT}", mend)
+    problem = f"was packed by a newer storykit, this one reads format {FORMAT}"
+    return Fault(MANIFEST, problem, "bring storykit up to date")
 
 
 def lora_names(candidate: str) -> dict[str, str]:

@@ -17,6 +17,7 @@ from submissions.bundle.lora_files import lora_forms
 from submissions.bundle.manifest import (
     COMPARISON,
     EMBEDDED_NOTICE,
+    FORMAT,
     MANIFEST,
     PROMPT_COLUMNS,
     SCORE_COLUMNS,
@@ -60,7 +61,7 @@ def _draft(evidence: Evidence, entry: Entry, mosaic: str) -> Manifest:
     assert scores is not None
     head = scores.stamp("aesthetic")
     return Manifest(
-        format=2,
+        format=FORMAT,
         storykit=installed_version("storykit") or "not installed",
         rules=rules.name,
         name=rules.name_of(entry.team, entry.title),
@@ -132,7 +133,8 @@ def _files(evidence: Evidence, entry: Entry, draft: Manifest, words: MosaicText)
         files[COMPARISON] = evidence.comparison
     if draft.lora and evidence.lora is not None:
         files[draft.lora.file] = evidence.lora.data
-        files |= {name: form() for name, form in lora_forms(draft.lora, evidence.lora.content).items()}
+        forms = lora_forms(draft.lora, evidence.lora.content)
+        files |= {name: b"".join(form()) for name, form in forms.items()}
     return files
 
 

@@ -6,6 +6,7 @@ from operator import attrgetter
 from pathlib import Path
 from typing import TypeVar
 
+from eval.comparison.compare import read_comparison
 from eval.scoring.records import (
     FILE,
     PANELS_FILE,
@@ -77,7 +78,7 @@ def gather(run: Run, entry: Entry) -> tuple[Evidence | None, list[Fault]]:
     ]
     if faults:
         return None, faults
-    rows, comparison = _rows(run, entry), run.folder / COMPARISON
+    rows = _rows(run, entry)
     evidence = Evidence(
         candidate=candidates[entry.candidate],
         story=stories[entry.story],
@@ -87,7 +88,7 @@ def gather(run: Run, entry: Entry) -> tuple[Evidence | None, list[Fault]]:
         scores=_scores(run, faults),
         lora=_lora(candidates[entry.candidate], faults),
         batches=_batches(run, rows),
-        comparison=comparison.read_bytes() if comparison.is_file() else None,
+        comparison=_read(run, COMPARISON, _comparison, faults),
     )
     return evidence, faults
 
@@ -100,6 +101,11 @@ def _read(run: Run, place: str, read: Callable[[Run], T], faults: list[Fault]) -
         problem = str(error).removeprefix(f"{run.folder / place} ").removeprefix(f"{run.folder}: ")
         faults.append(Fault(place, problem))
         return None
+
+
+def _comparison(run: Run) -> bytes | None:
+    """Return the file of a run's comparison, None where there is none; RunError where it is damaged."""
+    return (run.folder / COMPARISON).read_bytes() if read_comparison(run) is not None else None
 
 
 def _scores(run: Run, faults: list[Fault]) -> Scores | None:

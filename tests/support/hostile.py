@@ -292,7 +292,7 @@ def texts(files: Files) -> Iterator[tuple[str, bytes]]:
         "infinity": json.dumps(manifest | {"gate": manifest["gate"] | {"score": float("inf")}}).encode(),
         "2400 panels": json.dumps(many).encode(),
         "no object": b'"manifest"',
-        "a name twice": files["manifest.json"].replace(b'"format": 2,', b'"format": 2, "format": 2,'),
+        "a name twice": files["manifest.json"].replace(b'"format": 3,', b'"format": 3, "format": 3,'),
         "lone surrogates": files["manifest.json"].replace(b'"team": "', b'"team": "\\ud800'),
     }
     for label, data in cases.items():

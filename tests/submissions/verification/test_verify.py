@@ -60,6 +60,23 @@ def test_a_bundle_without_a_manifest_still_has_its_files_looked_at(bundle):
     assert "panels/1.png: is not a PNG picture" in said
 
 
+@pytest.mark.parametrize(
+    ("told", "said"),
+    [
+        (2, "was packed by an older storykit, in format 2 before 3 (pack it again from its run"),
+        (0, "was packed by an older storykit, in format 0 before 3 (pack it again from its run"),
+        (4, "was packed by a newer storykit, this one reads format 3 (bring storykit up to date)"),
+    ],
+)
+def test_a_bundle_of_another_release_is_refused_with_one_line_that_says_what_to_do(bundle, told, said):
+    def age(files, manifest):
+        manifest["format"] = told
+        manifest["new"] = "a key that only that release has"
+
+    [fault] = verified(forge(bundle, age))
+    assert str(fault).startswith(f"manifest.json: {said}")
+
+
 def test_all_problems_are_told_at_once(bundle):
     def spoil(files):
         del files["NOTICE"]
