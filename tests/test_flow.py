@@ -254,8 +254,9 @@ def test_a_torn_picture_is_drawn_again_and_the_report_does_not_hide_it_until_the
         said(stage, copied)
     assert (copied / "report.html").read_bytes() != page
     lines = said("run", finished / "experiment.toml", "--out", copied).splitlines()
-    assert lines[0].startswith("drawn   1 panels, 31 were there, ")
-    assert lines[1].startswith("scored  32 panels of 4 stories, 0 faults")
+    assert lines[0].startswith(f"kept    {copied}/changed-by-hand/ink/authored/cat/seed-0/3.png: ")
+    assert lines[1].startswith("drawn   1 panels, 31 were there, ")
+    assert lines[2].startswith("scored  32 panels of 4 stories, 0 faults")
 
 
 def test_eight_plain_chinese_prompts_go_through_every_stage(tmp_path):

@@ -190,7 +190,7 @@ class Run:
             if error.errors()[0]["type"] == "json_invalid":
                 return None
             raise RunError(f"{place}: {'; '.join(faults_of(error))}; {remedy}") from error
-        own = self.panel_path(*row.slot).relative_to(self.folder).as_posix()
+        own = f"panels/{row.candidate}/{row.order}/{row.story}/seed-{row.seed}/{row.panel}.png"
         if row.file != own or ".." in PurePosixPath(own).parts or own.count("/") != _DEPTH:
             raise RunError(
                 f"{place}: file must be the panel's own, {own[:99]!r}, got {row.file[:99]!r}; {remedy}"
@@ -260,7 +260,8 @@ class Run:
         try:
             return finite_json(self.read_text(name))
         except ValueError as error:
-            raise RunError(f"{self.folder / name} is not whole JSON: {error}") from error
+            do = f"run `storykit {_WRITERS[name]}` again" if name in _WRITERS else "delete it"
+            raise RunError(f"{self.folder / name} is not whole JSON: {error}; {do}") from error
 
     def read_record(self, name: str, kind: type[T]) -> T:
         """Return a JSON file of the run as a checked record; keys of newer versions are let through.

@@ -1,39 +1,12 @@
 import json
 import os
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from paths import ROOT
+from another_process import another_at_work
 
 from kit.errors import RunError
 from kit.files.folder_lock import LOCK, lock_folder, was_locked
-
-HOLDER = """
-import sys
-sys.path[:0] = [sys.argv[2]]
-from pathlib import Path
-from kit.files.folder_lock import lock_folder
-with lock_folder(Path(sys.argv[1]), "drawn"):
-    print("at work", flush=True)
-    sys.stdin.read()
-"""
-
-
-@contextmanager
-def another_at_work(folder: Path) -> Iterator[subprocess.Popen[str]]:
-    """Have a process of its own hold a folder until its input ends."""
-    words = [sys.executable, "-c", HOLDER, str(folder), str(ROOT)]
-    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "at work\n"
-        try:
-            yield process
-        finally:
-            process.kill()
 
 
 def test_the_second_process_is_told_who_is_at_work_and_since_when_until_the_first_is_gone(
