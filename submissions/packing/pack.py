@@ -10,6 +10,7 @@ from kit.errors import BundleError, RunError
 from kit.experiment.run import Run
 from kit.files.atomic_write import write_atomic
 from kit.files.encodings import sha256_bytes, zip_bytes
+from kit.files.folder_lock import lock_folder
 from kit.images.lettering import NUMBERS_ONLY
 from submissions.bundle.bundle import open_bundle
 from submissions.bundle.manifest import Manifest
@@ -44,6 +45,11 @@ def pack(run: Run, entry: Entry) -> PackReport:
     Raises:
         BundleError: something must be mended first; the message lists all of it, and nothing is written.
     """
+    with lock_folder(run.folder, "packed"):
+        return _pack(run, entry)
+
+
+def _pack(run: Run, entry: Entry) -> PackReport:
     faults = list(check_entry(entry))
     evidence, gaps = gather(run, entry)
     _refuse([*faults, *gaps, *(check_evidence(evidence, entry) if evidence else ())])
