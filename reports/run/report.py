@@ -122,6 +122,7 @@ def render(page: Page, words: Words) -> str:
         "digits": lambda column: digits_of(metrics.get(column)),
         "arrow": lambda column: arrow_of(metrics.get(column)),
         "title_of": lambda column: words.metric(column, metrics.get(column)),
+        "side": lambda name, pair: words.said(name) if pair.kind == "order" else name,
         "file_name": lambda path: Path(path).name,
         "prompts_in": lambda story, order: [prompt_of(story, panel, order) for panel in range(PANELS)],
     }

@@ -40,10 +40,11 @@ def foreign_words(page: str, *names: str) -> list[str]:
     """Return the English words that a reader sees on a page, outside of code.
 
     Args:
-        page: as HTML; code and commands are no prose.
+        page: as HTML; code, commands and names of files are no prose.
         names: what the run or the entries call things.
     """
     prose = re.sub(r"<(code|pre)\b.*?</\1>", " ", page, flags=re.DOTALL)
+    prose = re.sub(r"[\w/-]+(?:\.[A-Za-z]{2,12})*\.(?:png|json|csv|md|txt|html|toml)\b", " ", prose)
     spoken = " ".join(re.findall(r'(?:aria-label|alt|data-title)="([^"]*)"', prose))
     known = KNOWN | {word.lower() for name in names for word in _words(name)}
     return sorted({word for word in _words(f"{words_of(prose)} {spoken}") if word.lower() not in known})
