@@ -69,6 +69,7 @@ def prepare(
     from kit.dataset.data_juicer import DEFAULT_LAYOUT, JuicerRecipe, read_recipe
     from kit.dataset.filters import PreparationPlan, filter_pictures
     from kit.dataset.prepare import find_source, write_dataset
+    from kit.files.folder_lock import lock_folder
     from kit.story.trigger import Captioning
     from storykit.cli.progress import progress_bar
 
@@ -87,13 +88,14 @@ def prepare(
         aesthetic=None if aesthetic_floor is None else _aesthetic_filter(aesthetic_floor, weights),
         keep_near_duplicates=near_duplicates == "keep",
     )
-    found = find_source(source, out, recipe.layout)
-    with progress_bar("reading") as progress:
-        progress.begin(len(found), 0)
-        filtered = filter_pictures(found, plan, lambda: progress.advance(1))
-    with progress_bar("writing") as progress:
-        progress.begin(len(filtered.kept), 0)
-        warnings = write_dataset(out, filtered, plan, lambda: progress.advance(1))
+    with lock_folder(out, "prepared"):
+        found = find_source(source, out, recipe.layout)
+        with progress_bar("reading") as progress:
+            progress.begin(len(found), 0)
+            filtered = filter_pictures(found, plan, lambda: progress.advance(1))
+        with progress_bar("writing") as progress:
+            progress.begin(len(filtered.kept), 0)
+            warnings = write_dataset(out, filtered, plan, lambda: progress.advance(1))
     _report(out, filtered, warnings)
 
 
