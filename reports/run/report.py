@@ -15,8 +15,9 @@ from eval.metrics.registry import is_reference
 from eval.scorers.protocols import Metric
 from eval.scoring.records import Similarity, StoryScore, read_scores
 from kit.errors import RunError
-from kit.experiment.run import Run
-from kit.files.atomic_write import write_atomic
+from kit.experiment.run import FIGURES, PAGE, Run
+from kit.files.atomic_write import write_together
+from kit.files.folder_lock import lock_folder
 from kit.story.prompt import prompt_of
 from kit.story.story import PANELS
 from kit.versions import installed_version
@@ -54,14 +55,16 @@ def write_report(run: Run) -> Path:
             f"{run.folder}: a report needs at least one panel, got none; "
             f"draw them with `storykit generate EXPERIMENT --out {run.folder}`"
         )
-    page = Page(run)
-    words = load_words(page.loaded.stories[0].story.language)
-    for figure in (*(heat.figure for heat in page.heats), *page.strips.values()):
-        write_atomic(run.folder / "figures" / f"{figure.name}.svg", figure.svg)
-        write_atomic(run.folder / "figures" / f"{figure.name}.png", figure.png)
-    path = run.folder / "report.html"
-    write_atomic(path, render(page, words).encode("utf-8"))
-    return path
+    with lock_folder(run.folder, "reported"):
+        page = Page(run)
+        words = load_words(page.loaded.stories[0].story.language)
+        figures = run.folder / FIGURES
+        files: dict[Path, bytes] = {}
+        for figure in (*(heat.figure for heat in page.heats), *page.strips.values()):
+            files |= {figures / f"{figure.name}.svg": figure.svg, figures / f"{figure.name}.png": figure.png}
+        files[run.folder / PAGE] = render(page, words).encode("utf-8")
+        write_together(files, [old for old in run.page_files if old not in files])
+    return run.folder / PAGE
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,12 +1,13 @@
 """The manifest of a bundle: what it is, how to draw each panel again, and the sha256 of every file."""
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field, JsonValue, PositiveInt, StringConstraints, ValidationError
 from pydantic_core import from_json
 
-from kit.files.encodings import canonical_json, json_bytes, sha256_bytes
+from kit.files.encodings import Piece, canonical_json, json_bytes, sha256_bytes
 from submissions.faults import Fault
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
@@ -15,6 +16,8 @@ Seed = Annotated[int, Field(ge=0, lt=2**63)]
 """What torch's generators take."""
 
 MANIFEST = "manifest.json"
+FORMAT: Literal[3] = 3
+"""What pack writes and verify reads."""
 UNSEALED = "0" * 64
 """The seal of a manifest that is not written yet."""
 Notice = Literal["", "embedded base: not an entry for the contest, for practice"]
@@ -28,6 +31,8 @@ _TOLD = 50
 """Faults of one manifest that are told one by one."""
 DIFFUSERS_FILE = "pytorch_lora_weights.safetensors"
 """Where diffusers looks for a LoRA in a repository."""
+MAX_NODE_ALPHA = 4.0
+"""The most that the widget of LoadKolorsLoRA takes, the node of the contest's ComfyUI notebook."""
 COMPARISON = "comparison.json"
 """What the run says of its candidates and orders; in the bundle when the run has it."""
 SCORE_COLUMNS = ("panel", "file", "sha256", "status", "aesthetic", "text", "text_rank", "loo")
@@ -48,6 +53,15 @@ class FileRecord(Record, frozen=True):
 def file_record(data: bytes) -> FileRecord:
     """Return what the manifest says of a file."""
     return FileRecord(sha256=sha256_bytes(data), size_bytes=len(data))
+
+
+def record_of_pieces(pieces: Iterable[Piece]) -> FileRecord:
+    """Return what the manifest says of a file that is never put together in memory."""
+    sha256, size = hashlib.sha256(), 0
+    for piece in pieces:
+        sha256.update(piece)
+        size += len(piece)
+    return FileRecord(sha256=sha256.hexdigest(), size_bytes=size)
 
 
 class PanelRecord(Record, frozen=True):
@@ -101,11 +115,11 @@ class LoraRecord(Record, frozen=True):
     """Of `file`."""
     source_sha256: Sha256
     """Of the file that the panels were drawn with; another one if that had another tool's form."""
-    rank: PositiveInt
+    rank: Annotated[int, Field(gt=0, le=1 << 16)]
     alpha: Annotated[Finite, Field(gt=0, le=1e6)]
     strength: Annotated[Finite, Field(gt=0, le=2)]
     """Relative to how it was trained; 1.0 = alpha/rank of the training."""
-    keys: Annotated[int, Field(ge=0)]
+    keys: Annotated[int, Field(ge=0, le=1 << 16)]
     trigger: str
     notes: Mapping[str, str]
     """What the file says of its training."""
@@ -114,6 +128,11 @@ class LoraRecord(Record, frozen=True):
     def factor(self) -> float:
         """What up @ down counts, for loaders that know no alpha."""
         return self.strength * self.alpha / self.rank
+
+    @property
+    def fits_kijai(self) -> bool:
+        """Return whether LoadKolorsLoRA can wear it so strongly."""
+        return self.strength * self.alpha <= MAX_NODE_ALPHA
 
 
 class GateRecord(Record, frozen=True):
@@ -129,7 +148,7 @@ class GateRecord(Record, frozen=True):
 class Manifest(Record, frozen=True):
     """One bundle, whole."""
 
-    format: Literal[2]
+    format: Literal[3]
     storykit: str
     rules: str
     name: str
@@ -173,7 +192,10 @@ def seal_of(document: Mapping[str, object]) -> str:
 def read_manifest(data: bytes) -> tuple[Manifest | None, tuple[Fault, ...]]:
     """Return the manifest, or None with every fault in it."""
     try:
-        from_json(data, allow_inf_nan=False)
+        document = from_json(data, allow_inf_nan=False)
+        canonical_json(document)  # what is too large for a number becomes infinite
+        if age := _age_problem(document):
+            return None, (age,)
         return Manifest.model_validate_json(data, strict=True), ()
     except ValidationError as error:
         problems = error.errors(include_url=False, include_input=False)
@@ -183,6 +205,18 @@ def read_manifest(data: bytes) -> tuple[Manifest | None, tuple[Fault, ...]]:
         return None, tuple(faults)
     except ValueError as error:
         return None, (Fault(MANIFEST, f"Invalid JSON: {str(error)[:200]}"),)
+
+
+def _age_problem(document: object) -> Fault | None:
+    """Return the fault of a manifest that another release of storykit wrote in its own form."""
+    told = document.get("format") if isinstance(document, dict) else None
+    if not isinstance(told, int) or isinstance(told, bool) or told == FORMAT:
+        return None
+    if told < FORMAT:
+        mend = "pack it again from its run with `storykit pack`"
+        return Fault(MANIFEST, f"was packed by an older storykit, in format {told} before {FORMAT}", mend)
+    problem = f"was packed by a newer storykit, this one reads format {FORMAT}"
+    return Fault(MANIFEST, problem, "bring storykit up to date")
 
 
 def lora_names(candidate: str) -> dict[str, str]:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from eval.metrics.registry import METRICS
-from kit.files.atomic_write import write_atomic
+from kit.files.atomic_write import write_together
 from reports.number_format import MINUS
 from reports.page_templates import environment, page_assets, translated
 from submissions.leaderboard.leaderboard import COPY_ABOVE, Board
@@ -47,5 +47,5 @@ def board_html(board: Board) -> str:
 
 def write_leaderboard(board: Board, folder: Path) -> None:
     """Write leaderboard.csv and leaderboard.html into a folder, which is made if it is not there."""
-    write_atomic(folder / "leaderboard.csv", board_csv(board))
-    write_atomic(folder / "leaderboard.html", board_html(board).encode())
+    table, page = board_csv(board), board_html(board).encode()
+    write_together({folder / "leaderboard.csv": table, folder / "leaderboard.html": page})

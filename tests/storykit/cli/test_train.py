@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tomli_w
+from another_process import another_at_work
+from command import refused, tree
 from fakes import TOY_PROMPTS, fake_picture, toy_base, write_story
 from toy_training import SilentListener
 from typer.testing import CliRunner
@@ -38,6 +40,18 @@ def learned(tmp_path_factory) -> Path:
     )
     assert result.exit_code == 0, result.output
     return folder / "ink"
+
+
+def test_a_folder_in_which_another_process_trains_is_left_alone(tmp_path):
+    with another_at_work(tmp_path / "ink") as other:
+        before = tree(tmp_path / "ink")
+        reason = refused(
+            "train", watched_training_file(tmp_path), "--out", tmp_path / "ink", "--device", "cpu"
+        )
+        assert re.search(
+            rf"ink is being drawn by process {other.pid} since \d\d:\d\d: wait for it or", reason
+        )
+        assert tree(tmp_path / "ink") == before
 
 
 def test_every_saved_step_and_the_base_are_drawn_scored_and_shown(learned):
