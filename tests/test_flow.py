@@ -1,9 +1,11 @@
 import csv
 import json
 import re
+import shlex
 import shutil
 import signal
 import zipfile
+from html import unescape
 from io import BytesIO
 from pathlib import Path
 
@@ -92,7 +94,7 @@ def copied(finished, tmp_path):
 def test_a_run_prints_one_line_a_stage_and_leaves_all_it_promises(finished):
     lines = (finished / "said.txt").read_text(encoding="utf-8").splitlines()
     stages = dict.fromkeys(line.split()[0] for line in lines)
-    assert list(stages) == ["drawn", "scored", "copies", "compared", "open", "report"]
+    assert list(stages) == ["drawn", "scored", "copies", "note", "compared", "open", "report"]
     assert lines[0].startswith("drawn   32 panels, 0 were there, ")
     assert lines[1].startswith("scored  32 panels of 4 stories, 0 faults")
     names = {path.name for path in (finished / "run").iterdir()}
@@ -258,6 +260,19 @@ def test_a_torn_picture_is_drawn_again_and_the_report_does_not_hide_it_until_the
     assert lines[0].startswith(f"kept    {copied}/changed-by-hand/ink/authored/cat/seed-0/3.png: ")
     assert lines[1].startswith("drawn   1 panels, 31 were there, ")
     assert lines[2].startswith("scored  32 panels of 4 stories, 0 faults")
+
+
+def test_every_command_on_the_page_works_where_the_reader_stands(copied, monkeypatch):
+    monkeypatch.chdir(copied.parent)
+    said("report", "run")
+    page = unescape((copied / "report.html").read_text(encoding="utf-8"))
+    lines = re.search(r"<pre><code>(.*?)</code></pre>", page, re.S)[1].splitlines()
+    again, *others = [shlex.split(line) for line in lines]
+    assert again == ["storykit", "run", "run/experiment.toml", "--out", "run-again"]
+    assert Path(again[2]).is_file()
+    for _, *words in others:
+        said(*words)
+    assert [words[1] for words in others] == ["score", "compare", "report"]
 
 
 def test_eight_plain_chinese_prompts_go_through_every_stage(tmp_path):

@@ -42,4 +42,4 @@ def _undefined(name: str, whole: Sequence[StoryScore]) -> Iterator[tuple[str, st
             yield story, _WHY.get(name, "to this encoder all the words that it is seen through are one")
 
 
-_WHY = {"place": "the story does not say where its panels are; a TOML story with `place` does"}
+_WHY = {"place": "it needs panels in one place and panels elsewhere, told by `place` in a TOML story"}

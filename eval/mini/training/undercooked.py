@@ -89,7 +89,7 @@ class UnfinishedPainter(KolorsPainter):
         return [np.asarray(picture) for picture in drawn if not isinstance(picture, DrawFailure)]
 
 
-class Lessons(NamedTuple):
+class TaughtScores(NamedTuple):
     """What one sort of picture looks like to the tower's last block, and what is to be said of it."""
 
     seen: Tensor
@@ -149,7 +149,7 @@ class Tail(nn.Module):
 
 
 @torch.inference_mode()
-def look(tower: AestheticsPredictorV2Linear, pictures: Tensor) -> Lessons:
+def look(tower: AestheticsPredictorV2Linear, pictures: Tensor) -> TaughtScores:
     """Return what all blocks but the last make of (n, 3, 256, 256) pictures, and what the tower says now."""
     vision, tail, rows = tower.vision_model, Tail(tower), []
     for part in torch.split(pictures, 64):
@@ -158,12 +158,12 @@ def look(tower: AestheticsPredictorV2Linear, pictures: Tensor) -> Lessons:
             seen = block(seen, None, None)[0]
         rows.append(seen)
     seen = torch.cat(rows)
-    return Lessons(seen, torch.cat([tail(part) for part in torch.split(seen, 256)]))
+    return TaughtScores(seen, torch.cat([tail(part) for part in torch.split(seen, 256)]))
 
 
 def lessons_of(
     tower: AestheticsPredictorV2Linear, renders: Pictures, drawn: Drawn, lot: torch.Generator
-) -> dict[str, Lessons]:
+) -> dict[str, TaughtScores]:
     """Return what is learned, by sort: the tower's own scores, but of undercooked pictures."""
     clean = as_floats(torch.from_numpy(renders))
     damaged = [damage(clean, draw_severities(len(clean), lot), lot) for _ in range(2)]
@@ -174,12 +174,12 @@ def lessons_of(
     return {
         "clean": look(tower, clean),
         "damaged": look(tower, torch.cat(damaged)),
-        "undercooked": Lessons(raw.seen, torch.minimum(raw.truths, bound)),
+        "undercooked": TaughtScores(raw.seen, torch.minimum(raw.truths, bound)),
         "drawn": look(tower, pictures[left == 1]),
     }
 
 
-def learn(tower: AestheticsPredictorV2Linear, lessons: dict[str, Lessons], plan: TrainingPlan) -> None:
+def learn(tower: AestheticsPredictorV2Linear, lessons: dict[str, TaughtScores], plan: TrainingPlan) -> None:
     """Train the tower's tail on batches that hold each sort by its share."""
     tail, lot = Tail(tower), plan.generator()
 

@@ -245,7 +245,7 @@ def test_who_left_a_race_is_said_with_the_chance_it_had(tmp_path: Path) -> None:
     assert (
         "wash left the race after 4 seeds: its chance of still overtaking ink on Agreement with text" in text
     )
-    assert "was 0.71%." in text
+    assert "was 0.71%. By then ink led by 0.100." in text
     assert text.index("ink won the race") < text.index("wash left the race")
     (run.folder / "race.json").write_text("{}")
     with pytest.raises(RunError, match=r"the race file must be readable, .*run `storykit run --race` again"):

@@ -93,3 +93,17 @@ def test_a_panel_whose_cast_stands_alone_is_not_told_to_have_other_figures(tmp_p
         del panel["prompt"]
     (run.folder / "stories" / "cat.toml").write_text(tomli_w.dumps(told), "utf-8")
     assert said not in page_of(Run.open(run.folder))
+
+
+def test_a_control_never_wins_the_race_on_the_page_and_a_loser_says_how_far_it_came(tmp_path: Path) -> None:
+    run = make_run(tmp_path, Plan(language="en"))
+    write_made_up_scores(run)
+    out = {"candidate": "wash", "leader": "ink", "seeds": 4, "behind": 0.1, "chance": 0.01}
+    told = {"metric": "text_mean", "seeds": 12, "risk": 0.05, "left": ["ink", "base"], "controls": ["base"]}
+    run.write_json("race.json", told | {"out": [out | {"mean": 0.31, "panels": 32}]})
+    write_made_up_comparison(run, [], 4)
+    text = words_of(page_of(run))
+    assert "ink won the race" in text
+    assert "base won" not in text
+    assert "base: drawn for comparison, outside the race." in text
+    assert "Its own mean was 0.310, over 32 panels." in text
