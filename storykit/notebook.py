@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kit.errors import RunError
+from kit.errors import RunError, ScoreError
 from kit.library_warnings import hide_pynvml_warning
 
 if TYPE_CHECKING:
@@ -219,7 +219,7 @@ def pack(
     order: str = "authored",
     story: str = "",
     seed: int | None = None,
-    rules: str = "kolors-2024",
+    rules: str = "",
     link: str = "",
 ) -> "PackReport":
     """Pack a story as the contest wants it; raises BundleError with all that the contest would refuse.
@@ -234,11 +234,12 @@ def pack(
         order: which prompt order.
         story: needed where the run has several.
         seed: by default what was cast, else the run's first.
-        rules: a contest that storykit knows, or a rules file.
+        rules: a contest that storykit knows, or a rules file; by default the practice contest for pictures
+            of the embedded base, else kolors-2024.
         link: where the LoRA is published.
     """
     from submissions.contest.rules import load_rules
-    from submissions.packing.entry import Entry, only_story, seeds_of
+    from submissions.packing.entry import Entry, fitting_rules, only_story, seeds_of
     from submissions.packing.pack import pack as pack_run
 
     story = story or only_story(run.run)
@@ -247,7 +248,7 @@ def pack(
         order=order,
         story=story,
         seeds=seeds_of(run.run, (candidate, order, story), seed),
-        rules=load_rules(rules),
+        rules=load_rules(rules) if rules else fitting_rules(run.run),
         team=team,
         title=title,
         introduction=introduction,
@@ -262,8 +263,10 @@ def _read(run: "Run", path: Path) -> "Image":
     from eval.scoring.panel_file import read_picture
 
     try:
-        return read_picture(path.read_bytes())
-    except FileNotFoundError as error:
+        return read_picture(path)
+    except ScoreError as error:
+        if path.exists():
+            raise
         experiment = run.loaded.experiment
         known = {
             "candidates": [candidate.name for candidate in experiment.candidates],

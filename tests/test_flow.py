@@ -91,7 +91,8 @@ def copied(finished, tmp_path):
 
 def test_a_run_prints_one_line_a_stage_and_leaves_all_it_promises(finished):
     lines = (finished / "said.txt").read_text(encoding="utf-8").splitlines()
-    assert [line.split()[0] for line in lines] == ["drawn", "scored", "compared", "report"]
+    stages = dict.fromkeys(line.split()[0] for line in lines)
+    assert list(stages) == ["drawn", "scored", "copies", "compared", "open", "report"]
     assert lines[0].startswith("drawn   32 panels, 0 were there, ")
     assert lines[1].startswith("scored  32 panels of 4 stories, 0 faults")
     names = {path.name for path in (finished / "run").iterdir()}
@@ -441,7 +442,7 @@ def test_gate_names_what_is_no_picture_and_gives_no_score_then(tmp_path):
     fake_picture("a", 64).save(tmp_path / "1.png")
     (tmp_path / "notes.txt").write_text("no picture")
     fault, last = said("gate", tmp_path).splitlines()
-    assert fault.startswith("fault   notes.txt: must be a picture that can be decoded: its format is unknown")
+    assert fault.startswith("fault   notes.txt: is not a picture of a known format")
     assert last == f"{tmp_path}: no score, every file must be a picture"
     assert json.loads(said("gate", tmp_path, "--json"))["mean"] is None
 

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eval.metrics.consistency import similarity, text_image_scores
-from eval.metrics.formulas import PanelSet
+from eval.metrics.formulas import PanelSet, figure_fit
 from eval.metrics.registry import METRICS, describe_metrics, reason_columns
 from eval.metrics.story_facts import StoryFacts, told_by
 from eval.scorers.load import Scorers, load_scorers
@@ -137,7 +137,8 @@ def _score_set(
         for entry in METRICS.values()
         if entry.panels and (value := found[entry.name].panels) is not None
     }
-    lowest = each["identity"] if "identity" in each else each["loo"]
+    fits = figure_fit(shown)
+    lowest = each["loo"] if fits is None else fits
     mean = found["aesthetic_mean"].value
     return replace(
         story,

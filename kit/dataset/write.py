@@ -10,7 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from kit.dataset.filters import FilteredPictures, SourcePicture
-from kit.dataset.read import COLUMNS, METADATA
+from kit.dataset.tables import COLUMNS, METADATA
 from kit.errors import InputError
 from kit.files.encodings import canonical_json, sha256_bytes, sha256_of
 from kit.files.folder_lock import LOCK, lock_folder

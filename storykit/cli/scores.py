@@ -130,8 +130,9 @@ def score(run_folder: RunFolder) -> None:
 
 
 def score_run(run: "Run") -> None:
-    """Score a run and say how many panels that were."""
+    """Score a run and say how many panels that were, what is wrong with which, and what has no number."""
     from eval.scoring.score import score as measure
+    from eval.scoring.summary import faults_said, undefined_said
 
     with progress_bar("scoring") as progress:
         scores = measure(run, progress=progress)
@@ -141,6 +142,8 @@ def score_run(run: "Run") -> None:
     say(f"scored  {len(scores.panels)} panels of {len(scores.stories)} stories, {faults} faults{more}")
     for note in scores.notes:
         say(f"note    {note}")
+    for line in (*faults_said(scores), *undefined_said(scores)):
+        say(line)
 
 
 @contextmanager
@@ -166,16 +169,16 @@ def compare(run_folder: RunFolder, as_json: AsJson = False) -> None:
 
 
 def compare_run(run: "Run", as_json: bool = False) -> None:
-    """Compare a run's candidates and say how many differ, or print comparison.json."""
+    """Compare a run's candidates and say who is better in what, or print comparison.json."""
     from eval.comparison.compare import compare as judge
+    from eval.comparison.summary import summary_lines
 
-    judge(run)
-    told = run.read_json("comparison.json")
+    told = judge(run)
     if as_json:
-        typer.echo(json.dumps(told, ensure_ascii=False, indent=1))
+        typer.echo(json.dumps(run.read_json("comparison.json"), ensure_ascii=False, indent=1))
         return
-    clear = sum(row["verdict"] in ("a", "b") for row in told["comparisons"])
-    say(f"compared {len(told['comparisons'])} pairs {told['claim']}: {clear} clear differences")
+    for line in summary_lines(told):
+        say(line)
 
 
 def report(run_folder: RunFolder) -> None:

@@ -21,12 +21,15 @@ def train(
     ] = "last",
 ) -> None:
     """Train a LoRA on captioned pictures; goes on where it stopped."""
+    from kit.dataset.read import dataset_notes
     from kit.files.folder_lock import lock_folder
     from kit.training.config import load_training
     from kit.training.train import finish
     from kit.training.train import train as train_in
 
     training = load_training(config)
+    for note in dataset_notes(Path(training.data)):
+        typer.echo(f"warning {note}")
     if pick == "best" and training.watch is None:
         raise InputError(str(config), ["watch: --pick best needs a story to draw at each saved step"])
     previews = None

@@ -28,6 +28,7 @@ from submissions.bundle.manifest import COMPARISON, BatchRecord, panel_file
 from submissions.faults import Fault
 from submissions.packing.entry import Entry
 from submissions.untrusted.lora_reader import LoraFile
+from submissions.verification.comparison_checks import comparison_problem
 
 T = TypeVar("T")
 STORY = attrgetter("candidate", "order", "story")
@@ -52,7 +53,9 @@ class Evidence:
     batches: tuple[BatchRecord, ...]
     """What was drawn together with the panels."""
     comparison: bytes | None
-    """The run's comparison; None when it was not compared."""
+    """The run's comparison; None when it was not compared, or when it is none that a bundle may hold."""
+    comparison_problem: str
+    """Why the run's comparison does not go along; empty when it does, or there is none."""
 
     @property
     def trained_lora(self) -> CandidateIdentity | None:
@@ -78,7 +81,8 @@ def gather(run: Run, entry: Entry) -> tuple[Evidence | None, list[Fault]]:
     ]
     if faults:
         return None, faults
-    rows = _rows(run, entry)
+    rows, comparison = _rows(run, entry), _read(run, COMPARISON, _comparison, faults)
+    problem = comparison_problem(comparison, entry.candidate, entry.order) if comparison else ""
     evidence = Evidence(
         candidate=candidates[entry.candidate],
         story=stories[entry.story],
@@ -88,7 +92,8 @@ def gather(run: Run, entry: Entry) -> tuple[Evidence | None, list[Fault]]:
         scores=_scores(run, faults),
         lora=_lora(candidates[entry.candidate], faults),
         batches=_batches(run, rows),
-        comparison=_read(run, COMPARISON, _comparison, faults),
+        comparison=None if problem else comparison,
+        comparison_problem=problem,
     )
     return evidence, faults
 

@@ -94,6 +94,6 @@ def test_a_picture_that_vanishes_between_reading_and_writing_is_one_error(tmp_pa
     plan = PreparationPlan(source=str(pictures), captioning=Captioning())
     sifted = filter_pictures(find_source(plan.source, tmp_path / "data"), plan, lambda: None)
     (pictures / "a.png").unlink()
-    with pytest.raises(InputError, match=r"a\.png: cannot be used: No such file"):
+    with pytest.raises(InputError, match=r"a\.png: does not exist"):
         write_dataset(tmp_path / "data", sifted, plan, lambda: None)
     assert not (tmp_path / "data").exists()

@@ -84,6 +84,15 @@ def test_a_look_is_the_picture_that_an_experiment_draws_with_the_saved_file(lear
     assert ours == {row.panel: row.key for row in looks if row.candidate == "step-000004"}
 
 
+def test_the_pictures_of_every_step_open_large_with_their_step_and_text(learned):
+    page = (learned / "training.html").read_text(encoding="utf-8")
+    shots = re.findall(r'<button type="button" class="shot" data-panel="(\d)" data-title="([^"]*)"', page)
+    assert len(shots) == page.count('class="panel"') > 0
+    assert {title.split(" · ")[0] for _, title in shots} >= {"第 2 步", "第 4 步"}
+    assert '<dialog id="lightbox"' in page
+    assert page.count("<script") == 1
+
+
 def test_watching_changes_nothing_in_the_lora(learned, tmp_path):
     alone = train(
         load_training(watched_training_file(tmp_path, watched=False)),
