@@ -80,6 +80,8 @@ def cast(
 
 def _cast(run: Run, wish: CastRequest, tools: Scorers | None, progress: Progress | None) -> Casting:
     places = _places(run, wish)
+    if progress is not None:
+        progress.note("loading the scorers")
     tools = tools or scorers_of(run.loaded)
     measured = measure(run, tools, progress)
     told = told_by(run.loaded, tools.encoder)

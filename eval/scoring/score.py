@@ -52,6 +52,8 @@ def score(run: Run, tools: Scorers | None = None, progress: Progress | None = No
         progress: hears of every batch.
     """
     with lock_folder(run.folder, "scored"):
+        if progress is not None:
+            progress.note("loading the scorers")
         tools = tools or scorers_of(run.loaded)
         return score_measured(run, tools, measure(run, tools, progress))
 

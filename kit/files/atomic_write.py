@@ -93,20 +93,21 @@ def _replacing(path: Path) -> Iterator[BinaryIO]:
 @contextmanager
 def _written_beside(path: Path, data: bytes) -> Iterator[Path]:
     """Yield a file beside `path` with the data, on disk; it does not stay unless it is moved."""
-    with _said_of(path), _part_of(path) as (part, file):
+    with _said_of(path), _part_of(path, held=False) as (part, file):
         file.write(data)
         _close(file)
         yield part
 
 
 @contextmanager
-def _part_of(path: Path) -> Iterator[tuple[Path, BinaryIO]]:
+def _part_of(path: Path, *, held: bool = True) -> Iterator[tuple[Path, BinaryIO]]:
+    """Yield a new file beside `path`; one that is held is none for a sweep even when it is closed."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
         part, file = _new_part(path.parent)
         stack.callback(part.unlink, missing_ok=True)
         stack.enter_context(file)
-        if sys.platform != "win32":  # as long as the copy is open, nobody takes it for a leftover
+        if held and sys.platform != "win32":  # as long as the copy is open, nobody takes it for a leftover
             stack.callback(os.close, os.dup(file.fileno()))
         yield part, file
 

@@ -75,6 +75,7 @@ def _train(
 
     def preview() -> None:
         if on_checkpoint is not None:
+            progress.note("drawing the watched story")
             with offloaded(unet):
                 on_checkpoint()
 

@@ -98,6 +98,16 @@ def test_on_a_full_disk_neither_of_two_files_changes_and_their_page_stays(tmp_pa
     assert sorted(os.listdir(tmp_path)) == ["leaderboard.csv", "leaderboard.html"]
 
 
+def test_more_files_than_may_be_open_can_belong_together(tmp_path: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (len(os.listdir("/proc/self/fd")) + 20, hard))
+    try:
+        write_together({tmp_path / f"figure-{number}.svg": b"<svg/>" for number in range(60)})
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert len(os.listdir(tmp_path)) == 60
+
+
 def test_leftovers_of_the_dead_are_swept_and_files_of_the_living_are_not(tmp_path: Path) -> None:
     (tmp_path / "panels").mkdir()
     (tmp_path / "panels" / ".0123456789abcdef.part").write_bytes(b"half a picture")
