@@ -9,6 +9,7 @@ from PIL import Image, ImageOps
 
 from kit.errors import InputError
 from kit.files.documents import read_text
+from kit.files.encodings import unguarded
 
 METADATA = "metadata.csv"
 COLUMNS = ("file_name", "text")
@@ -33,7 +34,7 @@ def read_dataset(folder: Path) -> list[CaptionedPicture]:
     except ValueError as error:
         raise InputError(str(path), [f"must have the columns file_name and text: {error}"]) from error
     listed = [
-        CaptionedPicture(path=folder / name, text=text)
+        CaptionedPicture(path=folder / unguarded(name), text=unguarded(text))
         for name, text in zip(table["file_name"], table["text"], strict=True)
     ]
     faults = [fault for line, entry in enumerate(listed, 2) for fault in _faults(line, entry)]

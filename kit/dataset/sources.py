@@ -17,7 +17,7 @@ from typing import NamedTuple
 from kit.dataset.read import COLUMNS
 from kit.errors import InputError
 from kit.files.documents import read_text
-from kit.files.encodings import without_surrogates
+from kit.files.encodings import unguarded, without_surrogates
 
 TABLES = ("metadata.csv", "metadata.jsonl")
 """Where a folder may list its pictures and their captions."""
@@ -198,6 +198,11 @@ def json_rows(path: Path) -> Iterator[tuple[int, Mapping[str, object]]]:
         yield number, row if isinstance(row, dict) else {}
 
 
+def _plain(cell: object) -> object:
+    """Return a cell without the guard that our own tables put before what looks like a formula."""
+    return unguarded(cell) if isinstance(cell, str) else cell
+
+
 def _csv_rows(path: Path) -> Iterator[tuple[int, Mapping[str, object]]]:
     """Yield the number and the cells of each row, a missing one empty."""
     table = csv.DictReader(StringIO(read_text(path, LENIENT)), restval="")
@@ -205,6 +210,6 @@ def _csv_rows(path: Path) -> Iterator[tuple[int, Mapping[str, object]]]:
         if not set(COLUMNS) <= set(table.fieldnames or ()):
             raise InputError(str(path), [f"must have the columns file_name and text, got {table.fieldnames}"])
         for row in table:
-            yield table.line_num, row
+            yield table.line_num, {column: _plain(cell) for column, cell in row.items()}
     except csv.Error as error:
         raise InputError(str(path), [f"line {table.line_num + 1}: is not CSV: {error}"]) from error

@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 from kit.dataset.filters import FilteredPictures, SourcePicture
 from kit.dataset.read import COLUMNS, METADATA
 from kit.errors import InputError
-from kit.files.encodings import canonical_json, sha256_bytes, sha256_of
+from kit.files.encodings import canonical_json, guarded, sha256_bytes, sha256_of
 from kit.images.contact_sheet import draw_contact_sheet, evenly_spaced
 from kit.images.decode import decode_picture
 from kit.images.strip_metadata import strip_metadata
@@ -118,10 +118,14 @@ def _write_pictures(
 
 
 def _write_csv(path: Path, columns: Mapping[str, Sequence[str]]) -> None:
-    """Write a table as the contest's own are: UTF-8 with a byte order mark, which Excel needs."""
+    """Write a table as the contest's own are: UTF-8 with a byte order mark, which Excel needs.
+
+    Texts are guarded, so that no spreadsheet runs them; reading takes the guard off.
+    """
     import pandas as pd
 
-    pd.DataFrame(columns).to_csv(path, index=False, lineterminator="\r\n", encoding="utf-8-sig")
+    cells = {name: [guarded(text) for text in texts] for name, texts in columns.items()}
+    pd.DataFrame(cells).to_csv(path, index=False, lineterminator="\r\n", encoding="utf-8-sig")
 
 
 def _write_sheet(folder: Path, names: Sequence[str], captions: Sequence[str]) -> None:

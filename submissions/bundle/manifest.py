@@ -175,7 +175,9 @@ def seal_of(document: Mapping[str, object]) -> str:
 def read_manifest(data: bytes) -> tuple[Manifest | None, tuple[Fault, ...]]:
     """Return the manifest, or None with every fault in it."""
     try:
-        if age := _age_problem(from_json(data, allow_inf_nan=False)):
+        document = from_json(data, allow_inf_nan=False)
+        canonical_json(document)  # 1e999 passes as a number that cannot be written
+        if age := _age_problem(document):
             return None, (age,)
         return Manifest.model_validate_json(data, strict=True), ()
     except ValidationError as error:
