@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 from kit.dataset.filters import FilteredPictures, SourcePicture
 from kit.dataset.tables import COLUMNS, METADATA
 from kit.errors import InputError
-from kit.files.encodings import canonical_json, sha256_bytes, sha256_of
+from kit.files.encodings import canonical_json, guarded, sha256_bytes, sha256_of
 from kit.files.folder_lock import LOCK, lock_folder
 from kit.images.contact_sheet import draw_contact_sheet, evenly_spaced
 from kit.images.decode import decode_picture
@@ -74,8 +74,9 @@ def write_prepared(
     with lock_folder(out, "prepared"), _replacing(out) as folder:
         names = _write_pictures(folder / TRAIN, filtered.kept, written)
         _write_csv(folder / TRAIN / METADATA, dict(zip(COLUMNS, (names, captions), strict=True)))
-        dropped = [filtered.found[number].name for number in drops]
-        _write_csv(folder / DROPPED, {"file": dropped, "reason": [drop.reason for drop in drops.values()]})
+        dropped = [guarded(filtered.found[number].name) for number in drops]
+        reasons = [guarded(drop.reason) for drop in drops.values()]
+        _write_csv(folder / DROPPED, {"file": dropped, "reason": reasons})
         _write_sheet(folder, names, captions)
         files = {path.name: sha256_of(path) for path in sorted((folder / TRAIN).iterdir())}
         record = {

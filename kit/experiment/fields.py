@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections import Counter
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,8 @@ from kit.embedded import EMBEDDED, LORA_PREFIX
 from kit.story.prompt import check_order
 
 T = TypeVar("T", bound=Hashable)
+_TOLD = 20
+"""Values that a message names."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -67,8 +70,9 @@ def _metric(name: str, info: ValidationInfo) -> str:
 
 def all_different(values: tuple[T, ...]) -> tuple[T, ...]:
     """Return the values, or raise ValueError naming those given twice."""
-    if twice := [str(value) for value in dict.fromkeys(values) if values.count(value) > 1]:
-        raise ValueError(f"must differ, got {', '.join(twice)} more than once")
+    if twice := [str(value) for value, times in Counter(values).items() if times > 1]:
+        more = f" and {len(twice) - _TOLD} more" if len(twice) > _TOLD else ""
+        raise ValueError(f"must differ, got {', '.join(twice[:_TOLD])}{more} more than once")
     return values
 
 

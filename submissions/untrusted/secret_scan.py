@@ -104,7 +104,7 @@ def _find(shape: Shape, text: str) -> _Find | None:
 
 
 def _readings(text: str) -> Iterator[str]:
-    """Yield a text, and where it differs as it reads without full-width letters, escapes and invisible marks."""
+    """Yield a text, and if it differs the same without full-width letters, escapes and invisible marks."""
     yield text
     plain = text
     if not text.isascii():

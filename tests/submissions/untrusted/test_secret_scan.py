@@ -181,8 +181,9 @@ HOSTILE = """
 import resource
 resource.setrlimit(resource.RLIMIT_CPU, (20, 20))
 from submissions.untrusted.secret_scan import find_leaks
-parts = ["\\\\", "~/", "eyJ", "a://a:", "sk-a1", "1", "a1", "@", "a@a.", "password:", "token is ", "-----BEGIN ",
-         " ", "密码", "/aa", "/home", '"', "a [at] ", "%41", "bearer ", "wandb ", "api_key_", "／home", "MNO_aa."]
+parts = ["\\\\", "~/", "eyJ", "a://a:", "sk-a1", "1", "a1", "@", "a@a.", "password:", "token is ",
+         "-----BEGIN ", " ", "密码", "/aa", "/home", '"', "a [at] ", "%41", "bearer ", "wandb ", "api_key_",
+         "／home", "MNO_aa."]
 for part in parts:
     find_leaks("x", (part * (1 << 16))[: 1 << 16])
 """
