@@ -24,6 +24,8 @@ Alpha = Annotated[
     float | None, typer.Option(min=1e-9, help="The alpha it was trained with, when the file does not say.")
 ]
 
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")]
+
 
 @lora_app.command()
 def inspect(
@@ -79,11 +81,13 @@ def convert(
     to: Annotated[Tool, typer.Option("--to", help="Who is to read it.")],
     out: Annotated[Path, typer.Option(help="The file to write; for peft a folder.")],
     alpha: Alpha = None,
+    overwrite: Overwrite = False,
 ) -> None:
     """Write a LoRA as another tool reads it, without changing a number."""
     from kit.lora.convert import convert_lora as convert_lora
     from kit.lora.lora import locate
 
+    _refuse_what_is_there(out, overwrite=overwrite)
     lora = convert_lora(locate(file), to, out, alpha)
     typer.echo(f"LoRA    {out}  ({len(lora.pairs)} layers, rank {lora.rank}, alpha {lora.alpha:g})")
 
@@ -94,6 +98,7 @@ def merge(
     out: Annotated[Path, typer.Option(help="The .safetensors file to write.")],
     weights: Annotated[str, typer.Option(help="The strength of each, such as 1,0.5; by default 1.")] = "",
     rank: Annotated[int | None, typer.Option(min=1, help="Of the result; by default the sum, exact.")] = None,
+    overwrite: Overwrite = False,
 ) -> None:
     """Add LoRAs up into one."""
     from kit.files.atomic_write import write_atomic
@@ -103,12 +108,23 @@ def merge(
 
     if out.suffix != ".safetensors":
         raise LoraError(f"{out}: must end in .safetensors")
+    _refuse_what_is_there(out, overwrite=overwrite)
     strengths = _numbers(weights) if weights else [1.0] * len(files)
     loras = [find_lora(file) for file in files]
     merged = merge_loras(loras, strengths, rank)
     write_atomic(out, merged_bytes(merged, loras, strengths))
     lost = f", {merged.error:.2%} of it lost" if merged.error else ""
     typer.echo(f"LoRA    {out}  ({len(merged.pairs)} layers, rank {merged.rank}{lost})")
+
+
+def _refuse_what_is_there(out: Path, *, overwrite: bool) -> None:
+    """Raise LoraError where a file, or a folder with anything in it, would be written over."""
+    if overwrite:
+        return
+    if out.is_dir() and any(out.iterdir()):
+        raise LoraError(f"{out} is not empty: choose another --out, or add --overwrite to write into it")
+    if out.exists() and not out.is_dir():
+        raise LoraError(f"{out} is there already: choose another --out, or add --overwrite to replace it")
 
 
 def _numbers(text: str) -> list[float]:

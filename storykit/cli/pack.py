@@ -21,7 +21,12 @@ def pack(
     order: Annotated[str, typer.Option(help="Which prompt order.")] = "authored",
     story: Annotated[str, typer.Option(help="Which story; needed when there are several.")] = "",
     seed: Annotated[int | None, typer.Option(help="Which seed; else what was cast, else the first.")] = None,
-    rules: Annotated[str, typer.Option(help="A shipped contest or a rules file.")] = "kolors-2024",
+    rules: Annotated[
+        str,
+        typer.Option(
+            help="A shipped contest or a rules file; else practice for the embedded base, or kolors-2024."
+        ),
+    ] = "",
     link: Annotated[str, typer.Option(help="Where the LoRA is published.")] = "",
 ) -> None:
     """Pack a story of a run as the contest wants it; refuses what the contest would refuse."""

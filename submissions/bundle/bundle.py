@@ -30,6 +30,8 @@ from submissions.untrusted.lora_reader import LoraFile
 from submissions.untrusted.png_reader import read_picture
 from submissions.untrusted.zip_reader import FileDigest, read_zip
 
+_MOSAICS = frozenset(grid.file for grid in GRIDS)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Bundle:
@@ -43,7 +45,7 @@ class Bundle:
     """None where it cannot be read."""
     faults: tuple[Fault, ...] = ()
     """What is wrong with the form of the zip and of the manifest."""
-    _panels: dict[str, Image.Image] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _pictures: dict[str, Image.Image] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
     def sound_manifest(self) -> Manifest:
@@ -84,12 +86,12 @@ class Bundle:
         return {panel.file: panel for panel in self.manifest.panels} if self.manifest else {}
 
     def picture(self, name: str) -> tuple[Image.Image | None, list[Fault]]:
-        """Return a picture decoded, or None and why not; a panel is kept, so that it is decoded once."""
-        if name in self._panels:
-            return self._panels[name], []
+        """Return a picture decoded, or None and why not; panels and mosaics are kept, decoded once."""
+        if name in self._pictures:
+            return self._pictures[name], []
         picture, faults = read_picture(name, self.files[name])
-        if picture is not None and name in self.panels:
-            self._panels[name] = picture
+        if picture is not None and (name in self.panels or name in _MOSAICS):
+            self._pictures[name] = picture
         return picture, faults
 
     def panel_picture(self, panel: PanelRecord) -> Image.Image:

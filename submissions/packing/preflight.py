@@ -1,6 +1,7 @@
 """Everything that must hold before a bundle is written; every check names all it finds."""
 
 import math
+import re
 from collections.abc import Iterator, Sequence
 from statistics import fmean
 
@@ -128,6 +129,9 @@ def _score_faults(evidence: Evidence, entry: Entry, scores: Scores) -> Iterator[
     if head.embedded and not rules.gate.embedded and not practising:
         problem = f"the contest scores with {rules.gate.scorer}, the run with {head.weights}"
         yield Fault("gate", problem, "set [score] aesthetic and score again")
+    elif not head.embedded and not _is_named(head.weights, rules.gate.scorer):
+        problem = f"the contest scores with {rules.gate.scorer}, the run with {head.weights!r}"
+        yield Fault("gate", problem, f"keep that predictor in a folder of its own name, {_SCORE_AGAIN}")
     yield from _stale_faults(evidence, rows)
     if [row.panel for row in rows] != list(range(1, PANELS + 1)) or not math.isfinite(mean):
         problem = f"must score panels 1 to {PANELS} of the story once, got {len(rows)} rows, mean {mean:.4f}"
@@ -135,6 +139,16 @@ def _score_faults(evidence: Evidence, entry: Entry, scores: Scores) -> Iterator[
         return
     yield from _mean_faults(entry, scores, mean)
     yield from gate_faults(rules, mean)
+
+
+def _is_named(folder: str, scorer: str) -> bool:
+    """Return whether a predictor's folder has the name of a contest's scorer, or the telling half of it.
+
+    >>> _is_named("sac_logos_linearMSE", "AI-ModelScope/v2-sac-logos-linearMSE")
+    True
+    """
+    own, wanted = (re.sub(r"[^a-z0-9]", "", name.casefold()) for name in (folder, scorer.rpartition("/")[2]))
+    return (len(own) >= len(wanted) // 2 and own in wanted) or wanted in own
 
 
 def _mean_faults(entry: Entry, scores: Scores, mean: float) -> Iterator[Fault]:

@@ -11,16 +11,14 @@ at most (zlib-ng 2.3 and zlib 1.2 differ by up to 4.4 %). What the choice of mat
 by that, and not seen. It costs 0.1 to 0.5 s of CPU a megapixel.
 """
 
-import io
 import struct
-import warnings
 import zlib
 from collections.abc import Mapping
 from typing import NamedTuple
 
 from PIL import Image
 
-from kit.images.decode import DECODE_ERRORS
+from kit.images.decode import PictureError, open_picture
 from kit.images.png_metadata import QUICK, USUAL, encoded
 from submissions.faults import Fault
 
@@ -65,12 +63,9 @@ def read_picture(place: str, data: bytes) -> tuple[Image.Image | None, list[Faul
     if problem:
         return None, [Fault(place, problem)]
     try:
-        with warnings.catch_warnings(action="ignore"):
-            picture = Image.open(io.BytesIO(data), formats=["PNG"])
-            picture.load()
-    except DECODE_ERRORS as error:
-        return None, [Fault(place, f"is a damaged picture: {error}")]
-    return picture, []
+        return open_picture(data, ("PNG",)), []
+    except PictureError as error:
+        return None, [Fault(place, f"is a damaged picture: it {error}")]
 
 
 def square_faults(place: str, picture: Image.Image, side: int | None) -> list[Fault]:

@@ -1,17 +1,14 @@
 """Checks of a bundle's manifest: does it agree with the files beside it, and with itself."""
 
-import math
 from collections.abc import Iterator, Mapping
 
 from pydantic_core import from_json
 
-from kit.experiment.identity import is_embedded
 from kit.files.encodings import csv_rows, json_bytes
 from submissions.bundle.bundle import Bundle, order_of
 from submissions.bundle.comfyui import workflows_of
 from submissions.bundle.lora_files import lora_forms
 from submissions.bundle.manifest import (
-    EMBEDDED_NOTICE,
     MANIFEST,
     PROMPT_COLUMNS,
     FileRecord,
@@ -28,11 +25,6 @@ from submissions.bundle.texts import CONFIGURATION
 from submissions.faults import Fault
 from submissions.untrusted.lora_reader import LoraFile
 
-_MOST_POINTS = 100.0
-"""No head gives a picture more; the contest's gives 1 to 10."""
-_CLOSE = 1e-6
-"""How far the recorded mean may be from the mean of the recorded scores: rounding only."""
-
 
 def agreement_faults(bundle: Bundle, manifest: Manifest) -> Iterator[Fault]:
     """Yield where the manifest and the files beside it say different things."""
@@ -42,13 +34,12 @@ def agreement_faults(bundle: Bundle, manifest: Manifest) -> Iterator[Fault]:
         yield Fault(MANIFEST, "is not as it was packed, its seal does not fit", "pack again")
     yield from _hash_faults(bundle.records, manifest)
     yield from _panel_faults(manifest)
-    yield from _batch_faults(manifest)
     yield from _name_faults(manifest)
     yield from _lora_faults(manifest)
     if manifest.lora and bundle.lora:
         yield from _lora_file_faults(bundle.records, manifest, manifest.lora, bundle.lora)
     yield from _json_faults(files, manifest)
-    yield from _table_faults(files, manifest)
+    yield from _prompt_table_faults(files, manifest)
 
 
 def _hash_faults(records: Mapping[str, FileRecord], manifest: Manifest) -> Iterator[Fault]:
@@ -81,16 +72,6 @@ def _panel_faults(manifest: Manifest) -> Iterator[Fault]:
             yield Fault(place, "has no prompt")
 
 
-def _batch_faults(manifest: Manifest) -> Iterator[Fault]:
-    """Yield whether the batches are not those that the panels were drawn in."""
-    panels = {(panel.seed, panel.prompt) for panel in manifest.panels}
-    batches = [{(batch.seed, prompt) for prompt in batch.prompts} for batch in manifest.batches]
-    held = panels <= set().union(*batches) and not any(panels.isdisjoint(batch) for batch in batches)
-    if batches and not held:
-        problem = "must have each panel in one of the batches and a panel in each batch"
-        yield Fault(f"{MANIFEST}, batches", problem)
-
-
 def _name_faults(manifest: Manifest) -> Iterator[Fault]:
     """Yield which files are no part of a bundle, so that nothing rides along."""
     known = set(order_of(manifest)) - {MANIFEST}
@@ -100,9 +81,7 @@ def _name_faults(manifest: Manifest) -> Iterator[Fault]:
 
 
 def _lora_faults(manifest: Manifest) -> Iterator[Fault]:
-    """Yield what is wrong with what the manifest says of the base and of the LoRA."""
-    if (manifest.notice == EMBEDDED_NOTICE) != is_embedded(manifest.base):
-        yield Fault(f"{MANIFEST}, notice", "must say that the base is the embedded one exactly when it is")
+    """Yield what is wrong with how the manifest names the LoRA's files."""
     if (lora := manifest.lora) is None:
         return
     names = lora_names(manifest.candidate)
@@ -113,8 +92,6 @@ def _lora_faults(manifest: Manifest) -> Iterator[Fault]:
     for name in wanted:
         if name not in manifest.files:
             yield Fault(name, "is missing, the LoRA is handed in in this form too")
-    if not all(panel.prompt.startswith(lora.trigger) for panel in manifest.panels):
-        yield Fault(f"{MANIFEST}, lora.trigger", "must stand in front of every prompt")
 
 
 def _lora_file_faults(
@@ -175,34 +152,17 @@ def _json_faults(files: Mapping[str, bytes], manifest: Manifest) -> Iterator[Fau
             yield Fault(name, "does not say what it must by the manifest", "pack again")
 
 
-def _table_faults(files: Mapping[str, bytes], manifest: Manifest) -> Iterator[Fault]:
-    """Yield where prompts.csv or scores.csv disagree with the manifest."""
-    for name, check in (("prompts.csv", _prompts_differ), ("scores.csv", _scores_differ)):
-        if name not in files:
-            continue
-        try:
-            problem = check(csv_rows(files[name]), manifest)
-        except ValueError as error:
-            problem = str(error)
-        if problem:
-            yield Fault(name, problem)
-
-
-def _prompts_differ(rows: list[dict[str, str]], manifest: Manifest) -> str:
-    """Return how the table of prompts disagrees with the manifest; empty when it agrees."""
+def _prompt_table_faults(files: Mapping[str, bytes], manifest: Manifest) -> Iterator[Fault]:
+    """Yield how the table of prompts disagrees with the manifest."""
+    name = "prompts.csv"
+    if name not in files:
+        return
     wanted = [{column: str(row[column]) for column in PROMPT_COLUMNS} for row in prompts_json(manifest)]
-    return "" if rows == wanted else "does not give each panel the prompt it has in the manifest"
-
-
-def _scores_differ(rows: list[dict[str, str]], manifest: Manifest) -> str:
-    """Return how the table of scores disagrees with the manifest; empty when it agrees."""
-    wanted = [(str(panel.panel), panel.sha256) for panel in manifest.panels]
-    if [(row.get("panel"), row.get("sha256")) for row in rows] != wanted:
-        return "does not score the panels of the manifest"
-    scores = [float(row.get("aesthetic", "")) for row in rows]
-    if not all(abs(score) <= _MOST_POINTS for score in scores):
-        return f"must have aesthetic scores within {_MOST_POINTS:g}"
-    mean = math.fsum(scores) / len(scores) if scores else math.nan
-    if not abs(mean - manifest.gate.score) <= _CLOSE:
-        return f"has mean aesthetic score {mean:.4f}, the manifest says {manifest.gate.score:.4f}"
-    return ""
+    problem = ""
+    try:
+        if csv_rows(files[name]) != wanted:
+            problem = "does not give each panel the prompt it has in the manifest"
+    except ValueError as error:
+        problem = str(error)
+    if problem:
+        yield Fault(name, problem)
