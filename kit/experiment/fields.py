@@ -28,6 +28,10 @@ class PathContext:
     """Those that may be compared, where that is known."""
 
 
+_SHOWN = 100
+"""Characters of a path that no system can have which a message repeats."""
+
+
 def path_to(kind: str, exists: Callable[[Path], bool], names: str | None = None) -> AfterValidator:
     """Return what makes a path absolute when we know where the experiment lies.
 
@@ -42,7 +46,11 @@ def path_to(kind: str, exists: Callable[[Path], bool], names: str | None = None)
         if named or not isinstance(info.context, PathContext):
             return text
         path = Path(os.path.abspath(info.context.folder / text))
-        if info.context.must_exist and not exists(path):
+        try:
+            there = not info.context.must_exist or exists(path)
+        except OSError as error:
+            raise ValueError(f"{kind} {text[:_SHOWN]}… cannot be read: {error.strerror}") from error
+        if not there:
             raise ValueError(f"{kind} {text} does not exist")
         return str(path)
 
