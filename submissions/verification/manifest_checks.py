@@ -132,7 +132,9 @@ def _lora_file_faults(
     problem = f"is not {record.file} in another form, byte by byte"
     try:
         for name, form in lora_forms(record, lora.content).items():
-            if name in files and (len(files[name]) < len(lora.content.body) or files[name] != form()):
+            if name in files and (
+                len(files[name]) < len(lora.content.body) or files[name] != b"".join(form())
+            ):
                 yield Fault(name, problem, "pack again")
     except ValueError as error:
         yield Fault(record.file, str(error))
