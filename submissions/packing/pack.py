@@ -17,6 +17,7 @@ from submissions.packing.build import build
 from submissions.packing.entry import Entry
 from submissions.packing.preflight import check_entry, check_evidence
 from submissions.packing.run_evidence import gather
+from submissions.untrusted.lora_reader import LoraFile
 from submissions.untrusted.zip_reader import size_faults
 from submissions.verification.verify import content_faults
 
@@ -57,13 +58,18 @@ def pack(run: Run, entry: Entry) -> PackReport:
         size_bytes=len(data),
         name=manifest.name,
         files=tuple(files),
-        notes=_notes(manifest, entry),
+        notes=(*_notes(manifest, entry), *_left_behind(evidence.lora)),
     )
 
 
 def _refuse(faults: Sequence[Fault]) -> None:
     if faults:
         raise BundleError(f"the entry cannot be packed, {listed(faults)}")
+
+
+def _left_behind(lora: LoraFile | None) -> tuple[str, ...]:
+    """Return which notes of the LoRA file are not in the bundle, and why."""
+    return tuple(f"not packed with the LoRA: {text}" for text in lora.left_behind) if lora else ()
 
 
 def _notes(manifest: Manifest, entry: Entry) -> tuple[str, ...]:

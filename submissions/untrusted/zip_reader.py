@@ -29,8 +29,8 @@ MAX_SLACK_BYTES = 64
 MAX_RATIO = {".safetensors": 3, ".ckpt": 3}
 """How many times smaller than its content an entry may be; beyond that it is a bomb."""
 MAX_TEXT_RATIO = 100
-MAX_BUNDLE_BYTES = 4 * MAX_LORA_BYTES + (256 << 20)
-"""All files together, unpacked: the LoRA in four forms, pictures and texts."""
+MAX_BUNDLE_BYTES = 2 * MAX_LORA_BYTES + (256 << 20)
+"""All files together, unpacked: the LoRA in two forms, pictures and texts."""
 FREE_BYTES = 64 << 20
 """What any zip may unpack to; beyond that it must be large itself, by a third."""
 

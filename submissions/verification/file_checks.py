@@ -77,26 +77,30 @@ class _PictureChecks:
             twin = self._known.setdefault(sha256_bytes(picture.tobytes()), name)
             if twin != name:
                 yield Fault(name, f"is the same picture as {twin}")
-            yield from _panel_faults(picture, panel)
+            yield from _panel_faults(picture, panel, manifest)
             yield from _recipe_faults(picture.info.get(RECIPE), panel, manifest)
 
 
-def _panel_faults(picture: Image.Image, panel: PanelRecord) -> Iterator[Fault]:
+def _panel_faults(picture: Image.Image, panel: PanelRecord, manifest: Manifest) -> Iterator[Fault]:
     """Yield what a panel has that a scorer and a viewer would see differently."""
     if picture.mode != "RGB":
         problem = f"must be an RGB picture, got {picture.mode}: a scorer and a viewer see it differently"
         yield Fault(panel.file, problem, "draw it again")
     told, recipe = picture.info.get(PARAMETERS), picture.info.get(RECIPE)
-    if told is not None and isinstance(recipe, str) and told != _parameters(recipe):
+    if told is not None and isinstance(recipe, str) and told not in _parameters(recipe, manifest):
         yield Fault(panel.file, "says other settings in its parameters than in its recipe")
 
 
-def _parameters(recipe: str) -> str | None:
-    """Return what A1111's chunk must say beside a recipe; None where the recipe says too little."""
+def _parameters(recipe: str, manifest: Manifest) -> tuple[str, ...]:
+    """Return what A1111's chunk may say beside a recipe; nothing where the recipe says too little.
+
+    Pictures from before the LoRA's short hash call it by its sha256.
+    """
+    names = ("", manifest.lora.source_hash) if manifest.lora else ("",)
     try:
-        return parameters_of(from_json(recipe))
+        return tuple(parameters_of(from_json(recipe), name) for name in names)
     except (ValueError, LookupError, TypeError):
-        return None
+        return ()
 
 
 def _recipe_faults(recipe: object, panel: PanelRecord, manifest: Manifest) -> Iterator[Fault]:

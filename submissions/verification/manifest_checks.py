@@ -34,6 +34,9 @@ _MOST_POINTS = 100.0
 _CLOSE = 1e-6
 """How far the recorded mean may be from the mean of the recorded scores: rounding only."""
 
+_ALPHA_BYTES = 8
+"""The most that a layer's alpha takes."""
+
 
 def agreement_faults(bundle: Bundle, manifest: Manifest) -> Iterator[Fault]:
     """Yield where the manifest and the files beside it say different things."""
@@ -129,13 +132,13 @@ def _lora_file_faults(
     if listed is not None and listed.sha256 != record.sha256:
         yield Fault(f"{MANIFEST}, lora", "has two different sha256")
     yield from lora_record_faults(record, lora)
-    problem = f"is not {record.file} in another form, byte by byte"
     try:
+        least = len(lora.content.body) - _ALPHA_BYTES * lora.facts.alphas
         for name, form in lora_forms(record, lora.content).items():
-            if name in files and (
-                len(files[name]) < len(lora.content.body) or files[name] != b"".join(form())
-            ):
-                yield Fault(name, problem, "pack again")
+            if name in files and (len(files[name]) < least or files[name] != b"".join(form())):
+                other = f"is not {record.file} in another form, byte by byte"
+                own = "is not in the one form that pack writes, with the alpha of the manifest"
+                yield Fault(name, own if name == record.file else other, "pack again")
     except ValueError as error:
         yield Fault(record.file, str(error))
 
