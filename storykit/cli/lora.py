@@ -26,6 +26,8 @@ Alpha = Annotated[
     float | None, typer.Option(min=1e-9, help="The alpha it was trained with, when the file does not say.")
 ]
 
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")]
+
 
 @lora_app.command()
 def inspect(
@@ -99,11 +101,13 @@ def convert(
     ],
     out: Annotated[Path, typer.Option(help="The file to write; for peft a folder.")],
     alpha: Alpha = None,
+    overwrite: Overwrite = False,
 ) -> None:
     """Write a LoRA as another tool reads it, without changing a number."""
     from kit.lora.convert import convert_lora as convert_lora
     from kit.lora.lora import locate
 
+    _refuse_what_is_there(out, overwrite=overwrite)
     lora = convert_lora(locate(file), to, out, alpha)
     typer.echo(f"LoRA    {out}  ({len(lora.pairs)} layers, rank {lora.rank}, alpha {lora.alpha:g})")
 
@@ -117,11 +121,10 @@ def merge(
     alphas: Annotated[
         str,
         typer.Option(
-            "--alphas",
-            "--alpha",
-            help="Of their trainings, such as 4,8 or one for all; - where the file says it.",
+            "--alphas", "--alpha", help="Of each training, as 4,8 or one for all; - where the file says it."
         ),
     ] = "",
+    overwrite: Overwrite = False,
 ) -> None:
     """Add LoRAs up into one."""
     from kit.files.atomic_write import write_atomic
@@ -131,6 +134,7 @@ def merge(
 
     if out.suffix != ".safetensors":
         raise LoraError(f"{out}: must end in .safetensors")
+    _refuse_what_is_there(out, overwrite=overwrite)
     strengths = _numbers(weights) if weights else [1.0] * len(files)
     trained = _alphas(alphas, len(files))
     loras = [find_lora(file, alpha) for file, alpha in zip(files, trained, strict=True)]
@@ -138,6 +142,16 @@ def merge(
     write_atomic(out, merged_bytes(merged, loras, strengths))
     lost = f", {merged.error:.2%} of it lost" if merged.error else ""
     typer.echo(f"LoRA    {out}  ({len(merged.pairs)} layers, rank {merged.rank}{lost})")
+
+
+def _refuse_what_is_there(out: Path, *, overwrite: bool) -> None:
+    """Raise LoraError where a file, or a folder with anything in it, would be written over."""
+    if overwrite:
+        return
+    if out.is_dir() and any(out.iterdir()):
+        raise LoraError(f"{out} is not empty: choose another --out, or add --overwrite to write into it")
+    if out.exists() and not out.is_dir():
+        raise LoraError(f"{out} is there already: choose another --out, or add --overwrite to replace it")
 
 
 def _numbers(text: str) -> list[float]:

@@ -21,7 +21,12 @@ def pack(
     order: Annotated[str, typer.Option(help="Which prompt order.")] = "authored",
     story: Annotated[str, typer.Option(help="Which story; needed when there are several.")] = "",
     seed: Annotated[int | None, typer.Option(help="Which seed; else what was cast, else the first.")] = None,
-    rules: Annotated[str, typer.Option(help="A shipped contest or a rules file.")] = "kolors-2024",
+    rules: Annotated[
+        str,
+        typer.Option(
+            help="A shipped contest or a rules file; else practice for the embedded base, or kolors-2024."
+        ),
+    ] = "",
     link: Annotated[str, typer.Option(help="Where the LoRA is published.")] = "",
 ) -> None:
     """Pack a story of a run as the contest wants it; refuses what the contest would refuse."""
@@ -64,7 +69,8 @@ def publish(
 
     with open_repository(to, "" if dry_run else token_of(os.environ)) as repository:
         sealed = sound_bundle(bundle, load_rules(rules) if rules else None)
-        manifest, files = sealed.sound_manifest, sealed.files
+        manifest = sealed.sound_manifest
+        files = {name: record.size_bytes for name, record in sealed.records.items()}
         if manifest.notice:
             typer.echo(f"note    {manifest.notice}")
         if dry_run:
@@ -78,9 +84,9 @@ def publish(
     )
 
 
-def _say_what_would_go(page: str, name: str, files: Mapping[str, bytes]) -> None:
+def _say_what_would_go(page: str, name: str, sizes: Mapping[str, int]) -> None:
     typer.echo(f"page    {page}")
     typer.echo(f"name    {name}")
-    for file, data in files.items():
-        typer.echo(f"file    {file}  {len(data):,} bytes")
-    typer.echo(f"total   {len(files)} files, {sum(map(len, files.values())):,} bytes; nothing was sent")
+    for file, size in sizes.items():
+        typer.echo(f"file    {file}  {size:,} bytes")
+    typer.echo(f"total   {len(sizes)} files, {sum(sizes.values()):,} bytes; nothing was sent")

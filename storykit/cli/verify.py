@@ -88,6 +88,7 @@ def leaderboard(
 ) -> None:
     """Check, score and rank bundles; writes a table and a page."""
     from eval.scorers.load import load_scorers
+    from kit.files.folder_lock import lock_folder
     from submissions.contest.rules import load_rules
     from submissions.leaderboard.intake import bundles_in
     from submissions.leaderboard.leaderboard import leaderboard as rank
@@ -95,9 +96,10 @@ def leaderboard(
     from submissions.leaderboard.table import board_lines
 
     known, found = load_rules(rules) if rules else None, bundles_in(bundles)
-    with progress_bar("ranking") as progress:
-        board = rank(found, known, lambda: load_scorers(aesthetic, clip), progress)
-    write_leaderboard(board, out)
+    with lock_folder(out, "written"):
+        with progress_bar("ranking") as progress:
+            board = rank(found, known, lambda: load_scorers(aesthetic, clip), progress)
+        write_leaderboard(board, out)
     for line in board_lines(board):
         typer.echo(line)
 

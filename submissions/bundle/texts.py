@@ -9,7 +9,7 @@ import jinja2
 
 from kit.files.encodings import json_bytes
 from kit.lora.metadata import WRITTEN_ANEW
-from submissions.bundle.manifest import Manifest
+from submissions.bundle.manifest import MAX_NODE_ALPHA, Manifest
 from submissions.contest.rules import Rules
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -88,6 +88,8 @@ def _fill(name: str, manifest: Manifest, rules: Rules, gallery: bool = False) ->
         title=rules.post_title(manifest.team, manifest.link or NO_LINK),
         blank=NO_LINK,
         gallery=gallery,
+        kijai=manifest.lora is None or manifest.lora.fits_kijai,
+        strongest=MAX_NODE_ALPHA,
         widget=[{"text": panel.prompt, "output": {"url": panel.file}} for panel in manifest.panels],
         training=_training(manifest),
         base_name="storykit mini" if manifest.notice else KOLORS,

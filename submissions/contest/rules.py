@@ -1,6 +1,7 @@
 """A contest's rules as data: one TOML file a contest, each rule with its source."""
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -37,6 +38,18 @@ class Rule(BaseModel, frozen=True, extra="forbid"):
 
     source: Words
     """Where the rule was read."""
+
+
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+
+
+class BaseRule(Rule, frozen=True):
+    """Which base an entry is drawn with."""
+
+    name: Words
+    """As a run records it."""
+    sha256: Mapping[Words, tuple[Sha256, ...]] = {}
+    """By file of the base what it may be; a file that an entry does not list is not asked for."""
 
 
 class PanelsRule(Rule, frozen=True):
@@ -133,6 +146,8 @@ class Rules(BaseModel, frozen=True, extra="forbid"):
     title: Words
     practice: bool
     """Whether entries made with the embedded base are meant for this contest."""
+    base: BaseRule | None = None
+    """None where any base may be used."""
     panels: PanelsRule
     gate: GateRule
     lora: LoraRule

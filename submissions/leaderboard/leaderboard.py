@@ -35,8 +35,8 @@ COPY_ABOVE: float = ScoreTable().copy_above
 """Cosine above which two panels are listed as copies."""
 MAX_REASON = 500
 """Characters of one reason."""
-THUMB_SIDE = 160
-"""Longest side of a thumbnail in pixels: sharp at twice the size it is shown in."""
+THUMB_SIDE = 512
+"""Longest side of a thumbnail in pixels, where few entries leave room: it can be opened large."""
 THUMB_BUDGET = 24_000_000
 """Pixels of all thumbnails together, about 5 MB of WebP: more entries get smaller ones."""
 

@@ -1,6 +1,7 @@
 """Everything that must hold before a bundle is written; every check names all it finds."""
 
 import math
+import re
 from collections.abc import Iterator, Sequence
 from statistics import fmean
 
@@ -18,7 +19,7 @@ from submissions.packing.run_evidence import DRAW_AGAIN, STORY, Evidence
 from submissions.untrusted.lora_reader import LoraFile, lora_faults
 from submissions.untrusted.png_reader import picture_texts, read_picture, square_faults
 from submissions.untrusted.secret_scan import find_leaks
-from submissions.untrusted.zip_reader import MAX_LORA_BYTES
+from submissions.untrusted.zip_list import MAX_LORA_BYTES
 from submissions.verification.rule_checks import gate_faults, words_faults
 
 _CLOSE = 1e-3
@@ -72,7 +73,10 @@ def _picture_faults(evidence: Evidence) -> Iterator[Fault]:
         yield from wrong
         if picture is not None:
             yield from square_faults(place, picture, side)
-            yield from find_leaks(f"{place} text", "\n".join(picture_texts(picture)))
+            texts = picture_texts(png)
+            yield from find_leaks(
+                f"{place} text", "\n".join(f"{name}\n{text}" for name, text in texts.items())
+            )
 
 
 def _prompt_faults(evidence: Evidence, entry: Entry) -> Iterator[Fault]:
@@ -125,6 +129,9 @@ def _score_faults(evidence: Evidence, entry: Entry, scores: Scores) -> Iterator[
     if head.embedded and not rules.gate.embedded and not practising:
         problem = f"the contest scores with {rules.gate.scorer}, the run with {head.weights}"
         yield Fault("gate", problem, "set [score] aesthetic and score again")
+    elif not head.embedded and not _is_named(head.weights, rules.gate.scorer):
+        problem = f"the contest scores with {rules.gate.scorer}, the run with {head.weights!r}"
+        yield Fault("gate", problem, f"keep that predictor in a folder of its own name, {_SCORE_AGAIN}")
     yield from _stale_faults(evidence, rows)
     if [row.panel for row in rows] != list(range(1, PANELS + 1)) or not math.isfinite(mean):
         problem = f"must score panels 1 to {PANELS} of the story once, got {len(rows)} rows, mean {mean:.4f}"
@@ -132,6 +139,16 @@ def _score_faults(evidence: Evidence, entry: Entry, scores: Scores) -> Iterator[
         return
     yield from _mean_faults(entry, scores, mean)
     yield from gate_faults(rules, mean)
+
+
+def _is_named(folder: str, scorer: str) -> bool:
+    """Return whether a predictor's folder has the name of a contest's scorer, or the telling half of it.
+
+    >>> _is_named("sac_logos_linearMSE", "AI-ModelScope/v2-sac-logos-linearMSE")
+    True
+    """
+    own, wanted = (re.sub(r"[^a-z0-9]", "", name.casefold()) for name in (folder, scorer.rpartition("/")[2]))
+    return (len(own) >= len(wanted) // 2 and own in wanted) or wanted in own
 
 
 def _mean_faults(entry: Entry, scores: Scores, mean: float) -> Iterator[Fault]:

@@ -12,7 +12,7 @@ from kit.files.safetensors_files import SafetensorsFile, read_safetensors
 from kit.lora.key_names import Half, read_key, write_key
 from submissions.faults import Fault
 from submissions.untrusted.secret_scan import find_leaks
-from submissions.untrusted.zip_reader import MAX_LORA_BYTES
+from submissions.untrusted.zip_list import MAX_LORA_BYTES
 
 if TYPE_CHECKING:
     from kit.lora.formats import Content

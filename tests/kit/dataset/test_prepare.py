@@ -29,7 +29,7 @@ def test_a_folder_becomes_the_contests_layout(tmp_path, pictures):
         ["a-small.png", "is nearly a.png, which is as large or larger"],
         ["grey.png", "has one colour all over"],
         ["silent.png", "has no caption: silent.txt does not exist"],
-        ["torn.png", "cannot be used: image file is truncated"],
+        ["torn.png", "is damaged: image file is truncated"],
     ]
     assert printed.splitlines()[:2] == [
         "kept    2 of 6 pictures",

@@ -59,7 +59,7 @@ def test_another_tools_lora_is_packed_with_the_names_that_all_tools_read(tmp_pat
     run = make_scored_run(tmp_path / "work")
     file = run.folder / "loras" / "ink.safetensors"
     file.write_bytes(
-        content_bytes("kohya", {name: LoraPair(down, down.T.contiguous())}, 4.0, {"trigger": "水墨"})
+        content_bytes("kohya", {name: LoraPair(down, down.T.contiguous())}, 4.0, {"trigger": "墨韵"})
     )
     wear(run, sha256_of(file))
 

@@ -7,6 +7,7 @@ from entries import MINI, SIZE, ink_panel, lora_bytes, make_entry, make_scored_r
 from kit.files.encodings import sha256_bytes
 from kit.files.safetensors_files import read_safetensors
 from kit.lora.convert import shared_pieces
+from submissions.contest.rules import load_rules
 from submissions.packing.pack import pack
 
 
@@ -69,7 +70,7 @@ def test_the_scores_are_those_of_the_chosen_story_alone(packed):
 
 def test_a_bundle_of_the_embedded_base_says_so_wherever_one_looks(tmp_path):
     run = make_scored_run(tmp_path / "work", base=MINI)
-    report = pack(run, make_entry(tmp_path))
+    report = pack(run, make_entry(tmp_path, rules=load_rules("practice")))
     files = unpack(report.path)
     words = "embedded base: not an entry for the contest, for practice"
     assert words in report.notes
