@@ -85,6 +85,7 @@ def load_lora(path: Path, alpha: float | None = None) -> LoadedLora:
         alpha=agreed_alpha(path, content.alpha, alpha),
         pairs=content.pairs,
         notes=content.notes,
+        uneven=content.uneven,
     )
 
 

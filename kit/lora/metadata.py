@@ -173,6 +173,9 @@ def _adapter_alpha(text: str, rank: int) -> float:
 
 def _number(said: object) -> float:
     try:
-        return float(str(said)[:100])
+        number = float(str(said)[:100])
     except ValueError as error:
         raise ValueError(f"alpha must be a number, got {str(said)[:100]!r}") from error
+    if not 0 < number < math.inf:
+        raise ValueError(f"alpha must be above 0, got {number:g}")
+    return number

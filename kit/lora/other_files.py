@@ -32,7 +32,7 @@ _LOCON = f"a LoCon of LyCORIS, a LoRA of convolutions too: {_ALGO}"
 _NETWORKS = (
     (r"lora_(prior_)?unet_.*(down_blocks_0_attentions|up_blocks_3_attentions|input_blocks_[12]_1_|output_blocks_(9|10|11)_1_)"
      r"|(down_blocks\.0\.attentions|up_blocks\.3\.attentions)", "a LoRA for Stable Diffusion 1.x or 2.x"),
-    (r"individual_token_refiner|img_attn_qkv\.lora|double_blocks\.\d+\.(img|txt)_(attn_qkv|attn_proj|mlp\.fc)",
+    (r"individual_token_refiner|\.(img|txt)_attn_qkv\.lora|double_blocks\.\d+\.(img|txt)_(attn_qkv|attn_proj|mlp\.fc)",
      "a LoRA for HunyuanVideo"),
     (r"single_transformer_blocks|single_blocks|double_blocks|guidance_in|lora_transformer_(single|double)",
      "a LoRA for Flux"),
