@@ -368,8 +368,8 @@ def test_a_bundle_whose_lora_does_not_fit_the_base_is_told_and_stops_no_other(fi
     assert again.out.count("keys match the base, all must") == 2
 
 
-def test_diffusers_loads_the_packed_lora_and_predicts_what_we_predict(finished, tmp_path):
-    from diffusers_twin import SAME, load_with_diffusers, ours, theirs, toy_unet, twin
+def test_kolors_pipeline_loads_the_packed_lora_and_predicts_what_we_predict(finished, tmp_path):
+    from diffusers_twin import SAME, load_with_kolors_pipeline, ours, theirs, toy_unet, twin
 
     packed(finished / "run", tmp_path / "a.zip")
     unzipped = tmp_path / "unzipped"
@@ -377,7 +377,7 @@ def test_diffusers_loads_the_packed_lora_and_predicts_what_we_predict(finished, 
         archive.extractall(unzipped)
     other, worn = twin(toy_unet()), toy_unet()
     bare = theirs(other)
-    load_with_diffusers(other, unzipped / "pytorch_lora_weights.safetensors")
+    load_with_kolors_pipeline(other, unzipped / "lora" / "ink.safetensors")
     lora = load_lora(unzipped / "lora" / "ink.safetensors")
     with torch.no_grad():
         for layer, (down, up) in lora.pairs.items():

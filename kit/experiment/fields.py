@@ -117,5 +117,5 @@ BaseWeights = Annotated[
 ScorerWeights = Annotated[str, path_to(f'must be "{EMBEDDED}" or a folder, and', Path.is_dir, EMBEDDED)]
 """The name of an embedded scorer, or a folder."""
 
-LoraFile = Annotated[str, path_to("file", Path.is_file, f"{LORA_PREFIX}.*")]
-"""A LoRA file, or "mini:" and the name of an embedded one, which kit.lora.lora checks."""
+LoraFile = Annotated[str, path_to("file", Path.exists, f"{LORA_PREFIX}.*")]
+"""A LoRA file, a folder of PEFT or diffusers, or "mini:" and an embedded one's name: kit.lora.lora checks."""

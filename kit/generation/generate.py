@@ -179,7 +179,7 @@ def _write(run: Run, missing: Set[str], result: BatchResult) -> _Written:
             faults |= {job.request.label: picture.reason for job in lacking}
             continue
         drawn += bool(lacking)
-        data = png_bytes(picture, jobs[0].key, jobs[0].recipe)
+        data = png_bytes(picture, jobs[0].key, jobs[0].recipe, jobs[0].lora_hash)
         for job in lacking:
             _keep(run, job, data, result.seconds)
     run.note_faults({file: why for file, why in run.faults().items() if file not in tried} | faults)

@@ -131,6 +131,7 @@ def _draw_file(experiment: Path, out: Path, devices: str, metric: str = "", *, a
     from kit.experiment.run import Run
 
     loaded = load_experiment(experiment, judgeable())
+    _say_what_to_know_of_loras(loaded)
     with _painters(loaded.experiment.base, devices) as painters:
         if not metric:
             return _draw(loaded, out, painters, again=again)
@@ -141,6 +142,22 @@ def _draw_file(experiment: Path, out: Path, devices: str, metric: str = "", *, a
             f"chance to win {one.chance:.2%}"
         )
     return Run.open(out)
+
+
+def _say_what_to_know_of_loras(loaded: "LoadedExperiment") -> None:
+    """Say before drawing what is wrong with a LoRA, what packing would refuse and what it leaves behind."""
+    from kit.embedded import LORA_PREFIX
+    from kit.lora.formats import read_content
+    from kit.lora.inspection import training_problems
+    from submissions.untrusted.lora_reader import packing_problems, sorted_notes
+
+    files = dict.fromkeys(one.lora for one in loaded.experiment.candidates if one.lora)
+    for file in files:
+        if not file.startswith(LORA_PREFIX):
+            content = read_content(Path(file))
+            left = [f"packing will leave behind {note}" for note in sorted_notes(content.notes)[1]]
+            for remark in [*training_problems(content), *packing_problems(content), *left]:
+                say(f"note    {Path(file).name}: {remark}")
 
 
 @contextmanager

@@ -60,7 +60,7 @@ def native(manifest: Manifest) -> "Graph":
     _note(graph, manifest, "mz")
     model = graph.add("MZ_KolorsUNETLoaderV2", (0, 1), [UNET_FILE])
     if lora := manifest.lora:
-        file = lora.comfyui.rpartition("/")[2]
+        file = lora.file.rpartition("/")[2]
         model = graph.add("LoraLoaderModelOnly", (1, 1), [file, lora.strength], [model])
     encoder = graph.add("MZ_ChatGLM3Loader", (0, 2), [TEXT_FILE])
     vae = graph.add("VAELoader", (0, 3), [VAE_FILE])

@@ -8,7 +8,7 @@ from pathlib import Path
 import jinja2
 
 from kit.files.encodings import json_bytes
-from kit.lora.metadata import ADAPTER_NOTE
+from kit.lora.metadata import WRITTEN_ANEW
 from submissions.bundle.manifest import MAX_NODE_ALPHA, Manifest
 from submissions.contest.rules import Rules
 
@@ -20,7 +20,7 @@ HUGGING_FACE_CARD = "README.huggingface.md"
 """The card for Hugging Face, where it takes README.md's place."""
 TEXTS = ("README.md", HUGGING_FACE_CARD, "configuration.json", "NOTICE", "post.txt")
 """Every text of a bundle that follows from its manifest and the rules."""
-_UNTOLD = frozenset({ADAPTER_NOTE, "rank", "alpha", "keys", "format", "trigger"})
+_UNTOLD = frozenset({"trigger", *WRITTEN_ANEW}) | {"ss_network_module"}
 """Metadata of a LoRA that says nothing of its training, or is in the card already."""
 NO_LINK = "LoRA模型链接地址"
 """What stands in the post's title until the LoRA is published: the contest's own word for it."""

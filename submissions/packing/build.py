@@ -110,6 +110,7 @@ def _lora_record(evidence: Evidence) -> LoraRecord | None:
             "notes": evidence.lora.content.metadata,
             "sha256": sha256_bytes(evidence.lora.data),
             "source_sha256": evidence.lora.source_sha256,
+            "source_hash": evidence.lora.source_hash,
             **trained.model_dump(exclude={"lora_sha256"}),
         }
     )
@@ -134,7 +135,6 @@ def _files(evidence: Evidence, entry: Entry, draft: Manifest, words: MosaicText)
     if evidence.comparison is not None:
         files[COMPARISON] = evidence.comparison
     if draft.lora and evidence.lora is not None:
-        files[draft.lora.file] = evidence.lora.data
         forms = lora_forms(draft.lora, evidence.lora.content)
         files |= {name: b"".join(form()) for name, form in forms.items()}
     return files

@@ -20,6 +20,7 @@ from submissions.packing.build import build
 from submissions.packing.entry import Entry
 from submissions.packing.preflight import check_entry, check_evidence
 from submissions.packing.run_evidence import Evidence, gather
+from submissions.untrusted.lora_reader import LoraFile
 from submissions.untrusted.zip_reader import size_faults
 from submissions.verification.verify import verify
 
@@ -63,7 +64,7 @@ def _pack(run: Run, entry: Entry) -> PackReport:
         size_bytes=size,
         name=manifest.name,
         files=tuple(files),
-        notes=_notes(manifest, entry, evidence),
+        notes=(*_notes(manifest, entry, evidence), *_left_behind(evidence.lora)),
     )
 
 
@@ -92,6 +93,11 @@ def _write_sound(entry: Entry, data: bytes) -> tuple[str, int]:
 def _refuse(faults: Sequence[Fault]) -> None:
     if faults:
         raise BundleError(f"the entry cannot be packed, {listed(faults)}")
+
+
+def _left_behind(lora: LoraFile | None) -> tuple[str, ...]:
+    """Return which notes of the LoRA file are not in the bundle, and why."""
+    return tuple(f"not packed with the LoRA: {text}" for text in lora.left_behind) if lora else ()
 
 
 def _notes(manifest: Manifest, entry: Entry, evidence: Evidence) -> tuple[str, ...]:

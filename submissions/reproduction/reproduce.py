@@ -126,7 +126,8 @@ def _compared(panel: PanelRecord, bundle: Bundle, picture: Image.Image | DrawFai
     """Return how a panel's new picture differs from the bundle's."""
     if not isinstance(picture, Image.Image):
         return Redrawn(panel=panel.panel, verdict="not drawn", reason=picture.reason)
-    png = png_bytes(picture, job.request.key, job.recipe)
+    lora = bundle.sound_manifest.lora
+    png = png_bytes(picture, job.request.key, job.recipe, lora.source_hash if lora else "")
     difference = mean_difference(bundle.panel_picture(panel), decoded(png))
     verdict: Verdict = "same picture" if difference <= BOUND else "other picture"
     if difference == 0:

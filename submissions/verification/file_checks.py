@@ -109,23 +109,27 @@ class _PictureChecks:
             twin = self._known.setdefault(sha256_bytes(picture.tobytes()), name)
             if twin != name:
                 yield Fault(name, f"is the same picture as {twin}")
-            yield from _parameter_faults(texts, panel)
+            yield from _parameter_faults(texts, panel, manifest)
             yield from _recipe_faults(texts.get(RECIPE), panel, manifest)
 
 
-def _parameter_faults(texts: Mapping[str, str], panel: PanelRecord) -> Iterator[Fault]:
+def _parameter_faults(texts: Mapping[str, str], panel: PanelRecord, manifest: Manifest) -> Iterator[Fault]:
     """Yield whether a panel's parameters, which galleries show, say something else than its recipe."""
     told, recipe = texts.get(PARAMETERS), texts.get(RECIPE)
-    if told is not None and recipe is not None and told != _parameters(recipe):
+    if told is not None and recipe is not None and told not in _parameters(recipe, manifest):
         yield Fault(panel.file, "says other settings in its parameters than in its recipe")
 
 
-def _parameters(recipe: str) -> str | None:
-    """Return what A1111's chunk must say beside a recipe; None where the recipe says too little."""
+def _parameters(recipe: str, manifest: Manifest) -> tuple[str, ...]:
+    """Return what A1111's chunk may say beside a recipe; nothing where the recipe says too little.
+
+    Pictures from before the LoRA's short hash call it by its sha256.
+    """
+    names = ("", manifest.lora.source_hash) if manifest.lora else ("",)
     try:
-        return parameters_of(from_json(recipe))
+        return tuple(parameters_of(from_json(recipe), name) for name in names)
     except (ValueError, LookupError, TypeError, AttributeError):
-        return None
+        return ()
 
 
 def _recipe_faults(recipe: str | None, panel: PanelRecord, manifest: Manifest) -> Iterator[Fault]:

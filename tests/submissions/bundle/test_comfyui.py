@@ -106,7 +106,7 @@ def test_eight_panels_are_saved_with_their_own_prompt_and_seed(manifest, make):
 
 def test_the_lora_is_worn_as_strong_as_in_the_bundle(manifest):
     [mine] = nodes(native(manifest).document(), "LoraLoaderModelOnly")
-    assert mine["widgets_values"] == ["ink-comfyui.safetensors", 0.8]
+    assert mine["widgets_values"] == ["ink.safetensors", 0.8]
     [theirs] = nodes(kijai(manifest).document(), "LoadKolorsLoRA")
     assert theirs["widgets_values"] == ["lora/ink.ckpt", pytest.approx(0.8 * 4.0)]
 
