@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kit.errors import RunError, ScoreError
-from kit.library_warnings import hide_pynvml_warning
+from kit.library_warnings import hide_pynvml_warning, name_user
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -109,6 +109,7 @@ def open_run(folder: str | Path) -> RunResults:
 make one with `storykit generate EXPERIMENT --out nowhere`
     """
     hide_pynvml_warning()
+    name_user()
     from kit.experiment.run import Run
 
     return RunResults(Run.open(Path(folder)))
@@ -126,6 +127,7 @@ def draw(
         again: whether pictures may be replaced that were drawn with other settings.
     """
     hide_pynvml_warning()
+    name_user()
     from kit.experiment.config import load_experiment
     from kit.generation.generate import draw_experiment
     from kit.generation.multi_gpu import painters_on

@@ -19,6 +19,8 @@ class CandidateIdentity(BaseModel, frozen=True):
     strength: float = 1.0
     keys: int | None = None
     trigger: str = ""
+    negative: str | None = None
+    """Its own negative prompt; None: the story's."""
 
 
 class SettingsIdentity(BaseModel, frozen=True):

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 from pydantic import JsonValue
 
 from kit.errors import RunError
+from kit.errors import printable as printable
 
 _LEVELS = 50
 """Tables and lists in each other: none of ours has as many."""
@@ -193,15 +194,6 @@ def csv_rows(data: bytes) -> list[dict[str, str]]:
             if cell != guarded(told[column]) and not _NUMBER.fullmatch(cell):
                 raise ValueError(f"has a cell that a spreadsheet would run: {cell[:20]!r}")
     return plain
-
-
-def printable(text: str) -> str:
-    r"""Return a stranger's text as one line that a terminal shows and does not obey.
-
-    >>> printable("red \x1b[31m\n")
-    'red \\x1b[31m\\n'
-    """
-    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
 
 
 def shown_path(path: Path) -> str:

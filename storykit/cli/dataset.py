@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from kit.embedded import EMBEDDED
+from storykit.cli.console import say
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -118,17 +119,17 @@ def _aesthetic_filter(floor: float, weights: str) -> "FilterStep":
     from eval.scorers.load import device
 
     scorer = AestheticScorer.load(weights, device())
-    typer.echo(f"weights {scorer.metric.stamp.weights}")
+    say(f"weights {scorer.metric.stamp.weights}")
     return by_aesthetics(scorer, floor)
 
 
 def _report(out: Path, filtered: "FilteredPictures", warnings: "Sequence[str]") -> None:
     kinds = Counter(drop.kind for drop in filtered.drops.values())
-    typer.echo(f"kept    {len(filtered.kept)} of {len(filtered.found)} pictures")
+    say(f"kept    {len(filtered.kept)} of {len(filtered.found)} pictures")
     if kinds:
         counts = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
-        typer.echo(f"dropped {counts}; each with its reason in {out / 'dropped.csv'}")
+        say(f"dropped {counts}; each with its reason in {out / 'dropped.csv'}")
     for warning in warnings:
-        typer.echo(f"warning {warning}")
-    typer.echo(f"sheet   {out / 'contact-sheet.png'}")
-    typer.echo(f"dataset {out / 'train'}")
+        say(f"warning {warning}")
+    say(f"sheet   {out / 'contact-sheet.png'}")
+    say(f"dataset {out / 'train'}")

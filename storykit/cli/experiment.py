@@ -45,9 +45,9 @@ def download(
 
     folder = (out or kolors_folder()).absolute()
     fetched = fetch(folder, SOURCES[source](REPOSITORY))
-    typer.echo(f"{model}  {folder}  ({len(fetched)} files fetched)")
+    say(f"{model}  {folder}  ({len(fetched)} files fetched)")
     if out is not None:
-        typer.echo(f'Draw with it: base = "{folder}" in the experiment')
+        say(f'Draw with it: base = "{folder}" in the experiment')
 
 
 DEMO = Path(kit.__file__).parent / "examples" / "demo.toml"
@@ -128,9 +128,12 @@ def _draw_file(experiment: Path, out: Path, devices: str, metric: str = "", *, a
     from eval.comparison.racing import race
     from eval.metrics.registry import judgeable
     from kit.experiment.config import load_experiment
+    from kit.experiment.notes import notes_on
     from kit.experiment.run import Run
 
     loaded = load_experiment(experiment, judgeable())
+    for note in notes_on(loaded):
+        say(f"note    {note}")
     _say_what_to_know_of_loras(loaded)
     with _painters(loaded.experiment.base, devices) as painters:
         if not metric:

@@ -1,6 +1,5 @@
 """The `storykit lora` commands: look into a LoRA file, write it for another tool, add several up."""
 
-import json
 import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -9,6 +8,7 @@ import typer
 
 from kit.errors import LoraError
 from kit.lora.key_names import Tool, tensors_file
+from storykit.cli.console import say, say_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -62,7 +62,7 @@ def inspect(
             "left_behind": left,
             "loaders": [loader._asdict() for loader in loaders],
         }
-        typer.echo(json.dumps(facts | told, ensure_ascii=False, indent=1))
+        say_json(facts | told)
     else:
         _show(
             facts,
@@ -79,14 +79,15 @@ def _show(
             value = (
                 "not in the file: give that of the training, `alpha = N` in an experiment, else `--alpha N`"
             )
-        typer.echo(f"{name:8}{', '.join(value) or 'no base' if isinstance(value, list) else value}")
+        say(f"{name:8}{', '.join(value) or 'no base' if isinstance(value, list) else value}")
     for remark in remarks:
-        typer.echo(remark)
-    typer.echo(f"\n{'drawn with by':38}{'up x down':>9}  {'of trained':>10}")
+        say(remark)
+    say("")
+    say(f"{'drawn with by':38}{'up x down':>9}  {'of trained':>10}")
     for loader, factor, strength, note in loaders:
         counts = f"{factor:>9.3g}" if factor is not None else f"{'-':>9}"
         shown = f"{strength:>10.1%}" if strength is not None else f"{'?' if factor else '-':>10}"
-        typer.echo(f"{loader:38}{counts}  {shown}  {note}".rstrip())
+        say(f"{loader:38}{counts}  {shown}  {note}".rstrip())
 
 
 @lora_app.command()
@@ -109,7 +110,7 @@ def convert(
 
     _refuse_what_is_there(out, overwrite=overwrite)
     lora = convert_lora(locate(file), to, out, alpha)
-    typer.echo(f"LoRA    {out}  ({len(lora.pairs)} layers, rank {lora.rank}, alpha {lora.alpha:g})")
+    say(f"LoRA    {out}  ({len(lora.pairs)} layers, rank {lora.rank}, alpha {lora.alpha:g})")
 
 
 @lora_app.command()
@@ -141,7 +142,7 @@ def merge(
     merged = merge_loras(loras, strengths, rank)
     write_atomic(out, merged_bytes(merged, loras, strengths))
     lost = f", {merged.error:.2%} of it lost" if merged.error else ""
-    typer.echo(f"LoRA    {out}  ({len(merged.pairs)} layers, rank {merged.rank}{lost})")
+    say(f"LoRA    {out}  ({len(merged.pairs)} layers, rank {merged.rank}{lost})")
 
 
 def _refuse_what_is_there(out: Path, *, overwrite: bool) -> None:

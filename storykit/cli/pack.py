@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 import storykit
+from storykit.cli.console import say
 from storykit.cli.verify import OwnRules
 
 
@@ -46,8 +47,8 @@ def pack(
         link=link,
     )
     for note in done.notes:
-        typer.echo(f"note    {note}")
-    typer.echo(f"bundle  {done.path}  {done.sha256}")
+        say(f"note    {note}")
+    say(f"bundle  {done.path}  {done.sha256}")
 
 
 def publish(
@@ -72,21 +73,19 @@ def publish(
         manifest = sealed.sound_manifest
         files = {name: record.size_bytes for name, record in sealed.records.items()}
         if manifest.notice:
-            typer.echo(f"note    {manifest.notice}")
+            say(f"note    {manifest.notice}")
         if dry_run:
             _say_what_would_go(repository.page, manifest.name, files)
             return
         done = deliver(sealed, repository, private)
     if not done.created:
-        typer.echo(f"note    the page was there: its name must be {manifest.name}")
-    typer.echo(
-        f"page    {repository.page}  ({len(done.written)} of {len(files)} files written, all are there)"
-    )
+        say(f"note    the page was there: its name must be {manifest.name}")
+    say(f"page    {repository.page}  ({len(done.written)} of {len(files)} files written, all are there)")
 
 
 def _say_what_would_go(page: str, name: str, sizes: Mapping[str, int]) -> None:
-    typer.echo(f"page    {page}")
-    typer.echo(f"name    {name}")
+    say(f"page    {page}")
+    say(f"name    {name}")
     for file, size in sizes.items():
-        typer.echo(f"file    {file}  {size:,} bytes")
-    typer.echo(f"total   {len(sizes)} files, {sum(sizes.values()):,} bytes; nothing was sent")
+        say(f"file    {file}  {size:,} bytes")
+    say(f"total   {len(sizes)} files, {sum(sizes.values()):,} bytes; nothing was sent")

@@ -1,6 +1,5 @@
 """The commands that judge: `storykit score`, `compare`, `report`, `gate`, `cast` and `metrics`."""
 
-import json
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kit.embedded import EMBEDDED
-from storykit.cli.console import AsJson, RunFolder, say
+from storykit.cli.console import AsJson, RunFolder, say, say_json, say_lines
 from storykit.cli.progress import progress_bar
 
 if TYPE_CHECKING:
@@ -57,13 +56,13 @@ def cast(
     with _page_kept_or_said(run, quiet=as_json), progress_bar("measuring") as progress:
         casting = choose(run, wish, progress=progress)
     if as_json:
-        typer.echo(json.dumps([asdict(one) for one in casting.selections], ensure_ascii=False, indent=1))
+        say_json([asdict(one) for one in casting.selections])
         return
     for one in casting.selections:
         for line in _lines(one, swaps=len(casting.selections) == 1):
-            typer.echo(line)
+            say(line)
     for place, reason in casting.refused.items():
-        typer.echo(f"fault   {' '.join(place)}: {reason}")
+        say(f"fault   {' '.join(place)}: {reason}")
 
 
 def _lines(one: "Selection", *, swaps: bool) -> list[str]:
@@ -117,7 +116,10 @@ def validate(
     text = markdown(validation)
     if out is not None:
         write_atomic(out, text.encode())
-    typer.echo(json.dumps(asdict(validation), ensure_ascii=False, indent=1) if as_json else text, nl=as_json)
+    if as_json:
+        say_json(asdict(validation))
+    else:
+        say_lines(text)
 
 
 def score(run_folder: RunFolder) -> None:
@@ -175,7 +177,7 @@ def compare_run(run: "Run", as_json: bool = False) -> None:
 
     told = judge(run)
     if as_json:
-        typer.echo(json.dumps(run.read_json("comparison.json"), ensure_ascii=False, indent=1))
+        say_json(run.read_json("comparison.json"))
         return
     for line in summary_lines(told):
         say(line)
@@ -209,7 +211,7 @@ def gate(
 
     result = folder_gate(folder, AestheticScorer.load(weights, device()))
     if as_json:
-        typer.echo(json.dumps(asdict(result), ensure_ascii=False, indent=1))
+        say_json(asdict(result))
         return
     for fault in result.faults:
         say(f"fault   {fault}")

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 import typer
 
 from kit.errors import InputError
+from storykit.cli.console import say
 from storykit.cli.progress import ProgressBar, progress_bar
 
 Pick = Literal["last", "best"]
@@ -29,7 +30,7 @@ def train(
 
     training = load_training(config)
     for note in dataset_notes(Path(training.data)):
-        typer.echo(f"warning {note}")
+        say(f"warning {note}")
     if pick == "best" and training.watch is None:
         raise InputError(str(config), ["watch: --pick best needs a story to draw at each saved step"])
     previews = None
@@ -41,16 +42,16 @@ def train(
         with progress_bar("training", announced=True) as bar:
             path = train_in(training, out, TrainingProgressBar(bar, training.learn.batch), device, previews)
         if previews is not None:
-            typer.echo(f"page    {previews.page}")
+            say(f"page    {previews.page}")
             if pick == "best":
                 step = previews.best_step()
                 path = finish(training, out, step)
-                typer.echo(f"best    step {step}: {previews.rule}")
-    typer.echo(f"LoRA    {path}")
+                say(f"best    step {step}: {previews.rule}")
+    say(f"LoRA    {path}")
 
 
 def _tell_fault(file: str, reason: str) -> None:
-    typer.echo(f"fault   {file}: {reason}")
+    say(f"fault   {file}: {reason}")
 
 
 class TrainingProgressBar:

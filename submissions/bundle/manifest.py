@@ -217,7 +217,9 @@ def _age_problem(document: object) -> Fault | None:
 
 def lora_names(candidate: str) -> dict[str, str]:
     """Return what a candidate's LoRA is called in each of its forms, by the field of its record."""
-    return {"file": f"lora/{candidate}.safetensors", "checkpoint": f"lora/{candidate}.ckpt"}
+    digest = sha256_bytes(candidate.encode("utf-8", "surrogatepass"))
+    stem = f"lora/{candidate if candidate.isascii() else f'lora-{digest[:8]}'}"
+    return {"file": f"{stem}.safetensors", "checkpoint": f"{stem}.ckpt"}
 
 
 def prompts_json(manifest: Manifest) -> list[dict[str, JsonValue]]:

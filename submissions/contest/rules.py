@@ -9,7 +9,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, Field, PositiveIn
 
 from eval.metrics.registry import judgeable
 from kit.errors import InputError
-from kit.experiment.fields import one_of
+from kit.experiment.fields import Flag, one_of
 from kit.files.documents import read_toml
 
 SHIPPED = Path(__file__).parent
@@ -65,14 +65,14 @@ class GateRule(Rule, frozen=True):
     """Least mean aesthetic score of the panels; reaching it is enough."""
     scorer: Words
     """The head that the contest scores with."""
-    embedded: bool
+    embedded: Flag
     """Whether a score by storykit's embedded head counts for this contest."""
 
 
 class LoraRule(Rule, frozen=True):
     """Whether an entry must hold a LoRA."""
 
-    required: bool
+    required: Flag
 
 
 class DisplayNameRule(Rule, frozen=True):
@@ -144,7 +144,7 @@ class Rules(BaseModel, frozen=True, extra="forbid"):
 
     name: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]*$")]
     title: Words
-    practice: bool
+    practice: Flag
     """Whether entries made with the embedded base are meant for this contest."""
     base: BaseRule | None = None
     """None where any base may be used."""

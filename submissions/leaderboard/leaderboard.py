@@ -8,9 +8,8 @@ from pathlib import Path
 from eval.metrics.registry import METRICS, Needs
 from eval.scorers.load import Scorers
 from eval.scorers.protocols import Stamp
-from kit.errors import BundleError, ScoreError
+from kit.errors import BundleError, ScoreError, printable
 from kit.experiment.tables import ScoreTable
-from kit.files.encodings import printable
 from kit.progress import Progress
 from kit.story.story import Language
 from submissions.bundle.bundle import Bundle

@@ -83,8 +83,9 @@ def _prompt_faults(evidence: Evidence, entry: Entry) -> Iterator[Fault]:
     """Yield which panels were not drawn from the prompt that the story gives them."""
     trigger = evidence.trained_lora.trigger if evidence.trained_lora else evidence.candidate.trigger
     story = evidence.story.story
+    negative = evidence.candidate.negative_for(story)
     for panel, row in sorted(evidence.rows.items()):
-        if row.prompt != prompt_of(story, panel - 1, entry.order, trigger) or row.negative != story.negative:
+        if row.prompt != prompt_of(story, panel - 1, entry.order, trigger) or row.negative != negative:
             problem = "was not drawn from the story's prompt and negative prompt as they stand now"
             yield Fault(panel_file(panel), problem, DRAW_AGAIN)
         yield from find_leaks(f"prompt of panel {panel}", f"{row.prompt}\n{row.negative}")

@@ -228,7 +228,7 @@ def test_a_whole_line_that_is_no_row_is_named(tmp_path: Path, source: Path) -> N
     with pytest.raises(RunError) as caught:
         run.rows()
     assert str(caught.value) == (
-        f"{run.rows_path} line 1: seed: must be a valid integer, got None; file: is missing; "
+        f"{run.rows_path} line 1: seed: must be a whole number, got None; file: is missing; "
         "delete the line to draw the panel again"
     )
 
