@@ -15,7 +15,7 @@ from torch import Tensor
 
 from kit.errors import LoraError
 from kit.files.safetensors_files import tensor_bytes
-from kit.files.tensor_files import TensorFile, open_tensor_file
+from kit.files.tensors.tensor_files import TensorFile, open_tensor_file
 from kit.lora.key_names import Half, Names, Tool, read_key, tensors_file, write_key
 from kit.lora.metadata import metadata_of, promises, said_alpha
 from kit.lora.other_files import FLOATS, WHOLE, kind_in_words, network_of, refusal, shown

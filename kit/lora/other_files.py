@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from kit.files.encodings import printable
-from kit.files.tensor_files import TensorFile
+from kit.files.tensors.tensor_files import TensorFile
 
 FLOATS = frozenset({"F64", "F32", "F16", "BF16", "F8_E4M3", "F8_E5M2"})
 """Numbers that factors may have; fp8 is widened."""

@@ -43,7 +43,8 @@ def _plain_lora(path: Path, data: bytes, alpha: float | None) -> tuple[Safetenso
         return None
     lora = LoraFile(data=data)
     facts = lora.facts
-    if facts.alphas or len(facts.ranks) != 1:
+    widened = any(entry.dtype.startswith("F8") for entry in lora.content.entries.values())
+    if facts.alphas or len(facts.ranks) != 1 or widened:
         return None
     (rank,) = facts.ranks
     tool = next(part.tool for name in lora.content.entries if (part := read_key(name)))

@@ -1,3 +1,4 @@
+import hashlib
 import json
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from kit.errors import LoraError
 from kit.lora.convert import convert_lora
 from kit.lora.key_names import Tool, write_key
 from kit.lora.lora import load_lora
+from kit.lora.metadata import short_hash
 
 Q = "blocks.15.transformer_blocks.0.attn1.to_q"
 
@@ -69,3 +71,11 @@ def test_settings_of_peft_that_say_nothing_clear_are_refused(tmp_path: Path, tex
     (tmp_path / "p" / "adapter_config.json").write_text(text)
     with pytest.raises(LoraError, match=fault):
         load_lora(tmp_path / "p")
+
+
+def test_the_short_hash_is_a1111s_which_leaves_a_safetensors_header_out(tmp_path: Path) -> None:
+    path = lora_file(tmp_path / "a.safetensors", "kohya", random_pairs([Q]))
+    data = path.read_bytes()
+    body = data[8 + int.from_bytes(data[:8], "little") :]
+    assert load_lora(path).short_hash == short_hash(data) == hashlib.sha256(body).hexdigest()[:12]
+    assert short_hash(b"PK\3\4 a checkpoint") == hashlib.sha256(b"PK\3\4 a checkpoint").hexdigest()[:12]

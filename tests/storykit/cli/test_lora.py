@@ -123,3 +123,36 @@ def test_wrong_usage_is_explained(words: list[str], tmp_path: Path) -> None:
         toy_lora(tmp_path / f"{name}.safetensors").rename(tmp_path / name)
     with chdir(tmp_path):
         assert tell("lora", *words).code == 2
+
+
+def test_checkpoints_are_merged_with_the_alphas_that_are_given(
+    tmp_path: Path,
+) -> None:
+    source, ckpt, out = (
+        toy_lora(tmp_path / "a.safetensors"),
+        tmp_path / "a.ckpt",
+        tmp_path / "sum.safetensors",
+    )
+    said("lora", "convert", source, "--to", "diffsynth", "--out", ckpt)
+    assert "`--alpha N`" in refused("lora", "merge", ckpt, ckpt, "--out", out)
+    said("lora", "merge", ckpt, source, "--alphas", "4,-", "--weights", "1,-1", "--out", out)
+    assert load_lora(out).norm < 1e-2
+    assert (
+        tell("lora", "merge", ckpt, ckpt, "--alpha", "4,4,4", "--out", tmp_path / "c.safetensors").code == 2
+    )
+
+
+def test_what_packing_leaves_behind_is_said_by_inspect(tmp_path: Path) -> None:
+    tensors, notes = read_tensors(toy_lora(tmp_path / "a.safetensors"))
+    notes |= {"ss_sd_model_name": "D:\\models\\kolors.safetensors", "captions": "a cat " * 1000}
+    (tmp_path / "b.safetensors").write_bytes(tensor_bytes(tensors, notes))
+    shown = said("lora", "inspect", tmp_path / "b.safetensors")
+    assert "packing leaves behind the note ss_sd_model_name, which holds an absolute path" in shown
+    assert "packing leaves behind the note captions, which has 6000 characters, 2000 are the most" in shown
+    assert len(json.loads(said("lora", "inspect", tmp_path / "b.safetensors", "--json"))["left_behind"]) == 2
+
+
+def test_a_strangers_trigger_does_nothing_to_the_terminal(tmp_path: Path) -> None:
+    tensors, notes = read_tensors(toy_lora(tmp_path / "a.safetensors"))
+    (tmp_path / "b.safetensors").write_bytes(tensor_bytes(tensors, notes | {"trigger": "\x1b[2Jred"}))
+    assert "trigger \\x1b[2Jred\n" in said("lora", "inspect", tmp_path / "b.safetensors")

@@ -9,7 +9,9 @@ from entries import make_entry, make_scored_run, unpack, verified, wear
 
 from kit.experiment.run import Run
 from kit.files.encodings import sha256_of
+from submissions.bundle.lora_files import load_lora_file
 from submissions.packing.pack import pack
+from submissions.untrusted.lora_reader import lora_faults
 
 PREFIX = "lora_unet_down_blocks_1_attentions_0_transformer_blocks_0_attn1_to_q"
 SHARED = {"A": f"{PREFIX}.lora_down.weight", "B": f"{PREFIX}.lora_up.weight"}
@@ -94,3 +96,31 @@ def test_the_lora_is_there_once_for_all_tools_and_once_for_the_contest(tmp_path)
         assert other.pairs.keys() == first.pairs.keys()
         for layer, pair in first.pairs.items():
             assert all(torch.equal(one, two) for one, two in zip(pair, other.pairs[layer], strict=True))
+
+
+def test_fp8_and_layers_of_their_own_rank_are_packed_with_the_same_effect(tmp_path):
+    torch = pytest.importorskip("torch")
+    from safetensors.torch import save_file
+
+    from kit.lora.formats import read_content
+
+    names = {2: "lora_unet_input_blocks_4_1_proj_in", 4: "lora_unet_input_blocks_5_1_proj_in"}
+    tensors = {}
+    for rank, name in names.items():
+        tensors[f"{name}.lora_down.weight"] = torch.ones(rank, 8)
+        tensors[f"{name}.lora_up.weight"] = torch.ones(6, rank)
+        tensors[f"{name}.alpha"] = torch.tensor(rank / 2)
+    save_file(tensors, tmp_path / "mixed.safetensors")
+    narrow = {
+        f"blocks.7.proj_in.lora_{half}.weight": torch.ones(*shape).to(torch.float8_e4m3fn)
+        for half, shape in (("A", (2, 8)), ("B", (6, 2)))
+    }
+    save_file(narrow, tmp_path / "fp8.safetensors", {"alpha": "3"})
+    for name in ("mixed", "fp8"):
+        path = tmp_path / f"{name}.safetensors"
+        lora = load_lora_file(path, None)
+        (tmp_path / "packed.safetensors").write_bytes(lora.data)
+        packed = read_content(tmp_path / "packed.safetensors")
+        assert packed.norm == pytest.approx(read_content(path).norm)
+        assert lora_faults("lora", lora) == []
+        assert lora.facts.ranks == {packed.rank}

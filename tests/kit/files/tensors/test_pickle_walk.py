@@ -4,7 +4,7 @@ from contextlib import suppress
 
 import pytest
 
-from kit.files.pickle_walk import tensors_by_name
+from kit.files.tensors.pickle_walk import tensors_by_name
 
 TENSOR = (
     b"ctorch._utils\n_rebuild_tensor_v2\n((X\x07\0\0\0storagectorch\nFloatStorage\nX\x01\0\0\x000X\x03\0\0\0cpuK\x06tQ"

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from safetensors import SafetensorError, safe_open
 
-from kit.files.checkpoint_files import open_checkpoint
-from kit.files.file_kinds import HEAD_BYTES, foreign_kind, is_partial
 from kit.files.safetensors_files import LENGTH_BYTES
+from kit.files.tensors.checkpoint_files import open_checkpoint
+from kit.files.tensors.file_kinds import HEAD_BYTES, foreign_kind, is_partial
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from kit.files.checkpoint_files import open_checkpoint
+from kit.files.tensors.checkpoint_files import open_checkpoint
 
 
 def saved(value: object, **how: object) -> bytes:

@@ -4,7 +4,7 @@ import pytest
 import torch
 from safetensors.torch import save
 
-from kit.files.tensor_files import open_tensor_file
+from kit.files.tensors.tensor_files import open_tensor_file
 
 TENSORS = {"a": torch.arange(6.0).reshape(2, 3), "b": torch.ones(2, dtype=torch.bfloat16)}
 

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from kit.files.file_kinds import foreign_kind, is_partial
+from kit.files.tensors.file_kinds import foreign_kind, is_partial
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
-from kit.files.pickle_walk import PickledTensor, tensors_by_name
+from kit.files.tensors.pickle_walk import PickledTensor, tensors_by_name
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -111,7 +111,7 @@ def _members(archive: zipfile.ZipFile) -> tuple[dict[str, zipfile.ZipInfo], str]
     return members, root
 
 
-class _Room(NamedTuple):
+class _ArrayPlace(NamedTuple):
     first: int
     size_bytes: int
 
@@ -122,9 +122,9 @@ def _storages(
     members: Mapping[str, zipfile.ZipInfo],
     root: str,
     tensors: Mapping[str, PickledTensor],
-) -> dict[str, _Room]:
+) -> dict[str, _ArrayPlace]:
     """Return where each array lies, its checksum checked; each byte of the file is looked at once."""
-    found: dict[str, _Room] = {}
+    found: dict[str, _ArrayPlace] = {}
     room = size
     with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         for key in dict.fromkeys(tensor.storage.key for tensor in tensors.values()):
@@ -143,11 +143,11 @@ def _storages(
             with memoryview(data) as whole, whole[first : first + member.file_size] as part:
                 if zlib.crc32(part) != member.CRC:
                     raise ValueError("is damaged, its checksum differs: download or copy it again")
-            found[key] = _Room(first, member.file_size)
+            found[key] = _ArrayPlace(first, member.file_size)
     return found
 
 
-def _spot(name: str, tensor: PickledTensor, room: _Room) -> Spot:
+def _spot(name: str, tensor: PickledTensor, room: _ArrayPlace) -> Spot:
     """Return where a tensor lies, every number of it inside its array."""
     width = _WIDTHS[tensor.dtype]
     count = prod(tensor.shape)

@@ -1,0 +1,1 @@
+"""Tensors by name in foreign files: safetensors and checkpoints, opened by content, never run."""
