@@ -19,6 +19,9 @@ from collections.abc import Sequence
 MOST_FAULTS = 20
 """Faults of a file that its error tells."""
 
+LONGEST = 1000
+"""Letters of a fault that its error tells."""
+
 
 def printable(text: str) -> str:
     r"""Return a stranger's text as one line that a terminal shows and does not obey.
@@ -43,9 +46,10 @@ class InputError(StorykitError):
         """Join all faults, each with its place in the file, into one line."""
         self.source = source
         self.faults = tuple(faults)
+        shown = [one if len(one) <= LONGEST else f"{one[:LONGEST]}..." for one in self.faults[:MOST_FAULTS]]
         more = len(self.faults) - MOST_FAULTS
         last = [f"and {more:,} more faults"] if more > 0 else []
-        super().__init__(f"{source}: " + "; ".join([*self.faults[:MOST_FAULTS], *last]))
+        super().__init__(f"{source}: " + "; ".join([*shown, *last]))
 
 
 class WeightsError(StorykitError):

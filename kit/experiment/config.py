@@ -10,7 +10,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, BaseModel, Field, ValidationError, ValidationInfo, model_validator
 
 from kit.embedded import EMBEDDED
-from kit.errors import InputError
+from kit.errors import InputError, printable
 from kit.experiment.fields import (
     BaseWeights,
     Count,
@@ -254,7 +254,7 @@ def _load_stories(
         try:
             stories.append(load_story(path, drawn=drawn))
         except InputError as error:
-            faults += [f"stories[{number}] {text}: {fault}" for fault in error.faults]
+            faults += [f"stories[{number}] {printable(text)}: {fault}" for fault in error.faults]
     return tuple(stories), faults + faults_of_names([path.stem for path in paths])
 
 

@@ -11,6 +11,7 @@ from typing import Annotated, TypeVar
 from pydantic import AfterValidator, Field, FiniteFloat, StrictInt, StringConstraints, ValidationInfo
 
 from kit.embedded import EMBEDDED, LORA_PREFIX
+from kit.errors import printable
 from kit.files.user_paths import user_path, why_not_there
 from kit.story.prompt import check_order
 
@@ -53,7 +54,7 @@ def path_to(kind: str, exists: Callable[[Path], bool], names: str | None = None)
         path = user_path(info.context.folder, text)
         if info.context.must_exist and not _is_there(path, exists):
             known = tuple((names or "").split("|"))
-            raise ValueError(f"{kind} {text} {why_not_there(text, path, known)}")
+            raise ValueError(f"{kind} {printable(text)} {why_not_there(text, path, known)}")
         return str(path)
 
     return AfterValidator(resolved)
