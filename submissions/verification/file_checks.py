@@ -116,16 +116,20 @@ class _PictureChecks:
 def _parameter_faults(texts: Mapping[str, str], panel: PanelRecord) -> Iterator[Fault]:
     """Yield whether a panel's parameters, which galleries show, say something else than its recipe."""
     told, recipe = texts.get(PARAMETERS), texts.get(RECIPE)
-    if told is not None and recipe is not None and told != _parameters(recipe):
+    if told is not None and recipe is not None and told not in _parameters(recipe):
         yield Fault(panel.file, "says other settings in its parameters than in its recipe")
 
 
-def _parameters(recipe: str) -> str | None:
-    """Return what A1111's chunk must say beside a recipe; None where the recipe says too little."""
+def _parameters(recipe: str) -> tuple[str, ...]:
+    """Return what A1111's chunk may say beside a recipe; nothing where the recipe says too little.
+
+    Pictures of Kolors that an older storykit drew name no hash of the model.
+    """
     try:
-        return parameters_of(from_json(recipe))
+        text = parameters_of(from_json(recipe))
     except (ValueError, LookupError, TypeError, AttributeError):
-        return None
+        return ()
+    return text, re.sub(r"(?<=, )Model hash: [0-9a-f]+, (?=Model: [^,\n]+(, Lora hashes|$))", "", text)
 
 
 def _recipe_faults(recipe: str | None, panel: PanelRecord, manifest: Manifest) -> Iterator[Fault]:
