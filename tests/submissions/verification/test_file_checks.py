@@ -135,6 +135,13 @@ def _moving(files, manifest):
     files["mosaic-2x4.png"] = file.getvalue()
 
 
+def _comparison(data):
+    def forgery(files, manifest):
+        files["comparison.json"] = data
+
+    return forgery
+
+
 OTHER = "panels/1.png: holds a recipe with another {} than the manifest's"
 
 
@@ -151,6 +158,9 @@ FORGED_FILES = [
     ),
     (_recipe({"lora": None}), OTHER.format("lora")),
     (_recipe({"negative": "cat"}), OTHER.format("negative")),
+    (_comparison(b'{"a":"b\\u005f"}'), "comparison.json: is not JSON as storykit writes it"),
+    (_comparison(b"no JSON"), "comparison.json: is not JSON as storykit writes it"),
+    (_comparison(b'{\n  "a": 1,\n  "a": 1\n}\n'), "comparison.json: is not JSON as storykit writes it"),
     (_no_recipe, "panels/1.png: must hold its recipe"),
     (_odd_recipe, "panels/1.png: holds a recipe that is no JSON"),
     (_other_parameters, "panels/1.png: says other settings in its parameters than in its recipe"),
