@@ -38,7 +38,8 @@ def parameters_of(recipe: Mapping[str, object], lora_hash: str = "") -> str:
     base, lora = recipe["base"], recipe["lora"]
     if isinstance(base, Mapping):
         files = base.get("sha256")
-        unets = [files[file] for file in files if "unet" in str(file)] if isinstance(files, Mapping) else []
+        named = files if isinstance(files, Mapping) else {}
+        unets = [named[file] for file in named if "unet" in str(file) and not str(file).endswith(".json")]
         if len(unets) == 1:
             settings["Model hash"] = str(unets[0])[:_SHORT]
         settings["Model"] = "Kolors" if base.get("name") == "kolors" else f"storykit {base.get('name')}"

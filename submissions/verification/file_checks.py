@@ -25,6 +25,7 @@ from submissions.untrusted.secret_scan import find_leaks
 
 DRAWN_UP = "comfyui/"
 """Where large files lie that follow from the manifest alone."""
+_MODEL_HASH = re.compile(r"(?<=, )Model hash: [0-9a-f]+, (?=Model: [^,\n]+(, Lora hashes|$))")
 _MOSAICS = frozenset(grid.file for grid in GRIDS)
 _NOISE = re.compile(r"portable|contest on \w{1,20}")
 _VERSION = re.compile(r"None|\d[\w.+]{0,39}")
@@ -123,13 +124,15 @@ def _parameter_faults(texts: Mapping[str, str], panel: PanelRecord, manifest: Ma
 def _parameters(recipe: str, manifest: Manifest) -> tuple[str, ...]:
     """Return what A1111's chunk may say beside a recipe; nothing where the recipe says too little.
 
-    Pictures from before the LoRA's short hash call it by its sha256.
+    Pictures from before the LoRA's short hash call it by its sha256, and older ones of Kolors name no hash of
+    the model.
     """
     names = ("", manifest.lora.source_hash) if manifest.lora else ("",)
     try:
-        return tuple(parameters_of(from_json(recipe), name) for name in names)
+        texts = tuple(parameters_of(from_json(recipe), name) for name in names)
     except (ValueError, LookupError, TypeError, AttributeError):
         return ()
+    return texts + tuple(_MODEL_HASH.sub("", text) for text in texts)
 
 
 def _recipe_faults(recipe: str | None, panel: PanelRecord, manifest: Manifest) -> Iterator[Fault]:

@@ -1,5 +1,6 @@
 import json
 
+import numpy as np
 import pytest
 from entries import make_entry, make_scored_run, unpack
 from paths import GOLDENS
@@ -136,7 +137,7 @@ def test_the_note_names_the_places_of_chatglm3_and_of_the_vae(manifest, make, pl
 
 
 def test_the_steps_are_those_that_storykit_takes(manifest):
-    """The scheduler ddim_uniform begins at another noise level and takes one step more."""
+    """The scheduler ddim_uniform begins at another noise level."""
     for node in nodes(native(manifest).document(), "KSampler"):
         told = values_by_name(node)
         assert (told["sampler_name"], told["scheduler"], told["denoise"]) == ("euler", "normal", 1.0)
@@ -172,6 +173,13 @@ def test_what_the_server_takes_says_the_same_as_the_graph_on_the_page(manifest, 
         )
         links = {link[0]: [str(link[1]), link[2]] for link in graph["links"]}
         assert linked == {socket["name"]: links[socket["link"]] for socket in node["inputs"]}
+
+
+def test_comfyuis_normal_steps_are_storykits_before_they_are_rounded():
+    from kit.models.kolors.scheduler import TRAIN_STEPS, scheduler
+
+    ours = np.array([float(step) for step in scheduler(50).timesteps])
+    assert np.abs(ours - np.linspace(TRAIN_STEPS - 1, 0, 50)).max() <= 0.5
 
 
 def test_a_story_of_the_bare_base_has_no_lora_in_its_graphs(manifest):

@@ -3,11 +3,12 @@ import json
 
 import pytest
 from bundles import PATHS, TOKENS, faults_told
-from entries import forge, lora_bytes, picture_bytes, repack
+from entries import KOLORS, forge, lora_bytes, picture_bytes, repack
 from hostile import chunk
 from PIL import Image
 
 from kit.files.encodings import canonical_json, sha256_bytes
+from kit.images.png_metadata import parameters_of
 
 
 def test_a_picture_among_the_panels_that_is_none_is_named(bundle):
@@ -134,6 +135,13 @@ def _moving(files, manifest):
     files["mosaic-2x4.png"] = file.getvalue()
 
 
+def _comparison(data):
+    def forgery(files, manifest):
+        files["comparison.json"] = data
+
+    return forgery
+
+
 OTHER = "panels/1.png: holds a recipe with another {} than the manifest's"
 
 
@@ -150,6 +158,9 @@ FORGED_FILES = [
     ),
     (_recipe({"lora": None}), OTHER.format("lora")),
     (_recipe({"negative": "cat"}), OTHER.format("negative")),
+    (_comparison(b'{"a":"b\\u005f"}'), "comparison.json: is not JSON as storykit writes it"),
+    (_comparison(b"no JSON"), "comparison.json: is not JSON as storykit writes it"),
+    (_comparison(b'{\n  "a": 1,\n  "a": 1\n}\n'), "comparison.json: is not JSON as storykit writes it"),
     (_no_recipe, "panels/1.png: must hold its recipe"),
     (_odd_recipe, "panels/1.png: holds a recipe that is no JSON"),
     (_other_parameters, "panels/1.png: says other settings in its parameters than in its recipe"),
@@ -165,6 +176,43 @@ FORGED_FILES = [
     (_picture_leak, "mosaic-2x4.png text, line 2: holds an e-mail address"),
     (_lora_leak, "lora/ink.safetensors metadata, line 1: holds an absolute path"),
 ]
+
+
+def _with_parameters(change, base):
+    """Give the first panel, drawn with this base, A1111's parameters."""
+
+    def forgery(files, manifest):
+        manifest["base"] = base
+        for number, panel in enumerate(manifest["panels"], 1):
+            with Image.open(io.BytesIO(files[panel["file"]])) as old:
+                made = json.loads(old.info["storykit"]) | {"base": base}
+            shaping = {name: value for name, value in made.items() if name not in ("storykit", "key")}
+            made["key"] = panel["key"] = sha256_bytes(canonical_json(shaping))
+            texts = {"storykit": canonical_json(made).decode(), "parameters": change(parameters_of(shaping))}
+            before, data = panel["sha256"], picture_bytes(number, texts)
+            files[panel["file"]], panel["sha256"] = data, sha256_bytes(data)
+            files["scores.csv"] = files["scores.csv"].replace(before.encode(), sha256_bytes(data).encode())
+
+    return forgery
+
+
+FULL = KOLORS | {"sha256": {"unet/config.json": "1" * 64, "unet/weights.safetensors": "2" * 64}}
+
+
+@pytest.mark.parametrize(
+    ("change", "holds"),
+    [
+        (lambda text: text, True),
+        (lambda text: text.replace("Model hash: 2222222222, ", ""), True),
+        (lambda text: text.replace("2222222222", "1111111111"), False),
+        (lambda text: text.replace("Steps: 2", "Steps: 50"), False),
+    ],
+    ids=["as drawn now", "as an older storykit drew", "another model", "other steps"],
+)
+def test_parameters_name_the_models_weights_or_as_once_no_model(bundle, change, holds):
+    said = faults_told(forge(bundle, _with_parameters(change, FULL)))
+    assert ("panels/1.png: says other settings in its parameters" not in said) is holds
+    assert "recipe" not in said.replace("than in its recipe", "")
 
 
 @pytest.mark.parametrize(

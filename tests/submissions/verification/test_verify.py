@@ -102,6 +102,24 @@ def test_a_bundle_of_another_release_is_refused_with_one_line_that_says_what_to_
     assert str(fault).startswith(f"manifest.json: {said}")
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda text: text.replace('"drawn_with": {', '"drawn_with": {"x": 1e999, ', 1),
+        lambda text: text.replace('"base": {', '"base": {"x": -1e400, ', 1),
+        lambda text: text.replace('"rank": 2', '"rank": ' + "9" * 400, 1),
+        lambda text: text.replace('"keys": 1', '"keys": ' + "9" * 4000, 1),
+        lambda text: text.replace('"seed": 3', '"seed": ' + "9" * 5000, 1),
+    ],
+    ids=["infinite", "minus infinite", "a huge rank", "4000 digits", "5000 digits"],
+)
+def test_a_manifest_with_numbers_that_nothing_can_hold_is_a_fault_of_the_manifest(bundle, change):
+    before = unpack(bundle)["manifest.json"].decode()
+    assert change(before) != before
+    repack(bundle, lambda files: files.update({"manifest.json": change(before).encode()}))
+    assert faults_told(bundle).startswith("manifest.json")
+
+
 def test_all_problems_are_told_at_once(bundle):
     def spoil(files):
         del files["NOTICE"]
