@@ -250,3 +250,15 @@ def test_a_sweep_over_strengths_is_a_candidate_for_each(tmp_path: Path) -> None:
 )
 def test_a_sweep_or_a_stack_that_means_nothing_is_refused(tmp_path: Path, table: str, message: str) -> None:
     assert any(message in fault for fault in faults(tmp_path, HEAD + table))
+
+
+def test_a_hundred_thousand_seeds_given_twice_are_one_short_message(tmp_path):
+    (tmp_path / "moon.txt").write_text("\n".join(f"a cat on roof {number}" for number in range(8)))
+    seeds = ", ".join(map(str, [*range(100_000), *range(100_000)]))
+    path = tmp_path / "experiment.toml"
+    head = f'stories = ["moon.txt"]\nbase = "mini"\nseeds = [{seeds}]\n'
+    path.write_text(f'{head}[[candidate]]\nname = "base"\n')
+    words = r"must differ, got 0, 1, 2, .* and 99980 others more than once"
+    with pytest.raises(InputError, match=words) as caught:
+        load_experiment(path)
+    assert len(str(caught.value)) < 1000
