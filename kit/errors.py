@@ -16,9 +16,24 @@ A message says what must hold, what we got, and where it helps what to do.
 
 from collections.abc import Sequence
 
+MOST_FAULTS = 20
+"""Faults of a file that its error tells."""
+
+
+def printable(text: str) -> str:
+    r"""Return a stranger's text as one line that a terminal shows and does not obey.
+
+    >>> printable("red \x1b[31m\n")
+    'red \\x1b[31m\\n'
+    """
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
+
 
 class StorykitError(Exception):
-    """An error of ours: shown as one line, exit code 1."""
+    """An error of ours: shown as one line, exit code 1. Its text does nothing to a terminal."""
+
+    def __str__(self) -> str:
+        return printable(" ".join(super().__str__().splitlines()))
 
 
 class InputError(StorykitError):
@@ -28,7 +43,9 @@ class InputError(StorykitError):
         """Join all faults, each with its place in the file, into one line."""
         self.source = source
         self.faults = tuple(faults)
-        super().__init__(f"{source}: " + "; ".join(self.faults))
+        more = len(self.faults) - MOST_FAULTS
+        last = [f"and {more:,} more faults"] if more > 0 else []
+        super().__init__(f"{source}: " + "; ".join([*self.faults[:MOST_FAULTS], *last]))
 
 
 class WeightsError(StorykitError):

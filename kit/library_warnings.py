@@ -1,12 +1,22 @@
-"""Warnings of libraries that users can do nothing about."""
+"""Warnings and demands of libraries that users can do nothing about."""
 
+import getpass
 import logging
+import os
 import warnings
 
 
 def hide_pynvml_warning() -> None:
     """Keep transformers' import from warning of a package that users can do nothing about."""
     warnings.filterwarnings("ignore", "The pynvml package", FutureWarning)
+
+
+def name_user() -> None:
+    """Give this process a user name where the system has none, as in containers; torch asks for it."""
+    try:
+        getpass.getuser()
+    except (KeyError, OSError):  # OSError from Python 3.13
+        os.environ["USER"] = f"user-{os.getuid()}" if hasattr(os, "getuid") else "user"
 
 
 def hide_torch_dtype_warning() -> None:

@@ -8,8 +8,8 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kit.errors import RunError
-from kit.library_warnings import hide_pynvml_warning
+from kit.errors import RunError, ScoreError
+from kit.library_warnings import hide_pynvml_warning, name_user
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -109,20 +109,25 @@ def open_run(folder: str | Path) -> RunResults:
 make one with `storykit generate EXPERIMENT --out nowhere`
     """
     hide_pynvml_warning()
+    name_user()
     from kit.experiment.run import Run
 
     return RunResults(Run.open(Path(folder)))
 
 
-def draw(experiment: str | Path, out: str | Path, devices: str = "auto") -> RunResults:
+def draw(
+    experiment: str | Path, out: str | Path, devices: str = "auto", *, again: bool = False
+) -> RunResults:
     """Draw every panel of an experiment that is not drawn yet; warns of each that cannot be.
 
     Args:
         experiment: its TOML file.
         out: the run's folder; made when it is not there.
         devices: auto, all (every GPU), or a list such as cuda:0,cuda:1.
+        again: whether pictures may be replaced that were drawn with other settings.
     """
     hide_pynvml_warning()
+    name_user()
     from kit.experiment.config import load_experiment
     from kit.generation.generate import draw_experiment
     from kit.generation.multi_gpu import painters_on
@@ -130,8 +135,9 @@ def draw(experiment: str | Path, out: str | Path, devices: str = "auto") -> RunR
 
     loaded = load_experiment(Path(experiment))
     with painters_on(loaded.experiment.base, devices) as painters, progress_bar("drawing") as progress:
-        run, done = draw_experiment(loaded, Path(out), painters, progress)
+        run, done = draw_experiment(loaded, Path(out), painters, progress, again=again)
     _warn(done.faults)
+    _warn({str(path): "was changed after it was drawn, so the panel was drawn anew" for path in done.aside})
     return RunResults(run)
 
 
@@ -141,7 +147,9 @@ def score(run: RunResults) -> "DataFrame":
     from storykit.cli.progress import progress_bar
 
     with progress_bar("scoring") as progress:
-        score_run(run.run, progress=progress)
+        scores = score_run(run.run, progress=progress)
+    for note in scores.notes:
+        warnings.warn(note, stacklevel=2)
     return run.stories
 
 
@@ -213,7 +221,7 @@ def pack(
     order: str = "authored",
     story: str = "",
     seed: int | None = None,
-    rules: str = "kolors-2024",
+    rules: str = "",
     link: str = "",
 ) -> "PackReport":
     """Pack a story as the contest wants it; raises BundleError with all that the contest would refuse.
@@ -228,11 +236,12 @@ def pack(
         order: which prompt order.
         story: needed where the run has several.
         seed: by default what was cast, else the run's first.
-        rules: a contest that storykit knows, or a rules file.
+        rules: a contest that storykit knows, or a rules file; by default the practice contest for pictures
+            of the embedded base, else kolors-2024.
         link: where the LoRA is published.
     """
     from submissions.contest.rules import load_rules
-    from submissions.packing.entry import Entry, only_story, seeds_of
+    from submissions.packing.entry import Entry, fitting_rules, only_story, seeds_of
     from submissions.packing.pack import pack as pack_run
 
     story = story or only_story(run.run)
@@ -241,7 +250,7 @@ def pack(
         order=order,
         story=story,
         seeds=seeds_of(run.run, (candidate, order, story), seed),
-        rules=load_rules(rules),
+        rules=load_rules(rules) if rules else fitting_rules(run.run),
         team=team,
         title=title,
         introduction=introduction,
@@ -256,8 +265,10 @@ def _read(run: "Run", path: Path) -> "Image":
     from eval.scoring.panel_file import read_picture
 
     try:
-        return read_picture(path.read_bytes())
-    except FileNotFoundError as error:
+        return read_picture(path)
+    except ScoreError as error:
+        if path.exists():
+            raise
         experiment = run.loaded.experiment
         known = {
             "candidates": [candidate.name for candidate in experiment.candidates],

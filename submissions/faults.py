@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from kit.files.encodings import printable
+from kit.errors import printable
 
 _MOST = 200
 """Characters of a place that are told."""

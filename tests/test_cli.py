@@ -183,8 +183,13 @@ def test_a_clause_that_names_nobody_is_refused_with_its_place(tmp_path):
     ("text", "reason"),
     [
         (b"stories = [\n", "is not TOML"),
-        (b"\xff\xfe", "must be UTF-8 text, byte 1 is not"),
-        (b"", "stories: is missing; seeds: is missing; candidate: is missing"),
+        (b"\xff\xfe", "is UTF-16 text, must be UTF-8"),
+        (b"\xff", "must be UTF-8 text, byte 1 in line 1 is not"),
+        (b"", "is empty, or every line of it begins with #"),
+        (
+            b"cfg = 4",
+            'stories: is missing; write stories = ["story.toml"]; seeds: is missing; write seeds = [1',
+        ),
     ],
 )
 def test_a_file_that_is_no_experiment_is_refused(tmp_path, text, reason):
@@ -195,7 +200,7 @@ def test_a_file_that_is_no_experiment_is_refused(tmp_path, text, reason):
 
 def test_an_experiment_that_is_not_there_is_refused(tmp_path):
     assert "none.toml: file does not exist" in refused_leaving_no_trace(tmp_path / "none.toml")
-    assert "cannot be read: Is a directory" in refused("generate", tmp_path, "--out", tmp_path / "run")
+    assert "is a folder, must be a file" in refused("generate", tmp_path, "--out", tmp_path / "run")
 
 
 @pytest.mark.parametrize(
@@ -257,8 +262,11 @@ def test_a_run_folder_that_cannot_be_made_is_refused(tmp_path):
     path = experiment(tmp_path, f'base = "{toy_base()}"')
     (tmp_path / "file").write_text("mine")
     before = tree(tmp_path)
-    for out in ("file", "file/run"):
-        assert "cannot be written" in refused("generate", path, "--out", tmp_path / out)
+    for out, why in (
+        ("file", "is a file: a run needs a folder; choose another --out"),
+        ("file/run", "cannot be written"),
+    ):
+        assert why in refused("generate", path, "--out", tmp_path / out)
     assert tree(tmp_path) == before
 
 

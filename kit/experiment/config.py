@@ -1,7 +1,7 @@
 """An experiment: which stories, candidates, orders and seeds are drawn, and how."""
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -14,6 +14,7 @@ from kit.errors import InputError
 from kit.experiment.fields import (
     BaseWeights,
     Count,
+    Flag,
     LoraFile,
     Number,
     Order,
@@ -22,9 +23,12 @@ from kit.experiment.fields import (
     Seed,
     all_different,
 )
+from kit.experiment.other_files import ELSEWHERE, experiment_document
 from kit.experiment.tables import CompareTable, ScoreTable, WordsTable
-from kit.files.documents import faults_of, read_document
-from kit.story.story import LoadedStory, load_story
+from kit.files.documents import faults_of
+from kit.files.user_paths import user_path
+from kit.story.foreign_syntax import foreign_marks
+from kit.story.story import LoadedStory, Story, load_story
 
 Noise = Literal["portable", "contest"]
 """Where the first noise comes from: a CPU generator a panel, or the device's fp16 draw as in the contest."""
@@ -68,8 +72,8 @@ class StackedLora(BaseModel, frozen=True, extra="forbid"):
 class Candidate(BaseModel, frozen=True, extra="forbid"):
     """One LoRA at one strength, several together, or the base alone."""
 
-    name: PlainName
-    """Lower-case letters, digits and dashes; it names folders and rows."""
+    name: Annotated[PlainName, Field(examples=['name = "base" below [[candidate]]'])]
+    """Lower-case letters of any script, digits and dashes; it names folders and rows."""
     lora: LoraFile | None = None
     """A file, or one of the embedded styles as "mini:ink"; none draws with the base alone."""
     loras: Annotated[tuple[StackedLora, ...], Field(min_length=2)] | None = None
@@ -81,6 +85,8 @@ class Candidate(BaseModel, frozen=True, extra="forbid"):
     """The alpha it was trained with, where the file does not say."""
     trigger: str = ""
     """Put in front of every prompt of this candidate."""
+    negative: str | None = None
+    """What none of its panels shall show, instead of what its stories say; empty for nothing."""
 
     @model_validator(mode="before")
     @classmethod
@@ -106,6 +112,10 @@ class Candidate(BaseModel, frozen=True, extra="forbid"):
         """Whether it is the base alone."""
         return self.lora is None and self.loras is None
 
+    def negative_for(self, story: Story) -> str:
+        """Return what no panel of the story shall show when this candidate draws it."""
+        return story.negative if self.negative is None else self.negative
+
     def at(self, strength: float) -> "Candidate":
         """Return the candidate of a sweep that has this strength."""
         name = f"{self.name}-{100 * strength:g}".replace(".", "-")
@@ -130,12 +140,16 @@ def _with_known_baseline(compare: CompareTable, info: ValidationInfo) -> Compare
 class Experiment(BaseModel, frozen=True, extra="forbid", populate_by_name=True):
     """What is drawn and how. Defaults: the contest's baseline notebook, portable noise apart."""
 
-    stories: Annotated[tuple[str, ...], Field(min_length=1)]
+    stories: Annotated[tuple[str, ...], Field(min_length=1, examples=['stories = ["story.toml"]'])]
     """Story files, relative to the experiment's own."""
     base: BaseWeights = EMBEDDED
     """The embedded base "mini", "kolors", or a folder with Kolors' layout."""
     orders: Annotated[tuple[Order, ...], Field(min_length=1), AfterValidator(all_different)] = ("authored",)
-    seeds: Annotated[tuple[Seed, ...], Field(min_length=1), AfterValidator(all_different)]
+    seeds: Annotated[
+        tuple[Seed, ...],
+        Field(min_length=1, examples=["seeds = [1, 2, 3, 4, 5, 6]"]),
+        AfterValidator(all_different),
+    ]
     steps: Annotated[Count, Field(le=1000)] | None = None
     """By default 25 for the mini base, 50 for Kolors."""
     cfg: Annotated[Number, Field(ge=1)] = 4.0
@@ -143,7 +157,7 @@ class Experiment(BaseModel, frozen=True, extra="forbid", populate_by_name=True):
     """Panel side in pixels, by default 256 for the mini base, 1024 for Kolors; 32 = the VAE's stride 8
     times the UNet's two halvings."""
     noise: Noise = "portable"
-    cut_long_prompts: bool = False
+    cut_long_prompts: Flag = False
     """Draw with what the text encoder reads of a prompt that is too long, instead of refusing it."""
     batch: Count | None = None
     """Panels drawn together; by default what the device takes."""
@@ -153,7 +167,13 @@ class Experiment(BaseModel, frozen=True, extra="forbid", populate_by_name=True):
     words: WordsTable | None = None
     """What style, identity, place and staging are seen through, beside the words that we know."""
     candidates: Annotated[
-        tuple[Candidate, ...], Field(min_length=1, alias="candidate"), AfterValidator(_swept)
+        tuple[Candidate, ...],
+        Field(
+            min_length=1,
+            alias="candidate",
+            examples=['[[candidate]] with name = "base" below it, and for a LoRA lora = "FILE"'],
+        ),
+        AfterValidator(_swept),
     ]
     compare: Annotated[CompareTable, AfterValidator(_with_known_baseline)] = CompareTable()
 
@@ -199,30 +219,43 @@ def load_experiment(
     Raises:
         InputError: every fault of the experiment and of its stories, each with its place.
     """
-    document = read_document(path)
-    stories, faults = _load_stories(document, path.parent)
+    document = experiment_document(path)
+    stories, faults = _load_stories(document, path.parent, drawn=not weights_exist)
     where = PathContext(folder=path.parent, must_exist=weights_exist, metrics=tuple(metrics))
     try:
         experiment = Experiment.model_validate(document, context=where)
     except ValidationError as error:
-        raise InputError(str(path), [*faults_of(error), *faults]) from error
+        found = faults_of(error, Experiment, ELSEWHERE)
+        raise InputError(str(path), [*found, *faults]) from error
+    if weights_exist:
+        faults += list(_foreign_faults(experiment.candidates))
     if faults:
         raise InputError(str(path), faults)
     return LoadedExperiment(path=path, experiment=experiment, stories=stories)
 
 
-def _load_stories(document: Mapping[str, object], folder: Path) -> tuple[tuple[LoadedStory, ...], list[str]]:
+def _foreign_faults(candidates: Sequence[Candidate]) -> Iterator[str]:
+    """Yield marks of other programs in what candidates put into prompts."""
+    for number, candidate in enumerate(candidates, 1):
+        for key, text in (("trigger", candidate.trigger), ("negative", candidate.negative or "")):
+            yield from (f"candidate[{number}].{key}: {told}" for told in foreign_marks(text))
+
+
+def _load_stories(
+    document: Mapping[str, object], folder: Path, *, drawn: bool
+) -> tuple[tuple[LoadedStory, ...], list[str]]:
     """Return the stories that can be read and the faults of the others."""
     listed = document.get("stories")
     texts = [text for text in listed if isinstance(text, str)] if isinstance(listed, list) else []
+    paths = [user_path(folder, text) for text in texts]
     stories: list[LoadedStory] = []
     faults: list[str] = []
-    for number, text in enumerate(texts, 1):
+    for number, (text, path) in enumerate(zip(texts, paths, strict=True), 1):
         try:
-            stories.append(load_story(folder / text))
+            stories.append(load_story(path, drawn=drawn))
         except InputError as error:
             faults += [f"stories[{number}] {text}: {fault}" for fault in error.faults]
-    return tuple(stories), faults + faults_of_names([Path(text).stem for text in texts])
+    return tuple(stories), faults + faults_of_names([path.stem for path in paths])
 
 
 def faults_of_names(names: Sequence[str]) -> list[str]:
@@ -232,9 +265,8 @@ def faults_of_names(names: Sequence[str]) -> list[str]:
         for number, name in enumerate(names, 1)
         if not _STORY_NAME.fullmatch(name)
     ]
-    folded = [name.casefold() for name in names]
-    return faults + [
-        f"stories[{number}]: {name!r} is the name of stories[{first}] too"
-        for number, name in enumerate(names, 1)
-        if (first := folded.index(name.casefold()) + 1) < number
-    ]
+    first: dict[str, int] = {}
+    for number, name in enumerate(names, 1):
+        if (before := first.setdefault(name.casefold(), number)) < number:
+            faults.append(f"stories[{number}]: {name!r} is the name of stories[{before}] too")
+    return faults

@@ -1,7 +1,7 @@
 """What single values of an experiment file must hold: names, numbers, files and folders."""
 
-import os
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
@@ -11,11 +11,16 @@ from typing import Annotated, TypeVar
 from pydantic import AfterValidator, Field, FiniteFloat, StrictInt, StringConstraints, ValidationInfo
 
 from kit.embedded import EMBEDDED, LORA_PREFIX
+from kit.files.user_paths import user_path, why_not_there
 from kit.story.prompt import check_order
 
 T = TypeVar("T", bound=Hashable)
 _TOLD = 20
 """Values that a message names."""
+
+_PLAIN_NAME = re.compile(r"[^\W_](?:[^\W_]|-)*")
+MOST_OF_NAME = 120
+"""Bytes of a name, so that every file system takes it with what is put behind it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -26,6 +31,10 @@ class PathContext:
     must_exist: bool
     metrics: tuple[str, ...] = ()
     """Those that may be compared, where that is known."""
+
+
+_SHOWN = 100
+"""Characters of a path that no system can have which a message repeats."""
 
 
 def path_to(kind: str, exists: Callable[[Path], bool], names: str | None = None) -> AfterValidator:
@@ -41,18 +50,35 @@ def path_to(kind: str, exists: Callable[[Path], bool], names: str | None = None)
         named = names is not None and re.fullmatch(names, text)
         if named or not isinstance(info.context, PathContext):
             return text
-        path = Path(os.path.abspath(info.context.folder / text))
-        if info.context.must_exist and not exists(path):
-            raise ValueError(f"{kind} {text} does not exist")
+        path = user_path(info.context.folder, text)
+        if info.context.must_exist and not _is_there(path, exists):
+            known = tuple((names or "").split("|"))
+            raise ValueError(f"{kind} {text} {why_not_there(text, path, known)}")
         return str(path)
 
     return AfterValidator(resolved)
 
 
+def _is_there(path: Path, exists: Callable[[Path], bool]) -> bool:
+    try:
+        return exists(path)
+    except (OSError, ValueError):  # longer than any name, or with a NUL
+        return False
+
+
 def _plain_name(name: str) -> str:
-    if not re.fullmatch(r"[a-z0-9][a-z0-9-]*", name):
-        raise ValueError(f"must be lower-case letters, digits and dashes, got {name!r}")
+    told = f"must be lower-case letters of any script, digits and dashes, got {name!r}"
+    if not _PLAIN_NAME.fullmatch(name) or name != _plain(name):
+        near = re.sub(r"[\W_]+", "-", _plain(name)).strip("-")
+        raise ValueError(f"{told}; write {near[:MOST_OF_NAME]}" if near else told)
+    if len(name.encode()) > MOST_OF_NAME:
+        raise ValueError(f"must be at most {MOST_OF_NAME} bytes, got {len(name.encode())}")
     return name
+
+
+def _plain(name: str) -> str:
+    """Return a name in the one form that every file system keeps apart from others."""
+    return unicodedata.normalize("NFKC", name).casefold()
 
 
 def one_of(name: str, names: Sequence[str]) -> str:
@@ -77,7 +103,10 @@ def all_different(values: tuple[T, ...]) -> tuple[T, ...]:
 
 
 PlainName = Annotated[str, AfterValidator(_plain_name)]
-"""Lower-case letters, digits and dashes: safe in paths, tables and archives."""
+"""Lower-case letters of any script, digits and dashes: safe in paths, tables and archives."""
+
+Flag = Annotated[bool, Field(strict=True)]
+"""true or false, and nothing that is taken for them."""
 
 Order = Annotated[str, AfterValidator(check_order)]
 """The name of an order of clauses."""
@@ -109,5 +138,5 @@ BaseWeights = Annotated[
 ScorerWeights = Annotated[str, path_to(f'must be "{EMBEDDED}" or a folder, and', Path.is_dir, EMBEDDED)]
 """The name of an embedded scorer, or a folder."""
 
-LoraFile = Annotated[str, path_to("file", Path.is_file, f"{LORA_PREFIX}.*")]
-"""A LoRA file, or "mini:" and the name of an embedded one, which kit.lora.lora checks."""
+LoraFile = Annotated[str, path_to("file", Path.exists, f"{LORA_PREFIX}.*")]
+"""A LoRA file, a folder of PEFT or diffusers, or "mini:" and an embedded one's name: kit.lora.lora checks."""

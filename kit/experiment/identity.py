@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from functools import cache
 
 from pydantic import BaseModel, JsonValue
 
@@ -18,6 +19,8 @@ class CandidateIdentity(BaseModel, frozen=True):
     strength: float = 1.0
     keys: int | None = None
     trigger: str = ""
+    negative: str | None = None
+    """Its own negative prompt; None: the story's."""
 
 
 class SettingsIdentity(BaseModel, frozen=True):
@@ -47,7 +50,13 @@ def read_identity(run: Run) -> RunIdentity:
     return run.read_record("run.json", RunIdentity)
 
 
+@cache
+def embedded_sha256() -> Mapping[str, str]:
+    """Return the sha256 of each file of the base embedded in storykit."""
+    config = json.loads((BASE_WEIGHTS / "config.json").read_bytes())
+    return dict(config["sha256"])
+
+
 def is_embedded(base: Mapping[str, JsonValue]) -> bool:
     """Return whether a base is the one embedded in storykit, by its name or by its weights."""
-    config = json.loads((BASE_WEIGHTS / "config.json").read_bytes())
-    return base.get("name") == EMBEDDED or base.get("sha256") == config["sha256"]
+    return base.get("name") == EMBEDDED or base.get("sha256") == embedded_sha256()

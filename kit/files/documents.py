@@ -1,14 +1,18 @@
 """Files that users write, read with every fault named."""
 
+import json
 import re
-import tomllib
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from kit.errors import InputError
+from kit.errors import MOST_FAULTS, InputError
+from kit.files.foreign_text import why_no_text
+from kit.files.toml_text import parse_toml
+from kit.files.unknown_keys import Loc, field_at, what_was_meant
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -16,8 +20,13 @@ _MESSAGES = {
     "extra_forbidden": "unknown key",
     "missing": "is missing",
     "model_type": "must be a table",
+    "model_attributes_type": "must be a table",
     "dict_type": "must be a table",
     "tuple_type": "must be an array",
+    "int_type": "must be a whole number",
+    "float_type": "must be a number",
+    "bool_type": "must be true or false",
+    "string_type": "must be text in quotes",
 }
 """What we say where pydantic speaks of Python types."""
 
@@ -26,8 +35,23 @@ _COMPLETE = ("extra_forbidden", "missing", "too_short", "too_long", "value_error
 
 _PYDANTIC_OPENING = re.compile(r"^(Value error, |\w+ should (?=\w))")
 
+_PLAIN = re.compile(r"\s*(?:[\d.+-]{1,20}|true|false)\s*")
+"""A text that would be a number or a yes without its quotes."""
+
 _SHOWN = 60
 """Characters of a refused value that a message repeats."""
+
+TOML_BYTES = 2**20
+"""The largest TOML file; a story has some thousand bytes."""
+
+
+class Known(NamedTuple):
+    """What helps to mend a fault."""
+
+    model: type[BaseModel] | None
+    """The record that the file is read into."""
+    elsewhere: Mapping[str, str]
+    """What to say of keys at the top that belong into another file."""
 
 
 def read_text(path: Path, errors: str = "strict") -> str:
@@ -37,22 +61,39 @@ def read_text(path: Path, errors: str = "strict") -> str:
         path: the file.
         errors: what becomes of bytes that are no UTF-8, as `bytes.decode` calls it.
     """
+    return _decoded(path, _bytes_of(path), errors)
+
+
+def _bytes_of(path: Path, most: int = -1) -> bytes:
+    """Return a file's bytes, or its first ones where the most are given."""
     try:
-        return path.read_bytes().decode("utf-8-sig", errors)
+        with path.open("rb") as file:
+            return file.read(most)
     except FileNotFoundError as error:
         raise InputError(str(path), ["file does not exist"]) from error
-    except UnicodeDecodeError as error:
-        raise InputError(str(path), [f"must be UTF-8 text, byte {error.start + 1} is not"]) from error
-    except OSError as error:
-        raise InputError(str(path), [f"cannot be read: {error.strerror or error}"]) from error
+    except IsADirectoryError as error:
+        raise InputError(str(path), ["is a folder, must be a file"]) from error
+    except (OSError, ValueError) as error:  # ValueError: a NUL character in the path
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+        raise InputError(str(path), [f"cannot be read: {reason}"]) from error
+
+
+def _decoded(path: Path, data: bytes, errors: str) -> str:
+    problem = why_no_text(data) if errors == "strict" else None
+    if problem:
+        raise InputError(str(path), [problem])
+    return data.decode("utf-8-sig", errors)
 
 
 def read_document(path: Path) -> dict[str, object]:
     """Return a TOML file as tables and arrays, not yet checked; raises InputError naming the line."""
+    data = _bytes_of(path, TOML_BYTES + 1)
+    if len(data) > TOML_BYTES:
+        raise InputError(str(path), [f"must be at most {TOML_BYTES:,} bytes, as TOML that a person wrote"])
     try:
-        return tomllib.loads(read_text(path))
-    except tomllib.TOMLDecodeError as error:
-        raise InputError(str(path), [f"is not TOML: {error}"]) from error
+        return parse_toml(_decoded(path, data, "strict"))
+    except ValueError as error:
+        raise InputError(str(path), [str(error)]) from error
 
 
 def read_toml(path: Path, model: type[M], context: object = None) -> M:
@@ -67,33 +108,82 @@ def read_toml(path: Path, model: type[M], context: object = None) -> M:
     try:
         return model.model_validate(document, context=context)
     except ValidationError as error:
-        raise InputError(str(path), faults_of(error)) from error
+        raise InputError(str(path), faults_of(error, model)) from error
 
 
-def faults_of(error: ValidationError) -> list[str]:
+def faults_of(
+    error: ValidationError, model: type[BaseModel] | None = None, elsewhere: Mapping[str, str] | None = None
+) -> list[str]:
     """Return one line a fault: its place in the file, then what must hold and what we got.
 
     Places count from 1, as panels do: `panel[3].clauses[1].role` is the first clause of 3.png.
+
+    Args:
+        error: what pydantic found.
+        model: the record; with it a fault says what was meant or what to write.
+        elsewhere: what to say of unknown keys at the top that belong into another file.
     """
-    details = error.errors(include_url=False)
+    details = error.errors(include_url=False, include_context=False)
     spoiled = {detail["loc"][:depth] for detail in details for depth in range(len(detail["loc"]))}
-    return [
-        ": ".join(filter(None, (_place(detail["loc"]), _message(detail))))
+    faults = [
+        detail
         for detail in details
         if not (detail["type"] == "too_short" and detail["loc"] in spoiled)  # pydantic counts good items only
     ]
+    known = Known(model, elsewhere or {})
+    told = [
+        ": ".join(filter(None, (_place(one["loc"]), _message(one, known)))) for one in faults[:MOST_FAULTS]
+    ]
+    more = [f"and {len(faults) - MOST_FAULTS:,} more faults"] if len(faults) > MOST_FAULTS else []
+    return told + more
 
 
-def _place(loc: tuple[int | str, ...]) -> str:
-    parts = (f"[{part + 1}]" if isinstance(part, int) else f".{part}" for part in loc)
+def _place(loc: Loc) -> str:
+    parts = (f"[{part + 1}]" if isinstance(part, int) else f".{part[:_SHOWN]}" for part in loc)
     return "".join(parts).removeprefix(".")
 
 
-def _message(detail: ErrorDetails) -> str:
+def _message(detail: ErrorDetails, known: Known) -> str:
     kind = detail["type"]
     opening = "" if kind == "value_error" else "must "
     said = detail["msg"].replace(" after validation", "")
     message = _MESSAGES.get(kind) or _PYDANTIC_OPENING.sub(opening, said)
-    got = repr(detail["input"])
-    shown = got if len(got) <= _SHOWN else f"{got[:_SHOWN]}..."
-    return message if kind in _COMPLETE else f"{message}, got {shown}"
+    if kind not in _COMPLETE:
+        message = f"{message}, got {_shown(detail['input'])}"
+    return "; ".join(filter(None, (message, _remedy(detail, known))))
+
+
+def _shown(value: object) -> str:
+    try:
+        got = repr(value)
+    except ValueError:  # more digits than Python writes
+        return "a very long number"
+    return got if len(got) <= _SHOWN else f"{got[:_SHOWN]}..."
+
+
+def _remedy(detail: ErrorDetails, known: Known) -> str:
+    """Return what to write instead; empty where the message says it."""
+    kind, loc, got = detail["type"], detail["loc"], detail["input"]
+    name = next((part for part in reversed(loc) if isinstance(part, str)), "")
+    if kind == "extra_forbidden" and len(loc) == 1 and name in known.elsewhere:
+        return known.elsewhere[name]
+    if known.model is not None and kind == "extra_forbidden":
+        return what_was_meant(known.model, loc)
+    if known.model is not None and kind == "missing":
+        field = field_at(known.model, loc)
+        return f"write {field.examples[0]}" if field and field.examples else ""
+    return next(_rewritten(kind, name, got), "")
+
+
+def _rewritten(kind: str, name: str, got: object) -> Iterator[str]:
+    """Yield how a value of the wrong kind is written."""
+    if kind == "tuple_type" and isinstance(got, dict):
+        yield f"write [[{name}]] with two brackets on each side"
+    elif kind == "tuple_type" and isinstance(got, str | int | float) and not isinstance(got, bool):
+        numbers = re.sub(r"\s*[,，;]\s*|\s+", ", ", str(got).strip(" []"))
+        plain = re.fullmatch(r"[\d.]+(, [\d.]+)*", numbers)
+        yield f"write {name} = [{numbers if plain else json.dumps(got, ensure_ascii=False)[:_SHOWN]}]"
+    elif kind in ("model_type", "dict_type") and isinstance(got, list):
+        yield f"write [{name}] with one bracket on each side"
+    elif kind in ("int_type", "float_type", "bool_type") and isinstance(got, str) and _PLAIN.fullmatch(got):
+        yield f"write {got.strip()} without quotes"

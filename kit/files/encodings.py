@@ -5,6 +5,7 @@ import csv
 import hashlib
 import io
 import json
+import math
 import os
 import re
 import stat
@@ -12,12 +13,15 @@ import struct
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from pydantic import JsonValue
 
 from kit.errors import RunError
+from kit.errors import printable as printable
 
+_LEVELS = 50
+"""Tables and lists in each other: none of ours has as many."""
 Piece = bytes | memoryview
 """A part of a file that is never put together in memory."""
 _SPLIT = r"[;|\t\r\n]"
@@ -105,6 +109,8 @@ def sha256_bytes(data: bytes) -> str:
 def sha256_of(path: Path) -> str:
     """Return the sha256 of a file, 64 hex digits; raises RunError when it cannot be read."""
     try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise RunError(f"{path} cannot be read: it is no file")
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
@@ -119,6 +125,34 @@ def canonical_json(value: object) -> bytes:
     """
     text = json.dumps(value, sort_keys=True, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     return text.encode()
+
+
+def finite_json(text: str | bytes) -> Any:
+    """Return what a JSON text says; raises ValueError where it is none, or none that can be worked with.
+
+    A number that is not finite, or tables in tables beyond all reason, would only fail later.
+
+    >>> finite_json("[1, 2.5]")
+    [1, 2.5]
+    """
+    try:
+        value = json.loads(text, parse_constant=_finite, parse_float=_finite)
+    except RecursionError as error:
+        raise ValueError("is nested too deeply") from error
+    level: list[Any] = [[value]]
+    for _ in range(_LEVELS):
+        inner = (one.values() if isinstance(one, dict) else one for one in level)
+        level = [one for many in inner for one in many if isinstance(one, dict | list)]
+    if level:
+        raise ValueError(f"is nested more than {_LEVELS} deep")
+    return value
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"holds a number that is not finite: {text[:20]}")
+    return number
 
 
 def json_bytes(value: object) -> bytes:
@@ -160,15 +194,6 @@ def csv_rows(data: bytes) -> list[dict[str, str]]:
             if cell != guarded(told[column]) and not _NUMBER.fullmatch(cell):
                 raise ValueError(f"has a cell that a spreadsheet would run: {cell[:20]!r}")
     return plain
-
-
-def printable(text: str) -> str:
-    r"""Return a stranger's text as one line that a terminal shows and does not obey.
-
-    >>> printable("red \x1b[31m\n")
-    'red \\x1b[31m\\n'
-    """
-    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
 
 
 def shown_path(path: Path) -> str:

@@ -2,7 +2,7 @@
 
 import subprocess
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -33,6 +33,8 @@ class Job:
     recipe: Mapping[str, object]
     """Everything that shapes the picture, and nothing else; the request's key is its sha256."""
     request: PanelRequest
+    lora_hash: str = ""
+    """What galleries call the LoRA by; it shapes nothing."""
 
     @property
     def key(self) -> str:
@@ -62,10 +64,12 @@ def plan_run(run: Run, painter: Painter) -> RunPlan:
     stories = {loaded.name: loaded.story for loaded in run.loaded.stories}
     jobs = []
     for slot in run.wanted():
-        story, trigger = stories[slot.story], candidates[slot.candidate].trigger
-        prompt = prompt_of(story, slot.panel - 1, slot.order, trigger)
+        story, candidate = stories[slot.story], candidates[slot.candidate]
+        prompt = prompt_of(story, slot.panel - 1, slot.order, candidate.trigger)
         label = run.panel_path(*slot).relative_to(run.folder).as_posix()
-        jobs.append(job_of(slot, shared[slot.candidate], prompt, story.negative, label))
+        worn = loras[slot.candidate][0]
+        job = job_of(slot, shared[slot.candidate], prompt, candidate.negative_for(story), label)
+        jobs.append(replace(job, lora_hash=worn.short_hash if worn else ""))
     return RunPlan(jobs, settings, loras, _identity(run, painter, facts))
 
 
@@ -110,7 +114,9 @@ def _places_of_texts(loaded: LoadedExperiment) -> dict[str, str]:
     places: dict[str, str] = {}
     for story in loaded.stories:
         if loaded.settings.cfg != 1:
-            places.setdefault(story.story.negative, f"story {story.name}, negative")
+            for candidate in loaded.experiment.candidates:
+                where = "" if candidate.negative is None else f", candidate {candidate.name}"
+                places.setdefault(candidate.negative_for(story.story), f"story {story.name}, negative{where}")
         drawn = product(loaded.experiment.candidates, loaded.experiment.orders, range(PANELS))
         for candidate, order, panel in drawn:
             where = f"story {story.name}, panel {panel + 1}, order {order}, candidate {candidate.name}"
@@ -126,6 +132,7 @@ def _facts(candidate: Candidate, lora: "LoadedLora | None") -> dict[str, object]
         "strength": candidate.strength,
         "keys": len(lora.pairs) if lora else 0,
         "trigger": candidate.trigger,
+        "negative": candidate.negative,
     }
 
 
@@ -156,7 +163,7 @@ def job_of(slot: Slot, shared: Mapping[str, object], prompt: str, negative: str,
         slot: the panel; its seed is the picture's.
         shared: the recipe but for prompts and seed, as `recipe_of` makes it.
         prompt: with the trigger before it.
-        negative: the story's; it shapes nothing where cfg is 1.
+        negative: the candidate's, or the story's; it shapes nothing where cfg is 1.
         label: where the panel belongs.
     """
     shaping = negative if shared["cfg"] != 1 else ""

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from kit.hub.network import check_network
 from kit.hub.repository import RemoteFile
 
 
@@ -15,6 +16,7 @@ class HuggingFace:
 
     def files(self) -> Mapping[str, RemoteFile]:
         """Return the repository's files by path."""
+        check_network("HF_ENDPOINT", "huggingface.co")
         from huggingface_hub import HfApi
 
         siblings = HfApi().model_info(self._repository, files_metadata=True).siblings or []

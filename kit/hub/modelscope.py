@@ -11,8 +11,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Literal
 
-from kit.errors import InputError, PublishError
-from kit.files.encodings import printable
+from kit.errors import InputError, PublishError, printable
+from kit.hub.network import check_network
 from kit.hub.repository import RemoteFile
 
 if TYPE_CHECKING:
@@ -64,6 +64,7 @@ class Repository:
         """Return the files by path, or None if the token sees no such repository."""
         from modelscope_hub.errors import NotExistError
 
+        check_network("MODELSCOPE_ENDPOINT", "www.modelscope.cn")
         with self._asking(), suppress(NotExistError):
             return _files(self._api, self._path, "model")
         return None
@@ -153,6 +154,7 @@ def _files(api: "HubApi", repository: str, kind: Kind) -> dict[str, RemoteFile]:
 @contextmanager
 def _client() -> Iterator["HubApi"]:
     """Yield ModelScope's client; what it raises becomes an OSError, as Hugging Face's errors are."""
+    check_network("MODELSCOPE_ENDPOINT", "www.modelscope.cn")
     from modelscope_hub.api import HubApi
     from modelscope_hub.errors import HubError
 

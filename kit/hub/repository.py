@@ -5,13 +5,24 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple, Protocol
 
+from kit.errors import WeightsError
+
 Hub = Literal["modelscope", "huggingface"]
 
 
 def models_folder() -> Path:
-    """Return where downloads are kept: in the folder that STORYKIT_MODELS names, else in the user's cache."""
-    named = os.environ.get("STORYKIT_MODELS")
-    return Path(named) if named else Path.home() / ".cache" / "storykit"
+    """Return where downloads are kept: in the folder that STORYKIT_MODELS names, else in the user's cache.
+
+    Raises WeightsError where this user has no home.
+    """
+    if named := os.environ.get("STORYKIT_MODELS"):
+        return Path(os.path.expanduser(named))
+    try:
+        return Path.home() / ".cache" / "storykit"
+    except RuntimeError as error:
+        raise WeightsError(
+            "there is no home folder: set STORYKIT_MODELS to a folder for downloads"
+        ) from error
 
 
 def kolors_folder() -> Path:

@@ -1,8 +1,9 @@
 """A story: eight panels, who and what they show, in clauses with roles or in plain prompts."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 
@@ -18,9 +19,13 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from kit.errors import InputError
 from kit.files.documents import read_text, read_toml
+from kit.story.foreign_syntax import foreign_marks
 
 PANELS = 8
 """Panels in a story; source: the contest's rules."""
+
+MOST_SHOWN = 20
+"""Names, and letters of each, that a message lists."""
 
 Role = Literal["style", "subject", "action", "place", "detail", "unknown"]
 """What a clause is about; orders move clauses by it."""
@@ -103,13 +108,15 @@ class Panel(BaseModel, frozen=True, extra="forbid"):
 class Story(BaseModel, frozen=True, extra="forbid", populate_by_name=True):
     """Eight panels with the characters and places they share."""
 
-    title: Words
+    title: Annotated[Words, Field(examples=['title = "…" at the top'])]
     language: Language = "zh"
     negative: str = ""
     """What no panel shall show."""
     characters: dict[str, Description] = {}
     places: dict[str, Description] = {}
-    panels: tuple[Panel, ...] = Field(alias="panel")
+    panels: tuple[Panel, ...] = Field(
+        alias="panel", examples=['eight times [[panel]], each with prompt = "…" below it']
+    )
 
     @model_validator(mode="wrap")
     @classmethod
@@ -132,9 +139,15 @@ def _faults_between(document: object) -> Iterator[InitErrorDetails]:
     if panels is not None and len(panels) != PANELS:
         yield _fault(("panel",), f"a story has exactly {PANELS} panels, got {len(panels)}")
     for place, table, name in _names_used(panels or ()):
-        known = sorted(_value(document, table, dict) or ())
+        known = _value(document, table, dict) or {}
         if name not in known:
-            yield _fault(place, f"{name!r} is not under [{table}], which has {', '.join(known) or 'none'}")
+            yield _fault(place, f"{name!r} is not under [{table}], which has {_some_of(known)}")
+
+
+def _some_of(names: Iterable[object]) -> str:
+    """Return the first names, for a message."""
+    shown = [str(name)[:MOST_SHOWN] for name in islice(names, MOST_SHOWN + 1)]
+    return ", ".join([*sorted(shown[:MOST_SHOWN]), *(["..."] if len(shown) > MOST_SHOWN else [])]) or "none"
 
 
 def _names_used(panels: Sequence[object]) -> Iterator[tuple[Place, str, str]]:
@@ -168,30 +181,70 @@ class LoadedStory:
     story: Story
 
 
-def load_story(path: Path) -> LoadedStory:
+def load_story(path: Path, *, drawn: bool = False) -> LoadedStory:
     """Return the story in a .toml file, or in a .txt file of eight lines, one prompt a panel.
 
-    Raises InputError with every fault and its place.
+    Args:
+        path: the file.
+        drawn: it was drawn before, so marks of other programs in its prompts were drawn as words.
+
+    Raises:
+        InputError: every fault and its place.
     """
     match path.suffix.lower():
         case ".toml":
             story = read_toml(path, Story)
+            places = dict(_texts_of(story))
         case ".txt":
-            story = _story_of_lines(path)
+            story, places = _story_of_lines(path)
         case suffix:
-            raise InputError(str(path), [f"a story is a .toml or .txt file, got {suffix or 'no suffix'!r}"])
+            problem = f"a story is a .toml or .txt file, got {suffix or 'no suffix'!r}"
+            raise InputError(str(path), [f"{problem}; save eight lines of plain text, one prompt a panel"])
+    if not drawn and (
+        faults := [f"{at}: {told}" for at, text in places.items() for told in foreign_marks(text)]
+    ):
+        raise InputError(str(path), faults)
     return LoadedStory(name=path.stem, path=path, story=story)
 
 
-def _story_of_lines(path: Path) -> Story:
+def _texts_of(story: Story) -> Iterator[tuple[str, str]]:
+    """Yield where the words of a story stand, and the words."""
+    yield "negative", story.negative
+    for table, described in (("characters", story.characters), ("places", story.places)):
+        yield from ((f"{table}.{name}.text", one.text) for name, one in described.items())
+    for number, panel in enumerate(story.panels, 1):
+        yield f"panel[{number}].prompt", panel.prompt or ""
+        for position, clause in enumerate(panel.clauses, 1):
+            yield f"panel[{number}].clauses[{position}].text", clause.text or ""
+
+
+def _story_of_lines(path: Path) -> tuple[Story, dict[str, str]]:
+    """Return the story of a text file, and its lines by their places."""
     text = read_text(path)
-    numbered = [(number, line.strip()) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
+    lines = re.split(r"\r\n|\r|\n", text)
+    numbered = [(number, _one_line(line)) for number, line in enumerate(lines, 1)]
+    numbered = [(number, line) for number, line in numbered if line]
+    if _looks_like_toml(numbered):
+        raise InputError(str(path), ["holds key = value as a .toml file does; rename it to end in .toml"])
     faults = [
         f"line {number}: must hold words, got {line!r}" for number, line in numbered if not _has_words(line)
-    ]
+    ][:PANELS]
     if len(numbered) != PANELS:
-        faults.append(f"a story has exactly {PANELS} lines that are not empty, got {len(numbered)}")
+        fault = f"a story has exactly {PANELS} lines that are not empty, got {len(numbered)}"
+        faults.append(f"{fault}; write one prompt a panel, each in one line")
     if faults:
         raise InputError(str(path), faults)
     panels = tuple(Panel(prompt=line) for _, line in numbered)
-    return Story(title=path.stem, language=language_of(text), panel=panels)
+    story = Story(title=path.stem, language=language_of(text), panel=panels)
+    return story, {f"line {number}": line for number, line in numbered}
+
+
+def _one_line(line: str) -> str:
+    """Return a line as an editor shows it: what Unicode calls line ends within it are spaces."""
+    return " ".join(line.splitlines()).strip()
+
+
+def _looks_like_toml(numbered: Sequence[tuple[int, str]]) -> bool:
+    return any(
+        re.match(r"\[\[?\w+\]\]?$|(title|stories|prompt|seeds)\s*=\s*\S", line) for _, line in numbered
+    )

@@ -3,55 +3,65 @@
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, Field, PositiveFloat, model_validator
+from pydantic import AfterValidator, BaseModel, Field, model_validator
 
 from kit.embedded import EMBEDDED
-from kit.experiment.fields import BaseWeights, Count, PathContext, Seed, all_different, path_to
+from kit.experiment.fields import (
+    BaseWeights,
+    Count,
+    Flag,
+    Number,
+    PathContext,
+    Seed,
+    all_different,
+    path_to,
+)
 from kit.experiment.tables import ScoreTable
 from kit.files.documents import read_toml
 from kit.story.story import Language
 
-Share = Annotated[float, Field(ge=0, lt=1)]
+Share = Annotated[Number, Field(ge=0, lt=1)]
+Positive = Annotated[Number, Field(gt=0)]
 
 
 class TrainConfig(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
     """How a LoRA learns. Defaults: the contest's baseline notebook."""
 
     rank: Count = 16
-    alpha: PositiveFloat = 4.0
+    alpha: Positive = 4.0
     """The LoRA's change counts alpha / rank times, with `rslora` alpha / sqrt(rank) times."""
-    rslora: bool = False
+    rslora: Flag = False
     """Rank-stabilised scaling; source: arXiv 2312.03732."""
     steps: Count = 500
     batch: Count = 1
-    learning_rate: PositiveFloat = 1e-4
+    learning_rate: Positive = 1e-4
     """After the warm-up."""
     schedule: Literal["constant", "linear", "cosine"] = "constant"
     """How the learning rate goes on after the warm-up: as it is, or to a thousandth at the last step."""
     warmup: Share = 0.0
     """Share of the steps in which the learning rate rises evenly to its full height."""
-    weight_decay: Annotated[float, Field(ge=0)] = 0.01
+    weight_decay: Annotated[Number, Field(ge=0)] = 0.01
     """AdamW's own default, which the baseline keeps."""
-    clip: PositiveFloat | None = None
+    clip: Positive | None = None
     """Longest gradient; a longer one is shortened to it."""
-    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
+    seed: Seed = 0
     """Chooses pictures, noise, noise levels, dropped captions and the LoRA's first weights."""
     size: Annotated[Count, Field(multiple_of=32)] = 1024
     """Side in pixels of the square that training sees."""
-    buckets: bool = False
+    buckets: Flag = False
     """Pictures keep their shape, as near as a rectangle of about size x size pixels allows; else the centre
     square is cut out of each."""
-    caption_dropout: Annotated[float, Field(ge=0, le=1)] = 0.0
+    caption_dropout: Annotated[Number, Field(ge=0, le=1)] = 0.0
     """Share of pictures learned with an empty caption, so that guidance keeps its other half."""
-    min_snr_gamma: PositiveFloat | None = None
+    min_snr_gamma: Positive | None = None
     """Levels with little noise count this over their signal-to-noise ratio; source: arXiv 2303.09556."""
-    noise_offset: Annotated[float, Field(ge=0)] = 0.0
+    noise_offset: Annotated[Number, Field(ge=0)] = 0.0
     """How much of the noise is one number a channel, for very dark and very bright pictures."""
     ema: Share | None = None
     """The file gets a running mean of the weights that keeps this share at each step."""
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "fp16"
     """What the UNet computes in; auto is bf16 on a GPU that has it, else fp16, and fp32 without a GPU."""
-    checkpointing: bool = True
+    checkpointing: Flag = True
     """Compute activations twice instead of keeping them: less memory, about half as fast."""
     save_every: Count = 100
     """Steps from one saved state to the next."""
@@ -110,7 +120,7 @@ class Watch(BaseModel, frozen=True, extra="forbid"):
 class Training(BaseModel, frozen=True, extra="forbid"):
     """What a user writes to train a LoRA."""
 
-    data: Annotated[str, path_to("the dataset's folder", Path.is_dir)]
+    data: Annotated[str, Field(examples=['data = "FOLDER"']), path_to("the dataset's folder", Path.is_dir)]
     """A folder with pictures and metadata.csv."""
     base: BaseWeights = EMBEDDED
     preset: Literal["contest", "style", "character"] = "style"

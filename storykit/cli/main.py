@@ -7,8 +7,8 @@ from typing import NoReturn
 import typer
 
 from kit.errors import StorykitError
-from kit.files.encodings import printable
-from kit.library_warnings import hide_pynvml_warning
+from kit.library_warnings import hide_pynvml_warning, name_user
+from storykit.cli.console import say
 from storykit.cli.dataset import dataset_app
 from storykit.cli.experiment import demo, download, generate, run
 from storykit.cli.lora import lora_app
@@ -56,6 +56,7 @@ for _command in (
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command; our own errors and the machine's are one line, every other one keeps its traceback."""
     hide_pynvml_warning()
+    name_user()
     try:
         app(arguments, prog_name="storykit")
     except StorykitError as error:
@@ -69,7 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _fail(reason: str) -> NoReturn:
-    typer.echo(f"Error: {printable(' '.join(reason.splitlines()))}", err=True)
+    say(f"Error: {' '.join(reason.splitlines())}", err=True)
     sys.exit(1)
 
 

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 import storykit
+from storykit.cli.console import say
 from storykit.cli.verify import OwnRules
 
 
@@ -21,7 +22,12 @@ def pack(
     order: Annotated[str, typer.Option(help="Which prompt order.")] = "authored",
     story: Annotated[str, typer.Option(help="Which story; needed when there are several.")] = "",
     seed: Annotated[int | None, typer.Option(help="Which seed; else what was cast, else the first.")] = None,
-    rules: Annotated[str, typer.Option(help="A shipped contest or a rules file.")] = "kolors-2024",
+    rules: Annotated[
+        str,
+        typer.Option(
+            help="A shipped contest or a rules file; else practice for the embedded base, or kolors-2024."
+        ),
+    ] = "",
     link: Annotated[str, typer.Option(help="Where the LoRA is published.")] = "",
 ) -> None:
     """Pack a story of a run as the contest wants it; refuses what the contest would refuse."""
@@ -41,8 +47,8 @@ def pack(
         link=link,
     )
     for note in done.notes:
-        typer.echo(f"note    {note}")
-    typer.echo(f"bundle  {done.path}  {done.sha256}")
+        say(f"note    {note}")
+    say(f"bundle  {done.path}  {done.sha256}")
 
 
 def publish(
@@ -64,23 +70,22 @@ def publish(
 
     with open_repository(to, "" if dry_run else token_of(os.environ)) as repository:
         sealed = sound_bundle(bundle, load_rules(rules) if rules else None)
-        manifest, files = sealed.sound_manifest, sealed.files
+        manifest = sealed.sound_manifest
+        files = {name: record.size_bytes for name, record in sealed.records.items()}
         if manifest.notice:
-            typer.echo(f"note    {manifest.notice}")
+            say(f"note    {manifest.notice}")
         if dry_run:
             _say_what_would_go(repository.page, manifest.name, files)
             return
         done = deliver(sealed, repository, private)
     if not done.created:
-        typer.echo(f"note    the page was there: its name must be {manifest.name}")
-    typer.echo(
-        f"page    {repository.page}  ({len(done.written)} of {len(files)} files written, all are there)"
-    )
+        say(f"note    the page was there: its name must be {manifest.name}")
+    say(f"page    {repository.page}  ({len(done.written)} of {len(files)} files written, all are there)")
 
 
-def _say_what_would_go(page: str, name: str, files: Mapping[str, bytes]) -> None:
-    typer.echo(f"page    {page}")
-    typer.echo(f"name    {name}")
-    for file, data in files.items():
-        typer.echo(f"file    {file}  {len(data):,} bytes")
-    typer.echo(f"total   {len(files)} files, {sum(map(len, files.values())):,} bytes; nothing was sent")
+def _say_what_would_go(page: str, name: str, sizes: Mapping[str, int]) -> None:
+    say(f"page    {page}")
+    say(f"name    {name}")
+    for file, size in sizes.items():
+        say(f"file    {file}  {size:,} bytes")
+    say(f"total   {len(sizes)} files, {sum(sizes.values()):,} bytes; nothing was sent")

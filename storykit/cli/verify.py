@@ -1,6 +1,5 @@
 """The `storykit verify`, `reproduce` and `leaderboard` commands: bundles checked, drawn again, ranked."""
 
-import json
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -10,8 +9,8 @@ import typer
 
 from kit.embedded import EMBEDDED
 from kit.errors import BundleError, StorykitError
-from kit.files.encodings import printable, shown_path
-from storykit.cli.console import AsJson
+from kit.files.encodings import shown_path
+from storykit.cli.console import AsJson, say, say_json
 from storykit.cli.progress import progress_bar
 
 if TYPE_CHECKING:
@@ -89,6 +88,7 @@ def leaderboard(
 ) -> None:
     """Check, score and rank bundles; writes a table and a page."""
     from eval.scorers.load import load_scorers
+    from kit.files.folder_lock import lock_folder
     from submissions.contest.rules import load_rules
     from submissions.leaderboard.intake import bundles_in
     from submissions.leaderboard.leaderboard import leaderboard as rank
@@ -96,11 +96,12 @@ def leaderboard(
     from submissions.leaderboard.table import board_lines
 
     known, found = load_rules(rules) if rules else None, bundles_in(bundles)
-    with progress_bar("ranking") as progress:
-        board = rank(found, known, lambda: load_scorers(aesthetic, clip), progress)
-    write_leaderboard(board, out)
+    with lock_folder(out, "written"):
+        with progress_bar("ranking") as progress:
+            board = rank(found, known, lambda: load_scorers(aesthetic, clip), progress)
+        write_leaderboard(board, out)
     for line in board_lines(board):
-        typer.echo(line)
+        say(line)
 
 
 def _moved(command: str, bundles: Sequence[Path], options: Mapping[str, str]) -> typer.BadParameter:
@@ -150,10 +151,8 @@ def _folder(bundle: Path) -> Path:
 
 def _say_faults(bundle: Path, faults: "Sequence[Fault]") -> None:
     for fault in faults:
-        typer.echo(str(fault))
-    typer.echo(
-        f"{shown_path(bundle)}: {len(faults)} faults" if faults else f"{shown_path(bundle)}: no faults"
-    )
+        say(str(fault))
+    say(f"{shown_path(bundle)}: {len(faults)} faults" if faults else f"{shown_path(bundle)}: no faults")
 
 
 def _say_outcome(bundle: Path, again: "Reproduction | None", faults: "Sequence[Fault]") -> None:
@@ -162,18 +161,18 @@ def _say_outcome(bundle: Path, again: "Reproduction | None", faults: "Sequence[F
     from submissions.reproduction.side_by_side import SHEET
 
     for fault in faults:
-        typer.echo(str(fault))
+        say(str(fault))
     if again is None:
         return
     for panel in again.panels:
-        typer.echo(printable(f"panel {panel.panel}: {_verdict(panel)}"))
+        say(f"panel {panel.panel}: {_verdict(panel)}")
     same = sum(panel.verdict == "identical" for panel in again.panels)
     if same < len(again.panels):
-        typer.echo(f"same picture: up to {BOUND:g} of 255 mean difference")
+        say(f"same picture: up to {BOUND:g} of 255 mean difference")
         for reason in again.reasons:
-            typer.echo(printable(f"differs: {reason}"))
+            say(f"differs: {reason}")
     sheet = shown_path(_folder(bundle) / SHEET)
-    typer.echo(f"{sheet}: {same} of {len(again.panels)} panels drawn again to the last byte")
+    say(f"{sheet}: {same} of {len(again.panels)} panels drawn again to the last byte")
 
 
 def _verdict(panel: "Redrawn") -> str:
@@ -188,12 +187,6 @@ def _finish(bundles: Sequence[Path], told: Mapping[str, object] | None, sound: b
     """Print what machines are told, if they are, and exit with 1 unless all is sound."""
     if told is not None:
         whole = next(iter(told.values())) if _is_alone(bundles) else told
-        typer.echo(_json(whole))
+        say_json(whole)
     if not sound:
         raise typer.Exit(1)
-
-
-def _json(value: object) -> str:
-    """Return a value as JSON in which a terminal finds nothing to obey."""
-    text = json.dumps(value, ensure_ascii=False, indent=1)
-    return "".join(one if one.isprintable() or one == "\n" else json.dumps(one)[1:-1] for one in text)

@@ -1,12 +1,13 @@
 """The manifest of a bundle: what it is, how to draw each panel again, and the sha256 of every file."""
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field, JsonValue, PositiveInt, StringConstraints, ValidationError
 from pydantic_core import from_json
 
-from kit.files.encodings import canonical_json, json_bytes, sha256_bytes
+from kit.files.encodings import Piece, canonical_json, json_bytes, sha256_bytes
 from submissions.faults import Fault
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
@@ -28,8 +29,8 @@ _MOST_TOGETHER = 8
 """Pictures of a batch: a set of eight at most is drawn together."""
 _TOLD = 50
 """Faults of one manifest that are told one by one."""
-DIFFUSERS_FILE = "pytorch_lora_weights.safetensors"
-"""Where diffusers looks for a LoRA in a repository."""
+MAX_NODE_ALPHA = 4.0
+"""The most that the widget of LoadKolorsLoRA takes, the node of the contest's ComfyUI notebook."""
 COMPARISON = "comparison.json"
 """What the run says of its candidates and orders; in the bundle when the run has it."""
 SCORE_COLUMNS = ("panel", "file", "sha256", "status", "aesthetic", "text", "text_rank", "loo")
@@ -50,6 +51,15 @@ class FileRecord(Record, frozen=True):
 def file_record(data: bytes) -> FileRecord:
     """Return what the manifest says of a file."""
     return FileRecord(sha256=sha256_bytes(data), size_bytes=len(data))
+
+
+def record_of_pieces(pieces: Iterable[Piece]) -> FileRecord:
+    """Return what the manifest says of a file that is never put together in memory."""
+    sha256, size = hashlib.sha256(), 0
+    for piece in pieces:
+        sha256.update(piece)
+        size += len(piece)
+    return FileRecord(sha256=sha256.hexdigest(), size_bytes=size)
 
 
 class PanelRecord(Record, frozen=True):
@@ -92,22 +102,20 @@ class LoraRecord(Record, frozen=True):
     """The LoRA and how strongly it was worn."""
 
     file: str
-    """Safetensors with DiffSynth's names."""
+    """Safetensors in the one form that ComfyUI, KolorsPipeline and DiffSynth 1.x read."""
     checkpoint: str
     """The same numbers as the contest's .ckpt, which forgets alpha and trigger."""
-    diffusers: str
-    """The same numbers as diffusers reads them."""
-    comfyui: str
-    """The same numbers with kohya's names and alpha, as ComfyUI reads them."""
     sha256: Sha256
     """Of `file`."""
     source_sha256: Sha256
-    """Of the file that the panels were drawn with; another one if that had another tool's form."""
-    rank: PositiveInt
+    """Of the file that the panels were drawn with; pack writes it anew, its numbers unchanged."""
+    source_hash: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{12}$")]
+    """What A1111 calls that file by, and galleries in the panels' parameters."""
+    rank: Annotated[int, Field(gt=0, le=1 << 16)]
     alpha: Annotated[Finite, Field(gt=0, le=1e6)]
     strength: Annotated[Finite, Field(gt=0, le=2)]
     """Relative to how it was trained; 1.0 = alpha/rank of the training."""
-    keys: Annotated[int, Field(ge=0)]
+    keys: Annotated[int, Field(ge=0, le=1 << 16)]
     trigger: str
     notes: Mapping[str, str]
     """What the file says of its training."""
@@ -116,6 +124,11 @@ class LoraRecord(Record, frozen=True):
     def factor(self) -> float:
         """What up @ down counts, for loaders that know no alpha."""
         return self.strength * self.alpha / self.rank
+
+    @property
+    def fits_kijai(self) -> bool:
+        """Return whether LoadKolorsLoRA can wear it so strongly."""
+        return self.strength * self.alpha <= MAX_NODE_ALPHA
 
 
 class GateRecord(Record, frozen=True):
@@ -176,7 +189,7 @@ def read_manifest(data: bytes) -> tuple[Manifest | None, tuple[Fault, ...]]:
     """Return the manifest, or None with every fault in it."""
     try:
         document = from_json(data, allow_inf_nan=False)
-        canonical_json(document)  # 1e999 passes as a number that cannot be written
+        canonical_json(document)  # what is too large for a number becomes infinite
         if age := _age_problem(document):
             return None, (age,)
         return Manifest.model_validate_json(data, strict=True), ()
@@ -204,13 +217,9 @@ def _age_problem(document: object) -> Fault | None:
 
 def lora_names(candidate: str) -> dict[str, str]:
     """Return what a candidate's LoRA is called in each of its forms, by the field of its record."""
-    stem = f"lora/{candidate}"
-    return {
-        "file": f"{stem}.safetensors",
-        "checkpoint": f"{stem}.ckpt",
-        "diffusers": DIFFUSERS_FILE,
-        "comfyui": f"{stem}-comfyui.safetensors",
-    }
+    digest = sha256_bytes(candidate.encode("utf-8", "surrogatepass"))
+    stem = f"lora/{candidate if candidate.isascii() else f'lora-{digest[:8]}'}"
+    return {"file": f"{stem}.safetensors", "checkpoint": f"{stem}.ckpt"}
 
 
 def prompts_json(manifest: Manifest) -> list[dict[str, JsonValue]]:

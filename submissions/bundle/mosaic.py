@@ -1,14 +1,18 @@
 """The eight panels on one sheet, with their numbers and captions."""
 
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 
-from PIL import Image, ImageDraw
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageChops, ImageColor, ImageDraw
 
 from kit.images.lettering import Font, Lettering, cut, wrap
 
 Picture = Image.Image
+Box = tuple[int, int, int, int]
+"""Left, upper, right and lower, in pixels."""
 
 PAPER = "#f8f5ef"
 INK = "#2b2a28"
@@ -28,6 +32,8 @@ _TEXT = 26
 _LINE = 36
 _MOST_LINES = 2
 """Lines a caption may take before it is cut."""
+_BLENDING = 1.5
+"""Levels of 255 that rounding takes a pixel at a letter's edge off the way from paper to ink."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -57,6 +63,55 @@ class MosaicText:
     lettering: Lettering
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MosaicLayout:
+    """Where everything stands on a mosaic of eight panels."""
+
+    grid: Grid
+    titled: bool
+    lines: tuple[int, ...]
+    """Of captions, below each row: 1 or more."""
+
+    @property
+    def is_bare(self) -> bool:
+        """Return whether it has room for numbers only."""
+        return not self.titled and max(self.lines) == 1
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Return width and height in pixels."""
+        last = self._upper(len(self.lines) - 1) + self._height(len(self.lines) - 1)
+        return 2 * _MARGIN + self.grid.columns * (CELL + _GUTTER) - _GUTTER, last + _MARGIN
+
+    def box(self, index: int) -> Box:
+        """Return where a panel (from 0) stands."""
+        row, column = divmod(index, self.grid.columns)
+        left, upper = _MARGIN + column * (CELL + _GUTTER), self._upper(row)
+        return left, upper, left + CELL, upper + CELL
+
+    @property
+    def strips(self) -> list[Box]:
+        """Return where text may stand: above the first row, and below each."""
+        width, height = self.size
+        ends = [self._upper(row) - 1 for row in range(len(self.lines))] + [height]
+        above = [0] + [upper + 1 + CELL + 1 for upper in ends[:-1]]
+        return [(0, start, width, end) for start, end in zip(above, ends, strict=True)]
+
+    def _upper(self, row: int) -> int:
+        top = _MARGIN + (_TITLE_ROOM if self.titled else 0)
+        return top + sum(map(self._height, range(row))) + row * _ROW_GAP
+
+    def _height(self, row: int) -> int:
+        return CELL + _BELOW + _LINE * self.lines[row]
+
+
+def layouts_of(grid: Grid, size: tuple[int, int]) -> list[MosaicLayout]:
+    """Return the layouts in which a mosaic of this size in pixels can be."""
+    lines = product(range(1, _MOST_LINES + 1), repeat=grid.rows)
+    every = (MosaicLayout(grid=grid, titled=titled, lines=row) for row in lines for titled in (False, True))
+    return [layout for layout in every if layout.size == size]
+
+
 def draw_mosaic(panels: Sequence[Picture], words: MosaicText, grid: Grid) -> Picture:
     """Return the panels on one sheet, left to right, then down, each above its number and caption."""
     font = words.lettering.font(_TEXT)
@@ -64,29 +119,50 @@ def draw_mosaic(panels: Sequence[Picture], words: MosaicText, grid: Grid) -> Pic
     said = words.captions if words.lettering.captions else [""] * len(words.captions)
     captions = [wrap(caption, font, CELL - _indent(font), _MOST_LINES) for caption in said]
     rows = [captions[first : first + grid.columns] for first in range(0, len(captions), grid.columns)]
-    heights = [CELL + _BELOW + _LINE * max(1, *map(len, row)) for row in rows]
-    top = _MARGIN + (_TITLE_ROOM if title else 0)
-    width = 2 * _MARGIN + grid.columns * (CELL + _GUTTER) - _GUTTER
-    sheet = Image.new("RGB", (width, top + sum(heights) + _ROW_GAP * (len(rows) - 1) + _MARGIN), PAPER)
+    lines = tuple(max(1, *map(len, row)) for row in rows)
+    layout = MosaicLayout(grid=grid, titled=bool(title), lines=lines)
+    sheet = paper_sheet([cell_of(panel) for panel in panels], layout)
     pen, head = ImageDraw.Draw(sheet), words.lettering.font(_TITLE)
-    shown = cut(title, head, width - 2 * _MARGIN)
+    shown = cut(title, head, sheet.width - 2 * _MARGIN)
     pen.text((_MARGIN, _MARGIN + _TITLE // 2), shown, INK, head, anchor="lm")
-    for index, panel in enumerate(panels):
-        down, along = divmod(index, grid.columns)
-        left = _MARGIN + along * (CELL + _GUTTER)
-        upper = top + sum(heights[:down]) + down * _ROW_GAP
-        picture = panel.convert("RGB").resize((CELL, CELL), Image.Resampling.LANCZOS)
-        sheet.paste(picture, (left, upper))
-        pen.rectangle((left - 1, upper - 1, left + CELL, upper + CELL), outline=EDGE)
-        _letter(pen, (left, upper), [str(index + 1), *captions[index]], font)
+    for index in range(len(panels)):
+        _letter(pen, layout.box(index)[:2], [str(index + 1), *captions[index]], font)
     return sheet
 
 
-def png_bytes(picture: Picture) -> bytes:
-    """Return a picture as PNG with no text in it."""
-    buffer = io.BytesIO()
-    picture.save(buffer, "PNG", compress_level=4)
-    return buffer.getvalue()
+def cell_of(panel: Picture) -> Picture:
+    """Return a panel as it stands on a mosaic."""
+    return panel.convert("RGB").resize((CELL, CELL), Image.Resampling.LANCZOS)
+
+
+def paper_sheet(cells: Sequence[Picture], layout: MosaicLayout) -> Picture:
+    """Return a mosaic without a letter: paper, and the panels on it."""
+    sheet = Image.new("RGB", layout.size, PAPER)
+    pen = ImageDraw.Draw(sheet)
+    for index, cell in enumerate(cells):
+        left, upper, right, lower = layout.box(index)
+        sheet.paste(cell, (left, upper))
+        pen.rectangle((left - 1, upper - 1, right, lower), outline=EDGE)
+    return sheet
+
+
+def is_ink(strip: Picture) -> bool:
+    """Return whether all of a picture is paper, ink, faint ink, or on the way from paper to one of them."""
+    box = ImageChops.difference(strip, Image.new("RGB", strip.size, PAPER)).getbbox()
+    if box is None:
+        return True
+    marked, paper = np.asarray(strip.crop(box), np.float32).reshape(-1, 3), _colour(PAPER)
+    marked = marked[(marked != paper).any(axis=1)]
+    fits = np.zeros(len(marked), bool)
+    for colour in (INK, FAINT):
+        way = _colour(colour) - paper
+        share = np.clip((marked - paper) @ way / (way @ way), 0, 1)[:, None]
+        fits |= np.abs(marked - paper - share * way).max(axis=1) <= _BLENDING
+    return bool(fits.all())
+
+
+def _colour(name: str) -> NDArray[np.float32]:
+    return np.array(ImageColor.getrgb(name), np.float32)
 
 
 def _indent(font: Font) -> int:

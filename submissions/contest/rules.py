@@ -1,6 +1,7 @@
 """A contest's rules as data: one TOML file a contest, each rule with its source."""
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -8,7 +9,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, Field, PositiveIn
 
 from eval.metrics.registry import judgeable
 from kit.errors import InputError
-from kit.experiment.fields import one_of
+from kit.experiment.fields import Flag, one_of
 from kit.files.documents import read_toml
 
 SHIPPED = Path(__file__).parent
@@ -39,6 +40,18 @@ class Rule(BaseModel, frozen=True, extra="forbid"):
     """Where the rule was read."""
 
 
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+
+
+class BaseRule(Rule, frozen=True):
+    """Which base an entry is drawn with."""
+
+    name: Words
+    """As a run records it."""
+    sha256: Mapping[Words, tuple[Sha256, ...]] = {}
+    """By file of the base what it may be; a file that an entry does not list is not asked for."""
+
+
 class PanelsRule(Rule, frozen=True):
     """How many panels an entry has."""
 
@@ -52,14 +65,14 @@ class GateRule(Rule, frozen=True):
     """Least mean aesthetic score of the panels; reaching it is enough."""
     scorer: Words
     """The head that the contest scores with."""
-    embedded: bool
+    embedded: Flag
     """Whether a score by storykit's embedded head counts for this contest."""
 
 
 class LoraRule(Rule, frozen=True):
     """Whether an entry must hold a LoRA."""
 
-    required: bool
+    required: Flag
 
 
 class DisplayNameRule(Rule, frozen=True):
@@ -131,8 +144,10 @@ class Rules(BaseModel, frozen=True, extra="forbid"):
 
     name: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]*$")]
     title: Words
-    practice: bool
+    practice: Flag
     """Whether entries made with the embedded base are meant for this contest."""
+    base: BaseRule | None = None
+    """None where any base may be used."""
     panels: PanelsRule
     gate: GateRule
     lora: LoraRule

@@ -8,9 +8,8 @@ from pathlib import Path
 from eval.metrics.registry import METRICS, Needs
 from eval.scorers.load import Scorers
 from eval.scorers.protocols import Stamp
-from kit.errors import BundleError, ScoreError
+from kit.errors import BundleError, ScoreError, printable
 from kit.experiment.tables import ScoreTable
-from kit.files.encodings import printable
 from kit.progress import Progress
 from kit.story.story import Language
 from submissions.bundle.bundle import Bundle
@@ -33,10 +32,10 @@ COPY_ABOVE: float = ScoreTable().copy_above
 """Cosine above which two panels are listed as copies."""
 MAX_REASON = 500
 """Characters of one reason."""
+THUMB_SIDE = 512
+"""Longest side of a thumbnail in pixels, where few entries leave room: it can be opened large."""
 STRANGE = (ValueError, LookupError, ArithmeticError, MemoryError, RecursionError)
 """What an entry's own words and pictures could set off; a broken scorer or device raises others."""
-THUMB_SIDE = 160
-"""Longest side of a thumbnail in pixels: sharp at twice the size it is shown in."""
 THUMB_BUDGET = 24_000_000
 """Pixels of all thumbnails together, about 5 MB of WebP: more entries get smaller ones."""
 

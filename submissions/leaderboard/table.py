@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pydantic import JsonValue
 from rich.cells import cell_len, set_cell_size
 
-from kit.files.encodings import csv_bytes, printable
+from kit.errors import printable
+from kit.files.encodings import csv_bytes
 from kit.story.story import Language
 from reports.page_templates import template_text
 from submissions.leaderboard.leaderboard import Board, Unranked

@@ -1,16 +1,16 @@
 """A bundle put together from evidence that nothing speaks against: its manifest and its files."""
 
-import io
 from dataclasses import asdict
 
-from PIL import Image
 from pydantic import JsonValue
 
 from eval.scoring.records import PanelScore
 from kit.experiment.identity import is_embedded
 from kit.experiment.run import PanelRow
 from kit.files.encodings import csv_bytes, json_bytes, sha256_bytes
+from kit.images.decode import open_picture
 from kit.images.lettering import find_lettering
+from kit.images.png_metadata import QUICK, encoded
 from kit.versions import installed_version
 from submissions.bundle.comfyui import workflows_of
 from submissions.bundle.lora_files import lora_forms
@@ -34,11 +34,13 @@ from submissions.bundle.manifest import (
     prompts_json,
     settings_json,
 )
-from submissions.bundle.mosaic import GRIDS, MosaicText, draw_mosaic, png_bytes
+from submissions.bundle.mosaic import GRIDS, MosaicText, draw_mosaic
 from submissions.bundle.texts import texts_of
 from submissions.packing.entry import Entry
 from submissions.packing.preflight import mean_score, panel_scores
 from submissions.packing.run_evidence import Evidence
+from submissions.verification.origin_checks import NOT_INSTALLED
+from submissions.verification.rule_checks import scorer_of
 
 
 def build(evidence: Evidence, entry: Entry) -> tuple[Manifest, dict[str, bytes]]:
@@ -62,7 +64,7 @@ def _draft(evidence: Evidence, entry: Entry, mosaic: str) -> Manifest:
     head = scores.stamp("aesthetic")
     return Manifest(
         format=FORMAT,
-        storykit=installed_version("storykit") or "not installed",
+        storykit=installed_version("storykit") or NOT_INSTALLED,
         rules=rules.name,
         name=rules.name_of(entry.team, entry.title),
         team=entry.team,
@@ -80,7 +82,7 @@ def _draft(evidence: Evidence, entry: Entry, mosaic: str) -> Manifest:
         gate=GateRecord(
             threshold=rules.gate.threshold,
             score=mean_score(panel_scores(scores, entry)),
-            scorer=head.weights,
+            scorer=scorer_of(rules, head.embedded),
             embedded=head.embedded,
         ),
         mosaic=mosaic,
@@ -108,7 +110,8 @@ def _lora_record(evidence: Evidence) -> LoraRecord | None:
             "notes": evidence.lora.content.metadata,
             "sha256": sha256_bytes(evidence.lora.data),
             "source_sha256": evidence.lora.source_sha256,
-            **trained.model_dump(exclude={"lora_sha256"}),
+            "source_hash": evidence.lora.source_hash,
+            **trained.model_dump(exclude={"lora_sha256", "negative"}),
         }
     )
 
@@ -118,10 +121,10 @@ def _files(evidence: Evidence, entry: Entry, draft: Manifest, words: MosaicText)
     assert evidence.scores is not None
     scores = [_score_row(row) for row in panel_scores(evidence.scores, entry)]
     pngs = dict(sorted(evidence.pngs.items()))
-    pictures = [Image.open(io.BytesIO(png)) for png in pngs.values()]
+    pictures = [open_picture(png, ("PNG",)) for png in pngs.values()]
     files = texts_of(draft, entry.rules)
     files |= {panel_file(panel): png for panel, png in pngs.items()}
-    files |= {grid.file: png_bytes(draw_mosaic(pictures, words, grid)) for grid in GRIDS}
+    files |= {grid.file: encoded(draw_mosaic(pictures, words, grid), level=QUICK) for grid in GRIDS}
     files |= {
         "prompts.csv": csv_bytes(PROMPT_COLUMNS, prompts_json(draft)),
         "prompts.json": json_bytes(prompts_json(draft)),
@@ -132,7 +135,6 @@ def _files(evidence: Evidence, entry: Entry, draft: Manifest, words: MosaicText)
     if evidence.comparison is not None:
         files[COMPARISON] = evidence.comparison
     if draft.lora and evidence.lora is not None:
-        files[draft.lora.file] = evidence.lora.data
         forms = lora_forms(draft.lora, evidence.lora.content)
         files |= {name: b"".join(form()) for name, form in forms.items()}
     return files

@@ -4,10 +4,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from eval.casting.selection import seeds_cast
+from kit.embedded import EMBEDDED
 from kit.errors import RunError
+from kit.experiment.identity import is_embedded, read_identity
 from kit.experiment.run import Run
 from kit.story.story import PANELS
-from submissions.contest.rules import Rules
+from submissions.contest.rules import Rules, load_rules
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,3 +47,12 @@ def only_story(opened: Run) -> str:
     if len(names) != 1:
         raise RunError(f"the run has several stories, name one: {', '.join(names)}")
     return names[0]
+
+
+def fitting_rules(opened: Run) -> Rules:
+    """Return the contest that a run can enter: practice where the embedded base drew it, else the first."""
+    try:
+        practising = is_embedded(read_identity(opened).base)
+    except RunError:  # packing tells what is wrong with run.json
+        practising = opened.loaded.experiment.base == EMBEDDED
+    return load_rules("practice" if practising else "kolors-2024")

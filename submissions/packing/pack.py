@@ -4,21 +4,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
-from kit.errors import BundleError
+from kit.errors import BundleError, RunError
 from kit.experiment.run import Run
 from kit.files.atomic_write import write_atomic
 from kit.files.encodings import sha256_bytes, zip_bytes
+from kit.files.folder_lock import lock_folder
 from kit.images.lettering import NUMBERS_ONLY
-from submissions.bundle.bundle import Bundle
+from submissions.bundle.bundle import open_bundle
 from submissions.bundle.manifest import Manifest
+from submissions.contest.rules import load_rules, shipped_rules
 from submissions.faults import Fault, listed
 from submissions.packing.build import build
 from submissions.packing.entry import Entry
 from submissions.packing.preflight import check_entry, check_evidence
-from submissions.packing.run_evidence import gather
+from submissions.packing.run_evidence import Evidence, gather
+from submissions.untrusted.lora_reader import LoraFile
 from submissions.untrusted.zip_reader import size_faults
-from submissions.verification.verify import content_faults
+from submissions.verification.verify import verify
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,23 +46,48 @@ def pack(run: Run, entry: Entry) -> PackReport:
     Raises:
         BundleError: something must be mended first; the message lists all of it, and nothing is written.
     """
+    with lock_folder(run.folder, "packed"):
+        return _pack(run, entry)
+
+
+def _pack(run: Run, entry: Entry) -> PackReport:
     faults = list(check_entry(entry))
     evidence, gaps = gather(run, entry)
     _refuse([*faults, *gaps, *(check_evidence(evidence, entry) if evidence else ())])
     assert evidence is not None
     manifest, files = build(evidence, entry)
-    bundle = Bundle(files=files, manifest=manifest)
-    _refuse([*size_faults(files), *content_faults(bundle, manifest, entry.rules)])
-    data = zip_bytes(files)
-    write_atomic(entry.out, data)
+    _refuse([*size_faults(files)])
+    sha256, size = _write_sound(entry, zip_bytes(files))
     return PackReport(
         path=entry.out,
-        sha256=sha256_bytes(data),
-        size_bytes=len(data),
+        sha256=sha256,
+        size_bytes=size,
         name=manifest.name,
         files=tuple(files),
-        notes=_notes(manifest, entry),
+        notes=(*_notes(manifest, entry, evidence), *_left_behind(evidence.lora)),
     )
+
+
+def _write_sound(entry: Entry, data: bytes) -> tuple[str, int]:
+    """Write a bundle under its name once `verify` has read it from disk and found nothing.
+
+    Returns:
+        Its sha256 and its size in bytes.
+    """
+    folder = entry.out.parent
+    try:
+        with NamedTemporaryFile(dir=folder if folder.is_dir() else None, suffix=".zip") as draft:
+            draft.write(data)
+            draft.flush()
+            bundle = open_bundle(Path(draft.name))
+            faults = verify(bundle, entry.rules)
+            if entry.rules.name in shipped_rules() and entry.rules != load_rules(entry.rules.name):
+                faults = tuple(dict.fromkeys((*faults, *verify(bundle))))  # as verify does without --rules
+            _refuse(faults)
+    except OSError as error:
+        raise RunError(f"{folder} cannot be written: {error.strerror or error}") from error
+    write_atomic(entry.out, data)
+    return sha256_bytes(data), len(data)
 
 
 def _refuse(faults: Sequence[Fault]) -> None:
@@ -66,11 +95,19 @@ def _refuse(faults: Sequence[Fault]) -> None:
         raise BundleError(f"the entry cannot be packed, {listed(faults)}")
 
 
-def _notes(manifest: Manifest, entry: Entry) -> tuple[str, ...]:
+def _left_behind(lora: LoraFile | None) -> tuple[str, ...]:
+    """Return which notes of the LoRA file are not in the bundle, and why."""
+    return tuple(f"not packed with the LoRA: {text}" for text in lora.left_behind) if lora else ()
+
+
+def _notes(manifest: Manifest, entry: Entry, evidence: Evidence) -> tuple[str, ...]:
     """Return what the team should know."""
     deadline = entry.rules.deadline.at
+    own = entry.rules.name not in shipped_rules()
     notes = {
         manifest.notice: bool(manifest.notice),
+        f"rules: {entry.rules.name}; give verify the same rules file": own,
+        f"comparison.json is left out: it {evidence.comparison_problem}": bool(evidence.comparison_problem),
         f"panels of the seeds {' '.join(map(str, entry.seeds))}, as cast": len(set(entry.seeds)) > 1,
         f"mosaics: {manifest.mosaic}": manifest.mosaic == NUMBERS_ONLY,
         f"the contest's deadline was {deadline}": deadline is not None and deadline < datetime.now(UTC),

@@ -1,13 +1,14 @@
 """Everything that must hold before a bundle is written; every check names all it finds."""
 
 import math
+import re
 from collections.abc import Iterator, Sequence
 from statistics import fmean
 
 from eval.scoring.records import PANELS_FILE, STORIES_FILE, PanelScore, Scores
 from kit.experiment.identity import is_embedded
 from kit.files.encodings import canonical_json, sha256_bytes
-from kit.lora.convert import checkpoint_pieces, safetensors_pieces
+from kit.lora.convert import checkpoint_pieces, shared_pieces
 from kit.story.prompt import prompt_of
 from kit.story.story import PANELS
 from submissions.bundle.manifest import panel_file
@@ -18,7 +19,7 @@ from submissions.packing.run_evidence import DRAW_AGAIN, STORY, Evidence
 from submissions.untrusted.lora_reader import LoraFile, lora_faults
 from submissions.untrusted.png_reader import picture_texts, read_picture, square_faults
 from submissions.untrusted.secret_scan import find_leaks
-from submissions.untrusted.zip_reader import MAX_LORA_BYTES
+from submissions.untrusted.zip_list import MAX_LORA_BYTES
 from submissions.verification.rule_checks import gate_faults, words_faults
 
 _CLOSE = 1e-3
@@ -72,15 +73,19 @@ def _picture_faults(evidence: Evidence) -> Iterator[Fault]:
         yield from wrong
         if picture is not None:
             yield from square_faults(place, picture, side)
-            yield from find_leaks(f"{place} text", "\n".join(picture_texts(picture)))
+            texts = picture_texts(png)
+            yield from find_leaks(
+                f"{place} text", "\n".join(f"{name}\n{text}" for name, text in texts.items())
+            )
 
 
 def _prompt_faults(evidence: Evidence, entry: Entry) -> Iterator[Fault]:
     """Yield which panels were not drawn from the prompt that the story gives them."""
     trigger = evidence.trained_lora.trigger if evidence.trained_lora else evidence.candidate.trigger
     story = evidence.story.story
+    negative = evidence.candidate.negative_for(story)
     for panel, row in sorted(evidence.rows.items()):
-        if row.prompt != prompt_of(story, panel - 1, entry.order, trigger) or row.negative != story.negative:
+        if row.prompt != prompt_of(story, panel - 1, entry.order, trigger) or row.negative != negative:
             problem = "was not drawn from the story's prompt and negative prompt as they stand now"
             yield Fault(panel_file(panel), problem, DRAW_AGAIN)
         yield from find_leaks(f"prompt of panel {panel}", f"{row.prompt}\n{row.negative}")
@@ -112,7 +117,7 @@ def _form_faults(lora: LoraFile) -> Iterator[Fault]:
     """Yield why a sound LoRA cannot be written for other tools."""
     try:
         checkpoint_pieces(lora.content)
-        safetensors_pieces("diffusers", lora.content, 1, 1.0)  # ComfyUI's names are of the same layers
+        shared_pieces(lora.content, 1, 1.0)
     except ValueError as error:
         yield Fault("lora", str(error))
 
@@ -125,6 +130,9 @@ def _score_faults(evidence: Evidence, entry: Entry, scores: Scores) -> Iterator[
     if head.embedded and not rules.gate.embedded and not practising:
         problem = f"the contest scores with {rules.gate.scorer}, the run with {head.weights}"
         yield Fault("gate", problem, "set [score] aesthetic and score again")
+    elif not head.embedded and not _is_named(head.weights, rules.gate.scorer):
+        problem = f"the contest scores with {rules.gate.scorer}, the run with {head.weights!r}"
+        yield Fault("gate", problem, f"keep that predictor in a folder of its own name, {_SCORE_AGAIN}")
     yield from _stale_faults(evidence, rows)
     if [row.panel for row in rows] != list(range(1, PANELS + 1)) or not math.isfinite(mean):
         problem = f"must score panels 1 to {PANELS} of the story once, got {len(rows)} rows, mean {mean:.4f}"
@@ -132,6 +140,16 @@ def _score_faults(evidence: Evidence, entry: Entry, scores: Scores) -> Iterator[
         return
     yield from _mean_faults(entry, scores, mean)
     yield from gate_faults(rules, mean)
+
+
+def _is_named(folder: str, scorer: str) -> bool:
+    """Return whether a predictor's folder has the name of a contest's scorer, or the telling half of it.
+
+    >>> _is_named("sac_logos_linearMSE", "AI-ModelScope/v2-sac-logos-linearMSE")
+    True
+    """
+    own, wanted = (re.sub(r"[^a-z0-9]", "", name.casefold()) for name in (folder, scorer.rpartition("/")[2]))
+    return (len(own) >= len(wanted) // 2 and own in wanted) or wanted in own
 
 
 def _mean_faults(entry: Entry, scores: Scores, mean: float) -> Iterator[Fault]:

@@ -6,6 +6,7 @@ from operator import attrgetter
 from pathlib import Path
 from typing import TypeVar
 
+from eval.comparison.compare import read_comparison
 from eval.scoring.records import (
     FILE,
     PANELS_FILE,
@@ -27,6 +28,7 @@ from submissions.bundle.manifest import COMPARISON, BatchRecord, panel_file
 from submissions.faults import Fault
 from submissions.packing.entry import Entry
 from submissions.untrusted.lora_reader import LoraFile
+from submissions.verification.comparison_checks import comparison_problem
 
 T = TypeVar("T")
 STORY = attrgetter("candidate", "order", "story")
@@ -51,7 +53,9 @@ class Evidence:
     batches: tuple[BatchRecord, ...]
     """What was drawn together with the panels."""
     comparison: bytes | None
-    """The run's comparison; None when it was not compared."""
+    """The run's comparison; None when it was not compared, or when it is none that a bundle may hold."""
+    comparison_problem: str
+    """Why the run's comparison does not go along; empty when it does, or there is none."""
 
     @property
     def trained_lora(self) -> CandidateIdentity | None:
@@ -77,7 +81,8 @@ def gather(run: Run, entry: Entry) -> tuple[Evidence | None, list[Fault]]:
     ]
     if faults:
         return None, faults
-    rows, comparison = _rows(run, entry), run.folder / COMPARISON
+    rows, comparison = _rows(run, entry), _read(run, COMPARISON, _comparison, faults)
+    problem = comparison_problem(comparison, entry.candidate, entry.order) if comparison else ""
     evidence = Evidence(
         candidate=candidates[entry.candidate],
         story=stories[entry.story],
@@ -87,7 +92,8 @@ def gather(run: Run, entry: Entry) -> tuple[Evidence | None, list[Fault]]:
         scores=_scores(run, faults),
         lora=_lora(candidates[entry.candidate], faults),
         batches=_batches(run, rows),
-        comparison=comparison.read_bytes() if comparison.is_file() else None,
+        comparison=None if problem else comparison,
+        comparison_problem=problem,
     )
     return evidence, faults
 
@@ -100,6 +106,11 @@ def _read(run: Run, place: str, read: Callable[[Run], T], faults: list[Fault]) -
         problem = str(error).removeprefix(f"{run.folder / place} ").removeprefix(f"{run.folder}: ")
         faults.append(Fault(place, problem))
         return None
+
+
+def _comparison(run: Run) -> bytes | None:
+    """Return the file of a run's comparison, None where there is none; RunError where it is damaged."""
+    return (run.folder / COMPARISON).read_bytes() if read_comparison(run) is not None else None
 
 
 def _scores(run: Run, faults: list[Fault]) -> Scores | None:

@@ -1,38 +1,29 @@
 """Checks of a bundle's manifest: does it agree with the files beside it, and with itself."""
 
-import math
 from collections.abc import Iterator, Mapping
 
 from pydantic_core import from_json
 
-from kit.experiment.identity import is_embedded
 from kit.files.encodings import csv_rows, json_bytes
-from submissions.bundle.bundle import Bundle
+from submissions.bundle.bundle import Bundle, order_of
 from submissions.bundle.comfyui import workflows_of
 from submissions.bundle.lora_files import lora_forms
 from submissions.bundle.manifest import (
-    COMPARISON,
-    EMBEDDED_NOTICE,
     MANIFEST,
     PROMPT_COLUMNS,
+    FileRecord,
     LoraRecord,
     Manifest,
-    file_record,
     lora_names,
     panel_file,
     prompts_json,
+    record_of_pieces,
     seal_of,
     settings_json,
 )
-from submissions.bundle.mosaic import GRIDS
-from submissions.bundle.texts import CONFIGURATION, TEXTS
+from submissions.bundle.texts import CONFIGURATION
 from submissions.faults import Fault
 from submissions.untrusted.lora_reader import LoraFile
-
-_MOST_POINTS = 100.0
-"""No head gives a picture more; the contest's gives 1 to 10."""
-_CLOSE = 1e-6
-"""How far the recorded mean may be from the mean of the recorded scores: rounding only."""
 
 
 def agreement_faults(bundle: Bundle, manifest: Manifest) -> Iterator[Fault]:
@@ -41,29 +32,28 @@ def agreement_faults(bundle: Bundle, manifest: Manifest) -> Iterator[Fault]:
     document = from_json(files[MANIFEST])
     if files[MANIFEST] != json_bytes(document) or document["seal"] != seal_of(document):
         yield Fault(MANIFEST, "is not as it was packed, its seal does not fit", "pack again")
-    yield from _hash_faults(files, manifest)
+    yield from _hash_faults(bundle.records, manifest)
     yield from _panel_faults(manifest)
-    yield from _batch_faults(manifest)
     yield from _name_faults(manifest)
     yield from _lora_faults(manifest)
     if manifest.lora and bundle.lora:
-        yield from _lora_file_faults(files, manifest, manifest.lora, bundle.lora)
+        yield from _lora_file_faults(bundle.records, manifest, manifest.lora, bundle.lora)
     yield from _json_faults(files, manifest)
-    yield from _table_faults(files, manifest)
+    yield from _prompt_table_faults(files, manifest)
 
 
-def _hash_faults(files: Mapping[str, bytes], manifest: Manifest) -> Iterator[Fault]:
+def _hash_faults(records: Mapping[str, FileRecord], manifest: Manifest) -> Iterator[Fault]:
     """Yield which files are lost, unlisted, or others than those listed."""
     for name in manifest.files:
-        if name not in files:
+        if name not in records:
             yield Fault(name, "is in the manifest but not in the bundle")
-    for name, data in files.items():
+    for name, found in records.items():
         if name == MANIFEST:
             continue
         record = manifest.files.get(name)
         if record is None:
             yield Fault(name, "is in the bundle but not in the manifest")
-        elif record != file_record(data):
+        elif record != found:
             yield Fault(name, "is not the file in the manifest, its sha256 or size differs")
 
 
@@ -82,31 +72,16 @@ def _panel_faults(manifest: Manifest) -> Iterator[Fault]:
             yield Fault(place, "has no prompt")
 
 
-def _batch_faults(manifest: Manifest) -> Iterator[Fault]:
-    """Yield whether the batches are not those that the panels were drawn in."""
-    panels = {(panel.seed, panel.prompt) for panel in manifest.panels}
-    batches = [{(batch.seed, prompt) for prompt in batch.prompts} for batch in manifest.batches]
-    held = panels <= set().union(*batches) and not any(panels.isdisjoint(batch) for batch in batches)
-    if batches and not held:
-        problem = "must have each panel in one of the batches and a panel in each batch"
-        yield Fault(f"{MANIFEST}, batches", problem)
-
-
 def _name_faults(manifest: Manifest) -> Iterator[Fault]:
     """Yield which files are no part of a bundle, so that nothing rides along."""
-    known = {*TEXTS, *workflows_of(manifest), *(grid.file for grid in GRIDS)}
-    known |= {panel.file for panel in manifest.panels}
-    known |= {"prompts.csv", "prompts.json", "settings.json", "scores.csv", COMPARISON}
-    known |= set(lora_names(manifest.candidate).values()) if manifest.lora else set()
+    known = set(order_of(manifest)) - {MANIFEST}
     for name in manifest.files:
         if name not in known:
             yield Fault(name, "is no part of a bundle", "take it out")
 
 
 def _lora_faults(manifest: Manifest) -> Iterator[Fault]:
-    """Yield what is wrong with what the manifest says of the base and of the LoRA."""
-    if (manifest.notice == EMBEDDED_NOTICE) != is_embedded(manifest.base):
-        yield Fault(f"{MANIFEST}, notice", "must say that the base is the embedded one exactly when it is")
+    """Yield what is wrong with how the manifest names the LoRA's files."""
     if (lora := manifest.lora) is None:
         return
     names = lora_names(manifest.candidate)
@@ -117,25 +92,22 @@ def _lora_faults(manifest: Manifest) -> Iterator[Fault]:
     for name in wanted:
         if name not in manifest.files:
             yield Fault(name, "is missing, the LoRA is handed in in this form too")
-    if not all(panel.prompt.startswith(lora.trigger) for panel in manifest.panels):
-        yield Fault(f"{MANIFEST}, lora.trigger", "must stand in front of every prompt")
 
 
 def _lora_file_faults(
-    files: Mapping[str, bytes], manifest: Manifest, record: LoraRecord, lora: LoraFile
+    records: Mapping[str, FileRecord], manifest: Manifest, record: LoraRecord, lora: LoraFile
 ) -> Iterator[Fault]:
     """Yield where a LoRA's files differ from what the manifest says of them, or from one another."""
     listed = manifest.files.get(record.file)
     if listed is not None and listed.sha256 != record.sha256:
         yield Fault(f"{MANIFEST}, lora", "has two different sha256")
     yield from lora_record_faults(record, lora)
-    problem = f"is not {record.file} in another form, byte by byte"
     try:
         for name, form in lora_forms(record, lora.content).items():
-            if name in files and (
-                len(files[name]) < len(lora.content.body) or files[name] != b"".join(form())
-            ):
-                yield Fault(name, problem, "pack again")
+            if name in records and records[name] != record_of_pieces(form()):
+                other = f"is not {record.file} in another form, byte by byte"
+                own = "is not in the one form that pack writes, with the alpha of the manifest"
+                yield Fault(name, own if name == record.file else other, "pack again")
     except ValueError as error:
         yield Fault(record.file, str(error))
 
@@ -181,34 +153,17 @@ def _json_faults(files: Mapping[str, bytes], manifest: Manifest) -> Iterator[Fau
             yield Fault(name, "does not say what it must by the manifest", "pack again")
 
 
-def _table_faults(files: Mapping[str, bytes], manifest: Manifest) -> Iterator[Fault]:
-    """Yield where prompts.csv or scores.csv disagree with the manifest."""
-    for name, check in (("prompts.csv", _prompts_differ), ("scores.csv", _scores_differ)):
-        if name not in files:
-            continue
-        try:
-            problem = check(csv_rows(files[name]), manifest)
-        except ValueError as error:
-            problem = str(error)
-        if problem:
-            yield Fault(name, problem)
-
-
-def _prompts_differ(rows: list[dict[str, str]], manifest: Manifest) -> str:
-    """Return how the table of prompts disagrees with the manifest; empty when it agrees."""
+def _prompt_table_faults(files: Mapping[str, bytes], manifest: Manifest) -> Iterator[Fault]:
+    """Yield how the table of prompts disagrees with the manifest."""
+    name = "prompts.csv"
+    if name not in files:
+        return
     wanted = [{column: str(row[column]) for column in PROMPT_COLUMNS} for row in prompts_json(manifest)]
-    return "" if rows == wanted else "does not give each panel the prompt it has in the manifest"
-
-
-def _scores_differ(rows: list[dict[str, str]], manifest: Manifest) -> str:
-    """Return how the table of scores disagrees with the manifest; empty when it agrees."""
-    wanted = [(str(panel.panel), panel.sha256) for panel in manifest.panels]
-    if [(row.get("panel"), row.get("sha256")) for row in rows] != wanted:
-        return "does not score the panels of the manifest"
-    scores = [float(row.get("aesthetic", "")) for row in rows]
-    if not all(abs(score) <= _MOST_POINTS for score in scores):
-        return f"must have aesthetic scores within {_MOST_POINTS:g}"
-    mean = math.fsum(scores) / len(scores) if scores else math.nan
-    if not abs(mean - manifest.gate.score) <= _CLOSE:
-        return f"has mean aesthetic score {mean:.4f}, the manifest says {manifest.gate.score:.4f}"
-    return ""
+    problem = ""
+    try:
+        if csv_rows(files[name]) != wanted:
+            problem = "does not give each panel the prompt it has in the manifest"
+    except ValueError as error:
+        problem = str(error)
+    if problem:
+        yield Fault(name, problem)

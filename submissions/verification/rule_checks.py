@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator, Mapping
 
+from kit.embedded import EMBEDDED
 from submissions.bundle.manifest import MANIFEST, Manifest
 from submissions.bundle.texts import texts_of
-from submissions.contest.rules import Rules
+from submissions.contest.rules import BaseRule, Rules, load_rules, shipped_rules
 from submissions.faults import Fault
 
 
@@ -21,6 +22,7 @@ def rule_faults(files: Mapping[str, bytes], manifest: Manifest, rules: Rules) ->
         yield Fault(f"{MANIFEST}, name", f"must be {name!r}, got {manifest.name!r}")
     if rules.lora.required and manifest.lora is None:
         yield Fault("lora", "is missing, the contest asks for one")
+    yield from _base_faults(manifest, rules.base)
     yield from _recorded_gate_faults(manifest, rules)
     problem = "is not the text that follows from the manifest and the contest's rules"
     for name, data in texts_of(manifest, rules).items():
@@ -30,10 +32,42 @@ def rule_faults(files: Mapping[str, bytes], manifest: Manifest, rules: Rules) ->
 
 def _recorded_gate_faults(manifest: Manifest, rules: Rules) -> Iterator[Fault]:
     """Yield whether the recorded score does not let the bundle through."""
-    if manifest.gate.embedded and not rules.gate.embedded and not manifest.notice:
-        problem = f"the contest scores with {rules.gate.scorer}, the bundle with {manifest.gate.scorer}"
+    gate, again = manifest.gate, "score and pack again"
+    yield from gate_faults(rules, gate.score)
+    if gate.embedded and not rules.gate.embedded and not manifest.notice:
+        problem = f"the contest scores with {rules.gate.scorer}, the bundle with {gate.scorer}"
         yield Fault("gate", problem, "set [score] aesthetic, score and pack again")
-    yield from gate_faults(rules, manifest.gate.score)
+    elif gate.scorer != (scorer := scorer_of(rules, gate.embedded)):
+        yield Fault("gate", f"the scorer must be {scorer}, got {gate.scorer[:100]!r}", again)
+    if gate.threshold not in _thresholds(rules):
+        problem = f"the threshold is {rules.gate.threshold:g}, the bundle says {gate.threshold:g}"
+        yield Fault("gate", problem, again)
+
+
+def _thresholds(rules: Rules) -> set[float]:
+    """Return what a bundle may say of the threshold: an organiser may move it once entries are packed."""
+    known = {load_rules(rules.name).gate.threshold} if rules.name in shipped_rules() else set()
+    return known | {rules.gate.threshold}
+
+
+def scorer_of(rules: Rules, embedded: bool) -> str:
+    """Return what a bundle calls the head that scored it: the contest's, or the embedded one."""
+    return EMBEDDED if embedded else rules.gate.scorer
+
+
+def _base_faults(manifest: Manifest, rule: BaseRule | None) -> Iterator[Fault]:
+    """Yield whether a bundle was drawn with another base than the contest's, the embedded one apart."""
+    if rule is None or manifest.notice:
+        return
+    base: Mapping[str, object] = manifest.base
+    place, mend = f"{MANIFEST}, base", f"draw it with {rule.name}"
+    if base.get("name") != rule.name:
+        yield Fault(place, f"must be {rule.name}, got {str(base.get('name'))[:60]!r}", mend)
+        return
+    sums = base.get("sha256")
+    for file, said in sums.items() if isinstance(sums, Mapping) else ():
+        if said not in rule.sha256.get(file, (said,)):
+            yield Fault(place, f"has another {file} than the contest's {rule.name}", mend)
 
 
 MAX_LINE = 60

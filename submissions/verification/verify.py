@@ -6,9 +6,14 @@ from submissions.bundle.bundle import Bundle
 from submissions.bundle.manifest import MANIFEST, Manifest
 from submissions.contest.rules import Rules, load_rules, shipped_rules
 from submissions.faults import Fault
+from submissions.verification.comparison_checks import comparison_faults
 from submissions.verification.file_checks import file_faults
+from submissions.verification.likeness_checks import likeness_faults
+from submissions.verification.lora_checks import lora_claim_faults
 from submissions.verification.manifest_checks import agreement_faults
+from submissions.verification.origin_checks import origin_faults
 from submissions.verification.rule_checks import rule_faults
+from submissions.verification.score_checks import score_faults
 
 
 def verify(bundle: Bundle, rules: Rules | None = None) -> tuple[Fault, ...]:
@@ -34,12 +39,18 @@ def _faults(bundle: Bundle, rules: Rules | None) -> Iterator[Fault]:
         problem = f"is for the contest {manifest.rules!r}, which storykit does not know"
         yield Fault(MANIFEST, problem, "give the contest's rules file")
     elif manifest.notice and not known.practice:
-        yield Fault(MANIFEST, manifest.notice, "draw it with Kolors")
+        yield Fault(MANIFEST, manifest.notice, "draw it with Kolors, or pack it with --rules practice")
 
 
 def content_faults(bundle: Bundle, manifest: Manifest, rules: Rules | None) -> Iterator[Fault]:
     """Yield everything that is wrong with what a bundle holds; without rules, what is wrong by itself."""
     yield from file_faults(bundle)
     yield from agreement_faults(bundle, manifest)
+    yield from origin_faults(manifest)
+    yield from score_faults(bundle.files, manifest)
+    yield from comparison_faults(bundle.files, manifest)
+    if manifest.lora and bundle.lora:
+        yield from lora_claim_faults(manifest.lora, bundle.lora)
+    yield from likeness_faults(bundle, manifest)
     if rules is not None:
         yield from rule_faults(bundle.files, manifest, rules)

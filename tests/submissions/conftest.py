@@ -8,9 +8,16 @@ from submissions.packing.pack import pack
 
 @pytest.fixture(scope="session")
 def sound(tmp_path_factory) -> bytes:
-    """The bytes of a sound bundle whose mosaics are small."""
+    """The bytes of a sound bundle."""
     folder = tmp_path_factory.mktemp("sound")
-    path = pack(make_scored_run(folder / "work"), make_entry(folder)).path
+    return pack(make_scored_run(folder / "work"), make_entry(folder)).path.read_bytes()
+
+
+@pytest.fixture(scope="session")
+def light(sound, tmp_path_factory) -> bytes:
+    """The bytes of a bundle whose mosaics are small and so wrong: for tests that look at other files."""
+    path = tmp_path_factory.mktemp("light") / "entry.zip"
+    path.write_bytes(sound)
 
     def shrink(files, manifest):
         files |= {name: picture_bytes(1, {}) for name in files if name.startswith("mosaic")}

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from command import PATIENCE_S, Answer, refused, said, tell, tree
-from entries import MINI, forge, make_entry, make_scored_run, picture_bytes, repack, unpack
+from entries import MINI, make_entry, make_scored_run, repack, unpack
 from upload_server import TOKEN, Hub, upload_hub
 
 from kit.errors import PublishError
@@ -29,23 +29,6 @@ HASTY = {
     "MODELSCOPE_REPO_TREE_PAGE_MAX_ATTEMPTS": "1",
 }
 """The SDK stores all but INLINE as blobs and tries everything once."""
-
-
-def shrink(files: dict[str, bytes], _: object) -> None:
-    files |= {name: picture_bytes(1, {}) for name in files if name.startswith("mosaic")}
-
-
-@pytest.fixture(scope="module")
-def sound(tmp_path_factory) -> bytes:
-    """The bytes of a sound bundle whose mosaics are small."""
-    folder = tmp_path_factory.mktemp("sound")
-    return forge(pack(make_scored_run(folder / "work"), make_entry(folder)).path, shrink).read_bytes()
-
-
-@pytest.fixture
-def bundle(sound, tmp_path) -> Path:
-    (tmp_path / "entry.zip").write_bytes(sound)
-    return tmp_path / "entry.zip"
 
 
 @pytest.fixture
@@ -244,7 +227,7 @@ def test_a_bundle_is_held_to_the_rules_that_are_given(hub, bundle):
 
 def test_a_practice_bundle_is_published_with_its_notice_and_not_for_the_contest(hub, tmp_path):
     entry = make_entry(tmp_path, rules=load_rules("practice"))
-    path = forge(pack(make_scored_run(tmp_path / "work", base=MINI), entry).path, shrink)
+    path = pack(make_scored_run(tmp_path / "work", base=MINI), entry).path
     notice = "embedded base: not an entry for the contest, for practice"
     assert notice in refused("publish", path, "--to", PATH, "--rules", "kolors-2024")
     assert hub.asked == []

@@ -15,8 +15,12 @@ import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from eval.comparison.compare import compare_scores
+from eval.comparison.design import ComparisonDesign
+from eval.scoring.records import ScoredSet
 from kit.errors import BundleError
 from kit.experiment.config import load_experiment
+from kit.experiment.identity import embedded_sha256
 from kit.experiment.run import PanelRow, Run
 from kit.files.encodings import canonical_json, json_bytes, sha256_bytes, zip_bytes
 from kit.story.prompt import prompt_of
@@ -30,7 +34,7 @@ from submissions.verification.verify import verify
 
 SIZE = 32
 KOLORS = {"name": "kolors", "sha256": {"unet": "1" * 64}, "scheduler": {"name": "ddim"}, "dtype": "float16"}
-MINI = {"name": "mini", "sha256": {"unet.safetensors": "2" * 64}, "scheduler": {"name": "ddim"}}
+MINI = {"name": "mini", "sha256": dict(embedded_sha256()), "scheduler": {"name": "ddim"}}
 CAPTIONS = (
     "雪夜，小猫阿墨离开了家。",
     "竹林里有一盏灯笼。",
@@ -230,6 +234,21 @@ def write_scores(run: Run, scores: tuple[float, ...], embedded: bool = False) ->
         "candidate,order,story,seed,panels_ok,faults,aesthetic_mean",
         stories,
     )
+
+
+def write_comparison(run: Run, lead: float = 0.25) -> None:
+    """Compare the candidates of a run in one metric, as `compare` would; ink leads by so much."""
+    seeds = run.loaded.experiment.seeds
+    names = ("ink", "base")
+    plan = ComparisonDesign(
+        candidates=names, orders=("authored",), stories=("moon",), seeds=seeds, metrics=("aesthetic_mean",),
+        declared=True,
+    )  # fmt: skip
+    scores = {
+        ScoredSet(name, "authored", "moon", seed): {"aesthetic_mean": 6 + lead * (name == "ink") + seed / 100}
+        for name, seed in product(names, seeds)
+    }
+    run.write_json("comparison.json", {"storykit": "0.1.0", **asdict(compare_scores(plan, scores))})
 
 
 def write_table(path: Path, columns: str, rows: list[dict[str, object]]) -> None:

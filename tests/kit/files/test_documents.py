@@ -56,7 +56,7 @@ def test_every_fault_is_named_with_its_place_counted_from_one(tmp_path: Path) ->
         "bird[2].eggs: must be greater than or equal to 0, got -2",
         "bird[2].wings: unknown key",
         "bird[3].kind: is missing",
-        "bird[3].eggs: must be a valid integer, got True",
+        "bird[3].eggs: must be a whole number, got True",
         "colour: unknown key",
     )
     assert "\n" not in str(error)
@@ -66,10 +66,10 @@ def test_every_fault_is_named_with_its_place_counted_from_one(tmp_path: Path) ->
     ("text", "message"),
     [
         ('tree = "oak"\nbird = []', "bird: must have at least 1 item, not 0"),
-        ('tree = "oak"\nbird = "owl"', "bird: must be an array, got 'owl'"),
+        ('tree = "oak"\nbird = "owl"', "bird: must be an array, got 'owl'; write bird = [\"owl\"]"),
         ('tree = "oak"\nbird = ["owl"]', "bird[1]: must be a table, got 'owl'"),
-        ('tree = 7\n[[bird]]\nkind = "owl"', "tree: must be a valid string, got 7"),
-        ("tree = oak", "is not TOML: Invalid value (at line 1, column 8)"),
+        ('tree = 7\n[[bird]]\nkind = "owl"', "tree: must be text in quotes, got 7"),
+        ("tree = oak", 'is not TOML, line 1: a text stands in quotes: tree = "oak"'),
     ],
 )
 def test_a_fault_reads_as_what_must_hold_and_what_we_got(tmp_path: Path, text: str, message: str) -> None:
@@ -86,8 +86,12 @@ def test_a_missing_file_a_folder_and_another_encoding_are_each_one_line(tmp_path
     chinese.write_bytes('tree = "树"'.encode("gbk"))
     for path, message in (
         (tmp_path / "gone.toml", "file does not exist"),
-        (tmp_path, "cannot be read: Is a directory"),
-        (chinese, "must be UTF-8 text, byte 9 is not"),
+        (tmp_path, "is a folder, must be a file"),
+        (
+            chinese,
+            "must be UTF-8 text, byte 9 in line 1 is not; it looks like GBK: "
+            "save it as UTF-8 (in an editor: Save as, encoding UTF-8)",
+        ),
     ):
         with pytest.raises(InputError) as caught:
             read_toml(path, Nest)

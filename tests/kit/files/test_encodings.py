@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kit.errors import RunError
 from kit.files.encodings import (
     canonical_json,
     csv_bytes,
@@ -52,6 +53,13 @@ json_values = st.recursive(
 @given(json_values)
 def test_canonical_json_reads_back_as_the_same_value(value: object) -> None:
     assert json.loads(canonical_json(value)) == value
+
+
+def test_a_folder_or_a_pipe_has_no_sha256_and_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for place in (tmp_path, tmp_path / "pipe", Path("/dev/zero")):
+        with pytest.raises(RunError, match="cannot be read: it is no file"):
+            sha256_of(place)
 
 
 @pytest.mark.parametrize(

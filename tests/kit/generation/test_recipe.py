@@ -98,6 +98,21 @@ def test_a_key_is_the_hash_of_the_recipe_in_the_picture(tmp_path):
         assert sha256_bytes(canonical_json(recipe)) == row.key
 
 
+BARE = '[[candidate]]\nname = "base"\n'
+
+
+def test_a_candidates_own_negative_is_drawn_and_recorded_and_others_keep_their_keys(tmp_path):
+    run = make_run(tmp_path, candidates=BARE + '[[candidate]]\nname = "水墨"\nnegative = "fog"\n')
+    generate(run, [FakePainter()])
+    rows = {(row.candidate, row.panel, row.seed): row for row in run.rows()}
+    told = {row.candidate: row.negative for row in rows.values()}
+    assert told["水墨"] == "fog" != told["base"]
+    plain = make_run(tmp_path / "plain", candidates=BARE)
+    generate(plain, [FakePainter()])
+    for row in plain.rows():
+        assert rows["base", row.panel, row.seed].key == row.key != rows["水墨", row.panel, row.seed].key
+
+
 def test_run_json_says_who_drew_what_and_how(tmp_path):
     run = ink_run(tmp_path)
     generate(run, [FakePainter()])
@@ -110,6 +125,7 @@ def test_run_json_says_who_drew_what_and_how(tmp_path):
         "strength": 0.8,
         "keys": 88,
         "trigger": "",
+        "negative": None,
     }
     assert identity["candidates"]["base"]["lora_sha256"] is None
     assert identity["settings"] == {

@@ -54,7 +54,9 @@ def test_other_than_eight_panels_are_refused(tmp_path: Path, panels: int) -> Non
 
 
 def test_a_story_without_panels_is_refused(tmp_path: Path) -> None:
-    assert faults(tmp_path, HEAD) == ("panel: is missing",)
+    assert faults(tmp_path, HEAD) == (
+        'panel: is missing; write eight times [[panel]], each with prompt = "…" below it',
+    )
     assert faults(tmp_path, "panel = []" + HEAD) == ("panel: a story has exactly 8 panels, got 0",)
 
 
@@ -141,7 +143,9 @@ def test_text_with_chinese_in_it_is_a_chinese_story(tmp_path: Path) -> None:
 
 
 def test_other_than_eight_lines_are_refused(tmp_path: Path) -> None:
-    message = "a story has exactly 8 lines that are not empty, got 7"
+    message = (
+        "a story has exactly 8 lines that are not empty, got 7; write one prompt a panel, each in one line"
+    )
     assert faults(tmp_path, "cat\n" * 7 + "\n", "a.txt") == (message,)
 
 
@@ -153,7 +157,9 @@ def test_a_line_without_words_is_refused_with_its_number(tmp_path: Path) -> None
 
 @pytest.mark.parametrize(("name", "got"), [("a.json", "'.json'"), ("a", "'no suffix'")])
 def test_another_kind_of_file_is_refused(tmp_path: Path, name: str, got: str) -> None:
-    assert faults(tmp_path, "{}", name) == (f"a story is a .toml or .txt file, got {got}",)
+    assert faults(tmp_path, "{}", name) == (
+        f"a story is a .toml or .txt file, got {got}; save eight lines of plain text, one prompt a panel",
+    )
 
 
 @pytest.mark.parametrize("name", ["gone.toml", "gone.txt"])
@@ -161,6 +167,79 @@ def test_a_missing_story_is_one_line(tmp_path: Path, name: str) -> None:
     with pytest.raises(InputError) as caught:
         load_story(tmp_path / name)
     assert str(caught.value) == f"{tmp_path / name}: file does not exist"
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r", "\n\n", "\r\n\r\n"])
+@pytest.mark.parametrize("inside", ["", "\u2028", "\u2029", "\x0b", "\x0c", "\x85", "\x1c"])
+def test_a_line_ends_where_it_ends_in_an_editor(tmp_path: Path, end: str, inside: str) -> None:
+    path = tmp_path / "a.txt"
+    path.write_bytes(end.join([f"a cat{inside}, asleep"] * 8).encode())
+    prompts = {panel.prompt for panel in load_story(path).story.panels}
+    assert prompts == {"a cat , asleep" if inside else "a cat, asleep"}
+
+
+def test_marks_of_other_programs_are_refused_with_their_line_or_panel(tmp_path: Path) -> None:
+    lines = "cat\n" * 5 + "\n(red cat:1.3), asleep <lora:ink:0.8>\n" + "cat\n" * 2
+    lora, weight = faults(tmp_path, lines, "a.txt")
+    assert lora.startswith(
+        "line 7: '<lora:ink:0.8>' names a LoRA in A1111; a LoRA belongs into the experiment"
+    )
+    assert weight.startswith("line 7: '(red cat:1.3)' is a weight in A1111; every word counts alike here")
+    text = HEAD.replace("小猫", "小猫 BREAK").replace("客厅", "{客厅|卧室}") + PLAIN * 7
+    text = text.replace('title = "雪"', 'title = "雪"\nnegative = "((blurry))"')
+    text += '[[panel]]\nclauses = [{ role = "detail", text = "雪 --ar 16:9" }]\n'
+    assert [fault.partition(": ")[0] for fault in faults(tmp_path, text)] == [
+        "negative",
+        "characters.cat.text",
+        "places.home.text",
+        "panel[8].clauses[1].text",
+    ]
+
+
+def test_a_story_that_was_drawn_stays_readable_whatever_its_words(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text("a (cat:1.3)\n" * 8)
+    assert load_story(path, drawn=True).story.panels[0].prompt == "a (cat:1.3)"
+
+
+def test_toml_in_a_text_file_is_named(tmp_path: Path) -> None:
+    assert faults(tmp_path, HEAD + PLAIN * 8, "a.txt") == (
+        "holds key = value as a .toml file does; rename it to end in .toml",
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (HEAD.replace("title", "titel") + PLAIN * 8, "titel: unknown key; did you mean title?"),
+        ("Negative = 'x'" + HEAD + PLAIN * 8, "Negative: unknown key; did you mean negative?"),
+        (HEAD.replace("text", "txt", 1) + PLAIN * 8, "characters.cat.txt: unknown key; did you mean text?"),
+        (
+            HEAD + '[panel]\nprompt = "cat"\n',
+            "panel: must be an array, got {'prompt': 'cat'}; write [[panel]]",
+        ),
+        ("prompt = 'a'" + HEAD + PLAIN * 8, "prompt: unknown key; it belongs under [[panel]]"),
+    ],
+)
+def test_a_key_that_is_nearly_right_is_told_what_it_should_be(
+    tmp_path: Path, text: str, message: str
+) -> None:
+    assert any(fault.startswith(message) for fault in faults(tmp_path, text))
+
+
+def test_a_key_that_would_steer_the_terminal_is_shown_and_not_obeyed(tmp_path: Path) -> None:
+    path = tmp_path / "a.toml"
+    path.write_text('"\\u001b[2J\\u001b]0;pwned\\u0007" = 1\n' + HEAD + PLAIN * 8, encoding="utf-8")
+    with pytest.raises(InputError) as caught:
+        load_story(path)
+    assert str(caught.value).endswith(r"a.toml: \x1b[2J\x1b]0;pwned\x07: unknown key")
+
+
+def test_a_number_of_any_length_and_thousands_of_faults_are_told_in_short(tmp_path: Path) -> None:
+    number = faults(tmp_path, f"title = 0x{'f' * 9000}\n{PLAIN * 8}")
+    assert number == ("title: must be text in quotes, got a very long number",)
+    many = faults(tmp_path, "".join(f"k{n} = 1\n" for n in range(5000)) + HEAD + PLAIN * 8)
+    assert (len(many), many[-1]) == (21, "and 4,980 more faults")
 
 
 EXAMPLES = ROOT / "kit" / "examples"

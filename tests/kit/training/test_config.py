@@ -70,3 +70,38 @@ def test_every_fault_of_a_training_file_is_named_at_once(tmp_path):
 def test_settings_that_make_no_sense_are_refused(wrong):
     with pytest.raises(ValidationError):
         TrainConfig(**wrong)
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ('buckets = "yes"', "must be true or false, got 'yes'"),
+        ("buckets = 1", "must be true or false, got 1"),
+        ("rslora = 1", "must be true or false, got 1"),
+        ('checkpointing = "true"', "got 'true'; write true without quotes"),
+        ('alpha = "4"', "must be a number, got '4'; write 4 without quotes"),
+        ("alpha = true", "must be a number, got True"),
+        ('seed = "3"', "must be a whole number, got '3'; write 3 without quotes"),
+        ("seed = 3.0", "must be a whole number, got 3.0"),
+        ('warmup = "0.1"', "must be a number, got '0.1'"),
+        ("noise_offset = false", "must be a number, got False"),
+        ("ema = inf", "learn.ema: must be"),
+        ("lr = 0.1", "unknown key"),
+        ("learning-rate = 0.1", "unknown key; did you mean learning_rate?"),
+        ("Rank = 4", "unknown key; did you mean rank?"),
+    ],
+)
+def test_a_value_of_another_kind_is_no_value_of_a_training(tmp_path, line, told):
+    (tmp_path / "data").mkdir()
+    path = tmp_path / "train.toml"
+    path.write_text(f'data = "data"\n[learn]\n{line}\n')
+    with pytest.raises(InputError) as caught:
+        load_training(path)
+    assert told in caught.value.faults[0]
+
+
+def test_whole_numbers_are_numbers_of_a_training(tmp_path):
+    (tmp_path / "data").mkdir()
+    path = tmp_path / "train.toml"
+    path.write_text('data = "data"\n[learn]\nalpha = 4\nnoise_offset = 0\nbuckets = true\n')
+    assert load_training(path).learn.alpha == 4.0

@@ -1,7 +1,16 @@
 import json
 
 import pytest
-from entries import ink_panel, lora_bytes, make_entry, make_scored_run, picture_bytes, refusal, unpack
+from entries import (
+    ink_panel,
+    lora_bytes,
+    make_entry,
+    make_scored_run,
+    picture_bytes,
+    refusal,
+    unpack,
+    write_comparison,
+)
 
 from kit.experiment.run import Run
 from submissions.packing.pack import pack
@@ -45,10 +54,18 @@ def test_a_checkpoint_that_holds_no_lora_is_refused(run, tmp_path):
 
 
 def test_the_runs_comparison_goes_into_the_bundle(tmp_path):
-    run = make_scored_run(tmp_path / "work")
-    run.write_json("comparison.json", {"comparisons": []})
+    run = make_scored_run(tmp_path / "work", seeds=(3, 5))
+    write_comparison(run)
     files = unpack(pack(run, make_entry(tmp_path)).path)
     assert files["comparison.json"] == (run.folder / "comparison.json").read_bytes()
+
+
+def test_a_comparison_that_storykit_has_not_written_stays_behind_and_the_report_says_so(tmp_path):
+    run = make_scored_run(tmp_path / "work")
+    run.write_json("comparison.json", {"comparisons": []})
+    report = pack(run, make_entry(tmp_path))
+    assert "comparison.json is left out: it is no comparison that storykit has written" in report.notes
+    assert "comparison.json" not in report.files
 
 
 def test_the_batches_of_the_panels_go_into_the_manifest(tmp_path):

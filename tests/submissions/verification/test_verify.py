@@ -19,13 +19,38 @@ def test_a_sound_bundle_has_no_fault(bundle):
     assert verified(bundle) == ()
 
 
-def test_a_bundle_packed_anew_by_another_zip_tool_has_no_fault(bundle):
+@pytest.mark.parametrize("kind", [zipfile.ZIP_DEFLATED, zipfile.ZIP_STORED])
+def test_a_bundle_packed_anew_by_another_zip_tool_is_one_fault_that_says_what_to_hand_in(bundle, kind):
+    files = unpack(bundle)
+    with zipfile.ZipFile(bundle, "w", kind) as archive:
+        for name, data in files.items():
+            archive.writestr(name, data)
+    assert faults_told(bundle) == (
+        "bundle: is not as storykit wrote it: another program packed it anew, or something is hidden in it "
+        "(hand in the zip that `storykit pack` wrote)"
+    )
+
+
+def test_a_bundle_packed_anew_on_a_mac_is_told_so(bundle):
     files = unpack(bundle)
     with zipfile.ZipFile(bundle, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.mkdir("panels")
-        for name, data in reversed(files.items()):
+        for name, data in files.items():
             archive.writestr(name, data)
-    assert verified(bundle) == ()
+            archive.writestr(f"__MACOSX/._{name}", b"a")
+        archive.writestr(".DS_Store", b"b")
+    assert faults_told(bundle) == (
+        "bundle: was packed anew on a Mac, which left files of its own in it: __MACOSX/._README.md "
+        "and 26 more (hand in the zip that `storykit pack` wrote)"
+    )
+
+
+def test_files_in_another_order_are_a_fault(bundle):
+    files = unpack(bundle)
+    bundle.write_bytes(zip_bytes(dict(reversed(files.items()))))
+    assert faults_told(bundle).startswith(
+        "bundle: is not as storykit wrote it: its files stand in another order"
+    )
 
 
 def test_verifying_writes_nothing(bundle):
@@ -125,9 +150,9 @@ def flip(data: bytearray, flips: list[tuple[int, int]]) -> bytearray:
 
 @settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
-def test_a_damaged_zip_gives_faults_and_never_a_crash(sound, tmp_path_factory, data):
+def test_a_damaged_zip_gives_faults_and_never_a_crash(light, tmp_path_factory, data):
     path = tmp_path_factory.getbasetemp() / "damaged.zip"
-    spoilt = data.draw(st.one_of(*damaged(sound)))
+    spoilt = data.draw(st.one_of(*damaged(light)))
     path.write_bytes(spoilt)
     faults = verified(path)
     assert all(isinstance(fault, Fault) and str(fault) for fault in faults)
@@ -135,17 +160,17 @@ def test_a_damaged_zip_gives_faults_and_never_a_crash(sound, tmp_path_factory, d
 
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
-def test_a_cut_zip_always_has_a_fault(sound, tmp_path_factory, data):
+def test_a_cut_zip_always_has_a_fault(light, tmp_path_factory, data):
     path = tmp_path_factory.getbasetemp() / "cut.zip"
-    path.write_bytes(sound[: data.draw(st.integers(0, len(sound) - 1))])
+    path.write_bytes(light[: data.draw(st.integers(0, len(light) - 1))])
     assert verified(path)
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
-def test_damage_inside_any_file_gives_a_fault_and_never_a_crash(sound, tmp_path_factory, data):
+def test_damage_inside_any_file_gives_a_fault_and_never_a_crash(light, tmp_path_factory, data):
     path = tmp_path_factory.getbasetemp() / "inside.zip"
-    path.write_bytes(sound)
+    path.write_bytes(light)
     files = unpack(path)
     name = data.draw(st.sampled_from(sorted(files)))
     spoilt = data.draw(st.one_of(*damaged(files[name])))
@@ -157,9 +182,9 @@ def test_damage_inside_any_file_gives_a_fault_and_never_a_crash(sound, tmp_path_
 
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
-def test_damage_with_all_hashes_made_anew_never_crashes(sound, tmp_path_factory, data):
+def test_damage_with_all_hashes_made_anew_never_crashes(light, tmp_path_factory, data):
     path = tmp_path_factory.getbasetemp() / "forged.zip"
-    path.write_bytes(sound)
+    path.write_bytes(light)
     files = unpack(path)
     name = data.draw(st.sampled_from(sorted(set(files) - {"manifest.json"})))
     spoilt = data.draw(st.one_of(*damaged(files[name])))
@@ -175,23 +200,23 @@ def test_a_bundle_read_back_gives_what_drawing_again_needs(bundle):
     assert sha256_bytes(files[manifest.lora.file]) == run_identity(KOLORS)["candidates"]["ink"]["lora_sha256"]
 
 
-def test_panels_and_lora_are_decoded_once_whoever_asks_and_the_file_is_needed_no_more(bundle):
+def test_pictures_and_lora_are_decoded_once_whoever_asks_and_the_file_is_needed_no_more(bundle):
     opened = open_bundle(bundle)
     bundle.unlink()
     assert verify(opened) == ()
-    for panel in opened.sound_manifest.panels:
-        assert opened.picture(panel.file)[0] is opened.picture(panel.file)[0]
-    lora = opened.lora_file(opened.sound_manifest.lora.file)
-    assert lora is opened.lora
-    assert lora.content is opened.lora.content
+    for name in ("mosaic-2x4.png", *opened.panels):
+        assert opened.picture(name)[0] is opened.picture(name)[0]
+    assert opened.lora is opened.lora
+    assert opened.lora.content is opened.lora.content
     assert verify(opened) == ()
 
 
-def test_mosaics_and_the_other_forms_of_the_lora_are_not_kept(bundle):
+def test_the_other_forms_of_the_lora_are_made_anew_to_the_byte(bundle):
     opened = open_bundle(bundle)
-    assert opened.picture("mosaic-2x4.png")[0] is not opened.picture("mosaic-2x4.png")[0]
-    other = opened.sound_manifest.lora.diffusers
-    assert opened.lora_file(other) is not opened.lora_file(other)
+    record = opened.sound_manifest.lora
+    others = {record.checkpoint}
+    assert others.isdisjoint(opened.files)
+    assert {name: opened.content(name) for name in opened.records} == unpack(bundle)
 
 
 def test_a_bundle_that_cannot_be_read_back_says_why(bundle):

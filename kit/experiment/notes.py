@@ -1,0 +1,49 @@
+"""What an experiment asks for that is allowed and rarely meant."""
+
+from collections.abc import Iterator
+from itertools import combinations
+
+from kit.experiment.config import Candidate, Experiment, LoadedExperiment
+from kit.story.prompt import prompt_of
+from kit.story.story import PANELS, LoadedStory
+
+
+def notes_on(loaded: LoadedExperiment) -> list[str]:
+    """Return a line for each thing that the user should know before anything is drawn."""
+    experiment = loaded.experiment
+    return [
+        *_bare(experiment),
+        *_alike(experiment.candidates),
+        *(line for story in loaded.stories for line in _unmoved(experiment, story)),
+        *_idle_negatives(experiment),
+    ]
+
+
+def _bare(experiment: Experiment) -> Iterator[str]:
+    bare = [candidate.name for candidate in experiment.candidates if candidate.is_bare]
+    if len(bare) < len(experiment.candidates):
+        yield from (f"candidate {name} has no lora: it is drawn by the bare base" for name in bare)
+
+
+def _alike(candidates: tuple[Candidate, ...]) -> Iterator[str]:
+    for one, other in combinations(candidates, 2):
+        if one.model_copy(update={"name": other.name}) == other:
+            yield f"candidates {one.name} and {other.name} differ in their name only: same pictures"
+
+
+def _unmoved(experiment: Experiment, story: LoadedStory) -> Iterator[str]:
+    """Yield which orders say the same, and why."""
+    said: dict[tuple[str, ...], str] = {}
+    plain = all(panel.prompt is not None for panel in story.story.panels)
+    why = "it has no roles, which [[panel]] with clauses in a .toml story have" if plain else "nothing moves"
+    for order in experiment.orders:
+        prompts = tuple(prompt_of(story.story, panel, order) for panel in range(PANELS))
+        first = said.setdefault(prompts, order)
+        if first != order:
+            yield f"story {story.name}: order {order} says the same as {first}, {why}"
+
+
+def _idle_negatives(experiment: Experiment) -> Iterator[str]:
+    own = [candidate.name for candidate in experiment.candidates if candidate.negative]
+    if own and experiment.cfg == 1:
+        yield f"candidate {', '.join(own)}: negative shapes nothing where cfg is 1"

@@ -1,0 +1,51 @@
+"""Paths as users write them: from the file that names them, from home, with Windows' backslashes."""
+
+import os
+from collections.abc import Sequence
+from difflib import get_close_matches
+from itertools import islice
+from pathlib import Path
+
+_LOOKED_AT = 1000
+"""Names of a folder among which the one that was meant is looked for."""
+
+_LONG = 100
+"""Letters of a name that are compared."""
+
+
+def user_path(folder: Path, text: str) -> Path:
+    """Return the absolute path that a text in a file of this folder names.
+
+    `~` is the user's home; a backslash separates folders where no file has it in its name.
+    """
+    path = _absolute(folder, text)
+    if "\\" in text and not os.path.lexists(path):
+        return _absolute(folder, text.replace("\\", "/"))
+    return path
+
+
+def _absolute(folder: Path, text: str) -> Path:
+    return Path(os.path.abspath(folder / os.path.expanduser(text)))
+
+
+def why_not_there(text: str, path: Path, names: Sequence[str] = ()) -> str:
+    """Return that a path is not there as it must be, and what may have been meant, in the words behind it.
+
+    Args:
+        text: as the user wrote it.
+        path: what was looked at.
+        names: what could stand there instead of a path.
+    """
+    if any(letter in text for letter in "\t\n\r\b\f\x1b"):
+        return (
+            "does not exist: a backslash means something else between \"; write / or put the path between '"
+        )
+    try:
+        if path.exists():
+            return f"is a {'folder' if path.is_dir() else 'file'}"
+        beside = [one.name for one in islice(path.parent.iterdir(), _LOOKED_AT)]
+    except (OSError, ValueError):
+        beside = []
+    near = get_close_matches(path.name[:_LONG], [*names, *beside], n=1, cutoff=0.75)
+    meant = f", did you mean {near[0]}?" if near else ""
+    return f"does not exist; looked at {path}{meant}"

@@ -1,0 +1,81 @@
+"""Marks in a prompt that steer other programs and would be drawn as words here.
+
+Ordinary brackets, colons and capitals are innocent: `a cat (orange)`, `16:9`, `(2:30 pm)`, `TOM AND JERRY`.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+_LORA = 'a LoRA belongs into the experiment: lora = "FILE" under a [[candidate]]'
+_WEIGHT = "every word counts alike here, write the words without it"
+_CHOICE = "nothing is chosen here, write the words you want"
+
+
+class _Mark(NamedTuple):
+    """A mark of another program."""
+
+    pattern: re.Pattern[str]
+    means: str
+    """What it is there."""
+    instead: str
+    """What to do here."""
+
+
+def _mark(pattern: str, means: str, instead: str) -> _Mark:
+    return _Mark(re.compile(pattern), means, instead)
+
+
+_MARKS = (
+    _mark(r"(?i)[<＜]\s*(?:lora|lyco|hypernet)\s*[:：][^>＞\n]{0,80}[>＞]?", "names a LoRA in A1111", _LORA),
+    _mark(r"(?i)\bembedding:[\w.-]+", "names an embedding in ComfyUI", "there are none here, delete it"),
+    _mark(
+        r"[(（\[][^()（）\[\]\n]{0,80}[^\d\s()（）\[\]]\s?[:：](?:\s*[+-]?(?:\d?\.\d+|\d\.)|[0-3])\s*[)）\]]",
+        "is a weight in A1111",
+        _WEIGHT,
+    ),
+    _mark(r"[^\W\d]{1,20}:[0-2]?\.\d{1,2}(?![\w.%])", "is a weight in A1111", _WEIGHT),
+    _mark(r"\(\([^()\n]{1,80}\)\)|（（[^（）\n]{1,80}））", "is emphasis in A1111", _WEIGHT),
+    _mark(r"\)(?:\d?\.\d+|\++|-+)(?!\w)|[^\W\d]{2,20}\+{2,}(?!\w)", "is a weight in InvokeAI", _WEIGHT),
+    _mark(r"\w\s?::\s?-?\d", "is a weight in Midjourney", _WEIGHT),
+    _mark(
+        r"(?:^|\s)(?:--|—)(?:ar|aspect|v|version|niji|no|s|stylize|chaos|c|q|quality|seed|style|tile|iw|weird)"
+        r"(?=\s|$)",
+        "is an option of Midjourney",
+        "settings belong into the experiment, what shall not be seen into `negative` of the story",
+    ),
+    _mark(r"\[[^\[\]\n]{0,80}[^\W\d][^\[\]\n]{0,80}\]", "is less emphasis or a switch in A1111", _WEIGHT),
+    _mark(r"\{[^{}\n]{0,80}[^\W\d][^{}\n]{0,80}\}", "chooses or stresses words in other programs", _CHOICE),
+    _mark(r"(?<!\w)__[\w/-]{1,40}__(?!\w)", "is a wildcard of other programs", _CHOICE),
+    _mark(r"\\[()\[\]]", "is a bracket in A1111", "write it without the backslash"),
+    _mark(
+        r"(?i)^\s*negative prompt\s*[:：]",
+        "begins a negative prompt in A1111",
+        'write negative = "…" at the top of a .toml story',
+    ),
+    _mark(r"Steps: \d+, Sampler: \w+", "are settings of A1111", "they belong into the experiment"),
+    _mark(
+        r"(?<![A-Z] )(?<![A-Za-z0-9_'-])(?:BREAK|AND)(?![A-Za-z0-9_'-])(?! [A-Z])",
+        "joins prompts in A1111",
+        "write it small, or leave it out",
+    ),
+)
+_QUOTED = re.compile(r'"[^"\n]*"|“[^“”\n]*”|「[^「」\n]*」|《[^《》\n]*》')
+_SHOWN = 40
+
+
+def foreign_marks(text: str) -> Iterator[str]:
+    """Yield what steers another program in a text, each with what to do; what stands in quotes is drawn.
+
+    >>> list(foreign_marks("a cat (orange), 16:9, （微笑）"))
+    []
+    >>> [told.partition(";")[0] for told in foreign_marks("(red:1.3) <lora:ink:0.8>")]
+    ["'<lora:ink:0.8>' names a LoRA in A1111", "'(red:1.3)' is a weight in A1111"]
+    """
+    said = _QUOTED.sub(lambda found: " " * len(found[0]), text)
+    for place, mark in enumerate(_MARKS):
+        if found := mark.pattern.search(said if place else text):
+            said = mark.pattern.sub(" ", said)
+            shown = found[0].strip()
+            shown = shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}..."
+            yield f"{shown!r} {mark.means}; {mark.instead}"

@@ -1,0 +1,93 @@
+"""Checks of what a bundle claims of its LoRA: where it is from, its trigger, and that it does something."""
+
+import json
+import math
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kit.files.safetensors_files import LENGTH_BYTES, METADATA, SafetensorsFile
+from kit.lora.key_names import Half, read_key
+from submissions.bundle.manifest import MANIFEST, LoraRecord
+from submissions.faults import Fault
+from submissions.untrusted.lora_reader import LoraFile
+
+LEAST_CHANGE = 1e-8
+"""Root mean square of what is added to a layer's weights, whose own is about .03. The first step of a
+training (learning rate 1e-4, rank 4) adds more than 1e-6; of 1e-8 even fp32 keeps little beside .03."""
+MOST_FACTOR = 100.0
+"""Times that up @ down is worn: alpha/rank is 4 at most in every trainer's advice, and strength 2."""
+_TRIGGER_NOTES = ("trigger", "modelspec.trigger_phrase")
+_DTYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2"}
+
+
+def lora_claim_faults(record: LoraRecord, lora: LoraFile) -> Iterator[Fault]:
+    """Yield what a manifest claims of a LoRA that its file does not bear out; nothing of a broken file."""
+    try:
+        content, layers = lora.content, lora.facts.layers
+    except ValueError:
+        return
+    if record.source_sha256 != record.sha256 and not _is_rewritten(lora.data, content):
+        problem = "must be the sha256 of the packed file, which storykit has not written anew from another"
+        yield Fault(f"{MANIFEST}, lora.source_sha256", problem, "pack again from the run")
+    noted = next((text for name in _TRIGGER_NOTES if (text := content.metadata.get(name))), "")
+    if noted and record.trigger not in noted:
+        problem = f"must be among the trigger words {noted[:60]!r} that the LoRA's file names"
+        mend = "draw again with that trigger, or write other words into the story"
+        yield Fault(f"{MANIFEST}, lora.trigger", f"{problem}, got {record.trigger[:60]!r}", mend)
+    if record.factor > MOST_FACTOR:
+        problem = f"is worn {record.factor:g} times up @ down, {MOST_FACTOR:g} are the most"
+        yield Fault(record.file, problem, "give the alpha of its training")
+    if layers and not _changes_weights(record, content):
+        problem = (
+            f"changes nothing at strength {record.strength:g}: no layer's weights move by {LEAST_CHANGE:g}"
+        )
+        yield Fault(record.file, problem, "draw with a higher strength, or train it")
+
+
+def _is_rewritten(data: bytes, content: SafetensorsFile) -> bool:
+    """Return whether a file has the form in which storykit writes one anew."""
+    header = data[LENGTH_BYTES : len(data) - len(content.body)].rstrip(b" ")
+    told = json.loads(header) | {METADATA: dict(sorted(content.metadata.items()))}
+    text = json.dumps(told, ensure_ascii=False, separators=(",", ":"))
+    return text.encode() == header and {"rank", "alpha", "keys"} <= content.metadata.keys()
+
+
+def _changes_weights(record: LoraRecord, content: SafetensorsFile) -> bool:
+    """Return whether some layer is changed by more than LEAST_CHANGE.
+
+    The norm of up @ down is told from where it takes a random vector, which costs no product of the factors;
+    the vector hangs on the file, so that no file can be made for it.
+    """
+    names = {(part.layer, part.half): name for name in content.entries if (part := read_key(name))}
+    chance = np.random.default_rng(int(record.sha256[:16], 16))
+    for layer in sorted({layer for layer, _ in names}):
+        down, up = (_numbers(content, names.get((layer, half))) for half in _FACTORS)
+        if down is None or up is None or down.shape[0] != up.shape[1]:
+            return True  # told by the checks of the file
+        if not down.size or not up.size:
+            continue
+        vector = chance.standard_normal(size=down.shape[1], dtype=np.float32)
+        with np.errstate(all="ignore"):  # numbers that are not finite are told elsewhere
+            moved = up @ (down @ vector)
+        change = record.factor * float(np.linalg.norm(moved)) / math.sqrt(up.shape[0] * down.shape[1])
+        if not change < LEAST_CHANGE:
+            return True
+    return False
+
+
+_FACTORS: tuple[Half, Half] = ("A", "B")
+
+
+def _numbers(content: SafetensorsFile, name: str | None) -> NDArray[np.float32] | None:
+    """Return a factor's numbers; None where it is no matrix, or of a kind that is not read here."""
+    if name is None or len(content.entries[name].shape) != 2:
+        return None
+    entry, body = content.entries[name], content.numbers(name)
+    if entry.dtype == "BF16":
+        wide = np.frombuffer(body, "<u2").astype(np.uint32) << np.uint32(16)
+        return wide.view(np.float32).reshape(entry.shape)
+    if entry.dtype not in _DTYPES:
+        return None
+    return np.frombuffer(body, _DTYPES[entry.dtype]).reshape(entry.shape).astype(np.float32)

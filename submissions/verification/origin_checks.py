@@ -1,0 +1,182 @@
+"""Checks of what a bundle says of its making: names, base, versions, prompts and seeds of a run."""
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from itertools import combinations
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, Field, JsonValue, StringConstraints, ValidationError
+
+from kit.embedded import EMBEDDED
+from kit.experiment.config import faults_of_names
+from kit.experiment.fields import Order, PlainName
+from kit.experiment.identity import embedded_sha256, is_embedded
+from kit.files.encodings import canonical_json
+from kit.images.lettering import BUILT_IN, FACES, NUMBERS_ONLY
+from kit.story.prompt import COMMAS
+from kit.versions import installed_version
+from submissions.bundle.manifest import EMBEDDED_NOTICE, MANIFEST, Manifest, Sha256
+from submissions.faults import Fault
+
+_VERSION = re.compile(r"(\d{1,6}(?:\.\d{1,6}){0,5})[A-Za-z0-9.+_-]{0,40}")
+NOT_INSTALLED = "not installed"
+"""What pack writes where storykit runs from its source."""
+_FEWEST_PROMPTS = 4
+"""Different prompts among eight: with fewer, most panels repeat others and tell no story."""
+_LONGEST_TRIGGER = 200
+"""Characters; trigger words are a few."""
+
+
+def _version(text: str) -> str:
+    if not _VERSION.fullmatch(text):
+        raise ValueError(f"must be a version such as 2.12.1, got {text[:40]!r}")
+    return text
+
+
+def _line(text: str) -> str:
+    if not text.strip() or not text.isprintable():
+        raise ValueError(f"must be one line of text, got {text[:40]!r}")
+    return text
+
+
+def _story(name: str) -> str:
+    if faults_of_names([name]):
+        raise ValueError(f"must hold letters, digits, space, dot, dash or _, got {name[:40]!r}")
+    return name
+
+
+def _with_torch(versions: "Mapping[str, str | None]") -> "Mapping[str, str | None]":
+    if not versions.get("torch"):
+        raise ValueError("must say the version of torch")
+    return versions
+
+
+def _scheduled(base: "_Base") -> "_Base":
+    if len(canonical_json(base.scheduler)) > 2000:
+        raise ValueError("scheduler must have at most 2000 characters")
+    return base
+
+
+Version = Annotated[str, AfterValidator(_version)]
+ShortName = Annotated[str, StringConstraints(max_length=100)]
+File = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,199}$")]
+Package = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,60}$")]
+Versions = Annotated[Mapping[Package, Version | None], Field(max_length=30), AfterValidator(_with_torch)]
+
+
+class _Base(BaseModel, extra="forbid"):
+    """What a painter says of its base."""
+
+    name: Annotated[ShortName, AfterValidator(_line)]
+    sha256: Annotated[Mapping[File, Sha256], Field(min_length=1, max_length=64)]
+    scheduler: JsonValue
+    dtype: Literal["float16", "bfloat16", "float32"] | None = None
+
+
+class _DrawnWith(BaseModel, extra="forbid"):
+    """Where and with what a run was drawn."""
+
+    device: Annotated[ShortName, AfterValidator(_line)]
+    versions: Versions
+    commit: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40,64}$")] | None = None
+
+
+class _Origin(BaseModel):
+    """The parts of a manifest that only a run gives."""
+
+    storykit: Annotated[str, AfterValidator(lambda text: text if text == NOT_INSTALLED else _version(text))]
+    candidate: Annotated[PlainName, StringConstraints(max_length=100)]
+    order: Order
+    story: Annotated[ShortName, AfterValidator(_story)]
+    base: Annotated[_Base, AfterValidator(_scheduled)]
+    drawn_with: _DrawnWith
+    mosaic: Annotated[str, AfterValidator(lambda text: _lettering(text))]
+
+
+def _lettering(note: str) -> str:
+    if note not in (*FACES, BUILT_IN, NUMBERS_ONLY):
+        raise ValueError(f"must be a font that storykit letters with, got {note[:40]!r}")
+    return note
+
+
+def origin_faults(manifest: Manifest) -> Iterator[Fault]:
+    """Yield what of a manifest no run can have."""
+    told = {name: getattr(manifest, name) for name in _Origin.model_fields}
+    try:
+        _Origin.model_validate(told)
+    except ValidationError as error:
+        for problem in error.errors(include_url=False, include_input=False):
+            place = ".".join(map(str, problem["loc"]))[:100]
+            message = problem["msg"].removeprefix("Value error, ")
+            yield Fault(f"{MANIFEST}, {place}", message, "pack again from the run")
+    yield from _age_faults(manifest.storykit)
+    yield from _base_faults(manifest)
+    yield from _prompt_faults(manifest)
+    yield from _batch_faults(manifest)
+
+
+def _age_faults(version: str) -> Iterator[Fault]:
+    """Yield whether a bundle says that a later storykit than this one packed it."""
+    here = installed_version("storykit")
+    if here and _release(version) > _release(here):
+        problem = f"says that storykit {version[:40]} packed it, this is {here}"
+        yield Fault(f"{MANIFEST}, storykit", problem, "bring storykit up to date")
+
+
+def _release(version: str) -> tuple[int, ...]:
+    """Return the numbers of a version; none of what is no version."""
+    found = _VERSION.fullmatch(version)
+    return tuple(map(int, found.group(1).split("."))) if found else ()
+
+
+def _base_faults(manifest: Manifest) -> Iterator[Fault]:
+    """Yield where what is said of the base contradicts itself."""
+    base, place = manifest.base, f"{MANIFEST}, base"
+    if (manifest.notice == EMBEDDED_NOTICE) != is_embedded(base):
+        problem = "must say that the base is the embedded one exactly when it is"
+        yield Fault(f"{MANIFEST}, notice", problem, "pack again from the run")
+    if base.get("name") == EMBEDDED and base.get("sha256") != embedded_sha256():
+        problem = f"is called {EMBEDDED} and has other weights than the embedded base of this storykit"
+        yield Fault(place, problem, "draw and pack again with this storykit")
+    if manifest.settings.scheduler != base.get("scheduler"):
+        yield Fault(f"{MANIFEST}, settings.scheduler", "must be the base's own", "pack again from the run")
+
+
+def _prompt_faults(manifest: Manifest) -> Iterator[Fault]:
+    """Yield what is wrong among the prompts, the negative prompts and the seeds of a story."""
+    panels, place = manifest.panels, f"{MANIFEST}, panels"
+    if len({panel.negative for panel in panels}) > 1:
+        yield Fault(place, "must have one negative prompt, a story has one", "pack again from the run")
+    for one, other in combinations(panels, 2):
+        if (one.prompt, one.seed) == (other.prompt, other.seed):
+            problem = f"{one.panel} and {other.panel} have one prompt and one seed, which give one picture"
+            yield Fault(place, problem, "give one of them another prompt, or cast another seed")
+    said = Counter(re.sub(r"\W|_", "", panel.prompt).casefold() for panel in panels)
+    fewest = min(_FEWEST_PROMPTS, len(panels))
+    if len(said) < fewest:
+        problem = f"must have at least {fewest} different prompts, got {len(said)}"
+        yield Fault(place, problem, "write what each panel shows, draw and pack again")
+    if manifest.lora and manifest.lora.trigger:
+        yield from _trigger_faults(manifest, manifest.lora.trigger)
+
+
+def _trigger_faults(manifest: Manifest, trigger: str) -> Iterator[Fault]:
+    """Yield whether the trigger is not what stands in front of every prompt."""
+    place = f"{MANIFEST}, lora.trigger"
+    if len(trigger) > _LONGEST_TRIGGER or not trigger.isprintable():
+        yield Fault(place, f"must be one line of at most {_LONGEST_TRIGGER} characters")
+    behind = [f"{trigger}{comma}" for comma in COMMAS.values()]
+    fits = [mark for mark in behind if all(panel.prompt.startswith(mark) for panel in manifest.panels)]
+    if not any(all(panel.prompt[len(mark) :].strip() for panel in manifest.panels) for mark in fits):
+        yield Fault(place, "must stand in front of every prompt, a comma and the panel's own words behind it")
+
+
+def _batch_faults(manifest: Manifest) -> Iterator[Fault]:
+    """Yield whether the batches are not those that the panels were drawn in."""
+    panels = {(panel.seed, panel.prompt) for panel in manifest.panels}
+    batches = [{(batch.seed, prompt) for prompt in batch.prompts} for batch in manifest.batches]
+    held = panels <= set().union(*batches) and not any(panels.isdisjoint(batch) for batch in batches)
+    if batches and not held:
+        problem = "must have each panel in one of the batches and a panel in each batch"
+        yield Fault(f"{MANIFEST}, batches", problem)

@@ -1,0 +1,82 @@
+"""Checks of a bundle's scores: can a run have given them, and do they give the score that is claimed."""
+
+import csv
+import io
+import math
+from collections.abc import Iterator, Mapping, Sequence
+
+from kit.files.encodings import csv_rows
+from submissions.bundle.manifest import SCORE_COLUMNS, Manifest
+from submissions.faults import Fault
+
+SCORES = "scores.csv"
+_RANGES = {"aesthetic": (1.0, 10.0), "text": (-1.0, 1.0), "text_rank": (1.0, 8.0), "loo": (-1.0, 1.0)}
+"""What each number can be: the aesthetic predictors' scale, cosines, places among eight panels."""
+_CLOSE = 1e-6
+"""How far the recorded mean may be from the mean of the recorded scores: rounding only."""
+_PACK = "score and pack again"
+
+
+def score_faults(files: Mapping[str, bytes], manifest: Manifest) -> Iterator[Fault]:
+    """Yield what in scores.csv no run can have written, or disagrees with the manifest."""
+    if SCORES not in files:
+        return
+    try:
+        problem = _table_problem(csv_rows(files[SCORES]), files[SCORES], manifest)
+    except ValueError as error:
+        problem = str(error)
+    if problem:
+        yield Fault(SCORES, problem, _PACK)
+
+
+def _table_problem(rows: Sequence[dict[str, str]], data: bytes, manifest: Manifest) -> str:
+    """Return what is wrong with the table; empty when nothing is."""
+    wanted = [(str(panel.panel), panel.file, panel.sha256) for panel in manifest.panels]
+    if [(row.get("panel"), row.get("file"), row.get("sha256")) for row in rows] != wanted:
+        return "does not score the panels of the manifest"
+    for line, row in enumerate(rows, 2):
+        if row.get("status") != "ok":
+            return f"line {line}: status must be ok, got {row.get('status', '')[:20]!r}"
+        for column in _RANGES:
+            if problem := _number_problem(column, row.get(column, "")):
+                return f"line {line}: {column} {problem}"
+        if bool(row["text"]) != bool(row["text_rank"]):
+            return f"line {line}: text and text_rank must both be there or both be empty"
+    if data != _as_written(rows):
+        return f"must have the columns {', '.join(SCORE_COLUMNS)} and each number as storykit writes it"
+    return _mean_problem([float(row["aesthetic"]) for row in rows], manifest.gate.score)
+
+
+def _number_problem(column: str, cell: str) -> str:
+    """Return why a cell holds no number that its column can have; empty when it does."""
+    least, most = _RANGES[column]
+    if not cell and column != "aesthetic":
+        return ""
+    try:
+        number = float(cell)
+    except ValueError:
+        number = math.nan
+    if not least <= number <= most:
+        return f"must be from {least:g} to {most:g}, got {cell[:20]!r}"
+    if column == "text_rank" and 2 * number % 1:
+        return f"must be a place, or half way between two, got {cell[:20]!r}"
+    return ""
+
+
+def _as_written(rows: Sequence[dict[str, str]]) -> bytes:
+    """Return the table as storykit writes it."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(SCORE_COLUMNS)
+    for row in rows:
+        numbers = {column: float(row[column]) if row.get(column) else "" for column in _RANGES}
+        writer.writerow((row | numbers).get(column, "") for column in SCORE_COLUMNS)
+    return text.getvalue().encode("utf-8-sig")
+
+
+def _mean_problem(scores: Sequence[float], claimed: float) -> str:
+    """Return how the mean of the scores differs from the score that is claimed; empty when it does not."""
+    mean = math.fsum(scores) / len(scores) if scores else math.nan
+    if abs(mean - claimed) <= _CLOSE:
+        return ""
+    return f"has mean aesthetic score {mean:.4f}, the manifest says {claimed:.4f}"
