@@ -98,7 +98,7 @@ def _metric(name: str, info: ValidationInfo) -> str:
 def all_different(values: tuple[T, ...]) -> tuple[T, ...]:
     """Return the values, or raise ValueError naming those given twice."""
     if twice := [str(value) for value, times in Counter(values).items() if times > 1]:
-        more = f" and {len(twice) - _TOLD} more" if len(twice) > _TOLD else ""
+        more = f" and {len(twice) - _TOLD} others" if len(twice) > _TOLD else ""
         raise ValueError(f"must differ, got {', '.join(twice[:_TOLD])}{more} more than once")
     return values
 

@@ -12,7 +12,7 @@ from kit.images.copies import COPY, NEAR, SURE, alikeness, fitted_alikeness
 from submissions.leaderboard.lora_print import groups_of_one_lora
 from submissions.leaderboard.scored_entry import ScoredEntry
 
-_FITTED = 20_000
+_FITTED = 2000
 """Pairs of panels at most that are held against each other piece by piece, the most alike first."""
 
 
@@ -101,16 +101,16 @@ def _alike(
     alike = np.stack([alikeness(look, others) for look in looks])
     best = np.triu(np.maximum(alike, alike.T), k=1)
     best[hits] = 0
-    places = np.argwhere(best > NEAR)
+    for one, other in np.argwhere(best > SURE).tolist():
+        yield one, other, float(best[one, other])
+    places = np.argwhere((best > NEAR) & (best <= SURE))
     nearest = np.argsort(-best[tuple(places.T)], kind="stable")[:_FITTED]
     for one, other in places[nearest].tolist():
-        value = float(best[one, other])
-        if value <= SURE:
-            value = max(
-                fitted_alikeness(looks[one], looks[other]),
-                fitted_alikeness(looks[other], looks[one]),
-                value,
-            )
+        value = max(
+            fitted_alikeness(looks[one], looks[other]),
+            fitted_alikeness(looks[other], looks[one]),
+            float(best[one, other]),
+        )
         if value > COPY:
             yield one, other, value
 

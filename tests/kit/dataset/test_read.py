@@ -64,3 +64,8 @@ def test_the_square_is_the_centre(tmp_path):
     wide.paste("blue", (32, 0, 64, 32))
     wide.save(tmp_path / "a.png")
     assert open_cropped(tmp_path / "a.png", (32, 32)).getcolors() == [(32 * 32, (0, 0, 255))]
+
+
+def test_the_guard_of_what_looks_like_a_formula_is_no_part_of_a_caption(tmp_path):
+    folder = write_dataset(tmp_path, "1.png,'@artist; red hair\n2.png,'tis a cat\n")
+    assert [entry.text for entry in read_dataset(folder)] == ["@artist; red hair", "'tis a cat"]
