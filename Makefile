@@ -1,5 +1,6 @@
 # `make demo` and `make test` set everything up by themselves; a second call is quick.
-PYTHON ?= python3
+# the Pythons to try, in this order; one of your own: make PYTHON=python3.12
+PYTHON ?= python3 python3.14 python3.13 python3.12 python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
@@ -26,10 +27,21 @@ bench: $(READY)
 	$(BIN)/python -m tests.benchmarks.speed
 
 $(READY): pyproject.toml constraints.txt
-	$(PYTHON) -c "import sys; sys.exit(0 if (3, 11) <= sys.version_info[:2] < (3, 13) else 'storykit needs Python 3.11 or 3.12: make PYTHON=python3.12')"
-	$(PYTHON) -m venv $(VENV)
+	@for python in $(PYTHON); do \
+	    $$python -c "import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 15))" 2> /dev/null || continue; \
+	    if $$python -c "import ensurepip, venv" 2> /dev/null; then exec $$python -m venv $(VENV); fi; \
+	    bare=$$python; \
+	done; \
+	if command -v uv > /dev/null; then exec uv venv --quiet --allow-existing --seed --python ">=3.11,<3.15" $(VENV); fi; \
+	if [ "$$bare" ]; then \
+	    echo "$$bare cannot make environments: sudo apt install python3-venv (or $$bare-venv), then the same command again"; \
+	else \
+	    echo "storykit needs Python 3.11 to 3.14, and none of these is one: $(PYTHON)."; \
+	    echo "Install one (sudo apt install python3 python3-venv), or uv (which fetches one), or name yours: make PYTHON=/path/to/python3.12"; \
+	fi >&2; \
+	exit 1
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
 	touch $(READY)
 
 clean:
-	rm -rf $(VENV) runs .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) $(VENV)-other runs .mypy_cache .ruff_cache .pytest_cache

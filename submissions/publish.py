@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 from kit.errors import BundleError, PublishError
-from kit.files.encodings import sha256_bytes
 from kit.hub.modelscope import Repository
 from kit.hub.repository import RemoteFile
 from submissions.bundle.bundle import Bundle, open_bundle
@@ -47,12 +46,11 @@ def publish(bundle: Bundle, repository: Repository, private: bool) -> Delivery:
     Raises:
         PublishError: the hub cannot be reached or refuses, or a file did not arrive as it is in the bundle.
     """
-    files = bundle.files
-    wanted = {name: RemoteFile(len(data), sha256_bytes(data)) for name, data in files.items()}
+    wanted = {name: RemoteFile(one.size_bytes, one.sha256) for name, one in bundle.records.items()}
     there = repository.files()
     if there is None:
         repository.create(bundle.sound_manifest.name, private)
-    lacking = {name: files[name] for name, file in wanted.items() if file != (there or {}).get(name)}
+    lacking = {name: bundle.content(name) for name, file in wanted.items() if file != (there or {}).get(name)}
     if lacking:
         repository.send(lacking)
     if faults := list(_differences(wanted, repository.files() or {})):

@@ -10,8 +10,14 @@ from typing import TYPE_CHECKING
 
 from kit.errors import LoraError
 from kit.files.atomic_write import write_atomic
-from kit.files.encodings import canonical_json, zip_bytes
-from kit.files.safetensors_files import METADATA, SafetensorsFile, TensorEntry, framed, read_safetensors
+from kit.files.encodings import Piece, canonical_json, zip_pieces
+from kit.files.safetensors_files import (
+    METADATA,
+    SafetensorsFile,
+    TensorEntry,
+    framed_pieces,
+    read_safetensors,
+)
 from kit.lora.key_names import ADAPTER_CONFIG, ADAPTER_FILE, Tool, read_key, write_key
 from kit.lora.metadata import adapter_config, metadata_of
 
@@ -56,7 +62,14 @@ _STORAGES = {"F64": "DoubleStorage", "F32": "FloatStorage", "F16": "HalfStorage"
 
 
 def safetensors_for(tool: Tool, file: SafetensorsFile, rank: int, alpha: float) -> bytes:
+    """Return the safetensors file that `safetensors_pieces` gives in pieces."""
+    return b"".join(safetensors_pieces(tool, file, rank, alpha))
+
+
+def safetensors_pieces(tool: Tool, file: SafetensorsFile, rank: int, alpha: float) -> tuple[Piece, ...]:
     """Return a LoRA's safetensors file with another tool's names and its alpha where that tool looks for it.
+
+    The numbers are a view of the file's own, so that a large LoRA is never there twice.
 
     Raises:
         ValueError: it holds something else than factors, or the tool has no name for one of its layers.
@@ -79,10 +92,15 @@ def safetensors_for(tool: Tool, file: SafetensorsFile, rank: int, alpha: float) 
         header[write_key(tool, layer, "alpha")] = entry._asdict()
         alphas += _ALPHA.pack(alpha)
     metadata = metadata_of(tool, sorted(layers), rank, alpha, file.metadata)
-    return framed(canonical_json({METADATA: metadata, **header}), file.body, alphas)
+    return framed_pieces(canonical_json({METADATA: metadata, **header}), file.body, alphas)
 
 
 def checkpoint_bytes(file: SafetensorsFile) -> bytes:
+    """Return the .ckpt that `checkpoint_pieces` gives in pieces."""
+    return b"".join(checkpoint_pieces(file))
+
+
+def checkpoint_pieces(file: SafetensorsFile) -> tuple[Piece, ...]:
     """Return a LoRA's safetensors file as the contest's .ckpt: what torch.save writes of its tensors by name.
 
     Raises:
@@ -93,9 +111,13 @@ def checkpoint_bytes(file: SafetensorsFile) -> bytes:
         raise ValueError(f"must hold floating-point numbers, got {', '.join(sorted(strange))}")
     pickled = b"".join(_pickled(file.entries, names))
     arrays = {f"archive/data/{number}": file.numbers(name) for number, name in enumerate(names)}
-    return zip_bytes(
-        {"archive/data.pkl": pickled, "archive/byteorder": b"little", **arrays, "archive/version": b"3\n"}
-    )
+    files: dict[str, Piece] = {
+        "archive/data.pkl": pickled,
+        "archive/byteorder": b"little",
+        **arrays,
+        "archive/version": b"3\n",
+    }
+    return tuple(zip_pieces(files))
 
 
 def _pickled(entries: Mapping[str, TensorEntry], names: list[str]) -> Iterator[bytes]:

@@ -69,7 +69,8 @@ def publish(
 
     with open_repository(to, "" if dry_run else token_of(os.environ)) as repository:
         sealed = sound_bundle(bundle, load_rules(rules) if rules else None)
-        manifest, files = sealed.sound_manifest, sealed.files
+        manifest = sealed.sound_manifest
+        files = {name: record.size_bytes for name, record in sealed.records.items()}
         if manifest.notice:
             typer.echo(f"note    {manifest.notice}")
         if dry_run:
@@ -83,9 +84,9 @@ def publish(
     )
 
 
-def _say_what_would_go(page: str, name: str, files: Mapping[str, bytes]) -> None:
+def _say_what_would_go(page: str, name: str, sizes: Mapping[str, int]) -> None:
     typer.echo(f"page    {page}")
     typer.echo(f"name    {name}")
-    for file, data in files.items():
-        typer.echo(f"file    {file}  {len(data):,} bytes")
-    typer.echo(f"total   {len(files)} files, {sum(map(len, files.values())):,} bytes; nothing was sent")
+    for file, size in sizes.items():
+        typer.echo(f"file    {file}  {size:,} bytes")
+    typer.echo(f"total   {len(sizes)} files, {sum(sizes.values()):,} bytes; nothing was sent")

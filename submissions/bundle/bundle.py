@@ -1,6 +1,9 @@
-"""A bundle opened: its zip is read once, so what was checked is what is published, drawn again or ranked."""
+"""A bundle opened: its zip is read once, so what was checked is what is published, drawn again or ranked.
 
-from collections.abc import Mapping
+In memory are its texts, its pictures and one LoRA; the LoRA's other forms follow from it and are never kept.
+"""
+
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -8,12 +11,24 @@ from pathlib import Path
 from PIL import Image
 
 from kit.errors import BundleError
-from submissions.bundle.manifest import MANIFEST, Manifest, PanelRecord, read_manifest
+from submissions.bundle.comfyui import workflows_of
+from submissions.bundle.lora_files import lora_forms
+from submissions.bundle.manifest import (
+    COMPARISON,
+    MANIFEST,
+    FileRecord,
+    Manifest,
+    PanelRecord,
+    file_record,
+    lora_names,
+    read_manifest,
+)
 from submissions.bundle.mosaic import GRIDS
+from submissions.bundle.texts import TEXTS
 from submissions.faults import Fault, listed
 from submissions.untrusted.lora_reader import LoraFile
 from submissions.untrusted.png_reader import read_picture
-from submissions.untrusted.zip_reader import read_zip
+from submissions.untrusted.zip_reader import FileDigest, read_zip
 
 _MOSAICS = frozenset(grid.file for grid in GRIDS)
 
@@ -23,7 +38,9 @@ class Bundle:
     """The files of a bundle; what they hold is decoded when it is first asked for, and once."""
 
     files: Mapping[str, bytes]
-    """By name; a file with a fault of its form is left out."""
+    """By name; left out are a file with a fault of its form, and the LoRA's other forms."""
+    digests: Mapping[str, FileDigest] = field(default_factory=dict)
+    """Of every file in the zip, in its order; empty for a bundle that is not packed yet."""
     manifest: Manifest | None
     """None where it cannot be read."""
     faults: tuple[Fault, ...] = ()
@@ -38,6 +55,25 @@ class Bundle:
         return self.manifest
 
     @cached_property
+    def records(self) -> Mapping[str, FileRecord]:
+        """Return what each file is, also of those that are not kept."""
+        if not self.digests:
+            return {name: file_record(data) for name, data in self.files.items()}
+        return {
+            name: FileRecord(sha256=digest.sha256, size_bytes=digest.size_bytes)
+            for name, digest in self.digests.items()
+        }
+
+    def content(self, name: str) -> bytes:
+        """Return a file of a sound bundle; a form of the LoRA is made anew, which gives its very bytes."""
+        if name in self.files:
+            return self.files[name]
+        record = self.sound_manifest.lora
+        assert record is not None
+        assert self.lora is not None
+        return b"".join(lora_forms(record, self.lora.content)[name]())
+
+    @cached_property
     def lora(self) -> LoraFile | None:
         """Return the LoRA that the manifest names; None where it names none or the file is not there."""
         record = self.manifest.lora if self.manifest else None
@@ -48,11 +84,6 @@ class Bundle:
     def panels(self) -> Mapping[str, PanelRecord]:
         """Return the manifest's panels by file."""
         return {panel.file: panel for panel in self.manifest.panels} if self.manifest else {}
-
-    def lora_file(self, name: str) -> LoraFile:
-        """Return one of its safetensors files; the LoRA that the manifest names is kept, parsed once."""
-        data = self.files[name]
-        return self.lora if self.lora and self.lora.data is data else LoraFile(data=data)
 
     def picture(self, name: str) -> tuple[Image.Image | None, list[Fault]]:
         """Return a picture decoded, or None and why not; panels and mosaics are kept, decoded once."""
@@ -77,11 +108,29 @@ def open_bundle(path: Path) -> Bundle:
     Raises:
         BundleError: there is no such file, or it cannot be read at all.
     """
-    files, faults = read_zip(path)
-    if not files:
+    files, faults, digests = read_zip(path, _loras_to_keep)
+    if not digests:
         return Bundle(files=files, manifest=None, faults=faults or (Fault("bundle", "is empty"),))
     if MANIFEST not in files:
         missing = Fault(MANIFEST, "is missing, it says what the bundle is", "pack again")
-        return Bundle(files=files, manifest=None, faults=(*faults, missing))
+        return Bundle(files=files, digests=digests, manifest=None, faults=(*faults, missing))
     manifest, wrong = read_manifest(files[MANIFEST])
-    return Bundle(files=files, manifest=manifest, faults=(*faults, *wrong))
+    return Bundle(files=files, digests=digests, manifest=manifest, faults=(*faults, *wrong))
+
+
+def _loras_to_keep(files: Mapping[str, bytes]) -> Collection[str]:
+    """Return the LoRA that the manifest names; none where it names none."""
+    manifest, _ = read_manifest(files.get(MANIFEST, b""))
+    return [manifest.lora.file] if manifest and manifest.lora else []
+
+
+def order_of(manifest: Manifest) -> Iterator[str]:
+    """Yield the names that a bundle's files can have, in the order in which they stand in its zip."""
+    yield from TEXTS
+    yield from (panel.file for panel in manifest.panels)
+    yield from (grid.file for grid in GRIDS)
+    yield from ("prompts.csv", "prompts.json", "settings.json", "scores.csv")
+    yield from workflows_of(manifest)
+    yield COMPARISON
+    yield from lora_names(manifest.candidate).values() if manifest.lora else ()
+    yield MANIFEST

@@ -1,11 +1,11 @@
 """The bundle's LoRA files: one safetensors file in the forms that other tools read."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from kit.files.encodings import sha256_bytes
+from kit.files.encodings import Piece, sha256_bytes
 from kit.files.safetensors_files import SafetensorsFile
-from kit.lora.convert import checkpoint_bytes, safetensors_for
+from kit.lora.convert import checkpoint_pieces, safetensors_pieces
 from kit.lora.key_names import read_key
 from submissions.bundle.manifest import LoraRecord
 from submissions.untrusted.lora_reader import LoraFile
@@ -51,14 +51,14 @@ def _is_anothers(lora: LoraFile) -> bool:
     return any(part is not None and part.tool != "diffsynth" for part in parts)
 
 
-def lora_forms(record: LoraRecord, content: SafetensorsFile) -> dict[str, Callable[[], bytes]]:
-    """Return how the other forms of a LoRA are computed from its safetensors file, by file name.
+def lora_forms(record: LoraRecord, content: SafetensorsFile) -> dict[str, Callable[[], Sequence[Piece]]]:
+    """Return how the other forms of a LoRA are computed from its safetensors file, in pieces, by file name.
 
     Each raises ValueError where diffusers or torch have no name for something in it.
     """
     rank, alpha = record.rank, record.alpha
     return {
-        record.checkpoint: lambda: checkpoint_bytes(content),
-        record.diffusers: lambda: safetensors_for("diffusers", content, rank, alpha),
-        record.comfyui: lambda: safetensors_for("kohya", content, rank, alpha),
+        record.checkpoint: lambda: checkpoint_pieces(content),
+        record.diffusers: lambda: safetensors_pieces("diffusers", content, rank, alpha),
+        record.comfyui: lambda: safetensors_pieces("kohya", content, rank, alpha),
     }

@@ -1,12 +1,13 @@
 """The manifest of a bundle: what it is, how to draw each panel again, and the sha256 of every file."""
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field, JsonValue, PositiveInt, StringConstraints, ValidationError
 from pydantic_core import from_json
 
-from kit.files.encodings import canonical_json, json_bytes, sha256_bytes
+from kit.files.encodings import Piece, canonical_json, json_bytes, sha256_bytes
 from submissions.faults import Fault
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
@@ -50,6 +51,15 @@ class FileRecord(Record, frozen=True):
 def file_record(data: bytes) -> FileRecord:
     """Return what the manifest says of a file."""
     return FileRecord(sha256=sha256_bytes(data), size_bytes=len(data))
+
+
+def record_of_pieces(pieces: Iterable[Piece]) -> FileRecord:
+    """Return what the manifest says of a file that is never put together in memory."""
+    sha256, size = hashlib.sha256(), 0
+    for piece in pieces:
+        sha256.update(piece)
+        size += len(piece)
+    return FileRecord(sha256=sha256.hexdigest(), size_bytes=size)
 
 
 class PanelRecord(Record, frozen=True):

@@ -135,7 +135,8 @@ def _files(evidence: Evidence, entry: Entry, draft: Manifest, words: MosaicText)
         files[COMPARISON] = evidence.comparison
     if draft.lora and evidence.lora is not None:
         files[draft.lora.file] = evidence.lora.data
-        files |= {name: form() for name, form in lora_forms(draft.lora, evidence.lora.content).items()}
+        forms = lora_forms(draft.lora, evidence.lora.content)
+        files |= {name: b"".join(form()) for name, form in forms.items()}
     return files
 
 

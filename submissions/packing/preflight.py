@@ -8,7 +8,7 @@ from statistics import fmean
 from eval.scoring.records import PANELS_FILE, STORIES_FILE, PanelScore, Scores
 from kit.experiment.identity import is_embedded
 from kit.files.encodings import canonical_json, sha256_bytes
-from kit.lora.convert import checkpoint_bytes, safetensors_for
+from kit.lora.convert import checkpoint_pieces, safetensors_pieces
 from kit.story.prompt import prompt_of
 from kit.story.story import PANELS
 from submissions.bundle.manifest import panel_file
@@ -19,7 +19,7 @@ from submissions.packing.run_evidence import DRAW_AGAIN, STORY, Evidence
 from submissions.untrusted.lora_reader import LoraFile, lora_faults
 from submissions.untrusted.png_reader import picture_texts, read_picture, square_faults
 from submissions.untrusted.secret_scan import find_leaks
-from submissions.untrusted.zip_reader import MAX_LORA_BYTES
+from submissions.untrusted.zip_list import MAX_LORA_BYTES
 from submissions.verification.rule_checks import gate_faults, words_faults
 
 _CLOSE = 1e-3
@@ -112,8 +112,8 @@ def _lora_faults(evidence: Evidence, rules: Rules) -> Iterator[Fault]:
 def _form_faults(lora: LoraFile) -> Iterator[Fault]:
     """Yield why a sound LoRA cannot be written for other tools."""
     try:
-        checkpoint_bytes(lora.content)
-        safetensors_for("diffusers", lora.content, 1, 1.0)  # ComfyUI's names are of the same layers
+        checkpoint_pieces(lora.content)
+        safetensors_pieces("diffusers", lora.content, 1, 1.0)  # ComfyUI's names are of the same layers
     except ValueError as error:
         yield Fault("lora", str(error))
 

@@ -1,76 +1,72 @@
-"""The zip of a bundle: written so that its bytes follow from its content, read so that it can do no harm."""
+"""The zip of a bundle: read so that it can do no harm, and held against the one form that storykit writes.
 
-import re
-import stat
+Nothing in it is compressed, so nothing unpacks to more than it takes. Its list of files and what stands
+before each file are compared, byte for byte, with what storykit writes of files of these names, sizes and
+checksums: there is no room for a comment, a gap, an extra field or a second stream.
+
+Bounds: each byte is read once. Texts, pictures and one LoRA are held, 3, 128 and 480 MiB at most; the LoRA's
+other forms pass by in pieces of 1 MiB.
+"""
+
+import hashlib
+import os
 import struct
-import zipfile
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple, TypeVar
 
 from kit.errors import BundleError
+from kit.files.encodings import ZipEntry, zip_end
 from submissions.faults import Fault
+from submissions.untrusted.zip_list import (
+    MAX_BUNDLE_BYTES,
+    MAX_ENTRIES,
+    Listed,
+    is_weights,
+    judge,
+    read_list,
+    sum_problem,
+)
 
-MAX_ENTRIES = 64
-"""A bundle has about 20 files."""
 MAX_DIRECTORY_BYTES = MAX_ENTRIES * 1024
 """The zip's list of entries, read before anything else is trusted."""
-MAX_LORA_BYTES = 480 << 20
-"""A LoRA of Kolors at rank 64 in fp32 has 355 MiB, at rank 128 in fp16 as well."""
-MAX_PICTURE_BYTES = 32 << 20
-"""A picture of 1024 x 1024 has 1 to 3 MiB."""
-MAX_TEXT_BYTES = 1 << 20
-"""Every other file is text of a few KiB; a comparison has tens."""
-MAX_TEXTS_BYTES = 3 << 20
-"""All texts together: each is searched for secrets."""
-MAX_SLACK_BYTES = 64
-"""What other tools add to an entry: extra fields, a descriptor."""
-MAX_RATIO = {".safetensors": 3, ".ckpt": 3}
-"""How many times smaller than its content an entry may be; beyond that it is a bomb."""
-MAX_TEXT_RATIO = 100
-MAX_BUNDLE_BYTES = 4 * MAX_LORA_BYTES + (256 << 20)
-"""All files together, unpacked: the LoRA in four forms, pictures and texts."""
-FREE_BYTES = 64 << 20
-"""What any zip may unpack to; beyond that it must be large itself, by a third."""
 
-_LIMITS = {".safetensors": MAX_LORA_BYTES, ".ckpt": MAX_LORA_BYTES, ".png": MAX_PICTURE_BYTES}
-_LOCAL_BYTES = 30
-"""What stands in front of an entry beside its name."""
+T = TypeVar("T")
+Keep = Callable[[Mapping[str, bytes]], Collection[str]]
 _END = struct.Struct("<4s4H2LH")
 _END_MARK = b"PK\x05\x06"
 _ZIP64_MARK = b"PK\x06\x07"
 _ZIP64_LOCATOR_BYTES = 20
-_NAME = re.compile(r"[A-Za-z0-9-][A-Za-z0-9._-]{0,199}(?:/[A-Za-z0-9-][A-Za-z0-9._-]{0,199}){0,3}")
-_ZIP_TROUBLE = (
-    zipfile.BadZipFile, zlib.error, struct.error, RuntimeError, ValueError, EOFError, ArithmeticError,
-    LookupError, OSError,
-)  # fmt: skip
-"""What Python's zipfile raises on damaged or hostile input."""
+_AT_ONCE = 1 << 20
+"""Bytes that are read at a time of a file that is not kept."""
+_HAND_IN = "hand in the zip that `storykit pack` wrote"
+
+
+class FileDigest(NamedTuple):
+    """What is known of a file that was read once."""
+
+    sha256: str
+    size_bytes: int
 
 
 class ZipContents(NamedTuple):
-    """What could be read of a bundle."""
+    """What could be read of a bundle, in the order of the zip; a file with a fault is left out."""
 
     files: Mapping[str, bytes]
-    """File name to bytes; a file with a fault is left out."""
+    """File name to bytes."""
     faults: tuple[Fault, ...]
+    digests: Mapping[str, FileDigest] = {}
+    """Of every file that was read, also of those that were not kept."""
 
 
-def size_limit(name: str) -> int:
-    """Return how many bytes a file of this name may have."""
-    return _LIMITS.get(Path(name).suffix, MAX_TEXT_BYTES)
-
-
-def _is_text(name: str) -> bool:
-    """Return whether a file of this name is read as text."""
-    return Path(name).suffix not in _LIMITS
-
-
-def read_zip(path: Path) -> ZipContents:
+def read_zip(path: Path, keep: Keep | None = None) -> ZipContents:
     """Return the files of a zip with every fault of its form; nothing is written to disk.
 
-    Sizes, names and kinds are checked on the list of entries, before any entry is unpacked.
+    Args:
+        path: The zip.
+        keep: Told the pictures and texts, says which weights are kept in memory; of the others the digest is
+            taken as they pass by. By default all are kept.
 
     Raises:
         BundleError: there is no such file, or it cannot be read at all.
@@ -78,125 +74,132 @@ def read_zip(path: Path) -> ZipContents:
     if not path.is_file():
         raise BundleError(f"a bundle must be a zip file, there is none at {path.name or path}")
     try:
-        if damage := tuple(_end_faults(path)):
-            return ZipContents({}, damage)
-        with zipfile.ZipFile(path) as archive:
-            return _read_entries(archive)
-    except PermissionError as error:
-        raise BundleError(f"{path.name} cannot be read: {error.strerror}") from error
-    except _ZIP_TROUBLE as error:
-        return ZipContents({}, (_bundle_fault(f"is damaged or not a zip: {error}"),))
+        with path.open("rb") as file:
+            return _read(file, keep)
+    except OSError as error:
+        raise BundleError(f"{path.name} cannot be read: {error.strerror or error}") from error
 
 
-def size_faults(files: Mapping[str, bytes]) -> Iterator[Fault]:
-    """Yield what of a bundle's files is too large to be read again."""
-    for name, data in files.items():
-        if len(data) > size_limit(name):
-            yield Fault(name, f"has {len(data)} bytes, {size_limit(name)} are the most")
-    told = sum(len(data) for name, data in files.items() if _is_text(name))
-    if told > MAX_TEXTS_BYTES:
-        yield _bundle_fault(f"holds {told} bytes of texts, {MAX_TEXTS_BYTES} are the most")
+def _read(file: BinaryIO, keep: Keep | None) -> ZipContents:
+    """Return what an open zip holds."""
+    size = os.fstat(file.fileno()).st_size
+    end, damage = _read_end(file, size)
+    if damage:
+        return ZipContents({}, damage)
+    listed = read_list(end[: -_END.size])
+    if listed is None:
+        return ZipContents({}, (_bundle_fault("is damaged: its list of files is broken", _HAND_IN),))
+    readable, faults = judge(listed)
+    if problem := _total_problem(listed, size):
+        return ZipContents({}, (_bundle_fault(problem),))
+    files, digests, spoilt = _read_entries(file, readable, keep)
+    faults += spoilt
+    strange = len(digests) + len(spoilt) < len(listed)
+    if strange or not _is_ours(end, listed, size):
+        faults.append(_form_fault(listed))
+    return ZipContents(files, tuple(faults), digests)
+
+
+def _read_end(file: BinaryIO, size: int) -> tuple[bytes, tuple[Fault, ...]]:
+    """Return the list of files with the end record behind it, or what is wrong with them."""
+    if size > MAX_BUNDLE_BYTES + MAX_DIRECTORY_BYTES:
+        return b"", (_bundle_fault(f"has {size} bytes, {MAX_BUNDLE_BYTES} are the most"),)
+    file.seek(max(0, size - _END.size - _ZIP64_LOCATOR_BYTES))
+    tail = file.read(_END.size + _ZIP64_LOCATOR_BYTES)
+    end = tail[-_END.size :]
+    if len(end) < _END.size or not end.startswith(_END_MARK):
+        problem = "is damaged or not a zip: it does not end with a zip's end record"
+        return b"", (_bundle_fault(problem, "pack again"),)
+    _, _, _, _, entries, directory, start, comment = _END.unpack(end)
+    problems = {
+        "is a zip64, which no bundle needs": tail[: -_END.size].startswith(_ZIP64_MARK),
+        "is damaged: its end record promises a comment that is not there": bool(comment),
+        f"lists {entries} entries in {directory} bytes, {MAX_ENTRIES} are the most": (
+            entries > MAX_ENTRIES or directory > MAX_DIRECTORY_BYTES
+        ),
+        "holds bytes before its first file or behind its list of files": (
+            start + directory + _END.size != size
+        ),
+    }
+    if faults := tuple(_bundle_fault(problem) for problem, holds in problems.items() if holds):
+        return b"", faults
+    file.seek(start)
+    return file.read(directory + _END.size), ()
+
+
+def _total_problem(entries: Sequence[Listed], size: int) -> str:
+    """Return why none of the entries must be read; empty when nothing speaks against it."""
+    stored = {one.name: one.size_bytes for one in entries if one.is_stored}
+    total = sum(stored.values())
+    if total > size:
+        return (
+            f"unpacks to {len(entries)} files of {total} bytes"
+            f", {MAX_ENTRIES} files of {size} bytes are the most for a zip of its size"
+        )
+    return sum_problem(stored)
+
+
+def _read_entries(
+    file: BinaryIO, entries: Sequence[Listed], keep: Keep | None
+) -> tuple[dict[str, bytes], dict[str, FileDigest], list[Fault]]:
+    """Return the files to be kept, the digests of all, in their order, and what is wrong with others."""
+    files: dict[str, bytes] = {}
+    digests: dict[str, FileDigest] = {}
+    faults: list[Fault] = []
+    weights = [one for one in entries if is_weights(one.name)]
+    for one in [one for one in entries if one not in weights] + weights:
+        if one in weights[:1]:
+            kept = keep(files) if keep else [each.name for each in weights]
+        data, digest, problem = _read_entry(file, one, one not in weights or one.name in kept)
+        if digest is None:
+            faults += [Fault(one.name, problem, _HAND_IN)] if problem else []
+            continue
+        digests[one.name] = digest
+        if data is not None:
+            files[one.name] = data
+    order = [one.name for one in entries]
+    return _in_order(files, order), _in_order(digests, order), faults
+
+
+def _read_entry(file: BinaryIO, one: Listed, whole: bool) -> tuple[bytes | None, FileDigest | None, str]:
+    """Return an entry's bytes if they are wanted whole, and its digest; or what is wrong with its bytes."""
+    head = ZipEntry(one.name, one.size_bytes, one.crc).head
+    file.seek(one.start)
+    if file.read(len(head)) != head:
+        return None, None, ""
+    pieces, left, crc, sha256 = [], one.size_bytes, 0, hashlib.sha256()
+    while left and (piece := file.read(left if whole else min(left, _AT_ONCE))):
+        left -= len(piece)
+        crc = zlib.crc32(piece, crc)
+        sha256.update(piece)
+        if whole:
+            pieces.append(piece)
+    if left or crc != one.crc:
+        return None, None, "is damaged: the zip's checksum is of other bytes"
+    data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+    return data if whole else None, FileDigest(sha256.hexdigest(), one.size_bytes), ""
+
+
+def _is_ours(end: bytes, listed: Sequence[Listed], size: int) -> bool:
+    """Return whether a zip's list of files is the one that storykit writes of these files in this order."""
+    if sum(one.size_bytes for one in listed) > size:
+        return False
+    return end == zip_end([ZipEntry(one.name, one.size_bytes, one.crc) for one in listed])
+
+
+def _form_fault(listed: Sequence[Listed]) -> Fault:
+    """Return the fault of a zip that is not, to the last byte, what storykit writes of its files."""
+    if strays := [one.name for one in listed if one.is_mac_stray]:
+        problem = f"was packed anew on a Mac, which left files of its own in it: {strays[0][:100]}"
+        return _bundle_fault(f"{problem} and {len(strays) - 1} more" if strays[1:] else problem, _HAND_IN)
+    problem = "is not as storykit wrote it: another program packed it anew, or something is hidden in it"
+    return _bundle_fault(problem, _HAND_IN)
+
+
+def _in_order(found: Mapping[str, T], order: Sequence[str]) -> dict[str, T]:
+    return {name: found[name] for name in order if name in found}
 
 
 def _bundle_fault(problem: str, mend: str = "") -> Fault:
     """Return a fault of the zip as a whole."""
     return Fault("bundle", problem, mend)
-
-
-def _end_faults(path: Path) -> Iterator[Fault]:
-    """Yield what is wrong with the zip's end record, which says how long the list of entries is."""
-    size = path.stat().st_size
-    if size > MAX_BUNDLE_BYTES + MAX_DIRECTORY_BYTES:
-        yield _bundle_fault(f"has {size} bytes, {MAX_BUNDLE_BYTES} are the most")
-        return
-    with path.open("rb") as file:
-        file.seek(max(0, size - _END.size - _ZIP64_LOCATOR_BYTES))
-        tail = file.read()
-    end = tail[-_END.size :]
-    if len(end) < _END.size or not end.startswith(_END_MARK):
-        yield _bundle_fault("is damaged or not a zip: it does not end with a zip's end record", "pack again")
-        return
-    _, _, _, _, entries, directory, start, comment = _END.unpack(end)
-    if tail[: -_END.size].startswith(_ZIP64_MARK):
-        yield _bundle_fault("is a zip64, which no bundle needs")
-    if comment:
-        yield _bundle_fault("is damaged: its end record promises a comment that is not there")
-    if entries > MAX_ENTRIES or directory > MAX_DIRECTORY_BYTES:
-        yield _bundle_fault(f"lists {entries} entries in {directory} bytes, {MAX_ENTRIES} are the most")
-    elif start + directory + _END.size != size:
-        yield _bundle_fault("holds bytes before its first file or behind its list of files")
-
-
-def _read_entries(archive: zipfile.ZipFile) -> ZipContents:
-    """Return the sound entries' bytes and the faults of the others."""
-    entries = [entry for entry in archive.infolist() if not _is_plain_folder(entry)]
-    if problem := _total_problem(entries, archive.start_dir):
-        return ZipContents({}, (_bundle_fault(problem),))
-    files: dict[str, bytes] = {}
-    faults: list[Fault] = []
-    seen: set[str] = set()
-    for entry in entries:
-        wrong = _entry_faults(entry, seen)
-        seen.add(entry.filename.casefold())
-        faults += wrong
-        if wrong:
-            continue
-        try:
-            files[entry.filename] = archive.read(entry)
-        except _ZIP_TROUBLE as error:
-            faults.append(Fault(entry.filename, f"is damaged: {error}", "pack again"))
-    return ZipContents(files, tuple(faults))
-
-
-def _total_problem(entries: Sequence[zipfile.ZipInfo], end: int) -> str:
-    """Return why none of the entries must be unpacked; empty when nothing speaks against it."""
-    total = sum(entry.file_size for entry in entries)
-    most = min(MAX_BUNDLE_BYTES, FREE_BYTES + 3 * sum(entry.compress_size for entry in entries))
-    if len(entries) > MAX_ENTRIES or total > most:
-        return (
-            f"unpacks to {len(entries)} files of {total} bytes"
-            f", {MAX_ENTRIES} files of {most} bytes are the most for a zip of its size"
-        )
-    told = sum(entry.file_size for entry in entries if _is_text(entry.filename))
-    if told > MAX_TEXTS_BYTES:
-        return f"holds {told} bytes of texts, {MAX_TEXTS_BYTES} are the most"
-    used = (_LOCAL_BYTES + len(entry.orig_filename.encode()) + entry.compress_size for entry in entries)
-    if end - sum(used) > MAX_ENTRIES * MAX_SLACK_BYTES:
-        return "holds bytes that belong to no file"
-    return ""
-
-
-def _is_plain_folder(entry: zipfile.ZipInfo) -> bool:
-    """Return whether an entry only names a folder, as other zip tools add them."""
-    return entry.is_dir() and not entry.file_size and _NAME.fullmatch(entry.orig_filename[:-1]) is not None
-
-
-def _entry_faults(entry: zipfile.ZipInfo, seen: set[str]) -> list[Fault]:
-    """Return why an entry must not be unpacked."""
-    mode = entry.external_attr >> 16
-    limit = size_limit(entry.filename)
-    ratio = MAX_RATIO.get(Path(entry.filename).suffix, MAX_TEXT_RATIO)
-    problems = {
-        "is encrypted": bool(entry.flag_bits & 0x1),
-        "is a link or another special file": bool(stat.S_IFMT(mode)) and not stat.S_ISREG(mode),
-        "is packed in a way other than stored or deflated": entry.compress_type
-        not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED),
-        f"unpacks to {entry.file_size} bytes, {limit} are the most": entry.file_size > limit,
-        f"is a zip bomb: {entry.compress_size} bytes unpack to {entry.file_size}": entry.file_size
-        > ratio * (entry.compress_size + 1),
-        "is there twice": entry.filename.casefold() in seen,
-    }
-    found = [problem for problem, holds in problems.items() if holds] + _name_problems(entry.orig_filename)
-    return [Fault(entry.orig_filename[:100], problem) for problem in found]
-
-
-def _name_problems(name: str) -> list[str]:
-    """Return why a name must not be unpacked."""
-    if _NAME.fullmatch(name) and ".." not in name:
-        return []
-    parts = re.split(r"[/\\]", name)
-    if ".." in parts:
-        return ["leads out of the bundle"]
-    if name.startswith(("/", "\\")) or re.match(r"[A-Za-z]:", name):
-        return ["has an absolute name"]
-    return ["has a name other than letters, digits, dots, dashes and slashes"]

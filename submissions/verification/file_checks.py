@@ -8,7 +8,7 @@ from pydantic_core import from_json
 
 from kit.files.encodings import canonical_json, sha256_bytes
 from kit.images.png_metadata import PARAMETERS, RECIPE, parameters_of
-from submissions.bundle.bundle import Bundle
+from submissions.bundle.bundle import Bundle, order_of
 from submissions.bundle.manifest import Manifest, PanelRecord
 from submissions.faults import Fault
 from submissions.untrusted.lora_reader import lora_faults
@@ -32,18 +32,28 @@ def file_faults(bundle: Bundle) -> Iterator[Fault]:
         match Path(name).suffix:
             case ".png":
                 yield from pictures.faults_of(name)
-            case ".safetensors":
-                yield from lora_faults(name, bundle.lora_file(name))
-            case ".ckpt":
-                pass  # never opened: it must be what the safetensors file gives, byte by byte
+            case ".safetensors" | ".ckpt":
+                if bundle.lora and data is bundle.lora.data:
+                    yield from lora_faults(name, bundle.lora)
+                # the other forms are never opened: they must be what this one gives, byte by byte
             case _ if bundle.manifest and name in DRAWN_UP:
                 pass  # it must be what the manifest gives, whose own texts are searched
             case _:
                 yield from _text_faults(name, data)
+    yield from _order_faults(bundle)
     problem = "lies in the folder that the contest scores, where panels alone belong"
     for name in bundle.files if bundle.panels else ():
         if name.startswith(SCORED_FOLDER) and name not in bundle.panels:
             yield Fault(name, problem, "take it out, it moves the score")
+
+
+def _order_faults(bundle: Bundle) -> Iterator[Fault]:
+    """Yield whether the files stand in the zip in another order than pack gives them."""
+    known = list(order_of(bundle.manifest)) if bundle.manifest else []
+    found = [name for name in bundle.digests if name in known]
+    if found != [name for name in known if name in found]:
+        problem = "is not as storykit wrote it: its files stand in another order"
+        yield Fault("bundle", problem, "hand in the zip that `storykit pack` wrote")
 
 
 class _PictureChecks:

@@ -16,6 +16,8 @@ from submissions.untrusted.lora_reader import LoraFile
 LEAST_CHANGE = 1e-8
 """Root mean square of what is added to a layer's weights, whose own is about .03. The first step of a
 training (learning rate 1e-4, rank 4) adds more than 1e-6; of 1e-8 even fp32 keeps little beside .03."""
+LEAST_STRENGTH = 0.01
+"""Relative to the training; a fiftieth of a style moves pictures by one or two levels of 255."""
 MOST_FACTOR = 100.0
 """Times that up @ down is worn: alpha/rank is 4 at most in every trainer's advice, and strength 2."""
 _TRIGGER_NOTES = ("trigger", "modelspec.trigger_phrase")
@@ -39,6 +41,9 @@ def lora_claim_faults(record: LoraRecord, lora: LoraFile) -> Iterator[Fault]:
     if record.factor > MOST_FACTOR:
         problem = f"is worn {record.factor:g} times up @ down, {MOST_FACTOR:g} are the most"
         yield Fault(record.file, problem, "give the alpha of its training")
+    if record.strength < LEAST_STRENGTH:
+        problem = f"is worn at strength {record.strength:g}, {LEAST_STRENGTH:g} is the least that can show"
+        yield Fault(record.file, problem, "draw with a higher strength")
     if layers and not _changes_weights(record, content):
         problem = (
             f"changes nothing at strength {record.strength:g}: no layer's weights move by {LEAST_CHANGE:g}"

@@ -5,24 +5,23 @@ from collections.abc import Iterator, Mapping
 from pydantic_core import from_json
 
 from kit.files.encodings import csv_rows, json_bytes
-from submissions.bundle.bundle import Bundle
+from submissions.bundle.bundle import Bundle, order_of
 from submissions.bundle.comfyui import workflows_of
 from submissions.bundle.lora_files import lora_forms
 from submissions.bundle.manifest import (
-    COMPARISON,
     MANIFEST,
     PROMPT_COLUMNS,
+    FileRecord,
     LoraRecord,
     Manifest,
-    file_record,
     lora_names,
     panel_file,
     prompts_json,
+    record_of_pieces,
     seal_of,
     settings_json,
 )
-from submissions.bundle.mosaic import GRIDS
-from submissions.bundle.texts import CONFIGURATION, TEXTS
+from submissions.bundle.texts import CONFIGURATION
 from submissions.faults import Fault
 from submissions.untrusted.lora_reader import LoraFile
 
@@ -33,28 +32,28 @@ def agreement_faults(bundle: Bundle, manifest: Manifest) -> Iterator[Fault]:
     document = from_json(files[MANIFEST])
     if files[MANIFEST] != json_bytes(document) or document["seal"] != seal_of(document):
         yield Fault(MANIFEST, "is not as it was packed, its seal does not fit", "pack again")
-    yield from _hash_faults(files, manifest)
+    yield from _hash_faults(bundle.records, manifest)
     yield from _panel_faults(manifest)
     yield from _name_faults(manifest)
     yield from _lora_faults(manifest)
     if manifest.lora and bundle.lora:
-        yield from _lora_file_faults(files, manifest, manifest.lora, bundle.lora)
+        yield from _lora_file_faults(bundle.records, manifest, manifest.lora, bundle.lora)
     yield from _json_faults(files, manifest)
     yield from _prompt_table_faults(files, manifest)
 
 
-def _hash_faults(files: Mapping[str, bytes], manifest: Manifest) -> Iterator[Fault]:
+def _hash_faults(records: Mapping[str, FileRecord], manifest: Manifest) -> Iterator[Fault]:
     """Yield which files are lost, unlisted, or others than those listed."""
     for name in manifest.files:
-        if name not in files:
+        if name not in records:
             yield Fault(name, "is in the manifest but not in the bundle")
-    for name, data in files.items():
+    for name, found in records.items():
         if name == MANIFEST:
             continue
         record = manifest.files.get(name)
         if record is None:
             yield Fault(name, "is in the bundle but not in the manifest")
-        elif record != file_record(data):
+        elif record != found:
             yield Fault(name, "is not the file in the manifest, its sha256 or size differs")
 
 
@@ -75,10 +74,7 @@ def _panel_faults(manifest: Manifest) -> Iterator[Fault]:
 
 def _name_faults(manifest: Manifest) -> Iterator[Fault]:
     """Yield which files are no part of a bundle, so that nothing rides along."""
-    known = {*TEXTS, *workflows_of(manifest), *(grid.file for grid in GRIDS)}
-    known |= {panel.file for panel in manifest.panels}
-    known |= {"prompts.csv", "prompts.json", "settings.json", "scores.csv", COMPARISON}
-    known |= set(lora_names(manifest.candidate).values()) if manifest.lora else set()
+    known = set(order_of(manifest)) - {MANIFEST}
     for name in manifest.files:
         if name not in known:
             yield Fault(name, "is no part of a bundle", "take it out")
@@ -99,7 +95,7 @@ def _lora_faults(manifest: Manifest) -> Iterator[Fault]:
 
 
 def _lora_file_faults(
-    files: Mapping[str, bytes], manifest: Manifest, record: LoraRecord, lora: LoraFile
+    records: Mapping[str, FileRecord], manifest: Manifest, record: LoraRecord, lora: LoraFile
 ) -> Iterator[Fault]:
     """Yield where a LoRA's files differ from what the manifest says of them, or from one another."""
     listed = manifest.files.get(record.file)
@@ -109,7 +105,7 @@ def _lora_file_faults(
     problem = f"is not {record.file} in another form, byte by byte"
     try:
         for name, form in lora_forms(record, lora.content).items():
-            if name in files and (len(files[name]) < len(lora.content.body) or files[name] != form()):
+            if name in records and records[name] != record_of_pieces(form()):
                 yield Fault(name, problem, "pack again")
     except ValueError as error:
         yield Fault(record.file, str(error))

@@ -32,11 +32,16 @@ FORBIDDEN = (
 )
 """What no verification may do, as Python's audit events call it."""
 
+sys.path[:0] = [str(Path(__file__).parents[2])] if __name__ == "__main__" else []
+from kit.files.encodings import zip_bytes  # noqa: E402
+
 Files = dict[str, bytes]
 
 
 def zipped(files: Files, kind: int = zipfile.ZIP_STORED) -> bytes:
-    """Return a plain zip."""
+    """Return a zip, which is the one that storykit writes unless it is compressed."""
+    if kind == zipfile.ZIP_STORED:
+        return zip_bytes(files)
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", kind) as archive:
         for name, data in files.items():
@@ -355,6 +360,5 @@ def _verified(path: Path) -> dict[str, object]:
 
 
 if __name__ == "__main__":
-    sys.path.insert(0, str(Path(__file__).parents[2]))
     importlib.import_module("submissions.verification.verify")
     sys.stdout.write(json.dumps({name: _verified(Path(name)) for name in sys.argv[1:]}))

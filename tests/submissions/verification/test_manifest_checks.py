@@ -168,7 +168,7 @@ def _lora(data):
         manifest["lora"] |= {"sha256": sha256_bytes(data)}
         record = LoraRecord.model_validate({**manifest["lora"], "notes": manifest["lora"]["notes"]})
         files["lora/ink.safetensors"] = data
-        files |= {name: form() for name, form in lora_forms(record, read_safetensors(data)).items()}
+        files |= {name: b"".join(form()) for name, form in lora_forms(record, read_safetensors(data)).items()}
 
     return forgery
 

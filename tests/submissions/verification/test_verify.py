@@ -19,13 +19,38 @@ def test_a_sound_bundle_has_no_fault(bundle):
     assert verified(bundle) == ()
 
 
-def test_a_bundle_packed_anew_by_another_zip_tool_has_no_fault(bundle):
+@pytest.mark.parametrize("kind", [zipfile.ZIP_DEFLATED, zipfile.ZIP_STORED])
+def test_a_bundle_packed_anew_by_another_zip_tool_is_one_fault_that_says_what_to_hand_in(bundle, kind):
+    files = unpack(bundle)
+    with zipfile.ZipFile(bundle, "w", kind) as archive:
+        for name, data in files.items():
+            archive.writestr(name, data)
+    assert faults_told(bundle) == (
+        "bundle: is not as storykit wrote it: another program packed it anew, or something is hidden in it "
+        "(hand in the zip that `storykit pack` wrote)"
+    )
+
+
+def test_a_bundle_packed_anew_on_a_mac_is_told_so(bundle):
     files = unpack(bundle)
     with zipfile.ZipFile(bundle, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.mkdir("panels")
-        for name, data in reversed(files.items()):
+        for name, data in files.items():
             archive.writestr(name, data)
-    assert verified(bundle) == ()
+            archive.writestr(f"__MACOSX/._{name}", b"a")
+        archive.writestr(".DS_Store", b"b")
+    assert faults_told(bundle) == (
+        "bundle: was packed anew on a Mac, which left files of its own in it: __MACOSX/._README.md "
+        "and 26 more (hand in the zip that `storykit pack` wrote)"
+    )
+
+
+def test_files_in_another_order_are_a_fault(bundle):
+    files = unpack(bundle)
+    bundle.write_bytes(zip_bytes(dict(reversed(files.items()))))
+    assert faults_told(bundle).startswith(
+        "bundle: is not as storykit wrote it: its files stand in another order"
+    )
 
 
 def test_verifying_writes_nothing(bundle):
@@ -181,16 +206,17 @@ def test_pictures_and_lora_are_decoded_once_whoever_asks_and_the_file_is_needed_
     assert verify(opened) == ()
     for name in ("mosaic-2x4.png", *opened.panels):
         assert opened.picture(name)[0] is opened.picture(name)[0]
-    lora = opened.lora_file(opened.sound_manifest.lora.file)
-    assert lora is opened.lora
-    assert lora.content is opened.lora.content
+    assert opened.lora is opened.lora
+    assert opened.lora.content is opened.lora.content
     assert verify(opened) == ()
 
 
-def test_the_other_forms_of_the_lora_are_not_kept(bundle):
+def test_the_other_forms_of_the_lora_are_made_anew_to_the_byte(bundle):
     opened = open_bundle(bundle)
-    other = opened.sound_manifest.lora.diffusers
-    assert opened.lora_file(other) is not opened.lora_file(other)
+    record = opened.sound_manifest.lora
+    others = {record.checkpoint, record.diffusers, record.comfyui}
+    assert others.isdisjoint(opened.files)
+    assert {name: opened.content(name) for name in opened.records} == unpack(bundle)
 
 
 def test_a_bundle_that_cannot_be_read_back_says_why(bundle):
