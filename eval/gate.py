@@ -4,29 +4,31 @@ The organiser's script takes every regular file in the folder, no subfolder, and
 picture. So the mean is given only where that script would give one, and what does not belong is named.
 """
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from io import BytesIO
 from pathlib import Path
 from statistics import fmean, mode
 from typing import Literal, NamedTuple
 
 from PIL.Image import Image
-from PIL.Image import open as open_picture
 
 from eval.scorers.preprocess import batches_ahead
 from eval.scorers.protocols import Scorer, Stamp
-from eval.scoring.panel_file import read_picture, through_jpeg
+from eval.scoring.panel_file import through_jpeg
 from kit.errors import ScoreError
-from kit.images.decode import is_flat
+from kit.images.decode import PictureError, is_flat, open_picture, picture_size
 from kit.images.near_duplicates import Thumbnail, same_pictures, thumbnail
 
 THRESHOLD = 6.0
 """The mean an entry needs; source: the contest's rules."""
-BATCH = 64
-"""Pictures read at once: of 1024 px, 200 MB."""
+BATCH, BATCH_PIXELS = 64, 2**26
+"""Pictures read at once, and their pixels, 64 times 1024 x 1024: 256 MiB."""
 JPEG_QUALITY, SMALLER = 90, 0.98
+_DEEP = ("I", "F")
+"""How modes begin whose values go beyond 255."""
+_WHITE = "of 16 bit or more: as RGB it becomes white, as in the contest's script; save it as RGB of 8 bit"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -99,7 +101,7 @@ def _score_files(folder: Path, scorer: Scorer) -> tuple[tuple[FileScore, ...], d
     sizes: dict[str, tuple[int, int]] = {}
     faults: dict[str, str] = {}
     thumbnails: dict[str, Thumbnail] = {}
-    for batch in batches_ahead(_read, paths, BATCH):
+    for batch in (batch for group in _groups(paths) for batch in batches_ahead(_read, group, BATCH)):
         faults |= {file.name: file.fault for file in batch if file.fault}
         pictures = {file.name: file.picture for file in batch if file.picture is not None}
         sizes |= {name: picture.size for name, picture in pictures.items()}
@@ -126,20 +128,41 @@ def _files_of(folder: Path) -> list[Path]:
     return paths
 
 
+def _groups(paths: Sequence[Path]) -> Iterator[list[Path]]:
+    """Yield files whose pictures are held at once; one picture alone may be as large as any."""
+    group: list[Path] = []
+    pixels = 0
+    for path in paths:
+        area = _area(path)
+        if group and (len(group) == BATCH or pixels + area > BATCH_PIXELS):
+            yield group
+            group, pixels = [], 0
+        group.append(path)
+        pixels += area
+    yield group
+
+
+def _area(path: Path) -> int:
+    """Return a picture's pixels, 0 where it is none."""
+    try:
+        return math.prod(picture_size(path))
+    except PictureError:
+        return 0
+
+
 def _read(path: Path) -> _File:
     """Return what a file holds, and what the contest's script would not say of it."""
     try:
-        data = path.read_bytes()
-        picture = read_picture(data)
-    except (ScoreError, OSError) as error:
-        reason = f"cannot be read: {error.strerror or error}" if isinstance(error, OSError) else str(error)
-        return _File(path.name, None, f"{reason}; the contest's script stops here")
-    with open_picture(BytesIO(data)) as saved:
-        mode = saved.mode
+        saved = open_picture(path)
+    except PictureError as error:
+        return _File(path.name, None, f"{error}; take it out, the contest's script may stop here")
+    picture = saved.convert("RGB")
+    if saved.mode.startswith(_DEEP):
+        return _File(path.name, picture, f"is {saved.mode}, {_WHITE}", thumbnail(picture))
     if is_flat(picture):
         return _File(path.name, picture, "has one colour all over")
-    fault = "" if mode == "RGB" else f"is {mode}, not RGB; it is scored as RGB, which may look different"
-    return _File(path.name, picture, fault, thumbnail(picture))
+    fault = f"is {saved.mode}, not RGB; it is scored as RGB, which may look different"
+    return _File(path.name, picture, "" if saved.mode == "RGB" else fault, thumbnail(picture))
 
 
 def _smaller(picture: Image) -> Image:

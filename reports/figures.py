@@ -135,7 +135,7 @@ def _blank(inches: tuple[float, float], box: tuple[float, float, float, float]) 
 
 def _cosine(value: float) -> str:
     """Return a cosine without its leading zero, as .83."""
-    return f"{value:.2f}".replace("0.", ".", 1).replace("-", MINUS)
+    return f"{round(value, 2) + 0.0:.2f}".replace("0.", ".", 1).replace("-", MINUS)
 
 
 def _scale(axes: Axes, low: float, high: float) -> None:

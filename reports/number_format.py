@@ -16,6 +16,8 @@ from eval.scoring.records import StoryScore
 CONFIDENCE = 0.95
 MINUS = "\N{MINUS SIGN}"
 ABSENT = "\N{EM DASH}"
+ANYWHERE = (-math.inf, math.inf)
+"""The range of a number of which nothing is known."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,11 +41,17 @@ class Summary:
     gated: int
 
 
-def mean_interval(values: Sequence[float]) -> MeanInterval:
+def mean_interval(values: Sequence[float], within: tuple[float, float] = ANYWHERE) -> MeanInterval:
     """Return the mean of independent replicates and its two-sided 95 % t interval.
+
+    Args:
+        values: one a replicate.
+        within: the smallest and largest value that can occur; the interval stays inside.
 
     >>> mean_interval([1.0]).low is None
     True
+    >>> mean_interval([0.8, 1.0, 1.0], (0.0, 1.0)).high
+    1.0
     >>> cell = mean_interval([1.0, 2.0, 3.0])
     >>> round(cell.mean, 3), round(cell.low, 3), round(cell.high, 3)
     (2.0, -0.484, 4.484)
@@ -52,7 +60,7 @@ def mean_interval(values: Sequence[float]) -> MeanInterval:
     if mean is None or count == 1:
         return MeanInterval(mean=mean, n=count)
     half = float(stats.t.ppf((1 + CONFIDENCE) / 2, count - 1) * np.std(values, ddof=1) / math.sqrt(count))
-    return MeanInterval(mean=mean, low=mean - half, high=mean + half, n=count)
+    return MeanInterval(mean=mean, low=max(mean - half, within[0]), high=min(mean + half, within[1]), n=count)
 
 
 def replicates(rows: Iterable[StoryScore], column: str) -> list[float]:
@@ -75,8 +83,9 @@ def score_columns(rows: Sequence[StoryScore]) -> list[str]:
     return sorted(held, key=is_reference)
 
 
-def summarise(rows: Sequence[StoryScore]) -> list[Summary]:
-    """Return one summary for every candidate and order, in the order of the rows."""
+def summarise(rows: Sequence[StoryScore], metrics: Sequence[Metric] = ()) -> list[Summary]:
+    """Return one summary for every candidate and order, in the order of the rows; `metrics` tell ranges."""
+    ranges = {metric.name: metric.range for metric in metrics}
     groups: defaultdict[tuple[str, str], list[StoryScore]] = defaultdict(list)
     for row in rows:
         groups[row.candidate, row.order].append(row)
@@ -85,7 +94,10 @@ def summarise(rows: Sequence[StoryScore]) -> list[Summary]:
         Summary(
             candidate=candidate,
             order=order,
-            cells={column: mean_interval(replicates(group, column)) for column in columns},
+            cells={
+                column: mean_interval(replicates(group, column), ranges.get(column, ANYWHERE))
+                for column in columns
+            },
             passed=sum(row.gate == "pass" for row in group),
             gated=sum(row.gate in ("pass", "fail") for row in group),
         )

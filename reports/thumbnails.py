@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 from PIL import Image
 
+from kit.images.decode import PANEL_FORMATS, PictureError, open_picture, picture_size
+
 LARGE_BUDGET = 60_000_000
 """Pixels of all large views together: 56 panels at 1024 px, about 10 MB of WebP."""
 SMALL_BUDGET = 36_000_000
@@ -40,18 +42,16 @@ def side_within(budget: int, count: int, most: int) -> int:
 def largest_side(path: Path) -> int | None:
     """Return the longer side of a picture file in pixels, None where it is missing or no picture."""
     try:
-        with Image.open(path) as picture:
-            return max(picture.size)
-    except (OSError, Image.DecompressionBombError):
+        return max(picture_size(path, PANEL_FORMATS))
+    except PictureError:
         return None
 
 
 def embed(path: Path, side: int) -> Picture | None:
     """Return a picture file as WebP, reduced to fit a square of `side` px; None where it cannot be read."""
     try:
-        with Image.open(path) as opened:
-            picture = opened.convert("RGB")
-    except (OSError, SyntaxError, Image.DecompressionBombError):  # Pillow tells a broken PNG by SyntaxError
+        picture = open_picture(path, PANEL_FORMATS).convert("RGB")
+    except PictureError:
         return None
     picture.thumbnail((side, side), Image.Resampling.LANCZOS, reducing_gap=3.0)
     return Picture(webp_uri(picture, QUALITY), picture.width, picture.height)

@@ -30,7 +30,7 @@ from kit.training.config import Training, Watch
 from kit.training.previews import PREVIEWS, previews_of, saved_steps, watched_story
 from reports.figures import curve, inline_svg, svg_bytes
 from reports.number_format import written
-from reports.page_templates import environment, load_words, template_text
+from reports.page_templates import environment, load_words, page_assets
 from reports.thumbnails import SMALL_BUDGET, Picture, embed, side_within
 
 PAGE = "training.html"
@@ -106,6 +106,7 @@ def render_training_page(folder: Path, run: Run, looks: Sequence[CheckpointScore
     words = load_words(story.language)
     known = environment()
     known.filters["written"] = written
+    known.filters["said"] = words.said
     known.filters["title_of"] = lambda name: words.get(f"learn_{name}") or words.metric(name)
     told = json.loads((folder / "train.json").read_bytes())
     return known.get_template("learning.html").render(
@@ -120,7 +121,7 @@ def render_training_page(folder: Path, run: Run, looks: Sequence[CheckpointScore
         measures=MEASURES,
         curves=[(name, Markup(inline_svg(data))) for name, data in _curves(folder, looks, best)],
         standins=_standins(run),
-        style=Markup(template_text("style.css")),
+        **page_assets(),
     )
 
 

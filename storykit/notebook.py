@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kit.errors import RunError
+from kit.errors import RunError, ScoreError
 from kit.library_warnings import hide_pynvml_warning
 
 if TYPE_CHECKING:
@@ -114,13 +114,16 @@ make one with `storykit generate EXPERIMENT --out nowhere`
     return RunResults(Run.open(Path(folder)))
 
 
-def draw(experiment: str | Path, out: str | Path, devices: str = "auto") -> RunResults:
+def draw(
+    experiment: str | Path, out: str | Path, devices: str = "auto", *, again: bool = False
+) -> RunResults:
     """Draw every panel of an experiment that is not drawn yet; warns of each that cannot be.
 
     Args:
         experiment: its TOML file.
         out: the run's folder; made when it is not there.
         devices: auto, all (every GPU), or a list such as cuda:0,cuda:1.
+        again: whether pictures may be replaced that were drawn with other settings.
     """
     hide_pynvml_warning()
     from kit.experiment.config import load_experiment
@@ -130,8 +133,9 @@ def draw(experiment: str | Path, out: str | Path, devices: str = "auto") -> RunR
 
     loaded = load_experiment(Path(experiment))
     with painters_on(loaded.experiment.base, devices) as painters, progress_bar("drawing") as progress:
-        run, done = draw_experiment(loaded, Path(out), painters, progress)
+        run, done = draw_experiment(loaded, Path(out), painters, progress, again=again)
     _warn(done.faults)
+    _warn({str(path): "was changed after it was drawn, so the panel was drawn anew" for path in done.aside})
     return RunResults(run)
 
 
@@ -141,7 +145,9 @@ def score(run: RunResults) -> "DataFrame":
     from storykit.cli.progress import progress_bar
 
     with progress_bar("scoring") as progress:
-        score_run(run.run, progress=progress)
+        scores = score_run(run.run, progress=progress)
+    for note in scores.notes:
+        warnings.warn(note, stacklevel=2)
     return run.stories
 
 
@@ -257,8 +263,10 @@ def _read(run: "Run", path: Path) -> "Image":
     from eval.scoring.panel_file import read_picture
 
     try:
-        return read_picture(path.read_bytes())
-    except FileNotFoundError as error:
+        return read_picture(path)
+    except ScoreError as error:
+        if path.exists():
+            raise
         experiment = run.loaded.experiment
         known = {
             "candidates": [candidate.name for candidate in experiment.candidates],

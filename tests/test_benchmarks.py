@@ -11,7 +11,7 @@ from scipy.stats import binomtest
 
 from kit.world import words
 from kit.world.scene import ALWAYS_NIGHT, PEOPLE, Character, Scene, is_held_out
-from tests.benchmarks import machine
+from tests.benchmarks import fuzz, machine
 from tests.benchmarks.machine import Watch
 from tests.benchmarks.pictures import BATCH, PictureSet, distances, draw, sheet
 from tests.benchmarks.prompts import Prompt, clauses_of, held_out_prompts
@@ -45,6 +45,14 @@ def seen(figures: Sequence[Figure], place: str = "living", time: str = "dusk") -
 
 def counted(scene: Scene, picture: Seen) -> dict[str, tuple[int, int]]:
     return {row: (share.right, share.total) for row, share in tally([scene], [picture]).items()}
+
+
+@pytest.mark.parametrize("target", ["story", "experiment", "dataset"])
+def test_whatever_the_bytes_they_are_read_or_refused_in_storykits_own_words(tmp_path, target):
+    read = fuzz.TARGETS[target](tmp_path)
+    came = [outcome for _, outcome in fuzz.outcomes(read, seed=17, inputs=60)]
+    assert set(came) <= {"taken", "refused"}
+    assert "refused" in came
 
 
 # the prompts

@@ -257,8 +257,11 @@ def test_a_run_folder_that_cannot_be_made_is_refused(tmp_path):
     path = experiment(tmp_path, f'base = "{toy_base()}"')
     (tmp_path / "file").write_text("mine")
     before = tree(tmp_path)
-    for out in ("file", "file/run"):
-        assert "cannot be written" in refused("generate", path, "--out", tmp_path / out)
+    for out, why in (
+        ("file", "is a file: a run needs a folder; choose another --out"),
+        ("file/run", "cannot be written"),
+    ):
+        assert why in refused("generate", path, "--out", tmp_path / out)
     assert tree(tmp_path) == before
 
 

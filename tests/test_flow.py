@@ -1,15 +1,17 @@
 import csv
 import json
 import re
+import shlex
 import shutil
 import signal
 import zipfile
+from html import unescape
 from io import BytesIO
 from pathlib import Path
 
 import pytest
 import torch
-from command import refused, said, stopped_at_the_first_panel, tell, tree
+from command import drawing_elsewhere, refused, said, stopped_at_the_first_panel, tell, tree
 from fakes import fake_picture, toy_base, toy_lora, write_story
 from PIL import Image
 
@@ -91,7 +93,8 @@ def copied(finished, tmp_path):
 
 def test_a_run_prints_one_line_a_stage_and_leaves_all_it_promises(finished):
     lines = (finished / "said.txt").read_text(encoding="utf-8").splitlines()
-    assert [line.split()[0] for line in lines] == ["drawn", "scored", "compared", "report"]
+    stages = dict.fromkeys(line.split()[0] for line in lines)
+    assert list(stages) == ["drawn", "scored", "copies", "note", "compared", "open", "report"]
     assert lines[0].startswith("drawn   32 panels, 0 were there, ")
     assert lines[1].startswith("scored  32 panels of 4 stories, 0 faults")
     names = {path.name for path in (finished / "run").iterdir()}
@@ -130,6 +133,83 @@ def unhurried(tmp_path_factory):
     path = prepared(folder, INK, "steps = 12", "batch = 1")
     said("generate", path, "--out", folder / "run")
     return folder
+
+
+def test_the_second_of_two_commands_in_one_folder_ends_at_once_and_the_first_loses_nothing(
+    unhurried, tmp_path
+):
+    run = tmp_path / "run"
+    words = ("generate", unhurried / "experiment.toml", "--out", run)
+    with drawing_elsewhere(run, *words) as first:
+        line = rf"{run} is being drawn by process {first.pid} since \d\d:\d\d: wait for it or stop it"
+        for second in (words, ("run", *words[1:]), ("score", run), ("report", run), ("cast", run)):
+            assert re.fullmatch(line, refused(*second))
+        out, err = first.communicate()
+    assert (first.returncode, out[:17]) == (0, "drawn   8 panels,"), err
+    assert pictures(run) == pictures(unhurried / "run")
+    assert not [name for name in tree(run) if name.rpartition("/")[2].startswith(".")]
+    assert said("score", run).startswith("scored  8 panels")
+
+
+@pytest.mark.parametrize(
+    "spot", ["figures", "cache", "cache/scores.sqlite", "panels.jsonl", "panels", "stories"]
+)
+def test_a_link_out_of_a_run_is_refused_before_anything_is_written_through_it(copied, tmp_path, spot):
+    (copied / spot).rename(tmp_path / "elsewhere")
+    (copied / spot).symlink_to(tmp_path / "elsewhere")
+    before = tree(tmp_path)
+    for command in ("score", "compare", "report", "cast"):
+        assert f"{copied / spot} is a link that leads out of {copied}: put what it" in refused(
+            command, copied
+        )
+    assert tree(tmp_path) == before
+
+
+def test_new_numbers_never_stand_beside_the_page_of_old_ones(copied):
+    text = (copied / "experiment.toml").read_text("utf-8")
+    (copied / "experiment.toml").write_text(text.replace("gate = 6.0", "gate = 1.0"), "utf-8")
+    lines = said("score", copied).splitlines()
+    assert lines[1:] == [
+        f"note    {name} told of older numbers and was removed: `storykit {command} {copied}`"
+        for name, command in (("comparison.json", "compare"), ("report.html", "report"))
+    ]
+    left = {path.name for path in copied.iterdir()}
+    assert not left & {"comparison.json", "report.html"}
+    assert list((copied / "figures").iterdir()) == []
+    said("compare", copied)
+    said("report", copied)
+    assert said("score", copied).count("\n") == 1
+    assert (copied / "report.html").is_file()
+
+
+def test_a_retouched_picture_is_kept_and_said_and_other_settings_wait_for_again(unhurried, tmp_path):
+    run = Path(shutil.copytree(unhurried / "run", tmp_path / "run"))
+    (run / "panels/ink/authored/cat/seed-0/3.png").write_bytes(b"retouched")
+    experiment = unhurried / "experiment.toml"
+    aside = run / "changed-by-hand/ink/authored/cat/seed-0/3.png"
+    first, second = said("generate", experiment, "--out", run).splitlines()
+    assert first.startswith(
+        f"kept    {aside}: it was changed after it was drawn, and the panel was drawn anew."
+    )
+    assert second.startswith("drawn   1 panels, 7 were there")
+    assert aside.read_bytes() == b"retouched"
+    other = experiment.with_name("other.toml")
+    other.write_text(experiment.read_text("utf-8").replace("steps = 12", "steps = 2"), "utf-8")
+    assert (
+        "8 panels that are there would be drawn again and 0 stay (steps 2 instead of 12); add --again"
+        in refused("generate", other, "--out", run)
+    )
+    assert pictures(run) == pictures(unhurried / "run")
+    again, _ = said("generate", other, "--out", run, "--again").splitlines()
+    assert again == "again   8 panels in place of pictures drawn with other words or settings"
+
+
+def test_nothing_is_drawn_among_a_users_own_files(unhurried, tmp_path):
+    (tmp_path / "report.html").write_text("mine")
+    for command in ("generate", "run"):
+        line = refused(command, unhurried / "experiment.toml", "--out", tmp_path)
+        assert line == f"{tmp_path} holds report.html and no run: choose another --out, new or empty"
+    assert tree(tmp_path) == {"report.html": b"mine"}
 
 
 @pytest.mark.parametrize("by", [signal.SIGKILL, signal.SIGINT])
@@ -177,8 +257,22 @@ def test_a_torn_picture_is_drawn_again_and_the_report_does_not_hide_it_until_the
         said(stage, copied)
     assert (copied / "report.html").read_bytes() != page
     lines = said("run", finished / "experiment.toml", "--out", copied).splitlines()
-    assert lines[0].startswith("drawn   1 panels, 31 were there, ")
-    assert lines[1].startswith("scored  32 panels of 4 stories, 0 faults")
+    assert lines[0].startswith(f"kept    {copied}/changed-by-hand/ink/authored/cat/seed-0/3.png: ")
+    assert lines[1].startswith("drawn   1 panels, 31 were there, ")
+    assert lines[2].startswith("scored  32 panels of 4 stories, 0 faults")
+
+
+def test_every_command_on_the_page_works_where_the_reader_stands(copied, monkeypatch):
+    monkeypatch.chdir(copied.parent)
+    said("report", "run")
+    page = unescape((copied / "report.html").read_text(encoding="utf-8"))
+    lines = re.search(r"<pre><code>(.*?)</code></pre>", page, re.S)[1].splitlines()
+    again, *others = [shlex.split(line) for line in lines]
+    assert again == ["storykit", "run", "run/experiment.toml", "--out", "run-again"]
+    assert Path(again[2]).is_file()
+    for _, *words in others:
+        said(*words)
+    assert [words[1] for words in others] == ["score", "compare", "report"]
 
 
 def test_eight_plain_chinese_prompts_go_through_every_stage(tmp_path):
@@ -274,8 +368,8 @@ def test_a_bundle_whose_lora_does_not_fit_the_base_is_told_and_stops_no_other(fi
     assert again.out.count("keys match the base, all must") == 2
 
 
-def test_diffusers_loads_the_packed_lora_and_predicts_what_we_predict(finished, tmp_path):
-    from diffusers_twin import SAME, load_with_diffusers, ours, theirs, toy_unet, twin
+def test_kolors_pipeline_loads_the_packed_lora_and_predicts_what_we_predict(finished, tmp_path):
+    from diffusers_twin import SAME, load_with_kolors_pipeline, ours, theirs, toy_unet, twin
 
     packed(finished / "run", tmp_path / "a.zip")
     unzipped = tmp_path / "unzipped"
@@ -283,7 +377,7 @@ def test_diffusers_loads_the_packed_lora_and_predicts_what_we_predict(finished, 
         archive.extractall(unzipped)
     other, worn = twin(toy_unet()), toy_unet()
     bare = theirs(other)
-    load_with_diffusers(other, unzipped / "pytorch_lora_weights.safetensors")
+    load_with_kolors_pipeline(other, unzipped / "lora" / "ink.safetensors")
     lora = load_lora(unzipped / "lora" / "ink.safetensors")
     with torch.no_grad():
         for layer, (down, up) in lora.pairs.items():
@@ -363,7 +457,7 @@ def test_gate_names_what_is_no_picture_and_gives_no_score_then(tmp_path):
     fake_picture("a", 64).save(tmp_path / "1.png")
     (tmp_path / "notes.txt").write_text("no picture")
     fault, last = said("gate", tmp_path).splitlines()
-    assert fault.startswith("fault   notes.txt: must be a picture that can be decoded: its format is unknown")
+    assert fault.startswith("fault   notes.txt: is not a picture of a known format")
     assert last == f"{tmp_path}: no score, every file must be a picture"
     assert json.loads(said("gate", tmp_path, "--json"))["mean"] is None
 

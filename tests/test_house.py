@@ -52,7 +52,6 @@ TESTED_THROUGH = {
     "storykit/cli/experiment.py": "test_flow.py",
     "storykit/cli/main.py": "test_cli.py",
     "storykit/cli/pack.py": "test_flow.py",
-    "storykit/cli/progress.py": "test_flow.py",
     "storykit/cli/scores.py": "test_flow.py",
     "storykit/cli/verify.py": "test_flow.py",
     "submissions/bundle/bundle.py": "submissions/verification/test_verify.py",

@@ -16,6 +16,7 @@ from eval.scoring.measure import Measured, measure
 from eval.scoring.score import scorers_of
 from kit.errors import ScoreError
 from kit.experiment.run import Run, Slot
+from kit.files.folder_lock import lock_folder
 from kit.progress import Progress
 from kit.story.story import PANELS
 
@@ -73,7 +74,14 @@ def cast(
     Raises:
         ScoreError: a wish that cannot be met, or nothing at all could be cast.
     """
+    with lock_folder(run.folder, "cast"):
+        return _cast(run, wish, tools, progress)
+
+
+def _cast(run: Run, wish: CastRequest, tools: Scorers | None, progress: Progress | None) -> Casting:
     places = _places(run, wish)
+    if progress is not None:
+        progress.note("loading the scorers")
     tools = tools or scorers_of(run.loaded)
     measured = measure(run, tools, progress)
     told = told_by(run.loaded, tools.encoder)

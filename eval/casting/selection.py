@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 
 from kit.errors import RunError
 from kit.experiment.run import Run, Slot
+from kit.files.encodings import json_bytes
 from kit.versions import installed_version
 
 FILE = "selection.json"
@@ -101,7 +102,8 @@ def keep_selections(run: Run, chosen: list[Selection]) -> None:
     """Write what was chosen now beside what was chosen of other candidates, orders and stories."""
     every = {one.place: one for one in (*read_selections(run), *chosen)}
     rows = [asdict(every[place]) for place in sorted(every)]
-    run.write_json(FILE, {"storykit": installed_version("storykit"), "rule": RULE, "selections": rows})
+    told = {"storykit": installed_version("storykit"), "rule": RULE, "selections": rows}
+    run.write_results({FILE: json_bytes(told)})
 
 
 def seeds_cast(run: Run, candidate: str, order: str, story: str) -> tuple[int, ...]:

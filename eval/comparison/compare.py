@@ -32,6 +32,8 @@ from eval.metrics.registry import compared
 from eval.scoring.records import KEYS, STORIES_FILE, ScoredSet, read_summary, stories_frame
 from kit.errors import ComparisonError
 from kit.experiment.run import Run
+from kit.files.encodings import json_bytes
+from kit.files.folder_lock import lock_folder
 from kit.story.story import PANELS
 from kit.versions import installed_version
 
@@ -74,10 +76,12 @@ def compare(run: Run) -> Comparison:
     Raises RunError where the run is not scored or its tables are damaged, ComparisonError where they lack a
     metric. Too few replicates are no error: the comparisons then say what is missing.
     """
-    lower = frozenset(metric.name for metric in read_summary(run).metrics if metric.direction == "lower")
-    scores = good_sets(stories_frame(run))
-    comparison = compare_scores(design_of(run.loaded, scores), scores, lower)
-    run.write_json(FILE, {"storykit": installed_version("storykit"), **asdict(comparison)})
+    with lock_folder(run.folder, "compared"):
+        lower = frozenset(one.name for one in read_summary(run).metrics if one.direction == "lower")
+        scores = good_sets(stories_frame(run))
+        comparison = compare_scores(design_of(run.loaded, scores), scores, lower)
+        told = json_bytes({"storykit": installed_version("storykit"), **asdict(comparison)})
+        run.write_results({FILE: told})
     return comparison
 
 

@@ -5,9 +5,13 @@ those seen (normal differences, mean and spread unknown), the lead over all seed
 mean, and its tail below 0 is the chance that the candidate still ends in front. Below RISK, shared among the
 candidates, it is out. However often one looks, a candidate that leaves would have won with no more than that
 chance, so the race loses the winner of the full grid with a chance of at most RISK.
+
+Controls do not race: the base without a LoRA, and the baseline that the experiment names, are drawn with
+every seed that a candidate gets, so that whoever wins can be held against them.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from math import sqrt
 from statistics import fmean
@@ -21,7 +25,7 @@ from eval.scorers.load import Scorers
 from eval.scoring.records import StoryScore
 from eval.scoring.score import score, scorers_of
 from kit.errors import ComparisonError
-from kit.experiment.config import LoadedExperiment
+from kit.experiment.config import Experiment, LoadedExperiment
 from kit.experiment.run import Run
 
 RISK = 0.05
@@ -43,6 +47,10 @@ class Eliminated:
     """The leader's mean lead over it, in the unit of the metric."""
     chance: float
     """That it would still have won."""
+    mean: float | None = None
+    """Of its values over its seeds; None in a file of an older storykit, as in the next."""
+    panels: int | None = None
+    """How many of it were drawn: so many rows of the run are about it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,7 +62,11 @@ class Race:
     """That there would have been."""
     risk: float
     left: tuple[str, ...]
+    """With the controls."""
     out: tuple[Eliminated, ...]
+    """In the order in which they left."""
+    controls: tuple[str, ...] = ()
+    """Drawn for comparison, without racing."""
 
 
 def checkpoints(seeds: int) -> list[int]:
@@ -107,9 +119,11 @@ def dropped(values: Mapping[str, Mapping[int, float]], seeds: int, entered: int)
         both = [seed for seed in values[leader] if seed in row]
         lead = [values[leader][seed] - row[seed] for seed in both]
         if name != leader and len(lead) >= FIRST and (chance := chance_to_win(lead, seeds)) < bar:
-            behind = float(np.mean(lead))
+            behind, mean = float(np.mean(lead)), float(np.mean(list(row.values())))
             out.append(
-                Eliminated(candidate=name, leader=leader, seeds=len(lead), behind=behind, chance=chance)
+                Eliminated(
+                    candidate=name, leader=leader, seeds=len(lead), behind=behind, chance=chance, mean=mean
+                )
             )
     return out
 
@@ -120,19 +134,31 @@ class RaceResult(NamedTuple):
     left: list[str]
     gone: list[Eliminated]
     seeds: int
-    """Drawn of those that are left: all, or those so far where only one is."""
+    """Drawn of those that are left: all, or those so far where only one races on."""
 
 
 def run_race(
-    names: Sequence[str], seeds: int, seen: Callable[[list[str], int], Mapping[str, Mapping[int, float]]]
+    names: Sequence[str],
+    seeds: int,
+    seen: Callable[[list[str], int], Mapping[str, Mapping[int, float]]],
+    controls: Collection[str] = (),
 ) -> RaceResult:
-    """Return how a race ends; `seen` gives the values of some candidates, by seed, after so many seeds."""
+    """Return how a race ends.
+
+    Args:
+        names: of the candidates, controls among them.
+        seeds: how many there will be.
+        seen: gives the values of some candidates, by seed, after so many seeds.
+        controls: who is drawn along, and neither wins nor leaves.
+    """
     left, gone = list(names), list[Eliminated]()
+    entered = len(set(names) - set(controls))
     for count in checkpoints(seeds):
-        out = dropped(seen(left, count), seeds, len(names))
+        values = seen(left, count)
+        out = dropped({name: row for name, row in values.items() if name not in controls}, seeds, entered)
         gone += out
         left = [name for name in left if name not in {one.candidate for one in out}]
-        if len(left) == 1:
+        if len(set(left) - set(controls)) == 1:
             return RaceResult(left, gone, count)
     return RaceResult(left, gone, seeds)
 
@@ -146,7 +172,8 @@ def race(
     """Draw an experiment as a race, write race.json, and return who left it.
 
     The run is then that of the candidates that are left, with all seeds; with the seeds so far where only one
-    is. What was drawn of the others stays on disk, and the same experiment without a race takes it up again.
+    races on. What was drawn of the others stays on disk, and the same experiment without a race takes it up
+    again.
 
     Args:
         loaded: the experiment.
@@ -157,21 +184,39 @@ def race(
     if metric not in judgeable():
         raise ComparisonError(f"a race must be about one of {', '.join(judgeable())}, got {metric!r}")
     names = [candidate.name for candidate in loaded.experiment.candidates]
-    seeds = loaded.experiment.seeds
-    if len(names) < 2 or not checkpoints(len(seeds)):
+    seeds, controls = loaded.experiment.seeds, controls_of(loaded.experiment)
+    racing = [name for name in names if name not in controls]
+    if len(racing) < 2 or not checkpoints(len(seeds)):
+        aside = f" (drawn for comparison only: {', '.join(controls)})" if controls else ""
         raise ComparisonError(
-            f"a race needs 2 candidates and more than {FIRST} seeds, got {len(names)} and {len(seeds)}"
+            f"a race needs 2 candidates that race and more than {FIRST} seeds, "
+            f"got {len(racing)} and {len(seeds)}{aside}; leave out --race, or add candidates or seeds"
         )
     tools = tools or scorers_of(loaded)
 
     def seen(left: list[str], count: int) -> Mapping[str, Mapping[int, float]]:
         return _values(score(draw(_part(loaded, left, seeds[:count])), tools).stories, metric, left)
 
-    held = run_race(names, len(seeds), seen)
+    held = run_race(names, len(seeds), seen, controls)
     run = draw(_part(loaded, held.left, seeds[: held.seeds]))
-    told = Race(metric=metric, seeds=len(seeds), risk=RISK, left=tuple(held.left), out=tuple(held.gone))
+    drawn = Counter(row.candidate for row in run.rows())
+    gone = [replace(one, panels=drawn[one.candidate]) for one in held.gone]
+    told = Race(
+        metric=metric,
+        seeds=len(seeds),
+        risk=RISK,
+        left=tuple(held.left),
+        out=tuple(gone),
+        controls=tuple(controls),
+    )
     run.write_json(FILE, asdict(told))
-    return held.gone
+    return gone
+
+
+def controls_of(experiment: Experiment) -> list[str]:
+    """Return who is drawn for comparison alone: what has no LoRA, and the baseline if one is named."""
+    named = experiment.compare.baseline
+    return [one.name for one in experiment.candidates if one.is_bare or one.name == named]
 
 
 def read_race(run: Run) -> Race | None:

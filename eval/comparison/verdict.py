@@ -118,6 +118,11 @@ def judged(contrast: Contrast, place: Place | None, unit: Unit, lower: bool = Fa
     return replace(known, reason=said)
 
 
+def shortage_of(c: Contrast) -> str:
+    """Return what a comparison without a verdict lacks, without the names of its sides."""
+    return c.reason.removeprefix(f"no verdict on {_sides(c)}: ")
+
+
 def _verdict(contrast: Contrast, place: Place | None, lower: bool) -> Verdict:
     """Return who is better, "tied" where they could have been told apart and were not, else "none"."""
     if place is None or contrast.n < FLOOR:

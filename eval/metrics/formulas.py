@@ -45,12 +45,34 @@ def identity(shown: PanelSet) -> MetricValue:
     Half is likeness to the others, half to the words: without the words a story that changes its hero in
     most panels would look better the more it does so.
     """
+    halves = _identity_halves(shown)
+    return MetricValue(None) if halves is None else _mean((halves[0] + halves[1]) / 2)
+
+
+def figure_fit(shown: PanelSet) -> Row | None:
+    """Return (8,) how well each panel's figures fit, for naming the weakest; None where that is undefined.
+
+    Identity, but that a panel whose cast no other panel has counts as alike as the rest on average: held
+    against panels of another cast it would be the weakest with nothing wrong in it.
+    """
+    halves = _identity_halves(shown)
+    if halves is None:
+        return None
+    likeness, words = halves
+    casts = list(shown.told.casts)
+    alone = np.array([casts.count(cast) == 1 for cast in casts])
+    if not alone.all():
+        likeness = np.where(alone, likeness[~alone].mean(), likeness)
+    return (likeness + words) / 2
+
+
+def _identity_halves(shown: PanelSet) -> tuple[Row, Row] | None:
+    """Return (8,) likeness to the panels of the same cast, and agreement with the words, for figures."""
     who = shown.told.facets.identity
     if not len(who):
-        return MetricValue(None)
+        return None
     seen = projected(shown.embeddings, who)
-    panels = (within(seen, shown.told.casts) + text_image_scores(seen, projected(shown.told.texts, who))) / 2
-    return _mean(panels)
+    return within(seen, shown.told.casts), text_image_scores(seen, projected(shown.told.texts, who))
 
 
 def style(shown: PanelSet) -> MetricValue:

@@ -30,6 +30,8 @@ class MetricEntry(BaseModel, frozen=True, extra="forbid"):
     """In scores.json; where the scorer describes the column, what follows its own title."""
     source: str = ""
     """Of the formula; empty: the scorer says it, and direction, range and unit."""
+    explained: Mapping[Language, str] = {}
+    """The source in other languages than English, for pages."""
     direction: Direction = "higher"
     range: tuple[float, float] = (-1.0, 1.0)
     """Smallest and largest value that can occur."""

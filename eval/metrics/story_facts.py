@@ -41,16 +41,21 @@ def told_of(
     for metric, told in (("identity", story.characters), ("place", story.places)):
         more[metric] = [*more.get(metric, ()), *(one.text for one in told.values())]
     return StoryFacts(
-        casts=[
-            frozenset(clause.text for clause in clauses_of(story, panel) if clause.role == "subject")
-            for panel in range(PANELS)
-        ],
+        casts=casts_of(story),
         places=[_place(panel) for panel in story.panels],
         texts=encoder.texts([text_of(story, panel) for panel in range(PANELS)]),
         facets=concept_subspaces(encoder, story.language, more),
         clauses={role: found for role in CLAUSE_ROLES if (found := _clauses_of(story, role, encoder))},
         copy_above=copy_above,
     )
+
+
+def casts_of(story: Story) -> list[frozenset[str]]:
+    """Return who is in each of the eight panels; nobody where the story does not say."""
+    return [
+        frozenset(clause.text for clause in clauses_of(story, panel) if clause.role == "subject")
+        for panel in range(PANELS)
+    ]
 
 
 def told_by(loaded: LoadedExperiment, encoder: Encoder) -> dict[str, StoryFacts]:

@@ -15,6 +15,8 @@ from kit.errors import WeightsError
 
 CLOSE = 1e-5
 """How far a value may be from the processor's; values are about -2 to 3, and single precision is finer."""
+_SEEN = 16
+"""Longer side over shorter one from which on a strip's ends are cut off before it is resized."""
 
 
 class Preparation:
@@ -40,8 +42,10 @@ class Preparation:
 
     def cut(self, picture: Image.Image) -> Tensor:
         """Return (height, width, 3) bytes: the shorter side resized, the centre cut out."""
+        short = min(picture.size)
+        if max(picture.size) > _SEEN * short:
+            picture = _middle(picture, _SEEN * short)
         width, height = picture.size
-        short = min(width, height)
         size = (int(self._side * width / short), int(self._side * height / short))
         small = picture.convert("RGB").resize(size, self._resample)
         left, top = (size[0] - self._crop[1]) // 2, (size[1] - self._crop[0]) // 2
@@ -53,6 +57,13 @@ class Preparation:
         mean, std = self._mean.to(cuts.device), self._std.to(cuts.device)
         scaled: Tensor = (cuts.permute(0, 3, 1, 2).float() * self._factor - mean) / std
         return scaled
+
+
+def _middle(picture: Image.Image, length: int) -> Image.Image:
+    """Return the middle of a long strip, so that little of what is not seen is resized."""
+    width, height = picture.size
+    left, top = max(0, width - length) // 2, max(0, height - length) // 2
+    return picture.crop((left, top, width - left, height - top))
 
 
 Item = TypeVar("Item")

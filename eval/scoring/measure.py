@@ -1,11 +1,7 @@
-"""Every picture measured once, and the cache of what was measured."""
+"""Every picture measured once."""
 
-import sqlite3
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,7 +11,8 @@ from eval.scorers.load import Scorers
 from eval.scorers.preprocess import batches_ahead
 from eval.scorers.protocols import Stamp
 from eval.scoring.panel_file import PanelFile, read_panel
-from kit.errors import RunError, ScoreError
+from eval.scoring.score_cache import ScoreCache
+from kit.errors import ScoreError
 from kit.experiment.run import Run, Slot
 from kit.progress import Progress
 
@@ -34,6 +31,8 @@ class Measured:
     """Rows of unit length."""
     fresh: list[str] = field(default_factory=list)
     """Pictures that were not known before."""
+    notes: list[str] = field(default_factory=list)
+    """What to mind that spoils no number."""
 
 
 def measure(run: Run, tools: Scorers, progress: Progress | None = None) -> Measured:
@@ -50,53 +49,18 @@ def measure(run: Run, tools: Scorers, progress: Progress | None = None) -> Measu
         path = run.panel_path(*slot)
         return slot, read_panel(path, drawn.get(slot), size, faults.get(path, ""))
 
-    with ScoreCache.open(run.folder / "cache" / "scores.sqlite") as cache:
+    path = run.folder / "cache" / "scores.sqlite"
+    with ScoreCache.open(path) as cache:
         for batch in batches_ahead(read, slots, BATCH):
             pictures = {reading.sha256: reading.picture for _, reading in batch if reading.picture}
             _measure_batch(pictures, tools, cache, measured)
             readings.update({slot: replace(reading, picture=None) for slot, reading in batch})
             if progress is not None:
                 progress.advance(len(batch))
+        if cache.trouble:
+            why = f"{path} cannot be used ({cache.trouble})"
+            measured.notes.append(f"{why}: every picture was measured anew; delete it to have a cache again")
     return measured
-
-
-class ScoreCache:
-    """A file of rows of numbers, by stamp and by the sha256 of a picture.
-
-    What is `put` is on disk when that returns, so a stopped scoring goes on where it stopped.
-    """
-
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        """Keep a connection; `open` is the usual way in."""
-        self._connection = connection
-
-    @classmethod
-    @contextmanager
-    def open(cls, path: Path) -> Iterator[Self]:
-        """Give the cache in a file, which is made if it is missing; deleting the file only costs time."""
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise RunError(f"{path.parent} cannot be made: {error.strerror or error}") from error
-        try:
-            with closing(sqlite3.connect(path)) as connection:
-                columns = "stamp TEXT, picture TEXT, row BLOB, PRIMARY KEY (stamp, picture)"
-                connection.execute(f"CREATE TABLE IF NOT EXISTS numbers ({columns})")
-                yield cls(connection)
-        except sqlite3.Error as error:
-            raise RunError(f"{path} is no usable cache: {error}; delete it to measure again") from error
-
-    def get(self, stamp: str, pictures: Sequence[str]) -> dict[str, NDArray[np.float32]]:
-        """Return the rows that are known of these pictures, by their sha256."""
-        query = "SELECT row FROM numbers WHERE stamp = ? AND picture = ?"
-        found = {name: self._connection.execute(query, (stamp, name)).fetchone() for name in set(pictures)}
-        return {name: np.frombuffer(row[0], dtype="<f4") for name, row in found.items() if row}
-
-    def put(self, stamp: str, rows: Mapping[str, ArrayLike]) -> None:
-        """Keep rows of numbers by the sha256 of their picture."""
-        values = [(stamp, name, np.asarray(row, dtype="<f4").tobytes()) for name, row in rows.items()]
-        with self._connection:
-            self._connection.executemany("INSERT OR REPLACE INTO numbers VALUES (?, ?, ?)", values)
 
 
 def _measure_batch(

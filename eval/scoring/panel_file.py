@@ -1,16 +1,15 @@
 """What a picture file holds: a picture that can be scored, or a fault with its reason."""
 
-import struct
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from typing import Literal
 
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from kit.errors import ScoreError
 from kit.files.encodings import sha256_bytes
-from kit.images.decode import is_flat
+from kit.images.decode import PANEL_FORMATS, PictureError, is_flat, open_picture, read_picture_file
 
 Status = Literal["ok", "missing", "damaged", "blank", "wrong-size"]
 
@@ -27,15 +26,12 @@ class PanelFile:
     picture: Image.Image | None = None
 
 
-def read_picture(data: bytes) -> Image.Image:
-    """Return the picture in a file's bytes, whole and as RGB; raises ScoreError if there is none."""
+def read_picture(source: Path | bytes) -> Image.Image:
+    """Return a panel, whole and as RGB, from its file or what it holds; raises ScoreError if it is none."""
     try:
-        with Image.open(BytesIO(data)) as picture:
-            return picture.convert("RGB")
-    except UnidentifiedImageError as error:
-        raise ScoreError("must be a picture that can be decoded: its format is unknown") from error
-    except (OSError, SyntaxError, ValueError, EOFError, struct.error, Image.DecompressionBombError) as error:
-        raise ScoreError(f"must be a picture that can be decoded: {error}") from error
+        return open_picture(source, PANEL_FORMATS).convert("RGB")
+    except PictureError as error:
+        raise ScoreError(f"must be a picture that can be decoded, but {error}") from error
 
 
 def through_jpeg(picture: Image.Image, quality: int) -> Image.Image:
@@ -57,11 +53,12 @@ def read_panel(path: Path, sha256: str | None, size: int, fault: str = "") -> Pa
     if fault or sha256 is None:
         return PanelFile(status="missing", reason=fault or "has not been drawn")
     try:
-        data = path.read_bytes()
-    except FileNotFoundError:
-        return PanelFile(status="missing", reason="its file is gone")
-    except OSError as error:
-        return PanelFile(status="damaged", reason=f"cannot be read: {error.strerror or error}")
+        data = read_picture_file(path)
+    except PictureError as error:
+        gone = isinstance(error.__cause__, FileNotFoundError)
+        return PanelFile(
+            status="missing" if gone else "damaged", reason="its file is gone" if gone else str(error)
+        )
     found = sha256_bytes(data)
     if found != sha256:
         return PanelFile(status="damaged", reason="its file has changed since it was drawn", sha256=found)

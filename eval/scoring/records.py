@@ -12,7 +12,7 @@ from eval.scorers.protocols import Metric, Stamp
 from eval.scoring.panel_file import Status
 from kit.errors import RunError
 from kit.experiment.run import Run
-from kit.files.atomic_write import write_atomic
+from kit.files.encodings import json_bytes
 from kit.versions import installed_version
 
 if TYPE_CHECKING:
@@ -115,6 +115,8 @@ class Scores:
     stories: tuple[StoryScore, ...] = ()
     encoded: int = 0
     """Pictures measured now; the others were known."""
+    notes: tuple[str, ...] = ()
+    """What to mind that spoils no number: not written."""
 
     def stamp(self, metric: str) -> Stamp:
         """Return what gave a metric's numbers; raises RunError where nothing did."""
@@ -125,19 +127,25 @@ class Scores:
 
 
 def write_scores(run: Run, scores: Scores) -> None:
-    """Write scores.panels.csv, scores.stories.csv and scores.json."""
+    """Write scores.panels.csv, scores.stories.csv and scores.json.
+
+    Where a number changes, the comparison and the page of the old ones are removed.
+    """
     panels = [*KEYS, "panel", "file", "sha256", "status", *(entry.name for entry in of_panels())]
     stories = [*KEYS, "panels_ok", "faults", *(entry.name for entry in of_stories())]
     stories.insert(stories.index("aesthetic_gain") + 1, "gate")
     stories.insert(stories.index("loo_min") + 1, "weakest_panel")
-    write_atomic(run.folder / PANELS_FILE, _table(panels, scores.panels))
-    write_atomic(run.folder / STORIES_FILE, _table(stories, scores.stories))
     told = asdict(replace(scores, panels=(), stories=()))
     for metric in told["metrics"]:
         if not metric["words"]:
             del metric["words"]
     rest = {name: told[name] for name in ("metrics", "gate", "similarity", "weakest", "faults")}
-    run.write_json(FILE, {"storykit": installed_version("storykit"), **rest})
+    files = {
+        PANELS_FILE: _table(panels, scores.panels),
+        STORIES_FILE: _table(stories, scores.stories),
+        FILE: json_bytes({"storykit": installed_version("storykit"), **rest}),
+    }
+    run.write_results(files, ["comparison.json"])
 
 
 def _table(columns: Sequence[str], rows: Sequence[PanelScore | StoryScore]) -> bytes:

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eval.metrics.consistency import similarity, text_image_scores
-from eval.metrics.formulas import PanelSet
+from eval.metrics.formulas import PanelSet, figure_fit
 from eval.metrics.registry import METRICS, describe_metrics, reason_columns
 from eval.metrics.story_facts import StoryFacts, told_by
 from eval.scorers.load import Scorers, load_scorers
@@ -37,6 +37,7 @@ from eval.scoring.records import (
 )
 from kit.experiment.config import LoadedExperiment, baseline_of
 from kit.experiment.run import Run, Slot
+from kit.files.folder_lock import lock_folder
 from kit.progress import Progress
 
 Rows = NDArray[np.float32]
@@ -50,8 +51,11 @@ def score(run: Run, tools: Scorers | None = None, progress: Progress | None = No
         tools: what pictures are measured with; by default what the experiment's [score] table names.
         progress: hears of every batch.
     """
-    tools = tools or scorers_of(run.loaded)
-    return score_measured(run, tools, measure(run, tools, progress))
+    with lock_folder(run.folder, "scored"):
+        if progress is not None:
+            progress.note("loading the scorers")
+        tools = tools or scorers_of(run.loaded)
+        return score_measured(run, tools, measure(run, tools, progress))
 
 
 def score_measured(run: Run, tools: Scorers, measured: Measured) -> Scores:
@@ -96,6 +100,7 @@ def _assemble(run: Run, tools: Scorers, measured: Measured, told: Mapping[str, S
         metrics=describe_metrics(tools.aesthetic, tools.encoder, experiment.own_words),
         gate=gate,
         encoded=len(measured.fresh),
+        notes=tuple(measured.notes),
     )
 
 
@@ -132,7 +137,8 @@ def _score_set(
         for entry in METRICS.values()
         if entry.panels and (value := found[entry.name].panels) is not None
     }
-    lowest = each["identity"] if "identity" in each else each["loo"]
+    fits = figure_fit(shown)
+    lowest = each["loo"] if fits is None else fits
     mean = found["aesthetic_mean"].value
     return replace(
         story,

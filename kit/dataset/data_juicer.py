@@ -4,15 +4,16 @@ import re
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, NamedTuple
 
-import yaml
-from pydantic import BaseModel, StrictInt, ValidationError
+from pydantic import BaseModel, Field, StrictInt, ValidationError, model_validator
 
-from kit.dataset.sources import Caption, FoundPicture, caption_of, json_rows, listed_picture
+from kit.dataset.listed import Caption, FoundPicture, ListedFolder, caption_of
+from kit.dataset.tables import decoded_text, json_rows
 from kit.errors import InputError
 from kit.experiment.fields import Number
-from kit.files.documents import faults_of, read_text
+from kit.files.documents import faults_of
+from kit.files.text.yaml_documents import YamlValue, read_yaml
 
 Size = tuple[int, int]
 """Width and height in pixels, as the picture stands upright."""
@@ -82,53 +83,96 @@ RUNTIME_SETTINGS = (
     *("cpu_required", "gpu_required", "mem_required"),
 )
 """Settings of an operator that do not change what it keeps."""
-_END_OF_CHUNK = "<|__dj__eoc|>"
-_PICTURE = "<__dj__image>"
 _MARK = re.compile(r"<__dj__\w+>")
+_PICTURE_KEYS = ("images", "image")
+"""Data-Juicer's own key, and the contest's; looked for where no recipe says which."""
 
 
-def read_result(path: Path) -> list[FoundPicture]:
+class ResultLayout(BaseModel, frozen=True):
+    """How a result.jsonl is written; a recipe may say so. Defaults: Data-Juicer's."""
+
+    text_keys: Annotated[str, Field(min_length=1)] = "text"
+    """Under which key a sample's text stands; of several, the first."""
+    image_key: Annotated[str, Field(min_length=1)] | None = None
+    """Under which key its pictures stand."""
+    image_special_token: Annotated[str, Field(min_length=1)] = "<__dj__image>"
+    """What marks a picture in the text."""
+    eoc_special_token: Annotated[str, Field(min_length=1)] = "<|__dj__eoc|>"
+    """What ends a chunk of the text."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _leave_out_what_says_nothing(cls, table: object) -> object:
+        if not isinstance(table, dict):
+            return table
+        given = {key: value for key, value in table.items() if value is not None}
+        keys = given.get("text_keys")
+        return given | ({"text_keys": keys[0]} if isinstance(keys, list) and keys else {})
+
+
+DEFAULT_LAYOUT = ResultLayout()
+
+
+class JuicerRecipe(NamedTuple):
+    """What a Data-Juicer recipe says that counts here."""
+
+    filters: tuple[Filter, ...]
+    layout: ResultLayout
+
+
+def read_result(path: Path, layout: ResultLayout = DEFAULT_LAYOUT) -> list[FoundPicture]:
     """Return the pictures that a result.jsonl lists: `images`, or `image` as in the contest, and `text`.
 
     Raises InputError when the file cannot be read as a whole; a line that cannot is a fault of that line.
+
+    Args:
+        path: the file.
+        layout: under which keys, and with which marks.
     """
-    found = []
-    for sample, (line, row) in enumerate(json_rows(path)):
-        place, pictures = f"{path.name} line {line}", _pictures(row)
+    folder, found, decoded = ListedFolder(path.parent), list[FoundPicture](), decoded_text(path)
+    for sample, (line, row) in enumerate(json_rows(decoded.text)):
+        place, pictures = f"{path.name} line {line}", _pictures(row, layout)
         if not pictures:
-            fault = "must be an object with a list of pictures in images"
-            found.append(FoundPicture(name=place, path=path, sample=sample, fault=fault))
-        captions = zip(pictures, _captions(row, len(pictures), place), strict=True)
-        found += [listed_picture(path.parent, name, sample, place, caption) for name, caption in captions]
+            fault = f"must be an object with a list of pictures in {layout.image_key or 'images'}"
+            found.append(FoundPicture(name=place, path=path, sample=sample, fault=fault, place=place))
+        captions = zip(pictures, _captions(row, len(pictures), place, layout), strict=True)
+        found += [
+            folder.picture(name, sample, place, caption._replace(encoding=decoded.encoding))
+            for name, caption in captions
+        ]
     return found
 
 
-def sample_captions(text: str, pictures: int) -> list[str] | None:
+def sample_captions(text: str, pictures: int, layout: ResultLayout = DEFAULT_LAYOUT) -> list[str] | None:
     """Return the caption of each picture of a sample: its chunk of the text, else all of it, marks left out.
 
     None where the text marks another number of pictures.
+
+    Args:
+        text: the sample's.
+        pictures: how many it has.
+        layout: what the marks are.
 
     >>> sample_captions("<__dj__image> a cat <|__dj__eoc|> <__dj__image> a dog <|__dj__eoc|>", 2)
     ['a cat', 'a dog']
     >>> sample_captions("a cat", 2)
     ['a cat', 'a cat']
     """
-    chunks = text.split(_END_OF_CHUNK)
-    marked = [_bare(chunk) for chunk in chunks for _ in range(chunk.count(_PICTURE))]
+    chunks, mark = text.split(layout.eoc_special_token), layout.image_special_token
+    marked = [(_bare(chunk, mark), chunk.count(mark)) for chunk in chunks if mark in chunk]
     if not marked:
-        return [_bare(" ".join(chunks))] * pictures
-    return marked if len(marked) == pictures else None
+        return [_bare(" ".join(chunks), mark)] * pictures
+    if sum(count for _, count in marked) != pictures:
+        return None
+    return [caption for caption, count in marked for _ in range(count)]
 
 
-def read_recipe(path: Path) -> tuple[Filter, ...]:
-    """Return the filters under `process` in a Data-Juicer recipe.
+def read_recipe(path: Path) -> JuicerRecipe:
+    """Return the filters under `process` in a Data-Juicer recipe, and its keys and marks.
 
     Raises InputError with every fault: an operator that is not one of FILTERS would keep other pictures.
     """
-    try:
-        recipe = yaml.safe_load(read_text(path))
-    except (yaml.YAMLError, RecursionError) as error:
-        raise InputError(str(path), [f"is not YAML: {' '.join(str(error).split())}"]) from error
+    recipe = read_yaml(path)
     steps = recipe.get("process") if isinstance(recipe, dict) else None
     if not isinstance(steps, list):
         raise InputError(str(path), ["must have a list of operators under process"])
@@ -136,50 +180,56 @@ def read_recipe(path: Path) -> tuple[Filter, ...]:
     faults: list[str] = []
     for number, step in enumerate(steps, 1):
         try:
-            filters.append(_filter(step))
+            name, settings = _operator(step)
+            filters.append(FILTERS[name].model_validate(settings))
         except ValidationError as error:
-            faults += [f"process[{number}].{next(iter(step))}.{fault}" for fault in faults_of(error)]
+            faults += [f"process[{number}].{name}.{fault}" for fault in faults_of(error)]
         except ValueError as error:
             faults.append(f"process[{number}]: {error}")
+    try:
+        layout = ResultLayout.model_validate(recipe)
+    except ValidationError as error:
+        faults += faults_of(error)
     if faults:
         raise InputError(str(path), faults)
-    return tuple(filters)
+    return JuicerRecipe(tuple(filters), layout)
 
 
-def _filter(step: object) -> Filter:
+def _operator(step: YamlValue) -> tuple[str, dict[object, YamlValue]]:
+    """Return an operator that is one of FILTERS, and the settings that change what it keeps."""
     if not isinstance(step, dict) or len(step) != 1:
         raise ValueError("must be one operator with its settings")
     [(name, settings)] = step.items()
-    if name not in FILTERS:
+    if not isinstance(name, str) or name not in FILTERS:
         raise ValueError(
             f"{name} is not applied here, only {' and '.join(FILTERS)} are; "
             "run Data-Juicer and give its result"
         )
     if not isinstance(settings, dict | None):
         raise ValueError(f"{name} must have settings")
-    given = {key: value for key, value in (settings or {}).items() if key not in RUNTIME_SETTINGS}
-    return FILTERS[name].model_validate(given)
+    return name, {key: value for key, value in (settings or {}).items() if key not in RUNTIME_SETTINGS}
 
 
-def _pictures(row: Mapping[str, object]) -> list[str]:
-    listed = row.get("images") or row.get("image")
+def _pictures(row: Mapping[str, object], layout: ResultLayout) -> list[str]:
+    keys = (layout.image_key,) if layout.image_key else _PICTURE_KEYS
+    listed = next((row[key] for key in keys if row.get(key)), None)
     names = [listed] if isinstance(listed, str) else listed
     return names if isinstance(names, list) and all(isinstance(name, str) for name in names) else []
 
 
-def _captions(row: Mapping[str, object], count: int, place: str) -> Sequence[Caption]:
-    text = row.get("text")
+def _captions(row: Mapping[str, object], count: int, place: str, layout: ResultLayout) -> Sequence[Caption]:
+    text = row.get(layout.text_keys)
     if not isinstance(text, str):
-        fault = "has no text"
-    elif captions := sample_captions(text, count):
+        fault = f"has no {layout.text_keys}"
+    elif captions := sample_captions(text, count, layout):
         return [caption_of(caption, place) for caption in captions]
     else:
-        fault = f"marks {text.count(_PICTURE)} pictures and lists {count}"
+        fault = f"marks {text.count(layout.image_special_token)} pictures and lists {count}"
     return [Caption("", f"has no caption: {place} {fault}")] * count
 
 
-def _bare(chunk: str) -> str:
-    return " ".join(_MARK.sub(" ", chunk).split())
+def _bare(chunk: str, mark: str) -> str:
+    return " ".join(_MARK.sub(" ", chunk.replace(mark, " ")).split())
 
 
 def keeps(rule: Filter, sizes: Sequence[Size]) -> bool:

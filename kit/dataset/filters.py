@@ -9,11 +9,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from kit.dataset.data_juicer import Filter, Size, keeps
-from kit.dataset.sources import FoundPicture
+from kit.dataset.listed import FoundPicture
 from kit.errors import InputError
 from kit.images.decode import decode_picture, is_flat
 from kit.images.near_duplicates import Hash, near_duplicates, perceptual_hash
 from kit.story.trigger import Captioning
+
+_SHOWN = 40
+"""Characters of a caption that a reason repeats."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -86,6 +89,19 @@ def _near_duplicates(pictures: Sequence[SourcePicture]) -> dict[int, str]:
     }
 
 
+def _repeated(pictures: Sequence[SourcePicture]) -> dict[int, str]:
+    first: dict[Path, FoundPicture] = {}
+    found: dict[int, str] = {}
+    for one in pictures:
+        kept = first.setdefault(one.found.path.resolve(), one.found)
+        if kept is not one.found:
+            same = one.found.caption.text == kept.caption.text
+            captions = "" if same else f" with another caption, which is kept: {kept.caption.text[:_SHOWN]}"
+            where = f"is listed in {kept.place} already" if kept.place else f"is the file of {kept.name}"
+            found[one.number] = f"{where}{captions}"
+    return found
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PreparationPlan:
     """What stays of a source, and what is said of it."""
@@ -106,7 +122,7 @@ class PreparationPlan:
         if self.aesthetic is not None:
             steps.append(self.aesthetic)
         if not self.keep_near_duplicates:
-            steps.append(FilterStep("near duplicate", _near_duplicates))
+            steps += [FilterStep("repeated", _repeated), FilterStep("near duplicate", _near_duplicates)]
         return steps
 
     @property
@@ -144,7 +160,10 @@ def filter_pictures(
         kept = [picture for picture in kept if picture.number not in reasons]
     if not kept:
         counted = Counter(drops[number].reason for number in sorted(drops)).most_common(3)
-        listed = ", ".join(f"{reason} ({count})" for reason, count in counted) or "it holds none"
+        first = {drops[number].reason: found[number].name for number in sorted(drops, reverse=True)}
+        listed = (
+            ", ".join(f"{first[reason]} {reason} ({count})" for reason, count in counted) or "it holds none"
+        )
         problem = f"must leave at least one picture of {len(found)}, got none: {listed}"
         raise InputError(plan.source, [problem])
     return FilteredPictures(found=found, kept=kept, drops=dict(sorted(drops.items())))

@@ -3,7 +3,8 @@
 import re
 from pathlib import Path
 
-from kit.dataset.sources import SUFFIXES, TABLES
+from kit.dataset.captions import CAPTION_SUFFIXES
+from kit.dataset.tables import SUFFIXES, TABLES
 from kit.errors import InputError
 from kit.hub.modelscope import ModelScope
 from kit.hub.repository import models_folder
@@ -33,7 +34,7 @@ def fetch_dataset(name: str) -> Path:
     try:
         files = source.files()
         if any(file.lower().endswith(SUFFIXES) for file in files):
-            ends = (end for suffix in (*SUFFIXES, ".txt") for end in (suffix, suffix.upper()))
+            ends = (end for suffix in (*SUFFIXES, *CAPTION_SUFFIXES) for end in (suffix, suffix.upper()))
             source.fetch([f"*{end}" for end in (*TABLES, *ends)], folder)
             tables = [path for name in TABLES for path in folder.rglob(name)]
             return tables[0].parent if len(tables) == 1 else folder

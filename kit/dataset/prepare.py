@@ -1,12 +1,16 @@
 """The stage that prepares a dataset: a source's pictures are filtered and written in the contest's layout."""
 
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from kit.dataset.data_juicer import Size, read_result
+from kit.dataset.captions import caption_warnings
+from kit.dataset.data_juicer import DEFAULT_LAYOUT, ResultLayout, Size, read_result
 from kit.dataset.filters import FilteredPictures, PreparationPlan
+from kit.dataset.listed import FoundPicture
 from kit.dataset.modelscope import fetch_dataset, is_dataset_name
-from kit.dataset.sources import FoundPicture, find_pictures
+from kit.dataset.sources import find_pictures
+from kit.dataset.tables import pictures_in_table
 from kit.dataset.write import check_out_folder, write_prepared
 from kit.errors import InputError
 
@@ -18,23 +22,30 @@ TRAINED_SIDES = {256: "every base", 1024: "Kolors"}
 """Sides of the square that each base is trained on."""
 
 
-def find_source(source: str, out: Path) -> list[FoundPicture]:
+def find_source(source: str, out: Path, layout: ResultLayout = DEFAULT_LAYOUT) -> list[FoundPicture]:
     """Return the pictures of a source, fetched first if it is a dataset of ModelScope.
 
     Raises InputError when there is no such source, or when writing `out` would touch it.
+
+    Args:
+        source: a folder, a table, a result.jsonl, or a dataset of ModelScope.
+        out: where the dataset will be written.
+        layout: how a result.jsonl is written.
     """
-    path = Path(source)
+    path = Path(os.path.expanduser(source))
     check_out_folder(out, [path])
     if path.is_dir():
         found = find_pictures(path)
-    elif path.is_file() and path.suffix == ".jsonl":
-        found = read_result(path)
+    elif path.is_file() and path.suffix.lower() == ".jsonl":
+        found = read_result(path, layout)
+    elif path.is_file() and path.suffix.lower() == ".csv":
+        found = pictures_in_table(path)
     elif is_dataset_name(source) and not path.exists():
         found = find_pictures(fetch_dataset(source))
     else:
-        raise InputError(
-            source, ["must be a folder, a .jsonl file of Data-Juicer's or OWNER/NAME on ModelScope"]
-        )
+        there = "" if path.exists() else "does not exist; "
+        problem = f"{there}must be a folder, a .csv, a .jsonl of Data-Juicer's or OWNER/NAME on ModelScope"
+        raise InputError(source, [problem])
     check_out_folder(out, [one.path for one in found])
     return found
 
@@ -44,7 +55,10 @@ def write_dataset(
 ) -> Sequence[str]:
     """Write the dataset and return what to mind before training on it."""
     captions = [plan.captioning.of(picture.found.caption.text) for picture in filtered.kept]
-    warnings = dataset_warnings(captions, [picture.size for picture in filtered.kept])
+    told = [] if plan.captioning.caption else [picture.found.caption for picture in filtered.kept]
+    warnings = caption_warnings(told) + dataset_warnings(
+        captions, [picture.size for picture in filtered.kept]
+    )
     notes = {"settings": plan.settings, "warnings": warnings}
     write_prepared(out, filtered, captions, notes, written)
     return warnings

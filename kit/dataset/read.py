@@ -1,17 +1,18 @@
 """A folder of pictures with captions, in the contest's layout: metadata.csv with file_name and text."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from io import StringIO
 from pathlib import Path
 
 from PIL import Image, ImageOps
 
+from kit.dataset.captions import caption_warnings
+from kit.dataset.listed import FoundPicture
+from kit.dataset.tables import METADATA, pictures_in_table, table_of
 from kit.errors import InputError
-from kit.files.documents import read_text
+from kit.images.decode import decode_picture
 
-METADATA = "metadata.csv"
-COLUMNS = ("file_name", "text")
+_MOST_FAULTS = 20
+"""Faults that are named; of more, how many there are."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -23,47 +24,54 @@ class CaptionedPicture:
 
 
 def read_dataset(folder: Path) -> list[CaptionedPicture]:
-    """Return the pictures that metadata.csv lists (`file_name,text`); raises InputError with every fault."""
-    import pandas as pd
+    """Return the pictures that the table of a folder, or of the one folder in it, lists (`file_name,text`).
 
-    path = folder / METADATA
-    text = StringIO(read_text(path))
-    try:
-        table = pd.read_csv(text, usecols=list(COLUMNS), dtype=str, na_filter=False, index_col=False)
-    except ValueError as error:
-        raise InputError(str(path), [f"must have the columns file_name and text: {error}"]) from error
-    listed = [
-        CaptionedPicture(path=folder / name, text=text)
-        for name, text in zip(table["file_name"], table["text"], strict=True)
-    ]
-    faults = [fault for line, entry in enumerate(listed, 2) for fault in _faults(line, entry)]
+    Raises InputError with every fault.
+    """
+    table, listed = _listed(folder)
+    faults = [f"{_named(one)} {fault}" for one in listed if (fault := _fault(one))]
     if not listed:
         faults.append("must list at least one picture")
+    if len(faults) > _MOST_FAULTS:
+        faults[_MOST_FAULTS:] = [f"and {len(faults) - _MOST_FAULTS} more like these"]
     if faults:
-        raise InputError(str(path), faults)
-    return listed
+        raise InputError(str(table), faults)
+    return [CaptionedPicture(path=one.path, text=one.caption.text) for one in listed]
 
 
-def _faults(line: int, entry: CaptionedPicture) -> Iterator[str]:
-    if entry.path.is_dir():
-        yield f"line {line}: names no file"
-        return
-    if not entry.text.strip():
-        yield f"line {line}: {entry.path.name} needs a text"
+def dataset_notes(folder: Path) -> list[str]:
+    """Return what is to be minded of a dataset's captions; no picture is opened."""
+    _, listed = _listed(folder)
+    return caption_warnings([one.caption for one in listed])
+
+
+def _listed(folder: Path) -> tuple[Path, list[FoundPicture]]:
+    table = table_of(folder)
+    if table is None:
+        mend = "`storykit dataset prepare` makes it from pictures with captions beside them"
+        raise InputError(str(folder / METADATA), [f"file does not exist; {mend}"])
+    return table, pictures_in_table(table)
+
+
+def _named(one: FoundPicture) -> str:
+    """Return where a picture is listed, and its name."""
+    line = one.place.rpartition(" line ")[2]
+    return f"line {line}:" if one.name == one.place else f"line {line}: {one.name}"
+
+
+def _fault(one: FoundPicture) -> str:
+    if one.fault or one.caption.fault:
+        return one.fault or one.caption.fault
     try:
-        with Image.open(entry.path) as picture:
-            picture.load()
-    except FileNotFoundError:
-        yield f"line {line}: {entry.path.name} does not exist"
-    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
-        yield f"line {line}: {entry.path.name} is not a whole picture: {error}"
+        decode_picture(one.path)
+    except InputError as error:
+        return error.faults[0]
+    return ""
 
 
 def open_cropped(path: Path, side: tuple[int, int]) -> Image.Image:
     """Return the middle of a picture in RGB, as large as its shape allows, scaled to (height, width).
 
-    It is turned as its camera noted.
+    It is turned as its camera noted, and on white where it is transparent.
     """
-    with Image.open(path) as picture:
-        upright = ImageOps.exif_transpose(picture).convert("RGB")
-    return ImageOps.fit(upright, side[::-1], Image.Resampling.LANCZOS)
+    return ImageOps.fit(decode_picture(path).picture, side[::-1], Image.Resampling.LANCZOS)

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -9,9 +10,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from kit.dataset.filters import FilteredPictures, SourcePicture
-from kit.dataset.read import COLUMNS, METADATA
+from kit.dataset.tables import COLUMNS, METADATA
 from kit.errors import InputError
-from kit.files.encodings import canonical_json, sha256_bytes, sha256_of
+from kit.files.encodings import canonical_json, guarded, sha256_bytes, sha256_of
+from kit.files.folder_lock import LOCK, lock_folder
 from kit.images.contact_sheet import draw_contact_sheet, evenly_spaced
 from kit.images.decode import decode_picture
 from kit.images.strip_metadata import strip_metadata
@@ -39,7 +41,7 @@ def check_out_folder(out: Path, sources: Sequence[Path]) -> None:
 
 def _others(out: Path) -> list[str]:
     """Return what in a folder is not of a prepared dataset."""
-    paths = sorted([*out.iterdir(), *(out / TRAIN).glob("*")])
+    paths = sorted([*(path for path in out.iterdir() if path.name != LOCK), *(out / TRAIN).glob("*")])
     names = [path.relative_to(out).as_posix() for path in paths]
     return [name for name in names if not _OURS.fullmatch(name)] if _is_prepared(out / RECORD) else names
 
@@ -69,11 +71,12 @@ def write_prepared(
         written: called behind each picture.
     """
     drops = filtered.drops
-    with _replacing(out) as folder:
+    with lock_folder(out, "prepared"), _replacing(out) as folder:
         names = _write_pictures(folder / TRAIN, filtered.kept, written)
         _write_csv(folder / TRAIN / METADATA, dict(zip(COLUMNS, (names, captions), strict=True)))
-        dropped = [filtered.found[number].name for number in drops]
-        _write_csv(folder / DROPPED, {"file": dropped, "reason": [drop.reason for drop in drops.values()]})
+        dropped = [guarded(filtered.found[number].name) for number in drops]
+        reasons = [guarded(drop.reason) for drop in drops.values()]
+        _write_csv(folder / DROPPED, {"file": dropped, "reason": reasons})
         _write_sheet(folder, names, captions)
         files = {path.name: sha256_of(path) for path in sorted((folder / TRAIN).iterdir())}
         record = {
@@ -91,7 +94,11 @@ def write_prepared(
 def _replacing(out: Path) -> Iterator[Path]:
     """Yield a new folder beside `out` that takes its place at the end, and never stays behind."""
     out.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(".part", ".", out.parent, ignore_cleanup_errors=True) as scratch:
+    begin, end = f".{out.name}.", ".part"
+    for path in out.parent.iterdir():
+        if path.name.startswith(begin) and path.name.endswith(end) and path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)  # of one who was killed: `out` is ours alone
+    with TemporaryDirectory(end, begin, out.parent, ignore_cleanup_errors=True) as scratch:
         part, old = Path(scratch) / "new", Path(scratch) / "old"
         part.mkdir()
         try:

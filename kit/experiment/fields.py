@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections import Counter
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,8 @@ from kit.embedded import EMBEDDED, LORA_PREFIX
 from kit.story.prompt import check_order
 
 T = TypeVar("T", bound=Hashable)
+_TOLD = 20
+"""Values that a message names."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -23,6 +26,10 @@ class PathContext:
     must_exist: bool
     metrics: tuple[str, ...] = ()
     """Those that may be compared, where that is known."""
+
+
+_SHOWN = 100
+"""Characters of a path that no system can have which a message repeats."""
 
 
 def path_to(kind: str, exists: Callable[[Path], bool], names: str | None = None) -> AfterValidator:
@@ -39,7 +46,11 @@ def path_to(kind: str, exists: Callable[[Path], bool], names: str | None = None)
         if named or not isinstance(info.context, PathContext):
             return text
         path = Path(os.path.abspath(info.context.folder / text))
-        if info.context.must_exist and not exists(path):
+        try:
+            there = not info.context.must_exist or exists(path)
+        except OSError as error:
+            raise ValueError(f"{kind} {text[:_SHOWN]}… cannot be read: {error.strerror}") from error
+        if not there:
             raise ValueError(f"{kind} {text} does not exist")
         return str(path)
 
@@ -67,8 +78,9 @@ def _metric(name: str, info: ValidationInfo) -> str:
 
 def all_different(values: tuple[T, ...]) -> tuple[T, ...]:
     """Return the values, or raise ValueError naming those given twice."""
-    if twice := [str(value) for value in dict.fromkeys(values) if values.count(value) > 1]:
-        raise ValueError(f"must differ, got {', '.join(twice)} more than once")
+    if twice := [str(value) for value, times in Counter(values).items() if times > 1]:
+        more = f" and {len(twice) - _TOLD} more" if len(twice) > _TOLD else ""
+        raise ValueError(f"must differ, got {', '.join(twice[:_TOLD])}{more} more than once")
     return values
 
 
@@ -105,5 +117,5 @@ BaseWeights = Annotated[
 ScorerWeights = Annotated[str, path_to(f'must be "{EMBEDDED}" or a folder, and', Path.is_dir, EMBEDDED)]
 """The name of an embedded scorer, or a folder."""
 
-LoraFile = Annotated[str, path_to("file", Path.is_file, f"{LORA_PREFIX}.*")]
-"""A LoRA file, or "mini:" and the name of an embedded one, which kit.lora.lora checks."""
+LoraFile = Annotated[str, path_to("file", Path.exists, f"{LORA_PREFIX}.*")]
+"""A LoRA file, a folder of PEFT or diffusers, or "mini:" and an embedded one's name: kit.lora.lora checks."""

@@ -5,7 +5,7 @@ from pathlib import Path
 from kit.embedded import LORA_PREFIX
 from kit.experiment.config import Candidate
 from kit.files.atomic_write import copy_atomic, write_atomic
-from kit.lora.key_names import config_beside
+from kit.lora.key_names import config_beside, tensors_file
 from kit.lora.lora import find_lora, load_lora
 from kit.lora.merge import merge_loras, merged_bytes
 
@@ -23,7 +23,7 @@ def keep_lora(folder: Path, candidate: Candidate) -> Candidate:
         return candidate.model_copy(update={"lora": kept, "loras": None})
     if candidate.lora is None or candidate.lora.startswith(LORA_PREFIX):
         return candidate
-    source = Path(candidate.lora)
+    source = tensors_file(Path(candidate.lora))
     kept = f"loras/{candidate.name}{source.suffix}"
     copy_atomic(source, folder / kept)
     alpha = candidate.alpha

@@ -1,32 +1,42 @@
 """A run folder: the resolved experiment, its panels, one row a panel, and what later stages write."""
 
-import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from itertools import product, starmap
-from pathlib import Path
-from typing import Any, NamedTuple, Self, TypeVar
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Any, NamedTuple, Self, TypeVar
 
 import tomli_w
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import BaseModel, Field, FiniteFloat, TypeAdapter, ValidationError
 
 from kit.errors import RunError
 from kit.experiment.config import Experiment, LoadedExperiment, baseline_of, load_experiment
-from kit.files.atomic_write import write_atomic
+from kit.experiment.out_folder import MARK, refuse_another
+from kit.files.atomic_write import write_atomic, write_together
 from kit.files.documents import faults_of
-from kit.files.encodings import canonical_json, json_bytes
+from kit.files.encodings import canonical_json, finite_json, json_bytes
+from kit.files.inside import refuse_links_out
 from kit.story.story import PANELS
 
-_MARK = "# The experiment of this run, resolved by storykit: every default written out.\n"
-"""The first line of a run's experiment.toml; a file without it is the user's own."""
+PAGE, FIGURES = "report.html", "figures"
+"""What shows a run's numbers: the page, and its figures as files."""
+CHANGED = "changed-by-hand"
+"""Where pictures are kept that were changed after they were drawn, by their place below `panels`."""
 
 _WRITERS = {"run.json": "generate", "comparison.json": "compare", "selection.json": "cast"}
 _WRITERS |= {"race.json": "run --race"} | dict.fromkeys(
     ("scores.json", "scores.panels.csv", "scores.stories.csv"), "score"
 )
 """The command to run when a file is missing or damaged."""
+
+_OWN = (
+    *("experiment.toml", "stories", "loras", "run.json", "panels.jsonl", "batching.json", "faults.json"),
+    *("panels", CHANGED, "scores.json", "scores.panels.csv", "scores.stories.csv", "cache", "race.json"),
+    *("selection.json", "comparison.json", PAGE, FIGURES),
+)
+"""What is read and written in a run folder; other names are the user's."""
 
 T = TypeVar("T")
 
@@ -60,7 +70,7 @@ class PanelRow:
     """Of the PNG file."""
     prompt: str
     negative: str
-    seconds: float
+    seconds: Annotated[FiniteFloat, Field(ge=0)]
     """What drawing it took, its share of the batch; 0 for a copy of another panel's picture."""
 
     @property
@@ -70,6 +80,8 @@ class PanelRow:
 
 
 _ROW = TypeAdapter(PanelRow)
+_DEPTH = 5
+"""Slashes in a panel's place: panels/CANDIDATE/ORDER/STORY/seed-N/K.png."""
 
 
 def _text_of(record: BaseModel) -> str:
@@ -86,17 +98,19 @@ class Run:
     folder: Path
 
     @classmethod
-    def create(cls, folder: Path, loaded: LoadedExperiment) -> Self:
+    def create(cls, folder: Path, loaded: LoadedExperiment, *, reworded: bool = False) -> Self:
         """Make or take up a run folder and copy the experiment, its stories and LoRA files into it.
 
         A folder may be taken up with more seeds, candidates, orders or stories. Raises RunError when
-        that would change or drop a story already drawn there, or when the folder cannot be written.
+        that would drop a story already drawn there, or change it and `reworded` does not allow it, or when
+        the folder cannot be written.
         """
         run = cls(folder)
-        run._refuse_another(loaded)
+        refuse_links_out(folder, _OWN)
+        refuse_another(run, loaded, reworded=reworded)
         for story in loaded.stories:
             write_atomic(folder / "stories" / f"{story.name}.toml", _text_of(story.story).encode())
-        write_atomic(run.experiment_path, (_MARK + _text_of(run._resolved(loaded))).encode())
+        write_atomic(run.experiment_path, (MARK + _text_of(run._resolved(loaded))).encode())
         return cls(folder)
 
     @classmethod
@@ -108,6 +122,14 @@ class Run:
                 f"{folder} is not a run folder, experiment.toml is missing; "
                 f"make one with `storykit generate EXPERIMENT --out {folder}`"
             )
+        refuse_links_out(folder, _OWN)
+        return run
+
+    @classmethod
+    def planned(cls, folder: Path, loaded: LoadedExperiment) -> Self:
+        """Return the run that `create` would make of a folder, without writing anything."""
+        run = cls(folder)
+        vars(run)["loaded"] = loaded
         return run
 
     @property
@@ -119,6 +141,15 @@ class Run:
     def rows_path(self) -> Path:
         """One JSON row a drawn panel."""
         return self.folder / "panels.jsonl"
+
+    @property
+    def page_files(self) -> list[Path]:
+        """The page and its figures, where they are; they show numbers and must not outlive them."""
+        figures = [path for kind in ("similarity", "difference") for path in self._figures(kind)]
+        return [path for path in (self.folder / PAGE, *figures) if path.is_file()]
+
+    def _figures(self, kind: str) -> list[Path]:
+        return sorted((self.folder / FIGURES).glob(f"{kind}-*"))
 
     @cached_property
     def loaded(self) -> LoadedExperiment:
@@ -152,15 +183,19 @@ class Run:
         return list({row.file: row for row in found if row is not None}.values())
 
     def _row(self, number: int, line: bytes) -> PanelRow | None:
+        place, remedy = f"{self.rows_path} line {number}", "delete the line to draw the panel again"
         try:
-            return _ROW.validate_json(line)
+            row = _ROW.validate_json(line)
         except ValidationError as error:
             if error.errors()[0]["type"] == "json_invalid":
                 return None
-            faults = "; ".join(faults_of(error))
+            raise RunError(f"{place}: {'; '.join(faults_of(error))}; {remedy}") from error
+        own = f"panels/{row.candidate}/{row.order}/{row.story}/seed-{row.seed}/{row.panel}.png"
+        if row.file != own or ".." in PurePosixPath(own).parts or own.count("/") != _DEPTH:
             raise RunError(
-                f"{self.rows_path} line {number}: {faults}; delete the line to draw the panel again"
-            ) from error
+                f"{place}: file must be the panel's own, {own[:99]!r}, got {row.file[:99]!r}; {remedy}"
+            )
+        return row
 
     def append(self, row: PanelRow) -> None:
         """Add a row; it is on disk when this returns. A torn last line is closed first."""
@@ -180,8 +215,8 @@ class Run:
     def faults(self) -> dict[str, str]:
         """Return why panels could not be drawn when that was last tried, by file."""
         try:
-            found = json.loads((self.folder / "faults.json").read_bytes())
-        except (FileNotFoundError, ValueError):
+            found = finite_json((self.folder / "faults.json").read_bytes())
+        except (OSError, ValueError):
             return {}
         return {str(k): str(v) for k, v in found.items()} if isinstance(found, dict) else {}
 
@@ -195,6 +230,17 @@ class Run:
     def write_json(self, name: str, value: object) -> None:
         """Write a file of the run, whole; NaN is a ValueError."""
         write_atomic(self.folder / name, json_bytes(value))
+
+    def write_results(self, files: Mapping[str, bytes], made_of_them: Collection[str] = ()) -> None:
+        """Write files that belong together, by name; where they change, the page of the old ones goes first.
+
+        Args:
+            files: their data; the last one stands for all.
+            made_of_them: what else was made of the old ones.
+        """
+        old = [self.folder / name for name in made_of_them]
+        data = {self.folder / name: content for name, content in files.items()}
+        write_together(data, [*old, *self.page_files])
 
     def read_text(self, name: str) -> str:
         """Return a text file of the run; raises RunError, with the command that writes it."""
@@ -212,9 +258,10 @@ class Run:
     def read_json(self, name: str) -> Any:
         """Return what a file of the run holds; raises RunError, with the command that writes it."""
         try:
-            return json.loads(self.read_text(name))
+            return finite_json(self.read_text(name))
         except ValueError as error:
-            raise RunError(f"{self.folder / name} is not whole JSON: {error}") from error
+            do = f"run `storykit {_WRITERS[name]}` again" if name in _WRITERS else "delete it"
+            raise RunError(f"{self.folder / name} is not whole JSON: {error}; {do}") from error
 
     def read_record(self, name: str, kind: type[T]) -> T:
         """Return a JSON file of the run as a checked record; keys of newer versions are let through.
@@ -228,21 +275,6 @@ class Run:
             got = f"got {'; '.join(faults_of(error)[:3])}; run `storykit {_WRITERS[name]}` again"
             stage = name.removesuffix(".json")
             raise RunError(f"{self.folder}: the {stage} file must be readable, {got}") from error
-
-    def _refuse_another(self, loaded: LoadedExperiment) -> None:
-        """Raise RunError when the folder holds something that this experiment would overwrite."""
-        if not self.experiment_path.is_file():
-            return
-        if not self.experiment_path.read_bytes().startswith(_MARK.encode()):
-            raise RunError(f"{self.experiment_path} is not a run's; choose another folder")
-        drawn = {row.story for row in self.rows()}
-        offered = {story.name: story.story for story in loaded.stories}
-        held = {story.name: story.story for story in self.loaded.stories if story.name in drawn}
-        if lost := [name for name in held if offered.get(name) != held[name]]:
-            raise RunError(
-                f"{self.folder} holds panels of another experiment: "
-                f"story {', '.join(sorted(lost))} is changed or dropped; choose another folder"
-            )
 
     def _resolved(self, loaded: LoadedExperiment) -> Experiment:
         """Return the experiment with every default written out and every path inside this folder."""

@@ -1,14 +1,18 @@
-"""Files written whole or not at all."""
+"""Files written whole or not at all, alone or several that belong together."""
 
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
 from kit.errors import RunError
+from kit.files.folder_lock import hold
+
+_PART = ".part"
 
 
 def write_atomic(path: Path, data: bytes) -> None:
@@ -18,12 +22,6 @@ def write_atomic(path: Path, data: bytes) -> None:
     """
     with _replacing(path) as file:
         file.write(data)
-
-
-def remove_partial_files(folder: Path) -> None:
-    """Remove what writers that were killed left anywhere in a folder; no other process may write there."""
-    for part in folder.rglob(".*.part"):
-        part.unlink(missing_ok=True)
 
 
 def copy_atomic(source: Path, path: Path) -> None:
@@ -36,20 +34,107 @@ def copy_atomic(source: Path, path: Path) -> None:
         shutil.copyfileobj(original, file)
 
 
+def write_together(files: Mapping[Path, bytes], made_of_them: Sequence[Path] = ()) -> None:
+    """Write files that belong together: all, or, when the system refuses, none.
+
+    A kill in between leaves neither old beside new nor the last one, which stands for all. Where every file
+    holds its data already, nothing is touched.
+
+    Args:
+        files: their data.
+        made_of_them: what tells of the old ones, such as a page; it is removed before they change.
+    """
+    if all(_holds(path, data) for path, data in files.items()):
+        return
+    with ExitStack() as stack:
+        parts = {path: stack.enter_context(_written_beside(path, data)) for path, data in files.items()}
+        for path in (*made_of_them, list(files)[-1]):
+            with _said_of(path):
+                path.unlink(missing_ok=True)
+        for path, part in parts.items():
+            with _said_of(path):
+                part.replace(path)
+
+
+def remove_partial_files(folder: Path) -> None:
+    """Remove what writers that were killed left anywhere in a folder; what is being written stays."""
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            if name.startswith(".") and name.endswith(_PART):
+                _sweep(Path(parent) / name)
+
+
+def _sweep(part: Path) -> None:
+    with suppress(OSError):
+        file = os.open(part, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
+        try:
+            if hold(file):
+                part.unlink(missing_ok=True)
+        finally:
+            os.close(file)
+
+
+def _holds(path: Path, data: bytes) -> bool:
+    try:
+        return not path.is_symlink() and path.stat().st_size == len(data) and path.read_bytes() == data
+    except OSError:
+        return False
+
+
 @contextmanager
 def _replacing(path: Path) -> Iterator[BinaryIO]:
     """Yield a new file beside `path` that takes its place once all is on disk, and never stays behind."""
-    part = path.parent / f".{secrets.token_hex(8)}.part"
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+    with _said_of(path), _part_of(path) as (part, file):
+        yield file
+        _close(file)
+        part.replace(path)
+
+
+@contextmanager
+def _written_beside(path: Path, data: bytes) -> Iterator[Path]:
+    """Yield a file beside `path` with the data, on disk; it does not stay unless it is moved."""
+    with _said_of(path), _part_of(path, held=False) as (part, file):
+        file.write(data)
+        _close(file)
+        yield part
+
+
+@contextmanager
+def _part_of(path: Path, *, held: bool = True) -> Iterator[tuple[Path, BinaryIO]]:
+    """Yield a new file beside `path`; one that is held is none for a sweep even when it is closed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as stack:
+        part, file = _new_part(path.parent)
+        stack.callback(part.unlink, missing_ok=True)
+        stack.enter_context(file)
+        if held and sys.platform != "win32":  # as long as the copy is open, nobody takes it for a leftover
+            stack.callback(os.close, os.dup(file.fileno()))
+        yield part, file
+
+
+def _new_part(folder: Path) -> tuple[Path, BinaryIO]:
+    """Return a new file that no sweep takes."""
+    while True:
+        part = folder / f".{secrets.token_hex(8)}{_PART}"
+        file = part.open("xb")
         try:
-            with part.open("xb") as file:
-                yield file
-                file.flush()
-                os.fsync(file.fileno())
-            part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
+            if hold(file.fileno()) and part.exists():
+                return part, file
+        except OSError:  # a file system without locks
+            return part, file
+        file.close()  # a sweep was faster
+
+
+def _close(file: BinaryIO) -> None:
+    file.flush()
+    os.fsync(file.fileno())
+    file.close()
+
+
+@contextmanager
+def _said_of(path: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise RunError(
             f"{path} cannot be written: {error.strerror or error}; what was there before is unchanged"

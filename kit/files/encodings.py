@@ -1,23 +1,32 @@
 """The same bytes for the same content: JSON, CSV, zip, sha256."""
 
+import contextlib
 import csv
 import hashlib
 import io
 import json
+import math
+import os
 import re
 import stat
 import struct
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from pydantic import JsonValue
 
 from kit.errors import RunError
 
+_LEVELS = 50
+"""Tables and lists in each other: none of ours has as many."""
 Piece = bytes | memoryview
 """A part of a file that is never put together in memory."""
+_SPLIT = r"[;|\t\r\n]"
+_FORMULA = r"(?:[^\S\t\r\n]|[\"'\u200b-\u200f\u2060\ufeff])*[=+@\-＝＋－＠﹦⁼﹢⁺﹣⁻−﹫]"
+"""How a cell begins that a spreadsheet runs, once it has left out spaces, quotes and invisible marks."""
+_NUMBER = re.compile(r"[+-]?[0-9.]{1,40}(?:e[+-]?[0-9]{1,4})?")
 _FIRST_DAY = 33
 """1 January 1980, the first that a zip can hold; the time is midnight."""
 _VERSION, _UNIX, _UTF_8 = 20, 3, 0x800
@@ -99,6 +108,8 @@ def sha256_bytes(data: bytes) -> str:
 def sha256_of(path: Path) -> str:
     """Return the sha256 of a file, 64 hex digits; raises RunError when it cannot be read."""
     try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise RunError(f"{path} cannot be read: it is no file")
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
@@ -115,15 +126,47 @@ def canonical_json(value: object) -> bytes:
     return text.encode()
 
 
+def finite_json(text: str | bytes) -> Any:
+    """Return what a JSON text says; raises ValueError where it is none, or none that can be worked with.
+
+    A number that is not finite, or tables in tables beyond all reason, would only fail later.
+
+    >>> finite_json("[1, 2.5]")
+    [1, 2.5]
+    """
+    try:
+        value = json.loads(text, parse_constant=_finite, parse_float=_finite)
+    except RecursionError as error:
+        raise ValueError("is nested too deeply") from error
+    level: list[Any] = [[value]]
+    for _ in range(_LEVELS):
+        inner = (one.values() if isinstance(one, dict) else one for one in level)
+        level = [one for many in inner for one in many if isinstance(one, dict | list)]
+    if level:
+        raise ValueError(f"is nested more than {_LEVELS} deep")
+    return value
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"holds a number that is not finite: {text[:20]}")
+    return number
+
+
 def json_bytes(value: object) -> bytes:
     """Return a value as JSON to be read by people: indented, UTF-8, the same bytes for the same value."""
     return (json.dumps(value, ensure_ascii=False, allow_nan=False, indent=2) + "\n").encode()
 
 
 def csv_bytes(columns: tuple[str, ...], rows: list[dict[str, JsonValue]]) -> bytes:
-    """Return rows as a CSV in utf-8-sig with line feeds; what a row does not say is an empty cell."""
+    """Return rows as a CSV in utf-8-sig with line feeds; what a row does not say is an empty cell.
+
+    Texts are guarded, so that no spreadsheet runs them; numbers stay numbers.
+    """
     import pandas as pd
 
+    rows = [{key: guarded(one) if isinstance(one, str) else one for key, one in row.items()} for row in rows]
     table = pd.DataFrame(rows, columns=list(columns), dtype=object)
     return table.to_csv(index=False, lineterminator="\n").encode("utf-8-sig")
 
@@ -131,8 +174,11 @@ def csv_bytes(columns: tuple[str, ...], rows: list[dict[str, JsonValue]]) -> byt
 def csv_rows(data: bytes) -> list[dict[str, str]]:
     """Return the rows of a CSV in utf-8-sig; strict, as pandas is not, for it may be a stranger's.
 
+    Texts are given without their guard.
+
     Raises:
-        ValueError: it is no UTF-8 or no CSV, or a row has more or fewer cells than the header.
+        ValueError: it is no UTF-8 or no CSV, a row has more or fewer cells than the header, or a spreadsheet
+            would run a cell.
     """
     reader = csv.DictReader(io.StringIO(data.decode("utf-8-sig"), newline=""), strict=True)
     try:
@@ -141,7 +187,12 @@ def csv_rows(data: bytes) -> list[dict[str, str]]:
         raise ValueError(f"is no CSV: {error}") from error
     if any(None in row or None in row.values() for row in rows):
         raise ValueError("has a row with more or fewer cells than its header")
-    return rows
+    plain = [{column: unguarded(cell) for column, cell in row.items()} for row in rows]
+    for row, told in zip(rows, plain, strict=True):
+        for column, cell in row.items():
+            if cell != guarded(told[column]) and not _NUMBER.fullmatch(cell):
+                raise ValueError(f"has a cell that a spreadsheet would run: {cell[:20]!r}")
+    return plain
 
 
 def printable(text: str) -> str:
@@ -151,6 +202,35 @@ def printable(text: str) -> str:
     'red \\x1b[31m\\n'
     """
     return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
+
+
+def shown_path(path: Path) -> str:
+    """Return a path for people: as UTF-8, else as GBK, as Chinese Windows names files, else with escapes."""
+    name = os.fsencode(path)
+    for encoding in ("utf-8", "gb18030"):
+        with contextlib.suppress(UnicodeDecodeError):
+            return printable(name.decode(encoding))
+    return printable(name.decode(errors="backslashreplace"))
+
+
+def guarded(text: str) -> str:
+    """Return a text as a cell that no spreadsheet runs: an apostrophe stands before what may be a formula.
+
+    A cell may also begin in the middle, for a reader that splits at semicolons, tabs or line ends.
+
+    >>> guarded("=1+1"), guarded("a;=1"), guarded("a-b")
+    ("'=1+1", "a;'=1", 'a-b')
+    """
+    return re.sub(rf"(\A|{_SPLIT})(?={_FORMULA})", r"\1'", text)
+
+
+def unguarded(text: str) -> str:
+    """Return the text that was guarded.
+
+    >>> unguarded("'=1+1"), unguarded("'tis")
+    ('=1+1', "'tis")
+    """
+    return re.sub(rf"(\A|{_SPLIT})'(?={_FORMULA})", r"\1", text)
 
 
 def without_surrogates(text: str) -> str:

@@ -19,6 +19,7 @@ from kit.experiment.run import PanelRow, Run
 from kit.files.documents import faults_of
 from kit.generation.painter import BatchPlan, DrawResult, Painter, PanelRequest
 from kit.generation.recipe import Job, RunPlan
+from kit.progress import Progress
 from kit.story.story import PANELS
 
 BATCHING = "batching.json"
@@ -61,12 +62,21 @@ class BatchResult(NamedTuple):
 
 
 def draw_missing(
-    run: Run, painters: Sequence[Painter], plan: RunPlan, missing: Set[str]
+    run: Run,
+    painters: Sequence[Painter],
+    plan: RunPlan,
+    missing: Set[str],
+    progress: Progress | None = None,
 ) -> Iterator[BatchResult]:
     """Yield every batch that holds a missing file, drawn whole, whatever of it is there already.
 
-    All prompts are encoded first. Several painters each take the next batch when they are free.
+    All prompts are encoded first. Several painters each take the next batch when they are free. The progress
+    hears what goes on before the first batch is drawn.
     """
+
+    def note(text: str) -> None:
+        if progress is not None:
+            progress.note(text)
 
     def lacking(size: int) -> list[Batch]:
         return [
@@ -78,9 +88,12 @@ def draw_missing(
     requests = [same[0].request for batch in lacking(PANELS) for same in batch]
     if not requests:
         return
+    note("reading the prompts")
     texts = [text for request in requests for text in (request.prompt, request.negative)]
     _ask_all(painters, lambda painter: painter.encode_prompts(texts))
+    note("loading the base")
     together = _batch_plan(run, painters, requests)
+    note("drawing the first")
     yield from _draw(painters, plan, together, lacking(together.panels))
 
 

@@ -7,18 +7,22 @@ that was stopped goes on where it stopped: what is on disk and whole stays.
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 from kit.errors import RunError
 from kit.experiment.config import LoadedExperiment
+from kit.experiment.out_folder import check_out_folder
 from kit.experiment.run import PanelRow, Run
 from kit.files.atomic_write import remove_partial_files, write_atomic
 from kit.files.encodings import sha256_bytes, sha256_of
+from kit.files.folder_lock import lock_folder
 from kit.generation.batching import BatchResult, draw_missing
 from kit.generation.painter import DrawFailure, Painter
 from kit.generation.recipe import Job, check_drawable, plan_run
+from kit.generation.redrawing import redrawing, refuse_redrawing, set_aside
 from kit.images.png_metadata import png_bytes
 from kit.progress import Progress
 
@@ -34,6 +38,10 @@ class GenerateReport:
     faults: Mapping[str, str]
     """Why panels could not be drawn, by file; the same call tries them again."""
     seconds: float
+    again: int = 0
+    """Panels that had a picture which other words or settings had shaped; they were to be drawn again."""
+    aside: Sequence[Path] = ()
+    """Where pictures are now that were changed after they were drawn."""
 
 
 class _Written(NamedTuple):
@@ -47,14 +55,42 @@ class _Written(NamedTuple):
     """Why panels have no picture, by file."""
 
 
+@contextmanager
+def drawing_in(folder: Path) -> Iterator[None]:
+    """Have a run's folder alone while drawing there; a folder that holds something else is refused."""
+    check_out_folder(folder)
+    with lock_folder(folder, "drawn"):
+        yield
+
+
 def draw_experiment(
-    loaded: LoadedExperiment, folder: Path, painters: Sequence[Painter], progress: Progress | None = None
+    loaded: LoadedExperiment,
+    folder: Path,
+    painters: Sequence[Painter],
+    progress: Progress | None = None,
+    *,
+    again: bool = False,
 ) -> tuple[Run, GenerateReport]:
-    """Draw what an experiment's run folder lacks; what does not fit is refused before it is touched."""
+    """Draw what an experiment's run folder lacks; what does not fit is refused before it is touched.
+
+    Args:
+        loaded: the experiment.
+        folder: the run's; new, empty or one that this experiment goes on with.
+        painters: of one base; they share the batches.
+        progress: hears of every batch.
+        again: whether pictures may be replaced that were drawn with other settings; words of single panels
+            may change without it.
+
+    Raises:
+        RunError: the folder holds something else, is at work, or would lose pictures.
+    """
     check_drawable(loaded, painters[0])
-    run = Run.create(folder, loaded)
-    (folder / "race.json").unlink(missing_ok=True)  # of another drawing; a race writes it at its end
-    return run, generate(run, painters, progress)
+    with drawing_in(folder):
+        if not again:
+            refuse_redrawing(folder, loaded, painters[0])
+        run = Run.create(folder, loaded, reworded=True)
+        (folder / "race.json").unlink(missing_ok=True)  # of another drawing; a race writes it at its end
+        return run, generate(run, painters, progress)
 
 
 def generate(run: Run, painters: Sequence[Painter], progress: Progress | None = None) -> GenerateReport:
@@ -63,17 +99,23 @@ def generate(run: Run, painters: Sequence[Painter], progress: Progress | None = 
     Several painters of one base share the batches. Interrupted, it raises RunError saying how many panels
     are there; each of them is whole, and the same call goes on from there.
     """
+    with lock_folder(run.folder, "drawn"):
+        return _generate(run, painters, progress)
+
+
+def _generate(run: Run, painters: Sequence[Painter], progress: Progress | None) -> GenerateReport:
     start = time.monotonic()
     plan = plan_run(run, painters[0])
     remove_partial_files(run.folder)
     run.write_json("run.json", plan.identity)
-    missing = _keep_what_is_there(run, plan.jobs)
+    again = len(redrawing(run.folder, run.rows(), plan.jobs).lost)
+    missing, aside = _keep_what_is_there(run, plan.jobs)
     run.note_faults({file: reason for file, reason in run.faults().items() if file in missing})
     drawn, faults = 0, dict[str, str]()
     if progress is not None:
         progress.begin(len(plan.jobs), len(plan.jobs) - len(missing))
     try:
-        for written in _written(run, missing, draw_missing(run, painters, plan, missing)):
+        for written in _written(run, missing, draw_missing(run, painters, plan, missing, progress)):
             drawn += written.drawn
             faults |= written.faults
             if progress is not None:
@@ -85,7 +127,8 @@ def generate(run: Run, painters: Sequence[Painter], progress: Progress | None = 
             f"stopped: {done} of {len(plan.jobs)} panels are there; run the same command to go on"
         ) from interrupt
     kept = len(plan.jobs) - drawn - len(faults)
-    return GenerateReport(drawn=drawn, kept=kept, faults=faults, seconds=time.monotonic() - start)
+    seconds = time.monotonic() - start
+    return GenerateReport(drawn=drawn, kept=kept, faults=faults, seconds=seconds, again=again, aside=aside)
 
 
 def _written(run: Run, missing: Set[str], drawn: Iterable[BatchResult]) -> Iterator[_Written]:
@@ -100,20 +143,26 @@ def _written(run: Run, missing: Set[str], drawn: Iterable[BatchResult]) -> Itera
             yield writing.result()
 
 
-def _keep_what_is_there(run: Run, jobs: Sequence[Job]) -> set[str]:
-    """Return the files still to draw; what another panel already has is copied."""
-    whole = {row.file: row for row in run.rows() if _is_whole(run.folder / row.file, row)}
+def _keep_what_is_there(run: Run, jobs: Sequence[Job]) -> tuple[set[str], list[Path]]:
+    """Return the files still to draw, and where pictures that someone changed are now.
+
+    What another panel already has is copied.
+    """
+    rows = {row.file: row for row in run.rows()}
+    whole = {file: row for file, row in rows.items() if _is_whole(run.folder / file, row)}
     by_key = {row.key: row for row in whole.values()}
-    missing = set()
+    missing, aside = set(), []
     for job in jobs:
         file, twin = job.request.label, by_key.get(job.key)
         if file in whole and whole[file].key == job.key:
             continue
+        if (moved := set_aside(run, job, rows.get(file))) is not None:
+            aside.append(moved)
         if twin is None or not _is_whole(run.folder / twin.file, twin):
             missing.add(file)
         else:
             _keep(run, job, (run.folder / twin.file).read_bytes(), 0.0)
-    return missing
+    return missing, aside
 
 
 def _is_whole(path: Path, row: PanelRow) -> bool:
@@ -130,7 +179,7 @@ def _write(run: Run, missing: Set[str], result: BatchResult) -> _Written:
             faults |= {job.request.label: picture.reason for job in lacking}
             continue
         drawn += bool(lacking)
-        data = png_bytes(picture, jobs[0].key, jobs[0].recipe)
+        data = png_bytes(picture, jobs[0].key, jobs[0].recipe, jobs[0].lora_hash)
         for job in lacking:
             _keep(run, job, data, result.seconds)
     run.note_faults({file: why for file, why in run.faults().items() if file not in tried} | faults)

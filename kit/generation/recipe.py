@@ -2,7 +2,7 @@
 
 import subprocess
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -33,6 +33,8 @@ class Job:
     recipe: Mapping[str, object]
     """Everything that shapes the picture, and nothing else; the request's key is its sha256."""
     request: PanelRequest
+    lora_hash: str = ""
+    """What galleries call the LoRA by; it shapes nothing."""
 
     @property
     def key(self) -> str:
@@ -65,7 +67,9 @@ def plan_run(run: Run, painter: Painter) -> RunPlan:
         story, trigger = stories[slot.story], candidates[slot.candidate].trigger
         prompt = prompt_of(story, slot.panel - 1, slot.order, trigger)
         label = run.panel_path(*slot).relative_to(run.folder).as_posix()
-        jobs.append(job_of(slot, shared[slot.candidate], prompt, story.negative, label))
+        worn = loras[slot.candidate][0]
+        job = job_of(slot, shared[slot.candidate], prompt, story.negative, label)
+        jobs.append(replace(job, lora_hash=worn.short_hash if worn else ""))
     return RunPlan(jobs, settings, loras, _identity(run, painter, facts))
 
 

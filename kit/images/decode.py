@@ -1,23 +1,37 @@
-"""Pictures of foreign origin: decoded with care, upright, in sRGB, without anything else their files hold."""
+"""The one door to pictures: whatever their file claims, only known formats are decoded, within bounds.
 
+No other module opens a picture; `make check` sees to it.
+"""
+
+import stat
 import struct
 import warnings
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from io import BytesIO
+from io import BufferedReader, BytesIO
 from pathlib import Path
+from threading import Lock
 
-import numpy as np
-from PIL import ExifTags, Image, ImageCms, ImageOps, ImageStat, UnidentifiedImageError
+from PIL import Image, ImageStat, UnidentifiedImageError
 
 from kit.errors import InputError
+from kit.images.file_kinds import kind_of, picture_format, refusal_of
+from kit.images.srgb import profile_of, to_srgb, turn_of
 
-FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
-"""What is decoded; others, EPS among them, run programs or are rare."""
-MOST_PIXELS = 2**27
-"""134 million, 400 MB decoded; a picture beyond it is not decoded."""
-MOST_BYTES = 2**29
-"""A file beyond it is not read."""
+PANEL_FORMATS = ("PNG", "JPEG", "WEBP")
+"""What a panel may be."""
+FORMATS = (*PANEL_FORMATS, "GIF", "BMP", "TIFF")
+"""What people bring; others, EPS among them, run programs or are rare."""
+MOST_PIXELS = 2**26
+"""67 million: a square of 8192. A picture beyond it is not decoded."""
+MOST_SIDE = 2**15
+"""More than any camera's or scanner's; JPEG could not hold twice as much."""
+MOST_BYTES = 2**28
+"""256 MiB; of a longer file nothing is read."""
+_HEAD = 64
+"""Bytes that tell what a file is."""
 DECODE_ERRORS = (
     OSError,
     SyntaxError,
@@ -27,11 +41,19 @@ DECODE_ERRORS = (
     LookupError,
     TypeError,
     AttributeError,
+    AssertionError,
+    ZeroDivisionError,
+    RecursionError,
+    MemoryError,
     struct.error,
     zlib.error,
     Image.DecompressionBombError,
 )
 """What Pillow raises on damaged or hostile pictures."""
+
+
+class PictureError(ValueError):
+    """Why a file is not opened as a picture, in words that follow its name."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,77 +66,132 @@ class DecodedPicture:
     """The file, if it is a JPEG of these very pixels."""
 
 
+def open_picture(source: Path | bytes, formats: tuple[str, ...] = FORMATS) -> Image.Image:
+    """Return the first frame of a picture, decoded, in the mode and with the notes of its file.
+
+    At most MOST_BYTES are read and MOST_PIXELS decoded, in at most 1.5 GiB of memory; other frames are
+    never decoded. Raises PictureError with the reason for anything else, such as a folder or a device.
+
+    Args:
+        source: a file, or what it holds.
+        formats: those of FORMATS that are wanted; the content counts, not the name.
+    """
+    data = source if isinstance(source, bytes) else read_picture_file(source)
+    with _refusing(data[:_HEAD], formats), Image.open(BytesIO(data), formats=formats) as picture:
+        _check_size(picture)
+        picture.load()
+        return picture
+
+
+def picture_size(path: Path, formats: tuple[str, ...] = FORMATS) -> tuple[int, int]:
+    """Return width and height as the file states them, decoding nothing; raises PictureError."""
+    with _regular(path) as (file, _):
+        head = file.peek(_HEAD)[:_HEAD]
+        with _refusing(head, formats), Image.open(file, formats=formats) as picture:
+            _check_size(picture)
+            return picture.size
+
+
+def read_picture_file(path: Path) -> bytes:
+    """Return the bytes of a picture's file, at most MOST_BYTES; raises PictureError."""
+    with _regular(path) as (file, size):
+        if size > MOST_BYTES:
+            raise PictureError(f"has {size} bytes, {MOST_BYTES} are the most")
+        return file.read(MOST_BYTES)
+
+
 def decode_picture(path: Path) -> DecodedPicture:
-    """Return a picture's first frame, or raise InputError with the reason.
+    """Return a picture's first frame as training is to see it, or raise InputError with the reason.
 
     What is transparent becomes white. 16 bit become 8; colours are converted by the file's own profile.
     """
     try:
-        size = path.stat().st_size
-        if size > MOST_BYTES:
-            raise ValueError(f"has {size} bytes, {MOST_BYTES} are the most")
-        return _open(path.read_bytes())
-    except UnidentifiedImageError as error:
-        known = ", ".join(FORMATS)
-        raise InputError(str(path), [f"is not a picture of a known format ({known})"]) from error
-    except DECODE_ERRORS as error:
-        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-        raise InputError(str(path), [f"cannot be used: {reason}"]) from error
-
-
-def _open(data: bytes) -> DecodedPicture:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        with Image.open(BytesIO(data), formats=FORMATS) as picture:
-            width, height = picture.size
-            if width * height > MOST_PIXELS:
-                raise ValueError(f"has {width} x {height} pixels, {MOST_PIXELS} are the most")
-            picture.load()
-            upright = picture.getexif().get(ExifTags.Base.Orientation, 1) == 1
-            profile = _profile_of(picture)
-            copied = picture.format in ("JPEG", "MPO") and picture.mode == "RGB" and upright
-            decoded = _in_srgb(_on_white(ImageOps.exif_transpose(picture)), profile)
-    decoded.info.clear()
+        data = read_picture_file(path)
+        picture = open_picture(data)
+        with _refusing(b"", FORMATS):
+            turn, profile = turn_of(picture), profile_of(picture)
+            copied = picture.format in ("JPEG", "MPO") and picture.mode == "RGB" and turn is None
+            decoded = to_srgb(picture, profile, turn)
+    except PictureError as error:
+        raise InputError(str(path), [str(error)]) from error
     return DecodedPicture(picture=decoded, jpeg=data if copied and profile is None else None)
 
 
-def _profile_of(picture: Image.Image) -> ImageCms.ImageCmsProfile | None:
-    """Return the colour profile to convert by, None where there is none or it is sRGB."""
-    data = picture.info.get("icc_profile")
-    if not data or picture.mode not in ("RGB", "RGBA", "P", "CMYK"):
-        return None
+@contextmanager
+def _regular(path: Path) -> Iterator[tuple[BufferedReader, int]]:
+    """Yield a file and its size in bytes; raises PictureError where it is none, a folder or a device."""
     try:
-        profile = ImageCms.ImageCmsProfile(BytesIO(data))
-        return None if "srgb" in ImageCms.getProfileDescription(profile).lower() else profile
-    except (ImageCms.PyCMSError, OSError) as error:
-        raise ValueError("its colour profile is damaged") from error
+        found = path.stat()
+        if not stat.S_ISREG(found.st_mode):
+            raise PictureError("is no file")
+        with path.open("rb") as file:
+            yield file, found.st_size
+    except FileNotFoundError as error:
+        raise PictureError("does not exist") from error
+    except OSError as error:
+        raise PictureError(f"cannot be read: {error.strerror or error}") from error
 
 
-def _on_white(picture: Image.Image) -> Image.Image:
-    """Return a picture without transparency: grey, RGB or CMYK of 8 bit."""
-    if picture.mode in ("I", "F"):
-        raise ValueError("which of its 32-bit values is white is not known")
-    if picture.mode.startswith("I;16"):
-        values = np.asarray(picture).astype(np.uint32)
-        return Image.fromarray(((values + 128) // 257).astype(np.uint8))
-    if picture.has_transparency_data:
-        white = Image.new("RGBA", picture.size, "white")
-        white.alpha_composite(picture.convert("RGBA"))
-        return white.convert("RGB")
-    return picture if picture.mode == "CMYK" else picture.convert("RGB")
-
-
-def _in_srgb(picture: Image.Image, profile: ImageCms.ImageCmsProfile | None) -> Image.Image:
-    if profile is None:
-        return picture.convert("RGB")
+@contextmanager
+def _refusing(head: bytes, formats: tuple[str, ...]) -> Iterator[None]:
+    """Turn whatever Pillow raises into the reason in words, and keep its warnings from the user."""
     try:
-        srgb = ImageCms.createProfile("sRGB")
-        converted = ImageCms.profileToProfile(picture, profile, srgb, outputMode="RGB")
-    except ImageCms.PyCMSError as error:
-        raise ValueError(f"its colour profile is not for {picture.mode}") from error
-    assert converted is not None, "it is not converted in place"
-    return converted
+        with _quiet():
+            yield
+    except PictureError:
+        raise
+    except UnidentifiedImageError as error:
+        raise PictureError(_unknown(head, formats)) from error
+    except (MemoryError, Image.DecompressionBombError) as error:
+        raise PictureError(f"has too many pixels, {MOST_PIXELS} are the most: save it smaller") from error
+    except DECODE_ERRORS as error:
+        raise PictureError(f"is damaged: {str(error) or type(error).__name__}") from error
 
+
+def _unknown(head: bytes, formats: tuple[str, ...]) -> str:
+    """Return why a file that none of the formats fits is not opened."""
+    known, kind = ", ".join(formats), kind_of(head)
+    if not head:
+        return "is an empty file"
+    if kind:
+        return refusal_of(kind)
+    if found := picture_format(head):
+        return "is damaged" if found in formats else f"is {found}, must be one of {known}"
+    return f"is not a picture of a known format ({known})"
+
+
+def _check_size(picture: Image.Image) -> None:
+    width, height = picture.size
+    found = f"has {width} x {height} pixels"
+    if width * height > MOST_PIXELS:
+        raise PictureError(f"{found}, {MOST_PIXELS} are the most: save it smaller")
+    if max(width, height) > MOST_SIDE or not width * height:
+        raise PictureError(f"{found}, sides of 1 to {MOST_SIDE} are taken")
+
+
+class _Quiet:
+    """Keeps warnings away while any thread decodes: Python's own context is one for all threads."""
+
+    def __init__(self) -> None:
+        self._lock, self._inside, self._context = Lock(), 0, warnings.catch_warnings()
+
+    @contextmanager
+    def __call__(self) -> Iterator[None]:
+        with self._lock:
+            self._inside += 1
+            if self._inside == 1:
+                self._context = warnings.catch_warnings(action="ignore")
+                self._context.__enter__()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._inside -= 1
+                if not self._inside:
+                    self._context.__exit__(None, None, None)
+
+
+_quiet = _Quiet()
 
 FLAT = 2.0
 """Standard deviation of the strongest colour channel, of 255, below which a picture shows nothing."""

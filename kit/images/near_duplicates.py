@@ -49,14 +49,15 @@ def near_duplicates(hashes: Sequence[Hash], areas: Sequence[int]) -> dict[int, i
     >>> near_duplicates([a, b, a], [100, 100, 400])
     {0: 2}
     """
-    bits = np.array(hashes)
-    kept: list[int] = []
+    bits = np.packbits(np.array(hashes, bool).reshape(len(hashes), SIDE * SIDE), axis=1)
+    kept_bits, kept = np.empty_like(bits), list[int]()
     found: dict[int, int] = {}
     for number in sorted(range(len(hashes)), key=lambda number: (-areas[number], number)):
-        differing = (bits[kept] != bits[number]).sum(axis=1)
+        differing = np.bitwise_count(kept_bits[: len(kept)] ^ bits[number]).sum(axis=1)
         if kept and differing.min() <= NEAR:
             found[number] = kept[int(differing.argmin())]
         else:
+            kept_bits[len(kept)] = bits[number]
             kept.append(number)
     return dict(sorted(found.items()))
 

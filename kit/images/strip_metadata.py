@@ -6,7 +6,7 @@ from io import BytesIO
 
 from PIL import Image
 
-from kit.images.decode import DECODE_ERRORS, DecodedPicture
+from kit.images.decode import DecodedPicture, PictureError, open_picture
 
 _START, _END, _SCAN = 0xD8, 0xD9, 0xDA
 _TOLD = frozenset({*range(0xE0, 0xF0), 0xFE})
@@ -61,7 +61,7 @@ def strip_jpeg_metadata(data: bytes) -> bytes | None:
 def _same(jpeg: bytes, picture: Image.Image) -> bool:
     """Return whether a JPEG decodes to a picture's very pixels."""
     try:
-        with Image.open(BytesIO(jpeg), formats=["JPEG"]) as bare:
-            return bare.mode == "RGB" and bare.size == picture.size and bare.tobytes() == picture.tobytes()
-    except DECODE_ERRORS:
+        bare = open_picture(jpeg, ("JPEG",))
+    except PictureError:
         return False
+    return bare.mode == "RGB" and bare.size == picture.size and bare.tobytes() == picture.tobytes()

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping
 from itertools import accumulate
 from operator import mul
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from kit.errors import LoraError
 from kit.files.atomic_write import write_atomic
-from kit.files.encodings import Piece, canonical_json, zip_pieces
+from kit.files.encodings import Piece, zip_pieces
 from kit.files.safetensors_files import (
     METADATA,
     SafetensorsFile,
@@ -46,7 +46,7 @@ def convert_lora(source: Path, tool: Tool, out: Path, alpha: float | None = None
         write_atomic(out / ADAPTER_FILE, data)
         write_atomic(out / ADAPTER_CONFIG, json.dumps(config, indent=2, sort_keys=True).encode())
     elif checkpoint:
-        write_atomic(out, checkpoint_bytes(read_safetensors(data)))
+        write_atomic(out, b"".join(checkpoint_pieces(read_safetensors(data))))
     elif out.suffix == ".safetensors":
         write_atomic(out, data)
     else:
@@ -59,72 +59,85 @@ _ALPHA = struct.Struct("<f")
 """kohya's alpha: one number a layer."""
 _STORAGES = {"F64": "DoubleStorage", "F32": "FloatStorage", "F16": "HalfStorage", "BF16": "BFloat16Storage"}
 """What torch calls an array of each kind of number."""
+_WIDTHS = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2}
+"""Bytes of one number."""
 
 
-def safetensors_for(tool: Tool, file: SafetensorsFile, rank: int, alpha: float) -> bytes:
-    """Return the safetensors file that `safetensors_pieces` gives in pieces."""
-    return b"".join(safetensors_pieces(tool, file, rank, alpha))
+class _Array(NamedTuple):
+    dtype: str
+    shape: tuple[int, ...]
+    numbers: Piece
 
 
-def safetensors_pieces(tool: Tool, file: SafetensorsFile, rank: int, alpha: float) -> tuple[Piece, ...]:
-    """Return a LoRA's safetensors file with another tool's names and its alpha where that tool looks for it.
+def shared_pieces(file: SafetensorsFile, rank: int, alpha: float) -> tuple[Piece, ...]:
+    """Return a LoRA's safetensors file in the form that ComfyUI, KolorsPipeline and DiffSynth 1.x all read.
 
     The numbers are a view of the file's own, so that a large LoRA is never there twice.
 
+    That is kohya's, with diffusers' names of the blocks and the alpha among the tensors. The same LoRA gives
+    the same bytes, so a file in this form comes back as it is.
+
     Raises:
-        ValueError: it holds something else than factors, or the tool has no name for one of its layers.
+        ValueError: it holds something else than a LoRA's factors, or a layer or numbers that the form has no
+            name for.
     """
-    header: dict[str, object] = {}
-    layers: set[str] = set()
-    try:
-        for name, entry in file.entries.items():
-            part = read_key(name)
-            if part is None or part.half == "alpha":
-                raise ValueError(f"holds {name[:100]}, which is no factor of a LoRA")
-            layers.add(part.layer)
-            header[write_key(tool, part.layer, part.half)] = entry._asdict()
-    except KeyError as error:
-        raise ValueError(f"holds the layer {error.args[0]}, for which {tool} has no name") from error
-    alphas = b""
-    for layer in sorted(layers) if tool == "kohya" else ():
-        first = len(file.body) + len(alphas)
-        entry = TensorEntry("F32", (), (first, first + _ALPHA.size))
-        header[write_key(tool, layer, "alpha")] = entry._asdict()
-        alphas += _ALPHA.pack(alpha)
-    metadata = metadata_of(tool, sorted(layers), rank, alpha, file.metadata)
-    return framed_pieces(canonical_json({METADATA: metadata, **header}), file.body, alphas)
+    arrays = _factors(file, "kohya")
+    layers = sorted({part.layer for name in file.entries if (part := read_key(name))})
+    arrays |= {write_key("kohya", layer, "alpha"): _Array("F32", (), _ALPHA.pack(alpha)) for layer in layers}
+    names = sorted(arrays, key=lambda name: (-_WIDTHS[arrays[name].dtype], name))
+    metadata = metadata_of("kohya", layers, rank, alpha, file.metadata)
+    header: dict[str, object] = {METADATA: dict(sorted(metadata.items()))}
+    end = 0
+    for name in names:
+        dtype, shape, numbers = arrays[name]
+        first, end = end, end + len(numbers)
+        header[name] = TensorEntry(dtype, shape, (first, end))._asdict()
+    text = json.dumps(header, ensure_ascii=False, separators=(",", ":"))
+    return framed_pieces(text.encode(), *(arrays[name].numbers for name in names))
 
 
-def checkpoint_bytes(file: SafetensorsFile) -> bytes:
-    """Return the .ckpt that `checkpoint_pieces` gives in pieces."""
-    return b"".join(checkpoint_pieces(file))
+def _factors(file: SafetensorsFile, tool: Tool) -> dict[str, _Array]:
+    """Return a LoRA's factors under a tool's names; an alpha among the tensors stays behind."""
+    arrays: dict[str, _Array] = {}
+    for name, entry in file.entries.items():
+        part = read_key(name)
+        if part is None:
+            raise ValueError(f"holds {name[:100]}, which is no part of a LoRA")
+        if part.half == "alpha":
+            continue
+        if entry.dtype not in _WIDTHS:
+            raise ValueError(f"must hold floating-point numbers, got {entry.dtype}")
+        try:
+            key = write_key(tool, part.layer, part.half)
+        except KeyError as error:
+            raise ValueError(
+                f"holds the layer {part.layer[:100]}, for which ComfyUI and diffusers have no name"
+            ) from error
+        if key in arrays:
+            raise ValueError(f"holds {part.layer[:100]} twice")
+        arrays[key] = _Array(entry.dtype, entry.shape, file.numbers(name))
+    return arrays
 
 
 def checkpoint_pieces(file: SafetensorsFile) -> tuple[Piece, ...]:
-    """Return a LoRA's safetensors file as the contest's .ckpt: what torch.save writes of its tensors by name.
+    """Return a LoRA's safetensors file as the contest's .ckpt: what torch.save writes of its factors by name.
 
     Raises:
-        ValueError: it holds numbers that torch has no storage for.
+        ValueError: it holds something else than factors, or numbers that torch has no storage for.
     """
-    names = sorted(file.entries)
-    if strange := {entry.dtype for entry in file.entries.values()} - _STORAGES.keys():
-        raise ValueError(f"must hold floating-point numbers, got {', '.join(sorted(strange))}")
-    pickled = b"".join(_pickled(file.entries, names))
-    arrays = {f"archive/data/{number}": file.numbers(name) for number, name in enumerate(names)}
+    arrays = dict(sorted(_factors(file, "diffsynth").items()))
+    data = {f"archive/data/{number}": array.numbers for number, array in enumerate(arrays.values())}
+    pickled = b"".join(_pickled(arrays))
     files: dict[str, Piece] = {
-        "archive/data.pkl": pickled,
-        "archive/byteorder": b"little",
-        **arrays,
-        "archive/version": b"3\n",
-    }
+        "archive/data.pkl": pickled, "archive/byteorder": b"little", **data, "archive/version": b"3\n"
+    }  # fmt: skip
     return tuple(zip_pieces(files))
 
 
-def _pickled(entries: Mapping[str, TensorEntry], names: list[str]) -> Iterator[bytes]:
+def _pickled(arrays: Mapping[str, _Array]) -> Iterator[bytes]:
     """Yield a pickle (protocol 2) of a dict of tensors, each rebuilt from an array of the zip."""
     yield b"\x80\x02}("
-    for number, name in enumerate(names):
-        dtype, shape, _ = entries[name]
+    for number, (name, (dtype, shape, _)) in enumerate(arrays.items()):
         *strides, count = accumulate(reversed(shape), mul, initial=1)
         yield _text(name) + b"ctorch._utils\n_rebuild_tensor_v2\n(("
         yield _text("storage") + f"ctorch\n{_STORAGES[dtype]}\n".encode()

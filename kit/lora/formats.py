@@ -4,9 +4,8 @@ A file is read into one rank and one alpha; a strength of 1.0 means alpha / rank
 tool wrote it.
 """
 
-import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -15,11 +14,18 @@ import torch
 from torch import Tensor
 
 from kit.errors import LoraError
-from kit.files.safetensors_files import TORCH_LOAD_ERRORS, read_tensors, tensor_bytes
-from kit.lora.key_names import Half, Tool, config_beside, read_key, tensors_file, write_key
-from kit.lora.metadata import ADAPTER_NOTE, metadata_of
+from kit.files.safetensors_files import tensor_bytes
+from kit.files.tensor_files import TensorFile, open_tensor_file
+from kit.lora.key_names import Half, Names, Tool, read_key, tensors_file, write_key
+from kit.lora.metadata import metadata_of, promises, said_alpha
+from kit.lora.other_files import FLOATS, WHOLE, kind_in_words, network_of, refusal, shown
 
-_ALPHA_NOTES = ("alpha", "ss_network_alpha")
+MAX_RANK = 4096
+"""More than any layer of Kolors has dimensions that a rank could fill, 1280."""
+MAX_NUMBERS = 1 << 30
+"""Of a LoRA whose layers are filled up to one rank; rank 256 of every layer of Kolors has 0.7 * 2^30."""
+_ROUNDING = 1e-6
+"""How far scales may differ that are one."""
 
 
 class LoraPair(NamedTuple):
@@ -40,7 +46,7 @@ class LoraPair(NamedTuple):
 class Content:
     """What a LoRA file holds."""
 
-    tool: Tool
+    tool: Names
     """Whose names it has."""
     pairs: Mapping[str, LoraPair]
     """By DiffSynth's name of the layer, in the file's own precision."""
@@ -49,6 +55,8 @@ class Content:
     """What the file says, or what its tool takes when nothing is said; None when only its owner knows."""
     notes: Mapping[str, str]
     """The file's metadata."""
+    uneven: bool = False
+    """Whether layers had scales of their own, so that loaders that know no alpha draw something else."""
 
     @property
     def trigger(self) -> str:
@@ -63,27 +71,44 @@ class Content:
     @property
     def norm(self) -> float:
         """The Frobenius norm of the whole change at strength 1, of up @ down where alpha is not known."""
-        inner = (
-            (up.double().T @ up.double() * (down.double() @ down.double().T)).sum()
-            for down, up in self.pairs.values()
-        )
-        return self.scale * math.sqrt(sum(float(square) for square in inner))
+        return self.scale * math.sqrt(sum(map(_square, self.pairs.values())))
+
+
+def _square(pair: LoraPair) -> float:
+    """Return the sum of the squares of up @ down, by whichever of its matrices is smaller."""
+    down, up = pair.down.double(), pair.up.double()
+    if len(down) ** 2 > math.prod(pair.shape):
+        return float((up @ down).square().sum())
+    return float((up.T @ up * (down @ down.T)).sum())
 
 
 def read_content(path: Path) -> Content:
-    """Return what a .safetensors, a .ckpt or PEFT's folder holds; LoraError unless it is one whole LoRA."""
+    """Return what a LoRA file or a folder of PEFT or diffusers holds; LoraError unless it is one whole LoRA.
+
+    What the file is tells its content, not its ending. Layers with a rank or alpha of their own, as kohya's
+    resize writes them, are filled up with zeros to one rank; their numbers stay unless the scales differ too.
+    """
     path = tensors_file(path)
     try:
-        tensors, notes = _read(path)
-        tool, halves = _by_layer(tensors)
-        alphas = [half.pop("alpha") for half in halves.values() if "alpha" in half]
-        pairs = {layer: _pair(layer, half) for layer, half in halves.items()}
-        rank = one_rank(path, pairs)
-        _check_promises(path, notes, str(len(pairs)), str(rank))
-        alpha = _one_alpha(alphas, len(pairs)) if alphas else _said_alpha(path, tool, notes, rank)
+        file = open_tensor_file(path)
+        tool, names = _by_layer(file)
+        _check_sizes(file, names)
+        _check_promises(file, names)
+        pairs = {layer: _pair(layer, file, halves) for layer, halves in names.items()}
+        alphas = {
+            layer: _alpha(layer, file, halves["alpha"])
+            for layer, halves in names.items()
+            if "alpha" in halves
+        }
+        rank = max(down.shape[0] for down, _ in pairs.values())
+        if alphas:
+            return _evened(tool, pairs, alphas, file.metadata)
+        alpha = said_alpha(path, tool, file.metadata, rank)
+        if alpha != rank:  # one alpha means one scale only where there is one rank
+            rank = one_rank(path, pairs)
     except ValueError as error:
         raise LoraError(f"{path}: {error}") from error
-    return Content(tool=tool, pairs=pairs, rank=rank, alpha=alpha, notes=notes)
+    return Content(tool=tool, pairs=_padded(pairs, rank), rank=rank, alpha=alpha, notes=file.metadata)
 
 
 def content_bytes(tool: Tool, pairs: Mapping[str, LoraPair], alpha: float, notes: Mapping[str, str]) -> bytes:
@@ -108,115 +133,139 @@ def one_rank(path: Path, pairs: Mapping[str, LoraPair]) -> int:
     """Return the rank that all layers have; raises LoraError when they have several."""
     ranks = {size for down, up in pairs.values() for size in (down.shape[0], up.shape[1])}
     if len(ranks) != 1:
-        raise LoraError(f"{path}: all layers must have one rank, got {sorted(ranks)}")
+        raise LoraError(
+            f"{path}: all layers must have one rank, got {sorted(ranks)[:8]}; resize it to one rank, "
+            "or give kohya's file, which has an alpha for each layer"
+        )
     return ranks.pop()
 
 
-def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    if path.suffix == ".safetensors":
-        return read_tensors(path)
-    try:
-        loaded = torch.load(path, map_location="cpu", weights_only=True)
-    except TORCH_LOAD_ERRORS as error:
-        reason = str(error).split("\n")[0]
-        raise ValueError(f"must be .safetensors or a .ckpt of tensors alone: {reason}") from error
-    tensors = loaded.get("state_dict", loaded) if isinstance(loaded, dict) else loaded
-    if not isinstance(tensors, dict) or not all(isinstance(value, Tensor) for value in tensors.values()):
-        raise ValueError("must hold tensors by name")
-    return tensors, {}
-
-
-def _by_layer(tensors: Mapping[str, Tensor]) -> tuple[Tool, dict[str, dict[Half, Tensor]]]:
-    """Return whose file it is, and its tensors by layer and half; all names must be one known tool's."""
-    halves: dict[str, dict[Half, Tensor]] = {}
+def _by_layer(file: TensorFile) -> tuple[Names, dict[str, dict[Half, str]]]:
+    """Return whose file it is, and its tensors' names by layer and half; all must be one known tool's."""
+    names: dict[str, dict[Half, str]] = {}
     tools, strangers = set(), []
-    for key, tensor in tensors.items():
+    for key, kind in file.kinds.items():
         part = read_key(key)
-        if part is None or tensor.dim() != (0 if part.half == "alpha" else 2):
+        if part is None or not _is_part(part.half, kind.shape):
             strangers.append(key)
             continue
         tools.add(part.tool)
-        if part.half in halves.setdefault(part.layer, {}):
-            raise ValueError(f"{part.layer} is there twice, the second time as {key}")
-        halves[part.layer][part.half] = tensor
-    if strangers or not tensors:
-        raise ValueError(_unknown(strangers, len(tensors)))
+        if part.half in names.setdefault(part.layer, {}):
+            raise ValueError(f"{shown(part.layer)} is there twice, the second time as {shown(key)}")
+        names[part.layer][part.half] = key
+    if strangers or not names:
+        raise ValueError(refusal(file, strangers))
+    if other := network_of(file):
+        raise ValueError(other)
     if len(tools) > 1:
         raise ValueError(f"all keys must be one tool's, got {' and '.join(sorted(tools))}")
-    return tools.pop(), halves
+    return tools.pop(), names
 
 
-def _check_promises(path: Path, notes: Mapping[str, str], keys: str, rank: str) -> None:
-    promised = (notes.get("keys", keys), notes.get("rank", rank))
-    if promised != (keys, rank):
-        raise LoraError(
-            f"{path} is damaged: it promises {promised[0]} keys of rank {promised[1]}, "
-            f"got {keys} of rank {rank}"
+def _is_part(half: Half, shape: tuple[int, ...]) -> bool:
+    """Return whether a tensor has a factor's or an alpha's sides; some tools add sides of 1."""
+    return math.prod(shape) == 1 if half == "alpha" else len(shape) >= 2 and set(shape[2:]) <= {1}
+
+
+def _check_sizes(file: TensorFile, names: Mapping[str, Mapping[Half, str]]) -> None:
+    """Refuse what cannot be a LoRA by its kinds and sides, before a number is read."""
+    ranks, widths = set(), 0
+    for layer, halves in names.items():
+        if not {"A", "B"} <= set(halves):
+            got = " and ".join(sorted("alpha" if half == "alpha" else f"lora_{half}" for half in halves))
+            raise ValueError(
+                f"{shown(layer)} must have lora_A and lora_B, got {got} alone: the file is damaged"
+            )
+        down, up = file.kinds[halves["A"]], file.kinds[halves["B"]]
+        if strange := {down.dtype, up.dtype} - FLOATS:
+            raise ValueError(f"holds {kind_in_words(strange.pop())}: give the LoRA in fp16, bf16 or fp32")
+        if down.shape[0] != up.shape[1]:
+            raise ValueError(
+                f"{shown(layer)} must have factors of one rank, got {down.shape[0]} and {up.shape[1]}: "
+                "the file is damaged"
+            )
+        ranks.add(down.shape[0])
+        widths += down.shape[1] + up.shape[0]
+        if 0 in (*down.shape, *up.shape):
+            raise ValueError(f"{shown(layer)} is empty: the file is damaged")
+    if max(ranks) > MAX_RANK:
+        raise ValueError(
+            f"has rank {max(ranks)}, {MAX_RANK} is the most: no layer of Kolors has as many dimensions"
+        )
+    if len(ranks) > 1 and max(ranks) * widths > MAX_NUMBERS:
+        raise ValueError("has layers of very different ranks, as one rank it would not fit into memory")
+
+
+def _check_promises(file: TensorFile, names: Mapping[str, Mapping[Half, str]]) -> None:
+    """Refuse a file that storykit wrote and that lost layers since; others' notes promise nothing."""
+    rank = max(file.kinds[halves["A"]].shape[0] for halves in names.values())
+    if (promised := promises(file.metadata)) not in (None, (len(names), rank)):
+        assert promised is not None
+        raise ValueError(
+            f"is damaged: it promises {promised[0]} keys of rank {promised[1]}, "
+            f"got {len(names)} of rank {rank}; download or copy it again"
         )
 
 
-def _unknown(strangers: Sequence[str], total: int) -> str:
-    first = f"; the first that is not: {strangers[0]}" if strangers else ""
-    if any("lora_magnitude_vector" in key or "dora_scale" in key for key in strangers):
-        first += "; this is a DoRA, which is more than a LoRA"
-    if any("lora_te" in key or "text_encoder" in key for key in strangers):
-        first += (
-            "; it changes a text encoder as well, as LoRAs of Stable Diffusion do: Kolors has another one"
+def _pair(layer: str, file: TensorFile, halves: Mapping[Half, str]) -> LoraPair:
+    """Return a layer's factors as matrices, fp8 as fp16, which has all of its numbers."""
+    factors = []
+    for half in ("A", "B"):
+        name = halves[half]
+        factor = file.load(name)
+        factor = factor.reshape(factor.shape[:2])
+        factors.append(factor.to(torch.float16) if file.kinds[name].dtype.startswith("F8") else factor)
+    if not all(bool(factor.isfinite().all()) for factor in factors):
+        raise ValueError(
+            f"{shown(layer)} holds numbers that are not finite: the training went wrong, or the file"
         )
-    return (
-        f"{total - len(strangers)} of {total} keys match the LoRA names of DiffSynth, PEFT, "
-        f"diffusers or kohya, all must{first}"
-    )
+    return LoraPair(*factors)
 
 
-def _pair(layer: str, half: Mapping[Half, Tensor]) -> LoraPair:
-    if set(half) != {"A", "B"}:
-        raise ValueError(f"{layer} must have lora_A and lora_B, got lora_{''.join(half) or 'alpha'} alone")
-    if not all(bool(tensor.isfinite().all()) for tensor in half.values()):
-        raise ValueError(f"{layer} holds numbers that are not finite")
-    return LoraPair(down=half["A"], up=half["B"])
+def _alpha(layer: str, file: TensorFile, name: str) -> float:
+    """Return a layer's alpha, which kohya keeps as a tensor of one number."""
+    if file.kinds[name].dtype not in FLOATS | WHOLE:
+        raise ValueError(f"{shown(layer)} has an alpha that is {kind_in_words(file.kinds[name].dtype)}")
+    alpha = float(file.load(name))
+    if not 0 < alpha < math.inf:
+        raise ValueError(f"{shown(layer)}: alpha must be above 0, got {alpha:g}")
+    return alpha
 
 
-def _one_alpha(alphas: Sequence[Tensor], layers: int) -> float:
-    """Return the alpha that all layers have among the tensors."""
-    values = sorted({float(alpha) for alpha in alphas})
-    if len(values) != 1 or len(alphas) != layers:
-        raise ValueError(f"all layers must have one alpha, got {values} on {len(alphas)} of {layers} layers")
-    return values[0]
+def _evened(
+    tool: Names, pairs: Mapping[str, LoraPair], alphas: Mapping[str, float], notes: Mapping[str, str]
+) -> Content:
+    """Return layers with alphas of their own as a LoRA of one rank and alpha, each counting as before."""
+    if len(alphas) != len(pairs):
+        raise ValueError(
+            f"must have an alpha for all layers, got {len(alphas)} for {len(pairs)}: it is damaged"
+        )
+    scales = {layer: alphas[layer] / down.shape[0] for layer, (down, _) in pairs.items()}
+    rank = max(down.shape[0] for down, _ in pairs.values())
+    scale = next(scales[layer] for layer, (down, _) in pairs.items() if down.shape[0] == rank)
+    even = {
+        layer: pair
+        if math.isclose(scales[layer], scale, rel_tol=_ROUNDING)
+        else LoraPair(pair.down, (pair.up.double() * (scales[layer] / scale)).float())
+        for layer, pair in pairs.items()
+    }
+    return Content(
+        tool=tool, pairs=_padded(even, rank), rank=rank, alpha=scale * rank, notes=notes,
+        uneven=any(even[layer] is not pairs[layer] for layer in pairs),
+    )  # fmt: skip
 
 
-def _said_alpha(path: Path, tool: Tool, notes: Mapping[str, str], rank: int) -> float | None:
-    """Return the alpha in the metadata or in PEFT's file; else the rank for tools that then take the rank."""
-    if config := config_beside(path):
-        try:
-            return _adapter_alpha(config.read_text("utf-8"), "", rank)
-        except ValueError as error:
-            raise LoraError(f"{config}: {error}") from error
-    if ADAPTER_NOTE in notes:
-        return _adapter_alpha(notes[ADAPTER_NOTE], "unet.", rank)
-    said = next((notes[name] for name in _ALPHA_NOTES if name in notes), None)
-    if said is None:
-        return float(rank) if tool in ("diffusers", "kohya") else None
-    return _number(said)
+def _padded(pairs: Mapping[str, LoraPair], rank: int) -> dict[str, LoraPair]:
+    """Return factors with zeros up to one rank, which changes no product."""
+    return {
+        layer: LoraPair(_grown(down, (rank, down.shape[1])), _grown(up, (up.shape[0], rank)))
+        for layer, (down, up) in pairs.items()
+    }
 
 
-def _adapter_alpha(text: str, prefix: str, rank: int) -> float:
-    """Return the alpha of PEFT's settings; with rank-stabilised scaling, the one that scales alike."""
-    try:
-        settings = json.loads(text)
-        said = settings[f"{prefix}lora_alpha"]
-        stabilised = bool(settings.get(f"{prefix}use_rslora"))
-        uneven = settings.get(f"{prefix}rank_pattern") or settings.get(f"{prefix}alpha_pattern")
-    except (ValueError, LookupError, TypeError, AttributeError) as error:
-        raise ValueError(f"must hold PEFT's settings with {prefix}lora_alpha as JSON") from error
-    alpha = _number(said)
-    if uneven:
-        raise ValueError(f"all layers must have one rank and alpha, got the pattern {uneven}")
-    return alpha * math.sqrt(rank) if stabilised else alpha
-
-
-def _number(said: object) -> float:
-    try:
-        return float(str(said))
-    except ValueError as error:
-        raise ValueError(f"alpha must be a number, got {said!r}") from error
+def _grown(factor: Tensor, shape: tuple[int, int]) -> Tensor:
+    if factor.shape == shape:
+        return factor
+    whole = factor.new_zeros(shape)
+    whole[: factor.shape[0], : factor.shape[1]] = factor
+    return whole

@@ -3,11 +3,12 @@
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
 from kit.embedded import EMBEDDED
+from kit.files.encodings import printable
 from kit.lora.formats import Content, LoraPair
-from kit.lora.key_names import Tool
+from kit.lora.key_names import ELSEWHERE, Names, Tool
 from kit.models.kolors.unet import linear_shapes
 from kit.models.sizes import EMBEDDED_SIZES, KOLORS_SIZES
 
@@ -26,13 +27,19 @@ def bases_of(pairs: Mapping[str, LoraPair]) -> list[str]:
 
 def problems_of(content: Content) -> list[str]:
     """Return in plain words why drawing with a LoRA would not give what was trained; empty when it would."""
+    fits = len(content.pairs) in _fits(content.pairs).values()
+    strange = [] if fits else ["no base that storykit knows has all of its layers in their sizes"]
+    return strange + training_problems(content)
+
+
+def training_problems(content: Content) -> list[str]:
+    """Return in plain words what is wrong with what a LoRA learned, whatever base it fits."""
     problems = []
-    if len(content.pairs) not in _fits(content.pairs).values():
-        problems.append("no base that storykit knows has all of its layers in their sizes")
     version = next((content.notes[name] for name in _VERSIONS if name in content.notes), "")
-    if re.search(r"sdxl|stable-diffusion|sd_v", version, re.IGNORECASE):
+    if re.search(r"sdxl|stable-diffusion|sd_v|pony|illustrious", version[:200], re.IGNORECASE):
         problems.append(
-            f"the file says it was trained on {version}: layers of SDXL have the sizes of Kolors' layers, "
+            f"the file says it was trained on {printable(version[:60])}: "
+            "layers of SDXL have the sizes of Kolors' layers, "
             "but what they learned means nothing there"
         )
     if content.norm == 0:
@@ -58,18 +65,21 @@ def known_shapes() -> dict[str, dict[str, tuple[int, int]]]:
 NOTEBOOK_ALPHA, NOTEBOOK_RANK = 2.0, 16
 """What the contest's notebook draws with, whatever the training said."""
 STORYKIT, NOTEBOOK = "storykit, strength 1", "the contest's notebook"
-DIFFSYNTH = "DiffSynth load_lora, lora_alpha 1"
+DIFFSYNTH = "DiffSynth 1.x load_lora, lora_alpha 1"
+KOLORS_PIPELINE = "KolorsPipeline load_lora_weights"
 _ON_CHECKPOINTS = "from a .ckpt; with other names it loads nothing and says nothing"
 _ON_GPU = "on a GPU; without one it loads nothing and says so only in a count"
-LOADERS: Mapping[str, Sequence[Tool]] = {
-    STORYKIT: ("diffsynth", "peft", "diffusers", "kohya"),
+_SINCE = "since diffusers 0.34; before, up x down counts 1; convert it --to kohya for all"
+LOADERS: Mapping[str, Sequence[Names]] = {
+    STORYKIT: get_args(Tool) + tuple(name for name in ELSEWHERE),
     NOTEBOOK: ("diffsynth",),
-    DIFFSYNTH: ("diffsynth", "kohya"),
-    "diffusers load_lora_weights": ("diffusers", "kohya"),
-    "peft": ("peft",),
-    "ComfyUI, strength 1": ("kohya",),
+    DIFFSYNTH: ("diffsynth", "kohya", "kohya of SDXL"),
+    KOLORS_PIPELINE: ("kohya", "diffusers"),
+    "peft on DiffSynth's UNet": ("peft",),
+    "peft on diffusers' UNet": ("peft of diffusers",),
+    "ComfyUI, strength 1": ("kohya", "kohya of SDXL", "ComfyUI"),
 }
-"""The forms that each loader reads; the first is the one to convert to."""
+"""The forms that each loader reads; the first is the one to convert to, where we write it."""
 
 
 class LoaderStrength(NamedTuple):
@@ -92,7 +102,12 @@ def _reading(loader: str, content: Content) -> tuple[float | None, float | None,
     """Return factor, strength and note of a loader."""
     factor, note = content.scale, ""
     if content.tool not in LOADERS[loader]:
-        return None, None, f"does not read it; convert it --to {LOADERS[loader][0]}"
+        form = LOADERS[loader][0]
+        return (
+            None,
+            None,
+            "does not read it" + (f"; convert it --to {form}" if form in get_args(Tool) else ""),
+        )
     if loader == STORYKIT and content.alpha is None:
         return None, None, "asks for the alpha of the training"
     if loader == NOTEBOOK:
@@ -100,5 +115,13 @@ def _reading(loader: str, content: Content) -> tuple[float | None, float | None,
             return None, None, f"stops: its rank is {NOTEBOOK_RANK}, this one's {content.rank}"
         factor, note = NOTEBOOK_ALPHA / content.rank, _ON_CHECKPOINTS
     if loader == DIFFSYNTH:
-        factor, note = 1.0, _ON_GPU if content.tool == "kohya" else ""
+        if content.uneven:
+            return (
+                None,
+                None,
+                "counts each layer 1, its layers have scales of their own; convert it --to diffsynth",
+            )
+        factor, note = 1.0, _ON_GPU if content.tool != "diffsynth" else ""
+    if loader == KOLORS_PIPELINE and content.tool == "diffusers" and content.scale != 1:
+        note = _SINCE
     return factor, None if content.alpha is None else factor * content.rank / content.alpha, note

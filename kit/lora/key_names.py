@@ -6,7 +6,15 @@ from functools import cache
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+from kit.errors import LoraError
+
 Tool = Literal["diffsynth", "peft", "diffusers", "kohya"]
+"""Whose form we write."""
+Names = Literal[Tool, "kohya of SDXL", "ComfyUI", "peft of diffusers", "diffusers' UNet"]
+"""Whose names we read: kohya's and ComfyUI's own with SDXL's first block names, PEFT's and diffusers' of a
+bare UNet."""
+ELSEWHERE: tuple[Names, ...] = ("kohya of SDXL", "ComfyUI", "peft of diffusers", "diffusers' UNet")
+"""Those that we do not write."""
 Half = Literal["A", "B", "alpha"]
 BLOCKS = {
     7: ("down_blocks.1.attentions.0", "input_blocks.4.1"),
@@ -24,6 +32,10 @@ BLOCKS = {
 """DiffSynth's number of each attention block; what diffusers and the original SDXL code call it."""
 ADAPTER_FILE, ADAPTER_CONFIG = "adapter_model.safetensors", "adapter_config.json"
 """What PEFT calls a LoRA's file and the one beside it, where it keeps rank and alpha."""
+DIFFUSERS_FILE = "pytorch_lora_weights.safetensors"
+"""What diffusers calls a LoRA's file."""
+OLD_ADAPTER_FILES = ("adapter_model.bin", "pytorch_lora_weights.bin")
+"""What both called it before safetensors."""
 DEPTH = 10
 """Transformer layers of the deepest block; others have fewer."""
 _HALVES: dict[str, Half] = {
@@ -34,7 +46,7 @@ _HALVES: dict[str, Half] = {
 _KEY = re.compile(
     rf"(?P<name>.+)\.(?P<half>{'|'.join(map(re.escape, _HALVES))})(?:\.(?!weight$)\w+)?(?:\.weight)?"
 )
-_PREFIX = re.compile(r"(?:(?:base_model\.model|pipe|unet)\.)*")
+_PREFIX = re.compile(r"(?:(?:base_model\.model|pipe|unet|module)\.)*")
 _OLD = re.compile(r"\.processor\.(to_\w+)_lora\.")
 """How diffusers named attention layers before 0.22."""
 
@@ -42,12 +54,12 @@ _OLD = re.compile(r"\.processor\.(to_\w+)_lora\.")
 class TensorKey(NamedTuple):
     """One tensor of a LoRA file."""
 
-    tool: Tool
+    tool: Names
     """Whose name it has."""
     layer: str
     """DiffSynth's name of the layer."""
     half: Half
-    """lora_A, lora_B, or the layer's alpha, which only kohya keeps among the tensors."""
+    """lora_A, lora_B, or the layer's alpha, which kohya and ComfyUI keep among the tensors."""
 
 
 def read_key(key: str) -> TensorKey | None:
@@ -62,39 +74,64 @@ def read_key(key: str) -> TensorKey | None:
     half, name = _HALVES[found["half"]], found["name"]
     bare = _PREFIX.sub("", name, count=1)
     known = _known_names().get(bare)
-    if known and (known[0] == "diffusers" or bare == name):
+    if known and known[0] != "diffusers" and bare == name:
         return TensorKey(*known, half)
+    if known and known[0] == "diffusers":
+        return TensorKey(_diffusers_names(name, bare), known[1], half)
     if re.fullmatch(r"blocks\.\d+\..+", bare):
         return TensorKey("peft" if "base_model.model." in name else "diffsynth", bare, half)
     return None
 
 
+def _diffusers_names(name: str, bare: str) -> Names:
+    """Return whose name it is that begins as it does; pipelines of diffusers read none without `unet.`."""
+    if "base_model.model." in name:
+        return "peft of diffusers"
+    return "diffusers" if name == f"unet.{bare}" else "diffusers' UNet"
+
+
 def write_key(tool: Tool, layer: str, half: Half) -> str:
     """Return a tool's name of a tensor; KeyError for a layer that SDXL's UNet does not have.
 
+    Of kohya's two names of a layer it is the one with diffusers' blocks: ComfyUI, DiffSynth 1.x and
+    diffusers' KolorsPipeline read it, which raises at the other one.
+
     >>> write_key("kohya", "blocks.21.proj_in", "B")
-    'lora_unet_middle_block_1_proj_in.lora_up.weight'
+    'lora_unet_mid_block_attentions_0_proj_in.lora_up.weight'
     """
     if tool == "diffsynth":
         return f"{layer}.lora_{half}.default.weight"
     if tool == "peft":
         return f"base_model.model.{layer}.lora_{half}.weight"
-    diffusers, original = _layers()[layer]
+    diffusers, _ = _layers()[layer]
     if tool == "diffusers":
         return f"unet.{diffusers}.lora_{half}.weight"
     ends = {"A": "lora_down.weight", "B": "lora_up.weight", "alpha": "alpha"}
-    return f"{_underscored(original)}.{ends[half]}"
+    return f"{_underscored(diffusers)}.{ends[half]}"
 
 
 def tensors_file(path: Path) -> Path:
-    """Return the file with a LoRA's tensors: in PEFT's folder the one it writes, else the path itself."""
-    return path / ADAPTER_FILE if path.is_dir() else path
+    """Return the file with a LoRA's tensors: in a folder of PEFT or diffusers the one they write, else it.
+
+    LoraError for a folder without one, naming what may be meant.
+    """
+    if not path.is_dir():
+        return path
+    for name in (ADAPTER_FILE, DIFFUSERS_FILE, *OLD_ADAPTER_FILES):
+        if (path / name).is_file():
+            return path / name
+    others = sorted(
+        one.name for one in path.iterdir() if one.suffix.lower() in (".safetensors", ".sft", ".ckpt")
+    )
+    if others:
+        raise LoraError(f"{path} is a folder: give one file in it, {', '.join(others[:4])}")
+    raise LoraError(f"{path} is a folder without a LoRA: it must hold {ADAPTER_FILE} or {DIFFUSERS_FILE}")
 
 
 def config_beside(path: Path) -> Path | None:
     """Return the file with the settings of a LoRA that PEFT wrote, None when it is not there."""
     config = path.with_name(ADAPTER_CONFIG)
-    return config if path.name == ADAPTER_FILE and config.is_file() else None
+    return config if path.name in (ADAPTER_FILE, OLD_ADAPTER_FILES[0]) and config.is_file() else None
 
 
 @cache
@@ -120,15 +157,13 @@ def _inner_layers() -> Iterator[tuple[str, str]]:
 
 
 @cache
-def _known_names() -> dict[str, tuple[Tool, str]]:
-    """Return whose each name is, and our layer; old files of diffusers leave the 0 out of to_out.0.
-
-    kohya has two names of a layer.
-    """
-    found: dict[str, tuple[Tool, str]] = {}
+def _known_names() -> dict[str, tuple[Names, str]]:
+    """Return whose each name is, and our layer; old files of diffusers leave the 0 out of to_out.0."""
+    found: dict[str, tuple[Names, str]] = {}
     for ours, (diffusers, original) in _layers().items():
         found |= dict.fromkeys((diffusers, diffusers.removesuffix(".0")), ("diffusers", ours))
-        found |= dict.fromkeys((_underscored(diffusers), _underscored(original)), ("kohya", ours))
+        found |= {_underscored(original): ("kohya of SDXL", ours), _underscored(diffusers): ("kohya", ours)}
+        found[f"diffusion_model.{original}"] = found[f"model.diffusion_model.{original}"] = ("ComfyUI", ours)
     return found
 
 

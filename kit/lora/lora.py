@@ -12,6 +12,7 @@ from kit.files.atomic_write import write_atomic
 from kit.files.encodings import sha256_of
 from kit.lora.formats import Content, LoraPair, content_bytes, read_content
 from kit.lora.key_names import tensors_file
+from kit.lora.metadata import agreed_alpha, short_hash_of
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -23,6 +24,8 @@ class LoadedLora(Content):
     sha256: str
     """Of the file."""
     alpha: float
+    short_hash: str = ""
+    """What A1111 calls the file by, as `kit.lora.metadata.short_hash` gives it."""
 
     def check_fit(self, shapes: Mapping[str, tuple[int, int]]) -> None:
         """Refuse with LoraError unless every layer of the LoRA has its place in the base.
@@ -76,11 +79,13 @@ def load_lora(path: Path, alpha: float | None = None) -> LoadedLora:
     return LoadedLora(
         name=str(path),
         sha256=sha256_of(tensors_file(path)),
+        short_hash=short_hash_of(tensors_file(path)),
         tool=content.tool,
         rank=content.rank,
-        alpha=_alpha(path, content.alpha, alpha),
+        alpha=agreed_alpha(path, content.alpha, alpha),
         pairs=content.pairs,
         notes=content.notes,
+        uneven=content.uneven,
     )
 
 
@@ -100,15 +105,3 @@ def save_lora(path: Path, pairs: Mapping[str, LoraPair], alpha: float, notes: Ma
         if not all(bool(factor.isfinite().all()) for factor in pair):
             raise LoraError(f"{path}: {layer} holds numbers that are not finite")
     write_atomic(path, content_bytes("diffsynth", halved, alpha, notes))
-
-
-def _alpha(path: Path, said: float | None, given: float | None) -> float:
-    """Return the alpha of training; what the file says and what the user gives must agree."""
-    if said is None and given is None:
-        raise LoraError(f"{path} does not say which alpha it was trained with: give it as `alpha`")
-    alpha = given if said is None else said
-    if given not in (None, alpha):
-        raise LoraError(f"{path} was trained with alpha {said:g}, got alpha {given:g}: leave it out")
-    if alpha is None or not 0 < alpha < float("inf"):
-        raise LoraError(f"{path}: alpha must be above 0, got {alpha}")
-    return alpha

@@ -1,13 +1,29 @@
 """What a LoRA file says about itself beside its tensors, for each tool that reads it."""
 
+import hashlib
 import json
+import math
+import mmap
+import struct
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
-from kit.lora.key_names import Tool, write_key
+from kit.errors import LoraError
+from kit.files.safetensors_files import LENGTH_BYTES
+from kit.lora.key_names import Names, Tool, config_beside, write_key
 
 ADAPTER_NOTE = "lora_adapter_metadata"
 """Where diffusers keeps rank and alpha in a safetensors file's metadata, as JSON."""
-_PASSING = frozenset({"rank", "alpha", "keys", "format", "ss_network_dim", "ss_network_alpha", ADAPTER_NOTE})
+_ALPHA_NOTES = ("alpha", "ss_network_alpha")
+_UNSAID = frozenset({"", "none", "null", "dynamic", "auto"})
+"""What trainers write in place of a number, in small letters."""
+_SILENT: tuple[Names, ...] = ("diffsynth", "peft", "peft of diffusers")
+"""Tools whose file of tensors does not tell; others take the rank where nothing is said."""
+_CONFIG_BYTES = 1 << 20
+"""PEFT's settings have a few kB."""
+WRITTEN_ANEW = frozenset(
+    {"rank", "alpha", "keys", "format", "ss_network_dim", "ss_network_alpha", ADAPTER_NOTE}
+)
 """Metadata that a file gets anew when it is written."""
 
 
@@ -33,7 +49,43 @@ def metadata_of(
     if tool == "diffusers":
         config = {f"unet.{name}": value for name, value in adapter_config(tool, layers, rank, alpha).items()}
         facts |= {"format": "pt", ADAPTER_NOTE: json.dumps(config, sort_keys=True)}
-    return {name: text for name, text in notes.items() if name not in _PASSING} | facts
+    return {name: text for name, text in notes.items() if name not in WRITTEN_ANEW} | facts
+
+
+def short_hash(data: bytes | memoryview) -> str:
+    """Return what A1111 and galleries call a LoRA's file by: 12 digits of the sha256 of its numbers.
+
+    Of a safetensors file they leave the header out, so that notes do not change it; of others they take all.
+    """
+    first = 0
+    if bytes(data[LENGTH_BYTES : LENGTH_BYTES + 1]) in (b"{", b" "):
+        first = LENGTH_BYTES + int.from_bytes(data[:LENGTH_BYTES], "little")
+    return hashlib.sha256(memoryview(data)[first:]).hexdigest()[:12]
+
+
+def short_hash_of(path: Path) -> str:
+    """Return the short hash of a file; it is not read into memory as a whole."""
+    with (
+        path.open("rb") as file,
+        mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data,
+        memoryview(data) as whole,
+    ):
+        return short_hash(whole)
+
+
+def promises(notes: Mapping[str, str]) -> tuple[int, int] | None:
+    """Return how many layers of which rank storykit wrote into a file; None where others wrote its notes.
+
+    Others' `rank` and `keys` mean other things; ours stand together, spelled as `metadata_of` spells them.
+    """
+    rank, alpha, keys = (notes.get(name, "") for name in ("rank", "alpha", "keys"))
+    if not (rank.isdecimal() and keys.isdecimal() and len(rank + keys) < 20):
+        return None
+    try:
+        ours = repr(float(alpha[:40])) == alpha
+    except ValueError:
+        return None
+    return (int(keys), int(rank)) if ours else None
 
 
 def adapter_config(tool: Tool, layers: Sequence[str], rank: int, alpha: float) -> dict[str, object]:
@@ -47,3 +99,83 @@ def adapter_config(tool: Tool, layers: Sequence[str], rank: int, alpha: float) -
         "rank_pattern": {},
         "alpha_pattern": {},
     }
+
+
+def said_alpha(path: Path, tool: Names, notes: Mapping[str, str], rank: int) -> float | None:
+    """Return the alpha in PEFT's file beside a LoRA's or in the metadata; else the rank where tools take it.
+
+    None where only its owner knows. ValueError or LoraError where what is said is no number.
+    """
+    if config := config_beside(path):
+        try:
+            return _adapter_alpha(config.read_bytes()[:_CONFIG_BYTES].decode("utf-8-sig"), rank)
+        except (ValueError, OSError) as error:
+            raise LoraError(f"{config}: {error}") from error
+    if ADAPTER_NOTE in notes:
+        return _adapter_alpha(notes[ADAPTER_NOTE], rank)
+    for name in _ALPHA_NOTES:
+        if notes.get(name, "").strip().lower() not in _UNSAID:
+            return _number(notes[name])
+    return None if tool in _SILENT else float(rank)
+
+
+def agreed_alpha(path: Path, said: float | None, given: float | None) -> float:
+    """Return the alpha of training; what the file says and what the user gives must agree.
+
+    A file keeps its alpha in fp16 or bf16, where 0.3 is another number.
+    """
+    if said is None and given is None:
+        raise LoraError(
+            f"{path} does not say which alpha it was trained with: give it, `alpha = N` beside `lora` in an "
+            "experiment, `--alpha N` in a command; look into your training settings"
+        )
+    alpha = given if said is None else said
+    if given is not None and alpha not in (given, *_rounded(given)):
+        raise LoraError(f"{path} was trained with alpha {alpha:g}, got alpha {given:g}: leave it out")
+    if alpha is None or not 0 < alpha < float("inf"):
+        raise LoraError(f"{path}: alpha must be above 0, got {alpha}")
+    return alpha
+
+
+def _rounded(number: float) -> list[float]:
+    """Return a number as fp32, fp16 and bf16 have it; a form in which it is too large is left out."""
+    found = []
+    for form in ("<f", "<e"):
+        try:
+            found.append(float(struct.unpack(form, struct.pack(form, number))[0]))
+        except OverflowError:
+            continue
+    if found:
+        (bits,) = struct.unpack("<I", struct.pack("<f", found[0]))
+        half = (bits + 0x7FFF + (bits >> 16 & 1)) & 0xFFFF0000  # to the nearest bf16, ties to even
+        found.append(float(struct.unpack("<f", struct.pack("<I", half))[0]))
+    return found
+
+
+def _adapter_alpha(text: str, rank: int) -> float:
+    """Return the alpha of PEFT's settings; with rank-stabilised scaling, the one that scales alike.
+
+    diffusers puts `unet.` before each name when a pipeline saves, and nothing when the UNet itself does.
+    """
+    try:
+        told = json.loads(text)
+        settings = {str(name).removeprefix("unet."): value for name, value in told.items()}
+        said = settings["lora_alpha"]
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        raise ValueError("must hold PEFT's settings with lora_alpha as JSON") from error
+    if settings.get("use_dora"):
+        raise ValueError("belongs to a DoRA, which is more than a LoRA: train again without use_dora")
+    if uneven := settings.get("rank_pattern") or settings.get("alpha_pattern"):
+        raise ValueError(f"all layers must have one rank and alpha, got the pattern {str(uneven)[:100]}")
+    alpha = _number(said)
+    return alpha * math.sqrt(rank) if settings.get("use_rslora") else alpha
+
+
+def _number(said: object) -> float:
+    try:
+        number = float(str(said)[:100])
+    except ValueError as error:
+        raise ValueError(f"alpha must be a number, got {str(said)[:100]!r}") from error
+    if not 0 < number < math.inf:
+        raise ValueError(f"alpha must be above 0, got {number:g}")
+    return number

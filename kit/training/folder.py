@@ -15,7 +15,8 @@ from tensorboardX.proto.summary_pb2 import Summary
 
 from kit.errors import LoraError, RunError, TrainError
 from kit.files.atomic_write import remove_partial_files, write_atomic
-from kit.files.encodings import canonical_json, csv_rows, json_bytes
+from kit.files.encodings import canonical_json, csv_rows, finite_json, json_bytes
+from kit.files.folder_lock import LOCK
 from kit.files.safetensors_files import TORCH_LOAD_ERRORS
 from kit.lora.formats import LoraPair
 from kit.lora.lora import save_lora
@@ -37,17 +38,22 @@ def claim_folder(folder: Path, identity: Mapping[str, object]) -> None:
         if read_training_identity(path) != json.loads(canonical_json(dict(identity))):
             holds = f"{folder} holds a training of other settings, pictures or base"
             raise TrainError(f"{holds}: choose another --out")
-    elif folder.is_dir() and any(folder.iterdir()):
+    elif folder.is_dir() and any(not _is_passing(path) for path in folder.iterdir()):
         raise TrainError(f"{folder} is not empty and holds no training: choose another --out")
     else:
         write_atomic(path, json_bytes(identity))
     remove_partial_files(folder)
 
 
+def _is_passing(path: Path) -> bool:
+    """Return whether a file is there only as long as somebody writes, or is what one who was killed left."""
+    return path.name == LOCK or (path.name.startswith(".") and path.suffix == ".part")
+
+
 def read_training_identity(path: Path) -> dict[str, object]:
     """Return what a folder's train.json holds; RunError when it is damaged."""
     try:
-        identity = json.loads(path.read_bytes())
+        identity = finite_json(path.read_bytes())
     except ValueError as error:
         raise RunError(f"{path} is damaged: {error}; choose another --out") from error
     return identity if isinstance(identity, dict) else {}

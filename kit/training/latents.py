@@ -14,6 +14,7 @@ from kit.dataset.read import CaptionedPicture, open_cropped
 from kit.files.atomic_write import write_atomic
 from kit.files.encodings import canonical_json, sha256_bytes, sha256_of
 from kit.files.safetensors_files import read_tensors, tensor_bytes
+from kit.images.decode import decode_picture
 from kit.models.kolors.text_encoder import encode_prompts
 from kit.models.networks import Base
 from kit.story.trigger import captions_of
@@ -102,12 +103,13 @@ def encode_dataset(
     latents = list(_latents(base, dataset, config, cache, device))
     captions = captions_of([entry.text for entry in dataset], config.trigger, config.language)
     distinct = list(dict.fromkeys(["", *captions]))
+    rows = {text: row for row, text in enumerate(distinct)}
     states = _states(base, distinct, cache, device)
     return EncodedDataset(
         latents=latents,
         cross=torch.stack([states[text]["cross"] for text in distinct]),
         pooled=torch.stack([states[text]["pooled"] for text in distinct]),
-        captions=torch.tensor([distinct.index(caption) for caption in captions]),
+        captions=torch.tensor([rows[caption] for caption in captions]),
     )
 
 
@@ -131,9 +133,7 @@ def _latents(
 
 
 def _side_of(path: Path, config: TrainConfig) -> Side:
-    with Image.open(path) as picture:
-        turned = picture.getexif().get(0x0112, 1) >= 5
-        width, height = picture.size[::-1] if turned else picture.size
+    width, height = decode_picture(path).picture.size if config.buckets else (1, 1)
     return side_for(width, height, config)
 
 

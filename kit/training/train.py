@@ -24,6 +24,7 @@ import torch
 
 from kit.dataset.read import CaptionedPicture, read_dataset
 from kit.files.encodings import canonical_json, sha256_bytes, sha256_of
+from kit.files.folder_lock import lock_folder
 from kit.lora.convert import convert_lora
 from kit.lora.lora import load_lora, save_lora
 from kit.models.base import load_base, pick_device
@@ -57,14 +58,24 @@ def train(
         InputError: the dataset has faults.
         TrainError: the folder holds another training, or loss or weights stopped being numbers.
     """
-    where = pick_device(device)
+    with lock_folder(out, "trained"):
+        return _train(training, out, progress, pick_device(device), on_checkpoint)
+
+
+def _train(
+    training: Training, out: Path, progress: Progress, where: str, on_checkpoint: Callable[[], None] | None
+) -> Path:
+    progress.note("checking the base")
     base, dataset, config = load_base(training.base), read_dataset(Path(training.data)), training.learn
     claim_folder(out, _identity(base, dataset, config))
+    progress.note("reading pictures and captions")
     examples = encode_dataset(base, dataset, config, EncodingCache(out / "cache"), where)
+    progress.note("loading the base")
     unet = base.unet(where, precision_of(config, torch.device(where)))
 
     def preview() -> None:
         if on_checkpoint is not None:
+            progress.note("drawing the watched story")
             with offloaded(unet):
                 on_checkpoint()
 

@@ -1,7 +1,5 @@
 """One self-contained page about a run."""
 
-import base64
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -14,10 +12,12 @@ from eval.comparison.compare import read_comparison
 from eval.comparison.racing import read_race
 from eval.comparison.verdict import Contrast
 from eval.metrics.registry import is_reference
+from eval.scorers.protocols import Metric
 from eval.scoring.records import Similarity, StoryScore, read_scores
 from kit.errors import RunError
-from kit.experiment.run import Run
-from kit.files.atomic_write import write_atomic
+from kit.experiment.run import FIGURES, PAGE, Run
+from kit.files.atomic_write import write_together
+from kit.files.folder_lock import lock_folder
 from kit.story.prompt import prompt_of
 from kit.story.story import PANELS
 from kit.versions import installed_version
@@ -32,9 +32,11 @@ from reports.number_format import (
     written_interval,
     written_p,
 )
-from reports.page_templates import Words, environment, load_words, template_text
+from reports.page_templates import Words, environment, load_words, page_assets
 from reports.run.cast_sheets import cast_sheets
 from reports.run.contact_sheets import FOLDER, Block, Sheet, SheetAlbum, ranked
+from reports.run.next_commands import NextCommands
+from reports.run.race_losers import race_losers
 from reports.run.verdicts import pairs_of
 from reports.run.weakest_panels import weaknesses
 
@@ -53,14 +55,16 @@ def write_report(run: Run) -> Path:
             f"{run.folder}: a report needs at least one panel, got none; "
             f"draw them with `storykit generate EXPERIMENT --out {run.folder}`"
         )
-    page = Page(run)
-    words = load_words(page.loaded.stories[0].story.language)
-    for figure in (*(heat.figure for heat in page.heats), *page.strips.values()):
-        write_atomic(run.folder / "figures" / f"{figure.name}.svg", figure.svg)
-        write_atomic(run.folder / "figures" / f"{figure.name}.png", figure.png)
-    path = run.folder / "report.html"
-    write_atomic(path, render(page, words).encode("utf-8"))
-    return path
+    with lock_folder(run.folder, "reported"):
+        page = Page(run)
+        words = load_words(page.loaded.stories[0].story.language)
+        figures = run.folder / FIGURES
+        files: dict[Path, bytes] = {}
+        for figure in (*(heat.figure for heat in page.heats), *page.strips.values()):
+            files |= {figures / f"{figure.name}.svg": figure.svg, figures / f"{figure.name}.png": figure.png}
+        files[run.folder / PAGE] = render(page, words).encode("utf-8")
+        write_together(files, [old for old in run.page_files if old not in files])
+    return run.folder / PAGE
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -90,11 +94,14 @@ class Page:
         """Gather what a run has to show so far."""
         self.folder = run.folder.resolve().name
         """The run folder's own name: the page is made to be sent, so no path of this machine is in it."""
+        self.next = NextCommands.of(run.folder, Path.cwd())
         self.loaded = run.loaded
         self.scores, self.told, self.race = read_scores(run), read_comparison(run), read_race(run)
         self.album, self.casts = SheetAlbum(run, self.scores), cast_sheets(run)
         rows = self.scores.stories if self.scores else ()
-        self.summaries, self.columns = _summaries(run, rows), score_columns(rows)
+        metrics = self.scores.metrics if self.scores else ()
+        self.summaries, self.columns = _summaries(run, rows, metrics), score_columns(rows)
+        self.losers = race_losers(run, self.race)
         self.weak = weaknesses(self.album.blocks, self.scores.panels) if self.scores else []
         self.heats = _heats(self.album, self.scores.similarity) if self.scores else []
         pairs = pairs_of(self.told) if self.told else []
@@ -110,7 +117,7 @@ class Page:
 def render(page: Page, words: Words) -> str:
     """Return the page as HTML; every text of the run is escaped."""
     metrics = {metric.name: metric for metric in page.scores.metrics} if page.scores else {}
-    known, script = environment(), template_text("lightbox.js")
+    known = environment()
     known.filters |= {
         "written": written,
         "interval": written_interval,
@@ -118,6 +125,7 @@ def render(page: Page, words: Words) -> str:
         "digits": lambda column: digits_of(metrics.get(column)),
         "arrow": lambda column: arrow_of(metrics.get(column)),
         "title_of": lambda column: words.metric(column, metrics.get(column)),
+        "side": lambda name, pair: words.said(name) if pair.kind == "order" else name,
         "file_name": lambda path: Path(path).name,
         "prompts_in": lambda story, order: [prompt_of(story, panel, order) for panel in range(PANELS)],
     }
@@ -125,10 +133,8 @@ def render(page: Page, words: Words) -> str:
     return known.get_template("page.html").render(
         page=page,
         w=words,
-        style=Markup(template_text("style.css")),
-        script=Markup(script),
-        script_sha256=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii"),
         version=installed_version("storykit"),
+        **page_assets(),
     )
 
 
@@ -147,9 +153,9 @@ def flatten(value: object, place: str = "") -> list[tuple[str, str]]:
     return [(place, PurePath(text).name if PurePath(text).is_absolute() else text)]
 
 
-def _summaries(run: Run, rows: Sequence[StoryScore]) -> list[Summary]:
+def _summaries(run: Run, rows: Sequence[StoryScore], metrics: Sequence[Metric]) -> list[Summary]:
     """Return the summaries in the order of the contact sheets; dropped candidates and orders are out."""
-    found = {(row.candidate, row.order): row for row in summarise(rows)}
+    found = {(row.candidate, row.order): row for row in summarise(rows, metrics)}
     places = product([candidate.name for candidate in ranked(run)], run.loaded.experiment.orders)
     return [found[place] for place in places if place in found]
 

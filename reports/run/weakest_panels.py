@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from statistics import mean, pstdev
 
 from eval.metrics.registry import reason_columns
+from eval.metrics.story_facts import casts_of
 from eval.scoring.records import PanelScore
 from reports.run.contact_sheets import FOLDER, Block, Sheet, Shot
 
@@ -42,17 +43,19 @@ def weaknesses(blocks: Sequence[Block], panels: Sequence[PanelScore]) -> list[We
     return [_weakness(block, sheet, panels) for block in blocks for sheet in block.sheets]
 
 
-def reasons(panel: int, scored: Sequence[PanelScore]) -> tuple[Reason, ...]:
+def reasons(panel: int, scored: Sequence[PanelScore], *, alone: bool = False) -> tuple[Reason, ...]:
     """Return where a panel lies below the mean of the other panels, the strongest reason first.
 
     Args:
         panel: 1 to 8.
         scored: All panels of one story, one seed.
+        alone: whether no other panel has its cast; then likeness of figures to the others is no reason.
 
     Returns:
         The strongest reason, and others at least 1 standard deviation behind; () where nothing explains it.
     """
-    found = [reason for column in reason_columns() if (reason := _reason(column, panel, scored))]
+    columns = [column for column in reason_columns() if not (alone and column == "identity")]
+    found = [reason for column in columns if (reason := _reason(column, panel, scored))]
     found.sort(key=lambda reason: -reason.behind)
     return tuple(reason for i, reason in enumerate(found) if i == 0 or reason.behind >= FAR_BELOW)
 
@@ -74,12 +77,14 @@ def _weakness(block: Block, sheet: Sheet, panels: Sequence[PanelScore]) -> Weakn
     scored = [panel for panel in panels if FOLDER(panel) == place]
     shot = next((shot for shot in sheet.shown.shots if shot.weakest), None)
     number = shot.panel if shot else 0
+    casts = casts_of(block.story.story)
+    alone = shot is not None and casts.count(casts[number - 1]) == 1 and len(set(casts)) < len(casts)
     ranks = (score.values.get("text_rank") or 1.0 for score in scored if score.panel == number)
     return Weakness(
         block=block,
         sheet=sheet,
         shot=shot,
-        reasons=reasons(number, scored),
+        reasons=reasons(number, scored, alone=alone),
         rank=next((rank for rank in ranks if rank > 1.0), None),
         times=sum(
             strip.score is not None and strip.score.weakest_panel == number

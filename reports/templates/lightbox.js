@@ -13,8 +13,10 @@
     large.src = thumb.src;
     large.alt = thumb.alt;
     title.textContent = shot.dataset.title;
-    caption.textContent = shot.dataset.caption;
-    prompt.textContent = shot.dataset.prompt;
+    caption.textContent = shot.dataset.caption || "";
+    prompt.textContent = shot.dataset.prompt || "";
+    const tab = shot.closest(".tabs > article, .tabs > div")?.previousElementSibling?.control;
+    if (tab) tab.checked = true;
     if (!box.open) box.showModal();
   };
 

@@ -31,7 +31,7 @@ Out = Annotated[Path, typer.Option(help="The dataset's folder; new, empty, or pr
 OneCaption = Annotated[str, typer.Option(help="Say this of every picture instead of its caption.")]
 Trigger = Annotated[str, typer.Option(help="Words put in front of every caption.")]
 Recipe = Annotated[
-    Path | None, typer.Option(help="A Data-Juicer recipe; its size and ratio filters are applied.")
+    Path | None, typer.Option(help="A Data-Juicer recipe; its size and ratio filters, keys and marks count.")
 ]
 Quantity = Annotated[
     Literal["any", "all"],
@@ -66,9 +66,10 @@ def prepare(
     near_duplicates: Doubled = "drop",
 ) -> None:
     """Make a folder that train reads: no broken, wrong-sized or doubled picture, none without a caption."""
-    from kit.dataset.data_juicer import read_recipe
+    from kit.dataset.data_juicer import DEFAULT_LAYOUT, JuicerRecipe, read_recipe
     from kit.dataset.filters import PreparationPlan, filter_pictures
     from kit.dataset.prepare import find_source, write_dataset
+    from kit.files.folder_lock import lock_folder
     from kit.story.trigger import Captioning
     from storykit.cli.progress import progress_bar
 
@@ -79,20 +80,22 @@ def prepare(
         "max_height": max_height,
     }
     ratio = {"min_ratio": min_ratio, "max_ratio": max_ratio}
+    recipe = read_recipe(juicer) if juicer else JuicerRecipe((), DEFAULT_LAYOUT)
     plan = PreparationPlan(
         source=source,
-        filters=[*(read_recipe(juicer) if juicer else ()), *_filters(shape, ratio, any_or_all)],
+        filters=[*recipe.filters, *_filters(shape, ratio, any_or_all)],
         captioning=Captioning(caption=caption, trigger=trigger),
         aesthetic=None if aesthetic_floor is None else _aesthetic_filter(aesthetic_floor, weights),
         keep_near_duplicates=near_duplicates == "keep",
     )
-    found = find_source(source, out)
-    with progress_bar("reading") as progress:
-        progress.begin(len(found), 0)
-        filtered = filter_pictures(found, plan, lambda: progress.advance(1))
-    with progress_bar("writing") as progress:
-        progress.begin(len(filtered.kept), 0)
-        warnings = write_dataset(out, filtered, plan, lambda: progress.advance(1))
+    with lock_folder(out, "prepared"):
+        found = find_source(source, out, recipe.layout)
+        with progress_bar("reading") as progress:
+            progress.begin(len(found), 0)
+            filtered = filter_pictures(found, plan, lambda: progress.advance(1))
+        with progress_bar("writing") as progress:
+            progress.begin(len(filtered.kept), 0)
+            warnings = write_dataset(out, filtered, plan, lambda: progress.advance(1))
     _report(out, filtered, warnings)
 
 

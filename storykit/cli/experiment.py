@@ -1,6 +1,7 @@
 """The commands that draw: `storykit demo`, `run`, `generate` and `download`."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -19,6 +20,14 @@ if TYPE_CHECKING:
     from kit.experiment.run import Run
     from kit.generation.painter import Painter
 
+CHANGED = (
+    "it was changed after it was drawn, and the panel was drawn anew. An entry's pictures must come out the "
+    "same when the contest draws them again, so a retouched one cannot be packed"
+)
+"""Said of a picture that was found in another's place."""
+Again = Annotated[
+    bool, typer.Option("--again", help="Draw again what was drawn with other settings, in its place.")
+]
 Model = Annotated[Literal["kolors"], typer.Argument(metavar="MODEL", help="What to fetch: kolors.")]
 
 
@@ -51,18 +60,26 @@ def demo(
 ) -> None:
     """Run the shipped example, all seven stages, on the embedded base."""
     from kit.experiment.config import load_experiment
-    from kit.generation.multi_gpu import painters_on
-    from submissions.bundle.bundle import open_bundle
-    from submissions.verification.verify import verify as verify_bundle
+    from kit.generation.generate import drawing_in
 
     loaded = load_experiment(DEMO)
     experiment = loaded.experiment.model_copy(update={"seeds": loaded.experiment.seeds[:seeds]})
-    with painters_on(experiment.base, "auto") as painters:
-        drawn = _draw(replace(loaded, experiment=experiment), out, painters)
+    with drawing_in(out):
+        with _painters(experiment.base, "auto") as painters:
+            drawn = _draw(replace(loaded, experiment=experiment), out, painters)
+        _judge_demo(drawn, out, several=seeds > 1)
+
+
+def _judge_demo(drawn: "Run", out: Path, *, several: bool) -> None:
+    """Do the other six stages."""
+    from submissions.bundle.bundle import open_bundle
+    from submissions.verification.verify import verify as verify_bundle
+
+    experiment = drawn.loaded.experiment
     score_run(drawn)
     compare_run(drawn)
     opened = storykit.open_run(out)
-    if seeds > 1:  # else there is nothing to choose
+    if several:  # else there is nothing to choose
         sets = len(storykit.cast(opened))
         say(f"cast    {sets} sets of panels, each the best of its {len(experiment.seeds)} seeds")
     report_run(drawn)
@@ -87,32 +104,38 @@ def run(
     race: Annotated[
         str, typer.Option(metavar="METRIC", help="Draw no further who cannot win on this metric any more.")
     ] = "",
+    again: Again = False,
 ) -> None:
     """Draw, score, compare and report an experiment; goes on where it stopped."""
-    opened = _draw_file(experiment, out, devices, race)
-    score_run(opened)
-    compare_run(opened)
-    report_run(opened)
+    from kit.generation.generate import drawing_in
+
+    with drawing_in(out):
+        opened = _draw_file(experiment, out, devices, race, again=again)
+        score_run(opened)
+        compare_run(opened)
+        report_run(opened)
 
 
-def generate(experiment: ExperimentFile, out: OutFolder, devices: Devices = "auto") -> None:
+def generate(
+    experiment: ExperimentFile, out: OutFolder, devices: Devices = "auto", again: Again = False
+) -> None:
     """Draw every panel of an experiment that is not drawn yet."""
-    _draw_file(experiment, out, devices)
+    _draw_file(experiment, out, devices, again=again)
 
 
-def _draw_file(experiment: Path, out: Path, devices: str, metric: str = "") -> "Run":
+def _draw_file(experiment: Path, out: Path, devices: str, metric: str = "", *, again: bool) -> "Run":
     """Draw an experiment, as a race where a metric is named, say who left it, and return the run."""
     from eval.comparison.racing import race
     from eval.metrics.registry import judgeable
     from kit.experiment.config import load_experiment
     from kit.experiment.run import Run
-    from kit.generation.multi_gpu import painters_on
 
     loaded = load_experiment(experiment, judgeable())
-    with painters_on(loaded.experiment.base, devices) as painters:
+    _say_what_to_know_of_loras(loaded)
+    with _painters(loaded.experiment.base, devices) as painters:
         if not metric:
-            return _draw(loaded, out, painters)
-        gone = race(loaded, metric, lambda part: _draw(part, out, painters))
+            return _draw(loaded, out, painters, again=again)
+        gone = race(loaded, metric, lambda part: _draw(part, out, painters, again=again))
     for one in gone:
         say(
             f"out     {one.candidate} after {one.seeds} seeds: {one.behind:.3g} behind {one.leader}, "
@@ -121,12 +144,46 @@ def _draw_file(experiment: Path, out: Path, devices: str, metric: str = "") -> "
     return Run.open(out)
 
 
-def _draw(loaded: "LoadedExperiment", out: Path, painters: "Sequence[Painter]") -> "Run":
+def _say_what_to_know_of_loras(loaded: "LoadedExperiment") -> None:
+    """Say before drawing what is wrong with a LoRA, what packing would refuse and what it leaves behind."""
+    from kit.embedded import LORA_PREFIX
+    from kit.lora.formats import read_content
+    from kit.lora.inspection import training_problems
+    from submissions.untrusted.lora_reader import packing_problems, sorted_notes
+
+    files = dict.fromkeys(one.lora for one in loaded.experiment.candidates if one.lora)
+    for file in files:
+        if not file.startswith(LORA_PREFIX):
+            content = read_content(Path(file))
+            left = [f"packing will leave behind {note}" for note in sorted_notes(content.notes)[1]]
+            for remark in [*training_problems(content), *packing_problems(content), *left]:
+                say(f"note    {Path(file).name}: {remark}")
+
+
+@contextmanager
+def _painters(base: str, devices: str) -> "Iterator[Sequence[Painter]]":
+    """Yield who draws; that the base is looked for and checked is shown."""
+    from kit.generation.multi_gpu import painters_on
+
+    with ExitStack() as stack:
+        with progress_bar("loading", transient=True) as progress:
+            progress.note("checking the base")
+            painters = stack.enter_context(painters_on(base, devices))
+        yield painters
+
+
+def _draw(
+    loaded: "LoadedExperiment", out: Path, painters: "Sequence[Painter]", *, again: bool = False
+) -> "Run":
     """Draw what a run lacks, say so, and return the run."""
     from kit.generation.generate import draw_experiment
 
-    with progress_bar("drawing") as progress:
-        opened, done = draw_experiment(loaded, out, painters, progress)
+    with progress_bar("drawing", announced=True) as progress:
+        opened, done = draw_experiment(loaded, out, painters, progress, again=again)
+    for path in done.aside:
+        say(f"kept    {path}: {CHANGED}")
+    if done.again:
+        say(f"again   {done.again} panels in place of pictures drawn with other words or settings")
     for file, reason in done.faults.items():
         say(f"fault   {file}: {reason}")
     pace = f", {done.seconds / done.drawn:.2f} s a panel" if done.drawn else ""

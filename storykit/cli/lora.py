@@ -19,10 +19,14 @@ lora_app = typer.Typer(
     no_args_is_help=True, help="Inspect, convert and merge LoRA files.", rich_markup_mode=None
 )
 
-LoraFile = Annotated[str, typer.Argument(metavar="FILE", help="A LoRA file, PEFT's folder, or mini:STYLE.")]
+LoraFile = Annotated[
+    str, typer.Argument(metavar="FILE", help="A LoRA file, a folder of PEFT or diffusers, or mini:STYLE.")
+]
 Alpha = Annotated[
     float | None, typer.Option(min=1e-9, help="The alpha it was trained with, when the file does not say.")
 ]
+
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")]
 
 
 @lora_app.command()
@@ -30,10 +34,11 @@ def inspect(
     file: LoraFile, as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")] = False
 ) -> None:
     """Show what a LoRA file holds, which base it fits, and what each loader makes of it."""
-    from kit.files.encodings import sha256_of
+    from kit.files.encodings import printable, sha256_of
     from kit.lora.formats import read_content
     from kit.lora.inspection import bases_of, loaders_of, problems_of
     from kit.lora.lora import locate
+    from submissions.untrusted.lora_reader import packing_problems, sorted_notes
 
     path = locate(file)
     content = read_content(path)
@@ -45,45 +50,64 @@ def inspect(
         "alpha": content.alpha,
         "scale": None if content.alpha is None else content.alpha / content.rank,
         "layers": len(content.pairs),
-        "trigger": content.trigger,
+        "trigger": printable(content.trigger),
         "norm": round(content.norm, 4),
         "fits": bases_of(content.pairs),
     }
-    problems, loaders = problems_of(content), loaders_of(content)
+    problems = problems_of(content) + packing_problems(content)
+    left, loaders = sorted_notes(content.notes)[1], loaders_of(content)
     if as_json:
-        facts |= {"problems": problems, "loaders": [loader._asdict() for loader in loaders]}
-        typer.echo(json.dumps(facts, ensure_ascii=False, indent=1))
+        told = {
+            "problems": problems,
+            "left_behind": left,
+            "loaders": [loader._asdict() for loader in loaders],
+        }
+        typer.echo(json.dumps(facts | told, ensure_ascii=False, indent=1))
     else:
-        _show(facts, problems, loaders)
+        _show(
+            facts,
+            [*(f"problem {one}" for one in problems), *(f"packing leaves behind {one}" for one in left)],
+            loaders,
+        )
 
 
 def _show(
-    facts: "Mapping[str, object]", problems: "Sequence[str]", loaders: "Sequence[LoaderStrength]"
+    facts: "Mapping[str, object]", remarks: "Sequence[str]", loaders: "Sequence[LoaderStrength]"
 ) -> None:
     for name, value in facts.items():
         if value is None:
-            value = "not in the file: give the alpha of the training as `alpha` in the experiment"
+            value = (
+                "not in the file: give that of the training, `alpha = N` in an experiment, else `--alpha N`"
+            )
         typer.echo(f"{name:8}{', '.join(value) or 'no base' if isinstance(value, list) else value}")
-    for problem in problems:
-        typer.echo(f"problem {problem}")
-    typer.echo(f"\n{'drawn with by':36}{'up x down':>9}  {'of trained':>10}")
+    for remark in remarks:
+        typer.echo(remark)
+    typer.echo(f"\n{'drawn with by':38}{'up x down':>9}  {'of trained':>10}")
     for loader, factor, strength, note in loaders:
         counts = f"{factor:>9.3g}" if factor is not None else f"{'-':>9}"
         shown = f"{strength:>10.1%}" if strength is not None else f"{'?' if factor else '-':>10}"
-        typer.echo(f"{loader:36}{counts}  {shown}  {note}".rstrip())
+        typer.echo(f"{loader:38}{counts}  {shown}  {note}".rstrip())
 
 
 @lora_app.command()
 def convert(
     file: LoraFile,
-    to: Annotated[Tool, typer.Option("--to", help="Who is to read it.")],
+    to: Annotated[
+        Tool,
+        typer.Option(
+            "--to",
+            help="Who is to read it; kohya's form is read by ComfyUI, KolorsPipeline and DiffSynth 1.x.",
+        ),
+    ],
     out: Annotated[Path, typer.Option(help="The file to write; for peft a folder.")],
     alpha: Alpha = None,
+    overwrite: Overwrite = False,
 ) -> None:
     """Write a LoRA as another tool reads it, without changing a number."""
     from kit.lora.convert import convert_lora as convert_lora
     from kit.lora.lora import locate
 
+    _refuse_what_is_there(out, overwrite=overwrite)
     lora = convert_lora(locate(file), to, out, alpha)
     typer.echo(f"LoRA    {out}  ({len(lora.pairs)} layers, rank {lora.rank}, alpha {lora.alpha:g})")
 
@@ -94,6 +118,13 @@ def merge(
     out: Annotated[Path, typer.Option(help="The .safetensors file to write.")],
     weights: Annotated[str, typer.Option(help="The strength of each, such as 1,0.5; by default 1.")] = "",
     rank: Annotated[int | None, typer.Option(min=1, help="Of the result; by default the sum, exact.")] = None,
+    alphas: Annotated[
+        str,
+        typer.Option(
+            "--alphas", "--alpha", help="Of each training, as 4,8 or one for all; - where the file says it."
+        ),
+    ] = "",
+    overwrite: Overwrite = False,
 ) -> None:
     """Add LoRAs up into one."""
     from kit.files.atomic_write import write_atomic
@@ -103,12 +134,24 @@ def merge(
 
     if out.suffix != ".safetensors":
         raise LoraError(f"{out}: must end in .safetensors")
+    _refuse_what_is_there(out, overwrite=overwrite)
     strengths = _numbers(weights) if weights else [1.0] * len(files)
-    loras = [find_lora(file) for file in files]
+    trained = _alphas(alphas, len(files))
+    loras = [find_lora(file, alpha) for file, alpha in zip(files, trained, strict=True)]
     merged = merge_loras(loras, strengths, rank)
     write_atomic(out, merged_bytes(merged, loras, strengths))
     lost = f", {merged.error:.2%} of it lost" if merged.error else ""
     typer.echo(f"LoRA    {out}  ({len(merged.pairs)} layers, rank {merged.rank}{lost})")
+
+
+def _refuse_what_is_there(out: Path, *, overwrite: bool) -> None:
+    """Raise LoraError where a file, or a folder with anything in it, would be written over."""
+    if overwrite:
+        return
+    if out.is_dir() and any(out.iterdir()):
+        raise LoraError(f"{out} is not empty: choose another --out, or add --overwrite to write into it")
+    if out.exists() and not out.is_dir():
+        raise LoraError(f"{out} is there already: choose another --out, or add --overwrite to replace it")
 
 
 def _numbers(text: str) -> list[float]:
@@ -119,3 +162,13 @@ def _numbers(text: str) -> list[float]:
     if not all(map(math.isfinite, numbers)):
         raise typer.BadParameter(f"must be numbers with commas between them, got {text}")
     return numbers
+
+
+def _alphas(text: str, files: int) -> list[float | None]:
+    """Return the alpha of each file, None where the file is to say it; one number is for all."""
+    parts = text.split(",") if text else ["-"]
+    if len(parts) == 1:
+        parts *= files
+    if len(parts) != files:
+        raise typer.BadParameter(f"must be one for all or one for each of {files} files, got {text}")
+    return [None if part.strip() == "-" else _numbers(part)[0] for part in parts]

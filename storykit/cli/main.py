@@ -7,6 +7,7 @@ from typing import NoReturn
 import typer
 
 from kit.errors import StorykitError
+from kit.files.encodings import printable
 from kit.library_warnings import hide_pynvml_warning
 from storykit.cli.dataset import dataset_app
 from storykit.cli.experiment import demo, download, generate, run
@@ -68,7 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _fail(reason: str) -> NoReturn:
-    typer.echo(f"Error: {' '.join(reason.splitlines())}", err=True)
+    typer.echo(f"Error: {printable(' '.join(reason.splitlines()))}", err=True)
     sys.exit(1)
 
 

@@ -1,51 +1,129 @@
-"""The progress bar of every command that takes a while."""
+"""Signs of life of every command that takes a while: a bar on a terminal, lines now and then elsewhere."""
 
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
+import typer
+
 if TYPE_CHECKING:
     from rich.progress import Progress
 
+EVERY_S = 30.0
+"""Between two lines where there is no terminal."""
+LINE = "... "
+"""How these lines begin; they go to standard error."""
+
 
 class ProgressBar:
-    """A progress bar with rate and time left on a terminal, and nothing elsewhere."""
+    """A progress bar with rate and time left on a terminal; elsewhere it tells the same in lines."""
 
-    def __init__(self, progress: "Progress", task: str) -> None:
-        """Begin a task whose size is not known yet."""
-        self._progress = progress
+    def __init__(self, progress: "Progress", task: str, *, quiet: bool = True) -> None:
+        """Begin a task whose size is not known yet; a quiet one says nothing of its own accord."""
+        self._progress, self._task, self._quiet = progress, task, quiet
         self._number = progress.add_task(task, total=None, pace="")
+        self._began, self._there = time.monotonic(), 0
 
     @property
     def speed(self) -> float | None:
         """Return how many a second; None as long as nothing can be said."""
         return self._progress.tasks[0].speed
 
+    def note(self, text: str) -> None:
+        """Show what goes on while nothing can be counted; the first pace is measured from here."""
+        self.show(text)
+        if self._done == self._there:
+            self._began = time.monotonic()
+
     def begin(self, total: int, done: int) -> None:
         """Say how many there are and how many are done."""
         self._progress.update(self._number, total=total, completed=done)
+        self._began, self._there = time.monotonic(), done
+        if done < total and not self._quiet:
+            self.tell()
 
     def advance(self, count: int, note: str = "") -> None:
         """Count that so many more are done, and show the note, or the rate."""
+        first = self._done == self._there
         self._progress.advance(self._number, count)
         self.show(note or (f"{self.speed:.1f}/s" if self.speed else ""))
+        if first and self._left and not self._quiet:
+            self.tell()
 
     def show(self, text: str) -> None:
         """Say something else than the rate."""
         self._progress.update(self._number, pace=text)
 
+    def tell(self) -> None:
+        """Print a line: how far it is, what is noted, how long a piece takes and all that is left will."""
+        parts = [f"{self._done} of {self._left + self._done}"] if self._progress.tasks[0].total else []
+        new = self._done - self._there
+        if note := self._progress.tasks[0].fields["pace"]:
+            parts.append(note)
+        if new > 0 and self._left:
+            each = (time.monotonic() - self._began) / new
+            parts += [f"{each:.2g} s each", f"about {lasting(each * self._left)} left"]
+        typer.echo(f"{LINE}{self._task}: {', '.join(parts) or 'at work'}", err=True)
+
+    def tell_until(self, end: threading.Event, every_s: float) -> None:
+        """Print a line every few seconds until the event is set."""
+        while not end.wait(every_s):
+            self.tell()
+
+    @property
+    def _done(self) -> int:
+        return int(self._progress.tasks[0].completed)
+
+    @property
+    def _left(self) -> int:
+        return int(self._progress.tasks[0].total or 0) - self._done
+
+
+def lasting(seconds: float) -> str:
+    """Return a time as people say it.
+
+    >>> lasting(8), lasting(250), lasting(8000)
+    ('8 s', '4 min', '2 h 13 min')
+    """
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min"
+
 
 @contextmanager
-def progress_bar(task: str) -> Iterator[ProgressBar]:
-    """Yield a progress bar for a task."""
+def progress_bar(
+    task: str, *, announced: bool = False, transient: bool = False, every_s: float = EVERY_S
+) -> Iterator[ProgressBar]:
+    """Yield a progress bar for a task.
+
+    Args:
+        task: its name.
+        announced: whether, without a terminal, a line tells its size at once, and another the first forecast.
+        transient: whether the bar goes when it is done.
+        every_s: seconds between two lines without a terminal.
+    """
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    pace = TextColumn("{task.fields[pace]}")
+    pace = TextColumn("{task.fields[pace]}", markup=False)
     columns = (TextColumn(f"{task:9}"), BarColumn(), MofNCompleteColumn(), pace, TimeRemainingColumn())
     console = Console(stderr=True)
     shown = sys.stderr.isatty() or (console.is_jupyter and find_spec("ipywidgets") is not None)
-    with Progress(*columns, console=console, disable=not shown) as progress:
-        yield ProgressBar(progress, task)
+    with Progress(*columns, console=console, disable=not shown, transient=transient) as progress:
+        bar = ProgressBar(progress, task, quiet=shown or not announced)
+        if shown:
+            yield bar
+            return
+        end = threading.Event()
+        teller = threading.Thread(target=bar.tell_until, args=(end, every_s), daemon=True)
+        teller.start()
+        try:
+            yield bar
+        finally:
+            end.set()
+            teller.join()

@@ -2,7 +2,8 @@
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -52,8 +53,9 @@ def cast(
     wish = CastRequest(
         candidate=candidate, order=order, story=story, keep=dict(kept), ban=frozenset(_choices(ban))
     )
-    with progress_bar("measuring") as progress:
-        casting = choose(Run.open(run_folder), wish, progress=progress)
+    run = Run.open(run_folder)
+    with _page_kept_or_said(run, quiet=as_json), progress_bar("measuring") as progress:
+        casting = choose(run, wish, progress=progress)
     if as_json:
         typer.echo(json.dumps([asdict(one) for one in casting.selections], ensure_ascii=False, indent=1))
         return
@@ -122,12 +124,15 @@ def score(run_folder: RunFolder) -> None:
     """Score every panel: aesthetics, consistency, agreement with the text, faults."""
     from kit.experiment.run import Run
 
-    score_run(Run.open(run_folder))
+    run = Run.open(run_folder)
+    with _page_kept_or_said(run):
+        score_run(run)
 
 
 def score_run(run: "Run") -> None:
-    """Score a run and say how many panels that were."""
+    """Score a run and say how many panels that were, what is wrong with which, and what has no number."""
     from eval.scoring.score import score as measure
+    from eval.scoring.summary import faults_said, undefined_said
 
     with progress_bar("scoring") as progress:
         scores = measure(run, progress=progress)
@@ -135,26 +140,45 @@ def score_run(run: "Run") -> None:
     copied = sum(bool(story.values.get("copies")) for story in scores.stories)
     more = f", {copied} with copies of one picture" if copied else ""
     say(f"scored  {len(scores.panels)} panels of {len(scores.stories)} stories, {faults} faults{more}")
+    for note in scores.notes:
+        say(f"note    {note}")
+    for line in (*faults_said(scores), *undefined_said(scores)):
+        say(line)
+
+
+@contextmanager
+def _page_kept_or_said(run: "Run", *, quiet: bool = False) -> Iterator[None]:
+    """Say when what was made of older numbers is gone, and how to make it again."""
+    from kit.experiment.run import PAGE
+
+    made = {"comparison.json": "compare", PAGE: "report"}
+    before = [name for name in made if (run.folder / name).exists()]
+    yield
+    for name in before:
+        if not quiet and not (run.folder / name).exists():
+            say(f"note    {name} told of older numbers and was removed: `storykit {made[name]} {run.folder}`")
 
 
 def compare(run_folder: RunFolder, as_json: AsJson = False) -> None:
     """Compare candidates and prompt orders, paired over seeds or stories."""
     from kit.experiment.run import Run
 
-    compare_run(Run.open(run_folder), as_json)
+    run = Run.open(run_folder)
+    with _page_kept_or_said(run, quiet=as_json):
+        compare_run(run, as_json)
 
 
 def compare_run(run: "Run", as_json: bool = False) -> None:
-    """Compare a run's candidates and say how many differ, or print comparison.json."""
+    """Compare a run's candidates and say who is better in what, or print comparison.json."""
     from eval.comparison.compare import compare as judge
+    from eval.comparison.summary import summary_lines
 
-    judge(run)
-    told = run.read_json("comparison.json")
+    told = judge(run)
     if as_json:
-        typer.echo(json.dumps(told, ensure_ascii=False, indent=1))
+        typer.echo(json.dumps(run.read_json("comparison.json"), ensure_ascii=False, indent=1))
         return
-    clear = sum(row["verdict"] in ("a", "b") for row in told["comparisons"])
-    say(f"compared {len(told['comparisons'])} pairs {told['claim']}: {clear} clear differences")
+    for line in summary_lines(told):
+        say(line)
 
 
 def report(run_folder: RunFolder) -> None:

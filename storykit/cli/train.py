@@ -21,11 +21,15 @@ def train(
     ] = "last",
 ) -> None:
     """Train a LoRA on captioned pictures; goes on where it stopped."""
+    from kit.dataset.read import dataset_notes
+    from kit.files.folder_lock import lock_folder
     from kit.training.config import load_training
     from kit.training.train import finish
     from kit.training.train import train as train_in
 
     training = load_training(config)
+    for note in dataset_notes(Path(training.data)):
+        typer.echo(f"warning {note}")
     if pick == "best" and training.watch is None:
         raise InputError(str(config), ["watch: --pick best needs a story to draw at each saved step"])
     previews = None
@@ -33,14 +37,15 @@ def train(
         from reports.training import CheckpointPreviews
 
         previews = CheckpointPreviews(training, training.watch, out, device, _tell_fault)
-    with progress_bar("training") as bar:
-        path = train_in(training, out, TrainingProgressBar(bar, training.learn.batch), device, previews)
-    if previews is not None:
-        typer.echo(f"page    {previews.page}")
-        if pick == "best":
-            step = previews.best_step()
-            path = finish(training, out, step)
-            typer.echo(f"best    step {step}: {previews.rule}")
+    with lock_folder(out, "trained"):
+        with progress_bar("training", announced=True) as bar:
+            path = train_in(training, out, TrainingProgressBar(bar, training.learn.batch), device, previews)
+        if previews is not None:
+            typer.echo(f"page    {previews.page}")
+            if pick == "best":
+                step = previews.best_step()
+                path = finish(training, out, step)
+                typer.echo(f"best    step {step}: {previews.rule}")
     typer.echo(f"LoRA    {path}")
 
 
@@ -54,6 +59,10 @@ class TrainingProgressBar:
     def __init__(self, bar: ProgressBar, batch: int) -> None:
         """Take the bar, and how many pictures a step learns from."""
         self._bar, self._batch = bar, batch
+
+    def note(self, text: str) -> None:
+        """Show what goes on before the first step."""
+        self._bar.note(text)
 
     def begin(self, total: int, done: int) -> None:
         """Show how far the training is."""

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kit.embedded import EMBEDDED
-from kit.errors import StorykitError
+from kit.errors import BundleError, StorykitError
+from kit.files.encodings import printable, shown_path
 from storykit.cli.console import AsJson
 from storykit.cli.progress import progress_bar
 
@@ -49,7 +50,7 @@ def verify(
         raise _moved("reproduce", bundles, {**shared, "base": base, "device": device})
     told: dict[str, object] = {}
     for path, checked in _checked(bundles, rules):
-        told[str(path)] = [fault._asdict() for fault in checked.faults]
+        told[shown_path(path)] = [fault._asdict() for fault in checked.faults]
         if not as_json:
             _say_faults(path, checked.faults)
     _finish(bundles, told if as_json else None, not any(told.values()))
@@ -78,7 +79,7 @@ def reproduce(
             _say_outcome(path, again, () if checked.faults else faults)
         sound = sound and again is not None and again.holds
         found: object = [fault._asdict() for fault in faults]
-        told[str(path)] = {"faults": found, "reproduced": again.facts} if again else found
+        told[shown_path(path)] = {"faults": found, "reproduced": again.facts} if again else found
     _finish(bundles, told if as_json else None, sound)
 
 
@@ -91,6 +92,7 @@ def leaderboard(
 ) -> None:
     """Check, score and rank bundles; writes a table and a page."""
     from eval.scorers.load import load_scorers
+    from kit.files.folder_lock import lock_folder
     from submissions.contest.rules import load_rules
     from submissions.leaderboard.intake import bundles_in
     from submissions.leaderboard.leaderboard import leaderboard as rank
@@ -98,9 +100,10 @@ def leaderboard(
     from submissions.leaderboard.table import board_lines
 
     known, found = load_rules(rules) if rules else None, bundles_in(bundles)
-    with progress_bar("ranking") as progress:
-        board = rank(found, known, lambda: load_scorers(aesthetic, clip), progress)
-    write_leaderboard(board, out)
+    with lock_folder(out, "written"):
+        with progress_bar("ranking") as progress:
+            board = rank(found, known, lambda: load_scorers(aesthetic, clip), progress)
+        write_leaderboard(board, out)
     for line in board_lines(board):
         typer.echo(line)
 
@@ -115,18 +118,15 @@ def _moved(command: str, bundles: Sequence[Path], options: Mapping[str, str]) ->
 
 def _checked(bundles: Sequence[Path], rules: str | None) -> "Iterator[tuple[Path, CheckedBundle]]":
     """Yield each bundle checked; one that is named alone and cannot be read at all is an error."""
-    from submissions.bundle.bundle import open_bundle
     from submissions.contest.rules import load_rules
-    from submissions.leaderboard.intake import CheckedBundle, bundles_in, check
-    from submissions.verification.verify import verify as check_alone
+    from submissions.leaderboard.intake import bundles_in, check
 
     known = load_rules(rules) if rules else None
-    if _is_alone(bundles):
-        bundle = open_bundle(bundles[0])
-        yield bundles[0], CheckedBundle(bundle, check_alone(bundle, known))
-        return
     for path in bundles_in(bundles):
-        yield path, check(path, known)
+        checked = check(path, known)
+        if checked.bundle is None and _is_alone(bundles):
+            raise BundleError("; ".join(str(fault).removeprefix("bundle: ") for fault in checked.faults))
+        yield path, checked
 
 
 def _is_alone(bundles: Sequence[Path]) -> bool:
@@ -154,16 +154,15 @@ def _folder(bundle: Path) -> Path:
 
 
 def _say_faults(bundle: Path, faults: "Sequence[Fault]") -> None:
-    from kit.files.encodings import printable
-
     for fault in faults:
         typer.echo(str(fault))
-    typer.echo(printable(f"{bundle}: {len(faults)} faults" if faults else f"{bundle}: no faults"))
+    typer.echo(
+        f"{shown_path(bundle)}: {len(faults)} faults" if faults else f"{shown_path(bundle)}: no faults"
+    )
 
 
 def _say_outcome(bundle: Path, again: "Reproduction | None", faults: "Sequence[Fault]") -> None:
     """Print how each panel came out, and why it may not be the same; or why nothing was drawn."""
-    from kit.files.encodings import printable
     from submissions.reproduction.likeness import bound_told
     from submissions.reproduction.side_by_side import SHEET
 
@@ -172,7 +171,7 @@ def _say_outcome(bundle: Path, again: "Reproduction | None", faults: "Sequence[F
     if again is None:
         return
     for panel in again.panels:
-        typer.echo(f"panel {panel.panel}: {_verdict(panel)}")
+        typer.echo(printable(f"panel {panel.panel}: {_verdict(panel)}"))
     same = sum(panel.verdict == "identical" for panel in again.panels)
     if same < len(again.panels):
         typer.echo(f"same picture: up to {bound_told(again.place)}")
@@ -182,7 +181,7 @@ def _say_outcome(bundle: Path, again: "Reproduction | None", faults: "Sequence[F
         typer.echo(f"refused: {problem}")
     if again.score is None:
         typer.echo("not scored again: give --aesthetic the contest's predictor")
-    sheet = _folder(bundle) / SHEET
+    sheet = shown_path(_folder(bundle) / SHEET)
     typer.echo(f"{sheet}: {same} of {len(again.panels)} panels drawn again to the last byte")
 
 
@@ -198,6 +197,12 @@ def _finish(bundles: Sequence[Path], told: Mapping[str, object] | None, sound: b
     """Print what machines are told, if they are, and exit with 1 unless all is sound."""
     if told is not None:
         whole = next(iter(told.values())) if _is_alone(bundles) else told
-        typer.echo(json.dumps(whole, ensure_ascii=False, indent=1))
+        typer.echo(_json(whole))
     if not sound:
         raise typer.Exit(1)
+
+
+def _json(value: object) -> str:
+    """Return a value as JSON in which a terminal finds nothing to obey."""
+    text = json.dumps(value, ensure_ascii=False, indent=1)
+    return "".join(one if one.isprintable() or one == "\n" else json.dumps(one)[1:-1] for one in text)

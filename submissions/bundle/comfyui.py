@@ -10,28 +10,35 @@ MAX_EXACT_SEED = 2**53
 """A browser reads larger whole numbers as their neighbours."""
 OWN_MARKS = ("{", "}", "|", "//", "/*")
 """What ComfyUI and the wrapper read in a prompt as their own language."""
-MAX_NODE_ALPHA = 4.0
-"""The most that LoadKolorsLoRA's widget takes."""
 VAE_FILE = "sdxl.vae.safetensors"
 TEXT_FILE = "chatglm3-fp16.safetensors"
 UNET_FILE = "diffusion_pytorch_model.fp16.safetensors"
 
 
 def workflows_of(manifest: Manifest) -> dict[str, dict[str, object]]:
-    """Return the workflows by file name; none for the embedded base, which ComfyUI cannot draw."""
+    """Return the workflows by file name, as ComfyUI's page loads them and (.api.json) as its server does.
+
+    None for the embedded base, which ComfyUI cannot draw; none of kijai's nodes where the LoRA is worn
+    stronger than they can.
+    """
     if manifest.notice:
         return {}
-    return {"comfyui/kijai.json": kijai(manifest), "comfyui/mz.json": native(manifest)}
+    graphs = {"mz": native(manifest)}
+    if not manifest.lora or manifest.lora.fits_kijai:
+        graphs = {"kijai": kijai(manifest)} | graphs
+    files: dict[str, dict[str, object]] = {}
+    for name, graph in graphs.items():
+        files |= {f"comfyui/{name}.json": graph.document(), f"comfyui/{name}.api.json": graph.prompt()}
+    return files
 
 
-def kijai(manifest: Manifest) -> dict[str, object]:
+def kijai(manifest: Manifest) -> "Graph":
     """Return the story for ComfyUI-KwaiKolorsWrapper, its LoRA loaded by the contest's own node."""
     graph = Graph()
     _note(graph, manifest, "kijai")
     model = graph.add("DownloadAndLoadKolorsModel", (0, 1), ["Kwai-Kolors/Kolors", "fp16"])
     if lora := manifest.lora:
-        strength = min(MAX_NODE_ALPHA, lora.strength * lora.alpha)
-        model = graph.add("LoadKolorsLoRA", (1, 1), [lora.checkpoint, strength], [model])
+        model = graph.add("LoadKolorsLoRA", (1, 1), [lora.checkpoint, lora.strength * lora.alpha], [model])
     encoder = graph.add("LoadChatGLM3", (0, 2), [TEXT_FILE])
     vae = graph.add("VAELoader", (0, 3), [VAE_FILE])
     how = manifest.settings
@@ -40,16 +47,20 @@ def kijai(manifest: Manifest) -> dict[str, object]:
         values: list[Widget] = [how.size, how.size, panel.seed, "fixed", how.steps, how.cfg]
         values += ["EulerDiscreteScheduler", 1.0]
         _show(graph, graph.add("KolorsSampler", (3, row), values, [model, said]), vae, row)
-    return graph.document()
+    return graph
 
 
-def native(manifest: Manifest) -> dict[str, object]:
-    """Return the story for ComfyUI-Kolors-MZ, with ComfyUI's own sampler and LoRA loader."""
+def native(manifest: Manifest) -> "Graph":
+    """Return the story for ComfyUI-Kolors-MZ, with ComfyUI's own sampler and LoRA loader.
+
+    Its steps `normal` are storykit's but for their rounding, and its noise is the portable one: it draws the
+    bundle's own pictures up to a small difference.
+    """
     graph = Graph()
     _note(graph, manifest, "mz")
     model = graph.add("MZ_KolorsUNETLoaderV2", (0, 1), [UNET_FILE])
     if lora := manifest.lora:
-        file = lora.comfyui.rpartition("/")[2]
+        file = lora.file.rpartition("/")[2]
         model = graph.add("LoraLoaderModelOnly", (1, 1), [file, lora.strength], [model])
     encoder = graph.add("MZ_ChatGLM3Loader", (0, 2), [TEXT_FILE])
     vae = graph.add("VAELoader", (0, 3), [VAE_FILE])
@@ -61,10 +72,10 @@ def native(manifest: Manifest) -> dict[str, object]:
     }
     for row, panel in enumerate(manifest.panels):
         said = graph.add("MZ_ChatGLM3_V2", (2, row), [panel.prompt], [encoder])
-        values: list[Widget] = [panel.seed, "fixed", how.steps, how.cfg, "euler", "ddim_uniform", 1.0]
+        values: list[Widget] = [panel.seed, "fixed", how.steps, how.cfg, "euler", "normal", 1.0]
         sources = [model, said, negatives[panel.negative], start]
         _show(graph, graph.add("KSampler", (3, row), values, sources), vae, row)
-    return graph.document()
+    return graph
 
 
 Widget = str | int | float
@@ -77,24 +88,42 @@ class NodeType(NamedTuple):
     output: str = ""
     type: str = ""
     """Of the output; empty where there is none."""
+    widgets: tuple[str, ...] = ()
+    """In the order in which ComfyUI's page shows them; after a seed it shows what becomes of it."""
 
 
+_NOTE = "Note"
 NODES = {
-    "Note": NodeType(),
-    "DownloadAndLoadKolorsModel": NodeType((), "kolors_model", "KOLORSMODEL"),
-    "LoadKolorsLoRA": NodeType(("kolors_model",), "kolors_model", "KOLORSMODEL"),
-    "LoadChatGLM3": NodeType((), "chatglm3_model", "CHATGLM3MODEL"),
-    "KolorsTextEncode": NodeType(("chatglm3_model",), "kolors_embeds", "KOLORS_EMBEDS"),
-    "KolorsSampler": NodeType(("kolors_model", "kolors_embeds"), "latent", "LATENT"),
-    "MZ_KolorsUNETLoaderV2": NodeType((), "model", "MODEL"),
-    "LoraLoaderModelOnly": NodeType(("model",), "MODEL", "MODEL"),
-    "MZ_ChatGLM3Loader": NodeType((), "chatglm3_model", "CHATGLM3MODEL"),
-    "MZ_ChatGLM3_V2": NodeType(("chatglm3_model",), "CONDITIONING", "CONDITIONING"),
-    "EmptyLatentImage": NodeType((), "LATENT", "LATENT"),
-    "KSampler": NodeType(("model", "positive", "negative", "latent_image"), "LATENT", "LATENT"),
-    "VAELoader": NodeType((), "VAE", "VAE"),
+    _NOTE: NodeType(),
+    "DownloadAndLoadKolorsModel": NodeType((), "kolors_model", "KOLORSMODEL", ("model", "precision")),
+    "LoadKolorsLoRA": NodeType(("kolors_model",), "kolors_model", "KOLORSMODEL", ("lora_path", "lora_alpha")),
+    "LoadChatGLM3": NodeType((), "chatglm3_model", "CHATGLM3MODEL", ("chatglm3_checkpoint",)),
+    "KolorsTextEncode": NodeType(
+        ("chatglm3_model",),
+        "kolors_embeds",
+        "KOLORS_EMBEDS",
+        ("prompt", "negative_prompt", "num_images_per_prompt"),
+    ),
+    "KolorsSampler": NodeType(
+        ("kolors_model", "kolors_embeds"),
+        "latent",
+        "LATENT",
+        ("width", "height", "seed", "", "steps", "cfg", "scheduler", "denoise_strength"),
+    ),
+    "MZ_KolorsUNETLoaderV2": NodeType((), "model", "MODEL", ("unet_name",)),
+    "LoraLoaderModelOnly": NodeType(("model",), "MODEL", "MODEL", ("lora_name", "strength_model")),
+    "MZ_ChatGLM3Loader": NodeType((), "chatglm3_model", "CHATGLM3MODEL", ("chatglm3_checkpoint",)),
+    "MZ_ChatGLM3_V2": NodeType(("chatglm3_model",), "CONDITIONING", "CONDITIONING", ("text",)),
+    "EmptyLatentImage": NodeType((), "LATENT", "LATENT", ("width", "height", "batch_size")),
+    "KSampler": NodeType(
+        ("model", "positive", "negative", "latent_image"),
+        "LATENT",
+        "LATENT",
+        ("seed", "", "steps", "cfg", "sampler_name", "scheduler", "denoise"),
+    ),
+    "VAELoader": NodeType((), "VAE", "VAE", ("vae_name",)),
     "VAEDecode": NodeType(("samples", "vae"), "IMAGE", "IMAGE"),
-    "SaveImage": NodeType(("images",)),
+    "SaveImage": NodeType(("images",), widgets=("filename_prefix",)),
 }
 """The nodes that the workflows consist of; none has more than one output."""
 
@@ -114,6 +143,7 @@ class Graph:
     def __init__(self) -> None:
         """Begin with nothing."""
         self._nodes: list[dict[str, object]] = []
+        self._prompt: dict[str, object] = {}
         self._links: list[list[int | str]] = []
 
     def add(
@@ -138,6 +168,11 @@ class Graph:
             self._links.append([link, source.node, 0, number, slot, source.type])
             source.links.append(link)
             inputs.append({"name": name, "type": source.type, "link": link})
+        if kind != _NOTE:
+            told: dict[str, object] = dict(zip(known.widgets, widgets, strict=True))
+            told.pop("", None)
+            told |= {name: [str(one.node), 0] for name, one in zip(known.inputs, sources, strict=True)}
+            self._prompt[str(number)] = {"class_type": kind, "inputs": told}
         given = Output(number, known.type, [])
         outputs = [{"name": known.output, "type": known.type, "links": given.links, "slot_index": 0}]
         self._nodes.append({
@@ -168,6 +203,10 @@ class Graph:
             "version": 0.4,
         }
 
+    def prompt(self) -> dict[str, object]:
+        """Return the workflow as ComfyUI's server takes it, by its nodes' numbers; without the note."""
+        return self._prompt
+
 
 def _show(graph: Graph, latent: Output, vae: Output, row: int) -> None:
     """Decode a latent and save it as the panel's file."""
@@ -182,13 +221,16 @@ def _note(graph: Graph, manifest: Manifest, pack: str) -> None:
     text = template.render(
         pack=pack,
         lora=manifest.lora,
+        noise=manifest.settings.noise,
+        text=TEXT_FILE,
+        vae=VAE_FILE,
+        unet=UNET_FILE,
         marks=OWN_MARKS,
         marked=[one.panel for one in panels if any(mark in one.prompt + one.negative for mark in OWN_MARKS)],
-        strongest=MAX_NODE_ALPHA,
         largest=MAX_EXACT_SEED,
         large=[one.panel for one in panels if one.seed > MAX_EXACT_SEED],
     )
-    graph.add("Note", (0, 0), [text.strip()])
+    graph.add(_NOTE, (0, 0), [text.strip()])
 
 
 _COLUMN, _ROW = 440, 460

@@ -1,24 +1,22 @@
-"""The bundle's LoRA files: one safetensors file in the forms that other tools read."""
+"""The bundle's LoRA files: one safetensors file that every tool reads, and the contest's .ckpt of it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from kit.files.encodings import Piece, sha256_bytes
-from kit.files.safetensors_files import SafetensorsFile
-from kit.lora.convert import checkpoint_pieces, safetensors_pieces
+from kit.files.safetensors_files import LENGTH_BYTES, SafetensorsFile, read_safetensors
+from kit.lora.convert import checkpoint_pieces, shared_pieces
 from kit.lora.key_names import read_key
+from kit.lora.metadata import agreed_alpha, said_alpha, short_hash
 from submissions.bundle.manifest import LoraRecord
-from submissions.untrusted.lora_reader import LoraFile
-
-MAX_NOTE = 2000
-"""Characters of one note that goes along when a LoRA is written anew."""
+from submissions.untrusted.lora_reader import LoraFile, sorted_notes
 
 
 def load_lora_file(path: Path, alpha: float | None) -> LoraFile:
-    """Return a LoRA file for a bundle: safetensors with DiffSynth's names, which the contest reads.
+    """Return a LoRA file for a bundle, in the one form that every tool reads, its numbers unchanged.
 
-    Another tool's file and a .ckpt are rewritten, their numbers unchanged; long notes of single pictures stay
-    behind.
+    Notes that a bundle must not hold stay behind and are named. A file that cannot be written anew comes as
+    it is: what is wrong with it is told with all other faults.
 
     Args:
         path: The file.
@@ -26,39 +24,49 @@ def load_lora_file(path: Path, alpha: float | None) -> LoraFile:
 
     Raises:
         OSError: the file cannot be read.
-        LoraError: it has to be rewritten, and holds no LoRA.
+        LoraError: it has to be read with torch, and holds no LoRA.
     """
     data = path.read_bytes()
-    source = sha256_bytes(data)
-    lora = LoraFile(data=data, source_sha256=source)
-    if path.suffix == ".safetensors" and not _is_anothers(lora):
-        return lora
+    source, short = sha256_bytes(data), short_hash(data)
+    try:
+        content, rank, told = _plain_lora(path, data, alpha) or _any_lora(path, alpha)
+        kept, left = sorted_notes(content.metadata)
+        packed = b"".join(shared_pieces(content._replace(metadata=kept), rank, told))
+    except ValueError:
+        return LoraFile(data=data, source_sha256=source, source_hash=short)
+    return LoraFile(data=packed, source_sha256=source, source_hash=short, left_behind=left)
+
+
+def _plain_lora(path: Path, data: bytes, alpha: float | None) -> tuple[SafetensorsFile, int, float] | None:
+    """Return a safetensors file's parts, rank and alpha; None where it takes torch to read it."""
+    if path.suffix != ".safetensors" and data[LENGTH_BYTES : LENGTH_BYTES + 1] != b"{":
+        return None
+    lora = LoraFile(data=data)
+    facts = lora.facts
+    if facts.alphas or len(facts.ranks) != 1:
+        return None
+    (rank,) = facts.ranks
+    tool = next(part.tool for name in lora.content.entries if (part := read_key(name)))
+    return lora.content, rank, agreed_alpha(path, said_alpha(path, tool, lora.content.metadata, rank), alpha)
+
+
+def _any_lora(path: Path, alpha: float | None) -> tuple[SafetensorsFile, int, float]:
     from kit.lora.formats import content_bytes
     from kit.lora.lora import load_lora
 
     loaded = load_lora(path, alpha)
-    notes = {name: text for name, text in loaded.notes.items() if len(text) <= MAX_NOTE}
-    rewritten = content_bytes("diffsynth", loaded.pairs, loaded.alpha, notes)
-    return LoraFile(data=rewritten, source_sha256=source)
+    whole = content_bytes("diffsynth", loaded.pairs, loaded.alpha, {})
+    content = read_safetensors(whole)._replace(metadata=loaded.notes)
+    return content, loaded.rank, loaded.alpha
 
 
-def _is_anothers(lora: LoraFile) -> bool:
-    """Return whether a safetensors file has the names of another tool than DiffSynth."""
-    try:
-        parts = [read_key(name) for name in lora.content.entries]
-    except ValueError:
-        return False
-    return any(part is not None and part.tool != "diffsynth" for part in parts)
+def lora_forms(record: LoraRecord, content: SafetensorsFile) -> Mapping[str, Callable[[], Sequence[Piece]]]:
+    """Return how each of a bundle's LoRA files is computed from the safetensors file, in pieces, by name.
 
-
-def lora_forms(record: LoraRecord, content: SafetensorsFile) -> dict[str, Callable[[], Sequence[Piece]]]:
-    """Return how the other forms of a LoRA are computed from its safetensors file, in pieces, by file name.
-
-    Each raises ValueError where diffusers or torch have no name for something in it.
+    The safetensors file itself is among them: it comes back byte by byte when it has the one form that pack
+    writes. Each raises ValueError where a form has no name for something in it.
     """
-    rank, alpha = record.rank, record.alpha
     return {
+        record.file: lambda: shared_pieces(content, record.rank, record.alpha),
         record.checkpoint: lambda: checkpoint_pieces(content),
-        record.diffusers: lambda: safetensors_pieces("diffusers", content, rank, alpha),
-        record.comfyui: lambda: safetensors_pieces("kohya", content, rank, alpha),
     }

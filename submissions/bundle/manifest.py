@@ -29,8 +29,8 @@ _MOST_TOGETHER = 8
 """Pictures of a batch: a set of eight at most is drawn together."""
 _TOLD = 50
 """Faults of one manifest that are told one by one."""
-DIFFUSERS_FILE = "pytorch_lora_weights.safetensors"
-"""Where diffusers looks for a LoRA in a repository."""
+MAX_NODE_ALPHA = 4.0
+"""The most that the widget of LoadKolorsLoRA takes, the node of the contest's ComfyUI notebook."""
 COMPARISON = "comparison.json"
 """What the run says of its candidates and orders; in the bundle when the run has it."""
 SCORE_COLUMNS = ("panel", "file", "sha256", "status", "aesthetic", "text", "text_rank", "loo")
@@ -102,22 +102,20 @@ class LoraRecord(Record, frozen=True):
     """The LoRA and how strongly it was worn."""
 
     file: str
-    """Safetensors with DiffSynth's names."""
+    """Safetensors in the one form that ComfyUI, KolorsPipeline and DiffSynth 1.x read."""
     checkpoint: str
     """The same numbers as the contest's .ckpt, which forgets alpha and trigger."""
-    diffusers: str
-    """The same numbers as diffusers reads them."""
-    comfyui: str
-    """The same numbers with kohya's names and alpha, as ComfyUI reads them."""
     sha256: Sha256
     """Of `file`."""
     source_sha256: Sha256
-    """Of the file that the panels were drawn with; another one if that had another tool's form."""
-    rank: PositiveInt
+    """Of the file that the panels were drawn with; pack writes it anew, its numbers unchanged."""
+    source_hash: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{12}$")]
+    """What A1111 calls that file by, and galleries in the panels' parameters."""
+    rank: Annotated[int, Field(gt=0, le=1 << 16)]
     alpha: Annotated[Finite, Field(gt=0, le=1e6)]
     strength: Annotated[Finite, Field(gt=0, le=2)]
     """Relative to how it was trained; 1.0 = alpha/rank of the training."""
-    keys: Annotated[int, Field(ge=0)]
+    keys: Annotated[int, Field(ge=0, le=1 << 16)]
     trigger: str
     notes: Mapping[str, str]
     """What the file says of its training."""
@@ -126,6 +124,11 @@ class LoraRecord(Record, frozen=True):
     def factor(self) -> float:
         """What up @ down counts, for loaders that know no alpha."""
         return self.strength * self.alpha / self.rank
+
+    @property
+    def fits_kijai(self) -> bool:
+        """Return whether LoadKolorsLoRA can wear it so strongly."""
+        return self.strength * self.alpha <= MAX_NODE_ALPHA
 
 
 class GateRecord(Record, frozen=True):
@@ -185,7 +188,9 @@ def seal_of(document: Mapping[str, object]) -> str:
 def read_manifest(data: bytes) -> tuple[Manifest | None, tuple[Fault, ...]]:
     """Return the manifest, or None with every fault in it."""
     try:
-        if age := _age_problem(from_json(data, allow_inf_nan=False)):
+        document = from_json(data, allow_inf_nan=False)
+        canonical_json(document)  # what is too large for a number becomes infinite
+        if age := _age_problem(document):
             return None, (age,)
         return Manifest.model_validate_json(data, strict=True), ()
     except ValidationError as error:
@@ -212,13 +217,7 @@ def _age_problem(document: object) -> Fault | None:
 
 def lora_names(candidate: str) -> dict[str, str]:
     """Return what a candidate's LoRA is called in each of its forms, by the field of its record."""
-    stem = f"lora/{candidate}"
-    return {
-        "file": f"{stem}.safetensors",
-        "checkpoint": f"{stem}.ckpt",
-        "diffusers": DIFFUSERS_FILE,
-        "comfyui": f"{stem}-comfyui.safetensors",
-    }
+    return {"file": f"lora/{candidate}.safetensors", "checkpoint": f"lora/{candidate}.ckpt"}
 
 
 def prompts_json(manifest: Manifest) -> list[dict[str, JsonValue]]:

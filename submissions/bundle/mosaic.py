@@ -1,6 +1,5 @@
 """The eight panels on one sheet, with their numbers and captions."""
 
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -164,13 +163,6 @@ def is_ink(strip: Picture) -> bool:
 
 def _colour(name: str) -> NDArray[np.float32]:
     return np.array(ImageColor.getrgb(name), np.float32)
-
-
-def png_bytes(picture: Picture) -> bytes:
-    """Return a picture as PNG with no text in it."""
-    buffer = io.BytesIO()
-    picture.save(buffer, "PNG", compress_level=4)
-    return buffer.getvalue()
 
 
 def _indent(font: Font) -> int:

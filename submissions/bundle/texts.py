@@ -8,8 +8,8 @@ from pathlib import Path
 import jinja2
 
 from kit.files.encodings import json_bytes
-from kit.lora.metadata import ADAPTER_NOTE
-from submissions.bundle.manifest import Manifest
+from kit.lora.metadata import WRITTEN_ANEW
+from submissions.bundle.manifest import MAX_NODE_ALPHA, Manifest
 from submissions.contest.rules import Rules
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -20,7 +20,7 @@ HUGGING_FACE_CARD = "README.huggingface.md"
 """The card for Hugging Face, where it takes README.md's place."""
 TEXTS = ("README.md", HUGGING_FACE_CARD, "configuration.json", "NOTICE", "post.txt")
 """Every text of a bundle that follows from its manifest and the rules."""
-_UNTOLD = frozenset({ADAPTER_NOTE, "rank", "alpha", "keys", "format", "trigger"})
+_UNTOLD = frozenset({"trigger", *WRITTEN_ANEW}) | {"ss_network_module"}
 """Metadata of a LoRA that says nothing of its training, or is in the card already."""
 NO_LINK = "LoRA模型链接地址"
 """What stands in the post's title until the LoRA is published: the contest's own word for it."""
@@ -88,6 +88,8 @@ def _fill(name: str, manifest: Manifest, rules: Rules, gallery: bool = False) ->
         title=rules.post_title(manifest.team, manifest.link or NO_LINK),
         blank=NO_LINK,
         gallery=gallery,
+        kijai=manifest.lora is None or manifest.lora.fits_kijai,
+        strongest=MAX_NODE_ALPHA,
         widget=[{"text": panel.prompt, "output": {"url": panel.file}} for panel in manifest.panels],
         training=_training(manifest),
         base_name="storykit mini" if manifest.notice else KOLORS,

@@ -1,11 +1,13 @@
 """The field of a contest: every bundle handed in, checked; one that cannot be read stops no other."""
 
+import itertools
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from kit.errors import BundleError, InputError
+from kit.files.encodings import shown_path
 from submissions.bundle.bundle import Bundle, open_bundle
 from submissions.contest.rules import Rules, load_rules
 from submissions.faults import Fault
@@ -13,6 +15,8 @@ from submissions.verification.verify import verify
 
 _NAMED = 3
 """Bundles of one contest that a message names."""
+_SHOWN = 200
+"""Characters of what nobody foresaw."""
 
 
 class CheckedBundle(NamedTuple):
@@ -32,30 +36,55 @@ def bundles_in(places: Iterable[Path]) -> list[Path]:
     for place in places:
         inside = sorted(path for path in _listed(place) if path.suffix.lower() == ".zip")
         for path in inside or [place]:
-            found.setdefault(path.resolve(), path)
+            found.setdefault(Path(os.path.realpath(path)), path)
     return list(found.values())
 
 
 def check(path: Path, rules: Rules | None) -> CheckedBundle:
-    """Return a bundle with its faults; that it is not there or cannot be read is a fault, too."""
+    """Return a bundle with its faults; that it is not there or cannot be read is a fault, too.
+
+    Whatever else a stranger's file sets off is that file's fault as well, and stops no other.
+    """
     try:
         bundle = open_bundle(path)
+        return CheckedBundle(bundle, verify(bundle, rules))
     except BundleError as error:
         return CheckedBundle(None, (Fault("bundle", str(error)),))
     except OSError as error:
         return CheckedBundle(None, (Fault("bundle", f"cannot be read: {error.strerror or error}"),))
-    return CheckedBundle(bundle, verify(bundle, rules))
+    except Exception as error:  # noqa: BLE001
+        return CheckedBundle(None, (beyond("checked", error),))
+
+
+def beyond(done: str, error: Exception) -> Fault:
+    """Return the fault of a bundle that set off what no sound bundle does.
+
+    Args:
+        done: what cannot be done with it.
+        error: what came of it.
+    """
+    problem = f"cannot be {done}, it sets off {type(error).__name__}: {error}"[:_SHOWN]
+    return Fault("bundle", problem.rstrip(": "), "ask for the zip that `storykit pack` wrote")
 
 
 def names_of(paths: Sequence[Path]) -> dict[Path, str]:
     """Return what reports call each bundle, no folder of this machine in it but those that tell two apart.
+
+    No two have one name, whatever bytes their files' names are made of.
 
     >>> names_of([Path("/in/a.zip"), Path("/in/late/a.zip")])
     {PosixPath('/in/a.zip'): 'a.zip', PosixPath('/in/late/a.zip'): 'late/a.zip'}
     """
     whole = {path: path.absolute() for path in paths}
     root = os.path.commonpath([path.parent for path in whole.values()]) if whole else ""
-    return {path: place.relative_to(root).as_posix() for path, place in whole.items()}
+    names: dict[str, Path] = {}
+    for path, place in whole.items():
+        name = told = shown_path(place.relative_to(root))
+        for number in itertools.count(2):
+            if names.setdefault(told, path) is path:
+                break
+            told = f"{name} ({number})"
+    return {path: name for name, path in names.items()}
 
 
 def contest_of(files: Mapping[str, Sequence[str]]) -> Rules | None:

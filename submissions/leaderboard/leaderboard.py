@@ -17,17 +17,15 @@ from submissions.bundle.bundle import Bundle
 from submissions.bundle.manifest import Manifest
 from submissions.contest.rules import Rules, load_rules
 from submissions.faults import Fault
-from submissions.leaderboard.intake import check, contest_of, names_of
+from submissions.leaderboard.intake import beyond, check, contest_of, names_of
+from submissions.leaderboard.likeness import DuplicatePanels, duplicate_panels, shared_loras
 from submissions.leaderboard.ranking import Measurer, RankedEntry, Row, rank_entries, weights_of
 from submissions.leaderboard.scored_entry import (
-    DuplicatePanels,
     ScoredEntry,
-    duplicate_panels,
     is_gated,
     prompts_of,
     score_entry,
     score_faults,
-    shared_loras,
 )
 from submissions.verification.rule_checks import MAX_LINE
 
@@ -35,8 +33,10 @@ COPY_ABOVE: float = ScoreTable().copy_above
 """Cosine above which two panels are listed as copies."""
 MAX_REASON = 500
 """Characters of one reason."""
-THUMB_SIDE = 160
-"""Longest side of a thumbnail in pixels: sharp at twice the size it is shown in."""
+THUMB_SIDE = 512
+"""Longest side of a thumbnail in pixels, where few entries leave room: it can be opened large."""
+STRANGE = (ValueError, LookupError, ArithmeticError, MemoryError, RecursionError)
+"""What an entry's own words and pictures could set off; a broken scorer or device raises others."""
 THUMB_BUDGET = 24_000_000
 """Pixels of all thumbnails together, about 5 MB of WebP: more entries get smaller ones."""
 
@@ -71,7 +71,7 @@ class Board:
     """Every entry that was looked at, ranked or not."""
     likenesses: tuple[DuplicatePanels, ...]
     shared: tuple[tuple[ScoredEntry, ...], ...]
-    """Groups of entries with one LoRA file."""
+    """Groups of entries whose LoRAs are one, in whatever files."""
 
     @property
     def gated(self) -> bool:
@@ -181,6 +181,8 @@ class _Intake:
             found = self.exhibits[file] = score_entry(file, bundle, self.tools, side)
         except (BundleError, ScoreError) as error:
             self.refused[file] = [_unmeasured(error)]
+        except STRANGE as error:
+            self.refused[file] = [beyond("measured", error)]
         else:
             if faults := score_faults(found, manifest.gate, rules, self.tools.aesthetic.metric.stamp):
                 self.refused[file] = faults
@@ -191,7 +193,7 @@ class _Intake:
         for file, exhibit in list(self.exhibits.items()):
             try:
                 values[file] = measurer.values(exhibit)
-            except ScoreError as error:
+            except (ScoreError, *STRANGE) as error:
                 del self.exhibits[file]
                 self.refused[file] = [_unmeasured(error)]
         return values

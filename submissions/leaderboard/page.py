@@ -2,12 +2,10 @@
 
 from pathlib import Path
 
-from markupsafe import Markup
-
 from eval.metrics.registry import METRICS
-from kit.files.atomic_write import write_atomic
+from kit.files.atomic_write import write_together
 from reports.number_format import MINUS
-from reports.page_templates import environment, template_text
+from reports.page_templates import environment, page_assets, translated
 from submissions.leaderboard.leaderboard import COPY_ABOVE, Board
 from submissions.leaderboard.scored_entry import CLOSE
 from submissions.leaderboard.table import board_csv, notes_of, sentences
@@ -27,6 +25,8 @@ def board_html(board: Board) -> str:
     templates.filters |= {
         "short": lambda metric: METRICS[metric].called("short", board.language),
         "measures": lambda metric: METRICS[metric].called("long", board.language),
+        "said": lambda name: translated(name, board.language),
+        "reason": lambda text: translated(text, board.language, "reasons"),
         "signed": lambda value: f"{value:+.2f}".replace("-", MINUS),
     }
     return templates.get_template("leaderboard/leaderboard.html").render(
@@ -41,11 +41,11 @@ def board_html(board: Board) -> str:
         pairs=PAIRS,
         above=COPY_ABOVE,
         close=CLOSE,
-        style=Markup(template_text("style.css")),
+        **page_assets(),
     )
 
 
 def write_leaderboard(board: Board, folder: Path) -> None:
     """Write leaderboard.csv and leaderboard.html into a folder, which is made if it is not there."""
-    write_atomic(folder / "leaderboard.csv", board_csv(board))
-    write_atomic(folder / "leaderboard.html", board_html(board).encode())
+    table, page = board_csv(board), board_html(board).encode()
+    write_together({folder / "leaderboard.csv": table, folder / "leaderboard.html": page})

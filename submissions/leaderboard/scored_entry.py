@@ -1,11 +1,8 @@
-"""What is kept of an entry that was scored, and what entries have in common."""
+"""What is kept of an entry that was scored."""
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import combinations_with_replacement
 from statistics import fmean
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +12,7 @@ from eval.scorers.load import Scorers
 from eval.scorers.protocols import Stamp
 from kit.errors import ScoreError
 from kit.files.encodings import sha256_bytes
+from kit.images.copies import Look, look_at
 from kit.images.decode import is_flat
 from kit.story.prompt import COMMAS
 from reports.thumbnails import webp_uri
@@ -22,6 +20,7 @@ from submissions.bundle.bundle import Bundle
 from submissions.bundle.manifest import GateRecord, Manifest
 from submissions.contest.rules import Rules
 from submissions.faults import Fault
+from submissions.leaderboard.lora_print import Print, lora_print
 from submissions.verification.rule_checks import gate_faults
 
 CLOSE = 1e-3
@@ -51,6 +50,10 @@ class ScoredEntry:
     """Data URIs of small views, one a panel."""
     blank: tuple[int, ...]
     """Panels, from 1, that have one colour all over."""
+    looks: tuple[Look, ...] = ()
+    """One a panel, to know its copies by."""
+    lora_print: Print | None = None
+    """What the LoRA does; None where there is none, or its numbers are not read here."""
 
     @property
     def aesthetic_mean(self) -> float:
@@ -83,6 +86,8 @@ def score_entry(file: str, bundle: Bundle, tools: Scorers, side: int) -> ScoredE
         embeddings=rows,
         pixels=tuple(sha256_bytes(f"{one.size}".encode() + one.tobytes()) for one in pictures),
         thumbs=tuple(_thumb(one, side) for one in pictures),
+        looks=tuple(look_at(one) for one in pictures),
+        lora_print=lora_print(bundle.lora) if bundle.lora else None,
         blank=tuple(number for number, one in enumerate(pictures, 1) if is_flat(one)),
     )
 
@@ -129,62 +134,3 @@ def _thumb(picture: Image.Image, side: int) -> str:
     small = picture.copy()
     small.thumbnail((side, side), Image.Resampling.LANCZOS)
     return webp_uri(small, _QUALITY)
-
-
-class PanelPair(NamedTuple):
-    """Two panels, each from 1, that are one picture or nearly."""
-
-    first: int
-    second: int
-    cosine: float
-    same_pixels: bool
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class DuplicatePanels:
-    """Panels of two entries that are one picture or nearly; of one entry where both are the same."""
-
-    first: ScoredEntry
-    second: ScoredEntry
-    pairs: tuple[PanelPair, ...]
-    """The most alike first."""
-
-    @property
-    def within(self) -> bool:
-        """Whether both are one entry, which holds a picture twice."""
-        return self.first is self.second
-
-
-def duplicate_panels(exhibits: Sequence[ScoredEntry], above: float) -> tuple[DuplicatePanels, ...]:
-    """Return every two entries with panels whose pixels are the same or whose cosine exceeds `above`.
-
-    The most alike come first. An entry that holds one picture twice is paired with itself.
-    """
-    found = []
-    for one, other in combinations_with_replacement(exhibits, 2):
-        cosines = one.embeddings @ other.embeddings.T
-        same = np.array(one.pixels)[:, None] == np.array(other.pixels)
-        hits = (cosines > above) | same
-        if one is other:
-            hits = np.triu(hits, k=1)
-        pairs = [
-            PanelPair(int(i) + 1, int(j) + 1, round(min(1.0, float(cosines[i, j])), 4), bool(same[i, j]))
-            for i, j in np.argwhere(hits)
-        ]
-        pairs.sort(key=lambda pair: (not pair.same_pixels, -pair.cosine, pair[:2]))
-        if pairs:
-            found.append(DuplicatePanels(first=one, second=other, pairs=tuple(pairs)))
-    return tuple(sorted(found, key=_most_alike))
-
-
-def shared_loras(exhibits: Sequence[ScoredEntry]) -> tuple[tuple[ScoredEntry, ...], ...]:
-    """Return the groups of entries that hold one LoRA file."""
-    groups: dict[str, list[ScoredEntry]] = {}
-    for one in exhibits:
-        groups.setdefault(one.lora_sha256, []).append(one)
-    return tuple(tuple(group) for sha256, group in groups.items() if sha256 and len(group) > 1)
-
-
-def _most_alike(one: DuplicatePanels) -> tuple[bool, float, str, str]:
-    best = one.pairs[0]
-    return not best.same_pixels, -best.cosine, one.first.file, one.second.file

@@ -11,15 +11,14 @@ from kit.files.encodings import csv_bytes, printable
 from kit.story.story import Language
 from reports.page_templates import template_text
 from submissions.leaderboard.leaderboard import Board, Unranked
+from submissions.leaderboard.likeness import DuplicatePanels
 from submissions.leaderboard.ranking import DECIMALS, RankedEntry
-from submissions.leaderboard.scored_entry import DuplicatePanels, ScoredEntry
+from submissions.leaderboard.scored_entry import ScoredEntry
 
 SHOWN = 20
 """Rows of the ranking that a terminal gets, and of what is not ranked."""
 COLUMNS = ("rank", "team", "title", "file", "total", "low", "high", "tied_with_next")
 """The table's first columns; the metrics' values, their standard scores, notes and reasons follow."""
-_FORMULA = tuple("=+-@＝＋－＠")
-"""How a cell begins that a spreadsheet would run."""
 _WIDTHS = (4, 24, 28, 7)
 """Columns of the terminal's table: rank, team, title, score."""
 
@@ -28,10 +27,10 @@ def board_csv(board: Board) -> bytes:
     """Return every bundle as a row, the ranked ones first (utf-8-sig, for spreadsheets)."""
     raw = dict.fromkeys(("aesthetic_mean", *board.weights))
     columns = (*COLUMNS, *raw, *(f"{metric}_standard" for metric in board.weights), "notes", "reasons")
-    notes = {file: _cell("; ".join(said)) for file, said in notes_of(board, sentences("en")).items()}
+    notes = {file: printable("; ".join(said)) for file, said in notes_of(board, sentences("en")).items()}
     rows = [_row(one) | {"notes": notes.get(one.exhibit.file)} for one in board.standings]
     rows += [
-        {**_names(out), "notes": notes.get(out.file), "reasons": _cell("; ".join(out.reasons))}
+        {**_names(out), "notes": notes.get(out.file), "reasons": printable("; ".join(out.reasons))}
         for out in board.unranked
     ]
     return csv_bytes(columns, rows)
@@ -74,17 +73,7 @@ def _row(one: RankedEntry) -> dict[str, JsonValue]:
 
 def _names(entry: ScoredEntry | Unranked) -> dict[str, JsonValue]:
     """Return the cells that say whose entry it is."""
-    return {name: _cell(getattr(entry, name)) for name in ("team", "title", "file")}
-
-
-def _cell(text: str) -> str:
-    """Return a text as one that a spreadsheet shows and does not run.
-
-    >>> _cell("=1+1"), _cell("a-b")
-    ("'=1+1", 'a-b')
-    """
-    plain = printable(text)
-    return f"'{plain}" if plain.lstrip().startswith(_FORMULA) else plain
+    return {name: printable(getattr(entry, name)) for name in ("team", "title", "file")}
 
 
 def _line(*cells: str) -> str:

@@ -1,16 +1,16 @@
 """A bundle put together from evidence that nothing speaks against: its manifest and its files."""
 
-import io
 from dataclasses import asdict
 
-from PIL import Image
 from pydantic import JsonValue
 
 from eval.scoring.records import PanelScore
 from kit.experiment.identity import is_embedded
 from kit.experiment.run import PanelRow
 from kit.files.encodings import csv_bytes, json_bytes, sha256_bytes
+from kit.images.decode import open_picture
 from kit.images.lettering import find_lettering
+from kit.images.png_metadata import QUICK, encoded
 from kit.versions import installed_version
 from submissions.bundle.comfyui import workflows_of
 from submissions.bundle.lora_files import lora_forms
@@ -34,7 +34,7 @@ from submissions.bundle.manifest import (
     prompts_json,
     settings_json,
 )
-from submissions.bundle.mosaic import GRIDS, MosaicText, draw_mosaic, png_bytes
+from submissions.bundle.mosaic import GRIDS, MosaicText, draw_mosaic
 from submissions.bundle.texts import texts_of
 from submissions.packing.entry import Entry
 from submissions.packing.preflight import mean_score, panel_scores
@@ -110,6 +110,7 @@ def _lora_record(evidence: Evidence) -> LoraRecord | None:
             "notes": evidence.lora.content.metadata,
             "sha256": sha256_bytes(evidence.lora.data),
             "source_sha256": evidence.lora.source_sha256,
+            "source_hash": evidence.lora.source_hash,
             **trained.model_dump(exclude={"lora_sha256"}),
         }
     )
@@ -120,10 +121,10 @@ def _files(evidence: Evidence, entry: Entry, draft: Manifest, words: MosaicText)
     assert evidence.scores is not None
     scores = [_score_row(row) for row in panel_scores(evidence.scores, entry)]
     pngs = dict(sorted(evidence.pngs.items()))
-    pictures = [Image.open(io.BytesIO(png)) for png in pngs.values()]
+    pictures = [open_picture(png, ("PNG",)) for png in pngs.values()]
     files = texts_of(draft, entry.rules)
     files |= {panel_file(panel): png for panel, png in pngs.items()}
-    files |= {grid.file: png_bytes(draw_mosaic(pictures, words, grid)) for grid in GRIDS}
+    files |= {grid.file: encoded(draw_mosaic(pictures, words, grid), level=QUICK) for grid in GRIDS}
     files |= {
         "prompts.csv": csv_bytes(PROMPT_COLUMNS, prompts_json(draft)),
         "prompts.json": json_bytes(prompts_json(draft)),
@@ -134,7 +135,6 @@ def _files(evidence: Evidence, entry: Entry, draft: Manifest, words: MosaicText)
     if evidence.comparison is not None:
         files[COMPARISON] = evidence.comparison
     if draft.lora and evidence.lora is not None:
-        files[draft.lora.file] = evidence.lora.data
         forms = lora_forms(draft.lora, evidence.lora.content)
         files |= {name: b"".join(form()) for name, form in forms.items()}
     return files

@@ -10,6 +10,7 @@ from kit.errors import BundleError, RunError
 from kit.experiment.run import Run
 from kit.files.atomic_write import copy_atomic
 from kit.files.encodings import Piece, sha256_of, zip_pieces
+from kit.files.folder_lock import lock_folder
 from kit.images.lettering import NUMBERS_ONLY
 from submissions.bundle.bundle import open_bundle
 from submissions.bundle.manifest import Manifest
@@ -19,6 +20,7 @@ from submissions.packing.build import build
 from submissions.packing.entry import Entry
 from submissions.packing.preflight import check_entry, check_evidence
 from submissions.packing.run_evidence import Evidence, gather
+from submissions.untrusted.lora_reader import LoraFile
 from submissions.verification.verify import verify
 
 
@@ -43,6 +45,11 @@ def pack(run: Run, entry: Entry) -> PackReport:
     Raises:
         BundleError: something must be mended first; the message lists all of it, and nothing is written.
     """
+    with lock_folder(run.folder, "packed"):
+        return _pack(run, entry)
+
+
+def _pack(run: Run, entry: Entry) -> PackReport:
     faults = list(check_entry(entry))
     evidence, gaps = gather(run, entry)
     _refuse([*faults, *gaps, *(check_evidence(evidence, entry) if evidence else ())])
@@ -55,7 +62,7 @@ def pack(run: Run, entry: Entry) -> PackReport:
         size_bytes=entry.out.stat().st_size,
         name=manifest.name,
         files=tuple(files),
-        notes=_notes(manifest, entry, evidence),
+        notes=(*_notes(manifest, entry, evidence), *_left_behind(evidence.lora)),
     )
 
 
@@ -79,6 +86,11 @@ def _write_sound(files: Mapping[str, Piece], entry: Entry) -> None:
 def _refuse(faults: Sequence[Fault]) -> None:
     if faults:
         raise BundleError(f"the entry cannot be packed, {listed(faults)}")
+
+
+def _left_behind(lora: LoraFile | None) -> tuple[str, ...]:
+    """Return which notes of the LoRA file are not in the bundle, and why."""
+    return tuple(f"not packed with the LoRA: {text}" for text in lora.left_behind) if lora else ()
 
 
 def _notes(manifest: Manifest, entry: Entry, evidence: Evidence) -> tuple[str, ...]:

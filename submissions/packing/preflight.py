@@ -8,7 +8,7 @@ from statistics import fmean
 from eval.scoring.records import PANELS_FILE, STORIES_FILE, PanelScore, Scores
 from kit.experiment.identity import is_embedded
 from kit.files.encodings import canonical_json, sha256_bytes
-from kit.lora.convert import checkpoint_pieces, safetensors_pieces
+from kit.lora.convert import checkpoint_pieces, shared_pieces
 from kit.story.prompt import prompt_of
 from kit.story.story import PANELS
 from submissions.bundle.manifest import panel_file
@@ -73,7 +73,10 @@ def _picture_faults(evidence: Evidence) -> Iterator[Fault]:
         yield from wrong
         if picture is not None:
             yield from square_faults(place, picture, side)
-            yield from find_leaks(f"{place} text", "\n".join(picture_texts(picture)))
+            texts = picture_texts(png)
+            yield from find_leaks(
+                f"{place} text", "\n".join(f"{name}\n{text}" for name, text in texts.items())
+            )
 
 
 def _prompt_faults(evidence: Evidence, entry: Entry) -> Iterator[Fault]:
@@ -113,7 +116,7 @@ def _form_faults(lora: LoraFile) -> Iterator[Fault]:
     """Yield why a sound LoRA cannot be written for other tools."""
     try:
         checkpoint_pieces(lora.content)
-        safetensors_pieces("diffusers", lora.content, 1, 1.0)  # ComfyUI's names are of the same layers
+        shared_pieces(lora.content, 1, 1.0)
     except ValueError as error:
         yield Fault("lora", str(error))
 

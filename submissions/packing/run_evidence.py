@@ -6,6 +6,7 @@ from operator import attrgetter
 from pathlib import Path
 from typing import TypeVar
 
+from eval.comparison.compare import read_comparison
 from eval.scoring.records import (
     FILE,
     PANELS_FILE,
@@ -80,7 +81,7 @@ def gather(run: Run, entry: Entry) -> tuple[Evidence | None, list[Fault]]:
     ]
     if faults:
         return None, faults
-    rows, comparison = _rows(run, entry), _comparison(run)
+    rows, comparison = _rows(run, entry), _read(run, COMPARISON, _comparison, faults)
     problem = comparison_problem(comparison, entry.candidate, entry.order) if comparison else ""
     evidence = Evidence(
         candidate=candidates[entry.candidate],
@@ -97,12 +98,6 @@ def gather(run: Run, entry: Entry) -> tuple[Evidence | None, list[Fault]]:
     return evidence, faults
 
 
-def _comparison(run: Run) -> bytes | None:
-    """Return the run's comparison as it lies there; None where there is none."""
-    path = run.folder / COMPARISON
-    return path.read_bytes() if path.is_file() else None
-
-
 def _read(run: Run, place: str, read: Callable[[Run], T], faults: list[Fault]) -> T | None:
     """Return what a file of the run says; None where something is wrong with it, which joins the faults."""
     try:
@@ -111,6 +106,11 @@ def _read(run: Run, place: str, read: Callable[[Run], T], faults: list[Fault]) -
         problem = str(error).removeprefix(f"{run.folder / place} ").removeprefix(f"{run.folder}: ")
         faults.append(Fault(place, problem))
         return None
+
+
+def _comparison(run: Run) -> bytes | None:
+    """Return the file of a run's comparison, None where there is none; RunError where it is damaged."""
+    return (run.folder / COMPARISON).read_bytes() if read_comparison(run) is not None else None
 
 
 def _scores(run: Run, faults: list[Fault]) -> Scores | None:

@@ -3,7 +3,6 @@
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
-from io import BytesIO
 from pathlib import Path
 from statistics import fmean
 from typing import Literal
@@ -15,6 +14,7 @@ from kit.experiment.config import DrawSettings
 from kit.experiment.run import Slot
 from kit.generation.painter import BatchPlan, DrawFailure, Painter
 from kit.generation.recipe import PACKAGES, Job, job_of, recipe_of
+from kit.images.decode import open_picture
 from kit.images.png_metadata import png_bytes
 from kit.lora.lora import LoadedLora, load_lora
 from kit.progress import Progress
@@ -190,7 +190,8 @@ def _compared(
     """Return how a panel's new picture differs from the bundle's."""
     if not isinstance(picture, Image.Image):
         return Redrawn(panel=panel.panel, verdict="not drawn", reason=picture.reason)
-    png = png_bytes(picture, job.request.key, job.recipe)
+    lora = bundle.sound_manifest.lora
+    png = png_bytes(picture, job.request.key, job.recipe, lora.source_hash if lora else "")
     before, now = bundle.panel_picture(panel), decoded(png)
     difference = mean_difference(before, now)
     verdict: Verdict = "same picture" if are_alike(before, now, place) else "other picture"
@@ -201,7 +202,7 @@ def _compared(
 
 def decoded(png: bytes) -> Image.Image:
     """Return a picture drawn here as RGB."""
-    return Image.open(BytesIO(png)).convert("RGB")
+    return open_picture(png, ("PNG",)).convert("RGB")
 
 
 def _lora(bundle: Bundle) -> LoadedLora | None:

@@ -9,9 +9,10 @@ from kit.embedded import EMBEDDED
 from kit.files.atomic_write import write_atomic
 from kit.generation.multi_gpu import load_painter
 from kit.images.lettering import BUILT_IN, Lettering
+from kit.images.png_metadata import encoded
 from kit.progress import Progress
 from submissions.bundle.bundle import Bundle
-from submissions.bundle.mosaic import FAINT, INK, PAPER, png_bytes
+from submissions.bundle.mosaic import FAINT, INK, PAPER
 from submissions.reproduction.reproduce import Redrawn, Reproduction, decoded, reproduce, rescored
 
 SHEET = "side-by-side.png"
@@ -57,7 +58,7 @@ def reproduce_into(
     for panel in again.panels:
         if panel.png is not None:
             write_atomic(folder / f"{panel.panel}.png", panel.png)
-    write_atomic(folder / SHEET, png_bytes(draw_sheet(bundle, again)))
+    write_atomic(folder / SHEET, encoded(draw_sheet(bundle, again)))
     return again
 
 

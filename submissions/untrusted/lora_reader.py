@@ -1,20 +1,28 @@
 """A LoRA's safetensors file, read without torch: whether it is whole, its rank, the texts it carries."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from kit.files.encodings import printable
 from kit.files.safetensors_files import SafetensorsFile, read_safetensors
-from kit.lora.key_names import Half, read_key
+from kit.lora.key_names import Half, read_key, write_key
 from submissions.faults import Fault
 from submissions.untrusted.secret_scan import find_leaks
+from submissions.untrusted.zip_list import MAX_LORA_BYTES
+
+if TYPE_CHECKING:
+    from kit.lora.formats import Content
 
 MAX_METADATA = 64 << 10
 """Characters of a LoRA's metadata: what trainers write of single pictures goes beyond it."""
-
+MAX_NOTE = 2000
+"""Characters of one note that goes into a bundle."""
+_FIRST = ("trigger", "modelspec.trigger_phrase")
+"""Notes that matter most."""
 
 _EXPONENTS = {
     "F64": ("<u8", 0x7FF0_0000_0000_0000), "F32": ("<u4", 0x7F80_0000),
@@ -44,7 +52,11 @@ class LoraFile:
 
     data: bytes
     source_sha256: str = ""
-    """Of the file that the panels were drawn with, the data's own unless rewritten; empty if unknown."""
+    """Of the file that the panels were drawn with; empty if unknown."""
+    source_hash: str = ""
+    """What A1111 calls that file by."""
+    left_behind: tuple[str, ...] = ()
+    """Notes of that file that a bundle must not hold, each with the reason."""
 
     @cached_property
     def content(self) -> SafetensorsFile:
@@ -72,6 +84,50 @@ def _rank(half: Half, shape: tuple[int, ...]) -> int:
     return shape[0 if half == "A" else 1] if len(shape) == 2 else 0
 
 
+def sorted_notes(notes: Mapping[str, str]) -> tuple[dict[str, str], tuple[str, ...]]:
+    """Return the notes of a LoRA that may go into a bundle, and in words why each of the others may not."""
+    kept: dict[str, str] = {}
+    left: list[str] = []
+    room = MAX_METADATA
+    for name in sorted(notes, key=lambda name: (name not in _FIRST, name)):
+        text, shown = notes[name], printable(name[:60])
+        room -= len(name) + len(text) + len(": \n")
+        if leaks := find_leaks(shown, f"{name}: {text}"):
+            left.append(f"the note {shown}, which {leaks[0].problem}")
+        elif len(text) > MAX_NOTE:
+            left.append(f"the note {shown}, which has {len(text)} characters, {MAX_NOTE} are the most")
+        elif room < 0:
+            left.append(f"the note {shown} and others, beyond the {MAX_METADATA} characters of all notes")
+            break
+        else:
+            kept[name] = text
+            continue
+        room += len(name) + len(text) + len(": \n")
+    return kept, tuple(left)
+
+
+def packing_problems(lora: "Content") -> list[str]:
+    """Return why `storykit pack` would refuse a LoRA that can be drawn with; empty when it would not."""
+    problems, nameless = [], []
+    for layer in lora.pairs:
+        try:
+            write_key("kohya", layer, "A")
+        except KeyError:
+            nameless.append(layer)
+    if nameless:
+        problems.append(
+            f"pack will refuse it: ComfyUI and diffusers have no name for {len(nameless)} of its layers, "
+            f"such as {printable(nameless[0][:60])}; train attention layers alone"
+        )
+    size = sum(factor.numel() * factor.element_size() for pair in lora.pairs.values() for factor in pair)
+    if size > MAX_LORA_BYTES:
+        problems.append(
+            f"pack will refuse it: it has {size >> 20} MiB, {MAX_LORA_BYTES >> 20} are the most; "
+            "store it in fp16 or with a lower rank"
+        )
+    return problems
+
+
 def lora_faults(place: str, lora: LoraFile) -> list[Fault]:
     """Return what is wrong with a LoRA file by itself, and whether its texts betray anything."""
     try:
@@ -85,7 +141,7 @@ def lora_faults(place: str, lora: LoraFile) -> list[Fault]:
     text = "\n".join(f"{key}: {value}" for key, value in sorted(content.metadata.items()))
     if len(text) > MAX_METADATA:
         problem = f"carries {len(text)} characters of metadata, {MAX_METADATA} are the most"
-        return [Fault(place, problem, "write it anew with `storykit lora convert`")]
+        return [Fault(place, problem, "pack again, such notes stay behind")]
     faults = find_leaks(f"{place} metadata", text)
     faults += [Fault(place, problem) for problem in _number_problems(content)]
     paired, tensors = 2 * len(facts.layers) + facts.alphas, len(content.entries)

@@ -21,8 +21,8 @@ MAX_TEXT_BYTES = 1 << 20
 """Every other file is text of a few KiB; a comparison has tens."""
 MAX_TEXTS_BYTES = 3 << 20
 """All texts together: each is searched for secrets."""
-MAX_BUNDLE_BYTES = 4 * MAX_LORA_BYTES + (256 << 20)
-"""All files together: the LoRA in four forms, pictures and texts."""
+MAX_BUNDLE_BYTES = 2 * MAX_LORA_BYTES + (256 << 20)
+"""All files together: the LoRA in two forms, pictures and texts."""
 
 _LIMITS = {".safetensors": MAX_LORA_BYTES, ".ckpt": MAX_LORA_BYTES, ".png": MAX_PICTURE_BYTES}
 _LINE = struct.Struct("<4s6H3L5H2L")

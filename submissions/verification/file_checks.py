@@ -1,22 +1,34 @@
 """Checks of a bundle's files one by one: are they what their names say, and do they betray anything."""
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from PIL import Image
 from pydantic_core import from_json
 
-from kit.files.encodings import canonical_json, sha256_bytes
+from kit.files.encodings import canonical_json, json_bytes, sha256_bytes
 from kit.images.png_metadata import PARAMETERS, RECIPE, parameters_of
 from submissions.bundle.bundle import Bundle, order_of
-from submissions.bundle.manifest import Manifest, PanelRecord
+from submissions.bundle.manifest import COMPARISON, Manifest, PanelRecord
+from submissions.bundle.mosaic import GRIDS
 from submissions.faults import Fault
 from submissions.untrusted.lora_reader import lora_faults
-from submissions.untrusted.png_reader import MAX_PIXELS, picture_texts, square_faults, stated_size
+from submissions.untrusted.png_reader import (
+    MAX_PIXELS,
+    form_problem,
+    picture_texts,
+    square_faults,
+    stated_size,
+)
 from submissions.untrusted.secret_scan import find_leaks
 
-DRAWN_UP = ("comfyui/kijai.json", "comfyui/mz.json")
-"""Large files that follow from the manifest alone."""
+DRAWN_UP = "comfyui/"
+"""Where large files lie that follow from the manifest alone."""
+_MOSAICS = frozenset(grid.file for grid in GRIDS)
+_NOISE = re.compile(r"portable|contest on \w{1,20}")
+_VERSION = re.compile(r"None|\d[\w.+]{0,39}")
+"""Of the storykit that drew a panel, which may be another one than the one that packed it."""
 SCORED_FOLDER = "panels/"
 """What an organiser scores as a folder: every file in it counts."""
 MAX_ALL_PIXELS = 40 << 20
@@ -36,7 +48,7 @@ def file_faults(bundle: Bundle) -> Iterator[Fault]:
                 if bundle.lora and data is bundle.lora.data:
                     yield from lora_faults(name, bundle.lora)
                 # the other forms are never opened: they must be what this one gives, byte by byte
-            case _ if bundle.manifest and name in DRAWN_UP:
+            case _ if bundle.manifest and name.startswith(DRAWN_UP):
                 pass  # it must be what the manifest gives, whose own texts are searched
             case _:
                 yield from _text_faults(name, data)
@@ -73,54 +85,62 @@ class _PictureChecks:
             yield Fault(name, f"is one too many: all pictures together may have {MAX_ALL_PIXELS} pixels")
             return
         picture, faults = self._bundle.picture(name)
+        if picture is not None:
+            texts = picture_texts(self._bundle.files[name])
+            faults = list(self._content_faults(name, picture, texts))
         yield from faults
-        if picture is None:
-            return
+        panel = self._bundle.panels.get(name)
+        if picture is not None and not faults and (panel or name in _MOSAICS):
+            may_say = (RECIPE, PARAMETERS) if panel else ()
+            wanted = {key: texts[key] for key in may_say if key in texts}
+            if problem := form_problem(self._bundle.files[name], picture, wanted):
+                yield Fault(name, problem, "put back the picture that storykit wrote")
+
+    def _content_faults(self, name: str, picture: Image.Image, texts: Mapping[str, str]) -> Iterator[Fault]:
+        """Yield what is wrong with what a picture shows and says."""
         panel, manifest = self._bundle.panels.get(name), self._bundle.manifest
         yield from square_faults(name, picture, manifest.settings.size if manifest and panel else None)
-        texts = "\n".join(picture_texts(picture))
-        if len(texts) > MAX_PICTURE_TEXT:
-            yield Fault(name, f"carries {len(texts)} characters of text, {MAX_PICTURE_TEXT} are the most")
+        told = "\n".join(f"{key}\n{text}" for key, text in texts.items())
+        if len(told) > MAX_PICTURE_TEXT:
+            yield Fault(name, f"carries {len(told)} characters of text, {MAX_PICTURE_TEXT} are the most")
             return
-        yield from find_leaks(f"{name} text", texts)
+        yield from find_leaks(f"{name} text", told)
         if panel and manifest:
             twin = self._known.setdefault(sha256_bytes(picture.tobytes()), name)
             if twin != name:
                 yield Fault(name, f"is the same picture as {twin}")
-            yield from _panel_faults(picture, panel)
-            yield from _recipe_faults(picture.info.get(RECIPE), panel, manifest)
+            yield from _parameter_faults(texts, panel, manifest)
+            yield from _recipe_faults(texts.get(RECIPE), panel, manifest)
 
 
-def _panel_faults(picture: Image.Image, panel: PanelRecord) -> Iterator[Fault]:
-    """Yield what a panel has that a scorer and a viewer would see differently."""
-    if picture.mode != "RGB":
-        problem = f"must be an RGB picture, got {picture.mode}: a scorer and a viewer see it differently"
-        yield Fault(panel.file, problem, "draw it again")
-    told, recipe = picture.info.get(PARAMETERS), picture.info.get(RECIPE)
-    if told is not None and isinstance(recipe, str) and told != _parameters(recipe):
+def _parameter_faults(texts: Mapping[str, str], panel: PanelRecord, manifest: Manifest) -> Iterator[Fault]:
+    """Yield whether a panel's parameters, which galleries show, say something else than its recipe."""
+    told, recipe = texts.get(PARAMETERS), texts.get(RECIPE)
+    if told is not None and recipe is not None and told not in _parameters(recipe, manifest):
         yield Fault(panel.file, "says other settings in its parameters than in its recipe")
 
 
-def _parameters(recipe: str) -> str | None:
-    """Return what A1111's chunk must say beside a recipe; None where the recipe says too little."""
+def _parameters(recipe: str, manifest: Manifest) -> tuple[str, ...]:
+    """Return what A1111's chunk may say beside a recipe; nothing where the recipe says too little.
+
+    Pictures from before the LoRA's short hash call it by its sha256.
+    """
+    names = ("", manifest.lora.source_hash) if manifest.lora else ("",)
     try:
-        return parameters_of(from_json(recipe))
-    except (ValueError, LookupError, TypeError):
-        return None
+        return tuple(parameters_of(from_json(recipe), name) for name in names)
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return ()
 
 
-def _recipe_faults(recipe: object, panel: PanelRecord, manifest: Manifest) -> Iterator[Fault]:
+def _recipe_faults(recipe: str | None, panel: PanelRecord, manifest: Manifest) -> Iterator[Fault]:
     """Yield where the recipe inside a panel's PNG differs from the manifest."""
-    if not isinstance(recipe, str):
+    if recipe is None:
         yield Fault(panel.file, "must hold its recipe, as storykit wrote it", "draw again")
         return
     try:
-        made = from_json(recipe, allow_inf_nan=False)
+        made = _read_recipe(recipe)
     except ValueError as error:
-        yield Fault(panel.file, f"holds a recipe that is no JSON: {str(error)[:100]}")
-        return
-    if not isinstance(made, dict):
-        yield Fault(panel.file, "holds a recipe that is no table")
+        yield Fault(panel.file, f"holds a recipe that {str(error)[:100]}")
         return
     for name, value in _told(panel, manifest).items():
         if canonical_json(made.get(name)) != canonical_json(value):
@@ -130,6 +150,29 @@ def _recipe_faults(recipe: object, panel: PanelRecord, manifest: Manifest) -> It
     shaping = {name: value for name, value in made.items() if name not in ("storykit", "key")}
     if sha256_bytes(canonical_json(shaping)) != made.get("key"):
         yield Fault(panel.file, "holds a recipe with a key that is not the sha256 of the rest")
+    if not _is_plain(made, panel, manifest) or canonical_json(made) != recipe.encode():
+        yield Fault(panel.file, "holds a recipe that is not written as storykit writes it", "draw again")
+
+
+def _read_recipe(text: str) -> dict[str, object]:
+    """Return a recipe as a table; ValueError says what it is instead."""
+    try:
+        made = from_json(text, allow_inf_nan=False)
+        canonical_json(made)  # what is too large for a number becomes infinite
+    except ValueError as error:
+        raise ValueError(f"is no JSON: {error}") from error
+    if not isinstance(made, dict):
+        raise ValueError("is no table")
+    return made
+
+
+def _is_plain(made: Mapping[str, object], panel: PanelRecord, manifest: Manifest) -> bool:
+    """Return whether a recipe says nothing that no recipe says."""
+    known = {*_told(panel, manifest), "noise", "storykit"}
+    return made.keys() <= known and (
+        _VERSION.fullmatch(str(made.get("storykit"))) is not None
+        and _NOISE.fullmatch(str(made.get("noise"))) is not None
+    )
 
 
 def _told(panel: PanelRecord, manifest: Manifest) -> dict[str, object]:
@@ -155,4 +198,14 @@ def _text_faults(name: str, data: bytes) -> list[Fault]:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         return [Fault(name, f"must be UTF-8 text, byte {error.start} is none")]
+    if name == COMPARISON and not _is_written_json(data):
+        return [Fault(name, "is not JSON as storykit writes it", "run `storykit compare` and pack again")]
     return find_leaks(name, text) if text.strip() else [Fault(name, "is empty")]
+
+
+def _is_written_json(data: bytes) -> bool:
+    """Return whether a JSON file is to the byte what storykit writes of what it says."""
+    try:
+        return json_bytes(from_json(data, allow_inf_nan=False)) == data
+    except ValueError:
+        return False

@@ -1,13 +1,12 @@
-"""Checks of what a bundle claims of its LoRA: where it is from, its trigger, and that it does something."""
+"""Checks of what a bundle claims of its LoRA: its trigger, its strength, and that it does something."""
 
-import json
 import math
 from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
-from kit.files.safetensors_files import LENGTH_BYTES, METADATA, SafetensorsFile
+from kit.files.safetensors_files import SafetensorsFile
 from kit.lora.key_names import Half, read_key
 from submissions.bundle.manifest import MANIFEST, LoraRecord
 from submissions.faults import Fault
@@ -30,9 +29,6 @@ def lora_claim_faults(record: LoraRecord, lora: LoraFile) -> Iterator[Fault]:
         content, layers = lora.content, lora.facts.layers
     except ValueError:
         return
-    if record.source_sha256 != record.sha256 and not _is_rewritten(lora.data, content):
-        problem = "must be the sha256 of the packed file, which storykit has not written anew from another"
-        yield Fault(f"{MANIFEST}, lora.source_sha256", problem, "pack again from the run")
     noted = next((text for name in _TRIGGER_NOTES if (text := content.metadata.get(name))), "")
     if noted and record.trigger not in noted:
         problem = f"must be among the trigger words {noted[:60]!r} that the LoRA's file names"
@@ -49,14 +45,6 @@ def lora_claim_faults(record: LoraRecord, lora: LoraFile) -> Iterator[Fault]:
             f"changes nothing at strength {record.strength:g}: no layer's weights move by {LEAST_CHANGE:g}"
         )
         yield Fault(record.file, problem, "draw with a higher strength, or train it")
-
-
-def _is_rewritten(data: bytes, content: SafetensorsFile) -> bool:
-    """Return whether a file has the form in which storykit writes one anew."""
-    header = data[LENGTH_BYTES : len(data) - len(content.body)].rstrip(b" ")
-    told = json.loads(header) | {METADATA: dict(sorted(content.metadata.items()))}
-    text = json.dumps(told, ensure_ascii=False, separators=(",", ":"))
-    return text.encode() == header and {"rank", "alpha", "keys"} <= content.metadata.keys()
 
 
 def _changes_weights(record: LoraRecord, content: SafetensorsFile) -> bool:

@@ -102,11 +102,12 @@ def _lora_file_faults(
     if listed is not None and listed.sha256 != record.sha256:
         yield Fault(f"{MANIFEST}, lora", "has two different sha256")
     yield from lora_record_faults(record, lora)
-    problem = f"is not {record.file} in another form, byte by byte"
     try:
         for name, form in lora_forms(record, lora.content).items():
             if name in records and records[name] != record_of_pieces(form()):
-                yield Fault(name, problem, "pack again")
+                other = f"is not {record.file} in another form, byte by byte"
+                own = "is not in the one form that pack writes, with the alpha of the manifest"
+                yield Fault(name, own if name == record.file else other, "pack again")
     except ValueError as error:
         yield Fault(record.file, str(error))
 

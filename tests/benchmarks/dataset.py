@@ -121,7 +121,7 @@ def _ours(path: Path, setting: tuple[dict[str, object], dict[str, object]]) -> l
     recipe = path.with_suffix(".yaml")
     steps = [{"image_shape_filter": shape}, {"image_aspect_ratio_filter": ratio}]
     recipe.write_text(json.dumps({"process": steps}))
-    rules, samples = read_recipe(recipe), {}
+    rules, samples = read_recipe(recipe).filters, {}
     for found in read_result(path):
         assert not found.fault, found
         samples.setdefault(found.sample, []).append(decode_picture(found.path).picture.size)

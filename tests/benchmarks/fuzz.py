@@ -1,72 +1,210 @@
-"""Fuzz the verification of bundles with atheris: whatever the bytes, faults come back and nothing else.
+"""Fuzz the readers of foreign files: whatever the bytes, they are read or refused in storykit's own words.
 
-python -m tests.benchmarks.fuzz FOLDER -max_total_time=300
+python -m tests.benchmarks.fuzz TARGET --inputs 100000 --seed 0
 
-FOLDER is where the inputs are kept; what follows goes to libFuzzer. The first byte of an input chooses what
-the rest is: the zip itself, or one of its files, with every hash and the seal made anew so that it is looked
-into.
+TARGET is verify, lora, dataset, story or experiment. Each input is a sound file with a few places changed:
+bits turned, bytes cut out, doubled, put in, tokens that parsers trip over. An escape is any exception that is
+not one of storykit's; it is printed with the input's number, which makes it again.
 """
 
+import argparse
+import importlib
+import shutil
 import sys
 import tempfile
+import time
+import traceback
+from collections import Counter
+from collections.abc import Callable, Iterator
 from pathlib import Path
-
-import atheris
+from random import Random
 
 ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "support")]
 
-with atheris.instrument_imports(include=["submissions", "kit"]):
-    from entries import forge, make_entry, make_scored_run, picture_bytes, unpack, verified
+from entries import (  # noqa: E402  # noqa: E402
+    INTRODUCTION,
+    STORY,
+    forge,
+    lora_bytes,
+    make_entry,
+    make_scored_run,
+    picture_bytes,
+    unpack,
+    verified,
+)
 
-    from submissions.faults import Fault
-    from submissions.packing.pack import pack
+from kit.dataset.prepare import find_source  # noqa: E402
+from kit.errors import StorykitError  # noqa: E402
+from kit.experiment.config import load_experiment  # noqa: E402
+from kit.files.encodings import zip_bytes  # noqa: E402
+from kit.story.story import load_story  # noqa: E402
+from submissions.packing.pack import pack  # noqa: E402
 
-FOLDER = Path(tempfile.mkdtemp(dir="/dev/shm" if Path("/dev/shm").is_dir() else None))
-
-
-def sound_bundle() -> bytes:
-    """Return a bundle without faults, small enough to be changed many times a second."""
-    path = pack(make_scored_run(FOLDER / "work"), make_entry(FOLDER)).path
-    forge(
-        path,
-        lambda files, _: files.update({n: picture_bytes(1, {}) for n in files if n.startswith("mosaic")}),
-    )
-    return path.read_bytes()
-
-
-SOUND = sound_bundle()
-PATH = FOLDER / "fuzzed.zip"
-PATH.write_bytes(SOUND)
-NAMES = sorted(unpack(PATH))
+TOKENS = [
+    b"", b"\0", b"\xff\xfe", b"\xef\xbb\xbf", b'"', b"'", b"{", b"[" * 2000, b"}", b"\\ud800", b"\r", b"\n",
+    b"\x1b[2J", b"1e999", b"-1", b"9" * 5000, b"NaN", b"null", b"true", b"[]", b"{}", b"../", b"<lora:x:1>",
+    "墨，“”［］\u2028".encode(), "密码".encode("gbk"), b"PK\x03\x04", b"PK\x01\x02", b"PK\x05\x06",
+    b"IDAT", b"iTXt", b"\xff\xff\xff\xff", b"\x7f\xff\xff\xff", b"F16", b"__metadata__", b"data_offsets",
+]  # fmt: skip
+"""What parsers trip over."""
 
 
-def verify_input(data: bytes) -> None:
-    """Verify what an input stands for; anything but faults is a crash that atheris reports."""
-    if not data:
-        return
-    choice, rest = data[0] % (len(NAMES) + 1), data[1:]
-    PATH.write_bytes(rest if choice == len(NAMES) else SOUND)
-    if choice < len(NAMES):
-        name = NAMES[choice]
-        if name == "manifest.json":
-            from kit.files.encodings import zip_bytes
+def mutated(data: bytes, chance: Random) -> bytes:
+    """Return bytes with one to eight places changed."""
+    changed = bytearray(data)
+    for _ in range(chance.choice((1, 1, 1, 2, 3, 8))):
+        first, last = sorted(chance.randrange(len(changed) + 1) for _ in range(2))
+        last = min(last, first + chance.choice((1, 4, 64, 4096)))
+        match chance.randrange(6):
+            case 0 if first < len(changed):
+                changed[first] ^= 1 << chance.randrange(8)
+            case 1:
+                del changed[first:last]
+            case 2:
+                changed[first:first] = changed[first:last]
+            case 3:
+                changed[first:last] = chance.randbytes(last - first)
+            case _:
+                changed[first : chance.choice((first, last))] = chance.choice(TOKENS)
+    return bytes(changed)
 
-            PATH.write_bytes(zip_bytes(unpack(PATH) | {name: rest}))
+
+def verify_target(folder: Path) -> Callable[[Random], object]:
+    """Return what verifies a bundle: its zip changed, or one of its files, all hashes made anew or not."""
+    path = pack(make_scored_run(folder / "work"), make_entry(folder)).path
+    small = picture_bytes(1, {})
+    forge(path, lambda files, _: files.update({n: small for n in files if n.startswith("mosaic")}))
+    sound, files = path.read_bytes(), unpack(path)
+
+    def change(chance: Random) -> object:
+        name = chance.choice(["", *files])
+        if not name:
+            path.write_bytes(mutated(sound, chance))
+        elif name == "manifest.json" or chance.random() < 0.3:
+            path.write_bytes(zip_bytes(files | {name: mutated(files[name], chance)}))
         else:
-            forge(PATH, lambda files, _: files.update({name: rest}))
-    faults = verified(PATH)
-    assert all(isinstance(fault, Fault) and str(fault) for fault in faults)
+            path.write_bytes(sound)
+            forge(path, lambda inner, _: inner.update({name: mutated(files[name], chance)}))
+        return verified(path)
+
+    return change
+
+
+def lora_target(folder: Path) -> Callable[[Random], object]:
+    """Return what reads a LoRA file as `storykit lora inspect` does."""
+    from lora_files import EVERY_LAYER, lora_file, random_pairs
+
+    from kit.lora.convert import checkpoint_bytes
+    from kit.lora.formats import read_content
+    from kit.lora.inspection import loaders_of, problems_of
+
+    tools = ("diffsynth", "peft", "diffusers", "kohya")
+    pairs = random_pairs(EVERY_LAYER[:3])
+    seeds = [
+        (".safetensors", lora_file(folder / "a.safetensors", tool, pairs).read_bytes()) for tool in tools
+    ]
+    read = importlib.import_module("kit.files.safetensors_files").read_safetensors
+    seeds += [(".safetensors", lora_bytes()), (".ckpt", checkpoint_bytes(read(lora_bytes())))]
+
+    def change(chance: Random) -> object:
+        suffix, data = chance.choice(seeds)
+        path = folder / f"fuzzed{suffix}"
+        path.write_bytes(mutated(data, chance))
+        content = read_content(path)
+        return [problems_of(content), loaders_of(content)]
+
+    return change
+
+
+def dataset_target(folder: Path) -> Callable[[Random], object]:
+    """Return what finds the pictures and captions of a source: a table, a Data-Juicer result, text files."""
+    source = folder / "source"
+    source.mkdir()
+    for name in ("0", "1"):
+        (source / f"{name}.png").write_bytes(picture_bytes(int(name), {}))
+    seeds = {
+        "metadata.csv": b"file_name,text\n0.png,a cat\n1.png,a dog\n",
+        "metadata.jsonl": b'{"file_name": "0.png", "text": "a cat"}\n{"file_name": "1.png", "text": "b"}\n',
+        "0.txt": "一只猫，水墨\n".encode(),
+    }
+
+    def change(chance: Random) -> object:
+        name = chance.choice(list(seeds))
+        (source / name).write_bytes(mutated(seeds[name], chance))
+        try:
+            return find_source(str(source), folder / "out")
+        finally:
+            (source / name).unlink()
+
+    return change
+
+
+def story_target(folder: Path) -> Callable[[Random], object]:
+    """Return what reads a story, as TOML or as lines."""
+    lines = "\n\n".join(f"第{number}格，{INTRODUCTION}" for number in range(8))
+    seeds = {"story.toml": STORY.encode(), "story.txt": lines.encode()}
+
+    def change(chance: Random) -> object:
+        name = chance.choice(list(seeds))
+        (folder / name).write_bytes(mutated(seeds[name], chance))
+        return load_story(folder / name)
+
+    return change
+
+
+def experiment_target(folder: Path) -> Callable[[Random], object]:
+    """Return what reads an experiment with its story."""
+    seed = make_scored_run(folder / "work").folder.parent / "experiment.toml"
+    data = seed.read_bytes()
+
+    def change(chance: Random) -> object:
+        seed.write_bytes(mutated(data, chance))
+        return load_experiment(seed)
+
+    return change
+
+
+TARGETS: dict[str, Callable[[Path], Callable[[Random], object]]] = {
+    "verify": verify_target,
+    "lora": lora_target,
+    "dataset": dataset_target,
+    "story": story_target,
+    "experiment": experiment_target,
+}
+
+
+def outcomes(read: Callable[[Random], object], seed: int, inputs: int) -> Iterator[tuple[int, str]]:
+    """Yield what became of each input: taken, refused, or the escape's last lines."""
+    for number in range(inputs):
+        try:
+            found = read(Random(f"{seed} {number}"))
+            yield number, "refused" if isinstance(found, tuple) and found else "taken"
+        except StorykitError as error:
+            yield number, "refused" if str(error) else "refused without a word"
+        except Exception:  # noqa: BLE001 what is looked for
+            yield number, traceback.format_exc(limit=-2)
 
 
 def main() -> None:
-    """Write the first inputs, then fuzz."""
-    corpus = Path(sys.argv[1])
-    corpus.mkdir(parents=True, exist_ok=True)
-    for number, data in enumerate([*(unpack(PATH)[name] for name in NAMES), SOUND]):
-        (corpus / f"seed-{number}").write_bytes(bytes([number]) + data)
-    atheris.Setup([sys.argv[0], str(corpus), "-timeout=10", "-max_len=65536", *sys.argv[2:]], verify_input)
-    atheris.Fuzz()
+    """Try the inputs and print how many were taken, refused, or escaped."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("target", choices=TARGETS)
+    parser.add_argument("--inputs", type=int, default=10_000)
+    parser.add_argument("--seed", type=int, default=0)
+    asked = parser.parse_args()
+    folder = Path(tempfile.mkdtemp(dir="/dev/shm" if Path("/dev/shm").is_dir() else None))
+    began, counts = time.monotonic(), Counter[str]()
+    try:
+        for number, outcome in outcomes(TARGETS[asked.target](folder), asked.seed, asked.inputs):
+            kind = outcome if outcome in ("taken", "refused") else "escaped"
+            counts[kind] += 1
+            if kind == "escaped":
+                sys.stdout.write(f"input {number} of seed {asked.seed}: {outcome}\n")
+    finally:
+        shutil.rmtree(folder)
+    told = ", ".join(f"{counts[kind]:,} {kind}" for kind in ("taken", "refused", "escaped"))
+    sys.stdout.write(f"{asked.target}: {asked.inputs:,} inputs in {time.monotonic() - began:.0f} s, {told}\n")
 
 
 if __name__ == "__main__":

@@ -1,3 +1,4 @@
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -72,7 +73,7 @@ def test_a_file_that_is_no_picture_leaves_no_official_score(tmp_path: Path) -> N
     (tmp_path / ".DS_Store").write_bytes(b"\0\1\2")
     found = gate(tmp_path, Brightness())
     assert (found.mean, found.verdict, found.mean_of_pictures) == (None, "no-score", 7.0)
-    assert found.faults[0].startswith(".DS_Store: must be a picture")
+    assert found.faults[0].startswith(".DS_Store: is not a picture")
     assert found.files[0].score is None
 
 
@@ -167,3 +168,50 @@ def test_eight_copies_of_one_good_panel_are_duplicates(tmp_path: Path) -> None:
     found = gate(tmp_path, Brightness())
     assert found.faults == tuple(f"{k}.png: is the same picture as 1.png" for k in range(2, 9))
     assert found.mean == pytest.approx(Brightness().score([panel])[0]), "the contest's number is what it is"
+
+
+@pytest.mark.parametrize(("kind", "values"), [("png", np.uint16), ("tif", np.float32), ("tif", np.int32)])
+def test_a_picture_deeper_than_8_bit_is_named_as_such_though_it_becomes_white(tmp_path, kind, values):
+    greys = np.linspace(3000, 30000, 256).reshape(16, 16).astype(values)
+    Image.fromarray(greys).save(tmp_path / f"deep.{kind}")
+    [fault] = gate(tmp_path, Brightness()).faults
+    assert "of 16 bit or more: as RGB it becomes white" in fault
+    assert "save it as RGB of 8 bit" in fault
+
+
+def test_a_dark_picture_of_8_bit_is_no_deep_one(tmp_path: Path) -> None:
+    save(tmp_path / "1.png", 0.3)
+    assert gate(tmp_path, Brightness()).faults == ()
+
+
+def test_pipes_devices_and_folders_are_no_files_of_the_folder(tmp_path: Path) -> None:
+    save(tmp_path / "1.png", 7)
+    os.mkfifo(tmp_path / "2.png")
+    (tmp_path / "3.png").symlink_to("/dev/zero")
+    (tmp_path / "4.png").mkdir()
+    assert [file.file for file in gate(tmp_path, Brightness()).files] == ["1.png"]
+
+
+def test_a_file_in_a_format_that_runs_programs_is_named_and_not_opened(tmp_path: Path) -> None:
+    save(tmp_path / "1.png", 7)
+    (tmp_path / "2.png").write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n")
+    found = gate(tmp_path, Brightness())
+    assert found.verdict == "no-score"
+    assert found.faults[0].startswith("2.png: is EPS, which is not opened here")
+
+
+def test_large_pictures_are_not_all_held_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    held: list[int] = []
+
+    class Counting(Brightness):
+        def score(self, panels: Sequence[Image.Image]) -> list[float]:
+            held.append(len(panels))
+            return super().score(panels)
+
+    for number in range(5):
+        save(tmp_path / f"{number}.png", number + 2, (16, 16))
+    (tmp_path / "a.txt").write_text("no picture")
+    monkeypatch.setattr("eval.gate.BATCH_PIXELS", 2 * 16 * 16)
+    found = gate(tmp_path, Counting())
+    assert max(held) == 2
+    assert [file.score for file in found.files[:5]] == [pytest.approx(number + 2) for number in range(5)]

@@ -99,3 +99,12 @@ def test_a_written_number_reads_back_as_the_rounded_one(value: float) -> None:
 
 def test_absent_numbers_are_written_as_a_dash() -> None:
     assert written(None) == written(float("nan")) == written_interval(None, 1.0) == written_p(None) == "—"
+
+
+def test_an_interval_stays_inside_the_range_that_its_metric_has() -> None:
+    rows = [story_row(value, seed=seed) for seed, value in enumerate((0.7, 1.0, 1.0))]
+    [loose] = summarise(rows)
+    [held] = summarise(rows, [metric(name="loo_mean", range=(0.0, 1.0))])
+    assert loose.cells["loo_mean"].high > 1
+    assert held.cells["loo_mean"].high == 1
+    assert held.cells["loo_mean"].low == loose.cells["loo_mean"].low

@@ -6,7 +6,7 @@ from entries import verified
 
 TOKENS = {
     "Hugging Face token": "hf_" + "aB3" * 11,
-    "ModelScope token": "c1e8a4ea-36b5-4e62-" + "b20a-672b48361817",
+    "ModelScope token": "ms-c1e8a4ea-36b5-4e62-" + "b20a-672b48361817",
     "OpenAI key": "sk-proj-" + "a1B2" * 8,
     "AWS key": "AKIA" + "ABCDEFGH12345678",
     "GitHub token": "ghp_" + "x1Y2" * 9,

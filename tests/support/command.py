@@ -4,8 +4,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
-from contextlib import redirect_stderr, redirect_stdout
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from io import StringIO
 from pathlib import Path
 from typing import NamedTuple
@@ -13,6 +13,7 @@ from typing import NamedTuple
 import pytest
 
 from storykit.cli.main import main
+from storykit.cli.progress import LINE
 
 PATIENCE_S = 600
 """After which a process that does nothing is taken for dead."""
@@ -37,7 +38,12 @@ def tell(*words: object) -> Answer:
     out, err = StringIO(), StringIO()
     with redirect_stdout(out), redirect_stderr(err), pytest.raises(SystemExit) as end:
         main([str(word) for word in words])
-    return Answer(int(end.value.code or 0), out.getvalue(), err.getvalue())
+    return Answer(int(end.value.code or 0), out.getvalue(), without_signs_of_life(err.getvalue()))
+
+
+def without_signs_of_life(err: str) -> str:
+    """Return what was said on standard error but for the lines that only say how far a command is."""
+    return "".join(line for line in err.splitlines(keepends=True) if not line.startswith(LINE))
 
 
 def said(*words: object) -> str:
@@ -57,17 +63,24 @@ def refused(*words: object) -> str:
     return answer.err.removeprefix("Error: ").rstrip("\n")
 
 
-def stopped_at_the_first_panel(run: Path, by: signal.Signals, *words: object) -> Answer:
-    """Give a command in a process of its own, which gets a signal once the run has a panel."""
+@contextmanager
+def drawing_elsewhere(run: Path, *words: object) -> Iterator[subprocess.Popen[str]]:
+    """Give a command in a process of its own, and go on once the run has a panel; it is waited for."""
     arguments = [sys.executable, "-c", _OWN_PROCESS, *map(str, words)]
     with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         try:
             _wait_for_a_row(run / "panels.jsonl", process)
-            process.send_signal(by)
-            out, err = process.communicate(timeout=PATIENCE_S)
+            yield process
         finally:
             process.kill()
-    return Answer(process.returncode, out, err)
+
+
+def stopped_at_the_first_panel(run: Path, by: signal.Signals, *words: object) -> Answer:
+    """Give a command in a process of its own, which gets a signal once the run has a panel."""
+    with drawing_elsewhere(run, *words) as process:
+        process.send_signal(by)
+        out, err = process.communicate(timeout=PATIENCE_S)
+    return Answer(process.returncode, out, without_signs_of_life(err))
 
 
 def _wait_for_a_row(rows: Path, process: subprocess.Popen[str]) -> None:

@@ -75,11 +75,10 @@ def theirs(other: UNet2DConditionModel) -> Tensor:
     return predicted
 
 
-def load_with_diffusers(other: UNet2DConditionModel, file: Path) -> None:
-    """Put a LoRA file into diffusers' UNet as its pipelines do."""
-    from diffusers.loaders.lora_pipeline import StableDiffusionXLLoraLoaderMixin as Loader
+def load_with_kolors_pipeline(other: UNet2DConditionModel, file: Path) -> None:
+    """Put a LoRA file into diffusers' UNet by KolorsPipeline itself, which reads less than that of SDXL."""
+    from diffusers import EulerDiscreteScheduler, KolorsPipeline
 
-    state, alphas, notes = Loader.lora_state_dict(
-        str(file.parent), weight_name=file.name, unet_config=other.config, return_lora_metadata=True
-    )
-    Loader.load_lora_into_unet(state, alphas, other, metadata=notes)
+    parts = {"vae": None, "text_encoder": None, "tokenizer": None, "unet": other}
+    pipeline = KolorsPipeline(scheduler=EulerDiscreteScheduler(), **parts)
+    pipeline.load_lora_weights(str(file.parent), weight_name=file.name)

@@ -216,8 +216,12 @@ class HeardProgress:
     """A progress that remembers what it heard."""
 
     def __init__(self) -> None:
+        self.notes: list[str] = []
         self.began: tuple[int, int] | None = None
         self.steps: list[int] = []
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
 
     def begin(self, total: int, done: int) -> None:
         self.began = (total, done)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from fakes import fake_picture
 
-from kit.dataset.sources import FoundPicture
+from kit.dataset.listed import FoundPicture
 
 
 def put_files(folder: Path, **files: str | bytes | None) -> Path:

@@ -18,6 +18,9 @@ SHORT = TrainConfig(rank=2, alpha=2.0, steps=3, batch=2, learning_rate=1e-2, siz
 class SilentListener:
     """Hears a training and says nothing."""
 
+    def note(self, text: str) -> None:
+        pass
+
     def begin(self, total: int, done: int) -> None:
         pass
 

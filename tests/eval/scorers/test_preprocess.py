@@ -33,3 +33,12 @@ def test_batches_come_in_order_and_whole_and_an_error_comes_through() -> None:
     assert list(batches_ahead(str, [], 3)) == []
     with pytest.raises(ZeroDivisionError):
         list(batches_ahead(lambda n: 1 // n, [1, 0], 1))
+
+
+@pytest.mark.parametrize("size", [(1, 20000), (20000, 1)])
+def test_a_long_strip_is_scored_and_takes_no_memory_to_speak_of(size: tuple[int, int]) -> None:
+    strip = Preparation(CLIPImageProcessor(size={"shortest_edge": SIDE}, crop_size=SIDE)).cut(
+        Image.new("RGB", size, "red")
+    )
+    assert tuple(strip.shape) == (SIDE, SIDE, 3)
+    assert strip.reshape(-1, 3).unique(dim=0).tolist() == [[255, 0, 0]]

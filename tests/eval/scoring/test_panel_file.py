@@ -1,4 +1,5 @@
 import csv
+import os
 from pathlib import Path
 
 import pytest
@@ -14,19 +15,31 @@ def panel_of(scores: Scores, candidate: str, panel: int) -> PanelScore:
     return next(p for p in scores.panels if (p.candidate, p.panel) == (candidate, panel))
 
 
+IN_ITS_PLACE = {
+    "missing": lambda path: None,
+    "folder": lambda path: path.mkdir(),
+    "pipe": lambda path: os.mkfifo(path),
+    "zeros": lambda path: path.symlink_to("/dev/zero"),
+    "changed": lambda path: path.write_bytes(striped(5)),
+}
+"""What is put where a panel was."""
+DRAWN = {
+    "torn": striped(3)[:60],
+    "eps": b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n",
+    "blank": png(Image.new("RGB", (SIDE, SIDE), (90, 90, 90))),
+    "wrong-size": striped(3, side=64),
+}
+"""What a run notes as drawn."""
+
+
 def damage(run: Run, kind: str) -> None:
     slot = Slot("ink", "authored", "story", 0, 3)
+    if kind in DRAWN:
+        put_panel(run, slot, DRAWN[kind])
+        return
     path = run.panel_path(*slot)
-    if kind == "missing":
-        path.unlink()
-    elif kind == "changed":
-        path.write_bytes(striped(5))
-    elif kind == "torn":
-        put_panel(run, slot, striped(3)[:60])
-    elif kind == "blank":
-        put_panel(run, slot, png(Image.new("RGB", (SIDE, SIDE), (90, 90, 90))))
-    else:
-        put_panel(run, slot, striped(3, side=64))
+    path.unlink()
+    IN_ITS_PLACE[kind](path)
 
 
 @pytest.mark.parametrize(
@@ -35,6 +48,10 @@ def damage(run: Run, kind: str) -> None:
         ("missing", "missing", "its file is gone"),
         ("changed", "damaged", "changed since it was drawn"),
         ("torn", "damaged", "can be decoded"),
+        ("folder", "damaged", "is no file"),
+        ("pipe", "damaged", "is no file"),
+        ("zeros", "damaged", "is no file"),
+        ("eps", "damaged", "is EPS, which is not opened here"),
         ("blank", "blank", "one colour"),
         ("wrong-size", "wrong-size", "must be 32 x 32 pixels, got 64 x 64"),
     ],

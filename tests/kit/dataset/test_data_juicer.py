@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from source_folders import captions_told, put_files
 
 from kit.dataset.data_juicer import RatioFilter, ShapeFilter, keeps, read_recipe, read_result, sample_captions
-from kit.dataset.sources import FoundPicture
+from kit.dataset.listed import FoundPicture
 from kit.errors import InputError
 from kit.story.trigger import Captioning, captions_of
 
@@ -57,13 +57,13 @@ def recipe(folder, text):
 
 @pytest.mark.parametrize(("sizes", "kept"), [case[1:] for case in GOLDEN], ids=[case[0] for case in GOLDEN])
 def test_the_contests_recipe_keeps_what_data_juicer_keeps(tmp_path, sizes, kept):
-    rules = read_recipe(recipe(tmp_path, CONTEST))
+    rules = read_recipe(recipe(tmp_path, CONTEST)).filters
     assert all(keeps(rule, sizes) for rule in rules) == kept
 
 
 def test_the_defaults_are_data_juicers(tmp_path):
     text = "process:\n - image_shape_filter:\n - image_aspect_ratio_filter: {num_proc: 2}\n"
-    assert read_recipe(recipe(tmp_path, text)) == (
+    assert read_recipe(recipe(tmp_path, text)).filters == (
         ShapeFilter(
             min_width=1, max_width=sys.maxsize, min_height=1, max_height=sys.maxsize, any_or_all="any"
         ),
@@ -103,7 +103,7 @@ def test_a_sample_of_one_picture_is_kept_by_any_exactly_if_by_all(size, low):
         ("np: 4", "must have a list of operators under process"),
         ("- a", "must have a list of operators under process"),
         ("process: [", "is not YAML"),
-        ("[" * 20000, "is not YAML"),
+        ("[" * 20000, "is nested more than 32 deep"),
     ],
 )
 def test_a_recipe_that_would_keep_other_pictures_is_refused(tmp_path, text, reason):
@@ -221,3 +221,61 @@ def test_a_link_beside_an_absolute_path_must_not_lead_out_of_its_folder(tmp_path
     (put_files(tmp_path / "in") / "a.png").symlink_to(outside / "secret.png")
     [found] = result(tmp_path, {"images": [str(tmp_path / "in" / "a.png")], "text": "x"})
     assert found.fault == "leads out of the folder"
+
+
+OWN = """
+text_keys: [caption, text]
+image_key: pictures
+image_special_token: '<image>'
+eoc_special_token: '<|__eoc|>'
+process:
+  - image_shape_filter: {min_width: 64}
+"""
+
+
+def test_keys_and_marks_of_a_recipe_are_those_of_its_result(tmp_path):
+    put_files(tmp_path, a__png=None, b__png=None)
+    layout = read_recipe(recipe(tmp_path, OWN)).layout
+    row = {
+        "pictures": ["a.png", "b.png"],
+        "caption": "<image>\na cat <|__eoc|> <image> a dog",
+        "text": "no",
+        "images": ["no.png"],
+    }
+    (tmp_path / "result.jsonl").write_text(json.dumps(row))
+    assert captions_told(read_result(tmp_path / "result.jsonl", layout)) == [
+        ("a.png", "a cat"),
+        ("b.png", "a dog"),
+    ]
+
+
+def test_a_row_without_the_recipes_keys_is_a_fault_that_names_them(tmp_path):
+    put_files(tmp_path, a__png=None)
+    layout = read_recipe(recipe(tmp_path, OWN)).layout
+    rows = [{"images": ["a.png"], "caption": "x"}, {"pictures": ["a.png"], "text": "x"}]
+    (tmp_path / "result.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    assert captions_told(read_result(tmp_path / "result.jsonl", layout)) == [
+        ("result.jsonl line 1", "must be an object with a list of pictures in pictures"),
+        ("a.png", "has no caption: result.jsonl line 2 has no caption"),
+    ]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_a_result_from_windows_or_an_old_mac_is_read(tmp_path, end):
+    put_files(tmp_path / "img", a__png=None)
+    rows = [json.dumps({"images": ["img\\a.png"], "text": text}) for text in ("a cat", "a dog")]
+    (tmp_path / "result.jsonl").write_bytes(f"\ufeff{end.join(rows)}".encode())
+    assert captions_told(read_result(tmp_path / "result.jsonl")) == [
+        ("img\\a.png", "a cat"),
+        ("img\\a.png", "a dog"),
+    ]
+
+
+def test_what_a_recipe_says_wrongly_of_its_result_is_a_fault(tmp_path):
+    with pytest.raises(InputError) as refused:
+        read_recipe(recipe(tmp_path, "process: []\ntext_keys: 3\nimage_special_token: ''\nimage_key: [a]"))
+    assert [fault.split(":")[0] for fault in refused.value.faults] == [
+        "text_keys",
+        "image_key",
+        "image_special_token",
+    ]

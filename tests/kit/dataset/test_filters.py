@@ -1,13 +1,16 @@
 import json
 from collections.abc import Sequence
 
+import pytest
 from fakes import fake_picture
 from PIL import Image
+from source_folders import put_files
 
 from eval.scorers.aesthetic import by_aesthetics
 from eval.scorers.protocols import Metric, Stamp
 from kit.dataset.filters import PreparationPlan, filter_pictures
 from kit.dataset.prepare import find_source, write_dataset
+from kit.errors import InputError
 from kit.story.trigger import Captioning
 
 
@@ -45,3 +48,36 @@ def test_pictures_below_the_floor_are_dropped(tmp_path, pictures):
     write_dataset(tmp_path / "data", sifted, plan, lambda: None)
     record = json.loads((tmp_path / "data" / "dataset.json").read_text(encoding="utf-8"))
     assert record["settings"]["aesthetic"] == {"floor": floor, "weights": "made up", "sha256": "0" * 64}
+
+
+@pytest.mark.parametrize(
+    ("rows", "reason"),
+    [
+        ("a.png,x\na.png,x\n", "is listed in metadata.csv line 2 already"),
+        (
+            "a.png,x\n./a.png,y\n",
+            "is listed in metadata.csv line 2 already with another caption, which is kept: x",
+        ),
+        ("a.png,x\nb.png,y\n", "is the file of a.png"),
+    ],
+)
+def test_a_picture_that_is_listed_twice_is_kept_once_and_its_captions_are_told(tmp_path, rows, reason):
+    folder = put_files(tmp_path / "in", a__png=None, metadata__csv=f"file_name,text\n{rows}")
+    if "b.png" in rows:
+        (folder / "metadata.csv").unlink()
+        put_files(folder, a__txt="x", b__txt="x")
+        (folder / "b.png").symlink_to(folder / "a.png")
+    plan = PreparationPlan(source=str(folder), captioning=Captioning())
+    sifted = filter_pictures(find_source(plan.source, tmp_path / "data"), plan, lambda: None)
+    assert [one.found.caption.text for one in sifted.kept] == ["x"]
+    assert [tuple(drop) for drop in sifted.drops.values()] == [("repeated", reason)]
+    both = PreparationPlan(source=str(folder), captioning=Captioning(), keep_near_duplicates=True)
+    assert len(filter_pictures(find_source(plan.source, tmp_path / "data"), both, lambda: None).kept) == 2
+
+
+def test_where_nothing_stays_the_first_of_each_reason_is_named(tmp_path):
+    folder = put_files(tmp_path / "in", a__png=None, metadata__csv="file_name,text\n0,x\n1,x\n")
+    plan = PreparationPlan(source=str(folder), captioning=Captioning())
+    told = r"got none: 0 does not exist \(2\), a\.png is not listed in metadata\.csv \(1\)"
+    with pytest.raises(InputError, match=told):
+        filter_pictures(find_source(plan.source, tmp_path / "data"), plan, lambda: None)

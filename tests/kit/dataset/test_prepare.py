@@ -29,7 +29,7 @@ def test_a_folder_becomes_the_contests_layout(tmp_path, pictures):
         ["a-small.png", "is nearly a.png, which is as large or larger"],
         ["grey.png", "has one colour all over"],
         ["silent.png", "has no caption: silent.txt does not exist"],
-        ["torn.png", "cannot be used: image file is truncated"],
+        ["torn.png", "is damaged: image file is truncated"],
     ]
     assert printed.splitlines()[:2] == [
         "kept    2 of 6 pictures",
@@ -65,6 +65,16 @@ def test_the_same_source_gives_the_same_bytes_and_a_prepared_folder_is_written_a
     said(*words, "--out", tmp_path / "two")
     assert tree(tmp_path / "one") == tree(tmp_path / "two")
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+def test_a_table_may_be_given_itself_whatever_its_name(tmp_path, pictures):
+    (pictures / "mine.CSV").write_text("file_name,text\na.png,a cat\nb.png,1girl, solo\n")
+    said("dataset", "prepare", pictures / "mine.CSV", "--out", tmp_path / "data")
+    assert rows(tmp_path / "data" / "train" / "metadata.csv")[1:] == [
+        ["00001.png", "a cat"],
+        ["00002.png", "1girl, solo"],
+    ]
+    assert rows(tmp_path / "data" / "dropped.csv") == [["file", "reason"]]
 
 
 def test_one_caption_for_all_needs_no_caption_files(tmp_path, pictures):
@@ -144,7 +154,7 @@ def test_a_source_without_a_picture_of_use_is_refused_with_the_reasons(tmp_path,
 @pytest.mark.parametrize("source", ["none", "a/b/c", "pictures.zip"])
 def test_a_source_that_is_not_there_is_refused(tmp_path, source):
     reason = refused("dataset", "prepare", source, "--out", tmp_path / "data")
-    assert "must be a folder, a .jsonl file of Data-Juicer's or OWNER/NAME on ModelScope" in reason
+    assert "must be a folder, a .csv, a .jsonl of Data-Juicer's or OWNER/NAME on ModelScope" in reason
 
 
 def test_wrong_usage_is_explained(tmp_path, pictures):

@@ -21,11 +21,11 @@ def test_every_fault_of_a_dataset_is_named_with_its_line(tmp_path):
     with pytest.raises(InputError) as refused:
         read_dataset(folder)
     expected = [
-        "line 2: 1.png needs a text",
+        "line 2: 1.png has no caption: metadata.csv line 2 is empty",
         "line 3: 3.png does not exist",
-        "line 4: bad.png is not a whole picture",
+        "line 4: bad.png is not a picture of a known format",
         "line 5: names no file",
-        "line 6: 2.png is not a whole picture",
+        "line 6: 2.png is damaged",
     ]
     assert [fault.startswith(start) for fault, start in zip(refused.value.faults, expected, strict=True)] == [
         True
@@ -38,7 +38,7 @@ def test_every_fault_of_a_dataset_is_named_with_its_line(tmp_path):
         ("file_name,caption\n1.png,x\n", "columns file_name and text"),
         ("file_name,text\n", "at least one picture"),
         ("", "columns file_name and text"),
-        ('file_name,text\n1.png,"x\n', "columns file_name and text"),
+        ('file_name,text\n1.png,"x\n', "line 2: a quote opens and is not closed"),
     ],
 )
 def test_a_table_without_pictures_or_captions_is_refused(tmp_path, text, fault):

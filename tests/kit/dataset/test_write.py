@@ -1,6 +1,7 @@
 import json
 
 import pytest
+from another_process import another_at_work
 from command import refused, said, tree
 
 from kit.dataset.filters import PreparationPlan, filter_pictures
@@ -18,6 +19,20 @@ def test_a_folder_with_anything_else_in_it_is_not_written_over(tmp_path, picture
     reason = refused("dataset", "prepare", pictures, "--out", out)
     assert f"must be empty or a prepared dataset, got {mine} in it" in reason
     assert tree(out) == before
+
+
+def test_a_dataset_that_another_process_prepares_is_left_alone_and_leftovers_of_the_dead_are_swept(
+    tmp_path, pictures
+):
+    out = tmp_path / "data"
+    with another_at_work(out):
+        assert "data is being drawn by process" in refused("dataset", "prepare", pictures, "--out", out)
+    for leftover in (".data.abc.part/new", ".other.abc.part/new"):
+        (tmp_path / leftover).mkdir(parents=True)
+    said("dataset", "prepare", pictures, "--out", out)
+    assert not (tmp_path / ".data.abc.part").exists()
+    assert (tmp_path / ".other.abc.part").exists()
+    assert [path.name for path in out.iterdir() if path.name.startswith(".")] == []
 
 
 @pytest.mark.parametrize("record", [None, "{", "[]", '{"format": "other"}'])
@@ -79,6 +94,6 @@ def test_a_picture_that_vanishes_between_reading_and_writing_is_one_error(tmp_pa
     plan = PreparationPlan(source=str(pictures), captioning=Captioning())
     sifted = filter_pictures(find_source(plan.source, tmp_path / "data"), plan, lambda: None)
     (pictures / "a.png").unlink()
-    with pytest.raises(InputError, match=r"a\.png: cannot be used: No such file"):
+    with pytest.raises(InputError, match=r"a\.png: does not exist"):
         write_dataset(tmp_path / "data", sifted, plan, lambda: None)
     assert not (tmp_path / "data").exists()

@@ -233,6 +233,37 @@ def test_a_whole_line_that_is_no_row_is_named(tmp_path: Path, source: Path) -> N
     )
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"file": "../outside.png"},
+        {"file": "/etc/passwd"},
+        {"file": "panels/base/authored/snow/seed-0/2.png"},
+        {"file": "run.json"},
+        {"candidate": "..", "file": "panels/../authored/snow/seed-0/1.png"},
+        {"candidate": "../..", "file": "panels/../../authored/snow/seed-0/1.png"},
+        {"candidate": "/tmp", "file": "/tmp/authored/snow/seed-0/1.png"},
+    ],
+)
+def test_a_row_about_a_file_that_is_not_the_panels_own_is_named(tmp_path, source, change) -> None:
+    run = Run.create(tmp_path / "run", experiment(source))
+    run.append(row_of(next(run.wanted()), run))
+    row = asdict(row_of(next(run.wanted()), run)) | change
+    with run.rows_path.open("a") as file:
+        file.write(json.dumps(row) + "\n")
+    with pytest.raises(RunError, match=r"line 2: file must be the panel's own, .*; delete the line to draw"):
+        run.rows()
+
+
+@pytest.mark.parametrize("seconds", ["1e999", "-1", '"soon"', "NaN", "[]"])
+def test_a_row_whose_seconds_are_none_is_no_row(tmp_path: Path, source: Path, seconds: str) -> None:
+    run = Run.create(tmp_path / "run", experiment(source))
+    row = asdict(row_of(next(run.wanted()), run)) | {"seconds": 77}
+    run.rows_path.write_text(json.dumps(row).replace("77", seconds) + "\n")
+    with pytest.raises(RunError, match="line 1: seconds: must"):
+        run.rows()
+
+
 def test_a_full_disk_loses_no_row_that_was_there(tmp_path: Path, source: Path) -> None:
     run = Run.create(tmp_path / "run", experiment(source))
     first, second = (row_of(slot, run) for slot in list(run.wanted())[:2])
@@ -287,10 +318,28 @@ def test_a_missing_file_names_the_command_that_writes_it(tmp_path: Path, name: s
     assert str(caught.value) == f"{tmp_path / name} does not exist{do}"
 
 
-def test_a_damaged_json_file_is_one_line(tmp_path: Path) -> None:
-    (tmp_path / "scores.json").write_text('{"metrics": [')
-    with pytest.raises(RunError, match=r"scores\.json is not whole JSON: Expecting value: line 1 column 14"):
-        Run(tmp_path).read_json("scores.json")
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ('{"metrics": [', "Expecting value: line 1 column 14"),
+        ("", "Expecting value"),
+        ("[" * 5000, "is nested too deeply"),
+        ("[" * 60 + "]" * 60, "is nested more than 50 deep"),
+        ('{"a": NaN}', "holds a number that is not finite: NaN"),
+        ('{"a": -1e999}', "holds a number that is not finite: -1e999"),
+        ("9" * 5000, "Exceeds the limit"),
+        ("\0" * 300, "Expecting value"),
+    ],
+)
+def test_a_damaged_json_file_is_one_line_with_what_to_do(tmp_path: Path, text: str, why: str) -> None:
+    for name, do in (("scores.json", "run `storykit score` again"), ("batching.json", "delete it")):
+        (tmp_path / name).write_text(text)
+        with pytest.raises(RunError) as caught:
+            Run(tmp_path).read_json(name)
+        assert str(caught.value).startswith(f"{tmp_path / name} is not whole JSON: {why}")
+        assert str(caught.value).endswith(f"; {do}")
+    (tmp_path / "faults.json").write_text(text)
+    assert Run(tmp_path).faults() == {}
 
 
 def test_reading_a_run_loads_no_torch() -> None:

@@ -1,13 +1,14 @@
 import os
 import resource
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from kit.errors import RunError
-from kit.files.atomic_write import copy_atomic, write_atomic
+from kit.files.atomic_write import copy_atomic, remove_partial_files, write_atomic, write_together
 from kit.files.encodings import sha256_of
 
 
@@ -71,3 +72,59 @@ def test_copying_or_hashing_a_missing_file_is_one_line(tmp_path: Path) -> None:
         copy_atomic(gone, tmp_path / "copy")
     with pytest.raises(RunError, match="gone cannot be read: No such file or directory"):
         sha256_of(gone)
+
+
+def test_files_that_belong_together_are_all_new_and_what_told_of_the_old_ones_is_gone(tmp_path: Path) -> None:
+    table, page = tmp_path / "scores.csv", tmp_path / "report.html"
+    both = {table: b"one", tmp_path / "scores.json": b"one"}
+    write_together(both)
+    page.write_bytes(b"of one")
+    write_together(both, [page])
+    assert page.read_bytes() == b"of one"
+    write_together(both | {table: b"two"}, [page])
+    assert sorted(os.listdir(tmp_path)) == ["scores.csv", "scores.json"]
+    assert table.read_bytes() == b"two"
+
+
+def test_on_a_full_disk_neither_of_two_files_changes_and_their_page_stays(tmp_path: Path) -> None:
+    table, page = tmp_path / "leaderboard.csv", tmp_path / "leaderboard.html"
+    write_together({table: b"old", page: b"old"})
+    with (
+        disk_with_room_for(1000),
+        pytest.raises(RunError, match=r"leaderboard\.html cannot be written: File too"),
+    ):
+        write_together({table: b"new", page: bytes(100_000)})
+    assert (table.read_bytes(), page.read_bytes()) == (b"old", b"old")
+    assert sorted(os.listdir(tmp_path)) == ["leaderboard.csv", "leaderboard.html"]
+
+
+def test_more_files_than_may_be_open_can_belong_together(tmp_path: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (len(os.listdir("/proc/self/fd")) + 20, hard))
+    try:
+        write_together({tmp_path / f"figure-{number}.svg": b"<svg/>" for number in range(60)})
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert len(os.listdir(tmp_path)) == 60
+
+
+def test_leftovers_of_the_dead_are_swept_and_files_of_the_living_are_not(tmp_path: Path) -> None:
+    (tmp_path / "panels").mkdir()
+    (tmp_path / "panels" / ".0123456789abcdef.part").write_bytes(b"half a picture")
+    (tmp_path / ".folder.part").mkdir()
+    (tmp_path / "my.part").touch()
+    source, path = tmp_path / "pipe", tmp_path / "panels" / "1.png"
+    os.mkfifo(source)
+    with ThreadPoolExecutor(1) as pool:
+        copying = pool.submit(copy_atomic, source, path)
+        with source.open("wb") as feed:
+            feed.write(b"whole")
+            feed.flush()
+            leftover = path.parent / ".0123456789abcdef.part"
+            while leftover.exists() or not list(path.parent.glob("*.part")):
+                remove_partial_files(tmp_path)
+            remove_partial_files(tmp_path)
+        copying.result()
+    assert path.read_bytes() == b"whole"
+    assert sorted(os.listdir(tmp_path)) == [".folder.part", "my.part", "panels", "pipe"]
+    assert os.listdir(path.parent) == ["1.png"]

@@ -76,7 +76,7 @@ def test_a_picture_that_was_lost_or_changed_is_drawn_again(tmp_path, harm):
     else:
         path.write_bytes(b"other" if harm == "overwrite" else path.read_bytes()[:-20])
     assert generate(run, [FakePainter()]).drawn == 1
-    assert pictures_of(run) == before
+    assert {file: data for file, data in pictures_of(run).items() if file.startswith("panels/")} == before
 
 
 def test_a_picture_without_its_row_is_drawn_again(tmp_path):

@@ -34,3 +34,14 @@ def test_of_near_duplicates_the_largest_stays_and_of_equal_ones_the_first(pictur
         group = [n for n, picture in enumerate(pictures) if picture[0] == kind]
         best = max(group, key=lambda n: (pictures[n][1], -n))
         assert {n: found.get(n) for n in group} == {n: None if n == best else best for n in group}
+
+
+def test_hashes_are_counted_bit_by_bit_as_they_stand():
+    rng = np.random.default_rng(0)
+    hashes = list(rng.random((40, 256)) < 0.5)
+    for bits, number in ((NEAR, 40), (NEAR + 1, 41)):
+        other = hashes[7].copy()
+        other[rng.choice(256, bits, replace=False)] ^= True
+        hashes.append(other)
+        assert (number in near_duplicates(hashes, [1] * len(hashes))) == (bits <= NEAR)
+    assert near_duplicates([], []) == {}

@@ -17,7 +17,7 @@ def test_a_jpeg_is_copied_without_its_exif_and_without_a_changed_pixel(tmp_path,
     path.write_bytes(jpeg(exif=exif(orientation), comment=SECRET_PLACE) + SECRET_PLACE)
     opened = decode_picture(path)
     suffix, data = strip_metadata(opened)
-    assert suffix == (".jpg" if orientation == 1 else ".png")
+    assert suffix == ".jpg"
     assert SECRET_PLACE not in data
     assert b"Exif" not in data
     assert Image.open(BytesIO(data)).convert("RGB").tobytes() == opened.picture.tobytes()
@@ -63,5 +63,5 @@ def test_a_damaged_picture_is_refused_or_read_and_never_a_crash(tmp_path_factory
     except InputError as error:
         reason = error.faults[0]
     else:
-        reason = "cannot be used: not so"
-    assert reason.startswith(("cannot be used: ", "is not a picture of a known format"))
+        reason = "is damaged: not so"
+    assert reason.startswith(("is damaged", "has ", "is not a picture of a known format"))

@@ -13,7 +13,7 @@ from safetensors.torch import load, load_file, save
 
 from kit.errors import LoraError
 from kit.files.safetensors_files import read_safetensors
-from kit.lora.convert import checkpoint_bytes, convert_lora, safetensors_for
+from kit.lora.convert import checkpoint_pieces, convert_lora, shared_pieces
 from kit.lora.formats import LoraPair, content_bytes, read_content
 from kit.lora.key_names import Tool, write_key
 from kit.lora.lora import find_lora, load_lora
@@ -41,7 +41,7 @@ def pairs(seed: int, rank: int, dtype: torch.dtype) -> dict[str, LoraPair]:
 def test_the_checkpoint_is_what_torch_reads_as_tensors_alone(seed, rank, dtype):
     whole = pairs(seed, rank, dtype)
     content = read_safetensors(content_bytes("diffsynth", whole, 4.0, {}))
-    read = torch.load(io.BytesIO(checkpoint_bytes(content)), weights_only=True)
+    read = torch.load(io.BytesIO(b"".join(checkpoint_pieces(content))), weights_only=True)
     assert set(read) == {write_key("diffsynth", layer, half) for layer in LAYERS for half in "AB"}
     for layer, (down, up) in whole.items():
         for half, factor in (("A", down), ("B", up)):
@@ -52,49 +52,63 @@ def test_the_checkpoint_is_what_torch_reads_as_tensors_alone(seed, rank, dtype):
 
 def test_the_checkpoint_has_the_same_bytes_each_time():
     content = read_safetensors(content_bytes("diffsynth", pairs(0, 2, torch.float16), 4.0, {}))
-    assert checkpoint_bytes(content) == checkpoint_bytes(content)
+    assert checkpoint_pieces(content) == checkpoint_pieces(content)
 
 
-@pytest.mark.parametrize("tool", ["diffusers", "kohya"])
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_another_tools_file_holds_the_same_lora_and_tells_its_alpha(tmp_path, tool, dtype):
+def test_the_shared_form_holds_the_same_lora_and_comes_back_as_it_is(tmp_path, dtype):
     whole = pairs(1, 3, dtype)
     source = read_safetensors(content_bytes("diffsynth", whole, 1.5, {"trigger": "水墨", "ss_steps": "500"}))
-    (tmp_path / "a.safetensors").write_bytes(safetensors_for(tool, source, 3, 1.5))
+    shared = b"".join(shared_pieces(source, 3, 1.5))
+    (tmp_path / "a.safetensors").write_bytes(shared)
     content = read_content(tmp_path / "a.safetensors")
-    assert (content.tool, content.rank, content.alpha, content.trigger) == (tool, 3, 1.5, "水墨")
+    assert (content.tool, content.rank, content.alpha, content.trigger) == ("kohya", 3, 1.5, "水墨")
     assert content.notes["ss_steps"] == "500"
     for layer, pair in whole.items():
         assert all(torch.equal(a, b) for a, b in zip(content.pairs[layer], pair, strict=True))
+    assert b"".join(shared_pieces(read_safetensors(shared), 3, 1.5)) == shared
 
 
-def test_the_form_made_without_torch_is_the_one_made_with_it():
-    whole = pairs(2, 4, torch.float32)
-    with_torch = content_bytes("diffusers", whole, 2.0, {})
-    content = read_safetensors(content_bytes("diffsynth", whole, 2.0, {}))
-    without = safetensors_for("diffusers", content, 4, 2.0)
-    assert read_safetensors(with_torch).metadata == read_safetensors(without).metadata
-    one, other = load(with_torch), load(without)
-    assert one.keys() == other.keys()
-    assert all(torch.equal(one[name], other[name]) for name in one)
+@pytest.mark.parametrize("tool", ["peft", "diffusers", "kohya"])
+def test_the_shared_form_is_the_same_whatever_tool_the_lora_came_from(tool):
+    whole = pairs(2, 4, torch.float16)
+    forms = {
+        b"".join(
+            shared_pieces(read_safetensors(content_bytes(one, whole, 2.0, {}))._replace(metadata={}), 4, 2.0)
+        )
+        for one in ("diffsynth", tool)
+    }
+    assert len(forms) == 1
 
 
 def test_a_tensor_that_is_no_factor_is_named():
-    with pytest.raises(ValueError, match="holds weight, which is no factor of a LoRA"):
-        safetensors_for("diffusers", read_safetensors(save({"weight": torch.ones(2)})), 1, 1.0)
+    with pytest.raises(ValueError, match="holds weight, which is no part of a LoRA"):
+        shared_pieces(read_safetensors(save({"weight": torch.ones(2)})), 1, 1.0)
 
 
 def test_a_layer_that_other_tools_do_not_have_is_named():
     data = content_bytes(
         "diffsynth", {"blocks.3.conv": LoraPair(torch.ones(1, 2), torch.ones(2, 1))}, 1.0, {}
     )
-    with pytest.raises(ValueError, match=r"holds the layer blocks\.3\.conv, for which kohya has no name"):
-        safetensors_for("kohya", read_safetensors(data), 1, 1.0)
+    with pytest.raises(
+        ValueError, match=r"holds the layer blocks\.3\.conv, for which ComfyUI and diffusers have"
+    ):
+        shared_pieces(read_safetensors(data), 1, 1.0)
+
+
+def test_a_layer_under_both_of_kohyas_names_is_refused():
+    names = ("down_blocks_1_attentions_0_proj_in", "input_blocks_4_1_proj_in")
+    twice = {
+        f"lora_unet_{name}.lora_{half}.weight": torch.ones(2, 2) for name in names for half in ("up", "down")
+    }
+    with pytest.raises(ValueError, match=r"holds blocks\.7\.proj_in twice"):
+        shared_pieces(read_safetensors(save(twice)), 2, 1.0)
 
 
 def test_whole_numbers_make_no_checkpoint():
+    key = write_key("diffsynth", LAYERS[0], "A")
     with pytest.raises(ValueError, match="must hold floating-point numbers, got I64"):
-        checkpoint_bytes(read_safetensors(save({"a": torch.ones(2, dtype=torch.int64)})))
+        checkpoint_pieces(read_safetensors(save({key: torch.ones(2, 2, dtype=torch.int64)})))
 
 
 def test_a_header_is_read_without_torch_and_its_tensors_lie_where_it_says():

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 import torch
 from diffsynth.models.sdxl_unet import SDXLUNet
-from diffusers_twin import SAME, load_with_diffusers, ours, theirs, toy_unet, twin
+from diffusers_twin import SAME, load_with_kolors_pipeline, ours, theirs, toy_unet, twin
 from fakes import toy_base
 from lora_files import EVERY_LAYER, lora_file, random_pairs
 from peft import LoraConfig, PeftModel, get_peft_model, get_peft_model_state_dict
@@ -54,7 +54,7 @@ def test_a_dora_is_named(tmp_path: Path) -> None:
     tensors = load_file(path)
     layer = next(iter(tensors)).removesuffix(".lora_A.weight")
     save_file(tensors | {f"{layer}.lora_magnitude_vector.weight": torch.ones(6)}, path)
-    with pytest.raises(LoraError, match=r"2 of 3 keys match .*this is a DoRA"):
+    with pytest.raises(LoraError, match=r"is a DoRA, which is more than a LoRA: train again as a plain LoRA"):
         load_lora(path)
 
 
@@ -89,7 +89,7 @@ def test_diffusers_draws_with_what_we_write(unet: SDXLUNet, tmp_path: Path, tool
     path = tmp_path / "lora.safetensors"
     path.write_bytes(content_bytes(tool, pairs, 2.0, {}))
     other = twin(unet)
-    load_with_diffusers(other, path)
+    load_with_kolors_pipeline(other, path)
     wanted = ours(merged(pairs, 0.5))
     assert far(wanted, ours(unet)) > 1e-2
     assert far(wanted, theirs(other)) < SAME
@@ -127,3 +127,92 @@ def test_what_diffusers_saves_is_read(unet: SDXLUNet, tmp_path: Path) -> None:
     lora = load_lora(tmp_path / "pytorch_lora_weights.safetensors")
     assert (lora.tool, lora.rank, lora.alpha) == ("diffusers", 4, 8.0)
     assert far(theirs(other), ours(merged(dict(lora.pairs), lora.scale))) < SAME
+
+
+def kohya(layer: str, rank: int, alpha: torch.Tensor, tool: str = "kohya") -> dict[str, torch.Tensor]:
+    """Return a layer as trainers write it."""
+    [(down, up)] = random_pairs([layer], rank=rank).values()
+    names = {
+        "kohya": "lora_unet_input_blocks_{}_1_proj_{}",
+        "ComfyUI": "diffusion_model.input_blocks.{}.1.proj_{}",
+    }
+    name = names[tool].format(*{"blocks.7.proj_in": (4, "in"), "blocks.10.proj_out": (5, "out")}[layer])
+    return {f"{name}.lora_down.weight": down, f"{name}.lora_up.weight": up, f"{name}.alpha": alpha}
+
+
+IN, OUT = "blocks.7.proj_in", "blocks.10.proj_out"
+
+
+@pytest.mark.parametrize(
+    ("alphas", "even"), [((2.0, 4.0), True), ((1.0, 2.0), True), ((3.0, 1.0), False), ((0.3, 7.0), False)]
+)
+def test_layers_of_their_own_rank_and_alpha_count_as_each_says(
+    tmp_path: Path, alphas: tuple[float, float], even: bool
+) -> None:
+    sized = ((IN, 2, alphas[0]), (OUT, 4, alphas[1]))
+    tensors = {
+        k: t for layer, rank, alpha in sized for k, t in kohya(layer, rank, torch.tensor(alpha)).items()
+    }
+    save_file(
+        tensors, tmp_path / "a.safetensors", {"ss_network_dim": "Dynamic", "ss_network_alpha": "Dynamic"}
+    )
+    lora = load_lora(tmp_path / "a.safetensors")
+    assert (lora.rank, lora.uneven) == (4, not even)
+    for layer, rank, alpha in sized:
+        [(down, up)] = random_pairs([layer], rank=rank).values()
+        (ours, theirs) = lora.pairs[layer]
+        assert torch.allclose(lora.scale * theirs @ ours, alpha / rank * up @ down, rtol=1e-6, atol=1e-7)
+        assert not even or torch.equal(theirs[:, :rank], up)
+    convert_lora(tmp_path / "a.safetensors", "diffsynth", tmp_path / "b.safetensors")
+    assert load_lora(tmp_path / "b.safetensors").norm == pytest.approx(lora.norm)
+
+
+@pytest.mark.parametrize(
+    ("alpha", "notes"),
+    [
+        (torch.tensor([4.0]), {}),
+        (torch.tensor(4), {}),
+        (torch.tensor(4.0, dtype=torch.bfloat16), {"ss_network_alpha": "None"}),
+        (
+            torch.tensor([[4.0]], dtype=torch.float16),
+            {"ss_network_alpha": "16.0", "ss_network_dim": "Dynamic"},
+        ),
+        (torch.tensor(4.0), {"rank": "4.0", "keys": "12"}),
+        (torch.tensor(4.0), {"rank": "64", "keys": "1", "alpha": "auto"}),
+    ],
+)
+@pytest.mark.parametrize("tool", ["kohya", "ComfyUI"])
+def test_what_trainers_write_beside_the_factors_does_not_stop_a_sound_file(
+    tmp_path: Path, alpha: torch.Tensor, notes: dict[str, str], tool: str
+) -> None:
+    tensors = {k: t for layer in (IN, OUT) for k, t in kohya(layer, 2, alpha.clone(), tool).items()}
+    save_file({k: t.clone() for k, t in tensors.items()}, tmp_path / "a.safetensors", notes)
+    lora = load_lora(tmp_path / "a.safetensors")
+    assert (lora.alpha, lora.rank, set(lora.pairs)) == (4.0, 2, {IN, OUT})
+    assert lora.tool == {"kohya": "kohya of SDXL"}.get(tool, tool)
+
+
+@pytest.mark.parametrize("dtype", [torch.float8_e4m3fn, torch.float8_e5m2])
+def test_fp8_is_widened(tmp_path: Path, dtype: torch.dtype) -> None:
+    tensors = {key: tensor.to(dtype) for key, tensor in kohya(IN, 2, torch.tensor(4.0)).items()}
+    save_file(tensors, tmp_path / "a.safetensors")
+    lora, [down, up, _] = load_lora(tmp_path / "a.safetensors"), tensors.values()
+    assert lora.pairs[IN].up.dtype == torch.float16
+    assert torch.equal(lora.pairs[IN].up @ lora.pairs[IN].down, up.half() @ down.half())
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_an_alpha_that_the_file_rounded_is_the_one_that_was_given(tmp_path: Path, dtype: torch.dtype) -> None:
+    save_file(kohya(IN, 2, torch.tensor(0.3, dtype=dtype)), tmp_path / "a.safetensors")
+    assert load_lora(tmp_path / "a.safetensors", alpha=0.3).alpha == torch.tensor(0.3, dtype=dtype).item()
+    with pytest.raises(LoraError, match=r"was trained with alpha 0\.3.*, got alpha 0\.31: leave it out"):
+        load_lora(tmp_path / "a.safetensors", alpha=0.31)
+
+
+@pytest.mark.parametrize("name", ["adapter_model.safetensors", "pytorch_lora_weights.safetensors"])
+def test_a_folder_of_peft_or_diffusers_is_read(tmp_path: Path, name: str) -> None:
+    lora_file(tmp_path / name, "diffusers", random_pairs([Q]))
+    assert load_lora(tmp_path).alpha == 6.0
+    (tmp_path / name).rename(tmp_path / "ink.safetensors")
+    with pytest.raises(LoraError, match=r"is a folder: give one file in it, ink\.safetensors"):
+        load_lora(tmp_path)

@@ -9,7 +9,7 @@ import torch
 from diffsynth.models.lora import get_lora_loaders
 from diffsynth.models.sdxl_unet import SDXLUNet
 from diffsynth.models.utils import load_state_dict
-from diffusers_twin import EXACT, SAME, load_with_diffusers, ours, theirs, toy_unet, twin
+from diffusers_twin import EXACT, SAME, load_with_kolors_pipeline, ours, theirs, toy_unet, twin
 from fakes import TOY_PROMPTS, fake_picture, toy_base, toy_lora
 from peft import LoraConfig, PeftModel, inject_adapter_in_model
 from torch import nn
@@ -94,14 +94,14 @@ def merged(unet: SDXLUNet) -> nn.Module:
 
 
 @pytest.mark.parametrize(("tool", "name"), FORMS)
-def test_diffusers_draws_as_strong_as_we_say(tmp_path, tool, name):
+def test_kolors_pipeline_draws_as_strong_as_we_say(tmp_path, tool, name):
     path = written(tool, name, tmp_path)
     other = twin(toy_unet())
-    load_with_diffusers(other, tensors_of(path))
+    load_with_kolors_pipeline(other, tensors_of(path))
     expected = toy_unet()
     with torch.no_grad():
         for layer, (down, up) in load_lora(tmp_path / "source.safetensors").pairs.items():
-            factor = told(path, "diffusers") or 0.0
+            factor = told(path, "KolorsPipeline") or 0.0
             expected.get_submodule(layer).weight += factor * (up.double() @ down.double())
     torch.testing.assert_close(theirs(other), ours(expected), rtol=0, atol=SAME)
 
@@ -109,7 +109,7 @@ def test_diffusers_draws_as_strong_as_we_say(tmp_path, tool, name):
 def test_peft_counts_the_product_as_we_say(tmp_path):
     path = written("peft", "adapter", tmp_path)
     worn = PeftModel.from_pretrained(load_base(toy_base()).unet(), str(path)).merge_and_unload()
-    assert counted(worn, tmp_path) == pytest.approx(told(path, "peft"), abs=1e-3)
+    assert counted(worn, tmp_path) == pytest.approx(told(path, "peft on DiffSynth"), abs=1e-3)
 
 
 def test_strength_is_relative_to_the_training(tmp_path):
@@ -117,7 +117,7 @@ def test_strength_is_relative_to_the_training(tmp_path):
     strengths = {reading.loader: reading.strength for reading in loaders_of(content)}
     assert strengths["storykit, strength 1"] == 1.0
     assert strengths["the contest's notebook"] == 0.5
-    assert strengths["DiffSynth load_lora, lora_alpha 1"] == 4.0
+    assert strengths["DiffSynth 1.x load_lora, lora_alpha 1"] == 4.0
 
 
 def test_a_file_without_alpha_has_no_strength_relative_to_its_training(tmp_path):

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lora_files import EVERY_LAYER
 
-from kit.lora.key_names import Tool, read_key, write_key
+from kit.lora.key_names import Names, Tool, read_key, write_key
 
 TOOLS: tuple[Tool, ...] = ("diffsynth", "peft", "diffusers", "kohya")
 
@@ -30,11 +30,17 @@ def test_every_name_we_write_is_read_as_what_it_was(tool: Tool) -> None:
             "unet.down_blocks.2.attentions.0.transformer_blocks.0.attn1.processor.to_q_lora.down.weight",
             "diffusers",
         ),
-        ("lora_unet_input_blocks_7_1_transformer_blocks_0_attn1_to_q.lora_down.weight", "kohya"),
+        ("lora_unet_input_blocks_7_1_transformer_blocks_0_attn1_to_q.lora_down.weight", "kohya of SDXL"),
+        ("diffusion_model.input_blocks.7.1.transformer_blocks.0.attn1.to_q.lora_down.weight", "ComfyUI"),
+        ("down_blocks.2.attentions.0.transformer_blocks.0.attn1.to_q.lora_A.weight", "diffusers' UNet"),
+        (
+            "base_model.model.down_blocks.2.attentions.0.transformer_blocks.0.attn1.to_q.lora_A.weight",
+            "peft of diffusers",
+        ),
         ("lora_unet_down_blocks_2_attentions_0_transformer_blocks_0_attn1_to_q.lora_down.weight", "kohya"),
     ],
 )  # fmt: skip
-def test_the_known_tools_names_mean_one_layer(key: str, tool: Tool) -> None:
+def test_the_known_tools_names_mean_one_layer(key: str, tool: Names) -> None:
     assert read_key(key) == (tool, Q, "A")
 
 

@@ -97,7 +97,9 @@ def test_the_contests_checkpoint_is_read_with_the_alpha_that_is_given(tmp_path, 
 
 def test_without_an_alpha_we_are_told_to_give_it(tmp_path):
     torch.save(named("{layer}.lora_{half}.default.weight"), tmp_path / "a.ckpt")
-    with pytest.raises(LoraError, match="does not say which alpha it was trained with: give it as `alpha`"):
+    with pytest.raises(
+        LoraError, match=r"does not say which alpha it was trained with: give it, `alpha = N`"
+    ):
         load_lora(tmp_path / "a.ckpt")
 
 
@@ -191,7 +193,9 @@ def test_numbers_that_are_not_finite_are_refused_when_read_and_when_saved(tmp_pa
 
 def test_a_pickle_that_would_run_code_is_refused(tmp_path):
     torch.save({"a": Path("x")}, tmp_path / "a.ckpt")
-    with pytest.raises(LoraError, match=r"a \.ckpt of tensors alone"):
+    with pytest.raises(
+        LoraError, match=r"asks to run 'pathlib\..*Path' when it is opened, which storykit never does"
+    ):
         load_lora(tmp_path / "a.ckpt", alpha=4.0)
 
 

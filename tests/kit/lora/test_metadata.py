@@ -23,16 +23,23 @@ def test_without_a_word_on_alpha_diffusers_and_kohya_take_the_rank(tmp_path: Pat
     assert load_lora(tmp_path / "a.safetensors").scale == 1.0
 
 
-def test_layers_of_several_alphas_are_refused(tmp_path: Path) -> None:
+def test_layers_with_alphas_of_their_own_count_as_each_says(tmp_path: Path) -> None:
     path = lora_file(tmp_path / "a.safetensors", "kohya", random_pairs(EVERY_LAYER[:2]))
-    tensors = load_file(path)
+    before, tensors = load_lora(path), load_file(path)
     tensors[write_key("kohya", EVERY_LAYER[0], "alpha")] = torch.tensor(1.0)
     save_file(tensors, path)
-    with pytest.raises(LoraError, match=r"one alpha, got \[1\.0, 6\.0\] on 2 of 2 layers"):
-        load_lora(path)
+    lora = load_lora(path)
+    for layer, alpha in ((EVERY_LAYER[0], 1.0), (EVERY_LAYER[1], 6.0)):
+        (down, up), (old_down, old_up) = lora.pairs[layer], before.pairs[layer]
+        assert torch.allclose(lora.scale * up @ down, alpha / 3 * old_up @ old_down, rtol=1e-6, atol=1e-7)
+
+
+def test_a_file_that_lost_an_alpha_is_refused(tmp_path: Path) -> None:
+    path = lora_file(tmp_path / "a.safetensors", "kohya", random_pairs(EVERY_LAYER[:2]))
+    tensors = load_file(path)
     del tensors[write_key("kohya", EVERY_LAYER[0], "alpha")]
     save_file(tensors, path)
-    with pytest.raises(LoraError, match=r"one alpha, got \[6\.0\] on 1 of 2 layers"):
+    with pytest.raises(LoraError, match=r"must have an alpha for all layers, got 1 for 2"):
         load_lora(path)
 
 

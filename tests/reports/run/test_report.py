@@ -92,7 +92,7 @@ def test_the_weakest_panel_is_named_with_the_reason(full_page: str) -> None:
 
 
 def test_the_faults_are_listed_with_their_reason(full_page: str) -> None:
-    assert "ink · authored · 种子 2 · 第 4 格: 缺图 why" in words_of(full_page)
+    assert "ink · 原文顺序 · 种子 2 · 第 4 格: 缺图 （why）" in words_of(full_page)
 
 
 def test_settings_stamps_and_commands_are_there_to_reproduce(full_page: str) -> None:
@@ -245,7 +245,7 @@ def test_who_left_a_race_is_said_with_the_chance_it_had(tmp_path: Path) -> None:
     assert (
         "wash left the race after 4 seeds: its chance of still overtaking ink on Agreement with text" in text
     )
-    assert "was 0.71%." in text
+    assert "was 0.71%. By then ink led by 0.100." in text
     assert text.index("ink won the race") < text.index("wash left the race")
     (run.folder / "race.json").write_text("{}")
     with pytest.raises(RunError, match=r"the race file must be readable, .*run `storykit run --race` again"):

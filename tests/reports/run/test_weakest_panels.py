@@ -22,3 +22,11 @@ def test_a_panel_that_is_behind_in_nothing_has_no_reason() -> None:
     assert reasons(1, [panel_row(k, loo=0.8) for k in range(1, 9)]) == ()
     assert reasons(1, [panel_row(1, loo=0.9), panel_row(2, loo=0.8)]) == ()
     assert reasons(1, []) == ()
+
+
+def test_likeness_to_others_is_no_reason_for_a_panel_whose_cast_stands_alone() -> None:
+    panels = [panel_row(k, identity=0.8, loo=0.8) for k in range(1, 8)] + [
+        panel_row(8, identity=0.2, loo=0.5)
+    ]
+    assert [reason.column for reason in reasons(8, panels)] == ["identity", "loo"]
+    assert [reason.column for reason in reasons(8, panels, alone=True)] == ["loo"]

@@ -25,6 +25,26 @@ def test_a_lora_is_converted_inspected_and_merged_by_command(tmp_path: Path) -> 
     assert all(bool((up.float() @ down.float()).abs().max() < 1e-3) for down, up in merged.pairs.values())
 
 
+@pytest.mark.parametrize("tool", ["kohya", "peft"])
+def test_what_is_there_is_not_written_over_unasked(tmp_path: Path, tool: str) -> None:
+    source, out = (
+        toy_lora(tmp_path / "a.safetensors"),
+        tmp_path / ("k.safetensors" if tool == "kohya" else "k"),
+    )
+    words = ("lora", "convert", source, "--to", tool, "--out", out)
+    (tmp_path / "k").mkdir()
+    (tmp_path / "k" / "notes.txt").write_text("mine")
+    (tmp_path / "k.safetensors").write_text("mine")
+    there = "is not empty" if tool == "peft" else "is there already"
+    assert f"{out} {there}: choose another --out, or add --overwrite to" in refused(*words)
+    merge = ("lora", "merge", source, source, "--out", tmp_path / "k.safetensors")
+    assert "is there already: choose another --out" in refused(*merge)
+    assert (tmp_path / "k.safetensors").read_text() == "mine"
+    said(*words, "--overwrite")
+    assert json.loads(said("lora", "inspect", out, "--json"))["tool"] == tool
+    assert (tmp_path / "k" / "notes.txt").read_text() == "mine"
+
+
 def test_the_contests_checkpoint_is_inspected_without_its_alpha(tmp_path: Path) -> None:
     source = toy_lora(tmp_path / "a.safetensors")
     said("lora", "convert", source, "--to", "diffsynth", "--out", tmp_path / "a.ckpt")
@@ -65,8 +85,8 @@ def test_a_lora_of_stable_diffusion_is_refused_with_a_word_on_its_text_encoder(t
     }
     save_file(tensors | more, tmp_path / "xl.safetensors")
     line = refused("lora", "inspect", tmp_path / "xl.safetensors")
-    assert f"{len(tensors)} of {len(tensors) + 2} keys match" in line
-    assert "it changes a text encoder as well, as LoRAs of Stable Diffusion do" in line
+    assert "is a LoRA for SDXL: it changes a text encoder as well (2 of 266 keys)" in line
+    assert "Kolors has another one, ChatGLM3; use a LoRA trained on Kolors" in line
 
 
 def test_a_file_with_every_key_misnamed_is_refused(tmp_path: Path) -> None:

@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tomli_w
+from another_process import another_at_work
+from command import refused, tree
 from fakes import TOY_PROMPTS, fake_picture, toy_base, write_story
 from toy_training import SilentListener
 from typer.testing import CliRunner
@@ -40,6 +42,18 @@ def learned(tmp_path_factory) -> Path:
     return folder / "ink"
 
 
+def test_a_folder_in_which_another_process_trains_is_left_alone(tmp_path):
+    with another_at_work(tmp_path / "ink") as other:
+        before = tree(tmp_path / "ink")
+        reason = refused(
+            "train", watched_training_file(tmp_path), "--out", tmp_path / "ink", "--device", "cpu"
+        )
+        assert re.search(
+            rf"ink is being drawn by process {other.pid} since \d\d:\d\d: wait for it or", reason
+        )
+        assert tree(tmp_path / "ink") == before
+
+
 def test_every_saved_step_and_the_base_are_drawn_scored_and_shown(learned):
     run = Run.open(learned / "looks")
     assert [step_of(candidate.name) for candidate in run.loaded.experiment.candidates] == list(STEPS)
@@ -68,6 +82,15 @@ def test_a_look_is_the_picture_that_an_experiment_draws_with_the_saved_file(lear
     ours = {row.panel: row.key for row in run.rows()}
     looks = Run.open(learned / "looks").rows()
     assert ours == {row.panel: row.key for row in looks if row.candidate == "step-000004"}
+
+
+def test_the_pictures_of_every_step_open_large_with_their_step_and_text(learned):
+    page = (learned / "training.html").read_text(encoding="utf-8")
+    shots = re.findall(r'<button type="button" class="shot" data-panel="(\d)" data-title="([^"]*)"', page)
+    assert len(shots) == page.count('class="panel"') > 0
+    assert {title.split(" · ")[0] for _, title in shots} >= {"第 2 步", "第 4 步"}
+    assert '<dialog id="lightbox"' in page
+    assert page.count("<script") == 1
 
 
 def test_watching_changes_nothing_in_the_lora(learned, tmp_path):

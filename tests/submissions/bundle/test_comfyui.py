@@ -4,8 +4,10 @@ import pytest
 from entries import make_entry, make_scored_run, unpack
 from paths import GOLDENS
 
-from submissions.bundle.comfyui import MAX_EXACT_SEED, kijai, native, workflows_of
+from submissions.bundle.comfyui import MAX_EXACT_SEED, Graph, kijai, native, workflows_of
 from submissions.bundle.manifest import read_manifest
+from submissions.bundle.texts import texts_of
+from submissions.contest.rules import load_rules
 from submissions.packing.pack import pack
 
 FACTS = json.loads((GOLDENS / "comfyui_nodes.json").read_text("utf-8"))["nodes"]
@@ -42,7 +44,7 @@ def values_by_name(node: dict) -> dict[str, object]:
 
 @pytest.mark.parametrize("make", [kijai, native])
 def test_every_node_is_one_that_its_pack_has_with_its_outputs(manifest, make):
-    for node in nodes(make(manifest)):
+    for node in nodes(make(manifest).document()):
         given = [[output["type"], output["name"]] for output in node["outputs"]]
         assert given == FACTS[node["type"]]["outputs"], node["type"]
 
@@ -50,7 +52,7 @@ def test_every_node_is_one_that_its_pack_has_with_its_outputs(manifest, make):
 @pytest.mark.parametrize("make", [kijai, native])
 def test_every_widget_has_a_value_that_its_node_takes(manifest, make):
     kinds = {"INT": int, "FLOAT": (int, float), "STRING": str, "COMBO": str}
-    for node in nodes(make(manifest)):
+    for node in nodes(make(manifest).document()):
         for name, value in values_by_name(node).items():
             fact = FACTS[node["type"]]["inputs"][name]
             assert isinstance(value, kinds[fact["type"]]), (node["type"], name)
@@ -62,7 +64,7 @@ def test_every_widget_has_a_value_that_its_node_takes(manifest, make):
 
 @pytest.mark.parametrize("make", [kijai, native])
 def test_every_link_joins_an_output_to_an_input_of_its_type(manifest, make):
-    graph = make(manifest)
+    graph = make(manifest).document()
     by_id = {node["id"]: node for node in graph["nodes"]}
     assert len({link[0] for link in graph["links"]}) == len(graph["links"]) == graph["last_link_id"]
     assert len(by_id) == len(graph["nodes"]) == graph["last_node_id"]
@@ -77,7 +79,7 @@ def test_every_link_joins_an_output_to_an_input_of_its_type(manifest, make):
 
 @pytest.mark.parametrize("make", [kijai, native])
 def test_every_input_that_a_node_needs_is_linked(manifest, make):
-    for node in nodes(make(manifest)):
+    for node in nodes(make(manifest).document()):
         linked = {socket["name"] for socket in node["inputs"]}
         needed = {
             name
@@ -89,7 +91,7 @@ def test_every_input_that_a_node_needs_is_linked(manifest, make):
 
 @pytest.mark.parametrize("make", [kijai, native])
 def test_eight_panels_are_saved_with_their_own_prompt_and_seed(manifest, make):
-    graph = make(manifest)
+    graph = make(manifest).document()
     by_id = {node["id"]: node for node in graph["nodes"]}
     source = {(link[3], link[4]): link[1] for link in graph["links"]}
     saved = nodes(graph, "SaveImage")
@@ -103,29 +105,80 @@ def test_eight_panels_are_saved_with_their_own_prompt_and_seed(manifest, make):
 
 
 def test_the_lora_is_worn_as_strong_as_in_the_bundle(manifest):
-    [mine] = nodes(native(manifest), "LoraLoaderModelOnly")
-    assert mine["widgets_values"] == ["ink-comfyui.safetensors", 0.8]
-    [theirs] = nodes(kijai(manifest), "LoadKolorsLoRA")
+    [mine] = nodes(native(manifest).document(), "LoraLoaderModelOnly")
+    assert mine["widgets_values"] == ["ink.safetensors", 0.8]
+    [theirs] = nodes(kijai(manifest).document(), "LoadKolorsLoRA")
     assert theirs["widgets_values"] == ["lora/ink.ckpt", pytest.approx(0.8 * 4.0)]
 
 
-def note(graph: dict) -> str:
-    return graph["nodes"][0]["widgets_values"][0]
+def note(graph: Graph) -> str:
+    return graph.document()["nodes"][0]["widgets_values"][0]
 
 
-def test_the_note_says_that_other_pictures_come_out_and_warns_of_what_comfyui_reads_otherwise(manifest):
-    assert "draws other pictures from these seeds" in note(native(manifest))
+def test_the_note_says_which_pictures_come_out_and_warns_of_what_comfyui_reads_otherwise(manifest):
+    assert "draws the bundle's own pictures from these seeds, up to a small difference" in note(
+        native(manifest)
+    )
+    assert "draws other pictures from these seeds" in note(kijai(manifest))
+    contest = manifest.settings.model_copy(update={"noise": "contest"})
+    assert "draws other pictures" in note(native(manifest.model_copy(update={"settings": contest})))
     marked = manifest.panels[1].model_copy(update={"prompt": "a {red|blue} cat", "seed": MAX_EXACT_SEED + 1})
     told = note(native(manifest.model_copy(update={"panels": (manifest.panels[0], marked)})))
     assert "Panels 2: ComfyUI reads { } | // /* in a prompt as its own signs" in told
     assert "Panels 2: the browser rounds seeds" in told
 
 
+@pytest.mark.parametrize(("make", "places"), [(kijai, "models/LLM/checkpoints"), (native, "models/LLM")])
+def test_the_note_names_the_places_of_chatglm3_and_of_the_vae(manifest, make, places):
+    assert f"chatglm3-fp16.safetensors into {places} and sdxl.vae.safetensors into models/vae" in note(
+        make(manifest)
+    )
+
+
+def test_the_steps_are_those_that_storykit_takes(manifest):
+    """The scheduler ddim_uniform begins at another noise level and takes one step more."""
+    for node in nodes(native(manifest).document(), "KSampler"):
+        told = values_by_name(node)
+        assert (told["sampler_name"], told["scheduler"], told["denoise"]) == ("euler", "normal", 1.0)
+
+
+@pytest.mark.parametrize(
+    ("strength", "alpha", "fits"), [(1.0, 4.0, True), (0.8, 5.0, True), (1.0, 4.5, False)]
+)
+def test_a_lora_that_is_worn_stronger_than_the_contests_node_can_is_left_to_the_other_nodes(
+    manifest, strength, alpha, fits
+):
+    lora = manifest.lora.model_copy(update={"strength": strength, "alpha": alpha})
+    strong = manifest.model_copy(update={"lora": lora})
+    names = set(workflows_of(strong))
+    assert ("comfyui/kijai.json" in names) == ("comfyui/kijai.api.json" in names) == fits
+    assert {"comfyui/mz.json", "comfyui/mz.api.json"} <= names
+    card = texts_of(strong, load_rules("kolors-2024"))["README.md"].decode()
+    assert ("takes at most 4, the entry wears more: use ComfyUI-Kolors-MZ" in card) is not fits
+
+
+@pytest.mark.parametrize("make", [kijai, native])
+def test_what_the_server_takes_says_the_same_as_the_graph_on_the_page(manifest, make):
+    graph, prompt = make(manifest).document(), make(manifest).prompt()
+    shown = {str(node["id"]): node for node in nodes(graph)}
+    assert set(prompt) == set(shown)
+    for number, said in prompt.items():
+        node = shown[number]
+        assert said["class_type"] == node["type"]
+        facts = FACTS[node["type"]]["inputs"]
+        linked = {name: value for name, value in said["inputs"].items() if not facts[name]["widget"]}
+        assert {name: value for name, value in said["inputs"].items() if facts[name]["widget"]} == (
+            values_by_name(node)
+        )
+        links = {link[0]: [str(link[1]), link[2]] for link in graph["links"]}
+        assert linked == {socket["name"]: links[socket["link"]] for socket in node["inputs"]}
+
+
 def test_a_story_of_the_bare_base_has_no_lora_in_its_graphs(manifest):
     bare = manifest.model_copy(update={"lora": None})
-    assert not nodes(native(bare), "LoraLoaderModelOnly")
-    assert not nodes(kijai(bare), "LoadKolorsLoRA")
-    assert len(nodes(kijai(bare), "SaveImage")) == 8
+    assert not nodes(native(bare).document(), "LoraLoaderModelOnly")
+    assert not nodes(kijai(bare).document(), "LoadKolorsLoRA")
+    assert len(nodes(kijai(bare).document(), "SaveImage")) == 8
 
 
 def test_there_is_no_graph_for_the_embedded_base(manifest):

@@ -1,3 +1,4 @@
+import io
 import json
 import tomllib
 from pathlib import Path
@@ -9,6 +10,10 @@ from entries import make_entry, make_scored_run, unpack, verified, wear
 from kit.experiment.run import Run
 from kit.files.encodings import sha256_of
 from submissions.packing.pack import pack
+
+PREFIX = "lora_unet_down_blocks_1_attentions_0_transformer_blocks_0_attn1_to_q"
+SHARED = {"A": f"{PREFIX}.lora_down.weight", "B": f"{PREFIX}.lora_up.weight"}
+"""How ComfyUI, KolorsPipeline and DiffSynth 1.x call the factors of the one layer."""
 
 
 def test_a_checkpoint_is_packed_as_safetensors_with_the_same_numbers(tmp_path):
@@ -35,13 +40,15 @@ def test_a_checkpoint_is_packed_as_safetensors_with_the_same_numbers(tmp_path):
 
     files = unpack(report.path)
     packed = load(files["lora/ink.safetensors"])
-    assert packed.keys() == factors.keys()
-    assert all(torch.equal(packed[key], factors[key]) for key in factors)
+    assert all(
+        torch.equal(packed[SHARED[half]], factors[f"{name}.lora_{half}.default.weight"]) for half in "AB"
+    )
+    assert torch.load(io.BytesIO(files["lora/ink.ckpt"]), weights_only=True).keys() == factors.keys()
     assert json.loads(files["manifest.json"])["lora"]["source_sha256"] == source
     assert verified(report.path) == ()
 
 
-def test_another_tools_lora_is_packed_with_the_names_the_contest_reads(tmp_path):
+def test_another_tools_lora_is_packed_with_the_names_that_all_tools_read(tmp_path):
     torch = pytest.importorskip("torch")
     from safetensors.torch import load
 
@@ -59,22 +66,22 @@ def test_another_tools_lora_is_packed_with_the_names_the_contest_reads(tmp_path)
     report = pack(Run.open(run.folder), make_entry(tmp_path))
 
     packed = load(unpack(report.path)["lora/ink.safetensors"])
-    assert set(packed) == {f"{name}.lora_A.default.weight", f"{name}.lora_B.default.weight"}
-    assert torch.equal(packed[f"{name}.lora_A.default.weight"], down)
+    assert set(packed) == {*SHARED.values(), f"{PREFIX}.alpha"}
+    assert torch.equal(packed[SHARED["A"]], down)
+    assert packed[f"{PREFIX}.alpha"] == 4
     assert verified(report.path) == ()
 
 
-def test_the_lora_is_there_in_the_forms_that_the_contest_diffusers_and_comfyui_read(tmp_path):
+def test_the_lora_is_there_once_for_all_tools_and_once_for_the_contest(tmp_path):
     torch = pytest.importorskip("torch")
     from kit.lora.formats import read_content
 
     files = unpack(pack(make_scored_run(tmp_path / "work"), make_entry(tmp_path)).path)
     forms = {
-        "lora/ink.safetensors": "diffsynth",
+        "lora/ink.safetensors": "kohya",
         "lora/ink.ckpt": "diffsynth",
-        "pytorch_lora_weights.safetensors": "diffusers",
-        "lora/ink-comfyui.safetensors": "kohya",
     }
+    assert {name for name in files if "ink" in name} == forms.keys()
     contents = {}
     for name, tool in forms.items():
         path = tmp_path / Path(name).name

@@ -3,7 +3,8 @@ import pytest
 from PIL import Image
 
 from kit.images.lettering import NUMBERS_ONLY, Lettering, can_write, find_lettering
-from submissions.bundle.mosaic import CELL, GRIDS, Grid, MosaicText, draw_mosaic, png_bytes
+from kit.images.png_metadata import encoded
+from submissions.bundle.mosaic import CELL, GRIDS, Grid, MosaicText, draw_mosaic
 
 CHINESE = ("雪夜，小猫阿墨离开了家。", "竹林里有一盏灯笼。", "月亮沉进湖里。", "桥上的风很大。") * 2
 
@@ -44,14 +45,14 @@ def test_the_mosaics_are_named_by_rows_and_columns():
 
 def test_the_same_panels_give_the_same_bytes():
     grid = GRIDS[0]
-    assert png_bytes(draw_mosaic(PANELS, words(), grid)) == png_bytes(draw_mosaic(PANELS, words(), grid))
+    assert encoded(draw_mosaic(PANELS, words(), grid)) == encoded(draw_mosaic(PANELS, words(), grid))
 
 
 def test_a_mosaic_carries_no_text_chunk():
     panels = [Image.new("RGB", (64, 64)) for _ in range(8)]
     for panel in panels:
         panel.info["Author"] = "someone"
-    data = png_bytes(draw_mosaic(panels, words(), GRIDS[1]))
+    data = encoded(draw_mosaic(panels, words(), GRIDS[1]))
     assert b"tEXt" not in data
     assert b"iTXt" not in data
 
@@ -62,7 +63,7 @@ def test_without_a_font_chinese_captions_become_panel_numbers_and_say_so():
     assert not lettering.captions
     numbers = draw_mosaic(PANELS, words(CHINESE, "墨猫", lettering), GRIDS[0])
     bare = draw_mosaic(PANELS, words(("",) * 8, "", lettering), GRIDS[0])
-    assert png_bytes(numbers) == png_bytes(bare)
+    assert encoded(numbers) == encoded(bare)
 
 
 @needs_cjk
@@ -72,7 +73,7 @@ def test_chinese_captions_are_written_with_a_chinese_font():
     assert can_write(lettering.font(32), set("".join(CHINESE)))
     written = draw_mosaic(PANELS, words(CHINESE, "墨猫", lettering), GRIDS[0])
     bare = draw_mosaic(PANELS, words(("",) * 8, "", lettering), GRIDS[0])
-    assert png_bytes(written) != png_bytes(bare)
+    assert encoded(written) != encoded(bare)
 
 
 @needs_cjk

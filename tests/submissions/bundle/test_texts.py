@@ -88,7 +88,7 @@ def test_the_card_tells_each_tool_the_scale_that_draws_as_strong_as_the_bundle(m
         "`LoraConfig(r=2, lora_alpha=3.2)`",
         "`load_lora(path, lora_alpha=1.6)`",
         '`set_adapters("ink", 0.8)`',
-        "| ComfyUI-Kolors-MZ | `lora/ink-comfyui.safetensors` | `strength_model = 0.8` |",
+        "| ComfyUI-Kolors-MZ | `lora/ink.safetensors` | `strength_model = 0.8` |",
         "| `lora_alpha = 3.2` |",
     ):
         assert part in card

@@ -1,13 +1,17 @@
 import json
+import os
+import shutil
 from pathlib import Path
 
 import pytest
 from command import refused, said, tell
-from course_entries import COURSE
+from course_entries import COURSE, rank_all, rows_of
 from entries import repack
 
 from kit.errors import InputError
-from submissions.leaderboard.intake import bundles_in, contest_of
+from submissions.leaderboard.intake import bundles_in, check, contest_of, names_of
+from submissions.leaderboard.page import board_html
+from submissions.leaderboard.table import board_csv, board_lines
 
 
 def test_a_folder_means_the_zips_directly_in_it_each_once(hand_in, tmp_path):
@@ -48,3 +52,96 @@ def test_several_bundles_are_checked_one_after_another(hand_in, tmp_path):
 def test_one_bundle_is_told_as_a_list_as_before(hand_in, tmp_path):
     assert json.loads(said("verify", hand_in(1), "--json")) == []
     assert "there is none at none.zip" in refused("verify", tmp_path / "none.zip")
+
+
+NUMBERS = {
+    "beyond all floats": "1e999",
+    "below all floats": "-1e999",
+    "of 400 digits": "9" * 400,
+    "of 5000 digits": "9" * 5000,
+    "that is none": "NaN",
+    "in 100,000 brackets": "[" * 100_000,
+    "in 180 brackets": "[" * 180 + "]" * 180,
+    "half a letter": r'"\ud800"',
+}
+"""What a manifest can say, by what it is."""
+
+
+@pytest.mark.parametrize("kind", NUMBERS)
+def test_a_manifest_that_breaks_a_reader_is_that_bundles_fault_alone(hand_in, kind):
+    def say(files: dict[str, bytes]) -> None:
+        opening = b'"drawn_with": {'
+        assert opening in files["manifest.json"]
+        told = f'{opening.decode()}"x": {NUMBERS[kind]}, '.encode()
+        files["manifest.json"] = files["manifest.json"].replace(opening, told, 1)
+
+    board = rank_all([hand_in(1), repack(hand_in(2), say), hand_in(3)])
+    assert ([one.file for one in board.unranked], len(board.standings)) == (["002.zip"], 2)
+    assert all("sets off" not in reason for reason in board.unranked[0].reasons), "it was foreseen"
+
+
+class Bursting:
+    """Rules that cannot be asked for anything, as nobody foresaw."""
+
+    practice = True
+
+    def __getattr__(self, name: str) -> object:
+        raise MemoryError(name)
+
+
+def test_what_nobody_foresaw_is_that_bundles_fault_with_its_kind(hand_in):
+    (fault,) = check(hand_in(2), Bursting()).faults
+    assert str(fault).startswith("bundle: cannot be checked, it sets off MemoryError")
+
+
+STRANGE = {
+    "in GBK": "封面.zip".encode("gbk"),
+    "of no letters": b"\xff\xfe.zip",
+    "that tells the terminal": b"\x1b[2J\xc2\x9b.zip",
+    "that turns the text": "a\u202egpj.zip".encode(),
+    "with a line end": b"a\nb.zip",
+    "that is a formula": b"=cmd;=1.zip",
+    "that is markup": b"<script>.zip",
+}
+"""Names of files, by what they are."""
+
+
+@pytest.mark.parametrize("kind", STRANGE)
+def test_a_file_may_have_any_name(hand_in, tmp_path, kind):
+    path = tmp_path / os.fsdecode(STRANGE[kind])
+    hand_in(1).rename(path)
+    hand_in(2)
+    board = rank_all([tmp_path])
+    assert len(board.standings) == 2
+    page, lines = board_html(board), list(board_lines(board))
+    page.encode()
+    assert not set("\x1b\x9b\u202e") & set(page + board_csv(board).decode())
+    assert "<script" not in page
+    assert all(line.isprintable() for line in lines)
+    assert len(rows_of(board)) == 2
+    answer = tell("verify", tmp_path, "--json")
+    assert all(one.isprintable() or one == "\n" for one in answer.out)
+    assert len(json.loads(answer.out)) == 2
+
+
+def test_two_files_never_share_a_name_in_reports():
+    paths = [Path("/in") / os.fsdecode("封.zip".encode("gbk")), Path("/in/封.zip")]
+    assert list(names_of(paths).values()) == ["封.zip", "封.zip (2)"]
+
+
+def test_what_is_no_file_stops_no_other(hand_in, tmp_path):
+    hand_in(1)
+    (tmp_path / "loop.zip").symlink_to("loop.zip")
+    (tmp_path / "zero.zip").symlink_to("/dev/zero")
+    (tmp_path / "gone.zip").symlink_to("nowhere")
+    (tmp_path / "folder.zip").mkdir()
+    os.mkfifo(tmp_path / "fifo.zip")
+    board = rank_all([tmp_path])
+    assert (len(board.standings), len(board.unranked)) == (1, 5)
+    assert all("a bundle must be a zip file" in one.reasons[0] for one in board.unranked)
+
+
+def test_a_bundle_that_is_there_twice_by_a_link_is_one(hand_in, tmp_path):
+    (tmp_path / "again.zip").symlink_to(hand_in(1))
+    shutil.copy(hand_in(2), tmp_path / "copy.zip")
+    assert len(bundles_in([tmp_path])) == 3

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from command import said, tell, tree
+from another_process import another_at_work
+from command import refused, said, tell, tree
 from course_entries import COURSE, course_scorers, no_tools, rank_all, retell, rows_of
 from entries import forge, picture_bytes, repack
 from paths import ROOT
@@ -150,6 +151,8 @@ def test_the_command_ranks_with_the_embedded_instruments_and_says_so(hand_in, tm
     easy = tmp_path / "easy.toml"
     shipped = (ROOT / "submissions/contest/course-example.toml").read_text(encoding="utf-8")
     easy.write_text(shipped.replace("threshold = 5.5", "threshold = -100.0"), encoding="utf-8")
+    with another_at_work(tmp_path / "out"):
+        assert "out is being drawn by process" in refused("leaderboard", *paths, "--out", tmp_path / "out")
     lines = said("leaderboard", *paths, "--rules", easy, "--out", tmp_path / "out").splitlines()
     assert lines[0].split() == ["rank", "team", "title", "score", "notes"]
     assert lines[-1] == "2 ranked, 1 named with reasons"

@@ -2,6 +2,7 @@ import re
 
 from course_entries import rank_all
 from entries import forge
+from foreign_words import foreign_words
 
 from submissions.leaderboard.page import board_html
 from submissions.leaderboard.table import sentences
@@ -12,7 +13,7 @@ HOSTILE = "<script>alert(1)</script>"
 def test_the_page_escapes_what_entries_say_and_asks_the_network_for_nothing(hand_in):
     hidden = forge(hand_in(3), lambda _, told: told.update(team=f"{HOSTILE}\x1b[31m\u202e"))
     page = board_html(rank_all([hand_in(1, team=HOSTILE, title='"><img src=x>'), hand_in(2), hidden]))
-    assert "<script" not in page
+    assert page.count("<script") == 1
     assert "&lt;script&gt;alert(1)" in page
     assert "<img src=x" not in page
     assert not {"\x1b", "\u202e"} & set(page)
@@ -30,3 +31,31 @@ def test_the_page_says_what_it_did_in_the_language_of_most_entries(hand_in):
     broken = [forge(hand_in(number), speak_english) for number in (3, 4, 5)]
     page = board_html(rank_all(broken))
     assert sentences("en")["deck"].format(ranked=0, named=3, all=3) in page
+
+
+def test_a_chinese_page_speaks_chinese_title_criteria_and_reasons_as_well(hand_in):
+    def spoil(_: dict[str, bytes], told: dict) -> None:
+        told["panels"] = told["panels"][:7]
+
+    def empty(files: dict[str, bytes], _: dict) -> None:
+        files["post.txt"] = b""
+
+    board = rank_all([hand_in(1), hand_in(2), forge(hand_in(3), spoil), forge(hand_in(4), empty)])
+    page = board_html(board)
+    known = [word for one in (*board.standings, *board.unranked) for word in _names(one)]
+    assert foreign_words(page, *known, "fake", "squares") == []
+    assert "课程作业：LoRA 风格故事" in page
+    assert "是空的" in page
+
+
+def test_every_picture_of_the_ranking_can_be_opened_large(hand_in):
+    page = board_html(rank_all([hand_in(1), hand_in(2)]))
+    assert (
+        len(re.findall(r'<button type="button" class="shot" data-panel="\d" data-title="[^"]+"', page)) == 16
+    )
+    assert '<dialog id="lightbox"' in page
+
+
+def _names(one: object) -> list[str]:
+    entry = getattr(one, "exhibit", one)
+    return [entry.team, entry.title, entry.file]

@@ -1,4 +1,5 @@
 import csv
+import json
 
 import pytest
 from entries import (
@@ -10,6 +11,7 @@ from entries import (
     make_scored_run,
     picture_bytes,
     refusal,
+    unpack,
     wear,
     write_scores,
 )
@@ -112,11 +114,25 @@ def test_a_mean_that_the_panels_do_not_have_is_refused(run, tmp_path):
     )
 
 
-def test_a_lora_whose_metadata_tells_a_home_path_is_refused(run, tmp_path):
-    data = lora_bytes({"ss_output_name": "/home/me/out/ink"})
+@pytest.mark.parametrize(
+    ("name", "text", "why"),
+    [
+        ("ss_sd_model_name", "D:\\models\\kolors.safetensors", "holds an absolute path"),
+        ("base_model", "/mnt/weights/kolors", "holds an absolute path"),
+        ("author", "me@example.org", "holds an e-mail address"),
+        ("captions", "a cat " * 10_000, "has 60000 characters, 2000 are the most"),
+    ],
+)
+def test_notes_that_a_bundle_must_not_hold_stay_behind_and_are_named(run, tmp_path, name, text, why):
+    data = lora_bytes({"rank": "2", "alpha": "4", "ss_steps": "500", name: text})
     (run.folder / "loras" / "ink.safetensors").write_bytes(data)
     wear(run, sha256_bytes(data))
-    assert "lora metadata, line 1: holds an absolute path" in refusal(run, make_entry(tmp_path))
+    report = pack(run, make_entry(tmp_path))
+    assert [
+        note for note in report.notes if f"not packed with the LoRA: the note {name}, which {why}" in note
+    ]
+    notes = json.loads(unpack(report.path)["manifest.json"])["lora"]["notes"]
+    assert (name in notes, notes["ss_steps"]) == (False, "500")
 
 
 def test_a_damaged_lora_is_refused(run, tmp_path):
@@ -147,7 +163,7 @@ def test_a_lora_that_other_tools_have_no_name_for_is_refused_with_its_layer(run,
     wear(run, sha256_bytes(data))
     said = refusal(run, make_entry(tmp_path))
     assert (
-        "lora: holds the layer blocks.3.transformer_blocks.0.attn1.to_q, for which diffusers has no name"
+        "lora: holds the layer blocks.3.transformer_blocks.0.attn1.to_q, for which ComfyUI and diffusers have"
         in said
     )
 

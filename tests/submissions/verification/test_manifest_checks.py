@@ -43,14 +43,12 @@ def test_a_space_more_in_the_manifest_is_found(bundle):
     assert faults_told(bundle) == "manifest.json: is not as it was packed, its seal does not fit (pack again)"
 
 
-@pytest.mark.parametrize(
-    "name", ["lora/ink.ckpt", "pytorch_lora_weights.safetensors", "lora/ink-comfyui.safetensors"]
-)
-def test_another_form_of_the_lora_with_other_numbers_is_found_without_opening_it(bundle, name):
+def test_a_checkpoint_with_other_numbers_than_the_lora_is_found_without_opening_it(bundle):
     def change(files, manifest):
-        files[name] = files[name][:-30] + b"\x00" + files[name][-29:]
+        data = files["lora/ink.ckpt"]
+        files["lora/ink.ckpt"] = data[:-30] + b"\x00" + data[-29:]
 
-    assert f"{name}: is not lora/ink.safetensors in another form, byte by byte" in faults_told(
+    assert "lora/ink.ckpt: is not lora/ink.safetensors in another form, byte by byte" in faults_told(
         forge(bundle, change)
     )
 
@@ -157,18 +155,17 @@ def _own_notice(files, manifest):
 
 
 def _one_name_twice(files, manifest):
-    manifest["lora"]["diffusers"] = manifest["lora"]["comfyui"]
-    del files["pytorch_lora_weights.safetensors"]
+    manifest["lora"]["checkpoint"] = manifest["lora"]["file"]
+    del files["lora/ink.ckpt"]
 
 
-def _lora(data):
-    """Forge another LoRA in all its forms."""
+def _lora(data, **said):
+    """Forge another LoRA in all its forms, as if the manifest said something else of it."""
 
     def forgery(files, manifest):
-        manifest["lora"] |= {"sha256": sha256_bytes(data)}
-        record = LoraRecord.model_validate({**manifest["lora"], "notes": manifest["lora"]["notes"]})
-        files["lora/ink.safetensors"] = data
+        record = LoraRecord.model_validate(manifest["lora"] | said)
         files |= {name: b"".join(form()) for name, form in lora_forms(record, read_safetensors(data)).items()}
+        manifest["lora"]["sha256"] = sha256_bytes(files["lora/ink.safetensors"])
 
     return forgery
 
@@ -191,14 +188,18 @@ FORGERIES = [
     (_endless_seed, "manifest.json, panels[0].seed: Input should be less than 9223372036854775808"),
     (_endless_steps, "manifest.json, settings.steps: Input should be less than or equal to 1000"),
     (_own_notice, "manifest.json, notice: Input should be '' or 'embedded base"),
-    (_one_name_twice, "pytorch_lora_weights.safetensors: is missing, the LoRA is handed in in this form too"),
+    (_one_name_twice, "lora/ink.ckpt: is missing, the LoRA is handed in in this form too"),
     (_lora(_flat(lora_bytes(), b"\x00\x7c")), "lora/ink.safetensors: holds numbers that are not finite"),
     (_lora(_flat(lora_bytes(), b"\x00\x00")), "lora/ink.safetensors: changes nothing"),
     (
-        _lora(lora_bytes({"alpha": "99"})),
-        "lora/ink.safetensors: must have alpha 4.0 as the manifest says, got 99",
+        _lora(lora_bytes(), alpha=99.0),
+        "lora/ink.safetensors: must have alpha 4.0 as the manifest says, got 99.0",
     ),
-    (_lora(lora_bytes({"note": "x" * 70_000})), "lora/ink.safetensors: carries 70006 characters of metadata"),
+    (
+        _lora(lora_bytes(), alpha=99.0),
+        "lora/ink.safetensors: is not in the one form that pack writes, with the alpha of the manifest",
+    ),
+    (_lora(lora_bytes({"note": "x" * 70_000})), "lora/ink.safetensors: carries 7"),
     (_trigger, "manifest.json, lora.trigger: must stand in front of every prompt"),
     (_score, "scores.csv: has mean aesthetic score 6.5000, the manifest says 9.0000"),
     (_scores, "scores.csv: has mean aesthetic score 6.3750, the manifest says 6.5000"),

@@ -214,7 +214,7 @@ def test_pictures_and_lora_are_decoded_once_whoever_asks_and_the_file_is_needed_
 def test_the_other_forms_of_the_lora_are_made_anew_to_the_byte(bundle):
     opened = open_bundle(bundle)
     record = opened.sound_manifest.lora
-    others = {record.checkpoint, record.diffusers, record.comfyui}
+    others = {record.checkpoint}
     assert others.isdisjoint(opened.files)
     assert {name: opened.content(name) for name in opened.records} == unpack(bundle)
 

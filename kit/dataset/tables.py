@@ -1,0 +1,170 @@
+"""Tables of pictures and captions: metadata.csv and metadata.jsonl, wherever they were saved.
+
+They are read row by row, not with pandas: each fault names its line, and a bad row spoils no other.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from kit.dataset.listed import FoundPicture, ListedFolder, caption_of, resolve_listed
+from kit.errors import InputError
+from kit.files.encodings import without_surrogates
+from kit.files.text.delimited_text import Row, rows_of
+from kit.files.text.text_encodings import DecodedText, decode_text
+from kit.images.file_kinds import kind_of
+
+METADATA = "metadata.csv"
+TABLES = (METADATA, "metadata.jsonl")
+"""Where a folder may list its pictures and their captions, in small or large letters."""
+COLUMNS = ("file_name", "text")
+SUFFIXES = (
+    *(".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp"),
+    *(".gif", ".bmp", ".tif", ".tiff"),
+)
+"""What a picture's file is called, in small or large letters."""
+_DELIMITERS = (",", ";", "\t", "，")
+"""What may stand between cells: a comma, what Excel writes in some countries, a tab, a Chinese comma."""
+_HEAD = 64
+"""Bytes that tell what a file is."""
+_LINE_END = re.compile(r"\r\n|\r|\n")
+
+
+def table_of(folder: Path) -> Path | None:
+    """Return the one table of a folder, else of a folder in it, None where there is none.
+
+    Raises InputError where there are several, or where the one leads out of the folder.
+    """
+    tables = _tables_in(folder)
+    if not tables and not _holds_files(folder):
+        below = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+        tables = [table for place in below if not place.is_symlink() for table in _tables_in(place)]
+    if len(tables) > 1:
+        names = " and ".join(table.relative_to(folder).as_posix() for table in tables)
+        raise InputError(
+            str(folder), [f"must have one table, got {names}; give the folder of one, or remove one"]
+        )
+    for table in tables:
+        _, fault = resolve_listed(folder, str(table.relative_to(folder)))
+        if fault:
+            raise InputError(str(table), [fault])
+    return tables[0] if tables else None
+
+
+def pictures_in_table(table: Path) -> list[FoundPicture]:
+    """Return the pictures that a table lists, in its order; raises InputError when it is no such table."""
+    decoded = decoded_text(table)
+    rows = _json_cells(decoded.text) if table.suffix.lower() == ".jsonl" else _csv_cells(table, decoded.text)
+    folder, found = ListedFolder(table.parent), []
+    for number, (line, name, text, fault) in enumerate(rows):
+        place = f"{table.name} line {line}"
+        if fault:
+            spoiled = FoundPicture(name=place, path=table.parent, sample=number, fault=fault, place=place)
+            found.append(spoiled)
+        else:
+            caption = caption_of(text, place, decoded.encoding)
+            found.append(folder.picture(name, number, place, caption))
+    return found
+
+
+def decoded_text(path: Path) -> DecodedText:
+    """Return a text file of unknown encoding; raises InputError with the reason."""
+    try:
+        data = path.read_bytes()
+        if kind := kind_of(data[:_HEAD]):
+            mend = ": if it is Excel's, save it as CSV UTF-8" if "archive" in kind else ""
+            raise InputError(str(path), [f"is {kind}, no text{mend}"])
+        return decode_text(data)
+    except FileNotFoundError as error:
+        raise InputError(str(path), ["file does not exist"]) from error
+    except OSError as error:
+        raise InputError(str(path), [f"cannot be read: {error.strerror or error}"]) from error
+    except ValueError as error:
+        raise InputError(str(path), [str(error)]) from error
+
+
+def json_rows(text: str) -> Iterator[tuple[int, Mapping[str, object]]]:
+    """Yield the number and the object of each line that is not empty, {} for no object."""
+    for number, line in enumerate(_LINE_END.split(text), 1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except (ValueError, RecursionError):
+            row = None
+        yield number, row if isinstance(row, dict) else {}
+
+
+_Cells = tuple[int, str, str, str]
+"""A row's line, file name, text, and why it cannot be used."""
+
+
+def _json_cells(text: str) -> Iterator[_Cells]:
+    for line, row in json_rows(text):
+        name, told = (row.get(column) for column in COLUMNS)
+        if isinstance(name, str) and isinstance(told, str):
+            yield line, name, told, ""
+        else:
+            yield line, "", "", "must be a JSON object with file_name and text"
+
+
+def _csv_cells(table: Path, text: str) -> Iterator[_Cells]:
+    delimiter, header = _header(table, text)
+    places = tuple(header.index(column) for column in COLUMNS)
+    rows = rows_of(text, delimiter)
+    next(row for row in rows if not _is_hint(row))
+    for row in rows:
+        yield _cells_of(row, len(header), places, delimiter)
+
+
+def _header(table: Path, text: str) -> tuple[str, list[str]]:
+    """Return what stands between a table's cells, and the names of its columns."""
+    for delimiter in _DELIMITERS:
+        first = next((row for row in rows_of(text, delimiter) if not _is_hint(row)), Row(1, (), ()))
+        names = [re.sub(r"[\s-]+", "_", cell.strip().lower()) for cell in first.cells]
+        while names and not names[-1]:
+            names.pop()
+        if set(COLUMNS) <= set(names):
+            if twice := [name for name in COLUMNS if names.count(name) > 1]:
+                raise InputError(str(table), [f"must have the column {twice[0]} once"])
+            return delimiter, names
+    line = without_surrogates(_LINE_END.split(text.lstrip(), maxsplit=1)[0][:80])
+    problem = (
+        f"must have the columns file_name and text, got {line!r}; put file_name,text into the first line"
+    )
+    raise InputError(str(table), [problem])
+
+
+def _is_hint(row: Row) -> bool:
+    """Return whether a row only tells Excel what stands between the cells."""
+    return bool(row.cells) and row.cells[0].strip().lower().startswith("sep=")
+
+
+def _cells_of(row: Row, columns: int, places: tuple[int, ...], delimiter: str) -> _Cells:
+    """Return a row's cells; where the text is the last column, a comma in it may stand without quotes."""
+    if row.fault:
+        return row.line, "", "", row.fault
+    cells = list(row.cells)
+    while len(cells) > columns and not cells[-1].strip():
+        cells.pop()
+    name_at, text_at = places
+    if len(cells) > columns:
+        if text_at != columns - 1 or any(row.quoted[text_at : len(cells)]):
+            got = f"has {len(cells)} cells, the header has {columns}: put the text in quotes"
+            return row.line, "", "", got
+        cells[text_at:] = [delimiter.join(cells[text_at:])]
+    cells += [""] * (columns - len(cells))
+    return row.line, cells[name_at], cells[text_at], ""
+
+
+def _tables_in(folder: Path) -> list[Path]:
+    try:
+        return sorted(path for path in folder.iterdir() if path.name.lower() in TABLES and path.is_file())
+    except OSError as error:
+        raise InputError(str(folder), [f"cannot be read: {error.strerror or error}"]) from error
+
+
+def _holds_files(folder: Path) -> bool:
+    """Return whether files lie directly in a folder that may be pictures."""
+    return any(path.suffix.lower() in SUFFIXES for path in folder.iterdir())

@@ -1,0 +1,49 @@
+"""Whether a folder may become, or go on as, the folder of an experiment's run."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kit.errors import RunError
+from kit.files.folder_lock import was_locked
+
+if TYPE_CHECKING:
+    from kit.experiment.config import LoadedExperiment
+    from kit.experiment.run import Run
+
+MARK = "# The experiment of this run, resolved by storykit: every default written out.\n"
+"""The first line of a run's experiment.toml; a file without it is the user's own."""
+
+
+def check_out_folder(folder: Path) -> None:
+    """Raise RunError unless a folder is new, empty or a run's: nothing is written among a user's files."""
+    if not folder.exists() or (folder / "experiment.toml").is_file() or was_locked(folder):
+        return
+    if not folder.is_dir():
+        raise RunError(f"{folder} is a file: a run needs a folder; choose another --out")
+    names = sorted(path.name for path in folder.iterdir() if not path.name.endswith(".part"))
+    if names:
+        raise RunError(f"{folder} holds {names[0]} and no run: choose another --out, new or empty")
+
+
+def refuse_another(run: "Run", loaded: "LoadedExperiment", *, reworded: bool) -> None:
+    """Raise RunError when the folder holds something that this experiment would overwrite.
+
+    Args:
+        run: the folder, which may hold nothing yet.
+        loaded: the experiment that is to be drawn there.
+        reworded: whether stories that were drawn may be told in other words.
+    """
+    path = run.experiment_path
+    if not path.is_file():
+        return
+    if not path.read_bytes().startswith(MARK.encode()):
+        raise RunError(f"{path} is not a run's; choose another folder")
+    drawn = {row.story for row in run.rows()}
+    offered = {story.name: story.story for story in loaded.stories}
+    held = {story.name: story.story for story in run.loaded.stories if story.name in drawn}
+    changed = [name for name, story in held.items() if offered.get(name, story) != story and not reworded]
+    if lost := [*changed, *(held.keys() - offered.keys())]:
+        raise RunError(
+            f"{run.folder} holds panels of another experiment: "
+            f"story {', '.join(sorted(lost))} is changed or dropped; choose another folder"
+        )

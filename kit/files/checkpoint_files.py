@@ -1,0 +1,192 @@
+"""A .ckpt of torch, read without running anything in it: its pickle is walked, tensors are understood.
+
+`torch.load(weights_only=True)` runs no code either, but makes what a file asks for: 900 bytes can ask for
+34 GiB. Here every tensor must lie in the file, number by number, before one is made.
+"""
+
+import mmap
+import struct
+import zipfile
+import zlib
+from collections.abc import Callable, Mapping
+from math import prod
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
+
+from kit.files.pickle_walk import PickledTensor, tensors_by_name
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+MAX_PICKLE_BYTES = 8 << 20
+"""Of names and shapes: a whole model of 2500 tensors has 400 kB."""
+MAX_DIRECTORY_BYTES = 8 << 20
+"""Of the zip's list of entries."""
+_END = b"PK\x05\x06"
+_END64 = b"PK\x06\x06"
+_TAIL_BYTES = 1 << 17
+"""A zip's end with its comment has less than 66 kB."""
+_LOCAL = struct.Struct("<4s22xHH")
+"""An entry's own header: its mark, the lengths of its name and of what follows."""
+_WIDTHS = {
+    "F64": 8, "F32": 4, "F16": 2, "BF16": 2, "F8_E4M3": 1, "F8_E5M2": 1, "I64": 8, "I32": 4, "I16": 2,
+    "I8": 1, "U8": 1, "BOOL": 1, "C64": 8, "C128": 16,
+}  # fmt: skip
+_ZIP_TROUBLE = (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError, struct.error)
+
+
+class Spot(NamedTuple):
+    """Where a tensor's numbers lie in the file."""
+
+    dtype: str
+    """As safetensors calls it."""
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
+    """A permutation of what lies without gaps, in numbers."""
+    first: int
+    """Byte in the file."""
+    size_bytes: int
+
+
+class Checkpoint(NamedTuple):
+    """The tensors of a .ckpt by name."""
+
+    spots: Mapping[str, Spot]
+    load: "Callable[[str], Tensor]"
+
+
+def open_checkpoint(path: Path) -> Checkpoint:
+    """Return the tensors of a zip that torch.save wrote; ValueError says why it is none or not sound."""
+    try:
+        with path.open("rb") as file:
+            size = file.seek(0, 2)
+            _check_directory(file, size)
+            with zipfile.ZipFile(file) as archive:
+                members, root = _members(archive)
+                pickled = tensors_by_name(archive.read(f"{root}data.pkl"))
+            storages = _storages(file, size, members, root, pickled)
+    except zlib.error as error:
+        raise ValueError("is damaged: download or copy it again") from error
+    except _ZIP_TROUBLE as error:
+        raise ValueError("is no whole .ckpt, perhaps half a download: download or copy it again") from error
+    spots = {name: _spot(name, tensor, storages[tensor.storage.key]) for name, tensor in pickled.items()}
+    if sum(spot.size_bytes for spot in spots.values()) > size:
+        raise ValueError("names more numbers than it holds: no program that trains LoRAs writes that")
+    return Checkpoint(spots, lambda name: _load(path, spots[name]))
+
+
+def _check_directory(file: BinaryIO, size: int) -> None:
+    """Refuse a zip whose list of entries would take much memory before zipfile reads it."""
+    file.seek(max(0, size - _TAIL_BYTES))
+    tail = file.read(_TAIL_BYTES)
+    for mark, place, form in ((_END, 12, "<I"), (_END64, 40, "<Q")):
+        at = tail.find(mark)
+        while at >= 0:
+            told = tail[at + place : at + place + struct.calcsize(form)]
+            if len(told) == struct.calcsize(form):
+                (length,) = struct.unpack(form, told)
+                if MAX_DIRECTORY_BYTES < length != 0xFFFFFFFF:
+                    raise ValueError("is a zip with more entries than a LoRA has")
+            at = tail.find(mark, at + 1)
+
+
+def _members(archive: zipfile.ZipFile) -> tuple[dict[str, zipfile.ZipInfo], str]:
+    """Return the entries by name, and what stands before data.pkl; refuse what torch.save does not write."""
+    members = {member.filename: member for member in archive.infolist()}
+    roots = [
+        name.removesuffix("data.pkl") for name in members if name == "data.pkl" or name.endswith("/data.pkl")
+    ]
+    if len(roots) != 1 or roots[0].count("/") > 1:
+        inside = next((name for name in members if name.endswith((".safetensors", ".ckpt", ".pt"))), "")
+        what = f"give {inside[:100]} in it" if inside else "give the .safetensors file in it, if there is one"
+        raise ValueError(f"is a zip archive, not a LoRA: unpack it and {what}")
+    (root,) = roots
+    if any(member.compress_type or member.flag_bits & 1 for member in members.values()):
+        raise ValueError("is compressed or locked inside, as torch.save never does: give the original")
+    if members[f"{root}data.pkl"].file_size > MAX_PICKLE_BYTES:
+        raise ValueError("names more tensors than a LoRA has")
+    order = members.get(f"{root}byteorder")
+    if order is not None and (order.file_size > len(b"little") or archive.read(order) != b"little"):
+        raise ValueError("was written on a big-endian machine: give it as .safetensors")
+    return members, root
+
+
+class _Room(NamedTuple):
+    first: int
+    size_bytes: int
+
+
+def _storages(
+    file: BinaryIO,
+    size: int,
+    members: Mapping[str, zipfile.ZipInfo],
+    root: str,
+    tensors: Mapping[str, PickledTensor],
+) -> dict[str, _Room]:
+    """Return where each array lies, its checksum checked; each byte of the file is looked at once."""
+    found: dict[str, _Room] = {}
+    room = size
+    with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        for key in dict.fromkeys(tensor.storage.key for tensor in tensors.values()):
+            member = members.get(f"{root}data/{key}")
+            if member is None:
+                raise ValueError(f"is damaged: its array {key[:20]} is missing; download or copy it again")
+            mark, name_bytes, extra_bytes = (
+                _LOCAL.unpack(data[member.header_offset :][: _LOCAL.size])
+                if (member.header_offset + _LOCAL.size <= size)
+                else (b"", 0, 0)
+            )
+            first = member.header_offset + _LOCAL.size + name_bytes + extra_bytes
+            room -= member.file_size
+            if mark != b"PK\x03\x04" or first + member.file_size > size or room < 0:
+                raise ValueError("is damaged, or half a download: download or copy it again")
+            with memoryview(data) as whole, whole[first : first + member.file_size] as part:
+                if zlib.crc32(part) != member.CRC:
+                    raise ValueError("is damaged, its checksum differs: download or copy it again")
+            found[key] = _Room(first, member.file_size)
+    return found
+
+
+def _spot(name: str, tensor: PickledTensor, room: _Room) -> Spot:
+    """Return where a tensor lies, every number of it inside its array."""
+    width = _WIDTHS[tensor.dtype]
+    count = prod(tensor.shape)
+    end = (tensor.offset + count) * width
+    if len(tensor.shape) != len(tensor.strides) or not _is_dense(tensor.shape, tensor.strides):
+        raise ValueError(
+            f"holds {name[:100]} with gaps or repeats between its numbers: save it again, `.contiguous()`"
+        )
+    if end > room.size_bytes or tensor.offset < 0:
+        raise ValueError(f"names more numbers for {name[:100]} than it holds")
+    return Spot(tensor.dtype, tensor.shape, tensor.strides, room.first + tensor.offset * width, count * width)
+
+
+def _is_dense(shape: tuple[int, ...], strides: tuple[int, ...]) -> bool:
+    """Return whether a tensor is one that lies without gaps, its sides perhaps exchanged."""
+    if any(side < 0 for side in shape) or any(stride < 0 for stride in strides):
+        return False
+    step = 1
+    for stride, side in sorted(
+        (stride, side) for stride, side in zip(strides, shape, strict=True) if side != 1
+    ):
+        if stride != step and side != 0:
+            return False
+        step *= side
+    return True
+
+
+def _load(path: Path, spot: Spot) -> "Tensor":
+    import torch
+
+    kinds = {
+        "F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16,
+        "F8_E4M3": torch.float8_e4m3fn, "F8_E5M2": torch.float8_e5m2, "I64": torch.int64, "I32": torch.int32,
+        "I16": torch.int16, "I8": torch.int8, "U8": torch.uint8, "BOOL": torch.bool, "C64": torch.complex64,
+        "C128": torch.complex128,
+    }  # fmt: skip
+    if not prod(spot.shape):
+        return torch.empty(spot.shape, dtype=kinds[spot.dtype])
+    with path.open("rb") as file:
+        file.seek(spot.first)
+        numbers = torch.frombuffer(bytearray(file.read(spot.size_bytes)), dtype=kinds[spot.dtype])
+    return numbers.as_strided(spot.shape, spot.strides).contiguous()

@@ -1,0 +1,135 @@
+"""One writer at a time in a folder: a lock that the dead never hold, and a note of who has it.
+
+The lock is the kernel's (flock), so it ends with its process, however that ends. Where a file system knows no
+locks, or nothing may be written, nobody is kept out: whoever writes there then hears of it from the system.
+"""
+
+import json
+import os
+import socket
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import datetime
+from pathlib import Path
+
+from kit.errors import RunError
+
+LOCK = ".storykit.lock"
+_held: set[tuple[int, int, Path]] = set()
+"""What this process has locked: process, thread, folder."""
+
+
+@contextmanager
+def lock_folder(folder: Path, doing: str) -> Iterator[None]:
+    """Be the only one who writes in a folder, which is made if it is not there.
+
+    Locks of one thread may lie in each other.
+
+    Args:
+        folder: that is to be written in; one that was made and stayed empty is removed.
+        doing: what others are told is done to it, such as "drawn".
+
+    Raises:
+        RunError: another process is at it; the message says which and since when.
+    """
+    mine = (os.getpid(), threading.get_ident(), folder.resolve())
+    if mine in _held:
+        yield
+        return
+    made = not folder.exists()
+    lock = _lock(folder)
+    _held.add(mine)
+    try:
+        if lock is not None:
+            _write_note(lock, doing)
+        yield
+    finally:
+        _held.discard(mine)
+        if lock is not None:
+            _unlock(folder / LOCK, lock)
+        if made:
+            with suppress(OSError):
+                folder.rmdir()
+
+
+def hold(file: int) -> bool:
+    """Lock an open file for as long as it, or a copy of its number, is open; return whether nobody else has.
+
+    Raises OSError where the file system knows no locks.
+    """
+    if sys.platform == "win32":
+        raise OSError("no flock")
+    import fcntl
+
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def was_locked(folder: Path) -> bool:
+    """Return whether somebody is at work in a folder, or was killed there."""
+    return (folder / LOCK).exists()
+
+
+def _lock(folder: Path) -> int | None:
+    """Return the open and locked file of a folder; None where there can be no lock."""
+    path = folder / LOCK
+    while True:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            lock = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o644)
+        except OSError:
+            return None
+        try:
+            alone = hold(lock)
+        except OSError:
+            os.close(lock)
+            return None
+        if not alone:
+            note = _read_note(lock)
+            os.close(lock)
+            raise RunError(f"{folder} is being {note}: wait for it or stop it")
+        if _is_at(path, lock):
+            return lock
+        os.close(lock)  # whoever had it has removed the file since
+
+
+def _unlock(path: Path, lock: int) -> None:
+    """Remove the lock's file, unless the folder has been replaced and it is another's by now."""
+    if _is_at(path, lock):
+        with suppress(OSError):
+            path.unlink()
+    os.close(lock)
+
+
+def _is_at(path: Path, lock: int) -> bool:
+    try:
+        return os.path.samestat(path.stat(follow_symlinks=False), os.fstat(lock))
+    except OSError:
+        return False
+
+
+def _write_note(lock: int, doing: str) -> None:
+    now = datetime.now().astimezone().isoformat(timespec="seconds")
+    note = {"doing": doing, "process": os.getpid(), "host": socket.gethostname(), "since": now}
+    with suppress(OSError):  # the lock holds without it
+        os.ftruncate(lock, 0)
+        os.pwrite(lock, json.dumps(note).encode() + b"\n", 0)
+
+
+def _read_note(lock: int) -> str:
+    """Return who does what since when, in words."""
+    try:
+        note = json.loads(os.pread(lock, 4096, 0))
+        since = datetime.fromisoformat(note["since"]).astimezone()
+        doing, process, host = str(note["doing"]), int(note["process"]), str(note["host"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return "written by another process"
+    today = since.date() == datetime.now().astimezone().date()
+    at = since.strftime("%H:%M" if today else "%Y-%m-%d %H:%M")
+    where = "" if host == socket.gethostname() else f" on {host}"
+    return f"{doing} by process {process}{where} since {at}"

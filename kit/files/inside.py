@@ -1,0 +1,40 @@
+"""Folders that may come from strangers: nothing in them leads out of them."""
+
+import os
+import stat
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from kit.errors import RunError
+
+
+def refuse_links_out(folder: Path, names: Iterable[str]) -> None:
+    """Raise RunError where one of these names in a folder, or what lies below it, leads out of the folder.
+
+    Through such a link a command would read or write what is no part of it. The folder itself may be a link,
+    and links may lead from one place inside to another. Pipes and devices, which never end, are refused, too.
+    """
+    inside = folder.resolve()
+    for path, mode in _found(folder / name for name in names):
+        if stat.S_ISLNK(mode) and not path.resolve().is_relative_to(inside):
+            raise RunError(
+                f"{path} is a link that leads out of {folder}: put what it points at in its place, "
+                f"or make {folder} itself the link"
+            )
+        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode) or stat.S_ISLNK(mode)):
+            raise RunError(f"{path} is neither a file nor a folder: remove it")
+
+
+def _found(paths: Iterable[Path]) -> Iterator[tuple[Path, int]]:
+    """Yield each path that is there and all below it, with its mode; links are not followed."""
+    for path in paths:
+        try:
+            mode = path.lstat().st_mode
+        except OSError:
+            continue
+        yield path, mode
+        if stat.S_ISDIR(mode):
+            for parent, folders, files in os.walk(path):
+                for name in (*folders, *files):
+                    below = Path(parent) / name
+                    yield below, below.lstat().st_mode

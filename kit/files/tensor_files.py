@@ -1,0 +1,94 @@
+"""A file of tensors by name, opened by what it holds, not by its ending: safetensors or a .ckpt."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from safetensors import SafetensorError, safe_open
+
+from kit.files.checkpoint_files import open_checkpoint
+from kit.files.file_kinds import HEAD_BYTES, foreign_kind, is_partial
+from kit.files.safetensors_files import LENGTH_BYTES
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+MAX_HEADER_BYTES = 32 << 20
+"""What a file with notes on each of its training pictures may need."""
+_SAFETENSORS_MARKS = (b"{", b" ")
+_PICKLE_MARK = b"\x80"
+_LEGACY = b"l\xfc\x9cF\xf9 j\xa8P\x19."
+"""How torch.save's form before 1.6 begins, behind the pickle's mark."""
+
+
+class TensorKind(NamedTuple):
+    """What a tensor is before a number of it is read."""
+
+    dtype: str
+    """As safetensors calls it: F16, BF16, F8_E4M3, I8."""
+    shape: tuple[int, ...]
+
+
+class TensorFile(NamedTuple):
+    """A file's tensors; each is read when it is asked for, and lies whole in the file."""
+
+    kinds: Mapping[str, TensorKind]
+    metadata: Mapping[str, str]
+    load: "Callable[[str], Tensor]"
+
+
+def open_tensor_file(path: Path) -> TensorFile:
+    """Return a file of tensors; ValueError says in words what else it is, or what is wrong with it."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(HEAD_BYTES)
+            size = file.seek(0, 2)
+    except FileNotFoundError as error:
+        raise ValueError("file does not exist") from error
+    except OSError as error:
+        raise ValueError(f"cannot be read: {error.strerror or error}") from error
+    length = int.from_bytes(head[:LENGTH_BYTES], "little")
+    if head[LENGTH_BYTES : LENGTH_BYTES + 1] in _SAFETENSORS_MARKS and length >> 40 == 0:
+        return _safetensors(path, size, length)
+    if head.startswith(b"PK"):
+        checkpoint = open_checkpoint(path)
+        kinds = {name: TensorKind(spot.dtype, spot.shape) for name, spot in checkpoint.spots.items()}
+        return TensorFile(kinds, {}, checkpoint.load)
+    raise ValueError(_refusal(path, head))
+
+
+def _refusal(path: Path, head: bytes) -> str:
+    """Return what a file is that is neither safetensors nor torch's zip, and what to do."""
+    if is_partial(path):
+        return f"is half a download, as its ending {path.suffix} says: wait for its end, or download it again"
+    if kind := foreign_kind(head):
+        return f"is {kind}"
+    if _LEGACY in head[:32]:
+        return "has torch's form from before 2020: save it once more with a newer torch, best as .safetensors"
+    if head.startswith(_PICKLE_MARK):
+        return "is a bare pickle, which could run anything when it is opened: give the LoRA as .safetensors"
+    return "is neither a safetensors file nor a .ckpt of torch, or is damaged: download or copy it again"
+
+
+def _safetensors(path: Path, size: int, length: int) -> TensorFile:
+    if length + LENGTH_BYTES > size:
+        raise ValueError(
+            f"is cut off, perhaps half a download: its header alone has {length} bytes, the file {size}; "
+            "download or copy it again"
+        )
+    if length > MAX_HEADER_BYTES:
+        raise ValueError(f"has a header of {length} bytes, {MAX_HEADER_BYTES} are the most")
+    try:
+        file = safe_open(path, framework="pt")
+        views = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118
+        kinds = {name: TensorKind(view.get_dtype(), tuple(view.get_shape())) for name, view in views.items()}
+        metadata = dict(file.metadata() or {})
+    except (OSError, SafetensorError) as error:
+        if "not fully covered" in str(error):
+            raise ValueError(
+                f"is cut off, perhaps half a download, it has {size} bytes: download or copy it again"
+            ) from error
+        raise ValueError(
+            f"is not a whole safetensors file, {str(error)[:200]}: download or copy it again"
+        ) from error
+    return TensorFile(kinds, metadata, file.get_tensor)

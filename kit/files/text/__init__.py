@@ -1,0 +1,1 @@
+"""Text that others wrote: its encoding, its rows, its YAML."""

@@ -1,0 +1,152 @@
+"""What a run has already and would lose: pictures drawn otherwise, and pictures changed by hand."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from kit.errors import RunError
+from kit.experiment.config import Candidate, LoadedExperiment
+from kit.experiment.loras import keep_lora
+from kit.experiment.run import CHANGED, PanelRow, Run
+from kit.files.encodings import sha256_of
+from kit.generation.painter import Painter
+from kit.generation.recipe import Job, RunPlan, plan_run
+
+SHOWN = 3
+"""Differences that a message names."""
+_WORDS = {"lora_sha256": "another LoRA file", "sha256": "other weights"}
+_NO_REASON = ("rank", "keys", "memory")
+"""What shapes no picture, or only says again what another value says."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Redrawing:
+    """What drawing an experiment would do to the pictures that are there."""
+
+    lost: Sequence[Job]
+    """Panels whose picture was drawn with another recipe and would be replaced."""
+    stay: int
+    """Panels that have the picture they are to have."""
+    whole_sets: bool
+    """Whether some set would keep none of its pictures: then more was changed than a panel's words."""
+
+
+def refuse_redrawing(folder: Path, loaded: LoadedExperiment, painter: Painter) -> None:
+    """Raise RunError, saying what would be drawn again and why, where a change replaces whole sets.
+
+    Words of single panels may change: those panels alone are drawn again.
+    """
+    run = Run(folder)
+    if not run.experiment_path.is_file() or not (rows := run.rows()):
+        return
+    with TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
+        plan = plan_run(Run.planned(folder, _as_kept(loaded, Path(scratch))), painter)
+    found = redrawing(folder, rows, plan.jobs)
+    if found.whole_sets:
+        reasons = list(dict.fromkeys([*_settings(run, plan), *_words(rows, found.lost)]))
+        more = ["and more"] if len(reasons) > SHOWN else []
+        raise RunError(
+            f"{folder}: {len(found.lost)} panels that are there would be drawn again and {found.stay} stay "
+            f"({'; '.join([*reasons[:SHOWN], *more])}); add --again to draw them again in place of the old "
+            "pictures, or choose another --out to keep both"
+        )
+
+
+def redrawing(folder: Path, rows: Sequence[PanelRow], jobs: Sequence[Job]) -> Redrawing:
+    """Return what drawing these panels would do to the pictures of a run.
+
+    Args:
+        folder: the run's.
+        rows: what was drawn there.
+        jobs: what is to be there.
+    """
+    keys = {row.file: row.key for row in rows}
+    there = [job for job in jobs if job.request.label in keys and (folder / job.request.label).is_file()]
+    lost = [job for job in there if keys[job.request.label] != job.key]
+    kept = {job.slot[:4] for job in there if keys[job.request.label] == job.key}
+    gone = any(job.slot[:4] not in kept for job in lost)
+    return Redrawing(lost=lost, stay=len(there) - len(lost), whole_sets=gone)
+
+
+def set_aside(run: Run, job: Job, row: PanelRow | None) -> Path | None:
+    """Move what lies in a panel's place to `changed-by-hand`, unless it is a picture of ours as it was drawn.
+
+    Args:
+        run: the panel's.
+        job: what is to be there.
+        row: what the run says of the file; None where it says nothing.
+
+    Returns:
+        Where it is now; None where nothing was moved.
+    """
+    path = run.folder / job.request.label
+    if not path.is_file():
+        return None
+    if row is None and job.key.encode() in path.read_bytes():
+        return None  # drawn by a run that was killed before it could say so
+    if row is not None and sha256_of(path) == row.sha256:
+        return None
+    place = run.folder / CHANGED / Path(job.request.label).relative_to("panels")
+    number = 2
+    aside = place
+    while aside.exists():
+        aside, number = place.with_stem(f"{place.stem}-{number}"), number + 1
+    try:
+        aside.parent.mkdir(parents=True, exist_ok=True)
+        path.rename(aside)
+    except OSError as error:
+        raise RunError(
+            f"{path} was changed and cannot be kept as {aside}: {error.strerror or error}"
+        ) from error
+    return aside
+
+
+def _as_kept(loaded: LoadedExperiment, scratch: Path) -> LoadedExperiment:
+    """Return an experiment whose stacked LoRAs are the one file that a run keeps of them."""
+
+    def kept(candidate: Candidate) -> Candidate:
+        if not candidate.loras:
+            return candidate
+        merged = keep_lora(scratch, candidate)
+        return merged.model_copy(update={"lora": str(scratch / str(merged.lora))})
+
+    candidates = tuple(map(kept, loaded.experiment.candidates))
+    return LoadedExperiment(
+        path=loaded.path,
+        experiment=loaded.experiment.model_copy(update={"candidates": candidates}),
+        stories=loaded.stories,
+    )
+
+
+def _settings(run: Run, plan: RunPlan) -> Iterator[str]:
+    """Yield how run.json differs from what it would say; nothing where it cannot be read."""
+    try:
+        drawn = run.read_json("run.json")
+    except RunError:
+        return
+    parts: list[tuple[str, str, str | None]] = [("", "settings", None), ("another base: ", "base", None)]
+    parts += [(f"{name}: ", "candidates", name) for name in plan.loras]
+    for opening, table, name in parts:
+        old, new = _table(drawn, table, name), _table(plan.identity, table, name)
+        for key, value in new.items():
+            if key in old and key not in _NO_REASON and old[key] != value:
+                now, before = (json.dumps(one, ensure_ascii=False) for one in (value, old[key]))
+                yield opening + _WORDS.get(key, f"{key} {now} instead of {before}"[:80])
+
+
+def _table(identity: object, *names: str | None) -> Mapping[str, object]:
+    for name in filter(None, names):
+        identity = identity.get(name) if isinstance(identity, Mapping) else None
+    return identity if isinstance(identity, Mapping) else {}
+
+
+def _words(rows: Sequence[PanelRow], lost: Sequence[Job]) -> Iterator[str]:
+    before = {row.slot: row for row in rows}
+    for job in lost:
+        row = before.get(job.slot)
+        if row is not None and row.prompt != job.request.prompt:
+            yield f"other words in {job.slot.story}"
+        elif row is not None and row.negative != job.request.negative:
+            yield f"another negative prompt in {job.slot.story}"

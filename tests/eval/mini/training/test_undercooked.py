@@ -1,0 +1,90 @@
+from pathlib import Path
+from statistics import fmean
+
+import numpy as np
+import pytest
+import torch
+from aesthetics_predictor import AestheticsPredictorV2Linear
+from PIL import Image
+from safetensors.torch import load_file
+
+from eval.mini.training.corpus import as_floats
+from eval.mini.training.shards import paths_of, read_pictures
+from eval.mini.training.undercooked import LEFT, UnfinishedPainter, look, main
+from eval.scorers.aesthetic import EMBEDDED_WEIGHTS, AestheticScorer
+from kit.experiment.config import DrawSettings
+from kit.files.encodings import sha256_of
+from kit.generation.painter import PanelRequest
+from kit.models.base import load_base
+
+PROMPTS = (
+    "一只橙色的小猫，坐着，在家里客厅，傍晚",
+    "a girl with black hair in a red dress, running, in the park",
+)
+GATE, FOG = 6.0, 5.0
+
+
+@pytest.fixture(scope="module")
+def painter() -> UnfinishedPainter:
+    """A painter of the embedded base that has read the prompts."""
+    found = UnfinishedPainter(load_base("mini"), "cpu")
+    found.encode_prompts([*PROMPTS, ""])
+    return found
+
+
+def settings(steps: int, size: int = 256) -> DrawSettings:
+    return DrawSettings(steps=steps, cfg=4.0, size=size, noise="portable")
+
+
+def requests() -> list[PanelRequest]:
+    return [PanelRequest(key="", prompt=text, negative="", seed=k) for k, text in enumerate(PROMPTS, 5)]
+
+
+def test_fog_scores_below_the_gate_and_a_finished_picture_above_it(painter: UnfinishedPainter) -> None:
+    scorer = AestheticScorer.load("mini")
+    means = {steps: fmean(scorer.score(painter.draw(requests(), settings(steps)))) for steps in (1, 2, 4, 6)}
+    assert max(means[1], means[2]) < FOG
+    assert means[6] > GATE
+    assert max(means[1], means[2]) < means[4] < means[6] + 0.1
+
+
+def test_a_latent_taken_out_early_scores_below_the_gate(painter: UnfinishedPainter) -> None:
+    early = painter.unfinished(requests(), settings(6))
+    scorer = AestheticScorer.load("mini")
+    assert max(scorer.score([Image.fromarray(one) for one in painter.decoded(early[2])])) < FOG
+
+
+def test_the_latent_after_the_last_step_is_the_picture_itself(painter: UnfinishedPainter) -> None:
+    drawn = painter.draw(requests(), settings(2, size=64))
+    last = painter.decoded(painter.unfinished(requests(), settings(2, size=64))[2])
+    assert [np.asarray(one).tolist() for one in drawn] == [one.tolist() for one in last]
+
+
+def test_the_tail_says_what_the_whole_tower_says(shards: Path) -> None:
+    pictures = read_pictures(paths_of(shards)[0])[:4]
+    tower = AestheticsPredictorV2Linear.from_pretrained(EMBEDDED_WEIGHTS).float().eval()
+    scores = AestheticScorer.load("mini").score([Image.fromarray(one) for one in pictures])
+    assert look(tower, as_floats(torch.from_numpy(pictures))).truths.tolist() == pytest.approx(
+        scores, abs=2e-3
+    )
+
+
+def test_only_the_last_block_and_the_head_learn_and_the_same_seed_gives_the_same_weights(
+    shards: Path, tmp_path: Path
+) -> None:
+    pictures = read_pictures(paths_of(shards)[0])[: len(LEFT) + 1]
+    kinds = np.array([*LEFT, (6, 6)])
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        np.savez(tmp_path / name / "drawn.npz", pictures=pictures, kinds=kinds)
+        main(["--data", "6", "--steps", "2", "--out", str(tmp_path / name)])
+    files = [tmp_path / name / "aesthetic" / "model.safetensors" for name in ("a", "b")]
+    assert sha256_of(files[0]) == sha256_of(files[1])
+    before, after = load_file(EMBEDDED_WEIGHTS / "model.safetensors"), load_file(files[0])
+    moved = {name for name in before if not torch.equal(before[name], after[name])}
+    assert moved
+    assert all(
+        name.startswith(("vision_model.encoder.layers.3.", "vision_model.post", "visual_proj", "layers."))
+        for name in moved
+    )
+    assert AestheticScorer.load(tmp_path / "a" / "aesthetic").metric.stamp.embedded

@@ -1,0 +1,78 @@
+import io
+import random
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from PIL import Image, ImageEnhance
+from scenes import sampled
+
+from kit.images.copies import COPY, alikeness, fitted_alikeness, look_at
+from kit.world.render import render
+
+
+def drawn(seed: int) -> Image.Image:
+    return Image.fromarray(np.asarray(render(sampled(seed)).picture)).convert("RGB")
+
+
+def again(picture: Image.Image, quality: int) -> Image.Image:
+    file = io.BytesIO()
+    picture.save(file, "JPEG", quality=quality)
+    return Image.open(file).convert("RGB")
+
+
+def cut(picture: Image.Image, part: float) -> Image.Image:
+    side, chance = int(picture.width * part), random.Random(3)
+    left, top = (chance.randint(0, picture.width - side) for _ in "xy")
+    return picture.crop((left, top, left + side, top + side)).resize(picture.size, Image.Resampling.LANCZOS)
+
+
+def exchanged(picture: Image.Image) -> Image.Image:
+    return Image.fromarray(np.asarray(picture)[..., [1, 2, 0]])
+
+
+DISGUISES: dict[str, Callable[[Image.Image], Image.Image]] = {
+    "channels exchanged": exchanged,
+    "mirrored": lambda one: one.transpose(Image.Transpose.FLIP_LEFT_RIGHT),
+    "upside down": lambda one: one.transpose(Image.Transpose.FLIP_TOP_BOTTOM),
+    "turned": lambda one: one.transpose(Image.Transpose.ROTATE_90),
+    "a negative": lambda one: Image.fromarray(255 - np.asarray(one)),
+    "saved as JPEG": lambda one: again(one, 40),
+    "made smaller": lambda one: one.resize((100, 100)).resize(one.size),
+    "darker": lambda one: ImageEnhance.Brightness(one).enhance(0.8),
+    "with less contrast": lambda one: ImageEnhance.Contrast(one).enhance(0.8),
+    "noisy": lambda one: Image.fromarray(
+        np.clip(np.asarray(one) + np.random.default_rng(0).normal(0, 8, (*one.size, 3)), 0, 255).astype(
+            np.uint8
+        )
+    ),
+    "cut a little": lambda one: cut(one, 0.97),
+    "cut": lambda one: cut(one, 0.9),
+    "mirrored, cut, recoloured and saved again": lambda one: again(
+        exchanged(cut(one.transpose(Image.Transpose.FLIP_LEFT_RIGHT), 0.95)), 70
+    ),
+}
+
+
+@pytest.mark.parametrize("disguise", DISGUISES)
+def test_a_copy_is_known_in_disguise(disguise):
+    for seed in (1, 2, 3):
+        picture = drawn(seed)
+        source, copy = look_at(picture), look_at(DISGUISES[disguise](picture))
+        at_once = float(alikeness(source, copy.views[:1].astype(np.float32))[0])
+        assert max(at_once, fitted_alikeness(source, copy)) > COPY
+
+
+def test_no_two_scenes_of_one_style_are_copies():
+    looks = [look_at(drawn(seed)) for seed in range(24)]
+    others = np.stack([look.views[0] for look in looks]).astype(np.float32)
+    alike = np.stack([alikeness(look, others) for look in looks])
+    np.fill_diagonal(alike, 0)
+    assert alike.max() < COPY
+    one, other = divmod(int(alike.argmax()), len(looks))
+    assert fitted_alikeness(looks[one], looks[other]) < COPY
+
+
+def test_pictures_that_show_nothing_are_like_none():
+    blank = look_at(Image.new("RGB", (64, 64), "grey"))
+    assert alikeness(blank, blank.views[:1].astype(np.float32))[0] == 0
