@@ -62,6 +62,9 @@ def reproduce(
         str, typer.Option(help="mini, kolors or a folder; else what the bundle was drawn with.")
     ] = "",
     device: Annotated[str, typer.Option(help="Where to draw: auto, cpu or cuda.")] = "auto",
+    aesthetic: Annotated[
+        str, typer.Option(help="The aesthetic predictor's folder, to score again; else the embedded one.")
+    ] = "",
     as_json: AsJson = False,
 ) -> None:
     """Draw a bundle's panels again, from the bundle alone, and compare; writes NAME-reproduced."""
@@ -70,7 +73,7 @@ def reproduce(
     for path, checked in _checked(bundles, rules):
         if not as_json:
             _say_faults(path, checked.faults)
-        faults, again = _drawn_again(path, checked, base, device)
+        faults, again = _drawn_again(path, checked, (base, device, aesthetic))
         if not as_json:
             _say_outcome(path, again, () if checked.faults else faults)
         sound = sound and again is not None and again.holds
@@ -130,17 +133,17 @@ def _is_alone(bundles: Sequence[Path]) -> bool:
 
 
 def _drawn_again(
-    path: Path, checked: "CheckedBundle", base: str, device: str
+    path: Path, checked: "CheckedBundle", where: tuple[str, str, str]
 ) -> "tuple[Sequence[Fault], Reproduction | None]":
     """Draw a bundle again if it is sound; return what is wrong with it and what came out."""
     from submissions.faults import Fault
-    from submissions.reproduction.side_by_side import reproduce_into
+    from submissions.reproduction.side_by_side import DrawAgain, reproduce_into
 
     if checked.bundle is None or checked.faults:
         return checked.faults, None
     try:
         with progress_bar("drawing") as progress:
-            return (), reproduce_into(_folder(path), checked.bundle, base, device, progress)
+            return (), reproduce_into(_folder(path), checked.bundle, DrawAgain(*where), progress)
     except StorykitError as error:
         return [Fault("bundle", f"cannot be drawn again: {error}")], None
 
@@ -157,7 +160,7 @@ def _say_faults(bundle: Path, faults: "Sequence[Fault]") -> None:
 
 def _say_outcome(bundle: Path, again: "Reproduction | None", faults: "Sequence[Fault]") -> None:
     """Print how each panel came out, and why it may not be the same; or why nothing was drawn."""
-    from submissions.reproduction.reproduce import BOUND
+    from submissions.reproduction.likeness import bound_told
     from submissions.reproduction.side_by_side import SHEET
 
     for fault in faults:
@@ -168,9 +171,13 @@ def _say_outcome(bundle: Path, again: "Reproduction | None", faults: "Sequence[F
         say(f"panel {panel.panel}: {_verdict(panel)}")
     same = sum(panel.verdict == "identical" for panel in again.panels)
     if same < len(again.panels):
-        say(f"same picture: up to {BOUND:g} of 255 mean difference")
+        say(f"same picture: up to {bound_told(again.place)}")
         for reason in again.reasons:
             say(f"differs: {reason}")
+    for problem in again.problems:
+        say(f"refused: {problem}")
+    if again.score is None:
+        say("not scored again: give --aesthetic the contest's predictor")
     sheet = shown_path(_folder(bundle) / SHEET)
     say(f"{sheet}: {same} of {len(again.panels)} panels drawn again to the last byte")
 

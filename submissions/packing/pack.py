@@ -1,6 +1,6 @@
 """The stage that packs: a run's chosen story as a bundle that the contest can check and draw again."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -8,8 +8,8 @@ from tempfile import NamedTemporaryFile
 
 from kit.errors import BundleError, RunError
 from kit.experiment.run import Run
-from kit.files.atomic_write import write_atomic
-from kit.files.encodings import sha256_bytes, zip_bytes
+from kit.files.atomic_write import copy_atomic
+from kit.files.encodings import Piece, sha256_of, zip_pieces
 from kit.files.folder_lock import lock_folder
 from kit.images.lettering import NUMBERS_ONLY
 from submissions.bundle.bundle import open_bundle
@@ -21,7 +21,6 @@ from submissions.packing.entry import Entry
 from submissions.packing.preflight import check_entry, check_evidence
 from submissions.packing.run_evidence import Evidence, gather
 from submissions.untrusted.lora_reader import LoraFile
-from submissions.untrusted.zip_reader import size_faults
 from submissions.verification.verify import verify
 
 
@@ -56,38 +55,32 @@ def _pack(run: Run, entry: Entry) -> PackReport:
     _refuse([*faults, *gaps, *(check_evidence(evidence, entry) if evidence else ())])
     assert evidence is not None
     manifest, files = build(evidence, entry)
-    _refuse([*size_faults(files)])
-    sha256, size = _write_sound(entry, zip_bytes(files))
+    _write_sound(files, entry)
     return PackReport(
         path=entry.out,
-        sha256=sha256,
-        size_bytes=size,
+        sha256=sha256_of(entry.out),
+        size_bytes=entry.out.stat().st_size,
         name=manifest.name,
         files=tuple(files),
         notes=(*_notes(manifest, entry, evidence), *_left_behind(evidence.lora)),
     )
 
 
-def _write_sound(entry: Entry, data: bytes) -> tuple[str, int]:
-    """Write a bundle under its name once `verify` has read it from disk and found nothing.
-
-    Returns:
-        Its sha256 and its size in bytes.
-    """
-    folder = entry.out.parent
+def _write_sound(files: Mapping[str, Piece], entry: Entry) -> None:
+    """Write a bundle; it gets its name once `verify` has read it from disk and found nothing."""
+    folder, rules = entry.out.parent, entry.rules
     try:
         with NamedTemporaryFile(dir=folder if folder.is_dir() else None, suffix=".zip") as draft:
-            draft.write(data)
+            draft.writelines(zip_pieces(files))
             draft.flush()
             bundle = open_bundle(Path(draft.name))
-            faults = verify(bundle, entry.rules)
-            if entry.rules.name in shipped_rules() and entry.rules != load_rules(entry.rules.name):
-                faults = tuple(dict.fromkeys((*faults, *verify(bundle))))  # as verify does without --rules
+            faults = verify(bundle, rules)
+            if rules.name in shipped_rules() and rules != load_rules(rules.name):
+                faults = tuple(dict.fromkeys((*faults, *verify(bundle))))  # as without --rules
             _refuse(faults)
+            copy_atomic(Path(draft.name), entry.out)
     except OSError as error:
         raise RunError(f"{folder} cannot be written: {error.strerror or error}") from error
-    write_atomic(entry.out, data)
-    return sha256_bytes(data), len(data)
 
 
 def _refuse(faults: Sequence[Fault]) -> None:

@@ -2,14 +2,14 @@
 
 import tempfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from statistics import fmean
 from typing import Literal
 
-import numpy as np
 from PIL import Image
 
-from kit.errors import BundleError
+from eval.scorers.protocols import Scorer
 from kit.experiment.config import DrawSettings
 from kit.experiment.run import Slot
 from kit.generation.painter import BatchPlan, DrawFailure, Painter
@@ -21,10 +21,14 @@ from kit.progress import Progress
 from kit.versions import installed_version
 from submissions.bundle.bundle import Bundle
 from submissions.bundle.manifest import BatchRecord, Manifest, PanelRecord
+from submissions.reproduction.likeness import BOUNDS, LEAST_EFFECT, Place, are_alike, mean_difference
+from submissions.reproduction.rescoring import Rescored, rescore
 
 Verdict = Literal["identical", "same pixels", "same picture", "other picture", "not drawn"]
-BOUND = 4.0
-"""Mean difference of two pictures' colour values, of 255, up to which they count as the same picture."""
+
+
+Drawn = dict[tuple[int, str], tuple[Image.Image | DrawFailure, Job]]
+"""By seed and prompt."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,18 +53,44 @@ class Reproduction:
     panels: tuple[Redrawn, ...]
     reasons: tuple[str, ...]
     """What is not as it was when the bundle was drawn: device, versions, weights."""
+    place: Place
+    """Which bound its panels were held to."""
+    effect: float | None = None
+    """Mean difference, 0 to 255, that the LoRA makes here; none for the bare base or where nothing came."""
+    score: Rescored | None = None
+    """None where no scorer is here."""
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """Return what speaks against the bundle beside its panels."""
+        idle = self.effect is not None and self.effect < LEAST_EFFECT
+        told = (
+            [f"the LoRA does nothing: without it the pictures differ by {self.effect:.2f} of 255"]
+            if idle
+            else []
+        )
+        return (*told, *(self.score.problems if self.score else ()))
 
     @property
     def holds(self) -> bool:
-        """Return whether every panel is the same picture at least."""
-        return all(panel.verdict not in ("other picture", "not drawn") for panel in self.panels)
+        """Return whether every panel is the same picture at least, and nothing else speaks against it."""
+        drawn = all(panel.verdict not in ("other picture", "not drawn") for panel in self.panels)
+        return drawn and not self.problems
 
     @property
     def facts(self) -> dict[str, object]:
         """Return all but the pictures, for machines."""
         told = ("panel", "verdict", "difference", "reason")
         panels = [{name: getattr(one, name) for name in told} for one in self.panels]
-        return {"panels": panels, "bound": BOUND, "reasons": self.reasons}
+        score = asdict(self.score) if self.score else None
+        return {
+            "panels": panels,
+            "bound": BOUNDS[self.place]._asdict(),
+            "reasons": self.reasons,
+            "effect": self.effect,
+            "score": score,
+            "problems": self.problems,
+        }
 
 
 def reproduce(bundle: Bundle, painter: Painter, progress: Progress | None = None) -> Reproduction:
@@ -84,7 +114,7 @@ def reproduce(bundle: Bundle, painter: Painter, progress: Progress | None = None
     requests = [job.request for together in jobs for job in together]
     painter.encode_prompts([text for one in requests for text in (one.prompt, one.negative)])
     painter.set_lora(lora, manifest.lora.strength if manifest.lora else 1.0)
-    drawn: dict[tuple[int, str], tuple[Image.Image | DrawFailure, Job]] = {}
+    drawn: Drawn = {}
     for batch, together in zip(batches, jobs, strict=True):
         plan = BatchPlan(panels=len(together), compiled=batch.compiled)
         pictures = painter.draw([job.request for job in together], how, plan)
@@ -92,8 +122,40 @@ def reproduce(bundle: Bundle, painter: Painter, progress: Progress | None = None
             drawn[batch.seed, job.request.prompt] = (picture, job)
         if progress is not None:
             progress.advance(len(together))
-    panels = tuple(_compared(panel, bundle, *drawn[panel.seed, panel.prompt]) for panel in manifest.panels)
-    return Reproduction(panels=panels, reasons=tuple(_changes(manifest, painter)))
+    effect = None if lora is None else _effect(batches[0], drawn, manifest, painter, how)
+    reasons = tuple(_changes(manifest, painter))
+    place: Place = "another" if reasons else "another processor" if painter.hardware == "cpu" else "same"
+    compared = (
+        _compared(panel, bundle, place, *drawn[panel.seed, panel.prompt]) for panel in manifest.panels
+    )
+    return Reproduction(panels=tuple(compared), reasons=reasons, place=place, effect=effect)
+
+
+def rescored(again: Reproduction, bundle: Bundle, scorer: Scorer) -> Reproduction:
+    """Return a reproduction with the scores of its panels; as it is where one could not be drawn."""
+    pngs = [panel.png for panel in again.panels if panel.png is not None]
+    if len(pngs) < len(again.panels):
+        return again
+    manifest = bundle.sound_manifest
+    handed_in = [bundle.panel_picture(panel) for panel in manifest.panels]
+    return replace(again, score=rescore(manifest.gate, handed_in, [decoded(png) for png in pngs], scorer))
+
+
+def _effect(
+    batch: BatchRecord, drawn: Drawn, manifest: Manifest, painter: Painter, how: DrawSettings
+) -> float | None:
+    """Return how much the LoRA moves the pictures of a batch: it is drawn once more, without it."""
+    painter.set_lora(None, 1.0)
+    bare = manifest.model_copy(update={"lora": None})
+    jobs = list(_jobs(batch, bare, painter, how))
+    plan = BatchPlan(panels=len(jobs), compiled=batch.compiled)
+    moved = [
+        mean_difference(worn.convert("RGB"), picture.convert("RGB"))
+        for job, picture in zip(jobs, painter.draw([job.request for job in jobs], how, plan), strict=True)
+        if isinstance(picture, Image.Image)
+        and isinstance(worn := drawn[batch.seed, job.request.prompt][0], Image.Image)
+    ]
+    return fmean(moved) if moved else None
 
 
 def _batches(manifest: Manifest) -> list[BatchRecord]:
@@ -122,14 +184,17 @@ def _jobs(batch: BatchRecord, manifest: Manifest, painter: Painter, how: DrawSet
         yield job_of(slot, shared, prompt, negative, f"seed {batch.seed}, {prompt}")
 
 
-def _compared(panel: PanelRecord, bundle: Bundle, picture: Image.Image | DrawFailure, job: Job) -> Redrawn:
+def _compared(
+    panel: PanelRecord, bundle: Bundle, place: Place, picture: Image.Image | DrawFailure, job: Job
+) -> Redrawn:
     """Return how a panel's new picture differs from the bundle's."""
     if not isinstance(picture, Image.Image):
         return Redrawn(panel=panel.panel, verdict="not drawn", reason=picture.reason)
     lora = bundle.sound_manifest.lora
     png = png_bytes(picture, job.request.key, job.recipe, lora.source_hash if lora else "")
-    difference = mean_difference(bundle.panel_picture(panel), decoded(png))
-    verdict: Verdict = "same picture" if difference <= BOUND else "other picture"
+    before, now = bundle.panel_picture(panel), decoded(png)
+    difference = mean_difference(before, now)
+    verdict: Verdict = "same picture" if are_alike(before, now, place) else "other picture"
     if difference == 0:
         verdict = "identical" if bundle.files[panel.file] == png else "same pixels"
     return Redrawn(panel=panel.panel, verdict=verdict, difference=difference, png=png)
@@ -138,13 +203,6 @@ def _compared(panel: PanelRecord, bundle: Bundle, picture: Image.Image | DrawFai
 def decoded(png: bytes) -> Image.Image:
     """Return a picture drawn here as RGB."""
     return open_picture(png, ("PNG",)).convert("RGB")
-
-
-def mean_difference(before: Image.Image, now: Image.Image) -> float:
-    """Return the mean absolute difference of two RGB pictures' colour values, 0 (the same) to 255."""
-    if before.size != now.size:
-        raise BundleError(f"pictures to compare must have one size, got {before.size} and {now.size}")
-    return float(np.abs(np.asarray(before, np.int16) - np.asarray(now, np.int16)).mean())
 
 
 def _lora(bundle: Bundle) -> LoadedLora | None:

@@ -1,6 +1,7 @@
 """A bundle's panels above the same panels drawn again."""
 
 from pathlib import Path
+from typing import NamedTuple
 
 from PIL import Image, ImageChops, ImageDraw
 
@@ -12,7 +13,7 @@ from kit.images.png_metadata import encoded
 from kit.progress import Progress
 from submissions.bundle.bundle import Bundle
 from submissions.bundle.mosaic import FAINT, INK, PAPER
-from submissions.reproduction.reproduce import Redrawn, Reproduction, decoded, reproduce
+from submissions.reproduction.reproduce import Redrawn, Reproduction, decoded, reproduce, rescored
 
 SHEET = "side-by-side.png"
 """The sheet's file."""
@@ -24,20 +25,36 @@ _MARGIN, _GUTTER, _SIDE, _HEAD, _TEXT = 32, 12, 150, 44, 18
 _ROWS = ("bundle", "drawn again", f"difference x{TIMES}")
 
 
+class DrawAgain(NamedTuple):
+    """With what a bundle is drawn and scored again."""
+
+    base: str = ""
+    """A base's name or folder; empty for the one that the bundle was drawn with."""
+    device: str = "auto"
+    aesthetic: str = ""
+    """An aesthetic predictor's folder; empty for the embedded one where that scored the bundle."""
+
+
 def reproduce_into(
-    folder: Path, bundle: Bundle, base: str, device: str, progress: Progress | None = None
+    folder: Path, bundle: Bundle, where: DrawAgain, progress: Progress | None = None
 ) -> Reproduction:
     """Draw a sound bundle's panels again; write them and a sheet that shows them beside the bundle's.
+
+    They are scored again where the scorer is here: the embedded one always is.
 
     Args:
         folder: where panels and sheet go.
         bundle: what was verified.
-        base: a base's name or folder; empty for the one that the bundle was drawn with.
-        device: where to draw.
+        where: with what to draw and to score.
         progress: who wants to hear how far it is.
     """
     own = EMBEDDED if bundle.sound_manifest.notice else "kolors"
-    again = reproduce(bundle, load_painter(base or own, device), progress)
+    again = reproduce(bundle, load_painter(where.base or own, where.device), progress)
+    if aesthetic := where.aesthetic or (EMBEDDED if bundle.sound_manifest.gate.embedded else ""):
+        from eval.scorers.aesthetic import AestheticScorer
+        from eval.scorers.load import device
+
+        again = rescored(again, bundle, AestheticScorer.load(aesthetic, device()))
     for panel in again.panels:
         if panel.png is not None:
             write_atomic(folder / f"{panel.panel}.png", panel.png)

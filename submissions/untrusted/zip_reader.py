@@ -12,7 +12,7 @@ import hashlib
 import os
 import struct
 import zlib
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, TypeVar
 
@@ -26,7 +26,6 @@ from submissions.untrusted.zip_list import (
     is_weights,
     judge,
     read_list,
-    size_limit,
     sum_problem,
 )
 
@@ -79,16 +78,6 @@ def read_zip(path: Path, keep: Keep | None = None) -> ZipContents:
             return _read(file, keep)
     except OSError as error:
         raise BundleError(f"{path.name} cannot be read: {error.strerror or error}") from error
-
-
-def size_faults(files: Mapping[str, bytes]) -> Iterator[Fault]:
-    """Yield what of a bundle's files is too large to be read again."""
-    sizes = {name: len(data) for name, data in files.items()}
-    for name, size in sizes.items():
-        if size > size_limit(name):
-            yield Fault(name, f"has {size} bytes, {size_limit(name)} are the most")
-    if problem := sum_problem(sizes):
-        yield _bundle_fault(problem)
 
 
 def _read(file: BinaryIO, keep: Keep | None) -> ZipContents:

@@ -1,13 +1,12 @@
-"""Checks of what a bundle claims of its LoRA: where it is from, its trigger, and that it does something."""
+"""Checks of what a bundle claims of its LoRA: its trigger, its strength, and that it does something."""
 
-import json
 import math
 from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
-from kit.files.safetensors_files import LENGTH_BYTES, METADATA, SafetensorsFile
+from kit.files.safetensors_files import SafetensorsFile
 from kit.lora.key_names import Half, read_key
 from submissions.bundle.manifest import MANIFEST, LoraRecord
 from submissions.faults import Fault
@@ -16,6 +15,8 @@ from submissions.untrusted.lora_reader import LoraFile
 LEAST_CHANGE = 1e-8
 """Root mean square of what is added to a layer's weights, whose own is about .03. The first step of a
 training (learning rate 1e-4, rank 4) adds more than 1e-6; of 1e-8 even fp32 keeps little beside .03."""
+LEAST_STRENGTH = 0.01
+"""Relative to the training; a fiftieth of a style moves pictures by one or two levels of 255."""
 MOST_FACTOR = 100.0
 """Times that up @ down is worn: alpha/rank is 4 at most in every trainer's advice, and strength 2."""
 _TRIGGER_NOTES = ("trigger", "modelspec.trigger_phrase")
@@ -28,9 +29,6 @@ def lora_claim_faults(record: LoraRecord, lora: LoraFile) -> Iterator[Fault]:
         content, layers = lora.content, lora.facts.layers
     except ValueError:
         return
-    if record.source_sha256 != record.sha256 and not _is_rewritten(lora.data, content):
-        problem = "must be the sha256 of the packed file, which storykit has not written anew from another"
-        yield Fault(f"{MANIFEST}, lora.source_sha256", problem, "pack again from the run")
     noted = next((text for name in _TRIGGER_NOTES if (text := content.metadata.get(name))), "")
     if noted and record.trigger not in noted:
         problem = f"must be among the trigger words {noted[:60]!r} that the LoRA's file names"
@@ -39,19 +37,14 @@ def lora_claim_faults(record: LoraRecord, lora: LoraFile) -> Iterator[Fault]:
     if record.factor > MOST_FACTOR:
         problem = f"is worn {record.factor:g} times up @ down, {MOST_FACTOR:g} are the most"
         yield Fault(record.file, problem, "give the alpha of its training")
+    if record.strength < LEAST_STRENGTH:
+        problem = f"is worn at strength {record.strength:g}, {LEAST_STRENGTH:g} is the least that can show"
+        yield Fault(record.file, problem, "draw with a higher strength")
     if layers and not _changes_weights(record, content):
         problem = (
             f"changes nothing at strength {record.strength:g}: no layer's weights move by {LEAST_CHANGE:g}"
         )
         yield Fault(record.file, problem, "draw with a higher strength, or train it")
-
-
-def _is_rewritten(data: bytes, content: SafetensorsFile) -> bool:
-    """Return whether a file has the form in which storykit writes one anew."""
-    header = data[LENGTH_BYTES : len(data) - len(content.body)].rstrip(b" ")
-    told = json.loads(header) | {METADATA: dict(sorted(content.metadata.items()))}
-    text = json.dumps(told, ensure_ascii=False, separators=(",", ":"))
-    return text.encode() == header and {"rank", "alpha", "keys"} <= content.metadata.keys()
 
 
 def _changes_weights(record: LoraRecord, content: SafetensorsFile) -> bool:

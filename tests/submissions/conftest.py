@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 from entries import forge, make_entry, make_scored_run, picture_bytes
 
+from submissions.bundle.bundle import Bundle, open_bundle
 from submissions.packing.pack import pack
 
 
@@ -29,3 +30,11 @@ def light(sound, tmp_path_factory) -> bytes:
 def bundle(sound, tmp_path) -> Path:
     (tmp_path / "entry.zip").write_bytes(sound)
     return tmp_path / "entry.zip"
+
+
+@pytest.fixture(scope="session")
+def opened(sound, tmp_path_factory) -> Bundle:
+    """A sound bundle, opened."""
+    path = tmp_path_factory.mktemp("opened") / "entry.zip"
+    path.write_bytes(sound)
+    return open_bundle(path)

@@ -66,6 +66,6 @@ def test_the_square_is_the_centre(tmp_path):
     assert open_cropped(tmp_path / "a.png", (32, 32)).getcolors() == [(32 * 32, (0, 0, 255))]
 
 
-def test_the_guard_of_what_looks_like_a_formula_is_no_part_of_a_caption(tmp_path):
-    folder = write_dataset(tmp_path, "1.png,'@artist; red hair\n2.png,'tis a cat\n")
-    assert [entry.text for entry in read_dataset(folder)] == ["@artist; red hair", "'tis a cat"]
+def test_a_caption_that_looks_like_a_formula_is_a_caption(tmp_path):
+    folder = write_dataset(tmp_path, "1.png,'@artist; red hair\n2.png,=^.^= a cat\n")
+    assert [entry.text for entry in read_dataset(folder)] == ["'@artist; red hair", "=^.^= a cat"]

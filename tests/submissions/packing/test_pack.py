@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 
 import pytest
 from entries import (
+    INTRODUCTION,
+    KOLORS,
     MINI,
     STORY,
     draw_panel,
@@ -18,9 +20,10 @@ from entries import (
 )
 from paths import GOLDENS, ROOT
 
-from kit.errors import RunError
+from kit.errors import BundleError, RunError
 from kit.files.encodings import sha256_of
 from submissions.contest.rules import load_rules
+from submissions.packing.entry import fitting_rules
 from submissions.packing.pack import pack
 
 GOLDEN = GOLDENS / "bundle_files.txt"
@@ -117,3 +120,47 @@ def test_panels_of_several_seeds_are_packed_as_they_were_cast(tmp_path):
             == run.panel_path("ink", "authored", "moon", seed, panel).read_bytes()
         )
     assert verified(report.path) == ()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"rules": load_rules("practice")},
+        {"introduction": INTRODUCTION * 40},
+        {"title": "墨" * 60},
+        {"title": "墨" * 61},
+        {"team": "{team}"},
+        {"candidate": "base"},
+    ],
+)
+@pytest.mark.parametrize("base", [MINI, KOLORS], ids=["embedded", "kolors"])
+def test_what_verify_refuses_is_never_packed(tmp_path, base, changes):
+    run = make_scored_run(tmp_path / "work", base=base)
+    entry = make_entry(tmp_path, **changes)
+    try:
+        pack(run, entry)
+    except BundleError:
+        assert not entry.out.exists()
+        assert not list(tmp_path.glob(".*")), "nothing is left behind"
+    else:
+        assert verified(entry.out) == ()
+
+
+def test_without_rules_pictures_of_the_embedded_base_are_packed_for_practice(tmp_path):
+    assert fitting_rules(make_scored_run(tmp_path / "mini", base=MINI)).name == "practice"
+    assert fitting_rules(make_scored_run(tmp_path / "kolors")).name == "kolors-2024"
+
+
+def test_the_embedded_base_is_refused_for_the_contest_with_the_rules_to_name(tmp_path):
+    said = refusal(make_scored_run(tmp_path / "work", base=MINI), make_entry(tmp_path))
+    assert "(draw it with Kolors, or pack it with --rules practice)" in said
+
+
+def test_a_predictor_of_another_name_does_not_open_the_contests_gate(tmp_path):
+    run = make_scored_run(tmp_path / "work")
+    path = run.folder / "scores.json"
+    path.write_text(path.read_text("utf-8").replace("sac-logos-ava1-l14-linearMSE", "my own head"), "utf-8")
+    said = refusal(run, make_entry(tmp_path))
+    assert "gate: the contest scores with AI-ModelScope/aesthetics-predictor" in said
+    assert "keep that predictor in a folder of its own name" in said

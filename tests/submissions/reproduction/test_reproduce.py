@@ -2,6 +2,8 @@
 
 import io
 import json
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,18 +12,27 @@ from entries import SCORES, STORY, lora_bytes, make_entry, write_scores
 from fakes import FakePainter
 from PIL import Image
 
-from kit.errors import BundleError
 from kit.experiment.config import DrawSettings, load_experiment
 from kit.experiment.run import Run
 from kit.generation.generate import generate
 from kit.generation.painter import BatchPlan, PanelRequest
 from submissions.bundle.bundle import Bundle, open_bundle
 from submissions.packing.pack import pack
-from submissions.reproduction.reproduce import BOUND, mean_difference, reproduce
+from submissions.reproduction.likeness import BOUNDS
+from submissions.reproduction.reproduce import Reproduction, reproduce, rescored
 from submissions.reproduction.side_by_side import draw_sheet
 
 
-class BatchPainter(FakePainter):
+class SquarePainter(FakePainter):
+    """Paints squares that hang on the recipe, as a painter of Kolors that says which weights it has."""
+
+    def __init__(self, name: str = "kolors", hardware: str = "cpu") -> None:
+        super().__init__(name)
+        self.identity = {**self.identity, "sha256": {"unet": "4" * 64}}
+        self.hardware = hardware
+
+
+class BatchPainter(SquarePainter):
     """Paints squares that hang on the pictures drawn with them as well, as a GPU's last bits do."""
 
     def draw(
@@ -35,7 +46,7 @@ def _shifted(picture: Image.Image, by: int) -> Image.Image:
     return Image.fromarray(np.asarray(picture) // 2 + np.uint8(by))
 
 
-def packed(folder: Path, painter: FakePainter, head: str = "", **changes: object) -> Bundle:
+def packed(folder: Path, painter: SquarePainter, head: str = "", **changes: object) -> Bundle:
     """Return a bundle whose panels this painter drew; its zip is there no more."""
     folder.mkdir(parents=True, exist_ok=True)
     story = STORY.replace("一只黑猫，第", "一只黑猫第") if "orders" in head else STORY
@@ -59,7 +70,7 @@ def packed(folder: Path, painter: FakePainter, head: str = "", **changes: object
 @pytest.fixture(scope="module")
 def bundle(tmp_path_factory) -> Bundle:
     """One bundle for tests that only look at it."""
-    return packed(tmp_path_factory.mktemp("packed"), FakePainter())
+    return packed(tmp_path_factory.mktemp("packed"), SquarePainter())
 
 
 def changed(bundle: Bundle, **fields: object) -> Bundle:
@@ -96,24 +107,27 @@ def test_only_batches_with_a_panel_of_the_bundle_are_drawn(tmp_path):
     bundle = packed(tmp_path, BatchPainter(), seeds=(5, 3, 3, 3, 3, 3, 3, 3))
     painter = BatchPainter()
     reproduce(bundle, painter)
-    assert [(len(batch), batch[0].seed) for batch in painter.batches] == [(4, 3), (4, 3), (4, 5)]
+    *drawn, bare = [(len(batch), batch[0].seed) for batch in painter.batches]
+    assert drawn == [(4, 3), (4, 3), (4, 5)]
+    assert bare == (4, 3), "the first batch again, without the LoRA"
 
 
 def test_the_lora_of_the_bundle_is_worn_at_its_strength(bundle):
-    painter = FakePainter()
+    painter = SquarePainter()
     reproduce(bundle, painter)
-    assert [strength for _, strength in painter.worn] == [0.8]
+    worn = [(lora is not None, strength) for lora, strength in painter.worn]
+    assert worn == [(True, 0.8), (False, 1.0)], "and then, to see what it does, without it"
 
 
 def test_a_painter_with_another_base_draws_other_pictures_and_says_why(bundle):
-    again = reproduce(bundle, FakePainter("another"))
+    again = reproduce(bundle, SquarePainter("another"))
     assert {panel.verdict for panel in again.panels} == {"other picture"}
     assert not again.holds
-    assert "name another, was fake" in again.reasons
+    assert "name another, was kolors" in again.reasons
 
 
 def test_another_device_is_a_reason(bundle):
-    painter = FakePainter()
+    painter = SquarePainter()
     painter.hardware = "NVIDIA H100"
     assert "drawn on NVIDIA H100, was cpu" in reproduce(bundle, painter).reasons
 
@@ -121,18 +135,18 @@ def test_another_device_is_a_reason(bundle):
 def test_a_seed_changed_by_a_forger_is_found_out(bundle):
     [first, *rest] = bundle.sound_manifest.panels
     again = reproduce(
-        changed(bundle, panels=(first.model_copy(update={"seed": 5}), *rest), batches=()), FakePainter()
+        changed(bundle, panels=(first.model_copy(update={"seed": 5}), *rest), batches=()), SquarePainter()
     )
     assert [panel.verdict for panel in again.panels] == ["other picture", *["identical"] * 7]
 
 
 def test_a_bundle_that_does_not_say_its_batches_is_drawn_in_sets(bundle):
-    again = reproduce(changed(bundle, batches=()), FakePainter())
+    again = reproduce(changed(bundle, batches=()), SquarePainter())
     assert [panel.verdict for panel in again.panels] == ["identical"] * 8
 
 
 def test_a_panel_that_cannot_be_drawn_is_named_with_its_reason(bundle):
-    painter = FakePainter()
+    painter = SquarePainter()
     painter.fail_on = "第3幕"
     again = reproduce(bundle, painter)
     third = again.panels[2]
@@ -143,9 +157,9 @@ def test_a_panel_that_cannot_be_drawn_is_named_with_its_reason(bundle):
 
 
 def test_panels_drawn_one_by_one_in_little_memory_are_drawn_so_again(tmp_path):
-    bundle = packed(tmp_path, FakePainter(), head='memory = "low"\n')
+    bundle = packed(tmp_path, SquarePainter(), head='memory = "low"\n')
     assert bundle.sound_manifest.settings.memory == "low"
-    painter = FakePainter()
+    painter = SquarePainter()
     reproduce(bundle, painter)
     assert {settings.memory for settings in painter.settings} == {"low"}
 
@@ -161,34 +175,123 @@ def png(colours: np.ndarray, **info: object) -> bytes:
 
 
 def test_machines_get_every_verdict_with_bound_and_reasons(bundle):
-    told = json.loads(json.dumps(reproduce(bundle, FakePainter("another")).facts))
-    assert told["bound"] == BOUND
-    assert "name another, was fake" in told["reasons"]
+    told = json.loads(json.dumps(reproduce(bundle, SquarePainter("another")).facts))
+    assert told["bound"] == json.loads(json.dumps(BOUNDS["another"]._asdict()))
+    assert told["problems"] == []
+    assert "name another, was kolors" in told["reasons"]
     assert [panel["panel"] for panel in told["panels"]] == list(range(1, 9))
     assert {panel["verdict"] for panel in told["panels"]} == {"other picture"}
 
 
-def test_the_difference_is_the_mean_over_all_colour_values():
-    grey = np.full((4, 4, 3), 100)
-    brighter = grey.copy()
-    brighter[0, 0, 0] += 48
-    assert mean_difference(picture(grey), picture(grey)) == 0
-    assert mean_difference(picture(grey), picture(brighter)) == pytest.approx(1.0)
-    assert mean_difference(picture(grey), picture(grey + 7)) == pytest.approx(7.0)
-    assert mean_difference(picture(grey + 7), picture(grey)) == pytest.approx(7.0)
+def moved(bundle: Bundle, move: Callable[[np.ndarray], np.ndarray]) -> Bundle:
+    """Return a bundle whose panels were painted over."""
+    files = dict(bundle.files)
+    for name in bundle.panels:
+        with Image.open(io.BytesIO(files[name])) as before:
+            files[name] = png(np.clip(move(np.asarray(before, np.int16)), 0, 255), compress_level=1)
+    return Bundle(files=files, manifest=bundle.manifest)
 
 
-def test_pictures_of_two_sizes_are_not_compared():
-    with pytest.raises(BundleError, match="must have one size"):
-        mean_difference(picture(np.zeros((4, 4, 3))), picture(np.zeros((8, 8, 3))))
+def verdicts(again: Reproduction) -> set[str]:
+    return {panel.verdict for panel in again.panels}
+
+
+def nothing(pixels: np.ndarray) -> np.ndarray:
+    return pixels
+
+
+def one_value(pixels: np.ndarray) -> np.ndarray:
+    """One colour value of one pixel by one level."""
+    pixels[0, 0, 0] += 1 if pixels[0, 0, 0] < 255 else -1
+    return pixels
+
+
+def all_values(pixels: np.ndarray) -> np.ndarray:
+    """Each value by two levels up or down, as a scorer's gradient says: far within a mean of 4."""
+    signs = np.random.default_rng(0).integers(0, 2, pixels.shape) * 4 - 2
+    return np.where((pixels + signs < 0) | (pixels + signs > 255), pixels - signs, pixels + signs)
+
+
+def edges(pixels: np.ndarray) -> np.ndarray:
+    """A few values far, a fifth by a level: what fp16 does."""
+    chance = np.random.default_rng(0).random(pixels.shape)
+    return pixels + 20 * (chance < 0.02) + (chance > 0.8)
 
 
 @pytest.mark.parametrize(
-    ("by", "verdict"), [(0, "same pixels"), (BOUND, "same picture"), (BOUND + 1, "other picture")]
+    ("move", "hardware", "verdict"),
+    [
+        (nothing, "NVIDIA H100", "same pixels"),
+        (one_value, "NVIDIA H100", "other picture"),
+        (all_values, "NVIDIA H100", "other picture"),
+        (edges, "NVIDIA H100", "other picture"),
+        (nothing, "cpu", "same pixels"),
+        (one_value, "cpu", "same picture"),
+        (all_values, "cpu", "other picture"),
+        (edges, "cpu", "other picture"),
+    ],
 )
-def test_the_bound_divides_the_same_picture_from_another(tmp_path, by, verdict):
-    bundle = packed(tmp_path, BatchPainter())
-    before = np.asarray(Image.open(io.BytesIO(bundle.files["panels/1.png"])).convert("RGB"))
-    files = {**bundle.files, "panels/1.png": png(before + by, compress_level=1)}
-    first = reproduce(Bundle(files=files, manifest=bundle.manifest), BatchPainter()).panels[0]
-    assert (first.verdict, first.difference) == (verdict, by)
+def test_on_one_device_only_the_same_pixels_hold_and_on_cpus_their_rounding(
+    tmp_path, move, hardware, verdict
+):
+    bundle = packed(tmp_path, SquarePainter(hardware=hardware))
+    again = reproduce(moved(bundle, move), SquarePainter(hardware=hardware))
+    assert verdicts(again) == {verdict}
+    assert again.holds == (verdict != "other picture")
+
+
+@pytest.mark.parametrize(
+    ("move", "verdict"), [(nothing, "same pixels"), (edges, "same picture"), (all_values, "other picture")]
+)
+def test_on_another_device_few_values_may_lie_far_and_most_must_stay(bundle, move, verdict):
+    again = reproduce(moved(bundle, move), SquarePainter(hardware="NVIDIA H100"))
+    assert verdicts(again) == {verdict}
+
+
+class IdlePainter(SquarePainter):
+    """Draws the same with a LoRA and without it."""
+
+    def draw(
+        self, requests: list[PanelRequest], settings: DrawSettings, batching: BatchPlan | None = None
+    ) -> list[Image.Image]:
+        bare = [replace(request, key=request.prompt) for request in requests]
+        return super().draw(bare, settings, batching)
+
+
+def test_a_lora_that_changes_nothing_is_refused_though_every_pixel_is_the_same(tmp_path):
+    again = reproduce(packed(tmp_path, IdlePainter()), IdlePainter())
+    assert verdicts(again) == {"identical"}
+    assert not again.holds
+    assert again.problems == ("the LoRA does nothing: without it the pictures differ by 0.00 of 255",)
+
+
+def test_the_bare_base_is_not_asked_what_its_lora_does(bundle):
+    again = reproduce(changed(bundle, lora=None), SquarePainter())
+    assert again.effect is None
+
+
+class Head:
+    """Gives panels handed in one score and panels drawn again another."""
+
+    def __init__(self, handed_in: float, drawn_again: float) -> None:
+        self.scores = [handed_in] * 8 + [drawn_again] * 8
+
+    def score(self, panels: Sequence[Image.Image]) -> list[float]:
+        assert len(panels) == 16
+        return self.scores
+
+
+@pytest.mark.parametrize(
+    ("handed_in", "drawn_again", "problem"),
+    [
+        (6.5, 6.5, None),
+        (6.501, 6.1, None),
+        (4.2, 6.5, "the bundle's panels score 4.2000, the bundle says 6.5000"),
+        (6.5, 5.9, "drawn again they score 5.9000, the gate is 6"),
+    ],
+)
+def test_the_score_of_what_was_drawn_again_counts(bundle, handed_in, drawn_again, problem):
+    again = rescored(reproduce(bundle, SquarePainter()), bundle, Head(handed_in, drawn_again))
+    assert again.problems == ((problem,) if problem else ())
+    assert again.holds == (problem is None)
+    assert json.loads(json.dumps(again.facts))["score"]["drawn_again"] == drawn_again

@@ -1,0 +1,119 @@
+"""What no run can have: each row a lie that is sealed again, beside twins that must stay sound."""
+
+import copy
+import json
+
+import pytest
+
+from kit.experiment.identity import embedded_sha256
+from submissions.bundle.manifest import EMBEDDED_NOTICE, MANIFEST, Manifest
+from submissions.verification.origin_checks import origin_faults
+
+
+@pytest.fixture
+def told(opened) -> dict:
+    return json.loads(opened.files[MANIFEST])
+
+
+def faults(told: dict) -> str:
+    manifest = Manifest.model_validate_json(json.dumps(told))
+    return "\n".join(map(str, origin_faults(manifest)))
+
+
+def changed(told: dict, place: str, value: object) -> dict:
+    """Return a manifest with another value at `a.b`; in `panels.*.a` with one in each panel."""
+    told = copy.deepcopy(told)
+    *way, last = place.split(".")
+    tables = [told]
+    for name in way:
+        tables = tables[0] if name == "*" else [table[name] for table in tables]
+    for number, table in enumerate(tables, 1):
+        table[last] = value(number) if callable(value) else value
+    return told
+
+
+LIES = [
+    ("order", "<script>alert(1)</script>", "manifest.json, order: must be one of authored"),
+    ("order", "shuffle-", "manifest.json, order: must be one of authored"),
+    ("story", "../../../etc/passwd", "manifest.json, story: must hold letters, digits"),
+    ("story", "s" * 101, "manifest.json, story: String should have at most 100"),
+    ("candidate", "Ink Cat", "manifest.json, candidate: must be lower-case letters"),
+    ("storykit", "999", "says that storykit 999 packed it"),
+    ("storykit", "of my own", "manifest.json, storykit: must be a version"),
+    ("base.name", "mini", "manifest.json, base: is called mini and has other weights"),
+    ("base.name", "mini", "must say that the base is the embedded one exactly when it is"),
+    ("base.sha256", {}, "manifest.json, base.sha256: Dictionary should have at least 1"),
+    (
+        "base.sha256",
+        {"unet": "of my own fine-tuning"},
+        "manifest.json, base.sha256.unet: String should match",
+    ),
+    ("base.sha256", {"../unet": "1" * 64}, "manifest.json, base.sha256"),
+    ("base.sha256", dict(embedded_sha256()), "must say that the base is the embedded one exactly when it is"),
+    ("base.dtype", "float7", "manifest.json, base.dtype: Input should be"),
+    ("base.note", "x" * 3000, "manifest.json, base.note: Extra inputs are not permitted"),
+    ("base.scheduler", {"name": "x" * 3000}, "scheduler must have at most 2000 characters"),
+    ("settings.scheduler", {"name": "euler"}, "manifest.json, settings.scheduler: must be the base's own"),
+    ("drawn_with.note", "x" * 3000, "manifest.json, drawn_with.note: Extra inputs are not permitted"),
+    ("drawn_with.device", "a\x1b[31mpencil", "manifest.json, drawn_with.device: must be one line"),
+    ("drawn_with.device", "p" * 101, "manifest.json, drawn_with.device: String should have at most 100"),
+    ("drawn_with.versions", {}, "manifest.json, drawn_with.versions: must say the version of torch"),
+    ("drawn_with.versions", {"torch": "the newest"}, "versions.torch: must be a version such as"),
+    ("drawn_with.commit", "a pencil", "manifest.json, drawn_with.commit: String should match"),
+    ("mosaic", "my own hand", "manifest.json, mosaic: must be a font that storykit letters with"),
+    ("panels.*.prompt", "墨韵，一只猫", "must have at least 4 different prompts, got 1"),
+    ("panels.*.prompt", lambda n: "墨韵，一只猫" + "。" * n, "must have at least 4 different prompts, got 1"),
+    ("panels.*.prompt", lambda n: f"墨韵，猫{n % 3}", "must have at least 4 different prompts, got 3"),
+    ("panels.*.prompt", lambda n: f"墨韵，猫{n % 7}", "1 and 8 have one prompt and one seed"),
+    ("panels.*.prompt", "墨韵，", "manifest.json, lora.trigger: must stand in front of every prompt"),
+    ("panels.*.negative", lambda n: f"模糊{n}", "must have one negative prompt"),
+    ("lora.trigger", "another word", "manifest.json, lora.trigger: must stand in front of every prompt"),
+    ("lora.trigger", "墨", "manifest.json, lora.trigger: must stand in front of every prompt"),
+    ("lora.trigger", "墨" * 201, "manifest.json, lora.trigger: must be one line of at most 200"),
+]
+TWINS = [
+    ("order", "shuffle-12"),
+    ("order", "scene-first"),
+    ("story", "墨猫 夜行-1.2"),
+    ("candidate", "ink-80"),
+    ("storykit", "not installed"),
+    ("storykit", "0.0.9.dev1+local"),
+    (
+        "base.sha256",
+        {"unet/diffusion_pytorch_model.fp16.safetensors": "4" * 64, "tokenizer/t.model": "5" * 64},
+    ),
+    ("base.dtype", "float16"),
+    ("base.dtype", None),
+    ("drawn_with.device", "NVIDIA GeForce RTX 4090"),
+    ("drawn_with.versions", {"torch": "2.12.1+cu128", "diffsynth": "1.1.9", "numpy": None}),
+    ("drawn_with.commit", "a" * 40),
+    ("mosaic", "Noto Sans CJK SC"),
+    ("lora.strength", 0.05),
+    ("lora.trigger", ""),
+    ("panels.*.prompt", lambda n: f"墨韵，猫{n % 4}" if n < 5 else f"墨韵，狗{n}"),
+    ("panels.*.prompt", lambda n: f"墨韵, a cat walks {n} steps"),
+]
+
+
+@pytest.mark.parametrize(("place", "value", "fault"), LIES)
+def test_what_no_run_can_have_is_named(told, place, value, fault):
+    told["batches"] = []
+    assert fault in faults(changed(told, place, value))
+
+
+@pytest.mark.parametrize(("place", "value"), TWINS)
+def test_what_a_run_can_have_is_let_through(told, place, value):
+    told["batches"] = []
+    assert faults(changed(told, place, value)) == ""
+
+
+def test_the_embedded_base_with_its_own_weights_and_notice_is_let_through(told):
+    told["base"] |= {"name": "mini", "sha256": dict(embedded_sha256())}
+    assert faults(told | {"notice": EMBEDDED_NOTICE}) == ""
+
+
+def test_one_prompt_with_several_seeds_is_a_cast_and_let_through(told):
+    prompts = ["墨韵，猫", "墨韵，狗", "墨韵，鸟", "墨韵，鱼"] * 2
+    for number, panel in enumerate(told["panels"]):
+        panel |= {"prompt": prompts[number], "seed": number}
+    assert faults(told | {"batches": []}) == ""
