@@ -10,8 +10,8 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from kit.errors import MOST_FAULTS, InputError
-from kit.files.foreign_text import why_no_text
-from kit.files.toml_text import parse_toml
+from kit.files.text.foreign_text import why_no_text
+from kit.files.text.toml_text import parse_toml
 from kit.files.unknown_keys import Loc, field_at, what_was_meant
 
 M = TypeVar("M", bound=BaseModel)

@@ -12,7 +12,7 @@ _WEIGHT = "every word counts alike here, write the words without it"
 _CHOICE = "nothing is chosen here, write the words you want"
 
 
-class _Mark(NamedTuple):
+class _ForeignMark(NamedTuple):
     """A mark of another program."""
 
     pattern: re.Pattern[str]
@@ -22,8 +22,8 @@ class _Mark(NamedTuple):
     """What to do here."""
 
 
-def _mark(pattern: str, means: str, instead: str) -> _Mark:
-    return _Mark(re.compile(pattern), means, instead)
+def _mark(pattern: str, means: str, instead: str) -> _ForeignMark:
+    return _ForeignMark(re.compile(pattern), means, instead)
 
 
 _MARKS = (

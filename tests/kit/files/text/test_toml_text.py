@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from paths import ROOT
 
-from kit.files.toml_text import parse_toml
+from kit.files.text.toml_text import parse_toml
 
 
 def problem(text: str) -> str:
@@ -137,7 +137,7 @@ def test_any_text_is_read_or_refused_in_one_line(pieces: list[str]) -> None:
 READ_THEM_ALL = """
 import resource, sys
 resource.setrlimit(resource.RLIMIT_CPU, (60, 60))
-from kit.files.toml_text import parse_toml
+from kit.files.text.toml_text import parse_toml
 for text in ("a = [" * 200_000, "." + " " * 200_000 + "." + " " * 200_000, "a." * 200_000 + "a = 1",
              'a = \"\"\"' + '\\\\\"\"\"' * 100_000, '"' * 400_000, "[[a]]\\n" * 40_000, "[]" * 200_000):
     try:

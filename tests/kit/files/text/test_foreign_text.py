@@ -6,7 +6,7 @@ import pytest
 
 from kit.errors import InputError
 from kit.files.documents import read_text
-from kit.files.foreign_text import looks_like_gbk
+from kit.files.text.foreign_text import looks_like_gbk
 
 
 def refusal(folder: Path, data: bytes) -> str:
