@@ -52,7 +52,7 @@ def _with_torch(versions: "Mapping[str, str | None]") -> "Mapping[str, str | Non
     return versions
 
 
-def _scheduled(base: "_Base") -> "_Base":
+def _scheduled(base: "_BaseClaim") -> "_BaseClaim":
     if len(canonical_json(base.scheduler)) > 2000:
         raise ValueError("scheduler must have at most 2000 characters")
     return base
@@ -65,7 +65,7 @@ Package = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{
 Versions = Annotated[Mapping[Package, Version | None], Field(max_length=30), AfterValidator(_with_torch)]
 
 
-class _Base(BaseModel, extra="forbid"):
+class _BaseClaim(BaseModel, extra="forbid"):
     """What a painter says of its base."""
 
     name: Annotated[ShortName, AfterValidator(_line)]
@@ -74,7 +74,7 @@ class _Base(BaseModel, extra="forbid"):
     dtype: Literal["float16", "bfloat16", "float32"] | None = None
 
 
-class _DrawnWith(BaseModel, extra="forbid"):
+class _DrawnWithClaim(BaseModel, extra="forbid"):
     """Where and with what a run was drawn."""
 
     device: Annotated[ShortName, AfterValidator(_line)]
@@ -82,15 +82,15 @@ class _DrawnWith(BaseModel, extra="forbid"):
     commit: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40,64}$")] | None = None
 
 
-class _Origin(BaseModel):
+class _OriginClaim(BaseModel):
     """The parts of a manifest that only a run gives."""
 
     storykit: Annotated[str, AfterValidator(lambda text: text if text == NOT_INSTALLED else _version(text))]
     candidate: Annotated[PlainName, StringConstraints(max_length=100)]
     order: Order
     story: Annotated[ShortName, AfterValidator(_story)]
-    base: Annotated[_Base, AfterValidator(_scheduled)]
-    drawn_with: _DrawnWith
+    base: Annotated[_BaseClaim, AfterValidator(_scheduled)]
+    drawn_with: _DrawnWithClaim
     mosaic: Annotated[str, AfterValidator(lambda text: _lettering(text))]
 
 
@@ -102,9 +102,9 @@ def _lettering(note: str) -> str:
 
 def origin_faults(manifest: Manifest) -> Iterator[Fault]:
     """Yield what of a manifest no run can have."""
-    told = {name: getattr(manifest, name) for name in _Origin.model_fields}
+    told = {name: getattr(manifest, name) for name in _OriginClaim.model_fields}
     try:
-        _Origin.model_validate(told)
+        _OriginClaim.model_validate(told)
     except ValidationError as error:
         for problem in error.errors(include_url=False, include_input=False):
             place = ".".join(map(str, problem["loc"]))[:100]
