@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from command import tree
-from entries import forge, make_entry, make_scored_run, picture_bytes, unpack
+from entries import make_entry, make_scored_run, unpack
 from hostile import hostile_bundles
 from paths import ROOT
 
@@ -29,12 +29,7 @@ def judged(paths: list[Path], folder: Path) -> dict[str, dict[str, object]]:
 @pytest.fixture(scope="module")
 def sound(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("sound")
-    path = pack(make_scored_run(folder / "work"), make_entry(folder)).path
-
-    def shrink(files, manifest):
-        files |= {name: picture_bytes(1, {}) for name in files if name.startswith("mosaic")}
-
-    return forge(path, shrink)
+    return pack(make_scored_run(folder / "work"), make_entry(folder)).path
 
 
 def test_every_hostile_bundle_is_refused_within_its_bounds_and_writes_nothing(sound, tmp_path):

@@ -6,7 +6,6 @@ from operator import attrgetter
 from pathlib import Path
 from typing import TypeVar
 
-from eval.comparison.compare import read_comparison
 from eval.scoring.records import (
     FILE,
     PANELS_FILE,
@@ -81,8 +80,7 @@ def gather(run: Run, entry: Entry) -> tuple[Evidence | None, list[Fault]]:
     ]
     if faults:
         return None, faults
-    rows, comparison = _rows(run, entry), _read(run, COMPARISON, _comparison, faults)
-    problem = comparison_problem(comparison, entry.candidate, entry.order) if comparison else ""
+    rows, (comparison, problem) = _rows(run, entry), _comparison(run, entry)
     evidence = Evidence(
         candidate=candidates[entry.candidate],
         story=stories[entry.story],
@@ -92,7 +90,7 @@ def gather(run: Run, entry: Entry) -> tuple[Evidence | None, list[Fault]]:
         scores=_scores(run, faults),
         lora=_lora(candidates[entry.candidate], faults),
         batches=_batches(run, rows),
-        comparison=None if problem else comparison,
+        comparison=comparison,
         comparison_problem=problem,
     )
     return evidence, faults
@@ -108,9 +106,16 @@ def _read(run: Run, place: str, read: Callable[[Run], T], faults: list[Fault]) -
         return None
 
 
-def _comparison(run: Run) -> bytes | None:
-    """Return the file of a run's comparison, None where there is none; RunError where it is damaged."""
-    return (run.folder / COMPARISON).read_bytes() if read_comparison(run) is not None else None
+def _comparison(run: Run, entry: Entry) -> tuple[bytes | None, str]:
+    """Return a run's comparison, None where there is none for the entry, and why it does not go along."""
+    if not (run.folder / COMPARISON).exists():
+        return None, ""
+    try:
+        data = (run.folder / COMPARISON).read_bytes()
+    except OSError as error:
+        return None, f"cannot be read: {error.strerror}"
+    problem = comparison_problem(data, entry.candidate, entry.order)
+    return (None, problem) if problem else (data, "")
 
 
 def _scores(run: Run, faults: list[Fault]) -> Scores | None:

@@ -35,7 +35,11 @@ class FakePainter:
     device = hardware = "cpu"
 
     def __init__(self, identity: str = "fake") -> None:
-        self.identity: Mapping[str, object] = {"name": identity, "sha256": {}, "scheduler": {"name": "none"}}
+        self.identity: Mapping[str, object] = {
+            "name": identity,
+            "sha256": {"unet": "1" * 64},
+            "scheduler": {"name": "none"},
+        }
         self.read_prompts: list[str] = []
         self.batches: list[list[PanelRequest]] = []
         self.settled: list[int] = []

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from course_entries import COURSE, retell
 from entries import INTRODUCTION, forge, make_entry, make_scored_run, picture_bytes
+from mosaics import mosaics_of
 from PIL import Image
 
 from kit.files.encodings import sha256_bytes
@@ -13,16 +14,10 @@ from submissions.packing.pack import pack
 
 @pytest.fixture(scope="session")
 def sound(tmp_path_factory) -> bytes:
-    """The bytes of a sound bundle for the course whose mosaics are small."""
+    """The bytes of a sound bundle for the course."""
     folder = tmp_path_factory.mktemp("sound")
-    path = pack(
-        make_scored_run(folder / "work"), make_entry(folder, rules=COURSE, introduction=2 * INTRODUCTION)
-    ).path
-    return forge(path, lambda files, _: files.update(small_mosaics(files))).read_bytes()
-
-
-def small_mosaics(files: dict[str, bytes]) -> dict[str, bytes]:
-    return {name: picture_bytes(1, {}) for name in files if name.startswith("mosaic")}
+    entry = make_entry(folder, rules=COURSE, introduction=2 * INTRODUCTION)
+    return pack(make_scored_run(folder / "work"), entry).path.read_bytes()
 
 
 @pytest.fixture
@@ -50,4 +45,5 @@ def repaint(files: dict[str, bytes], told: dict, entry: tuple[str, str, Sequence
         found = sha256_bytes(files[panel["file"]])
         files["scores.csv"] = files["scores.csv"].replace(panel["sha256"].encode(), found.encode())
         panel["sha256"] = found
+    files |= mosaics_of(files)
     retell(files, told)

@@ -60,11 +60,23 @@ def test_the_runs_comparison_goes_into_the_bundle(tmp_path):
     assert files["comparison.json"] == (run.folder / "comparison.json").read_bytes()
 
 
-def test_a_comparison_that_storykit_has_not_written_stays_behind_and_the_report_says_so(tmp_path):
-    run = make_scored_run(tmp_path / "work")
-    run.write_json("comparison.json", {"comparisons": []})
+@pytest.mark.parametrize(
+    "damaged", [b'{"comparisons": []}', b"", b"{", b"[]", b"[" * 100_000, b"\xff\xfe\x00"], ids=range(6)
+)
+def test_a_damaged_comparison_stays_behind_and_the_report_says_so(run, tmp_path, damaged):
+    (run.folder / "comparison.json").write_bytes(damaged)
     report = pack(run, make_entry(tmp_path))
     assert "comparison.json is left out: it is no comparison that storykit has written" in report.notes
+    assert "comparison.json" not in report.files
+
+
+def test_a_comparison_of_other_candidates_stays_behind_and_the_report_says_so(tmp_path):
+    run = make_scored_run(tmp_path / "work", seeds=(3, 5))
+    write_comparison(run)
+    path = run.folder / "comparison.json"
+    path.write_text(path.read_text("utf-8").replace('"ink"', '"oil"'), encoding="utf-8")
+    report = pack(run, make_entry(tmp_path))
+    assert "comparison.json is left out: it compares candidates, and not the entry's own, ink" in report.notes
     assert "comparison.json" not in report.files
 
 

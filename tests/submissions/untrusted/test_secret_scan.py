@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from paths import ROOT
 
+from kit.files.encodings import sha256_bytes
 from submissions.untrusted.secret_scan import find_leaks
 
 _ANY = "Zq3" * 20
@@ -15,6 +16,7 @@ UUID = "c1e8a4ea-36b5-4e62-b20a-" + "672b48361817"
 LEAKS = (
     ("ModelScope token", f"ms-{UUID}".upper().replace("MS-", "ms-")),
     ("OpenAI key", "sk-" + _ANY[:48]),
+    ("access token", "e2b_" + "0123456789abcdef" * 2 + "01234567"),
     ("OpenAI key", "sk-ant-api03-" + _ANY),
     ("OpenAI key", "sk-" + "0123456789abcdef" * 2),
     ("Hugging Face token", "api_org_" + _ANY[:34]),
@@ -167,6 +169,15 @@ def test_a_path_of_a_computer_is_found(path):
 def test_what_belongs_in_a_bundle_is_no_leak(text):
     assert find_leaks("x", text) == []
     assert find_leaks("x", json.dumps({"text": text})) == []
+
+
+@pytest.mark.parametrize("first", ["e2b6f229", "e2b", "dead", "ac", "acca", "fa1", "5ec2e7", "0000"])
+@pytest.mark.parametrize("form", ["1,panels/1.png,{},ok", '"unet": "{}"', '"tokenizer": "{}"', "x{}9", "sha256:{}"])
+def test_a_checksum_is_no_token_whatever_it_begins_with(first, form):
+    for length in (32, 40, 64):
+        digest = (first + sha256_bytes(first.encode()))[:length]
+        assert find_leaks("scores.csv", form.format(digest)) == []
+        assert find_leaks("scores.csv", form.format(digest.upper())) == []
 
 
 def test_an_id_beside_the_word_token_is_named_as_what_it_may_be():
