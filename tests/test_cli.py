@@ -231,7 +231,8 @@ def test_a_base_that_cannot_be_used_is_refused(tmp_path, base, reason):
         ),
         (
             "misfit.safetensors",
-            "0 of 1 keys match the base, all must; the base has no layer blocks.41.transformer_blocks.9.attn1.to_q",
+            "0 of 1 keys match the base, all must; the base has no layer "
+            "blocks.41.transformer_blocks.9.attn1.to_q",
         ),
     ],
 )
