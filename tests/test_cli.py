@@ -223,13 +223,17 @@ def test_a_base_that_cannot_be_used_is_refused(tmp_path, base, reason):
     [
         ("none.safetensors", "candidate[1].lora: file none.safetensors does not exist"),
         ("mini:none", "mini:none: the package has "),
-        ("torn.safetensors", "torn.safetensors: is not a whole safetensors file"),
-        ("torn.ckpt", r"torn.ckpt: must be .safetensors or a .ckpt of tensors alone"),
+        ("torn.safetensors", "torn.safetensors: is a text: download the LoRA file itself again"),
+        ("torn.ckpt", "torn.ckpt: is a text: download the LoRA file itself again"),
         (
             "foreign.safetensors",
-            "0 of 2 keys match the LoRA names of DiffSynth, PEFT, diffusers or kohya, all must",
+            "0 of 2 keys match the LoRA names of DiffSynth, PEFT, diffusers, kohya or ComfyUI, all must",
         ),
-        ("misfit.safetensors", "0 of 1 keys match the base, all must; the base has no layer blocks.999.to_q"),
+        (
+            "misfit.safetensors",
+            "0 of 1 keys match the base, all must; the base has no layer "
+            "blocks.41.transformer_blocks.9.attn1.to_q",
+        ),
     ],
 )
 def test_a_lora_that_does_not_fit_is_refused_by_the_name_the_user_gave(tmp_path, lora, reason):
@@ -246,7 +250,10 @@ def write_bad_loras(folder: Path) -> None:
     (folder / "torn.safetensors").write_bytes(b"torn" * 20)
     (folder / "torn.ckpt").write_bytes(b"torn" * 20)
     save_file({f"lora_unet_{half}.weight": torch.ones(2, 2) for half in "AB"}, folder / "foreign.safetensors")
-    halves = {f"blocks.999.to_q.lora_{half}.default.weight": torch.ones(2, 2) for half in "AB"}
+    halves = {
+        f"blocks.41.transformer_blocks.9.attn1.to_q.lora_{half}.default.weight": torch.ones(2, 2)
+        for half in "AB"
+    }
     save_file(halves, folder / "misfit.safetensors", {"alpha": "4.0"})
 
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-import typer
+from storykit.cli.console import say
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -67,7 +67,7 @@ class ProgressBar:
         if new > 0 and self._left:
             each = (time.monotonic() - self._began) / new
             parts += [f"{each:.2g} s each", f"about {lasting(each * self._left)} left"]
-        typer.echo(f"{LINE}{self._task}: {', '.join(parts) or 'at work'}", err=True)
+        say(f"{LINE}{self._task}: {', '.join(parts) or 'at work'}", err=True)
 
     def tell_until(self, end: threading.Event, every_s: float) -> None:
         """Print a line every few seconds until the event is set."""
