@@ -134,7 +134,7 @@ class RaceResult(NamedTuple):
     left: list[str]
     gone: list[Eliminated]
     seeds: int
-    """Drawn of those that are left: all, or those so far where only one races on."""
+    """Drawn of those that are left: all, or those so far where one races on and there is no control."""
 
 
 def run_race(
@@ -159,7 +159,7 @@ def run_race(
         gone += out
         left = [name for name in left if name not in {one.candidate for one in out}]
         if len(set(left) - set(controls)) == 1:
-            return RaceResult(left, gone, count)
+            return RaceResult(left, gone, seeds if set(left) & set(controls) else count)
     return RaceResult(left, gone, seeds)
 
 
@@ -171,9 +171,9 @@ def race(
 ) -> list[Eliminated]:
     """Draw an experiment as a race, write race.json, and return who left it.
 
-    The run is then that of the candidates that are left, with all seeds; with the seeds so far where only one
-    races on. What was drawn of the others stays on disk, and the same experiment without a race takes it up
-    again.
+    The run is then that of the candidates that are left, with all seeds, so that the winner can be held
+    against the controls; with the seeds so far where one races on and there is no control. What was drawn of
+    the others stays on disk, and the same experiment without a race takes it up again.
 
     Args:
         loaded: the experiment.

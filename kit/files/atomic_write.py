@@ -1,5 +1,6 @@
 """Files written whole or not at all, alone or several that belong together."""
 
+import errno
 import os
 import secrets
 import shutil
@@ -13,6 +14,17 @@ from kit.errors import RunError
 from kit.files.folder_lock import hold
 
 _PART = ".part"
+_AGAIN = "make room there and run the same command again"
+_ELSEWHERE = "choose another place, or copy the folder to where you may write"
+_REMEDIES = {
+    errno.ENOSPC: _AGAIN,
+    errno.EDQUOT: _AGAIN,
+    errno.EROFS: _ELSEWHERE,
+    errno.EACCES: _ELSEWHERE,
+    errno.EPERM: _ELSEWHERE,
+    errno.ENAMETOOLONG: "choose a shorter name",
+}
+"""What mends it, by what the system says."""
 
 
 def write_atomic(path: Path, data: bytes) -> None:
@@ -136,6 +148,6 @@ def _said_of(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise RunError(
-            f"{path} cannot be written: {error.strerror or error}; what was there before is unchanged"
-        ) from error
+        told = f"{path} cannot be written: {error.strerror or error}; what was there before is unchanged"
+        remedy = _REMEDIES.get(error.errno or 0, "")
+        raise RunError(f"{told}; {remedy}" if remedy else told) from error

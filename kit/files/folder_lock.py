@@ -81,13 +81,13 @@ def _lock(folder: Path) -> int | None:
     while True:
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            lock = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o644)
+            lock = _open(path)
         except OSError:
             return None
         try:
             alone = hold(lock)
-        except OSError:
-            os.close(lock)
+        except OSError:  # a file system without locks: a file there would tell of nobody
+            _unlock(path, lock)
             return None
         if not alone:
             note = _read_note(lock)
@@ -96,6 +96,15 @@ def _lock(folder: Path) -> int | None:
         if _is_at(path, lock):
             return lock
         os.close(lock)  # whoever had it has removed the file since
+
+
+def _open(path: Path) -> int:
+    """Open the lock's file, which is made if it is missing; another user's only to read who has it."""
+    guarded = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT | guarded, 0o644)
+    except PermissionError:
+        return os.open(path, os.O_RDONLY | guarded)
 
 
 def _unlock(path: Path, lock: int) -> None:

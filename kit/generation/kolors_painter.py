@@ -228,6 +228,11 @@ class KolorsPainter:
         prompts = [request.prompt for request in requests]
         if guided:
             prompts += [request.negative for request in requests]
+        if not self._base.sizes.unet.can_normalise(len(prompts), settings.size):
+            raise RunError(
+                f"size = {settings.size} is too small for this base: set size = {2 * settings.size} or more "
+                "in the experiment"
+            )
         cross, pooled = self._read_states(prompts)
         self._denoiser.set_text(cross)
         sizes = time_ids(len(prompts), settings.size, self.device)

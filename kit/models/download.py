@@ -8,6 +8,7 @@ from pathlib import Path
 from kit.errors import WeightsError
 from kit.files.checksums import checked_sha256, read_record
 from kit.files.encodings import sha256_of
+from kit.files.folder_lock import lock_folder
 from kit.hub.huggingface import HuggingFace
 from kit.hub.modelscope import ModelScope
 from kit.hub.repository import Hub, RemoteFile, Source
@@ -42,7 +43,13 @@ def download(folder: Path, source: Source) -> list[str]:
     Raises:
         WeightsError: when the hub cannot be reached or lacks a file, a file of the user's own is in the way,
             the disk is too full, or a file arrived damaged.
+        RunError: when another process fetches into the folder.
     """
+    with lock_folder(folder, "filled"):
+        return _download(folder, source)
+
+
+def _download(folder: Path, source: Source) -> list[str]:
     try:
         remote = _wanted(source.files(), folder)
         lacking = {path: file for path, file in remote.items() if not _is_there(folder / path, file)}

@@ -34,6 +34,15 @@ class UNetSizes:
     layers: tuple[int, int]
     """Transformer layers in each attention block at 1/16 and at 1/32."""
 
+    def can_normalise(self, pictures: int, size: int) -> bool:
+        """Return whether each group of a normalisation has the two numbers that a spread needs.
+
+        Args:
+            pictures: in one call.
+            size: their side in pixels, a multiple of 32.
+        """
+        return pictures * (self.widths[1] // self.groups) * (size // 32) ** 2 >= 2
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TextSizes:

@@ -23,6 +23,7 @@ from pathlib import Path
 import torch
 
 from kit.dataset.read import CaptionedPicture, read_dataset
+from kit.errors import TrainError
 from kit.files.encodings import canonical_json, sha256_bytes, sha256_of
 from kit.files.folder_lock import lock_folder
 from kit.lora.convert import convert_lora
@@ -67,6 +68,7 @@ def _train(
 ) -> Path:
     progress.note("checking the base")
     base, dataset, config = load_base(training.base), read_dataset(Path(training.data)), training.learn
+    _refuse_too_small(base, config)
     claim_folder(out, _identity(base, dataset, config))
     progress.note("reading pictures and captions")
     examples = encode_dataset(base, dataset, config, EncodingCache(out / "cache"), where)
@@ -85,6 +87,15 @@ def _train(
     if config.steps not in saved_steps(out):
         folder.save(config.steps, pairs)
     return finish(training, out, config.steps)
+
+
+def _refuse_too_small(base: Base, config: TrainConfig) -> None:
+    """Raise TrainError where the base's UNet cannot see pictures of this size one at a time."""
+    if not base.sizes.unet.can_normalise(config.batch, config.size):
+        raise TrainError(
+            f"learn.size = {config.size} is too small for this base with learn.batch = {config.batch}: "
+            f"set size = {2 * config.size}, or batch = {config.batch + 1}"
+        )
 
 
 def finish(training: Training, out: Path, step: int) -> Path:

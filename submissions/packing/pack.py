@@ -1,5 +1,6 @@
 """The stage that packs: a run's chosen story as a bundle that the contest can check and draw again."""
 
+import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,7 +14,7 @@ from kit.files.encodings import Piece, sha256_of, zip_pieces
 from kit.files.folder_lock import lock_folder
 from kit.images.lettering import NUMBERS_ONLY
 from submissions.bundle.bundle import open_bundle
-from submissions.bundle.manifest import Manifest
+from submissions.bundle.manifest import MANIFEST, Manifest
 from submissions.contest.rules import load_rules, shipped_rules
 from submissions.faults import Fault, listed
 from submissions.packing.build import build
@@ -50,6 +51,7 @@ def pack(run: Run, entry: Entry) -> PackReport:
 
 
 def _pack(run: Run, entry: Entry) -> PackReport:
+    _refuse_to_replace(entry.out)
     faults = list(check_entry(entry))
     evidence, gaps = gather(run, entry)
     _refuse([*faults, *gaps, *(check_evidence(evidence, entry) if evidence else ())])
@@ -64,6 +66,22 @@ def _pack(run: Run, entry: Entry) -> PackReport:
         files=tuple(files),
         notes=(*_notes(manifest, entry, evidence), *_left_behind(evidence.lora)),
     )
+
+
+def _refuse_to_replace(out: Path) -> None:
+    """Raise BundleError where a folder or a file that is no bundle has the bundle's name."""
+    if out.is_dir():
+        raise BundleError(f"{out} is a folder: name the zip file to write, such as --out {out / 'entry.zip'}")
+    if out.is_file() and out.stat().st_size and not _is_bundle(out):
+        raise BundleError(f"{out} is there and is no bundle: choose another --out, or move it away")
+
+
+def _is_bundle(path: Path) -> bool:
+    try:
+        with zipfile.ZipFile(path) as opened:
+            return MANIFEST in opened.namelist()
+    except (OSError, ValueError, NotImplementedError, zipfile.BadZipFile):
+        return False
 
 
 def _write_sound(files: Mapping[str, Piece], entry: Entry) -> None:

@@ -7,6 +7,7 @@ from PIL import Image, ImageChops, ImageDraw
 
 from kit.embedded import EMBEDDED
 from kit.files.atomic_write import write_atomic
+from kit.files.folder_lock import lock_folder
 from kit.generation.multi_gpu import load_painter
 from kit.images.lettering import BUILT_IN, Lettering
 from kit.images.png_metadata import encoded
@@ -47,7 +48,17 @@ def reproduce_into(
         bundle: what was verified.
         where: with what to draw and to score.
         progress: who wants to hear how far it is.
+
+    Raises:
+        RunError: another process is at it in that folder.
     """
+    with lock_folder(folder, "drawn again"):
+        return _reproduce_into(folder, bundle, where, progress)
+
+
+def _reproduce_into(
+    folder: Path, bundle: Bundle, where: DrawAgain, progress: Progress | None
+) -> Reproduction:
     own = EMBEDDED if bundle.sound_manifest.notice else "kolors"
     again = reproduce(bundle, load_painter(where.base or own, where.device), progress)
     if aesthetic := where.aesthetic or (EMBEDDED if bundle.sound_manifest.gate.embedded else ""):

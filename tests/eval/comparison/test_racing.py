@@ -89,7 +89,7 @@ def raced_in(folder, seeds, candidates=TWO, level=None):
 
 def test_a_race_ends_when_one_is_left_and_writes_who_left_and_why(tmp_path):
     (out,), asked, run = raced_in(tmp_path, 12)
-    assert asked == [(["base", "ink", "pale"], 4), (["base", "ink"], 4)]
+    assert asked == [(["base", "ink", "pale"], 4), (["base", "ink"], 12)], "the winner is held against base"
     assert (out.candidate, out.leader, out.seeds, out.panels) == ("pale", "ink", 4, 32)
     assert out.chance < RISK
     assert out.mean < 10 * 150 / 255
@@ -97,6 +97,11 @@ def test_a_race_ends_when_one_is_left_and_writes_who_left_and_why(tmp_path):
     assert (told.left, told.controls, told.seeds, told.out) == (("base", "ink"), ("base",), 12, (out,))
     assert [candidate.name for candidate in run.loaded.experiment.candidates] == ["base", "ink"]
     assert sum(row.candidate == "pale" for row in run.rows()) == 32
+
+
+def test_a_winner_with_nothing_to_be_held_against_is_drawn_no_further(tmp_path):
+    _, asked, _ = raced_in(tmp_path, 12, TWO.removeprefix(CONTROL))
+    assert asked == [(["ink", "pale"], 4), (["ink"], 4)]
 
 
 @pytest.mark.parametrize("base", [10, 255])
@@ -112,7 +117,7 @@ def test_a_baseline_with_a_lora_is_drawn_along_too(tmp_path):
     level = {"ink": 210, "pale": 150, "base": 20, "old": 255}
     (out,), asked, run = raced_in(tmp_path, 12, TWO + third, level)
     assert (out.candidate, out.leader) == ("pale", "ink")
-    assert asked[-1] == (["base", "ink", "old"], 4)
+    assert asked[-1] == (["base", "ink", "old"], 12)
     assert read_race(run).controls == ("base", "old")
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -64,6 +65,29 @@ def test_a_folder_without_permission_is_one_line(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
     with pytest.raises(RunError, match=r"a\.json cannot be written: Permission denied; what was there"):
         write_atomic(tmp_path / "a.json", b"{}")
+
+
+def test_a_name_that_is_too_long_for_the_disk_is_told_with_what_to_do(tmp_path: Path) -> None:
+    remedy = (
+        "cannot be written: File name too long; what was there before is unchanged; choose a shorter name$"
+    )
+    with pytest.raises(RunError, match=remedy):
+        write_atomic(tmp_path / ("n" * 300), b"{}")
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may become somebody else")
+def test_where_one_may_not_write_one_is_told_to_choose_another_place() -> None:
+    with TemporaryDirectory() as name:
+        Path(name).chmod(0o755)
+        os.seteuid(65534)
+        try:
+            with pytest.raises(
+                RunError, match="unchanged; choose another place, or copy the folder to where"
+            ):
+                write_atomic(Path(name) / "a.json", b"{}")
+        finally:
+            os.seteuid(0)
 
 
 def test_copying_or_hashing_a_missing_file_is_one_line(tmp_path: Path) -> None:

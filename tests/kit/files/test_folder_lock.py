@@ -1,6 +1,10 @@
+import errno
+import fcntl
 import json
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from another_process import another_at_work
@@ -21,6 +25,50 @@ def test_the_second_process_is_told_who_is_at_work_and_since_when_until_the_firs
         other.communicate("")
     with lock_folder(folder, "scored"):
         pass
+
+
+def test_a_second_thread_of_one_process_is_told_and_does_not_wait_for_ever(tmp_path: Path) -> None:
+    def score() -> None:
+        with lock_folder(tmp_path, "scored"):
+            pytest.fail("both are at work")
+
+    with lock_folder(tmp_path, "drawn"), ThreadPoolExecutor(1) as other:
+        words = f"is being drawn by process {os.getpid()} since"
+        with pytest.raises(RunError, match=words):
+            other.submit(score).result()
+
+
+def test_another_users_lock_counts_though_its_file_cannot_be_written() -> None:
+    me = os.geteuid()
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o777)
+        with another_at_work(folder) as other:
+            (folder / LOCK).chmod(0o444)
+            os.seteuid(me or 65534)  # root may write everything
+            try:
+                with pytest.raises(RunError, match=f"by process {other.pid}"), lock_folder(folder, "scored"):
+                    pytest.fail("both are at work")
+            finally:
+                os.seteuid(me)
+
+
+def test_an_interrupt_leaves_no_lock(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt), lock_folder(tmp_path, "drawn"):
+        raise KeyboardInterrupt
+    assert os.listdir(tmp_path) == []
+
+
+def test_where_the_file_system_knows_no_locks_no_file_of_one_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unknown(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", unknown)
+    with lock_folder(tmp_path, "drawn"):
+        assert os.listdir(tmp_path) == []
+    assert os.listdir(tmp_path) == []
 
 
 def test_the_dead_hold_nothing(tmp_path: Path) -> None:

@@ -254,6 +254,14 @@ def test_pictures_are_rgb_of_the_asked_size(painter):
     assert (picture.size, picture.mode) == ((96, 96), "RGB")
 
 
+def test_a_size_that_is_too_small_for_the_base_is_refused_with_one_that_is_not(painter):
+    painter.encode_prompts(TOY_PROMPTS)
+    settings = DrawSettings(steps=1, cfg=1.0, size=32, noise="portable")
+    with pytest.raises(RunError, match="size = 32 is too small for this base: set size = 64 or more in the"):
+        painter.draw([panel_request(TOY_PROMPTS[0])], settings)
+    assert len(painter.draw([panel_request(TOY_PROMPTS[0])] * 2, settings)) == 2
+
+
 def test_the_painters_networks_do_not_learn(painter):
     assert not any(parameter.requires_grad for parameter in painter._denoiser.unet.parameters())
     assert isinstance(painter._denoiser.unet, nn.Module)

@@ -6,12 +6,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
+from another_process import another_at_work
 from command import PATIENCE_S
 from hub_server import hub
 
-from kit.errors import WeightsError
+from kit.errors import RunError, WeightsError
 from kit.files.checksums import RECORD, checked_sha256, read_record
 from kit.files.encodings import sha256_bytes
+from kit.files.folder_lock import LOCK
 from kit.hub.repository import RemoteFile
 from kit.models.download import download
 
@@ -62,6 +64,13 @@ def test_what_drawing_needs_is_fetched_and_recorded(tmp_path):
 def test_what_is_there_is_not_fetched_again(tmp_path):
     download(tmp_path, Hub())
     assert download(tmp_path, Hub()) == []
+
+
+def test_two_never_fetch_into_one_folder(tmp_path):
+    hub = Hub()
+    with another_at_work(tmp_path), pytest.raises(RunError, match=r"is being drawn by process \d+ since"):
+        download(tmp_path, hub)
+    assert (hub.fetched, os.listdir(tmp_path)) == ([], [LOCK])
 
 
 def test_a_broken_line_is_one_error_and_the_same_command_goes_on(tmp_path):

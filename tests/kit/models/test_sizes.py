@@ -2,6 +2,7 @@ import json
 from dataclasses import replace
 
 import pytest
+from fakes import toy_sizes
 
 from kit.errors import WeightsError
 from kit.models.base import load_base
@@ -25,6 +26,14 @@ def test_all_embedded_weights_fit_the_package():
         if name.rpartition(".")[2] in ("to_q", "to_k", "to_v", "to_out")
     )
     assert 2 * (numbers + 3 * rank_16) <= 34e6, "40 MB less the encoder's 6"
+
+
+@pytest.mark.parametrize(
+    ("pictures", "size", "can"), [(1, 32, False), (2, 32, True), (1, 64, True), (8, 1024, True)]
+)
+def test_a_group_of_one_number_cannot_be_normalised(pictures, size, can):
+    assert toy_sizes().unet.can_normalise(pictures, size) == can
+    assert EMBEDDED_SIZES.unet.can_normalise(pictures, size)
 
 
 def test_every_fault_of_the_sizes_is_named(base_copy):

@@ -12,6 +12,7 @@ from peft import LoraConfig, inject_adapter_in_model
 from torch import nn
 from toy_training import SilentListener, same_pairs, training_file
 
+from kit.errors import TrainError
 from kit.experiment.config import DrawSettings
 from kit.generation.kolors_painter import KolorsPainter
 from kit.generation.painter import PanelRequest
@@ -127,6 +128,14 @@ def test_a_finished_training_run_again_writes_the_same_file_and_learns_nothing(t
 
     assert train(training, tmp_path / "ink", Counting(), "cpu").read_bytes() == first
     assert Counting.heard == 0
+
+
+def test_pictures_that_are_too_small_for_a_base_one_at_a_time_are_refused_before_a_folder_is_made(tmp_path):
+    training = load_training(training_file(tmp_path, batch=1))
+    reason = r"learn.size = 32 is too small .* with learn.batch = 1: set size = 64, or batch = 2$"
+    with pytest.raises(TrainError, match=reason):
+        train(training, tmp_path / "ink", SilentListener(), "cpu")
+    assert not (tmp_path / "ink").exists()
 
 
 def test_a_trained_lora_draws(tmp_path):

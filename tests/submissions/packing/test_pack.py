@@ -54,6 +54,34 @@ def test_the_same_run_packed_twice_gives_the_same_bytes(packed, tmp_path):
     assert again.path.read_bytes() == report.path.read_bytes()
 
 
+def test_a_file_that_is_no_bundle_is_never_replaced_and_a_bundle_is(packed, tmp_path):
+    run, report = packed
+    entry = make_entry(tmp_path)
+    for foreign in (b"mine", other_zip(report.path)):
+        entry.out.write_bytes(foreign)
+        with pytest.raises(BundleError, match="is there and is no bundle: choose another --out, or move it"):
+            pack(run, entry)
+        assert entry.out.read_bytes() == foreign
+    entry.out.write_bytes(report.path.read_bytes())
+    assert pack(run, entry).sha256 == report.sha256
+
+
+def other_zip(bundle) -> bytes:
+    """Return a zip of something else."""
+    other = bundle.with_name("photos.zip")
+    with zipfile.ZipFile(other, "w") as archive:
+        archive.writestr("holiday.jpg", b"mine")
+    return other.read_bytes()
+
+
+def test_a_folder_in_the_bundles_place_is_told_with_a_name_that_works(packed, tmp_path):
+    (tmp_path / "entry.zip").mkdir()
+    with pytest.raises(
+        BundleError, match=r"is a folder: name the zip file to write, such as --out .*/entry\.zip$"
+    ):
+        pack(packed[0], make_entry(tmp_path))
+
+
 def test_a_run_copied_to_another_place_gives_the_same_bytes(packed, tmp_path):
     elsewhere = make_scored_run(tmp_path / "a" / "b")
     assert pack(elsewhere, make_entry(tmp_path)).sha256 == packed[1].sha256

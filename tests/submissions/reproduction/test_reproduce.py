@@ -2,25 +2,29 @@
 
 import io
 import json
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from another_process import another_at_work
 from entries import SCORES, STORY, lora_bytes, make_entry, write_scores
 from fakes import FakePainter
 from PIL import Image
 
+from kit.errors import RunError
 from kit.experiment.config import DrawSettings, load_experiment
 from kit.experiment.run import Run
+from kit.files.folder_lock import LOCK
 from kit.generation.generate import generate
 from kit.generation.painter import BatchPlan, PanelRequest
 from submissions.bundle.bundle import Bundle, open_bundle
 from submissions.packing.pack import pack
 from submissions.reproduction.likeness import BOUNDS
 from submissions.reproduction.reproduce import Reproduction, reproduce, rescored
-from submissions.reproduction.side_by_side import draw_sheet
+from submissions.reproduction.side_by_side import DrawAgain, draw_sheet, reproduce_into
 
 
 class SquarePainter(FakePainter):
@@ -172,6 +176,12 @@ def png(colours: np.ndarray, **info: object) -> bytes:
     file = io.BytesIO()
     picture(colours).save(file, "PNG", **info)
     return file.getvalue()
+
+
+def test_two_never_draw_a_bundle_again_into_one_folder(tmp_path, bundle):
+    with another_at_work(tmp_path) as other, pytest.raises(RunError, match=f"process {other.pid} since"):
+        reproduce_into(tmp_path, bundle, DrawAgain())
+    assert os.listdir(tmp_path) == [LOCK]
 
 
 def test_machines_get_every_verdict_with_bound_and_reasons(bundle):
