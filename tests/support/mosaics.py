@@ -1,6 +1,7 @@
 """Mosaics of a bundle's panels, for fixtures that exchange the pictures."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 from kit.images.decode import open_picture
 from kit.images.lettering import find_lettering
@@ -12,6 +13,11 @@ from submissions.bundle.mosaic import GRIDS, MosaicText, draw_mosaic
 
 def mosaics_of(files: Mapping[str, bytes]) -> dict[str, bytes]:
     """Return the mosaics of a bundle's panels as pack draws them, without title and captions."""
-    pictures = [open_picture(files[panel_file(number)], ("PNG",)) for number in range(1, PANELS + 1)]
+    return _mosaics(tuple(files[panel_file(number)] for number in range(1, PANELS + 1)))
+
+
+@lru_cache(maxsize=32)
+def _mosaics(panels: tuple[bytes, ...]) -> dict[str, bytes]:
+    pictures = [open_picture(panel, ("PNG",)) for panel in panels]
     words = MosaicText(title="", captions=[""] * PANELS, lettering=find_lettering([]))
     return {grid.file: encoded(draw_mosaic(pictures, words, grid), level=QUICK) for grid in GRIDS}

@@ -172,7 +172,9 @@ def test_what_belongs_in_a_bundle_is_no_leak(text):
 
 
 @pytest.mark.parametrize("first", ["e2b6f229", "e2b", "dead", "ac", "acca", "fa1", "5ec2e7", "0000"])
-@pytest.mark.parametrize("form", ["1,panels/1.png,{},ok", '"unet": "{}"', '"tokenizer": "{}"', "x{}9", "sha256:{}"])
+@pytest.mark.parametrize(
+    "form", ["1,panels/1.png,{},ok", '"unet": "{}"', '"tokenizer": "{}"', "x{}9", "sha256:{}"]
+)
 def test_a_checksum_is_no_token_whatever_it_begins_with(first, form):
     for length in (32, 40, 64):
         digest = (first + sha256_bytes(first.encode()))[:length]
