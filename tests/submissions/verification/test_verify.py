@@ -215,7 +215,8 @@ def test_a_bundle_read_back_gives_what_drawing_again_needs(bundle):
     manifest, files = opened.sound_manifest, opened.files
     assert manifest.base == KOLORS
     assert manifest.lora is not None
-    assert sha256_bytes(files[manifest.lora.file]) == run_identity(KOLORS)["candidates"]["ink"]["lora_sha256"]
+    assert manifest.lora.source_sha256 == run_identity(KOLORS)["candidates"]["ink"]["lora_sha256"]
+    assert sha256_bytes(files[manifest.lora.file]) == manifest.lora.sha256
 
 
 def test_pictures_and_lora_are_decoded_once_whoever_asks_and_the_file_is_needed_no_more(bundle):
