@@ -61,7 +61,6 @@ TESTED_THROUGH = {
     "submissions/faults.py": "submissions/verification/test_verify.py",
     "submissions/untrusted/zip_list.py": "submissions/untrusted/test_zip_reader.py",
     "submissions/packing/entry.py": "submissions/packing/test_preflight.py",
-    "submissions/reproduction/side_by_side.py": "submissions/reproduction/test_reproduce.py",
     "submissions/untrusted/lora_reader.py": "submissions/verification/test_manifest_checks.py",
 }
 """Modules without a test file of their name, and the one that shows most of what they do."""

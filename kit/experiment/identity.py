@@ -41,6 +41,8 @@ class RunIdentity(BaseModel, frozen=True):
     candidates: Mapping[str, CandidateIdentity]
     settings: SettingsIdentity
     device: str = ""
+    processor: str | None = None
+    """What decides the last bits on a CPU; None on a GPU, in older runs, or where nobody knows."""
     versions: Mapping[str, JsonValue] = {}
     commit: str | None = None
 

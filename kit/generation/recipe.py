@@ -12,6 +12,7 @@ from kit.experiment.config import Candidate, DrawSettings, LoadedExperiment
 from kit.experiment.run import Run, Slot
 from kit.files.encodings import canonical_json, sha256_bytes
 from kit.generation.painter import Painter, PanelRequest
+from kit.generation.processor import cpu_arithmetic
 from kit.story.prompt import prompt_of
 from kit.story.story import PANELS
 from kit.versions import installed_version
@@ -183,6 +184,7 @@ def _identity(run: Run, painter: Painter, candidates: Mapping[str, object]) -> d
         "settings": {**how, "scheduler": painter.identity.get("scheduler")},
         "versions": {name: installed_version(name) for name in PACKAGES},
         "device": painter.hardware,
+        "processor": cpu_arithmetic() if painter.hardware == "cpu" else None,
         "commit": _commit(),
     }
 

@@ -77,7 +77,7 @@ def _draft(evidence: Evidence, entry: Entry, mosaic: str) -> Manifest:
         story=entry.story,
         base=identity.base,
         settings=SettingsRecord.model_validate(identity.settings.model_dump()),
-        drawn_with=identity.model_dump(mode="json", include={"device", "versions", "commit"}),
+        drawn_with=identity.model_dump(mode="json", include={"device", "processor", "versions", "commit"}),
         lora=_lora_record(evidence),
         gate=GateRecord(
             threshold=rules.gate.threshold,

@@ -9,8 +9,8 @@ from PIL import Image
 from kit.errors import BundleError
 
 Place = Literal["same", "another processor", "another"]
-"""Where a panel is drawn again: on the same device with the same versions and weights; on a CPU whose type
-nobody recorded, all else the same; anywhere else."""
+"""Where a panel is drawn again: on the same device (of CPUs: type, instruction set, number of threads) with
+the same versions and weights; on another CPU or one not recorded, all else the same; anywhere else."""
 
 
 class Bound(NamedTuple):

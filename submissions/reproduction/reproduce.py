@@ -13,6 +13,7 @@ from eval.scorers.protocols import Scorer
 from kit.experiment.config import DrawSettings
 from kit.experiment.run import Slot
 from kit.generation.painter import BatchPlan, DrawFailure, Painter
+from kit.generation.processor import cpu_arithmetic
 from kit.generation.recipe import PACKAGES, Job, job_of, recipe_of
 from kit.images.decode import open_picture
 from kit.images.png_metadata import png_bytes
@@ -124,11 +125,12 @@ def reproduce(bundle: Bundle, painter: Painter, progress: Progress | None = None
             progress.advance(len(together))
     effect = None if lora is None else _effect(batches[0], drawn, manifest, painter, how)
     reasons = tuple(_changes(manifest, painter))
-    place: Place = "another" if reasons else "another processor" if painter.hardware == "cpu" else "same"
+    processor = _processor_change(manifest, painter)
+    place: Place = "another" if reasons else "another processor" if processor else "same"
     compared = (
         _compared(panel, bundle, place, *drawn[panel.seed, panel.prompt]) for panel in manifest.panels
     )
-    return Reproduction(panels=tuple(compared), reasons=reasons, place=place, effect=effect)
+    return Reproduction(panels=tuple(compared), reasons=(*reasons, *processor), place=place, effect=effect)
 
 
 def rescored(again: Reproduction, bundle: Bundle, scorer: Scorer) -> Reproduction:
@@ -232,6 +234,16 @@ def _changes(manifest: Manifest, painter: Painter) -> Iterator[str]:
     if isinstance(versions, Mapping):
         then_used = {package: versions.get(package) for package in PACKAGES}
         yield from _differences(then_used, {package: installed_version(package) for package in PACKAGES})
+
+
+def _processor_change(manifest: Manifest, painter: Painter) -> tuple[str, ...]:
+    """Return what of a CPU is not as it was, or not known to be; nothing on a GPU or on the same CPU."""
+    if painter.hardware != "cpu":
+        return ()
+    then, here = manifest.drawn_with.get("processor"), cpu_arithmetic()
+    if then is not None and then == here:
+        return ()
+    return (f"processor {here or 'unknown'}, was {then or 'not recorded'}",)
 
 
 def _differences(then: Mapping[str, object], now: Mapping[str, object]) -> Iterator[str]:

@@ -115,9 +115,12 @@ class _PictureChecks:
 
 
 def _parameter_faults(texts: Mapping[str, str], panel: PanelRecord, manifest: Manifest) -> Iterator[Fault]:
-    """Yield whether a panel's parameters, which galleries show, say something else than its recipe."""
+    """Yield whether a panel's parameters, for galleries, are lost or say other things than its recipe."""
     told, recipe = texts.get(PARAMETERS), texts.get(RECIPE)
-    if told is not None and recipe is not None and told not in _parameters(recipe, manifest):
+    if told is None:
+        problem = "must hold its settings for galleries, the PNG text parameters, as storykit wrote it"
+        yield Fault(panel.file, problem, "draw again")
+    elif recipe is not None and told not in _parameters(recipe, manifest):
         yield Fault(panel.file, "says other settings in its parameters than in its recipe")
 
 

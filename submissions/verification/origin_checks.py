@@ -78,6 +78,7 @@ class _DrawnWithClaim(BaseModel, extra="forbid"):
     """Where and with what a run was drawn."""
 
     device: Annotated[ShortName, AfterValidator(_line)]
+    processor: Annotated[ShortName, AfterValidator(_line)] | None = None
     versions: Versions
     commit: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40,64}$")] | None = None
 

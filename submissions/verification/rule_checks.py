@@ -73,6 +73,8 @@ def _base_faults(manifest: Manifest, rule: BaseRule | None) -> Iterator[Fault]:
 MAX_LINE = 60
 """Characters of a team's or entry's name."""
 MAX_LINK = 300
+_LETTERS = 8
+"""Different letters or signs that the shortest introduction needs; the 20 of a sentence have more."""
 
 
 def words_faults(rules: Rules, team: str, title: str, introduction: str, link: str) -> Iterator[Fault]:
@@ -113,6 +115,8 @@ def _introduction_faults(rules: Rules, text: str) -> Iterator[Fault]:
     elif len(text.strip()) < rule.minimum:
         problem = f"must have at least {rule.minimum} characters, got {len(text.strip())}"
         yield Fault("introduction", problem, mend)
+    elif len({letter for letter in text.casefold() if letter.isalnum()}) < min(_LETTERS, rule.minimum):
+        yield Fault("introduction", f"must say something, it repeats fewer than {_LETTERS} letters", mend)
 
 
 def gate_faults(rules: Rules, score: float) -> list[Fault]:

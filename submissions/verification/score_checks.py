@@ -3,6 +3,7 @@
 import csv
 import io
 import math
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 from kit.files.encodings import csv_rows
@@ -44,7 +45,8 @@ def _table_problem(rows: Sequence[dict[str, str]], data: bytes, manifest: Manife
             return f"line {line}: text and text_rank must both be there or both be empty"
     if data != _as_written(rows):
         return f"must have the columns {', '.join(SCORE_COLUMNS)} and each number as storykit writes it"
-    return _mean_problem([float(row["aesthetic"]) for row in rows], manifest.gate.score)
+    scores = [float(row["aesthetic"]) for row in rows]
+    return _mean_problem(scores, manifest.gate.score) or _sameness_problem(scores)
 
 
 def _number_problem(column: str, cell: str) -> str:
@@ -72,6 +74,14 @@ def _as_written(rows: Sequence[dict[str, str]]) -> bytes:
         numbers = {column: float(row[column]) if row.get(column) else "" for column in _RANGES}
         writer.writerow((row | numbers).get(column, "") for column in SCORE_COLUMNS)
     return text.getvalue().encode("utf-8-sig")
+
+
+def _sameness_problem(scores: Sequence[float]) -> str:
+    """Return whether most panels have one score, which no head gives different pictures; else nothing."""
+    [(score, often)] = Counter(scores).most_common(1)
+    if len(scores) == 1 or 2 * often <= len(scores):
+        return ""
+    return f"gives {often} different panels one aesthetic score, {score:g}, which no scorer does"
 
 
 def _mean_problem(scores: Sequence[float], claimed: float) -> str:

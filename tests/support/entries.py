@@ -23,6 +23,7 @@ from kit.experiment.config import load_experiment
 from kit.experiment.identity import embedded_sha256
 from kit.experiment.run import PanelRow, Run
 from kit.files.encodings import canonical_json, json_bytes, sha256_bytes, zip_bytes
+from kit.images.png_metadata import parameters_of
 from kit.story.prompt import prompt_of
 from submissions.bundle.bundle import open_bundle
 from submissions.bundle.manifest import MANIFEST, seal_of
@@ -139,7 +140,11 @@ def draw_panel(run: Run, base: Mapping[str, object], candidate: str, panel: int,
     }
     key = sha256_bytes(canonical_json(recipe))
     data = picture_bytes(
-        panel, {"storykit": canonical_json({"storykit": "0.1.0", "key": key, **recipe}).decode()}
+        panel,
+        {
+            "storykit": canonical_json({"storykit": "0.1.0", "key": key, **recipe}).decode(),
+            "parameters": parameters_of(recipe),
+        },
     )
     path = run.panel_path(candidate, "authored", "moon", seed, panel)
     path.parent.mkdir(parents=True, exist_ok=True)

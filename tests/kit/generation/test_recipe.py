@@ -117,7 +117,16 @@ def test_run_json_says_who_drew_what_and_how(tmp_path):
     run = ink_run(tmp_path)
     generate(run, [FakePainter()])
     identity = run.read_json("run.json")
-    assert set(identity) == {"storykit", "base", "candidates", "settings", "versions", "device", "commit"}
+    assert set(identity) == {
+        "storykit",
+        "base",
+        "candidates",
+        "settings",
+        "versions",
+        "device",
+        "processor",
+        "commit",
+    }
     assert identity["candidates"]["ink"] == {
         "lora_sha256": sha256_of(tmp_path / "ink.safetensors"),
         "rank": 2,

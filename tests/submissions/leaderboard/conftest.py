@@ -40,8 +40,8 @@ def repaint(files: dict[str, bytes], told: dict, entry: tuple[str, str, Sequence
     told["name"] = COURSE.name_of(told["team"], told["title"])
     for panel, seed in zip(told["panels"], seeds, strict=True):
         with Image.open(io.BytesIO(files[panel["file"]])) as old:
-            recipe = old.info["storykit"]
-        files[panel["file"]] = picture_bytes(seed, {"storykit": recipe})
+            texts = {name: old.info[name] for name in ("storykit", "parameters")}
+        files[panel["file"]] = picture_bytes(seed, texts)
         found = sha256_bytes(files[panel["file"]])
         files["scores.csv"] = files["scores.csv"].replace(panel["sha256"].encode(), found.encode())
         panel["sha256"] = found

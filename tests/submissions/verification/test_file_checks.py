@@ -115,6 +115,12 @@ def _other_parameters(files, manifest):
     _panel(files, manifest, picture_bytes(1, texts))
 
 
+def _no_parameters(files, manifest):
+    with Image.open(io.BytesIO(files["panels/1.png"])) as old:
+        texts = {"storykit": old.info["storykit"]}
+    _panel(files, manifest, picture_bytes(1, texts))
+
+
 def _transparent(files, manifest):
     picture = Image.open(io.BytesIO(files["panels/1.png"])).convert("RGBA")
     picture.putalpha(0)
@@ -163,6 +169,7 @@ FORGED_FILES = [
     (_comparison(b'{\n  "a": 1,\n  "a": 1\n}\n'), "comparison.json: is not JSON as storykit writes it"),
     (_no_recipe, "panels/1.png: must hold its recipe"),
     (_odd_recipe, "panels/1.png: holds a recipe that is no JSON"),
+    (_no_parameters, "panels/1.png: must hold its settings for galleries, the PNG text parameters"),
     (_other_parameters, "panels/1.png: says other settings in its parameters than in its recipe"),
     (_transparent, "panels/1.png: must be an RGB picture, got RGBA"),
     (_private_chunk, "mosaic-2x4.png: holds a chunk prVt, which no picture here needs"),

@@ -76,9 +76,11 @@ def test_an_honest_lora_is_let_through(data, changes):
     assert faults(data, **changes) == ""
 
 
-def test_a_trigger_that_the_file_does_not_name_is_named():
+@pytest.mark.parametrize("trigger", ["墨韵", "a dragon made of glass fighting forty knights", "水墨，猫"])
+def test_a_trigger_that_the_file_does_not_name_is_named(trigger):
     data = lora_bytes({"rank": "2", "alpha": "4", "trigger": "水墨"})
-    assert "lora.trigger: must be among the trigger words '水墨' that the LoRA's file names" in faults(data)
+    told = faults(data, trigger=trigger)
+    assert "lora.trigger: must be among the trigger words '水墨' that the LoRA's file names" in told
 
 
 @pytest.mark.parametrize("strength", [1e-9, 1e-4, 0.009])

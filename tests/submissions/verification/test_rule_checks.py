@@ -4,6 +4,7 @@ from entries import MINI, forge, lora_bytes, make_entry, make_scored_run, repack
 
 from submissions.contest.rules import load_rules
 from submissions.packing.pack import pack
+from submissions.verification.rule_checks import words_faults
 
 
 def _low(files, manifest):
@@ -85,3 +86,27 @@ def test_an_organisers_own_rules_decide(bundle):
     assert faults_told(bundle, rules=strict).startswith(
         "gate: mean aesthetic score must be at least 6.6, got 6.5000"
     )
+
+
+def words_told(introduction: str) -> str:
+    return "\n".join(map(str, words_faults(load_rules("kolors-2024"), "云上画师", "墨猫", introduction, "")))
+
+
+@pytest.mark.parametrize(
+    "introduction",
+    ["a" * 40, "哈" * 20, "测试" * 20, "asdf" * 10, "…" * 30, "1234567 " * 9, "Aa" * 20],
+)
+def test_an_introduction_of_few_letters_over_and_over_is_none(introduction):
+    assert "introduction: must say something" in words_told(introduction)
+
+
+@pytest.mark.parametrize(
+    "introduction",
+    [
+        "Ink cats at night, trained on 40 scans.",
+        "水墨猫的风格模型，训练图四十张，我自己画的。",
+        "夜の水墨画風の猫を描くためのモデルです、自作四十枚。",
+    ],
+)
+def test_a_short_introduction_in_any_language_is_one(introduction):
+    assert words_told(introduction) == ""

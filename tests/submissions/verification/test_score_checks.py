@@ -60,3 +60,21 @@ def test_a_claimed_mean_other_than_the_tables_is_named(opened):
 )
 def test_scores_as_storykit_writes_them_are_let_through(opened, change):
     assert faults(opened, change) == ""
+
+
+def one_score(count: int):
+    """Return a change that gives the first panels one score; the mean is told as well."""
+
+    def change(text: str) -> str:
+        head, *rows = text.splitlines()
+        cells = [row.split(",") for row in rows]
+        for row in cells[:count]:
+            row[4] = "6.5"
+        return "\n".join([head, *(",".join(row) for row in cells)]) + "\n"
+
+    return change
+
+
+def test_one_score_for_most_of_the_panels_is_named(opened):
+    told = faults(opened, one_score(8), claimed=6.5)
+    assert told.startswith("scores.csv: gives 8 different panels one aesthetic score, 6.5, which no scorer")
