@@ -121,7 +121,8 @@ def _score_files(folder: Path, scorer: Scorer) -> tuple[tuple[FileScore, ...], d
 
 def _files_of(folder: Path) -> list[Path]:
     if not folder.is_dir():
-        raise ScoreError(f"{folder} must be a folder of pictures; there is none")
+        found = "this is a file" if folder.exists() else "there is none; look at its name with ls"
+        raise ScoreError(f"{folder} must be a folder of pictures: {found}")
     paths = sorted(path for path in folder.iterdir() if path.is_file())
     if not paths:
         raise ScoreError(f"{folder} must hold pictures, got no file (the contest's script would say 0)")

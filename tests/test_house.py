@@ -31,7 +31,6 @@ TESTED_THROUGH = {
     "kit/experiment/other_files.py": "kit/experiment/test_config.py",
     "kit/files/checksums.py": "kit/models/test_download.py",
     "kit/files/unknown_keys.py": "kit/experiment/test_config.py",
-    "kit/files/user_paths.py": "kit/experiment/test_config.py",
     "kit/generation/painter.py": "kit/generation/test_kolors_painter.py",
     "kit/hub/huggingface.py": "kit/models/test_download.py",
     "kit/hub/repository.py": "kit/models/test_download.py",

@@ -13,6 +13,7 @@ from kit.errors import MOST_FAULTS, InputError
 from kit.files.text.foreign_text import why_no_text
 from kit.files.text.toml_text import parse_toml
 from kit.files.unknown_keys import Loc, field_at, what_was_meant
+from kit.files.user_paths import missing_file
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -70,7 +71,7 @@ def _bytes_of(path: Path, most: int = -1) -> bytes:
         with path.open("rb") as file:
             return file.read(most)
     except FileNotFoundError as error:
-        raise InputError(str(path), ["file does not exist"]) from error
+        raise InputError(str(path), [missing_file(path)]) from error
     except IsADirectoryError as error:
         raise InputError(str(path), ["is a folder, must be a file"]) from error
     except (OSError, ValueError) as error:  # ValueError: a NUL character in the path

@@ -46,6 +46,18 @@ def why_not_there(text: str, path: Path, names: Sequence[str] = ()) -> str:
         beside = [one.name for one in islice(path.parent.iterdir(), _LOOKED_AT)]
     except (OSError, ValueError):
         beside = []
-    near = get_close_matches(path.name[:_LONG], [*names, *beside], n=1, cutoff=0.75)
-    meant = f", did you mean {near[0]}?" if near else ""
-    return f"does not exist; looked at {path}{meant}"
+    return f"does not exist; looked at {path}{_meant(path, [*names, *beside])}"
+
+
+def missing_file(path: Path) -> str:
+    """Return that there is no such file, and which file beside it may have been meant."""
+    try:
+        beside = [one.name for one in islice(path.parent.iterdir(), _LOOKED_AT)]
+    except (OSError, ValueError):
+        beside = []
+    return f"file does not exist{_meant(path, beside)}"
+
+
+def _meant(path: Path, names: Sequence[str]) -> str:
+    near = get_close_matches(path.name[:_LONG], names, n=1, cutoff=0.75)
+    return f", did you mean {near[0]}?" if near else ""

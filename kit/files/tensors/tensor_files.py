@@ -9,6 +9,7 @@ from safetensors import SafetensorError, safe_open
 from kit.files.safetensors_files import LENGTH_BYTES
 from kit.files.tensors.checkpoint_files import open_checkpoint
 from kit.files.tensors.file_kinds import HEAD_BYTES, foreign_kind, is_partial
+from kit.files.user_paths import missing_file
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -44,7 +45,7 @@ def open_tensor_file(path: Path) -> TensorFile:
             head = file.read(HEAD_BYTES)
             size = file.seek(0, 2)
     except FileNotFoundError as error:
-        raise ValueError("file does not exist") from error
+        raise ValueError(missing_file(path)) from error
     except OSError as error:
         raise ValueError(f"cannot be read: {error.strerror or error}") from error
     length = int.from_bytes(head[:LENGTH_BYTES], "little")

@@ -1,0 +1,24 @@
+"""What is said of a path that is not there."""
+
+from pathlib import Path
+
+import pytest
+
+from kit.files.user_paths import missing_file
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ("rian.txt", "file does not exist, did you mean rain.txt?"),
+        ("水墨画风格二.toml", "file does not exist, did you mean 水墨画风格.toml?"),
+        ("gone.zip", "file does not exist"),
+        ("none/rain.txt", "file does not exist"),
+    ],
+)
+def test_a_missing_file_is_told_with_the_one_beside_it_that_was_meant(
+    tmp_path: Path, asked: str, told: str
+) -> None:
+    for name in ("rain.txt", "水墨画风格.toml"):
+        (tmp_path / name).touch()
+    assert missing_file(tmp_path / asked) == told
