@@ -82,7 +82,7 @@ def _draft(evidence: Evidence, entry: Entry, mosaic: str) -> Manifest:
         gate=GateRecord(
             threshold=rules.gate.threshold,
             score=mean_score(panel_scores(scores, entry)),
-            scorer=scorer_of(rules, head.embedded),
+            scorer=scorer_of(rules, head.embedded) or head.weights,
             embedded=head.embedded,
         ),
         mosaic=mosaic,

@@ -130,7 +130,7 @@ def _score_faults(evidence: Evidence, entry: Entry, scores: Scores) -> Iterator[
     if head.embedded and not rules.gate.embedded and not practising:
         problem = f"the contest scores with {rules.gate.scorer}, the run with {head.weights}"
         yield Fault("gate", problem, "set [score] aesthetic and score again")
-    elif not head.embedded and not _is_named(head.weights, rules.gate.scorer):
+    elif not (head.embedded or rules.practice or _is_named(head.weights, rules.gate.scorer)):
         problem = f"the contest scores with {rules.gate.scorer}, the run with {head.weights!r}"
         yield Fault("gate", problem, f"keep that predictor in a folder of its own name, {_SCORE_AGAIN}")
     yield from _stale_faults(evidence, rows)

@@ -37,7 +37,7 @@ def _recorded_gate_faults(manifest: Manifest, rules: Rules) -> Iterator[Fault]:
     if gate.embedded and not rules.gate.embedded and not manifest.notice:
         problem = f"the contest scores with {rules.gate.scorer}, the bundle with {gate.scorer}"
         yield Fault("gate", problem, "set [score] aesthetic, score and pack again")
-    elif gate.scorer != (scorer := scorer_of(rules, gate.embedded)):
+    elif gate.scorer != (scorer := scorer_of(rules, gate.embedded) or gate.scorer):
         yield Fault("gate", f"the scorer must be {scorer}, got {gate.scorer[:100]!r}", again)
     if gate.threshold not in _thresholds(rules):
         problem = f"the threshold is {rules.gate.threshold:g}, the bundle says {gate.threshold:g}"
@@ -51,8 +51,13 @@ def _thresholds(rules: Rules) -> set[float]:
 
 
 def scorer_of(rules: Rules, embedded: bool) -> str:
-    """Return what a bundle calls the head that scored it: the contest's, or the embedded one."""
-    return EMBEDDED if embedded else rules.gate.scorer
+    """Return what a bundle calls the head that scored it: the embedded one, or the contest's.
+
+    Empty where practice takes any head.
+    """
+    if embedded:
+        return EMBEDDED
+    return "" if rules.practice else rules.gate.scorer
 
 
 def _base_faults(manifest: Manifest, rule: BaseRule | None) -> Iterator[Fault]:

@@ -11,8 +11,9 @@ from submissions.bundle.manifest import SCORE_COLUMNS, Manifest
 from submissions.faults import Fault
 
 SCORES = "scores.csv"
-_RANGES = {"aesthetic": (1.0, 10.0), "text": (-1.0, 1.0), "text_rank": (1.0, 8.0), "loo": (-1.0, 1.0)}
-"""What each number can be: the aesthetic predictors' scale, cosines, places among eight panels."""
+_RANGES = {"aesthetic": (-10.0, 10.0), "text": (-1.0, 1.0), "text_rank": (1.0, 8.0), "loo": (-1.0, 1.0)}
+"""What each number can be: the top of the aesthetic scale, below whose end a linear head may fall; cosines;
+places among eight panels."""
 _CLOSE = 1e-6
 """How far the recorded mean may be from the mean of the recorded scores: rounding only."""
 _PACK = "score and pack again"

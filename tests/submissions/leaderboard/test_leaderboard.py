@@ -53,26 +53,26 @@ DAMAGES = {
     ),
     "team: is still the placeholder": lambda path: forge(path, lambda _, told: told.update(team="学号")),
     "storykit does not know": lambda path: forge(path, lambda _, told: told.update(rules="elsewhere")),
-    "not the score of these pictures": lambda path: forge(path, record_another_score),
+    "the scorer must be AI-ModelScope": lambda path: forge(path, record_another_score),
     "there is none at": lambda path: path.unlink(),
 }
 """By what is said of it, what is done to a bundle."""
 
 
-def test_of_a_hundred_bundles_ninety_are_ranked_and_ten_named_with_reasons(hand_in):
-    paths = [hand_in(number) for number in range(100)]
-    for path, damage in zip(paths[5::10], DAMAGES.values(), strict=True):
+def test_of_twenty_bundles_ten_are_ranked_and_ten_named_with_reasons(hand_in):
+    paths = [hand_in(number) for number in range(20)]
+    for path, damage in zip(paths[1::2], DAMAGES.values(), strict=True):
         damage(path)
     board = rank_all(paths)
-    assert (len(board.standings), len(board.unranked)) == (90, 10)
-    assert [one.file for one in board.unranked] == [path.name for path in paths[5::10]]
+    assert (len(board.standings), len(board.unranked)) == (10, 10)
+    assert [one.file for one in board.unranked] == [path.name for path in paths[1::2]]
     for one, words in zip(board.unranked, DAMAGES, strict=True):
         assert words in "; ".join(one.reasons)
     totals = [one.total for one in board.standings]
     assert totals == sorted(totals, reverse=True)
     assert np.mean(totals) == pytest.approx(0, abs=1e-5)
-    assert list(board_lines(board))[-1] == "90 ranked, 10 named with reasons"
-    assert len(rows_of(board)) == 100
+    assert list(board_lines(board))[-1] == "10 ranked, 10 named with reasons"
+    assert len(rows_of(board)) == 20
 
 
 def test_the_order_of_the_bundles_does_not_matter(hand_in, tmp_path):
@@ -110,7 +110,7 @@ def test_given_rules_hold_for_bundles_of_any_contest(hand_in):
 def test_an_entry_below_the_gate_is_not_ranked(hand_in):
     strict = COURSE.model_copy(update={"gate": COURSE.gate.model_copy(update={"threshold": 9.0})})
     paths = [hand_in(1)]
-    board = rank_all(forge_gate(paths, 9.5), strict)
+    board = rank_all(forge_gate(paths, 9.35), strict)
     assert "gate: mean aesthetic score must be at least 9, got 7." in board.unranked[0].reasons[0]
     assert (board.standings, len(board.exhibits)) == ((), 1)
 
@@ -124,8 +124,11 @@ def forge_gate(paths: list[Path], score: float) -> list[Path]:
         text = io.StringIO()
         writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
         writer.writeheader()
-        writer.writerows({**row, "aesthetic": score} for row in rows)
-        files["scores.csv"] = text.getvalue().encode()
+        shares = (step / 10 - 0.35 for step in range(8))
+        writer.writerows(
+            {**row, "aesthetic": round(score + share, 2)} for row, share in zip(rows, shares, strict=True)
+        )
+        files["scores.csv"] = text.getvalue().encode("utf-8-sig")
         retell(files, told)
 
     return [forge(path, claim) for path in paths]
@@ -134,7 +137,7 @@ def forge_gate(paths: list[Path], score: float) -> list[Path]:
 def test_the_embedded_head_gates_no_contest_that_scores_with_another(hand_in):
     strict = {"threshold": 9.0, "embedded": False}
     rules = COURSE.model_copy(update={"gate": COURSE.gate.model_copy(update=strict)})
-    board = rank_all(forge_gate([hand_in(1)], 9.5), rules, embedded=True)
+    board = rank_all(forge_gate([hand_in(1)], 9.35), rules, embedded=True)
     assert (len(board.standings), board.gated) == (1, False)
     page = board_html(board)
     assert "没有作品因分数低而出局" in page
@@ -158,8 +161,9 @@ def test_the_command_ranks_with_the_embedded_instruments_and_says_so(hand_in, tm
     assert lines[-1] == "2 ranked, 1 named with reasons"
     assert set(tree(tmp_path / "out")) == {"leaderboard.csv", "leaderboard.html"}
     page = (tmp_path / "out" / "leaderboard.html").read_text(encoding="utf-8")
-    assert page.count("storykit 自带") >= 2
-    assert "embedded: knows only the drawn world" in page
+    assert sentences("zh")["embedded_title"] in page
+    assert page.count("只认得自绘的图画世界") >= 2
+    assert page.count("只认得自绘图画世界里的损坏") >= 2
 
 
 @pytest.mark.parametrize(
@@ -210,4 +214,5 @@ def enter_practice(files: dict[str, bytes], told: dict) -> None:
     """Make an entry for another contest of a bundle."""
     rules = load_rules("practice")
     told |= {"rules": rules.name, "name": rules.name_of(told["team"], told["title"])}
+    told["gate"]["threshold"] = rules.gate.threshold
     files |= texts_of(Manifest.model_validate_json(json.dumps(told)), rules)

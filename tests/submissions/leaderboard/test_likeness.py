@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 from course_entries import rank_all, retell, rows_of, scored_entry, unit_rows
 from entries import forge
+from mosaics import mosaics_of
 from PIL import Image
-from PIL.PngImagePlugin import PngInfo
 
 from kit.files.encodings import sha256_bytes
+from kit.images.png_metadata import PARAMETERS, RECIPE, encoded
 from submissions.leaderboard.likeness import duplicate_panels, shared_loras
 from submissions.leaderboard.page import board_html
 from submissions.leaderboard.table import notes_of, sentences
@@ -48,15 +49,15 @@ def disguise(files: dict[str, bytes], told: dict) -> None:
     told |= {"team": "别的队", "name": told["name"].replace(told["team"], "别的队")}
     for panel in told["panels"]:
         with Image.open(io.BytesIO(files[panel["file"]])) as old:
-            pixels, recipe = np.asarray(old)[:, ::-1, ::-1], old.info["storykit"]
-        chunks, file = PngInfo(), io.BytesIO()
-        chunks.add_itxt("storykit", recipe)
-        Image.fromarray(pixels).save(file, "PNG", pnginfo=chunks)
-        files[panel["file"]] = file.getvalue()
-        files["scores.csv"] = files["scores.csv"].replace(
-            panel["sha256"].encode(), sha256_bytes(file.getvalue()).encode()
-        )
-        panel["sha256"] = sha256_bytes(file.getvalue())
+            pixels, texts = (
+                np.asarray(old)[:, ::-1, ::-1],
+                {name: old.info[name] for name in (RECIPE, PARAMETERS)},
+            )
+        files[panel["file"]] = encoded(Image.fromarray(pixels), texts)
+        found = sha256_bytes(files[panel["file"]])
+        files["scores.csv"] = files["scores.csv"].replace(panel["sha256"].encode(), found.encode())
+        panel["sha256"] = found
+    files |= mosaics_of(files)
     retell(files, told)
 
 

@@ -29,13 +29,14 @@ def test_a_name_that_a_spreadsheet_would_run_is_text(hand_in, team):
     assert all(re.fullmatch(r"-?[0-9.]+", row["total"]) for row in rows), "numbers stay numbers"
 
 
-def test_a_terminal_gets_no_control_characters_and_no_more_than_a_short_table(hand_in):
-    paths = [hand_in(number) for number in range(25)]
+def test_a_terminal_gets_no_control_characters_and_no_more_than_a_short_table(hand_in, monkeypatch):
+    monkeypatch.setattr("submissions.leaderboard.table.SHOWN", 3)
+    paths = [hand_in(number) for number in range(6)]
     forge(paths[0], lambda _, told: told.update(team="\x1b[31mred\u202e\x07"))
     lines = list(board_lines(rank_all(paths)))
     assert all(line.isprintable() for line in lines)
-    assert len(lines) == 1 + 20 + 1 + 1 + 1
-    assert "... and 4 more" in lines
+    assert len(lines) == 1 + 3 + 1 + 1 + 1
+    assert "... and 2 more" in lines
     assert lines[-2].startswith(r"-     \x1b[31mred\u202e\x07")
 
 

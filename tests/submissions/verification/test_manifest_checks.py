@@ -181,7 +181,7 @@ def _trigger(files, manifest):
 FORGERIES = [
     (_infinite, "manifest.json: Invalid JSON"),
     (_endless_alpha, "manifest.json, lora.alpha: Input should be less than or equal to 1000000"),
-    (_huge_scores, "scores.csv: line 2: aesthetic must be from 1 to 10, got '1e308'"),
+    (_huge_scores, "scores.csv: line 2: aesthetic must be from -10 to 10, got '1e308'"),
     (_lost_batch, "manifest.json, batches: must have each panel in one of the batches"),
     (_many_batches, "manifest.json, batches: must have each panel in one of the batches and a panel in each"),
     (_crowded_batch, "manifest.json, batches[0].prompts: Tuple should have at most 8 items"),

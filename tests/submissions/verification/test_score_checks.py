@@ -21,10 +21,10 @@ def swap(old: str, new: str):
 @pytest.mark.parametrize(
     ("change", "fault"),
     [
-        (swap(",6.25,", ",99.0,"), "scores.csv: line 3: aesthetic must be from 1 to 10, got '99.0'"),
-        (swap(",6.25,", ",0.5,"), "line 3: aesthetic must be from 1 to 10, got '0.5'"),
-        (swap(",6.25,", ",nan,"), "line 3: aesthetic must be from 1 to 10, got 'nan'"),
-        (swap(",6.25,", ",,"), "line 3: aesthetic must be from 1 to 10, got ''"),
+        (swap(",6.25,", ",99.0,"), "scores.csv: line 3: aesthetic must be from -10 to 10, got '99.0'"),
+        (swap(",6.25,", ",-10.5,"), "line 3: aesthetic must be from -10 to 10, got '-10.5'"),
+        (swap(",6.25,", ",nan,"), "line 3: aesthetic must be from -10 to 10, got 'nan'"),
+        (swap(",6.25,", ",,"), "line 3: aesthetic must be from -10 to 10, got ''"),
         (swap("ok", "wonderful"), "line 2: status must be ok, got 'wonderful'"),
         (swap("0.25", "9.99"), "line 2: text must be from -1 to 1, got '9.99'"),
         (swap("0.75", "-1.5"), "line 2: loo must be from -1 to 1, got '-1.5'"),
