@@ -64,8 +64,10 @@ class ListedFolder:
             place: where it stands, such as "metadata.csv line 3".
             caption: what is said of it.
         """
-        path, fault = resolve_listed(self.root, self._as_on_disk(listed))
         name = without_surrogates(listed.strip()) or place
+        path, fault = resolve_listed(
+            self.root, self._as_on_disk(listed) if name == listed.strip() else listed
+        )
         return FoundPicture(name=name, path=path, sample=sample, caption=caption, fault=fault, place=place)
 
     def _as_on_disk(self, listed: str) -> str:
@@ -99,7 +101,7 @@ def resolve_listed(root: Path, listed: str) -> tuple[Path, str]:
     A path must not leave the root, itself or through a link; the root of an absolute one is its own folder.
     """
     path = root / listed
-    if not listed.strip() or "\0" in listed:
+    if not listed.strip() or "\0" in listed or listed != without_surrogates(listed):
         return root, "names no file"
     home = path.parent if Path(listed).is_absolute() else root
     try:

@@ -133,7 +133,7 @@ def render(page: Page, words: Words) -> str:
     return known.get_template("page.html").render(
         page=page,
         w=words,
-        version=installed_version("storykit"),
+        version=installed_version("storykit") or "",
         **page_assets(),
     )
 

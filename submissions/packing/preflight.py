@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from statistics import fmean
 
 from eval.scoring.records import PANELS_FILE, STORIES_FILE, PanelScore, Scores
+from kit.embedded import EMBEDDED
 from kit.experiment.identity import is_embedded
 from kit.files.encodings import canonical_json, sha256_bytes
 from kit.lora.convert import checkpoint_pieces, shared_pieces
@@ -130,7 +131,7 @@ def _score_faults(evidence: Evidence, entry: Entry, scores: Scores) -> Iterator[
     if head.embedded and not rules.gate.embedded and not practising:
         problem = f"the contest scores with {rules.gate.scorer}, the run with {head.weights}"
         yield Fault("gate", problem, "set [score] aesthetic and score again")
-    elif not (head.embedded or rules.practice or _is_named(head.weights, rules.gate.scorer)):
+    elif not (head.embedded or rules.gate.scorer == EMBEDDED or _is_named(head.weights, rules.gate.scorer)):
         problem = f"the contest scores with {rules.gate.scorer}, the run with {head.weights!r}"
         yield Fault("gate", problem, f"keep that predictor in a folder of its own name, {_SCORE_AGAIN}")
     yield from _stale_faults(evidence, rows)

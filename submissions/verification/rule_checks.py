@@ -53,11 +53,9 @@ def _thresholds(rules: Rules) -> set[float]:
 def scorer_of(rules: Rules, embedded: bool) -> str:
     """Return what a bundle calls the head that scored it: the embedded one, or the contest's.
 
-    Empty where practice takes any head.
+    Empty where a contest names the embedded one: then any other may score as well.
     """
-    if embedded:
-        return EMBEDDED
-    return "" if rules.practice else rules.gate.scorer
+    return EMBEDDED if embedded else rules.gate.scorer.removeprefix(EMBEDDED)
 
 
 def _base_faults(manifest: Manifest, rule: BaseRule | None) -> Iterator[Fault]:

@@ -42,7 +42,7 @@ def _table_problem(rows: Sequence[dict[str, str]], data: bytes, manifest: Manife
         for column in _RANGES:
             if problem := _number_problem(column, row.get(column, "")):
                 return f"line {line}: {column} {problem}"
-        if bool(row["text"]) != bool(row["text_rank"]):
+        if bool(row.get("text")) != bool(row.get("text_rank")):
             return f"line {line}: text and text_rank must both be there or both be empty"
     if data != _as_written(rows):
         return f"must have the columns {', '.join(SCORE_COLUMNS)} and each number as storykit writes it"

@@ -22,7 +22,7 @@ from random import Random
 ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "support")]
 
-from entries import (  # noqa: E402  # noqa: E402
+from entries import (  # noqa: E402
     INTRODUCTION,
     STORY,
     forge,
@@ -73,8 +73,6 @@ def mutated(data: bytes, chance: Random) -> bytes:
 def verify_target(folder: Path) -> Callable[[Random], object]:
     """Return what verifies a bundle: its zip changed, or one of its files, all hashes made anew or not."""
     path = pack(make_scored_run(folder / "work"), make_entry(folder)).path
-    small = picture_bytes(1, {})
-    forge(path, lambda files, _: files.update({n: small for n in files if n.startswith("mosaic")}))
     sound, files = path.read_bytes(), unpack(path)
 
     def change(chance: Random) -> object:
@@ -95,7 +93,7 @@ def lora_target(folder: Path) -> Callable[[Random], object]:
     """Return what reads a LoRA file as `storykit lora inspect` does."""
     from lora_files import EVERY_LAYER, lora_file, random_pairs
 
-    from kit.lora.convert import checkpoint_bytes
+    from kit.lora.convert import checkpoint_pieces
     from kit.lora.formats import read_content
     from kit.lora.inspection import loaders_of, problems_of
 
@@ -105,7 +103,7 @@ def lora_target(folder: Path) -> Callable[[Random], object]:
         (".safetensors", lora_file(folder / "a.safetensors", tool, pairs).read_bytes()) for tool in tools
     ]
     read = importlib.import_module("kit.files.safetensors_files").read_safetensors
-    seeds += [(".safetensors", lora_bytes()), (".ckpt", checkpoint_bytes(read(lora_bytes())))]
+    seeds += [(".safetensors", lora_bytes()), (".ckpt", b"".join(checkpoint_pieces(read(lora_bytes()))))]
 
     def change(chance: Random) -> object:
         suffix, data = chance.choice(seeds)

@@ -27,7 +27,7 @@ orders = ["authored", "reversed"]
 seeds = [3, 4]
 size = 32
 steps = 2
-score = {{ gate = 1.0 }}
+score = {{ gate = -10.0 }}
 
 [[candidate]]
 name = "1-0"
@@ -46,7 +46,7 @@ def folder(tmp_path_factory):
     write_story(folder / "007.toml", PROMPTS)
     (folder / "cats.toml").write_text(EXPERIMENT.format(base=toy_base()), encoding="utf-8")
     rules = (SHIPPED / "practice.toml").read_text(encoding="utf-8")
-    easy = rules.replace('name = "practice"', 'name = "easy"').replace("threshold = 6.0", "threshold = 1.0")
+    easy = rules.replace('name = "practice"', 'name = "easy"').replace("threshold = 6.0", "threshold = -10.0")
     (folder / "easy.toml").write_text(easy, encoding="utf-8")
     run = storykit.draw(folder / "cats.toml", out=folder / "runs" / "mine")
     storykit.score(run)

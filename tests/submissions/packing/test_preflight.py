@@ -34,7 +34,7 @@ def test_a_story_below_the_gate_is_refused_by_its_recorded_scores(run, tmp_path)
 
 
 def test_a_story_exactly_at_the_gate_passes(run, tmp_path):
-    write_scores(run, (6.0,) * 8)
+    write_scores(run, (5.0, 5.25, 5.5, 5.75, 6.25, 6.5, 6.75, 7.0))
     pack(run, make_entry(tmp_path))
 
 
