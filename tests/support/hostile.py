@@ -360,5 +360,6 @@ def _verified(path: Path) -> dict[str, object]:
 
 
 if __name__ == "__main__":
+    importlib.import_module("small_mosaics")
     importlib.import_module("submissions.verification.verify")
     sys.stdout.write(json.dumps({name: _verified(Path(name)) for name in sys.argv[1:]}))
