@@ -15,7 +15,7 @@ demo: $(READY)
 # two workers with a thread each: more threads than cores wait for each other
 test: export OMP_NUM_THREADS = 1
 test: $(READY)
-	$(BIN)/pytest -n 2
+	$(BIN)/pytest -n 2 --dist worksteal
 
 check: $(READY)
 	$(BIN)/ruff format --check .

@@ -351,7 +351,7 @@ def test_a_packed_story_is_verified_without_faults_and_packed_again_to_the_same_
 
 
 def test_a_bundle_draws_its_panels_again_to_the_last_byte(finished, tmp_path):
-    bundle, order = tmp_path / "a.zip", "reversed"
+    bundle, order = tmp_path / "a.zip", "authored"
     packed(finished / "run", bundle, "--order", order)
     words = ("--rules", tmp_path / "easy.toml", "--base", toy_base())
     lines = said("reproduce", bundle, *words).splitlines()

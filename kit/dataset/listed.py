@@ -101,8 +101,10 @@ def resolve_listed(root: Path, listed: str) -> tuple[Path, str]:
     A path must not leave the root, itself or through a link; the root of an absolute one is its own folder.
     """
     path = root / listed
-    if not listed.strip() or "\0" in listed or listed != without_surrogates(listed):
+    if not listed.strip() or "\0" in listed:
         return root, "names no file"
+    if listed != without_surrogates(listed):
+        return root, "cannot be reached: its name is no text"
     home = path.parent if Path(listed).is_absolute() else root
     try:
         real = path.resolve(strict=True)

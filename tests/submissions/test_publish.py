@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from command import PATIENCE_S, Answer, refused, said, tell, tree
 from entries import MINI, make_entry, make_scored_run, repack, unpack
+from paths import ROOT
 from upload_server import TOKEN, Hub, upload_hub
 
 from kit.errors import PublishError
@@ -50,10 +51,19 @@ def hub(home, monkeypatch) -> Iterator[Hub]:
         yield state
 
 
+_COMMAND = f"""
+import sys
+sys.path.insert(0, {str(ROOT / "tests/support")!r})
+import small_mosaics
+from storykit.cli.main import main
+main()
+"""
+
+
 def publish_alone(bundle: Path, folder: Path) -> Answer:
     """Publish in a process of its own, which is hasty and whose temporary files go to a folder."""
     folder.mkdir(exist_ok=True)
-    call = [sys.executable, "-m", "storykit", "publish", str(bundle), "--to", PATH]
+    call = [sys.executable, "-c", _COMMAND, "publish", str(bundle), "--to", PATH]
     environment = {**os.environ, **HASTY, "TMPDIR": str(folder)}
     done = subprocess.run(
         call, env=environment, capture_output=True, text=True, timeout=PATIENCE_S, check=False

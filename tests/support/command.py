@@ -20,6 +20,8 @@ PATIENCE_S = 600
 _OWN_PROCESS = """
 import signal, sys
 from storykit.cli.main import main
+from submissions.bundle import mosaic
+mosaic.CELL = 128  # as small_mosaics.py has it
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job would ignore ctrl-c
 main(sys.argv[1:])
 """
@@ -49,7 +51,7 @@ def without_signs_of_life(err: str) -> str:
 def said(*words: object) -> str:
     """Give a command that must succeed and return what it printed."""
     answer = tell(*words)
-    assert (answer.code, answer.err) == (0, "")
+    assert (answer.code, answer.err) == (0, ""), answer.err
     return answer.out
 
 

@@ -1,4 +1,4 @@
-"""Mosaics of small panels, which are drawn and checked in a tenth of the time; the wheel's demo packs true ones."""
+"""Mosaics of small panels, drawn and checked in a tenth of the time; the wheel's demo packs true ones."""
 
 from submissions.bundle import mosaic
 

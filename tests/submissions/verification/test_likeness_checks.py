@@ -97,7 +97,7 @@ def test_eight_pictures_of_one_manner_are_let_through(opened, paint):
 
 
 def _swapped(mosaic: Pixels) -> Pixels:
-    left, right = np.s_[200:260, 100:160], np.s_[200:260, 700:760]
+    left, right = np.s_[160:190, 70:100], np.s_[160:190, 230:260]
     mosaic[left], mosaic[right] = mosaic[right].copy(), mosaic[left].copy()
     return mosaic
 
