@@ -16,7 +16,9 @@ def pack(
     run_folder: Annotated[Path, typer.Argument(metavar="RUN", help="The run's folder.")],
     team: Annotated[str, typer.Option(help="The team's name as registered.")],
     title: Annotated[str, typer.Option(help="The entry's own name.")],
-    introduction: Annotated[Path, typer.Option(help="A text file that introduces the LoRA.")],
+    introduction: Annotated[
+        Path, typer.Option(help="A text file that introduces the LoRA, such as intro.txt.")
+    ],
     out: Annotated[Path, typer.Option("--out", help="The zip to write.")],
     candidate: Annotated[str, typer.Option(help="Whose pictures.")],
     order: Annotated[str, typer.Option(help="Which prompt order.")] = "authored",
