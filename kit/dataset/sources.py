@@ -5,7 +5,7 @@ from pathlib import Path
 from kit.dataset.captions import CAPTION_SUFFIXES, CaptionFiles
 from kit.dataset.listed import Caption, FoundPicture, files_of, name_in, resolve_listed
 from kit.dataset.tables import SUFFIXES, pictures_in_table, table_of
-from kit.images.file_kinds import kind_of_suffix, refusal_of
+from kit.files.file_kinds import kind_of_name, refusal_of
 
 _OTHER_TABLES = (".xlsx", ".xls", ".ods", ".numbers", ".tsv", ".parquet", ".json", ".txt")
 
@@ -58,8 +58,8 @@ def _stray(path: Path) -> str:
         return "is a table that is not read here: save it as metadata.csv (CSV UTF-8)"
     if suffix in CAPTION_SUFFIXES:
         return "is a caption without a picture"
-    kind = kind_of_suffix(suffix)
-    return refusal_of(kind) if kind else "is not called a picture"
+    kind = kind_of_name(path)
+    return refusal_of(kind, "picture") if kind else "is not called a picture"
 
 
 def _is_other_table(path: Path) -> bool:

@@ -13,7 +13,6 @@ from kit.errors import InputError
 from kit.files.encodings import without_surrogates
 from kit.files.text.delimited_text import Row, rows_of
 from kit.files.text.text_encodings import DecodedText, decode_text
-from kit.images.file_kinds import kind_of
 
 METADATA = "metadata.csv"
 TABLES = (METADATA, "metadata.jsonl")
@@ -26,8 +25,6 @@ SUFFIXES = (
 """What a picture's file is called, in small or large letters."""
 _DELIMITERS = (",", ";", "\t", "，")
 """What may stand between cells: a comma, what Excel writes in some countries, a tab, a Chinese comma."""
-_HEAD = 64
-"""Bytes that tell what a file is."""
 _LINE_END = re.compile(r"\r\n|\r|\n")
 
 
@@ -71,11 +68,7 @@ def pictures_in_table(table: Path) -> list[FoundPicture]:
 def decoded_text(path: Path) -> DecodedText:
     """Return a text file of unknown encoding; raises InputError with the reason."""
     try:
-        data = path.read_bytes()
-        if kind := kind_of(data[:_HEAD]):
-            mend = ": if it is Excel's, save it as CSV UTF-8" if "archive" in kind else ""
-            raise InputError(str(path), [f"is {kind}, no text{mend}"])
-        return decode_text(data)
+        return decode_text(path.read_bytes())
     except FileNotFoundError as error:
         raise InputError(str(path), ["file does not exist"]) from error
     except OSError as error:

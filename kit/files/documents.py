@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from kit.errors import MOST_FAULTS, InputError
-from kit.files.text.foreign_text import why_no_text
+from kit.files.text.text_encodings import why_no_utf8
 from kit.files.text.toml_text import parse_toml
 from kit.files.unknown_keys import Loc, field_at, what_was_meant
 from kit.files.user_paths import missing_file
@@ -80,7 +80,7 @@ def _bytes_of(path: Path, most: int = -1) -> bytes:
 
 
 def _decoded(path: Path, data: bytes, errors: str) -> str:
-    problem = why_no_text(data) if errors == "strict" else None
+    problem = why_no_utf8(data) if errors == "strict" else None
     if problem:
         raise InputError(str(path), [problem])
     return data.decode("utf-8-sig", errors)

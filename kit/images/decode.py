@@ -17,7 +17,7 @@ from threading import Lock
 from PIL import Image, ImageStat, UnidentifiedImageError
 
 from kit.errors import InputError
-from kit.images.file_kinds import kind_of, picture_format, refusal_of
+from kit.files.file_kinds import HEAD_BYTES, kind_of, picture_format, refusal_of
 from kit.images.srgb import profile_of, to_srgb, turn_of
 
 PANEL_FORMATS = ("PNG", "JPEG", "WEBP")
@@ -30,8 +30,6 @@ MOST_SIDE = 2**15
 """More than any camera's or scanner's; JPEG could not hold twice as much."""
 MOST_BYTES = 2**28
 """256 MiB; of a longer file nothing is read."""
-_HEAD = 64
-"""Bytes that tell what a file is."""
 DECODE_ERRORS = (
     OSError,
     SyntaxError,
@@ -77,7 +75,7 @@ def open_picture(source: Path | bytes, formats: tuple[str, ...] = FORMATS) -> Im
         formats: those of FORMATS that are wanted; the content counts, not the name.
     """
     data = source if isinstance(source, bytes) else read_picture_file(source)
-    with _refusing(data[:_HEAD], formats), Image.open(BytesIO(data), formats=formats) as picture:
+    with _refusing(data[:HEAD_BYTES], formats), Image.open(BytesIO(data), formats=formats) as picture:
         _check_size(picture)
         picture.load()
         return picture
@@ -86,7 +84,7 @@ def open_picture(source: Path | bytes, formats: tuple[str, ...] = FORMATS) -> Im
 def picture_size(path: Path, formats: tuple[str, ...] = FORMATS) -> tuple[int, int]:
     """Return width and height as the file states them, decoding nothing; raises PictureError."""
     with _regular(path) as (file, _):
-        head = file.peek(_HEAD)[:_HEAD]
+        head = file.peek(HEAD_BYTES)[:HEAD_BYTES]
         with _refusing(head, formats), Image.open(file, formats=formats) as picture:
             _check_size(picture)
             return picture.size
@@ -153,10 +151,10 @@ def _unknown(head: bytes, formats: tuple[str, ...]) -> str:
     known, kind = ", ".join(formats), kind_of(head)
     if not head:
         return "is an empty file"
-    if kind:
-        return refusal_of(kind)
     if found := picture_format(head):
         return "is damaged" if found in formats else f"is {found}, must be one of {known}"
+    if kind:
+        return refusal_of(kind, "picture")
     return f"is not a picture of a known format ({known})"
 
 

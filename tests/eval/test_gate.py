@@ -197,7 +197,7 @@ def test_a_file_in_a_format_that_runs_programs_is_named_and_not_opened(tmp_path:
     (tmp_path / "2.png").write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n")
     found = gate(tmp_path, Brightness())
     assert found.verdict == "no-score"
-    assert found.faults[0].startswith("2.png: is EPS, which is not opened here")
+    assert found.faults[0].startswith("2.png: is an EPS picture, which is not opened here")
 
 
 def test_large_pictures_are_not_all_held_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from safetensors import SafetensorError, safe_open
 
+from kit.files.file_kinds import HEAD_BYTES, is_partial, why_no_tensors
 from kit.files.safetensors_files import LENGTH_BYTES
 from kit.files.tensors.checkpoint_files import open_checkpoint
-from kit.files.tensors.file_kinds import HEAD_BYTES, foreign_kind, is_partial
 from kit.files.user_paths import missing_file
 
 if TYPE_CHECKING:
@@ -62,8 +62,8 @@ def _refusal(path: Path, head: bytes) -> str:
     """Return what a file is that is neither safetensors nor torch's zip, and what to do."""
     if is_partial(path):
         return f"is half a download, as its ending {path.suffix} says: wait for its end, or download it again"
-    if kind := foreign_kind(head):
-        return f"is {kind}"
+    if reason := why_no_tensors(head):
+        return reason
     if _LEGACY in head[:32]:
         return "has torch's form from before 2020: save it once more with a newer torch, best as .safetensors"
     if head.startswith(_PICKLE_MARK):

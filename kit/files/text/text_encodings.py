@@ -11,8 +11,12 @@ import unicodedata
 from collections import Counter
 from typing import NamedTuple
 
+from kit.files.file_kinds import HEAD_BYTES, kind_of, refusal_of
+
 GBK = "GB18030 (GBK)"
 UTF16 = "UTF-16"
+SAVE_AS = "save it as UTF-8 (in an editor: Save as, encoding UTF-8)"
+"""What mends another encoding."""
 _COMMON = 0.8
 """Share of letters that Chinese text has in GB2312; other encodings read as GB18030 have fewer."""
 _TWO_BYTES = 0x800
@@ -31,16 +35,27 @@ class DecodedText(NamedTuple):
 
 
 def decode_text(data: bytes, beside_gbk: bool = False) -> DecodedText:
-    """Return a text without its byte order mark; raises ValueError with the reason, which follows its name.
+    """Return a text without its byte order mark; ValueError says what is wrong with it.
 
     Args:
         data: the whole file.
         beside_gbk: whether other files of the same folder are GBK for sure.
     """
+    if kind := kind_of(data[:HEAD_BYTES]):
+        raise ValueError(refusal_of(kind, "text"))
     found = _decoded(data, beside_gbk)
     if "\0" in found.text:
-        raise ValueError("must be UTF-8 text, but holds zero bytes; save it as UTF-8")
+        raise ValueError(f"holds a NUL byte, which is no text: {SAVE_AS}")
     return found
+
+
+def why_no_utf8(data: bytes) -> str | None:
+    """Return what is wrong with the bytes of a file that should be UTF-8 text, and what mends it."""
+    try:
+        encoding = decode_text(data).encoding
+    except ValueError as error:
+        return str(error)
+    return f"is {encoding} text, must be UTF-8: {SAVE_AS}" if encoding else None
 
 
 def is_gbk_for_sure(data: bytes) -> bool:
@@ -58,18 +73,22 @@ def is_gbk_for_sure(data: bytes) -> bool:
 
 
 def _decoded(data: bytes, beside_gbk: bool) -> DecodedText:
+    if data.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
+        raise ValueError(f"is UTF-32 text, must be UTF-8: {SAVE_AS}")
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         try:
             return DecodedText(data.decode("utf-16"), UTF16)
         except UnicodeDecodeError as error:
-            raise ValueError("begins as UTF-16 text and is none; save it as UTF-8") from error
+            raise ValueError(f"begins as UTF-16 text and is none: {SAVE_AS}") from error
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         chinese = _gbk_text(data)
         if chinese is not None and _is_chinese(chinese):
             return DecodedText(chinese, GBK)
-        raise ValueError(f"must be UTF-8 text, byte {error.start + 1} is not; save it as UTF-8") from error
+        line = data.count(b"\n", 0, error.start) + 1
+        reason = f"must be UTF-8 text, byte {error.start + 1} in line {line} is not: {SAVE_AS}"
+        raise ValueError(reason) from error
     return (
         DecodedText(data.decode("gb2312"), GBK)
         if _is_gbk_by_chance(data, text, beside_gbk)

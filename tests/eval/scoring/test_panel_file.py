@@ -51,7 +51,7 @@ def damage(run: Run, kind: str) -> None:
         ("folder", "damaged", "is no file"),
         ("pipe", "damaged", "is no file"),
         ("zeros", "damaged", "is no file"),
-        ("eps", "damaged", "is EPS, which is not opened here"),
+        ("eps", "damaged", "is an EPS picture, which is not opened here"),
         ("blank", "blank", "one colour"),
         ("wrong-size", "wrong-size", "must be 32 x 32 pixels, got 64 x 64"),
     ],

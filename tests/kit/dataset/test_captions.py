@@ -47,7 +47,7 @@ def test_captions_of_a_chinese_windows_are_read_by_what_the_whole_folder_shows(t
 
 
 STRAYS = {
-    "a.heic": "is HEIC, which is not opened here: save it as PNG or JPEG",
+    "a.heic": "is a HEIC picture, which is not opened here: save it as PNG or JPEG",
     "a.zip": "is a zip archive, no picture: take out the pictures",
     "metadata.xlsx": "is a table that is not read here: save it as metadata.csv (CSV UTF-8)",
     "notes.md": "is not called a picture",

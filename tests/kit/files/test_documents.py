@@ -89,8 +89,7 @@ def test_a_missing_file_a_folder_and_another_encoding_are_each_one_line(tmp_path
         (tmp_path, "is a folder, must be a file"),
         (
             chinese,
-            "must be UTF-8 text, byte 9 in line 1 is not; it looks like GBK: "
-            "save it as UTF-8 (in an editor: Save as, encoding UTF-8)",
+            "is GB18030 (GBK) text, must be UTF-8: save it as UTF-8 (in an editor: Save as, encoding UTF-8)",
         ),
     ):
         with pytest.raises(InputError) as caught:

@@ -50,7 +50,7 @@ def bomb(side: int) -> bytes:
     [
         (b"", "is an empty file"),
         (b"no picture", "is not a picture of a known format"),
-        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "is EPS, which is not opened here"),
+        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "is an EPS picture, which is not opened here"),
         (jpeg()[:400], "is damaged: Truncated"),
         (bomb(12000), "has 12000 x 12000 pixels, 67108864 are the most: save it smaller"),
         (bomb(60000), "has too many pixels"),
@@ -74,21 +74,24 @@ def chunked(kind: bytes, data: bytes) -> bytes:
 OTHERS = {
     "an AVIF called .jpg": (
         b"\0\0\0\x20ftypavif",
-        "is AVIF, which is not opened here: save it as PNG or JPEG",
+        "is an AVIF picture, which is not opened here: save it as PNG or JPEG",
     ),
-    "a phone's HEIC": (b"\0\0\0\x18ftypheic", "is HEIC, which is not opened here: save it as PNG or JPEG"),
+    "a phone's HEIC": (
+        b"\0\0\0\x18ftypheic",
+        "is a HEIC picture, which is not opened here: save it as PNG or JPEG",
+    ),
     "a film": (b"\0\0\0\x18ftypisom", "is a film, no picture"),
-    "JPEG 2000": (b"\0\0\0\x0cjP  \r\n\x87\n", "is JPEG 2000, which is not opened here"),
-    "JPEG XL": (b"\xff\x0a\0\0", "is JPEG XL, which is not opened here"),
-    "EPS": (b"%!PS-Adobe-3.0 EPSF-3.0", "is EPS, which is not opened here"),
-    "EPS with a preview": (b"\xc5\xd0\xd3\xc6\x20\0\0\0", "is EPS, which is not opened here"),
-    "PDF": (b"%PDF-1.7", "is PDF, which is not opened here"),
-    "Photoshop": (b"8BPS\0\1", r"is Photoshop \(PSD\), which is not opened here"),
-    "SVG": (b"<svg xmlns='http://www.w3.org/2000/svg'>", "is SVG, which is not opened here"),
-    "a web page": (b"\n<!DOCTYPE html><html>", "is a web page, no picture: download the picture itself"),
+    "JPEG 2000": (b"\0\0\0\x0cjP  \r\n\x87\n", "is a JPEG 2000 picture, which is not opened here"),
+    "JPEG XL": (b"\xff\x0a\0\0", "is a JPEG XL picture, which is not opened here"),
+    "EPS": (b"%!PS-Adobe-3.0 EPSF-3.0", "is an EPS picture, which is not opened here"),
+    "EPS with a preview": (b"\xc5\xd0\xd3\xc6\x20\0\0\0", "is an EPS picture, which is not opened here"),
+    "PDF": (b"%PDF-1.7", "is a PDF, no picture: save it as PNG or JPEG"),
+    "Photoshop": (b"8BPS\0\1", r"is a Photoshop picture \(PSD\), which is not opened here"),
+    "SVG": (b"<svg xmlns='http://www.w3.org/2000/svg'>", "is an SVG picture, which is not opened here"),
+    "a web page": (b"\n<!DOCTYPE html><html>", "is a web page, no picture: log in"),
     "a Git LFS pointer": (
         b"version https://git-lfs.github.com/spec/v1\n",
-        "is a Git LFS pointer, no picture: get",
+        "is a Git LFS pointer, no picture: fetch",
     ),
     "a Mac's note": (b"\0\5\x16\7\0\2\0\0Mac OS X", "is a Mac's note about another file, no picture: leave"),
     "a zip": (b"PK\3\4", "is a zip archive, no picture: take out the pictures"),
@@ -113,7 +116,7 @@ def test_no_program_is_started_for_a_picture(tmp_path, monkeypatch):
     (tmp_path / "1.png").write_bytes(
         b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\nshowpage\n"
     )
-    with pytest.raises(PictureError, match="is EPS"):
+    with pytest.raises(PictureError, match="is an EPS picture"):
         open_picture(tmp_path / "1.png")
     assert not (tmp_path / "ran").exists()
 
