@@ -14,7 +14,7 @@ from pydantic import BaseModel, Field, StrictInt
 
 from kit.errors import InputError
 from kit.files.documents import read_toml
-from kit.files.encodings import csv_bytes
+from kit.files.encodings import csv_bytes, guarded
 
 
 class Bird(BaseModel, frozen=True, extra="forbid"):
@@ -121,5 +121,7 @@ def test_a_table_of_a_bundle_has_the_bytes_that_the_csv_module_writes(rows):
     text = io.StringIO()
     writer = csv.DictWriter(text, ("panel", "prompt"), lineterminator="\n")
     writer.writeheader()
-    writer.writerows(rows)
+    writer.writerows(
+        {**row, "prompt": guarded(cell)} if isinstance(cell := row["prompt"], str) else row for row in rows
+    )
     assert csv_bytes(("panel", "prompt"), rows) == text.getvalue().encode("utf-8-sig")
