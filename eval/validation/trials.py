@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from eval.metrics.concept_subspaces import concept_subspaces
+from eval.metrics.concept_subspaces import ConceptSubspaces, concept_subspaces
 from eval.metrics.formulas import MetricValue, PanelSet
 from eval.metrics.registry import validated
 from eval.metrics.story_facts import StoryFacts
@@ -39,7 +39,8 @@ def trial(number: int, tools: Scorers) -> Trial:
     tale = sample_tale(number)
     pictures = draw(tale.scenes)
     clean = _look(pictures, tools)
-    told = _told(tale, tools)
+    facets = concept_subspaces(tools.encoder, "zh")
+    told = _told(tale, tools, facets)
     damaged: dict[tuple[str, int], Values] = {}
     hit = {}
     for name, damage in DAMAGES.items():
@@ -53,7 +54,7 @@ def trial(number: int, tools: Scorers) -> Trial:
     changed = {RESIZED: _values(_look([resized(picture) for picture in pictures], tools), told)}
     for name, change in CHANGES.items():
         other = change(tale, random.Random(f"{name} {number}"))
-        changed[name] = _values(_look(draw(other.scenes), tools), _told(other, tools))
+        changed[name] = _values(_look(draw(other.scenes), tools), _told(other, tools, facets))
     return Trial(_values(clean, told), damaged, changed, hit)
 
 
@@ -86,12 +87,12 @@ def _look(pictures: Sequence[Picture], tools: Scorers) -> PanelFeatures:
     )
 
 
-def _told(tale: Tale, tools: Scorers) -> StoryFacts:
+def _told(tale: Tale, tools: Scorers, facets: ConceptSubspaces) -> StoryFacts:
     return StoryFacts(
         casts=[frozenset(figure.kind for figure in scene.characters) for scene in tale.scenes],
         places=[scene.place for scene in tale.scenes],
         texts=tools.encoder.texts(tale.texts()),
-        facets=concept_subspaces(tools.encoder, "zh"),
+        facets=facets,
     )
 
 

@@ -17,8 +17,9 @@ from kit.lora.lora import load_lora, save_lora
 SETTINGS = DrawSettings(steps=1, cfg=1.0, size=64, noise="portable")
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def remote():
+    """A painter in another process, for all tests up to the one that kills it."""
     painter = RemotePainter(str(toy_base()), "cpu")
     yield painter
     painter.close()
@@ -53,17 +54,17 @@ def test_what_a_painter_refuses_in_another_process_is_raised_here(remote, tmp_pa
     assert remote.truncated_tail("小猫") == "", "it goes on answering"
 
 
+def test_ctrl_c_is_left_to_the_process_that_asks(remote):
+    remote.encode_prompts(TOY_PROMPTS)
+    os.kill(remote._process.pid, signal.SIGINT)
+    assert remote.hardware == "cpu"
+
+
 def test_a_process_that_is_killed_is_one_line_that_says_what_to_do(remote):
     remote.encode_prompts(TOY_PROMPTS)
     os.kill(remote._process.pid, signal.SIGKILL)
     with pytest.raises(RunError, match="draws on cpu has ended, with code -9; run the same command to go on"):
         remote.draw([PanelRequest(key="k", prompt=TOY_PROMPTS[0], negative="", seed=0)], SETTINGS)
-
-
-def test_ctrl_c_is_left_to_the_process_that_asks(remote):
-    remote.encode_prompts(TOY_PROMPTS)
-    os.kill(remote._process.pid, signal.SIGINT)
-    assert remote.hardware == "cpu"
 
 
 def test_a_base_that_cannot_be_loaded_there_is_said_here(tmp_path):

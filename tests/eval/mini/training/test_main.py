@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import torch
 
+from eval.mini.training import optimizer
 from eval.mini.training.main import contrast, main
 from eval.scorers.aesthetic import AestheticScorer
 from eval.scorers.clip import ClipEncoder
@@ -32,8 +33,9 @@ def test_a_picture_is_not_pushed_away_from_its_text_said_of_another() -> None:
 
 
 def test_all_stages_run_and_leave_folders_that_load(
-    shards: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    shards: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(optimizer, "PASSES", 2)
     short = ["--shards", str(shards), "--data", "12", "--steps", "2", "--batch", "4", "--out"]
     for stage in ("clip", "aesthetic"):
         main(["--stage", stage, *short, str(tmp_path / "a")])
