@@ -42,7 +42,7 @@ def test_several_bundles_are_checked_one_after_another(hand_in, tmp_path):
         f"{paths[0]}: no faults",
         "NOTICE: is in the manifest but not in the bundle",
         f"{paths[1]}: 1 faults",
-        "bundle: a bundle must be a zip file, there is none at none.zip",
+        "bundle: none.zip: file does not exist, must be the zip of a bundle",
         f"{paths[2]}: 1 faults",
     ]
     found = json.loads(tell("verify", tmp_path, "--json").out)
@@ -51,7 +51,7 @@ def test_several_bundles_are_checked_one_after_another(hand_in, tmp_path):
 
 def test_one_bundle_is_told_as_a_list_as_before(hand_in, tmp_path):
     assert json.loads(said("verify", hand_in(1), "--json")) == []
-    assert "there is none at none.zip" in refused("verify", tmp_path / "none.zip")
+    assert "none.zip: file does not exist; there is" in refused("verify", tmp_path / "none.zip")
 
 
 NUMBERS = {
@@ -138,7 +138,7 @@ def test_what_is_no_file_stops_no_other(hand_in, tmp_path):
     os.mkfifo(tmp_path / "fifo.zip")
     board = rank_all([tmp_path])
     assert (len(board.standings), len(board.unranked)) == (1, 5)
-    assert all("a bundle must be a zip file" in one.reasons[0] for one in board.unranked)
+    assert all("must be the zip of a bundle" in one.reasons[0] for one in board.unranked)
 
 
 def test_a_bundle_that_is_there_twice_by_a_link_is_one(hand_in, tmp_path):
