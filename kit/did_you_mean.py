@@ -5,6 +5,8 @@ from difflib import get_close_matches
 
 _LONG = 100
 """Letters of a name that are compared."""
+_SHORT = 3
+"""Letters of a name in which one wrong letter is much."""
 
 
 def did_you_mean(name: str, names: Iterable[str], cutoff: float = 0.7) -> str:
@@ -14,7 +16,8 @@ def did_you_mean(name: str, names: Iterable[str], cutoff: float = 0.7) -> str:
     (', did you mean text_mean?', '')
     """
     known = {one[:_LONG].casefold(): one for one in names}
-    near = get_close_matches(name[:_LONG].casefold(), known, n=1, cutoff=cutoff)
+    least = cutoff if len(name) > _SHORT else 0.5
+    near = get_close_matches(name[:_LONG].casefold(), known, n=1, cutoff=least)
     return f", did you mean {known[near[0]]}?" if near else ""
 
 

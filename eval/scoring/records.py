@@ -5,7 +5,6 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from io import StringIO
-from shlex import quote
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
 
 from eval.metrics.registry import of_panels, of_stories
@@ -14,6 +13,7 @@ from eval.scoring.panel_file import Status
 from kit.errors import RunError
 from kit.experiment.run import Run
 from kit.files.encodings import json_bytes
+from kit.files.user_paths import shell_word
 from kit.versions import installed_version
 
 if TYPE_CHECKING:
@@ -244,4 +244,4 @@ def _refuse(run: Run, name: str, cells: "Series[Any]", wild: "Series[bool]", rul
 
 
 def _again(run: Run) -> str:
-    return f"run `storykit score {quote(str(run.folder))}` again"
+    return f"run `storykit score {shell_word(run.folder)}` again"

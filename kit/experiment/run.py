@@ -6,7 +6,6 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from itertools import product, starmap
 from pathlib import Path, PurePosixPath
-from shlex import quote
 from typing import Annotated, Any, NamedTuple, Self, TypeVar
 
 import tomli_w
@@ -20,6 +19,7 @@ from kit.files.documents import faults_of
 from kit.files.encodings import canonical_json, finite_json, json_bytes
 from kit.files.inside import refuse_links_out
 from kit.files.path_contents import kind_at, mistaken
+from kit.files.user_paths import shell_word
 from kit.story.story import PANELS
 
 PAGE, FIGURES = "report.html", "figures"
@@ -156,7 +156,7 @@ class Run:
         try:
             return load_experiment(self.experiment_path, weights_exist=False)
         except InputError as error:
-            again = f"`storykit generate EXPERIMENT.toml --out {quote(str(self.folder))}`"
+            again = f"`storykit generate EXPERIMENT.toml --out {shell_word(self.folder)}`"
             raise RunError(
                 f"{error}; delete {self.experiment_path} and type {again} with the experiment that was drawn "
                 "here: it writes the file again and keeps the pictures (run.json tells base and settings)"
@@ -286,7 +286,7 @@ class Run:
         """Return the command that writes a file of this run."""
         command, *options = _WRITERS[name].split(" ")
         drawing = ["EXPERIMENT.toml", "--out"] if command in ("generate", "run") else []
-        return f"`{' '.join(['storykit', command, *drawing, quote(str(self.folder)), *options])}`"
+        return f"`{' '.join(['storykit', command, *drawing, shell_word(self.folder), *options])}`"
 
     def _resolved(self, loaded: LoadedExperiment) -> Experiment:
         """Return the experiment with every default written out and every path inside this folder."""

@@ -1,14 +1,13 @@
 """What a path holds: named, with what to type, to people who gave one thing where another belongs."""
 
 import mimetypes
-import shlex
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Literal
 
 from kit.files.text.toml_text import parse_toml
-from kit.files.user_paths import missing_file
+from kit.files.user_paths import missing_file, shell_word
 
 Kind = Literal[
     "experiment", "story", "training", "rules", "text", "bundle", "lora", "picture", "page",
@@ -55,14 +54,14 @@ _MADE_BY: dict[Kind, str] = {
 }
 """How to come by what is wanted."""
 _PAIRS: dict[tuple[Kind, Kind], str] = {
-    ("experiment", "run"): "`storykit generate {path}/experiment.toml --out {path}` goes on drawing it",
+    ("experiment", "run"): "`storykit generate {inside} --out {path}` goes on drawing it",
     ("run", "experiment"): "draw it with `storykit generate {path} --out {folder}`, then give {folder}",
     ("run", "emptied run"): "`storykit generate EXPERIMENT.toml --out {path}` with the experiment that "
     "it was drawn from writes it again and keeps the pictures",
     ("run", "bundle"): "give the folder of the run that it was packed from",
     ("bundle", "run"): "`storykit pack {path} --out entry.zip` packs one of its stories, with the options "
     "that `storykit pack --help` names",
-    ("pictures", "run"): "its pictures lie below {path}/panels, in a folder for each seed",
+    ("pictures", "run"): "its pictures lie below {panels}, in a folder for each seed",
     ("lora", "run"): "give the LoRA file that its experiment.toml names",
 }  # fmt: skip
 """What to do where one thing is wanted and another was given, if there is better to say."""
@@ -222,12 +221,14 @@ def _listed(paths: list[Path]) -> str:
 
 def _filled(said: str, path: Path) -> str:
     """Return a remedy with the user's own names in it, as a shell takes them."""
-    stem = shlex.quote(path.stem)
-    folder = shlex.quote(str(path)) if path.is_dir() or not path.suffix else f"runs/{stem}"
+    stem = shell_word(path.stem)
+    folder = shell_word(path) if path.is_dir() or not path.suffix else f"runs/{stem}"
     data = path / "train" if (path / "train").is_dir() else path
     known = {
         "data": str(data),
-        "path": shlex.quote(str(path)),
+        "path": shell_word(path),
+        "panels": shell_word(path / "panels"),
+        "inside": shell_word(path / "experiment.toml"),
         "name": path.name,
         "stem": stem,
         "folder": folder,

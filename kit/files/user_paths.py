@@ -1,6 +1,8 @@
 """Paths as users write them: from the file that names them, from home, with Windows' backslashes."""
 
 import os
+import re
+import shlex
 from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
@@ -47,6 +49,16 @@ def why_not_there(text: str, path: Path, names: Sequence[str] = ()) -> str:
     except (OSError, ValueError):
         beside = []
     return f"does not exist; looked at {path}{did_you_mean(path.name, [*names, *beside], _ALIKE)}"
+
+
+def shell_word(path: str | Path) -> str:
+    """Return a path as a shell takes it; letters of any script need no quotes.
+
+    >>> shell_word("runs/雨天"), shell_word("my run")
+    ('runs/雨天', "'my run'")
+    """
+    text = str(path)
+    return text if re.fullmatch(r"[\w@%+=:,./][\w@%+=:,./~-]*", text) else shlex.quote(text)
 
 
 def missing_file(path: Path) -> str:

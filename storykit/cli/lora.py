@@ -1,13 +1,13 @@
 """The `storykit lora` commands: look into a LoRA file, write it for another tool, add several up."""
 
 import math
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from kit.errors import LoraError
+from kit.files.user_paths import shell_word
 from kit.lora.key_names import Tool, tensors_file
 from storykit.cli.console import CommandGroup, WrongUsage, say, say_json
 
@@ -138,7 +138,7 @@ def merge(
     from kit.lora.merge import merged_bytes
 
     if len(files) == 1 and not weights and rank is None:
-        other = f"`storykit lora convert {shlex.quote(files[0])} --to kohya --out new.safetensors`"
+        other = f"`storykit lora convert {shell_word(files[0])} --to kohya --out new.safetensors`"
         raise LoraError(f"merge adds up two LoRAs or more, got {files[0]} alone; {other} rewrites one")
     if out.suffix != ".safetensors":
         raise LoraError(f"{out}: must end in .safetensors")

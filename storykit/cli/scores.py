@@ -1,7 +1,6 @@
 """The commands that judge: `storykit score`, `compare`, `report`, `gate`, `cast` and `metrics`."""
 
 import re
-import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kit.embedded import EMBEDDED
+from kit.files.user_paths import shell_word
 from storykit.cli.console import AsJson, CommandGroup, RunFolder, WrongUsage, say, say_json, say_lines
 from storykit.cli.progress import progress_bar
 
@@ -195,7 +195,7 @@ def report(run_folder: RunFolder) -> None:
     report_run(run)
     for name, what, stage in (("scores.json", "scores", "score"), ("comparison.json", "verdicts", "compare")):
         if not (run.folder / name).exists():
-            command = f"`storykit {stage} {shlex.quote(str(run.folder))}`"
+            command = f"`storykit {stage} {shell_word(run.folder)}`"
             say(f"note    the page has no {what} yet: type {command}, then report again")
             return
 

@@ -4,7 +4,6 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from operator import attrgetter
 from pathlib import Path
-from shlex import quote
 from typing import TypeVar
 
 from eval.scoring.records import (
@@ -22,6 +21,7 @@ from kit.errors import LoraError, RunError
 from kit.experiment.config import Candidate
 from kit.experiment.identity import CandidateIdentity, RunIdentity, read_identity
 from kit.experiment.run import PanelRow, Run
+from kit.files.user_paths import shell_word
 from kit.generation.batching import recorded_batches
 from kit.story.story import LoadedStory
 from submissions.bundle.lora_files import load_lora_file
@@ -123,7 +123,7 @@ def _comparison(run: Run, entry: Entry) -> tuple[bytes | None, str]:
 def _scores(run: Run, faults: list[Fault]) -> Scores | None:
     """Return the scores of a run; None where something is wrong with any of their files."""
     if not any((run.folder / name).exists() for name in (FILE, PANELS_FILE, STORIES_FILE)):
-        faults.append(Fault("scores", "the run is not scored", f"`storykit score {quote(str(run.folder))}`"))
+        faults.append(Fault("scores", "the run is not scored", f"`storykit score {shell_word(run.folder)}`"))
         return None
     summary = _read(run, FILE, read_summary, faults)
     panels = _read(run, PANELS_FILE, read_panels, faults)

@@ -223,5 +223,5 @@ def test_the_command_prints_the_set_and_the_swaps(run):
     assert told[0]["parts"][2]["seed"] == 0
     assert "panel from 1 to 8 and a seed, as 3=5, got '9=1'" in tell("cast", run.folder, "--keep", "9=1").err
     twice = tell("cast", run.folder, "--keep", "3=1", "--keep", "3=2").err
-    assert "a panel can be kept with one seed only" in twice
+    assert "--keep can name a panel once: one seed for each" in twice
     assert refused("cast", run.folder, "--keep", "3=1").endswith("name its candidate")

@@ -87,7 +87,7 @@ def test_a_path_is_known_by_what_it_holds(desk, name, kind):
             "r 1",
             "experiment",
             "is a run's folder, not an experiment's .toml file: "
-            "`storykit generate 'r 1'/experiment.toml --out 'r 1'` goes on drawing it",
+            "`storykit generate 'r 1/experiment.toml' --out 'r 1'` goes on drawing it",
         ),
         ("r 1", "bundle", "is a run's folder, not a bundle: give r 1/bundle/demo.zip"),
         (
@@ -163,7 +163,7 @@ def test_a_path_is_known_by_what_it_holds(desk, name, kind):
         (
             "r 1",
             "pictures",
-            "is a run's folder, not a folder of pictures: its pictures lie below 'r 1'/panels, in a folder "
+            "is a run's folder, not a folder of pictures: its pictures lie below 'r 1/panels', in a folder "
             "for each seed",
         ),
     ],
@@ -216,6 +216,8 @@ def test_a_file_where_a_command_belongs_names_the_command():
         ("text_maen", ["text_mean", "mrr"], ", did you mean text_mean?"),
         ("Ink", ["base", "ink"], ", did you mean ink?"),
         ("水墨画", ["水墨", "水彩"], ", did you mean 水墨?"),
+        ("水默", ["base", "水墨"], ", did you mean 水墨?"),
+        ("inc", ["base", "ink"], ", did you mean ink?"),
         ("kolors", [], ""),
         ("x" * 10_000, ["xx"], ""),
     ],
