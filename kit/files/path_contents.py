@@ -167,6 +167,8 @@ def mistaken(path: Path, wanted: Kind) -> str:
     if found is None and is_folder == (wanted in _FOLDERS):
         return f"is not {NOUNS[wanted]}: {_remedy(path, wanted, found)}"
     noun = NOUNS[found] if found else "a folder" if is_folder else "a file"
+    if (wanted, found) == ("run", "emptied run"):
+        return f"is {noun}: {_remedy(path, wanted, found)}"
     return f"is {noun}, not {NOUNS[wanted]}: {_remedy(path, wanted, found)}"
 
 

@@ -99,7 +99,7 @@ def test_a_path_is_known_by_what_it_holds(desk, name, kind):
         (
             "lost",
             "run",
-            "is a run's folder that lost its experiment.toml, not a run's folder: "
+            "is a run's folder that lost its experiment.toml: "
             "`storykit generate EXPERIMENT.toml --out lost` with the experiment that it was drawn from "
             "writes it again and keeps the pictures",
         ),

@@ -145,3 +145,20 @@ def test_a_bundle_that_is_there_twice_by_a_link_is_one(hand_in, tmp_path):
     (tmp_path / "again.zip").symlink_to(hand_in(1))
     shutil.copy(hand_in(2), tmp_path / "copy.zip")
     assert len(bundles_in([tmp_path])) == 3
+
+
+def test_a_place_without_any_bundle_makes_no_leaderboard(tmp_path):
+    (tmp_path / "empty").mkdir()
+    for place in ("empty", "gone"):
+        assert "`storykit pack RUN` writes one" in refused(
+            "leaderboard", tmp_path / place, "--out", tmp_path / "board"
+        )
+        assert not (tmp_path / "board").exists()
+
+
+@pytest.mark.parametrize("name", ["1.png", "experiment.toml", "leaderboard.csv"])
+def test_a_leaderboard_is_written_among_no_foreign_files(tmp_path, name):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / name).write_text("mine")
+    told = refused("leaderboard", tmp_path / "x.zip", "--out", tmp_path / "mine")
+    assert f"holds {name} and no leaderboard: choose a new or empty --out" in told
