@@ -164,6 +164,13 @@ def filter_pictures(
         if not found:
             problem = "has no picture in it: give a folder with PNG or JPEG files and their captions"
             raise InputError(plan.source, [problem])
+        if all("has no caption" in drop.reason for drop in drops.values()):
+            first_file = found[min(drops)].name
+            problem = (
+                f"none of its {len(found)} pictures has a caption: write what {first_file} shows into a .txt "
+                "of the same name beside it, and so for each, or say one of all with --caption"
+            )
+            raise InputError(plan.source, [problem])
         listed = "; ".join(_many(first[reason], reason, count) for reason, count in counted)
         problem = f"none of its {len(found)} files can be used: {listed}"
         raise InputError(plan.source, [problem])

@@ -51,8 +51,8 @@ def token_of(environment: Mapping[str, str]) -> str:
 def check_repository_name(path: str) -> None:
     """Raise InputError unless it can name a repository."""
     if not _PATH.fullmatch(path):
-        problem = f"must be owner/name in ASCII letters, digits, dots and dashes, got {printable(path)!r}"
-        raise InputError("repository", [problem])
+        problem = "must be owner/name in ASCII letters, digits, dots and dashes, as my-team/my-lora"
+        raise InputError("repository", [f"{problem}, got {printable(path)!r}"])
 
 
 class Repository:

@@ -95,8 +95,8 @@ def read_content(path: Path) -> Content:
     What the file is tells its content, not its ending. Layers with a rank or alpha of their own, as kohya's
     resize writes them, are filled up with zeros to one rank; their numbers stay unless the scales differ too.
     """
-    if kind_at(path) in _NEVER:
-        raise LoraError(f"{path} {mistaken(path, 'lora')}")
+    if kind_at(path) in _NEVER or not path.exists():
+        raise LoraError(f"{path}: {mistaken(path, 'lora')}")
     path = tensors_file(path)
     try:
         file = open_tensor_file(path)
