@@ -18,6 +18,7 @@ from eval.scorers.preprocess import batches_ahead
 from eval.scorers.protocols import Scorer, Stamp
 from eval.scoring.panel_file import through_jpeg
 from kit.errors import ScoreError
+from kit.files.path_contents import mistaken
 from kit.images.decode import PictureError, is_flat, open_picture, picture_size
 from kit.images.near_duplicates import Thumbnail, same_pictures, thumbnail
 
@@ -120,12 +121,13 @@ def _score_files(folder: Path, scorer: Scorer) -> tuple[tuple[FileScore, ...], d
 
 
 def _files_of(folder: Path) -> list[Path]:
-    if not folder.is_dir():
-        found = "this is a file" if folder.exists() else "there is none; look at its name with ls"
-        raise ScoreError(f"{folder} must be a folder of pictures: {found}")
+    if told := mistaken(folder, "pictures"):
+        raise ScoreError(f"{folder} {told}")
     paths = sorted(path for path in folder.iterdir() if path.is_file())
     if not paths:
-        raise ScoreError(f"{folder} must hold pictures, got no file (the contest's script would say 0)")
+        raise ScoreError(
+            f"{folder} has no picture directly in it: give the folder that the PNG or JPEG files lie in"
+        )
     return paths
 
 

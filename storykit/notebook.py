@@ -105,8 +105,8 @@ def open_run(folder: str | Path) -> RunResults:
     >>> open_run("nowhere")
     Traceback (most recent call last):
     ...
-    kit.errors.RunError: nowhere is not a run folder, experiment.toml is missing; \
-make one with `storykit generate EXPERIMENT --out nowhere`
+    kit.errors.RunError: nowhere does not exist; \
+draw one with `storykit generate EXPERIMENT.toml --out nowhere`
     """
     hide_pynvml_warning()
     name_user()
@@ -223,6 +223,7 @@ def pack(
     seed: int | None = None,
     rules: str = "",
     link: str = "",
+    overwrite: bool = False,
 ) -> "PackReport":
     """Pack a story as the contest wants it; raises BundleError with all that the contest would refuse.
 
@@ -239,6 +240,7 @@ def pack(
         rules: a contest that storykit knows, or a rules file; by default the practice contest for pictures
             of the embedded base, else kolors-2024.
         link: where the LoRA is published.
+        overwrite: whether another entry's bundle may be replaced.
     """
     from submissions.contest.rules import load_rules
     from submissions.packing.entry import Entry, fitting_rules, only_story, seeds_of
@@ -256,6 +258,7 @@ def pack(
         introduction=introduction,
         out=Path(out),
         link=link,
+        overwrite=overwrite,
     )
     return pack_run(run.run, entry)
 

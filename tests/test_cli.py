@@ -200,7 +200,8 @@ def test_a_file_that_is_no_experiment_is_refused(tmp_path, text, reason):
 
 def test_an_experiment_that_is_not_there_is_refused(tmp_path):
     assert "none.toml: file does not exist" in refused_leaving_no_trace(tmp_path / "none.toml")
-    assert "is a folder, must be a file" in refused("generate", tmp_path, "--out", tmp_path / "run")
+    reason = refused("generate", tmp_path, "--out", tmp_path / "run")
+    assert "is a folder, not an experiment's .toml file: begin with a copy of" in reason
 
 
 @pytest.mark.parametrize(
@@ -298,16 +299,16 @@ def test_a_folder_without_an_experiment_is_no_run(tmp_path, words):
     options = [word for name, value in entry.items() for word in (f"--{name}", value)]
     before = tree(tmp_path)
     reason = refused(*words, tmp_path, *(options if words == ["pack"] else ()))
-    assert f"{tmp_path} is not a run folder, experiment.toml is missing" in reason
+    assert f"{tmp_path} is not a run's folder: draw one with `storykit generate EXPERIMENT.toml" in reason
     assert tree(tmp_path) == before
 
 
 @pytest.mark.parametrize(
     ("words", "reason"),
     [
-        (["verify", "none.zip"], "there is none at none.zip"),
-        (["gate", "none"], "must be a folder of pictures"),
-        (["gate", "empty"], "must hold pictures, got no file"),
+        (["verify", "none.zip"], "none.zip: file does not exist; `storykit pack RUN` writes one"),
+        (["gate", "none"], "none does not exist; give a folder with PNG or JPEG files in it"),
+        (["gate", "empty"], "empty has no picture directly in it: give the folder that"),
         (["gate", "empty", "--weights", "empty"], "must hold config.json"),
         (["train", "none.toml", "--out", "ink"], "none.toml: file does not exist"),
     ],

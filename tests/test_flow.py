@@ -300,7 +300,7 @@ def test_a_stage_that_comes_too_early_says_what_to_run_first(tmp_path):
     path = prepared(tmp_path, BASE, "steps = 1")
     run = tmp_path / "run"
     said("generate", path, "--out", run)
-    assert refused("compare", run).endswith("run `storykit score` first")
+    assert refused("compare", run).endswith(f"run `storykit score {run}` first")
     assert said("report", run) == f"report  {run / 'report.html'}\n"
     said("score", run)
     assert said("compare", run).startswith("compared ")

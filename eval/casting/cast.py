@@ -14,6 +14,7 @@ from eval.metrics.story_facts import StoryFacts, told_by
 from eval.scorers.load import Scorers
 from eval.scoring.measure import Measured, measure
 from eval.scoring.score import scorers_of
+from kit.did_you_mean import none_such
 from kit.errors import ScoreError
 from kit.experiment.run import Run, Slot
 from kit.files.folder_lock import lock_folder
@@ -94,9 +95,19 @@ def _cast(run: Run, wish: CastRequest, tools: Scorers | None, progress: Progress
         except ScoreError as error:
             refused[place] = str(error)
     if not selections:
-        raise ScoreError("; ".join(f"{' '.join(place)}: {reason}" for place, reason in refused.items()))
+        raise ScoreError(_told(refused))
     keep_selections(run, selections)
     return Casting(selections=tuple(selections), refused=refused)
+
+
+def _told(refused: Mapping[Place, str]) -> str:
+    """Return why nothing could be cast, each reason once."""
+    places: dict[str, list[str]] = {}
+    for place, reason in refused.items():
+        places.setdefault(reason, []).append(" ".join(place))
+    if len(places) == 1 and len(refused) > 1:
+        return f"all {len(refused)} sets of panels: {next(iter(places))}"
+    return "; ".join(f"{', '.join(named)}: {reason}" for reason, named in places.items())
 
 
 def _places(run: Run, wish: CastRequest) -> list[Place]:
@@ -109,9 +120,14 @@ def _places(run: Run, wish: CastRequest) -> list[Place]:
     }
     for name, names in known.items():
         if (asked := getattr(wish, name)) and asked not in names:
-            raise ScoreError(f"the run has no {name} {asked!r}, it has {', '.join(names)}")
+            raise ScoreError(none_such("the run", name, asked, names))
     meant = {name: [asked] if (asked := getattr(wish, name)) else names for name, names in known.items()}
     places = list(product(*meant.values()))
+    if len(experiment.seeds) == 1:
+        raise ScoreError(
+            f"every panel of {run.folder} has one picture, so there is nothing to choose: write more seeds "
+            f"into its experiment, seeds = [0, 1, 2, 3], draw it again with --out {run.folder}, then cast"
+        )
     decided = {*wish.keep.items(), *wish.ban}
     for panel, seed in sorted(decided):
         if not 1 <= panel <= PANELS or seed not in experiment.seeds:
@@ -132,7 +148,9 @@ def pool_of(place: Place, measured: Measured, told: StoryFacts) -> Pool:
     lacking = sorted(set(range(1, PANELS + 1)) - {slot.panel for slot in slots})
     if lacking:
         panels = ", ".join(map(str, lacking))
-        raise ScoreError(f"every panel needs a picture, there is none of {panels}; run `storykit generate`")
+        raise ScoreError(
+            f"every panel needs a picture, there is none of {panels}: `storykit generate` draws them"
+        )
     sha256 = [measured.readings[slot].sha256 for slot in slots]
     choices = set_scorer_of(
         [slot.panel - 1 for slot in slots],

@@ -24,6 +24,7 @@ from eval.metrics.registry import judgeable
 from eval.scorers.load import Scorers
 from eval.scoring.records import StoryScore
 from eval.scoring.score import score, scorers_of
+from kit.did_you_mean import did_you_mean
 from kit.errors import ComparisonError
 from kit.experiment.config import Experiment, LoadedExperiment
 from kit.experiment.run import Run
@@ -182,7 +183,8 @@ def race(
         tools: what pictures are measured with; by default what the experiment's [score] table names.
     """
     if metric not in judgeable():
-        raise ComparisonError(f"a race must be about one of {', '.join(judgeable())}, got {metric!r}")
+        got = f"got {metric!r}{did_you_mean(metric, judgeable())}"
+        raise ComparisonError(f"a race must be about one of {', '.join(judgeable())}, {got}")
     names = [candidate.name for candidate in loaded.experiment.candidates]
     seeds, controls = loaded.experiment.seeds, controls_of(loaded.experiment)
     racing = [name for name in names if name not in controls]

@@ -13,6 +13,7 @@ from eval.scoring.panel_file import Status
 from kit.errors import RunError
 from kit.experiment.run import Run
 from kit.files.encodings import json_bytes
+from kit.files.user_paths import shell_word
 from kit.versions import installed_version
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ FILE, PANELS_FILE, STORIES_FILE = "scores.json", "scores.panels.csv", "scores.st
 KEYS = ("candidate", "order", "story", "seed")
 _TEXTS = ("candidate", "order", "story", "file", "sha256", "status", "faults", "gate")
 _WHOLE = ("seed", "panel", "panels_ok", "weakest_panel")
-_AGAIN = "run `storykit score` again"
 DECIMALS = 6
 """Digits written; beyond them lies what batches and processors change."""
 
@@ -122,7 +122,7 @@ class Scores:
         """Return what gave a metric's numbers; raises RunError where nothing did."""
         found = {one.name: one.stamp for one in self.metrics}
         if metric not in found:
-            raise RunError(f"{FILE} does not say what gave the {metric} scores; {_AGAIN}")
+            raise RunError(f"{FILE} does not say what gave the {metric} scores; score the run again")
         return found[metric]
 
 
@@ -199,7 +199,7 @@ def panels_frame(run: Run) -> "DataFrame":
     """
     frame = _frame(run, PANELS_FILE, (*KEYS, "panel", "status"))
     known = get_args(Status)
-    _refuse(PANELS_FILE, frame["status"], ~frame["status"].isin(known), f"must be {', '.join(known)}")
+    _refuse(run, PANELS_FILE, frame["status"], ~frame["status"].isin(known), f"must be {', '.join(known)}")
     return frame
 
 
@@ -221,23 +221,27 @@ def _frame(run: Run, name: str, needed: Sequence[str]) -> "DataFrame":
 
     text = run.read_text(name)
     if len({len(row) for row in csv.reader(StringIO(text)) if row}) > 1:
-        raise RunError(f"{name} must have as many cells in each row as in its header; {_AGAIN}")
+        raise RunError(f"{name} must have as many cells in each row as in its header; {_again(run)}")
     try:
         frame = pd.read_csv(StringIO(text), dtype=object, keep_default_na=False)
     except ValueError as error:
-        raise RunError(f"{run.folder / name} is no CSV: {error}; {_AGAIN}") from error
+        raise RunError(f"{run.folder / name} is no CSV: {error}; {_again(run)}") from error
     if lacking := [column for column in needed if column not in frame]:
-        raise RunError(f"{name} must have a column {', '.join(lacking)}; {_AGAIN}")
+        raise RunError(f"{name} must have a column {', '.join(lacking)}; {_again(run)}")
     for column in frame.columns.difference([*_TEXTS]):
         cells, whole = frame[column], column in _WHOLE
         numbers = pd.to_numeric(cells.where(cells != ""), errors="coerce")
         wild = ~np.isfinite(numbers) | (whole & (numbers % 1 != 0))
-        _refuse(name, cells, wild & ((cells != "") | (column in needed)), "must be a finite number")
+        _refuse(run, name, cells, wild & ((cells != "") | (column in needed)), "must be a finite number")
         frame[column] = numbers.astype("Int64" if whole else "float64")
     return frame
 
 
-def _refuse(name: str, cells: "Series[Any]", wild: "Series[bool]", rule: str) -> None:
+def _refuse(run: Run, name: str, cells: "Series[Any]", wild: "Series[bool]", rule: str) -> None:
     if wild.any():
         row = int(wild.argmax())
-        raise RunError(f"{name} line {row + 2}: {cells.name} {rule}, got {cells.iloc[row]!r}; {_AGAIN}")
+        raise RunError(f"{name} line {row + 2}: {cells.name} {rule}, got {cells.iloc[row]!r}; {_again(run)}")
+
+
+def _again(run: Run) -> str:
+    return f"run `storykit score {shell_word(run.folder)}` again"

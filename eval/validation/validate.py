@@ -72,12 +72,13 @@ def validate(load: Callable[[], Scorers], tales: int, progress: Progress | None 
     """Return how the metrics do on so many locked tales.
 
     Args:
-        load: gives the scorers; called once in each process.
+        load: gives the scorers; called once here and once in each process.
         tales: locked tales, 2 or more; the marks are meant for 200.
         progress: hears of every tale.
     """
     if tales < 2:
         raise ScoreError(f"validation needs at least 2 tales, got {tales}")
+    weights = load().encoder.stamp.weights  # what cannot be loaded is told here, not in another process
     numbers = range(LOCKED, LOCKED + tales)
     if progress is not None:
         progress.begin(tales, 0)
@@ -87,7 +88,7 @@ def validate(load: Callable[[], Scorers], tales: int, progress: Progress | None 
             trials.append(done)
             if progress is not None:
                 progress.advance(1)
-    return judge(trials, load().encoder.stamp.weights)
+    return judge(trials, weights)
 
 
 _loaded: list[Scorers] = []

@@ -161,12 +161,24 @@ def filter_pictures(
     if not kept:
         counted = Counter(drops[number].reason for number in sorted(drops)).most_common(3)
         first = {drops[number].reason: found[number].name for number in sorted(drops, reverse=True)}
-        listed = (
-            ", ".join(f"{first[reason]} {reason} ({count})" for reason, count in counted) or "it holds none"
-        )
-        problem = f"must leave at least one picture of {len(found)}, got none: {listed}"
+        if not found:
+            problem = "has no picture in it: give a folder with PNG or JPEG files and their captions"
+            raise InputError(plan.source, [problem])
+        if all("has no caption" in drop.reason for drop in drops.values()):
+            first_file = found[min(drops)].name
+            problem = (
+                f"none of its {len(found)} pictures has a caption: write what {first_file} shows into a .txt "
+                "of the same name beside it, and so for each, or say one of all with --caption"
+            )
+            raise InputError(plan.source, [problem])
+        listed = "; ".join(_many(first[reason], reason, count) for reason, count in counted)
+        problem = f"none of its {len(found)} files can be used: {listed}"
         raise InputError(plan.source, [problem])
     return FilteredPictures(found=found, kept=kept, drops=dict(sorted(drops.items())))
+
+
+def _many(name: str, reason: str, count: int) -> str:
+    return f"{name} {reason}" + (f", and so {count - 1} more" if count > 1 else "")
 
 
 def _open_picture(number: int, found: FoundPicture) -> SourcePicture:

@@ -13,7 +13,10 @@ from kit.dataset.sources import find_pictures
 from kit.dataset.tables import pictures_in_table
 from kit.dataset.write import check_out_folder, write_prepared
 from kit.errors import InputError
+from kit.files.path_contents import kind_at, mistaken
+from kit.files.user_paths import missing_file
 
+_FORMS = "a folder of pictures, a table (.csv), Data-Juicer's result.jsonl or OWNER/NAME on ModelScope"
 FEW = 10
 """Fewer pictures are learned by heart; no bound of theory, but what trainers' guides agree on."""
 MANY_RATIOS = 3
@@ -34,6 +37,8 @@ def find_source(source: str, out: Path, layout: ResultLayout = DEFAULT_LAYOUT) -
     """
     path = Path(os.path.expanduser(source))
     check_out_folder(out, [path])
+    if kind_at(path) == "run":
+        raise InputError(source, [mistaken(path, "pictures")])
     if path.is_dir():
         found = find_pictures(path)
     elif path.is_file() and path.suffix.lower() == ".jsonl":
@@ -43,11 +48,16 @@ def find_source(source: str, out: Path, layout: ResultLayout = DEFAULT_LAYOUT) -
     elif is_dataset_name(source) and not path.exists():
         found = find_pictures(fetch_dataset(source))
     else:
-        there = "" if path.exists() else "does not exist; "
-        problem = f"{there}must be a folder, a .csv, a .jsonl of Data-Juicer's or OWNER/NAME on ModelScope"
-        raise InputError(source, [problem])
+        raise InputError(source, [_not_read(path)])
     check_out_folder(out, [one.path for one in found])
     return found
+
+
+def _not_read(path: Path) -> str:
+    """Return why nothing can be read there, and what can."""
+    if not path.exists():
+        return f"{missing_file(path).removeprefix('file ')}; give {_FORMS}"
+    return mistaken(path, "pictures") or f"is nothing that is read here: give {_FORMS}"
 
 
 def write_dataset(

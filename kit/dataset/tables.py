@@ -13,6 +13,7 @@ from kit.errors import InputError
 from kit.files.encodings import without_surrogates
 from kit.files.text.delimited_text import Row, rows_of
 from kit.files.text.text_encodings import DecodedText, decode_text
+from kit.files.user_paths import missing_file
 
 METADATA = "metadata.csv"
 TABLES = (METADATA, "metadata.jsonl")
@@ -70,7 +71,7 @@ def decoded_text(path: Path) -> DecodedText:
     try:
         return decode_text(path.read_bytes())
     except FileNotFoundError as error:
-        raise InputError(str(path), ["file does not exist"]) from error
+        raise InputError(str(path), [missing_file(path)]) from error
     except OSError as error:
         raise InputError(str(path), [f"cannot be read: {error.strerror or error}"]) from error
     except ValueError as error:

@@ -31,7 +31,9 @@ def check_out_folder(out: Path, sources: Sequence[Path]) -> None:
     for source in sources:
         there = source.resolve()
         if here.is_relative_to(there) or there.is_relative_to(here):
-            raise InputError(str(out), [f"must lie apart from the source, got {source}"])
+            raise InputError(
+                str(out), [f"must lie apart from the source, got {source}; choose a folder outside it"]
+            )
     if out.is_symlink() or (out.exists() and not out.is_dir()):
         raise InputError(str(out), ["must be a folder"])
     if out.exists() and (others := _others(out)):

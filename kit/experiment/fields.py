@@ -10,6 +10,7 @@ from typing import Annotated, TypeVar
 
 from pydantic import AfterValidator, Field, FiniteFloat, StrictInt, StringConstraints, ValidationInfo
 
+from kit.did_you_mean import did_you_mean
 from kit.embedded import EMBEDDED, LORA_PREFIX
 from kit.errors import printable
 from kit.files.user_paths import user_path, why_not_there
@@ -87,7 +88,7 @@ def one_of(name: str, names: Sequence[str]) -> str:
     if name in names:
         return name
     *first, last = map(repr, names)
-    raise ValueError(f"must be {', '.join(first)} or {last}, got {name!r}")
+    raise ValueError(f"must be {', '.join(first)} or {last}, got {name!r}{did_you_mean(name, names)}")
 
 
 def _metric(name: str, info: ValidationInfo) -> str:

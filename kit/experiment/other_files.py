@@ -28,11 +28,4 @@ def experiment_document(path: Path) -> dict[str, object]:
             str(path),
             [f"an experiment is a .toml file; name a story in it: stories = [{story}], and draw that .toml"],
         )
-    document = read_document(path)
-    if "panel" in document and "stories" not in document:
-        story = json.dumps(path.name, ensure_ascii=False)
-        raise InputError(
-            str(path),
-            [f"is a story, no experiment; write a .toml file with stories = [{story}] and draw that"],
-        )
-    return document
+    return read_document(path, "experiment")

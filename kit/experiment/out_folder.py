@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from kit.errors import RunError
 from kit.files.folder_lock import was_locked
+from kit.files.path_contents import kind_at
 
 if TYPE_CHECKING:
     from kit.experiment.config import LoadedExperiment
@@ -16,7 +17,9 @@ MARK = "# The experiment of this run, resolved by storykit: every default writte
 
 def check_out_folder(folder: Path) -> None:
     """Raise RunError unless a folder is new, empty or a run's: nothing is written among a user's files."""
-    if not folder.exists() or (folder / "experiment.toml").is_file() or was_locked(folder):
+    if not folder.exists() or kind_at(folder) in ("run", "emptied run") or was_locked(folder):
+        return
+    if (folder / "experiment.toml").is_file():
         return
     if not folder.is_dir():
         raise RunError(f"{folder} is a file: a run needs a folder; choose another --out")
@@ -37,7 +40,9 @@ def refuse_another(run: "Run", loaded: "LoadedExperiment", *, reworded: bool) ->
     if not path.is_file():
         return
     if not path.read_bytes().startswith(MARK.encode()):
-        raise RunError(f"{path} is not a run's; choose another folder")
+        has_rows = run.rows_path.is_file()
+        mend = "delete it and type the same again, the pictures stay" if has_rows else "choose another folder"
+        raise RunError(f"{path} is not a run's; {mend}")
     drawn = {row.story for row in run.rows()}
     offered = {story.name: story.story for story in loaded.stories}
     held = {story.name: story.story for story in run.loaded.stories if story.name in drawn}

@@ -11,13 +11,15 @@ from typing import Annotated, Any, NamedTuple, Self, TypeVar
 import tomli_w
 from pydantic import BaseModel, Field, FiniteFloat, TypeAdapter, ValidationError
 
-from kit.errors import RunError
+from kit.errors import InputError, RunError
 from kit.experiment.config import Experiment, LoadedExperiment, baseline_of, load_experiment
 from kit.experiment.out_folder import MARK, refuse_another
 from kit.files.atomic_write import write_atomic, write_together
 from kit.files.documents import faults_of
 from kit.files.encodings import canonical_json, finite_json, json_bytes
 from kit.files.inside import refuse_links_out
+from kit.files.path_contents import kind_at, mistaken
+from kit.files.user_paths import shell_word
 from kit.story.story import PANELS
 
 PAGE, FIGURES = "report.html", "figures"
@@ -26,7 +28,7 @@ CHANGED = "changed-by-hand"
 """Where pictures are kept that were changed after they were drawn, by their place below `panels`."""
 
 _WRITERS = {"run.json": "generate", "comparison.json": "compare", "selection.json": "cast"}
-_WRITERS |= {"race.json": "run --race"} | dict.fromkeys(
+_WRITERS |= {"race.json": "run --race METRIC"} | dict.fromkeys(
     ("scores.json", "scores.panels.csv", "scores.stories.csv"), "score"
 )
 """The command to run when a file is missing or damaged."""
@@ -117,11 +119,8 @@ class Run:
     def open(cls, folder: Path) -> Self:
         """Return the run in a folder; raises RunError when there is none."""
         run = cls(folder)
-        if not run.experiment_path.is_file():
-            raise RunError(
-                f"{folder} is not a run folder, experiment.toml is missing; "
-                f"make one with `storykit generate EXPERIMENT --out {folder}`"
-            )
+        if kind_at(folder) != "run":
+            raise RunError(f"{folder} {mistaken(folder, 'run')}")
         refuse_links_out(folder, _OWN)
         return run
 
@@ -153,8 +152,15 @@ class Run:
 
     @cached_property
     def loaded(self) -> LoadedExperiment:
-        """The experiment and its stories, as this folder holds them."""
-        return load_experiment(self.experiment_path, weights_exist=False)
+        """The experiment and its stories, as this folder holds them; RunError where they are damaged."""
+        try:
+            return load_experiment(self.experiment_path, weights_exist=False)
+        except InputError as error:
+            again = f"`storykit generate EXPERIMENT.toml --out {shell_word(self.folder)}`"
+            raise RunError(
+                f"{error}; delete {self.experiment_path} and type {again} with the experiment that was drawn "
+                "here: it writes the file again and keeps the pictures (run.json tells base and settings)"
+            ) from error
 
     def panel_path(self, candidate: str, order: str, story: str, seed: int, panel: int) -> Path:
         """Return where a panel (1 to 8) is kept."""
@@ -248,7 +254,7 @@ class Run:
         try:
             return path.read_bytes().decode("utf-8-sig")
         except FileNotFoundError as error:
-            do = f"; run `storykit {_WRITERS[name]}` first" if name in _WRITERS else ""
+            do = f"; run {self._writer(name)} first" if name in _WRITERS else ""
             raise RunError(f"{path} does not exist{do}") from error
         except UnicodeDecodeError as error:
             raise RunError(f"{path} is not UTF-8 text: {error}") from error
@@ -260,7 +266,7 @@ class Run:
         try:
             return finite_json(self.read_text(name))
         except ValueError as error:
-            do = f"run `storykit {_WRITERS[name]}` again" if name in _WRITERS else "delete it"
+            do = f"run {self._writer(name)} again" if name in _WRITERS else "delete it"
             raise RunError(f"{self.folder / name} is not whole JSON: {error}; {do}") from error
 
     def read_record(self, name: str, kind: type[T]) -> T:
@@ -272,9 +278,15 @@ class Run:
         try:
             return TypeAdapter(kind).validate_python(document)
         except ValidationError as error:
-            got = f"got {'; '.join(faults_of(error)[:3])}; run `storykit {_WRITERS[name]}` again"
+            got = f"got {'; '.join(faults_of(error)[:3])}; run {self._writer(name)} again"
             stage = name.removesuffix(".json")
             raise RunError(f"{self.folder}: the {stage} file must be readable, {got}") from error
+
+    def _writer(self, name: str) -> str:
+        """Return the command that writes a file of this run."""
+        command, *options = _WRITERS[name].split(" ")
+        drawing = ["EXPERIMENT.toml", "--out"] if command in ("generate", "run") else []
+        return f"`{' '.join(['storykit', command, *drawing, shell_word(self.folder), *options])}`"
 
     def _resolved(self, loaded: LoadedExperiment) -> Experiment:
         """Return the experiment with every default written out and every path inside this folder."""

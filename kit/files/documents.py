@@ -10,9 +10,10 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from kit.errors import MOST_FAULTS, InputError
+from kit.files.path_contents import Kind, mistaken
 from kit.files.text.text_encodings import why_no_utf8
 from kit.files.text.toml_text import parse_toml
-from kit.files.unknown_keys import Loc, field_at, what_was_meant
+from kit.files.text.unknown_keys import Loc, field_at, what_was_meant
 from kit.files.user_paths import missing_file
 
 M = TypeVar("M", bound=BaseModel)
@@ -25,7 +26,9 @@ _MESSAGES = {
     "dict_type": "must be a table",
     "tuple_type": "must be an array",
     "int_type": "must be a whole number",
+    "int_parsing": "must be a whole number",
     "float_type": "must be a number",
+    "float_parsing": "must be a number",
     "bool_type": "must be true or false",
     "string_type": "must be text in quotes",
 }
@@ -55,13 +58,15 @@ class Known(NamedTuple):
     """What to say of keys at the top that belong into another file."""
 
 
-def read_text(path: Path, errors: str = "strict") -> str:
+def read_text(path: Path, errors: str = "strict", wanted: Kind | None = None) -> str:
     """Return the text of a user's file (UTF-8, a byte order mark is dropped) or raise InputError.
 
     Args:
         path: the file.
         errors: what becomes of bytes that are no UTF-8, as `bytes.decode` calls it.
+        wanted: what it must be; else it may be any.
     """
+    _refuse_another_kind(path, wanted)
     return _decoded(path, _bytes_of(path), errors)
 
 
@@ -86,8 +91,14 @@ def _decoded(path: Path, data: bytes, errors: str) -> str:
     return data.decode("utf-8-sig", errors)
 
 
-def read_document(path: Path) -> dict[str, object]:
+def _refuse_another_kind(path: Path, wanted: Kind | None) -> None:
+    if wanted and (told := mistaken(path, wanted)):
+        raise InputError(str(path), [told])
+
+
+def read_document(path: Path, wanted: Kind | None = None) -> dict[str, object]:
     """Return a TOML file as tables and arrays, not yet checked; raises InputError naming the line."""
+    _refuse_another_kind(path, wanted)
     data = _bytes_of(path, TOML_BYTES + 1)
     if len(data) > TOML_BYTES:
         raise InputError(str(path), [f"must be at most {TOML_BYTES:,} bytes, as TOML that a person wrote"])
@@ -97,15 +108,16 @@ def read_document(path: Path) -> dict[str, object]:
         raise InputError(str(path), [str(error)]) from error
 
 
-def read_toml(path: Path, model: type[M], context: object = None) -> M:
+def read_toml(path: Path, model: type[M], context: object = None, wanted: Kind | None = None) -> M:
     """Return a TOML file as a checked record; raises InputError with every fault and its place.
 
     Args:
         path: the file.
         model: the record.
         context: what the record's validators are told.
+        wanted: what it must be, so that another kind of file is named.
     """
-    document = read_document(path)
+    document = read_document(path, wanted)
     try:
         return model.model_validate(document, context=context)
     except ValidationError as error:
@@ -145,13 +157,19 @@ def _place(loc: Loc) -> str:
 
 
 def _message(detail: ErrorDetails, known: Known) -> str:
-    kind = detail["type"]
-    opening = "" if kind == "value_error" else "must "
-    said = detail["msg"].replace(" after validation", "")
-    message = _MESSAGES.get(kind) or _PYDANTIC_OPENING.sub(opening, said)
+    kind, message = detail["type"], plain_sentence(detail)
     if kind not in _COMPLETE:
         message = f"{message}, got {_shown(detail['input'])}"
     return "; ".join(filter(None, (message, _remedy(detail, known))))
+
+
+def plain_sentence(detail: ErrorDetails) -> str:
+    """Return what must hold, in plain words; pydantic speaks of inputs and Python types."""
+    kind = detail["type"]
+    opening = "" if kind == "value_error" else "must "
+    said = detail["msg"].replace(" after validation", "")
+    said = said.replace("greater than or equal to", "at least").replace("less than or equal to", "at most")
+    return _MESSAGES.get(kind) or _PYDANTIC_OPENING.sub(opening, said)
 
 
 def _shown(value: object) -> str:

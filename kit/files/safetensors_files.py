@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from safetensors import SafetensorError, deserialize, safe_open
 
 from kit.files.encodings import Piece
+from kit.files.user_paths import missing_file
 
 if TYPE_CHECKING:
     import torch
@@ -126,7 +127,7 @@ def read_tensors(
             tensors = {name: file.get_tensor(name).to(dtype=dtype) for name in file.keys()}  # noqa: SIM118
             return tensors, dict(file.metadata() or {})
     except FileNotFoundError as error:
-        raise ValueError("file does not exist") from error
+        raise ValueError(missing_file(path)) from error
     except (OSError, SafetensorError) as error:
         raise ValueError(f"is not a whole safetensors file: {error}") from error
 

@@ -1,16 +1,18 @@
 """Paths as users write them: from the file that names them, from home, with Windows' backslashes."""
 
 import os
+import re
+import shlex
 from collections.abc import Sequence
-from difflib import get_close_matches
 from itertools import islice
 from pathlib import Path
 
+from kit.did_you_mean import did_you_mean
+
 _LOOKED_AT = 1000
 """Names of a folder among which the one that was meant is looked for."""
-
-_LONG = 100
-"""Letters of a name that are compared."""
+_ALIKE = 0.75
+"""How alike a file's name must be, whose ending is often the same."""
 
 
 def user_path(folder: Path, text: str) -> Path:
@@ -46,7 +48,17 @@ def why_not_there(text: str, path: Path, names: Sequence[str] = ()) -> str:
         beside = [one.name for one in islice(path.parent.iterdir(), _LOOKED_AT)]
     except (OSError, ValueError):
         beside = []
-    return f"does not exist; looked at {path}{_meant(path, [*names, *beside])}"
+    return f"does not exist; looked at {path}{did_you_mean(path.name, [*names, *beside], _ALIKE)}"
+
+
+def shell_word(path: str | Path) -> str:
+    """Return a path as a shell takes it; letters of any script need no quotes.
+
+    >>> shell_word("runs/雨天"), shell_word("my run")
+    ('runs/雨天', "'my run'")
+    """
+    text = str(path)
+    return text if re.fullmatch(r"[\w@%+=:,./][\w@%+=:,./~-]*", text) else shlex.quote(text)
 
 
 def missing_file(path: Path) -> str:
@@ -55,9 +67,4 @@ def missing_file(path: Path) -> str:
         beside = [one.name for one in islice(path.parent.iterdir(), _LOOKED_AT)]
     except (OSError, ValueError):
         beside = []
-    return f"file does not exist{_meant(path, beside)}"
-
-
-def _meant(path: Path, names: Sequence[str]) -> str:
-    near = get_close_matches(path.name[:_LONG], names, n=1, cutoff=0.75)
-    return f", did you mean {near[0]}?" if near else ""
+    return f"file does not exist{did_you_mean(path.name, beside, _ALIKE)}"

@@ -22,6 +22,8 @@ Kind = Literal["model", "dataset"]
 
 TOKEN = "MODELSCOPE_API_TOKEN"
 """The environment variable with the access token; the only place it is read from."""
+TOKENS = "https://modelscope.cn/my/myaccesstoken"
+"""The page where a user finds it."""
 _PATH = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}/[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _QUERY = re.compile(r"\?\S*=\S*")
 """What follows an address that was signed for one upload."""
@@ -37,10 +39,20 @@ def token_of(environment: Mapping[str, str]) -> str:
     """
     token = environment.get(TOKEN, "").strip()
     if not token:
-        raise PublishError(f"publishing needs an access token in {TOKEN}, which is not set")
+        raise PublishError(
+            f"publishing needs your access token: copy it from {TOKENS}, type "
+            f"`export {TOKEN}=` with it behind the sign, and publish again"
+        )
     if not re.fullmatch(r"[!-~]+", token):
         raise PublishError(f"{TOKEN} must hold one word of ASCII characters, it holds something else")
     return token
+
+
+def check_repository_name(path: str) -> None:
+    """Raise InputError unless it can name a repository."""
+    if not _PATH.fullmatch(path):
+        problem = "must be owner/name in ASCII letters, digits, dots and dashes, as my-team/my-lora"
+        raise InputError("repository", [f"{problem}, got {printable(path)!r}"])
 
 
 class Repository:
@@ -51,9 +63,7 @@ class Repository:
         from modelscope_hub.api import HubApi
         from modelscope_hub.config import HubConfig
 
-        if not _PATH.fullmatch(path):
-            problem = f"must be owner/name in ASCII letters, digits, dots and dashes, got {printable(path)!r}"
-            raise InputError("repository", [problem])
+        check_repository_name(path)
         config = HubConfig(token=token, config_dir=scratch / "sdk", cache_dir=scratch / "sdk")
         self._path, self._token, self._scratch = path, token, scratch
         self._api = HubApi(config)

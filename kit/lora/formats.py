@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from kit.errors import LoraError
+from kit.files.path_contents import Kind, kind_at, mistaken
 from kit.files.safetensors_files import tensor_bytes
 from kit.files.tensors.tensor_files import TensorFile, open_tensor_file
 from kit.lora.key_names import Half, Names, Tool, read_key, tensors_file, write_key
@@ -26,6 +27,12 @@ MAX_NUMBERS = 1 << 30
 """Of a LoRA whose layers are filled up to one rank; rank 256 of every layer of Kolors has 0.7 * 2^30."""
 _ROUNDING = 1e-6
 """How far scales may differ that are one."""
+
+
+_NEVER: frozenset[Kind] = frozenset(
+    {"experiment", "story", "training", "rules", "run", "emptied run", "dataset"}
+)
+"""What is named when it stands where a LoRA belongs; other files are told by their content."""
 
 
 class LoraPair(NamedTuple):
@@ -88,6 +95,8 @@ def read_content(path: Path) -> Content:
     What the file is tells its content, not its ending. Layers with a rank or alpha of their own, as kohya's
     resize writes them, are filled up with zeros to one rank; their numbers stay unless the scales differ too.
     """
+    if kind_at(path) in _NEVER or not path.exists():
+        raise LoraError(f"{path}: {mistaken(path, 'lora')}")
     path = tensors_file(path)
     try:
         file = open_tensor_file(path)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import torch
 
+from kit.did_you_mean import did_you_mean
 from kit.embedded import LORA_PREFIX, LORAS
 from kit.errors import LoraError
 from kit.files.atomic_write import write_atomic
@@ -59,7 +60,8 @@ def locate(name: str) -> Path:
     style = name.removeprefix(LORA_PREFIX)
     known = embedded_loras()
     if style not in known:
-        raise LoraError(f"{name}: the package has {', '.join(LORA_PREFIX + k for k in known) or 'none'}")
+        names = [LORA_PREFIX + one for one in known]
+        raise LoraError(f"{name}: the package has {', '.join(names) or 'none'}{did_you_mean(name, names)}")
     return LORAS / f"{style}.safetensors"
 
 

@@ -151,4 +151,4 @@ class Training(BaseModel, frozen=True, extra="forbid"):
 
 def load_training(path: Path) -> Training:
     """Return a training file, its paths absolute; raises InputError with every fault of it."""
-    return read_toml(path, Training, PathContext(folder=path.parent, must_exist=True))
+    return read_toml(path, Training, PathContext(folder=path.parent, must_exist=True), "training")

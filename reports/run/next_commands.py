@@ -1,10 +1,11 @@
 """The commands that a run's page prints, as they work where the reader stands."""
 
 import os
-import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
+
+from kit.files.user_paths import shell_word
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -58,4 +59,4 @@ class NextCommands:
 
 def _word(path: str) -> str:
     """Return a path as one word of a command line, never one that begins as an option does."""
-    return shlex.quote(f"./{path}" if path.startswith("-") else path)
+    return shell_word(f"./{path}" if path.startswith("-") else path)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from kit.embedded import EMBEDDED
-from storykit.cli.console import say
+from storykit.cli.console import CommandGroup, say
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from kit.dataset.filters import FilteredPictures, FilterStep
 
 dataset_app = typer.Typer(
-    no_args_is_help=True, help="Prepare pictures for a training.", rich_markup_mode=None
+    cls=CommandGroup, no_args_is_help=True, help="Prepare pictures for a training.", rich_markup_mode=None
 )
 
 Source = Annotated[

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kit.errors import LoraError
+from kit.files.user_paths import shell_word
 from kit.lora.key_names import Tool, tensors_file
-from storykit.cli.console import say, say_json
+from storykit.cli.console import CommandGroup, WrongUsage, say, say_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -16,7 +17,10 @@ if TYPE_CHECKING:
     from kit.lora.inspection import LoaderStrength
 
 lora_app = typer.Typer(
-    no_args_is_help=True, help="Inspect, convert and merge LoRA files.", rich_markup_mode=None
+    cls=CommandGroup,
+    no_args_is_help=True,
+    help="Inspect, convert and merge LoRA files.",
+    rich_markup_mode=None,
 )
 
 LoraFile = Annotated[
@@ -133,10 +137,13 @@ def merge(
     from kit.lora.merge import merge_loras as merge_loras
     from kit.lora.merge import merged_bytes
 
+    if len(files) == 1 and not weights and rank is None:
+        other = f"`storykit lora convert {shell_word(files[0])} --to kohya --out new.safetensors`"
+        raise LoraError(f"merge adds up two LoRAs or more, got {files[0]} alone; {other} rewrites one")
     if out.suffix != ".safetensors":
         raise LoraError(f"{out}: must end in .safetensors")
     _refuse_what_is_there(out, overwrite=overwrite)
-    strengths = _numbers(weights) if weights else [1.0] * len(files)
+    strengths = _numbers("--weights", weights) if weights else [1.0] * len(files)
     trained = _alphas(alphas, len(files))
     loras = [find_lora(file, alpha) for file, alpha in zip(files, trained, strict=True)]
     merged = merge_loras(loras, strengths, rank)
@@ -155,13 +162,13 @@ def _refuse_what_is_there(out: Path, *, overwrite: bool) -> None:
         raise LoraError(f"{out} is there already: choose another --out, or add --overwrite to replace it")
 
 
-def _numbers(text: str) -> list[float]:
+def _numbers(option: str, text: str) -> list[float]:
     try:
         numbers = [float(part) for part in text.split(",")]
     except ValueError:
         numbers = [math.nan]
     if not all(map(math.isfinite, numbers)):
-        raise typer.BadParameter(f"must be numbers with commas between them, got {text}")
+        raise WrongUsage(f"{option} must be numbers with commas between them, as 1,0.5, got {text!r}")
     return numbers
 
 
@@ -171,5 +178,5 @@ def _alphas(text: str, files: int) -> list[float | None]:
     if len(parts) == 1:
         parts *= files
     if len(parts) != files:
-        raise typer.BadParameter(f"must be one for all or one for each of {files} files, got {text}")
-    return [None if part.strip() == "-" else _numbers(part)[0] for part in parts]
+        raise WrongUsage(f"--alphas must be one for all or one for each of {files} files, got {text!r}")
+    return [None if part.strip() == "-" else _numbers("--alphas", part)[0] for part in parts]

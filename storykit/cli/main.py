@@ -8,7 +8,7 @@ import typer
 
 from kit.errors import StorykitError
 from kit.library_warnings import hide_pynvml_warning, name_user
-from storykit.cli.console import say
+from storykit.cli.console import CommandGroup, say
 from storykit.cli.dataset import dataset_app
 from storykit.cli.experiment import demo, download, generate, run
 from storykit.cli.lora import lora_app
@@ -22,6 +22,8 @@ INTERRUPTED = 130
 
 
 app = typer.Typer(
+    cls=CommandGroup,
+    context_settings={"help_option_names": ["--help", "-h"]},
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

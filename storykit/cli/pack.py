@@ -31,6 +31,7 @@ def pack(
         ),
     ] = "",
     link: Annotated[str, typer.Option(help="Where the LoRA is published.")] = "",
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace another bundle.")] = False,
 ) -> None:
     """Pack a story of a run as the contest wants it; refuses what the contest would refuse."""
     from kit.files.documents import read_text
@@ -41,12 +42,13 @@ def pack(
         candidate=candidate,
         team=team,
         title=title,
-        introduction=read_text(introduction),
+        introduction=read_text(introduction, wanted="text"),
         order=order,
         story=story,
         seed=seed,
         rules=rules,
         link=link,
+        overwrite=overwrite,
     )
     for note in done.notes:
         say(f"note    {note}")
@@ -65,13 +67,14 @@ def publish(
     The access token is read from MODELSCOPE_API_TOKEN and kept nowhere. A repository that is not there is
     made public, as the contest needs it; one that is there keeps its name, visibility and other files.
     """
-    from kit.hub.modelscope import open_repository, token_of
+    from kit.hub.modelscope import check_repository_name, open_repository, token_of
     from submissions.contest.rules import load_rules
     from submissions.publish import publish as deliver
     from submissions.publish import sound_bundle
 
+    check_repository_name(to)
+    sealed = sound_bundle(bundle, load_rules(rules) if rules else None)
     with open_repository(to, "" if dry_run else token_of(os.environ)) as repository:
-        sealed = sound_bundle(bundle, load_rules(rules) if rules else None)
         manifest = sealed.sound_manifest
         files = {name: record.size_bytes for name, record in sealed.records.items()}
         if manifest.notice:

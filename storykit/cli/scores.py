@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kit.embedded import EMBEDDED
-from storykit.cli.console import AsJson, RunFolder, say, say_json, say_lines
+from kit.files.user_paths import shell_word
+from storykit.cli.console import AsJson, CommandGroup, RunFolder, WrongUsage, say, say_json, say_lines
 from storykit.cli.progress import progress_bar
 
 if TYPE_CHECKING:
@@ -21,12 +22,12 @@ if TYPE_CHECKING:
 _CHOICE = re.compile(r"([1-8])=(?:seed)?-?(\d{1,19})")
 
 
-def _choices(texts: Sequence[str]) -> list[tuple[int, int]]:
+def _choices(option: str, texts: Sequence[str]) -> list[tuple[int, int]]:
     """Return the panels and seeds in words such as 3=seed5."""
     chosen = []
     for text in texts:
         if (found := _CHOICE.fullmatch(text)) is None:
-            raise typer.BadParameter(f"must be a panel from 1 to 8 and a seed, as 3=seed5, got {text!r}")
+            raise WrongUsage(f"{option} must be a panel from 1 to 8 and a seed, as 3=5, got {text!r}")
         chosen.append((int(found[1]), int(found[2])))
     return chosen
 
@@ -46,11 +47,11 @@ def cast(
     from kit.experiment.run import Run
     from storykit.cli.progress import progress_bar
 
-    kept = _choices(keep)
+    kept = _choices("--keep", keep)
     if len(dict(kept)) < len(kept):
-        raise typer.BadParameter("a panel can be kept with one seed only", param_hint="--keep")
+        raise WrongUsage("--keep can name a panel once: one seed for each")
     wish = CastRequest(
-        candidate=candidate, order=order, story=story, keep=dict(kept), ban=frozenset(_choices(ban))
+        candidate=candidate, order=order, story=story, keep=dict(kept), ban=frozenset(_choices("--ban", ban))
     )
     run = Run.open(run_folder)
     with _page_kept_or_said(run, quiet=as_json), progress_bar("measuring") as progress:
@@ -86,7 +87,10 @@ def _said(standing: "SetQuality") -> str:
 
 
 metrics_app = typer.Typer(
-    no_args_is_help=True, help="Hold the metrics against known damage.", rich_markup_mode=None
+    cls=CommandGroup,
+    no_args_is_help=True,
+    help="Hold the metrics against known damage.",
+    rich_markup_mode=None,
 )
 
 
@@ -187,7 +191,13 @@ def report(run_folder: RunFolder) -> None:
     """Write report.html: one page with pictures, scores and verdicts."""
     from kit.experiment.run import Run
 
-    report_run(Run.open(run_folder))
+    run = Run.open(run_folder)
+    report_run(run)
+    for name, what, stage in (("scores.json", "scores", "score"), ("comparison.json", "verdicts", "compare")):
+        if not (run.folder / name).exists():
+            command = f"`storykit {stage} {shell_word(run.folder)}`"
+            say(f"note    the page has no {what} yet: type {command}, then report again")
+            return
 
 
 def report_run(run: "Run") -> None:

@@ -93,11 +93,13 @@ def leaderboard(
     from eval.scorers.load import load_scorers
     from kit.files.folder_lock import lock_folder
     from submissions.contest.rules import load_rules
-    from submissions.leaderboard.intake import bundles_in
+    from submissions.leaderboard.intake import bundles_in, refuse_empty_places
     from submissions.leaderboard.leaderboard import leaderboard as rank
-    from submissions.leaderboard.page import write_leaderboard
+    from submissions.leaderboard.page import check_board_folder, write_leaderboard
     from submissions.leaderboard.table import board_lines
 
+    check_board_folder(out)
+    refuse_empty_places(bundles)
     known, found = load_rules(rules) if rules else None, bundles_in(bundles)
     with lock_folder(out, "written"):
         with progress_bar("ranking") as progress:
@@ -118,8 +120,9 @@ def _moved(command: str, bundles: Sequence[Path], options: Mapping[str, str]) ->
 def _checked(bundles: Sequence[Path], rules: str | None) -> "Iterator[tuple[Path, CheckedBundle]]":
     """Yield each bundle checked; one that is named alone and cannot be read at all is an error."""
     from submissions.contest.rules import load_rules
-    from submissions.leaderboard.intake import bundles_in, check
+    from submissions.leaderboard.intake import bundles_in, check, refuse_empty_places
 
+    refuse_empty_places(bundles)
     known = load_rules(rules) if rules else None
     for path in bundles_in(bundles):
         checked = check(path, known)

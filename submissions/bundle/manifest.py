@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, Field, JsonValue, PositiveInt, StringConstraints, ValidationError
 from pydantic_core import from_json
 
+from kit.files.documents import plain_sentence
 from kit.files.encodings import Piece, canonical_json, json_bytes, sha256_bytes
 from submissions.faults import Fault
 
@@ -195,7 +196,7 @@ def read_manifest(data: bytes) -> tuple[Manifest | None, tuple[Fault, ...]]:
         return Manifest.model_validate_json(data, strict=True), ()
     except ValidationError as error:
         problems = error.errors(include_url=False, include_input=False)
-        faults = [Fault(_spot(problem["loc"]), problem["msg"]) for problem in problems[:_TOLD]]
+        faults = [Fault(_spot(problem["loc"]), plain_sentence(problem)) for problem in problems[:_TOLD]]
         if len(problems) > _TOLD:
             faults.append(Fault(MANIFEST, f"has {len(problems) - _TOLD} more faults"))
         return None, tuple(faults)

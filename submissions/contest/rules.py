@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import AfterValidator, AwareDatetime, BaseModel, Field, PositiveInt, StringConstraints
 
 from eval.metrics.registry import judgeable
+from kit.did_you_mean import did_you_mean
 from kit.errors import InputError
 from kit.experiment.fields import Flag, one_of
 from kit.files.documents import read_toml
@@ -179,8 +180,10 @@ def shipped_rules() -> tuple[str, ...]:
 def load_rules(which: str) -> Rules:
     """Return the rules of a contest that storykit knows, or of a TOML file (a path that ends in .toml)."""
     if which.endswith(".toml"):
-        return read_toml(Path(which), Rules)
+        return read_toml(Path(which), Rules, wanted="rules")
     if which not in shipped_rules():
         known = ", ".join(shipped_rules())
-        raise InputError("rules", [f"unknown contest {which!r}, known are {known} (or give a .toml file)"])
+        near = did_you_mean(which, shipped_rules(), cutoff=0.5)
+        told = f"unknown contest {which!r}, known are {known} (or give a .toml file){near}"
+        raise InputError("rules", [told])
     return read_toml(SHIPPED / f"{which}.toml", Rules)

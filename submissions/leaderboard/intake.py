@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from kit.errors import BundleError, InputError
 from kit.files.encodings import shown_path
+from kit.files.path_contents import mistaken
 from submissions.bundle.bundle import Bundle, open_bundle
 from submissions.contest.rules import Rules, load_rules
 from submissions.faults import Fault
@@ -34,10 +35,16 @@ def bundles_in(places: Iterable[Path]) -> list[Path]:
     """
     found: dict[Path, Path] = {}
     for place in places:
-        inside = sorted(path for path in _listed(place) if path.suffix.lower() == ".zip")
-        for path in inside or [place]:
+        for path in _zips_in(place) or [place]:
             found.setdefault(Path(os.path.realpath(path)), path)
     return list(found.values())
+
+
+def refuse_empty_places(places: Sequence[Path]) -> None:
+    """Raise BundleError where no place holds a bundle, saying of the first what it is."""
+    told = [mistaken(place, "bundle") for place in places if not _zips_in(place)]
+    if len(told) == len(places) and all(told):
+        raise BundleError(f"{places[0]}: {told[0]}")
 
 
 def check(path: Path, rules: Rules | None) -> CheckedBundle:
@@ -102,10 +109,11 @@ def contest_of(files: Mapping[str, Sequence[str]]) -> Rules | None:
     return load_rules(next(iter(files))) if files else None
 
 
-def _listed(place: Path) -> list[Path]:
-    """Return what lies in a folder; nothing for a file, or a folder that must not be read."""
+def _zips_in(place: Path) -> list[Path]:
+    """Return the zips in a folder; nothing for a file, or a folder that must not be read."""
     try:
-        return list(place.iterdir()) if place.is_dir() else []
+        inside = list(place.iterdir()) if place.is_dir() else []
+        return sorted(path for path in inside if path.suffix.lower() == ".zip")
     except OSError:
         return []
 

@@ -3,13 +3,17 @@
 from pathlib import Path
 
 from eval.metrics.registry import METRICS
+from kit.errors import RunError
 from kit.files.atomic_write import write_together
+from kit.files.folder_lock import LOCK
 from reports.number_format import MINUS
 from reports.page_templates import environment, page_assets, translated
 from submissions.leaderboard.leaderboard import COPY_ABOVE, Board
 from submissions.leaderboard.scored_entry import CLOSE
 from submissions.leaderboard.table import board_csv, notes_of, sentences
 
+BOARD_FILES = ("leaderboard.csv", "leaderboard.html")
+"""What is written."""
 LIKENESSES = 60
 """Pairs of entries that the page shows; the table names them all."""
 PAIRS = 8
@@ -45,7 +49,17 @@ def board_html(board: Board) -> str:
     )
 
 
+def check_board_folder(folder: Path) -> None:
+    """Raise RunError unless a folder is new, empty, or holds nothing but bundles and an older leaderboard."""
+    if folder.exists() and not folder.is_dir():
+        raise RunError(f"{folder} is a file: a leaderboard needs a folder; choose another --out")
+    there = sorted(path.name for path in folder.glob("*") if path.name != LOCK)
+    strange = [name for name in there if not name.lower().endswith(".zip")]
+    if strange and not set(BOARD_FILES) <= set(strange):
+        raise RunError(f"{folder} holds {strange[0]} and no leaderboard: choose a new or empty --out")
+
+
 def write_leaderboard(board: Board, folder: Path) -> None:
     """Write leaderboard.csv and leaderboard.html into a folder, which is made if it is not there."""
     table, page = board_csv(board), board_html(board).encode()
-    write_together({folder / "leaderboard.csv": table, folder / "leaderboard.html": page})
+    write_together({folder / name: data for name, data in zip(BOARD_FILES, (table, page), strict=True)})

@@ -32,6 +32,8 @@ class Entry:
     """The zip to write."""
     link: str = ""
     """Where the LoRA is published; empty while it is not."""
+    overwrite: bool = False
+    """Whether another entry's bundle at `out` may be replaced."""
 
 
 def seeds_of(opened: Run, place: tuple[str, str, str], seed: int | None) -> tuple[int, ...]:

@@ -1,6 +1,7 @@
 """The stage that packs: a run's chosen story as a bundle that the contest can check and draw again."""
 
 import zipfile
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,7 +15,7 @@ from kit.files.encodings import Piece, sha256_of, zip_pieces
 from kit.files.folder_lock import lock_folder
 from kit.images.lettering import NUMBERS_ONLY
 from submissions.bundle.bundle import open_bundle
-from submissions.bundle.manifest import MANIFEST, Manifest
+from submissions.bundle.manifest import MANIFEST, Manifest, read_manifest
 from submissions.contest.rules import load_rules, shipped_rules
 from submissions.faults import Fault, listed
 from submissions.packing.build import build
@@ -23,6 +24,9 @@ from submissions.packing.preflight import check_entry, check_evidence
 from submissions.packing.run_evidence import Evidence, gather
 from submissions.untrusted.lora_reader import LoraFile
 from submissions.verification.verify import verify
+
+_MANIFEST_BYTES = 3 << 20
+"""More than any manifest has."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,7 +55,7 @@ def pack(run: Run, entry: Entry) -> PackReport:
 
 
 def _pack(run: Run, entry: Entry) -> PackReport:
-    _refuse_to_replace(entry.out)
+    _refuse_to_replace(entry.out, run, entry)
     faults = list(check_entry(entry))
     evidence, gaps = gather(run, entry)
     _refuse([*faults, *gaps, *(check_evidence(evidence, entry) if evidence else ())])
@@ -68,20 +72,47 @@ def _pack(run: Run, entry: Entry) -> PackReport:
     )
 
 
-def _refuse_to_replace(out: Path) -> None:
-    """Raise BundleError where a folder or a file that is no bundle has the bundle's name."""
+def _refuse_to_replace(out: Path, run: Run, entry: Entry) -> None:
+    """Raise BundleError where a folder, a file that is no bundle or another entry has the bundle's name."""
     if out.is_dir():
         raise BundleError(f"{out} is a folder: name the zip file to write, such as --out {out / 'entry.zip'}")
     if out.is_file() and out.stat().st_size and not _is_bundle(out):
         raise BundleError(f"{out} is there and is no bundle: choose another --out, or move it away")
+    if out.is_file() and out.stat().st_size and not entry.overwrite and not _is_of(run, entry, out):
+        raise BundleError(
+            f"{out} is the bundle of another entry: choose another --out, or add --overwrite to replace it"
+        )
 
 
 def _is_bundle(path: Path) -> bool:
-    try:
-        with zipfile.ZipFile(path) as opened:
-            return MANIFEST in opened.namelist()
-    except (OSError, ValueError, NotImplementedError, zipfile.BadZipFile):
+    return _manifest_in(path) is not None
+
+
+def _is_of(run: Run, entry: Entry, path: Path) -> bool:
+    """Return whether a bundle is an earlier one of the same entry: one of its pictures is this run's."""
+    manifest, _ = read_manifest(_manifest_in(path) or b"")
+    if manifest is None:
         return False
+    same = (manifest.candidate, manifest.order, manifest.story) == (entry.candidate, entry.order, entry.story)
+    drawn = {row.key for row in run.rows()}
+    return same and any(panel.key in drawn for panel in manifest.panels)
+
+
+def _manifest_in(path: Path) -> bytes | None:
+    """Return the manifest of a bundle, at most as much as any has; None where there is none."""
+    try:
+        with zipfile.ZipFile(path) as opened, opened.open(MANIFEST) as file:
+            return file.read(_MANIFEST_BYTES)
+    except (
+        OSError,
+        ValueError,
+        LookupError,
+        NotImplementedError,
+        RuntimeError,
+        zipfile.BadZipFile,
+        zlib.error,
+    ):
+        return None
 
 
 def _write_sound(files: Mapping[str, Piece], entry: Entry) -> None:

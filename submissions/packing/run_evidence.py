@@ -15,11 +15,13 @@ from eval.scoring.records import (
     read_stories,
     read_summary,
 )
+from kit.did_you_mean import none_such
 from kit.embedded import LORAS
 from kit.errors import LoraError, RunError
 from kit.experiment.config import Candidate
 from kit.experiment.identity import CandidateIdentity, RunIdentity, read_identity
 from kit.experiment.run import PanelRow, Run
+from kit.files.user_paths import shell_word
 from kit.generation.batching import recorded_batches
 from kit.story.story import LoadedStory
 from submissions.bundle.lora_files import load_lora_file
@@ -74,7 +76,7 @@ def gather(run: Run, entry: Entry) -> tuple[Evidence | None, list[Fault]]:
         *(("seed", seed, experiment.seeds) for seed in dict.fromkeys(entry.seeds)),
     ]
     faults = [
-        Fault(place, f"the run has no {place} {wanted!r}, it has {', '.join(map(str, known))}")
+        Fault(place, none_such("the run", place, wanted, known))
         for place, wanted, known in asked
         if wanted not in known
     ]
@@ -120,6 +122,9 @@ def _comparison(run: Run, entry: Entry) -> tuple[bytes | None, str]:
 
 def _scores(run: Run, faults: list[Fault]) -> Scores | None:
     """Return the scores of a run; None where something is wrong with any of their files."""
+    if not any((run.folder / name).exists() for name in (FILE, PANELS_FILE, STORIES_FILE)):
+        faults.append(Fault("scores", "the run is not scored", f"`storykit score {shell_word(run.folder)}`"))
+        return None
     summary = _read(run, FILE, read_summary, faults)
     panels = _read(run, PANELS_FILE, read_panels, faults)
     stories = _read(run, STORIES_FILE, read_stories, faults)

@@ -18,6 +18,7 @@ from typing import BinaryIO, NamedTuple, TypeVar
 
 from kit.errors import BundleError
 from kit.files.encodings import ZipEntry, zip_end
+from kit.files.user_paths import missing_file
 from submissions.faults import Fault
 from submissions.untrusted.zip_list import (
     MAX_BUNDLE_BYTES,
@@ -72,7 +73,8 @@ def read_zip(path: Path, keep: Keep | None = None) -> ZipContents:
         BundleError: there is no such file, or it cannot be read at all.
     """
     if not path.is_file():
-        raise BundleError(f"a bundle must be a zip file, there is none at {path.name or path}")
+        told = "is no file" if path.exists() else missing_file(path)
+        raise BundleError(f"{path.name or path}: {told}, must be the zip of a bundle")
     try:
         with path.open("rb") as file:
             return _read(file, keep)

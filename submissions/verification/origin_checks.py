@@ -12,6 +12,7 @@ from kit.embedded import EMBEDDED
 from kit.experiment.config import faults_of_names
 from kit.experiment.fields import Order, PlainName
 from kit.experiment.identity import embedded_sha256, is_embedded
+from kit.files.documents import plain_sentence
 from kit.files.encodings import canonical_json
 from kit.images.lettering import BUILT_IN, FACES, NUMBERS_ONLY
 from kit.story.prompt import COMMAS
@@ -109,8 +110,7 @@ def origin_faults(manifest: Manifest) -> Iterator[Fault]:
     except ValidationError as error:
         for problem in error.errors(include_url=False, include_input=False):
             place = ".".join(map(str, problem["loc"]))[:100]
-            message = problem["msg"].removeprefix("Value error, ")
-            yield Fault(f"{MANIFEST}, {place}", message, "pack again from the run")
+            yield Fault(f"{MANIFEST}, {place}", plain_sentence(problem), "pack again from the run")
     yield from _age_faults(manifest.storykit)
     yield from _base_faults(manifest)
     yield from _prompt_faults(manifest)

@@ -111,9 +111,9 @@ def test_transparent_and_grey_pictures_are_scored(tmp_path: Path) -> None:
 
 
 def test_an_empty_or_missing_folder_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ScoreError, match="must hold pictures, got no file"):
+    with pytest.raises(ScoreError, match="has no picture directly in it"):
         gate(tmp_path, Brightness())
-    with pytest.raises(ScoreError, match="must be a folder of pictures"):
+    with pytest.raises(ScoreError, match="none does not exist; give a folder with PNG"):
         gate(tmp_path / "none", Brightness())
 
 

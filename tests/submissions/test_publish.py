@@ -200,7 +200,10 @@ def test_a_repository_that_only_others_see_is_refused(hub, bundle):
 def test_a_missing_token_is_one_error_before_anything_is_asked(hub, bundle, monkeypatch, token):
     monkeypatch.setenv("MODELSCOPE_API_TOKEN", token)
     reason = refused("publish", bundle, "--to", PATH)
-    assert reason == "publishing needs an access token in MODELSCOPE_API_TOKEN, which is not set"
+    assert reason == (
+        "publishing needs your access token: copy it from https://modelscope.cn/my/myaccesstoken, type "
+        "`export MODELSCOPE_API_TOKEN=` with it behind the sign, and publish again"
+    )
     assert hub.asked == []
 
 

@@ -26,6 +26,7 @@ _FULL_WIDTH = dict(
 _HEADER = re.compile(r"\s*\[\[?\s*([^\[\]]+?)\s*\]\]?\s*$")
 _TWICE = re.compile(r"^Cannot (overwrite|declare|mutate)")
 _PAIR = re.compile(r"\s*([\w.-]+)\s*=\s*([^\s\"'\[{][^#\n]*?)\s*(?:#.*)?$")
+_WORD = re.compile(r"[\w-]+")
 _YAML = re.compile(r"\s*([\w-]+)\s*:\s+(\S.*?)\s*$")
 _WORDS = {"True": "true", "False": "false", "TRUE": "true", "FALSE": "false", "yes": "true", "no": "false"}
 
@@ -167,7 +168,8 @@ def _letter(seen: str) -> str | None:
     if strange is None:
         return None
     if strange.isprintable():
-        return f'words such as {strange} stand in straight quotes: "{strange}"'
+        word = next((found[0] for found in _WORD.finditer(seen) if strange in found[0]), strange)[:40]
+        return f'words such as {word} stand in straight quotes: "{word}"'
     return f"holds U+{ord(strange):04X}, which cannot be seen; delete it"
 
 

@@ -152,7 +152,7 @@ def test_choices_by_hand_are_kept_and_the_rest_is_the_best_beside_them(run, tool
         ),
         (
             CastRequest(candidate="other"),
-            "every panel needs a picture, there is none of 1, 2, 3, 4, 5, 6, 7, 8; run `storykit generate`",
+            "every panel needs a picture, there is none of 1, 2, 3, 4, 5, 6, 7, 8: `storykit generate` draws",
         ),
         (
             CastRequest(candidate="base", keep=dict.fromkeys(range(1, 9), 2)),
@@ -210,7 +210,7 @@ def test_a_picture_drawn_anew_asks_for_another_casting(run, tools, drawn):
 
 def test_a_damaged_file_says_what_to_do(run):
     run.write_json("selection.json", {"selections": [{"candidate": "base"}]})
-    with pytest.raises(RunError, match=r"order: is missing.*run `storykit cast` again"):
+    with pytest.raises(RunError, match=r"order: is missing.*run `storykit cast .*` again"):
         read_selections(run)
 
 
@@ -221,9 +221,7 @@ def test_the_command_prints_the_set_and_the_swaps(run):
     assert len(lines) == 3 + 8
     told = json.loads(said("cast", run.folder, "--candidate", "base", "--keep", "3=seed0", "--json"))
     assert told[0]["parts"][2]["seed"] == 0
-    assert (
-        "panel from 1 to 8 and a seed, as 3=seed5, got '9=1'" in tell("cast", run.folder, "--keep", "9=1").err
-    )
+    assert "panel from 1 to 8 and a seed, as 3=5, got '9=1'" in tell("cast", run.folder, "--keep", "9=1").err
     twice = tell("cast", run.folder, "--keep", "3=1", "--keep", "3=2").err
-    assert "a panel can be kept with one seed only" in twice
+    assert "--keep can name a panel once: one seed for each" in twice
     assert refused("cast", run.folder, "--keep", "3=1").endswith("name its candidate")

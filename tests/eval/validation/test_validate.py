@@ -71,4 +71,4 @@ def test_the_command_prints_the_tables_and_the_failing_cells(tmp_path):
 def test_one_story_is_too_few_to_validate():
     answer = tell("metrics", "validate", "--tales", 1)
     assert (answer.code, answer.out) == (2, "")
-    assert "greater than or equal to 2" in answer.err
+    assert "at least 2" in answer.err

@@ -78,6 +78,6 @@ def test_a_picture_that_is_listed_twice_is_kept_once_and_its_captions_are_told(t
 def test_where_nothing_stays_the_first_of_each_reason_is_named(tmp_path):
     folder = put_files(tmp_path / "in", a__png=None, metadata__csv="file_name,text\n0,x\n1,x\n")
     plan = PreparationPlan(source=str(folder), captioning=Captioning())
-    told = r"got none: 0 does not exist \(2\), a\.png is not listed in metadata\.csv \(1\)"
+    told = r"none of its 3 files can be used: 0 does not exist, and so 1 more; a\.png is not listed in"
     with pytest.raises(InputError, match=told):
         filter_pictures(find_source(plan.source, tmp_path / "data"), plan, lambda: None)

@@ -144,17 +144,19 @@ def test_a_photos_place_does_not_go_along(tmp_path):
 
 def test_a_source_without_a_picture_of_use_is_refused_with_the_reasons(tmp_path, pictures):
     reason = refused("dataset", "prepare", pictures, "--out", tmp_path / "data", "--min-width", 9999)
-    assert "must leave at least one picture of 6, got none" in reason
-    assert "must be 9999 pixels or more wide, got 64 x 64 (4)" in reason
+    assert "none of its 6 files can be used: " in reason
+    assert "must be 9999 pixels or more wide, got 64 x 64, and so 3 more" in reason
     (tmp_path / "empty").mkdir()
-    assert "it holds none" in refused("dataset", "prepare", tmp_path / "empty", "--out", tmp_path / "data")
+    assert "has no picture in it: give a folder with PNG" in refused(
+        "dataset", "prepare", tmp_path / "empty", "--out", tmp_path / "data"
+    )
     assert not (tmp_path / "data").exists()
 
 
 @pytest.mark.parametrize("source", ["none", "a/b/c", "pictures.zip"])
 def test_a_source_that_is_not_there_is_refused(tmp_path, source):
     reason = refused("dataset", "prepare", source, "--out", tmp_path / "data")
-    assert "must be a folder, a .csv, a .jsonl of Data-Juicer's or OWNER/NAME on ModelScope" in reason
+    assert "does not exist; give a folder of pictures, a table (.csv), Data-Juicer's result" in reason
 
 
 def test_wrong_usage_is_explained(tmp_path, pictures):

@@ -174,8 +174,8 @@ def test_a_folder_without_an_experiment_is_no_run(tmp_path: Path) -> None:
     with pytest.raises(RunError) as caught:
         Run.open(tmp_path)
     assert str(caught.value) == (
-        f"{tmp_path} is not a run folder, experiment.toml is missing; "
-        f"make one with `storykit generate EXPERIMENT --out {tmp_path}`"
+        f"{tmp_path} is not a run's folder: "
+        f"draw one with `storykit generate EXPERIMENT.toml --out {tmp_path}`"
     )
 
 
@@ -306,16 +306,17 @@ def test_a_number_that_is_none_is_never_written(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "do"),
     [
-        ("run.json", "; run `storykit generate` first"),
-        ("scores.json", "; run `storykit score` first"),
-        ("comparison.json", "; run `storykit compare` first"),
+        ("run.json", "generate EXPERIMENT.toml --out"),
+        ("scores.json", "score"),
+        ("comparison.json", "compare"),
         ("other.json", ""),
     ],
 )
 def test_a_missing_file_names_the_command_that_writes_it(tmp_path: Path, name: str, do: str) -> None:
     with pytest.raises(RunError) as caught:
         Run(tmp_path).read_json(name)
-    assert str(caught.value) == f"{tmp_path / name} does not exist{do}"
+    told = f"; run `storykit {do} {tmp_path}` first" if do else ""
+    assert str(caught.value) == f"{tmp_path / name} does not exist{told}"
 
 
 @pytest.mark.parametrize(
@@ -332,12 +333,12 @@ def test_a_missing_file_names_the_command_that_writes_it(tmp_path: Path, name: s
     ],
 )
 def test_a_damaged_json_file_is_one_line_with_what_to_do(tmp_path: Path, text: str, why: str) -> None:
-    for name, do in (("scores.json", "run `storykit score` again"), ("batching.json", "delete it")):
+    for name, do in (("scores.json", "run `storykit score {}` again"), ("batching.json", "delete it")):
         (tmp_path / name).write_text(text)
         with pytest.raises(RunError) as caught:
             Run(tmp_path).read_json(name)
         assert str(caught.value).startswith(f"{tmp_path / name} is not whole JSON: {why}")
-        assert str(caught.value).endswith(f"; {do}")
+        assert str(caught.value).endswith(f"; {do.format(tmp_path)}")
     (tmp_path / "faults.json").write_text(text)
     assert Run(tmp_path).faults() == {}
 

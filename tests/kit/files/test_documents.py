@@ -53,7 +53,7 @@ def test_every_fault_is_named_with_its_place_counted_from_one(tmp_path: Path) ->
     assert error.faults == (
         "tree: is missing",
         "bird[2].kind: must be 'owl' or 'wren', got 'emu'",
-        "bird[2].eggs: must be greater than or equal to 0, got -2",
+        "bird[2].eggs: must be at least 0, got -2",
         "bird[2].wings: unknown key",
         "bird[3].kind: is missing",
         "bird[3].eggs: must be a whole number, got True",

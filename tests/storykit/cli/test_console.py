@@ -2,9 +2,10 @@
 
 import ast
 import json
+from pathlib import Path
 
 import pytest
-from command import refused
+from command import refused, said, tell
 from paths import ROOT
 
 from storykit.cli.console import say, say_json, say_lines
@@ -42,3 +43,70 @@ def test_the_console_alone_prints() -> None:
         if isinstance(node, ast.Attribute) and node.attr in ("echo", "secho")
     ]
     assert printing == []
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (
+            ["pack", "r", "--team", "t", "--title", "x", "--out", "o.zip", "--candidate", "c"],
+            "--introduction is missing: a text file that introduces the LoRA, such as intro.txt; the whole "
+            "command is `storykit pack RUN --team TEAM --title TITLE --introduction INTRODUCTION --out OUT "
+            "--candidate CANDIDATE`",
+        ),
+        (["score"], "RUN is missing: the run's folder; the whole command is `storykit score RUN`"),
+        (["lora", "merge", "--out", "o"], "FILE is missing: two LoRAs or more; the whole command is "
+         "`storykit lora merge FILE --out OUT`"),
+        (["download", "sdxl"], "MODEL must be kolors, got 'sdxl'"),
+        (["download", "kolors", "--from", "modelscop"], "--from must be modelscope or huggingface, got "
+         "'modelscop', did you mean modelscope?"),
+        (["train", "a.toml", "--out", "o", "--pick", "first"], "--pick must be last or best, got 'first' "
+         "(which saved step becomes the finished LoRA; best needs [watch] in CONFIG)"),
+        (["demo", "--seeds", "0"], "--seeds must be at least 1, got '0'"),
+        (["demo", "--seeds", "x"], "--seeds must be a whole number, got 'x'"),
+        (["lora", "inspect", "a", "--jsn"],
+         "storykit lora inspect has no option --jsn, did you mean --json?"),
+        (["train", "a.toml", "--out", "o", "--rank", "4"], "storykit train has no option --rank; "
+         "`storykit train --help` names those that it has"),
+        (["score", "my", "run"], 'run is too much here; a name with a space in it needs quotes, as "my run"'),
+        (["cast", "r", "--keep", "9=1"], "--keep must be a panel from 1 to 8 and a seed, as 3=5, got '9=1'"),
+    ],
+)  # fmt: skip
+def test_a_wrong_command_line_is_told_with_what_to_type(words: list[str], told: str) -> None:
+    answer = tell(*words)
+    assert (answer.code, answer.err.splitlines()[-1]) == (2, f"Error: {told}")
+
+
+@pytest.mark.parametrize(
+    ("words", "usage"),
+    [
+        (["help"], "Usage: storykit [OPTIONS] COMMAND"),
+        (["help", "pack"], "Usage: storykit pack"),
+        (["help", "lora", "merge"], "Usage: storykit lora merge"),
+        (["lora", "help", "merge"], "Usage: storykit lora merge"),
+        (["score", "-h"], "Usage: storykit score"),
+    ],
+)
+def test_help_is_a_word_too(words: list[str], usage: str) -> None:
+    assert said(*words).startswith(usage)
+
+
+def test_a_file_where_a_command_belongs_is_told_with_its_command(tmp_path: Path) -> None:
+    (tmp_path / "rain.toml").write_text('stories = ["a.toml"]\n')
+    answer = tell(tmp_path / "rain.toml")
+    assert "a command must stand before" in answer.err
+    assert f"`storykit generate {tmp_path / 'rain.toml'} --out runs/rain` draws it" in answer.err
+
+
+@pytest.mark.parametrize("option", ["--clip", "--aesthetic"])
+def test_weights_that_are_not_there_are_told_before_anything_is_begun(option: str) -> None:
+    assert refused("metrics", "validate", "--tales", "2", option, "gone").startswith(
+        "gone: does not exist; give "
+    )
+
+
+def test_one_lora_is_not_merged() -> None:
+    told = refused("lora", "merge", "ink.safetensors", "--out", "sum.safetensors")
+    assert told.startswith(
+        "merge adds up two LoRAs or more, got ink.safetensors alone; `storykit lora convert"
+    )

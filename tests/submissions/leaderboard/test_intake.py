@@ -42,7 +42,7 @@ def test_several_bundles_are_checked_one_after_another(hand_in, tmp_path):
         f"{paths[0]}: no faults",
         "NOTICE: is in the manifest but not in the bundle",
         f"{paths[1]}: 1 faults",
-        "bundle: a bundle must be a zip file, there is none at none.zip",
+        "bundle: none.zip: file does not exist, must be the zip of a bundle",
         f"{paths[2]}: 1 faults",
     ]
     found = json.loads(tell("verify", tmp_path, "--json").out)
@@ -51,7 +51,7 @@ def test_several_bundles_are_checked_one_after_another(hand_in, tmp_path):
 
 def test_one_bundle_is_told_as_a_list_as_before(hand_in, tmp_path):
     assert json.loads(said("verify", hand_in(1), "--json")) == []
-    assert "there is none at none.zip" in refused("verify", tmp_path / "none.zip")
+    assert "none.zip: file does not exist; there is" in refused("verify", tmp_path / "none.zip")
 
 
 NUMBERS = {
@@ -138,10 +138,27 @@ def test_what_is_no_file_stops_no_other(hand_in, tmp_path):
     os.mkfifo(tmp_path / "fifo.zip")
     board = rank_all([tmp_path])
     assert (len(board.standings), len(board.unranked)) == (1, 5)
-    assert all("a bundle must be a zip file" in one.reasons[0] for one in board.unranked)
+    assert all("must be the zip of a bundle" in one.reasons[0] for one in board.unranked)
 
 
 def test_a_bundle_that_is_there_twice_by_a_link_is_one(hand_in, tmp_path):
     (tmp_path / "again.zip").symlink_to(hand_in(1))
     shutil.copy(hand_in(2), tmp_path / "copy.zip")
     assert len(bundles_in([tmp_path])) == 3
+
+
+def test_a_place_without_any_bundle_makes_no_leaderboard(tmp_path):
+    (tmp_path / "empty").mkdir()
+    for place in ("empty", "gone"):
+        assert "`storykit pack RUN` writes one" in refused(
+            "leaderboard", tmp_path / place, "--out", tmp_path / "board"
+        )
+        assert not (tmp_path / "board").exists()
+
+
+@pytest.mark.parametrize("name", ["1.png", "experiment.toml", "leaderboard.csv"])
+def test_a_leaderboard_is_written_among_no_foreign_files(tmp_path, name):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / name).write_text("mine")
+    told = refused("leaderboard", tmp_path / "x.zip", "--out", tmp_path / "mine")
+    assert f"holds {name} and no leaderboard: choose a new or empty --out" in told

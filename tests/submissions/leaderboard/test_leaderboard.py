@@ -54,7 +54,7 @@ DAMAGES = {
     "team: is still the placeholder": lambda path: forge(path, lambda _, told: told.update(team="学号")),
     "storykit does not know": lambda path: forge(path, lambda _, told: told.update(rules="elsewhere")),
     "the scorer must be AI-ModelScope": lambda path: forge(path, record_another_score),
-    "there is none at": lambda path: path.unlink(),
+    "file does not exist": lambda path: path.unlink(),
 }
 """By what is said of it, what is done to a bundle."""
 

@@ -2,6 +2,7 @@ import json
 import subprocess
 import sys
 import zipfile
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -11,6 +12,7 @@ from entries import (
     MINI,
     STORY,
     draw_panel,
+    forge,
     make_entry,
     make_scored_run,
     refusal,
@@ -64,6 +66,19 @@ def test_a_file_that_is_no_bundle_is_never_replaced_and_a_bundle_is(packed, tmp_
         assert entry.out.read_bytes() == foreign
     entry.out.write_bytes(report.path.read_bytes())
     assert pack(run, entry).sha256 == report.sha256
+
+
+def test_another_entrys_bundle_is_replaced_only_when_asked(tmp_path):
+    run = make_scored_run(tmp_path / "work", seeds=(3, 5))
+    other = pack(run, make_entry(tmp_path, seeds=(5,) * 8)).path.read_bytes()
+    entry = make_entry(tmp_path, title="another title")
+    assert pack(run, entry).path.read_bytes() != other  # of the same pictures' story, so its own
+    forge(entry.out, lambda _, told: told.update(candidate="wash"))
+    theirs = entry.out.read_bytes()
+    with pytest.raises(BundleError, match="is the bundle of another entry: choose another --out, or add"):
+        pack(run, entry)
+    assert entry.out.read_bytes() == theirs
+    assert pack(run, replace(entry, overwrite=True)).path.read_bytes() != theirs
 
 
 def other_zip(bundle) -> bytes:

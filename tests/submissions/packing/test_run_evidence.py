@@ -36,8 +36,10 @@ def test_an_unscored_run_is_refused_with_the_command_to_run(run, tmp_path):
     for name in ("scores.json", "scores.panels.csv", "scores.stories.csv"):
         (run.folder / name).unlink()
     said = refusal(run, make_entry(tmp_path))
-    assert "scores.json: does not exist; run `storykit score` first" in said
-    assert "scores.panels.csv: does not exist; run `storykit score` first" in said
+    assert said.endswith(f"1 fault: scores: the run is not scored (`storykit score {run.folder}`)")
+    (run.folder / "scores.json").write_text("{}")
+    said = refusal(run, make_entry(tmp_path))
+    assert f"scores.panels.csv: does not exist; run `storykit score {run.folder}` first" in said
 
 
 def test_a_lora_other_than_the_one_drawn_with_is_refused(run, tmp_path):

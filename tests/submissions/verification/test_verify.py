@@ -60,7 +60,7 @@ def test_verifying_writes_nothing(bundle):
 
 
 def test_a_bundle_that_is_not_there_is_one_clear_error(tmp_path):
-    with pytest.raises(BundleError, match=r"a bundle must be a zip file, there is none at none\.zip"):
+    with pytest.raises(BundleError, match=r"none\.zip: file does not exist, must be the zip of a bundle"):
         verified(tmp_path / "none.zip")
 
 

@@ -33,7 +33,7 @@ def problem(text: str) -> str:
         ("a =\u00a01", "line 1: holds the full-width mark U+00A0; write a plain space"),
         ("a = 1\u200b", "line 1: holds U+200B, which cannot be seen; delete it"),
         ("a = 1\u2028b = 2", "line 1: holds U+2028, which cannot be seen; delete it"),
-        ("水墨 = 1", 'line 1: words such as 水 stand in straight quotes: "水"'),
+        ("水墨 = 1", 'line 1: words such as 水墨 stand in straight quotes: "水墨"'),
         ("a = 水墨", 'line 1: a text stands in quotes: a = "水墨"'),
         ("a = oak  # a tree", 'line 1: a text stands in quotes: a = "oak"'),
         ("lora = ~/ink.safetensors", 'line 1: a text stands in quotes: lora = "~/ink.safetensors"'),

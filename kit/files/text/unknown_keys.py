@@ -1,18 +1,17 @@
 """What a key may have been meant to be, or where it belongs: found in the record that a file is read into."""
 
 from collections.abc import Iterator, Sequence
-from difflib import get_close_matches
 from typing import NamedTuple, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from kit.did_you_mean import did_you_mean
+
 Loc = tuple[int | str, ...]
 """Where in a document something stands: keys and positions, from 0."""
 _ANY = "*"
 """A key that the user chooses, as of a character."""
-_LONG = 40
-"""Characters of a key that are compared."""
 
 
 class Key(NamedTuple):
@@ -64,8 +63,7 @@ def what_was_meant(model: type[BaseModel], loc: Loc) -> str:
     for key in keys:
         if key.name == name and _ANY not in key.table:
             return f"it belongs {_place(key)}"
-    near = get_close_matches(name[:_LONG].lower().replace("-", "_"), here, n=1, cutoff=0.7)
-    return f"did you mean {near[0]}?" if near else ""
+    return did_you_mean(name.replace("-", "_"), here).removeprefix(", ")
 
 
 def _place(key: Key) -> str:

@@ -1,0 +1,246 @@
+"""What a path holds: named, with what to type, to people who gave one thing where another belongs."""
+
+import mimetypes
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Literal
+
+from kit.files.text.toml_text import parse_toml
+from kit.files.user_paths import missing_file, shell_word
+
+Kind = Literal[
+    "experiment", "story", "training", "rules", "text", "bundle", "lora", "picture", "page",
+    "run", "emptied run", "trained", "dataset", "pictures",
+]  # fmt: skip
+"""What people have on their disks that some command takes or writes."""
+NOUNS: dict[Kind, str] = {
+    "experiment": "an experiment's .toml file",
+    "story": "a story",
+    "training": "a training's .toml file",
+    "rules": "a contest's rules",
+    "text": "a text file",
+    "bundle": "a bundle",
+    "lora": "a LoRA",
+    "picture": "a picture",
+    "page": "a page to look at in a browser",
+    "run": "a run's folder",
+    "emptied run": "a run's folder that lost its experiment.toml",
+    "trained": "a training's folder",
+    "dataset": "a dataset",
+    "pictures": "a folder of pictures",
+}
+_TAKEN_BY: dict[Kind, str] = {
+    "experiment": "`storykit generate {path} --out runs/{stem}` draws it",
+    "story": 'write a .toml file with stories = ["{name}"] and draw that',
+    "training": "`storykit train {path} --out loras/{stem}` takes it",
+    "rules": "`storykit verify BUNDLE.zip --rules {path}` takes it",
+    "bundle": "`storykit verify {path}` looks into it",
+    "lora": 'an experiment takes it, lora = "{name}" below [[candidate]]',
+    "run": "`storykit report {path}` shows what is in it",
+    "dataset": 'write data = "{data}" into a training\'s .toml file',
+    "trained": "an experiment takes the LoRA in it, below [[candidate]]",
+}
+"""What to do with a thing that was given in the wrong place."""
+_MADE_BY: dict[Kind, str] = {
+    "experiment": "begin with a copy of runs/demo/experiment.toml, which `storykit demo` writes",
+    "training": 'write one that says data = "FOLDER", the folder of your pictures',
+    "text": "write the words into a file such as intro.txt and name that",
+    "bundle": "`storykit pack RUN` writes one",
+    "lora": "give a .safetensors file, or mini:ink, which comes with storykit",
+    "run": "draw one with `storykit generate EXPERIMENT.toml --out {folder}`",
+    "pictures": "give a folder with PNG or JPEG files in it",
+    "rules": "give kolors-2024, practice or a .toml file",
+}
+"""How to come by what is wanted."""
+_PAIRS: dict[tuple[Kind, Kind], str] = {
+    ("experiment", "run"): "`storykit generate {inside} --out {path}` goes on drawing it",
+    ("run", "experiment"): "draw it with `storykit generate {path} --out {folder}`, then give {folder}",
+    ("run", "emptied run"): "`storykit generate EXPERIMENT.toml --out {path}` with the experiment that "
+    "it was drawn from writes it again and keeps the pictures",
+    ("run", "bundle"): "give the folder of the run that it was packed from",
+    ("bundle", "run"): "`storykit pack {path} --out entry.zip` packs one of its stories, with the options "
+    "that `storykit pack --help` names",
+    ("pictures", "run"): "its pictures lie below {panels}, in a folder for each seed",
+    ("lora", "run"): "give the LoRA file that its experiment.toml names",
+}  # fmt: skip
+"""What to do where one thing is wanted and another was given, if there is better to say."""
+_FOLDERS: frozenset[Kind] = frozenset({"run", "trained", "dataset", "pictures"})
+_LORA_SUFFIXES = frozenset({".safetensors", ".sft", ".ckpt", ".pt", ".pth", ".bin"})
+_RUN_MARKS = ("panels.jsonl", "run.json")
+_RUN_OPENS = b"# The experiment of this run"
+"""How a run's experiment.toml begins; the user's own does not."""
+_DATASET_MARKS = ("metadata.csv", "metadata.jsonl", "dataset.json", "train/metadata.csv")
+_KEYS: tuple[tuple[str, Kind], ...] = (
+    ("stories", "experiment"),
+    ("candidate", "experiment"),
+    ("panel", "story"),
+    ("learn", "training"),
+    ("data", "training"),
+    ("gate", "rules"),
+)
+"""Keys at the top of a TOML file that tell what it is, the first one counts."""
+_TOML_BYTES = 2**20
+_LOOKED_AT = 200
+"""Entries of a folder that are looked at."""
+_NAMED = 3
+_DEPTH = 6
+"""Folders above a path that may be what was meant."""
+
+
+def kind_at(path: Path) -> Kind | None:
+    """Return what a path holds; None where it is not there or nothing that any command knows.
+
+    >>> kind_at(Path("nowhere"))
+    """
+    try:
+        if path.is_dir():
+            return _kind_of_folder(path)
+        return _kind_of_file(path) if path.is_file() else None
+    except (OSError, ValueError):
+        return None
+
+
+def _kind_of_folder(path: Path) -> Kind | None:
+    experiment, marked = path / "experiment.toml", any((path / mark).is_file() for mark in _RUN_MARKS)
+    if experiment.is_file() and (marked or _opens(experiment, _RUN_OPENS)):
+        return "run"
+    if marked:
+        return "emptied run"
+    if (path / "train.json").is_file():
+        return "trained"
+    if (path / "adapter_model.safetensors").is_file():
+        return "lora"
+    if any((path / mark).is_file() for mark in _DATASET_MARKS):
+        return "dataset"
+    return "pictures" if any(_is_picture(one) for one in islice(path.iterdir(), _LOOKED_AT)) else None
+
+
+def _opens(path: Path, opening: bytes) -> bool:
+    with path.open("rb") as file:
+        return file.read(len(opening)) == opening
+
+
+def _kind_of_file(path: Path) -> Kind | None:
+    suffix = path.suffix.lower()
+    if suffix == ".toml":
+        return _kind_of_toml(path)
+    if suffix in _LORA_SUFFIXES:
+        return "lora"
+    kinds: dict[str, Kind] = {".zip": "bundle", ".html": "page", ".txt": "text", ".md": "text"}
+    return kinds.get(suffix) or ("picture" if _is_picture(path) else None)
+
+
+def _kind_of_toml(path: Path) -> Kind | None:
+    with path.open("rb") as file:
+        data = file.read(_TOML_BYTES)
+    document = parse_toml(data.decode("utf-8-sig"))
+    return next((kind for key, kind in _KEYS if key in document), None)
+
+
+def _is_picture(path: Path) -> bool:
+    return (mimetypes.guess_type(path.name)[0] or "").startswith("image/") and path.is_file()
+
+
+def mistaken(path: Path, wanted: Kind) -> str:
+    """Return why a path cannot be what is wanted and what to do, in words to put behind its name.
+
+    Empty where it may be it: whether it is sound is for its reader to say.
+
+    Args:
+        path: as the user gave it.
+        wanted: what the command takes there.
+    """
+    found = kind_at(path)
+    if found == wanted:
+        return ""
+    if found == "pictures":  # a picture or two lie in many a folder
+        found = None
+    try:
+        there, is_folder = path.exists(), path.is_dir()
+    except (OSError, ValueError):
+        there = is_folder = False
+    if not there:
+        return _gone(path, wanted)
+    if found is None and is_folder == (wanted in _FOLDERS) and wanted != "run":
+        return ""
+    if found is None and is_folder == (wanted in _FOLDERS):
+        return f"is not {NOUNS[wanted]}: {_remedy(path, wanted, found)}"
+    noun = NOUNS[found] if found else "a folder" if is_folder else "a file"
+    if (wanted, found) == ("run", "emptied run"):
+        return f"is {noun}: {_remedy(path, wanted, found)}"
+    return f"is {noun}, not {NOUNS[wanted]}: {_remedy(path, wanted, found)}"
+
+
+def _gone(path: Path, wanted: Kind) -> str:
+    """Return that a path is not there, with what was meant, else what is beside it, else how it is made."""
+    told = missing_file(path)
+    if wanted in _FOLDERS:
+        told = told.replace("file does", "does", 1)
+    if told.endswith("?"):
+        return told
+    beside = _of_kind(path.parent, wanted)
+    if not beside and wanted not in _MADE_BY:
+        return told
+    return f"{told}; {f'there is {_listed(beside)}' if beside else _filled(_MADE_BY[wanted], path)}"
+
+
+def _remedy(path: Path, wanted: Kind, found: Kind | None) -> str:
+    if found and (wanted, found) in _PAIRS and (wanted, found) != ("bundle", "run"):
+        return _filled(_PAIRS[wanted, found], path)
+    if inside := _of_kind(path, wanted) or [
+        deep for one in _folders_in(path) for deep in _of_kind(one, wanted)
+    ]:
+        return f"give {_listed(inside)}"
+    if wanted == "run" or found == "picture":
+        above = next((one for one in list(path.parents)[:_DEPTH] if kind_at(one) == wanted), None)
+        if above is not None:
+            return f"give the folder that it lies in, {above}"
+    said = _PAIRS.get((wanted, found)) if found else None
+    return _filled(said or (_TAKEN_BY.get(found) if found else None) or _MADE_BY[wanted], path)
+
+
+def _of_kind(folder: Path, wanted: Kind) -> list[Path]:
+    return [one for one in _entries(folder) if kind_at(one) == wanted]
+
+
+def _folders_in(folder: Path) -> Iterator[Path]:
+    return (one for one in _entries(folder) if one.is_dir())
+
+
+def _entries(folder: Path) -> list[Path]:
+    try:
+        return sorted(islice(folder.iterdir(), _LOOKED_AT))
+    except OSError:
+        return []
+
+
+def _listed(paths: list[Path]) -> str:
+    """Return some of several paths, in words."""
+    more = " or another" if len(paths) > _NAMED else ""
+    return " or ".join(map(str, paths[:_NAMED])) + more
+
+
+def _filled(said: str, path: Path) -> str:
+    """Return a remedy with the user's own names in it, as a shell takes them."""
+    stem = shell_word(path.stem)
+    folder = shell_word(path) if path.is_dir() or not path.suffix else f"runs/{stem}"
+    data = path / "train" if (path / "train").is_dir() else path
+    known = {
+        "data": str(data),
+        "path": shell_word(path),
+        "panels": shell_word(path / "panels"),
+        "inside": shell_word(path / "experiment.toml"),
+        "name": path.name,
+        "stem": stem,
+        "folder": folder,
+    }
+    for name, value in known.items():
+        said = said.replace(f"{{{name}}}", value)
+    return said
+
+
+def taken_by(path: Path) -> str:
+    """Return what to do with a path, in words to put behind it; empty where nobody knows."""
+    found = kind_at(path)
+    return f", which is {NOUNS[found]}: {_filled(_TAKEN_BY[found], path)}" if found in _TAKEN_BY else ""
