@@ -269,6 +269,13 @@ FORGERIES = [
     (_own_notice, "manifest.json, notice: Input should be '' or 'embedded base"),
     (_one_name_twice, "lora/ink.ckpt: is missing, the LoRA is handed in in this form too"),
     (_lora(_flat(lora_bytes(), b"\x00\x7c")), "lora/ink.safetensors: holds numbers that are not finite"),
+    *(
+        (
+            _lora(_flat(lora_bytes(), text)),
+            "lora/ink.safetensors: holds numbers beyond 1024, which no training",
+        )
+        for text in (b"hf_a", b"AKIAABCDEFGHIJqx", b"\x01\x64", b"\x01\xe4")
+    ),
     (_lora(_flat(lora_bytes(), b"\x00\x00")), "lora/ink.safetensors: changes nothing"),
     (
         _lora(lora_bytes(), alpha=99.0),
