@@ -132,6 +132,14 @@ def test_chinese_names_are_understood_where_the_locale_knows_english_letters_alo
     assert done.stderr.decode() == "Error: a bundle must be a zip file, there is none at 雨夜.zip\n"
 
 
+def test_a_folder_that_is_gone_is_told_with_what_to_do(tmp_path):
+    (tmp_path / "work").mkdir()
+    with chdir(tmp_path):
+        os.chdir("work")
+        (tmp_path / "work").rmdir()
+        assert refused("verify", "x.zip").startswith("the folder that you are in is gone: go to another one")
+
+
 def test_importing_storykit_loads_nothing_heavy():
     script = f"import storykit, sys; print([name for name in {HEAVY} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)

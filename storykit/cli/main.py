@@ -61,11 +61,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     hide_pynvml_warning()
     name_user()
     try:
+        os.getcwd()
+    except OSError:
+        _fail("the folder that you are in is gone: go to another one first, as with `cd ~`")
+    try:
         app(arguments, prog_name="storykit")
     except StorykitError as error:
         _fail(str(error))
     except OSError as error:
-        _fail(f"{error.filename}: {error.strerror}" if error.filename else str(error))
+        _fail(f"{error.filename}: {error.strerror}" if error.filename else error.strerror or str(error))
     except SystemExit as end:
         if end.code != INTERRUPTED:
             raise

@@ -126,6 +126,12 @@ def packing_problems(lora: "Content") -> list[str]:
             f"pack will refuse it: ComfyUI and diffusers have no name for {len(nameless)} of its layers, "
             f"such as {printable(nameless[0][:60])}; train attention layers alone"
         )
+    largest = max((float(factor.abs().max()) for pair in lora.pairs.values() for factor in pair), default=0.0)
+    if largest > MOST_NUMBER:
+        problems.append(
+            f"pack will refuse it: it holds numbers up to {largest:.0f}, no training gives more than "
+            f"{MOST_NUMBER}; its training has failed, take an earlier checkpoint"
+        )
     size = sum(factor.numel() * factor.element_size() for pair in lora.pairs.values() for factor in pair)
     if size > MAX_LORA_BYTES:
         problems.append(

@@ -278,10 +278,14 @@ def main() -> None:
             counts[kind] += 1
             if kind == "escaped":
                 sys.stdout.write(f"input {number} of seed {asked.seed}: {outcome}\n")
+    except KeyboardInterrupt:
+        sys.stdout.write("stopped: these are the inputs until then\n")
     finally:
         shutil.rmtree(folder)
     told = ", ".join(f"{counts[kind]:,} {kind}" for kind in ("taken", "refused", "escaped"))
-    sys.stdout.write(f"{asked.target}: {asked.inputs:,} inputs in {time.monotonic() - began:.0f} s, {told}\n")
+    sys.stdout.write(
+        f"{asked.target}: {counts.total():,} inputs in {time.monotonic() - began:.0f} s, {told}\n"
+    )
 
 
 if __name__ == "__main__":
