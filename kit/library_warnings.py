@@ -11,8 +11,22 @@ def hide_pynvml_warning() -> None:
     warnings.filterwarnings("ignore", "The pynvml package", FutureWarning)
 
 
+_NO_HOME = "/nonexistent"
+"""What Debian calls the home of those who have none."""
+
+
+def has_home() -> bool:
+    """Return whether this user has a home folder."""
+    return os.path.expanduser("~") not in ("~", _NO_HOME)
+
+
 def name_user() -> None:
-    """Give this process a user name where the system has none, as in containers; torch asks for it."""
+    """Give this process a user's name and home where the system has none, as in containers.
+
+    torch asks for the name, modelscope for the home, which is a folder that is not there.
+    """
+    if not has_home():
+        os.environ["HOME"] = _NO_HOME
     try:
         getpass.getuser()
     except (KeyError, OSError):  # OSError from Python 3.13

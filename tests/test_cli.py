@@ -1,5 +1,6 @@
 import importlib
 import json
+import os
 import pkgutil
 import subprocess
 import sys
@@ -118,6 +119,25 @@ def test_help_of_every_command_says_what_it_does_and_loads_nothing_heavy():
         assert code == 0
         assert "Usage: " in help_text
         assert [line for line in help_text.splitlines()[1:3] if line.startswith("  ")], help_text
+
+
+def test_chinese_names_are_understood_where_the_locale_knows_english_letters_alone(tmp_path):
+    plain = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    done = subprocess.run(
+        [sys.executable, "-m", "storykit", "verify", str(tmp_path / "雨夜.zip")],
+        env=os.environ | plain,
+        capture_output=True,
+        check=False,
+    )
+    assert done.stderr.decode() == "Error: a bundle must be a zip file, there is none at 雨夜.zip\n"
+
+
+def test_a_folder_that_is_gone_is_told_with_what_to_do(tmp_path):
+    (tmp_path / "work").mkdir()
+    with chdir(tmp_path):
+        os.chdir("work")
+        (tmp_path / "work").rmdir()
+        assert refused("verify", "x.zip").startswith("the folder that you are in is gone: go to another one")
 
 
 def test_importing_storykit_loads_nothing_heavy():

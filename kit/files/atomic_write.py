@@ -1,7 +1,12 @@
-"""Files written whole or not at all, alone or several that belong together."""
+"""Files written whole or not at all, alone or several that belong together.
+
+Each is written beside its place under a name of its own. Who is killed leaves that behind; the next process
+that writes into the folder sweeps it.
+"""
 
 import errno
 import os
+import re
 import secrets
 import shutil
 import sys
@@ -13,7 +18,11 @@ from typing import BinaryIO
 from kit.errors import RunError
 from kit.files.folder_lock import hold
 
-_PART = ".part"
+_PART = re.compile(r"\.[0-9a-f]{16}\.part")
+_MOST_HELD = 16
+"""Files that are kept open while those that belong to them are written; who writes more locks the folder."""
+_swept: set[tuple[int, Path]] = set()
+"""Folders in which this process has looked for leftovers."""
 _AGAIN = "make room there and run the same command again"
 _ELSEWHERE = "choose another place, or copy the folder to where you may write"
 _REMEDIES = {
@@ -46,6 +55,24 @@ def copy_atomic(source: Path, path: Path) -> None:
         shutil.copyfileobj(original, file)
 
 
+@contextmanager
+def drafted(path: Path) -> Iterator[tuple[Path, BinaryIO]]:
+    """Yield a new file beside `path`, with its own path, that takes its place when the block ends well.
+
+    Folders on the way are made, and go again if they stay empty.
+    """
+    made = [folder for folder in path.absolute().parents if not folder.exists()]
+    try:
+        with _said_of(path), _part_of(path) as (part, file):
+            yield part, file
+            _close(file)
+            part.replace(path)
+    finally:
+        for folder in made:
+            with suppress(OSError):
+                folder.rmdir()
+
+
 def write_together(files: Mapping[Path, bytes], made_of_them: Sequence[Path] = ()) -> None:
     """Write files that belong together: all, or, when the system refuses, none.
 
@@ -59,7 +86,8 @@ def write_together(files: Mapping[Path, bytes], made_of_them: Sequence[Path] = (
     if all(_holds(path, data) for path, data in files.items()):
         return
     with ExitStack() as stack:
-        parts = {path: stack.enter_context(_written_beside(path, data)) for path, data in files.items()}
+        held = len(files) <= _MOST_HELD
+        parts = {path: stack.enter_context(_written_beside(path, data, held)) for path, data in files.items()}
         for path in (*made_of_them, list(files)[-1]):
             with _said_of(path):
                 path.unlink(missing_ok=True)
@@ -72,11 +100,12 @@ def remove_partial_files(folder: Path) -> None:
     """Remove what writers that were killed left anywhere in a folder; what is being written stays."""
     for parent, _, names in os.walk(folder):
         for name in names:
-            if name.startswith(".") and name.endswith(_PART):
-                _sweep(Path(parent) / name)
+            _sweep(Path(parent) / name)
 
 
 def _sweep(part: Path) -> None:
+    if not _PART.fullmatch(part.name):
+        return
     with suppress(OSError):
         file = os.open(part, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
         try:
@@ -93,19 +122,28 @@ def _holds(path: Path, data: bytes) -> bool:
         return False
 
 
+def _sweep_once(folder: Path) -> None:
+    """Sweep a folder, not those in it, unless this process has done so; a file system may refuse."""
+    mine = (os.getpid(), folder.absolute())
+    if mine in _swept:
+        return
+    _swept.add(mine)
+    with suppress(OSError):
+        for name in os.listdir(folder):
+            _sweep(folder / name)
+
+
 @contextmanager
 def _replacing(path: Path) -> Iterator[BinaryIO]:
     """Yield a new file beside `path` that takes its place once all is on disk, and never stays behind."""
-    with _said_of(path), _part_of(path) as (part, file):
+    with drafted(path) as (_, file):
         yield file
-        _close(file)
-        part.replace(path)
 
 
 @contextmanager
-def _written_beside(path: Path, data: bytes) -> Iterator[Path]:
+def _written_beside(path: Path, data: bytes, held: bool) -> Iterator[Path]:
     """Yield a file beside `path` with the data, on disk; it does not stay unless it is moved."""
-    with _said_of(path), _part_of(path, held=False) as (part, file):
+    with _said_of(path), _part_of(path, held=held) as (part, file):
         file.write(data)
         _close(file)
         yield part
@@ -115,6 +153,7 @@ def _written_beside(path: Path, data: bytes) -> Iterator[Path]:
 def _part_of(path: Path, *, held: bool = True) -> Iterator[tuple[Path, BinaryIO]]:
     """Yield a new file beside `path`; one that is held is none for a sweep even when it is closed."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    _sweep_once(path.parent)
     with ExitStack() as stack:
         part, file = _new_part(path.parent)
         stack.callback(part.unlink, missing_ok=True)
@@ -127,7 +166,7 @@ def _part_of(path: Path, *, held: bool = True) -> Iterator[tuple[Path, BinaryIO]
 def _new_part(folder: Path) -> tuple[Path, BinaryIO]:
     """Return a new file that no sweep takes."""
     while True:
-        part = folder / f".{secrets.token_hex(8)}{_PART}"
+        part = folder / f".{secrets.token_hex(8)}.part"
         file = part.open("xb")
         try:
             if hold(file.fileno()) and part.exists():

@@ -12,6 +12,7 @@ import stat
 import struct
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -165,27 +166,35 @@ def csv_bytes(columns: tuple[str, ...], rows: list[dict[str, JsonValue]]) -> byt
 
     Texts are guarded, so that no spreadsheet runs them; numbers stay numbers.
     """
-    import pandas as pd
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    for row in rows:
+        told = (row.get(column) for column in columns)
+        writer.writerow(guarded(one) if isinstance(one, str) else "" if one != one else one for one in told)
+    return text.getvalue().encode("utf-8-sig")
 
-    rows = [{key: guarded(one) if isinstance(one, str) else one for key, one in row.items()} for row in rows]
-    table = pd.DataFrame(rows, columns=list(columns), dtype=object)
-    return table.to_csv(index=False, lineterminator="\n").encode("utf-8-sig")
 
-
-def csv_rows(data: bytes) -> list[dict[str, str]]:
+def csv_rows(data: bytes, most: int | None = None) -> list[dict[str, str]]:
     """Return the rows of a CSV in utf-8-sig; strict, as pandas is not, for it may be a stranger's.
 
     Texts are given without their guard.
 
+    Args:
+        data: the table.
+        most: rows that it may have.
+
     Raises:
-        ValueError: it is no UTF-8 or no CSV, a row has more or fewer cells than the header, or a spreadsheet
-            would run a cell.
+        ValueError: it is no UTF-8 or no CSV, has too many rows, a row has more or fewer cells than the
+            header, or a spreadsheet would run a cell.
     """
     reader = csv.DictReader(io.StringIO(data.decode("utf-8-sig"), newline=""), strict=True)
     try:
-        rows = list(reader)
+        rows = list(reader if most is None else islice(reader, most + 1))
     except csv.Error as error:
         raise ValueError(f"is no CSV: {error}") from error
+    if most is not None and len(rows) > most:
+        raise ValueError(f"has more than {most} rows")
     if any(None in row or None in row.values() for row in rows):
         raise ValueError("has a row with more or fewer cells than its header")
     plain = [{column: unguarded(cell) for column, cell in row.items()} for row in rows]

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from kit.errors import PublishError
+from kit.library_warnings import has_home
 
 
 def check_network(endpoint: str, host: str) -> None:
@@ -24,7 +25,7 @@ def check_network(endpoint: str, host: str) -> None:
             f"{endpoint} must begin with https://, got {address!r}; set it to https://{address}"
         )
     _check_proxy(address, urlsplit(address).hostname or host)
-    if os.path.expanduser("~") == "~":
+    if not has_home():
         raise PublishError(
             "HOME must name a folder of yours, which the hub's client writes to; it is not set"
         )

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple, Protocol
 
 from kit.errors import WeightsError
+from kit.library_warnings import has_home
 
 Hub = Literal["modelscope", "huggingface"]
 
@@ -17,12 +18,9 @@ def models_folder() -> Path:
     """
     if named := os.environ.get("STORYKIT_MODELS"):
         return Path(os.path.expanduser(named))
-    try:
-        return Path.home() / ".cache" / "storykit"
-    except RuntimeError as error:
-        raise WeightsError(
-            "there is no home folder: set STORYKIT_MODELS to a folder for downloads"
-        ) from error
+    if not has_home():
+        raise WeightsError("there is no home folder: set STORYKIT_MODELS to a folder for downloads")
+    return Path.home() / ".cache" / "storykit"
 
 
 def kolors_folder() -> Path:

@@ -1,4 +1,4 @@
-"""Marks in a prompt that steer other programs and would be drawn as words here.
+"""Marks in a prompt that steer other programs and would be drawn as words here, or that nobody sees.
 
 Ordinary brackets, colons and capitals are innocent: `a cat (orange)`, `16:9`, `(2:30 pm)`, `TOM AND JERRY`.
 """
@@ -6,6 +6,8 @@ Ordinary brackets, colons and capitals are innocent: `a cat (orange)`, `16:9`, `
 import re
 from collections.abc import Iterator
 from typing import NamedTuple
+
+from kit.files.text.invisible_marks import invisible_mark
 
 _LORA = 'a LoRA belongs into the experiment: lora = "FILE" under a [[candidate]]'
 _WEIGHT = "every word counts alike here, write the words without it"
@@ -67,6 +69,8 @@ _SHOWN = 40
 def foreign_marks(text: str) -> Iterator[str]:
     """Yield what steers another program in a text, each with what to do; what stands in quotes is drawn.
 
+    A mark that nobody sees is told as well: no bundle may hold one.
+
     >>> list(foreign_marks("a cat (orange), 16:9, （微笑）"))
     []
     >>> [told.partition(";")[0] for told in foreign_marks("(red:1.3) <lora:ink:0.8>")]
@@ -79,3 +83,5 @@ def foreign_marks(text: str) -> Iterator[str]:
             shown = found[0].strip()
             shown = shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}..."
             yield f"{shown!r} {mark.means}; {mark.instead}"
+    if unseen := invisible_mark(text):
+        yield f"holds {unseen[1]}; delete it, or type the words anew"

@@ -1,5 +1,6 @@
 """The `storykit` command: one thin command a stage, each reading what the one before left on disk."""
 
+import os
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
@@ -57,18 +58,34 @@ for _command in (
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command; our own errors and the machine's are one line, every other one keeps its traceback."""
+    if arguments is None:
+        _read_names_as_utf_8()
     hide_pynvml_warning()
     name_user()
+    try:
+        os.getcwd()
+    except OSError:
+        _fail("the folder that you are in is gone: go to another one first, as with `cd ~`")
     try:
         app(arguments, prog_name="storykit")
     except StorykitError as error:
         _fail(str(error))
     except OSError as error:
-        _fail(f"{error.filename}: {error.strerror}" if error.filename else str(error))
+        _fail(f"{error.filename}: {error.strerror}" if error.filename else error.strerror or str(error))
     except SystemExit as end:
         if end.code != INTERRUPTED:
             raise
         _fail("stopped; every file that is finished stays")
+
+
+def _read_names_as_utf_8() -> None:
+    """Begin anew in Python's UTF-8 mode where the locale knows no letters but English ones.
+
+    Python does so of its own accord unless it is told not to; then no file with a Chinese name can be found.
+    """
+    if sys.getfilesystemencoding() == "ascii" and os.environ.get("PYTHONUTF8") != "1":
+        os.environ["PYTHONUTF8"] = "1"
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
 
 
 def _fail(reason: str) -> NoReturn:

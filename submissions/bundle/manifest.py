@@ -24,6 +24,8 @@ UNSEALED = "0" * 64
 Notice = Literal["", "embedded base: not an entry for the contest, for practice"]
 EMBEDDED_NOTICE: Notice = "embedded base: not an entry for the contest, for practice"
 """What a bundle made with the embedded base says of itself."""
+MAX_MANIFEST_BYTES = 1 << 19
+"""A LoRA's notes at their longest take 192 KiB, eight batches of prompts as long as is read 100."""
 _MOST = 64
 """Panels and batches: no contest has as many."""
 _MOST_TOGETHER = 8
@@ -188,6 +190,10 @@ def seal_of(document: Mapping[str, object]) -> str:
 
 def read_manifest(data: bytes) -> tuple[Manifest | None, tuple[Fault, ...]]:
     """Return the manifest, or None with every fault in it."""
+    if len(data) > MAX_MANIFEST_BYTES:
+        return None, (
+            Fault(MANIFEST, f"has {len(data)} bytes, {MAX_MANIFEST_BYTES} are the most", "pack again"),
+        )
     try:
         document = from_json(data, allow_inf_nan=False)
         canonical_json(document)  # what is too large for a number becomes infinite

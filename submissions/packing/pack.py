@@ -6,11 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 
-from kit.errors import BundleError, RunError
+from kit.errors import BundleError
 from kit.experiment.run import Run
-from kit.files.atomic_write import copy_atomic
+from kit.files.atomic_write import drafted
 from kit.files.encodings import Piece, sha256_of, zip_pieces
 from kit.files.folder_lock import lock_folder
 from kit.images.lettering import NUMBERS_ONLY
@@ -117,19 +116,15 @@ def _manifest_in(path: Path) -> bytes | None:
 
 def _write_sound(files: Mapping[str, Piece], entry: Entry) -> None:
     """Write a bundle; it gets its name once `verify` has read it from disk and found nothing."""
-    folder, rules = entry.out.parent, entry.rules
-    try:
-        with NamedTemporaryFile(dir=folder if folder.is_dir() else None, suffix=".zip") as draft:
-            draft.writelines(zip_pieces(files))
-            draft.flush()
-            bundle = open_bundle(Path(draft.name))
-            faults = verify(bundle, rules)
-            if rules.name in shipped_rules() and rules != load_rules(rules.name):
-                faults = tuple(dict.fromkeys((*faults, *verify(bundle))))  # as without --rules
-            _refuse(faults)
-            copy_atomic(Path(draft.name), entry.out)
-    except OSError as error:
-        raise RunError(f"{folder} cannot be written: {error.strerror or error}") from error
+    rules = entry.rules
+    with drafted(entry.out) as (draft, file):
+        file.writelines(zip_pieces(files))
+        file.flush()
+        bundle = open_bundle(draft)
+        faults = verify(bundle, rules)
+        if rules.name in shipped_rules() and rules != load_rules(rules.name):
+            faults = tuple(dict.fromkeys((*faults, *verify(bundle))))  # as without --rules
+        _refuse(faults)
 
 
 def _refuse(faults: Sequence[Fault]) -> None:

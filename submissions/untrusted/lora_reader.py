@@ -24,11 +24,13 @@ MAX_NOTE = 2000
 _FIRST = ("trigger", "modelspec.trigger_phrase")
 """Notes that matter most."""
 
-_EXPONENTS = {
-    "F64": ("<u8", 0x7FF0_0000_0000_0000), "F32": ("<u4", 0x7F80_0000),
-    "F16": ("<u2", 0x7C00), "BF16": ("<u2", 0x7F80),
+_BITS = {
+    "F64": ("<u8", 0x7FF0_0000_0000_0000, 0x4090_0000_0000_0000), "F32": ("<u4", 0x7F80_0000, 0x4480_0000),
+    "F16": ("<u2", 0x7C00, 0x6400), "BF16": ("<u2", 0x7F80, 0x4480),
 }  # fmt: skip
-"""As whole numbers: the bits that are all set in what is not finite."""
+"""As whole numbers without their sign: infinity, and MOST_NUMBER; they are ordered as the numbers are."""
+MOST_NUMBER = 1024
+"""No trained factor comes near it. Letters that are read as numbers do: `hf_` begins beyond 10,000."""
 _AT_ONCE = 1 << 17
 """Numbers that are looked at together, so that they stay in the processor's cache."""
 
@@ -84,6 +86,11 @@ def _rank(half: Half, shape: tuple[int, ...]) -> int:
     return shape[0 if half == "A" else 1] if len(shape) == 2 else 0
 
 
+def noted_trigger(notes: Mapping[str, str]) -> str:
+    """Return the trigger words that a LoRA's notes name; empty where they name none."""
+    return next((text for name in _FIRST if (text := notes.get(name))), "")
+
+
 def sorted_notes(notes: Mapping[str, str]) -> tuple[dict[str, str], tuple[str, ...]]:
     """Return the notes of a LoRA that may go into a bundle, and in words why each of the others may not."""
     kept: dict[str, str] = {}
@@ -118,6 +125,12 @@ def packing_problems(lora: "Content") -> list[str]:
         problems.append(
             f"pack will refuse it: ComfyUI and diffusers have no name for {len(nameless)} of its layers, "
             f"such as {printable(nameless[0][:60])}; train attention layers alone"
+        )
+    largest = max((float(factor.abs().max()) for pair in lora.pairs.values() for factor in pair), default=0.0)
+    if largest > MOST_NUMBER:
+        problems.append(
+            f"pack will refuse it: it holds numbers up to {largest:.0f}, no training gives more than "
+            f"{MOST_NUMBER}; its training has failed, take an earlier checkpoint"
         )
     size = sum(factor.numel() * factor.element_size() for pair in lora.pairs.values() for factor in pair)
     if size > MAX_LORA_BYTES:
@@ -156,15 +169,19 @@ def _number_problems(file: SafetensorsFile) -> Iterator[str]:
     """Yield what is wrong with a LoRA's numbers, told from their bits alone."""
     moved = False
     for name, entry in file.entries.items():
-        if entry.dtype not in _EXPONENTS:
+        if entry.dtype not in _BITS:
             continue
-        kind, exponent = _EXPONENTS[entry.dtype]
+        kind, infinite, most = _BITS[entry.dtype]
         bits, part = np.frombuffer(file.numbers(name), kind), read_key(name)
         for first in range(0, len(bits), _AT_ONCE):
             some = bits[first : first + _AT_ONCE]
-            if ((some & exponent) == exponent).any():
+            largest = (some << 1).max() >> 1
+            if largest >= infinite:
                 yield f"holds numbers that are not finite, in {name[:100]}"
                 return
-            moved = moved or (part is not None and part.half == "B" and bool((some << 1).any()))
+            if largest > most and (part is None or part.half != "alpha"):
+                yield f"holds numbers beyond {MOST_NUMBER}, which no training gives, in {name[:100]}"
+                return
+            moved = moved or (part is not None and part.half == "B" and bool(largest))
     if not moved:
         yield "changes nothing: its second factors are all zero, as before a training"

@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
+from kit.files.text.invisible_marks import INVISIBLE, invisible_mark
 from submissions.faults import Fault
 
 _SHAPES = Path(__file__).with_name("secret_shapes.toml")
@@ -27,7 +28,6 @@ _EDGE = r"(?<![A-Za-z0-9_])"
 _FRONT = 70
 """Characters in front of a find that are looked at."""
 _ESCAPED = re.compile(r"%[0-9A-Fa-f]{2}|&#?\w{1,8};|\\/")
-_UNSEEN = re.compile("[\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff]")
 _WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 """Of an identity card's digits; the last is their check (GB 11643)."""
 _IDENTITY = "identity card number"
@@ -65,6 +65,8 @@ def shapes() -> tuple[Shape, ...]:
 def find_leaks(place: str, text: str) -> list[Fault]:
     r"""Return a fault for each kind of leak in a text, with the line and the first characters of the find.
 
+    A mark that nobody sees is one too: it hides a secret from this search, or says something itself.
+
     >>> [str(fault) for fault in find_leaks("README.md", "ask\nme@example.org")]
     ['README.md, line 2: holds an e-mail address: me@examp… (take it out, the bundle is public)']
     """
@@ -83,7 +85,14 @@ def find_leaks(place: str, text: str) -> list[Fault]:
                 f"{verb} {article} {shape.name}: {shown[found.start : min(found.start + _SHOWN, found.end)]}…"
             )
             faults[shape.name] = Fault(f"{place}, line {line}", problem, shape.mend)
-    return list(faults.values())
+    return [*faults.values(), *_unseen_faults(place, text)]
+
+
+def _unseen_faults(place: str, text: str) -> Iterator[Fault]:
+    """Yield the first mark in a text that nobody sees."""
+    if found := invisible_mark(text):
+        at, told = found
+        yield Fault(f"{place}, line {text.count(chr(10), 0, at) + 1}", f"holds {told}", "take it out")
 
 
 class _Find(NamedTuple):
@@ -109,7 +118,7 @@ def _readings(text: str) -> Iterator[str]:
     plain = text
     if not text.isascii():
         kept = text.replace("～", "\0")  # a flourish in Chinese, no home folder
-        plain = _UNSEEN.sub("", unicodedata.normalize("NFKC", kept))
+        plain = INVISIBLE.sub("", unicodedata.normalize("NFKC", kept))
     if _ESCAPED.search(plain):
         plain = urllib.parse.unquote(html.unescape(plain.replace("\\/", "/")), errors="replace")
     if plain != text.replace("～", "\0"):

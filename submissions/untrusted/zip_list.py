@@ -19,8 +19,8 @@ MAX_PICTURES_BYTES = 128 << 20
 """All pictures together: 40 million pixels that cannot be compressed have 120 MiB."""
 MAX_TEXT_BYTES = 1 << 20
 """Every other file is text of a few KiB; a comparison has tens."""
-MAX_TEXTS_BYTES = 3 << 20
-"""All texts together: each is searched for secrets."""
+MAX_TEXTS_BYTES = 2 << 20
+"""All texts together: each is searched for secrets, which takes up to half a second of CPU a mebibyte."""
 MAX_BUNDLE_BYTES = 2 * MAX_LORA_BYTES + (256 << 20)
 """All files together: the LoRA in two forms, pictures and texts."""
 

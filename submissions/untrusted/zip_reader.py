@@ -4,7 +4,7 @@ Nothing in it is compressed, so nothing unpacks to more than it takes. Its list 
 before each file are compared, byte for byte, with what storykit writes of files of these names, sizes and
 checksums: there is no room for a comment, a gap, an extra field or a second stream.
 
-Bounds: each byte is read once. Texts, pictures and one LoRA are held, 3, 128 and 480 MiB at most; the LoRA's
+Bounds: each byte is read once. Texts, pictures and one LoRA are held, 2, 128 and 480 MiB at most; the LoRA's
 other forms pass by in pieces of 1 MiB.
 """
 

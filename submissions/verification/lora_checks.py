@@ -10,7 +10,7 @@ from kit.files.safetensors_files import SafetensorsFile
 from kit.lora.key_names import Half, read_key
 from submissions.bundle.manifest import MANIFEST, LoraRecord
 from submissions.faults import Fault
-from submissions.untrusted.lora_reader import LoraFile
+from submissions.untrusted.lora_reader import LoraFile, noted_trigger
 
 LEAST_CHANGE = 1e-8
 """Root mean square of what is added to a layer's weights, whose own is about .03. The first step of a
@@ -19,7 +19,6 @@ LEAST_STRENGTH = 0.01
 """Relative to the training; a fiftieth of a style moves pictures by one or two levels of 255."""
 MOST_FACTOR = 100.0
 """Times that up @ down is worn: alpha/rank is 4 at most in every trainer's advice, and strength 2."""
-_TRIGGER_NOTES = ("trigger", "modelspec.trigger_phrase")
 _DTYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2"}
 
 
@@ -29,7 +28,7 @@ def lora_claim_faults(record: LoraRecord, lora: LoraFile) -> Iterator[Fault]:
         content, layers = lora.content, lora.facts.layers
     except ValueError:
         return
-    noted = next((text for name in _TRIGGER_NOTES if (text := content.metadata.get(name))), "")
+    noted = noted_trigger(content.metadata)
     if noted and record.trigger not in noted:
         problem = f"must be among the trigger words {noted[:60]!r} that the LoRA's file names"
         mend = "draw again with that trigger, or write other words into the story"

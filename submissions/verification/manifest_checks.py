@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from pydantic_core import from_json
 
-from kit.files.encodings import csv_rows, json_bytes
+from kit.files.encodings import csv_bytes, json_bytes
 from submissions.bundle.bundle import Bundle, order_of
 from submissions.bundle.comfyui import workflows_of
 from submissions.bundle.lora_files import lora_forms
@@ -39,7 +39,9 @@ def agreement_faults(bundle: Bundle, manifest: Manifest) -> Iterator[Fault]:
     if manifest.lora and bundle.lora:
         yield from _lora_file_faults(bundle.records, manifest, manifest.lora, bundle.lora)
     yield from _json_faults(files, manifest)
-    yield from _prompt_table_faults(files, manifest)
+    prompts = "prompts.csv"
+    if prompts in files and files[prompts] != csv_bytes(PROMPT_COLUMNS, prompts_json(manifest)):
+        yield Fault(prompts, "does not give each panel the prompt it has in the manifest", "pack again")
 
 
 def _hash_faults(records: Mapping[str, FileRecord], manifest: Manifest) -> Iterator[Fault]:
@@ -151,19 +153,3 @@ def _json_faults(files: Mapping[str, bytes], manifest: Manifest) -> Iterator[Fau
     for name, value in wanted.items():
         if name in files and files[name] != json_bytes(value):
             yield Fault(name, "does not say what it must by the manifest", "pack again")
-
-
-def _prompt_table_faults(files: Mapping[str, bytes], manifest: Manifest) -> Iterator[Fault]:
-    """Yield how the table of prompts disagrees with the manifest."""
-    name = "prompts.csv"
-    if name not in files:
-        return
-    wanted = [{column: str(row[column]) for column in PROMPT_COLUMNS} for row in prompts_json(manifest)]
-    problem = ""
-    try:
-        if csv_rows(files[name]) != wanted:
-            problem = "does not give each panel the prompt it has in the manifest"
-    except ValueError as error:
-        problem = str(error)
-    if problem:
-        yield Fault(name, problem)

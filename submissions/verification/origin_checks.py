@@ -17,8 +17,9 @@ from kit.files.encodings import canonical_json
 from kit.images.lettering import BUILT_IN, FACES, NUMBERS_ONLY
 from kit.story.prompt import COMMAS
 from kit.versions import installed_version
-from submissions.bundle.manifest import EMBEDDED_NOTICE, MANIFEST, Manifest, Sha256
+from submissions.bundle.manifest import EMBEDDED_NOTICE, MANIFEST, LoraRecord, Manifest, Sha256
 from submissions.faults import Fault
+from submissions.untrusted.lora_reader import noted_trigger
 
 _VERSION = re.compile(r"(\d{1,6}(?:\.\d{1,6}){0,5})[A-Za-z0-9.+_-]{0,40}")
 NOT_INSTALLED = "not installed"
@@ -160,6 +161,10 @@ def _prompt_faults(manifest: Manifest) -> Iterator[Fault]:
         yield Fault(place, problem, "write what each panel shows, draw and pack again")
     if manifest.lora and manifest.lora.trigger:
         yield from _trigger_faults(manifest, manifest.lora.trigger)
+    elif manifest.lora and (words := _silent_trigger(manifest, manifest.lora)):
+        problem = f"is empty, and every prompt begins with the file's own trigger words {words[:60]!r}"
+        mend = "move them from the story to `trigger` below the candidate, and pack again"
+        yield Fault(f"{MANIFEST}, lora.trigger", problem, mend)
 
 
 def _trigger_faults(manifest: Manifest, trigger: str) -> Iterator[Fault]:
@@ -171,6 +176,14 @@ def _trigger_faults(manifest: Manifest, trigger: str) -> Iterator[Fault]:
     fits = [mark for mark in behind if all(panel.prompt.startswith(mark) for panel in manifest.panels)]
     if not any(all(panel.prompt[len(mark) :].strip() for panel in manifest.panels) for mark in fits):
         yield Fault(place, "must stand in front of every prompt, a comma and the panel's own words behind it")
+
+
+def _silent_trigger(manifest: Manifest, lora: LoraRecord) -> str:
+    """Return the trigger words of the LoRA's notes that stand in front of every prompt; empty if none do."""
+    noted = noted_trigger(lora.notes)
+    behind = [f"{noted}{comma}" for comma in COMMAS.values()]
+    fits = any(all(panel.prompt.startswith(mark) for panel in manifest.panels) for mark in behind)
+    return noted if noted and fits else ""
 
 
 def _batch_faults(manifest: Manifest) -> Iterator[Fault]:

@@ -76,6 +76,8 @@ def _base_faults(manifest: Manifest, rule: BaseRule | None) -> Iterator[Fault]:
 MAX_LINE = 60
 """Characters of a team's or entry's name."""
 MAX_LINK = 300
+MAX_INTRODUCTION = 10_000
+"""Characters: some ten pages."""
 _LETTERS = 8
 """Different letters or signs that the shortest introduction needs; the 20 of a sentence have more."""
 
@@ -118,6 +120,9 @@ def _introduction_faults(rules: Rules, text: str) -> Iterator[Fault]:
     elif len(text.strip()) < rule.minimum:
         problem = f"must have at least {rule.minimum} characters, got {len(text.strip())}"
         yield Fault("introduction", problem, mend)
+    elif len(text) > MAX_INTRODUCTION:
+        problem = f"must have at most {MAX_INTRODUCTION} characters, got {len(text)}"
+        yield Fault("introduction", problem, "say the rest on the model page")
     elif len({letter for letter in text.casefold() if letter.isalnum()}) < min(_LETTERS, rule.minimum):
         yield Fault("introduction", f"must say something, it repeats fewer than {_LETTERS} letters", mend)
 

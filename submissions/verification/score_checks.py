@@ -1,12 +1,10 @@
 """Checks of a bundle's scores: can a run have given them, and do they give the score that is claimed."""
 
-import csv
-import io
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
-from kit.files.encodings import csv_rows
+from kit.files.encodings import csv_bytes, csv_rows
 from submissions.bundle.manifest import SCORE_COLUMNS, Manifest
 from submissions.faults import Fault
 
@@ -24,7 +22,7 @@ def score_faults(files: Mapping[str, bytes], manifest: Manifest) -> Iterator[Fau
     if SCORES not in files:
         return
     try:
-        problem = _table_problem(csv_rows(files[SCORES]), files[SCORES], manifest)
+        problem = _table_problem(csv_rows(files[SCORES], len(manifest.panels)), files[SCORES], manifest)
     except ValueError as error:
         problem = str(error)
     if problem:
@@ -68,13 +66,8 @@ def _number_problem(column: str, cell: str) -> str:
 
 def _as_written(rows: Sequence[dict[str, str]]) -> bytes:
     """Return the table as storykit writes it."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(SCORE_COLUMNS)
-    for row in rows:
-        numbers = {column: float(row[column]) if row.get(column) else "" for column in _RANGES}
-        writer.writerow((row | numbers).get(column, "") for column in SCORE_COLUMNS)
-    return text.getvalue().encode("utf-8-sig")
+    numbers = [{column: float(row[column]) for column in _RANGES if row.get(column)} for row in rows]
+    return csv_bytes(SCORE_COLUMNS, [{**row, **told} for row, told in zip(rows, numbers, strict=True)])
 
 
 def _sameness_problem(scores: Sequence[float]) -> str:

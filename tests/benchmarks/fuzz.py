@@ -4,11 +4,14 @@ python -m tests.benchmarks.fuzz TARGET --inputs 100000 --seed 0
 
 TARGET is verify, lora, dataset, story or experiment. Each input is a sound file with a few places changed:
 bits turned, bytes cut out, doubled, put in, tokens that parsers trip over. An escape is any exception that is
-not one of storykit's; it is printed with the input's number, which makes it again.
+not one of storykit's, or a file of a bundle changed without a fault; it is printed with the input's number,
+which makes it again. A manifest or a score may be another and sound: then the bundle claims another thing.
 """
 
 import argparse
+import copy
 import importlib
+import json
 import shutil
 import sys
 import tempfile
@@ -16,16 +19,20 @@ import time
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from pathlib import Path
 from random import Random
+
+from PIL import Image
 
 ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "support")]
 
 from entries import (  # noqa: E402
     INTRODUCTION,
+    KOLORS,
+    MINI,
     STORY,
-    forge,
     lora_bytes,
     make_entry,
     make_scored_run,
@@ -37,9 +44,13 @@ from entries import (  # noqa: E402
 from kit.dataset.prepare import find_source  # noqa: E402
 from kit.errors import StorykitError  # noqa: E402
 from kit.experiment.config import load_experiment  # noqa: E402
-from kit.files.encodings import zip_bytes  # noqa: E402
+from kit.files.encodings import json_bytes, zip_bytes  # noqa: E402
 from kit.story.story import load_story  # noqa: E402
+from submissions.bundle import bundle, mosaic  # noqa: E402
+from submissions.bundle.manifest import MANIFEST, file_record, seal_of  # noqa: E402
+from submissions.contest.rules import load_rules  # noqa: E402
 from submissions.packing.pack import pack  # noqa: E402
+from submissions.verification import file_checks  # noqa: E402
 
 TOKENS = [
     b"", b"\0", b"\xff\xfe", b"\xef\xbb\xbf", b'"', b"'", b"{", b"[" * 2000, b"}", b"\\ud800", b"\r", b"\n",
@@ -70,21 +81,89 @@ def mutated(data: bytes, chance: Random) -> bytes:
     return bytes(changed)
 
 
+ODD = (None, True, False, 0, -1, 1, 0.5, 1e308, -1e308, 5e-324, 2**63, 10**400, "", "\0", "a" * 5000, "../x",
+       "\u2028", "=1+1", "a" * 64, "0" * 64, "mini", "3", [], {}, [[]], {"": ""}, [0] * 70)  # fmt: skip
+"""What nobody expects as a value of a manifest."""
+
+
+def exchanged(value: object, chance: Random) -> object:
+    """Return a JSON value with one thing in it lost, doubled or exchanged for an odd one."""
+    if not isinstance(value, dict | list) or not value or chance.random() < 0.15:
+        return copy.deepcopy(chance.choice(ODD))
+    found: dict[object, object] = dict(value if isinstance(value, dict) else enumerate(value))
+    key = chance.choice(list(found))
+    match chance.randrange(8):
+        case 0:
+            del found[key]
+        case 1:
+            found |= {f"{key}x": found[key]}
+        case _:
+            found[key] = exchanged(found[key], chance)
+    return found if isinstance(value, dict) else list(found.values())
+
+
+def sealed(files: dict[str, bytes], name: str, data: bytes) -> dict[str, bytes]:
+    """Return a bundle with another file, of which its manifest and its scores tell as of the right one."""
+    told = json.loads(files[MANIFEST])
+    before = told["files"][name]["sha256"]
+    told["files"][name] = file_record(data).model_dump()
+    text = json.dumps(told).replace(before, told["files"][name]["sha256"])
+    scores = files["scores.csv"].replace(before.encode(), told["files"][name]["sha256"].encode())
+    told = json.loads(text)
+    if name != "scores.csv":
+        told["files"]["scores.csv"] = file_record(scores).model_dump()
+        files = files | {"scores.csv": scores}
+    return files | {name: data, MANIFEST: json_bytes(told | {"seal": seal_of(told)})}
+
+
+def _remember() -> None:
+    """Look once at texts and pictures that stay as they are: most of an input's are the sound ones."""
+    file_checks.find_leaks = lru_cache(1000)(file_checks.find_leaks)
+    bundle.read_picture = lru_cache(100)(bundle.read_picture)
+    form_problem, known = file_checks.form_problem, dict[object, str]()
+
+    def form_problem_once(data: bytes, picture: Image.Image, texts: dict[str, str]) -> str:
+        key = (data, *texts.items())
+        if len(known) > 100:
+            known.clear()
+        known[key] = known[key] if key in known else form_problem(data, picture, texts)
+        return known[key]
+
+    file_checks.form_problem = form_problem_once
+
+
 def verify_target(folder: Path) -> Callable[[Random], object]:
-    """Return what verifies a bundle: its zip changed, or one of its files, all hashes made anew or not."""
-    path = pack(make_scored_run(folder / "work"), make_entry(folder)).path
-    sound, files = path.read_bytes(), unpack(path)
+    """Return what verifies a bundle: its zip changed, or one of its files, all hashes made anew or not.
+
+    Three of four are of the embedded base, which needs half the time. Mosaics are as small as panels.
+    """
+    mosaic.CELL = 32
+    _remember()
+    path, bundles = folder / "entry.zip", list[tuple[bytes, dict[str, bytes]]]()
+    for base, rules in ((MINI, "practice"), (KOLORS, "kolors-2024")):
+        run = make_scored_run(folder / rules, base)
+        pack(run, make_entry(folder, rules=load_rules(rules)))
+        bundles.append((path.read_bytes(), unpack(path)))
 
     def change(chance: Random) -> object:
-        name = chance.choice(["", *files])
+        sound, files = bundles[chance.randrange(4) // 3]
+        name = chance.choice(["", MANIFEST, MANIFEST, *files])
+        claim: object = name == "scores.csv"
         if not name:
-            path.write_bytes(mutated(sound, chance))
-        elif name == "manifest.json" or chance.random() < 0.3:
-            path.write_bytes(zip_bytes(files | {name: mutated(files[name], chance)}))
+            data = mutated(sound, chance)
+        elif name == MANIFEST and chance.random() < 0.8:
+            told = claim = exchanged(json.loads(files[MANIFEST]), chance)
+            seal = {"seal": seal_of(told)} if isinstance(told, dict) else {}
+            data = zip_bytes(files | {MANIFEST: json_bytes({**told, **seal} if seal else told)})
+        elif name == MANIFEST or chance.random() < 0.2:
+            data = zip_bytes(files | {name: mutated(files[name], chance)})
         else:
-            path.write_bytes(sound)
-            forge(path, lambda inner, _: inner.update({name: mutated(files[name], chance)}))
-        return verified(path)
+            data = zip_bytes(sealed(files, name, mutated(files[name], chance)))
+        path.write_bytes(data)
+        faults = verified(path)
+        if not faults and not claim and data != sound:
+            raise AssertionError(f"{name or 'the zip'} is changed and the bundle sound")
+        return faults
 
     return change
 
@@ -199,10 +278,14 @@ def main() -> None:
             counts[kind] += 1
             if kind == "escaped":
                 sys.stdout.write(f"input {number} of seed {asked.seed}: {outcome}\n")
+    except KeyboardInterrupt:
+        sys.stdout.write("stopped: these are the inputs until then\n")
     finally:
         shutil.rmtree(folder)
     told = ", ".join(f"{counts[kind]:,} {kind}" for kind in ("taken", "refused", "escaped"))
-    sys.stdout.write(f"{asked.target}: {asked.inputs:,} inputs in {time.monotonic() - began:.0f} s, {told}\n")
+    sys.stdout.write(
+        f"{asked.target}: {counts.total():,} inputs in {time.monotonic() - began:.0f} s, {told}\n"
+    )
 
 
 if __name__ == "__main__":

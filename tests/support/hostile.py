@@ -33,7 +33,7 @@ FORBIDDEN = (
 """What no verification may do, as Python's audit events call it."""
 
 sys.path[:0] = [str(Path(__file__).parents[2])] if __name__ == "__main__" else []
-from kit.files.encodings import zip_bytes  # noqa: E402
+from kit.files.encodings import json_bytes, zip_bytes  # noqa: E402
 
 Files = dict[str, bytes]
 
@@ -314,6 +314,19 @@ def texts(files: Files) -> Iterator[tuple[str, bytes]]:
     }
     for label, data in slow.items():
         yield f"a text of {label}", zipped(files | {"prompts.csv": data})
+    yield "a table of 400,000 rows", zipped(files | {"scores.csv": b"panel\n" + b"1\n" * 400_000})
+    yield (
+        "three texts of a mebibyte",
+        zipped(files | {name: "密码，".encode() * 100_000 for name in ("README.md", "NOTICE", "post.txt")}),
+    )
+    told = {
+        "40,000 notes": manifest
+        | {"lora": manifest["lora"] | {"notes": {str(n): "" for n in range(40_000)}}},
+        "a name of 900,000 letters": manifest | {"candidate": "a" * 900_000},
+        "an introduction of line ends": manifest | {"introduction": "\n" * 500_000},
+    }
+    for label, document in told.items():
+        yield f"a manifest: {label}", zipped(files | {"manifest.json": json_bytes(document)})
     yield "37 texts of a mebibyte", zipped(files | {f"more/{n}.txt": b"/a@a.a " * 140_000 for n in range(37)})
     yield "a card that tells the terminal", zipped(files | {"README.md": b"\x1b]0;pwned\x07" * 1000})
 

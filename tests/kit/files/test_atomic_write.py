@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from kit.errors import RunError
-from kit.files.atomic_write import copy_atomic, remove_partial_files, write_atomic, write_together
+from kit.files.atomic_write import copy_atomic, drafted, remove_partial_files, write_atomic, write_together
 from kit.files.encodings import sha256_of
 
 
@@ -49,7 +49,7 @@ def test_a_full_disk_while_copying_leaves_no_half_copy(tmp_path: Path) -> None:
     source.write_bytes(bytes(100_000))
     with disk_with_room_for(1000), pytest.raises(RunError, match="File too large"):
         copy_atomic(source, path)
-    assert os.listdir(path.parent) == []
+    assert os.listdir(tmp_path) == ["ink.safetensors"]
     copy_atomic(source, path)
     assert sha256_of(path) == sha256_of(source)
 
@@ -130,6 +130,28 @@ def test_more_files_than_may_be_open_can_belong_together(tmp_path: Path) -> None
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     assert len(os.listdir(tmp_path)) == 60
+
+
+@pytest.mark.parametrize("write", [write_atomic, lambda path, data: write_together({path: data})])
+def test_the_next_write_into_a_folder_sweeps_what_a_killed_one_left_there(tmp_path: Path, write) -> None:
+    foreign = (".download.part", ".0123456789abcdef.part.txt", "0123456789abcdef.part")
+    for name in (".0123456789abcdef.part", ".ffffffffffffffff.part", *foreign):
+        (tmp_path / name).write_bytes(b"half a file")
+    with drafted(tmp_path / "entry.zip") as (mine, file):
+        file.write(b"whole")
+        write(tmp_path / "a.json", b"{}")
+        assert sorted(os.listdir(tmp_path)) == sorted([*foreign, mine.name, "a.json"])
+    assert sorted(os.listdir(tmp_path)) == sorted([*foreign, "a.json", "entry.zip"])
+
+
+def test_a_draft_that_fails_leaves_neither_a_file_nor_the_folders_made_for_it(tmp_path: Path) -> None:
+    with (
+        disk_with_room_for(1000),
+        pytest.raises(RunError, match="File too large"),
+        drafted(tmp_path / "a" / "b" / "entry.zip") as (_, file),
+    ):
+        file.write(bytes(100_000))
+    assert os.listdir(tmp_path) == []
 
 
 def test_leftovers_of_the_dead_are_swept_and_files_of_the_living_are_not(tmp_path: Path) -> None:

@@ -1,20 +1,17 @@
 """Reading with every fault named; writing whole or not at all."""
 
-import csv
-import io
 import tomllib
 from pathlib import Path
 from typing import Annotated, Literal
 
 import pytest
 import tomli_w
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, Field, StrictInt
 
 from kit.errors import InputError
 from kit.files.documents import read_toml
-from kit.files.encodings import csv_bytes, guarded
 
 
 class Bird(BaseModel, frozen=True, extra="forbid"):
@@ -110,18 +107,3 @@ toml_values = st.recursive(
 @given(st.dictionaries(readable, toml_values, max_size=4))
 def test_a_document_written_as_toml_reads_back_as_the_same(document: dict[str, object]) -> None:
     assert tomllib.loads(tomli_w.dumps(document)) == document
-
-
-CELLS = st.one_of(st.none(), st.integers(), st.floats(allow_nan=False), st.text(st.characters(codec="utf-8")))
-
-
-@settings(deadline=None)
-@given(st.lists(st.fixed_dictionaries({"panel": st.integers(1, 8), "prompt": CELLS})))
-def test_a_table_of_a_bundle_has_the_bytes_that_the_csv_module_writes(rows):
-    text = io.StringIO()
-    writer = csv.DictWriter(text, ("panel", "prompt"), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(
-        {**row, "prompt": guarded(cell)} if isinstance(cell := row["prompt"], str) else row for row in rows
-    )
-    assert csv_bytes(("panel", "prompt"), rows) == text.getvalue().encode("utf-8-sig")

@@ -1,10 +1,14 @@
 """An environment in which no request can be sent is named before one is tried."""
 
+import getpass
+from pathlib import Path
+
 import pytest
 
 from kit.errors import PublishError, WeightsError
 from kit.hub.network import check_network
 from kit.hub.repository import models_folder
+from kit.library_warnings import name_user
 
 SOCKS = "socks5h://127.0.0.1:1"
 
@@ -60,6 +64,18 @@ def test_an_environment_that_works_passes(monkeypatch: pytest.MonkeyPatch, varia
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     check_network("HF_ENDPOINT", "huggingface.co")
+
+
+def test_a_user_without_a_name_or_a_home_gets_what_libraries_ask_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HOME", "USER", "LOGNAME", "LNAME", "USERNAME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.delenv("STORYKIT_MODELS", raising=False)
+    monkeypatch.setattr("os.getuid", lambda: 54321)
+    monkeypatch.setenv("HOME", "~")
+    name_user()
+    assert (Path.home(), getpass.getuser()) == (Path("/nonexistent"), "user-54321")
+    with pytest.raises(WeightsError, match="set STORYKIT_MODELS"):
+        models_folder()
 
 
 def test_a_user_without_a_home_is_told_what_to_set(monkeypatch: pytest.MonkeyPatch) -> None:

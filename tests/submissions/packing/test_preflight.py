@@ -48,6 +48,14 @@ def test_a_score_by_the_embedded_head_does_not_open_the_contests_gate(run, tmp_p
     ("changes", "fault"),
     [
         ({"introduction": "  \n"}, "introduction: is empty"),
+        (
+            {"introduction": INTRODUCTION * 400},
+            "introduction: must have at most 10000 characters, got 14400 (say the rest on the model page)",
+        ),
+        (
+            {"introduction": INTRODUCTION + "\u200b"},
+            "holds U+200B, which nobody sees, behind '合画夜晚的小猫。'",
+        ),
         ({"introduction": "short"}, "introduction: must have at least 20 characters, got 5"),
         ({"introduction": INTRODUCTION + "TODO"}, "introduction: still holds the placeholder 'TODO'"),
         (
@@ -120,6 +128,7 @@ def test_a_mean_that_the_panels_do_not_have_is_refused(run, tmp_path):
         ("ss_sd_model_name", "D:\\models\\kolors.safetensors", "holds an absolute path"),
         ("base_model", "/mnt/weights/kolors", "holds an absolute path"),
         ("author", "me@example.org", "holds an e-mail address"),
+        ("comment", "h\u200bi", "holds U+200B, which nobody sees"),
         ("captions", "a cat " * 10_000, "has 60000 characters, 2000 are the most"),
     ],
 )

@@ -174,11 +174,90 @@ def _flat(data, value):
     return data[:-64] + value * (64 // len(value))
 
 
+def _header(change):
+    """Write the LoRA's header otherwise, so that it says the same to whoever parses it."""
+
+    def forgery(files, manifest):
+        data = files["lora/ink.safetensors"]
+        end = 8 + int.from_bytes(data[:8], "little")
+        header = change(data[8:end].rstrip())
+        header += b" " * (-len(header) % 8)
+        files["lora/ink.safetensors"] = len(header).to_bytes(8, "little") + header + data[end:]
+        assert read_safetensors(files["lora/ink.safetensors"])[:2] == read_safetensors(data)[:2]
+        manifest["lora"]["sha256"] = sha256_bytes(files["lora/ink.safetensors"])
+
+    return forgery
+
+
+def _twice(header):
+    """Say the first tensor's place twice; parsers take the last."""
+    first = header.index(b'"lora_unet')
+    entry = header[first : header.index(b"}", first) + 1]
+    return header[:first] + entry.replace(b"F16", b"F32").replace(b"F32", b"F16") + b"," + header[first:]
+
+
+def _checkpoint(change):
+    def forgery(files, manifest):
+        files["lora/ink.ckpt"] = change(files["lora/ink.ckpt"])
+
+    return forgery
+
+
+def _table(change):
+    def forgery(files, manifest):
+        files["prompts.csv"] = change(files["prompts.csv"])
+
+    return forgery
+
+
+def _long(files, manifest):
+    manifest["lora"]["notes"] = {f"note {number}": "" for number in range(40_000)}
+
+
+HIDING = [
+    *(
+        (_header(change), "lora/ink.safetensors: is not in the one form that pack writes")
+        for change in (
+            lambda header: header + b" \t\n" * 300,
+            lambda header: header + b" " * 8,
+            lambda header: header.replace(b",", b", ", 1),
+            lambda header: header.replace(b"rank", b"\\u0072ank"),
+            lambda header: header.replace(b'"rank":"2"', b'"rank":"hf_","rank":"2"'),
+            _twice,
+        )
+    ),
+    *(
+        (_checkpoint(change), "lora/ink.ckpt: is not lora/ink.safetensors in another form, byte by byte")
+        for change in (
+            lambda data: data + b"hidden",
+            lambda data: data.replace(b"cpu", b"CPU", 1),
+            lambda data: data[:-2] + b"\6\0hidden",
+        )
+    ),
+    *(
+        (
+            _table(change),
+            "prompts.csv: does not give each panel the prompt it has in the manifest (pack again)",
+        )
+        for change in (
+            lambda data: data.replace(b"\n", b"\r\n"),
+            lambda data: data.replace(b"\n1,", b'\n"1",'),
+            lambda data: data.removeprefix(b"\xef\xbb\xbf"),
+            lambda data: data + b"\n",
+            lambda data: data + 400_000 * b"1\n",
+        )
+    ),
+]
+"""What says the same to whoever reads it, and could say more to whoever knows where to look."""
+
+
 def _trigger(files, manifest):
     manifest["lora"]["trigger"] = "another word"
 
 
 FORGERIES = [
+    *HIDING,
+    (_long, "manifest.json: has 956855 bytes, 524288 are the most (pack again)"),
     (_infinite, "manifest.json: Invalid JSON"),
     (_endless_alpha, "manifest.json, lora.alpha: must be at most 1000000"),
     (_huge_scores, "scores.csv: line 2: aesthetic must be from -10 to 10, got '1e308'"),
@@ -190,6 +269,13 @@ FORGERIES = [
     (_own_notice, "manifest.json, notice: must be '' or 'embedded base"),
     (_one_name_twice, "lora/ink.ckpt: is missing, the LoRA is handed in in this form too"),
     (_lora(_flat(lora_bytes(), b"\x00\x7c")), "lora/ink.safetensors: holds numbers that are not finite"),
+    *(
+        (
+            _lora(_flat(lora_bytes(), text)),
+            "lora/ink.safetensors: holds numbers beyond 1024, which no training",
+        )
+        for text in (b"hf_a", b"AKIAABCDEFGHIJqx", b"\x01\x64", b"\x01\xe4")
+    ),
     (_lora(_flat(lora_bytes(), b"\x00\x00")), "lora/ink.safetensors: changes nothing"),
     (
         _lora(lora_bytes(), alpha=99.0),

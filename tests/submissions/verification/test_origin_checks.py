@@ -107,6 +107,17 @@ def test_what_a_run_can_have_is_let_through(told, place, value):
     assert faults(changed(told, place, value)) == ""
 
 
+@pytest.mark.parametrize("note", ["trigger", "modelspec.trigger_phrase"])
+@pytest.mark.parametrize(
+    ("noted", "holds"), [("墨韵", False), ("墨", True), ("水墨画风格", True), ("", True)]
+)
+def test_a_trigger_that_the_file_names_and_every_prompt_begins_with_is_not_left_out(told, note, noted, holds):
+    told["lora"] |= {"trigger": "", "notes": {note: noted}}
+    said = "manifest.json, lora.trigger: is empty, and every prompt begins with the file's own trigger"
+    assert faults(told).startswith("" if holds else said)
+    assert bool(faults(told)) != holds
+
+
 def test_the_embedded_base_with_its_own_weights_and_notice_is_let_through(told):
     told["base"] |= {"name": "mini", "sha256": dict(embedded_sha256())}
     assert faults(told | {"notice": EMBEDDED_NOTICE}) == ""
