@@ -289,7 +289,9 @@ def test_eight_plain_chinese_prompts_go_through_every_stage(tmp_path):
     assert said_beside_the_base("generate", path, "--out", run)[0].startswith("drawn   16 panels")
     assert said("score", run).startswith("scored  16 panels of 2 stories, 0 faults")
     assert said("compare", run).startswith("compared ")
-    assert said("report", run) == f"report  {run / 'report.html'}\n"
+    told, note = said("report", run).splitlines()
+    assert told == f"report  {run / 'report.html'}"
+    assert note.startswith(f"note    the page has no scores yet: type `storykit score {run}`")
     assert [row.prompt for row in Run.open(run).rows()][:8] == list(PROMPTS)
     page = (run / "report.html").read_text(encoding="utf-8")
     assert 'lang="zh' in page
@@ -301,7 +303,9 @@ def test_a_stage_that_comes_too_early_says_what_to_run_first(tmp_path):
     run = tmp_path / "run"
     said("generate", path, "--out", run)
     assert refused("compare", run).endswith(f"run `storykit score {run}` first")
-    assert said("report", run) == f"report  {run / 'report.html'}\n"
+    told, note = said("report", run).splitlines()
+    assert told == f"report  {run / 'report.html'}"
+    assert note.startswith(f"note    the page has no scores yet: type `storykit score {run}`")
     said("score", run)
     assert said("compare", run).startswith("compared ")
 

@@ -19,7 +19,7 @@ def test_the_table_has_a_row_for_every_bundle_and_opens_in_a_spreadsheet(hand_in
     assert [row["rank"] for row in rows] == ["1", "2", ""]
     assert {"雨夜", ""} < {row["title"] for row in rows}
     assert float(rows[0]["total"]) == -float(rows[1]["total"])
-    assert "there is none" in rows[2]["reasons"]
+    assert "file does not exist" in rows[2]["reasons"]
 
 
 @pytest.mark.parametrize("team", ["=1+1", "+1", "-1", "@SUM(A1)", "＝1"])

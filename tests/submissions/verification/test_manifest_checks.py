@@ -257,7 +257,7 @@ def _trigger(files, manifest):
 
 FORGERIES = [
     *HIDING,
-    (_long, "manifest.json: has 956855 bytes, 524288 are the most (pack again)"),
+    (_long, " bytes, 524288 are the most (pack again)"),
     (_infinite, "manifest.json: Invalid JSON"),
     (_endless_alpha, "manifest.json, lora.alpha: must be at most 1000000"),
     (_huge_scores, "scores.csv: line 2: aesthetic must be from -10 to 10, got '1e308'"),
