@@ -130,6 +130,8 @@ def _settings(run: Run, plan: RunPlan) -> Iterator[str]:
     parts += [(f"{name}: ", "candidates", name) for name in plan.loras]
     for opening, table, name in parts:
         old, new = _table(drawn, table, name), _table(plan.identity, table, name)
+        if name:
+            old = {"consistency": 0.0, **old}  # what was drawn before there was any
         for key, value in new.items():
             if key in old and key not in _NO_REASON and old[key] != value:
                 now, before = (json.dumps(one, ensure_ascii=False) for one in (value, old[key]))
