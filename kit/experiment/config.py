@@ -90,7 +90,7 @@ class Candidate(BaseModel, frozen=True, extra="forbid"):
     alpha: Annotated[Number, Field(gt=0)] | None = None
     """The alpha it was trained with, where the file does not say."""
     consistency: Consistency | None = None
-    """By default the experiment's."""
+    """By default the experiment's, which a loaded experiment has filled in."""
     consistencies: Annotated[tuple[Consistency, ...], Field(min_length=1)] | None = None
     """Makes a candidate of each, called NAME-c40 for 0.4."""
     trigger: str = ""
@@ -139,12 +139,18 @@ class Candidate(BaseModel, frozen=True, extra="forbid"):
         return self.model_copy(update={"name": name, "consistency": consistency, "consistencies": None})
 
 
-def _swept(candidates: tuple[Candidate, ...]) -> tuple[Candidate, ...]:
-    """Return the candidates, of a sweep one for each of its values; no two have one name."""
+def _swept(candidates: tuple[Candidate, ...], info: ValidationInfo) -> tuple[Candidate, ...]:
+    """Return the candidates, of a sweep one for each of its values; no two have one name.
+
+    Who says no consistency of its own has the experiment's.
+    """
     every = [[one.at(s) for s in one.strengths] if one.strengths else [one] for one in candidates]
     strong = chain.from_iterable(every)
     both = [[one.kept_same(c) for c in one.consistencies] if one.consistencies else [one] for one in strong]
-    swept = tuple(chain.from_iterable(both))
+    shared = {"consistency": info.data.get("consistency", 0.0)}
+    swept = tuple(
+        one.model_copy(update=shared) if one.consistency is None else one for one in chain.from_iterable(both)
+    )
     all_different(tuple(candidate.name for candidate in swept))
     return swept
 
@@ -197,10 +203,6 @@ class Experiment(BaseModel, frozen=True, extra="forbid", populate_by_name=True):
         AfterValidator(_swept),
     ]
     compare: Annotated[CompareTable, AfterValidator(_with_known_baseline)] = CompareTable()
-
-    def consistency_of(self, candidate: Candidate) -> float:
-        """Return how strongly a candidate keeps characters the same."""
-        return self.consistency if candidate.consistency is None else candidate.consistency
 
     @property
     def own_words(self) -> dict[str, tuple[str, ...]]:
@@ -268,7 +270,7 @@ def _foreign_faults(candidates: Sequence[Candidate]) -> Iterator[str]:
 
 def _anchor_faults(experiment: Experiment, stories: Sequence[LoadedStory]) -> Iterator[str]:
     """Yield why stories cannot be drawn with their characters kept the same, where that is asked for."""
-    if any(experiment.consistency_of(candidate) for candidate in experiment.candidates):
+    if any(candidate.consistency for candidate in experiment.candidates):
         for number, story in enumerate(stories, 1):
             yield from (f"stories[{number}] {story.name}: {told}" for told in anchor_faults(story.story))
 

@@ -52,7 +52,7 @@ def _idle_negatives(experiment: Experiment) -> Iterator[str]:
 
 def _nobody_kept(loaded: LoadedExperiment) -> Iterator[str]:
     """Yield which stories name nobody to keep the same, where that is asked for."""
-    if any(map(loaded.experiment.consistency_of, loaded.experiment.candidates)):
+    if any(candidate.consistency for candidate in loaded.experiment.candidates):
         for story in loaded.stories:
             if not story.story.characters:
                 yield (

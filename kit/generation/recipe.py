@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from kit.errors import InputError
 from kit.experiment.config import Candidate, DrawSettings, LoadedExperiment
-from kit.experiment.run import Run, Slot
+from kit.experiment.run import PanelRow, Run, Slot
 from kit.files.encodings import canonical_json, sha256_bytes
 from kit.generation.painter import Anchor, Painter, PanelRequest
 from kit.generation.processor import cpu_arithmetic
@@ -61,8 +61,7 @@ def plan_run(run: Run, painter: Painter) -> RunPlan:
     read, settings = check_drawable(run.loaded, painter), run.loaded.settings
     candidates = {candidate.name: candidate for candidate in run.loaded.experiment.candidates}
     loras = {name: (next(iter(read[name]), None), c.strength) for name, c in candidates.items()}
-    kept = run.loaded.experiment.consistency_of
-    facts = {name: _facts(c, loras[name][0]) | {"consistency": kept(c)} for name, c in candidates.items()}
+    facts = {name: _facts(c, loras[name][0]) for name, c in candidates.items()}
     shared = {name: recipe_of(painter, settings, facts[name]) for name in candidates}
     stories = {loaded.name: loaded.story for loaded in run.loaded.stories}
     jobs = []
@@ -70,13 +69,13 @@ def plan_run(run: Run, painter: Painter) -> RunPlan:
         story, candidate = stories[slot.story], candidates[slot.candidate]
         label = run.panel_path(*slot).relative_to(run.folder).as_posix()
         worn = loras[slot.candidate][0]
-        request = replace(request_of(story, slot, candidate, kept(candidate)), label=label)
+        request = replace(request_of(story, slot, candidate), label=label)
         job = job_of(slot, shared[slot.candidate], request)
         jobs.append(replace(job, lora_hash=worn.short_hash if worn else ""))
     return RunPlan(jobs, settings, loras, _identity(run, painter, facts))
 
 
-def request_of(story: Story, slot: Slot, candidate: Candidate, consistency: float) -> PanelRequest:
+def request_of(story: Story, slot: Slot, candidate: Candidate) -> PanelRequest:
     """Return what a panel's picture is drawn from, not yet known by a key."""
 
     def said(panel: int) -> str:
@@ -85,12 +84,18 @@ def request_of(story: Story, slot: Slot, candidate: Candidate, consistency: floa
     negative, panel = candidate.negative_for(story), slot.panel - 1
     anchors = tuple(
         Anchor(prompt=said(anchor.panel), negative=negative, seed=slot.seed, subject=anchor.subject)
-        for anchor in (anchors_of(story, panel) if consistency else ())
+        for anchor in (anchors_of(story, panel) if candidate.consistency else ())
     )
-    kept = consistency if anchors else 0.0
+    kept = candidate.consistency or 0.0 if anchors else 0.0
     return PanelRequest(
         prompt=said(panel), negative=negative, seed=slot.seed, anchors=anchors, consistency=kept
     )
+
+
+def drawn_from(panel: PanelRequest | PanelRow) -> tuple[object, ...]:
+    """Return the words that a picture is drawn from, for telling whether two are drawn from the same."""
+    anchors = [(anchor.prompt, anchor.subject) for anchor in panel.anchors]
+    return (panel.prompt, panel.negative, panel.consistency, anchors)
 
 
 def check_drawable(loaded: LoadedExperiment, painter: Painter) -> "dict[str, list[LoadedLora]]":
@@ -153,6 +158,7 @@ def _facts(candidate: Candidate, lora: "LoadedLora | None") -> dict[str, object]
         "keys": len(lora.pairs) if lora else 0,
         "trigger": candidate.trigger,
         "negative": candidate.negative,
+        "consistency": candidate.consistency or 0.0,
     }
 
 

@@ -9,7 +9,7 @@ from eval.scoring.records import PANELS_FILE, STORIES_FILE, PanelScore, Scores
 from kit.embedded import EMBEDDED
 from kit.experiment.identity import is_embedded
 from kit.files.encodings import canonical_json, sha256_bytes
-from kit.generation.recipe import request_of
+from kit.generation.recipe import drawn_from, request_of
 from kit.lora.convert import checkpoint_pieces, shared_pieces
 from kit.story.story import PANELS
 from submissions.bundle.manifest import panel_file
@@ -85,10 +85,8 @@ def _prompt_faults(evidence: Evidence) -> Iterator[Fault]:
     trigger = evidence.trained_lora.trigger if evidence.trained_lora else evidence.candidate.trigger
     candidate = evidence.candidate.model_copy(update={"trigger": trigger})
     for panel, row in sorted(evidence.rows.items()):
-        told = request_of(evidence.story.story, row.slot, candidate, row.consistency)
-        anchors = [(anchor.prompt, anchor.subject) for anchor in told.anchors]
-        drawn = [(anchor.prompt, anchor.subject) for anchor in row.anchors]
-        if (row.prompt, row.negative, drawn) != (told.prompt, told.negative, anchors):
+        told = request_of(evidence.story.story, row.slot, candidate)
+        if drawn_from(row) != drawn_from(told):
             problem = "was not drawn from the story's prompt and negative prompt as they stand now"
             yield Fault(panel_file(panel), problem, DRAW_AGAIN)
         yield from find_leaks(f"prompt of panel {panel}", f"{row.prompt}\n{row.negative}")
