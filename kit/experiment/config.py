@@ -27,6 +27,7 @@ from kit.experiment.other_files import ELSEWHERE, experiment_document
 from kit.experiment.tables import CompareTable, ScoreTable, WordsTable
 from kit.files.documents import faults_of
 from kit.files.user_paths import user_path
+from kit.story.anchors import anchor_faults
 from kit.story.foreign_syntax import foreign_marks
 from kit.story.story import LoadedStory, Story, load_story
 
@@ -60,6 +61,11 @@ Strength = Annotated[Number, Field(gt=0, le=2)]
 """Relative to the training: 1.0 is as trained."""
 
 
+Consistency = Annotated[Number, Field(ge=0, le=1)]
+"""How strongly characters are kept the same: the share of its attention that a panel gives to the panel that
+shows a character, where that is as like as the panel itself; 0 for none, .7 is a good start."""
+
+
 class StackedLora(BaseModel, frozen=True, extra="forbid"):
     """One of several LoRAs that are worn together."""
 
@@ -83,6 +89,10 @@ class Candidate(BaseModel, frozen=True, extra="forbid"):
     """Makes a candidate of each, called NAME-40 for 0.4."""
     alpha: Annotated[Number, Field(gt=0)] | None = None
     """The alpha it was trained with, where the file does not say."""
+    consistency: Consistency | None = None
+    """By default the experiment's, which a loaded experiment has filled in."""
+    consistencies: Annotated[tuple[Consistency, ...], Field(min_length=1)] | None = None
+    """Makes a candidate of each, called NAME-c40 for 0.4."""
     trigger: str = ""
     """Put in front of every prompt of this candidate."""
     negative: str | None = None
@@ -103,6 +113,8 @@ class Candidate(BaseModel, frozen=True, extra="forbid"):
             raise ValueError("strength and alpha need a lora")
         if self.strengths and self.strength != 1:
             raise ValueError("must have strength or strengths, got both")
+        if self.consistencies and self.consistency is not None:
+            raise ValueError("must have consistency or consistencies, got both")
         if self.loras and self.alpha is not None:
             raise ValueError("each of several LoRAs has an alpha of its own")
         return self
@@ -121,11 +133,24 @@ class Candidate(BaseModel, frozen=True, extra="forbid"):
         name = f"{self.name}-{100 * strength:g}".replace(".", "-")
         return self.model_copy(update={"name": name, "strength": strength, "strengths": None})
 
+    def kept_same(self, consistency: float) -> "Candidate":
+        """Return the candidate of a sweep that keeps its characters the same so strongly."""
+        name = f"{self.name}-c{100 * consistency:g}".replace(".", "-")
+        return self.model_copy(update={"name": name, "consistency": consistency, "consistencies": None})
 
-def _swept(candidates: tuple[Candidate, ...]) -> tuple[Candidate, ...]:
-    """Return the candidates, of a sweep over strengths one for each; no two have one name."""
+
+def _swept(candidates: tuple[Candidate, ...], info: ValidationInfo) -> tuple[Candidate, ...]:
+    """Return the candidates, of a sweep one for each of its values; no two have one name.
+
+    Who says no consistency of its own has the experiment's.
+    """
     every = [[one.at(s) for s in one.strengths] if one.strengths else [one] for one in candidates]
-    swept = tuple(chain.from_iterable(every))
+    strong = chain.from_iterable(every)
+    both = [[one.kept_same(c) for c in one.consistencies] if one.consistencies else [one] for one in strong]
+    shared = {"consistency": info.data.get("consistency", 0.0)}
+    swept = tuple(
+        one.model_copy(update=shared) if one.consistency is None else one for one in chain.from_iterable(both)
+    )
     all_different(tuple(candidate.name for candidate in swept))
     return swept
 
@@ -157,6 +182,8 @@ class Experiment(BaseModel, frozen=True, extra="forbid", populate_by_name=True):
     """Panel side in pixels, by default 256 for the mini base, 1024 for Kolors; 32 = the VAE's stride 8
     times the UNet's two halvings."""
     noise: Noise = "portable"
+    consistency: Consistency = 0.0
+    """Of every candidate that says none of its own."""
     cut_long_prompts: Flag = False
     """Draw with what the text encoder reads of a prompt that is too long, instead of refusing it."""
     batch: Count | None = None
@@ -228,7 +255,7 @@ def load_experiment(
         found = faults_of(error, Experiment, ELSEWHERE)
         raise InputError(str(path), [*found, *faults]) from error
     if weights_exist:
-        faults += list(_foreign_faults(experiment.candidates))
+        faults += [*_foreign_faults(experiment.candidates), *_anchor_faults(experiment, stories)]
     if faults:
         raise InputError(str(path), faults)
     return LoadedExperiment(path=path, experiment=experiment, stories=stories)
@@ -239,6 +266,13 @@ def _foreign_faults(candidates: Sequence[Candidate]) -> Iterator[str]:
     for number, candidate in enumerate(candidates, 1):
         for key, text in (("trigger", candidate.trigger), ("negative", candidate.negative or "")):
             yield from (f"candidate[{number}].{key}: {told}" for told in foreign_marks(text))
+
+
+def _anchor_faults(experiment: Experiment, stories: Sequence[LoadedStory]) -> Iterator[str]:
+    """Yield why stories cannot be drawn with their characters kept the same, where that is asked for."""
+    if any(candidate.consistency for candidate in experiment.candidates):
+        for number, story in enumerate(stories, 1):
+            yield from (f"stories[{number}] {story.name}: {told}" for told in anchor_faults(story.story))
 
 
 def _load_stories(

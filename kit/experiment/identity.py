@@ -21,6 +21,8 @@ class CandidateIdentity(BaseModel, frozen=True):
     trigger: str = ""
     negative: str | None = None
     """Its own negative prompt; None: the story's."""
+    consistency: float = 0.0
+    """How strongly its characters were kept the same."""
 
 
 class SettingsIdentity(BaseModel, frozen=True):

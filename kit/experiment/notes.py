@@ -16,6 +16,7 @@ def notes_on(loaded: LoadedExperiment) -> list[str]:
         *_alike(experiment.candidates),
         *(line for story in loaded.stories for line in _unmoved(experiment, story)),
         *_idle_negatives(experiment),
+        *_nobody_kept(loaded),
     ]
 
 
@@ -47,3 +48,14 @@ def _idle_negatives(experiment: Experiment) -> Iterator[str]:
     own = [candidate.name for candidate in experiment.candidates if candidate.negative]
     if own and experiment.cfg == 1:
         yield f"candidate {', '.join(own)}: negative shapes nothing where cfg is 1"
+
+
+def _nobody_kept(loaded: LoadedExperiment) -> Iterator[str]:
+    """Yield which stories name nobody to keep the same, where that is asked for."""
+    if any(candidate.consistency for candidate in loaded.experiment.candidates):
+        for story in loaded.stories:
+            if not story.story.characters:
+                yield (
+                    f"story {story.name} names no characters: consistency matches all of panel 1, "
+                    "its place too; a .toml story with [characters] keeps the hero alone the same"
+                )

@@ -55,6 +55,15 @@ class Slot(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class AnchorRow:
+    """A picture that a panel was drawn to match; it is drawn as the panel is, but for its words."""
+
+    prompt: str
+    subject: str
+    """The words of the prompt whom it is matched for; empty for the whole picture."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class PanelRow:
     """A panel that is safely on disk: one line of panels.jsonl."""
 
@@ -74,6 +83,9 @@ class PanelRow:
     negative: str
     seconds: Annotated[FiniteFloat, Field(ge=0)]
     """What drawing it took, its share of the batch; 0 for a copy of another panel's picture."""
+    anchors: tuple[AnchorRow, ...] = ()
+    consistency: Annotated[FiniteFloat, Field(ge=0, le=1)] = 0.0
+    """How strongly it was drawn to match its anchors."""
 
     @property
     def slot(self) -> Slot:
@@ -205,7 +217,10 @@ class Run:
 
     def append(self, row: PanelRow) -> None:
         """Add a row; it is on disk when this returns. A torn last line is closed first."""
-        line = canonical_json(asdict(row)) + b"\n"
+        told = asdict(row)
+        if not row.anchors:  # as all rows were written before there were any
+            del told["anchors"], told["consistency"]
+        line = canonical_json(told) + b"\n"
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             with self.rows_path.open("a+b") as file:

@@ -89,7 +89,7 @@ def draw_missing(
     if not requests:
         return
     note("reading the prompts")
-    texts = [text for request in requests for text in (request.prompt, request.negative)]
+    texts = [text for request in requests for text in request.texts]
     _ask_all(painters, lambda painter: painter.encode_prompts(texts))
     note("loading the base")
     together = _batch_plan(run, painters, requests)

@@ -8,8 +8,9 @@ from diffsynth.models.sdxl_unet import SDXLUNet
 from diffsynth.models.sdxl_vae_decoder import SDXLVAEDecoder
 from torch import Tensor, nn
 
+from kit.generation.shared_attention import SharedAttention, Sharing, WatchedAttention
 from kit.lora.lora import LoadedLora
-from kit.models.kolors.unet import attentions, regions
+from kit.models.kolors.unet import attentions, regions, rising_layers
 
 SHAPES = 64
 """More than SDXL's UNet has of blocks that differ in widths; torch stops compiling after 8."""
@@ -48,6 +49,8 @@ class Denoiser:
         self._first = CachedProjection(unet.get_submodule("text_intermediate_proj"))
         unet.text_intermediate_proj = self._first
         self._projections = list(_cached_projections(unet))
+        self._sharing: Sharing | None = None
+        self._sharers: list[SharedAttention | WatchedAttention] = []
         self._device, self._dtype = unet.conv_in.weight.device, unet.conv_in.weight.dtype
 
     @torch.no_grad()
@@ -93,6 +96,14 @@ class Denoiser:
         for layer in self._projections:
             layer.set_text(text)
 
+    def share(self, sharing: Sharing | None) -> None:
+        """Say which rows of the next calls read others; None for nobody, as if there were no such thing."""
+        if sharing is not None and not self._sharers:
+            self._sharers = list(_sharers(self.unet))
+        for attention in self._sharers:
+            attention.sharing = sharing
+        self._sharing = sharing
+
     def __call__(self, rows: Tensor, step: Tensor, sizes: Tensor, pooled: Tensor) -> Tensor:
         """Return the noise in each row, (B, 4, H/8, W/8), in the rows' own precision.
 
@@ -102,11 +113,14 @@ class Denoiser:
             sizes: as `time_ids` gives them.
             pooled: (B, hidden), the texts' second half.
         """
-        stance = "default" if len(rows) == self.compiled else "force_eager"
+        fits = len(rows) == self.compiled and self._sharing is None
+        stance = "default" if fits else "force_eager"
         with torch.compiler.set_stance(stance):
             predicted: Tensor = self.unet(
                 rows.to(self._dtype), step.to(self._device), self._first.answer, sizes, pooled.to(self._dtype)
             )
+        if self._sharing is not None:
+            self._sharing.end_step()
         return predicted.to(rows.dtype)
 
 
@@ -125,3 +139,10 @@ def _cached_projections(unet: SDXLUNet) -> Iterator[CachedProjection]:
             cached = CachedProjection(attention.get_submodule(name))
             attention.set_submodule(name, cached)
             yield cached
+
+
+def _sharers(unet: SDXLUNet) -> Iterator[SharedAttention | WatchedAttention]:
+    """Have the upward half's attentions share rows when they are told to, and yield them."""
+    for layer in rising_layers(unet):
+        layer.attn1, layer.attn2 = SharedAttention(layer.attn1), WatchedAttention(layer.attn2)
+        yield from (layer.attn1, layer.attn2)

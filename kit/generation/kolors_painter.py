@@ -14,12 +14,14 @@ from torch import Tensor, nn
 from kit.errors import RunError
 from kit.experiment.config import DrawSettings
 from kit.generation.denoiser import Denoiser, compile_parts
-from kit.generation.painter import BatchPlan, DrawFailure, DrawResult, PanelRequest
+from kit.generation.joining import JoinedAnchors, join_anchors
+from kit.generation.painter import Anchor, BatchPlan, DrawFailure, DrawResult, PanelRequest
+from kit.generation.shared_attention import Sharing
 from kit.images.decode import is_flat
 from kit.lora.lora import LoadedLora
 from kit.models.base import pick_device
 from kit.models.kolors.scheduler import BETA_END, TRAIN_STEPS, scheduler
-from kit.models.kolors.text_encoder import encode_prompts, truncated_tail
+from kit.models.kolors.text_encoder import encode_prompts, token_places, truncated_tail
 from kit.models.kolors.unet import linear_shapes, time_ids
 from kit.models.networks import Base, offloaded
 from kit.models.sizes import LATENT_CHANNELS, STRIDE
@@ -225,9 +227,13 @@ class KolorsPainter:
     def _denoise(self, latents: Tensor, requests: Sequence[PanelRequest], settings: DrawSettings) -> Tensor:
         """Return the latents after all steps, with classifier-free guidance unless cfg is 1."""
         guided = settings.cfg != 1.0
-        prompts = [request.prompt for request in requests]
+        joined = join_anchors(requests)
+        if beside := [first_noise(anchor.seed, settings, self.device) for anchor in joined.beside]:
+            latents = torch.cat([latents, *beside])
+        drawn: list[PanelRequest | Anchor] = [*requests, *joined.beside]
+        prompts = [row.prompt for row in drawn]
         if guided:
-            prompts += [request.negative for request in requests]
+            prompts += [row.negative for row in drawn]
         if not self._base.sizes.unet.can_normalise(len(prompts), settings.size):
             raise RunError(
                 f"size = {settings.size} is too small for this base: set size = {2 * settings.size} or more "
@@ -237,6 +243,7 @@ class KolorsPainter:
         self._denoiser.set_text(cross)
         sizes = time_ids(len(prompts), settings.size, self.device)
         sampler = scheduler(settings.steps)
+        self._denoiser.share(self._sharing(joined, drawn))
         for step in sampler.timesteps:
             rows = torch.cat([latents, latents]) if guided else latents
             predicted = self._denoiser(rows, step[None], sizes, pooled)
@@ -244,7 +251,17 @@ class KolorsPainter:
                 wanted, unwanted = predicted.chunk(2)
                 predicted = unwanted + settings.cfg * (wanted - unwanted)
             latents = sampler.step(predicted, step, latents)
-        return latents
+        return latents[: len(requests)]
+
+    def _sharing(self, joined: JoinedAnchors, drawn: Sequence[PanelRequest | Anchor]) -> Sharing | None:
+        """Return who reads whom in a batch, None where nobody reads."""
+        if not joined.readers:
+            return None
+        words = {row: self._places_of(drawn[row].prompt, text) for row, text in joined.subjects.items()}
+        return Sharing(rows=len(drawn), readers=joined.readers, subjects=words)
+
+    def _places_of(self, prompt: str, words: str) -> range:
+        return token_places(self._prompter, prompt, words) if words else range(0)
 
     def _read_states(self, prompts: Sequence[str]) -> tuple[Tensor, Tensor]:
         unread = next((prompt for prompt in prompts if prompt not in self._texts), None)

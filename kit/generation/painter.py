@@ -15,18 +15,40 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Anchor:
+    """A picture that panels read while they are drawn, so that whom it shows stays the same."""
+
+    prompt: str
+    negative: str
+    """Unused where cfg is 1."""
+    seed: int
+    subject: str = ""
+    """The words of the prompt whom it is read for; empty for the whole picture."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class PanelRequest:
     """One picture to draw."""
 
-    key: str
-    """sha256 of everything that shapes the picture."""
+    key: str = ""
+    """sha256 of everything that shapes the picture; empty while that is not known."""
     prompt: str
     negative: str
     """Unused where cfg is 1."""
     seed: int
     """The noise is this seed's alone, so equal seeds start equal prompts from equal noise."""
+    anchors: tuple[Anchor, ...] = ()
+    """What the panel reads while it is drawn, at most three."""
+    consistency: float = 0.0
+    """The share of its attention that the anchors get where they are as like as itself, 0 to 1."""
     label: str = ""
     """Where the panel belongs, for messages: candidate/order/story/seed/panel."""
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """Every text that is read for the picture."""
+        read = [text for anchor in self.anchors for text in (anchor.prompt, anchor.negative)]
+        return (self.prompt, self.negative, *read)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from kit.errors import InputError
 from kit.experiment.config import Candidate, DrawSettings, LoadedExperiment
-from kit.experiment.run import Run, Slot
+from kit.experiment.run import PanelRow, Run, Slot
 from kit.files.encodings import canonical_json, sha256_bytes
-from kit.generation.painter import Painter, PanelRequest
+from kit.generation.painter import Anchor, Painter, PanelRequest
 from kit.generation.processor import cpu_arithmetic
+from kit.story.anchors import anchors_of
 from kit.story.prompt import prompt_of
-from kit.story.story import PANELS
+from kit.story.story import PANELS, Story
 from kit.versions import installed_version
 
 if TYPE_CHECKING:
@@ -66,12 +67,35 @@ def plan_run(run: Run, painter: Painter) -> RunPlan:
     jobs = []
     for slot in run.wanted():
         story, candidate = stories[slot.story], candidates[slot.candidate]
-        prompt = prompt_of(story, slot.panel - 1, slot.order, candidate.trigger)
         label = run.panel_path(*slot).relative_to(run.folder).as_posix()
         worn = loras[slot.candidate][0]
-        job = job_of(slot, shared[slot.candidate], prompt, candidate.negative_for(story), label)
+        request = replace(request_of(story, slot, candidate), label=label)
+        job = job_of(slot, shared[slot.candidate], request)
         jobs.append(replace(job, lora_hash=worn.short_hash if worn else ""))
     return RunPlan(jobs, settings, loras, _identity(run, painter, facts))
+
+
+def request_of(story: Story, slot: Slot, candidate: Candidate) -> PanelRequest:
+    """Return what a panel's picture is drawn from, not yet known by a key."""
+
+    def said(panel: int) -> str:
+        return prompt_of(story, panel, slot.order, candidate.trigger)
+
+    negative, panel = candidate.negative_for(story), slot.panel - 1
+    anchors = tuple(
+        Anchor(prompt=said(anchor.panel), negative=negative, seed=slot.seed, subject=anchor.subject)
+        for anchor in (anchors_of(story, panel) if candidate.consistency else ())
+    )
+    kept = candidate.consistency or 0.0 if anchors else 0.0
+    return PanelRequest(
+        prompt=said(panel), negative=negative, seed=slot.seed, anchors=anchors, consistency=kept
+    )
+
+
+def drawn_from(panel: PanelRequest | PanelRow) -> tuple[object, ...]:
+    """Return the words that a picture is drawn from, for telling whether two are drawn from the same."""
+    anchors = [(anchor.prompt, anchor.subject) for anchor in panel.anchors]
+    return (panel.prompt, panel.negative, panel.consistency, anchors)
 
 
 def check_drawable(loaded: LoadedExperiment, painter: Painter) -> "dict[str, list[LoadedLora]]":
@@ -134,6 +158,7 @@ def _facts(candidate: Candidate, lora: "LoadedLora | None") -> dict[str, object]
         "keys": len(lora.pairs) if lora else 0,
         "trigger": candidate.trigger,
         "negative": candidate.negative,
+        "consistency": candidate.consistency or 0.0,
     }
 
 
@@ -157,21 +182,21 @@ def recipe_of(painter: Painter, how: DrawSettings, lora: Mapping[str, object]) -
     }
 
 
-def job_of(slot: Slot, shared: Mapping[str, object], prompt: str, negative: str, label: str) -> Job:
+def job_of(slot: Slot, shared: Mapping[str, object], request: PanelRequest) -> Job:
     """Return what a painter is asked for, known by the sha256 of its recipe.
 
     Args:
         slot: the panel; its seed is the picture's.
         shared: the recipe but for prompts and seed, as `recipe_of` makes it.
-        prompt: with the trigger before it.
-        negative: the candidate's, or the story's; it shapes nothing where cfg is 1.
-        label: where the panel belongs.
+        request: its prompt has the trigger before it; its negative shapes nothing where cfg is 1.
     """
-    shaping = negative if shared["cfg"] != 1 else ""
-    recipe = {**shared, "prompt": prompt, "negative": shaping, "seed": slot.seed}
+    shaping = request.negative if shared["cfg"] != 1 else ""
+    recipe = {**shared, "prompt": request.prompt, "negative": shaping, "seed": request.seed}
+    if request.anchors:  # each is drawn as this panel is, but for its words
+        read = [{"prompt": anchor.prompt, "subject": anchor.subject} for anchor in request.anchors]
+        recipe |= {"consistency": request.consistency, "anchors": read}
     key = sha256_bytes(canonical_json(recipe))
-    request = PanelRequest(key=key, prompt=prompt, negative=negative, seed=slot.seed, label=label)
-    return Job(slot=slot, recipe=recipe, request=request)
+    return Job(slot=slot, recipe=recipe, request=replace(request, key=key))
 
 
 def _identity(run: Run, painter: Painter, candidates: Mapping[str, object]) -> dict[str, object]:

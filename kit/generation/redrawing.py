@@ -30,7 +30,7 @@ class Redrawing:
     stay: int
     """Panels that have the picture they are to have."""
     whole_sets: bool
-    """Whether some set would keep none of its pictures: then more was changed than a panel's words."""
+    """Whether more was changed than a panel's words, as where some set would keep none of its pictures."""
 
 
 def refuse_redrawing(folder: Path, loaded: LoadedExperiment, painter: Painter) -> None:
@@ -62,12 +62,17 @@ def redrawing(folder: Path, rows: Sequence[PanelRow], jobs: Sequence[Job]) -> Re
         rows: what was drawn there.
         jobs: what is to be there.
     """
-    keys = {row.file: row.key for row in rows}
-    there = [job for job in jobs if job.request.label in keys and (folder / job.request.label).is_file()]
-    lost = [job for job in there if keys[job.request.label] != job.key]
-    kept = {job.slot[:4] for job in there if keys[job.request.label] == job.key}
-    gone = any(job.slot[:4] not in kept for job in lost)
+    drawn = {row.file: row for row in rows}
+    there = [job for job in jobs if job.request.label in drawn and (folder / job.request.label).is_file()]
+    lost = [job for job in there if drawn[job.request.label].key != job.key]
+    kept = {job.slot[:4] for job in there if drawn[job.request.label].key == job.key}
+    gone = any(job.slot[:4] not in kept or _kept_otherwise(job, drawn[job.request.label]) for job in lost)
     return Redrawing(lost=lost, stay=len(there) - len(lost), whole_sets=gone)
+
+
+def _kept_otherwise(job: Job, row: PanelRow) -> bool:
+    """Return whether a panel has its words still, and its characters are kept the same otherwise."""
+    return row.prompt == job.request.prompt and row.consistency != job.request.consistency
 
 
 def set_aside(run: Run, job: Job, row: PanelRow | None) -> Path | None:
@@ -130,6 +135,8 @@ def _settings(run: Run, plan: RunPlan) -> Iterator[str]:
     parts += [(f"{name}: ", "candidates", name) for name in plan.loras]
     for opening, table, name in parts:
         old, new = _table(drawn, table, name), _table(plan.identity, table, name)
+        if name:
+            old = {"consistency": 0.0, **old}  # what was drawn before there was any
         for key, value in new.items():
             if key in old and key not in _NO_REASON and old[key] != value:
                 now, before = (json.dumps(one, ensure_ascii=False) for one in (value, old[key]))

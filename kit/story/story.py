@@ -38,6 +38,7 @@ Place = tuple[int | str, ...]
 
 T = TypeVar("T")
 _ARRAY: tuple[type[Sequence[object]], ...] = (list, tuple)
+_PANEL_NAME = re.compile(rf"panel ([1-{PANELS}])")
 _CHINESE = re.compile(r"[\u3400-\u9fff]")
 
 
@@ -70,6 +71,30 @@ class Description(BaseModel, frozen=True, extra="forbid"):
     """The words of a character or a place, the same in every panel."""
 
     text: Words
+
+
+def panel_named(anchor: str) -> int:
+    """Return which panel, 0 to 7, "panel 1" to "panel 8" names; raises ValueError for anything else.
+
+    >>> panel_named("panel 3")
+    2
+    """
+    found = _PANEL_NAME.fullmatch(anchor)
+    if found is None:
+        raise ValueError(f'must be "panel 1" to "panel {PANELS}", got {anchor!r}')
+    return int(found[1]) - 1
+
+
+def _anchor_named(anchor: str) -> str:
+    panel_named(anchor)
+    return anchor
+
+
+class CharacterDescription(Description, frozen=True):
+    """The words of a character, and the panel that shows what it looks like."""
+
+    anchor: Annotated[str, AfterValidator(_anchor_named)] | None = None
+    """"panel 1" to "panel 8"; by default the first that shows it alone."""
 
 
 class Clause(BaseModel, frozen=True, extra="forbid"):
@@ -112,7 +137,7 @@ class Story(BaseModel, frozen=True, extra="forbid", populate_by_name=True):
     language: Language = "zh"
     negative: str = ""
     """What no panel shall show."""
-    characters: dict[str, Description] = {}
+    characters: dict[str, CharacterDescription] = {}
     places: dict[str, Description] = {}
     panels: tuple[Panel, ...] = Field(
         alias="panel", examples=['eight times [[panel]], each with prompt = "…" below it']
@@ -142,6 +167,19 @@ def _faults_between(document: object) -> Iterator[InitErrorDetails]:
         known = _value(document, table, dict) or {}
         if name not in known:
             yield _fault(place, f"{name!r} is not under [{table}], which has {_some_of(known)}")
+    yield from _anchor_faults(document, panels or ())
+
+
+def _anchor_faults(document: object, panels: Sequence[object]) -> Iterator[InitErrorDetails]:
+    """Yield the characters whose anchor is a panel that does not show them."""
+    for name, described in (_value(document, "characters", dict) or {}).items():
+        anchor = _value(described, "anchor", str)
+        if anchor is None or not _PANEL_NAME.fullmatch(anchor) or len(panels) != PANELS:
+            continue
+        clauses = _value(panels[panel_named(anchor)], "clauses", _ARRAY) or ()
+        if all(_value(clause, "character", str) != name for clause in clauses):
+            told = f"{anchor} does not show {name!r}: name a panel that has it as a character"
+            yield _fault(("characters", name, "anchor"), told)
 
 
 def _some_of(names: Iterable[object]) -> str:

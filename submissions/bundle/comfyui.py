@@ -228,6 +228,7 @@ def _note(graph: Graph, manifest: Manifest, pack: str) -> None:
         marks=OWN_MARKS,
         marked=[one.panel for one in panels if any(mark in one.prompt + one.negative for mark in OWN_MARKS)],
         largest=MAX_EXACT_SEED,
+        matched=[one.panel for one in panels if one.anchors],
         large=[one.panel for one in panels if one.seed > MAX_EXACT_SEED],
     )
     graph.add(_NOTE, (0, 0), [text.strip()])

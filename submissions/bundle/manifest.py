@@ -30,6 +30,8 @@ _MOST = 64
 """Panels and batches: no contest has as many."""
 _MOST_TOGETHER = 8
 """Pictures of a batch: a set of eight at most is drawn together."""
+_MOST_ANCHORS = 3
+"""That a panel is drawn to match."""
 _TOLD = 50
 """Faults of one manifest that are told one by one."""
 MAX_NODE_ALPHA = 4.0
@@ -65,6 +67,14 @@ def record_of_pieces(pieces: Iterable[Piece]) -> FileRecord:
     return FileRecord(sha256=sha256.hexdigest(), size_bytes=size)
 
 
+class AnchorRecord(Record, frozen=True):
+    """A picture that a panel was drawn to match: as the panel, but for its words."""
+
+    prompt: str
+    subject: str
+    """The words of the prompt whom it is matched for; empty for the whole picture."""
+
+
 class PanelRecord(Record, frozen=True):
     """Everything that one panel needs beside the settings to be drawn again."""
 
@@ -76,6 +86,9 @@ class PanelRecord(Record, frozen=True):
     prompt: str
     negative: str
     seed: Seed
+    anchors: Annotated[tuple[AnchorRecord, ...], Field(max_length=_MOST_ANCHORS)] = ()
+    consistency: Annotated[Finite, Field(ge=0, le=1)] = 0.0
+    """How strongly it was drawn to match its anchors."""
 
 
 class BatchRecord(Record, frozen=True):

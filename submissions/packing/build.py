@@ -95,7 +95,7 @@ def _draft(evidence: Evidence, entry: Entry, mosaic: str) -> Manifest:
 
 def _panel_record(row: PanelRow) -> PanelRecord:
     """Return what the run recorded of a panel, with its place in the bundle."""
-    told = {name: getattr(row, name) for name in PanelRecord.model_fields}
+    told = {name: value for name, value in asdict(row).items() if name in PanelRecord.model_fields}
     return PanelRecord.model_validate(told | {"file": panel_file(row.panel)})
 
 
@@ -111,7 +111,7 @@ def _lora_record(evidence: Evidence) -> LoraRecord | None:
             "sha256": sha256_bytes(evidence.lora.data),
             "source_sha256": evidence.lora.source_sha256,
             "source_hash": evidence.lora.source_hash,
-            **trained.model_dump(exclude={"lora_sha256", "negative"}),
+            **trained.model_dump(exclude={"lora_sha256", "negative", "consistency"}),
         }
     )
 

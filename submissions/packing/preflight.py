@@ -9,8 +9,8 @@ from eval.scoring.records import PANELS_FILE, STORIES_FILE, PanelScore, Scores
 from kit.embedded import EMBEDDED
 from kit.experiment.identity import is_embedded
 from kit.files.encodings import canonical_json, sha256_bytes
+from kit.generation.recipe import drawn_from, request_of
 from kit.lora.convert import checkpoint_pieces, shared_pieces
-from kit.story.prompt import prompt_of
 from kit.story.story import PANELS
 from submissions.bundle.manifest import panel_file
 from submissions.contest.rules import Rules
@@ -40,7 +40,7 @@ def check_entry(entry: Entry) -> Iterator[Fault]:
 def check_evidence(evidence: Evidence, entry: Entry) -> Iterator[Fault]:
     """Yield what is wrong with what the run holds for an entry."""
     yield from _picture_faults(evidence)
-    yield from _prompt_faults(evidence, entry)
+    yield from _prompt_faults(evidence)
     yield from _lora_faults(evidence, entry.rules)
     if evidence.scores is not None:
         yield from _score_faults(evidence, entry, evidence.scores)
@@ -80,13 +80,13 @@ def _picture_faults(evidence: Evidence) -> Iterator[Fault]:
             )
 
 
-def _prompt_faults(evidence: Evidence, entry: Entry) -> Iterator[Fault]:
+def _prompt_faults(evidence: Evidence) -> Iterator[Fault]:
     """Yield which panels were not drawn from the prompt that the story gives them."""
     trigger = evidence.trained_lora.trigger if evidence.trained_lora else evidence.candidate.trigger
-    story = evidence.story.story
-    negative = evidence.candidate.negative_for(story)
+    candidate = evidence.candidate.model_copy(update={"trigger": trigger})
     for panel, row in sorted(evidence.rows.items()):
-        if row.prompt != prompt_of(story, panel - 1, entry.order, trigger) or row.negative != negative:
+        told = request_of(evidence.story.story, row.slot, candidate)
+        if drawn_from(row) != drawn_from(told):
             problem = "was not drawn from the story's prompt and negative prompt as they stand now"
             yield Fault(panel_file(panel), problem, DRAW_AGAIN)
         yield from find_leaks(f"prompt of panel {panel}", f"{row.prompt}\n{row.negative}")

@@ -12,7 +12,7 @@ from PIL import Image
 from eval.scorers.protocols import Scorer
 from kit.experiment.config import DrawSettings
 from kit.experiment.run import Slot
-from kit.generation.painter import BatchPlan, DrawFailure, Painter
+from kit.generation.painter import Anchor, BatchPlan, DrawFailure, Painter, PanelRequest
 from kit.generation.processor import cpu_arithmetic
 from kit.generation.recipe import PACKAGES, Job, job_of, recipe_of
 from kit.images.decode import open_picture
@@ -113,7 +113,7 @@ def reproduce(bundle: Bundle, painter: Painter, progress: Progress | None = None
         progress.begin(sum(len(batch.prompts) for batch in batches), 0)
     jobs = [list(_jobs(batch, manifest, painter, how)) for batch in batches]
     requests = [job.request for together in jobs for job in together]
-    painter.encode_prompts([text for one in requests for text in (one.prompt, one.negative)])
+    painter.encode_prompts([text for one in requests for text in one.texts])
     painter.set_lora(lora, manifest.lora.strength if manifest.lora else 1.0)
     drawn: Drawn = {}
     for batch, together in zip(batches, jobs, strict=True):
@@ -179,11 +179,26 @@ def _jobs(batch: BatchRecord, manifest: Manifest, painter: Painter, how: DrawSet
         "strength": lora.strength if lora else 1.0,
     }
     shared = recipe_of(painter, how, worn)
-    negatives = {(panel.seed, panel.prompt): panel.negative for panel in manifest.panels}
+    panels = {panel.prompt: panel for panel in manifest.panels}
+    slot = Slot(manifest.candidate, manifest.order, manifest.story, batch.seed, 0)
     for prompt in batch.prompts:
-        negative = negatives.get((batch.seed, prompt), manifest.panels[0].negative)
-        slot = Slot(manifest.candidate, manifest.order, manifest.story, batch.seed, 0)
-        yield job_of(slot, shared, prompt, negative, f"seed {batch.seed}, {prompt}")
+        yield job_of(slot, shared, _request(prompt, batch.seed, panels.get(prompt), manifest))
+
+
+def _request(prompt: str, seed: int, panel: PanelRecord | None, manifest: Manifest) -> PanelRequest:
+    """Return what a picture of a batch is drawn from; None for a panel that the bundle does not have."""
+    said = panel or manifest.panels[0]
+    return PanelRequest(
+        prompt=prompt,
+        negative=said.negative,
+        seed=seed,
+        anchors=tuple(
+            Anchor(prompt=one.prompt, negative=said.negative, seed=seed, subject=one.subject)
+            for one in (panel.anchors if panel else ())
+        ),
+        consistency=panel.consistency if panel else 0.0,
+        label=f"seed {seed}, {prompt}",
+    )
 
 
 def _compared(

@@ -185,7 +185,11 @@ def _told(panel: PanelRecord, manifest: Manifest) -> dict[str, object]:
     """Return what a panel's recipe must say, but for the noise, by the manifest."""
     how, lora = manifest.settings, manifest.lora
     worn = lora and {"lora_sha256": lora.source_sha256, "alpha": lora.alpha, "strength": lora.strength}
-    return {
+    matched: dict[str, object] = {
+        "consistency": panel.consistency,
+        "anchors": [anchor.model_dump() for anchor in panel.anchors],
+    }
+    return (matched if panel.anchors else {}) | {
         "key": panel.key,
         "prompt": panel.prompt,
         "negative": panel.negative if how.cfg != 1 else "",

@@ -159,12 +159,26 @@ def _prompt_faults(manifest: Manifest) -> Iterator[Fault]:
     if len(said) < fewest:
         problem = f"must have at least {fewest} different prompts, got {len(said)}"
         yield Fault(place, problem, "write what each panel shows, draw and pack again")
+    yield from _anchor_faults(manifest)
     if manifest.lora and manifest.lora.trigger:
         yield from _trigger_faults(manifest, manifest.lora.trigger)
     elif manifest.lora and (words := _silent_trigger(manifest, manifest.lora)):
         problem = f"is empty, and every prompt begins with the file's own trigger words {words[:60]!r}"
         mend = "move them from the story to `trigger` below the candidate, and pack again"
         yield Fault(f"{MANIFEST}, lora.trigger", problem, mend)
+
+
+def _anchor_faults(manifest: Manifest) -> Iterator[Fault]:
+    """Yield which panels say that they were drawn to match what is no panel of the story."""
+    said = {panel.prompt for panel in manifest.panels}
+    for panel in manifest.panels:
+        place = f"{MANIFEST}, panel {panel.panel}"
+        if bool(panel.anchors) != bool(panel.consistency):
+            yield Fault(place, "must have both anchors and a consistency above 0, or neither")
+        for anchor in panel.anchors:
+            if anchor.prompt not in said or anchor.subject not in anchor.prompt:
+                problem = "must be matched to a panel of the story, for words that its prompt has"
+                yield Fault(place, problem, "pack again from the run")
 
 
 def _trigger_faults(manifest: Manifest, trigger: str) -> Iterator[Fault]:

@@ -19,5 +19,5 @@ def panel_request(prompt: str, seed: int = 0, negative: str = NEGATIVE) -> Panel
 def painted(
     painter: KolorsPainter, requests: list[PanelRequest], settings: DrawSettings = CFG4
 ) -> list[np.ndarray]:
-    painter.encode_prompts([text for asked in requests for text in (asked.prompt, asked.negative)])
+    painter.encode_prompts([text for asked in requests for text in asked.texts])
     return [np.asarray(picture).astype(int) for picture in painter.draw(requests, settings)]

@@ -85,6 +85,18 @@ def tokenize(prompter: KolorsPrompter, prompts: Sequence[str]) -> tuple[Tensor, 
     return tokens["input_ids"], tokens["attention_mask"], tokens["position_ids"]
 
 
+def token_places(prompter: KolorsPrompter, text: str, words: str) -> range:
+    """Return where words of a text stand among its TOKENS tokens; empty where they are not."""
+    before, found, _ = text.partition(words)
+    if not found:
+        return range(0)
+    pieces = prompter.tokenizer.tokenize
+    _, mask, _ = tokenize(prompter, [text])
+    first = int(mask[0].argmax()) + PREFIX_TOKENS  # padding goes before
+    start, end = (first + len(pieces(part)) for part in (before, before + words))
+    return range(min(start, TOKENS), min(end, TOKENS))
+
+
 def truncated_tail(prompter: KolorsPrompter, text: str) -> str:
     """Return the end of a text that the text encoder would not see; empty when it sees all of it."""
     pieces = prompter.tokenizer.tokenize(text)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from functools import cache
+from itertools import dropwhile
 from typing import TypeVar
 
 import torch
@@ -93,6 +94,14 @@ def attentions(unet: SDXLUNet) -> Iterator[nn.Module]:
     for block in unet.blocks:
         if isinstance(block, AttentionBlock):
             yield from (layer.attn2 for layer in block.transformer_blocks)
+
+
+def rising_layers(unet: SDXLUNet) -> Iterator[nn.Module]:
+    """Yield the layers of the upward half, which draw the looks of what the others have placed."""
+    rising = dropwhile(lambda block: not isinstance(block, PopBlock), unet.blocks)
+    for block in rising:
+        if isinstance(block, AttentionBlock):
+            yield from block.transformer_blocks
 
 
 def regions(network: SDXLUNet | SDXLVAEDecoder) -> Iterator[nn.Module]:

@@ -69,13 +69,20 @@ def test_a_run_holds_the_experiment_with_every_default_written_out(tmp_path: Pat
         "cfg": 4.0,
         "size": 256,
         "noise": "portable",
+        "consistency": 0.0,
         "cut_long_prompts": False,
         "memory": "auto",
         "score": {"aesthetic": "mini", "clip": "mini", "gate": 6.0, "copy_above": 0.95},
         "candidate": [
-            {"name": "base", "strength": 1.0, "trigger": ""},
-            {"name": "ink", "lora": "loras/ink.safetensors", "strength": 1.0, "trigger": "水墨画"},
-            {"name": "paper", "lora": "mini:papercut", "strength": 0.5, "trigger": ""},
+            {"name": "base", "strength": 1.0, "consistency": 0.0, "trigger": ""},
+            {
+                "name": "ink",
+                "lora": "loras/ink.safetensors",
+                "strength": 1.0,
+                "consistency": 0.0,
+                "trigger": "水墨画",
+            },
+            {"name": "paper", "lora": "mini:papercut", "strength": 0.5, "consistency": 0.0, "trigger": ""},
         ],
         "compare": {"baseline": "base", "metrics": []},
     }

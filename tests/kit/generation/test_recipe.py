@@ -135,6 +135,7 @@ def test_run_json_says_who_drew_what_and_how(tmp_path):
         "keys": 88,
         "trigger": "",
         "negative": None,
+        "consistency": 0.0,
     }
     assert identity["candidates"]["base"]["lora_sha256"] is None
     assert identity["settings"] == {

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kit.story.prompt import ResolvedClause, arrange, check_order, clauses_of, prompt_of, split
-from kit.story.story import Clause, Description, Panel, Role, Story
+from kit.story.story import CharacterDescription, Clause, Description, Panel, Role, Story
 
 NAMED = ("authored", "subject-first", "scene-first", "style-last", "reversed")
 ROLES: tuple[Role, ...] = ("style", "subject", "action", "place", "detail", "unknown")
@@ -35,7 +35,7 @@ def story(*panels: Panel, language: str = "zh") -> Story:
         {
             "title": "雪",
             "language": language,
-            "characters": {"cat": Description(text="一只灰色的小猫，戴着帽子")},
+            "characters": {"cat": CharacterDescription(text="一只灰色的小猫，戴着帽子")},
             "places": {"home": Description(text="在家里客厅")},
             "panel": (*panels, *filler),
         }

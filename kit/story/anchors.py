@@ -1,0 +1,61 @@
+"""Which panels of a story show what its characters look like, for panels drawn to show the same."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from kit.story.story import PANELS, Story, panel_named
+
+MOST_ANCHORS = 3
+"""That one panel may have; more would crowd its own picture out."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StoryAnchor:
+    """A panel that others are drawn to match, and whom it shows."""
+
+    panel: int
+    """0 to 7."""
+    subject: str
+    """The words whom it is matched for; empty for the whole picture, where a story names no characters."""
+
+
+def cast_of(story: Story, panel: int) -> tuple[str, ...]:
+    """Return the characters that a panel (0 to 7) names, each once, in the order of its clauses."""
+    named = (clause.character for clause in story.panels[panel].clauses)
+    return tuple(dict.fromkeys(name for name in named if name is not None))
+
+
+def anchors_of(story: Story, panel: int) -> tuple[StoryAnchor, ...]:
+    """Return the panels that a panel (0 to 7) is drawn to match.
+
+    A character's anchor is the panel that the story says, else the first that shows it alone, else the first
+    that shows it. A panel that is the anchor of all whom it shows has none, nor has a character of one panel.
+    Without any characters the first panel is the anchor of all.
+    """
+    if not story.characters:
+        return (StoryAnchor(panel=0, subject=""),) if panel else ()
+    anchors = [
+        StoryAnchor(panel=anchor, subject=story.characters[name].text)
+        for name in cast_of(story, panel)
+        if (anchor := _anchor_panel(story, name)) is not None
+    ]
+    return () if all(anchor.panel == panel for anchor in anchors) else tuple(anchors)
+
+
+def _anchor_panel(story: Story, name: str) -> int | None:
+    """Return the panel that shows what a character looks like; None where no other panel could match it."""
+    shown = [panel for panel in range(PANELS) if name in cast_of(story, panel)]
+    if said := story.characters[name].anchor:
+        return panel_named(said)
+    alone = [panel for panel in shown if len(cast_of(story, panel)) == 1]
+    return [*alone, *shown][0] if len(shown) > 1 else None
+
+
+def anchor_faults(story: Story) -> Iterator[str]:
+    """Yield why panels of a story cannot be drawn to match others."""
+    for panel in range(PANELS):
+        if (count := len(anchors_of(story, panel))) > MOST_ANCHORS:
+            yield (
+                f"panel {panel + 1} shows {count} characters that other panels show too, at most "
+                f"{MOST_ANCHORS} can be kept the same in one panel: show fewer, or leave consistency out"
+            )

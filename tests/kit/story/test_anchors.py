@@ -1,0 +1,80 @@
+import pytest
+
+from kit.errors import InputError
+from kit.story.anchors import StoryAnchor, anchor_faults, anchors_of, cast_of
+from kit.story.story import PANELS, Story, load_story
+
+GIRL, CAT = "一个小女孩", "一只小猫"
+
+
+def story(*casts: str, girl: str = "", more: dict[str, str] | None = None) -> Story:
+    """Return a story whose panels show the characters named in each text; what is not said shows nobody."""
+    described = {"girl": {"text": GIRL} | ({"anchor": girl} if girl else {}), "cat": {"text": CAT}}
+    described |= {name: {"text": text} for name, text in (more or {}).items()}
+    panels = []
+    for number in range(PANELS):
+        cast = casts[number].split() if number < len(casts) else []
+        subjects = [{"role": "subject", "character": name} for name in cast]
+        panels.append({"clauses": [*subjects, {"role": "place", "text": f"在第{number}条街上"}]})
+    return Story.model_validate({"title": "街", "characters": described, "panel": panels})
+
+
+def read(told: Story) -> list[list[int]]:
+    """Return which panels, from 1, each panel matches."""
+    return [[anchor.panel + 1 for anchor in anchors_of(told, panel)] for panel in range(PANELS)]
+
+
+def test_a_character_is_matched_to_the_first_panel_that_shows_it_alone():
+    assert read(story("girl cat", "girl", "cat", "girl", "girl cat"))[:5] == [[2, 3], [], [], [2], [2, 3]]
+
+
+def test_who_is_never_alone_is_matched_to_the_first_panel_that_shows_it():
+    told = story("girl", "girl cat", "girl cat")
+    assert read(told)[:3] == [[], [1, 2], [1, 2]], "the cat's own panel matches the girl's, and its own look"
+
+
+def test_a_panel_without_characters_and_a_character_of_one_panel_match_nobody():
+    assert read(story("girl", "", "cat", "girl"))[:4] == [[], [], [], [1]]
+
+
+def test_the_story_can_say_which_panel_shows_what_a_character_looks_like():
+    assert read(story("girl", "girl", "girl", girl="panel 3"))[:3] == [[3], [3], []]
+
+
+def test_an_anchor_says_whom_it_is_read_for():
+    assert anchors_of(story("girl", "girl"), 1) == (StoryAnchor(panel=0, subject=GIRL),)
+    assert cast_of(story("girl cat girl"), 0) == ("girl", "cat")
+
+
+def test_a_story_of_plain_prompts_is_matched_whole_to_its_first_panel():
+    plain = Story.model_validate({"title": "雨", "panel": [{"prompt": f"小猫 {n}"} for n in range(PANELS)]})
+    assert anchors_of(plain, 0) == ()
+    assert anchors_of(plain, 5) == (StoryAnchor(panel=0, subject=""),)
+
+
+def test_more_than_three_in_one_panel_are_a_fault_that_names_it():
+    more = {name: f"一个{name}" for name in ("dog", "fox")}
+    assert list(anchor_faults(story("girl", "girl cat dog fox", more=more))) == []
+    crowded = story("girl", "girl cat dog fox", "girl cat dog fox", more=more)
+    assert [fault.split(" characters")[0] for fault in anchor_faults(crowded)] == [
+        "panel 2 shows 4",
+        "panel 3 shows 4",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("anchor", "fault"),
+    [
+        ("panel 2", "characters.girl.anchor: panel 2 does not show 'girl': name a panel that has it"),
+        ("panel 9", 'characters.girl.anchor: must be "panel 1" to "panel 8", got \'panel 9\''),
+        ("1", 'must be "panel 1" to "panel 8"'),
+        ("", 'must be "panel 1" to "panel 8"'),
+    ],
+)
+def test_an_anchor_that_cannot_be_is_refused_by_name(tmp_path, anchor, fault):
+    shows = '[[panel]]\nclauses = [{ role = "subject", character = "girl" }]\n'
+    text = f'title = "街"\n[characters.girl]\ntext = "{GIRL}"\nanchor = "{anchor}"\n{shows}'
+    (tmp_path / "a.toml").write_text(text + '[[panel]]\nprompt = "街"\n' * 7, encoding="utf-8")
+    with pytest.raises(InputError) as refused:
+        load_story(tmp_path / "a.toml")
+    assert fault in str(refused.value)

@@ -1,0 +1,121 @@
+"""Characters that are kept the same, from the experiment to the bundle that is drawn again."""
+
+import json
+import signal
+from pathlib import Path
+
+import pytest
+from command import refused, said, stopped_at_the_first_panel, tree
+from fakes import toy_base, toy_lora
+
+from kit.experiment.run import Run
+from submissions.contest.rules import SHIPPED
+
+CASTS = ("girl", "cat", "girl cat", "girl", "", "cat", "girl cat", "girl")
+DONE = ("坐在沙发上", "睡觉", "在公园里", "夜晚", "下雪，夜晚", "穿着粉色裙子", "紫色短发，夜晚", "黄色")
+HEAD = 'title = "街"\n[characters.girl]\ntext = "一个小女孩"\n[characters.cat]\ntext = "一只小猫"\n'
+
+
+def written(folder: Path, *lines: str) -> Path:
+    """Return an experiment on the toy base: a girl and a cat, apart and together."""
+    panels = []
+    for number, cast in enumerate(CASTS):
+        subjects = [f'{{ role = "subject", character = "{name}" }}' for name in cast.split()]
+        clauses = [*subjects, f'{{ role = "action", text = "{DONE[number]}" }}']
+        panels.append(f"[[panel]]\nclauses = [{', '.join(clauses)}]\n")
+    (folder / "street.toml").write_text(HEAD + "".join(panels), encoding="utf-8")
+    toy_lora(folder / "ink.safetensors")
+    head = ('stories = ["street.toml"]', f'base = "{toy_base()}"', "seeds = [0]", "size = 64", "steps = 2")
+    candidate = ("[[candidate]]", 'name = "ink"', 'lora = "ink.safetensors"')
+    (folder / "a.toml").write_text("\n".join((*head, "batch = 3", *candidate, *lines)), encoding="utf-8")
+    return folder / "a.toml"
+
+
+def pictures(run: Path) -> dict[str, bytes]:
+    return {file: data for file, data in tree(run / "panels").items() if file.endswith(".png")}
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("kept")
+    said("run", written(folder, "consistencies = [0, 0.7]"), "--out", folder / "run")
+    return folder
+
+
+def test_a_sweep_makes_a_candidate_of_each_and_the_page_says_how_strongly(drawn):
+    run = Run.open(drawn / "run")
+    assert [one.name for one in run.loaded.experiment.candidates] == ["ink-c0", "ink-c70"]
+    assert "人物保持一致，0.7" in (drawn / "run" / "report.html").read_text("utf-8")
+    rows = {row.panel: row for row in run.rows() if row.candidate == "ink-c70"}
+    read = {panel: [anchor.subject for anchor in row.anchors] for panel, row in sorted(rows.items())}
+    assert list(read.values()) == [
+        *([], [], ["一个小女孩", "一只小猫"], ["一个小女孩"]),
+        *([], ["一只小猫"], ["一个小女孩", "一只小猫"], ["一个小女孩"]),
+    ]
+    keys = [
+        {row.panel: row.key for row in run.rows() if row.candidate == f"ink-{one}"} for one in ("c0", "c70")
+    ]
+    same = [panel for panel in range(1, 9) if keys[0][panel] == keys[1][panel]]
+    assert same == [1, 2, 5], "who matches nobody is the picture that it was"
+
+
+def test_a_run_that_was_killed_ends_in_the_same_pictures(drawn, tmp_path):
+    experiment = written(tmp_path, "consistencies = [0, 0.7]")
+    words = ("generate", experiment, "--out", tmp_path / "run")
+    stopped_at_the_first_panel(tmp_path / "run", signal.SIGKILL, *words)
+    assert 0 < len(pictures(tmp_path / "run")) < 16
+    said(*words)
+    assert pictures(tmp_path / "run") == pictures(drawn / "run")
+
+
+def test_a_bundle_of_kept_characters_is_sound_and_drawn_again_to_the_last_byte(drawn, tmp_path):
+    (tmp_path / "introduction.md").write_text(
+        "一个水墨风格的 LoRA，用四十张自己画的水墨画训练。", encoding="utf-8"
+    )
+    easy = (
+        (SHIPPED / "practice.toml")
+        .read_text(encoding="utf-8")
+        .replace("threshold = 6.0", "threshold = -10.0")
+    )
+    (tmp_path / "easy.toml").write_text(easy.replace('name = "practice"', 'name = "easy"'), encoding="utf-8")
+    texts = ("--team", "街", "--title", "街", "--introduction", tmp_path / "introduction.md")
+    same = ("--rules", tmp_path / "easy.toml")
+    said("pack", drawn / "run", "--candidate", "ink-c70", *texts, *same, "--out", tmp_path / "a.zip")
+    lines = said("reproduce", tmp_path / "a.zip", *same, "--base", toy_base()).splitlines()
+    assert lines[:9] == [f"{tmp_path / 'a.zip'}: no faults", *(f"panel {n}: identical" for n in range(1, 9))]
+
+
+def test_a_changed_consistency_is_said_before_pictures_are_lost(tmp_path):
+    said("generate", written(tmp_path, "consistency = 0.7"), "--out", tmp_path / "run")
+    before = pictures(tmp_path / "run")
+    told = refused("generate", written(tmp_path, "consistency = 0.4"), "--out", tmp_path / "run")
+    assert "ink: consistency 0.4 instead of 0.7" in told
+    assert pictures(tmp_path / "run") == before
+
+
+@pytest.mark.parametrize(
+    ("line", "fault"),
+    [
+        ("consistency = 1.5", "candidate[1].consistency: must be less than or equal to 1"),
+        ("consistency = -0.1", "candidate[1].consistency: must be greater than or equal to 0"),
+        ('consistency = "much"', "candidate[1].consistency: "),
+        ("consistencies = []", "candidate[1].consistencies: "),
+        ("consistency = 0.5\nconsistencies = [0.5]", "must have consistency or consistencies, got both"),
+    ],
+)
+def test_a_strength_that_cannot_be_is_refused_before_anything_is_drawn(tmp_path, line, fault):
+    assert fault in refused("generate", written(tmp_path, line), "--out", tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_story_that_names_nobody_is_matched_whole_and_says_so(tmp_path):
+    experiment = written(tmp_path, "consistency = 0.7")
+    (tmp_path / "street.toml").write_text(
+        'title = "街"\n' + "".join(f'[[panel]]\nprompt = "小猫，第{n}天"\n' for n in range(8)),
+        encoding="utf-8",
+    )
+    assert "note    story street names no characters" in said(
+        "generate", experiment, "--out", tmp_path / "run"
+    )
+    rows = [json.loads(line) for line in (tmp_path / "run" / "panels.jsonl").read_text("utf-8").splitlines()]
+    assert [len(row.get("anchors", [])) for row in rows] == [0] + [1] * 7
