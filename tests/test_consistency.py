@@ -96,8 +96,8 @@ def test_a_changed_consistency_is_said_before_pictures_are_lost(tmp_path):
 @pytest.mark.parametrize(
     ("line", "fault"),
     [
-        ("consistency = 1.5", "candidate[1].consistency: must be less than or equal to 1"),
-        ("consistency = -0.1", "candidate[1].consistency: must be greater than or equal to 0"),
+        ("consistency = 1.5", "candidate[1].consistency: must be at most 1, got 1.5"),
+        ("consistency = -0.1", "candidate[1].consistency: must be at least 0, got -0.1"),
         ('consistency = "much"', "candidate[1].consistency: "),
         ("consistencies = []", "candidate[1].consistencies: "),
         ("consistency = 0.5\nconsistencies = [0.5]", "must have consistency or consistencies, got both"),

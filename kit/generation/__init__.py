@@ -1,1 +1,1 @@
-"""Drawing: the stage, the painter, the denoiser, batches, devices."""
+"""Drawing: the stage, the painter, the denoiser, batches, devices, anchors."""

@@ -8,7 +8,7 @@ from diffsynth.models.sdxl_unet import SDXLUNet
 from diffsynth.models.sdxl_vae_decoder import SDXLVAEDecoder
 from torch import Tensor, nn
 
-from kit.generation.shared_attention import SharedAttention, Sharing, WatchedAttention
+from kit.generation.anchors.shared_attention import SharedAttention, Sharing, WatchedAttention
 from kit.lora.lora import LoadedLora
 from kit.models.kolors.unet import attentions, regions, rising_layers
 

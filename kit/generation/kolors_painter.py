@@ -13,10 +13,10 @@ from torch import Tensor, nn
 
 from kit.errors import RunError
 from kit.experiment.config import DrawSettings
+from kit.generation.anchors.joining import JoinedAnchors, join_anchors
+from kit.generation.anchors.shared_attention import Sharing
 from kit.generation.denoiser import Denoiser, compile_parts
-from kit.generation.joining import JoinedAnchors, join_anchors
 from kit.generation.painter import Anchor, BatchPlan, DrawFailure, DrawResult, PanelRequest
-from kit.generation.shared_attention import Sharing
 from kit.images.decode import is_flat
 from kit.lora.lora import LoadedLora
 from kit.models.base import pick_device

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from eval.metrics.consistency import (
@@ -130,6 +130,7 @@ def test_two_panels_shown_in_each_others_place_both_come_second():
 def test_ranks_without_ties_are_what_sorting_gives(seed, panels):
     story, texts = rows(seed, panels), rows(seed + 1, panels)
     unit = story / np.linalg.norm(story, axis=1, keepdims=True)
+    assume(all(np.diff(np.sort(unit @ text)).min(initial=1) > 1e-6 for text in texts))
     expected = [1 + sorted(unit @ texts[k], reverse=True).index((unit @ texts[k])[k]) for k in range(panels)]
     assert text_ranks(story, texts).tolist() == expected
 

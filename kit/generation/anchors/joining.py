@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from kit.generation.anchors.shared_attention import AnchoredRow
 from kit.generation.painter import Anchor, PanelRequest
-from kit.generation.shared_attention import Reader
 
 
 class JoinedAnchors(NamedTuple):
@@ -12,7 +12,7 @@ class JoinedAnchors(NamedTuple):
 
     beside: Sequence[Anchor]
     """Those that are no panel of the batch; their rows follow the panels'."""
-    readers: Sequence[Reader]
+    readers: Sequence[AnchoredRow]
     subjects: Mapping[int, str]
     """The words that each row is read for."""
 
@@ -38,5 +38,5 @@ def join_anchors(requests: Sequence[PanelRequest]) -> JoinedAnchors:
             read.append(rows[known])
             subjects[rows[known]] = anchor.subject
         if read:
-            readers.append(Reader(row, tuple(read), request.consistency))
+            readers.append(AnchoredRow(row, tuple(read), request.consistency))
     return JoinedAnchors(beside, readers, subjects)

@@ -29,7 +29,7 @@ FAINTEST = 1e-4
 """What a token outside the mask counts."""
 
 
-class Reader(NamedTuple):
+class AnchoredRow(NamedTuple):
     """A row that reads others."""
 
     row: int
@@ -45,7 +45,7 @@ class Sharing:
 
     rows: int
     """Of one half: rows of wanted texts; as many of unwanted ones may follow, sharing among themselves."""
-    readers: Sequence[Reader]
+    readers: Sequence[AnchoredRow]
     subjects: Mapping[int, Sequence[int]]
     """The places of the subject's words in the text of an anchor's row; none: the whole picture is read."""
     _masks: dict[int, Tensor] = field(default_factory=dict)
@@ -64,12 +64,12 @@ class Sharing:
             self._masks[row] = seen if before is None else (before + seen) / 2
         self._seen.clear()
 
-    def groups(self) -> list[list[Reader]]:
+    def groups(self) -> list[list[AnchoredRow]]:
         """Return the readers, those together that read equally many."""
         counts = sorted({len(reader.anchors) for reader in self.readers})
         return [[reader for reader in self.readers if len(reader.anchors) == count] for count in counts]
 
-    def bias(self, reader: Reader, query: Tensor) -> Tensor:
+    def bias(self, reader: AnchoredRow, query: Tensor) -> Tensor:
         """Return what is added to the scores of a reader's own tokens, 0, and of its anchors' tokens.
 
         Args:
