@@ -10,6 +10,7 @@ from fakes import toy_base, toy_lora
 
 from kit.experiment.run import Run
 from submissions.contest.rules import SHIPPED
+from submissions.verification import likeness_checks
 
 CASTS = ("girl", "cat", "girl cat", "girl", "", "cat", "girl cat", "girl")
 DONE = ("坐在沙发上", "睡觉", "在公园里", "夜晚", "下雪，夜晚", "穿着粉色裙子", "紫色短发，夜晚", "黄色")
@@ -68,7 +69,8 @@ def test_a_run_that_was_killed_ends_in_the_same_pictures(drawn, tmp_path):
     assert pictures(tmp_path / "run") == pictures(drawn / "run")
 
 
-def test_a_bundle_of_kept_characters_is_sound_and_drawn_again_to_the_last_byte(drawn, tmp_path):
+def test_a_bundle_of_kept_characters_is_sound_and_drawn_again_to_the_last_byte(drawn, tmp_path, monkeypatch):
+    monkeypatch.setattr(likeness_checks, "ALIKE", -1)  # pictures of a toy base may be alike
     (tmp_path / "introduction.md").write_text(
         "一个水墨风格的 LoRA，用四十张自己画的水墨画训练。", encoding="utf-8"
     )

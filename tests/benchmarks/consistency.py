@@ -182,6 +182,8 @@ def measured(painter: Painter, options: argparse.Namespace, judge: Judge) -> Ite
     )
     plans = [("one", ["", *embedded_loras()]), ("told", [""]), ("two", [""])]
     for kind, styles in plans:
+        if kind not in options.kinds:
+            continue
         count = options.stories if kind == "one" else max(1, options.stories // 2)
         for style in styles:
             painter.set_lora(find_lora(f"mini:{style}") if style else None, 1.0)
@@ -255,6 +257,7 @@ def main() -> None:
     parser.add_argument("--stories", type=int, default=100)
     parser.add_argument("--steps", type=int, default=25)
     parser.add_argument("--consistencies", type=float, nargs="+", default=[0.0, 0.5, 0.7, 0.85])
+    parser.add_argument("--kinds", nargs="+", default=["one", "told", "two"])
     parser.add_argument("--judge", type=Path, default=ROOT / "judge.pt")
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
