@@ -95,6 +95,18 @@ def test_a_changed_consistency_is_said_before_pictures_are_lost(tmp_path):
     assert pictures(tmp_path / "run") == before
 
 
+def test_with_one_anchor_seed_every_seed_matches_the_same_pictures(tmp_path):
+    experiment = written(tmp_path, "consistency = 0.7")
+    told = experiment.read_text(encoding="utf-8").replace("seeds = [0]", "seeds = [0, 5]\nanchor_seed = 5")
+    experiment.write_text(told, encoding="utf-8")
+    said("generate", experiment, "--out", tmp_path / "run")
+    rows = {(row.seed, row.panel): row for row in Run.open(tmp_path / "run").rows()}
+    assert {anchor.seed for row in rows.values() for anchor in row.anchors} == {5}
+    assert [len(rows[5, panel].anchors) for panel in (1, 2, 4)] == [0, 0, 1]
+    assert [len(rows[0, panel].anchors) for panel in (1, 2, 4)] == [1, 1, 1], "it matches what seed 5 gives"
+    assert [row.prompt for row in rows[0, 1].anchors] == [rows[0, 1].prompt]
+
+
 @pytest.mark.parametrize(
     ("line", "fault"),
     [

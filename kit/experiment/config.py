@@ -184,6 +184,8 @@ class Experiment(BaseModel, frozen=True, extra="forbid", populate_by_name=True):
     noise: Noise = "portable"
     consistency: Consistency = 0.0
     """Of every candidate that says none of its own."""
+    anchor_seed: Seed | None = None
+    """Of the pictures that panels match, so that all seeds show one hero; by default each seed its own."""
     cut_long_prompts: Flag = False
     """Draw with what the text encoder reads of a prompt that is too long, instead of refusing it."""
     batch: Count | None = None

@@ -61,6 +61,7 @@ class AnchorRow:
     prompt: str
     subject: str
     """The words of the prompt whom it is matched for; empty for the whole picture."""
+    seed: int
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

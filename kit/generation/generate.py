@@ -197,7 +197,10 @@ def _keep(run: Run, job: Job, data: bytes, seconds: float) -> None:
             sha256=sha256_bytes(data),
             prompt=job.request.prompt,
             negative=job.request.negative,
-            anchors=tuple(AnchorRow(prompt=one.prompt, subject=one.subject) for one in job.request.anchors),
+            anchors=tuple(
+                AnchorRow(prompt=one.prompt, subject=one.subject, seed=one.seed)
+                for one in job.request.anchors
+            ),
             consistency=job.request.consistency,
             seconds=seconds,
         )

@@ -69,22 +69,34 @@ def plan_run(run: Run, painter: Painter) -> RunPlan:
         story, candidate = stories[slot.story], candidates[slot.candidate]
         label = run.panel_path(*slot).relative_to(run.folder).as_posix()
         worn = loras[slot.candidate][0]
-        request = replace(request_of(story, slot, candidate), label=label)
+        request = request_of(story, slot, candidate, run.loaded.experiment.anchor_seed)
+        request = replace(request, label=label)
         job = job_of(slot, shared[slot.candidate], request)
         jobs.append(replace(job, lora_hash=worn.short_hash if worn else ""))
     return RunPlan(jobs, settings, loras, _identity(run, painter, facts))
 
 
-def request_of(story: Story, slot: Slot, candidate: Candidate) -> PanelRequest:
-    """Return what a panel's picture is drawn from, not yet known by a key."""
+def request_of(
+    story: Story, slot: Slot, candidate: Candidate, anchor_seed: int | None = None
+) -> PanelRequest:
+    """Return what a panel's picture is drawn from, not yet known by a key.
+
+    Args:
+        story: what is told.
+        slot: the panel.
+        candidate: who draws it.
+        anchor_seed: of the pictures that it matches; None for the panel's own.
+    """
 
     def said(panel: int) -> str:
         return prompt_of(story, panel, slot.order, candidate.trigger)
 
     negative, panel = candidate.negative_for(story), slot.panel - 1
+    seed = slot.seed if anchor_seed is None else anchor_seed
+    matched = anchors_of(story, panel, own_seed=seed == slot.seed) if candidate.consistency else ()
     anchors = tuple(
-        Anchor(prompt=said(anchor.panel), negative=negative, seed=slot.seed, subject=anchor.subject)
-        for anchor in (anchors_of(story, panel) if candidate.consistency else ())
+        Anchor(prompt=said(anchor.panel), negative=negative, seed=seed, subject=anchor.subject)
+        for anchor in matched
     )
     kept = candidate.consistency or 0.0 if anchors else 0.0
     return PanelRequest(
@@ -94,7 +106,7 @@ def request_of(story: Story, slot: Slot, candidate: Candidate) -> PanelRequest:
 
 def drawn_from(panel: PanelRequest | PanelRow) -> tuple[object, ...]:
     """Return the words that a picture is drawn from, for telling whether two are drawn from the same."""
-    anchors = [(anchor.prompt, anchor.subject) for anchor in panel.anchors]
+    anchors = [(anchor.prompt, anchor.subject, anchor.seed) for anchor in panel.anchors]
     return (panel.prompt, panel.negative, panel.consistency, anchors)
 
 
@@ -193,7 +205,7 @@ def job_of(slot: Slot, shared: Mapping[str, object], request: PanelRequest) -> J
     shaping = request.negative if shared["cfg"] != 1 else ""
     recipe = {**shared, "prompt": request.prompt, "negative": shaping, "seed": request.seed}
     if request.anchors:  # each is drawn as this panel is, but for its words
-        read = [{"prompt": anchor.prompt, "subject": anchor.subject} for anchor in request.anchors]
+        read = [{"prompt": a.prompt, "subject": a.subject, "seed": a.seed} for a in request.anchors]
         recipe |= {"consistency": request.consistency, "anchors": read}
     key = sha256_bytes(canonical_json(recipe))
     return Job(slot=slot, recipe=recipe, request=replace(request, key=key))

@@ -25,21 +25,28 @@ def cast_of(story: Story, panel: int) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for name in named if name is not None))
 
 
-def anchors_of(story: Story, panel: int) -> tuple[StoryAnchor, ...]:
+def anchors_of(story: Story, panel: int, *, own_seed: bool = True) -> tuple[StoryAnchor, ...]:
     """Return the panels that a panel (0 to 7) is drawn to match.
 
     A character's anchor is the panel that the story says, else the first that shows it alone, else the first
     that shows it. A panel that is the anchor of all whom it shows has none, nor has a character of one panel.
     Without any characters the first panel is the anchor of all.
+
+    Args:
+        story: who is where.
+        panel: 0 to 7.
+        own_seed: whether the anchors are drawn from the panel's own seed; from another one, a panel matches
+            what its own words give there.
     """
     if not story.characters:
-        return (StoryAnchor(panel=0, subject=""),) if panel else ()
+        return (StoryAnchor(panel=0, subject=""),) if panel or not own_seed else ()
     anchors = [
         StoryAnchor(panel=anchor, subject=story.characters[name].text)
         for name in cast_of(story, panel)
         if (anchor := _anchor_panel(story, name)) is not None
     ]
-    return () if all(anchor.panel == panel for anchor in anchors) else tuple(anchors)
+    itself = own_seed and all(anchor.panel == panel for anchor in anchors)
+    return () if itself else tuple(anchors)
 
 
 def _anchor_panel(story: Story, name: str) -> int | None:

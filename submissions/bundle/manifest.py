@@ -73,6 +73,7 @@ class AnchorRecord(Record, frozen=True):
     prompt: str
     subject: str
     """The words of the prompt whom it is matched for; empty for the whole picture."""
+    seed: Seed
 
 
 class PanelRecord(Record, frozen=True):

@@ -44,6 +44,8 @@ class Evidence:
 
     candidate: Candidate
     story: LoadedStory
+    anchor_seed: int | None
+    """Of the pictures that the panels match; None for each panel's own."""
     rows: Mapping[int, PanelRow]
     """By panel, 1 to 8."""
     pngs: Mapping[int, bytes]
@@ -86,6 +88,7 @@ def gather(run: Run, entry: Entry) -> tuple[Evidence | None, list[Fault]]:
     evidence = Evidence(
         candidate=candidates[entry.candidate],
         story=stories[entry.story],
+        anchor_seed=experiment.anchor_seed,
         rows=rows,
         pngs=_pngs(run, rows, entry.rules.panels.count, faults),
         identity=_read(run, "run.json", read_identity, faults),

@@ -193,7 +193,12 @@ def _request(prompt: str, seed: int, panel: PanelRecord | None, manifest: Manife
         negative=said.negative,
         seed=seed,
         anchors=tuple(
-            Anchor(prompt=one.prompt, negative=said.negative, seed=seed, subject=one.subject)
+            Anchor(
+                prompt=one.prompt,
+                negative=said.negative,
+                seed=seed if one.seed == said.seed else one.seed,
+                subject=one.subject,
+            )
             for one in (panel.anchors if panel else ())
         ),
         consistency=panel.consistency if panel else 0.0,

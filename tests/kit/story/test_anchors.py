@@ -41,6 +41,12 @@ def test_the_story_can_say_which_panel_shows_what_a_character_looks_like():
     assert read(story("girl", "girl", "girl", girl="panel 3"))[:3] == [[3], [3], []]
 
 
+def test_from_another_seed_a_panel_matches_its_own_words():
+    told = story("girl", "girl", "cat")
+    assert [anchor.panel for anchor in anchors_of(told, 0, own_seed=False)] == [0]
+    assert anchors_of(told, 2, own_seed=False) == (), "who is in one panel only matches nobody"
+
+
 def test_an_anchor_says_whom_it_is_read_for():
     assert anchors_of(story("girl", "girl"), 1) == (StoryAnchor(panel=0, subject=GIRL),)
     assert cast_of(story("girl cat girl"), 0) == ("girl", "cat")
