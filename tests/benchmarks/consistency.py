@@ -261,6 +261,7 @@ def main() -> None:
     parser.add_argument("--judge", type=Path, default=ROOT / "judge.pt")
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
     painter = load_painter("mini", "auto")
     judge, rows = load(options.judge, painter.device), []
     machine = (
