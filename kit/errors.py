@@ -73,7 +73,12 @@ class ComparisonError(StorykitError):
 
 
 class BundleError(StorykitError):
-    """A submission bundle cannot be packed or read."""
+    """A submission bundle cannot be packed or read; carries every fault of one that cannot be packed."""
+
+    def __init__(self, message: str, faults: Sequence[str] = ()) -> None:
+        """Say what is wrong; of several faults the message holds all, and each has a line of its own here."""
+        self.faults = tuple(faults)
+        super().__init__(message)
 
 
 class PublishError(StorykitError):

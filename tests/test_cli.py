@@ -167,7 +167,8 @@ def test_every_module_can_be_imported_and_says_what_it_is_for():
 def test_wrong_usage_is_explained_and_exits_with_2(words):
     answer = tell(*words)
     assert (answer.code, answer.out) == (2, "")
-    assert answer.err.startswith("Usage: storykit")
+    gives_the_command = "`storykit " in answer.err
+    assert answer.err.startswith("Error: " if gives_the_command else "Usage: storykit")
     assert answer.err.splitlines()[-1].startswith("Error: ")
 
 
@@ -208,7 +209,7 @@ def test_a_clause_that_names_nobody_is_refused_with_its_place(tmp_path):
         (b"", "is empty, or every line of it begins with #"),
         (
             b"cfg = 4",
-            'stories: is missing; write stories = ["story.toml"]; seeds: is missing; write seeds = [1',
+            'stories is missing; write stories = ["story.toml"]; seeds is missing; write seeds = [0',
         ),
     ],
 )

@@ -54,6 +54,15 @@ def said_beside_the_base(*words: object) -> list[str]:
     return lines
 
 
+def test_notes_are_said_when_nothing_is_refused_and_not_before_a_refusal(tmp_path):
+    path = prepared(tmp_path, BASE + INK, "steps = 1", "cut_long_prompts = false")
+    said_beside_the_base("generate", path, "--out", tmp_path / "run")
+    for wrong in ("--devices=cuda:99", "--devices=cpu,cpu"):
+        refused("generate", path, "--out", tmp_path / "run", wrong)
+    path.write_text(path.read_text().replace("steps = 1", "steps = 2"))
+    assert "--again" in refused("generate", path, "--out", tmp_path / "run")
+
+
 def pictures(run: Path) -> dict[str, bytes]:
     return {file: data for file, data in tree(run / "panels").items() if file.endswith(".png")}
 
@@ -240,7 +249,7 @@ def test_a_run_stopped_while_drawing_goes_on_to_the_same_pictures(unhurried, tmp
 def test_a_torn_picture_is_named_as_a_fault_and_scored_as_nothing(copied):
     torn = copied / "panels/ink/authored/cat/seed-0/3.png"
     torn.write_bytes(torn.read_bytes()[:-60])
-    assert said("score", copied).startswith("scored  32 panels of 4 stories, 1 faults")
+    assert said("score", copied).startswith("scored  32 panels of 4 stories, 1 fault")
     (fault,) = json.loads((copied / "scores.json").read_text(encoding="utf-8"))["faults"]
     assert (fault["candidate"], fault["panel"], fault["status"]) == ("ink", 3, "damaged")
     assert fault["reason"] == "its file has changed since it was drawn"
@@ -417,20 +426,22 @@ def test_a_broken_bundle_exits_with_1_and_every_fault_on_a_line(finished, tmp_pa
     *faults, last = answer.out.splitlines()
     assert (answer.code, answer.err) == (1, "")
     assert faults
-    assert last == f"{bundle}: {len(faults)} faults"
+    assert last == f"{bundle}: {len(faults)} fault{'s' if len(faults) > 1 else ''}"
     asked = tell("verify", bundle, "--json")
     assert asked.code == 1
     assert [Fault(**fault).place for fault in json.loads(asked.out)] == [f.split(": ")[0] for f in faults]
 
 
-def test_what_cannot_be_packed_is_listed_in_one_line_and_not_written(copied, tmp_path):
+def test_what_cannot_be_packed_has_a_line_for_each_fault_and_is_not_written(copied, tmp_path):
     (copied / "panels/ink/authored/cat/seed-0/3.png").unlink()
     (tmp_path / "short.md").write_text("short")
     words = ("--team", "t", "--title", "x", "--introduction", tmp_path / "short.md", "--rules", "practice")
-    reason = refused("pack", copied, "--candidate", "ink", *words, "--out", tmp_path / "a.zip")
-    assert reason.startswith("the entry cannot be packed, ")
-    assert "introduction: must have at least 20 characters, got 5" in reason
-    assert "panels/3.png: cannot be read from the run" in reason
+    answer = tell("pack", copied, "--candidate", "ink", *words, "--out", tmp_path / "a.zip")
+    first, *faults = answer.err.splitlines()
+    assert (answer.code, answer.out) == (1, "")
+    assert first == f"Error: the entry cannot be packed, {len(faults)} faults:"
+    assert any(one.startswith("  introduction: must have at least 20 characters, got 5") for one in faults)
+    assert any(one.startswith("  panels/3.png: cannot be read from the run") for one in faults)
     assert not (tmp_path / "a.zip").exists()
 
 

@@ -1,5 +1,6 @@
 """Which pictures of a source stay: each is opened once, then one step after the other names those to drop."""
 
+import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from kit.images.decode import decode_picture, is_flat
 from kit.images.near_duplicates import Hash, near_duplicates, perceptual_hash
 from kit.story.trigger import Captioning
 
+_UNOPENED = re.compile(r"is an? (?P<kind>[^:]*picture[^:]*), which is not opened here: (?P<mend>.+)")
+"""How `kit.files.file_kinds.refusal_of` says it."""
 _SHOWN = 40
 """Characters of a caption that a reason repeats."""
 
@@ -38,6 +41,12 @@ class DroppedPicture(NamedTuple):
     kind: str
     reason: str
 
+    @property
+    def unopened(self) -> tuple[str, str] | None:
+        """Which kind of picture it is that is not opened here, as "HEIC picture", and what to do about it."""
+        found = _UNOPENED.match(self.reason)
+        return (found["kind"], found["mend"]) if found else None
+
 
 class FilterStep(NamedTuple):
     """A reason to drop pictures, and how to find them."""
@@ -57,6 +66,15 @@ class FilteredPictures:
     kept: Sequence[SourcePicture]
     drops: Mapping[int, DroppedPicture]
     """By place in the source, in its order."""
+
+    @property
+    def pictures(self) -> int:
+        """How many pictures were found; other files that lie there, such as a text, are none."""
+        texts = sum(
+            drop.kind == "unreadable" and not drop.unopened and not self.found[number].is_picture
+            for number, drop in self.drops.items()
+        )
+        return len(self.found) - texts
 
 
 def _misfits(rule: Filter, pictures: Sequence[SourcePicture]) -> dict[int, str]:

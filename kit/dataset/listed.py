@@ -46,6 +46,8 @@ class FoundPicture:
     """Why it must not be opened."""
     place: str = ""
     """Where it is listed, such as "metadata.csv line 3"."""
+    is_picture: bool = True
+    """Whether it is listed or called as a picture; what else lies in a folder is named with its fault."""
 
 
 class ListedFolder:

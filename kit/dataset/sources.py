@@ -35,7 +35,8 @@ def _in_table(table: Path) -> list[FoundPicture]:
 def _with_captions(folder: Path) -> list[FoundPicture]:
     files = list(files_of(folder))
     pictures = [path for path in files if path.suffix.lower() in SUFFIXES]
-    captions = CaptionFiles(folder, files, pictures)
+    unopened = [path for path in files if "picture" in kind_of_name(path)]
+    captions = CaptionFiles(folder, files, [*pictures, *unopened])
     tables = [path for path in files if _is_other_table(path) and not captions.used]
     unread = [Caption("", f"has no caption: {path.name} {_stray(path)}") for path in tables[:1]]
     shown, found = set(pictures), list[FoundPicture]()
@@ -46,7 +47,7 @@ def _with_captions(folder: Path) -> list[FoundPicture]:
             caption = unread[0] if unread else captions.of(path)
             one = FoundPicture(name=name, path=path, sample=number, caption=caption, fault=fault)
         else:
-            one = FoundPicture(name=name, path=path, sample=number, fault=_stray(path))
+            one = FoundPicture(name=name, path=path, sample=number, fault=_stray(path), is_picture=False)
         found.append(one)
     return found
 

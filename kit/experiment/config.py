@@ -23,13 +23,17 @@ from kit.experiment.fields import (
     Seed,
     all_different,
 )
+from kit.experiment.naming import nameless, refuse_one_name
 from kit.experiment.other_files import ELSEWHERE, experiment_document
 from kit.experiment.tables import CompareTable, ScoreTable, WordsTable
-from kit.files.documents import faults_of
+from kit.files.documents import WhenMissing, faults_of
 from kit.files.user_paths import user_path
 from kit.story.anchors import anchor_faults
 from kit.story.foreign_syntax import foreign_marks
 from kit.story.story import LoadedStory, Story, load_story
+
+EIGHT_SEEDS = f"seeds = {list(range(8))}"
+"""As many as a verdict in a family of four comparisons needs."""
 
 Noise = Literal["portable", "contest"]
 """Where the first noise comes from: a CPU generator a panel, or the device's fp16 draw as in the contest."""
@@ -78,7 +82,7 @@ class StackedLora(BaseModel, frozen=True, extra="forbid"):
 class Candidate(BaseModel, frozen=True, extra="forbid"):
     """One LoRA at one strength, several together, or the base alone."""
 
-    name: Annotated[PlainName, Field(examples=['name = "base" below [[candidate]]'])]
+    name: Annotated[PlainName, WhenMissing(nameless)]
     """Lower-case letters of any script, digits and dashes; it names folders and rows."""
     lora: LoraFile | None = None
     """A file, or one of the embedded styles as "mini:ink"; none draws with the base alone."""
@@ -145,14 +149,19 @@ def _swept(candidates: tuple[Candidate, ...], info: ValidationInfo) -> tuple[Can
     Who says no consistency of its own has the experiment's.
     """
     every = [[one.at(s) for s in one.strengths] if one.strengths else [one] for one in candidates]
-    strong = chain.from_iterable(every)
-    both = [[one.kept_same(c) for c in one.consistencies] if one.consistencies else [one] for one in strong]
+    both = [
+        [
+            same
+            for one in strong
+            for same in (map(one.kept_same, one.consistencies) if one.consistencies else [one])
+        ]
+        for strong in every
+    ]
+    refuse_one_name([[one.name for one in own] for own in both])
     shared = {"consistency": info.data.get("consistency", 0.0)}
-    swept = tuple(
+    return tuple(
         one.model_copy(update=shared) if one.consistency is None else one for one in chain.from_iterable(both)
     )
-    all_different(tuple(candidate.name for candidate in swept))
-    return swept
 
 
 def _with_known_baseline(compare: CompareTable, info: ValidationInfo) -> CompareTable:
@@ -172,7 +181,7 @@ class Experiment(BaseModel, frozen=True, extra="forbid", populate_by_name=True):
     orders: Annotated[tuple[Order, ...], Field(min_length=1), AfterValidator(all_different)] = ("authored",)
     seeds: Annotated[
         tuple[Seed, ...],
-        Field(min_length=1, examples=["seeds = [1, 2, 3, 4, 5, 6]"]),
+        Field(min_length=1, examples=[f"seeds = [0] for a try, {EIGHT_SEEDS} for a verdict"]),
         AfterValidator(all_different),
     ]
     steps: Annotated[Count, Field(le=1000)] | None = None
@@ -224,9 +233,14 @@ class LoadedExperiment:
     def settings(self) -> DrawSettings:
         """How the panels are drawn, the base's defaults filled in."""
         asked = self.experiment
-        steps, size = (25, 256) if asked.base == EMBEDDED else (50, 1024)
+        steps, size = usual_drawing(asked.base)
         kept = asked.model_dump(include={"cfg", "noise", "batch", "memory"})
         return DrawSettings(steps=asked.steps or steps, size=asked.size or size, **kept)
+
+
+def usual_drawing(base: str) -> tuple[int, int]:
+    """Return a base's steps and panel side in pixels where an experiment names none."""
+    return (25, 256) if base == EMBEDDED else (50, 1024)
 
 
 def baseline_of(experiment: Experiment) -> str | None:

@@ -54,7 +54,7 @@ def path_to(kind: str, exists: Callable[[Path], bool], names: str | None = None)
             return text
         path = user_path(info.context.folder, text)
         if info.context.must_exist and not _is_there(path, exists):
-            known = tuple((names or "").split("|"))
+            known = [one for one in (names or "").split("|") if "*" not in one]
             raise ValueError(f"{kind} {printable(text)} {why_not_there(text, path, known)}")
         return str(path)
 

@@ -2,13 +2,15 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from kit.did_you_mean import did_you_mean
 from kit.errors import MOST_FAULTS, InputError
 from kit.files.path_contents import Kind, mistaken
 from kit.files.text.text_encodings import why_no_utf8
@@ -24,7 +26,8 @@ _MESSAGES = {
     "model_type": "must be a table",
     "model_attributes_type": "must be a table",
     "dict_type": "must be a table",
-    "tuple_type": "must be an array",
+    "tuple_type": "must be a list in [ ]",
+    "list_type": "must be a list in [ ]",
     "int_type": "must be a whole number",
     "int_parsing": "must be a whole number",
     "float_type": "must be a number",
@@ -42,11 +45,22 @@ _PYDANTIC_OPENING = re.compile(r"^(Value error, |\w+ should (?=\w))")
 _PLAIN = re.compile(r"\s*(?:[\d.+-]{1,20}|true|false)\s*")
 """A text that would be a number or a yes without its quotes."""
 
+_QUOTED = re.compile(r"'([^']*)'")
+"""A choice, as pydantic names it."""
+
 _SHOWN = 60
 """Characters of a refused value that a message repeats."""
 
 TOML_BYTES = 2**20
 """The largest TOML file; a story has some thousand bytes."""
+
+
+@dataclass(frozen=True)
+class WhenMissing:
+    """What is said where a key is missing whose value depends on the others of its table."""
+
+    told: Callable[[object], str]
+    """Returns words to put behind the table's place, of what stands in the table."""
 
 
 class Known(NamedTuple):
@@ -144,9 +158,7 @@ def faults_of(
         if not (detail["type"] == "too_short" and detail["loc"] in spoiled)  # pydantic counts good items only
     ]
     known = Known(model, elsewhere or {})
-    told = [
-        ": ".join(filter(None, (_place(one["loc"]), _message(one, known)))) for one in faults[:MOST_FAULTS]
-    ]
+    told = [_told(one, known) for one in faults[:MOST_FAULTS]]
     more = [f"and {len(faults) - MOST_FAULTS:,} more faults"] if len(faults) > MOST_FAULTS else []
     return told + more
 
@@ -154,6 +166,19 @@ def faults_of(
 def _place(loc: Loc) -> str:
     parts = (f"[{part + 1}]" if isinstance(part, int) else f".{part[:_SHOWN]}" for part in loc)
     return "".join(parts).removeprefix(".")
+
+
+def _told(detail: ErrorDetails, known: Known) -> str:
+    """Return one fault; its place is not said twice."""
+    kind, loc, place = detail["type"], detail["loc"], _place(detail["loc"])
+    field = field_at(known.model, loc) if known.model and kind == "missing" else None
+    for own in field.metadata if field else ():
+        if isinstance(own, WhenMissing):
+            return f"{_place(loc[:-1])} {own.told(detail['input'])}"
+    message = _message(detail, known)
+    if not place or (kind == "value_error" and message.startswith(f"{place}[")):
+        return message
+    return f"{place} {message}" if message.startswith("is missing; ") else f"{place}: {message}"
 
 
 def _message(detail: ErrorDetails, known: Known) -> str:
@@ -188,9 +213,11 @@ def _remedy(detail: ErrorDetails, known: Known) -> str:
         return known.elsewhere[name]
     if known.model is not None and kind == "extra_forbidden":
         return what_was_meant(known.model, loc)
-    if known.model is not None and kind == "missing":
-        field = field_at(known.model, loc)
+    if kind == "missing":
+        field = field_at(known.model, loc) if known.model else None
         return f"write {field.examples[0]}" if field and field.examples else ""
+    if kind == "literal_error" and isinstance(got, str):
+        return did_you_mean(got, _QUOTED.findall(detail["msg"]), cutoff=0.5).removeprefix(", ")
     return next(_rewritten(kind, name, got), "")
 
 

@@ -48,7 +48,18 @@ def why_not_there(text: str, path: Path, names: Sequence[str] = ()) -> str:
         beside = [one.name for one in islice(path.parent.iterdir(), _LOOKED_AT)]
     except (OSError, ValueError):
         beside = []
-    return f"does not exist; looked at {path}{did_you_mean(path.name, [*names, *beside], _ALIKE)}"
+    meant = _meant(path.name, [*names, *beside])
+    return f"does not exist{meant}" if Path(text).is_absolute() else f"does not exist in {path.parent}{meant}"
+
+
+def _meant(name: str, known: Sequence[str]) -> str:
+    """Return which of some names may have been meant; their endings, often the same, count for little.
+
+    >>> _meant("nofile.toml", ["rain.toml"]), _meant("rian.toml", ["rain.toml"])
+    ('', ', did you mean rain.toml?')
+    """
+    alike = [one for one in known if did_you_mean(Path(name).stem, [Path(one).stem], _ALIKE)]
+    return did_you_mean(name, alike, 0)
 
 
 def shell_word(path: str | Path) -> str:
@@ -67,4 +78,4 @@ def missing_file(path: Path) -> str:
         beside = [one.name for one in islice(path.parent.iterdir(), _LOOKED_AT)]
     except (OSError, ValueError):
         beside = []
-    return f"file does not exist{did_you_mean(path.name, beside, _ALIKE)}"
+    return f"file does not exist{_meant(path.name, beside)}"

@@ -7,9 +7,15 @@ import torch
 from kit.embedded import BASE_WEIGHTS, EMBEDDED
 from kit.errors import WeightsError
 from kit.hub.repository import kolors_folder
-from kit.models.kolors_layout import UNET_FOLDER, open_published
+from kit.models.kolors_layout import PARTS, UNET_FOLDER, open_published
 from kit.models.mini_layout import open_embedded
 from kit.models.networks import Base
+
+NOT_FETCHED = (
+    "Kolors is not on this machine yet: `storykit download kolors` fetches it (18 GB; drawing wants a GPU); "
+    'to practise without, write base = "mini"'
+)
+"""Said where Kolors is asked for by its name and nothing of it was ever fetched."""
 
 
 def load_base(name: str | Path) -> Base:
@@ -23,6 +29,8 @@ def load_base(name: str | Path) -> Base:
         WeightsError: naming the file that is missing or damaged, and what mends it.
     """
     folder = BASE_WEIGHTS if name == EMBEDDED else kolors_folder() if name == "kolors" else Path(name)
+    if name == "kolors" and not any((folder / part).exists() for part in PARTS):
+        raise WeightsError(NOT_FETCHED)
     if name == "kolors" or (folder / UNET_FOLDER).is_dir():
         return open_published(folder)
     if (folder / "config.json").is_file():

@@ -30,6 +30,7 @@ from kit.models.networks import TOKENIZER, Base, Part, fill, part_of, read_confi
 from kit.models.sizes import BaseSizes, TextSizes, UNetSizes, VaeSizes
 
 UNET_FOLDER, VAE_FOLDER, TEXT_FOLDER = "unet", "vae", "text_encoder"
+PARTS = (UNET_FOLDER, VAE_FOLDER, TEXT_FOLDER)
 WEIGHTS = ("diffusion_pytorch_model.safetensors", "diffusion_pytorch_model.fp16.safetensors")
 INDEX = "pytorch_model.bin.index.json"
 PREFIX = "transformer."
@@ -178,7 +179,7 @@ def open_published(folder: Path) -> PublishedFolder:
     vae = read_config(folder / VAE_FOLDER / "config.json", _VaeConfig, _mend(folder))
     text = read_config(folder / TEXT_FOLDER / "config.json", _TextConfig, _mend(folder))
     files = [
-        *(f"{part}/config.json" for part in (UNET_FOLDER, VAE_FOLDER, TEXT_FOLDER)),
+        *(f"{part}/config.json" for part in PARTS),
         *(_weights(folder, part) for part in (UNET_FOLDER, VAE_FOLDER)),
         f"{TEXT_FOLDER}/{INDEX}",
         *_shard_files(folder),

@@ -38,9 +38,20 @@ def say_json(value: object) -> None:
     typer.echo("".join(shown))
 
 
+def counted(number: int, noun: str) -> str:
+    """Return a number of things in words.
+
+    >>> counted(1, "fault"), counted(2, "fault")
+    ('1 fault', '2 faults')
+    """
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
 _NOT_A_CHOICE = re.compile(r"'(.*)' is not one of (.+)\.", re.S)
 _EXTRA = re.compile(r"unexpected extra argument\S* \((.*)\)", re.S)
 _NO_OPTION = re.compile(r"No such option:? '?(--?[^\s']*)'?", re.S)
+_COMMAND = re.compile(r"`storykit [^`]+`|: storykit \w")
+"""A command to type, within a sentence."""
 _NO_COMMAND = re.compile(r"No such command '(.*?)'", re.S)
 _USAGE_ERROR: Any = typer.BadParameter.__mro__[1]
 """Typer's error of a wrong command line, which it does not name in public."""
@@ -52,6 +63,13 @@ class WrongUsage(typer.BadParameter):
     def format_message(self) -> str:
         """Return the sentence."""
         return printable(self.message)
+
+    def show(self, file: Any = None) -> None:
+        """Print the sentence, and how the command is used unless the sentence gives a command to type."""
+        if _COMMAND.search(self.message):
+            say(f"Error: {self.message}", err=True)
+        else:
+            super().show(file)
 
 
 class CommandGroup(TyperGroup):
@@ -105,11 +123,33 @@ def _of_words(error: Any, told: str) -> str:
         near = did_you_mean(found[1], known, cutoff=0.6)
         command = error.ctx.command_path
         return f"{command} has no option {found[1]}{near or f'; `{command} --help` names those that it has'}"
-    if (found := _NO_COMMAND.search(told)) and Path(found[1]).exists():
+    found = _NO_COMMAND.search(told)
+    if found and (meant := _forgotten(error.ctx, found[1])):
+        return meant
+    if found and Path(found[1]).exists():
         from kit.files.path_contents import taken_by
 
         return f"a command must stand before {found[1]}{taken_by(Path(found[1]))}"
     return told
+
+
+_USUAL = {"dataset": ("prepare", " --out data"), "lora": ("inspect", "")}
+"""The command of a group that people mean who leave it out, and what it needs beside their word."""
+
+
+def _forgotten(ctx: Any, word: str) -> str:
+    """Return which command is missing between a group and a file; empty where the word is no file."""
+    from kit.files.user_paths import shell_word
+
+    group = ctx.info_name if ctx is not None else ""
+    if not (Path(word).exists() or re.search(r"[/\\:.]", word)):
+        return ""
+    if group in _USUAL:
+        command, more = _USUAL[group]
+        return f'"{command}" is missing: {ctx.command_path} {command} {shell_word(word)}{more}'
+    if group == "metrics":
+        return f"metrics are held against known damage, not a file: {ctx.command_path} validate"
+    return ""
 
 
 def _name(param: Any) -> str:

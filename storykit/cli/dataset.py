@@ -43,6 +43,10 @@ Weights = Annotated[str, typer.Option(help="The aesthetic predictor's folder, or
 Doubled = Annotated[Literal["drop", "keep"], typer.Option(help="Pictures that are nearly a larger one.")]
 
 
+_NAMED = 3
+"""Pictures of a kind that a line names."""
+
+
 @dataset_app.callback()
 def dataset() -> None:
     """Prepare pictures for a training."""
@@ -123,9 +127,23 @@ def _aesthetic_filter(floor: float, weights: str) -> "FilterStep":
     return by_aesthetics(scorer, floor)
 
 
+def _unopened(kind: str, mend: str, names: "Sequence[str]") -> str:
+    """Return how many pictures of a kind are not opened here, which, and what to do."""
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    if len(names) > 1:
+        kind, mend = kind.replace("picture", "pictures"), mend.replace("save it", "save them")
+    return f"{len(names)} {kind} ({', '.join(names[:_NAMED])}{more}): {mend} and run this again"
+
+
 def _report(out: Path, filtered: "FilteredPictures", warnings: "Sequence[str]") -> None:
-    kinds = Counter(drop.kind for drop in filtered.drops.values())
-    say(f"kept    {len(filtered.kept)} of {len(filtered.found)} pictures")
+    unopened: dict[tuple[str, str], list[str]] = {}
+    for number, drop in filtered.drops.items():
+        if drop.unopened:
+            unopened.setdefault(drop.unopened, []).append(filtered.found[number].name)
+    kinds = Counter(drop.kind for drop in filtered.drops.values() if not drop.unopened)
+    say(f"kept    {len(filtered.kept)} of {filtered.pictures} pictures")
+    for (kind, mend), names in unopened.items():
+        say(f"dropped {_unopened(kind, mend, names)}")
     if kinds:
         counts = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
         say(f"dropped {counts}; each with its reason in {out / 'dropped.csv'}")

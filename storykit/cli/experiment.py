@@ -11,8 +11,8 @@ import typer
 import kit
 import storykit
 from kit.hub.repository import Hub
-from storykit.cli.console import Devices, ExperimentFile, OutFolder, say
-from storykit.cli.progress import progress_bar
+from storykit.cli.console import Devices, ExperimentFile, OutFolder, counted, say
+from storykit.cli.progress import NotesFirst, progress_bar
 from storykit.cli.scores import compare_run, report_run, score_run
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def _judge_demo(drawn: "Run", out: Path, *, several: bool) -> None:
         rules="practice",
     )
     faults = verify_bundle(open_bundle(packed.path))
-    say(f"bundle  {packed.path}  ({len(packed.files)} files, {len(faults)} faults)")
+    say(f"bundle  {packed.path}  ({len(packed.files)} files, {counted(len(faults), 'fault')})")
     say(f"report  {out / 'report.html'}")
 
 
@@ -132,13 +132,11 @@ def _draw_file(experiment: Path, out: Path, devices: str, metric: str = "", *, a
     from kit.experiment.run import Run
 
     loaded = load_experiment(experiment, judgeable())
-    for note in notes_on(loaded):
-        say(f"note    {note}")
-    _say_what_to_know_of_loras(loaded)
+    notes = [*notes_on(loaded), *_notes_on_loras(loaded)]
     with _painters(loaded.experiment.base, devices) as painters:
         if not metric:
-            return _draw(loaded, out, painters, again=again)
-        gone = race(loaded, metric, lambda part: _draw(part, out, painters, again=again))
+            return _draw(loaded, out, painters, notes, again=again)
+        gone = race(loaded, metric, lambda part: _draw(part, out, painters, notes, again=again))
     for one in gone:
         say(
             f"out     {one.candidate} after {one.seeds} seeds: {one.behind:.3g} behind {one.leader}, "
@@ -147,20 +145,22 @@ def _draw_file(experiment: Path, out: Path, devices: str, metric: str = "", *, a
     return Run.open(out)
 
 
-def _say_what_to_know_of_loras(loaded: "LoadedExperiment") -> None:
-    """Say before drawing what is wrong with a LoRA, what packing would refuse and what it leaves behind."""
+def _notes_on_loras(loaded: "LoadedExperiment") -> list[str]:
+    """Return what is wrong with a LoRA, what packing would refuse and what it leaves behind."""
     from kit.embedded import LORA_PREFIX
     from kit.lora.formats import read_content
     from kit.lora.inspection import training_problems
     from submissions.untrusted.lora_reader import packing_problems, sorted_notes
 
+    notes: list[str] = []
     files = dict.fromkeys(one.lora for one in loaded.experiment.candidates if one.lora)
     for file in files:
         if not file.startswith(LORA_PREFIX):
             content = read_content(Path(file))
             left = [f"packing will leave behind {note}" for note in sorted_notes(content.notes)[1]]
-            for remark in [*training_problems(content), *packing_problems(content), *left]:
-                say(f"note    {Path(file).name}: {remark}")
+            remarks = [*training_problems(content), *packing_problems(content), *left]
+            notes += [f"{Path(file).name}: {remark}" for remark in remarks]
+    return notes
 
 
 @contextmanager
@@ -176,12 +176,18 @@ def _painters(base: str, devices: str) -> "Iterator[Sequence[Painter]]":
 
 
 def _draw(
-    loaded: "LoadedExperiment", out: Path, painters: "Sequence[Painter]", *, again: bool = False
+    loaded: "LoadedExperiment",
+    out: Path,
+    painters: "Sequence[Painter]",
+    notes: list[str] | None = None,
+    *,
+    again: bool = False,
 ) -> "Run":
-    """Draw what a run lacks, say so, and return the run."""
+    """Draw what a run lacks, say so, and return the run; notes are said once, when nothing is refused."""
     from kit.generation.generate import draw_experiment
 
-    with progress_bar("drawing", announced=True) as progress:
+    with progress_bar("drawing", announced=True) as bar:
+        progress = NotesFirst(bar, notes if notes is not None else [])
         opened, done = draw_experiment(loaded, out, painters, progress, again=again)
     for path in done.aside:
         say(f"kept    {path}: {CHANGED}")

@@ -7,7 +7,7 @@ from typing import NoReturn
 
 import typer
 
-from kit.errors import StorykitError
+from kit.errors import BundleError, StorykitError
 from kit.library_warnings import hide_pynvml_warning, name_user
 from storykit.cli.console import CommandGroup, say
 from storykit.cli.dataset import dataset_app
@@ -68,6 +68,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _fail("the folder that you are in is gone: go to another one first, as with `cd ~`")
     try:
         app(arguments, prog_name="storykit")
+    except BundleError as error:
+        _fail(*_lines(error))
     except StorykitError as error:
         _fail(str(error))
     except OSError as error:
@@ -88,8 +90,17 @@ def _read_names_as_utf_8() -> None:
         os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
 
 
-def _fail(reason: str) -> NoReturn:
+def _lines(error: BundleError) -> list[str]:
+    """Return an error's line, or of several faults their number and a line for each."""
+    if len(error.faults) < 2:
+        return [str(error)]
+    return [f"the entry cannot be packed, {len(error.faults)} faults:", *error.faults]
+
+
+def _fail(reason: str, *more: str) -> NoReturn:
     say(f"Error: {' '.join(reason.splitlines())}", err=True)
+    for line in more:
+        say(f"  {line}", err=True)
     sys.exit(1)
 
 

@@ -83,6 +83,28 @@ class ProgressBar:
         return int(self._progress.tasks[0].total or 0) - self._done
 
 
+class NotesFirst:
+    """A progress bar that says notes, each once, when the work begins: nothing was refused until then."""
+
+    def __init__(self, bar: ProgressBar, notes: list[str]) -> None:
+        """Take the bar, and the notes, which are taken out of their list as they are said."""
+        self._bar, self._notes = bar, notes
+
+    def note(self, text: str) -> None:
+        """Show what goes on."""
+        self._bar.note(text)
+
+    def begin(self, total: int, done: int) -> None:
+        """Say the notes, and how much there is to do."""
+        while self._notes:
+            say(f"note    {self._notes.pop(0)}")
+        self._bar.begin(total, done)
+
+    def advance(self, count: int, note: str = "") -> None:
+        """Count that so many more are done."""
+        self._bar.advance(count, note)
+
+
 def lasting(seconds: float) -> str:
     """Return a time as people say it.
 

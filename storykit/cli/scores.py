@@ -12,7 +12,16 @@ import typer
 
 from kit.embedded import EMBEDDED
 from kit.files.user_paths import shell_word
-from storykit.cli.console import AsJson, CommandGroup, RunFolder, WrongUsage, say, say_json, say_lines
+from storykit.cli.console import (
+    AsJson,
+    CommandGroup,
+    RunFolder,
+    WrongUsage,
+    counted,
+    say,
+    say_json,
+    say_lines,
+)
 from storykit.cli.progress import progress_bar
 
 if TYPE_CHECKING:
@@ -145,7 +154,8 @@ def score_run(run: "Run") -> None:
     faults = sum(panel.status != "ok" for panel in scores.panels)
     copied = sum(bool(story.values.get("copies")) for story in scores.stories)
     more = f", {copied} with copies of one picture" if copied else ""
-    say(f"scored  {len(scores.panels)} panels of {len(scores.stories)} stories, {faults} faults{more}")
+    told = f"{len(scores.panels)} panels of {len(scores.stories)} stories, {counted(faults, 'fault')}"
+    say(f"scored  {told}{more}")
     for note in scores.notes:
         say(f"note    {note}")
     for line in (*faults_said(scores), *undefined_said(scores)):

@@ -10,7 +10,7 @@ import typer
 from kit.embedded import EMBEDDED
 from kit.errors import BundleError, StorykitError
 from kit.files.encodings import shown_path
-from storykit.cli.console import AsJson, say, say_json
+from storykit.cli.console import AsJson, counted, say, say_json
 from storykit.cli.progress import progress_bar
 
 if TYPE_CHECKING:
@@ -158,7 +158,11 @@ def _folder(bundle: Path) -> Path:
 def _say_faults(bundle: Path, faults: "Sequence[Fault]") -> None:
     for fault in faults:
         say(str(fault))
-    say(f"{shown_path(bundle)}: {len(faults)} faults" if faults else f"{shown_path(bundle)}: no faults")
+    say(
+        f"{shown_path(bundle)}: {counted(len(faults), 'fault')}"
+        if faults
+        else f"{shown_path(bundle)}: no faults"
+    )
 
 
 def _say_outcome(bundle: Path, again: "Reproduction | None", faults: "Sequence[Fault]") -> None:

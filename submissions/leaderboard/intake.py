@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from kit.errors import BundleError, InputError
 from kit.files.encodings import shown_path
-from kit.files.path_contents import mistaken
+from kit.files.path_contents import kind_at, mistaken
 from submissions.bundle.bundle import Bundle, open_bundle
 from submissions.contest.rules import Rules, load_rules
 from submissions.faults import Fault
@@ -16,6 +16,11 @@ from submissions.verification.verify import verify
 
 _NAMED = 3
 """Bundles of one contest that a message names."""
+NO_ZIP = (
+    "no .zip of an entry lies in this folder: give the folder with the zips that `storykit pack` wrote, "
+    "or one such zip"
+)
+"""Said of a folder that holds nothing of ours."""
 _SHOWN = 200
 """Characters of what nobody foresaw."""
 
@@ -42,9 +47,17 @@ def bundles_in(places: Iterable[Path]) -> list[Path]:
 
 def refuse_empty_places(places: Sequence[Path]) -> None:
     """Raise BundleError where no place holds a bundle, saying of the first what it is."""
-    told = [mistaken(place, "bundle") for place in places if not _zips_in(place)]
+    told = [_why_empty(place) for place in places if not _zips_in(place)]
     if len(told) == len(places) and all(told):
         raise BundleError(f"{places[0]}: {told[0]}")
+
+
+def _why_empty(place: Path) -> str:
+    """Return why there is no bundle at a place, in words to put behind it; empty where there may be one."""
+    told = mistaken(place, "bundle")
+    if place.is_dir() and kind_at(place) in (None, "pictures") and "give " not in told:
+        return NO_ZIP
+    return told
 
 
 def check(path: Path, rules: Rules | None) -> CheckedBundle:
@@ -53,6 +66,8 @@ def check(path: Path, rules: Rules | None) -> CheckedBundle:
     Whatever else a stranger's file sets off is that file's fault as well, and stops no other.
     """
     try:
+        if path.suffix.lower() != ".zip" and path.is_dir() and (told := _why_empty(path)):
+            raise BundleError(told)
         bundle = open_bundle(path)
         return CheckedBundle(bundle, verify(bundle, rules))
     except BundleError as error:

@@ -57,7 +57,7 @@ def _pack(run: Run, entry: Entry) -> PackReport:
     _refuse_to_replace(entry.out, run, entry)
     faults = list(check_entry(entry))
     evidence, gaps = gather(run, entry)
-    _refuse([*faults, *gaps, *(check_evidence(evidence, entry) if evidence else ())])
+    _refuse([*faults, *gaps, *(check_evidence(run, evidence, entry) if evidence else ())])
     assert evidence is not None
     manifest, files = build(evidence, entry)
     _write_sound(files, entry)
@@ -129,7 +129,7 @@ def _write_sound(files: Mapping[str, Piece], entry: Entry) -> None:
 
 def _refuse(faults: Sequence[Fault]) -> None:
     if faults:
-        raise BundleError(f"the entry cannot be packed, {listed(faults)}")
+        raise BundleError(f"the entry cannot be packed, {listed(faults)}", [str(one) for one in faults])
 
 
 def _left_behind(lora: LoraFile | None) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from statistics import fmean
 from eval.scoring.records import PANELS_FILE, STORIES_FILE, PanelScore, Scores
 from kit.embedded import EMBEDDED
 from kit.experiment.identity import is_embedded
+from kit.experiment.run import Run
 from kit.files.encodings import canonical_json, sha256_bytes
 from kit.generation.recipe import drawn_from, request_of
 from kit.lora.convert import checkpoint_pieces, shared_pieces
@@ -16,12 +17,13 @@ from submissions.bundle.manifest import panel_file
 from submissions.contest.rules import Rules
 from submissions.faults import Fault
 from submissions.packing.entry import Entry
+from submissions.packing.gate_advice import gate_told
 from submissions.packing.run_evidence import DRAW_AGAIN, STORY, Evidence
 from submissions.untrusted.lora_reader import LoraFile, lora_faults
 from submissions.untrusted.png_reader import picture_texts, read_picture, square_faults
 from submissions.untrusted.secret_scan import find_leaks
 from submissions.untrusted.zip_list import MAX_LORA_BYTES
-from submissions.verification.rule_checks import gate_faults, words_faults
+from submissions.verification.rule_checks import words_faults
 
 _CLOSE = 1e-3
 """How far a written mean may be from the mean of the written scores."""
@@ -37,13 +39,13 @@ def check_entry(entry: Entry) -> Iterator[Fault]:
         yield from find_leaks(place, getattr(entry, place))
 
 
-def check_evidence(evidence: Evidence, entry: Entry) -> Iterator[Fault]:
+def check_evidence(run: Run, evidence: Evidence, entry: Entry) -> Iterator[Fault]:
     """Yield what is wrong with what the run holds for an entry."""
     yield from _picture_faults(evidence)
     yield from _prompt_faults(evidence)
     yield from _lora_faults(evidence, entry.rules)
     if evidence.scores is not None:
-        yield from _score_faults(evidence, entry, evidence.scores)
+        yield from _score_faults(run, evidence, entry, evidence.scores)
     if evidence.identity is not None:
         base = canonical_json(dict(evidence.identity.base)).decode()
         yield from find_leaks("run.json", base + evidence.identity.settings.model_dump_json())
@@ -123,7 +125,7 @@ def _form_faults(lora: LoraFile) -> Iterator[Fault]:
         yield Fault("lora", str(error))
 
 
-def _score_faults(evidence: Evidence, entry: Entry, scores: Scores) -> Iterator[Fault]:
+def _score_faults(run: Run, evidence: Evidence, entry: Entry, scores: Scores) -> Iterator[Fault]:
     """Yield what the recorded scores say against the entry."""
     rows, rules, head = panel_scores(scores, entry), entry.rules, scores.stamp("aesthetic")
     mean = mean_score(rows)
@@ -140,7 +142,7 @@ def _score_faults(evidence: Evidence, entry: Entry, scores: Scores) -> Iterator[
         yield Fault(PANELS_FILE, problem, _SCORE_AGAIN)
         return
     yield from _mean_faults(entry, scores, mean)
-    yield from gate_faults(rules, mean)
+    yield from gate_told(run, entry, scores, mean)
 
 
 def _is_named(folder: str, scorer: str) -> bool:

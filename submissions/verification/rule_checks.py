@@ -132,4 +132,4 @@ def gate_faults(rules: Rules, score: float) -> list[Fault]:
     if score >= rules.gate.threshold:
         return []
     problem = f"mean aesthetic score must be at least {rules.gate.threshold:g}, got {score:.4f}"
-    return [Fault("gate", problem, "choose another candidate, order or seed, or cast")]
+    return [Fault("gate", problem, "pack other pictures of the run, or draw more")]

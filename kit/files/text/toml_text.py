@@ -26,6 +26,11 @@ _FULL_WIDTH = dict(
 _HEADER = re.compile(r"\s*\[\[?\s*([^\[\]]+?)\s*\]\]?\s*$")
 _TWICE = re.compile(r"^Cannot (overwrite|declare|mutate)")
 _PAIR = re.compile(r"\s*([\w.-]+)\s*=\s*([^\s\"'\[{][^#\n]*?)\s*(?:#.*)?$")
+_LIST = re.compile(r"\s*(?P<key>[\w.-]+)\s*=\s*\[(?P<items>[^\[\]{}#]*)\]?\s*(?:#.*)?$")
+_ITEMS = re.compile(r"\s*(?P<items>[^\[\]{}#=]*?)\s*\]?\s*(?:#.*)?$")
+_BARE = re.compile(r"(?:[^\W\d]|[./~\\])[^\"']*$")
+"""An item of a list that is meant to be a text."""
+_SHOWN = 200
 _WORD = re.compile(r"[\w-]+")
 _YAML = re.compile(r"\s*([\w-]+)\s*:\s+(\S.*?)\s*$")
 _WORDS = {"True": "true", "False": "false", "TRUE": "true", "FALSE": "false", "yes": "true", "no": "false"}
@@ -97,7 +102,14 @@ def _explained(text: str, bare: str, said: str) -> str:
     opening = _unclosed_text(text)
     if opening and (opening.line == number or len(opening.mark) == 3):
         return f"line {opening.line}: the quote {opening.mark} has no partner, a text has two"
-    hints = (_unquoted(written), _mark(seen), _twice(written, said), _backslash(said), _value(written, seen))
+    hints = (
+        _unquoted(written),
+        _unquoted_list(written, _is_listed(bares[: number - 1])),
+        _mark(seen),
+        _twice(written, said),
+        _backslash(said),
+        _value(written, seen),
+    )
     for hint in (*hints, _letter(seen)):
         if hint:
             return f"line {number}: {hint}"
@@ -151,6 +163,34 @@ def _unquoted(written: str) -> str | None:
     if value in _WORDS:
         return f"write {key} = {_WORDS[value]}"
     return f'a text stands in quotes: {key} = "{value[:40]}"'
+
+
+def _unquoted_list(written: str, listed: bool) -> str | None:
+    """Return how texts without quotes are written in a list, on its line or on a line within it.
+
+    Args:
+        written: the line.
+        listed: whether a list was opened above it.
+    """
+    found = _LIST.match(written) if not listed else _ITEMS.match(written)
+    if found is None or any(letter in _FULL_WIDTH for letter in written):
+        return None
+    items = [item.strip() for item in found["items"].split(",") if item.strip()]
+    if not any(_BARE.match(item) and item not in _WORDS.values() for item in items):
+        return None
+    quoted = ", ".join(_quoted(item) for item in items)[:_SHOWN]
+    whole = f"{found['key']} = [{quoted}]" if not listed else quoted
+    return f"a text stands in quotes: {whole}"
+
+
+def _quoted(item: str) -> str:
+    """Return an item of a list with quotes, unless it has them or is a number."""
+    return f'"{item}"' if _BARE.match(item) and item not in _WORDS.values() else item
+
+
+def _is_listed(above: list[str]) -> bool:
+    bare = "\n".join(above)
+    return bare.count("[") > bare.count("]")
 
 
 def _mark(seen: str) -> str | None:

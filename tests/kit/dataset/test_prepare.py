@@ -107,6 +107,24 @@ def test_the_record_says_how_the_dataset_was_made(tmp_path, pictures):
     }
 
 
+def test_photos_of_a_phone_are_named_with_what_to_do(tmp_path, pictures):
+    before = said("dataset", "prepare", pictures, "--out", tmp_path / "before").splitlines()[0]
+    kept, of = int(before.split()[1]), int(before.split()[3])
+    (pictures / "IMG_0001.heic").write_bytes(b"\0\0\0\x18ftypheic")
+    (pictures / "IMG_0001.txt").write_text("a cat")
+    lines = said("dataset", "prepare", pictures, "--out", tmp_path / "data").splitlines()
+    assert lines[0] == f"kept    {kept} of {of + 1} pictures"
+    assert lines[1] == "dropped 1 HEIC picture (IMG_0001.heic): save it as PNG or JPEG and run this again"
+    for number in range(2, 6):
+        (pictures / f"IMG_000{number}.heic").write_bytes(b"\0\0\0\x18ftypheic")
+    lines = said("dataset", "prepare", pictures, "--out", tmp_path / "data").splitlines()
+    assert lines[1] == (
+        "dropped 5 HEIC pictures (IMG_0001.heic, IMG_0002.heic, IMG_0003.heic and 2 more): "
+        "save them as PNG or JPEG and run this again"
+    )
+    assert [row[0] for row in rows(tmp_path / "data" / "dropped.csv")].count("IMG_0001.txt") == 0
+
+
 def test_a_juicers_recipe_and_result_are_taken_as_they_are(tmp_path, pictures):
     Image.new("RGB", (200, 64), "red").save(pictures / "wide.png")
     (pictures / "recipe.yaml").write_text("process: [{image_aspect_ratio_filter: {max_ratio: 2.0}}]")

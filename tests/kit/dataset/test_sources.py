@@ -33,6 +33,16 @@ def test_a_caption_that_cannot_be_read_is_a_reason(tmp_path):
     ]
 
 
+@pytest.mark.parametrize("name", ["p__heic", "p__HEIF", "p__avif", "p__cr2", "p__psd", "p__tga"])
+def test_the_caption_of_a_picture_that_is_not_opened_is_no_fault_of_its_own(tmp_path, name):
+    put_files(tmp_path, **{name: "x"}, a__png=None, a__txt="a cat", p__txt="a dog", lone__txt="alone")
+    told = dict(captions_told(find_pictures(tmp_path)))
+    assert told.pop("a.png") == "a cat"
+    assert told.pop("lone.txt") == "is a caption without a picture"
+    ((_, fault),) = told.items()
+    assert fault.endswith("which is not opened here: save it as PNG or JPEG")
+
+
 @pytest.mark.parametrize("mark", ["", "\ufeff"])
 def test_a_table_tells_the_captions(tmp_path, mark):
     table = f'{mark}file_name,text\r\nb.png,"小猫，睡觉"\r\na.png,\r\n'

@@ -83,19 +83,25 @@ def test_paths_are_taken_from_the_experiments_own_folder(
     [
         (
             HEAD,
-            'candidate: is missing; write [[candidate]] with name = "base" below it, '
+            'candidate is missing; write [[candidate]] with name = "base" below it, '
             'and for a LoRA lora = "FILE"',
         ),
         ("candidate = []\n" + HEAD, "candidate: must have at least 1 item, not 0"),
         ('stories = ["snow.txt"]\nseeds = []\n' + BASE, "seeds: must have at least 1 item, not 0"),
-        ('stories = ["snow.txt"]\n' + BASE, "seeds: is missing; write seeds = [1, 2, 3, 4, 5, 6]"),
+        (
+            'stories = ["snow.txt"]\n' + BASE,
+            "seeds is missing; write seeds = [0] for a try, seeds = [0, 1, 2, 3, 4, 5, 6, 7] for a verdict",
+        ),
         ('stories = ["snow.txt"]\nseeds = [3, 1, 3]\n' + BASE, "seeds: must differ, got 3 more than once"),
         (
             'stories = ["snow.txt"]\nseeds = [0, -1]\n' + BASE,
             "seeds[2]: must be at least 0, got -1",
         ),
         ('stories = ["snow.txt"]\nseeds = [true]\n' + BASE, "seeds[1]: must be a whole number, got True"),
-        ('stories = ["snow.txt"]\nseeds = 4\n' + BASE, "seeds: must be an array, got 4; write seeds = [4]"),
+        (
+            'stories = ["snow.txt"]\nseeds = 4\n' + BASE,
+            "seeds: must be a list in [ ], got 4; write seeds = [4]",
+        ),
         (
             HEAD + 'orders = ["authored", "scene"]\n' + BASE,
             "orders[2]: must be one of authored, subject-first, scene-first, style-last, reversed, "
@@ -105,7 +111,19 @@ def test_paths_are_taken_from_the_experiments_own_folder(
             HEAD + 'orders = ["reversed", "reversed"]\n' + BASE,
             "orders: must differ, got reversed more than once",
         ),
-        (HEAD + BASE + BASE, "candidate: must differ, got base more than once"),
+        (
+            HEAD + BASE + BASE,
+            "candidate[1] and candidate[2] are both named base: give one of them another name, as "
+            'name = "base-2"',
+        ),
+        (
+            HEAD + "[[candidate]]\n",
+            'candidate[1] (no lora) has no name: write name = "base" below its [[candidate]]',
+        ),
+        (
+            HEAD + BASE + '[[candidate]]\nlora = "mini:ink"\n',
+            'candidate[2] (lora mini:ink) has no name: write name = "ink" below its [[candidate]]',
+        ),
         (
             HEAD + '[[candidate]]\nname = "Ink wash"\n',
             "candidate[1].name: must be lower-case letters of any script, digits and dashes, got 'Ink wash'; "
@@ -113,7 +131,7 @@ def test_paths_are_taken_from_the_experiments_own_folder(
         ),
         (
             HEAD + BASE + '[[candidate]]\nname = "ink"\nlora = "ink.safetensors"\n',
-            "candidate[2].lora: file ink.safetensors does not exist; looked at FOLDER/ink.safetensors",
+            "candidate[2].lora: file ink.safetensors does not exist in FOLDER",
         ),
         (
             HEAD + '[[candidate]]\nname = "ink"\nlora = "mini:ink"\nstrength = 2.5\n',
@@ -147,12 +165,12 @@ def test_paths_are_taken_from_the_experiments_own_folder(
         (HEAD + 'noise = "gpu"\n' + BASE, "noise: must be 'portable' or 'contest', got 'gpu'"),
         (
             HEAD + 'base = "kolor"\n' + BASE,
-            'base: must be "mini", "kolors" or a folder, and kolor does not exist; '
-            "looked at FOLDER/kolor, did you mean kolors?",
+            'base: must be "mini", "kolors" or a folder, and kolor does not exist in '
+            "FOLDER, did you mean kolors?",
         ),
         (
             HEAD + BASE + '[score]\naesthetic = "laion"\n',
-            'score.aesthetic: must be "mini" or a folder, and laion does not exist; looked at FOLDER/laion',
+            'score.aesthetic: must be "mini" or a folder, and laion does not exist in FOLDER',
         ),
         (
             HEAD + BASE + '[compare]\nbaseline = "none"\n',
@@ -189,8 +207,8 @@ def test_faults_of_the_experiment_and_of_all_its_stories_come_at_once(tmp_path: 
         + 'lora = "x.ckpt"\n'
     )
     assert faults(tmp_path, text) == (
-        "seeds: is missing; write seeds = [1, 2, 3, 4, 5, 6]",
-        f"candidate[1].lora: file x.ckpt does not exist; looked at {tmp_path / 'x.ckpt'}",
+        "seeds is missing; write seeds = [0] for a try, seeds = [0, 1, 2, 3, 4, 5, 6, 7] for a verdict",
+        f"candidate[1].lora: file x.ckpt does not exist in {tmp_path}",
         "seed: unknown key; did you mean seeds?",
         "stories[1] short.txt: a story has exactly 8 lines that are not empty, got 3; "
         "write one prompt a panel, each in one line",
@@ -208,9 +226,8 @@ def test_a_missing_experiment_is_one_line(tmp_path: Path) -> None:
 def test_a_run_can_be_read_where_its_weights_are_gone(tmp_path: Path) -> None:
     text = HEAD + 'base = "weights"\n[[candidate]]\nname = "ink"\nlora = "ink.ckpt"\n'
     assert faults(tmp_path, text) == (
-        'base: must be "mini", "kolors" or a folder, and weights does not exist; '
-        f"looked at {tmp_path / 'weights'}",
-        f"candidate[1].lora: file ink.ckpt does not exist; looked at {tmp_path / 'ink.ckpt'}",
+        f'base: must be "mini", "kolors" or a folder, and weights does not exist in {tmp_path}',
+        f"candidate[1].lora: file ink.ckpt does not exist in {tmp_path}",
     )
     assert load_experiment(tmp_path / "experiment.toml", weights_exist=False).experiment.base == str(
         tmp_path / "weights"
@@ -243,7 +260,7 @@ def test_a_sweep_over_strengths_is_a_candidate_for_each(tmp_path: Path) -> None:
         (INK + "strengths = []\n", "strengths: "),
         (INK + "strengths = [0.5, 3.0]\n", "strengths[2]: must be at most 2"),
         (INK + "strengths = [0.5]\nstrength = 0.7\n", "must have strength or strengths, got both"),
-        (INK + "strengths = [0.5, 0.5]\n", "must differ, got ink-50 more than once"),
+        (INK + "strengths = [0.5, 0.5]\n", "candidate[1] makes ink-50 twice: name each value once"),
         (BASE + "strengths = [0.5]\n", "strength and alpha need a lora"),
         (INK.replace('"mini:ink"', '[{ file = "mini:ink" }]'), "at least 2"),
         (
@@ -276,7 +293,7 @@ def test_a_sweep_or_a_stack_that_means_nothing_is_refused(tmp_path: Path, table:
         ("data = 'x'\n" + HEAD + BASE, "data: unknown key; it belongs into a training file"),
         (
             HEAD + '[candidate]\nname = "base"\n',
-            "candidate: must be an array, got {'name': 'base'}; write [[cand",
+            "candidate: must be a list in [ ], got {'name': 'base'}; write [[cand",
         ),
         ("stories = 'snow.txt'\nseeds = [1]\n" + BASE, "got 'snow.txt'; write stories = [\"snow.txt\"]"),
         ("stories = ['snow.txt']\nseeds = '1,2'\n" + BASE, "got '1,2'; write seeds = [1, 2]"),
@@ -351,9 +368,9 @@ def test_home_and_backslashes_lead_to_the_file(tmp_path: Path, monkeypatch: pyte
             '"loras\\tiny\\new.safetensors"',
             'a backslash means something else between "; write / or put the path',
         ),
-        ('"~/gone.safetensors"', "does not exist; looked at HOME/gone.safetensors"),
-        ('"snow.text"', "does not exist; looked at HOME/snow.text, did you mean snow.txt?"),
-        ('"' + "x" * 5000 + '"', "does not exist; looked at"),
+        ('"~/gone.safetensors"', "does not exist in HOME"),
+        ('"snow.text"', "does not exist in HOME, did you mean snow.txt?"),
+        ('"' + "x" * 5000 + '"', "does not exist in HOME"),
         (r'"a\u0000b"', "does not exist"),
     ],
 )

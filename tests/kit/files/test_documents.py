@@ -63,9 +63,14 @@ def test_every_fault_is_named_with_its_place_counted_from_one(tmp_path: Path) ->
     ("text", "message"),
     [
         ('tree = "oak"\nbird = []', "bird: must have at least 1 item, not 0"),
-        ('tree = "oak"\nbird = "owl"', "bird: must be an array, got 'owl'; write bird = [\"owl\"]"),
+        ('tree = "oak"\nbird = "owl"', "bird: must be a list in [ ], got 'owl'; write bird = [\"owl\"]"),
         ('tree = "oak"\nbird = ["owl"]', "bird[1]: must be a table, got 'owl'"),
         ('tree = 7\n[[bird]]\nkind = "owl"', "tree: must be text in quotes, got 7"),
+        (
+            'tree = "oak"\n[[bird]]\nkind = "wran"',
+            "bird[1].kind: must be 'owl' or 'wren', got 'wran'; did you mean wren?",
+        ),
+        ('tree = "oak"\n[[bird]]\nkind = 3', "bird[1].kind: must be 'owl' or 'wren', got 3"),
         ("tree = oak", 'is not TOML, line 1: a text stands in quotes: tree = "oak"'),
     ],
 )

@@ -13,12 +13,16 @@ from kit.files.user_paths import missing_file
         ("rian.txt", "file does not exist, did you mean rain.txt?"),
         ("水墨画风格二.toml", "file does not exist, did you mean 水墨画风格.toml?"),
         ("gone.zip", "file does not exist"),
+        ("nofile.txt", "file does not exist"),
+        ("snow.safetensors", "file does not exist"),
+        ("rain.toml", "file does not exist, did you mean rain.txt?"),
+        ("Sdxl.safetensors", "file does not exist, did you mean sdxl.safetensors?"),
         ("none/rain.txt", "file does not exist"),
     ],
 )
 def test_a_missing_file_is_told_with_the_one_beside_it_that_was_meant(
     tmp_path: Path, asked: str, told: str
 ) -> None:
-    for name in ("rain.txt", "水墨画风格.toml"):
+    for name in ("rain.txt", "水墨画风格.toml", "sdxl.safetensors"):
         (tmp_path / name).touch()
     assert missing_file(tmp_path / asked) == told

@@ -16,6 +16,20 @@ def test_without_a_gpu_all_devices_are_the_cpu_and_a_gpu_is_refused():
         pick_device("gpu")
 
 
+def test_kolors_that_was_never_fetched_is_told_with_the_command_that_fetches_it(tmp_path, monkeypatch):
+    monkeypatch.setenv("STORYKIT_MODELS", str(tmp_path))
+    told = (
+        "Kolors is not on this machine yet: `storykit download kolors` fetches it (18 GB; drawing wants "
+        'a GPU); to practise without, write base = "mini"'
+    )
+    with pytest.raises(WeightsError) as never:
+        load_base("kolors")
+    assert str(never.value) == told
+    (tmp_path / "Kolors" / "unet").mkdir(parents=True)
+    with pytest.raises(WeightsError, match=r"unet/config\.json cannot be read: .* fetches what is missing"):
+        load_base("kolors")
+
+
 def test_a_device_that_is_named_twice_is_refused():
     with pytest.raises(WeightsError, match="devices 'cpu, cpu': each must be named once"):
         pick_devices("cpu, cpu")

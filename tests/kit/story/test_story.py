@@ -55,7 +55,7 @@ def test_other_than_eight_panels_are_refused(tmp_path: Path, panels: int) -> Non
 
 def test_a_story_without_panels_is_refused(tmp_path: Path) -> None:
     assert faults(tmp_path, HEAD) == (
-        'panel: is missing; write eight times [[panel]], each with prompt = "…" below it',
+        'panel is missing; write eight times [[panel]], each with prompt = "…" below it',
     )
     assert faults(tmp_path, "panel = []" + HEAD) == ("panel: a story has exactly 8 panels, got 0",)
 
@@ -216,7 +216,7 @@ def test_toml_in_a_text_file_is_named(tmp_path: Path) -> None:
         (HEAD.replace("text", "txt", 1) + PLAIN * 8, "characters.cat.txt: unknown key; did you mean text?"),
         (
             HEAD + '[panel]\nprompt = "cat"\n',
-            "panel: must be an array, got {'prompt': 'cat'}; write [[panel]]",
+            "panel: must be a list in [ ], got {'prompt': 'cat'}; write [[panel]]",
         ),
         ("prompt = 'a'" + HEAD + PLAIN * 8, "prompt: unknown key; it belongs under [[panel]]"),
     ],

@@ -78,6 +78,30 @@ def test_a_wrong_command_line_is_told_with_what_to_type(words: list[str], told: 
 
 
 @pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["dataset", "PICS"], '"prepare" is missing: storykit dataset prepare PICS --out data'),
+        (["dataset", "artist/cats"], '"prepare" is missing: storykit dataset prepare artist/cats --out data'),
+        (["lora", "file.safetensors"], '"inspect" is missing: storykit lora inspect file.safetensors'),
+        (["lora", "mini:ink"], '"inspect" is missing: storykit lora inspect mini:ink'),
+        (["metrics", "PICS"], "metrics are held against known damage, not a file: storykit metrics validate"),
+        (["score"], "RUN is missing: the run's folder; the whole command is `storykit score RUN`"),
+    ],
+)
+def test_an_error_that_gives_the_command_is_one_line(tmp_path: Path, words: list[str], told: str) -> None:
+    (tmp_path / "pics").mkdir()
+    answer = tell(*(word.replace("PICS", str(tmp_path / "pics")) for word in words))
+    assert (answer.code, answer.out) == (2, "")
+    assert answer.err == f"Error: {told.replace('PICS', str(tmp_path / 'pics'))}\n"
+
+
+def test_a_wrong_command_of_a_group_is_still_told_with_those_that_it_has() -> None:
+    answer = tell("dataset", "prepar")
+    assert "Usage: storykit dataset" in answer.err
+    assert "No such command 'prepar'" in answer.err
+
+
+@pytest.mark.parametrize(
     ("words", "usage"),
     [
         (["help"], "Usage: storykit [OPTIONS] COMMAND"),

@@ -41,9 +41,9 @@ def test_several_bundles_are_checked_one_after_another(hand_in, tmp_path):
     assert answer.out.splitlines() == [
         f"{paths[0]}: no faults",
         "NOTICE: is in the manifest but not in the bundle",
-        f"{paths[1]}: 1 faults",
+        f"{paths[1]}: 1 fault",
         "bundle: none.zip: file does not exist, must be the zip of a bundle",
-        f"{paths[2]}: 1 faults",
+        f"{paths[2]}: 1 fault",
     ]
     found = json.loads(tell("verify", tmp_path, "--json").out)
     assert {Path(name).name: len(faults) for name, faults in found.items()} == {"001.zip": 0, "002.zip": 1}
@@ -149,11 +149,38 @@ def test_a_bundle_that_is_there_twice_by_a_link_is_one(hand_in, tmp_path):
 
 def test_a_place_without_any_bundle_makes_no_leaderboard(tmp_path):
     (tmp_path / "empty").mkdir()
-    for place in ("empty", "gone"):
-        assert "`storykit pack RUN` writes one" in refused(
-            "leaderboard", tmp_path / place, "--out", tmp_path / "board"
-        )
-        assert not (tmp_path / "board").exists()
+    assert "`storykit pack RUN` writes one" in refused(
+        "leaderboard", tmp_path / "gone", "--out", tmp_path / "b"
+    )
+    assert refused("leaderboard", tmp_path / "empty", "--out", tmp_path / "b") == EMPTY.format(
+        tmp_path / "empty"
+    )
+    assert not (tmp_path / "b").exists()
+
+
+EMPTY = (
+    "{}: no .zip of an entry lies in this folder: give the folder with the zips that `storykit pack` wrote, "
+    "or one such zip"
+)
+
+
+@pytest.mark.parametrize("name", ["", "notes.md", "1.png", "deep/1.png"])
+def test_a_folder_without_zips_is_told_what_belongs_there(hand_in, tmp_path, name):
+    folder = tmp_path / "empty"
+    (folder / name).parent.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(exist_ok=True)
+    if name:
+        (folder / name).write_text("x")
+    assert refused("verify", folder) == EMPTY.format(folder)
+    beside_another = tell("verify", hand_in(1), folder).out
+    assert "no .zip of an entry lies in this folder" in beside_another
+
+
+def test_a_folder_whose_folder_has_zips_is_told_to_give_that(hand_in, tmp_path):
+    inner = tmp_path / "outer" / "inner"
+    inner.mkdir(parents=True)
+    hand_in(1).rename(inner / "a.zip")
+    assert f"give {inner / 'a.zip'}" in refused("verify", tmp_path / "outer")
 
 
 @pytest.mark.parametrize("name", ["1.png", "experiment.toml", "leaderboard.csv"])

@@ -30,7 +30,8 @@ def test_the_bare_base_is_refused_where_the_rules_ask_for_a_lora(run, tmp_path):
 
 def test_a_story_below_the_gate_is_refused_by_its_recorded_scores(run, tmp_path):
     write_scores(run, (5.9,) * 8)
-    assert "gate: mean aesthetic score must be at least 6, got 5.9000" in refusal(run, make_entry(tmp_path))
+    told = "gate: the pictures' mean aesthetic score is 5.90, the contest wants at least 6: "
+    assert told in refusal(run, make_entry(tmp_path))
 
 
 def test_a_story_exactly_at_the_gate_passes(run, tmp_path):
