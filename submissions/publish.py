@@ -34,7 +34,7 @@ def sound_bundle(path: Path, rules: Rules | None = None) -> Bundle:
     """
     bundle = open_bundle(path)
     if faults := verify(bundle, rules):
-        raise BundleError(f"{path.name} cannot be published, {listed(faults)}")
+        raise BundleError(f"{path.name} cannot be published, {listed(faults)}", [str(one) for one in faults])
     return bundle
 
 

@@ -226,15 +226,16 @@ def test_a_hub_that_tells_no_sha256_is_held_to_the_sizes(hub, bundle):
 
 def test_a_faulty_bundle_is_refused_with_all_its_faults_before_anything_is_asked(hub, bundle):
     repack(bundle, lambda files: files.update({"NOTICE": b"changed", "post.txt": b"changed"}))
-    reason = refused("publish", bundle, "--to", PATH)
-    assert reason.startswith("entry.zip cannot be published, ")
-    assert "NOTICE: " in reason
-    assert "post.txt: " in reason
+    answer = tell("publish", bundle, "--to", PATH)
+    first, *faults = answer.err.splitlines()
+    assert (answer.code, answer.out) == (1, "")
+    assert first == f"Error: entry.zip cannot be published, {len(faults)} faults:"
+    assert {"NOTICE", "post.txt"} <= {fault.strip().split(": ")[0] for fault in faults}
     assert hub.asked == []
 
 
 def test_a_bundle_is_held_to_the_rules_that_are_given(hub, bundle):
-    assert "cannot be published" in refused("publish", bundle, "--to", PATH, "--rules", "practice")
+    assert "cannot be published" in tell("publish", bundle, "--to", PATH, "--rules", "practice").err
     assert hub.asked == []
 
 
@@ -242,7 +243,7 @@ def test_a_practice_bundle_is_published_with_its_notice_and_not_for_the_contest(
     entry = make_entry(tmp_path, rules=load_rules("practice"))
     path = pack(make_scored_run(tmp_path / "work", base=MINI), entry).path
     notice = "embedded base: not an entry for the contest, for practice"
-    assert notice in refused("publish", path, "--to", PATH, "--rules", "kolors-2024")
+    assert notice in tell("publish", path, "--to", PATH, "--rules", "kolors-2024").err
     assert hub.asked == []
     assert said("publish", path, "--to", PATH).startswith(f"note    {notice}\n")
     assert held_of(hub, unpack(path)) == unpack(path)

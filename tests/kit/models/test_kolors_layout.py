@@ -249,9 +249,3 @@ def test_weights_of_another_size_than_the_config_says_are_refused(copy):
         match=r"unet/diffusion_pytorch_model\.safetensors does not fit the sizes in config\.json",
     ):
         open_published(copy).unet()
-
-
-def test_kolors_that_was_not_downloaded_says_how_to(tmp_path, monkeypatch):
-    monkeypatch.setenv("STORYKIT_MODELS", str(tmp_path))
-    with pytest.raises(WeightsError, match=r"unet/config\.json cannot be read: .*`storykit download kolors"):
-        load_base("kolors")
