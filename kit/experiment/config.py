@@ -41,6 +41,8 @@ Noise = Literal["portable", "contest"]
 Memory = Literal["auto", "low"]
 """How much of a GPU's memory is used: what is free, or as little as a small card has."""
 
+_GONE = "file does not exist"
+"""How the fault of a story begins that is not there."""
 _STORY_NAME = re.compile(r"\w(?:[\w .-]*\w)?")
 """Names that every file system, archive and table takes."""
 
@@ -304,7 +306,11 @@ def _load_stories(
         try:
             stories.append(load_story(path, drawn=drawn))
         except InputError as error:
-            faults += [f"stories[{number}] {printable(text)}: {fault}" for fault in error.faults]
+            where = f"{_GONE} in {printable(str(path.parent))}, where the experiment looks for it"
+            told = [
+                fault.replace(_GONE, where, 1) if fault.startswith(_GONE) else fault for fault in error.faults
+            ]
+            faults += [f"stories[{number}] {printable(text)}: {fault}" for fault in told]
     return tuple(stories), faults + faults_of_names([path.stem for path in paths])
 
 

@@ -43,9 +43,22 @@ class LoadedLora(Content):
         ]
         if faults:
             total = len(self.pairs)
-            raise LoraError(
-                f"{self.name}: {total - len(faults)} of {total} keys match the base, all must; {faults[0]}"
+            told = f"{total - len(faults)} of {total} keys match the base, all must; {faults[0]}"
+            raise LoraError(f"{self.name}: {told}{self._other_size(shapes)}")
+
+    def _other_size(self, shapes: Mapping[str, tuple[int, int]]) -> str:
+        """Return what to do where every layer has its place and another width."""
+        pairs = [(pair.shape, shapes[layer]) for layer, pair in self.pairs.items() if layer in shapes]
+        if len(pairs) < len(self.pairs):
+            return ""
+        if all(ours[0] > base[0] and ours[1] > base[1] for ours, base in pairs):
+            return (
+                '; it was trained on a larger base, such as Kolors: write base = "kolors" in the experiment, '
+                'or practise with lora = "mini:ink"'
             )
+        if all(ours[0] < base[0] and ours[1] < base[1] for ours, base in pairs):
+            return '; it was trained on a smaller base, such as the embedded one: write base = "mini"'
+        return ""
 
 
 def find_lora(name: str, alpha: float | None = None) -> LoadedLora:

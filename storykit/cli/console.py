@@ -130,6 +130,10 @@ def _of_words(error: Any, told: str) -> str:
         from kit.files.path_contents import taken_by
 
         return f"a command must stand before {found[1]}{taken_by(Path(found[1]))}"
+    if found and error.ctx is not None and "Did you mean" not in told:
+        return (
+            f"{error.ctx.command_path} has no command {found[1]}; `{error.ctx.command_path} --help` names all"
+        )
     return told
 
 

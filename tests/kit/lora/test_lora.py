@@ -236,3 +236,17 @@ def test_every_embedded_style_can_be_found_by_its_name():
     assert LORAS.parent.name == "mini"
     for style in embedded_loras():
         assert find_lora(f"mini:{style}").rank > 0
+
+
+@pytest.mark.parametrize(
+    ("base", "told"),
+    [
+        ((96, 96), 'larger base, such as Kolors: write base = "kolors"'),
+        ((1280, 1280), 'smaller base, such as the embedded one: write base = "mini"'),
+    ],
+)
+def test_a_lora_for_a_base_of_another_size_says_which_base_to_write(tmp_path, base, told):
+    pairs = {"blocks.7.attn1.to_q": LoraPair(down=torch.ones(2, 640), up=torch.ones(640, 2))}
+    save_lora(tmp_path / "a.safetensors", pairs, 2.0, {})
+    with pytest.raises(LoraError, match=told):
+        load_lora(tmp_path / "a.safetensors").check_fit({"blocks.7.attn1.to_q": base})

@@ -101,6 +101,11 @@ def test_a_wrong_command_of_a_group_is_still_told_with_those_that_it_has() -> No
     assert "No such command 'prepar'" in answer.err
 
 
+def test_a_command_that_there_is_none_of_is_said_with_where_all_are_named():
+    told = tell("draw", "rain.toml").err
+    assert told.endswith("storykit has no command draw; `storykit --help` names all\n")
+
+
 @pytest.mark.parametrize(
     ("words", "usage"),
     [
