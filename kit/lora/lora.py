@@ -44,7 +44,8 @@ class LoadedLora(Content):
         if faults:
             total = len(self.pairs)
             told = f"{total - len(faults)} of {total} keys match the base, all must; {faults[0]}"
-            raise LoraError(f"{self.name}: {told}{self._other_size(shapes)}")
+            mend = self._other_size(shapes)
+            raise LoraError(f"{self.name}: {f'{mend} ({told})' if mend else told}")
 
     def _other_size(self, shapes: Mapping[str, tuple[int, int]]) -> str:
         """Return what to do where every layer has its place and another width."""
@@ -53,11 +54,14 @@ class LoadedLora(Content):
             return ""
         if all(ours[0] > base[0] and ours[1] > base[1] for ours, base in pairs):
             return (
-                '; it was trained on a larger base, such as Kolors: write base = "kolors" in the experiment, '
-                'or practise with lora = "mini:ink"'
+                "was trained on a larger base than this one: if that was Kolors, write "
+                'base = "kolors" in the experiment; to practise, write lora = "mini:ink" in its place'
             )
         if all(ours[0] < base[0] and ours[1] < base[1] for ours, base in pairs):
-            return '; it was trained on a smaller base, such as the embedded one: write base = "mini"'
+            return (
+                "was trained on a smaller base than this one: if that was the embedded one, "
+                'write base = "mini" in the experiment'
+            )
         return ""
 
 

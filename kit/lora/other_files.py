@@ -12,7 +12,9 @@ WHOLE = frozenset({"I64", "I32", "I16", "I8", "U8"})
 _SHOWN = 100
 """Characters of a stranger's name that a message repeats."""
 _TRAIN = "use a LoRA trained on Kolors"
-_OTHER = "use one trained on Kolors"
+_OTHER = (
+    'use one trained on Kolors, with base = "kolors", or practise with base = "mini" and lora = "mini:ink"'
+)
 _ALGO = "train again as a plain LoRA (in LyCORIS algo=lora, without convolutions)"
 _METHODS = (
     (r"\.hada_[wt]", f"a LoHa of LyCORIS, no LoRA: {_ALGO}"),
@@ -96,7 +98,7 @@ def network_of(file: TensorFile) -> str:
     """Return for which other network a LoRA is by its layers' names; empty where it may be Kolors."""
     for pattern, what in _NETWORKS:
         if _any(pattern, [name for name in file.kinds if _LORA.search(name)]):
-            return f"is {what}{_said(file.metadata)} and does not fit Kolors; {_OTHER}"
+            return f"is {what}{_said(file.metadata)}, which fits no base here; {_OTHER}"
     return ""
 
 
@@ -137,7 +139,7 @@ def _text_encoder(file: TensorFile, strangers: Sequence[str]) -> str:
     model = (
         "SDXL" if any(re.search(r"te2_|te1_|text_encoder_2", name) for name in texts) else "Stable Diffusion"
     )
-    return f"is a LoRA for {model} and does not fit Kolors; {_OTHER}"
+    return f"is a LoRA for {model}, which fits no base here; {_OTHER}"
 
 
 def _model(file: TensorFile) -> str:

@@ -241,8 +241,8 @@ def test_every_embedded_style_can_be_found_by_its_name():
 @pytest.mark.parametrize(
     ("base", "told"),
     [
-        ((96, 96), 'larger base, such as Kolors: write base = "kolors"'),
-        ((1280, 1280), 'smaller base, such as the embedded one: write base = "mini"'),
+        ((96, 96), 'larger base than this one: if that was Kolors, write base = "kolors"'),
+        ((1280, 1280), 'smaller base than this one: if that was the embedded one, write base = "mini"'),
     ],
 )
 def test_a_lora_for_a_base_of_another_size_says_which_base_to_write(tmp_path, base, told):
