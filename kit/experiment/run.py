@@ -56,7 +56,7 @@ class Slot(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AnchorRow:
-    """A picture that a panel was drawn to match; it is drawn as the panel is, but for its words."""
+    """A picture that a panel was drawn to match; drawn as the panel is, but for words and seed."""
 
     prompt: str
     subject: str

@@ -204,7 +204,7 @@ def job_of(slot: Slot, shared: Mapping[str, object], request: PanelRequest) -> J
     """
     shaping = request.negative if shared["cfg"] != 1 else ""
     recipe = {**shared, "prompt": request.prompt, "negative": shaping, "seed": request.seed}
-    if request.anchors:  # each is drawn as this panel is, but for its words
+    if request.anchors:  # each is drawn as this panel is, but for its words and seed
         read = [{"prompt": a.prompt, "subject": a.subject, "seed": a.seed} for a in request.anchors]
         recipe |= {"consistency": request.consistency, "anchors": read}
     key = sha256_bytes(canonical_json(recipe))

@@ -68,7 +68,7 @@ def record_of_pieces(pieces: Iterable[Piece]) -> FileRecord:
 
 
 class AnchorRecord(Record, frozen=True):
-    """A picture that a panel was drawn to match: as the panel, but for its words."""
+    """A picture that a panel was drawn to match: as the panel, but for words and seed."""
 
     prompt: str
     subject: str
