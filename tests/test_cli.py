@@ -40,6 +40,8 @@ COMMANDS = {
     ("lora", "merge"),
     ("metrics",),
     ("metrics", "validate"),
+    ("story",),
+    ("story", "import"),
 }
 ASK_FOR_HELP = """
 import json, sys

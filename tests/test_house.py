@@ -50,7 +50,7 @@ TESTED_THROUGH = {
     "kit/world/figures/props.py": "kit/world/test_render.py",
     "reports/training.py": "storykit/cli/test_train.py",
     "storykit/__main__.py": "kit/dataset/test_modelscope.py",
-    "storykit/cli/dataset.py": "kit/dataset/test_prepare.py",
+    "storykit/cli/groups/dataset.py": "kit/dataset/test_prepare.py",
     "storykit/cli/experiment.py": "test_flow.py",
     "storykit/cli/main.py": "test_cli.py",
     "storykit/cli/pack.py": "test_flow.py",
