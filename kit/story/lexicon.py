@@ -85,7 +85,8 @@ def figures_in(text: str) -> list[Figure]:
             continue
         figure = Figure(_KINDS[one["who"]], one.start(), one.end())
         if found and _one_name(low, found[-1], figure):
-            figure = Figure(_joined_kind(found.pop(), figure), figure.start, figure.end)
+            first = found.pop()
+            figure = Figure(_joined_kind(first, figure), first.start, figure.end)
         found.append(figure)
     return found
 
@@ -139,6 +140,8 @@ HIDDEN_HAIR = _any("hidden hair")
 """Where hair is not seen."""
 UNSEEN = _any("unseen")
 """Where no look is seen."""
+AGE = _any("age")
+"""Age and size, which draw another figure."""
 FUR = _any("fur")
 """The outside of an animal."""
 STYLES: Mapping[str, str] = {

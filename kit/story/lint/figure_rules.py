@@ -1,17 +1,20 @@
 """What is wrong with the words of the figures: each rule takes a story as it was read and yields findings."""
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
-from kit.story.lexicon import simplified
+from kit.story.lexicon import AGE, simplified
 from kit.story.lint.appearances import Appearance, Reading
 from kit.story.lint.examples import with_examples
 from kit.story.lint.finding import Finding, numbers
 from kit.story.lint.looks import Looks, Trait, lacking, looks_of
 
-_COMPARED: tuple[Trait, ...] = ("hair colour", "hair length", "colour of the clothes", "colour")
+_COMPARED: tuple[Trait, ...] = ("hair colour", "hair length", "colour")
 
+_AGE = re.compile(AGE)
+"""Words beside a name that draw another figure."""
 _SHOWN = 4
 """Wordings that a finding repeats."""
 
@@ -21,13 +24,11 @@ def words_differ(reading: Reading) -> Iterator[Finding]:
     for who, shown in reading.cast().items():
         if len(shown) < 2:
             continue
-        keys = {one.panel: _key(reading, one) for one in shown}
         fullest = fullest_of(reading, shown)
         if fullest.named:
             others = [one for one in shown if not one.named]
         else:
-            others = [one for one in shown if keys[one.panel] != keys[fullest.panel]]
-            others += [one for one in shown if one not in others and _worn_otherwise(reading, one, fullest)]
+            others = [one for one in shown if _said_otherwise(reading, one, fullest)]
         if others:
             yield Finding(
                 rule="words-differ",
@@ -41,16 +42,25 @@ def words_differ(reading: Reading) -> Iterator[Finding]:
 
 def _key(reading: Reading, one: Appearance) -> tuple[str, tuple[str, ...]]:
     """Return what a figure is called and the looks that are said with its name."""
-    said = looks_of(reading.words(one)).traits()
-    return simplified(one.noun), tuple(said.get(trait, "") for trait in _COMPARED)
+    words = reading.words(one)
+    said, ages = looks_of(words).traits(), sorted(set(_AGE.findall(simplified(words))))
+    return simplified(one.noun), (*ages, *(said.get(trait, "") for trait in _COMPARED))
 
 
-def _worn_otherwise(reading: Reading, one: Appearance, other: Appearance) -> bool:
-    """Return whether two panels dress a figure in nothing that is the same, or give it other hair."""
+def _said_otherwise(reading: Reading, one: Appearance, other: Appearance) -> bool:
+    """Return whether a panel calls a figure, or says that it looks, otherwise than another panel does.
+
+    A raincoat over the usual dress is no other look.
+    """
+    if _key(reading, one) != _key(reading, other):
+        return True
+    own, others = (looks_of(reading.words(two)).clothes for two in (one, other))
+    if bool(own) != bool(others):
+        return True
     here, there = looks_of(reading.about(one)), looks_of(reading.about(other))
-    pairs = [(here.hair_colour, there.hair_colour), (here.hair_length, there.hair_length)]
     if here.clothes and there.clothes and not here.clothes & there.clothes:
         return True
+    pairs = [(here.hair_colour, there.hair_colour), (here.hair_length, there.hair_length)]
     return any(mine and theirs and mine != theirs for mine, theirs in pairs)
 
 
@@ -58,11 +68,10 @@ def fullest_of(reading: Reading, shown: Sequence[Appearance]) -> Appearance:
     """Return where a figure has the words that say most, of those as full the most frequent and earliest."""
     often = Counter(simplified(reading.words(one)) for one in shown)
 
-    def fullness(one: Appearance) -> tuple[bool, int, int, int, int]:
+    def fullness(one: Appearance) -> tuple[bool, int, bool, int, int]:
         words = reading.words(one)
-        return (
-            one.named, len(looks_of(words).traits()), often[simplified(words)], len(one.noun), -one.panel
-        )  # fmt: skip
+        said = len(looks_of(words).traits())
+        return one.named, said, one.counted, often[simplified(words)], -one.panel
 
     return max(shown, key=fullness)
 

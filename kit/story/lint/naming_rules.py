@@ -31,15 +31,14 @@ def names_alone(reading: Reading) -> Iterator[Finding]:
             yield _unknown(
                 described.text.strip(), [one.panel for one in shown], place=f"[characters.{name}] text = "
             )
-    plain = [panel for panel in range(PANELS) if reading.story.panels[panel].prompt is not None]
     opened: dict[str, list[int]] = {}
-    for panel in plain:
-        if (name := _opening_name(reading, panel)) and not reading.in_panel(panel + 1):
+    for panel in range(PANELS):
+        if reading.story.panels[panel].prompt is not None and (name := _opening_name(reading, panel)):
             opened.setdefault(name, []).append(panel + 1)
     for name, panels in opened.items():
-        begins = sum(prompt.lstrip().startswith(name) for prompt in reading.prompts)
-        if begins > 1:
-            yield _unknown(name, panels, place="")
+        alone = [panel for panel in panels if not reading.in_panel(panel)]
+        if len(panels) > 1 and alone:
+            yield _unknown(name, alone, place="")
 
 
 def _opening_name(reading: Reading, panel: int) -> str:

@@ -27,8 +27,12 @@ _WORN_AFTER = re.compile(
     rf" (?:{lexicon.GARMENT}|{lexicon.HAIR}|{lexicon.ACCESSORY}))+"
 )
 _WEARS = re.compile(rf"{lexicon.GARMENT}|{lexicon.HAIR}|{lexicon.ACCESSORY}")
+_DOES = re.compile(
+    r"[在坐站跑看走抱拿喂骑躺睡]|(?<![a-z])(?:is|are|at|on|near|under|by)(?![a-z])|(?!wearing)(?<![a-z])[a-z]+ing(?![a-z])"
+)
+"""Words of an action or a place, with which the words of a figure are over."""
+_NEXT_CLAUSE = re.compile(r"[，,、]\s*[^，,、。.;；\n]+")
 _SHORT_CHINESE, _SHORT_ENGLISH = 8, 4
-_NAME = re.compile(r"[\u3400-\u9fff]{2,3}|[a-z]+")
 _MOST_WORDS = 6
 
 
@@ -80,18 +84,20 @@ def _over_a_clause(low: str, place: int, floor: int) -> int:
 
 
 def _last(low: str, end: int) -> int:
+    """Return where the words of a figure end: behind what it wears, in clauses about nothing else."""
     if worn := _WORN_AFTER.match(low, end):
         end = worn.end()
-    while clause := re.compile(r"[，,、]\s*[^，,、。.;；\n]+").match(low, end):
-        if not _WEARS.search(clause[0]) or figures_in(clause[0]) or _ELSEWHERE_AFTER.search(clause[0]):
+    while clause := _NEXT_CLAUSE.match(low, end):
+        whole = clause.end()
+        if others := figures_in(clause[0]):
+            whole = end + others[0].start
+        worn_here = [one.span() for one in _WEARS.finditer(low, end, whole)]
+        if not worn_here or _DOES.search(low, end, worn_here[0][0]):
             break
-        end = clause.end()
+        if whole < clause.end() or _DOES.search(low, worn_here[-1][1], whole):
+            return worn_here[-1][1]
+        end = whole
     return end
-
-
-_ELSEWHERE_AFTER = re.compile(
-    r"[在坐站跑看走]|(?<![a-z])(?:is|are|at|on|near|under|by|brushing|washing|holding)(?![a-z])"
-)
 
 
 def is_crowd(before: str) -> bool:
