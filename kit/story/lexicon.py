@@ -46,7 +46,7 @@ def _any(key: str) -> str:
     return any_of(_words("words", key))
 
 
-class Figure(NamedTuple):
+class NamedFigure(NamedTuple):
     """Someone named in a text."""
 
     kind: str
@@ -70,7 +70,7 @@ _AFTER_FIGURE = (
 _FIGURE = re.compile(f"(?P<none>{_any('no figure')})|(?P<who>{any_of(_KINDS)}){_AFTER_FIGURE}")
 
 
-def figures_in(text: str) -> list[Figure]:
+def figures_in(text: str) -> list[NamedFigure]:
     """Return who is named in a text, one at a time, from left to right; crowds and toys are nobody.
 
     Of two names in a row one figure is made: "猫妈妈" and "mother cat" are a cat.
@@ -79,24 +79,24 @@ def figures_in(text: str) -> list[Figure]:
     ['girl', 'cat']
     """
     low = simplified(text)
-    found: list[Figure] = []
+    found: list[NamedFigure] = []
     for one in _FIGURE.finditer(low):
         if not one["who"]:
             continue
-        figure = Figure(_KINDS[one["who"]], one.start(), one.end())
+        figure = NamedFigure(_KINDS[one["who"]], one.start(), one.end())
         if found and _one_name(low, found[-1], figure):
             first = found.pop()
-            figure = Figure(_joined_kind(first, figure), first.start, figure.end)
+            figure = NamedFigure(_joined_kind(first, figure), first.start, figure.end)
         found.append(figure)
     return found
 
 
-def _one_name(low: str, first: Figure, second: Figure) -> bool:
+def _one_name(low: str, first: NamedFigure, second: NamedFigure) -> bool:
     between = low[first.end : second.start]
     return between in (" ", "-") or (not between and not low[first.start].isascii())
 
 
-def _joined_kind(first: Figure, second: Figure) -> str:
+def _joined_kind(first: NamedFigure, second: NamedFigure) -> str:
     animals = [one.kind for one in (first, second) if SORT_OF[one.kind] in ("animals", "known_animals")]
     return animals[0] if animals else second.kind
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal, NamedTuple
 
 from kit.story import lexicon
@@ -84,6 +85,7 @@ class Looks:
         return {trait: words for trait, words in said.items() if words}
 
 
+@lru_cache(maxsize=1024)
 def looks_of(text: str) -> Looks:
     """Return what a text says of the looks of the one whom it is about.
 

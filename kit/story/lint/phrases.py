@@ -8,7 +8,7 @@ from kit.story.lexicon import figures_in, simplified
 _SEPARATORS = "，,;；。!！?？\n"
 _COUNT = re.compile(r"(?:[一这那某另]|有一|另一)[个只位名条头匹]")
 _CROWD = re.compile(
-    r"(?:[两二三四五六七八九十几数]|许多|很多|好多|众多|一群|一些|一对|一双|其他|所有)[个只位名条头匹群]?(?:[\u3400-\u9fff]{0,4}的)?$"
+    r"(?:[两二三四五六七八九十几数]|(?<!\d)[02-9]|\d\d|许多|很多|好多|众多|一群|一些|一对|一双|其他|所有)[个只位名条头匹群]?(?:[\u3400-\u9fff]{0,4}的)?$"
     r"|(?<![a-z])(?:two|three|four|five|several|many|some|other|all|few|both) (?:[\w-]+ )?$"
 )
 _DETERMINER = re.compile(r"(?<![a-z])(?:an?|the|one|another|this|that|my|our|their|his|her)(?![a-z'])")
