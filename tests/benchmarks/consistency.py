@@ -94,9 +94,11 @@ def tale(number: int, kind: str) -> Tale:
     return Tale(Story.model_validate(told), number, places, shown, poses)
 
 
-def draw(painter: Painter, story: Tale, candidate: Candidate, settings: DrawSettings) -> list[Image.Image]:
+def draw(
+    painter: Painter, story: Tale, candidate: Candidate, settings: DrawSettings, order: str = "authored"
+) -> list[Image.Image]:
     """Return the panels of a story as a run would draw them."""
-    slots = [Slot(candidate.name, "authored", "tale", story.seed, panel) for panel in range(1, PANELS + 1)]
+    slots = [Slot(candidate.name, order, "tale", story.seed, panel) for panel in range(1, PANELS + 1)]
     requests = [request_of(story.story, slot, candidate) for slot in slots]
     painter.encode_prompts([text for request in requests for text in request.texts])
     pictures = painter.draw(requests, settings)
@@ -194,8 +196,8 @@ def measured(painter: Painter, options: argparse.Namespace, judge: Judge) -> Ite
                 rows: list[dict[str, float]] = []
                 for number in range(count):
                     story = tale(number, kind)
-                    pictures = draw(painter, story, candidate, settings)
-                    slots = [Slot("", "authored", "", 0, panel) for panel in range(1, PANELS + 1)]
+                    pictures = draw(painter, story, candidate, settings, options.order)
+                    slots = [Slot("", options.order, "", 0, panel) for panel in range(1, PANELS + 1)]
                     prompts = [request_of(story.story, slot, candidate).prompt for slot in slots]
                     panels = seen(judge, pictures)
                     row = told_of(story, panels) | scored(encoder, facets, story, prompts, pictures)
@@ -258,6 +260,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=25)
     parser.add_argument("--consistencies", type=float, nargs="+", default=[0.0, 0.5, 0.7, 0.85])
     parser.add_argument("--kinds", nargs="+", default=["one", "told", "two"])
+    parser.add_argument("--order", default="authored", help="Of clauses: scene-first puts the hero last.")
     parser.add_argument("--judge", type=Path, default=ROOT / "judge.pt")
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()

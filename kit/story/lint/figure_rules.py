@@ -71,7 +71,9 @@ def fullest_of(reading: Reading, shown: Sequence[Appearance]) -> Appearance:
 
     def fullness(one: Appearance) -> tuple[bool, int, int, bool, int]:
         words = reading.words(one)
-        said = len(looks_of(words).traits()) + len(looks_of(words).accessories)
+        looks = looks_of(words)
+        worn = 0 if SORT_OF.get(one.kind) == "people" else len(looks.accessories)
+        said = len(looks.traits()) + worn
         return one.named, said, often[simplified(words)], one.counted, -one.panel
 
     return max(shown, key=fullness)
