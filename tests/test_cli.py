@@ -42,6 +42,7 @@ COMMANDS = {
     ("metrics", "validate"),
     ("story",),
     ("story", "import"),
+    ("story", "lint"),
 }
 ASK_FOR_HELP = """
 import json, sys

@@ -4,8 +4,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from kit.story.lexicon import figures_in, simplified
 from kit.story.story import Language, Role
-from kit.story.structure.lexicon import lexicon
+from kit.story.structure.clause_words import clause_words, figure_of, tells_clothes
 
 _PIECE = re.compile(
     r"""(?: \([^()\n]*\) | （[^（）\n]*） | "[^"\n]*" | “[^“”\n]*” | 「[^「」\n]*」 | 《[^《》\n]*》
@@ -34,6 +35,7 @@ _PREPOSITION = re.compile(
 _ARTICLE = re.compile(r"^(?:and )?(?:a|an|the|one|two|three|her|his|their|same|\d+)\b")
 _STYLED = ("style", "illustration", "artwork", "aesthetic", "art")
 _LOOKS_BEHIND = re.compile(r"\b(?:with|in an?|wearing|named|called|from)\b")
+_PLURAL = re.compile(r"(?<=[a-z]{2})s(?![a-z'])")
 _GERUND = re.compile(r"^(?:is |are |and |then |gently |happily |slowly |quietly )*[a-z]{2,}ing\b")
 
 
@@ -103,12 +105,12 @@ def role_of(text: str) -> Role:
     >>> [role_of(one) for one in ("watercolor style", "a little girl", "running", "in the park", "at night")]
     ['style', 'subject', 'action', 'place', 'detail']
     """
-    bare = text.strip(_EDGES).casefold()
+    bare = simplified(text.strip(_EDGES))
     return _chinese(bare) if _CHINESE.search(bare) else _english(bare)
 
 
 def _chinese(bare: str) -> Role:
-    words, measured = lexicon(), _MEASURE.match(bare)
+    words, measured = clause_words(), _MEASURE.match(bare)
     if words.roles["looks_begin"].begins(bare) and not bare.startswith("穿过"):
         return "detail"
     if not measured and _acts(bare):
@@ -120,11 +122,11 @@ def _chinese(bare: str) -> Role:
 
 def _named(bare: str, measured: bool) -> Role:
     """Return the role of a Chinese clause that begins as a noun."""
-    words = lexicon()
-    someone, style = words.characters.last(bare), words.roles["style"].last(bare)
+    words = clause_words()
+    someone, style = figure_of(bare), words.roles["style"].last(bare)
     if style and style.end == len(bare):
         return "style"
-    if someone and (measured or someone.end == len(bare) or words.characters.begins(bare) or "的" in bare):
+    if someone and (measured or someone.end == len(bare) or _begins_with_someone(bare) or "的" in bare):
         return "subject"
     if style or (bare.endswith("风") and len(bare) <= 6):
         return "style"
@@ -135,11 +137,15 @@ def _named(bare: str, measured: bool) -> Role:
     return _detail(bare)
 
 
+def _begins_with_someone(bare: str) -> bool:
+    return any(figure.start == 0 for figure in figures_in(bare)[:1])
+
+
 def _acts(bare: str) -> bool:
     """Return whether a Chinese clause begins as what somebody does or feels."""
     if _FEELS.match(bare):
         return True
-    words = lexicon()
+    words = clause_words()
     core = _ADVERB.sub("", bare)
     starts = (core, core[1:]) if core.startswith("在") else (core,)
     named = any(words.roles[name].begins(core) for name in ("style", "detail")) or words.places.begins(core)
@@ -150,7 +156,7 @@ def _acts(bare: str) -> bool:
 
 def _where(rest: str) -> Role:
     """Return the role of a Chinese clause by what stands behind its 在."""
-    words = lexicon()
+    words = clause_words()
     if place := words.places.first(rest):
         behind = re.sub(f"^{_WHERE}", "", rest[place.end :])
         return "action" if words.roles["action_begins"].first(behind) else "place"
@@ -160,13 +166,13 @@ def _where(rest: str) -> Role:
 
 
 def _detail(bare: str) -> Role:
-    roles = lexicon().roles
-    return "detail" if roles["detail"].first(bare) or roles["looks"].first(bare) else "unknown"
+    roles = clause_words().roles
+    return "detail" if roles["detail"].first(bare) or tells_clothes(bare) else "unknown"
 
 
 def _english(bare: str) -> Role:
-    words = lexicon()
-    someone = words.characters.first(bare)
+    words = clause_words()
+    someone = figure_of(_PLURAL.sub("", bare))
     if words.roles["looks_begin"].begins(bare):
         return "detail"
     if _PREPOSITION.match(bare):
@@ -186,7 +192,7 @@ def _english(bare: str) -> Role:
 
 def _located(bare: str) -> Role:
     """Return the role of an English clause that begins with a preposition."""
-    words = lexicon()
+    words = clause_words()
     if words.roles["style"].first(bare):
         return "style"
     if words.places.first(bare):
@@ -200,20 +206,17 @@ def is_pure(text: str) -> bool:
     >>> is_pure("一个紫色短发小女孩"), is_pure("小女孩在跑步"), is_pure("a girl reading in the park")
     (True, False, False)
     """
-    bare = text.strip(_EDGES).casefold()
-    someone = lexicon().characters.last(bare)
+    bare = simplified(text.strip(_EDGES))
+    someone = figure_of(bare)
     if _CHINESE.search(bare):
         return (someone.end == len(bare)) if someone else len(bare) <= 10
     if someone is None:
         return len(bare.split()) <= 3
-    behind = re.split(r"\b(?:with|in a|in an|wearing|named|called|from)\b", bare[someone.end :], maxsplit=1)[
-        0
-    ]
-    return not behind.strip()
+    return not _LOOKS_BEHIND.split(bare[someone.end :], maxsplit=1)[0].strip()
 
 
 def tells_looks(text: str) -> bool:
     """Return whether a clause tells clothes, hair or fur."""
-    roles = lexicon().roles
-    bare = text.strip(_EDGES).casefold()
-    return roles["looks_begin"].begins(bare) or roles["looks"].first(bare) is not None
+    roles = clause_words().roles
+    bare = simplified(text.strip(_EDGES))
+    return roles["looks_begin"].begins(bare) or tells_clothes(bare)

@@ -2,12 +2,13 @@
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from kit.story.lexicon import simplified
+from kit.story.structure.clause_words import clause_words, figure_of
 from kit.story.structure.clauses import RoledClause, is_pure, tells_looks
-from kit.story.structure.lexicon import WordList, lexicon
 
 _CHINESE = re.compile(r"[\u3400-\u9fff]")
 _FILLERS = re.compile(r"^(?:(?:正)?在|于)|^(?:有)?一?(?:个|只|位|名|条|头|匹)|[的了着]|\s")
@@ -18,6 +19,10 @@ _NAME = re.compile(r"[\u3400-\u9fff·]{2,4}|[A-Z][\w'-]*(?: [A-Z][\w'-]*){0,2}")
 
 Panels = Sequence[Sequence[RoledClause]]
 """The clauses of eight panels."""
+
+
+Head = Callable[[str], str]
+"""Returns what a wording is about; empty where that is not known."""
 
 
 class Wording(NamedTuple):
@@ -76,7 +81,7 @@ def _renamed(clause: RoledClause, names: set[str], style: set[str]) -> RoledClau
 
 def characters_of(panels: Panels) -> list[Recurrence]:
     """Return the characters that are in two panels at least, in the order in which they come."""
-    groups = _groups(panels, "subject", lexicon().characters)
+    groups = _groups(panels, "subject", _kind_of)
     ids = _ids([_character_id(group[0].text) for group in groups])
     return [
         _recurrence(panels, name, group, _looks_behind(panels, group[0].text))
@@ -86,13 +91,12 @@ def characters_of(panels: Panels) -> list[Recurrence]:
 
 def places_of(panels: Panels) -> list[Recurrence]:
     """Return the places that are in two panels at least, in the order in which they come."""
-    groups = _groups(panels, "place", lexicon().places)
-    words = [lexicon().places.last(group[0].text) for group in groups]
-    ids = _ids([word.id if word else "place" for word in words])
+    groups = _groups(panels, "place", _place_of)
+    ids = _ids([_place_of(group[0].text) or "place" for group in groups])
     return [_recurrence(panels, name, group, ()) for name, group in zip(ids, groups, strict=True)]
 
 
-def _groups(panels: Panels, role: str, known: WordList) -> list[list[Wording]]:
+def _groups(panels: Panels, role: str, head: Head) -> list[list[Wording]]:
     """Return the wordings of each thing in two panels at least, first the one that stands for all."""
     said = [
         Wording(at, clause.text) for at, panel in enumerate(panels) for clause in panel if clause.role == role
@@ -103,7 +107,7 @@ def _groups(panels: Panels, role: str, known: WordList) -> list[list[Wording]]:
     groups: list[list[Wording]] = []
     for text in order:
         own = list(dict.fromkeys(wording for wording in said if wording.text == text))
-        group = next((one for one in groups if _joins(own, one, known)), None)
+        group = next((one for one in groups if _joins(own, one, head)), None)
         if group is not None:
             group += own
         elif pure[text]:
@@ -112,19 +116,19 @@ def _groups(panels: Panels, role: str, known: WordList) -> list[list[Wording]]:
     return sorted(lasting, key=lambda group: min(wording.panel for wording in group))
 
 
-def _joins(own: Sequence[Wording], group: Sequence[Wording], known: WordList) -> bool:
+def _joins(own: Sequence[Wording], group: Sequence[Wording], head: Head) -> bool:
     """Return whether a wording says what a group says; two of them in one panel are two things."""
     apart = {wording.panel for wording in own}.isdisjoint(wording.panel for wording in group)
-    return apart and _are_near(own[0].text, group[0].text, known)
+    return apart and _are_near(own[0].text, group[0].text, head)
 
 
-def _are_near(one: str, other: str, known: WordList) -> bool:
+def _are_near(one: str, other: str, head: Head) -> bool:
     """Return whether two wordings have the same head, and the same words or one all of the other's."""
-    heads = {found.id if (found := known.last(text)) else None for text in (one, other)}
+    heads = {head(one), head(other)}
     first, second = sorted((_core(one), _core(other)), key=len)
     if first and sorted(first) == sorted(second):
         return True
-    if len(heads) > 1 or None in heads:
+    if len(heads) > 1 or "" in heads:
         return bool(first) and len(first) > 1 and second[: len(first)] == first
     left = iter(second)
     return bool(first) and all(letter in left for letter in first)
@@ -132,7 +136,7 @@ def _are_near(one: str, other: str, known: WordList) -> bool:
 
 def _core(text: str) -> list[str]:
     """Return the letters of a Chinese text, or the words of an English one, that make the difference."""
-    bare = text.strip(_MARKS).casefold()
+    bare = simplified(text.strip(_MARKS))
     if _CHINESE.search(bare):
         return list(_WHERE.sub("", _FILLERS.sub("", bare)))
     return [word for word in re.findall(r"[a-z0-9']+", bare) if word not in _ENGLISH_FILLERS]
@@ -167,11 +171,21 @@ def _recurrence(panels: Panels, name: str, group: Sequence[Wording], looks: tupl
 
 
 def _character_id(text: str) -> str:
-    word = lexicon().characters.last(text.strip(_MARKS))
     name = re.sub(r"[^a-z0-9]+", "_", text.casefold()).strip("_")
-    if word is None and name and not _CHINESE.search(text):
-        return name[:20]
-    return word.id if word else "character"
+    unknown = name[:20] if name and not _CHINESE.search(text) else "character"
+    return _kind_of(text) or unknown
+
+
+def _kind_of(text: str) -> str:
+    """Return who is named in a text, such as girl; empty where the words do not tell."""
+    figure = figure_of(text)
+    return figure.kind if figure else ""
+
+
+def _place_of(text: str) -> str:
+    """Return where a text is, such as park; empty where the words do not tell."""
+    place = clause_words().places.last(simplified(text))
+    return place.id if place else ""
 
 
 def _ids(wanted: Sequence[str]) -> list[str]:

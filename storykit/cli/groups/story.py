@@ -1,23 +1,24 @@
-"""The `storykit story` commands: what people have becomes a story of eight panels."""
+"""The `storykit story` commands: what people have becomes a story; its words are looked through."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from kit.files.user_paths import shell_word
-from storykit.cli.console import CommandGroup, say
+from storykit.cli.console import CommandGroup, counted, say, say_json
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
+    from kit.story.lint.finding import Finding
+    from kit.story.story import LoadedStory, Story
     from kit.story.structure.recurring import Recurrence
     from kit.story.structure.structured_story import StructuredStory
 
 story_app = typer.Typer(
     cls=CommandGroup,
     no_args_is_help=True,
-    help="Make a story of what you have.",
+    help="Make a story of what you have, and look through its words.",
     rich_markup_mode=None,
 )
 
@@ -33,7 +34,7 @@ OutFile = Annotated[Path, typer.Option("--out", help="The story's .toml file; no
 
 @story_app.callback()
 def story() -> None:
-    """Make a story of what you have."""
+    """Make a story of what you have, and look through its words."""
 
 
 @story_app.command("import")
@@ -62,3 +63,66 @@ def _named(kind: str, found: "Sequence[Recurrence]") -> str:
         f"{one.id} ({len(one.everywhere)}{' panels' if at == 0 else ''})" for at, one in enumerate(found)
     ]
     return f"{kind}: {', '.join(shown)}" if shown else f"no {kind} that come back"
+
+
+@story_app.command()
+def lint(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Stories, .toml or .txt.")],
+    trigger: Annotated[str, typer.Option(help="What a candidate puts before every prompt.")] = "",
+    base: Annotated[str, typer.Option(help="Whose tokens are counted: kolors, mini or a folder.")] = "kolors",
+    strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 where there is a finding.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")] = False,
+) -> None:
+    """Say what in a story's words makes its hero drift, each with what to write instead."""
+    from dataclasses import asdict
+
+    from kit.models.token_counts import token_counter
+    from kit.story.lint.lint import lint as look_through
+
+    stories = [_story_at(file) for file in files]
+    count = token_counter(base)
+    found = [look_through(one.story, trigger=trigger, count=count) for one in stories]
+    if as_json:
+        say_json(
+            [
+                {"file": str(one.path), "findings": [asdict(finding) for finding in findings]}
+                for one, findings in zip(stories, found, strict=True)
+            ]
+        )
+    else:
+        for one, findings in zip(stories, found, strict=True):
+            _tell(one, findings)
+    if strict and any(found):
+        raise typer.Exit(1)
+
+
+def _story_at(file: Path) -> "LoadedStory":
+    """Return a story; another kind of file is named, with what to give."""
+    from kit.errors import InputError
+    from kit.files.path_contents import mistaken
+    from kit.story.story import load_story
+
+    if file.suffix.lower() != ".txt" and (told := mistaken(file, "story")):
+        raise InputError(str(file), [told])
+    return load_story(file)
+
+
+def _tell(loaded: "LoadedStory", findings: "Sequence[Finding]") -> None:
+    from kit.story.lint.finding import numbers
+
+    if not findings:
+        say(f"{loaded.path}: nothing that makes the hero drift ({_cast_told(loaded.story)})")
+        return
+    say(f"{loaded.path}: {counted(len(findings), 'finding')}")
+    for one in findings:
+        say(f"{numbers(one.panels)}: {one.what}  [{one.rule}]")
+        say(f"  {'for instance' if one.is_example else 'write'}: {one.instead}")
+
+
+def _cast_told(story: "Story") -> str:
+    """Return how many panels a story has and who is seen in which."""
+    from kit.story.lint.finding import numbers
+    from kit.story.lint.lint import cast_shown
+
+    shown = [f"{name} in {numbers(panels)}" for name, panels in cast_shown(story).items()]
+    return ", ".join([f"{len(story.panels)} panels", *(shown or ["no figure that is known here"])])

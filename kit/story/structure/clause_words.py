@@ -1,16 +1,20 @@
-"""The words by which clauses are told apart, in Chinese and English: `lexicon.toml`."""
+"""The words by which clauses are told apart, in Chinese and English: `clause_words.toml` and the lexicon."""
 
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 from typing import NamedTuple
+
+from kit.story.lexicon import ACCESSORY, GARMENT, HAIR, STYLES, NamedFigure, figures_in, simplified
+
+_WORN = re.compile(f"{GARMENT}|{HAIR}|{ACCESSORY}")
 
 
 class FoundWord(NamedTuple):
-    """A word of the lexicon in a text."""
+    """A word of a list in a text."""
 
     id: str
     end: int
@@ -44,20 +48,30 @@ class WordList:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Lexicon:
+class ClauseWords:
     """All lists."""
 
-    characters: WordList
     places: WordList
     roles: Mapping[str, WordList]
 
 
 @cache
-def lexicon() -> Lexicon:
-    """Return the lexicon that comes with the package."""
-    document = tomllib.loads(files("kit.story.structure").joinpath("lexicon.toml").read_text("utf-8"))
+def clause_words() -> ClauseWords:
+    """Return the words that come with the package."""
+    document = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
     roles = {name: _list({name: words}) for name, words in document["roles"].items()}
-    return Lexicon(characters=_list(document["characters"]), places=_list(document["places"]), roles=roles)
+    styles = {"style": [*document["roles"]["style"], *STYLES]}
+    return ClauseWords(places=_list(document["places"]), roles={**roles, "style": _list(styles)})
+
+
+def figure_of(text: str) -> NamedFigure | None:
+    """Return the last one who is named in a text, where the head of a Chinese phrase stands."""
+    return next(reversed(figures_in(text)), None)
+
+
+def tells_clothes(text: str) -> bool:
+    """Return whether a text names clothes or hair."""
+    return _WORN.search(simplified(text)) is not None
 
 
 def _list(words: Mapping[str, Sequence[str]]) -> WordList:

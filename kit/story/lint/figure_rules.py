@@ -1,0 +1,185 @@
+"""What is wrong with the words of the figures: each rule takes a story as it was read and yields findings."""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+
+from kit.story.lexicon import AGE, simplified
+from kit.story.lint.appearances import Appearance, Reading
+from kit.story.lint.examples import with_examples
+from kit.story.lint.finding import Finding, numbers
+from kit.story.lint.looks import Looks, Trait, lacking, looks_of
+
+_COMPARED: tuple[Trait, ...] = ("hair colour", "hair length", "colour")
+
+_AGE = re.compile(AGE)
+"""Words beside a name that draw another figure."""
+_SHOWN = 4
+"""Wordings that a finding repeats."""
+
+
+def words_differ(reading: Reading) -> Iterator[Finding]:
+    """Yield figures that have other words in some panels than in the others."""
+    for who, shown in reading.cast().items():
+        if len(shown) < 2:
+            continue
+        fullest = fullest_of(reading, shown)
+        if fullest.named:
+            others = [one for one in shown if not one.named]
+        else:
+            others = [one for one in shown if _said_otherwise(reading, one, fullest)]
+        if others:
+            yield Finding(
+                rule="words-differ",
+                panels=tuple(sorted(one.panel for one in others)),
+                what=_differing(reading, who, sorted(others, key=lambda one: one.panel), fullest),
+                instead=f'{{ role = "subject", character = {_quoted(who)} }}'
+                if fullest.named and reading.story.panels[others[0].panel - 1].prompt is None
+                else reading.words(fullest),
+            )
+
+
+def _key(reading: Reading, one: Appearance) -> tuple[str, tuple[str, ...]]:
+    """Return what a figure is called and the looks that are said with its name."""
+    words = reading.words(one)
+    said, ages = looks_of(words).traits(), sorted(set(_AGE.findall(simplified(words))))
+    return simplified(one.noun), (*ages, *(said.get(trait, "") for trait in _COMPARED))
+
+
+def _said_otherwise(reading: Reading, one: Appearance, other: Appearance) -> bool:
+    """Return whether a panel calls a figure, or says that it looks, otherwise than another panel does.
+
+    A raincoat over the usual dress is no other look.
+    """
+    if _key(reading, one) != _key(reading, other):
+        return True
+    own, others = (looks_of(reading.words(two)).clothes for two in (one, other))
+    if bool(own) != bool(others):
+        return True
+    here, there = looks_of(reading.about(one)), looks_of(reading.about(other))
+    if here.clothes and there.clothes and not here.clothes & there.clothes:
+        return True
+    pairs = [(here.hair_colour, there.hair_colour), (here.hair_length, there.hair_length)]
+    return any(mine and theirs and mine != theirs for mine, theirs in pairs)
+
+
+def fullest_of(reading: Reading, shown: Sequence[Appearance]) -> Appearance:
+    """Return where a figure has the words that say most, of those as full the most frequent and earliest."""
+    often = Counter(simplified(reading.words(one)) for one in shown)
+
+    def fullness(one: Appearance) -> tuple[bool, int, bool, int, int]:
+        words = reading.words(one)
+        said = len(looks_of(words).traits())
+        return one.named, said, one.counted, often[simplified(words)], -one.panel
+
+    return max(shown, key=fullness)
+
+
+def _differing(reading: Reading, who: str, others: Sequence[Appearance], fullest: Appearance) -> str:
+    said: dict[str, list[int]] = {}
+    for one in [*others, fullest]:
+        words = reading.words(one)
+        if one is not fullest and simplified(words) == simplified(reading.words(fullest)):
+            words = ", ".join([words, *looks_of(reading.about(one)).traits().values()])
+        said.setdefault(words, []).append(one.panel)
+    told = [f"{words!r} in {numbers(panels)}" for words, panels in said.items()]
+    if len(told) > _SHOWN:
+        told = [*told[: _SHOWN - 1], f"{len(told) - _SHOWN} more", told[-1]]
+    return f"{shown_as(who, fullest)} is {_list(told)}: other words draw somebody else"
+
+
+def shown_as(who: str, one: Appearance) -> str:
+    """Return what a figure is called in a message."""
+    return who if one.named else one.noun
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)
+
+
+def looks_not_named(reading: Reading) -> Iterator[Finding]:
+    """Yield figures of two panels or more whose looks no words name, or only those of some panels."""
+    taken: set[str] = set()
+    for who, shown in reading.cast().items():
+        about = {one.panel: looks_of(reading.about(one)) for one in shown}
+        seen = [one for one in shown if not about[one.panel].unseen]
+        if len(seen) < 2:
+            continue
+        fullest = fullest_of(reading, seen)
+        yield from _never_named(reading, who, seen, about, taken)
+        yield from _sometimes_named(reading, who, seen, about)
+        taken |= _colours_of(looks_of(reading.words(fullest)))
+
+
+def _never_named(
+    reading: Reading, who: str, seen: Sequence[Appearance], about: Mapping[int, Looks], taken: set[str]
+) -> Iterator[Finding]:
+    fullest = fullest_of(reading, seen)
+    missing = [
+        trait
+        for trait in lacking(fullest.kind, looks_of(reading.words(fullest)))
+        if all(trait not in about[one.panel].traits() for one in seen)
+    ]
+    if missing and not any(about[one.panel].hair_hidden for one in seen if missing[0].startswith("hair")):
+        words = with_examples(reading.words(fullest), fullest.kind, missing, taken)
+        taken |= _colours_of(looks_of(words))
+        place = f"[characters.{who}] text = " if fullest.named else ""
+        yield Finding(
+            rule="looks-not-named",
+            panels=tuple(one.panel for one in seen),
+            what=f"no words name the {_list(missing)} of {shown_as(who, fullest)}: the model chooses anew in "
+            "every panel",
+            instead=f"{place}{_quoted(words)}" if place else words,
+            is_example=True,
+        )
+
+
+def _colours_of(looks: Looks) -> set[str]:
+    return {
+        looks.hair_colour,
+        *(words.split()[0] if words.isascii() else words[0] for words in looks.clothes),
+        looks.coat,
+    } - {""}
+
+
+def _list(words: Sequence[str]) -> str:
+    return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
+
+
+def _sometimes_named(
+    reading: Reading, who: str, seen: Sequence[Appearance], about: Mapping[int, Looks]
+) -> Iterator[Finding]:
+    """Yield what some panels say of a figure in other clauses than its own, and others do not."""
+    fullest = fullest_of(reading, seen)
+    own = looks_of(reading.words(fullest)).traits()
+    for trait in lacking(fullest.kind, looks_of(reading.words(fullest))):
+        said = {
+            one.panel: about[one.panel].traits()[trait] for one in seen if trait in about[one.panel].traits()
+        }
+        silent = [one.panel for one in seen if one.panel not in said]
+        if said and silent and trait not in own:
+            first = next(iter(said))
+            yield Finding(
+                rule="looks-not-named",
+                panels=tuple(silent),
+                what=f"{numbers(list(said))} alone {'name' if len(said) > 1 else 'names'} the {trait} of "
+                f"{shown_as(who, fullest)}: here the model chooses anew",
+                instead=_with_said(reading, seen, first, trait),
+            )
+
+
+def _with_said(reading: Reading, seen: Sequence[Appearance], panel: int, trait: Trait) -> str:
+    """Return the words of a figure with the clause of a panel that names a trait."""
+    one = next(one for one in seen if one.panel == panel)
+    words = reading.words(fullest_of(reading, seen))
+    clause = next(
+        (
+            piece.text
+            for piece in reading.pieces[panel - 1]
+            if piece.start >= one.end and trait in looks_of(piece.text).traits()
+        ),
+        "",
+    )
+    comma = ", " if words.isascii() else "，"
+    return f"{words}{comma}{clause}" if clause else words

@@ -1,0 +1,95 @@
+import random
+from pathlib import Path
+from typing import get_args
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from stories import plain_story
+
+import kit
+from kit.story.lint.finding import Finding, Rule, numbers
+from kit.story.lint.lint import cast_shown, lint
+from kit.story.story import PANELS, Story, load_story
+from kit.world.tale import sample_tale
+
+EXAMPLES = Path(kit.__file__).parent / "examples"
+
+
+def test_the_example_stories_drift_nowhere():
+    assert lint(load_story(EXAMPLES / "demo-zh.toml").story, trigger="水墨画风格") == []
+    [mother] = lint(load_story(EXAMPLES / "demo-en.toml").story)
+    assert (mother.rule, mother.panels) == ("one-panel-figure", (7,)), "and so she is meant"
+
+
+def test_what_weighs_most_comes_first():
+    lines = [
+        "小女孩跑步",
+        "女孩跑步",
+        "她睡觉",
+        "在公园，小女孩",
+        "没有人，小女孩",
+        "水墨画，小女孩",
+        "一只小狗",
+        "小女孩跑步",
+    ]
+    rules = [one.rule for one in lint(plain_story(*lines))]
+    assert rules == sorted(rules, key=get_args(Rule).index)
+    assert len(set(rules)) >= 7
+
+
+def test_panels_are_numbered_in_words():
+    assert [numbers(one) for one in ([2], [1, 2], [8, 1, 2, 3], [1, 3, 4])] == [
+        "panel 2", "panels 1, 2", "panels 1 to 3, 8", "panels 1, 3, 4"
+    ]  # fmt: skip
+
+
+def test_who_is_seen_is_told_by_name_or_noun():
+    assert cast_shown(plain_story("一个小女孩", "一只小猫和一个小女孩")) == {"小女孩": (1, 2), "小猫": (2,)}
+
+
+def _written(lines: list[str], finding: Finding) -> list[str]:
+    """Return a story's lines with what a finding says instead."""
+    for panel in finding.panels:
+        if finding.rule in ("not-first", "pronoun", "same-panels", "negation"):
+            lines[panel - 1] = finding.instead
+    return lines
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 10**6), st.sampled_from(["zh", "en"]))
+def test_a_story_whose_lines_are_written_as_told_has_these_findings_no_more(seed, language):
+    rng = random.Random(seed)
+    looks = {"zh": "一个黑色长发的小女孩，穿着红色裙子", "en": "a girl with long black hair in a red dress"}[
+        language
+    ]
+    comma, she, no = ("，", "她", "没有人") if language == "zh" else (", ", "she", "no people")
+    deeds = {
+        "zh": ["在公园", "夜晚", "看书", "跑步", "在海边", "雨中"],
+        "en": ["in the park", "night", "reading", "running"],
+    }
+    lines = []
+    for panel in range(PANELS):
+        parts = [
+            looks if panel < 3 or rng.random() < 0.8 else she,
+            f"{rng.choice(deeds[language])} {panel // 2}",
+        ]
+        parts += [no] if rng.random() < 0.2 else []
+        if rng.random() < 0.3:
+            rng.shuffle(parts)
+        lines.append(comma.join(parts))
+    mended = lines
+    for _ in range(4):  # a line may have several
+        for finding in lint(plain_story(*mended)):
+            mended = _written(mended, finding)
+    assert [one for one in lint(plain_story(*mended)) if one.rule != "one-panel-figure"] == [], lines
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_tales_in_other_words_every_time_are_told_so_and_in_the_same_words_are_not(language):
+    for seed in range(12):
+        tale = sample_tale(seed)
+        hero = tale.texts(language)
+        assert {one.rule for one in lint(plain_story(*hero))} <= set(get_args(Rule))
+        again = Story.model_validate(plain_story(*hero).model_dump(by_alias=True))
+        assert lint(again) == lint(plain_story(*hero)), "the same story, the same findings"
