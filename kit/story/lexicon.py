@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 _TRADITIONAL = str.maketrans(
-    "隻條個貓龍馬鳥魚雞鴨鵝豬獅長髮紅黃藍綠銀裙褲襯帽圍著頭戴辮師醫騎國媽爺孫親學畫風動漫電樣聖誕鬆飛機沒開園裡",
-    "只条个猫龙马鸟鱼鸡鸭鹅猪狮长发红黄蓝绿银裙裤衬帽围着头戴辫师医骑国妈爷孙亲学画风动漫电样圣诞松飞机没开园里",
+    "隻條個貓龍馬鳥魚雞鴨鵝豬獅長髮紅黃藍綠銀褲襯圍著頭辮師醫騎國媽爺孫親學畫風動電樣聖"
+    "誕鬆飛機沒開園裡兩們兒這對來時說點寶貝龜鯨鷹鴿遊戲樹葉橋燈籠爾賓奧戰鬥與還從後過",
+    "只条个猫龙马鸟鱼鸡鸭鹅猪狮长发红黄蓝绿银裤衬围着头辫师医骑国妈爷孙亲学画风动电样圣"
+    "诞松飞机没开园里两们儿这对来时说点宝贝龟鲸鹰鸽游戏树叶桥灯笼尔宾奥战斗与还从后过",
 )
 _TABLES: Final[Mapping[str, Mapping[str, str]]] = tomllib.loads(
     Path(__file__).with_suffix(".toml").read_text(encoding="utf-8")
@@ -44,6 +46,9 @@ def any_of(words: Iterable[str]) -> str:
 
 def _any(key: str) -> str:
     return any_of(_words("words", key))
+
+
+_KANA = re.compile(r"[\u3040-\u30ff]")
 
 
 class NamedFigure(NamedTuple):
@@ -80,10 +85,14 @@ def figures_in(text: str) -> list[NamedFigure]:
     """
     low = simplified(text)
     found: list[NamedFigure] = []
+    if _KANA.search(text):  # Japanese, whose words these are not
+        return found
     for one in _FIGURE.finditer(low):
         if not one["who"]:
             continue
         figure = NamedFigure(_KINDS[one["who"]], one.start(), one.end())
+        if found and low[found[-1].end : figure.start] == "的":  # 小女孩的小猫 shows the cat
+            found.pop()
         if found and _one_name(low, found[-1], figure):
             first = found.pop()
             figure = NamedFigure(_joined_kind(first, figure), first.start, figure.end)

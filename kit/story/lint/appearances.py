@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from kit.story.lexicon import SORT_OF, figures_in, simplified
-from kit.story.lint.phrases import head_of, is_counted, is_crowd, phrase_around
+from kit.story.lint.phrases import head_of, is_counted, is_crowd, names_in, phrase_around, places_of
 from kit.story.lint.pieces import Piece, pieces_of
 from kit.story.prompt import prompt_of
 from kit.story.story import PANELS, Story
@@ -87,11 +87,12 @@ def read_story(story: Story) -> Reading:
     """Return a story's prompts and who is in them."""
     prompts = [prompt_of(story, panel, "authored") for panel in range(PANELS)]
     pieces = [pieces_of(story, panel) for panel in range(PANELS)]
+    names = names_in(prompts)
     found = [
         one
         for panel in range(PANELS)
         for one in (
-            _in_plain(story, panel, prompts[panel], pieces[panel])
+            _with_names(panel, prompts[panel], _in_plain(story, panel, prompts[panel], pieces[panel]), names)
             if story.panels[panel].prompt is not None
             else _in_clauses(story, panel, prompts[panel], pieces[panel])
         )
@@ -126,6 +127,19 @@ def _in_plain(story: Story, panel: int, prompt: str, pieces: Sequence[Piece]) ->
         if not any(start < one.end and one.start < end for start, end in taken)
     ]
     yield from sorted([*described, *called], key=lambda one: one.start)
+
+
+def _with_names(
+    panel: int, prompt: str, found: Iterator[Appearance], names: Mapping[str, str]
+) -> Iterator[Appearance]:
+    """Yield the figures of a prompt, and those that it calls by a name which another prompt explains."""
+    called = list(found)
+    for name, kind in names.items():
+        places = list(places_of(prompt, name))
+        if places and all(one.kind != kind for one in called):
+            start, end = places[0], places[0] + len(name)
+            called.append(Appearance(panel=panel + 1, who=kind, kind=kind, noun=name, start=start, end=end))
+    yield from sorted(called, key=lambda one: one.start)
 
 
 def _described(panel: int, name: str, text: str, start: int) -> Appearance:

@@ -9,6 +9,10 @@ from kit.story.lint.looks import Trait
 from kit.story.story import Language, language_of
 
 _HAIR, _GARMENT = re.compile(lexicon.HAIR), re.compile(lexicon.GARMENT)
+_COLOURED_HAIR = re.compile(
+    r"(?<![a-z])(?:(?:curly|wavy|straight|messy|thick|fluffy|silky|shiny|wild),? )*"
+    rf"(?:{lexicon.COLOUR})(?= (?:[a-z-]+ ){{0,2}}hair(?!ed))"
+)
 _CHINESE_COUNT = re.compile(r"[一这那某两]?[个只位名条头匹]?")
 _SHORT_HAIR = frozenset({"boy", "man", "youth", "father", "grandfather", "grandmother", "king", "prince"})
 _GREY = frozenset({"grandfather", "grandmother"})
@@ -144,12 +148,10 @@ def _with_chinese_hair(text: str, colour: str, short: bool, missing: Sequence[Tr
 
 def _with_english_length(text: str, length: str) -> str:
     """Return a text that tells the length of the hair before its colour: "black hair", "black-haired"."""
-    found = re.search(rf"(?P<colour>(?:[\w-]+ )*?{lexicon.COLOUR})[ -](?:[\w-]+ )?hair(?![a-z])", text, re.I)
-    colour = re.search(rf"{lexicon.COLOUR}(?= (?:[\w-]+ ){{0,2}}hair(?!ed))", text, re.I) if found else None
-    if colour is not None:
-        return _with_right_article(
-            f"{text[: colour.start()]}{length} {text[colour.start() :]}", colour.start()
-        )
+    found = _COLOURED_HAIR.search(simplified(text))
+    if found is not None:
+        place = found.start()
+        return _with_right_article(f"{text[:place]}{length} {text[place:]}", place)
     if (plain := re.search(r"(?<![a-z-])hair(?![a-z])", text, re.I)) is not None:
         return f"{text[: plain.start()]}{length} {text[plain.start() :]}"
     figure = next(iter(figures_in(text)))

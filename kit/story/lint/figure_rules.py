@@ -5,7 +5,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
-from kit.story.lexicon import AGE, simplified
+from kit.story.lexicon import AGE, SORT_OF, simplified
 from kit.story.lint.appearances import Appearance, Reading
 from kit.story.lint.examples import with_examples
 from kit.story.lint.finding import Finding, numbers
@@ -43,8 +43,9 @@ def words_differ(reading: Reading) -> Iterator[Finding]:
 def _key(reading: Reading, one: Appearance) -> tuple[str, tuple[str, ...]]:
     """Return what a figure is called and the looks that are said with its name."""
     words = reading.words(one)
-    said, ages = looks_of(words).traits(), sorted(set(_AGE.findall(simplified(words))))
-    return simplified(one.noun), (*ages, *(said.get(trait, "") for trait in _COMPARED))
+    looks, ages = looks_of(words), sorted(set(_AGE.findall(simplified(words))))
+    worn = () if SORT_OF.get(one.kind) == "people" else sorted(looks.clothes | looks.accessories)
+    return simplified(one.noun), (*ages, *worn, *(looks.traits().get(trait, "") for trait in _COMPARED))
 
 
 def _said_otherwise(reading: Reading, one: Appearance, other: Appearance) -> bool:
@@ -68,10 +69,10 @@ def fullest_of(reading: Reading, shown: Sequence[Appearance]) -> Appearance:
     """Return where a figure has the words that say most, of those as full the most frequent and earliest."""
     often = Counter(simplified(reading.words(one)) for one in shown)
 
-    def fullness(one: Appearance) -> tuple[bool, int, bool, int, int]:
+    def fullness(one: Appearance) -> tuple[bool, int, int, bool, int]:
         words = reading.words(one)
-        said = len(looks_of(words).traits())
-        return one.named, said, one.counted, often[simplified(words)], -one.panel
+        said = len(looks_of(words).traits()) + len(looks_of(words).accessories)
+        return one.named, said, often[simplified(words)], one.counted, -one.panel
 
     return max(shown, key=fullness)
 
@@ -152,34 +153,29 @@ def _sometimes_named(
 ) -> Iterator[Finding]:
     """Yield what some panels say of a figure in other clauses than its own, and others do not."""
     fullest = fullest_of(reading, seen)
-    own = looks_of(reading.words(fullest)).traits()
-    for trait in lacking(fullest.kind, looks_of(reading.words(fullest))):
-        said = {
-            one.panel: about[one.panel].traits()[trait] for one in seen if trait in about[one.panel].traits()
-        }
-        silent = [one.panel for one in seen if one.panel not in said]
-        if said and silent and trait not in own:
-            first = next(iter(said))
-            yield Finding(
-                rule="looks-not-named",
-                panels=tuple(silent),
-                what=f"{numbers(list(said))} alone {'name' if len(said) > 1 else 'names'} the {trait} of "
-                f"{shown_as(who, fullest)}: here the model chooses anew",
-                instead=_with_said(reading, seen, first, trait),
-            )
+    own = looks_of(reading.words(fullest))
+    sometimes: dict[tuple[int, ...], list[Trait]] = {}
+    for trait in lacking(fullest.kind, own):
+        silent = tuple(one.panel for one in seen if trait not in about[one.panel].traits())
+        if silent and len(silent) < len(seen):
+            sometimes.setdefault(silent, []).append(trait)
+    for silent, traits in sometimes.items():
+        said = [one for one in seen if one.panel not in silent]
+        yield Finding(
+            rule="looks-not-named",
+            panels=silent,
+            what=f"{numbers([one.panel for one in said])} alone {'name' if len(said) > 1 else 'names'} the "
+            f"{_list(traits)} of {shown_as(who, fullest)}: here the model chooses anew",
+            instead=_with_said(reading, fullest, said[0], traits),
+        )
 
 
-def _with_said(reading: Reading, seen: Sequence[Appearance], panel: int, trait: Trait) -> str:
-    """Return the words of a figure with the clause of a panel that names a trait."""
-    one = next(one for one in seen if one.panel == panel)
-    words = reading.words(fullest_of(reading, seen))
-    clause = next(
-        (
-            piece.text
-            for piece in reading.pieces[panel - 1]
-            if piece.start >= one.end and trait in looks_of(piece.text).traits()
-        ),
-        "",
-    )
-    comma = ", " if words.isascii() else "，"
-    return f"{words}{comma}{clause}" if clause else words
+def _with_said(reading: Reading, fullest: Appearance, one: Appearance, traits: Sequence[Trait]) -> str:
+    """Return the words of a figure with the clauses of a panel that name traits."""
+    words = reading.words(fullest)
+    clauses = [
+        piece.text
+        for piece in reading.pieces[one.panel - 1]
+        if piece.start >= one.end and any(trait in looks_of(piece.text).traits() for trait in traits)
+    ]
+    return (", " if words.isascii() else "，").join([words, *clauses])

@@ -167,6 +167,8 @@ def needed(kind: str | None, said: Looks) -> tuple[Trait, ...]:
     if sort == "animals":
         return ("colour",)
     hair: tuple[Trait, ...] = () if said.hair_hidden else ("hair colour", "hair length")
+    if kind in ("grandfather", "grandmother"):
+        hair = hair[:1]
     clothes: tuple[Trait, ...] = () if kind == "mermaid" else ("clothes", "colour of the clothes")
     return hair + clothes
 

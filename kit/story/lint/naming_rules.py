@@ -83,8 +83,7 @@ def pronouns(reading: Reading) -> Iterator[Finding]:
         if found is None or any(one.start < found.start("who") for one in reading.in_panel(panel)):
             continue
         said = prompt[found.start("who") : found.end("who")].split()[0].split("'")[0].split("’")[0]
-        meant = _meant(reading, said)
-        words = reading.words(meant) if meant else _anybody(prompt)
+        words = _joined([reading.words(one) for one in _meant(reading, said)]) or _anybody(prompt)
         end = found.start("who") + len(said)
         yield Finding(
             rule="pronoun",
@@ -100,13 +99,18 @@ def _anybody(prompt: str) -> str:
     return "a girl with long black hair in a red dress"
 
 
-def _meant(reading: Reading, pronoun: str) -> Appearance | None:
-    """Return whom a pronoun means: who is in most panels of those that it can mean."""
+def _joined(words: list[str]) -> str:
+    """Return two figures as one phrase."""
+    return (" and " if "".join(words).isascii() else "和").join(words)
+
+
+def _meant(reading: Reading, pronoun: str) -> list[Appearance]:
+    """Return whom a pronoun means: who is in most panels of those that it can mean, or the two."""
     low = simplified(pronoun)
     excluded = _MALE if low in ("she", "她") else _FEMALE if low in ("he", "他") else ()
     cast = {who: shown for who, shown in reading.cast().items() if shown[0].kind not in excluded}
-    who = max(cast, key=lambda who: len(cast[who]), default="")
-    return fullest_of(reading, cast[who]) if who else None
+    meant = sorted(cast, key=lambda who: -len(cast[who]))[: 2 if low == "they" or low.endswith("们") else 1]
+    return [fullest_of(reading, cast[who]) for who in meant]
 
 
 def one_panel_figures(reading: Reading) -> Iterator[Finding]:

@@ -1,9 +1,10 @@
-"""Where the words of a figure begin and end around its noun; texts are simplified and in small letters."""
+"""Where the words of a figure begin and end around its noun, and the names that prompts give to figures."""
 
 import re
+from collections.abc import Iterator, Mapping, Sequence
 
 from kit.story import lexicon
-from kit.story.lexicon import figures_in, simplified
+from kit.story.lexicon import FIRST_NAMES, NOT_NAMES, figures_in, simplified
 
 _SEPARATORS = "，,;；。!！?？\n"
 _COUNT = re.compile(r"(?:[一这那某另]|有一|另一)[个只位名条头匹]")
@@ -26,6 +27,7 @@ _WORN_AFTER = re.compile(
     rf"|(?:,? (?:with|in|wearing|who (?:has|wears)|dressed in|and)(?: (?!and|with|in|wearing)[\w'-]+){{0,6}}?"
     rf" (?:{lexicon.GARMENT}|{lexicon.HAIR}|{lexicon.ACCESSORY}))+"
 )
+_NAME_AFTER = re.compile(r" (?:named|called) [a-z]+|[小阿老][\u3400-\u9fff](?=[，,穿戴])")
 _WEARS = re.compile(rf"{lexicon.GARMENT}|{lexicon.HAIR}|{lexicon.ACCESSORY}")
 _DOES = re.compile(
     r"[在坐站跑看走抱拿喂骑躺睡]|(?<![a-z])(?:is|are|at|on|near|under|by)(?![a-z])|(?!wearing)(?<![a-z])[a-z]+ing(?![a-z])"
@@ -34,6 +36,19 @@ _DOES = re.compile(
 _NEXT_CLAUSE = re.compile(r"[，,、]\s*[^，,、。.;；\n]+")
 _SHORT_CHINESE, _SHORT_ENGLISH = 8, 4
 _MOST_WORDS = 6
+
+_CALLED = re.compile(
+    r"(?:名叫|名为|叫做|叫|名字是)(?P<zh>[\u3400-\u9fff]{2,3}?)(?=的|[，,。;；]|$)"
+    r"|(?<![A-Za-z])(?:named|called) (?P<en>[A-Z][a-z]+)"
+)
+_BEFORE = re.compile(
+    r"(?:^|[，,]\s*)(?P<name>[小阿老][\u3400-\u9fff]|[A-Z][a-z]+)[，,]\s*(?=(?:一[个位名只条]|an? ))"
+)
+_BEHIND = re.compile(
+    r"(?P<name>[小阿老][\u3400-\u9fff](?=$|[，,在坐站跑看走抱和拿])| [A-Z][a-z]+(?![A-Za-z]))"
+)
+_NEAR = 16
+"""Letters between a name and who has it."""
 
 
 def phrase_around(low: str, start: int, end: int, floor: int) -> tuple[int, int]:
@@ -85,6 +100,8 @@ def _over_a_clause(low: str, place: int, floor: int) -> int:
 
 def _last(low: str, end: int) -> int:
     """Return where the words of a figure end: behind what it wears, in clauses about nothing else."""
+    if name := _NAME_AFTER.match(low, end):
+        end = name.end()
     if worn := _WORN_AFTER.match(low, end):
         end = worn.end()
     while clause := _NEXT_CLAUSE.match(low, end):
@@ -122,3 +139,35 @@ def head_of(words: str) -> str:
         return phrase[-1] if phrase else low
     low = re.split(r"[，,、。;；]", _COUNT.sub("", low, count=1))[0]
     return low.rsplit("的", 1)[-1] or low
+
+
+def names_in(prompts: Sequence[str]) -> Mapping[str, str]:
+    """Return the names that prompts give to figures, and the kind of each.
+
+    >>> names_in(["a young girl named Lily runs", "小满，一个黑发男孩"])
+    {'Lily': 'girl', '小满': 'boy'}
+    """
+    return {name: kind for prompt in prompts for name, kind in _named(prompt) if name not in NOT_NAMES}
+
+
+def _named(prompt: str) -> Iterator[tuple[str, str]]:
+    figures = figures_in(prompt)
+    for called in _CALLED.finditer(prompt):
+        name = called["zh"] or called["en"]
+        if owners := [one for one in figures if 0 <= called.start() - one.end <= 2]:
+            yield name, owners[-1].kind
+        elif owners := [one for one in figures if 0 <= one.start - called.end() <= _NEAR]:
+            yield name, owners[0].kind
+    for before in _BEFORE.finditer(prompt):
+        after = [one for one in figures if before.end() <= one.start < before.end() + _NEAR]
+        if after and (not before["name"].isascii() or before["name"].lower() in FIRST_NAMES):
+            yield before["name"], after[0].kind
+    for figure in figures:
+        if behind := _BEHIND.match(prompt, figure.end):
+            yield behind["name"].strip(), figure.kind
+
+
+def places_of(prompt: str, name: str) -> Iterator[int]:
+    """Yield where a name stands in a prompt."""
+    whole = rf"(?<![A-Za-z]){re.escape(name)}(?![A-Za-z])"
+    yield from (found.start() for found in re.finditer(whole, prompt))

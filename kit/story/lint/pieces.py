@@ -18,7 +18,7 @@ _MADE_UP = re.compile(
 )
 """A whole clause that can only be a style."""
 _BESIDES = re.compile(
-    r"风格|画风|风|画|插画|插图|绘画|作品|质感|的|儿童|手绘|中国|日系|日本|传统|可爱|唯美|治愈|温馨|简约|复古|a|an|the|in|of|style|styled|art|artwork"
+    r"画风格|风格|画风|风|画|插画|插图|绘画|作品|质感|的|儿童|手绘|中国|日系|日本|传统|可爱|唯美|治愈|温馨|简约|复古|a|an|the|in|of|style|styled|art|artwork"
     r"|painting|illustration|drawing|wash|cute|soft|hand-drawn|traditional|chinese|japanese|digital|children's|vintage|for|kids|[\s-]+"
 )
 """Words of a clause that names a style and nothing else."""

@@ -37,6 +37,13 @@ _NO_NEGATION = re.compile(
     r"|saying|knowing|moving",
     re.I,
 )
+_CLAUSES = re.compile(r"[，,、;；。!！?？\n]|\.(?:\s|$)")
+_SETTING = re.compile(
+    r"^[在从于]|[里上中下内外边旁前后晚晨夜](?:的)?$|^(?:in|on|at|by|under|near|inside|during|after|before|from|above"
+    r"|beside|behind|over|through|outside|between)(?![a-z])|(?<![a-z])(?:of|there (?:is|was|stands|sits))$",
+    re.I,
+)
+"""A place, a time or a view within the clause of a figure; else the figure is part of another's deed."""
 Count = Callable[[str], int]
 """Returns the tokens of a prompt."""
 
@@ -52,8 +59,9 @@ def not_first(reading: Reading) -> Iterator[Finding]:
             mine = first
         if mine is None or len(cast.get(mine.who, ())) < 2 or _is_first(reading, mine):
             continue
-        prompt = reading.prompts[panel - 1]
-        before = _opening(reading, mine).strip(" ，,、;；") or prompt[: mine.start].strip(" ，,、;；")
+        before = _opening(reading, mine)
+        if not _is_setting(before):
+            continue
         yield Finding(
             rule="not-first",
             panels=(panel,),
@@ -63,7 +71,18 @@ def not_first(reading: Reading) -> Iterator[Finding]:
         )
 
 
+def _is_setting(before: str) -> bool:
+    """Return whether words before a figure stand for themselves, so that they can stand behind it.
+
+    >>> _is_setting("in the park"), _is_setting("close-up of"), _is_setting("the dragon gives")
+    (True, True, False)
+    """
+    last = _CLAUSES.split(before)[-1].strip()
+    return not last or bool(_SETTING.search(last))
+
+
 def _short(text: str) -> str:
+    text = text.strip(" ，,、;；。")
     return text if len(text) <= 30 else f"{text[:30]}…"
 
 
@@ -74,15 +93,15 @@ def _opening(reading: Reading, one: Appearance) -> str:
         if not piece.style or piece.start >= one.start:
             break
         place = piece.start + len(piece.text)
-    return prompt[place : one.start].strip(" ，,、;；。")
+    return prompt[place : one.start].lstrip(" ，,、;；。").rstrip()
 
 
 def _is_first(reading: Reading, one: Appearance) -> bool:
-    before = _opening(reading, one)
+    before = _opening(reading, one).strip(" ，,、;；。")
     if not before or (styles_inside(before + "风格") and before.endswith(("风格的", "画风的", "style"))):
         return True
     shown = [other for other in reading.appearances if other.who == one.who and one.who]
-    return len(shown) > 1 and all(_opening(reading, other) == before for other in shown)
+    return len(shown) > 1 and all(_opening(reading, other).strip(" ，,、;；。") == before for other in shown)
 
 
 def _with_first(reading: Reading, one: Appearance) -> str:
@@ -100,7 +119,7 @@ def _with_first(reading: Reading, one: Appearance) -> str:
 
 def _loose(text: str) -> str:
     """Return words that stood before a figure as a clause of their own."""
-    text = re.sub(r"(?:的|和|与|，)$", "", text)
+    text = re.sub(r"(?:的|和|与|，)$", "", text.strip(" ，,、;；。."))
     text = re.sub(r"(?<![a-z])(?:there (?:is|was)|of|with|and|where|as|,)\s*$", "", text, flags=re.I).strip(
         " ，,"
     )

@@ -173,3 +173,33 @@ def test_a_subject_in_other_words_than_its_character_is_written_as_the_character
 )
 def test_the_same_words_and_moods_and_two_of_a_kind_are_left_alone(lines):
     assert told(plain_story(*lines), DIFFER) == []
+
+
+@pytest.mark.parametrize(
+    ("lines", "panels", "instead"),
+    [
+        (
+            (
+                "A girl named Lily with curly red hair, in a yellow raincoat, waves",
+                "Lily runs",
+                "Lily sleeps",
+            ),
+            [2, 3],
+            "A girl named Lily with curly red hair, in a yellow raincoat",
+        ),
+        (
+            ("小满，一个黑色长发的小女孩，穿着红色裙子", "小满在跑步"),
+            [2],
+            "一个黑色长发的小女孩，穿着红色裙子",
+        ),
+        (("一个名叫小满的黑发小女孩在跑步", "夜晚，小满睡着了"), [2], "一个名叫小满的黑发小女孩"),
+        (("一只戴着绿色围巾的小狐狸在走路", "小狐狸睡觉"), [2], "一只戴着绿色围巾的小狐狸"),
+    ],
+)
+def test_a_name_stands_for_the_words_that_another_panel_has_for_it(lines, panels, instead):
+    assert told(plain_story(*lines), DIFFER) == [(panels, instead)]
+    assert told(plain_story(*lines), "name-alone") == []
+
+
+def test_japanese_is_not_read_as_chinese():
+    assert lint(plain_story("黒髪の少女が公園で走る", "少女が寝る", "猫と少女")) == []
