@@ -1,0 +1,188 @@
+"""What the columns of a foreign table, and the labels of a foreign list, are called."""
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Literal, NamedTuple
+
+from kit.story.importing.foreign_story import ForeignPanel, NoStory, check_rows, one_line, unquoted
+from kit.story.story import PANELS
+
+Column = Literal["prompt", "caption", "negative", "number", "title", "picture", "other"]
+"""What a column holds; `picture` is a picture told in words, which may be meant for people."""
+
+_NAMES: tuple[tuple[Column, re.Pattern[str]], ...] = (
+    ("negative", re.compile(r"负面|負面|负向|負向|反向|反面|逆向|不希望|negative|^neg\b|\buc$")),
+    (
+        "number",
+        re.compile(
+            r"^(?:#|no|nr|id|index|panel|page|p|scene|shot|step|frame|image|picture|页|页码|格|格子|镜头|镜号|分镜"
+            r"|图|图号|图片|幕|张|组图|步骤|画格|面板|场次|镜)(?: ?(?:no|number|num|#|id))?$"
+            r"|序号|序號|编号|編號|序列|^第.{0,3}[格幕页张镜图]$|\bnumber$|[号號]$"
+        ),
+    ),
+    ("prompt", re.compile(r"提示[词詞语語]|咒语|prompt|正向词|正面词|生图词|绘图词|绘画词|关键词")),
+    (
+        "caption",
+        re.compile(
+            r"旁白|文案|故事|情节|情節|剧情|劇情|解说|台词|字幕|配文|对白|说明文字|caption|story|plot|narrat|subtitle"
+            r"|voice ?over|dialogue|^text$|^line$|中文描述|文字"
+        ),
+    ),
+    ("title", re.compile(r"^(?:小?标题|主题|名称|title|name|heading)$")),
+    (
+        "picture",
+        re.compile(r"画面|畫面|场景|場景|描述|内容|图像|图片|构图|scene|descri|visual|picture|image|content"),
+    ),
+)
+"""Names of columns, the first that fits counts; a prompt's own name is looked for before a picture's."""
+_LABEL = re.compile(
+    r"(?:画面|畫面|场景|場景|图像|图片|镜头|故事|情节|情節|剧情|劇情|内容|配图)?"
+    r"(?:描述|内容|说明|文字|文案|旁白|故事|情节|情節|剧情|劇情|解说|台词|字幕|配文|对白|画面|畫面|场景"
+    r"|場景)"
+    r"|(?:scene|image|visual|picture|panel)? ?(?:description|content|caption|text|narration|narrator|story"
+    r"|plot|scene|visual|visuals|subtitle|dialogue)"
+)
+_BEST = (
+    re.compile(r"中文|chinese|\bzh\b|\bcn\b|正向|正面|positive"),
+    re.compile(r"^(?:ai)?(?:绘画|绘图|生图|画面|图像|图片|文生图)?提示词$|^(?:image )?prompt$"),
+    re.compile(r"^(?!.*(?:英文|english|\ben\b))"),
+)
+"""Which column is taken where several hold prompts: one of an earlier pattern first."""
+_BEST_CAPTION = (
+    re.compile(r"旁白|文案|配文|字幕|caption|narrat"),
+    re.compile(r"故事|情节|情節|剧情|劇情|story|plot"),
+)
+_MARKS = re.compile(r"[*_`~#]+|[（(【\[][^）)】\]]{0,60}[）)】\]]|[:：.。]+$")
+_LONGEST = 100
+"""Letters of a header that are looked at."""
+LONGEST_NAME = 30
+"""Letters of a column's name where no line below tells that it is one."""
+_SHOWN = 12
+"""Headers that a message lists, and letters of each times two."""
+
+
+def plain_name(header: str) -> str:
+    """Return a header as it is compared: small, without marks and what stands in brackets.
+
+    >>> plain_name("**提示词（Prompt）**："), plain_name("No.")
+    ('提示词', 'no')
+    """
+    header = header[:_LONGEST]
+    bare = one_line(_MARKS.sub("", header)).casefold()
+    return bare or one_line(re.sub(r"[*_`~（()）【】\[\]:：]", " ", header)).casefold()
+
+
+def column_of(header: str) -> Column:
+    """Return what a column of this name holds.
+
+    >>> [column_of(name) for name in ("序号", "画面描述", "英文提示词", "反向提示词", "Caption")]
+    ['number', 'picture', 'prompt', 'negative', 'caption']
+    """
+    name = plain_name(header)
+    return next((column for column, pattern in _NAMES if pattern.search(name)), "other")
+
+
+def label_of(name: str) -> Column:
+    """Return what stands behind a label in a list; a name that only holds such a word is no label.
+
+    >>> label_of("画面描述"), label_of("Image prompt"), label_of("故事开始")
+    ('picture', 'prompt', 'other')
+    """
+    column = column_of(name)
+    return (
+        column if column in ("prompt", "negative", "title") or _LABEL.fullmatch(plain_name(name)) else "other"
+    )
+
+
+class Chosen(NamedTuple):
+    """Which columns of a table are read, by their positions; None where there is none."""
+
+    prompt: int
+    caption: int | None
+    negative: int | None
+    left_out: Sequence[str]
+
+
+def choose(headers: Sequence[str]) -> Chosen | None:
+    """Return which columns hold prompt, caption and negative prompt; None where none holds prompts."""
+    columns = [column_of(header) for header in headers]
+    prompts = [at for at, column in enumerate(columns) if column == "prompt"]
+    if not prompts:
+        return None
+    captions = [at for at, column in enumerate(columns) if column == "caption"]
+    others = [columns.index(column) for column in ("picture", "title") if column in columns]
+    prompt = _first(headers, prompts, _BEST)
+    caption = _first(headers, captions, _BEST_CAPTION) if captions else next(iter(others), None)
+    negative = next((at for at, column in enumerate(columns) if column == "negative"), None)
+    used = {prompt, caption, negative, *(at for at, column in enumerate(columns) if column == "number")}
+    left = [header for at, header in enumerate(headers) if at not in used and header.strip()]
+    return Chosen(prompt, caption, negative, left)
+
+
+def _first(headers: Sequence[str], among: Sequence[int], patterns: Sequence[re.Pattern[str]]) -> int:
+    for pattern in patterns:
+        for at in among:
+            if pattern.search(plain_name(headers[at])) or pattern.search(headers[at].casefold()):
+                return at
+    return among[0]
+
+
+def no_prompts(headers: Sequence[str]) -> str:
+    """Return that none of these columns holds prompts, and how to name the one that does."""
+    shown = ", ".join(one_line(header)[: 2 * _SHOWN] for header in headers[:_SHOWN] if header.strip())
+    picture = next((one for one in headers if column_of(one) == "picture"), None)
+    hint = f"; if {one_line(picture)[: 2 * _SHOWN]} is what shall be drawn, name it so" if picture else ""
+    return f"no column is called 提示词 or Prompt, it has {shown or 'no names'}{hint}"
+
+
+class ForeignTable(NamedTuple):
+    """A table as it was found."""
+
+    line: int
+    """Where its headers stand, from 1."""
+    headers: Sequence[str]
+    rows: Sequence[tuple[str, Sequence[str]]]
+    """Where each stands, in words, and its cells."""
+
+    def panels(self) -> list[ForeignPanel]:
+        """Return the rows that say anything, by the table's own columns; raises NoStory without prompts."""
+        chosen = choose(self.headers)
+        if chosen is None:
+            raise NoStory(f"line {self.line}: {no_prompts(self.headers)}")
+        filled = [(at, cells) for at, cells in self.rows if any(cell.strip() for cell in cells)]
+        texts = [list(self._texts(filled, column)) for column in chosen[:3]]
+        prompts, captions, negatives = unquoted(texts[0]), texts[1], unquoted(texts[2])
+        return [
+            ForeignPanel(at=at, prompt=prompts[row], caption=captions[row], negative=negatives[row])
+            for row, (at, _) in enumerate(filled)
+        ]
+
+    def _texts(self, rows: Sequence[tuple[str, Sequence[str]]], column: int | None) -> Iterator[str]:
+        for at, cells in rows:
+            if len(cells) > len(self.headers) and any(cell.strip() for cell in cells[len(self.headers) :]):
+                raise NoStory(f"{at}: {self._too_many(len(cells))}")
+            yield one_line(cells[column]) if column is not None and column < len(cells) else ""
+
+    def _too_many(self, cells: int) -> str:
+        told = f"has {cells} cells where the headers are {len(self.headers)}"
+        return f"{told}; write a | within a text as \\|, and a text with the file's own commas in quotes"
+
+    def notes(self) -> list[str]:
+        """Return which columns are left out."""
+        chosen = choose(self.headers)
+        left = [one_line(_MARKS.sub("", one) or one) for one in chosen.left_out] if chosen else []
+        return [f"left out: the column {', '.join(left)}"] if left else []
+
+
+def best_table(tables: Sequence[ForeignTable]) -> ForeignTable:
+    """Return the one table with prompts of eight panels; raises NoStory where there is none, or several."""
+    with_prompts = [table for table in tables if choose(table.headers)]
+    eight = [table for table in with_prompts if len(table.panels()) == PANELS]
+    if len(eight) > 1:
+        lines = " and ".join(str(table.line) for table in eight)
+        raise NoStory(f"holds {len(eight)} tables of eight prompts, in lines {lines}; keep one of them")
+    if eight:
+        return eight[0]
+    largest = max(with_prompts or tables, key=lambda table: len(table.rows))
+    check_rows(largest.panels())
+    return largest

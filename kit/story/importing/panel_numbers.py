@@ -1,0 +1,54 @@
+"""Numbers in front of the panels of a story: 1. / 第一格： / ① / P3 / **Panel 4**."""
+
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+_CHINESE = {numeral: number for number, numeral in enumerate("一二三四五六七八九十", 1)}
+_CIRCLED = {chr(0x2460 + number): number + 1 for number in range(10)}
+_DIGITS = "[0-9]{1,2}|[一二三四五六七八九十]"
+_NUMBER = re.compile(
+    rf"""(?:
+      第\s?(?P<ordinal>{_DIGITS})\s?[格幕页頁张張幅镜鏡图圖个個步场場段回](?:画面|分镜|镜头|图)?
+    | (?:panel|scene|page|shot|picture|image|prompt|frame|no|p
+        |镜头|鏡頭|分镜|分鏡|画面|畫面|场景|場景|图片?|圖|提示词|格|漫画格)
+      \s?[.#]?\s?(?P<worded>{_DIGITS})(?![0-9A-Za-z一-鿿])
+    | [(（\[【](?P<bracketed>{_DIGITS})[)）\]】]
+    | (?P<circled>[①-⑩])
+    | (?P<keycap>[0-9])\ufe0f?\u20e3
+    | (?P<plain>{_DIGITS})(?:\s?[.、．:：)）](?![0-9])|(?=\t))
+    )[\s.、．:：)）\]】|\-—–]*""",
+    re.VERBOSE | re.IGNORECASE,
+)
+
+
+class Numbered(NamedTuple):
+    """A line that begins with a number."""
+
+    number: int
+    rest: str
+    """The words behind it."""
+    named: bool
+    """Whether it says that a panel is counted, as 第三格 and `Panel 3` do and `3.` does not."""
+
+
+def numbered(line: str) -> Numbered | None:
+    """Return the number that a line begins with and its words; None where it begins with none.
+
+    >>> numbered("第三格：小猫"), numbered("1girl, solo"), numbered("P2 - a cat").number
+    (Numbered(number=3, rest='小猫', named=True), None, 2)
+    """
+    found = _NUMBER.match(line)
+    if found is None:
+        return None
+    kind, said = next((kind, value) for kind, value in found.groupdict().items() if value)
+    number = _CHINESE.get(said) or _CIRCLED.get(said) or int(said)
+    return Numbered(number, line[found.end() :].strip(), kind in ("ordinal", "worded"))
+
+
+def are_counted(numbers: Sequence[int | None]) -> bool:
+    """Return whether numbers count on by one, at least two of them."""
+    return len(numbers) > 1 and all(
+        number is not None and numbers[0] is not None and number == numbers[0] + at
+        for at, number in enumerate(numbers)
+    )

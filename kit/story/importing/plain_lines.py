@@ -1,0 +1,41 @@
+"""Eight lines of text, a prompt each, perhaps below a title."""
+
+import re
+
+from kit.story.importing.foreign_story import ForeignPanel, ForeignStory, check_rows, one_line, unquoted
+
+_TITLE = re.compile(
+    r"^#{1,6}\s+(?P<heading>.+)$|^\*\*(?P<bold>[^*]+)\*\*$|^《(?P<book>[^《》]+)》$"
+    r"|^(?:标题|題目|题目|故事名?|片名|title|story)\s*[:：]\s*(?P<said>.+)$",
+    re.IGNORECASE,
+)
+_BULLET = re.compile(r"^[-*+•·]\s+")
+_RULE = re.compile(r"^[-=*_—~`]{3,}\w*$")
+
+
+def title_of(line: str) -> str:
+    """Return the title that a line is, empty where it is none.
+
+    >>> title_of("《小橘和流星》"), title_of("## 雨夜"), title_of("一只小猫，在睡觉")
+    ('小橘和流星', '雨夜', '')
+    """
+    found = _TITLE.match(one_line(line))
+    return next(filter(None, found.groups())).strip('《》*“”" ') if found else ""
+
+
+def story_of_lines(text: str) -> ForeignStory:
+    """Return the story of eight lines; raises NoStory where there are more or fewer."""
+    lines = [
+        (number, one_line(line))
+        for number, line in enumerate(re.split(r"\r\n|\r|\n", text), 1)
+        if one_line(line) and not _RULE.match(one_line(line))
+    ]
+    title = title_of(lines[0][1]) if lines else ""
+    lines = lines[1:] if title else lines
+    if lines and all(_BULLET.match(line) for _, line in lines):
+        lines = [(number, _BULLET.sub("", line)) for number, line in lines]
+    prompts = unquoted([line for _, line in lines])
+    rows = [
+        ForeignPanel(at=f"line {line[0]}", prompt=prompt) for line, prompt in zip(lines, prompts, strict=True)
+    ]
+    return ForeignStory(rows=check_rows(rows, "lines of text"), title=title)
