@@ -90,28 +90,40 @@ def read_story(story: Story) -> Reading:
     names = names_in(prompts)
     found = [
         one
-        for panel in range(PANELS)
-        for one in (
-            _with_names(panel, prompts[panel], _in_plain(story, panel, prompts[panel], pieces[panel]), names)
-            if story.panels[panel].prompt is not None
-            else _in_clauses(story, panel, prompts[panel], pieces[panel])
-        )
+        for panel, (prompt, inside) in enumerate(zip(prompts, pieces, strict=True))
+        for one in _with_names(panel, prompt, _shown_in(story, panel, prompt, inside), names)
     ]
-    return Reading(story=story, prompts=prompts, pieces=pieces, appearances=_told_apart(story, found))
+    return Reading(story=story, prompts=prompts, pieces=pieces, appearances=_told_apart(found))
+
+
+def _shown_in(story: Story, panel: int, prompt: str, pieces: Sequence[Piece]) -> Iterator[Appearance]:
+    if story.panels[panel].prompt is not None:
+        yield from _in_plain(story, panel, prompt, pieces)
+    else:
+        yield from _in_clauses(story, panel, prompt, pieces)
 
 
 def _in_clauses(story: Story, panel: int, prompt: str, pieces: Sequence[Piece]) -> Iterator[Appearance]:
-    for clause, piece in zip(story.panels[panel].clauses, pieces, strict=True):
+    """Yield whom the subjects of a panel show; where it has none, whom its other clauses do."""
+    clauses = story.panels[panel].clauses
+    told = any(clause.role == "subject" for clause in clauses)
+    subjects = {"subject"} if told else {"action", "place", "unknown"}
+    for clause, piece in zip(clauses, pieces, strict=True):
         if clause.character is not None:
             yield _described(panel, clause.character, piece.text, piece.start)
-        elif clause.role == "subject":
+        elif clause.role in subjects:
             inside = list(_called(panel, prompt, [piece]))
-            start, end = piece.start, piece.start + len(piece.text)
-            yield from inside or [
-                Appearance(
-                    panel=panel + 1, who=head_of(piece.text), kind="", noun=piece.text, start=start, end=end
-                )
-            ]
+            if clause.role == "subject" and not figures_in(piece.text) and not is_crowd(piece.text):
+                inside = [_unknown(panel, piece)]
+            yield from inside
+
+
+def _unknown(panel: int, piece: Piece) -> Appearance:
+    """Return a figure that no lexicon knows."""
+    start, end = piece.start, piece.start + len(piece.text)
+    return Appearance(
+        panel=panel + 1, who=head_of(piece.text), kind="", noun=piece.text, start=start, end=end
+    )
 
 
 def _in_plain(story: Story, panel: int, prompt: str, pieces: Sequence[Piece]) -> Iterator[Appearance]:
@@ -133,13 +145,15 @@ def _with_names(
     panel: int, prompt: str, found: Iterator[Appearance], names: Mapping[str, str]
 ) -> Iterator[Appearance]:
     """Yield the figures of a prompt, and those that it calls by a name which another prompt explains."""
-    called = list(found)
+    shown = list(found)
     for name, kind in names.items():
-        places = list(places_of(prompt, name))
-        if places and all(one.kind != kind for one in called):
-            start, end = places[0], places[0] + len(name)
-            called.append(Appearance(panel=panel + 1, who=kind, kind=kind, noun=name, start=start, end=end))
-    yield from sorted(called, key=lambda one: one.start)
+        place = next(places_of(prompt, name), None)
+        if place is None or any(one.kind == kind for one in shown):
+            continue
+        end = place + len(name)
+        shown = [one for one in shown if one.kind or one.named or not one.start <= place < one.end]
+        shown.append(Appearance(panel=panel + 1, who=kind, kind=kind, noun=name, start=place, end=end))
+    yield from sorted(shown, key=lambda one: one.start)
 
 
 def _described(panel: int, name: str, text: str, start: int) -> Appearance:
@@ -181,12 +195,9 @@ def _called(panel: int, prompt: str, pieces: Sequence[Piece]) -> Iterator[Appear
             floor = end
 
 
-def _told_apart(story: Story, found: Sequence[Appearance]) -> list[Appearance]:
+def _told_apart(found: Sequence[Appearance]) -> list[Appearance]:
     """Return the figures under the names that they have, those of one kind in one panel under none."""
-    names: dict[str, set[str]] = defaultdict(set)
-    for one in found:
-        if one.named:
-            names[one.kind].add(one.who)
+    described = {one.who: one for one in found if one.named}
     panels = Counter((one.panel, one.kind) for one in found if one.kind and not one.named and one.counted)
     twins = {kind for (_, kind), count in panels.items() if count > 1}
     child = _only_child(found)
@@ -194,7 +205,8 @@ def _told_apart(story: Story, found: Sequence[Appearance]) -> list[Appearance]:
     told = []
     for one in found:
         if not one.named and one.kind:
-            one = replace(one, who=_who(one, names, twins, child, story))
+            kind = child if one.kind == "child" and child else one.kind
+            one = replace(one, who="" if kind in twins else _who(one, kind, list(described.values())))
         if one.who and (one.panel, one.who) in seen:
             continue
         seen.add((one.panel, one.who))
@@ -202,11 +214,13 @@ def _told_apart(story: Story, found: Sequence[Appearance]) -> list[Appearance]:
     return told
 
 
-def _who(one: Appearance, names: Mapping[str, set[str]], twins: set[str], child: str, story: Story) -> str:
-    kind = child if one.kind == "child" and child else one.kind
-    if kind in twins or len(names.get(kind, ())) > 1:
-        return ""
-    return next(iter(names.get(kind, {kind})))
+def _who(one: Appearance, kind: str, described: Sequence[Appearance]) -> str:
+    """Return who a figure of a kind is: the character of that kind, of several the one called alike."""
+    alike = [other.who for other in described if other.kind == kind]
+    if len(alike) > 1:
+        alike = [other.who for other in described if other.kind == kind and other.noun == one.noun]
+        return alike[0] if len(alike) == 1 else ""
+    return alike[0] if alike else kind
 
 
 def _only_child(found: Sequence[Appearance]) -> str:

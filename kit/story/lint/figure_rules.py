@@ -15,6 +15,7 @@ _COMPARED: tuple[Trait, ...] = ("hair colour", "hair length", "colour")
 
 _AGE = re.compile(AGE)
 """Words beside a name that draw another figure."""
+_WORN: tuple[Trait, ...] = ("clothes", "hair colour", "hair length")
 _SHOWN = 4
 """Wordings that a finding repeats."""
 
@@ -22,22 +23,35 @@ _SHOWN = 4
 def words_differ(reading: Reading) -> Iterator[Finding]:
     """Yield figures that have other words in some panels than in the others."""
     for who, shown in reading.cast().items():
-        if len(shown) < 2:
-            continue
         fullest = fullest_of(reading, shown)
-        if fullest.named:
-            others = [one for one in shown if not one.named]
-        else:
-            others = [one for one in shown if _said_otherwise(reading, one, fullest)]
+        others = [one for one in shown if _said_otherwise(reading, one, fullest)]
         if others:
             yield Finding(
                 rule="words-differ",
-                panels=tuple(sorted(one.panel for one in others)),
-                what=_differing(reading, who, sorted(others, key=lambda one: one.panel), fullest),
-                instead=f'{{ role = "subject", character = {_quoted(who)} }}'
-                if fullest.named and reading.story.panels[others[0].panel - 1].prompt is None
-                else reading.words(fullest),
+                panels=tuple(one.panel for one in others),
+                what=_differing(reading, who, others, fullest),
+                instead=_one_wording(reading, shown, others, fullest),
             )
+
+
+def _one_wording(
+    reading: Reading, shown: Sequence[Appearance], others: Sequence[Appearance], fullest: Appearance
+) -> str:
+    """Return what to write where a figure is said otherwise."""
+    words = reading.words(fullest)
+    if all(simplified(reading.words(one)) == simplified(words) for one in others):
+        return _with_said(reading, fullest, fullest, _WORN)
+    if not fullest.named:
+        return f"{text_of(fullest.who)}{_quoted(words)}" if any(one.named for one in shown) else words
+    if reading.story.panels[others[0].panel - 1].prompt is None:
+        return f'{{ role = "subject", character = {_quoted(fullest.who)} }}'
+    return words
+
+
+def text_of(who: str) -> str:
+    """Return where the words of a character stand, as a line to write."""
+    name = who if re.fullmatch(r"[A-Za-z0-9_-]+", who) else _quoted(who)
+    return f"[characters.{name}] text = "
 
 
 def _key(reading: Reading, one: Appearance) -> tuple[str, tuple[str, ...]]:
@@ -69,12 +83,12 @@ def fullest_of(reading: Reading, shown: Sequence[Appearance]) -> Appearance:
     """Return where a figure has the words that say most, of those as full the most frequent and earliest."""
     often = Counter(simplified(reading.words(one)) for one in shown)
 
-    def fullness(one: Appearance) -> tuple[bool, int, int, bool, int]:
+    def fullness(one: Appearance) -> tuple[int, bool, int, bool, int]:
         words = reading.words(one)
         looks = looks_of(words)
         worn = 0 if SORT_OF.get(one.kind) == "people" else len(looks.accessories)
         said = len(looks.traits()) + worn
-        return one.named, said, often[simplified(words)], one.counted, -one.panel
+        return said, one.named, often[simplified(words)], one.counted, -one.panel
 
     return max(shown, key=fullness)
 
@@ -84,7 +98,7 @@ def _differing(reading: Reading, who: str, others: Sequence[Appearance], fullest
     for one in [*others, fullest]:
         words = reading.words(one)
         if one is not fullest and simplified(words) == simplified(reading.words(fullest)):
-            words = ", ".join([words, *looks_of(reading.about(one)).traits().values()])
+            words = ", ".join(dict.fromkeys([words, *looks_of(reading.about(one)).traits().values()]))
         said.setdefault(words, []).append(one.panel)
     told = [f"{words!r} in {numbers(panels)}" for words, panels in said.items()]
     if len(told) > _SHOWN:
@@ -109,31 +123,31 @@ def looks_not_named(reading: Reading) -> Iterator[Finding]:
         seen = [one for one in shown if not about[one.panel].unseen]
         if len(seen) < 2:
             continue
-        fullest = fullest_of(reading, seen)
-        yield from _never_named(reading, who, seen, about, taken)
         yield from _sometimes_named(reading, who, seen, about)
-        taken |= _colours_of(looks_of(reading.words(fullest)))
+        yield from _never_named(reading, who, seen, about, taken)
+        taken |= _colours_of(looks_of(reading.words(fullest_of(reading, seen))))
 
 
 def _never_named(
     reading: Reading, who: str, seen: Sequence[Appearance], about: Mapping[int, Looks], taken: set[str]
 ) -> Iterator[Finding]:
     fullest = fullest_of(reading, seen)
-    missing = [
-        trait
-        for trait in lacking(fullest.kind, looks_of(reading.words(fullest)))
-        if all(trait not in about[one.panel].traits() for one in seen)
-    ]
-    if missing and not any(about[one.panel].hair_hidden for one in seen if missing[0].startswith("hair")):
-        words = with_examples(reading.words(fullest), fullest.kind, missing, taken)
+    lacks = lacking(fullest.kind, looks_of(reading.words(fullest)))
+    missing = [trait for trait in lacks if all(trait not in about[one.panel].traits() for one in seen)]
+    if any(about[one.panel].hair_hidden for one in seen):
+        missing = [trait for trait in missing if not trait.startswith("hair")]
+    if missing:
+        sometimes = [trait for trait in lacks if trait not in missing]
+        saying = next((one for one in seen if set(sometimes) & set(about[one.panel].traits())), fullest)
+        words = _with_said(reading, fullest, saying, sometimes)
+        words = with_examples(words, fullest.kind, missing, taken)
         taken |= _colours_of(looks_of(words))
-        place = f"[characters.{who}] text = " if fullest.named else ""
         yield Finding(
             rule="looks-not-named",
             panels=tuple(one.panel for one in seen),
             what=f"no words name the {_list(missing)} of {shown_as(who, fullest)}: the model chooses anew in "
             "every panel",
-            instead=f"{place}{_quoted(words)}" if place else words,
+            instead=text_of(who) + _quoted(words) if fullest.named else words,
             is_example=True,
         )
 
@@ -163,12 +177,13 @@ def _sometimes_named(
             sometimes.setdefault(silent, []).append(trait)
     for silent, traits in sometimes.items():
         said = [one for one in seen if one.panel not in silent]
+        words = _with_said(reading, fullest, said[0], traits)
         yield Finding(
             rule="looks-not-named",
             panels=silent,
             what=f"{numbers([one.panel for one in said])} alone {'name' if len(said) > 1 else 'names'} the "
             f"{_list(traits)} of {shown_as(who, fullest)}: here the model chooses anew",
-            instead=_with_said(reading, fullest, said[0], traits),
+            instead=text_of(who) + _quoted(words) if fullest.named else words,
         )
 
 

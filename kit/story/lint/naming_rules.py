@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from kit.story.lexicon import FIRST_NAMES, NOT_NAMES, SORT_OF, figures_in, simplified
 from kit.story.lint.appearances import Appearance, Reading
-from kit.story.lint.figure_rules import fullest_of, shown_as
+from kit.story.lint.figure_rules import fullest_of, shown_as, text_of
 from kit.story.lint.finding import Finding, numbers
 from kit.story.story import PANELS, language_of
 
@@ -28,9 +28,7 @@ def names_alone(reading: Reading) -> Iterator[Finding]:
     for name, described in reading.story.characters.items():
         shown = [one for one in reading.cast().get(name, ()) if one.named]
         if shown and _is_a_name(described.text.strip()) and not figures_in(described.text):
-            yield _unknown(
-                described.text.strip(), [one.panel for one in shown], place=f"[characters.{name}] text = "
-            )
+            yield _unknown(described.text.strip(), [one.panel for one in shown], place=text_of(name))
     opened: dict[str, list[int]] = {}
     for panel in range(PANELS):
         if reading.story.panels[panel].prompt is not None and (name := _opening_name(reading, panel)):
@@ -121,7 +119,7 @@ def one_panel_figures(reading: Reading) -> Iterator[Finding]:
     often = Counter({who: len(shown) for who, shown in cast.items() if len(shown) > 1})
     for who, shown in cast.items():
         one = shown[0]
-        if len(shown) == 1 and one.leads:
+        if len(shown) == 1 and one.leads and (one.kind or one.named):
             other = _slip_of(reading, one, often)
             yield Finding(
                 rule="one-panel-figure",
