@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from kit.story.lexicon import SORT_OF, figures_in, simplified
 from kit.story.lint.phrases import head_of, is_counted, is_crowd, names_in, phrase_around, places_of
-from kit.story.lint.pieces import Piece, pieces_of
+from kit.story.lint.pieces import READ, Piece, pieces_of
 from kit.story.prompt import prompt_of
 from kit.story.story import PANELS, Story
 
@@ -43,7 +43,9 @@ class Reading:
 
     story: Story
     prompts: Sequence[str]
-    """As the story's own order gives them, without a trigger."""
+    """As the story's own order gives them, without a trigger, as far as anybody reads."""
+    whole: Sequence[str]
+    """The same to their ends."""
     pieces: Sequence[Sequence[Piece]]
     """The clauses of each prompt."""
     appearances: Sequence[Appearance]
@@ -85,7 +87,8 @@ class Reading:
 
 def read_story(story: Story) -> Reading:
     """Return a story's prompts and who is in them."""
-    prompts = [prompt_of(story, panel, "authored") for panel in range(PANELS)]
+    whole = [prompt_of(story, panel, "authored") for panel in range(PANELS)]
+    prompts = [prompt[:READ] for prompt in whole]
     pieces = [pieces_of(story, panel) for panel in range(PANELS)]
     names = names_in(prompts)
     found = [
@@ -93,7 +96,7 @@ def read_story(story: Story) -> Reading:
         for panel, (prompt, inside) in enumerate(zip(prompts, pieces, strict=True))
         for one in _with_names(panel, prompt, _shown_in(story, panel, prompt, inside), names)
     ]
-    return Reading(story=story, prompts=prompts, pieces=pieces, appearances=_told_apart(found))
+    return Reading(story=story, prompts=prompts, whole=whole, pieces=pieces, appearances=_told_apart(found))
 
 
 def _shown_in(story: Story, panel: int, prompt: str, pieces: Sequence[Piece]) -> Iterator[Appearance]:
@@ -108,7 +111,7 @@ def _in_clauses(story: Story, panel: int, prompt: str, pieces: Sequence[Piece]) 
     clauses = story.panels[panel].clauses
     told = any(clause.role == "subject" for clause in clauses)
     subjects = {"subject"} if told else {"action", "place", "unknown"}
-    for clause, piece in zip(clauses, pieces, strict=True):
+    for clause, piece in zip(clauses, pieces, strict=False):
         if clause.character is not None:
             yield _described(panel, clause.character, piece.text, piece.start)
         elif clause.role in subjects:

@@ -1,6 +1,7 @@
 """What a text says of somebody's looks, what it lacks, and the same text with examples for what it lacks."""
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -131,7 +132,8 @@ def _named(worn: _Worn) -> str:
 
 def _last(stops: Sequence[int], place: int) -> int:
     """Return the last stop that is not behind a place, 0 where there is none."""
-    return max((stop for stop in stops if stop <= place), default=0)
+    behind = bisect_right(stops, place)
+    return stops[behind - 1] if behind else 0
 
 
 def _plain(colour: str) -> str:

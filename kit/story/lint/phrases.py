@@ -17,9 +17,9 @@ _COUNTED = re.compile(r"^(?:(?:一|另一|有一|另)[个只位名条头匹]|an?
 _NO_ADJECTIVE = re.compile(
     r"(?<![a-z])(?:of|in|on|at|with|and|to|by|near|under|from|into|is|are|there|where|as|for)(?![a-z])|[a-z]ing(?![a-z])"
 )
-_DESCRIBED = re.compile(
+_DESCRIBES = re.compile(
     rf"(?:{lexicon.COLOUR}|{lexicon.HAIR}|{lexicon.GARMENT}|{lexicon.ACCESSORY}|{lexicon.PATTERN}|穿着?|身穿|戴着?|扎着?|留着?|梳着?"
-    r"|[的、小大老胖瘦高矮长短]|可爱|年轻|漂亮|美丽|勇敢|善良|开心|快乐|难过|孤独|害羞|好奇|中等长度|吊带|漏肩|露肩)+$"
+    r"|[的、小大老胖瘦高矮长短]|可爱|年轻|漂亮|美丽|勇敢|善良|开心|快乐|难过|孤独|害羞|好奇|中等长度|吊带|漏肩|露肩)"
 )
 _ELSEWHERE = re.compile(r"[在里上下中内外旁边前后看抱向往从把被给和与跟同着了过是有到]")
 _WORN_AFTER = re.compile(
@@ -75,11 +75,22 @@ def _first(low: str, opening: int, start: int, floor: int) -> int:
             return opening + determiner.start()
     if not before.strip():
         return _over_a_clause(low, start, floor)
-    if described := _DESCRIBED.search(before):
-        if described.start() == 0:
-            return _over_a_clause(low, opening, floor)
-        return opening + described.start() if before[described.start()] != "的" else start
+    described = _described_from(before)
+    if described == 0:
+        return _over_a_clause(low, opening, floor)
+    if described < len(before):
+        return opening + described if before[described] != "的" else start
     return opening if _are_adjectives(before) else start
+
+
+def _described_from(before: str) -> int:
+    """Return where the words begin that stand before a noun without a gap and tell its looks."""
+    place = len(before)
+    for word in reversed(list(_DESCRIBES.finditer(before))):
+        if word.end() != place:
+            break
+        place = word.start()
+    return place
 
 
 def _are_adjectives(before: str) -> bool:

@@ -24,6 +24,10 @@ _BESIDES = re.compile(
 """Words of a clause that names a style and nothing else."""
 
 
+READ = 4000
+"""Letters of a prompt that are looked through; no text encoder reads as many."""
+
+
 class Piece(NamedTuple):
     """A clause of a prompt."""
 
@@ -37,7 +41,7 @@ def pieces_of(story: Story, panel: int) -> list[Piece]:
     """Return the clauses of a panel (0 to 7) in the story's own order."""
     prompt = story.panels[panel].prompt
     if prompt is not None:
-        text = prompt.strip()
+        text = prompt.strip()[:READ]
         found = ((one[0], one.start()) for one in _SPLIT.finditer(text))
         return [
             Piece(said.strip(), start + len(said) - len(said.lstrip()), styles_of(said))
@@ -46,12 +50,13 @@ def pieces_of(story: Story, panel: int) -> list[Piece]:
         ]
     pieces, start = [], 0
     for clause in clauses_of(story, panel):
+        if start >= READ:
+            break
+        said = clause.text[: READ - start]
         style = (
-            (styles_of(clause.text) or frozenset({simplified(clause.text)}))
-            if clause.role == "style"
-            else styles_of(clause.text)
+            (styles_of(said) or frozenset({simplified(said)})) if clause.role == "style" else styles_of(said)
         )
-        pieces.append(Piece(clause.text, start, style))
+        pieces.append(Piece(said, start, style))
         start += len(clause.text) + len(COMMAS[story.language])
     return pieces
 

@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 
@@ -194,11 +195,11 @@ def _without_style(reading: Reading, panel: int) -> str:
 def same_panels(reading: Reading) -> Iterator[Finding]:
     """Yield panels that say the same as an earlier one."""
     groups: dict[str, list[int]] = defaultdict(list)
-    for panel, prompt in enumerate(reading.prompts, 1):
+    for panel, prompt in enumerate(reading.whole, 1):
         groups[_letters(prompt)].append(panel)
     for panels in groups.values():
         for place, panel in enumerate(panels[1:]):
-            prompt = reading.prompts[panel - 1]
+            prompt = reading.whole[panel - 1]
             language = language_of(prompt)
             yield Finding(
                 rule="same-panels",
@@ -216,7 +217,7 @@ def _letters(text: str) -> str:
 def too_long(reading: Reading, trigger: str, count: Count) -> Iterator[Finding]:
     """Yield panels of which the text encoder does not read the end."""
     opening = f"{trigger}{COMMAS[reading.story.language]}" if trigger else ""
-    for panel, prompt in enumerate(reading.prompts, 1):
+    for panel, prompt in enumerate(reading.whole, 1):
         tokens = count(opening + prompt)
         if tokens > MOST_TOKENS:
             yield Finding(
@@ -230,10 +231,11 @@ def too_long(reading: Reading, trigger: str, count: Count) -> Iterator[Finding]:
 def _shortened(prompt: str, opening: str, count: Count) -> str:
     """Return a prompt without as many of its last clauses as are too much."""
     comma = COMMAS[language_of(prompt)]
-    clauses = list(split(prompt))
-    while len(clauses) > 1 and count(opening + comma.join(clauses)) > MOST_TOKENS:
-        clauses.pop()
-    return comma.join(clauses)
+    clauses = split(prompt)
+    kept = bisect_right(
+        range(1, len(clauses) + 1), MOST_TOKENS, key=lambda end: count(opening + comma.join(clauses[:end]))
+    )
+    return comma.join(clauses[: max(kept, 1)])
 
 
 def negations(reading: Reading) -> Iterator[Finding]:
