@@ -67,7 +67,7 @@ SORT_OF: Mapping[str, str] = {
 _KINDS = {word: kind for kind, sort in SORT_OF.items() for word in _words(sort, kind)}
 _AFTER_FIGURE = (
     r"(?!子?们|儿?们|玩偶|玩具|公仔|布偶|雕像|雕塑|图案|图样|形状|形的|形风|耳|尾巴|爪|窝|笼|粮|灯|风筝|饼干|蛋糕"
-    r"|面具|头套|的照片|画像|的?房间|贴纸|海报|书包|-?(?:shaped|like|themed)|['’]s?(?![a-z])"
+    r"|帽|服|衣|袍|鞋|包|家(?=$|[，,里门的])|面具|头套|的照片|画像|的?房间|贴纸|海报|书包|-?(?:shaped|like|themed)|['’]s?(?![a-z])"
     r"| (?:toy|plush|doll|ears?|tail|statue|sculpture|mask|costume|food|bowl|cage|house|poster|puppet|lantern"
     r"|kite|cake|cookie|print|pattern|sticker|figurine)(?![a-z]))"
 )

@@ -46,6 +46,8 @@ class Reading:
     """As the story's own order gives them, without a trigger, as far as anybody reads."""
     whole: Sequence[str]
     """The same to their ends."""
+    names: Mapping[str, str]
+    """Names that prompts explain, and the kind of each figure."""
     pieces: Sequence[Sequence[Piece]]
     """The clauses of each prompt."""
     appearances: Sequence[Appearance]
@@ -96,7 +98,14 @@ def read_story(story: Story) -> Reading:
         for panel, (prompt, inside) in enumerate(zip(prompts, pieces, strict=True))
         for one in _with_names(panel, prompt, _shown_in(story, panel, prompt, inside), names)
     ]
-    return Reading(story=story, prompts=prompts, whole=whole, pieces=pieces, appearances=_told_apart(found))
+    return Reading(
+        story=story,
+        prompts=prompts,
+        whole=whole,
+        names=names,
+        pieces=pieces,
+        appearances=_told_apart(found),
+    )
 
 
 def _shown_in(story: Story, panel: int, prompt: str, pieces: Sequence[Piece]) -> Iterator[Appearance]:

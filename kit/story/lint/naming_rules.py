@@ -114,21 +114,29 @@ def _meant(reading: Reading, pronoun: str) -> list[Appearance]:
 def one_panel_figures(reading: Reading) -> Iterator[Finding]:
     """Yield figures that only one panel shows, where others are in several."""
     cast = reading.cast()
-    if all(len(shown) < 2 for shown in cast.values()):
-        return
     often = Counter({who: len(shown) for who, shown in cast.items() if len(shown) > 1})
     for who, shown in cast.items():
         one = shown[0]
-        if len(shown) == 1 and one.leads and (one.kind or one.named):
-            other = _slip_of(reading, one, often)
-            yield Finding(
-                rule="one-panel-figure",
-                panels=(one.panel,),
-                what=f"{shown_as(who, one)} is in no other panel, {shown_as(other, cast[other][0])} is in "
-                f"{numbers([two.panel for two in cast[other]])}: if it is the same, say the same"
-                f"{_otherwise(reading, one)}",
-                instead=_in_place(reading, one, fullest_of(reading, cast[other])),
-            )
+        if not often or len(shown) > 1 or not one.leads or not (one.kind or one.named):
+            continue
+        other = _slip_of(reading, one, often)
+        if _is_animal(one) == _is_animal(cast[other][0]):
+            where = numbers([two.panel for two in cast[other]])
+            told = f"{shown_as(other, cast[other][0])} is in {where}: if it is the same, say the same"
+            instead = _in_place(reading, one, fullest_of(reading, cast[other]))
+        else:
+            told = "so none shows what it looks like: if it comes again, say it in these words"
+            instead = _in_place(reading, one, one)
+        yield Finding(
+            rule="one-panel-figure",
+            panels=(one.panel,),
+            what=f"{shown_as(who, one)} is in no other panel, {told}{_otherwise(reading, one)}",
+            instead=instead,
+        )
+
+
+def _is_animal(one: Appearance) -> bool:
+    return SORT_OF.get(one.kind) in ("animals", "known_animals")
 
 
 def _slip_of(reading: Reading, one: Appearance, often: Counter[str]) -> str:
@@ -138,12 +146,8 @@ def _slip_of(reading: Reading, one: Appearance, often: Counter[str]) -> str:
     def likeness(who: str) -> tuple[bool, bool, bool, int]:
         other = cast[who][0]
         absent = all(two.panel != one.panel for two in cast[who])
-        return (
-            absent,
-            bool(one.kind) and other.kind == one.kind,
-            SORT_OF.get(other.kind) == SORT_OF.get(one.kind),
-            often[who],
-        )
+        alike = bool(one.kind) and other.kind == one.kind
+        return _is_animal(other) == _is_animal(one), absent, alike, often[who]
 
     return max(often, key=likeness)
 

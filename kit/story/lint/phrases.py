@@ -24,7 +24,8 @@ _DESCRIBES = re.compile(
 _ELSEWHERE = re.compile(r"[在里上下中内外旁边前后看抱向往从把被给和与跟同着了过是有到]")
 _WORN_AFTER = re.compile(
     rf"(?:身穿|穿着?|身着|戴着?|扎着?|留着?|梳着?|一头|有着?)(?![上好完起])[^，,。;；]{{0,14}}?(?:{lexicon.GARMENT}|{lexicon.HAIR}|{lexicon.ACCESSORY})"
-    rf"|(?:,? (?:with|in|wearing|who (?:has|wears)|dressed in|and)(?: (?!and|with|in|wearing)[\w'-]+){{0,6}}?"
+    r"|(?:,? (?:with|in|wearing|who (?:has|wears)|dressed in|and)"
+    r"(?: (?!(?:with|in|wearing)(?![a-z]))[\w'-]+){0,8}?"
     rf" (?:{lexicon.GARMENT}|{lexicon.HAIR}|{lexicon.ACCESSORY}))+"
 )
 _NAME_AFTER = re.compile(r" (?:named|called) [a-z]+|[小阿老][\u3400-\u9fff](?=[，,穿戴])")

@@ -28,7 +28,7 @@ _VIEWS: dict[Language, Sequence[str]] = {
     ),
 }
 _NEGATION = re.compile(
-    r"(?:没有|没戴|没穿|不戴|不穿|不要(?:出现)?|无(?=文字|水印|人物|背景))(?:任何|其他|别的)?(?P<zh>[\u3400-\u9fff]{1,6})"
+    r"(?:没有|没戴|没穿|不戴|不穿|不要(?:出现)?|无(?=文字|水印|人物|背景))(?:任何|其他|别的)?(?P<zh>(?:(?![的在和])[\u3400-\u9fff]){1,6})的?"
     r"|(?<![A-Za-z])(?:with no|without|not wearing|no) (?:any |other |an? )?(?P<en>[A-Za-z][a-z -]{1,20})",
     re.I,
 )
@@ -99,7 +99,11 @@ def _opening(reading: Reading, one: Appearance) -> str:
 
 def _is_first(reading: Reading, one: Appearance) -> bool:
     before = _opening(reading, one).strip(" ，,、;；。")
-    if not before or (styles_inside(before + "风格") and before.endswith(("风格的", "画风的", "style"))):
+    if (
+        not before
+        or before in reading.names
+        or (styles_inside(before + "风格") and before.endswith(("风格的", "画风的", "style")))
+    ):
         return True
     shown = [other for other in reading.appearances if other.who == one.who and one.who]
     return len(shown) > 1 and all(_opening(reading, other).strip(" ，,、;；。") == before for other in shown)
@@ -245,16 +249,15 @@ def negations(reading: Reading) -> Iterator[Finding]:
             found = _NEGATION.search(piece.text)
             if found is None or _NO_NEGATION.search(found[0]):
                 continue
-            thing = (found["zh"] or found["en"]).strip()
             left = (piece.text[: found.start()] + piece.text[found.end() :]).strip(" ，,的")
-            words = prompt[: piece.start] + left + prompt[piece.start + len(piece.text) :]
-            comma = COMMAS[language_of(prompt)]
-            words = comma.join(split(words))
-            yield Finding(
-                rule="negation",
-                panels=(panel,),
-                what=f"{found[0].strip()!r} names what shall not be seen, and what is named is drawn: put "
-                f"{thing!r} into `negative` of a .toml story",
-                instead=words,
-            )
+            rest = prompt[: piece.start] + left + prompt[piece.start + len(piece.text) :]
+            if clauses := split(rest):
+                thing = (found["zh"] or found["en"]).strip()
+                yield Finding(
+                    rule="negation",
+                    panels=(panel,),
+                    what=f"{found[0].strip()!r} names what shall not be seen, and what is named is drawn: "
+                    f"put {thing!r} into `negative` of a .toml story",
+                    instead=COMMAS[language_of(prompt)].join(clauses),
+                )
             break

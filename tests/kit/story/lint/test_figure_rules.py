@@ -81,6 +81,8 @@ def test_looks_that_are_not_named_get_an_example_and_what_is_named_stays(text, i
         "a tabby cat",
         "a dog with brown fur",
         "a penguin",
+        "an elderly fisherman with a white beard and a yellow raincoat",
+        "白胡子老爷爷，蓝色长袍",
         "a flying teapot",
     ],
 )
@@ -150,10 +152,33 @@ def test_a_subject_in_other_words_than_its_character_is_written_as_the_character
         "subject: @girl | place: 家",
     )
     assert told(story, DIFFER) == [([2], '{ role = "subject", character = "girl" }')]
+    fuller = clause_story({"girl": "小女孩"}, f"subject: {GIRL}", "subject: @girl", "subject: @girl")
+    assert told(fuller, DIFFER) == [([2, 3], f'[characters.girl] text = "{GIRL}"')]
+    chinese = clause_story({"小满": "小女孩"}, f"subject: {GIRL}", "subject: @小满")
+    assert told(chinese, DIFFER) == [([2], f'[characters."小满"] text = "{GIRL}"')]
+    worn = clause_story(
+        {"girl": "一个黑色长发的小女孩"},
+        "subject: @girl | detail: 穿着红色裙子",
+        "subject: @girl | detail: 穿着蓝色裙子",
+    )
+    assert told(worn, DIFFER) == [([2], GIRL)]
     texts = clause_story(
         {}, "subject: 会飞的茶壶 | action: 跑", "subject: 茶壶 | action: 睡", "subject: 小女孩"
     )
     assert told(texts, DIFFER) == [([2], "会飞的茶壶")]
+
+
+def test_the_words_of_a_character_are_the_same_in_whatever_role_they_stand():
+    story = clause_story(
+        {"girl": GIRL},
+        "subject: @girl | action: 跑",
+        f"subject: {GIRL}在睡觉",
+        f"unknown: {GIRL}看雨",
+        f"action: 夜晚，{GIRL}看雨",
+        "subject: 孩子们 | action: 跑",
+        "subject: 两个女孩 | action: 跑",
+    )
+    assert [one.rule for one in lint(story)] == ["not-first"]
 
 
 @pytest.mark.parametrize(

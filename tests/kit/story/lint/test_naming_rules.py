@@ -28,6 +28,8 @@ def told(story: Story, rule: str) -> list[tuple[list[int], str]]:
         (("a girl with long red hair in green robes", TOM, "She waves"), 3,
          "a girl with long red hair in green robes waves"),
         ((TOM, "They dance"), 2, TOM + " dance"),
+        ((TOM, "a black cat", "They dance"), 3, TOM + " and a black cat dance"),
+        ((GIRL, "一只橙色的小猫", "夜晚，她们睡着了"), 3, f"夜晚，{GIRL}和一只橙色的小猫睡着了"),
     ],
 )  # fmt: skip
 def test_a_pronoun_is_replaced_by_whom_it_means(lines, panel, instead):
@@ -98,9 +100,11 @@ def test_names_with_looks_and_things_are_left_alone(lines):
     ("lines", "panel", "instead"),
     [
         ((GIRL, GIRL + "跑步", "一个小男孩睡觉"), 3, GIRL),
-        ((GIRL, GIRL + "跑步", GIRL + "和一只小狗"), 3, GIRL),
+        ((GIRL, GIRL + "跑步", GIRL + "和一只小狗"), 3, "一只小狗"),
+        (("一只橙色的小猫", "一只橙色的小猫跑步", "一只小狗跑步"), 3, "一只橙色的小猫"),
+        ((GIRL, "一只橙色的小猫", "一个男孩", GIRL, "一只橙色的小猫，跑"), 3, GIRL),
         ((TOM, TOM + " running", "a girl asleep"), 3, TOM),
-        ((TOM, TOM + " and a dog", TOM + " asleep"), 2, TOM),
+        ((TOM, TOM + " and a dog", TOM + " asleep"), 2, "a dog"),
     ],
 )
 def test_who_is_in_one_panel_only_may_be_a_slip(lines, panel, instead):
