@@ -53,12 +53,25 @@ _BEST_CAPTION = (
     re.compile(r"故事|情节|情節|剧情|劇情|story|plot"),
 )
 _MARKS = re.compile(r"[*_`~#]+|[（(【\[][^）)】\]]{0,60}[）)】\]]|[:：.。]+$")
+_PICTURED = re.compile(
+    r"^(?:\s|[\u2190-\u23ff\u25a0-\u2775\u2794-\u27bf\u2b00-\u2bff\U0001f000-\U0001faff\ufe0f\u200d])+"
+)
+"""Signs and emoji, but for circled numbers."""
 _LONGEST = 100
 """Letters of a header that are looked at."""
 LONGEST_NAME = 30
 """Letters of a column's name where no line below tells that it is one."""
 _SHOWN = 12
 """Headers that a message lists, and letters of each times two."""
+
+
+def without_pictures_in_front(text: str) -> str:
+    """Return a text without the small pictures that chat models put before names.
+
+    >>> without_pictures_in_front("🎬 第1格"), without_pictures_in_front("①小猫 ❤")
+    ('第1格', '①小猫 ❤')
+    """
+    return _PICTURED.sub("", text).strip()
 
 
 def plain_name(header: str) -> str:
@@ -68,6 +81,7 @@ def plain_name(header: str) -> str:
     ('提示词', 'no')
     """
     header = header[:_LONGEST]
+    header = without_pictures_in_front(header)
     bare = one_line(_MARKS.sub("", header)).casefold()
     return bare or one_line(re.sub(r"[*_`~（()）【】\[\]:：]", " ", header)).casefold()
 

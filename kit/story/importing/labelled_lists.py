@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from kit.story.importing.columns import Column, label_of, plain_name
+from kit.story.importing.columns import Column, label_of, plain_name, without_pictures_in_front
 from kit.story.importing.foreign_story import (
     ForeignPanel,
     ForeignStory,
@@ -15,14 +15,27 @@ from kit.story.importing.foreign_story import (
 )
 from kit.story.importing.markdown_tables import plain_cell
 from kit.story.importing.panel_numbers import Numbered, are_counted, numbered
-from kit.story.importing.plain_lines import title_of
+from kit.story.importing.plain_lines import title_in
 from kit.story.story import PANELS
 
 _OPENING = re.compile(r"^(?:\s|>|#{1,6}\s|[-+•·]\s|\*(?!\*)\s)+")
+_FOR_ALL = re.compile(r"统一|通用|全局|公共|整体|所有|共用|shared|common|global|all|universal", re.IGNORECASE)
+_COMMAND = re.compile(r"^\s*/imagine\s+(?=prompt)")
+_ITEM = re.compile(r"^[\s>]*(?:[-+•·*]|#{1,6})\s")
 _RULE = re.compile(r"^[-=*_—~]{3,}$")
 _FENCE = re.compile(r"^(?:`{3,}|~{3,})")
 _STRESSED = re.compile(r"^\*\*([^*]{1,200})\*\*\s*[:：]?\s*")
 _LABEL = re.compile(r"^(?P<name>[^:：，。,;；!！?？]{1,24}?)\s*[:：]\s*(?P<value>.*)$")
+_BRACKETED = re.compile(r"^【([^】]{1,12})】\s*[:：]?\s*")
+_INLINE = re.compile(
+    r"(?<=[\w。.”\"'`）)】！!？?；;，,|｜])(?:\s*[；;|｜，,]\s*|\s+|(?<=[。.！!？?；;，,】]))(?="
+    r"【(?:正向|正面|负面|反向|绘画|中文)?(?:提示词|旁白|文案|画面|画面描述|字幕)】"
+    r"|\**(?:(?:正向|正面|负面|反向|绘画|中文)?提示词|旁白|文案|画面描述"
+    r"|(?:negative |positive )?prompt)\**\s*[:：])"
+    r"|(?<=\w)(?=【(?:正向|正面|负面|反向|绘画|中文)?(?:提示词|旁白|文案|画面|画面描述|字幕)】)",
+    re.IGNORECASE,
+)
+"""Before a label in the midst of a line."""
 _READ: frozenset[Column] = frozenset({"prompt", "negative", "caption", "picture", "title"})
 
 
@@ -59,8 +72,9 @@ class _ListReader:
 
     def __init__(self) -> None:
         self.lists: list[list[_Item]] = []
-        self.title = ""
         self.left_out: list[str] = []
+        self.shared = ""
+        """What no panel shall show, where a list says it once."""
         self._open: list[str] | None = None
         """The lines of the label that was last read, as long as no blank line ended it."""
         self._fenced = self._named = False
@@ -70,11 +84,11 @@ class _ListReader:
         if _FENCE.match(text.strip()):
             self._fenced = not self._fenced
             return
-        bare = _OPENING.sub("", text).strip()
+        bare = without_pictures_in_front(_OPENING.sub("", text))
         if not bare or _RULE.match(bare):
             self._end_paragraph()
         elif not self._heads(line, bare) and not self._labels(line, bare):
-            self._continues(text, bare)
+            self._continues(bare, _ITEM.match(text) is not None)
 
     def _end_paragraph(self) -> None:
         if self._open and not self._fenced:
@@ -127,13 +141,19 @@ class _ListReader:
 
     def _labels(self, line: int, bare: str) -> bool:
         """Take `label: words`; return whether it is one."""
-        found = _LABEL.match(bare.replace("**", "").replace("__", ""))
+        plain, opening = bare.replace("**", "").replace("__", ""), _BRACKETED.match(bare)
+        if opening and label_of(opening[1]) in _READ:
+            plain = f"{opening[1]}：{plain[opening.end() :]}"
+        found = _LABEL.match(plain)
         column = label_of(found["name"]) if found else "other"
         if found is None or column not in _READ:
             return found is not None and self._leaves_out(found["name"])
         if not self.lists or (self.lists[-1][-1].number is None and column in self.lists[-1][-1].said):
             self.lists[-1:] = [[*(self.lists[-1] if self.lists else []), _Item(line=line)]]
         item = self.lists[-1][-1]
+        if column == "negative" and _FOR_ALL.search(found["name"]):
+            self.shared = plain_cell(found["value"])
+            return True
         if column == "prompt" and column in item.said:
             raise NoStory(f"line {line}: is a second prompt of one panel; keep one, or number the panels")
         if column == "prompt":
@@ -151,24 +171,25 @@ class _ListReader:
         self.left_out.append(plain_name(name))
         return True
 
-    def _continues(self, text: str, bare: str) -> None:
+    def _continues(self, bare: str, begins_item: bool) -> None:
+        if self._open and begins_item and not self._fenced:
+            self._open = None
         if self._open is not None:
             self._open.append(plain_cell(bare))
         elif self.lists:
             self.lists[-1][-1].paragraphs[-1].append(plain_cell(bare))
-        else:
-            self.title = self.title or title_of(text)
 
 
 def story_of_list(text: str) -> ForeignStory | None:
     """Return the story of a list of panels, None where there is no list; raises NoStory for a faulty one."""
     reader = _ListReader()
     for number, line in enumerate(re.split(r"\r\n|\r|\n", text), 1):
-        reader.read(number, line)
+        for part in _INLINE.sub("\n", _COMMAND.sub("", line)).split("\n"):
+            reader.read(number, part)
     labelled = [items for items in reader.lists if any("prompt" in item.said for item in items)]
     counted = [items for items in reader.lists if are_counted([item.number for item in items])]
     alone = [item for items in reader.lists for item in items if item.number is None and not item.told()]
-    shared = next((item.text("negative") for item in alone), "")
+    shared = reader.shared or next((item.text("negative") for item in alone), "")
     of_panels = [items for items in counted if len(items) == PANELS] or sorted(counted, key=len)[-1:]
     lists = [_labelled(items, shared) for items in labelled] or [_bare(items) for items in of_panels]
     if not lists:
@@ -180,7 +201,7 @@ def story_of_list(text: str) -> ForeignStory | None:
     rows = check_rows(eight[0] if eight else max(lists, key=len), "panels")
     left = [f"left out: {', '.join(dict.fromkeys(reader.left_out))}"] if reader.left_out else []
     others = [f"left out: {one[0].at}, a prompt outside the list" for one in lists if one is not rows]
-    return ForeignStory(rows=rows, title=reader.title, notes=[*left, *others])
+    return ForeignStory(rows=rows, title=title_in(text), notes=[*left, *others])
 
 
 def _labelled(items: Sequence[_Item], shared: str) -> list[ForeignPanel]:

@@ -5,19 +5,21 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 _CHINESE = {numeral: number for number, numeral in enumerate("一二三四五六七八九十", 1)}
-_CIRCLED = {chr(0x2460 + number): number + 1 for number in range(10)}
-_DIGITS = "[0-9]{1,2}|[一二三四五六七八九十]"
+_CIRCLED = {
+    chr(first + number): number + 1 for first in (0x2460, 0x2776, 0x2780, 0x278A) for number in range(10)
+}
+_DIGITS = "[0-9０-９]{1,2}|[一二三四五六七八九十]"
 _NUMBER = re.compile(
     rf"""(?:
       第\s?(?P<ordinal>{_DIGITS})\s?[格幕页頁张張幅镜鏡图圖个個步场場段回](?:画面|分镜|镜头|图)?
-    | (?:panel|scene|page|shot|picture|image|prompt|frame|no|p
+    | (?:panel|scene|page|shot|picture|image|prompt|frame|pic|photo|illustration|slide|step|no|p
         |镜头|鏡頭|分镜|分鏡|画面|畫面|场景|場景|图片?|圖|提示词|格|漫画格)
       \s?[.#]?\s?(?P<worded>{_DIGITS})(?![0-9A-Za-z一-鿿])
     | [(（\[【](?P<bracketed>{_DIGITS})[)）\]】]
-    | (?P<circled>[①-⑩])
+    | (?P<circled>[①-⑩❶-➓])
     | (?P<keycap>[0-9])\ufe0f?\u20e3
-    | (?P<plain>{_DIGITS})(?:\s?[.、．:：)）](?![0-9])|(?=\t))
-    )[\s.、．:：)）\]】|\-—–]*""",
+    | (?P<plain>{_DIGITS})(?:\s?[.、．:：)）](?![0-9])|(?=\t)|(?=\s?/\s?8))
+    )(?:\s?/\s?8(?![0-9]))?[\s.、．:：)）\]】|\-—–]*""",
     re.VERBOSE | re.IGNORECASE,
 )
 
@@ -43,7 +45,9 @@ def numbered(line: str) -> Numbered | None:
         return None
     kind, said = next((kind, value) for kind, value in found.groupdict().items() if value)
     number = _CHINESE.get(said) or _CIRCLED.get(said) or int(said)
-    return Numbered(number, line[found.end() :].strip(), kind in ("ordinal", "worded"))
+    first = Numbered(number, line[found.end() :].strip(), kind in ("ordinal", "worded"))
+    again = numbered(first.rest) if first.rest and not first.named else None
+    return again if again and again.named and again.number == number else first
 
 
 def are_counted(numbers: Sequence[int | None]) -> bool:

@@ -1,14 +1,28 @@
 """Eight lines of text, a prompt each, perhaps below a title."""
 
 import re
+from collections.abc import Sequence
 
-from kit.story.importing.foreign_story import ForeignPanel, ForeignStory, check_rows, one_line, unquoted
+from kit.story.importing.foreign_story import (
+    ForeignPanel,
+    ForeignStory,
+    NoStory,
+    check_rows,
+    one_line,
+    unquoted,
+)
+from kit.story.importing.panel_numbers import numbered
 
 _TITLE = re.compile(
     r"^#{1,6}\s+(?P<heading>.+)$|^\*\*(?P<bold>[^*]+)\*\*$|^《(?P<book>[^《》]+)》$"
     r"|^(?:标题|題目|题目|故事名?|片名|title|story)\s*[:：]\s*(?P<said>.+)$",
     re.IGNORECASE,
 )
+_NAMED = re.compile(r"^[#\s]*(?:故事)?(?:标题|題目|题目|片名|title)\s*[:：]\s*(.+)$", re.IGNORECASE)
+_BOOK = re.compile(r"《([^《》\n]{1,40})》")
+_TOP = re.compile(r"^#\s+(.+)$")
+_LOOKED_AT = 60
+"""Lines of an answer in which its title is looked for."""
 _BULLET = re.compile(r"^[-*+•·]\s+")
 _RULE = re.compile(r"^[-=*_—~`]{3,}\w*$")
 
@@ -23,6 +37,15 @@ def title_of(line: str) -> str:
     return next(filter(None, found.groups())).strip('《》*“”" ') if found else ""
 
 
+def title_in(text: str) -> str:
+    """Return the title that an answer says, as `标题：…`, in 《》 or as its top heading; else empty."""
+    lines = [one_line(line.replace("**", "")) for line in text.splitlines()[:_LOOKED_AT]]
+    for pattern in (_NAMED, _BOOK, _TOP):
+        if found := next(filter(None, map(pattern.search, lines)), None):
+            return found[1].strip('《》*“”" ')
+    return ""
+
+
 def story_of_lines(text: str) -> ForeignStory:
     """Return the story of eight lines; raises NoStory where there are more or fewer."""
     lines = [
@@ -34,8 +57,19 @@ def story_of_lines(text: str) -> ForeignStory:
     lines = lines[1:] if title else lines
     if lines and all(_BULLET.match(line) for _, line in lines):
         lines = [(number, _BULLET.sub("", line)) for number, line in lines]
+    _check_numbers(lines)
     prompts = unquoted([line for _, line in lines])
     rows = [
         ForeignPanel(at=f"line {line[0]}", prompt=prompt) for line, prompt in zip(lines, prompts, strict=True)
     ]
     return ForeignStory(rows=check_rows(rows, "lines of text"), title=title)
+
+
+def _check_numbers(lines: Sequence[tuple[int, str]]) -> None:
+    """Raise NoStory where every line begins with a number and they do not count on."""
+    found = [(at, one.number) for at, line in lines if (one := numbered(line))]
+    if len(found) == len(lines) > 1:
+        wrong = next((at for at in range(1, len(found)) if found[at][1] != found[at - 1][1] + 1), 0)
+        raise NoStory(
+            f"line {found[wrong][0]}: has the number {found[wrong][1]}; count the lines from 1 to 8"
+        )
