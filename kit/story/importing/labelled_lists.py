@@ -14,7 +14,7 @@ from kit.story.importing.foreign_story import (
     unquoted,
 )
 from kit.story.importing.markdown_tables import plain_cell
-from kit.story.importing.panel_numbers import Numbered, are_counted, numbered
+from kit.story.importing.panel_numbers import Numbered, are_counted, check_numbers, numbered
 from kit.story.importing.plain_lines import title_in
 from kit.story.story import PANELS
 
@@ -183,7 +183,9 @@ class _ListReader:
 def story_of_list(text: str) -> ForeignStory | None:
     """Return the story of a list of panels, None where there is no list; raises NoStory for a faulty one."""
     reader = _ListReader()
-    for number, line in enumerate(re.split(r"\r\n|\r|\n", text), 1):
+    lines = re.split(r"\r\n|\r|\n", text)
+    check_numbers(lines)
+    for number, line in enumerate(lines, 1):
         for part in _INLINE.sub("\n", _COMMAND.sub("", line)).split("\n"):
             reader.read(number, part)
     labelled = [items for items in reader.lists if any("prompt" in item.said for item in items)]
@@ -196,8 +198,8 @@ def story_of_list(text: str) -> ForeignStory | None:
         return None
     eight = [rows for rows in lists if len(rows) == PANELS]
     if len(eight) > 1:
-        lines = " and ".join(rows[0].at for rows in eight)
-        raise NoStory(f"holds {len(eight)} lists of eight panels, they begin in {lines}; keep one of them")
+        first = " and ".join(rows[0].at for rows in eight)
+        raise NoStory(f"holds {len(eight)} lists of eight panels, they begin in {first}; keep one of them")
     rows = check_rows(eight[0] if eight else max(lists, key=len), "panels")
     left = [f"left out: {', '.join(dict.fromkeys(reader.left_out))}"] if reader.left_out else []
     others = [f"left out: {one[0].at}, a prompt outside the list" for one in lists if one is not rows]

@@ -2,7 +2,10 @@
 
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple
+
+from kit.story.importing.foreign_story import NoStory
 
 _CHINESE = {numeral: number for number, numeral in enumerate("一二三四五六七八九十", 1)}
 _CIRCLED = {
@@ -56,3 +59,13 @@ def are_counted(numbers: Sequence[int | None]) -> bool:
         number is not None and numbers[0] is not None and number == numbers[0] + at
         for at, number in enumerate(numbers)
     )
+
+
+def check_numbers(lines: Sequence[str]) -> None:
+    """Raise NoStory where every line begins with a number of one kind, and one of them is not the next."""
+    found = [(at, one) for at, line in enumerate(lines, 1) if (one := numbered(line.strip()))]
+    alike = len({one.named for _, one in found}) == 1 and all(one.number > 1 for _, one in found[1:])
+    if alike and len(found) == sum(bool(line.strip()) for line in lines):
+        for (_, before), (line, one) in pairwise(found):
+            if one.number != before.number + 1:
+                raise NoStory(f"line {line}: has the number {one.number}; count the lines from 1 to 8")

@@ -1,17 +1,14 @@
 """Eight lines of text, a prompt each, perhaps below a title."""
 
 import re
-from collections.abc import Sequence
 
 from kit.story.importing.foreign_story import (
     ForeignPanel,
     ForeignStory,
-    NoStory,
     check_rows,
     one_line,
     unquoted,
 )
-from kit.story.importing.panel_numbers import numbered
 
 _TITLE = re.compile(
     r"^#{1,6}\s+(?P<heading>.+)$|^\*\*(?P<bold>[^*]+)\*\*$|^《(?P<book>[^《》]+)》$"
@@ -57,19 +54,8 @@ def story_of_lines(text: str) -> ForeignStory:
     lines = lines[1:] if title else lines
     if lines and all(_BULLET.match(line) for _, line in lines):
         lines = [(number, _BULLET.sub("", line)) for number, line in lines]
-    _check_numbers(lines)
     prompts = unquoted([line for _, line in lines])
     rows = [
         ForeignPanel(at=f"line {line[0]}", prompt=prompt) for line, prompt in zip(lines, prompts, strict=True)
     ]
     return ForeignStory(rows=check_rows(rows, "lines of text"), title=title)
-
-
-def _check_numbers(lines: Sequence[tuple[int, str]]) -> None:
-    """Raise NoStory where every line begins with a number and they do not count on."""
-    found = [(at, one.number) for at, line in lines if (one := numbered(line))]
-    if len(found) == len(lines) > 1:
-        wrong = next((at for at in range(1, len(found)) if found[at][1] != found[at - 1][1] + 1), 0)
-        raise NoStory(
-            f"line {found[wrong][0]}: has the number {found[wrong][1]}; count the lines from 1 to 8"
-        )
