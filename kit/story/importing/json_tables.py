@@ -4,8 +4,8 @@ import json
 import re
 from collections.abc import Iterator
 
-from kit.story.importing.columns import ForeignTable, best_table
 from kit.story.importing.foreign_story import ForeignStory, NoStory, check_rows, one_line
+from kit.story.importing.foreign_tables import ForeignTable, best_table
 
 _FENCED = re.compile(r"^[ \t]*```[ \t]*json[^\n]*\n(.*?)^[ \t]*```", re.M | re.S | re.I)
 _DEEPEST = 8
@@ -65,6 +65,8 @@ def _tables(value: object, depth: int) -> Iterator[ForeignTable]:
             for at, item in enumerate(value, 1)
         ]
         yield ForeignTable(line=1, headers=headers, rows=rows)
+    elif isinstance(value, list) and len(value) > 1 and all(isinstance(item, str) for item in value):
+        yield ForeignTable(1, ["prompt"], [(f"text {at}", [item]) for at, item in enumerate(value, 1)])
     elif isinstance(value, list | dict):
         for item in value.values() if isinstance(value, dict) else value:
             yield from _tables(item, depth + 1)

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from kit.story.importing.columns import Column, label_of, plain_name, without_pictures_in_front
+from kit.story.importing.columns import Column, best_prompt, label_of, plain_name, without_pictures_in_front
 from kit.story.importing.foreign_story import (
     ForeignPanel,
     ForeignStory,
@@ -14,7 +14,7 @@ from kit.story.importing.foreign_story import (
     unquoted,
 )
 from kit.story.importing.markdown_tables import plain_cell
-from kit.story.importing.panel_numbers import Numbered, are_counted, check_numbers, numbered
+from kit.story.importing.panel_numbers import Numbered, are_counted, check_numbers, numbered, with_dots
 from kit.story.importing.plain_lines import title_in
 from kit.story.story import PANELS
 
@@ -22,17 +22,19 @@ _OPENING = re.compile(r"^(?:\s|>|#{1,6}\s|[-+•·]\s|\*(?!\*)\s)+")
 _FOR_ALL = re.compile(r"统一|通用|全局|公共|整体|所有|共用|shared|common|global|all|universal", re.IGNORECASE)
 _COMMAND = re.compile(r"^\s*/imagine\s+(?=prompt)")
 _ITEM = re.compile(r"^[\s>]*(?:[-+•·*]|#{1,6})\s")
-_RULE = re.compile(r"^[-=*_—~]{3,}$")
+_RULE = re.compile(r"^[-=*_—~]{3,}$|^[\d:,.]+ --> [\d:,.]+$")
+"""A line between paragraphs; subtitles have times."""
+_TITLED = re.compile(r"^[（(【\[]([^）)】\]]{1,20})[）)】\]]\s*[:：]\s*(?=\S)")
 _FENCE = re.compile(r"^(?:`{3,}|~{3,})")
 _STRESSED = re.compile(r"^\*\*([^*]{1,200})\*\*\s*[:：]?\s*")
 _LABEL = re.compile(r"^(?P<name>[^:：，。,;；!！?？]{1,24}?)\s*[:：]\s*(?P<value>.*)$")
 _BRACKETED = re.compile(r"^【([^】]{1,12})】\s*[:：]?\s*")
 _INLINE = re.compile(
-    r"(?<=[\w。.”\"'`）)】！!？?；;，,|｜])(?:\s*[；;|｜，,]\s*|\s+|(?<=[。.！!？?；;，,】]))(?="
+    r"(?<=[\w。”’）)】！？；，｜])(?<!中文)(?<!英文)(?<!绘画)(?<!正向)(?<!负面)(?<!反向)"
+    r"(?:\s*[；;|｜，,]\s*|\s+|(?<=[。！？；，】])|(?=【))(?="
     r"【(?:正向|正面|负面|反向|绘画|中文)?(?:提示词|旁白|文案|画面|画面描述|字幕)】"
-    r"|\**(?:(?:正向|正面|负面|反向|绘画|中文)?提示词|旁白|文案|画面描述"
-    r"|(?:negative |positive )?prompt)\**\s*[:：])"
-    r"|(?<=\w)(?=【(?:正向|正面|负面|反向|绘画|中文)?(?:提示词|旁白|文案|画面|画面描述|字幕)】)",
+    r"|\**(?:(?:正向|正面|负面|反向|绘画|中文)?提示词|旁白|文案|画面描述)\**\s*[:：])"
+    r"|(?<=[.;|!?)\]\"'”`。；])\s*(?=\**(?:negative |positive )?prompt\**\s*:)",
     re.IGNORECASE,
 )
 """Before a label in the midst of a line."""
@@ -49,6 +51,8 @@ class _Item:
     paragraphs: list[list[str]] = field(default_factory=lambda: [[]])
     """Lines without a label; the first ones stand right below the title."""
     said: dict[Column, list[str]] = field(default_factory=dict)
+    prompts: dict[str, list[str]] = field(default_factory=dict)
+    """By their labels, where a panel has them in two languages."""
 
     def text(self, column: Column) -> str:
         """Return what stands under labels of a kind, in one line."""
@@ -129,7 +133,7 @@ class _ListReader:
 
     def _title(self, line: int, item: _Item, rest: str) -> None:
         """Read what stands behind a number: a title, `**title**: words` or `提示词：words`."""
-        stressed = _STRESSED.match(rest)
+        stressed = _STRESSED.match(rest) or _TITLED.match(rest)
         behind = rest[stressed.end() :].strip() if stressed else ""
         if self._labels(line, rest):
             return
@@ -154,11 +158,14 @@ class _ListReader:
         if column == "negative" and _FOR_ALL.search(found["name"]):
             self.shared = plain_cell(found["value"])
             return True
-        if column == "prompt" and column in item.said:
+        name = one_line(found["name"]).casefold()
+        if column == "prompt" and name in item.prompts:
             raise NoStory(f"line {line}: is a second prompt of one panel; keep one, or number the panels")
         if column == "prompt":
-            item.line = line
-        self._open = item.said.setdefault(column, [])
+            item.line = line if not item.prompts else item.line
+            self._open = item.said["prompt"] = item.prompts.setdefault(name, [])
+        else:
+            self._open = item.said.setdefault(column, [])
         if value := plain_cell(found["value"]):
             self._open.append(value)
         return True
@@ -183,7 +190,7 @@ class _ListReader:
 def story_of_list(text: str) -> ForeignStory | None:
     """Return the story of a list of panels, None where there is no list; raises NoStory for a faulty one."""
     reader = _ListReader()
-    lines = re.split(r"\r\n|\r|\n", text)
+    lines = with_dots(re.split(r"\r\n|\r|\n", text))
     check_numbers(lines)
     for number, line in enumerate(lines, 1):
         for part in _INLINE.sub("\n", _COMMAND.sub("", line)).split("\n"):
@@ -202,6 +209,8 @@ def story_of_list(text: str) -> ForeignStory | None:
         raise NoStory(f"holds {len(eight)} lists of eight panels, they begin in {first}; keep one of them")
     rows = check_rows(eight[0] if eight else max(lists, key=len), "panels")
     left = [f"left out: {', '.join(dict.fromkeys(reader.left_out))}"] if reader.left_out else []
+    labels = [label for label in _labels(labelled) if label != _best(labelled)]
+    left += [f"left out: the prompts behind {', '.join(labels)}"] if labels else []
     others = [f"left out: {one[0].at}, a prompt outside the list" for one in lists if one is not rows]
     return ForeignStory(rows=rows, title=title_in(text), notes=[*left, *others])
 
@@ -209,6 +218,9 @@ def story_of_list(text: str) -> ForeignStory | None:
 def _labelled(items: Sequence[_Item], shared: str) -> list[ForeignPanel]:
     """Return panels whose prompts have labels; `shared` is what every panel shall not show."""
     told = [item for item in items if item.told() or item.number is not None]
+    best = _best([items])
+    for item in told:
+        item.said["prompt"] = item.prompts.get(best, item.said.get("prompt", []))
     prompts = unquoted([item.text("prompt") for item in told])
     negatives = unquoted([item.text("negative") or shared for item in told])
     captions = [_caption(item) for item in told]
@@ -216,6 +228,17 @@ def _labelled(items: Sequence[_Item], shared: str) -> list[ForeignPanel]:
         ForeignPanel(at=f"line {item.line}", prompt=prompt, negative=negative, caption=caption)
         for item, prompt, negative, caption in zip(told, prompts, negatives, captions, strict=True)
     ]
+
+
+def _labels(lists: Sequence[Sequence[_Item]]) -> list[str]:
+    """Return the labels of prompts, each once."""
+    return list(dict.fromkeys(label for items in lists for item in items for label in item.prompts))
+
+
+def _best(lists: Sequence[Sequence[_Item]]) -> str:
+    """Return which of several labels of prompts is taken."""
+    labels = _labels(lists)
+    return labels[best_prompt(labels, range(len(labels)))] if labels else ""
 
 
 def _caption(item: _Item) -> str:

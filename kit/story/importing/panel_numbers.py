@@ -6,6 +6,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from kit.story.importing.foreign_story import NoStory
+from kit.story.story import PANELS
 
 _CHINESE = {numeral: number for number, numeral in enumerate("一二三四五六七八九十", 1)}
 _CIRCLED = {
@@ -25,6 +26,9 @@ _NUMBER = re.compile(
     )(?:\s?/\s?8(?![0-9]))?[\s.、．:：)）\]】|\-—–]*""",
     re.VERBOSE | re.IGNORECASE,
 )
+
+
+_BARE = re.compile(r"^\s*\**([1-9])\**(?:\s*$|\s*[-–—_]\s*(?=\D)|\s+(?=\S))")
 
 
 class Numbered(NamedTuple):
@@ -59,6 +63,20 @@ def are_counted(numbers: Sequence[int | None]) -> bool:
         number is not None and numbers[0] is not None and number == numbers[0] + at
         for at, number in enumerate(numbers)
     )
+
+
+def with_dots(lines: Sequence[str]) -> list[str]:
+    """Return lines, with a dot behind their numbers where these stand bare and count from 1 to 8.
+
+    >>> with_dots(["1 cat", "2 dogs"]), with_dots([f"{at} 小猫" for at in range(1, 9)])[7]
+    (['1 cat', '2 dogs'], '8. 小猫')
+    """
+    found = {at: one for at, line in enumerate(lines) if (one := _BARE.match(line))}
+    if [int(one[1]) for one in found.values()] != list(range(1, PANELS + 1)):
+        return list(lines)
+    return [
+        f"{found[at][1]}. {line[found[at].end() :]}" if at in found else line for at, line in enumerate(lines)
+    ]
 
 
 def check_numbers(lines: Sequence[str]) -> None:

@@ -2,6 +2,7 @@
 
 import re
 
+from kit.story.importing.columns import LONGEST_NAME, column_of
 from kit.story.importing.foreign_story import (
     ForeignPanel,
     ForeignStory,
@@ -9,6 +10,7 @@ from kit.story.importing.foreign_story import (
     one_line,
     unquoted,
 )
+from kit.story.story import PANELS
 
 _TITLE = re.compile(
     r"^#{1,6}\s+(?P<heading>.+)$|^\*\*(?P<bold>[^*]+)\*\*$|^《(?P<book>[^《》]+)》$"
@@ -50,12 +52,23 @@ def story_of_lines(text: str) -> ForeignStory:
         for number, line in enumerate(re.split(r"\r\n|\r|\n", text), 1)
         if one_line(line) and not _RULE.match(one_line(line))
     ]
-    title = title_of(lines[0][1]) if lines else ""
-    lines = lines[1:] if title else lines
+    negative = next((found for _, line in lines if (found := _negative_of(line))), "")
+    lines = [(number, line) for number, line in lines if not _negative_of(line)]
+    more = len(lines) > PANELS
+    title = title_of(lines[0][1]) if more else ""
+    if more and (title or lines[0][1].endswith((":", "："))):  # a title, or a sentence that opens the list
+        lines = lines[1:]
     if lines and all(_BULLET.match(line) for _, line in lines):
         lines = [(number, _BULLET.sub("", line)) for number, line in lines]
     prompts = unquoted([line for _, line in lines])
     rows = [
-        ForeignPanel(at=f"line {line[0]}", prompt=prompt) for line, prompt in zip(lines, prompts, strict=True)
+        ForeignPanel(at=f"line {line[0]}", prompt=prompt, negative=negative)
+        for line, prompt in zip(lines, prompts, strict=True)
     ]
     return ForeignStory(rows=check_rows(rows, "lines of text"), title=title)
+
+
+def _negative_of(line: str) -> str:
+    """Return what a line such as `负面提示词：…` says; empty where it is another line."""
+    name, colon, words = line.replace("：", ":").partition(":")
+    return words.strip() if colon and len(name) <= LONGEST_NAME and column_of(name) == "negative" else ""

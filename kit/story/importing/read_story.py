@@ -15,9 +15,10 @@ from kit.story.importing.code.notebooks import (
     story_of_notebook,
     story_of_script,
 )
-from kit.story.importing.columns import LONGEST_NAME, ForeignTable, best_table, choose, no_prompts
+from kit.story.importing.columns import LONGEST_NAME, choose
 from kit.story.importing.delimited_tables import DELIMITERS, delimited_table
 from kit.story.importing.foreign_story import ForeignStory, NoStory, check_rows
+from kit.story.importing.foreign_tables import ForeignTable, best_table, with_prompts_in
 from kit.story.importing.json_tables import json_in, story_of_json
 from kit.story.importing.labelled_lists import story_of_list
 from kit.story.importing.markdown_tables import markdown_tables
@@ -95,7 +96,7 @@ def _story_of_text(text: str) -> ForeignStory:
     if found := json_in(text):
         return story_of_json(found)
     tables = markdown_tables(text)
-    if any(choose(table.headers) for table in tables):
+    if with_prompts_in(tables):
         table = best_table(tables)
         return ForeignStory(rows=check_rows(table.panels()), title=title_in(text), notes=table.notes())
     if _is_delimited(text):
@@ -108,7 +109,7 @@ def _story_of_text(text: str) -> ForeignStory:
 def _without_tables(text: str, tables: Sequence[ForeignTable]) -> str:
     """Return a text of lines; raises NoStory for one with a table that says nothing of prompts."""
     if tables and max(len(table.rows) for table in tables) > 1:
-        raise NoStory(f"line {tables[0].line}: {no_prompts(tables[0].headers)}")
+        best_table(tables)
     if "<td" in text.casefold():
         raise NoStory("holds a table as HTML; open it in a browser and copy the table into a text file")
     return text
