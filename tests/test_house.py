@@ -45,6 +45,8 @@ TESTED_THROUGH = {
     "kit/story/importing/code/drawing_calls.py": "kit/story/importing/code/test_notebooks.py",
     "kit/story/importing/columns.py": "kit/story/importing/test_read_story.py",
     "kit/story/importing/delimited_tables.py": "kit/story/importing/test_read_story.py",
+    "kit/story/importing/foreign_tables.py": "kit/story/importing/test_read_story.py",
+    "kit/story/importing/json_tables.py": "kit/story/importing/test_read_story.py",
     "kit/story/importing/labelled_lists.py": "kit/story/importing/test_read_story.py",
     "kit/story/importing/markdown_tables.py": "kit/story/importing/test_read_story.py",
     "kit/story/importing/panel_numbers.py": "kit/story/importing/test_read_story.py",

@@ -1,11 +1,10 @@
 """What the columns of a foreign table, and the labels of a foreign list, are called."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
-from kit.story.importing.foreign_story import ForeignPanel, NoStory, check_rows, one_line, unquoted
-from kit.story.story import PANELS
+from kit.story.importing.foreign_story import one_line
 
 Column = Literal["prompt", "caption", "negative", "number", "title", "picture", "other"]
 """What a column holds; `picture` is a picture told in words, which may be meant for people."""
@@ -20,7 +19,12 @@ _NAMES: tuple[tuple[Column, re.Pattern[str]], ...] = (
             r"|序号|序號|编号|編號|序列|^第.{0,3}[格幕页张镜图]$|\bnumber$|[号號]$"
         ),
     ),
-    ("prompt", re.compile(r"提示[词詞语語]|咒语|prompt|正向词|正面词|生图词|绘图词|绘画词|关键词")),
+    (
+        "prompt",
+        re.compile(
+            r"提示[词詞语語]|咒语|prompt|正[向面]词|^正[向面]$|^pos(?:itive)?$|生图词|绘图词|绘画词|关键词"
+        ),
+    ),
     (
         "caption",
         re.compile(
@@ -42,6 +46,8 @@ _LABEL = re.compile(
     r"|(?:scene|image|visual|picture|panel)? ?(?:description|content|caption|text|narration|narrator|story"
     r"|plot|scene|visual|visuals|subtitle|dialogue)"
 )
+_SENTENCE = re.compile(r"以下|下面|如下|这|条|\b(?:here|following|these|are|is)\b", re.IGNORECASE)
+"""What a name of prompts has that opens a list of them."""
 _BEST = (
     re.compile(r"中文|chinese|\bzh\b|\bcn\b|正向|正面|positive"),
     re.compile(r"^(?:ai)?(?:绘画|绘图|生图|画面|图像|图片|文生图)?提示词$|^(?:image )?prompt$"),
@@ -52,13 +58,26 @@ _BEST_CAPTION = (
     re.compile(r"旁白|文案|配文|字幕|caption|narrat"),
     re.compile(r"故事|情节|情節|剧情|劇情|story|plot"),
 )
-_MARKS = re.compile(r"[*_`~#]+|[（(【\[][^）)】\]]{0,60}[）)】\]]|[:：.。]+$")
+MARKS = re.compile(r"[*_`~#]+|[（(【\[][^）)】\]]{0,60}[）)】\]]|[:：.。]+$")
+_PICTURED = re.compile(
+    r"^(?:\s|[\u2190-\u23ff\u25a0-\u2775\u2794-\u27bf\u2b00-\u2bff\U0001f000-\U0001faff\ufe0f\u200d])+"
+)
+"""Signs and emoji, but for circled numbers."""
 _LONGEST = 100
 """Letters of a header that are looked at."""
 LONGEST_NAME = 30
 """Letters of a column's name where no line below tells that it is one."""
 _SHOWN = 12
 """Headers that a message lists, and letters of each times two."""
+
+
+def without_pictures_in_front(text: str) -> str:
+    """Return a text without the small pictures that chat models put before names.
+
+    >>> without_pictures_in_front("🎬 第1格"), without_pictures_in_front("①小猫 ❤")
+    ('第1格', '①小猫 ❤')
+    """
+    return _PICTURED.sub("", text).strip()
 
 
 def plain_name(header: str) -> str:
@@ -68,18 +87,26 @@ def plain_name(header: str) -> str:
     ('提示词', 'no')
     """
     header = header[:_LONGEST]
-    bare = one_line(_MARKS.sub("", header)).casefold()
+    header = without_pictures_in_front(header)
+    bare = one_line(MARKS.sub("", header)).casefold()
     return bare or one_line(re.sub(r"[*_`~（()）【】\[\]:：]", " ", header)).casefold()
 
 
 def column_of(header: str) -> Column:
     """Return what a column of this name holds.
 
-    >>> [column_of(name) for name in ("序号", "画面描述", "英文提示词", "反向提示词", "Caption")]
+    >>> [column_of(name) for name in ("序号", "画面描述", "画面（Prompt）", "反向提示词", "Caption")]
     ['number', 'picture', 'prompt', 'negative', 'caption']
     """
-    name = plain_name(header)
-    return next((column for column, pattern in _NAMES if pattern.search(name)), "other")
+    whole, name = header[:_LONGEST].casefold(), plain_name(header)
+    return next(
+        (
+            column
+            for column, pattern in _NAMES
+            if pattern.search(whole if column in ("negative", "prompt") else name)
+        ),
+        "other",
+    )
 
 
 def label_of(name: str) -> Column:
@@ -89,9 +116,10 @@ def label_of(name: str) -> Column:
     ('picture', 'prompt', 'other')
     """
     column = column_of(name)
-    return (
-        column if column in ("prompt", "negative", "title") or _LABEL.fullmatch(plain_name(name)) else "other"
-    )
+    named = _LABEL.fullmatch(plain_name(name)) is not None
+    asked = column == "prompt" and not _SENTENCE.search(name)
+    sure = named or asked or column in ("negative", "title")
+    return column if sure else "other"
 
 
 class Chosen(NamedTuple):
@@ -111,12 +139,17 @@ def choose(headers: Sequence[str]) -> Chosen | None:
         return None
     captions = [at for at, column in enumerate(columns) if column == "caption"]
     others = [columns.index(column) for column in ("picture", "title") if column in columns]
-    prompt = _first(headers, prompts, _BEST)
+    prompt = best_prompt(headers, prompts)
     caption = _first(headers, captions, _BEST_CAPTION) if captions else next(iter(others), None)
     negative = next((at for at, column in enumerate(columns) if column == "negative"), None)
     used = {prompt, caption, negative, *(at for at, column in enumerate(columns) if column == "number")}
     left = [header for at, header in enumerate(headers) if at not in used and header.strip()]
     return Chosen(prompt, caption, negative, left)
+
+
+def best_prompt(headers: Sequence[str], among: Sequence[int]) -> int:
+    """Return which of several columns of prompts is taken, by its position: the Chinese one."""
+    return _first(headers, among, _BEST)
 
 
 def _first(headers: Sequence[str], among: Sequence[int], patterns: Sequence[re.Pattern[str]]) -> int:
@@ -133,56 +166,3 @@ def no_prompts(headers: Sequence[str]) -> str:
     picture = next((one for one in headers if column_of(one) == "picture"), None)
     hint = f"; if {one_line(picture)[: 2 * _SHOWN]} is what shall be drawn, name it so" if picture else ""
     return f"no column is called 提示词 or Prompt, it has {shown or 'no names'}{hint}"
-
-
-class ForeignTable(NamedTuple):
-    """A table as it was found."""
-
-    line: int
-    """Where its headers stand, from 1."""
-    headers: Sequence[str]
-    rows: Sequence[tuple[str, Sequence[str]]]
-    """Where each stands, in words, and its cells."""
-
-    def panels(self) -> list[ForeignPanel]:
-        """Return the rows that say anything, by the table's own columns; raises NoStory without prompts."""
-        chosen = choose(self.headers)
-        if chosen is None:
-            raise NoStory(f"line {self.line}: {no_prompts(self.headers)}")
-        filled = [(at, cells) for at, cells in self.rows if any(cell.strip() for cell in cells)]
-        texts = [list(self._texts(filled, column)) for column in chosen[:3]]
-        prompts, captions, negatives = unquoted(texts[0]), texts[1], unquoted(texts[2])
-        return [
-            ForeignPanel(at=at, prompt=prompts[row], caption=captions[row], negative=negatives[row])
-            for row, (at, _) in enumerate(filled)
-        ]
-
-    def _texts(self, rows: Sequence[tuple[str, Sequence[str]]], column: int | None) -> Iterator[str]:
-        for at, cells in rows:
-            if len(cells) > len(self.headers) and any(cell.strip() for cell in cells[len(self.headers) :]):
-                raise NoStory(f"{at}: {self._too_many(len(cells))}")
-            yield one_line(cells[column]) if column is not None and column < len(cells) else ""
-
-    def _too_many(self, cells: int) -> str:
-        told = f"has {cells} cells where the headers are {len(self.headers)}"
-        return f"{told}; write a | within a text as \\|, and a text with the file's own commas in quotes"
-
-    def notes(self) -> list[str]:
-        """Return which columns are left out."""
-        chosen = choose(self.headers)
-        left = [one_line(_MARKS.sub("", one) or one) for one in chosen.left_out] if chosen else []
-        return [f"left out: the column {', '.join(left)}"] if left else []
-
-
-def best_table(tables: Sequence[ForeignTable]) -> ForeignTable:
-    """Return the one table with prompts of eight panels; raises NoStory where there is none, or several."""
-    with_prompts = [table for table in tables if choose(table.headers)]
-    eight = [table for table in with_prompts if len(table.panels()) == PANELS]
-    if len(eight) > 1:
-        lines = " and ".join(str(table.line) for table in eight)
-        raise NoStory(f"holds {len(eight)} tables of eight prompts, in lines {lines}; keep one of them")
-    if eight:
-        return eight[0]
-    largest = max(with_prompts or tables, key=lambda table: len(table.rows))
-    check_rows(largest.panels())
-    return largest

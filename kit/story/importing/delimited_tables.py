@@ -1,32 +1,30 @@
 """Tables as spreadsheets save them: commas, semicolons or tabs between the cells."""
 
+from itertools import islice
+
 from kit.files.text.delimited_text import Row, rows_of
-from kit.story.importing.columns import ForeignTable, choose, no_prompts
+from kit.story.importing.columns import choose, no_prompts
 from kit.story.importing.foreign_story import NoStory
+from kit.story.importing.foreign_tables import ForeignTable
 
 DELIMITERS = (",", "\t", ";", "，", "；")
 """Marks between cells, the usual ones first."""
-_FORMULA = ("=",)
+_FORMULA = "="
+_FIRST_ROWS = 4
+"""Rows in which the names of columns may stand: above them a title, or Excel's `sep=;`."""
 
 
 def delimited_table(text: str) -> ForeignTable:
-    """Return a table whose first row names its columns; raises NoStory where none of them holds prompts."""
-    firsts = {
-        mark: next((row for row in rows_of(text, mark) if not _is_hint(row)), None) for mark in DELIMITERS
-    }
-    named = {mark: row for mark, row in firsts.items() if row is not None}
-    if not named:
+    """Return a table whose first rows name its columns; raises NoStory where none of them holds prompts."""
+    firsts = {mark: list(islice(rows_of(text, mark), _FIRST_ROWS)) for mark in DELIMITERS}
+    named = [(mark, row) for mark, rows in firsts.items() for row in rows if choose(row.cells)]
+    if named:
+        return _table(text, *max(named, key=lambda one: len(one[1].cells)))
+    rows = [row for rows in firsts.values() for row in rows[:1]]
+    if not rows:
         raise NoStory("is empty; it must hold the story's eight panels")
-    with_prompts = {mark: row for mark, row in named.items() if choose(row.cells)}
-    mark, first = max((with_prompts or named).items(), key=lambda one: len(one[1].cells))
-    if not with_prompts:
-        raise NoStory(first.fault or f"line {first.line}: {no_prompts(first.cells)}")
-    return _table(text, mark, first)
-
-
-def _is_hint(row: Row) -> bool:
-    """Return whether a row is Excel's `sep=;`."""
-    return len(row.cells) < 3 and "".join(row.cells).casefold().startswith("sep=")
+    widest = max(rows, key=lambda row: len(row.cells))
+    raise NoStory(widest.fault or f"line {widest.line}: {no_prompts(widest.cells)}")
 
 
 def _table(text: str, delimiter: str, first: Row) -> ForeignTable:

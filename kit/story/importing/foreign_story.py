@@ -6,6 +6,15 @@ from dataclasses import dataclass, field
 
 from kit.story.story import PANELS
 
+LONGEST_PROMPT = 5_000
+"""Letters; a text encoder reads some hundred words."""
+_LABEL_INSIDE = re.compile(
+    r"(?:负面|反向|负向|正向|正面)?提示词\s*[:：]|【[^】]{0,4}提示词】|(?:旁白|画面描述)\s*[:：]"
+    r"|\b(?:negative )?prompt\s*[:：]",
+    re.IGNORECASE,
+)
+"""What begins another text within a prompt."""
+
 
 class NoStory(ValueError):
     """A text that holds no story of this form; says what it lacks."""
@@ -74,6 +83,13 @@ def check_rows(rows: Sequence[ForeignPanel], name: str = "rows") -> Sequence[For
     empty = [row.at for row in rows if not any(letter.isalnum() for letter in row.prompt)]
     if empty:
         raise NoStory(f"{', '.join(empty[:PANELS])}: there is no prompt; each of the eight panels needs one")
+    for row in rows:
+        if label := _LABEL_INSIDE.search(row.prompt):
+            raise NoStory(f"{row.at}: the prompt holds {label[0]} give that a column or a line of its own")
+        if len(row.prompt) > LONGEST_PROMPT:
+            raise NoStory(
+                f"{row.at}: a prompt has at most {LONGEST_PROMPT:,} letters, got {len(row.prompt):,}"
+            )
     if len(rows) != PANELS:
         more = "write the others" if len(rows) < PANELS else "keep those of the story"
         raise NoStory(f"must have exactly {PANELS} {name}, one a panel, got {len(rows)}; {more}")

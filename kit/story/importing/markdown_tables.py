@@ -4,8 +4,8 @@ import html
 import re
 from collections.abc import Iterator, Sequence
 
-from kit.story.importing.columns import ForeignTable
 from kit.story.importing.foreign_story import one_line
+from kit.story.importing.foreign_tables import ForeignTable
 
 _RULE = re.compile(r"[:：]?[-—–─=]+[:：]?")
 """A cell of the line under the headers."""

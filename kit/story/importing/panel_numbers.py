@@ -2,24 +2,33 @@
 
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
+from kit.story.importing.foreign_story import NoStory
+from kit.story.story import PANELS
+
 _CHINESE = {numeral: number for number, numeral in enumerate("一二三四五六七八九十", 1)}
-_CIRCLED = {chr(0x2460 + number): number + 1 for number in range(10)}
-_DIGITS = "[0-9]{1,2}|[一二三四五六七八九十]"
+_CIRCLED = {
+    chr(first + number): number + 1 for first in (0x2460, 0x2776, 0x2780, 0x278A) for number in range(10)
+}
+_DIGITS = "[0-9０-９]{1,2}|[一二三四五六七八九十]"
 _NUMBER = re.compile(
     rf"""(?:
       第\s?(?P<ordinal>{_DIGITS})\s?[格幕页頁张張幅镜鏡图圖个個步场場段回](?:画面|分镜|镜头|图)?
-    | (?:panel|scene|page|shot|picture|image|prompt|frame|no|p
+    | (?:panel|scene|page|shot|picture|image|prompt|frame|pic|photo|illustration|slide|step|no|p
         |镜头|鏡頭|分镜|分鏡|画面|畫面|场景|場景|图片?|圖|提示词|格|漫画格)
       \s?[.#]?\s?(?P<worded>{_DIGITS})(?![0-9A-Za-z一-鿿])
     | [(（\[【](?P<bracketed>{_DIGITS})[)）\]】]
-    | (?P<circled>[①-⑩])
+    | (?P<circled>[①-⑩❶-➓])
     | (?P<keycap>[0-9])\ufe0f?\u20e3
-    | (?P<plain>{_DIGITS})(?:\s?[.、．:：)）](?![0-9])|(?=\t))
-    )[\s.、．:：)）\]】|\-—–]*""",
+    | (?P<plain>{_DIGITS})(?:\s?[.、．:：)）](?![0-9])|(?=\t)|(?=\s?/\s?8))
+    )(?:\s?/\s?8(?![0-9]))?[\s.、．:：)）\]】|\-—–]*""",
     re.VERBOSE | re.IGNORECASE,
 )
+
+
+_BARE = re.compile(r"^\s*\**([1-9])\**(?:\s*$|\s*[-–—_]\s*(?=\D)|\s+(?=\S))")
 
 
 class Numbered(NamedTuple):
@@ -43,7 +52,9 @@ def numbered(line: str) -> Numbered | None:
         return None
     kind, said = next((kind, value) for kind, value in found.groupdict().items() if value)
     number = _CHINESE.get(said) or _CIRCLED.get(said) or int(said)
-    return Numbered(number, line[found.end() :].strip(), kind in ("ordinal", "worded"))
+    first = Numbered(number, line[found.end() :].strip(), kind in ("ordinal", "worded"))
+    again = numbered(first.rest) if first.rest and not first.named else None
+    return again if again and again.named and again.number == number else first
 
 
 def are_counted(numbers: Sequence[int | None]) -> bool:
@@ -52,3 +63,27 @@ def are_counted(numbers: Sequence[int | None]) -> bool:
         number is not None and numbers[0] is not None and number == numbers[0] + at
         for at, number in enumerate(numbers)
     )
+
+
+def with_dots(lines: Sequence[str]) -> list[str]:
+    """Return lines, with a dot behind their numbers where these stand bare and count from 1 to 8.
+
+    >>> with_dots(["1 cat", "2 dogs"]), with_dots([f"{at} 小猫" for at in range(1, 9)])[7]
+    (['1 cat', '2 dogs'], '8. 小猫')
+    """
+    found = {at: one for at, line in enumerate(lines) if (one := _BARE.match(line))}
+    if [int(one[1]) for one in found.values()] != list(range(1, PANELS + 1)):
+        return list(lines)
+    return [
+        f"{found[at][1]}. {line[found[at].end() :]}" if at in found else line for at, line in enumerate(lines)
+    ]
+
+
+def check_numbers(lines: Sequence[str]) -> None:
+    """Raise NoStory where every line begins with a number of one kind, and one of them is not the next."""
+    found = [(at, one) for at, line in enumerate(lines, 1) if (one := numbered(line.strip()))]
+    alike = len({one.named for _, one in found}) == 1 and all(one.number > 1 for _, one in found[1:])
+    if alike and len(found) == sum(bool(line.strip()) for line in lines):
+        for (_, before), (line, one) in pairwise(found):
+            if one.number != before.number + 1:
+                raise NoStory(f"line {line}: has the number {one.number}; count the lines from 1 to 8")

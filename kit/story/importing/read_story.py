@@ -1,6 +1,6 @@
 """The story in a file that was written for people or another program: which form it has, and its rows."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from kit.errors import InputError
@@ -15,12 +15,14 @@ from kit.story.importing.code.notebooks import (
     story_of_notebook,
     story_of_script,
 )
-from kit.story.importing.columns import LONGEST_NAME, best_table, choose, no_prompts
+from kit.story.importing.columns import LONGEST_NAME, choose
 from kit.story.importing.delimited_tables import DELIMITERS, delimited_table
 from kit.story.importing.foreign_story import ForeignStory, NoStory, check_rows
+from kit.story.importing.foreign_tables import ForeignTable, best_table, with_prompts_in
+from kit.story.importing.json_tables import json_in, story_of_json
 from kit.story.importing.labelled_lists import story_of_list
 from kit.story.importing.markdown_tables import markdown_tables
-from kit.story.importing.plain_lines import story_of_lines, title_of
+from kit.story.importing.plain_lines import story_of_lines, title_in
 
 MOST_BYTES = 2**20
 """The largest text; a story has some thousand bytes."""
@@ -29,6 +31,7 @@ MOST_LINES = 10_000
 _WORKBOOKS = (".xlsx", ".xls", ".xlsm", ".ods", ".numbers")
 _DOCUMENTS = (".docx", ".doc", ".pdf", ".rtf", ".odt", ".pages", ".pptx")
 _OURS = ("experiment", "training", "rules", "lora")
+_OBJECTS = (".json", ".jsonl", ".ndjson")
 _TABLES = (".csv", ".tsv", ".tab")
 
 
@@ -76,6 +79,8 @@ def _reader_of(path: Path, text: str) -> Callable[[str], ForeignStory]:
         return story_of_notebook
     if suffix == ".py":
         return story_of_script
+    if suffix in _OBJECTS:
+        return story_of_json
     return _story_of_table if suffix in _TABLES else _story_of_text
 
 
@@ -88,19 +93,26 @@ def _story_of_text(text: str) -> ForeignStory:
     """Return the story of a text of any form: the first form that it has counts."""
     if text.count("\n") + text.count("\r") > MOST_LINES:
         raise NoStory(f"must have at most {MOST_LINES:,} lines; keep the part with the story")
+    if found := json_in(text):
+        return story_of_json(found)
     tables = markdown_tables(text)
-    if any(choose(table.headers) for table in tables):
+    if with_prompts_in(tables):
         table = best_table(tables)
-        return ForeignStory(rows=check_rows(table.panels()), title=_heading(text), notes=table.notes())
-    if story := story_of_fences(text):
-        return story
+        return ForeignStory(rows=check_rows(table.panels()), title=title_in(text), notes=table.notes())
     if _is_delimited(text):
         return _story_of_table(text)
-    if story := story_of_list(text):
+    if story := story_of_fences(text) or story_of_list(text):
         return story
+    return story_of_lines(_without_tables(text, tables))
+
+
+def _without_tables(text: str, tables: Sequence[ForeignTable]) -> str:
+    """Return a text of lines; raises NoStory for one with a table that says nothing of prompts."""
     if tables and max(len(table.rows) for table in tables) > 1:
-        raise NoStory(f"line {tables[0].line}: {no_prompts(tables[0].headers)}")
-    return story_of_lines(text)
+        best_table(tables)
+    if "<td" in text.casefold():
+        raise NoStory("holds a table as HTML; open it in a browser and copy the table into a text file")
+    return text
 
 
 def _is_delimited(text: str) -> bool:
@@ -114,8 +126,3 @@ def _is_delimited(text: str) -> bool:
 
 def _may_be_name(text: str) -> bool:
     return len(text) <= LONGEST_NAME and not any(mark in text for mark in ":：")
-
-
-def _heading(text: str) -> str:
-    """Return the first heading of a text; empty where it has none."""
-    return next(filter(None, (title_of(line) for line in text.splitlines()[:50])), "")

@@ -27,7 +27,9 @@ _SIDE = "里面|外面|上面|下面|旁边|前面|后面|中间|深处|之中|�
 _WHERE = rf"(?:{_SIDE})?"
 _ENDS_WHERE = re.compile(rf"(?:{_SIDE})$")
 _BEHIND_PLACE = re.compile(rf"^{_WHERE}(?:的?背景)?$")
-_NO_ACTION = re.compile(r"^(?:画[面质]|向日葵|飞[机船碟]|看[台板]|等[候待]室|关东|和[风服平]|与众)")
+_NO_ACTION = re.compile(
+    r"^(?:画[面质架廊布笔]|向日葵|飞[机船碟鸟鱼]|看[台板]|朝[霞阳]|被[子窝]|说明|推车|拉面|打雷|听众|游[泳船乐]|骑士|往[事昔]|从前)"
+)
 _PREPOSITION = re.compile(
     r"^(?:in|at|on|inside|outside|under|near|beside|by|next to|behind|in front of|among|along|through|across"
     r"|over|from|into|beneath|around)\b",
@@ -149,6 +151,7 @@ def _acts(bare: str) -> bool:
     core = _ADVERB.sub("", bare)
     starts = (core, core[1:]) if core.startswith("在") else (core,)
     named = any(words.roles[name].begins(core) for name in ("style", "detail")) or words.places.begins(core)
+    named = named or _begins_with_someone(core)
     return not named and any(
         words.roles["action_begins"].begins(one) and not _NO_ACTION.match(one) for one in starts
     )
@@ -162,6 +165,8 @@ def _where(rest: str) -> Role:
         return "action" if words.roles["action_begins"].first(behind) else "place"
     if words.roles["detail"].first(rest):
         return "detail"
+    if rest.endswith(("着", "了")):
+        return "action"
     return "place" if _ENDS_WHERE.search(rest) else "unknown"
 
 

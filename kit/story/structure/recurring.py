@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from kit.story.lexicon import simplified
+from kit.story.lexicon import figures_in, simplified
 from kit.story.structure.clause_words import clause_words, figure_of
 from kit.story.structure.clauses import RoledClause, is_pure, tells_looks
 
@@ -87,6 +87,21 @@ def characters_of(panels: Panels) -> list[Recurrence]:
         _recurrence(panels, name, group, _looks_behind(panels, group[0].text))
         for name, group in zip(ids, groups, strict=True)
     ]
+
+
+def openings_of(panels: Panels, known: Sequence[Recurrence]) -> dict[str, list[int]]:
+    """Return words for somebody that open longer clauses in two panels at least, and the panels, from 0.
+
+    Those of known characters are left out.
+    """
+    told = {wording.text for one in known for wording in one.near}
+    found: dict[str, list[int]] = {}
+    for at, panel in enumerate(panels):
+        for clause in panel:
+            figure = next(iter(figures_in(clause.text)), None)
+            if clause.role == "subject" and figure and clause.text not in told and not is_pure(clause.text):
+                found.setdefault(clause.text[: figure.end], []).append(at)
+    return {text: at for text, at in found.items() if len(set(at)) > 1}
 
 
 def places_of(panels: Panels) -> list[Recurrence]:

@@ -1,7 +1,7 @@
 """Eight plain prompts as a story of clauses, characters and places that draws the very same prompts."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from kit.story.importing.foreign_story import ForeignPanel, ForeignStory
@@ -14,10 +14,19 @@ from kit.story.structure.clauses import (
     role_of,
     same_but_commas,
 )
-from kit.story.structure.recurring import Panels, Recurrence, characters_of, places_of, with_names
+from kit.story.structure.recurring import (
+    Panels,
+    Recurrence,
+    characters_of,
+    openings_of,
+    places_of,
+    with_names,
+)
 
 _MOST_NEAR = 3
 """Other wordings of a character that a note shows."""
+_MEANS = {"character": "and somebody else until it says the same", "place": "and the same place"}
+"""What another wording means."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,7 +70,13 @@ def structured(found: ForeignStory, name: str) -> StructuredStory:
         places=places,
         style=_style(panels),
         plain=[at + 1 for at in plain],
-        notes=[*found.notes, *notes, *_near_notes("character", characters), *_near_notes("place", places)],
+        notes=[
+            *found.notes,
+            *notes,
+            *_near_notes("character", characters),
+            *_near_notes("place", places),
+            *_opening_notes(openings_of(panels, characters)),
+        ],
     )
 
 
@@ -168,9 +183,17 @@ def _near_notes(kind: str, known: Sequence[Recurrence]) -> list[str]:
         more = [f"{len(wordings) - _MOST_NEAR} more"] if len(wordings) > _MOST_NEAR else []
         if shown:
             told = ", ".join([*shown, *more])
-            verb = "stays" if len(one.near) == 1 else "stay"
-            notes.append(f'{kind} {one.id} is "{one.clauses[0]}"; {told} {verb} as written')
+            notes.append(f'{kind} {one.id} is "{one.clauses[0]}"; kept as written, {_MEANS[kind]}: {told}')
     return notes
+
+
+def _opening_notes(openings: Mapping[str, Sequence[int]]) -> list[str]:
+    """Return who opens longer clauses in several panels and is no character for that."""
+    return [
+        f'"{text}" stands in {_panels([one + 1 for one in dict.fromkeys(at)])} with more words behind it: '
+        "a comma between them would make it a character"
+        for text, at in openings.items()
+    ]
 
 
 def _panels(numbers: Sequence[int]) -> str:

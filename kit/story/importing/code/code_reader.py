@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from kit.story.importing.code.constant_code import UNKNOWN, value_of
 from kit.story.importing.code.drawing_calls import DrawnPicture, name_of, prompt_in, settings_in
-from kit.story.importing.foreign_story import NoStory
+from kit.story.importing.foreign_story import ForeignPanel, NoStory, one_line
+from kit.story.story import PANELS
 
 _MOST_NODES = 300_000
 """Parts of code that are looked at, each round of a loop anew."""
@@ -45,6 +46,24 @@ class CodeReader:
         """Read a cell; raises NoStory where it has no end, SyntaxError where it is no Python."""
         self._at = cell.at
         self._block(ast.parse(cell.code).body)
+
+    def listed(self) -> tuple[list[ForeignPanel], list[str]]:
+        """Return the one list of eight texts that is called prompts, for code that draws nothing."""
+        lists = {
+            name: value
+            for name, value in self._names.items()
+            if "prompt" in name.casefold() and "neg" not in name.casefold() and isinstance(value, list)
+        }
+        whole = {
+            name: value
+            for name, value in lists.items()
+            if len(value) == PANELS and all(isinstance(one, str) for one in value)
+        }
+        if len(whole) != 1:
+            return [], []
+        (name, texts), *_ = whole.items()
+        rows = [ForeignPanel(at=f"{name}[{at}]", prompt=one_line(str(text))) for at, text in enumerate(texts)]
+        return rows, [f"the eight texts of {name} are taken, nothing here draws them"]
 
     def _block(self, statements: Sequence[ast.stmt]) -> None:
         if self._depth < _DEEPEST:

@@ -72,7 +72,7 @@ def _story_of_cells(cells: Sequence[CodeCell]) -> ForeignStory:
         warnings.simplefilter("ignore")  # of the code that is read
         for cell in cells:
             _read(reader, cell)
-    rows, notes = rows_of_pictures(reader.drawn)
+    rows, notes = rows_of_pictures(reader.drawn) if reader.drawn else reader.listed()
     if not rows:
         raise NoStory("holds no call that draws, such as pipe(prompt=…); give the notebook that draws")
     if len(rows) != PANELS:

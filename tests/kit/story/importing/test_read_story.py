@@ -1,5 +1,6 @@
 """A story in whatever form people have it is read into its eight rows."""
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -47,6 +48,7 @@ def refusal(folder: Path, text: str | bytes, name: str = "answer.md") -> str:
     return told.partition(f"{name}: ")[2]
 
 
+OBJECTS = [{"panel": at, "提示词": one, "旁白": "句"} for at, one in enumerate(PROMPTS, 1)]
 TABLE = "| 序号 | 画面 | 提示词 |\n|---|---|---|\n" + lines("| {n} | {s} | {p} |")
 FORMS = {
     "eight lines": lines("{p}"),
@@ -99,6 +101,21 @@ FORMS = {
     "texts below titles": lines("**{n}. {s}**\n\n{p}", between="\n\n") + "\n\n以上就是全部。",
     "texts right below numbers": lines("第{c}格\n{p}"),
     "cast first, then panels": "1. 女孩：红帽子\n2. 兔子：灰色\n\n" + lines("第{c}格：{p}"),
+    "labels in one line": lines("图{n}：【画面】{s}【提示词】{p}"),
+    "labels apart by blanks": lines("{n}. 旁白：{s} 提示词：{p}"),
+    "emoji before names": lines("🎬 第{n}格\n🖼️ 提示词：{p}\n💬 旁白：{s}", between="\n\n"),
+    "negative for all at the end": lines("{n}. **{s}**\n   - 提示词：`{p}`") + "\n统一负面提示词：`手`",
+    "❶": "".join(f"{chr(0x2776 + at)} {one}\n" for at, one in enumerate(PROMPTS)),
+    "１．": "".join(f"{chr(0xFF11 + at)}．{one}\n" for at, one in enumerate(PROMPTS)),
+    "1/8": lines("{n}/8 {p}"),
+    "numbers twice": lines("{n}. 第{c}幕：{p}"),
+    "提示词1": lines("提示词{n}：{p}"),
+    "/imagine": lines("/imagine prompt: {p}"),
+    "traditional letters": "| 編號 | 提示詞 |\n|---|---|\n" + lines("| {n} | {p} |"),
+    "YAML": lines('- panel: {n}\n  prompt: "{p}"\n  caption: {s}'),
+    "JSON in a fence": "```json\n" + json.dumps(OBJECTS, ensure_ascii=False, indent=1) + "\n```",
+    "JSON of a whole story": json.dumps({"title": "红帽子", "panels": OBJECTS}),
+    "an object a line": "\n".join(json.dumps(one, ensure_ascii=False) for one in OBJECTS),
     "pasted cells": "序号\t画面\t提示词\n" + lines("{n}\t{s}\t{p}"),
 }
 TABLES = {
@@ -142,7 +159,9 @@ def test_what_is_told_beside_a_prompt_is_its_caption(tmp_path: Path, form: str) 
     assert [row.caption for row in read(tmp_path, FORMS[form]).rows] == list(CAPTIONS)
 
 
-@pytest.mark.parametrize("form", ["a title above", "a heading above", "a titled line"])
+@pytest.mark.parametrize(
+    "form", ["a title above", "a heading above", "a titled line", "JSON of a whole story"]
+)
 def test_a_line_that_is_a_title_becomes_the_title(tmp_path: Path, form: str) -> None:
     assert read(tmp_path, FORMS[form]).title == "红帽子"
 
@@ -212,6 +231,16 @@ def test_a_place_is_told_by_line(tmp_path: Path) -> None:
             lines("第{c}格\n提示词：{p}").replace(f"提示词：{PROMPTS[4]}", "旁白：没了"),
             "line 9: there is no prompt; each of the eight panels needs one",
         ),
+        (
+            lines("{p}反向提示词：{x}"),
+            "line 1: the prompt holds 反向提示词： give that",
+        ),
+        (lines("{n}. {p}").replace("4. ", "3. "), "line 4: has the number 3; count the lines from 1 to 8"),
+        ("[" + lines('{{"prompt": "{p}"}}', between=","), "looks like JSON and is none, "),
+        ('{"a": [{"b": 1}, {"b": 2}]}', "line 1: no column is called 提示词 or Prompt, it has b"),
+        ('{"a": [1, 2]}', "holds no list of panels: write a list of objects, each with a prompt"),
+        ("<table><tr><td>1</td><td>小猫</td></tr></table>", "holds a table as HTML; open it in a browser"),
+        (lines("小猫" * 2600), "line 1: a prompt has at most 5,000 letters, got 5,200"),
         (
             lines("{n}. {p}").replace("，傍晚", "，\n傍晚"),
             "line 1: words stand below this line; write each prompt in one line",

@@ -38,7 +38,8 @@ def test_the_last_line_says_what_was_found_and_what_comes_next(tmp_path: Path) -
     out = tmp_path / "story.toml"
     told = said("story", "import", written(tmp_path, LINES), "--out", out).splitlines()
     assert told == [
-        'note    character girl is "一个紫色短发小女孩"; panel 5 "紫色短发的小女孩" stays as written',
+        'note    character girl is "一个紫色短发小女孩"; kept as written, and somebody else until it '
+        'says the same: panel 5 "紫色短发的小女孩"',
         "8 panels; characters: girl (6 panels), cat (4); places: living_room (3 panels), street (2); "
         f"style words left in: 二次元; wrote {out}. Next: storykit story lint {out}",
     ]

@@ -176,8 +176,18 @@ def test_another_wording_of_a_character_stays_and_is_told() -> None:
     story = made(text)
     assert story.story.panels[5].clauses[0].text == "黑色长发小女孩"
     assert (
-        'character girl is "一个黑色长发的小女孩"; panel 6 "黑色长发小女孩" stays as written' in story.notes
-    )
+        'character girl is "一个黑色长发的小女孩"; kept as written, '
+        'and somebody else until it says the same: panel 6 "黑色长发小女孩"'
+    ) in story.notes
+
+
+def test_who_only_opens_longer_clauses_is_told_with_what_would_make_a_character() -> None:
+    text = "".join(f"卡通，一个戴帽子的青年{act}，很开心\n" for act in "跑坐睡笑哭走跳唱")
+    story = made(text)
+    assert list(story.notes) == [
+        '"一个戴帽子的青年" stands in panels 1, 2, 3, 4, 5, 6, 7, 8 with more words behind it: '
+        "a comma between them would make it a character"
+    ]
 
 
 def test_two_of_a_kind_are_two_characters() -> None:
