@@ -25,7 +25,9 @@ _ITEM = re.compile(r"^[\s>]*(?:[-+•·*]|#{1,6})\s")
 _RULE = re.compile(r"^[-=*_—~]{3,}$|^[\d:,.]+ --> [\d:,.]+$")
 """A line between paragraphs; subtitles have times."""
 _TITLED = re.compile(r"^[（(【\[]([^）)】\]]{1,20})[）)】\]]\s*[:：]\s*(?=\S)")
-_FENCE = re.compile(r"^(?:`{3,}|~{3,})")
+_FENCE = re.compile(r"^(?:`{3,}|~{3,})\s*(\w*)")
+_CODE = ("python", "py", "ipython", "bash", "shell", "sh", "cmd", "json", "yaml", "yml")
+"""Languages of code between fences, which is no list."""
 _STRESSED = re.compile(r"^\*\*([^*]{1,200})\*\*\s*[:：]?\s*")
 _LABEL = re.compile(r"^(?P<name>[^:：，。,;；!！?？]{1,24}?)\s*[:：]\s*(?P<value>.*)$")
 _BRACKETED = re.compile(r"^【([^】]{1,12})】\s*[:：]?\s*")
@@ -81,12 +83,15 @@ class _ListReader:
         """What no panel shall show, where a list says it once."""
         self._open: list[str] | None = None
         """The lines of the label that was last read, as long as no blank line ended it."""
-        self._fenced = self._named = False
+        self._fenced = self._code = self._named = False
 
     def read(self, line: int, text: str) -> None:
         """Take one line."""
-        if _FENCE.match(text.strip()):
+        if fence := _FENCE.match(text.strip()):
             self._fenced = not self._fenced
+            self._code = self._fenced and fence[1].casefold() in _CODE
+            return
+        if self._code:
             return
         bare = without_pictures_in_front(_OPENING.sub("", text))
         if not bare or _RULE.match(bare):

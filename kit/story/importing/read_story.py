@@ -12,7 +12,7 @@ from kit.story.foreign_syntax import foreign_marks
 from kit.story.importing.code.notebooks import (
     MOST_NOTEBOOK_BYTES,
     is_notebook,
-    story_of_fences,
+    story_of_code_in,
     story_of_notebook,
     story_of_script,
 )
@@ -109,9 +109,21 @@ def _story_of_text(text: str) -> ForeignStory:
         return ForeignStory(rows=check_rows(table.panels()), title=title_in(text), notes=table.notes())
     if _is_delimited(text):
         return _story_of_table(text)
-    if story := story_of_fences(text) or story_of_list(text):
-        return story
-    return story_of_lines(_without_tables(text, tables))
+    try:
+        coded = story_of_code_in(text)
+    except NoStory:
+        if listed := _listed_in(text):
+            return listed
+        raise
+    return coded or story_of_list(text) or story_of_lines(_without_tables(text, tables))
+
+
+def _listed_in(text: str) -> ForeignStory | None:
+    """Return the story of a list, None where there is none that is whole."""
+    try:
+        return story_of_list(text)
+    except NoStory:
+        return None
 
 
 def _without_tables(text: str, tables: Sequence[ForeignTable]) -> str:
