@@ -17,7 +17,12 @@ _FIRST_ROWS = 4
 def delimited_table(text: str) -> ForeignTable:
     """Return a table whose first rows name its columns; raises NoStory where none of them holds prompts."""
     firsts = {mark: list(islice(rows_of(text, mark), _FIRST_ROWS)) for mark in DELIMITERS}
-    named = [(mark, row) for mark, rows in firsts.items() for row in rows if choose(row.cells)]
+    named = [
+        (mark, row)
+        for mark, rows in firsts.items()
+        for at, row in enumerate(rows)
+        if choose(row.cells) and (at == 0 or len(row.cells) > 1)
+    ]
     if named:
         return _table(text, *max(named, key=lambda one: len(one[1].cells)))
     rows = [row for rows in firsts.values() for row in rows[:1]]

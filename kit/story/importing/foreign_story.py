@@ -9,8 +9,8 @@ from kit.story.story import PANELS
 LONGEST_PROMPT = 5_000
 """Letters; a text encoder reads some hundred words."""
 _LABEL_INSIDE = re.compile(
-    r"(?:负面|反向|负向|正向|正面)?提示词\s*[:：]|【[^】]{0,4}提示词】|(?:旁白|画面描述)\s*[:：]"
-    r"|\b(?:negative )?prompt\s*[:：]",
+    r"(?:负面|反向|负向|正向|正面)?提示词\s*[:：]|【[^】]{0,4}提示词】|(?:旁白|画面描述|负向|反向)\s*[:：]"
+    r"|\b(?:negative )?(?:prompt|caption)\s*[:：]",
     re.IGNORECASE,
 )
 """What begins another text within a prompt."""

@@ -20,10 +20,13 @@ from kit.story.story import PANELS
 
 _OPENING = re.compile(r"^(?:\s|>|#{1,6}\s|[-+•·]\s|\*(?!\*)\s)+")
 _FOR_ALL = re.compile(r"统一|通用|全局|公共|整体|所有|共用|shared|common|global|all|universal", re.IGNORECASE)
+_COMMAS = ("，", ",", "、", "；", ";")
 _COMMAND = re.compile(r"^\s*/imagine\s+(?=prompt)")
 _ITEM = re.compile(r"^[\s>]*(?:[-+•·*]|#{1,6})\s")
-_RULE = re.compile(r"^[-=*_—~]{3,}$|^[\d:,.]+ --> [\d:,.]+$")
-"""A line between paragraphs; subtitles have times."""
+_RULE = re.compile(
+    r"^[-=*_—~]{3,}$|^[\d:,.]+ --> [\d:,.]+$|^<[^<>]{1,300}>$|^!\[[^\]]{0,200}\]\([^)]{0,300}\)$"
+)
+"""A line between paragraphs: also a picture; subtitles have times."""
 _TITLED = re.compile(r"^[（(【\[]([^）)】\]]{1,20})[）)】\]]\s*[:：]\s*(?=\S)")
 _FENCE = re.compile(r"^(?:`{3,}|~{3,})\s*(\w*)")
 _CODE = ("python", "py", "ipython", "bash", "shell", "sh", "cmd", "json", "yaml", "yml")
@@ -55,6 +58,10 @@ class _Item:
     said: dict[Column, list[str]] = field(default_factory=dict)
     prompts: dict[str, list[str]] = field(default_factory=dict)
     """By their labels, where a panel has them in two languages."""
+    faults: list[str] = field(default_factory=list)
+    """Lines of which it cannot be told whether they belong to a prompt."""
+    broken: str = ""
+    """Why the text below the title cannot be told from other words."""
 
     def text(self, column: Column) -> str:
         """Return what stands under labels of a kind, in one line."""
@@ -97,7 +104,7 @@ class _ListReader:
         if not bare or _RULE.match(bare):
             self._end_paragraph()
         elif not self._heads(line, bare) and not self._labels(line, bare):
-            self._continues(bare, _ITEM.match(text) is not None)
+            self._continues(line, bare, _ITEM.match(text) is not None)
 
     def _end_paragraph(self) -> None:
         if self._open and not self._fenced:
@@ -112,7 +119,11 @@ class _ListReader:
         if found is None:
             return False
         if not self._counts(line, found):
-            return self._labels(line, found.rest)
+            labelled = self._labels(line, found.rest)
+            if not labelled and found.named == self._named:
+                told = f"line {line}: has the number {found.number}; count the panels from 1 to 8"
+                self.lists[-1][-1].faults.append(told)
+            return labelled
         item, self._open = self.lists[-1][-1], None
         behind = bare[stressed.end() :].strip() if stressed else ""
         if stressed and behind:
@@ -183,13 +194,25 @@ class _ListReader:
         self.left_out.append(plain_name(name))
         return True
 
-    def _continues(self, bare: str, begins_item: bool) -> None:
+    def _continues(self, line: int, bare: str, begins_item: bool) -> None:
         if self._open and begins_item and not self._fenced:
             self._open = None
-        if self._open is not None:
-            self._open.append(plain_cell(bare))
-        elif self.lists:
-            self.lists[-1][-1].paragraphs[-1].append(plain_cell(bare))
+        if not self.lists:
+            return
+        item = self.lists[-1][-1]
+        told = f"line {line}: follows a text without a comma or a blank line; join them, or keep them apart"
+        lines = self._open if self._open is not None else item.paragraphs[-1]
+        if lines and not self._fenced and not _goes_on(lines[-1], bare):
+            if self._open is None:
+                item.broken = told
+            elif self._open is not item.said.get("caption"):
+                item.faults.append(told)
+        lines.append(plain_cell(bare))
+
+
+def _goes_on(before: str, text: str) -> bool:
+    """Return whether a text goes on in the next line: a comma stands between."""
+    return before.endswith(_COMMAS) or text.startswith(_COMMAS)
 
 
 def story_of_list(text: str) -> ForeignStory | None:
@@ -224,8 +247,11 @@ def _labelled(items: Sequence[_Item], shared: str) -> list[ForeignPanel]:
     """Return panels whose prompts have labels; `shared` is what every panel shall not show."""
     told = [item for item in items if item.told() or item.number is not None]
     best = _best([items])
+    several = any(len(item.prompts) > 1 for item in told)
     for item in told:
-        item.said["prompt"] = item.prompts.get(best, item.said.get("prompt", []))
+        only = [] if several else item.said.get("prompt", [])
+        item.said["prompt"] = item.prompts.get(best, only)
+    _check_faults([fault for item in told for fault in item.faults])
     prompts = unquoted([item.text("prompt") for item in told])
     negatives = unquoted([item.text("negative") or shared for item in told])
     captions = [_caption(item) for item in told]
@@ -251,6 +277,12 @@ def _caption(item: _Item) -> str:
     return next(filter(None, said), "")
 
 
+def _check_faults(faults: Sequence[str]) -> None:
+    """Raise NoStory for the first line that cannot be understood."""
+    if faults:
+        raise NoStory(faults[0])
+
+
 def _bare(items: Sequence[_Item]) -> list[ForeignPanel]:
     """Return panels that are a number and words: below each title stands a text, or below none."""
     if not any(item.title or item.body() for item in items):
@@ -263,6 +295,11 @@ def _bare(items: Sequence[_Item]) -> list[ForeignPanel]:
         if wrapped := next((item for item, body in zip(items, bodies, strict=True) if body), None):
             raise NoStory(f"line {wrapped.line}: words stand below this line; write each prompt in one line")
         bodies = []
+    _check_faults(
+        [fault for item in items for fault in (*item.faults, item.broken if bodies else "") if fault]
+    )
+    if len({len(item.body()) for item in items[:-1]}) > 1 and bodies:
+        raise NoStory("has panels of one paragraph and of several; write one paragraph for each prompt")
     titles = [item.title for item in items]
     captions = [item.text("caption") or (item.title if bodies else "") for item in items]
     return [

@@ -15,6 +15,7 @@ from kit.story.importing.code.notebooks import (
     story_of_code_in,
     story_of_notebook,
     story_of_script,
+    without_code,
 )
 from kit.story.importing.columns import LONGEST_NAME, choose
 from kit.story.importing.delimited_tables import DELIMITERS, delimited_table
@@ -112,7 +113,7 @@ def _story_of_text(text: str) -> ForeignStory:
     try:
         coded = story_of_code_in(text)
     except NoStory:
-        if listed := _listed_in(text):
+        if listed := _listed_in(without_code(text)):
             return listed
         raise
     return coded or story_of_list(text) or story_of_lines(_without_tables(text, tables))

@@ -37,6 +37,10 @@ def prompt_in(call: ast.Call, named: Mapping[str, object], value: Callable[[ast.
     """Return what a call draws, UNKNOWN where only running it would tell; None where it draws nothing."""
     pipeline = _PIPELINE.search(name_of(call.func))
     settings = named.keys() & {"negative_prompt", *_STEPS, *_CFG}
+    if len(named) < len([one for one in call.keywords if one.arg]) or (
+        pipeline and settings and not call.args and "prompt" not in named
+    ):
+        return UNKNOWN
     if "prompt" in named:
         return named["prompt"] if pipeline or settings else None
     if not pipeline or not call.args:

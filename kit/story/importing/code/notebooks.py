@@ -61,19 +61,27 @@ def story_of_script(text: str) -> ForeignStory:
 
 
 def story_of_code_in(text: str) -> ForeignStory | None:
-    """Return the story that the code in a text draws: between fences, indented, or the whole text.
+    """Return the story that the code in a text draws; None where no code there draws."""
+    cells = [
+        CodeCell(at=f"code at line {text.count(chr(10), 0, found.start()) + 1}, ", code=dedent(found[1]))
+        for found in _code_in(text)
+    ]
+    return _story_of_cells(cells) if cells else None
 
-    None where no code there draws.
-    """
+
+def without_code(text: str) -> str:
+    """Return a text whose lines of code that draws are empty."""
+    for found in reversed(_code_in(text)):
+        text = f"{text[: found.start()]}{chr(10) * found[0].count(chr(10))}{text[found.end() :]}"
+    return text
+
+
+def _code_in(text: str) -> list[re.Match[str]]:
+    """Return the code that draws in a text: between fences, else indented, else the whole text."""
     for pattern in (_FENCED, _INDENTED, _WHOLE):
-        cells = [
-            CodeCell(at=f"code at line {text.count(chr(10), 0, found.start()) + 1}, ", code=dedent(found[1]))
-            for found in pattern.finditer(text)
-            if _CALLS.search(found[1])
-        ]
-        if cells:
-            return _story_of_cells(cells)
-    return None
+        if cells := [found for found in pattern.finditer(text) if _CALLS.search(found[1])]:
+            return cells
+    return []
 
 
 def _story_of_cells(cells: Sequence[CodeCell]) -> ForeignStory:

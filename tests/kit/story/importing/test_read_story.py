@@ -267,7 +267,7 @@ def test_a_place_is_told_by_line(tmp_path: Path) -> None:
             lines("{p}反向提示词：{x}"),
             "line 1: the prompt holds 反向提示词： give that",
         ),
-        (lines("{n}. {p}").replace("4. ", "3. "), "line 4: has the number 3; count the lines from 1 to 8"),
+        (lines("{n}. {p}").replace("4. ", "3. "), "line 4: has the number 3; count the panels from 1 to 8"),
         ("[" + lines('{{"prompt": "{p}"}}', between=","), "looks like JSON and is none, "),
         ('{"a": [{"b": 1}, {"b": 2}]}', "line 1: no column is called 提示词 or Prompt, it has b"),
         ('{"a": [1, 2]}', "holds no list of panels: write a list of objects, each with a prompt"),
