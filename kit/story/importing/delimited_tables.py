@@ -42,5 +42,11 @@ def _table(text: str, delimiter: str, first: Row) -> ForeignTable:
             continue
         if any(cell.lstrip().startswith(_FORMULA) for cell in row.cells):
             raise NoStory(f"{at}: a cell begins with = as a formula does; save the words that it shows")
+        if any(
+            cell.count('"') % 2 and not quoted for cell, quoted in zip(row.cells, row.quoted, strict=True)
+        ):
+            raise NoStory(
+                f"{at}: a quote has no partner in its cell; a mark between two cells is missing there"
+            )
         rows.append((at, row.cells))
     return ForeignTable(line=first.line, headers=first.cells, rows=rows)

@@ -54,10 +54,11 @@ class ForeignTable(NamedTuple):
         return [f"left out: the column {', '.join(left)}"] if left else []
 
     def turned(self) -> "ForeignTable":
-        """Return the table with a panel a column, its names in the first one."""
+        """Return the table with a panel a column, its names in the first one; empty where cells lack."""
+        if any(len(cells) != len(self.headers) for _, cells in self.rows):
+            return ForeignTable(self.line, (), ())
         columns = [
-            (f"column {at}", [cells[at] if at < len(cells) else "" for _, cells in self.rows])
-            for at in range(1, len(self.headers))
+            (f"column {at}", [cells[at] for _, cells in self.rows]) for at in range(1, len(self.headers))
         ]
         return ForeignTable(self.line, [cells[0] for _, cells in self.rows], columns)
 

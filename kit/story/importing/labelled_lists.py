@@ -176,6 +176,7 @@ class _ListReader:
             return True
         name = one_line(found["name"]).casefold()
         if column == "prompt" and name in item.prompts:
+            _check_faults(item.faults)
             raise NoStory(f"line {line}: is a second prompt of one panel; keep one, or number the panels")
         if column == "prompt":
             item.line = line if not item.prompts else item.line
@@ -200,9 +201,11 @@ class _ListReader:
         if not self.lists:
             return
         item = self.lists[-1][-1]
+        if not item.title and not item.body() and (titled := _TITLED.match(bare)):
+            item.title, bare = titled[1], bare[titled.end() :]
         told = f"line {line}: follows a text without a comma or a blank line; join them, or keep them apart"
         lines = self._open if self._open is not None else item.paragraphs[-1]
-        if lines and not self._fenced and not _goes_on(lines[-1], bare):
+        if lines and not _goes_on(lines[-1], bare):
             if self._open is None:
                 item.broken = told
             elif self._open is not item.said.get("caption"):

@@ -81,12 +81,9 @@ def _negative_of(line: str) -> str:
 
 
 def _check_marks(lines: Sequence[tuple[int, str]]) -> None:
-    """Raise NoStory where lines look like those of a numbered list or of a table that could not be read."""
+    """Raise NoStory where lines look like those of a numbered list that could not be read."""
     numbers = [at for at, line in lines if numbered(_OPENING.sub("", line)) or _BOLD_NUMBER.match(line)]
-    if len(numbers) > 2:
+    bare = {found[0] for _, line in lines if (found := re.match(r"[1-9](?=[\s\-–—])", line))}
+    if len(numbers) > 2 or len(bare) > PANELS // 2:
+        numbers = numbers or [lines[0][0]]
         raise NoStory(f"line {numbers[0]}: begins with a number; count the panels from 1 to 8, one line each")
-    bars = [at for at, line in lines if line.count("|") > 1 or line.count("｜") > 1]
-    if len(bars) > 2:
-        raise NoStory(
-            f"line {bars[0]}: holds | as a table does; write |---|---| below the names of its columns"
-        )

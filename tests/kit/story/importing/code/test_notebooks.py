@@ -181,6 +181,8 @@ MADE = "the prompt is made by code, which is not run here; write its words there
         (LISTED + "prompts[at] = 'x'\nfor p in prompts:\n    pipe(prompt=p)\n", f"cell 2, line 4: {MADE}"),
         ("p = 'a'\nif dark:\n    p = 'b'\npipe(prompt=p)\n", f"cell 2, line 4: {MADE}"),
         ("p = 'a'\np *= 3\npipe(prompt=p)\n", f"cell 2, line 3: {MADE}"),
+        ("pipe(negative_prompt='模糊', num_inference_steps=3)\n", f"cell 2, line 1: {MADE}"),
+        ("pipe(prompt='a', prompt='b')\n", f"cell 2, line 1: {MADE}"),
         ("while True:\n    pipe(prompt='小猫')\n", f"cell 2, line 2: {MADE}"),
         ("pipe(prompt='小猫'\n", "cell 2, line 1: is not Python that can be read; mend it, or delete it"),
         ("pipe(prompt='')\n" * 8, "cell 2, line 1, cell 2, line 2, "),
