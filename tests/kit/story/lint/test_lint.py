@@ -85,6 +85,25 @@ def test_a_story_whose_lines_are_written_as_told_has_these_findings_no_more(seed
     assert [one for one in lint(plain_story(*mended)) if one.rule != "one-panel-figure"] == [], lines
 
 
+WORDS = (
+    "一个|小女孩|女孩|小猫|黑色|紫色|长发|头发|马尾|的|，|穿着|红色|裙子|在|公园|跑步|她|他们|没有|人|水墨画风格|二次元"
+    "|名叫|小满|两个|妈妈|帽子|一只|孩子|剪影|「|（|😀|İ|ß|Lily|a|girl|cat|the|named|with|long|black|hair|in|red|dress"
+    "|,|.|and|they|runs|no|people|anime|style|ponytail|child|bald|1girl|it|i"
+)
+LINES = st.lists(st.lists(st.sampled_from(WORDS.split("|")), min_size=1, max_size=12), min_size=1, max_size=8)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.lists(st.sampled_from(WORDS), min_size=1, max_size=12), min_size=1, max_size=8), st.booleans()
+)
+def test_whatever_words_stand_in_whatever_order_each_finding_has_words_to_write(lines, spaced):
+    texts = [(" " if spaced else "").join(line) + " x" for line in lines]
+    for finding in lint(plain_story(*texts), trigger="水墨画风格", count=len):
+        assert finding.instead.strip()
+        assert finding.panels
+
+
 @pytest.mark.parametrize("language", ["zh", "en"])
 def test_tales_in_other_words_every_time_are_told_so_and_in_the_same_words_are_not(language):
     for seed in range(12):
