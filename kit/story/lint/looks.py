@@ -74,6 +74,11 @@ class Looks:
     hair_hidden: bool = False
     unseen: bool = False
 
+    def worn(self, *, clothes: bool) -> frozenset[str]:
+        """Return what is worn, with its colour; what has none could be any."""
+        coloured = {one for one in self.accessories if _COLOUR.search(one)}
+        return self.clothes | coloured if clothes else frozenset(coloured)
+
     def traits(self) -> Mapping[Trait, str]:
         """Return what is named, each with its words."""
         said: dict[Trait, str] = {

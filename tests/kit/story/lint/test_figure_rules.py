@@ -125,6 +125,23 @@ def test_what_only_some_panels_say_of_the_looks_is_to_be_said_in_all():
 
 
 @pytest.mark.parametrize(
+    ("lines", "found"),
+    [
+        ((f"{GIRL}，红色围巾", f"{GIRL}，跑步，红色围巾", f"{GIRL}，睡觉"), [([3], f"{GIRL}，红色围巾")]),
+        ((f"{TOM}, red hat", f"{TOM}, red hat, running", f"{TOM}, asleep"), [([3], f"{TOM}, red hat")]),
+        (("一只小狐狸，跑步，绿色围巾", "一只小狐狸，睡觉"), [([2], "一只小狐狸，绿色围巾")]),
+        ((f"{GIRL}，红色围巾", f"{GIRL}，跑步，红色围巾"), []),
+        ((f"{GIRL}，雨中，穿着黄色雨衣", f"{GIRL}，跑步", f"{GIRL}，睡觉"), []),
+        ((f"{GIRL}，戴着帽子", f"{GIRL}，跑步", f"{GIRL}，睡觉"), []),
+        ((f"{GIRL}，手里一把红伞", f"{GIRL}，跑步，红伞", f"{GIRL}，睡觉"), []),
+        ((f"{TOM}, red balloon", f"{TOM}, red balloon, running", f"{TOM}, asleep"), []),
+    ],
+)
+def test_what_somebody_wears_in_some_panels_is_worn_in_all(lines, found):
+    assert told(plain_story(*lines), LOOKS) == found
+
+
+@pytest.mark.parametrize(
     ("lines", "panels", "instead"),
     [
         (("一个小女孩在跑步", "一个女孩在睡觉", "一个小女孩在唱歌"), [2], "一个小女孩"),
