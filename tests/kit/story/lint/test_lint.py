@@ -16,10 +16,10 @@ from kit.world.tale import sample_tale
 EXAMPLES = Path(kit.__file__).parent / "examples"
 
 
-def test_the_example_stories_drift_nowhere():
-    assert lint(load_story(EXAMPLES / "demo-zh.toml").story, trigger="水墨画风格") == []
-    [mother] = lint(load_story(EXAMPLES / "demo-en.toml").story)
-    assert (mother.rule, mother.panels) == ("one-panel-figure", (7,)), "and so she is meant"
+@pytest.mark.parametrize("name", ["demo-zh.toml", "demo-en.toml"])
+def test_the_example_stories_drift_nowhere(name):
+    story = load_story(EXAMPLES / name).story
+    assert lint(story, trigger="水墨画风格" if story.language == "zh" else "ink wash painting") == []
 
 
 def test_what_weighs_most_comes_first():
