@@ -150,7 +150,8 @@ def head_of(words: str) -> str:
         phrase = re.split(r"[,;.]| (?:with|in|who|that|wearing|on|at|of)(?= )", low)[0].split()
         return phrase[-1] if phrase else low
     low = re.split(r"[，,、。;；]", _COUNT.sub("", low, count=1))[0]
-    return low.rsplit("的", 1)[-1] or low
+    head = low.rsplit("的", 1)[-1] or low
+    return head[1:] if len(head) > 2 and head[0] in "小大老" else head
 
 
 def names_in(prompts: Sequence[str]) -> Mapping[str, str]:
