@@ -47,14 +47,18 @@ def numbered(line: str) -> Numbered | None:
     >>> numbered("第三格：小猫"), numbered("1girl, solo"), numbered("P2 - a cat").number
     (Numbered(number=3, rest='小猫', named=True), None, 2)
     """
+    first = _number_of(line)
+    again = _number_of(first.rest) if first and not first.named else None
+    return again if first and again and again.named and again.number == first.number else first
+
+
+def _number_of(line: str) -> Numbered | None:
     found = _NUMBER.match(line)
     if found is None:
         return None
     kind, said = next((kind, value) for kind, value in found.groupdict().items() if value)
     number = _CHINESE.get(said) or _CIRCLED.get(said) or int(said)
-    first = Numbered(number, line[found.end() :].strip(), kind in ("ordinal", "worded"))
-    again = numbered(first.rest) if first.rest and not first.named else None
-    return again if again and again.named and again.number == number else first
+    return Numbered(number, line[found.end() :].strip(), kind in ("ordinal", "worded"))
 
 
 def are_counted(numbers: Sequence[int | None]) -> bool:

@@ -1,5 +1,6 @@
 """The story in a file that was written for people or another program: which form it has, and its rows."""
 
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -28,6 +29,8 @@ MOST_BYTES = 2**20
 """The largest text; a story has some thousand bytes."""
 MOST_LINES = 10_000
 """Lines of a text; a long answer has some hundred."""
+LONGEST_LINE = 50_000
+"""Letters; a table's row has some hundred."""
 _WORKBOOKS = (".xlsx", ".xls", ".xlsm", ".ods", ".numbers")
 _DOCUMENTS = (".docx", ".doc", ".pdf", ".rtf", ".odt", ".pages", ".pptx")
 _OURS = ("experiment", "training", "rules", "lora")
@@ -91,10 +94,15 @@ def _story_of_table(text: str) -> ForeignStory:
 
 def _story_of_text(text: str) -> ForeignStory:
     """Return the story of a text of any form: the first form that it has counts."""
-    if text.count("\n") + text.count("\r") > MOST_LINES:
+    lines = re.split(r"[\r\n]+", text)
+    if len(lines) > MOST_LINES:
         raise NoStory(f"must have at most {MOST_LINES:,} lines; keep the part with the story")
     if found := json_in(text):
         return story_of_json(found)
+    if long := next((at for at, line in enumerate(lines, 1) if len(line) > LONGEST_LINE), None):
+        raise NoStory(
+            f"line {long}: has more than {LONGEST_LINE:,} letters; write each panel in lines of its own"
+        )
     tables = markdown_tables(text)
     if with_prompts_in(tables):
         table = best_table(tables)

@@ -12,8 +12,10 @@ from kit.story.story import PANELS
 
 MOST_NOTEBOOK_BYTES = 2**26
 """The largest notebook; one with its pictures has some ten million bytes."""
-MOST_CODE = 2**20
+MOST_CODE = 2**18
 """Letters of code; a notebook that trains and draws has some ten thousand."""
+_BRACE = 16
+"""Letters that a brace counts as: Python reads a text with many in the square of their number."""
 _MOST_MARKS = 10**6
 """Commas and brackets of a notebook; pictures in it have none."""
 _MAGIC = re.compile(r"^\s*[!%?].*$|^.*[^\s?]\?{1,2}\s*$", re.MULTILINE)
@@ -65,7 +67,7 @@ def story_of_fences(text: str) -> ForeignStory | None:
 
 
 def _story_of_cells(cells: Sequence[CodeCell]) -> ForeignStory:
-    if sum(len(cell.code) for cell in cells) > MOST_CODE:
+    if sum(len(cell.code) + _BRACE * cell.code.count("{") for cell in cells) > MOST_CODE:
         raise NoStory(f"must hold at most {MOST_CODE:,} letters of code; keep the part that draws")
     reader = CodeReader()
     with warnings.catch_warnings():

@@ -187,8 +187,8 @@ def test_what_only_running_the_code_would_tell_is_refused_with_cell_and_line(
         ('{"cells": [', "is no notebook, "),
         ('{"cells": ' + "[" * 100_000, "is no notebook, it is nested too deep; save it again in Jupyter"),
         (
-            notebook("a = 1\n" * 200_000),
-            "must hold at most 1,048,576 letters of code; ",
+            notebook("a = 1\n" * 50_000),
+            "must hold at most 262,144 letters of code; ",
         ),
     ],
     ids=lambda text: text[:20],
