@@ -201,10 +201,13 @@ def _sometimes_worn(
         if not once < panels < len(seen) or (told and not once):
             continue
         said = [one for one in seen if item in worn[one.panel]]
+        silent = [one for one in seen if one not in said]
+        if told and all(_said_otherwise(reading, one, fullest) for one in silent):
+            continue  # is told already
         words = reading.words(fullest) + ("" if told else _clause_with(reading, said[0], item))
         yield Finding(
             rule="looks-not-named",
-            panels=tuple(one.panel for one in seen if one not in said),
+            panels=tuple(one.panel for one in silent),
             what=f"{numbers([one.panel for one in said])} alone {'name' if len(said) > 1 else 'names'} the "
             f"{item} of {shown_as(who, fullest)}: here it is gone",
             instead=text_of(who) + _quoted(words) if fullest.named else words,

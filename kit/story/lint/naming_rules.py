@@ -93,7 +93,7 @@ def pronouns(reading: Reading) -> Iterator[Finding]:
 
 def _anybody(prompt: str) -> str:
     if language_of(prompt) == "zh":
-        return "一个黑色长发的小女孩，穿着红色裙子，"
+        return "一个黑色长发的小女孩，穿着红色裙子"
     return "a girl with long black hair in a red dress"
 
 

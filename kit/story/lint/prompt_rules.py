@@ -10,7 +10,7 @@ from kit.story.lint.appearances import Appearance, Reading
 from kit.story.lint.figure_rules import shown_as
 from kit.story.lint.finding import Finding
 from kit.story.lint.pieces import Piece, styles_inside, styles_of, without_styles
-from kit.story.prompt import COMMAS, split
+from kit.story.prompt import COMMAS
 from kit.story.story import PANELS, Language, language_of
 
 MOST_TOKENS = 254
@@ -45,6 +45,8 @@ _SETTING = re.compile(
     re.I,
 )
 """A place, a time or a view within the clause of a figure; else the figure is part of another's deed."""
+_COMMA = re.compile(r"[，,;；。\n]|\.(?=\s|$)")
+_TWO_COMMAS = re.compile(r"\s*[，,、;；]\s*(?=[，,、;；。]|$)")
 Count = Callable[[str], int]
 """Returns the tokens of a prompt."""
 
@@ -227,12 +229,9 @@ def too_long(reading: Reading, trigger: str, count: Count) -> Iterator[Finding]:
 
 def _shortened(prompt: str, opening: str, count: Count) -> str:
     """Return a prompt without as many of its last clauses as are too much."""
-    comma = COMMAS[language_of(prompt)]
-    clauses = split(prompt)
-    kept = bisect_right(
-        range(1, len(clauses) + 1), MOST_TOKENS, key=lambda end: count(opening + comma.join(clauses[:end]))
-    )
-    return comma.join(clauses[: max(kept, 1)])
+    ends = [found.start() for found in _COMMA.finditer(prompt)] or [len(prompt)]
+    kept = bisect_right(ends, MOST_TOKENS, key=lambda end: count(opening + prompt[:end]))
+    return prompt[: ends[max(kept - 1, 0)]].strip()
 
 
 def negations(reading: Reading) -> Iterator[Finding]:
@@ -244,13 +243,13 @@ def negations(reading: Reading) -> Iterator[Finding]:
                 continue
             left = (piece.text[: found.start()] + piece.text[found.end() :]).strip(" ，,的")
             rest = prompt[: piece.start] + left + prompt[piece.start + len(piece.text) :]
-            if clauses := split(rest):
+            if rest := _TWO_COMMAS.sub("", rest).strip(" ，,、;；。."):
                 thing = (found["zh"] or found["en"]).strip()
                 yield Finding(
                     rule="negation",
                     panels=(panel,),
                     what=f"{found[0].strip()!r} names what shall not be seen, and what is named is drawn: "
                     f"put {thing!r} into `negative` of a .toml story",
-                    instead=COMMAS[language_of(prompt)].join(clauses),
+                    instead=rest,
                 )
             break
