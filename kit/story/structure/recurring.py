@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 from kit.story.lexicon import figures_in, simplified
@@ -149,6 +150,7 @@ def _are_near(one: str, other: str, head: Head) -> bool:
     return bool(first) and all(letter in left for letter in first)
 
 
+@lru_cache(maxsize=1024)
 def _core(text: str) -> list[str]:
     """Return the letters of a Chinese text, or the words of an English one, that make the difference."""
     bare = simplified(text.strip(_MARKS))
@@ -191,12 +193,14 @@ def _character_id(text: str) -> str:
     return _kind_of(text) or unknown
 
 
+@lru_cache(maxsize=1024)
 def _kind_of(text: str) -> str:
     """Return who is named in a text, such as girl; empty where the words do not tell."""
     figure = figure_of(text)
     return figure.kind if figure else ""
 
 
+@lru_cache(maxsize=1024)
 def _place_of(text: str) -> str:
     """Return where a text is, such as park; empty where the words do not tell."""
     place = clause_words().places.last(simplified(text))

@@ -23,6 +23,8 @@ from kit.story.structure.recurring import (
     with_names,
 )
 
+MOST_CLAUSES = 60
+"""Of a prompt that is taken apart; a text encoder reads about as many."""
 _MOST_NEAR = 3
 """Other wordings of a character that a note shows."""
 _MEANS = {"character": "and somebody else until it says the same", "place": "and the same place"}
@@ -81,7 +83,11 @@ def structured(found: ForeignStory, name: str) -> StructuredStory:
 
 
 def _clauses(prompt: str) -> list[RoledClause]:
-    return [RoledClause(role=role_of(text), text=text) for text in comma_clauses(prompt)]
+    """Return the clauses of a prompt; one with very many is left whole."""
+    texts = comma_clauses(prompt)
+    if len(texts) > MOST_CLAUSES:
+        return [RoledClause(role="unknown", text=prompt)]
+    return [RoledClause(role=role_of(text), text=text) for text in texts]
 
 
 def _is_kept(story: Story, panel: int, prompt: str) -> bool:
