@@ -103,7 +103,8 @@ def _differing(reading: Reading, who: str, others: Sequence[Appearance], fullest
     told = [f"{words!r} in {numbers(panels)}" for words, panels in said.items()]
     if len(told) > _SHOWN:
         told = [*told[: _SHOWN - 1], f"{len(told) - _SHOWN} more", told[-1]]
-    return f"{shown_as(who, fullest)} is {_list(told)}: other words draw somebody else"
+    last = "other words draw somebody else; leave what is meant to change"
+    return f"{shown_as(who, fullest)} is {_list(told)}: {last}"
 
 
 def shown_as(who: str, one: Appearance) -> str:
