@@ -14,6 +14,7 @@ from submissions.verification import likeness_checks
 
 CASTS = ("girl", "cat", "girl cat", "girl", "", "cat", "girl cat", "girl")
 DONE = ("坐在沙发上", "睡觉", "在公园里", "夜晚", "下雪，夜晚", "穿着粉色裙子", "紫色短发，夜晚", "黄色")
+BYSTANDER = "一个小男孩"
 HEAD = 'title = "街"\n[characters.girl]\ntext = "一个小女孩"\n[characters.cat]\ntext = "一只小猫"\n'
 
 
@@ -22,6 +23,8 @@ def written(folder: Path, *lines: str) -> Path:
     panels = []
     for number, cast in enumerate(CASTS):
         subjects = [f'{{ role = "subject", character = "{name}" }}' for name in cast.split()]
+        if number == len(CASTS) - 1:
+            subjects.append(f'{{ role = "subject", text = "{BYSTANDER}" }}')
         clauses = [*subjects, f'{{ role = "action", text = "{DONE[number]}" }}']
         panels.append(f"[[panel]]\nclauses = [{', '.join(clauses)}]\n")
     (folder / "street.toml").write_text(HEAD + "".join(panels), encoding="utf-8")
@@ -58,6 +61,24 @@ def test_a_sweep_makes_a_candidate_of_each_and_the_page_says_how_strongly(drawn)
     ]
     same = [panel for panel in range(1, 9) if keys[0][panel] == keys[1][panel]]
     assert same == [1, 2, 5], "who matches nobody is the picture that it was"
+    assert [rows[panel].bystanders for panel in (4, 5, 8)] == [(), (), (BYSTANDER,)]
+
+
+def test_the_page_says_which_pictures_the_others_match(drawn):
+    page = (drawn / "run" / "report.html").read_text("utf-8")
+    figures = [part.partition("</figure>")[0] for part in page.split('<figure class="panel')[1:]]
+    marked = [figure.partition("以此为准：")[2].partition("<")[0] for figure in figures[:16]]
+    assert marked == [""] * 8 + ["一个小女孩", "一只小猫"] + [""] * 6
+
+
+def test_an_anchor_seed_that_is_not_drawn_is_refused(tmp_path):
+    experiment = written(tmp_path, "consistency = 0.7")
+    told = experiment.read_text(encoding="utf-8").replace("seeds = [0]", "seeds = [2, 0]\nanchor_seed = 5")
+    experiment.write_text(told, encoding="utf-8")
+    told = refused("generate", experiment, "--out", tmp_path / "run")
+    assert "anchor_seed: must be one of the seeds" in told
+    assert "got 5: add it to seeds, or write anchor_seed = 2" in told
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_run_that_was_killed_ends_in_the_same_pictures(drawn, tmp_path):

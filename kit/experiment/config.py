@@ -173,6 +173,16 @@ def _with_known_baseline(compare: CompareTable, info: ValidationInfo) -> Compare
     return compare
 
 
+def _one_of_the_seeds(anchor_seed: int | None, info: ValidationInfo) -> int | None:
+    seeds = info.data.get("seeds", ())
+    if seeds and anchor_seed is not None and anchor_seed not in seeds:
+        raise ValueError(
+            f"must be one of the seeds, so that its pictures are there to be seen, got {anchor_seed}: add it "
+            f"to seeds, or write anchor_seed = {seeds[0]}"
+        )
+    return anchor_seed
+
+
 class Experiment(BaseModel, frozen=True, extra="forbid", populate_by_name=True):
     """What is drawn and how. Defaults: the contest's baseline notebook, portable noise apart."""
 
@@ -195,7 +205,7 @@ class Experiment(BaseModel, frozen=True, extra="forbid", populate_by_name=True):
     noise: Noise = "portable"
     consistency: Consistency = 0.0
     """Of every candidate that says none of its own."""
-    anchor_seed: Seed | None = None
+    anchor_seed: Annotated[Seed | None, AfterValidator(_one_of_the_seeds)] = None
     """Of the pictures that panels match, so that all seeds show one hero; by default each seed its own."""
     cut_long_prompts: Flag = False
     """Draw with what the text encoder reads of a prompt that is too long, instead of refusing it."""

@@ -87,6 +87,8 @@ class PanelRow:
     anchors: tuple[AnchorRow, ...] = ()
     consistency: Annotated[FiniteFloat, Field(ge=0, le=1)] = 0.0
     """How strongly it was drawn to match its anchors."""
+    bystanders: tuple[str, ...] = ()
+    """The words of the prompt for figures that match nobody, where it has anchors."""
 
     @property
     def slot(self) -> Slot:
@@ -220,7 +222,7 @@ class Run:
         """Add a row; it is on disk when this returns. A torn last line is closed first."""
         told = asdict(row)
         if not row.anchors:  # as all rows were written before there were any
-            del told["anchors"], told["consistency"]
+            del told["anchors"], told["consistency"], told["bystanders"]
         line = canonical_json(told) + b"\n"
         try:
             self.folder.mkdir(parents=True, exist_ok=True)

@@ -49,8 +49,8 @@ class Denoiser:
         self._first = CachedProjection(unet.get_submodule("text_intermediate_proj"))
         unet.text_intermediate_proj = self._first
         self._projections = list(_cached_projections(unet))
+        self._sharers = list(_sharers(unet))
         self._sharing: Sharing | None = None
-        self._sharers: list[SharedAttention | WatchedAttention] = []
         self._device, self._dtype = unet.conv_in.weight.device, unet.conv_in.weight.dtype
 
     @torch.no_grad()
@@ -98,8 +98,6 @@ class Denoiser:
 
     def share(self, sharing: Sharing | None) -> None:
         """Say which rows of the next calls read others; None for nobody, as if there were no such thing."""
-        if sharing is not None and not self._sharers:
-            self._sharers = list(_sharers(self.unet))
         for attention in self._sharers:
             attention.sharing = sharing
         self._sharing = sharing
@@ -113,8 +111,7 @@ class Denoiser:
             sizes: as `time_ids` gives them.
             pooled: (B, hidden), the texts' second half.
         """
-        fits = len(rows) == self.compiled and self._sharing is None
-        stance = "default" if fits else "force_eager"
+        stance = "default" if len(rows) == self.compiled else "force_eager"
         with torch.compiler.set_stance(stance):
             predicted: Tensor = self.unet(
                 rows.to(self._dtype), step.to(self._device), self._first.answer, sizes, pooled.to(self._dtype)

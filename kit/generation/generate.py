@@ -202,6 +202,7 @@ def _keep(run: Run, job: Job, data: bytes, seconds: float) -> None:
                 for one in job.request.anchors
             ),
             consistency=job.request.consistency,
+            bystanders=job.request.bystanders,
             seconds=seconds,
         )
     )

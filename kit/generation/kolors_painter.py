@@ -257,11 +257,11 @@ class KolorsPainter:
         """Return who reads whom in a batch, None where nobody reads."""
         if not joined.readers:
             return None
-        words = {row: self._places_of(drawn[row].prompt, text) for row, text in joined.subjects.items()}
-        return Sharing(rows=len(drawn), readers=joined.readers, subjects=words)
-
-    def _places_of(self, prompt: str, words: str) -> range:
-        return token_places(self._prompter, prompt, words) if words else range(0)
+        watched = {
+            row: [token_places(self._prompter, drawn[row].prompt, words) for words in figures]
+            for row, figures in joined.watched.items()
+        }
+        return Sharing(rows=len(drawn), readers=joined.readers, watched=watched)
 
     def _read_states(self, prompts: Sequence[str]) -> tuple[Tensor, Tensor]:
         unread = next((prompt for prompt in prompts if prompt not in self._texts), None)

@@ -41,6 +41,8 @@ class PanelRequest:
     """What the panel reads while it is drawn, at most three."""
     consistency: float = 0.0
     """The share of its attention that the anchors get where they are as like as itself, 0 to 1."""
+    bystanders: tuple[str, ...] = ()
+    """The words of the prompt for figures that no anchor shows; what shows them reads no anchor."""
     label: str = ""
     """Where the panel belongs, for messages: candidate/order/story/seed/panel."""
 

@@ -13,7 +13,7 @@ from kit.experiment.run import PanelRow, Run, Slot
 from kit.files.encodings import canonical_json, sha256_bytes
 from kit.generation.painter import Anchor, Painter, PanelRequest
 from kit.generation.processor import cpu_arithmetic
-from kit.story.anchors import anchors_of
+from kit.story.anchors import anchors_of, bystanders_of
 from kit.story.prompt import prompt_of
 from kit.story.story import PANELS, Story
 from kit.versions import installed_version
@@ -100,14 +100,19 @@ def request_of(
     )
     kept = candidate.consistency or 0.0 if anchors else 0.0
     return PanelRequest(
-        prompt=said(panel), negative=negative, seed=slot.seed, anchors=anchors, consistency=kept
+        prompt=said(panel),
+        negative=negative,
+        seed=slot.seed,
+        anchors=anchors,
+        consistency=kept,
+        bystanders=bystanders_of(story, panel) if anchors else (),
     )
 
 
 def drawn_from(panel: PanelRequest | PanelRow) -> tuple[object, ...]:
     """Return the words that a picture is drawn from, for telling whether two are drawn from the same."""
     anchors = [(anchor.prompt, anchor.subject, anchor.seed) for anchor in panel.anchors]
-    return (panel.prompt, panel.negative, panel.consistency, anchors)
+    return (panel.prompt, panel.negative, panel.consistency, anchors, panel.bystanders)
 
 
 def check_drawable(loaded: LoadedExperiment, painter: Painter) -> "dict[str, list[LoadedLora]]":
@@ -207,6 +212,8 @@ def job_of(slot: Slot, shared: Mapping[str, object], request: PanelRequest) -> J
     if request.anchors:  # each is drawn as this panel is, but for its words and seed
         read = [{"prompt": a.prompt, "subject": a.subject, "seed": a.seed} for a in request.anchors]
         recipe |= {"consistency": request.consistency, "anchors": read}
+    if request.bystanders:
+        recipe["bystanders"] = list(request.bystanders)
     key = sha256_bytes(canonical_json(recipe))
     return Job(slot=slot, recipe=recipe, request=replace(request, key=key))
 

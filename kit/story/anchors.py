@@ -49,6 +49,23 @@ def anchors_of(story: Story, panel: int, *, own_seed: bool = True) -> tuple[Stor
     return () if itself else tuple(anchors)
 
 
+def bystanders_of(story: Story, panel: int) -> tuple[str, ...]:
+    """Return the words for whoever else a panel (0 to 7) shows than those whom it is drawn to match.
+
+    They are its subjects that are no characters, or characters that no other panel shows. Where a story names
+    no characters there are none: the whole picture is matched.
+    """
+    if not story.characters:
+        return ()
+    said = []
+    for clause in story.panels[panel].clauses:
+        if clause.role == "subject" and clause.character is None and clause.text:
+            said.append(clause.text)
+        elif clause.character is not None and _anchor_panel(story, clause.character) is None:
+            said.append(story.characters[clause.character].text)
+    return tuple(dict.fromkeys(said))
+
+
 def _anchor_panel(story: Story, name: str) -> int | None:
     """Return the panel that shows what a character looks like; None where no other panel could match it."""
     shown = [panel for panel in range(PANELS) if name in cast_of(story, panel)]

@@ -117,7 +117,8 @@ COLOUR = (
     r"|olive|mint|jet|snow)[ -])?"
     r"(?:black|white|gr[ea]y|brown|blonde?|golden|gold|silver|red|orange|ginger|auburn|chestnut|brunette|yellow"
     r"|green|teal|turquoise|cyan|blue|navy|indigo|purple|violet|lavender|lilac|pink|magenta|beige|cream|maroon"
-    r"|crimson|scarlet|olive|mint|emerald|khaki|tan|platinum|raven|copper|rainbow|dark|fair|redhead)(?![a-z])"
+    r"|mustard|burgundy|wine|plum|peach|coral|salmon|rust|charcoal|ivory|bronze|chocolate|caramel|honey|azure|cobalt"
+    r"|ochre|mauve|fuchsia|aqua|jade|lime|crimson|scarlet|olive|mint|emerald|khaki|tan|platinum|raven|copper|rainbow|dark|fair|redhead)(?![a-z])"
 )
 """A colour; 色 belongs to it."""
 PATTERN = _any("pattern")
@@ -136,13 +137,14 @@ HAIR = (
     r"|长直(?!发)|双马尾|高马尾|马尾辫|马尾|麻花辫|双辫子|双辫|辫子|丸子头|波波头|寸头|平头|板寸|蘑菇头|锅盖头"
     r"|爆炸头|脏辫|大波浪|公主切"
     r"|(?<![a-z])(?:hair(?:ed|cut|style)?|ponytails?|pigtails?|braids?|(?:hair )?bun|buns|bob|curls|locks"
-    r"|mohawk|afro|dreadlocks|buzz cut|pixie cut|crew cut|brunette|redhead|blonde?(?! hair|-hair))(?![a-z])"
+    r"|mohawk|undercut|topknot|cornrows|afro|dreadlocks"
+    r"|buzz cut|pixie cut|crew cut|brunette|redhead|blonde?(?! hair|-hair))(?![a-z])"
 )
 """Hair, with what stands before it about its length."""
 HAIR_LENGTH = (
     r"长|短|肩|腰|齐耳|中等|马尾|辫|丸子|发髻|波波头|寸头|平头|板寸|蘑菇头|锅盖头|爆炸头|大波浪|公主切"
     r"|(?<![a-z])(?:long|short|shoulder|medium|waist|chin|cropped|ponytails?|pigtails?|braids?|braided|buns?|bob"
-    r"|bobbed|mohawk|afro|dreadlocks|buzz|pixie|crew|shaggy|tied|shaved)(?![a-z])"
+    r"|bobbed|mohawk|undercut|topknot|cornrows|afro|dreadlocks|buzz|pixie|crew|shaggy|tied|shaved)(?![a-z])"
 )
 """What tells how long it is."""
 HIDDEN_HAIR = _any("hidden hair")

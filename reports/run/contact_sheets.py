@@ -1,7 +1,7 @@
 """A run's pictures by place, and the contact sheets they make."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, product, starmap
 from operator import attrgetter
@@ -41,6 +41,8 @@ class Shot:
     reason: str = ""
     """Why it could not be scored, in the words of the scoring."""
     weakest: bool = False
+    models: tuple[str, ...] = ()
+    """The words for whom other panels were drawn to match it; empty words for the whole picture."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -112,6 +114,7 @@ class SheetAlbum:
         self._run = run
         self._rows = {slot: drawn[slot] for slot in slots if slot in drawn}
         panels, faults, sets = (scores.panels, scores.faults, scores.stories) if scores else ((), (), ())
+        self._models = _models(self._rows.values())
         self._panels = {SLOT(row): row for row in panels}
         self._faults = {SLOT(row): row for row in faults}
         self._sets = {FOLDER(row): row for row in sets}
@@ -171,6 +174,7 @@ class SheetAlbum:
             status=_status(path, self._panels.get(slot), picture),
             reason=fault.reason if fault else "",
             weakest=weakest,
+            models=self._models.get(slot, ()),
         )
 
     def _is_good(self, slot: Slot) -> bool:
@@ -185,6 +189,17 @@ class SheetAlbum:
             scored = {key[3]: self._sets[key].values for key in keys if key in self._sets}
             for name in dict.fromkeys(chain.from_iterable(scored.values())):
                 yield {seed: value for seed, row in scored.items() if (value := row.get(name)) is not None}
+
+
+def _models(rows: Collection[PanelRow]) -> dict[Slot, tuple[str, ...]]:
+    """Return of each panel that others were drawn to match the words whom they match."""
+    matched: dict[tuple[object, ...], dict[str, None]] = {}
+    for row in rows:
+        for anchor in row.anchors:
+            picture = (row.candidate, row.order, row.story, anchor.prompt, anchor.seed)
+            matched.setdefault(picture, {})[anchor.subject] = None
+    shown = {row.slot: (row.candidate, row.order, row.story, row.prompt, row.seed) for row in rows}
+    return {slot: tuple(matched[picture]) for slot, picture in shown.items() if picture in matched}
 
 
 def _status(path: Path | None, score: PanelScore | None, picture: Picture | None) -> str:

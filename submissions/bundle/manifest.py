@@ -32,6 +32,7 @@ _MOST_TOGETHER = 8
 """Pictures of a batch: a set of eight at most is drawn together."""
 _MOST_ANCHORS = 3
 """That a panel is drawn to match."""
+_MOST_BYSTANDERS = 64
 _TOLD = 50
 """Faults of one manifest that are told one by one."""
 MAX_NODE_ALPHA = 4.0
@@ -90,6 +91,8 @@ class PanelRecord(Record, frozen=True):
     anchors: Annotated[tuple[AnchorRecord, ...], Field(max_length=_MOST_ANCHORS)] = ()
     consistency: Annotated[Finite, Field(ge=0, le=1)] = 0.0
     """How strongly it was drawn to match its anchors."""
+    bystanders: Annotated[tuple[str, ...], Field(max_length=_MOST_BYSTANDERS)] = ()
+    """The words of the prompt for figures that match nobody, where it has anchors."""
 
 
 class BatchRecord(Record, frozen=True):

@@ -202,6 +202,7 @@ def _request(prompt: str, seed: int, panel: PanelRecord | None, manifest: Manife
             for one in (panel.anchors if panel else ())
         ),
         consistency=panel.consistency if panel else 0.0,
+        bystanders=panel.bystanders if panel else (),
         label=f"seed {seed}, {prompt}",
     )
 

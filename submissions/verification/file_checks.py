@@ -189,7 +189,9 @@ def _told(panel: PanelRecord, manifest: Manifest) -> dict[str, object]:
         "consistency": panel.consistency,
         "anchors": [anchor.model_dump() for anchor in panel.anchors],
     }
-    return (matched if panel.anchors else {}) | {
+    if panel.bystanders:
+        matched["bystanders"] = list(panel.bystanders)
+    return (matched if panel.anchors or panel.bystanders else {}) | {
         "key": panel.key,
         "prompt": panel.prompt,
         "negative": panel.negative if how.cfg != 1 else "",

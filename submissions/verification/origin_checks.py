@@ -175,6 +175,11 @@ def _anchor_faults(manifest: Manifest) -> Iterator[Fault]:
         place = f"{MANIFEST}, panel {panel.panel}"
         if bool(panel.anchors) != bool(panel.consistency):
             yield Fault(place, "must have both anchors and a consistency above 0, or neither")
+        if any(words not in panel.prompt for words in panel.bystanders) or (
+            panel.bystanders and not panel.anchors
+        ):
+            problem = "must name bystanders by words that its prompt has, and only beside anchors"
+            yield Fault(place, problem, "pack again from the run")
         for anchor in panel.anchors:
             if anchor.prompt not in said or anchor.subject not in anchor.prompt:
                 problem = "must be matched to a panel of the story, for words that its prompt has"

@@ -1,6 +1,6 @@
 """Measures how alike a hero stays from panel to panel, drawn with and without anchors, by the judge.
 
-    python -m tests.benchmarks.consistency --stories 100 --steps 12 --out runs/consistency
+    python -m tests.benchmarks.consistency --stories 100 --seeds 4 --workers 12 --out runs/consistency
 
 Stories of the drawn world whose heroes' looks no prompt tells: the base chooses hair and clothes. The judge's
 classifiers, which never saw a picture of the base, give the share of pairs of panels with the same hair
@@ -10,11 +10,13 @@ and sheets.
 
 import argparse
 import json
+import multiprocessing
 import random
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import combinations
+from concurrent.futures import ProcessPoolExecutor
+from itertools import chain, combinations, product
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
 import numpy as np
 import torch
@@ -25,36 +27,25 @@ from eval.scorers.clip import ClipEncoder
 from kit.experiment.config import Candidate, DrawSettings
 from kit.experiment.run import Slot
 from kit.generation.multi_gpu import load_painter
-from kit.generation.painter import Painter
+from kit.generation.painter import Painter, PanelRequest
 from kit.generation.recipe import request_of
 from kit.lora.lora import embedded_loras, find_lora
-from kit.story.story import PANELS, Story
-from kit.world import words
+from kit.story.story import PANELS
 from kit.world.render import render
-from kit.world.scene import CLOTHES, HAIR, PLACES, Character, HairLength, Kind, Place, Pose, Scene
+from kit.world.scene import CLOTHES, HAIR, Character, HairLength, Kind, Scene
 from tests.benchmarks.judge import Judge, load, verdicts
 from tests.benchmarks.machine import commit, cpu, today, versions
+from tests.benchmarks.tales import Tale, TaleKind, tale
 
 ROOT = Path(__file__).parent
-POSES: tuple[Pose, ...] = ("stand", "sit", "run", "wave", "read", "crouch")
-TOLD_HAIR = ("黑色长发", "红色短发", "棕色长发", "金色短发")
-TOLD_CLOTHES = ("穿着红色衣服", "穿着蓝色衣服", "穿着绿色衣服", "穿着黄色衣服")
 LOOKS = ("hair", "hair_length", "colour")
 """What the judge reads of a figure's looks; the last is its clothes."""
-NEGATIVE = "模糊"
+TRIGGERS = {"ink": "水墨画风格", "watercolour": "水彩画风格", "cyberpunk": "赛博朋克风格"}
+BEFORE_THE_CLOTHES = "read"
+"""The pose whose book hides them: of told clothes the judge finds half in drawn pictures."""
+SEED_STEP = 1000
 SHEETS = 4
-"""Stories that are shown."""
-
-
-class Tale(NamedTuple):
-    """A story and the truth about its panels."""
-
-    story: Story
-    seed: int
-    places: Sequence[Place]
-    kinds: Sequence[Sequence[str]]
-    """Of the figures of each panel, from the left."""
-    poses: Sequence[Pose]
+"""Stories that are shown, by their first seed."""
 
 
 class Panel(NamedTuple):
@@ -70,36 +61,68 @@ class Panel(NamedTuple):
     fault: float
 
 
-def tale(number: int, kind: str) -> Tale:
-    """Return a story of one hero, of one whose looks are told, or of two together ("one", "told", "two")."""
-    rng = random.Random(f"{kind} {number}")
-    cast = rng.sample(("girl", "boy"), 2) if kind == "two" else [("girl", "boy")[number % 2]]
-    characters = {name: {"text": f"一个{words.KINDS['zh'][name][0]}"} for name in cast}
-    if kind == "told":
-        looks = f"，{rng.choice(TOLD_HAIR)}，{rng.choice(TOLD_CLOTHES)}"
-        characters = {name: {"text": described["text"] + looks} for name, described in characters.items()}
-    shown = [[cast[0]], [cast[-1]], *([cast] * (PANELS - 2))]
-    places, poses = rng.sample(PLACES, PANELS), rng.choices(POSES, k=PANELS)
-    panels = []
-    for panel in range(PANELS):
-        clauses: list[dict[str, str]] = []
-        for name in shown[panel]:
-            clauses += [
-                {"role": "subject", "character": name},
-                {"role": "action", "text": words.POSES["zh"][poses[panel]][0]},
-            ]
-        clauses.append({"role": "place", "text": words.PLACES["zh"][places[panel]][0]})
-        panels.append({"clauses": clauses})
-    told = {"title": f"{kind} {number}", "negative": NEGATIVE, "characters": characters, "panel": panels}
-    return Tale(Story.model_validate(told), number, places, shown, poses)
+class Told(NamedTuple):
+    """A story to draw, and how."""
+
+    kind: TaleKind
+    style: str
+    """An embedded LoRA's name; empty for the base."""
+    consistency: float
+    number: int
+    seeds: tuple[int, ...]
+    """All are drawn in one batch."""
+
+    @property
+    def group(self) -> tuple[str, str, float]:
+        """What a row of the table is about."""
+        return self.kind, self.style or "base", self.consistency
 
 
-def draw(
-    painter: Painter, story: Tale, candidate: Candidate, settings: DrawSettings, order: str = "authored"
-) -> list[Image.Image]:
+class Bench:
+    """What draws and what judges, of one process."""
+
+    def __init__(self, steps: int, order: str, out: Path, judge: Path) -> None:
+        """Load everything."""
+        torch.set_num_threads(1)
+        self.painter = load_painter("mini", "auto")
+        self.judge = load(judge, self.painter.device)
+        self.encoder = ClipEncoder.load("mini")
+        self.facets = concept_subspaces(self.encoder, "zh")
+        self.settings = DrawSettings(steps=steps, cfg=4.0, size=256, noise="portable")
+        self.out, self.order = out, order
+
+    def measure(self, told: Told) -> list[dict[str, float]]:
+        """Return what is seen in one story, each number in [0, 1], by seed."""
+        story = tale(told.number, told.kind)
+        candidate = Candidate(
+            name=told.style or "base", consistency=told.consistency, trigger=TRIGGERS.get(told.style, "")
+        )
+        slots = [
+            Slot(candidate.name, self.order, "tale", seed, panel + 1)
+            for seed in told.seeds
+            for panel in range(PANELS)
+        ]
+        requests = [request_of(story.story, slot, candidate) for slot in slots]
+        self.painter.set_lora(find_lora(f"mini:{told.style}") if told.style else None, 1.0)
+        pictures = draw(self.painter, requests, self.settings)
+        sets = [pictures[first : first + PANELS] for first in range(0, len(pictures), PANELS)]
+        if told.number < SHEETS:
+            name = f"{told.kind}-{told.style or 'base'}-{told.number}-{told.consistency:g}"
+            keep(self.out / f"{name}.png", sets[0])
+        prompts = [request.prompt for request in requests[:PANELS]]
+        return [self._seen_of(story, prompts, told.style or "flat", eight) for eight in sets]
+
+    def _seen_of(
+        self, story: Tale, prompts: Sequence[str], style: str, pictures: Sequence[Image.Image]
+    ) -> dict[str, float]:
+        panels = seen(self.judge, pictures)
+        styled = float(np.mean([panel.style == style for panel in panels]))
+        metrics = scored(self.encoder, self.facets, prompts, pictures)
+        return told_of(story, panels) | metrics | {"styled": styled}
+
+
+def draw(painter: Painter, requests: Sequence[PanelRequest], settings: DrawSettings) -> list[Image.Image]:
     """Return the panels of a story as a run would draw them."""
-    slots = [Slot(candidate.name, order, "tale", story.seed, panel) for panel in range(1, PANELS + 1)]
-    requests = [request_of(story.story, slot, candidate) for slot in slots]
     painter.encode_prompts([text for request in requests for text in request.texts])
     pictures = painter.draw(requests, settings)
     assert all(isinstance(picture, Image.Image) for picture in pictures), pictures
@@ -129,36 +152,57 @@ def same(values: Sequence[object]) -> float:
     return float(np.mean([one == other for one, other in combinations(values, 2)]))
 
 
+def figure(panel: Panel, kinds: Sequence[str], name: str) -> tuple[str, ...] | None:
+    """Return the looks of the girl or the boy in a panel; None where the judge finds neither there."""
+    sides = ("left", "right")[: len(kinds)]
+    found = [side for side, kind in zip(sides, panel.kinds, strict=False) if kind == name]
+    return tuple(panel.looks[found[0]][look] for look in LOOKS) if name in kinds and found else None
+
+
 def told_of(story: Tale, panels: Sequence[Panel]) -> dict[str, float]:
-    """Return what the judge says of a story's panels, each number in [0, 1]."""
+    """Return what the judge says of a story's panels."""
     found: dict[str, list[float]] = {}
     for name in story.story.characters:
-        looks = [
-            tuple(panel.looks[side][look] for look in LOOKS)
-            for panel, kinds in zip(panels, story.kinds, strict=True)
-            for side in ("left", "right")[: len(kinds)]
-            if name in kinds and panel.kinds[("left", "right").index(side)] == name
-        ]
-        if len(looks) > 1:
-            for place, look in enumerate(LOOKS):
-                found.setdefault(look, []).append(same([one[place] for one in looks]))
-            found.setdefault("all three", []).append(same(looks))
-    right = zip(panels, story.kinds, story.places, story.poses, strict=True)
-    for panel, kinds, place, pose in right:
+        found_of_hero(story, panels, name, found)
+    for panel, kinds, place, pose in zip(panels, story.kinds, story.places, story.poses, strict=True):
         found.setdefault("place", []).append(float(panel.place == place))
         found.setdefault("pose", []).append(float(panel.pose == pose))
         found.setdefault("kind", []).append(float(sorted(panel.kinds[: len(kinds)]) == sorted(kinds)))
         found.setdefault("figures", []).append(float(panel.count == str(len(kinds))))
         found.setdefault("faults", []).append(float(panel.fault > 0.5))
+        heroes = [figure(panel, kinds, name) for name in kinds if name in story.story.characters]
+        others = [figure(panel, kinds, name) for name in kinds if name not in story.story.characters]
+        for hero, other in product(heroes, others):
+            if hero and other:
+                found.setdefault("bystander's hair", []).append(float(hero[0] == other[0]))
+                found.setdefault("bystander's clothes", []).append(float(hero[2] == other[2]))
     return {name: float(np.mean(values)) for name, values in found.items()}
 
 
+def found_of_hero(story: Tale, panels: Sequence[Panel], name: str, found: dict[str, list[float]]) -> None:
+    """Add how alike a hero is in the panels; what is in sight counts panels without a book alone."""
+    looks = [figure(panel, kinds, name) for panel, kinds in zip(panels, story.kinds, strict=True)]
+    all_looks = [look for look in looks if look]
+    in_sight = [
+        look for look, pose in zip(looks, story.poses, strict=True) if look and pose != BEFORE_THE_CLOTHES
+    ]
+    if len(all_looks) > 1:
+        for place, look in enumerate(LOOKS):
+            found.setdefault(look, []).append(same([one[place] for one in all_looks]))
+        found.setdefault("all three", []).append(same(all_looks))
+        if name == "girl":
+            found.setdefault("girl's hair_length", []).append(same([one[1] for one in all_looks]))
+    if len(in_sight) > 1:
+        clothes = same([one[2] for one in in_sight])
+        found.setdefault("clothes in sight", []).append(clothes)
+        found.setdefault("all three in sight", []).append(same(in_sight))
+        first = next(i for i, kinds in enumerate(story.kinds) if list(kinds) == [name])
+        if story.poses[first] != BEFORE_THE_CLOTHES:
+            found.setdefault("clothes in sight, and in the anchor", []).append(clothes)
+
+
 def scored(
-    encoder: ClipEncoder,
-    facets: ConceptSubspaces,
-    story: Tale,
-    prompts: Sequence[str],
-    pictures: Sequence[Image.Image],
+    encoder: ClipEncoder, facets: ConceptSubspaces, prompts: Sequence[str], pictures: Sequence[Image.Image]
 ) -> dict[str, float]:
     """Return the metrics that must not suffer."""
     rows = encoder.pictures(pictures)
@@ -173,48 +217,6 @@ def scored(
     }
 
 
-def measured(painter: Painter, options: argparse.Namespace, judge: Judge) -> Iterator[dict[str, object]]:
-    """Yield a row for each kind of story, style and strength."""
-    encoder = ClipEncoder.load("mini")
-    facets = concept_subspaces(encoder, "zh")
-    settings = DrawSettings(steps=options.steps, cfg=4.0, size=256, noise="portable")
-    triggers = {"ink": "水墨画风格", "watercolour": "水彩画风格", "cyberpunk": "赛博朋克风格"}
-    yield {"stories": "rendered", "style": "flat", "count": options.stories} | rendered(
-        judge, options.stories
-    )
-    plans = [("one", ["", *embedded_loras()]), ("told", [""]), ("two", [""])]
-    for kind, styles in plans:
-        if kind not in options.kinds:
-            continue
-        count = options.stories if kind == "one" else max(1, options.stories // 2)
-        for style in styles:
-            painter.set_lora(find_lora(f"mini:{style}") if style else None, 1.0)
-            for strength in options.consistencies:
-                candidate = Candidate(
-                    name=style or "base", consistency=strength, trigger=triggers.get(style, "")
-                )
-                rows: list[dict[str, float]] = []
-                for number in range(count):
-                    story = tale(number, kind)
-                    pictures = draw(painter, story, candidate, settings, options.order)
-                    slots = [Slot("", options.order, "", 0, panel) for panel in range(1, PANELS + 1)]
-                    prompts = [request_of(story.story, slot, candidate).prompt for slot in slots]
-                    panels = seen(judge, pictures)
-                    row = told_of(story, panels) | scored(encoder, facets, story, prompts, pictures)
-                    row["styled"] = float(np.mean([panel.style == (style or "flat") for panel in panels]))
-                    rows.append(row)
-                    if number < SHEETS:
-                        keep(options.out, f"{kind}-{style or 'base'}-{number}", strength, pictures)
-                names = dict.fromkeys(name for row in rows for name in row)
-                means = {name: float(np.mean([row[name] for row in rows if name in row])) for name in names}
-                yield {
-                    "stories": kind,
-                    "style": style or "base",
-                    "consistency": strength,
-                    "count": count,
-                } | means
-
-
 def rendered(judge: Judge, count: int) -> dict[str, float]:
     """Return what the judge says of true pictures of one hero: more than that nothing drawn can reach."""
     rows = []
@@ -225,20 +227,25 @@ def rendered(judge: Judge, count: int) -> dict[str, float]:
         length: HairLength = rng.choice(("short", "long")) if kind == "girl" else "short"
         figures = [Character(kind=kind, hair_length=length, pose=pose, **looks) for pose in story.poses]
         scenes = [
-            Scene(characters=(figure,), place=place, seed=number)
-            for figure, place in zip(figures, story.places, strict=True)
+            Scene(characters=(one,), place=place, seed=number)
+            for one, place in zip(figures, story.places, strict=True)
         ]
         rows.append(told_of(story, seen(judge, [render(scene).picture for scene in scenes])))
-    return {name: float(np.mean([row[name] for row in rows if name in row])) for name in rows[0]}
+    return averaged(rows)
 
 
-def keep(folder: Path, name: str, strength: float, pictures: Sequence[Image.Image]) -> None:
+def averaged(rows: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Return the mean of each number over the stories that have it."""
+    names = dict.fromkeys(name for row in rows for name in row)
+    return {name: float(np.mean([row[name] for row in rows if name in row])) for name in names}
+
+
+def keep(path: Path, pictures: Sequence[Image.Image]) -> None:
     """Save the panels of a story as one row."""
     row = Image.new("RGB", (PANELS * 128, 128))
     for place, picture in enumerate(pictures):
         row.paste(picture.resize((128, 128), Image.Resampling.LANCZOS), (place * 128, 0))
-    folder.mkdir(parents=True, exist_ok=True)
-    row.save(folder / f"{name}-{strength:g}.png")
+    row.save(path)
 
 
 def table(rows: Sequence[Mapping[str, object]]) -> str:
@@ -253,24 +260,67 @@ def table(rows: Sequence[Mapping[str, object]]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def plan(options: argparse.Namespace) -> list[list[Told]]:
+    """Return the stories of each row of the table, row by row."""
+    firsts = range(0, options.seeds * SEED_STEP, SEED_STEP)
+    return [
+        [
+            Told(kind, style, consistency, number, tuple(first + number for first in firsts))
+            for number in range(options.stories)
+        ]
+        for kind in options.kinds
+        for style in (options.styles if kind == "one" else [""])
+        for consistency in options.consistencies
+    ]
+
+
+_bench: Bench
+
+
+def _start(steps: int, order: str, out: Path, judge: Path) -> None:
+    global _bench
+    _bench = Bench(steps, order, out, judge)
+
+
+def _measure(told: Told) -> list[dict[str, float]]:
+    return _bench.measure(told)
+
+
+def measured(options: argparse.Namespace) -> Iterator[dict[str, object]]:
+    """Yield a row for each kind of story, style and strength, as each is done."""
+    start = (options.steps, options.order, options.out, options.judge)
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(options.workers, spawn, _start, start) as pool:
+        for row in plan(options):
+            kind, style, consistency = row[0].group
+            sets = list(chain.from_iterable(pool.map(_measure, row)))
+            means = averaged(sets)
+            about = {"stories": kind, "style": style, "consistency": consistency, "sets": len(sets)}
+            yield about | means
+
+
 def main() -> None:
     """Draw, judge and write."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--stories", type=int, default=100)
-    parser.add_argument("--steps", type=int, default=25)
-    parser.add_argument("--consistencies", type=float, nargs="+", default=[0.0, 0.5, 0.7, 0.85])
-    parser.add_argument("--kinds", nargs="+", default=["one", "told", "two"])
+    parser.add_argument("--seeds", type=int, default=4)
+    parser.add_argument("--steps", type=int, default=12)
     parser.add_argument("--order", default="authored", help="Of clauses: scene-first puts the hero last.")
+    parser.add_argument("--consistencies", type=float, nargs="+", default=[0.0, 0.6])
+    parser.add_argument("--kinds", nargs="+", default=list(get_args(TaleKind)), choices=get_args(TaleKind))
+    parser.add_argument("--styles", nargs="+", default=["", *embedded_loras()])
     parser.add_argument("--judge", type=Path, default=ROOT / "judge.pt")
+    parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     painter = load_painter("mini", "auto")
-    judge, rows = load(options.judge, painter.device), []
     machine = (
         f"{painter.hardware}, {cpu()}; {versions()}; commit {commit()}; {today()}; {options.steps} steps"
     )
-    for row in measured(painter, options, judge):
+    true = rendered(load(options.judge, painter.device), options.stories)
+    rows: list[dict[str, object]] = [{"stories": "rendered", "style": "flat", "sets": options.stories} | true]
+    for row in measured(options):
         rows.append(row)
         print(json.dumps(row, ensure_ascii=False), flush=True)
         (options.out / "result.json").write_text(json.dumps({"machine": machine, "rows": rows}, indent=1))

@@ -13,8 +13,9 @@ class JoinedAnchors(NamedTuple):
     beside: Sequence[Anchor]
     """Those that are no panel of the batch; their rows follow the panels'."""
     readers: Sequence[AnchoredRow]
-    subjects: Mapping[int, str]
-    """The words that each row is read for."""
+    watched: Mapping[int, Sequence[str]]
+    """The words for whom it is watched where a row shows them: of an anchor its subject; of a reader that
+    shows bystanders its heroes and them."""
 
 
 def join_anchors(requests: Sequence[PanelRequest]) -> JoinedAnchors:
@@ -39,4 +40,10 @@ def join_anchors(requests: Sequence[PanelRequest]) -> JoinedAnchors:
             subjects[rows[known]] = anchor.subject
         if read:
             readers.append(AnchoredRow(row, tuple(read), request.consistency))
-    return JoinedAnchors(beside, readers, subjects)
+    watched: dict[int, Sequence[str]] = {row: (subject,) for row, subject in subjects.items() if subject}
+    for reader in readers:
+        request = requests[reader.row]
+        if request.bystanders:
+            heroes = (anchor.subject for anchor in request.anchors)
+            watched[reader.row] = (*heroes, *request.bystanders)
+    return JoinedAnchors(beside, readers, watched)

@@ -3,14 +3,15 @@
 One way: a row that is read, an anchor, reads nobody, so its picture and those of its readers hang on nothing
 else in the batch. A reader's query sees the anchor's keys beside its own; the strength is the share of its
 attention that the anchor would get where both are equally like the query. Only the tokens in which the anchor
-shows its subject are read, told by its own attention to the subject's words in the steps before.
+shows its subject are read, told by its own attention to the subject's words in the steps before; a token of
+a reader that shows a bystander, told likewise, does not read.
 
 Sources: the keys of a first picture beside one's own, Tune-A-Video (arXiv 2212.11565) and ConsiStory
 (arXiv 2402.03286), which also masks by the attention to words; there all pictures read all.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -25,6 +26,8 @@ MASK_SIDE = 32
 """Cells along a side of the subject's mask at most; finer attention is not asked."""
 HALF, SOFT = 0.35, 0.08
 """Where the mask is one half, of the range of the attention to the words, and how soft its edge is."""
+AHEAD = 0.15
+"""How much more a token has to show a bystander than a hero, of the same range, to read half as much."""
 FAINTEST = 1e-4
 """What a token outside the mask counts."""
 
@@ -38,6 +41,12 @@ class AnchoredRow(NamedTuple):
     share: float
     """Of its attention, from 0 to 1, for all anchors together where they are as like the query as it is."""
 
+    @property
+    def shift(self) -> float:
+        """What is added to the scores of an anchor's tokens."""
+        share = min(self.share, MOST_SHARE)
+        return math.log(share / (1 - share) / len(self.anchors))
+
 
 @dataclass(kw_only=True, slots=True)
 class Sharing:
@@ -46,23 +55,26 @@ class Sharing:
     rows: int
     """Of one half: rows of wanted texts; as many of unwanted ones may follow, sharing among themselves."""
     readers: Sequence[AnchoredRow]
-    subjects: Mapping[int, Sequence[int]]
-    """The places of the subject's words in the text of an anchor's row; none: the whole picture is read."""
-    _masks: dict[int, Tensor] = field(default_factory=dict)
-    _seen: dict[int, list[Tensor]] = field(default_factory=dict)
+    watched: Mapping[int, Sequence[Sequence[int]]]
+    """Where in a row's text the words for its figures stand: of an anchor's row for its subject; of a reader
+    that shows bystanders for the subject of each of its anchors, then for them."""
+    _seen: dict[int, Tensor] = field(default_factory=dict)
+    _biases: dict[tuple[int, int], Tensor] = field(default_factory=dict)
+    _noted: dict[int, list[Tensor]] = field(default_factory=dict)
 
     def note(self, row: int, attention: Tensor) -> None:
-        """Take an anchor's attention to its subject, (side, side), of one layer."""
-        self._seen.setdefault(row, []).append(attention)
+        """Take a row's attention to those whom it is watched for, (figures, side, side), of one layer."""
+        self._noted.setdefault(row, []).append(attention)
 
     def end_step(self) -> None:
-        """Make the masks for the next step from what was noted in this one and before."""
-        for row, maps in self._seen.items():
-            side = max(len(one) for one in maps)
+        """Learn for the next step from what was noted in this one and before."""
+        for row, maps in self._noted.items():
+            side = max(one.shape[1] for one in maps)
             seen = torch.stack([_resized(one, side) for one in maps]).mean(0)
-            before = self._masks.get(row)
-            self._masks[row] = seen if before is None else (before + seen) / 2
-        self._seen.clear()
+            before = self._seen.get(row)
+            self._seen[row] = seen if before is None else (before + seen) / 2
+        self._noted.clear()
+        self._biases.clear()
 
     def groups(self) -> list[list[AnchoredRow]]:
         """Return the readers, those together that read equally many."""
@@ -70,31 +82,60 @@ class Sharing:
         return [[reader for reader in self.readers if len(reader.anchors) == count] for count in counts]
 
     def bias(self, reader: AnchoredRow, query: Tensor) -> Tensor:
-        """Return what is added to the scores of a reader's own tokens, 0, and of its anchors' tokens.
+        """Return what is added to a reader's scores of its own tokens, 0, and of its anchors' tokens.
 
         Args:
             reader: the row.
             query: (B, heads, tokens, width); it gives tokens, device and precision.
+
+        Returns:
+            (tokens, keys), or (1, keys) where all its tokens read alike.
         """
-        share = min(reader.share, MOST_SHARE)
-        shift = math.log(share / (1 - share) / len(reader.anchors))
-        own = query.new_zeros(query.shape[2])
-        read = [self._weights(anchor, len(own)) for anchor in reader.anchors]
-        return torch.cat([own, *(own + shift if one is None else (shift + one).to(query) for one in read)])
+        tokens = query.shape[2]
+        key = (reader.row, tokens)
+        if key not in self._biases:
+            self._biases[key] = self._bias(reader, query)
+        return self._biases[key]
+
+    def _bias(self, reader: AnchoredRow, query: Tensor) -> Tensor:
+        tokens = query.shape[2]
+        kept = self._kept(reader, tokens).to(query.device)
+        parts = [query.new_zeros(len(kept), tokens)]
+        for anchor in reader.anchors:
+            weights = self._weights(anchor, tokens)
+            read = kept + reader.shift + (0 if weights is None else weights)
+            parts.append(read.to(query).expand(-1, tokens))
+        return torch.cat(parts, dim=1)
 
     def _weights(self, anchor: int, tokens: int) -> Tensor | None:
         """Return the logarithm of what each of an anchor's tokens counts, mean 1; None for all the same."""
-        seen = self._masks.get(anchor)
-        if seen is None:
+        if anchor not in self._seen:
             return None
-        fine = _resized(seen, math.isqrt(tokens)).flatten()
-        even = (fine - fine.min()) / (fine.max() - fine.min()).clamp(min=1e-8)
-        mask = torch.sigmoid((even - HALF) / SOFT).clamp(min=FAINTEST)
+        [shown] = self._shown(anchor, tokens)
+        mask = torch.sigmoid((shown - HALF) / SOFT).clamp(min=FAINTEST)
         return (mask / mask.mean()).log()
 
+    def _kept(self, reader: AnchoredRow, tokens: int) -> Tensor:
+        """Return the logarithm of how much each token of a reader reads, (tokens, 1); (1, 1) for all alike.
 
-def _resized(square: Tensor, side: int) -> Tensor:
-    return F.interpolate(square[None, None], (side, side), mode="bilinear", antialias=True)[0, 0]
+        A token that shows a bystander rather than a hero does not read.
+        """
+        if reader.row not in self._seen:
+            return torch.zeros(1, 1)
+        shown = self._shown(reader.row, tokens)
+        heroes, bystanders = shown.tensor_split([len(reader.anchors)])
+        ahead = heroes.amax(dim=0) + AHEAD - bystanders.amax(dim=0)
+        return torch.sigmoid(ahead / SOFT).clamp(min=FAINTEST).log()[:, None]
+
+    def _shown(self, row: int, tokens: int) -> Tensor:
+        """Return how much each token shows each figure of a row, (figures, tokens), from 0 to 1."""
+        fine = _resized(self._seen[row], math.isqrt(tokens)).flatten(1)
+        low, high = fine.amin(dim=1, keepdim=True), fine.amax(dim=1, keepdim=True)
+        return (fine - low) / (high - low).clamp(min=1e-8)
+
+
+def _resized(squares: Tensor, side: int) -> Tensor:
+    return F.interpolate(squares[None], (side, side), mode="bilinear", antialias=True)[0]
 
 
 class SharedAttention(nn.Module):
@@ -105,27 +146,34 @@ class SharedAttention(nn.Module):
         super().__init__()
         self.attention = attention
         self.sharing: Sharing | None = None
+        # who reads whom changes from batch to batch: not compiled, while all around it may be
+        self._read_eagerly: Callable[[Tensor, Sharing], Tensor] = torch.compiler.disable(self._read)
 
     def forward(self, states: Tensor, **kwargs: object) -> Tensor:
         """Return the new states, (B, tokens, width)."""
         if self.sharing is None:
             alone: Tensor = self.attention(states, **kwargs)
             return alone
+        return self._read_eagerly(states, self.sharing)
+
+    def _read(self, states: Tensor, sharing: Sharing) -> Tensor:
         query, key, value = (
             _heads(layer(states), self.attention.num_heads)
             for layer in (self.attention.to_q, self.attention.to_k, self.attention.to_v)
         )
         read = F.scaled_dot_product_attention(query, key, value)
-        for first in range(0, len(states), self.sharing.rows):
-            for readers in self.sharing.groups():
+        for first in range(0, len(states), sharing.rows):
+            for readers in sharing.groups():
                 rows = [first + reader.row for reader in readers]
                 anchors = torch.tensor([reader.anchors for reader in readers]) + first
                 keys, values = (
                     torch.cat([part[rows], *(part[column] for column in anchors.T)], dim=2)
                     for part in (key, value)
                 )
-                bias = torch.stack([self.sharing.bias(reader, query) for reader in readers])[:, None, None]
-                bias = bias.expand(-1, 1, states.shape[1], -1)
+                biases = [sharing.bias(reader, query) for reader in readers]
+                tallest = max(map(len, biases))
+                bias = torch.stack([one.expand(tallest, -1) for one in biases])[:, None]
+                bias = bias.expand(-1, -1, states.shape[1], -1)
                 read[rows] = F.scaled_dot_product_attention(query[rows], keys, values, attn_mask=bias)
         merged: Tensor = self.attention.to_out(read.transpose(1, 2).flatten(2))
         return merged
@@ -139,23 +187,29 @@ class WatchedAttention(nn.Module):
         super().__init__()
         self.attention = attention
         self.sharing: Sharing | None = None
+        self._note_eagerly: Callable[[Tensor, Tensor, Sharing], None] = torch.compiler.disable(self._note)
 
     def forward(self, states: Tensor, encoder_hidden_states: Tensor, **kwargs: object) -> Tensor:
         """Return the new states, (B, tokens, width)."""
         if self.sharing is not None and states.shape[1] <= MASK_SIDE**2:
-            for row, words in self.sharing.subjects.items():
-                if words:
-                    self.sharing.note(row, self._attention_to(states, encoder_hidden_states, row, words))
+            self._note_eagerly(states, encoder_hidden_states, self.sharing)
         read: Tensor = self.attention(states, encoder_hidden_states=encoder_hidden_states, **kwargs)
         return read
 
-    def _attention_to(self, states: Tensor, text: Tensor, row: int, words: Sequence[int]) -> Tensor:
+    def _note(self, states: Tensor, text: Tensor, sharing: Sharing) -> None:
+        for row, figures in sharing.watched.items():
+            sharing.note(row, self._attention_to(states, text, row, figures))
+
+    def _attention_to(
+        self, states: Tensor, text: Tensor, row: int, figures: Sequence[Sequence[int]]
+    ) -> Tensor:
         heads = self.attention.num_heads
         query = _heads(self.attention.to_q(states[row, None]), heads)
         key = _heads(self.attention.to_k(text)[row, None], heads)
         scores = query @ key.transpose(2, 3) / math.sqrt(query.shape[-1])
-        shares = scores.float().softmax(dim=-1)[0, :, :, list(words)].sum(dim=-1).mean(dim=0)
-        return shares.view(math.isqrt(len(shares)), -1)
+        shares = scores.float().softmax(dim=-1)[0].mean(dim=0)
+        side = math.isqrt(len(shares))
+        return torch.stack([shares[:, list(words)].sum(dim=-1).view(side, side) for words in figures])
 
 
 def _heads(states: Tensor, heads: int) -> Tensor:

@@ -79,7 +79,7 @@ def _article(word: str) -> str:
 
 
 def _with_coat(text: str, colour: str, language: Language) -> str:
-    place = next(iter(figures_in(text))).start
+    place, _ = _noun_in(text)
     if language == "zh":
         return f"{text[:place]}{colour}的{text[place:]}"
     return _with_right_article(f"{text[:place]}{colour} {text[place:]}", place)
@@ -118,16 +118,22 @@ def _with_hair(text: str, kind: str, missing: Sequence[Trait], taken: Set[str]) 
 
 
 def _with_new_hair(text: str, colour: str, short: bool, language: Language) -> str:
-    figure = next(iter(figures_in(text)))
+    start, end = _noun_in(text)
     if language == "zh":
         hair = f"{colour}{'短' if short else '长'}发"
-        if _CHINESE_COUNT.fullmatch(text[: figure.start]):
-            return f"{text[: figure.start]}{hair}的{text[figure.start :]}"
+        if _CHINESE_COUNT.fullmatch(text[:start]):
+            return f"{text[:start]}{hair}的{text[start:]}"
         return f"{text}，{hair}"
     hair = f" with {'short' if short else 'long'} {colour} hair"
-    rest = text[figure.end :]
+    rest = text[end:]
     rest = f" and {rest[6:]}" if rest.startswith(" with ") else rest
-    return f"{text[: figure.end]}{hair}{rest}"
+    return f"{text[:end]}{hair}{rest}"
+
+
+def _noun_in(text: str) -> tuple[int, int]:
+    """Return where the name of the figure begins and ends; a first name is all of its words."""
+    found = figures_in(text)
+    return (found[0].start, found[0].end) if found else (0, len(text))
 
 
 def _with_chinese_hair(text: str, colour: str, short: bool, missing: Sequence[Trait]) -> str:
@@ -154,5 +160,5 @@ def _with_english_length(text: str, length: str) -> str:
         return _with_right_article(f"{text[:place]}{length} {text[place:]}", place)
     if (plain := re.search(r"(?<![a-z-])hair(?![a-z])", text, re.I)) is not None:
         return f"{text[: plain.start()]}{length} {text[plain.start() :]}"
-    figure = next(iter(figures_in(text)))
-    return f"{text[: figure.end]} with {length} hair{text[figure.end :]}"
+    _, end = _noun_in(text)
+    return f"{text[:end]} with {length} hair{text[end:]}"

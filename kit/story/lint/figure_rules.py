@@ -5,7 +5,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
-from kit.story.lexicon import AGE, SORT_OF, simplified
+from kit.story.lexicon import AGE, SORT_OF, figures_in, simplified
 from kit.story.lint.appearances import Appearance, Reading
 from kit.story.lint.examples import with_examples
 from kit.story.lint.finding import Finding, numbers
@@ -103,7 +103,8 @@ def _differing(reading: Reading, who: str, others: Sequence[Appearance], fullest
     told = [f"{words!r} in {numbers(panels)}" for words, panels in said.items()]
     if len(told) > _SHOWN:
         told = [*told[: _SHOWN - 1], f"{len(told) - _SHOWN} more", told[-1]]
-    return f"{shown_as(who, fullest)} is {_list(told)}: other words draw somebody else"
+    last = "other words draw somebody else; leave what is meant to change"
+    return f"{shown_as(who, fullest)} is {_list(told)}: {last}"
 
 
 def shown_as(who: str, one: Appearance) -> str:
@@ -125,6 +126,7 @@ def looks_not_named(reading: Reading) -> Iterator[Finding]:
             continue
         yield from _sometimes_named(reading, who, seen, about)
         yield from _never_named(reading, who, seen, about, taken)
+        yield from _sometimes_worn(reading, who, seen, about)
         taken |= _colours_of(looks_of(reading.words(fullest_of(reading, seen))))
 
 
@@ -185,6 +187,43 @@ def _sometimes_named(
             f"{_list(traits)} of {shown_as(who, fullest)}: here the model chooses anew",
             instead=text_of(who) + _quoted(words) if fullest.named else words,
         )
+
+
+def _sometimes_worn(
+    reading: Reading, who: str, seen: Sequence[Appearance], about: Mapping[int, Looks]
+) -> Iterator[Finding]:
+    """Yield what a figure wears in some panels; what a person wears once is for the weather or the night."""
+    fullest = fullest_of(reading, seen)
+    own, once = looks_of(reading.words(fullest)), SORT_OF.get(fullest.kind) == "people"
+    dressed = not once or bool(frozenset.intersection(*(about[one.panel].clothes for one in seen)))
+    worn = {one.panel: about[one.panel].worn(clothes=dressed) for one in seen}
+    for item, panels in Counter(item for items in worn.values() for item in items).items():
+        told = item in own.worn(clothes=True)
+        if not once < panels < len(seen) or (told and not once):
+            continue
+        said = [one for one in seen if item in worn[one.panel]]
+        silent = [one for one in seen if one not in said]
+        if told and all(_said_otherwise(reading, one, fullest) for one in silent):
+            continue  # is told already
+        words = reading.words(fullest) + ("" if told else _clause_with(reading, said[0], item))
+        yield Finding(
+            rule="looks-not-named",
+            panels=tuple(one.panel for one in silent),
+            what=f"{numbers([one.panel for one in said])} alone {'name' if len(said) > 1 else 'names'} the "
+            f"{item} of {shown_as(who, fullest)}: here it is gone",
+            instead=text_of(who) + _quoted(words) if fullest.named else words,
+        )
+
+
+def _clause_with(reading: Reading, one: Appearance, item: str) -> str:
+    """Return the clause of a panel that names a thing worn, with the comma before it."""
+    clauses = [
+        piece.text
+        for piece in reading.pieces[one.panel - 1]
+        if item in looks_of(piece.text).worn(clothes=True)
+    ]
+    words = clauses[0] if clauses and not figures_in(clauses[0]) else item
+    return f"{', ' if words.isascii() else '，'}{words}"
 
 
 def _with_said(reading: Reading, fullest: Appearance, one: Appearance, traits: Sequence[Trait]) -> str:

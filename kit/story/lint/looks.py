@@ -32,14 +32,17 @@ _AFTER = re.compile(
     rf"|(?P<at_once>{lexicon.COLOUR})(?=的?(?:$|[，,。小女男少老]))"
 )
 """A colour said behind what has it."""
-_LONG_AFTER = re.compile(rf"\s*(?:(?:is|are)\s|很|又)[^，,。.;；]{{0,12}}?(?P<told>{lexicon.HAIR_LENGTH})")
+_LONG_AFTER = re.compile(
+    r"(?:及|过|齐|披|到|至|垂)[至到在]?(?P<at_once>肩|腰|耳|背|膝)"
+    rf"|\s*(?:(?:is|are)\s|很|又)[^，,。.;；]{{0,12}}?(?P<told>{lexicon.HAIR_LENGTH})"
+)
 _ALL_OF = re.compile(
     rf"一身(?P<zh>{lexicon.COLOUR})"
     rf"|(?:dressed(?: all)? in|wearing|in)(?: all)? (?P<en>{lexicon.COLOUR})(?=\s*(?:$|[,.;]))"
 )
 """Clothes of which only the colour is said."""
 _COAT_STOPS = re.compile(
-    r"[，,。.;；、\n]|[和与]|(?<![a-z])(?:and|with|in|wearing)(?![a-z])"
+    r"[，,。.;；、\n]|[和与]|(?<![a-z-])(?:and|with|in|wearing)(?![a-z])"
     rf"|{lexicon.GARMENT}|{lexicon.ACCESSORY}|{lexicon.HAIR}"
 )
 """Where a colour before them is not that of an animal behind them."""
@@ -73,6 +76,11 @@ class Looks:
     coat: str = ""
     hair_hidden: bool = False
     unseen: bool = False
+
+    def worn(self, *, clothes: bool) -> frozenset[str]:
+        """Return what is worn, with its colour; what has none could be any."""
+        coloured = {one for one in self.accessories if _COLOUR.search(one)}
+        return self.clothes | coloured if clothes else frozenset(coloured)
 
     def traits(self) -> Mapping[Trait, str]:
         """Return what is named, each with its words."""
@@ -142,7 +150,9 @@ def _plain(colour: str) -> str:
 
 def _length_of(hair: _Worn, low: str) -> str:
     found = _LENGTH.search(hair.window + hair.word) or _LONG_AFTER.match(low, hair.end)
-    return "" if found is None else found["told"] if "told" in found.re.groupindex else found[0]
+    if found is None:
+        return ""
+    return found["told"] or found["at_once"] if "told" in found.re.groupindex else found[0]
 
 
 def _coat_of(low: str) -> str:

@@ -93,7 +93,7 @@ def pronouns(reading: Reading) -> Iterator[Finding]:
 
 def _anybody(prompt: str) -> str:
     if language_of(prompt) == "zh":
-        return "一个黑色长发的小女孩，穿着红色裙子，"
+        return "一个黑色长发的小女孩，穿着红色裙子"
     return "a girl with long black hair in a red dress"
 
 
@@ -117,7 +117,7 @@ def one_panel_figures(reading: Reading) -> Iterator[Finding]:
     often = Counter({who: len(shown) for who, shown in cast.items() if len(shown) > 1})
     for who, shown in cast.items():
         one = shown[0]
-        if not often or len(shown) > 1 or not one.leads or not (one.kind or one.named):
+        if not often or len(shown) > 1 or not one.leads or _is_bystander(reading, one):
             continue
         other = _slip_of(reading, one, often)
         if _is_animal(one) == _is_animal(cast[other][0]):
@@ -133,6 +133,12 @@ def one_panel_figures(reading: Reading) -> Iterator[Finding]:
             what=f"{shown_as(who, one)} is in no other panel, {told}{_otherwise(reading, one)}",
             instead=instead,
         )
+
+
+def _is_bystander(reading: Reading, one: Appearance) -> bool:
+    """Return whether a figure is meant to be there once: unknown, or no character beside characters."""
+    clauses = reading.story.panels[one.panel - 1].prompt is None
+    return not one.named and (not one.kind or (clauses and bool(reading.story.characters)))
 
 
 def _is_animal(one: Appearance) -> bool:
@@ -157,7 +163,7 @@ def _otherwise(reading: Reading, one: Appearance) -> str:
     if reading.story.panels[one.panel - 1].prompt is not None:
         return ", else leave it"
     words = json.dumps(reading.words(one), ensure_ascii=False)
-    return f', else make it a bystander, {{ role = "detail", text = {words} }}'
+    return f', else make it a bystander, {{ role = "subject", text = {words} }}'
 
 
 def _in_place(reading: Reading, one: Appearance, other: Appearance) -> str:

@@ -15,7 +15,8 @@ _CROWD = re.compile(
 _DETERMINER = re.compile(r"(?<![a-z])(?:an?|the|one|another|this|that|my|our|their|his|her)(?![a-z'])")
 _COUNTED = re.compile(r"^(?:(?:一|另一|有一|另)[个只位名条头匹]|an? |one |another )")
 _NO_ADJECTIVE = re.compile(
-    r"(?<![a-z])(?:of|in|on|at|with|and|to|by|near|under|from|into|is|are|there|where|as|for)(?![a-z])|[a-z]ing(?![a-z])"
+    rf"(?<![a-z-])(?:of|in|on|at|with|and(?! (?:{lexicon.COLOUR}))|to|by|near|under|from|into|is|are"
+    r"|there|where|as|for)(?![a-z])|[a-z]ing(?![a-z])"
 )
 _DESCRIBES = re.compile(
     rf"(?:{lexicon.COLOUR}|{lexicon.HAIR}|{lexicon.GARMENT}|{lexicon.ACCESSORY}|{lexicon.PATTERN}|穿着?|身穿|戴着?|扎着?|留着?|梳着?"
@@ -150,7 +151,8 @@ def head_of(words: str) -> str:
         phrase = re.split(r"[,;.]| (?:with|in|who|that|wearing|on|at|of)(?= )", low)[0].split()
         return phrase[-1] if phrase else low
     low = re.split(r"[，,、。;；]", _COUNT.sub("", low, count=1))[0]
-    return low.rsplit("的", 1)[-1] or low
+    head = low.rsplit("的", 1)[-1] or low
+    return head[1:] if len(head) > 2 and head[0] in "小大老" else head
 
 
 def names_in(prompts: Sequence[str]) -> Mapping[str, str]:

@@ -76,6 +76,17 @@ def styles_of(clause: str) -> frozenset[str]:
     return frozenset()
 
 
+def without_styles(text: str) -> str:
+    """Return a text without the styles that it names within other words.
+
+    >>> without_styles("水墨风格的小猫")
+    '小猫'
+    """
+    for found in reversed(list(_STYLE_OF.finditer(simplified(text)))):
+        text = text[: found.start()] + text[found.end() :].removeprefix("的")
+    return text.strip()
+
+
 def styles_inside(prompt: str) -> frozenset[str]:
     """Return the families that a prompt names as its style within other words: "水墨风格的小猫"."""
     return frozenset(lexicon.STYLES[one["word"]] for one in _STYLE_OF.finditer(simplified(prompt)))

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator, Sequence
 from kit.story.lint.appearances import Appearance, Reading
 from kit.story.lint.figure_rules import shown_as
 from kit.story.lint.finding import Finding
-from kit.story.lint.pieces import Piece, styles_inside, styles_of
-from kit.story.prompt import COMMAS, split
+from kit.story.lint.pieces import Piece, styles_inside, styles_of, without_styles
+from kit.story.prompt import COMMAS
 from kit.story.story import PANELS, Language, language_of
 
 MOST_TOKENS = 254
@@ -45,6 +45,8 @@ _SETTING = re.compile(
     re.I,
 )
 """A place, a time or a view within the clause of a figure; else the figure is part of another's deed."""
+_COMMA = re.compile(r"[，,;；。\n]|\.(?=\s|$)")
+_TWO_COMMAS = re.compile(r"\s*[，,、;；]\s*(?=[，,、;；。]|$)")
 Count = Callable[[str], int]
 """Returns the tokens of a prompt."""
 
@@ -135,42 +137,34 @@ def _loose(text: str) -> str:
 def several_styles(reading: Reading, trigger: str) -> Iterator[Finding]:
     """Yield panels whose style is not that of the others, or not that of the trigger."""
     styles = [_styles(reading, panel) for panel in range(PANELS)]
-    named = Counter(one for one in styles if one)
     if trigger and (own := styles_of(trigger) | styles_inside(trigger)):
         other = [panel for panel, one in enumerate(styles, 1) if one and not one <= own]
         if other:
-            yield Finding(
-                rule="several-styles",
-                panels=tuple(other),
-                what=f"the trigger {trigger!r} names one style, {_words(reading, other[0])!r} is "
-                "another: two in one prompt",
-                instead=_without_style(reading, other[0]),
-            )
+            words = _words(reading, other[0])
+            told = f"the trigger {trigger!r} names one style, {words!r} is another: two in one prompt"
+            yield from _styled_otherwise(other, told, _without_style(reading, other[0]))
             return
+    named = Counter(one for one in styles if one)
     if not named or len(set(styles)) == 1:
         return
     usual = max(named, key=lambda one: (named[one], -styles.index(one)))
-    model = styles.index(usual) + 1
-    odd = [panel for panel, one in enumerate(styles, 1) if one != usual]
+    words = _words(reading, styles.index(usual) + 1)
     if named[usual] * 2 <= PANELS and len(named) == 1:  # most panels name none
         odd = [panel for panel, one in enumerate(styles, 1) if one]
-        yield Finding(
-            rule="several-styles",
-            panels=tuple(odd),
-            what=f"only here a style is named, {_words(reading, model)!r}: the others are drawn in another",
-            instead=_without_style(reading, odd[0]),
-        )
+        told = f"only here a style is named, {words!r}: the others are drawn in another"
+        yield from _styled_otherwise(odd, told, _without_style(reading, odd[0]))
         return
-    here = _words(reading, odd[0])
-    yield Finding(
-        rule="several-styles",
-        panels=tuple(odd),
-        what=f"{_words(reading, model)!r} is the style of the others, here is "
-        f"{repr(here) if here else 'none'}",
-        instead=COMMAS[language_of(reading.prompts[odd[0] - 1])].join(
-            [_words(reading, model), _without_style(reading, odd[0])]
-        ),
-    )
+    odd = [panel for panel, one in enumerate(styles, 1) if one != usual]
+    here, rest = _words(reading, odd[0]), _without_style(reading, odd[0])
+    told = f"{words!r} is the style of the others, here is {repr(here) if here else 'none'}"
+    comma = COMMAS[language_of(reading.prompts[odd[0] - 1])]
+    yield from _styled_otherwise(odd, told, rest and f"{words}{comma}{rest}")
+
+
+def _styled_otherwise(panels: Sequence[int], told: str, instead: str) -> Iterator[Finding]:
+    """Yield what is wrong with the style of panels, but for those that say nothing else."""
+    if instead:
+        yield Finding(rule="several-styles", panels=tuple(panels), what=told, instead=instead)
 
 
 def _styles(reading: Reading, panel: int) -> frozenset[str]:
@@ -193,7 +187,8 @@ def _words(reading: Reading, panel: int) -> str:
 def _without_style(reading: Reading, panel: int) -> str:
     pieces = reading.pieces[panel - 1]
     comma = COMMAS[language_of(reading.prompts[panel - 1])]
-    return comma.join(piece.text for piece in pieces if not piece.style)
+    plain = (without_styles(piece.text) for piece in pieces if not piece.style)
+    return comma.join(filter(None, plain))
 
 
 def same_panels(reading: Reading) -> Iterator[Finding]:
@@ -234,12 +229,9 @@ def too_long(reading: Reading, trigger: str, count: Count) -> Iterator[Finding]:
 
 def _shortened(prompt: str, opening: str, count: Count) -> str:
     """Return a prompt without as many of its last clauses as are too much."""
-    comma = COMMAS[language_of(prompt)]
-    clauses = split(prompt)
-    kept = bisect_right(
-        range(1, len(clauses) + 1), MOST_TOKENS, key=lambda end: count(opening + comma.join(clauses[:end]))
-    )
-    return comma.join(clauses[: max(kept, 1)])
+    ends = [found.start() for found in _COMMA.finditer(prompt)] or [len(prompt)]
+    kept = bisect_right(ends, MOST_TOKENS, key=lambda end: count(opening + prompt[:end]))
+    return prompt[: ends[max(kept - 1, 0)]].strip()
 
 
 def negations(reading: Reading) -> Iterator[Finding]:
@@ -251,13 +243,13 @@ def negations(reading: Reading) -> Iterator[Finding]:
                 continue
             left = (piece.text[: found.start()] + piece.text[found.end() :]).strip(" ，,的")
             rest = prompt[: piece.start] + left + prompt[piece.start + len(piece.text) :]
-            if clauses := split(rest):
+            if rest := _TWO_COMMAS.sub("", rest).strip(" ，,、;；。."):
                 thing = (found["zh"] or found["en"]).strip()
                 yield Finding(
                     rule="negation",
                     panels=(panel,),
                     what=f"{found[0].strip()!r} names what shall not be seen, and what is named is drawn: "
                     f"put {thing!r} into `negative` of a .toml story",
-                    instead=COMMAS[language_of(prompt)].join(clauses),
+                    instead=rest,
                 )
             break

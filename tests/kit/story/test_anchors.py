@@ -1,7 +1,7 @@
 import pytest
 
 from kit.errors import InputError
-from kit.story.anchors import StoryAnchor, anchor_faults, anchors_of, cast_of
+from kit.story.anchors import StoryAnchor, anchor_faults, anchors_of, bystanders_of, cast_of
 from kit.story.story import PANELS, Story, load_story
 
 GIRL, CAT = "一个小女孩", "一只小猫"
@@ -84,3 +84,19 @@ def test_an_anchor_that_cannot_be_is_refused_by_name(tmp_path, anchor, fault):
     with pytest.raises(InputError) as refused:
         load_story(tmp_path / "a.toml")
     assert fault in str(refused.value)
+
+
+def test_bystanders_are_subjects_that_match_nobody():
+    told = story("girl cat", "girl").model_dump(exclude_none=True)
+    told["panel"] = told.pop("panels")
+    told["panel"][1]["clauses"] = [*told["panel"][1]["clauses"], {"role": "subject", "text": "一个小男孩"}]
+    both = Story.model_validate(told)
+    assert bystanders_of(both, 0) == (CAT,), "a character of one panel"
+    assert bystanders_of(both, 1) == ("一个小男孩",)
+    assert bystanders_of(both, 2) == ()
+
+
+def test_where_no_characters_are_named_nobody_stands_by():
+    clauses = [{"role": "subject", "text": GIRL}, {"role": "place", "text": "在街上"}]
+    panels = [{"clauses": [*clauses, {"role": "detail", "text": f"第{n}天"}]} for n in range(PANELS)]
+    assert bystanders_of(Story.model_validate({"title": "街", "panel": panels}), 1) == ()

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 from kit.generation.anchors.joining import join_anchors
 from kit.generation.anchors.shared_attention import AnchoredRow
 from kit.generation.painter import Anchor, PanelRequest
@@ -13,14 +15,19 @@ def panel(prompt: str, *anchors: Anchor, seed: int = 1) -> PanelRequest:
 
 def test_an_anchor_that_is_a_panel_of_the_batch_is_read_from_its_row():
     joined = join_anchors([panel("小女孩，站着"), panel("小女孩，跑", GIRL)])
-    assert joined == ([], [AnchoredRow(1, (0,), 0.7)], {0: "小女孩"})
+    assert joined == ([], [AnchoredRow(1, (0,), 0.7)], {0: ("小女孩",)})
 
 
 def test_an_anchor_of_another_batch_is_drawn_beside_it_once():
     joined = join_anchors([panel("小女孩，跑", GIRL), panel("小女孩和小猫", GIRL, CAT)])
     assert joined.beside == [GIRL, CAT]
     assert joined.readers == [AnchoredRow(0, (2,), 0.7), AnchoredRow(1, (2, 3), 0.7)]
-    assert joined.subjects == {2: "小女孩", 3: "小猫"}
+    assert joined.watched == {2: ("小女孩",), 3: ("小猫",)}
+
+
+def test_a_reader_is_watched_for_its_heroes_and_its_bystanders():
+    reader = replace(panel("小女孩和小狗", GIRL), bystanders=("小狗",))
+    assert join_anchors([reader, panel("小女孩，站着")]).watched == {1: ("小女孩",), 0: ("小女孩", "小狗")}
 
 
 def test_a_panel_that_reads_others_or_has_another_seed_is_no_anchors_row():

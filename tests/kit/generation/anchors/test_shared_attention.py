@@ -49,7 +49,7 @@ def written_out(
 @pytest.mark.parametrize(("anchors", "share"), [((0,), 0.5), ((0,), 0.8), ((0, 2), 0.8)])
 def test_a_reader_attends_to_its_own_tokens_and_its_anchors(attention, anchors, share):
     shared, rows = SharedAttention(attention), states(6)
-    shared.sharing = Sharing(rows=3, readers=[AnchoredRow(1, anchors, share)], subjects={})
+    shared.sharing = Sharing(rows=3, readers=[AnchoredRow(1, anchors, share)], watched={})
     got = shared(rows)
     shift = math.log(share / (1 - share) / len(anchors))
     for half in (0, 3):
@@ -65,23 +65,43 @@ def test_without_sharing_it_is_the_attention_itself(attention):
 
 def test_the_whole_share_still_leaves_a_panel_something_of_its_own(attention):
     shared, rows = SharedAttention(attention), states(2)
-    shared.sharing = Sharing(rows=2, readers=[AnchoredRow(1, (0,), 1.0)], subjects={})
+    shared.sharing = Sharing(rows=2, readers=[AnchoredRow(1, (0,), 1.0)], watched={})
     assert shared(rows).isfinite().all()
 
 
 def test_what_is_no_subject_hardly_counts_once_it_is_known_where_the_subject_is(attention):
     rows, words = states(2), torch.randn(2, 5, WIDTH, dtype=torch.float64)
-    sharing = Sharing(rows=2, readers=[AnchoredRow(1, (0,), 0.7)], subjects={0: [1, 2]})
+    sharing = Sharing(rows=2, readers=[AnchoredRow(1, (0,), 0.7)], watched={0: [[1, 2]]})
     watched = WatchedAttention(attention)
     watched.sharing = sharing
     assert torch.equal(watched(rows, words), attention(rows, encoder_hidden_states=words))
     query = rows.new_zeros(1, HEADS, TOKENS, WIDTH // HEADS)
-    even = sharing.bias(AnchoredRow(1, (0,), 0.7), query)
+    [even] = sharing.bias(AnchoredRow(1, (0,), 0.7), query)
     sharing.end_step()
-    told = sharing.bias(AnchoredRow(1, (0,), 0.7), query)
+    [told] = sharing.bias(AnchoredRow(1, (0,), 0.7), query)
     assert even[TOKENS:].std() == 0
     assert told[TOKENS:].max() > even[-1] > told[TOKENS:].min() + 2
     assert told[TOKENS:].exp().mean() == pytest.approx(float(even[-1].exp())), "together they count the same"
+
+
+def test_a_token_that_shows_a_bystander_does_not_read(attention):
+    """Half of the reader's tokens look at the words of another figure, the other half at nobody's."""
+    reader, query = AnchoredRow(1, (0,), 0.7), torch.zeros(1, HEADS, TOKENS, WIDTH // HEADS)
+    sharing = Sharing(rows=2, readers=[reader], watched={1: [[1], [2]]})
+    side = math.isqrt(TOKENS)
+    hero, other = torch.zeros(side, side), torch.zeros(side, side)
+    hero[0, 0], other[side // 2 :] = 1.0, 1.0
+    before = sharing.bias(reader, query)
+    sharing.note(1, torch.stack([hero, other]))
+    assert torch.equal(sharing.bias(reader, query), before), "what is seen in a step counts from the next on"
+    sharing.end_step()
+    after = sharing.bias(reader, query)
+    assert before.shape == (1, 2 * TOKENS)
+    assert after.shape == (TOKENS, 2 * TOKENS)
+    shows_other = other.flatten() == 1
+    assert (after[shows_other, TOKENS:] < before[0, -1] - 8).all()
+    assert torch.allclose(after[~shows_other, TOKENS:], before[0, -1], atol=0.2)
+    assert (after[:, :TOKENS] == 0).all()
 
 
 GIRL = Anchor(prompt=TOY_PROMPTS[0], negative=NEGATIVE, seed=1, subject="一个紫色短发小女孩")

@@ -62,6 +62,10 @@ def test_looks_that_are_not_named_get_an_example_and_what_is_named_stays(text, i
         "光头的男人，黑色西装",
         "戴着头盔的女孩，灰色盔甲",
         "一个小女孩的剪影",
+        "一位银发及腰的精灵少女，身披月白色长袍",
+        "一个圆脸小男孩，黑色锅盖头，黄色背带裤",
+        "一位穿蓝色工作服的白色短发木匠",
+        "白色长耳兔，穿着蓝色马甲",
         "一个小机器人",
         "宇航员",
         "雪人",
@@ -75,6 +79,10 @@ def test_looks_that_are_not_named_get_an_example_and_what_is_named_stays(text, i
         "a bald man in a striped shirt",
         "a hooded boy in a grey cloak",
         "the silhouette of a girl",
+        "a woman with shoulder-length auburn hair and a mustard cardigan",
+        "a girl with a purple undercut, ripped blue jeans and a black leather jacket",
+        "a freckled girl with two ginger braids, denim dungarees and striped socks",
+        "a brown and white beagle puppy",
         "a robot",
         "a knight in armour",
         "a snowman",
@@ -122,6 +130,23 @@ def test_what_only_some_panels_say_of_the_looks_is_to_be_said_in_all():
     assert told(some, LOOKS) == [([2, 3], "一个黑色长发的小女孩，红色裙子")]
     english = plain_story("a cat with a bell, sitting, black fur", "a cat with a bell, running")
     assert told(english, LOOKS) == [([2], "a cat, black fur")]
+
+
+@pytest.mark.parametrize(
+    ("lines", "found"),
+    [
+        ((f"{GIRL}，红色围巾", f"{GIRL}，跑步，红色围巾", f"{GIRL}，睡觉"), [([3], f"{GIRL}，红色围巾")]),
+        ((f"{TOM}, red hat", f"{TOM}, red hat, running", f"{TOM}, asleep"), [([3], f"{TOM}, red hat")]),
+        (("一只小狐狸，跑步，绿色围巾", "一只小狐狸，睡觉"), [([2], "一只小狐狸，绿色围巾")]),
+        ((f"{GIRL}，红色围巾", f"{GIRL}，跑步，红色围巾"), []),
+        ((f"{GIRL}，雨中，穿着黄色雨衣", f"{GIRL}，跑步", f"{GIRL}，睡觉"), []),
+        ((f"{GIRL}，戴着帽子", f"{GIRL}，跑步", f"{GIRL}，睡觉"), []),
+        ((f"{GIRL}，手里一把红伞", f"{GIRL}，跑步，红伞", f"{GIRL}，睡觉"), []),
+        ((f"{TOM}, red balloon", f"{TOM}, red balloon, running", f"{TOM}, asleep"), []),
+    ],
+)
+def test_what_somebody_wears_in_some_panels_is_worn_in_all(lines, found):
+    assert told(plain_story(*lines), LOOKS) == found
 
 
 @pytest.mark.parametrize(

@@ -115,7 +115,7 @@ def test_a_slip_in_the_name_of_a_character_is_written_as_the_one_who_was_meant()
     both = {"tom": "一个男孩", "tim": "一个男孩", "cat": "一只猫"}
     story = clause_story(both, "subject: @tom", "subject: @tim", "subject: @tom", *["subject: @cat"] * 4)
     assert told(story, "one-panel-figure") == [([2], '{ role = "subject", character = "tom" }')]
-    bystander = clause_story(both, "subject: @tom", "subject: @tom | detail: 一个男孩", "subject: @tom")
+    bystander = clause_story(both, "subject: @tom", "subject: @tom | subject: 一个女人", "subject: @tom")
     assert told(bystander, "one-panel-figure") == [], "a bystander is no character"
 
 

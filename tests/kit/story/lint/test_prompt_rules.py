@@ -86,6 +86,7 @@ def test_equal_beginnings_and_figures_of_one_panel_are_left_alone(lines):
         ([""] * 7 + ["剪纸风格，"], [8], "小猫 8"),
         (["天空之城风格，"] * 7 + ["星夜画风，"], [8], "天空之城风格，小猫 8"),
         (["anime style, "] * 7 + ["oil painting, "], [8], "anime style, cat 8"),
+        (["水墨风格的"] + [""] * 7, [1], "小猫 1"),
         (["watercolor painting, "] * 6 + ["", ""], [7, 8], "watercolor painting, cat 7"),
         ([""] * 6 + ["pixel art, ", ""], [7], "cat 7"),
     ],
@@ -117,6 +118,8 @@ def test_a_trigger_wants_no_other_style_beside_it():
     assert told(story, "several-styles", trigger="水墨画风格") == [(list(range(1, 9)), "小猫")]
     assert told(story, "several-styles", trigger="水彩画风格") == [], "the same is said twice, no harm"
     assert told(story, "several-styles", trigger="xqz") == [], "nobody knows which style that is"
+    styled = plain_story(*["水彩画"] * 8)
+    assert told(styled, "several-styles", trigger="水墨画风格") == [], "without it nothing would be left"
     roles = clause_story({}, *["style: 赛博朋克 | subject: 小猫"] * 8)
     assert told(roles, "several-styles", trigger="水墨画风格")[0][0] == list(range(1, 9))
 
