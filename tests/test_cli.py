@@ -40,6 +40,9 @@ COMMANDS = {
     ("lora", "merge"),
     ("metrics",),
     ("metrics", "validate"),
+    ("story",),
+    ("story", "import"),
+    ("story", "lint"),
 }
 ASK_FOR_HELP = """
 import json, sys

@@ -81,11 +81,11 @@ def read_text(path: Path, errors: str = "strict", wanted: Kind | None = None) ->
         wanted: what it must be; else it may be any.
     """
     _refuse_another_kind(path, wanted)
-    return _decoded(path, _bytes_of(path), errors)
+    return _decoded(path, read_bytes(path), errors)
 
 
-def _bytes_of(path: Path, most: int = -1) -> bytes:
-    """Return a file's bytes, or its first ones where the most are given."""
+def read_bytes(path: Path, most: int = -1) -> bytes:
+    """Return a file's bytes, or its first ones where the most are given; raises InputError."""
     try:
         with path.open("rb") as file:
             return file.read(most)
@@ -113,7 +113,7 @@ def _refuse_another_kind(path: Path, wanted: Kind | None) -> None:
 def read_document(path: Path, wanted: Kind | None = None) -> dict[str, object]:
     """Return a TOML file as tables and arrays, not yet checked; raises InputError naming the line."""
     _refuse_another_kind(path, wanted)
-    data = _bytes_of(path, TOML_BYTES + 1)
+    data = read_bytes(path, TOML_BYTES + 1)
     if len(data) > TOML_BYTES:
         raise InputError(str(path), [f"must be at most {TOML_BYTES:,} bytes, as TOML that a person wrote"])
     try:

@@ -43,6 +43,7 @@ _TAKEN_BY: dict[Kind, str] = {
 }
 """What to do with a thing that was given in the wrong place."""
 _MADE_BY: dict[Kind, str] = {
+    "story": "write eight lines of plain text, one prompt a panel, into a .txt file",
     "experiment": "begin with a copy of runs/demo/experiment.toml, which `storykit demo` writes",
     "training": 'write one that says data = "FOLDER", the folder of your pictures',
     "text": "write the words into a file such as intro.txt and name that",
@@ -62,6 +63,7 @@ _PAIRS: dict[tuple[Kind, Kind], str] = {
     ("bundle", "run"): "`storykit pack {path} --out entry.zip` packs one of its stories, with the options "
     "that `storykit pack --help` names",
     ("pictures", "run"): "its pictures lie below {panels}, in a folder for each seed",
+    ("story", "experiment"): "give {stories}, which it draws",
     ("lora", "run"): "give the LoRA file that its experiment.toml names",
 }  # fmt: skip
 """What to do where one thing is wanted and another was given, if there is better to say."""
@@ -234,10 +236,18 @@ def _filled(said: str, path: Path) -> str:
         "name": path.name,
         "stem": stem,
         "folder": folder,
+        "stories": _listed(_stories_of(path)) if "{stories}" in said else "",
     }
     for name, value in known.items():
         said = said.replace(f"{{{name}}}", value)
     return said
+
+
+def _stories_of(experiment: Path) -> list[Path]:
+    """Return the stories that an experiment names, as far as they are there."""
+    named = parse_toml(experiment.read_text(encoding="utf-8-sig")).get("stories")
+    texts = [one for one in named if isinstance(one, str)] if isinstance(named, list) else []
+    return [experiment.parent / text for text in texts] or [Path("a story")]
 
 
 def taken_by(path: Path) -> str:

@@ -137,7 +137,11 @@ def _of_words(error: Any, told: str) -> str:
     return told
 
 
-_USUAL = {"dataset": ("prepare", " --out data"), "lora": ("inspect", "")}
+_USUAL = {
+    "dataset": ("prepare", " --out data"),
+    "lora": ("inspect", ""),
+    "story": ("import", " --out story.toml"),
+}
 """The command of a group that people mean who leave it out, and what it needs beside their word."""
 
 

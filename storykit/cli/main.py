@@ -10,9 +10,10 @@ import typer
 from kit.errors import BundleError, StorykitError
 from kit.library_warnings import hide_pynvml_warning, name_user
 from storykit.cli.console import CommandGroup, say
-from storykit.cli.dataset import dataset_app
 from storykit.cli.experiment import demo, download, generate, run
-from storykit.cli.lora import lora_app
+from storykit.cli.groups.dataset import dataset_app
+from storykit.cli.groups.lora import lora_app
+from storykit.cli.groups.story import story_app
 from storykit.cli.pack import pack, publish
 from storykit.cli.scores import cast, compare, gate, metrics_app, report, score
 from storykit.cli.train import train
@@ -34,6 +35,7 @@ app = typer.Typer(
 app.add_typer(dataset_app, name="dataset")
 app.add_typer(lora_app, name="lora")
 app.add_typer(metrics_app, name="metrics")
+app.add_typer(story_app, name="story")
 
 
 for _command in (

@@ -81,7 +81,7 @@ class Told(NamedTuple):
 class Bench:
     """What draws and what judges, of one process."""
 
-    def __init__(self, steps: int, out: Path, judge: Path) -> None:
+    def __init__(self, steps: int, order: str, out: Path, judge: Path) -> None:
         """Load everything."""
         torch.set_num_threads(1)
         self.painter = load_painter("mini", "auto")
@@ -89,7 +89,7 @@ class Bench:
         self.encoder = ClipEncoder.load("mini")
         self.facets = concept_subspaces(self.encoder, "zh")
         self.settings = DrawSettings(steps=steps, cfg=4.0, size=256, noise="portable")
-        self.out = out
+        self.out, self.order = out, order
 
     def measure(self, told: Told) -> list[dict[str, float]]:
         """Return what is seen in one story, each number in [0, 1], by seed."""
@@ -98,7 +98,7 @@ class Bench:
             name=told.style or "base", consistency=told.consistency, trigger=TRIGGERS.get(told.style, "")
         )
         slots = [
-            Slot(candidate.name, "authored", "tale", seed, panel + 1)
+            Slot(candidate.name, self.order, "tale", seed, panel + 1)
             for seed in told.seeds
             for panel in range(PANELS)
         ]
@@ -277,9 +277,9 @@ def plan(options: argparse.Namespace) -> list[list[Told]]:
 _bench: Bench
 
 
-def _start(steps: int, out: Path, judge: Path) -> None:
+def _start(steps: int, order: str, out: Path, judge: Path) -> None:
     global _bench
-    _bench = Bench(steps, out, judge)
+    _bench = Bench(steps, order, out, judge)
 
 
 def _measure(told: Told) -> list[dict[str, float]]:
@@ -288,7 +288,7 @@ def _measure(told: Told) -> list[dict[str, float]]:
 
 def measured(options: argparse.Namespace) -> Iterator[dict[str, object]]:
     """Yield a row for each kind of story, style and strength, as each is done."""
-    start = (options.steps, options.out, options.judge)
+    start = (options.steps, options.order, options.out, options.judge)
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(options.workers, spawn, _start, start) as pool:
         for row in plan(options):
@@ -305,6 +305,7 @@ def main() -> None:
     parser.add_argument("--stories", type=int, default=100)
     parser.add_argument("--seeds", type=int, default=4)
     parser.add_argument("--steps", type=int, default=12)
+    parser.add_argument("--order", default="authored", help="Of clauses: scene-first puts the hero last.")
     parser.add_argument("--consistencies", type=float, nargs="+", default=[0.0, 0.6])
     parser.add_argument("--kinds", nargs="+", default=list(get_args(TaleKind)), choices=get_args(TaleKind))
     parser.add_argument("--styles", nargs="+", default=["", *embedded_loras()])

@@ -156,6 +156,18 @@ def test_a_path_is_known_by_what_it_holds(desk, name, kind):
             "text",
             "is a picture, not a text file: write the words into a file such as intro.txt and name that",
         ),
+        (
+            "rain.toml",
+            "story",
+            "is an experiment's .toml file, not a story: give story.toml, which it draws",
+        ),
+        (
+            "intro.txt",
+            "story",
+            "is a text file, not a story: "
+            "write eight lines of plain text, one prompt a panel, into a .txt file",
+        ),
+        (".", "story", "is a folder, not a story: give 雨天.toml"),
         ("gone", "run", "does not exist; there is begun or r 1"),
         ("begn", "run", "does not exist, did you mean begun?"),
         ("entri.zip", "bundle", "file does not exist, did you mean entry.zip?"),

@@ -1,0 +1,1 @@
+"""What people have of a story, read into eight rows: lines, tables, lists, notebooks."""

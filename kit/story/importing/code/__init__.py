@@ -1,0 +1,1 @@
+"""Notebooks and scripts that draw a story: their code is read, never run."""

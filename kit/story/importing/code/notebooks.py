@@ -1,0 +1,104 @@
+"""The story that a notebook or a script draws; its code is read, never run."""
+
+import json
+import re
+import warnings
+from collections.abc import Iterator, Sequence
+
+from kit.story.importing.code.code_reader import CodeCell, CodeReader
+from kit.story.importing.code.drawing_calls import rows_of_pictures
+from kit.story.importing.foreign_story import ForeignPanel, ForeignStory, NoStory, check_rows
+from kit.story.story import PANELS
+
+MOST_NOTEBOOK_BYTES = 2**26
+"""The largest notebook; one with its pictures has some ten million bytes."""
+MOST_CODE = 2**18
+"""Letters of code; a notebook that trains and draws has some ten thousand."""
+_BRACE = 16
+"""Letters that a brace counts as: Python reads a text with many in the square of their number."""
+_MOST_MARKS = 10**6
+"""Commas and brackets of a notebook; pictures in it have none."""
+_MAGIC = re.compile(r"^\s*[!%?].*$|^.*[^\s?]\?{1,2}\s*$", re.MULTILINE)
+"""Lines that are the notebook's, not Python's."""
+_FENCED = re.compile(r"^[ \t>]*```[ \t]*(?:python|py|ipython)?[ \t]*\r?\n(.*?)^[ \t>]*```", re.M | re.S)
+_DRAWS = re.compile(r"\bprompt\s*=|\bpipe\w*\s*\(", re.IGNORECASE)
+
+
+def is_notebook(text: str) -> bool:
+    """Return whether a text begins as a notebook does."""
+    return text.lstrip()[:1] == "{" and '"cells"' in text
+
+
+def story_of_notebook(text: str) -> ForeignStory:
+    """Return the story that a notebook draws; raises NoStory where it draws none."""
+    if text.count("[") + text.count("{") + text.count(",") > _MOST_MARKS:
+        raise NoStory("is too large for a notebook; copy the cells that draw into a .py file")
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        reason = "it is nested too deep" if isinstance(error, RecursionError) else str(error)
+        raise NoStory(f"is no notebook, {reason}; save it again in Jupyter") from error
+    return _story_of_cells(list(_cells(document)))
+
+
+def _cells(document: object) -> Iterator[CodeCell]:
+    cells = document.get("cells") if isinstance(document, dict) else None
+    for number, cell in enumerate(cells if isinstance(cells, list) else [], 1):
+        if not isinstance(cell, dict) or cell.get("cell_type") != "code":
+            continue
+        source = cell.get("source", "")
+        lines = source if isinstance(source, list) else [source]
+        yield CodeCell(at=f"cell {number}, ", code="".join(line for line in lines if isinstance(line, str)))
+
+
+def story_of_script(text: str) -> ForeignStory:
+    """Return the story that a Python file draws; raises NoStory where it draws none."""
+    return _story_of_cells([CodeCell(at="", code=text)])
+
+
+def story_of_fences(text: str) -> ForeignStory | None:
+    """Return the story that the code in a Markdown text draws; None where no code there draws."""
+    cells = [
+        CodeCell(at=f"code at line {text.count(chr(10), 0, found.start()) + 1}, ", code=found[1])
+        for found in _FENCED.finditer(text)
+        if _DRAWS.search(found[1])
+    ]
+    return _story_of_cells(cells) if cells else None
+
+
+def _story_of_cells(cells: Sequence[CodeCell]) -> ForeignStory:
+    if sum(len(cell.code) + _BRACE * cell.code.count("{") for cell in cells) > MOST_CODE:
+        raise NoStory(f"must hold at most {MOST_CODE:,} letters of code; keep the part that draws")
+    reader = CodeReader()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the code that is read
+        for cell in cells:
+            _read(reader, cell)
+    rows, notes = rows_of_pictures(reader.drawn) if reader.drawn else reader.listed()
+    if not rows:
+        raise NoStory("holds no call that draws, such as pipe(prompt=…); give the notebook that draws")
+    if len(rows) != PANELS:
+        lines = ", ".join(row.at for row in rows[: PANELS + 1])
+        raise NoStory(f"must draw exactly {PANELS} pictures, draws {len(rows)} ({lines}); {_mend(rows)}")
+    return ForeignStory(rows=check_rows(rows), notes=notes)
+
+
+def _mend(rows: Sequence[ForeignPanel]) -> str:
+    return "save their eight prompts as lines of text" if len(rows) < PANELS else "keep those of the story"
+
+
+def _read(reader: CodeReader, cell: CodeCell) -> None:
+    """Read a cell; one that is no Python and draws is refused, another one is left out."""
+    if cell.code.lstrip().startswith("%%"):
+        return
+    code = _MAGIC.sub(lambda found: "pass" if found[0][:1] in "!%?" else "", cell.code)
+    try:
+        reader.read(CodeCell(at=cell.at, code=code))
+    except (SyntaxError, RecursionError, MemoryError, ValueError) as error:
+        if isinstance(error, NoStory):
+            raise
+        if _DRAWS.search(code):
+            line = getattr(error, "lineno", None) or 1
+            raise NoStory(
+                f"{cell.at}line {line}: is not Python that can be read; mend it, or delete it"
+            ) from error

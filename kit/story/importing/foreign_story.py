@@ -1,0 +1,96 @@
+"""Rows of a foreign story: a prompt each, and what else stands beside it."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from kit.story.story import PANELS
+
+LONGEST_PROMPT = 5_000
+"""Letters; a text encoder reads some hundred words."""
+_LABEL_INSIDE = re.compile(
+    r"(?:负面|反向|负向|正向|正面)?提示词\s*[:：]|【[^】]{0,4}提示词】|(?:旁白|画面描述)\s*[:：]"
+    r"|\b(?:negative )?prompt\s*[:：]",
+    re.IGNORECASE,
+)
+"""What begins another text within a prompt."""
+
+
+class NoStory(ValueError):
+    """A text that holds no story of this form; says what it lacks."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DrawingCall:
+    """What a notebook says of a picture beside its words; None where it says nothing."""
+
+    seed: int | None = None
+    steps: int | None = None
+    cfg: float | None = None
+    size: int | None = None
+    """Of a square picture, in pixels."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ForeignPanel:
+    """One panel as somebody wrote it."""
+
+    at: str
+    """Where it stands, in words such as `line 3`."""
+    prompt: str
+    """In one line."""
+    caption: str = ""
+    negative: str = ""
+    drawn: DrawingCall = field(default_factory=DrawingCall)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ForeignStory:
+    """Eight panels as somebody wrote them."""
+
+    rows: Sequence[ForeignPanel]
+    title: str = ""
+    notes: Sequence[str] = ()
+    """What was left out, and what was chosen where there was a choice."""
+
+
+def one_line(text: str) -> str:
+    r"""Return a text with single spaces and no line ends.
+
+    >>> one_line(" a cat,\n  asleep ")
+    'a cat, asleep'
+    """
+    return " ".join(text.split())
+
+
+_QUOTES = re.compile(r'"([^"]*)"|“([^“”]*)”|「([^「」]*)」|『([^『』]*)』|`([^`]*)`|\'([^\']*)\'')
+
+
+def unquoted(texts: Sequence[str]) -> list[str]:
+    """Return texts without the quotes around them, where all that say anything stand in quotes whole.
+
+    >>> unquoted(["“小猫”", '"小狗"']), unquoted(["“小猫”", "小狗"])
+    (['小猫', '小狗'], ['“小猫”', '小狗'])
+    """
+    found = [_QUOTES.fullmatch(text) for text in texts]
+    if not all(one or not text for one, text in zip(found, texts, strict=True)):
+        return list(texts)
+    return [one_line(one[one.lastindex or 0]) if one else "" for one in found]
+
+
+def check_rows(rows: Sequence[ForeignPanel], name: str = "rows") -> Sequence[ForeignPanel]:
+    """Return eight rows with a prompt each; raises NoStory for fewer, more or an empty one."""
+    empty = [row.at for row in rows if not any(letter.isalnum() for letter in row.prompt)]
+    if empty:
+        raise NoStory(f"{', '.join(empty[:PANELS])}: there is no prompt; each of the eight panels needs one")
+    for row in rows:
+        if label := _LABEL_INSIDE.search(row.prompt):
+            raise NoStory(f"{row.at}: the prompt holds {label[0]} give that a column or a line of its own")
+        if len(row.prompt) > LONGEST_PROMPT:
+            raise NoStory(
+                f"{row.at}: a prompt has at most {LONGEST_PROMPT:,} letters, got {len(row.prompt):,}"
+            )
+    if len(rows) != PANELS:
+        more = "write the others" if len(rows) < PANELS else "keep those of the story"
+        raise NoStory(f"must have exactly {PANELS} {name}, one a panel, got {len(rows)}; {more}")
+    return rows

@@ -1,0 +1,266 @@
+"""Lists as chat models write them: a heading a panel, below it lines such as `提示词：…` and `旁白：…`."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from kit.story.importing.columns import Column, best_prompt, label_of, plain_name, without_pictures_in_front
+from kit.story.importing.foreign_story import (
+    ForeignPanel,
+    ForeignStory,
+    NoStory,
+    check_rows,
+    one_line,
+    unquoted,
+)
+from kit.story.importing.markdown_tables import plain_cell
+from kit.story.importing.panel_numbers import Numbered, are_counted, check_numbers, numbered, with_dots
+from kit.story.importing.plain_lines import title_in
+from kit.story.story import PANELS
+
+_OPENING = re.compile(r"^(?:\s|>|#{1,6}\s|[-+•·]\s|\*(?!\*)\s)+")
+_FOR_ALL = re.compile(r"统一|通用|全局|公共|整体|所有|共用|shared|common|global|all|universal", re.IGNORECASE)
+_COMMAND = re.compile(r"^\s*/imagine\s+(?=prompt)")
+_ITEM = re.compile(r"^[\s>]*(?:[-+•·*]|#{1,6})\s")
+_RULE = re.compile(r"^[-=*_—~]{3,}$|^[\d:,.]+ --> [\d:,.]+$")
+"""A line between paragraphs; subtitles have times."""
+_TITLED = re.compile(r"^[（(【\[]([^）)】\]]{1,20})[）)】\]]\s*[:：]\s*(?=\S)")
+_FENCE = re.compile(r"^(?:`{3,}|~{3,})")
+_STRESSED = re.compile(r"^\*\*([^*]{1,200})\*\*\s*[:：]?\s*")
+_LABEL = re.compile(r"^(?P<name>[^:：，。,;；!！?？]{1,24}?)\s*[:：]\s*(?P<value>.*)$")
+_BRACKETED = re.compile(r"^【([^】]{1,12})】\s*[:：]?\s*")
+_INLINE = re.compile(
+    r"(?<=[\w。”’）)】！？；，｜])(?<!中文)(?<!英文)(?<!绘画)(?<!正向)(?<!负面)(?<!反向)"
+    r"(?:\s*[；;|｜，,]\s*|\s+|(?<=[。！？；，】])|(?=【))(?="
+    r"【(?:正向|正面|负面|反向|绘画|中文)?(?:提示词|旁白|文案|画面|画面描述|字幕)】"
+    r"|\**(?:(?:正向|正面|负面|反向|绘画|中文)?提示词|旁白|文案|画面描述)\**\s*[:：])"
+    r"|(?<=[.;|!?)\]\"'”`。；])\s*(?=\**(?:negative |positive )?prompt\**\s*:)",
+    re.IGNORECASE,
+)
+"""Before a label in the midst of a line."""
+_READ: frozenset[Column] = frozenset({"prompt", "negative", "caption", "picture", "title"})
+
+
+@dataclass(slots=True)
+class _Item:
+    """One panel of a list while it is read."""
+
+    line: int
+    number: int | None = None
+    title: str = ""
+    paragraphs: list[list[str]] = field(default_factory=lambda: [[]])
+    """Lines without a label; the first ones stand right below the title."""
+    said: dict[Column, list[str]] = field(default_factory=dict)
+    prompts: dict[str, list[str]] = field(default_factory=dict)
+    """By their labels, where a panel has them in two languages."""
+
+    def text(self, column: Column) -> str:
+        """Return what stands under labels of a kind, in one line."""
+        return one_line(" ".join(self.said.get(column, ())))
+
+    def told(self) -> bool:
+        """Return whether anything but a negative prompt stands under a label."""
+        return bool(self.said.keys() - {"negative"})
+
+    def below(self) -> str:
+        """Return the words without a label right below the title."""
+        return one_line(" ".join(self.paragraphs[0]))
+
+    def body(self) -> list[str]:
+        """Return the paragraphs without a label that say anything."""
+        return [words for lines in self.paragraphs if (words := one_line(" ".join(lines)))]
+
+
+class _ListReader:
+    """Where in a text we are, and the lists that were found."""
+
+    def __init__(self) -> None:
+        self.lists: list[list[_Item]] = []
+        self.left_out: list[str] = []
+        self.shared = ""
+        """What no panel shall show, where a list says it once."""
+        self._open: list[str] | None = None
+        """The lines of the label that was last read, as long as no blank line ended it."""
+        self._fenced = self._named = False
+
+    def read(self, line: int, text: str) -> None:
+        """Take one line."""
+        if _FENCE.match(text.strip()):
+            self._fenced = not self._fenced
+            return
+        bare = without_pictures_in_front(_OPENING.sub("", text))
+        if not bare or _RULE.match(bare):
+            self._end_paragraph()
+        elif not self._heads(line, bare) and not self._labels(line, bare):
+            self._continues(bare, _ITEM.match(text) is not None)
+
+    def _end_paragraph(self) -> None:
+        if self._open and not self._fenced:
+            self._open = None
+        if self.lists and (self.lists[-1][-1].paragraphs[-1] or len(self.lists[-1][-1].paragraphs) == 1):
+            self.lists[-1][-1].paragraphs.append([])
+
+    def _heads(self, line: int, bare: str) -> bool:
+        """Take the heading of a panel; return whether it is one."""
+        stressed = _STRESSED.match(bare)
+        found = numbered(stressed[1].strip() if stressed else bare)
+        if found is None:
+            return False
+        if not self._counts(line, found):
+            return self._labels(line, found.rest)
+        item, self._open = self.lists[-1][-1], None
+        behind = bare[stressed.end() :].strip() if stressed else ""
+        if stressed and behind:
+            item.title = plain_cell(found.rest)
+            if not self._labels(line, behind):
+                item.paragraphs[0].append(plain_cell(behind))
+        else:
+            self._title(line, item, found.rest)
+        return True
+
+    def _counts(self, line: int, found: Numbered) -> bool:
+        """Begin the panel of a number that goes on, or a new list; return whether it did."""
+        last = self.lists[-1][-1].number if self.lists else None
+        goes_on = last is not None and found.named == self._named and found.number == last + 1
+        begins = last is None or (found.named and not self._named)
+        begins = begins or (found.named == self._named and found.number < 2)
+        if goes_on:
+            self.lists[-1].append(_Item(line=line, number=found.number))
+        elif begins:
+            self.lists.append([_Item(line=line, number=found.number)])
+            self._named = found.named
+        return goes_on or begins
+
+    def _title(self, line: int, item: _Item, rest: str) -> None:
+        """Read what stands behind a number: a title, `**title**: words` or `提示词：words`."""
+        stressed = _STRESSED.match(rest) or _TITLED.match(rest)
+        behind = rest[stressed.end() :].strip() if stressed else ""
+        if self._labels(line, rest):
+            return
+        if stressed and behind:
+            item.title = plain_cell(stressed[1].rstrip(":："))
+            item.paragraphs[0].append(plain_cell(behind))
+        else:
+            item.title = plain_cell(rest)
+
+    def _labels(self, line: int, bare: str) -> bool:
+        """Take `label: words`; return whether it is one."""
+        plain, opening = bare.replace("**", "").replace("__", ""), _BRACKETED.match(bare)
+        if opening and label_of(opening[1]) in _READ:
+            plain = f"{opening[1]}：{plain[opening.end() :]}"
+        found = _LABEL.match(plain)
+        column = label_of(found["name"]) if found else "other"
+        if found is None or column not in _READ:
+            return found is not None and self._leaves_out(found["name"])
+        if not self.lists or (self.lists[-1][-1].number is None and column in self.lists[-1][-1].said):
+            self.lists[-1:] = [[*(self.lists[-1] if self.lists else []), _Item(line=line)]]
+        item = self.lists[-1][-1]
+        if column == "negative" and _FOR_ALL.search(found["name"]):
+            self.shared = plain_cell(found["value"])
+            return True
+        name = one_line(found["name"]).casefold()
+        if column == "prompt" and name in item.prompts:
+            raise NoStory(f"line {line}: is a second prompt of one panel; keep one, or number the panels")
+        if column == "prompt":
+            item.line = line if not item.prompts else item.line
+            self._open = item.said["prompt"] = item.prompts.setdefault(name, [])
+        else:
+            self._open = item.said.setdefault(column, [])
+        if value := plain_cell(found["value"]):
+            self._open.append(value)
+        return True
+
+    def _leaves_out(self, name: str) -> bool:
+        """Leave a label out that we do not know, where labels are used; return whether it was."""
+        if self._fenced or not self.lists or not self.lists[-1][-1].said:
+            return False
+        self._open = None
+        self.left_out.append(plain_name(name))
+        return True
+
+    def _continues(self, bare: str, begins_item: bool) -> None:
+        if self._open and begins_item and not self._fenced:
+            self._open = None
+        if self._open is not None:
+            self._open.append(plain_cell(bare))
+        elif self.lists:
+            self.lists[-1][-1].paragraphs[-1].append(plain_cell(bare))
+
+
+def story_of_list(text: str) -> ForeignStory | None:
+    """Return the story of a list of panels, None where there is no list; raises NoStory for a faulty one."""
+    reader = _ListReader()
+    lines = with_dots(re.split(r"\r\n|\r|\n", text))
+    check_numbers(lines)
+    for number, line in enumerate(lines, 1):
+        for part in _INLINE.sub("\n", _COMMAND.sub("", line)).split("\n"):
+            reader.read(number, part)
+    labelled = [items for items in reader.lists if any("prompt" in item.said for item in items)]
+    counted = [items for items in reader.lists if are_counted([item.number for item in items])]
+    alone = [item for items in reader.lists for item in items if item.number is None and not item.told()]
+    shared = reader.shared or next((item.text("negative") for item in alone), "")
+    of_panels = [items for items in counted if len(items) == PANELS] or sorted(counted, key=len)[-1:]
+    lists = [_labelled(items, shared) for items in labelled] or [_bare(items) for items in of_panels]
+    if not lists:
+        return None
+    eight = [rows for rows in lists if len(rows) == PANELS]
+    if len(eight) > 1:
+        first = " and ".join(rows[0].at for rows in eight)
+        raise NoStory(f"holds {len(eight)} lists of eight panels, they begin in {first}; keep one of them")
+    rows = check_rows(eight[0] if eight else max(lists, key=len), "panels")
+    left = [f"left out: {', '.join(dict.fromkeys(reader.left_out))}"] if reader.left_out else []
+    labels = [label for label in _labels(labelled) if label != _best(labelled)]
+    left += [f"left out: the prompts behind {', '.join(labels)}"] if labels else []
+    others = [f"left out: {one[0].at}, a prompt outside the list" for one in lists if one is not rows]
+    return ForeignStory(rows=rows, title=title_in(text), notes=[*left, *others])
+
+
+def _labelled(items: Sequence[_Item], shared: str) -> list[ForeignPanel]:
+    """Return panels whose prompts have labels; `shared` is what every panel shall not show."""
+    told = [item for item in items if item.told() or item.number is not None]
+    best = _best([items])
+    for item in told:
+        item.said["prompt"] = item.prompts.get(best, item.said.get("prompt", []))
+    prompts = unquoted([item.text("prompt") for item in told])
+    negatives = unquoted([item.text("negative") or shared for item in told])
+    captions = [_caption(item) for item in told]
+    return [
+        ForeignPanel(at=f"line {item.line}", prompt=prompt, negative=negative, caption=caption)
+        for item, prompt, negative, caption in zip(told, prompts, negatives, captions, strict=True)
+    ]
+
+
+def _labels(lists: Sequence[Sequence[_Item]]) -> list[str]:
+    """Return the labels of prompts, each once."""
+    return list(dict.fromkeys(label for items in lists for item in items for label in item.prompts))
+
+
+def _best(lists: Sequence[Sequence[_Item]]) -> str:
+    """Return which of several labels of prompts is taken."""
+    labels = _labels(lists)
+    return labels[best_prompt(labels, range(len(labels)))] if labels else ""
+
+
+def _caption(item: _Item) -> str:
+    said = (item.text("caption"), item.below(), item.text("picture"), item.text("title"), item.title)
+    return next(filter(None, said), "")
+
+
+def _bare(items: Sequence[_Item]) -> list[ForeignPanel]:
+    """Return panels that are a number and words: below each title stands a text, or below none."""
+    if not any(item.title or item.body() for item in items):
+        picture = "; name 画面 so if it is what shall be drawn" if items[0].text("picture") else ""
+        raise NoStory(f"line {items[0].line}: no panel has a line that begins 提示词： or Prompt:{picture}")
+    # what follows the last panel is a sentence to the reader
+    paragraphs = max((len(item.body()) for item in items[:-1]), default=0)
+    bodies = [" ".join(item.body()[: max(paragraphs, bool(item.below()))]) for item in items]
+    if not all(bodies):
+        if wrapped := next((item for item, body in zip(items, bodies, strict=True) if body), None):
+            raise NoStory(f"line {wrapped.line}: words stand below this line; write each prompt in one line")
+        bodies = []
+    titles = [item.title for item in items]
+    captions = [item.text("caption") or (item.title if bodies else "") for item in items]
+    return [
+        ForeignPanel(at=f"line {item.line}", prompt=prompt, caption=caption)
+        for item, prompt, caption in zip(items, unquoted(bodies or titles), captions, strict=True)
+    ]

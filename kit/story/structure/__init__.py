@@ -1,0 +1,1 @@
+"""Plain prompts taken apart: clauses with roles, the characters and places that come back."""

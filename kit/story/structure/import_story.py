@@ -1,0 +1,54 @@
+"""A file that somebody has becomes a story's TOML file: read, taken apart, written."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from kit.errors import InputError
+from kit.files.atomic_write import write_atomic
+from kit.files.text.toml_text import parse_toml
+from kit.story.importing.foreign_story import ForeignPanel
+from kit.story.importing.read_story import read_foreign_story
+from kit.story.story import Story
+from kit.story.structure.story_text import story_toml
+from kit.story.structure.structured_story import StructuredStory, structured
+
+
+def import_story(table: Path, out: Path) -> StructuredStory:
+    """Write the story in a file of any form to `out`, a .toml file that is not there yet.
+
+    Raises InputError with what the file lacks and what to do; then nothing is written.
+    """
+    if out.suffix.lower() != ".toml":
+        raise InputError(str(out), ["a story's file ends in .toml: name it so behind --out"])
+    if out.is_dir():
+        raise InputError(str(out), ["is a folder: name a file in it behind --out"])
+    if out.exists() or out.is_symlink():
+        raise InputError(str(out), ["is there already: choose another --out, or delete it first"])
+    found = read_foreign_story(table)
+    made = structured(found, table.stem)
+    made = replace(made, notes=[*made.notes, *_settings_notes(found.rows)])
+    text = story_toml(made.story, [*_said_on_top(table, made), *made.notes])
+    assert Story.model_validate(parse_toml(text)) == made.story, "what is written is what was made"
+    write_atomic(out, text.encode())
+    return made
+
+
+def _said_on_top(table: Path, made: StructuredStory) -> Iterator[str]:
+    yield f"Imported from {table.name}; each panel's prompt, as authored, is what stood there."
+    for text in made.style:
+        yield f"{text} stands in every panel: where a LoRA's trigger says it, delete these clauses."
+
+
+def _settings_notes(rows: Sequence[ForeignPanel]) -> list[str]:
+    """Return what a notebook drew its panels with, as an experiment's lines; nothing where it says none."""
+    seeds = [row.drawn.seed for row in rows if row.drawn.seed is not None]
+    lines = [f"seeds = {sorted(set(seeds))}"] if seeds else []
+    for key in ("steps", "cfg", "size"):
+        values = {getattr(row.drawn, key) for row in rows} - {None}
+        if len(values) == 1:
+            lines.append(f"{key} = {values.pop()}")
+    if not lines:
+        return []
+    each = f"; the panels had the seeds {', '.join(map(str, seeds))}" if len(set(seeds)) > 1 else ""
+    return [f"a story holds no settings{each}: write into the experiment {', '.join(lines)}"]

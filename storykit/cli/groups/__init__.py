@@ -1,0 +1,1 @@
+"""Commands of two words, a file a group."""
