@@ -30,6 +30,8 @@ AHEAD = 0.15
 """How much more a token has to show a bystander than a hero, of the same range, to read half as much."""
 FAINTEST = 1e-4
 """What a token outside the mask counts."""
+BIAS_WIDTH = 8
+"""Numbers that a query is longer by for its bias; fast attention asks for widths of whole eights."""
 
 
 class AnchoredRow(NamedTuple):
@@ -48,6 +50,15 @@ class AnchoredRow(NamedTuple):
         return math.log(share / (1 - share) / len(self.anchors))
 
 
+class BiasFactors(NamedTuple):
+    """Numbers added to attention scores, as two factors: query @ key.T."""
+
+    query: Tensor
+    """(tokens, 2)."""
+    key: Tensor
+    """(keys, 2)."""
+
+
 @dataclass(kw_only=True, slots=True)
 class Sharing:
     """Who reads whom in the calls of the UNet to come, and what is known of the anchors so far."""
@@ -59,7 +70,7 @@ class Sharing:
     """Where in a row's text the words for its figures stand: of an anchor's row for its subject; of a reader
     that shows bystanders for the subject of each of its anchors, then for them."""
     _seen: dict[int, Tensor] = field(default_factory=dict)
-    _biases: dict[tuple[int, int], Tensor] = field(default_factory=dict)
+    _biases: dict[tuple[int, int], BiasFactors] = field(default_factory=dict)
     _noted: dict[int, list[Tensor]] = field(default_factory=dict)
 
     def note(self, row: int, attention: Tensor) -> None:
@@ -81,51 +92,43 @@ class Sharing:
         counts = sorted({len(reader.anchors) for reader in self.readers})
         return [[reader for reader in self.readers if len(reader.anchors) == count] for count in counts]
 
-    def bias(self, reader: AnchoredRow, query: Tensor) -> Tensor:
-        """Return what is added to a reader's scores of its own tokens, 0, and of its anchors' tokens.
+    def bias(self, reader: AnchoredRow, query: Tensor) -> BiasFactors:
+        """Return what is added to a reader's scores: 0 for its own tokens, more or less for its anchors'.
 
         Args:
             reader: the row.
-            query: (B, heads, tokens, width); it gives tokens, device and precision.
-
-        Returns:
-            (tokens, keys), or (1, keys) where all its tokens read alike.
+            query: (B, heads, tokens, width); it gives tokens and device.
         """
-        tokens = query.shape[2]
-        key = (reader.row, tokens)
+        key = (reader.row, query.shape[2])
         if key not in self._biases:
-            self._biases[key] = self._bias(reader, query)
+            self._biases[key] = self._bias(reader, query.new_zeros(query.shape[2], dtype=torch.float32))
         return self._biases[key]
 
-    def _bias(self, reader: AnchoredRow, query: Tensor) -> Tensor:
-        tokens = query.shape[2]
-        kept = self._kept(reader, tokens).to(query.device)
-        parts = [query.new_zeros(len(kept), tokens)]
-        for anchor in reader.anchors:
-            weights = self._weights(anchor, tokens)
-            read = kept + reader.shift + (0 if weights is None else weights)
-            parts.append(read.to(query).expand(-1, tokens))
-        return torch.cat(parts, dim=1)
+    def _bias(self, reader: AnchoredRow, zeros: Tensor) -> BiasFactors:
+        weights = torch.cat([self._weights(anchor, zeros) for anchor in reader.anchors]) + reader.shift
+        query = torch.stack([zeros + 1, self._kept(reader, zeros)], dim=1)
+        key = torch.stack([weights, torch.ones_like(weights)], dim=1)
+        return BiasFactors(query, torch.cat([zeros[:, None].expand(-1, 2), key]))
 
-    def _weights(self, anchor: int, tokens: int) -> Tensor | None:
-        """Return the logarithm of what each of an anchor's tokens counts, mean 1; None for all the same."""
+    def _weights(self, anchor: int, zeros: Tensor) -> Tensor:
+        """Return the logarithm of what each of an anchor's tokens counts, mean 1; (tokens,)."""
         if anchor not in self._seen:
-            return None
-        [shown] = self._shown(anchor, tokens)
+            return zeros
+        [shown] = self._shown(anchor, len(zeros))
         mask = torch.sigmoid((shown - HALF) / SOFT).clamp(min=FAINTEST)
         return (mask / mask.mean()).log()
 
-    def _kept(self, reader: AnchoredRow, tokens: int) -> Tensor:
-        """Return the logarithm of how much each token of a reader reads, (tokens, 1); (1, 1) for all alike.
+    def _kept(self, reader: AnchoredRow, zeros: Tensor) -> Tensor:
+        """Return the logarithm of how much each token of a reader reads, (tokens,).
 
         A token that shows a bystander rather than a hero does not read.
         """
         if reader.row not in self._seen:
-            return torch.zeros(1, 1)
-        shown = self._shown(reader.row, tokens)
+            return zeros
+        shown = self._shown(reader.row, len(zeros))
         heroes, bystanders = shown.tensor_split([len(reader.anchors)])
         ahead = heroes.amax(dim=0) + AHEAD - bystanders.amax(dim=0)
-        return torch.sigmoid(ahead / SOFT).clamp(min=FAINTEST).log()[:, None]
+        return torch.sigmoid(ahead / SOFT).clamp(min=FAINTEST).log()
 
     def _shown(self, row: int, tokens: int) -> Tensor:
         """Return how much each token shows each figure of a row, (figures, tokens), from 0 to 1."""
@@ -161,7 +164,10 @@ class SharedAttention(nn.Module):
             _heads(layer(states), self.attention.num_heads)
             for layer in (self.attention.to_q, self.attention.to_k, self.attention.to_v)
         )
-        read = F.scaled_dot_product_attention(query, key, value)
+        read = torch.empty_like(query)
+        reading = {reader.row for reader in sharing.readers}
+        alone = [row for row in range(len(states)) if row % sharing.rows not in reading]
+        read[alone] = F.scaled_dot_product_attention(query[alone], key[alone], value[alone])
         for first in range(0, len(states), sharing.rows):
             for readers in sharing.groups():
                 rows = [first + reader.row for reader in readers]
@@ -171,10 +177,7 @@ class SharedAttention(nn.Module):
                     for part in (key, value)
                 )
                 biases = [sharing.bias(reader, query) for reader in readers]
-                tallest = max(map(len, biases))
-                bias = torch.stack([one.expand(tallest, -1) for one in biases])[:, None]
-                bias = bias.expand(-1, -1, states.shape[1], -1)
-                read[rows] = F.scaled_dot_product_attention(query[rows], keys, values, attn_mask=bias)
+                read[rows] = _attended(query[rows], keys, values, biases)
         merged: Tensor = self.attention.to_out(read.transpose(1, 2).flatten(2))
         return merged
 
@@ -214,3 +217,21 @@ class WatchedAttention(nn.Module):
 
 def _heads(states: Tensor, heads: int) -> Tensor:
     return states.view(*states.shape[:2], heads, -1).transpose(1, 2)
+
+
+def _attended(query: Tensor, key: Tensor, value: Tensor, biases: Sequence[BiasFactors]) -> Tensor:
+    """Return what queries read, (B, heads, tokens, width), with a bias for each row of the batch.
+
+    The biases go into the products, as further numbers of each query and key: only slower kernels take a mask
+    of tokens x keys.
+    """
+    width = query.shape[3]
+    factors = (torch.stack(part)[:, None] for part in zip(*biases, strict=True))
+    queries, keys = (F.pad(part, (0, BIAS_WIDTH - 2)).to(query) for part in factors)
+    heads = query.shape[1]
+    wide = (
+        torch.cat([query, queries.expand(-1, heads, -1, -1)], dim=3),
+        torch.cat([key, keys.expand(-1, heads, -1, -1) * math.sqrt(width)], dim=3),
+        F.pad(value, (0, BIAS_WIDTH)),
+    )
+    return F.scaled_dot_product_attention(*wide, scale=1 / math.sqrt(width))[..., :width]

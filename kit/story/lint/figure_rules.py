@@ -4,6 +4,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 
 from kit.story.lexicon import AGE, SORT_OF, figures_in, simplified
 from kit.story.lint.appearances import Appearance, Reading
@@ -177,9 +178,11 @@ def _sometimes_named(
         silent = tuple(one.panel for one in seen if trait not in about[one.panel].traits())
         if silent and len(silent) < len(seen):
             sometimes.setdefault(silent, []).append(trait)
+    saying = {silent: [one for one in seen if one.panel not in silent] for silent in sometimes}
+    clauses = [_clauses_naming(reading, saying[silent][0], traits) for silent, traits in sometimes.items()]
+    words = _joined(reading.words(fullest), *dict.fromkeys(chain.from_iterable(clauses)))
     for silent, traits in sometimes.items():
-        said = [one for one in seen if one.panel not in silent]
-        words = _with_said(reading, fullest, said[0], traits)
+        said = saying[silent]
         yield Finding(
             rule="looks-not-named",
             panels=silent,
@@ -228,10 +231,17 @@ def _clause_with(reading: Reading, one: Appearance, item: str) -> str:
 
 def _with_said(reading: Reading, fullest: Appearance, one: Appearance, traits: Sequence[Trait]) -> str:
     """Return the words of a figure with the clauses of a panel that name traits."""
-    words = reading.words(fullest)
-    clauses = [
+    return _joined(reading.words(fullest), *_clauses_naming(reading, one, traits))
+
+
+def _clauses_naming(reading: Reading, one: Appearance, traits: Sequence[Trait]) -> list[str]:
+    """Return the clauses behind a figure that name traits."""
+    return [
         piece.text
         for piece in reading.pieces[one.panel - 1]
         if piece.start >= one.end and any(trait in looks_of(piece.text).traits() for trait in traits)
     ]
+
+
+def _joined(words: str, *clauses: str) -> str:
     return (", " if words.isascii() else "，").join([words, *clauses])

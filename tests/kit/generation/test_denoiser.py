@@ -8,6 +8,7 @@ from torch import nn
 
 from kit.errors import LoraError
 from kit.experiment.config import DrawSettings
+from kit.generation.anchors.shared_attention import AnchoredRow, Sharing
 from kit.generation.denoiser import Denoiser
 from kit.generation.painter import BatchPlan
 from kit.lora.formats import LoraPair
@@ -121,7 +122,7 @@ def test_the_unet_is_compiled_once_for_full_batches(painter, cfg, rows):
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # inside torch
-def test_compiled_blocks_predict_the_same_and_other_batches_run_as_before():
+def test_compiled_blocks_predict_the_same_with_anchors_too_and_other_batches_run_as_before():
     engine = Denoiser(load_base(toy_base()).unet())
     chance = torch.Generator().manual_seed(0)
     rows, text = torch.randn(2, 4, 8, 8, generator=chance), torch.randn(2, 256, 32, generator=chance)
@@ -131,7 +132,13 @@ def test_compiled_blocks_predict_the_same_and_other_batches_run_as_before():
             engine.set_text(text[:count])
             return engine(rows[:count], torch.tensor([500]), time_ids(count, 64), text[:count, 0])
 
-    before = [predict(2), predict(1)]
+    matched = Sharing(rows=2, readers=[AnchoredRow(1, (0,), 0.7)], watched={})
+    plans = ((2, None), (1, None), (2, matched), (2, None))
+    before = []
+    for count, sharing in plans:
+        engine.share(sharing)
+        before.append(predict(count))
     engine.compile(rows=2)
-    for count, expected in zip((2, 1), before, strict=True):
+    for (count, sharing), expected in zip(plans, before, strict=True):
+        engine.share(sharing)
         torch.testing.assert_close(predict(count), expected, rtol=0, atol=1e-4)

@@ -128,6 +128,21 @@ def test_what_only_some_panels_say_of_the_looks_is_to_be_said_in_all():
         "一个黑色长发的小女孩，坐着，红色裙子", "一个黑色长发的小女孩，跑步", "一个黑色长发的小女孩，跳舞"
     )
     assert told(some, LOOKS) == [([2, 3], "一个黑色长发的小女孩，红色裙子")]
+    both = plain_story(
+        "一个小女孩，紫色短发，粉色裙子，坐着", "一个小女孩，紫色短发，跑步", "一个小女孩，跳舞"
+    )
+    character = clause_story(
+        {"girl": "一个小女孩"},
+        "subject: @girl | detail: 紫色短发 | detail: 粉色裙子 | action: 坐着",
+        "subject: @girl | detail: 紫色短发 | action: 跑步",
+        "subject: @girl | action: 跳舞",
+    )
+    whole = "一个小女孩，紫色短发，粉色裙子"
+    assert {instead for _, instead in told(both, DIFFER)} == {whole}
+    assert told(character, LOOKS) == [
+        ([2, 3], f'[characters.girl] text = "{whole}"'),
+        ([3], f'[characters.girl] text = "{whole}"'),
+    ], "whichever is written, nothing is lost"
     english = plain_story("a cat with a bell, sitting, black fur", "a cat with a bell, running")
     assert told(english, LOOKS) == [([2], "a cat, black fur")]
 
