@@ -289,7 +289,7 @@ def _check_faults(faults: Sequence[str]) -> None:
 def _bare(items: Sequence[_Item]) -> list[ForeignPanel]:
     """Return panels that are a number and words: below each title stands a text, or below none."""
     if not any(item.title or item.body() for item in items):
-        picture = "; name 画面 so if it is what shall be drawn" if items[0].text("picture") else ""
+        picture = "; write so for 画面 if it is what shall be drawn" if items[0].text("picture") else ""
         raise NoStory(f"line {items[0].line}: no panel has a line that begins 提示词： or Prompt:{picture}")
     # what follows the last panel is a sentence to the reader
     paragraphs = max((len(item.body()) for item in items[:-1]), default=0)

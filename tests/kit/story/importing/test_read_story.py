@@ -249,7 +249,7 @@ def test_a_place_is_told_by_line(tmp_path: Path) -> None:
         (
             TABLE.replace("提示词", "旁白"),
             "line 1: no column is called 提示词 or Prompt, it has 序号, 画面, 旁白; if 画面 is what "
-            "shall be drawn, name it so",
+            "shall be drawn, call that column 提示词",
         ),
         (
             f"{TABLE}\n\n另一版：\n\n{TABLE}",
