@@ -1,12 +1,13 @@
 """The story in a file that was written for people or another program: which form it has, and its rows."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from kit.errors import InputError
 from kit.files.documents import read_bytes
 from kit.files.path_contents import kind_at, taken_by
+from kit.files.text.invisible_marks import invisible_mark
 from kit.files.text.text_encodings import decode_text
 from kit.story.foreign_syntax import foreign_marks
 from kit.story.importing.code.notebooks import (
@@ -54,11 +55,22 @@ def read_foreign_story(path: Path) -> ForeignStory:
         story = _reader_of(path, decoded.text)(decoded.text)
     except ValueError as error:
         raise InputError(str(path), [str(error)]) from error
-    faults = [f"{row.at}: {told}" for row in story.rows for told in foreign_marks(row.prompt)]
-    faults += [f"{row.at}, negative: {told}" for row in story.rows for told in foreign_marks(row.negative)]
-    if faults:
+    if faults := list(_faults_of(story)):
         raise InputError(str(path), faults)
     return story
+
+
+def _faults_of(story: ForeignStory) -> Iterator[str]:
+    """Yield what in the words of a story would be drawn as words, or what nobody sees."""
+    for row in story.rows:
+        for at, text in ((row.at, row.prompt), (f"{row.at}, negative", row.negative)):
+            yield from (f"{at}: {told}" for told in foreign_marks(text))
+    for at, text in (
+        ("the title", story.title),
+        *((f"{row.at}, caption", row.caption) for row in story.rows),
+    ):
+        if mark := invisible_mark(text):
+            yield f"{at}: holds {mark[1]}; delete it, or type the words anew"
 
 
 def _another_kind(path: Path) -> str:

@@ -258,6 +258,7 @@ def test_a_place_is_told_by_line(tmp_path: Path) -> None:
         (TABLE.replace("傍晚", "傍晚|黄昏"), "line 3: has 4 cells where the headers are 3; "),
         (TABLE.replace("傍晚", "(傍晚:1.3)"), "line 3: '(傍晚:1.3)' is a weight in A1111; "),
         (TABLE.replace("傍晚", "傍\u200b晚"), "line 3: holds U+200B, which nobody sees"),
+        (TABLE.replace("第1天", "第\u200b1天"), "line 3, caption: holds U+200B, which nobody sees"),
         (lines("第{c}格\n旁白：{s}"), "line 1: no panel has a line that begins 提示词： or Prompt:"),
         (
             lines("第{c}格\n提示词：{p}").replace(f"提示词：{PROMPTS[4]}", "旁白：没了"),

@@ -160,6 +160,14 @@ def test_names_are_characters() -> None:
     assert list(told(english))[:2] == ["lily", "mr_tom"]
 
 
+@pytest.mark.parametrize("first", ["樱花飘落", "人山人海", "Paris", "樱花"])
+def test_what_only_stands_first_is_nobodys_name(first: str) -> None:
+    assert not made(f"{first}，在公园，小猫\n" * 4 + "一只小狗，跑\n" * 4).story.characters.keys() - {
+        "cat",
+        "dog",
+    }
+
+
 def test_english_stories_have_english_commas() -> None:
     story = made(ENGLISH).story
     assert story.language == "en"
