@@ -64,13 +64,13 @@ def with_names(panels: Panels) -> Panels:
         if len(rest) > 1 and rest[0].role == "unknown" and _NAME.fullmatch(rest[0].text):
             named[rest[0].text] += 1
             doing[rest[0].text] += rest[1].role == "action"
-    shared = {panel[0].text if len(panel) > 1 else "" for panel in panels} - {""}
-    style = shared if len(shared) == 1 and all(len(panel) > 1 for panel in panels) else set()
     names = {
         text for text, count in named.items() if count > 1 and (_is_known_name(text) or doing[text] == count)
     }
+    shared = {panel[0].text if len(panel) > 1 else "" for panel in panels}
+    style = shared - names if len(shared) == 1 else set()
     return [
-        [_renamed(clause, names - style, style if at == 0 else set()) for at, clause in enumerate(panel)]
+        [_renamed(clause, names, style if at == 0 else set()) for at, clause in enumerate(panel)]
         for panel in panels
     ]
 
@@ -167,18 +167,21 @@ def _core(text: str) -> list[str]:
 def _looks_behind(panels: Panels, text: str) -> tuple[str, ...]:
     """Return the clauses of looks that stand behind a subject wherever it is said word for word."""
     behind = [
-        [clause.text for clause in panel[at + 1 :]]
+        panel[at + 1 :]
         for panel in panels
         for at, clause in enumerate(panel)
         if clause.text == text and clause.role == "subject"
     ]
-    if len(behind) < 2:
-        return ()
     shared: list[str] = []
-    for texts in zip(*behind, strict=False):
-        if len(set(texts)) > 1 or not tells_looks(texts[0]):
+    for clauses in zip(*behind, strict=False) if len(behind) > 1 else ():
+        first = clauses[0]
+        if (
+            any(clause != first for clause in clauses)
+            or first.role != "detail"
+            or not tells_looks(first.text)
+        ):
             break
-        shared.append(texts[0])
+        shared.append(first.text)
     return tuple(shared)
 
 
