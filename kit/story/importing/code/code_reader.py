@@ -4,13 +4,14 @@ import ast
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from kit.story.importing.code.constant_code import UNKNOWN, value_of
+from kit.story.importing.code.constant_code import UNKNOWN, bound, value_of
 from kit.story.importing.code.drawing_calls import DrawnPicture, name_of, prompt_in, settings_in
 from kit.story.importing.foreign_story import ForeignPanel, NoStory, one_line
 from kit.story.story import PANELS
 
-_MOST_NODES = 300_000
+_MOST_NODES = 100_000
 """Parts of code that are looked at, each round of a loop anew."""
+_MOST_PICTURES = 500
 _DEEPEST = 12
 """Blocks and functions inside each other."""
 _SEEDS = ("manual_seed", "seed_everything", "manual_seed_all")
@@ -138,14 +139,10 @@ class CodeReader:
         return value_of(node, self._names)
 
     def _bind(self, target: ast.expr | None, value: object) -> None:
-        if isinstance(target, ast.Name):
-            self._names[target.id] = value
-        elif isinstance(target, ast.Tuple | ast.List):
-            values = value if isinstance(value, list) else []
-            for at, part in enumerate(target.elts):
-                self._bind(part, values[at] if at < len(values) else UNKNOWN)
-        elif isinstance(target, ast.Subscript):
+        if isinstance(target, ast.Subscript):
             self._put(target, value)
+        elif target is not None:
+            self._names |= bound(target, value)
 
     def _put(self, target: ast.Subscript, value: object) -> None:
         owner, key = value_of(target.value, self._names), value_of(target.slice, self._names)
@@ -237,7 +234,10 @@ class CodeReader:
         if prompt is None:
             return
         settings = settings_in(named, self._seed)
-        for words in prompt if isinstance(prompt, list) else [prompt]:
+        prompts = prompt if isinstance(prompt, list) else [prompt]
+        if len(self.drawn) + len(prompts) > _MOST_PICTURES:
+            raise NoStory(f"{self._at}line {call.lineno}: draws too many pictures; keep those of the story")
+        for words in prompts:
             self._pictures[id(call)] = DrawnPicture(
                 at=f"{self._at}line {call.lineno}",
                 prompt=words,

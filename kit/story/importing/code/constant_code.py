@@ -1,13 +1,17 @@
 """What the constants of Python code say, without running it: texts, numbers, lists, and what joins them."""
 
 import ast
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 UNKNOWN: Final = object()
 """What only running the code would tell."""
-LONGEST = 20_000
+LONGEST = 10_000
 """Letters of a text and items of a list that code may make."""
+
+_MOST_ITEMS = 200
+"""Of a comprehension."""
+_TEXT_METHODS = ("strip", "lstrip", "rstrip", "split", "splitlines", "replace", "lower", "title")
 
 Names = Mapping[str, object]
 
@@ -59,6 +63,8 @@ def _formatted(node: ast.FormattedValue, names: Names) -> object:
 
 def _binary(node: ast.BinOp, names: Names) -> object:
     left, right = value_of(node.left, names), value_of(node.right, names)
+    if isinstance(node.op, ast.Mod) and isinstance(left, str):
+        return _percent(left, right)
     if not isinstance(node.op, ast.Add):
         return UNKNOWN
     if isinstance(left, str) and isinstance(right, str):
@@ -68,11 +74,55 @@ def _binary(node: ast.BinOp, names: Names) -> object:
     return left + right if isinstance(left, list) and isinstance(right, list) else UNKNOWN
 
 
+def _percent(text: str, value: object) -> object:
+    """Read `"%s，在家" % name`; other marks than %s are not read."""
+    parts, values = text.split("%s"), value if isinstance(value, list) else [value]
+    if len(parts) != len(values) + 1 or any("%" in part for part in parts):
+        return UNKNOWN
+    return _one_text("", [part for pair in zip(parts, [*values, ""], strict=True) for part in pair])
+
+
 def _subscript(node: ast.Subscript, names: Names) -> object:
-    whole, key = value_of(node.value, names), value_of(node.slice, names)
+    whole = value_of(node.value, names)
+    if isinstance(node.slice, ast.Slice):
+        return _part(whole, node.slice, names)
+    key = value_of(node.slice, names)
     if isinstance(whole, list) and isinstance(key, int) and -len(whole) <= key < len(whole):
         return whole[key]
     return whole.get(key, UNKNOWN) if isinstance(whole, dict) and isinstance(key, str | int) else UNKNOWN
+
+
+def _part(whole: object, bounds: ast.Slice, names: Names) -> object:
+    """Read `list[:8]`."""
+    ends = [value_of(end, names) if end else None for end in (bounds.lower, bounds.upper, bounds.step)]
+    known = [end for end in ends if end is None or isinstance(end, int)]
+    if len(known) < len(ends) or ends[2] == 0 or not isinstance(whole, list | str):
+        return UNKNOWN
+    return whole[known[0] : known[1] : known[2]]
+
+
+def _comprehension(node: ast.ListComp | ast.GeneratorExp, names: Names) -> object:
+    """Read `[f"{style}，{one}" for one in list]`."""
+    only = node.generators[0]
+    if any(isinstance(part, ast.ListComp | ast.GeneratorExp) for part in ast.walk(node.elt)):
+        return UNKNOWN  # one within another may have no end
+    items = value_of(only.iter, names)
+    if len(node.generators) > 1 or only.ifs or not isinstance(items, list) or len(items) > _MOST_ITEMS:
+        return UNKNOWN
+    return [value_of(node.elt, {**names, **bound(only.target, item)}) for item in items]
+
+
+def bound(target: ast.expr, value: object) -> dict[str, object]:
+    """Return what names hold once a value is bound to a target, such as `i, prompt`."""
+    if isinstance(target, ast.Name):
+        return {target.id: value}
+    if not isinstance(target, ast.Tuple | ast.List):
+        return {}
+    values = value if isinstance(value, list) else []
+    held: dict[str, object] = {}
+    for at, part in enumerate(target.elts):
+        held |= bound(part, values[at] if at < len(values) else UNKNOWN)
+    return held
 
 
 def _call(node: ast.Call, names: Names) -> object:
@@ -91,17 +141,33 @@ def _call(node: ast.Call, names: Names) -> object:
 
 
 def _method(owner: object, name: str, given: list[object], named: dict[str, object]) -> object:
-    if isinstance(owner, str) and name == "join" and given and isinstance(given[0], list):
-        return _one_text(owner, given[0])
-    if isinstance(owner, str) and name == "strip" and not given:
-        return owner.strip()
-    if isinstance(owner, str) and name == "format":
-        return _filled(owner, given, named)
+    if isinstance(owner, str):
+        return _text_method(owner, name, given, named)
     if isinstance(owner, dict) and name in ("items", "values", "keys") and not given:
         return [list(one) if isinstance(one, tuple) else one for one in getattr(owner, name)()]
     if isinstance(owner, dict) and name == "get" and given and isinstance(given[0], str | int):
         return owner.get(given[0], given[1] if len(given) > 1 else None)
     return UNKNOWN
+
+
+def _text_method(text: str, name: str, given: list[object], named: dict[str, object]) -> object:
+    if name == "join" and given and isinstance(given[0], list):
+        return _one_text(text, given[0])
+    if name == "format":
+        return _filled(text, given, named)
+    if name in _TEXT_METHODS and not named and all(isinstance(one, str) for one in given):
+        return _changed(text, name, [str(one) for one in given])
+    return UNKNOWN
+
+
+def _changed(text: str, name: str, given: Sequence[str]) -> object:
+    r"""Read `text.strip()`, `text.split("\n")`, `text.replace("a", "b")`; UNKNOWN where it would be long."""
+    if name == "replace" and (len(given) != 2 or text.count(given[0]) * len(given[1]) > LONGEST):
+        return UNKNOWN
+    try:
+        return getattr(text, name)(*given)
+    except (TypeError, ValueError):
+        return UNKNOWN
 
 
 def _filled(text: str, given: list[object], named: dict[str, object]) -> object:
@@ -155,4 +221,6 @@ _READERS: Mapping[type, Callable[..., object]] = {
     ast.BinOp: _binary,
     ast.Subscript: _subscript,
     ast.Call: _call,
+    ast.ListComp: _comprehension,
+    ast.GeneratorExp: _comprehension,
 }

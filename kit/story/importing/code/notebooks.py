@@ -1,5 +1,6 @@
 """The story that a notebook or a script draws; its code is read, never run."""
 
+import ast
 import json
 import re
 import warnings
@@ -19,7 +20,7 @@ _BRACE = 16
 """Letters that a brace counts as: Python reads a text with many in the square of their number."""
 _MOST_MARKS = 10**6
 """Commas and brackets of a notebook; pictures in it have none."""
-_MAGIC = re.compile(r"^\s*[!%?].*$|^.*[^\s?]\?{1,2}\s*$", re.MULTILINE)
+_MAGIC = re.compile(r"^([ \t]*)(?:[!%?].*|[\w.]+\?{1,2}[ \t]*)$", re.MULTILINE)
 """Lines that are the notebook's, not Python's."""
 _FENCED = re.compile(r"^[ \t>]*```[ \t]*(?:python|py|ipython)?[ \t]*\r?\n(.*?)^[ \t>]*```", re.M | re.S)
 _INDENTED = re.compile(r"((?:^(?:\t| {4}).*\n|^[ \t]*\n)+)", re.M)
@@ -109,7 +110,7 @@ def _read(reader: CodeReader, cell: CodeCell) -> None:
     """Read a cell; one that is no Python and draws is refused, another one is left out."""
     if cell.code.lstrip().startswith("%%"):
         return
-    code = _MAGIC.sub(lambda found: "pass" if found[0][:1] in "!%?" else "", cell.code)
+    code = cell.code if _is_python(cell.code) else _MAGIC.sub(r"\1pass", cell.code)
     try:
         reader.read(CodeCell(at=cell.at, code=code))
     except (SyntaxError, RecursionError, MemoryError, ValueError) as error:
@@ -120,3 +121,11 @@ def _read(reader: CodeReader, cell: CodeCell) -> None:
             raise NoStory(
                 f"{cell.at}line {line}: is not Python that can be read; mend it, or delete it"
             ) from error
+
+
+def _is_python(code: str) -> bool:
+    try:
+        ast.parse(code)
+    except (SyntaxError, RecursionError, MemoryError, ValueError):
+        return False
+    return True

@@ -90,6 +90,14 @@ CODES = {
     "added texts": HERO
     + EACH
     + "    p = style + '，' + hero\n    p += f'，第{i}天'\n    p += '，在海边'\n    pipe(prompt=p)\n",
+    "percent signs": HERO + EACH + "    pipe(prompt='%s，%s，第%s天，在海边' % (style, hero, i))\n",
+    "prompts made of a list": HERO
+    + f"days = {[f'第{at}天，在海边' for at in range(1, 9)]!r}\n"
+    + "prompts = [f'{style}，{hero}，{day}' for day in days]\nfor p in prompts:\n    pipe(prompt=p)\n",
+    "a part of a list": f"prompts = {[*PROMPTS, 'x', 'y']!r}\nfor p in prompts[:8]:\n    pipe(prompt=p)\n",
+    "lines taken apart": 'text = """\n'
+    + "\n".join(PROMPTS)
+    + '\n"""\nfor p in text.strip().split("\\n"):\n    pipe(prompt=p)\n',
     "lines in a text": "".join(f'pipe(prompt="""\n{one}\n""")\n' for one in PROMPTS),
     "torch.no_grad": LISTED + "with torch.no_grad():\n    for p in prompts:\n        pipe(prompt=p)\n",
 }
@@ -108,6 +116,14 @@ def test_a_notebooks_code_in_a_text_is_read_too(tmp_path: Path) -> None:
     )
     story = read(tmp_path, text, "notes.md")
     assert [row.prompt for row in story.rows] == list(PROMPTS)
+
+
+def test_only_lines_that_are_the_notebooks_own_are_skipped(tmp_path: Path) -> None:
+    prompts = [f'"""\n小猫，第{at}天\n在哪里?\n%在家\n"""' for at in range(1, 9)]
+    code = "".join(f"pipe(prompt={one})\n" for one in prompts)
+    magics = "!nvidia-smi\nif True:\n    !ls\n%matplotlib inline\npipe?\n"
+    rows = read(tmp_path, notebook(magics, code)).rows
+    assert [row.prompt for row in rows] == [f"小猫，第{at}天 在哪里? %在家" for at in range(1, 9)]
 
 
 def test_sources_may_be_one_text_or_lines(tmp_path: Path) -> None:
