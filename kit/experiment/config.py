@@ -314,13 +314,10 @@ def _load_stories(
         try:
             stories.append(load_story(path, drawn=drawn))
         except InputError as error:
-            told = error.faults
+            told = list(error.faults)
             if isinstance(error.__cause__, FileNotFoundError):
-                told = [
-                    missing_file(
-                        path, f" in {printable(str(path.parent))}, where the experiment looks for it"
-                    )
-                ]
+                looked = f" in {printable(str(path.parent))}, where the experiment looks for it"
+                told = [missing_file(path, looked)]
             faults += [f"stories[{number}] {printable(text)}: {fault}" for fault in told]
     return tuple(stories), faults + faults_of_names([path.stem for path in paths])
 
