@@ -237,7 +237,11 @@ def load_story(path: Path, *, drawn: bool = False) -> LoadedStory:
             story, places = _story_of_lines(path)
         case suffix:
             problem = f"a story is a .toml or .txt file, got {suffix or 'no suffix'!r}"
-            raise InputError(str(path), [f"{problem}; save eight lines of plain text, one prompt a panel"])
+            made = (
+                "`storykit story import FILE --out story.toml` makes one of a table, an answer or a notebook"
+            )
+            told = f"{problem}; save eight lines of plain text, one prompt a panel; {made}"
+            raise InputError(str(path), [told])
     if not drawn and (
         faults := [f"{at}: {told}" for at, text in places.items() for told in foreign_marks(text)]
     ):

@@ -164,5 +164,6 @@ def no_prompts(headers: Sequence[str]) -> str:
     """Return that none of these columns holds prompts, and how to name the one that does."""
     shown = ", ".join(one_line(header)[: 2 * _SHOWN] for header in headers[:_SHOWN] if header.strip())
     picture = next((one for one in headers if column_of(one) == "picture"), None)
-    hint = f"; if {one_line(picture)[: 2 * _SHOWN]} is what shall be drawn, name it so" if picture else ""
+    name = one_line(picture)[: 2 * _SHOWN] if picture else ""
+    hint = f"; if {name} is what shall be drawn, call that column 提示词" if name else ""
     return f"no column is called 提示词 or Prompt, it has {shown or 'no names'}{hint}"

@@ -17,7 +17,12 @@ _FIRST_ROWS = 4
 def delimited_table(text: str) -> ForeignTable:
     """Return a table whose first rows name its columns; raises NoStory where none of them holds prompts."""
     firsts = {mark: list(islice(rows_of(text, mark), _FIRST_ROWS)) for mark in DELIMITERS}
-    named = [(mark, row) for mark, rows in firsts.items() for row in rows if choose(row.cells)]
+    named = [
+        (mark, row)
+        for mark, rows in firsts.items()
+        for at, row in enumerate(rows)
+        if choose(row.cells) and (at == 0 or len(row.cells) > 1)
+    ]
     if named:
         return _table(text, *max(named, key=lambda one: len(one[1].cells)))
     rows = [row for rows in firsts.values() for row in rows[:1]]
@@ -37,5 +42,11 @@ def _table(text: str, delimiter: str, first: Row) -> ForeignTable:
             continue
         if any(cell.lstrip().startswith(_FORMULA) for cell in row.cells):
             raise NoStory(f"{at}: a cell begins with = as a formula does; save the words that it shows")
+        if any(
+            cell.count('"') % 2 and not quoted for cell, quoted in zip(row.cells, row.quoted, strict=True)
+        ):
+            raise NoStory(
+                f"{at}: a quote has no partner in its cell; a mark between two cells is missing there"
+            )
         rows.append((at, row.cells))
     return ForeignTable(line=first.line, headers=first.cells, rows=rows)

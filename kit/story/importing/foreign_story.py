@@ -9,8 +9,8 @@ from kit.story.story import PANELS
 LONGEST_PROMPT = 5_000
 """Letters; a text encoder reads some hundred words."""
 _LABEL_INSIDE = re.compile(
-    r"(?:负面|反向|负向|正向|正面)?提示词\s*[:：]|【[^】]{0,4}提示词】|(?:旁白|画面描述)\s*[:：]"
-    r"|\b(?:negative )?prompt\s*[:：]",
+    r"(?:负面|反向|负向|正向|正面)?提示词(?:[（(][^）)]{0,12}[）)])?\s*[:：]|【[^】]{0,4}提示词】|(?:旁白|画面描述|负向|反向)\s*[:：]"
+    r"|\b(?:negative )?(?:prompt|caption)\s*[:：]",
     re.IGNORECASE,
 )
 """What begins another text within a prompt."""
@@ -84,13 +84,21 @@ def check_rows(rows: Sequence[ForeignPanel], name: str = "rows") -> Sequence[For
     if empty:
         raise NoStory(f"{', '.join(empty[:PANELS])}: there is no prompt; each of the eight panels needs one")
     for row in rows:
-        if label := _LABEL_INSIDE.search(row.prompt):
-            raise NoStory(f"{row.at}: the prompt holds {label[0]} give that a column or a line of its own")
-        if len(row.prompt) > LONGEST_PROMPT:
-            raise NoStory(
-                f"{row.at}: a prompt has at most {LONGEST_PROMPT:,} letters, got {len(row.prompt):,}"
-            )
+        _check_prompt(row)
+    barred = [row.at for row in rows if "|" in row.prompt or "｜" in row.prompt]
+    if len(barred) > 2:
+        raise NoStory(f"{barred[0]}: holds | as a table does; write |---|---| below its names of columns")
     if len(rows) != PANELS:
         more = "write the others" if len(rows) < PANELS else "keep those of the story"
         raise NoStory(f"must have exactly {PANELS} {name}, one a panel, got {len(rows)}; {more}")
     return rows
+
+
+def _check_prompt(row: ForeignPanel) -> None:
+    """Raise NoStory for a prompt that holds what was written around it."""
+    if label := _LABEL_INSIDE.search(row.prompt):
+        raise NoStory(f"{row.at}: the prompt holds {label[0]} give that a column or a line of its own")
+    if "**" in row.prompt or "```" in row.prompt:
+        raise NoStory(f"{row.at}: the prompt holds marks of Markdown, ** or ```; delete them")
+    if len(row.prompt) > LONGEST_PROMPT:
+        raise NoStory(f"{row.at}: a prompt has at most {LONGEST_PROMPT:,} letters, got {len(row.prompt):,}")

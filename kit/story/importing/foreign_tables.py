@@ -36,12 +36,15 @@ class ForeignTable(NamedTuple):
 
     def _texts(self, rows: Sequence[tuple[str, Sequence[str]]], column: int | None) -> Iterator[str]:
         for at, cells in rows:
-            if len(cells) > len(self.headers) and any(cell.strip() for cell in cells[len(self.headers) :]):
-                raise NoStory(f"{at}: {self._too_many(len(cells))}")
+            more = any(cell.strip() for cell in cells[len(self.headers) :])
+            if more or len(cells) < _width(self.headers):
+                raise NoStory(f"{at}: {self._not_as_many(len(cells))}")
             yield one_line(cells[column]) if column is not None and column < len(cells) else ""
 
-    def _too_many(self, cells: int) -> str:
+    def _not_as_many(self, cells: int) -> str:
         told = f"has {cells} cells where the headers are {len(self.headers)}"
+        if cells < _width(self.headers):
+            return f"{told}; put the missing mark between two cells, or an empty cell"
         return f"{told}; write a | within a text as \\|, and a text with the file's own commas in quotes"
 
     def notes(self) -> list[str]:
@@ -51,12 +54,18 @@ class ForeignTable(NamedTuple):
         return [f"left out: the column {', '.join(left)}"] if left else []
 
     def turned(self) -> "ForeignTable":
-        """Return the table with a panel a column, its names in the first one."""
+        """Return the table with a panel a column, its names in the first one; empty where cells lack."""
+        if any(len(cells) != len(self.headers) for _, cells in self.rows):
+            return ForeignTable(self.line, (), ())
         columns = [
-            (f"column {at}", [cells[at] if at < len(cells) else "" for _, cells in self.rows])
-            for at in range(1, len(self.headers))
+            (f"column {at}", [cells[at] for _, cells in self.rows]) for at in range(1, len(self.headers))
         ]
         return ForeignTable(self.line, [cells[0] for _, cells in self.rows], columns)
+
+
+def _width(headers: Sequence[str]) -> int:
+    """Return how many columns have a name, those without one at the end apart."""
+    return max((at for at, header in enumerate(headers, 1) if header.strip()), default=0)
 
 
 def best_table(tables: Sequence[ForeignTable]) -> ForeignTable:

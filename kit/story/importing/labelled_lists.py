@@ -20,12 +20,17 @@ from kit.story.story import PANELS
 
 _OPENING = re.compile(r"^(?:\s|>|#{1,6}\s|[-+•·]\s|\*(?!\*)\s)+")
 _FOR_ALL = re.compile(r"统一|通用|全局|公共|整体|所有|共用|shared|common|global|all|universal", re.IGNORECASE)
+_COMMAS = ("，", ",", "、", "；", ";")
 _COMMAND = re.compile(r"^\s*/imagine\s+(?=prompt)")
 _ITEM = re.compile(r"^[\s>]*(?:[-+•·*]|#{1,6})\s")
-_RULE = re.compile(r"^[-=*_—~]{3,}$|^[\d:,.]+ --> [\d:,.]+$")
-"""A line between paragraphs; subtitles have times."""
+_RULE = re.compile(
+    r"^[-=*_—~]{3,}$|^[\d:,.]+ --> [\d:,.]+$|^<[^<>]{1,300}>$|^!\[[^\]]{0,200}\]\([^)]{0,300}\)$"
+)
+"""A line between paragraphs: also a picture; subtitles have times."""
 _TITLED = re.compile(r"^[（(【\[]([^）)】\]]{1,20})[）)】\]]\s*[:：]\s*(?=\S)")
-_FENCE = re.compile(r"^(?:`{3,}|~{3,})")
+_FENCE = re.compile(r"^(?:`{3,}|~{3,})\s*(\w*)")
+_CODE = ("python", "py", "ipython", "bash", "shell", "sh", "cmd", "json", "yaml", "yml")
+"""Languages of code between fences, which is no list."""
 _STRESSED = re.compile(r"^\*\*([^*]{1,200})\*\*\s*[:：]?\s*")
 _LABEL = re.compile(r"^(?P<name>[^:：，。,;；!！?？]{1,24}?)\s*[:：]\s*(?P<value>.*)$")
 _BRACKETED = re.compile(r"^【([^】]{1,12})】\s*[:：]?\s*")
@@ -53,6 +58,10 @@ class _Item:
     said: dict[Column, list[str]] = field(default_factory=dict)
     prompts: dict[str, list[str]] = field(default_factory=dict)
     """By their labels, where a panel has them in two languages."""
+    faults: list[str] = field(default_factory=list)
+    """Lines of which it cannot be told whether they belong to a prompt."""
+    broken: str = ""
+    """Why the text below the title cannot be told from other words."""
 
     def text(self, column: Column) -> str:
         """Return what stands under labels of a kind, in one line."""
@@ -81,18 +90,21 @@ class _ListReader:
         """What no panel shall show, where a list says it once."""
         self._open: list[str] | None = None
         """The lines of the label that was last read, as long as no blank line ended it."""
-        self._fenced = self._named = False
+        self._fenced = self._code = self._named = False
 
     def read(self, line: int, text: str) -> None:
         """Take one line."""
-        if _FENCE.match(text.strip()):
+        if fence := _FENCE.match(text.strip()):
             self._fenced = not self._fenced
+            self._code = self._fenced and fence[1].casefold() in _CODE
+            return
+        if self._code:
             return
         bare = without_pictures_in_front(_OPENING.sub("", text))
         if not bare or _RULE.match(bare):
             self._end_paragraph()
         elif not self._heads(line, bare) and not self._labels(line, bare):
-            self._continues(bare, _ITEM.match(text) is not None)
+            self._continues(line, bare, _ITEM.match(text) is not None)
 
     def _end_paragraph(self) -> None:
         if self._open and not self._fenced:
@@ -107,7 +119,11 @@ class _ListReader:
         if found is None:
             return False
         if not self._counts(line, found):
-            return self._labels(line, found.rest)
+            labelled = self._labels(line, found.rest)
+            if not labelled and found.named == self._named:
+                told = f"line {line}: has the number {found.number}; count the panels from 1 to 8"
+                self.lists[-1][-1].faults.append(told)
+            return labelled
         item, self._open = self.lists[-1][-1], None
         behind = bare[stressed.end() :].strip() if stressed else ""
         if stressed and behind:
@@ -160,6 +176,7 @@ class _ListReader:
             return True
         name = one_line(found["name"]).casefold()
         if column == "prompt" and name in item.prompts:
+            _check_faults(item.faults)
             raise NoStory(f"line {line}: is a second prompt of one panel; keep one, or number the panels")
         if column == "prompt":
             item.line = line if not item.prompts else item.line
@@ -178,13 +195,27 @@ class _ListReader:
         self.left_out.append(plain_name(name))
         return True
 
-    def _continues(self, bare: str, begins_item: bool) -> None:
+    def _continues(self, line: int, bare: str, begins_item: bool) -> None:
         if self._open and begins_item and not self._fenced:
             self._open = None
-        if self._open is not None:
-            self._open.append(plain_cell(bare))
-        elif self.lists:
-            self.lists[-1][-1].paragraphs[-1].append(plain_cell(bare))
+        if not self.lists:
+            return
+        item = self.lists[-1][-1]
+        if not item.title and not item.body() and (titled := _TITLED.match(bare)):
+            item.title, bare = titled[1], bare[titled.end() :]
+        told = f"line {line}: follows a text without a comma or a blank line; join them, or keep them apart"
+        lines = self._open if self._open is not None else item.paragraphs[-1]
+        if lines and not _goes_on(lines[-1], bare):
+            if self._open is None:
+                item.broken = told
+            elif self._open is not item.said.get("caption"):
+                item.faults.append(told)
+        lines.append(plain_cell(bare))
+
+
+def _goes_on(before: str, text: str) -> bool:
+    """Return whether a text goes on in the next line: a comma stands between."""
+    return before.endswith(_COMMAS) or text.startswith(_COMMAS)
 
 
 def story_of_list(text: str) -> ForeignStory | None:
@@ -219,8 +250,11 @@ def _labelled(items: Sequence[_Item], shared: str) -> list[ForeignPanel]:
     """Return panels whose prompts have labels; `shared` is what every panel shall not show."""
     told = [item for item in items if item.told() or item.number is not None]
     best = _best([items])
+    several = any(len(item.prompts) > 1 for item in told)
     for item in told:
-        item.said["prompt"] = item.prompts.get(best, item.said.get("prompt", []))
+        only = [] if several else item.said.get("prompt", [])
+        item.said["prompt"] = item.prompts.get(best, only)
+    _check_faults([fault for item in told for fault in item.faults])
     prompts = unquoted([item.text("prompt") for item in told])
     negatives = unquoted([item.text("negative") or shared for item in told])
     captions = [_caption(item) for item in told]
@@ -246,10 +280,16 @@ def _caption(item: _Item) -> str:
     return next(filter(None, said), "")
 
 
+def _check_faults(faults: Sequence[str]) -> None:
+    """Raise NoStory for the first line that cannot be understood."""
+    if faults:
+        raise NoStory(faults[0])
+
+
 def _bare(items: Sequence[_Item]) -> list[ForeignPanel]:
     """Return panels that are a number and words: below each title stands a text, or below none."""
     if not any(item.title or item.body() for item in items):
-        picture = "; name 画面 so if it is what shall be drawn" if items[0].text("picture") else ""
+        picture = "; write so for 画面 if it is what shall be drawn" if items[0].text("picture") else ""
         raise NoStory(f"line {items[0].line}: no panel has a line that begins 提示词： or Prompt:{picture}")
     # what follows the last panel is a sentence to the reader
     paragraphs = max((len(item.body()) for item in items[:-1]), default=0)
@@ -258,6 +298,11 @@ def _bare(items: Sequence[_Item]) -> list[ForeignPanel]:
         if wrapped := next((item for item, body in zip(items, bodies, strict=True) if body), None):
             raise NoStory(f"line {wrapped.line}: words stand below this line; write each prompt in one line")
         bodies = []
+    _check_faults(
+        [fault for item in items for fault in (*item.faults, item.broken if bodies else "") if fault]
+    )
+    if len({len(item.body()) for item in items[:-1]}) > 1 and bodies:
+        raise NoStory("has panels of one paragraph and of several; write one paragraph for each prompt")
     titles = [item.title for item in items]
     captions = [item.text("caption") or (item.title if bodies else "") for item in items]
     return [

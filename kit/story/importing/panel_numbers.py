@@ -72,22 +72,30 @@ def are_counted(numbers: Sequence[int | None]) -> bool:
 def with_dots(lines: Sequence[str]) -> list[str]:
     """Return lines, with a dot behind their numbers where these stand bare and count from 1 to 8.
 
+    Raises NoStory where they are 1 to 8 in another order.
+
     >>> with_dots(["1 cat", "2 dogs"]), with_dots([f"{at} 小猫" for at in range(1, 9)])[7]
     (['1 cat', '2 dogs'], '8. 小猫')
     """
     found = {at: one for at, line in enumerate(lines) if (one := _BARE.match(line))}
-    if [int(one[1]) for one in found.values()] != list(range(1, PANELS + 1)):
+    numbers = [(at + 1, int(one[1])) for at, one in found.items()]
+    if sorted(number for _, number in numbers) != list(range(1, PANELS + 1)):
         return list(lines)
-    return [
-        f"{found[at][1]}. {line[found[at].end() :]}" if at in found else line for at, line in enumerate(lines)
-    ]
+    _check_order(numbers)
+    dotted = {at: f"{one[1]}. {lines[at][one.end() :]}" for at, one in found.items()}
+    return [dotted.get(at, line) for at, line in enumerate(lines)]
 
 
 def check_numbers(lines: Sequence[str]) -> None:
-    """Raise NoStory where every line begins with a number of one kind, and one of them is not the next."""
+    """Raise NoStory where every line begins with a number of one kind, and they do not count on."""
     found = [(at, one) for at, line in enumerate(lines, 1) if (one := numbered(line.strip()))]
-    alike = len({one.named for _, one in found}) == 1 and all(one.number > 1 for _, one in found[1:])
-    if alike and len(found) == sum(bool(line.strip()) for line in lines):
-        for (_, before), (line, one) in pairwise(found):
-            if one.number != before.number + 1:
-                raise NoStory(f"line {line}: has the number {one.number}; count the lines from 1 to 8")
+    alike = len({one.named for _, one in found}) == 1
+    twice = sum(one.number == 1 for _, one in found) > 1
+    if alike and not twice and len(found) == sum(bool(line.strip()) for line in lines):
+        _check_order([(at, one.number) for at, one in found])
+
+
+def _check_order(numbers: Sequence[tuple[int, int]]) -> None:
+    for (_, before), (line, number) in pairwise(numbers):
+        if number != before + 1:
+            raise NoStory(f"line {line}: has the number {number}; count the panels from 1 to 8")

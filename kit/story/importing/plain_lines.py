@@ -1,15 +1,18 @@
 """Eight lines of text, a prompt each, perhaps below a title."""
 
 import re
+from collections.abc import Sequence
 
 from kit.story.importing.columns import LONGEST_NAME, column_of
 from kit.story.importing.foreign_story import (
     ForeignPanel,
     ForeignStory,
+    NoStory,
     check_rows,
     one_line,
     unquoted,
 )
+from kit.story.importing.panel_numbers import numbered
 from kit.story.story import PANELS
 
 _TITLE = re.compile(
@@ -22,6 +25,8 @@ _BOOK = re.compile(r"《([^《》\n]{1,40})》")
 _TOP = re.compile(r"^#\s+(.+)$")
 _LOOKED_AT = 60
 """Lines of an answer in which its title is looked for."""
+_OPENING = re.compile(r"^(?:[-*+•·#>]+\s+|\*+)+")
+_BOLD_NUMBER = re.compile(r"^\*\*\d{1,2}\*\*")
 _BULLET = re.compile(r"^[-*+•·]\s+")
 _RULE = re.compile(r"^[-=*_—~`]{3,}\w*$")
 
@@ -54,10 +59,11 @@ def story_of_lines(text: str) -> ForeignStory:
     ]
     negative = next((found for _, line in lines if (found := _negative_of(line))), "")
     lines = [(number, line) for number, line in lines if not _negative_of(line)]
-    more = len(lines) > PANELS
-    title = title_of(lines[0][1]) if more else ""
-    if more and (title or lines[0][1].endswith((":", "："))):  # a title, or a sentence that opens the list
+    first = lines[0][1] if lines else ""
+    title = title_of(first) if len(lines) > PANELS or not first.startswith("*") else ""
+    if title or (len(lines) > PANELS and first.endswith((":", "："))):  # or a sentence that opens the list
         lines = lines[1:]
+    _check_marks(lines)
     if lines and all(_BULLET.match(line) for _, line in lines):
         lines = [(number, _BULLET.sub("", line)) for number, line in lines]
     prompts = unquoted([line for _, line in lines])
@@ -72,3 +78,12 @@ def _negative_of(line: str) -> str:
     """Return what a line such as `负面提示词：…` says; empty where it is another line."""
     name, colon, words = line.replace("：", ":").partition(":")
     return words.strip() if colon and len(name) <= LONGEST_NAME and column_of(name) == "negative" else ""
+
+
+def _check_marks(lines: Sequence[tuple[int, str]]) -> None:
+    """Raise NoStory where lines look like those of a numbered list that could not be read."""
+    numbers = [at for at, line in lines if numbered(_OPENING.sub("", line)) or _BOLD_NUMBER.match(line)]
+    bare = {found[0] for _, line in lines if (found := re.match(r"[1-9](?=[\s\-–—])", line))}
+    if len(numbers) > 2 or len(bare) > PANELS // 2:
+        numbers = numbers or [lines[0][0]]
+        raise NoStory(f"line {numbers[0]}: begins with a number; count the panels from 1 to 8, one line each")

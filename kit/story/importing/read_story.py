@@ -1,20 +1,22 @@
 """The story in a file that was written for people or another program: which form it has, and its rows."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from kit.errors import InputError
 from kit.files.documents import read_bytes
 from kit.files.path_contents import kind_at, taken_by
+from kit.files.text.invisible_marks import invisible_mark
 from kit.files.text.text_encodings import decode_text
 from kit.story.foreign_syntax import foreign_marks
 from kit.story.importing.code.notebooks import (
     MOST_NOTEBOOK_BYTES,
     is_notebook,
-    story_of_fences,
+    story_of_code_in,
     story_of_notebook,
     story_of_script,
+    without_code,
 )
 from kit.story.importing.columns import LONGEST_NAME, choose
 from kit.story.importing.delimited_tables import DELIMITERS, delimited_table
@@ -53,11 +55,22 @@ def read_foreign_story(path: Path) -> ForeignStory:
         story = _reader_of(path, decoded.text)(decoded.text)
     except ValueError as error:
         raise InputError(str(path), [str(error)]) from error
-    faults = [f"{row.at}: {told}" for row in story.rows for told in foreign_marks(row.prompt)]
-    faults += [f"{row.at}, negative: {told}" for row in story.rows for told in foreign_marks(row.negative)]
-    if faults:
+    if faults := list(_faults_of(story)):
         raise InputError(str(path), faults)
     return story
+
+
+def _faults_of(story: ForeignStory) -> Iterator[str]:
+    """Yield what in the words of a story would be drawn as words, or what nobody sees."""
+    for row in story.rows:
+        for at, text in ((row.at, row.prompt), (f"{row.at}, negative", row.negative)):
+            yield from (f"{at}: {told}" for told in foreign_marks(text))
+    for at, text in (
+        ("the title", story.title),
+        *((f"{row.at}, caption", row.caption) for row in story.rows),
+    ):
+        if mark := invisible_mark(text):
+            yield f"{at}: holds {mark[1]}; delete it, or type the words anew"
 
 
 def _another_kind(path: Path) -> str:
@@ -109,9 +122,21 @@ def _story_of_text(text: str) -> ForeignStory:
         return ForeignStory(rows=check_rows(table.panels()), title=title_in(text), notes=table.notes())
     if _is_delimited(text):
         return _story_of_table(text)
-    if story := story_of_fences(text) or story_of_list(text):
-        return story
-    return story_of_lines(_without_tables(text, tables))
+    try:
+        coded = story_of_code_in(text)
+    except NoStory:
+        if listed := _listed_in(without_code(text)):
+            return listed
+        raise
+    return coded or story_of_list(text) or story_of_lines(_without_tables(text, tables))
+
+
+def _listed_in(text: str) -> ForeignStory | None:
+    """Return the story of a list, None where there is none that is whole."""
+    try:
+        return story_of_list(text)
+    except NoStory:
+        return None
 
 
 def _without_tables(text: str, tables: Sequence[ForeignTable]) -> str:

@@ -132,7 +132,8 @@ def _named(bare: str, measured: bool) -> Role:
         return "subject"
     if style or (bare.endswith("风") and len(bare) <= 6):
         return "style"
-    if (place := words.places.last(bare)) and _BEHIND_PLACE.match(bare[place.end :]):
+    place = words.places.last(bare)
+    if place and _BEHIND_PLACE.match(bare[place.end :]) and "在" not in bare:
         return "place"
     if _LIVING.match(bare):
         return "subject"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
-from kit.story.lexicon import figures_in, simplified
+from kit.story.lexicon import FIRST_NAMES, figures_in, simplified
 from kit.story.structure.clause_words import clause_words, figure_of
 from kit.story.structure.clauses import RoledClause, is_pure, tells_looks
 
@@ -55,23 +55,28 @@ class Recurrence:
 def with_names(panels: Panels) -> Panels:
     """Return the panels with names told as subjects, and a first clause that all share as style.
 
-    A name is a short clause that stands first but for style, in two panels at least, with something done or
-    a place behind it, and no word of the lexicon says otherwise.
+    A name is a short clause of no known words that stands first but for style in two panels at least. It is
+    known as a name, or somebody does something right behind it.
     """
-    firsts = [next((clause for clause in panel if clause.role != "style"), None) for panel in panels]
-    acting = [any(clause.role in ("action", "place") for clause in panel) for panel in panels]
-    counted = Counter(
-        clause.text
-        for clause, acts in zip(firsts, acting, strict=True)
-        if clause and acts and clause.role == "unknown"
-    )
-    shared = {panel[0].text if len(panel) > 1 else "" for panel in panels} - {""}
-    style = shared if len(shared) == 1 and all(len(panel) > 1 for panel in panels) else set()
-    names = {text for text, panels_of in counted.items() if panels_of > 1 and _NAME.fullmatch(text)} - style
+    named, doing = Counter[str](), Counter[str]()
+    for panel in panels:
+        rest = [clause for clause in panel if clause.role != "style"]
+        if len(rest) > 1 and rest[0].role == "unknown" and _NAME.fullmatch(rest[0].text):
+            named[rest[0].text] += 1
+            doing[rest[0].text] += rest[1].role == "action"
+    names = {
+        text for text, count in named.items() if count > 1 and (_is_known_name(text) or doing[text] == count)
+    }
+    shared = {panel[0].text if len(panel) > 1 else "" for panel in panels}
+    style = shared - names if len(shared) == 1 else set()
     return [
         [_renamed(clause, names, style if at == 0 else set()) for at, clause in enumerate(panel)]
         for panel in panels
     ]
+
+
+def _is_known_name(text: str) -> bool:
+    return text[:1] in "小阿老" or text.split()[0].casefold() in FIRST_NAMES
 
 
 def _renamed(clause: RoledClause, names: set[str], style: set[str]) -> RoledClause:
@@ -162,18 +167,21 @@ def _core(text: str) -> list[str]:
 def _looks_behind(panels: Panels, text: str) -> tuple[str, ...]:
     """Return the clauses of looks that stand behind a subject wherever it is said word for word."""
     behind = [
-        [clause.text for clause in panel[at + 1 :]]
+        panel[at + 1 :]
         for panel in panels
         for at, clause in enumerate(panel)
         if clause.text == text and clause.role == "subject"
     ]
-    if len(behind) < 2:
-        return ()
     shared: list[str] = []
-    for texts in zip(*behind, strict=False):
-        if len(set(texts)) > 1 or not tells_looks(texts[0]):
+    for clauses in zip(*behind, strict=False) if len(behind) > 1 else ():
+        first = clauses[0]
+        if (
+            any(clause != first for clause in clauses)
+            or first.role != "detail"
+            or not tells_looks(first.text)
+        ):
             break
-        shared.append(texts[0])
+        shared.append(first.text)
     return tuple(shared)
 
 

@@ -158,7 +158,8 @@ def test_a_line_without_words_is_refused_with_its_number(tmp_path: Path) -> None
 @pytest.mark.parametrize(("name", "got"), [("a.json", "'.json'"), ("a", "'no suffix'")])
 def test_another_kind_of_file_is_refused(tmp_path: Path, name: str, got: str) -> None:
     assert faults(tmp_path, "{}", name) == (
-        f"a story is a .toml or .txt file, got {got}; save eight lines of plain text, one prompt a panel",
+        f"a story is a .toml or .txt file, got {got}; save eight lines of plain text, one prompt a panel; "
+        "`storykit story import FILE --out story.toml` makes one of a table, an answer or a notebook",
     )
 
 

@@ -37,6 +37,10 @@ def prompt_in(call: ast.Call, named: Mapping[str, object], value: Callable[[ast.
     """Return what a call draws, UNKNOWN where only running it would tell; None where it draws nothing."""
     pipeline = _PIPELINE.search(name_of(call.func))
     settings = named.keys() & {"negative_prompt", *_STEPS, *_CFG}
+    if len(named) < len([one for one in call.keywords if one.arg]) or (
+        pipeline and settings and not call.args and "prompt" not in named
+    ):
+        return UNKNOWN
     if "prompt" in named:
         return named["prompt"] if pipeline or settings else None
     if not pipeline or not call.args:
@@ -69,11 +73,10 @@ def rows_of_pictures(drawn: Sequence[DrawnPicture]) -> tuple[list[ForeignPanel],
     """Return a row for each picture, and what was left out.
 
     Where more than eight are drawn, the last one of those that are saved under one name counts, as on the
-    disk. Raises NoStory for a prompt that only running the code would tell.
+    disk, and those that are saved as 1 to 8 where others have other names. Raises NoStory for a prompt that
+    only running the code would tell.
     """
-    last = {one.file: one for one in drawn if one.file}
-    kept = [one for one in drawn if not one.file or last[one.file] is one]
-    kept = kept if len(kept) == PANELS else list(drawn)
+    kept = _kept(drawn)
     if hidden := [one.at for one in kept if not isinstance(one.prompt, str)]:
         told = "the prompt is made by code, which is not run here; write its words there"
         raise NoStory(f"{', '.join(list(dict.fromkeys(hidden))[:PANELS])}: {told}")
@@ -86,9 +89,24 @@ def rows_of_pictures(drawn: Sequence[DrawnPicture]) -> tuple[list[ForeignPanel],
         )
         for one in kept
     ]
+    again = {one.file: "is drawn anew further below" for one in kept}
     notes = [
-        f"left out: {one.at}, its {one.file} is drawn anew further below" for one in drawn if one not in kept
+        f"left out: {one.at}, {one.file} {again.get(one.file, 'is none of 1 to 8')}"
+        for one in drawn
+        if one not in kept
     ]
     unread = [one.at for one in kept if one.negative is UNKNOWN]
     more = [f"left out: the negative prompt of {', '.join(unread)}, which code makes"] if unread else []
     return rows, notes + more
+
+
+def _kept(drawn: Sequence[DrawnPicture]) -> list[DrawnPicture]:
+    """Return the eight pictures that stay of more, all where that leaves other than eight."""
+    last = {one.file: one for one in drawn if one.file}
+    kept = [one for one in drawn if not one.file or last[one.file] is one]
+    if len(kept) == PANELS:
+        return kept
+    numbers = [re.search(r"(\d+)\.\w+$", one.file) for one in kept]
+    counted = [one for one, number in zip(kept, numbers, strict=True) if number]
+    said = sorted(int(number[1]) for number in numbers if number)
+    return counted if said in (list(range(1, PANELS + 1)), list(range(PANELS))) else list(drawn)

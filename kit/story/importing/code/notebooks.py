@@ -4,6 +4,7 @@ import json
 import re
 import warnings
 from collections.abc import Iterator, Sequence
+from textwrap import dedent
 
 from kit.story.importing.code.code_reader import CodeCell, CodeReader
 from kit.story.importing.code.drawing_calls import rows_of_pictures
@@ -21,6 +22,9 @@ _MOST_MARKS = 10**6
 _MAGIC = re.compile(r"^\s*[!%?].*$|^.*[^\s?]\?{1,2}\s*$", re.MULTILINE)
 """Lines that are the notebook's, not Python's."""
 _FENCED = re.compile(r"^[ \t>]*```[ \t]*(?:python|py|ipython)?[ \t]*\r?\n(.*?)^[ \t>]*```", re.M | re.S)
+_INDENTED = re.compile(r"((?:^(?:\t| {4}).*\n|^[ \t]*\n)+)", re.M)
+_WHOLE = re.compile(r"(\A.*\Z)", re.S)
+_CALLS = re.compile(r"^[ \t]*(?:[\w.]{1,60} {0,4}= {0,4})?\w{0,30}pipe\w{0,30} ?\(", re.M)
 _DRAWS = re.compile(r"\bprompt\s*=|\bpipe\w*\s*\(", re.IGNORECASE)
 
 
@@ -56,14 +60,28 @@ def story_of_script(text: str) -> ForeignStory:
     return _story_of_cells([CodeCell(at="", code=text)])
 
 
-def story_of_fences(text: str) -> ForeignStory | None:
-    """Return the story that the code in a Markdown text draws; None where no code there draws."""
+def story_of_code_in(text: str) -> ForeignStory | None:
+    """Return the story that the code in a text draws; None where no code there draws."""
     cells = [
-        CodeCell(at=f"code at line {text.count(chr(10), 0, found.start()) + 1}, ", code=found[1])
-        for found in _FENCED.finditer(text)
-        if _DRAWS.search(found[1])
+        CodeCell(at=f"code at line {text.count(chr(10), 0, found.start()) + 1}, ", code=dedent(found[1]))
+        for found in _code_in(text)
     ]
     return _story_of_cells(cells) if cells else None
+
+
+def without_code(text: str) -> str:
+    """Return a text whose lines of code that draws are empty."""
+    for found in reversed(_code_in(text)):
+        text = f"{text[: found.start()]}{chr(10) * found[0].count(chr(10))}{text[found.end() :]}"
+    return text
+
+
+def _code_in(text: str) -> list[re.Match[str]]:
+    """Return the code that draws in a text: between fences, else indented, else the whole text."""
+    for pattern in (_FENCED, _INDENTED, _WHOLE):
+        if cells := [found for found in pattern.finditer(text) if _CALLS.search(found[1])]:
+            return cells
+    return []
 
 
 def _story_of_cells(cells: Sequence[CodeCell]) -> ForeignStory:

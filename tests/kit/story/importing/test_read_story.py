@@ -249,7 +249,7 @@ def test_a_place_is_told_by_line(tmp_path: Path) -> None:
         (
             TABLE.replace("提示词", "旁白"),
             "line 1: no column is called 提示词 or Prompt, it has 序号, 画面, 旁白; if 画面 is what "
-            "shall be drawn, name it so",
+            "shall be drawn, call that column 提示词",
         ),
         (
             f"{TABLE}\n\n另一版：\n\n{TABLE}",
@@ -258,6 +258,7 @@ def test_a_place_is_told_by_line(tmp_path: Path) -> None:
         (TABLE.replace("傍晚", "傍晚|黄昏"), "line 3: has 4 cells where the headers are 3; "),
         (TABLE.replace("傍晚", "(傍晚:1.3)"), "line 3: '(傍晚:1.3)' is a weight in A1111; "),
         (TABLE.replace("傍晚", "傍\u200b晚"), "line 3: holds U+200B, which nobody sees"),
+        (TABLE.replace("第1天", "第\u200b1天"), "line 3, caption: holds U+200B, which nobody sees"),
         (lines("第{c}格\n旁白：{s}"), "line 1: no panel has a line that begins 提示词： or Prompt:"),
         (
             lines("第{c}格\n提示词：{p}").replace(f"提示词：{PROMPTS[4]}", "旁白：没了"),
@@ -267,7 +268,24 @@ def test_a_place_is_told_by_line(tmp_path: Path) -> None:
             lines("{p}反向提示词：{x}"),
             "line 1: the prompt holds 反向提示词： give that",
         ),
-        (lines("{n}. {p}").replace("4. ", "3. "), "line 4: has the number 3; count the lines from 1 to 8"),
+        (lines("{n}. {p}").replace("4. ", "3. "), "line 4: has the number 3; count the panels from 1 to 8"),
+        (
+            TABLE.replace(" | 第4天的事。", " 第4天的事。"),
+            "line 6: has 2 cells where the headers are 3; ",
+        ),
+        (lines("{n} | {p} | {s}"), "line 1: holds | as a table does; write |---|---| below its names of"),
+        (
+            lines("第{c}格\n提示词：{p}\n" + "旁白{s}"),
+            "line 3: follows a text without a comma ",
+        ),
+        (
+            lines("第{c}格\n提示词：{p}").replace("第四格", "第五格"),
+            "line 7: has the number 5; count the ",
+        ),
+        (lines("{n}. {p}").replace("4. ", ""), "line 3: words stand below this line; write each prompt in"),
+        (lines("{n} {p}").replace("4 ", "9 "), "line 1: begins with a number; count the panels from 1 to 8"),
+        ("《红帽子》\n" + lines("{p}", PROMPTS[:7]), "must have exactly 8 lines of text, one a panel, got 7"),
+        (lines("**{p}"), "line 1: the prompt holds marks of Markdown, ** or ```; delete them"),
         ("[" + lines('{{"prompt": "{p}"}}', between=","), "looks like JSON and is none, "),
         ('{"a": [{"b": 1}, {"b": 2}]}', "line 1: no column is called 提示词 or Prompt, it has b"),
         ('{"a": [1, 2]}', "holds no list of panels: write a list of objects, each with a prompt"),
@@ -300,6 +318,7 @@ def test_what_a_text_lacks_is_told_with_what_to_do(tmp_path: Path, text: str, to
         ),
         ('No,Prompt\n1,"a girl\n', "line 2: a quote opens and is not closed"),
         ("\n", "is empty; it must hold the story's eight panels"),
+        ('No,Prompt\n3"a girl, running"\n', "line 2: a quote has no partner in its cell; a mark between"),
     ],
 )
 def test_what_a_spreadsheets_table_lacks_is_told_with_what_to_do(

@@ -19,7 +19,7 @@ place: 在公园里 在家里客厅 街上 森林深处 夜晚的街道 试衣�
 place: 海边 演唱会的观众席
 place: 在旧书店门口 窗边 站台上 画室里 雨天的站台
 detail: 傍晚 下雨 全身 粉色连衣裙 穿着红色裙子 侧面 戴着草帽 黑色长发 月光 特写 俯视视角 暖色调 在夕阳中
-unknown: 人山人海 樱花飘落 一棵大树
+unknown: 人山人海 樱花飘落 一棵大树 小满和小橘坐在沙发上
 """
 ENGLISH = """
 style: watercolor style|anime|masterpiece|best quality|in watercolor style

@@ -148,6 +148,14 @@ def test_a_characters_clothes_that_always_follow_belong_to_it() -> None:
     assert made(BLOCK).story.characters["girl"].text == "一个黑色长发的小女孩，穿着红色裙子"
 
 
+def test_who_always_stands_behind_another_stays_a_character() -> None:
+    text = "小满，一只戴帽子的小猫，跑\n" * 5 + "小满，一只戴帽子的小猫，睡觉\n" * 3
+    assert {name: one.text for name, one in made(text).story.characters.items()} == {
+        "character1": "小满",
+        "cat": "一只戴帽子的小猫",
+    }
+
+
 def test_names_are_characters() -> None:
     found = told(NAMES)
     assert found == {
@@ -158,6 +166,14 @@ def test_names_are_characters() -> None:
     }
     english = NAMES.replace("小满", "Lily").replace("小橘", "Mr Tom")
     assert list(told(english))[:2] == ["lily", "mr_tom"]
+
+
+@pytest.mark.parametrize("first", ["樱花飘落", "人山人海", "Paris", "樱花"])
+def test_what_only_stands_first_is_nobodys_name(first: str) -> None:
+    assert not made(f"{first}，在公园，小猫\n" * 4 + "一只小狗，跑\n" * 4).story.characters.keys() - {
+        "cat",
+        "dog",
+    }
 
 
 def test_english_stories_have_english_commas() -> None:
@@ -204,6 +220,11 @@ def test_style_that_stands_in_every_panel_stays_and_is_told() -> None:
 def test_a_trigger_nobody_knows_is_style_where_every_panel_begins_with_it() -> None:
     story = made("".join(f"mystyle01，一只小猫，跑{at}\n" for at in range(8)))
     assert story.style == ["mystyle01"]
+
+
+def test_a_name_that_begins_every_panel_is_no_style() -> None:
+    story = made("小满，坐在沙发上\n小满，跑\n" * 4)
+    assert (story.style, list(story.story.characters)) == ([], ["character1"])
 
 
 def test_prompts_of_unknown_words_stay_plain() -> None:

@@ -131,7 +131,25 @@ def test_a_generators_seed_is_the_pictures(tmp_path: Path) -> None:
 def test_of_pictures_saved_under_one_name_the_last_counts(tmp_path: Path) -> None:
     story = read(tmp_path, notebook(drawing("二次元，试画", 3, "1.jpg"), drawings()))
     assert [row.prompt for row in story.rows] == list(PROMPTS)
-    assert story.notes == ["left out: cell 2, line 2, its 1.jpg is drawn anew further below"]
+    assert story.notes == ["left out: cell 2, line 2, 1.jpg is drawn anew further below"]
+
+
+def test_of_more_pictures_those_saved_as_1_to_8_count(tmp_path: Path) -> None:
+    story = read(tmp_path, notebook(drawing("二次元，试画", 3, "example.png"), drawings()))
+    assert [row.prompt for row in story.rows] == list(PROMPTS)
+    assert story.notes == ["left out: cell 2, line 2, example.png is none of 1 to 8"]
+
+
+def test_code_without_fences_is_read_where_it_is_indented_or_the_whole_text(tmp_path: Path) -> None:
+    indented = "".join(f"    {line}\n" if line else "\n" for line in drawings().split("\n"))
+    for text in (f"# 笔记\n说明\n\n{indented}\n完\n", drawings()):
+        assert [row.prompt for row in read(tmp_path, text, "notes.txt").rows] == list(PROMPTS)
+
+
+def test_a_list_beside_code_that_draws_one_picture_is_read(tmp_path: Path) -> None:
+    listed = "\n".join(f"* 正向提示词：{one}\n* 负面提示词：{NEGATIVE}\n" for one in PROMPTS)
+    text = f"# 笔记\n\n```python\n# 正面提示词：要画的\n{drawing(PROMPTS[0])}```\n\n{listed}"
+    assert [row.prompt for row in read(tmp_path, text, "notes.md").rows] == list(PROMPTS)
 
 
 def test_eight_pictures_saved_under_one_name_are_eight(tmp_path: Path) -> None:
@@ -163,6 +181,8 @@ MADE = "the prompt is made by code, which is not run here; write its words there
         (LISTED + "prompts[at] = 'x'\nfor p in prompts:\n    pipe(prompt=p)\n", f"cell 2, line 4: {MADE}"),
         ("p = 'a'\nif dark:\n    p = 'b'\npipe(prompt=p)\n", f"cell 2, line 4: {MADE}"),
         ("p = 'a'\np *= 3\npipe(prompt=p)\n", f"cell 2, line 3: {MADE}"),
+        ("pipe(negative_prompt='模糊', num_inference_steps=3)\n", f"cell 2, line 1: {MADE}"),
+        ("pipe(prompt='a', prompt='b')\n", f"cell 2, line 1: {MADE}"),
         ("while True:\n    pipe(prompt='小猫')\n", f"cell 2, line 2: {MADE}"),
         ("pipe(prompt='小猫'\n", "cell 2, line 1: is not Python that can be read; mend it, or delete it"),
         ("pipe(prompt='')\n" * 8, "cell 2, line 1, cell 2, line 2, "),
