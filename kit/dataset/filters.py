@@ -1,6 +1,5 @@
 """Which pictures of a source stay: each is opened once, then one step after the other names those to drop."""
 
-import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,12 +11,10 @@ from typing import NamedTuple
 from kit.dataset.data_juicer import Filter, Size, keeps
 from kit.dataset.listed import FoundPicture
 from kit.errors import InputError
-from kit.images.decode import decode_picture, is_flat
+from kit.images.decode import UnopenedPictureError, decode_picture, is_flat
 from kit.images.near_duplicates import Hash, near_duplicates, perceptual_hash
 from kit.story.trigger import Captioning
 
-_UNOPENED = re.compile(r"is an? (?P<kind>[^:]*picture[^:]*), which is not opened here: (?P<mend>.+)")
-"""How `kit.files.file_kinds.refusal_of` says it."""
 _SHOWN = 40
 """Characters of a caption that a reason repeats."""
 
@@ -40,12 +37,8 @@ class DroppedPicture(NamedTuple):
 
     kind: str
     reason: str
-
-    @property
-    def unopened(self) -> tuple[str, str] | None:
-        """Which kind of picture it is that is not opened here, as "HEIC picture", and what to do about it."""
-        found = _UNOPENED.match(self.reason)
-        return (found["kind"], found["mend"]) if found else None
+    unopened: tuple[str, str] | None = None
+    """Which kind of picture it is that is not opened here, as "HEIC picture", and what to do about it."""
 
 
 class FilterStep(NamedTuple):
@@ -170,7 +163,9 @@ def filter_pictures(
         try:
             kept.append(_open_picture(number, one))
         except InputError as error:
-            drops[number] = DroppedPicture("unreadable", error.faults[0])
+            why = error.__cause__
+            unopened = (why.kind, why.mend) if isinstance(why, UnopenedPictureError) else None
+            drops[number] = DroppedPicture("unreadable", error.faults[0], unopened)
         opened()
     for step in plan.steps:
         reasons = step.drop(kept)
@@ -201,7 +196,8 @@ def _many(name: str, reason: str, count: int) -> str:
 
 def _open_picture(number: int, found: FoundPicture) -> SourcePicture:
     if found.fault:
-        raise InputError(found.name, [found.fault])
+        why = UnopenedPictureError(found.unopened) if found.unopened else None
+        raise InputError(found.name, [found.fault]) from why
     picture = decode_picture(found.path).picture
     return SourcePicture(
         number=number,

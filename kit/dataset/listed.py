@@ -48,6 +48,8 @@ class FoundPicture:
     """Where it is listed, such as "metadata.csv line 3"."""
     is_picture: bool = True
     """Whether it is listed or called as a picture; what else lies in a folder is named with its fault."""
+    unopened: str = ""
+    """Which kind of picture its name says that is not opened here, as "a HEIC picture"."""
 
 
 class ListedFolder:

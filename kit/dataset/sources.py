@@ -38,7 +38,9 @@ def _with_captions(folder: Path) -> list[FoundPicture]:
     unopened = [path for path in files if "picture" in kind_of_name(path)]
     captions = CaptionFiles(folder, files, [*pictures, *unopened])
     tables = [path for path in files if _is_other_table(path) and not captions.used]
-    unread = [Caption("", f"has no caption: {path.name} {_stray(path)}") for path in tables[:1]]
+    unread = [
+        Caption("", f"has no caption: {path.name} {_stray(path, kind_of_name(path))}") for path in tables[:1]
+    ]
     shown, found = set(pictures), list[FoundPicture]()
     for path in (path for path in files if path not in captions.used):
         name, number = name_in(folder, path), len(found)
@@ -47,19 +49,26 @@ def _with_captions(folder: Path) -> list[FoundPicture]:
             caption = unread[0] if unread else captions.of(path)
             one = FoundPicture(name=name, path=path, sample=number, caption=caption, fault=fault)
         else:
-            one = FoundPicture(name=name, path=path, sample=number, fault=_stray(path), is_picture=False)
+            kind = kind_of_name(path)
+            one = FoundPicture(
+                name=name,
+                path=path,
+                sample=number,
+                fault=_stray(path, kind),
+                is_picture=False,
+                unopened=kind if "picture" in kind else "",
+            )
         found.append(one)
     return found
 
 
-def _stray(path: Path) -> str:
+def _stray(path: Path, kind: str) -> str:
     """Return why a file that is not called a picture is none."""
     suffix = path.suffix.lower()
     if _is_other_table(path):
         return "is a table that is not read here: save it as metadata.csv (CSV UTF-8)"
     if suffix in CAPTION_SUFFIXES:
         return "is a caption without a picture"
-    kind = kind_of_name(path)
     return refusal_of(kind, "picture") if kind else "is not called a picture"
 
 

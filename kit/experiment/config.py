@@ -27,7 +27,7 @@ from kit.experiment.naming import nameless, refuse_one_name
 from kit.experiment.other_files import ELSEWHERE, experiment_document
 from kit.experiment.tables import CompareTable, ScoreTable, WordsTable
 from kit.files.documents import WhenMissing, faults_of
-from kit.files.user_paths import user_path
+from kit.files.user_paths import missing_file, user_path
 from kit.story.anchors import anchor_faults
 from kit.story.foreign_syntax import foreign_marks
 from kit.story.story import LoadedStory, Story, load_story
@@ -41,8 +41,6 @@ Noise = Literal["portable", "contest"]
 Memory = Literal["auto", "low"]
 """How much of a GPU's memory is used: what is free, or as little as a small card has."""
 
-_GONE = "file does not exist"
-"""How the fault of a story begins that is not there."""
 _STORY_NAME = re.compile(r"\w(?:[\w .-]*\w)?")
 """Names that every file system, archive and table takes."""
 
@@ -316,10 +314,10 @@ def _load_stories(
         try:
             stories.append(load_story(path, drawn=drawn))
         except InputError as error:
-            where = f"{_GONE} in {printable(str(path.parent))}, where the experiment looks for it"
-            told = [
-                fault.replace(_GONE, where, 1) if fault.startswith(_GONE) else fault for fault in error.faults
-            ]
+            told = list(error.faults)
+            if isinstance(error.__cause__, FileNotFoundError):
+                looked = f" in {printable(str(path.parent))}, where the experiment looks for it"
+                told = [missing_file(path, looked)]
             faults += [f"stories[{number}] {printable(text)}: {fault}" for fault in told]
     return tuple(stories), faults + faults_of_names([path.stem for path in paths])
 

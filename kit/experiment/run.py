@@ -55,12 +55,15 @@ class Slot(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class AnchorRow:
-    """A picture that a panel was drawn to match; drawn as the panel is, but for words and seed."""
+class Anchor:
+    """A picture that a panel reads while it is drawn, so that whom it shows stays the same.
+
+    It is drawn as the panel is, but for its words and its seed.
+    """
 
     prompt: str
     subject: str
-    """The words of the prompt whom it is matched for; empty for the whole picture."""
+    """The words of its prompt whom it is read for; empty for the whole picture."""
     seed: int
 
 
@@ -84,7 +87,7 @@ class PanelRow:
     negative: str
     seconds: Annotated[FiniteFloat, Field(ge=0)]
     """What drawing it took, its share of the batch; 0 for a copy of another panel's picture."""
-    anchors: tuple[AnchorRow, ...] = ()
+    anchors: tuple[Anchor, ...] = ()
     consistency: Annotated[FiniteFloat, Field(ge=0, le=1)] = 0.0
     """How strongly it was drawn to match its anchors."""
     bystanders: tuple[str, ...] = ()

@@ -154,9 +154,14 @@ def refusal_of(kind: str, wanted: Wanted) -> str:
     >>> refusal_of("a PDF", "text")
     'is a PDF, no text: copy the words into a plain text file'
     """
-    mends = _UNPACK if kind.endswith("archive") else _MENDS
     but = "which is not opened here" if wanted == "picture" and "picture" in kind else f"no {wanted}"
-    return f"is {kind}, {but}: {_OTHER_MENDS.get(kind, mends[wanted])}"
+    return f"is {kind}, {but}: {mend_of(kind, wanted)}"
+
+
+def mend_of(kind: str, wanted: Wanted) -> str:
+    """Return what to do with a kind of file that is not taken for what was wanted."""
+    mends = _UNPACK if kind.endswith("archive") else _MENDS
+    return _OTHER_MENDS.get(kind, mends[wanted])
 
 
 def why_no_tensors(head: bytes) -> str:

@@ -72,10 +72,10 @@ def shell_word(path: str | Path) -> str:
     return text if re.fullmatch(r"[\w@%+=:,./][\w@%+=:,./~-]*", text) else shlex.quote(text)
 
 
-def missing_file(path: Path) -> str:
-    """Return that there is no such file, and which file beside it may have been meant."""
+def missing_file(path: Path, where: str = "") -> str:
+    """Return that there is no such file, said where, and which file beside it may have been meant."""
     try:
         beside = [one.name for one in islice(path.parent.iterdir(), _LOOKED_AT)]
     except (OSError, ValueError):
         beside = []
-    return f"file does not exist{_meant(path.name, beside)}"
+    return f"file does not exist{where}{_meant(path.name, beside)}"

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from kit.errors import RunError
 from kit.experiment.config import LoadedExperiment
 from kit.experiment.out_folder import check_out_folder
-from kit.experiment.run import AnchorRow, PanelRow, Run
+from kit.experiment.run import PanelRow, Run
 from kit.files.atomic_write import remove_partial_files, write_atomic
 from kit.files.encodings import sha256_bytes, sha256_of
 from kit.files.folder_lock import lock_folder
@@ -197,10 +197,7 @@ def _keep(run: Run, job: Job, data: bytes, seconds: float) -> None:
             sha256=sha256_bytes(data),
             prompt=job.request.prompt,
             negative=job.request.negative,
-            anchors=tuple(
-                AnchorRow(prompt=one.prompt, subject=one.subject, seed=one.seed)
-                for one in job.request.anchors
-            ),
+            anchors=job.request.anchors,
             consistency=job.request.consistency,
             bystanders=job.request.bystanders,
             seconds=seconds,

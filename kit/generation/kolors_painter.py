@@ -16,7 +16,7 @@ from kit.experiment.config import DrawSettings
 from kit.generation.anchors.joining import JoinedAnchors, join_anchors
 from kit.generation.anchors.shared_attention import Sharing
 from kit.generation.denoiser import Denoiser, compile_parts
-from kit.generation.painter import Anchor, BatchPlan, DrawFailure, DrawResult, PanelRequest
+from kit.generation.painter import BatchPlan, DrawFailure, DrawResult, PanelRequest
 from kit.images.decode import is_flat
 from kit.lora.lora import LoadedLora
 from kit.models.base import pick_device
@@ -230,7 +230,7 @@ class KolorsPainter:
         joined = join_anchors(requests)
         if beside := [first_noise(anchor.seed, settings, self.device) for anchor in joined.beside]:
             latents = torch.cat([latents, *beside])
-        drawn: list[PanelRequest | Anchor] = [*requests, *joined.beside]
+        drawn = [*requests, *joined.beside]
         prompts = [row.prompt for row in drawn]
         if guided:
             prompts += [row.negative for row in drawn]
@@ -253,7 +253,7 @@ class KolorsPainter:
             latents = sampler.step(predicted, step, latents)
         return latents[: len(requests)]
 
-    def _sharing(self, joined: JoinedAnchors, drawn: Sequence[PanelRequest | Anchor]) -> Sharing | None:
+    def _sharing(self, joined: JoinedAnchors, drawn: Sequence[PanelRequest]) -> Sharing | None:
         """Return who reads whom in a batch, None where nobody reads."""
         if not joined.readers:
             return None

@@ -7,23 +7,12 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 from pydantic import PositiveInt
 
 from kit.experiment.config import DrawSettings
+from kit.experiment.run import Anchor
 
 if TYPE_CHECKING:
     from PIL import Image
 
     from kit.lora.lora import LoadedLora
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Anchor:
-    """A picture that panels read while they are drawn, so that whom it shows stays the same."""
-
-    prompt: str
-    negative: str
-    """Unused where cfg is 1."""
-    seed: int
-    subject: str = ""
-    """The words of the prompt whom it is read for; empty for the whole picture."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,8 +38,7 @@ class PanelRequest:
     @property
     def texts(self) -> tuple[str, ...]:
         """Every text that is read for the picture."""
-        read = [text for anchor in self.anchors for text in (anchor.prompt, anchor.negative)]
-        return (self.prompt, self.negative, *read)
+        return (self.prompt, self.negative, *(anchor.prompt for anchor in self.anchors))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

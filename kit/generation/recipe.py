@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from kit.errors import InputError
 from kit.experiment.config import Candidate, DrawSettings, LoadedExperiment
-from kit.experiment.run import PanelRow, Run, Slot
+from kit.experiment.run import Anchor, PanelRow, Run, Slot
 from kit.files.encodings import canonical_json, sha256_bytes
-from kit.generation.painter import Anchor, Painter, PanelRequest
+from kit.generation.painter import Painter, PanelRequest
 from kit.generation.processor import cpu_arithmetic
 from kit.story.anchors import anchors_of, bystanders_of
 from kit.story.prompt import prompt_of
@@ -95,8 +95,7 @@ def request_of(
     seed = slot.seed if anchor_seed is None else anchor_seed
     matched = anchors_of(story, panel, own_seed=seed == slot.seed) if candidate.consistency else ()
     anchors = tuple(
-        Anchor(prompt=said(anchor.panel), negative=negative, seed=seed, subject=anchor.subject)
-        for anchor in matched
+        Anchor(prompt=said(anchor.panel), subject=anchor.subject, seed=seed) for anchor in matched
     )
     kept = candidate.consistency or 0.0 if anchors else 0.0
     return PanelRequest(
@@ -210,8 +209,8 @@ def job_of(slot: Slot, shared: Mapping[str, object], request: PanelRequest) -> J
     shaping = request.negative if shared["cfg"] != 1 else ""
     recipe = {**shared, "prompt": request.prompt, "negative": shaping, "seed": request.seed}
     if request.anchors:  # each is drawn as this panel is, but for its words and seed
-        read = [{"prompt": a.prompt, "subject": a.subject, "seed": a.seed} for a in request.anchors]
-        recipe |= {"consistency": request.consistency, "anchors": read}
+        recipe["consistency"] = request.consistency
+        recipe["anchors"] = [asdict(anchor) for anchor in request.anchors]
     if request.bystanders:
         recipe["bystanders"] = list(request.bystanders)
     key = sha256_bytes(canonical_json(recipe))

@@ -17,7 +17,7 @@ from threading import Lock
 from PIL import Image, ImageStat, UnidentifiedImageError
 
 from kit.errors import InputError
-from kit.files.file_kinds import HEAD_BYTES, kind_of, picture_format, refusal_of
+from kit.files.file_kinds import HEAD_BYTES, kind_of, mend_of, picture_format, refusal_of
 from kit.images.srgb import profile_of, to_srgb, turn_of
 
 PANEL_FORMATS = ("PNG", "JPEG", "WEBP")
@@ -52,6 +52,18 @@ DECODE_ERRORS = (
 
 class PictureError(ValueError):
     """Why a file is not opened as a picture, in words that follow its name."""
+
+
+class UnopenedPictureError(PictureError):
+    """A picture of a kind that other programs open."""
+
+    def __init__(self, kind: str) -> None:
+        """Take the kind as `kind_of` tells it."""
+        super().__init__(refusal_of(kind, "picture"))
+        self.kind = kind.partition(" ")[2]
+        """Without its article, as "HEIC picture"."""
+        self.mend = mend_of(kind, "picture")
+        """What to do about it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -139,23 +151,24 @@ def _refusing(head: bytes, formats: tuple[str, ...]) -> Iterator[None]:
     except PictureError:
         raise
     except UnidentifiedImageError as error:
-        raise PictureError(_unknown(head, formats)) from error
+        raise _unknown(head, formats) from error
     except (MemoryError, Image.DecompressionBombError) as error:
         raise PictureError(f"has too many pixels, {MOST_PIXELS} are the most: save it smaller") from error
     except DECODE_ERRORS as error:
         raise PictureError(f"is damaged: {str(error) or type(error).__name__}") from error
 
 
-def _unknown(head: bytes, formats: tuple[str, ...]) -> str:
+def _unknown(head: bytes, formats: tuple[str, ...]) -> PictureError:
     """Return why a file that none of the formats fits is not opened."""
     known, kind = ", ".join(formats), kind_of(head)
     if not head:
-        return "is an empty file"
+        return PictureError("is an empty file")
     if found := picture_format(head):
-        return "is damaged" if found in formats else f"is {found}, must be one of {known}"
-    if kind:
-        return refusal_of(kind, "picture")
-    return f"is not a picture of a known format ({known})"
+        return PictureError("is damaged" if found in formats else f"is {found}, must be one of {known}")
+    if "picture" in kind:
+        return UnopenedPictureError(kind)
+    told = refusal_of(kind, "picture") if kind else f"is not a picture of a known format ({known})"
+    return PictureError(told)
 
 
 def _check_size(picture: Image.Image) -> None:

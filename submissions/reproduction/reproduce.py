@@ -11,8 +11,8 @@ from PIL import Image
 
 from eval.scorers.protocols import Scorer
 from kit.experiment.config import DrawSettings
-from kit.experiment.run import Slot
-from kit.generation.painter import Anchor, BatchPlan, DrawFailure, Painter, PanelRequest
+from kit.experiment.run import Anchor, Slot
+from kit.generation.painter import BatchPlan, DrawFailure, Painter, PanelRequest
 from kit.generation.processor import cpu_arithmetic
 from kit.generation.recipe import PACKAGES, Job, job_of, recipe_of
 from kit.images.decode import open_picture
@@ -195,9 +195,8 @@ def _request(prompt: str, seed: int, panel: PanelRecord | None, manifest: Manife
         anchors=tuple(
             Anchor(
                 prompt=one.prompt,
-                negative=said.negative,
-                seed=seed if one.seed == said.seed else one.seed,
                 subject=one.subject,
+                seed=seed if one.seed == said.seed else one.seed,
             )
             for one in (panel.anchors if panel else ())
         ),

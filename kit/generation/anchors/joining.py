@@ -4,13 +4,13 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from kit.generation.anchors.shared_attention import AnchoredRow
-from kit.generation.painter import Anchor, PanelRequest
+from kit.generation.painter import PanelRequest
 
 
 class JoinedAnchors(NamedTuple):
     """The anchors of a batch: which are drawn beside the panels, and who reads which row."""
 
-    beside: Sequence[Anchor]
+    beside: Sequence[PanelRequest]
     """Those that are no panel of the batch; their rows follow the panels'."""
     readers: Sequence[AnchoredRow]
     watched: Mapping[int, Sequence[str]]
@@ -25,17 +25,17 @@ def join_anchors(requests: Sequence[PanelRequest]) -> JoinedAnchors:
         for row, request in enumerate(requests)
         if not request.anchors
     }
-    beside: list[Anchor] = []
+    beside: list[PanelRequest] = []
     readers, subjects = [], dict[int, str]()
     for row, request in enumerate(requests):
         read = []
         for anchor in request.anchors:
-            known: tuple[object, ...] = (anchor.prompt, anchor.negative, anchor.seed)
+            known: tuple[object, ...] = (anchor.prompt, request.negative, anchor.seed)
             if subjects.get(rows.get(known, -1), anchor.subject) != anchor.subject:
                 known = (*known, anchor.subject)  # the same picture, read for somebody else
             if known not in rows:
                 rows[known] = len(requests) + len(beside)
-                beside.append(anchor)
+                beside.append(PanelRequest(prompt=anchor.prompt, negative=request.negative, seed=anchor.seed))
             read.append(rows[known])
             subjects[rows[known]] = anchor.subject
         if read:

@@ -1,11 +1,12 @@
 from dataclasses import replace
 
+from kit.experiment.run import Anchor
 from kit.generation.anchors.joining import join_anchors
 from kit.generation.anchors.shared_attention import AnchoredRow
-from kit.generation.painter import Anchor, PanelRequest
+from kit.generation.painter import PanelRequest
 
-GIRL = Anchor(prompt="小女孩，站着", negative="", seed=1, subject="小女孩")
-CAT = Anchor(prompt="小猫，坐着", negative="", seed=1, subject="小猫")
+GIRL = Anchor(prompt="小女孩，站着", seed=1, subject="小女孩")
+CAT = Anchor(prompt="小猫，坐着", seed=1, subject="小猫")
 
 
 def panel(prompt: str, *anchors: Anchor, seed: int = 1) -> PanelRequest:
@@ -20,7 +21,7 @@ def test_an_anchor_that_is_a_panel_of_the_batch_is_read_from_its_row():
 
 def test_an_anchor_of_another_batch_is_drawn_beside_it_once():
     joined = join_anchors([panel("小女孩，跑", GIRL), panel("小女孩和小猫", GIRL, CAT)])
-    assert joined.beside == [GIRL, CAT]
+    assert joined.beside == [panel(GIRL.prompt), panel(CAT.prompt)]
     assert joined.readers == [AnchoredRow(0, (2,), 0.7), AnchoredRow(1, (2, 3), 0.7)]
     assert joined.watched == {2: ("小女孩",), 3: ("小猫",)}
 
@@ -34,16 +35,14 @@ def test_a_panel_that_reads_others_or_has_another_seed_is_no_anchors_row():
     joined = join_anchors(
         [panel("小女孩，站着", CAT), panel("小女孩，站着", seed=2), panel("小女孩，跑", GIRL)]
     )
-    assert joined.beside == [CAT, GIRL]
+    assert joined.beside == [panel(CAT.prompt), panel(GIRL.prompt)]
     assert joined.readers == [AnchoredRow(0, (3,), 0.7), AnchoredRow(2, (4,), 0.7)]
 
 
 def test_one_picture_read_for_two_characters_is_a_row_for_each():
-    both = [
-        Anchor(prompt="小女孩和小猫", negative="", seed=1, subject=subject) for subject in ("小女孩", "小猫")
-    ]
+    both = [Anchor(prompt="小女孩和小猫", seed=1, subject=subject) for subject in ("小女孩", "小猫")]
     joined = join_anchors([panel("小女孩和小猫"), panel("她们在跑", *both)])
-    assert joined.beside == both[1:]
+    assert joined.beside == [panel("小女孩和小猫")], "the first is read from the row of its panel"
     assert joined.readers == [AnchoredRow(1, (0, 2), 0.7)]
 
 

@@ -12,9 +12,10 @@ from fakes import TOY_PROMPTS, toy_base
 from painting import CFG4, NEGATIVE, painted, panel_request
 
 from kit.experiment.config import DrawSettings
+from kit.experiment.run import Anchor
 from kit.generation.anchors.shared_attention import AnchoredRow, SharedAttention, Sharing, WatchedAttention
 from kit.generation.kolors_painter import KolorsPainter, first_noise
-from kit.generation.painter import Anchor, PanelRequest
+from kit.generation.painter import PanelRequest
 from kit.models.base import load_base
 
 TOKENS, WIDTH, HEADS = 16, 8, 2
@@ -107,8 +108,8 @@ def test_a_token_that_shows_a_bystander_does_not_read(attention):
     assert (after[:, :TOKENS] == 0).all()
 
 
-GIRL = Anchor(prompt=TOY_PROMPTS[0], negative=NEGATIVE, seed=1, subject="一个紫色短发小女孩")
-CAT = Anchor(prompt=TOY_PROMPTS[1], negative=NEGATIVE, seed=1, subject="一只黄色小猫")
+GIRL = Anchor(prompt=TOY_PROMPTS[0], seed=1, subject="一个紫色短发小女孩")
+CAT = Anchor(prompt=TOY_PROMPTS[1], seed=1, subject="一只黄色小猫")
 
 
 def reading(prompt: str, *anchors: Anchor) -> PanelRequest:
