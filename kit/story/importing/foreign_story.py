@@ -80,7 +80,7 @@ def unquoted(texts: Sequence[str]) -> list[str]:
 
 def check_rows(rows: Sequence[ForeignPanel], name: str = "rows") -> Sequence[ForeignPanel]:
     """Return eight rows with a prompt each; raises NoStory for fewer, more or an empty one."""
-    empty = [row.at for row in rows if not any(letter.isalnum() for letter in row.prompt)]
+    empty = [row.at for row in rows if not any(letter.isalpha() for letter in row.prompt)]
     if empty:
         raise NoStory(f"{', '.join(empty[:PANELS])}: there is no prompt; each of the eight panels needs one")
     for row in rows:

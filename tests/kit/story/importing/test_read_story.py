@@ -245,6 +245,7 @@ def test_a_place_is_told_by_line(tmp_path: Path) -> None:
         (lines("{n}. {p}", PROMPTS[:7]), "must have exactly 8 panels, one a panel, got 7; write the others"),
         (TABLE.rpartition("\n")[0], "must have exactly 8 rows, one a panel, got 7; write the others"),
         (TABLE.replace(PROMPTS[2], ""), "line 5: there is no prompt; each of the eight panels needs one"),
+        (TABLE.replace(PROMPTS[2], "3"), "line 5: there is no prompt; each of the eight panels needs one"),
         (TABLE.replace(PROMPTS[2], "——"), "line 5: there is no prompt; each of the eight panels needs one"),
         (
             TABLE.replace("提示词", "旁白"),
