@@ -38,6 +38,8 @@ _ARTICLE = re.compile(r"^(?:and )?(?:a|an|the|one|two|three|her|his|their|same|\
 _STYLED = ("style", "illustration", "artwork", "aesthetic", "art")
 _LOOKS_BEHIND = re.compile(r"\b(?:with|in an?|wearing|named|called|from)\b")
 _PLURAL = re.compile(r"(?<=[a-z]{2})s(?![a-z'])")
+_NAME = re.compile(r"(?![和与跟同及抱牵拉的])[\u3400-\u9fff]{1,3}")
+"""A name behind a figure."""
 _GERUND = re.compile(r"^(?:is |are |and |then |gently |happily |slowly |quietly )*[a-z]{2,}ing\b")
 
 
@@ -114,7 +116,7 @@ def role_of(text: str) -> Role:
 def _chinese(bare: str) -> Role:
     words, measured = clause_words(), _MEASURE.match(bare)
     if words.roles["looks_begin"].begins(bare) and not bare.startswith("穿过"):
-        return "detail"
+        return "subject" if _ends_in_someone(bare) else "detail"
     if not measured and _acts(bare):
         return "action"
     if bare.startswith(("在", "于", "背景")):
@@ -128,7 +130,9 @@ def _named(bare: str, measured: bool) -> Role:
     someone, style = figure_of(bare), words.roles["style"].last(bare)
     if style and style.end == len(bare):
         return "style"
-    if someone and (measured or someone.end == len(bare) or _begins_with_someone(bare) or "的" in bare):
+    if someone and (measured or _begins_with_someone(bare) or "的" in bare):
+        return "subject"
+    if someone and _is_name(bare[someone.end :]):
         return "subject"
     if style or (bare.endswith("风") and len(bare) <= 6):
         return "style"
@@ -138,6 +142,17 @@ def _named(bare: str, measured: bool) -> Role:
     if _LIVING.match(bare):
         return "subject"
     return _detail(bare)
+
+
+def _is_name(rest: str) -> bool:
+    """Return whether what stands behind a Chinese figure is nothing or its name, as 小满 in 短发女孩小满."""
+    return not rest or (_NAME.fullmatch(rest) is not None and role_of(rest) == "unknown")
+
+
+def _ends_in_someone(bare: str) -> bool:
+    """Return whether looks are those of a figure that ends the clause, as in 穿红裙的女孩."""
+    someone = figure_of(bare)
+    return someone is not None and "的" in bare[: someone.start] and _is_name(bare[someone.end :])
 
 
 def _begins_with_someone(bare: str) -> bool:
@@ -209,16 +224,20 @@ def _located(bare: str) -> Role:
 def is_pure(text: str) -> bool:
     """Return whether a subject clause names somebody and nothing that they do.
 
-    >>> is_pure("一个紫色短发小女孩"), is_pure("小女孩在跑步"), is_pure("a girl reading in the park")
-    (True, False, False)
+    >>> is_pure("一个紫色短发小女孩"), is_pure("小女孩小满"), is_pure("小女孩在跑步")
+    (True, True, False)
+    >>> is_pure("a girl with red hair"), is_pure("young girl Lily"), is_pure("a girl reading in the park")
+    (True, True, False)
     """
-    bare = simplified(text.strip(_EDGES))
+    written = text.strip(_EDGES)
+    bare = simplified(written)
     someone = figure_of(bare)
     if _CHINESE.search(bare):
-        return (someone.end == len(bare)) if someone else len(bare) <= 10
+        return _is_name(bare[someone.end :]) if someone else len(bare) <= 10
     if someone is None:
         return len(bare.split()) <= 3
-    return not _LOOKS_BEHIND.split(bare[someone.end :], maxsplit=1)[0].strip()
+    behind = _LOOKS_BEHIND.split(bare[someone.end :], maxsplit=1)[0].strip()
+    return not behind or (behind.isalpha() and behind.capitalize() in written)
 
 
 def tells_looks(text: str) -> bool:

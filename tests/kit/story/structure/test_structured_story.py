@@ -168,6 +168,14 @@ def test_names_are_characters() -> None:
     assert list(told(english))[:2] == ["lily", "mr_tom"]
 
 
+def test_a_figure_with_its_name_behind_is_one_character() -> None:
+    acts = ("推开门", "走在雨中", "蹲下", "奔跑", "看书", "许愿", "睡觉", "微笑")
+    girl = made("\n".join(f"8岁短发女孩小满，{act}" for act in acts)).story
+    assert {name: one.text for name, one in girl.characters.items()} == {"girl": "8岁短发女孩小满"}
+    lily = made("\n".join(f"young girl Lily, {act}" for act in ("running", "reading") * 4)).story
+    assert [one.text for one in lily.characters.values()] == ["young girl Lily"]
+
+
 @pytest.mark.parametrize("first", ["樱花飘落", "人山人海", "Paris", "樱花"])
 def test_what_only_stands_first_is_nobodys_name(first: str) -> None:
     assert not made(f"{first}，在公园，小猫\n" * 4 + "一只小狗，跑\n" * 4).story.characters.keys() - {
