@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from itertools import combinations
 
 from kit.experiment.config import Candidate, Experiment, LoadedExperiment
+from kit.files.user_paths import shell_word
 from kit.story.prompt import prompt_of
 from kit.story.story import PANELS, LoadedStory
 
@@ -15,6 +16,7 @@ def notes_on(loaded: LoadedExperiment) -> list[str]:
         *_bare(experiment),
         *_alike(experiment.candidates),
         *(line for story in loaded.stories for line in _unmoved(experiment, story)),
+        *(line for story in loaded.stories for line in _one_picture(story)),
         *_idle_negatives(experiment),
         *_nobody_kept(loaded),
     ]
@@ -44,6 +46,19 @@ def _unmoved(experiment: Experiment, story: LoadedStory) -> Iterator[str]:
             yield f"story {story.name}: order {order} says the same as {first}, {why}"
 
 
+def _one_picture(story: LoadedStory) -> Iterator[str]:
+    """Yield which panels are drawn from the same words."""
+    saying: dict[str, list[int]] = {}
+    for panel in range(PANELS):
+        saying.setdefault(prompt_of(story.story, panel, "authored"), []).append(panel + 1)
+    for panels in saying.values():
+        if len(panels) > 1:
+            yield (
+                f"story {story.name}: panels {', '.join(map(str, panels))} have the same text, so with the "
+                "same seed they will be one picture, and no verdict counts such a set; say what differs"
+            )
+
+
 def _idle_negatives(experiment: Experiment) -> Iterator[str]:
     own = [candidate.name for candidate in experiment.candidates if candidate.negative]
     if own and experiment.cfg == 1:
@@ -57,5 +72,6 @@ def _nobody_kept(loaded: LoadedExperiment) -> Iterator[str]:
             if not story.story.characters:
                 yield (
                     f"story {story.name} names no characters: consistency matches all of panel 1, "
-                    "its place too; a .toml story with [characters] keeps the hero alone the same"
+                    f"its place too; `storykit story import {shell_word(story.path.name)} --out story.toml` "
+                    "finds the characters, and then only they are kept the same"
                 )
