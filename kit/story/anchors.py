@@ -77,9 +77,9 @@ def _anchor_panel(story: Story, name: str) -> int | None:
 
 def anchor_faults(story: Story) -> Iterator[str]:
     """Yield why panels of a story cannot be drawn to match others."""
-    for panel in range(PANELS):
-        if (count := len(anchors_of(story, panel))) > MOST_ANCHORS:
-            yield (
-                f"panel {panel + 1} shows {count} characters that other panels show too, at most "
-                f"{MOST_ANCHORS} can be kept the same in one panel: show fewer, or leave consistency out"
-            )
+    counts = [len(anchors_of(story, panel)) for panel in range(PANELS)]
+    if crowded := [str(panel) for panel, count in enumerate(counts, 1) if count > MOST_ANCHORS]:
+        yield (
+            f"panel {', '.join(crowded)}: {max(counts)} characters that other panels show too, at most "
+            f"{MOST_ANCHORS} can be kept the same in one panel: show fewer, or leave consistency out"
+        )

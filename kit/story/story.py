@@ -176,10 +176,15 @@ def _anchor_faults(document: object, panels: Sequence[object]) -> Iterator[InitE
         anchor = _value(described, "anchor", str)
         if anchor is None or not _PANEL_NAME.fullmatch(anchor) or len(panels) != PANELS:
             continue
-        clauses = _value(panels[panel_named(anchor)], "clauses", _ARRAY) or ()
-        if all(_value(clause, "character", str) != name for clause in clauses):
-            told = f"{anchor} does not show {name!r}: name a panel that has it as a character"
-            yield _fault(("characters", name, "anchor"), told)
+        shown = [number for number, panel in enumerate(panels, 1) if _shows(panel, name)]
+        if panel_named(anchor) + 1 not in shown:
+            mend = f"it is in panel {_some_of(shown)}" if shown else "no panel has it as a character"
+            yield _fault(("characters", name, "anchor"), f"{anchor} does not show {name!r}: {mend}")
+
+
+def _shows(panel: object, name: object) -> bool:
+    clauses = _value(panel, "clauses", _ARRAY) or ()
+    return any(_value(clause, "character", str) == name for clause in clauses)
 
 
 def _some_of(names: Iterable[object]) -> str:
