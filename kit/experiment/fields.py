@@ -11,7 +11,7 @@ from typing import Annotated, TypeVar
 from pydantic import AfterValidator, Field, FiniteFloat, StrictInt, StringConstraints, ValidationInfo
 
 from kit.did_you_mean import did_you_mean
-from kit.embedded import EMBEDDED, LORA_PREFIX
+from kit.embedded import EMBEDDED, LORA_PREFIX, LORAS
 from kit.errors import printable
 from kit.files.user_paths import user_path, why_not_there
 from kit.story.prompt import check_order
@@ -59,6 +59,16 @@ def path_to(kind: str, exists: Callable[[Path], bool], names: str | None = None)
         return str(path)
 
     return AfterValidator(resolved)
+
+
+def _no_bare_style(text: str, info: ValidationInfo) -> str:
+    """Return the text, or raise ValueError where it is an embedded style without its prefix."""
+    where = info.context
+    if not isinstance(where, PathContext) or text not in {one.stem for one in LORAS.iterdir()}:
+        return text
+    if where.must_exist and not user_path(where.folder, text).exists():
+        raise ValueError(f'file {text} does not exist; the style of storykit is "{LORA_PREFIX}{text}"')
+    return text
 
 
 def _is_there(path: Path, exists: Callable[[Path], bool]) -> bool:
@@ -140,5 +150,5 @@ BaseWeights = Annotated[
 ScorerWeights = Annotated[str, path_to(f'must be "{EMBEDDED}" or a folder, and', Path.is_dir, EMBEDDED)]
 """The name of an embedded scorer, or a folder."""
 
-LoraFile = Annotated[str, path_to("file", Path.exists, f"{LORA_PREFIX}.*")]
+LoraFile = Annotated[str, AfterValidator(_no_bare_style), path_to("file", Path.exists, f"{LORA_PREFIX}.*")]
 """A LoRA file, a folder of PEFT or diffusers, or "mini:" and an embedded one's name: kit.lora.lora checks."""

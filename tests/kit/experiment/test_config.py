@@ -134,6 +134,10 @@ def test_paths_are_taken_from_the_experiments_own_folder(
             "candidate[2].lora: file ink.safetensors does not exist in FOLDER",
         ),
         (
+            HEAD + BASE + '[[candidate]]\nname = "ink"\nlora = "ink"\n',
+            'candidate[2].lora: file ink does not exist; the style of storykit is "mini:ink"',
+        ),
+        (
             HEAD + '[[candidate]]\nname = "ink"\nlora = "mini:ink"\nstrength = 2.5\n',
             "candidate[1].strength: must be at most 2, got 2.5",
         ),
