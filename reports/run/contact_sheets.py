@@ -41,7 +41,7 @@ class Shot:
     reason: str = ""
     """Why it could not be scored, in the words of the scoring."""
     weakest: bool = False
-    models: tuple[str, ...] = ()
+    anchor_of: tuple[str, ...] = ()
     """The words for whom other panels were drawn to match it; empty words for the whole picture."""
 
 
@@ -114,7 +114,7 @@ class SheetAlbum:
         self._run = run
         self._rows = {slot: drawn[slot] for slot in slots if slot in drawn}
         panels, faults, sets = (scores.panels, scores.faults, scores.stories) if scores else ((), (), ())
-        self._models = _models(self._rows.values())
+        self._anchors = _anchors(self._rows.values())
         self._panels = {SLOT(row): row for row in panels}
         self._faults = {SLOT(row): row for row in faults}
         self._sets = {FOLDER(row): row for row in sets}
@@ -174,7 +174,7 @@ class SheetAlbum:
             status=_status(path, self._panels.get(slot), picture),
             reason=fault.reason if fault else "",
             weakest=weakest,
-            models=self._models.get(slot, ()),
+            anchor_of=self._anchors.get(slot, ()),
         )
 
     def _is_good(self, slot: Slot) -> bool:
@@ -191,7 +191,7 @@ class SheetAlbum:
                 yield {seed: value for seed, row in scored.items() if (value := row.get(name)) is not None}
 
 
-def _models(rows: Collection[PanelRow]) -> dict[Slot, tuple[str, ...]]:
+def _anchors(rows: Collection[PanelRow]) -> dict[Slot, tuple[str, ...]]:
     """Return of each panel that others were drawn to match the words whom they match."""
     matched: dict[tuple[object, ...], dict[str, None]] = {}
     for row in rows:

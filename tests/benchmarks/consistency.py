@@ -61,7 +61,7 @@ class Panel(NamedTuple):
     fault: float
 
 
-class Told(NamedTuple):
+class DrawTask(NamedTuple):
     """A story to draw, and how."""
 
     kind: TaleKind
@@ -91,26 +91,26 @@ class Bench:
         self.settings = DrawSettings(steps=steps, cfg=4.0, size=256, noise="portable")
         self.out, self.order = out, order
 
-    def measure(self, told: Told) -> list[dict[str, float]]:
+    def measure(self, task: DrawTask) -> list[dict[str, float]]:
         """Return what is seen in one story, each number in [0, 1], by seed."""
-        story = tale(told.number, told.kind)
+        story = tale(task.number, task.kind)
         candidate = Candidate(
-            name=told.style or "base", consistency=told.consistency, trigger=TRIGGERS.get(told.style, "")
+            name=task.style or "base", consistency=task.consistency, trigger=TRIGGERS.get(task.style, "")
         )
         slots = [
             Slot(candidate.name, self.order, "tale", seed, panel + 1)
-            for seed in told.seeds
+            for seed in task.seeds
             for panel in range(PANELS)
         ]
         requests = [request_of(story.story, slot, candidate) for slot in slots]
-        self.painter.set_lora(find_lora(f"mini:{told.style}") if told.style else None, 1.0)
+        self.painter.set_lora(find_lora(f"mini:{task.style}") if task.style else None, 1.0)
         pictures = draw(self.painter, requests, self.settings)
         sets = [pictures[first : first + PANELS] for first in range(0, len(pictures), PANELS)]
-        if told.number < SHEETS:
-            name = f"{told.kind}-{told.style or 'base'}-{told.number}-{told.consistency:g}"
+        if task.number < SHEETS:
+            name = f"{task.kind}-{task.style or 'base'}-{task.number}-{task.consistency:g}"
             keep(self.out / f"{name}.png", sets[0])
         prompts = [request.prompt for request in requests[:PANELS]]
-        return [self._seen_of(story, prompts, told.style or "flat", eight) for eight in sets]
+        return [self._seen_of(story, prompts, task.style or "flat", eight) for eight in sets]
 
     def _seen_of(
         self, story: Tale, prompts: Sequence[str], style: str, pictures: Sequence[Image.Image]
@@ -260,12 +260,12 @@ def table(rows: Sequence[Mapping[str, object]]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def plan(options: argparse.Namespace) -> list[list[Told]]:
+def plan(options: argparse.Namespace) -> list[list[DrawTask]]:
     """Return the stories of each row of the table, row by row."""
     firsts = range(0, options.seeds * SEED_STEP, SEED_STEP)
     return [
         [
-            Told(kind, style, consistency, number, tuple(first + number for first in firsts))
+            DrawTask(kind, style, consistency, number, tuple(first + number for first in firsts))
             for number in range(options.stories)
         ]
         for kind in options.kinds
@@ -282,8 +282,8 @@ def _start(steps: int, order: str, out: Path, judge: Path) -> None:
     _bench = Bench(steps, order, out, judge)
 
 
-def _measure(told: Told) -> list[dict[str, float]]:
-    return _bench.measure(told)
+def _measure(task: DrawTask) -> list[dict[str, float]]:
+    return _bench.measure(task)
 
 
 def measured(options: argparse.Namespace) -> Iterator[dict[str, object]]:
