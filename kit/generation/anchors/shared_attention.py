@@ -50,6 +50,26 @@ class AnchoredRow(NamedTuple):
         return math.log(share / (1 - share) / len(self.anchors))
 
 
+class ReadingRows(NamedTuple):
+    """Rows of a batch that read equally many others, as indices on its device."""
+
+    readers: Sequence[AnchoredRow]
+    """Of one half, in the order of its rows; empty where nobody is read."""
+    rows: Tensor
+    """(n,)."""
+    seen: Tensor
+    """(n, 1 + anchors): the rows that each sees, itself first."""
+
+
+class WatchedRows(NamedTuple):
+    """Rows in which it is watched where figures are shown, as indices on their device."""
+
+    rows: Tensor
+    """(n,)."""
+    words: Tensor
+    """(n, words, figures): 1 where a word stands for a figure."""
+
+
 class BiasFactors(NamedTuple):
     """Numbers added to attention scores, as two factors: query @ key.T."""
 
@@ -71,7 +91,37 @@ class Sharing:
     that shows bystanders for the subject of each of its anchors, then for them."""
     _seen: dict[int, Tensor] = field(default_factory=dict)
     _biases: dict[tuple[int, int], BiasFactors] = field(default_factory=dict)
+    _groups: list[ReadingRows] = field(default_factory=list)
+    _watched_rows: WatchedRows | None = None
     _noted: dict[int, list[Tensor]] = field(default_factory=dict)
+
+    def groups(self, states: Tensor) -> list[ReadingRows]:
+        """Return all rows of a batch, (B, ...), those together that read equally many.
+
+        Made once: an index that is made anew makes the device wait.
+        """
+        if not self._groups:
+            reading = {reader.row for reader in self.readers}
+            alone = [AnchoredRow(row, (), 0.0) for row in range(self.rows) if row not in reading]
+            halves = range(0, len(states), self.rows)
+            for count in sorted({len(row.anchors) for row in (*alone, *self.readers)}):
+                rows = [row for row in (*alone, *self.readers) if len(row.anchors) == count]
+                seen = [[half + one for one in (row.row, *row.anchors)] for half in halves for row in rows]
+                indices = torch.tensor(seen).to(states.device)
+                self._groups.append(ReadingRows(rows if count else (), indices[:, 0], indices))
+        return self._groups
+
+    def watched_rows(self, text: Tensor) -> WatchedRows:
+        """Return the rows that are watched, of a batch whose texts are (B, words, ...)."""
+        if self._watched_rows is None:
+            figures = max(map(len, self.watched.values()))
+            words = torch.zeros(len(self.watched), text.shape[1], figures)
+            for place, row in enumerate(self.watched.values()):
+                for figure, places in enumerate(row):
+                    words[place, list(places), figure] = 1
+            rows = torch.tensor(list(self.watched))
+            self._watched_rows = WatchedRows(rows.to(text.device), words.to(text.device))
+        return self._watched_rows
 
     def note(self, row: int, attention: Tensor) -> None:
         """Take a row's attention to those whom it is watched for, (figures, side, side), of one layer."""
@@ -87,21 +137,16 @@ class Sharing:
         self._noted.clear()
         self._biases.clear()
 
-    def groups(self) -> list[list[AnchoredRow]]:
-        """Return the readers, those together that read equally many."""
-        counts = sorted({len(reader.anchors) for reader in self.readers})
-        return [[reader for reader in self.readers if len(reader.anchors) == count] for count in counts]
-
-    def bias(self, reader: AnchoredRow, query: Tensor) -> BiasFactors:
+    def bias(self, reader: AnchoredRow, states: Tensor) -> BiasFactors:
         """Return what is added to a reader's scores: 0 for its own tokens, more or less for its anchors'.
 
         Args:
             reader: the row.
-            query: (B, heads, tokens, width); it gives tokens and device.
+            states: (B, tokens, ...); it gives tokens and device.
         """
-        key = (reader.row, query.shape[2])
+        key = (reader.row, states.shape[1])
         if key not in self._biases:
-            self._biases[key] = self._bias(reader, query.new_zeros(query.shape[2], dtype=torch.float32))
+            self._biases[key] = self._bias(reader, states.new_zeros(states.shape[1], dtype=torch.float32))
         return self._biases[key]
 
     def _bias(self, reader: AnchoredRow, zeros: Tensor) -> BiasFactors:
@@ -165,20 +210,11 @@ class SharedAttention(nn.Module):
             for layer in (self.attention.to_q, self.attention.to_k, self.attention.to_v)
         )
         read = torch.empty_like(query)
-        reading = {reader.row for reader in sharing.readers}
-        alone = [row for row in range(len(states)) if row % sharing.rows not in reading]
-        read[alone] = F.scaled_dot_product_attention(query[alone], key[alone], value[alone])
-        for first in range(0, len(states), sharing.rows):
-            for readers in sharing.groups():
-                rows = [first + reader.row for reader in readers]
-                anchors = torch.tensor([reader.anchors for reader in readers]) + first
-                keys, values = (
-                    torch.cat([part[rows], *(part[column] for column in anchors.T)], dim=2)
-                    for part in (key, value)
-                )
-                biases = [sharing.bias(reader, query) for reader in readers]
-                read[rows] = _attended(query[rows], keys, values, biases)
-        merged: Tensor = self.attention.to_out(read.transpose(1, 2).flatten(2))
+        for readers, rows, seen in sharing.groups(states):
+            keys, values = (part[seen].flatten(1, 2) for part in (key, value))
+            biases = [sharing.bias(reader, states) for reader in readers]
+            read[rows] = _attended(query[rows], keys, values, biases)
+        merged: Tensor = self.attention.to_out(read.flatten(2))
         return merged
 
 
@@ -194,44 +230,41 @@ class WatchedAttention(nn.Module):
 
     def forward(self, states: Tensor, encoder_hidden_states: Tensor, **kwargs: object) -> Tensor:
         """Return the new states, (B, tokens, width)."""
-        if self.sharing is not None and states.shape[1] <= MASK_SIDE**2:
+        if self.sharing is not None and self.sharing.watched and states.shape[1] <= MASK_SIDE**2:
             self._note_eagerly(states, encoder_hidden_states, self.sharing)
         read: Tensor = self.attention(states, encoder_hidden_states=encoder_hidden_states, **kwargs)
         return read
 
     def _note(self, states: Tensor, text: Tensor, sharing: Sharing) -> None:
-        for row, figures in sharing.watched.items():
-            sharing.note(row, self._attention_to(states, text, row, figures))
-
-    def _attention_to(
-        self, states: Tensor, text: Tensor, row: int, figures: Sequence[Sequence[int]]
-    ) -> Tensor:
         heads = self.attention.num_heads
-        query = _heads(self.attention.to_q(states[row, None]), heads)
-        key = _heads(self.attention.to_k(text)[row, None], heads)
-        scores = query @ key.transpose(2, 3) / math.sqrt(query.shape[-1])
-        shares = scores.float().softmax(dim=-1)[0].mean(dim=0)
-        side = math.isqrt(len(shares))
-        return torch.stack([shares[:, list(words)].sum(dim=-1).view(side, side) for words in figures])
+        watched = sharing.watched_rows(text)
+        query = _heads(self.attention.to_q(states[watched.rows]), heads).transpose(1, 2)
+        key = _heads(self.attention.to_k(text)[watched.rows], heads).permute(0, 2, 3, 1)
+        shares = (query @ key / math.sqrt(query.shape[3])).float().softmax(dim=3).mean(dim=1)
+        side = math.isqrt(states.shape[1])
+        shown = (shares @ watched.words).transpose(1, 2).unflatten(2, (side, side))
+        for (row, figures), maps in zip(sharing.watched.items(), shown, strict=True):
+            sharing.note(row, maps[: len(figures)])
 
 
 def _heads(states: Tensor, heads: int) -> Tensor:
-    return states.view(*states.shape[:2], heads, -1).transpose(1, 2)
+    """Return states by head, (B, tokens, heads, width)."""
+    return states.unflatten(2, (heads, -1))
 
 
 def _attended(query: Tensor, key: Tensor, value: Tensor, biases: Sequence[BiasFactors]) -> Tensor:
-    """Return what queries read, (B, heads, tokens, width), with a bias for each row of the batch.
+    """Return what queries read, (B, tokens, heads, width).
 
-    The biases go into the products, as further numbers of each query and key: only slower kernels take a mask
-    of tokens x keys.
+    Each reader's biases go into the products, as further numbers of its queries and keys: only slower kernels
+    take a mask of tokens x keys.
     """
-    width = query.shape[3]
-    factors = (torch.stack(part)[:, None] for part in zip(*biases, strict=True))
-    queries, keys = (F.pad(part, (0, BIAS_WIDTH - 2)).to(query) for part in factors)
-    heads = query.shape[1]
-    wide = (
-        torch.cat([query, queries.expand(-1, heads, -1, -1)], dim=3),
-        torch.cat([key, keys.expand(-1, heads, -1, -1) * math.sqrt(width)], dim=3),
-        F.pad(value, (0, BIAS_WIDTH)),
-    )
-    return F.scaled_dot_product_attention(*wide, scale=1 / math.sqrt(width))[..., :width]
+    width, scale = query.shape[3], 1 / math.sqrt(query.shape[3])
+    if biases:
+        halves = len(query) // len(biases)
+        factors = (torch.stack(part).repeat(halves, 1, 1)[:, :, None] for part in zip(*biases, strict=True))
+        queries, keys = (F.pad(part, (0, BIAS_WIDTH - 2)).to(query) for part in factors)
+        query = torch.cat([query, queries.expand(-1, -1, query.shape[2], -1)], dim=3)
+        key = torch.cat([key, keys.expand(-1, -1, key.shape[2], -1) / scale], dim=3)
+        value = F.pad(value, (0, BIAS_WIDTH))
+    by_head = (part.transpose(1, 2) for part in (query, key, value))
+    return F.scaled_dot_product_attention(*by_head, scale=scale).transpose(1, 2)[..., :width]

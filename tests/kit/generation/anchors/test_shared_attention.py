@@ -34,7 +34,7 @@ def states(rows: int) -> torch.Tensor:
 
 def added(sharing: Sharing, reader: AnchoredRow) -> torch.Tensor:
     """Return what is added to a reader's scores, (tokens, keys)."""
-    bias = sharing.bias(reader, torch.zeros(1, HEADS, TOKENS, WIDTH // HEADS))
+    bias = sharing.bias(reader, torch.zeros(1, TOKENS, WIDTH))
     return bias.query @ bias.key.T
 
 
