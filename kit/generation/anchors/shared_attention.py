@@ -242,14 +242,14 @@ class WatchedAttention(nn.Module):
         key = _heads(self.attention.to_k(text)[watched.rows], heads).permute(0, 2, 3, 1)
         shares = (query @ key / math.sqrt(query.shape[3])).float().softmax(dim=3).mean(dim=1)
         side = math.isqrt(states.shape[1])
-        shown = (shares @ watched.words).transpose(1, 2).unflatten(2, (side, side))
+        shown = (shares @ watched.words).transpose(1, 2).reshape(len(shares), -1, side, side)
         for (row, figures), maps in zip(sharing.watched.items(), shown, strict=True):
             sharing.note(row, maps[: len(figures)])
 
 
 def _heads(states: Tensor, heads: int) -> Tensor:
     """Return states by head, (B, tokens, heads, width)."""
-    return states.unflatten(2, (heads, -1))
+    return states.view(*states.shape[:2], heads, -1)
 
 
 def _attended(query: Tensor, key: Tensor, value: Tensor, biases: Sequence[BiasFactors]) -> Tensor:
@@ -266,5 +266,5 @@ def _attended(query: Tensor, key: Tensor, value: Tensor, biases: Sequence[BiasFa
         query = torch.cat([query, queries.expand(-1, -1, query.shape[2], -1)], dim=3)
         key = torch.cat([key, keys.expand(-1, -1, key.shape[2], -1) / scale], dim=3)
         value = F.pad(value, (0, BIAS_WIDTH))
-    by_head = (part.transpose(1, 2) for part in (query, key, value))
-    return F.scaled_dot_product_attention(*by_head, scale=scale).transpose(1, 2)[..., :width]
+    query, key, value = (part.transpose(1, 2) for part in (query, key, value))
+    return F.scaled_dot_product_attention(query, key, value, scale=scale).transpose(1, 2)[..., :width]
