@@ -18,6 +18,7 @@ from kit.did_you_mean import none_such
 from kit.errors import ScoreError
 from kit.experiment.run import Run, Slot
 from kit.files.folder_lock import lock_folder
+from kit.images.copies import copied_pairs
 from kit.progress import Progress
 from kit.story.story import PANELS
 
@@ -157,6 +158,7 @@ def pool_of(place: Place, measured: Measured, told: StoryFacts) -> Pool:
         np.stack([measured.embeddings[name] for name in sha256]),
         [measured.aesthetic[name] for name in sha256],
         told,
+        copied_pairs([measured.looks[name] for name in sha256], [slot.panel for slot in slots]),
     )
     scale = scale_of(choices)
     if not scale.metrics:

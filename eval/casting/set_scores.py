@@ -160,7 +160,11 @@ class SetScorer:
 
 
 def set_scorer_of(
-    panels: Sequence[int], embeddings: NDArray[np.float32], aesthetics: Sequence[float], told: StoryFacts
+    panels: Sequence[int],
+    embeddings: NDArray[np.float32],
+    aesthetics: Sequence[float],
+    told: StoryFacts,
+    copied: NDArray[np.bool_],
 ) -> SetScorer:
     """Return the tables of some pictures.
 
@@ -169,6 +173,7 @@ def set_scorer_of(
         embeddings: (pictures, dim).
         aesthetics: (pictures,) points.
         told: what the story says of its eight panels.
+        copied: (pictures, pictures), which are one picture.
     """
     facets, texts = told.facets, told.texts[list(panels)]
     nothing = np.zeros((len(panels), len(panels)))
@@ -195,7 +200,7 @@ def set_scorer_of(
         figures=figures,
         figures_apart=figures,
         places=places.round(SAME),
-        copied=similarity(embeddings) > told.copy_above,
+        copied=copied,
         embeddings=embeddings,
         told=told,
     )

@@ -26,9 +26,6 @@ CUTOFF = 0.05
 """Directions in which a role's texts differ less than this share of the widest are left out."""
 SAME = 9
 """Decimals to which two cosines are one value, as those of two pairs of copies are."""
-COPY = 0.95
-"""Cosine above which two panels are copies: of 40 tales to tune on no two panels of a clean one
-reach it, and 95 % of the pairs of slightly changed copies do. Not proven for other encoders."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -127,20 +124,6 @@ def place_auc(embeddings: ArrayLike, places: Sequence[Hashable]) -> float | None
     if not same.size or not other.size:
         return None
     return auc(same, other)
-
-
-def copies(embeddings: ArrayLike, above: float = COPY) -> float:
-    """Return the share of pairs of panels that are copies: 0 is best, 1 means all panels are one picture.
-
-    Args:
-        embeddings: (panels, dim), panels >= 2.
-        above: the cosine that two copies exceed.
-
-    >>> copies([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0], [-1.0, 0.0]]).__round__(3)
-    0.167
-    """
-    matrix = similarity(embeddings)
-    return float(np.mean(matrix[np.triu_indices(len(matrix), k=1)] > above))
 
 
 def effective_panels(embeddings: ArrayLike) -> float:

@@ -9,9 +9,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from eval.metrics.concept_subspaces import copies, effective_panels, place_auc, projected, within
+from eval.metrics.concept_subspaces import effective_panels, place_auc, projected, within
 from eval.metrics.consistency import consistency, leave_one_out, mrr, text_image_scores, text_ranks
 from eval.metrics.story_facts import CLAUSE_ROLES, StoryFacts
+from kit.images.copies import Look, copied_pairs
 
 Row = NDArray[np.float64]
 
@@ -24,6 +25,8 @@ class PanelSet:
     """(8, dim)."""
     aesthetics: Sequence[float]
     told: StoryFacts
+    looks: Sequence[Look] = ()
+    """Of the pictures themselves, to know copies by; empty where `copies` is not asked for."""
 
 
 class MetricValue(NamedTuple):
@@ -90,8 +93,11 @@ def place(shown: PanelSet) -> MetricValue:
 
 
 def copied(shown: PanelSet) -> MetricValue:
-    """Return the share of pairs that are copies; a gate, lower is better."""
-    return MetricValue(copies(shown.embeddings, shown.told.copy_above))
+    """Return the share of pairs that are one picture; a gate, lower is better."""
+    if not shown.looks:
+        return MetricValue(None)
+    found = copied_pairs(shown.looks, range(len(shown.looks)))
+    return MetricValue(float(found[np.triu_indices(len(found), k=1)].mean()))
 
 
 def different(shown: PanelSet) -> MetricValue:

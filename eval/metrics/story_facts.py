@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from eval.metrics.concept_subspaces import COPY, ConceptSubspaces, concept_subspaces
+from eval.metrics.concept_subspaces import ConceptSubspaces, concept_subspaces
 from eval.scorers.protocols import Encoder
 from kit.experiment.config import LoadedExperiment
 from kit.story.prompt import COMMAS, clauses_of
@@ -29,13 +29,9 @@ class StoryFacts:
     facets: ConceptSubspaces
     clauses: Mapping[str, tuple[Sequence[int], NDArray[np.float32]]] = field(default_factory=dict)
     """By role the panels, from 0, that have such clauses, and the (panels, dim) rows of these alone."""
-    copy_above: float = COPY
-    """Cosine that two copies exceed."""
 
 
-def told_of(
-    story: Story, encoder: Encoder, copy_above: float = COPY, words: Mapping[str, Sequence[str]] | None = None
-) -> StoryFacts:
+def told_of(story: Story, encoder: Encoder, words: Mapping[str, Sequence[str]] | None = None) -> StoryFacts:
     """Return what a story tells, its words as the encoder reads them; `words` are an experiment's own."""
     more = {metric: list(texts) for metric, texts in (words or {}).items()}
     for metric, told in (("identity", story.characters), ("place", story.places)):
@@ -46,7 +42,6 @@ def told_of(
         texts=encoder.texts([text_of(story, panel) for panel in range(PANELS)]),
         facets=concept_subspaces(encoder, story.language, more),
         clauses={role: found for role in CLAUSE_ROLES if (found := _clauses_of(story, role, encoder))},
-        copy_above=copy_above,
     )
 
 
@@ -60,9 +55,8 @@ def casts_of(story: Story) -> list[frozenset[str]]:
 
 def told_by(loaded: LoadedExperiment, encoder: Encoder) -> dict[str, StoryFacts]:
     """Return what each story of an experiment tells."""
-    experiment = loaded.experiment
-    above, words = experiment.score.copy_above, experiment.own_words
-    return {one.name: told_of(one.story, encoder, above, words) for one in loaded.stories}
+    words = loaded.experiment.own_words
+    return {one.name: told_of(one.story, encoder, words) for one in loaded.stories}
 
 
 def _clauses_of(story: Story, role: Role, encoder: Encoder) -> tuple[list[int], NDArray[np.float32]] | None:

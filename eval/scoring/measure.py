@@ -14,6 +14,7 @@ from eval.scoring.panel_file import PanelFile, read_panel
 from eval.scoring.score_cache import ScoreCache
 from kit.errors import ScoreError
 from kit.experiment.run import Run, Slot
+from kit.images.copies import Look, look_at
 from kit.progress import Progress
 
 BATCH = 64
@@ -29,6 +30,8 @@ class Measured:
     aesthetic: dict[str, float] = field(default_factory=dict)
     embeddings: dict[str, NDArray[np.float32]] = field(default_factory=dict)
     """Rows of unit length."""
+    looks: dict[str, Look] = field(default_factory=dict)
+    """To know copies by; made anew each time, which costs less than to keep them."""
     fresh: list[str] = field(default_factory=list)
     """Pictures that were not known before."""
     notes: list[str] = field(default_factory=list)
@@ -45,16 +48,18 @@ def measure(run: Run, tools: Scorers, progress: Progress | None = None) -> Measu
     if progress is not None:
         progress.begin(len(slots), 0)
 
-    def read(slot: Slot) -> tuple[Slot, PanelFile]:
+    def read(slot: Slot) -> tuple[Slot, PanelFile, Look | None]:
         path = run.panel_path(*slot)
-        return slot, read_panel(path, drawn.get(slot), size, faults.get(path, ""))
+        reading = read_panel(path, drawn.get(slot), size, faults.get(path, ""))
+        return slot, reading, look_at(reading.picture) if reading.picture else None
 
     path = run.folder / "cache" / "scores.sqlite"
     with ScoreCache.open(path) as cache:
         for batch in batches_ahead(read, slots, BATCH):
-            pictures = {reading.sha256: reading.picture for _, reading in batch if reading.picture}
+            pictures = {reading.sha256: reading.picture for _, reading, _ in batch if reading.picture}
+            measured.looks.update({reading.sha256: look for _, reading, look in batch if look})
             _measure_batch(pictures, tools, cache, measured)
-            readings.update({slot: replace(reading, picture=None) for slot, reading in batch})
+            readings.update({slot: replace(reading, picture=None) for slot, reading, _ in batch})
             if progress is not None:
                 progress.advance(len(batch))
         if cache.trouble:

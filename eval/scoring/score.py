@@ -130,7 +130,8 @@ def _score_set(
         return story, eight
     rows = np.stack([measured.embeddings[panel.sha256] for panel in eight])
     points = [panel.values["aesthetic"] or 0.0 for panel in eight]
-    shown = PanelSet(embeddings=rows, aesthetics=points, told=told)
+    looks = [measured.looks[panel.sha256] for panel in eight]
+    shown = PanelSet(embeddings=rows, aesthetics=points, told=told, looks=looks)
     found = {entry.name: entry.formula(shown) for entry in METRICS.values() if entry.formula}
     each = {
         entry.panels: (-1 if METRICS[entry.panels].direction == "lower" else 1) * value

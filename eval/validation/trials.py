@@ -14,6 +14,7 @@ from eval.metrics.registry import validated
 from eval.metrics.story_facts import StoryFacts
 from eval.scorers.load import Scorers
 from eval.validation.corruptions import CHANGES, DAMAGES, SEVERITIES, Picture, draw, resized
+from kit.images.copies import look_at
 from kit.story.story import PANELS
 from kit.world.tale import Tale, sample_tale
 
@@ -67,6 +68,8 @@ class PanelFeatures(NamedTuple):
     """Mean red, green and blue."""
     hashes: NDArray[np.float64]
     """Grey thumbnails of 8 x 8, each less its mean."""
+    looks: NDArray[np.object_]
+    """(8,) of `Look`, to know copies by."""
 
     def replaced(self, at: Sequence[int], other: "PanelFeatures", source: Sequence[int]) -> "PanelFeatures":
         """Return the features with panels of another in some places: `source` of it at `at` of these."""
@@ -79,11 +82,14 @@ class PanelFeatures(NamedTuple):
 
 def _look(pictures: Sequence[Picture], tools: Scorers) -> PanelFeatures:
     small = [np.asarray(p.convert("L").resize((8, 8), Image.Resampling.BOX), np.float64) for p in pictures]
+    looks = np.empty(len(pictures), dtype=object)
+    looks[:] = [look_at(picture) for picture in pictures]
     return PanelFeatures(
         embeddings=tools.encoder.pictures(pictures),
         aesthetics=np.asarray(tools.aesthetic.score(pictures), np.float64),
         colours=np.stack([np.asarray(picture, np.float64).mean(axis=(0, 1)) for picture in pictures]),
         hashes=np.stack([thumb.ravel() - thumb.mean() for thumb in small]),
+        looks=looks,
     )
 
 
@@ -97,7 +103,9 @@ def _told(tale: Tale, tools: Scorers, facets: ConceptSubspaces) -> StoryFacts:
 
 
 def _values(look: PanelFeatures, told: StoryFacts) -> Values:
-    shown = PanelSet(embeddings=look.embeddings, aesthetics=look.aesthetics.tolist(), told=told)
+    shown = PanelSet(
+        embeddings=look.embeddings, aesthetics=look.aesthetics.tolist(), told=told, looks=look.looks.tolist()
+    )
     values = {name: metric(shown) for name, metric in validated().items()}
     values["random"] = MetricValue(random.Random(look.embeddings.tobytes()).random())
     values["constant"] = MetricValue(1.0)

@@ -1,8 +1,6 @@
 """The tables of an experiment file that later stages read: [score], [words] and [compare]."""
 
-from typing import Annotated
-
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, model_validator
 
 from kit.embedded import EMBEDDED
 from kit.experiment.fields import MetricName, Number, RoleWords, ScorerWeights
@@ -17,9 +15,18 @@ class ScoreTable(BaseModel, frozen=True, extra="forbid"):
     """The embedded encoder, or a folder with CLIP weights."""
     gate: Number = 6.0
     """The mean aesthetic score an entry needs; source: the contest's rules."""
-    copy_above: Annotated[Number, Field(gt=0, le=1)] = 0.95
-    """Cosine of two panels above which they count as copies of one picture; proven for the embedded encoder
-    alone (docs/metrics.md)."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_copy_above(cls, told: object) -> object:
+        """Leave out what runs of before wrote down, and say what became of it to who set it."""
+        if not isinstance(told, dict) or "copy_above" not in told:
+            return told
+        if told["copy_above"] != 0.95:
+            raise ValueError(
+                "copy_above is gone, copies are known by their pixels whatever the encoder: delete that line"
+            )
+        return {name: value for name, value in told.items() if name != "copy_above"}
 
 
 class WordsTable(BaseModel, frozen=True, extra="forbid"):

@@ -9,7 +9,6 @@ from eval.metrics.registry import METRICS, Needs
 from eval.scorers.load import Scorers
 from eval.scorers.protocols import Stamp
 from kit.errors import BundleError, ScoreError, printable
-from kit.experiment.tables import ScoreTable
 from kit.progress import Progress
 from kit.story.story import Language
 from submissions.bundle.bundle import Bundle
@@ -28,7 +27,7 @@ from submissions.leaderboard.scored_entry import (
 )
 from submissions.verification.rule_checks import MAX_LINE
 
-COPY_ABOVE: float = ScoreTable().copy_above
+COPY_ABOVE = 0.95
 """Cosine above which two panels are listed as copies."""
 MAX_REASON = 500
 """Characters of one reason."""

@@ -29,6 +29,7 @@ from kit.experiment.run import Slot
 from kit.generation.multi_gpu import load_painter
 from kit.generation.painter import Painter, PanelRequest
 from kit.generation.recipe import request_of
+from kit.images.copies import copied_pairs, look_at
 from kit.lora.lora import embedded_loras, find_lora
 from kit.story.story import PANELS
 from kit.world.render import render
@@ -206,14 +207,13 @@ def scored(
 ) -> dict[str, float]:
     """Return the metrics that must not suffer."""
     rows = encoder.pictures(pictures)
-    cosines = rows @ rows.T
     pairs = np.triu_indices(PANELS, 1)
     posed = projected(rows, facets.staging)
     posed /= np.linalg.norm(posed, axis=1, keepdims=True)
     return {
         "text": float((rows * encoder.texts(list(prompts))).sum(axis=1).mean()),
         "staging": float(1 - (posed @ posed.T)[pairs].mean()),
-        "copies": float((cosines[pairs] > 0.95).mean()),
+        "copies": float(copied_pairs([look_at(one) for one in pictures], range(PANELS))[pairs].mean()),
     }
 
 

@@ -27,7 +27,7 @@ orders = ["authored", "reversed"]
 seeds = [3, 4]
 size = 32
 steps = 2
-score = {{ gate = -10.0, copy_above = 0.9999 }}
+score = {{ gate = -10.0 }}
 
 [[candidate]]
 name = "1-0"

@@ -3,13 +3,15 @@
 from itertools import product
 
 import numpy as np
+from PIL import Image
 
 from eval.casting.branch_and_bound import Search, scale_of
-from eval.casting.set_scores import set_scorer_of
+from eval.casting.set_scores import SetScorer, set_scorer_of
 from eval.metrics.concept_subspaces import ConceptSubspaces
 from eval.metrics.formulas import PanelSet
 from eval.metrics.registry import validated
 from eval.metrics.story_facts import StoryFacts
+from kit.images.copies import copied_pairs, look_at
 
 DIM = 48
 CASTS = ("girl", "girl", "dog", "both", "girl", "girl", "dog", "nobody else")
@@ -28,9 +30,12 @@ class World:
         texts = unit(rng.normal(size=(8, DIM)) + 1)
         self.panels = np.repeat(np.arange(8), seeds)
         rows = texts[self.panels] + spread * rng.normal(size=(8 * seeds, DIM))
+        noise = rng.integers(0, 256, (len(rows), 8, 8, 3), np.uint8)
+        pictures = [look_at(Image.fromarray(one)) for one in noise]
         for _ in range(copies):
             one, other = rng.choice(len(rows), 2, replace=False)
-            rows[one] = rows[other]
+            rows[one], pictures[one] = rows[other], pictures[other]
+        self.looks = pictures
         self.embeddings = unit(rows).astype(np.float32)
         self.aesthetics = rng.normal(6, 0.5, 8 * seeds).round(3)
         self.told = StoryFacts(
@@ -44,14 +49,21 @@ class World:
                 staging=np.linalg.qr(rng.normal(size=(DIM, 6)))[0].T,
             ),
         )
-        self.choices = set_scorer_of(self.panels, self.embeddings, self.aesthetics, self.told)
+        self.choices = self.set_scorer()
+
+    def set_scorer(self) -> SetScorer:
+        """Return the tables of these pictures as they are now."""
+        self.copied = copied_pairs(self.looks, self.panels)
+        return set_scorer_of(self.panels, self.embeddings, self.aesthetics, self.told, self.copied)
 
     def told_by_setwise(self, pictures: np.ndarray) -> dict[str, float]:
         """Return what the metrics say of one set when they look at it alone."""
         shown = PanelSet(
             embeddings=self.embeddings[pictures], aesthetics=self.aesthetics[pictures], told=self.told
         )
-        return {name: measure(shown).value for name, measure in validated().items()}
+        pairs = self.copied[np.ix_(pictures, pictures)][np.triu_indices(8, k=1)]
+        values = {name: measure(shown).value for name, measure in validated().items()}
+        return values | {"copies": float(pairs.mean())}
 
     def search(self, options: list[list[int]] | None = None, gate: float = 0.0) -> Search:
         options = options or [self.choices.of(panel) for panel in range(8)]

@@ -97,8 +97,9 @@ def stripe_scorers() -> Scorers:
 
 
 def striped(panel: int, level: int = 200, side: int = SIDE) -> bytes:
-    """Return a PNG with a bright stripe where panel's text (0 to 7) points."""
-    pixels = np.full((side, side, 3), 30, np.uint8)
+    """Return a PNG with a bright stripe where panel's text (0 to 7) points; no two panels are one picture."""
+    pixels = np.full((side, side, 3), 10, np.uint8)
+    pixels[np.random.default_rng(panel).permutation(side) % 2 == 0] = 50
     pixels[:, 4 * (panel - 1) : 4 * (panel - 1) + 3] = level
     return png(Image.fromarray(pixels))
 

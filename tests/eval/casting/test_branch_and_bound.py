@@ -1,9 +1,8 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
-from casting_world import CASTS, World
-
-from eval.casting.set_scores import set_scorer_of
-from eval.metrics.story_facts import StoryFacts
+from casting_world import World
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -22,14 +21,14 @@ def test_the_search_finds_what_looking_at_every_set_finds(seed):
 
 def test_a_set_with_copies_is_never_the_best():
     world = World(1, seeds=2)
-    world.embeddings[2:4] = world.embeddings[0:1]
-    world.choices = set_scorer_of(world.panels, world.embeddings, world.aesthetics, world.told)
+    world.looks[2:4] = [world.looks[0]] * 2
+    world.choices = world.set_scorer()
     search = world.search()
     best = search.best()
     assert best is not None
     assert best.pictures[0] == 1, "picture 0 is the same as both of panel 2"
-    world.embeddings[1] = world.embeddings[0]
-    world.choices = set_scorer_of(world.panels, world.embeddings, world.aesthetics, world.told)
+    world.looks[1] = world.looks[0]
+    world.choices = world.set_scorer()
     assert world.search().best() is None
 
 
@@ -59,7 +58,8 @@ def test_ten_seeds_are_searched_whole_and_no_change_of_one_or_two_panels_is_bett
 
 def test_a_metric_that_never_changes_decides_nothing():
     world = World(4, seeds=3)
-    world.choices = set_scorer_of(world.panels, world.embeddings, np.full(24, 6.5), world.told)
+    world.aesthetics = np.full(24, 6.5)
+    world.choices = world.set_scorer()
     search = world.search()
     assert "aesthetic" in world.choices.metrics
     assert "aesthetic" not in search.scale.metrics
@@ -68,6 +68,6 @@ def test_a_metric_that_never_changes_decides_nothing():
 
 def test_a_story_without_places_is_cast_without_them():
     world = World(5, seeds=2)
-    told = StoryFacts(casts=CASTS, places=(None,) * 8, texts=world.told.texts, facets=world.told.facets)
     assert "place" in world.choices.metrics
-    assert "place" not in set_scorer_of(world.panels, world.embeddings, world.aesthetics, told).metrics
+    world.told = replace(world.told, places=(None,) * 8)
+    assert "place" not in world.set_scorer().metrics

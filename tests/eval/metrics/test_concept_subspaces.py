@@ -11,7 +11,6 @@ import kit
 from eval.metrics.concept_subspaces import (
     WORDS,
     concept_subspaces,
-    copies,
     effective_panels,
     place_auc,
     projected,
@@ -100,7 +99,6 @@ def test_the_order_of_the_panels_changes_no_number_of_the_set(seed):
     )
     assert place_auc(seen[turn], [places[k] for k in turn]) == pytest.approx(place_auc(seen, places))
     assert effective_panels(seen[turn]) == pytest.approx(effective_panels(seen))
-    assert copies(seen[turn]) == copies(seen)
 
 
 def test_places_that_stay_and_change_as_told_are_one_and_a_constant_backdrop_is_chance():
@@ -111,11 +109,8 @@ def test_places_that_stay_and_change_as_told_are_one_and_a_constant_backdrop_is_
     assert place_auc(np.eye(8), list("abcdefgh")) is None
 
 
-def test_eight_copies_are_all_copies_and_one_effective_panel():
-    one = np.ones((8, 4))
-    assert copies(one) == 1.0
-    assert effective_panels(one) == pytest.approx(1.0)
-    assert copies(np.eye(8)) == 0.0
+def test_eight_copies_are_one_effective_panel():
+    assert effective_panels(np.ones((8, 4))) == pytest.approx(1.0)
     assert effective_panels(np.eye(8)) == pytest.approx(8.0)
 
 

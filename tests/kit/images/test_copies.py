@@ -1,14 +1,17 @@
 import io
 import random
 from collections.abc import Callable
+from dataclasses import replace
+from itertools import combinations
 
 import numpy as np
 import pytest
 from PIL import Image, ImageEnhance
 from scenes import sampled
 
-from kit.images.copies import COPY, alikeness, fitted_alikeness, look_at
+from kit.images.copies import COPY, alikeness, copied_pairs, difference, fitted_alikeness, look_at
 from kit.world.render import render
+from kit.world.scene import Character, Scene
 
 
 def drawn(seed: int) -> Image.Image:
@@ -76,3 +79,42 @@ def test_no_two_scenes_of_one_style_are_copies():
 def test_pictures_that_show_nothing_are_like_none():
     blank = look_at(Image.new("RGB", (64, 64), "grey"))
     assert alikeness(blank, blank.views[:1].astype(np.float32))[0] == 0
+
+
+IN_ONE_STORY = [
+    *("mirrored", "saved as JPEG", "made smaller", "darker", "with less contrast", "noisy"),
+    *("cut a little", "cut"),
+]
+
+
+@pytest.mark.parametrize("disguise", IN_ONE_STORY)
+def test_a_copy_differs_nowhere(disguise):
+    for seed in (1, 2, 3, 4):
+        picture = drawn(seed)
+        assert difference(look_at(picture), look_at(DISGUISES[disguise](picture))).one_picture
+
+
+CHANGES = [{"pose": "wave"}, {"pose": "sit"}, {"kind": "boy"}, {"colour": "blue"}, {"expression": "sad"}]
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_another_pose_figure_dress_or_face_makes_another_picture(change):
+    figure = Character(kind="girl", colour="red", hair="black", hair_length="long", pose="stand")
+    for place in ("park", "classroom", "kitchen"):
+        before, after = (
+            look_at(render(Scene(characters=(one,), place=place, seed=3)).picture)
+            for one in (figure, replace(figure, **change))
+        )
+        assert not difference(before, after).one_picture
+
+
+def test_which_of_two_is_the_copy_does_not_matter():
+    looks = [look_at(drawn(seed)) for seed in (1, 2)] + [look_at(cut(drawn(1), 0.93))]
+    for one, other in combinations(looks, 2):
+        assert difference(one, other) == difference(other, one)
+
+
+def test_pairs_of_one_panel_are_not_compared_and_what_shows_nothing_is_no_copy():
+    one, blank = look_at(drawn(1)), look_at(Image.new("RGB", (64, 64), "grey"))
+    found = copied_pairs([one, one, one, blank, blank], [0, 0, 1, 2, 3])
+    assert np.argwhere(found).tolist() == [[0, 2], [1, 2], [2, 0], [2, 1]]
