@@ -31,8 +31,8 @@ SAME, LOCAL, FAINT = 0.62, 6.0, 0.05
 others do: a copy that is laid or saved again not quite right differs all over, another face in one place
 alone. Less than FAINT is nothing.
 
-Of 420 copies of panels that the embedded base drew (cropped by up to 8 % a side, mirrored, lighter, saved as
-JPEG) 99 % are known; of 1,176 pairs in 42 sets ten are one picture, of texts that say the same in other words.
+Of 420 copies of panels that the embedded base drew (cut by up to 8 % a side, mirrored, lighter, saved as
+JPEG) 99 % are known; of 1,176 pairs in 42 sets ten are one picture, and their texts say the same otherwise.
 SAME was chosen on other pictures than these, LOCAL on renders that differ by a face (docs/metrics.md).
 """
 _MAYBE = 0.6
