@@ -30,16 +30,18 @@ from kit.world.scene import (
 from kit.world.tale import Tale, posed
 
 Picture = Image.Image
-Twins = Callable[[Tale, Sequence[Picture], random.Random], list[Picture]]
-"""A tale, its eight pictures and chance; eight pictures that take their places."""
+Draw = Callable[[Sequence[Scene]], list[Picture]]
+"""Gives the pictures of scenes: true ones, or those that a base draws."""
+Twins = Callable[[Tale, Sequence[Picture], random.Random, Draw], list[Picture]]
+"""A tale, its eight pictures, chance, and what draws; eight pictures that take their places."""
 Change = Callable[[Tale, random.Random], Tale]
 """Another tale that is told as well as the first one."""
 SEVERITIES = (1, 2, 4, 7)
 """Panels that are damaged."""
 
 
-def draw(scenes: Sequence[Scene]) -> list[Picture]:
-    """Return the pictures of scenes."""
+def rendered(scenes: Sequence[Scene]) -> list[Picture]:
+    """Return the true pictures of scenes."""
     return [render(scene).picture for scene in scenes]
 
 
@@ -79,28 +81,28 @@ def _reclothed(rng: random.Random, figure: Character) -> Character:
             return replace(figure, colour=other.colour)
 
 
-def identity_far(tale: Tale, _: Sequence[Picture], rng: random.Random) -> list[Picture]:
+def identity_far(tale: Tale, _: Sequence[Picture], rng: random.Random, draw: Draw) -> list[Picture]:
     """Put a figure of another kind in the hero's place, another one in each panel."""
     return draw([_with_hero(scene, _another(rng, tale)) for scene in tale.scenes])
 
 
-def identity_near(tale: Tale, _: Sequence[Picture], rng: random.Random) -> list[Picture]:
+def identity_near(tale: Tale, _: Sequence[Picture], rng: random.Random, draw: Draw) -> list[Picture]:
     """Give the hero other colours in each panel: hair and clothes, or fur."""
     return draw([_with_hero(scene, _recoloured(rng, tale.hero)) for scene in tale.scenes])
 
 
-def attribute(tale: Tale, _: Sequence[Picture], rng: random.Random) -> list[Picture]:
+def attribute(tale: Tale, _: Sequence[Picture], rng: random.Random, draw: Draw) -> list[Picture]:
     """Give the hero one other colour in each panel: of clothes or of fur."""
     return draw([_with_hero(scene, _reclothed(rng, tale.hero)) for scene in tale.scenes])
 
 
-def style_drift(tale: Tale, _: Sequence[Picture], rng: random.Random) -> list[Picture]:
+def style_drift(tale: Tale, _: Sequence[Picture], rng: random.Random, draw: Draw) -> list[Picture]:
     """Draw each panel in some other style."""
     others = [style for style in STYLES if style != tale.scenes[0].style]
     return draw([replace(scene, style=rng.choice(others)) for scene in tale.scenes])
 
 
-def place_break(tale: Tale, _: Sequence[Picture], rng: random.Random) -> list[Picture]:
+def place_break(tale: Tale, _: Sequence[Picture], rng: random.Random, draw: Draw) -> list[Picture]:
     """Put each panel somewhere the tale never is, another place for each."""
     taken = {scene.place for scene in tale.scenes}
     places = rng.sample([place for place in PLACES if place not in taken], len(tale.scenes))
@@ -112,30 +114,30 @@ def _moved(scene: Scene, place: str) -> Scene:
     return replace(scene, place=place, time=time)  # type: ignore[arg-type]
 
 
-def strangers(tale: Tale, _: Sequence[Picture], rng: random.Random) -> list[Picture]:
+def strangers(tale: Tale, _: Sequence[Picture], rng: random.Random, draw: Draw) -> list[Picture]:
     """Put everybody into one room, somebody else in each panel."""
     alone = [replace(tale.scenes[0], characters=scene.characters[:1]) for scene in tale.scenes]
     return draw([_with_hero(scene, _another(rng, tale)) for scene in alone])
 
 
-def missing(tale: Tale, _: Sequence[Picture], rng: random.Random) -> list[Picture]:
+def missing(tale: Tale, _: Sequence[Picture], rng: random.Random, draw: Draw) -> list[Picture]:
     """Leave the hero out."""
     return draw([replace(scene, characters=scene.characters[1:]) for scene in tale.scenes])
 
 
-def extra(tale: Tale, _: Sequence[Picture], rng: random.Random) -> list[Picture]:
+def extra(tale: Tale, _: Sequence[Picture], rng: random.Random, draw: Draw) -> list[Picture]:
     """Add somebody the tale does not know to each panel; where two are already, the second becomes that."""
     others = [posed(rng, _another(rng, tale), scene.place) for scene in tale.scenes]
     scenes = zip(tale.scenes, others, strict=True)
     return draw([replace(scene, characters=(scene.characters[0], other)) for scene, other in scenes])
 
 
-def copies(_: Tale, pictures: Sequence[Picture], rng: random.Random) -> list[Picture]:
+def copies(_: Tale, pictures: Sequence[Picture], rng: random.Random, __: Draw) -> list[Picture]:
     """Show one and the same picture."""
     return [rng.choice(pictures)] * len(pictures)
 
 
-def stilled(tale: Tale, _: Sequence[Picture], rng: random.Random) -> list[Picture]:
+def stilled(tale: Tale, _: Sequence[Picture], rng: random.Random, draw: Draw) -> list[Picture]:
     """Let the hero do, hold and show the same as in the first panel, seen from as far."""
     first, hero = tale.scenes[0], tale.scenes[0].characters[0]
     scenes = []
@@ -145,7 +147,7 @@ def stilled(tale: Tale, _: Sequence[Picture], rng: random.Random) -> list[Pictur
     return draw(scenes)
 
 
-def near_copies(_: Tale, pictures: Sequence[Picture], rng: random.Random) -> list[Picture]:
+def near_copies(_: Tale, pictures: Sequence[Picture], rng: random.Random, __: Draw) -> list[Picture]:
     """Show one picture cropped a little, mirrored or with other brightness."""
     one = rng.choice(pictures)
     return [_slightly_changed(one, rng) for _ in pictures]
@@ -160,7 +162,7 @@ def _slightly_changed(picture: Picture, rng: random.Random) -> Picture:
     return ImageOps.mirror(changed) if rng.random() < 0.3 else changed
 
 
-def painted_text(_: Tale, pictures: Sequence[Picture], rng: random.Random) -> list[Picture]:
+def painted_text(_: Tale, pictures: Sequence[Picture], rng: random.Random, __: Draw) -> list[Picture]:
     """Paint letters over a third of the picture."""
     painted = []
     font = ImageFont.load_default(size=34)
@@ -173,17 +175,17 @@ def painted_text(_: Tale, pictures: Sequence[Picture], rng: random.Random) -> li
     return painted
 
 
-def blur(_: Tale, pictures: Sequence[Picture], rng: random.Random) -> list[Picture]:
+def blur(_: Tale, pictures: Sequence[Picture], rng: random.Random, __: Draw) -> list[Picture]:
     """Blur with a radius of three pixels."""
     return [picture.filter(ImageFilter.GaussianBlur(3)) for picture in pictures]
 
 
-def jpeg(_: Tale, pictures: Sequence[Picture], rng: random.Random) -> list[Picture]:
+def jpeg(_: Tale, pictures: Sequence[Picture], rng: random.Random, __: Draw) -> list[Picture]:
     """Save as JPEG at quality 6."""
     return [through_jpeg(picture, 6) for picture in pictures]
 
 
-def noise(_: Tale, pictures: Sequence[Picture], rng: random.Random) -> list[Picture]:
+def noise(_: Tale, pictures: Sequence[Picture], rng: random.Random, __: Draw) -> list[Picture]:
     """Add noise of a standard deviation of 36 of 255."""
     dice = np.random.default_rng(rng.getrandbits(32))
     return [
@@ -194,7 +196,7 @@ def noise(_: Tale, pictures: Sequence[Picture], rng: random.Random) -> list[Pict
     ]
 
 
-def hue_shift(_: Tale, pictures: Sequence[Picture], rng: random.Random) -> list[Picture]:
+def hue_shift(_: Tale, pictures: Sequence[Picture], rng: random.Random, __: Draw) -> list[Picture]:
     """Turn all colours by a quarter to three quarters of the circle, in each panel by another angle."""
     turned = []
     for picture in pictures:
@@ -265,7 +267,7 @@ class Damage(NamedTuple):
     seen_by: str
     """The metric that has to see it."""
     twins: Twins | None
-    """None: SWAPPED."""
+    """None where the pictures come otherwise."""
 
 
 DAMAGES: Mapping[str, Damage] = {

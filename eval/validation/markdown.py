@@ -4,14 +4,14 @@ from collections.abc import Sequence
 
 from eval.metrics.registry import validated
 from eval.validation.trials import CONTROLS
-from eval.validation.validate import HELD_OUT, Validation
+from eval.validation.validate import HELD_OUT, WHOLE, Validation
 
 
 def markdown(validation: Validation) -> str:
     """Return the tables of a validation."""
     parts = [
-        f"{validation.tales} locked stories, scored with {validation.weights}.",
-        "Two of eight panels damaged, but for localisation (one) and Spearman (one, two, four and seven):",
+        f"{validation.tales} locked stories, {validation.pictures}, scored with {validation.weights}.",
+        _said_of_severity(validation),
         _damages(validation),
         "AUC of every metric and control, two panels damaged; .50 sees nothing, below .50 is misled:",
         _every(validation),
@@ -23,6 +23,12 @@ def markdown(validation: Validation) -> str:
         _failing(validation),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _said_of_severity(validation: Validation) -> str:
+    others = ["localisation (one)", "Spearman (one, two, four and seven)"]
+    others += [f"{row.damage} (seven)" for row in validation.damages if row.damage in WHOLE]
+    return f"Two of eight panels damaged, but for {', '.join(others[:-1])} and {others[-1]}:"
 
 
 def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

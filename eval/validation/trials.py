@@ -13,10 +13,11 @@ from eval.metrics.formulas import MetricValue, PanelSet
 from eval.metrics.registry import validated
 from eval.metrics.story_facts import StoryFacts
 from eval.scorers.load import Scorers
-from eval.validation.corruptions import CHANGES, DAMAGES, SEVERITIES, Picture, draw, resized
+from eval.validation.corruptions import CHANGES, DAMAGES, SEVERITIES, Picture, rendered, resized
 from kit.images.copies import look_at
 from kit.story.story import PANELS
-from kit.world.tale import Tale, sample_tale
+from kit.world.scene import Scene
+from kit.world.tale import sample_tale
 
 CONTROLS = ("random", "constant", "mean-colour", "hash")
 """What a metric must be better than."""
@@ -33,30 +34,53 @@ class Trial(NamedTuple):
     changed: Mapping[str, Values]
     hit: Mapping[str, Sequence[int]]
     """By damage the panels, from 0, in the order in which they are damaged."""
+    clean_told: Mapping[str, Values]
+    """By damage the clean values where the story tells less than the tale's own texts."""
+
+    def clean_for(self, damage: str) -> Values:
+        """Return the clean values that a damage is held against."""
+        return self.clean_told.get(damage, self.clean)
 
 
 def trial(number: int, tools: Scorers) -> Trial:
     """Return what every metric says of one tale, clean, damaged and changed."""
     tale = sample_tale(number)
-    pictures = draw(tale.scenes)
-    clean = _look(pictures, tools)
+    pictures = rendered(tale.scenes)
+    clean = look(pictures, tools)
     facets = concept_subspaces(tools.encoder, "zh")
-    told = _told(tale, tools, facets)
+    told = told_of_scenes(tale.scenes, tale.texts(), tools, facets)
     damaged: dict[tuple[str, int], Values] = {}
     hit = {}
     for name, damage in DAMAGES.items():
         rng = random.Random(f"{name} {number}")
-        where = hit[name] = rng.sample(range(PANELS), PANELS)
-        twins = _look(damage.twins(tale, pictures, rng), tools) if damage.twins else None
-        for severity in SEVERITIES if twins else SEVERITIES[1:]:
-            at = where[:severity]
-            seen = clean.replaced(at, twins, at) if twins else clean.replaced(at, clean, [*at[1:], at[0]])
-            damaged[name, severity] = _values(seen, told)
-    changed = {RESIZED: _values(_look([resized(picture) for picture in pictures], tools), told)}
+        hit[name] = rng.sample(range(PANELS), PANELS)
+        twins = look(damage.twins(tale, pictures, rng, rendered), tools) if damage.twins else None
+        damaged |= {(name, n): one for n, one in by_severity(clean, twins, hit[name], told).items()}
+    changed = {RESIZED: values_of(look([resized(picture) for picture in pictures], tools), told)}
     for name, change in CHANGES.items():
         other = change(tale, random.Random(f"{name} {number}"))
-        changed[name] = _values(_look(draw(other.scenes), tools), _told(other, tools, facets))
-    return Trial(_values(clean, told), damaged, changed, hit)
+        told_other = told_of_scenes(other.scenes, other.texts(), tools, facets)
+        changed[name] = values_of(look(rendered(other.scenes), tools), told_other)
+    return Trial(values_of(clean, told), damaged, changed, hit, {})
+
+
+def by_severity(
+    clean: "PanelFeatures", twins: "PanelFeatures | None", where: Sequence[int], told: StoryFacts
+) -> dict[int, Values]:
+    """Return the values with one, two, four and seven panels damaged.
+
+    Args:
+        clean: the tale as it is.
+        twins: what takes the panels' places; None where the damaged panels change places.
+        where: panels, from 0, in the order in which they are damaged.
+        told: what the tale is held against.
+    """
+    found = {}
+    for severity in SEVERITIES if twins else SEVERITIES[1:]:
+        at = where[:severity]
+        seen = clean.replaced(at, twins, at) if twins else clean.replaced(at, clean, [*at[1:], at[0]])
+        found[severity] = values_of(seen, told)
+    return found
 
 
 class PanelFeatures(NamedTuple):
@@ -80,7 +104,8 @@ class PanelFeatures(NamedTuple):
         )
 
 
-def _look(pictures: Sequence[Picture], tools: Scorers) -> PanelFeatures:
+def look(pictures: Sequence[Picture], tools: Scorers) -> PanelFeatures:
+    """Return what is known of eight pictures."""
     small = [np.asarray(p.convert("L").resize((8, 8), Image.Resampling.BOX), np.float64) for p in pictures]
     looks = np.empty(len(pictures), dtype=object)
     looks[:] = [look_at(picture) for picture in pictures]
@@ -93,16 +118,20 @@ def _look(pictures: Sequence[Picture], tools: Scorers) -> PanelFeatures:
     )
 
 
-def _told(tale: Tale, tools: Scorers, facets: ConceptSubspaces) -> StoryFacts:
+def told_of_scenes(
+    scenes: Sequence[Scene], texts: Sequence[str], tools: Scorers, facets: ConceptSubspaces
+) -> StoryFacts:
+    """Return what is told of eight scenes, whose texts say it."""
     return StoryFacts(
-        casts=[frozenset(figure.kind for figure in scene.characters) for scene in tale.scenes],
-        places=[scene.place for scene in tale.scenes],
-        texts=tools.encoder.texts(tale.texts()),
+        casts=[frozenset(figure.kind for figure in scene.characters) for scene in scenes],
+        places=[scene.place for scene in scenes],
+        texts=tools.encoder.texts(list(texts)),
         facets=facets,
     )
 
 
-def _values(look: PanelFeatures, told: StoryFacts) -> Values:
+def values_of(look: PanelFeatures, told: StoryFacts) -> Values:
+    """Return what every metric and control says of eight pictures."""
     shown = PanelSet(
         embeddings=look.embeddings, aesthetics=look.aesthetics.tolist(), told=told, looks=look.looks.tolist()
     )

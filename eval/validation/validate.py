@@ -16,18 +16,22 @@ from scipy.stats import spearmanr
 from eval.metrics.consistency import auc
 from eval.metrics.registry import METRICS, is_reference, validated
 from eval.scorers.load import Scorers
-from eval.validation.corruptions import CHANGES, DAMAGES, SEVERITIES
-from eval.validation.trials import CONTROLS, RESIZED, Trial, Values, trial
+from eval.validation.corruptions import DAMAGES, SEVERITIES, Damage
+from eval.validation.drawn import DRAWN_DAMAGES, UNTOLD, DrawnTools, drawn_trial
+from eval.validation.trials import CONTROLS, Trial, Values, trial
 from kit.errors import ScoreError
 from kit.library_warnings import hide_pynvml_warning
 from kit.progress import Progress
 
-LOCKED = 10_000
-"""Numbers of locked tales begin here; those to tune on begin at 0."""
+LOCKED, LOCKED_DRAWN = 10_000, 20_000
+"""Numbers of locked tales begin here, and of those that are drawn; those to tune on begin at 0."""
+RENDERED = "rendered"
 HELD_OUT = "hue-shift"
 """The damage that nothing was tuned on."""
-STRICT = frozenset({"copies", "near-copies", "strangers"})
+STRICT = frozenset({"copies", "near-copies", "resaved-copies", "strangers", UNTOLD})
 """Damages that must be seen nearly always."""
+WHOLE = frozenset({UNTOLD})
+"""Damages of which the whole tale is asked, seven panels damaged: eight girls against one."""
 BOOTSTRAPS = 500
 
 
@@ -58,6 +62,8 @@ class Validation:
 
     tales: int
     """Locked ones."""
+    pictures: str
+    """Where they come from."""
     weights: str
     damages: tuple[DamageRow, ...]
     changes: Mapping[str, Mapping[str, float]]
@@ -69,26 +75,47 @@ class Validation:
 
 
 def validate(load: Callable[[], Scorers], tales: int, progress: Progress | None = None) -> Validation:
-    """Return how the metrics do on so many locked tales.
+    """Return how the metrics do on so many locked tales of true pictures.
 
     Args:
         load: gives the scorers; called once here and once in each process.
         tales: locked tales, 2 or more; the marks are meant for 200.
         progress: hears of every tale.
     """
+    weights = load().encoder.stamp.weights  # what cannot be loaded is told here, not in another process
+    with ProcessPoolExecutor(os.cpu_count(), get_context("spawn"), _prepare, (load,)) as pool:
+        done = pool.map(_trial_here, _locked(tales, LOCKED))
+        return judge(_trials(done, tales, progress), RENDERED, weights, DAMAGES)
+
+
+def validate_drawn(tools: DrawnTools, tales: int, progress: Progress | None = None) -> Validation:
+    """Return how the metrics do on so many locked tales that a base draws, one after another on its device.
+
+    Args:
+        tools: what draws and what scores.
+        tales: locked tales, 2 or more.
+        progress: hears of every tale.
+    """
+    drawn = (drawn_trial(number, tools) for number in _locked(tales, LOCKED_DRAWN))
+    weights = tools.scorers.encoder.stamp.weights
+    return judge(_trials(drawn, tales, progress), tools.drawer.how, weights, DRAWN_DAMAGES)
+
+
+def _locked(tales: int, first: int) -> range:
     if tales < 2:
         raise ScoreError(f"validation needs at least 2 tales, got {tales}")
-    weights = load().encoder.stamp.weights  # what cannot be loaded is told here, not in another process
-    numbers = range(LOCKED, LOCKED + tales)
+    return range(first, first + tales)
+
+
+def _trials(done: Iterable[Trial], tales: int, progress: Progress | None) -> list[Trial]:
     if progress is not None:
         progress.begin(tales, 0)
     trials = []
-    with ProcessPoolExecutor(os.cpu_count(), get_context("spawn"), _prepare, (load,)) as pool:
-        for done in pool.map(_trial_here, numbers):
-            trials.append(done)
-            if progress is not None:
-                progress.advance(1)
-    return judge(trials, weights)
+    for one in done:
+        trials.append(one)
+        if progress is not None:
+            progress.advance(1)
+    return trials
 
 
 _loaded: list[Scorers] = []
@@ -106,16 +133,17 @@ def _trial_here(number: int) -> Trial:
     return trial(number, _loaded[0])
 
 
-def judge(trials: Sequence[Trial], weights: str) -> Validation:
-    """Return the tables of the trials, and every cell that misses its mark."""
-    damages = tuple(_damage_row(trials, damage) for damage in DAMAGES)
-    changes = {change: _changed(trials, change) for change in (*CHANGES, RESIZED)}
+def judge(trials: Sequence[Trial], pictures: str, weights: str, known: Mapping[str, Damage]) -> Validation:
+    """Return the tables of trials of these damages, and every cell that misses its mark."""
+    damages = tuple(_damage_row(trials, name, damage.seen_by) for name, damage in known.items())
+    changes = {change: _changed(trials, change) for change in trials[0].changed}
     selectivity = {
-        metric: _selectivity(trials, metric)
-        for metric in dict.fromkeys(one.seen_by for one in DAMAGES.values())
+        metric: _selectivity(trials, metric, known)
+        for metric in dict.fromkeys(one.seen_by for one in known.values())
     }
     return Validation(
         tales=len(trials),
+        pictures=pictures,
         weights=weights,
         damages=damages,
         changes=changes,
@@ -136,17 +164,18 @@ Sides = tuple[NDArray[np.float64], NDArray[np.float64]]
 """(tales,) clean, and (tales,) damaged or changed."""
 
 
-def _sides(trials: Sequence[Trial], metric: str, others: Iterable[Values]) -> Sides:
-    clean = np.array([_better(trial.clean, metric) for trial in trials])
-    return clean, np.array([_better(other, metric) for other in others])
+def _sides(metric: str, pairs: Iterable[tuple[Values, Values]]) -> Sides:
+    numbers = [(_better(clean, metric), _better(other, metric)) for clean, other in pairs]
+    clean, others = np.array(numbers).T
+    return clean, others
 
 
 def _damaged(trials: Sequence[Trial], metric: str, damage: str) -> Sides:
-    return _sides(trials, metric, (trial.damaged[damage, 2] for trial in trials))
+    severity = 7 if damage in WHOLE else 2
+    return _sides(metric, ((trial.clean_for(damage), trial.damaged[damage, severity]) for trial in trials))
 
 
-def _damage_row(trials: Sequence[Trial], damage: str) -> DamageRow:
-    metric = DAMAGES[damage].seen_by
+def _damage_row(trials: Sequence[Trial], damage: str, metric: str) -> DamageRow:
     clean, worse = _damaged(trials, metric, damage)
     draws = np.random.default_rng(0).integers(0, len(trials), (BOOTSTRAPS, len(trials)))
     every = {name: auc(*_damaged(trials, name, damage)) for name in (*validated(), *CONTROLS)}
@@ -156,22 +185,22 @@ def _damage_row(trials: Sequence[Trial], damage: str) -> DamageRow:
         auc=every[metric],
         auc_low=float(np.quantile([auc(clean[d], worse[d]) for d in draws], 0.025)),
         paired=float(np.mean(clean > worse) + 0.5 * np.mean(clean == worse)),
-        spearman=_spearman(trials, damage),
-        localised=_localised(trials, damage),
+        spearman=_spearman(trials, damage, metric),
+        localised=_localised(trials, damage, metric),
         every=every,
     )
 
 
 def _changed(trials: Sequence[Trial], change: str) -> dict[str, float]:
-    sides = {name: _sides(trials, name, (one.changed[change] for one in trials)) for name in validated()}
+    pairs = [(one.clean, one.changed[change]) for one in trials]
+    sides = {name: _sides(name, pairs) for name in validated()}
     return {name: auc(*both) for name, both in sides.items()}
 
 
-def _spearman(trials: Sequence[Trial], damage: str) -> float:
+def _spearman(trials: Sequence[Trial], damage: str, metric: str) -> float:
     """Return the rank correlation of severity and loss."""
-    metric = DAMAGES[damage].seen_by
     losses = [
-        (severity, _better(one.clean, metric) - _better(one.damaged[damage, severity], metric))
+        (severity, _better(one.clean_for(damage), metric) - _better(one.damaged[damage, severity], metric))
         for one in trials
         for severity in SEVERITIES
         if (damage, severity) in one.damaged
@@ -179,8 +208,7 @@ def _spearman(trials: Sequence[Trial], damage: str) -> float:
     return float(spearmanr(losses).statistic)
 
 
-def _localised(trials: Sequence[Trial], damage: str) -> float | None:
-    metric = DAMAGES[damage].seen_by
+def _localised(trials: Sequence[Trial], damage: str, metric: str) -> float | None:
     found = [
         int(np.argmin(panels)) == one.hit[damage][0]
         for one in trials
@@ -189,10 +217,10 @@ def _localised(trials: Sequence[Trial], damage: str) -> float | None:
     return float(np.mean(found)) if found else None
 
 
-def _selectivity(trials: Sequence[Trial], metric: str) -> float:
-    losses = {name: float(np.mean(np.subtract(*_damaged(trials, metric, name)))) for name in DAMAGES}
-    own = np.mean([loss for name, loss in losses.items() if DAMAGES[name].seen_by == metric])
-    others = max(abs(loss) for name, loss in losses.items() if DAMAGES[name].seen_by != metric)
+def _selectivity(trials: Sequence[Trial], metric: str, known: Mapping[str, Damage]) -> float:
+    losses = {name: float(np.mean(np.subtract(*_damaged(trials, metric, name)))) for name in known}
+    own = np.mean([loss for name, loss in losses.items() if known[name].seen_by == metric])
+    others = max(abs(loss) for name, loss in losses.items() if known[name].seen_by != metric)
     return float(own / others) if others else float("inf")
 
 

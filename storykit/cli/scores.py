@@ -26,7 +26,10 @@ from storykit.cli.progress import progress_bar
 
 if TYPE_CHECKING:
     from eval.casting.selection import Selection, SetQuality
+    from eval.scorers.load import Scorers
+    from eval.validation.validate import Validation
     from kit.experiment.run import Run
+    from kit.progress import Progress
 
 _CHOICE = re.compile(r"([1-8])=(?:seed)?-?(\d{1,19})")
 
@@ -113,6 +116,12 @@ def validate(
     tales: Annotated[int, typer.Option(min=2, help="How many stories; 40 are a quick look.")] = 200,
     clip: Annotated[str, typer.Option(help="CLIP weights' folder, or 'mini'.")] = EMBEDDED,
     aesthetic: Annotated[str, typer.Option(help="The predictor's folder, or 'mini'.")] = EMBEDDED,
+    drawn: Annotated[bool, typer.Option("--drawn", help="Against pictures that a base draws.")] = False,
+    base: Annotated[str, typer.Option(help="What draws: 'mini', 'kolors' or a folder.")] = EMBEDDED,
+    steps: Annotated[
+        int | None, typer.Option(min=1, help="Of the drawing.")
+    ] = None,
+    device: Annotated[str, typer.Option(help="Where to draw: auto, cpu or cuda.")] = "auto",
     out: Annotated[Path | None, typer.Option(help="A Markdown file for the tables.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")] = False,
 ) -> None:
@@ -124,8 +133,13 @@ def validate(
     from storykit.cli.progress import progress_bar
 
     load = partial(load_scorers, aesthetic, clip)
+    if not drawn and (base, steps, device) != (EMBEDDED, None, "auto"):
+        raise WrongUsage("--base, --steps and --device are for pictures that are drawn: add --drawn")
     with progress_bar("validating") as progress:
-        validation = hold(load, tales, progress)
+        if drawn:
+            validation = _held_against_drawn(load(), base, steps, device, tales, progress)
+        else:
+            validation = hold(load, tales, progress)
     text = markdown(validation)
     if out is not None:
         write_atomic(out, text.encode())
@@ -133,6 +147,19 @@ def validate(
         say_json(asdict(validation))
     else:
         say_lines(text)
+
+
+def _held_against_drawn(
+    scorers: "Scorers", base: str, steps: int | None, device: str, tales: int, progress: "Progress"
+) -> "Validation":
+    """Return how the metrics do on pictures that a base draws."""
+    from eval.validation.drawn import DrawnTools, SceneDrawer
+    from eval.validation.validate import validate_drawn
+    from kit.generation.multi_gpu import load_painter
+
+    progress.note("loading the base")
+    tools = DrawnTools(scorers, SceneDrawer(load_painter(base, device), base, steps))
+    return validate_drawn(tools, tales, progress)
 
 
 def score(run_folder: RunFolder) -> None:

@@ -10,7 +10,7 @@ from PIL import Image
 
 from eval.gate import gate
 from eval.scorers.protocols import Metric, Stamp
-from eval.validation.corruptions import draw, resized
+from eval.validation.corruptions import rendered, resized
 from kit.errors import ScoreError
 from kit.world.tale import sample_tale
 
@@ -149,7 +149,7 @@ def test_a_folder_without_a_picture_has_no_mean_elsewhere(tmp_path: Path) -> Non
 
 
 def test_copies_of_one_picture_are_named_whatever_their_file(tmp_path: Path) -> None:
-    panels = draw(sample_tale(2).scenes)
+    panels = rendered(sample_tale(2).scenes)
     for number, panel in enumerate(panels, 1):
         panel.save(tmp_path / f"{number}.png")
     assert gate(tmp_path, Brightness()).faults == ()
@@ -162,7 +162,7 @@ def test_copies_of_one_picture_are_named_whatever_their_file(tmp_path: Path) -> 
 
 
 def test_eight_copies_of_one_good_panel_are_duplicates(tmp_path: Path) -> None:
-    panel = draw(sample_tale(2).scenes)[0]
+    panel = rendered(sample_tale(2).scenes)[0]
     for number in range(1, 9):
         panel.save(tmp_path / f"{number}.png")
     found = gate(tmp_path, Brightness())

@@ -11,7 +11,7 @@ from PIL import Image
 from eval.casting.cast import CastRequest, cast
 from eval.casting.selection import read_selections, seeds_cast
 from eval.scoring.score import scorers_of
-from eval.validation.corruptions import DAMAGES, draw
+from eval.validation.corruptions import DAMAGES, rendered
 from kit.errors import RunError, ScoreError
 from kit.experiment.config import load_experiment
 from kit.experiment.run import PanelRow, Run
@@ -55,9 +55,9 @@ def pictures(tale: Tale) -> dict[tuple[int, int], Image.Image]:
 
     Wrong is another hero, blurred: in two panels of seed 0, in all others of seed 1. Seed 2 is one picture.
     """
-    clean = draw(tale.scenes)
-    heroes = DAMAGES["identity-far"].twins(tale, clean, random.Random(1))
-    wrong = DAMAGES["blur"].twins(tale, heroes, random.Random(1))
+    clean = rendered(tale.scenes)
+    heroes = DAMAGES["identity-far"].twins(tale, clean, random.Random(1), rendered)
+    wrong = DAMAGES["blur"].twins(tale, heroes, random.Random(1), rendered)
     found = {}
     for panel in range(1, 9):
         sides = (clean, wrong) if panel not in BROKEN else (wrong, clean)

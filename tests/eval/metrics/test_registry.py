@@ -17,7 +17,7 @@ from eval.metrics.story_facts import told_of
 from eval.scorers.clip import ClipEncoder
 from eval.scoring.records import panels_frame, read_scores, stories_frame
 from eval.scoring.score import score
-from eval.validation.corruptions import draw
+from eval.validation.corruptions import rendered
 from kit.errors import RunError
 from kit.experiment.config import load_experiment
 from kit.experiment.run import Run
@@ -174,7 +174,7 @@ class Blind:
 def test_what_a_story_leaves_open_is_undefined_and_not_zero():
     tale, encoder = sample_tale(0), ClipEncoder.load("mini")
     shown = PanelSet(
-        embeddings=encoder.pictures(draw(tale.scenes)),
+        embeddings=encoder.pictures(rendered(tale.scenes)),
         aesthetics=[7.0] * 8,
         told=told_of(story_of_panels(), encoder),
     )
@@ -200,7 +200,7 @@ def test_an_encoder_to_which_all_words_are_one_leaves_the_roles_undefined():
 def test_a_tale_told_right_beats_the_same_pictures_of_another_tale():
     encoder = ClipEncoder.load("mini")
     told = {seed: sample_tale(seed) for seed in (1, 2)}
-    rows = encoder.pictures(draw(told[1].scenes))
+    rows = encoder.pictures(rendered(told[1].scenes))
     panels = [
         Panel(clauses=(Clause(role="subject", text=text.split("，")[0]), Clause(role="detail", text=text)))
         for seed in (1, 2)

@@ -4,7 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from eval.validation.corruptions import CHANGES, DAMAGES, SWAPPED, draw, resized
+from eval.validation.corruptions import CHANGES, DAMAGES, SWAPPED, rendered, resized
 from kit.world.tale import sample_tale
 
 
@@ -15,14 +15,14 @@ def pixels(pictures: list) -> np.ndarray:
 @pytest.fixture(scope="module")
 def clean():
     tale = sample_tale(3)
-    return tale, draw(tale.scenes)
+    return tale, rendered(tale.scenes)
 
 
 @pytest.mark.parametrize("name", [name for name in DAMAGES if name != SWAPPED])
 def test_a_damage_changes_every_panel_the_same_way_each_time(clean, name):
     tale, pictures = clean
-    damaged = DAMAGES[name].twins(tale, pictures, random.Random(5))
-    again = DAMAGES[name].twins(tale, pictures, random.Random(5))
+    damaged = DAMAGES[name].twins(tale, pictures, random.Random(5), rendered)
+    again = DAMAGES[name].twins(tale, pictures, random.Random(5), rendered)
     assert [picture.size for picture in damaged] == [(256, 256)] * 8
     assert np.array_equal(pixels(damaged), pixels(again))
     changed = np.abs(pixels(damaged) - pixels(pictures)).max(axis=(1, 2, 3)) > 0
@@ -31,7 +31,7 @@ def test_a_damage_changes_every_panel_the_same_way_each_time(clean, name):
 
 def test_strangers_share_a_room_and_are_all_different(clean):
     tale, pictures = clean
-    damaged = pixels(DAMAGES["strangers"].twins(tale, pictures, random.Random(5)))
+    damaged = pixels(DAMAGES["strangers"].twins(tale, pictures, random.Random(5), rendered))
     corner = damaged[:, :12, :12]
     assert np.ptp(corner, axis=0).max() == 0, "the same room"
     assert len({panel.tobytes() for panel in damaged}) == 8
@@ -39,8 +39,8 @@ def test_strangers_share_a_room_and_are_all_different(clean):
 
 def test_a_missing_hero_leaves_the_place(clean):
     tale, pictures = clean
-    empty = draw([replace(scene, characters=()) for scene in tale.scenes])
-    damaged = DAMAGES["missing"].twins(tale, pictures, random.Random(5))
+    empty = rendered([replace(scene, characters=()) for scene in tale.scenes])
+    damaged = DAMAGES["missing"].twins(tale, pictures, random.Random(5), rendered)
     alone = [k for k, scene in enumerate(tale.scenes) if len(scene.characters) == 1]
     assert alone
     assert np.array_equal(pixels(damaged)[alone], pixels(empty)[alone])

@@ -35,11 +35,11 @@ def made_up(number: int, sees: bool) -> Trial:
     damaged = {(d, s): values(d, s) for d in DAMAGES for s in SEVERITIES}
     changed = {name: values(name, 0) for name in (*CHANGES, RESIZED)}
     hit = {damage: [number % 8] for damage in DAMAGES}
-    return Trial(values(None, 0), damaged, changed, hit)
+    return Trial(values(None, 0), damaged, changed, hit, {})
 
 
 def judged(sees: bool) -> Validation:
-    return judge([made_up(number, sees) for number in range(24)], "made up")
+    return judge([made_up(number, sees) for number in range(24)], "rendered", "made up", DAMAGES)
 
 
 def test_metrics_that_see_everything_meet_every_mark_about_damage():
@@ -63,7 +63,7 @@ def test_metrics_that_see_nothing_fail_every_damage_by_name():
 def test_the_command_prints_the_tables_and_the_failing_cells(tmp_path):
     told = said("metrics", "validate", "--tales", 2, "--out", tmp_path / "table.md")
     assert told == (tmp_path / "table.md").read_text("utf-8")
-    assert told.startswith("2 locked stories, scored with embedded")
+    assert told.startswith("2 locked stories, rendered, scored with embedded")
     assert all(f"\n| {damage}" in told for damage in DAMAGES)
     assert "cells miss their mark" in told
 
