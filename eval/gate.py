@@ -19,8 +19,8 @@ from eval.scorers.protocols import Scorer, Stamp
 from eval.scoring.panel_file import through_jpeg
 from kit.errors import ScoreError
 from kit.files.path_contents import mistaken
+from kit.images.copies import Look, look_at, same_pictures
 from kit.images.decode import PictureError, is_flat, open_picture, picture_size
-from kit.images.near_duplicates import Thumbnail, same_pictures, thumbnail
 
 THRESHOLD = 6.0
 """The mean an entry needs; source: the contest's rules."""
@@ -91,7 +91,7 @@ class _File(NamedTuple):
     picture: Image | None
     """As RGB; None where it is no picture."""
     fault: str
-    thumbnail: Thumbnail | None = None
+    look: Look | None = None
     """To find copies by."""
 
 
@@ -101,17 +101,17 @@ def _score_files(folder: Path, scorer: Scorer) -> tuple[tuple[FileScore, ...], d
     changed: dict[str, list[float]] = {how: [] for how in HARMLESS}
     sizes: dict[str, tuple[int, int]] = {}
     faults: dict[str, str] = {}
-    thumbnails: dict[str, Thumbnail] = {}
+    looks: dict[str, Look] = {}
     for batch in (batch for group in _groups(paths) for batch in batches_ahead(_read, group, BATCH)):
         faults |= {file.name: file.fault for file in batch if file.fault}
         pictures = {file.name: file.picture for file in batch if file.picture is not None}
         sizes |= {name: picture.size for name, picture in pictures.items()}
-        thumbnails |= {file.name: file.thumbnail for file in batch if file.thumbnail is not None}
+        looks |= {file.name: file.look for file in batch if file.look is not None}
         scores |= dict(zip(pictures, scorer.score(list(pictures.values())), strict=True))
         for how, change in HARMLESS.items():
             for batch_changed in batches_ahead(change, pictures.values(), BATCH):
                 changed[how] += scorer.score(batch_changed)
-    copies = {name: f"is the same picture as {other}" for name, other in same_pictures(thumbnails).items()}
+    copies = {name: f"is the same picture as {other}" for name, other in same_pictures(looks).items()}
     faults = copies | _stray(sizes) | faults
     files = (
         FileScore(file=path.name, score=scores.get(path.name), fault=faults.get(path.name, ""))
@@ -161,11 +161,11 @@ def _read(path: Path) -> _File:
         return _File(path.name, None, f"{error}; take it out, the contest's script may stop here")
     picture = saved.convert("RGB")
     if saved.mode.startswith(_DEEP):
-        return _File(path.name, picture, f"is {saved.mode}, {_WHITE}", thumbnail(picture))
+        return _File(path.name, picture, f"is {saved.mode}, {_WHITE}", look_at(picture))
     if is_flat(picture):
         return _File(path.name, picture, "has one colour all over")
     fault = f"is {saved.mode}, not RGB; it is scored as RGB, which may look different"
-    return _File(path.name, picture, "" if saved.mode == "RGB" else fault, thumbnail(picture))
+    return _File(path.name, picture, "" if saved.mode == "RGB" else fault, look_at(picture))
 
 
 def _smaller(picture: Image) -> Image:

@@ -8,7 +8,7 @@ Alikeness says how much two pictures have in common. Whether they are one pictur
 panels of one place and seed differ by an arm or a face, a copy differs nowhere (`difference`).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -26,7 +26,7 @@ probably another says little, and two of a set say much.
 """
 NEAR = 0.85
 """Alikeness of a piece from the grid above which it is worth moving."""
-SAME, LOCAL, FAINT = 0.62, 6.0, 0.05
+SAME, LOCAL, FAINT = 0.62, 6.0, 0.15
 """Two pictures are one where the worst window differs by less than SAME and by less than LOCAL times what
 others do: a copy that is laid or saved again not quite right differs all over, another face in one place
 alone. Less than FAINT is nothing.
@@ -39,6 +39,8 @@ _MAYBE = 0.6
 """Alikeness of a piece from the grid below which two pictures are not one."""
 _FITTING = 0.95
 """Alikeness of the piece that fits best below which two pictures are not one, however they are laid."""
+_LEVELS = 5.0
+"""Of 255, the mean difference from which two pictures that lie alike are not one; JPEG of 40 makes 2.8."""
 _LAID, _WINDOW = 48, 6
 """Pixels a side of pictures that are laid over each other, and of a window in which they differ."""
 _SIDE, _PIECE, _FREQUENCIES = 96, 64, 12
@@ -165,6 +167,29 @@ def copied_pairs(looks: Sequence[Look], panels: Sequence[int]) -> NDArray[np.boo
     near = np.triu(np.maximum(alike, alike.T) > _MAYBE, k=1) & np.not_equal.outer(panels, panels)
     for one, other in np.argwhere(near).tolist():
         found[one, other] = found[other, one] = difference(looks[one], looks[other]).one_picture
+    return found
+
+
+def same_pictures(looks: Mapping[str, Look]) -> dict[str, str]:
+    """Return which of many pictures an earlier one is already, as it stands, and which one.
+
+    >>> dark, light = Image.new("RGB", (64, 64)), Image.radial_gradient("L").convert("RGB")
+    >>> same_pictures({"1.png": look_at(light), "2.png": look_at(dark), "3.png": look_at(light)})
+    {'3.png': '1.png'}
+    """
+    kept: list[str] = []
+    found: dict[str, str] = {}
+    small = np.empty((len(looks), _LAID * _LAID), np.float32)
+    for name, look in looks.items():
+        mine = _resized(Image.fromarray(look.grey.astype(np.float32)), (0.0, 0.0, 1.0, 1.0)).ravel()
+        apart = np.abs(small[: len(kept)] - mine).mean(axis=1)
+        alike = (kept[place] for place in np.flatnonzero(apart < _LEVELS))
+        same = next((other for other in alike if difference(looks[other], look).one_picture), None)
+        if same is None:
+            small[len(kept)] = mine
+            kept.append(name)
+        else:
+            found[name] = same
     return found
 
 

@@ -1,14 +1,11 @@
-"""Near duplicates, by the question that is asked.
+"""Is one of many pictures another, saved again? By perceptual hash, for what a dataset drops.
 
-Is one of many pictures another, saved again? `near_duplicates`, by perceptual hash, for what a dataset drops.
 Of unlike pictures measured no two differ in fewer than 44 bits (docs/benchmarks.md). The embedded encoder
-finds more copies, but joins unlike pieces of one photograph, and what is dropped must be a copy.
-
-Do two of a few pictures show the same? `same_pictures`, by thumbnail, for what a folder's gate names. JPEG at
-quality 40 changes 2.8 levels, two panels of a story of the drawn world differ by 13 or more (60 stories).
+finds more copies, but joins unlike pieces of one photograph, and what is dropped must be a copy. Whether two
+of a few pictures are one is asked of `kit.images.copies`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,8 +16,8 @@ SIDE = 16
 """Frequencies a side; a hash has 256 bits."""
 NEAR = 24
 """Bits that may differ in near duplicates."""
-THUMBNAIL_SIDE, ALIKE = 32, 5.0
-"""Pixels a side, and the mean difference, of 255 levels, below which two pictures are one."""
+THUMBNAIL_SIDE = 32
+"""Pixels."""
 _FINE = 6
 """Decimals of a frequency that are more than rounding."""
 
@@ -65,20 +62,3 @@ def near_duplicates(hashes: Sequence[Hash], areas: Sequence[int]) -> dict[int, i
 def thumbnail(picture: Image.Image) -> Thumbnail:
     """Return (32, 32, channels) pixels, 0 to 255."""
     return np.asarray(picture.resize((THUMBNAIL_SIDE, THUMBNAIL_SIDE), Image.Resampling.BOX), np.float64)
-
-
-def same_pictures(thumbnails: Mapping[str, Thumbnail]) -> dict[str, str]:
-    """Return which pictures an earlier one shows already, and which one does.
-
-    >>> dark, light = np.zeros((32, 32, 3)), np.full((32, 32, 3), 200.0)
-    >>> same_pictures({"1.png": dark, "2.png": light, "3.png": dark + 1})
-    {'3.png': '1.png'}
-    """
-    first: dict[str, Thumbnail] = {}
-    found: dict[str, str] = {}
-    for name, one in thumbnails.items():
-        if same := next((other for other, kept in first.items() if np.abs(one - kept).mean() < ALIKE), None):
-            found[name] = same
-        else:
-            first[name] = one
-    return found

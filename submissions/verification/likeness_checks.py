@@ -3,11 +3,12 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
-from PIL import Image, ImageChops, ImageOps
+from PIL import Image, ImageChops
 
+from kit.images.copies import copied_pairs, look_at
 from kit.images.decode import FLAT, is_flat
 from kit.images.lettering import NUMBERS_ONLY
-from kit.images.near_duplicates import ALIKE, NEAR, perceptual_hash, thumbnail
+from kit.images.near_duplicates import thumbnail
 from submissions.bundle.bundle import Bundle
 from submissions.bundle.manifest import Manifest
 from submissions.bundle.mosaic import GRIDS, MosaicLayout, Picture, cell_of, is_ink, layouts_of, paper_sheet
@@ -40,25 +41,14 @@ def _blank_faults(panels: Mapping[str, Picture]) -> Iterator[Fault]:
 
 
 def _twin_faults(panels: Mapping[str, Picture]) -> Iterator[Fault]:
-    """Yield which panels nearly are an earlier one, or its mirror image.
-
-    Both ways of looking must say so: thumbnails of two drawings on white paper are alike, and so are the
-    frequencies of two pictures of other colours.
-    """
-    seen: dict[str, tuple[np.ndarray, np.ndarray]] = {}
-    for name, picture in panels.items():
-        looks = [(thumbnail(one), perceptual_hash(one)) for one in (picture, ImageOps.mirror(picture))]
-        for earlier, (small, bits) in seen.items():
-            if any(
-                np.abs(small - mine).mean() < ALIKE and np.count_nonzero(bits != own) <= NEAR
-                for mine, own in looks
-            ):
-                yield Fault(
-                    name, f"is nearly the same picture as {earlier}", "cast another seed for one of them"
-                )
-                break
-        else:
-            seen[name] = looks[0]
+    """Yield which panels are an earlier one, cropped or mirrored too."""
+    names = list(panels)
+    copied = copied_pairs([look_at(picture) for picture in panels.values()], range(len(names)))
+    for place, name in enumerate(names):
+        if earlier := [names[other] for other in np.flatnonzero(copied[place, :place])]:
+            yield Fault(
+                name, f"is nearly the same picture as {earlier[0]}", "cast another seed for one of them"
+            )
 
 
 def _mosaic_faults(bundle: Bundle, manifest: Manifest, panels: Sequence[Picture]) -> Iterator[Fault]:

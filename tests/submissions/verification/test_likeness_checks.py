@@ -64,7 +64,7 @@ def _first(opened: Bundle) -> Pixels:
 @pytest.mark.parametrize(
     "change",
     [
-        lambda at, first: np.where(np.arange(first.size).reshape(first.shape) == at, 255 - first, first),
+        lambda at, first: np.where(np.arange(first.size).reshape(first.shape) == at, first ^ 8, first),
         lambda at, first: np.clip(first + noise(at, first.shape) / 3, 0, 255),
         lambda at, first: np.clip(first + at / 2, 0, 255),
         lambda at, first: first[:, ::-1] if at % 2 else np.clip(first + at / 2, 0, 255),
