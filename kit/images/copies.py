@@ -31,10 +31,10 @@ SAME, LOCAL, FAINT = 0.55, 6.0, 0.15
 others do: a copy that is laid or saved again not quite right differs all over, another face in one place
 alone. Less than FAINT is nothing.
 
-Of 462 copies of panels that the embedded base drew (cut by up to 8 % a side, mirrored, lighter, smaller, saved
-as JPEG) all are known, of 84 pairs of two copies each cut otherwise .99; of 1,176 pairs in 42 sets nine are one
-picture, and their texts say the same. The numbers were chosen while these pictures were looked at; what the
-metrics table of drawn stories says is of others (docs/metrics.md).
+Of 462 copies of panels that the embedded base drew (cut by up to 8 % a side, mirrored, lighter, smaller,
+saved as JPEG) all are known, of 84 pairs of copies that are cut otherwise each .99; of 1,176 pairs in 42 sets
+nine are one picture, and their texts say the same. The numbers were chosen while these were looked at; what
+the metrics' table of drawn stories says is of others (docs/metrics.md).
 """
 _MAYBE = 0.6
 """Alikeness of a piece from the grid below which two pictures are not one."""
