@@ -165,6 +165,8 @@ def copied_pairs(looks: Sequence[Look], panels: Sequence[int]) -> NDArray[np.boo
         panels: which panel each is of; pictures of one panel are never in one set.
     """
     found = np.zeros((len(looks), len(looks)), dtype=bool)
+    if len(looks) < 2:
+        return found
     firsts = np.stack([look.views[0] for look in looks]).astype(np.float32)
     alike = np.stack([alikeness(look, firsts) for look in looks])
     near = np.triu(np.maximum(alike, alike.T) > _MAYBE, k=1) & np.not_equal.outer(panels, panels)

@@ -118,6 +118,7 @@ def test_pairs_of_one_panel_are_not_compared_and_what_shows_nothing_is_no_copy()
     one, blank = look_at(drawn(1)), look_at(Image.new("RGB", (64, 64), "grey"))
     found = copied_pairs([one, one, one, blank, blank], [0, 0, 1, 2, 3])
     assert np.argwhere(found).tolist() == [[0, 2], [1, 2], [2, 0], [2, 1]]
+    assert copied_pairs([], []).shape == (0, 0)
 
 
 def test_one_value_changed_makes_no_other_picture():
