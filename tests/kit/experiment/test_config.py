@@ -423,3 +423,14 @@ def test_hundreds_of_thousands_of_seeds_are_checked_or_refused_at_once(tmp_path:
     )
     (fault,) = faults(tmp_path, f'stories = ["snow.txt"]\nseeds = [{seeds}, {seeds}]\n{BASE}')
     assert "must be at most 1,048,576 bytes" in fault
+
+
+def test_the_threshold_that_runs_of_before_wrote_down_is_passed_over_and_one_that_was_set_is_told(
+    tmp_path: Path,
+) -> None:
+    before = loaded(tmp_path, HEAD + BASE + "[score]\ncopy_above = 0.95\ngate = 5.5\n")
+    assert before.experiment.score.model_dump() == {"aesthetic": "mini", "clip": "mini", "gate": 5.5}
+    [said] = faults(tmp_path, HEAD + BASE + "[score]\ncopy_above = 0.99\n")
+    assert (
+        "copy_above is gone, copies are known by their pixels whatever the encoder: delete that line" in said
+    )
