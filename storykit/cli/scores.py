@@ -113,14 +113,14 @@ def metrics() -> None:
 
 @metrics_app.command()
 def validate(
-    tales: Annotated[int, typer.Option(min=2, help="How many stories; 40 are a quick look.")] = 200,
+    tales: Annotated[
+        int | None, typer.Option(min=2, help="How many stories: 200 by default, 12 with --drawn.")
+    ] = None,
     clip: Annotated[str, typer.Option(help="CLIP weights' folder, or 'mini'.")] = EMBEDDED,
     aesthetic: Annotated[str, typer.Option(help="The predictor's folder, or 'mini'.")] = EMBEDDED,
     drawn: Annotated[bool, typer.Option("--drawn", help="Against pictures that a base draws.")] = False,
     base: Annotated[str, typer.Option(help="What draws: 'mini', 'kolors' or a folder.")] = EMBEDDED,
-    steps: Annotated[
-        int | None, typer.Option(min=1, help="Of the drawing.")
-    ] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Of the drawing.")] = None,
     device: Annotated[str, typer.Option(help="Where to draw: auto, cpu or cuda.")] = "auto",
     out: Annotated[Path | None, typer.Option(help="A Markdown file for the tables.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")] = False,
@@ -137,9 +137,9 @@ def validate(
         raise WrongUsage("--base, --steps and --device are for pictures that are drawn: add --drawn")
     with progress_bar("validating") as progress:
         if drawn:
-            validation = _held_against_drawn(load(), base, steps, device, tales, progress)
+            validation = _held_against_drawn(load(), base, steps, device, tales or 12, progress)
         else:
-            validation = hold(load, tales, progress)
+            validation = hold(load, tales or 200, progress)
     text = markdown(validation)
     if out is not None:
         write_atomic(out, text.encode())
