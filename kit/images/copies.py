@@ -106,7 +106,7 @@ def fitted_alikeness(source: Look, other: Look) -> float:
     return _fitted(source, other).alikeness
 
 
-class _Piece(NamedTuple):
+class _FittedPiece(NamedTuple):
     """A piece of a picture, and how alike another picture is to it."""
 
     alikeness: float
@@ -114,7 +114,7 @@ class _Piece(NamedTuple):
     mirrored: bool
 
 
-def _fitted(source: Look, other: Look) -> _Piece:
+def _fitted(source: Look, other: Look) -> _FittedPiece:
     """Return the piece of a picture that another one fits best."""
     wanted = other.views[0].astype(np.float32).reshape(_FREQUENCIES, _FREQUENCIES)
     views = np.abs(source.views[: 2 * len(_BOXES)].astype(np.float32) @ other.views[0].astype(np.float32))
@@ -129,7 +129,7 @@ def _fitted(source: Look, other: Look) -> _Piece:
         while found > best + _GAIN:
             best, box = found, nearest
             found, nearest = max((_fit(grey, one, wanted), one) for one in _beside(box, step))
-    return _Piece(best, box, mirrored)
+    return _FittedPiece(best, box, mirrored)
 
 
 class Difference(NamedTuple):
