@@ -31,7 +31,7 @@ from eval.validation.corruptions import (
     place_break,
     resized,
 )
-from eval.validation.trials import RESIZED, Trial, by_severity, look, told_of_scenes, values_of
+from eval.validation.trials import RESIZED, Trial, by_severity, features_of, told_of_scenes, values_of
 from kit.embedded import EMBEDDED
 from kit.errors import ScoreError
 from kit.experiment.config import DrawSettings, usual_drawing
@@ -187,7 +187,7 @@ def drawn_trial(number: int, tools: DrawnTools) -> Trial:
     tale, scorers = drawn_tale(number), tools.scorers
     draw = partial(tools.drawer.draw, number)
     pictures = draw(tale.scenes)
-    clean, facets = look(pictures, scorers), concept_subspaces(scorers.encoder, "zh")
+    clean, facets = features_of(pictures, scorers), concept_subspaces(scorers.encoder, "zh")
     told, bare = (
         told_of_scenes(tale.scenes, [text_of_scene(one, looks) for one in tale.scenes], scorers, facets)
         for looks in (True, False)
@@ -197,7 +197,7 @@ def drawn_trial(number: int, tools: DrawnTools) -> Trial:
     for name, damage in DRAWN_DAMAGES.items():
         if damage.twins:
             made[name] = partial(damage.twins, tale, pictures, random.Random(f"{name} {number}"), draw)
-    twins = {name: look(make(), scorers) for name, make in made.items()}
+    twins = {name: features_of(make(), scorers) for name, make in made.items()}
     twins[UNTOLD] = twins["identity-near"]
     damaged = {
         (name, severity): values
@@ -207,7 +207,7 @@ def drawn_trial(number: int, tools: DrawnTools) -> Trial:
         ).items()
     }
     changed = {
-        RESIZED: values_of(look([resized(picture) for picture in pictures], scorers), told),
-        OTHER_SEED: values_of(look(tools.drawer.draw(number + 1, tale.scenes), scorers), told),
+        RESIZED: values_of(features_of([resized(picture) for picture in pictures], scorers), told),
+        OTHER_SEED: values_of(features_of(tools.drawer.draw(number + 1, tale.scenes), scorers), told),
     }
     return Trial(values_of(clean, told), damaged, changed, hit, {UNTOLD: values_of(clean, bare)})

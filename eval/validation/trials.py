@@ -46,7 +46,7 @@ def trial(number: int, tools: Scorers) -> Trial:
     """Return what every metric says of one tale, clean, damaged and changed."""
     tale = sample_tale(number)
     pictures = rendered(tale.scenes)
-    clean = look(pictures, tools)
+    clean = features_of(pictures, tools)
     facets = concept_subspaces(tools.encoder, "zh")
     told = told_of_scenes(tale.scenes, tale.texts(), tools, facets)
     damaged: dict[tuple[str, int], Values] = {}
@@ -54,13 +54,13 @@ def trial(number: int, tools: Scorers) -> Trial:
     for name, damage in DAMAGES.items():
         rng = random.Random(f"{name} {number}")
         hit[name] = rng.sample(range(PANELS), PANELS)
-        twins = look(damage.twins(tale, pictures, rng, rendered), tools) if damage.twins else None
+        twins = features_of(damage.twins(tale, pictures, rng, rendered), tools) if damage.twins else None
         damaged |= {(name, n): one for n, one in by_severity(clean, twins, hit[name], told).items()}
-    changed = {RESIZED: values_of(look([resized(picture) for picture in pictures], tools), told)}
+    changed = {RESIZED: values_of(features_of([resized(picture) for picture in pictures], tools), told)}
     for name, change in CHANGES.items():
         other = change(tale, random.Random(f"{name} {number}"))
         told_other = told_of_scenes(other.scenes, other.texts(), tools, facets)
-        changed[name] = values_of(look(rendered(other.scenes), tools), told_other)
+        changed[name] = values_of(features_of(rendered(other.scenes), tools), told_other)
     return Trial(values_of(clean, told), damaged, changed, hit, {})
 
 
@@ -104,7 +104,7 @@ class PanelFeatures(NamedTuple):
         )
 
 
-def look(pictures: Sequence[Picture], tools: Scorers) -> PanelFeatures:
+def features_of(pictures: Sequence[Picture], tools: Scorers) -> PanelFeatures:
     """Return what is known of eight pictures."""
     small = [np.asarray(p.convert("L").resize((8, 8), Image.Resampling.BOX), np.float64) for p in pictures]
     looks = np.empty(len(pictures), dtype=object)
@@ -130,14 +130,14 @@ def told_of_scenes(
     )
 
 
-def values_of(look: PanelFeatures, told: StoryFacts) -> Values:
+def values_of(seen: PanelFeatures, told: StoryFacts) -> Values:
     """Return what every metric and control says of eight pictures."""
     shown = PanelSet(
-        embeddings=look.embeddings, aesthetics=look.aesthetics.tolist(), told=told, looks=look.looks.tolist()
+        embeddings=seen.embeddings, aesthetics=seen.aesthetics.tolist(), told=told, looks=seen.looks.tolist()
     )
     values = {name: metric(shown) for name, metric in validated().items()}
-    values["random"] = MetricValue(random.Random(look.embeddings.tobytes()).random())
+    values["random"] = MetricValue(random.Random(seen.embeddings.tobytes()).random())
     values["constant"] = MetricValue(1.0)
-    values["mean-colour"] = MetricValue(-float(look.colours.std(axis=0).mean()))
-    values["hash"] = MetricValue(-float(look.hashes.std(axis=0).mean()))
+    values["mean-colour"] = MetricValue(-float(seen.colours.std(axis=0).mean()))
+    values["hash"] = MetricValue(-float(seen.hashes.std(axis=0).mean()))
     return values

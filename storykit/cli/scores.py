@@ -27,9 +27,8 @@ from storykit.cli.progress import progress_bar
 if TYPE_CHECKING:
     from eval.casting.selection import Selection, SetQuality
     from eval.scorers.load import Scorers
-    from eval.validation.validate import Validation
+    from eval.validation.drawn import DrawnTools
     from kit.experiment.run import Run
-    from kit.progress import Progress
 
 _CHOICE = re.compile(r"([1-8])=(?:seed)?-?(\d{1,19})")
 
@@ -118,9 +117,9 @@ def validate(
     ] = None,
     clip: Annotated[str, typer.Option(help="CLIP weights' folder, or 'mini'.")] = EMBEDDED,
     aesthetic: Annotated[str, typer.Option(help="The predictor's folder, or 'mini'.")] = EMBEDDED,
-    drawn: Annotated[bool, typer.Option("--drawn", help="Against pictures that a base draws.")] = False,
+    drawn: Annotated[bool, typer.Option("--drawn", help="On pictures that a base draws.")] = False,
     base: Annotated[str, typer.Option(help="What draws: 'mini', 'kolors' or a folder.")] = EMBEDDED,
-    steps: Annotated[int | None, typer.Option(min=1, help="Of the drawing.")] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Drawing steps, if not its own.")] = None,
     device: Annotated[str, typer.Option(help="Where to draw: auto, cpu or cuda.")] = "auto",
     out: Annotated[Path | None, typer.Option(help="A Markdown file for the tables.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")] = False,
@@ -129,6 +128,7 @@ def validate(
     from eval.scorers.load import load_scorers
     from eval.validation.markdown import markdown
     from eval.validation.validate import validate as hold
+    from eval.validation.validate import validate_drawn
     from kit.files.atomic_write import write_atomic
     from storykit.cli.progress import progress_bar
 
@@ -137,7 +137,9 @@ def validate(
         raise WrongUsage("--base, --steps and --device are for pictures that are drawn: add --drawn")
     with progress_bar("validating") as progress:
         if drawn:
-            validation = _held_against_drawn(load(), base, steps, device, tales or 12, progress)
+            progress.note("loading the base")
+            tools = _drawn_tools(load(), base, steps, device)
+            validation = validate_drawn(tools, tales or 12, progress)
         else:
             validation = hold(load, tales or 200, progress)
     text = markdown(validation)
@@ -149,17 +151,12 @@ def validate(
         say_lines(text)
 
 
-def _held_against_drawn(
-    scorers: "Scorers", base: str, steps: int | None, device: str, tales: int, progress: "Progress"
-) -> "Validation":
-    """Return how the metrics do on pictures that a base draws."""
+def _drawn_tools(scorers: "Scorers", base: str, steps: int | None, device: str) -> "DrawnTools":
+    """Return what draws stories with a base and scores them."""
     from eval.validation.drawn import DrawnTools, SceneDrawer
-    from eval.validation.validate import validate_drawn
     from kit.generation.multi_gpu import load_painter
 
-    progress.note("loading the base")
-    tools = DrawnTools(scorers, SceneDrawer(load_painter(base, device), base, steps))
-    return validate_drawn(tools, tales, progress)
+    return DrawnTools(scorers, SceneDrawer(load_painter(base, device), base, steps))
 
 
 def score(run_folder: RunFolder) -> None:
