@@ -6,7 +6,7 @@ picture. So the mean is given only where that script would give one, and what do
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from statistics import fmean, mode
@@ -14,6 +14,7 @@ from typing import Literal, NamedTuple
 
 from PIL.Image import Image
 
+from eval.scorers.calibration import Calibration
 from eval.scorers.preprocess import batches_ahead
 from eval.scorers.protocols import Scorer, Stamp
 from eval.scoring.panel_file import through_jpeg
@@ -62,11 +63,24 @@ class FolderGate:
     """Every regular file directly in the folder, by name."""
     faults: tuple[str, ...]
     stamp: Stamp
+    calibration: Calibration | None = None
+    """What may be believed of these weights; None where nobody has measured it."""
 
 
-def gate(folder: Path, scorer: Scorer, threshold: float = THRESHOLD) -> FolderGate:
-    """Score a folder as the contest does; raises ScoreError if it holds no file."""
+def gate(
+    folder: Path, scorer: Scorer, threshold: float = THRESHOLD, calibration: Calibration | None = None
+) -> FolderGate:
+    """Score a folder as the contest does; raises ScoreError if it holds no file.
+
+    Args:
+        folder: every file directly in it counts.
+        scorer: gives the scores.
+        threshold: of their mean.
+        calibration: of the scorer; names files below its floor.
+    """
     files, elsewhere = _score_files(folder, scorer)
+    if calibration is not None and calibration.aesthetic_floor is not None:
+        files = tuple(_held_against(file, calibration.aesthetic_floor) for file in files)
     scored = [(file.score, file.file) for file in files if file.score is not None]
     pictures = fmean(score for score, _ in scored) if scored else None
     mean = pictures if len(scored) == len(files) else None
@@ -81,7 +95,16 @@ def gate(folder: Path, scorer: Scorer, threshold: float = THRESHOLD) -> FolderGa
         files=files,
         faults=tuple(f"{file.file}: {file.fault}" for file in files if file.fault),
         stamp=scorer.metric.stamp,
+        calibration=calibration,
     )
+
+
+def _held_against(file: FileScore, floor: float) -> FileScore:
+    """Return a file with its fault if its score is below the floor."""
+    if file.fault or file.score is None or file.score >= floor:
+        return file
+    low = f"scores {file.score:.2f}, below {floor:g}: fog, noise or an unfinished picture scores so"
+    return replace(file, fault=low)
 
 
 class _File(NamedTuple):

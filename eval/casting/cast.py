@@ -11,6 +11,7 @@ from eval.casting.branch_and_bound import MetricScale, Search, scale_of
 from eval.casting.selection import PanelChoice, RatedSeed, Selection, SetQuality, keep_selections
 from eval.casting.set_scores import SetScorer, set_scorer_of
 from eval.metrics.story_facts import StoryFacts, told_by
+from eval.scorers.calibration import Calibration
 from eval.scorers.load import Scorers
 from eval.scoring.measure import Measured, measure
 from eval.scoring.score import scorers_of
@@ -91,7 +92,7 @@ def _cast(run: Run, wish: CastRequest, tools: Scorers | None, progress: Progress
     refused: dict[Place, str] = {}
     for place in places:
         try:
-            pool = pool_of(place, measured, told[place[2]])
+            pool = pool_of(place, measured, told[place[2]], tools.calibration)
             selections.append(_chosen(pool, place, wish, run.loaded.experiment.score.gate))
         except ScoreError as error:
             refused[place] = str(error)
@@ -140,15 +141,29 @@ def _places(run: Run, wish: CastRequest) -> list[Place]:
     return places
 
 
-def pool_of(place: Place, measured: Measured, told: StoryFacts) -> Pool:
-    """Return the usable pictures of a place, by panel and seed."""
-    good = [
+def pool_of(
+    place: Place, measured: Measured, told: StoryFacts, calibration: Calibration | None = None
+) -> Pool:
+    """Return the usable pictures of a place, by panel and seed; those below the calibrated floor are not."""
+    sound = [
         slot for slot, reading in measured.readings.items() if slot[:3] == place and reading.status == "ok"
     ]
+    floor = calibration.aesthetic_floor if calibration else None
+    low = {
+        slot
+        for slot in sound
+        if floor is not None and measured.aesthetic[measured.readings[slot].sha256] < floor
+    }
+    good = [slot for slot in sound if slot not in low]
     slots = sorted(good, key=lambda slot: slot.panel)
     lacking = sorted(set(range(1, PANELS + 1)) - {slot.panel for slot in slots})
     if lacking:
         panels = ", ".join(map(str, lacking))
+        if {slot.panel for slot in low} & {*lacking}:
+            raise ScoreError(
+                f"every picture of panel {panels} scores below {floor:g}, as fog, noise and "
+                "unfinished pictures do: draw more seeds, or with more steps"
+            )
         raise ScoreError(
             f"every panel needs a picture, there is none of {panels}: `storykit generate` draws them"
         )

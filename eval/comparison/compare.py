@@ -20,7 +20,7 @@ win nothing, however alike they are.
 
 import math
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import product
 from statistics import fmean
 from typing import TYPE_CHECKING, get_args
@@ -28,7 +28,8 @@ from typing import TYPE_CHECKING, get_args
 from eval.comparison import stats
 from eval.comparison.design import ComparisonDesign, SetScores, design_of, paired, questions
 from eval.comparison.verdict import CLAIMS, FLOOR, Contrast, Kind, Place, Question, Unit, judged, measured
-from eval.metrics.registry import compared
+from eval.metrics.registry import compared, gates
+from eval.scorers.calibration import said_of
 from eval.scoring.records import KEYS, STORIES_FILE, ScoredSet, read_summary, stories_frame
 from kit.errors import ComparisonError
 from kit.experiment.run import Run
@@ -68,6 +69,8 @@ class Comparison:
     comparisons: tuple[Contrast, ...]
     tied_sets: Mapping[str, tuple[tuple[str, ...], ...]]
     """By metric, best first; empty for a metric in which some pair has no verdict."""
+    calibration: str = ""
+    """What may be believed of the weights, in a sentence."""
 
 
 def compare(run: Run) -> Comparison:
@@ -77,9 +80,11 @@ def compare(run: Run) -> Comparison:
     metric. Too few replicates are no error: the comparisons then say what is missing.
     """
     with lock_folder(run.folder, "compared"):
-        lower = frozenset(one.name for one in read_summary(run).metrics if one.direction == "lower")
-        scores = good_sets(stories_frame(run))
-        comparison = compare_scores(design_of(run.loaded, scores), scores, lower)
+        summary = read_summary(run)
+        lower = frozenset(one.name for one in summary.metrics if one.direction == "lower")
+        scores, trusted = good_sets(stories_frame(run)), summary.calibration
+        plan = design_of(run.loaded, scores, trusted.believed if trusted else None)
+        comparison = replace(compare_scores(plan, scores, lower), calibration=said_of(trusted))
         told = json_bytes({"storykit": installed_version("storykit"), **asdict(comparison)})
         run.write_results({FILE: told})
     return comparison
@@ -118,15 +123,15 @@ def compare_scores(plan: ComparisonDesign, scores: SetScores, lower: Collection[
 
 
 def good_sets(stories: "DataFrame") -> SetScores:
-    """Return the scores of every set of eight good panels; one with faults or copies is left out.
+    """Return the scores of every set of eight good panels that passes every gate.
 
     Raises ComparisonError where the table lacks a metric, as that of an older storykit does.
     """
     metrics = [entry.name for entry in compared()]
-    if lacking := [column for column in ("copies", *metrics) if column not in stories]:
+    if lacking := [column for column in (*gates(), *metrics) if column not in stories]:
         columns = ", ".join(lacking)
         raise ComparisonError(f"{STORIES_FILE} must have a column {columns}; run `storykit score` again")
-    good = stories[(stories["panels_ok"] == PANELS) & ~(stories["copies"] > 0)]
+    good = stories[(stories["panels_ok"] == PANELS) & ~(stories[[*gates()]] > 0).any(axis=1)]
     return {
         ScoredSet(*(row[key] for key in KEYS)): {m: row[m] for m in metrics if not math.isnan(row[m])}
         for row in good[[*KEYS, *metrics]].to_dict("records")

@@ -5,13 +5,13 @@ over the candidates. "interaction": what a step from one order to another does t
 the other, the difference of two differences; where it is clear, the averages hide something.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import combinations, product
 from statistics import fmean
 
 from eval.comparison.verdict import Paired, Question, Unit
-from eval.metrics.registry import compared, judgeable, judged
+from eval.metrics.registry import METRICS, compared, judgeable, judged
 from eval.scoring.records import ScoredSet
 from kit.errors import ComparisonError
 from kit.experiment.config import LoadedExperiment, baseline_of
@@ -40,10 +40,18 @@ class ComparisonDesign:
         return "story" if len(self.stories) > 1 else "seed"
 
 
-def design_of(loaded: LoadedExperiment, scores: SetScores) -> ComparisonDesign:
+def design_of(
+    loaded: LoadedExperiment, scores: SetScores, believed: Collection[str] | None = None
+) -> ComparisonDesign:
     """Return what an experiment asks; where it declares no metric, all that some set has a score in.
 
-    Raises ComparisonError where it declares what cannot decide.
+    Args:
+        loaded: the experiment.
+        scores: of every set.
+        believed: metrics that a calibration believes; None: nobody has measured it, and all are.
+
+    Raises:
+        ComparisonError: it declares what cannot decide, or declares nothing and nothing is believed.
     """
     experiment = loaded.experiment
     declared = experiment.compare.metrics
@@ -52,6 +60,12 @@ def design_of(loaded: LoadedExperiment, scores: SetScores) -> ComparisonDesign:
             one_of(name, judgeable())
     except ValueError as error:
         raise ComparisonError(f"{loaded.path}: compare.metrics: {error}") from error
+    by_default = [name for name in judged() if believed is None or METRICS[name].bare_name in believed]
+    if not declared and not by_default:
+        raise ComparisonError(
+            "the calibration of these weights believes no metric, so none can decide: score with other "
+            "weights, or name under [compare] the metrics that shall decide all the same"
+        )
     baseline = baseline_of(experiment)
     names = [candidate.name for candidate in experiment.candidates]
     return ComparisonDesign(
@@ -59,7 +73,7 @@ def design_of(loaded: LoadedExperiment, scores: SetScores) -> ComparisonDesign:
         orders=(*experiment.orders[1:], experiment.orders[0]),
         stories=tuple(story.name for story in loaded.stories),
         seeds=tuple(experiment.seeds),
-        metrics=declared or tuple(m for m in judged() if m in _scored_metrics(scores)) or judged(),
+        metrics=declared or tuple(m for m in by_default if m in _scored_metrics(scores)) or tuple(by_default),
         declared=bool(declared),
     )
 

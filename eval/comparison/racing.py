@@ -20,7 +20,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.stats import t
 
-from eval.metrics.registry import judgeable
+from eval.metrics.registry import gates, judgeable
 from eval.scorers.load import Scorers
 from eval.scoring.records import StoryScore
 from eval.scoring.score import score, scorers_of
@@ -241,7 +241,7 @@ def _values(stories: Sequence[StoryScore], metric: str, names: Sequence[str]) ->
     """Return each candidate's mean over orders and stories by seed, without seeds that lack a set."""
     found: dict[str, dict[int, list[float | None]]] = {name: {} for name in names}
     for story in stories:
-        value = None if story.values.get("copies") else story.values.get(metric)
+        value = None if any(map(story.values.get, gates())) else story.values.get(metric)
         found[story.candidate].setdefault(story.seed, []).append(value)
     return {
         name: {seed: fmean(v for v in row if v is not None) for seed, row in seeds.items() if None not in row}

@@ -33,7 +33,8 @@ def summary_lines(told: Comparison) -> list[str]:
     lines += [f"open    {said}" for said in _shortages(told)]
     left = len(lines) - MOST
     more = [f"        and {left} more; `storykit report` shows all"] if left > 0 else []
-    return [first, *lines[:MOST], *more]
+    note = [f"note    {told.calibration}"] if told.calibration else []
+    return [first, *lines[:MOST], *more, *note]
 
 
 def _pairs_said(told: Comparison) -> str:

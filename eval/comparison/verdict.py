@@ -219,7 +219,7 @@ def _sides(c: Contrast) -> str:
 def _left_out(c: Contrast) -> str:
     if not c.dropped:
         return ""
-    why = "a side is missing, faulty or holds copies"
+    why = "a side is missing, faulty, holds copies or a panel below the floor"
     return f"; {c.dropped} of {_count(c.asked, 'pair')} of panel sets left out, {why}"
 
 

@@ -27,6 +27,8 @@ class PanelSet:
     told: StoryFacts
     looks: Sequence[Look] = ()
     """Of the pictures themselves, to know copies by; empty where `copies` is not asked for."""
+    floor: float | None = None
+    """Aesthetic score below which a panel is damaged; None where nobody has measured it."""
 
 
 class MetricValue(NamedTuple):
@@ -100,6 +102,13 @@ def copied(shown: PanelSet) -> MetricValue:
     return MetricValue(float(found[np.triu_indices(len(found), k=1)].mean()))
 
 
+def below_floor(shown: PanelSet) -> MetricValue:
+    """Return the share of panels whose aesthetic score is below the calibrated floor; a gate."""
+    if shown.floor is None:
+        return MetricValue(None)
+    return MetricValue(fmean(points < shown.floor for points in shown.aesthetics))
+
+
 def different(shown: PanelSet) -> MetricValue:
     """Return how many different panels there are; shown beside `copied`."""
     return MetricValue(effective_panels(shown.embeddings))
@@ -169,6 +178,7 @@ FORMULAS: Mapping[str, Formula] = {
     "style": style,
     "place": place,
     "copies": copied,
+    "below_floor": below_floor,
     "effective_panels": different,
     "staging": staging,
 }

@@ -51,6 +51,8 @@ class MetricEntry(BaseModel, frozen=True, extra="forbid"):
     """What the leaderboard calls it where there is little room."""
     long: Mapping[Language, str] = {}
     """What it says, for the leaderboard's readers."""
+    gate: bool = False
+    """Whether a set that has any of it is left out of verdicts and casts."""
     in_report: bool = True
     """Whether the page's table has it; the files always have."""
     validated: bool = True
@@ -112,6 +114,11 @@ def judgeable() -> tuple[str, ...]:
     """Return what an experiment or a contest may name, `judged` first."""
     others = (entry.name for entry in compared() if entry.compared not in ("judged", "reference"))
     return (*judged(), *others)
+
+
+def gates() -> tuple[str, ...]:
+    """Return the columns of which a set may have none; one that was never measured is no fault."""
+    return tuple(entry.name for entry in METRICS.values() if entry.gate)
 
 
 def is_reference(column: str) -> bool:

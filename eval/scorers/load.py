@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from eval.scorers.calibration import Calibration, calibration_of
 from eval.scorers.protocols import Encoder, Scorer
 
 ONE = 1e-5
@@ -30,16 +31,33 @@ class Scorers:
     encoder: Encoder
     tower: JointScorer | None = None
     """Gives scores and rows in one pass; none where scorer and encoder are two networks."""
+    calibration: Calibration | None = None
+    """What may be believed of the scores; None where nobody has measured it."""
 
 
-def load_scorers(aesthetic: str | Path, clip: str | Path) -> Scorers:
-    """Return the scorer and the encoder of two folders, or "mini"; on a GPU where there is one."""
+def load_scorers(aesthetic: str | Path, clip: str | Path, calibration: Path | None = None) -> Scorers:
+    """Return the scorer and the encoder of two folders, or "mini"; on a GPU where there is one.
+
+    Args:
+        aesthetic: the predictor's.
+        clip: the encoder's.
+        calibration: of both; by default the embedded one, where it is theirs.
+
+    Raises:
+        InputError: the calibration is none.
+        ScoreError: it is one of other weights.
+    """
     from eval.scorers.aesthetic import AestheticScorer
     from eval.scorers.clip import ClipEncoder
 
     scorer = AestheticScorer.load(aesthetic, device())
     encoder = ClipEncoder.load(clip, device())
-    return Scorers(aesthetic=scorer, encoder=encoder, tower=scorer if _are_one(scorer, encoder) else None)
+    return Scorers(
+        aesthetic=scorer,
+        encoder=encoder,
+        tower=scorer if _are_one(scorer, encoder) else None,
+        calibration=calibration_of(scorer.metric.stamp, encoder.stamp, calibration),
+    )
 
 
 def device() -> str:

@@ -8,6 +8,7 @@ from io import StringIO
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
 
 from eval.metrics.registry import of_panels, of_stories
+from eval.scorers.calibration import AttributeName, Calibration
 from eval.scorers.protocols import Metric, Stamp
 from eval.scoring.panel_file import Status
 from kit.errors import RunError
@@ -95,11 +96,25 @@ class PanelFault(ScoredSet):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class MissingAttribute(ScoredSet):
+    """What a panel's text tells and its picture does not show."""
+
+    panel: int
+    attribute: AttributeName
+    told: str
+    """In the story's language, such as black."""
+    margin: float
+    """By how much it fits the picture better than the best other thing of its sort; a cosine's difference."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Gate:
     """What a set's mean is held against."""
 
     threshold: float
     scorer: str
+    floor: float | None = None
+    """What no panel may be below; None where nobody has measured it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -111,6 +126,10 @@ class Scores:
     similarity: tuple[Similarity, ...] = ()
     weakest: tuple[Weakest, ...] = ()
     faults: tuple[PanelFault, ...] = ()
+    missing: tuple[MissingAttribute, ...] = ()
+    """Of whole sets, and only what the calibration says can be told."""
+    calibration: Calibration | None = None
+    """What may be believed of these weights; None where nobody has measured it."""
     panels: tuple[PanelScore, ...] = ()
     stories: tuple[StoryScore, ...] = ()
     encoded: int = 0
@@ -135,11 +154,15 @@ def write_scores(run: Run, scores: Scores) -> None:
     stories = [*KEYS, "panels_ok", "faults", *(entry.name for entry in of_stories())]
     stories.insert(stories.index("aesthetic_gain") + 1, "gate")
     stories.insert(stories.index("loo_min") + 1, "weakest_panel")
-    told = asdict(replace(scores, panels=(), stories=()))
+    told = asdict(replace(scores, panels=(), stories=(), calibration=None))
+    told["calibration"] = scores.calibration and scores.calibration.model_dump(mode="json")
     for metric in told["metrics"]:
         if not metric["words"]:
             del metric["words"]
-    rest = {name: told[name] for name in ("metrics", "gate", "similarity", "weakest", "faults")}
+    rest = {
+        name: told[name]
+        for name in ("metrics", "gate", "calibration", "similarity", "weakest", "faults", "missing")
+    }
     files = {
         PANELS_FILE: _table(panels, scores.panels),
         STORIES_FILE: _table(stories, scores.stories),

@@ -9,22 +9,28 @@ are scored on one text. Clauses of style are left out where roles are known, and
 they say how it is drawn, not what is to be seen. A plain prompt has no roles and stays whole.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from itertools import groupby
+from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from eval.metrics.attributes import ToldAttribute, choice_rows, margins, told_attributes
 from eval.metrics.consistency import similarity, text_image_scores
 from eval.metrics.formulas import PanelSet, figure_fit
 from eval.metrics.registry import METRICS, describe_metrics, reason_columns
 from eval.metrics.story_facts import StoryFacts, told_by
+from eval.scorers.calibration import AttributeName
 from eval.scorers.load import Scorers, load_scorers
 from eval.scoring.measure import Measured, measure
 from eval.scoring.records import (
+    DECIMALS,
     Gate,
     Matrix,
+    MissingAttribute,
     PanelFault,
     PanelScore,
     ScoredSet,
@@ -41,6 +47,14 @@ from kit.files.folder_lock import lock_folder
 from kit.progress import Progress
 
 Rows = NDArray[np.float32]
+
+
+class AskedAttributes(NamedTuple):
+    """What the pictures of a story are asked for."""
+
+    told: Sequence[ToldAttribute]
+    choices: Sequence[Rows]
+    thresholds: Mapping[AttributeName, float]
 
 
 def score(run: Run, tools: Scorers | None = None, progress: Progress | None = None) -> Scores:
@@ -68,16 +82,24 @@ def score_measured(run: Run, tools: Scorers, measured: Measured) -> Scores:
 def scorers_of(loaded: LoadedExperiment) -> Scorers:
     """Return the scorer and the encoder that an experiment names."""
     wanted = loaded.experiment.score
-    return load_scorers(wanted.aesthetic, wanted.clip)
+    return load_scorers(
+        wanted.aesthetic, wanted.clip, Path(wanted.calibration) if wanted.calibration else None
+    )
 
 
 def _assemble(run: Run, tools: Scorers, measured: Measured, told: Mapping[str, StoryFacts]) -> Scores:
     experiment = run.loaded.experiment
-    gate = Gate(threshold=experiment.score.gate, scorer=tools.aesthetic.metric.name)
+    gate = Gate(
+        threshold=experiment.score.gate,
+        scorer=tools.aesthetic.metric.name,
+        floor=tools.calibration.aesthetic_floor if tools.calibration else None,
+    )
     panels: list[PanelScore] = []
     stories: list[StoryScore] = []
     matrices: list[Similarity] = []
     weakest: list[Weakest] = []
+    missing: list[MissingAttribute] = []
+    asked = _asked(run, tools)
     for key, group in groupby(run.wanted(), key=lambda slot: slot[:4]):
         place, facts = ScoredSet(*key), told[key[2]]
         eight = [_score_panel(run, slot, measured, facts.texts) for slot in group]
@@ -86,6 +108,8 @@ def _assemble(run: Run, tools: Scorers, measured: Measured, told: Mapping[str, S
         stories.append(story)
         if story.weakest_panel is not None:
             weakest.append(_weakest(place, eight))
+            if place.story in asked:
+                missing += _missing(place, eight, measured, asked[place.story])
         matrices.append(_matrix(place, eight, measured))
     return Scores(
         panels=tuple(panels),
@@ -97,6 +121,8 @@ def _assemble(run: Run, tools: Scorers, measured: Measured, told: Mapping[str, S
             for slot, reading in measured.readings.items()
             if reading.status != "ok"
         ),
+        missing=tuple(missing),
+        calibration=tools.calibration,
         metrics=describe_metrics(tools.aesthetic, tools.encoder, experiment.own_words),
         gate=gate,
         encoded=len(measured.fresh),
@@ -131,7 +157,7 @@ def _score_set(
     rows = np.stack([measured.embeddings[panel.sha256] for panel in eight])
     points = [panel.values["aesthetic"] or 0.0 for panel in eight]
     looks = [measured.looks[panel.sha256] for panel in eight]
-    shown = PanelSet(embeddings=rows, aesthetics=points, told=told, looks=looks)
+    shown = PanelSet(embeddings=rows, aesthetics=points, told=told, looks=looks, floor=gate.floor)
     found = {entry.name: entry.formula(shown) for entry in METRICS.values() if entry.formula}
     each = {
         entry.panels: (-1 if METRICS[entry.panels].direction == "lower" else 1) * value
@@ -160,6 +186,33 @@ def _weakest(place: ScoredSet, eight: Sequence[PanelScore]) -> Weakest:
         if len(values := [v for one in eight if (v := one.values.get(metric)) is not None]) == len(eight)
     }
     return Weakest(**asdict(place), by=by)
+
+
+def _asked(run: Run, tools: Scorers) -> dict[str, AskedAttributes]:
+    """Return by story what its texts tell of which the calibration says that it can be told."""
+    if tools.calibration is None or not (known := tools.calibration.attributes):
+        return {}
+    asked = {}
+    for story in run.loaded.stories:
+        told = [one for one in told_attributes(story.story) if one.name in known]
+        asked[story.name] = AskedAttributes(told, choice_rows(told, tools.encoder), known)
+    return asked
+
+
+def _missing(
+    place: ScoredSet, eight: Sequence[PanelScore], measured: Measured, asked: AskedAttributes
+) -> Iterator[MissingAttribute]:
+    """Yield what is told of a whole set's panels and not shown, panel by panel."""
+    rows = np.stack([measured.embeddings[panel.sha256] for panel in eight])
+    for one, margin in zip(asked.told, margins(rows, asked.told, asked.choices), strict=True):
+        if margin <= asked.thresholds[one.name]:
+            yield MissingAttribute(
+                **asdict(place),
+                panel=one.panel + 1,
+                attribute=one.name,
+                told=one.told,
+                margin=round(margin, DECIMALS),
+            )
 
 
 def _matrix(place: ScoredSet, eight: Sequence[PanelScore], measured: Measured) -> Similarity:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from eval.metrics.registry import METRICS, judged
+from eval.scorers.calibration import said_of
 from eval.scoring.records import Scores, StoryScore
 
 MOST = 20
@@ -10,7 +11,7 @@ MOST = 20
 
 
 def faults_said(scores: Scores) -> Iterator[str]:
-    """Yield a line for each panel that could not be scored and each set that holds copies."""
+    """Yield a line for each panel that could not be scored and each set that a gate leaves out."""
     said = [
         f"fault   {one.candidate} {one.order} {one.story} seed {one.seed}, panel {one.panel}: "
         f"{one.status}, {one.reason}"
@@ -22,9 +23,27 @@ def faults_said(scores: Scores) -> Iterator[str]:
         for one in scores.stories
         if one.values.get("copies")
     ]
+    said += [
+        f"floor   {one.candidate} {one.order} {one.story} seed {one.seed}: panels score below "
+        f"{scores.gate.floor:g}, as fog, noise and unfinished pictures do; compare leaves the set out"
+        for one in scores.stories
+        if one.values.get("below_floor")
+    ]
     yield from said[:MOST]
     if len(said) > MOST:
         yield f"        and {len(said) - MOST} more; scores.json and scores.stories.csv have all"
+
+
+def missing_said(scores: Scores) -> Iterator[str]:
+    """Yield a line for what texts tell and pictures do not show, and what may be believed of the weights."""
+    for one in scores.missing[:MOST]:
+        yield (
+            f"missing {one.candidate} {one.order} {one.story} seed {one.seed}, panel {one.panel}: "
+            f"{one.attribute} {one.told}"
+        )
+    if len(scores.missing) > MOST:
+        yield f"        and {len(scores.missing) - MOST} more; scores.json has all"
+    yield f"note    {said_of(scores.calibration)}"
 
 
 def undefined_said(scores: Scores) -> Iterator[str]:

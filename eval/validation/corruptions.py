@@ -257,6 +257,7 @@ def resized(picture: Picture) -> Picture:
     )
 
 
+PAINTED = "painted-text"
 SWAPPED = "swapped-texts"
 """The damage that needs no other pictures: those of the damaged panels change places, each gets the next."""
 
@@ -283,7 +284,7 @@ DAMAGES: Mapping[str, Damage] = {
     "copies": Damage("copies", copies),
     "near-copies": Damage("copies", near_copies),
     SWAPPED: Damage("mrr", None),
-    "painted-text": Damage("style", painted_text),
+    PAINTED: Damage("style", painted_text),
     "blur": Damage("aesthetic", blur),
     "jpeg": Damage("aesthetic", jpeg),
     "noise": Damage("aesthetic", noise),

@@ -15,7 +15,10 @@ from PIL import Image
 from eval.metrics.concept_subspaces import concept_subspaces
 from eval.scorers.load import Scorers
 from eval.scoring.panel_file import through_jpeg
+from eval.validation.attribute_readings import attribute_readings
 from eval.validation.corruptions import (
+    PAINTED,
+    SWAPPED,
     Damage,
     Draw,
     Picture,
@@ -165,8 +168,8 @@ DRAWN_DAMAGES: Mapping[str, Damage] = {
     "copies": Damage("copies", copies),
     "near-copies": Damage("copies", near_copies),
     "resaved-copies": Damage("copies", resaved),
-    "swapped-texts": Damage("mrr", None),
-    "painted-text": Damage("style", painted_text),
+    SWAPPED: Damage("mrr", None),
+    PAINTED: Damage("style", painted_text),
     UNDERCOOKED: Damage("aesthetic", None),
     "blur": Damage("aesthetic", blur),
     "jpeg": Damage("aesthetic", jpeg),
@@ -182,10 +185,27 @@ class DrawnTools(NamedTuple):
     drawer: SceneDrawer
 
 
+def texts_of(tale: Tale) -> list[str]:
+    """Return all that is told of a drawn tale's panels."""
+    return [text_of_scene(scene) for scene in tale.scenes]
+
+
+def remembered(draw: Draw) -> Draw:
+    """Return what draws each scene once, though it is asked for as damage and as what is not told."""
+    known: dict[Scene, Picture] = {}
+
+    def remember(scenes: Sequence[Scene]) -> list[Picture]:
+        new = [scene for scene in dict.fromkeys(scenes) if scene not in known]
+        known.update(zip(new, draw(new), strict=True))
+        return [known[scene] for scene in scenes]
+
+    return remember
+
+
 def drawn_trial(number: int, tools: DrawnTools) -> Trial:
     """Return what every metric says of one drawn tale, clean, damaged and changed."""
     tale, scorers = drawn_tale(number), tools.scorers
-    draw = partial(tools.drawer.draw, number)
+    draw = remembered(partial(tools.drawer.draw, number))
     pictures = draw(tale.scenes)
     clean, facets = features_of(pictures, scorers), concept_subspaces(scorers.encoder, "zh")
     told, bare = (
@@ -193,7 +213,9 @@ def drawn_trial(number: int, tools: DrawnTools) -> Trial:
         for looks in (True, False)
     )
     hit = {name: random.Random(f"{name} {number}").sample(range(PANELS), PANELS) for name in DRAWN_DAMAGES}
-    made: dict[str, Callable[[], list[Picture]]] = {UNDERCOOKED: partial(draw, tale.scenes, TOO_FEW)}
+    made: dict[str, Callable[[], list[Picture]]] = {
+        UNDERCOOKED: partial(tools.drawer.draw, number, tale.scenes, TOO_FEW)
+    }
     for name, damage in DRAWN_DAMAGES.items():
         if damage.twins:
             made[name] = partial(damage.twins, tale, pictures, random.Random(f"{name} {number}"), draw)
@@ -210,4 +232,5 @@ def drawn_trial(number: int, tools: DrawnTools) -> Trial:
         RESIZED: values_of(features_of([resized(picture) for picture in pictures], scorers), told),
         OTHER_SEED: values_of(features_of(tools.drawer.draw(number + 1, tale.scenes), scorers), told),
     }
-    return Trial(values_of(clean, told), damaged, changed, hit, {UNTOLD: values_of(clean, bare)})
+    readings = attribute_readings(number, tale, texts_of(tale), draw, scorers.encoder)
+    return Trial(values_of(clean, told), damaged, changed, hit, {UNTOLD: values_of(clean, bare)}, readings)

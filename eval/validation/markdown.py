@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from eval.metrics.registry import validated
+from eval.scorers.calibration import said_of
 from eval.validation.trials import CONTROLS
 from eval.validation.validate import HELD_OUT, WHOLE, Validation
 
@@ -20,6 +21,7 @@ def markdown(validation: Validation) -> str:
         "Selectivity, the mean loss on a metric's own damages over the largest on any other's: "
         + ", ".join(f"{metric} {value:.1f}" for metric, value in validation.selectivity.items())
         + ".",
+        *_attributes(validation),
         _failing(validation),
     ]
     return "\n\n".join(parts) + "\n"
@@ -67,6 +69,25 @@ def _changes(validation: Validation) -> str:
         for change, every in validation.changes.items()
     ]
     return _table(["change", *validated()], rows)
+
+
+def _attributes(validation: Validation) -> list[str]:
+    """Return how attributes are read, and what may be believed; nothing without a calibration."""
+    calibration = validation.calibration
+    if calibration is None:
+        return []
+    said = (
+        "Told attributes, held against pictures of them and of other words, at thresholds chosen on "
+        f"{calibration.stories} other stories:"
+    )
+    heads = ["attribute", "threshold", "missing", "shown", "precision", "recall", "false alarms"]
+    rows = [
+        [row.attribute, f"{row.threshold:.3f}", str(row.missing), str(row.shown), f"{row.precision:.2f}",
+         f"{row.recall:.2f}", f"{row.false_alarms:.3f}"]
+        for row in validation.attributes
+    ]  # fmt: skip
+    table = [said, _table(heads, rows)] if rows else ["No attribute can be told from these weights."]
+    return [*table, f"{said_of(calibration)[0].upper()}{said_of(calibration)[1:]}."]
 
 
 def _failing(validation: Validation) -> str:

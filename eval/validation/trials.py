@@ -13,6 +13,7 @@ from eval.metrics.formulas import MetricValue, PanelSet
 from eval.metrics.registry import validated
 from eval.metrics.story_facts import StoryFacts
 from eval.scorers.load import Scorers
+from eval.validation.attribute_readings import AttributeReading, attribute_readings
 from eval.validation.corruptions import CHANGES, DAMAGES, SEVERITIES, Picture, rendered, resized
 from kit.images.copies import look_at
 from kit.story.story import PANELS
@@ -36,6 +37,8 @@ class Trial(NamedTuple):
     """By damage the panels, from 0, in the order in which they are damaged."""
     clean_told: Mapping[str, Values]
     """By damage the clean values where the story tells less than the tale's own texts."""
+    readings: Sequence[AttributeReading]
+    """What the tale tells, held against pictures that show it and pictures that do not."""
 
     def clean_for(self, damage: str) -> Values:
         """Return the clean values that a damage is held against."""
@@ -61,7 +64,8 @@ def trial(number: int, tools: Scorers) -> Trial:
         other = change(tale, random.Random(f"{name} {number}"))
         told_other = told_of_scenes(other.scenes, other.texts(), tools, facets)
         changed[name] = values_of(features_of(rendered(other.scenes), tools), told_other)
-    return Trial(values_of(clean, told), damaged, changed, hit, {})
+    readings = attribute_readings(number, tale, tale.texts(), rendered, tools.encoder)
+    return Trial(values_of(clean, told), damaged, changed, hit, {}, readings)
 
 
 def by_severity(

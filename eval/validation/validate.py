@@ -3,11 +3,13 @@
 Tales from 0 on are to tune on; those from LOCKED on are not looked at until nothing is tuned any more.
 """
 
+import math
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing import get_context
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +17,10 @@ from scipy.stats import spearmanr
 
 from eval.metrics.consistency import auc
 from eval.metrics.registry import METRICS, is_reference, validated
+from eval.scorers.calibration import Calibration
 from eval.scorers.load import Scorers
+from eval.validation.attribute_readings import FOUND, PRECISE, AttributeRow, attribute_rows
+from eval.validation.calibrate import calibrate, calibration_sample
 from eval.validation.corruptions import DAMAGES, SEVERITIES, Damage
 from eval.validation.drawn import DRAWN_DAMAGES, UNTOLD, DrawnTools, drawn_trial
 from eval.validation.trials import CONTROLS, Trial, Values, trial
@@ -33,6 +38,7 @@ STRICT = frozenset({"copies", "near-copies", "resaved-copies", "strangers", UNTO
 WHOLE = frozenset({UNTOLD})
 """Damages of which the whole tale is asked, seven panels damaged: eight girls against one."""
 BOOTSTRAPS = 500
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -72,6 +78,10 @@ class Validation:
     """By metric: mean loss on its own damages over the largest on any other's, two panels."""
     failing: tuple[str, ...]
     """Every cell that misses its mark, in words."""
+    attributes: tuple[AttributeRow, ...] = ()
+    """Those that the calibration says can be told."""
+    calibration: Calibration | None = None
+    """What was found of the weights; of true pictures, what was known of them before."""
 
 
 def validate(load: Callable[[], Scorers], tales: int, progress: Progress | None = None) -> Validation:
@@ -82,23 +92,50 @@ def validate(load: Callable[[], Scorers], tales: int, progress: Progress | None 
         tales: locked tales, 2 or more; the marks are meant for 200.
         progress: hears of every tale.
     """
-    weights = load().encoder.stamp.weights  # what cannot be loaded is told here, not in another process
+    tools = load()  # what cannot be loaded is told here, not in another process
     with ProcessPoolExecutor(os.cpu_count(), get_context("spawn"), _prepare, (load,)) as pool:
         done = pool.map(_trial_here, _locked(tales, LOCKED))
-        return judge(_trials(done, tales, progress), RENDERED, weights, DAMAGES)
+        trials = _all(done, tales, progress)
+    return _with_attributes(
+        judge(trials, RENDERED, tools.encoder.stamp.weights, DAMAGES), trials, tools.calibration
+    )
 
 
 def validate_drawn(tools: DrawnTools, tales: int, progress: Progress | None = None) -> Validation:
     """Return how the metrics do on so many locked tales that a base draws, one after another on its device.
+
+    As many tales to tune on are drawn first: the calibration's thresholds come from these, what it believes
+    from the locked ones.
 
     Args:
         tools: what draws and what scores.
         tales: locked tales, 2 or more.
         progress: hears of every tale.
     """
-    drawn = (drawn_trial(number, tools) for number in _locked(tales, LOCKED_DRAWN))
-    weights = tools.scorers.encoder.stamp.weights
-    return judge(_trials(drawn, tales, progress), tools.drawer.how, weights, DRAWN_DAMAGES)
+    locked = _locked(tales, LOCKED_DRAWN)
+    samples = _all((calibration_sample(number, tools) for number in range(tales)), tales, progress)
+    trials = _all((drawn_trial(number, tools) for number in locked), tales, progress)
+    found = judge(trials, tools.drawer.how, tools.scorers.encoder.stamp.weights, DRAWN_DAMAGES)
+    beaten: dict[str, dict[str, float]] = {}
+    for row in found.damages:
+        beaten.setdefault(row.metric, {})[row.damage] = row.paired
+    return _with_attributes(found, trials, calibrate(samples, beaten, tools.scorers, tools.drawer.how))
+
+
+def _with_attributes(
+    found: Validation, trials: Sequence[Trial], calibration: Calibration | None
+) -> Validation:
+    """Return a validation with how attributes are read at the calibration's thresholds."""
+    if calibration is None:
+        return found
+    rows = attribute_rows([one for trial in trials for one in trial.readings], calibration.attributes)
+    failing = [
+        f"{row.attribute}: {name} {value:.2f}, must be {least:.2f}"
+        for row in rows
+        for name, value, least in (("precision", row.precision, PRECISE), ("recall", row.recall, FOUND))
+        if not value >= least
+    ]
+    return replace(found, attributes=rows, calibration=calibration, failing=(*found.failing, *failing))
 
 
 def _locked(tales: int, first: int) -> range:
@@ -107,15 +144,15 @@ def _locked(tales: int, first: int) -> range:
     return range(first, first + tales)
 
 
-def _trials(done: Iterable[Trial], tales: int, progress: Progress | None) -> list[Trial]:
+def _all(done: Iterable[T], tales: int, progress: Progress | None) -> list[T]:
     if progress is not None:
         progress.begin(tales, 0)
-    trials = []
+    found = []
     for one in done:
-        trials.append(one)
+        found.append(one)
         if progress is not None:
             progress.advance(1)
-    return trials
+    return found
 
 
 _loaded: list[Scorers] = []
@@ -205,6 +242,8 @@ def _spearman(trials: Sequence[Trial], damage: str, metric: str) -> float:
         for severity in SEVERITIES
         if (damage, severity) in one.damaged
     ]
+    if any(len(set(column)) == 1 for column in zip(*losses, strict=True)):
+        return math.nan  # one loss throughout ranks nothing
     return float(spearmanr(losses).statistic)
 
 

@@ -150,5 +150,8 @@ BaseWeights = Annotated[
 ScorerWeights = Annotated[str, path_to(f'must be "{EMBEDDED}" or a folder, and', Path.is_dir, EMBEDDED)]
 """The name of an embedded scorer, or a folder."""
 
+CalibrationFile = Annotated[str, path_to("file", Path.is_file)]
+"""What `storykit metrics validate --drawn` found of the weights."""
+
 LoraFile = Annotated[str, AfterValidator(_no_bare_style), path_to("file", Path.exists, f"{LORA_PREFIX}.*")]
 """A LoRA file, a folder of PEFT or diffusers, or "mini:" and an embedded one's name: kit.lora.lora checks."""

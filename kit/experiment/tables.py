@@ -3,7 +3,7 @@
 from pydantic import BaseModel, model_validator
 
 from kit.embedded import EMBEDDED
-from kit.experiment.fields import MetricName, Number, RoleWords, ScorerWeights
+from kit.experiment.fields import CalibrationFile, MetricName, Number, RoleWords, ScorerWeights
 
 
 class ScoreTable(BaseModel, frozen=True, extra="forbid"):
@@ -13,6 +13,8 @@ class ScoreTable(BaseModel, frozen=True, extra="forbid"):
     """The embedded aesthetic head, or a folder with a predictor's weights."""
     clip: ScorerWeights = EMBEDDED
     """The embedded encoder, or a folder with CLIP weights."""
+    calibration: CalibrationFile | None = None
+    """What may be believed of these weights; by default the embedded one, for the embedded weights."""
     gate: Number = 6.0
     """The mean aesthetic score an entry needs; source: the contest's rules."""
 

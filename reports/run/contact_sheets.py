@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from eval.scoring.records import PanelScore, Scores, StoryScore
+from eval.scoring.records import MissingAttribute, PanelScore, Scores, StoryScore
 from kit.experiment.config import Candidate
 from kit.experiment.run import PanelRow, Run, Slot
 from kit.story.prompt import prompt_of
@@ -41,6 +41,8 @@ class Shot:
     reason: str = ""
     """Why it could not be scored, in the words of the scoring."""
     weakest: bool = False
+    lacking: tuple[MissingAttribute, ...] = ()
+    """What its text tells and it does not show."""
     anchor_of: tuple[str, ...] = ()
     """The words for whom other panels were drawn to match it; empty words for the whole picture."""
 
@@ -117,6 +119,10 @@ class SheetAlbum:
         self._anchors = _anchors(self._rows.values())
         self._panels = {SLOT(row): row for row in panels}
         self._faults = {SLOT(row): row for row in faults}
+        self._lacking: dict[Slot, tuple[MissingAttribute, ...]] = {}
+        for one in scores.missing if scores else ():
+            slot = Slot(*SLOT(one))
+            self._lacking[slot] = (*self._lacking.get(slot, ()), one)
         self._sets = {FOLDER(row): row for row in sets}
         shown = len(slots) // len(experiment.seeds)
         sides = (largest_side(run.panel_path(*slot)) for slot in self._rows)
@@ -174,6 +180,7 @@ class SheetAlbum:
             status=_status(path, self._panels.get(slot), picture),
             reason=fault.reason if fault else "",
             weakest=weakest,
+            lacking=self._lacking.get(slot, ()),
             anchor_of=self._anchors.get(slot, ()),
         )
 

@@ -122,9 +122,13 @@ def validate(
     steps: Annotated[int | None, typer.Option(min=1, help="Drawing steps, if not its own.")] = None,
     device: Annotated[str, typer.Option(help="Where to draw: auto, cpu or cuda.")] = "auto",
     out: Annotated[Path | None, typer.Option(help="A Markdown file for the tables.")] = None,
+    calibration: Annotated[
+        Path | None, typer.Option(help="Where to write what --drawn finds: calibration.toml by default.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")] = False,
 ) -> None:
     """Hold every metric against known damage and print what it sees, what it minds, and what fails."""
+    from eval.scorers.calibration import calibration_bytes
     from eval.scorers.load import load_scorers
     from eval.validation.markdown import markdown
     from eval.validation.validate import validate as hold
@@ -133,8 +137,10 @@ def validate(
     from storykit.cli.progress import progress_bar
 
     load = partial(load_scorers, aesthetic, clip)
-    if not drawn and (base, steps, device) != (EMBEDDED, None, "auto"):
-        raise WrongUsage("--base, --steps and --device are for pictures that are drawn: add --drawn")
+    if not drawn and (base, steps, device, calibration) != (EMBEDDED, None, "auto", None):
+        raise WrongUsage(
+            "--base, --steps, --device and --calibration are for pictures that are drawn: add --drawn"
+        )
     with progress_bar("validating") as progress:
         if drawn:
             progress.note("loading the base")
@@ -149,6 +155,11 @@ def validate(
         say_json(asdict(validation))
     else:
         say_lines(text)
+    if drawn and validation.calibration is not None:
+        kept = calibration or Path("calibration.toml")
+        write_atomic(kept, calibration_bytes(validation.calibration))
+        if not as_json:
+            say(f"calibration  {kept}: name it under [score] in an experiment that uses these weights")
 
 
 def _drawn_tools(scorers: "Scorers", base: str, steps: int | None, device: str) -> "DrawnTools":
@@ -171,7 +182,7 @@ def score(run_folder: RunFolder) -> None:
 def score_run(run: "Run") -> None:
     """Score a run and say how many panels that were, what is wrong with which, and what has no number."""
     from eval.scoring.score import score as measure
-    from eval.scoring.summary import faults_said, undefined_said
+    from eval.scoring.summary import faults_said, missing_said, undefined_said
 
     with progress_bar("scoring") as progress:
         scores = measure(run, progress=progress)
@@ -182,7 +193,7 @@ def score_run(run: "Run") -> None:
     say(f"scored  {told}{more}")
     for note in scores.notes:
         say(f"note    {note}")
-    for line in (*faults_said(scores), *undefined_said(scores)):
+    for line in (*faults_said(scores), *undefined_said(scores), *missing_said(scores)):
         say(line)
 
 
@@ -246,14 +257,20 @@ def gate(
     weights: Annotated[
         str, typer.Option(help="The predictor's folder, or 'mini' for the embedded one.")
     ] = EMBEDDED,
+    calibration: Annotated[
+        Path | None, typer.Option(help="What `metrics validate --drawn` found of these weights.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Score a folder as the contest does: the mean over every file directly in it."""
     from eval.gate import gate as folder_gate
     from eval.scorers.aesthetic import AestheticScorer
+    from eval.scorers.calibration import calibration_of, said_of
     from eval.scorers.load import device
 
-    result = folder_gate(folder, AestheticScorer.load(weights, device()))
+    scorer = AestheticScorer.load(weights, device())
+    known = calibration_of(scorer.metric.stamp, path=calibration)
+    result = folder_gate(folder, scorer, calibration=known)
     if as_json:
         say_json(asdict(result))
         return
@@ -270,3 +287,4 @@ def gate(
         (mean >= result.threshold) != (result.verdict == "pass") for mean in result.elsewhere.values()
     )
     say(f"the same pictures: {means}" + ("; too close to be sure" if close else ""))
+    say(f"note    {said_of(result.calibration)}")

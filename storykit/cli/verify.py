@@ -88,6 +88,9 @@ def leaderboard(
     rules: OwnRules = None,
     aesthetic: Aesthetic = EMBEDDED,
     clip: Clip = EMBEDDED,
+    calibration: Annotated[
+        Path | None, typer.Option(help="What `metrics validate --drawn` found of these weights.")
+    ] = None,
 ) -> None:
     """Check, score and rank bundles; writes a table and a page."""
     from eval.scorers.load import load_scorers
@@ -103,7 +106,7 @@ def leaderboard(
     known, found = load_rules(rules) if rules else None, bundles_in(bundles)
     with lock_folder(out, "written"):
         with progress_bar("ranking") as progress:
-            board = rank(found, known, lambda: load_scorers(aesthetic, clip), progress)
+            board = rank(found, known, lambda: load_scorers(aesthetic, clip, calibration), progress)
         write_leaderboard(board, out)
     for line in board_lines(board):
         say(line)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from eval.metrics.registry import METRICS, Needs
+from eval.scorers.calibration import Calibration
 from eval.scorers.load import Scorers
 from eval.scorers.protocols import Stamp
 from kit.errors import BundleError, ScoreError, printable
@@ -63,6 +64,8 @@ class Board:
     """Of the metrics, adding up to 1."""
     instrument: Mapping[str, Stamp]
     """Which weights gave the numbers, "aesthetic" and "encoder"; empty where nothing was scored."""
+    calibration: Calibration | None
+    """What may be believed of these weights; None where nobody has measured it."""
     standings: tuple[RankedEntry, ...]
     unranked: tuple[Unranked, ...]
     exhibits: tuple[ScoredEntry, ...]
@@ -116,6 +119,7 @@ def leaderboard(
         language=language,
         weights=weights,
         instrument=instrument,
+        calibration=tools.calibration if tools else None,
         standings=rank_entries(ranked, weights),
         unranked=tuple(intake.unranked(file) for file in sorted(intake.refused)),
         exhibits=exhibits,

@@ -1,6 +1,7 @@
 """What is kept of an entry that was scored."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
@@ -8,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from eval.scorers.calibration import Calibration
 from eval.scorers.load import Scorers
 from eval.scorers.protocols import Stamp
 from kit.errors import ScoreError
@@ -50,6 +52,8 @@ class ScoredEntry:
     """Data URIs of small views, one a panel."""
     blank: tuple[int, ...]
     """Panels, from 1, that have one colour all over."""
+    below_floor: tuple[int, ...] = ()
+    """Panels, from 1, whose score is below the calibrated floor."""
     looks: tuple[Look, ...] = ()
     """One a panel, to know its copies by."""
     lora_print: Print | None = None
@@ -88,6 +92,7 @@ def score_entry(file: str, bundle: Bundle, tools: Scorers, side: int) -> ScoredE
         thumbs=tuple(_thumb(one, side) for one in pictures),
         looks=tuple(look_at(one) for one in pictures),
         lora_print=lora_print(bundle.lora) if bundle.lora else None,
+        below_floor=_below_floor(aesthetics, tools.calibration),
         blank=tuple(number for number, one in enumerate(pictures, 1) if is_flat(one)),
     )
 
@@ -127,6 +132,12 @@ def _measure(pictures: list[Image.Image], tools: Scorers) -> tuple[list[float], 
     if not (np.isfinite(scores).all() and np.isfinite(rows).all()):
         raise ScoreError("scores and rows must be finite; check the weights")
     return scores, rows
+
+
+def _below_floor(scores: Sequence[float], calibration: Calibration | None) -> tuple[int, ...]:
+    """Return the panels, from 1, that score less than the floor; none where nobody has measured it."""
+    floor = calibration.aesthetic_floor if calibration else None
+    return tuple(panel for panel, score in enumerate(scores, 1) if floor is not None and score < floor)
 
 
 def _thumb(picture: Image.Image, side: int) -> str:

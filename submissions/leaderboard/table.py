@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pydantic import JsonValue
 from rich.cells import cell_len, set_cell_size
 
+from eval.scorers.calibration import said_of
 from kit.errors import printable
 from kit.files.encodings import csv_bytes
 from kit.story.story import Language
@@ -54,6 +55,8 @@ def board_lines(board: Board) -> Iterator[str]:
     if len(board.unranked) > SHOWN:
         yield f"... and {len(board.unranked) - SHOWN} more that are not ranked"
     yield f"{len(board.standings)} ranked, {len(board.unranked)} named with reasons"
+    if board.instrument:
+        yield f"note    {said_of(board.calibration)}"
 
 
 def _row(one: RankedEntry) -> dict[str, JsonValue]:
@@ -124,5 +127,12 @@ def _noted(board: Board) -> Iterator[tuple[str, str, Sequence[str]]]:
         within = [f"{two.first} = {two.second}" for one in found if one.within for two in one.pairs]
         lora = [one.file for group in board.shared if entry in group for one in group if one is not entry]
         blank = [str(panel) for panel in entry.blank]
-        said = {"note_blank": blank, "note_within": within, "note_like": like, "note_lora": lora}
+        low = [str(panel) for panel in entry.below_floor]
+        said = {
+            "note_blank": blank,
+            "note_low": low,
+            "note_within": within,
+            "note_like": like,
+            "note_lora": lora,
+        }
         yield from ((entry.file, key, names) for key, names in said.items() if names)

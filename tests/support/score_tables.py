@@ -10,7 +10,7 @@ from kit.experiment.run import Run
 TITLES = [entry.name for entry in compared()]
 
 
-COLUMNS = ("candidate", "order", "story", "seed", "panels_ok", "faults", "copies", *TITLES)
+COLUMNS = ("candidate", "order", "story", "seed", "panels_ok", "faults", "copies", "below_floor", *TITLES)
 
 
 WALKS = "\n".join(f"a cat walks, street {k}" for k in range(8))

@@ -22,7 +22,7 @@ def test_the_tables_have_the_agreed_columns(tmp_path: Path) -> None:
     assert stories[0] == (
         "candidate,order,story,seed,panels_ok,faults,aesthetic_mean,aesthetic_min,aesthetic_gain,gate,"
         "naive,loo_mean,loo_min,weakest_panel,text_mean,mrr,"
-        "identity,style,place,copies,effective_panels,staging,text_subject,text_action,text_place,text_detail"
+        "identity,style,place,copies,below_floor,effective_panels,staging,text_subject,text_action,text_place,text_detail"
     )
     assert (len(panels), len(stories)) == (17, 3)
 

@@ -1,12 +1,11 @@
 """Metrics held against pictures that a base draws; a stand-in painter shows what is asked of it."""
 
-import random
 from collections.abc import Sequence
 from functools import cache
 
 import pytest
 from command import said, tell
-from PIL import Image
+from sketcher import Sketcher
 
 from eval.scorers.aesthetic import AestheticScorer
 from eval.scorers.clip import ClipEncoder
@@ -35,25 +34,6 @@ from kit.lora.lora import LoadedLora
 
 def scorers() -> Scorers:
     return Scorers(aesthetic=AestheticScorer.load("mini"), encoder=ClipEncoder.load("mini"))
-
-
-class Sketcher:
-    """Draws squares that hang on the prompt, the seed and the steps, in no time."""
-
-    hardware = "none"
-
-    def set_lora(self, lora: LoadedLora | None, strength: float) -> None:
-        self._lora = "" if lora is None else lora.sha256
-
-    def encode_prompts(self, prompts: Sequence[str]) -> None:
-        pass
-
-    def draw(self, requests: Sequence[PanelRequest], settings: DrawSettings) -> list[Image.Image]:
-        return [self._sketch(f"{one.prompt} {one.seed} {self._lora}", settings) for one in requests]
-
-    def _sketch(self, about: str, settings: DrawSettings) -> Image.Image:
-        squares = random.Random(f"{about} {settings.steps}").randbytes(8 * 8 * 3)
-        return Image.frombytes("RGB", (8, 8), squares).resize((settings.size, settings.size), 0)
 
 
 @cache
@@ -152,7 +132,10 @@ def test_damage_to_panels_that_the_embedded_base_drew_is_seen(damage):
 def test_what_only_drawing_needs_is_refused_without_it():
     answer = tell("metrics", "validate", "--steps", 4)
     assert (answer.code, answer.out) == (2, "")
-    assert "--base, --steps and --device are for pictures that are drawn: add --drawn" in answer.err
+    assert (
+        "--base, --steps, --device and --calibration are for pictures that are drawn: add --drawn"
+        in answer.err
+    )
 
 
 def test_the_help_says_that_a_base_can_draw():
