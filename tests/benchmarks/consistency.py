@@ -134,7 +134,8 @@ class Bench:
         metrics = scored(self.encoder, self.facets, prompts, pictures)
         aesthetics = self.aesthetic.score(pictures)
         rows = self.encoder.pictures(pictures)
-        shown = PanelSet(rows, aesthetics, facts_of(story.story, self.encoder))
+        told = facts_of(story.story, self.encoder)
+        shown = PanelSet(embeddings=rows, aesthetics=aesthetics, told=told)
         by_metric = {"identity metric": identity(shown).value, "place metric": place_metric(shown).value}
         known = {name: value for name, value in by_metric.items() if value is not None}
         metrics |= known | {"aesthetic": float(np.mean(aesthetics)), "styled": styled}
