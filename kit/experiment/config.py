@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BaseModel, Field, ValidationError, Validati
 from kit.embedded import EMBEDDED
 from kit.errors import InputError, printable
 from kit.experiment.fields import (
+    MOST_SEED_OF_PANELS,
     BaseWeights,
     Count,
     Flag,
@@ -181,6 +182,20 @@ def _one_of_the_seeds(anchor_seed: int | None, info: ValidationInfo) -> int | No
     return anchor_seed
 
 
+def _with_noise_of_its_own(noise_per_panel: bool, info: ValidationInfo) -> bool:
+    if noise_per_panel and info.data.get("noise") == "contest":
+        raise ValueError(
+            'must be false where noise = "contest": there a picture begins as in the contest\'s notebook, '
+            "from the seed as it is written; leave one of the two out"
+        )
+    if noise_per_panel and (large := max(info.data.get("seeds", ()), default=0)) > MOST_SEED_OF_PANELS:
+        raise ValueError(
+            f"writes the panel's number behind the seed, so seeds must be at most {MOST_SEED_OF_PANELS}, "
+            f"got {large}"
+        )
+    return noise_per_panel
+
+
 class Experiment(BaseModel, frozen=True, extra="forbid", populate_by_name=True):
     """What is drawn and how. Defaults: the contest's baseline notebook, portable noise apart."""
 
@@ -201,6 +216,9 @@ class Experiment(BaseModel, frozen=True, extra="forbid", populate_by_name=True):
     """Panel side in pixels, by default 256 for the mini base, 1024 for Kolors; 32 = the VAE's stride 8
     times the UNet's two halvings."""
     noise: Noise = "portable"
+    noise_per_panel: Annotated[Flag, AfterValidator(_with_noise_of_its_own)] = False
+    """Start each panel from noise of its own, of the seed with the panel's number behind it, instead of all
+    eight from the seed's: panel 3 of seed 12 from 123."""
     consistency: Consistency = 0.0
     """Of every candidate that says none of its own."""
     anchor_seed: Annotated[Seed | None, AfterValidator(_one_of_the_seeds)] = None

@@ -15,6 +15,7 @@ from kit.embedded import EMBEDDED, LORA_PREFIX, LORAS
 from kit.errors import printable
 from kit.files.user_paths import user_path, why_not_there
 from kit.story.prompt import check_order
+from kit.story.story import PANELS
 
 T = TypeVar("T", bound=Hashable)
 _TOLD = 20
@@ -125,6 +126,28 @@ Order = Annotated[str, AfterValidator(check_order)]
 
 Seed = Annotated[StrictInt, Field(ge=0, lt=2**63)]
 """What torch's generators take, whether the number is signed or not."""
+
+MOST_SEED_OF_PANELS = (2**63 - 1 - PANELS) // 10
+"""With it every panel's own seed is still one that torch's generators take."""
+
+
+def seed_of_panel(seed: int, panel: int) -> int:
+    """Return the seed of a panel's own noise: the panel's number (1 to 8) written behind the seed.
+
+    >>> seed_of_panel(12, 3)
+    123
+    """
+    return 10 * seed + panel
+
+
+def seed_and_panel(number: int) -> tuple[int, int]:
+    """Return what `seed_of_panel` made a number of.
+
+    >>> seed_and_panel(123)
+    (12, 3)
+    """
+    return divmod(number, 10)
+
 
 Count = Annotated[StrictInt, Field(gt=0)]
 """A whole number, at least 1."""

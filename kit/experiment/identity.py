@@ -34,6 +34,8 @@ class SettingsIdentity(BaseModel, frozen=True):
     noise: str
     scheduler: JsonValue
     memory: str = "auto"
+    noise_per_panel: bool = False
+    """Whether each panel began from noise of its own; not there where none did."""
 
 
 class RunIdentity(BaseModel, frozen=True):

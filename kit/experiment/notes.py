@@ -16,7 +16,7 @@ def notes_on(loaded: LoadedExperiment) -> list[str]:
         *_bare(experiment),
         *_alike(experiment.candidates),
         *(line for story in loaded.stories for line in _unmoved(experiment, story)),
-        *(line for story in loaded.stories for line in _one_picture(story)),
+        *(line for story in loaded.stories for line in _one_picture(experiment, story)),
         *_idle_negatives(experiment),
         *_nobody_kept(loaded),
     ]
@@ -46,8 +46,10 @@ def _unmoved(experiment: Experiment, story: LoadedStory) -> Iterator[str]:
             yield f"story {story.name}: order {order} says the same as {first}, {why}"
 
 
-def _one_picture(story: LoadedStory) -> Iterator[str]:
-    """Yield which panels are drawn from the same words."""
+def _one_picture(experiment: Experiment, story: LoadedStory) -> Iterator[str]:
+    """Yield which panels are drawn from the same words and the same noise."""
+    if experiment.noise_per_panel:
+        return
     saying: dict[str, list[int]] = {}
     for panel in range(PANELS):
         saying.setdefault(prompt_of(story.story, panel, "authored"), []).append(panel + 1)

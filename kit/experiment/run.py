@@ -92,6 +92,13 @@ class PanelRow:
     """How strongly it was drawn to match its anchors."""
     bystanders: tuple[str, ...] = ()
     """The words of the prompt for figures that match nobody, where it has anchors."""
+    noise_seed: int | None = None
+    """What its noise was drawn from where each panel had its own; None for the seed."""
+
+    @property
+    def recipe_seed(self) -> int:
+        """The seed that any program draws it again from."""
+        return self.seed if self.noise_seed is None else self.noise_seed
 
     @property
     def slot(self) -> Slot:
@@ -226,6 +233,8 @@ class Run:
         told = asdict(row)
         if not row.anchors:  # as all rows were written before there were any
             del told["anchors"], told["consistency"], told["bystanders"]
+        if row.noise_seed is None:
+            del told["noise_seed"]
         line = canonical_json(told) + b"\n"
         try:
             self.folder.mkdir(parents=True, exist_ok=True)

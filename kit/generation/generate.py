@@ -200,6 +200,7 @@ def _keep(run: Run, job: Job, data: bytes, seconds: float) -> None:
             anchors=job.request.anchors,
             consistency=job.request.consistency,
             bystanders=job.request.bystanders,
+            noise_seed=job.request.seed if job.request.seed != job.slot.seed else None,
             seconds=seconds,
         )
     )

@@ -25,7 +25,8 @@ class PanelRequest:
     negative: str
     """Unused where cfg is 1."""
     seed: int
-    """The noise is this seed's alone, so equal seeds start equal prompts from equal noise."""
+    """The noise is this seed's alone, so equal seeds start equal prompts from equal noise; where each panel
+    has its own, the seed is the panel's already."""
     anchors: tuple[Anchor, ...] = ()
     """What the panel reads while it is drawn, at most three."""
     consistency: float = 0.0

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from kit.errors import InputError
 from kit.experiment.config import Candidate, DrawSettings, LoadedExperiment
+from kit.experiment.fields import seed_of_panel
 from kit.experiment.run import Anchor, PanelRow, Run, Slot
 from kit.files.encodings import canonical_json, sha256_bytes
 from kit.generation.painter import Painter, PanelRequest
@@ -59,7 +60,8 @@ class RunPlan(NamedTuple):
 def plan_run(run: Run, painter: Painter) -> RunPlan:
     """Return what is to be drawn; what does not fit is refused before the first picture."""
     read, settings = check_drawable(run.loaded, painter), run.loaded.settings
-    candidates = {candidate.name: candidate for candidate in run.loaded.experiment.candidates}
+    experiment = run.loaded.experiment
+    candidates = {candidate.name: candidate for candidate in experiment.candidates}
     loras = {name: (next(iter(read[name]), None), c.strength) for name, c in candidates.items()}
     facts = {name: _facts(c, loras[name][0]) for name, c in candidates.items()}
     shared = {name: recipe_of(painter, settings, facts[name]) for name in candidates}
@@ -69,7 +71,9 @@ def plan_run(run: Run, painter: Painter) -> RunPlan:
         story, candidate = stories[slot.story], candidates[slot.candidate]
         label = run.panel_path(*slot).relative_to(run.folder).as_posix()
         worn = loras[slot.candidate][0]
-        request = request_of(story, slot, candidate, run.loaded.experiment.anchor_seed)
+        request = request_of(
+            story, slot, candidate, experiment.anchor_seed, noise_per_panel=experiment.noise_per_panel
+        )
         request = replace(request, label=label)
         job = job_of(slot, shared[slot.candidate], request)
         jobs.append(replace(job, lora_hash=worn.short_hash if worn else ""))
@@ -77,7 +81,12 @@ def plan_run(run: Run, painter: Painter) -> RunPlan:
 
 
 def request_of(
-    story: Story, slot: Slot, candidate: Candidate, anchor_seed: int | None = None
+    story: Story,
+    slot: Slot,
+    candidate: Candidate,
+    anchor_seed: int | None = None,
+    *,
+    noise_per_panel: bool = False,
 ) -> PanelRequest:
     """Return what a panel's picture is drawn from, not yet known by a key.
 
@@ -86,22 +95,27 @@ def request_of(
         slot: the panel.
         candidate: who draws it.
         anchor_seed: of the pictures that it matches; None for the panel's own.
+        noise_per_panel: whether each panel of a seed begins from noise of its own, its anchors too.
     """
 
     def said(panel: int) -> str:
         return prompt_of(story, panel, slot.order, candidate.trigger)
 
+    def begun_from(seed: int, panel: int) -> int:
+        return seed_of_panel(seed, panel + 1) if noise_per_panel else seed
+
     negative, panel = candidate.negative_for(story), slot.panel - 1
     seed = slot.seed if anchor_seed is None else anchor_seed
     matched = anchors_of(story, panel, own_seed=seed == slot.seed) if candidate.consistency else ()
     anchors = tuple(
-        Anchor(prompt=said(anchor.panel), subject=anchor.subject, seed=seed) for anchor in matched
+        Anchor(prompt=said(anchor.panel), subject=anchor.subject, seed=begun_from(seed, anchor.panel))
+        for anchor in matched
     )
     kept = candidate.consistency or 0.0 if anchors else 0.0
     return PanelRequest(
         prompt=said(panel),
         negative=negative,
-        seed=slot.seed,
+        seed=begun_from(slot.seed, panel),
         anchors=anchors,
         consistency=kept,
         bystanders=bystanders_of(story, panel) if anchors else (),
@@ -109,9 +123,10 @@ def request_of(
 
 
 def drawn_from(panel: PanelRequest | PanelRow) -> tuple[object, ...]:
-    """Return the words that a picture is drawn from, for telling whether two are drawn from the same."""
+    """Return the words and seeds of a picture, for telling whether two are drawn from the same."""
     anchors = [(anchor.prompt, anchor.subject, anchor.seed) for anchor in panel.anchors]
-    return (panel.prompt, panel.negative, panel.consistency, anchors, panel.bystanders)
+    seed = panel.seed if isinstance(panel, PanelRequest) else panel.recipe_seed
+    return (panel.prompt, panel.negative, seed, panel.consistency, anchors, panel.bystanders)
 
 
 def check_drawable(loaded: LoadedExperiment, painter: Painter) -> "dict[str, list[LoadedLora]]":
@@ -202,7 +217,7 @@ def job_of(slot: Slot, shared: Mapping[str, object], request: PanelRequest) -> J
     """Return what a painter is asked for, known by the sha256 of its recipe.
 
     Args:
-        slot: the panel; its seed is the picture's.
+        slot: the panel.
         shared: the recipe but for prompts and seed, as `recipe_of` makes it.
         request: its prompt has the trigger before it; its negative shapes nothing where cfg is 1.
     """
@@ -220,6 +235,8 @@ def job_of(slot: Slot, shared: Mapping[str, object], request: PanelRequest) -> J
 def _identity(run: Run, painter: Painter, candidates: Mapping[str, object]) -> dict[str, object]:
     how = asdict(run.loaded.settings)
     del how["batch"]  # which panels are drawn together may change, run by run
+    if run.loaded.experiment.noise_per_panel:  # else as before there was a choice
+        how["noise_per_panel"] = True
     return {
         "storykit": installed_version("storykit"),
         "base": dict(painter.identity),

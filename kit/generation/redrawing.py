@@ -137,6 +137,8 @@ def _settings(run: Run, plan: RunPlan) -> Iterator[str]:
         old, new = _table(drawn, table, name), _table(plan.identity, table, name)
         if name:
             old = {"consistency": 0.0, **old}  # what was drawn before there was any
+        elif table == "settings":
+            old, new = ({"noise_per_panel": False, **one} for one in (old, new))
         for key, value in new.items():
             if key in old and key not in _NO_REASON and old[key] != value:
                 now, before = (json.dumps(one, ensure_ascii=False) for one in (value, old[key]))

@@ -5,7 +5,7 @@ not mind their order, the cosine neither brightness nor a negative; mirrored pic
 Pieces of a picture are held against other pictures whole; the nearest piece is moved until it fits best.
 
 Alikeness says how much two pictures have in common. Whether they are one picture says what they have not: two
-panels of one place and seed differ by an arm or a face, a copy differs nowhere (`difference`).
+panels of one place and noise differ by an arm or a face, a copy differs nowhere (`difference`).
 """
 
 from collections.abc import Iterator, Mapping, Sequence

@@ -205,7 +205,7 @@ def _anchors(rows: Collection[PanelRow]) -> dict[Slot, tuple[str, ...]]:
         for anchor in row.anchors:
             picture = (row.candidate, row.order, row.story, anchor.prompt, anchor.seed)
             matched.setdefault(picture, {})[anchor.subject] = None
-    shown = {row.slot: (row.candidate, row.order, row.story, row.prompt, row.seed) for row in rows}
+    shown = {row.slot: (row.candidate, row.order, row.story, row.prompt, row.recipe_seed) for row in rows}
     return {slot: tuple(matched[picture]) for slot, picture in shown.items() if picture in matched}
 
 

@@ -2,9 +2,17 @@
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, Field, JsonValue, PositiveInt, StringConstraints, ValidationError
+from pydantic import (
+    BaseModel,
+    Field,
+    JsonValue,
+    PositiveInt,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
 from pydantic_core import from_json
 
 from kit.files.documents import plain_sentence
@@ -88,6 +96,7 @@ class PanelRecord(Record, frozen=True):
     prompt: str
     negative: str
     seed: Seed
+    """What its noise is drawn from."""
     anchors: Annotated[tuple[AnchorRecord, ...], Field(max_length=_MOST_ANCHORS)] = ()
     consistency: Annotated[Finite, Field(ge=0, le=1)] = 0.0
     """How strongly it was drawn to match its anchors."""
@@ -98,11 +107,31 @@ class PanelRecord(Record, frozen=True):
 class BatchRecord(Record, frozen=True):
     """Pictures that were drawn together: the last bits of each hang on the others."""
 
-    seed: Seed
+    seed: Seed | Annotated[tuple[Seed, ...], Field(max_length=_MOST_TOGETHER)]
+    """Of every picture; where each has noise of its own, one a picture."""
     prompts: Annotated[tuple[str, ...], Field(min_length=1, max_length=_MOST_TOGETHER)]
     """One a picture, in the batch's order; the panels of the bundle are among them."""
     compiled: bool
     """Whether the UNet was compiled."""
+
+    @model_validator(mode="after")
+    def _one_seed_each(self) -> Self:
+        if isinstance(self.seed, tuple) and (
+            len(self.seed) != len(self.prompts) or len(set(self.seed)) < len(self.seed) or len(self.seed) < 2
+        ):
+            raise ValueError("seed must be one of all pictures, or one each that no other has")
+        return self
+
+    @property
+    def noise_per_panel(self) -> bool:
+        """Whether each picture has noise of its own."""
+        return isinstance(self.seed, tuple)
+
+    @property
+    def pictures(self) -> tuple[tuple[int, str], ...]:
+        """Seed and prompt of each picture, in the batch's order."""
+        seeds = self.seed if isinstance(self.seed, tuple) else (self.seed,) * len(self.prompts)
+        return tuple(zip(seeds, self.prompts, strict=True))
 
 
 class SettingsRecord(Record, frozen=True):

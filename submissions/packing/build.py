@@ -76,7 +76,7 @@ def _draft(evidence: Evidence, entry: Entry, mosaic: str) -> Manifest:
         order=entry.order,
         story=entry.story,
         base=identity.base,
-        settings=SettingsRecord.model_validate(identity.settings.model_dump()),
+        settings=SettingsRecord.model_validate(identity.settings.model_dump(exclude={"noise_per_panel"})),
         drawn_with=identity.model_dump(mode="json", include={"device", "processor", "versions", "commit"}),
         lora=_lora_record(evidence),
         gate=GateRecord(
@@ -96,7 +96,7 @@ def _draft(evidence: Evidence, entry: Entry, mosaic: str) -> Manifest:
 def _panel_record(row: PanelRow) -> PanelRecord:
     """Return what the run recorded of a panel, with its place in the bundle."""
     told = {name: value for name, value in asdict(row).items() if name in PanelRecord.model_fields}
-    return PanelRecord.model_validate(told | {"file": panel_file(row.panel)})
+    return PanelRecord.model_validate(told | {"file": panel_file(row.panel), "seed": row.recipe_seed})
 
 
 def _lora_record(evidence: Evidence) -> LoraRecord | None:

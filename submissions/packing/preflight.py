@@ -87,7 +87,13 @@ def _prompt_faults(evidence: Evidence) -> Iterator[Fault]:
     trigger = evidence.trained_lora.trigger if evidence.trained_lora else evidence.candidate.trigger
     candidate = evidence.candidate.model_copy(update={"trigger": trigger})
     for panel, row in sorted(evidence.rows.items()):
-        told = request_of(evidence.story.story, row.slot, candidate, evidence.anchor_seed)
+        told = request_of(
+            evidence.story.story,
+            row.slot,
+            candidate,
+            evidence.anchor_seed,
+            noise_per_panel=evidence.noise_per_panel,
+        )
         if drawn_from(row) != drawn_from(told):
             problem = "was not drawn from the story's prompt and negative prompt as they stand now"
             yield Fault(panel_file(panel), problem, DRAW_AGAIN)

@@ -1,6 +1,6 @@
 """What of a run goes into a bundle, gathered with every gap named."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from operator import attrgetter
 from pathlib import Path
@@ -46,6 +46,8 @@ class Evidence:
     story: LoadedStory
     anchor_seed: int | None
     """Of the pictures that the panels match; None for each panel's own."""
+    noise_per_panel: bool
+    """Whether each panel of a seed begins from noise of its own."""
     rows: Mapping[int, PanelRow]
     """By panel, 1 to 8."""
     pngs: Mapping[int, bytes]
@@ -89,6 +91,7 @@ def gather(run: Run, entry: Entry) -> tuple[Evidence | None, list[Fault]]:
         candidate=candidates[entry.candidate],
         story=stories[entry.story],
         anchor_seed=experiment.anchor_seed,
+        noise_per_panel=experiment.noise_per_panel,
         rows=rows,
         pngs=_pngs(run, rows, entry.rules.panels.count, faults),
         identity=_read(run, "run.json", read_identity, faults),
@@ -168,11 +171,19 @@ def _batches(run: Run, rows: Mapping[int, PanelRow]) -> tuple[BatchRecord, ...]:
     keys = {row.key for row in rows.values()}
     return tuple(
         BatchRecord(
-            seed=batch.rows[0].seed, prompts=tuple(row.prompt for row in batch.rows), compiled=batch.compiled
+            seed=_seed_of(batch.rows),
+            prompts=tuple(row.prompt for row in batch.rows),
+            compiled=batch.compiled,
         )
         for batch in recorded_batches(run)
         if any(row.key in keys for row in batch.rows)
     )
+
+
+def _seed_of(rows: Sequence[PanelRow]) -> int | tuple[int, ...]:
+    """Return the one seed of a batch's pictures, or each one's."""
+    seeds = tuple(row.recipe_seed for row in rows)
+    return seeds if len(set(seeds)) > 1 else seeds[0]
 
 
 def _lora(candidate: Candidate, faults: list[Fault]) -> LoraFile | None:

@@ -11,6 +11,7 @@ from PIL import Image
 
 from eval.scorers.protocols import Scorer
 from kit.experiment.config import DrawSettings
+from kit.experiment.fields import seed_and_panel
 from kit.experiment.run import Anchor, Slot
 from kit.generation.painter import BatchPlan, DrawFailure, Painter, PanelRequest
 from kit.generation.processor import cpu_arithmetic
@@ -120,7 +121,7 @@ def reproduce(bundle: Bundle, painter: Painter, progress: Progress | None = None
         plan = BatchPlan(panels=len(together), compiled=batch.compiled)
         pictures = painter.draw([job.request for job in together], how, plan)
         for job, picture in zip(together, pictures, strict=True):
-            drawn[batch.seed, job.request.prompt] = (picture, job)
+            drawn[job.request.seed, job.request.prompt] = (picture, job)
         if progress is not None:
             progress.advance(len(together))
     effect = None if lora is None else _effect(batches[0], drawn, manifest, painter, how)
@@ -155,7 +156,7 @@ def _effect(
         mean_difference(worn.convert("RGB"), picture.convert("RGB"))
         for job, picture in zip(jobs, painter.draw([job.request for job in jobs], how, plan), strict=True)
         if isinstance(picture, Image.Image)
-        and isinstance(worn := drawn[batch.seed, job.request.prompt][0], Image.Image)
+        and isinstance(worn := drawn[job.request.seed, job.request.prompt][0], Image.Image)
     ]
     return fmean(moved) if moved else None
 
@@ -167,7 +168,7 @@ def _batches(manifest: Manifest) -> list[BatchRecord]:
         BatchRecord(seed=seed, prompts=tuple(text for own, text in panels if own == seed), compiled=False)
         for seed in dict.fromkeys(seed for seed, _ in panels)
     ]
-    return [batch for batch in batches if any((batch.seed, prompt) in panels for prompt in batch.prompts)]
+    return [batch for batch in batches if any(picture in panels for picture in batch.pictures)]
 
 
 def _jobs(batch: BatchRecord, manifest: Manifest, painter: Painter, how: DrawSettings) -> Iterator[Job]:
@@ -179,25 +180,37 @@ def _jobs(batch: BatchRecord, manifest: Manifest, painter: Painter, how: DrawSet
         "strength": lora.strength if lora else 1.0,
     }
     shared = recipe_of(painter, how, worn)
-    panels = {panel.prompt: panel for panel in manifest.panels}
-    slot = Slot(manifest.candidate, manifest.order, manifest.story, batch.seed, 0)
-    for prompt in batch.prompts:
-        yield job_of(slot, shared, _request(prompt, batch.seed, panels.get(prompt), manifest))
+    for seed, prompt in batch.pictures:
+        slot = Slot(manifest.candidate, manifest.order, manifest.story, seed, 0)
+        yield job_of(slot, shared, _request(prompt, seed, batch, manifest))
 
 
-def _request(prompt: str, seed: int, panel: PanelRecord | None, manifest: Manifest) -> PanelRequest:
-    """Return what a picture of a batch is drawn from; None for a panel that the bundle does not have."""
+def _panel_told(prompt: str, seed: int, batch: BatchRecord, manifest: Manifest) -> PanelRecord | None:
+    """Return the panel that a picture of a batch is, of this seed or another; None for another's words."""
+    same = [panel for panel in manifest.panels if panel.prompt == prompt]
+    if batch.noise_per_panel:
+        same = [panel for panel in same if panel.panel == seed_and_panel(seed)[1]]
+    return max(same, key=lambda panel: panel.seed == seed, default=None)
+
+
+def _request(prompt: str, seed: int, batch: BatchRecord, manifest: Manifest) -> PanelRequest:
+    """Return what a picture of a batch is drawn from."""
+    panel = _panel_told(prompt, seed, batch, manifest)
     said = panel or manifest.panels[0]
+
+    def written(number: int) -> int:
+        return seed_and_panel(number)[0] if batch.noise_per_panel else number
+
+    def moved(anchor: int) -> int:
+        """Return an anchor's seed beside this picture: one of its panel's own seed goes along to another."""
+        return anchor + seed - said.seed if written(anchor) == written(said.seed) else anchor
+
     return PanelRequest(
         prompt=prompt,
         negative=said.negative,
         seed=seed,
         anchors=tuple(
-            Anchor(
-                prompt=one.prompt,
-                subject=one.subject,
-                seed=seed if one.seed == said.seed else one.seed,
-            )
+            Anchor(prompt=one.prompt, subject=one.subject, seed=moved(one.seed))
             for one in (panel.anchors if panel else ())
         ),
         consistency=panel.consistency if panel else 0.0,

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BaseModel, Field, JsonValue, StringConstrai
 
 from kit.embedded import EMBEDDED
 from kit.experiment.config import faults_of_names
-from kit.experiment.fields import Order, PlainName
+from kit.experiment.fields import Order, PlainName, seed_and_panel
 from kit.experiment.identity import embedded_sha256, is_embedded
 from kit.files.documents import plain_sentence
 from kit.files.encodings import canonical_json
@@ -208,8 +208,13 @@ def _silent_trigger(manifest: Manifest, lora: LoraRecord) -> str:
 def _batch_faults(manifest: Manifest) -> Iterator[Fault]:
     """Yield whether the batches are not those that the panels were drawn in."""
     panels = {(panel.seed, panel.prompt) for panel in manifest.panels}
-    batches = [{(batch.seed, prompt) for prompt in batch.prompts} for batch in manifest.batches]
+    batches = [set(batch.pictures) for batch in manifest.batches]
     held = panels <= set().union(*batches) and not any(panels.isdisjoint(batch) for batch in batches)
     if batches and not held:
         problem = "must have each panel in one of the batches and a panel in each batch"
         yield Fault(f"{MANIFEST}, batches", problem)
+    if any(batch.noise_per_panel for batch in manifest.batches):
+        for panel in manifest.panels:
+            if seed_and_panel(panel.seed)[1] != panel.panel:
+                problem = f"must end in the panel's number, each panel has its own noise, got {panel.seed}"
+                yield Fault(f"{MANIFEST}, panel {panel.panel}, seed", problem, "pack again from the run")

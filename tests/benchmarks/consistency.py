@@ -1,6 +1,7 @@
 """Measures how alike a hero stays from panel to panel, drawn with and without anchors, by the judge.
 
     python -m tests.benchmarks.consistency --stories 100 --seeds 4 --workers 12 --out runs/consistency
+    python -m tests.benchmarks.consistency --stories 40 --seeds 2 --places 4 --noises seed panel --out OUT
 
 Stories of the drawn world whose heroes' looks no prompt tells: the base chooses hair and clothes. The judge's
 classifiers, which never saw a picture of the base, give the share of pairs of panels with the same hair
@@ -16,13 +17,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from itertools import chain, combinations, product
 from pathlib import Path
-from typing import NamedTuple, get_args
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 import torch
 from PIL import Image
 
 from eval.metrics.concept_subspaces import ConceptSubspaces, concept_subspaces, projected
+from eval.metrics.formulas import PanelSet, identity
+from eval.metrics.formulas import place as place_metric
+from eval.metrics.story_facts import told_of as facts_of
+from eval.scorers.aesthetic import AestheticScorer
 from eval.scorers.clip import ClipEncoder
 from kit.experiment.config import Candidate, DrawSettings
 from kit.experiment.run import Slot
@@ -49,6 +54,10 @@ SHEETS = 4
 """Stories that are shown, by their first seed."""
 
 
+Noise = Literal["seed", "panel"]
+"""Whether the panels of a seed all begin from its noise, or each from its own."""
+
+
 class Panel(NamedTuple):
     """What was seen in a panel."""
 
@@ -69,14 +78,16 @@ class DrawTask(NamedTuple):
     style: str
     """An embedded LoRA's name; empty for the base."""
     consistency: float
+    noise: Noise
     number: int
+    places: int
     seeds: tuple[int, ...]
     """All are drawn in one batch."""
 
     @property
-    def group(self) -> tuple[str, str, float]:
+    def group(self) -> tuple[str, str, float, Noise]:
         """What a row of the table is about."""
-        return self.kind, self.style or "base", self.consistency
+        return self.kind, self.style or "base", self.consistency, self.noise
 
 
 class Bench:
@@ -87,14 +98,15 @@ class Bench:
         torch.set_num_threads(1)
         self.painter = load_painter("mini", "auto")
         self.judge = load(judge, self.painter.device)
-        self.encoder = ClipEncoder.load("mini")
+        self.encoder = ClipEncoder.load("mini", self.painter.device)
+        self.aesthetic = AestheticScorer.load("mini", self.painter.device)
         self.facets = concept_subspaces(self.encoder, "zh")
         self.settings = DrawSettings(steps=steps, cfg=4.0, size=256, noise="portable")
         self.out, self.order = out, order
 
     def measure(self, task: DrawTask) -> list[dict[str, float]]:
         """Return what is seen in one story, each number in [0, 1], by seed."""
-        story = tale(task.number, task.kind)
+        story = tale(task.number, task.kind, task.places)
         candidate = Candidate(
             name=task.style or "base", consistency=task.consistency, trigger=TRIGGERS.get(task.style, "")
         )
@@ -103,12 +115,13 @@ class Bench:
             for seed in task.seeds
             for panel in range(PANELS)
         ]
-        requests = [request_of(story.story, slot, candidate) for slot in slots]
+        own = task.noise == "panel"
+        requests = [request_of(story.story, slot, candidate, noise_per_panel=own) for slot in slots]
         self.painter.set_lora(find_lora(f"mini:{task.style}") if task.style else None, 1.0)
         pictures = draw(self.painter, requests, self.settings)
         sets = [pictures[first : first + PANELS] for first in range(0, len(pictures), PANELS)]
         if task.number < SHEETS:
-            name = f"{task.kind}-{task.style or 'base'}-{task.number}-{task.consistency:g}"
+            name = f"{task.kind}-{task.style or 'base'}-{task.number}-{task.consistency:g}-{task.noise}"
             keep(self.out / f"{name}.png", sets[0])
         prompts = [request.prompt for request in requests[:PANELS]]
         return [self._seen_of(story, prompts, task.style or "flat", eight) for eight in sets]
@@ -119,7 +132,14 @@ class Bench:
         panels = seen(self.judge, pictures)
         styled = float(np.mean([panel.style == style for panel in panels]))
         metrics = scored(self.encoder, self.facets, prompts, pictures)
-        return told_of(story, panels) | metrics | {"styled": styled}
+        aesthetics = self.aesthetic.score(pictures)
+        rows = self.encoder.pictures(pictures)
+        told = facts_of(story.story, self.encoder)
+        shown = PanelSet(embeddings=rows, aesthetics=aesthetics, told=told)
+        by_metric = {"identity metric": identity(shown).value, "place metric": place_metric(shown).value}
+        known = {name: value for name, value in by_metric.items() if value is not None}
+        metrics |= known | {"aesthetic": float(np.mean(aesthetics)), "styled": styled}
+        return told_of(story, panels) | metrics
 
 
 def draw(painter: Painter, requests: Sequence[PanelRequest], settings: DrawSettings) -> list[Image.Image]:
@@ -265,12 +285,21 @@ def plan(options: argparse.Namespace) -> list[list[DrawTask]]:
     firsts = range(0, options.seeds * SEED_STEP, SEED_STEP)
     return [
         [
-            DrawTask(kind, style, consistency, number, tuple(first + number for first in firsts))
+            DrawTask(
+                kind,
+                style,
+                consistency,
+                noise,
+                number,
+                options.places,
+                tuple(first + number for first in firsts),
+            )
             for number in range(options.stories)
         ]
         for kind in options.kinds
         for style in (options.styles if kind == "one" else [""])
         for consistency in options.consistencies
+        for noise in options.noises
     ]
 
 
@@ -290,13 +319,30 @@ def measured(options: argparse.Namespace) -> Iterator[dict[str, object]]:
     """Yield a row for each kind of story, style and strength, as each is done."""
     start = (options.steps, options.order, options.out, options.judge)
     spawn = multiprocessing.get_context("spawn")
+    before: list[dict[str, float]] = []
     with ProcessPoolExecutor(options.workers, spawn, _start, start) as pool:
         for row in plan(options):
-            kind, style, consistency = row[0].group
-            sets = list(chain.from_iterable(pool.map(_measure, row)))
-            means = averaged(sets)
-            about = {"stories": kind, "style": style, "consistency": consistency, "sets": len(sets)}
-            yield about | means
+            kind, style, consistency, noise = row[0].group
+            by_story = list(pool.map(_measure, row))
+            sets = list(chain.from_iterable(by_story))
+            about = {"stories": kind, "style": style, "consistency": consistency, "noise": noise}
+            yield about | {"sets": len(sets)} | averaged(sets)
+            stories = [averaged(seeds) for seeds in by_story]
+            if noise == "panel" and len(options.noises) > 1:
+                yield about | {"noise": "panel less seed"} | gained(before, stories)
+            before = stories
+
+
+def gained(before: Sequence[Mapping[str, float]], after: Sequence[Mapping[str, float]]) -> dict[str, str]:
+    """Return the mean difference of each number over the stories that have it, and 1.96 standard errors."""
+    told = {}
+    for name in before[0]:
+        pairs = zip(before, after, strict=True)
+        differences = [new[name] - old[name] for old, new in pairs if name in old and name in new]
+        if len(differences) > 1:
+            error = 1.96 * float(np.std(differences, ddof=1)) / len(differences) ** 0.5
+            told[name] = f"{np.mean(differences):+.3f} ± {error:.3f}"
+    return told
 
 
 def main() -> None:
@@ -309,6 +355,10 @@ def main() -> None:
     parser.add_argument("--consistencies", type=float, nargs="+", default=[0.0, 0.6])
     parser.add_argument("--kinds", nargs="+", default=list(get_args(TaleKind)), choices=get_args(TaleKind))
     parser.add_argument("--styles", nargs="+", default=["", *embedded_loras()])
+    parser.add_argument(
+        "--noises", nargs="+", default=["seed"], choices=get_args(Noise), help="In this order."
+    )
+    parser.add_argument("--places", type=int, default=PANELS, choices=(8, 4, 2), help="In a story.")
     parser.add_argument("--judge", type=Path, default=ROOT / "judge.pt")
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--out", type=Path, required=True)

@@ -28,8 +28,14 @@ class Tale(NamedTuple):
     poses: Sequence[Pose]
 
 
-def tale(number: int, kind: TaleKind) -> Tale:
-    """Return a story of one hero or two, whose looks no prompt tells unless the kind says so."""
+def tale(number: int, kind: TaleKind, different: int = PANELS) -> Tale:
+    """Return a story of one hero or two, whose looks no prompt tells unless the kind says so.
+
+    Args:
+        number: of the tale.
+        kind: who is in it.
+        different: how many places it has, 8, 4 or 2; at each something else is done in every panel.
+    """
     rng = random.Random(f"{kind} {number}")
     pair = kind in ("two", "bystander")
     cast = rng.sample(("girl", "boy"), 2) if pair else [("girl", "boy")[number % 2]]
@@ -40,6 +46,10 @@ def tale(number: int, kind: TaleKind) -> Tale:
     heroes = cast[:1] if kind == "bystander" else cast
     shown = [[heroes[0]], [heroes[-1]], *([cast] * (PANELS - 2))]
     places, poses = rng.sample(PLACES, PANELS), rng.choices(POSES, k=PANELS)
+    if different < PANELS:
+        stay = PANELS // different
+        places = [place for place in places[:different] for _ in range(stay)]
+        poses = [pose for _ in range(different) for pose in rng.sample(POSES, stay)]
     panels = []
     for panel in range(PANELS):
         clauses: list[dict[str, str]] = []

@@ -306,6 +306,22 @@ def test_a_sweep_or_a_stack_that_means_nothing_is_refused(tmp_path: Path, table:
         ("cfg = '4.5'\n" + HEAD + BASE, "cfg: must be a number, got '4.5'; write 4.5 without quotes"),
         ("cut_long_prompts = 1\n" + HEAD + BASE, "cut_long_prompts: must be true or false, got 1"),
         ("cut_long_prompts = 'true'\n" + HEAD + BASE, "got 'true'; write true without quotes"),
+        ("noise_per_panel = 1\n" + HEAD + BASE, "noise_per_panel: must be true or false, got 1"),
+        ("noise_per_panel = 'yes'\n" + HEAD + BASE, "noise_per_panel: must be true or false, got 'yes'"),
+        ("noise_per_panel = [true]\n" + HEAD + BASE, "noise_per_panel: must be true or false, got"),
+        (
+            "noise_per_panels = true\n" + HEAD + BASE,
+            "noise_per_panels: unknown key; did you mean noise_per_panel",
+        ),
+        (HEAD + BASE + "noise_per_panel = true\n", "candidate[1].noise_per_panel: unknown key"),
+        (
+            "noise_per_panel = true\nnoise = 'contest'\n" + HEAD + BASE,
+            'noise_per_panel: must be false where noise = "contest": there a picture begins as in',
+        ),
+        (
+            "noise_per_panel = true\nstories = ['snow.txt']\nseeds = [3, 922337203685477580]\n" + BASE,
+            "seeds must be at most 922337203685477579, got 922337203685477580",
+        ),
         (
             HEAD + BASE + "[[score]]\ngate = 6.0\n",
             "score: must be a table, got [{'gate': 6.0}]; write [score]",

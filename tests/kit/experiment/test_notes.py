@@ -65,6 +65,12 @@ def test_panels_of_the_same_text_are_told_before_they_become_one_picture(tmp_pat
     ]
 
 
+def test_panels_of_one_text_that_begin_from_noise_of_their_own_are_no_note(tmp_path: Path) -> None:
+    (tmp_path / "snow.txt").write_text("\n".join(["小猫", "小狗"] * 4), encoding="utf-8")
+    (tmp_path / "experiment.toml").write_text("noise_per_panel = true\n" + HEAD + BASE, encoding="utf-8")
+    assert notes_on(load_experiment(tmp_path / "experiment.toml")) == []
+
+
 def test_where_nobody_is_named_the_command_that_finds_the_characters_is_told(tmp_path: Path) -> None:
     (tmp_path / "snow.txt").write_text("\n".join(f"小猫，第{n}天" for n in range(8)), encoding="utf-8")
     (tmp_path / "experiment.toml").write_text("consistency = 0.6\n" + HEAD + BASE, encoding="utf-8")

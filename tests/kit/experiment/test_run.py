@@ -69,6 +69,7 @@ def test_a_run_holds_the_experiment_with_every_default_written_out(tmp_path: Pat
         "cfg": 4.0,
         "size": 256,
         "noise": "portable",
+        "noise_per_panel": False,
         "consistency": 0.0,
         "cut_long_prompts": False,
         "memory": "auto",

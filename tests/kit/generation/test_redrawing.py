@@ -52,6 +52,7 @@ def drawn(
         ("cfg = 5.5", INK_CANDIDATES, "16 panels", "cfg 5.5 instead of 4.0"),
         ("size = 64", INK_CANDIDATES, "16 panels", "size 64 instead of 32"),
         ('noise = "contest"', INK_CANDIDATES, "16 panels", 'noise "contest" instead of "portable"'),
+        ("noise_per_panel = true", INK_CANDIDATES, f"16 {WOULD} 0 stay", "noise_per_panel true instead of"),
         ("", INK_CANDIDATES.replace("0.8", "0.5"), f"8 {WOULD} 8 stay", "ink: strength 0.5 instead of 0.8"),
         ("", INK_CANDIDATES + 'trigger = "水墨"', "8 panels", 'ink: trigger "水墨" instead of ""; other'),
         ("seeds = [0, 1]\nsteps = 9", INK_CANDIDATES, "16 panels", "steps 9"),

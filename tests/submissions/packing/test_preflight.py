@@ -108,6 +108,11 @@ def test_a_panel_drawn_from_another_prompt_is_refused(run, tmp_path):
     assert "panels/4.png: was not drawn from the story's prompt" in refusal(run, make_entry(tmp_path))
 
 
+def test_a_panel_drawn_from_other_noise_than_the_experiment_gives_it_is_refused(run, tmp_path):
+    edit_row(run, 4, noise_seed=34)
+    assert "panels/4.png: was not drawn from the story's prompt" in refusal(run, make_entry(tmp_path))
+
+
 def test_scores_of_pictures_that_were_drawn_anew_are_refused(run, tmp_path):
     data = picture_bytes(5, {})
     ink_panel(run, 5).write_bytes(data)

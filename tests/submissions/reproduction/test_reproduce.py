@@ -17,6 +17,7 @@ from PIL import Image
 from kit.errors import RunError
 from kit.experiment.config import DrawSettings, load_experiment
 from kit.experiment.run import Run
+from kit.files.encodings import sha256_bytes
 from kit.files.folder_lock import LOCK
 from kit.generation.generate import generate
 from kit.generation.painter import BatchPlan, PanelRequest
@@ -26,6 +27,7 @@ from submissions.packing.pack import pack
 from submissions.reproduction.likeness import BOUNDS
 from submissions.reproduction.reproduce import Reproduction, reproduce, rescored
 from submissions.reproduction.side_by_side import DrawAgain, draw_sheet, reproduce_into
+from submissions.verification.verify import verify
 
 
 class SquarePainter(FakePainter):
@@ -97,6 +99,45 @@ def test_the_same_painter_draws_the_same_bytes_again(tmp_path, seeds, takes):
     ]
     assert again.holds
     assert again.reasons == ()
+
+
+class NeighbourPainter(SquarePainter):
+    """Paints squares that hang on the recipes of all pictures drawn with them."""
+
+    def draw(
+        self, requests: list[PanelRequest], settings: DrawSettings, batching: BatchPlan | None = None
+    ) -> list[Image.Image]:
+        pictures = super().draw(requests, settings, batching)
+        together = sha256_bytes("".join(request.key for request in requests).encode())
+        return [_shifted(picture, int(together[:2], 16) // 2) for picture in pictures]
+
+
+KEPT = "consistency = 0.6\n"
+ALONE, CAST = (3,) * 8, (3, 5, 5, 3, 3, 3, 5, 3)
+
+
+@pytest.mark.parametrize(
+    ("own", "takes", "seeds", "kept"),
+    [
+        (False, 4, CAST, KEPT),
+        (False, 3, ALONE, KEPT + "anchor_seed = 5\n"),
+        (True, 1, CAST, KEPT),
+        (True, 3, CAST, KEPT),
+        (True, 8, CAST, ""),
+        (True, 8, ALONE, KEPT),
+        (True, 4, ALONE, KEPT + "anchor_seed = 5\n"),
+    ],
+)
+def test_panels_and_their_neighbours_begin_from_the_noise_they_had(tmp_path, own, takes, seeds, kept):
+    painter = NeighbourPainter()
+    painter.takes = takes
+    noise = "noise_per_panel = true\n" if own else ""
+    bundle = packed(tmp_path, painter, head=noise + kept, seeds=seeds)
+    assert verify(bundle) == ()
+    told = [panel.seed for panel in bundle.sound_manifest.panels]
+    assert told == ([10 * seed + panel for panel, seed in enumerate(seeds, 1)] if own else list(seeds))
+    again = reproduce(bundle, NeighbourPainter())
+    assert [panel.verdict for panel in again.panels] == ["identical"] * 8
 
 
 def test_pictures_that_another_order_drew_first_are_drawn_with_that_order_again(tmp_path):

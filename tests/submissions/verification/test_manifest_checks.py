@@ -142,6 +142,22 @@ def _crowded_batch(files, manifest):
     manifest["batches"] = [{"seed": 3, "prompts": ["p"] * 9, "compiled": False}]
 
 
+def _short_of_seeds(files, manifest):
+    manifest["batches"] = [{"seed": [31, 32], "prompts": ["p"] * 3, "compiled": False}]
+
+
+def _seeds_twice(files, manifest):
+    manifest["batches"] = [{"seed": [31, 31], "prompts": ["p", "q"], "compiled": False}]
+
+
+def _seeds_of_one(files, manifest):
+    manifest["batches"] = [{"seed": [31], "prompts": ["p"], "compiled": False}]
+
+
+def _worded_seeds(files, manifest):
+    manifest["batches"] = [{"seed": "31, 32", "prompts": ["p", "q"], "compiled": False}]
+
+
 def _endless_seed(files, manifest):
     manifest["panels"][0]["seed"] = 2**70
 
@@ -264,6 +280,10 @@ FORGERIES = [
     (_lost_batch, "manifest.json, batches: must have each panel in one of the batches"),
     (_many_batches, "manifest.json, batches: must have each panel in one of the batches and a panel in each"),
     (_crowded_batch, "manifest.json, batches[0].prompts: must have at most 8 items"),
+    (_short_of_seeds, "manifest.json, batches[0]: seed must be one of all pictures, or one each"),
+    (_seeds_twice, "manifest.json, batches[0]: seed must be one of all pictures, or one each"),
+    (_seeds_of_one, "manifest.json, batches[0]: seed must be one of all pictures, or one each"),
+    (_worded_seeds, "manifest.json, batches[0].seed"),
     (_endless_seed, "manifest.json, panels[0].seed: must be less than 9223372036854775808"),
     (_endless_steps, "manifest.json, settings.steps: must be at most 1000"),
     (_own_notice, "manifest.json, notice: must be '' or 'embedded base"),

@@ -123,6 +123,32 @@ def test_the_embedded_base_with_its_own_weights_and_notice_is_let_through(told):
     assert faults(told | {"notice": EMBEDDED_NOTICE}) == ""
 
 
+def own_noise(told: dict, seeds: list[int]) -> dict:
+    """Return a manifest whose panels have these seeds, in batches of four."""
+    for panel, seed in zip(told["panels"], seeds, strict=True):
+        panel["seed"] = seed
+    said = [panel["prompt"] for panel in told["panels"]]
+    halves = (slice(0, 4), slice(4, 8))
+    return told | {
+        "batches": [{"seed": seeds[half], "prompts": said[half], "compiled": False} for half in halves]
+    }
+
+
+def test_panels_with_noise_of_their_own_are_let_through_though_their_words_are_the_same(told):
+    told["panels"][3]["prompt"] = told["panels"][0]["prompt"]
+    assert faults(own_noise(told, [31, 32, 33, 34, 35, 36, 37, 38])) == ""
+    assert faults(own_noise(told, [31, 52, 33, 34, 5, 36, 17, 38])) == "", "of a cast"
+
+
+def test_a_seed_that_is_not_the_panels_own_is_named(told):
+    said = faults(own_noise(told, [31, 32, 34, 33, 35, 36, 37, 38]))
+    for panel, seed in ((3, 34), (4, 33)):
+        assert (
+            f"panel {panel}, seed: must end in the panel's number, each panel has its own noise, got {seed}"
+            in said
+        )
+
+
 def test_one_prompt_with_several_seeds_is_a_cast_and_let_through(told):
     prompts = ["墨韵，猫", "墨韵，狗", "墨韵，鸟", "墨韵，鱼"] * 2
     for number, panel in enumerate(told["panels"]):
