@@ -57,6 +57,8 @@ class Pool:
     sha256: Sequence[str]
     choices: SetScorer
     scale: MetricScale
+    floor: float | None = None
+    """Aesthetic score below which a picture is damaged; None where nobody has measured it."""
 
     def seed(self, picture: int) -> int:
         """Return the seed of a picture."""
@@ -144,26 +146,14 @@ def _places(run: Run, wish: CastRequest) -> list[Place]:
 def pool_of(
     place: Place, measured: Measured, told: StoryFacts, calibration: Calibration | None = None
 ) -> Pool:
-    """Return the usable pictures of a place, by panel and seed; those below the calibrated floor are not."""
-    sound = [
+    """Return the usable pictures of a place, by panel and seed."""
+    good = [
         slot for slot, reading in measured.readings.items() if slot[:3] == place and reading.status == "ok"
     ]
-    floor = calibration.aesthetic_floor if calibration else None
-    low = {
-        slot
-        for slot in sound
-        if floor is not None and measured.aesthetic[measured.readings[slot].sha256] < floor
-    }
-    good = [slot for slot in sound if slot not in low]
     slots = sorted(good, key=lambda slot: slot.panel)
     lacking = sorted(set(range(1, PANELS + 1)) - {slot.panel for slot in slots})
     if lacking:
         panels = ", ".join(map(str, lacking))
-        if {slot.panel for slot in low} & {*lacking}:
-            raise ScoreError(
-                f"every picture of panel {panels} scores below {floor:g}, as fog, noise and "
-                "unfinished pictures do: draw more seeds, or with more steps"
-            )
         raise ScoreError(
             f"every panel needs a picture, there is none of {panels}: `storykit generate` draws them"
         )
@@ -178,7 +168,8 @@ def pool_of(
     scale = scale_of(choices)
     if not scale.metrics:
         raise ScoreError("there is nothing to choose, every set scores the same; draw more seeds")
-    return Pool(slots=slots, sha256=sha256, choices=choices, scale=scale)
+    floor = calibration.aesthetic_floor if calibration else None
+    return Pool(slots=slots, sha256=sha256, choices=choices, scale=scale, floor=floor)
 
 
 def _chosen(pool: Pool, place: Place, wish: CastRequest, gate: float) -> Selection:
@@ -209,7 +200,7 @@ def _chosen(pool: Pool, place: Place, wish: CastRequest, gate: float) -> Selecti
 
 
 def options_of(pool: Pool, wish: CastRequest) -> list[list[int]]:
-    """Return the pictures allowed for each panel."""
+    """Return the pictures allowed for each panel; below the floor only one that is kept by hand."""
     options = []
     for panel in range(1, PANELS + 1):
         seeds = {pool.seed(picture): picture for picture in pool.choices.of(panel - 1)}
@@ -223,7 +214,14 @@ def options_of(pool: Pool, wish: CastRequest) -> list[list[int]]:
         ]
         if not allowed:
             raise ScoreError(f"panel {panel} has no picture left: every seed of it is banned")
-        options.append(allowed)
+        points, floor = pool.choices.aesthetic, pool.floor
+        sound = [picture for picture in allowed if floor is None or points[picture] >= floor]
+        if not sound and kept is None:
+            raise ScoreError(
+                f"every picture of panel {panel} scores below {floor:g}, as fog, noise and unfinished "
+                "pictures do: draw more seeds, or with more steps"
+            )
+        options.append(sound or allowed)
     return options
 
 

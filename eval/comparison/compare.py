@@ -128,10 +128,11 @@ def good_sets(stories: "DataFrame") -> SetScores:
     Raises ComparisonError where the table lacks a metric, as that of an older storykit does.
     """
     metrics = [entry.name for entry in compared()]
-    if lacking := [column for column in (*gates(), *metrics) if column not in stories]:
+    if lacking := [column for column in ("copies", *metrics) if column not in stories]:
         columns = ", ".join(lacking)
         raise ComparisonError(f"{STORIES_FILE} must have a column {columns}; run `storykit score` again")
-    good = stories[(stories["panels_ok"] == PANELS) & ~(stories[[*gates()]] > 0).any(axis=1)]
+    known = stories.columns.intersection([*gates()])  # a table of before has no floor
+    good = stories[(stories["panels_ok"] == PANELS) & ~(stories[known] > 0).any(axis=1)]
     return {
         ScoredSet(*(row[key] for key in KEYS)): {m: row[m] for m in metrics if not math.isnan(row[m])}
         for row in good[[*KEYS, *metrics]].to_dict("records")

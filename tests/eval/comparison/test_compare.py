@@ -108,8 +108,8 @@ def test_a_missing_side_takes_its_pair_along_and_the_reason_says_so():
     assert found.differences == pytest.approx([GAINS[i] for i in (0, 1, 3, 4, 6, 7)])
     assert found.mean_b == pytest.approx(sum(0.3 + 0.01 * i for i in (0, 1, 3, 4, 6, 7)) / 6)
     assert (
-        "; 2 of 8 pairs of panel sets left out, a side is missing, faulty or holds copies; for this story"
-        in found.reason
+        "; 2 of 8 pairs of panel sets left out, a side is missing, faulty, holds copies or a panel below "
+        "the floor; for this story" in found.reason
     )
 
 
@@ -264,11 +264,12 @@ def test_a_set_with_a_faulty_panel_is_not_compared_even_where_it_has_numbers(tmp
     assert (found.n, found.dropped) == (7, 1)
 
 
-def test_sets_with_copies_win_nothing_however_alike_they_are(tmp_path):
-    rows = [row | ({"copies": 1} if row["candidate"] == "ink" else {}) for row in fixed_rows()]
+@pytest.mark.parametrize("gate", ["copies", "below_floor"])
+def test_sets_that_a_gate_leaves_out_win_nothing_however_good_they_are(tmp_path, gate):
+    rows = [row | ({gate: 1} if row["candidate"] == "ink" else {}) for row in fixed_rows()]
     found = only(compare(scored_run(tmp_path, rows, '[compare]\nmetrics = ["text_mean"]')))
     assert (found.n, found.dropped, found.verdict) == (0, 8, "none")
-    assert "8 of 8 pairs of panel sets left out, a side is missing, faulty or holds copies" in found.reason
+    assert "8 of 8 pairs of panel sets left out, a side is missing, faulty, holds copies" in found.reason
     assert "no pair of panel sets is whole, mend them first" in found.reason
     assert "draw" not in found.reason, "more seeds of the same would be no help"
 

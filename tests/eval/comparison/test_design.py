@@ -36,6 +36,16 @@ def test_the_experiment_declares_what_decides(tmp_path):
     assert (plan.metrics, plan.declared) == (("aesthetic_mean", "text_mean", "mrr"), False)
 
 
+def test_what_a_calibration_does_not_believe_decides_nothing_unless_it_is_declared(tmp_path):
+    run = scored_run(tmp_path, fixed_rows())
+    scores = good_sets(stories_frame(run))
+    assert design_of(run.loaded, scores, ("aesthetic", "style")).metrics == ("aesthetic_mean",)
+    with pytest.raises(ComparisonError, match=r"believes no metric, .*name under \[compare\] the metrics"):
+        design_of(run.loaded, scores, ())
+    experiment = run.loaded.experiment.model_copy(update={"compare": CompareTable(metrics=("mrr",))})
+    assert design_of(replace(run.loaded, experiment=experiment), scores, ()).metrics == ("mrr",)
+
+
 def test_what_can_be_declared_is_what_is_judged_and_never_the_naive_consistency(tmp_path):
     run = scored_run(tmp_path, fixed_rows())
     assert declaring(run, *JUDGED).metrics == JUDGED

@@ -9,8 +9,10 @@ from eval.comparison.summary import MOST, summary_lines
 
 
 def lines_of(folder: Path, rows=None, **told) -> list[str]:
-    """Return what the terminal says of a scored run."""
-    return summary_lines(compare(scored_run(folder, rows or fixed_rows(), **told)))
+    """Return what the terminal says of a scored run, but for what may be believed of its weights."""
+    *lines, note = summary_lines(compare(scored_run(folder, rows or fixed_rows(), **told)))
+    assert note.startswith("note    not calibrated for these weights")
+    return lines
 
 
 def test_pairs_are_sides_and_the_first_line_says_over_what_they_are_paired(tmp_path):
@@ -52,13 +54,13 @@ def test_the_same_lack_of_many_pairs_is_one_line(tmp_path):
 
 def test_a_run_of_one_candidate_says_what_a_pair_would_need(tmp_path):
     rows = [row for row in fixed_rows() if row["candidate"] == "base"]
-    [line] = lines_of(tmp_path, rows, candidates=("base",))
+    [line] = summary_lines(compare(scored_run(tmp_path, rows, candidates=("base",))))
     assert line.startswith("compared nothing: the run has one candidate in one prompt order; add a second")
 
 
 def test_many_outcomes_are_cut_with_their_number_and_where_the_rest_is(tmp_path):
     told = compare(scored_run(tmp_path, fixed_rows()))
     clear = next(one for one in told.comparisons if one.verdict == "a")
-    lines = summary_lines(replace(told, comparisons=(clear,) * (MOST + 9)))
+    lines = summary_lines(replace(told, comparisons=(clear,) * (MOST + 9), calibration=""))
     assert len(lines) == MOST + 2
     assert lines[-1] == "        and 9 more; `storykit report` shows all"

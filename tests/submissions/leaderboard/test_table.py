@@ -1,12 +1,13 @@
 import re
 import tomllib
+from dataclasses import replace
 
 import pytest
 from course_entries import rank_all, rows_of
 from entries import forge
 
 from reports.page_templates import template_text
-from submissions.leaderboard.table import board_csv, board_lines
+from submissions.leaderboard.table import board_csv, board_lines, notes_of, sentences
 
 
 def test_the_table_has_a_row_for_every_bundle_and_opens_in_a_spreadsheet(hand_in, tmp_path):
@@ -35,9 +36,9 @@ def test_a_terminal_gets_no_control_characters_and_no_more_than_a_short_table(ha
     forge(paths[0], lambda _, told: told.update(team="\x1b[31mred\u202e\x07"))
     lines = list(board_lines(rank_all(paths)))
     assert all(line.isprintable() for line in lines)
-    assert len(lines) == 1 + 3 + 1 + 1 + 1
+    assert len(lines) == 1 + 3 + 1 + 1 + 1 + 1
     assert "... and 2 more" in lines
-    assert lines[-2].startswith(r"-     \x1b[31mred\u202e\x07")
+    assert lines[-3].startswith(r"-     \x1b[31mred\u202e\x07")
 
 
 def test_both_languages_have_the_same_sentences_with_the_same_fields():
@@ -47,3 +48,14 @@ def test_both_languages_have_the_same_sentences_with_the_same_fields():
         for language in ("en", "zh")
     ]
     assert fields[0] == fields[1]
+
+
+def test_panels_below_the_calibrated_floor_are_named_beside_their_entry(hand_in):
+    board = rank_all([hand_in(1), hand_in(2)])
+    first, *others = board.exhibits
+    low = replace(board, exhibits=(replace(first, below_floor=(3, 5)), *others))
+    words = {language: sentences(language)["note_low"].format(names="3, 5") for language in ("en", "zh")}
+    assert words["en"] in notes_of(low, sentences("en"))[first.file]
+    assert not any(words["en"] in said for said in notes_of(board, sentences("en")).values())
+    assert words["zh"] in notes_of(low, sentences("zh"))[first.file]
+    assert list(board_lines(board))[-1].startswith("note    not calibrated for these weights")
