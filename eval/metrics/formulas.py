@@ -27,13 +27,15 @@ class PanelSet:
     told: StoryFacts
     looks: Sequence[Look] = ()
     """Of the pictures themselves, to know copies by; empty where `copies` is not asked for."""
+    letters: Sequence[float] = ()
+    """Share of each picture that letters cover; empty where nobody read any."""
 
 
 class MetricValue(NamedTuple):
     """A number of a set, and of each panel where the metric has one."""
 
     value: float | None
-    """Higher is better, but for `copies` and `naive`; None where the story, or an encoder to
+    """Higher is better, but for `copies`, `letters` and `naive`; None where the story, or an encoder to
     which all of a role's words are one, leaves it undefined."""
     panels: Row | None = None
     """(8,); the lowest is the panel that breaks it."""
@@ -105,6 +107,14 @@ def different(shown: PanelSet) -> MetricValue:
     return MetricValue(effective_panels(shown.embeddings))
 
 
+def lettered(shown: PanelSet) -> MetricValue:
+    """Return the share of the pictures that letters cover; lower is better."""
+    if not shown.letters:
+        return MetricValue(None)
+    covered = np.asarray(shown.letters, dtype=np.float64)
+    return MetricValue(float(covered.mean()), -covered)
+
+
 def staging(shown: PanelSet) -> MetricValue:
     """Return how much poses, faces and framing change from panel to panel: stillness buys consistency."""
     if not len(shown.told.facets.staging):
@@ -171,5 +181,6 @@ FORMULAS: Mapping[str, Formula] = {
     "copies": copied,
     "effective_panels": different,
     "staging": staging,
+    "letters": lettered,
 }
 """By column of scores.stories.csv; metrics.toml says the rest of each."""

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from eval.scorers.protocols import Encoder, Scorer
+from eval.scorers.protocols import Encoder, LetterReader, Scorer
 
 ONE = 1e-5
 """Two networks whose rows of a picture differ by no more are one: single precision repeats to about 1e-6."""
@@ -30,16 +30,30 @@ class Scorers:
     encoder: Encoder
     tower: JointScorer | None = None
     """Gives scores and rows in one pass; none where scorer and encoder are two networks."""
+    reader: LetterReader | None = None
+    """Reads letters in the pictures; none where nobody asked for it."""
 
 
-def load_scorers(aesthetic: str | Path, clip: str | Path) -> Scorers:
-    """Return the scorer and the encoder of two folders, or "mini"; on a GPU where there is one."""
+def load_scorers(aesthetic: str | Path, clip: str | Path, *, letters: bool = False) -> Scorers:
+    """Return the scorer and the encoder of two folders, or "mini"; on a GPU where there is one.
+
+    Args:
+        aesthetic: the predictor's folder.
+        clip: the encoder's folder.
+        letters: whether letters are read as well, which needs the extra of that name.
+    """
     from eval.scorers.aesthetic import AestheticScorer
     from eval.scorers.clip import ClipEncoder
 
     scorer = AestheticScorer.load(aesthetic, device())
     encoder = ClipEncoder.load(clip, device())
-    return Scorers(aesthetic=scorer, encoder=encoder, tower=scorer if _are_one(scorer, encoder) else None)
+    reader = None
+    if letters:
+        from eval.scorers.letters import RapidReader
+
+        reader = RapidReader.load()
+    tower = scorer if _are_one(scorer, encoder) else None
+    return Scorers(aesthetic=scorer, encoder=encoder, tower=tower, reader=reader)
 
 
 def device() -> str:

@@ -21,6 +21,7 @@ from eval.metrics.formulas import PanelSet, figure_fit
 from eval.metrics.registry import METRICS, describe_metrics, reason_columns
 from eval.metrics.story_facts import StoryFacts, told_by
 from eval.scorers.load import Scorers, load_scorers
+from eval.scoring.letters import covered, unasked_letters
 from eval.scoring.measure import Measured, measure
 from eval.scoring.records import (
     Gate,
@@ -68,7 +69,7 @@ def score_measured(run: Run, tools: Scorers, measured: Measured) -> Scores:
 def scorers_of(loaded: LoadedExperiment) -> Scorers:
     """Return the scorer and the encoder that an experiment names."""
     wanted = loaded.experiment.score
-    return load_scorers(wanted.aesthetic, wanted.clip)
+    return load_scorers(wanted.aesthetic, wanted.clip, letters=wanted.letters)
 
 
 def _assemble(run: Run, tools: Scorers, measured: Measured, told: Mapping[str, StoryFacts]) -> Scores:
@@ -97,8 +98,9 @@ def _assemble(run: Run, tools: Scorers, measured: Measured, told: Mapping[str, S
             for slot, reading in measured.readings.items()
             if reading.status != "ok"
         ),
-        metrics=describe_metrics(tools.aesthetic, tools.encoder, experiment.own_words),
+        metrics=describe_metrics(tools.aesthetic, tools.encoder, experiment.own_words, tools.reader),
         gate=gate,
+        letters=tuple(unasked_letters(run.loaded, measured.readings, measured.letters)),
         encoded=len(measured.fresh),
         notes=tuple(measured.notes),
     )
@@ -111,6 +113,8 @@ def _score_panel(run: Run, slot: Slot, measured: Measured, texts: Rows) -> Panel
         row, text = measured.embeddings[reading.sha256], texts[slot.panel - 1]
         values["aesthetic"] = measured.aesthetic[reading.sha256]
         values["text"] = float(text_image_scores(row[None], text[None])[0])
+        if measured.letters:
+            values["letters"] = covered(measured.letters[reading.sha256])
     return PanelScore(
         **slot._asdict(),
         file=run.panel_path(*slot).relative_to(run.folder).as_posix(),
@@ -131,7 +135,8 @@ def _score_set(
     rows = np.stack([measured.embeddings[panel.sha256] for panel in eight])
     points = [panel.values["aesthetic"] or 0.0 for panel in eight]
     looks = [measured.looks[panel.sha256] for panel in eight]
-    shown = PanelSet(embeddings=rows, aesthetics=points, told=told, looks=looks)
+    letters = [covered(measured.letters[panel.sha256]) for panel in eight] if measured.letters else []
+    shown = PanelSet(embeddings=rows, aesthetics=points, told=told, looks=looks, letters=letters)
     found = {entry.name: entry.formula(shown) for entry in METRICS.values() if entry.formula}
     each = {
         entry.panels: (-1 if METRICS[entry.panels].direction == "lower" else 1) * value

@@ -10,7 +10,7 @@ MOST = 20
 
 
 def faults_said(scores: Scores) -> Iterator[str]:
-    """Yield a line for each panel that could not be scored and each set that holds copies."""
+    """Yield a line for each panel that could not be scored, each set of copies, unasked letters."""
     said = [
         f"fault   {one.candidate} {one.order} {one.story} seed {one.seed}, panel {one.panel}: "
         f"{one.status}, {one.reason}"
@@ -21,6 +21,11 @@ def faults_said(scores: Scores) -> Iterator[str]:
         "compare and cast leave the set out"
         for one in scores.stories
         if one.values.get("copies")
+    ]
+    said += [
+        f"letters {one.candidate} {one.order} {one.story} seed {one.seed}, panel {one.panel}: "
+        f"letters '{one.shown}' are in the picture and the story asks for none"
+        for one in scores.letters
     ]
     yield from said[:MOST]
     if len(said) > MOST:

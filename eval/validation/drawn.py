@@ -16,6 +16,7 @@ from eval.metrics.concept_subspaces import concept_subspaces
 from eval.scorers.load import Scorers
 from eval.scoring.panel_file import through_jpeg
 from eval.validation.corruptions import (
+    PAINTED_TEXT,
     Damage,
     Draw,
     Picture,
@@ -166,7 +167,7 @@ DRAWN_DAMAGES: Mapping[str, Damage] = {
     "near-copies": Damage("copies", near_copies),
     "resaved-copies": Damage("copies", resaved),
     "swapped-texts": Damage("mrr", None),
-    "painted-text": Damage("style", painted_text),
+    PAINTED_TEXT: Damage("style", painted_text),
     UNDERCOOKED: Damage("aesthetic", None),
     "blur": Damage("aesthetic", blur),
     "jpeg": Damage("aesthetic", jpeg),
