@@ -29,7 +29,7 @@ NETWORKS = {
     "Rec": "PP-OCRv6_rec_small.onnx",
 }
 """What finds letters, what turns them upright, what reads them: files inside rapidocr's wheel."""
-SIDES = (256, 1024)
+SIDES = (256, 736)
 """Smallest and largest side in pixels at which letters are looked for; between them a picture's own."""
 CONFIDENCE = 0.9
 """A reading that is less sure is none."""
