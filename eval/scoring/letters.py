@@ -16,7 +16,7 @@ from kit.story.prompt import prompt_of
 
 def covered(inscriptions: Sequence[Inscription]) -> float:
     """Return the share of a picture that letters cover, 0 to 1."""
-    return min(1.0, sum(one.share for one in inscriptions))
+    return min(1.0, sum((one.share for one in inscriptions), 0.0))
 
 
 def to_row(inscriptions: Sequence[Inscription]) -> NDArray[np.float32]:

@@ -51,33 +51,26 @@ def test_letters_are_a_column_of_panels_and_sets_and_the_panel_is_named_with_wha
     assert read_scores(run) is not None
 
 
-def test_letters_decide_nothing_and_change_no_other_number(tmp_path: Path) -> None:
-    with_reader = lettered_run(tmp_path / "a", [3])
-    without = lettered_run(tmp_path / "b", [3])
-    score(with_reader, reading(RedLetters()))
-    score(without, stripe_scorers())
-    assert stories_frame(with_reader).drop(columns="letters").equals(stories_frame(without))
-    assert panels_frame(with_reader).drop(columns="letters").equals(panels_frame(without))
-
-
-def test_where_nobody_asked_there_is_no_column_and_nobody_is_named(tmp_path: Path) -> None:
-    run = lettered_run(tmp_path)
+def test_where_nobody_asked_there_is_no_column_and_asking_later_changes_and_measures_nothing_else(
+    tmp_path: Path,
+) -> None:
+    run, columns, reader = lettered_run(tmp_path), Columns(), RedLetters()
     scores = score(run, stripe_scorers())
-    assert "letters" not in panels_frame(run)
-    assert "letters" not in stories_frame(run)
-    assert "letters" not in {metric.name for metric in scores.metrics}
+    before = panels_frame(run), stories_frame(run)
+    assert "letters" not in {*before[0], *before[1], *(metric.name for metric in scores.metrics)}
     assert scores.letters == ()
+    assert 'id="letters"' not in write_report(run).read_text("utf-8")
+    score(run, Scorers(aesthetic=Brightness(), encoder=columns, reader=reader))
+    assert (columns.seen, reader.seen) == (0, 16)
+    assert panels_frame(run).drop(columns="letters").equals(before[0])
+    assert stories_frame(run).drop(columns="letters").equals(before[1])
 
 
 @pytest.mark.parametrize(
     ("clause", "flagged"),
     [
         ("门上写着“地方2”", False),
-        ("地方2的招牌", False),
-        ("地方2, a sign", False),
-        ("地方2", True),
         ("地方2的十字路口", True),
-        ("地方2, no text", True),
     ],
 )
 def test_a_panel_whose_words_ask_for_letters_is_not_named_and_keeps_its_number(
@@ -117,13 +110,6 @@ def test_a_picture_is_read_once_for_each_reader_and_says_the_same_from_the_cache
     assert other.seen == 16
 
 
-def test_asking_for_letters_later_measures_nothing_else_again(tmp_path: Path) -> None:
-    run, columns, reader = lettered_run(tmp_path), Columns(), RedLetters()
-    score(run, stripe_scorers())
-    score(run, Scorers(aesthetic=Brightness(), encoder=columns, reader=reader))
-    assert (columns.seen, reader.seen) == (0, 16)
-
-
 def test_a_reader_that_leaves_pictures_out_is_refused(tmp_path: Path) -> None:
     class Forgetful(RedLetters):
         def read(self, panels: Sequence[Image.Image]) -> list[tuple[Inscription, ...]]:
@@ -138,16 +124,10 @@ def test_the_page_names_the_panel_and_what_is_read_and_escapes_it(tmp_path: Path
     score(run, reading(RedLetters("<b>SALE</b>" + "x" * 90)))
     page = write_report(run).read_text("utf-8")
     assert "没有要求却出现的文字" in page
-    assert "第 3 格: 图里有“&lt;b&gt;SALE&lt;/b&gt;" in page or "&lt;b&gt;SALE&lt;/b&gt;" in page
+    assert "第 3 格: 图里有“&lt;b&gt;SALE&lt;/b&gt;" in page
     assert "<b>SALE" not in page
     assert "x" * 90 not in page, "a long one is cut"
     assert "画中文字" in page
-
-
-def test_the_page_of_a_run_without_letters_has_no_such_list(tmp_path: Path) -> None:
-    run = lettered_run(tmp_path, [])
-    score(run, reading(RedLetters()))
-    assert 'id="letters"' not in write_report(run).read_text("utf-8")
 
 
 @pytest.mark.parametrize(
