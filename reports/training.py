@@ -60,7 +60,7 @@ class CheckpointPreviews:
         self._story = watched_story(watch)
         self._painter = load_painter(training.base, device)
         check_drawable(previews_of(training, watch, self._story, {}), self._painter)
-        self._tools = load_scorers(watch.score.aesthetic, watch.score.clip)
+        self._tools = load_scorers(watch.score.aesthetic, watch.score.clip, letters=watch.score.letters)
         self._learned = learned_pictures(Path(training.data), self._tools)
         self.scores: list[CheckpointScores] = []
         """Of each step drawn so far, the bare base first."""

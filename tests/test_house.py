@@ -28,7 +28,6 @@ TESTED_THROUGH = {
     "kit/experiment/fields.py": "kit/experiment/test_config.py",
     "kit/experiment/identity.py": "submissions/packing/test_run_evidence.py",
     "kit/experiment/loras.py": "kit/experiment/test_run.py",
-    "kit/experiment/tables.py": "kit/experiment/test_config.py",
     "kit/experiment/other_files.py": "kit/experiment/test_config.py",
     "kit/files/checksums.py": "kit/models/test_download.py",
     "kit/files/text/unknown_keys.py": "kit/experiment/test_config.py",

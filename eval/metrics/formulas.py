@@ -29,13 +29,15 @@ class PanelSet:
     """Of the pictures themselves, to know copies by; empty where `copies` is not asked for."""
     floor: float | None = None
     """Aesthetic score below which a panel is damaged; None where nobody has measured it."""
+    letters: Sequence[float] = ()
+    """Share of each picture that letters cover; empty where nobody read any."""
 
 
 class MetricValue(NamedTuple):
     """A number of a set, and of each panel where the metric has one."""
 
     value: float | None
-    """Higher is better, but for `copies` and `naive`; None where the story, or an encoder to
+    """Higher is better, but for `copies`, `letters` and `naive`; None where the story, or an encoder to
     which all of a role's words are one, leaves it undefined."""
     panels: Row | None = None
     """(8,); the lowest is the panel that breaks it."""
@@ -114,6 +116,14 @@ def different(shown: PanelSet) -> MetricValue:
     return MetricValue(effective_panels(shown.embeddings))
 
 
+def lettered(shown: PanelSet) -> MetricValue:
+    """Return the share of the pictures that letters cover; lower is better."""
+    if not shown.letters:
+        return MetricValue(None)
+    covered = np.asarray(shown.letters, dtype=np.float64)
+    return MetricValue(float(covered.mean()), -covered)
+
+
 def staging(shown: PanelSet) -> MetricValue:
     """Return how much poses, faces and framing change from panel to panel: stillness buys consistency."""
     if not len(shown.told.facets.staging):
@@ -181,5 +191,6 @@ FORMULAS: Mapping[str, Formula] = {
     "below_floor": below_floor,
     "effective_panels": different,
     "staging": staging,
+    "letters": lettered,
 }
 """By column of scores.stories.csv; metrics.toml says the rest of each."""

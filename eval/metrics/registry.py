@@ -9,13 +9,13 @@ from typing import Literal
 from pydantic import BaseModel
 
 from eval.metrics.formulas import FORMULAS, Formula
-from eval.scorers.protocols import Direction, Encoder, Metric, Scorer
+from eval.scorers.protocols import Direction, Encoder, LetterReader, Metric, Scorer
 from kit.story.story import Language
 
-Needs = Literal["story", "words", "texts", "aesthetic", "pictures"]
+Needs = Literal["story", "words", "texts", "aesthetic", "pictures", "letters"]
 """What a metric is found from: the story's facts, the words of a role, the panels' texts, the predictor's
-points, or nothing but the pictures."""
-KINDS: tuple[Needs, ...] = ("story", "words", "texts", "aesthetic", "pictures")
+points, nothing but the pictures, or what is read in them, which is found only where it is asked for."""
+KINDS: tuple[Needs, ...] = ("story", "words", "texts", "aesthetic", "pictures", "letters")
 Compared = Literal["judged", "shown", "orders", "declared", "reference"]
 """Where a comparison has a metric: it decides unless an experiment names others; it is shown; it is shown
 between orders; it appears where it is declared; or it is shown last and never decides."""
@@ -126,9 +126,13 @@ def is_reference(column: str) -> bool:
     return column in METRICS and METRICS[column].compared == "reference"
 
 
-def validated() -> dict[str, Formula]:
-    """Return the formulas that are held against known damage, by bare name."""
-    return {entry.bare_name: entry.formula for entry in METRICS.values() if entry.formula and entry.validated}
+def validated(*, letters: bool = False) -> dict[str, Formula]:
+    """Return the formulas that are held against known damage, by bare name; `letters` where they are read."""
+    return {
+        entry.bare_name: entry.formula
+        for entry in METRICS.values()
+        if entry.formula and entry.validated and (letters or entry.needs != "letters")
+    }
 
 
 def castable() -> dict[str, Formula]:
@@ -138,7 +142,10 @@ def castable() -> dict[str, Formula]:
 
 
 def describe_metrics(
-    scorer: Scorer, encoder: Encoder, words: Mapping[str, tuple[str, ...]] | None = None
+    scorer: Scorer,
+    encoder: Encoder,
+    words: Mapping[str, tuple[str, ...]] | None = None,
+    reader: LetterReader | None = None,
 ) -> tuple[Metric, ...]:
     """Return a description of each column of the two score tables that holds a number.
 
@@ -146,14 +153,16 @@ def describe_metrics(
         scorer: what gave the aesthetic points.
         encoder: what gave the rest.
         words: an experiment's own, by metric.
+        reader: what read the letters; none where nobody asked for it, and then there is no such column.
     """
     own = words or {}
     told = {"direction", "name", "range", "source", "title", "unit"}
     return tuple(
-        Metric(**entry.model_dump(include=told), stamp=encoder.stamp, words=own.get(entry.name, ()))
+        Metric(**entry.model_dump(include=told), stamp=gives.stamp, words=own.get(entry.name, ()))
         if entry.source
         else _of_scorer(entry, scorer.metric)
         for entry in METRICS.values()
+        if (gives := reader if entry.needs == "letters" else encoder) is not None
     )
 
 

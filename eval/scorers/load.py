@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from eval.scorers.calibration import Calibration, calibration_of
-from eval.scorers.protocols import Encoder, Scorer
+from eval.scorers.protocols import Encoder, LetterReader, Scorer
 
 ONE = 1e-5
 """Two networks whose rows of a picture differ by no more are one: single precision repeats to about 1e-6."""
@@ -33,15 +33,20 @@ class Scorers:
     """Gives scores and rows in one pass; none where scorer and encoder are two networks."""
     calibration: Calibration | None = None
     """What may be believed of the scores; None where nobody has measured it."""
+    reader: LetterReader | None = None
+    """Reads letters in the pictures; none where nobody asked for it."""
 
 
-def load_scorers(aesthetic: str | Path, clip: str | Path, calibration: Path | None = None) -> Scorers:
+def load_scorers(
+    aesthetic: str | Path, clip: str | Path, calibration: Path | None = None, *, letters: bool = False
+) -> Scorers:
     """Return the scorer and the encoder of two folders, or "mini"; on a GPU where there is one.
 
     Args:
-        aesthetic: the predictor's.
-        clip: the encoder's.
+        aesthetic: the predictor's folder.
+        clip: the encoder's folder.
         calibration: of both; by default the embedded one, where it is theirs.
+        letters: whether letters are read as well, which needs the extra of that name.
 
     Raises:
         InputError: the calibration is none.
@@ -52,11 +57,17 @@ def load_scorers(aesthetic: str | Path, clip: str | Path, calibration: Path | No
 
     scorer = AestheticScorer.load(aesthetic, device())
     encoder = ClipEncoder.load(clip, device())
+    reader = None
+    if letters:
+        from eval.scorers.letters import RapidReader
+
+        reader = RapidReader.load()
     return Scorers(
         aesthetic=scorer,
         encoder=encoder,
         tower=scorer if _are_one(scorer, encoder) else None,
         calibration=calibration_of(scorer.metric.stamp, encoder.stamp, calibration),
+        reader=reader,
     )
 
 

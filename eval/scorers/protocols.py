@@ -1,8 +1,8 @@
-"""What a metric must say about itself, and the two seams through which pictures become numbers."""
+"""What a metric must say about itself, and the seams through which pictures become numbers and words."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,3 +69,22 @@ class Encoder(Protocol):
 
     def texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Return (texts, dim) rows of unit length; no part of a long text is dropped in silence."""
+
+
+class Inscription(NamedTuple):
+    """What was read in one place of a picture."""
+
+    text: str
+    share: float
+    """Of the picture that it covers, 0 to 1."""
+
+
+class LetterReader(Protocol):
+    """Anything that reads letters in pictures."""
+
+    @property
+    def stamp(self) -> Stamp:
+        """Weights and preprocessing, with the marks that a reading must reach."""
+
+    def read(self, panels: "Sequence[Image]") -> list[tuple[Inscription, ...]]:
+        """Return what is legible in each picture, in order; nothing where there are no letters."""

@@ -9,7 +9,8 @@ from PIL.Image import Image
 
 from eval.scorers.load import Scorers
 from eval.scorers.preprocess import batches_ahead
-from eval.scorers.protocols import Stamp
+from eval.scorers.protocols import Inscription, LetterReader, Stamp
+from eval.scoring.letters import from_row, to_row
 from eval.scoring.panel_file import PanelFile, read_panel
 from eval.scoring.score_cache import ScoreCache
 from kit.errors import ScoreError
@@ -32,6 +33,8 @@ class Measured:
     """Rows of unit length."""
     looks: dict[str, Look] = field(default_factory=dict)
     """To know copies by; made anew each time, which costs less than to keep them."""
+    letters: dict[str, tuple[Inscription, ...]] = field(default_factory=dict)
+    """What is legible; empty where nobody asked for it."""
     fresh: list[str] = field(default_factory=list)
     """Pictures that were not known before."""
     notes: list[str] = field(default_factory=list)
@@ -87,7 +90,24 @@ def _measure_batch(
         embeddings |= _keep(cache, rows, unseen, tools.encoder.pictures(list(unseen.values())), "encoder")
     measured.aesthetic.update({name: float(row[0]) for name, row in scores.items()})
     measured.embeddings.update(embeddings)
-    measured.fresh.extend(new | unseen)
+    unread = _read_letters(pictures, tools.reader, cache, measured) if tools.reader else ()
+    measured.fresh.extend(dict.fromkeys([*new, *unseen, *unread]))
+
+
+def _read_letters(
+    pictures: Mapping[str, Image], reader: LetterReader, cache: ScoreCache, measured: Measured
+) -> Collection[str]:
+    """Add what is known of the pictures' letters and what is read now; return which were read now."""
+    key = key_of("letters", reader.stamp)
+    known = cache.get(key, list(pictures))
+    new = {name: picture for name, picture in pictures.items() if name not in known}
+    found = reader.read(list(new.values())) if new else []
+    if len(found) != len(new):
+        raise ScoreError(f"the reader must answer for each of {len(new)} pictures, got {len(found)} answers")
+    rows = {name: to_row(one) for name, one in zip(new, found, strict=True)}
+    cache.put(key, rows)
+    measured.letters.update({name: from_row(row) for name, row in (known | rows).items()})
+    return new
 
 
 def _keep(

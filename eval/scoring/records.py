@@ -24,6 +24,8 @@ FILE, PANELS_FILE, STORIES_FILE = "scores.json", "scores.panels.csv", "scores.st
 KEYS = ("candidate", "order", "story", "seed")
 _TEXTS = ("candidate", "order", "story", "file", "sha256", "status", "faults", "gate")
 _WHOLE = ("seed", "panel", "panels_ok", "weakest_panel")
+_SHOWN = 60
+"""Letters of a panel that a line repeats."""
 DECIMALS = 6
 """Digits written; beyond them lies what batches and processors change."""
 
@@ -108,6 +110,20 @@ class MissingAttribute(ScoredSet):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class UnaskedLetters(ScoredSet):
+    """Letters in a panel whose words ask for none."""
+
+    panel: int
+    read: str
+    """What is written there."""
+
+    @property
+    def shown(self) -> str:
+        """What is written there as a line repeats it, a long one cut."""
+        return self.read if len(self.read) <= _SHOWN else f"{self.read[:_SHOWN]}..."
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Gate:
     """What a set's mean is held against."""
 
@@ -130,6 +146,8 @@ class Scores:
     """Of whole sets, and only what the calibration says can be told."""
     calibration: Calibration | None = None
     """What may be believed of these weights; None where nobody has measured it."""
+    letters: tuple[UnaskedLetters, ...] = ()
+    """Empty as well where nobody asked for them to be read."""
     panels: tuple[PanelScore, ...] = ()
     stories: tuple[StoryScore, ...] = ()
     encoded: int = 0
@@ -150,8 +168,16 @@ def write_scores(run: Run, scores: Scores) -> None:
 
     Where a number changes, the comparison and the page of the old ones are removed.
     """
-    panels = [*KEYS, "panel", "file", "sha256", "status", *(entry.name for entry in of_panels())]
-    stories = [*KEYS, "panels_ok", "faults", *(entry.name for entry in of_stories())]
+    known = {metric.name for metric in scores.metrics}
+    panels = [
+        *KEYS,
+        "panel",
+        "file",
+        "sha256",
+        "status",
+        *(entry.name for entry in of_panels() if entry.name in known),
+    ]
+    stories = [*KEYS, "panels_ok", "faults", *(entry.name for entry in of_stories() if entry.name in known)]
     stories.insert(stories.index("aesthetic_gain") + 1, "gate")
     stories.insert(stories.index("loo_min") + 1, "weakest_panel")
     told = asdict(replace(scores, panels=(), stories=(), calibration=None))
@@ -161,8 +187,10 @@ def write_scores(run: Run, scores: Scores) -> None:
             del metric["words"]
     rest = {
         name: told[name]
-        for name in ("metrics", "gate", "calibration", "similarity", "weakest", "faults", "missing")
-    }
+        for name in (
+            "metrics", "gate", "calibration", "similarity", "weakest", "faults", "missing", "letters"
+        )
+    }  # fmt: skip
     files = {
         PANELS_FILE: _table(panels, scores.panels),
         STORIES_FILE: _table(stories, scores.stories),

@@ -25,6 +25,7 @@ from eval.metrics.registry import METRICS, describe_metrics, reason_columns
 from eval.metrics.story_facts import StoryFacts, told_by
 from eval.scorers.calibration import AttributeName
 from eval.scorers.load import Scorers, load_scorers
+from eval.scoring.letters import covered, unasked_letters
 from eval.scoring.measure import Measured, measure
 from eval.scoring.records import (
     DECIMALS,
@@ -82,9 +83,8 @@ def score_measured(run: Run, tools: Scorers, measured: Measured) -> Scores:
 def scorers_of(loaded: LoadedExperiment) -> Scorers:
     """Return the scorer and the encoder that an experiment names."""
     wanted = loaded.experiment.score
-    return load_scorers(
-        wanted.aesthetic, wanted.clip, Path(wanted.calibration) if wanted.calibration else None
-    )
+    calibration = Path(wanted.calibration) if wanted.calibration else None
+    return load_scorers(wanted.aesthetic, wanted.clip, calibration, letters=wanted.letters)
 
 
 def _assemble(run: Run, tools: Scorers, measured: Measured, told: Mapping[str, StoryFacts]) -> Scores:
@@ -123,8 +123,9 @@ def _assemble(run: Run, tools: Scorers, measured: Measured, told: Mapping[str, S
         ),
         missing=tuple(missing),
         calibration=tools.calibration,
-        metrics=describe_metrics(tools.aesthetic, tools.encoder, experiment.own_words),
+        metrics=describe_metrics(tools.aesthetic, tools.encoder, experiment.own_words, tools.reader),
         gate=gate,
+        letters=tuple(unasked_letters(run.loaded, measured.readings, measured.letters)),
         encoded=len(measured.fresh),
         notes=tuple(measured.notes),
     )
@@ -137,6 +138,8 @@ def _score_panel(run: Run, slot: Slot, measured: Measured, texts: Rows) -> Panel
         row, text = measured.embeddings[reading.sha256], texts[slot.panel - 1]
         values["aesthetic"] = measured.aesthetic[reading.sha256]
         values["text"] = float(text_image_scores(row[None], text[None])[0])
+        if measured.letters:
+            values["letters"] = covered(measured.letters[reading.sha256])
     return PanelScore(
         **slot._asdict(),
         file=run.panel_path(*slot).relative_to(run.folder).as_posix(),
@@ -157,7 +160,10 @@ def _score_set(
     rows = np.stack([measured.embeddings[panel.sha256] for panel in eight])
     points = [panel.values["aesthetic"] or 0.0 for panel in eight]
     looks = [measured.looks[panel.sha256] for panel in eight]
-    shown = PanelSet(embeddings=rows, aesthetics=points, told=told, looks=looks, floor=gate.floor)
+    letters = [covered(measured.letters[panel.sha256]) for panel in eight] if measured.letters else []
+    shown = PanelSet(
+        embeddings=rows, aesthetics=points, told=told, looks=looks, floor=gate.floor, letters=letters
+    )
     found = {entry.name: entry.formula(shown) for entry in METRICS.values() if entry.formula}
     each = {
         entry.panels: (-1 if METRICS[entry.panels].direction == "lower" else 1) * value

@@ -11,7 +11,7 @@ MOST = 20
 
 
 def faults_said(scores: Scores) -> Iterator[str]:
-    """Yield a line for each panel that could not be scored and each set that a gate leaves out."""
+    """Yield a line for each panel without a score, each set that a gate leaves out, unasked letters."""
     said = [
         f"fault   {one.candidate} {one.order} {one.story} seed {one.seed}, panel {one.panel}: "
         f"{one.status}, {one.reason}"
@@ -28,6 +28,11 @@ def faults_said(scores: Scores) -> Iterator[str]:
         f"{scores.gate.floor:g}, as fog, noise and unfinished pictures do; compare leaves the set out"
         for one in scores.stories
         if one.values.get("below_floor")
+    ]
+    said += [
+        f"letters {one.candidate} {one.order} {one.story} seed {one.seed}, panel {one.panel}: "
+        f"letters '{one.shown}' are in the picture and the story asks for none"
+        for one in scores.letters
     ]
     yield from said[:MOST]
     if len(said) > MOST:

@@ -9,7 +9,7 @@ from eval.metrics.registry import METRICS, judged
 from eval.scorers.calibration import Calibration
 from eval.scorers.load import Scorers
 from eval.validation.attribute_readings import AttributeReading, attribute_readings, thresholds_of
-from eval.validation.corruptions import PAINTED, SWAPPED
+from eval.validation.corruptions import PAINTED_TEXT, SWAPPED
 from eval.validation.drawn import TOO_FEW, DrawnTools, drawn_tale, remembered, texts_of
 
 BEATS = 0.8
@@ -77,7 +77,7 @@ def believed_of(beaten: Mapping[str, Mapping[str, float]]) -> tuple[str, ...]:
     for name in judged():
         entry = METRICS[name]
         asked = beaten["mrr" if entry.bare_name == "text" else entry.bare_name]
-        seen = all(share >= BEATS for damage, share in asked.items() if damage != PAINTED)
+        seen = all(share >= BEATS for damage, share in asked.items() if damage != PAINTED_TEXT)
         if seen and (reads or entry.needs == "aesthetic"):
             found.append(entry.bare_name)
     return tuple(found)

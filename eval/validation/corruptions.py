@@ -257,9 +257,8 @@ def resized(picture: Picture) -> Picture:
     )
 
 
-PAINTED = "painted-text"
-SWAPPED = "swapped-texts"
-"""The damage that needs no other pictures: those of the damaged panels change places, each gets the next."""
+SWAPPED, PAINTED_TEXT = "swapped-texts", "painted-text"
+"""The first needs no other pictures: those of the damaged panels change places, each gets the next."""
 
 
 class Damage(NamedTuple):
@@ -284,7 +283,7 @@ DAMAGES: Mapping[str, Damage] = {
     "copies": Damage("copies", copies),
     "near-copies": Damage("copies", near_copies),
     SWAPPED: Damage("mrr", None),
-    PAINTED: Damage("style", painted_text),
+    PAINTED_TEXT: Damage("style", painted_text),
     "blur": Damage("aesthetic", blur),
     "jpeg": Damage("aesthetic", jpeg),
     "noise": Damage("aesthetic", noise),

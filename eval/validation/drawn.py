@@ -17,7 +17,7 @@ from eval.scorers.load import Scorers
 from eval.scoring.panel_file import through_jpeg
 from eval.validation.attribute_readings import attribute_readings
 from eval.validation.corruptions import (
-    PAINTED,
+    PAINTED_TEXT,
     SWAPPED,
     Damage,
     Draw,
@@ -169,7 +169,7 @@ DRAWN_DAMAGES: Mapping[str, Damage] = {
     "near-copies": Damage("copies", near_copies),
     "resaved-copies": Damage("copies", resaved),
     SWAPPED: Damage("mrr", None),
-    PAINTED: Damage("style", painted_text),
+    PAINTED_TEXT: Damage("style", painted_text),
     UNDERCOOKED: Damage("aesthetic", None),
     "blur": Damage("aesthetic", blur),
     "jpeg": Damage("aesthetic", jpeg),

@@ -2,16 +2,20 @@
 
 from collections.abc import Sequence
 
-from eval.metrics.registry import validated
 from eval.scorers.calibration import said_of
-from eval.validation.trials import CONTROLS
 from eval.validation.validate import HELD_OUT, WHOLE, Validation
+from kit.experiment.tables import LETTERS_EXTRA
+
+NOT_READ = (
+    f"Letters were not read, so painted text is held against style; to read them install {LETTERS_EXTRA}"
+)
 
 
 def markdown(validation: Validation) -> str:
     """Return the tables of a validation."""
     parts = [
         f"{validation.tales} locked stories, {validation.pictures}, scored with {validation.weights}.",
+        *([] if validation.letters else [NOT_READ]),
         _said_of_severity(validation),
         _damages(validation),
         "AUC of every metric and control, two panels damaged; .50 sees nothing, below .50 is misled:",
@@ -58,17 +62,17 @@ def _damages(validation: Validation) -> str:
 
 
 def _every(validation: Validation) -> str:
-    names = [*validated(), *CONTROLS]
+    names = list(validation.damages[0].every)
     rows = [[row.damage, *(f"{row.every[name]:.2f}" for name in names)] for row in validation.damages]
     return _table(["damage", *names], rows)
 
 
 def _changes(validation: Validation) -> str:
+    names = list(next(iter(validation.changes.values())))
     rows = [
-        [change, *(f"{every[name]:.2f}" for name in validated())]
-        for change, every in validation.changes.items()
+        [change, *(f"{every[name]:.2f}" for name in names)] for change, every in validation.changes.items()
     ]
-    return _table(["change", *validated()], rows)
+    return _table(["change", *names], rows)
 
 
 def _attributes(validation: Validation) -> list[str]:

@@ -13,6 +13,8 @@ from eval.metrics.formulas import MetricValue, PanelSet
 from eval.metrics.registry import validated
 from eval.metrics.story_facts import StoryFacts
 from eval.scorers.load import Scorers
+from eval.scorers.protocols import LetterReader
+from eval.scoring.letters import covered
 from eval.validation.attribute_readings import AttributeReading, attribute_readings
 from eval.validation.corruptions import CHANGES, DAMAGES, SEVERITIES, Picture, rendered, resized
 from kit.images.copies import look_at
@@ -98,6 +100,8 @@ class PanelFeatures(NamedTuple):
     """Grey thumbnails of 8 x 8, each less its mean."""
     looks: NDArray[np.object_]
     """(8,) of `Look`, to know copies by."""
+    letters: NDArray[np.float64]
+    """(8,) shares of the pictures that letters cover; NaN where nobody reads them."""
 
     def replaced(self, at: Sequence[int], other: "PanelFeatures", source: Sequence[int]) -> "PanelFeatures":
         """Return the features with panels of another in some places: `source` of it at `at` of these."""
@@ -119,7 +123,15 @@ def features_of(pictures: Sequence[Picture], tools: Scorers) -> PanelFeatures:
         colours=np.stack([np.asarray(picture, np.float64).mean(axis=(0, 1)) for picture in pictures]),
         hashes=np.stack([thumb.ravel() - thumb.mean() for thumb in small]),
         looks=looks,
+        letters=_letters(pictures, tools.reader),
     )
+
+
+def _letters(pictures: Sequence[Picture], reader: LetterReader | None) -> NDArray[np.float64]:
+    """Return (8,) shares of the pictures that letters cover; NaN without a reader."""
+    if reader is None:
+        return np.full(len(pictures), np.nan)
+    return np.array([covered(found) for found in reader.read(pictures)])
 
 
 def told_of_scenes(
@@ -136,10 +148,15 @@ def told_of_scenes(
 
 def values_of(seen: PanelFeatures, told: StoryFacts) -> Values:
     """Return what every metric and control says of eight pictures."""
+    read = not bool(np.isnan(seen.letters).any())
     shown = PanelSet(
-        embeddings=seen.embeddings, aesthetics=seen.aesthetics.tolist(), told=told, looks=seen.looks.tolist()
+        embeddings=seen.embeddings,
+        aesthetics=seen.aesthetics.tolist(),
+        told=told,
+        looks=seen.looks.tolist(),
+        letters=seen.letters.tolist() if read else (),
     )
-    values = {name: metric(shown) for name, metric in validated().items()}
+    values = {name: metric(shown) for name, metric in validated(letters=read).items()}
     values["random"] = MetricValue(random.Random(seen.embeddings.tobytes()).random())
     values["constant"] = MetricValue(1.0)
     values["mean-colour"] = MetricValue(-float(seen.colours.std(axis=0).mean()))

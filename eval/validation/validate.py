@@ -21,7 +21,7 @@ from eval.scorers.calibration import Calibration
 from eval.scorers.load import Scorers
 from eval.validation.attribute_readings import FOUND, PRECISE, AttributeRow, attribute_rows
 from eval.validation.calibrate import calibrate, calibration_sample
-from eval.validation.corruptions import DAMAGES, SEVERITIES, Damage
+from eval.validation.corruptions import DAMAGES, PAINTED_TEXT, SEVERITIES, Damage
 from eval.validation.drawn import DRAWN_DAMAGES, UNTOLD, DrawnTools, drawn_trial
 from eval.validation.trials import CONTROLS, Trial, Values, trial
 from kit.errors import ScoreError
@@ -82,6 +82,8 @@ class Validation:
     """Those that the calibration says can be told."""
     calibration: Calibration | None = None
     """What was found of the weights; of true pictures, what was known of them before."""
+    letters: bool = False
+    """Whether letters were read, so that painted text is held against them."""
 
 
 def validate(load: Callable[[], Scorers], tales: int, progress: Progress | None = None) -> Validation:
@@ -172,6 +174,9 @@ def _trial_here(number: int) -> Trial:
 
 def judge(trials: Sequence[Trial], pictures: str, weights: str, known: Mapping[str, Damage]) -> Validation:
     """Return the tables of trials of these damages, and every cell that misses its mark."""
+    letters = "letters" in trials[0].clean
+    if letters:
+        known = {**known, PAINTED_TEXT: known[PAINTED_TEXT]._replace(seen_by="letters")}
     damages = tuple(_damage_row(trials, name, damage.seen_by) for name, damage in known.items())
     changes = {change: _changed(trials, change) for change in trials[0].changed}
     selectivity = {
@@ -186,6 +191,7 @@ def judge(trials: Sequence[Trial], pictures: str, weights: str, known: Mapping[s
         changes=changes,
         selectivity=selectivity,
         failing=tuple(_failing(damages, changes, selectivity)),
+        letters=letters,
     )
 
 
@@ -215,7 +221,7 @@ def _damaged(trials: Sequence[Trial], metric: str, damage: str) -> Sides:
 def _damage_row(trials: Sequence[Trial], damage: str, metric: str) -> DamageRow:
     clean, worse = _damaged(trials, metric, damage)
     draws = np.random.default_rng(0).integers(0, len(trials), (BOOTSTRAPS, len(trials)))
-    every = {name: auc(*_damaged(trials, name, damage)) for name in (*validated(), *CONTROLS)}
+    every = {name: auc(*_damaged(trials, name, damage)) for name in (*_metrics(trials), *CONTROLS)}
     return DamageRow(
         damage=damage,
         metric=metric,
@@ -228,9 +234,14 @@ def _damage_row(trials: Sequence[Trial], damage: str, metric: str) -> DamageRow:
     )
 
 
+def _metrics(trials: Sequence[Trial]) -> list[str]:
+    """Return the metrics that are held against damage: all that the tales have."""
+    return [name for name in validated(letters=True) if name in trials[0].clean]
+
+
 def _changed(trials: Sequence[Trial], change: str) -> dict[str, float]:
     pairs = [(one.clean, one.changed[change]) for one in trials]
-    sides = {name: _sides(name, pairs) for name in validated()}
+    sides = {name: _sides(name, pairs) for name in _metrics(trials)}
     return {name: auc(*both) for name, both in sides.items()}
 
 

@@ -1,9 +1,35 @@
 """The tables of an experiment file that later stages read: [score], [words] and [compare]."""
 
-from pydantic import BaseModel, model_validator
+from importlib.util import find_spec
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ValidationInfo, model_validator
 
 from kit.embedded import EMBEDDED
-from kit.experiment.fields import CalibrationFile, MetricName, Number, RoleWords, ScorerWeights
+from kit.experiment.fields import (
+    CalibrationFile,
+    Flag,
+    MetricName,
+    Number,
+    PathContext,
+    RoleWords,
+    ScorerWeights,
+)
+
+LETTERS_EXTRA = "the extra: pip install storykit[letters]"
+"""What reads letters, for a message."""
+
+
+def can_read_letters() -> bool:
+    """Return whether the extra that reads letters is installed; it is not imported."""
+    return all(find_spec(name) is not None for name in ("rapidocr", "onnxruntime"))
+
+
+def _readable(letters: bool, info: ValidationInfo) -> bool:
+    here = isinstance(info.context, PathContext) and info.context.must_exist
+    if letters and here and not can_read_letters():
+        raise ValueError(f"letters = true needs {LETTERS_EXTRA}; or delete that line")
+    return letters
 
 
 class ScoreTable(BaseModel, frozen=True, extra="forbid"):
@@ -17,6 +43,8 @@ class ScoreTable(BaseModel, frozen=True, extra="forbid"):
     """What may be believed of these weights; by default the embedded one, for the embedded weights."""
     gate: Number = 6.0
     """The mean aesthetic score an entry needs; source: the contest's rules."""
+    letters: Annotated[Flag, AfterValidator(_readable)] = False
+    """Whether letters in the pictures are read, and told where a story asks for none; needs an extra."""
 
     @model_validator(mode="before")
     @classmethod

@@ -133,10 +133,11 @@ def validate(
     from eval.validation.markdown import markdown
     from eval.validation.validate import validate as hold
     from eval.validation.validate import validate_drawn
+    from kit.experiment.tables import can_read_letters
     from kit.files.atomic_write import write_atomic
     from storykit.cli.progress import progress_bar
 
-    load = partial(load_scorers, aesthetic, clip)
+    load = partial(load_scorers, aesthetic, clip, letters=can_read_letters())
     if not drawn and (base, steps, device, calibration) != (EMBEDDED, None, "auto", None):
         raise WrongUsage(
             "--base, --steps, --device and --calibration are for pictures that are drawn: add --drawn"

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from eval.scorers.load import Scorers
-from eval.scorers.protocols import Metric, Stamp
+from eval.scorers.protocols import Inscription, Metric, Stamp
 from eval.scoring.records import Scores, StoryScore
 from kit.experiment.config import load_experiment
 from kit.experiment.run import PanelRow, Run, Slot
@@ -90,6 +90,27 @@ class Columns:
         for row, text in zip(rows, texts, strict=True):
             row[4 * int("".join(c for c in text if c.isdigit()) or 0)] = 1
         return rows
+
+
+class RedLetters:
+    """Reads its words wherever a picture is red, as large as the red is."""
+
+    def __init__(self, words: str = "HELLO", weights: str = "d" * 64) -> None:
+        self.stamp = Stamp(weights="fake", weights_sha256=weights, preprocessing="r", embedded=False)
+        self.words = words
+        self.seen = 0
+
+    def read(self, panels: Sequence[Image.Image]) -> list[tuple[Inscription, ...]]:
+        self.seen += len(panels)
+        reds = [float((np.asarray(panel) == (255, 0, 0)).all(axis=2).mean()) for panel in panels]
+        return [(Inscription(self.words, red),) if red else () for red in reds]
+
+
+def reddened(panel: int, rows: int = 8) -> bytes:
+    """Return a striped panel with so many red rows, on which `RedLetters` reads."""
+    picture = Image.open(BytesIO(striped(panel)))
+    picture.paste((255, 0, 0), (0, 0, SIDE, rows))
+    return png(picture)
 
 
 def stripe_scorers() -> Scorers:

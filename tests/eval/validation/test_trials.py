@@ -1,14 +1,27 @@
 from functools import cache
+from io import BytesIO
 
 import numpy as np
 import pytest
+from PIL import Image
+from stripes import Brightness, Columns, RedLetters, reddened, striped
 
+from eval.metrics.concept_subspaces import concept_subspaces
 from eval.metrics.registry import validated
 from eval.scorers.aesthetic import AestheticScorer
 from eval.scorers.clip import ClipEncoder
 from eval.scorers.load import Scorers
 from eval.validation.corruptions import CHANGES, DAMAGES, SEVERITIES
-from eval.validation.trials import CONTROLS, RESIZED, Trial, trial
+from eval.validation.trials import (
+    CONTROLS,
+    RESIZED,
+    Trial,
+    features_of,
+    told_of_scenes,
+    trial,
+    values_of,
+)
+from kit.world.tale import sample_tale
 
 NAMES = (*validated(), *CONTROLS)
 
@@ -79,3 +92,16 @@ def test_copies_are_named_and_are_not_the_best_story():
     assert copies["mrr"].value < seen.clean["mrr"].value
     assert copies["place"].value < seen.clean["place"].value
     assert copies["effective_panels"].value < 2 < seen.clean["effective_panels"].value
+
+
+def test_letters_are_seen_in_a_tale_where_they_are_read_and_are_no_metric_where_not():
+    files = [reddened(panel) if panel == 3 else striped(panel) for panel in range(1, 9)]
+    pictures = [Image.open(BytesIO(file)) for file in files]
+    for reader in (None, RedLetters()):
+        tools = Scorers(aesthetic=Brightness(), encoder=Columns(), reader=reader)
+        facets = concept_subspaces(tools.encoder, "zh")
+        told = told_of_scenes(sample_tale(0).scenes, [str(panel) for panel in range(8)], tools, facets)
+        values = values_of(features_of(pictures, tools), told)
+        assert ("letters" in values) is (reader is not None)
+    assert values["letters"].value == 0.25 / 8
+    assert values["letters"].panels.argmin() == 2

@@ -5,12 +5,10 @@ from command import said, tell
 
 from eval.metrics.formulas import MetricValue
 from eval.metrics.registry import validated
-from eval.validation.corruptions import CHANGES, DAMAGES, SEVERITIES
+from eval.validation.corruptions import CHANGES, DAMAGES, PAINTED_TEXT, SEVERITIES
 from eval.validation.markdown import markdown
 from eval.validation.trials import CONTROLS, RESIZED, Trial
 from eval.validation.validate import Validation, judge
-
-NAMES = (*validated(), *CONTROLS)
 
 
 def value(level: float, panel: int | None = None) -> MetricValue:
@@ -20,15 +18,17 @@ def value(level: float, panel: int | None = None) -> MetricValue:
     return MetricValue(level, panels)
 
 
-def made_up(number: int, sees: bool) -> Trial:
+def made_up(number: int, sees: bool, letters: bool = False) -> Trial:
     """Return a tale whose metrics see every damage of theirs and nothing else, or see nothing at all."""
 
     def values(damage: str | None, severity: int) -> Mapping[str, MetricValue]:
+        known = DAMAGES.get(damage or "")
         lot = np.random.default_rng([number, severity, len(damage or "")])
         found = {}
-        for name in NAMES:
-            hurt = sees and damage in DAMAGES and DAMAGES[damage].seen_by == name
-            loss = severity * (-1 if name == "copies" else 1) if hurt else 0
+        for name in (*validated(letters=letters), *CONTROLS):
+            seen_by = "letters" if letters and damage == PAINTED_TEXT else known and known.seen_by
+            hurt = sees and seen_by == name
+            loss = severity * (-1 if name in ("copies", "letters") else 1) if hurt else 0
             found[name] = value(float(lot.normal(0, 0.01)) - loss, number % 8 if hurt else None)
         return found
 
@@ -38,8 +38,8 @@ def made_up(number: int, sees: bool) -> Trial:
     return Trial(values(None, 0), damaged, changed, hit, {})
 
 
-def judged(sees: bool) -> Validation:
-    return judge([made_up(number, sees) for number in range(24)], "rendered", "made up", DAMAGES)
+def judged(sees: bool, letters: bool = False) -> Validation:
+    return judge([made_up(number, sees, letters) for number in range(24)], "rendered", "made up", DAMAGES)
 
 
 def test_metrics_that_see_everything_meet_every_mark_about_damage():
@@ -58,6 +58,17 @@ def test_metrics_that_see_nothing_fail_every_damage_by_name():
     text = markdown(validation)
     assert f"{len(validation.failing)} cells miss their mark" in text
     assert all(f"\n- {cell}\n" in f"{text}\n" for cell in validation.failing)
+
+
+def test_painted_text_is_held_against_letters_where_they_are_read_and_else_against_style() -> None:
+    for letters, metric in ((False, "style"), (True, "letters")):
+        validation = judged(sees=True, letters=letters)
+        row = next(one for one in validation.damages if one.damage == PAINTED_TEXT)
+        assert (row.metric, row.auc) == (metric, 1.0)
+        text = markdown(validation)
+        assert ("pip install storykit[letters]" in text) is not letters
+        assert (" letters |" in text) is letters
+        assert not [cell for cell in validation.failing if PAINTED_TEXT in cell]
 
 
 def test_the_command_prints_the_tables_and_the_failing_cells(tmp_path):
