@@ -39,7 +39,7 @@ class Trial(NamedTuple):
     """By damage the panels, from 0, in the order in which they are damaged."""
     clean_told: Mapping[str, Values]
     """By damage the clean values where the story tells less than the tale's own texts."""
-    readings: Sequence[AttributeReading]
+    readings: Sequence[AttributeReading] = ()
     """What the tale tells, held against pictures that show it and pictures that do not."""
 
     def clean_for(self, damage: str) -> Values:
