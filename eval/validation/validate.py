@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
 from eval.metrics.consistency import auc
-from eval.metrics.registry import METRICS, is_reference, validated
+from eval.metrics.registry import METRICS, is_reference
 from eval.scorers.calibration import Calibration
 from eval.scorers.load import Scorers
 from eval.validation.attribute_readings import FOUND, PRECISE, AttributeRow, attribute_rows
@@ -221,7 +221,7 @@ def _damaged(trials: Sequence[Trial], metric: str, damage: str) -> Sides:
 def _damage_row(trials: Sequence[Trial], damage: str, metric: str) -> DamageRow:
     clean, worse = _damaged(trials, metric, damage)
     draws = np.random.default_rng(0).integers(0, len(trials), (BOOTSTRAPS, len(trials)))
-    every = {name: auc(*_damaged(trials, name, damage)) for name in (*_metrics(trials), *CONTROLS)}
+    every = {name: auc(*_damaged(trials, name, damage)) for name in trials[0].clean}
     return DamageRow(
         damage=damage,
         metric=metric,
@@ -234,14 +234,9 @@ def _damage_row(trials: Sequence[Trial], damage: str, metric: str) -> DamageRow:
     )
 
 
-def _metrics(trials: Sequence[Trial]) -> list[str]:
-    """Return the metrics that are held against damage: all that the tales have."""
-    return [name for name in validated(letters=True) if name in trials[0].clean]
-
-
 def _changed(trials: Sequence[Trial], change: str) -> dict[str, float]:
     pairs = [(one.clean, one.changed[change]) for one in trials]
-    sides = {name: _sides(name, pairs) for name in _metrics(trials)}
+    sides = {name: _sides(name, pairs) for name in trials[0].clean if name not in CONTROLS}
     return {name: auc(*both) for name, both in sides.items()}
 
 

@@ -35,7 +35,7 @@ def made_up(number: int, sees: bool, letters: bool = False) -> Trial:
     damaged = {(d, s): values(d, s) for d in DAMAGES for s in SEVERITIES}
     changed = {name: values(name, 0) for name in (*CHANGES, RESIZED)}
     hit = {damage: [number % 8] for damage in DAMAGES}
-    return Trial(values(None, 0), damaged, changed, hit, {})
+    return Trial(values(None, 0), damaged, changed, hit, {}, [])
 
 
 def judged(sees: bool, letters: bool = False) -> Validation:
