@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from pydantic import BaseModel
 from typer.core import TyperGroup
 
 from kit.did_you_mean import did_you_mean
@@ -33,9 +34,16 @@ def say_lines(text: str) -> None:
 
 def say_json(value: object) -> None:
     """Print a value as JSON, for machines; it does nothing to a terminal either."""
-    text = json.dumps(value, ensure_ascii=False, indent=1)
+    text = json.dumps(value, ensure_ascii=False, indent=1, default=_dumped)
     shown = (one if one.isprintable() or one == "\n" else json.dumps(one)[1:-1] for one in text)
     typer.echo("".join(shown))
+
+
+def _dumped(value: object) -> object:
+    """Return a table that is a model of pydantic's as plain values."""
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json")
+    raise TypeError(f"no JSON for {type(value).__name__}")
 
 
 def counted(number: int, noun: str) -> str:

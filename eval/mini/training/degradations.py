@@ -1,15 +1,21 @@
-"""Known damage on batches of pictures, and the quality on a scale of 1 to 10 that the aesthetic tower learns.
+"""Known damage to pictures, changes that are none, and the quality, 1 to 10, that the aesthetic tower learns.
 
 A clean picture has 7.2 to 7.8: more with more colour and contrast. Each damage of severity s in [0, 1] takes
 away up to 80 % of what is above 1, little at first: quality = 1 + (clean - 1) * product(1 - 0.8 s^1.5).
 """
 
 import math
-from collections.abc import Callable, Mapping
+import random
+from collections.abc import Callable, Mapping, Sequence
 
+import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
+from PIL import Image
 from torch import Tensor
+
+from eval.scoring.panel_file import through_jpeg
 
 LOSS, BEND = 0.8, 1.5
 DEGRADED = 0.6
@@ -17,6 +23,11 @@ DEGRADED = 0.6
 _LUMA = (16, 11, 10, 16, 24, 40, 51, 61)
 """First row of the standard JPEG luminance table; the others grow with it."""
 
+SHARP = (Image.Resampling.LANCZOS, Image.Resampling.BICUBIC)
+SOFT = (Image.Resampling.BILINEAR, Image.Resampling.HAMMING)
+"""Filters by what they do to edges."""
+Change = Callable[[Image.Image, random.Random], Image.Image]
+"""A picture, and chance."""
 Damage = Callable[[Tensor, Tensor, torch.Generator], Tensor]
 """Pictures, a severity each, and the lot by which chance decides."""
 
@@ -131,3 +142,63 @@ def quality(pictures: Tensor, severities: Mapping[str, Tensor], degradations: Te
     for severity in severities.values():
         left = left * keep(severity)
     return 1 + (clean_quality(pictures) - 1) * left
+
+
+def _scaled(picture: Image.Image, rng: random.Random, filters: Sequence[Image.Resampling]) -> Image.Image:
+    factor, chosen = rng.choice((rng.uniform(0.9, 1), rng.uniform(0.96, 1.05))), rng.choice(filters)
+    width, height = (round(side * factor) for side in picture.size)
+    return picture.resize((width, height), chosen).resize(picture.size, chosen)
+
+
+def resized(picture: Image.Image, rng: random.Random) -> Image.Image:
+    """Make it up to a tenth smaller or a twentieth larger, and of its size again."""
+    return _scaled(picture, rng, SHARP)
+
+
+def softened(picture: Image.Image, rng: random.Random) -> Image.Image:
+    """Resize it there and back with filters that soften edges."""
+    return _scaled(picture, rng, SOFT)
+
+
+def cut(picture: Image.Image, rng: random.Random) -> Image.Image:
+    """Cut up to 2 % from each side and make it of its size again."""
+    width, height = picture.size
+    left, top, right, bottom = (rng.randint(0, 5) for _ in range(4))
+    part = picture.crop((left, top, width - right, height - bottom))
+    return part.resize(picture.size, rng.choice((*SHARP, *SOFT)))
+
+
+def moved(picture: Image.Image, rng: random.Random) -> Image.Image:
+    """Move it by a pixel, sometimes by up to eight; its rim is drawn out."""
+    reach = rng.choice((1, 1, 1, 8))
+    left, top = rng.randint(0, 2 * reach), rng.randint(0, 2 * reach)
+    grown = np.pad(np.asarray(picture), ((reach, reach), (reach, reach), (0, 0)), mode="edge")
+    return Image.fromarray(grown[top : top + picture.height, left : left + picture.width])
+
+
+def saved(picture: Image.Image, rng: random.Random) -> Image.Image:
+    """Save it as JPEG at a quality of 85 to 95."""
+    return through_jpeg(picture, rng.randint(85, 95))
+
+
+def lit(picture: Image.Image, rng: random.Random) -> Image.Image:
+    """Make it up to 6 % lighter or darker."""
+    light = rng.uniform(0.94, 1.06)
+    return picture.point([min(255, round(value * light)) for value in range(256)] * 3)
+
+
+HARMLESS: Mapping[str, Change] = {
+    "resized": resized,
+    "softened": softened,
+    "cut": cut,
+    "moved": moved,
+    "saved": saved,
+    "lit": lit,
+}
+"""What a picture is worth is the same after each."""
+
+
+def change(pictures: NDArray[np.uint8], kinds: Sequence[str], rng: random.Random) -> NDArray[np.uint8]:
+    """Return (n, h, w, 3) pictures, each after a harmless change of one of these kinds, by lot."""
+    after = [HARMLESS[rng.choice(kinds)](Image.fromarray(picture), rng) for picture in pictures]
+    return np.stack([np.asarray(picture) for picture in after])

@@ -51,7 +51,7 @@ UNDERCOOKED = DrawPlan(
     lot=1000, styles=(*STYLES[4:], *STYLES[:4]), sampled=144, drawn=64, steps=(1, 2, 3, 4, 6), slow=(10,)
 )
 SOUND_STYLES: tuple[Style, ...] = ("ink", "watercolour", "watercolour", "cyberpunk", "ink", "flat")
-WELL_DONE = DrawPlan(lot=7000, styles=SOUND_STYLES, sampled=96, drawn=96, steps=(6,))
+WELL_DONE = DrawPlan(lot=7000, styles=SOUND_STYLES, sampled=96, drawn=96, steps=(6, 10))
 """Finished pictures, most of them of LoRAs, whose soft edges are no fog."""
 
 

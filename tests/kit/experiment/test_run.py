@@ -73,7 +73,7 @@ def test_a_run_holds_the_experiment_with_every_default_written_out(tmp_path: Pat
         "consistency": 0.0,
         "cut_long_prompts": False,
         "memory": "auto",
-        "score": {"aesthetic": "mini", "clip": "mini", "gate": 6.0},
+        "score": {"aesthetic": "mini", "clip": "mini", "gate": 6.0, "letters": False},
         "candidate": [
             {"name": "base", "strength": 1.0, "consistency": 0.0, "trigger": ""},
             {

@@ -1,11 +1,13 @@
+import random
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eval.mini.training.degradations import DAMAGES, clean_quality, damage, quality
+from eval.mini.training.degradations import DAMAGES, HARMLESS, change, clean_quality, damage, quality
 from eval.mini.training.shards import paths_of, read_pictures
 
 
@@ -43,3 +45,20 @@ def test_each_damage_changes_a_picture_the_more_the_severer_it_is(pictures: torc
     assert away[0] == 0
     assert away == sorted(away)
     assert away[3] > 0.01
+
+
+@pytest.mark.parametrize("kind", list(HARMLESS))
+def test_a_harmless_change_moves_pixels_a_little_and_the_quality_hardly(shards: Path, kind: str) -> None:
+    before = read_pictures(paths_of(shards)[0])[:4]
+    after = change(before, [kind], random.Random(0))
+    assert after.shape == before.shape
+    assert after.dtype == np.uint8
+    assert all((one != other).any() for one, other in zip(after, before, strict=True))
+    worth = [clean_quality(torch.from_numpy(one).permute(0, 3, 1, 2) / 255) for one in (before, after)]
+    assert (worth[0] - worth[1]).abs().max() < 0.05
+
+
+def test_the_same_lot_changes_pictures_in_the_same_way(shards: Path) -> None:
+    before = read_pictures(paths_of(shards)[0])[:6]
+    first, again = (change(before, list(HARMLESS), random.Random(3)) for _ in range(2))
+    assert (first == again).all()

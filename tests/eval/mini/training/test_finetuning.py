@@ -8,9 +8,8 @@ from aesthetics_predictor import AestheticsPredictorV2Linear
 from PIL import Image
 from safetensors.torch import load_file
 
-from eval.mini.training.corpus import as_floats
+from eval.mini.training.finetuning import KEPT_OUT, blend, main, scores_of, to_floats
 from eval.mini.training.shards import paths_of, read_pictures
-from eval.mini.training.undercooked import KEPT_OUT, look, main
 from eval.mini.training.unfinished import LEFT, UnfinishedPainter
 from eval.scorers.aesthetic import EMBEDDED_WEIGHTS, AestheticScorer
 from kit.experiment.config import DrawSettings
@@ -61,9 +60,7 @@ def test_the_tail_says_what_the_whole_tower_says(shards: Path) -> None:
     pictures = read_pictures(paths_of(shards)[0])[:4]
     tower = AestheticsPredictorV2Linear.from_pretrained(EMBEDDED_WEIGHTS).float().eval()
     scores = AestheticScorer.load("mini").score([Image.fromarray(one) for one in pictures])
-    assert look(tower, as_floats(torch.from_numpy(pictures))).truths.tolist() == pytest.approx(
-        scores, abs=2e-3
-    )
+    assert scores_of(tower, to_floats(pictures)).tolist() == pytest.approx(scores, abs=2e-3)
 
 
 def test_only_the_last_block_and_the_head_learn_and_the_same_seed_gives_the_same_weights(
@@ -87,3 +84,12 @@ def test_only_the_last_block_and_the_head_learn_and_the_same_seed_gives_the_same
         for name in moved
     )
     assert AestheticScorer.load(tmp_path / "a" / "aesthetic").metric.stamp.embedded
+
+
+def test_a_share_of_the_weights_before_stays_and_all_of_them_are_fp16() -> None:
+    learned, before = torch.nn.Linear(2, 1), torch.nn.Linear(2, 1)
+    for layer, value in ((learned, 1.0), (before, 2.0)):
+        torch.nn.init.constant_(layer.weight, value)
+    blend(learned, before, 0.2)
+    assert learned.weight.tolist() == [[pytest.approx(1.2, abs=1e-3)] * 2]
+    assert all(torch.equal(weight, weight.half().float()) for weight in learned.parameters())
