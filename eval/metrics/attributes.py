@@ -171,9 +171,10 @@ def _looks(one: Appearance, about: str, language: Language) -> Iterator[ToldAttr
     def colours(of: Sequence[Colour]) -> list[str]:
         return [words.COLOURS[language][colour][0] for colour in of]
 
-    yield from held_against(
-        "figure", words.KINDS[language][kind][0], [said[0] for said in words.KINDS[language].values()]
-    )
+    kinds = words.KINDS[language]
+    others = (word for other, said in kinds.items() if other != kind for word in said)
+    if one.noun.lower() not in others:  # to some 少年 is a boy, to others a youth
+        yield from held_against("figure", kinds[kind][0], [said[0] for said in kinds.values()])
     if kind not in PEOPLE:
         yield from held_against("fur", _colour(said.coat, language), colours(FUR[kind]))
         return

@@ -5,6 +5,8 @@ from functools import partial
 from math import floor
 from typing import NamedTuple
 
+import numpy as np
+
 from eval.metrics.registry import METRICS, judged
 from eval.scorers.calibration import Calibration
 from eval.scorers.load import Scorers
@@ -17,7 +19,9 @@ BEATS = 0.8
 READS = 0.9
 """The same for exchanged texts: without it the encoder knows no words, and is believed in nothing."""
 FINDS = 0.8
-"""Share of undercooked panels that must be below a floor that no good panel is below."""
+"""Share of undercooked panels that must be below a floor."""
+LOST = 0.001
+"""Share of good panels that may be below it."""
 
 
 class CalibrationSample(NamedTuple):
@@ -84,8 +88,8 @@ def believed_of(beaten: Mapping[str, Mapping[str, float]]) -> tuple[str, ...]:
 
 
 def _floor(samples: Sequence[CalibrationSample]) -> float | None:
-    """Return the score, in tenths, that no good panel is below; None where few undercooked ones are."""
-    lowest = floor(min(points for one in samples for points in one.good) * 10) / 10
+    """Return the score, in tenths, that hardly a good panel is below; None where few undercooked ones are."""
+    lowest = floor(float(np.quantile([points for one in samples for points in one.good], LOST)) * 10) / 10
     undercooked = [points for one in samples for points in one.undercooked]
     found = sum(points < lowest for points in undercooked)
     return lowest if found >= FINDS * len(undercooked) else None

@@ -42,6 +42,8 @@ GIRL = {"figure": "小女孩", "hair": "黑色", "hair length": "短", "clothes"
             {"figure": "kitten", "fur": "orange", "place": "in the kitchen", "action": "sleeping"},
         ),
         ("一只小狗", {"figure": "小狗"}),
+        ("一个黑色短发的少年", {"hair": "黑色", "hair length": "短"}),
+        ("a young man with black hair", {"hair": "black"}),
         ("山谷3点的雾", {}),
         ("a girl with rainbow hair", {"figure": "girl"}),
         ("一只狐狸在宇宙飞船上", {}),
