@@ -13,6 +13,10 @@ FAR_BELOW = 1.0
 """Standard deviations below the other panels from which a second or third reason is named too."""
 
 
+STILL = 2 / 3
+"""Share of the other candidates' staging below which little happens in a set; stilled tales have a third."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Reason:
     """One score in which a panel falls behind: its value, and the mean of the story's other panels."""
@@ -36,11 +40,36 @@ class Weakness:
     """Place of the panel among the eight by its own text, where it is not the first; ties share places."""
     times: int
     """Seeds in which the same panel is the weakest."""
+    still: tuple[float, float] | None
+    """Staging of the set and the mean of the other candidates', where little happens in it; no gate."""
 
 
 def weaknesses(blocks: Sequence[Block], panels: Sequence[PanelScore]) -> list[Weakness]:
     """Return the weakest panel of every contact sheet, at the seed shown."""
-    return [_weakness(block, sheet, panels) for block in blocks for sheet in block.sheets]
+    return [
+        _weakness(block, sheet, panels, stillness(place, [_staging(one) for one in block.sheets]))
+        for block in blocks
+        for place, sheet in enumerate(block.sheets)
+    ]
+
+
+def stillness(place: int, staging: Sequence[float | None]) -> tuple[float, float] | None:
+    """Return the staging of one of several sets and the mean of the others' where it is far below that.
+
+    >>> stillness(0, [0.2, 0.6, 0.5, None])
+    (0.2, 0.55)
+    >>> stillness(1, [0.2, 0.6, 0.5, None]), stillness(0, [0.2])
+    (None, None)
+    """
+    own = staging[place]
+    others = [one for k, one in enumerate(staging) if k != place and one is not None]
+    if own is None or not others or own >= STILL * mean(others):
+        return None
+    return own, mean(others)
+
+
+def _staging(sheet: Sheet) -> float | None:
+    return sheet.shown.score.values.get("staging") if sheet.shown.score else None
 
 
 def reasons(panel: int, scored: Sequence[PanelScore], *, alone: bool = False) -> tuple[Reason, ...]:
@@ -72,7 +101,9 @@ def _reason(column: str, panel: int, scored: Sequence[PanelScore]) -> Reason | N
     return Reason(column=column, value=values[panel], others=mean(others), behind=behind)
 
 
-def _weakness(block: Block, sheet: Sheet, panels: Sequence[PanelScore]) -> Weakness:
+def _weakness(
+    block: Block, sheet: Sheet, panels: Sequence[PanelScore], still: tuple[float, float] | None
+) -> Weakness:
     place = (sheet.candidate.name, block.order, block.story.name, block.seed)
     scored = [panel for panel in panels if FOLDER(panel) == place]
     shot = next((shot for shot in sheet.shown.shots if shot.weakest), None)
@@ -90,4 +121,5 @@ def _weakness(block: Block, sheet: Sheet, panels: Sequence[PanelScore]) -> Weakn
             strip.score is not None and strip.score.weakest_panel == number
             for strip in (sheet.shown, *sheet.others)
         ),
+        still=still,
     )

@@ -1,4 +1,8 @@
+import csv
+from pathlib import Path
+
 import pytest
+from made_run import Plan, make_run, page_of, words_of, write_made_up_scores
 
 from eval.scoring.records import PanelScore
 from reports.run.weakest_panels import reasons
@@ -30,3 +34,19 @@ def test_likeness_to_others_is_no_reason_for_a_panel_whose_cast_stands_alone() -
     ]
     assert [reason.column for reason in reasons(8, panels)] == ["identity", "loo"]
     assert [reason.column for reason in reasons(8, panels, alone=True)] == ["loo"]
+
+
+def test_a_set_in_which_little_happens_is_named_on_the_page(tmp_path: Path) -> None:
+    run = make_run(tmp_path, Plan())
+    write_made_up_scores(run)
+    table = run.folder / "scores.stories.csv"
+    rows = list(csv.DictReader(table.read_text("utf-8").splitlines()))
+    for row in rows:
+        row["staging"] = "0.2" if row["candidate"] == "ink" else "0.6"
+    with table.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
+    page = words_of(page_of(run))
+    assert page.count("整组画面变化很少：动作、表情和景别的变化 0.20，其余候选平均 0.60") == 1
+    assert page.count("整组画面变化很少") == 1
