@@ -142,6 +142,8 @@ def validate(
         raise WrongUsage(
             "--base, --steps, --device and --calibration are for pictures that are drawn: add --drawn"
         )
+    kept = calibration or Path("calibration.toml")
+    _refuse_lost([path for path in (out, kept) if path is not None], kept if drawn else None)
     with progress_bar("validating") as progress:
         if drawn:
             progress.note("loading the base")
@@ -157,10 +159,18 @@ def validate(
     else:
         say_lines(text)
     if drawn and validation.calibration is not None:
-        kept = calibration or Path("calibration.toml")
         write_atomic(kept, calibration_bytes(validation.calibration))
         if not as_json:
             say(f"calibration  {kept}: name it under [score] in an experiment that uses these weights")
+
+
+def _refuse_lost(written: Sequence[Path], new: Path | None) -> None:
+    """Refuse before an hour's work what could not be written after it, or would replace another's."""
+    if new is not None and new.exists():
+        raise WrongUsage(f"{new} is there already: give another name with --calibration")
+    for path in written:
+        if not path.parent.is_dir():
+            raise WrongUsage(f"{path.parent} is no folder, so {path.name} cannot be written there")
 
 
 def _drawn_tools(scorers: "Scorers", base: str, steps: int | None, device: str) -> "DrawnTools":

@@ -1,6 +1,8 @@
 """Metrics held against pictures that a base draws; a stand-in painter shows what is asked of it."""
 
+import json
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 
 import pytest
@@ -8,6 +10,7 @@ from command import said, tell
 from sketcher import Sketcher
 
 from eval.scorers.aesthetic import AestheticScorer
+from eval.scorers.calibration import EMBEDDED_CALIBRATION, Calibration
 from eval.scorers.clip import ClipEncoder
 from eval.scorers.load import Scorers
 from eval.validation.corruptions import SEVERITIES
@@ -27,6 +30,7 @@ from eval.validation.trials import RESIZED, Trial
 from eval.validation.validate import judge
 from kit.errors import ScoreError
 from kit.experiment.config import DrawSettings
+from kit.files.documents import read_toml
 from kit.generation.multi_gpu import load_painter
 from kit.generation.painter import DrawFailure, PanelRequest
 from kit.lora.lora import LoadedLora
@@ -140,3 +144,33 @@ def test_what_only_drawing_needs_is_refused_without_it():
 
 def test_the_help_says_that_a_base_can_draw():
     assert "--drawn" in said("metrics", "validate", "--help")
+
+
+def test_where_nothing_can_be_written_is_told_before_anything_is_drawn(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "calibration.toml").write_text("of other weights")
+    answer = tell("metrics", "validate", "--drawn")
+    assert answer.code == 2
+    assert "calibration.toml is there already: give another name with --calibration" in answer.err
+    for option in ("--out", "--calibration"):
+        answer = tell("metrics", "validate", "--drawn", option, "none/new.file", *_other(option))
+        assert (answer.code, answer.out) == (2, "")
+        assert "none is no folder, so new.file cannot be written there" in answer.err
+
+
+def _other(option: str) -> tuple[str, ...]:
+    return ("--calibration", "own.toml") if option == "--out" else ()
+
+
+def test_the_command_writes_the_calibration_and_prints_json(tmp_path, monkeypatch):
+    found = read_toml(EMBEDDED_CALIBRATION, Calibration).model_copy(update={"stories": 7})
+    told = replace(judge([sketched_once()] * 2, "sketched", "embedded", DRAWN_DAMAGES), calibration=found)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("kit.generation.multi_gpu.load_painter", lambda *_: Sketcher())
+    monkeypatch.setattr("eval.validation.validate.validate_drawn", lambda *_: told)
+    printed = json.loads(said("metrics", "validate", "--drawn", "--tales", 2, "--json"))
+    assert printed["calibration"] == found.model_dump(mode="json")
+    assert read_toml(tmp_path / "calibration.toml", Calibration) == found
+    lines = said("metrics", "validate", "--drawn", "--calibration", "own.toml").splitlines()
+    assert lines[-1].startswith("calibration  own.toml: name it under [score] in an experiment")
+    assert any("is damaged" in line for line in lines)
