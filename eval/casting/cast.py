@@ -1,7 +1,7 @@
 """The stage that casts: of the seeds drawn for each panel, those that make the best set of eight."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby, product
 from math import prod
 
@@ -173,9 +173,13 @@ def pool_of(
 
 
 def _chosen(pool: Pool, place: Place, wish: CastRequest, gate: float) -> Selection:
-    """Return the best set; raises ScoreError where no set passes."""
-    search = Search(choices=pool.choices, scale=pool.scale, options=options_of(pool, wish), gate=gate)
+    """Return the best set, one without pictures below the floor if any passes; ScoreError where none does."""
+    allowed = options_of(pool, wish)
+    search = Search(choices=pool.choices, scale=pool.scale, options=above_floor(pool, allowed), gate=gate)
     best = search.best()
+    if best is None and search.options != allowed:
+        search = replace(search, options=allowed)
+        best = search.best()
     if best is None:
         raise ScoreError(_why_none(search))
     candidate, order, story = place
@@ -200,7 +204,7 @@ def _chosen(pool: Pool, place: Place, wish: CastRequest, gate: float) -> Selecti
 
 
 def options_of(pool: Pool, wish: CastRequest) -> list[list[int]]:
-    """Return the pictures allowed for each panel; below the floor only one that is kept by hand."""
+    """Return the pictures allowed for each panel."""
     options = []
     for panel in range(1, PANELS + 1):
         seeds = {pool.seed(picture): picture for picture in pool.choices.of(panel - 1)}
@@ -214,15 +218,16 @@ def options_of(pool: Pool, wish: CastRequest) -> list[list[int]]:
         ]
         if not allowed:
             raise ScoreError(f"panel {panel} has no picture left: every seed of it is banned")
-        points, floor = pool.choices.aesthetic, pool.floor
-        sound = [picture for picture in allowed if floor is None or points[picture] >= floor]
-        if not sound and kept is None:
-            raise ScoreError(
-                f"every picture of panel {panel} scores below {floor:g}, as fog, noise and unfinished "
-                "pictures do: draw more seeds, or with more steps"
-            )
-        options.append(sound or allowed)
+        options.append(allowed)
     return options
+
+
+def above_floor(pool: Pool, options: Sequence[list[int]]) -> list[list[int]]:
+    """Return for each panel the pictures that are not below the floor; all where all are."""
+    floor, points = pool.floor, pool.choices.aesthetic
+    if floor is None:
+        return list(options)
+    return [[one for one in allowed if points[one] >= floor] or allowed for allowed in options]
 
 
 def _why_none(search: Search) -> str:

@@ -10,9 +10,9 @@ from kit.versions import installed_version
 
 FILE = "selection.json"
 RULE = (
-    "no two panels are copies, none is below the calibrated floor and the mean aesthetic score reaches the "
-    "gate; of these sets the one whose weakest metric is highest, in standard deviations above sets chosen "
-    "by lot; ties by the mean of all"
+    "no two panels are copies, none is below the calibrated floor that need not be, and the mean aesthetic "
+    "score reaches the gate; of these sets the one whose weakest metric is highest, in standard deviations "
+    "above sets chosen by lot; ties by the mean of all"
 )
 
 

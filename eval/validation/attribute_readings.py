@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from eval.metrics.attributes import ATTRIBUTES, choice_rows, margins, told_attributes
 from eval.scorers.calibration import AttributeName
@@ -71,45 +72,50 @@ def other_deed(tale: Tale, _: Sequence[Picture], rng: random.Random, draw: Draw)
     return draw(scenes)
 
 
+OTHER_DEED = "other-deed"
 SWAPS: Mapping[str, Twins] = {
     "identity-far": identity_far,
     "identity-near": identity_near,
     "attribute": attribute,
     "place-break": place_break,
-    "other-deed": other_deed,
+    OTHER_DEED: other_deed,
 }
-"""Pictures that do not show all that is told."""
+"""Pictures that do not show all that is told; all but the last are damages, too."""
+
+
+class ShownScenes(NamedTuple):
+    """Eight pictures: what they truly show, and their rows."""
+
+    scenes: Sequence[Scene]
+    rows: NDArray[np.float32]
+
+
+class NotingDraw:
+    """Draws scenes and remembers those of the last time."""
+
+    def __init__(self, draw: Draw) -> None:
+        """Take what draws."""
+        self._draw = draw
+        self.last: Sequence[Scene] = ()
+
+    def __call__(self, scenes: Sequence[Scene]) -> list[Picture]:
+        """Return the pictures of scenes."""
+        self.last = scenes
+        return self._draw(scenes)
 
 
 def attribute_readings(
-    number: int, tale: Tale, texts: Sequence[str], draw: Draw, encoder: Encoder
+    tale: Tale, texts: Sequence[str], shown: Sequence[ShownScenes], encoder: Encoder
 ) -> list[AttributeReading]:
-    """Return what a tale tells, held against its own pictures and those of SWAPS.
-
-    Args:
-        number: the tale's; chooses the swaps.
-        tale: what is truly shown.
-        texts: what is told of its eight panels, in Chinese.
-        draw: gives the pictures of scenes.
-        encoder: sees them.
-    """
+    """Return what is told of a tale's eight panels, in Chinese, held against several eight pictures."""
     told = told_attributes(Story(title="tale", panel=tuple(Panel(prompt=text) for text in texts)))
     choices = choice_rows(told, encoder)
-    asked: list[Sequence[Scene]] = []
-
-    def noted(scenes: Sequence[Scene]) -> list[Picture]:
-        asked.append(scenes)
-        return draw(scenes)
-
-    sets = [noted(tale.scenes)]
-    sets += [swap(tale, sets[0], random.Random(f"{name} {number}"), noted) for name, swap in SWAPS.items()]
     readings = []
-    for scenes, pictures in zip(asked, sets, strict=True):
-        found = margins(encoder.pictures(pictures), told, choices)
-        for one, margin in zip(told, found, strict=True):
-            shown = _shown(one.name, tale.scenes[one.panel], scenes[one.panel])
-            if shown is not None:
-                readings.append(AttributeReading(one.name, margin, shown))
+    for scenes, rows in shown:
+        for one, margin in zip(told, margins(rows, told, choices), strict=True):
+            seen = _shown(one.name, tale.scenes[one.panel], scenes[one.panel])
+            if seen is not None:
+                readings.append(AttributeReading(one.name, margin, seen))
     return readings
 
 

@@ -1,5 +1,6 @@
 """What may be believed of the weights at hand: thresholds from some drawn tales, belief from others."""
 
+import random
 from collections.abc import Mapping, Sequence
 from functools import partial
 from math import floor
@@ -10,9 +11,16 @@ import numpy as np
 from eval.metrics.registry import METRICS, judged
 from eval.scorers.calibration import Calibration
 from eval.scorers.load import Scorers
-from eval.validation.attribute_readings import AttributeReading, attribute_readings, thresholds_of
+from eval.validation.attribute_readings import (
+    SWAPS,
+    AttributeReading,
+    NotingDraw,
+    ShownScenes,
+    attribute_readings,
+    thresholds_of,
+)
 from eval.validation.corruptions import PAINTED_TEXT, SWAPPED
-from eval.validation.drawn import TOO_FEW, DrawnTools, drawn_tale, remembered, texts_of
+from eval.validation.drawn import TOO_FEW, DrawnTools, drawn_tale, texts_of
 
 BEATS = 0.8
 """Share of the tales in which a good set must beat the same set damaged, for each damage of a metric."""
@@ -36,11 +44,15 @@ class CalibrationSample(NamedTuple):
 def calibration_sample(number: int, tools: DrawnTools) -> CalibrationSample:
     """Return what a tale says: its panels, those of another seed, undercooked ones, those of other words."""
     tale, scorers = drawn_tale(number), tools.scorers
-    draw = remembered(partial(tools.drawer.draw, number))
-    good = [*draw(tale.scenes), *tools.drawer.draw(number + 1, tale.scenes)]
+    draw = NotingDraw(partial(tools.drawer.draw, number))
+    pictures = draw(tale.scenes)
+    shown = [ShownScenes(tale.scenes, scorers.encoder.pictures(pictures))]
+    for name, swap in SWAPS.items():
+        others = swap(tale, pictures, random.Random(f"{name} {number}"), draw)
+        shown.append(ShownScenes(draw.last, scorers.encoder.pictures(others)))
     return CalibrationSample(
-        readings=attribute_readings(number, tale, texts_of(tale), draw, scorers.encoder),
-        good=scorers.aesthetic.score(good),
+        readings=attribute_readings(tale, texts_of(tale), shown, scorers.encoder),
+        good=scorers.aesthetic.score([*pictures, *tools.drawer.draw(number + 1, tale.scenes)]),
         undercooked=scorers.aesthetic.score(tools.drawer.draw(number, tale.scenes, TOO_FEW)),
     )
 

@@ -5,7 +5,7 @@ seed. So whoever has a base and an encoder of their own learns which numbers may
 """
 
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
@@ -15,13 +15,21 @@ from PIL import Image
 from eval.metrics.concept_subspaces import concept_subspaces
 from eval.scorers.load import Scorers
 from eval.scoring.panel_file import through_jpeg
-from eval.validation.attribute_readings import attribute_readings
+from eval.validation.attribute_readings import (
+    OTHER_DEED,
+    SWAPS,
+    NotingDraw,
+    ShownScenes,
+    attribute_readings,
+    other_deed,
+)
 from eval.validation.corruptions import (
     PAINTED_TEXT,
     SWAPPED,
     Damage,
     Draw,
     Picture,
+    Twins,
     attribute,
     blur,
     copies,
@@ -190,22 +198,10 @@ def texts_of(tale: Tale) -> list[str]:
     return [text_of_scene(scene) for scene in tale.scenes]
 
 
-def remembered(draw: Draw) -> Draw:
-    """Return what draws each scene once, though it is asked for as damage and as what is not told."""
-    known: dict[Scene, Picture] = {}
-
-    def remember(scenes: Sequence[Scene]) -> list[Picture]:
-        new = [scene for scene in dict.fromkeys(scenes) if scene not in known]
-        known.update(zip(new, draw(new), strict=True))
-        return [known[scene] for scene in scenes]
-
-    return remember
-
-
 def drawn_trial(number: int, tools: DrawnTools) -> Trial:
     """Return what every metric says of one drawn tale, clean, damaged and changed."""
     tale, scorers = drawn_tale(number), tools.scorers
-    draw = remembered(partial(tools.drawer.draw, number))
+    draw = NotingDraw(partial(tools.drawer.draw, number))
     pictures = draw(tale.scenes)
     clean, facets = features_of(pictures, scorers), concept_subspaces(scorers.encoder, "zh")
     told, bare = (
@@ -213,13 +209,13 @@ def drawn_trial(number: int, tools: DrawnTools) -> Trial:
         for looks in (True, False)
     )
     hit = {name: random.Random(f"{name} {number}").sample(range(PANELS), PANELS) for name in DRAWN_DAMAGES}
-    made: dict[str, Callable[[], list[Picture]]] = {
-        UNDERCOOKED: partial(tools.drawer.draw, number, tale.scenes, TOO_FEW)
-    }
-    for name, damage in DRAWN_DAMAGES.items():
-        if damage.twins:
-            made[name] = partial(damage.twins, tale, pictures, random.Random(f"{name} {number}"), draw)
-    twins = {name: features_of(make(), scorers) for name, make in made.items()}
+    made: dict[str, Twins] = {name: damage.twins for name, damage in DRAWN_DAMAGES.items() if damage.twins}
+    made[UNDERCOOKED] = lambda *_: tools.drawer.draw(number, tale.scenes, TOO_FEW)
+    twins, shown = {}, [ShownScenes(tale.scenes, clean.embeddings)]
+    for name, twin in {**made, OTHER_DEED: other_deed}.items():
+        twins[name] = features_of(twin(tale, pictures, random.Random(f"{name} {number}"), draw), scorers)
+        if name in SWAPS:
+            shown.append(ShownScenes(draw.last, twins[name].embeddings))
     twins[UNTOLD] = twins["identity-near"]
     damaged = {
         (name, severity): values
@@ -232,5 +228,5 @@ def drawn_trial(number: int, tools: DrawnTools) -> Trial:
         RESIZED: values_of(features_of([resized(picture) for picture in pictures], scorers), told),
         OTHER_SEED: values_of(features_of(tools.drawer.draw(number + 1, tale.scenes), scorers), told),
     }
-    readings = attribute_readings(number, tale, texts_of(tale), draw, scorers.encoder)
+    readings = attribute_readings(tale, texts_of(tale), shown, scorers.encoder)
     return Trial(values_of(clean, told), damaged, changed, hit, {UNTOLD: values_of(clean, bare)}, readings)

@@ -15,7 +15,15 @@ from eval.metrics.story_facts import StoryFacts
 from eval.scorers.load import Scorers
 from eval.scorers.protocols import LetterReader
 from eval.scoring.letters import covered
-from eval.validation.attribute_readings import AttributeReading, attribute_readings
+from eval.validation.attribute_readings import (
+    OTHER_DEED,
+    SWAPS,
+    AttributeReading,
+    NotingDraw,
+    ShownScenes,
+    attribute_readings,
+    other_deed,
+)
 from eval.validation.corruptions import CHANGES, DAMAGES, SEVERITIES, Picture, rendered, resized
 from kit.images.copies import look_at
 from kit.story.story import PANELS
@@ -56,17 +64,22 @@ def trial(number: int, tools: Scorers) -> Trial:
     told = told_of_scenes(tale.scenes, tale.texts(), tools, facets)
     damaged: dict[tuple[str, int], Values] = {}
     hit = {}
+    draw, shown = NotingDraw(rendered), [ShownScenes(tale.scenes, clean.embeddings)]
     for name, damage in DAMAGES.items():
         rng = random.Random(f"{name} {number}")
         hit[name] = rng.sample(range(PANELS), PANELS)
-        twins = features_of(damage.twins(tale, pictures, rng, rendered), tools) if damage.twins else None
+        twins = features_of(damage.twins(tale, pictures, rng, draw), tools) if damage.twins else None
+        if twins and name in SWAPS:
+            shown.append(ShownScenes(draw.last, twins.embeddings))
         damaged |= {(name, n): one for n, one in by_severity(clean, twins, hit[name], told).items()}
     changed = {RESIZED: values_of(features_of([resized(picture) for picture in pictures], tools), told)}
     for name, change in CHANGES.items():
         other = change(tale, random.Random(f"{name} {number}"))
         told_other = told_of_scenes(other.scenes, other.texts(), tools, facets)
         changed[name] = values_of(features_of(rendered(other.scenes), tools), told_other)
-    readings = attribute_readings(number, tale, tale.texts(), rendered, tools.encoder)
+    others = other_deed(tale, pictures, random.Random(f"{OTHER_DEED} {number}"), draw)
+    shown.append(ShownScenes(draw.last, tools.encoder.pictures(others)))
+    readings = attribute_readings(tale, tale.texts(), shown, tools.encoder)
     return Trial(values_of(clean, told), damaged, changed, hit, {}, readings)
 
 

@@ -3,13 +3,14 @@ import random
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import tomli_w
 from command import refused, said, tell
 from PIL import Image
 
-from eval.casting.cast import CastRequest, cast
+from eval.casting.cast import CastRequest, above_floor, cast
 from eval.casting.selection import read_selections, seeds_cast
 from eval.scorers.calibration import calibration_of
 from eval.scoring.measure import measure
@@ -236,14 +237,24 @@ def with_floor(tools, floor):
     return replace(tools, calibration=known.model_copy(update={"aesthetic_floor": floor}))
 
 
-def test_a_picture_below_the_floor_is_chosen_by_hand_alone(run, tools):
-    """Wrong pictures are blurred; without a floor a set of seed 0 in panel 3 can be asked for and found."""
+@pytest.mark.parametrize(
+    ("floor", "left"),
+    [
+        (None, [[0, 1], [2, 3], [4, 5]]),
+        (0.0, [[0, 1], [2, 3], [4, 5]]),
+        (5.0, [[1], [2, 3], [4, 5]]),
+        (99.0, [[0, 1], [2, 3], [4, 5]]),
+    ],
+)
+def test_a_picture_below_the_floor_is_left_out_where_the_panel_has_others(floor, left):
+    pool = SimpleNamespace(floor=floor, choices=SimpleNamespace(aesthetic=[2.0, 7.0, 5.0, 6.0, 1.0, 2.0]))
+    assert above_floor(pool, [[0, 1], [2, 3], [4, 5]]) == left
+
+
+def test_a_floor_that_no_set_of_different_pictures_is_above_decides_nothing(run, tools):
+    """Seed 2 is one picture throughout: a floor that leaves it alone leaves no set."""
     points = measure(run, tools).aesthetic
-    row = next(row for row in run.rows() if (row.seed, row.panel) == (0, BROKEN[0]))
-    floor = points[row.sha256] + 0.01
-    ban = replace(BASE, ban=frozenset({(BROKEN[0], 1), (BROKEN[0], 2)}))
-    assert cast(run, ban, with_floor(tools, 0.0)).selections[0].seeds[BROKEN[0] - 1] == 0
-    with pytest.raises(ScoreError, match=rf"every picture of panel {BROKEN[0]} scores below .*more seeds"):
-        cast(run, ban, with_floor(tools, floor))
-    kept = replace(BASE, keep={BROKEN[0]: 0})
-    assert cast(run, kept, with_floor(tools, floor)).selections[0].seeds[BROKEN[0] - 1] == 0
+    (chosen,) = cast(run, BASE, tools).selections
+    highest = max(points[row.sha256] for row in run.rows() if row.seed == 2)
+    for floor in (highest - 1e-6, 99.0):
+        assert cast(run, BASE, with_floor(tools, floor)).selections[0].seeds == chosen.seeds

@@ -8,7 +8,10 @@ import pytest
 
 from eval.scorers.clip import ClipEncoder
 from eval.validation.attribute_readings import (
+    SWAPS,
     AttributeReading,
+    NotingDraw,
+    ShownScenes,
     attribute_readings,
     attribute_rows,
     other_deed,
@@ -21,8 +24,12 @@ from kit.world.tale import sample_tale
 
 def test_on_renders_missing_attributes_are_found_and_shown_ones_are_not_said_to_be_missing() -> None:
     """Of one tale: a girl or a cat, in pictures of its words and of others; thresholds far from both."""
-    tale = sample_tale(0)
-    readings = attribute_readings(0, tale, tale.texts(), rendered, ClipEncoder.load("mini"))
+    tale, encoder, draw = sample_tale(0), ClipEncoder.load("mini"), NotingDraw(rendered)
+    shown = []
+    for swap in (lambda tale, *_: draw(tale.scenes), *SWAPS.values()):
+        pictures = swap(tale, [], random.Random(0), draw)
+        shown.append(ShownScenes(draw.last, encoder.pictures(pictures)))
+    readings = attribute_readings(tale, tale.texts(), shown, encoder)
     rows = {row.attribute: row for row in attribute_rows(readings, {"hair": -0.05, "place": -0.05})}
     assert rows["place"].missing == 8
     assert rows["place"].shown == 40

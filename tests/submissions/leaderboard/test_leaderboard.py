@@ -71,7 +71,7 @@ def test_of_twenty_bundles_ten_are_ranked_and_ten_named_with_reasons(hand_in):
     totals = [one.total for one in board.standings]
     assert totals == sorted(totals, reverse=True)
     assert np.mean(totals) == pytest.approx(0, abs=1e-5)
-    assert list(board_lines(board))[-1] == "10 ranked, 10 named with reasons"
+    assert list(board_lines(board))[-2] == "10 ranked, 10 named with reasons"
     assert len(rows_of(board)) == 20
 
 
@@ -158,7 +158,8 @@ def test_the_command_ranks_with_the_embedded_instruments_and_says_so(hand_in, tm
         assert "out is being drawn by process" in refused("leaderboard", *paths, "--out", tmp_path / "out")
     lines = said("leaderboard", *paths, "--rules", easy, "--out", tmp_path / "out").splitlines()
     assert lines[0].split() == ["rank", "team", "title", "score", "notes"]
-    assert lines[-1] == "2 ranked, 1 named with reasons"
+    assert lines[-2] == "2 ranked, 1 named with reasons"
+    assert lines[-1].startswith("note    calibrated on ")
     assert set(tree(tmp_path / "out")) == {"leaderboard.csv", "leaderboard.html"}
     page = (tmp_path / "out" / "leaderboard.html").read_text(encoding="utf-8")
     assert sentences("zh")["embedded_title"] in page
