@@ -19,8 +19,8 @@ from eval.scorers.load import Scorers, load_scorers
 from eval.scorers.protocols import Metric, Stamp
 from eval.validation.attribute_readings import AttributeReading
 from eval.validation.calibrate import CalibrationSample, believed_of, calibrate, calibration_sample
-from eval.validation.drawn import DrawnTools, SceneDrawer
-from eval.validation.validate import validate_drawn
+from eval.validation.drawn import DRAWN_DAMAGES, DrawnTools, SceneDrawer, drawn_trial
+from eval.validation.validate import LOCKED_DRAWN, judge, validate_drawn
 from kit.generation.multi_gpu import load_painter
 from tests.benchmarks.gate import write_predictor
 
@@ -106,8 +106,12 @@ def _lot(data: bytes) -> NDArray[np.float32]:
 
 def test_a_calibration_of_scores_by_lot_believes_nothing() -> None:
     dice, drawer = Dice(), SceneDrawer(Sketcher(), "mini", steps=5)
-    found = validate_drawn(DrawnTools(Scorers(aesthetic=dice, encoder=dice), drawer), 2).calibration
-    assert found is not None
+    tools = DrawnTools(Scorers(aesthetic=dice, encoder=dice), drawer)
+    seen = judge([drawn_trial(LOCKED_DRAWN, tools)] * 2, drawer.how, "dice", DRAWN_DAMAGES)
+    beaten: dict[str, dict[str, float]] = {}
+    for row in seen.damages:
+        beaten.setdefault(row.metric, {})[row.damage] = row.paired
+    found = calibrate([calibration_sample(0, tools)], beaten, tools.scorers, drawer.how)
     assert (found.believed, found.aesthetic_floor, found.attributes) == ((), None, {})
     assert found.encoder_sha256 == "d" * 64
     assert found.pictures == "drawn by the embedded base in 5 steps of 256 pixels"
