@@ -82,11 +82,7 @@ def _one_of(
     low = simplified(prompt)
     named = [text for text, pattern in known.items() if pattern.search(low)]
     if len(named) == 1:
-        yield ToldAttribute(panel, name, named[0], _first(named[0], known))
-
-
-def _first(told: str, texts: Iterator[str] | Mapping[str, object]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys((told, *texts)))
+        yield ToldAttribute(panel, name, named[0], tuple(dict.fromkeys((named[0], *known))))
 
 
 @lru_cache
