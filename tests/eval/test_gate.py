@@ -4,12 +4,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from calibrations import made_calibration
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
 from eval.gate import gate
-from eval.scorers.calibration import Calibration
 from eval.scorers.protocols import Metric, Stamp
 from eval.validation.corruptions import rendered, resized
 from kit.errors import ScoreError
@@ -221,14 +221,7 @@ def test_large_pictures_are_not_all_held_at_once(tmp_path: Path, monkeypatch: py
 def test_a_picture_below_the_calibrated_floor_is_named_and_still_counts(tmp_path: Path) -> None:
     for name, score in (("1.png", 7), ("2.png", 2), ("3.png", 8)):
         save(tmp_path / name, score)
-    known = Calibration(
-        weights="fake",
-        encoder_sha256="e" * 64,
-        aesthetic_sha256="b" * 64,
-        pictures="striped",
-        stories=1,
-        aesthetic_floor=4.5,
-    )
+    known = made_calibration(aesthetic_floor=4.5)
     found = gate(tmp_path, Brightness(), calibration=known)
     assert found.mean == pytest.approx(17 / 3, abs=0.01)
     assert found.faults == ("2.png: scores 2.00, below 4.5: fog, noise or an unfinished picture scores so",)

@@ -5,10 +5,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from calibrations import made_calibration
 from stripes import fill, new_run, png, put_panel, story_of, stripe_scorers, striped
 
 from eval.scorers.aesthetic import AestheticScorer
-from eval.scorers.calibration import Calibration, calibration_bytes, calibration_of
+from eval.scorers.calibration import calibration_bytes, calibration_of
 from eval.scorers.load import Scorers
 from eval.scoring.records import read_summary
 from eval.scoring.score import score, scorers_of
@@ -145,15 +146,7 @@ def test_weights_without_a_calibration_name_nothing_and_say_so(tmp_path: Path) -
 
 
 def calibrated(floor: float) -> Scorers:
-    found = Calibration(
-        weights="fake",
-        encoder_sha256="c" * 64,
-        aesthetic_sha256="b" * 64,
-        pictures="striped",
-        stories=1,
-        believed=("aesthetic",),
-        aesthetic_floor=floor,
-    )
+    found = made_calibration(believed=("aesthetic",), aesthetic_floor=floor)
     return replace(stripe_scorers(), calibration=found)
 
 
