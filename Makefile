@@ -7,7 +7,7 @@ READY := $(VENV)/ready
 export OMP_NUM_THREADS ?= 2
 export HF_HUB_OFFLINE := 1
 
-.PHONY: demo test check bench clean
+.PHONY: demo test check messages bench clean
 
 demo: $(READY)
 	$(BIN)/storykit demo --out runs/demo
@@ -22,6 +22,10 @@ check: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# puts what the code says into the catalogue of translations, and takes out what it says no more
+messages: $(READY)
+	$(BIN)/python -m tests.support.catalogue
 
 bench: $(READY)
 	$(BIN)/python -m tests.benchmarks.speed

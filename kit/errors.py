@@ -11,10 +11,13 @@ StorykitError
 ├── PublishError      a hub that cannot be reached, refuses, or does not hold what was sent
 └── TrainError        a training that cannot start or go on
 
-A message says what must hold, what we got, and where it helps what to do.
+A message says what must hold, what we got, and where it helps what to do. It is told in the reader's
+language; its id and values are the same in each.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+
+from kit.messages import Message, joined, tr
 
 MOST_FAULTS = 20
 """Faults of a file that its error tells."""
@@ -35,6 +38,22 @@ def printable(text: str) -> str:
 class StorykitError(Exception):
     """An error of ours: shown as one line, exit code 1. Its text does nothing to a terminal."""
 
+    @property
+    def message(self) -> Message:
+        """What is wrong, in the reader's language and in English."""
+        told = self.args[0] if self.args else ""
+        return told if isinstance(told, Message) else Message(str(told), "{text}", {"text": told}, str(told))
+
+    @property
+    def id(self) -> str:
+        """The message's template, the same in every language."""
+        return self.message.id
+
+    @property
+    def values(self) -> Mapping[str, object]:
+        """What stands in the template's braces, by name."""
+        return self.message.values
+
     def __str__(self) -> str:
         return printable(" ".join(super().__str__().splitlines()))
 
@@ -48,8 +67,8 @@ class InputError(StorykitError):
         self.faults = tuple(faults)
         shown = [one if len(one) <= LONGEST else f"{one[:LONGEST]}..." for one in self.faults[:MOST_FAULTS]]
         more = len(self.faults) - MOST_FAULTS
-        last = [f"and {more:,} more faults"] if more > 0 else []
-        super().__init__(f"{source}: " + "; ".join([*shown, *last]))
+        last = [tr("and {more:,} more faults", more=more)] if more > 0 else []
+        super().__init__(tr("{source}: {faults}", source=source, faults=joined([*shown, *last])))
 
 
 class WeightsError(StorykitError):

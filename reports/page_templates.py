@@ -14,7 +14,7 @@ from markupsafe import Markup
 
 from eval.metrics.registry import METRICS
 from eval.scorers.protocols import Metric
-from kit.story.story import Language
+from kit.messages import Language
 
 _NESTED = 3
 """How deep fields within fields are translated: a place, its problem, and what that quotes."""

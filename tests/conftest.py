@@ -1,8 +1,12 @@
-"""What holds for every test: a slow machine is no fault, mosaics are small, and the longest come first."""
+"""What holds for every test: English, a slow machine is no fault, small mosaics, the longest come first."""
+
+import os
 
 import pytest
 import small_mosaics  # noqa: F401
 from hypothesis import HealthCheck, settings
+
+os.environ["STORYKIT_LANG"] = "en"  # whoever runs the tests, and whatever they start
 
 settings.register_profile("storykit", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("storykit")

@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 
 from eval.scorers.calibration import AttributeName
 from eval.scorers.protocols import Encoder
+from kit.messages import Language
 from kit.story.lexicon import COLOUR, any_of, simplified
 from kit.story.lint.appearances import Appearance, read_story
 from kit.story.lint.looks import looks_of
-from kit.story.story import Language, Story
+from kit.story.story import Story
 from kit.world import words
 from kit.world.scene import CLOTHES, FUR, HAIR, PEOPLE, Colour, Kind, Pose
 

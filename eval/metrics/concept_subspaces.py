@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from eval.metrics.consistency import auc, leave_one_out, similarity
 from eval.scorers.protocols import Encoder
 from kit.errors import ScoreError
-from kit.story.story import Language
+from kit.messages import Language
 
 Rows = NDArray[np.float64]
 WORDS = Path(__file__).parent / "words.toml"

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from eval.metrics.formulas import FORMULAS, Formula
 from eval.scorers.protocols import Direction, Encoder, LetterReader, Metric, Scorer
-from kit.story.story import Language
+from kit.messages import Language
 
 Needs = Literal["story", "words", "texts", "aesthetic", "pictures", "letters"]
 """What a metric is found from: the story's facts, the words of a role, the panels' texts, the predictor's

@@ -19,6 +19,7 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from kit.errors import InputError
 from kit.files.documents import read_text, read_toml
+from kit.messages import Language
 from kit.story.foreign_syntax import foreign_marks
 
 PANELS = 8
@@ -30,8 +31,6 @@ MOST_SHOWN = 20
 Role = Literal["style", "subject", "action", "place", "detail", "unknown"]
 """What a clause is about; orders move clauses by it."""
 
-Language = Literal["zh", "en"]
-"""The language of the prompts; it chooses the comma between clauses."""
 
 Place = tuple[int | str, ...]
 """Where in the document a value stands: keys and positions, from 0."""

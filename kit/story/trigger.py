@@ -4,8 +4,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from kit.messages import Language
 from kit.story.prompt import COMMAS
-from kit.story.story import Language, language_of
+from kit.story.story import language_of
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

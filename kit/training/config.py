@@ -18,7 +18,7 @@ from kit.experiment.fields import (
 )
 from kit.experiment.tables import ScoreTable
 from kit.files.documents import read_toml
-from kit.story.story import Language
+from kit.messages import Language
 
 Share = Annotated[Number, Field(ge=0, lt=1)]
 Positive = Annotated[Number, Field(gt=0)]

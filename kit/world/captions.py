@@ -4,9 +4,9 @@ import random
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
+from kit.messages import Language
 from kit.world import words
 from kit.world.scene import ALWAYS_NIGHT, PEOPLE, Character, Colour, Place, Scene
-from kit.world.words import Language
 
 Role = Literal["style", "subject", "action", "place", "detail"]
 SENTENCE_SHARE = 0.3

@@ -3,7 +3,8 @@
 import random
 from dataclasses import dataclass, replace
 
-from kit.story.story import PANELS, Language
+from kit.messages import Language
+from kit.story.story import PANELS
 from kit.world import words
 from kit.world.captions import action_text, subject_text
 from kit.world.scene import (

@@ -1,7 +1,6 @@
 """The words for everything in the drawn world, in Chinese and English, with the synonyms people write."""
 
-from typing import Literal
-
+from kit.messages import Language
 from kit.world.scene import (
     Colour,
     Degradation,
@@ -16,7 +15,6 @@ from kit.world.scene import (
     Time,
 )
 
-Language = Literal["zh", "en"]
 Words = tuple[str, ...]
 
 KINDS: dict[Language, dict[Kind, Words]] = {

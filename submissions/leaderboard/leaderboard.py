@@ -10,8 +10,8 @@ from eval.scorers.calibration import Calibration
 from eval.scorers.load import Scorers
 from eval.scorers.protocols import Stamp
 from kit.errors import BundleError, ScoreError, printable
+from kit.messages import Language
 from kit.progress import Progress
-from kit.story.story import Language
 from submissions.bundle.bundle import Bundle
 from submissions.bundle.manifest import Manifest
 from submissions.contest.rules import Rules, load_rules

@@ -12,7 +12,7 @@ from eval.metrics.registry import METRICS, judgeable
 from eval.metrics.story_facts import StoryFacts
 from eval.scorers.protocols import Encoder
 from kit.errors import InputError, ScoreError
-from kit.story.story import Language
+from kit.messages import Language
 from submissions.contest.rules import Rules
 from submissions.leaderboard.scored_entry import ScoredEntry
 

@@ -10,7 +10,7 @@ from rich.cells import cell_len, set_cell_size
 from eval.scorers.calibration import said_of
 from kit.errors import printable
 from kit.files.encodings import csv_bytes
-from kit.story.story import Language
+from kit.messages import Language
 from reports.page_templates import template_text
 from submissions.leaderboard.leaderboard import Board, Unranked
 from submissions.leaderboard.likeness import DuplicatePanels

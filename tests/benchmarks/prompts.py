@@ -4,11 +4,11 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from kit.messages import Language
 from kit.story.prompt import COMMAS
 from kit.world import words
 from kit.world.captions import action_text
 from kit.world.scene import ALWAYS_NIGHT, PEOPLE, Character, Scene, is_held_out, sample_scene
-from kit.world.words import Language
 
 NEGATIVE = "丑陋，变形，嘈杂，模糊，低对比度"
 """The negative prompt of the contest's baseline, its five words of damage."""

@@ -9,10 +9,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from kit.messages import Language
 from kit.world import words
 from kit.world.captions import subject_text
 from kit.world.scene import ALWAYS_NIGHT, ANIMALS, CLOTHES, FUR, HAIR, PEOPLE, Character, Kind, Scene
-from kit.world.words import Language, Words
+from kit.world.words import Words
 
 WEIGHTS: Mapping[str, float] = {
     "kind": 3.0,
@@ -144,7 +145,7 @@ def name_loss(pictures: Tensor, names: Tensor, truths: Tensor, scale: Tensor) ->
     return wrong / (held > 0).sum().clamp(min=1)
 
 
-LANGUAGES: tuple[words.Language, ...] = ("zh", "en")
+LANGUAGES: tuple[Language, ...] = ("zh", "en")
 _BREAK = re.compile(r"[，、,;；。.]\s*")
 _HAN = re.compile(r"[\u4e00-\u9fff]")
 

@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
 from kit.errors import TrainError
+from kit.messages import Language
 from kit.world import words
 from kit.world.captions import caption
 from kit.world.render import render
 from kit.world.scene import DEGRADATIONS, STYLES, Scene, Style, is_held_out, sample_scene
-from kit.world.words import Language
 
 PER_SHARD = 500
 """Pictures in a shard, unless told otherwise; shards of one training have one size."""

@@ -3,10 +3,11 @@
 import re
 from collections.abc import Mapping, Sequence, Set
 
+from kit.messages import Language
 from kit.story import lexicon
 from kit.story.lexicon import SORT_OF, figures_in, simplified
 from kit.story.lint.looks import Trait
-from kit.story.story import Language, language_of
+from kit.story.story import language_of
 
 _HAIR, _GARMENT = re.compile(lexicon.HAIR), re.compile(lexicon.GARMENT)
 _COLOURED_HAIR = re.compile(

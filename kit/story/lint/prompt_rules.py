@@ -6,12 +6,13 @@ from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 
+from kit.messages import Language
 from kit.story.lint.appearances import Appearance, Reading
 from kit.story.lint.figure_rules import shown_as
 from kit.story.lint.finding import Finding
 from kit.story.lint.pieces import Piece, styles_inside, styles_of, without_styles
 from kit.story.prompt import COMMAS
-from kit.story.story import PANELS, Language, language_of
+from kit.story.story import PANELS, language_of
 
 MOST_TOKENS = 254
 """Of a prompt that the text encoder reads; two more open it."""

@@ -4,8 +4,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from kit.messages import Language
 from kit.story.lexicon import figures_in, simplified
-from kit.story.story import Language, Role
+from kit.story.story import Role
 from kit.story.structure.clause_words import clause_words, figure_of, tells_clothes
 
 _PIECE = re.compile(

@@ -4,9 +4,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from kit.messages import Language
 from kit.story.importing.foreign_story import ForeignPanel, ForeignStory
 from kit.story.prompt import COMMAS, prompt_of
-from kit.story.story import PANELS, Language, Story
+from kit.story.story import PANELS, Story
 from kit.story.structure.clauses import (
     RoledClause,
     comma_clauses,

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from paths import GOLDENS
 
+from kit.messages import Language
 from kit.world import words
 from kit.world.captions import CaptionClause, Role, caption, describe, join, subject_text
 from kit.world.scene import (
@@ -30,7 +31,7 @@ from kit.world.scene import (
     Time,
     sample_scene,
 )
-from kit.world.words import Language, Words
+from kit.world.words import Words
 
 GOLDEN = GOLDENS / "captions.txt"
 LANGUAGES: tuple[Language, ...] = ("zh", "en")

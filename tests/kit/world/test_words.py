@@ -2,9 +2,9 @@ from typing import get_args
 
 import pytest
 
+from kit.messages import Language
 from kit.world import words
 from kit.world.scene import PLACES, Pose
-from kit.world.words import Language
 
 
 @pytest.mark.parametrize("language", get_args(Language))

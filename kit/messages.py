@@ -1,0 +1,128 @@
+"""Sentences that people read, in their language: templates with named values, from gettext's catalogue.
+
+The language is STORYKIT_LANG where it is set, else that of the locale: LANGUAGE, LC_ALL, LC_MESSAGES or LANG.
+Templates are English and are the ids of the catalogue in `kit/locale`.
+"""
+
+import gettext
+import os
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal, get_args
+
+Language = Literal["zh", "en"]
+
+OWN_VARIABLE = "STORYKIT_LANG"
+_LOCALE_VARIABLES = ("LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG")
+LOCALE = Path(__file__).parent / "locale"
+DOMAIN = "storykit"
+
+
+class Message(str):
+    """A sentence in the reader's language that still knows what it says.
+
+    It is text like any other; what it is made of does not depend on the language.
+    """
+
+    __slots__ = ("english", "id", "values")
+
+    id: str
+    """The English template, which is the catalogue's id."""
+    values: Mapping[str, object]
+    """What stands in the template's braces, by name."""
+    english: str
+    """The sentence in English, for files and JSON."""
+
+    def __new__(cls, shown: str, template: str, values: Mapping[str, object], english: str) -> "Message":
+        """Return a sentence; `tr`, `trn` and `joined` make them."""
+        made = super().__new__(cls, shown)
+        made.id, made.values, made.english = template, values, english
+        return made
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return Message, (str(self), self.id, self.values, self.english)
+
+
+def tr(template: str, /, **values: object) -> Message:
+    """Return a sentence in the reader's language.
+
+    Args:
+        template: the sentence in English, `{name}` where a value stands, with a format where one is needed.
+        values: what stands there; sentences among them are told in the same language.
+
+    >>> sentence = tr("{file} has {count:,} faults", file="a.toml", count=1200)
+    >>> sentence.english, sentence.values["file"]
+    ('a.toml has 1,200 faults', 'a.toml')
+    """
+    return _filled(template, _looked_up(template), values)
+
+
+def trn(one: str, many: str, n: int, /, **values: object) -> Message:
+    """Return a sentence about a number of things, `{n}`: English has a form for one, Chinese has not.
+
+    >>> trn("{n} fault", "{n} faults", 2).english
+    '2 faults'
+    """
+    template = one if n == 1 else many
+    found = _catalogue(reader_language()).ngettext(one, many, n)
+    return _filled(template, found, {"n": n, **values})
+
+
+def mark(template: str) -> str:
+    """Return a template as it is: it goes into the catalogue, and is translated where `tr` is given it."""
+    return template
+
+
+def joined(parts: Iterable[str], by: str = "; ") -> Message:
+    """Return sentences one after the other.
+
+    >>> joined(["is empty", tr("is lost")]).english
+    'is empty; is lost'
+    """
+    told = list(parts)
+    values = {str(number): part for number, part in enumerate(told)}
+    return Message(by.join(told), by, values, by.join(map(in_english, told)))
+
+
+def in_english(text: str) -> str:
+    """Return a sentence in English, any other text as it is: what files and JSON hold."""
+    return text.english if isinstance(text, Message) else text
+
+
+def reader_language() -> Language:
+    """Return the language in which the reader is told things; English where none is asked for."""
+    return asked_language() or "en"
+
+
+def asked_language() -> Language | None:
+    """Return the language that the reader asks for; None where the locale says none, as C and POSIX do."""
+    told = [os.environ.get(name, "") for name in (OWN_VARIABLE, *_LOCALE_VARIABLES)]
+    return _language_of(next(filter(None, told), ""))
+
+
+@lru_cache
+def _language_of(locale: str) -> Language | None:
+    """Return the first of ours that a locale names: `zh_CN.UTF-8`, `en`, or several with colons between.
+
+    >>> _language_of("zh_CN.UTF-8"), _language_of("fr:zh"), _language_of("C.UTF-8")
+    ('zh', 'zh', None)
+    """
+    first = (one.strip().lower().replace("-", "_").partition("_")[0] for one in locale.split(":"))
+    return next((known for one in first for known in get_args(Language) if one == known), None)
+
+
+@lru_cache
+def _catalogue(language: Language) -> gettext.NullTranslations:
+    if language == "en":
+        return gettext.NullTranslations()
+    return gettext.translation(DOMAIN, LOCALE, [language])
+
+
+def _looked_up(template: str) -> str:
+    return _catalogue(reader_language()).gettext(template)
+
+
+def _filled(template: str, found: str, values: Mapping[str, object]) -> Message:
+    plain = {name: in_english(value) if isinstance(value, str) else value for name, value in values.items()}
+    return Message(found.format(**values), template, values, template.format(**plain))

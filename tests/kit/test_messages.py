@@ -1,0 +1,83 @@
+import pickle
+
+import pytest
+
+from kit.errors import InputError, RunError
+from kit.messages import asked_language, in_english, joined, tr, trn
+
+LOCALES = ("STORYKIT_LANG", "LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG")
+
+
+@pytest.fixture
+def chinese(monkeypatch):
+    monkeypatch.setenv("STORYKIT_LANG", "zh")
+
+
+def test_a_sentence_is_told_in_chinese_and_still_known_in_english(chinese):
+    told = tr("and {more:,} more faults", more=1200)
+    assert told != told.english == "and 1,200 more faults"
+    assert "1,200" in told
+    assert told.id == "and {more:,} more faults"
+    assert told.values == {"more": 1200}
+
+
+def test_sentences_within_sentences_are_told_in_the_same_language(chinese):
+    inner = tr("and {more:,} more faults", more=2)
+    outer = joined([tr("{source}: {faults}", source="a.toml", faults=inner), "as it is"])
+    assert outer.english == "a.toml: and 2 more faults; as it is"
+    assert str(inner) in outer
+
+
+def test_a_sentence_without_a_translation_stays_english(chinese):
+    assert tr("no such sentence {n}", n=1) == "no such sentence 1"
+
+
+@pytest.mark.parametrize(("n", "told"), [(0, "0 blots"), (1, "1 blot"), (2, "2 blots")])
+def test_english_has_a_form_for_one(n, told):
+    assert trn("{n} blot", "{n} blots", n) == told
+
+
+def test_a_sentence_crosses_to_another_process_whole(chinese):
+    told = pickle.loads(pickle.dumps(tr("and {more:,} more faults", more=3)))
+    assert in_english(told) == "and 3 more faults"
+    assert told != told.english
+
+
+def test_an_error_says_the_same_in_every_language_to_a_program(monkeypatch):
+    def error() -> InputError:
+        return InputError("a.toml", [f"fault {n}" for n in range(30)])
+
+    english = error()
+    monkeypatch.setenv("STORYKIT_LANG", "zh")
+    assert error().id == english.id == "{source}: {faults}"
+    assert error().values["source"] == "a.toml"
+    assert error().message.english == str(english)
+    assert str(error()) != str(english)
+
+
+def test_an_error_of_plain_words_has_them_for_its_value():
+    assert RunError("is {gone}").message == "is {gone}"
+    assert RunError("is {gone}").values == {"text": "is {gone}"}
+
+
+@pytest.mark.parametrize(
+    ("variables", "language"),
+    [
+        ({"STORYKIT_LANG": "zh", "LANG": "en_US.UTF-8"}, "zh"),
+        ({"STORYKIT_LANG": "en", "LANG": "zh_CN.UTF-8"}, "en"),
+        ({"LANG": "zh_CN.UTF-8"}, "zh"),
+        ({"LANG": "zh-TW"}, "zh"),
+        ({"LANGUAGE": "zh_CN:en", "LANG": "en_US.UTF-8"}, "zh"),
+        ({"LANGUAGE": "fr:zh", "LANG": "C"}, "zh"),
+        ({"LC_ALL": "C.UTF-8", "LANG": "zh_CN.UTF-8"}, None),
+        ({"LANG": "fr_FR.UTF-8"}, None),
+        ({"STORYKIT_LANG": ""}, None),
+        ({}, None),
+    ],
+)
+def test_the_language_is_our_variable_else_the_locale(variables, language, monkeypatch):
+    for name in LOCALES:
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert asked_language() == language
