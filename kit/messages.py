@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 Language = Literal["zh", "en"]
 
@@ -49,7 +49,7 @@ def tr(template: str, /, **values: object) -> Message:
 
     Args:
         template: the sentence in English, `{name}` where a value stands, with a format where one is needed.
-        values: what stands there; sentences among them are told in the same language.
+        values: what stands there; sentences and errors among them are told in the same language.
 
     >>> sentence = tr("{file} has {count:,} faults", file="a.toml", count=1200)
     >>> sentence.english, sentence.values["file"]
@@ -69,25 +69,57 @@ def trn(one: str, many: str, n: int, /, **values: object) -> Message:
     return _filled(template, found, {"n": n, **values})
 
 
+def ptr(context: str, template: str, /, **values: object) -> Message:
+    """Return a sentence as `tr` does; the context tells apart what is one in English and two in Chinese."""
+    return ptold(reader_language(), context, template, **values)
+
+
+def ptold(language: Language, context: str, template: str, /, **values: object) -> Message:
+    """Return a sentence as `ptr` does, in a language that need not be the reader's: that of a page."""
+    return _filled(template, _catalogue(language).pgettext(context, template), values)
+
+
 def mark(template: str) -> str:
     """Return a template as it is: it goes into the catalogue, and is translated where `tr` is given it."""
     return template
 
 
+_BETWEEN = (mark("; "), mark(", "), mark(" and "), mark(" or "))
+
+
 def joined(parts: Iterable[str], by: str = "; ") -> Message:
-    """Return sentences one after the other.
+    """Return sentences or names one after the other; what stands between them has a translation, too.
 
     >>> joined(["is empty", tr("is lost")]).english
     'is empty; is lost'
     """
     told = list(parts)
     values = {str(number): part for number, part in enumerate(told)}
-    return Message(by.join(told), by, values, by.join(map(in_english, told)))
+    return Message(_looked_up(by).join(told), by, values, by.join(map(in_english, told)))
 
 
 def in_english(text: str) -> str:
     """Return a sentence in English, any other text as it is: what files and JSON hold."""
     return text.english if isinstance(text, Message) else text
+
+
+def all_in_english(value: Any) -> Any:
+    """Return tables and lists with every sentence in them in English, however deep."""
+    if isinstance(value, Mapping):
+        return {in_english(key): all_in_english(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [all_in_english(inner) for inner in value]
+    return in_english(value)
+
+
+def said_by(error: BaseException) -> str:
+    """Return what an error says, a `Message` where it was given one: its text alone forgets the English.
+
+    >>> said_by(ValueError(tr("is empty"))).english
+    'is empty'
+    """
+    said = error.args[0] if error.args else ""
+    return said if isinstance(said, Message) else str(error)
 
 
 def reader_language() -> Language:
@@ -123,6 +155,9 @@ def _looked_up(template: str) -> str:
     return _catalogue(reader_language()).gettext(template)
 
 
-def _filled(template: str, found: str, values: Mapping[str, object]) -> Message:
+def _filled(template: str, found: str, given: Mapping[str, object]) -> Message:
+    values = {
+        name: said_by(value) if isinstance(value, BaseException) else value for name, value in given.items()
+    }
     plain = {name: in_english(value) if isinstance(value, str) else value for name, value in values.items()}
     return Message(found.format(**values), template, values, template.format(**plain))

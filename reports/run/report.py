@@ -18,6 +18,7 @@ from kit.errors import RunError
 from kit.experiment.run import FIGURES, PAGE, Run
 from kit.files.atomic_write import write_together
 from kit.files.folder_lock import lock_folder
+from kit.messages import tr
 from kit.story.prompt import prompt_of
 from kit.story.story import PANELS
 from kit.versions import installed_version
@@ -52,8 +53,11 @@ def write_report(run: Run) -> Path:
     """
     if not any(run.panel_path(*row.slot).is_file() for row in run.rows()):
         raise RunError(
-            f"{run.folder}: a report needs at least one panel, got none; "
-            f"draw them with `storykit generate EXPERIMENT --out {run.folder}`"
+            tr(
+                "{folder}: a report needs at least one panel, got none; draw them with `storykit "
+                "generate EXPERIMENT --out {folder}`",
+                folder=run.folder,
+            )
         )
     with lock_folder(run.folder, "reported"):
         page = Page(run)

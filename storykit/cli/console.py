@@ -11,6 +11,7 @@ from typer.core import TyperGroup
 
 from kit.did_you_mean import did_you_mean
 from kit.errors import printable
+from kit.messages import all_in_english
 
 ExperimentFile = Annotated[Path, typer.Argument(metavar="EXPERIMENT", help="The experiment's TOML file.")]
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="The run's folder.")]
@@ -34,7 +35,7 @@ def say_lines(text: str) -> None:
 
 def say_json(value: object) -> None:
     """Print a value as JSON, for machines; it does nothing to a terminal either."""
-    text = json.dumps(value, ensure_ascii=False, indent=1, default=_dumped)
+    text = json.dumps(all_in_english(value), ensure_ascii=False, indent=1, default=_dumped)
     shown = (one if one.isprintable() or one == "\n" else json.dumps(one)[1:-1] for one in text)
     typer.echo("".join(shown))
 
