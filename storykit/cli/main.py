@@ -9,13 +9,16 @@ import typer
 
 from kit.errors import BundleError, StorykitError
 from kit.library_warnings import hide_pynvml_warning, name_user
-from storykit.cli.console import CommandGroup, say
+from kit.messages import tr
 from storykit.cli.experiment import demo, download, generate, run
 from storykit.cli.groups.dataset import dataset_app
 from storykit.cli.groups.lora import lora_app
 from storykit.cli.groups.story import story_app
 from storykit.cli.pack import pack, publish
 from storykit.cli.scores import cast, compare, gate, metrics_app, report, score
+from storykit.cli.terminal.console import say
+from storykit.cli.terminal.help import Command
+from storykit.cli.terminal.usage_errors import CommandGroup
 from storykit.cli.train import train
 from storykit.cli.verify import leaderboard, reproduce, verify
 
@@ -55,7 +58,7 @@ for _command in (
     train,
     download,
 ):
-    app.command()(_command)
+    app.command(cls=Command)(_command)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -67,7 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         os.getcwd()
     except OSError:
-        _fail("the folder that you are in is gone: go to another one first, as with `cd ~`")
+        _fail(tr("the folder that you are in is gone: go to another one first, as with `cd ~`"))
     try:
         app(arguments, prog_name="storykit")
     except BundleError as error:
@@ -79,7 +82,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except SystemExit as end:
         if end.code != INTERRUPTED:
             raise
-        _fail("stopped; every file that is finished stays")
+        _fail(tr("stopped; every file that is finished stays"))
 
 
 def _read_names_as_utf_8() -> None:
@@ -100,7 +103,7 @@ def _lines(error: BundleError) -> list[str]:
 
 
 def _fail(reason: str, *more: str) -> NoReturn:
-    say(f"Error: {' '.join(reason.splitlines())}", err=True)
+    say(tr("Error: {reason}", reason=" ".join(reason.splitlines())), err=True)
     for line in more:
         say(f"  {line}", err=True)
     sys.exit(1)
