@@ -40,8 +40,12 @@ class Message(str):
         made.id, made.values, made.english = template, values, english
         return made
 
+    def __str__(self) -> str:
+        """Return itself, so that the text of an exception made of it still knows what it says."""
+        return self
+
     def __reduce__(self) -> tuple[object, ...]:
-        return Message, (str(self), self.id, self.values, self.english)
+        return Message, (str.__str__(self), self.id, self.values, self.english)
 
 
 def tr(template: str, /, **values: object) -> Message:
@@ -84,18 +88,20 @@ def mark(template: str) -> str:
     return template
 
 
-_BETWEEN = (mark("; "), mark(", "), mark(" and "), mark(" or "))
-
-
 def joined(parts: Iterable[str], by: str = "; ") -> Message:
-    """Return sentences or names one after the other; what stands between them has a translation, too.
+    """Return sentences one after the other.
+
+    Args:
+        parts: the sentences, or names.
+        by: what stands between them; of a mark that Chinese writes otherwise `tr(", ")` or `tr(" and ")`.
 
     >>> joined(["is empty", tr("is lost")]).english
     'is empty; is lost'
     """
     told = list(parts)
     values = {str(number): part for number, part in enumerate(told)}
-    return Message(_looked_up(by).join(told), by, values, by.join(map(in_english, told)))
+    between = in_english(by)
+    return Message(by.join(told), between, values, between.join(map(in_english, told)))
 
 
 def in_english(text: str) -> str:
@@ -110,16 +116,6 @@ def all_in_english(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [all_in_english(inner) for inner in value]
     return in_english(value)
-
-
-def said_by(error: BaseException) -> str:
-    """Return what an error says, a `Message` where it was given one: its text alone forgets the English.
-
-    >>> said_by(ValueError(tr("is empty"))).english
-    'is empty'
-    """
-    said = error.args[0] if error.args else ""
-    return said if isinstance(said, Message) else str(error)
 
 
 def reader_language() -> Language:
@@ -156,8 +152,6 @@ def _looked_up(template: str) -> str:
 
 
 def _filled(template: str, found: str, given: Mapping[str, object]) -> Message:
-    values = {
-        name: said_by(value) if isinstance(value, BaseException) else value for name, value in given.items()
-    }
+    values = {name: str(value) if isinstance(value, Exception) else value for name, value in given.items()}
     plain = {name: in_english(value) if isinstance(value, str) else value for name, value in values.items()}
     return Message(found.format(**values), template, values, template.format(**plain))

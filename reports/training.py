@@ -94,7 +94,8 @@ class CheckpointPreviews:
         except StorykitError as error:
             told = tr("{error}, or delete {folder} to draw the steps anew", error=error, folder=folder)
             dropped = [tr("steps that keep_last dropped are then gone")]
-            raise RunError(joined([told, *dropped] if self._training.learn.keep_last else [told])) from error
+            lost = dropped if self._training.learn.keep_last else []
+            raise RunError(joined([told, *lost], tr("; "))) from error
 
 
 def render_training_page(folder: Path, run: Run, looks: Sequence[CheckpointScores], best: int | None) -> str:

@@ -112,9 +112,10 @@ def _told(refused: Mapping[Place, str]) -> str:
         places.setdefault(reason, []).append(" ".join(place))
     if len(places) == 1 and len(refused) > 1:
         return tr("all {n} sets of panels: {reason}", n=len(refused), reason=next(iter(places)))
-    return joined(
+    told = (
         tr("{places}: {reason}", places=", ".join(named), reason=reason) for reason, named in places.items()
     )
+    return joined(told, tr("; "))
 
 
 _KINDS = {"candidate": mark("candidate"), "order": mark("order"), "story": mark("story")}
@@ -160,7 +161,7 @@ def _places(run: Run, wish: CastRequest) -> list[Place]:
         raise ScoreError(
             tr(
                 "a choice by hand is for one set of panels: name its {kinds}",
-                kinds=joined(open_ones, " and "),
+                kinds=joined(open_ones, tr(" and ")),
             )
         )
     return places

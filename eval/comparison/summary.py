@@ -51,7 +51,7 @@ def _counted(kind: Kind, n: int) -> Message:
 def _pairs_said(told: Comparison) -> Message:
     counts = {kind: len(_sides_of(told.comparisons, kind)) for kind in get_args(Kind)}
     *first, last = [_counted(kind, n) for kind, n in counts.items() if n]
-    return joined([joined(first, ", "), last], " and ") if first else last
+    return joined([joined(first, tr(", ")), last], tr(" and ")) if first else last
 
 
 def _sides_of(comparisons: tuple[Contrast, ...], kind: Kind) -> dict[tuple[object, ...], Contrast]:

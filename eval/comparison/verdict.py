@@ -113,14 +113,14 @@ def judged(contrast: Contrast, place: Place | None, unit: Unit, lower: bool = Fa
     known = replace(contrast, p_holm=place.p_holm if place else None, verdict=verdict)
     if verdict != "none":
         more = _more(known, place, unit) if verdict == "tied" and place else ()
-        said = joined([_finding(known, unit), *more, *_left_out(known), tr(CLAIMS[unit])])
+        said = joined([_finding(known, unit), *more, *_left_out(known), tr(CLAIMS[unit])], tr("; "))
     elif place is None:
         said = tr(
             "exploratory, no verdict: {finding}",
-            finding=joined([_exploratory(known, unit), *_left_out(known)]),
+            finding=joined([_exploratory(known, unit), *_left_out(known)], tr("; ")),
         )
     else:
-        lack = joined([_shortage(known, place, unit), *_left_out(known)])
+        lack = joined([_shortage(known, place, unit), *_left_out(known)], tr("; "))
         said = tr("no verdict on {sides}: {lack}", sides=_sides(known), lack=lack)
     return replace(known, reason=said)
 

@@ -54,7 +54,7 @@ def said_of(calibration: Calibration | None) -> str:
     floor = calibration.aesthetic_floor
     if floor is None:
         return seen
-    return joined([seen, tr("a panel below {floor:g} is damaged", floor=floor)])
+    return joined([seen, tr("a panel below {floor:g} is damaged", floor=floor)], tr("; "))
 
 
 def calibration_of(
@@ -82,7 +82,7 @@ def calibration_of(
         tr(
             "{path} is of other weights than {others}: {calibrate}",
             path=path,
-            others=joined(others, " and "),
+            others=joined(others, tr(" and ")),
             calibrate=tr(CALIBRATE),
         )
     )

@@ -10,7 +10,7 @@ from PIL import Image
 from kit.errors import ScoreError
 from kit.files.encodings import sha256_bytes
 from kit.images.decode import PANEL_FORMATS, PictureError, is_flat, open_picture, read_picture_file
-from kit.messages import said_by, tr
+from kit.messages import tr
 
 Status = Literal["ok", "missing", "damaged", "blank", "wrong-size"]
 
@@ -58,7 +58,7 @@ def read_panel(path: Path, sha256: str | None, size: int, fault: str = "") -> Pa
     except PictureError as error:
         gone = isinstance(error.__cause__, FileNotFoundError)
         return PanelFile(
-            status="missing" if gone else "damaged", reason=tr("its file is gone") if gone else said_by(error)
+            status="missing" if gone else "damaged", reason=tr("its file is gone") if gone else str(error)
         )
     found = sha256_bytes(data)
     if found != sha256:
@@ -70,7 +70,7 @@ def _judge(data: bytes, sha256: str, size: int) -> PanelFile:
     try:
         picture = read_picture(data)
     except ScoreError as error:
-        return PanelFile(status="damaged", reason=error.message, sha256=sha256)
+        return PanelFile(status="damaged", reason=str(error), sha256=sha256)
     if picture.size != (size, size):
         width, height = picture.size
         reason = tr(

@@ -45,7 +45,7 @@ def _letters_not_read() -> Message:
 def _said_of_severity(validation: Validation) -> str:
     others = [tr("localisation (one)"), tr("Spearman (one, two, four and seven)")]
     others += [tr("{damage} (seven)", damage=row.damage) for row in validation.damages if row.damage in WHOLE]
-    named = joined([joined(others[:-1], ", "), others[-1]], " and ")
+    named = joined([joined(others[:-1], tr(", ")), others[-1]], tr(" and "))
     return tr("Two of eight panels damaged, but for {others}:", others=named)
 
 
