@@ -13,6 +13,8 @@ _CONTEXT = "\x04"
 """Between a context and its sentence in a catalogue."""
 _DEEP = 3
 """How deep fields within fields are retold: a place, its problem, and what that quotes."""
+_TELLING = re.compile(r"[^\W\d_]{2}|[:(]")
+"""What a template must have to be known again: a word, or a mark between place and problem."""
 _NUMBER = re.compile(r"[-+−]?[\d.,]+(e[-+]?\d+)?%?")
 
 
@@ -67,7 +69,11 @@ class _Template(NamedTuple):
         for (name, form), literal in zip(self.fields, [*inner, ""], strict=True):
             upto = text.find(literal, at, end) if literal else end
             value = text[at:upto]
-            if upto < 0 or found.setdefault(name, value) != value or (form and not _NUMBER.fullmatch(value)):
+            if (
+                upto < 0
+                or found.setdefault(name, value) != value
+                or ((form or name == "n") and not _NUMBER.fullmatch(value))
+            ):
                 return None
             at = upto + len(literal)
         return found
@@ -96,7 +102,7 @@ def _templates(language: Language, context: str) -> tuple[Mapping[str, str], tup
         literals, fields = _apart(template)
         if not fields:
             plain["".join(literals)] = told.format()
-        elif any(map(str.strip, literals)):
+        elif _TELLING.search("".join(literals)):
             fielded.append(_Template(literals, fields, told))
     return plain, tuple(sorted(fielded, key=lambda one: -sum(map(len, one.literals))))
 
