@@ -14,7 +14,7 @@ from typing import Any, Literal, get_args
 Language = Literal["zh", "en"]
 
 OWN_VARIABLE = "STORYKIT_LANG"
-_LOCALE_VARIABLES = ("LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG")
+LANGUAGE_VARIABLES = (OWN_VARIABLE, "LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG")
 LOCALE = Path(__file__).parent / "locale"
 DOMAIN = "storykit"
 
@@ -75,12 +75,12 @@ def trn(one: str, many: str, n: int, /, **values: object) -> Message:
 
 def ptr(context: str, template: str, /, **values: object) -> Message:
     """Return a sentence as `tr` does; the context tells apart what is one in English and two in Chinese."""
-    return ptold(reader_language(), context, template, **values)
+    return _filled(template, pgettext(context, template), values)
 
 
-def ptold(language: Language, context: str, template: str, /, **values: object) -> Message:
-    """Return a sentence as `ptr` does, in a language that need not be the reader's: that of a page."""
-    return _filled(template, _catalogue(language).pgettext(context, template), values)
+def pgettext(context: str, template: str, language: Language | None = None) -> str:
+    """Return a template's translation, fields not filled in; by default into the reader's language."""
+    return _catalogue(language or reader_language()).pgettext(context, template)
 
 
 def mark(template: str) -> str:
@@ -125,7 +125,7 @@ def reader_language() -> Language:
 
 def asked_language() -> Language | None:
     """Return the language that the reader asks for; None where the locale says none, as C and POSIX do."""
-    told = [os.environ.get(name, "") for name in (OWN_VARIABLE, *_LOCALE_VARIABLES)]
+    told = [os.environ.get(name, "") for name in LANGUAGE_VARIABLES]
     return _language_of(next(filter(None, told), ""))
 
 

@@ -25,7 +25,7 @@ from kit.files.atomic_write import write_atomic
 from kit.generation.generate import generate
 from kit.generation.multi_gpu import load_painter
 from kit.generation.recipe import check_drawable
-from kit.messages import joined, tr
+from kit.messages import asked_language, joined, tr
 from kit.story.story import PANELS
 from kit.training.config import Training, Watch
 from kit.training.previews import PREVIEWS, previews_of, saved_steps, watched_story
@@ -99,7 +99,7 @@ class CheckpointPreviews:
 
 
 def render_training_page(folder: Path, run: Run, looks: Sequence[CheckpointScores], best: int | None) -> str:
-    """Return the page as HTML, in the story's language; every text is escaped.
+    """Return the page as HTML, in the reader's language, else the story's; every text is escaped.
 
     Args:
         folder: of the training.
@@ -108,7 +108,7 @@ def render_training_page(folder: Path, run: Run, looks: Sequence[CheckpointScore
         best: the best step by the rule; None where the rule finds none.
     """
     story = run.loaded.stories[0].story
-    words = load_words(story.language)
+    words = load_words(asked_language() or story.language)
     known = environment()
     known.filters["written"] = written
     known.filters["said"] = words.said

@@ -8,7 +8,7 @@ from kit.retold import retold
     ("english", "chinese"),
     [
         ("has one colour all over", "整格只有一种颜色"),
-        ("must be 64 x 64 pixels, got 32 x 64", "应为 64 x 64 像素，实际是 32 x 64"),
+        ("must be 64 x 64 pixels, got 32 x 64", "应为 64 × 64 像素，实际是 32 × 64"),
         ("and 1,200 more faults", "另有 1,200 处问题"),
         ("calibrated on 12 stories rendered: believe text", "已标定（12 个故事，直接渲染）：可信的有 text"),
         (

@@ -1,7 +1,9 @@
 """The catalogue of translations: what the code says, put into `kit/locale`; `make messages` runs it."""
 
 import io
+import json
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple, get_args
@@ -16,11 +18,14 @@ from eval.metrics.attributes import ATTRIBUTES
 from eval.metrics.registry import compared
 from eval.scoring.panel_file import Status
 from kit.messages import DOMAIN, LOCALE
+from kit.story.prompt import ORDERS
 from storykit.cli.main import app
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("storykit", "kit", "eval", "reports", "submissions")
 KEYWORDS = {"tr": None, "trn": (1, 2), "mark": None, "ptr": ((1, "c"), 2)}
+WEIGHTS = ("clip/open_clip_config.json", "aesthetic/config.json")
+PAGES = {"page": "words.toml", "leaderboard": "leaderboard/leaderboard.toml"}
 LANGUAGE = "zh"
 PO = LOCALE / LANGUAGE / "LC_MESSAGES" / f"{DOMAIN}.po"
 MO = PO.with_suffix(".mo")
@@ -55,6 +60,22 @@ def _in_tables() -> Iterator[Template]:
     yield from (Template(entry.said or entry.name, "metric") for entry in compared())
     yield from (Template(status, "status") for status in get_args(Status))
     yield from (Template(name, "attribute") for name in ATTRIBUTES)
+    for page, file in PAGES.items():
+        sentences = tomllib.loads((ROOT / "reports" / "templates" / file).read_text("utf-8"))
+        yield from (Template(text, f"{page} {key}") for key, text in sentences.items())
+    yield from (Template(name, "name") for name in _names())
+
+
+def _names() -> Iterator[str]:
+    """Yield what files name and pages show: prompt orders, weights, contests and their parts."""
+    yield from (order.replace("<n>", "{n}") for order in ORDERS)
+    yield "simple-aesthetics-predictor {version}, AestheticsPredictorV2Linear"
+    for config in WEIGHTS:
+        yield json.loads((ROOT / "eval" / "mini" / "weights" / config).read_text("utf-8"))["storykit"]
+    for path in sorted((ROOT / "submissions" / "contest").glob("*.toml")):
+        rules = tomllib.loads(path.read_text("utf-8"))
+        yield from (rules["title"], rules["ranking"]["source"])
+        yield from (part["name"] for part in rules["ranking"]["part"])
 
 
 def _helps(command) -> Iterator[str]:
