@@ -10,7 +10,7 @@ import pytest
 from paths import ROOT
 
 PACKAGES = ("storykit", "submissions", "reports", "eval", "kit")
-PAGES = sorted((ROOT / "docs").glob("*.md"))
+PAGES = sorted((ROOT / "docs").rglob("*.md"))
 MOST_MODULES = 10
 
 SCRIPTS = ("kit/mini/training/", "eval/mini/training/")
@@ -139,7 +139,7 @@ def test_a_folder_holds_few_modules():
     assert not crowded, f"more than {MOST_MODULES} modules: {crowded}"
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_every_module_that_a_page_names_is_there(page):
     gone = [named for named in named_by(page) if not is_there(named)]
     assert not gone, f"{page.name} names {', '.join(gone)}"
