@@ -9,7 +9,7 @@ import typer
 
 from kit.errors import BundleError, StorykitError
 from kit.library_warnings import hide_pynvml_warning, name_user
-from kit.messages import tr
+from kit.messages import asked_language, tr
 from storykit.cli.experiment import demo, download, generate, run
 from storykit.cli.groups.dataset import dataset_app
 from storykit.cli.groups.lora import lora_app
@@ -65,6 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command; our own errors and the machine's are one line, every other one keeps its traceback."""
     if arguments is None:
         _read_names_as_utf_8()
+    _have_libraries_speak_it()
     hide_pynvml_warning()
     name_user()
     try:
@@ -83,6 +84,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if end.code != INTERRUPTED:
             raise
         _fail(tr("stopped; every file that is finished stays"))
+
+
+def _have_libraries_speak_it() -> None:
+    """Have what libraries say by themselves be in the language that the reader asks for."""
+    if asked := asked_language():
+        os.environ["LANGUAGE"] = asked
 
 
 def _read_names_as_utf_8() -> None:

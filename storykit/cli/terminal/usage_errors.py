@@ -81,7 +81,7 @@ def _plain(error: Any) -> str:
         near = did_you_mean(found[1], choices, cutoff=0.5)
         told = tr("must be {choices}, got {got!r}", choices=_one_of(choices), got=found[1])
         if near or (param and choices[1:]):
-            told = joined([told, near or f" ({_about(param)})"], "")
+            told = joined([told, near or tr(" ({about})", about=_about(param))], "")
     if param is not None:
         return joined([_name(param), told], " ")
     return _of_words(error, told)
