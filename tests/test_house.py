@@ -75,6 +75,7 @@ TESTED_THROUGH = {
     "storykit/cli/main.py": "test_cli.py",
     "storykit/cli/pack.py": "test_flow.py",
     "storykit/cli/scores.py": "test_flow.py",
+    "storykit/cli/share.py": "reports/run/test_story_page.py",
     "storykit/cli/terminal/help.py": "test_cli.py",
     "storykit/cli/terminal/usage_errors.py": "test_cli.py",
     "storykit/cli/verify.py": "test_flow.py",

@@ -16,6 +16,7 @@ from storykit.cli.groups.lora import lora_app
 from storykit.cli.groups.story import story_app
 from storykit.cli.pack import pack, publish
 from storykit.cli.scores import cast, compare, gate, metrics_app, report, score
+from storykit.cli.share import share
 from storykit.cli.terminal.console import say
 from storykit.cli.terminal.help import Command
 from storykit.cli.terminal.usage_errors import CommandGroup
@@ -49,6 +50,7 @@ for _command in (
     compare,
     cast,
     report,
+    share,
     pack,
     verify,
     reproduce,
