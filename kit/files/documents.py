@@ -227,7 +227,7 @@ def _remedy(detail: ErrorDetails, known: Known) -> str:
         return what_was_meant(known.model, loc)
     if kind == "missing":
         field = field_at(known.model, loc) if known.model else None
-        return tr("write {example}", example=field.examples[0]) if field and field.examples else ""
+        return tr("write {example}", example=tr(field.examples[0])) if field and field.examples else ""
     if kind == "literal_error" and isinstance(got, str):
         near = nearest(got, _QUOTED.findall(detail["msg"]), cutoff=0.5)
         return tr("did you mean {near}?", near=near) if near else ""
