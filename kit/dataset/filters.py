@@ -146,12 +146,18 @@ class PreparationPlan:
     @property
     def steps(self) -> list[FilterStep]:
         """What drops pictures, in order; a sample's shape counts all its pictures, so that comes first."""
-        steps = [FilterStep("shape", partial(_misfits, rule)) for rule in self.filters]
-        steps += [FilterStep("blank", _blank), FilterStep("caption", partial(_uncaptioned, self.captioning))]
+        steps = [FilterStep(mark("shape"), partial(_misfits, rule)) for rule in self.filters]
+        steps += [
+            FilterStep(mark("blank"), _blank),
+            FilterStep(mark("caption"), partial(_uncaptioned, self.captioning)),
+        ]
         if self.aesthetic is not None:
             steps.append(self.aesthetic)
         if not self.keep_near_duplicates:
-            steps += [FilterStep("repeated", _repeated), FilterStep("near duplicate", _near_duplicates)]
+            steps += [
+                FilterStep(mark("repeated"), _repeated),
+                FilterStep(mark("near duplicate"), _near_duplicates),
+            ]
         return steps
 
     @property
@@ -183,7 +189,7 @@ def filter_pictures(
         except InputError as error:
             why = error.__cause__
             unopened = (why.kind, why.mend) if isinstance(why, UnopenedPictureError) else None
-            drops[number] = DroppedPicture("unreadable", error.faults[0], unopened)
+            drops[number] = DroppedPicture(mark("unreadable"), error.faults[0], unopened)
         opened()
     for step in plan.steps:
         reasons = step.drop(kept)

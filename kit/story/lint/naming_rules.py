@@ -69,9 +69,10 @@ def _unknown(name: str, panels: list[int], place: str) -> Finding:
         rule="name-alone",
         panels=tuple(panels),
         what=tr(
-            "{name!r} is a name and the model does not know who that is: say in every panel what {name} "
+            "{name!r} is a name and the model does not know who that is: say in every panel what {who} "
             "looks like",
             name=name,
+            who=name,
         ),
         instead=f"{place}{json.dumps(words, ensure_ascii=False) if place else words}",
         is_example=True,
