@@ -40,8 +40,12 @@ class Message(str):
         made.id, made.values, made.english = template, values, english
         return made
 
+    def __str__(self) -> str:
+        """Return itself, so that the text of an exception made of it still knows what it says."""
+        return self
+
     def __reduce__(self) -> tuple[object, ...]:
-        return Message, (str(self), self.id, self.values, self.english)
+        return Message, (str.__str__(self), self.id, self.values, self.english)
 
 
 def tr(template: str, /, **values: object) -> Message:
@@ -124,5 +128,8 @@ def _looked_up(template: str) -> str:
 
 
 def _filled(template: str, found: str, values: Mapping[str, object]) -> Message:
-    plain = {name: in_english(value) if isinstance(value, str) else value for name, value in values.items()}
+    plain = {
+        name: in_english(str(value)) if isinstance(value, str | Exception) else value
+        for name, value in values.items()
+    }
     return Message(found.format(**values), template, values, template.format(**plain))

@@ -81,3 +81,15 @@ def test_the_language_is_our_variable_else_the_locale(variables, language, monke
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     assert asked_language() == language
+
+
+@pytest.mark.parametrize("kind", [ValueError, RunError, OSError])
+def test_what_is_said_in_an_exception_is_still_known_in_english(kind, chinese):
+    error = kind(tr("and {more:,} more faults", more=3))
+    assert str(error) != in_english(str(error)) == "and 3 more faults"
+    assert tr("{source}: {faults}", source="a.toml", faults=error).english == "a.toml: and 3 more faults"
+
+
+def test_a_long_fault_is_cut_in_both_languages(chinese):
+    error = InputError("a.toml", [tr("{source}: {faults}", source="b" * 1500, faults="c")])
+    assert error.message.english == f"a.toml: {'b' * 1000}..."
