@@ -9,8 +9,9 @@ import os
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal, TypeVar, get_args
 
+Text = TypeVar("Text", bound=str)
 Language = Literal["zh", "en"]
 
 OWN_VARIABLE = "STORYKIT_LANG"
@@ -73,7 +74,7 @@ def trn(one: str, many: str, n: int, /, **values: object) -> Message:
     return _filled(template, found, {"n": n, **values})
 
 
-def mark(template: str) -> str:
+def mark(template: Text) -> Text:
     """Return a template as it is: it goes into the catalogue, and is translated where `tr` is given it."""
     return template
 
@@ -81,12 +82,17 @@ def mark(template: str) -> str:
 def joined(parts: Iterable[str], by: str = "; ") -> Message:
     """Return sentences one after the other.
 
+    Args:
+        parts: the sentences, or names.
+        by: what stands between them; of a mark that Chinese writes otherwise `tr(", ")` or `tr(" and ")`.
+
     >>> joined(["is empty", tr("is lost")]).english
     'is empty; is lost'
     """
     told = list(parts)
     values = {str(number): part for number, part in enumerate(told)}
-    return Message(by.join(told), by, values, by.join(map(in_english, told)))
+    between = in_english(by)
+    return Message(by.join(told), between, values, between.join(map(in_english, told)))
 
 
 def in_english(text: str) -> str:
