@@ -13,6 +13,7 @@ from typer.main import get_command
 
 from kit.messages import DOMAIN, LOCALE
 from storykit.cli.main import app
+from submissions.untrusted.secret_scan import shapes
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("storykit", "kit", "eval", "reports", "submissions")
@@ -26,7 +27,7 @@ SAME_IN_BOTH: frozenset[str] = frozenset()
 
 def said() -> set[str | tuple[str, str]]:
     """Return every template that the code gives to a reader: one text, or one and many."""
-    return {*_called(), *_helps(get_command(app))}
+    return {*_called(), *_helps(get_command(app)), *(shape.name for shape in shapes())}
 
 
 def _called() -> Iterator[str | tuple[str, str]]:
