@@ -6,6 +6,7 @@ from eval.metrics.registry import METRICS
 from kit.errors import RunError
 from kit.files.atomic_write import write_together
 from kit.files.folder_lock import LOCK
+from kit.messages import in_english, tr
 from reports.number_format import MINUS
 from reports.page_templates import environment, page_assets, translated
 from submissions.leaderboard.leaderboard import COPY_ABOVE, Board
@@ -30,7 +31,7 @@ def board_html(board: Board) -> str:
         "short": lambda metric: METRICS[metric].called("short", board.language),
         "measures": lambda metric: METRICS[metric].called("long", board.language),
         "said": lambda name: translated(name, board.language),
-        "reason": lambda text: translated(text, board.language, "reasons"),
+        "reason": lambda text: translated(in_english(text), board.language, "reasons"),
         "signed": lambda value: f"{value:+.2f}".replace("-", MINUS),
     }
     return templates.get_template("leaderboard/leaderboard.html").render(
@@ -52,11 +53,19 @@ def board_html(board: Board) -> str:
 def check_board_folder(folder: Path) -> None:
     """Raise RunError unless a folder is new, empty, or holds nothing but bundles and an older leaderboard."""
     if folder.exists() and not folder.is_dir():
-        raise RunError(f"{folder} is a file: a leaderboard needs a folder; choose another --out")
+        raise RunError(
+            tr("{folder} is a file: a leaderboard needs a folder; choose another --out", folder=folder)
+        )
     there = sorted(path.name for path in folder.glob("*") if path.name != LOCK)
     strange = [name for name in there if not name.lower().endswith(".zip")]
     if strange and not set(BOARD_FILES) <= set(strange):
-        raise RunError(f"{folder} holds {strange[0]} and no leaderboard: choose a new or empty --out")
+        raise RunError(
+            tr(
+                "{folder} holds {first} and no leaderboard: choose a new or empty --out",
+                folder=folder,
+                first=strange[0],
+            )
+        )
 
 
 def write_leaderboard(board: Board, folder: Path) -> None:
