@@ -78,7 +78,6 @@ TESTED_THROUGH = {
     "storykit/cli/verify.py": "test_flow.py",
     "submissions/bundle/bundle.py": "submissions/verification/test_verify.py",
     "submissions/bundle/manifest.py": "submissions/packing/test_build.py",
-    "submissions/faults.py": "submissions/verification/test_verify.py",
     "submissions/untrusted/zip_list.py": "submissions/untrusted/test_zip_reader.py",
     "submissions/packing/entry.py": "submissions/packing/test_preflight.py",
     "submissions/untrusted/lora_reader.py": "submissions/verification/test_manifest_checks.py",
