@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from kit.errors import printable
-from kit.messages import Message, joined, mark, tr, trn
+from kit.messages import Message, in_english, joined, mark, tr, trn
 
 _MOST = 200
 """Characters of a place that are told."""
@@ -26,6 +26,17 @@ class Fault(NamedTuple):
         place = shortened(self.place, _MOST)
         told = mark("{place}: {problem} ({mend})") if self.mend else mark("{place}: {problem}")
         return changed(tr(told, place=place, problem=self.problem, mend=self.mend), printable)
+
+    @property
+    def reason(self) -> Message:
+        """The fault without its place, in the reader's language and in English."""
+        advised = tr("{problem} ({mend})", problem=self.problem, mend=self.mend)
+        return changed(advised if self.mend else self.problem, printable)
+
+    @property
+    def facts(self) -> dict[str, str]:
+        """The fault for machines, in English."""
+        return {name: in_english(text) for name, text in self._asdict().items()}
 
     def __str__(self) -> str:
         """Return the fault as one line."""

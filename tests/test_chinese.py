@@ -32,7 +32,7 @@ WRONG = [
 def fields_of(template: str) -> list[tuple[str, str | None, str | None]]:
     """Return the values of a template, with their formats."""
     parts = Formatter().parse(template)
-    return sorted((name, spec, conversion) for _, name, spec, conversion in parts if name)
+    return sorted(((name, spec, conversion) for _, name, spec, conversion in parts if name), key=str)
 
 
 def every_command(command=None, *words: str) -> Iterator[tuple[str, ...]]:

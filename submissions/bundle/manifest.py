@@ -17,6 +17,7 @@ from pydantic_core import from_json
 
 from kit.files.documents import plain_sentence
 from kit.files.encodings import Piece, canonical_json, json_bytes, sha256_bytes
+from kit.files.text.library_words import reason_of
 from kit.messages import mark, tr
 from submissions.faults import Fault, shortened
 
@@ -42,8 +43,7 @@ _MOST_TOGETHER = 8
 _MOST_ANCHORS = 3
 """That a panel is drawn to match."""
 _MOST_BYSTANDERS = 64
-_TOLD = 50
-"""Faults of a manifest that are told."""
+_TOLD = 50  # faults of a manifest
 MAX_NODE_ALPHA = 4.0
 """The most that the widget of LoadKolorsLoRA takes, the node of the contest's ComfyUI notebook."""
 COMPARISON = "comparison.json"
@@ -253,7 +253,7 @@ def read_manifest(data: bytes) -> tuple[Manifest | None, tuple[Fault, ...]]:
             faults.append(Fault(MANIFEST, tr("has {more} more faults", more=len(problems) - _TOLD)))
         return None, tuple(faults)
     except ValueError as error:
-        return None, (Fault(MANIFEST, tr("Invalid JSON: {error}", error=shortened(str(error), 200))),)
+        return None, (Fault(MANIFEST, tr("Invalid JSON: {error}", error=shortened(reason_of(error), 200))),)
 
 
 def _age_problem(document: object) -> Fault | None:

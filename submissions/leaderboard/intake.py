@@ -9,6 +9,7 @@ from typing import NamedTuple
 from kit.errors import BundleError, InputError
 from kit.files.encodings import shown_path
 from kit.files.path_contents import kind_at, mistaken
+from kit.files.text.library_words import reason_of
 from kit.messages import in_english, joined, mark, tr
 from submissions.bundle.bundle import Bundle, open_bundle
 from submissions.contest.rules import Rules, load_rules
@@ -75,7 +76,7 @@ def check(path: Path, rules: Rules | None) -> CheckedBundle:
         return CheckedBundle(None, (Fault("bundle", str(error)),))
     except OSError as error:
         return CheckedBundle(
-            None, (Fault("bundle", tr("cannot be read: {reason}", reason=error.strerror or error)),)
+            None, (Fault("bundle", tr("cannot be read: {reason}", reason=reason_of(error))),)
         )
     except Exception as error:  # noqa: BLE001
         return CheckedBundle(None, (beyond(mark("cannot be checked, it sets off {error}"), error),))

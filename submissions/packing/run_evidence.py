@@ -22,6 +22,7 @@ from kit.errors import LoraError, RunError
 from kit.experiment.config import Candidate
 from kit.experiment.identity import CandidateIdentity, RunIdentity, read_identity
 from kit.experiment.run import PanelRow, Run
+from kit.files.text.library_words import reason_of
 from kit.files.user_paths import shell_word
 from kit.generation.batching import recorded_batches
 from kit.messages import mark, tr
@@ -128,7 +129,7 @@ def _comparison(run: Run, entry: Entry) -> tuple[bytes | None, str]:
     try:
         data = (run.folder / COMPARISON).read_bytes()
     except OSError as error:
-        return None, tr("cannot be read: {reason}", reason=error.strerror)
+        return None, tr("cannot be read: {reason}", reason=reason_of(error))
     problem = comparison_problem(data, entry.candidate, entry.order)
     return (None, problem) if problem else (data, "")
 
@@ -174,7 +175,7 @@ def _pngs(run: Run, rows: Mapping[int, PanelRow], count: int, faults: list[Fault
         try:
             pngs[panel] = (run.folder / rows[panel].file).read_bytes()
         except OSError as error:
-            problem = tr("cannot be read from the run: {reason}", reason=error.strerror)
+            problem = tr("cannot be read from the run: {reason}", reason=reason_of(error))
             faults.append(Fault(panel_file(panel), problem, tr(DRAW_AGAIN)))
     return pngs
 
@@ -212,6 +213,6 @@ def _lora(candidate: Candidate, faults: list[Fault]) -> LoraFile | None:
         faults.append(Fault("lora", problem))
     except OSError as error:
         faults.append(
-            Fault("lora", tr("{file} cannot be read: {reason}", file=path.name, reason=error.strerror))
+            Fault("lora", tr("{file} cannot be read: {reason}", file=path.name, reason=reason_of(error)))
         )
     return None

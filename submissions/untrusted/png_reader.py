@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 from PIL import Image
 
+from kit.files.text.library_words import reason_of
 from kit.images.decode import PictureError, open_picture
 from kit.images.png_metadata import QUICK, USUAL, encoded
 from kit.messages import joined, mark, tr
@@ -199,7 +200,7 @@ def _stream_problem(stream: bytes, size: int) -> str:
     try:
         rows = unpacker.decompress(stream, size + 1)
     except zlib.error as error:
-        return tr("is a damaged picture: {error}", error=error)
+        return tr("is a damaged picture: {error}", error=reason_of(error))
     if len(rows) != size or not unpacker.eof:
         return tr("is a damaged picture: its rows are more or fewer than its size says")
     if unpacker.unused_data or unpacker.unconsumed_tail:

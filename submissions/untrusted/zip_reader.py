@@ -18,6 +18,7 @@ from typing import BinaryIO, NamedTuple, TypeVar
 
 from kit.errors import BundleError
 from kit.files.encodings import ZipEntry, zip_end
+from kit.files.text.library_words import reason_of
 from kit.files.user_paths import missing_file
 from kit.messages import mark, tr
 from submissions.faults import Fault
@@ -83,7 +84,7 @@ def read_zip(path: Path, keep: Keep | None = None) -> ZipContents:
             return _read(file, keep)
     except OSError as error:
         raise BundleError(
-            tr("{file} cannot be read: {reason}", file=path.name, reason=error.strerror or error)
+            tr("{file} cannot be read: {reason}", file=path.name, reason=reason_of(error))
         ) from error
 
 

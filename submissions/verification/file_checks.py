@@ -8,6 +8,7 @@ from PIL import Image
 from pydantic_core import from_json
 
 from kit.files.encodings import canonical_json, json_bytes, sha256_bytes
+from kit.files.text.library_words import reason_of
 from kit.images.png_metadata import PARAMETERS, RECIPE, parameters_of
 from kit.messages import tr
 from submissions.bundle.bundle import Bundle, order_of
@@ -182,7 +183,7 @@ def _read_recipe(text: str) -> dict[str, object]:
         made = from_json(text, allow_inf_nan=False)
         canonical_json(made)  # what is too large for a number becomes infinite
     except ValueError as error:
-        raise ValueError(tr("is no JSON: {error}", error=error)) from error
+        raise ValueError(tr("is no JSON: {error}", error=reason_of(error))) from error
     if not isinstance(made, dict):
         raise ValueError(tr("is no table"))
     return made

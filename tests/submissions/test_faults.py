@@ -1,10 +1,10 @@
 import json
-import re
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from english import english_in
 from entries import forge, lora_bytes, make_entry, make_scored_run, picture_bytes, repack, unpack, verified
 
 from kit.errors import BundleError, StorykitError
@@ -28,14 +28,6 @@ from submissions.verification.comparison_checks import comparison_problem
 from submissions.verification.rule_checks import words_faults
 
 PRACTICE = load_rules("practice")
-_UNTOLD = re.compile(r"`[^`]*`|'[^']*'|\S*[/.=_\\]\S*|--\w+.*")
-"""Code, quotes, paths, keys and options: they are the same in every language."""
-_SENTENCE = re.compile(r"[A-Za-z]+(?:[ ,:;]+[a-z]+){2,}")
-
-
-def english_in(text: str) -> list[str]:
-    """Return the English sentences in a text."""
-    return _SENTENCE.findall(_UNTOLD.sub(" \0 ", text))
 
 
 @pytest.fixture
@@ -53,7 +45,7 @@ def spoil_all(files, told):
     files["scores.csv"] = files["scores.csv"].replace(b",ok,", b",lost,")
     files["prompts.csv"] = b"panel\n1\n"
     files["comparison.json"] = b'{"metric": 1}'
-    files["NOTICE"] = b"ask me@example.org at /home/ann/work\n"
+    files["NOTICE"] = b"ask me@example.org, \xe2\x80\x8b at /home/ann/work\n"
     files["panels/4.png"] = picture_bytes(3, {"recipe": "{}"})
     files["panels/extra.png"] = picture_bytes(9, {}, size=32)
     files["mosaic-4x2.png"] = picture_bytes(1, {})
@@ -85,8 +77,9 @@ def of_zips(folder: Path) -> list[Fault]:
     with zipfile.ZipFile(folder / "odd.zip", "w") as archive:
         for name in ("../a.txt", "/b.txt", "c?.txt", "d.txt", "D.txt"):
             archive.writestr(name, b"a")
-    (folder / "none").mkdir()
-    return [*verified(folder / "hello.zip"), *verified(folder / "odd.zip"), *check(folder / "none", None)[1]]
+    (folder / "empty").mkdir()
+    told = [fault for name in ("empty", "none") for fault in check(folder / name, None).faults]
+    return [*verified(folder / "hello.zip"), *verified(folder / "odd.zip"), *told]
 
 
 def of_pictures(folder: Path) -> list[Fault]:

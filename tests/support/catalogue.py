@@ -3,6 +3,7 @@
 import io
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 from babel.messages.catalog import Catalog, Message
@@ -82,7 +83,9 @@ def po_bytes(catalogue: Catalog) -> bytes:
 
 def mo_bytes(catalogue: Catalog) -> bytes:
     out = io.BytesIO()
-    write_mo(out, read_po(io.BytesIO(po_bytes(catalogue)), locale=LANGUAGE))
+    read = read_po(io.BytesIO(po_bytes(catalogue)), locale=LANGUAGE)
+    read.creation_date = datetime(2000, 1, 1, tzinfo=UTC)  # the same bytes whenever it is written
+    write_mo(out, read)
     return out.getvalue()
 
 
