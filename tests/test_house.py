@@ -81,7 +81,6 @@ TESTED_THROUGH = {
     "storykit/cli/verify.py": "test_flow.py",
     "submissions/bundle/bundle.py": "submissions/verification/test_verify.py",
     "submissions/bundle/manifest.py": "submissions/packing/test_build.py",
-    "submissions/faults.py": "submissions/verification/test_verify.py",
     "submissions/packing/checklist_lines.py": "submissions/packing/test_checklist.py",
     "submissions/packing/entry_plan.py": "submissions/packing/test_checklist.py",
     "submissions/untrusted/zip_list.py": "submissions/untrusted/test_zip_reader.py",

@@ -108,7 +108,7 @@ def _lines(error: BundleError) -> list[str]:
     """Return an error's line, or of several faults their number and a line for each."""
     if len(error.faults) < 2:
         return [str(error)]
-    return [f"{str(error).partition(' faults: ')[0]} faults:", *error.faults]
+    return [error.opening, *error.faults]
 
 
 def _fail(reason: str, *more: str) -> NoReturn:

@@ -48,7 +48,7 @@ def only_story(opened: Run) -> str:
     """Return the name of a run's story; raises RunError when there are several to choose from."""
     names = [story.name for story in opened.loaded.stories]
     if len(names) != 1:
-        raise RunError(f"the run has several stories, name one: {', '.join(names)}")
+        raise RunError(tr("the run has several stories, name one: {names}", names=", ".join(names)))
     return names[0]
 
 

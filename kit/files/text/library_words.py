@@ -160,6 +160,7 @@ _JSON = (
     mark("unexpected end of data"),
     mark("'{mark}' expected after '{quote}'"),
     mark("field larger than field limit ({most})"),
+    mark("Out of range float values are not JSON compliant"),
     mark("line contains NUL"),
     mark("new-line character seen in unquoted field - do you need to open the file with newline=''?"),
 )
@@ -204,6 +205,14 @@ _SAFETENSORS = (
     mark("incomplete metadata, file not fully covered"),
     mark("overflow computing buffer size from shape and/or element type"),
 )
+_ZLIB = (
+    mark("Error {number} while decompressing data: {reason}"),
+    mark("incorrect header check"),
+    mark("incorrect data check"),
+    mark("invalid block type"),
+    mark("invalid stored block lengths"),
+    mark("invalid distance too far back"),
+)
 _PILLOW = (
     mark("image file is truncated ({left} bytes not processed)"),
     mark("image file is truncated"),
@@ -247,6 +256,7 @@ _KNOWN = (
     *_JSON,
     *_SERDE,
     *_SAFETENSORS,
+    *_ZLIB,
     *_PILLOW,
     mark("expected {mark}"),
 )

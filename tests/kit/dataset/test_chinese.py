@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from english import english_in
+from english_sentences import english_sentences
 from fakes import fake_picture
 
 from kit.dataset.captions import caption_warnings
@@ -25,7 +25,7 @@ def chinese(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def check(said: str) -> None:
     """Check that a sentence is Chinese, and known in English."""
-    assert not english_in(said), said
+    assert not english_sentences(said), said
     assert said != in_english(said)
 
 

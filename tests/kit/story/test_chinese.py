@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from english import english_in
+from english_sentences import english_sentences
 from stories import clause_story, plain_story
 
 from kit.did_you_mean import did_you_mean, none_such
@@ -27,7 +27,7 @@ def chinese(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def check(said: str) -> None:
     """Check that a sentence is Chinese, and known in English."""
-    assert not english_in(said), said
+    assert not english_sentences(said), said
     assert said != in_english(said)
 
 
