@@ -22,7 +22,7 @@ ABOUT_TEMPLATES: Mapping[Template, str] = {
 """Each story in half a sentence."""
 ABOUT_STYLES: Mapping[LoraStyle, str] = {
     "ink": mark("ink wash on paper"),
-    "watercolour": mark("watercolour"),
+    "watercolour": mark("soft colours on white paper"),
     "cyberpunk": mark("neon by night"),
 }
 OWN_TRIGGERS: Mapping[Language, str] = {"zh": "蜡笔画风格", "en": "wax crayon drawing"}

@@ -90,6 +90,7 @@ def _answered(usual: str) -> str:
     try:
         return str(typer.prompt(tr("Number or name"), default=usual)).strip().casefold()
     except typer.Abort:
+        say("", err=True)  # behind the question, which has no end of its own
         raise RunError(tr("stopped; nothing was written")) from None
 
 
