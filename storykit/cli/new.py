@@ -12,7 +12,7 @@ from kit.errors import RunError
 from kit.files.user_paths import shell_word
 from kit.messages import Language, mark, reader_language, tr
 from kit.starter.choices import ABOUT_STYLES, ABOUT_TEMPLATES, LoraStyle, StarterChoice, Template
-from storykit.cli.console import say
+from storykit.cli.terminal.console import say
 
 Name = TypeVar("Name", bound=str)
 
