@@ -71,8 +71,9 @@ def _chosen(question: str, choices: Mapping[Name, str], usual: Name) -> Name:
         answer = _answered(str(names.index(usual) + 1))
         if answer.isdecimal() and 1 <= int(answer) <= len(names):
             return names[int(answer) - 1]
-        meant = [name for name in names if name == answer] or [n for n in names if n.startswith(answer)]
-        if len(meant) == 1:
+        told = {name: (name, tr(choices[name]).casefold()) for name in names}
+        meant = [name for name in names if any(one.startswith(answer) for one in told[name])]
+        if answer and len(meant) == 1:
             return meant[0]
         near = did_you_mean(answer, names)
         say(

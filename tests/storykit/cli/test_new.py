@@ -87,6 +87,13 @@ def test_a_mistyped_answer_is_told_what_may_have_been_meant(tmp_path, answers):
     assert "give a number from 1 to 6 or a name, got rainy nite, did you mean rainy-night?" in out
 
 
+def test_an_answer_may_be_in_the_words_that_were_read(tmp_path, answers, monkeypatch):
+    monkeypatch.setenv("STORYKIT_LANG", "zh")
+    answers("英文", "小男孩和小龙", "水彩", "霓虹", "有")
+    said("new", tmp_path / "my")
+    assert chosen(tmp_path / "my") == ("en", "A Friend for All Seasons", "cyberpunk", True)
+
+
 def test_only_what_is_not_given_is_asked(tmp_path, answers):
     answers("3")
     said("new", tmp_path / "my", "--language", "en", "--template", "journey-home", "--no-gpu")
