@@ -39,6 +39,7 @@ TESTED_THROUGH = {
     "kit/models/kolors/scheduler.py": "kit/generation/test_parity.py",
     "kit/models/networks.py": "kit/models/test_mini_layout.py",
     "kit/progress.py": "kit/generation/test_generate.py",
+    "kit/starter/choices.py": "kit/starter/test_folder.py",
     "kit/story/importing/code/code_reader.py": "kit/story/importing/code/test_notebooks.py",
     "kit/story/importing/code/constant_code.py": "kit/story/importing/code/test_notebooks.py",
     "kit/story/importing/code/drawing_calls.py": "kit/story/importing/code/test_notebooks.py",

@@ -14,6 +14,7 @@ from storykit.cli.experiment import demo, download, generate, run
 from storykit.cli.groups.dataset import dataset_app
 from storykit.cli.groups.lora import lora_app
 from storykit.cli.groups.story import story_app
+from storykit.cli.new import new
 from storykit.cli.pack import pack, publish
 from storykit.cli.scores import cast, compare, gate, metrics_app, report, score
 from storykit.cli.share import share
@@ -43,6 +44,7 @@ app.add_typer(story_app, name="story")
 
 
 for _command in (
+    new,
     demo,
     run,
     generate,
