@@ -32,6 +32,7 @@ COMMANDS = {
     ("gate",),
     ("train",),
     ("download",),
+    ("doctor",),
     ("dataset",),
     ("dataset", "prepare"),
     ("lora",),

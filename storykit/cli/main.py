@@ -10,6 +10,7 @@ import typer
 from kit.errors import BundleError, StorykitError
 from kit.library_warnings import hide_pynvml_warning, name_user
 from storykit.cli.console import CommandGroup, say
+from storykit.cli.doctor import doctor
 from storykit.cli.experiment import demo, download, generate, run
 from storykit.cli.groups.dataset import dataset_app
 from storykit.cli.groups.lora import lora_app
@@ -54,6 +55,7 @@ for _command in (
     gate,
     train,
     download,
+    doctor,
 ):
     app.command()(_command)
 
