@@ -33,6 +33,7 @@ COMMANDS = {
     ("train",),
     ("download",),
     ("doctor",),
+    ("plan",),
     ("dataset",),
     ("dataset", "prepare"),
     ("lora",),

@@ -16,6 +16,7 @@ from storykit.cli.groups.dataset import dataset_app
 from storykit.cli.groups.lora import lora_app
 from storykit.cli.groups.story import story_app
 from storykit.cli.pack import pack, publish
+from storykit.cli.plan import plan
 from storykit.cli.scores import cast, compare, gate, metrics_app, report, score
 from storykit.cli.train import train
 from storykit.cli.verify import leaderboard, reproduce, verify
@@ -56,6 +57,7 @@ for _command in (
     train,
     download,
     doctor,
+    plan,
 ):
     app.command()(_command)
 
