@@ -45,9 +45,12 @@ def font_lines(find: "Callable[[], Lettering]" = find_font) -> Iterator[Diagnosi
 
 def language_lines(environment: Mapping[str, str] = os.environ) -> Iterator[Diagnosis]:
     """Yield in which language people are told things, and who says so."""
-    name = next((one for one in _LOCALE if environment.get(one)), "")
-    said = f"{name}={printable(environment.get(name, ''))[:_LONGEST]}"
     language = asked_language()
+    told_by = [one for one in _LOCALE if environment.get(one)]
+    if told_by[:1] == ["LANGUAGE"] and environment["LANGUAGE"] == language:  # set by ourselves for libraries
+        told_by = [*(one for one in told_by[1:] if environment[one].startswith(language)), *told_by]
+    name = next(iter(told_by), "")
+    said = f"{name}={printable(environment.get(name, ''))[:_LONGEST]}"
     if name == OWN_VARIABLE and language is None:
         told = tr("{setting} names no language of storykit", setting=said)
         yield fault("language", told, tr("write {own}=zh or {own}=en, or unset it", own=OWN_VARIABLE))

@@ -12,7 +12,7 @@ import typer
 import storykit
 from kit.messages import mark, tr, trn
 from kit.versions import installed_version
-from storykit.cli.console import AsJson, say, say_json
+from storykit.cli.terminal.console import AsJson, say, say_json
 
 if TYPE_CHECKING:
     from kit.doctor.diagnosis import Diagnosis

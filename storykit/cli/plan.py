@@ -10,8 +10,8 @@ import typer
 
 from kit.messages import Message, joined, tr, trn
 from kit.progress import Progress
-from storykit.cli.console import AsJson, Devices, ExperimentFile, say, say_json
-from storykit.cli.progress import lasting, progress_bar
+from storykit.cli.terminal.console import AsJson, Devices, ExperimentFile, say, say_json
+from storykit.cli.terminal.progress import lasting, progress_bar
 
 if TYPE_CHECKING:
     from kit.experiment.config import LoadedExperiment
@@ -133,7 +133,7 @@ def _pace(
         return known or known_pace(painter, loaded.settings, panels)
     if probing.asked is False:
         return None
-    with progress_bar("probing", transient=True) as progress:
+    with progress_bar(tr("probing"), transient=True) as progress:
         progress.note(tr("drawing for ten seconds"))
         made = probe(painter, load.first, loaded.settings, probing.opened_s)
     keep_probe(probes_file(), probe_name(painter, loaded.settings, panels), made)
