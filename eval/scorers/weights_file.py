@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from kit.errors import WeightsError
-from kit.files.user_paths import missing_file
+from kit.files.user_paths import missing_folder
 
 
 def weights_file(folder: Path, kind: str, settings: Sequence[str], names: Sequence[str]) -> Path:
     """Return the first file of these names; raises WeightsError where none or a settings file is missing."""
     if not folder.is_dir():
-        told = "is a file" if folder.exists() else missing_file(folder).removeprefix("file ")
+        told = "is a file" if folder.exists() else missing_folder(folder)
         raise WeightsError(f"{folder}: {told}; give {kind}, or mini for the embedded one")
     for name in settings:
         if not (folder / name).is_file():

@@ -14,7 +14,7 @@ from kit.dataset.tables import pictures_in_table
 from kit.dataset.write import check_out_folder, write_prepared
 from kit.errors import InputError
 from kit.files.path_contents import kind_at, mistaken
-from kit.files.user_paths import missing_file
+from kit.files.user_paths import missing_folder
 
 _FORMS = "a folder of pictures, a table (.csv), Data-Juicer's result.jsonl or OWNER/NAME on ModelScope"
 FEW = 10
@@ -56,7 +56,7 @@ def find_source(source: str, out: Path, layout: ResultLayout = DEFAULT_LAYOUT) -
 def _not_read(path: Path) -> str:
     """Return why nothing can be read there, and what can."""
     if not path.exists():
-        return f"{missing_file(path).removeprefix('file ')}; give {_FORMS}"
+        return f"{missing_folder(path)}; give {_FORMS}"
     return mistaken(path, "pictures") or f"is nothing that is read here: give {_FORMS}"
 
 
