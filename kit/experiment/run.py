@@ -19,6 +19,7 @@ from kit.files.documents import faults_of
 from kit.files.encodings import canonical_json, finite_json, json_bytes
 from kit.files.inside import refuse_links_out
 from kit.files.path_contents import kind_at, mistaken
+from kit.files.text.library_words import reason_of
 from kit.files.user_paths import shell_word
 from kit.messages import in_english, joined, tr
 from kit.story.story import PANELS
@@ -216,7 +217,7 @@ class Run:
             return []
         except OSError as error:
             raise RunError(
-                tr("{file} cannot be read: {error}", file=self.rows_path, error=error.strerror or error)
+                tr("{file} cannot be read: {error}", file=self.rows_path, error=reason_of(error))
             ) from error
         found = (self._row(number, line) for number, line in enumerate(lines, 1))
         return list({row.file: row for row in found if row is not None}.values())
@@ -267,7 +268,7 @@ class Run:
                 os.fsync(file.fileno())
         except OSError as error:
             raise RunError(
-                tr("{file} cannot be written: {error}", file=self.rows_path, error=error.strerror or error)
+                tr("{file} cannot be written: {error}", file=self.rows_path, error=reason_of(error))
             ) from error
 
     def faults(self) -> dict[str, str]:
@@ -313,18 +314,18 @@ class Run:
                 ) from error
             raise RunError(tr("{file} does not exist", file=path)) from error
         except UnicodeDecodeError as error:
-            raise RunError(tr("{file} is not UTF-8 text: {error}", file=path, error=error)) from error
-        except OSError as error:
             raise RunError(
-                tr("{file} cannot be read: {error}", file=path, error=error.strerror or error)
+                tr("{file} is not UTF-8 text: {error}", file=path, error=reason_of(error))
             ) from error
+        except OSError as error:
+            raise RunError(tr("{file} cannot be read: {error}", file=path, error=reason_of(error))) from error
 
     def read_json(self, name: str) -> Any:
         """Return what a file of the run holds; raises RunError, with the command that writes it."""
         try:
             return finite_json(self.read_text(name))
         except ValueError as error:
-            told = {"file": self.folder / name, "error": error}
+            told = {"file": self.folder / name, "error": reason_of(error)}
             if name in _WRITERS:
                 command = self._writer(name)
                 raise RunError(

@@ -11,6 +11,7 @@ from kit.experiment.config import Candidate, LoadedExperiment
 from kit.experiment.loras import keep_lora
 from kit.experiment.run import CHANGED, PanelRow, Run
 from kit.files.encodings import sha256_of
+from kit.files.text.library_words import reason_of
 from kit.generation.painter import Painter
 from kit.generation.recipe import Job, RunPlan, plan_run
 from kit.messages import joined, mark, tr
@@ -114,7 +115,7 @@ def set_aside(run: Run, job: Job, row: PanelRow | None) -> Path | None:
                 "{file} was changed and cannot be kept as {aside}: {error}",
                 file=path,
                 aside=aside,
-                error=error.strerror or error,
+                error=reason_of(error),
             )
         ) from error
     return aside

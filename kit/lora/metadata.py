@@ -10,6 +10,7 @@ from pathlib import Path
 
 from kit.errors import LoraError
 from kit.files.safetensors_files import LENGTH_BYTES
+from kit.files.text.library_words import reason_of
 from kit.lora.key_names import Names, Tool, config_beside, write_key
 from kit.messages import tr
 
@@ -111,7 +112,7 @@ def said_alpha(path: Path, tool: Names, notes: Mapping[str, str], rank: int) -> 
         try:
             return _adapter_alpha(config.read_bytes()[:_CONFIG_BYTES].decode("utf-8-sig"), rank)
         except (ValueError, OSError) as error:
-            raise LoraError(tr("{file}: {why}", file=config, why=error)) from error
+            raise LoraError(tr("{file}: {why}", file=config, why=reason_of(str(error)))) from error
     if ADAPTER_NOTE in notes:
         return _adapter_alpha(notes[ADAPTER_NOTE], rank)
     for name in _ALPHA_NOTES:

@@ -9,6 +9,7 @@ from kit.errors import WeightsError
 from kit.files.checksums import checked_sha256, read_record
 from kit.files.encodings import sha256_of
 from kit.files.folder_lock import lock_folder
+from kit.files.text.library_words import reason_of
 from kit.hub.huggingface import HuggingFace
 from kit.hub.modelscope import ModelScope
 from kit.hub.repository import Hub, RemoteFile, Source
@@ -66,7 +67,7 @@ def _download(folder: Path, source: Source) -> list[str]:
                 "{repository} could not be fetched: {error}; what has arrived stays, run the same"
                 " command again, or try the other hub with --from",
                 repository=REPOSITORY,
-                error=" ".join(str(error).split())[:160],
+                error=reason_of(" ".join(str(error).split())[:160]),
             )
         ) from error
     for path, file in lacking.items():

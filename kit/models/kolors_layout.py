@@ -25,6 +25,7 @@ from torch import Tensor, nn
 from kit.errors import WeightsError
 from kit.files.checksums import checked_sha256
 from kit.files.safetensors_files import TORCH_LOAD_ERRORS, read_tensors
+from kit.files.text.library_words import reason_of
 from kit.messages import tr
 from kit.models.kolors.text_encoder import build_text_encoder
 from kit.models.networks import TOKENIZER, Base, Part, fill, part_of, read_config
@@ -160,7 +161,7 @@ def _open_shards(folder: Path) -> dict[str, Tensor]:
                 tr(
                     "{file} is not a whole shard: {error}; {mend}",
                     file=folder / file,
-                    error=error,
+                    error=reason_of(error),
                     mend=_mend(folder),
                 )
             ) from error

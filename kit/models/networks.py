@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from kit.errors import WeightsError
 from kit.files.documents import faults_of
+from kit.files.text.library_words import reason_of
 from kit.messages import joined, tr
 from kit.models.kolors.text_encoder import build_prompter
 from kit.models.kolors.unet import build_unet
@@ -144,7 +145,7 @@ def read_config(path: Path, model: type[Config], mend: str) -> Config:
             tr(
                 "{file} cannot be read: {error}; {mend}",
                 file=path,
-                error=error.strerror or error,
+                error=reason_of(error),
                 mend=mend,
             )
         ) from error

@@ -18,6 +18,7 @@ from kit.files.atomic_write import remove_partial_files, write_atomic
 from kit.files.encodings import canonical_json, csv_rows, finite_json, json_bytes
 from kit.files.folder_lock import LOCK
 from kit.files.safetensors_files import TORCH_LOAD_ERRORS
+from kit.files.text.library_words import reason_of
 from kit.lora.formats import LoraPair
 from kit.lora.lora import save_lora
 from kit.messages import tr
@@ -63,7 +64,7 @@ def read_training_identity(path: Path) -> dict[str, object]:
         identity = finite_json(path.read_bytes())
     except ValueError as error:
         raise RunError(
-            tr("{file} is damaged: {error}; choose another --out", file=path, error=error)
+            tr("{file} is damaged: {error}; choose another --out", file=path, error=reason_of(error))
         ) from error
     return identity if isinstance(identity, dict) else {}
 
@@ -169,6 +170,6 @@ class TrainingFolder:
                 tr(
                     "{file} is damaged: {error}; delete it, only the curve's past is lost",
                     file=path,
-                    error=error,
+                    error=reason_of(error),
                 )
             ) from error
