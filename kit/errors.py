@@ -82,7 +82,8 @@ class InputError(StorykitError):
         shown = [_shortened(one) for one in self.faults[:MOST_FAULTS]]
         more = len(self.faults) - MOST_FAULTS
         last = [tr("and {more:,} more faults", more=more)] if more > 0 else []
-        super().__init__(tr("{source}: {faults}", source=source, faults=joined([*shown, *last])))
+        told = joined([*shown, *last], tr("; "))
+        super().__init__(tr("{source}: {faults}", source=source, faults=told))
 
 
 class WeightsError(StorykitError):

@@ -81,12 +81,17 @@ def mark(template: str) -> str:
 def joined(parts: Iterable[str], by: str = "; ") -> Message:
     """Return sentences one after the other.
 
+    Args:
+        parts: the sentences, or names.
+        by: what stands between them; of a mark that Chinese writes otherwise `tr(", ")` or `tr(" and ")`.
+
     >>> joined(["is empty", tr("is lost")]).english
     'is empty; is lost'
     """
     told = list(parts)
     values = {str(number): part for number, part in enumerate(told)}
-    return Message(by.join(told), by, values, by.join(map(in_english, told)))
+    between = in_english(by)
+    return Message(by.join(told), between, values, between.join(map(in_english, told)))
 
 
 def in_english(text: str) -> str:

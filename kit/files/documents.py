@@ -180,12 +180,18 @@ def _told(detail: ErrorDetails, known: Known) -> str:
         if isinstance(own, WhenMissing):
             return tr("{place} {told}", place=_place(loc[:-1]), told=own.told(detail["input"]))
     problem, remedy = _problem(detail), _remedy(detail, known)
+    if kind == "missing" and place:
+        return _missing(place, remedy)
     message = tr("{problem}; {remedy}", problem=problem, remedy=remedy) if remedy else problem
     if not place or (kind == "value_error" and in_english(message).startswith(f"{place}[")):
         return message
-    if kind == "missing" and remedy:
-        return tr("{place} {told}", place=place, told=message)
     return tr("{place}: {told}", place=place, told=message)
+
+
+def _missing(place: str, remedy: str) -> str:
+    if remedy:
+        return tr("{place} is missing; {remedy}", place=place, remedy=remedy)
+    return tr("{place}: is missing", place=place)
 
 
 def _problem(detail: ErrorDetails) -> str:
@@ -227,7 +233,7 @@ def _remedy(detail: ErrorDetails, known: Known) -> str:
         return what_was_meant(known.model, loc)
     if kind == "missing":
         field = field_at(known.model, loc) if known.model else None
-        return tr("write {example}", example=field.examples[0]) if field and field.examples else ""
+        return tr("write {example}", example=tr(field.examples[0])) if field and field.examples else ""
     if kind == "literal_error" and isinstance(got, str):
         near = nearest(got, _QUOTED.findall(detail["msg"]), cutoff=0.5)
         return tr("did you mean {near}?", near=near) if near else ""

@@ -155,7 +155,8 @@ def _read_note(lock: int) -> str:
         return tr("being written by another process")
     today = since.date() == datetime.now().astimezone().date()
     at = since.strftime("%H:%M" if today else "%Y-%m-%d %H:%M")
-    told = tr(_DOINGS.get(doing, mark("being {doing}")), doing=doing)
+    template = _DOINGS.get(doing, mark("being {doing}"))
+    told = tr(template, doing=doing)
     if host == socket.gethostname():
         return tr("{doing} by process {process} since {at}", doing=told, process=process, at=at)
     return tr(

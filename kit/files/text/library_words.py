@@ -59,7 +59,6 @@ _PYDANTIC = (
     mark("must be a finite number"),
     mark("must have at least {least} item, not {got}"),
     mark("must have at least {least} items, not {got}"),
-    mark("must have at least {least} item, not {got} after validation"),
     mark("must have at most {most} item, not {got}"),
     mark("must have at most {most} items, not {got}"),
     mark("must have at most {most} items, not more"),
@@ -69,6 +68,7 @@ _PYDANTIC = (
     mark("must have at most {most} characters"),
     mark("must match pattern {pattern}"),
     mark("must be a valid integer, got a number with a fractional part"),
+    mark("must be a valid boolean, unable to interpret input"),
     mark("must be a valid {kind}"),
     mark("must be an instance of {kind}"),
     mark("must be {choices} or {last}"),
@@ -114,6 +114,13 @@ _YAML = (
     mark("an anchor"),
     mark("an alias"),
     mark("a node"),
+    mark("',' or ']'"),
+    mark("',' or '}}'"),
+    mark("comment or line break"),
+    mark("whitespace or line break"),
+    mark("alphabetic or numeric character"),
+    mark("node content"),
+    mark("key"),
     mark("mapping values are not allowed in this context"),
     mark("mapping values are not allowed here"),
     mark("block sequence entries are not allowed in this context"),
@@ -157,6 +164,30 @@ _JSON = (
     mark("new-line character seen in unquoted field - do you need to open the file with newline=''?"),
 )
 """JSON, CSV and encodings."""
+_SERDE = (
+    mark("{reason} at line {line} column {column}"),
+    mark("key must be a string"),
+    mark("expected value"),
+    mark("expected ident"),
+    mark("EOF while parsing a value"),
+    mark("EOF while parsing a string"),
+    mark("EOF while parsing a list"),
+    mark("EOF while parsing an object"),
+    mark("trailing characters"),
+    mark("trailing comma"),
+    mark("invalid number"),
+    mark("invalid escape"),
+    mark("number out of range"),
+    mark("recursion limit exceeded"),
+    mark("control character (\\u0000-\\u001F) found while parsing a string"),
+    mark("invalid type: {got}, expected {wanted}"),
+    mark("invalid length {got}, expected {wanted}"),
+    mark("missing field `{name}`"),
+    mark("duplicate field `{name}`"),
+    mark("unknown variant `{name}`, expected one of {known}"),
+    mark("data did not match any variant of untagged enum {name}"),
+)
+"""JSON as Rust's libraries read it: those of safetensors and of pydantic."""
 _SAFETENSORS = (
     mark("Error while deserializing header: {reason}"),
     mark("Error while deserializing: {reason}"),
@@ -208,7 +239,30 @@ _PILLOW = (
     mark("unknown raw mode"),
     mark("cannot decode image data"),
 )
-_KNOWN = (*_SYSTEM, *_PYDANTIC, *_TOML, *_YAML, *_JSON, *_SAFETENSORS, *_PILLOW, mark("expected {mark}"))
+_NETWORK = (
+    mark("[{code}] Connection failed: {reason}"),
+    mark("[{code}] Request timed out: {reason}"),
+    mark("{pool}(host='{host}', port={port}): Max retries exceeded with url: {address} (Caused by {reason})"),
+    mark("{pool}(host='{host}', port={port}): Max retries exceeded with url: {address}"),
+    mark('{kind}("{place}: Failed to establish a new connection: {reason}")'),
+    mark("{kind}(\"{place}: Failed to resolve '{host}' ({reason})\")"),
+    mark("{pool}(host='{host}', port={port}): Read timed out. (read timeout={seconds})"),
+    mark("HTTP {status} on {method} {address}"),
+    mark("[{code}] {reason}"),
+)
+"""Of the hubs' clients."""
+_KNOWN = (
+    *_SYSTEM,
+    *_PYDANTIC,
+    *_TOML,
+    *_YAML,
+    *_JSON,
+    *_SERDE,
+    *_SAFETENSORS,
+    *_PILLOW,
+    *_NETWORK,
+    mark("expected {mark}"),
+)
 """Templates; what is special stands before what is general."""
 
 
