@@ -29,7 +29,7 @@ from kit.experiment.other_files import elsewhere, experiment_document
 from kit.experiment.tables import CompareTable, ScoreTable, WordsTable
 from kit.files.documents import WhenMissing, faults_of
 from kit.files.user_paths import missing_file, user_path
-from kit.messages import mark, tr
+from kit.messages import joined, mark, tr
 from kit.story.anchors import anchor_faults
 from kit.story.foreign_syntax import foreign_marks
 from kit.story.story import LoadedStory, Story, load_story
@@ -172,7 +172,7 @@ def _with_known_baseline(compare: CompareTable, info: ValidationInfo) -> Compare
         raise ValueError(
             tr(
                 "baseline must be one of {names}, got {got!r}",
-                names=", ".join(names),
+                names=joined(names, tr(", ")),
                 got=compare.baseline,
             )
         )

@@ -91,7 +91,7 @@ def _plain_name(name: str) -> str:
     if not _PLAIN_NAME.fullmatch(name) or name != _plain(name):
         told = tr("must be lower-case letters of any script, digits and dashes, got {name!r}", name=name)
         near = re.sub(r"[\W_]+", "-", _plain(name)).strip("-")[:MOST_OF_NAME]
-        raise ValueError(joined([told, tr("write {name}", name=near)]) if near else told)
+        raise ValueError(joined([told, tr("write {name}", name=near)], tr("; ")) if near else told)
     if (size := len(name.encode())) > MOST_OF_NAME:
         raise ValueError(tr("must be at most {most} bytes, got {size}", most=MOST_OF_NAME, size=size))
     return name
@@ -110,7 +110,7 @@ def one_of(name: str, names: Sequence[str]) -> str:
     raise ValueError(
         tr(
             "must be {first} or {last}, got {name!r}{meant}",
-            first=", ".join(first),
+            first=joined(first, tr(", ")),
             last=last,
             name=name,
             meant=did_you_mean(name, names),
@@ -126,7 +126,7 @@ def _metric(name: str, info: ValidationInfo) -> str:
 def all_different(values: tuple[T, ...]) -> tuple[T, ...]:
     """Return the values, or raise ValueError naming those given twice."""
     if twice := [str(value) for value, times in Counter(values).items() if times > 1]:
-        told, more = ", ".join(twice[:_TOLD]), len(twice) - _TOLD
+        told, more = joined(twice[:_TOLD], tr(", ")), len(twice) - _TOLD
         if more > 0:
             raise ValueError(
                 tr("must differ, got {twice} and {more} others more than once", twice=told, more=more)

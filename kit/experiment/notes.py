@@ -5,7 +5,7 @@ from itertools import combinations
 
 from kit.experiment.config import Candidate, Experiment, LoadedExperiment
 from kit.files.user_paths import shell_word
-from kit.messages import tr
+from kit.messages import joined, tr
 from kit.story.prompt import prompt_of
 from kit.story.story import PANELS, LoadedStory
 
@@ -74,7 +74,7 @@ def _one_picture(experiment: Experiment, story: LoadedStory) -> Iterator[str]:
                     "story {story}: panels {panels} have the same text, so with the same seed they "
                     "will be one picture, and no verdict counts such a set; say what differs",
                     story=story.name,
-                    panels=", ".join(map(str, panels)),
+                    panels=joined(map(str, panels), tr(", ")),
                 )
             )
 
@@ -82,7 +82,7 @@ def _one_picture(experiment: Experiment, story: LoadedStory) -> Iterator[str]:
 def _idle_negatives(experiment: Experiment) -> Iterator[str]:
     own = [candidate.name for candidate in experiment.candidates if candidate.negative]
     if own and experiment.cfg == 1:
-        yield tr("candidate {names}: negative shapes nothing where cfg is 1", names=", ".join(own))
+        yield tr("candidate {names}: negative shapes nothing where cfg is 1", names=joined(own, tr(", ")))
 
 
 def _nobody_kept(loaded: LoadedExperiment) -> Iterator[str]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from kit.errors import RunError
 from kit.files.folder_lock import was_locked
 from kit.files.path_contents import kind_at
-from kit.messages import tr
+from kit.messages import joined, tr
 
 if TYPE_CHECKING:
     from kit.experiment.config import LoadedExperiment
@@ -63,6 +63,6 @@ def refuse_another(run: "Run", loaded: "LoadedExperiment", *, reworded: bool) ->
                 "{folder} holds panels of another experiment: story {stories} is changed or dropped;"
                 " choose another folder",
                 folder=run.folder,
-                stories=", ".join(sorted(lost)),
+                stories=joined(sorted(lost), tr(", ")),
             )
         )

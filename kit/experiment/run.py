@@ -232,7 +232,7 @@ class Run:
             raise RunError(
                 tr(
                     "{file} line {line}: {faults}; delete the line to draw the panel again",
-                    faults=joined(faults_of(error)),
+                    faults=joined(faults_of(error), tr("; ")),
                     **place,
                 )
             ) from error
@@ -347,7 +347,7 @@ class Run:
                     "{folder}: the {stage} file must be readable, got {faults}; run {command} again",
                     folder=self.folder,
                     stage=name.removesuffix(".json"),
-                    faults=joined(faults_of(error)[:3]),
+                    faults=joined(faults_of(error)[:3], tr("; ")),
                     command=self._writer(name),
                 )
             ) from error

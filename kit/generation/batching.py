@@ -183,7 +183,7 @@ def recorded_batches(run: Run) -> list[RecordedBatch]:
             tr(
                 "{file}: {faults}; delete it",
                 file=run.folder / BATCHING,
-                faults=joined(faults_of(error)),
+                faults=joined(faults_of(error), tr("; ")),
             )
         ) from error
     if recorded is None:

@@ -57,7 +57,7 @@ def refuse_redrawing(folder: Path, loaded: LoadedExperiment, painter: Painter) -
                 folder=folder,
                 lost=len(found.lost),
                 stay=found.stay,
-                reasons=joined([*reasons[:SHOWN], *more]),
+                reasons=joined([*reasons[:SHOWN], *more], tr("; ")),
             )
         )
 

@@ -5,7 +5,7 @@ tool wrote it.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -20,7 +20,7 @@ from kit.files.tensors.tensor_files import TensorFile, open_tensor_file
 from kit.lora.key_names import Half, Names, Tool, read_key, tensors_file, write_key
 from kit.lora.metadata import metadata_of, promises, said_alpha
 from kit.lora.other_files import FLOATS, WHOLE, kind_in_words, network_of, refusal, shown
-from kit.messages import tr
+from kit.messages import joined, mark, tr
 
 MAX_RANK = 4096
 """More than any layer of Kolors has dimensions that a rank could fill, 1280."""
@@ -28,6 +28,7 @@ MAX_NUMBERS = 1 << 30
 """Of a LoRA whose layers are filled up to one rank; rank 256 of every layer of Kolors has 0.7 * 2^30."""
 _ROUNDING = 1e-6
 """How far scales may differ that are one."""
+_AND = mark(" and ")
 
 
 _NEVER: frozenset[Kind] = frozenset(
@@ -180,16 +181,10 @@ def _by_layer(file: TensorFile) -> tuple[Names, dict[str, dict[Half, str]]]:
     if other := network_of(file):
         raise ValueError(other)
     if len(tools) > 1:
-        raise ValueError(tr("all keys must be one tool's, got {tools}", tools=_and(sorted(tools))))
+        raise ValueError(
+            tr("all keys must be one tool's, got {tools}", tools=joined(sorted(tools), tr(_AND)))
+        )
     return tools.pop(), names
-
-
-def _and(names: Sequence[str]) -> str:
-    """Return names one after the other, in words."""
-    told, *others = names
-    for name in others:
-        told = tr("{names} and {name}", names=told, name=name)
-    return told
 
 
 def _is_part(half: Half, shape: tuple[int, ...]) -> bool:
@@ -207,7 +202,7 @@ def _check_sizes(file: TensorFile, names: Mapping[str, Mapping[Half, str]]) -> N
                 tr(
                     "{layer} must have lora_A and lora_B, got {got} alone: the file is damaged",
                     layer=shown(layer),
-                    got=_and(got),
+                    got=joined(got, tr(_AND)),
                 )
             )
         down, up = file.kinds[halves["A"]], file.kinds[halves["B"]]

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from kit.errors import LoraError
-from kit.messages import tr
+from kit.messages import joined, tr
 
 Tool = Literal["diffsynth", "peft", "diffusers", "kohya"]
 """Whose form we write."""
@@ -126,7 +126,11 @@ def tensors_file(path: Path) -> Path:
     )
     if others:
         raise LoraError(
-            tr("{folder} is a folder: give one file in it, {files}", folder=path, files=", ".join(others[:4]))
+            tr(
+                "{folder} is a folder: give one file in it, {files}",
+                folder=path,
+                files=joined(others[:4], tr(", ")),
+            )
         )
     raise LoraError(
         tr(

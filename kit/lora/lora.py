@@ -14,7 +14,7 @@ from kit.files.encodings import sha256_of
 from kit.lora.formats import Content, LoraPair, content_bytes, read_content
 from kit.lora.key_names import tensors_file
 from kit.lora.metadata import agreed_alpha, short_hash_of
-from kit.messages import tr
+from kit.messages import joined, tr
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -89,7 +89,7 @@ def locate(name: str) -> Path:
     known = embedded_loras()
     if style not in known:
         names = [LORA_PREFIX + one for one in known]
-        told = {"name": name, "names": ", ".join(names), "meant": did_you_mean(name, names)}
+        told = {"name": name, "names": joined(names, tr(", ")), "meant": did_you_mean(name, names)}
         raise LoraError(tr("{name}: the package has {names}{meant}", **told))
     return LORAS / f"{style}.safetensors"
 

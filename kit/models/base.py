@@ -7,7 +7,7 @@ import torch
 from kit.embedded import BASE_WEIGHTS, EMBEDDED
 from kit.errors import WeightsError
 from kit.hub.repository import kolors_folder
-from kit.messages import mark, tr
+from kit.messages import joined, mark, tr
 from kit.models.kolors_layout import PARTS, UNET_FOLDER, open_published
 from kit.models.mini_layout import open_embedded
 from kit.models.networks import Base
@@ -58,7 +58,7 @@ def pick_device(device: str) -> str:
             tr(
                 "device {device!r}: this machine has {devices}; or use auto",
                 device=device,
-                devices=", ".join(here),
+                devices=joined(here, tr(", ")),
             )
         )
     return device

@@ -150,4 +150,6 @@ def read_config(path: Path, model: type[Config], mend: str) -> Config:
             )
         ) from error
     except ValidationError as error:
-        raise WeightsError(tr("{file}: {why}", file=path, why=joined([*faults_of(error), mend]))) from error
+        raise WeightsError(
+            tr("{file}: {why}", file=path, why=joined([*faults_of(error), mend], tr("; ")))
+        ) from error

@@ -13,6 +13,7 @@ from torch import nn
 
 from kit.errors import StorykitError
 from kit.experiment.config import load_experiment
+from kit.experiment.identity import read_identity
 from kit.experiment.notes import notes_on
 from kit.experiment.run import Run
 from kit.files.encodings import json_bytes
@@ -64,6 +65,9 @@ def said(error: StorykitError) -> str:
         ("", '[[candidate]]\nname = "ink"\nlora = "mini:ink"\nstrength = 0.5\nstrengths = [0.5]\n'),
         ("", '[[candidate]]\nname = "ink"\nlora = "mini:ink"\nstrengths = [0.5, 0.5]\n'),
         ("", '[[candidate]]\nname = "ink"\nlora = "ink"\n'),
+        ("", '[[candidate]]\nname = "ink"\nlora = "my/ink.safetensors"\n'),
+        ('base = "kolor"', BASE),
+        ('colour = "red"', BASE),
         ("", BASE + '[compare]\nbaseline = "ink"\n'),
         ("", BASE + "[score]\ncopy_above = 0.9\n"),
     ],
@@ -137,6 +141,36 @@ def moved_rows(folder: Path) -> None:
     run.rows()
 
 
+def torn_rows(folder: Path) -> None:
+    run = make_run(folder)
+    run.rows_path.write_text('{"key": 1}\n')
+    run.rows()
+
+
+def torn_record(folder: Path) -> None:
+    run = make_run(folder)
+    (run.folder / "run.json").write_text("{")
+    run.read_json("run.json")
+
+
+def another_record(folder: Path) -> None:
+    run = make_run(folder)
+    run.write_json("run.json", {"base": 1})
+    read_identity(run)
+
+
+def rows_that_cannot_be_read(folder: Path) -> None:
+    run = make_run(folder)
+    run.rows_path.mkdir()
+    run.rows()
+
+
+def lost_story(folder: Path) -> None:
+    run = make_run(folder)
+    (run.folder / "stories" / "cat.toml").unlink()
+    _ = Run(run.folder).loaded
+
+
 def no_scores(folder: Path) -> None:
     make_run(folder).read_json("scores.json")
 
@@ -201,7 +235,8 @@ def other_training(folder: Path) -> None:
 
 
 REFUSED: list[Callable[[Path], object]] = [
-    another_story, other_settings, users_folder, long_prompt, stopped, too_small, moved_rows,
+    another_story, other_settings, users_folder, long_prompt, stopped, too_small, moved_rows, torn_rows,
+    torn_record, another_record, rows_that_cannot_be_read, lost_story,
     no_scores, half_a_lora, two_tools, no_alpha, other_base, unweighed, uneven_training, taken_folder,
     other_training,
     lambda folder: read_content(lora_of(folder, f"{KOLORS}.hada_w1_a", f"{KOLORS}.hada_w1_b")),
