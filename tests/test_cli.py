@@ -23,6 +23,7 @@ COMMANDS = {
     ("score",),
     ("compare",),
     ("report",),
+    ("share",),
     ("cast",),
     ("pack",),
     ("verify",),

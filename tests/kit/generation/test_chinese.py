@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from english import english_in
+from english_sentences import english_sentences
 from fakes import FakePainter, HeardProgress, make_run, toy_base, toy_lora, write_story
 from safetensors.torch import save_file
 from torch import nn
@@ -42,7 +42,7 @@ def chinese(monkeypatch: pytest.MonkeyPatch) -> None:
 def said(error: StorykitError) -> str:
     """Return what an error says in Chinese."""
     told = str(error)
-    assert not english_in(told), told
+    assert not english_sentences(told), told
     assert told != error.message.english
     return told
 
@@ -90,7 +90,7 @@ def test_notes_on_an_experiment(tmp_path: Path) -> None:
     path.write_text(head + BASE + ink.format("ink") + ink.format("again"), encoding="utf-8")
     notes = notes_on(load_experiment(path))
     assert len(notes) == 6
-    assert not [note for note in notes if english_in(note)]
+    assert not [note for note in notes if english_sentences(note)]
 
 
 def another_story(folder: Path) -> None:
@@ -266,7 +266,9 @@ def test_a_damaged_base(base_copy: Path) -> None:
 def test_what_a_lora_is_good_for(tmp_path: Path) -> None:
     content = read_content(toy_lora(tmp_path / "toy.safetensors"))
     told = [one for loader in loaders_of(content) for one in (loader.loader, loader.note)]
-    assert not [one for one in [*problems_of(content), *bases_of(content.pairs), *told] if english_in(one)]
+    assert not [
+        one for one in [*problems_of(content), *bases_of(content.pairs), *told] if english_sentences(one)
+    ]
 
 
 class OnceGrey(nn.Module):
@@ -298,7 +300,7 @@ def test_a_run_has_the_same_files_in_every_language(tmp_path: Path, monkeypatch:
         vars(painter)["_decoder"] = OnceGrey(painter._decoder)
         faults[language] = list(generate(run, [painter], progress).faults.values())
         files[language] = files_of(run)
-        assert bool(english_in("; ".join(progress.notes))) == (language == "en")
+        assert bool(english_sentences("; ".join(progress.notes))) == (language == "en")
     assert files["zh"] == files["en"]
     assert faults == {"en": ["it has one colour all over"], "zh": ["整张图只有一种颜色"]}
     assert (
