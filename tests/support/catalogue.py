@@ -5,6 +5,7 @@ import json
 import sys
 import tomllib
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple, get_args
 
@@ -62,7 +63,9 @@ def _in_tables() -> Iterator[Template]:
     yield from (Template(name, "attribute") for name in ATTRIBUTES)
     for page, file in PAGES.items():
         sentences = tomllib.loads((ROOT / "reports" / "templates" / file).read_text("utf-8"))
-        yield from (Template(text, f"{page} {key}") for key, text in sentences.items())
+        for key, text in sentences.items():
+            one, _, many = text.partition(" | ")
+            yield Template((one, many) if many else text, f"{page} {key}")
     yield from (Template(name, "name") for name in _names())
 
 
@@ -120,7 +123,11 @@ def po_bytes(catalogue: Catalog) -> bytes:
 
 def mo_bytes(catalogue: Catalog) -> bytes:
     out = io.BytesIO()
-    write_mo(out, read_po(io.BytesIO(po_bytes(catalogue)), locale=LANGUAGE))
+    written = read_po(io.BytesIO(po_bytes(catalogue)), locale=LANGUAGE)
+    written.creation_date = datetime.fromtimestamp(
+        0, UTC
+    )  # else it is that of now, and no two files are alike
+    write_mo(out, written)
     return out.getvalue()
 
 

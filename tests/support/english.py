@@ -1,6 +1,7 @@
 """Finds English sentences in what is told to a reader of Chinese."""
 
 import re
+from html import unescape
 
 _AS_IT_IS = re.compile(
     r"storykit(?: [a-z]+)*|`[^`]*`|\"[^\"]*\"|'[^']*'|“[^”]*”|--?[a-z][\w-]*|\S*[/\\._=\[\]<>]\S*|\b[A-Z]\w*"
@@ -18,3 +19,13 @@ def english_in(text: str) -> list[str]:
     ['steps must be']
     """
     return [found[0] for found in _SENTENCE.finditer(_AS_IT_IS.sub(" § ", text))]
+
+
+def english_on_page(page: str, *told: str) -> list[str]:
+    """Return the English sentences that a page shows, outside of code and of what its story tells."""
+    prose = re.sub(r"<(code|pre|style|script)\b.*?</\1>", " ", page, flags=re.DOTALL)
+    spoken = " · ".join(re.findall(r'(?:aria-label|alt|title|data-title)="([^"]*)"', prose))
+    shown = unescape(re.sub(r"\s+", " ", f"{re.sub('<[^>]+>', ' · ', prose)} · {spoken}"))
+    for text in sorted(told, key=len, reverse=True):
+        shown = shown.replace(text, " · ")
+    return english_in(shown)
