@@ -124,9 +124,7 @@ def po_bytes(catalogue: Catalog) -> bytes:
 def mo_bytes(catalogue: Catalog) -> bytes:
     out = io.BytesIO()
     written = read_po(io.BytesIO(po_bytes(catalogue)), locale=LANGUAGE)
-    written.creation_date = datetime.fromtimestamp(
-        0, UTC
-    )  # else it is that of now, and no two files are alike
+    written.creation_date = datetime.fromtimestamp(0, UTC)  # else no two files are alike
     write_mo(out, written)
     return out.getvalue()
 
