@@ -102,7 +102,7 @@ def _templates(language: Language, context: str) -> tuple[Mapping[str, str], tup
         literals, fields = _apart(template)
         if not fields:
             plain["".join(literals)] = told.format()
-        elif _TELLING.match("".join(literals)):
+        elif context or _TELLING.match("".join(literals)):
             fielded.append(_Template(literals, fields, told))
     return plain, tuple(sorted(fielded, key=lambda one: -sum(map(len, one.literals))))
 
