@@ -82,7 +82,8 @@ class InputError(StorykitError):
         shown = [_shortened(one) for one in self.faults[:MOST_FAULTS]]
         more = len(self.faults) - MOST_FAULTS
         last = [tr("and {more:,} more faults", more=more)] if more > 0 else []
-        super().__init__(tr("{source}: {faults}", source=source, faults=joined([*shown, *last])))
+        told = joined([*shown, *last], tr("; "))
+        super().__init__(tr("{source}: {faults}", source=source, faults=told))
 
 
 class WeightsError(StorykitError):
@@ -112,6 +113,11 @@ class BundleError(StorykitError):
         """Say what is wrong; of several faults the message holds all, and each has a line of its own here."""
         self.faults = tuple(faults)
         super().__init__(message)
+
+    @property
+    def opening(self) -> str:
+        """The message up to its faults, which have lines of their own."""
+        return str(self).removesuffix(joined(self.faults, tr("; "))).rstrip()
 
 
 class PublishError(StorykitError):

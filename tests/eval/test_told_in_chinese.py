@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from english import english_in
+from english_sentences import english_sentences
 from PIL import Image
 from score_tables import fixed_rows, scored_run
 from stripes import Brightness, fill, new_run, stripe_scorers
@@ -117,7 +117,7 @@ def test_a_refusal_is_chinese_and_known_in_english(name: str, tmp_path: Path) ->
     with pytest.raises(StorykitError) as refused:
         REFUSALS[name](tmp_path)
     told, english = str(refused.value), refused.value.message.english
-    assert english_in(told.replace("authored", "")) == []
+    assert english_sentences(told.replace("authored", "")) == []
     assert told != english
     assert english.isascii(), "a Chinese half is left in the English"
 
@@ -141,7 +141,7 @@ def outcomes(step: tuple[str, str] | None) -> list[str]:
 @pytest.mark.parametrize("step", [None, ("reversed", "authored")])
 def test_every_reason_of_a_verdict_is_chinese(step: tuple[str, str] | None) -> None:
     for reason in outcomes(step):
-        assert english_in(reason) == []
+        assert english_sentences(reason) == []
         assert isinstance(reason, Message)
         assert reason.english.isascii()
 
@@ -162,7 +162,7 @@ def test_a_scoring_says_its_faults_and_notes_in_chinese(tmp_path: Path) -> None:
     lines = [*faults_said(shown), *missing_said(shown), *undefined_said(scores)]
     assert len(lines) > 5
     for line in lines:
-        assert english_in(line.replace("authored", "")) == []
+        assert english_sentences(line.replace("authored", "")) == []
     assert [fault["reason"] for fault in json.loads((run.folder / "scores.json").read_bytes())["faults"]] == [
         "its file has changed since it was drawn",
         "its file is gone",
@@ -181,7 +181,7 @@ def test_a_gate_names_its_faults_in_chinese(tmp_path: Path) -> None:
     found = gate(tmp_path, Brightness())
     assert len(found.faults) == 5
     for told in (*found.faults, *found.elsewhere):
-        assert english_in(told) == []
+        assert english_sentences(told) == []
         assert not told.isascii()
 
 
@@ -193,7 +193,7 @@ def made(folder: Path) -> Path:
 def test_what_a_comparison_says_is_chinese_and_its_file_is_the_same_in_both(tmp_path, monkeypatch) -> None:
     lines = summary_lines(compare(run := scored_run(made(tmp_path / "zh"), fixed_rows())))
     chinese = (run.folder / "comparison.json").read_bytes()
-    assert [english for line in lines for english in english_in(line)] == []
+    assert [english for line in lines for english in english_sentences(line)] == []
     monkeypatch.setenv("STORYKIT_LANG", "en")
     compare(other := scored_run(made(tmp_path / "en"), fixed_rows()))
     assert (other.folder / "comparison.json").read_bytes() == chinese
@@ -202,7 +202,7 @@ def test_what_a_comparison_says_is_chinese_and_its_file_is_the_same_in_both(tmp_
 def test_a_missing_panel_says_why_in_both_languages(tmp_path: Path) -> None:
     (tmp_path / "p.png").write_bytes(b"no picture")
     for reading in (read_panel(tmp_path / "q.png", "0" * 64, 32), read_panel(tmp_path / "p.png", None, 32)):
-        assert english_in(reading.reason) == []
+        assert english_sentences(reading.reason) == []
         assert not reading.reason.isascii()
 
 
@@ -217,7 +217,7 @@ def test_what_is_believed_and_the_rule_of_steps_are_chinese() -> None:
         aesthetic_floor=3.0,
     )
     for told in (said_of(known), said_of(None), rule()):
-        assert english_in(told) == []
+        assert english_sentences(told) == []
         assert not told.isascii()
 
 
@@ -250,5 +250,5 @@ def test_the_tables_of_a_validation_are_chinese() -> None:
         calibration=known,
         letters=True,
     )
-    assert english_in(markdown(found)) == []
-    assert english_in(markdown(replace(found, attributes=(), failing=("x",)))) == []
+    assert english_sentences(markdown(found)) == []
+    assert english_sentences(markdown(replace(found, attributes=(), failing=("x",)))) == []

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from english import english_on_page
+from english_sentences import english_on_page
 from made_run import CAPTIONS, Plan, make_run, write_made_up_comparison, write_made_up_scores
 
 from eval.checkpoint_selection import CheckpointScores

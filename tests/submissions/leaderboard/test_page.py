@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import pytest
 from course_entries import rank_all
-from english import english_on_page
+from english_sentences import english_on_page
 from entries import forge
 from foreign_words import foreign_words
 
