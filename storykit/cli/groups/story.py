@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kit.files.user_paths import shell_word
-from kit.messages import joined, tr, trn
+from kit.messages import joined, mark, tr, trn
 from storykit.cli.terminal.console import say, say_json, say_note
 from storykit.cli.terminal.help import Command
 from storykit.cli.terminal.usage_errors import CommandGroup
