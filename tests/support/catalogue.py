@@ -64,7 +64,9 @@ def _in_tables() -> Iterator[Template]:
     yield from (Template(name, "attribute") for name in ATTRIBUTES)
     for page, file in PAGES.items():
         sentences = tomllib.loads((ROOT / "reports" / "templates" / file).read_text("utf-8"))
-        yield from (Template(text, f"{page} {key}") for key, text in sentences.items())
+        for key, text in sentences.items():
+            one, _, many = text.partition(" | ")
+            yield Template((one, many) if many else text, f"{page} {key}")
     yield from (Template(name, "name") for name in _names())
     yield from (Template(shape.name) for shape in shapes())
 
