@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from kit.errors import RunError, ScoreError
 from kit.library_warnings import hide_pynvml_warning, name_user
+from kit.messages import tr
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -75,7 +76,7 @@ class RunResults:
         place = (candidate, order, story or only_story(self.run))
         seeds = dict(enumerate(seeds_of(self.run, place, seed), 1))
         if panel not in seeds:
-            raise RunError(f"panel must be from 1 to {len(seeds)}, got {panel}")
+            raise RunError(tr("panel must be from 1 to {panels}, got {got}", panels=len(seeds), got=panel))
         return _read(self.run, self.run.panel_path(*place, seeds[panel], panel))
 
     def sheet(
@@ -131,22 +132,24 @@ def draw(
     from kit.experiment.config import load_experiment
     from kit.generation.generate import draw_experiment
     from kit.generation.multi_gpu import painters_on
-    from storykit.cli.progress import progress_bar
+    from storykit.cli.terminal.progress import progress_bar
 
     loaded = load_experiment(Path(experiment))
-    with painters_on(loaded.experiment.base, devices) as painters, progress_bar("drawing") as progress:
+    with painters_on(loaded.experiment.base, devices) as painters, progress_bar(tr("drawing")) as progress:
         run, done = draw_experiment(loaded, Path(out), painters, progress, again=again)
     _warn(done.faults)
-    _warn({str(path): "was changed after it was drawn, so the panel was drawn anew" for path in done.aside})
+    _warn(
+        {str(path): tr("was changed after it was drawn, so the panel was drawn anew") for path in done.aside}
+    )
     return RunResults(run)
 
 
 def score(run: RunResults) -> "DataFrame":
     """Score every panel and return the scores of each set of eight; faulty panels are named in `faults`."""
     from eval.scoring.score import score as score_run
-    from storykit.cli.progress import progress_bar
+    from storykit.cli.terminal.progress import progress_bar
 
-    with progress_bar("scoring") as progress:
+    with progress_bar(tr("scoring")) as progress:
         scores = score_run(run.run, progress=progress)
     for note in scores.notes:
         warnings.warn(note, stacklevel=2)
@@ -183,10 +186,10 @@ def cast(
 
     from eval.casting.cast import CastRequest
     from eval.casting.cast import cast as cast_run
-    from storykit.cli.progress import progress_bar
+    from storykit.cli.terminal.progress import progress_bar
 
     wish = CastRequest(candidate=candidate, order=order, story=story, keep=keep or {}, ban=frozenset(ban))
-    with progress_bar("measuring") as progress:
+    with progress_bar(tr("measuring")) as progress:
         casting = cast_run(run.run, wish, progress=progress)
     _warn({" ".join(place): reason for place, reason in casting.refused.items()})
     return DataFrame(
@@ -280,7 +283,7 @@ def _read(run: "Run", path: Path) -> "Image":
             "seeds": experiment.seeds,
         }
         there = "; ".join(f"{kind} {', '.join(map(str, names))}" for kind, names in known.items())
-        raise RunError(f"{path} is not there; the run has {there}") from error
+        raise RunError(tr("{path} is not there; the run has {there}", path=path, there=there)) from error
 
 
 def _warn(faults: Mapping[str, str]) -> None:

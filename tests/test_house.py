@@ -75,6 +75,8 @@ TESTED_THROUGH = {
     "storykit/cli/main.py": "test_cli.py",
     "storykit/cli/pack.py": "test_flow.py",
     "storykit/cli/scores.py": "test_flow.py",
+    "storykit/cli/terminal/help.py": "test_cli.py",
+    "storykit/cli/terminal/usage_errors.py": "test_cli.py",
     "storykit/cli/verify.py": "test_flow.py",
     "submissions/bundle/bundle.py": "submissions/verification/test_verify.py",
     "submissions/bundle/manifest.py": "submissions/packing/test_build.py",
