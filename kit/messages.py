@@ -9,12 +9,12 @@ import os
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 Language = Literal["zh", "en"]
 
 OWN_VARIABLE = "STORYKIT_LANG"
-_LOCALE_VARIABLES = ("LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG")
+LANGUAGE_VARIABLES = (OWN_VARIABLE, "LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG")
 LOCALE = Path(__file__).parent / "locale"
 DOMAIN = "storykit"
 
@@ -53,7 +53,7 @@ def tr(template: str, /, **values: object) -> Message:
 
     Args:
         template: the sentence in English, `{name}` where a value stands, with a format where one is needed.
-        values: what stands there; sentences among them are told in the same language.
+        values: what stands there; sentences and errors among them are told in the same language.
 
     >>> sentence = tr("{file} has {count:,} faults", file="a.toml", count=1200)
     >>> sentence.english, sentence.values["file"]
@@ -71,6 +71,16 @@ def trn(one: str, many: str, n: int, /, **values: object) -> Message:
     template = one if n == 1 else many
     found = _catalogue(reader_language()).ngettext(one, many, n)
     return _filled(template, found, {"n": n, **values})
+
+
+def ptr(context: str, template: str, /, **values: object) -> Message:
+    """Return a sentence as `tr` does; the context tells apart what is one in English and two in Chinese."""
+    return _filled(template, pgettext(context, template), values)
+
+
+def pgettext(context: str, template: str, language: Language | None = None) -> str:
+    """Return a template's translation, fields not filled in; by default into the reader's language."""
+    return _catalogue(language or reader_language()).pgettext(context, template)
 
 
 def mark(template: str) -> str:
@@ -99,6 +109,15 @@ def in_english(text: str) -> str:
     return text.english if isinstance(text, Message) else text
 
 
+def all_in_english(value: Any) -> Any:
+    """Return tables and lists with every sentence in them in English, however deep."""
+    if isinstance(value, Mapping):
+        return {in_english(key): all_in_english(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [all_in_english(inner) for inner in value]
+    return in_english(value)
+
+
 def reader_language() -> Language:
     """Return the language in which the reader is told things; English where none is asked for."""
     return asked_language() or "en"
@@ -106,7 +125,7 @@ def reader_language() -> Language:
 
 def asked_language() -> Language | None:
     """Return the language that the reader asks for; None where the locale says none, as C and POSIX do."""
-    told = [os.environ.get(name, "") for name in (OWN_VARIABLE, *_LOCALE_VARIABLES)]
+    told = [os.environ.get(name, "") for name in LANGUAGE_VARIABLES]
     return _language_of(next(filter(None, told), ""))
 
 
@@ -132,9 +151,7 @@ def _looked_up(template: str) -> str:
     return _catalogue(reader_language()).gettext(template)
 
 
-def _filled(template: str, found: str, values: Mapping[str, object]) -> Message:
-    plain = {
-        name: in_english(str(value)) if isinstance(value, str | Exception) else value
-        for name, value in values.items()
-    }
+def _filled(template: str, found: str, given: Mapping[str, object]) -> Message:
+    values = {name: str(value) if isinstance(value, Exception) else value for name, value in given.items()}
+    plain = {name: in_english(value) if isinstance(value, str) else value for name, value in values.items()}
     return Message(found.format(**values), template, values, template.format(**plain))

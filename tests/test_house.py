@@ -10,7 +10,7 @@ import pytest
 from paths import ROOT
 
 PACKAGES = ("storykit", "submissions", "reports", "eval", "kit")
-PAGES = sorted((ROOT / "docs").glob("*.md"))
+PAGES = sorted((ROOT / "docs").rglob("*.md"))
 MOST_MODULES = 10
 
 SCRIPTS = ("kit/mini/training/", "eval/mini/training/")
@@ -81,6 +81,8 @@ TESTED_THROUGH = {
     "submissions/bundle/bundle.py": "submissions/verification/test_verify.py",
     "submissions/bundle/manifest.py": "submissions/packing/test_build.py",
     "submissions/faults.py": "submissions/verification/test_verify.py",
+    "submissions/packing/checklist_lines.py": "submissions/packing/test_checklist.py",
+    "submissions/packing/entry_plan.py": "submissions/packing/test_checklist.py",
     "submissions/untrusted/zip_list.py": "submissions/untrusted/test_zip_reader.py",
     "submissions/packing/entry.py": "submissions/packing/test_preflight.py",
     "submissions/untrusted/lora_reader.py": "submissions/verification/test_manifest_checks.py",
@@ -139,7 +141,7 @@ def test_a_folder_holds_few_modules():
     assert not crowded, f"more than {MOST_MODULES} modules: {crowded}"
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_every_module_that_a_page_names_is_there(page):
     gone = [named for named in named_by(page) if not is_there(named)]
     assert not gone, f"{page.name} names {', '.join(gone)}"

@@ -3,25 +3,41 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 import storykit
-from kit.messages import tr
+from kit.messages import mark, tr, trn
 from storykit.cli.terminal.console import say, say_note
 from storykit.cli.verify import OwnRules
+
+if TYPE_CHECKING:
+    from kit.experiment.run import Run
+    from submissions.packing.entry_plan import EntryPlan
+
+
+NEEDED = ("team", "title", "introduction", "out", "candidate")
+"""What a command line that packs must say, and one that only checks need not."""
+
+
+def _needed_unless_checking(ctx: typer.Context, check: bool) -> bool:
+    """Have the options that packing needs asked for, before they are read."""
+    for option in ctx.command.params:
+        if option.name in NEEDED:
+            option.required = not check
+    return check
 
 
 def pack(
     run_folder: Annotated[Path, typer.Argument(metavar="RUN", help="The run's folder.")],
-    team: Annotated[str, typer.Option(help="The team's name as registered.")],
-    title: Annotated[str, typer.Option(help="The entry's own name.")],
+    team: Annotated[str | None, typer.Option(help="The team's name as registered.")] = None,
+    title: Annotated[str | None, typer.Option(help="The entry's own name.")] = None,
     introduction: Annotated[
-        Path, typer.Option(help="A text file that introduces the LoRA, such as intro.txt.")
-    ],
-    out: Annotated[Path, typer.Option("--out", help="The zip to write.")],
-    candidate: Annotated[str, typer.Option(help="Whose pictures.")],
+        Path | None, typer.Option(help="A text file that introduces the LoRA, such as intro.txt.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="The zip to write.")] = None,
+    candidate: Annotated[str | None, typer.Option(help="Whose pictures.")] = None,
     order: Annotated[str, typer.Option(help="Which prompt order.")] = "authored",
     story: Annotated[str, typer.Option(help="Which story; needed when there are several.")] = "",
     seed: Annotated[int | None, typer.Option(help="Which seed; else what was cast, else the first.")] = None,
@@ -33,27 +49,92 @@ def pack(
     ] = "",
     link: Annotated[str, typer.Option(help="Where the LoRA is published.")] = "",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace another bundle.")] = False,
+    check: Annotated[
+        bool,
+        typer.Option(
+            "--check",
+            is_eager=True,
+            callback=_needed_unless_checking,
+            help="Write nothing: list what the contest asks for, what of it is there and what is missing.",
+        ),
+    ] = False,
 ) -> None:
-    """Pack a story of a run as the contest wants it; refuses what the contest would refuse."""
-    from kit.files.documents import read_text
+    """Pack a story of a run as the contest wants it; refuses what the contest would refuse.
 
-    done = storykit.pack(
-        storykit.open_run(run_folder),
-        out,
-        candidate=candidate,
-        team=team,
-        title=title,
-        introduction=read_text(introduction, wanted="text"),
+    --team, --title, --introduction, --out and --candidate must be given, unless --check is.
+    """
+    from submissions.packing.entry_plan import EntryPlan
+
+    plan = EntryPlan(
+        candidate=candidate or "",
         order=order,
         story=story,
         seed=seed,
         rules=rules,
+        team=team or "",
+        title=title or "",
+        introduction=introduction,
+        out=out,
         link=link,
+    )
+    opened = storykit.open_run(run_folder)
+    if check:
+        _tick_off(opened.run, plan)
+    else:
+        _pack(opened, plan, overwrite)
+
+
+def _pack(run: storykit.RunResults, plan: "EntryPlan", overwrite: bool) -> None:
+    """Write the bundle and say what is in it."""
+    from kit.files.documents import read_text
+
+    assert plan.introduction is not None
+    assert plan.out is not None
+    done = storykit.pack(
+        run,
+        plan.out,
+        candidate=plan.candidate,
+        team=plan.team,
+        title=plan.title,
+        introduction=read_text(plan.introduction, wanted="text"),
+        order=plan.order,
+        story=plan.story,
+        seed=plan.seed,
+        rules=plan.rules,
+        link=plan.link,
         overwrite=overwrite,
     )
     for note in done.notes:
         say_note(note)
     say(tr("bundle  {path}  {sha256}", path=done.path, sha256=done.sha256))
+
+
+def _tick_off(run: "Run", plan: "EntryPlan") -> None:
+    """Print the contest's checklist, and end with 1 while packing would refuse something."""
+    from submissions.packing.checklist import checklist
+    from submissions.packing.entry_plan import next_command
+
+    ticks = checklist(run, plan)
+    for tick in ticks:
+        say(tr(_LINES[tick.state], told=tick.told))
+    missing = sum(tick.state == "missing" for tick in ticks)
+    if missing:
+        say(
+            trn(
+                "open    {n} thing is missing: nothing can be packed yet",
+                "open    {n} things are missing: nothing can be packed yet",
+                missing,
+            )
+        )
+        raise typer.Exit(1)
+    say(tr("next    {command}", command=next_command(run, plan)))
+
+
+_LINES = {
+    "ok": mark("ok      {told}"),
+    "missing": mark("missing {told}"),
+    "later": mark("later   {told}"),
+}
 
 
 def publish(

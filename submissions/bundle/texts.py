@@ -86,7 +86,6 @@ def _fill(name: str, manifest: Manifest, rules: Rules, gallery: bool = False) ->
         m=manifest,
         rules=rules,
         title=rules.post_title(manifest.team, manifest.link or NO_LINK),
-        blank=NO_LINK,
         gallery=gallery,
         kijai=manifest.lora is None or manifest.lora.fits_kijai,
         strongest=MAX_NODE_ALPHA,

@@ -1,6 +1,5 @@
 """The leaderboard as rows, for spreadsheets and terminals, and the notes of single entries."""
 
-import tomllib
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -11,7 +10,7 @@ from eval.scorers.calibration import said_of
 from kit.errors import printable
 from kit.files.encodings import csv_bytes
 from kit.messages import Language
-from reports.page_templates import template_text
+from reports.page_templates import Words, load_words
 from submissions.leaderboard.leaderboard import Board, Unranked
 from submissions.leaderboard.likeness import DuplicatePanels
 from submissions.leaderboard.ranking import DECIMALS, RankedEntry
@@ -97,10 +96,9 @@ Sentences = Mapping[str, str]
 """By key, with fields in braces."""
 
 
-def sentences(language: Language) -> Sentences:
+def sentences(language: Language) -> Words:
     """Return the leaderboard's sentences in a language."""
-    table: dict[str, str] = tomllib.loads(template_text("leaderboard/leaderboard.toml"))[language]
-    return table
+    return load_words(language, "leaderboard")
 
 
 def notes_of(board: Board, words: Sentences) -> Mapping[str, Sequence[str]]:

@@ -13,9 +13,10 @@ from kit.files.atomic_write import drafted
 from kit.files.encodings import Piece, sha256_of, zip_pieces
 from kit.files.folder_lock import lock_folder
 from kit.images.lettering import NUMBERS_ONLY
+from kit.messages import tr
 from submissions.bundle.bundle import open_bundle
 from submissions.bundle.manifest import MANIFEST, Manifest, read_manifest
-from submissions.contest.rules import load_rules, shipped_rules
+from submissions.contest.rules import Rules, load_rules, shipped_rules
 from submissions.faults import Fault, listed
 from submissions.packing.build import build
 from submissions.packing.entry import Entry
@@ -54,7 +55,7 @@ def pack(run: Run, entry: Entry) -> PackReport:
 
 
 def _pack(run: Run, entry: Entry) -> PackReport:
-    _refuse_to_replace(entry.out, run, entry)
+    refuse_to_replace(entry.out, run, entry)
     faults = list(check_entry(entry))
     evidence, gaps = gather(run, entry)
     _refuse([*faults, *gaps, *(check_evidence(run, evidence, entry) if evidence else ())])
@@ -71,7 +72,7 @@ def _pack(run: Run, entry: Entry) -> PackReport:
     )
 
 
-def _refuse_to_replace(out: Path, run: Run, entry: Entry) -> None:
+def refuse_to_replace(out: Path, run: Run, entry: Entry) -> None:
     """Raise BundleError where a folder, a file that is no bundle or another entry has the bundle's name."""
     if out.is_dir():
         raise BundleError(f"{out} is a folder: name the zip file to write, such as --out {out / 'entry.zip'}")
@@ -116,15 +117,19 @@ def _manifest_in(path: Path) -> bytes | None:
 
 def _write_sound(files: Mapping[str, Piece], entry: Entry) -> None:
     """Write a bundle; it gets its name once `verify` has read it from disk and found nothing."""
-    rules = entry.rules
     with drafted(entry.out) as (draft, file):
         file.writelines(zip_pieces(files))
         file.flush()
-        bundle = open_bundle(draft)
-        faults = verify(bundle, rules)
-        if rules.name in shipped_rules() and rules != load_rules(rules.name):
-            faults = tuple(dict.fromkeys((*faults, *verify(bundle))))  # as without --rules
-        _refuse(faults)
+        _refuse(bundle_faults(draft, entry.rules))
+
+
+def bundle_faults(path: Path, rules: Rules) -> tuple[Fault, ...]:
+    """Return what `verify` would refuse of a bundle on disk."""
+    bundle = open_bundle(path)
+    faults = verify(bundle, rules)
+    if rules.name in shipped_rules() and rules != load_rules(rules.name):
+        faults = tuple(dict.fromkeys((*faults, *verify(bundle))))  # as without --rules
+    return faults
 
 
 def _refuse(faults: Sequence[Fault]) -> None:
@@ -141,7 +146,12 @@ def _notes(manifest: Manifest, entry: Entry, evidence: Evidence) -> tuple[str, .
     """Return what the team should know."""
     deadline = entry.rules.deadline.at
     own = entry.rules.name not in shipped_rules()
-    notes = {
+    post = tr(
+        "post.txt: paste it at {where}, with panels/1.png to panels/{count}.png and mosaic-2x4.png beside it",
+        where=entry.rules.post.where,
+        count=len(manifest.panels),
+    )
+    notes: dict[str, bool] = {
         manifest.notice: bool(manifest.notice),
         f"rules: {entry.rules.name}; give verify the same rules file": own,
         f"comparison.json is left out: it {evidence.comparison_problem}": bool(evidence.comparison_problem),
@@ -149,5 +159,6 @@ def _notes(manifest: Manifest, entry: Entry, evidence: Evidence) -> tuple[str, .
         f"mosaics: {manifest.mosaic}": manifest.mosaic == NUMBERS_ONLY,
         f"the contest's deadline was {deadline}": deadline is not None and deadline < datetime.now(UTC),
         "post.txt: put the address of the published LoRA into the title": not manifest.link,
+        post: not entry.rules.practice,
     }
     return tuple(note for note, holds in notes.items() if holds)

@@ -27,10 +27,15 @@ def likeness_faults(bundle: Bundle, manifest: Manifest) -> Iterator[Fault]:
         panel.file: bundle.picture(panel.file)[0] for panel in manifest.panels if panel.file in bundle.files
     }
     panels = {name: picture.convert("RGB") for name, picture in decoded.items() if picture is not None}
-    yield from _blank_faults(panels)
-    yield from _twin_faults(panels)
+    yield from picture_faults(panels)
     if len(panels) == len(manifest.panels) == GRIDS[0].rows * GRIDS[0].columns:
         yield from _mosaic_faults(bundle, manifest, list(panels.values()))
+
+
+def picture_faults(panels: Mapping[str, Picture]) -> Iterator[Fault]:
+    """Yield which pictures, by their name and as RGB, show nothing or what an earlier one shows."""
+    yield from _blank_faults(panels)
+    yield from _twin_faults(panels)
 
 
 def _blank_faults(panels: Mapping[str, Picture]) -> Iterator[Fault]:

@@ -1,7 +1,6 @@
 """Arguments, output and the words for a wrong command line, which all commands share."""
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -9,7 +8,7 @@ import typer
 from pydantic import BaseModel
 
 from kit.errors import printable
-from kit.messages import in_english, tr, trn
+from kit.messages import all_in_english, tr, trn
 
 ExperimentFile = Annotated[Path, typer.Argument(metavar="EXPERIMENT", help="The experiment's TOML file.")]
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="The run's folder.")]
@@ -33,7 +32,7 @@ def say_lines(text: str) -> None:
 
 def say_json(value: object) -> None:
     """Print a value as JSON, for machines; it does nothing to a terminal either."""
-    text = json.dumps(_in_english(value), ensure_ascii=False, indent=1, default=_dumped)
+    text = json.dumps(all_in_english(value), ensure_ascii=False, indent=1, default=_dumped)
     shown = (one if one.isprintable() or one == "\n" else json.dumps(one)[1:-1] for one in text)
     typer.echo("".join(shown))
 
@@ -43,17 +42,6 @@ def _dumped(value: object) -> object:
     if isinstance(value, BaseModel):
         return value.model_dump(mode="json")
     raise TypeError(f"no JSON for {type(value).__name__}")
-
-
-def _in_english(value: object) -> object:
-    """Return a value with its sentences in English: what machines read does not depend on the language."""
-    if isinstance(value, str):
-        return in_english(value)
-    if isinstance(value, Mapping):
-        return {key: _in_english(one) for key, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [_in_english(one) for one in value]
-    return value
 
 
 def padded(text: str, width: int) -> str:

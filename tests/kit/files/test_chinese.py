@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import pytest
-from english import english_in
+from english_sentences import english_sentences
 from PIL import Image
 from pydantic import BaseModel, Field, field_validator
 
@@ -41,7 +41,7 @@ def chinese(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def check(said: str) -> None:
     """Check that a sentence is Chinese, and English for files."""
-    assert not english_in(said), said
+    assert not english_sentences(said), said
     assert not said.isascii()
     assert in_english(said).isascii()
 
@@ -90,10 +90,10 @@ def test_a_file_that_is_no_record_is_refused_in_chinese(text: str, tmp_path: Pat
     path.write_text(text, encoding="utf-8")
     with pytest.raises(InputError) as caught:
         read_toml(path, Panel)
-    assert not english_in(str(caught.value)), str(caught.value)
+    assert not english_sentences(str(caught.value)), str(caught.value)
     for fault in caught.value.faults:
         assert not fault.isascii()
-        assert not english_in(fault)
+        assert not english_sentences(fault)
 
 
 def _texts(path: Path, data: bytes) -> Path:

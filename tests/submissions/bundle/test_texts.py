@@ -133,14 +133,21 @@ def test_modelscope_finds_its_configuration(manifest):
 def test_the_post_begins_with_the_contests_title(manifest):
     post = text(manifest, "post.txt")
     assert post.startswith("云上画师+LoRA模型链接地址+作品图（8图故事）\n")
-    assert "天池平台报名队伍名称+LoRA模型链接地址+作品图（8图故事）" in post
+
+
+def test_the_post_holds_name_introduction_and_prompts_and_nothing_that_is_to_be_done(manifest):
+    post = text(manifest, "post.txt")
+    for told in (manifest.name, manifest.introduction, *(one.prompt for one in manifest.panels)):
+        assert told in post
+    for told in ("发帖前", "发布于", "标题格式", "配图", "before you post", "天池平台报名队伍名称"):
+        assert told not in post
 
 
 def test_the_post_carries_the_link_once_there_is_one(manifest):
     linked = manifest.model_copy(update={"link": "https://modelscope.cn/models/team/ink"})
     post = text(linked, "post.txt")
     assert post.startswith("云上画师+https://modelscope.cn/models/team/ink+作品图（8图故事）\n")
-    assert "发帖前" not in post
+    assert "https://modelscope.cn/models/team/ink" in post.splitlines()[2]
 
 
 def test_the_notice_names_source_licence_change_and_restrictions(manifest):

@@ -5,7 +5,7 @@ import tomllib
 
 import pytest
 import yaml
-from english import english_in
+from english_sentences import english_sentences
 from pydantic import BaseModel, Field, ValidationError
 
 from kit.files.documents import plain_sentence
@@ -61,7 +61,7 @@ def test_what_readers_say_is_told_in_chinese_and_stays_what_it_is_in_english(rea
         read(text)
     words = " ".join(str(caught.value).split())
     told = reason_of(words)
-    assert not english_in(told)
+    assert not english_sentences(told)
     assert not told.isascii()
     assert in_english(told) == words
 
@@ -88,7 +88,7 @@ def test_what_a_record_must_hold_is_told_in_chinese(values):
         Sizes(**values)
     told = plain_sentence(caught.value.errors()[0])
     assert not told.isascii()
-    assert not english_in(told)
+    assert not english_sentences(told)
 
 
 def test_what_is_not_known_stays_as_it_is():
@@ -121,5 +121,5 @@ def test_no_template_hides_a_more_special_one(monkeypatch):
 def test_what_a_hub_that_is_out_of_reach_says_is_told_in_chinese(words):
     told = reason_of(words)
     assert not told.isascii()
-    assert not english_in(told)
+    assert not english_sentences(told)
     assert in_english(told) == words

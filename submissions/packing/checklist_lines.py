@@ -1,0 +1,179 @@
+"""The lines of a contest's checklist: of each thing asked for whether it is there, and what to do."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Literal, NamedTuple
+
+from kit.experiment.run import Run
+from kit.files.user_paths import shell_word
+from kit.messages import mark, tr
+from submissions.bundle.texts import NO_LINK
+from submissions.faults import Fault
+from submissions.packing.entry import Entry
+from submissions.packing.entry_plan import EntryPlan
+from submissions.packing.preflight import mean_score, panel_scores
+from submissions.packing.run_evidence import Evidence
+
+State = Literal["ok", "missing", "later"]
+Topic = Literal[
+    "contest", "set", "pictures", "copies", "scores", "gate", "lora", "compare",
+    "introduction", "team", "title", "secrets", "post", "licence", "bundle",
+]  # fmt: skip
+
+
+class Tick(NamedTuple):
+    """One line of a checklist."""
+
+    state: State
+    """Packing refuses what is missing; what comes later the contest asks for, and packing lets pass."""
+    told: str
+    """What holds, or what to do."""
+
+
+class LookedAt(NamedTuple):
+    """What was looked at, with what speaks against it."""
+
+    run: Run
+    plan: EntryPlan
+    entry: Entry
+    evidence: Evidence
+    faults: Mapping[Topic, Sequence[Fault]]
+
+
+def lines_of(looked: LookedAt) -> Iterator[Tick]:
+    """Yield what is missing of each topic, and of the others what is there or comes later."""
+    for topic, holding in _HOLDS.items():
+        if wrong := looked.faults.get(topic):
+            yield from (Tick("missing", str(fault)) for fault in wrong)
+        elif tick := holding(looked):
+            yield tick
+
+
+def _contest(looked: LookedAt) -> Tick:
+    rules = looked.entry.rules
+    if rules.practice:
+        template = mark(
+            "contest: {title}, for practice; the contest itself asks for pictures drawn with Kolors"
+        )
+        return Tick("later", tr(template, title=rules.title))
+    return Tick("ok", tr("contest: {title}, pictures drawn with Kolors", title=rules.title))
+
+
+def _set(looked: LookedAt) -> Tick:
+    entry, seeds = looked.entry, looked.run.loaded.experiment.seeds
+    told = {"candidate": entry.candidate, "story": entry.story, "seed": entry.seeds[0]}
+    if len(set(entry.seeds)) > 1:
+        shown = " ".join(map(str, entry.seeds))
+        return Tick("ok", tr("set: {candidate}, {story}, cast from the seeds {seeds}", **told, seeds=shown))
+    if len(seeds) == 1 or looked.plan.seed is not None:
+        return Tick("ok", tr("set: {candidate}, {story}, seed {seed}", **told))
+    command = f"`storykit cast {shell_word(looked.run.folder)} --candidate {entry.candidate}`"
+    template = mark(
+        "set: {candidate}, {story}, seed {seed} is only the first of {n}: {command} chooses, or --seed"
+    )
+    return Tick("later", tr(template, **told, n=len(seeds), command=command))
+
+
+def _pictures(looked: LookedAt) -> Tick:
+    return Tick("ok", tr("pictures: all {n} are as they were drawn", n=len(looked.evidence.pngs)))
+
+
+def _copies(looked: LookedAt) -> Tick | None:
+    if looked.faults.get("pictures"):
+        return Tick("later", tr("copies: they are looked for once all panels are there"))
+    return Tick("ok", tr("copies: no picture shows what another shows, none is blank"))
+
+
+def _scores(looked: LookedAt) -> Tick | None:
+    scores = looked.evidence.scores
+    return (
+        Tick("ok", tr("scores: the predictor is {head}", head=scores.stamp("aesthetic").weights))
+        if scores
+        else None
+    )
+
+
+def _gate(looked: LookedAt) -> Tick | None:
+    scores, rule = looked.evidence.scores, looked.entry.rules.gate
+    if scores is None or looked.faults.get("scores"):
+        return Tick("later", tr("gate: it is asked once the panels are scored"))
+    mean = mean_score(panel_scores(scores, looked.entry))
+    return Tick(
+        "ok", tr("gate: {mean:.2f}, at least {least:g} is asked for", mean=mean, least=rule.threshold)
+    )
+
+
+def _lora(looked: LookedAt) -> Tick | None:
+    lora = looked.evidence.lora
+    if lora is None:
+        return Tick(
+            "later", tr("LoRA: {name} has none, the contest itself asks for one", name=looked.entry.candidate)
+        )
+    told = looked.evidence.trained_lora
+    rank, strength = (told.rank, told.strength) if told else (None, 1.0)
+    template = mark("LoRA: of rank {rank}, worn at strength {strength:g}; every tensor loads")
+    return Tick("ok", tr(template, rank=rank, strength=strength))
+
+
+def _compare(looked: LookedAt) -> Tick:
+    evidence = looked.evidence
+    if evidence.comparison is not None:
+        return Tick("ok", tr("comparison: it goes into the bundle, as evidence of technique"))
+    command = f"`storykit compare {shell_word(looked.run.folder)}`"
+    if evidence.comparison_problem:
+        return Tick(
+            "later", tr("comparison: it is left out, it {problem}", problem=evidence.comparison_problem)
+        )
+    return Tick("later", tr("comparison: there is none to show technique with: {command}", command=command))
+
+
+def _introduction(looked: LookedAt) -> Tick:
+    n, least = len(looked.entry.introduction.strip()), looked.entry.rules.introduction.minimum
+    return Tick("ok", tr("introduction: {n} characters, at least {least} are asked for", n=n, least=least))
+
+
+def _team(looked: LookedAt) -> Tick:
+    return Tick("ok", tr("team: {team}", team=looked.entry.team))
+
+
+def _title(looked: LookedAt) -> Tick | None:
+    if looked.faults.get("team"):
+        return None
+    name = looked.entry.rules.name_of(looked.entry.team, looked.entry.title)
+    return Tick("ok", tr("title: the LoRA is published as {name}", name=name))
+
+
+def _secrets(looked: LookedAt) -> Tick:
+    return Tick("ok", tr("secrets: no token, address or path in words, prompts and pictures"))
+
+
+def _post(looked: LookedAt) -> Tick | None:
+    entry = looked.entry
+    if looked.faults.get("team"):
+        return None
+    title = entry.rules.post_title(entry.team, entry.link or NO_LINK)
+    if entry.link:
+        return Tick("ok", tr("post: {title}", title=title))
+    template = mark(
+        "post: {title}; publish the LoRA (`storykit publish ENTRY.zip --to OWNER/NAME`), "
+        "then pack again with --link and its address"
+    )
+    return Tick("later", tr(template, title=title))
+
+
+def _licence(looked: LookedAt) -> Tick | None:
+    if looked.entry.rules.practice:
+        return None
+    return Tick("later", tr("licence: put Kolors' MODEL_LICENSE beside NOTICE on the model's page"))
+
+
+def _bundle(looked: LookedAt) -> Tick:
+    if any(looked.faults.values()):
+        return Tick("later", tr("bundle: it is made on trial once nothing above is missing"))
+    return Tick("ok", tr("bundle: made on trial, `storykit verify` finds no faults"))
+
+
+_HOLDS: Mapping[Topic, Callable[[LookedAt], Tick | None]] = {
+    "contest": _contest, "set": _set, "pictures": _pictures, "copies": _copies, "scores": _scores,
+    "gate": _gate, "lora": _lora, "compare": _compare, "introduction": _introduction, "team": _team,
+    "title": _title, "secrets": _secrets, "post": _post, "licence": _licence, "bundle": _bundle,
+}  # fmt: skip
