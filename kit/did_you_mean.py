@@ -41,4 +41,11 @@ def none_such(owner: str, kind: str, wanted: object, known: Collection[object]) 
     """
     names = [str(one) for one in known]
     near = did_you_mean(str(wanted), names)
-    return f"{owner} has no {kind} {wanted!r}, it has {', '.join(names)}{near}"
+    return tr(
+        "{owner} has no {kind} {wanted!r}, it has {names}{near}",
+        owner=owner,
+        kind=kind,
+        wanted=wanted,
+        names=", ".join(names),
+        near=near,
+    )

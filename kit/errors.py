@@ -114,6 +114,11 @@ class BundleError(StorykitError):
         self.faults = tuple(faults)
         super().__init__(message)
 
+    @property
+    def opening(self) -> str:
+        """The message up to its faults, which have lines of their own."""
+        return str(self).removesuffix(joined(self.faults, tr("; "))).rstrip()
+
 
 class PublishError(StorykitError):
     """A hub cannot be reached, refuses, or does not hold what was sent."""

@@ -9,8 +9,9 @@ import os
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, TypeVar, get_args
 
+Text = TypeVar("Text", bound=str)
 Language = Literal["zh", "en"]
 
 OWN_VARIABLE = "STORYKIT_LANG"
@@ -83,7 +84,7 @@ def pgettext(context: str, template: str, language: Language | None = None) -> s
     return _catalogue(language or reader_language()).pgettext(context, template)
 
 
-def mark(template: str) -> str:
+def mark(template: Text) -> Text:
     """Return a template as it is: it goes into the catalogue, and is translated where `tr` is given it."""
     return template
 
@@ -148,7 +149,7 @@ def _catalogue(language: Language) -> gettext.NullTranslations:
 
 
 def _looked_up(template: str) -> str:
-    return _catalogue(reader_language()).gettext(template)
+    return _catalogue(reader_language()).gettext(template) if template else ""
 
 
 def _filled(template: str, found: str, given: Mapping[str, object]) -> Message:

@@ -80,11 +80,23 @@ class RunResults:
         return _read(self.run, self.run.panel_path(*place, seeds[panel], panel))
 
     def sheet(
-        self, candidate: str, order: str = "authored", story: str = "", seed: int | None = None
+        self,
+        candidate: str,
+        order: str = "authored",
+        story: str = "",
+        seed: int | None = None,
+        columns: int = 4,
     ) -> "Image":
         """Return the eight panels on one sheet with the story's captions, as a bundle holds it.
 
-        Arguments and errors are those of `picture`.
+        The other arguments, and the errors, are those of `picture`.
+
+        Args:
+            candidate: whose.
+            order: the prompt order.
+            story: needed where the run has several.
+            seed: by default what was cast, else the run's first.
+            columns: how many panels stand beside each other: 4, or 2 for a phone.
         """
         from kit.images.lettering import find_lettering
         from kit.story.story import PANELS
@@ -97,7 +109,7 @@ class RunResults:
         captions = [panel.caption for panel in told.panels]
         lettering = find_lettering([told.title, *captions])
         text = MosaicText(title=told.title, captions=captions, lettering=lettering)
-        return draw_mosaic(pictures, text, Grid(rows=2, columns=4))
+        return draw_mosaic(pictures, text, Grid(rows=PANELS // columns, columns=columns))
 
 
 def open_run(folder: str | Path) -> RunResults:
@@ -211,6 +223,50 @@ def report(run: RunResults) -> Path:
     from reports.run.report import write_report
 
     return write_report(run.run)
+
+
+def share(
+    run: RunResults,
+    out: str | Path | None = None,
+    *,
+    candidate: str = "",
+    order: str = "authored",
+    story: str = "",
+    seed: int | None = None,
+    scores: bool = False,
+) -> tuple[Path, Path]:
+    """Write a page of one story to show to others, and a picture for a post; return where both are.
+
+    Args:
+        run: drawn.
+        out: the folder to write; by default `share` in the run's.
+        candidate: whose pictures; by default the one that was cast, or the only one with a LoRA.
+        order: which prompt order.
+        story: needed where the run has several.
+        seed: by default what was cast, else the run's first.
+        scores: whether the page shows the set's scores.
+
+    Raises:
+        RunError: it is open whose pictures are meant, or one of them is missing.
+    """
+    import io
+
+    from kit.files.atomic_write import write_together
+    from reports.run.story_page import ChosenStory, story_page
+    from submissions.packing.entry import only_candidate, only_story, seeds_of
+
+    story = story or only_story(run.run)
+    candidate = candidate or only_candidate(run.run)
+    seeds = seeds_of(run.run, (candidate, order, story), seed)
+    chosen = ChosenStory(candidate=candidate, order=order, story=story, seeds=seeds)
+    folder = Path(out) if out is not None else run.folder / "share"
+    page = story_page(run.run, chosen, scores=scores)
+    picture = io.BytesIO()
+    run.sheet(candidate, order, story, seed, columns=2).save(picture, "JPEG", quality=90)
+    files = {folder / "story.html": page.encode("utf-8"), folder / "story.jpg": picture.getvalue()}
+    folder.mkdir(parents=True, exist_ok=True)
+    write_together(files, [])
+    return folder / "story.html", folder / "story.jpg"
 
 
 def pack(

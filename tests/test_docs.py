@@ -8,7 +8,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from english import english_in
+from english_sentences import english_sentences
 from nbclient import NotebookClient
 from typer.main import get_command
 
@@ -303,7 +303,7 @@ def test_the_contests_notebook_runs_from_top_to_bottom_and_goes_on_when_run_agai
         "image/png"
     ) == 1
     assert "蜡笔" in told
-    assert english_in(told) == []
+    assert english_sentences(told) == []
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)

@@ -4,18 +4,19 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from kit.errors import WeightsError
-from kit.files.user_paths import why_not_there
+from kit.files.user_paths import missing_folder
 from kit.messages import tr
 
 
 def weights_file(folder: Path, kind: str, settings: Sequence[str], names: Sequence[str]) -> Path:
     """Return the first file of these names; raises WeightsError where none or a settings file is missing."""
     if not folder.is_dir():
+        told = tr("is a file") if folder.exists() else missing_folder(folder)
         raise WeightsError(
             tr(
                 "{folder}: {told}; give {kind}, or mini for the embedded one",
                 folder=folder,
-                told=why_not_there(str(folder.absolute()), folder),
+                told=told,
                 kind=tr(kind),
             )
         )

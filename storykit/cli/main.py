@@ -14,8 +14,10 @@ from storykit.cli.experiment import demo, download, generate, run
 from storykit.cli.groups.dataset import dataset_app
 from storykit.cli.groups.lora import lora_app
 from storykit.cli.groups.story import story_app
+from storykit.cli.new import new
 from storykit.cli.pack import pack, publish
 from storykit.cli.scores import cast, compare, gate, metrics_app, report, score
+from storykit.cli.share import share
 from storykit.cli.terminal.console import say
 from storykit.cli.terminal.help import Command
 from storykit.cli.terminal.usage_errors import CommandGroup
@@ -42,6 +44,7 @@ app.add_typer(story_app, name="story")
 
 
 for _command in (
+    new,
     demo,
     run,
     generate,
@@ -49,6 +52,7 @@ for _command in (
     compare,
     cast,
     report,
+    share,
     pack,
     verify,
     reproduce,
@@ -106,7 +110,7 @@ def _lines(error: BundleError) -> list[str]:
     """Return an error's line, or of several faults their number and a line for each."""
     if len(error.faults) < 2:
         return [str(error)]
-    return [f"{str(error).partition(' faults: ')[0]} faults:", *error.faults]
+    return [error.opening, *error.faults]
 
 
 def _fail(reason: str, *more: str) -> NoReturn:

@@ -10,7 +10,7 @@ import typer
 from kit.embedded import EMBEDDED
 from kit.errors import BundleError, StorykitError
 from kit.files.encodings import shown_path
-from kit.messages import tr
+from kit.messages import joined, tr
 from storykit.cli.terminal.console import AsJson, faults_counted, say, say_json
 from storykit.cli.terminal.progress import progress_bar
 
@@ -50,7 +50,7 @@ def verify(
         raise _moved("reproduce", bundles, {**shared, "base": base, "device": device})
     told: dict[str, object] = {}
     for path, checked in _checked(bundles, rules):
-        told[shown_path(path)] = [fault._asdict() for fault in checked.faults]
+        told[shown_path(path)] = [fault.facts for fault in checked.faults]
         if not as_json:
             _say_faults(path, checked.faults)
     _finish(bundles, told if as_json else None, not any(told.values()))
@@ -78,7 +78,7 @@ def reproduce(
         if not as_json:
             _say_outcome(path, again, () if checked.faults else faults)
         sound = sound and again is not None and again.holds
-        found: object = [fault._asdict() for fault in faults]
+        found: object = [fault.facts for fault in faults]
         told[shown_path(path)] = {"faults": found, "reproduced": again.facts} if again else found
     _finish(bundles, told if as_json else None, sound)
 
@@ -131,7 +131,7 @@ def _checked(bundles: Sequence[Path], rules: str | None) -> "Iterator[tuple[Path
     for path in bundles_in(bundles):
         checked = check(path, known)
         if checked.bundle is None and _is_alone(bundles):
-            raise BundleError("; ".join(str(fault).removeprefix("bundle: ") for fault in checked.faults))
+            raise BundleError(joined([fault.reason for fault in checked.faults], tr("; ")))
         yield path, checked
 
 

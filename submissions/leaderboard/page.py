@@ -6,7 +6,7 @@ from eval.metrics.registry import METRICS
 from kit.errors import RunError
 from kit.files.atomic_write import write_together
 from kit.files.folder_lock import LOCK
-from kit.messages import asked_language
+from kit.messages import asked_language, in_english, tr
 from reports.number_format import MINUS
 from reports.page_templates import environment, page_assets
 from submissions.leaderboard.leaderboard import COPY_ABOVE, Board
@@ -32,7 +32,7 @@ def board_html(board: Board) -> str:
         "short": lambda metric: METRICS[metric].called("short", language),
         "measures": lambda metric: METRICS[metric].called("long", language),
         "said": words.said,
-        "reason": words.reason,
+        "reason": lambda text: words.reason(in_english(text)),
         "signed": lambda value: f"{value:+.2f}".replace("-", MINUS),
     }
     return templates.get_template("leaderboard/leaderboard.html").render(
@@ -54,11 +54,19 @@ def board_html(board: Board) -> str:
 def check_board_folder(folder: Path) -> None:
     """Raise RunError unless a folder is new, empty, or holds nothing but bundles and an older leaderboard."""
     if folder.exists() and not folder.is_dir():
-        raise RunError(f"{folder} is a file: a leaderboard needs a folder; choose another --out")
+        raise RunError(
+            tr("{folder} is a file: a leaderboard needs a folder; choose another --out", folder=folder)
+        )
     there = sorted(path.name for path in folder.glob("*") if path.name != LOCK)
     strange = [name for name in there if not name.lower().endswith(".zip")]
     if strange and not set(BOARD_FILES) <= set(strange):
-        raise RunError(f"{folder} holds {strange[0]} and no leaderboard: choose a new or empty --out")
+        raise RunError(
+            tr(
+                "{folder} holds {first} and no leaderboard: choose a new or empty --out",
+                folder=folder,
+                first=strange[0],
+            )
+        )
 
 
 def write_leaderboard(board: Board, folder: Path) -> None:

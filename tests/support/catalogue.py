@@ -21,6 +21,7 @@ from eval.scoring.panel_file import Status
 from kit.messages import DOMAIN, LOCALE
 from kit.story.prompt import ORDERS
 from storykit.cli.main import app
+from submissions.untrusted.secret_scan import shapes
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("storykit", "kit", "eval", "reports", "submissions")
@@ -65,6 +66,7 @@ def _in_tables() -> Iterator[Template]:
         sentences = tomllib.loads((ROOT / "reports" / "templates" / file).read_text("utf-8"))
         yield from (Template(text, f"{page} {key}") for key, text in sentences.items())
     yield from (Template(name, "name") for name in _names())
+    yield from (Template(shape.name) for shape in shapes())
 
 
 def _names() -> Iterator[str]:
@@ -120,10 +122,10 @@ def po_bytes(catalogue: Catalog) -> bytes:
 
 
 def mo_bytes(catalogue: Catalog) -> bytes:
+    undated = read_po(io.BytesIO(po_bytes(catalogue)), locale=LANGUAGE)
+    undated.creation_date = undated.revision_date = datetime(2026, 1, 1, tzinfo=UTC)
     out = io.BytesIO()
-    written = read_po(io.BytesIO(po_bytes(catalogue)), locale=LANGUAGE)
-    written.creation_date = datetime.fromtimestamp(0, UTC)  # else no two files are alike
-    write_mo(out, written)
+    write_mo(out, undated)
     return out.getvalue()
 
 

@@ -4,12 +4,14 @@ import re
 from html import unescape
 
 _NO_PROSE = (
+    r"storykit(?: [a-z]+)*",
+    r"--?[a-z][\w-]*",
     r"`[^`]*`",
     r'"[^"\n]*"',
     r"(?<![A-Za-z])'[^'\n]*'",
     r"\S*[/\\_=\[\].]\S*",
 )
-"""Code, quotes, and what has the marks of paths, keys and values."""
+"""Commands, code, quotes, and what has the marks of paths, keys and values."""
 _SENTENCE = re.compile(r"(?<![\w-])[a-z][a-z'-]*(?:[,:;]? [a-z][a-z'-]*){2,}(?![\w-])")
 
 

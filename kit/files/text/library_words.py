@@ -160,6 +160,7 @@ _JSON = (
     mark("unexpected end of data"),
     mark("'{mark}' expected after '{quote}'"),
     mark("field larger than field limit ({most})"),
+    mark("Out of range float values are not JSON compliant"),
     mark("line contains NUL"),
     mark("new-line character seen in unquoted field - do you need to open the file with newline=''?"),
 )
@@ -203,6 +204,14 @@ _SAFETENSORS = (
     mark("invalid shape, data type, or offset for tensor"),
     mark("incomplete metadata, file not fully covered"),
     mark("overflow computing buffer size from shape and/or element type"),
+)
+_ZLIB = (
+    mark("Error {number} while decompressing data: {reason}"),
+    mark("incorrect header check"),
+    mark("incorrect data check"),
+    mark("invalid block type"),
+    mark("invalid stored block lengths"),
+    mark("invalid distance too far back"),
 )
 _PILLOW = (
     mark("image file is truncated ({left} bytes not processed)"),
@@ -259,6 +268,7 @@ _KNOWN = (
     *_JSON,
     *_SERDE,
     *_SAFETENSORS,
+    *_ZLIB,
     *_PILLOW,
     *_NETWORK,
     mark("expected {mark}"),
