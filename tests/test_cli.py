@@ -34,6 +34,8 @@ COMMANDS = {
     ("gate",),
     ("train",),
     ("download",),
+    ("doctor",),
+    ("plan",),
     ("dataset",),
     ("dataset", "prepare"),
     ("lora",),

@@ -134,8 +134,9 @@ def _tell(loaded: "LoadedStory", findings: "Sequence[Finding]") -> None:
     say(tr("{place}: {told}", place=loaded.path, told=counted))
     for one in findings:
         say(f"{numbers(one.panels)}: {one.what}  [{one.rule}]")
-        told = tr("for instance: {words}", words=one.instead)
-        say(f"  {told if one.is_example else tr('write: {words}', words=one.instead)}")
+        example = tr("for instance: {words}", words=one.instead)
+        advice = tr("write: {words}", words=one.instead)
+        say(f"  {example if one.is_example else advice}")
 
 
 def _cast_told(story: "Story") -> str:
