@@ -228,6 +228,12 @@ def race(
     return gone
 
 
+def can_race(experiment: Experiment) -> bool:
+    """Return whether there are candidates and seeds enough for a race."""
+    racing = len(experiment.candidates) - len(controls_of(experiment))
+    return racing > 1 and bool(checkpoints(len(experiment.seeds)))
+
+
 def controls_of(experiment: Experiment) -> list[str]:
     """Return who is drawn for comparison alone: what has no LoRA, and the baseline if one is named."""
     named = experiment.compare.baseline

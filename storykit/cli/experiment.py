@@ -12,6 +12,7 @@ import kit
 import storykit
 from kit.hub.repository import Hub
 from kit.messages import mark, tr, trn
+from storykit.cli.plan import PlanFirst
 from storykit.cli.scores import compare_run, report_run, score_run
 from storykit.cli.terminal.console import Devices, ExperimentFile, OutFolder, faults_counted, say, say_fault
 from storykit.cli.terminal.progress import NotesFirst, progress_bar
@@ -126,7 +127,7 @@ def run(
     from kit.generation.generate import drawing_in
 
     with drawing_in(out):
-        opened = _draw_file(experiment, out, devices, race, again=again)
+        opened = _draw_file(experiment, out, devices, race, again=again, planned=True)
         score_run(opened)
         compare_run(opened)
         report_run(opened)
@@ -139,7 +140,9 @@ def generate(
     _draw_file(experiment, out, devices, again=again)
 
 
-def _draw_file(experiment: Path, out: Path, devices: str, metric: str = "", *, again: bool) -> "Run":
+def _draw_file(
+    experiment: Path, out: Path, devices: str, metric: str = "", *, again: bool, planned: bool = False
+) -> "Run":
     """Draw an experiment, as a race where a metric is named, say who left it, and return the run."""
     from eval.comparison.racing import race
     from eval.metrics.registry import judgeable
@@ -150,9 +153,10 @@ def _draw_file(experiment: Path, out: Path, devices: str, metric: str = "", *, a
     loaded = load_experiment(experiment, judgeable())
     notes = [*notes_on(loaded), *_notes_on_loras(loaded)]
     with _painters(loaded.experiment.base, devices) as painters:
+        plan = PlanFirst(loaded, painters, race=bool(metric)) if planned else None
         if not metric:
-            return _draw(loaded, out, painters, notes, again=again)
-        gone = race(loaded, metric, lambda part: _draw(part, out, painters, notes, again=again))
+            return _draw(loaded, out, painters, notes, again=again, plan=plan)
+        gone = race(loaded, metric, lambda part: _draw(part, out, painters, notes, again=again, plan=plan))
     for one in gone:
         say(
             tr(
@@ -207,12 +211,14 @@ def _draw(
     notes: list[str] | None = None,
     *,
     again: bool = False,
+    plan: PlanFirst | None = None,
 ) -> "Run":
     """Draw what a run lacks, say so, and return the run; notes are said once, when nothing is refused."""
     from kit.generation.generate import draw_experiment
 
     with progress_bar(tr("drawing"), announced=True) as bar:
-        progress = NotesFirst(bar, notes if notes is not None else [])
+        noted = NotesFirst(bar, notes if notes is not None else [])
+        progress = plan.before(noted) if plan is not None else noted
         opened, done = draw_experiment(loaded, out, painters, progress, again=again)
     for path in done.aside:
         say(tr("kept    {path}: {reason}", path=path, reason=tr(CHANGED)))

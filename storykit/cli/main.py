@@ -10,11 +10,14 @@ import typer
 from kit.errors import BundleError, StorykitError
 from kit.library_warnings import hide_pynvml_warning, name_user
 from kit.messages import asked_language, tr
+from storykit.cli.doctor import doctor
 from storykit.cli.experiment import demo, download, generate, run
 from storykit.cli.groups.dataset import dataset_app
 from storykit.cli.groups.lora import lora_app
 from storykit.cli.groups.story import story_app
+from storykit.cli.new import new
 from storykit.cli.pack import pack, publish
+from storykit.cli.plan import plan
 from storykit.cli.scores import cast, compare, gate, metrics_app, report, score
 from storykit.cli.share import share
 from storykit.cli.terminal.console import say
@@ -43,6 +46,7 @@ app.add_typer(story_app, name="story")
 
 
 for _command in (
+    new,
     demo,
     run,
     generate,
@@ -59,6 +63,8 @@ for _command in (
     gate,
     train,
     download,
+    doctor,
+    plan,
 ):
     app.command(cls=Command)(_command)
 
