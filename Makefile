@@ -4,12 +4,19 @@ PYTHON ?= python3 python3.14 python3.13 python3.12 python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
+# without the tools of those who change storykit: all that `make demo` needs
+INSTALLED := $(VENV)/installed
+# another index for PyTorch, as one of its CPU wheels: make demo TORCH_INDEX=https://...
+TORCH_INDEX ?=
+# what pip is told besides, as a mirror of your own: make demo PIP_ARGS="--index-url https://..."
+PIP_ARGS ?=
+PIP = $(BIN)/python -m pip install --disable-pip-version-check $(PIP_ARGS) -c constraints.txt
 export OMP_NUM_THREADS ?= 2
 export HF_HUB_OFFLINE := 1
 
 .PHONY: demo test check messages bench clean
 
-demo: $(READY)
+demo: $(firstword $(wildcard $(READY)) $(INSTALLED))
 	$(BIN)/storykit demo --out runs/demo
 
 # two workers with a thread each: more threads than cores wait for each other
@@ -30,7 +37,7 @@ messages: $(READY)
 bench: $(READY)
 	$(BIN)/python -m tests.benchmarks.speed
 
-$(READY): pyproject.toml constraints.txt
+$(INSTALLED): pyproject.toml constraints.txt
 	@for python in $(PYTHON); do \
 	    $$python -c "import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 15))" 2> /dev/null || continue; \
 	    if $$python -c "import ensurepip, venv" 2> /dev/null; then exec $$python -m venv $(VENV); fi; \
@@ -44,8 +51,14 @@ $(READY): pyproject.toml constraints.txt
 	    echo "Install one (sudo apt install python3 python3-venv), or uv (which fetches one), or name yours: make PYTHON=/path/to/python3.12"; \
 	fi >&2; \
 	exit 1
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
-	touch $(READY)
+	@echo "installing into $(VENV): some gigabytes, once; later calls begin at once"
+	$(if $(TORCH_INDEX),$(PIP) --index-url $(TORCH_INDEX) torch torchvision)
+	$(PIP) -e .
+	touch $@
+
+$(READY): $(INSTALLED)
+	$(PIP) --quiet -e ".[dev]"
+	touch $@
 
 clean:
 	rm -rf $(VENV) $(VENV)-other runs .mypy_cache .ruff_cache .pytest_cache

@@ -22,6 +22,7 @@ from kit.dataset.read import open_cropped, read_dataset
 from kit.errors import ScoreError
 from kit.experiment.run import Run
 from kit.files.atomic_write import write_atomic
+from kit.messages import Message, tr
 from kit.training.previews import BARE, step_of
 
 PICTURES = 100
@@ -30,11 +31,16 @@ SIDE = 512
 """Pixels at which they are read, larger than any encoder's."""
 KEPT = 0.8
 """Share of the base's mrr that a step must keep to be chosen."""
-RULE = (
-    f"of the steps that keep {KEPT:.0%} of the base's mrr, the earliest whose likeness to your pictures is "
-    "within one standard error of the highest"
-)
 Row = NDArray[np.float64]
+
+
+def rule() -> Message:
+    """Return by which the best step is picked, in words."""
+    return tr(
+        "of the steps that keep {kept:.0%} of the base's mrr, the earliest whose likeness to your pictures "
+        "is within one standard error of the highest",
+        kept=KEPT,
+    )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -129,15 +135,19 @@ def best_step(looks: Sequence[CheckpointScores]) -> int:
     """
     bare = next((look for look in looks if look.step == 0), None)
     if bare is None or bare.mrr is None:
-        raise ScoreError("the bare base's panels are not all there, so no step can be held against them")
+        raise ScoreError(tr("the bare base's panels are not all there, so no step can be held against them"))
     whole = [(look, look.mrr) for look in looks if look.step and look.panels and look.mrr is not None]
     if not whole:
-        raise ScoreError("no saved step has all its panels, so none can be picked")
+        raise ScoreError(tr("no saved step has all its panels, so none can be picked"))
     fit = [look for look, mrr in whole if mrr >= KEPT * bare.mrr]
     if not fit:
         raise ScoreError(
-            f"no saved step keeps {KEPT:.0%} of the base's mrr ({bare.mrr:.3f}): train for fewer steps, "
-            "or with a lower learning_rate"
+            tr(
+                "no saved step keeps {kept:.0%} of the base's mrr ({mrr:.3f}): train for fewer "
+                "steps, or with a lower learning_rate",
+                kept=KEPT,
+                mrr=bare.mrr,
+            )
         )
     nearest = max(fit, key=lambda look: fmean(look.panels))
     return min(look.step for look in fit if _is_level(nearest.panels, look.panels))

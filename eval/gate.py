@@ -22,6 +22,7 @@ from kit.errors import ScoreError
 from kit.files.path_contents import mistaken
 from kit.images.copies import Look, look_at, same_pictures
 from kit.images.decode import PictureError, is_flat, open_picture, picture_size
+from kit.messages import Message, mark, tr
 
 THRESHOLD = 6.0
 """The mean an entry needs; source: the contest's rules."""
@@ -30,7 +31,6 @@ BATCH, BATCH_PIXELS = 64, 2**26
 JPEG_QUALITY, SMALLER = 90, 0.98
 _DEEP = ("I", "F")
 """How modes begin whose values go beyond 255."""
-_WHITE = "of 16 bit or more: as RGB it becomes white, as in the contest's script; save it as RGB of 8 bit"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -57,7 +57,7 @@ class FolderGate:
     """The mean without the files that are no pictures."""
     weakest: str | None
     """The picture with the lowest score."""
-    elsewhere: Mapping[str, float]
+    elsewhere: Mapping[Message, float]
     """The mean of the same pictures after each of HARMLESS; what the margin must be held against."""
     files: tuple[FileScore, ...]
     """Every regular file directly in the folder, by name."""
@@ -93,7 +93,7 @@ def gate(
         weakest=min(scored)[1] if scored else None,
         elsewhere=elsewhere,
         files=files,
-        faults=tuple(f"{file.file}: {file.fault}" for file in files if file.fault),
+        faults=tuple(tr("{file}: {fault}", file=file.file, fault=file.fault) for file in files if file.fault),
         stamp=scorer.metric.stamp,
         calibration=calibration,
     )
@@ -103,7 +103,11 @@ def _held_against(file: FileScore, floor: float) -> FileScore:
     """Return a file with its fault if its score is below the floor."""
     if file.fault or file.score is None or file.score >= floor:
         return file
-    low = f"scores {file.score:.2f}, below {floor:g}: fog, noise or an unfinished picture scores so"
+    low = tr(
+        "scores {score:.2f}, below {floor:g}: fog, noise or an unfinished picture scores so",
+        score=file.score,
+        floor=floor,
+    )
     return replace(file, fault=low)
 
 
@@ -118,7 +122,7 @@ class _File(NamedTuple):
     """To find copies by."""
 
 
-def _score_files(folder: Path, scorer: Scorer) -> tuple[tuple[FileScore, ...], dict[str, float]]:
+def _score_files(folder: Path, scorer: Scorer) -> tuple[tuple[FileScore, ...], dict[Message, float]]:
     paths = _files_of(folder)
     scores: dict[str, float] = {}
     changed: dict[str, list[float]] = {how: [] for how in HARMLESS}
@@ -134,22 +138,33 @@ def _score_files(folder: Path, scorer: Scorer) -> tuple[tuple[FileScore, ...], d
         for how, change in HARMLESS.items():
             for batch_changed in batches_ahead(change, pictures.values(), BATCH):
                 changed[how] += scorer.score(batch_changed)
-    copies = {name: f"is the same picture as {other}" for name, other in same_pictures(looks).items()}
+    copies = {
+        name: tr("is the same picture as {other}", other=other)
+        for name, other in same_pictures(looks).items()
+    }
     faults = copies | _stray(sizes) | faults
     files = (
         FileScore(file=path.name, score=scores.get(path.name), fault=faults.get(path.name, ""))
         for path in paths
     )
-    return tuple(files), {how: fmean(found) for how, found in changed.items() if found}
+    means = {
+        tr(how, quality=JPEG_QUALITY, share=1 - SMALLER): fmean(found)
+        for how, found in changed.items()
+        if found
+    }
+    return tuple(files), means
 
 
 def _files_of(folder: Path) -> list[Path]:
     if told := mistaken(folder, "pictures"):
-        raise ScoreError(f"{folder} {told}")
+        raise ScoreError(tr("{folder} {told}", folder=folder, told=told))
     paths = sorted(path for path in folder.iterdir() if path.is_file())
     if not paths:
         raise ScoreError(
-            f"{folder} has no picture directly in it: give the folder that the PNG or JPEG files lie in"
+            tr(
+                "{folder} has no picture directly in it: give the folder that the PNG or JPEG files lie in",
+                folder=folder,
+            )
         )
     return paths
 
@@ -181,13 +196,24 @@ def _read(path: Path) -> _File:
     try:
         saved = open_picture(path)
     except PictureError as error:
-        return _File(path.name, None, f"{error}; take it out, the contest's script may stop here")
+        return _File(
+            path.name, None, tr("{error}; take it out, the contest's script may stop here", error=error)
+        )
     picture = saved.convert("RGB")
     if saved.mode.startswith(_DEEP):
-        return _File(path.name, picture, f"is {saved.mode}, {_WHITE}", look_at(picture))
+        return _File(
+            path.name,
+            picture,
+            tr(
+                "is {mode}, of 16 bit or more: as RGB it becomes white, as in the contest's script; "
+                "save it as RGB of 8 bit",
+                mode=saved.mode,
+            ),
+            look_at(picture),
+        )
     if is_flat(picture):
-        return _File(path.name, picture, "has one colour all over")
-    fault = f"is {saved.mode}, not RGB; it is scored as RGB, which may look different"
+        return _File(path.name, picture, tr("has one colour all over"))
+    fault = tr("is {mode}, not RGB; it is scored as RGB, which may look different", mode=saved.mode)
     return _File(path.name, picture, "" if saved.mode == "RGB" else fault, look_at(picture))
 
 
@@ -196,8 +222,8 @@ def _smaller(picture: Image) -> Image:
 
 
 HARMLESS: Mapping[str, Callable[[Image], Image]] = {
-    f"as JPEG, quality {JPEG_QUALITY}": partial(through_jpeg, quality=JPEG_QUALITY),
-    f"{1 - SMALLER:.0%} smaller": _smaller,
+    mark("as JPEG, quality {quality}"): partial(through_jpeg, quality=JPEG_QUALITY),
+    mark("{share:.0%} smaller"): _smaller,
 }
 """What happens to pictures on their way to a contest, and should not decide it."""
 
@@ -206,7 +232,13 @@ def _stray(sizes: dict[str, tuple[int, int]]) -> dict[str, str]:
     """Return a fault for every picture of another size than most: a mosaic or a cover that moves the mean."""
     width, height = mode(sizes.values()) if sizes else (0, 0)
     return {
-        name: f"is {size[0]} x {size[1]}, most are {width} x {height}; it counts in the mean, too"
+        name: tr(
+            "is {width} x {height}, most are {usual_width} x {usual_height}; it counts in the mean, too",
+            width=size[0],
+            height=size[1],
+            usual_width=width,
+            usual_height=height,
+        )
         for name, size in sizes.items()
         if size != (width, height)
     }

@@ -3,6 +3,8 @@
 from collections.abc import Collection, Iterable
 from difflib import get_close_matches
 
+from kit.messages import tr
+
 _LONG = 100
 """Letters of a name that are compared."""
 _SHORT = 3
@@ -15,10 +17,20 @@ def did_you_mean(name: str, names: Iterable[str], cutoff: float = 0.7) -> str:
     >>> did_you_mean("text_maen", ["text_mean", "mrr"]), did_you_mean("x", ["text_mean"])
     (', did you mean text_mean?', '')
     """
+    near = nearest(name, names, cutoff)
+    return tr(", did you mean {known}?", known=near) if near else ""
+
+
+def nearest(name: str, names: Iterable[str], cutoff: float = 0.7) -> str:
+    """Return which of some names comes nearest to one that is not there; empty where none comes near.
+
+    >>> nearest("text_maen", ["text_mean", "mrr"])
+    'text_mean'
+    """
     known = {one[:_LONG].casefold(): one for one in names}
     least = cutoff if len(name) > _SHORT else 0.5
     near = get_close_matches(name[:_LONG].casefold(), known, n=1, cutoff=least)
-    return f", did you mean {known[near[0]]}?" if near else ""
+    return known[near[0]] if near else ""
 
 
 def none_such(owner: str, kind: str, wanted: object, known: Collection[object]) -> str:
@@ -29,4 +41,11 @@ def none_such(owner: str, kind: str, wanted: object, known: Collection[object]) 
     """
     names = [str(one) for one in known]
     near = did_you_mean(str(wanted), names)
-    return f"{owner} has no {kind} {wanted!r}, it has {', '.join(names)}{near}"
+    return tr(
+        "{owner} has no {kind} {wanted!r}, it has {names}{near}",
+        owner=owner,
+        kind=kind,
+        wanted=wanted,
+        names=", ".join(names),
+        near=near,
+    )

@@ -17,7 +17,7 @@ language; its id and values are the same in each.
 
 from collections.abc import Mapping, Sequence
 
-from kit.messages import Message, joined, tr
+from kit.messages import Message, in_english, joined, tr
 
 MOST_FAULTS = 20
 """Faults of a file that its error tells."""
@@ -33,6 +33,18 @@ def printable(text: str) -> str:
     'red \\x1b[31m\\n'
     """
     return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
+
+
+def _shortened(fault: str) -> str:
+    """Return a fault that is no longer than a terminal bears, in both languages."""
+    if len(fault) <= LONGEST:
+        return fault
+    shown = f"{fault[:LONGEST]}..."
+    return Message(shown, "{text}", {"text": fault}, f"{in_english(fault)[:LONGEST]}...")
+
+
+def _one_line(text: str) -> str:
+    return printable(" ".join(text.splitlines()))
 
 
 class StorykitError(Exception):
@@ -55,7 +67,9 @@ class StorykitError(Exception):
         return self.message.values
 
     def __str__(self) -> str:
-        return printable(" ".join(super().__str__().splitlines()))
+        """Return the message as one line that a terminal shows; in another language it knows its English."""
+        told = self.message
+        return Message(_one_line(told), told.id, told.values, _one_line(told.english))
 
 
 class InputError(StorykitError):
@@ -65,10 +79,11 @@ class InputError(StorykitError):
         """Join all faults, each with its place in the file, into one line."""
         self.source = source
         self.faults = tuple(faults)
-        shown = [one if len(one) <= LONGEST else f"{one[:LONGEST]}..." for one in self.faults[:MOST_FAULTS]]
+        shown = [_shortened(one) for one in self.faults[:MOST_FAULTS]]
         more = len(self.faults) - MOST_FAULTS
         last = [tr("and {more:,} more faults", more=more)] if more > 0 else []
-        super().__init__(tr("{source}: {faults}", source=source, faults=joined([*shown, *last])))
+        told = joined([*shown, *last], tr("; "))
+        super().__init__(tr("{source}: {faults}", source=source, faults=told))
 
 
 class WeightsError(StorykitError):
@@ -98,6 +113,11 @@ class BundleError(StorykitError):
         """Say what is wrong; of several faults the message holds all, and each has a line of its own here."""
         self.faults = tuple(faults)
         super().__init__(message)
+
+    @property
+    def opening(self) -> str:
+        """The message up to its faults, which have lines of their own."""
+        return str(self).removesuffix(joined(self.faults, tr("; "))).rstrip()
 
 
 class PublishError(StorykitError):

@@ -9,12 +9,13 @@ import os
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, TypeVar, get_args
 
+Text = TypeVar("Text", bound=str)
 Language = Literal["zh", "en"]
 
 OWN_VARIABLE = "STORYKIT_LANG"
-_LOCALE_VARIABLES = ("LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG")
+LANGUAGE_VARIABLES = (OWN_VARIABLE, "LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG")
 LOCALE = Path(__file__).parent / "locale"
 DOMAIN = "storykit"
 
@@ -40,8 +41,12 @@ class Message(str):
         made.id, made.values, made.english = template, values, english
         return made
 
+    def __str__(self) -> str:
+        """Return itself, so that the text of an exception made of it still knows what it says."""
+        return self
+
     def __reduce__(self) -> tuple[object, ...]:
-        return Message, (str(self), self.id, self.values, self.english)
+        return Message, (str.__str__(self), self.id, self.values, self.english)
 
 
 def tr(template: str, /, **values: object) -> Message:
@@ -49,7 +54,7 @@ def tr(template: str, /, **values: object) -> Message:
 
     Args:
         template: the sentence in English, `{name}` where a value stands, with a format where one is needed.
-        values: what stands there; sentences among them are told in the same language.
+        values: what stands there; sentences and errors among them are told in the same language.
 
     >>> sentence = tr("{file} has {count:,} faults", file="a.toml", count=1200)
     >>> sentence.english, sentence.values["file"]
@@ -69,7 +74,17 @@ def trn(one: str, many: str, n: int, /, **values: object) -> Message:
     return _filled(template, found, {"n": n, **values})
 
 
-def mark(template: str) -> str:
+def ptr(context: str, template: str, /, **values: object) -> Message:
+    """Return a sentence as `tr` does; the context tells apart what is one in English and two in Chinese."""
+    return _filled(template, pgettext(context, template), values)
+
+
+def pgettext(context: str, template: str, language: Language | None = None) -> str:
+    """Return a template's translation, fields not filled in; by default into the reader's language."""
+    return _catalogue(language or reader_language()).pgettext(context, template)
+
+
+def mark(template: Text) -> Text:
     """Return a template as it is: it goes into the catalogue, and is translated where `tr` is given it."""
     return template
 
@@ -77,17 +92,31 @@ def mark(template: str) -> str:
 def joined(parts: Iterable[str], by: str = "; ") -> Message:
     """Return sentences one after the other.
 
+    Args:
+        parts: the sentences, or names.
+        by: what stands between them; of a mark that Chinese writes otherwise `tr(", ")` or `tr(" and ")`.
+
     >>> joined(["is empty", tr("is lost")]).english
     'is empty; is lost'
     """
     told = list(parts)
     values = {str(number): part for number, part in enumerate(told)}
-    return Message(by.join(told), by, values, by.join(map(in_english, told)))
+    between = in_english(by)
+    return Message(by.join(told), between, values, between.join(map(in_english, told)))
 
 
 def in_english(text: str) -> str:
     """Return a sentence in English, any other text as it is: what files and JSON hold."""
     return text.english if isinstance(text, Message) else text
+
+
+def all_in_english(value: Any) -> Any:
+    """Return tables and lists with every sentence in them in English, however deep."""
+    if isinstance(value, Mapping):
+        return {in_english(key): all_in_english(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [all_in_english(inner) for inner in value]
+    return in_english(value)
 
 
 def reader_language() -> Language:
@@ -97,7 +126,7 @@ def reader_language() -> Language:
 
 def asked_language() -> Language | None:
     """Return the language that the reader asks for; None where the locale says none, as C and POSIX do."""
-    told = [os.environ.get(name, "") for name in (OWN_VARIABLE, *_LOCALE_VARIABLES)]
+    told = [os.environ.get(name, "") for name in LANGUAGE_VARIABLES]
     return _language_of(next(filter(None, told), ""))
 
 
@@ -120,9 +149,10 @@ def _catalogue(language: Language) -> gettext.NullTranslations:
 
 
 def _looked_up(template: str) -> str:
-    return _catalogue(reader_language()).gettext(template)
+    return _catalogue(reader_language()).gettext(template) if template else ""
 
 
-def _filled(template: str, found: str, values: Mapping[str, object]) -> Message:
+def _filled(template: str, found: str, given: Mapping[str, object]) -> Message:
+    values = {name: str(value) if isinstance(value, Exception) else value for name, value in given.items()}
     plain = {name: in_english(value) if isinstance(value, str) else value for name, value in values.items()}
     return Message(found.format(**values), template, values, template.format(**plain))

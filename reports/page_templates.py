@@ -1,11 +1,9 @@
-"""Where pages read their templates and their sentences in two languages."""
+"""Where pages read their templates and their sentences, in the language of the page."""
 
 import base64
 import hashlib
-import re
 import tomllib
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
 from importlib import resources
 from typing import Literal
 
@@ -14,10 +12,8 @@ from markupsafe import Markup
 
 from eval.metrics.registry import METRICS
 from eval.scorers.protocols import Metric
-from kit.messages import Language
-
-_NESTED = 3
-"""How deep fields within fields are translated: a place, its problem, and what that quotes."""
+from kit.messages import Language, pgettext
+from kit.retold import retold
 
 
 def environment() -> jinja2.Environment:
@@ -46,10 +42,11 @@ def page_assets() -> Mapping[str, str]:
 class Words(dict[str, str]):
     """The sentences of one language, by key; an unknown key raises KeyError."""
 
-    @property
-    def spoken(self) -> Language:
-        """Which of the two languages it is."""
-        return "zh" if self["language"].startswith("zh") else "en"
+    def __init__(self, sentences: Mapping[str, str], spoken: Language) -> None:
+        """Take the sentences; `load_words` is the usual way in."""
+        super().__init__(sentences)
+        self.spoken: Language = spoken
+        """Which language it is."""
 
     def count(self, key: str, n: int) -> str:
         """Return the sentence that fits a number ("one | many"), with {n} filled in and other fields left."""
@@ -75,40 +72,16 @@ class Words(dict[str, str]):
 
     def said(self, name: str) -> str:
         """Return what a name of storykit's own is called in this language; any other name as it is."""
-        return translated(name, self.spoken)
+        return retold(name, self.spoken, "name")
 
     def reason(self, text: str) -> str:
-        """Return why something is wrong, in this language as far as we have words for it."""
-        return translated(text, self.spoken, "reasons")
+        """Return why something is wrong, which files hold in English, in this language."""
+        return retold(text, self.spoken)
 
 
-def load_words(language: Language) -> Words:
-    """Return the sentences of a language."""
-    return Words(tomllib.loads(template_text("words.toml"))[language])
-
-
-def translated(text: str, language: Language, kind: Literal["names", "reasons"] = "names") -> str:
-    """Return an English text of said.toml in a language, its fields translated as well; any other as it is.
-
-    >>> translated("must be 64 x 64 pixels, got 32 x 64", "zh", "reasons")
-    '应为 64 × 64 像素，实际 32 × 64'
-    """
-    return _filled(text, _translations(language, kind), _NESTED)
-
-
-def _filled(text: str, patterns: Mapping[re.Pattern[str], str], depth: int) -> str:
-    for pattern, other in patterns.items() if depth else ():
-        if found := pattern.fullmatch(text):
-            fields = {name: _filled(value, patterns, depth - 1) for name, value in found.groupdict().items()}
-            return other.format(**fields)
-    return text
-
-
-@lru_cache
-def _translations(language: Language, kind: str) -> Mapping[re.Pattern[str], str]:
-    """Return by pattern of an English text what it is in a language."""
-    table: dict[str, str] = tomllib.loads(template_text("said.toml")).get(language, {}).get(kind, {})
-    field = re.compile(r"\\\{(\w+)\\\}")
-    return {
-        re.compile(field.sub(r"(?P<\1>.+?)", re.escape(text)), re.S): said for text, said in table.items()
-    }
+def load_words(language: Language, page: Literal["page", "leaderboard"] = "page") -> Words:
+    """Return the sentences of a page: of a run and a training, or of a leaderboard."""
+    file = "words.toml" if page == "page" else "leaderboard/leaderboard.toml"
+    english: dict[str, str] = tomllib.loads(template_text(file))
+    told = {key: pgettext(f"{page} {key}", text, language) for key, text in english.items()}
+    return Words({**told, "language": language, "gap": " " if language == "en" else ""}, language)

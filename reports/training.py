@@ -10,10 +10,10 @@ from markupsafe import Markup
 
 from eval.checkpoint_selection import (
     KEPT,
-    RULE,
     CheckpointScores,
     best_step,
     learned_pictures,
+    rule,
     score_checkpoints,
     write_checkpoint_scores,
 )
@@ -25,6 +25,7 @@ from kit.files.atomic_write import write_atomic
 from kit.generation.generate import generate
 from kit.generation.multi_gpu import load_painter
 from kit.generation.recipe import check_drawable
+from kit.messages import asked_language, joined, tr
 from kit.story.story import PANELS
 from kit.training.config import Training, Watch
 from kit.training.previews import PREVIEWS, previews_of, saved_steps, watched_story
@@ -40,9 +41,6 @@ MEASURES = ("likeness", "mrr", "text", "aesthetic", "identity", "style", "distan
 
 class CheckpointPreviews:
     """Draws and scores the watched story at every saved step, and writes the training's page."""
-
-    rule = RULE
-    """By which the best step is picked, in words."""
 
     def __init__(
         self, training: Training, watch: Watch, out: Path, device: str, on_fault: Callable[[str, str], None]
@@ -79,6 +77,11 @@ class CheckpointPreviews:
             best = self.best_step()
         write_atomic(self.page, render_training_page(self._out, run, self.scores, best).encode())
 
+    @property
+    def rule(self) -> str:
+        """By which the best step is picked, in words."""
+        return rule()
+
     def best_step(self) -> int:
         """Return the step that the rule picks; ScoreError when there is none."""
         return best_step(self.scores)
@@ -89,12 +92,14 @@ class CheckpointPreviews:
         try:
             return Run.create(folder, previews_of(self._training, self._watch, self._story, saved))
         except StorykitError as error:
-            dropped = "; steps that keep_last dropped are then gone" if self._training.learn.keep_last else ""
-            raise RunError(f"{error}, or delete {folder} to draw the steps anew{dropped}") from error
+            told = tr("{error}, or delete {folder} to draw the steps anew", error=error, folder=folder)
+            dropped = [tr("steps that keep_last dropped are then gone")]
+            lost = dropped if self._training.learn.keep_last else []
+            raise RunError(joined([told, *lost], tr("; "))) from error
 
 
 def render_training_page(folder: Path, run: Run, looks: Sequence[CheckpointScores], best: int | None) -> str:
-    """Return the page as HTML, in the story's language; every text is escaped.
+    """Return the page as HTML, in the reader's language, else the story's; every text is escaped.
 
     Args:
         folder: of the training.
@@ -103,7 +108,7 @@ def render_training_page(folder: Path, run: Run, looks: Sequence[CheckpointScore
         best: the best step by the rule; None where the rule finds none.
     """
     story = run.loaded.stories[0].story
-    words = load_words(story.language)
+    words = load_words(asked_language() or story.language)
     known = environment()
     known.filters["written"] = written
     known.filters["said"] = words.said

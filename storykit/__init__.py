@@ -11,7 +11,7 @@ In a notebook::
 """
 
 from kit.errors import StorykitError
-from storykit.notebook import RunResults, cast, compare, draw, open_run, pack, report, score
+from storykit.notebook import RunResults, cast, compare, draw, open_run, pack, report, score, share
 
 __all__ = (
     "RunResults",
@@ -23,4 +23,5 @@ __all__ = (
     "pack",
     "report",
     "score",
+    "share",
 )

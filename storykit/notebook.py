@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from kit.errors import RunError, ScoreError
 from kit.library_warnings import hide_pynvml_warning, name_user
+from kit.messages import tr
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -75,15 +76,27 @@ class RunResults:
         place = (candidate, order, story or only_story(self.run))
         seeds = dict(enumerate(seeds_of(self.run, place, seed), 1))
         if panel not in seeds:
-            raise RunError(f"panel must be from 1 to {len(seeds)}, got {panel}")
+            raise RunError(tr("panel must be from 1 to {panels}, got {got}", panels=len(seeds), got=panel))
         return _read(self.run, self.run.panel_path(*place, seeds[panel], panel))
 
     def sheet(
-        self, candidate: str, order: str = "authored", story: str = "", seed: int | None = None
+        self,
+        candidate: str,
+        order: str = "authored",
+        story: str = "",
+        seed: int | None = None,
+        columns: int = 4,
     ) -> "Image":
         """Return the eight panels on one sheet with the story's captions, as a bundle holds it.
 
-        Arguments and errors are those of `picture`.
+        The other arguments, and the errors, are those of `picture`.
+
+        Args:
+            candidate: whose.
+            order: the prompt order.
+            story: needed where the run has several.
+            seed: by default what was cast, else the run's first.
+            columns: how many panels stand beside each other: 4, or 2 for a phone.
         """
         from kit.images.lettering import find_lettering
         from kit.story.story import PANELS
@@ -96,7 +109,7 @@ class RunResults:
         captions = [panel.caption for panel in told.panels]
         lettering = find_lettering([told.title, *captions])
         text = MosaicText(title=told.title, captions=captions, lettering=lettering)
-        return draw_mosaic(pictures, text, Grid(rows=2, columns=4))
+        return draw_mosaic(pictures, text, Grid(rows=PANELS // columns, columns=columns))
 
 
 def open_run(folder: str | Path) -> RunResults:
@@ -131,22 +144,24 @@ def draw(
     from kit.experiment.config import load_experiment
     from kit.generation.generate import draw_experiment
     from kit.generation.multi_gpu import painters_on
-    from storykit.cli.progress import progress_bar
+    from storykit.cli.terminal.progress import progress_bar
 
     loaded = load_experiment(Path(experiment))
-    with painters_on(loaded.experiment.base, devices) as painters, progress_bar("drawing") as progress:
+    with painters_on(loaded.experiment.base, devices) as painters, progress_bar(tr("drawing")) as progress:
         run, done = draw_experiment(loaded, Path(out), painters, progress, again=again)
     _warn(done.faults)
-    _warn({str(path): "was changed after it was drawn, so the panel was drawn anew" for path in done.aside})
+    _warn(
+        {str(path): tr("was changed after it was drawn, so the panel was drawn anew") for path in done.aside}
+    )
     return RunResults(run)
 
 
 def score(run: RunResults) -> "DataFrame":
     """Score every panel and return the scores of each set of eight; faulty panels are named in `faults`."""
     from eval.scoring.score import score as score_run
-    from storykit.cli.progress import progress_bar
+    from storykit.cli.terminal.progress import progress_bar
 
-    with progress_bar("scoring") as progress:
+    with progress_bar(tr("scoring")) as progress:
         scores = score_run(run.run, progress=progress)
     for note in scores.notes:
         warnings.warn(note, stacklevel=2)
@@ -183,10 +198,10 @@ def cast(
 
     from eval.casting.cast import CastRequest
     from eval.casting.cast import cast as cast_run
-    from storykit.cli.progress import progress_bar
+    from storykit.cli.terminal.progress import progress_bar
 
     wish = CastRequest(candidate=candidate, order=order, story=story, keep=keep or {}, ban=frozenset(ban))
-    with progress_bar("measuring") as progress:
+    with progress_bar(tr("measuring")) as progress:
         casting = cast_run(run.run, wish, progress=progress)
     _warn({" ".join(place): reason for place, reason in casting.refused.items()})
     return DataFrame(
@@ -208,6 +223,50 @@ def report(run: RunResults) -> Path:
     from reports.run.report import write_report
 
     return write_report(run.run)
+
+
+def share(
+    run: RunResults,
+    out: str | Path | None = None,
+    *,
+    candidate: str = "",
+    order: str = "authored",
+    story: str = "",
+    seed: int | None = None,
+    scores: bool = False,
+) -> tuple[Path, Path]:
+    """Write a page of one story to show to others, and a picture for a post; return where both are.
+
+    Args:
+        run: drawn.
+        out: the folder to write; by default `share` in the run's.
+        candidate: whose pictures; by default the one that was cast, or the only one with a LoRA.
+        order: which prompt order.
+        story: needed where the run has several.
+        seed: by default what was cast, else the run's first.
+        scores: whether the page shows the set's scores.
+
+    Raises:
+        RunError: it is open whose pictures are meant, or one of them is missing.
+    """
+    import io
+
+    from kit.files.atomic_write import write_together
+    from reports.run.story_page import ChosenStory, story_page
+    from submissions.packing.entry import only_candidate, only_story, seeds_of
+
+    story = story or only_story(run.run)
+    candidate = candidate or only_candidate(run.run)
+    seeds = seeds_of(run.run, (candidate, order, story), seed)
+    chosen = ChosenStory(candidate=candidate, order=order, story=story, seeds=seeds)
+    folder = Path(out) if out is not None else run.folder / "share"
+    page = story_page(run.run, chosen, scores=scores)
+    picture = io.BytesIO()
+    run.sheet(candidate, order, story, seed, columns=2).save(picture, "JPEG", quality=90)
+    files = {folder / "story.html": page.encode("utf-8"), folder / "story.jpg": picture.getvalue()}
+    folder.mkdir(parents=True, exist_ok=True)
+    write_together(files, [])
+    return folder / "story.html", folder / "story.jpg"
 
 
 def pack(
@@ -280,7 +339,7 @@ def _read(run: "Run", path: Path) -> "Image":
             "seeds": experiment.seeds,
         }
         there = "; ".join(f"{kind} {', '.join(map(str, names))}" for kind, names in known.items())
-        raise RunError(f"{path} is not there; the run has {there}") from error
+        raise RunError(tr("{path} is not there; the run has {there}", path=path, there=there)) from error
 
 
 def _warn(faults: Mapping[str, str]) -> None:

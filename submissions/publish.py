@@ -7,6 +7,7 @@ from typing import NamedTuple
 from kit.errors import BundleError, PublishError
 from kit.hub.modelscope import Repository
 from kit.hub.repository import RemoteFile
+from kit.messages import tr
 from submissions.bundle.bundle import Bundle, open_bundle
 from submissions.contest.rules import Rules
 from submissions.faults import Fault, listed
@@ -34,7 +35,10 @@ def sound_bundle(path: Path, rules: Rules | None = None) -> Bundle:
     """
     bundle = open_bundle(path)
     if faults := verify(bundle, rules):
-        raise BundleError(f"{path.name} cannot be published, {listed(faults)}", [str(one) for one in faults])
+        raise BundleError(
+            tr("{file} cannot be published, {faults}", file=path.name, faults=listed(faults)),
+            [one.message for one in faults],
+        )
     return bundle
 
 
@@ -54,7 +58,13 @@ def publish(bundle: Bundle, repository: Repository, private: bool) -> Delivery:
     if lacking:
         repository.send(lacking)
     if faults := list(_differences(wanted, repository.files() or {})):
-        raise PublishError(f"{repository.page} must hold the bundle, {listed(faults)}; run the command again")
+        raise PublishError(
+            tr(
+                "{page} must hold the bundle, {faults}; run the command again",
+                page=repository.page,
+                faults=listed(faults),
+            )
+        )
     return Delivery(there is None, tuple(lacking))
 
 
@@ -62,8 +72,15 @@ def _differences(wanted: Mapping[str, RemoteFile], there: Mapping[str, RemoteFil
     """Yield every file of a bundle that the hub lists otherwise."""
     for name, file in wanted.items():
         if name not in there:
-            yield Fault(name, "did not arrive")
+            yield Fault(name, tr("did not arrive"))
         elif there[name].size != file.size:
-            yield Fault(name, f"must have {file.size} bytes, the hub has {there[name].size}")
+            yield Fault(
+                name,
+                tr(
+                    "must have {size} bytes, the hub has {got}",
+                    size=file.size,
+                    got=there[name].size,
+                ),
+            )
         elif there[name].sha256 not in ("", file.sha256):
-            yield Fault(name, "has another sha256 on the hub")
+            yield Fault(name, tr("has another sha256 on the hub"))

@@ -17,12 +17,14 @@ from storykit.cli.main import app
 PACKAGES = ("kit", "eval", "reports", "submissions")
 HEAVY = ("torch", "pandas", "matplotlib", "transformers", "diffsynth", "open_clip", "scipy", "PIL")
 COMMANDS = {
+    ("new",),
     ("demo",),
     ("run",),
     ("generate",),
     ("score",),
     ("compare",),
     ("report",),
+    ("share",),
     ("cast",),
     ("pack",),
     ("verify",),
@@ -32,6 +34,8 @@ COMMANDS = {
     ("gate",),
     ("train",),
     ("download",),
+    ("doctor",),
+    ("plan",),
     ("dataset",),
     ("dataset", "prepare"),
     ("lora",),

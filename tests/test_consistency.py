@@ -50,7 +50,7 @@ def drawn(tmp_path_factory):
 def test_a_sweep_makes_a_candidate_of_each_and_the_page_says_how_strongly(drawn):
     run = Run.open(drawn / "run")
     assert [one.name for one in run.loaded.experiment.candidates] == ["ink-c0", "ink-c70"]
-    assert "人物保持一致，0.7" in (drawn / "run" / "report.html").read_text("utf-8")
+    assert "characters kept the same, 0.7" in (drawn / "run" / "report.html").read_text("utf-8")
     rows = {row.panel: row for row in run.rows() if row.candidate == "ink-c70"}
     read = {panel: [anchor.subject for anchor in row.anchors] for panel, row in sorted(rows.items())}
     assert list(read.values()) == [
@@ -68,7 +68,7 @@ def test_a_sweep_makes_a_candidate_of_each_and_the_page_says_how_strongly(drawn)
 def test_the_page_says_which_pictures_the_others_match(drawn):
     page = (drawn / "run" / "report.html").read_text("utf-8")
     figures = [part.partition("</figure>")[0] for part in page.split('<figure class="panel')[1:]]
-    marked = [figure.partition("以此为准：")[2].partition("<")[0] for figure in figures[:16]]
+    marked = [figure.partition("others match: ")[2].partition("<")[0] for figure in figures[:16]]
     assert marked == [""] * 8 + ["一个小女孩", "一只小猫"] + [""] * 6
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from english_sentences import english_sentences
 from nbclient import NotebookClient
 from typer.main import get_command
 
@@ -31,7 +32,7 @@ PAIRS = [
     ),
 ]
 """Pages in English and in Chinese that say the same; the glossary is in both by itself."""
-NOTEBOOK = ROOT / "docs" / "notebook.ipynb"
+NOTEBOOKS = sorted((ROOT / "docs").glob("*.ipynb"))
 EXAMPLES = sorted((ROOT / "kit" / "examples").glob("*.toml"))
 
 _BLOCK = re.compile(r"^ *```(\w*)\n(.*?)^ *```", re.M | re.S)
@@ -136,7 +137,10 @@ def _typed(language: str, code: str) -> Iterator[str]:
 def targets_of(page: Path) -> set[str]:
     """Return where a page's relative links lead, a page of the other language being the same page."""
     led = {relpath((page.parent / link).resolve(), ROOT) for link in links_of(page)}
-    return {path.replace("docs/zh/", "docs/").replace("README.zh-CN.md", "README.md") for path in led}
+    same = {"docs/zh/": "docs/", "README.zh-CN.md": "README.md", ".zh.ipynb": ".en.ipynb"}
+    for ours, other in same.items():
+        led = {path.replace(ours, other) for path in led}
+    return led
 
 
 def slug(heading: str) -> str:
@@ -172,7 +176,7 @@ def test_the_readme_says_of_each_command_what_its_help_says(page):
     assert missing == []
 
 
-@pytest.mark.parametrize("page", [*PAGES, NOTEBOOK], ids=name_of)
+@pytest.mark.parametrize("page", [*PAGES, *NOTEBOOKS], ids=name_of)
 def test_every_relative_link_and_picture_of_a_page_is_there(page):
     assert [link for link in links_of(page) if not (page.parent / link).exists()] == []
 
@@ -268,16 +272,38 @@ def test_the_readmes_python_draws_scores_compares_and_shows(tmp_path):
     assert (tmp_path / "runs" / "rain" / "comparison.json").is_file()
 
 
-def test_the_notebook_is_stored_without_outputs_and_runs_from_top_to_bottom(tmp_path, monkeypatch):
+def code_cells(path: Path) -> list[nbformat.NotebookNode]:
+    return [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
+def test_a_notebook_is_stored_without_outputs(path):
+    assert [cell for cell in code_cells(path) if cell.outputs or cell.execution_count] == []
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_the_notebook_for_other_machines_differs_by_its_first_cell(language):
+    ours, other = (
+        code_cells(ROOT / "docs" / f"{name}.{language}.ipynb") for name in ("contest", "contest-colab")
+    )
+    assert [cell.source for cell in ours[1:]] == [cell.source for cell in other[1:]]
+    assert ours[0].source != other[0].source
+
+
+def test_the_contests_notebook_runs_from_top_to_bottom_and_goes_on_when_run_again(tmp_path, monkeypatch):
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
-    notebook = nbformat.read(NOTEBOOK, as_version=4)
+    notebook = nbformat.read(ROOT / "docs" / "contest.zh.ipynb", as_version=4)
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    assert [cell for cell in code if cell.outputs or cell.execution_count] == []
+    quick = f'WORK = "{tmp_path}/story"; LEARN_STEPS, DRAW_STEPS, SEEDS = 2, 8, [0, 1]'
+    code[0].source += f"\n{quick}"
     NotebookClient(notebook, timeout=600, resources={"metadata": {"path": tmp_path}}).execute()
-    shown = [kind for cell in code for output in cell.outputs for kind in output.get("data", ())]
-    assert shown.count("image/png") == 4
-    assert shown.count("text/html") == 4
-    assert (tmp_path / "runs" / "rain" / "rain.zip").is_file()
+    told = "".join(output.get("text", "") for cell in code for output in cell.outputs)
+    assert (tmp_path / "story" / "entry.zip").is_file()
+    assert [kind for cell in code for output in cell.outputs for kind in output.get("data", ())].count(
+        "image/png"
+    ) == 1
+    assert "蜡笔" in told
+    assert english_sentences(told) == []
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)

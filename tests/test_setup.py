@@ -90,3 +90,32 @@ def test_setup_says_what_to_install_where_no_python_will_do(
     assert advice in done.stderr
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "venv/ready").exists()
+
+
+def planned(*variables: str, venv: Path) -> str:
+    """Return what `make demo` would run."""
+    assert _MAKE is not None
+    command = [_MAKE, "-n", "-C", str(ROOT), "demo", f"VENV={venv}", *variables]
+    where = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+    return subprocess.run(command, env=where, capture_output=True, text=True, check=True).stdout
+
+
+@pytest.mark.skipif(_MAKE is None, reason="make is not installed")
+def test_the_demo_takes_pytorch_from_another_index_and_the_rest_from_a_mirror(tmp_path: Path) -> None:
+    mirror = "--index-url https://mirror.example/simple"
+    told = planned("TORCH_INDEX=https://torch.example/cpu", f"PIP_ARGS={mirror}", venv=tmp_path / "venv")
+    torch, rest = (line for line in told.splitlines() if " pip install " in line)
+    assert torch.endswith("--index-url https://torch.example/cpu torch torchvision")
+    assert "-c constraints.txt" in torch
+    assert mirror in rest
+    assert "torch.example" not in rest
+
+
+@pytest.mark.skipif(_MAKE is None, reason="make is not installed")
+def test_the_demo_needs_no_tools_of_those_who_change_storykit(tmp_path: Path) -> None:
+    told = planned(venv=tmp_path / "venv")
+    assert [line for line in told.splitlines() if "[dev]" in line] == []
+    (tmp_path / "made").mkdir()
+    (tmp_path / "made" / "ready").touch()
+    (tmp_path / "made" / "installed").touch()
+    assert "pip install" not in planned(f"PYTHON={tmp_path}/none", venv=tmp_path / "made")

@@ -20,6 +20,7 @@ from kit.errors import ScoreError
 from kit.experiment.run import Run, Slot
 from kit.files.folder_lock import lock_folder
 from kit.images.copies import copied_pairs
+from kit.messages import joined, mark, tr
 from kit.progress import Progress
 from kit.story.story import PANELS
 
@@ -86,7 +87,7 @@ def cast(
 def _cast(run: Run, wish: CastRequest, tools: Scorers | None, progress: Progress | None) -> Casting:
     places = _places(run, wish)
     if progress is not None:
-        progress.note("loading the scorers")
+        progress.note(tr("loading the scorers"))
     tools = tools or scorers_of(run.loaded)
     measured = measure(run, tools, progress)
     told = told_by(run.loaded, tools.encoder)
@@ -97,7 +98,7 @@ def _cast(run: Run, wish: CastRequest, tools: Scorers | None, progress: Progress
             pool = pool_of(place, measured, told[place[2]], tools.calibration)
             selections.append(_chosen(pool, place, wish, run.loaded.experiment.score.gate))
         except ScoreError as error:
-            refused[place] = str(error)
+            refused[place] = error.message
     if not selections:
         raise ScoreError(_told(refused))
     keep_selections(run, selections)
@@ -110,8 +111,14 @@ def _told(refused: Mapping[Place, str]) -> str:
     for place, reason in refused.items():
         places.setdefault(reason, []).append(" ".join(place))
     if len(places) == 1 and len(refused) > 1:
-        return f"all {len(refused)} sets of panels: {next(iter(places))}"
-    return "; ".join(f"{', '.join(named)}: {reason}" for reason, named in places.items())
+        return tr("all {n} sets of panels: {reason}", n=len(refused), reason=next(iter(places)))
+    told = (
+        tr("{places}: {reason}", places=", ".join(named), reason=reason) for reason, named in places.items()
+    )
+    return joined(told, tr("; "))
+
+
+_KINDS = {"candidate": mark("candidate"), "order": mark("order"), "story": mark("story")}
 
 
 def _places(run: Run, wish: CastRequest) -> list[Place]:
@@ -124,22 +131,39 @@ def _places(run: Run, wish: CastRequest) -> list[Place]:
     }
     for name, names in known.items():
         if (asked := getattr(wish, name)) and asked not in names:
-            raise ScoreError(none_such("the run", name, asked, names))
+            raise ScoreError(none_such(tr("the run"), tr(_KINDS[name]), asked, names))
     meant = {name: [asked] if (asked := getattr(wish, name)) else names for name, names in known.items()}
     places = list(product(*meant.values()))
     if len(experiment.seeds) == 1:
         raise ScoreError(
-            f"every panel of {run.folder} has one picture, so there is nothing to choose: write more seeds "
-            f"into its experiment, seeds = [0, 1, 2, 3], draw it again with --out {run.folder}, then cast"
+            tr(
+                "every panel of {folder} has one picture, so there is nothing to choose: write "
+                "more seeds into its experiment, seeds = [0, 1, 2, 3], draw it again with --out "
+                "{folder}, then cast",
+                folder=run.folder,
+            )
         )
     decided = {*wish.keep.items(), *wish.ban}
     for panel, seed in sorted(decided):
         if not 1 <= panel <= PANELS or seed not in experiment.seeds:
             seeds = ", ".join(map(str, experiment.seeds))
-            raise ScoreError(f"the run has panels 1 to {PANELS} and seeds {seeds}, got {panel}=seed{seed}")
+            raise ScoreError(
+                tr(
+                    "the run has panels 1 to {panels} and seeds {seeds}, got {panel}=seed{seed}",
+                    panels=PANELS,
+                    seeds=seeds,
+                    panel=panel,
+                    seed=seed,
+                )
+            )
     if decided and len(places) > 1:
-        open_ones = [name for name, names in meant.items() if len(names) > 1]
-        raise ScoreError(f"a choice by hand is for one set of panels: name its {' and '.join(open_ones)}")
+        open_ones = [tr(_KINDS[name]) for name, names in meant.items() if len(names) > 1]
+        raise ScoreError(
+            tr(
+                "a choice by hand is for one set of panels: name its {kinds}",
+                kinds=joined(open_ones, tr(" and ")),
+            )
+        )
     return places
 
 
@@ -155,7 +179,10 @@ def pool_of(
     if lacking:
         panels = ", ".join(map(str, lacking))
         raise ScoreError(
-            f"every panel needs a picture, there is none of {panels}: `storykit generate` draws them"
+            tr(
+                "every panel needs a picture, there is none of {panels}: `storykit generate` draws them",
+                panels=panels,
+            )
         )
     sha256 = [measured.readings[slot].sha256 for slot in slots]
     choices = set_scorer_of(
@@ -167,7 +194,7 @@ def pool_of(
     )
     scale = scale_of(choices)
     if not scale.metrics:
-        raise ScoreError("there is nothing to choose, every set scores the same; draw more seeds")
+        raise ScoreError(tr("there is nothing to choose, every set scores the same; draw more seeds"))
     floor = calibration.aesthetic_floor if calibration else None
     return Pool(slots=slots, sha256=sha256, choices=choices, scale=scale, floor=floor)
 
@@ -210,14 +237,20 @@ def options_of(pool: Pool, wish: CastRequest) -> list[list[int]]:
         seeds = {pool.seed(picture): picture for picture in pool.choices.of(panel - 1)}
         kept = wish.keep.get(panel)
         if kept is not None and kept not in seeds:
-            raise ScoreError(f"panel {panel} has no usable picture of seed {kept}, which is to be kept")
+            raise ScoreError(
+                tr(
+                    "panel {panel} has no usable picture of seed {seed}, which is to be kept",
+                    panel=panel,
+                    seed=kept,
+                )
+            )
         allowed = [
             picture
             for seed, picture in seeds.items()
             if kept in (None, seed) and (panel, seed) not in wish.ban
         ]
         if not allowed:
-            raise ScoreError(f"panel {panel} has no picture left: every seed of it is banned")
+            raise ScoreError(tr("panel {panel} has no picture left: every seed of it is banned", panel=panel))
         options.append(allowed)
     return options
 
@@ -235,11 +268,16 @@ def _why_none(search: Search) -> str:
     points = search.choices.aesthetic
     highest = float(np.mean([max(points[allowed]) for allowed in search.options]))
     if highest < search.gate:
-        return (
-            f"the mean aesthetic score of a set must be at least {search.gate:g}, the highest of any is "
-            f"{highest:.2f}; draw more seeds"
+        return tr(
+            "the mean aesthetic score of a set must be at least {gate:g}, the highest of any "
+            "is {highest:.2f}; draw more seeds",
+            gate=search.gate,
+            highest=highest,
         )
-    return f"no set of different pictures reaches a mean aesthetic score of {search.gate:g}; draw more seeds"
+    return tr(
+        "no set of different pictures reaches a mean aesthetic score of {gate:g}; draw more seeds",
+        gate=search.gate,
+    )
 
 
 def quality_of(search: Search, pictures: Sequence[int]) -> SetQuality:

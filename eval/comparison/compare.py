@@ -35,6 +35,7 @@ from kit.errors import ComparisonError
 from kit.experiment.run import Run
 from kit.files.encodings import json_bytes
 from kit.files.folder_lock import lock_folder
+from kit.messages import all_in_english, tr
 from kit.story.story import PANELS
 from kit.versions import installed_version
 
@@ -85,7 +86,7 @@ def compare(run: Run) -> Comparison:
         scores, trusted = good_sets(stories_frame(run)), summary.calibration
         plan = design_of(run.loaded, scores, trusted.believed if trusted else None)
         comparison = replace(compare_scores(plan, scores, lower), calibration=said_of(trusted))
-        told = json_bytes({"storykit": installed_version("storykit"), **asdict(comparison)})
+        told = json_bytes({"storykit": installed_version("storykit"), **all_in_english(asdict(comparison))})
         run.write_results({FILE: told})
     return comparison
 
@@ -107,7 +108,7 @@ def compare_scores(plan: ComparisonDesign, scores: SetScores, lower: Collection[
     sizes: dict[Kind, int] = {kind: sum(q.kind == kind for q in places) for kind in get_args(Kind)}
     return Comparison(
         unit=plan.unit,
-        claim=CLAIMS[plan.unit],
+        claim=tr(CLAIMS[plan.unit]),
         replicates=len(plan.stories) if plan.unit == "story" else len(plan.seeds),
         floor=FLOOR,
         family=Family(
@@ -130,7 +131,13 @@ def good_sets(stories: "DataFrame") -> SetScores:
     metrics = [entry.name for entry in compared()]
     if lacking := [column for column in ("copies", *metrics) if column not in stories]:
         columns = ", ".join(lacking)
-        raise ComparisonError(f"{STORIES_FILE} must have a column {columns}; run `storykit score` again")
+        raise ComparisonError(
+            tr(
+                "{file} must have a column {columns}; run `storykit score` again",
+                file=STORIES_FILE,
+                columns=columns,
+            )
+        )
     known = stories.columns.intersection([*gates()])  # a table of before has no floor
     good = stories[(stories["panels_ok"] == PANELS) & ~(stories[known] > 0).any(axis=1)]
     return {

@@ -16,6 +16,7 @@ from eval.scoring.records import ScoredSet
 from kit.errors import ComparisonError
 from kit.experiment.config import LoadedExperiment, baseline_of
 from kit.experiment.fields import one_of
+from kit.messages import tr
 
 SetScores = Mapping[ScoredSet, Mapping[str, float]]
 
@@ -59,12 +60,17 @@ def design_of(
         for name in declared:
             one_of(name, judgeable())
     except ValueError as error:
-        raise ComparisonError(f"{loaded.path}: compare.metrics: {error}") from error
+        raise ComparisonError(
+            tr("{file}: compare.metrics: {error}", file=loaded.path, error=error)
+        ) from error
     by_default = [name for name in judged() if believed is None or METRICS[name].bare_name in believed]
     if not declared and not by_default:
         raise ComparisonError(
-            "the calibration of these weights believes no metric, so none can decide: score with other "
-            "weights, or name under [compare] the metrics that shall decide all the same"
+            tr(
+                "the calibration of these weights believes no metric, so none can decide: score "
+                "with other weights, or name under [compare] the metrics that shall decide all "
+                "the same"
+            )
         )
     baseline = baseline_of(experiment)
     names = [candidate.name for candidate in experiment.candidates]

@@ -28,6 +28,7 @@ from kit.did_you_mean import did_you_mean
 from kit.errors import ComparisonError
 from kit.experiment.config import Experiment, LoadedExperiment
 from kit.experiment.run import Run
+from kit.messages import tr
 
 RISK = 0.05
 """Chance, over the whole race, to drop the candidate that would have won with all seeds."""
@@ -183,16 +184,28 @@ def race(
         tools: what pictures are measured with; by default what the experiment's [score] table names.
     """
     if metric not in judgeable():
-        got = f"got {metric!r}{did_you_mean(metric, judgeable())}"
-        raise ComparisonError(f"a race must be about one of {', '.join(judgeable())}, {got}")
+        raise ComparisonError(
+            tr(
+                "a race must be about one of {metrics}, got {got!r}{meant}",
+                metrics=", ".join(judgeable()),
+                got=metric,
+                meant=did_you_mean(metric, judgeable()),
+            )
+        )
     names = [candidate.name for candidate in loaded.experiment.candidates]
     seeds, controls = loaded.experiment.seeds, controls_of(loaded.experiment)
     racing = [name for name in names if name not in controls]
     if len(racing) < 2 or not checkpoints(len(seeds)):
-        aside = f" (drawn for comparison only: {', '.join(controls)})" if controls else ""
+        aside = tr(" (drawn for comparison only: {names})", names=", ".join(controls)) if controls else ""
         raise ComparisonError(
-            f"a race needs 2 candidates that race and more than {FIRST} seeds, "
-            f"got {len(racing)} and {len(seeds)}{aside}; leave out --race, or add candidates or seeds"
+            tr(
+                "a race needs 2 candidates that race and more than {first} seeds, got {candidates} and "
+                "{seeds}{aside}; leave out --race, or add candidates or seeds",
+                first=FIRST,
+                candidates=len(racing),
+                seeds=len(seeds),
+                aside=aside,
+            )
         )
     tools = tools or scorers_of(loaded)
 
@@ -213,6 +226,12 @@ def race(
     )
     run.write_json(FILE, asdict(told))
     return gone
+
+
+def can_race(experiment: Experiment) -> bool:
+    """Return whether there are candidates and seeds enough for a race."""
+    racing = len(experiment.candidates) - len(controls_of(experiment))
+    return racing > 1 and bool(checkpoints(len(experiment.seeds)))
 
 
 def controls_of(experiment: Experiment) -> list[str]:

@@ -31,6 +31,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.stats import nct, t
 
 from kit.errors import ComparisonError
+from kit.messages import tr
 
 ALPHA = 0.05
 """False positives allowed in one family of comparisons."""
@@ -74,7 +75,9 @@ def sign_flip(differences: ArrayLike, rng: np.random.Generator | None = None) ->
     if len(row) <= EXACT_PAIRS:
         return _share_exact(row, bar)
     if rng is None:
-        raise ComparisonError(f"more than {EXACT_PAIRS} pairs need a random generator, got none")
+        raise ComparisonError(
+            tr("more than {most} pairs need a random generator, got none", most=EXACT_PAIRS)
+        )
     return _share_drawn(row, bar, rng)
 
 
@@ -107,7 +110,13 @@ def shift_interval(differences: ArrayLike) -> Interval:
     """
     row = _finite(differences)
     if len(row) < pairs_needed(1):
-        raise ComparisonError(f"a 95 % interval needs at least {pairs_needed(1)} pairs, got {len(row)}")
+        raise ComparisonError(
+            tr(
+                "a 95 % interval needs at least {least} pairs, got {got}",
+                least=pairs_needed(1),
+                got=len(row),
+            )
+        )
     averages = np.sort(_walsh_averages(row))
     outside = _averages_outside(len(row))
     return Interval(float(averages[outside]), float(averages[-1 - outside]))
@@ -121,7 +130,7 @@ def holm(p_values: Sequence[float]) -> tuple[float, ...]:
     """
     p = np.asarray(p_values, dtype=np.float64)
     if not np.all((p >= 0) & (p <= 1)):
-        raise ComparisonError(f"p values must be in [0, 1], got {p.tolist()}")
+        raise ComparisonError(tr("p values must be in [0, 1], got {got}", got=p.tolist()))
     order = np.argsort(p, kind="stable")
     stepped = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
     return tuple(np.minimum(stepped, 1.0)[np.argsort(order)].tolist())
@@ -141,7 +150,9 @@ def pairs_needed(family_size: int) -> int:
     [6, 8, 10]
     """
     if family_size < 1:
-        raise ComparisonError(f"a family must hold at least 1 comparison, got {family_size}")
+        raise ComparisonError(
+            tr("a family must hold at least 1 comparison, got {family_size}", family_size=family_size)
+        )
     return next(pairs for pairs in count(1) if smallest_p(pairs) * family_size <= ALPHA)
 
 
@@ -189,7 +200,9 @@ def _finite(differences: ArrayLike) -> NDArray[np.float64]:
     """Return the differences as a row; refuse none and non-finite ones."""
     row = np.asarray(differences, dtype=np.float64)
     if row.ndim != 1 or not row.size or not np.all(np.isfinite(row)):
-        raise ComparisonError(f"differences must be a row of at least 1 finite number, got {row.tolist()}")
+        raise ComparisonError(
+            tr("differences must be a row of at least 1 finite number, got {got}", got=row.tolist())
+        )
     return row
 
 

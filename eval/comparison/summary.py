@@ -7,40 +7,51 @@ from typing import get_args
 from eval.comparison.compare import Comparison
 from eval.comparison.verdict import Contrast, Kind, shortage_of
 from eval.metrics.registry import METRICS
+from kit.messages import Message, joined, tr, trn
 
 MOST = 12
 """Outcomes that are told; the files and the page have all."""
-_NOUNS: dict[Kind, tuple[str, str]] = {
-    "candidate": ("pair of candidates", "pairs of candidates"),
-    "order": ("pair of orders", "pairs of orders"),
-    "interaction": ("interaction", "interactions"),
-}
-_ALONE = (
-    "compared nothing: the run has one candidate in one prompt order; "
-    "add a second [[candidate]] or a second name under `orders`"
-)
 
 
-def summary_lines(told: Comparison) -> list[str]:
+def summary_lines(told: Comparison) -> list[Message]:
     """Return what was compared, over what, and each outcome; a pair is two sides, however many metrics."""
     if not told.comparisons:
-        return [_ALONE]
+        return [
+            tr(
+                "compared nothing: the run has one candidate in one prompt order; "
+                "add a second [[candidate]] or a second name under `orders`"
+            )
+        ]
     clear = [one for one in told.comparisons if one.verdict in ("a", "b")]
-    differences = f"{len(clear)} clear difference{'' if len(clear) == 1 else 's'}"
-    first = f"compared {_pairs_said(told)} in {_metrics_said(told)}, {_replicates_said(told)}: {differences}"
+    first = tr(
+        "compared {pairs} in {metrics}, {replicates}: {differences}",
+        pairs=_pairs_said(told),
+        metrics=_metrics_said(told),
+        replicates=_replicates_said(told),
+        differences=trn("{n} clear difference", "{n} clear differences", len(clear)),
+    )
     tied = [one for one in told.comparisons if one.verdict == "tied"]
-    lines = [f"better  {one.reason}" for one in clear] + [f"tied    {one.reason}" for one in tied]
-    lines += [f"open    {said}" for said in _shortages(told)]
+    lines = [tr("better  {reason}", reason=one.reason) for one in clear]
+    lines += [tr("tied    {reason}", reason=one.reason) for one in tied]
+    lines += [tr("open    {reason}", reason=said) for said in _shortages(told)]
     left = len(lines) - MOST
-    more = [f"        and {left} more; `storykit report` shows all"] if left > 0 else []
-    note = [f"note    {told.calibration}"] if told.calibration else []
+    more = [tr("        and {n} more; `storykit report` shows all", n=left)] if left > 0 else []
+    note = [tr("note    {text}", text=told.calibration)] if told.calibration else []
     return [first, *lines[:MOST], *more, *note]
 
 
-def _pairs_said(told: Comparison) -> str:
+def _counted(kind: Kind, n: int) -> Message:
+    if kind == "candidate":
+        return trn("{n} pair of candidates", "{n} pairs of candidates", n)
+    if kind == "order":
+        return trn("{n} pair of orders", "{n} pairs of orders", n)
+    return trn("{n} interaction", "{n} interactions", n)
+
+
+def _pairs_said(told: Comparison) -> Message:
     counts = {kind: len(_sides_of(told.comparisons, kind)) for kind in get_args(Kind)}
-    said = [f"{n} {_NOUNS[kind][n != 1]}" for kind, n in counts.items() if n]
-    return " and ".join([", ".join(said[:-1]), said[-1]] if said[1:] else said)
+    *first, last = [_counted(kind, n) for kind, n in counts.items() if n]
+    return joined([joined(first, tr(", ")), last], tr(" and ")) if first else last
 
 
 def _sides_of(comparisons: tuple[Contrast, ...], kind: Kind) -> dict[tuple[object, ...], Contrast]:
@@ -49,18 +60,22 @@ def _sides_of(comparisons: tuple[Contrast, ...], kind: Kind) -> dict[tuple[objec
 
 
 def _metrics_said(told: Comparison) -> str:
-    names = [METRICS[name].said or name if name in METRICS else name for name in told.family.metrics]
-    return names[0] if len(names) == 1 else f"{len(names)} metrics"
+    names = [METRICS[name].said_here if name in METRICS else name for name in told.family.metrics]
+    return names[0] if len(names) == 1 else tr("{n} metrics", n=len(names))
 
 
-def _replicates_said(told: Comparison) -> str:
+def _replicates_said(told: Comparison) -> Message:
     n = told.replicates
     if told.unit == "story":
-        return f"paired over {n} {'story' if n == 1 else 'stories'}, for stories like these"
-    return f"paired over {n} seed{'' if n == 1 else 's'}, for this story"
+        return trn(
+            "paired over {n} story, for stories like these",
+            "paired over {n} stories, for stories like these",
+            n,
+        )
+    return trn("paired over {n} seed, for this story", "paired over {n} seeds, for this story", n)
 
 
-def _shortages(told: Comparison) -> Iterator[str]:
+def _shortages(told: Comparison) -> Iterator[Message]:
     """Yield what keeps comparisons from a verdict, each thing once with those whom it keeps from it."""
     found: defaultdict[tuple[Kind, str], list[Contrast]] = defaultdict(list)
     for one in told.comparisons:
@@ -68,7 +83,12 @@ def _shortages(told: Comparison) -> Iterator[str]:
             found[one.kind, shortage_of(one)].append(one)
     for (kind, lack), lacking in found.items():
         sides = _sides_of(tuple(lacking), kind)
-        one = lacking[0]
-        step = f", {one.step[0]} instead of {one.step[1]}" if one.step else ""
-        who = f"{one.a} against {one.b}{step}" if len(sides) == 1 else f"{len(sides)} {_NOUNS[kind][1]}"
-        yield f"no verdict on {who}: {lack}"
+        who = _sides_said(lacking[0]) if len(sides) == 1 else _counted(kind, len(sides))
+        yield tr("no verdict on {sides}: {lack}", sides=who, lack=lack)
+
+
+def _sides_said(one: Contrast) -> Message:
+    if one.step is None:
+        return tr("{a} against {b}", a=one.a, b=one.b)
+    after, before = one.step
+    return tr("{a} against {b}, {after} instead of {before}", a=one.a, b=one.b, after=after, before=before)

@@ -1,5 +1,6 @@
 """One comparison: what its pairs show, the verdict they allow, and the reason in plain words."""
 
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from statistics import fmean
 from typing import Literal, NamedTuple
@@ -8,12 +9,14 @@ import numpy as np
 
 from eval.comparison import stats
 from eval.metrics.registry import METRICS
+from kit.messages import Message, joined, mark, tr, trn
 
 Kind = Literal["candidate", "order", "interaction"]
 Unit = Literal["story", "seed"]
 Verdict = Literal["a", "b", "tied", "none"]
 
-CLAIMS: dict[Unit, str] = {"story": "for stories like these", "seed": "for this story"}
+CLAIMS: dict[Unit, str] = {"story": mark("for stories like these"), "seed": mark("for this story")}
+_UNITS: dict[Unit, str] = {"story": mark("story"), "seed": mark("seed")}
 FLOOR = stats.pairs_needed(1)
 """With fewer pairs nothing gets a verdict."""
 DECIMALS = 12
@@ -109,18 +112,22 @@ def judged(contrast: Contrast, place: Place | None, unit: Unit, lower: bool = Fa
     verdict = _verdict(contrast, place, lower)
     known = replace(contrast, p_holm=place.p_holm if place else None, verdict=verdict)
     if verdict != "none":
-        more = _more(known, place, unit) if verdict == "tied" and place else ""
-        said = f"{_finding(known, unit)}{more}{_left_out(known)}; {CLAIMS[unit]}"
+        more = _more(known, place, unit) if verdict == "tied" and place else ()
+        said = joined([_finding(known, unit), *more, *_left_out(known), tr(CLAIMS[unit])], tr("; "))
     elif place is None:
-        said = f"exploratory, no verdict: {_exploratory(known, unit)}{_left_out(known)}"
+        said = tr(
+            "exploratory, no verdict: {finding}",
+            finding=joined([_exploratory(known, unit), *_left_out(known)], tr("; ")),
+        )
     else:
-        said = f"no verdict on {_sides(known)}: {_shortage(known, place, unit)}{_left_out(known)}"
+        lack = joined([_shortage(known, place, unit), *_left_out(known)], tr("; "))
+        said = tr("no verdict on {sides}: {lack}", sides=_sides(known), lack=lack)
     return replace(known, reason=said)
 
 
 def shortage_of(c: Contrast) -> str:
     """Return what a comparison without a verdict lacks, without the names of its sides."""
-    return c.reason.removeprefix(f"no verdict on {_sides(c)}: ")
+    return str(c.reason.values["lack"]) if isinstance(c.reason, Message) else c.reason
 
 
 def _verdict(contrast: Contrast, place: Place | None, lower: bool) -> Verdict:
@@ -136,91 +143,153 @@ def _verdict(contrast: Contrast, place: Place | None, lower: bool) -> Verdict:
     return "a" if (fmean(contrast.differences) > 0) != lower else "b"
 
 
-def _finding(c: Contrast, unit: Unit) -> str:
+def _finding(c: Contrast, unit: Unit) -> Message:
     """Return what a verdict says, the better side first."""
-    n = _count(c.n, unit)
+    pairs = _count(c.n, unit)
     if not any(c.differences):
-        return f"{_tied(c)}: equal in all {n}"
+        return tr("{tied}: equal in all {pairs}", tied=_tied(c), pairs=pairs)
     rises = fmean(c.differences) > 0
-    numbers = f"{_shifted(c, 1 if rises or c.verdict == 'tied' else -1)}, Holm {_p(c.p_holm)}, {n}"
+    shift = _shifted(c, 1 if rises or c.verdict == "tied" else -1)
+    numbers = tr("{shift}, Holm {p}, {pairs}", shift=shift, p=_p(c.p_holm), pairs=pairs)
     holds_zero = c.interval is not None and c.interval.low <= 0 <= c.interval.high
     if c.verdict == "tied":
-        alone = "" if holds_zero else " (the interval is without the family, the verdict with it)"
-        return f"{_tied(c)} (not told apart, which is not equal): {numbers}{alone}"
-    less = "" if rises == (c.verdict == "a") else " (less is better)"
-    close = " (a close call: the interval holds 0)" if holds_zero else ""
-    return f"{_better(c)}{less} by {numbers}{close}"
+        said = tr("{tied} (not told apart, which is not equal): {numbers}", tied=_tied(c), numbers=numbers)
+        alone = mark("{finding} (the interval is without the family, the verdict with it)")
+        return said if holds_zero else tr(alone, finding=said)
+    better = _better(c)
+    if rises != (c.verdict == "a"):
+        better = tr("{finding} (less is better)", finding=better)
+    said = tr("{finding} by {numbers}", finding=better, numbers=numbers)
+    return tr("{finding} (a close call: the interval holds 0)", finding=said) if holds_zero else said
 
 
-def _title(c: Contrast) -> str:
-    return METRICS[c.metric].said or c.metric
-
-
-def _tied(c: Contrast) -> str:
+def _tied(c: Contrast) -> Message:
     """Return that two sides are not told apart."""
+    metric = METRICS[c.metric].said_here
     if c.step is None:
-        return f"{c.a} and {c.b} are tied in {_title(c)}"
+        return tr("{a} and {b} are tied in {metric}", a=c.a, b=c.b, metric=metric)
     after, before = c.step
-    return f"{after} instead of {before} does as much to {c.a} as to {c.b} in {_title(c)}"
+    return tr(
+        "{after} instead of {before} does as much to {a} as to {b} in {metric}",
+        after=after,
+        before=before,
+        a=c.a,
+        b=c.b,
+        metric=metric,
+    )
 
 
-def _better(c: Contrast) -> str:
+def _better(c: Contrast) -> Message:
     """Return who is better than whom, or whom a step does more good."""
     better, other = (c.a, c.b) if c.verdict == "a" else (c.b, c.a)
+    metric = METRICS[c.metric].said_here
     if c.step is None:
-        return f"{better} is better than {other} in {_title(c)}"
+        return tr("{better} is better than {other} in {metric}", better=better, other=other, metric=metric)
     after, before = c.step
-    return f"{after} instead of {before} does {better} more good than {other} in {_title(c)}"
+    return tr(
+        "{after} instead of {before} does {better} more good than {other} in {metric}",
+        after=after,
+        before=before,
+        better=better,
+        other=other,
+        metric=metric,
+    )
 
 
-def _more(c: Contrast, place: Place, unit: Unit) -> str:
-    """Return how many pairs would tell a difference of this size apart."""
-    if not any(c.differences):
-        return ""
-    pairs = stats.pairs_for(c.differences, place.size)
-    count = f"about {_count(pairs, unit)}" if pairs else f"more than {_count(stats.MOST_PAIRS, unit)}"
-    return f"; to see a difference of this size takes {count}"
+def _more(c: Contrast, place: Place, unit: Unit) -> Iterator[Message]:
+    """Yield how many pairs would tell a difference of this size apart, if there is a difference."""
+    if any(c.differences):
+        pairs = stats.pairs_for(c.differences, place.size)
+        about = mark("to see a difference of this size takes about {pairs}")
+        many = mark("to see a difference of this size takes more than {pairs}")
+        yield tr(about if pairs else many, pairs=_count(pairs or stats.MOST_PAIRS, unit))
 
 
-def _exploratory(c: Contrast, unit: Unit) -> str:
+def _exploratory(c: Contrast, unit: Unit) -> Message:
     """Return what a comparison outside the family shows, and why it is outside."""
     why = (
-        "the naive consistency is highest for eight copies and is never judged"
+        tr("the naive consistency is highest for eight copies and is never judged")
         if c.metric == "naive"
-        else f"{c.metric} is not among the declared metrics"
+        else tr("{metric} is not among the declared metrics", metric=c.metric)
     )
     if not c.n:
-        return f"{_sides(c)} has no pair; {why}"
-    difference = f"{c.a} minus {c.b} in {_title(c)} is {_shifted(c)}"
-    return f"{difference}, unadjusted {_p(c.p)}, {_count(c.n, unit)}; {why}"
+        return tr("{sides} has no pair; {why}", sides=_sides(c), why=why)
+    return tr(
+        "{a} minus {b} in {metric} is {shift}, unadjusted {p}, {pairs}; {why}",
+        a=c.a,
+        b=c.b,
+        metric=METRICS[c.metric].said_here,
+        shift=_shifted(c),
+        p=_p(c.p),
+        pairs=_count(c.n, unit),
+        why=why,
+    )
 
 
-def _shortage(c: Contrast, place: Place, unit: Unit) -> str:
+def _shortage(c: Contrast, place: Place, unit: Unit) -> Message:
     """Return how many pairs there are, how many a verdict needs, and how to get there."""
     needed = stats.pairs_needed(place.size)
-    family = f"a family of {place.size} comparisons"
-    do = f"{'draw' if unit == 'seed' else 'add'} {_count(needed - c.n, unit, more=True)}"
-    if c.dropped == c.asked > 0:
-        do = "no pair of panel sets is whole, mend them first"
+    do = _mend(c, needed, unit)
+    pairs = trn("{n} pair", "{n} pairs", c.n)
     if c.n >= FLOOR:
-        best = (
-            f"{_count(c.n, 'pair')} can at best give Holm {_p(place.best)} in {family}, which needs {needed}"
+        return tr(
+            "{pairs} can at best give Holm {p} in a family of {size} comparisons, which needs {needed}: "
+            "{do} or make the family smaller",
+            pairs=pairs,
+            p=_p(place.best),
+            size=place.size,
+            needed=needed,
+            do=do,
         )
-        return f"{best}: {do} or make the family smaller"
-    least = f"{_count(c.n, 'pair')} (one a {unit}), at least {FLOOR} are needed"
-    return f"{least}{f' and {needed} in {family}' if needed > FLOOR else ''}: {do}"
+    least = mark("{pairs} (one a {unit}), at least {floor} are needed: {do}")
+    more = mark(
+        "{pairs} (one a {unit}), at least {floor} are needed and {needed} in a family of {size} comparisons: "
+        "{do}"
+    )
+    return tr(
+        more if needed > FLOOR else least,
+        pairs=pairs,
+        unit=tr(_UNITS[unit]),
+        floor=FLOOR,
+        needed=needed,
+        size=place.size,
+        do=do,
+    )
 
 
-def _sides(c: Contrast) -> str:
-    step = f", {c.step[0]} instead of {c.step[1]}," if c.step else ""
-    return f"{c.a} against {c.b}{step} in {_title(c)}"
+def _mend(c: Contrast, needed: int, unit: Unit) -> Message:
+    """Return what to do about too few pairs."""
+    if c.dropped == c.asked > 0:
+        return tr("no pair of panel sets is whole, mend them first")
+    if unit == "seed":
+        return trn("draw {n} more seed", "draw {n} more seeds", needed - c.n)
+    return trn("add {n} more story", "add {n} more stories", needed - c.n)
 
 
-def _left_out(c: Contrast) -> str:
-    if not c.dropped:
-        return ""
-    why = "a side is missing, faulty, holds copies or a panel below the floor"
-    return f"; {c.dropped} of {_count(c.asked, 'pair')} of panel sets left out, {why}"
+def _sides(c: Contrast) -> Message:
+    metric = METRICS[c.metric].said_here
+    if c.step is None:
+        return tr("{a} against {b} in {metric}", a=c.a, b=c.b, metric=metric)
+    after, before = c.step
+    return tr(
+        "{a} against {b}, {after} instead of {before}, in {metric}",
+        a=c.a,
+        b=c.b,
+        after=after,
+        before=before,
+        metric=metric,
+    )
+
+
+def _left_out(c: Contrast) -> Iterator[Message]:
+    """Yield how many pairs were left out and why, if any was."""
+    if c.dropped:
+        yield tr(
+            "{dropped} of {pairs} of panel sets left out, a side is missing, faulty, holds copies or a panel "
+            "below the floor",
+            dropped=c.dropped,
+            pairs=trn("{n} pair", "{n} pairs", c.asked),
+        )
 
 
 def _shifted(c: Contrast, sign: int = 1) -> str:
@@ -236,6 +305,7 @@ def _p(p: float | None) -> str:
     return "p < 0.001" if p is not None and p < 0.001 else f"p = {p:.2g}"
 
 
-def _count(number: int, noun: str, more: bool = False) -> str:
-    plural = {"story": "stories"}.get(noun, f"{noun}s")
-    return f"{number}{' more' if more else ''} {noun if number == 1 else plural}"
+def _count(number: int, unit: Unit) -> Message:
+    if unit == "seed":
+        return trn("{n} seed", "{n} seeds", number)
+    return trn("{n} story", "{n} stories", number)

@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from eval.metrics.consistency import auc, leave_one_out, similarity
 from eval.scorers.protocols import Encoder
 from kit.errors import ScoreError
-from kit.messages import Language
+from kit.messages import Language, tr
 
 Rows = NDArray[np.float64]
 WORDS = Path(__file__).parent / "words.toml"
@@ -87,7 +87,13 @@ def within(embeddings: ArrayLike, casts: Sequence[Hashable]) -> Rows:
     """
     rows = np.asarray(embeddings, dtype=np.float64)
     if len(casts) != len(rows):
-        raise ScoreError(f"casts must name each of {len(rows)} panels, got {len(casts)}")
+        raise ScoreError(
+            tr(
+                "casts must name each of {n} panels, got {got}",
+                n=len(rows),
+                got=len(casts),
+            )
+        )
     groups = [alike(casts, panel) for panel in range(len(rows))]
     return np.array([leave_one_out(rows[group])[group.index(panel)] for panel, group in enumerate(groups)])
 
@@ -119,7 +125,13 @@ def place_auc(embeddings: ArrayLike, places: Sequence[Hashable]) -> float | None
     """
     matrix = similarity(embeddings).round(SAME)
     if len(places) != len(matrix):
-        raise ScoreError(f"places must name each of {len(matrix)} panels, got {len(places)}")
+        raise ScoreError(
+            tr(
+                "places must name each of {n} panels, got {got}",
+                n=len(matrix),
+                got=len(places),
+            )
+        )
     same, other = (np.array([matrix[pair] for pair in pairs]) for pairs in pairs_by_place(places))
     if not same.size or not other.size:
         return None

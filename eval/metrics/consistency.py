@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from kit.errors import ScoreError
+from kit.messages import tr
 
 TIE = 1e-6
 """Cosines closer than this are one value: single-precision encoders repeat to about 1e-7."""
@@ -72,7 +73,10 @@ def leave_one_out(embeddings: ArrayLike) -> NDArray[np.float64]:
     if np.any(lengths < TIE):
         panel = int(np.argmin(lengths)) + 1
         raise ScoreError(
-            f"leave-one-out needs a direction of the other panels, those beside {panel} cancel out"
+            tr(
+                "leave-one-out needs a direction of the other panels, those beside {panel} cancel out",
+                panel=panel,
+            )
         )
     return np.asarray(np.clip(np.sum(rows * others, axis=1) / lengths, -1.0, 1.0))
 
@@ -134,9 +138,9 @@ def mrr(ranks: ArrayLike) -> float:
     """
     places = np.asarray(ranks, dtype=np.float64)
     if places.ndim != 1 or not places.size:
-        raise ScoreError(f"mrr needs a row of at least 1 rank, got shape {places.shape}")
+        raise ScoreError(tr("mrr needs a row of at least 1 rank, got shape {shape}", shape=places.shape))
     if not np.all(np.isfinite(places) & (places >= 1)):
-        raise ScoreError(f"mrr needs ranks of 1 or more, got {places.tolist()}")
+        raise ScoreError(tr("mrr needs ranks of 1 or more, got {got}", got=places.tolist()))
     return float(np.mean(1 / places))
 
 
@@ -154,11 +158,19 @@ def _directions(embeddings: ArrayLike, least: int) -> NDArray[np.float64]:
     """Return the rows at unit length; refuse too few rows and rows without a direction."""
     rows = np.asarray(embeddings, dtype=np.float64)
     if rows.ndim != 2 or len(rows) < least:
-        raise ScoreError(f"embeddings must be (panels >= {least}, dim), got shape {rows.shape}")
+        raise ScoreError(
+            tr(
+                "embeddings must be (panels >= {least}, dim), got shape {shape}",
+                least=least,
+                shape=rows.shape,
+            )
+        )
     lengths = np.linalg.norm(rows, axis=1, keepdims=True)
     bad = ~(np.isfinite(lengths) & (lengths > 0)).ravel()
     if bad.any():
-        raise ScoreError(f"embeddings must be finite and not zero, panel {int(np.argmax(bad)) + 1} is not")
+        raise ScoreError(
+            tr("embeddings must be finite and not zero, panel {panel} is not", panel=int(np.argmax(bad)) + 1)
+        )
     return np.asarray(rows / lengths)
 
 
@@ -168,5 +180,11 @@ def _paired(
     """Return both sets of rows at unit length; refuse sets that do not belong together."""
     rows, own = _directions(panels, least), _directions(texts, least)
     if rows.shape != own.shape:
-        raise ScoreError(f"panels and texts must have one shape, got {rows.shape} and {own.shape}")
+        raise ScoreError(
+            tr(
+                "panels and texts must have one shape, got {panels} and {texts}",
+                panels=rows.shape,
+                texts=own.shape,
+            )
+        )
     return rows, own

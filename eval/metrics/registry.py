@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from eval.metrics.formulas import FORMULAS, Formula
 from eval.scorers.protocols import Direction, Encoder, LetterReader, Metric, Scorer
-from kit.messages import Language
+from kit.messages import Language, Message, ptr
 
 Needs = Literal["story", "words", "texts", "aesthetic", "pictures", "letters"]
 """What a metric is found from: the story's facts, the words of a role, the panels' texts, the predictor's
@@ -62,6 +62,11 @@ class MetricEntry(BaseModel, frozen=True, extra="forbid"):
     def bare_name(self) -> str:
         """The name without what is made of the panels: aesthetic of aesthetic_mean."""
         return self.name.removesuffix("_mean")
+
+    @property
+    def said_here(self) -> Message:
+        """What a verdict calls it, in the reader's language."""
+        return ptr("metric", self.said or self.name)
 
     def called(self, size: Literal["short", "long"], language: Language) -> str:
         """Return what the leaderboard calls it; what the report does where it has no words of its own."""

@@ -20,8 +20,10 @@ from kit.embedded import EMBEDDED
 from kit.errors import ScoreError, WeightsError
 from kit.files.encodings import canonical_json, sha256_bytes, sha256_of
 from kit.images.decode import decode_picture
+from kit.messages import mark, tr
 
 EMBEDDED_WEIGHTS = Path(__file__).parents[1] / "mini" / "weights" / "aesthetic"
+KIND = mark("an aesthetic predictor's folder")
 CONFIG, PREPROCESSOR = "config.json", "preprocessor_config.json"
 WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 """Names a weights file may have, in the order in which transformers looks for them."""
@@ -59,7 +61,7 @@ class AestheticScorer:
     def load(cls, folder: Path | str, device: str = "cpu") -> "AestheticScorer":
         """Return the scorer of a published predictor's folder, or of "mini": the one embedded in storykit."""
         place = EMBEDDED_WEIGHTS if folder == EMBEDDED else Path(folder)
-        weights = weights_file(place, "an aesthetic predictor's folder", (CONFIG, PREPROCESSOR), WEIGHTS)
+        weights = weights_file(place, KIND, (CONFIG, PREPROCESSOR), WEIGHTS)
         processor = CLIPImageProcessor.from_pretrained(place)
         knows = json.loads((place / CONFIG).read_text("utf-8")).get("storykit")
         stamp = Stamp(
@@ -85,7 +87,9 @@ class AestheticScorer:
             scores += seen.logits[:, 0].float().tolist()
             rows.append(seen.hidden_states.float().cpu().numpy())
         if not np.isfinite(scores).all():
-            raise ScoreError("the aesthetic score must be a number, got a non-finite one; check the weights")
+            raise ScoreError(
+                tr("the aesthetic score must be a number, got a non-finite one; check the weights")
+            )
         return scores, np.concatenate(rows)
 
 
@@ -96,11 +100,18 @@ def _read(folder: Path) -> AestheticsPredictorV2Linear:
             folder, output_loading_info=True, local_files_only=True
         )
     except (RuntimeError, ValueError, OSError, SafetensorError) as error:
-        raise WeightsError(f"{folder}: must be an aesthetic predictor that loads: {error}") from error
+        raise WeightsError(
+            tr("{folder}: must be an aesthetic predictor that loads: {error}", folder=folder, error=error)
+        ) from error
     if report["missing_keys"]:
         lost = sorted(report["missing_keys"])
         raise WeightsError(
-            f"{folder}: an aesthetic predictor needs every weight; {len(lost)} missing, as {lost[0]}"
+            tr(
+                "{folder}: an aesthetic predictor needs every weight; {n} missing, as {first}",
+                folder=folder,
+                n=len(lost),
+                first=lost[0],
+            )
         )
     return network
 
@@ -130,13 +141,18 @@ def by_aesthetics(scorer: Scorer, floor: float) -> FilterStep:
     stamp = scorer.metric.stamp
 
     def drop(pictures: Sequence[SourcePicture]) -> dict[int, str]:
-        found = {}
+        found: dict[int, str] = {}
         for first in range(0, len(pictures), DECODED_AT_A_TIME):
             batch = pictures[first : first + DECODED_AT_A_TIME]
             scores = scorer.score([decode_picture(one.found.path).picture for one in batch])
             for one, score in zip(batch, scores, strict=True):
                 if score < floor:
-                    found[one.number] = f"scores {score:.2f}, {floor:g} is the floor ({stamp.weights})"
+                    found[one.number] = tr(
+                        "scores {score:.2f}, {floor:g} is the floor ({weights})",
+                        score=score,
+                        floor=floor,
+                        weights=stamp.weights,
+                    )
         return found
 
     settings = {"floor": floor, "weights": stamp.weights, "sha256": stamp.weights_sha256}

@@ -10,11 +10,13 @@ from pydantic import BaseModel, Field, FiniteFloat
 from eval.scorers.protocols import Stamp
 from kit.errors import ScoreError
 from kit.files.documents import read_toml
+from kit.messages import joined, mark, tr
+from kit.retold import retold
 
 EMBEDDED_CALIBRATION = Path(__file__).parents[1] / "mini" / "calibration.toml"
 AttributeName = Literal["figure", "hair", "hair length", "clothes", "fur", "action", "place"]
 """What a panel's text can tell and a picture lack."""
-CALIBRATE = "`storykit metrics validate --drawn` with these weights writes it"
+CALIBRATE = mark("`storykit metrics validate --drawn` with these weights writes it")
 
 
 class Calibration(BaseModel, frozen=True, extra="forbid"):
@@ -39,11 +41,20 @@ class Calibration(BaseModel, frozen=True, extra="forbid"):
 def said_of(calibration: Calibration | None) -> str:
     """Return what may be believed of some weights, in a sentence."""
     if calibration is None:
-        return f"not calibrated for these weights, so nobody knows what to believe: {CALIBRATE}"
-    seen = ", ".join(calibration.believed) if calibration.believed else "nothing"
+        return tr(
+            "not calibrated for these weights, so nobody knows what to believe: {calibrate}",
+            calibrate=tr(CALIBRATE),
+        )
+    seen = tr(
+        "calibrated on {stories} stories {pictures}: believe {believed}",
+        stories=calibration.stories,
+        pictures=retold(calibration.pictures),
+        believed=", ".join(calibration.believed) if calibration.believed else tr("nothing"),
+    )
     floor = calibration.aesthetic_floor
-    low = "" if floor is None else f"; a panel below {floor:g} is damaged"
-    return f"calibrated on {calibration.stories} stories {calibration.pictures}: believe {seen}{low}"
+    if floor is None:
+        return seen
+    return joined([seen, tr("a panel below {floor:g} is damaged", floor=floor)], tr("; "))
 
 
 def calibration_of(
@@ -67,7 +78,14 @@ def calibration_of(
         return found
     if path is None:
         return None
-    raise ScoreError(f"{path} is of other weights than {' and '.join(others)}: {CALIBRATE}")
+    raise ScoreError(
+        tr(
+            "{path} is of other weights than {others}: {calibrate}",
+            path=path,
+            others=joined(others, tr(" and ")),
+            calibrate=tr(CALIBRATE),
+        )
+    )
 
 
 def calibration_bytes(calibration: Calibration) -> bytes:

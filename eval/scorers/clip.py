@@ -20,8 +20,10 @@ from eval.scorers.weights_file import weights_file
 from kit.embedded import EMBEDDED
 from kit.errors import ScoreError, WeightsError
 from kit.files.encodings import canonical_json, sha256_bytes, sha256_of
+from kit.messages import mark, tr
 
 EMBEDDED_WEIGHTS = Path(__file__).parents[1] / "mini" / "weights" / "clip"
+KIND = mark("a CLIP folder")
 CONFIG = "open_clip_config.json"
 WEIGHTS = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin", "model.safetensors")
 """Names a weights file may have, in the order in which open_clip looks for them."""
@@ -46,7 +48,7 @@ def open_folder(folder: Path, *, weights: bool = True) -> Parts:
         folder: holds open_clip_config.json, a weights file, and the tokenizer's files if it is no CLIP one.
         weights: False gives untrained networks of the same shape.
     """
-    weights_file(folder, "a CLIP folder", (CONFIG,), WEIGHTS if weights else (CONFIG,))
+    weights_file(folder, KIND, (CONFIG,), WEIGHTS if weights else (CONFIG,))
     place = f"local-dir:{folder}"
     try:
         network, _, preprocess = open_clip.create_model_and_transforms(
@@ -54,7 +56,9 @@ def open_folder(folder: Path, *, weights: bool = True) -> Parts:
         )
         tokenize = open_clip.get_tokenizer(place)
     except (RuntimeError, ValueError, OSError, KeyError, TypeError, SafetensorError) as error:
-        raise WeightsError(f"{folder}: must be a CLIP folder that open_clip can load: {error}") from error
+        raise WeightsError(
+            tr("{folder}: must be a CLIP folder that open_clip can load: {error}", folder=folder, error=error)
+        ) from error
     return Parts(network, preprocess, tokenize)
 
 
@@ -79,7 +83,7 @@ class ClipEncoder:
         preprocessing = canonical_json(parts.network.visual.preprocess_cfg)
         stamp = Stamp(
             weights=str(config.get("storykit", place.name)),
-            weights_sha256=sha256_of(weights_file(place, "a CLIP folder", (CONFIG,), WEIGHTS)),
+            weights_sha256=sha256_of(weights_file(place, KIND, (CONFIG,), WEIGHTS)),
             preprocessing=f"open_clip-{sha256_bytes(preprocessing)[:12]}",
             embedded="storykit" in config,
         )
@@ -89,7 +93,7 @@ class ClipEncoder:
     def pictures(self, panels: Sequence[Image]) -> NDArray[np.float32]:
         """Return (pictures, dim) rows of unit length; other modes than RGB are converted."""
         if not panels:
-            raise ScoreError("an encoder needs at least 1 picture, got 0")
+            raise ScoreError(tr("an encoder needs at least 1 picture, got 0"))
         rows = []
         for pixels in batches_ahead(self._prepared, panels, BATCH):
             rows.append(self._network.encode_image(torch.stack(pixels).to(self.device), normalize=True))
@@ -106,7 +110,7 @@ class ClipEncoder:
         context is cut short, and then the end-of-text token that CLIP reads the sentence from stays.
         """
         if not texts:
-            raise ScoreError("an encoder needs at least 1 text, got 0")
+            raise ScoreError(tr("an encoder needs at least 1 text, got 0"))
         pieces = [list(self.pieces(text)) for text in texts]
         rows = self._encode([piece for parts in pieces for piece in parts])
         ends = np.cumsum([len(parts) for parts in pieces])

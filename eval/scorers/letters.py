@@ -17,6 +17,7 @@ from eval.scorers.protocols import Inscription, Stamp
 from kit.errors import WeightsError
 from kit.experiment.tables import LETTERS_EXTRA, can_read_letters
 from kit.files.encodings import sha256_bytes, sha256_of
+from kit.messages import tr
 from kit.versions import installed_version
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ class RapidReader:
     def load(cls) -> "RapidReader":
         """Return what reads; raises WeightsError where the extra is missing."""
         if not can_read_letters():
-            raise WeightsError(f"letters = true under [score] needs {LETTERS_EXTRA}")
+            raise WeightsError(tr("letters = true under [score] needs {extra}", extra=tr(LETTERS_EXTRA)))
         from rapidocr import RapidOCR
 
         files = _network_files()
@@ -100,7 +101,12 @@ def _network_files() -> dict[str, Path]:
     for name in NETWORKS.values():
         if not (folder / name).is_file():
             raise WeightsError(
-                f"{folder}: must hold {name}, as the wheel of rapidocr does; install {LETTERS_EXTRA}"
+                tr(
+                    "{folder}: must hold {name}, as the wheel of rapidocr does; install {extra}",
+                    folder=folder,
+                    name=name,
+                    extra=tr(LETTERS_EXTRA),
+                )
             )
     return {part: folder / name for part, name in NETWORKS.items()}
 

@@ -12,6 +12,7 @@ from torch import Tensor
 from transformers import CLIPImageProcessor
 
 from kit.errors import WeightsError
+from kit.messages import tr
 
 CLOSE = 1e-5
 """How far a value may be from the processor's; values are about -2 to 3, and single precision is finer."""
@@ -37,8 +38,12 @@ class Preparation:
         probe = Image.fromarray(noise)
         wanted = processor(images=probe, return_tensors="pt")["pixel_values"]
         if not self._side or (self.scaled(self.cut(probe)[None]) - wanted).abs().max() > CLOSE:
-            must = "must resize the shorter side, cut the centre out and scale as CLIP does"
-            raise WeightsError(f"preprocessor_config.json {must}")
+            raise WeightsError(
+                tr(
+                    "preprocessor_config.json must resize the shorter side, cut the centre out and "
+                    "scale as CLIP does"
+                )
+            )
 
     def cut(self, picture: Image.Image) -> Tensor:
         """Return (height, width, 3) bytes: the shorter side resized, the centre cut out."""

@@ -4,18 +4,35 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from kit.errors import WeightsError
-from kit.files.user_paths import missing_file
+from kit.files.user_paths import missing_folder
+from kit.messages import tr
 
 
 def weights_file(folder: Path, kind: str, settings: Sequence[str], names: Sequence[str]) -> Path:
     """Return the first file of these names; raises WeightsError where none or a settings file is missing."""
     if not folder.is_dir():
-        told = "is a file" if folder.exists() else missing_file(folder).removeprefix("file ")
-        raise WeightsError(f"{folder}: {told}; give {kind}, or mini for the embedded one")
+        told = tr("is a file") if folder.exists() else missing_folder(folder)
+        raise WeightsError(
+            tr(
+                "{folder}: {told}; give {kind}, or mini for the embedded one",
+                folder=folder,
+                told=told,
+                kind=tr(kind),
+            )
+        )
     for name in settings:
         if not (folder / name).is_file():
-            raise WeightsError(f"{folder}: {kind} must hold {name}; none found")
+            raise WeightsError(
+                tr("{folder}: {kind} must hold {name}; none found", folder=folder, kind=tr(kind), name=name)
+            )
     for name in names:
         if (folder / name).is_file():
             return folder / name
-    raise WeightsError(f"{folder}: {kind} must hold one of {', '.join(names)}; none found")
+    raise WeightsError(
+        tr(
+            "{folder}: {kind} must hold one of {names}; none found",
+            folder=folder,
+            kind=tr(kind),
+            names=", ".join(names),
+        )
+    )

@@ -16,8 +16,11 @@ from eval.scoring.score_cache import ScoreCache
 from kit.errors import ScoreError
 from kit.experiment.run import Run, Slot
 from kit.images.copies import Look, look_at
+from kit.messages import mark, tr
 from kit.progress import Progress
+from kit.retold import retold
 
+_SCORER, _ENCODER = mark("scorer"), mark("encoder")
 BATCH = 64
 """Pictures measured and then kept at once; a stop loses no more than these."""
 
@@ -45,7 +48,7 @@ def measure(run: Run, tools: Scorers, progress: Progress | None = None) -> Measu
     """Measure every panel the run wants; what the run's cache knows of the same weights is not done again."""
     slots, size = list(run.wanted()), run.loaded.settings.size
     drawn = {row.slot: row.sha256 for row in run.rows()}
-    faults = {run.folder / file: reason for file, reason in run.faults().items()}
+    faults = {run.folder / file: retold(reason) for file, reason in run.faults().items()}
     readings: dict[Slot, PanelFile] = {}
     measured = Measured(readings=readings)
     if progress is not None:
@@ -66,8 +69,14 @@ def measure(run: Run, tools: Scorers, progress: Progress | None = None) -> Measu
             if progress is not None:
                 progress.advance(len(batch))
         if cache.trouble:
-            why = f"{path} cannot be used ({cache.trouble})"
-            measured.notes.append(f"{why}: every picture was measured anew; delete it to have a cache again")
+            measured.notes.append(
+                tr(
+                    "{file} cannot be used ({trouble}): every picture was measured anew; delete it to have a "
+                    "cache again",
+                    file=path,
+                    trouble=cache.trouble,
+                )
+            )
     return measured
 
 
@@ -82,12 +91,12 @@ def _measure_batch(
     if tools.tower is not None and (either := new | unseen):
         new, unseen = either, {}
         found, seen = tools.tower.look(list(either.values()))
-        scores |= _keep(cache, points, either, found, "scorer")
-        embeddings |= _keep(cache, rows, either, seen, "encoder")
+        scores |= _keep(cache, points, either, found, _SCORER)
+        embeddings |= _keep(cache, rows, either, seen, _ENCODER)
     elif new:
-        scores |= _keep(cache, points, new, tools.aesthetic.score(list(new.values())), "scorer")
+        scores |= _keep(cache, points, new, tools.aesthetic.score(list(new.values())), _SCORER)
     if unseen:
-        embeddings |= _keep(cache, rows, unseen, tools.encoder.pictures(list(unseen.values())), "encoder")
+        embeddings |= _keep(cache, rows, unseen, tools.encoder.pictures(list(unseen.values())), _ENCODER)
     measured.aesthetic.update({name: float(row[0]) for name, row in scores.items()})
     measured.embeddings.update(embeddings)
     unread = _read_letters(pictures, tools.reader, cache, measured) if tools.reader else ()
@@ -103,7 +112,13 @@ def _read_letters(
     new = {name: picture for name, picture in pictures.items() if name not in known}
     found = reader.read(list(new.values())) if new else []
     if len(found) != len(new):
-        raise ScoreError(f"the reader must answer for each of {len(new)} pictures, got {len(found)} answers")
+        raise ScoreError(
+            tr(
+                "the reader must answer for each of {n} pictures, got {got} answers",
+                n=len(new),
+                got=len(found),
+            )
+        )
     rows = {name: to_row(one) for name, one in zip(new, found, strict=True)}
     cache.put(key, rows)
     measured.letters.update({name: from_row(row) for name, row in (known | rows).items()})
@@ -117,11 +132,18 @@ def _keep(
     numbers = np.asarray(found, dtype=np.float32)
     if len(numbers) != len(names):
         raise ScoreError(
-            f"the {who} must answer for each of {len(names)} pictures, got {len(numbers)} answers"
+            tr(
+                "the {who} must answer for each of {n} pictures, got {got} answers",
+                who=tr(who),
+                n=len(names),
+                got=len(numbers),
+            )
         )
     if not np.isfinite(numbers).all():
         wild = numbers[~np.isfinite(numbers)][0]
-        raise ScoreError(f"the {who} must give finite numbers, got {wild}; check the weights")
+        raise ScoreError(
+            tr("the {who} must give finite numbers, got {got}; check the weights", who=tr(who), got=wild)
+        )
     rows = dict(zip(names, numbers.reshape(len(names), -1), strict=True))
     cache.put(key, rows)
     return rows

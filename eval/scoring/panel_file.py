@@ -10,6 +10,7 @@ from PIL import Image
 from kit.errors import ScoreError
 from kit.files.encodings import sha256_bytes
 from kit.images.decode import PANEL_FORMATS, PictureError, is_flat, open_picture, read_picture_file
+from kit.messages import tr
 
 Status = Literal["ok", "missing", "damaged", "blank", "wrong-size"]
 
@@ -31,7 +32,7 @@ def read_picture(source: Path | bytes) -> Image.Image:
     try:
         return open_picture(source, PANEL_FORMATS).convert("RGB")
     except PictureError as error:
-        raise ScoreError(f"must be a picture that can be decoded, but {error}") from error
+        raise ScoreError(tr("must be a picture that can be decoded, but {error}", error=error)) from error
 
 
 def through_jpeg(picture: Image.Image, quality: int) -> Image.Image:
@@ -51,17 +52,17 @@ def read_panel(path: Path, sha256: str | None, size: int, fault: str = "") -> Pa
         fault: why it could not be drawn when that was last tried; then the file is an older picture.
     """
     if fault or sha256 is None:
-        return PanelFile(status="missing", reason=fault or "has not been drawn")
+        return PanelFile(status="missing", reason=fault or tr("has not been drawn"))
     try:
         data = read_picture_file(path)
     except PictureError as error:
         gone = isinstance(error.__cause__, FileNotFoundError)
         return PanelFile(
-            status="missing" if gone else "damaged", reason="its file is gone" if gone else str(error)
+            status="missing" if gone else "damaged", reason=tr("its file is gone") if gone else str(error)
         )
     found = sha256_bytes(data)
     if found != sha256:
-        return PanelFile(status="damaged", reason="its file has changed since it was drawn", sha256=found)
+        return PanelFile(status="damaged", reason=tr("its file has changed since it was drawn"), sha256=found)
     return _judge(data, found, size)
 
 
@@ -72,8 +73,10 @@ def _judge(data: bytes, sha256: str, size: int) -> PanelFile:
         return PanelFile(status="damaged", reason=str(error), sha256=sha256)
     if picture.size != (size, size):
         width, height = picture.size
-        reason = f"must be {size} x {size} pixels, got {width} x {height}"
+        reason = tr(
+            "must be {size} x {size} pixels, got {width} x {height}", size=size, width=width, height=height
+        )
         return PanelFile(status="wrong-size", reason=reason, sha256=sha256)
     if is_flat(picture):
-        return PanelFile(status="blank", reason="has one colour all over", sha256=sha256)
+        return PanelFile(status="blank", reason=tr("has one colour all over"), sha256=sha256)
     return PanelFile(status="ok", sha256=sha256, picture=picture)

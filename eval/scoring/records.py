@@ -15,6 +15,7 @@ from kit.errors import RunError
 from kit.experiment.run import Run
 from kit.files.encodings import json_bytes
 from kit.files.user_paths import shell_word
+from kit.messages import all_in_english, tr
 from kit.versions import installed_version
 
 if TYPE_CHECKING:
@@ -159,7 +160,13 @@ class Scores:
         """Return what gave a metric's numbers; raises RunError where nothing did."""
         found = {one.name: one.stamp for one in self.metrics}
         if metric not in found:
-            raise RunError(f"{FILE} does not say what gave the {metric} scores; score the run again")
+            raise RunError(
+                tr(
+                    "{file} does not say what gave the {metric} scores; score the run again",
+                    file=FILE,
+                    metric=metric,
+                )
+            )
         return found[metric]
 
 
@@ -194,7 +201,7 @@ def write_scores(run: Run, scores: Scores) -> None:
     files = {
         PANELS_FILE: _table(panels, scores.panels),
         STORIES_FILE: _table(stories, scores.stories),
-        FILE: json_bytes({"storykit": installed_version("storykit"), **rest}),
+        FILE: json_bytes({"storykit": installed_version("storykit"), **all_in_english(rest)}),
     }
     run.write_results(files, ["comparison.json"])
 
@@ -250,7 +257,13 @@ def panels_frame(run: Run) -> "DataFrame":
     """
     frame = _frame(run, PANELS_FILE, (*KEYS, "panel", "status"))
     known = get_args(Status)
-    _refuse(run, PANELS_FILE, frame["status"], ~frame["status"].isin(known), f"must be {', '.join(known)}")
+    _refuse(
+        run,
+        PANELS_FILE,
+        frame["status"],
+        ~frame["status"].isin(known),
+        tr("must be {statuses}", statuses=", ".join(known)),
+    )
     return frame
 
 
@@ -261,7 +274,13 @@ def stories_frame(run: Run) -> "DataFrame":
     """
     frame = _frame(run, STORIES_FILE, (*KEYS, "panels_ok"))
     for twice in frame[frame.duplicated(list(KEYS))][list(KEYS)].itertuples(index=False):
-        raise RunError(f"{STORIES_FILE} must hold a set once, got {' '.join(map(str, twice))} twice")
+        raise RunError(
+            tr(
+                "{file} must hold a set once, got {place} twice",
+                file=STORIES_FILE,
+                place=" ".join(map(str, twice)),
+            )
+        )
     return frame
 
 
@@ -272,18 +291,33 @@ def _frame(run: Run, name: str, needed: Sequence[str]) -> "DataFrame":
 
     text = run.read_text(name)
     if len({len(row) for row in csv.reader(StringIO(text)) if row}) > 1:
-        raise RunError(f"{name} must have as many cells in each row as in its header; {_again(run)}")
+        raise RunError(
+            tr(
+                "{file} must have as many cells in each row as in its header; {again}",
+                file=name,
+                again=_again(run),
+            )
+        )
     try:
         frame = pd.read_csv(StringIO(text), dtype=object, keep_default_na=False)
     except ValueError as error:
-        raise RunError(f"{run.folder / name} is no CSV: {error}; {_again(run)}") from error
+        raise RunError(
+            tr("{file} is no CSV: {error}; {again}", file=run.folder / name, error=error, again=_again(run))
+        ) from error
     if lacking := [column for column in needed if column not in frame]:
-        raise RunError(f"{name} must have a column {', '.join(lacking)}; {_again(run)}")
+        raise RunError(
+            tr(
+                "{file} must have a column {columns}; {again}",
+                file=name,
+                columns=", ".join(lacking),
+                again=_again(run),
+            )
+        )
     for column in frame.columns.difference([*_TEXTS]):
         cells, whole = frame[column], column in _WHOLE
         numbers = pd.to_numeric(cells.where(cells != ""), errors="coerce")
         wild = ~np.isfinite(numbers) | (whole & (numbers % 1 != 0))
-        _refuse(run, name, cells, wild & ((cells != "") | (column in needed)), "must be a finite number")
+        _refuse(run, name, cells, wild & ((cells != "") | (column in needed)), tr("must be a finite number"))
         frame[column] = numbers.astype("Int64" if whole else "float64")
     return frame
 
@@ -291,8 +325,18 @@ def _frame(run: Run, name: str, needed: Sequence[str]) -> "DataFrame":
 def _refuse(run: Run, name: str, cells: "Series[Any]", wild: "Series[bool]", rule: str) -> None:
     if wild.any():
         row = int(wild.argmax())
-        raise RunError(f"{name} line {row + 2}: {cells.name} {rule}, got {cells.iloc[row]!r}; {_again(run)}")
+        raise RunError(
+            tr(
+                "{file} line {line}: {column} {rule}, got {got!r}; {again}",
+                file=name,
+                line=row + 2,
+                column=cells.name,
+                rule=rule,
+                got=cells.iloc[row],
+                again=_again(run),
+            )
+        )
 
 
 def _again(run: Run) -> str:
-    return f"run `storykit score {shell_word(run.folder)}` again"
+    return tr("run `storykit score {folder}` again", folder=shell_word(run.folder))

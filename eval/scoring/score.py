@@ -45,6 +45,7 @@ from eval.scoring.records import (
 from kit.experiment.config import LoadedExperiment, baseline_of
 from kit.experiment.run import Run, Slot
 from kit.files.folder_lock import lock_folder
+from kit.messages import tr
 from kit.progress import Progress
 
 Rows = NDArray[np.float32]
@@ -68,7 +69,7 @@ def score(run: Run, tools: Scorers | None = None, progress: Progress | None = No
     """
     with lock_folder(run.folder, "scored"):
         if progress is not None:
-            progress.note("loading the scorers")
+            progress.note(tr("loading the scorers"))
         tools = tools or scorers_of(run.loaded)
         return score_measured(run, tools, measure(run, tools, progress))
 

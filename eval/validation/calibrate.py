@@ -21,6 +21,7 @@ from eval.validation.attribute_readings import (
 )
 from eval.validation.corruptions import PAINTED_TEXT, SWAPPED
 from eval.validation.drawn import TOO_FEW, DrawnTools, drawn_tale, texts_of
+from kit.messages import in_english
 
 BEATS = 0.8
 """Share of the tales in which a good set must beat the same set damaged, for each damage of a metric."""
@@ -78,7 +79,7 @@ def calibrate(
         weights=scorers.encoder.stamp.weights,
         encoder_sha256=scorers.encoder.stamp.weights_sha256,
         aesthetic_sha256=scorers.aesthetic.metric.stamp.weights_sha256,
-        pictures=pictures,
+        pictures=in_english(pictures),
         stories=len(samples),
         believed=believed,
         aesthetic_floor=_floor(samples) if "aesthetic" in believed else None,

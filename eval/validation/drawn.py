@@ -48,6 +48,7 @@ from kit.errors import ScoreError
 from kit.experiment.config import DrawSettings, usual_drawing
 from kit.generation.painter import Painter, PanelRequest
 from kit.lora.lora import find_lora
+from kit.messages import tr
 from kit.story.story import PANELS
 from kit.world import words
 from kit.world.scene import PEOPLE, Character, Scene, Style
@@ -78,7 +79,7 @@ class SceneDrawer:
         """
         usual, size = usual_drawing(base)
         self._painter, self._wears_loras = painter, base == EMBEDDED
-        self._base = "the embedded base" if base == EMBEDDED else base
+        self._base = tr("the embedded base") if base == EMBEDDED else base
         self._settings = DrawSettings(steps=steps or usual, cfg=4.0, size=size, noise="portable")
 
     def draw(self, seed: int, scenes: Sequence[Scene], steps: int | None = None) -> list[Picture]:
@@ -93,14 +94,25 @@ class SceneDrawer:
             self._painter.encode_prompts([text for request in requests for text in request.texts])
             for place, picture in zip(places, self._painter.draw(requests, settings), strict=True):
                 if not isinstance(picture, Image.Image):
-                    raise ScoreError(f"a panel of tale {seed} could not be drawn: {picture.reason}")
+                    raise ScoreError(
+                        tr(
+                            "a panel of tale {seed} could not be drawn: {reason}",
+                            seed=seed,
+                            reason=picture.reason,
+                        )
+                    )
                 drawn[place] = picture
         return [drawn[place] for place in range(len(scenes))]
 
     @property
     def how(self) -> str:
         """What draws and how, for the page."""
-        return f"drawn by {self._base} in {self._settings.steps} steps of {self._settings.size} pixels"
+        return tr(
+            "drawn by {base} in {steps} steps of {size} pixels",
+            base=self._base,
+            steps=self._settings.steps,
+            size=self._settings.size,
+        )
 
     @staticmethod
     def _request(scene: Scene, seed: int) -> PanelRequest:

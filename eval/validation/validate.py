@@ -26,11 +26,12 @@ from eval.validation.drawn import DRAWN_DAMAGES, UNTOLD, DrawnTools, drawn_trial
 from eval.validation.trials import CONTROLS, Trial, Values, trial
 from kit.errors import ScoreError
 from kit.library_warnings import hide_pynvml_warning
+from kit.messages import mark, tr
 from kit.progress import Progress
 
 LOCKED, LOCKED_DRAWN = 10_000, 20_000
 """Numbers of locked tales begin here, and of those that are drawn; those to tune on begin at 0."""
-RENDERED = "rendered"
+RENDERED = mark("rendered")
 HELD_OUT = "hue-shift"
 """The damage that nothing was tuned on."""
 STRICT = frozenset({"copies", "near-copies", "resaved-copies", "strangers", UNTOLD})
@@ -132,9 +133,18 @@ def _with_attributes(
         return found
     rows = attribute_rows([one for trial in trials for one in trial.readings], calibration.attributes)
     failing = [
-        f"{row.attribute}: {name} {value:.2f}, must be {least:.2f}"
+        tr(
+            "{attribute}: {name} {value:.2f}, must be {least:.2f}",
+            attribute=row.attribute,
+            name=name,
+            value=value,
+            least=least,
+        )
         for row in rows
-        for name, value, least in (("precision", row.precision, PRECISE), ("recall", row.recall, FOUND))
+        for name, value, least in (
+            (tr("precision"), row.precision, PRECISE),
+            (tr("recall"), row.recall, FOUND),
+        )
         if not value >= least
     ]
     return replace(found, attributes=rows, calibration=calibration, failing=(*found.failing, *failing))
@@ -142,7 +152,7 @@ def _with_attributes(
 
 def _locked(tales: int, first: int) -> range:
     if tales < 2:
-        raise ScoreError(f"validation needs at least 2 tales, got {tales}")
+        raise ScoreError(tr("validation needs at least 2 tales, got {tales}", tales=tales))
     return range(first, first + tales)
 
 
@@ -199,7 +209,7 @@ def _better(values: Values, metric: str) -> float:
     """Return a number that is the higher the better."""
     value = values[metric].value
     if value is None:
-        raise ScoreError(f"{metric} must be defined for every tale")
+        raise ScoreError(tr("{metric} must be defined for every tale", metric=metric))
     return -value if metric in METRICS and METRICS[metric].direction == "lower" else value
 
 
@@ -273,25 +283,41 @@ def _failing(
     damages: Sequence[DamageRow], changes: Mapping[str, Mapping[str, float]], selectivity: Mapping[str, float]
 ) -> list[str]:
     """Return each cell that misses the marks of the protocol."""
-    failing = []
+    failing: list[str] = []
     for row in damages:
-        mark, low = (0.95, 0.95) if row.damage in STRICT else (0.90, 0.85)
-        cells = [("AUC", row.auc, mark), ("lower bound", row.auc_low, low), ("Spearman", row.spearman, 0.80)]
+        least_auc, low = (0.95, 0.95) if row.damage in STRICT else (0.90, 0.85)
+        cells = [
+            ("AUC", row.auc, least_auc),
+            (tr("lower bound"), row.auc_low, low),
+            ("Spearman", row.spearman, 0.80),
+        ]
         if row.localised is not None:
-            cells.append(("localisation", row.localised, 0.80))
+            cells.append((tr("localisation"), row.localised, 0.80))
         failing += [
-            f"{row.damage} by {row.metric}: {name} {value:.2f}, must be {least:.2f}"
+            tr(
+                "{damage} by {metric}: {name} {value:.2f}, must be {least:.2f}",
+                damage=row.damage,
+                metric=row.metric,
+                name=name,
+                value=value,
+                least=least,
+            )
             for name, value, least in cells
             if not value >= least
         ]
     for change, every in changes.items():
         failing += [
-            f"{metric} minds {change}: AUC {value:.2f}, must be .45 to .55"
+            tr(
+                "{metric} minds {change}: AUC {value:.2f}, must be .45 to .55",
+                metric=metric,
+                change=change,
+                value=value,
+            )
             for metric, value in every.items()
             if not is_reference(metric) and not 0.45 <= value <= 0.55
         ]
     failing += [
-        f"{metric}: selectivity {value:.1f}, must be 3"
+        tr("{metric}: selectivity {value:.1f}, must be 3", metric=metric, value=value)
         for metric, value in selectivity.items()
         if not value >= 3
     ]

@@ -6,7 +6,9 @@ from pathlib import Path
 
 from kit.dataset.listed import MOST_CAPTION_BYTES, Caption, caption_of, resolve_listed
 from kit.files.encodings import printable, without_surrogates
+from kit.files.text.library_words import reason_of
 from kit.files.text.text_encodings import decode_text, is_gbk_for_sure
+from kit.messages import joined, tr
 
 CAPTION_SUFFIXES = (".txt", ".caption")
 """How a caption's file ends, in small or large letters; the second is kohya's."""
@@ -46,10 +48,12 @@ class CaptionFiles:
         """Return the caption of a picture, or why there is none."""
         found = [self._read(path) for path in self._beside[picture]]
         if not found:
-            return Caption("", f"has no caption: {without_surrogates(picture.stem)}.txt does not exist")
+            name = f"{without_surrogates(picture.stem)}.txt"
+            return Caption("", tr("has no caption: {file} does not exist", file=name))
         if len({caption.text for caption in found}) > 1:
-            names = " and ".join(without_surrogates(path.name) for path in self._beside[picture])
-            return Caption("", f"has captions that differ: {names}; keep one")
+            names = [without_surrogates(path.name) for path in self._beside[picture]]
+            told = tr("has captions that differ: {names}; keep one", names=joined(names, tr(" and ")))
+            return Caption("", told, refused=True)
         return found[0]
 
     def _readable(self) -> Iterator[bytes]:
@@ -65,30 +69,35 @@ class CaptionFiles:
             return fault
         try:
             if path.stat().st_size > MOST_CAPTION_BYTES:
-                return f"has more than {MOST_CAPTION_BYTES} bytes"
+                return tr("has more than {most} bytes", most=MOST_CAPTION_BYTES)
             return path.read_bytes()
         except OSError as error:
-            return f"cannot be read: {error.strerror or error}"
+            return tr("cannot be read: {reason}", reason=reason_of(error))
 
     def _read(self, path: Path) -> Caption:
         place, data = without_surrogates(path.name), self._bytes_of(path)
         if isinstance(data, str):
-            return Caption("", f"has no caption: {place} {data}")
+            return Caption("", tr("has no caption: {place} {fault}", place=place, fault=data))
         try:
             decoded = decode_text(data, self._gbk)
         except ValueError as error:
-            return Caption("", f"has no caption: {place} {error}")
+            return Caption("", tr("has no caption: {place} {fault}", place=place, fault=error))
         return caption_of(decoded.text, place, decoded.encoding)
 
 
 def caption_warnings(captions: Sequence[Caption]) -> list[str]:
     """Return what is to be minded of captions: encodings, signs of other programs."""
-    warnings = []
+    warnings: list[str] = []
     foreign = [caption for caption in captions if caption.encoding]
     if foreign:
         warnings.append(
-            f"{len(foreign)} captions are not UTF-8 and were read as {foreign[0].encoding}, the first: "
-            f"{_shown(foreign[0].text)}; if that is wrong, save them as UTF-8"
+            tr(
+                "{n} captions are not UTF-8 and were read as {encoding}, the first: {caption}; if that is "
+                "wrong, save them as UTF-8",
+                n=len(foreign),
+                encoding=foreign[0].encoding,
+                caption=_shown(foreign[0].text),
+            )
         )
     marked = {found[0]: caption.text for caption in captions if (found := _MARKS.search(caption.text))}
     if marked:
@@ -99,13 +108,17 @@ def caption_warnings(captions: Sequence[Caption]) -> list[str]:
 def _mark_warning(marked: Mapping[str, str], count: int) -> str:
     mark, text = next(iter(marked.items()))
     mend = (
-        "take them out"
+        tr("take them out")
         if mark.startswith("<lora:")
-        else "if they are Data-Juicer's, give its recipe with --juicer; else take them out"
+        else tr("if they are Data-Juicer's, give its recipe with --juicer; else take them out")
     )
-    return (
-        f"{count} captions hold signs of another program, such as {printable(mark)} in {_shown(text)}: "
-        f"a LoRA would learn them as words; {mend}"
+    return tr(
+        "{n} captions hold signs of another program, such as {sign} in {caption}: a LoRA would learn them as "
+        "words; {mend}",
+        n=count,
+        sign=printable(mark),
+        caption=_shown(text),
+        mend=mend,
     )
 
 

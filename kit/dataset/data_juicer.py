@@ -8,12 +8,13 @@ from typing import Annotated, ClassVar, Literal, NamedTuple
 
 from pydantic import BaseModel, Field, StrictInt, ValidationError, model_validator
 
-from kit.dataset.listed import Caption, FoundPicture, ListedFolder, caption_of
+from kit.dataset.listed import PLACE, Caption, FoundPicture, ListedFolder, caption_of
 from kit.dataset.tables import decoded_text, json_rows
 from kit.errors import InputError
 from kit.experiment.fields import Number
 from kit.files.documents import faults_of
 from kit.files.text.yaml_documents import YamlValue, read_yaml
+from kit.messages import Message, joined, tr
 
 Size = tuple[int, int]
 """Width and height in pixels, as the picture stands upright."""
@@ -47,7 +48,9 @@ class ShapeFilter(BaseModel, frozen=True, extra="forbid"):
     def requirement(self) -> str:
         """What a picture must be, in words."""
         width, height = _between(self.min_width, self.max_width), _between(self.min_height, self.max_height)
-        return " and ".join([f"{width} wide"] * bool(width) + [f"{height} high"] * bool(height))
+        if width and height:
+            return tr("{width} wide and {height} high", width=width, height=height)
+        return tr("{width} wide", width=width) if width else tr("{height} high", height=height)
 
 
 class RatioFilter(BaseModel, frozen=True, extra="forbid"):
@@ -72,7 +75,7 @@ class RatioFilter(BaseModel, frozen=True, extra="forbid"):
     @property
     def requirement(self) -> str:
         """What a picture must be, in words."""
-        return f"{self.min_ratio:g} to {self.max_ratio:g} times as wide as high"
+        return tr("{least:g} to {most:g} times as wide as high", least=self.min_ratio, most=self.max_ratio)
 
 
 Filter = ShapeFilter | RatioFilter
@@ -131,9 +134,10 @@ def read_result(path: Path, layout: ResultLayout = DEFAULT_LAYOUT) -> list[Found
     """
     folder, found, decoded = ListedFolder(path.parent), list[FoundPicture](), decoded_text(path)
     for sample, (line, row) in enumerate(json_rows(decoded.text)):
-        place, pictures = f"{path.name} line {line}", _pictures(row, layout)
+        place, pictures = tr(PLACE, file=path.name, line=line), _pictures(row, layout)
         if not pictures:
-            fault = f"must be an object with a list of pictures in {layout.image_key or 'images'}"
+            key = layout.image_key or "images"
+            fault = tr("must be an object with a list of pictures in {key}", key=key)
             found.append(FoundPicture(name=place, path=path, sample=sample, fault=fault, place=place))
         captions = zip(pictures, _captions(row, len(pictures), place, layout), strict=True)
         found += [
@@ -175,17 +179,18 @@ def read_recipe(path: Path) -> JuicerRecipe:
     recipe = read_yaml(path)
     steps = recipe.get("process") if isinstance(recipe, dict) else None
     if not isinstance(steps, list):
-        raise InputError(str(path), ["must have a list of operators under process"])
+        raise InputError(str(path), [tr("must have a list of operators under process")])
     filters: list[Filter] = []
     faults: list[str] = []
     for number, step in enumerate(steps, 1):
+        place = f"process[{number}]"
         try:
             name, settings = _operator(step)
             filters.append(FILTERS[name].model_validate(settings))
         except ValidationError as error:
-            faults += [f"process[{number}].{name}.{fault}" for fault in faults_of(error)]
+            faults += [joined([place, name, fault], ".") for fault in faults_of(error)]
         except ValueError as error:
-            faults.append(f"process[{number}]: {error}")
+            faults.append(tr("{place}: {fault}", place=place, fault=error))
     try:
         layout = ResultLayout.model_validate(recipe)
     except ValidationError as error:
@@ -198,15 +203,18 @@ def read_recipe(path: Path) -> JuicerRecipe:
 def _operator(step: YamlValue) -> tuple[str, dict[object, YamlValue]]:
     """Return an operator that is one of FILTERS, and the settings that change what it keeps."""
     if not isinstance(step, dict) or len(step) != 1:
-        raise ValueError("must be one operator with its settings")
+        raise ValueError(tr("must be one operator with its settings"))
     [(name, settings)] = step.items()
     if not isinstance(name, str) or name not in FILTERS:
         raise ValueError(
-            f"{name} is not applied here, only {' and '.join(FILTERS)} are; "
-            "run Data-Juicer and give its result"
+            tr(
+                "{name} is not applied here, only {known} are; run Data-Juicer and give its result",
+                name=name,
+                known=joined(FILTERS, tr(" and ")),
+            )
         )
     if not isinstance(settings, dict | None):
-        raise ValueError(f"{name} must have settings")
+        raise ValueError(tr("{name} must have settings", name=name))
     return name, {key: value for key, value in (settings or {}).items() if key not in RUNTIME_SETTINGS}
 
 
@@ -217,15 +225,18 @@ def _pictures(row: Mapping[str, object], layout: ResultLayout) -> list[str]:
     return names if isinstance(names, list) and all(isinstance(name, str) for name in names) else []
 
 
-def _captions(row: Mapping[str, object], count: int, place: str, layout: ResultLayout) -> Sequence[Caption]:
+def _captions(
+    row: Mapping[str, object], count: int, place: Message, layout: ResultLayout
+) -> Sequence[Caption]:
     text = row.get(layout.text_keys)
     if not isinstance(text, str):
-        fault = f"has no {layout.text_keys}"
+        fault = tr("has no {key}", key=layout.text_keys)
     elif captions := sample_captions(text, count, layout):
         return [caption_of(caption, place) for caption in captions]
     else:
-        fault = f"marks {text.count(layout.image_special_token)} pictures and lists {count}"
-    return [Caption("", f"has no caption: {place} {fault}")] * count
+        marked = text.count(layout.image_special_token)
+        fault = tr("marks {marked} pictures and lists {listed}", marked=marked, listed=count)
+    return [Caption("", tr("has no caption: {place} {fault}", place=place, fault=fault))] * count
 
 
 def _bare(chunk: str, mark: str) -> str:
@@ -246,5 +257,5 @@ def keeps(rule: Filter, sizes: Sequence[Size]) -> bool:
 def _between(least: int, most: int) -> str:
     """Return bounds in words, nothing where there are none."""
     if most == sys.maxsize:
-        return f"{least} pixels or more" if least > 1 else ""
-    return f"{least} to {most} pixels"
+        return tr("{least} pixels or more", least=least) if least > 1 else ""
+    return tr("{least} to {most} pixels", least=least, most=most)

@@ -13,10 +13,17 @@ from kit.dataset.listed import FoundPicture
 from kit.errors import InputError
 from kit.images.decode import UnopenedPictureError, decode_picture, is_flat
 from kit.images.near_duplicates import Hash, near_duplicates, perceptual_hash
+from kit.messages import joined, mark, tr
 from kit.story.trigger import Captioning
 
 _SHOWN = 40
 """Characters of a caption that a reason repeats."""
+_MISFITS = {
+    "own": mark("must be {requirement}, got {width} x {height}"),
+    "any": mark("any of its sample's {n} pictures must be {requirement}, got {width} x {height}"),
+    "all": mark("all of its sample's {n} pictures must be {requirement}, got {width} x {height}"),
+}
+"""By how many of a sample's pictures must be within the bounds."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -78,24 +85,26 @@ def _misfits(rule: Filter, pictures: Sequence[SourcePicture]) -> dict[int, str]:
 
 def _misfit(rule: Filter, picture: SourcePicture, sample: int) -> str:
     width, height = picture.size
-    whose = "" if sample == 1 else f"{rule.any_or_all} of its sample's {sample} pictures "
-    return f"{whose}must be {rule.requirement}, got {width} x {height}"
+    told = _MISFITS[rule.any_or_all if sample > 1 else "own"]
+    return tr(told, n=sample, requirement=rule.requirement, width=width, height=height)
 
 
 def _blank(pictures: Sequence[SourcePicture]) -> dict[int, str]:
-    return {one.number: "has one colour all over" for one in pictures if one.flat}
+    return {one.number: tr("has one colour all over") for one in pictures if one.flat}
 
 
 def _uncaptioned(captioning: Captioning, pictures: Sequence[SourcePicture]) -> dict[int, str]:
     bare = (one for one in pictures if not captioning.of(one.found.caption.text))
-    return {one.number: one.found.caption.fault or "has no caption" for one in bare}
+    return {one.number: one.found.caption.fault or tr("has no caption") for one in bare}
 
 
 def _near_duplicates(pictures: Sequence[SourcePicture]) -> dict[int, str]:
     areas = [one.size[0] * one.size[1] for one in pictures]
     found = near_duplicates([one.hash for one in pictures], areas)
     return {
-        pictures[one].number: f"is nearly {pictures[kept].found.name}, which is as large or larger"
+        pictures[one].number: tr(
+            "is nearly {name}, which is as large or larger", name=pictures[kept].found.name
+        )
         for one, kept in found.items()
     }
 
@@ -106,11 +115,20 @@ def _repeated(pictures: Sequence[SourcePicture]) -> dict[int, str]:
     for one in pictures:
         kept = first.setdefault(one.found.path.resolve(), one.found)
         if kept is not one.found:
-            same = one.found.caption.text == kept.caption.text
-            captions = "" if same else f" with another caption, which is kept: {kept.caption.text[:_SHOWN]}"
-            where = f"is listed in {kept.place} already" if kept.place else f"is the file of {kept.name}"
-            found[one.number] = f"{where}{captions}"
+            found[one.number] = _same_file(one.found, kept)
     return found
+
+
+def _same_file(found: FoundPicture, kept: FoundPicture) -> str:
+    where = (
+        tr("is listed in {place} already", place=kept.place)
+        if kept.place
+        else tr("is the file of {name}", name=kept.name)
+    )
+    if found.caption.text == kept.caption.text:
+        return where
+    caption = kept.caption.text[:_SHOWN]
+    return tr("{where} with another caption, which is kept: {caption}", where=where, caption=caption)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -128,12 +146,18 @@ class PreparationPlan:
     @property
     def steps(self) -> list[FilterStep]:
         """What drops pictures, in order; a sample's shape counts all its pictures, so that comes first."""
-        steps = [FilterStep("shape", partial(_misfits, rule)) for rule in self.filters]
-        steps += [FilterStep("blank", _blank), FilterStep("caption", partial(_uncaptioned, self.captioning))]
+        steps = [FilterStep(mark("shape"), partial(_misfits, rule)) for rule in self.filters]
+        steps += [
+            FilterStep(mark("blank"), _blank),
+            FilterStep(mark("caption"), partial(_uncaptioned, self.captioning)),
+        ]
         if self.aesthetic is not None:
             steps.append(self.aesthetic)
         if not self.keep_near_duplicates:
-            steps += [FilterStep("repeated", _repeated), FilterStep("near duplicate", _near_duplicates)]
+            steps += [
+                FilterStep(mark("repeated"), _repeated),
+                FilterStep(mark("near duplicate"), _near_duplicates),
+            ]
         return steps
 
     @property
@@ -165,7 +189,7 @@ def filter_pictures(
         except InputError as error:
             why = error.__cause__
             unopened = (why.kind, why.mend) if isinstance(why, UnopenedPictureError) else None
-            drops[number] = DroppedPicture("unreadable", error.faults[0], unopened)
+            drops[number] = DroppedPicture(mark("unreadable"), error.faults[0], unopened)
         opened()
     for step in plan.steps:
         reasons = step.drop(kept)
@@ -175,23 +199,28 @@ def filter_pictures(
         counted = Counter(drops[number].reason for number in sorted(drops)).most_common(3)
         first = {drops[number].reason: found[number].name for number in sorted(drops, reverse=True)}
         if not found:
-            problem = "has no picture in it: give a folder with PNG or JPEG files and their captions"
+            problem = tr("has no picture in it: give a folder with PNG or JPEG files and their captions")
             raise InputError(plan.source, [problem])
-        if all("has no caption" in drop.reason for drop in drops.values()):
-            first_file = found[min(drops)].name
-            problem = (
-                f"none of its {len(found)} pictures has a caption: write what {first_file} shows into a .txt "
-                "of the same name beside it, and so for each, or say one of all with --caption"
+        if all(
+            drop.kind == "caption" and not found[number].caption.refused for number, drop in drops.items()
+        ):
+            problem = tr(
+                "none of its {n} pictures has a caption: write what {first} shows into a .txt of the same "
+                "name beside it, and so for each, or say one of all with --caption",
+                n=len(found),
+                first=found[min(drops)].name,
             )
             raise InputError(plan.source, [problem])
-        listed = "; ".join(_many(first[reason], reason, count) for reason, count in counted)
-        problem = f"none of its {len(found)} files can be used: {listed}"
+        listed = joined((_many(first[reason], reason, count) for reason, count in counted), tr("; "))
+        problem = tr("none of its {n} files can be used: {reasons}", n=len(found), reasons=listed)
         raise InputError(plan.source, [problem])
     return FilteredPictures(found=found, kept=kept, drops=dict(sorted(drops.items())))
 
 
 def _many(name: str, reason: str, count: int) -> str:
-    return f"{name} {reason}" + (f", and so {count - 1} more" if count > 1 else "")
+    if count == 1:
+        return tr("{name} {fault}", name=name, fault=reason)
+    return tr("{name} {fault}, and so {more} more", name=name, fault=reason, more=count - 1)
 
 
 def _open_picture(number: int, found: FoundPicture) -> SourcePicture:

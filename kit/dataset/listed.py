@@ -11,11 +11,17 @@ from typing import NamedTuple
 
 from kit.errors import InputError
 from kit.files.encodings import without_surrogates
+from kit.files.text.library_words import reason_of
+from kit.messages import Message, mark, tr
 
 MOST_CAPTION_BYTES = 2**16
 """More than any caption; a text beyond it is something else."""
 _SYSTEM = ("__MACOSX", "Thumbs.db", "desktop.ini")
 """What systems leave in folders and archives; names that begin with a dot are left out, too."""
+
+
+PLACE = mark("{file} line {line}")
+"""Where a picture is listed."""
 
 
 class Caption(NamedTuple):
@@ -27,6 +33,8 @@ class Caption(NamedTuple):
     """Why there is none."""
     encoding: str = ""
     """What it was read as where that is not UTF-8."""
+    refused: bool = False
+    """Whether there are words all the same, which cannot be used."""
 
 
 NO_CAPTION = Caption("")
@@ -44,8 +52,8 @@ class FoundPicture:
     caption: Caption = NO_CAPTION
     fault: str = ""
     """Why it must not be opened."""
-    place: str = ""
-    """Where it is listed, such as "metadata.csv line 3"."""
+    place: Message | None = None
+    """Where it is listed, such as "metadata.csv line 3"; a `PLACE`."""
     is_picture: bool = True
     """Whether it is listed or called as a picture; what else lies in a folder is named with its fault."""
     unopened: str = ""
@@ -59,7 +67,7 @@ class ListedFolder:
         """Take the folder that paths are relative to."""
         self.root = root
 
-    def picture(self, listed: str, sample: int, place: str, caption: Caption) -> FoundPicture:
+    def picture(self, listed: str, sample: int, place: Message, caption: Caption) -> FoundPicture:
         """Return a picture that a file lists.
 
         Args:
@@ -106,9 +114,9 @@ def resolve_listed(root: Path, listed: str) -> tuple[Path, str]:
     """
     path = root / listed
     if not listed.strip() or "\0" in listed:
-        return root, "names no file"
+        return root, tr("names no file")
     if listed != without_surrogates(listed):
-        return root, "cannot be reached: its name is no text"
+        return root, tr("cannot be reached: its name is no text")
     home = path.parent if Path(listed).is_absolute() else root
     try:
         real = path.resolve(strict=True)
@@ -117,15 +125,15 @@ def resolve_listed(root: Path, listed: str) -> tuple[Path, str]:
         drive = PureWindowsPath(listed).drive
         return (
             path,
-            f"lies on {drive} of a Windows machine: write its path from the folder"
+            tr("lies on {drive} of a Windows machine: write its path from the folder", drive=drive)
             if drive
-            else "does not exist",
+            else tr("does not exist"),
         )
     except (OSError, RuntimeError, ValueError) as error:
-        return path, f"cannot be reached: {getattr(error, 'strerror', None) or error}"
+        return path, tr("cannot be reached: {reason}", reason=reason_of(error))
     if not real.is_relative_to(home.resolve()):
-        return path, "leads out of the folder"
-    return path, "" if stat.S_ISREG(kind) else "is no file"
+        return path, tr("leads out of the folder")
+    return path, "" if stat.S_ISREG(kind) else tr("is no file")
 
 
 def caption_of(text: str, place: str, encoding: str = "") -> Caption:
@@ -137,15 +145,19 @@ def caption_of(text: str, place: str, encoding: str = "") -> Caption:
         encoding: what it was read as where that is not UTF-8.
     """
     if without_surrogates(text) != text:
-        return Caption("", f"its caption must be UTF-8 text, {place} is not")
+        told = tr("its caption must be UTF-8 text, {place} is not", place=place)
+        return Caption("", told, refused=True)
     if len(text.encode()) > MOST_CAPTION_BYTES:
-        return Caption("", f"has no caption: {place} has more than {MOST_CAPTION_BYTES} bytes")
+        fault = tr("has more than {most} bytes", most=MOST_CAPTION_BYTES)
+        return Caption("", tr("has no caption: {place} {fault}", place=place, fault=fault))
     line = " ".join(text.split())
     if not any(letter.isprintable() and letter != " " for letter in line):
-        return Caption("", f"has no caption: {place} is empty")
+        return Caption("", tr("has no caption: {place} is empty", place=place))
     control = next((letter for letter in line if unicodedata.category(letter) == "Cc"), None)
     if control is not None:
-        return Caption("", f"has no caption: {place} holds a control sign, {control!a}")
+        return Caption(
+            "", tr("has no caption: {place} holds a control sign, {sign!a}", place=place, sign=control)
+        )
     return Caption(line, "", encoding)
 
 
@@ -170,4 +182,4 @@ def _is_shown(name: str) -> bool:
 
 
 def _cannot_list(error: OSError) -> None:
-    raise InputError(str(error.filename), [f"cannot be read: {error.strerror}"])
+    raise InputError(str(error.filename), [tr("cannot be read: {reason}", reason=reason_of(error))])

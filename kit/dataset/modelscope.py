@@ -6,11 +6,15 @@ from pathlib import Path
 from kit.dataset.captions import CAPTION_SUFFIXES
 from kit.dataset.tables import SUFFIXES, TABLES
 from kit.errors import InputError
+from kit.files.text.library_words import reason_of
 from kit.hub.modelscope import ModelScope
 from kit.hub.repository import models_folder
+from kit.messages import Message, tr
 
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
 _MOST_NAMED = 3
+_LONGEST = 160
+"""Letters of what the network says."""
 
 
 def is_dataset_name(source: str) -> bool:
@@ -39,10 +43,24 @@ def fetch_dataset(name: str) -> Path:
             tables = [path for name in TABLES for path in folder.rglob(name)]
             return tables[0].parent if len(tables) == 1 else folder
     except OSError as error:
-        reason = " ".join(str(error).split())[:160]
-        problem = f"is no folder or file here, and could not be fetched from ModelScope: {reason}; "
-        mend = f"run the same command again, or `{by_hand}` and give that folder"
-        raise InputError(name, [problem + mend]) from error
-    others = ", ".join([file for file in files if not file.startswith(".")][:_MOST_NAMED]) or "nothing"
-    mend = f"fetch it with `{by_hand}`, unpack the pictures and give their folder"
-    raise InputError(name, [f"must hold picture files, got {others}; {mend}"])
+        problem = tr(
+            "is no folder or file here, and could not be fetched from ModelScope: {reason}; run the same "
+            "command again, or `{command}` and give that folder",
+            reason=_reason(error),
+            command=by_hand,
+        )
+        raise InputError(name, [problem]) from error
+    others = ", ".join([file for file in files if not file.startswith(".")][:_MOST_NAMED]) or tr("nothing")
+    problem = tr(
+        "must hold picture files, got {got}; fetch it with `{command}`, unpack the pictures and give their "
+        "folder",
+        got=others,
+        command=by_hand,
+    )
+    raise InputError(name, [problem])
+
+
+def _reason(error: OSError) -> str:
+    """Return what the hub or the network says, in one line that is not long."""
+    said = str(error)
+    return said if isinstance(said, Message) else reason_of(" ".join(said.split())[:_LONGEST])

@@ -14,14 +14,15 @@ from kit.dataset.tables import pictures_in_table
 from kit.dataset.write import check_out_folder, write_prepared
 from kit.errors import InputError
 from kit.files.path_contents import kind_at, mistaken
-from kit.files.user_paths import missing_file
+from kit.files.user_paths import missing_folder
+from kit.messages import in_english, mark, tr
 
-_FORMS = "a folder of pictures, a table (.csv), Data-Juicer's result.jsonl or OWNER/NAME on ModelScope"
+_FORMS = mark("a folder of pictures, a table (.csv), Data-Juicer's result.jsonl or OWNER/NAME on ModelScope")
 FEW = 10
 """Fewer pictures are learned by heart; no bound of theory, but what trainers' guides agree on."""
 MANY_RATIOS = 3
 """More ratios than that are worth a look at what the crop leaves."""
-TRAINED_SIDES = {256: "every base", 1024: "Kolors"}
+TRAINED_SIDES = {256: mark("every base"), 1024: "Kolors"}
 """Sides of the square that each base is trained on."""
 
 
@@ -56,8 +57,8 @@ def find_source(source: str, out: Path, layout: ResultLayout = DEFAULT_LAYOUT) -
 def _not_read(path: Path) -> str:
     """Return why nothing can be read there, and what can."""
     if not path.exists():
-        return f"{missing_file(path).removeprefix('file ')}; give {_FORMS}"
-    return mistaken(path, "pictures") or f"is nothing that is read here: give {_FORMS}"
+        return tr("{missing}; give {forms}", missing=missing_folder(path), forms=tr(_FORMS))
+    return mistaken(path, "pictures") or tr("is nothing that is read here: give {forms}", forms=tr(_FORMS))
 
 
 def write_dataset(
@@ -69,7 +70,7 @@ def write_dataset(
     warnings = caption_warnings(told) + dataset_warnings(
         captions, [picture.size for picture in filtered.kept]
     )
-    notes = {"settings": plan.settings, "warnings": warnings}
+    notes = {"settings": plan.settings, "warnings": list(map(in_english, warnings))}
     write_prepared(out, filtered, captions, notes, written)
     return warnings
 
@@ -82,24 +83,40 @@ def dataset_warnings(captions: Sequence[str], sizes: Sequence[Size]) -> list[str
     """
     count = len(sizes)
     ratios = {round(width / height, 2) for width, height in sizes}
-    warnings = []
+    warnings: list[str] = []
     if count < FEW:
-        warnings.append(f"{count} pictures are few: below {FEW} a LoRA learns them by heart")
+        warnings.append(tr("{n} pictures are few: below {few} a LoRA learns them by heart", n=count, few=FEW))
     if count > 1 and len(set(captions)) == 1:
         warnings.append(
-            f"all {count} captions are the same, {captions[0]}: the LoRA cannot tell what is style and what "
-            "is in the picture; say in each caption what it shows"
+            tr(
+                "all {n} captions are the same, {caption}: the LoRA cannot tell what is style and what is in "
+                "the picture; say in each caption what it shows",
+                n=count,
+                caption=captions[0],
+            )
         )
     if len(ratios) > MANY_RATIOS:
         lost = max(1 - min(size) / max(size) for size in sizes)
         warnings.append(
-            f"{len(ratios)} aspect ratios from {min(ratios):g} to {max(ratios):g}: training sees the centre "
-            f"square and loses up to {lost:.0%} of a picture; cut the pictures yourself where that hurts"
+            tr(
+                "{n} aspect ratios from {least:g} to {most:g}: training sees the centre square and loses up "
+                "to {lost:.0%} of a picture; cut the pictures yourself where that hurts",
+                n=len(ratios),
+                least=min(ratios),
+                most=max(ratios),
+                lost=lost,
+            )
         )
     for side, base in TRAINED_SIDES.items():
         if few := sum(min(size) < side for size in sizes):
             warnings.append(
-                f"{few} of {count} pictures have a side below {side} pixels: {base} would learn them "
-                "enlarged, blur and all"
+                tr(
+                    "{few} of {n} pictures have a side below {side} pixels: {base} would learn them "
+                    "enlarged, blur and all",
+                    few=few,
+                    n=count,
+                    side=side,
+                    base=tr(base),
+                )
             )
     return warnings

@@ -10,6 +10,7 @@ from kit.dataset.listed import FoundPicture
 from kit.dataset.tables import METADATA, pictures_in_table, table_of
 from kit.errors import InputError
 from kit.images.decode import decode_picture
+from kit.messages import tr
 
 _MOST_FAULTS = 20
 """Faults that are named; of more, how many there are."""
@@ -29,11 +30,11 @@ def read_dataset(folder: Path) -> list[CaptionedPicture]:
     Raises InputError with every fault.
     """
     table, listed = _listed(folder)
-    faults = [f"{_named(one)} {fault}" for one in listed if (fault := _fault(one))]
+    faults = [_with_place(one, fault) for one in listed if (fault := _fault(one))]
     if not listed:
-        faults.append("must list at least one picture")
+        faults.append(tr("must list at least one picture"))
     if len(faults) > _MOST_FAULTS:
-        faults[_MOST_FAULTS:] = [f"and {len(faults) - _MOST_FAULTS} more like these"]
+        faults[_MOST_FAULTS:] = [tr("and {n} more like these", n=len(faults) - _MOST_FAULTS)]
     if faults:
         raise InputError(str(table), faults)
     return [CaptionedPicture(path=one.path, text=one.caption.text) for one in listed]
@@ -48,15 +49,19 @@ def dataset_notes(folder: Path) -> list[str]:
 def _listed(folder: Path) -> tuple[Path, list[FoundPicture]]:
     table = table_of(folder)
     if table is None:
-        mend = "`storykit dataset prepare` makes it from pictures with captions beside them"
-        raise InputError(str(folder / METADATA), [f"file does not exist; {mend}"])
+        problem = tr(
+            "file does not exist; `storykit dataset prepare` makes it from pictures with captions beside them"
+        )
+        raise InputError(str(folder / METADATA), [problem])
     return table, pictures_in_table(table)
 
 
-def _named(one: FoundPicture) -> str:
-    """Return where a picture is listed, and its name."""
-    line = one.place.rpartition(" line ")[2]
-    return f"line {line}:" if one.name == one.place else f"line {line}: {one.name}"
+def _with_place(one: FoundPicture, fault: str) -> str:
+    """Return a fault of a picture behind its line, and its name where it has one."""
+    line = one.place.values["line"] if one.place else 0
+    if one.name == one.place:
+        return tr("line {line}: {fault}", line=line, fault=fault)
+    return tr("line {line}: {name} {fault}", line=line, name=one.name, fault=fault)
 
 
 def _fault(one: FoundPicture) -> str:

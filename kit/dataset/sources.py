@@ -6,6 +6,7 @@ from kit.dataset.captions import CAPTION_SUFFIXES, CaptionFiles
 from kit.dataset.listed import Caption, FoundPicture, files_of, name_in, resolve_listed
 from kit.dataset.tables import SUFFIXES, pictures_in_table, table_of
 from kit.files.file_kinds import kind_of_name, refusal_of
+from kit.messages import tr
 
 _OTHER_TABLES = (".xlsx", ".xls", ".ods", ".numbers", ".tsv", ".parquet", ".json", ".txt")
 
@@ -26,7 +27,10 @@ def _in_table(table: Path) -> list[FoundPicture]:
     rest = (path for path in files_of(folder) if path != table and _resolved(path) not in known)
     return found + [
         FoundPicture(
-            name=name_in(folder, path), path=path, sample=number, fault=f"is not listed in {table.name}"
+            name=name_in(folder, path),
+            path=path,
+            sample=number,
+            fault=tr("is not listed in {table}", table=table.name),
         )
         for number, path in enumerate(rest, len(found))
     ]
@@ -39,7 +43,10 @@ def _with_captions(folder: Path) -> list[FoundPicture]:
     captions = CaptionFiles(folder, files, [*pictures, *unopened])
     tables = [path for path in files if _is_other_table(path) and not captions.used]
     unread = [
-        Caption("", f"has no caption: {path.name} {_stray(path, kind_of_name(path))}") for path in tables[:1]
+        Caption(
+            "", tr("has no caption: {place} {fault}", place=path.name, fault=_stray(path, kind_of_name(path)))
+        )
+        for path in tables[:1]
     ]
     shown, found = set(pictures), list[FoundPicture]()
     for path in (path for path in files if path not in captions.used):
@@ -66,10 +73,10 @@ def _stray(path: Path, kind: str) -> str:
     """Return why a file that is not called a picture is none."""
     suffix = path.suffix.lower()
     if _is_other_table(path):
-        return "is a table that is not read here: save it as metadata.csv (CSV UTF-8)"
+        return tr("is a table that is not read here: save it as metadata.csv (CSV UTF-8)")
     if suffix in CAPTION_SUFFIXES:
-        return "is a caption without a picture"
-    return refusal_of(kind, "picture") if kind else "is not called a picture"
+        return tr("is a caption without a picture")
+    return refusal_of(kind, "picture") if kind else tr("is not called a picture")
 
 
 def _is_other_table(path: Path) -> bool:

@@ -8,12 +8,14 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from kit.dataset.listed import FoundPicture, ListedFolder, caption_of, resolve_listed
+from kit.dataset.listed import PLACE, FoundPicture, ListedFolder, caption_of, resolve_listed
 from kit.errors import InputError
 from kit.files.encodings import without_surrogates
 from kit.files.text.delimited_text import Row, rows_of
+from kit.files.text.library_words import reason_of
 from kit.files.text.text_encodings import DecodedText, decode_text
 from kit.files.user_paths import missing_file
+from kit.messages import joined, tr
 
 METADATA = "metadata.csv"
 TABLES = (METADATA, "metadata.jsonl")
@@ -39,10 +41,12 @@ def table_of(folder: Path) -> Path | None:
         below = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
         tables = [table for place in below if not place.is_symlink() for table in _tables_in(place)]
     if len(tables) > 1:
-        names = " and ".join(table.relative_to(folder).as_posix() for table in tables)
-        raise InputError(
-            str(folder), [f"must have one table, got {names}; give the folder of one, or remove one"]
+        names = [table.relative_to(folder).as_posix() for table in tables]
+        problem = tr(
+            "must have one table, got {names}; give the folder of one, or remove one",
+            names=joined(names, tr(" and ")),
         )
+        raise InputError(str(folder), [problem])
     for table in tables:
         _, fault = resolve_listed(folder, str(table.relative_to(folder)))
         if fault:
@@ -56,7 +60,7 @@ def pictures_in_table(table: Path) -> list[FoundPicture]:
     rows = _json_cells(decoded.text) if table.suffix.lower() == ".jsonl" else _csv_cells(table, decoded.text)
     folder, found = ListedFolder(table.parent), []
     for number, (line, name, text, fault) in enumerate(rows):
-        place = f"{table.name} line {line}"
+        place = tr(PLACE, file=table.name, line=line)
         if fault:
             spoiled = FoundPicture(name=place, path=table.parent, sample=number, fault=fault, place=place)
             found.append(spoiled)
@@ -73,7 +77,7 @@ def decoded_text(path: Path) -> DecodedText:
     except FileNotFoundError as error:
         raise InputError(str(path), [missing_file(path)]) from error
     except OSError as error:
-        raise InputError(str(path), [f"cannot be read: {error.strerror or error}"]) from error
+        raise InputError(str(path), [tr("cannot be read: {reason}", reason=reason_of(error))]) from error
     except ValueError as error:
         raise InputError(str(path), [str(error)]) from error
 
@@ -100,7 +104,7 @@ def _json_cells(text: str) -> Iterator[_Cells]:
         if isinstance(name, str) and isinstance(told, str):
             yield line, name, told, ""
         else:
-            yield line, "", "", "must be a JSON object with file_name and text"
+            yield line, "", "", tr("must be a JSON object with file_name and text")
 
 
 def _csv_cells(table: Path, text: str) -> Iterator[_Cells]:
@@ -121,11 +125,12 @@ def _header(table: Path, text: str) -> tuple[str, list[str]]:
             names.pop()
         if set(COLUMNS) <= set(names):
             if twice := [name for name in COLUMNS if names.count(name) > 1]:
-                raise InputError(str(table), [f"must have the column {twice[0]} once"])
+                raise InputError(str(table), [tr("must have the column {name} once", name=twice[0])])
             return delimiter, names
     line = without_surrogates(_LINE_END.split(text.lstrip(), maxsplit=1)[0][:80])
-    problem = (
-        f"must have the columns file_name and text, got {line!r}; put file_name,text into the first line"
+    problem = tr(
+        "must have the columns file_name and text, got {got!r}; put file_name,text into the first line",
+        got=line,
     )
     raise InputError(str(table), [problem])
 
@@ -145,8 +150,12 @@ def _cells_of(row: Row, columns: int, places: tuple[int, ...], delimiter: str) -
     name_at, text_at = places
     if len(cells) > columns:
         if text_at != columns - 1 or any(row.quoted[text_at : len(cells)]):
-            got = f"has {len(cells)} cells, the header has {columns}: put the text in quotes"
-            return row.line, "", "", got
+            told = tr(
+                "has {got} cells, the header has {wanted}: put the text in quotes",
+                got=len(cells),
+                wanted=columns,
+            )
+            return row.line, "", "", told
         cells[text_at:] = [delimiter.join(cells[text_at:])]
     cells += [""] * (columns - len(cells))
     return row.line, cells[name_at], cells[text_at], ""
@@ -156,7 +165,7 @@ def _tables_in(folder: Path) -> list[Path]:
     try:
         return sorted(path for path in folder.iterdir() if path.name.lower() in TABLES and path.is_file())
     except OSError as error:
-        raise InputError(str(folder), [f"cannot be read: {error.strerror or error}"]) from error
+        raise InputError(str(folder), [tr("cannot be read: {reason}", reason=reason_of(error))]) from error
 
 
 def _holds_files(folder: Path) -> bool:

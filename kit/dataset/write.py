@@ -17,6 +17,7 @@ from kit.files.folder_lock import LOCK, lock_folder
 from kit.images.contact_sheet import draw_contact_sheet, evenly_spaced
 from kit.images.decode import decode_picture
 from kit.images.strip_metadata import strip_metadata
+from kit.messages import in_english, tr
 
 TRAIN, DROPPED, RECORD, SHEET = "train", "dropped.csv", "dataset.json", "contact-sheet.png"
 FORMAT = "storykit-dataset-1"
@@ -31,13 +32,16 @@ def check_out_folder(out: Path, sources: Sequence[Path]) -> None:
     for source in sources:
         there = source.resolve()
         if here.is_relative_to(there) or there.is_relative_to(here):
-            raise InputError(
-                str(out), [f"must lie apart from the source, got {source}; choose a folder outside it"]
+            problem = tr(
+                "must lie apart from the source, got {source}; choose a folder outside it", source=source
             )
+            raise InputError(str(out), [problem])
     if out.is_symlink() or (out.exists() and not out.is_dir()):
-        raise InputError(str(out), ["must be a folder"])
+        raise InputError(str(out), [tr("must be a folder")])
     if out.exists() and (others := _others(out)):
-        problem = f"must be empty or a prepared dataset, got {others[0]} in it; choose another folder"
+        problem = tr(
+            "must be empty or a prepared dataset, got {name} in it; choose another folder", name=others[0]
+        )
         raise InputError(str(out), [problem])
 
 
@@ -76,8 +80,8 @@ def write_prepared(
     with lock_folder(out, "prepared"), _replacing(out) as folder:
         names = _write_pictures(folder / TRAIN, filtered.kept, written)
         _write_csv(folder / TRAIN / METADATA, dict(zip(COLUMNS, (names, captions), strict=True)))
-        dropped = [guarded(filtered.found[number].name) for number in drops]
-        reasons = [guarded(drop.reason) for drop in drops.values()]
+        dropped = [guarded(in_english(filtered.found[number].name)) for number in drops]
+        reasons = [guarded(in_english(drop.reason)) for drop in drops.values()]
         _write_csv(folder / DROPPED, {"file": dropped, "reason": reasons})
         _write_sheet(folder, names, captions)
         files = {path.name: sha256_of(path) for path in sorted((folder / TRAIN).iterdir())}

@@ -17,21 +17,23 @@ from typing import BinaryIO
 
 from kit.errors import RunError
 from kit.files.folder_lock import hold
+from kit.files.text.library_words import reason_of
+from kit.messages import mark, tr
 
 _PART = re.compile(r"\.[0-9a-f]{16}\.part")
 _MOST_HELD = 16
 """Files that are kept open while those that belong to them are written; who writes more locks the folder."""
 _swept: set[tuple[int, Path]] = set()
 """Folders in which this process has looked for leftovers."""
-_AGAIN = "make room there and run the same command again"
-_ELSEWHERE = "choose another place, or copy the folder to where you may write"
+_AGAIN = mark("make room there and run the same command again")
+_ELSEWHERE = mark("choose another place, or copy the folder to where you may write")
 _REMEDIES = {
     errno.ENOSPC: _AGAIN,
     errno.EDQUOT: _AGAIN,
     errno.EROFS: _ELSEWHERE,
     errno.EACCES: _ELSEWHERE,
     errno.EPERM: _ELSEWHERE,
-    errno.ENAMETOOLONG: "choose a shorter name",
+    errno.ENAMETOOLONG: mark("choose a shorter name"),
 }
 """What mends it, by what the system says."""
 
@@ -50,7 +52,8 @@ def copy_atomic(source: Path, path: Path) -> None:
     try:
         original = source.open("rb")
     except OSError as error:
-        raise RunError(f"{source} cannot be read: {error.strerror or error}") from error
+        reason = reason_of(error)
+        raise RunError(tr("{path} cannot be read: {reason}", path=source, reason=reason)) from error
     with original, _replacing(path) as file:
         shutil.copyfileobj(original, file)
 
@@ -187,6 +190,11 @@ def _said_of(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        told = f"{path} cannot be written: {error.strerror or error}; what was there before is unchanged"
-        remedy = _REMEDIES.get(error.errno or 0, "")
-        raise RunError(f"{told}; {remedy}" if remedy else told) from error
+        told = tr(
+            "{path} cannot be written: {reason}; what was there before is unchanged",
+            path=path,
+            reason=reason_of(error),
+        )
+        if remedy := _REMEDIES.get(error.errno or 0):
+            told = tr("{problem}; {remedy}", problem=told, remedy=tr(remedy))
+        raise RunError(told) from error

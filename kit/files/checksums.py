@@ -10,6 +10,7 @@ from pydantic.dataclasses import dataclass
 from kit.errors import RunError, WeightsError
 from kit.files.atomic_write import write_atomic
 from kit.files.encodings import sha256_of
+from kit.messages import tr
 
 RECORD = "storykit.json"
 
@@ -42,14 +43,21 @@ def checked_sha256(
     """
     missing = [file for file in files if not (folder / file).is_file()]
     if missing:
-        raise WeightsError(f"{folder} lacks {', '.join(missing)}; {remedy}")
+        raise WeightsError(
+            tr("{folder} lacks {missing}; {remedy}", folder=folder, missing=", ".join(missing), remedy=remedy)
+        )
     before = {} if replaced else read_record(folder)
     now = {file: _stamp(folder, file, before.get(file)) for file in files}
     for file, stamp in now.items():
         if file in before and stamp.sha256 != before[file].sha256:
             raise WeightsError(
-                f"{folder / file} is damaged: its content is not what was recorded; {remedy}; "
-                f"if you changed it yourself, delete {folder / RECORD}"
+                tr(
+                    "{file} is damaged: its content is not what was recorded; {remedy}; "
+                    "if you changed it yourself, delete {record}",
+                    file=folder / file,
+                    remedy=remedy,
+                    record=folder / RECORD,
+                )
             )
     if now != before:
         with suppress(RunError):  # in someone else's folder: hashed again next time

@@ -10,30 +10,32 @@ from typing import NamedTuple, TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from kit.did_you_mean import did_you_mean
+from kit.did_you_mean import nearest
 from kit.errors import MOST_FAULTS, InputError
 from kit.files.path_contents import Kind, mistaken
+from kit.files.text.library_words import reason_of
 from kit.files.text.text_encodings import why_no_utf8
 from kit.files.text.toml_text import parse_toml
 from kit.files.text.unknown_keys import Loc, field_at, what_was_meant
 from kit.files.user_paths import missing_file
+from kit.messages import in_english, mark, tr
 
 M = TypeVar("M", bound=BaseModel)
 
 _MESSAGES = {
-    "extra_forbidden": "unknown key",
-    "missing": "is missing",
-    "model_type": "must be a table",
-    "model_attributes_type": "must be a table",
-    "dict_type": "must be a table",
-    "tuple_type": "must be a list in [ ]",
-    "list_type": "must be a list in [ ]",
-    "int_type": "must be a whole number",
-    "int_parsing": "must be a whole number",
-    "float_type": "must be a number",
-    "float_parsing": "must be a number",
-    "bool_type": "must be true or false",
-    "string_type": "must be text in quotes",
+    "extra_forbidden": mark("unknown key"),
+    "missing": mark("is missing"),
+    "model_type": mark("must be a table"),
+    "model_attributes_type": mark("must be a table"),
+    "dict_type": mark("must be a table"),
+    "tuple_type": mark("must be a list in [ ]"),
+    "list_type": mark("must be a list in [ ]"),
+    "int_type": mark("must be a whole number"),
+    "int_parsing": mark("must be a whole number"),
+    "float_type": mark("must be a number"),
+    "float_parsing": mark("must be a number"),
+    "bool_type": mark("must be true or false"),
+    "string_type": mark("must be text in quotes"),
 }
 """What we say where pydantic speaks of Python types."""
 
@@ -92,10 +94,9 @@ def read_bytes(path: Path, most: int = -1) -> bytes:
     except FileNotFoundError as error:
         raise InputError(str(path), [missing_file(path)]) from error
     except IsADirectoryError as error:
-        raise InputError(str(path), ["is a folder, must be a file"]) from error
+        raise InputError(str(path), [tr("is a folder, must be a file")]) from error
     except (OSError, ValueError) as error:  # ValueError: a NUL character in the path
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
-        raise InputError(str(path), [f"cannot be read: {reason}"]) from error
+        raise InputError(str(path), [tr("cannot be read: {reason}", reason=reason_of(error))]) from error
 
 
 def _decoded(path: Path, data: bytes, errors: str) -> str:
@@ -115,7 +116,10 @@ def read_document(path: Path, wanted: Kind | None = None) -> dict[str, object]:
     _refuse_another_kind(path, wanted)
     data = read_bytes(path, TOML_BYTES + 1)
     if len(data) > TOML_BYTES:
-        raise InputError(str(path), [f"must be at most {TOML_BYTES:,} bytes, as TOML that a person wrote"])
+        raise InputError(
+            str(path),
+            [tr("must be at most {most:,} bytes, as TOML that a person wrote", most=TOML_BYTES)],
+        )
     try:
         return parse_toml(_decoded(path, data, "strict"))
     except ValueError as error:
@@ -150,7 +154,7 @@ def faults_of(
         model: the record; with it a fault says what was meant or what to write.
         elsewhere: what to say of unknown keys at the top that belong into another file.
     """
-    details = error.errors(include_url=False, include_context=False)
+    details = error.errors(include_url=False)
     spoiled = {detail["loc"][:depth] for detail in details for depth in range(len(detail["loc"]))}
     faults = [
         detail
@@ -159,8 +163,8 @@ def faults_of(
     ]
     known = Known(model, elsewhere or {})
     told = [_told(one, known) for one in faults[:MOST_FAULTS]]
-    more = [f"and {len(faults) - MOST_FAULTS:,} more faults"] if len(faults) > MOST_FAULTS else []
-    return told + more
+    more = len(faults) - MOST_FAULTS
+    return [*told, *([tr("and {more:,} more faults", more=more)] if more > 0 else [])]
 
 
 def _place(loc: Loc) -> str:
@@ -174,34 +178,48 @@ def _told(detail: ErrorDetails, known: Known) -> str:
     field = field_at(known.model, loc) if known.model and kind == "missing" else None
     for own in field.metadata if field else ():
         if isinstance(own, WhenMissing):
-            return f"{_place(loc[:-1])} {own.told(detail['input'])}"
-    message = _message(detail, known)
-    if not place or (kind == "value_error" and message.startswith(f"{place}[")):
+            return tr("{place} {told}", place=_place(loc[:-1]), told=own.told(detail["input"]))
+    problem, remedy = _problem(detail), _remedy(detail, known)
+    if kind == "missing" and place:
+        return _missing(place, remedy)
+    message = tr("{problem}; {remedy}", problem=problem, remedy=remedy) if remedy else problem
+    if not place or (kind == "value_error" and in_english(message).startswith(f"{place}[")):
         return message
-    return f"{place} {message}" if message.startswith("is missing; ") else f"{place}: {message}"
+    return tr("{place}: {told}", place=place, told=message)
 
 
-def _message(detail: ErrorDetails, known: Known) -> str:
-    kind, message = detail["type"], plain_sentence(detail)
-    if kind not in _COMPLETE:
-        message = f"{message}, got {_shown(detail['input'])}"
-    return "; ".join(filter(None, (message, _remedy(detail, known))))
+def _missing(place: str, remedy: str) -> str:
+    if remedy:
+        return tr("{place} is missing; {remedy}", place=place, remedy=remedy)
+    return tr("{place}: is missing", place=place)
+
+
+def _problem(detail: ErrorDetails) -> str:
+    """Return what must hold, and what we got."""
+    said = plain_sentence(detail)
+    if detail["type"] in _COMPLETE:
+        return said
+    return tr("{problem}, got {got}", problem=said, got=_shown(detail["input"]))
 
 
 def plain_sentence(detail: ErrorDetails) -> str:
     """Return what must hold, in plain words; pydantic speaks of inputs and Python types."""
-    kind = detail["type"]
+    kind, context = detail["type"], detail.get("ctx", {})
+    if kind in _MESSAGES:
+        return tr(_MESSAGES[kind])
+    if kind == "value_error" and isinstance(own := context.get("error"), ValueError):
+        return str(own)
     opening = "" if kind == "value_error" else "must "
     said = detail["msg"].replace(" after validation", "")
     said = said.replace("greater than or equal to", "at least").replace("less than or equal to", "at most")
-    return _MESSAGES.get(kind) or _PYDANTIC_OPENING.sub(opening, said)
+    return reason_of(_PYDANTIC_OPENING.sub(opening, said))
 
 
 def _shown(value: object) -> str:
     try:
         got = repr(value)
     except ValueError:  # more digits than Python writes
-        return "a very long number"
+        return tr("a very long number")
     return got if len(got) <= _SHOWN else f"{got[:_SHOWN]}..."
 
 
@@ -215,21 +233,23 @@ def _remedy(detail: ErrorDetails, known: Known) -> str:
         return what_was_meant(known.model, loc)
     if kind == "missing":
         field = field_at(known.model, loc) if known.model else None
-        return f"write {field.examples[0]}" if field and field.examples else ""
+        return tr("write {example}", example=tr(field.examples[0])) if field and field.examples else ""
     if kind == "literal_error" and isinstance(got, str):
-        return did_you_mean(got, _QUOTED.findall(detail["msg"]), cutoff=0.5).removeprefix(", ")
+        near = nearest(got, _QUOTED.findall(detail["msg"]), cutoff=0.5)
+        return tr("did you mean {near}?", near=near) if near else ""
     return next(_rewritten(kind, name, got), "")
 
 
 def _rewritten(kind: str, name: str, got: object) -> Iterator[str]:
     """Yield how a value of the wrong kind is written."""
     if kind == "tuple_type" and isinstance(got, dict):
-        yield f"write [[{name}]] with two brackets on each side"
+        yield tr("write [[{name}]] with two brackets on each side", name=name)
     elif kind == "tuple_type" and isinstance(got, str | int | float) and not isinstance(got, bool):
         numbers = re.sub(r"\s*[,，;]\s*|\s+", ", ", str(got).strip(" []"))
         plain = re.fullmatch(r"[\d.]+(, [\d.]+)*", numbers)
-        yield f"write {name} = [{numbers if plain else json.dumps(got, ensure_ascii=False)[:_SHOWN]}]"
+        example = f"{name} = [{numbers if plain else json.dumps(got, ensure_ascii=False)[:_SHOWN]}]"
+        yield tr("write {example}", example=example)
     elif kind in ("model_type", "dict_type") and isinstance(got, list):
-        yield f"write [{name}] with one bracket on each side"
+        yield tr("write [{name}] with one bracket on each side", name=name)
     elif kind in ("int_type", "float_type", "bool_type") and isinstance(got, str) and _PLAIN.fullmatch(got):
-        yield f"write {got.strip()} without quotes"
+        yield tr("write {value} without quotes", value=got.strip())

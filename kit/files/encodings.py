@@ -20,6 +20,8 @@ from pydantic import JsonValue
 
 from kit.errors import RunError
 from kit.errors import printable as printable
+from kit.files.text.library_words import reason_of
+from kit.messages import tr
 
 _LEVELS = 50
 """Tables and lists in each other: none of ours has as many."""
@@ -111,11 +113,11 @@ def sha256_of(path: Path) -> str:
     """Return the sha256 of a file, 64 hex digits; raises RunError when it cannot be read."""
     try:
         if not stat.S_ISREG(path.stat().st_mode):
-            raise RunError(f"{path} cannot be read: it is no file")
+            raise RunError(tr("{path} cannot be read: it is no file", path=path))
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise RunError(f"{path} cannot be read: {error.strerror or error}") from error
+        raise RunError(tr("{path} cannot be read: {reason}", path=path, reason=reason_of(error))) from error
 
 
 def canonical_json(value: object) -> bytes:
@@ -139,20 +141,20 @@ def finite_json(text: str | bytes) -> Any:
     try:
         value = json.loads(text, parse_constant=_finite, parse_float=_finite)
     except RecursionError as error:
-        raise ValueError("is nested too deeply") from error
+        raise ValueError(tr("is nested too deeply")) from error
     level: list[Any] = [[value]]
     for _ in range(_LEVELS):
         inner = (one.values() if isinstance(one, dict) else one for one in level)
         level = [one for many in inner for one in many if isinstance(one, dict | list)]
     if level:
-        raise ValueError(f"is nested more than {_LEVELS} deep")
+        raise ValueError(tr("is nested more than {most} deep", most=_LEVELS))
     return value
 
 
 def _finite(text: str) -> float:
     number = float(text)
     if not math.isfinite(number):
-        raise ValueError(f"holds a number that is not finite: {text[:20]}")
+        raise ValueError(tr("holds a number that is not finite: {number}", number=text[:20]))
     return number
 
 
@@ -192,16 +194,16 @@ def csv_rows(data: bytes, most: int | None = None) -> list[dict[str, str]]:
     try:
         rows = list(reader if most is None else islice(reader, most + 1))
     except csv.Error as error:
-        raise ValueError(f"is no CSV: {error}") from error
+        raise ValueError(tr("is no CSV: {reason}", reason=reason_of(error))) from error
     if most is not None and len(rows) > most:
-        raise ValueError(f"has more than {most} rows")
+        raise ValueError(tr("has more than {most} rows", most=most))
     if any(None in row or None in row.values() for row in rows):
-        raise ValueError("has a row with more or fewer cells than its header")
+        raise ValueError(tr("has a row with more or fewer cells than its header"))
     plain = [{column: unguarded(cell) for column, cell in row.items()} for row in rows]
     for row, told in zip(rows, plain, strict=True):
         for column, cell in row.items():
             if cell != guarded(told[column]) and not _NUMBER.fullmatch(cell):
-                raise ValueError(f"has a cell that a spreadsheet would run: {cell[:20]!r}")
+                raise ValueError(tr("has a cell that a spreadsheet would run: {cell!r}", cell=cell[:20]))
     return plain
 
 

@@ -15,8 +15,23 @@ from datetime import datetime
 from pathlib import Path
 
 from kit.errors import RunError
+from kit.messages import in_english, mark, tr
 
 LOCK = ".storykit.lock"
+_DOINGS = {
+    "drawn": mark("being drawn"),
+    "drawn again": mark("being drawn again"),
+    "scored": mark("being scored"),
+    "compared": mark("being compared"),
+    "cast": mark("being cast"),
+    "reported": mark("being reported"),
+    "packed": mark("being packed"),
+    "trained": mark("being trained"),
+    "prepared": mark("being prepared"),
+    "filled": mark("being filled"),
+    "written": mark("being written"),
+}
+"""What is done to folders; a note that says something else is told as it is."""
 _held: set[tuple[int, int, Path]] = set()
 """What this process has locked: process, thread, folder."""
 
@@ -29,7 +44,7 @@ def lock_folder(folder: Path, doing: str) -> Iterator[None]:
 
     Args:
         folder: that is to be written in; one that was made and stayed empty is removed.
-        doing: what others are told is done to it, such as "drawn".
+        doing: what others are told is done to it, such as "drawn"; one of _DOINGS.
 
     Raises:
         RunError: another process is at it; the message says which and since when.
@@ -92,7 +107,7 @@ def _lock(folder: Path) -> int | None:
         if not alone:
             note = _read_note(lock)
             os.close(lock)
-            raise RunError(f"{folder} is being {note}: wait for it or stop it")
+            raise RunError(tr("{folder} is {doing}: wait for it or stop it", folder=folder, doing=note))
         if _is_at(path, lock):
             return lock
         os.close(lock)  # whoever had it has removed the file since
@@ -124,7 +139,7 @@ def _is_at(path: Path, lock: int) -> bool:
 
 def _write_note(lock: int, doing: str) -> None:
     now = datetime.now().astimezone().isoformat(timespec="seconds")
-    note = {"doing": doing, "process": os.getpid(), "host": socket.gethostname(), "since": now}
+    note = {"doing": in_english(doing), "process": os.getpid(), "host": socket.gethostname(), "since": now}
     with suppress(OSError):  # the lock holds without it
         os.ftruncate(lock, 0)
         os.pwrite(lock, json.dumps(note).encode() + b"\n", 0)
@@ -137,8 +152,13 @@ def _read_note(lock: int) -> str:
         since = datetime.fromisoformat(note["since"]).astimezone()
         doing, process, host = str(note["doing"]), int(note["process"]), str(note["host"])
     except (OSError, ValueError, KeyError, TypeError):
-        return "written by another process"
+        return tr("being written by another process")
     today = since.date() == datetime.now().astimezone().date()
     at = since.strftime("%H:%M" if today else "%Y-%m-%d %H:%M")
-    where = "" if host == socket.gethostname() else f" on {host}"
-    return f"{doing} by process {process}{where} since {at}"
+    template = _DOINGS.get(doing, mark("being {doing}"))
+    told = tr(template, doing=doing)
+    if host == socket.gethostname():
+        return tr("{doing} by process {process} since {at}", doing=told, process=process, at=at)
+    return tr(
+        "{doing} by process {process} on {host} since {at}", doing=told, process=process, host=host, at=at
+    )

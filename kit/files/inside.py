@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from kit.errors import RunError
+from kit.messages import tr
 
 
 def refuse_links_out(folder: Path, names: Iterable[str]) -> None:
@@ -18,11 +19,15 @@ def refuse_links_out(folder: Path, names: Iterable[str]) -> None:
     for path, mode in _found(folder / name for name in names):
         if stat.S_ISLNK(mode) and not path.resolve().is_relative_to(inside):
             raise RunError(
-                f"{path} is a link that leads out of {folder}: put what it points at in its place, "
-                f"or make {folder} itself the link"
+                tr(
+                    "{path} is a link that leads out of {folder}: put what it points at in its place,"
+                    " or make {folder} itself the link",
+                    path=path,
+                    folder=folder,
+                )
             )
         if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode) or stat.S_ISLNK(mode)):
-            raise RunError(f"{path} is neither a file nor a folder: remove it")
+            raise RunError(tr("{path} is neither a file nor a folder: remove it", path=path))
 
 
 def _found(paths: Iterable[Path]) -> Iterator[tuple[Path, int]]:

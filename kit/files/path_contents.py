@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Literal
 
 from kit.files.text.toml_text import parse_toml
-from kit.files.user_paths import missing_file, shell_word
+from kit.files.user_paths import meant_beside, missing_file, missing_folder, shell_word
+from kit.messages import mark, tr
 
 Kind = Literal[
     "experiment", "story", "training", "rules", "text", "bundle", "lora", "picture", "page",
@@ -15,56 +16,60 @@ Kind = Literal[
 ]  # fmt: skip
 """What people have on their disks that some command takes or writes."""
 NOUNS: dict[Kind, str] = {
-    "experiment": "an experiment's .toml file",
-    "story": "a story",
-    "training": "a training's .toml file",
-    "rules": "a contest's rules",
-    "text": "a text file",
-    "bundle": "a bundle",
-    "lora": "a LoRA",
-    "picture": "a picture",
-    "page": "a page to look at in a browser",
-    "run": "a run's folder",
-    "emptied run": "a run's folder that lost its experiment.toml",
-    "trained": "a training's folder",
-    "dataset": "a dataset",
-    "pictures": "a folder of pictures",
+    "experiment": mark("an experiment's .toml file"),
+    "story": mark("a story"),
+    "training": mark("a training's .toml file"),
+    "rules": mark("a contest's rules"),
+    "text": mark("a text file"),
+    "bundle": mark("a bundle"),
+    "lora": mark("a LoRA"),
+    "picture": mark("a picture"),
+    "page": mark("a page to look at in a browser"),
+    "run": mark("a run's folder"),
+    "emptied run": mark("a run's folder that lost its experiment.toml"),
+    "trained": mark("a training's folder"),
+    "dataset": mark("a dataset"),
+    "pictures": mark("a folder of pictures"),
 }
 _TAKEN_BY: dict[Kind, str] = {
-    "experiment": "`storykit generate {path} --out runs/{stem}` draws it",
-    "story": 'write a .toml file with stories = ["{name}"] and draw that',
-    "training": "`storykit train {path} --out loras/{stem}` takes it",
-    "rules": "`storykit verify BUNDLE.zip --rules {path}` takes it",
-    "bundle": "`storykit verify {path}` looks into it",
-    "lora": 'an experiment takes it, lora = "{name}" below [[candidate]]',
-    "run": "`storykit report {path}` shows what is in it",
-    "dataset": 'write data = "{data}" into a training\'s .toml file',
-    "trained": "an experiment takes the LoRA in it, below [[candidate]]",
+    "experiment": mark("`storykit generate {path} --out runs/{stem}` draws it"),
+    "story": mark('write a .toml file with stories = ["{name}"] and draw that'),
+    "training": mark("`storykit train {path} --out loras/{stem}` takes it"),
+    "rules": mark("`storykit verify BUNDLE.zip --rules {path}` takes it"),
+    "bundle": mark("`storykit verify {path}` looks into it"),
+    "lora": mark('an experiment takes it, lora = "{name}" below [[candidate]]'),
+    "run": mark("`storykit report {path}` shows what is in it"),
+    "dataset": mark('write data = "{data}" into a training\'s .toml file'),
+    "trained": mark("an experiment takes the LoRA in it, below [[candidate]]"),
 }
 """What to do with a thing that was given in the wrong place."""
 _MADE_BY: dict[Kind, str] = {
-    "story": "write eight lines of plain text, one prompt a panel, into a .txt file",
-    "experiment": "begin with a copy of runs/demo/experiment.toml, which `storykit demo` writes",
-    "training": 'write one that says data = "FOLDER", the folder of your pictures',
-    "text": "write the words into a file such as intro.txt and name that",
-    "bundle": "`storykit pack RUN` writes one",
-    "lora": "give a .safetensors file, or mini:ink, which comes with storykit",
-    "run": "draw one with `storykit generate EXPERIMENT.toml --out {folder}`",
-    "pictures": "give a folder with PNG or JPEG files in it",
-    "rules": "give kolors-2024, practice or a .toml file",
+    "story": mark("write eight lines of plain text, one prompt a panel, into a .txt file"),
+    "experiment": mark("begin with a copy of runs/demo/experiment.toml, which `storykit demo` writes"),
+    "training": mark('write one that says data = "FOLDER", the folder of your pictures'),
+    "text": mark("write the words into a file such as intro.txt and name that"),
+    "bundle": mark("`storykit pack RUN` writes one"),
+    "lora": mark("give a .safetensors file, or mini:ink, which comes with storykit"),
+    "run": mark("draw one with `storykit generate EXPERIMENT.toml --out {folder}`"),
+    "pictures": mark("give a folder with PNG or JPEG files in it"),
+    "rules": mark("give kolors-2024, practice or a .toml file"),
 }
 """How to come by what is wanted."""
 _PAIRS: dict[tuple[Kind, Kind], str] = {
-    ("experiment", "run"): "`storykit generate {inside} --out {path}` goes on drawing it",
-    ("run", "experiment"): "draw it with `storykit generate {path} --out {folder}`, then give {folder}",
-    ("run", "emptied run"): "`storykit generate EXPERIMENT.toml --out {path}` with the experiment that "
-    "it was drawn from writes it again and keeps the pictures",
-    ("run", "bundle"): "give the folder of the run that it was packed from",
-    ("bundle", "run"): "`storykit pack {path} --out entry.zip` packs one of its stories, with the options "
-    "that `storykit pack --help` names",
-    ("pictures", "run"): "its pictures lie below {panels}, in a folder for each seed",
-    ("story", "experiment"): "give {stories}, which it draws",
-    ("lora", "run"): "give the LoRA file that its experiment.toml names",
+    ("experiment", "run"): mark("`storykit generate {inside} --out {path}` goes on drawing it"),
+    ("run", "experiment"): mark("draw it with `storykit generate {path} --out {folder}`, then give {folder}"),
+    ("run", "emptied run"): mark(
+        "`storykit generate EXPERIMENT.toml --out {path}` with the experiment that it was drawn from "
+        "writes it again and keeps the pictures"
+    ),
+    ("run", "bundle"): mark("give the folder of the run that it was packed from"),
+    ("bundle", "run"): mark(
+        "`storykit pack {path} --out entry.zip` packs one of its stories, with the options "
+        "that `storykit pack --help` names"
+    ),
+    ("pictures", "run"): mark("its pictures lie below {panels}, in a folder for each seed"),
+    ("story", "experiment"): mark("give {stories}, which it draws"),
+    ("lora", "run"): mark("give the LoRA file that its experiment.toml names"),
 }  # fmt: skip
 """What to do where one thing is wanted and another was given, if there is better to say."""
 _FOLDERS: frozenset[Kind] = frozenset({"run", "trained", "dataset", "pictures"})
@@ -167,24 +172,29 @@ def mistaken(path: Path, wanted: Kind) -> str:
     if found is None and is_folder == (wanted in _FOLDERS) and wanted != "run":
         return ""
     if found is None and is_folder == (wanted in _FOLDERS):
-        return f"is not {NOUNS[wanted]}: {_remedy(path, wanted, found)}"
-    noun = NOUNS[found] if found else "a folder" if is_folder else "a file"
+        return tr("is not {wanted}: {remedy}", wanted=_noun(wanted), remedy=_remedy(path, wanted, found))
+    noun = _noun(found) if found else tr("a folder") if is_folder else tr("a file")
+    remedy = _remedy(path, wanted, found)
     if (wanted, found) == ("run", "emptied run"):
-        return f"is {noun}: {_remedy(path, wanted, found)}"
-    return f"is {noun}, not {NOUNS[wanted]}: {_remedy(path, wanted, found)}"
+        return tr("is {found}: {remedy}", found=noun, remedy=remedy)
+    return tr("is {found}, not {wanted}: {remedy}", found=noun, wanted=_noun(wanted), remedy=remedy)
+
+
+def _noun(kind: Kind) -> str:
+    return tr(NOUNS[kind])
 
 
 def _gone(path: Path, wanted: Kind) -> str:
     """Return that a path is not there, with what was meant, else what is beside it, else how it is made."""
-    told = missing_file(path)
-    if wanted in _FOLDERS:
-        told = told.replace("file does", "does", 1)
-    if told.endswith("?"):
+    told = missing_folder(path) if wanted in _FOLDERS else missing_file(path)
+    if meant_beside(path):
         return told
     beside = _of_kind(path.parent, wanted)
     if not beside and wanted not in _MADE_BY:
         return told
-    return f"{told}; {f'there is {_listed(beside)}' if beside else _filled(_MADE_BY[wanted], path)}"
+    if beside:
+        return tr("{problem}; there is {others}", problem=told, others=_listed(beside))
+    return tr("{problem}; {remedy}", problem=told, remedy=_filled(_MADE_BY[wanted], path))
 
 
 def _remedy(path: Path, wanted: Kind, found: Kind | None) -> str:
@@ -193,11 +203,11 @@ def _remedy(path: Path, wanted: Kind, found: Kind | None) -> str:
     if inside := _of_kind(path, wanted) or [
         deep for one in _folders_in(path) for deep in _of_kind(one, wanted)
     ]:
-        return f"give {_listed(inside)}"
+        return tr("give {others}", others=_listed(inside))
     if wanted == "run" or found == "picture":
         above = next((one for one in list(path.parents)[:_DEPTH] if kind_at(one) == wanted), None)
         if above is not None:
-            return f"give the folder that it lies in, {above}"
+            return tr("give the folder that it lies in, {folder}", folder=above)
     said = _PAIRS.get((wanted, found)) if found else None
     return _filled(said or (_TAKEN_BY.get(found) if found else None) or _MADE_BY[wanted], path)
 
@@ -219,8 +229,10 @@ def _entries(folder: Path) -> list[Path]:
 
 def _listed(paths: list[Path]) -> str:
     """Return some of several paths, in words."""
-    more = " or another" if len(paths) > _NAMED else ""
-    return " or ".join(map(str, paths[:_NAMED])) + more
+    told = str(paths[0])
+    for path in paths[1:_NAMED]:
+        told = tr("{one} or {other}", one=told, other=path)
+    return tr("{one} or another", one=told) if len(paths) > _NAMED else told
 
 
 def _filled(said: str, path: Path) -> str:
@@ -228,29 +240,29 @@ def _filled(said: str, path: Path) -> str:
     stem = shell_word(path.stem)
     folder = shell_word(path) if path.is_dir() or not path.suffix else f"runs/{stem}"
     data = path / "train" if (path / "train").is_dir() else path
-    known = {
-        "data": str(data),
-        "path": shell_word(path),
-        "panels": shell_word(path / "panels"),
-        "inside": shell_word(path / "experiment.toml"),
-        "name": path.name,
-        "stem": stem,
-        "folder": folder,
-        "stories": _listed(_stories_of(path)) if "{stories}" in said else "",
-    }
-    for name, value in known.items():
-        said = said.replace(f"{{{name}}}", value)
-    return said
+    return tr(
+        said,
+        data=data,
+        path=shell_word(path),
+        panels=shell_word(path / "panels"),
+        inside=shell_word(path / "experiment.toml"),
+        name=path.name,
+        stem=stem,
+        folder=folder,
+        stories=_stories_of(path) if "{stories}" in said else "",
+    )
 
 
-def _stories_of(experiment: Path) -> list[Path]:
+def _stories_of(experiment: Path) -> str:
     """Return the stories that an experiment names, as far as they are there."""
     named = parse_toml(experiment.read_text(encoding="utf-8-sig")).get("stories")
     texts = [one for one in named if isinstance(one, str)] if isinstance(named, list) else []
-    return [experiment.parent / text for text in texts] or [Path("a story")]
+    return _listed([experiment.parent / text for text in texts]) if texts else tr("a story")
 
 
 def taken_by(path: Path) -> str:
     """Return what to do with a path, in words to put behind it; empty where nobody knows."""
     found = kind_at(path)
-    return f", which is {NOUNS[found]}: {_filled(_TAKEN_BY[found], path)}" if found in _TAKEN_BY else ""
+    if found not in _TAKEN_BY:
+        return ""
+    return tr(", which is {kind}: {remedy}", kind=_noun(found), remedy=_filled(_TAKEN_BY[found], path))

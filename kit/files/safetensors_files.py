@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from safetensors import SafetensorError, deserialize, safe_open
 
 from kit.files.encodings import Piece
+from kit.files.text.library_words import reason_of
 from kit.files.user_paths import missing_file
+from kit.messages import tr
 
 if TYPE_CHECKING:
     import torch
@@ -60,9 +62,11 @@ def read_safetensors(data: bytes) -> SafetensorsFile:
     """
     end = _header_end(data)
     if len(data) < LENGTH_BYTES or end > len(data):
-        raise ValueError(f"has {len(data)} bytes, its header would end beyond them")
+        raise ValueError(tr("has {size} bytes, its header would end beyond them", size=len(data)))
     if end > MAX_HEADER_BYTES:
-        raise ValueError(f"has a header of {end} bytes, {MAX_HEADER_BYTES} are the most")
+        raise ValueError(
+            tr("has a header of {size} bytes, {most} are the most", size=end, most=MAX_HEADER_BYTES)
+        )
     try:
         _judge(data[:end])
         header = json.loads(data[LENGTH_BYTES:end])
@@ -72,14 +76,21 @@ def read_safetensors(data: bytes) -> SafetensorsFile:
             for name, entry in header.items()
         }
     except SafetensorError as error:
-        raise ValueError(f"is refused by safetensors: {str(error)[:200]}") from error
+        reason = reason_of(str(error)[:200])
+        raise ValueError(tr("is refused by safetensors: {reason}", reason=reason)) from error
     except TypeError as error:  # safetensors takes a list for a table
-        raise ValueError("is refused: its header must hold tables") from error
+        raise ValueError(tr("is refused: its header must hold tables")) from error
     if max((entry.data_offsets[1] for entry in entries.values()), default=0) != len(data) - end:
-        raise ValueError(f"is refused by safetensors: {_UNCOVERED}")
+        raise ValueError(tr("is refused by safetensors: {reason}", reason=reason_of(_UNCOVERED)))
     for name, entry in entries.items():
         if math.prod(max(1, side) for side in entry.shape) >= _MAX_NUMBERS:
-            raise ValueError(f"has {name[:100]} with sides {str(entry.shape)[:100]}, which are too long")
+            raise ValueError(
+                tr(
+                    "has {name} with sides {shape}, which are too long",
+                    name=name[:100],
+                    shape=str(entry.shape)[:100],
+                )
+            )
     return SafetensorsFile(entries, metadata, memoryview(data)[end:])
 
 
@@ -129,7 +140,8 @@ def read_tensors(
     except FileNotFoundError as error:
         raise ValueError(missing_file(path)) from error
     except (OSError, SafetensorError) as error:
-        raise ValueError(f"is not a whole safetensors file: {error}") from error
+        reason = reason_of(str(error))
+        raise ValueError(tr("is not a whole safetensors file: {reason}", reason=reason)) from error
 
 
 def _header_end(data: bytes) -> int:

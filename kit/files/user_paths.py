@@ -4,10 +4,12 @@ import os
 import re
 import shlex
 from collections.abc import Sequence
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 
-from kit.did_you_mean import did_you_mean
+from kit.did_you_mean import did_you_mean, nearest
+from kit.messages import tr
 
 _LOOKED_AT = 1000
 """Names of a folder among which the one that was meant is looked for."""
@@ -39,17 +41,16 @@ def why_not_there(text: str, path: Path, names: Sequence[str] = ()) -> str:
         names: what could stand there instead of a path.
     """
     if any(letter in text for letter in "\t\n\r\b\f\x1b"):
-        return (
+        return tr(
             "does not exist: a backslash means something else between \"; write / or put the path between '"
         )
-    try:
+    with suppress(OSError, ValueError):
         if path.exists():
-            return f"is a {'folder' if path.is_dir() else 'file'}"
-        beside = [one.name for one in islice(path.parent.iterdir(), _LOOKED_AT)]
-    except (OSError, ValueError):
-        beside = []
-    meant = _meant(path.name, [*names, *beside])
-    return f"does not exist{meant}" if Path(text).is_absolute() else f"does not exist in {path.parent}{meant}"
+            return tr("is a folder") if path.is_dir() else tr("is a file")
+    meant = _meant(path.name, [*names, *_beside(path)])
+    if Path(text).is_absolute():
+        return tr("does not exist{meant}", meant=meant)
+    return tr("does not exist in {folder}{meant}", folder=path.parent, meant=meant)
 
 
 def _meant(name: str, known: Sequence[str]) -> str:
@@ -58,7 +59,7 @@ def _meant(name: str, known: Sequence[str]) -> str:
     >>> _meant("nofile.toml", ["rain.toml"]), _meant("rian.toml", ["rain.toml"])
     ('', ', did you mean rain.toml?')
     """
-    alike = [one for one in known if did_you_mean(Path(name).stem, [Path(one).stem], _ALIKE)]
+    alike = [one for one in known if nearest(Path(name).stem, [Path(one).stem], _ALIKE)]
     return did_you_mean(name, alike, 0)
 
 
@@ -74,8 +75,21 @@ def shell_word(path: str | Path) -> str:
 
 def missing_file(path: Path, where: str = "") -> str:
     """Return that there is no such file, said where, and which file beside it may have been meant."""
+    return tr("file does not exist{where}{meant}", where=where, meant=meant_beside(path))
+
+
+def missing_folder(path: Path) -> str:
+    """Return that there is no such folder, and what beside it may have been meant."""
+    return tr("does not exist{meant}", meant=meant_beside(path))
+
+
+def meant_beside(path: Path) -> str:
+    """Return which file or folder beside a missing one may have been meant, as `did_you_mean` does."""
+    return _meant(path.name, _beside(path))
+
+
+def _beside(path: Path) -> list[str]:
     try:
-        beside = [one.name for one in islice(path.parent.iterdir(), _LOOKED_AT)]
+        return [one.name for one in islice(path.parent.iterdir(), _LOOKED_AT)]
     except (OSError, ValueError):
-        beside = []
-    return f"file does not exist{where}{_meant(path.name, beside)}"
+        return []

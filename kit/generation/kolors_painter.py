@@ -16,6 +16,7 @@ from kit.experiment.config import DrawSettings
 from kit.generation.anchors.joining import JoinedAnchors, join_anchors
 from kit.generation.anchors.shared_attention import Sharing
 from kit.generation.denoiser import Denoiser, compile_parts
+from kit.generation.device_memory import BATCHES, CPU_BATCH, panels_that_fit
 from kit.generation.painter import BatchPlan, DrawFailure, DrawResult, PanelRequest
 from kit.images.decode import is_flat
 from kit.lora.lora import LoadedLora
@@ -27,13 +28,8 @@ from kit.models.networks import Base, offloaded
 from kit.models.sizes import LATENT_CHANNELS, STRIDE
 
 SCHEDULER = {"name": "EnhancedDDIM", "beta_end": BETA_END, "train_steps": TRAIN_STEPS}
-CPU_BATCH = 4
-"""Panels at once without a GPU; on two cores more are not faster."""
-BATCHES = (8, 4, 2)
 PROBED = 2
 """Steps that are timed before compiling is decided on."""
-WEIGHTS_GIB, DECODING_GIB, PANEL_GIB = 5.4, 3.8, 0.2
-"""What drawing takes on a GPU, the last two at 1024 pixels: a little above docs/benchmarks.md."""
 COMPILED_SAVES, COMPILING_S = 0.17, 72.0
 """Share of the time that compiling saves, measured on an H200, and twice what it cost there with 16 cores."""
 
@@ -150,9 +146,7 @@ class KolorsPainter:
             return CPU_BATCH
         if settings.memory == "low":
             return max(BATCHES)
-        free_gib = torch.cuda.mem_get_info()[0] / 2**30 - WEIGHTS_GIB
-        pixels = (settings.size / 1024) ** 2
-        return next((b for b in BATCHES if (DECODING_GIB + b * PANEL_GIB) * pixels <= free_gib), 1)
+        return panels_that_fit(torch.cuda.mem_get_info()[0] / 2**30, settings.size)
 
     @torch.inference_mode()
     def _step_seconds(self, requests: Sequence[PanelRequest], settings: DrawSettings) -> float:

@@ -42,7 +42,7 @@ def refuse_redrawing(folder: Path, loaded: LoadedExperiment, painter: Painter) -
     if not run.experiment_path.is_file() or not (rows := run.rows()):
         return
     with TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
-        plan = plan_run(Run.planned(folder, _as_kept(loaded, Path(scratch))), painter)
+        plan = plan_run(Run.planned(folder, as_kept(loaded, Path(scratch))), painter)
     found = redrawing(folder, rows, plan.jobs)
     if found.whole_sets:
         reasons = list(dict.fromkeys([*_settings(run, plan), *_words(rows, found.lost)]))
@@ -108,7 +108,7 @@ def set_aside(run: Run, job: Job, row: PanelRow | None) -> Path | None:
     return aside
 
 
-def _as_kept(loaded: LoadedExperiment, scratch: Path) -> LoadedExperiment:
+def as_kept(loaded: LoadedExperiment, scratch: Path) -> LoadedExperiment:
     """Return an experiment whose stacked LoRAs are the one file that a run keeps of them."""
 
     def kept(candidate: Candidate) -> Candidate:

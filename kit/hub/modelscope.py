@@ -12,8 +12,10 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Literal
 
 from kit.errors import InputError, PublishError, printable
+from kit.files.text.library_words import reason_of
 from kit.hub.network import check_network
 from kit.hub.repository import RemoteFile
+from kit.messages import tr
 
 if TYPE_CHECKING:
     from modelscope_hub.api import HubApi
@@ -40,19 +42,28 @@ def token_of(environment: Mapping[str, str]) -> str:
     token = environment.get(TOKEN, "").strip()
     if not token:
         raise PublishError(
-            f"publishing needs your access token: copy it from {TOKENS}, type "
-            f"`export {TOKEN}=` with it behind the sign, and publish again"
+            tr(
+                "publishing needs your access token: copy it from {page}, type "
+                "`export {variable}=` with it behind the sign, and publish again",
+                page=TOKENS,
+                variable=TOKEN,
+            )
         )
     if not re.fullmatch(r"[!-~]+", token):
-        raise PublishError(f"{TOKEN} must hold one word of ASCII characters, it holds something else")
+        raise PublishError(
+            tr("{variable} must hold one word of ASCII characters, it holds something else", variable=TOKEN)
+        )
     return token
 
 
 def check_repository_name(path: str) -> None:
     """Raise InputError unless it can name a repository."""
     if not _PATH.fullmatch(path):
-        problem = "must be owner/name in ASCII letters, digits, dots and dashes, as my-team/my-lora"
-        raise InputError("repository", [f"{problem}, got {printable(path)!r}"])
+        problem = tr(
+            "must be owner/name in ASCII letters, digits, dots and dashes, as my-team/my-lora, got {got!r}",
+            got=printable(path),
+        )
+        raise InputError("repository", [problem])
 
 
 class Repository:
@@ -125,10 +136,19 @@ class Repository:
 
         told = logged[0].getMessage() if logged else str(error)
         first = told.partition("\n")[0].replace(self._token, "***")
-        reason = printable(_QUERY.sub("", first))[:_SHOWN]
+        reason = reason_of(printable(_QUERY.sub("", first))[:_SHOWN])
         if isinstance(error, (AuthenticationError, PermissionDeniedError, AlreadyExistsError)):
-            return f"{self.page}: the token in {TOKEN} must be allowed to write there, the hub said: {reason}"
-        return f"{self.page} could not be published: {reason}; run the same command again, it goes on"
+            return tr(
+                "{page}: the token in {variable} must be allowed to write there, the hub said: {reason}",
+                page=self.page,
+                variable=TOKEN,
+                reason=reason,
+            )
+        return tr(
+            "{page} could not be published: {reason}; run the same command again, it goes on",
+            page=self.page,
+            reason=reason,
+        )
 
 
 @contextmanager

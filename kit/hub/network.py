@@ -7,6 +7,7 @@ from urllib.request import getproxies, proxy_bypass
 
 from kit.errors import PublishError
 from kit.library_warnings import has_home
+from kit.messages import tr
 
 
 def check_network(endpoint: str, host: str) -> None:
@@ -22,12 +23,16 @@ def check_network(endpoint: str, host: str) -> None:
     address = os.environ.get(endpoint, "").strip() or f"https://{host}"
     if endpoint.startswith("HF_") and urlsplit(address).scheme not in ("http", "https"):
         raise PublishError(
-            f"{endpoint} must begin with https://, got {address!r}; set it to https://{address}"
+            tr(
+                "{variable} must begin with https://, got {address!r}; set it to https://{address}",
+                variable=endpoint,
+                address=address,
+            )
         )
     _check_proxy(address, urlsplit(address).hostname or host)
     if not has_home():
         raise PublishError(
-            "HOME must name a folder of yours, which the hub's client writes to; it is not set"
+            tr("HOME must name a folder of yours, which the hub's client writes to; it is not set")
         )
 
 
@@ -38,8 +43,12 @@ def _check_proxy(address: str, host: str) -> None:
         return
     if proxy.lower().startswith("socks") and find_spec("socks") is None:
         raise PublishError(
-            'a SOCKS proxy needs PySocks: pip install "requests[socks]"; or unset ALL_PROXY and HTTPS_PROXY, '
-            "or let HTTPS_PROXY name an http:// proxy"
+            tr(
+                'a SOCKS proxy needs PySocks: pip install "requests[socks]"; or unset ALL_PROXY '
+                "and HTTPS_PROXY, or let HTTPS_PROXY name an http:// proxy"
+            )
         )
     if proxy and urlsplit(proxy if "://" in proxy else f"http://{proxy}").hostname is None:
-        raise PublishError(f"HTTPS_PROXY or ALL_PROXY must be as http://HOST:PORT, got {proxy!r}")
+        raise PublishError(
+            tr("HTTPS_PROXY or ALL_PROXY must be as http://HOST:PORT, got {proxy!r}", proxy=proxy)
+        )

@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple, Protocol
 
 from kit.errors import WeightsError
 from kit.library_warnings import has_home
+from kit.messages import tr
 
 Hub = Literal["modelscope", "huggingface"]
 
@@ -19,7 +20,7 @@ def models_folder() -> Path:
     if named := os.environ.get("STORYKIT_MODELS"):
         return Path(os.path.expanduser(named))
     if not has_home():
-        raise WeightsError("there is no home folder: set STORYKIT_MODELS to a folder for downloads")
+        raise WeightsError(tr("there is no home folder: set STORYKIT_MODELS to a folder for downloads"))
     return Path.home() / ".cache" / "storykit"
 
 

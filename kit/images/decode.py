@@ -17,8 +17,10 @@ from threading import Lock
 from PIL import Image, ImageStat, UnidentifiedImageError
 
 from kit.errors import InputError
-from kit.files.file_kinds import HEAD_BYTES, kind_of, mend_of, picture_format, refusal_of
+from kit.files.file_kinds import HEAD_BYTES, bare_kind, kind_of, mend_of, picture_format, refusal_of
+from kit.files.text.library_words import reason_of
 from kit.images.srgb import profile_of, to_srgb, turn_of
+from kit.messages import tr
 
 PANEL_FORMATS = ("PNG", "JPEG", "WEBP")
 """What a panel may be."""
@@ -60,7 +62,7 @@ class UnopenedPictureError(PictureError):
     def __init__(self, kind: str) -> None:
         """Take the kind as `kind_of` tells it."""
         super().__init__(refusal_of(kind, "picture"))
-        self.kind = kind.partition(" ")[2]
+        self.kind = bare_kind(kind)
         """Without its article, as "HEIC picture"."""
         self.mend = mend_of(kind, "picture")
         """What to do about it."""
@@ -106,7 +108,7 @@ def read_picture_file(path: Path) -> bytes:
     """Return the bytes of a picture's file, at most MOST_BYTES; raises PictureError."""
     with _regular(path) as (file, size):
         if size > MOST_BYTES:
-            raise PictureError(f"has {size} bytes, {MOST_BYTES} are the most")
+            raise PictureError(tr("has {size} bytes, {most} are the most", size=size, most=MOST_BYTES))
         return file.read(MOST_BYTES)
 
 
@@ -133,13 +135,13 @@ def _regular(path: Path) -> Iterator[tuple[BufferedReader, int]]:
     try:
         found = path.stat()
         if not stat.S_ISREG(found.st_mode):
-            raise PictureError("is no file")
+            raise PictureError(tr("is no file"))
         with path.open("rb") as file:
             yield file, found.st_size
     except FileNotFoundError as error:
-        raise PictureError("does not exist") from error
+        raise PictureError(tr("does not exist")) from error
     except OSError as error:
-        raise PictureError(f"cannot be read: {error.strerror or error}") from error
+        raise PictureError(tr("cannot be read: {reason}", reason=reason_of(error))) from error
 
 
 @contextmanager
@@ -153,31 +155,50 @@ def _refusing(head: bytes, formats: tuple[str, ...]) -> Iterator[None]:
     except UnidentifiedImageError as error:
         raise _unknown(head, formats) from error
     except (MemoryError, Image.DecompressionBombError) as error:
-        raise PictureError(f"has too many pixels, {MOST_PIXELS} are the most: save it smaller") from error
+        raise PictureError(
+            tr("has too many pixels, {most} are the most: save it smaller", most=MOST_PIXELS)
+        ) from error
     except DECODE_ERRORS as error:
-        raise PictureError(f"is damaged: {str(error) or type(error).__name__}") from error
+        reason = reason_of(str(error)) or type(error).__name__
+        raise PictureError(tr("is damaged: {reason}", reason=reason)) from error
 
 
 def _unknown(head: bytes, formats: tuple[str, ...]) -> PictureError:
     """Return why a file that none of the formats fits is not opened."""
     known, kind = ", ".join(formats), kind_of(head)
     if not head:
-        return PictureError("is an empty file")
+        return PictureError(tr("is an empty file"))
     if found := picture_format(head):
-        return PictureError("is damaged" if found in formats else f"is {found}, must be one of {known}")
+        if found in formats:
+            return PictureError(tr("is damaged"))
+        return PictureError(tr("is {format}, must be one of {known}", format=found, known=known))
     if "picture" in kind:
         return UnopenedPictureError(kind)
-    told = refusal_of(kind, "picture") if kind else f"is not a picture of a known format ({known})"
-    return PictureError(told)
+    if kind:
+        return PictureError(refusal_of(kind, "picture"))
+    return PictureError(tr("is not a picture of a known format ({known})", known=known))
 
 
 def _check_size(picture: Image.Image) -> None:
     width, height = picture.size
-    found = f"has {width} x {height} pixels"
     if width * height > MOST_PIXELS:
-        raise PictureError(f"{found}, {MOST_PIXELS} are the most: save it smaller")
+        raise PictureError(
+            tr(
+                "has {width} x {height} pixels, {most} are the most: save it smaller",
+                width=width,
+                height=height,
+                most=MOST_PIXELS,
+            )
+        )
     if max(width, height) > MOST_SIDE or not width * height:
-        raise PictureError(f"{found}, sides of 1 to {MOST_SIDE} are taken")
+        raise PictureError(
+            tr(
+                "has {width} x {height} pixels, sides of 1 to {most} are taken",
+                width=width,
+                height=height,
+                most=MOST_SIDE,
+            )
+        )
 
 
 class _Quiet:

@@ -13,6 +13,8 @@ from pathlib import Path
 from fontTools.ttLib import TTFont
 from PIL import ImageFont
 
+from kit.messages import mark
+
 Font = ImageFont.FreeTypeFont
 
 FACES = (
@@ -36,7 +38,9 @@ FACES = (
 )
 """Faces with Chinese letters, the best looking first."""
 
-NUMBERS_ONLY = "panel numbers only: no font for the captions found (install Noto Sans CJK, then pack again)"
+NUMBERS_ONLY = mark(
+    "panel numbers only: no font for the captions found (install Noto Sans CJK, then pack again)"
+)
 """What a mosaic without its captions says of itself."""
 BUILT_IN = "Pillow's built-in font"
 

@@ -6,6 +6,8 @@ from io import BytesIO
 import numpy as np
 from PIL import ExifTags, Image, ImageCms
 
+from kit.messages import tr
+
 _ROWS = 256
 """Rows converted at a time: what a conversion needs beside both pictures stays small."""
 _TURNS = {
@@ -49,7 +51,7 @@ def profile_of(picture: Image.Image) -> ImageCms.ImageCmsProfile | None:
         profile = ImageCms.ImageCmsProfile(BytesIO(data))
         return None if "srgb" in ImageCms.getProfileDescription(profile).lower() else profile
     except (ImageCms.PyCMSError, OSError) as error:
-        raise ValueError("its colour profile is damaged") from error
+        raise ValueError(tr("its colour profile is damaged")) from error
 
 
 def to_srgb(
@@ -76,7 +78,7 @@ def _converted(picture: Image.Image, profile: ImageCms.ImageCmsProfile | None) -
 def _on_white(picture: Image.Image) -> Image.Image:
     """Return a picture without transparency: grey, RGB or CMYK of 8 bit."""
     if picture.mode in ("I", "F"):
-        raise ValueError("which of its 32-bit values is white is not known")
+        raise ValueError(tr("which of its 32-bit values is white is not known"))
     if picture.mode.startswith("I;16"):
         values = np.asarray(picture).astype(np.uint32)
         return Image.fromarray(((values + 128) // 257).astype(np.uint8))
@@ -94,6 +96,6 @@ def _in_srgb(picture: Image.Image, profile: ImageCms.ImageCmsProfile | None) -> 
         srgb = ImageCms.createProfile("sRGB")
         converted = ImageCms.profileToProfile(picture, profile, srgb, outputMode="RGB")
     except ImageCms.PyCMSError as error:
-        raise ValueError(f"its colour profile is not for {picture.mode}") from error
+        raise ValueError(tr("its colour profile is not for {colours}", colours=picture.mode)) from error
     assert converted is not None, "it is not converted in place"
     return converted

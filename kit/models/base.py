@@ -29,7 +29,7 @@ def load_base(name: str | Path) -> Base:
         WeightsError: naming the file that is missing or damaged, and what mends it.
     """
     folder = BASE_WEIGHTS if name == EMBEDDED else kolors_folder() if name == "kolors" else Path(name)
-    if name == "kolors" and not any((folder / part).exists() for part in PARTS):
+    if not is_fetched(name):
         raise WeightsError(NOT_FETCHED)
     if name == "kolors" or (folder / UNET_FOLDER).is_dir():
         return open_published(folder)
@@ -41,6 +41,11 @@ def load_base(name: str | Path) -> Base:
     )
 
 
+def is_fetched(name: str | Path) -> bool:
+    """Return False for Kolors asked for by its name where nothing of it was ever fetched."""
+    return name != "kolors" or any((kolors_folder() / part).exists() for part in PARTS)
+
+
 def pick_device(device: str) -> str:
     """Return "cpu" or "cuda" for "auto", else the device itself if this machine has it."""
     if device == "auto":
@@ -49,6 +54,11 @@ def pick_device(device: str) -> str:
     if device not in here:
         raise WeightsError(f"device {device!r}: this machine has {', '.join(here)}; or use auto")
     return device
+
+
+def hardware_of(device: str) -> str:
+    """Return "cpu" or the name of the GPU."""
+    return "cpu" if device == "cpu" else torch.cuda.get_device_name(device)
 
 
 def pick_devices(devices: str) -> list[str]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from kit.messages import tr
 from kit.story.story import PANELS, Story, panel_named
 
 MOST_ANCHORS = 3
@@ -79,7 +80,10 @@ def anchor_faults(story: Story) -> Iterator[str]:
     """Yield why panels of a story cannot be drawn to match others."""
     counts = [len(anchors_of(story, panel)) for panel in range(PANELS)]
     if crowded := [str(panel) for panel, count in enumerate(counts, 1) if count > MOST_ANCHORS]:
-        yield (
-            f"panel {', '.join(crowded)}: {max(counts)} characters that other panels show too, at most "
-            f"{MOST_ANCHORS} can be kept the same in one panel: show fewer, or leave consistency out"
+        yield tr(
+            "panel {panels}: {got} characters that other panels show too, at most {most} can be kept the "
+            "same in one panel: show fewer, or leave consistency out",
+            panels=", ".join(crowded),
+            got=max(counts),
+            most=MOST_ANCHORS,
         )

@@ -15,11 +15,11 @@ from pydantic import (
     ValidationError,
     model_validator,
 )
-from pydantic_core import InitErrorDetails, PydanticCustomError
+from pydantic_core import ErrorDetails, InitErrorDetails
 
 from kit.errors import InputError
 from kit.files.documents import read_text, read_toml
-from kit.messages import Language
+from kit.messages import Language, joined, mark, tr
 from kit.story.foreign_syntax import foreign_marks
 
 PANELS = 8
@@ -52,7 +52,7 @@ def _has_words(text: str) -> bool:
 
 def _worded(text: str) -> str:
     if not _has_words(text):
-        raise ValueError(f"must hold words, got {text!r}")
+        raise ValueError(tr("must hold words, got {got!r}", got=text))
     return text
 
 
@@ -63,7 +63,8 @@ Words = Annotated[str, AfterValidator(_worded)]
 def _only_one(record: BaseModel, names: tuple[str, ...]) -> None:
     given = [name for name in names if getattr(record, name) not in (None, ())]
     if len(given) != 1:
-        raise ValueError(f"needs exactly one of {', '.join(names)}, got {' and '.join(given) or 'none'}")
+        told = joined(given, tr(" and ")) if given else tr("none")
+        raise ValueError(tr("needs exactly one of {names}, got {got}", names=", ".join(names), got=told))
 
 
 class Description(BaseModel, frozen=True, extra="forbid"):
@@ -80,7 +81,7 @@ def panel_named(anchor: str) -> int:
     """
     found = _PANEL_NAME.fullmatch(anchor)
     if found is None:
-        raise ValueError(f'must be "panel 1" to "panel {PANELS}", got {anchor!r}')
+        raise ValueError(tr('must be "panel 1" to "panel {last}", got {got!r}', last=PANELS, got=anchor))
     return int(found[1]) - 1
 
 
@@ -132,14 +133,14 @@ class Panel(BaseModel, frozen=True, extra="forbid"):
 class Story(BaseModel, frozen=True, extra="forbid", populate_by_name=True):
     """Eight panels with the characters and places they share."""
 
-    title: Annotated[Words, Field(examples=['title = "…" at the top'])]
+    title: Annotated[Words, Field(examples=[mark('title = "…" at the top')])]
     language: Language = "zh"
     negative: str = ""
     """What no panel shall show."""
     characters: dict[str, CharacterDescription] = {}
     places: dict[str, Description] = {}
     panels: tuple[Panel, ...] = Field(
-        alias="panel", examples=['eight times [[panel]], each with prompt = "…" below it']
+        alias="panel", examples=[mark('eight times [[panel]], each with prompt = "…" below it')]
     )
 
     @model_validator(mode="wrap")
@@ -149,8 +150,7 @@ class Story(BaseModel, frozen=True, extra="forbid", populate_by_name=True):
         try:
             story = handler(value)
         except ValidationError as error:
-            inside = [_fault(one["loc"], one["msg"], one["type"], one["input"]) for one in error.errors()]
-            faults = [*inside, *_faults_between(value)]
+            faults = [*map(_passed_on, error.errors()), *_faults_between(value)]
             raise ValidationError.from_exception_data(cls.__name__, faults) from error
         if faults := list(_faults_between(story.model_dump(by_alias=True))):
             raise ValidationError.from_exception_data(cls.__name__, faults)
@@ -161,11 +161,16 @@ def _faults_between(document: object) -> Iterator[InitErrorDetails]:
     """Yield what no single part can know: the number of panels, and names that nobody described."""
     panels = _value(document, "panel", _ARRAY)
     if panels is not None and len(panels) != PANELS:
-        yield _fault(("panel",), f"a story has exactly {PANELS} panels, got {len(panels)}")
+        told = tr("a story has exactly {wanted} panels, got {got}", wanted=PANELS, got=len(panels))
+        yield _fault(("panel",), told)
     for place, table, name in _names_used(panels or ()):
         known = _value(document, table, dict) or {}
         if name not in known:
-            yield _fault(place, f"{name!r} is not under [{table}], which has {_some_of(known)}")
+            names = _some_of(known)
+            told = tr(
+                "{name!r} is not under [{table}], which has {names}", name=name, table=table, names=names
+            )
+            yield _fault(place, told)
     yield from _anchor_faults(document, panels or ())
 
 
@@ -177,8 +182,17 @@ def _anchor_faults(document: object, panels: Sequence[object]) -> Iterator[InitE
             continue
         shown = [number for number, panel in enumerate(panels, 1) if _shows(panel, name)]
         if panel_named(anchor) + 1 not in shown:
-            mend = f"it is in panel {_some_of(shown)}" if shown else "no panel has it as a character"
-            yield _fault(("characters", name, "anchor"), f"{anchor} does not show {name!r}: {mend}")
+            yield _fault(("characters", name, "anchor"), _not_shown(anchor, name, shown))
+
+
+def _not_shown(anchor: str, name: object, shown: Sequence[int]) -> str:
+    """Return that a panel does not show a character, and which do."""
+    if not shown:
+        return tr("{anchor} does not show {name!r}: no panel has it as a character", anchor=anchor, name=name)
+    panels = _some_of(shown)
+    return tr(
+        "{anchor} does not show {name!r}: it is in panel {panels}", anchor=anchor, name=name, panels=panels
+    )
 
 
 def _shows(panel: object, name: object) -> bool:
@@ -189,7 +203,8 @@ def _shows(panel: object, name: object) -> bool:
 def _some_of(names: Iterable[object]) -> str:
     """Return the first names, for a message."""
     shown = [str(name)[:MOST_SHOWN] for name in islice(names, MOST_SHOWN + 1)]
-    return ", ".join([*sorted(shown[:MOST_SHOWN]), *(["..."] if len(shown) > MOST_SHOWN else [])]) or "none"
+    more = ["..."] if len(shown) > MOST_SHOWN else []
+    return ", ".join([*sorted(shown[:MOST_SHOWN]), *more]) or tr("none")
 
 
 def _names_used(panels: Sequence[object]) -> Iterator[tuple[Place, str, str]]:
@@ -203,8 +218,15 @@ def _names_used(panels: Sequence[object]) -> Iterator[tuple[Place, str, str]]:
                     yield ("panel", number, "clauses", position, key), table, name
 
 
-def _fault(place: Place, text: str, kind: str = "value_error", got: object = None) -> InitErrorDetails:
-    return InitErrorDetails(type=PydanticCustomError(kind, text), loc=place, input=got)
+def _fault(place: Place, text: str) -> InitErrorDetails:
+    return InitErrorDetails(type="value_error", loc=place, input=None, ctx={"error": ValueError(text)})
+
+
+def _passed_on(found: ErrorDetails) -> InitErrorDetails:
+    """Return a fault that pydantic found, to be told together with others."""
+    return InitErrorDetails(
+        type=found["type"], loc=found["loc"], input=found["input"], ctx=found.get("ctx", {})
+    )
 
 
 def _value(table: object, key: str, kind: type[T] | tuple[type[T], ...]) -> T | None:
@@ -240,17 +262,22 @@ def load_story(path: Path, *, drawn: bool = False) -> LoadedStory:
         case ".txt":
             story, places = _story_of_lines(path)
         case suffix:
-            problem = f"a story is a .toml or .txt file, got {suffix or 'no suffix'!r}"
-            made = (
-                "`storykit story import FILE --out story.toml` makes one of a table, an answer or a notebook"
+            told = tr(
+                "a story is a .toml or .txt file, got {got!r}; save eight lines of plain text, one prompt a "
+                "panel; `storykit story import FILE --out story.toml` makes one of a table, an answer or a "
+                "notebook",
+                got=suffix or tr("no suffix"),
             )
-            told = f"{problem}; save eight lines of plain text, one prompt a panel; {made}"
             raise InputError(str(path), [told])
-    if not drawn and (
-        faults := [f"{at}: {told}" for at, text in places.items() for told in foreign_marks(text)]
-    ):
+    if not drawn and (faults := list(_foreign_faults(places))):
         raise InputError(str(path), faults)
     return LoadedStory(name=path.stem, path=path, story=story)
+
+
+def _foreign_faults(places: Mapping[str, str]) -> Iterator[str]:
+    """Yield marks of other programs in texts, which are given by their places."""
+    for place, text in places.items():
+        yield from (tr("{place}: {fault}", place=place, fault=told) for told in foreign_marks(text))
 
 
 def _texts_of(story: Story) -> Iterator[tuple[str, str]]:
@@ -271,18 +298,25 @@ def _story_of_lines(path: Path) -> tuple[Story, dict[str, str]]:
     numbered = [(number, _one_line(line)) for number, line in enumerate(lines, 1)]
     numbered = [(number, line) for number, line in numbered if line]
     if _looks_like_toml(numbered):
-        raise InputError(str(path), ["holds key = value as a .toml file does; rename it to end in .toml"])
+        raise InputError(str(path), [tr("holds key = value as a .toml file does; rename it to end in .toml")])
     faults = [
-        f"line {number}: must hold words, got {line!r}" for number, line in numbered if not _has_words(line)
+        tr("line {line}: must hold words, got {got!r}", line=number, got=line)
+        for number, line in numbered
+        if not _has_words(line)
     ][:PANELS]
     if len(numbered) != PANELS:
-        fault = f"a story has exactly {PANELS} lines that are not empty, got {len(numbered)}"
-        faults.append(f"{fault}; write one prompt a panel, each in one line")
+        told = tr(
+            "a story has exactly {wanted} lines that are not empty, got {got}; write one prompt a panel, "
+            "each in one line",
+            wanted=PANELS,
+            got=len(numbered),
+        )
+        faults.append(told)
     if faults:
         raise InputError(str(path), faults)
     panels = tuple(Panel(prompt=line) for _, line in numbered)
     story = Story(title=path.stem, language=language_of(text), panel=panels)
-    return story, {f"line {number}": line for number, line in numbered}
+    return story, {tr("line {line}", line=number): line for number, line in numbered}
 
 
 def _one_line(line: str) -> str:

@@ -18,6 +18,7 @@ from kit.errors import RunError
 from kit.experiment.run import FIGURES, PAGE, Run
 from kit.files.atomic_write import write_together
 from kit.files.folder_lock import lock_folder
+from kit.messages import asked_language, tr
 from kit.story.prompt import prompt_of
 from kit.story.story import PANELS
 from kit.versions import installed_version
@@ -44,20 +45,23 @@ from reports.run.weakest_panels import weaknesses
 def write_report(run: Run) -> Path:
     """Write RUN/report.html and RUN/figures/ from what the earlier stages left, and return the page's path.
 
-    The page speaks the language of the first story. Without scores or comparison it shows the pictures and
-    says what is missing.
+    The page speaks the language that the reader asks for, else that of the first story. Without scores or
+    comparison it shows the pictures and says what is missing.
 
     Raises:
         RunError: the run has no picture at all, or one of its files is damaged.
     """
     if not any(run.panel_path(*row.slot).is_file() for row in run.rows()):
         raise RunError(
-            f"{run.folder}: a report needs at least one panel, got none; "
-            f"draw them with `storykit generate EXPERIMENT --out {run.folder}`"
+            tr(
+                "{folder}: a report needs at least one panel, got none; draw them with `storykit "
+                "generate EXPERIMENT --out {folder}`",
+                folder=run.folder,
+            )
         )
     with lock_folder(run.folder, "reported"):
         page = Page(run)
-        words = load_words(page.loaded.stories[0].story.language)
+        words = load_words(asked_language() or page.loaded.stories[0].story.language)
         figures = run.folder / FIGURES
         files: dict[Path, bytes] = {}
         for figure in (*(heat.figure for heat in page.heats), *page.strips.values()):

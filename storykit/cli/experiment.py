@@ -11,16 +11,19 @@ import typer
 import kit
 import storykit
 from kit.hub.repository import Hub
-from storykit.cli.console import Devices, ExperimentFile, OutFolder, counted, say
-from storykit.cli.progress import NotesFirst, progress_bar
+from kit.messages import mark, tr, trn
+from storykit.cli.plan import PlanFirst
 from storykit.cli.scores import compare_run, report_run, score_run
+from storykit.cli.terminal.console import Devices, ExperimentFile, OutFolder, faults_counted, say, say_fault
+from storykit.cli.terminal.progress import NotesFirst, progress_bar
 
 if TYPE_CHECKING:
     from kit.experiment.config import LoadedExperiment
     from kit.experiment.run import Run
+    from kit.generation.generate import GenerateReport
     from kit.generation.painter import Painter
 
-CHANGED = (
+CHANGED = mark(
     "it was changed after it was drawn, and the panel was drawn anew. An entry's pictures must come out the "
     "same when the contest draws them again, so a retouched one cannot be packed"
 )
@@ -45,9 +48,10 @@ def download(
 
     folder = (out or kolors_folder()).absolute()
     fetched = fetch(folder, SOURCES[source](REPOSITORY))
-    say(f"{model}  {folder}  ({len(fetched)} files fetched)")
+    told = trn("{n} file fetched", "{n} files fetched", len(fetched))
+    say(f"{model}  {folder}  ({told})")
     if out is not None:
-        say(f'Draw with it: base = "{folder}" in the experiment')
+        say(tr('Draw with it: base = "{folder}" in the experiment', folder=folder))
 
 
 DEMO = Path(kit.__file__).parent / "examples" / "demo.toml"
@@ -81,7 +85,13 @@ def _judge_demo(drawn: "Run", out: Path, *, several: bool) -> None:
     opened = storykit.open_run(out)
     if several:  # else there is nothing to choose
         sets = len(storykit.cast(opened))
-        say(f"cast    {sets} sets of panels, each the best of its {len(experiment.seeds)} seeds")
+        say(
+            tr(
+                "cast    {sets} sets of panels, each the best of its {seeds} seeds",
+                sets=sets,
+                seeds=len(experiment.seeds),
+            )
+        )
     report_run(drawn)
     packed = storykit.pack(
         opened,
@@ -93,8 +103,15 @@ def _judge_demo(drawn: "Run", out: Path, *, several: bool) -> None:
         rules="practice",
     )
     faults = verify_bundle(open_bundle(packed.path))
-    say(f"bundle  {packed.path}  ({len(packed.files)} files, {counted(len(faults), 'fault')})")
-    say(f"report  {out / 'report.html'}")
+    say(
+        tr(
+            "bundle  {path}  ({files} files, {faults})",
+            path=packed.path,
+            files=len(packed.files),
+            faults=faults_counted(len(faults)),
+        )
+    )
+    say(tr("report  {path}", path=out / "report.html"))
 
 
 def run(
@@ -110,7 +127,7 @@ def run(
     from kit.generation.generate import drawing_in
 
     with drawing_in(out):
-        opened = _draw_file(experiment, out, devices, race, again=again)
+        opened = _draw_file(experiment, out, devices, race, again=again, planned=True)
         score_run(opened)
         compare_run(opened)
         report_run(opened)
@@ -123,7 +140,9 @@ def generate(
     _draw_file(experiment, out, devices, again=again)
 
 
-def _draw_file(experiment: Path, out: Path, devices: str, metric: str = "", *, again: bool) -> "Run":
+def _draw_file(
+    experiment: Path, out: Path, devices: str, metric: str = "", *, again: bool, planned: bool = False
+) -> "Run":
     """Draw an experiment, as a race where a metric is named, say who left it, and return the run."""
     from eval.comparison.racing import race
     from eval.metrics.registry import judgeable
@@ -134,13 +153,21 @@ def _draw_file(experiment: Path, out: Path, devices: str, metric: str = "", *, a
     loaded = load_experiment(experiment, judgeable())
     notes = [*notes_on(loaded), *_notes_on_loras(loaded)]
     with _painters(loaded.experiment.base, devices) as painters:
+        plan = PlanFirst(loaded, painters, race=bool(metric)) if planned else None
         if not metric:
-            return _draw(loaded, out, painters, notes, again=again)
-        gone = race(loaded, metric, lambda part: _draw(part, out, painters, notes, again=again))
+            return _draw(loaded, out, painters, notes, again=again, plan=plan)
+        gone = race(loaded, metric, lambda part: _draw(part, out, painters, notes, again=again, plan=plan))
     for one in gone:
         say(
-            f"out     {one.candidate} after {one.seeds} seeds: {one.behind:.3g} behind {one.leader}, "
-            f"chance to win {one.chance:.2%}"
+            tr(
+                "out     {candidate} after {seeds} seeds: {behind:.3g} behind {leader}, "
+                "chance to win {chance:.2%}",
+                candidate=one.candidate,
+                seeds=one.seeds,
+                behind=one.behind,
+                leader=one.leader,
+                chance=one.chance,
+            )
         )
     return Run.open(out)
 
@@ -157,9 +184,11 @@ def _notes_on_loras(loaded: "LoadedExperiment") -> list[str]:
     for file in files:
         if not file.startswith(LORA_PREFIX):
             content = read_content(Path(file))
-            left = [f"packing will leave behind {note}" for note in sorted_notes(content.notes)[1]]
+            left = [
+                tr("packing will leave behind {note}", note=note) for note in sorted_notes(content.notes)[1]
+            ]
             remarks = [*training_problems(content), *packing_problems(content), *left]
-            notes += [f"{Path(file).name}: {remark}" for remark in remarks]
+            notes += [tr("{place}: {remark}", place=Path(file).name, remark=remark) for remark in remarks]
     return notes
 
 
@@ -169,8 +198,8 @@ def _painters(base: str, devices: str) -> "Iterator[Sequence[Painter]]":
     from kit.generation.multi_gpu import painters_on
 
     with ExitStack() as stack:
-        with progress_bar("loading", transient=True) as progress:
-            progress.note("checking the base")
+        with progress_bar(tr("loading"), transient=True) as progress:
+            progress.note(tr("checking the base"))
             painters = stack.enter_context(painters_on(base, devices))
         yield painters
 
@@ -182,19 +211,37 @@ def _draw(
     notes: list[str] | None = None,
     *,
     again: bool = False,
+    plan: PlanFirst | None = None,
 ) -> "Run":
     """Draw what a run lacks, say so, and return the run; notes are said once, when nothing is refused."""
     from kit.generation.generate import draw_experiment
 
-    with progress_bar("drawing", announced=True) as bar:
-        progress = NotesFirst(bar, notes if notes is not None else [])
+    with progress_bar(tr("drawing"), announced=True) as bar:
+        noted = NotesFirst(bar, notes if notes is not None else [])
+        progress = plan.before(noted) if plan is not None else noted
         opened, done = draw_experiment(loaded, out, painters, progress, again=again)
     for path in done.aside:
-        say(f"kept    {path}: {CHANGED}")
+        say(tr("kept    {path}: {reason}", path=path, reason=tr(CHANGED)))
     if done.again:
-        say(f"again   {done.again} panels in place of pictures drawn with other words or settings")
+        say(
+            tr(
+                "again   {panels} panels in place of pictures drawn with other words or settings",
+                panels=done.again,
+            )
+        )
     for file, reason in done.faults.items():
-        say(f"fault   {file}: {reason}")
-    pace = f", {done.seconds / done.drawn:.2f} s a panel" if done.drawn else ""
-    say(f"drawn   {done.drawn} panels, {done.kept} were there{pace}")
+        say_fault(file, reason)
+    say(_drawn_told(done))
     return opened
+
+
+def _drawn_told(done: "GenerateReport") -> str:
+    """Return how many panels were drawn, and how fast."""
+    if not done.drawn:
+        return tr("drawn   {drawn} panels, {kept} were there", drawn=done.drawn, kept=done.kept)
+    return tr(
+        "drawn   {drawn} panels, {kept} were there, {pace:.2f} s a panel",
+        drawn=done.drawn,
+        kept=done.kept,
+        pace=done.seconds / done.drawn,
+    )

@@ -9,13 +9,20 @@ import typer
 
 from kit.errors import BundleError, StorykitError
 from kit.library_warnings import hide_pynvml_warning, name_user
-from storykit.cli.console import CommandGroup, say
+from kit.messages import asked_language, tr
+from storykit.cli.doctor import doctor
 from storykit.cli.experiment import demo, download, generate, run
 from storykit.cli.groups.dataset import dataset_app
 from storykit.cli.groups.lora import lora_app
 from storykit.cli.groups.story import story_app
+from storykit.cli.new import new
 from storykit.cli.pack import pack, publish
+from storykit.cli.plan import plan
 from storykit.cli.scores import cast, compare, gate, metrics_app, report, score
+from storykit.cli.share import share
+from storykit.cli.terminal.console import say
+from storykit.cli.terminal.help import Command
+from storykit.cli.terminal.usage_errors import CommandGroup
 from storykit.cli.train import train
 from storykit.cli.verify import leaderboard, reproduce, verify
 
@@ -39,6 +46,7 @@ app.add_typer(story_app, name="story")
 
 
 for _command in (
+    new,
     demo,
     run,
     generate,
@@ -46,6 +54,7 @@ for _command in (
     compare,
     cast,
     report,
+    share,
     pack,
     verify,
     reproduce,
@@ -54,20 +63,23 @@ for _command in (
     gate,
     train,
     download,
+    doctor,
+    plan,
 ):
-    app.command()(_command)
+    app.command(cls=Command)(_command)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command; our own errors and the machine's are one line, every other one keeps its traceback."""
     if arguments is None:
         _read_names_as_utf_8()
+    _have_libraries_speak_it()
     hide_pynvml_warning()
     name_user()
     try:
         os.getcwd()
     except OSError:
-        _fail("the folder that you are in is gone: go to another one first, as with `cd ~`")
+        _fail(tr("the folder that you are in is gone: go to another one first, as with `cd ~`"))
     try:
         app(arguments, prog_name="storykit")
     except BundleError as error:
@@ -79,7 +91,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except SystemExit as end:
         if end.code != INTERRUPTED:
             raise
-        _fail("stopped; every file that is finished stays")
+        _fail(tr("stopped; every file that is finished stays"))
+
+
+def _have_libraries_speak_it() -> None:
+    """Have what libraries say by themselves be in the language that the reader asks for."""
+    if asked := asked_language():
+        os.environ["LANGUAGE"] = asked
 
 
 def _read_names_as_utf_8() -> None:
@@ -96,11 +114,11 @@ def _lines(error: BundleError) -> list[str]:
     """Return an error's line, or of several faults their number and a line for each."""
     if len(error.faults) < 2:
         return [str(error)]
-    return [f"{str(error).partition(' faults: ')[0]} faults:", *error.faults]
+    return [error.opening, *error.faults]
 
 
 def _fail(reason: str, *more: str) -> NoReturn:
-    say(f"Error: {' '.join(reason.splitlines())}", err=True)
+    say(tr("Error: {reason}", reason=" ".join(reason.splitlines())), err=True)
     for line in more:
         say(f"  {line}", err=True)
     sys.exit(1)

@@ -9,7 +9,7 @@ import typer
 
 import storykit
 from kit.messages import mark, tr, trn
-from storykit.cli.console import say
+from storykit.cli.terminal.console import say, say_note
 from storykit.cli.verify import OwnRules
 
 if TYPE_CHECKING:
@@ -105,8 +105,8 @@ def _pack(run: storykit.RunResults, plan: "EntryPlan", overwrite: bool) -> None:
         overwrite=overwrite,
     )
     for note in done.notes:
-        say(f"note    {note}")
-    say(f"bundle  {done.path}  {done.sha256}")
+        say_note(note)
+    say(tr("bundle  {path}  {sha256}", path=done.path, sha256=done.sha256))
 
 
 def _tick_off(run: "Run", plan: "EntryPlan") -> None:
@@ -160,19 +160,27 @@ def publish(
         manifest = sealed.sound_manifest
         files = {name: record.size_bytes for name, record in sealed.records.items()}
         if manifest.notice:
-            say(f"note    {manifest.notice}")
+            say_note(tr(manifest.notice))
         if dry_run:
             _say_what_would_go(repository.page, manifest.name, files)
             return
         done = deliver(sealed, repository, private)
     if not done.created:
-        say(f"note    the page was there: its name must be {manifest.name}")
-    say(f"page    {repository.page}  ({len(done.written)} of {len(files)} files written, all are there)")
+        say_note(tr("the page was there: its name must be {name}", name=manifest.name))
+    say(
+        tr(
+            "page    {address}  ({written} of {files} files written, all are there)",
+            address=repository.page,
+            written=len(done.written),
+            files=len(files),
+        )
+    )
 
 
 def _say_what_would_go(page: str, name: str, sizes: Mapping[str, int]) -> None:
-    say(f"page    {page}")
-    say(f"name    {name}")
+    say(tr("page    {address}", address=page))
+    say(tr("name    {name}", name=name))
     for file, size in sizes.items():
-        say(f"file    {file}  {size:,} bytes")
-    say(f"total   {len(sizes)} files, {sum(sizes.values()):,} bytes; nothing was sent")
+        say(tr("file    {file}  {size:,} bytes", file=file, size=size))
+    size = sum(sizes.values())
+    say(tr("total   {files} files, {size:,} bytes; nothing was sent", files=len(sizes), size=size))

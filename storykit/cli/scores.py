@@ -12,17 +12,20 @@ import typer
 
 from kit.embedded import EMBEDDED
 from kit.files.user_paths import shell_word
-from storykit.cli.console import (
+from kit.messages import joined, mark, tr
+from storykit.cli.terminal.console import (
     AsJson,
-    CommandGroup,
     RunFolder,
-    WrongUsage,
-    counted,
+    faults_counted,
     say,
+    say_fault,
     say_json,
     say_lines,
+    say_note,
 )
-from storykit.cli.progress import progress_bar
+from storykit.cli.terminal.help import Command
+from storykit.cli.terminal.progress import progress_bar
+from storykit.cli.terminal.usage_errors import CommandGroup, WrongUsage
 
 if TYPE_CHECKING:
     from eval.casting.selection import Selection, SetQuality
@@ -30,6 +33,8 @@ if TYPE_CHECKING:
     from eval.validation.drawn import DrawnTools
     from kit.experiment.run import Run
 
+VERDICTS = {"pass": mark("pass"), "fail": mark("fail")}
+"""What `gate` finds."""
 _CHOICE = re.compile(r"([1-8])=(?:seed)?-?(\d{1,19})")
 
 
@@ -38,7 +43,13 @@ def _choices(option: str, texts: Sequence[str]) -> list[tuple[int, int]]:
     chosen = []
     for text in texts:
         if (found := _CHOICE.fullmatch(text)) is None:
-            raise WrongUsage(f"{option} must be a panel from 1 to 8 and a seed, as 3=5, got {text!r}")
+            raise WrongUsage(
+                tr(
+                    "{option} must be a panel from 1 to 8 and a seed, as 3=5, got {got!r}",
+                    option=option,
+                    got=text,
+                )
+            )
         chosen.append((int(found[1]), int(found[2])))
     return chosen
 
@@ -56,16 +67,16 @@ def cast(
     from eval.casting.cast import CastRequest
     from eval.casting.cast import cast as choose
     from kit.experiment.run import Run
-    from storykit.cli.progress import progress_bar
+    from storykit.cli.terminal.progress import progress_bar
 
     kept = _choices("--keep", keep)
     if len(dict(kept)) < len(kept):
-        raise WrongUsage("--keep can name a panel once: one seed for each")
+        raise WrongUsage(tr("--keep can name a panel once: one seed for each"))
     wish = CastRequest(
         candidate=candidate, order=order, story=story, keep=dict(kept), ban=frozenset(_choices("--ban", ban))
     )
     run = Run.open(run_folder)
-    with _page_kept_or_said(run, quiet=as_json), progress_bar("measuring") as progress:
+    with _page_kept_or_said(run, quiet=as_json), progress_bar(tr("measuring")) as progress:
         casting = choose(run, wish, progress=progress)
     if as_json:
         say_json([asdict(one) for one in casting.selections])
@@ -74,27 +85,39 @@ def cast(
         for line in _lines(one, swaps=len(casting.selections) == 1):
             say(line)
     for place, reason in casting.refused.items():
-        say(f"fault   {' '.join(place)}: {reason}")
+        say_fault(" ".join(place), reason)
 
 
 def _lines(one: "Selection", *, swaps: bool) -> list[str]:
     """Return what was chosen, and what the next best would be."""
     seeds = " ".join(map(str, one.seeds))
-    lines = [f"cast    {one.candidate} {one.order} {one.story}: seeds {seeds}, the best of {one.sets:,} sets"]
-    lines.append(f"        {_said(one.standing)}")
+    place = f"{one.candidate} {one.order} {one.story}"
+    best = tr(
+        "cast    {place}: seeds {seeds}, the best of {sets:,} sets", place=place, seeds=seeds, sets=one.sets
+    )
+    lines = [best, f"        {_said(one.standing)}"]
     if one.single is not None:
-        lines.append(f"        best single seed {one.single.seed}: {_said(one.single.standing)}")
+        single = tr("best single seed {seed}: {told}", seed=one.single.seed, told=_said(one.single.standing))
+        lines.append(f"        {single}")
     if swaps:
         for part in one.parts:
-            kept = " (by hand)" if part.kept else ""
-            swap = f"next best {part.swap.seed}: {_said(part.swap.standing)}" if part.swap else "no other"
-            lines.append(f"panel {part.panel}  seed {part.seed}{kept}; {swap}")
+            kept = tr(" (by hand)") if part.kept else ""
+            swap = tr("no other")
+            if part.swap:
+                swap = tr("next best {seed}: {told}", seed=part.swap.seed, told=_said(part.swap.standing))
+            told = {"panel": part.panel, "seed": part.seed, "kept": kept, "swap": swap}
+            lines.append(tr("panel {panel}  seed {seed}{kept}; {swap}", **told))
     return lines
 
 
 def _said(standing: "SetQuality") -> str:
     """Return how good a set is; deviations are from sets chosen by lot."""
-    return f"weakest {standing.weakest} {standing.lowest:+.2f} sd, mean {standing.mean:+.2f} sd"
+    return tr(
+        "weakest {metric} {lowest:+.2f} sd, mean {mean:+.2f} sd",
+        metric=standing.weakest,
+        lowest=standing.lowest,
+        mean=standing.mean,
+    )
 
 
 metrics_app = typer.Typer(
@@ -110,7 +133,7 @@ def metrics() -> None:
     """Hold the metrics against known damage."""
 
 
-@metrics_app.command()
+@metrics_app.command(cls=Command)
 def validate(
     tales: Annotated[
         int | None, typer.Option(min=2, help="How many stories: 200 by default, 12 with --drawn.")
@@ -135,18 +158,18 @@ def validate(
     from eval.validation.validate import validate_drawn
     from kit.experiment.tables import can_read_letters
     from kit.files.atomic_write import write_atomic
-    from storykit.cli.progress import progress_bar
+    from storykit.cli.terminal.progress import progress_bar
 
     load = partial(load_scorers, aesthetic, clip, letters=can_read_letters())
     if not drawn and (base, steps, device, calibration) != (EMBEDDED, None, "auto", None):
         raise WrongUsage(
-            "--base, --steps, --device and --calibration are for pictures that are drawn: add --drawn"
+            tr("--base, --steps, --device and --calibration are for pictures that are drawn: add --drawn")
         )
     kept = calibration or Path("calibration.toml")
     _refuse_lost([path for path in (out, kept) if path is not None], kept if drawn else None)
-    with progress_bar("validating") as progress:
+    with progress_bar(tr("validating")) as progress:
         if drawn:
-            progress.note("loading the base")
+            progress.note(tr("loading the base"))
             tools = _drawn_tools(load(), base, steps, device)
             validation = validate_drawn(tools, tales or 12, progress)
         else:
@@ -161,16 +184,22 @@ def validate(
     if drawn and validation.calibration is not None:
         write_atomic(kept, calibration_bytes(validation.calibration))
         if not as_json:
-            say(f"calibration  {kept}: name it under [score] in an experiment that uses these weights")
+            say(
+                tr(
+                    "calibration  {file}: name it under [score] in an experiment that uses these weights",
+                    file=kept,
+                )
+            )
 
 
 def _refuse_lost(written: Sequence[Path], new: Path | None) -> None:
     """Refuse before an hour's work what could not be written after it, or would replace another's."""
     if new is not None and new.exists():
-        raise WrongUsage(f"{new} is there already: give another name with --calibration")
+        raise WrongUsage(tr("{file} is there already: give another name with --calibration", file=new))
     for path in written:
         if not path.parent.is_dir():
-            raise WrongUsage(f"{path.parent} is no folder, so {path.name} cannot be written there")
+            told = {"folder": path.parent, "file": path.name}
+            raise WrongUsage(tr("{folder} is no folder, so {file} cannot be written there", **told))
 
 
 def _drawn_tools(scorers: "Scorers", base: str, steps: int | None, device: str) -> "DrawnTools":
@@ -195,15 +224,22 @@ def score_run(run: "Run") -> None:
     from eval.scoring.score import score as measure
     from eval.scoring.summary import faults_said, missing_said, undefined_said
 
-    with progress_bar("scoring") as progress:
+    with progress_bar(tr("scoring")) as progress:
         scores = measure(run, progress=progress)
     faults = sum(panel.status != "ok" for panel in scores.panels)
     copied = sum(bool(story.values.get("copies")) for story in scores.stories)
-    more = f", {copied} with copies of one picture" if copied else ""
-    told = f"{len(scores.panels)} panels of {len(scores.stories)} stories, {counted(faults, 'fault')}"
-    say(f"scored  {told}{more}")
+    more = tr(", {n} with copies of one picture", n=copied) if copied else ""
+    say(
+        tr(
+            "scored  {panels} panels of {stories} stories, {faults}{more}",
+            panels=len(scores.panels),
+            stories=len(scores.stories),
+            faults=faults_counted(faults),
+            more=more,
+        )
+    )
     for note in scores.notes:
-        say(f"note    {note}")
+        say_note(note)
     for line in (*faults_said(scores), *undefined_said(scores), *missing_said(scores)):
         say(line)
 
@@ -218,7 +254,10 @@ def _page_kept_or_said(run: "Run", *, quiet: bool = False) -> Iterator[None]:
     yield
     for name in before:
         if not quiet and not (run.folder / name).exists():
-            say(f"note    {name} told of older numbers and was removed: `storykit {made[name]} {run.folder}`")
+            command = f"`storykit {made[name]} {run.folder}`"
+            say_note(
+                tr("{file} told of older numbers and was removed: {command}", file=name, command=command)
+            )
 
 
 def compare(run_folder: RunFolder, as_json: AsJson = False) -> None:
@@ -249,10 +288,18 @@ def report(run_folder: RunFolder) -> None:
 
     run = Run.open(run_folder)
     report_run(run)
-    for name, what, stage in (("scores.json", "scores", "score"), ("comparison.json", "verdicts", "compare")):
+    lacking = (
+        ("scores.json", "score", mark("the page has no scores yet: type {command}, then report again")),
+        (
+            "comparison.json",
+            "compare",
+            mark("the page has no verdicts yet: type {command}, then report again"),
+        ),
+    )
+    for name, stage, told in lacking:
         if not (run.folder / name).exists():
             command = f"`storykit {stage} {shell_word(run.folder)}`"
-            say(f"note    the page has no {what} yet: type {command}, then report again")
+            say_note(tr(told, command=command))
             return
 
 
@@ -260,7 +307,7 @@ def report_run(run: "Run") -> None:
     """Write a run's page and say where it is."""
     from reports.run.report import write_report
 
-    say(f"report  {write_report(run)}")
+    say(tr("report  {path}", path=write_report(run)))
 
 
 def gate(
@@ -286,16 +333,26 @@ def gate(
         say_json(asdict(result))
         return
     for fault in result.faults:
-        say(f"fault   {fault}")
+        say(tr("fault   {told}", told=fault))
     if result.mean is None:
-        say(f"{folder}: no score, every file must be a picture")
+        say(tr("{folder}: no score, every file must be a picture", folder=folder))
         return
-    named = " (embedded predictor, not the contest's)" if result.stamp.embedded else ""
-    verdict = f"{result.mean:.4f}, {result.verdict} at {result.threshold:g}"
-    say(f"{folder}: {verdict}{named}; weakest {result.weakest}")
+    named = tr(" (embedded predictor, not the contest's)") if result.stamp.embedded else ""
+    say(
+        tr(
+            "{folder}: {mean:.4f}, {verdict} at {threshold:g}{named}; weakest {weakest}",
+            folder=folder,
+            mean=result.mean,
+            verdict=tr(VERDICTS[result.verdict]),
+            threshold=result.threshold,
+            named=named,
+            weakest=result.weakest,
+        )
+    )
     means = ", ".join(f"{mean:.4f} {how}" for how, mean in result.elsewhere.items())
     close = any(
         (mean >= result.threshold) != (result.verdict == "pass") for mean in result.elsewhere.values()
     )
-    say(f"the same pictures: {means}" + ("; too close to be sure" if close else ""))
-    say(f"note    {said_of(result.calibration)}")
+    told = tr("the same pictures: {means}", means=means)
+    say(joined([told, tr("; too close to be sure")], "") if close else told)
+    say_note(said_of(result.calibration))

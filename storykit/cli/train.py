@@ -7,8 +7,9 @@ from typing import Annotated, Literal
 import typer
 
 from kit.errors import InputError
-from storykit.cli.console import say
-from storykit.cli.progress import ProgressBar, progress_bar
+from kit.messages import tr
+from storykit.cli.terminal.console import say, say_fault
+from storykit.cli.terminal.progress import ProgressBar, progress_bar
 
 Pick = Literal["last", "best"]
 
@@ -30,28 +31,24 @@ def train(
 
     training = load_training(config)
     for note in dataset_notes(Path(training.data)):
-        say(f"warning {note}")
+        say(tr("warning {note}", note=note))
     if pick == "best" and training.watch is None:
-        raise InputError(str(config), ["watch: --pick best needs a story to draw at each saved step"])
+        raise InputError(str(config), [tr("watch: --pick best needs a story to draw at each saved step")])
     previews = None
     if training.watch is not None:
         from reports.training import CheckpointPreviews
 
-        previews = CheckpointPreviews(training, training.watch, out, device, _tell_fault)
+        previews = CheckpointPreviews(training, training.watch, out, device, say_fault)
     with lock_folder(out, "trained"):
-        with progress_bar("training", announced=True) as bar:
+        with progress_bar(tr("training"), announced=True) as bar:
             path = train_in(training, out, TrainingProgressBar(bar, training.learn.batch), device, previews)
         if previews is not None:
-            say(f"page    {previews.page}")
+            say(tr("page    {address}", address=previews.page))
             if pick == "best":
                 step = previews.best_step()
                 path = finish(training, out, step)
-                say(f"best    step {step}: {previews.rule}")
-    say(f"LoRA    {path}")
-
-
-def _tell_fault(file: str, reason: str) -> None:
-    say(f"fault   {file}: {reason}")
+                say(tr("best    step {step}: {rule}", step=step, rule=previews.rule))
+    say(tr("LoRA    {path}", path=path))
 
 
 class TrainingProgressBar:
@@ -73,7 +70,7 @@ class TrainingProgressBar:
         """Show finished steps and what is noted of them."""
         self._bar.advance(count)
         speed = self._bar.speed
-        pace = f", {speed * self._batch:.1f} pictures/s" if speed else ""
+        pace = tr(", {speed:.1f} pictures/s", speed=speed * self._batch) if speed else ""
         self._bar.show(f"{note}{pace}{_memory()}")
 
 

@@ -10,8 +10,9 @@ import typer
 from kit.embedded import EMBEDDED
 from kit.errors import BundleError, StorykitError
 from kit.files.encodings import shown_path
-from storykit.cli.console import AsJson, counted, say, say_json
-from storykit.cli.progress import progress_bar
+from kit.messages import joined, tr
+from storykit.cli.terminal.console import AsJson, faults_counted, say, say_json
+from storykit.cli.terminal.progress import progress_bar
 
 if TYPE_CHECKING:
     from submissions.faults import Fault
@@ -49,7 +50,7 @@ def verify(
         raise _moved("reproduce", bundles, {**shared, "base": base, "device": device})
     told: dict[str, object] = {}
     for path, checked in _checked(bundles, rules):
-        told[shown_path(path)] = [fault._asdict() for fault in checked.faults]
+        told[shown_path(path)] = [fault.facts for fault in checked.faults]
         if not as_json:
             _say_faults(path, checked.faults)
     _finish(bundles, told if as_json else None, not any(told.values()))
@@ -77,7 +78,7 @@ def reproduce(
         if not as_json:
             _say_outcome(path, again, () if checked.faults else faults)
         sound = sound and again is not None and again.holds
-        found: object = [fault._asdict() for fault in faults]
+        found: object = [fault.facts for fault in faults]
         told[shown_path(path)] = {"faults": found, "reproduced": again.facts} if again else found
     _finish(bundles, told if as_json else None, sound)
 
@@ -105,7 +106,7 @@ def leaderboard(
     refuse_empty_places(bundles)
     known, found = load_rules(rules) if rules else None, bundles_in(bundles)
     with lock_folder(out, "written"):
-        with progress_bar("ranking") as progress:
+        with progress_bar(tr("ranking")) as progress:
             board = rank(found, known, lambda: load_scorers(aesthetic, clip, calibration), progress)
         write_leaderboard(board, out)
     for line in board_lines(board):
@@ -117,7 +118,7 @@ def _moved(command: str, bundles: Sequence[Path], options: Mapping[str, str]) ->
     words = ["storykit", command, *map(str, bundles)]
     for name, value in options.items():
         words += [f"--{name}", value] if value else []
-    return typer.BadParameter(f"this is a command of its own now: {shlex.join(words)}")
+    return typer.BadParameter(tr("this is a command of its own now: {command}", command=shlex.join(words)))
 
 
 def _checked(bundles: Sequence[Path], rules: str | None) -> "Iterator[tuple[Path, CheckedBundle]]":
@@ -130,7 +131,7 @@ def _checked(bundles: Sequence[Path], rules: str | None) -> "Iterator[tuple[Path
     for path in bundles_in(bundles):
         checked = check(path, known)
         if checked.bundle is None and _is_alone(bundles):
-            raise BundleError("; ".join(str(fault).removeprefix("bundle: ") for fault in checked.faults))
+            raise BundleError(joined([fault.reason for fault in checked.faults], tr("; ")))
         yield path, checked
 
 
@@ -148,10 +149,10 @@ def _drawn_again(
     if checked.bundle is None or checked.faults:
         return checked.faults, None
     try:
-        with progress_bar("drawing") as progress:
+        with progress_bar(tr("drawing")) as progress:
             return (), reproduce_into(_folder(path), checked.bundle, DrawAgain(*where), progress)
     except StorykitError as error:
-        return [Fault("bundle", f"cannot be drawn again: {error}")], None
+        return [Fault("bundle", tr("cannot be drawn again: {error}", error=error))], None
 
 
 def _folder(bundle: Path) -> Path:
@@ -161,11 +162,8 @@ def _folder(bundle: Path) -> Path:
 def _say_faults(bundle: Path, faults: "Sequence[Fault]") -> None:
     for fault in faults:
         say(str(fault))
-    say(
-        f"{shown_path(bundle)}: {counted(len(faults), 'fault')}"
-        if faults
-        else f"{shown_path(bundle)}: no faults"
-    )
+    told = faults_counted(len(faults)) if faults else tr("no faults")
+    say(tr("{place}: {told}", place=shown_path(bundle), told=told))
 
 
 def _say_outcome(bundle: Path, again: "Reproduction | None", faults: "Sequence[Fault]") -> None:
@@ -178,26 +176,38 @@ def _say_outcome(bundle: Path, again: "Reproduction | None", faults: "Sequence[F
     if again is None:
         return
     for panel in again.panels:
-        say(f"panel {panel.panel}: {_verdict(panel)}")
+        say(tr("panel {panel}: {verdict}", panel=panel.panel, verdict=_verdict(panel)))
     same = sum(panel.verdict == "identical" for panel in again.panels)
     if same < len(again.panels):
-        say(f"same picture: up to {bound_told(again.place)}")
+        say(tr("same picture: up to {bound}", bound=bound_told(again.place)))
         for reason in again.reasons:
-            say(f"differs: {reason}")
+            say(tr("differs: {reason}", reason=reason))
     for problem in again.problems:
-        say(f"refused: {problem}")
+        say(tr("refused: {problem}", problem=problem))
     if again.score is None:
-        say("not scored again: give --aesthetic the contest's predictor")
+        say(tr("not scored again: give --aesthetic the contest's predictor"))
     sheet = shown_path(_folder(bundle) / SHEET)
-    say(f"{sheet}: {same} of {len(again.panels)} panels drawn again to the last byte")
+    say(
+        tr(
+            "{sheet}: {same} of {panels} panels drawn again to the last byte",
+            sheet=sheet,
+            same=same,
+            panels=len(again.panels),
+        )
+    )
 
 
 def _verdict(panel: "Redrawn") -> str:
     """Return a panel's verdict with its number or its reason."""
     if panel.difference is None:
-        return f"{panel.verdict}, {panel.reason}"
-    more = f", mean difference {panel.difference:.2f} of 255" if panel.difference else ""
-    return panel.verdict + more
+        return tr("{verdict}, {reason}", verdict=tr(panel.verdict), reason=panel.reason)
+    if not panel.difference:
+        return tr(panel.verdict)
+    return tr(
+        "{verdict}, mean difference {difference:.2f} of 255",
+        verdict=tr(panel.verdict),
+        difference=panel.difference,
+    )
 
 
 def _finish(bundles: Sequence[Path], told: Mapping[str, object] | None, sound: bool) -> None:

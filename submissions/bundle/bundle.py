@@ -11,6 +11,7 @@ from pathlib import Path
 from PIL import Image
 
 from kit.errors import BundleError
+from kit.messages import tr
 from submissions.bundle.comfyui import workflows_of
 from submissions.bundle.lora_files import lora_forms
 from submissions.bundle.manifest import (
@@ -110,9 +111,9 @@ def open_bundle(path: Path) -> Bundle:
     """
     files, faults, digests = read_zip(path, _loras_to_keep)
     if not digests:
-        return Bundle(files=files, manifest=None, faults=faults or (Fault("bundle", "is empty"),))
+        return Bundle(files=files, manifest=None, faults=faults or (Fault("bundle", tr("is empty")),))
     if MANIFEST not in files:
-        missing = Fault(MANIFEST, "is missing, it says what the bundle is", "pack again")
+        missing = Fault(MANIFEST, tr("is missing, it says what the bundle is"), tr("pack again"))
         return Bundle(files=files, digests=digests, manifest=None, faults=(*faults, missing))
     manifest, wrong = read_manifest(files[MANIFEST])
     return Bundle(files=files, digests=digests, manifest=manifest, faults=(*faults, *wrong))

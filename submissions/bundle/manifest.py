@@ -17,7 +17,9 @@ from pydantic_core import from_json
 
 from kit.files.documents import plain_sentence
 from kit.files.encodings import Piece, canonical_json, json_bytes, sha256_bytes
-from submissions.faults import Fault
+from kit.files.text.library_words import reason_of
+from kit.messages import mark, tr
+from submissions.faults import Fault, shortened
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
@@ -30,7 +32,7 @@ FORMAT: Literal[3] = 3
 UNSEALED = "0" * 64
 """The seal of a manifest that is not written yet."""
 Notice = Literal["", "embedded base: not an entry for the contest, for practice"]
-EMBEDDED_NOTICE: Notice = "embedded base: not an entry for the contest, for practice"
+EMBEDDED_NOTICE: Notice = mark("embedded base: not an entry for the contest, for practice")
 """What a bundle made with the embedded base says of itself."""
 MAX_MANIFEST_BYTES = 1 << 19
 """A LoRA's notes at their longest take 192 KiB, eight batches of prompts as long as is read 100."""
@@ -41,8 +43,7 @@ _MOST_TOGETHER = 8
 _MOST_ANCHORS = 3
 """That a panel is drawn to match."""
 _MOST_BYSTANDERS = 64
-_TOLD = 50
-"""Faults of one manifest that are told one by one."""
+_TOLD = 50  # faults of a manifest
 MAX_NODE_ALPHA = 4.0
 """The most that the widget of LoadKolorsLoRA takes, the node of the contest's ComfyUI notebook."""
 COMPARISON = "comparison.json"
@@ -119,7 +120,7 @@ class BatchRecord(Record, frozen=True):
         if isinstance(self.seed, tuple) and (
             len(self.seed) != len(self.prompts) or len(set(self.seed)) < len(self.seed) or len(self.seed) < 2
         ):
-            raise ValueError("seed must be one of all pictures, or one each that no other has")
+            raise ValueError(tr("seed must be one of all pictures, or one each that no other has"))
         return self
 
     @property
@@ -237,9 +238,8 @@ def seal_of(document: Mapping[str, object]) -> str:
 def read_manifest(data: bytes) -> tuple[Manifest | None, tuple[Fault, ...]]:
     """Return the manifest, or None with every fault in it."""
     if len(data) > MAX_MANIFEST_BYTES:
-        return None, (
-            Fault(MANIFEST, f"has {len(data)} bytes, {MAX_MANIFEST_BYTES} are the most", "pack again"),
-        )
+        problem = tr("has {size} bytes, {most} are the most", size=len(data), most=MAX_MANIFEST_BYTES)
+        return None, (Fault(MANIFEST, problem, tr("pack again")),)
     try:
         document = from_json(data, allow_inf_nan=False)
         canonical_json(document)  # what is too large for a number becomes infinite
@@ -248,12 +248,12 @@ def read_manifest(data: bytes) -> tuple[Manifest | None, tuple[Fault, ...]]:
         return Manifest.model_validate_json(data, strict=True), ()
     except ValidationError as error:
         problems = error.errors(include_url=False, include_input=False)
-        faults = [Fault(_spot(problem["loc"]), plain_sentence(problem)) for problem in problems[:_TOLD]]
+        faults = [Fault(_spot(one["loc"]), plain_sentence(one)) for one in problems[:_TOLD]]
         if len(problems) > _TOLD:
-            faults.append(Fault(MANIFEST, f"has {len(problems) - _TOLD} more faults"))
+            faults.append(Fault(MANIFEST, tr("has {more} more faults", more=len(problems) - _TOLD)))
         return None, tuple(faults)
     except ValueError as error:
-        return None, (Fault(MANIFEST, f"Invalid JSON: {str(error)[:200]}"),)
+        return None, (Fault(MANIFEST, tr("Invalid JSON: {error}", error=shortened(reason_of(error), 200))),)
 
 
 def _age_problem(document: object) -> Fault | None:
@@ -262,10 +262,11 @@ def _age_problem(document: object) -> Fault | None:
     if not isinstance(told, int) or isinstance(told, bool) or told == FORMAT:
         return None
     if told < FORMAT:
-        mend = "pack it again from its run with `storykit pack`"
-        return Fault(MANIFEST, f"was packed by an older storykit, in format {told} before {FORMAT}", mend)
-    problem = f"was packed by a newer storykit, this one reads format {FORMAT}"
-    return Fault(MANIFEST, problem, "bring storykit up to date")
+        old = mark("was packed by an older storykit, in format {got} before {format}")
+        mend = tr("pack it again from its run with `storykit pack`")
+        return Fault(MANIFEST, tr(old, got=told, format=FORMAT), mend)
+    problem = tr("was packed by a newer storykit, this one reads format {format}", format=FORMAT)
+    return Fault(MANIFEST, problem, tr("bring storykit up to date"))
 
 
 def lora_names(candidate: str) -> dict[str, str]:

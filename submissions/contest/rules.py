@@ -12,6 +12,7 @@ from kit.did_you_mean import did_you_mean
 from kit.errors import InputError
 from kit.experiment.fields import Flag, one_of
 from kit.files.documents import read_toml
+from kit.messages import tr
 
 SHIPPED = Path(__file__).parent
 """The folder of the contests that storykit knows."""
@@ -24,9 +25,13 @@ def _fillable(pattern: str, *fields: str) -> str:
     """Return the pattern if it has exactly these fields in braces, each once."""
     for field in fields:
         if pattern.count(f"{{{field}}}") != 1:
-            raise ValueError(f"must hold {{{field}}} exactly once, got {pattern!r}")
+            raise ValueError(
+                tr("must hold {{{field}}} exactly once, got {pattern!r}", field=field, pattern=pattern)
+            )
     if not pattern.count("{") == pattern.count("}") == len(fields):
-        raise ValueError(f"holds a field other than {', '.join(fields)}: {pattern!r}")
+        raise ValueError(
+            tr("holds a field other than {fields}: {pattern!r}", fields=", ".join(fields), pattern=pattern)
+        )
     return pattern
 
 
@@ -128,9 +133,9 @@ def _adding_up(parts: tuple[RankingPart, ...]) -> tuple[RankingPart, ...]:
     """Return the parts if their weights are a whole and one of them can be measured."""
     total = math.fsum(part.weight for part in parts)
     if not math.isclose(total, 1):
-        raise ValueError(f"must have weights that add up to 1, got {total:g}")
+        raise ValueError(tr("must have weights that add up to 1, got {total:g}", total=total))
     if all(part.metric is None for part in parts):
-        raise ValueError("must have a metric for at least one part")
+        raise ValueError(tr("must have a metric for at least one part"))
     return parts
 
 
@@ -184,6 +189,11 @@ def load_rules(which: str) -> Rules:
     if which not in shipped_rules():
         known = ", ".join(shipped_rules())
         near = did_you_mean(which, shipped_rules(), cutoff=0.5)
-        told = f"unknown contest {which!r}, known are {known} (or give a .toml file){near}"
+        told = tr(
+            "unknown contest {contest!r}, known are {known} (or give a .toml file){near}",
+            contest=which,
+            known=known,
+            near=near,
+        )
         raise InputError("rules", [told])
     return read_toml(SHIPPED / f"{which}.toml", Rules)

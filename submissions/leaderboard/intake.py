@@ -9,16 +9,18 @@ from typing import NamedTuple
 from kit.errors import BundleError, InputError
 from kit.files.encodings import shown_path
 from kit.files.path_contents import kind_at, mistaken
+from kit.files.text.library_words import reason_of
+from kit.messages import in_english, joined, mark, tr
 from submissions.bundle.bundle import Bundle, open_bundle
 from submissions.contest.rules import Rules, load_rules
-from submissions.faults import Fault
+from submissions.faults import Fault, shortened
 from submissions.verification.verify import verify
 
 _NAMED = 3
 """Bundles of one contest that a message names."""
-NO_ZIP = (
-    "no .zip of an entry lies in this folder: give the folder with the zips that `storykit pack` wrote, "
-    "or one such zip"
+NO_ZIP = mark(
+    "no .zip of an entry lies in this folder: give the folder with the zips that "
+    "`storykit pack` wrote, or one such zip"
 )
 """Said of a folder that holds nothing of ours."""
 _SHOWN = 200
@@ -49,14 +51,14 @@ def refuse_empty_places(places: Sequence[Path]) -> None:
     """Raise BundleError where no place holds a bundle, saying of the first what it is."""
     told = [_why_empty(place) for place in places if not _zips_in(place)]
     if len(told) == len(places) and all(told):
-        raise BundleError(f"{places[0]}: {told[0]}")
+        raise BundleError(tr("{path}: {problem}", path=places[0], problem=told[0]))
 
 
 def _why_empty(place: Path) -> str:
     """Return why there is no bundle at a place, in words to put behind it; empty where there may be one."""
     told = mistaken(place, "bundle")
-    if place.is_dir() and kind_at(place) in (None, "pictures") and "give " not in told:
-        return NO_ZIP
+    if place.is_dir() and kind_at(place) in (None, "pictures") and "give " not in in_english(told):
+        return tr(NO_ZIP)
     return told
 
 
@@ -73,20 +75,23 @@ def check(path: Path, rules: Rules | None) -> CheckedBundle:
     except BundleError as error:
         return CheckedBundle(None, (Fault("bundle", str(error)),))
     except OSError as error:
-        return CheckedBundle(None, (Fault("bundle", f"cannot be read: {error.strerror or error}"),))
+        return CheckedBundle(
+            None, (Fault("bundle", tr("cannot be read: {reason}", reason=reason_of(error))),)
+        )
     except Exception as error:  # noqa: BLE001
-        return CheckedBundle(None, (beyond("checked", error),))
+        return CheckedBundle(None, (beyond(mark("cannot be checked, it sets off {error}"), error),))
 
 
-def beyond(done: str, error: Exception) -> Fault:
+def beyond(told: str, error: Exception) -> Fault:
     """Return the fault of a bundle that set off what no sound bundle does.
 
     Args:
-        done: what cannot be done with it.
+        told: what cannot be done with it, {error} where it says what came of it.
         error: what came of it.
     """
-    problem = f"cannot be {done}, it sets off {type(error).__name__}: {error}"[:_SHOWN]
-    return Fault("bundle", problem.rstrip(": "), "ask for the zip that `storykit pack` wrote")
+    said = f"{type(error).__name__}: {error}".rstrip(": ")
+    problem = shortened(tr(told, error=said), _SHOWN)
+    return Fault("bundle", problem, tr("ask for the zip that `storykit pack` wrote"))
 
 
 def names_of(paths: Sequence[Path]) -> dict[Path, str]:
@@ -119,8 +124,12 @@ def contest_of(files: Mapping[str, Sequence[str]]) -> Rules | None:
         InputError: they name several.
     """
     if len(files) > 1:
-        told = "; ".join(f"{name} ({_some(named)})" for name, named in sorted(files.items()))
-        raise InputError("the bundles", [f"must be for one contest, got {told}; give its --rules"])
+        contests = [
+            tr("{contest} ({bundles})", contest=name, bundles=_some(named))
+            for name, named in sorted(files.items())
+        ]
+        told = tr("must be for one contest, got {contests}; give its --rules", contests=joined(contests))
+        raise InputError(tr("the bundles"), [told])
     return load_rules(next(iter(files))) if files else None
 
 
@@ -134,5 +143,6 @@ def _zips_in(place: Path) -> list[Path]:
 
 
 def _some(files: Sequence[str]) -> str:
-    more = f" and {len(files) - _NAMED} more" if len(files) > _NAMED else ""
-    return ", ".join(files[:_NAMED]) + more
+    named = ", ".join(files[:_NAMED])
+    more = len(files) - _NAMED
+    return tr("{files} and {more} more", files=named, more=more) if more > 0 else named

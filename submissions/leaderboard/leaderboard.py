@@ -10,12 +10,12 @@ from eval.scorers.calibration import Calibration
 from eval.scorers.load import Scorers
 from eval.scorers.protocols import Stamp
 from kit.errors import BundleError, ScoreError, printable
-from kit.messages import Language
+from kit.messages import Language, mark, tr
 from kit.progress import Progress
 from submissions.bundle.bundle import Bundle
 from submissions.bundle.manifest import Manifest
 from submissions.contest.rules import Rules, load_rules
-from submissions.faults import Fault
+from submissions.faults import Fault, shortened
 from submissions.leaderboard.intake import beyond, check, contest_of, names_of
 from submissions.leaderboard.likeness import DuplicatePanels, duplicate_panels, shared_loras
 from submissions.leaderboard.ranking import Measurer, RankedEntry, Row, rank_entries, weights_of
@@ -28,6 +28,7 @@ from submissions.leaderboard.scored_entry import (
 )
 from submissions.verification.rule_checks import MAX_LINE
 
+_NOT_MEASURED = mark("cannot be measured, it sets off {error}")
 COPY_ABOVE = 0.95
 """Cosine above which two panels are listed as copies."""
 MAX_REASON = 500
@@ -184,7 +185,7 @@ class _Intake:
         except (BundleError, ScoreError) as error:
             self.refused[file] = [_unmeasured(error)]
         except STRANGE as error:
-            self.refused[file] = [beyond("measured", error)]
+            self.refused[file] = [beyond(_NOT_MEASURED, error)]
         else:
             if faults := score_faults(found, manifest.gate, rules, self.tools.aesthetic.metric.stamp):
                 self.refused[file] = faults
@@ -202,14 +203,14 @@ class _Intake:
 
     def unranked(self, file: str) -> Unranked:
         """Return a bundle that is not ranked; its words are cut, for it may say anything."""
-        manifest, reasons = self._manifests.get(file), map(str, self.refused[file])
+        manifest, reasons = self._manifests.get(file), self.refused[file]
         return Unranked(
             file=file,
             team=printable(manifest.team[:MAX_LINE]) if manifest else "",
             title=printable(manifest.title[:MAX_LINE]) if manifest else "",
-            reasons=tuple(one if len(one) <= MAX_REASON else f"{one[:MAX_REASON]}…" for one in reasons),
+            reasons=tuple(shortened(one.message, MAX_REASON, "…") for one in reasons),
         )
 
 
 def _unmeasured(error: Exception) -> Fault:
-    return Fault("bundle", f"cannot be measured: {error}")
+    return Fault("bundle", tr("cannot be measured: {error}", error=error))

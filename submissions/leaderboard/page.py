@@ -6,8 +6,9 @@ from eval.metrics.registry import METRICS
 from kit.errors import RunError
 from kit.files.atomic_write import write_together
 from kit.files.folder_lock import LOCK
+from kit.messages import asked_language, in_english, tr
 from reports.number_format import MINUS
-from reports.page_templates import environment, page_assets, translated
+from reports.page_templates import environment, page_assets
 from submissions.leaderboard.leaderboard import COPY_ABOVE, Board
 from submissions.leaderboard.scored_entry import CLOSE
 from submissions.leaderboard.table import board_csv, notes_of, sentences
@@ -21,16 +22,17 @@ PAIRS = 8
 
 
 def board_html(board: Board) -> str:
-    """Return the page, in the language of most entries."""
-    words = sentences(board.language)
+    """Return the page, in the language that the reader asks for, else in that of most entries."""
+    language = asked_language() or board.language
+    words = sentences(language)
     parts = board.rules.ranking.part if board.rules else ()
     ends = [end for one in board.standings for end in (one.low, one.high) if end is not None]
     templates = environment()
     templates.filters |= {
-        "short": lambda metric: METRICS[metric].called("short", board.language),
-        "measures": lambda metric: METRICS[metric].called("long", board.language),
-        "said": lambda name: translated(name, board.language),
-        "reason": lambda text: translated(text, board.language, "reasons"),
+        "short": lambda metric: METRICS[metric].called("short", language),
+        "measures": lambda metric: METRICS[metric].called("long", language),
+        "said": words.said,
+        "reason": lambda text: words.reason(in_english(text)),
         "signed": lambda value: f"{value:+.2f}".replace("-", MINUS),
     }
     return templates.get_template("leaderboard/leaderboard.html").render(
@@ -52,11 +54,19 @@ def board_html(board: Board) -> str:
 def check_board_folder(folder: Path) -> None:
     """Raise RunError unless a folder is new, empty, or holds nothing but bundles and an older leaderboard."""
     if folder.exists() and not folder.is_dir():
-        raise RunError(f"{folder} is a file: a leaderboard needs a folder; choose another --out")
+        raise RunError(
+            tr("{folder} is a file: a leaderboard needs a folder; choose another --out", folder=folder)
+        )
     there = sorted(path.name for path in folder.glob("*") if path.name != LOCK)
     strange = [name for name in there if not name.lower().endswith(".zip")]
     if strange and not set(BOARD_FILES) <= set(strange):
-        raise RunError(f"{folder} holds {strange[0]} and no leaderboard: choose a new or empty --out")
+        raise RunError(
+            tr(
+                "{folder} holds {first} and no leaderboard: choose a new or empty --out",
+                folder=folder,
+                first=strange[0],
+            )
+        )
 
 
 def write_leaderboard(board: Board, folder: Path) -> None:

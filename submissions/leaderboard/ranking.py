@@ -12,7 +12,7 @@ from eval.metrics.registry import METRICS, judgeable
 from eval.metrics.story_facts import StoryFacts
 from eval.scorers.protocols import Encoder
 from kit.errors import InputError, ScoreError
-from kit.messages import Language
+from kit.messages import Language, tr
 from submissions.contest.rules import Rules
 from submissions.leaderboard.scored_entry import ScoredEntry
 
@@ -51,13 +51,19 @@ def weights_of(rules: Rules) -> dict[str, float]:
     parts = {number: part for number, part in enumerate(rules.ranking.part, 1) if part.metric}
     measurable = [name for name in judgeable() if METRICS[name].needs != "story"]
     faults = [
-        f"ranking.part[{number}] {part.name!r}: a bundle does not hold what {part.metric} needs, "
-        f"the story's characters, places or clauses; must be one of {', '.join(measurable)}, or none"
+        tr(
+            "ranking.part[{number}] {part!r}: a bundle does not hold what {metric} needs, the"
+            " story's characters, places or clauses; must be one of {measurable}, or none",
+            number=number,
+            part=part.name,
+            metric=part.metric,
+            measurable=", ".join(measurable),
+        )
         for number, part in parts.items()
         if part.metric not in measurable
     ]
     if faults:
-        raise InputError(f"rules {rules.name}", faults)
+        raise InputError(tr("rules {rules}", rules=rules.name), faults)
     weights: dict[str, float] = {}
     for part in parts.values():
         weights[str(part.metric)] = weights.get(str(part.metric), 0) + part.weight
@@ -95,7 +101,9 @@ class Measurer:
         formula = METRICS[metric].formula
         value = formula(shown).value if formula else None
         if value is None:
-            raise ScoreError(f"{metric} is undefined: all of its words are one to the encoder")
+            raise ScoreError(
+                tr("{metric} is undefined: all of its words are one to the encoder", metric=metric)
+            )
         return -value if METRICS[metric].direction == "lower" else value
 
 

@@ -16,6 +16,7 @@ from kit.errors import ScoreError
 from kit.files.encodings import sha256_bytes
 from kit.images.copies import Look, look_at
 from kit.images.decode import is_flat
+from kit.messages import tr
 from kit.story.prompt import COMMAS
 from reports.thumbnails import webp_uri
 from submissions.bundle.bundle import Bundle
@@ -114,8 +115,12 @@ def score_faults(found: ScoredEntry, recorded: GateRecord, rules: Rules, stamp: 
     mean, faults = found.aesthetic_mean, []
     same = (recorded.scorer, recorded.embedded) == (stamp.weights, stamp.embedded)
     if same and abs(recorded.score - mean) > CLOSE:
-        problem = "the recorded score is not the score of these pictures"
-        faults.append(Fault("gate", f"{problem}, {recorded.score:.4f}: got {mean:.4f}"))
+        problem = tr(
+            "the recorded score is not the score of these pictures, {recorded:.4f}: got {got:.4f}",
+            recorded=recorded.score,
+            got=mean,
+        )
+        faults.append(Fault("gate", problem))
     return faults + (gate_faults(rules, mean) if is_gated(rules, stamp) else [])
 
 
@@ -127,10 +132,15 @@ def _measure(pictures: list[Image.Image], tools: Scorers) -> tuple[list[float], 
         scores, rows = tools.aesthetic.score(pictures), tools.encoder.pictures(pictures)
     if not len(scores) == len(rows) == len(pictures):
         raise ScoreError(
-            f"{len(pictures)} pictures need as many scores and rows, got {len(scores)}, {len(rows)}"
+            tr(
+                "{pictures} pictures need as many scores and rows, got {scores}, {rows}",
+                pictures=len(pictures),
+                scores=len(scores),
+                rows=len(rows),
+            )
         )
     if not (np.isfinite(scores).all() and np.isfinite(rows).all()):
-        raise ScoreError("scores and rows must be finite; check the weights")
+        raise ScoreError(tr("scores and rows must be finite; check the weights"))
     return scores, rows
 
 

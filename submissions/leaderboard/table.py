@@ -1,6 +1,5 @@
 """The leaderboard as rows, for spreadsheets and terminals, and the notes of single entries."""
 
-import tomllib
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -10,8 +9,8 @@ from rich.cells import cell_len, set_cell_size
 from eval.scorers.calibration import said_of
 from kit.errors import printable
 from kit.files.encodings import csv_bytes
-from kit.messages import Language
-from reports.page_templates import template_text
+from kit.messages import Language, in_english, joined, mark, reader_language, tr
+from reports.page_templates import Words, load_words
 from submissions.leaderboard.leaderboard import Board, Unranked
 from submissions.leaderboard.likeness import DuplicatePanels
 from submissions.leaderboard.ranking import DECIMALS, RankedEntry
@@ -32,7 +31,11 @@ def board_csv(board: Board) -> bytes:
     notes = {file: printable("; ".join(said)) for file, said in notes_of(board, sentences("en")).items()}
     rows = [_row(one) | {"notes": notes.get(one.exhibit.file)} for one in board.standings]
     rows += [
-        {**_names(out), "notes": notes.get(out.file), "reasons": printable("; ".join(out.reasons))}
+        {
+            **_names(out),
+            "notes": notes.get(out.file),
+            "reasons": printable("; ".join(map(in_english, out.reasons))),
+        }
         for out in board.unranked
     ]
     return csv_bytes(columns, rows)
@@ -40,23 +43,29 @@ def board_csv(board: Board) -> bytes:
 
 def board_lines(board: Board) -> Iterator[str]:
     """Yield a short table for a terminal, and last how many are ranked and how many named with reasons."""
-    notes = {file: "; ".join(said) for file, said in notes_of(board, sentences("en")).items()}
-    yield _line("rank", "team", "title", "score", "notes")
+    told = notes_of(board, sentences(reader_language()))
+    notes = {file: joined(said, tr("; ")) for file, said in told.items()}
+    yield _line(tr("rank"), tr("team"), tr("title"), tr("score"), tr("notes"))
     for one in board.standings[:SHOWN]:
         entry = one.exhibit
         score = f"{entry.aesthetic_mean:.3f}" if one.total is None else f"{one.total:+.3f}"
         yield _line(str(one.rank), entry.team, entry.title, score, notes.get(entry.file, ""))
     if len(board.standings) > SHOWN:
-        yield f"... and {len(board.standings) - SHOWN} more"
+        yield tr("... and {more} more", more=len(board.standings) - SHOWN)
     for out in board.unranked[:SHOWN]:
         first, *others = out.reasons
-        more = f"; and {len(others)} more" if others else ""
-        yield _line("-", out.team, out.title, "", f"{out.file}: {first}{more}")
+        template = mark("{file}: {reason}; and {more} more") if others else mark("{file}: {reason}")
+        reason = tr(template, file=out.file, reason=first, more=len(others))
+        yield _line("-", out.team, out.title, "", reason)
     if len(board.unranked) > SHOWN:
-        yield f"... and {len(board.unranked) - SHOWN} more that are not ranked"
-    yield f"{len(board.standings)} ranked, {len(board.unranked)} named with reasons"
+        yield tr("... and {more} more that are not ranked", more=len(board.unranked) - SHOWN)
+    yield tr(
+        "{ranked} ranked, {named} named with reasons",
+        ranked=len(board.standings),
+        named=len(board.unranked),
+    )
     if board.instrument:
-        yield f"note    {said_of(board.calibration)}"
+        yield tr("note    {note}", note=said_of(board.calibration))
 
 
 def _row(one: RankedEntry) -> dict[str, JsonValue]:
@@ -97,10 +106,9 @@ Sentences = Mapping[str, str]
 """By key, with fields in braces."""
 
 
-def sentences(language: Language) -> Sentences:
+def sentences(language: Language) -> Words:
     """Return the leaderboard's sentences in a language."""
-    table: dict[str, str] = tomllib.loads(template_text("leaderboard/leaderboard.toml"))[language]
-    return table
+    return load_words(language, "leaderboard")
 
 
 def notes_of(board: Board, words: Sentences) -> Mapping[str, Sequence[str]]:

@@ -86,12 +86,12 @@ def _copies(looked: LookedAt) -> Tick | None:
 
 
 def _scores(looked: LookedAt) -> Tick | None:
-    scores = looked.evidence.scores
-    return (
-        Tick("ok", tr("scores: the predictor is {head}", head=scores.stamp("aesthetic").weights))
-        if scores
-        else None
-    )
+    if looked.evidence.scores is None:
+        return None
+    head = looked.evidence.scores.stamp("aesthetic")
+    if head.embedded:
+        return Tick("ok", tr("scores: by the embedded predictor, which knows only the drawn world"))
+    return Tick("ok", tr("scores: the predictor is {head}", head=head.weights))
 
 
 def _gate(looked: LookedAt) -> Tick | None:

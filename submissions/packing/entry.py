@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from eval.casting.selection import seeds_cast
+from eval.casting.selection import read_selections, seeds_cast
 from kit.embedded import EMBEDDED
 from kit.errors import RunError
 from kit.experiment.identity import is_embedded, read_identity
 from kit.experiment.run import Run
+from kit.messages import tr
 from kit.story.story import PANELS
 from submissions.contest.rules import Rules, load_rules
 
@@ -47,8 +48,19 @@ def only_story(opened: Run) -> str:
     """Return the name of a run's story; raises RunError when there are several to choose from."""
     names = [story.name for story in opened.loaded.stories]
     if len(names) != 1:
-        raise RunError(f"the run has several stories, name one: {', '.join(names)}")
+        raise RunError(tr("the run has several stories, name one: {names}", names=", ".join(names)))
     return names[0]
+
+
+def only_candidate(opened: Run) -> str:
+    """Return the candidate that was cast, else the only one with a LoRA, else the only one; or RunError."""
+    every = opened.loaded.experiment.candidates
+    cast = dict.fromkeys(one.candidate for one in read_selections(opened))
+    for names in ([*cast], [one.name for one in every if one.lora], [one.name for one in every]):
+        if len(names) == 1:
+            return names[0]
+    known = ", ".join(one.name for one in every)
+    raise RunError(tr("the run has several candidates, name one: {names}", names=known))
 
 
 def fitting_rules(opened: Run) -> Rules:

@@ -7,6 +7,7 @@ from eval.scoring.records import Scores
 from kit.experiment.config import EIGHT_SEEDS, Experiment, usual_drawing
 from kit.experiment.run import Run
 from kit.files.user_paths import shell_word
+from kit.messages import joined, tr, trn
 from submissions.faults import Fault
 from submissions.packing.entry import Entry
 
@@ -16,8 +17,13 @@ def gate_told(run: Run, entry: Entry, scores: Scores, mean: float) -> Iterator[F
     least = entry.rules.gate.threshold
     if mean < least:
         got = f"{floor(100 * mean) / 100:.2f}"
-        told = f"the pictures' mean aesthetic score is {got}, the contest wants at least {least:g}"
-        yield Fault("gate", f"{told}: {_advice(run, entry, scores)}")
+        told = tr(
+            "the pictures' mean aesthetic score is {got}, the contest wants at least {least:g}: {advice}",
+            got=got,
+            least=least,
+            advice=_advice(run, entry, scores),
+        )
+        yield Fault("gate", told)
 
 
 def _advice(run: Run, entry: Entry, scores: Scores) -> str:
@@ -25,7 +31,7 @@ def _advice(run: Run, entry: Entry, scores: Scores) -> str:
     return (
         _enough(experiment, entry, scores)
         or _small(experiment)
-        or " or ".join(_others(run, experiment, entry))
+        or joined(_others(run, experiment, entry), tr(" or "))
     )
 
 
@@ -41,9 +47,10 @@ def _enough(experiment: Experiment, entry: Entry, scores: Scores) -> str:
     if not reached:
         return ""
     value, best = max(reached, key=lambda one: one[0])
-    order = f" --order {best.order}" if len(experiment.orders) > 1 else ""
-    seed = f" --seed {best.seed}" if len(experiment.seeds) > 1 else ""
-    return f"another of this run has {value:.2f}, pack it with --candidate {best.candidate}{order}{seed}"
+    options = f"--candidate {best.candidate}"
+    options += f" --order {best.order}" if len(experiment.orders) > 1 else ""
+    options += f" --seed {best.seed}" if len(experiment.seeds) > 1 else ""
+    return tr("another of this run has {score:.2f}, pack it with {options}", score=value, options=options)
 
 
 def _with_lora(experiment: Experiment) -> list[str]:
@@ -54,12 +61,17 @@ def _with_lora(experiment: Experiment) -> list[str]:
 def _small(experiment: Experiment) -> str:
     """Return that the pictures were drawn in fewer steps or smaller than is usual; empty where not."""
     steps, size = usual_drawing(experiment.base)
-    pairs = ((experiment.steps or steps, steps, "steps"), (experiment.size or size, size, "pixels"))
-    less = [(own, usual, noun) for own, usual, noun in pairs if own < usual]
+    own_steps, own_size = experiment.steps or steps, experiment.size or size
+    less = []
+    if own_steps < steps:
+        less.append((trn("{n} step", "{n} steps", own_steps), steps))
+    if own_size < size:
+        less.append((tr("{side} pixels", side=own_size), size))
     if not less:
         return ""
-    has = " and ".join(f"{own} {noun if own > 1 else 'step'}" for own, _, noun in less)
-    return f"this run has {has}, draw it with the usual {' and '.join(str(usual) for _, usual, _ in less)}"
+    has = joined([own for own, _ in less], tr(" and "))
+    usual = joined([str(usual) for _, usual in less], tr(" and "))
+    return tr("this run has {has}, draw it with the usual {usual}", has=has, usual=usual)
 
 
 def _others(run: Run, experiment: Experiment, entry: Entry) -> Iterator[str]:
@@ -67,13 +79,25 @@ def _others(run: Run, experiment: Experiment, entry: Entry) -> Iterator[str]:
     candidates = [name for name in _with_lora(experiment) if name != entry.candidate]
     orders = [order for order in experiment.orders if order != entry.order]
     if candidates:
-        yield f"try another candidate ({', '.join(candidates)})"
+        yield tr("try another candidate ({candidates})", candidates=", ".join(candidates))
     if orders:
-        yield f"try another order ({', '.join(orders)})"
-    cast = f"let `storykit cast {shell_word(run.folder)} --candidate {entry.candidate}` choose"
+        yield tr("try another order ({orders})", orders=", ".join(orders))
+    command = f"storykit cast {shell_word(run.folder)} --candidate {entry.candidate}"
     if len(experiment.seeds) == 1:
-        yield f"this run has one seed: write more, {EIGHT_SEEDS}, draw, score and {cast}"
+        yield tr(
+            "this run has one seed: write more, {seeds}, draw, score and let `{command}` choose",
+            seeds=EIGHT_SEEDS,
+            command=command,
+        )
     elif len(set(entry.seeds)) == 1:
-        yield f"{cast} the best of its {len(experiment.seeds)} seeds for each panel"
+        yield tr(
+            "let `{command}` choose the best of its {number} seeds for each panel",
+            command=command,
+            number=len(experiment.seeds),
+        )
     else:
-        yield f"draw more than its {len(experiment.seeds)} seeds, score and {cast} again"
+        yield tr(
+            "draw more than its {number} seeds, score and let `{command}` choose again",
+            number=len(experiment.seeds),
+            command=command,
+        )

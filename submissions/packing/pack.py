@@ -13,9 +13,9 @@ from kit.files.atomic_write import drafted
 from kit.files.encodings import Piece, sha256_of, zip_pieces
 from kit.files.folder_lock import lock_folder
 from kit.images.lettering import NUMBERS_ONLY
-from kit.messages import tr
+from kit.messages import mark, tr
 from submissions.bundle.bundle import open_bundle
-from submissions.bundle.manifest import MANIFEST, Manifest, read_manifest
+from submissions.bundle.manifest import EMBEDDED_NOTICE, MANIFEST, Manifest, read_manifest
 from submissions.contest.rules import Rules, load_rules, shipped_rules
 from submissions.faults import Fault, listed
 from submissions.packing.build import build
@@ -50,7 +50,7 @@ def pack(run: Run, entry: Entry) -> PackReport:
     Raises:
         BundleError: something must be mended first; the message lists all of it, and nothing is written.
     """
-    with lock_folder(run.folder, "packed"):
+    with lock_folder(run.folder, mark("packed")):
         return _pack(run, entry)
 
 
@@ -75,12 +75,24 @@ def _pack(run: Run, entry: Entry) -> PackReport:
 def refuse_to_replace(out: Path, run: Run, entry: Entry) -> None:
     """Raise BundleError where a folder, a file that is no bundle or another entry has the bundle's name."""
     if out.is_dir():
-        raise BundleError(f"{out} is a folder: name the zip file to write, such as --out {out / 'entry.zip'}")
+        raise BundleError(
+            tr(
+                "{out} is a folder: name the zip file to write, such as --out {example}",
+                out=out,
+                example=out / "entry.zip",
+            )
+        )
     if out.is_file() and out.stat().st_size and not _is_bundle(out):
-        raise BundleError(f"{out} is there and is no bundle: choose another --out, or move it away")
+        raise BundleError(
+            tr("{out} is there and is no bundle: choose another --out, or move it away", out=out)
+        )
     if out.is_file() and out.stat().st_size and not entry.overwrite and not _is_of(run, entry, out):
         raise BundleError(
-            f"{out} is the bundle of another entry: choose another --out, or add --overwrite to replace it"
+            tr(
+                "{out} is the bundle of another entry: choose another --out, or add --overwrite "
+                "to replace it",
+                out=out,
+            )
         )
 
 
@@ -134,31 +146,39 @@ def bundle_faults(path: Path, rules: Rules) -> tuple[Fault, ...]:
 
 def _refuse(faults: Sequence[Fault]) -> None:
     if faults:
-        raise BundleError(f"the entry cannot be packed, {listed(faults)}", [str(one) for one in faults])
+        raise BundleError(
+            tr("the entry cannot be packed, {faults}", faults=listed(faults)), [one.message for one in faults]
+        )
 
 
 def _left_behind(lora: LoraFile | None) -> tuple[str, ...]:
     """Return which notes of the LoRA file are not in the bundle, and why."""
-    return tuple(f"not packed with the LoRA: {text}" for text in lora.left_behind) if lora else ()
+    return (
+        tuple(tr("not packed with the LoRA: {note}", note=text) for text in lora.left_behind) if lora else ()
+    )
 
 
 def _notes(manifest: Manifest, entry: Entry, evidence: Evidence) -> tuple[str, ...]:
     """Return what the team should know."""
     deadline = entry.rules.deadline.at
-    own = entry.rules.name not in shipped_rules()
     post = tr(
         "post.txt: paste it at {where}, with panels/1.png to panels/{count}.png and mosaic-2x4.png beside it",
         where=entry.rules.post.where,
         count=len(manifest.panels),
     )
-    notes: dict[str, bool] = {
-        manifest.notice: bool(manifest.notice),
-        f"rules: {entry.rules.name}; give verify the same rules file": own,
-        f"comparison.json is left out: it {evidence.comparison_problem}": bool(evidence.comparison_problem),
-        f"panels of the seeds {' '.join(map(str, entry.seeds))}, as cast": len(set(entry.seeds)) > 1,
-        f"mosaics: {manifest.mosaic}": manifest.mosaic == NUMBERS_ONLY,
-        f"the contest's deadline was {deadline}": deadline is not None and deadline < datetime.now(UTC),
-        "post.txt: put the address of the published LoRA into the title": not manifest.link,
+    own, unfit = entry.rules.name not in shipped_rules(), evidence.comparison_problem
+    notes = {
+        tr(EMBEDDED_NOTICE): bool(manifest.notice),
+        tr("rules: {rules}; give verify the same rules file", rules=entry.rules.name): own,
+        tr("comparison.json is left out: it {problem}", problem=unfit): bool(unfit),
+        tr("panels of the seeds {seeds}, as cast", seeds=" ".join(map(str, entry.seeds))): (
+            len(set(entry.seeds)) > 1
+        ),
+        tr("mosaics: {note}", note=tr(NUMBERS_ONLY)): manifest.mosaic == NUMBERS_ONLY,
+        tr("the contest's deadline was {deadline}", deadline=deadline): (
+            deadline is not None and deadline < datetime.now(UTC)
+        ),
+        tr("post.txt: put the address of the published LoRA into the title"): not manifest.link,
         post: not entry.rules.practice,
     }
     return tuple(note for note, holds in notes.items() if holds)

@@ -12,6 +12,7 @@ from kit.experiment.run import Run
 from kit.files.encodings import canonical_json, sha256_bytes
 from kit.generation.recipe import drawn_from, request_of
 from kit.lora.convert import checkpoint_pieces, shared_pieces
+from kit.messages import mark, tr
 from kit.story.story import PANELS
 from submissions.bundle.manifest import panel_file
 from submissions.contest.rules import Rules
@@ -27,14 +28,21 @@ from submissions.verification.rule_checks import words_faults
 
 _CLOSE = 1e-3
 """How far a written mean may be from the mean of the written scores."""
-_SCORE_AGAIN = "run `storykit score` again"
+_SCORE_AGAIN = mark("run `storykit score` again")
 
 
 def check_entry(entry: Entry) -> Iterator[Fault]:
     """Yield what is wrong with an entry before one looks into the run."""
     yield from words_faults(entry.rules, entry.team, entry.title, entry.introduction, entry.link)
     if entry.rules.panels.count != PANELS:
-        yield Fault("rules", f"ask for {entry.rules.panels.count} panels, a story has {PANELS}")
+        yield Fault(
+            "rules",
+            tr(
+                "ask for {count} panels, a story has {panels}",
+                count=entry.rules.panels.count,
+                panels=PANELS,
+            ),
+        )
     for place in ("team", "title", "introduction"):
         yield from find_leaks(place, getattr(entry, place))
 
@@ -70,15 +78,15 @@ def _picture_faults(evidence: Evidence) -> Iterator[Fault]:
     for panel, png in evidence.pngs.items():
         place = panel_file(panel)
         if sha256_bytes(png) != evidence.rows[panel].sha256:
-            problem = "is not the picture that the run recorded, its sha256 differs"
-            yield Fault(place, problem, DRAW_AGAIN)
+            problem = tr("is not the picture that the run recorded, its sha256 differs")
+            yield Fault(place, problem, tr(DRAW_AGAIN))
         picture, wrong = read_picture(place, png)
         yield from wrong
         if picture is not None:
             yield from square_faults(place, picture, side)
             texts = picture_texts(png)
             yield from find_leaks(
-                f"{place} text", "\n".join(f"{name}\n{text}" for name, text in texts.items())
+                tr("{file} text", file=place), "\n".join(f"{name}\n{text}" for name, text in texts.items())
             )
 
 
@@ -95,9 +103,9 @@ def _prompt_faults(evidence: Evidence) -> Iterator[Fault]:
             noise_per_panel=evidence.noise_per_panel,
         )
         if drawn_from(row) != drawn_from(told):
-            problem = "was not drawn from the story's prompt and negative prompt as they stand now"
-            yield Fault(panel_file(panel), problem, DRAW_AGAIN)
-        yield from find_leaks(f"prompt of panel {panel}", f"{row.prompt}\n{row.negative}")
+            problem = tr("was not drawn from the story's prompt and negative prompt as they stand now")
+            yield Fault(panel_file(panel), problem, tr(DRAW_AGAIN))
+        yield from find_leaks(tr("prompt of panel {panel}", panel=panel), f"{row.prompt}\n{row.negative}")
 
 
 def _lora_faults(evidence: Evidence, rules: Rules) -> Iterator[Fault]:
@@ -105,20 +113,24 @@ def _lora_faults(evidence: Evidence, rules: Rules) -> Iterator[Fault]:
     name, lora = evidence.candidate.name, evidence.lora
     if evidence.candidate.lora is None:
         if rules.lora.required:
-            problem = f"the contest asks for a LoRA, candidate {name!r} has none"
-            yield Fault("lora", problem, "choose another")
+            problem = tr("the contest asks for a LoRA, candidate {name!r} has none", name=name)
+            yield Fault("lora", problem, tr("choose another"))
         return
     drawn_with = evidence.trained_lora.lora_sha256 if evidence.trained_lora else None
     if evidence.identity and not drawn_with:
-        yield Fault("run.json", f"does not say which LoRA {name!r} was drawn with")
+        yield Fault("run.json", tr("does not say which LoRA {name!r} was drawn with", name=name))
     if lora is None:
         return
     if drawn_with not in (None, lora.source_sha256):
-        problem = "is not the file that the panels were drawn with, its sha256 differs"
-        yield Fault("lora", problem, "put the file back or draw again")
+        problem = tr("is not the file that the panels were drawn with, its sha256 differs")
+        yield Fault("lora", problem, tr("put the file back or draw again"))
     if len(lora.data) > MAX_LORA_BYTES:
-        problem = f"has {len(lora.data)} bytes, {MAX_LORA_BYTES} are the most"
-        yield Fault("lora", problem, "store it in fp16 or with a lower rank")
+        problem = tr(
+            "has {size} bytes, {most} are the most",
+            size=len(lora.data),
+            most=MAX_LORA_BYTES,
+        )
+        yield Fault("lora", problem, tr("store it in fp16 or with a lower rank"))
     yield from lora_faults("lora", lora) or _form_faults(lora)
 
 
@@ -137,15 +149,32 @@ def _score_faults(run: Run, evidence: Evidence, entry: Entry, scores: Scores) ->
     mean = mean_score(rows)
     practising = evidence.identity is not None and is_embedded(evidence.identity.base)
     if head.embedded and not rules.gate.embedded and not practising:
-        problem = f"the contest scores with {rules.gate.scorer}, the run with {head.weights}"
-        yield Fault("gate", problem, "set [score] aesthetic and score again")
+        problem = tr(
+            "the contest scores with {scorer}, the run with {got}",
+            scorer=rules.gate.scorer,
+            got=head.weights,
+        )
+        yield Fault("gate", problem, tr("set [score] aesthetic and score again"))
     elif not (head.embedded or rules.gate.scorer == EMBEDDED or _is_named(head.weights, rules.gate.scorer)):
-        problem = f"the contest scores with {rules.gate.scorer}, the run with {head.weights!r}"
-        yield Fault("gate", problem, f"keep that predictor in a folder of its own name, {_SCORE_AGAIN}")
+        problem = tr(
+            "the contest scores with {scorer}, the run with {got!r}",
+            scorer=rules.gate.scorer,
+            got=head.weights,
+        )
+        yield Fault(
+            "gate",
+            problem,
+            tr("keep that predictor in a folder of its own name, run `storykit score` again"),
+        )
     yield from _stale_faults(evidence, rows)
     if [row.panel for row in rows] != list(range(1, PANELS + 1)) or not math.isfinite(mean):
-        problem = f"must score panels 1 to {PANELS} of the story once, got {len(rows)} rows, mean {mean:.4f}"
-        yield Fault(PANELS_FILE, problem, _SCORE_AGAIN)
+        problem = tr(
+            "must score panels 1 to {panels} of the story once, got {rows} rows, mean {mean:.4f}",
+            panels=PANELS,
+            rows=len(rows),
+            mean=mean,
+        )
+        yield Fault(PANELS_FILE, problem, tr(_SCORE_AGAIN))
         return
     yield from _mean_faults(entry, scores, mean)
     yield from gate_told(run, entry, scores, mean)
@@ -171,16 +200,16 @@ def _mean_faults(entry: Entry, scores: Scores, mean: float) -> Iterator[Fault]:
     about = [row for row in scores.stories if STORY(row) == STORY(entry) and row.seed in seeds]
     recorded = [value for row in about if (value := row.values.get("aesthetic_mean")) is not None]
     if not (len(recorded) == 1 and abs(recorded[0] - mean) <= _CLOSE):
-        got = ", ".join(f"{value:.4f}" for value in recorded) or "nothing"
-        problem = f"says mean {got}, the panels' scores have mean {mean:.4f}"
-        yield Fault(STORIES_FILE, problem, _SCORE_AGAIN)
+        got = ", ".join(f"{value:.4f}" for value in recorded) or tr("nothing")
+        problem = tr("says mean {got}, the panels' scores have mean {mean:.4f}", got=got, mean=mean)
+        yield Fault(STORIES_FILE, problem, tr(_SCORE_AGAIN))
 
 
 def _stale_faults(evidence: Evidence, rows: Sequence[PanelScore]) -> Iterator[Fault]:
     """Yield a fault for each panel that was scored as another picture, or found faulty."""
     for row in rows:
-        place = f"{PANELS_FILE}, panel {row.panel}"
+        place = tr("{file}, panel {panel}", file=PANELS_FILE, panel=row.panel)
         if row.panel in evidence.rows and row.sha256 != evidence.rows[row.panel].sha256:
-            yield Fault(place, "is the score of another picture", _SCORE_AGAIN)
+            yield Fault(place, tr("is the score of another picture"), tr(_SCORE_AGAIN))
         if row.status != "ok":
-            yield Fault(place, f"status must be ok, got {row.status!r}", DRAW_AGAIN)
+            yield Fault(place, tr("status must be ok, got {got!r}", got=row.status), tr(DRAW_AGAIN))

@@ -1,5 +1,6 @@
 """What of a run goes into a bundle, gathered with every gap named."""
 
+import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from operator import attrgetter
@@ -21,12 +22,14 @@ from kit.errors import LoraError, RunError
 from kit.experiment.config import Candidate
 from kit.experiment.identity import CandidateIdentity, RunIdentity, read_identity
 from kit.experiment.run import PanelRow, Run
+from kit.files.text.library_words import reason_of
 from kit.files.user_paths import shell_word
 from kit.generation.batching import recorded_batches
+from kit.messages import mark, tr
 from kit.story.story import LoadedStory
 from submissions.bundle.lora_files import load_lora_file
 from submissions.bundle.manifest import COMPARISON, BatchRecord, panel_file
-from submissions.faults import Fault
+from submissions.faults import Fault, changed
 from submissions.packing.entry import Entry
 from submissions.untrusted.lora_reader import LoraFile
 from submissions.verification.comparison_checks import comparison_problem
@@ -34,7 +37,7 @@ from submissions.verification.comparison_checks import comparison_problem
 T = TypeVar("T")
 STORY = attrgetter("candidate", "order", "story")
 """What a row of the run and an entry are about."""
-DRAW_AGAIN = "run `storykit generate` to draw it again"
+DRAW_AGAIN = mark("run `storykit generate` to draw it again")
 """What mends a picture."""
 
 
@@ -80,7 +83,7 @@ def gather(run: Run, entry: Entry) -> tuple[Evidence | None, list[Fault]]:
         *(("seed", seed, experiment.seeds) for seed in dict.fromkeys(entry.seeds)),
     ]
     faults = [
-        Fault(place, none_such("the run", place, wanted, known))
+        Fault(place, none_such(tr("the run"), place, wanted, known))
         for place, wanted, known in asked
         if wanted not in known
     ]
@@ -109,9 +112,14 @@ def _read(run: Run, place: str, read: Callable[[Run], T], faults: list[Fault]) -
     try:
         return read(run)
     except RunError as error:
-        problem = str(error).removeprefix(f"{run.folder / place} ").removeprefix(f"{run.folder}: ")
-        faults.append(Fault(place, problem))
+        faults.append(Fault(place, changed(str(error), lambda text: _without_path(text, run, place))))
         return None
+
+
+def _without_path(text: str, run: Run, place: str) -> str:
+    """Return what is said of a file of a run, without the path in front of it."""
+    file, folder = re.escape(str(run.folder / place)), re.escape(str(run.folder))
+    return re.sub(rf"\A{folder}(?:: |：)", "", re.sub(rf"\A{file}[ ：]", "", text))
 
 
 def _comparison(run: Run, entry: Entry) -> tuple[bytes | None, str]:
@@ -121,7 +129,7 @@ def _comparison(run: Run, entry: Entry) -> tuple[bytes | None, str]:
     try:
         data = (run.folder / COMPARISON).read_bytes()
     except OSError as error:
-        return None, f"cannot be read: {error.strerror}"
+        return None, tr("cannot be read: {reason}", reason=reason_of(error))
     problem = comparison_problem(data, entry.candidate, entry.order)
     return (None, problem) if problem else (data, "")
 
@@ -129,7 +137,13 @@ def _comparison(run: Run, entry: Entry) -> tuple[bytes | None, str]:
 def _scores(run: Run, faults: list[Fault]) -> Scores | None:
     """Return the scores of a run; None where something is wrong with any of their files."""
     if not any((run.folder / name).exists() for name in (FILE, PANELS_FILE, STORIES_FILE)):
-        faults.append(Fault("scores", "the run is not scored", f"`storykit score {shell_word(run.folder)}`"))
+        faults.append(
+            Fault(
+                "scores",
+                tr("the run is not scored"),
+                f"`storykit score {shell_word(run.folder)}`",
+            )
+        )
         return None
     summary = _read(run, FILE, read_summary, faults)
     panels = _read(run, PANELS_FILE, read_panels, faults)
@@ -155,14 +169,14 @@ def _pngs(run: Run, rows: Mapping[int, PanelRow], count: int, faults: list[Fault
     pngs: dict[int, bytes] = {}
     for panel in range(1, count + 1):
         if panel not in rows:
-            mend = "run `storykit generate` to draw what is missing"
-            faults.append(Fault(panel_file(panel), "is not drawn", mend))
+            mend = tr("run `storykit generate` to draw what is missing")
+            faults.append(Fault(panel_file(panel), tr("is not drawn"), mend))
             continue
         try:
             pngs[panel] = (run.folder / rows[panel].file).read_bytes()
         except OSError as error:
-            problem = f"cannot be read from the run: {error.strerror}"
-            faults.append(Fault(panel_file(panel), problem, DRAW_AGAIN))
+            problem = tr("cannot be read from the run: {reason}", reason=reason_of(error))
+            faults.append(Fault(panel_file(panel), problem, tr(DRAW_AGAIN)))
     return pngs
 
 
@@ -195,7 +209,10 @@ def _lora(candidate: Candidate, faults: list[Fault]) -> LoraFile | None:
     try:
         return load_lora_file(path, candidate.alpha)
     except LoraError as error:
-        faults.append(Fault("lora", str(error).replace(str(path), path.name)))
+        problem = changed(str(error), lambda text: text.replace(str(path), path.name))
+        faults.append(Fault("lora", problem))
     except OSError as error:
-        faults.append(Fault("lora", f"{path.name} cannot be read: {error.strerror}"))
+        faults.append(
+            Fault("lora", tr("{file} cannot be read: {reason}", file=path.name, reason=reason_of(error)))
+        )
     return None

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from kit.errors import BundleError
+from kit.messages import Message, joined, tr
 
 Place = Literal["same", "another processor", "another"]
 """Where a panel is drawn again: on the same device (of CPUs: type, instruction set, number of threads) with
@@ -37,7 +38,13 @@ rounding to fp16 by .1 (docs/benchmarks.md)."""
 def differences(before: Image.Image, now: Image.Image) -> NDArray[np.int16]:
     """Return the absolute differences of two RGB pictures' colour values, 0 to 255."""
     if before.size != now.size:
-        raise BundleError(f"pictures to compare must have one size, got {before.size} and {now.size}")
+        raise BundleError(
+            tr(
+                "pictures to compare must have one size, got {before} and {now}",
+                before=before.size,
+                now=now.size,
+            )
+        )
     return np.abs(np.asarray(before, np.int16) - np.asarray(now, np.int16))
 
 
@@ -53,15 +60,19 @@ def are_alike(before: Image.Image, now: Image.Image, place: Place) -> bool:
     return near and float(found.mean()) <= bound.mean
 
 
-def bound_told(place: Place) -> str:
+def bound_told(place: Place) -> Message:
     """Return a bound in words.
 
     >>> bound_told("another processor")
     'a mean of 0.01 of 255, 99 % of the values by at most 0, 100 % by at most 1'
     """
     bound = BOUNDS[place]
-    shares = ", ".join(
-        f"{share:.0%}".replace("%", " %") + (" of the values" if not at else "") + f" by at most {levels}"
-        for at, (share, levels) in enumerate(bound.within)
+    first, *others = (
+        {"share": f"{share:.0%}".replace("%", " %"), "levels": levels} for share, levels in bound.within
     )
-    return f"a mean of {bound.mean:g} of 255, {shares}"
+    comma = tr(", ")
+    shares = [
+        tr("{share} of the values by at most {levels}", **first),
+        *(tr("{share} by at most {levels}", **one) for one in others),
+    ]
+    return tr("a mean of {mean:g} of 255, {shares}", mean=bound.mean, shares=joined(shares, comma))

@@ -19,6 +19,7 @@ from kit.generation.recipe import PACKAGES, Job, job_of, recipe_of
 from kit.images.decode import open_picture
 from kit.images.png_metadata import png_bytes
 from kit.lora.lora import LoadedLora, load_lora
+from kit.messages import in_english, mark, tr
 from kit.progress import Progress
 from kit.versions import installed_version
 from submissions.bundle.bundle import Bundle
@@ -66,12 +67,9 @@ class Reproduction:
     def problems(self) -> tuple[str, ...]:
         """Return what speaks against the bundle beside its panels."""
         idle = self.effect is not None and self.effect < LEAST_EFFECT
-        told = (
-            [f"the LoRA does nothing: without it the pictures differ by {self.effect:.2f} of 255"]
-            if idle
-            else []
-        )
-        return (*told, *(self.score.problems if self.score else ()))
+        told = mark("the LoRA does nothing: without it the pictures differ by {levels:.2f} of 255")
+        useless = (tr(told, levels=self.effect),) if idle else ()
+        return (*useless, *(self.score.problems if self.score else ()))
 
     @property
     def holds(self) -> bool:
@@ -83,15 +81,15 @@ class Reproduction:
     def facts(self) -> dict[str, object]:
         """Return all but the pictures, for machines."""
         told = ("panel", "verdict", "difference", "reason")
-        panels = [{name: getattr(one, name) for name in told} for one in self.panels]
+        panels = [{name: in_english(getattr(one, name)) for name in told} for one in self.panels]
         score = asdict(self.score) if self.score else None
         return {
             "panels": panels,
             "bound": BOUNDS[self.place]._asdict(),
-            "reasons": self.reasons,
+            "reasons": tuple(map(in_english, self.reasons)),
             "effect": self.effect,
             "score": score,
-            "problems": self.problems,
+            "problems": tuple(map(in_english, self.problems)),
         }
 
 
@@ -224,14 +222,14 @@ def _compared(
 ) -> Redrawn:
     """Return how a panel's new picture differs from the bundle's."""
     if not isinstance(picture, Image.Image):
-        return Redrawn(panel=panel.panel, verdict="not drawn", reason=picture.reason)
+        return Redrawn(panel=panel.panel, verdict=mark("not drawn"), reason=picture.reason)
     lora = bundle.sound_manifest.lora
     png = png_bytes(picture, job.request.key, job.recipe, lora.source_hash if lora else "")
     before, now = bundle.panel_picture(panel), decoded(png)
     difference = mean_difference(before, now)
-    verdict: Verdict = "same picture" if are_alike(before, now, place) else "other picture"
+    verdict: Verdict = mark("same picture") if are_alike(before, now, place) else mark("other picture")
     if difference == 0:
-        verdict = "identical" if bundle.files[panel.file] == png else "same pixels"
+        verdict = mark("identical") if bundle.files[panel.file] == png else mark("same pixels")
     return Redrawn(panel=panel.panel, verdict=verdict, difference=difference, png=png)
 
 
@@ -258,11 +256,11 @@ def _changes(manifest: Manifest, painter: Painter) -> Iterator[str]:
     if isinstance(then, Mapping) and isinstance(here, Mapping):
         others = sorted(str(file) for file in then.keys() | here.keys() if then.get(file) != here.get(file))
         if others:
-            yield f"other weights in {', '.join(others)}"
+            yield tr("other weights in {files}", files=", ".join(others))
     if (device := manifest.drawn_with.get("device")) != painter.hardware:
-        yield f"drawn on {painter.hardware}, was {device}"
+        yield tr("drawn on {device}, was {before}", device=painter.hardware, before=device)
         if manifest.settings.noise == "contest":
-            yield "the contest's noise is drawn on the device itself, each has its own"
+            yield tr("the contest's noise is drawn on the device itself, each has its own")
     versions = manifest.drawn_with.get("versions")
     if isinstance(versions, Mapping):
         then_used = {package: versions.get(package) for package in PACKAGES}
@@ -276,11 +274,12 @@ def _processor_change(manifest: Manifest, painter: Painter) -> tuple[str, ...]:
     then, here = manifest.drawn_with.get("processor"), cpu_arithmetic()
     if then is not None and then == here:
         return ()
-    return (f"processor {here or 'unknown'}, was {then or 'not recorded'}",)
+    before = then or tr("not recorded")
+    return (tr("processor {processor}, was {before}", processor=here or tr("unknown"), before=before),)
 
 
 def _differences(then: Mapping[str, object], now: Mapping[str, object]) -> Iterator[str]:
     """Yield what is no longer as it was."""
     for name, value in then.items():
         if now.get(name) != value:
-            yield f"{name} {now.get(name)}, was {value}"
+            yield tr("{name} {now}, was {before}", name=name, now=now.get(name), before=value)

@@ -7,6 +7,7 @@ from statistics import fmean
 from PIL import Image
 
 from eval.scorers.protocols import Scorer
+from kit.messages import tr
 from submissions.bundle.manifest import GateRecord
 
 CLOSE = 0.02
@@ -27,9 +28,17 @@ class Rescored:
     def problems(self) -> Iterator[str]:
         """Yield why the scores do not hold."""
         if abs(self.claimed - self.handed_in) > CLOSE:
-            yield f"the bundle's panels score {self.handed_in:.4f}, the bundle says {self.claimed:.4f}"
+            yield tr(
+                "the bundle's panels score {handed_in:.4f}, the bundle says {claimed:.4f}",
+                handed_in=self.handed_in,
+                claimed=self.claimed,
+            )
         if self.drawn_again < self.threshold - CLOSE:
-            yield f"drawn again they score {self.drawn_again:.4f}, the gate is {self.threshold:g}"
+            yield tr(
+                "drawn again they score {drawn_again:.4f}, the gate is {threshold:g}",
+                drawn_again=self.drawn_again,
+                threshold=self.threshold,
+            )
 
 
 def rescore(

@@ -11,6 +11,7 @@ from kit.files.folder_lock import lock_folder
 from kit.generation.multi_gpu import load_painter
 from kit.images.lettering import BUILT_IN, Lettering
 from kit.images.png_metadata import encoded
+from kit.messages import mark
 from kit.progress import Progress
 from submissions.bundle.bundle import Bundle
 from submissions.bundle.mosaic import FAINT, INK, PAPER
@@ -52,7 +53,7 @@ def reproduce_into(
     Raises:
         RunError: another process is at it in that folder.
     """
-    with lock_folder(folder, "drawn again"):
+    with lock_folder(folder, mark("drawn again")):
         return _reproduce_into(folder, bundle, where, progress)
 
 

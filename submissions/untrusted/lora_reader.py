@@ -10,6 +10,7 @@ import numpy as np
 from kit.files.encodings import printable
 from kit.files.safetensors_files import SafetensorsFile, read_safetensors
 from kit.lora.key_names import Half, read_key, write_key
+from kit.messages import mark, tr
 from submissions.faults import Fault
 from submissions.untrusted.secret_scan import find_leaks
 from submissions.untrusted.zip_list import MAX_LORA_BYTES
@@ -72,7 +73,12 @@ class LoraFile:
         parts = {name: read_key(name) for name in entries}
         known = {(part.layer, part.half): entries[name].shape for name, part in parts.items() if part}
         if not known:
-            raise ValueError(f"holds no LoRA: none of its {len(entries)} tensors is one of its factors")
+            raise ValueError(
+                tr(
+                    "holds no LoRA: none of its {number} tensors is one of its factors",
+                    number=len(entries),
+                )
+            )
         return LoraFacts(
             layers=frozenset(layer for layer, half in known if half == "A" and (layer, "B") in known),
             ranks=frozenset(_rank(half, shape) for (_, half), shape in known.items() if half != "alpha"),
@@ -100,11 +106,24 @@ def sorted_notes(notes: Mapping[str, str]) -> tuple[dict[str, str], tuple[str, .
         text, shown = notes[name], printable(name[:60])
         room -= len(name) + len(text) + len(": \n")
         if leaks := find_leaks(shown, f"{name}: {text}"):
-            left.append(f"the note {shown}, which {leaks[0].problem}")
+            left.append(tr("the note {name}, which {problem}", name=shown, problem=leaks[0].problem))
         elif len(text) > MAX_NOTE:
-            left.append(f"the note {shown}, which has {len(text)} characters, {MAX_NOTE} are the most")
+            left.append(
+                tr(
+                    "the note {name}, which has {number} characters, {most} are the most",
+                    name=shown,
+                    number=len(text),
+                    most=MAX_NOTE,
+                )
+            )
         elif room < 0:
-            left.append(f"the note {shown} and others, beyond the {MAX_METADATA} characters of all notes")
+            left.append(
+                tr(
+                    "the note {name} and others, beyond the {most} characters of all notes",
+                    name=shown,
+                    most=MAX_METADATA,
+                )
+            )
             break
         else:
             kept[name] = text
@@ -115,7 +134,7 @@ def sorted_notes(notes: Mapping[str, str]) -> tuple[dict[str, str], tuple[str, .
 
 def packing_problems(lora: "Content") -> list[str]:
     """Return why `storykit pack` would refuse a LoRA that can be drawn with; empty when it would not."""
-    problems, nameless = [], []
+    problems, nameless = list[str](), []
     for layer in lora.pairs:
         try:
             write_key("kohya", layer, "A")
@@ -123,20 +142,32 @@ def packing_problems(lora: "Content") -> list[str]:
             nameless.append(layer)
     if nameless:
         problems.append(
-            f"pack will refuse it: ComfyUI and diffusers have no name for {len(nameless)} of its layers, "
-            f"such as {printable(nameless[0][:60])}; train attention layers alone"
+            tr(
+                "pack will refuse it: ComfyUI and diffusers have no name for {number}"
+                " of its layers, such as {first}; train attention layers alone",
+                number=len(nameless),
+                first=printable(nameless[0][:60]),
+            )
         )
     largest = max((float(factor.abs().max()) for pair in lora.pairs.values() for factor in pair), default=0.0)
     if largest > MOST_NUMBER:
         problems.append(
-            f"pack will refuse it: it holds numbers up to {largest:.0f}, no training gives more than "
-            f"{MOST_NUMBER}; its training has failed, take an earlier checkpoint"
+            tr(
+                "pack will refuse it: it holds numbers up to {largest:.0f}, no training gives "
+                "more than {most}; its training has failed, take an earlier checkpoint",
+                largest=largest,
+                most=MOST_NUMBER,
+            )
         )
     size = sum(factor.numel() * factor.element_size() for pair in lora.pairs.values() for factor in pair)
     if size > MAX_LORA_BYTES:
         problems.append(
-            f"pack will refuse it: it has {size >> 20} MiB, {MAX_LORA_BYTES >> 20} are the most; "
-            "store it in fp16 or with a lower rank"
+            tr(
+                "pack will refuse it: it has {size} MiB, {most} are the most; store it in fp16"
+                " or with a lower rank",
+                size=size >> 20,
+                most=MAX_LORA_BYTES >> 20,
+            )
         )
     return problems
 
@@ -146,22 +177,30 @@ def lora_faults(place: str, lora: LoraFile) -> list[Fault]:
     try:
         content = lora.content
     except ValueError as error:
-        return [Fault(place, f"is not a whole safetensors file: it {error}")]
+        return [Fault(place, tr("is not a whole safetensors file: it {error}", error=error))]
     try:
         facts = lora.facts
     except ValueError as error:
         return [Fault(place, str(error))]
     text = "\n".join(f"{key}: {value}" for key, value in sorted(content.metadata.items()))
     if len(text) > MAX_METADATA:
-        problem = f"carries {len(text)} characters of metadata, {MAX_METADATA} are the most"
-        return [Fault(place, problem, "pack again, such notes stay behind")]
-    faults = find_leaks(f"{place} metadata", text)
+        problem = tr(
+            "carries {number} characters of metadata, {most} are the most",
+            number=len(text),
+            most=MAX_METADATA,
+        )
+        return [Fault(place, problem, tr("pack again, such notes stay behind"))]
+    faults = find_leaks(tr("{file} metadata", file=place), text)
     faults += [Fault(place, problem) for problem in _number_problems(content)]
     paired, tensors = 2 * len(facts.layers) + facts.alphas, len(content.entries)
     if paired < tensors:
-        first = f", the first that is none: {facts.strangers[0][:100]}" if facts.strangers else ""
-        problem = f"has {paired} of {tensors} tensors that load as a LoRA, all must{first}"
-        faults.append(Fault(place, problem))
+        told = mark("has {number} of {all} tensors that load as a LoRA, all must")
+        if facts.strangers:
+            told = mark(
+                "has {number} of {all} tensors that load as a LoRA, all must, the first that is none: {first}"
+            )
+        first = facts.strangers[0][:100] if facts.strangers else ""
+        faults.append(Fault(place, tr(told, number=paired, all=tensors, first=first)))
     return faults
 
 
@@ -177,11 +216,15 @@ def _number_problems(file: SafetensorsFile) -> Iterator[str]:
             some = bits[first : first + _AT_ONCE]
             largest = (some << 1).max() >> 1
             if largest >= infinite:
-                yield f"holds numbers that are not finite, in {name[:100]}"
+                yield tr("holds numbers that are not finite, in {name}", name=name[:100])
                 return
             if largest > most and (part is None or part.half != "alpha"):
-                yield f"holds numbers beyond {MOST_NUMBER}, which no training gives, in {name[:100]}"
+                yield tr(
+                    "holds numbers beyond {most}, which no training gives, in {name}",
+                    most=MOST_NUMBER,
+                    name=name[:100],
+                )
                 return
             moved = moved or (part is not None and part.half == "B" and bool(largest))
     if not moved:
-        yield "changes nothing: its second factors are all zero, as before a training"
+        yield tr("changes nothing: its second factors are all zero, as before a training")

@@ -18,8 +18,10 @@ from typing import NamedTuple
 
 from PIL import Image
 
+from kit.files.text.library_words import reason_of
 from kit.images.decode import PictureError, open_picture
 from kit.images.png_metadata import QUICK, USUAL, encoded
+from kit.messages import joined, mark, tr
 from submissions.faults import Fault
 
 MAX_PIXELS = 4096 * 4096
@@ -36,7 +38,8 @@ _HEAD = struct.Struct(">8s4x4s2L5B")
 _MARK = b"\x89PNG\r\n\x1a\n"
 _PLAIN = (8, 2, 0, 0, 0)
 """Bits, colours, compression, filters, interlace: the one way in which storykit writes."""
-_COLOURS = {0: "grey", 2: "RGB", 3: "palette", 4: "grey with alpha", 6: "RGBA"}
+_COLOURS = {0: mark("grey"), 2: "RGB", 3: mark("palette"), 4: mark("grey with alpha"), 6: "RGBA"}
+_UNKNOWN = mark("unknown colours")
 _TEXT_FRAME = b"\0\0\0\0\0"
 """Between an iTXt's name and its text: not compressed, no language, no translated name."""
 _LEVELS = {b"\x78\x01": QUICK, b"\x78\x9c": USUAL}
@@ -56,8 +59,13 @@ def read_picture(place: str, data: bytes) -> tuple[Image.Image | None, list[Faul
     """Return a PNG decoded, or None and why not."""
     size = stated_size(data)
     if size is None:
-        return None, [Fault(place, "is not a PNG picture")]
-    problem = f"has {size[0]} x {size[1]} pixels, {MAX_PIXELS} are the most"
+        return None, [Fault(place, tr("is not a PNG picture"))]
+    problem: str = tr(
+        "has {width} x {height} pixels, {most} are the most",
+        width=size[0],
+        height=size[1],
+        most=MAX_PIXELS,
+    )
     if size[0] * size[1] <= MAX_PIXELS:
         problem = _structure_problem(data, *size)
     if problem:
@@ -65,14 +73,24 @@ def read_picture(place: str, data: bytes) -> tuple[Image.Image | None, list[Faul
     try:
         return open_picture(data, ("PNG",)), []
     except PictureError as error:
-        return None, [Fault(place, f"is a damaged picture: it {error}")]
+        return None, [Fault(place, tr("is a damaged picture: it {error}", error=error))]
 
 
 def square_faults(place: str, picture: Image.Image, side: int | None) -> list[Fault]:
     """Return a fault unless a picture is a square of this side in pixels; none where no side is known."""
     if side is None or picture.size == (side, side):
         return []
-    return [Fault(place, f"must be {side} x {side} pixels, got {picture.width} x {picture.height}")]
+    return [
+        Fault(
+            place,
+            tr(
+                "must be {side} x {side} pixels, got {width} x {height}",
+                side=side,
+                width=picture.width,
+                height=picture.height,
+            ),
+        )
+    ]
 
 
 def picture_texts(data: bytes) -> dict[str, str]:
@@ -85,8 +103,8 @@ def stated_size(data: bytes) -> tuple[int, int] | None:
     """Return the width and height in a PNG's first chunk, or None if it has none."""
     if len(data) < _HEAD.size:
         return None
-    mark, chunk, width, height, *_ = _HEAD.unpack_from(data)
-    return (width, height) if mark == _MARK and chunk == b"IHDR" and width and height else None
+    magic, chunk, width, height, *_ = _HEAD.unpack_from(data)
+    return (width, height) if magic == _MARK and chunk == b"IHDR" and width and height else None
 
 
 def form_problem(data: bytes, picture: Image.Image, texts: Mapping[str, str]) -> str:
@@ -103,30 +121,36 @@ def form_problem(data: bytes, picture: Image.Image, texts: Mapping[str, str]) ->
         return ""
     wanted = _chunks(ours)
     if _beside(wanted) != _beside(found):
-        return "says something else beside its pixels than it must"
+        return tr("says something else beside its pixels than it must")
     block = max(BLOCK_BYTES, 4 * picture.width)
     blocks = [len(chunk.data) for chunk in found if chunk.kind == b"IDAT"]
     mine, theirs = _stream(wanted), _stream(found)
     alike = abs(len(mine) - len(theirs)) <= len(mine) // 16 + _SLACK and mine[:2] == theirs[:2]
     if set(blocks[:-1]) - {block} or not 0 < blocks[-1] <= block or not alike:
-        return "is not compressed as storykit compresses pictures"
-    return "" if zlib.decompress(mine) == zlib.decompress(theirs) else "has its rows filtered in another way"
+        return tr("is not compressed as storykit compresses pictures")
+    return (
+        "" if zlib.decompress(mine) == zlib.decompress(theirs) else tr("has its rows filtered in another way")
+    )
 
 
 def _structure_problem(data: bytes, width: int, height: int) -> str:
     """Return what is wrong with the chunks that a PNG is; empty when nothing is."""
     bits, colours, *ways = _HEAD.unpack_from(data)[4:]
     if (bits, colours, *ways) != _PLAIN:
-        got = _COLOURS.get(colours, "unknown colours") + (f" of {bits} bits" if bits != _PLAIN[0] else "")
-        got += ", interlaced" if any(ways) else ""
-        return f"must be an RGB picture, got {got}: a scorer and a viewer see it differently"
+        got = [tr(_COLOURS.get(colours, _UNKNOWN))]
+        if bits != _PLAIN[0]:
+            got = [tr("{colours} of {bits} bits", colours=got[0], bits=bits)]
+        if any(ways):
+            got.append(tr("interlaced"))
+        found = joined(got, tr(", "))
+        return tr("must be an RGB picture, got {got}: a scorer and a viewer see it differently", got=found)
     if problem := _row_problem(data):
         return problem
     chunks = _chunks(data)
     kinds = [chunk.kind for chunk in chunks]
     texts, blocks = kinds.count(b"iTXt"), kinds.count(b"IDAT")
     if kinds != [b"IHDR", *[b"iTXt"] * texts, *[b"IDAT"] * blocks, b"IEND"] or chunks[-1].data:
-        return "is a damaged picture: it must have its size, texts, pixels and end, in this order"
+        return tr("is a damaged picture: it must have its size, texts, pixels and end, in this order")
     if problem := _text_problem([chunk.data for chunk in chunks if chunk.kind == b"iTXt"]):
         return problem
     return _stream_problem(_stream(chunks), height * (1 + 3 * width))
@@ -137,17 +161,20 @@ def _row_problem(data: bytes) -> str:
     place, seen = len(_MARK), 0
     while place < len(data):
         if place + _FRAME_BYTES > len(data) or (seen := seen + 1) > MAX_CHUNKS:
-            return f"is a damaged picture: it breaks off, or has more than {MAX_CHUNKS} chunks"
+            return tr(
+                "is a damaged picture: it breaks off, or has more than {most} chunks",
+                most=MAX_CHUNKS,
+            )
         length, kind = _CHUNK.unpack_from(data, place)
         if kind not in (b"IHDR", b"iTXt", b"IDAT", b"IEND"):
-            return f"holds a chunk {ascii(kind)[2:-1]}, which no picture here needs"
+            return tr("holds a chunk {kind}, which no picture here needs", kind=ascii(kind)[2:-1])
         end = place + _FRAME_BYTES + length
         if end > len(data):
-            return "is a damaged picture: it breaks off"
+            return tr("is a damaged picture: it breaks off")
         if zlib.crc32(memoryview(data)[place + 4 : end - 4]) != int.from_bytes(data[end - 4 : end], "big"):
-            return f"is a damaged picture: the checksum of its {kind.decode()} is wrong"
+            return tr("is a damaged picture: the checksum of its {kind} is wrong", kind=kind.decode())
         if kind == b"IEND" and end != len(data):
-            return f"has {len(data) - end} bytes behind its end"
+            return tr("has {number} bytes behind its end", number=len(data) - end)
         place = end
     return ""
 
@@ -156,14 +183,14 @@ def _text_problem(texts: list[bytes]) -> str:
     """Return what is wrong with the texts by their form."""
     names = [text.partition(b"\0")[0] for text in texts]
     if len(set(names)) != len(names):
-        return "holds two texts of one name"
+        return tr("holds two texts of one name")
     for name, text in zip(names, texts, strict=True):
         try:
             text[len(name) :].decode()
         except UnicodeDecodeError:
-            return "holds a text that is not UTF-8"
+            return tr("holds a text that is not UTF-8")
         if not name or not text[len(name) :].startswith(_TEXT_FRAME):
-            return "holds a text in another form than storykit writes"
+            return tr("holds a text in another form than storykit writes")
     return ""
 
 
@@ -173,11 +200,11 @@ def _stream_problem(stream: bytes, size: int) -> str:
     try:
         rows = unpacker.decompress(stream, size + 1)
     except zlib.error as error:
-        return f"is a damaged picture: {error}"
+        return tr("is a damaged picture: {error}", error=reason_of(error))
     if len(rows) != size or not unpacker.eof:
-        return "is a damaged picture: its rows are more or fewer than its size says"
+        return tr("is a damaged picture: its rows are more or fewer than its size says")
     if unpacker.unused_data or unpacker.unconsumed_tail:
-        return "holds bytes behind its last row"
+        return tr("holds bytes behind its last row")
     return ""
 
 

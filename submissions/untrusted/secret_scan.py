@@ -11,19 +11,22 @@ from pathlib import Path
 from typing import NamedTuple
 
 from kit.files.text.invisible_marks import INVISIBLE, invisible_mark
+from kit.messages import mark, tr
 from submissions.faults import Fault
 
 _SHAPES = Path(__file__).with_name("secret_shapes.toml")
 _SHOWN = 8
 """Characters of a find that a fault repeats: enough to search for it, too few to use it."""
 _MENDS = {
-    "token": "take it out and revoke it, it may have been seen",
-    "secret": "take it out and change it, it may have been seen",
-    "maybe": "take it out; if it is a token, revoke it",
-    "person": "take it out, the bundle is public",
-    "path": "take it out, it names a folder of a computer",
+    "token": mark("take it out and revoke it, it may have been seen"),
+    "secret": mark("take it out and change it, it may have been seen"),
+    "maybe": mark("take it out; if it is a token, revoke it"),
+    "person": mark("take it out, the bundle is public"),
+    "path": mark("take it out, it names a folder of a computer"),
 }
 """What to do, by the kind of leak."""
+_HOLDS = (mark("holds a {kind}: {start}…"), mark("holds an {kind}: {start}…"))
+_MAY_HOLD = (mark("may hold a {kind}: {start}…"), mark("may hold an {kind}: {start}…"))
 _EDGE = r"(?<![A-Za-z0-9_])"
 _FRONT = 70
 """Characters in front of a find that are looked at."""
@@ -79,12 +82,11 @@ def find_leaks(place: str, text: str) -> list[Fault]:
             if shape.name in faults or (found := _find(shape, searched)) is None:
                 continue
             line = shown.count("\n", 0, found.start) + 1
-            verb = "may hold" if shape.mend == _MENDS["maybe"] else "holds"
-            article = "an" if shape.name[0] in "AaeiO" else "a"
-            problem = (
-                f"{verb} {article} {shape.name}: {shown[found.start : min(found.start + _SHOWN, found.end)]}…"
-            )
-            faults[shape.name] = Fault(f"{place}, line {line}", problem, shape.mend)
+            told = (_MAY_HOLD if shape.mend == _MENDS["maybe"] else _HOLDS)[shape.name[0] in "AaeiO"]
+            start = shown[found.start : min(found.start + _SHOWN, found.end)]
+            problem = tr(told, kind=tr(shape.name), start=start)
+            spot = tr("{place}, line {line}", place=place, line=line)
+            faults[shape.name] = Fault(spot, problem, tr(shape.mend))
     return [*faults.values(), *_unseen_faults(place, text)]
 
 
@@ -92,7 +94,11 @@ def _unseen_faults(place: str, text: str) -> Iterator[Fault]:
     """Yield the first mark in a text that nobody sees."""
     if found := invisible_mark(text):
         at, told = found
-        yield Fault(f"{place}, line {text.count(chr(10), 0, at) + 1}", f"holds {told}", "take it out")
+        yield Fault(
+            tr("{place}, line {line}", place=place, line=text.count("\n", 0, at) + 1),
+            tr("holds {mark}", mark=told),
+            tr("take it out"),
+        )
 
 
 class _Find(NamedTuple):

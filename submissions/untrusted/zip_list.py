@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from kit.messages import tr
 from submissions.faults import Fault
 
 MAX_ENTRIES = 64
@@ -110,9 +111,17 @@ def sum_problem(sizes: Mapping[str, int]) -> str:
     told = sum(size for name, size in sizes.items() if size_limit(name) == MAX_TEXT_BYTES)
     shown = sum(size for name, size in sizes.items() if size_limit(name) == MAX_PICTURE_BYTES)
     if told > MAX_TEXTS_BYTES:
-        return f"holds {told} bytes of texts, {MAX_TEXTS_BYTES} are the most"
+        return tr(
+            "holds {size} bytes of texts, {most} are the most",
+            size=told,
+            most=MAX_TEXTS_BYTES,
+        )
     if shown > MAX_PICTURES_BYTES:
-        return f"holds {shown} bytes of pictures, {MAX_PICTURES_BYTES} are the most"
+        return tr(
+            "holds {size} bytes of pictures, {most} are the most",
+            size=shown,
+            most=MAX_PICTURES_BYTES,
+        )
     return ""
 
 
@@ -120,11 +129,13 @@ def _problems(one: Listed, seen: Collection[str]) -> list[str]:
     """Return why a file must not be read."""
     limit = size_limit(one.name)
     problems = {
-        "is encrypted": bool(one.flags & _ENCRYPTED),
-        "is a link or another special file": bool(stat.S_IFMT(one.mode)) and not stat.S_ISREG(one.mode),
-        "is packed in a way other than stored or deflated": one.method not in (_STORED, _DEFLATED),
-        f"unpacks to {one.size_bytes} bytes, {limit} are the most": one.size_bytes > limit,
-        "is there twice": one.name.casefold() in seen,
+        tr("is encrypted"): bool(one.flags & _ENCRYPTED),
+        tr("is a link or another special file"): bool(stat.S_IFMT(one.mode)) and not stat.S_ISREG(one.mode),
+        tr("is packed in a way other than stored or deflated"): one.method not in (_STORED, _DEFLATED),
+        tr("unpacks to {size} bytes, {most} are the most", size=one.size_bytes, most=limit): (
+            one.size_bytes > limit
+        ),
+        tr("is there twice"): one.name.casefold() in seen,
     }
     return [problem for problem, holds in problems.items() if holds] + _name_problems(one.name)
 
@@ -135,7 +146,7 @@ def _name_problems(name: str) -> list[str]:
         return []
     parts = re.split(r"[/\\]", name)
     if ".." in parts:
-        return ["leads out of the bundle"]
+        return [tr("leads out of the bundle")]
     if name.startswith(("/", "\\")) or re.match(r"[A-Za-z]:", name):
-        return ["has an absolute name"]
-    return ["has a name other than letters, digits, dots, dashes and slashes"]
+        return [tr("has an absolute name")]
+    return [tr("has a name other than letters, digits, dots, dashes and slashes")]

@@ -18,7 +18,9 @@ from typing import BinaryIO, NamedTuple, TypeVar
 
 from kit.errors import BundleError
 from kit.files.encodings import ZipEntry, zip_end
+from kit.files.text.library_words import reason_of
 from kit.files.user_paths import missing_file
+from kit.messages import mark, tr
 from submissions.faults import Fault
 from submissions.untrusted.zip_list import (
     MAX_BUNDLE_BYTES,
@@ -41,7 +43,7 @@ _ZIP64_MARK = b"PK\x06\x07"
 _ZIP64_LOCATOR_BYTES = 20
 _AT_ONCE = 1 << 20
 """Bytes that are read at a time of a file that is not kept."""
-_HAND_IN = "hand in the zip that `storykit pack` wrote"
+_HAND_IN = mark("hand in the zip that `storykit pack` wrote")
 
 
 class FileDigest(NamedTuple):
@@ -73,13 +75,17 @@ def read_zip(path: Path, keep: Keep | None = None) -> ZipContents:
         BundleError: there is no such file, or it cannot be read at all.
     """
     if not path.is_file():
-        told = "is no file" if path.exists() else missing_file(path)
-        raise BundleError(f"{path.name or path}: {told}, must be the zip of a bundle")
+        told = tr("is no file") if path.exists() else missing_file(path)
+        raise BundleError(
+            tr("{file}: {problem}, must be the zip of a bundle", file=path.name or path, problem=told)
+        )
     try:
         with path.open("rb") as file:
             return _read(file, keep)
     except OSError as error:
-        raise BundleError(f"{path.name} cannot be read: {error.strerror or error}") from error
+        raise BundleError(
+            tr("{file} cannot be read: {reason}", file=path.name, reason=reason_of(error))
+        ) from error
 
 
 def _read(file: BinaryIO, keep: Keep | None) -> ZipContents:
@@ -90,7 +96,7 @@ def _read(file: BinaryIO, keep: Keep | None) -> ZipContents:
         return ZipContents({}, damage)
     listed = read_list(end[: -_END.size])
     if listed is None:
-        return ZipContents({}, (_bundle_fault("is damaged: its list of files is broken", _HAND_IN),))
+        return ZipContents({}, (_bundle_fault(tr("is damaged: its list of files is broken"), tr(_HAND_IN)),))
     readable, faults = judge(listed)
     if problem := _total_problem(listed, size):
         return ZipContents({}, (_bundle_fault(problem),))
@@ -105,21 +111,32 @@ def _read(file: BinaryIO, keep: Keep | None) -> ZipContents:
 def _read_end(file: BinaryIO, size: int) -> tuple[bytes, tuple[Fault, ...]]:
     """Return the list of files with the end record behind it, or what is wrong with them."""
     if size > MAX_BUNDLE_BYTES + MAX_DIRECTORY_BYTES:
-        return b"", (_bundle_fault(f"has {size} bytes, {MAX_BUNDLE_BYTES} are the most"),)
+        return b"", (
+            _bundle_fault(
+                tr(
+                    "has {size} bytes, {most} are the most",
+                    size=size,
+                    most=MAX_BUNDLE_BYTES,
+                )
+            ),
+        )
     file.seek(max(0, size - _END.size - _ZIP64_LOCATOR_BYTES))
     tail = file.read(_END.size + _ZIP64_LOCATOR_BYTES)
     end = tail[-_END.size :]
     if len(end) < _END.size or not end.startswith(_END_MARK):
-        problem = "is damaged or not a zip: it does not end with a zip's end record"
-        return b"", (_bundle_fault(problem, "pack again"),)
+        problem = tr("is damaged or not a zip: it does not end with a zip's end record")
+        return b"", (_bundle_fault(problem, tr("pack again")),)
     _, _, _, _, entries, directory, start, comment = _END.unpack(end)
     problems = {
-        "is a zip64, which no bundle needs": tail[: -_END.size].startswith(_ZIP64_MARK),
-        "is damaged: its end record promises a comment that is not there": bool(comment),
-        f"lists {entries} entries in {directory} bytes, {MAX_ENTRIES} are the most": (
-            entries > MAX_ENTRIES or directory > MAX_DIRECTORY_BYTES
-        ),
-        "holds bytes before its first file or behind its list of files": (
+        tr("is a zip64, which no bundle needs"): tail[: -_END.size].startswith(_ZIP64_MARK),
+        tr("is damaged: its end record promises a comment that is not there"): bool(comment),
+        tr(
+            "lists {entries} entries in {size} bytes, {most} are the most",
+            entries=entries,
+            size=directory,
+            most=MAX_ENTRIES,
+        ): (entries > MAX_ENTRIES or directory > MAX_DIRECTORY_BYTES),
+        tr("holds bytes before its first file or behind its list of files"): (
             start + directory + _END.size != size
         ),
     }
@@ -134,9 +151,13 @@ def _total_problem(entries: Sequence[Listed], size: int) -> str:
     stored = {one.name: one.size_bytes for one in entries if one.is_stored}
     total = sum(stored.values())
     if total > size:
-        return (
-            f"unpacks to {len(entries)} files of {total} bytes"
-            f", {MAX_ENTRIES} files of {size} bytes are the most for a zip of its size"
+        return tr(
+            "unpacks to {number} files of {size} bytes, {most} files of {most_size} bytes are the most "
+            "for a zip of its size",
+            number=len(entries),
+            size=total,
+            most=MAX_ENTRIES,
+            most_size=size,
         )
     return sum_problem(stored)
 
@@ -154,7 +175,7 @@ def _read_entries(
             kept = keep(files) if keep else [each.name for each in weights]
         data, digest, problem = _read_entry(file, one, one not in weights or one.name in kept)
         if digest is None:
-            faults += [Fault(one.name, problem, _HAND_IN)] if problem else []
+            faults += [Fault(one.name, problem, tr(_HAND_IN))] if problem else []
             continue
         digests[one.name] = digest
         if data is not None:
@@ -177,7 +198,7 @@ def _read_entry(file: BinaryIO, one: Listed, whole: bool) -> tuple[bytes | None,
         if whole:
             pieces.append(piece)
     if left or crc != one.crc:
-        return None, None, "is damaged: the zip's checksum is of other bytes"
+        return None, None, tr("is damaged: the zip's checksum is of other bytes")
     data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
     return data if whole else None, FileDigest(sha256.hexdigest(), one.size_bytes), ""
 
@@ -192,10 +213,14 @@ def _is_ours(end: bytes, listed: Sequence[Listed], size: int) -> bool:
 def _form_fault(listed: Sequence[Listed]) -> Fault:
     """Return the fault of a zip that is not, to the last byte, what storykit writes of its files."""
     if strays := [one.name for one in listed if one.is_mac_stray]:
-        problem = f"was packed anew on a Mac, which left files of its own in it: {strays[0][:100]}"
-        return _bundle_fault(f"{problem} and {len(strays) - 1} more" if strays[1:] else problem, _HAND_IN)
-    problem = "is not as storykit wrote it: another program packed it anew, or something is hidden in it"
-    return _bundle_fault(problem, _HAND_IN)
+        told = mark("was packed anew on a Mac, which left files of its own in it: {first}")
+        if strays[1:]:
+            told = mark(
+                "was packed anew on a Mac, which left files of its own in it: {first} and {more} more"
+            )
+        return _bundle_fault(tr(told, first=strays[0][:100], more=len(strays) - 1), tr(_HAND_IN))
+    problem = tr("is not as storykit wrote it: another program packed it anew, or something is hidden in it")
+    return _bundle_fault(problem, tr(_HAND_IN))
 
 
 def _in_order(found: Mapping[str, T], order: Sequence[str]) -> dict[str, T]:

@@ -13,15 +13,16 @@ from eval.comparison.stats import sign_flip
 from eval.comparison.verdict import Contrast
 from eval.metrics.registry import METRICS
 from kit.files.encodings import json_bytes
+from kit.messages import mark, tr
 from submissions.bundle.manifest import COMPARISON, Manifest
-from submissions.faults import Fault
+from submissions.faults import Fault, shortened
 
 _ALPHA = 0.05
 """What a verdict's p value in its family must not be above."""
 _CLOSE = 1e-9
 _FEW = 10
 """Pairs up to which the p value is computed again: 1024 sign patterns."""
-_MEND = "run `storykit compare` and pack again, or take it out"
+_MEND = mark("run `storykit compare` and pack again, or take it out")
 
 
 def comparison_faults(files: Mapping[str, bytes], manifest: Manifest) -> Iterator[Fault]:
@@ -29,7 +30,7 @@ def comparison_faults(files: Mapping[str, bytes], manifest: Manifest) -> Iterato
     if COMPARISON not in files:
         return
     if problem := comparison_problem(files[COMPARISON], manifest.candidate, manifest.order):
-        yield Fault(COMPARISON, problem, _MEND)
+        yield Fault(COMPARISON, problem, tr(_MEND))
 
 
 def comparison_problem(data: bytes, candidate: str, order: str) -> str:
@@ -42,36 +43,44 @@ def comparison_problem(data: bytes, candidate: str, order: str) -> str:
     """
     try:
         document = from_json(data, allow_inf_nan=False)
-        told = TypeAdapter(Comparison).validate_python(document)
-        written = json_bytes({"storykit": document.get("storykit"), **asdict(told)})
+        read = TypeAdapter(Comparison).validate_python(document)
+        written = json_bytes({"storykit": document.get("storykit"), **asdict(read)})
     except (ValidationError, ValueError, AttributeError, RecursionError):
-        return "is no comparison that storykit has written"
+        return tr("is no comparison that storykit has written")
     if data != written:
-        return "is not as storykit writes a comparison"
+        return tr("is not as storykit writes a comparison")
     pairs = {
-        kind: {name for one in told.comparisons if one.kind == kind for name in (one.a, one.b)}
+        kind: {name for one in read.comparisons if one.kind == kind for name in (one.a, one.b)}
         for kind in _NAMED
     }
-    for kind, name in zip(_NAMED, (candidate, order), strict=True):
+    for (kind, told), name in zip(_NAMED.items(), (candidate, order), strict=True):
         if pairs[kind] and name not in pairs[kind]:
-            return f"compares {kind}s, and not the entry's own, {name}"
-    return next(filter(None, map(_contrast_problem, told.comparisons)), "")
+            return tr(told, name=name)
+    return next(filter(None, map(_contrast_problem, read.comparisons)), "")
 
 
-_NAMED = ("candidate", "order")
+_NAMED = {
+    "candidate": mark("compares candidates, and not the entry's own, {name}"),
+    "order": mark("compares orders, and not the entry's own, {name}"),
+}
 
 
 def _contrast_problem(one: Contrast) -> str:
     """Return how a comparison contradicts itself; empty when it does not."""
-    name = f"{one.metric} of {one.a} and {one.b}"[:100]
+    name = shortened(tr("{metric} of {a} and {b}", metric=one.metric, a=one.a, b=one.b), 100)
     if one.metric not in METRICS:
-        return f"knows a metric {one.metric[:40]!r} that storykit has not"
+        return tr("knows a metric {metric!r} that storykit has not", metric=one.metric[:40])
     if one.n != len(one.differences) or not 0 <= one.n <= one.asked:
-        return f"says {one.n} pairs for {name}, and has {len(one.differences)} differences"
+        return tr(
+            "says {n} pairs for {name}, and has {number} differences",
+            n=one.n,
+            name=name,
+            number=len(one.differences),
+        )
     if one.n and not _follows(one):
-        return f"says means or p of {name} that do not follow from its differences"
+        return tr("says means or p of {name} that do not follow from its differences", name=name)
     if one.verdict in ("a", "b") and not (one.p_holm is not None and one.p_holm <= _ALPHA):
-        return f"gives a verdict on {name} that its p does not allow"
+        return tr("gives a verdict on {name} that its p does not allow", name=name)
     return ""
 
 

@@ -8,11 +8,13 @@ from PIL import Image
 from pydantic_core import from_json
 
 from kit.files.encodings import canonical_json, json_bytes, sha256_bytes
+from kit.files.text.library_words import reason_of
 from kit.images.png_metadata import PARAMETERS, RECIPE, parameters_of
+from kit.messages import tr
 from submissions.bundle.bundle import Bundle, order_of
 from submissions.bundle.manifest import COMPARISON, Manifest, PanelRecord
 from submissions.bundle.mosaic import GRIDS
-from submissions.faults import Fault
+from submissions.faults import Fault, shortened
 from submissions.untrusted.lora_reader import lora_faults
 from submissions.untrusted.png_reader import (
     MAX_PIXELS,
@@ -54,10 +56,10 @@ def file_faults(bundle: Bundle) -> Iterator[Fault]:
             case _:
                 yield from _text_faults(name, data)
     yield from _order_faults(bundle)
-    problem = "lies in the folder that the contest scores, where panels alone belong"
+    problem = tr("lies in the folder that the contest scores, where panels alone belong")
     for name in bundle.files if bundle.panels else ():
         if name.startswith(SCORED_FOLDER) and name not in bundle.panels:
-            yield Fault(name, problem, "take it out, it moves the score")
+            yield Fault(name, problem, tr("take it out, it moves the score"))
 
 
 def _order_faults(bundle: Bundle) -> Iterator[Fault]:
@@ -65,8 +67,8 @@ def _order_faults(bundle: Bundle) -> Iterator[Fault]:
     known = list(order_of(bundle.manifest)) if bundle.manifest else []
     found = [name for name in bundle.digests if name in known]
     if found != [name for name in known if name in found]:
-        problem = "is not as storykit wrote it: its files stand in another order"
-        yield Fault("bundle", problem, "hand in the zip that `storykit pack` wrote")
+        problem = tr("is not as storykit wrote it: its files stand in another order")
+        yield Fault("bundle", problem, tr("hand in the zip that `storykit pack` wrote"))
 
 
 class _PictureChecks:
@@ -83,7 +85,13 @@ class _PictureChecks:
         width, height = stated_size(self._bundle.files[name]) or (0, 0)
         self._pixels += width * height
         if self._pixels > MAX_ALL_PIXELS and width * height <= MAX_PIXELS:
-            yield Fault(name, f"is one too many: all pictures together may have {MAX_ALL_PIXELS} pixels")
+            yield Fault(
+                name,
+                tr(
+                    "is one too many: all pictures together may have {most} pixels",
+                    most=MAX_ALL_PIXELS,
+                ),
+            )
             return
         picture, faults = self._bundle.picture(name)
         if picture is not None:
@@ -95,7 +103,7 @@ class _PictureChecks:
             may_say = (RECIPE, PARAMETERS) if panel else ()
             wanted = {key: texts[key] for key in may_say if key in texts}
             if problem := form_problem(self._bundle.files[name], picture, wanted):
-                yield Fault(name, problem, "put back the picture that storykit wrote")
+                yield Fault(name, problem, tr("put back the picture that storykit wrote"))
 
     def _content_faults(self, name: str, picture: Image.Image, texts: Mapping[str, str]) -> Iterator[Fault]:
         """Yield what is wrong with what a picture shows and says."""
@@ -103,13 +111,20 @@ class _PictureChecks:
         yield from square_faults(name, picture, manifest.settings.size if manifest and panel else None)
         told = "\n".join(f"{key}\n{text}" for key, text in texts.items())
         if len(told) > MAX_PICTURE_TEXT:
-            yield Fault(name, f"carries {len(told)} characters of text, {MAX_PICTURE_TEXT} are the most")
+            yield Fault(
+                name,
+                tr(
+                    "carries {number} characters of text, {most} are the most",
+                    number=len(told),
+                    most=MAX_PICTURE_TEXT,
+                ),
+            )
             return
-        yield from find_leaks(f"{name} text", told)
+        yield from find_leaks(tr("{file} text", file=name), told)
         if panel and manifest:
             twin = self._known.setdefault(sha256_bytes(picture.tobytes()), name)
             if twin != name:
-                yield Fault(name, f"is the same picture as {twin}")
+                yield Fault(name, tr("is the same picture as {twin}", twin=twin))
             yield from _parameter_faults(texts, panel, manifest)
             yield from _recipe_faults(texts.get(RECIPE), panel, manifest)
 
@@ -118,10 +133,10 @@ def _parameter_faults(texts: Mapping[str, str], panel: PanelRecord, manifest: Ma
     """Yield whether a panel's parameters, for galleries, are lost or say other things than its recipe."""
     told, recipe = texts.get(PARAMETERS), texts.get(RECIPE)
     if told is None:
-        problem = "must hold its settings for galleries, the PNG text parameters, as storykit wrote it"
-        yield Fault(panel.file, problem, "draw again")
+        problem = tr("must hold its settings for galleries, the PNG text parameters, as storykit wrote it")
+        yield Fault(panel.file, problem, tr("draw again"))
     elif recipe is not None and told not in _parameters(recipe, manifest):
-        yield Fault(panel.file, "says other settings in its parameters than in its recipe")
+        yield Fault(panel.file, tr("says other settings in its parameters than in its recipe"))
 
 
 def _parameters(recipe: str, manifest: Manifest) -> tuple[str, ...]:
@@ -141,23 +156,25 @@ def _parameters(recipe: str, manifest: Manifest) -> tuple[str, ...]:
 def _recipe_faults(recipe: str | None, panel: PanelRecord, manifest: Manifest) -> Iterator[Fault]:
     """Yield where the recipe inside a panel's PNG differs from the manifest."""
     if recipe is None:
-        yield Fault(panel.file, "must hold its recipe, as storykit wrote it", "draw again")
+        yield Fault(panel.file, tr("must hold its recipe, as storykit wrote it"), tr("draw again"))
         return
     try:
         made = _read_recipe(recipe)
     except ValueError as error:
-        yield Fault(panel.file, f"holds a recipe that {str(error)[:100]}")
+        yield Fault(panel.file, tr("holds a recipe that {error}", error=shortened(str(error), 100)))
         return
     for name, value in _told(panel, manifest).items():
         if canonical_json(made.get(name)) != canonical_json(value):
-            yield Fault(panel.file, f"holds a recipe with another {name} than the manifest's")
+            yield Fault(panel.file, tr("holds a recipe with another {key} than the manifest's", key=name))
     if str(made.get("noise", "")).split(" ")[0] != manifest.settings.noise:
-        yield Fault(panel.file, "holds a recipe with another noise than the manifest's")
+        yield Fault(panel.file, tr("holds a recipe with another {key} than the manifest's", key="noise"))
     shaping = {name: value for name, value in made.items() if name not in ("storykit", "key")}
     if sha256_bytes(canonical_json(shaping)) != made.get("key"):
-        yield Fault(panel.file, "holds a recipe with a key that is not the sha256 of the rest")
+        yield Fault(panel.file, tr("holds a recipe with a key that is not the sha256 of the rest"))
     if not _is_plain(made, panel, manifest) or canonical_json(made) != recipe.encode():
-        yield Fault(panel.file, "holds a recipe that is not written as storykit writes it", "draw again")
+        yield Fault(
+            panel.file, tr("holds a recipe that is not written as storykit writes it"), tr("draw again")
+        )
 
 
 def _read_recipe(text: str) -> dict[str, object]:
@@ -166,9 +183,9 @@ def _read_recipe(text: str) -> dict[str, object]:
         made = from_json(text, allow_inf_nan=False)
         canonical_json(made)  # what is too large for a number becomes infinite
     except ValueError as error:
-        raise ValueError(f"is no JSON: {error}") from error
+        raise ValueError(tr("is no JSON: {error}", error=reason_of(error))) from error
     if not isinstance(made, dict):
-        raise ValueError("is no table")
+        raise ValueError(tr("is no table"))
     return made
 
 
@@ -209,10 +226,12 @@ def _text_faults(name: str, data: bytes) -> list[Fault]:
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        return [Fault(name, f"must be UTF-8 text, byte {error.start} is none")]
+        return [Fault(name, tr("must be UTF-8 text, byte {byte} is none", byte=error.start))]
     if name == COMPARISON and not _is_written_json(data):
-        return [Fault(name, "is not JSON as storykit writes it", "run `storykit compare` and pack again")]
-    return find_leaks(name, text) if text.strip() else [Fault(name, "is empty")]
+        return [
+            Fault(name, tr("is not JSON as storykit writes it"), tr("run `storykit compare` and pack again"))
+        ]
+    return find_leaks(name, text) if text.strip() else [Fault(name, tr("is empty"))]
 
 
 def _is_written_json(data: bytes) -> bool:

@@ -9,6 +9,7 @@ from kit.images.copies import copied_pairs, look_at
 from kit.images.decode import FLAT, is_flat
 from kit.images.lettering import NUMBERS_ONLY
 from kit.images.near_duplicates import thumbnail
+from kit.messages import tr
 from submissions.bundle.bundle import Bundle
 from submissions.bundle.manifest import Manifest
 from submissions.bundle.mosaic import GRIDS, MosaicLayout, Picture, cell_of, is_ink, layouts_of, paper_sheet
@@ -42,7 +43,7 @@ def _blank_faults(panels: Mapping[str, Picture]) -> Iterator[Fault]:
     """Yield which panels have one colour all over, however much noise lies on it."""
     for name, picture in panels.items():
         if is_flat(picture) or thumbnail(picture).std(axis=(0, 1)).max() < FLAT:
-            yield Fault(name, "shows nothing, it has one colour all over", "draw it again")
+            yield Fault(name, tr("shows nothing, it has one colour all over"), tr("draw it again"))
 
 
 def _twin_faults(panels: Mapping[str, Picture]) -> Iterator[Fault]:
@@ -52,7 +53,9 @@ def _twin_faults(panels: Mapping[str, Picture]) -> Iterator[Fault]:
     for place, name in enumerate(names):
         if earlier := [names[other] for other in np.flatnonzero(copied[place, :place])]:
             yield Fault(
-                name, f"is nearly the same picture as {earlier[0]}", "cast another seed for one of them"
+                name,
+                tr("is nearly the same picture as {earlier}", earlier=earlier[0]),
+                tr("cast another seed for one of them"),
             )
 
 
@@ -67,14 +70,20 @@ def _mosaic_faults(bundle: Bundle, manifest: Manifest, panels: Sequence[Picture]
             one for one in layouts_of(grid, mosaic.size) if manifest.mosaic != NUMBERS_ONLY or one.is_bare
         ]
         if mosaic.mode != "RGB" or not layouts:
-            got = f"{mosaic.width} x {mosaic.height} pixels of {mosaic.mode}"
-            problem = f"is no mosaic of {grid.rows} x {grid.columns} panels, got {got}"
-            yield Fault(grid.file, problem, "pack again")
+            problem = tr(
+                "is no mosaic of {rows} x {columns} panels, got {width} x {height} pixels of {mode}",
+                rows=grid.rows,
+                columns=grid.columns,
+                width=mosaic.width,
+                height=mosaic.height,
+                mode=mosaic.mode,
+            )
+            yield Fault(grid.file, problem, tr("pack again"))
             continue
         cells = cells or [cell_of(panel) for panel in panels]
         problems = [_mosaic_problem(mosaic, cells, layout) for layout in layouts]
         if all(problems):
-            yield Fault(grid.file, problems[0], "pack again")
+            yield Fault(grid.file, problems[0], tr("pack again"))
 
 
 def _mosaic_problem(mosaic: Picture, cells: Sequence[Picture], layout: MosaicLayout) -> str:
@@ -85,14 +94,14 @@ def _mosaic_problem(mosaic: Picture, cells: Sequence[Picture], layout: MosaicLay
         if _most(ImageChops.difference(mosaic.crop(layout.box(index)), cell)) > ROUNDING
     ]
     if wrong:
-        return f"does not show the panels of the bundle: {', '.join(wrong)} differ"
+        return tr("does not show the panels of the bundle: {panels} differ", panels=", ".join(wrong))
     bare = paper_sheet(cells, layout)
     difference = ImageChops.difference(mosaic, bare)
     for strip in layout.strips:
         if not is_ink(mosaic.crop(strip)):
-            return "holds something beside panels, numbers and captions"
+            return tr("holds something beside panels, numbers and captions")
         difference.paste(0, strip)
-    return "holds something between its panels" if _most(difference) > ROUNDING else ""
+    return tr("holds something between its panels") if _most(difference) > ROUNDING else ""
 
 
 def _most(difference: Image.Image) -> int:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from kit.files.safetensors_files import SafetensorsFile
 from kit.lora.key_names import Half, read_key
+from kit.messages import tr
 from submissions.bundle.manifest import MANIFEST, LoraRecord
 from submissions.faults import Fault
 from submissions.untrusted.lora_reader import LoraFile, noted_trigger
@@ -30,20 +31,34 @@ def lora_claim_faults(record: LoraRecord, lora: LoraFile) -> Iterator[Fault]:
         return
     noted = noted_trigger(content.metadata)
     if noted and record.trigger not in noted:
-        problem = f"must be among the trigger words {noted[:60]!r} that the LoRA's file names"
-        mend = "draw again with that trigger, or write other words into the story"
-        yield Fault(f"{MANIFEST}, lora.trigger", f"{problem}, got {record.trigger[:60]!r}", mend)
-    if record.factor > MOST_FACTOR:
-        problem = f"is worn {record.factor:g} times up @ down, {MOST_FACTOR:g} are the most"
-        yield Fault(record.file, problem, "give the alpha of its training")
-    if record.strength < LEAST_STRENGTH:
-        problem = f"is worn at strength {record.strength:g}, {LEAST_STRENGTH:g} is the least that can show"
-        yield Fault(record.file, problem, "draw with a higher strength")
-    if layers and not _changes_weights(record, content):
-        problem = (
-            f"changes nothing at strength {record.strength:g}: no layer's weights move by {LEAST_CHANGE:g}"
+        problem = tr(
+            "must be among the trigger words {words!r} that the LoRA's file names, got {got!r}",
+            words=noted[:60],
+            got=record.trigger[:60],
         )
-        yield Fault(record.file, problem, "draw with a higher strength, or train it")
+        mend = tr("draw again with that trigger, or write other words into the story")
+        yield Fault(f"{MANIFEST}, lora.trigger", problem, mend)
+    if record.factor > MOST_FACTOR:
+        problem = tr(
+            "is worn {factor:g} times up @ down, {most:g} are the most",
+            factor=record.factor,
+            most=MOST_FACTOR,
+        )
+        yield Fault(record.file, problem, tr("give the alpha of its training"))
+    if record.strength < LEAST_STRENGTH:
+        problem = tr(
+            "is worn at strength {strength:g}, {least:g} is the least that can show",
+            strength=record.strength,
+            least=LEAST_STRENGTH,
+        )
+        yield Fault(record.file, problem, tr("draw with a higher strength"))
+    if layers and not _changes_weights(record, content):
+        problem = tr(
+            "changes nothing at strength {strength:g}: no layer's weights move by {least:g}",
+            strength=record.strength,
+            least=LEAST_CHANGE,
+        )
+        yield Fault(record.file, problem, tr("draw with a higher strength, or train it"))
 
 
 def _changes_weights(record: LoraRecord, content: SafetensorsFile) -> bool:

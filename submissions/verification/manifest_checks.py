@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from pydantic_core import from_json
 
 from kit.files.encodings import csv_bytes, json_bytes
+from kit.messages import tr
 from submissions.bundle.bundle import Bundle, order_of
 from submissions.bundle.comfyui import workflows_of
 from submissions.bundle.lora_files import lora_forms
@@ -31,7 +32,7 @@ def agreement_faults(bundle: Bundle, manifest: Manifest) -> Iterator[Fault]:
     files = bundle.files
     document = from_json(files[MANIFEST])
     if files[MANIFEST] != json_bytes(document) or document["seal"] != seal_of(document):
-        yield Fault(MANIFEST, "is not as it was packed, its seal does not fit", "pack again")
+        yield Fault(MANIFEST, tr("is not as it was packed, its seal does not fit"), tr("pack again"))
     yield from _hash_faults(bundle.records, manifest)
     yield from _panel_faults(manifest)
     yield from _name_faults(manifest)
@@ -41,37 +42,48 @@ def agreement_faults(bundle: Bundle, manifest: Manifest) -> Iterator[Fault]:
     yield from _json_faults(files, manifest)
     prompts = "prompts.csv"
     if prompts in files and files[prompts] != csv_bytes(PROMPT_COLUMNS, prompts_json(manifest)):
-        yield Fault(prompts, "does not give each panel the prompt it has in the manifest", "pack again")
+        yield Fault(
+            prompts, tr("does not give each panel the prompt it has in the manifest"), tr("pack again")
+        )
 
 
 def _hash_faults(records: Mapping[str, FileRecord], manifest: Manifest) -> Iterator[Fault]:
     """Yield which files are lost, unlisted, or others than those listed."""
     for name in manifest.files:
         if name not in records:
-            yield Fault(name, "is in the manifest but not in the bundle")
+            yield Fault(name, tr("is in the manifest but not in the bundle"))
     for name, found in records.items():
         if name == MANIFEST:
             continue
         record = manifest.files.get(name)
         if record is None:
-            yield Fault(name, "is in the bundle but not in the manifest")
+            yield Fault(name, tr("is in the bundle but not in the manifest"))
         elif record != found:
-            yield Fault(name, "is not the file in the manifest, its sha256 or size differs")
+            yield Fault(name, tr("is not the file in the manifest, its sha256 or size differs"))
 
 
 def _panel_faults(manifest: Manifest) -> Iterator[Fault]:
     """Yield what is wrong among the panels' records."""
     for number, panel in enumerate(manifest.panels, 1):
-        place, file = f"{MANIFEST}, panel {number}", panel_file(number)
+        place, file = tr("{file}, panel {panel}", file=MANIFEST, panel=number), panel_file(number)
         if panel.panel != number or panel.file != file:
-            yield Fault(place, f"must be panel {number} in {file}, got panel {panel.panel} in {panel.file}")
+            yield Fault(
+                place,
+                tr(
+                    "must be panel {panel} in {file}, got panel {got} in {got_file}",
+                    panel=number,
+                    file=file,
+                    got=panel.panel,
+                    got_file=panel.file,
+                ),
+            )
         record = manifest.files.get(panel.file)
         if record is None:
-            yield Fault(place, f"is not in the bundle, which lists no {panel.file}")
+            yield Fault(place, tr("is not in the bundle, which lists no {file}", file=panel.file))
         elif record.sha256 != panel.sha256:
-            yield Fault(place, "has two different sha256")
+            yield Fault(place, tr("has two different sha256"))
         if not panel.prompt.strip():
-            yield Fault(place, "has no prompt")
+            yield Fault(place, tr("has no prompt"))
 
 
 def _name_faults(manifest: Manifest) -> Iterator[Fault]:
@@ -79,7 +91,7 @@ def _name_faults(manifest: Manifest) -> Iterator[Fault]:
     known = set(order_of(manifest)) - {MANIFEST}
     for name in manifest.files:
         if name not in known:
-            yield Fault(name, "is no part of a bundle", "take it out")
+            yield Fault(name, tr("is no part of a bundle"), tr("take it out"))
 
 
 def _lora_faults(manifest: Manifest) -> Iterator[Fault]:
@@ -89,11 +101,11 @@ def _lora_faults(manifest: Manifest) -> Iterator[Fault]:
     names = lora_names(manifest.candidate)
     wanted, got = list(names.values()), [getattr(lora, form) for form in names]
     if got != wanted:
-        problem = f"must be called {', '.join(wanted)}, got {', '.join(got)[:200]}"
+        problem = tr("must be called {names}, got {got}", names=", ".join(wanted), got=", ".join(got)[:200])
         yield Fault(f"{MANIFEST}, lora", problem)
     for name in wanted:
         if name not in manifest.files:
-            yield Fault(name, "is missing, the LoRA is handed in in this form too")
+            yield Fault(name, tr("is missing, the LoRA is handed in in this form too"))
 
 
 def _lora_file_faults(
@@ -102,14 +114,14 @@ def _lora_file_faults(
     """Yield where a LoRA's files differ from what the manifest says of them, or from one another."""
     listed = manifest.files.get(record.file)
     if listed is not None and listed.sha256 != record.sha256:
-        yield Fault(f"{MANIFEST}, lora", "has two different sha256")
+        yield Fault(f"{MANIFEST}, lora", tr("has two different sha256"))
     yield from lora_record_faults(record, lora)
     try:
         for name, form in lora_forms(record, lora.content).items():
             if name in records and records[name] != record_of_pieces(form()):
-                other = f"is not {record.file} in another form, byte by byte"
-                own = "is not in the one form that pack writes, with the alpha of the manifest"
-                yield Fault(name, own if name == record.file else other, "pack again")
+                other = tr("is not {file} in another form, byte by byte", file=record.file)
+                own = tr("is not in the one form that pack writes, with the alpha of the manifest")
+                yield Fault(name, own if name == record.file else other, tr("pack again"))
     except ValueError as error:
         yield Fault(record.file, str(error))
 
@@ -123,15 +135,25 @@ def lora_record_faults(record: LoraRecord, lora: LoraFile) -> Iterator[Fault]:
     metadata = lora.content.metadata
     said = metadata.get("alpha", str(record.alpha))
     if not _equals(said, record.alpha):
-        yield Fault(record.file, f"must have alpha {record.alpha} as the manifest says, got {said[:20]}")
+        yield Fault(
+            record.file,
+            tr("must have alpha {alpha} as the manifest says, got {got}", alpha=record.alpha, got=said[:20]),
+        )
     if facts.ranks != {record.rank}:
         ranks = ", ".join(map(str, sorted(facts.ranks)))
-        yield Fault(record.file, f"must have rank {record.rank} as the manifest says, got {ranks}")
+        yield Fault(
+            record.file,
+            tr("must have rank {rank} as the manifest says, got {got}", rank=record.rank, got=ranks),
+        )
     if len(facts.layers) != record.keys:
-        problem = f"must change {record.keys} layers as the manifest says, got {len(facts.layers)}"
+        problem = tr(
+            "must change {number} layers as the manifest says, got {got}",
+            number=record.keys,
+            got=len(facts.layers),
+        )
         yield Fault(record.file, problem)
     if metadata != record.notes:
-        yield Fault(record.file, "says something else of its training than the manifest")
+        yield Fault(record.file, tr("says something else of its training than the manifest"))
 
 
 def _equals(text: str, number: float) -> bool:
@@ -152,4 +174,4 @@ def _json_faults(files: Mapping[str, bytes], manifest: Manifest) -> Iterator[Fau
     }
     for name, value in wanted.items():
         if name in files and files[name] != json_bytes(value):
-            yield Fault(name, "does not say what it must by the manifest", "pack again")
+            yield Fault(name, tr("does not say what it must by the manifest"), tr("pack again"))

@@ -15,6 +15,7 @@ from kit.experiment.identity import embedded_sha256, is_embedded
 from kit.files.documents import plain_sentence
 from kit.files.encodings import canonical_json
 from kit.images.lettering import BUILT_IN, FACES, NUMBERS_ONLY
+from kit.messages import tr
 from kit.story.prompt import COMMAS
 from kit.versions import installed_version
 from submissions.bundle.manifest import EMBEDDED_NOTICE, MANIFEST, LoraRecord, Manifest, Sha256
@@ -32,31 +33,31 @@ _LONGEST_TRIGGER = 200
 
 def _version(text: str) -> str:
     if not _VERSION.fullmatch(text):
-        raise ValueError(f"must be a version such as 2.12.1, got {text[:40]!r}")
+        raise ValueError(tr("must be a version such as 2.12.1, got {got!r}", got=text[:40]))
     return text
 
 
 def _line(text: str) -> str:
     if not text.strip() or not text.isprintable():
-        raise ValueError(f"must be one line of text, got {text[:40]!r}")
+        raise ValueError(tr("must be one line of text, got {got!r}", got=text[:40]))
     return text
 
 
 def _story(name: str) -> str:
     if faults_of_names([name]):
-        raise ValueError(f"must hold letters, digits, space, dot, dash or _, got {name[:40]!r}")
+        raise ValueError(tr("must hold letters, digits, space, dot, dash or _, got {got!r}", got=name[:40]))
     return name
 
 
 def _with_torch(versions: "Mapping[str, str | None]") -> "Mapping[str, str | None]":
     if not versions.get("torch"):
-        raise ValueError("must say the version of torch")
+        raise ValueError(tr("must say the version of torch"))
     return versions
 
 
 def _scheduled(base: "_BaseClaim") -> "_BaseClaim":
     if len(canonical_json(base.scheduler)) > 2000:
-        raise ValueError("scheduler must have at most 2000 characters")
+        raise ValueError(tr("scheduler must have at most 2000 characters"))
     return base
 
 
@@ -99,7 +100,7 @@ class _OriginClaim(BaseModel):
 
 def _lettering(note: str) -> str:
     if note not in (*FACES, BUILT_IN, NUMBERS_ONLY):
-        raise ValueError(f"must be a font that storykit letters with, got {note[:40]!r}")
+        raise ValueError(tr("must be a font that storykit letters with, got {got!r}", got=note[:40]))
     return note
 
 
@@ -111,7 +112,7 @@ def origin_faults(manifest: Manifest) -> Iterator[Fault]:
     except ValidationError as error:
         for problem in error.errors(include_url=False, include_input=False):
             place = ".".join(map(str, problem["loc"]))[:100]
-            yield Fault(f"{MANIFEST}, {place}", plain_sentence(problem), "pack again from the run")
+            yield Fault(f"{MANIFEST}, {place}", plain_sentence(problem), tr("pack again from the run"))
     yield from _age_faults(manifest.storykit)
     yield from _base_faults(manifest)
     yield from _prompt_faults(manifest)
@@ -122,8 +123,10 @@ def _age_faults(version: str) -> Iterator[Fault]:
     """Yield whether a bundle says that a later storykit than this one packed it."""
     here = installed_version("storykit")
     if here and _release(version) > _release(here):
-        problem = f"says that storykit {version[:40]} packed it, this is {here}"
-        yield Fault(f"{MANIFEST}, storykit", problem, "bring storykit up to date")
+        problem = tr(
+            "says that storykit {version} packed it, this is {here}", version=version[:40], here=here
+        )
+        yield Fault(f"{MANIFEST}, storykit", problem, tr("bring storykit up to date"))
 
 
 def _release(version: str) -> tuple[int, ...]:
@@ -136,35 +139,54 @@ def _base_faults(manifest: Manifest) -> Iterator[Fault]:
     """Yield where what is said of the base contradicts itself."""
     base, place = manifest.base, f"{MANIFEST}, base"
     if (manifest.notice == EMBEDDED_NOTICE) != is_embedded(base):
-        problem = "must say that the base is the embedded one exactly when it is"
-        yield Fault(f"{MANIFEST}, notice", problem, "pack again from the run")
+        problem = tr("must say that the base is the embedded one exactly when it is")
+        yield Fault(f"{MANIFEST}, notice", problem, tr("pack again from the run"))
     if base.get("name") == EMBEDDED and base.get("sha256") != embedded_sha256():
-        problem = f"is called {EMBEDDED} and has other weights than the embedded base of this storykit"
-        yield Fault(place, problem, "draw and pack again with this storykit")
+        problem = tr(
+            "is called {name} and has other weights than the embedded base of this storykit",
+            name=EMBEDDED,
+        )
+        yield Fault(place, problem, tr("draw and pack again with this storykit"))
     if manifest.settings.scheduler != base.get("scheduler"):
-        yield Fault(f"{MANIFEST}, settings.scheduler", "must be the base's own", "pack again from the run")
+        yield Fault(
+            f"{MANIFEST}, settings.scheduler",
+            tr("must be the base's own"),
+            tr("pack again from the run"),
+        )
 
 
 def _prompt_faults(manifest: Manifest) -> Iterator[Fault]:
     """Yield what is wrong among the prompts, the negative prompts and the seeds of a story."""
     panels, place = manifest.panels, f"{MANIFEST}, panels"
     if len({panel.negative for panel in panels}) > 1:
-        yield Fault(place, "must have one negative prompt, a story has one", "pack again from the run")
+        yield Fault(
+            place, tr("must have one negative prompt, a story has one"), tr("pack again from the run")
+        )
     for one, other in combinations(panels, 2):
         if (one.prompt, one.seed) == (other.prompt, other.seed):
-            problem = f"{one.panel} and {other.panel} have one prompt and one seed, which give one picture"
-            yield Fault(place, problem, "give one of them another prompt, or cast another seed")
+            problem = tr(
+                "{panel} and {other} have one prompt and one seed, which give one picture",
+                panel=one.panel,
+                other=other.panel,
+            )
+            yield Fault(place, problem, tr("give one of them another prompt, or cast another seed"))
     said = Counter(re.sub(r"\W|_", "", panel.prompt).casefold() for panel in panels)
     fewest = min(_FEWEST_PROMPTS, len(panels))
     if len(said) < fewest:
-        problem = f"must have at least {fewest} different prompts, got {len(said)}"
-        yield Fault(place, problem, "write what each panel shows, draw and pack again")
+        problem = tr(
+            "must have at least {least} different prompts, got {got}",
+            least=fewest,
+            got=len(said),
+        )
+        yield Fault(place, problem, tr("write what each panel shows, draw and pack again"))
     yield from _anchor_faults(manifest)
     if manifest.lora and manifest.lora.trigger:
         yield from _trigger_faults(manifest, manifest.lora.trigger)
     elif manifest.lora and (words := _silent_trigger(manifest, manifest.lora)):
-        problem = f"is empty, and every prompt begins with the file's own trigger words {words[:60]!r}"
-        mend = "move them from the story to `trigger` below the candidate, and pack again"
+        problem = tr(
+            "is empty, and every prompt begins with the file's own trigger words {words!r}", words=words[:60]
+        )
+        mend = tr("move them from the story to `trigger` below the candidate, and pack again")
         yield Fault(f"{MANIFEST}, lora.trigger", problem, mend)
 
 
@@ -172,29 +194,34 @@ def _anchor_faults(manifest: Manifest) -> Iterator[Fault]:
     """Yield which panels say that they were drawn to match what is no panel of the story."""
     said = {panel.prompt for panel in manifest.panels}
     for panel in manifest.panels:
-        place = f"{MANIFEST}, panel {panel.panel}"
+        place = tr("{file}, panel {panel}", file=MANIFEST, panel=panel.panel)
         if bool(panel.anchors) != bool(panel.consistency):
-            yield Fault(place, "must have both anchors and a consistency above 0, or neither")
+            yield Fault(place, tr("must have both anchors and a consistency above 0, or neither"))
         if any(words not in panel.prompt for words in panel.bystanders) or (
             panel.bystanders and not panel.anchors
         ):
-            problem = "must name bystanders by words that its prompt has, and only beside anchors"
-            yield Fault(place, problem, "pack again from the run")
+            problem = tr("must name bystanders by words that its prompt has, and only beside anchors")
+            yield Fault(place, problem, tr("pack again from the run"))
         for anchor in panel.anchors:
             if anchor.prompt not in said or anchor.subject not in anchor.prompt:
-                problem = "must be matched to a panel of the story, for words that its prompt has"
-                yield Fault(place, problem, "pack again from the run")
+                problem = tr("must be matched to a panel of the story, for words that its prompt has")
+                yield Fault(place, problem, tr("pack again from the run"))
 
 
 def _trigger_faults(manifest: Manifest, trigger: str) -> Iterator[Fault]:
     """Yield whether the trigger is not what stands in front of every prompt."""
     place = f"{MANIFEST}, lora.trigger"
     if len(trigger) > _LONGEST_TRIGGER or not trigger.isprintable():
-        yield Fault(place, f"must be one line of at most {_LONGEST_TRIGGER} characters")
+        yield Fault(
+            place,
+            tr("must be one line of at most {most} characters", most=_LONGEST_TRIGGER),
+        )
     behind = [f"{trigger}{comma}" for comma in COMMAS.values()]
     fits = [mark for mark in behind if all(panel.prompt.startswith(mark) for panel in manifest.panels)]
     if not any(all(panel.prompt[len(mark) :].strip() for panel in manifest.panels) for mark in fits):
-        yield Fault(place, "must stand in front of every prompt, a comma and the panel's own words behind it")
+        yield Fault(
+            place, tr("must stand in front of every prompt, a comma and the panel's own words behind it")
+        )
 
 
 def _silent_trigger(manifest: Manifest, lora: LoraRecord) -> str:
@@ -211,10 +238,17 @@ def _batch_faults(manifest: Manifest) -> Iterator[Fault]:
     batches = [set(batch.pictures) for batch in manifest.batches]
     held = panels <= set().union(*batches) and not any(panels.isdisjoint(batch) for batch in batches)
     if batches and not held:
-        problem = "must have each panel in one of the batches and a panel in each batch"
+        problem = tr("must have each panel in one of the batches and a panel in each batch")
         yield Fault(f"{MANIFEST}, batches", problem)
     if any(batch.noise_per_panel for batch in manifest.batches):
         for panel in manifest.panels:
             if seed_and_panel(panel.seed)[1] != panel.panel:
-                problem = f"must end in the panel's number, each panel has its own noise, got {panel.seed}"
-                yield Fault(f"{MANIFEST}, panel {panel.panel}, seed", problem, "pack again from the run")
+                problem = tr(
+                    "must end in the panel's number, each panel has its own noise, got {seed}",
+                    seed=panel.seed,
+                )
+                yield Fault(
+                    tr("{file}, panel {panel}, seed", file=MANIFEST, panel=panel.panel),
+                    problem,
+                    tr("pack again from the run"),
+                )

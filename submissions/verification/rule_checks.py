@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from kit.embedded import EMBEDDED
+from kit.messages import mark, tr
 from submissions.bundle.manifest import MANIFEST, Manifest
 from submissions.bundle.texts import texts_of
 from submissions.contest.rules import BaseRule, Rules, load_rules, shipped_rules
@@ -14,33 +15,55 @@ def rule_faults(files: Mapping[str, bytes], manifest: Manifest, rules: Rules) ->
     yield from words_faults(rules, manifest.team, manifest.title, manifest.introduction, manifest.link)
     for name in rules.files.required:
         if name not in files:
-            yield Fault(name, "is missing, the contest asks for it")
+            yield Fault(name, tr("is missing, the contest asks for it"))
     if len(manifest.panels) != rules.panels.count:
-        yield Fault(MANIFEST, f"must have {rules.panels.count} panels, got {len(manifest.panels)}")
+        yield Fault(
+            MANIFEST,
+            tr(
+                "must have {count} panels, got {got}",
+                count=rules.panels.count,
+                got=len(manifest.panels),
+            ),
+        )
     name = rules.name_of(manifest.team, manifest.title)
     if manifest.name != name:
-        yield Fault(f"{MANIFEST}, name", f"must be {name!r}, got {manifest.name!r}")
+        yield Fault(
+            f"{MANIFEST}, name",
+            tr("must be {name!r}, got {got!r}", name=name, got=manifest.name),
+        )
     if rules.lora.required and manifest.lora is None:
-        yield Fault("lora", "is missing, the contest asks for one")
+        yield Fault("lora", tr("is missing, the contest asks for one"))
     yield from _base_faults(manifest, rules.base)
     yield from _recorded_gate_faults(manifest, rules)
-    problem = "is not the text that follows from the manifest and the contest's rules"
+    problem = tr("is not the text that follows from the manifest and the contest's rules")
     for name, data in texts_of(manifest, rules).items():
         if name in files and files[name] != data:
-            yield Fault(name, problem, "pack again")
+            yield Fault(name, problem, tr("pack again"))
 
 
 def _recorded_gate_faults(manifest: Manifest, rules: Rules) -> Iterator[Fault]:
     """Yield whether the recorded score does not let the bundle through."""
-    gate, again = manifest.gate, "score and pack again"
+    gate, again = manifest.gate, tr("score and pack again")
     yield from gate_faults(rules, gate.score)
     if gate.embedded and not rules.gate.embedded and not manifest.notice:
-        problem = f"the contest scores with {rules.gate.scorer}, the bundle with {gate.scorer}"
-        yield Fault("gate", problem, "set [score] aesthetic, score and pack again")
+        problem = tr(
+            "the contest scores with {scorer}, the bundle with {got}",
+            scorer=rules.gate.scorer,
+            got=gate.scorer,
+        )
+        yield Fault("gate", problem, tr("set [score] aesthetic, score and pack again"))
     elif gate.scorer != (scorer := scorer_of(rules, gate.embedded) or gate.scorer):
-        yield Fault("gate", f"the scorer must be {scorer}, got {gate.scorer[:100]!r}", again)
+        yield Fault(
+            "gate",
+            tr("the scorer must be {scorer}, got {got!r}", scorer=scorer, got=gate.scorer[:100]),
+            again,
+        )
     if gate.threshold not in _thresholds(rules):
-        problem = f"the threshold is {rules.gate.threshold:g}, the bundle says {gate.threshold:g}"
+        problem = tr(
+            "the threshold is {threshold:g}, the bundle says {got:g}",
+            threshold=rules.gate.threshold,
+            got=gate.threshold,
+        )
         yield Fault("gate", problem, again)
 
 
@@ -63,16 +86,21 @@ def _base_faults(manifest: Manifest, rule: BaseRule | None) -> Iterator[Fault]:
     if rule is None or manifest.notice:
         return
     base: Mapping[str, object] = manifest.base
-    place, mend = f"{MANIFEST}, base", f"draw it with {rule.name}"
+    place, mend = f"{MANIFEST}, base", tr("draw it with {base}", base=rule.name)
     if base.get("name") != rule.name:
-        yield Fault(place, f"must be {rule.name}, got {str(base.get('name'))[:60]!r}", mend)
+        yield Fault(
+            place, tr("must be {name}, got {got!r}", name=rule.name, got=str(base.get("name"))[:60]), mend
+        )
         return
     sums = base.get("sha256")
     for file, said in sums.items() if isinstance(sums, Mapping) else ():
         if said not in rule.sha256.get(file, (said,)):
-            yield Fault(place, f"has another {file} than the contest's {rule.name}", mend)
+            yield Fault(
+                place, tr("has another {file} than the contest's {base}", file=file, base=rule.name), mend
+            )
 
 
+_GIVE = {"team": mark("give the team"), "title": mark("give the title")}
 MAX_LINE = 60
 """Characters of a team's or entry's name."""
 MAX_LINK = 300
@@ -88,8 +116,8 @@ def words_faults(rules: Rules, team: str, title: str, introduction: str, link: s
     yield from _line_faults("title", title, rules)
     yield from _introduction_faults(rules, introduction)
     if link and not _is_link(link):
-        mend = "give the address of the model page"
-        yield Fault("link", f"must be an https:// address, got {link!r}", mend)
+        mend = tr("give the address of the model page")
+        yield Fault("link", tr("must be an https:// address, got {got!r}", got=link), mend)
 
 
 def _is_link(text: str) -> bool:
@@ -100,36 +128,62 @@ def _is_link(text: str) -> bool:
 def _line_faults(place: str, text: str, rules: Rules) -> Iterator[Fault]:
     """Yield what is wrong with a name that goes into the LoRA's name."""
     if not text.strip():
-        yield Fault(place, "is empty", f"give the {place}")
+        yield Fault(place, tr("is empty"), tr(_GIVE[place]))
     elif text != text.strip() or not text.isprintable() or len(text) > MAX_LINE:
-        problem = f"must be one line of at most {MAX_LINE} characters, no spaces around it"
-        yield Fault(place, f"{problem}, got {text[:MAX_LINE]!r}")
+        problem = tr(
+            "must be one line of at most {most} characters, no spaces around it, got {got!r}",
+            most=MAX_LINE,
+            got=text[:MAX_LINE],
+        )
+        yield Fault(place, problem)
     elif text in rules.display_name.placeholders:
-        problem = f"is still the placeholder {text!r} of {rules.display_name.pattern!r}"
-        yield Fault(place, problem, f"give the {place}")
+        problem = tr(
+            "is still the placeholder {got!r} of {pattern!r}", got=text, pattern=rules.display_name.pattern
+        )
+        yield Fault(place, problem, tr(_GIVE[place]))
 
 
 def _introduction_faults(rules: Rules, text: str) -> Iterator[Fault]:
     """Yield what is wrong with an introduction, the first thing alone."""
-    rule, mend = rules.introduction, "say what the LoRA draws, what it was trained on, how to use it"
+    rule, mend = rules.introduction, tr("say what the LoRA draws, what it was trained on, how to use it")
     left = [word for word in rule.placeholders if word.casefold() in text.casefold()]
     if not text.strip():
-        yield Fault("introduction", "is empty", mend)
+        yield Fault("introduction", tr("is empty"), mend)
     elif left:
-        yield Fault("introduction", f"still holds the placeholder {left[0]!r}, which counts as none", mend)
+        yield Fault(
+            "introduction",
+            tr("still holds the placeholder {placeholder!r}, which counts as none", placeholder=left[0]),
+            mend,
+        )
     elif len(text.strip()) < rule.minimum:
-        problem = f"must have at least {rule.minimum} characters, got {len(text.strip())}"
+        problem = tr(
+            "must have at least {least} characters, got {got}",
+            least=rule.minimum,
+            got=len(text.strip()),
+        )
         yield Fault("introduction", problem, mend)
     elif len(text) > MAX_INTRODUCTION:
-        problem = f"must have at most {MAX_INTRODUCTION} characters, got {len(text)}"
-        yield Fault("introduction", problem, "say the rest on the model page")
+        problem = tr(
+            "must have at most {most} characters, got {got}",
+            most=MAX_INTRODUCTION,
+            got=len(text),
+        )
+        yield Fault("introduction", problem, tr("say the rest on the model page"))
     elif len({letter for letter in text.casefold() if letter.isalnum()}) < min(_LETTERS, rule.minimum):
-        yield Fault("introduction", f"must say something, it repeats fewer than {_LETTERS} letters", mend)
+        yield Fault(
+            "introduction",
+            tr("must say something, it repeats fewer than {least} letters", least=_LETTERS),
+            mend,
+        )
 
 
 def gate_faults(rules: Rules, score: float) -> list[Fault]:
     """Return the fault of a score below the gate, if it is below."""
     if score >= rules.gate.threshold:
         return []
-    problem = f"mean aesthetic score must be at least {rules.gate.threshold:g}, got {score:.4f}"
-    return [Fault("gate", problem, "pack other pictures of the run, or draw more")]
+    problem = tr(
+        "mean aesthetic score must be at least {threshold:g}, got {score:.4f}",
+        threshold=rules.gate.threshold,
+        score=score,
+    )
+    return [Fault("gate", problem, tr("pack other pictures of the run, or draw more"))]

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 from kit.files.encodings import csv_bytes, csv_rows
+from kit.messages import mark, tr
 from submissions.bundle.manifest import SCORE_COLUMNS, Manifest
 from submissions.faults import Fault
 
@@ -14,7 +15,7 @@ _RANGES = {"aesthetic": (-10.0, 10.0), "text": (-1.0, 1.0), "text_rank": (1.0, 8
 places among eight panels."""
 _CLOSE = 1e-6
 """How far the recorded mean may be from the mean of the recorded scores: rounding only."""
-_PACK = "score and pack again"
+_PACK = mark("score and pack again")
 
 
 def score_faults(files: Mapping[str, bytes], manifest: Manifest) -> Iterator[Fault]:
@@ -26,24 +27,29 @@ def score_faults(files: Mapping[str, bytes], manifest: Manifest) -> Iterator[Fau
     except ValueError as error:
         problem = str(error)
     if problem:
-        yield Fault(SCORES, problem, _PACK)
+        yield Fault(SCORES, problem, tr(_PACK))
 
 
 def _table_problem(rows: Sequence[dict[str, str]], data: bytes, manifest: Manifest) -> str:
     """Return what is wrong with the table; empty when nothing is."""
     wanted = [(str(panel.panel), panel.file, panel.sha256) for panel in manifest.panels]
     if [(row.get("panel"), row.get("file"), row.get("sha256")) for row in rows] != wanted:
-        return "does not score the panels of the manifest"
+        return tr("does not score the panels of the manifest")
     for line, row in enumerate(rows, 2):
         if row.get("status") != "ok":
-            return f"line {line}: status must be ok, got {row.get('status', '')[:20]!r}"
+            return tr(
+                "line {line}: status must be ok, got {got!r}", line=line, got=row.get("status", "")[:20]
+            )
         for column in _RANGES:
             if problem := _number_problem(column, row.get(column, "")):
-                return f"line {line}: {column} {problem}"
+                return tr("line {line}: {column} {problem}", line=line, column=column, problem=problem)
         if bool(row.get("text")) != bool(row.get("text_rank")):
-            return f"line {line}: text and text_rank must both be there or both be empty"
+            return tr("line {line}: text and text_rank must both be there or both be empty", line=line)
     if data != _as_written(rows):
-        return f"must have the columns {', '.join(SCORE_COLUMNS)} and each number as storykit writes it"
+        return tr(
+            "must have the columns {columns} and each number as storykit writes it",
+            columns=", ".join(SCORE_COLUMNS),
+        )
     scores = [float(row["aesthetic"]) for row in rows]
     return _mean_problem(scores, manifest.gate.score) or _sameness_problem(scores)
 
@@ -58,9 +64,9 @@ def _number_problem(column: str, cell: str) -> str:
     except ValueError:
         number = math.nan
     if not least <= number <= most:
-        return f"must be from {least:g} to {most:g}, got {cell[:20]!r}"
+        return tr("must be from {least:g} to {most:g}, got {got!r}", least=least, most=most, got=cell[:20])
     if column == "text_rank" and 2 * number % 1:
-        return f"must be a place, or half way between two, got {cell[:20]!r}"
+        return tr("must be a place, or half way between two, got {got!r}", got=cell[:20])
     return ""
 
 
@@ -75,7 +81,11 @@ def _sameness_problem(scores: Sequence[float]) -> str:
     [(score, often)] = Counter(scores).most_common(1)
     if len(scores) == 1 or 2 * often <= len(scores):
         return ""
-    return f"gives {often} different panels one aesthetic score, {score:g}, which no scorer does"
+    return tr(
+        "gives {number} different panels one aesthetic score, {score:g}, which no scorer does",
+        number=often,
+        score=score,
+    )
 
 
 def _mean_problem(scores: Sequence[float], claimed: float) -> str:
@@ -83,4 +93,6 @@ def _mean_problem(scores: Sequence[float], claimed: float) -> str:
     mean = math.fsum(scores) / len(scores) if scores else math.nan
     if abs(mean - claimed) <= _CLOSE:
         return ""
-    return f"has mean aesthetic score {mean:.4f}, the manifest says {claimed:.4f}"
+    return tr(
+        "has mean aesthetic score {mean:.4f}, the manifest says {claimed:.4f}", mean=mean, claimed=claimed
+    )

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 
+from kit.messages import tr
 from submissions.bundle.bundle import Bundle
-from submissions.bundle.manifest import MANIFEST, Manifest
+from submissions.bundle.manifest import EMBEDDED_NOTICE, MANIFEST, Manifest
 from submissions.contest.rules import Rules, load_rules, shipped_rules
 from submissions.faults import Fault
 from submissions.verification.comparison_checks import comparison_faults
@@ -36,10 +37,12 @@ def _faults(bundle: Bundle, rules: Rules | None) -> Iterator[Fault]:
     known = rules or (load_rules(manifest.rules) if manifest.rules in shipped_rules() else None)
     yield from content_faults(bundle, manifest, known)
     if known is None:
-        problem = f"is for the contest {manifest.rules!r}, which storykit does not know"
-        yield Fault(MANIFEST, problem, "give the contest's rules file")
+        problem = tr("is for the contest {contest!r}, which storykit does not know", contest=manifest.rules)
+        yield Fault(MANIFEST, problem, tr("give the contest's rules file"))
     elif manifest.notice and not known.practice:
-        yield Fault(MANIFEST, manifest.notice, "draw it with Kolors, or pack it with --rules practice")
+        yield Fault(
+            MANIFEST, tr(EMBEDDED_NOTICE), tr("draw it with Kolors, or pack it with --rules practice")
+        )
 
 
 def content_faults(bundle: Bundle, manifest: Manifest, rules: Rules | None) -> Iterator[Fault]:

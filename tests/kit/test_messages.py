@@ -3,7 +3,7 @@ import pickle
 import pytest
 
 from kit.errors import InputError, RunError
-from kit.messages import asked_language, in_english, joined, tr, trn
+from kit.messages import all_in_english, asked_language, in_english, joined, ptr, tr, trn
 
 LOCALES = ("STORYKIT_LANG", "LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG")
 
@@ -81,3 +81,40 @@ def test_the_language_is_our_variable_else_the_locale(variables, language, monke
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     assert asked_language() == language
+
+
+def test_what_an_error_says_is_told_in_both_languages(chinese):
+    told = tr(
+        "{source}: {faults}", source="a.toml", faults=ValueError(tr("and {more:,} more faults", more=2))
+    )
+    assert told.english == "a.toml: and 2 more faults"
+    assert told.endswith(str(tr("and {more:,} more faults", more=2)))
+
+
+def test_what_stands_between_sentences_is_chinese_too(chinese):
+    told = joined(["a.toml", "b.toml"], tr(" and "))
+    assert (told, told.english) == ("a.toml 和 b.toml", "a.toml and b.toml")
+
+
+def test_files_and_json_hold_english_however_deep(chinese):
+    more = tr("and {more:,} more faults", more=2)
+    assert all_in_english({more: [{"faults": (more, 3, None)}]}) == {
+        "and 2 more faults": [{"faults": ["and 2 more faults", 3, None]}]
+    }
+
+
+def test_one_english_word_may_be_two_in_chinese(chinese):
+    assert ptr("table", "missing").english == ptr("status", "missing").english == "missing"
+    assert ptr("table", "missing") != ptr("status", "missing")
+
+
+@pytest.mark.parametrize("kind", [ValueError, RunError, OSError])
+def test_what_is_said_in_an_exception_is_still_known_in_english(kind, chinese):
+    error = kind(tr("and {more:,} more faults", more=3))
+    assert str(error) != in_english(str(error)) == "and 3 more faults"
+    assert tr("{source}: {faults}", source="a.toml", faults=error).english == "a.toml: and 3 more faults"
+
+
+def test_a_long_fault_is_cut_in_both_languages(chinese):
+    error = InputError("a.toml", [tr("{source}: {faults}", source="b" * 1500, faults="c")])
+    assert error.message.english == f"a.toml: {'b' * 1000}..."

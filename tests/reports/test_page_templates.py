@@ -1,19 +1,22 @@
 import re
-import tomllib
-from pathlib import Path
 
-import reports
+import pytest
+
 from reports.page_templates import load_words
 
 
-def test_both_languages_have_every_sentence_with_the_same_fields() -> None:
-    table = tomllib.loads(
-        (Path(reports.__file__).parent / "templates/words.toml").read_text(encoding="utf-8")
-    )
-    assert table["en"].keys() == table["zh"].keys()
-    for key in table["en"]:
-        fields = [set(re.findall(r"\{(\w+)", table[language][key])) for language in ("en", "zh")]
-        assert fields[0] == fields[1], key
+@pytest.mark.parametrize("page", ["page", "leaderboard"])
+def test_both_languages_have_every_sentence_with_the_same_fields(page) -> None:
+    english, chinese = load_words("en", page), load_words("zh", page)
+    assert english.keys() == chinese.keys()
+    for key in english:
+        assert set(re.findall(r"\{(\w+)", english[key])) == set(re.findall(r"\{(\w+)", chinese[key])), key
+        assert " | " not in chinese[key], key
+
+
+def test_every_sentence_is_told_in_chinese() -> None:
+    english, chinese = load_words("en"), load_words("zh")
+    assert {key for key in english if english[key] == chinese[key]} == {"lora"}
 
 
 def test_english_counts_one_and_many() -> None:

@@ -1,9 +1,13 @@
 """The catalogue of translations: what the code says, put into `kit/locale`; `make messages` runs it."""
 
 import io
+import json
 import sys
+import tomllib
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import NamedTuple, get_args
 
 from babel.messages.catalog import Catalog, Message
 from babel.messages.extract import extract_from_file
@@ -11,12 +15,19 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 from typer.main import get_command
 
+from eval.metrics.attributes import ATTRIBUTES
+from eval.metrics.registry import compared
+from eval.scoring.panel_file import Status
 from kit.messages import DOMAIN, LOCALE
+from kit.story.prompt import ORDERS
 from storykit.cli.main import app
+from submissions.untrusted.secret_scan import shapes
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("storykit", "kit", "eval", "reports", "submissions")
-KEYWORDS = {"tr": None, "trn": (1, 2), "mark": None}
+KEYWORDS = {"tr": None, "trn": (1, 2), "mark": None, "ptr": ((1, "c"), 2)}
+WEIGHTS = ("clip/open_clip_config.json", "aesthetic/config.json")
+PAGES = {"page": "words.toml", "leaderboard": "leaderboard/leaderboard.toml"}
 LANGUAGE = "zh"
 PO = LOCALE / LANGUAGE / "LC_MESSAGES" / f"{DOMAIN}.po"
 MO = PO.with_suffix(".mo")
@@ -24,17 +35,50 @@ SAME_IN_BOTH: frozenset[str] = frozenset()
 """Templates that are the same in Chinese: names and punctuation."""
 
 
-def said() -> set[str | tuple[str, str]]:
-    """Return every template that the code gives to a reader: one text, or one and many."""
-    return {*_called(), *_helps(get_command(app))}
+class Template(NamedTuple):
+    """What is translated."""
+
+    id: str | tuple[str, str]
+    """One text, or one and many."""
+    context: str | None = None
+    """What tells it apart from the same words elsewhere."""
 
 
-def _called() -> Iterator[str | tuple[str, str]]:
-    """Yield what stands in calls of `tr`, `trn` and `mark`."""
+def said() -> set[Template]:
+    """Return every template that the code, its commands' help and its tables give to a reader."""
+    return {*_called(), *map(Template, _helps(get_command(app))), *_in_tables()}
+
+
+def _called() -> Iterator[Template]:
+    """Yield what stands in calls of `tr`, `trn`, `ptr` and `mark`."""
     for package in PACKAGES:
         for path in sorted((ROOT / package).rglob("*.py")):
-            for _, told, _, _ in extract_from_file("python", path, keywords=KEYWORDS):
-                yield told if isinstance(told, str) else (told[0], told[1])
+            for _, told, _, context in extract_from_file("python", path, keywords=KEYWORDS):
+                yield Template(told if isinstance(told, str) else (told[0], told[1]), context)
+
+
+def _in_tables() -> Iterator[Template]:
+    """Yield what tables of ours name and say."""
+    yield from (Template(entry.said or entry.name, "metric") for entry in compared())
+    yield from (Template(status, "status") for status in get_args(Status))
+    yield from (Template(name, "attribute") for name in ATTRIBUTES)
+    for page, file in PAGES.items():
+        sentences = tomllib.loads((ROOT / "reports" / "templates" / file).read_text("utf-8"))
+        yield from (Template(text, f"{page} {key}") for key, text in sentences.items())
+    yield from (Template(name, "name") for name in _names())
+    yield from (Template(shape.name) for shape in shapes())
+
+
+def _names() -> Iterator[str]:
+    """Yield what files name and pages show: prompt orders, weights, contests and their parts."""
+    yield from (order.replace("<n>", "{n}") for order in ORDERS)
+    yield "simple-aesthetics-predictor {version}, AestheticsPredictorV2Linear"
+    for config in WEIGHTS:
+        yield json.loads((ROOT / "eval" / "mini" / "weights" / config).read_text("utf-8"))["storykit"]
+    for path in sorted((ROOT / "submissions" / "contest").glob("*.toml")):
+        rules = tomllib.loads(path.read_text("utf-8"))
+        yield from (rules["title"], rules["ranking"]["source"])
+        yield from (part["name"] for part in rules["ranking"]["part"])
 
 
 def _helps(command) -> Iterator[str]:
@@ -56,12 +100,10 @@ def read_catalogue(path: Path = PO) -> Catalog:
 def updated(*known: Catalog) -> Catalog:
     """Return the catalogue of what the code says, with the first translation that is known of each."""
     catalogue = Catalog(locale=LANGUAGE, domain=DOMAIN, fuzzy=False, header_comment="")
-    for template in said():
-        found = (one.get(template if isinstance(template, str) else template[0]) for one in known)
-        translations = [
-            one.string for one in found if one is not None and one.id == template and is_told(one)
-        ]
-        catalogue.add(template, translations[0] if translations else None)
+    for told, context in said():
+        found = (one.get(told if isinstance(told, str) else told[0], context) for one in known)
+        translations = [one.string for one in found if one is not None and one.id == told and is_told(one)]
+        catalogue.add(told, translations[0] if translations else None, context=context)
     return catalogue
 
 
@@ -80,8 +122,10 @@ def po_bytes(catalogue: Catalog) -> bytes:
 
 
 def mo_bytes(catalogue: Catalog) -> bytes:
+    undated = read_po(io.BytesIO(po_bytes(catalogue)), locale=LANGUAGE)
+    undated.creation_date = undated.revision_date = datetime(2026, 1, 1, tzinfo=UTC)
     out = io.BytesIO()
-    write_mo(out, read_po(io.BytesIO(po_bytes(catalogue)), locale=LANGUAGE))
+    write_mo(out, undated)
     return out.getvalue()
 
 

@@ -13,7 +13,6 @@ from typing import NamedTuple
 import pytest
 
 from storykit.cli.main import main
-from storykit.cli.progress import LINE
 
 PATIENCE_S = 600
 """After which a process that does nothing is taken for dead."""
@@ -45,7 +44,7 @@ def tell(*words: object) -> Answer:
 
 def without_signs_of_life(err: str) -> str:
     """Return what was said on standard error but for the lines that only say how far a command is."""
-    return "".join(line for line in err.splitlines(keepends=True) if not line.startswith(LINE))
+    return "".join(line for line in err.splitlines(keepends=True) if not line.startswith("... "))
 
 
 def said(*words: object) -> str:

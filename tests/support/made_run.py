@@ -9,6 +9,7 @@ from html import unescape
 from pathlib import Path
 from types import SimpleNamespace
 
+import pytest
 import tomli_w
 from PIL import Image, ImageDraw
 
@@ -19,6 +20,7 @@ from eval.scorers.protocols import Metric, Stamp
 from kit.experiment.config import load_experiment
 from kit.experiment.run import PanelRow, Run
 from kit.files.encodings import sha256_of
+from kit.messages import LANGUAGE_VARIABLES
 from reports.run.report import write_report
 
 CAPTIONS = {
@@ -259,8 +261,11 @@ def words_of(page: str) -> str:
 
 
 def page_of(run: Run) -> str:
-    """Return the report of a run."""
-    return write_report(run).read_text(encoding="utf-8")
+    """Return the report of a run for a reader who asks for no language."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in LANGUAGE_VARIABLES:
+            patch.delenv(name, raising=False)
+        return write_report(run).read_text(encoding="utf-8")
 
 
 def comparisons_of(*given: tuple[str, str], n: int = 6) -> Comparison:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from kit.files.tensors.pickle_walk import PickledTensor, tensors_by_name
+from kit.messages import tr
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -66,12 +67,14 @@ def open_checkpoint(path: Path) -> Checkpoint:
                 pickled = tensors_by_name(archive.read(f"{root}data.pkl"))
             storages = _storages(file, size, members, root, pickled)
     except zlib.error as error:
-        raise ValueError("is damaged: download or copy it again") from error
+        raise ValueError(tr("is damaged: download or copy it again")) from error
     except _ZIP_TROUBLE as error:
-        raise ValueError("is no whole .ckpt, perhaps half a download: download or copy it again") from error
+        raise ValueError(
+            tr("is no whole .ckpt, perhaps half a download: download or copy it again")
+        ) from error
     spots = {name: _spot(name, tensor, storages[tensor.storage.key]) for name, tensor in pickled.items()}
     if sum(spot.size_bytes for spot in spots.values()) > size:
-        raise ValueError("names more numbers than it holds: no program that trains LoRAs writes that")
+        raise ValueError(tr("names more numbers than it holds: no program that trains LoRAs writes that"))
     return Checkpoint(spots, lambda name: _load(path, spots[name]))
 
 
@@ -86,7 +89,7 @@ def _check_directory(file: BinaryIO, size: int) -> None:
             if len(told) == struct.calcsize(form):
                 (length,) = struct.unpack(form, told)
                 if MAX_DIRECTORY_BYTES < length != 0xFFFFFFFF:
-                    raise ValueError("is a zip with more entries than a LoRA has")
+                    raise ValueError(tr("is a zip with more entries than a LoRA has"))
             at = tail.find(mark, at + 1)
 
 
@@ -98,16 +101,20 @@ def _members(archive: zipfile.ZipFile) -> tuple[dict[str, zipfile.ZipInfo], str]
     ]
     if len(roots) != 1 or roots[0].count("/") > 1:
         inside = next((name for name in members if name.endswith((".safetensors", ".ckpt", ".pt"))), "")
-        what = f"give {inside[:100]} in it" if inside else "give the .safetensors file in it, if there is one"
-        raise ValueError(f"is a zip archive, not a LoRA: unpack it and {what}")
+        if inside:
+            raise ValueError(
+                tr("is a zip archive, not a LoRA: unpack it and give {file} in it", file=inside[:100])
+            )
+        what = tr("unpack it and give the .safetensors file in it, if there is one")
+        raise ValueError(tr("is a zip archive, not a LoRA: {remedy}", remedy=what))
     (root,) = roots
     if any(member.compress_type or member.flag_bits & 1 for member in members.values()):
-        raise ValueError("is compressed or locked inside, as torch.save never does: give the original")
+        raise ValueError(tr("is compressed or locked inside, as torch.save never does: give the original"))
     if members[f"{root}data.pkl"].file_size > MAX_PICKLE_BYTES:
-        raise ValueError("names more tensors than a LoRA has")
+        raise ValueError(tr("names more tensors than a LoRA has"))
     order = members.get(f"{root}byteorder")
     if order is not None and (order.file_size > len(b"little") or archive.read(order) != b"little"):
-        raise ValueError("was written on a big-endian machine: give it as .safetensors")
+        raise ValueError(tr("was written on a big-endian machine: give it as .safetensors"))
     return members, root
 
 
@@ -130,7 +137,9 @@ def _storages(
         for key in dict.fromkeys(tensor.storage.key for tensor in tensors.values()):
             member = members.get(f"{root}data/{key}")
             if member is None:
-                raise ValueError(f"is damaged: its array {key[:20]} is missing; download or copy it again")
+                raise ValueError(
+                    tr("is damaged: its array {key} is missing; download or copy it again", key=key[:20])
+                )
             mark, name_bytes, extra_bytes = (
                 _LOCAL.unpack(data[member.header_offset :][: _LOCAL.size])
                 if (member.header_offset + _LOCAL.size <= size)
@@ -139,10 +148,10 @@ def _storages(
             first = member.header_offset + _LOCAL.size + name_bytes + extra_bytes
             room -= member.file_size
             if mark != b"PK\x03\x04" or first + member.file_size > size or room < 0:
-                raise ValueError("is damaged, or half a download: download or copy it again")
+                raise ValueError(tr("is damaged, or half a download: download or copy it again"))
             with memoryview(data) as whole, whole[first : first + member.file_size] as part:
                 if zlib.crc32(part) != member.CRC:
-                    raise ValueError("is damaged, its checksum differs: download or copy it again")
+                    raise ValueError(tr("is damaged, its checksum differs: download or copy it again"))
             found[key] = _ArrayPlace(first, member.file_size)
     return found
 
@@ -154,10 +163,13 @@ def _spot(name: str, tensor: PickledTensor, room: _ArrayPlace) -> Spot:
     end = (tensor.offset + count) * width
     if len(tensor.shape) != len(tensor.strides) or not _is_dense(tensor.shape, tensor.strides):
         raise ValueError(
-            f"holds {name[:100]} with gaps or repeats between its numbers: save it again, `.contiguous()`"
+            tr(
+                "holds {name} with gaps or repeats between its numbers: save it again, `.contiguous()`",
+                name=name[:100],
+            )
         )
     if end > room.size_bytes or tensor.offset < 0:
-        raise ValueError(f"names more numbers for {name[:100]} than it holds")
+        raise ValueError(tr("names more numbers for {name} than it holds", name=name[:100]))
     return Spot(tensor.dtype, tensor.shape, tensor.strides, room.first + tensor.offset * width, count * width)
 
 

@@ -5,6 +5,8 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
+from kit.messages import mark, tr
+
 _STORAGES = {
     "DoubleStorage": "F64", "FloatStorage": "F32", "HalfStorage": "F16", "BFloat16Storage": "BF16",
     "LongStorage": "I64", "IntStorage": "I32", "ShortStorage": "I16", "CharStorage": "I8",
@@ -15,8 +17,8 @@ _STORAGES = {
 _DTYPES = {"torch float8_e4m3fn": "F8_E4M3", "torch float8_e5m2": "F8_E5M2"}
 """Kinds that have no array of their own."""
 _STRANGE = {
-    "qtensor": "quantised", "sparse": "sparse", "meta": "empty (meta)", "nested": "nested",
-    "wrapper": "wrapped", "layout": "sparse",
+    "qtensor": mark("quantised"), "sparse": mark("sparse"), "meta": mark("empty (meta)"),
+    "nested": mark("nested"), "wrapper": mark("wrapped"), "layout": mark("sparse"),
 }  # fmt: skip
 """Parts of the names of torch's makers of other tensors."""
 _LARGE = 2**40
@@ -62,18 +64,20 @@ def tensors_by_name(pickled: bytes) -> dict[str, PickledTensor]:
         with warnings.catch_warnings(action="ignore"):  # of odd escapes in old opcodes
             whole = _Walk().result(pickled)
     except (IndexError, KeyError, TypeError, AttributeError, OverflowError) as error:
-        raise ValueError("is damaged, its list of tensors makes no sense: get it again") from error
+        raise ValueError(tr("is damaged, its list of tensors makes no sense: get it again")) from error
     inner = whole.get("state_dict", whole) if isinstance(whole, dict) else whole
     if not isinstance(inner, dict):
-        raise ValueError("must hold tensors by name, as a LoRA does")
+        raise ValueError(tr("must hold tensors by name, as a LoRA does"))
     tensors = {str(name)[:500]: value for name, value in inner.items() if isinstance(value, PickledTensor)}
     if len(tensors) != len(inner) or not all(isinstance(name, str) for name in inner):
         other = next(
             (str(name)[:100] for name, value in inner.items() if not isinstance(value, PickledTensor)), ""
         )
-        raise ValueError(
-            f"must hold tensors by name, as a LoRA does, got something else{f' at {other}' if other else ''}"
-        )
+        if other:
+            raise ValueError(
+                tr("must hold tensors by name, as a LoRA does, got something else at {name}", name=other)
+            )
+        raise ValueError(tr("must hold tensors by name, as a LoRA does, got something else"))
     return tensors
 
 
@@ -88,7 +92,7 @@ class _Walk:
         """Return what a pickle makes, tensors as records; ValueError where it asks for more."""
         for number, (name, argument) in enumerate(_opcodes(pickled)):
             if number > _MOST_VALUES:
-                raise ValueError("names more tensors than a LoRA has")
+                raise ValueError(tr("names more tensors than a LoRA has"))
             if name == "STOP":
                 break
             self._step(name, argument)
@@ -110,7 +114,7 @@ class _Walk:
         elif name in _ACTS:
             _ACTS[name](self)
         elif name not in _SILENT:
-            raise ValueError("must hold tensors alone: give the LoRA as .safetensors")
+            raise ValueError(tr("must hold tensors alone: give the LoRA as .safetensors"))
 
     def _marked(self) -> list[object]:
         """Take everything above the last mark."""
@@ -153,7 +157,7 @@ class _Walk:
             raise TypeError
         for key, value in zip(parts[::2], parts[1::2], strict=True):
             if not isinstance(key, str) and not (isinstance(key, int) and abs(key) < _LARGE):
-                raise ValueError("must hold tensors by name, as a LoRA does")
+                raise ValueError(tr("must hold tensors by name, as a LoRA does"))
             target[key] = value
 
     def stack_global(self) -> None:
@@ -172,7 +176,9 @@ class _Walk:
             raise TypeError
         module, _, name = kind.name.partition(" ")
         if module not in ("torch", "torch.storage") or not (name in _STORAGES or name == "UntypedStorage"):
-            raise ValueError(f"holds numbers of a kind that no LoRA has ({name[:40]}): give it in fp16")
+            raise ValueError(
+                tr("holds numbers of a kind that no LoRA has ({name}): give it in fp16", name=name[:40])
+            )
         self._stack.append(Storage(_STORAGES.get(name, ""), key))
 
     def call(self) -> None:
@@ -205,7 +211,9 @@ def _opcodes(pickled: bytes) -> Iterator[tuple[str, object]]:
         except StopIteration:
             return
         except (ValueError, LookupError, OverflowError) as error:
-            raise ValueError("is damaged, its list of tensors is torn: download or copy it again") from error
+            raise ValueError(
+                tr("is damaged, its list of tensors is torn: download or copy it again")
+            ) from error
         yield code.name, argument
 
 
@@ -215,7 +223,7 @@ def _tensor(told: tuple[object, ...]) -> PickledTensor:
         raise TypeError
     dtype = storage.dtype or (_DTYPES.get(told[6].name, "") if isinstance(told[6], _Global) else "")
     if not dtype:
-        raise ValueError("holds numbers of a kind that no LoRA has: give it in fp16")
+        raise ValueError(tr("holds numbers of a kind that no LoRA has: give it in fp16"))
     return PickledTensor(storage, dtype, offset, _whole_numbers(shape), _whole_numbers(strides))
 
 
@@ -224,7 +232,7 @@ def _whole_numbers(told: object) -> tuple[int, ...]:
         raise TypeError
     numbers = tuple(number for number in told if isinstance(number, int) and 0 <= number < _LARGE)
     if len(numbers) != len(told):
-        raise ValueError("is damaged: a tensor's shape must be whole numbers")
+        raise ValueError(tr("is damaged: a tensor's shape must be whole numbers"))
     return numbers
 
 
@@ -234,10 +242,13 @@ def _refusal(maker: str) -> str:
     if maker.startswith("torch") and (
         kind := next((_STRANGE[part] for part in _STRANGE if part in name), "")
     ):
-        return f"holds {kind} tensors, a LoRA has plain ones: give it in fp16 as .safetensors"
-    return (
-        f"asks to run {maker.replace(' ', '.')[:100]!r} when it is opened, which storykit never does: "
-        "give the LoRA as .safetensors, and do not open this file elsewhere unless you know who made it"
+        return tr(
+            "holds {kind} tensors, a LoRA has plain ones: give it in fp16 as .safetensors", kind=tr(kind)
+        )
+    return tr(
+        "asks to run {function!r} when it is opened, which storykit never does: give the LoRA "
+        "as .safetensors, and do not open this file elsewhere unless you know who made it",
+        function=maker.replace(" ", ".")[:100],
     )
 
 

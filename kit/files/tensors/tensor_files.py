@@ -9,7 +9,9 @@ from safetensors import SafetensorError, safe_open
 from kit.files.file_kinds import HEAD_BYTES, is_partial, why_no_tensors
 from kit.files.safetensors_files import LENGTH_BYTES
 from kit.files.tensors.checkpoint_files import open_checkpoint
+from kit.files.text.library_words import reason_of
 from kit.files.user_paths import missing_file
+from kit.messages import tr
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -47,7 +49,7 @@ def open_tensor_file(path: Path) -> TensorFile:
     except FileNotFoundError as error:
         raise ValueError(missing_file(path)) from error
     except OSError as error:
-        raise ValueError(f"cannot be read: {error.strerror or error}") from error
+        raise ValueError(tr("cannot be read: {reason}", reason=reason_of(error))) from error
     length = int.from_bytes(head[:LENGTH_BYTES], "little")
     if head[LENGTH_BYTES : LENGTH_BYTES + 1] in _SAFETENSORS_MARKS and length >> 40 == 0:
         return _safetensors(path, size, length)
@@ -61,24 +63,37 @@ def open_tensor_file(path: Path) -> TensorFile:
 def _refusal(path: Path, head: bytes) -> str:
     """Return what a file is that is neither safetensors nor torch's zip, and what to do."""
     if is_partial(path):
-        return f"is half a download, as its ending {path.suffix} says: wait for its end, or download it again"
+        return tr(
+            "is half a download, as its ending {suffix} says: wait for its end, or download it again",
+            suffix=path.suffix,
+        )
     if reason := why_no_tensors(head):
         return reason
     if _LEGACY in head[:32]:
-        return "has torch's form from before 2020: save it once more with a newer torch, best as .safetensors"
+        return tr(
+            "has torch's form from before 2020: save it once more with a newer torch, best as .safetensors"
+        )
     if head.startswith(_PICKLE_MARK):
-        return "is a bare pickle, which could run anything when it is opened: give the LoRA as .safetensors"
-    return "is neither a safetensors file nor a .ckpt of torch, or is damaged: download or copy it again"
+        return tr(
+            "is a bare pickle, which could run anything when it is opened: give the LoRA as .safetensors"
+        )
+    return tr("is neither a safetensors file nor a .ckpt of torch, or is damaged: download or copy it again")
 
 
 def _safetensors(path: Path, size: int, length: int) -> TensorFile:
     if length + LENGTH_BYTES > size:
         raise ValueError(
-            f"is cut off, perhaps half a download: its header alone has {length} bytes, the file {size}; "
-            "download or copy it again"
+            tr(
+                "is cut off, perhaps half a download: its header alone has {length} bytes, the "
+                "file {size}; download or copy it again",
+                length=length,
+                size=size,
+            )
         )
     if length > MAX_HEADER_BYTES:
-        raise ValueError(f"has a header of {length} bytes, {MAX_HEADER_BYTES} are the most")
+        raise ValueError(
+            tr("has a header of {size} bytes, {most} are the most", size=length, most=MAX_HEADER_BYTES)
+        )
     try:
         file = safe_open(path, framework="pt")
         views = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118
@@ -87,9 +102,15 @@ def _safetensors(path: Path, size: int, length: int) -> TensorFile:
     except (OSError, SafetensorError) as error:
         if "not fully covered" in str(error):
             raise ValueError(
-                f"is cut off, perhaps half a download, it has {size} bytes: download or copy it again"
+                tr(
+                    "is cut off, perhaps half a download, it has {size} bytes: download or copy it again",
+                    size=size,
+                )
             ) from error
         raise ValueError(
-            f"is not a whole safetensors file, {str(error)[:200]}: download or copy it again"
+            tr(
+                "is not a whole safetensors file, {reason}: download or copy it again",
+                reason=reason_of(str(error)[:200]),
+            )
         ) from error
     return TensorFile(kinds, metadata, file.get_tensor)

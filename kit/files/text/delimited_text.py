@@ -8,6 +8,8 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from kit.messages import tr
+
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _ROW_INSIDE = re.compile(
     r"[\r\n][ \t]*\"?[^\"\r\n,;\t，]{1,200}\.(?:png|jpe?g|jfif|webp|gif|bmp|tiff?)\"?[ \t]*[,;\t，]",
@@ -74,11 +76,11 @@ class _Reader:
         """Return a cell's text and no fault, or a fault after having gone to the line behind."""
         found = self._quoted.match(self._text, start)
         if found is None:
-            fault = "a quote opens and is not closed: close it, or leave it out"
+            fault = tr("a quote opens and is not closed: close it, or leave it out")
         elif self._text[found.end() : found.end() + 1] not in ("", self._delimiter, "\r", "\n"):
-            fault = "a quote opens and closes before its cell ends; write quotes inside a text twice"
+            fault = tr("a quote opens and closes before its cell ends; write quotes inside a text twice")
         elif _ROW_INSIDE.search(found[1]):
-            fault = "a quote opens and is not closed before the next row: close it, or leave it out"
+            fault = tr("a quote opens and is not closed before the next row: close it, or leave it out")
         else:
             self._line += len(_LINE_END.findall(found[1]))
             self.place = found.end()

@@ -6,6 +6,8 @@ behind a sign, spaces of any width.
 
 import re
 
+from kit.messages import tr
+
 INVISIBLE = re.compile(
     "[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f"
     "\u2028-\u202e\u2060-\u206f\u2800\u3164\ufdd0-\ufdef\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\ufffe\uffff"
@@ -36,5 +38,7 @@ def invisible_mark(text: str) -> tuple[int, str] | None:
         return None
     place = found.start()
     front = INVISIBLE.sub("", text[:place].rpartition("\n")[2])[-_SHOWN:]
-    told = f"U+{ord(found[0]):04X}, which nobody sees"
-    return place, f"{told}, behind {front!r}" if front else f"{told}, at the beginning of a line"
+    code = ord(found[0])
+    if front:
+        return place, tr("U+{code:04X}, which nobody sees, behind {front!r}", code=code, front=front)
+    return place, tr("U+{code:04X}, which nobody sees, at the beginning of a line", code=code)

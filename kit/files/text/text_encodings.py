@@ -12,11 +12,10 @@ from collections import Counter
 from typing import NamedTuple
 
 from kit.files.file_kinds import HEAD_BYTES, kind_of, refusal_of
+from kit.messages import Message, tr
 
 GBK = "GB18030 (GBK)"
 UTF16 = "UTF-16"
-SAVE_AS = "save it as UTF-8 (in an editor: Save as, encoding UTF-8)"
-"""What mends another encoding."""
 _COMMON = 0.8
 """Share of letters that Chinese text has in GB2312; other encodings read as GB18030 have fewer."""
 _TWO_BYTES = 0x800
@@ -45,7 +44,7 @@ def decode_text(data: bytes, beside_gbk: bool = False) -> DecodedText:
         raise ValueError(refusal_of(kind, "text"))
     found = _decoded(data, beside_gbk)
     if "\0" in found.text:
-        raise ValueError(f"holds a NUL byte, which is no text: {SAVE_AS}")
+        raise ValueError(tr("holds a NUL byte, which is no text: {remedy}", remedy=_save_as()))
     return found
 
 
@@ -55,7 +54,9 @@ def why_no_utf8(data: bytes) -> str | None:
         encoding = decode_text(data).encoding
     except ValueError as error:
         return str(error)
-    return f"is {encoding} text, must be UTF-8: {SAVE_AS}" if encoding else None
+    if not encoding:
+        return None
+    return tr("is {encoding} text, must be UTF-8: {remedy}", encoding=encoding, remedy=_save_as())
 
 
 def is_gbk_for_sure(data: bytes) -> bool:
@@ -74,12 +75,14 @@ def is_gbk_for_sure(data: bytes) -> bool:
 
 def _decoded(data: bytes, beside_gbk: bool) -> DecodedText:
     if data.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
-        raise ValueError(f"is UTF-32 text, must be UTF-8: {SAVE_AS}")
+        raise ValueError(
+            tr("is {encoding} text, must be UTF-8: {remedy}", encoding="UTF-32", remedy=_save_as())
+        )
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         try:
             return DecodedText(data.decode("utf-16"), UTF16)
         except UnicodeDecodeError as error:
-            raise ValueError(f"begins as UTF-16 text and is none: {SAVE_AS}") from error
+            raise ValueError(tr("begins as UTF-16 text and is none: {remedy}", remedy=_save_as())) from error
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -87,13 +90,23 @@ def _decoded(data: bytes, beside_gbk: bool) -> DecodedText:
         if chinese is not None and _is_chinese(chinese):
             return DecodedText(chinese, GBK)
         line = data.count(b"\n", 0, error.start) + 1
-        reason = f"must be UTF-8 text, byte {error.start + 1} in line {line} is not: {SAVE_AS}"
+        reason = tr(
+            "must be UTF-8 text, byte {byte} in line {line} is not: {remedy}",
+            byte=error.start + 1,
+            line=line,
+            remedy=_save_as(),
+        )
         raise ValueError(reason) from error
     return (
         DecodedText(data.decode("gb2312"), GBK)
         if _is_gbk_by_chance(data, text, beside_gbk)
         else DecodedText(text)
     )
+
+
+def _save_as() -> Message:
+    """Return what mends another encoding."""
+    return tr("save it as UTF-8 (in an editor: Save as, encoding UTF-8)")
 
 
 def _gbk_text(data: bytes) -> str | None:

@@ -5,6 +5,9 @@ import re
 import tomllib
 from typing import NamedTuple
 
+from kit.files.text.library_words import reason_of
+from kit.messages import mark, tr
+
 DEEPEST = 32
 """Tables and arrays inside each other; what we read needs five."""
 
@@ -36,11 +39,12 @@ _YAML = re.compile(r"\s*([\w-]+)\s*:\s+(\S.*?)\s*$")
 _WORDS = {"True": "true", "False": "false", "TRUE": "true", "FALSE": "false", "yes": "true", "no": "false"}
 
 _PLAINLY = {
-    "Unclosed array": "between values in [ ] stand commas",
-    "Expected '=' after a key in a key/value pair": "a line is key = value, a [table] or a # comment",
-    "Expected newline or end of document after a statement": "something stands behind the value; "
-    "each key = value has a line of its own",
-    "Invalid statement": "a line is key = value, a [table] or a # comment",
+    "Unclosed array": mark("between values in [ ] stand commas"),
+    "Expected '=' after a key in a key/value pair": mark("a line is key = value, a [table] or a # comment"),
+    "Expected newline or end of document after a statement": mark(
+        "something stands behind the value; each key = value has a line of its own"
+    ),
+    "Invalid statement": mark("a line is key = value, a [table] or a # comment"),
 }
 """What the reader of TOML says, in other words."""
 
@@ -61,15 +65,17 @@ def parse_toml(text: str) -> dict[str, object]:
     text = re.sub(r"\r\n?", "\n", text)
     bare = _OPAQUE.sub(_blank, text)
     if line := _too_deep(bare):
-        raise ValueError(f"line {line}: tables and arrays stand at most {DEEPEST} deep")
+        raise ValueError(
+            tr("line {line}: tables and arrays stand at most {deepest} deep", line=line, deepest=DEEPEST)
+        )
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise ValueError(f"is not TOML, {_explained(text, bare, str(error))}") from error
+        raise ValueError(tr("is not TOML, {problem}", problem=_explained(text, bare, str(error)))) from error
     except (ValueError, RecursionError) as error:  # a number of more digits than Python converts
-        raise ValueError("is not TOML, a number in it is too long") from error
+        raise ValueError(tr("is not TOML, a number in it is too long")) from error
     if not document:
-        raise ValueError("is empty, or every line of it begins with #")
+        raise ValueError(tr("is empty, or every line of it begins with #"))
     return document
 
 
@@ -101,7 +107,11 @@ def _explained(text: str, bare: str, said: str) -> str:
     written, seen = lines[number - 1], bares[number - 1]
     opening = _unclosed_text(text)
     if opening and (opening.line == number or len(opening.mark) == 3):
-        return f"line {opening.line}: the quote {opening.mark} has no partner, a text has two"
+        return tr(
+            "line {line}: the quote {mark} has no partner, a text has two",
+            line=opening.line,
+            mark=opening.mark,
+        )
     hints = (
         _unquoted(written),
         _unquoted_list(written, _is_listed(bares[: number - 1])),
@@ -112,18 +122,19 @@ def _explained(text: str, bare: str, said: str) -> str:
     )
     for hint in (*hints, _letter(seen)):
         if hint:
-            return f"line {number}: {hint}"
+            return tr("line {line}: {hint}", line=number, hint=hint)
     if bracket := _unclosed_bracket(bare):
-        return f"line {bracket.line}: {bracket.mark} is opened and never closed"
+        return tr("line {line}: {mark} is opened and never closed", line=bracket.line, mark=bracket.mark)
     problem = _WHERE.sub("", said)
-    told = _PLAINLY.get(problem, f"{problem[:1].lower()}{problem[1:]}")
-    return f"line {number}: {told}, got {written.strip()[:60]!r}"
+    plain = _PLAINLY.get(problem)
+    told = tr(plain) if plain else reason_of(f"{problem[:1].lower()}{problem[1:]}")
+    return tr("line {line}: {problem}, got {got!r}", line=number, problem=told, got=written.strip()[:60])
 
 
 def _another_format(text: str) -> str | None:
     begins = text.lstrip()[:1]
     if begins == "<":
-        return "it is a web page: download the file itself"
+        return tr("it is a web page: download the file itself")
     if begins not in ("{", "["):
         return None
     try:
@@ -131,7 +142,7 @@ def _another_format(text: str) -> str | None:
     except (ValueError, RecursionError):
         if begins == "[":
             return None
-    return "it looks like JSON: write key = value, one a line, tables as [name]"
+    return tr("it looks like JSON: write key = value, one a line, tables as [name]")
 
 
 def _unclosed_text(text: str) -> _Opening | None:
@@ -161,8 +172,10 @@ def _unquoted(written: str) -> str | None:
         return None
     key, value = found.groups()
     if value in _WORDS:
-        return f"write {key} = {_WORDS[value]}"
-    return f'a text stands in quotes: {key} = "{value[:40]}"'
+        example = f"{key} = {_WORDS[value]}"
+        return tr("write {example}", example=example)
+    example = f'{key} = "{value[:40]}"'
+    return tr("a text stands in quotes: {example}", example=example)
 
 
 def _unquoted_list(written: str, listed: bool) -> str | None:
@@ -180,7 +193,7 @@ def _unquoted_list(written: str, listed: bool) -> str | None:
         return None
     quoted = ", ".join(_quoted(item) for item in items)[:_SHOWN]
     whole = f"{found['key']} = [{quoted}]" if not listed else quoted
-    return f"a text stands in quotes: {whole}"
+    return tr("a text stands in quotes: {example}", example=whole)
 
 
 def _quoted(item: str) -> str:
@@ -197,9 +210,10 @@ def _mark(seen: str) -> str | None:
     for letter in seen:
         if letter in _FULL_WIDTH:
             shown = letter if letter.isprintable() else f"U+{ord(letter):04X}"
-            wanted = _FULL_WIDTH[letter].strip() or "a plain space"
-            kind = "curly quote" if letter in "“”‘’" else "full-width mark"
-            return f"holds the {kind} {shown}; write {wanted}"
+            wanted = _FULL_WIDTH[letter].strip() or tr("a plain space")
+            if letter in "“”‘’":
+                return tr("holds the curly quote {letter}; write {wanted}", letter=shown, wanted=wanted)
+            return tr("holds the full-width mark {letter}; write {wanted}", letter=shown, wanted=wanted)
     return None
 
 
@@ -209,8 +223,8 @@ def _letter(seen: str) -> str | None:
         return None
     if strange.isprintable():
         word = next((found[0] for found in _WORD.finditer(seen) if strange in found[0]), strange)[:40]
-        return f'words such as {word} stand in straight quotes: "{word}"'
-    return f"holds U+{ord(strange):04X}, which cannot be seen; delete it"
+        return tr('words such as {word} stand in straight quotes: "{word}"', word=word)
+    return tr("holds U+{code:04X}, which cannot be seen; delete it", code=ord(strange))
 
 
 def _twice(written: str, said: str) -> str | None:
@@ -218,23 +232,28 @@ def _twice(written: str, said: str) -> str | None:
         return None
     if header := _HEADER.match(written):
         name = header[1][:40]
-        return f"[{name}] stands there twice; for a list of them write [[{name}]] with two brackets each time"
-    key = written.partition("=")[0].strip() or "a key"
-    return f"{key} stands there twice; keep one"
+        return tr(
+            "[{name}] stands there twice; for a list of them write [[{name}]] with two brackets each time",
+            name=name,
+        )
+    key = written.partition("=")[0].strip() or tr("a key")
+    return tr("{key} stands there twice; keep one", key=key)
 
 
 def _backslash(said: str) -> str | None:
     if "'\\\\'" not in said and "Invalid hex value" not in said and "escape" not in said:
         return None
-    return "a backslash means something else between \"; write / or put the text between '"
+    return tr("a backslash means something else between \"; write / or put the text between '")
 
 
 def _value(written: str, seen: str) -> str | None:
     """Return what is wrong where key and value are not put as in TOML."""
     if (found := _YAML.match(written)) and "=" not in seen:
-        return f"write = instead of : as in {found[1]} = {found[2][:40]}"
+        example = f"{found[1]} = {found[2][:40]}"
+        return tr("write = instead of : as in {example}", example=example)
     if found := re.match(r"\s*([\w-]+)\s*=\s*([\d.]+(?:\s*,\s*[\d.]+)+)\s*(?:#|$)", written):
-        return f"write {found[1]} = [{found[2][:40]}]"
+        example = f"{found[1]} = [{found[2][:40]}]"
+        return tr("write {example}", example=example)
     if re.fullmatch(r"\s*[\w.-]+\s*=\s*", seen):
-        return f"{written.partition('=')[0].strip()} has no value"
+        return tr("{key} has no value", key=written.partition("=")[0].strip())
     return None

@@ -6,7 +6,8 @@ from typing import NamedTuple, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from kit.did_you_mean import did_you_mean
+from kit.did_you_mean import nearest
+from kit.messages import tr
 
 Loc = tuple[int | str, ...]
 """Where in a document something stands: keys and positions, from 0."""
@@ -62,15 +63,18 @@ def what_was_meant(model: type[BaseModel], loc: Loc) -> str:
     here = [key.name for key in keys if key.stands_in(table)]
     for key in keys:
         if key.name == name and _ANY not in key.table:
-            return f"it belongs {_place(key)}"
-    return did_you_mean(name.replace("-", "_"), here).removeprefix(", ")
+            return _place(key)
+    near = nearest(name.replace("-", "_"), here)
+    return tr("did you mean {near}?", near=near) if near else ""
 
 
 def _place(key: Key) -> str:
+    """Return where a key belongs."""
     if not key.table:
-        return "at the top of the file, above the first line with a bracket"
-    table = ".".join(key.table)
-    return f"under [[{table}]]" if key.listed else f"under [{table}]"
+        return tr("it belongs at the top of the file, above the first line with a bracket")
+    name = ".".join(key.table)
+    table = f"[[{name}]]" if key.listed else f"[{name}]"
+    return tr("it belongs under {table}", table=table)
 
 
 def field_at(model: type[BaseModel], loc: Loc) -> FieldInfo | None:

@@ -7,6 +7,8 @@ import yaml
 
 from kit.errors import InputError
 from kit.files.documents import read_text
+from kit.files.text.library_words import reason_of
+from kit.messages import tr
 
 MOST_BYTES = 2**18
 """Longer than any recipe."""
@@ -29,12 +31,13 @@ def read_yaml(path: Path) -> YamlValue:
     """
     text = read_text(path)
     if len(text.encode()) > MOST_BYTES:
-        raise InputError(str(path), [f"is longer than {MOST_BYTES} bytes, no recipe is"])
+        raise InputError(str(path), [tr("is longer than {most} bytes, no recipe is", most=MOST_BYTES)])
     try:
         _check_depth(text)
         return _value(yaml.compose(text, Loader=_LOADER))
     except yaml.YAMLError as error:
-        raise InputError(str(path), [f"is not YAML: {' '.join(str(error).split())}"]) from error
+        reason = reason_of(" ".join(str(error).split()))
+        raise InputError(str(path), [tr("is not YAML: {reason}", reason=reason)]) from error
     except ValueError as error:
         raise InputError(str(path), [str(error)]) from error
 
@@ -42,12 +45,20 @@ def read_yaml(path: Path) -> YamlValue:
 def _check_depth(text: str) -> None:
     depth = 0
     for event in yaml.parse(text, Loader=_LOADER):
-        line = f"line {event.start_mark.line + 1}"
+        line = event.start_mark.line + 1
         if isinstance(event, yaml.AliasEvent):
-            raise ValueError(f"{line}: refers to another place with *{event.anchor}; write the value out")
+            raise ValueError(
+                tr(
+                    "line {line}: refers to another place with *{anchor}; write the value out",
+                    line=line,
+                    anchor=event.anchor,
+                )
+            )
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > DEEPEST:
-            raise ValueError(f"{line}: is nested more than {DEEPEST} deep")
+            raise ValueError(
+                tr("line {line}: is nested more than {deepest} deep", line=line, deepest=DEEPEST)
+            )
 
 
 def _value(node: yaml.Node | None) -> YamlValue:
@@ -58,7 +69,8 @@ def _value(node: yaml.Node | None) -> YamlValue:
         for key, value in node.value:
             name = _scalar(key)
             if name in table:
-                raise ValueError(f"line {key.start_mark.line + 1}: the key {name} occurs twice")
+                line = key.start_mark.line + 1
+                raise ValueError(tr("line {line}: the key {key} occurs twice", line=line, key=name))
             table[name] = _value(value)
         return table
     return None if node is None else _scalar(node)
@@ -66,9 +78,9 @@ def _value(node: yaml.Node | None) -> YamlValue:
 
 def _scalar(node: yaml.Node) -> bool | int | float | str | None:
     """Return a value without parts, as its tag says."""
-    line, text = f"line {node.start_mark.line + 1}", node.value
+    line, text = node.start_mark.line + 1, node.value
     if not isinstance(text, str):
-        raise ValueError(f"{line}: a key must be a text")
+        raise ValueError(tr("line {line}: a key must be a text", line=line))
     kind = node.tag.removeprefix("tag:yaml.org,2002:")
     if kind == "null":
         return None
@@ -77,7 +89,7 @@ def _scalar(node: yaml.Node) -> bool | int | float | str | None:
     return _number(line, text, kind) if kind in ("int", "float") else text
 
 
-def _number(line: str, text: str, kind: str) -> int | float:
+def _number(line: int, text: str, kind: str) -> int | float:
     digits = text.replace("_", "").lower()
     try:
         if len(digits) > _LONGEST_NUMBER:
@@ -86,7 +98,9 @@ def _number(line: str, text: str, kind: str) -> int | float:
             int(digits, 0) if kind == "int" else float(digits.replace(".inf", "inf").replace(".nan", "nan"))
         )
     except ValueError as error:
-        raise ValueError(f"{line}: must be a number, got {text[:_LONGEST_NUMBER]}") from error
+        raise ValueError(
+            tr("line {line}: must be a number, got {got}", line=line, got=text[:_LONGEST_NUMBER])
+        ) from error
     if kind == "int" and abs(number) >= _LARGEST:
-        raise ValueError(f"{line}: must be a number within 64 bit, got {text}")
+        raise ValueError(tr("line {line}: must be a number within 64 bit, got {got}", line=line, got=text))
     return number

@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
+from kit.messages import tr
 from kit.story.importing.foreign_story import one_line
 
 Column = Literal["prompt", "caption", "negative", "number", "title", "picture", "other"]
@@ -165,5 +166,11 @@ def no_prompts(headers: Sequence[str]) -> str:
     shown = ", ".join(one_line(header)[: 2 * _SHOWN] for header in headers[:_SHOWN] if header.strip())
     picture = next((one for one in headers if column_of(one) == "picture"), None)
     name = one_line(picture)[: 2 * _SHOWN] if picture else ""
-    hint = f"; if {name} is what shall be drawn, call that column 提示词" if name else ""
-    return f"no column is called 提示词 or Prompt, it has {shown or 'no names'}{hint}"
+    if not name:
+        return tr("no column is called 提示词 or Prompt, it has {names}", names=shown or tr("no names"))
+    return tr(
+        "no column is called 提示词 or Prompt, it has {names}; if {picture} is what shall be drawn, call "
+        "that column 提示词",
+        names=shown,
+        picture=name,
+    )

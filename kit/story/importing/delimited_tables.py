@@ -3,6 +3,7 @@
 from itertools import islice
 
 from kit.files.text.delimited_text import Row, rows_of
+from kit.messages import tr
 from kit.story.importing.columns import choose, no_prompts
 from kit.story.importing.foreign_story import NoStory
 from kit.story.importing.foreign_tables import ForeignTable
@@ -27,26 +28,35 @@ def delimited_table(text: str) -> ForeignTable:
         return _table(text, *max(named, key=lambda one: len(one[1].cells)))
     rows = [row for rows in firsts.values() for row in rows[:1]]
     if not rows:
-        raise NoStory("is empty; it must hold the story's eight panels")
+        raise NoStory(tr("is empty; it must hold the story's eight panels"))
     widest = max(rows, key=lambda row: len(row.cells))
-    raise NoStory(widest.fault or f"line {widest.line}: {no_prompts(widest.cells)}")
+    told = tr("line {line}: {fault}", line=widest.line, fault=no_prompts(widest.cells))
+    raise NoStory(widest.fault or told)
 
 
 def _table(text: str, delimiter: str, first: Row) -> ForeignTable:
     rows = []
     for row in rows_of(text, delimiter):
-        at = f"line {row.line}"
         if row.fault:
-            raise NoStory(f"{at}: {row.fault}")
+            raise NoStory(tr("line {line}: {fault}", line=row.line, fault=row.fault))
         if row.line <= first.line:
             continue
         if any(cell.lstrip().startswith(_FORMULA) for cell in row.cells):
-            raise NoStory(f"{at}: a cell begins with = as a formula does; save the words that it shows")
+            raise NoStory(
+                tr(
+                    "line {line}: a cell begins with = as a formula does; save the words that it shows",
+                    line=row.line,
+                )
+            )
         if any(
             cell.count('"') % 2 and not quoted for cell, quoted in zip(row.cells, row.quoted, strict=True)
         ):
             raise NoStory(
-                f"{at}: a quote has no partner in its cell; a mark between two cells is missing there"
+                tr(
+                    "line {line}: a quote has no partner in its cell; a mark between two cells is missing "
+                    "there",
+                    line=row.line,
+                )
             )
-        rows.append((at, row.cells))
+        rows.append((tr("line {line}", line=row.line), row.cells))
     return ForeignTable(line=first.line, headers=first.cells, rows=rows)

@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from kit.messages import joined, mark, tr
 from kit.story.story import PANELS
 
 LONGEST_PROMPT = 5_000
@@ -78,27 +79,50 @@ def unquoted(texts: Sequence[str]) -> list[str]:
     return [one_line(one[one.lastindex or 0]) if one else "" for one in found]
 
 
-def check_rows(rows: Sequence[ForeignPanel], name: str = "rows") -> Sequence[ForeignPanel]:
+ROWS = mark("must have exactly {wanted} rows, one a panel, got {got}; {mend}")
+"""What is said of more or fewer than eight; of others than rows there are other words."""
+
+
+def check_rows(rows: Sequence[ForeignPanel], miscounted: str = ROWS) -> Sequence[ForeignPanel]:
     """Return eight rows with a prompt each; raises NoStory for fewer, more or an empty one."""
     empty = [row.at for row in rows if not any(letter.isalpha() for letter in row.prompt)]
     if empty:
-        raise NoStory(f"{', '.join(empty[:PANELS])}: there is no prompt; each of the eight panels needs one")
+        places = joined(empty[:PANELS], tr(", "))
+        raise NoStory(tr("{places}: there is no prompt; each of the eight panels needs one", places=places))
     for row in rows:
         _check_prompt(row)
     barred = [row.at for row in rows if "|" in row.prompt or "｜" in row.prompt]
     if len(barred) > 2:
-        raise NoStory(f"{barred[0]}: holds | as a table does; write |---|---| below its names of columns")
+        raise NoStory(
+            tr(
+                "{place}: holds | as a table does; write |---|---| below its names of columns",
+                place=barred[0],
+            )
+        )
     if len(rows) != PANELS:
-        more = "write the others" if len(rows) < PANELS else "keep those of the story"
-        raise NoStory(f"must have exactly {PANELS} {name}, one a panel, got {len(rows)}; {more}")
+        mend = tr("write the others") if len(rows) < PANELS else tr("keep those of the story")
+        raise NoStory(tr(miscounted, wanted=PANELS, got=len(rows), mend=mend))
     return rows
 
 
 def _check_prompt(row: ForeignPanel) -> None:
     """Raise NoStory for a prompt that holds what was written around it."""
     if label := _LABEL_INSIDE.search(row.prompt):
-        raise NoStory(f"{row.at}: the prompt holds {label[0]} give that a column or a line of its own")
+        raise NoStory(
+            tr(
+                "{place}: the prompt holds {label} give that a column or a line of its own",
+                place=row.at,
+                label=label[0],
+            )
+        )
     if "**" in row.prompt or "```" in row.prompt:
-        raise NoStory(f"{row.at}: the prompt holds marks of Markdown, ** or ```; delete them")
+        raise NoStory(tr("{place}: the prompt holds marks of Markdown, ** or ```; delete them", place=row.at))
     if len(row.prompt) > LONGEST_PROMPT:
-        raise NoStory(f"{row.at}: a prompt has at most {LONGEST_PROMPT:,} letters, got {len(row.prompt):,}")
+        raise NoStory(
+            tr(
+                "{place}: a prompt has at most {most:,} letters, got {got:,}",
+                place=row.at,
+                most=LONGEST_PROMPT,
+                got=len(row.prompt),
+            )
+        )

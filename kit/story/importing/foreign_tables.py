@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from kit.messages import joined, tr
 from kit.story.importing.columns import MARKS, choose, no_prompts, plain_name
 from kit.story.importing.foreign_story import ForeignPanel, NoStory, check_rows, one_line, unquoted
 from kit.story.story import PANELS
@@ -21,7 +22,7 @@ class ForeignTable(NamedTuple):
         """Return the rows that say anything, by the table's own columns; raises NoStory without prompts."""
         chosen = choose(self.headers)
         if chosen is None:
-            raise NoStory(f"line {self.line}: {no_prompts(self.headers)}")
+            raise NoStory(tr("line {line}: {fault}", line=self.line, fault=no_prompts(self.headers)))
         filled = [
             (at, cells)
             for at, cells in self.rows
@@ -38,27 +39,37 @@ class ForeignTable(NamedTuple):
         for at, cells in rows:
             more = any(cell.strip() for cell in cells[len(self.headers) :])
             if more or len(cells) < _width(self.headers):
-                raise NoStory(f"{at}: {self._not_as_many(len(cells))}")
+                raise NoStory(tr("{place}: {fault}", place=at, fault=self._not_as_many(len(cells))))
             yield one_line(cells[column]) if column is not None and column < len(cells) else ""
 
     def _not_as_many(self, cells: int) -> str:
-        told = f"has {cells} cells where the headers are {len(self.headers)}"
         if cells < _width(self.headers):
-            return f"{told}; put the missing mark between two cells, or an empty cell"
-        return f"{told}; write a | within a text as \\|, and a text with the file's own commas in quotes"
+            return tr(
+                "has {got} cells where the headers are {wanted}; put the missing mark between two cells, or "
+                "an empty cell",
+                got=cells,
+                wanted=len(self.headers),
+            )
+        return tr(
+            "has {got} cells where the headers are {wanted}; write a | within a text as \\|, and a text with "
+            "the file's own commas in quotes",
+            got=cells,
+            wanted=len(self.headers),
+        )
 
     def notes(self) -> list[str]:
         """Return which columns are left out."""
         chosen = choose(self.headers)
         left = [one_line(MARKS.sub("", one) or one) for one in chosen.left_out] if chosen else []
-        return [f"left out: the column {', '.join(left)}"] if left else []
+        return [tr("left out: the column {names}", names=", ".join(left))] if left else []
 
     def turned(self) -> "ForeignTable":
         """Return the table with a panel a column, its names in the first one; empty where cells lack."""
         if any(len(cells) != len(self.headers) for _, cells in self.rows):
             return ForeignTable(self.line, (), ())
         columns = [
-            (f"column {at}", [cells[at] for _, cells in self.rows]) for at in range(1, len(self.headers))
+            (tr("column {number}", number=at), [cells[at] for _, cells in self.rows])
+            for at in range(1, len(self.headers))
         ]
         return ForeignTable(self.line, [cells[0] for _, cells in self.rows], columns)
 
@@ -75,11 +86,18 @@ def best_table(tables: Sequence[ForeignTable]) -> ForeignTable:
     """
     with_prompts = with_prompts_in(tables)
     if not with_prompts:
-        raise NoStory(f"line {tables[0].line}: {no_prompts(tables[0].headers)}")
+        first = tables[0]
+        raise NoStory(tr("line {line}: {fault}", line=first.line, fault=no_prompts(first.headers)))
     eight = [table for table in with_prompts if len(table.panels()) == PANELS]
     if len(eight) > 1:
-        lines = " and ".join(str(table.line) for table in eight)
-        raise NoStory(f"holds {len(eight)} tables of eight prompts, in lines {lines}; keep one of them")
+        lines = joined([str(table.line) for table in eight], tr(" and "))
+        raise NoStory(
+            tr(
+                "holds {got} tables of eight prompts, in lines {lines}; keep one of them",
+                got=len(eight),
+                lines=lines,
+            )
+        )
     if eight:
         return eight[0]
     whole = _joined(with_prompts)

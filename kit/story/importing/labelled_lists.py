@@ -1,9 +1,10 @@
 """Lists as chat models write them: a heading a panel, below it lines such as `提示词：…` and `旁白：…`."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from kit.messages import joined, mark, tr
 from kit.story.importing.columns import Column, best_prompt, label_of, plain_name, without_pictures_in_front
 from kit.story.importing.foreign_story import (
     ForeignPanel,
@@ -14,7 +15,14 @@ from kit.story.importing.foreign_story import (
     unquoted,
 )
 from kit.story.importing.markdown_tables import plain_cell
-from kit.story.importing.panel_numbers import Numbered, are_counted, check_numbers, numbered, with_dots
+from kit.story.importing.panel_numbers import (
+    Numbered,
+    are_counted,
+    check_numbers,
+    miscounted,
+    numbered,
+    with_dots,
+)
 from kit.story.importing.plain_lines import title_in
 from kit.story.story import PANELS
 
@@ -43,6 +51,12 @@ _INLINE = re.compile(
     re.IGNORECASE,
 )
 """Before a label in the midst of a line."""
+_PANELS = mark("must have exactly {wanted} panels, one a panel, got {got}; {mend}")
+_UNLABELLED = mark("line {line}: no panel has a line that begins 提示词： or Prompt:")
+_PICTURED = mark(
+    "line {line}: no panel has a line that begins 提示词： or Prompt:; write so for 画面 if it is what shall "
+    "be drawn"
+)
 _READ: frozenset[Column] = frozenset({"prompt", "negative", "caption", "picture", "title"})
 
 
@@ -121,8 +135,7 @@ class _ListReader:
         if not self._counts(line, found):
             labelled = self._labels(line, found.rest)
             if not labelled and found.named == self._named:
-                told = f"line {line}: has the number {found.number}; count the panels from 1 to 8"
-                self.lists[-1][-1].faults.append(told)
+                self.lists[-1][-1].faults.append(miscounted(line, found.number))
             return labelled
         item, self._open = self.lists[-1][-1], None
         behind = bare[stressed.end() :].strip() if stressed else ""
@@ -177,7 +190,9 @@ class _ListReader:
         name = one_line(found["name"]).casefold()
         if column == "prompt" and name in item.prompts:
             _check_faults(item.faults)
-            raise NoStory(f"line {line}: is a second prompt of one panel; keep one, or number the panels")
+            raise NoStory(
+                tr("line {line}: is a second prompt of one panel; keep one, or number the panels", line=line)
+            )
         if column == "prompt":
             item.line = line if not item.prompts else item.line
             self._open = item.said["prompt"] = item.prompts.setdefault(name, [])
@@ -203,7 +218,10 @@ class _ListReader:
         item = self.lists[-1][-1]
         if not item.title and not item.body() and (titled := _TITLED.match(bare)):
             item.title, bare = titled[1], bare[titled.end() :]
-        told = f"line {line}: follows a text without a comma or a blank line; join them, or keep them apart"
+        told = tr(
+            "line {line}: follows a text without a comma or a blank line; join them, or keep them apart",
+            line=line,
+        )
         lines = self._open if self._open is not None else item.paragraphs[-1]
         if lines and not _goes_on(lines[-1], bare):
             if self._open is None:
@@ -236,14 +254,28 @@ def story_of_list(text: str) -> ForeignStory | None:
         return None
     eight = [rows for rows in lists if len(rows) == PANELS]
     if len(eight) > 1:
-        first = " and ".join(rows[0].at for rows in eight)
-        raise NoStory(f"holds {len(eight)} lists of eight panels, they begin in {first}; keep one of them")
-    rows = check_rows(eight[0] if eight else max(lists, key=len), "panels")
-    left = [f"left out: {', '.join(dict.fromkeys(reader.left_out))}"] if reader.left_out else []
-    labels = [label for label in _labels(labelled) if label != _best(labelled)]
-    left += [f"left out: the prompts behind {', '.join(labels)}"] if labels else []
-    others = [f"left out: {one[0].at}, a prompt outside the list" for one in lists if one is not rows]
-    return ForeignStory(rows=rows, title=title_in(text), notes=[*left, *others])
+        raise NoStory(
+            tr(
+                "holds {got} lists of eight panels, they begin in {places}; keep one of them",
+                got=len(eight),
+                places=joined([rows[0].at for rows in eight], tr(" and ")),
+            )
+        )
+    rows = check_rows(eight[0] if eight else max(lists, key=len), _PANELS)
+    notes = [*_left_out(reader, labelled), *(_outside(one) for one in lists if one is not rows)]
+    return ForeignStory(rows=rows, title=title_in(text), notes=notes)
+
+
+def _left_out(reader: _ListReader, labelled: Sequence[Sequence[_Item]]) -> Iterator[str]:
+    """Yield which labels are not read."""
+    if reader.left_out:
+        yield tr("left out: {names}", names=", ".join(dict.fromkeys(reader.left_out)))
+    if labels := [label for label in _labels(labelled) if label != _best(labelled)]:
+        yield tr("left out: the prompts behind {names}", names=", ".join(labels))
+
+
+def _outside(rows: Sequence[ForeignPanel]) -> str:
+    return tr("left out: {place}, a prompt outside the list", place=rows[0].at)
 
 
 def _labelled(items: Sequence[_Item], shared: str) -> list[ForeignPanel]:
@@ -259,7 +291,7 @@ def _labelled(items: Sequence[_Item], shared: str) -> list[ForeignPanel]:
     negatives = unquoted([item.text("negative") or shared for item in told])
     captions = [_caption(item) for item in told]
     return [
-        ForeignPanel(at=f"line {item.line}", prompt=prompt, negative=negative, caption=caption)
+        ForeignPanel(at=tr("line {line}", line=item.line), prompt=prompt, negative=negative, caption=caption)
         for item, prompt, negative, caption in zip(told, prompts, negatives, captions, strict=True)
     ]
 
@@ -289,23 +321,27 @@ def _check_faults(faults: Sequence[str]) -> None:
 def _bare(items: Sequence[_Item]) -> list[ForeignPanel]:
     """Return panels that are a number and words: below each title stands a text, or below none."""
     if not any(item.title or item.body() for item in items):
-        picture = "; write so for 画面 if it is what shall be drawn" if items[0].text("picture") else ""
-        raise NoStory(f"line {items[0].line}: no panel has a line that begins 提示词： or Prompt:{picture}")
+        raise NoStory(tr(_PICTURED if items[0].text("picture") else _UNLABELLED, line=items[0].line))
     # what follows the last panel is a sentence to the reader
     paragraphs = max((len(item.body()) for item in items[:-1]), default=0)
     bodies = [" ".join(item.body()[: max(paragraphs, bool(item.below()))]) for item in items]
     if not all(bodies):
         if wrapped := next((item for item, body in zip(items, bodies, strict=True) if body), None):
-            raise NoStory(f"line {wrapped.line}: words stand below this line; write each prompt in one line")
+            raise NoStory(
+                tr(
+                    "line {line}: words stand below this line; write each prompt in one line",
+                    line=wrapped.line,
+                )
+            )
         bodies = []
     _check_faults(
         [fault for item in items for fault in (*item.faults, item.broken if bodies else "") if fault]
     )
     if len({len(item.body()) for item in items[:-1]}) > 1 and bodies:
-        raise NoStory("has panels of one paragraph and of several; write one paragraph for each prompt")
+        raise NoStory(tr("has panels of one paragraph and of several; write one paragraph for each prompt"))
     titles = [item.title for item in items]
     captions = [item.text("caption") or (item.title if bodies else "") for item in items]
     return [
-        ForeignPanel(at=f"line {item.line}", prompt=prompt, caption=caption)
+        ForeignPanel(at=tr("line {line}", line=item.line), prompt=prompt, caption=caption)
         for item, prompt, caption in zip(items, unquoted(bodies or titles), captions, strict=True)
     ]

@@ -4,6 +4,7 @@ import html
 import re
 from collections.abc import Iterator, Sequence
 
+from kit.messages import tr
 from kit.story.importing.foreign_story import one_line
 from kit.story.importing.foreign_tables import ForeignTable
 
@@ -67,7 +68,7 @@ def _table(
         return None
     header = rules[0] - 1 if rules and rules[0] > first else first
     rows = [
-        (f"line {at + 1}", [plain_cell(cell) for cell in cells[at]])
+        (tr("line {line}", line=at + 1), [plain_cell(cell) for cell in cells[at]])
         for at in range(header + 1, last)
         if at not in rules
     ]

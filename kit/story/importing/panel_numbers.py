@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
+from kit.messages import tr
 from kit.story.importing.foreign_story import NoStory
 from kit.story.story import PANELS
 
@@ -98,4 +99,9 @@ def check_numbers(lines: Sequence[str]) -> None:
 def _check_order(numbers: Sequence[tuple[int, int]]) -> None:
     for (_, before), (line, number) in pairwise(numbers):
         if number != before + 1:
-            raise NoStory(f"line {line}: has the number {number}; count the panels from 1 to 8")
+            raise NoStory(miscounted(line, number))
+
+
+def miscounted(line: int, number: int) -> str:
+    """Return that a line has a number that does not count on."""
+    return tr("line {line}: has the number {got}; count the panels from 1 to 8", line=line, got=number)

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 
+from kit.messages import mark, tr
 from kit.story.importing.columns import LONGEST_NAME, column_of
 from kit.story.importing.foreign_story import (
     ForeignPanel,
@@ -23,6 +24,7 @@ _TITLE = re.compile(
 _NAMED = re.compile(r"^[#\s]*(?:故事)?(?:标题|題目|题目|片名|title)\s*[:：]\s*(.+)$", re.IGNORECASE)
 _BOOK = re.compile(r"《([^《》\n]{1,40})》")
 _TOP = re.compile(r"^#\s+(.+)$")
+_LINES = mark("must have exactly {wanted} lines of text, one a panel, got {got}; {mend}")
 _LOOKED_AT = 60
 """Lines of an answer in which its title is looked for."""
 _OPENING = re.compile(r"^(?:[-*+•·#>]+\s+|\*+)+")
@@ -68,10 +70,10 @@ def story_of_lines(text: str) -> ForeignStory:
         lines = [(number, _BULLET.sub("", line)) for number, line in lines]
     prompts = unquoted([line for _, line in lines])
     rows = [
-        ForeignPanel(at=f"line {line[0]}", prompt=prompt, negative=negative)
+        ForeignPanel(at=tr("line {line}", line=line[0]), prompt=prompt, negative=negative)
         for line, prompt in zip(lines, prompts, strict=True)
     ]
-    return ForeignStory(rows=check_rows(rows, "lines of text"), title=title)
+    return ForeignStory(rows=check_rows(rows, _LINES), title=title)
 
 
 def _negative_of(line: str) -> str:
@@ -86,4 +88,9 @@ def _check_marks(lines: Sequence[tuple[int, str]]) -> None:
     bare = {found[0] for _, line in lines if (found := re.match(r"[1-9](?=[\s\-–—])", line))}
     if len(numbers) > 2 or len(bare) > PANELS // 2:
         numbers = numbers or [lines[0][0]]
-        raise NoStory(f"line {numbers[0]}: begins with a number; count the panels from 1 to 8, one line each")
+        raise NoStory(
+            tr(
+                "line {line}: begins with a number; count the panels from 1 to 8, one line each",
+                line=numbers[0],
+            )
+        )

@@ -9,6 +9,7 @@ from kit.files.documents import read_bytes
 from kit.files.path_contents import kind_at, taken_by
 from kit.files.text.invisible_marks import invisible_mark
 from kit.files.text.text_encodings import decode_text
+from kit.messages import tr
 from kit.story.foreign_syntax import foreign_marks
 from kit.story.importing.code.notebooks import (
     MOST_NOTEBOOK_BYTES,
@@ -48,9 +49,9 @@ def read_foreign_story(path: Path) -> ForeignStory:
     data = read_bytes(path, most + 1)
     try:
         if len(data) > most:
-            raise NoStory(f"must be at most {most:,} bytes; keep the part with the story")
+            raise NoStory(tr("must be at most {most:,} bytes; keep the part with the story", most=most))
         if not data.strip():
-            raise NoStory("is empty; it must hold the story's eight panels")
+            raise NoStory(tr("is empty; it must hold the story's eight panels"))
         decoded = decode_text(data)
         story = _reader_of(path, decoded.text)(decoded.text)
     except ValueError as error:
@@ -63,29 +64,30 @@ def read_foreign_story(path: Path) -> ForeignStory:
 def _faults_of(story: ForeignStory) -> Iterator[str]:
     """Yield what in the words of a story would be drawn as words, or what nobody sees."""
     for row in story.rows:
-        for at, text in ((row.at, row.prompt), (f"{row.at}, negative", row.negative)):
-            yield from (f"{at}: {told}" for told in foreign_marks(text))
+        for at, text in ((row.at, row.prompt), (tr("{place}, negative", place=row.at), row.negative)):
+            yield from (tr("{place}: {fault}", place=at, fault=told) for told in foreign_marks(text))
     for at, text in (
-        ("the title", story.title),
-        *((f"{row.at}, caption", row.caption) for row in story.rows),
+        (tr("the title"), story.title),
+        *((tr("{place}, caption", place=row.at), row.caption) for row in story.rows),
     ):
         if mark := invisible_mark(text):
-            yield f"{at}: holds {mark[1]}; delete it, or type the words anew"
+            told = tr("holds {mark}; delete it, or type the words anew", mark=mark[1])
+            yield tr("{place}: {fault}", place=at, fault=told)
 
 
 def _another_kind(path: Path) -> str:
     """Return what a path is that can hold no story to import, and what to do; else empty."""
     suffix = path.suffix.lower()
     if path.is_dir():
-        return "is a folder; give the file in it that holds the story"
+        return tr("is a folder; give the file in it that holds the story")
     if path.exists() and suffix in _WORKBOOKS:
-        return "is a workbook; save the sheet with the story as CSV UTF-8 and give that"
+        return tr("is a workbook; save the sheet with the story as CSV UTF-8 and give that")
     if path.exists() and suffix in _DOCUMENTS:
-        return "is a document; copy its table or its lines into a plain text file and give that"
+        return tr("is a document; copy its table or its lines into a plain text file and give that")
     kind = kind_at(path)
     if kind == "story":
-        return f'is a story already: an experiment draws it with stories = ["{path.name}"]'
-    return f"is no story to import{taken_by(path)}" if kind in _OURS else ""
+        return tr('is a story already: an experiment draws it with stories = ["{name}"]', name=path.name)
+    return tr("is no story to import{which}", which=taken_by(path)) if kind in _OURS else ""
 
 
 def _reader_of(path: Path, text: str) -> Callable[[str], ForeignStory]:
@@ -109,12 +111,16 @@ def _story_of_text(text: str) -> ForeignStory:
     """Return the story of a text of any form: the first form that it has counts."""
     lines = re.split(r"[\r\n]+", text)
     if len(lines) > MOST_LINES:
-        raise NoStory(f"must have at most {MOST_LINES:,} lines; keep the part with the story")
+        raise NoStory(tr("must have at most {most:,} lines; keep the part with the story", most=MOST_LINES))
     if found := json_in(text):
         return story_of_json(found)
     if long := next((at for at, line in enumerate(lines, 1) if len(line) > LONGEST_LINE), None):
         raise NoStory(
-            f"line {long}: has more than {LONGEST_LINE:,} letters; write each panel in lines of its own"
+            tr(
+                "line {line}: has more than {most:,} letters; write each panel in lines of its own",
+                line=long,
+                most=LONGEST_LINE,
+            )
         )
     tables = markdown_tables(text)
     if with_prompts_in(tables):
@@ -144,7 +150,7 @@ def _without_tables(text: str, tables: Sequence[ForeignTable]) -> str:
     if tables and max(len(table.rows) for table in tables) > 1:
         best_table(tables)
     if "<td" in text.casefold():
-        raise NoStory("holds a table as HTML; open it in a browser and copy the table into a text file")
+        raise NoStory(tr("holds a table as HTML; open it in a browser and copy the table into a text file"))
     return text
 
 

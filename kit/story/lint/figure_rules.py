@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 
+from kit.messages import joined, tr, trn
 from kit.story.lexicon import AGE, SORT_OF, figures_in, simplified
 from kit.story.lint.appearances import Appearance, Reading
 from kit.story.lint.examples import with_examples
@@ -101,11 +102,16 @@ def _differing(reading: Reading, who: str, others: Sequence[Appearance], fullest
         if one is not fullest and simplified(words) == simplified(reading.words(fullest)):
             words = ", ".join(dict.fromkeys([words, *looks_of(reading.about(one)).traits().values()]))
         said.setdefault(words, []).append(one.panel)
-    told = [f"{words!r} in {numbers(panels)}" for words, panels in said.items()]
+    told: list[str] = [
+        tr("{words!r} in {panels}", words=words, panels=numbers(panels)) for words, panels in said.items()
+    ]
     if len(told) > _SHOWN:
-        told = [*told[: _SHOWN - 1], f"{len(told) - _SHOWN} more", told[-1]]
-    last = "other words draw somebody else; leave what is meant to change"
-    return f"{shown_as(who, fullest)} is {_list(told)}: {last}"
+        told = [*told[: _SHOWN - 1], tr("{n} more", n=len(told) - _SHOWN), told[-1]]
+    return tr(
+        "{who} is {wordings}: other words draw somebody else; leave what is meant to change",
+        who=shown_as(who, fullest),
+        wordings=_list(told),
+    )
 
 
 def shown_as(who: str, one: Appearance) -> str:
@@ -148,8 +154,11 @@ def _never_named(
         yield Finding(
             rule="looks-not-named",
             panels=tuple(one.panel for one in seen),
-            what=f"no words name the {_list(missing)} of {shown_as(who, fullest)}: the model chooses anew in "
-            "every panel",
+            what=tr(
+                "no words name the {traits} of {who}: the model chooses anew in every panel",
+                traits=_named(missing),
+                who=shown_as(who, fullest),
+            ),
             instead=text_of(who) + _quoted(words) if fullest.named else words,
             is_example=True,
         )
@@ -164,7 +173,13 @@ def _colours_of(looks: Looks) -> set[str]:
 
 
 def _list(words: Sequence[str]) -> str:
-    return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
+    """Return words with commas and an "and" between."""
+    first = [joined(words[:-1], tr(", "))] if len(words) > 1 else []
+    return joined([*first, words[-1]], tr(" and "))
+
+
+def _named(traits: Sequence[Trait]) -> str:
+    return _list([tr(trait) for trait in traits])
 
 
 def _sometimes_named(
@@ -186,8 +201,14 @@ def _sometimes_named(
         yield Finding(
             rule="looks-not-named",
             panels=silent,
-            what=f"{numbers([one.panel for one in said])} alone {'name' if len(said) > 1 else 'names'} the "
-            f"{_list(traits)} of {shown_as(who, fullest)}: here the model chooses anew",
+            what=trn(
+                "{panels} alone names the {traits} of {who}: here the model chooses anew",
+                "{panels} alone name the {traits} of {who}: here the model chooses anew",
+                len(said),
+                panels=numbers([one.panel for one in said]),
+                traits=_named(traits),
+                who=shown_as(who, fullest),
+            ),
             instead=text_of(who) + _quoted(words) if fullest.named else words,
         )
 
@@ -212,8 +233,14 @@ def _sometimes_worn(
         yield Finding(
             rule="looks-not-named",
             panels=tuple(one.panel for one in silent),
-            what=f"{numbers([one.panel for one in said])} alone {'name' if len(said) > 1 else 'names'} the "
-            f"{item} of {shown_as(who, fullest)}: here it is gone",
+            what=trn(
+                "{panels} alone names the {item} of {who}: here it is gone",
+                "{panels} alone name the {item} of {who}: here it is gone",
+                len(said),
+                panels=numbers([one.panel for one in said]),
+                item=item,
+                who=shown_as(who, fullest),
+            ),
             instead=text_of(who) + _quoted(words) if fullest.named else words,
         )
 

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from kit.messages import joined, tr, trn
+
 Rule = Literal[
     "words-differ",
     "looks-not-named",
@@ -46,5 +48,11 @@ def numbers(panels: Sequence[int]) -> str:
             runs[-1].append(panel)
         else:
             runs.append([panel])
-    said = [f"{run[0]} to {run[-1]}" if len(run) > 2 else ", ".join(map(str, run)) for run in runs]
-    return f"panel{'s' if len(set(panels)) > 1 else ''} {', '.join(said)}"
+    said = [
+        tr("{first} to {last}", first=run[0], last=run[-1])
+        if len(run) > 2
+        else joined(map(str, run), tr(", "))
+        for run in runs
+    ]
+    listed = joined(said, tr(", "))
+    return trn("panel {numbers}", "panels {numbers}", len(set(panels)), numbers=listed)

@@ -7,11 +7,20 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal, NamedTuple
 
+from kit.messages import mark
 from kit.story import lexicon
 from kit.story.lexicon import SORT_OF, figures_in, simplified
 
 Trait = Literal["hair colour", "hair length", "clothes", "colour of the clothes", "colour"]
 """What can be named of looks; the last is an animal's."""
+TRAITS: tuple[str, ...] = (
+    mark("hair colour"),
+    mark("hair length"),
+    mark("clothes"),
+    mark("colour of the clothes"),
+    mark("colour"),
+)
+"""Their words, for `tr`."""
 
 _COLOUR, _PATTERN, _GARMENT, _HAIR, _LENGTH, _ACCESSORY = (
     re.compile(pattern)

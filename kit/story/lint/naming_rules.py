@@ -5,6 +5,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 
+from kit.messages import tr
 from kit.story.lexicon import FIRST_NAMES, NOT_NAMES, SORT_OF, figures_in, simplified
 from kit.story.lint.appearances import Appearance, Reading
 from kit.story.lint.figure_rules import fullest_of, shown_as, text_of
@@ -67,8 +68,12 @@ def _unknown(name: str, panels: list[int], place: str) -> Finding:
     return Finding(
         rule="name-alone",
         panels=tuple(panels),
-        what=f"{name!r} is a name and the model does not know who that is: say in every panel what {name} "
-        "looks like",
+        what=tr(
+            "{name!r} is a name and the model does not know who that is: say in every panel what {who} "
+            "looks like",
+            name=name,
+            who=name,
+        ),
         instead=f"{place}{json.dumps(words, ensure_ascii=False) if place else words}",
         is_example=True,
     )
@@ -86,7 +91,9 @@ def pronouns(reading: Reading) -> Iterator[Finding]:
         yield Finding(
             rule="pronoun",
             panels=(panel,),
-            what=f"{said!r} is nobody to the model, which reads each panel alone: say who it is",
+            what=tr(
+                "{word!r} is nobody to the model, which reads each panel alone: say who it is", word=said
+            ),
             instead=f"{prompt[: found.start('who')]}{words}{prompt[end:]}",
         )
 
@@ -122,15 +129,24 @@ def one_panel_figures(reading: Reading) -> Iterator[Finding]:
         other = _slip_of(reading, one, often)
         if _is_animal(one) == _is_animal(cast[other][0]):
             where = numbers([two.panel for two in cast[other]])
-            told = f"{shown_as(other, cast[other][0])} is in {where}: if it is the same, say the same"
+            told = tr(
+                "{who} is in {panels}: if it is the same, say the same",
+                who=shown_as(other, cast[other][0]),
+                panels=where,
+            )
             instead = _in_place(reading, one, fullest_of(reading, cast[other]))
         else:
-            told = "so none shows what it looks like: if it comes again, say it in these words"
+            told = tr("so none shows what it looks like: if it comes again, say it in these words")
             instead = _in_place(reading, one, one)
         yield Finding(
             rule="one-panel-figure",
             panels=(one.panel,),
-            what=f"{shown_as(who, one)} is in no other panel, {told}{_otherwise(reading, one)}",
+            what=tr(
+                "{who} is in no other panel, {told}, {otherwise}",
+                who=shown_as(who, one),
+                told=told,
+                otherwise=_otherwise(reading, one),
+            ),
             instead=instead,
         )
 
@@ -161,9 +177,9 @@ def _slip_of(reading: Reading, one: Appearance, often: Counter[str]) -> str:
 def _otherwise(reading: Reading, one: Appearance) -> str:
     """Return what to do where a figure is meant to be in one panel only."""
     if reading.story.panels[one.panel - 1].prompt is not None:
-        return ", else leave it"
+        return tr("else leave it")
     words = json.dumps(reading.words(one), ensure_ascii=False)
-    return f', else make it a bystander, {{ role = "subject", text = {words} }}'
+    return tr('else make it a bystander, {{ role = "subject", text = {words} }}', words=words)
 
 
 def _in_place(reading: Reading, one: Appearance, other: Appearance) -> str:

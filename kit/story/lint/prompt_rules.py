@@ -6,7 +6,7 @@ from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 
-from kit.messages import Language
+from kit.messages import Language, tr
 from kit.story.lint.appearances import Appearance, Reading
 from kit.story.lint.figure_rules import shown_as
 from kit.story.lint.finding import Finding
@@ -69,8 +69,12 @@ def not_first(reading: Reading) -> Iterator[Finding]:
         yield Finding(
             rule="not-first",
             panels=(panel,),
-            what=f"{shown_as(mine.who, mine)} comes after {_short(before)!r}: Kolors reads the same words "
-            "alike in every panel only where all that stands before them is alike",
+            what=tr(
+                "{who} comes after {before!r}: Kolors reads the same words alike in every panel only where "
+                "all that stands before them is alike",
+                who=shown_as(mine.who, mine),
+                before=_short(before),
+            ),
             instead=_with_first(reading, mine),
         )
 
@@ -142,7 +146,11 @@ def several_styles(reading: Reading, trigger: str) -> Iterator[Finding]:
         other = [panel for panel, one in enumerate(styles, 1) if one and not one <= own]
         if other:
             words = _words(reading, other[0])
-            told = f"the trigger {trigger!r} names one style, {words!r} is another: two in one prompt"
+            told = tr(
+                "the trigger {trigger!r} names one style, {words!r} is another: two in one prompt",
+                trigger=trigger,
+                words=words,
+            )
             yield from _styled_otherwise(other, told, _without_style(reading, other[0]))
             return
     named = Counter(one for one in styles if one)
@@ -152,12 +160,16 @@ def several_styles(reading: Reading, trigger: str) -> Iterator[Finding]:
     words = _words(reading, styles.index(usual) + 1)
     if named[usual] * 2 <= PANELS and len(named) == 1:  # most panels name none
         odd = [panel for panel, one in enumerate(styles, 1) if one]
-        told = f"only here a style is named, {words!r}: the others are drawn in another"
+        told = tr("only here a style is named, {words!r}: the others are drawn in another", words=words)
         yield from _styled_otherwise(odd, told, _without_style(reading, odd[0]))
         return
     odd = [panel for panel, one in enumerate(styles, 1) if one != usual]
     here, rest = _words(reading, odd[0]), _without_style(reading, odd[0])
-    told = f"{words!r} is the style of the others, here is {repr(here) if here else 'none'}"
+    told = (
+        tr("{words!r} is the style of the others, here is {here!r}", words=words, here=here)
+        if here
+        else tr("{words!r} is the style of the others, here is none", words=words)
+    )
     comma = COMMAS[language_of(reading.prompts[odd[0] - 1])]
     yield from _styled_otherwise(odd, told, rest and f"{words}{comma}{rest}")
 
@@ -204,7 +216,10 @@ def same_panels(reading: Reading) -> Iterator[Finding]:
             yield Finding(
                 rule="same-panels",
                 panels=(panel,),
-                what=f"says the same as panel {panels[0]}: the story stands still, write what is new",
+                what=tr(
+                    "says the same as panel {panel}: the story stands still, write what is new",
+                    panel=panels[0],
+                ),
                 instead=f"{prompt.rstrip(' 。.')}{COMMAS[language]}{_VIEWS[language][place]}",
                 is_example=True,
             )
@@ -223,7 +238,11 @@ def too_long(reading: Reading, trigger: str, count: Count) -> Iterator[Finding]:
             yield Finding(
                 rule="too-long",
                 panels=(panel,),
-                what=f"has {tokens} tokens and {MOST_TOKENS} are read: what stands last is cut off",
+                what=tr(
+                    "has {tokens} tokens and {most} are read: what stands last is cut off",
+                    tokens=tokens,
+                    most=MOST_TOKENS,
+                ),
                 instead=_shortened(prompt, opening, count),
             )
 
@@ -249,8 +268,12 @@ def negations(reading: Reading) -> Iterator[Finding]:
                 yield Finding(
                     rule="negation",
                     panels=(panel,),
-                    what=f"{found[0].strip()!r} names what shall not be seen, and what is named is drawn: "
-                    f"put {thing!r} into `negative` of a .toml story",
+                    what=tr(
+                        "{words!r} names what shall not be seen, and what is named is drawn: put {thing!r} "
+                        "into `negative` of a .toml story",
+                        words=found[0].strip(),
+                        thing=thing,
+                    ),
                     instead=rest,
                 )
             break

@@ -7,6 +7,7 @@ from pathlib import Path
 from kit.errors import InputError
 from kit.files.atomic_write import write_atomic
 from kit.files.text.toml_text import parse_toml
+from kit.messages import in_english, tr
 from kit.story.importing.foreign_story import ForeignPanel
 from kit.story.importing.read_story import read_foreign_story
 from kit.story.story import Story
@@ -20,21 +21,22 @@ def import_story(table: Path, out: Path) -> StructuredStory:
     Raises InputError with what the file lacks and what to do; then nothing is written.
     """
     if out.suffix.lower() != ".toml":
-        raise InputError(str(out), ["a story's file ends in .toml: name it so behind --out"])
+        raise InputError(str(out), [tr("a story's file ends in .toml: name it so behind --out")])
     if out.is_dir():
-        raise InputError(str(out), ["is a folder: name a file in it behind --out"])
+        raise InputError(str(out), [tr("is a folder: name a file in it behind --out")])
     if out.exists() or out.is_symlink():
-        raise InputError(str(out), ["is there already: choose another --out, or delete it first"])
+        raise InputError(str(out), [tr("is there already: choose another --out, or delete it first")])
     found = read_foreign_story(table)
     made = structured(found, table.stem)
     made = replace(made, notes=[*made.notes, *_settings_notes(found.rows)])
-    text = story_toml(made.story, [*_said_on_top(table, made), *made.notes])
+    text = story_toml(made.story, [*_said_on_top(table, made), *map(in_english, made.notes)])
     assert Story.model_validate(parse_toml(text)) == made.story, "what is written is what was made"
     write_atomic(out, text.encode())
     return made
 
 
 def _said_on_top(table: Path, made: StructuredStory) -> Iterator[str]:
+    """Yield what only the file says, the same in every language."""
     yield f"Imported from {table.name}; each panel's prompt, as authored, is what stood there."
     for text in made.style:
         yield f"{text} stands in every panel: where a LoRA's trigger says it, delete these clauses."
@@ -50,5 +52,13 @@ def _settings_notes(rows: Sequence[ForeignPanel]) -> list[str]:
             lines.append(f"{key} = {values.pop()}")
     if not lines:
         return []
-    each = f"; the panels had the seeds {', '.join(map(str, seeds))}" if len(set(seeds)) > 1 else ""
-    return [f"a story holds no settings{each}: write into the experiment {', '.join(lines)}"]
+    told = ", ".join(lines)
+    if len(set(seeds)) < 2:
+        return [tr("a story holds no settings: write into the experiment {lines}", lines=told)]
+    return [
+        tr(
+            "a story holds no settings; the panels had the seeds {seeds}: write into the experiment {lines}",
+            seeds=", ".join(map(str, seeds)),
+            lines=told,
+        )
+    ]

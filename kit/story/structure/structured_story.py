@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from kit.messages import Language
+from kit.messages import Language, joined, mark, tr, trn
 from kit.story.importing.foreign_story import ForeignPanel, ForeignStory
 from kit.story.prompt import COMMAS, prompt_of
 from kit.story.story import PANELS, Story
@@ -28,8 +28,11 @@ MOST_CLAUSES = 60
 """Of a prompt that is taken apart; a text encoder reads about as many."""
 _MOST_NEAR = 3
 """Other wordings of a character that a note shows."""
-_MEANS = {"character": "and somebody else until it says the same", "place": "and the same place"}
-"""What another wording means."""
+_NEAR_CHARACTER = mark(
+    'character {id} is "{words}"; kept as written, and somebody else until it says the same: {wordings}'
+)
+_NEAR_PLACE = mark('place {id} is "{words}"; kept as written, and the same place: {wordings}')
+"""What other wordings mean."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -76,8 +79,8 @@ def structured(found: ForeignStory, name: str) -> StructuredStory:
         notes=[
             *found.notes,
             *notes,
-            *_near_notes("character", characters),
-            *_near_notes("place", places),
+            *_near_notes(_NEAR_CHARACTER, characters),
+            *_near_notes(_NEAR_PLACE, places),
             *_opening_notes(openings_of(panels, characters)),
         ],
     )
@@ -169,39 +172,47 @@ def _negative(rows: Sequence[ForeignPanel]) -> tuple[str, list[str]]:
         return "", []
     kept = said.most_common(1)[0][0]
     others = {text: [at for at, row in enumerate(rows, 1) if row.negative == text] for text in said}
-    notes = [
-        f"{_panels(at)} had another negative prompt, a story has one: {text}"
+    notes: list[str] = [
+        tr("{panels} had another negative prompt, a story has one: {prompt}", panels=_panels(at), prompt=text)
         for text, at in others.items()
         if text != kept
     ]
     if without := [at for at, row in enumerate(rows, 1) if not row.negative]:
-        notes.append(f"{_panels(without)} had no negative prompt, a story has one for all")
+        notes.append(tr("{panels} had no negative prompt, a story has one for all", panels=_panels(without)))
     return kept, notes
 
 
-def _near_notes(kind: str, known: Sequence[Recurrence]) -> list[str]:
+def _near_notes(template: str, known: Sequence[Recurrence]) -> list[str]:
     """Return which panels say a character or place in other words, which stay as they are."""
-    notes = []
+    notes: list[str] = []
     for one in known:
         wordings: dict[str, list[int]] = {}
         for wording in one.near:
             wordings.setdefault(wording.text, []).append(wording.panel + 1)
-        shown = [f'{_panels(at)} "{text}"' for text, at in list(wordings.items())[:_MOST_NEAR]]
-        more = [f"{len(wordings) - _MOST_NEAR} more"] if len(wordings) > _MOST_NEAR else []
+        shown = [
+            tr('{panels} "{words}"', panels=_panels(at), words=text)
+            for text, at in list(wordings.items())[:_MOST_NEAR]
+        ]
+        more = len(wordings) - _MOST_NEAR
         if shown:
-            told = ", ".join([*shown, *more])
-            notes.append(f'{kind} {one.id} is "{one.clauses[0]}"; kept as written, {_MEANS[kind]}: {told}')
+            told = joined([*shown, *([tr("{n} more", n=more)] if more > 0 else [])], tr(", "))
+            notes.append(tr(template, id=one.id, words=one.clauses[0], wordings=told))
     return notes
 
 
 def _opening_notes(openings: Mapping[str, Sequence[int]]) -> list[str]:
     """Return who opens longer clauses in several panels and is no character for that."""
     return [
-        f'"{text}" stands in {_panels([one + 1 for one in dict.fromkeys(at)])} with more words behind it: '
-        "a comma between them would make it a character"
+        tr(
+            '"{words}" stands in {panels} with more words behind it: a comma between them would make it a '
+            "character",
+            words=text,
+            panels=_panels([one + 1 for one in dict.fromkeys(at)]),
+        )
         for text, at in openings.items()
     ]
 
 
 def _panels(numbers: Sequence[int]) -> str:
-    return f"panel{'s' if len(numbers) > 1 else ''} {', '.join(map(str, numbers))}"
+    listed = ", ".join(map(str, numbers))
+    return trn("panel {numbers}", "panels {numbers}", len(numbers), numbers=listed)

@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from kit.embedded import EMBEDDED
-from storykit.cli.console import CommandGroup, say
+from kit.messages import tr
+from storykit.cli.terminal.console import say
+from storykit.cli.terminal.help import Command
+from storykit.cli.terminal.usage_errors import CommandGroup
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -52,7 +55,7 @@ def dataset() -> None:
     """Prepare pictures for a training."""
 
 
-@dataset_app.command()
+@dataset_app.command(cls=Command)
 def prepare(
     source: Source,
     out: Out,
@@ -76,7 +79,7 @@ def prepare(
     from kit.dataset.prepare import find_source, write_dataset
     from kit.files.folder_lock import lock_folder
     from kit.story.trigger import Captioning
-    from storykit.cli.progress import progress_bar
+    from storykit.cli.terminal.progress import progress_bar
 
     shape = {
         "min_width": min_width,
@@ -95,10 +98,10 @@ def prepare(
     )
     with lock_folder(out, "prepared"):
         found = find_source(source, out, recipe.layout)
-        with progress_bar("reading") as progress:
+        with progress_bar(tr("reading")) as progress:
             progress.begin(len(found), 0)
             filtered = filter_pictures(found, plan, lambda: progress.advance(1))
-        with progress_bar("writing") as progress:
+        with progress_bar(tr("writing")) as progress:
             progress.begin(len(filtered.kept), 0)
             warnings = write_dataset(out, filtered, plan, lambda: progress.advance(1))
     _report(out, filtered, warnings)
@@ -123,16 +126,23 @@ def _aesthetic_filter(floor: float, weights: str) -> "FilterStep":
     from eval.scorers.load import device
 
     scorer = AestheticScorer.load(weights, device())
-    say(f"weights {scorer.metric.stamp.weights}")
+    say(tr("weights {weights}", weights=scorer.metric.stamp.weights))
     return by_aesthetics(scorer, floor)
 
 
 def _unopened(kind: str, mend: str, names: "Sequence[str]") -> str:
     """Return how many pictures of a kind are not opened here, which, and what to do."""
-    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    more = tr(" and {n} more", n=len(names) - _NAMED) if len(names) > _NAMED else ""
     if len(names) > 1:
         kind, mend = kind.replace("picture", "pictures"), mend.replace("save it", "save them")
-    return f"{len(names)} {kind} ({', '.join(names[:_NAMED])}{more}): {mend} and run this again"
+    return tr(
+        "{n} {kind} ({names}{more}): {mend} and run this again",
+        n=len(names),
+        kind=kind,
+        names=", ".join(names[:_NAMED]),
+        more=more,
+        mend=mend,
+    )
 
 
 def _report(out: Path, filtered: "FilteredPictures", warnings: "Sequence[str]") -> None:
@@ -141,13 +151,13 @@ def _report(out: Path, filtered: "FilteredPictures", warnings: "Sequence[str]") 
         if drop.unopened:
             unopened.setdefault(drop.unopened, []).append(filtered.found[number].name)
     kinds = Counter(drop.kind for drop in filtered.drops.values() if not drop.unopened)
-    say(f"kept    {len(filtered.kept)} of {filtered.pictures} pictures")
+    say(tr("kept    {kept} of {pictures} pictures", kept=len(filtered.kept), pictures=filtered.pictures))
     for (kind, mend), names in unopened.items():
-        say(f"dropped {_unopened(kind, mend, names)}")
+        say(tr("dropped {told}", told=_unopened(kind, mend, names)))
     if kinds:
-        counts = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
-        say(f"dropped {counts}; each with its reason in {out / 'dropped.csv'}")
+        counts = ", ".join(f"{count} {tr(kind)}" for kind, count in kinds.most_common())
+        say(tr("dropped {counts}; each with its reason in {file}", counts=counts, file=out / "dropped.csv"))
     for warning in warnings:
-        say(f"warning {warning}")
-    say(f"sheet   {out / 'contact-sheet.png'}")
-    say(f"dataset {out / 'train'}")
+        say(tr("warning {warning}", warning=warning))
+    say(tr("sheet   {path}", path=out / "contact-sheet.png"))
+    say(tr("dataset {path}", path=out / "train"))

@@ -9,7 +9,10 @@ import typer
 from kit.errors import LoraError
 from kit.files.user_paths import shell_word
 from kit.lora.key_names import Tool, tensors_file
-from storykit.cli.console import CommandGroup, WrongUsage, say, say_json
+from kit.messages import mark, tr
+from storykit.cli.terminal.console import padded, say, say_json
+from storykit.cli.terminal.help import Command
+from storykit.cli.terminal.usage_errors import CommandGroup, WrongUsage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -30,10 +33,24 @@ Alpha = Annotated[
     float | None, typer.Option(min=1e-9, help="The alpha it was trained with, when the file does not say.")
 ]
 
+_FACTS = {
+    "file": mark("file"),
+    "sha256": "sha256",
+    "tool": mark("tool"),
+    "rank": "rank",
+    "alpha": "alpha",
+    "scale": mark("scale"),
+    "layers": mark("layers"),
+    "trigger": mark("trigger"),
+    "norm": mark("norm"),
+    "fits": mark("fits"),
+}
+"""What is told of a file, in this order."""
+
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")]
 
 
-@lora_app.command()
+@lora_app.command(cls=Command)
 def inspect(
     file: LoraFile, as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")] = False
 ) -> None:
@@ -70,7 +87,10 @@ def inspect(
     else:
         _show(
             facts,
-            [*(f"problem {one}" for one in problems), *(f"packing leaves behind {one}" for one in left)],
+            [
+                *(tr("problem {problem}", problem=one) for one in problems),
+                *(tr("packing leaves behind {note}", note=one) for one in left),
+            ],
             loaders,
         )
 
@@ -80,21 +100,24 @@ def _show(
 ) -> None:
     for name, value in facts.items():
         if value is None:
-            value = (
+            value = tr(
                 "not in the file: give that of the training, `alpha = N` in an experiment, else `--alpha N`"
             )
-        say(f"{name:8}{', '.join(value) or 'no base' if isinstance(value, list) else value}")
+        if isinstance(value, list):
+            value = ", ".join(value) or tr("no base")
+        say(f"{padded(tr(_FACTS[name]), 8)}{value}")
     for remark in remarks:
         say(remark)
     say("")
-    say(f"{'drawn with by':38}{'up x down':>9}  {'of trained':>10}")
+    heads = padded(tr("drawn with by"), 38), padded(tr("up x down"), -9), padded(tr("of trained"), -10)
+    say("{}{}  {}".format(*heads))
     for loader, factor, strength, note in loaders:
         counts = f"{factor:>9.3g}" if factor is not None else f"{'-':>9}"
         shown = f"{strength:>10.1%}" if strength is not None else f"{'?' if factor else '-':>10}"
-        say(f"{loader:38}{counts}  {shown}  {note}".rstrip())
+        say(f"{padded(tr(loader), 38)}{counts}  {shown}  {tr(note)}".rstrip())
 
 
-@lora_app.command()
+@lora_app.command(cls=Command)
 def convert(
     file: LoraFile,
     to: Annotated[
@@ -114,10 +137,18 @@ def convert(
 
     _refuse_what_is_there(out, overwrite=overwrite)
     lora = convert_lora(locate(file), to, out, alpha)
-    say(f"LoRA    {out}  ({len(lora.pairs)} layers, rank {lora.rank}, alpha {lora.alpha:g})")
+    say(
+        tr(
+            "LoRA    {path}  ({layers} layers, rank {rank}, alpha {alpha:g})",
+            path=out,
+            layers=len(lora.pairs),
+            rank=lora.rank,
+            alpha=lora.alpha,
+        )
+    )
 
 
-@lora_app.command()
+@lora_app.command(cls=Command)
 def merge(
     files: Annotated[list[str], typer.Argument(metavar="FILE...", help="Two LoRAs or more.")],
     out: Annotated[Path, typer.Option(help="The .safetensors file to write.")],
@@ -138,18 +169,32 @@ def merge(
     from kit.lora.merge import merged_bytes
 
     if len(files) == 1 and not weights and rank is None:
-        other = f"`storykit lora convert {shell_word(files[0])} --to kohya --out new.safetensors`"
-        raise LoraError(f"merge adds up two LoRAs or more, got {files[0]} alone; {other} rewrites one")
+        raise LoraError(
+            tr(
+                "merge adds up two LoRAs or more, got {file} alone; "
+                "`storykit lora convert {quoted} --to kohya --out new.safetensors` rewrites one",
+                file=files[0],
+                quoted=shell_word(files[0]),
+            )
+        )
     if out.suffix != ".safetensors":
-        raise LoraError(f"{out}: must end in .safetensors")
+        raise LoraError(tr("{file}: must end in .safetensors", file=out))
     _refuse_what_is_there(out, overwrite=overwrite)
     strengths = _numbers("--weights", weights) if weights else [1.0] * len(files)
     trained = _alphas(alphas, len(files))
     loras = [find_lora(file, alpha) for file, alpha in zip(files, trained, strict=True)]
     merged = merge_loras(loras, strengths, rank)
     write_atomic(out, merged_bytes(merged, loras, strengths))
-    lost = f", {merged.error:.2%} of it lost" if merged.error else ""
-    say(f"LoRA    {out}  ({len(merged.pairs)} layers, rank {merged.rank}{lost})")
+    lost = tr(", {error:.2%} of it lost", error=merged.error) if merged.error else ""
+    say(
+        tr(
+            "LoRA    {path}  ({layers} layers, rank {rank}{lost})",
+            path=out,
+            layers=len(merged.pairs),
+            rank=merged.rank,
+            lost=lost,
+        )
+    )
 
 
 def _refuse_what_is_there(out: Path, *, overwrite: bool) -> None:
@@ -157,9 +202,13 @@ def _refuse_what_is_there(out: Path, *, overwrite: bool) -> None:
     if overwrite:
         return
     if out.is_dir() and any(out.iterdir()):
-        raise LoraError(f"{out} is not empty: choose another --out, or add --overwrite to write into it")
+        raise LoraError(
+            tr("{out} is not empty: choose another --out, or add --overwrite to write into it", out=out)
+        )
     if out.exists() and not out.is_dir():
-        raise LoraError(f"{out} is there already: choose another --out, or add --overwrite to replace it")
+        raise LoraError(
+            tr("{out} is there already: choose another --out, or add --overwrite to replace it", out=out)
+        )
 
 
 def _numbers(option: str, text: str) -> list[float]:
@@ -168,7 +217,13 @@ def _numbers(option: str, text: str) -> list[float]:
     except ValueError:
         numbers = [math.nan]
     if not all(map(math.isfinite, numbers)):
-        raise WrongUsage(f"{option} must be numbers with commas between them, as 1,0.5, got {text!r}")
+        raise WrongUsage(
+            tr(
+                "{option} must be numbers with commas between them, as 1,0.5, got {text!r}",
+                option=option,
+                text=text,
+            )
+        )
     return numbers
 
 
@@ -178,5 +233,11 @@ def _alphas(text: str, files: int) -> list[float | None]:
     if len(parts) == 1:
         parts *= files
     if len(parts) != files:
-        raise WrongUsage(f"--alphas must be one for all or one for each of {files} files, got {text!r}")
+        raise WrongUsage(
+            tr(
+                "--alphas must be one for all or one for each of {files} files, got {text!r}",
+                files=files,
+                text=text,
+            )
+        )
     return [None if part.strip() == "-" else _numbers("--alphas", part)[0] for part in parts]

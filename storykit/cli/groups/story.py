@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kit.files.user_paths import shell_word
-from storykit.cli.console import CommandGroup, counted, say, say_json
+from kit.messages import joined, tr, trn
+from storykit.cli.terminal.console import say, say_json, say_note
+from storykit.cli.terminal.help import Command
+from storykit.cli.terminal.usage_errors import CommandGroup
 
 if TYPE_CHECKING:
     from kit.story.lint.finding import Finding
@@ -37,35 +40,48 @@ def story() -> None:
     """Make a story of what you have, and look through its words."""
 
 
-@story_app.command("import")
+@story_app.command("import", cls=Command)
 def import_table(table: Table, out: OutFile) -> None:
     """Write a story of eight lines, a table, a chat model's answer or the notebook that draws it."""
     from kit.story.structure.import_story import import_story
 
     made = import_story(table, out)
     for note in made.notes:
-        say(f"note    {note}")
-    say(f"8 panels; {_found(made)}; wrote {out}. Next: storykit story lint {shell_word(out)}")
+        say_note(note)
+    say(
+        tr(
+            "8 panels; {found}; wrote {path}. Next: storykit story lint {quoted}",
+            found=_found(made),
+            path=out,
+            quoted=shell_word(out),
+        )
+    )
 
 
 def _found(made: "StructuredStory") -> str:
     """Return who and what was found in a story, in words."""
-    told = [_named("characters", made.characters), _named("places", made.places)]
-    if made.style:
-        told.append(f"style words left in: {', '.join(made.style)}")
-    if made.plain:
-        told.append(f"plain prompts, as their clauses say no role: {', '.join(map(str, made.plain))}")
-    return "; ".join(told)
-
-
-def _named(kind: str, found: "Sequence[Recurrence]") -> str:
-    shown = [
-        f"{one.id} ({len(one.everywhere)}{' panels' if at == 0 else ''})" for at, one in enumerate(found)
+    told = [
+        tr("characters: {names}", names=_named(made.characters))
+        if made.characters
+        else tr("no characters that come back"),
+        tr("places: {names}", names=_named(made.places)) if made.places else tr("no places that come back"),
     ]
-    return f"{kind}: {', '.join(shown)}" if shown else f"no {kind} that come back"
+    if made.style:
+        told.append(tr("style words left in: {words}", words=", ".join(made.style)))
+    if made.plain:
+        panels = ", ".join(map(str, made.plain))
+        told.append(tr("plain prompts, as their clauses say no role: {panels}", panels=panels))
+    return joined(told)
 
 
-@story_app.command()
+def _named(found: "Sequence[Recurrence]") -> str:
+    """Return who comes back, and in how many panels."""
+    first, *others = found
+    named = tr("{name} ({n} panels)", name=first.id, n=len(first.everywhere))
+    return joined([named, *(f"{one.id} ({len(one.everywhere)})" for one in others)], ", ")
+
+
+@story_app.command(cls=Command)
 def lint(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Stories, .toml or .txt.")],
     trigger: Annotated[str, typer.Option(help="What a candidate puts before every prompt.")] = "",
@@ -111,12 +127,15 @@ def _tell(loaded: "LoadedStory", findings: "Sequence[Finding]") -> None:
     from kit.story.lint.finding import numbers
 
     if not findings:
-        say(f"{loaded.path}: nothing that makes the hero drift ({_cast_told(loaded.story)})")
+        told = _cast_told(loaded.story)
+        say(tr("{file}: nothing that makes the hero drift ({told})", file=loaded.path, told=told))
         return
-    say(f"{loaded.path}: {counted(len(findings), 'finding')}")
+    counted = trn("{n} finding", "{n} findings", len(findings))
+    say(tr("{place}: {told}", place=loaded.path, told=counted))
     for one in findings:
         say(f"{numbers(one.panels)}: {one.what}  [{one.rule}]")
-        say(f"  {'for instance' if one.is_example else 'write'}: {one.instead}")
+        told = tr("for instance: {words}", words=one.instead)
+        say(f"  {told if one.is_example else tr('write: {words}', words=one.instead)}")
 
 
 def _cast_told(story: "Story") -> str:
@@ -124,5 +143,9 @@ def _cast_told(story: "Story") -> str:
     from kit.story.lint.finding import numbers
     from kit.story.lint.lint import cast_shown
 
-    shown = [f"{name} in {numbers(panels)}" for name, panels in cast_shown(story).items()]
-    return ", ".join([f"{len(story.panels)} panels", *(shown or ["no figure that is known here"])])
+    shown = [
+        tr("{name} in {panels}", name=name, panels=numbers(panels))
+        for name, panels in cast_shown(story).items()
+    ]
+    counted = trn("{n} panel", "{n} panels", len(story.panels))
+    return joined([counted, *(shown or [tr("no figure that is known here")])], ", ")

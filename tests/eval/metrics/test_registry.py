@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from made_run import page_of
 from numpy.typing import NDArray
 from stories import story_of_panels
 from stripes import fill, new_run, stripe_scorers
@@ -23,7 +24,6 @@ from kit.experiment.config import load_experiment
 from kit.experiment.run import Run
 from kit.story.story import Clause, Panel
 from kit.world.tale import sample_tale
-from reports.run.report import write_report
 
 
 def evenness(shown: PanelSet) -> MetricValue:
@@ -55,7 +55,7 @@ def test_a_new_entry_is_scored_compared_titled_and_cast_and_nothing_else_is_touc
     assert (described.name, described.title, described.range) == ("evenness", "Evenness", (0.0, 1.0))
     assert stories_frame(run)["evenness"].between(0, 1).all()
     assert "evenness" in compare(run).family.metrics
-    page = write_report(run).read_text("utf-8")
+    page = page_of(run)
     assert "好看得匀&nbsp;↑" in page
     chosen = cast(run, CastRequest(candidate="ink"), stripe_scorers()).selections[0]
     assert "evenness" in chosen.standing.values
@@ -156,7 +156,7 @@ def test_own_words_stand_beside_the_metric_that_is_seen_through_them_and_nowhere
     assert told.pop("style") == ["国潮1", "赛博朋克2"]
     assert set(told.values()) == {None}
     assert tomllib.loads(run.experiment_path.read_text("utf-8"))["words"] == {"style": ["国潮1", "赛博朋克2"]}
-    assert "国潮1、赛博朋克2" in write_report(run).read_text("utf-8")
+    assert "国潮1、赛博朋克2" in page_of(run)
     plain = fill(new_run(tmp_path / "plain"))
     assert "words" not in plain.experiment_path.read_text("utf-8")
 

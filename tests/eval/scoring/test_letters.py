@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from made_run import page_of
 from PIL import Image
 from stripes import Brightness, Columns, RedLetters, fill, new_run, put_panel, reddened, stripe_scorers
 
@@ -17,7 +18,6 @@ from eval.scoring.summary import faults_said
 from kit.errors import ScoreError
 from kit.experiment.config import load_experiment
 from kit.experiment.run import Run, Slot
-from reports.run.report import write_report
 
 
 def reading(reader: RedLetters) -> Scorers:
@@ -59,7 +59,7 @@ def test_where_nobody_asked_there_is_no_column_and_asking_later_changes_and_meas
     before = panels_frame(run), stories_frame(run)
     assert "letters" not in {*before[0], *before[1], *(metric.name for metric in scores.metrics)}
     assert scores.letters == ()
-    assert 'id="letters"' not in write_report(run).read_text("utf-8")
+    assert 'id="letters"' not in page_of(run)
     score(run, Scorers(aesthetic=Brightness(), encoder=columns, reader=reader))
     assert (columns.seen, reader.seen) == (0, 16)
     assert panels_frame(run).drop(columns="letters").equals(before[0])
@@ -122,7 +122,7 @@ def test_a_reader_that_leaves_pictures_out_is_refused(tmp_path: Path) -> None:
 def test_the_page_names_the_panel_and_what_is_read_and_escapes_it(tmp_path: Path) -> None:
     run = lettered_run(tmp_path, [3])
     score(run, reading(RedLetters("<b>SALE</b>" + "x" * 90)))
-    page = write_report(run).read_text("utf-8")
+    page = page_of(run)
     assert "没有要求却出现的文字" in page
     assert "第 3 格: 图里有“&lt;b&gt;SALE&lt;/b&gt;" in page
     assert "<b>SALE" not in page

@@ -9,9 +9,7 @@ from pathlib import Path
 
 import pytest
 from command import PATIENCE_S
-from made_run import Plan, make_run, write_made_up_comparison, write_made_up_scores
-
-from reports.run.report import write_report
+from made_run import Plan, make_run, page_of, write_made_up_comparison, write_made_up_scores
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 
@@ -73,7 +71,7 @@ def test_a_browser_shows_every_picture_without_overflow_and_opens_them_large(
     run = make_run(tmp_path / "made", Plan(seeds=(0, 1, 2, 3, 4, 5)))
     write_made_up_scores(run)
     write_made_up_comparison(run, ["a", "a", "tied", "tied"], 6)
-    told = probed(write_report(run).read_text(encoding="utf-8"), tmp_path, width)
+    told = probed(page_of(run), tmp_path, width)
     assert told["width"] == width
     assert (told["overflow"], told["wide"]) == (0, [])
     assert (told["pictures"], told["empty"]) == (2 * 6 * 8 + 2, 0)

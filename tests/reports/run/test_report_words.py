@@ -32,8 +32,8 @@ def test_a_chinese_page_speaks_chinese_but_for_names_and_code(tmp_path: Path) ->
     run.write_json("race.json", {"metric": "mrr", "seeds": 12, "risk": 0.05, "left": ["base"], "out": [out]})
     page = page_of(run)
     assert foreign_words(page, "ink.safetensors", "base", "run") == []
-    assert "应为 64 × 64 像素，实际 32 × 64" in page
-    assert "内置：只认得自绘的图画世界" in page
+    assert "应为 64 × 64 像素，实际是 32 × 64" in page
+    assert "自带：只认得绘制世界" in page
 
 
 @pytest.fixture(scope="module")

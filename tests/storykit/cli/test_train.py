@@ -67,7 +67,7 @@ def test_every_saved_step_and_the_base_are_drawn_scored_and_shown(learned):
     assert page.count("<article") == len(STEPS)
     assert page.count("data:image/webp") == 8 * len(STEPS)
     assert not re.search(r'(src|href)="(?!data:|#)', page)
-    assert ("--pick best" in page) != ("目前没有一步符合规则" in page)
+    assert ("--pick best" in page) != ("No step meets the rule so far" in page)
 
 
 def test_a_look_is_the_picture_that_an_experiment_draws_with_the_saved_file(learned, tmp_path):
@@ -88,7 +88,7 @@ def test_the_pictures_of_every_step_open_large_with_their_step_and_text(learned)
     page = (learned / "training.html").read_text(encoding="utf-8")
     shots = re.findall(r'<button type="button" class="shot" data-panel="(\d)" data-title="([^"]*)"', page)
     assert len(shots) == page.count('class="panel"') > 0
-    assert {title.split(" · ")[0] for _, title in shots} >= {"第 2 步", "第 4 步"}
+    assert {title.split(" · ")[0] for _, title in shots} >= {"Step 2", "Step 4"}
     assert '<dialog id="lightbox"' in page
     assert page.count("<script") == 1
 

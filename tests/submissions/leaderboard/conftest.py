@@ -9,7 +9,15 @@ from mosaics import mosaics_of
 from PIL import Image
 
 from kit.files.encodings import sha256_bytes
+from kit.messages import LANGUAGE_VARIABLES
 from submissions.packing.pack import pack
+
+
+@pytest.fixture(autouse=True)
+def _nobody_asks_for_a_language(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let pages speak the language of most entries."""
+    for name in LANGUAGE_VARIABLES:
+        monkeypatch.delenv(name, raising=False)
 
 
 @pytest.fixture(scope="session")

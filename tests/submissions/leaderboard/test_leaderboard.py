@@ -163,8 +163,8 @@ def test_the_command_ranks_with_the_embedded_instruments_and_says_so(hand_in, tm
     assert set(tree(tmp_path / "out")) == {"leaderboard.csv", "leaderboard.html"}
     page = (tmp_path / "out" / "leaderboard.html").read_text(encoding="utf-8")
     assert sentences("zh")["embedded_title"] in page
-    assert page.count("只认得自绘的图画世界") >= 2
-    assert page.count("只认得自绘图画世界里的损坏") >= 2
+    assert page.count("自带：只认得绘制世界") >= 2
+    assert page.count("只认得绘制世界里的损坏") >= 2
 
 
 @pytest.mark.parametrize(

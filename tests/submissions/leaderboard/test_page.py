@@ -1,6 +1,9 @@
 import re
+from dataclasses import replace
 
+import pytest
 from course_entries import rank_all
+from english_sentences import english_on_page
 from entries import forge
 from foreign_words import foreign_words
 
@@ -46,6 +49,16 @@ def test_a_chinese_page_speaks_chinese_title_criteria_and_reasons_as_well(hand_i
     assert foreign_words(page, *known, "fake", "squares") == []
     assert "课程作业：LoRA 风格故事" in page
     assert "是空的" in page
+
+
+@pytest.mark.parametrize("asked", ["zh", "en"])
+def test_the_page_is_in_the_language_that_the_reader_asks_for(hand_in, monkeypatch, asked):
+    board = rank_all([hand_in(1), hand_in(2)])
+    monkeypatch.setenv("STORYKIT_LANG", asked)
+    other = replace(board, language="en" if asked == "zh" else "zh")
+    page = board_html(other)
+    assert f'<html lang="{asked}">' in page
+    assert (english_on_page(page) == []) == (asked == "zh")
 
 
 def test_every_picture_of_the_ranking_can_be_opened_large(hand_in):

@@ -1,12 +1,10 @@
 import re
-import tomllib
 from dataclasses import replace
 
 import pytest
 from course_entries import rank_all, rows_of
 from entries import forge
 
-from reports.page_templates import template_text
 from submissions.leaderboard.table import board_csv, board_lines, notes_of, sentences
 
 
@@ -39,15 +37,6 @@ def test_a_terminal_gets_no_control_characters_and_no_more_than_a_short_table(ha
     assert len(lines) == 1 + 3 + 1 + 1 + 1 + 1
     assert "... and 2 more" in lines
     assert lines[-3].startswith(r"-     \x1b[31mred\u202e\x07")
-
-
-def test_both_languages_have_the_same_sentences_with_the_same_fields():
-    tables = tomllib.loads(template_text("leaderboard/leaderboard.toml"))
-    fields = [
-        {key: set(re.findall(r"\{(\w+)", text)) for key, text in tables[language].items()}
-        for language in ("en", "zh")
-    ]
-    assert fields[0] == fields[1]
 
 
 def test_panels_below_the_calibrated_floor_are_named_beside_their_entry(hand_in):

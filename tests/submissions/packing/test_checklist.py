@@ -152,5 +152,5 @@ def test_the_command_ends_with_1_while_something_is_missing_and_writes_nothing(t
 def test_the_checklist_speaks_chinese(packed, monkeypatch):
     monkeypatch.setenv("STORYKIT_LANG", "zh")
     said = tell("pack", packed[0].folder, "--check").out
-    assert "缺少    team: 没有给出" in said
+    assert "缺少    team：没有给出" in said
     assert "通过    美学分：6.50，至少要 6" in said

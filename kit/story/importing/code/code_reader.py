@@ -4,6 +4,7 @@ import ast
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from kit.messages import tr
 from kit.story.importing.code.constant_code import UNKNOWN, bound, value_of
 from kit.story.importing.code.drawing_calls import DrawnPicture, name_of, prompt_in, settings_in
 from kit.story.importing.foreign_story import ForeignPanel, NoStory, one_line
@@ -26,8 +27,13 @@ class CodeCell:
     """A piece of code and where it stands."""
 
     at: str
-    """In words to put before a line, such as `cell 3, `."""
+    """In words, such as `cell 3`; empty for a file that is code."""
     code: str
+
+    def line(self, number: int) -> str:
+        """Return where one of its lines is, in words."""
+        here = tr("line {line}", line=number)
+        return tr("{cell}, {line}", cell=self.at, line=here) if self.at else here
 
 
 class CodeReader:
@@ -41,11 +47,11 @@ class CodeReader:
         """By the call that drew it last."""
         self._seed: object = UNKNOWN
         self._nodes = self._depth = 0
-        self._at = ""
+        self._cell = CodeCell(at="", code="")
 
     def read(self, cell: CodeCell) -> None:
         """Read a cell; raises NoStory where it has no end, SyntaxError where it is no Python."""
-        self._at = cell.at
+        self._cell = cell
         self._block(ast.parse(cell.code).body)
 
     def listed(self) -> tuple[list[ForeignPanel], list[str]]:
@@ -64,7 +70,7 @@ class CodeReader:
             return [], []
         (name, texts), *_ = whole.items()
         rows = [ForeignPanel(at=f"{name}[{at}]", prompt=one_line(str(text))) for at, text in enumerate(texts)]
-        return rows, [f"the eight texts of {name} are taken, nothing here draws them"]
+        return rows, [tr("the eight texts of {name} are taken, nothing here draws them", name=name)]
 
     def _block(self, statements: Sequence[ast.stmt]) -> None:
         if self._depth < _DEEPEST:
@@ -164,8 +170,8 @@ class CodeReader:
         """Read the calls in an expression, inner ones first, as they are run."""
         self._nodes += 1
         if self._nodes > _MOST_NODES:
-            line = getattr(node, "lineno", 1)
-            raise NoStory(f"{self._at}line {line}: goes on for too long to be read; write the prompts out")
+            place = self._cell.line(getattr(node, "lineno", 1))
+            raise NoStory(tr("{place}: goes on for too long to be read; write the prompts out", place=place))
         if isinstance(node, ast.ListComp | ast.GeneratorExp) and len(node.generators) == 1:
             only, element = node.generators[0], node.elt
             self._loop(only.target, only.iter, lambda: self._expression(element))
@@ -236,10 +242,11 @@ class CodeReader:
         settings = settings_in(named, self._seed)
         prompts = prompt if isinstance(prompt, list) else [prompt]
         if len(self.drawn) + len(prompts) > _MOST_PICTURES:
-            raise NoStory(f"{self._at}line {call.lineno}: draws too many pictures; keep those of the story")
+            place = self._cell.line(call.lineno)
+            raise NoStory(tr("{place}: draws too many pictures; keep those of the story", place=place))
         for words in prompts:
             self._pictures[id(call)] = DrawnPicture(
-                at=f"{self._at}line {call.lineno}",
+                at=self._cell.line(call.lineno),
                 prompt=words,
                 negative=named.get("negative_prompt") or "",
                 call=settings,

@@ -5,11 +5,14 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from kit.messages import joined, mark, tr
 from kit.story.importing.code.constant_code import UNKNOWN
 from kit.story.importing.foreign_story import DrawingCall, ForeignPanel, NoStory, one_line
 from kit.story.story import PANELS
 
 _PIPELINE = re.compile(r"pipe(?:line)?\d*$|^(?:text2img|txt2img|t2i)$", re.IGNORECASE)
+_DRAWN_ANEW = mark("left out: {place}, {file} is drawn anew further below")
+_NOT_NUMBERED = mark("left out: {place}, {file} is none of 1 to 8")
 _STEPS = ("num_inference_steps", "steps")
 _CFG = ("cfg_scale", "guidance_scale", "cfg")
 
@@ -78,8 +81,12 @@ def rows_of_pictures(drawn: Sequence[DrawnPicture]) -> tuple[list[ForeignPanel],
     """
     kept = _kept(drawn)
     if hidden := [one.at for one in kept if not isinstance(one.prompt, str)]:
-        told = "the prompt is made by code, which is not run here; write its words there"
-        raise NoStory(f"{', '.join(list(dict.fromkeys(hidden))[:PANELS])}: {told}")
+        raise NoStory(
+            tr(
+                "{places}: the prompt is made by code, which is not run here; write its words there",
+                places=joined(list(dict.fromkeys(hidden))[:PANELS], tr(", ")),
+            )
+        )
     rows = [
         ForeignPanel(
             at=one.at,
@@ -89,15 +96,16 @@ def rows_of_pictures(drawn: Sequence[DrawnPicture]) -> tuple[list[ForeignPanel],
         )
         for one in kept
     ]
-    again = {one.file: "is drawn anew further below" for one in kept}
+    again = {one.file for one in kept}
     notes = [
-        f"left out: {one.at}, {one.file} {again.get(one.file, 'is none of 1 to 8')}"
+        tr(_DRAWN_ANEW if one.file in again else _NOT_NUMBERED, place=one.at, file=one.file)
         for one in drawn
         if one not in kept
     ]
-    unread = [one.at for one in kept if one.negative is UNKNOWN]
-    more = [f"left out: the negative prompt of {', '.join(unread)}, which code makes"] if unread else []
-    return rows, notes + more
+    if unread := [one.at for one in kept if one.negative is UNKNOWN]:
+        places = joined(unread, tr(", "))
+        notes.append(tr("left out: the negative prompt of {places}, which code makes", places=places))
+    return rows, list(notes)
 
 
 def _kept(drawn: Sequence[DrawnPicture]) -> list[DrawnPicture]:

@@ -7,6 +7,8 @@ import warnings
 from collections.abc import Iterator, Sequence
 from textwrap import dedent
 
+from kit.files.text.library_words import reason_of
+from kit.messages import joined, tr
 from kit.story.importing.code.code_reader import CodeCell, CodeReader
 from kit.story.importing.code.drawing_calls import rows_of_pictures
 from kit.story.importing.foreign_story import ForeignPanel, ForeignStory, NoStory, check_rows
@@ -37,12 +39,12 @@ def is_notebook(text: str) -> bool:
 def story_of_notebook(text: str) -> ForeignStory:
     """Return the story that a notebook draws; raises NoStory where it draws none."""
     if text.count("[") + text.count("{") + text.count(",") > _MOST_MARKS:
-        raise NoStory("is too large for a notebook; copy the cells that draw into a .py file")
+        raise NoStory(tr("is too large for a notebook; copy the cells that draw into a .py file"))
     try:
         document = json.loads(text)
     except (ValueError, RecursionError) as error:
-        reason = "it is nested too deep" if isinstance(error, RecursionError) else str(error)
-        raise NoStory(f"is no notebook, {reason}; save it again in Jupyter") from error
+        reason = reason_of(error) if isinstance(error, ValueError) else tr("it is nested too deep")
+        raise NoStory(tr("is no notebook, {reason}; save it again in Jupyter", reason=reason)) from error
     return _story_of_cells(list(_cells(document)))
 
 
@@ -53,7 +55,8 @@ def _cells(document: object) -> Iterator[CodeCell]:
             continue
         source = cell.get("source", "")
         lines = source if isinstance(source, list) else [source]
-        yield CodeCell(at=f"cell {number}, ", code="".join(line for line in lines if isinstance(line, str)))
+        code = "".join(line for line in lines if isinstance(line, str))
+        yield CodeCell(at=tr("cell {number}", number=number), code=code)
 
 
 def story_of_script(text: str) -> ForeignStory:
@@ -64,10 +67,14 @@ def story_of_script(text: str) -> ForeignStory:
 def story_of_code_in(text: str) -> ForeignStory | None:
     """Return the story that the code in a text draws; None where no code there draws."""
     cells = [
-        CodeCell(at=f"code at line {text.count(chr(10), 0, found.start()) + 1}, ", code=dedent(found[1]))
+        CodeCell(at=tr("code at line {line}", line=_line_of(text, found)), code=dedent(found[1]))
         for found in _code_in(text)
     ]
     return _story_of_cells(cells) if cells else None
+
+
+def _line_of(text: str, found: re.Match[str]) -> int:
+    return text.count("\n", 0, found.start()) + 1
 
 
 def without_code(text: str) -> str:
@@ -87,7 +94,9 @@ def _code_in(text: str) -> list[re.Match[str]]:
 
 def _story_of_cells(cells: Sequence[CodeCell]) -> ForeignStory:
     if sum(len(cell.code) + _BRACE * cell.code.count("{") for cell in cells) > MOST_CODE:
-        raise NoStory(f"must hold at most {MOST_CODE:,} letters of code; keep the part that draws")
+        raise NoStory(
+            tr("must hold at most {most:,} letters of code; keep the part that draws", most=MOST_CODE)
+        )
     reader = CodeReader()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the code that is read
@@ -95,15 +104,23 @@ def _story_of_cells(cells: Sequence[CodeCell]) -> ForeignStory:
             _read(reader, cell)
     rows, notes = rows_of_pictures(reader.drawn) if reader.drawn else reader.listed()
     if not rows:
-        raise NoStory("holds no call that draws, such as pipe(prompt=…); give the notebook that draws")
+        raise NoStory(tr("holds no call that draws, such as pipe(prompt=…); give the notebook that draws"))
     if len(rows) != PANELS:
-        lines = ", ".join(row.at for row in rows[: PANELS + 1])
-        raise NoStory(f"must draw exactly {PANELS} pictures, draws {len(rows)} ({lines}); {_mend(rows)}")
+        raise NoStory(
+            tr(
+                "must draw exactly {wanted} pictures, draws {got} ({places}); {mend}",
+                wanted=PANELS,
+                got=len(rows),
+                places=joined([row.at for row in rows[: PANELS + 1]], tr(", ")),
+                mend=_mend(rows),
+            )
+        )
     return ForeignStory(rows=check_rows(rows), notes=notes)
 
 
 def _mend(rows: Sequence[ForeignPanel]) -> str:
-    return "save their eight prompts as lines of text" if len(rows) < PANELS else "keep those of the story"
+    fewer = len(rows) < PANELS
+    return tr("save their eight prompts as lines of text") if fewer else tr("keep those of the story")
 
 
 def _read(reader: CodeReader, cell: CodeCell) -> None:
@@ -117,9 +134,9 @@ def _read(reader: CodeReader, cell: CodeCell) -> None:
         if isinstance(error, NoStory):
             raise
         if _DRAWS.search(code):
-            line = getattr(error, "lineno", None) or 1
+            place = cell.line(getattr(error, "lineno", None) or 1)
             raise NoStory(
-                f"{cell.at}line {line}: is not Python that can be read; mend it, or delete it"
+                tr("{place}: is not Python that can be read; mend it, or delete it", place=place)
             ) from error
 
 

@@ -5,7 +5,7 @@ from io import StringIO
 
 import pytest
 
-from storykit.cli.progress import progress_bar
+from storykit.cli.terminal.progress import progress_bar
 
 
 class Spoken(StringIO):

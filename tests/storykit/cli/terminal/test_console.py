@@ -8,7 +8,7 @@ import pytest
 from command import refused, said, tell
 from paths import ROOT
 
-from storykit.cli.console import say, say_json, say_lines
+from storykit.cli.terminal.console import say, say_json, say_lines
 
 STEERING = "\x1b[2J\x9b31m\x07\r\u202eevil\u2028"
 
@@ -98,7 +98,7 @@ def test_an_error_that_gives_the_command_is_one_line(tmp_path: Path, words: list
 def test_a_wrong_command_of_a_group_is_still_told_with_those_that_it_has() -> None:
     answer = tell("dataset", "prepar")
     assert "Usage: storykit dataset" in answer.err
-    assert "No such command 'prepar'" in answer.err
+    assert "has no command prepar, did you mean prepare?" in answer.err
 
 
 def test_a_command_that_there_is_none_of_is_said_with_where_all_are_named():

@@ -1,65 +1,25 @@
-"""Arguments, output and the words for a wrong command line, which all commands share."""
+"""What is wrong with a command line, in plain words."""
 
-import json
 import re
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import typer
-from pydantic import BaseModel
 from typer.core import TyperGroup
 
 from kit.did_you_mean import did_you_mean
 from kit.errors import printable
-
-ExperimentFile = Annotated[Path, typer.Argument(metavar="EXPERIMENT", help="The experiment's TOML file.")]
-RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="The run's folder.")]
-OutFolder = Annotated[Path, typer.Option("--out", help="The run's folder; made when it is not there.")]
-Devices = Annotated[
-    str, typer.Option(help="Where to draw: auto, all (every GPU), or a list such as cuda:0,cuda:1.")
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print numbers as JSON, for machines.")]
-
-
-def say(line: str, *, err: bool = False) -> None:
-    """Print a line; what it holds of strangers' words does nothing to the terminal."""
-    typer.echo(printable(line), err=err)
-
-
-def say_lines(text: str) -> None:
-    """Print several lines, each as `say` does."""
-    for line in text.splitlines():
-        say(line)
-
-
-def say_json(value: object) -> None:
-    """Print a value as JSON, for machines; it does nothing to a terminal either."""
-    text = json.dumps(value, ensure_ascii=False, indent=1, default=_dumped)
-    shown = (one if one.isprintable() or one == "\n" else json.dumps(one)[1:-1] for one in text)
-    typer.echo("".join(shown))
-
-
-def _dumped(value: object) -> object:
-    """Return a table that is a model of pydantic's as plain values."""
-    if isinstance(value, BaseModel):
-        return value.model_dump(mode="json")
-    raise TypeError(f"no JSON for {type(value).__name__}")
-
-
-def counted(number: int, noun: str) -> str:
-    """Return a number of things in words.
-
-    >>> counted(1, "fault"), counted(2, "fault")
-    ('1 fault', '2 faults')
-    """
-    return f"{number} {noun}{'' if number == 1 else 's'}"
-
+from kit.messages import joined, tr
+from storykit.cli.terminal.console import say
+from storykit.cli.terminal.help import HelpInReadersLanguage
 
 _NOT_A_CHOICE = re.compile(r"'(.*)' is not one of (.+)\.", re.S)
 _EXTRA = re.compile(r"unexpected extra argument\S* \((.*)\)", re.S)
 _NO_OPTION = re.compile(r"No such option:? '?(--?[^\s']*)'?", re.S)
 _COMMAND = re.compile(r"`storykit [^`]+`|: storykit \w")
 """A command to type, within a sentence."""
+_NO_VALUE = re.compile(r"Option '?(--?[^\s']*)'? requires an argument", re.S)
+_TOO_MUCH_VALUE = re.compile(r"Option '?(--?[^\s']*)'? does not take a value", re.S)
 _NO_COMMAND = re.compile(r"No such command '(.*?)'", re.S)
 _USAGE_ERROR: Any = typer.BadParameter.__mro__[1]
 """Typer's error of a wrong command line, which it does not name in public."""
@@ -74,13 +34,14 @@ class WrongUsage(typer.BadParameter):
 
     def show(self, file: Any = None) -> None:
         """Print the sentence, and how the command is used unless the sentence gives a command to type."""
-        if _COMMAND.search(self.message):
-            say(f"Error: {self.message}", err=True)
-        else:
-            super().show(file)
+        if self.ctx is not None and not _COMMAND.search(self.message):
+            say(self.ctx.get_usage(), err=True)
+            say(tr("Try '{command} --help' for help.", command=self.ctx.command_path), err=True)
+            say("", err=True)
+        say(tr("Error: {reason}", reason=self.message), err=True)
 
 
-class CommandGroup(TyperGroup):
+class CommandGroup(HelpInReadersLanguage, TyperGroup):
     """Commands that take `help` for `--help`, and say in plain words what is wrong with a command line."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
@@ -108,41 +69,73 @@ def _plain(error: Any) -> str:
 
     param, cause = getattr(error, "param", None), error.__cause__
     if param is not None and not error.message:
-        return f"{_name(param)} is missing: {_about(param)}; the whole command is {_whole(error.ctx)}"
+        return tr(
+            "{name} is missing: {about}; the whole command is {whole}",
+            name=_name(param),
+            about=_about(param),
+            whole=_whole(error.ctx),
+        )
     told = faults_of(cause)[-1] if isinstance(cause, ValidationError) else error.message
     if found := _NOT_A_CHOICE.search(told):
         choices = re.findall(r"'([^']*)'", found[2])
         near = did_you_mean(found[1], choices, cutoff=0.5)
-        told = (
-            f"must be {' or '.join(filter(None, (', '.join(choices[:-1]), choices[-1])))}, got {found[1]!r}"
-        )
-        told += near or (f" ({_about(param)})" if param and choices[1:] else "")
+        told = tr("must be {choices}, got {got!r}", choices=_one_of(choices), got=found[1])
+        if near or (param and choices[1:]):
+            told = joined([told, near or tr(" ({about})", about=_about(param))], "")
     if param is not None:
-        return f"{_name(param)} {told}"
+        return joined([_name(param), told], " ")
     return _of_words(error, told)
 
 
 def _of_words(error: Any, told: str) -> str:
     """Return what is wrong with the words of a command line that belong to no option."""
     if found := _EXTRA.search(told):
-        return f'{found[1]} is too much here; a name with a space in it needs quotes, as "my run"'
+        return tr(
+            '{word} is too much here; a name with a space in it needs quotes, as "my run"', word=found[1]
+        )
     if (found := _NO_OPTION.search(told)) and error.ctx is not None:
-        known = [name for one in error.ctx.command.params for name in one.opts if name[0] == "-"]
-        near = did_you_mean(found[1], known, cutoff=0.6)
-        command = error.ctx.command_path
-        return f"{command} has no option {found[1]}{near or f'; `{command} --help` names those that it has'}"
+        return _no_option(error.ctx, found[1])
+    if found := _NO_VALUE.search(told):
+        return tr("{option} needs a value behind it", option=found[1])
+    if found := _TOO_MUCH_VALUE.search(told):
+        return tr("{option} takes no value", option=found[1])
     found = _NO_COMMAND.search(told)
-    if found and (meant := _forgotten(error.ctx, found[1])):
+    return told if found is None or error.ctx is None else _no_command(error.ctx, found[1])
+
+
+def _no_option(ctx: Any, word: str) -> str:
+    """Return that an option is none, and which is meant."""
+    command = ctx.command_path
+    known = [name for one in ctx.command.params for name in one.opts if name[0] == "-"]
+    if near := did_you_mean(word, known, cutoff=0.6):
+        return tr("{command} has no option {word}{near}", command=command, word=word, near=near)
+    return tr(
+        "{command} has no option {word}; `{command} --help` names those that it has",
+        command=command,
+        word=word,
+    )
+
+
+def _no_command(ctx: Any, word: str) -> str:
+    """Return that a command is none, and which is meant, or which is missing before a file."""
+    if meant := _forgotten(ctx, word):
         return meant
-    if found and Path(found[1]).exists():
+    if Path(word).exists():
         from kit.files.path_contents import taken_by
 
-        return f"a command must stand before {found[1]}{taken_by(Path(found[1]))}"
-    if found and error.ctx is not None and "Did you mean" not in told:
-        return (
-            f"{error.ctx.command_path} has no command {found[1]}; `{error.ctx.command_path} --help` names all"
-        )
-    return told
+        return tr("a command must stand before {word}{taken_by}", word=word, taken_by=taken_by(Path(word)))
+    near = did_you_mean(word, list(ctx.command.commands), cutoff=0.6)
+    if near:
+        return tr("{command} has no command {word}{near}", command=ctx.command_path, word=word, near=near)
+    return tr(
+        "{command} has no command {word}; `{command} --help` names all", command=ctx.command_path, word=word
+    )
+
+
+def _one_of(choices: list[str]) -> str:
+    """Return what may be chosen, in words."""
+    *first, last = choices
+    return tr("{first} or {last}", first=", ".join(first), last=last) if first else last
 
 
 _USUAL = {
@@ -157,14 +150,17 @@ def _forgotten(ctx: Any, word: str) -> str:
     """Return which command is missing between a group and a file; empty where the word is no file."""
     from kit.files.user_paths import shell_word
 
-    group = ctx.info_name if ctx is not None else ""
+    group = ctx.info_name
     if not (Path(word).exists() or re.search(r"[/\\:.]", word)):
         return ""
     if group in _USUAL:
         command, more = _USUAL[group]
-        return f'"{command}" is missing: {ctx.command_path} {command} {shell_word(word)}{more}'
+        whole = f"{ctx.command_path} {command} {shell_word(word)}{more}"
+        return tr('"{command}" is missing: {whole}', command=command, whole=whole)
     if group == "metrics":
-        return f"metrics are held against known damage, not a file: {ctx.command_path} validate"
+        return tr(
+            "metrics are held against known damage, not a file: {command} validate", command=ctx.command_path
+        )
     return ""
 
 
@@ -178,7 +174,7 @@ def _value_of(param: Any) -> str:
 
 
 def _about(param: Any) -> str:
-    text = str(param.help or "").rstrip(".")
+    text = tr(str(param.help or "")).rstrip(".。")
     return text[:1].lower() + text[1:]
 
 

@@ -8,15 +8,14 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from storykit.cli.console import say
+from kit.messages import tr
+from storykit.cli.terminal.console import say, say_note
 
 if TYPE_CHECKING:
     from rich.progress import Progress
 
 EVERY_S = 30.0
-"""Between two lines where there is no terminal."""
-LINE = "... "
-"""How these lines begin; they go to standard error."""
+"""Between two lines where there is no terminal; they go to standard error."""
 
 
 class ProgressBar:
@@ -50,7 +49,7 @@ class ProgressBar:
         """Count that so many more are done, and show the note, or the rate."""
         first = self._done == self._there
         self._progress.advance(self._number, count)
-        self.show(note or (f"{self.speed:.1f}/s" if self.speed else ""))
+        self.show(note or (tr("{speed:.1f}/s", speed=self.speed) if self.speed else ""))
         if first and self._left and not self._quiet:
             self.tell()
 
@@ -60,14 +59,20 @@ class ProgressBar:
 
     def tell(self) -> None:
         """Print a line: how far it is, what is noted, how long a piece takes and all that is left will."""
-        parts = [f"{self._done} of {self._left + self._done}"] if self._progress.tasks[0].total else []
+        parts = (
+            [tr("{done} of {all}", done=self._done, all=self._left + self._done)]
+            if self._progress.tasks[0].total
+            else []
+        )
         new = self._done - self._there
         if note := self._progress.tasks[0].fields["pace"]:
             parts.append(note)
         if new > 0 and self._left:
             each = (time.monotonic() - self._began) / new
-            parts += [f"{each:.2g} s each", f"about {lasting(each * self._left)} left"]
-        say(f"{LINE}{self._task}: {', '.join(parts) or 'at work'}", err=True)
+            left = lasting(each * self._left)
+            parts += [tr("{seconds:.2g} s each", seconds=each), tr("about {time} left", time=left)]
+        told = ", ".join(parts) or tr("at work")
+        say(tr("... {task}: {told}", task=self._task, told=told), err=True)
 
     def tell_until(self, end: threading.Event, every_s: float) -> None:
         """Print a line every few seconds until the event is set."""
@@ -97,7 +102,7 @@ class NotesFirst:
     def begin(self, total: int, done: int) -> None:
         """Say the notes, and how much there is to do."""
         while self._notes:
-            say(f"note    {self._notes.pop(0)}")
+            say_note(self._notes.pop(0))
         self._bar.begin(total, done)
 
     def advance(self, count: int, note: str = "") -> None:
@@ -112,9 +117,11 @@ def lasting(seconds: float) -> str:
     ('8 s', '4 min', '2 h 13 min')
     """
     if seconds < 90:
-        return f"{seconds:.0f} s"
+        return tr("{seconds:.0f} s", seconds=seconds)
     hours, minutes = divmod(round(seconds / 60), 60)
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min"
+    if not hours:
+        return tr("{minutes} min", minutes=minutes)
+    return tr("{hours} h {minutes} min", hours=hours, minutes=minutes)
 
 
 @contextmanager

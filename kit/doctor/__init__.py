@@ -1,0 +1,1 @@
+"""What `storykit doctor` looks at: the machine, and whether storykit finds there what it needs."""

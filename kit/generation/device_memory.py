@@ -1,0 +1,47 @@
+"""What a device's memory lets be drawn together; a little above what was measured (docs/benchmarks.md)."""
+
+from typing import Literal, NamedTuple
+
+CPU_BATCH = 4
+"""Panels at once without a GPU; on two cores more are not faster."""
+BATCHES = (8, 4, 2)
+WEIGHTS_GIB, DECODING_GIB, PANEL_GIB = 5.4, 3.8, 0.2
+"""What drawing Kolors takes of a GPU, the last two at 1024 pixels."""
+LOW_GIB = 6.5
+"""What memory = "low" takes, with an anchor and PyTorch's own context."""
+USUAL_SIDE = 1024
+"""Pixels of a panel's side at which it was measured."""
+
+
+def needed_gib(panels: int, size: int = USUAL_SIDE) -> float:
+    """Return what drawing so many panels of Kolors at once takes of a GPU, in GiB."""
+    return WEIGHTS_GIB + (DECODING_GIB + panels * PANEL_GIB) * (size / USUAL_SIDE) ** 2
+
+
+def panels_that_fit(free_gib: float, size: int = USUAL_SIDE) -> int:
+    """Return how many panels are drawn at once where so much of a GPU is free; 1 where not even that fits.
+
+    >>> panels_that_fit(24), panels_that_fit(10.1), panels_that_fit(6)
+    (8, 4, 1)
+    """
+    return next((panels for panels in BATCHES if needed_gib(panels, size) <= free_gib), 1)
+
+
+class Allowed(NamedTuple):
+    """How Kolors is drawn with what is free of a GPU."""
+
+    memory: Literal["auto", "low"] | None
+    """What the experiment must say; None where it is too little for either."""
+    panels: int
+    """Drawn at once."""
+
+
+def allowed_by(free_gib: float) -> Allowed:
+    """Return how Kolors can be drawn with what is free of a GPU.
+
+    >>> allowed_by(16).panels, allowed_by(8).memory, allowed_by(4).memory
+    (8, 'low', None)
+    """
+    if free_gib >= needed_gib(1):
+        return Allowed("auto", panels_that_fit(free_gib))
+    return Allowed("low", max(BATCHES)) if free_gib >= LOW_GIB else Allowed(None, 0)

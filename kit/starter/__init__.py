@@ -1,0 +1,1 @@
+"""What a newcomer begins with: a story, an experiment, a training file and pictures in a new folder."""

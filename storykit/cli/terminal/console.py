@@ -1,0 +1,75 @@
+"""Arguments, output and the words for a wrong command line, which all commands share."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from pydantic import BaseModel
+
+from kit.errors import printable
+from kit.messages import all_in_english, tr, trn
+
+ExperimentFile = Annotated[Path, typer.Argument(metavar="EXPERIMENT", help="The experiment's TOML file.")]
+RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="The run's folder.")]
+OutFolder = Annotated[Path, typer.Option("--out", help="The run's folder; made when it is not there.")]
+Devices = Annotated[
+    str, typer.Option(help="Where to draw: auto, all (every GPU), or a list such as cuda:0,cuda:1.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print numbers as JSON, for machines.")]
+
+
+def say(line: str, *, err: bool = False) -> None:
+    """Print a line; what it holds of strangers' words does nothing to the terminal."""
+    typer.echo(printable(line), err=err)
+
+
+def say_lines(text: str) -> None:
+    """Print several lines, each as `say` does."""
+    for line in text.splitlines():
+        say(line)
+
+
+def say_json(value: object) -> None:
+    """Print a value as JSON, for machines; it does nothing to a terminal either."""
+    text = json.dumps(all_in_english(value), ensure_ascii=False, indent=1, default=_dumped)
+    shown = (one if one.isprintable() or one == "\n" else json.dumps(one)[1:-1] for one in text)
+    typer.echo("".join(shown))
+
+
+def _dumped(value: object) -> object:
+    """Return a table that is a model of pydantic's as plain values."""
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json")
+    raise TypeError(f"no JSON for {type(value).__name__}")
+
+
+def padded(text: str, width: int) -> str:
+    """Return a text with spaces behind it, or before it for a negative width; a Chinese letter takes two.
+
+    >>> padded("种子", 6) + "|", padded("seed", -6)
+    ('种子  |', '  seed')
+    """
+    from rich.cells import cell_len
+
+    spaces = " " * (abs(width) - cell_len(text))
+    return f"{spaces}{text}" if width < 0 else f"{text}{spaces}"
+
+
+def say_note(text: str) -> None:
+    """Print what is worth knowing."""
+    say(tr("note    {note}", note=text))
+
+
+def say_fault(place: str, reason: str) -> None:
+    """Print what is wrong, and where."""
+    say(tr("fault   {place}: {reason}", place=place, reason=reason))
+
+
+def faults_counted(number: int) -> str:
+    """Return a number of faults in words.
+
+    >>> faults_counted(1)
+    '1 fault'
+    """
+    return trn("{n} fault", "{n} faults", number)
