@@ -93,7 +93,7 @@ def gate(
         weakest=min(scored)[1] if scored else None,
         elsewhere=elsewhere,
         files=files,
-        faults=tuple(tr("{file}: {fault}", file=file.file, fault=file.fault) for file in files if file.fault),
+        faults=tuple(tr("{place}: {told}", place=file.file, told=file.fault) for file in files if file.fault),
         stamp=scorer.metric.stamp,
         calibration=calibration,
     )

@@ -13,8 +13,8 @@ _CONTEXT = "\x04"
 """Between a context and its sentence in a catalogue."""
 _DEEP = 3
 """How deep fields within fields are retold: a place, its problem, and what that quotes."""
-_TELLING = re.compile(r"[^\W\d_]{2}|[:(]")
-"""What a template must have to be known again: a word, or a mark between place and problem."""
+_TELLING = re.compile(r"(?:[^A-Za-z]*[A-Za-z]){8}|[^A-Za-z]*[:(][^A-Za-z]*$")
+"""What a template must have to be known again: some words, or nothing but a mark, as of place and problem."""
 _NUMBER = re.compile(r"[-+−]?[\d.,]+(e[-+]?\d+)?%?")
 
 
@@ -102,7 +102,7 @@ def _templates(language: Language, context: str) -> tuple[Mapping[str, str], tup
         literals, fields = _apart(template)
         if not fields:
             plain["".join(literals)] = told.format()
-        elif _TELLING.search("".join(literals)):
+        elif context or _TELLING.match("".join(literals)):
             fielded.append(_Template(literals, fields, told))
     return plain, tuple(sorted(fielded, key=lambda one: -sum(map(len, one.literals))))
 

@@ -83,5 +83,9 @@ def load_words(language: Language, page: Literal["page", "leaderboard"] = "page"
     """Return the sentences of a page: of a run and a training, or of a leaderboard."""
     file = "words.toml" if page == "page" else "leaderboard/leaderboard.toml"
     english: dict[str, str] = tomllib.loads(template_text(file))
-    told = {key: pgettext(f"{page} {key}", text, language) for key, text in english.items()}
-    return Words({**told, "language": language, "gap": " " if language == "en" else ""}, language)
+    if language == "en":
+        return Words({**english, "language": language, "gap": " "}, language)
+    told = {
+        key: pgettext(f"{page} {key}", text.partition(" | ")[0], language) for key, text in english.items()
+    }
+    return Words({**told, "language": language, "gap": ""}, language)

@@ -112,9 +112,7 @@ def _told(refused: Mapping[Place, str]) -> str:
         places.setdefault(reason, []).append(" ".join(place))
     if len(places) == 1 and len(refused) > 1:
         return tr("all {n} sets of panels: {reason}", n=len(refused), reason=next(iter(places)))
-    told = (
-        tr("{places}: {reason}", places=", ".join(named), reason=reason) for reason, named in places.items()
-    )
+    told = (tr("{place}: {told}", place=", ".join(named), told=reason) for reason, named in places.items())
     return joined(told, tr("; "))
 
 

@@ -36,7 +36,7 @@ def summary_lines(told: Comparison) -> list[Message]:
     lines += [tr("open    {reason}", reason=said) for said in _shortages(told)]
     left = len(lines) - MOST
     more = [tr("        and {n} more; `storykit report` shows all", n=left)] if left > 0 else []
-    note = [tr("note    {text}", text=told.calibration)] if told.calibration else []
+    note = [tr("note    {note}", note=told.calibration)] if told.calibration else []
     return [first, *lines[:MOST], *more, *note]
 
 

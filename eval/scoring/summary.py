@@ -78,7 +78,7 @@ def missing_said(scores: Scores) -> Iterator[Message]:
         )
     if len(scores.missing) > MOST:
         yield tr("        and {n} more; scores.json has all", n=len(scores.missing) - MOST)
-    yield tr("note    {text}", text=said_of(scores.calibration))
+    yield tr("note    {note}", note=said_of(scores.calibration))
 
 
 def undefined_said(scores: Scores) -> Iterator[Message]:

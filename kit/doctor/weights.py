@@ -13,13 +13,15 @@ from kit.embedded import BASE_WEIGHTS, LORAS
 from kit.errors import RunError
 from kit.files.checksums import read_record
 from kit.files.encodings import sha256_of
-from kit.files.safetensors_files import LENGTH_BYTES, MAX_HEADER_BYTES
 from kit.messages import joined, tr
 from kit.models.download import NEEDED
 
 KOLORS_GB = 19.0
 """What the download takes, with what is left free."""
 _INDEX = "text_encoder/pytorch_model.bin.index.json"
+_LENGTH = struct.Struct("<Q")
+"""How a safetensors file begins: the length of its header. Its library may be what is missing here."""
+_MOST_HEADER_BYTES = 2**24
 _TOLD = 3
 """Files that a line names."""
 
@@ -72,12 +74,12 @@ def is_whole(path: Path) -> bool:
         if path.suffix != ".safetensors":
             return path.suffix != ".bin" or zipfile.is_zipfile(path)
         with path.open("rb") as file:
-            (length,) = struct.unpack("<Q", file.read(LENGTH_BYTES))
-            if length > MAX_HEADER_BYTES:
+            (length,) = _LENGTH.unpack(file.read(_LENGTH.size))
+            if length > _MOST_HEADER_BYTES:
                 return False
             entries = json.loads(file.read(length))
         ends = [entry["data_offsets"][1] for name, entry in entries.items() if name != "__metadata__"]
-        whole: int = LENGTH_BYTES + length + max(ends, default=0)
+        whole: int = _LENGTH.size + length + max(ends, default=0)
         return path.stat().st_size == whole
     except (OSError, ValueError, LookupError, TypeError, AttributeError, struct.error):  # no such file
         return False

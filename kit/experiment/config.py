@@ -25,10 +25,11 @@ from kit.experiment.fields import (
     all_different,
 )
 from kit.experiment.naming import nameless, refuse_one_name
-from kit.experiment.other_files import ELSEWHERE, experiment_document
+from kit.experiment.other_files import elsewhere, experiment_document
 from kit.experiment.tables import CompareTable, ScoreTable, WordsTable
 from kit.files.documents import WhenMissing, faults_of
 from kit.files.user_paths import missing_file, user_path
+from kit.messages import joined, mark, tr
 from kit.story.anchors import anchor_faults
 from kit.story.foreign_syntax import foreign_marks
 from kit.story.story import LoadedStory, Story, load_story
@@ -107,7 +108,7 @@ class Candidate(BaseModel, frozen=True, extra="forbid"):
     @classmethod
     def _take_several(cls, table: object) -> object:
         if isinstance(table, dict) and "loras" in table:
-            raise ValueError("loras: unknown key; several LoRAs are an array at lora")
+            raise ValueError(tr("loras: unknown key; several LoRAs are an array at lora"))
         if isinstance(table, dict) and isinstance(table.get("lora"), list | tuple):
             return {**table, "lora": None, "loras": table["lora"]}
         return table
@@ -115,13 +116,13 @@ class Candidate(BaseModel, frozen=True, extra="forbid"):
     @model_validator(mode="after")
     def _strengthen_something(self) -> Self:
         if self.is_bare and (self.alpha is not None or self.strengths or self.strength != 1):
-            raise ValueError("strength and alpha need a lora")
+            raise ValueError(tr("strength and alpha need a lora"))
         if self.strengths and self.strength != 1:
-            raise ValueError("must have strength or strengths, got both")
+            raise ValueError(tr("must have strength or strengths, got both"))
         if self.consistencies and self.consistency is not None:
-            raise ValueError("must have consistency or consistencies, got both")
+            raise ValueError(tr("must have consistency or consistencies, got both"))
         if self.loras and self.alpha is not None:
-            raise ValueError("each of several LoRAs has an alpha of its own")
+            raise ValueError(tr("each of several LoRAs has an alpha of its own"))
         return self
 
     @property
@@ -168,7 +169,13 @@ def _swept(candidates: tuple[Candidate, ...], info: ValidationInfo) -> tuple[Can
 def _with_known_baseline(compare: CompareTable, info: ValidationInfo) -> CompareTable:
     names = [candidate.name for candidate in info.data.get("candidates", ())]
     if names and compare.baseline is not None and compare.baseline not in names:
-        raise ValueError(f"baseline must be one of {', '.join(names)}, got {compare.baseline!r}")
+        raise ValueError(
+            tr(
+                "baseline must be one of {names}, got {got!r}",
+                names=joined(names, tr(", ")),
+                got=compare.baseline,
+            )
+        )
     return compare
 
 
@@ -176,8 +183,12 @@ def _one_of_the_seeds(anchor_seed: int | None, info: ValidationInfo) -> int | No
     seeds = info.data.get("seeds", ())
     if seeds and anchor_seed is not None and anchor_seed not in seeds:
         raise ValueError(
-            f"must be one of the seeds, so that its pictures are there to be seen, got {anchor_seed}: add it "
-            f"to seeds, or write anchor_seed = {seeds[0]}"
+            tr(
+                "must be one of the seeds, so that its pictures are there to be seen, got "
+                "{got}: add it to seeds, or write anchor_seed = {one}",
+                got=anchor_seed,
+                one=seeds[0],
+            )
         )
     return anchor_seed
 
@@ -185,13 +196,18 @@ def _one_of_the_seeds(anchor_seed: int | None, info: ValidationInfo) -> int | No
 def _with_noise_of_its_own(noise_per_panel: bool, info: ValidationInfo) -> bool:
     if noise_per_panel and info.data.get("noise") == "contest":
         raise ValueError(
-            'must be false where noise = "contest": there a picture begins as in the contest\'s notebook, '
-            "from the seed as it is written; leave one of the two out"
+            tr(
+                'must be false where noise = "contest": there a picture begins as in the '
+                "contest's notebook, from the seed as it is written; leave one of the two out"
+            )
         )
     if noise_per_panel and (large := max(info.data.get("seeds", ()), default=0)) > MOST_SEED_OF_PANELS:
         raise ValueError(
-            f"writes the panel's number behind the seed, so seeds must be at most {MOST_SEED_OF_PANELS}, "
-            f"got {large}"
+            tr(
+                "writes the panel's number behind the seed, so seeds must be at most {most}, got {got}",
+                most=MOST_SEED_OF_PANELS,
+                got=large,
+            )
         )
     return noise_per_panel
 
@@ -206,7 +222,10 @@ class Experiment(BaseModel, frozen=True, extra="forbid", populate_by_name=True):
     orders: Annotated[tuple[Order, ...], Field(min_length=1), AfterValidator(all_different)] = ("authored",)
     seeds: Annotated[
         tuple[Seed, ...],
-        Field(min_length=1, examples=[f"seeds = [0] for a try, {EIGHT_SEEDS} for a verdict"]),
+        Field(
+            min_length=1,
+            examples=[mark("seeds = [0] for a try, seeds = [0, 1, 2, 3, 4, 5, 6, 7] for a verdict")],
+        ),
         AfterValidator(all_different),
     ]
     steps: Annotated[Count, Field(le=1000)] | None = None
@@ -237,7 +256,7 @@ class Experiment(BaseModel, frozen=True, extra="forbid", populate_by_name=True):
         Field(
             min_length=1,
             alias="candidate",
-            examples=['[[candidate]] with name = "base" below it, and for a LoRA lora = "FILE"'],
+            examples=[mark('[[candidate]] with name = "base" below it, and for a LoRA lora = "FILE"')],
         ),
         AfterValidator(_swept),
     ]
@@ -296,7 +315,7 @@ def load_experiment(
     try:
         experiment = Experiment.model_validate(document, context=where)
     except ValidationError as error:
-        found = faults_of(error, Experiment, ELSEWHERE)
+        found = faults_of(error, Experiment, elsewhere())
         raise InputError(str(path), [*found, *faults]) from error
     if weights_exist:
         faults += [*_foreign_faults(experiment.candidates), *_anchor_faults(experiment, stories)]
@@ -309,14 +328,18 @@ def _foreign_faults(candidates: Sequence[Candidate]) -> Iterator[str]:
     """Yield marks of other programs in what candidates put into prompts."""
     for number, candidate in enumerate(candidates, 1):
         for key, text in (("trigger", candidate.trigger), ("negative", candidate.negative or "")):
-            yield from (f"candidate[{number}].{key}: {told}" for told in foreign_marks(text))
+            place = f"candidate[{number}].{key}"
+            yield from (tr("{place}: {fault}", place=place, fault=told) for told in foreign_marks(text))
 
 
 def _anchor_faults(experiment: Experiment, stories: Sequence[LoadedStory]) -> Iterator[str]:
     """Yield why stories cannot be drawn with their characters kept the same, where that is asked for."""
     if any(candidate.consistency for candidate in experiment.candidates):
         for number, story in enumerate(stories, 1):
-            yield from (f"stories[{number}] {story.name}: {told}" for told in anchor_faults(story.story))
+            place = f"stories[{number}] {story.name}"
+            yield from (
+                tr("{place}: {fault}", place=place, fault=told) for told in anchor_faults(story.story)
+            )
 
 
 def _load_stories(
@@ -334,21 +357,36 @@ def _load_stories(
         except InputError as error:
             told = list(error.faults)
             if isinstance(error.__cause__, FileNotFoundError):
-                looked = f" in {printable(str(path.parent))}, where the experiment looks for it"
+                looked = tr(
+                    " in {folder}, where the experiment looks for it", folder=printable(str(path.parent))
+                )
                 told = [missing_file(path, looked)]
-            faults += [f"stories[{number}] {printable(text)}: {fault}" for fault in told]
+            place = f"stories[{number}] {printable(text)}"
+            faults += [tr("{place}: {fault}", place=place, fault=fault) for fault in told]
     return tuple(stories), faults + faults_of_names([path.stem for path in paths])
 
 
 def faults_of_names(names: Sequence[str]) -> list[str]:
     """Return one line for each story name that cannot name a folder, or that another one has."""
-    faults = [
-        f"stories[{number}]: a story's file name holds letters, digits, space, dot, dash or _, got {name!r}"
+    faults: list[str] = [
+        tr(
+            "stories[{number}]: a story's file name holds letters, digits, space, dot, dash "
+            "or _, got {name!r}",
+            number=number,
+            name=name,
+        )
         for number, name in enumerate(names, 1)
         if not _STORY_NAME.fullmatch(name)
     ]
     first: dict[str, int] = {}
     for number, name in enumerate(names, 1):
         if (before := first.setdefault(name.casefold(), number)) < number:
-            faults.append(f"stories[{number}]: {name!r} is the name of stories[{before}] too")
+            faults.append(
+                tr(
+                    "stories[{number}]: {name!r} is the name of stories[{before}] too",
+                    number=number,
+                    name=name,
+                    before=before,
+                )
+            )
     return faults

@@ -14,6 +14,7 @@ from kit.did_you_mean import did_you_mean
 from kit.embedded import EMBEDDED, LORA_PREFIX, LORAS
 from kit.errors import printable
 from kit.files.user_paths import user_path, why_not_there
+from kit.messages import joined, mark, tr
 from kit.story.prompt import check_order
 from kit.story.story import PANELS
 
@@ -36,15 +37,16 @@ class PathContext:
     """Those that may be compared, where that is known."""
 
 
+_NO_FILE = mark("file {path} {why}")
 _SHOWN = 100
 """Characters of a path that no system can have which a message repeats."""
 
 
-def path_to(kind: str, exists: Callable[[Path], bool], names: str | None = None) -> AfterValidator:
+def path_to(refusal: str, exists: Callable[[Path], bool], names: str | None = None) -> AfterValidator:
     """Return what makes a path absolute when we know where the experiment lies.
 
     Args:
-        kind: what it must be, for the message.
+        refusal: a template of what is said where it is not: of its {path} and {why}.
         exists: whether it is there.
         names: a pattern of the texts that name what we know, and so are no paths.
     """
@@ -56,7 +58,7 @@ def path_to(kind: str, exists: Callable[[Path], bool], names: str | None = None)
         path = user_path(info.context.folder, text)
         if info.context.must_exist and not _is_there(path, exists):
             known = [one for one in (names or "").split("|") if "*" not in one]
-            raise ValueError(f"{kind} {printable(text)} {why_not_there(text, path, known)}")
+            raise ValueError(tr(refusal, path=printable(text), why=why_not_there(text, path, known)))
         return str(path)
 
     return AfterValidator(resolved)
@@ -68,7 +70,13 @@ def _no_bare_style(text: str, info: ValidationInfo) -> str:
     if not isinstance(where, PathContext) or text not in {one.stem for one in LORAS.iterdir()}:
         return text
     if where.must_exist and not user_path(where.folder, text).exists():
-        raise ValueError(f'file {text} does not exist; the style of storykit is "{LORA_PREFIX}{text}"')
+        raise ValueError(
+            tr(
+                'file {text} does not exist; the style of storykit is "{style}"',
+                text=text,
+                style=LORA_PREFIX + text,
+            )
+        )
     return text
 
 
@@ -80,12 +88,12 @@ def _is_there(path: Path, exists: Callable[[Path], bool]) -> bool:
 
 
 def _plain_name(name: str) -> str:
-    told = f"must be lower-case letters of any script, digits and dashes, got {name!r}"
     if not _PLAIN_NAME.fullmatch(name) or name != _plain(name):
-        near = re.sub(r"[\W_]+", "-", _plain(name)).strip("-")
-        raise ValueError(f"{told}; write {near[:MOST_OF_NAME]}" if near else told)
-    if len(name.encode()) > MOST_OF_NAME:
-        raise ValueError(f"must be at most {MOST_OF_NAME} bytes, got {len(name.encode())}")
+        told = tr("must be lower-case letters of any script, digits and dashes, got {name!r}", name=name)
+        near = re.sub(r"[\W_]+", "-", _plain(name)).strip("-")[:MOST_OF_NAME]
+        raise ValueError(joined([told, tr("write {name}", name=near)], tr("; ")) if near else told)
+    if (size := len(name.encode())) > MOST_OF_NAME:
+        raise ValueError(tr("must be at most {most} bytes, got {size}", most=MOST_OF_NAME, size=size))
     return name
 
 
@@ -99,7 +107,15 @@ def one_of(name: str, names: Sequence[str]) -> str:
     if name in names:
         return name
     *first, last = map(repr, names)
-    raise ValueError(f"must be {', '.join(first)} or {last}, got {name!r}{did_you_mean(name, names)}")
+    raise ValueError(
+        tr(
+            "must be {first} or {last}, got {name!r}{meant}",
+            first=joined(first, tr(", ")),
+            last=last,
+            name=name,
+            meant=did_you_mean(name, names),
+        )
+    )
 
 
 def _metric(name: str, info: ValidationInfo) -> str:
@@ -110,8 +126,12 @@ def _metric(name: str, info: ValidationInfo) -> str:
 def all_different(values: tuple[T, ...]) -> tuple[T, ...]:
     """Return the values, or raise ValueError naming those given twice."""
     if twice := [str(value) for value, times in Counter(values).items() if times > 1]:
-        more = f" and {len(twice) - _TOLD} others" if len(twice) > _TOLD else ""
-        raise ValueError(f"must differ, got {', '.join(twice[:_TOLD])}{more} more than once")
+        told, more = joined(twice[:_TOLD], tr(", ")), len(twice) - _TOLD
+        if more > 0:
+            raise ValueError(
+                tr("must differ, got {twice} and {more} others more than once", twice=told, more=more)
+            )
+        raise ValueError(tr("must differ, got {twice} more than once", twice=told))
     return values
 
 
@@ -166,15 +186,20 @@ RoleWords = Annotated[
 """Texts that say something, each once."""
 
 BaseWeights = Annotated[
-    str, path_to(f'must be "{EMBEDDED}", "kolors" or a folder, and', Path.is_dir, f"{EMBEDDED}|kolors")
+    str,
+    path_to(
+        mark('must be "mini", "kolors" or a folder, and {path} {why}'), Path.is_dir, f"{EMBEDDED}|kolors"
+    ),
 ]
 """The name of a known base, or a folder."""
 
-ScorerWeights = Annotated[str, path_to(f'must be "{EMBEDDED}" or a folder, and', Path.is_dir, EMBEDDED)]
+ScorerWeights = Annotated[
+    str, path_to(mark('must be "mini" or a folder, and {path} {why}'), Path.is_dir, EMBEDDED)
+]
 """The name of an embedded scorer, or a folder."""
 
-CalibrationFile = Annotated[str, path_to("file", Path.is_file)]
+CalibrationFile = Annotated[str, path_to(_NO_FILE, Path.is_file)]
 """What `storykit metrics validate --drawn` found of the weights."""
 
-LoraFile = Annotated[str, AfterValidator(_no_bare_style), path_to("file", Path.exists, f"{LORA_PREFIX}.*")]
+LoraFile = Annotated[str, AfterValidator(_no_bare_style), path_to(_NO_FILE, Path.exists, f"{LORA_PREFIX}.*")]
 """A LoRA file, a folder of PEFT or diffusers, or "mini:" and an embedded one's name: kit.lora.lora checks."""

@@ -7,6 +7,7 @@ from pathlib import PurePath
 
 from kit.embedded import LORA_PREFIX
 from kit.errors import printable
+from kit.messages import tr
 
 _SHOWN = 60
 """Characters of a LoRA's name that a message repeats."""
@@ -19,9 +20,13 @@ def nameless(table: object) -> str:
     '(lora mini:ink) has no name: write name = "ink" below its [[candidate]]'
     """
     file = _first_lora(table)
-    name = plain_name(PurePath(file.removeprefix(LORA_PREFIX).replace("\\", "/")).stem) if file else "base"
-    which = f"lora {printable(file[:_SHOWN])}" if file else "no lora"
-    return f'({which}) has no name: write name = "{name or "style"}" below its [[candidate]]'
+    if not file:
+        return tr('(no lora) has no name: write name = "{name}" below its [[candidate]]', name="base")
+    return tr(
+        '(lora {file}) has no name: write name = "{name}" below its [[candidate]]',
+        file=printable(file[:_SHOWN]),
+        name=plain_name(PurePath(file.removeprefix(LORA_PREFIX).replace("\\", "/")).stem) or "style",
+    )
 
 
 def plain_name(text: str) -> str:
@@ -43,11 +48,23 @@ def refuse_one_name(names: Sequence[Sequence[str]]) -> None:
                     f"{name}-{n}" for n in range(2, len(names) + 3) if f"{name}-{n}" not in _all(names)
                 )
                 raise ValueError(
-                    f"candidate[{before}] and candidate[{number}] are both named {name}: give one of them "
-                    f'another name, as name = "{free}"'
+                    tr(
+                        "candidate[{before}] and candidate[{number}] are both named {name}: give one of "
+                        'them another name, as name = "{free}"',
+                        before=before,
+                        number=number,
+                        name=name,
+                        free=free,
+                    )
                 )
         if twice := next((name for name in own if own.count(name) > 1), None):
-            raise ValueError(f"candidate[{number}] makes {twice} twice: name each value once")
+            raise ValueError(
+                tr(
+                    "candidate[{number}] makes {twice} twice: name each value once",
+                    number=number,
+                    twice=twice,
+                )
+            )
 
 
 def _all(names: Sequence[Sequence[str]]) -> set[str]:

@@ -5,6 +5,7 @@ from itertools import combinations
 
 from kit.experiment.config import Candidate, Experiment, LoadedExperiment
 from kit.files.user_paths import shell_word
+from kit.messages import joined, tr
 from kit.story.prompt import prompt_of
 from kit.story.story import PANELS, LoadedStory
 
@@ -25,25 +26,38 @@ def notes_on(loaded: LoadedExperiment) -> list[str]:
 def _bare(experiment: Experiment) -> Iterator[str]:
     bare = [candidate.name for candidate in experiment.candidates if candidate.is_bare]
     if len(bare) < len(experiment.candidates):
-        yield from (f"candidate {name} has no lora: it is drawn by the bare base" for name in bare)
+        yield from (
+            tr("candidate {name} has no lora: it is drawn by the bare base", name=name) for name in bare
+        )
 
 
 def _alike(candidates: tuple[Candidate, ...]) -> Iterator[str]:
     for one, other in combinations(candidates, 2):
         if one.model_copy(update={"name": other.name}) == other:
-            yield f"candidates {one.name} and {other.name} differ in their name only: same pictures"
+            yield tr(
+                "candidates {one} and {other} differ in their name only: same pictures",
+                one=one.name,
+                other=other.name,
+            )
 
 
 def _unmoved(experiment: Experiment, story: LoadedStory) -> Iterator[str]:
     """Yield which orders say the same, and why."""
     said: dict[tuple[str, ...], str] = {}
     plain = all(panel.prompt is not None for panel in story.story.panels)
-    why = "it has no roles, which [[panel]] with clauses in a .toml story have" if plain else "nothing moves"
     for order in experiment.orders:
         prompts = tuple(prompt_of(story.story, panel, order) for panel in range(PANELS))
         first = said.setdefault(prompts, order)
         if first != order:
-            yield f"story {story.name}: order {order} says the same as {first}, {why}"
+            told = {"story": story.name, "order": order, "first": first}
+            if plain:
+                yield tr(
+                    "story {story}: order {order} says the same as {first}, it has no roles, which [[panel]] "
+                    "with clauses in a .toml story have",
+                    **told,
+                )
+            else:
+                yield tr("story {story}: order {order} says the same as {first}, nothing moves", **told)
 
 
 def _one_picture(experiment: Experiment, story: LoadedStory) -> Iterator[str]:
@@ -56,15 +70,19 @@ def _one_picture(experiment: Experiment, story: LoadedStory) -> Iterator[str]:
     for panels in saying.values():
         if len(panels) > 1:
             yield (
-                f"story {story.name}: panels {', '.join(map(str, panels))} have the same text, so with the "
-                "same seed they will be one picture, and no verdict counts such a set; say what differs"
+                tr(
+                    "story {story}: panels {panels} have the same text, so with the same seed they "
+                    "will be one picture, and no verdict counts such a set; say what differs",
+                    story=story.name,
+                    panels=joined(map(str, panels), tr(", ")),
+                )
             )
 
 
 def _idle_negatives(experiment: Experiment) -> Iterator[str]:
     own = [candidate.name for candidate in experiment.candidates if candidate.negative]
     if own and experiment.cfg == 1:
-        yield f"candidate {', '.join(own)}: negative shapes nothing where cfg is 1"
+        yield tr("candidate {names}: negative shapes nothing where cfg is 1", names=joined(own, tr(", ")))
 
 
 def _nobody_kept(loaded: LoadedExperiment) -> Iterator[str]:
@@ -73,7 +91,11 @@ def _nobody_kept(loaded: LoadedExperiment) -> Iterator[str]:
         for story in loaded.stories:
             if not story.story.characters:
                 yield (
-                    f"story {story.name} names no characters: consistency matches all of panel 1, "
-                    f"its place too; `storykit story import {shell_word(story.path.name)} --out story.toml` "
-                    "finds the characters, and then only they are kept the same"
+                    tr(
+                        "story {story} names no characters: consistency matches all of panel 1, its place"
+                        " too; `storykit story import {file} --out story.toml` finds the characters, and "
+                        "then only they are kept the same",
+                        story=story.name,
+                        file=shell_word(story.path.name),
+                    )
                 )

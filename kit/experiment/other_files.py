@@ -5,19 +5,28 @@ from pathlib import Path
 
 from kit.errors import InputError
 from kit.files.documents import read_document
+from kit.messages import mark, tr
 
-_STORY_INSTEAD = "it belongs into a story file"
-ELSEWHERE = {
-    "negative": f'{_STORY_INSTEAD}, negative = "…" below its title; to compare two, under [[candidate]]',
-    "title": _STORY_INSTEAD,
-    "panel": f'{_STORY_INSTEAD}, which this file names: stories = ["story.toml"]',
-    "characters": _STORY_INSTEAD,
-    "places": _STORY_INSTEAD,
-    "prompt": f"{_STORY_INSTEAD}, under [[panel]]",
-    "learn": "it belongs into a training file, for `storykit train`",
-    "data": "it belongs into a training file, for `storykit train`",
+_STORY = mark("it belongs into a story file")
+_TRAINING = mark("it belongs into a training file, for `storykit train`")
+_ELSEWHERE = {
+    "negative": mark(
+        'it belongs into a story file, negative = "…" below its title; to compare two, under [[candidate]]'
+    ),
+    "title": _STORY,
+    "panel": mark('it belongs into a story file, which this file names: stories = ["story.toml"]'),
+    "characters": _STORY,
+    "places": _STORY,
+    "prompt": mark("it belongs into a story file, under [[panel]]"),
+    "learn": _TRAINING,
+    "data": _TRAINING,
 }
 """Keys of other files."""
+
+
+def elsewhere() -> dict[str, str]:
+    """Return what to say of keys at the top of an experiment that belong into other files."""
+    return {key: tr(told) for key, told in _ELSEWHERE.items()}
 
 
 def experiment_document(path: Path) -> dict[str, object]:
@@ -26,6 +35,12 @@ def experiment_document(path: Path) -> dict[str, object]:
         story = json.dumps(path.name, ensure_ascii=False)
         raise InputError(
             str(path),
-            [f"an experiment is a .toml file; name a story in it: stories = [{story}], and draw that .toml"],
+            [
+                tr(
+                    "an experiment is a .toml file; name a story in it: stories = [{story}], and draw"
+                    " that .toml",
+                    story=story,
+                )
+            ],
         )
     return read_document(path, "experiment")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from kit.errors import RunError
 from kit.files.folder_lock import was_locked
 from kit.files.path_contents import kind_at
+from kit.messages import joined, tr
 
 if TYPE_CHECKING:
     from kit.experiment.config import LoadedExperiment
@@ -22,10 +23,16 @@ def check_out_folder(folder: Path) -> None:
     if (folder / "experiment.toml").is_file():
         return
     if not folder.is_dir():
-        raise RunError(f"{folder} is a file: a run needs a folder; choose another --out")
+        raise RunError(tr("{folder} is a file: a run needs a folder; choose another --out", folder=folder))
     names = sorted(path.name for path in folder.iterdir() if not path.name.endswith(".part"))
     if names:
-        raise RunError(f"{folder} holds {names[0]} and no run: choose another --out, new or empty")
+        raise RunError(
+            tr(
+                "{folder} holds {file} and no run: choose another --out, new or empty",
+                folder=folder,
+                file=names[0],
+            )
+        )
 
 
 def refuse_another(run: "Run", loaded: "LoadedExperiment", *, reworded: bool) -> None:
@@ -41,14 +48,21 @@ def refuse_another(run: "Run", loaded: "LoadedExperiment", *, reworded: bool) ->
         return
     if not path.read_bytes().startswith(MARK.encode()):
         has_rows = run.rows_path.is_file()
-        mend = "delete it and type the same again, the pictures stay" if has_rows else "choose another folder"
-        raise RunError(f"{path} is not a run's; {mend}")
+        if has_rows:
+            raise RunError(
+                tr("{file} is not a run's; delete it and type the same again, the pictures stay", file=path)
+            )
+        raise RunError(tr("{file} is not a run's; choose another folder", file=path))
     drawn = {row.story for row in run.rows()}
     offered = {story.name: story.story for story in loaded.stories}
     held = {story.name: story.story for story in run.loaded.stories if story.name in drawn}
     changed = [name for name, story in held.items() if offered.get(name, story) != story and not reworded]
     if lost := [*changed, *(held.keys() - offered.keys())]:
         raise RunError(
-            f"{run.folder} holds panels of another experiment: "
-            f"story {', '.join(sorted(lost))} is changed or dropped; choose another folder"
+            tr(
+                "{folder} holds panels of another experiment: story {stories} is changed or dropped;"
+                " choose another folder",
+                folder=run.folder,
+                stories=joined(sorted(lost), tr(", ")),
+            )
         )

@@ -19,7 +19,9 @@ from kit.files.documents import faults_of
 from kit.files.encodings import canonical_json, finite_json, json_bytes
 from kit.files.inside import refuse_links_out
 from kit.files.path_contents import kind_at, mistaken
+from kit.files.text.library_words import reason_of
 from kit.files.user_paths import shell_word
+from kit.messages import in_english, joined, tr
 from kit.story.story import PANELS
 
 PAGE, FIGURES = "report.html", "figures"
@@ -145,7 +147,7 @@ class Run:
         """Return the run in a folder; raises RunError when there is none."""
         run = cls(folder)
         if kind_at(folder) != "run":
-            raise RunError(f"{folder} {mistaken(folder, 'run')}")
+            raise RunError(tr("{folder} {why}", folder=folder, why=mistaken(folder, "run")))
         refuse_links_out(folder, _OWN)
         return run
 
@@ -181,10 +183,15 @@ class Run:
         try:
             return load_experiment(self.experiment_path, weights_exist=False)
         except InputError as error:
-            again = f"`storykit generate EXPERIMENT.toml --out {shell_word(self.folder)}`"
             raise RunError(
-                f"{error}; delete {self.experiment_path} and type {again} with the experiment that was drawn "
-                "here: it writes the file again and keeps the pictures (run.json tells base and settings)"
+                tr(
+                    "{error}; delete {file} and type `storykit generate EXPERIMENT.toml --out {folder}` with "
+                    "the experiment that was drawn here: it writes the file again and keeps the pictures "
+                    "(run.json tells base and settings)",
+                    error=error,
+                    file=self.experiment_path,
+                    folder=shell_word(self.folder),
+                )
             ) from error
 
     def panel_path(self, candidate: str, order: str, story: str, seed: int, panel: int) -> Path:
@@ -209,22 +216,36 @@ class Run:
         except FileNotFoundError:
             return []
         except OSError as error:
-            raise RunError(f"{self.rows_path} cannot be read: {error.strerror or error}") from error
+            raise RunError(
+                tr("{file} cannot be read: {error}", file=self.rows_path, error=reason_of(error))
+            ) from error
         found = (self._row(number, line) for number, line in enumerate(lines, 1))
         return list({row.file: row for row in found if row is not None}.values())
 
     def _row(self, number: int, line: bytes) -> PanelRow | None:
-        place, remedy = f"{self.rows_path} line {number}", "delete the line to draw the panel again"
+        place = {"file": self.rows_path, "line": number}
         try:
             row = _ROW.validate_json(line)
         except ValidationError as error:
             if error.errors()[0]["type"] == "json_invalid":
                 return None
-            raise RunError(f"{place}: {'; '.join(faults_of(error))}; {remedy}") from error
+            raise RunError(
+                tr(
+                    "{file} line {line}: {faults}; delete the line to draw the panel again",
+                    faults=joined(faults_of(error), tr("; ")),
+                    **place,
+                )
+            ) from error
         own = f"panels/{row.candidate}/{row.order}/{row.story}/seed-{row.seed}/{row.panel}.png"
         if row.file != own or ".." in PurePosixPath(own).parts or own.count("/") != _DEPTH:
             raise RunError(
-                f"{place}: file must be the panel's own, {own[:99]!r}, got {row.file[:99]!r}; {remedy}"
+                tr(
+                    "{file} line {line}: file must be the panel's own, {own!r}, got {got!r}; delete the line "
+                    "to draw the panel again",
+                    own=own[:99],
+                    got=row.file[:99],
+                    **place,
+                )
             )
         return row
 
@@ -246,7 +267,9 @@ class Run:
                 file.flush()
                 os.fsync(file.fileno())
         except OSError as error:
-            raise RunError(f"{self.rows_path} cannot be written: {error.strerror or error}") from error
+            raise RunError(
+                tr("{file} cannot be written: {error}", file=self.rows_path, error=reason_of(error))
+            ) from error
 
     def faults(self) -> dict[str, str]:
         """Return why panels could not be drawn when that was last tried, by file."""
@@ -259,7 +282,8 @@ class Run:
     def note_faults(self, faults: Mapping[str, str]) -> None:
         """Replace what `faults` returns."""
         if faults:
-            write_atomic(self.folder / "faults.json", canonical_json(dict(faults)) + b"\n")
+            told = {file: in_english(why) for file, why in faults.items()}
+            write_atomic(self.folder / "faults.json", canonical_json(told) + b"\n")
         else:
             (self.folder / "faults.json").unlink(missing_ok=True)
 
@@ -284,20 +308,30 @@ class Run:
         try:
             return path.read_bytes().decode("utf-8-sig")
         except FileNotFoundError as error:
-            do = f"; run {self._writer(name)} first" if name in _WRITERS else ""
-            raise RunError(f"{path} does not exist{do}") from error
+            if name in _WRITERS:
+                raise RunError(
+                    tr("{file} does not exist; run {command} first", file=path, command=self._writer(name))
+                ) from error
+            raise RunError(tr("{file} does not exist", file=path)) from error
         except UnicodeDecodeError as error:
-            raise RunError(f"{path} is not UTF-8 text: {error}") from error
+            raise RunError(
+                tr("{file} is not UTF-8 text: {error}", file=path, error=reason_of(error))
+            ) from error
         except OSError as error:
-            raise RunError(f"{path} cannot be read: {error.strerror or error}") from error
+            raise RunError(tr("{file} cannot be read: {error}", file=path, error=reason_of(error))) from error
 
     def read_json(self, name: str) -> Any:
         """Return what a file of the run holds; raises RunError, with the command that writes it."""
         try:
             return finite_json(self.read_text(name))
         except ValueError as error:
-            do = f"run {self._writer(name)} again" if name in _WRITERS else "delete it"
-            raise RunError(f"{self.folder / name} is not whole JSON: {error}; {do}") from error
+            told = {"file": self.folder / name, "error": reason_of(error)}
+            if name in _WRITERS:
+                command = self._writer(name)
+                raise RunError(
+                    tr("{file} is not whole JSON: {error}; run {command} again", command=command, **told)
+                ) from error
+            raise RunError(tr("{file} is not whole JSON: {error}; delete it", **told)) from error
 
     def read_record(self, name: str, kind: type[T]) -> T:
         """Return a JSON file of the run as a checked record; keys of newer versions are let through.
@@ -308,9 +342,15 @@ class Run:
         try:
             return TypeAdapter(kind).validate_python(document)
         except ValidationError as error:
-            got = f"got {'; '.join(faults_of(error)[:3])}; run {self._writer(name)} again"
-            stage = name.removesuffix(".json")
-            raise RunError(f"{self.folder}: the {stage} file must be readable, {got}") from error
+            raise RunError(
+                tr(
+                    "{folder}: the {stage} file must be readable, got {faults}; run {command} again",
+                    folder=self.folder,
+                    stage=name.removesuffix(".json"),
+                    faults=joined(faults_of(error)[:3], tr("; ")),
+                    command=self._writer(name),
+                )
+            ) from error
 
     def _writer(self, name: str) -> str:
         """Return the command that writes a file of this run."""

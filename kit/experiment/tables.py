@@ -15,8 +15,9 @@ from kit.experiment.fields import (
     RoleWords,
     ScorerWeights,
 )
+from kit.messages import mark, tr
 
-LETTERS_EXTRA = "the extra: pip install storykit[letters]"
+LETTERS_EXTRA = mark("the extra: pip install storykit[letters]")
 """What reads letters, for a message."""
 
 
@@ -28,7 +29,7 @@ def can_read_letters() -> bool:
 def _readable(letters: bool, info: ValidationInfo) -> bool:
     here = isinstance(info.context, PathContext) and info.context.must_exist
     if letters and here and not can_read_letters():
-        raise ValueError(f"letters = true needs {LETTERS_EXTRA}; or delete that line")
+        raise ValueError(tr("letters = true needs {extra}; or delete that line", extra=tr(LETTERS_EXTRA)))
     return letters
 
 
@@ -54,7 +55,10 @@ class ScoreTable(BaseModel, frozen=True, extra="forbid"):
             return told
         if told["copy_above"] != 0.95:
             raise ValueError(
-                "copy_above is gone, copies are known by their pixels whatever the encoder: delete that line"
+                tr(
+                    "copy_above is gone, copies are known by their pixels whatever the encoder: "
+                    "delete that line"
+                )
             )
         return {name: value for name, value in told.items() if name != "copy_above"}
 

@@ -19,6 +19,7 @@ from kit.experiment.run import PanelRow, Run
 from kit.files.documents import faults_of
 from kit.generation.painter import BatchPlan, DrawResult, Painter, PanelRequest
 from kit.generation.recipe import Job, RunPlan
+from kit.messages import joined, tr
 from kit.progress import Progress
 from kit.story.story import PANELS
 
@@ -88,12 +89,12 @@ def draw_missing(
     requests = [same[0].request for batch in lacking(PANELS) for same in batch]
     if not requests:
         return
-    note("reading the prompts")
+    note(tr("reading the prompts"))
     texts = [text for request in requests for text in request.texts]
     _ask_all(painters, lambda painter: painter.encode_prompts(texts))
-    note("loading the base")
+    note(tr("loading the base"))
     together = _batch_plan(run, painters, requests)
-    note("drawing the first")
+    note(tr("drawing the first"))
     yield from _draw(painters, plan, together, lacking(together.panels))
 
 
@@ -178,7 +179,13 @@ def recorded_batches(run: Run) -> list[RecordedBatch]:
     try:
         recorded = _read_batching(run)
     except ValidationError as error:
-        raise RunError(f"{run.folder / BATCHING}: {'; '.join(faults_of(error))}; delete it") from error
+        raise RunError(
+            tr(
+                "{file}: {faults}; delete it",
+                file=run.folder / BATCHING,
+                faults=joined(faults_of(error), tr("; ")),
+            )
+        ) from error
     if recorded is None:
         return []
     plan, rows = recorded.settled, {row.slot: row for row in run.rows()}

@@ -24,6 +24,7 @@ from kit.generation.painter import DrawFailure, Painter
 from kit.generation.recipe import Job, check_drawable, plan_run
 from kit.generation.redrawing import redrawing, refuse_redrawing, set_aside
 from kit.images.png_metadata import png_bytes
+from kit.messages import tr
 from kit.progress import Progress
 
 
@@ -124,7 +125,11 @@ def _generate(run: Run, painters: Sequence[Painter], progress: Progress | None) 
         there = {row.file: row.key for row in run.rows()}
         done = sum(there.get(job.request.label) == job.key for job in plan.jobs)
         raise RunError(
-            f"stopped: {done} of {len(plan.jobs)} panels are there; run the same command to go on"
+            tr(
+                "stopped: {done} of {wanted} panels are there; run the same command to go on",
+                done=done,
+                wanted=len(plan.jobs),
+            )
         ) from interrupt
     kept = len(plan.jobs) - drawn - len(faults)
     seconds = time.monotonic() - start

@@ -20,6 +20,7 @@ from kit.generation.device_memory import BATCHES, CPU_BATCH, panels_that_fit
 from kit.generation.painter import BatchPlan, DrawFailure, DrawResult, PanelRequest
 from kit.images.decode import is_flat
 from kit.lora.lora import LoadedLora
+from kit.messages import tr
 from kit.models.base import pick_device
 from kit.models.kolors.scheduler import BETA_END, TRAIN_STEPS, scheduler
 from kit.models.kolors.text_encoder import encode_prompts, token_places, truncated_tail
@@ -192,8 +193,12 @@ class KolorsPainter:
 
     def _too_small(self, settings: DrawSettings) -> RunError:
         return RunError(
-            f"{self.hardware} has too little memory for one panel of {settings.size} pixels: "
-            "close other programs that use it, or set a smaller `size` in the experiment"
+            tr(
+                "{hardware} has too little memory for one panel of {size} pixels: close "
+                "other programs that use it, or set a smaller `size` in the experiment",
+                hardware=self.hardware,
+                size=settings.size,
+            )
         )
 
     def _draw_together(self, requests: Sequence[PanelRequest], settings: DrawSettings) -> list[DrawResult]:
@@ -213,9 +218,11 @@ class KolorsPainter:
             with self._denoiser.in_fp32():
                 [picture] = self._draw_together([request], settings)
         except torch.OutOfMemoryError:
-            return DrawFailure(reason=f"{fault.reason}, and there is too little memory to draw it in fp32")
+            return DrawFailure(
+                reason=tr("{reason}, and there is too little memory to draw it in fp32", reason=fault.reason)
+            )
         if isinstance(picture, DrawFailure):
-            return DrawFailure(reason=f"{picture.reason}, in fp32 as well")
+            return DrawFailure(reason=tr("{reason}, in fp32 as well", reason=picture.reason))
         return picture
 
     def _denoise(self, latents: Tensor, requests: Sequence[PanelRequest], settings: DrawSettings) -> Tensor:
@@ -230,8 +237,11 @@ class KolorsPainter:
             prompts += [row.negative for row in drawn]
         if not self._base.sizes.unet.can_normalise(len(prompts), settings.size):
             raise RunError(
-                f"size = {settings.size} is too small for this base: set size = {2 * settings.size} or more "
-                "in the experiment"
+                tr(
+                    "size = {size} is too small for this base: set size = {enough} or more in the experiment",
+                    size=settings.size,
+                    enough=2 * settings.size,
+                )
             )
         cross, pooled = self._read_states(prompts)
         self._denoiser.set_text(cross)
@@ -268,10 +278,10 @@ class KolorsPainter:
     def _decode(self, latent: Tensor) -> DrawResult:
         """Return one picture; rounded down as DiffSynth does, one at a time to bound the memory."""
         if not bool(latent.isfinite().all()):
-            return DrawFailure(reason="its numbers are not finite; try a lower strength or cfg")
+            return DrawFailure(reason=tr("its numbers are not finite; try a lower strength or cfg"))
         pixels = self._decoder(latent[None].contiguous(memory_format=torch.channels_last))[0]
         if not bool(pixels.isfinite().all()):
-            return DrawFailure(reason="its decoded colours are not finite")
+            return DrawFailure(reason=tr("its decoded colours are not finite"))
         bytes_ = ((pixels / 2 + 0.5).clip(0, 1) * 255).to("cpu", torch.uint8)
         picture = Image.fromarray(bytes_.permute(1, 2, 0).contiguous().numpy())
-        return DrawFailure(reason="it has one colour all over") if is_flat(picture) else picture
+        return DrawFailure(reason=tr("it has one colour all over")) if is_flat(picture) else picture

@@ -16,6 +16,7 @@ from typing import Any, cast
 from kit.errors import RunError, StorykitError
 from kit.generation.painter import Painter
 from kit.library_warnings import hide_pynvml_warning
+from kit.messages import tr
 
 PATIENCE_S = 10.0
 """How long a process that has closed its end may take to be gone."""
@@ -75,8 +76,12 @@ class RemotePainter:
         except (EOFError, OSError) as error:
             self._process.join(PATIENCE_S)
             raise RunError(
-                f"the process that draws on {self._name} has ended, with code {self._process.exitcode}; "
-                "run the same command to go on"
+                tr(
+                    "the process that draws on {device} has ended, with code {code}; run the same "
+                    "command to go on",
+                    device=self._name,
+                    code=self._process.exitcode,
+                )
             ) from error
         if isinstance(answer, StorykitError):
             raise answer

@@ -14,6 +14,7 @@ from kit.experiment.run import Anchor, PanelRow, Run, Slot
 from kit.files.encodings import canonical_json, sha256_bytes
 from kit.generation.painter import Painter, PanelRequest
 from kit.generation.processor import cpu_arithmetic
+from kit.messages import tr
 from kit.story.anchors import anchors_of, bystanders_of
 from kit.story.prompt import prompt_of
 from kit.story.story import PANELS, Story
@@ -142,8 +143,12 @@ def check_drawable(loaded: LoadedExperiment, painter: Painter) -> "dict[str, lis
     if loaded.experiment.cut_long_prompts:
         return loras
     faults = [
-        f"{place}: must be at most 254 tokens, {end[:SHOWN]!r} and what follows would be cut; "
-        "shorten it, or set cut_long_prompts = true in the experiment"
+        tr(
+            "{place}: must be at most 254 tokens, {end!r} and what follows would be cut; shorten it, or set "
+            "cut_long_prompts = true in the experiment",
+            place=place,
+            end=end[:SHOWN],
+        )
         for text, place in _places_of_texts(loaded).items()
         if (end := painter.truncated_tail(text))
     ]
@@ -171,11 +176,20 @@ def _places_of_texts(loaded: LoadedExperiment) -> dict[str, str]:
     for story in loaded.stories:
         if loaded.settings.cfg != 1:
             for candidate in loaded.experiment.candidates:
-                where = "" if candidate.negative is None else f", candidate {candidate.name}"
-                places.setdefault(candidate.negative_for(story.story), f"story {story.name}, negative{where}")
+                where = tr("story {story}, negative", story=story.name)
+                if candidate.negative is not None:
+                    names = {"story": story.name, "candidate": candidate.name}
+                    where = tr("story {story}, negative, candidate {candidate}", **names)
+                places.setdefault(candidate.negative_for(story.story), where)
         drawn = product(loaded.experiment.candidates, loaded.experiment.orders, range(PANELS))
         for candidate, order, panel in drawn:
-            where = f"story {story.name}, panel {panel + 1}, order {order}, candidate {candidate.name}"
+            where = tr(
+                "story {story}, panel {panel}, order {order}, candidate {candidate}",
+                story=story.name,
+                panel=panel + 1,
+                order=order,
+                candidate=candidate.name,
+            )
             places.setdefault(prompt_of(story.story, panel, order, candidate.trigger), where)
     return places
 

@@ -11,12 +11,14 @@ from kit.experiment.config import Candidate, LoadedExperiment
 from kit.experiment.loras import keep_lora
 from kit.experiment.run import CHANGED, PanelRow, Run
 from kit.files.encodings import sha256_of
+from kit.files.text.library_words import reason_of
 from kit.generation.painter import Painter
 from kit.generation.recipe import Job, RunPlan, plan_run
+from kit.messages import joined, mark, tr
 
 SHOWN = 3
 """Differences that a message names."""
-_WORDS = {"lora_sha256": "another LoRA file", "sha256": "other weights"}
+_WORDS = {"lora_sha256": mark("another LoRA file"), "sha256": mark("other weights")}
 _NO_REASON = ("rank", "keys", "memory")
 """What shapes no picture, or only says again what another value says."""
 
@@ -46,11 +48,17 @@ def refuse_redrawing(folder: Path, loaded: LoadedExperiment, painter: Painter) -
     found = redrawing(folder, rows, plan.jobs)
     if found.whole_sets:
         reasons = list(dict.fromkeys([*_settings(run, plan), *_words(rows, found.lost)]))
-        more = ["and more"] if len(reasons) > SHOWN else []
+        more = [tr("and more")] if len(reasons) > SHOWN else []
         raise RunError(
-            f"{folder}: {len(found.lost)} panels that are there would be drawn again and {found.stay} stay "
-            f"({'; '.join([*reasons[:SHOWN], *more])}); add --again to draw them again in place of the old "
-            "pictures, or choose another --out to keep both"
+            tr(
+                "{folder}: {lost} panels that are there would be drawn again and {stay}"
+                " stay ({reasons}); add --again to draw them again in place of the old pictures, or"
+                " choose another --out to keep both",
+                folder=folder,
+                lost=len(found.lost),
+                stay=found.stay,
+                reasons=joined([*reasons[:SHOWN], *more], tr("; ")),
+            )
         )
 
 
@@ -103,7 +111,12 @@ def set_aside(run: Run, job: Job, row: PanelRow | None) -> Path | None:
         path.rename(aside)
     except OSError as error:
         raise RunError(
-            f"{path} was changed and cannot be kept as {aside}: {error.strerror or error}"
+            tr(
+                "{file} was changed and cannot be kept as {aside}: {error}",
+                file=path,
+                aside=aside,
+                error=reason_of(error),
+            )
         ) from error
     return aside
 
@@ -131,9 +144,9 @@ def _settings(run: Run, plan: RunPlan) -> Iterator[str]:
         drawn = run.read_json("run.json")
     except RunError:
         return
-    parts: list[tuple[str, str, str | None]] = [("", "settings", None), ("another base: ", "base", None)]
-    parts += [(f"{name}: ", "candidates", name) for name in plan.loras]
-    for opening, table, name in parts:
+    parts: list[tuple[str, str | None]] = [("settings", None), ("base", None)]
+    parts += [("candidates", name) for name in plan.loras]
+    for table, name in parts:
         old, new = _table(drawn, table, name), _table(plan.identity, table, name)
         if name:
             old = {"consistency": 0.0, **old}  # what was drawn before there was any
@@ -141,8 +154,18 @@ def _settings(run: Run, plan: RunPlan) -> Iterator[str]:
             old, new = ({"noise_per_panel": False, **one} for one in (old, new))
         for key, value in new.items():
             if key in old and key not in _NO_REASON and old[key] != value:
-                now, before = (json.dumps(one, ensure_ascii=False) for one in (value, old[key]))
-                yield opening + _WORDS.get(key, f"{key} {now} instead of {before}"[:80])
+                told = _changed(key, value, old[key])
+                if table == "base":
+                    told = tr("another base: {change}", change=told)
+                yield tr("{candidate}: {change}", candidate=name, change=told) if name else told
+
+
+def _changed(key: str, now: object, before: object) -> str:
+    """Return how a value differs; a long one is cut."""
+    if key in _WORDS:
+        return tr(_WORDS[key])
+    texts = {"now": json.dumps(now, ensure_ascii=False), "before": json.dumps(before, ensure_ascii=False)}
+    return tr("{change:.80}", change=tr("{key} {now} instead of {before}", key=key, **texts))
 
 
 def _table(identity: object, *names: str | None) -> Mapping[str, object]:
@@ -156,6 +179,6 @@ def _words(rows: Sequence[PanelRow], lost: Sequence[Job]) -> Iterator[str]:
     for job in lost:
         row = before.get(job.slot)
         if row is not None and row.prompt != job.request.prompt:
-            yield f"other words in {job.slot.story}"
+            yield tr("other words in {story}", story=job.slot.story)
         elif row is not None and row.negative != job.request.negative:
-            yield f"another negative prompt in {job.slot.story}"
+            yield tr("another negative prompt in {story}", story=job.slot.story)

@@ -20,6 +20,7 @@ from kit.files.safetensors_files import (
 )
 from kit.lora.key_names import ADAPTER_CONFIG, ADAPTER_FILE, Tool, read_key, write_key
 from kit.lora.metadata import adapter_config, metadata_of
+from kit.messages import tr
 
 if TYPE_CHECKING:
     from kit.lora.lora import LoadedLora
@@ -50,8 +51,9 @@ def convert_lora(source: Path, tool: Tool, out: Path, alpha: float | None = None
     elif out.suffix == ".safetensors":
         write_atomic(out, data)
     else:
-        kinds = ".safetensors or .ckpt" if tool == "diffsynth" else ".safetensors"
-        raise LoraError(f"{out}: a file for {tool} must end in {kinds}")
+        if tool == "diffsynth":
+            raise LoraError(tr("{file}: a file for diffsynth must end in .safetensors or .ckpt", file=out))
+        raise LoraError(tr("{file}: a file for {tool} must end in .safetensors", file=out, tool=tool))
     return lora
 
 
@@ -102,19 +104,22 @@ def _factors(file: SafetensorsFile, tool: Tool) -> dict[str, _Array]:
     for name, entry in file.entries.items():
         part = read_key(name)
         if part is None:
-            raise ValueError(f"holds {name[:100]}, which is no part of a LoRA")
+            raise ValueError(tr("holds {name}, which is no part of a LoRA", name=name[:100]))
         if part.half == "alpha":
             continue
         if entry.dtype not in _WIDTHS:
-            raise ValueError(f"must hold floating-point numbers, got {entry.dtype}")
+            raise ValueError(tr("must hold floating-point numbers, got {dtype}", dtype=entry.dtype))
         try:
             key = write_key(tool, part.layer, part.half)
         except KeyError as error:
             raise ValueError(
-                f"holds the layer {part.layer[:100]}, for which ComfyUI and diffusers have no name"
+                tr(
+                    "holds the layer {layer}, for which ComfyUI and diffusers have no name",
+                    layer=part.layer[:100],
+                )
             ) from error
         if key in arrays:
-            raise ValueError(f"holds {part.layer[:100]} twice")
+            raise ValueError(tr("holds {layer} twice", layer=part.layer[:100]))
         arrays[key] = _Array(entry.dtype, entry.shape, file.numbers(name))
     return arrays
 

@@ -20,6 +20,7 @@ from kit.files.tensors.tensor_files import TensorFile, open_tensor_file
 from kit.lora.key_names import Half, Names, Tool, read_key, tensors_file, write_key
 from kit.lora.metadata import metadata_of, promises, said_alpha
 from kit.lora.other_files import FLOATS, WHOLE, kind_in_words, network_of, refusal, shown
+from kit.messages import joined, mark, tr
 
 MAX_RANK = 4096
 """More than any layer of Kolors has dimensions that a rank could fill, 1280."""
@@ -27,6 +28,7 @@ MAX_NUMBERS = 1 << 30
 """Of a LoRA whose layers are filled up to one rank; rank 256 of every layer of Kolors has 0.7 * 2^30."""
 _ROUNDING = 1e-6
 """How far scales may differ that are one."""
+_AND = mark(" and ")
 
 
 _NEVER: frozenset[Kind] = frozenset(
@@ -96,7 +98,7 @@ def read_content(path: Path) -> Content:
     resize writes them, are filled up with zeros to one rank; their numbers stay unless the scales differ too.
     """
     if kind_at(path) in _NEVER or not path.exists():
-        raise LoraError(f"{path}: {mistaken(path, 'lora')}")
+        raise LoraError(tr("{file}: {why}", file=path, why=mistaken(path, "lora")))
     path = tensors_file(path)
     try:
         file = open_tensor_file(path)
@@ -116,7 +118,7 @@ def read_content(path: Path) -> Content:
         if alpha != rank:  # one alpha means one scale only where there is one rank
             rank = one_rank(path, pairs)
     except ValueError as error:
-        raise LoraError(f"{path}: {error}") from error
+        raise LoraError(tr("{file}: {why}", file=path, why=error)) from error
     return Content(tool=tool, pairs=_padded(pairs, rank), rank=rank, alpha=alpha, notes=file.metadata)
 
 
@@ -134,7 +136,9 @@ def content_bytes(tool: Tool, pairs: Mapping[str, LoraPair], alpha: float, notes
             if tool == "kohya":
                 tensors[write_key(tool, layer, "alpha")] = torch.tensor(float(alpha))
     except KeyError as error:
-        raise LoraError(f"{tool} has no name for the layer {error.args[0]}") from error
+        raise LoraError(
+            tr("{tool} has no name for the layer {layer}", tool=tool, layer=error.args[0])
+        ) from error
     return tensor_bytes(tensors, metadata_of(tool, sorted(pairs), rank, alpha, notes))
 
 
@@ -143,8 +147,12 @@ def one_rank(path: Path, pairs: Mapping[str, LoraPair]) -> int:
     ranks = {size for down, up in pairs.values() for size in (down.shape[0], up.shape[1])}
     if len(ranks) != 1:
         raise LoraError(
-            f"{path}: all layers must have one rank, got {sorted(ranks)[:8]}; resize it to one rank, "
-            "or give kohya's file, which has an alpha for each layer"
+            tr(
+                "{path}: all layers must have one rank, got {ranks}; resize it to one rank, or "
+                "give kohya's file, which has an alpha for each layer",
+                path=path,
+                ranks=sorted(ranks)[:8],
+            )
         )
     return ranks.pop()
 
@@ -160,14 +168,22 @@ def _by_layer(file: TensorFile) -> tuple[Names, dict[str, dict[Half, str]]]:
             continue
         tools.add(part.tool)
         if part.half in names.setdefault(part.layer, {}):
-            raise ValueError(f"{shown(part.layer)} is there twice, the second time as {shown(key)}")
+            raise ValueError(
+                tr(
+                    "{layer} is there twice, the second time as {key}",
+                    layer=shown(part.layer),
+                    key=shown(key),
+                )
+            )
         names[part.layer][part.half] = key
     if strangers or not names:
         raise ValueError(refusal(file, strangers))
     if other := network_of(file):
         raise ValueError(other)
     if len(tools) > 1:
-        raise ValueError(f"all keys must be one tool's, got {' and '.join(sorted(tools))}")
+        raise ValueError(
+            tr("all keys must be one tool's, got {tools}", tools=joined(sorted(tools), tr(_AND)))
+        )
     return tools.pop(), names
 
 
@@ -181,28 +197,45 @@ def _check_sizes(file: TensorFile, names: Mapping[str, Mapping[Half, str]]) -> N
     ranks, widths = set(), 0
     for layer, halves in names.items():
         if not {"A", "B"} <= set(halves):
-            got = " and ".join(sorted("alpha" if half == "alpha" else f"lora_{half}" for half in halves))
+            got = sorted("alpha" if half == "alpha" else f"lora_{half}" for half in halves)
             raise ValueError(
-                f"{shown(layer)} must have lora_A and lora_B, got {got} alone: the file is damaged"
+                tr(
+                    "{layer} must have lora_A and lora_B, got {got} alone: the file is damaged",
+                    layer=shown(layer),
+                    got=joined(got, tr(_AND)),
+                )
             )
         down, up = file.kinds[halves["A"]], file.kinds[halves["B"]]
         if strange := {down.dtype, up.dtype} - FLOATS:
-            raise ValueError(f"holds {kind_in_words(strange.pop())}: give the LoRA in fp16, bf16 or fp32")
+            raise ValueError(
+                tr(
+                    "holds {numbers}: give the LoRA in fp16, bf16 or fp32",
+                    numbers=kind_in_words(strange.pop()),
+                )
+            )
         if down.shape[0] != up.shape[1]:
             raise ValueError(
-                f"{shown(layer)} must have factors of one rank, got {down.shape[0]} and {up.shape[1]}: "
-                "the file is damaged"
+                tr(
+                    "{layer} must have factors of one rank, got {down} and {up}: the file is damaged",
+                    layer=shown(layer),
+                    down=down.shape[0],
+                    up=up.shape[1],
+                )
             )
         ranks.add(down.shape[0])
         widths += down.shape[1] + up.shape[0]
         if 0 in (*down.shape, *up.shape):
-            raise ValueError(f"{shown(layer)} is empty: the file is damaged")
+            raise ValueError(tr("{layer} is empty: the file is damaged", layer=shown(layer)))
     if max(ranks) > MAX_RANK:
         raise ValueError(
-            f"has rank {max(ranks)}, {MAX_RANK} is the most: no layer of Kolors has as many dimensions"
+            tr(
+                "has rank {rank}, {most} is the most: no layer of Kolors has as many dimensions",
+                rank=max(ranks),
+                most=MAX_RANK,
+            )
         )
     if len(ranks) > 1 and max(ranks) * widths > MAX_NUMBERS:
-        raise ValueError("has layers of very different ranks, as one rank it would not fit into memory")
+        raise ValueError(tr("has layers of very different ranks, as one rank it would not fit into memory"))
 
 
 def _check_promises(file: TensorFile, names: Mapping[str, Mapping[Half, str]]) -> None:
@@ -211,8 +244,14 @@ def _check_promises(file: TensorFile, names: Mapping[str, Mapping[Half, str]]) -
     if (promised := promises(file.metadata)) not in (None, (len(names), rank)):
         assert promised is not None
         raise ValueError(
-            f"is damaged: it promises {promised[0]} keys of rank {promised[1]}, "
-            f"got {len(names)} of rank {rank}; download or copy it again"
+            tr(
+                "is damaged: it promises {promised} keys of rank {promised_rank}, got {got} of rank {rank}; "
+                "download or copy it again",
+                promised=promised[0],
+                promised_rank=promised[1],
+                got=len(names),
+                rank=rank,
+            )
         )
 
 
@@ -226,7 +265,10 @@ def _pair(layer: str, file: TensorFile, halves: Mapping[Half, str]) -> LoraPair:
         factors.append(factor.to(torch.float16) if file.kinds[name].dtype.startswith("F8") else factor)
     if not all(bool(factor.isfinite().all()) for factor in factors):
         raise ValueError(
-            f"{shown(layer)} holds numbers that are not finite: the training went wrong, or the file"
+            tr(
+                "{layer} holds numbers that are not finite: the training went wrong, or the file",
+                layer=shown(layer),
+            )
         )
     return LoraPair(*factors)
 
@@ -234,10 +276,16 @@ def _pair(layer: str, file: TensorFile, halves: Mapping[Half, str]) -> LoraPair:
 def _alpha(layer: str, file: TensorFile, name: str) -> float:
     """Return a layer's alpha, which kohya keeps as a tensor of one number."""
     if file.kinds[name].dtype not in FLOATS | WHOLE:
-        raise ValueError(f"{shown(layer)} has an alpha that is {kind_in_words(file.kinds[name].dtype)}")
+        raise ValueError(
+            tr(
+                "{layer} has an alpha that is {numbers}",
+                layer=shown(layer),
+                numbers=kind_in_words(file.kinds[name].dtype),
+            )
+        )
     alpha = float(file.load(name))
     if not 0 < alpha < math.inf:
-        raise ValueError(f"{shown(layer)}: alpha must be above 0, got {alpha:g}")
+        raise ValueError(tr("{layer}: alpha must be above 0, got {alpha:g}", layer=shown(layer), alpha=alpha))
     return alpha
 
 
@@ -247,7 +295,11 @@ def _evened(
     """Return layers with alphas of their own as a LoRA of one rank and alpha, each counting as before."""
     if len(alphas) != len(pairs):
         raise ValueError(
-            f"must have an alpha for all layers, got {len(alphas)} for {len(pairs)}: it is damaged"
+            tr(
+                "must have an alpha for all layers, got {alphas} for {layers}: it is damaged",
+                alphas=len(alphas),
+                layers=len(pairs),
+            )
         )
     scales = {layer: alphas[layer] / down.shape[0] for layer, (down, _) in pairs.items()}
     rank = max(down.shape[0] for down, _ in pairs.values())

@@ -9,6 +9,7 @@ from kit.embedded import EMBEDDED
 from kit.files.encodings import printable
 from kit.lora.formats import Content, LoraPair
 from kit.lora.key_names import ELSEWHERE, Names, Tool
+from kit.messages import mark, tr
 from kit.models.kolors.unet import linear_shapes
 from kit.models.sizes import EMBEDDED_SIZES, KOLORS_SIZES
 
@@ -22,28 +23,34 @@ def bases_of(pairs: Mapping[str, LoraPair]) -> list[str]:
     All layers must fit for a base to draw with it. SDXL's attention layers have Kolors' sizes, so a LoRA of
     SDXL fits as well, and draws nonsense; only the file's own words can tell. SD 1.5 has other ones.
     """
-    return [f"{name} ({fit} of {len(pairs)} layers)" for name, fit in _fits(pairs).most_common() if fit]
+    return [
+        tr("{base} ({fit} of {layers} layers)", base=name, fit=fit, layers=len(pairs))
+        for name, fit in _fits(pairs).most_common()
+        if fit
+    ]
 
 
 def problems_of(content: Content) -> list[str]:
     """Return in plain words why drawing with a LoRA would not give what was trained; empty when it would."""
     fits = len(content.pairs) in _fits(content.pairs).values()
-    strange = [] if fits else ["no base that storykit knows has all of its layers in their sizes"]
+    strange = [] if fits else [tr("no base that storykit knows has all of its layers in their sizes")]
     return strange + training_problems(content)
 
 
 def training_problems(content: Content) -> list[str]:
     """Return in plain words what is wrong with what a LoRA learned, whatever base it fits."""
-    problems = []
+    problems: list[str] = []
     version = next((content.notes[name] for name in _VERSIONS if name in content.notes), "")
     if re.search(r"sdxl|stable-diffusion|sd_v|pony|illustrious", version[:200], re.IGNORECASE):
         problems.append(
-            f"the file says it was trained on {printable(version[:60])}: "
-            "layers of SDXL have the sizes of Kolors' layers, "
-            "but what they learned means nothing there"
+            tr(
+                "the file says it was trained on {version}: layers of SDXL have the sizes of "
+                "Kolors' layers, but what they learned means nothing there",
+                version=printable(version[:60]),
+            )
         )
     if content.norm == 0:
-        problems.append("it changes nothing, all of its up factors are 0: it was never trained")
+        problems.append(tr("it changes nothing, all of its up factors are 0: it was never trained"))
     return problems
 
 
@@ -64,20 +71,20 @@ def known_shapes() -> dict[str, dict[str, tuple[int, int]]]:
 
 NOTEBOOK_ALPHA, NOTEBOOK_RANK = 2.0, 16
 """What the contest's notebook draws with, whatever the training said."""
-STORYKIT, NOTEBOOK = "storykit, strength 1", "the contest's notebook"
+STORYKIT, NOTEBOOK = mark("storykit, strength 1"), mark("the contest's notebook")
 DIFFSYNTH = "DiffSynth 1.x load_lora, lora_alpha 1"
 KOLORS_PIPELINE = "KolorsPipeline load_lora_weights"
-_ON_CHECKPOINTS = "from a .ckpt; with other names it loads nothing and says nothing"
-_ON_GPU = "on a GPU; without one it loads nothing and says so only in a count"
-_SINCE = "since diffusers 0.34; before, up x down counts 1; convert it --to kohya for all"
+_ON_CHECKPOINTS = mark("from a .ckpt; with other names it loads nothing and says nothing")
+_ON_GPU = mark("on a GPU; without one it loads nothing and says so only in a count")
+_SINCE = mark("since diffusers 0.34; before, up x down counts 1; convert it --to kohya for all")
 LOADERS: Mapping[str, Sequence[Names]] = {
     STORYKIT: get_args(Tool) + tuple(name for name in ELSEWHERE),
     NOTEBOOK: ("diffsynth",),
     DIFFSYNTH: ("diffsynth", "kohya", "kohya of SDXL"),
     KOLORS_PIPELINE: ("kohya", "diffusers"),
-    "peft on DiffSynth's UNet": ("peft",),
-    "peft on diffusers' UNet": ("peft of diffusers",),
-    "ComfyUI, strength 1": ("kohya", "kohya of SDXL", "ComfyUI"),
+    mark("peft on DiffSynth's UNet"): ("peft",),
+    mark("peft on diffusers' UNet"): ("peft of diffusers",),
+    mark("ComfyUI, strength 1"): ("kohya", "kohya of SDXL", "ComfyUI"),
 }
 """The forms that each loader reads; the first is the one to convert to, where we write it."""
 
@@ -95,33 +102,44 @@ class LoaderStrength(NamedTuple):
 
 def loaders_of(content: Content) -> list[LoaderStrength]:
     """Return how strong each loader draws with the file."""
-    return [LoaderStrength(loader, *_reading(loader, content)) for loader in LOADERS]
+    return [LoaderStrength(tr(loader), *_reading(loader, content)) for loader in LOADERS]
+
+
+def _unread(loader: str) -> str:
+    """Return that a loader does not read a file, and what it reads where we write it."""
+    form = LOADERS[loader][0]
+    if form in get_args(Tool):
+        return tr("does not read it; convert it --to {form}", form=form)
+    return tr("does not read it")
 
 
 def _reading(loader: str, content: Content) -> tuple[float | None, float | None, str]:
     """Return factor, strength and note of a loader."""
     factor, note = content.scale, ""
     if content.tool not in LOADERS[loader]:
-        form = LOADERS[loader][0]
-        return (
-            None,
-            None,
-            "does not read it" + (f"; convert it --to {form}" if form in get_args(Tool) else ""),
-        )
+        return None, None, _unread(loader)
     if loader == STORYKIT and content.alpha is None:
-        return None, None, "asks for the alpha of the training"
+        return None, None, tr("asks for the alpha of the training")
     if loader == NOTEBOOK:
         if content.rank != NOTEBOOK_RANK:
-            return None, None, f"stops: its rank is {NOTEBOOK_RANK}, this one's {content.rank}"
-        factor, note = NOTEBOOK_ALPHA / content.rank, _ON_CHECKPOINTS
+            return (
+                None,
+                None,
+                tr(
+                    "stops: its rank is {own}, this one's {rank}",
+                    own=NOTEBOOK_RANK,
+                    rank=content.rank,
+                ),
+            )
+        factor, note = NOTEBOOK_ALPHA / content.rank, tr(_ON_CHECKPOINTS)
     if loader == DIFFSYNTH:
         if content.uneven:
             return (
                 None,
                 None,
-                "counts each layer 1, its layers have scales of their own; convert it --to diffsynth",
+                tr("counts each layer 1, its layers have scales of their own; convert it --to diffsynth"),
             )
-        factor, note = 1.0, _ON_GPU if content.tool != "diffsynth" else ""
+        factor, note = 1.0, tr(_ON_GPU) if content.tool != "diffsynth" else ""
     if loader == KOLORS_PIPELINE and content.tool == "diffusers" and content.scale != 1:
-        note = _SINCE
+        note = tr(_SINCE)
     return factor, None if content.alpha is None else factor * content.rank / content.alpha, note

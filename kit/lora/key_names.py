@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from kit.errors import LoraError
+from kit.messages import joined, tr
 
 Tool = Literal["diffsynth", "peft", "diffusers", "kohya"]
 """Whose form we write."""
@@ -124,8 +125,21 @@ def tensors_file(path: Path) -> Path:
         one.name for one in path.iterdir() if one.suffix.lower() in (".safetensors", ".sft", ".ckpt")
     )
     if others:
-        raise LoraError(f"{path} is a folder: give one file in it, {', '.join(others[:4])}")
-    raise LoraError(f"{path} is a folder without a LoRA: it must hold {ADAPTER_FILE} or {DIFFUSERS_FILE}")
+        raise LoraError(
+            tr(
+                "{folder} is a folder: give one file in it, {files}",
+                folder=path,
+                files=joined(others[:4], tr(", ")),
+            )
+        )
+    raise LoraError(
+        tr(
+            "{folder} is a folder without a LoRA: it must hold {file} or {other}",
+            folder=path,
+            file=ADAPTER_FILE,
+            other=DIFFUSERS_FILE,
+        )
+    )
 
 
 def config_beside(path: Path) -> Path | None:

@@ -14,6 +14,7 @@ from kit.files.encodings import sha256_of
 from kit.lora.formats import Content, LoraPair, content_bytes, read_content
 from kit.lora.key_names import tensors_file
 from kit.lora.metadata import agreed_alpha, short_hash_of
+from kit.messages import joined, tr
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,18 +35,28 @@ class LoadedLora(Content):
         Args:
             shapes: (out, in) of each linear layer of the base.
         """
-        faults = [
-            f"{layer} is {shapes[layer]} in the base, {pair.shape} in the LoRA"
-            if layer in shapes
-            else f"the base has no layer {layer}"
-            for layer, pair in self.pairs.items()
-            if pair.shape != shapes.get(layer)
-        ]
-        if faults:
-            total = len(self.pairs)
-            told = f"{total - len(faults)} of {total} keys match the base, all must; {faults[0]}"
-            mend = self._other_size(shapes)
-            raise LoraError(f"{self.name}: {f'{mend} ({told})' if mend else told}")
+        misfits = [layer for layer, pair in self.pairs.items() if pair.shape != shapes.get(layer)]
+        if misfits:
+            told = tr(
+                "{fitting} of {total} keys match the base, all must; {fault}",
+                fitting=len(self.pairs) - len(misfits),
+                total=len(self.pairs),
+                fault=self._misfit(misfits[0], shapes),
+            )
+            if mend := self._other_size(shapes):
+                raise LoraError(tr("{lora}: {mend} ({why})", lora=self.name, mend=mend, why=told))
+            raise LoraError(tr("{file}: {why}", file=self.name, why=told))
+
+    def _misfit(self, layer: str, shapes: Mapping[str, tuple[int, int]]) -> str:
+        """Return why a layer has no place in the base."""
+        if layer not in shapes:
+            return tr("the base has no layer {layer}", layer=layer)
+        return tr(
+            "{layer} is {base} in the base, {own} in the LoRA",
+            layer=layer,
+            base=shapes[layer],
+            own=self.pairs[layer].shape,
+        )
 
     def _other_size(self, shapes: Mapping[str, tuple[int, int]]) -> str:
         """Return what to do where every layer has its place and another width."""
@@ -53,14 +64,14 @@ class LoadedLora(Content):
         if len(pairs) < len(self.pairs):
             return ""
         if all(ours[0] > base[0] and ours[1] > base[1] for ours, base in pairs):
-            return (
-                "was trained on a larger base than this one: if that was Kolors, write "
-                'base = "kolors" in the experiment; to practise, write lora = "mini:ink" in its place'
+            return tr(
+                "was trained on a larger base than this one: if that was Kolors, write base = "
+                '"kolors" in the experiment; to practise, write lora = "mini:ink" in its place'
             )
         if all(ours[0] < base[0] and ours[1] < base[1] for ours, base in pairs):
-            return (
-                "was trained on a smaller base than this one: if that was the embedded one, "
-                'write base = "mini" in the experiment'
+            return tr(
+                "was trained on a smaller base than this one: if that was the embedded one, write"
+                ' base = "mini" in the experiment'
             )
         return ""
 
@@ -78,7 +89,8 @@ def locate(name: str) -> Path:
     known = embedded_loras()
     if style not in known:
         names = [LORA_PREFIX + one for one in known]
-        raise LoraError(f"{name}: the package has {', '.join(names) or 'none'}{did_you_mean(name, names)}")
+        told = {"name": name, "names": joined(names, tr(", ")), "meant": did_you_mean(name, names)}
+        raise LoraError(tr("{name}: the package has {names}{meant}", **told))
     return LORAS / f"{style}.safetensors"
 
 
@@ -122,5 +134,5 @@ def save_lora(path: Path, pairs: Mapping[str, LoraPair], alpha: float, notes: Ma
     }
     for layer, pair in halved.items():
         if not all(bool(factor.isfinite().all()) for factor in pair):
-            raise LoraError(f"{path}: {layer} holds numbers that are not finite")
+            raise LoraError(tr("{file}: {layer} holds numbers that are not finite", file=path, layer=layer))
     write_atomic(path, content_bytes("diffsynth", halved, alpha, notes))

@@ -8,6 +8,7 @@ import torch
 from kit.errors import LoraError
 from kit.lora.formats import LoraPair, content_bytes
 from kit.lora.lora import LoadedLora
+from kit.messages import tr
 
 
 class Merged(NamedTuple):
@@ -37,7 +38,13 @@ def merge_loras(loras: Sequence[LoadedLora], weights: Sequence[float], rank: int
         rank: of the result; by default the sum of all ranks, which is exact.
     """
     if len(loras) != len(weights) or not loras:
-        raise LoraError(f"each LoRA needs a weight, got {len(loras)} LoRAs and {len(weights)} weights")
+        raise LoraError(
+            tr(
+                "each LoRA needs a weight, got {loras} LoRAs and {weights} weights",
+                loras=len(loras),
+                weights=len(weights),
+            )
+        )
     whole = sum(lora.rank for lora in loras)
     pairs, lost, total = {}, 0.0, 0.0
     for layer in sorted({layer for lora in loras for layer in lora.pairs}):
@@ -54,7 +61,11 @@ def _stacked(layer: str, loras: Sequence[LoadedLora], weights: Sequence[float]) 
     shapes = {lora.pairs[layer].shape for lora in loras if layer in lora.pairs}
     if len(shapes) != 1:
         raise LoraError(
-            f"{layer} must have one size in all LoRAs, got {sorted(shapes)}; they have other bases"
+            tr(
+                "{layer} must have one size in all LoRAs, got {sizes}; they have other bases",
+                layer=layer,
+                sizes=sorted(shapes),
+            )
         )
     height, width = shapes.pop()
     downs, ups = [], []

@@ -10,7 +10,9 @@ from pathlib import Path
 
 from kit.errors import LoraError
 from kit.files.safetensors_files import LENGTH_BYTES
+from kit.files.text.library_words import reason_of
 from kit.lora.key_names import Names, Tool, config_beside, write_key
+from kit.messages import tr
 
 ADAPTER_NOTE = "lora_adapter_metadata"
 """Where diffusers keeps rank and alpha in a safetensors file's metadata, as JSON."""
@@ -110,7 +112,7 @@ def said_alpha(path: Path, tool: Names, notes: Mapping[str, str], rank: int) -> 
         try:
             return _adapter_alpha(config.read_bytes()[:_CONFIG_BYTES].decode("utf-8-sig"), rank)
         except (ValueError, OSError) as error:
-            raise LoraError(f"{config}: {error}") from error
+            raise LoraError(tr("{file}: {why}", file=config, why=reason_of(str(error)))) from error
     if ADAPTER_NOTE in notes:
         return _adapter_alpha(notes[ADAPTER_NOTE], rank)
     for name in _ALPHA_NOTES:
@@ -126,14 +128,25 @@ def agreed_alpha(path: Path, said: float | None, given: float | None) -> float:
     """
     if said is None and given is None:
         raise LoraError(
-            f"{path} does not say which alpha it was trained with: give it, `alpha = N` beside `lora` in an "
-            "experiment, `--alpha N` in a command; look into your training settings"
+            tr(
+                "{file} does not say which alpha it was trained with: give it, `alpha = N` beside"
+                " `lora` in an experiment, `--alpha N` in a command; look into your training "
+                "settings",
+                file=path,
+            )
         )
     alpha = given if said is None else said
     if given is not None and alpha not in (given, *_rounded(given)):
-        raise LoraError(f"{path} was trained with alpha {alpha:g}, got alpha {given:g}: leave it out")
+        raise LoraError(
+            tr(
+                "{file} was trained with alpha {alpha:g}, got alpha {given:g}: leave it out",
+                file=path,
+                alpha=alpha,
+                given=given,
+            )
+        )
     if alpha is None or not 0 < alpha < float("inf"):
-        raise LoraError(f"{path}: alpha must be above 0, got {alpha}")
+        raise LoraError(tr("{file}: alpha must be above 0, got {alpha}", file=path, alpha=alpha))
     return alpha
 
 
@@ -162,11 +175,16 @@ def _adapter_alpha(text: str, rank: int) -> float:
         settings = {str(name).removeprefix("unet."): value for name, value in told.items()}
         said = settings["lora_alpha"]
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
-        raise ValueError("must hold PEFT's settings with lora_alpha as JSON") from error
+        raise ValueError(tr("must hold PEFT's settings with lora_alpha as JSON")) from error
     if settings.get("use_dora"):
-        raise ValueError("belongs to a DoRA, which is more than a LoRA: train again without use_dora")
+        raise ValueError(tr("belongs to a DoRA, which is more than a LoRA: train again without use_dora"))
     if uneven := settings.get("rank_pattern") or settings.get("alpha_pattern"):
-        raise ValueError(f"all layers must have one rank and alpha, got the pattern {str(uneven)[:100]}")
+        raise ValueError(
+            tr(
+                "all layers must have one rank and alpha, got the pattern {pattern}",
+                pattern=str(uneven)[:100],
+            )
+        )
     alpha = _number(said)
     return alpha * math.sqrt(rank) if settings.get("use_rslora") else alpha
 
@@ -175,7 +193,7 @@ def _number(said: object) -> float:
     try:
         number = float(str(said)[:100])
     except ValueError as error:
-        raise ValueError(f"alpha must be a number, got {str(said)[:100]!r}") from error
+        raise ValueError(tr("alpha must be a number, got {got!r}", got=str(said)[:100])) from error
     if not 0 < number < math.inf:
-        raise ValueError(f"alpha must be above 0, got {number:g}")
+        raise ValueError(tr("alpha must be above 0, got {alpha:g}", alpha=number))
     return number

@@ -5,66 +5,72 @@ from collections.abc import Mapping, Sequence
 
 from kit.files.encodings import printable
 from kit.files.tensors.tensor_files import TensorFile
+from kit.messages import mark, tr
 
 FLOATS = frozenset({"F64", "F32", "F16", "BF16", "F8_E4M3", "F8_E5M2"})
 """Numbers that factors may have; fp8 is widened."""
 WHOLE = frozenset({"I64", "I32", "I16", "I8", "U8"})
 _SHOWN = 100
 """Characters of a stranger's name that a message repeats."""
-_TRAIN = "use a LoRA trained on Kolors"
-_OTHER = (
+_TRAIN = mark("use a LoRA trained on Kolors")
+_OTHER = mark(
     'use one trained on Kolors, with base = "kolors", or practise with base = "mini" and lora = "mini:ink"'
 )
-_ALGO = "train again as a plain LoRA (in LyCORIS algo=lora, without convolutions)"
+_ALGO = mark("train again as a plain LoRA (in LyCORIS algo=lora, without convolutions)")
 _METHODS = (
-    (r"\.hada_[wt]", f"a LoHa of LyCORIS, no LoRA: {_ALGO}"),
-    (r"\.lokr_[wt]", f"a LoKr of LyCORIS, no LoRA: {_ALGO}"),
-    (r"\.oft_|\.boft_|oft_diag|\.oft_R\b", f"an OFT, no LoRA: {_ALGO}"),
-    (r"\.(a1|a2|b1|b2)\.weight$", f"a GLoRA of LyCORIS, no LoRA: {_ALGO}"),
-    (r"\.on_input$|\.ia3_l\b|ia3", f"an IA3, no LoRA: {_ALGO}"),
-    (r"vera_lambda|\.vera_", f"a VeRA, no LoRA: {_ALGO}"),
-    (r"dora_scale|lora_magnitude_vector|\.w_norm$", f"a DoRA, which is more than a LoRA: {_ALGO}"),
-    (r"\.diff(_b)?$|\.set_weight$", f"a LoRA with full differences beside it: {_ALGO}"),
-)  # fmt: skip
+    (r"\.hada_[wt]", mark("is a LoHa of LyCORIS, no LoRA: {mend}")),
+    (r"\.lokr_[wt]", mark("is a LoKr of LyCORIS, no LoRA: {mend}")),
+    (r"\.oft_|\.boft_|oft_diag|\.oft_R\b", mark("is an OFT, no LoRA: {mend}")),
+    (r"\.(a1|a2|b1|b2)\.weight$", mark("is a GLoRA of LyCORIS, no LoRA: {mend}")),
+    (r"\.on_input$|\.ia3_l\b|ia3", mark("is an IA3, no LoRA: {mend}")),
+    (r"vera_lambda|\.vera_", mark("is a VeRA, no LoRA: {mend}")),
+    (r"dora_scale|lora_magnitude_vector|\.w_norm$", mark("is a DoRA, which is more than a LoRA: {mend}")),
+    (r"\.diff(_b)?$|\.set_weight$", mark("is a LoRA with full differences beside it: {mend}")),
+)
 """Ways to train that are none of ours, by their tensors' names."""
 _CONVOLUTIONS = (
     r"lora_mid|conv_in|conv_out|conv_shortcut|(resnets|downsamplers|upsamplers|in_layers|out_layers|emb_layers"
     r"|skip_connection|time_emb|_conv|_op\b|_op_|[._]conv[._]).*\.(lora|alpha)"
 )
-_LOCON = f"a LoCon of LyCORIS, a LoRA of convolutions too: {_ALGO}"
+_LOCON = mark("is a LoCon of LyCORIS, a LoRA of convolutions too: {mend}")
 _NETWORKS = (
     (r"lora_(prior_)?unet_.*(down_blocks_0_attentions|up_blocks_3_attentions|input_blocks_[12]_1_|output_blocks_(9|10|11)_1_)"
-     r"|(down_blocks\.0\.attentions|up_blocks\.3\.attentions)", "a LoRA for Stable Diffusion 1.x or 2.x"),
+     r"|(down_blocks\.0\.attentions|up_blocks\.3\.attentions)",
+     mark("a LoRA for Stable Diffusion 1.x or 2.x")),
     (r"individual_token_refiner|\.(img|txt)_attn_qkv\.lora|double_blocks\.\d+\.(img|txt)_(attn_qkv|attn_proj|mlp\.fc)",
-     "a LoRA for HunyuanVideo"),
+     mark("a LoRA for HunyuanVideo")),
     (r"single_transformer_blocks|single_blocks|double_blocks|guidance_in|lora_transformer_(single|double)",
-     "a LoRA for Flux"),
-    (r"joint_blocks|joint_transformer_blocks|lora_transformer_joint", "a LoRA for Stable Diffusion 3"),
-    (r"transformer_blocks[._]\d+[._](img_mlp|img_mod|txt_mlp|txt_mod)", "a LoRA for Qwen-Image"),
+     mark("a LoRA for Flux")),
+    (r"joint_blocks|joint_transformer_blocks|lora_transformer_joint", mark("a LoRA for Stable Diffusion 3")),
+    (r"transformer_blocks[._]\d+[._](img_mlp|img_mod|txt_mlp|txt_mod)", mark("a LoRA for Qwen-Image")),
     (r"transformer_blocks[._]\d+[._]attn[._](add_[qkv]_proj|to_add_out)",
-     "a LoRA for Stable Diffusion 3 or Qwen-Image"),
+     mark("a LoRA for Stable Diffusion 3 or Qwen-Image")),
     (r"blocks[._]\d+[._](self_attn|cross_attn|ffn)\b|blocks_\d+_(self_attn|cross_attn|ffn)_",
-     "a LoRA for Wan"),
-    (r"adaLN_modulation|(^|\.)layers[._]\d+[._](attention|feed_forward)", "a LoRA for Z-Image or Lumina"),
-    (r"blocks\.\d+\.(a_to|b_to|attn\.[ab]_to|norm1_[ab]|ff_[ab])", "a LoRA for Flux or Stable Diffusion 3"),
-    (r"(^|\.)model\.layers\.\d+\.(self_attn|mlp)|(^|\.)h\.\d+\.attn", "a LoRA for a language model"),
-    (r"encoder\.layers\.\d+\.(self_attention|mlp\.dense)", "a LoRA for ChatGLM, the text encoder"),
-    (r"^(transformer\.)?transformer_blocks\.\d+\..*lora", "a LoRA for a diffusion transformer (PixArt, LTX)"),
+     mark("a LoRA for Wan")),
+    (r"adaLN_modulation|(^|\.)layers[._]\d+[._](attention|feed_forward)",
+     mark("a LoRA for Z-Image or Lumina")),
+    (r"blocks\.\d+\.(a_to|b_to|attn\.[ab]_to|norm1_[ab]|ff_[ab])",
+     mark("a LoRA for Flux or Stable Diffusion 3")),
+    (r"(^|\.)model\.layers\.\d+\.(self_attn|mlp)|(^|\.)h\.\d+\.attn", mark("a LoRA for a language model")),
+    (r"encoder\.layers\.\d+\.(self_attention|mlp\.dense)", mark("a LoRA for ChatGLM, the text encoder")),
+    (r"^(transformer\.)?transformer_blocks\.\d+\..*lora",
+     mark("a LoRA for a diffusion transformer (PixArt, LTX)")),
 )  # fmt: skip
 """Networks that are none of Kolors', by the names of their layers."""
 _MODELS = (
     (r"control_model\.|controlnet_cond_embedding|controlnet_(down|mid)_block|input_hint_block|zero_convs",
-     "a ControlNet"),
-    (r"image_proj\.|ip_adapter\.|to_k_ip|to_v_ip", "an IP-Adapter"),
-    (r"^(emb_params|string_to_param.*|clip_[lg]|text_embeddings.*|<.*>)$", "a textual inversion embedding"),
+     mark("a ControlNet")),
+    (r"image_proj\.|ip_adapter\.|to_k_ip|to_v_ip", mark("an IP-Adapter")),
+    (r"^(emb_params|string_to_param.*|clip_[lg]|text_embeddings.*|<.*>)$",
+     mark("a textual inversion embedding")),
     (r"^model\.diffusion_model\.|^cond_stage_model\.|^conditioner\.embedders|^first_stage_model\.",
-     "a whole checkpoint of a base model"),
-    (r"^(encoder|decoder)\.(down|up|mid|conv|down_blocks|up_blocks|mid_block)[._]|quant_conv", "a VAE"),
-    (r"^text_model\.|^transformer\.(encoder\.layers|embedding)|^encoder\.block\.", "a text encoder"),
+     mark("a whole checkpoint of a base model")),
+    (r"^(encoder|decoder)\.(down|up|mid|conv|down_blocks|up_blocks|mid_block)[._]|quant_conv", mark("a VAE")),
+    (r"^text_model\.|^transformer\.(encoder\.layers|embedding)|^encoder\.block\.", mark("a text encoder")),
     (r"^(down_blocks|up_blocks|mid_block|conv_in|input_blocks|diffusion_model)\b.*\.(weight|bias)$",
-     "the UNet of a base model"),
+     mark("the UNet of a base model")),
     (r"^(double_blocks|single_blocks|transformer_blocks|joint_blocks|blocks\.\d+)\b.*\.(weight|bias)$",
-     "a whole diffusion model"),
+     mark("a whole diffusion model")),
 )  # fmt: skip
 """Whole models, in files that hold no LoRA's factors."""
 _VERSIONS = ("ss_base_model_version", "modelspec.architecture")
@@ -81,16 +87,21 @@ def refusal(file: TensorFile, strangers: Sequence[str]) -> str:
     """
     total = len(file.kinds)
     if not total:
-        return "holds no tensors at all, 0 of 0 keys match: save or download it again"
+        return tr("holds no tensors at all, 0 of 0 keys match: save or download it again")
     if known := _method(file) or network_of(file) or _text_encoder(file, strangers) or _model(file):
         return known
     if dims := [
         key for key in strangers if key in file.kinds and ".lora" in key and len(file.kinds[key].shape) != 2
     ]:
-        return f"is {_LOCON}; {shown(dims[0])} has the sides {file.kinds[dims[0]].shape}"
-    return (
-        f"{total - len(strangers)} of {total} keys match the LoRA names of DiffSynth, PEFT, diffusers, kohya "
-        f"or ComfyUI, all must; the first that is not: {shown(strangers[0])}; {_TRAIN}"
+        sides = {"key": shown(dims[0]), "sides": file.kinds[dims[0]].shape}
+        return tr("{what}; {key} has the sides {sides}", what=tr(_LOCON, mend=tr(_ALGO)), **sides)
+    return tr(
+        "{fitting} of {total} keys match the LoRA names of DiffSynth, PEFT, diffusers, kohya or ComfyUI, all "
+        "must; the first that is not: {key}; {mend}",
+        fitting=total - len(strangers),
+        total=total,
+        key=shown(strangers[0]),
+        mend=tr(_TRAIN),
     )
 
 
@@ -98,8 +109,12 @@ def network_of(file: TensorFile) -> str:
     """Return for which other network a LoRA is by its layers' names; empty where it may be Kolors."""
     for pattern, what in _NETWORKS:
         if _any(pattern, [name for name in file.kinds if _LORA.search(name)]):
-            return f"is {what}{_said(file.metadata)}, which fits no base here; {_OTHER}"
+            return _for_another(_with_version(tr(what), file.metadata))
     return ""
+
+
+def _for_another(what: str) -> str:
+    return tr("is {what}, which fits no base here; {mend}", what=what, mend=tr(_OTHER))
 
 
 def kind_in_words(dtype: str) -> str:
@@ -109,9 +124,13 @@ def kind_in_words(dtype: str) -> str:
     'whole numbers (I8), as quantised files do'
     """
     if dtype in WHOLE or dtype.startswith(("U", "I")):
-        return f"whole numbers ({dtype}), as quantised files do"
-    names = {"BOOL": "truth values (BOOL)", "C64": "complex numbers (C64)", "C128": "complex numbers (C128)"}
-    return names.get(dtype, f"numbers of a kind that we do not read ({dtype})")
+        return tr("whole numbers ({dtype}), as quantised files do", dtype=dtype)
+    names = {
+        "BOOL": tr("truth values (BOOL)"),
+        "C64": tr("complex numbers (C64)"),
+        "C128": tr("complex numbers (C128)"),
+    }
+    return names.get(dtype, tr("numbers of a kind that we do not read ({dtype})", dtype=dtype))
 
 
 def shown(name: str) -> str:
@@ -120,15 +139,15 @@ def shown(name: str) -> str:
 
 
 def _method(file: TensorFile) -> str:
-    for pattern, what in _METHODS:
+    for pattern, told in _METHODS:
         if _any(pattern, file.kinds):
-            return f"is {what}{_said(file.metadata)}"
+            return _with_version(tr(told, mend=tr(_ALGO)), file.metadata)
     module = file.metadata.get("ss_network_module", "")
     wide = any(len(kind.shape) > 2 and set(kind.shape[2:]) != {1} for kind in file.kinds.values())
     lora = [name for name in file.kinds if _LORA.search(name)]
     if lora and not network_of(file) and (wide or _any(_CONVOLUTIONS, lora)):
-        by = f" ({shown(module)})" if module else ""
-        return f"is {_LOCON}{by}"
+        told = tr(_LOCON, mend=tr(_ALGO))
+        return tr("{what} ({module})", what=told, module=shown(module)) if module else told
     return ""
 
 
@@ -136,10 +155,8 @@ def _text_encoder(file: TensorFile, strangers: Sequence[str]) -> str:
     texts = [name for name in strangers if _TEXT.search(name)]
     if not texts:
         return ""
-    model = (
-        "SDXL" if any(re.search(r"te2_|te1_|text_encoder_2", name) for name in texts) else "Stable Diffusion"
-    )
-    return f"is a LoRA for {model}, which fits no base here; {_OTHER}"
+    sdxl = any(re.search(r"te2_|te1_|text_encoder_2", name) for name in texts)
+    return _for_another(tr("a LoRA for SDXL") if sdxl else tr("a LoRA for Stable Diffusion"))
 
 
 def _model(file: TensorFile) -> str:
@@ -147,7 +164,7 @@ def _model(file: TensorFile) -> str:
         return ""
     for pattern, what in _MODELS:
         if _any(pattern, file.kinds):
-            return f"is {what}, not a LoRA: {_TRAIN}"
+            return tr("is {what}, not a LoRA: {mend}", what=tr(what), mend=tr(_TRAIN))
     return ""
 
 
@@ -156,7 +173,7 @@ def _any(pattern: str, names: Mapping[str, object] | Sequence[str]) -> bool:
     return any(found.search(name[:300]) for name in names)
 
 
-def _said(notes: Mapping[str, str]) -> str:
-    """Return what the file itself says of the model it was trained on, in brackets."""
+def _with_version(what: str, notes: Mapping[str, str]) -> str:
+    """Return what a file is, and what it says itself of the model it was trained on."""
     version = next((notes[name] for name in _VERSIONS if notes.get(name)), "")
-    return f" (the file says {shown(version)})" if version else ""
+    return tr("{what} (the file says {version})", what=what, version=shown(version)) if version else what

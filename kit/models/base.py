@@ -7,13 +7,14 @@ import torch
 from kit.embedded import BASE_WEIGHTS, EMBEDDED
 from kit.errors import WeightsError
 from kit.hub.repository import kolors_folder
+from kit.messages import joined, mark, tr
 from kit.models.kolors_layout import PARTS, UNET_FOLDER, open_published
 from kit.models.mini_layout import open_embedded
 from kit.models.networks import Base
 
-NOT_FETCHED = (
-    "Kolors is not on this machine yet: `storykit download kolors` fetches it (18 GB; drawing wants a GPU); "
-    'to practise without, write base = "mini"'
+NOT_FETCHED = mark(
+    "Kolors is not on this machine yet: `storykit download kolors` fetches it (18 GB;"
+    ' drawing wants a GPU); to practise without, write base = "mini"'
 )
 """Said where Kolors is asked for by its name and nothing of it was ever fetched."""
 
@@ -30,14 +31,20 @@ def load_base(name: str | Path) -> Base:
     """
     folder = BASE_WEIGHTS if name == EMBEDDED else kolors_folder() if name == "kolors" else Path(name)
     if not is_fetched(name):
-        raise WeightsError(NOT_FETCHED)
+        raise WeightsError(tr(NOT_FETCHED))
     if name == "kolors" or (folder / UNET_FOLDER).is_dir():
         return open_published(folder)
     if (folder / "config.json").is_file():
         return open_embedded(folder)
     raise WeightsError(
-        f"base {str(name)!r}: must be {EMBEDDED}, kolors, or a folder that has {UNET_FOLDER}/ (Kolors as it "
-        f"is published) or config.json (laid out like {EMBEDDED}); there is neither"
+        tr(
+            "base {name!r}: must be {embedded}, kolors, or a folder that has {folder}/ "
+            "(Kolors as it is published) or config.json (laid out like {embedded}); there is "
+            "neither",
+            name=str(name),
+            embedded=EMBEDDED,
+            folder=UNET_FOLDER,
+        )
     )
 
 
@@ -52,7 +59,13 @@ def pick_device(device: str) -> str:
         return "cuda" if torch.cuda.is_available() else "cpu"
     here = ["cpu", "cuda", *_gpus()] if torch.cuda.is_available() else ["cpu"]
     if device not in here:
-        raise WeightsError(f"device {device!r}: this machine has {', '.join(here)}; or use auto")
+        raise WeightsError(
+            tr(
+                "device {device!r}: this machine has {devices}; or use auto",
+                device=device,
+                devices=joined(here, tr(", ")),
+            )
+        )
     return device
 
 
@@ -70,7 +83,7 @@ def pick_devices(devices: str) -> list[str]:
         return _gpus() or ["cpu"]
     picked = [pick_device(device.strip()) for device in devices.split(",")]
     if len(set(picked)) < len(picked):
-        raise WeightsError(f"devices {devices!r}: each must be named once")
+        raise WeightsError(tr("devices {devices!r}: each must be named once", devices=devices))
     return picked
 
 

@@ -9,9 +9,11 @@ from kit.errors import WeightsError
 from kit.files.checksums import checked_sha256, read_record
 from kit.files.encodings import sha256_of
 from kit.files.folder_lock import lock_folder
+from kit.files.text.library_words import reason_of
 from kit.hub.huggingface import HuggingFace
 from kit.hub.modelscope import ModelScope
 from kit.hub.repository import Hub, RemoteFile, Source
+from kit.messages import tr
 
 REPOSITORY = "Kwai-Kolors/Kolors"
 NEEDED = (
@@ -61,13 +63,19 @@ def _download(folder: Path, source: Source) -> list[str]:
             source.fetch(list(lacking), folder)
     except OSError as error:
         raise WeightsError(
-            f"{REPOSITORY} could not be fetched: {' '.join(str(error).split())[:160]}; "
-            "what has arrived stays, run the same command again, or try the other hub with --from"
+            tr(
+                "{repository} could not be fetched: {error}; what has arrived stays, run the same"
+                " command again, or try the other hub with --from",
+                repository=REPOSITORY,
+                error=reason_of(" ".join(str(error).split())[:160]),
+            )
         ) from error
     for path, file in lacking.items():
         if not _is_there(folder / path, file):
-            raise WeightsError(f"{folder / path} did not arrive whole; run the same command again")
-    checked_sha256(folder, list(remote), "run the same command again", replaced=True)
+            raise WeightsError(
+                tr("{file} did not arrive whole; run the same command again", file=folder / path)
+            )
+    checked_sha256(folder, list(remote), tr("run the same command again"), replaced=True)
     return list(lacking)
 
 
@@ -78,8 +86,12 @@ def _refuse_others(folder: Path, lacking: Mapping[str, RemoteFile]) -> None:
         there = folder / path
         if there.is_file() and (path not in record or record[path].sha256 == sha256_of(there)):
             raise WeightsError(
-                f"{there} is not the file of {REPOSITORY}: move it away to have that fetched, "
-                "or choose another folder with --out"
+                tr(
+                    "{file} is not the file of {repository}: move it away to have that fetched, or "
+                    "choose another folder with --out",
+                    file=there,
+                    repository=REPOSITORY,
+                )
             )
 
 
@@ -91,7 +103,9 @@ def _wanted(files: Mapping[str, RemoteFile], folder: Path) -> dict[str, RemoteFi
     for pattern in NEEDED:
         found = [path for path in files if fnmatch(path, pattern)]
         if not found:
-            raise WeightsError(f"{REPOSITORY} has no {pattern} any more")
+            raise WeightsError(
+                tr("{repository} has no {pattern} any more", repository=REPOSITORY, pattern=pattern)
+            )
         chosen += [min(found, key=first)] if "model*" in pattern else found
     return {path: files[path] for path in [*chosen, *(path for path in OPTIONAL if path in files)]}
 
@@ -107,6 +121,12 @@ def _check_disk(folder: Path, needed: int) -> None:
     free = shutil.disk_usage(nearest).free
     if free < needed + SPARE_BYTES:
         raise WeightsError(
-            f"{folder}: {needed / 1e9:.1f} GB are to be fetched and {SPARE_BYTES / 1e9:.1f} kept free, "
-            f"the disk has {free / 1e9:.1f}"
+            tr(
+                "{folder}: {needed:.1f} GB are to be fetched and {spare:.1f} kept free, the disk "
+                "has {free:.1f}",
+                folder=folder,
+                needed=needed / 1e9,
+                spare=SPARE_BYTES / 1e9,
+                free=free / 1e9,
+            )
         )

@@ -25,6 +25,8 @@ from torch import Tensor, nn
 from kit.errors import WeightsError
 from kit.files.checksums import checked_sha256
 from kit.files.safetensors_files import TORCH_LOAD_ERRORS, read_tensors
+from kit.files.text.library_words import reason_of
+from kit.messages import tr
 from kit.models.kolors.text_encoder import build_text_encoder
 from kit.models.networks import TOKENIZER, Base, Part, fill, part_of, read_config
 from kit.models.sizes import BaseSizes, TextSizes, UNetSizes, VaeSizes
@@ -109,11 +111,13 @@ class PublishedFolder(Base):
         shards = _open_shards(self.folder)
         with torch.device("meta"):
             encoder = build_text_encoder(self.sizes.text)
-        misfit = f"{self.folder / TEXT_FOLDER}: the weights do not fit config.json beside them"
+        misfit = tr(
+            "{folder}: the weights do not fit config.json beside them", folder=self.folder / TEXT_FOLDER
+        )
         fill(encoder.embedding, part_of(shards, "embedding."), misfit)
         encoder.embedding.to(device, dtype)
         if part_of(shards, f"encoder.layers.{self.sizes.text.layers}."):
-            raise WeightsError(f"{misfit}: there are more layers than num_layers says")
+            raise WeightsError(tr("{misfit}: there are more layers than num_layers says", misfit=misfit))
         for number, layer in enumerate(encoder.encoder.layers):
             weights = part_of(shards, f"encoder.layers.{number}.")
             fill(layer, weights, misfit)
@@ -133,11 +137,15 @@ class PublishedFolder(Base):
         try:
             weights, _ = read_tensors(path, device, dtype)
         except ValueError as error:
-            raise WeightsError(f"{path} {error}; {_mend(self.folder)}") from error
+            raise WeightsError(
+                tr("{file} {why}; {mend}", file=path, why=error, mend=_mend(self.folder))
+            ) from error
         try:
             answer = NETWORKS[part].state_dict_converter().from_diffusers(weights)
         except (KeyError, ValueError, IndexError) as error:
-            raise WeightsError(f"{path} has other names than Kolors' own: {error}") from error
+            raise WeightsError(
+                tr("{file} has other names than Kolors' own: {error}", file=path, error=error)
+            ) from error
         renamed: dict[str, Tensor] = answer[0] if isinstance(answer, tuple) else answer
         return renamed
 
@@ -149,9 +157,18 @@ def _open_shards(folder: Path) -> dict[str, Tensor]:
         try:
             shard = torch.load(folder / file, map_location="cpu", mmap=True, weights_only=True)
         except TORCH_LOAD_ERRORS as error:
-            raise WeightsError(f"{folder / file} is not a whole shard: {error}; {_mend(folder)}") from error
+            raise WeightsError(
+                tr(
+                    "{file} is not a whole shard: {error}; {mend}",
+                    file=folder / file,
+                    error=reason_of(error),
+                    mend=_mend(folder),
+                )
+            ) from error
         if not isinstance(shard, dict):
-            raise WeightsError(f"{folder / file} is not a shard of tensors; {_mend(folder)}")
+            raise WeightsError(
+                tr("{file} is not a shard of tensors; {mend}", file=folder / file, mend=_mend(folder))
+            )
         tensors |= {name.removeprefix(PREFIX): tensor for name, tensor in shard.items()}
     return tensors
 
@@ -196,7 +213,7 @@ def open_published(folder: Path) -> PublishedFolder:
 
 
 def _mend(folder: Path) -> str:
-    return f"`storykit download kolors --out {folder}` fetches what is missing or damaged"
+    return tr("`storykit download kolors --out {folder}` fetches what is missing or damaged", folder=folder)
 
 
 def _weights(folder: Path, part: str) -> str:

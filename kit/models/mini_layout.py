@@ -22,13 +22,14 @@ from kit.embedded import BASE_WEIGHTS, EMBEDDED
 from kit.errors import RunError, WeightsError
 from kit.files.encodings import sha256_of
 from kit.files.safetensors_files import read_tensors
+from kit.messages import mark, tr
 from kit.models.kolors.text_encoder import build_text_encoder
 from kit.models.networks import TOKENIZER, Base, Part, filled, part_of, read_config
 from kit.models.sizes import BaseSizes
 
 UNET, TEXT, VAE = "unet.safetensors", "text_encoder.safetensors", "vae.safetensors"
 PARTS = (UNET, TEXT, VAE, TOKENIZER)
-MEND = "install it again"
+MEND = mark("install it again")
 
 
 class _Config(BaseModel):
@@ -49,7 +50,7 @@ class EmbeddedFolder(Base):
     def text_encoder(self, device: str = "cpu", dtype: torch.dtype = torch.float32) -> ChatGLMModel:
         """Return the text encoder."""
         weights, _ = _read(self.folder / TEXT, device, dtype)
-        misfit = f"{self.folder / TEXT} does not fit the sizes in config.json"
+        misfit = tr("{file} does not fit the sizes in config.json", file=self.folder / TEXT)
         return filled(lambda: build_text_encoder(self.sizes.text), weights, misfit)
 
     def file_of(self, part: Part) -> str:
@@ -64,20 +65,27 @@ class EmbeddedFolder(Base):
 
 def open_embedded(folder: Path) -> EmbeddedFolder:
     """Return a folder after checking every file against config.json; raises WeightsError naming the file."""
-    config = read_config(folder / "config.json", _Config, MEND)
+    config = read_config(folder / "config.json", _Config, tr(MEND))
     try:
         found = {part: sha256_of(folder / part) for part in PARTS}
     except RunError as error:
-        raise WeightsError(f"weights are missing: {error}") from error
+        raise WeightsError(tr("weights are missing: {error}", error=error)) from error
     for part, sha256 in found.items():
         if (promised := config.sha256.get(part)) != sha256:
-            got = f"{promised} is promised, {sha256} is there"
-            raise WeightsError(f"{folder / part} is damaged: {got}; {MEND}")
+            raise WeightsError(
+                tr(
+                    "{file} is damaged: {promised} is promised, {got} is there; {mend}",
+                    file=folder / part,
+                    promised=promised,
+                    got=sha256,
+                    mend=tr(MEND),
+                )
+            )
     _, metadata = _read(folder / VAE)
     try:
         latent_scale = float(metadata["scaling_factor"])
     except (KeyError, ValueError) as error:
-        raise WeightsError(f"{folder / VAE}: metadata must hold the scaling_factor") from error
+        raise WeightsError(tr("{file}: metadata must hold the scaling_factor", file=folder / VAE)) from error
     return EmbeddedFolder(
         folder=folder,
         name=EMBEDDED if folder == BASE_WEIGHTS else "folder",
@@ -93,4 +101,4 @@ def _read(
     try:
         return read_tensors(path, device, dtype)
     except ValueError as error:
-        raise WeightsError(f"{path}: {error}") from error
+        raise WeightsError(tr("{file}: {why}", file=path, why=error)) from error

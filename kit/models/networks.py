@@ -18,6 +18,8 @@ from torch import Tensor, nn
 
 from kit.errors import WeightsError
 from kit.files.documents import faults_of
+from kit.files.text.library_words import reason_of
+from kit.messages import joined, tr
 from kit.models.kolors.text_encoder import build_prompter
 from kit.models.kolors.unet import build_unet
 from kit.models.kolors.vae import build_vae_decoder, build_vae_encoder
@@ -88,7 +90,7 @@ class Base(ABC):
     def _filled(
         self, build: Callable[[], Network], part: Part, device: str, dtype: torch.dtype = torch.float32
     ) -> Network:
-        misfit = f"{self.folder / self.file_of(part)} does not fit the sizes in config.json"
+        misfit = tr("{file} does not fit the sizes in config.json", file=self.folder / self.file_of(part))
         return filled(build, self.weights(part, device, dtype), misfit)
 
 
@@ -115,7 +117,7 @@ def filled(build: Callable[[], Network], weights: Mapping[str, Tensor], misfit: 
         with torch.device("meta"):
             network = build()
     except ValueError as error:
-        raise WeightsError(f"{misfit}: {error}") from error
+        raise WeightsError(tr("{misfit}: {error}", misfit=misfit, error=error)) from error
     fill(network, weights, misfit)
     return network.eval().requires_grad_(False)
 
@@ -125,7 +127,8 @@ def fill(network: nn.Module, weights: Mapping[str, Tensor], misfit: str) -> None
     try:
         network.load_state_dict(weights, assign=True)
     except RuntimeError as error:
-        raise WeightsError(f"{misfit}: {' '.join(str(error).split())[:200]}") from error
+        told = " ".join(str(error).split())[:200]
+        raise WeightsError(tr("{misfit}: {error}", misfit=misfit, error=told)) from error
 
 
 def part_of(weights: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
@@ -138,6 +141,15 @@ def read_config(path: Path, model: type[Config], mend: str) -> Config:
     try:
         return model.model_validate_json(path.read_bytes())
     except OSError as error:
-        raise WeightsError(f"{path} cannot be read: {error.strerror or error}; {mend}") from error
+        raise WeightsError(
+            tr(
+                "{file} cannot be read: {error}; {mend}",
+                file=path,
+                error=reason_of(error),
+                mend=mend,
+            )
+        ) from error
     except ValidationError as error:
-        raise WeightsError(f"{path}: {'; '.join(faults_of(error))}; {mend}") from error
+        raise WeightsError(
+            tr("{file}: {why}", file=path, why=joined([*faults_of(error), mend], tr("; ")))
+        ) from error

@@ -9,6 +9,7 @@ from sentencepiece import SentencePieceProcessor
 from kit.embedded import BASE_WEIGHTS, EMBEDDED
 from kit.errors import WeightsError
 from kit.hub.repository import kolors_folder
+from kit.messages import tr
 
 _TOKENIZER = Path("tokenizer", "tokenizer.model")
 
@@ -24,13 +25,19 @@ def token_counter(base: str) -> Callable[[str], int]:
     """
     folder = BASE_WEIGHTS if base == EMBEDDED else kolors_folder() if base == "kolors" else Path(base)
     if base not in (EMBEDDED, "kolors") and not folder.is_dir():
-        raise WeightsError(f"base {base!r}: must be {EMBEDDED}, kolors, or a folder that is there")
+        raise WeightsError(
+            tr(
+                "base {base!r}: must be {embedded}, kolors, or a folder that is there",
+                base=base,
+                embedded=EMBEDDED,
+            )
+        )
     own = folder / _TOKENIZER
     path = own if own.is_file() else _shipped()
     try:
         tokenizer = SentencePieceProcessor(model_file=str(path))
     except (OSError, RuntimeError) as error:  # as sentencepiece says it
-        raise WeightsError(f"{path} is not a whole sentencepiece model") from error
+        raise WeightsError(tr("{file} is not a whole sentencepiece model", file=path)) from error
     return lambda text: len(tokenizer.encode(text))
 
 

@@ -18,7 +18,7 @@ from kit.experiment.fields import (
 )
 from kit.experiment.tables import ScoreTable
 from kit.files.documents import read_toml
-from kit.messages import Language
+from kit.messages import Language, mark, tr
 
 Share = Annotated[Number, Field(ge=0, lt=1)]
 Positive = Annotated[Number, Field(gt=0)]
@@ -107,7 +107,7 @@ ON_MINI: dict[str, object] = {
 class Watch(BaseModel, frozen=True, extra="forbid"):
     """What is drawn and scored at every saved step, so that one sees the LoRA learn."""
 
-    story: Annotated[str, path_to("the story", Path.is_file)]
+    story: Annotated[str, path_to(mark("the story {path} {why}"), Path.is_file)]
     """A story file; its eight panels are drawn."""
     seeds: Annotated[tuple[Seed, ...], Field(min_length=1), AfterValidator(all_different)] = (1,)
     """The same at every step; each is eight panels more."""
@@ -120,7 +120,11 @@ class Watch(BaseModel, frozen=True, extra="forbid"):
 class Training(BaseModel, frozen=True, extra="forbid"):
     """What a user writes to train a LoRA."""
 
-    data: Annotated[str, Field(examples=['data = "FOLDER"']), path_to("the dataset's folder", Path.is_dir)]
+    data: Annotated[
+        str,
+        Field(examples=['data = "FOLDER"']),
+        path_to(mark("the dataset's folder {path} {why}"), Path.is_dir),
+    ]
     """A folder with pictures and metadata.csv."""
     base: BaseWeights = EMBEDDED
     preset: Literal["contest", "style", "character"] = "style"
@@ -145,7 +149,12 @@ class Training(BaseModel, frozen=True, extra="forbid"):
     @model_validator(mode="after")
     def _know_the_sides(self) -> Self:
         if self.learn.buckets and self.learn.size % 64:
-            raise ValueError(f"learn.size must be a multiple of 64 with buckets, got {self.learn.size}")
+            raise ValueError(
+                tr(
+                    "learn.size must be a multiple of 64 with buckets, got {size}",
+                    size=self.learn.size,
+                )
+            )
         return self
 
 

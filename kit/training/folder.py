@@ -18,8 +18,10 @@ from kit.files.atomic_write import remove_partial_files, write_atomic
 from kit.files.encodings import canonical_json, csv_rows, finite_json, json_bytes
 from kit.files.folder_lock import LOCK
 from kit.files.safetensors_files import TORCH_LOAD_ERRORS
+from kit.files.text.library_words import reason_of
 from kit.lora.formats import LoraPair
 from kit.lora.lora import save_lora
+from kit.messages import tr
 from kit.progress import Progress
 from kit.training.config import TrainConfig
 from kit.training.loop import TrainState, TrainStep
@@ -36,10 +38,16 @@ def claim_folder(folder: Path, identity: Mapping[str, object]) -> None:
     path = folder / IDENTITY
     if path.is_file():
         if read_training_identity(path) != json.loads(canonical_json(dict(identity))):
-            holds = f"{folder} holds a training of other settings, pictures or base"
-            raise TrainError(f"{holds}: choose another --out")
+            raise TrainError(
+                tr(
+                    "{folder} holds a training of other settings, pictures or base: choose another --out",
+                    folder=folder,
+                )
+            )
     elif folder.is_dir() and any(not _is_passing(path) for path in folder.iterdir()):
-        raise TrainError(f"{folder} is not empty and holds no training: choose another --out")
+        raise TrainError(
+            tr("{folder} is not empty and holds no training: choose another --out", folder=folder)
+        )
     else:
         write_atomic(path, json_bytes(identity))
     remove_partial_files(folder)
@@ -55,7 +63,9 @@ def read_training_identity(path: Path) -> dict[str, object]:
     try:
         identity = finite_json(path.read_bytes())
     except ValueError as error:
-        raise RunError(f"{path} is damaged: {error}; choose another --out") from error
+        raise RunError(
+            tr("{file} is damaged: {error}; choose another --out", file=path, error=reason_of(error))
+        ) from error
     return identity if isinstance(identity, dict) else {}
 
 
@@ -97,7 +107,7 @@ class TrainingFolder:
         summary = Summary(value=[Summary.Value(tag=name, simple_value=y) for name, y in curves.items()])
         self._events.write_event(Event(wall_time=time.time(), step=step.number, summary=summary))
         self._loss = step.loss if not self._loss else self._loss + SMOOTHING * (step.loss - self._loss)
-        self._progress.advance(1, f"loss {self._loss:.4f}")
+        self._progress.advance(1, tr("loss {loss:.4f}", loss=self._loss))
 
     def save_checkpoint(self, state: TrainState, pairs: Mapping[str, LoraPair]) -> None:
         """Write the log, then the LoRA of this step, then the state: a state stands for all before it."""
@@ -122,8 +132,12 @@ class TrainingFolder:
             save_lora(path, pairs, self._config.counts, {"steps": str(step)})
         except LoraError as error:
             raise TrainError(
-                f"the LoRA's weights stopped being numbers by step {step}, "
-                f"those of step {self._good} are good; lower learning_rate and choose another --out"
+                tr(
+                    "the LoRA's weights stopped being numbers by step {step}, those of step {good} "
+                    "are good; lower learning_rate and choose another --out",
+                    step=step,
+                    good=self._good,
+                )
             ) from error
 
     def _on_disk(self, step: int) -> None:
@@ -142,7 +156,7 @@ class TrainingFolder:
         try:
             return TrainState(**torch.load(path, map_location="cpu", weights_only=True))
         except TORCH_LOAD_ERRORS as error:
-            raise RunError(f"{path} is damaged; delete it to begin anew") from error
+            raise RunError(tr("{file} is damaged; delete it to begin anew", file=path)) from error
 
     def _logged(self) -> list[TrainStep]:
         path = self._folder / LOG
@@ -152,4 +166,10 @@ class TrainingFolder:
                 TrainStep(int(row["step"]), float(row["loss"]), float(row["learning_rate"])) for row in rows
             ]
         except (KeyError, ValueError) as error:
-            raise RunError(f"{path} is damaged: {error}; delete it, only the curve's past is lost") from error
+            raise RunError(
+                tr(
+                    "{file} is damaged: {error}; delete it, only the curve's past is lost",
+                    file=path,
+                    error=reason_of(error),
+                )
+            ) from error

@@ -13,6 +13,7 @@ from torch.nn.functional import mse_loss
 
 from kit.errors import TrainError
 from kit.lora.formats import LoraPair
+from kit.messages import tr
 from kit.models.kolors.scheduler import TRAIN_STEPS, scheduler
 from kit.models.kolors.unet import time_ids
 from kit.models.sizes import STRIDE
@@ -133,7 +134,13 @@ class _Trainer:
         loss = self._loss(number, chosen)
         value = loss.item()
         if not math.isfinite(value):
-            raise TrainError(f"the loss must be a number, got {value} at step {number}; lower learning_rate")
+            raise TrainError(
+                tr(
+                    "the loss must be a number, got {loss} at step {step}; lower learning_rate",
+                    loss=value,
+                    step=number,
+                )
+            )
         torch.autograd.backward(self._scaler.scale(loss))
         for weight, working in zip(self._learned, self._working, strict=True):
             weight.grad = None if working.grad is None else working.grad.float()

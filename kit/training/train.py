@@ -28,6 +28,7 @@ from kit.files.encodings import canonical_json, sha256_bytes, sha256_of
 from kit.files.folder_lock import lock_folder
 from kit.lora.convert import convert_lora
 from kit.lora.lora import load_lora, save_lora
+from kit.messages import tr
 from kit.models.base import load_base, pick_device
 from kit.models.networks import Base, offloaded
 from kit.progress import Progress
@@ -66,18 +67,18 @@ def train(
 def _train(
     training: Training, out: Path, progress: Progress, where: str, on_checkpoint: Callable[[], None] | None
 ) -> Path:
-    progress.note("checking the base")
+    progress.note(tr("checking the base"))
     base, dataset, config = load_base(training.base), read_dataset(Path(training.data)), training.learn
     _refuse_too_small(base, config)
     claim_folder(out, _identity(base, dataset, config))
-    progress.note("reading pictures and captions")
+    progress.note(tr("reading pictures and captions"))
     examples = encode_dataset(base, dataset, config, EncodingCache(out / "cache"), where)
-    progress.note("loading the base")
+    progress.note(tr("loading the base"))
     unet = base.unet(where, precision_of(config, torch.device(where)))
 
     def preview() -> None:
         if on_checkpoint is not None:
-            progress.note("drawing the watched story")
+            progress.note(tr("drawing the watched story"))
             with offloaded(unet):
                 on_checkpoint()
 
@@ -93,8 +94,14 @@ def _refuse_too_small(base: Base, config: TrainConfig) -> None:
     """Raise TrainError where the base's UNet cannot see pictures of this size one at a time."""
     if not base.sizes.unet.can_normalise(config.batch, config.size):
         raise TrainError(
-            f"learn.size = {config.size} is too small for this base with learn.batch = {config.batch}: "
-            f"set size = {2 * config.size}, or batch = {config.batch + 1}"
+            tr(
+                "learn.size = {size} is too small for this base with learn.batch = {batch}: set size = "
+                "{larger}, or batch = {more}",
+                size=config.size,
+                batch=config.batch,
+                larger=2 * config.size,
+                more=config.batch + 1,
+            )
         )
 
 

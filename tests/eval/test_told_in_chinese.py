@@ -33,6 +33,7 @@ from eval.validation.attribute_readings import AttributeRow
 from eval.validation.markdown import markdown
 from eval.validation.validate import DamageRow, Validation
 from kit.errors import StorykitError
+from kit.files.encodings import sha256_bytes
 from kit.messages import Message
 
 GAINS = (0.04, 0.05, 0.03, 0.06, 0.02, 0.07, 0.05, 0.04)
@@ -82,6 +83,10 @@ def folder_without_config(folder: Path) -> None:
     AestheticScorer.load(folder)
 
 
+def no_such_folder(folder: Path) -> None:
+    AestheticScorer.load(folder / "nowhere")
+
+
 def clip_without_config(folder: Path) -> None:
     ClipEncoder.load(folder)
 
@@ -99,6 +104,11 @@ REFUSALS: dict[str, Callable[[Path], object]] = {
     "a cell that is no number": no_number,
     "a race of one": short_race,
     "no predictor": folder_without_config,
+    "no folder of a predictor": no_such_folder,
+    "no such candidate": lambda folder: cast(
+        fill(new_run(folder)), CastRequest(candidate="inc"), stripe_scorers()
+    ),
+    "no folder at the gate": lambda folder: gate(folder / "nowhere", Brightness()),
     "no encoder": clip_without_config,
     "a calibration of other weights": others_calibration,
     "an empty folder at the gate": lambda folder: gate(folder, Brightness()),
@@ -178,8 +188,10 @@ def test_a_gate_names_its_faults_in_chinese(tmp_path: Path) -> None:
     picture.convert("L").save(tmp_path / "d.png")
     Image.fromarray(noise[:16]).save(tmp_path / "e.png")
     Image.fromarray(noise[..., 0].astype(np.uint16) * 256).save(tmp_path / "f.png")
+    (tmp_path / "g.png").write_bytes(b"no picture")
+    (tmp_path / "h.png").write_bytes((tmp_path / "a.png").read_bytes()[:900])
     found = gate(tmp_path, Brightness())
-    assert len(found.faults) == 5
+    assert len(found.faults) == 7
     for told in (*found.faults, *found.elsewhere):
         assert english_sentences(told) == []
         assert not told.isascii()
@@ -201,7 +213,12 @@ def test_what_a_comparison_says_is_chinese_and_its_file_is_the_same_in_both(tmp_
 
 def test_a_missing_panel_says_why_in_both_languages(tmp_path: Path) -> None:
     (tmp_path / "p.png").write_bytes(b"no picture")
-    for reading in (read_panel(tmp_path / "q.png", "0" * 64, 32), read_panel(tmp_path / "p.png", None, 32)):
+    known = sha256_bytes(b"no picture")
+    found = [
+        read_panel(tmp_path / name, sha256, 32)
+        for name, sha256 in (("q.png", known), ("p.png", None), ("p.png", known))
+    ]
+    for reading in found:
         assert english_sentences(reading.reason) == []
         assert not reading.reason.isascii()
 

@@ -34,6 +34,8 @@ def test_what_a_file_says_in_english_is_told_in_chinese(english: str, chinese: s
         "一个女孩",
         "nobody of ours says this",
         "and many more faults",
+        "ink by 3 of 4 or more",
+        "a red panel",
         "{source}",
         "x" * 5000,
         ": ; " * 500,

@@ -1,5 +1,6 @@
 """The catalogue of translations: what the code says, put into `kit/locale`; `make messages` runs it."""
 
+import ast
 import io
 import json
 import sys
@@ -10,7 +11,6 @@ from pathlib import Path
 from typing import NamedTuple, get_args
 
 from babel.messages.catalog import Catalog, Message
-from babel.messages.extract import extract_from_file
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 from typer.main import get_command
@@ -25,7 +25,8 @@ from submissions.untrusted.secret_scan import shapes
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("storykit", "kit", "eval", "reports", "submissions")
-KEYWORDS = {"tr": None, "trn": (1, 2), "mark": None, "ptr": ((1, "c"), 2)}
+KEYWORDS = {"tr": 1, "mark": 1, "trn": 2, "ptr": 2}
+"""How many texts a call has that says something."""
 WEIGHTS = ("clip/open_clip_config.json", "aesthetic/config.json")
 PAGES = {"page": "words.toml", "leaderboard": "leaderboard/leaderboard.toml"}
 LANGUAGE = "zh"
@@ -50,11 +51,29 @@ def said() -> set[Template]:
 
 
 def _called() -> Iterator[Template]:
-    """Yield what stands in calls of `tr`, `trn`, `ptr` and `mark`."""
+    """Yield what stands in calls of `tr`, `trn`, `ptr` and `mark`, within f-strings too, which Babel skips."""
     for package in PACKAGES:
         for path in sorted((ROOT / package).rglob("*.py")):
-            for _, told, _, context in extract_from_file("python", path, keywords=KEYWORDS):
-                yield Template(told if isinstance(told, str) else (told[0], told[1]), context)
+            for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+                if (
+                    isinstance(node, ast.Call)
+                    and isinstance(node.func, ast.Name)
+                    and node.func.id in KEYWORDS
+                ):
+                    yield from _template(node.func.id, node.args, f"{path}:{node.lineno}")
+
+
+def _template(function: str, given: list[ast.expr], place: str) -> Iterator[Template]:
+    """Yield the template of a call; none where a variable stands, which is marked elsewhere."""
+    texts = [one.value for one in given if isinstance(one, ast.Constant) and isinstance(one.value, str)]
+    assert not any(isinstance(one, ast.JoinedStr) for one in given), f"{place}: a template is no f-string"
+    if len(texts) == KEYWORDS[function]:
+        yield from {
+            "tr": lambda: [Template(texts[0])],
+            "mark": lambda: [Template(texts[0])],
+            "trn": lambda: [Template((texts[0], texts[1]))],
+            "ptr": lambda: [Template(texts[1], texts[0])],
+        }[function]()
 
 
 def _in_tables() -> Iterator[Template]:
@@ -64,7 +83,9 @@ def _in_tables() -> Iterator[Template]:
     yield from (Template(name, "attribute") for name in ATTRIBUTES)
     for page, file in PAGES.items():
         sentences = tomllib.loads((ROOT / "reports" / "templates" / file).read_text("utf-8"))
-        yield from (Template(text, f"{page} {key}") for key, text in sentences.items())
+        for key, text in sentences.items():
+            one, _, many = text.partition(" | ")
+            yield Template((one, many) if many else text, f"{page} {key}")
     yield from (Template(name, "name") for name in _names())
     yield from (Template(shape.name) for shape in shapes())
 

@@ -248,6 +248,18 @@ _PILLOW = (
     mark("unknown raw mode"),
     mark("cannot decode image data"),
 )
+_NETWORK = (
+    mark("[{code}] Connection failed: {reason}"),
+    mark("[{code}] Request timed out: {reason}"),
+    mark("{pool}(host='{host}', port={port}): Max retries exceeded with url: {address} (Caused by {reason})"),
+    mark("{pool}(host='{host}', port={port}): Max retries exceeded with url: {address}"),
+    mark('{kind}("{place}: Failed to establish a new connection: {reason}")'),
+    mark("{kind}(\"{place}: Failed to resolve '{host}' ({reason})\")"),
+    mark("{pool}(host='{host}', port={port}): Read timed out. (read timeout={seconds})"),
+    mark("HTTP {status} on {method} {address}"),
+    mark("[{code}] {reason}"),
+)
+"""Of the hubs' clients."""
 _KNOWN = (
     *_SYSTEM,
     *_PYDANTIC,
@@ -258,6 +270,7 @@ _KNOWN = (
     *_SAFETENSORS,
     *_ZLIB,
     *_PILLOW,
+    *_NETWORK,
     mark("expected {mark}"),
 )
 """Templates; what is special stands before what is general."""

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from kit.errors import WeightsError
 from kit.library_warnings import hide_torch_dtype_warning
+from kit.messages import tr
 from kit.models.sizes import TOKENS, TextSizes
 
 SPECIAL_TOKENS = 9
@@ -73,7 +74,9 @@ def build_prompter(tokenizer: Path | None) -> KolorsPrompter:
     """
     prompter = KolorsPrompter(tokenizer_path=tokenizer and str(tokenizer))
     if isinstance(prompter.tokenizer, bool):  # transformers answers so where sentencepiece fails
-        raise WeightsError(f"{tokenizer}/tokenizer.model is not a whole sentencepiece model")
+        raise WeightsError(
+            tr("{file} is not a whole sentencepiece model", file=f"{tokenizer}/tokenizer.model")
+        )
     return prompter
 
 

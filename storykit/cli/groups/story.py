@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kit.files.user_paths import shell_word
-from kit.messages import joined, tr, trn
+from kit.messages import joined, mark, tr, trn
 from storykit.cli.terminal.console import say, say_json, say_note
 from storykit.cli.terminal.help import Command
 from storykit.cli.terminal.usage_errors import CommandGroup
@@ -134,8 +134,8 @@ def _tell(loaded: "LoadedStory", findings: "Sequence[Finding]") -> None:
     say(tr("{place}: {told}", place=loaded.path, told=counted))
     for one in findings:
         say(f"{numbers(one.panels)}: {one.what}  [{one.rule}]")
-        told = tr("for instance: {words}", words=one.instead)
-        say(f"  {told if one.is_example else tr('write: {words}', words=one.instead)}")
+        instead = mark("for instance: {words}") if one.is_example else mark("write: {words}")
+        say(f"  {tr(instead, words=one.instead)}")
 
 
 def _cast_told(story: "Story") -> str:

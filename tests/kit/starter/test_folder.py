@@ -5,6 +5,7 @@ from typing import get_args
 import pytest
 from command import said, tree
 from fakes import toy_base
+from typer.main import get_command
 
 from kit.dataset.read import read_dataset
 from kit.errors import RunError
@@ -20,6 +21,7 @@ from kit.story.prompt import prompt_of
 from kit.story.story import PANELS, load_story
 from kit.training.config import load_training
 from kit.world import words
+from storykit.cli.main import app
 from submissions.contest.rules import load_rules
 from submissions.verification.rule_checks import words_faults
 
@@ -123,6 +125,21 @@ def test_the_words_that_the_embedded_base_knows_are_listed_in_the_story(language
     head = re.sub(r"\n# +", " ", story.partition("title =")[0])
     for told in known_words(language).values():
         assert told in head
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_commands_that_the_files_name_exist_with_their_options(language):
+    files = starter_files(StarterChoice(language=language, gpu=True))
+    told = [
+        found for name in NAMES for found in re.findall(r"storykit ([a-z][^，。,\n]*)", files[name].decode())
+    ]
+    for line in told:
+        command, words = get_command(app), line.split()
+        while hasattr(command, "commands"):
+            command = command.commands[words.pop(0)]
+        known = {option for parameter in command.params for option in parameter.opts}
+        assert {word for word in words if word.startswith("--")} <= known
+    assert {line.split()[0] for line in told} == {"run", "pack", "train", "dataset", "story", "download"}
 
 
 def test_the_sample_pictures_are_twelve_small_ones_with_captions_in_both_languages():

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import subprocess
 import sys
 import tomllib
 from contextlib import nullcontext, suppress
@@ -359,6 +360,17 @@ def test_whatever_fails_while_it_looks_is_a_line_and_stops_nothing():
         assert found[id_] == ("note", "could not be looked at: Input/output error; ")
     assert found["python"][0] == "ok"
     assert {"hub.modelscope", "clock", "language"} <= set(found)
+
+
+def test_the_doctor_needs_no_more_libraries_than_any_command():
+    script = (
+        "import sys, storykit.cli.main\n"
+        "def libraries(): return {name.partition('.')[0] for name in sys.modules}\n"
+        "before = libraries(); import kit.doctor.examine\n"
+        "print(sorted(libraries() - before - set(sys.stdlib_module_names)))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
 
 
 def test_a_bug_report_is_english_and_names_no_home(tmp_path, monkeypatch):

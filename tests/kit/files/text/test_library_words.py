@@ -106,3 +106,20 @@ def test_no_template_hides_a_more_special_one(monkeypatch):
     assert (
         reason_of("expected a single document in the stream").id == "expected a single document in the stream"
     )
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "[E1020] Connection failed: Pool(host='hub.cn', port=443): Max retries exceeded with url: /a (Caused "
+        "by NameResolutionError(\"Connection(host='hub.cn', port=443): Failed to resolve 'hub.cn' "
+        '([Errno -2] Name or service not known)"))',
+        "Pool(host='hub.cn', port=443): Max retries exceeded with url: /api (Caused by NewConne",
+        "Pool(host='hub.cn', port=443): Read timed out. (read timeout=10)",
+    ],
+)
+def test_what_a_hub_that_is_out_of_reach_says_is_told_in_chinese(words):
+    told = reason_of(words)
+    assert not told.isascii()
+    assert not english_sentences(told)
+    assert in_english(told) == words
