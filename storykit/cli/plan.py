@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple, cast
 
 import typer
 
+from kit.embedded import EMBEDDED
 from kit.messages import Message, joined, tr, trn
 from kit.progress import Progress
 from storykit.cli.terminal.console import AsJson, Devices, ExperimentFile, say, say_json
@@ -177,7 +178,7 @@ def _lines(planned: _Planned) -> Iterator[str]:
         )
     if not planned.base_is_here:
         yield tr("note    the base is not on this machine yet: `storykit download kolors` fetches it (18 GB)")
-    yield _time_line(made)
+    yield _time_line(made, probed=planned.base_is_here)
     yield _memory_line(made)
     yield tr(
         "disk    about {needed}; {free:,.1f} GB are free", needed=_size(made.disk_bytes), free=planned.free_gb
@@ -186,12 +187,12 @@ def _lines(planned: _Planned) -> Iterator[str]:
         yield tr("less    {change}", change=_change(saving, made, planned.loaded.settings.steps))
 
 
-def _time_line(made: "DrawingPlan") -> str:
+def _time_line(made: "DrawingPlan", *, probed: bool) -> str:
+    """Return how long it takes; where nobody knows, who can tell if it can be probed."""
     if made.time is None or made.pace is None:
-        return tr(
-            "time    not known: nobody has measured {hardware} with this base; --probe does",
-            hardware=made.hardware,
-        )
+        if probed:
+            return tr("time    not known: {hardware} was not measured; --probe does", hardware=made.hardware)
+        return tr("time    not known: {hardware} was not measured with this base", hardware=made.hardware)
     if not made.load.pictures:
         return tr("time    nothing is left to draw")
     each = made.time.seconds / made.load.pictures
@@ -210,11 +211,11 @@ def _memory_line(made: "DrawingPlan") -> str:
     at_once = trn("{n} panel at once", "{n} panels at once", made.panels_at_once)
     if made.gpu_gib is not None:
         return tr("memory  {gib:.1f} GiB of GPU memory, {at_once}", gib=made.gpu_gib, at_once=at_once)
-    if made.hardware == "cpu":
+    if made.hardware == "cpu" and made.base == EMBEDDED:
         return tr(
             "memory  about {gib:.1f} GiB with the embedded base, {at_once}", gib=CPU_GIB, at_once=at_once
         )
-    return tr("memory  not measured for this base on a GPU, {at_once}", at_once=at_once)
+    return tr("memory  not measured for this base here, {at_once}", at_once=at_once)
 
 
 def _change(saving: "Saving", made: "DrawingPlan", steps: int) -> Message:

@@ -296,7 +296,7 @@ def test_the_command_tells_a_plan_in_lines_and_the_same_to_machines(tmp_path):
     assert lines[0] == ("plan    3 candidates x 1 prompt order x 1 story x 2 seeds x 8 panels = 48 panels")
     assert lines[1] == "        candidates: base, ink-c0, ink-c50"
     assert lines[2] == "draw    30 pictures; 0 panels are there"
-    assert lines[3].startswith("time    not known: nobody has measured cpu with this base")
+    assert lines[3].startswith("time    not known: cpu was not measured; --probe does")
     told = json.loads(said("plan", path, "--no-probe", "--json"))
     assert told["factors"]["candidates"] == ["base", "ink-c0", "ink-c50"]
     assert (told["factors"]["panels"], told["load"]["pictures"], told["time"]) == (48, 30, None)
@@ -315,6 +315,7 @@ def test_kolors_is_planned_before_it_is_fetched_and_a_foreign_folder_is_refused(
     assert (
         "note    the base is not on this machine yet: `storykit download kolors` fetches it (18 GB)" in lines
     )
+    assert "time    not known: cpu was not measured with this base" in lines
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "letter.txt").touch()
     assert "holds letter.txt and no run" in refused("plan", path, "--out", tmp_path / "mine")
