@@ -89,12 +89,11 @@ def _plan(experiment: Path, devices: str, out: Path | None, probe: bool | None) 
             device=device_of(painters[0]),
             devices=len(painters),
             panels=panels,
-            pace=_pace(loaded, painters[0], load, panels, _Probing(probe, time.monotonic() - began)),
+            pace=_pace(loaded, painters[0], load, panels, _Probing(probe, began)),
             races=can_race(loaded.experiment),
         )
-    free_gb = free_disk(out or Path.cwd())
     here = not isinstance(painters[0], BaseNotHere)
-    return _Planned(loaded, facts.factors, make_plan(facts), free_gb, here)
+    return _Planned(loaded, facts.factors, make_plan(facts), free_disk(out or Path.cwd()), here)
 
 
 def _painters(base: str, devices: str, stack: ExitStack) -> "list[Painter]":
@@ -114,8 +113,8 @@ class _Probing(NamedTuple):
 
     asked: bool | None
     """True for a new one, False for none, None for one where none is kept."""
-    opened_s: float
-    """What libraries and looking at the base's files took."""
+    began: float
+    """When libraries and the base's files were first looked at."""
 
 
 def _pace(
@@ -124,7 +123,7 @@ def _pace(
     """Return how fast is drawn: by a probe that is kept, by a new one, or by the table."""
     from kit.planning.drawing_load import BaseNotHere
     from kit.planning.known_pace import known_pace, probe_name
-    from kit.planning.probe import keep_probe, probe, probes_file
+    from kit.planning.probe import Took, keep_probe, probe, probes_file
 
     known = (
         None if probing.asked else known_pace(painter, loaded.settings, panels, table=probing.asked is False)
@@ -136,7 +135,8 @@ def _pace(
         return None
     with progress_bar(tr("probing"), transient=True) as progress:
         progress.note(tr("drawing for ten seconds"))
-        made = probe(painter, load.first, loaded.settings, probing.opened_s)
+        opened = Took(time.monotonic() - probing.began, time.process_time())
+        made = probe(painter, load.first, loaded.settings, opened)
     keep_probe(probes_file(), probe_name(painter, loaded.settings, panels), made)
     return made.pace()
 

@@ -26,7 +26,7 @@ from kit.planning.measured_cards import (
     table_pace,
 )
 from kit.planning.pace import Pace, duration
-from kit.planning.probe import Clocks, KeptProbe, find_probe, keep_probe, probe, versions
+from kit.planning.probe import Clocks, KeptProbe, Took, find_probe, keep_probe, probe, versions
 from storykit.cli.plan import PlanFirst, about, product_of
 
 BASE = '[[candidate]]\nname = "base"\n'
@@ -197,9 +197,11 @@ class TimedPainter(FakePainter):
 def test_a_probe_tells_steps_from_decoding_and_both_from_the_start(tmp_path, stretched):
     loaded, painter = load_experiment(experiment(tmp_path, consistency=0.5)), TimedPainter(stretched)
     load = drawing_load(loaded, None, painter, 4)
-    made = probe(painter, load.first, loaded.settings, 3.0, Clocks(painter.wall, painter.work))
+    made = probe(
+        painter, load.first, loaded.settings, Took(3.0 * stretched, 3.0), Clocks(painter.wall, painter.work)
+    )
     found = (made.step_s, made.picture_s, made.start_s)
-    assert found == pytest.approx((0.1 * stretched, 0.5 * stretched, 3.0 + 3.0 * stretched))
+    assert found == pytest.approx((0.1 * stretched, 0.5 * stretched, 6.0 * stretched))
     assert not any(request.anchors for batch in painter.batches for request in batch)
 
 
