@@ -63,7 +63,7 @@ def check_repository_name(path: str) -> None:
             "must be owner/name in ASCII letters, digits, dots and dashes, as my-team/my-lora, got {got!r}",
             got=printable(path),
         )
-        raise InputError("repository", [problem])
+        raise InputError(tr("repository"), [problem])
 
 
 class Repository:

@@ -24,7 +24,7 @@ BUDGET_S = 5.0
 """Of drawing; loading comes on top."""
 FEWEST, MOST = 4, 16
 """Steps that are timed together."""
-PROBED = (0.8, 1.25)
+PROBED = (0.75, 1.4)
 """Between which shares of what is told the time most likely is: other programs come and go."""
 LASTS = timedelta(days=30)
 _KEPT = 50

@@ -70,12 +70,15 @@ def _seen_faults(run: Run, evidence: Evidence | None, entry: Entry) -> Iterator[
     if embedded and not entry.rules.practice:
         mend = tr("draw it with Kolors, or look at it with --rules practice")
         yield Fault("contest", tr("the pictures are the embedded base's, which is for practice"), mend)
-    if not any(fault.place.startswith("panels/") for fault in faults):
+    if not any(in_english(fault.place).startswith("panels/") for fault in faults):
         pictures = {
             panel_file(panel): open_picture(png, ("PNG",)).convert("RGB")
             for panel, png in sorted(evidence.pngs.items())
         }
-        yield from (fault._replace(place=f"copies, {fault.place}") for fault in picture_faults(pictures))
+        yield from (
+            fault._replace(place=tr("copies, {place}", place=fault.place))
+            for fault in picture_faults(pictures)
+        )
 
 
 def _bundle_faults(run: Run, plan: EntryPlan, entry: Entry, evidence: Evidence) -> Iterator[Fault]:
@@ -91,7 +94,8 @@ def _bundle_faults(run: Run, plan: EntryPlan, entry: Entry, evidence: Evidence) 
         with path.open("wb") as file:
             file.writelines(zip_pieces(files))
         yield from (
-            fault._replace(place=f"bundle, {fault.place}") for fault in bundle_faults(path, entry.rules)
+            fault._replace(place=tr("bundle, {place}", place=fault.place))
+            for fault in bundle_faults(path, entry.rules)
         )
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple
 
+from kit.experiment.identity import is_embedded
 from kit.experiment.run import Run
 from kit.files.user_paths import shell_word
 from kit.messages import mark, tr
@@ -49,13 +50,14 @@ def lines_of(looked: LookedAt) -> Iterator[Tick]:
 
 
 def _contest(looked: LookedAt) -> Tick:
-    rules = looked.entry.rules
-    if rules.practice:
+    name, identity = looked.entry.rules.name, looked.evidence.identity
+    base = identity.base if identity else {}
+    if is_embedded(base):
         template = mark(
-            "contest: {title}, for practice; the contest itself asks for pictures drawn with Kolors"
+            "contest: {name}; the embedded base is for practice, a contest on Kolors asks for Kolors"
         )
-        return Tick("later", tr(template, title=rules.title))
-    return Tick("ok", tr("contest: {title}, pictures drawn with Kolors", title=rules.title))
+        return Tick("later", tr(template, name=name))
+    return Tick("ok", tr("contest: {name}, drawn with {base}", name=name, base=base.get("name", "")))
 
 
 def _set(looked: LookedAt) -> Tick:
@@ -84,12 +86,12 @@ def _copies(looked: LookedAt) -> Tick | None:
 
 
 def _scores(looked: LookedAt) -> Tick | None:
-    scores = looked.evidence.scores
-    return (
-        Tick("ok", tr("scores: the predictor is {head}", head=scores.stamp("aesthetic").weights))
-        if scores
-        else None
-    )
+    if looked.evidence.scores is None:
+        return None
+    head = looked.evidence.scores.stamp("aesthetic")
+    if head.embedded:
+        return Tick("ok", tr("scores: by the embedded predictor, which knows only the drawn world"))
+    return Tick("ok", tr("scores: the predictor is {head}", head=head.weights))
 
 
 def _gate(looked: LookedAt) -> Tick | None:
@@ -154,8 +156,8 @@ def _post(looked: LookedAt) -> Tick | None:
     if entry.link:
         return Tick("ok", tr("post: {title}", title=title))
     template = mark(
-        "post: {title}; publish the LoRA (`storykit publish ENTRY.zip --to OWNER/NAME`), "
-        "then pack again with --link and its address"
+        "post: {title}; add --link https://modelscope.cn/models/OWNER/NAME, "
+        "where `storykit publish ENTRY.zip --to OWNER/NAME` puts it"
     )
     return Tick("later", tr(template, title=title))
 

@@ -51,7 +51,7 @@ def said() -> set[Template]:
 
 
 def _called() -> Iterator[Template]:
-    """Yield what stands in calls of `tr`, `trn`, `ptr` and `mark`, within f-strings too, which Babel skips."""
+    """Yield what stands in calls of these functions, within f-strings too, which Babel passes over."""
     for package in PACKAGES:
         for path in sorted((ROOT / package).rglob("*.py")):
             for node in ast.walk(ast.parse(path.read_text("utf-8"))):

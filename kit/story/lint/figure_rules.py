@@ -174,8 +174,9 @@ def _colours_of(looks: Looks) -> set[str]:
 
 def _list(words: Sequence[str]) -> str:
     """Return words with commas and an "and" between."""
-    first = [joined(words[:-1], tr(", "))] if len(words) > 1 else []
-    return joined([*first, words[-1]], tr(" and "))
+    if len(words) == 1:
+        return words[0]
+    return tr("{first} and {last}", first=joined(words[:-1], tr(", ")), last=words[-1])
 
 
 def _named(traits: Sequence[Trait]) -> str:

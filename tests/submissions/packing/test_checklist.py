@@ -143,7 +143,7 @@ def test_the_command_ends_with_1_while_something_is_missing_and_writes_nothing(t
     assert "missing contest: the pictures are the embedded base's, which is for practice" in contest.out
     practice = tell("pack", run.folder, "--check", *words)
     assert (practice.code, practice.err) == (0, "")
-    assert "later   contest: storykit practice contest, for practice" in practice.out
+    assert "later   contest: practice; the embedded base is for practice" in practice.out
     assert practice.out.splitlines()[-1].startswith(f"next    storykit pack {run.folder} --candidate ink")
     assert tree(tmp_path) == before
     assert tell("pack", run.folder).code == 2, "without --check its options must be given"
@@ -152,5 +152,5 @@ def test_the_command_ends_with_1_while_something_is_missing_and_writes_nothing(t
 def test_the_checklist_speaks_chinese(packed, monkeypatch):
     monkeypatch.setenv("STORYKIT_LANG", "zh")
     said = tell("pack", packed[0].folder, "--check").out
-    assert "缺少    team: 没有给出" in said
+    assert "缺少    team：没有给出" in said
     assert "通过    美学分：6.50，至少要 6" in said
