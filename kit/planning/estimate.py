@@ -35,6 +35,8 @@ class Saving:
 class DrawingPlan:
     """What drawing takes."""
 
+    base: str
+    """"mini", "kolors", or "folder" for another like the embedded one."""
     hardware: str
     devices: int
     panels_at_once: int
@@ -102,6 +104,7 @@ def make_plan(facts: PlanFacts) -> DrawingPlan:
     """Return what drawing takes."""
     on_gpu = facts.device.hardware != "cpu"
     return DrawingPlan(
+        base=facts.base,
         hardware=facts.device.hardware,
         devices=facts.devices,
         panels_at_once=facts.panels,

@@ -24,7 +24,7 @@ BUDGET_S = 5.0
 """Of drawing; loading comes on top."""
 FEWEST, MOST = 4, 16
 """Steps that are timed together."""
-PROBED = (0.8, 1.25)
+PROBED = (0.75, 1.4)
 """Between which shares of what is told the time most likely is: other programs come and go."""
 LASTS = timedelta(days=30)
 _KEPT = 50
@@ -39,58 +39,63 @@ class Clocks(NamedTuple):
     """Seconds of this process alone, which other programs do not stretch."""
 
 
+class Took(NamedTuple):
+    """How long something took, in seconds."""
+
+    wall: float
+    work: float
+    """Of this process alone."""
+
+
 def probe(
     painter: Painter,
     requests: Sequence[PanelRequest],
     settings: DrawSettings,
-    opened_s: float,
+    opened: Took,
     clocks: Clocks = Clocks(),  # noqa: B008
 ) -> "KeptProbe":
     """Return how fast a painter draws, by drawing the first steps of a batch.
 
-    On a CPU other programs stretch some steps and not others: steps are told apart by the work that they are,
-    and stretched by what all of it was stretched.
+    On a CPU other programs stretch some steps and not others: parts are told by the work that they are, and
+    stretched by what all the drawing was stretched.
 
     Args:
         painter: who draws; its base is loaded by it.
         requests: the batch.
         settings: how it is to be drawn.
-        opened_s: seconds that libraries and looking at the base's files took.
+        opened: what libraries and looking at the base's files took.
         clocks: what tells seconds.
     """
     plan = BatchPlan(panels=len(requests), compiled=False)
     alone = [replace(request, anchors=(), consistency=0.0, bystanders=()) for request in requests]
-    began = clocks.wall()
-    painter.encode_prompts([text for one in requests for text in one.texts])
-    read_s = clocks.wall() - began
 
-    def drawing(steps: int) -> _Took:
+    def timed(act: Callable[[], object]) -> Took:
         wall, work = clocks.wall(), clocks.work()
-        painter.draw(alone, replace(settings, steps=steps), plan)
-        return _Took(clocks.wall() - wall, clocks.work() - work)
+        act()
+        return Took(clocks.wall() - wall, clocks.work() - work)
 
+    def drawing(steps: int) -> Took:
+        return timed(lambda: painter.draw(alone, replace(settings, steps=steps), plan))
+
+    read = timed(lambda: painter.encode_prompts([text for one in requests for text in one.texts]))
     first, again = drawing(1), drawing(1)
     more = max(FEWEST, min(MOST, int(BUDGET_S / max(again.wall, 1e-6))))
     longer = drawing(1 + more)
-    short, long = again.wall, longer.wall
-    if painter.device == "cpu":
-        stretched = (again.wall + longer.wall) / max(again.work + longer.work, 1e-6)
-        short, long = again.work * stretched, longer.work * stretched
-    step = (long - short) / more / len(requests)
+    stretched = (again.wall + longer.wall) / max(again.work + longer.work, 1e-6)
+
+    def told(took: Took) -> float:
+        return took.work * stretched if painter.device == "cpu" else took.wall
+
+    step = (told(longer) - told(again)) / more / len(requests)
     if step <= 0:  # something else held the machine meanwhile: all of it is told as steps
-        step = long / (1 + more) / len(requests)
+        step = told(longer) / (1 + more) / len(requests)
     return KeptProbe(
         made=datetime.now(UTC),
         versions=versions(),
         step_s=step,
-        picture_s=max(0.0, short / len(requests) - step),
-        start_s=opened_s + read_s + max(0.0, first.wall - short),
+        picture_s=max(0.0, told(again) / len(requests) - step),
+        start_s=told(opened) + told(read) + max(0.0, told(first) - told(again)),
     )
-
-
-class _Took(NamedTuple):
-    wall: float
-    work: float
 
 
 def versions() -> dict[str, str | None]:

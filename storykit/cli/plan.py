@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple, cast
 
 import typer
 
+from kit.embedded import EMBEDDED
 from kit.messages import Message, joined, tr, trn
 from kit.progress import Progress
 from storykit.cli.terminal.console import AsJson, Devices, ExperimentFile, say, say_json
@@ -88,12 +89,11 @@ def _plan(experiment: Path, devices: str, out: Path | None, probe: bool | None) 
             device=device_of(painters[0]),
             devices=len(painters),
             panels=panels,
-            pace=_pace(loaded, painters[0], load, panels, _Probing(probe, time.monotonic() - began)),
+            pace=_pace(loaded, painters[0], load, panels, _Probing(probe, began)),
             races=can_race(loaded.experiment),
         )
-    free_gb = free_disk(out or Path.cwd())
     here = not isinstance(painters[0], BaseNotHere)
-    return _Planned(loaded, facts.factors, make_plan(facts), free_gb, here)
+    return _Planned(loaded, facts.factors, make_plan(facts), free_disk(out or Path.cwd()), here)
 
 
 def _painters(base: str, devices: str, stack: ExitStack) -> "list[Painter]":
@@ -113,8 +113,8 @@ class _Probing(NamedTuple):
 
     asked: bool | None
     """True for a new one, False for none, None for one where none is kept."""
-    opened_s: float
-    """What libraries and looking at the base's files took."""
+    began: float
+    """When libraries and the base's files were first looked at."""
 
 
 def _pace(
@@ -123,7 +123,7 @@ def _pace(
     """Return how fast is drawn: by a probe that is kept, by a new one, or by the table."""
     from kit.planning.drawing_load import BaseNotHere
     from kit.planning.known_pace import known_pace, probe_name
-    from kit.planning.probe import keep_probe, probe, probes_file
+    from kit.planning.probe import Took, keep_probe, probe, probes_file
 
     known = (
         None if probing.asked else known_pace(painter, loaded.settings, panels, table=probing.asked is False)
@@ -135,7 +135,8 @@ def _pace(
         return None
     with progress_bar(tr("probing"), transient=True) as progress:
         progress.note(tr("drawing for ten seconds"))
-        made = probe(painter, load.first, loaded.settings, probing.opened_s)
+        opened = Took(time.monotonic() - probing.began, time.process_time())
+        made = probe(painter, load.first, loaded.settings, opened)
     keep_probe(probes_file(), probe_name(painter, loaded.settings, panels), made)
     return made.pace()
 
@@ -177,7 +178,7 @@ def _lines(planned: _Planned) -> Iterator[str]:
         )
     if not planned.base_is_here:
         yield tr("note    the base is not on this machine yet: `storykit download kolors` fetches it (18 GB)")
-    yield _time_line(made)
+    yield _time_line(made, probed=planned.base_is_here)
     yield _memory_line(made)
     yield tr(
         "disk    about {needed}; {free:,.1f} GB are free", needed=_size(made.disk_bytes), free=planned.free_gb
@@ -186,12 +187,12 @@ def _lines(planned: _Planned) -> Iterator[str]:
         yield tr("less    {change}", change=_change(saving, made, planned.loaded.settings.steps))
 
 
-def _time_line(made: "DrawingPlan") -> str:
+def _time_line(made: "DrawingPlan", *, probed: bool) -> str:
+    """Return how long it takes; where nobody knows, who can tell if it can be probed."""
     if made.time is None or made.pace is None:
-        return tr(
-            "time    not known: nobody has measured {hardware} with this base; --probe does",
-            hardware=made.hardware,
-        )
+        if probed:
+            return tr("time    not known: {hardware} was not measured; --probe does", hardware=made.hardware)
+        return tr("time    not known: {hardware} was not measured with this base", hardware=made.hardware)
     if not made.load.pictures:
         return tr("time    nothing is left to draw")
     each = made.time.seconds / made.load.pictures
@@ -210,11 +211,11 @@ def _memory_line(made: "DrawingPlan") -> str:
     at_once = trn("{n} panel at once", "{n} panels at once", made.panels_at_once)
     if made.gpu_gib is not None:
         return tr("memory  {gib:.1f} GiB of GPU memory, {at_once}", gib=made.gpu_gib, at_once=at_once)
-    if made.hardware == "cpu":
+    if made.hardware == "cpu" and made.base == EMBEDDED:
         return tr(
             "memory  about {gib:.1f} GiB with the embedded base, {at_once}", gib=CPU_GIB, at_once=at_once
         )
-    return tr("memory  not measured for this base on a GPU, {at_once}", at_once=at_once)
+    return tr("memory  not measured for this base here, {at_once}", at_once=at_once)
 
 
 def _change(saving: "Saving", made: "DrawingPlan", steps: int) -> Message:

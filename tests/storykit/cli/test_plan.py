@@ -26,7 +26,7 @@ from kit.planning.measured_cards import (
     table_pace,
 )
 from kit.planning.pace import Pace, duration
-from kit.planning.probe import Clocks, KeptProbe, find_probe, keep_probe, probe, versions
+from kit.planning.probe import Clocks, KeptProbe, Took, find_probe, keep_probe, probe, versions
 from storykit.cli.plan import PlanFirst, about, product_of
 
 BASE = '[[candidate]]\nname = "base"\n'
@@ -197,9 +197,11 @@ class TimedPainter(FakePainter):
 def test_a_probe_tells_steps_from_decoding_and_both_from_the_start(tmp_path, stretched):
     loaded, painter = load_experiment(experiment(tmp_path, consistency=0.5)), TimedPainter(stretched)
     load = drawing_load(loaded, None, painter, 4)
-    made = probe(painter, load.first, loaded.settings, 3.0, Clocks(painter.wall, painter.work))
+    made = probe(
+        painter, load.first, loaded.settings, Took(3.0 * stretched, 3.0), Clocks(painter.wall, painter.work)
+    )
     found = (made.step_s, made.picture_s, made.start_s)
-    assert found == pytest.approx((0.1 * stretched, 0.5 * stretched, 3.0 + 3.0 * stretched))
+    assert found == pytest.approx((0.1 * stretched, 0.5 * stretched, 6.0 * stretched))
     assert not any(request.anchors for batch in painter.batches for request in batch)
 
 
@@ -296,8 +298,13 @@ def test_the_command_tells_a_plan_in_lines_and_the_same_to_machines(tmp_path):
     assert lines[0] == ("plan    3 candidates x 1 prompt order x 1 story x 2 seeds x 8 panels = 48 panels")
     assert lines[1] == "        candidates: base, ink-c0, ink-c50"
     assert lines[2] == "draw    30 pictures; 0 panels are there"
+<<<<<<< HEAD
     assert lines[3].startswith("time    not known: nobody has measured cpu with this base")
     told = json.loads(said("plan", path, "--no-probe", "--devices", "cpu", "--json"))
+=======
+    assert lines[3].startswith("time    not known: cpu was not measured; --probe does")
+    told = json.loads(said("plan", path, "--no-probe", "--json"))
+>>>>>>> 620751a7f48e8e9fa4d1891e5fe01ef9a46f67ac
     assert told["factors"]["candidates"] == ["base", "ink-c0", "ink-c50"]
     assert (told["factors"]["panels"], told["load"]["pictures"], told["time"]) == (48, 30, None)
     told = json.loads(said("plan", path, "--json"))
@@ -315,6 +322,7 @@ def test_kolors_is_planned_before_it_is_fetched_and_a_foreign_folder_is_refused(
     assert (
         "note    the base is not on this machine yet: `storykit download kolors` fetches it (18 GB)" in lines
     )
+    assert "time    not known: cpu was not measured with this base" in lines
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "letter.txt").touch()
     assert "holds letter.txt and no run" in refused("plan", path, "--out", tmp_path / "mine")
