@@ -298,13 +298,8 @@ def test_the_command_tells_a_plan_in_lines_and_the_same_to_machines(tmp_path):
     assert lines[0] == ("plan    3 candidates x 1 prompt order x 1 story x 2 seeds x 8 panels = 48 panels")
     assert lines[1] == "        candidates: base, ink-c0, ink-c50"
     assert lines[2] == "draw    30 pictures; 0 panels are there"
-<<<<<<< HEAD
-    assert lines[3].startswith("time    not known: nobody has measured cpu with this base")
-    told = json.loads(said("plan", path, "--no-probe", "--devices", "cpu", "--json"))
-=======
     assert lines[3].startswith("time    not known: cpu was not measured; --probe does")
-    told = json.loads(said("plan", path, "--no-probe", "--json"))
->>>>>>> 620751a7f48e8e9fa4d1891e5fe01ef9a46f67ac
+    told = json.loads(said("plan", path, "--no-probe", "--devices", "cpu", "--json"))
     assert told["factors"]["candidates"] == ["base", "ink-c0", "ink-c50"]
     assert (told["factors"]["panels"], told["load"]["pictures"], told["time"]) == (48, 30, None)
     told = json.loads(said("plan", path, "--json"))
