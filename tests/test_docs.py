@@ -76,7 +76,9 @@ def meant(words: list[str]) -> tuple[str, list[str]]:
             break
         assert word in children, f"storykit {' '.join([*name, word])}: there is no such command"
         command, name = children[word], [*name, word]
-    known = {option for parameter in command.params for option in parameter.opts} | {"--help"}
+    known = {"--help"}
+    for parameter in command.params:
+        known |= {*parameter.opts, *parameter.secondary_opts}
     options = [word.partition("=")[0].strip("[]") for word in words if word.strip("[]").startswith("--")]
     assert set(options) <= known, f"storykit {' '.join(words)}: {' '.join(name)} has {sorted(known)}"
     return " ".join(name), options
@@ -131,7 +133,7 @@ def _typed(language: str, code: str) -> Iterator[str]:
     for line in code.replace("\\\n", " ").splitlines():
         typed = re.sub(r"(^|\s)#.*", "", line).split()
         if typed and (language != "console" or typed[0] == "$"):
-            yield _FOREIGN.sub('""', " ".join(typed))
+            yield re.sub(r"--language \w+", "--language", _FOREIGN.sub('""', " ".join(typed)))
 
 
 def targets_of(page: Path) -> set[str]:
