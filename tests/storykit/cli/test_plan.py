@@ -328,7 +328,7 @@ def test_a_run_says_first_what_multiplies_and_about_how_long(tmp_path, capsys):
     painter = FakePainter()
     for known, time in (
         (False, "time    not known before the first pictures; `storykit plan` measures it in ten seconds"),
-        (True, "time    about 4 s (3 s to 5 s) of drawing; a probe of this machine, "),
+        (True, "time    about 4 s (3 s to 6 s) of drawing; a probe of this machine, "),
     ):
         if known:
             name = probe_name(painter, loaded.settings, 4)
