@@ -11,7 +11,8 @@ In a notebook::
 """
 
 from kit.errors import StorykitError
-from storykit.notebook import RunResults, cast, compare, draw, open_run, pack, report, score, share
+from storykit.notebook import cast, compare, draw, open_run, pack, report, score, share
+from storykit.run_results import RunResults
 
 __all__ = (
     "RunResults",

@@ -14,11 +14,12 @@ from storykit.cli.doctor import doctor
 from storykit.cli.experiment import demo, download, generate, run
 from storykit.cli.groups.dataset import dataset_app
 from storykit.cli.groups.lora import lora_app
+from storykit.cli.groups.metrics import metrics_app
 from storykit.cli.groups.story import story_app
 from storykit.cli.new import new
 from storykit.cli.pack import pack, publish
 from storykit.cli.plan import plan
-from storykit.cli.scores import cast, compare, gate, metrics_app, report, score
+from storykit.cli.scores import cast, compare, gate, report, score
 from storykit.cli.share import share
 from storykit.cli.terminal.console import say
 from storykit.cli.terminal.help import Command

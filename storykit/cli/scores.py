@@ -1,10 +1,9 @@
-"""The commands that judge: `storykit score`, `compare`, `report`, `gate`, `cast` and `metrics`."""
+"""The commands that judge: `storykit score`, `compare`, `report`, `gate` and `cast`."""
 
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,17 +19,13 @@ from storykit.cli.terminal.console import (
     say,
     say_fault,
     say_json,
-    say_lines,
     say_note,
 )
-from storykit.cli.terminal.help import Command
 from storykit.cli.terminal.progress import progress_bar
-from storykit.cli.terminal.usage_errors import CommandGroup, WrongUsage
+from storykit.cli.terminal.usage_errors import WrongUsage
 
 if TYPE_CHECKING:
     from eval.casting.selection import Selection, SetQuality
-    from eval.scorers.load import Scorers
-    from eval.validation.drawn import DrawnTools
     from kit.experiment.run import Run
 
 VERDICTS = {"pass": mark("pass"), "fail": mark("fail")}
@@ -118,96 +113,6 @@ def _said(standing: "SetQuality") -> str:
         lowest=standing.lowest,
         mean=standing.mean,
     )
-
-
-metrics_app = typer.Typer(
-    cls=CommandGroup,
-    no_args_is_help=True,
-    help="Hold the metrics against known damage.",
-    rich_markup_mode=None,
-)
-
-
-@metrics_app.callback()
-def metrics() -> None:
-    """Hold the metrics against known damage."""
-
-
-@metrics_app.command(cls=Command)
-def validate(
-    tales: Annotated[
-        int | None, typer.Option(min=2, help="How many stories: 200 by default, 12 with --drawn.")
-    ] = None,
-    clip: Annotated[str, typer.Option(help="CLIP weights' folder, or 'mini'.")] = EMBEDDED,
-    aesthetic: Annotated[str, typer.Option(help="The predictor's folder, or 'mini'.")] = EMBEDDED,
-    drawn: Annotated[bool, typer.Option("--drawn", help="On pictures that a base draws.")] = False,
-    base: Annotated[str, typer.Option(help="What draws: 'mini', 'kolors' or a folder.")] = EMBEDDED,
-    steps: Annotated[int | None, typer.Option(min=1, help="Drawing steps, if not its own.")] = None,
-    device: Annotated[str, typer.Option(help="Where to draw: auto, cpu or cuda.")] = "auto",
-    out: Annotated[Path | None, typer.Option(help="A Markdown file for the tables.")] = None,
-    calibration: Annotated[
-        Path | None, typer.Option(help="Where to write what --drawn finds: calibration.toml by default.")
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")] = False,
-) -> None:
-    """Hold every metric against known damage and print what it sees, what it minds, and what fails."""
-    from eval.scorers.calibration import calibration_bytes
-    from eval.scorers.load import load_scorers
-    from eval.validation.markdown import markdown
-    from eval.validation.validate import validate as hold
-    from eval.validation.validate import validate_drawn
-    from kit.experiment.tables import can_read_letters
-    from kit.files.atomic_write import write_atomic
-    from storykit.cli.terminal.progress import progress_bar
-
-    load = partial(load_scorers, aesthetic, clip, letters=can_read_letters())
-    if not drawn and (base, steps, device, calibration) != (EMBEDDED, None, "auto", None):
-        raise WrongUsage(
-            tr("--base, --steps, --device and --calibration are for pictures that are drawn: add --drawn")
-        )
-    kept = calibration or Path("calibration.toml")
-    _refuse_lost([path for path in (out, kept) if path is not None], kept if drawn else None)
-    with progress_bar(tr("validating")) as progress:
-        if drawn:
-            progress.note(tr("loading the base"))
-            tools = _drawn_tools(load(), base, steps, device)
-            validation = validate_drawn(tools, tales or 12, progress)
-        else:
-            validation = hold(load, tales or 200, progress)
-    text = markdown(validation)
-    if out is not None:
-        write_atomic(out, text.encode())
-    if as_json:
-        say_json(asdict(validation))
-    else:
-        say_lines(text)
-    if drawn and validation.calibration is not None:
-        write_atomic(kept, calibration_bytes(validation.calibration))
-        if not as_json:
-            say(
-                tr(
-                    "calibration  {file}: name it under [score] in an experiment that uses these weights",
-                    file=kept,
-                )
-            )
-
-
-def _refuse_lost(written: Sequence[Path], new: Path | None) -> None:
-    """Refuse before an hour's work what could not be written after it, or would replace another's."""
-    if new is not None and new.exists():
-        raise WrongUsage(tr("{file} is there already: give another name with --calibration", file=new))
-    for path in written:
-        if not path.parent.is_dir():
-            told = {"folder": path.parent, "file": path.name}
-            raise WrongUsage(tr("{folder} is no folder, so {file} cannot be written there", **told))
-
-
-def _drawn_tools(scorers: "Scorers", base: str, steps: int | None, device: str) -> "DrawnTools":
-    """Return what draws stories with a base and scores them."""
-    from eval.validation.drawn import DrawnTools, SceneDrawer
-    from kit.generation.multi_gpu import load_painter
-
-    return DrawnTools(scorers, SceneDrawer(load_painter(base, device), base, steps))
 
 
 def score(run_folder: RunFolder) -> None:
