@@ -82,6 +82,7 @@ def test_an_anchor_seed_that_is_not_drawn_is_refused(tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 def test_a_run_that_was_killed_ends_in_the_same_pictures(drawn, tmp_path):
     experiment = written(tmp_path, "consistencies = [0, 0.7]")
     words = ("generate", experiment, "--out", tmp_path / "run")

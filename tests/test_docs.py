@@ -76,7 +76,7 @@ def meant(words: list[str]) -> tuple[str, list[str]]:
             break
         assert word in children, f"storykit {' '.join([*name, word])}: there is no such command"
         command, name = children[word], [*name, word]
-    known = {option for parameter in command.params for option in parameter.opts} | {"--help"}
+    known = {option for one in command.params for option in (*one.opts, *one.secondary_opts)} | {"--help"}
     options = [word.partition("=")[0].strip("[]") for word in words if word.strip("[]").startswith("--")]
     assert set(options) <= known, f"storykit {' '.join(words)}: {' '.join(name)} has {sorted(known)}"
     return " ".join(name), options

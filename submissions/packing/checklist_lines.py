@@ -49,15 +49,16 @@ def lines_of(looked: LookedAt) -> Iterator[Tick]:
             yield tick
 
 
-def _contest(looked: LookedAt) -> Tick:
+def _contest(looked: LookedAt) -> Tick | None:
     name, identity = looked.entry.rules.name, looked.evidence.identity
-    base = identity.base if identity else {}
-    if is_embedded(base):
+    if identity is None:
+        return None
+    if is_embedded(identity.base):
         template = mark(
             "contest: {name}; the embedded base is for practice, a contest on Kolors asks for Kolors"
         )
         return Tick("later", tr(template, name=name))
-    return Tick("ok", tr("contest: {name}, drawn with {base}", name=name, base=base.get("name", "")))
+    return Tick("ok", tr("contest: {name}, drawn with {base}", name=name, base=identity.base.get("name", "")))
 
 
 def _set(looked: LookedAt) -> Tick:
@@ -111,9 +112,10 @@ def _lora(looked: LookedAt) -> Tick | None:
             "later", tr("LoRA: {name} has none, the contest itself asks for one", name=looked.entry.candidate)
         )
     told = looked.evidence.trained_lora
-    rank, strength = (told.rank, told.strength) if told else (None, 1.0)
+    if told is None:
+        return None
     template = mark("LoRA: of rank {rank}, worn at strength {strength:g}; every tensor loads")
-    return Tick("ok", tr(template, rank=rank, strength=strength))
+    return Tick("ok", tr(template, rank=told.rank, strength=told.strength))
 
 
 def _compare(looked: LookedAt) -> Tick:

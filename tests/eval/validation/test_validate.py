@@ -1,6 +1,7 @@
 from collections.abc import Mapping
 
 import numpy as np
+import pytest
 from command import said, tell
 
 from eval.metrics.formulas import MetricValue
@@ -71,6 +72,7 @@ def test_painted_text_is_held_against_letters_where_they_are_read_and_else_again
         assert not [cell for cell in validation.failing if PAINTED_TEXT in cell]
 
 
+@pytest.mark.slow
 def test_the_command_prints_the_tables_and_the_failing_cells(tmp_path):
     told = said("metrics", "validate", "--tales", 2, "--out", tmp_path / "table.md")
     assert told == (tmp_path / "table.md").read_text("utf-8")

@@ -72,7 +72,9 @@ def test_colours_are_converted_by_the_files_own_profile(tmp_path):
     assert strip_metadata(opened)[0] == ".jpg"
 
 
-@pytest.mark.parametrize(("mode", "profile"), [("RGB", b"no profile"), ("CMYK", swapped_profile())])
+@pytest.mark.parametrize(
+    ("mode", "profile"), [("RGB", b"no profile"), ("CMYK", swapped_profile())], ids=["torn", "for RGB"]
+)
 def test_a_profile_that_cannot_be_used_is_a_reason(tmp_path, mode, profile):
     path = saved(tmp_path, Image.new(mode, (4, 4)), "jpg", icc_profile=profile)
     with pytest.raises(InputError, match="its colour profile"):

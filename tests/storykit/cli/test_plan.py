@@ -294,12 +294,12 @@ def test_the_command_tells_a_plan_in_lines_and_the_same_to_machines(tmp_path):
         tmp_path, SWEEP.replace('lora = "mini:ink"\nstrengths = [0.4, 1.0]\n', ""), seeds=[1, 2]
     )
     with chdir(tmp_path):
-        lines = said("plan", path, "--no-probe").splitlines()
+        lines = said("plan", path, "--no-probe", "--devices", "cpu").splitlines()
     assert lines[0] == ("plan    3 candidates x 1 prompt order x 1 story x 2 seeds x 8 panels = 48 panels")
     assert lines[1] == "        candidates: base, ink-c0, ink-c50"
     assert lines[2] == "draw    30 pictures; 0 panels are there"
     assert lines[3].startswith("time    not known: cpu was not measured; --probe does")
-    told = json.loads(said("plan", path, "--no-probe", "--json"))
+    told = json.loads(said("plan", path, "--no-probe", "--devices", "cpu", "--json"))
     assert told["factors"]["candidates"] == ["base", "ink-c0", "ink-c50"]
     assert (told["factors"]["panels"], told["load"]["pictures"], told["time"]) == (48, 30, None)
     told = json.loads(said("plan", path, "--json"))

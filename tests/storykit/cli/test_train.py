@@ -202,7 +202,7 @@ def test_a_page_without_a_best_step_says_so_and_offers_none(learned):
     run = Run.open(learned / "looks")
     looks = [scores_at(step, 0.5, mrr=1.0 if step == 0 else 0.1) for step in STEPS]
     page = render_training_page(learned, run, looks, best=None)
-    assert "目前没有一步符合规则" in page
+    assert "No step meets the rule so far" in page
     assert "--pick best" not in page
 
 

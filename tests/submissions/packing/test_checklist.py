@@ -63,6 +63,8 @@ def test_what_nobody_has_told_yet_is_named_with_its_option(run):
         (lambda run: write_scores(run, (5.9,) * 8), "gate: the pictures' mean aesthetic score is 5.90"),
         (lambda run: write_scores(run, (6.5,) * 8, embedded=True), "gate: the contest scores with AI-Mod"),
         (lambda run: (run.folder / "scores.json").unlink(), "scores.json: "),
+        (lambda run: run.write_json("run.json", {}), "run.json: the run file must be readable"),
+        (lambda run: (run.folder / "panels.jsonl").unlink(), "panels/1.png: is not drawn"),
         (lambda run: (run.folder / "loras/ink.safetensors").write_bytes(b"x"), "lora: "),
         (
             lambda run: edit_row(run, 4, prompt="ask me" + "@" + "example.org"),

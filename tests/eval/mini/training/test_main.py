@@ -32,6 +32,7 @@ def test_a_picture_is_not_pushed_away_from_its_text_said_of_another() -> None:
     assert pull(torch.tensor([5, 5, 7])) > pull(torch.tensor([5, 6, 7]))
 
 
+@pytest.mark.slow
 def test_all_stages_run_and_leave_folders_that_load(
     shards: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -51,6 +52,7 @@ def test_all_stages_run_and_leave_folders_that_load(
         assert sha256_of(tmp_path / "a" / weights) == sha256_of(tmp_path / "b" / weights)
 
 
+@pytest.mark.slow
 def test_a_finished_stage_is_not_run_again(shards: Path, tmp_path: Path) -> None:
     short = [
         "--stage",

@@ -43,6 +43,7 @@ def trained(out: Path) -> Path:
     return out
 
 
+@pytest.mark.slow
 def test_trained_networks_become_a_base_that_opens(trained: Path) -> None:
     base = load_base(trained / "weights")
     assert base.sizes == SIZES
@@ -53,6 +54,7 @@ def test_trained_networks_become_a_base_that_opens(trained: Path) -> None:
     assert networks.encoder.scaling_factor > 0
 
 
+@pytest.mark.slow
 def test_the_same_seed_trains_the_same_base_and_another_one_another(trained: Path, tmp_path: Path) -> None:
     def weights(folder: Path) -> torch.Tensor:
         state = torch.load(folder / "base.pt")
@@ -68,6 +70,7 @@ def test_the_same_seed_trains_the_same_base_and_another_one_another(trained: Pat
     assert not torch.equal(weights(tmp_path), weights(trained))
 
 
+@pytest.mark.slow
 def test_a_training_goes_on_from_a_base_that_is_opened(trained: Path, tmp_path: Path) -> None:
     open_base(trained / "weights", tmp_path)
     train_base(trained / "shards", tmp_path, SIZES, BaseConfig(steps=10**9, batch=2, limit_s=0.0001))
@@ -75,12 +78,14 @@ def test_a_training_goes_on_from_a_base_that_is_opened(trained: Path, tmp_path: 
     assert load_base(tmp_path / "weights").sha256 == load_base(trained / "weights").sha256
 
 
+@pytest.mark.slow
 def test_a_base_is_done_within_its_limit_even_without_a_step(trained: Path, tmp_path: Path) -> None:
     shutil.copytree(trained, tmp_path, dirs_exist_ok=True)
     train_base(tmp_path / "shards", tmp_path, SIZES, BaseConfig(steps=10**9, batch=2, limit_s=0.0001))
     assert torch.load(tmp_path / "base.pt")["step"] == 0
 
 
+@pytest.mark.slow
 def test_a_style_is_trained_on_the_base_and_carries_its_trigger(trained: Path) -> None:
     base = load_base(trained / "weights")
     train_style(trained / "shards", trained, "ink", base, style_config("ink", 2, 2))
