@@ -6,7 +6,7 @@ Each function is the command of its name (`draw` is `generate`) and leaves the s
 import warnings
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from kit.library_warnings import hide_pynvml_warning, name_user
 from kit.messages import tr
@@ -16,6 +16,15 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
     from submissions.packing.pack import PackReport
+
+
+class SharedStory(NamedTuple):
+    """Where a story is that was written to be shown to others."""
+
+    page: Path
+    picture: Path
+    captions: bool
+    """Whether the picture has the story's words; False where no font of this machine can write them."""
 
 
 def open_run(folder: str | Path) -> RunResults:
@@ -140,7 +149,7 @@ def share(
     story: str = "",
     seed: int | None = None,
     scores: bool = False,
-) -> tuple[Path, Path]:
+) -> SharedStory:
     """Write a page of one story to show to others, and a picture for a post; return where both are.
 
     Args:
@@ -158,6 +167,7 @@ def share(
     import io
 
     from kit.files.atomic_write import write_together
+    from kit.images.lettering import find_lettering
     from reports.run.story_page import ChosenStory, story_page
     from submissions.packing.entry import only_candidate, only_story, seeds_of
 
@@ -172,7 +182,9 @@ def share(
     files = {folder / "story.html": page.encode("utf-8"), folder / "story.jpg": picture.getvalue()}
     folder.mkdir(parents=True, exist_ok=True)
     write_together(files, [])
-    return folder / "story.html", folder / "story.jpg"
+    told = next(one.story for one in run.run.loaded.stories if one.name == story)
+    captions = find_lettering([told.title, *(panel.caption for panel in told.panels)]).captions
+    return SharedStory(page=folder / "story.html", picture=folder / "story.jpg", captions=captions)
 
 
 def pack(

@@ -98,10 +98,10 @@ class RunResults:
 
         story = story or only_story(self.run)
         pictures = [self.picture(candidate, panel, order, story, seed) for panel in range(1, PANELS + 1)]
-        told = next(loaded.story for loaded in self.run.loaded.stories if loaded.name == story)
-        captions = [panel.caption for panel in told.panels]
-        lettering = find_lettering([told.title, *captions])
-        text = MosaicText(title=told.title, captions=captions, lettering=lettering)
+        shown = next(loaded.story for loaded in self.run.loaded.stories if loaded.name == story)
+        captions = [panel.caption for panel in shown.panels]
+        lettering = find_lettering([shown.title, *captions])
+        text = MosaicText(title=shown.title, captions=captions, lettering=lettering)
         return draw_mosaic(pictures, text, Grid(rows=PANELS // columns, columns=columns))
 
 

@@ -15,6 +15,7 @@ from kit.dataset.write import check_out_folder, write_prepared
 from kit.errors import InputError
 from kit.files.path_contents import kind_at, mistaken
 from kit.files.user_paths import missing_folder
+from kit.images.contact_sheet import find_sheet_lettering
 from kit.messages import in_english, mark, tr
 
 _FORMS = mark("a folder of pictures, a table (.csv), Data-Juicer's result.jsonl or OWNER/NAME on ModelScope")
@@ -72,7 +73,14 @@ def write_dataset(
     )
     notes = {"settings": plan.settings, "warnings": list(map(in_english, warnings))}
     write_prepared(out, filtered, captions, notes, written)
-    return warnings
+    return [*warnings, *_sheet_notes(captions)]
+
+
+def _sheet_notes(captions: Sequence[str]) -> list[str]:
+    """Return that the contact sheet has no captions, where no font of this machine can write them."""
+    if find_sheet_lettering(captions).captions:
+        return []
+    return [tr("the contact sheet has no captions: no font here has their letters, install Noto Sans CJK")]
 
 
 def dataset_warnings(captions: Sequence[str], sizes: Sequence[Size]) -> list[str]:

@@ -39,7 +39,7 @@ def draw_contact_sheet(
 ) -> Image.Image:
     """Return the pictures on one sheet, left to right, then down.
 
-    Letters that the font cannot write, such as emoji, are left out.
+    Letters that the font cannot write, such as emoji, are left out; so are captions that no font can write.
     """
     columns = min(_COLUMNS, len(names))
     rows = -(-len(names) // columns)
@@ -70,7 +70,7 @@ def _letter(
     name, caption = words
     font = lettering.font(_TEXT)
     written = "".join(letter for letter in caption if letter.isspace() or can_write(font, [letter]))
-    lines = wrap(written, font, CELL, _LINES)
+    lines = wrap(written, font, CELL, _LINES) if lettering.captions else []
     pen, left, base = ImageDraw.Draw(sheet), corner[0], corner[1] + CELL + 8 + _TEXT
     for index, line in enumerate([name, *lines]):
         pen.text((left, base + index * _LINE), line, _INK if index else _FAINT, font, anchor="ls")

@@ -7,7 +7,7 @@ import typer
 
 import storykit
 from kit.messages import tr
-from storykit.cli.terminal.console import RunFolder, say
+from storykit.cli.terminal.console import RunFolder, say, say_note
 
 
 def share(
@@ -21,8 +21,10 @@ def share(
 ) -> None:
     """Write one page of the chosen story to show to others, and a picture for a post."""
     run = storykit.open_run(run_folder)
-    page, picture = storykit.share(
-        run, out, candidate=candidate, order=order, story=story, seed=seed, scores=scores
-    )
-    say(tr("page    {address}", address=page))
-    say(tr("picture {path}", path=picture))
+    done = storykit.share(run, out, candidate=candidate, order=order, story=story, seed=seed, scores=scores)
+    if not done.captions:
+        say_note(
+            tr("the picture has panel numbers only: no font here has its letters, install Noto Sans CJK")
+        )
+    say(tr("page    {address}", address=done.page))
+    say(tr("picture {path}", path=done.picture))

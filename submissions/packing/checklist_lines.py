@@ -131,6 +131,13 @@ def _compare(looked: LookedAt) -> Tick:
 
 
 def _introduction(looked: LookedAt) -> Tick:
+    trigger = looked.evidence.candidate.trigger
+    if trigger and trigger not in looked.entry.introduction:
+        told = {"candidate": looked.entry.candidate, "trigger": trigger}
+        template = mark(
+            "introduction: it does not name the trigger words of {candidate}, {trigger}: is it of this LoRA?"
+        )
+        return Tick("later", tr(template, **told))
     n, least = len(looked.entry.introduction.strip()), looked.entry.rules.introduction.minimum
     return Tick("ok", tr("introduction: {n} characters, at least {least} are asked for", n=n, least=least))
 

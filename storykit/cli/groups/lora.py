@@ -46,6 +46,8 @@ _FACTS = {
     "fits": mark("fits"),
 }
 """What is told of a file, in this order."""
+_SAME = ("sha256", "rank", "alpha")
+"""Facts whose name is the same in every language."""
 
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")]
 
@@ -105,7 +107,8 @@ def _show(
             )
         if isinstance(value, list):
             value = ", ".join(value) or tr("no base")
-        say(f"{padded(tr(_FACTS[name]), 8)}{value}")
+        label = name if name in _SAME else tr(_FACTS[name])
+        say(f"{padded(label, 8)}{value}")
     for remark in remarks:
         say(remark)
     say("")

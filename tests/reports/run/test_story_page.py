@@ -19,8 +19,8 @@ def run(tmp_path: Path) -> Run:
 
 
 def shared(run: Run, **wanted: object) -> tuple[str, Image.Image]:
-    page, picture = storykit.share(storykit.open_run(run.folder), **wanted)
-    return page.read_text(encoding="utf-8"), Image.open(BytesIO(picture.read_bytes()))
+    done = storykit.share(storykit.open_run(run.folder), **wanted)
+    return done.page.read_text(encoding="utf-8"), Image.open(BytesIO(done.picture.read_bytes()))
 
 
 def test_a_shared_story_is_one_page_without_scripts_and_links_and_a_picture_for_a_phone(run: Run) -> None:
@@ -72,3 +72,8 @@ def test_the_command_says_where_page_and_picture_are(run: Run, tmp_path: Path) -
     told = tell("share", run.folder, "--out", tmp_path / "friends").out
     assert str(tmp_path / "friends" / "story.html") in told
     assert (tmp_path / "friends" / "story.jpg").is_file()
+
+
+def test_a_picture_without_words_is_said(tmp_path: Path) -> None:
+    run = make_run(tmp_path, Plan(title="\N{BUTTERFLY}\N{EGYPTIAN HIEROGLYPH A001}"))
+    assert "the picture has panel numbers only" in tell("share", run.folder, "--candidate", "ink").out

@@ -21,7 +21,7 @@ WORDS = {"team": "云上画师", "title": "墨猫夜行记"}
 @pytest.fixture
 def intro(tmp_path):
     path = tmp_path / "intro.txt"
-    path.write_text(INTRODUCTION, encoding="utf-8")
+    path.write_text(f"{INTRODUCTION} 触发词：墨韵", encoding="utf-8")
     return path
 
 
@@ -46,6 +46,11 @@ def test_of_a_sound_entry_everything_holds_and_its_command_packs_it(run, intro):
     answer = tell(*command.split()[1:])
     assert (answer.code, answer.err) == (0, "")
     assert "note    post.txt: paste it at https://modelscope.cn/brand/view/Kolors" in answer.out
+
+
+def test_an_introduction_that_does_not_name_the_trigger_words_is_asked_about(run, intro):
+    intro.write_text("这是另一个 LoRA 的介绍，说的是别的画风，一共超过二十个字。", encoding="utf-8")
+    assert [line for line in ticked(run, **{**WORDS, "introduction": intro})["later"] if "墨韵" in line]
 
 
 def test_what_nobody_has_told_yet_is_named_with_its_option(run):
