@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable
 from difflib import get_close_matches
 
-from kit.messages import tr
+from kit.messages import joined, tr
 
 _LONG = 100
 """Letters of a name that are compared."""
@@ -46,6 +46,6 @@ def none_such(owner: str, kind: str, wanted: object, known: Collection[object]) 
         owner=owner,
         kind=kind,
         wanted=wanted,
-        names=", ".join(names),
+        names=joined(names, tr(", ")),
         near=near,
     )

@@ -6,9 +6,11 @@ Templates are English and are the ids of the catalogue in `kit/locale`.
 
 import gettext
 import os
+import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
+from string import Formatter
 from typing import Any, Literal, TypeVar, get_args
 
 Text = TypeVar("Text", bound=str)
@@ -18,6 +20,8 @@ OWN_VARIABLE = "STORYKIT_LANG"
 LANGUAGE_VARIABLES = (OWN_VARIABLE, "LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG")
 LOCALE = Path(__file__).parent / "locale"
 DOMAIN = "storykit"
+_HAN, _LATIN = re.compile("[一-鿿]"), re.compile("[A-Za-z0-9`]")
+_HAN_SPACE, _SPACE_HAN = re.compile("[一-鿿] $"), re.compile(" [一-鿿]")
 
 
 class Message(str):
@@ -155,4 +159,34 @@ def _looked_up(template: str) -> str:
 def _filled(template: str, found: str, given: Mapping[str, object]) -> Message:
     values = {name: str(value) if isinstance(value, Exception) else value for name, value in given.items()}
     plain = {name: in_english(value) if isinstance(value, str) else value for name, value in values.items()}
-    return Message(found.format(**values), template, values, template.format(**plain))
+    shown = found.format(**values) if reader_language() == "en" else _spaced(found, values)
+    return Message(shown, template, values, template.format(**plain))
+
+
+def _spaced(template: str, values: Mapping[str, object]) -> str:
+    """Fill in a translation as Chinese is spaced, whatever stands in the braces.
+
+    Between a Chinese and a Latin letter or number is a space; between the Chinese words of a template and
+    of a sentence within it is none.
+    """
+    shown, sentence = "", False
+    for literal, name, form, conversion in Formatter().parse(template):
+        shown = _beside(shown, literal, sentence)
+        if name is not None:
+            value = values[name]
+            sentence = isinstance(value, Message) and not conversion
+            field = f"{{{name}{'!' + conversion if conversion else ''}{':' + form if form else ''}}}"
+            shown = _beside(shown, field.format(**values), sentence)
+    return shown
+
+
+def _beside(left: str, right: str, sentence: bool) -> str:
+    """Put two texts side by side; one space is no label's, and a sentence needs none to stand out."""
+    if sentence and (_HAN_SPACE.search(left) and _HAN.match(right)):
+        return left[:-1] + right
+    if sentence and (_HAN.match(left[-1:]) and _SPACE_HAN.match(right)):
+        return left + right[1:]
+    ends = left[-1:], right[:1]
+    if any(_HAN.match(one) and _LATIN.match(other) for one, other in (ends, ends[::-1])):
+        return f"{left} {right}"
+    return left + right

@@ -112,7 +112,9 @@ def _told(refused: Mapping[Place, str]) -> str:
         places.setdefault(reason, []).append(" ".join(place))
     if len(places) == 1 and len(refused) > 1:
         return tr("all {n} sets of panels: {reason}", n=len(refused), reason=next(iter(places)))
-    told = (tr("{place}: {told}", place=", ".join(named), told=reason) for reason, named in places.items())
+    told = (
+        tr("{place}: {told}", place=joined(named, tr(", ")), told=reason) for reason, named in places.items()
+    )
     return joined(told, tr("; "))
 
 
@@ -144,7 +146,7 @@ def _places(run: Run, wish: CastRequest) -> list[Place]:
     decided = {*wish.keep.items(), *wish.ban}
     for panel, seed in sorted(decided):
         if not 1 <= panel <= PANELS or seed not in experiment.seeds:
-            seeds = ", ".join(map(str, experiment.seeds))
+            seeds = joined(map(str, experiment.seeds), tr(", "))
             raise ScoreError(
                 tr(
                     "the run has panels 1 to {panels} and seeds {seeds}, got {panel}=seed{seed}",
@@ -175,7 +177,7 @@ def pool_of(
     slots = sorted(good, key=lambda slot: slot.panel)
     lacking = sorted(set(range(1, PANELS + 1)) - {slot.panel for slot in slots})
     if lacking:
-        panels = ", ".join(map(str, lacking))
+        panels = joined(map(str, lacking), tr(", "))
         raise ScoreError(
             tr(
                 "every panel needs a picture, there is none of {panels}: `storykit generate` draws them",

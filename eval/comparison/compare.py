@@ -35,7 +35,7 @@ from kit.errors import ComparisonError
 from kit.experiment.run import Run
 from kit.files.encodings import json_bytes
 from kit.files.folder_lock import lock_folder
-from kit.messages import all_in_english, tr
+from kit.messages import all_in_english, joined, tr
 from kit.story.story import PANELS
 from kit.versions import installed_version
 
@@ -130,7 +130,7 @@ def good_sets(stories: "DataFrame") -> SetScores:
     """
     metrics = [entry.name for entry in compared()]
     if lacking := [column for column in ("copies", *metrics) if column not in stories]:
-        columns = ", ".join(lacking)
+        columns = joined(lacking, tr(", "))
         raise ComparisonError(
             tr(
                 "{file} must have a column {columns}; run `storykit score` again",

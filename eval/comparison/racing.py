@@ -28,7 +28,7 @@ from kit.did_you_mean import did_you_mean
 from kit.errors import ComparisonError
 from kit.experiment.config import Experiment, LoadedExperiment
 from kit.experiment.run import Run
-from kit.messages import tr
+from kit.messages import joined, tr
 
 RISK = 0.05
 """Chance, over the whole race, to drop the candidate that would have won with all seeds."""
@@ -187,7 +187,7 @@ def race(
         raise ComparisonError(
             tr(
                 "a race must be about one of {metrics}, got {got!r}{meant}",
-                metrics=", ".join(judgeable()),
+                metrics=joined(judgeable(), tr(", ")),
                 got=metric,
                 meant=did_you_mean(metric, judgeable()),
             )
@@ -196,7 +196,9 @@ def race(
     seeds, controls = loaded.experiment.seeds, controls_of(loaded.experiment)
     racing = [name for name in names if name not in controls]
     if len(racing) < 2 or not checkpoints(len(seeds)):
-        aside = tr(" (drawn for comparison only: {names})", names=", ".join(controls)) if controls else ""
+        aside = (
+            tr(" (drawn for comparison only: {names})", names=joined(controls, tr(", "))) if controls else ""
+        )
         raise ComparisonError(
             tr(
                 "a race needs 2 candidates that race and more than {first} seeds, got {candidates} and "

@@ -49,7 +49,7 @@ def said_of(calibration: Calibration | None) -> str:
         "calibrated on {stories} stories {pictures}: believe {believed}",
         stories=calibration.stories,
         pictures=retold(calibration.pictures),
-        believed=", ".join(calibration.believed) if calibration.believed else tr("nothing"),
+        believed=joined(calibration.believed, tr(", ")) if calibration.believed else tr("nothing"),
     )
     floor = calibration.aesthetic_floor
     if floor is None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from kit.errors import WeightsError
 from kit.files.user_paths import missing_folder
-from kit.messages import tr
+from kit.messages import joined, tr
 
 
 def weights_file(folder: Path, kind: str, settings: Sequence[str], names: Sequence[str]) -> Path:
@@ -33,6 +33,6 @@ def weights_file(folder: Path, kind: str, settings: Sequence[str], names: Sequen
             "{folder}: {kind} must hold one of {names}; none found",
             folder=folder,
             kind=tr(kind),
-            names=", ".join(names),
+            names=joined(names, tr(", ")),
         )
     )

@@ -14,8 +14,9 @@ from eval.scoring.panel_file import Status
 from kit.errors import RunError
 from kit.experiment.run import Run
 from kit.files.encodings import json_bytes
+from kit.files.text.library_words import reason_of
 from kit.files.user_paths import shell_word
-from kit.messages import all_in_english, tr
+from kit.messages import all_in_english, joined, tr
 from kit.versions import installed_version
 
 if TYPE_CHECKING:
@@ -262,7 +263,7 @@ def panels_frame(run: Run) -> "DataFrame":
         PANELS_FILE,
         frame["status"],
         ~frame["status"].isin(known),
-        tr("must be {statuses}", statuses=", ".join(known)),
+        tr("must be {statuses}", statuses=joined(known, tr(", "))),
     )
     return frame
 
@@ -302,14 +303,19 @@ def _frame(run: Run, name: str, needed: Sequence[str]) -> "DataFrame":
         frame = pd.read_csv(StringIO(text), dtype=object, keep_default_na=False)
     except ValueError as error:
         raise RunError(
-            tr("{file} is no CSV: {error}; {again}", file=run.folder / name, error=error, again=_again(run))
+            tr(
+                "{file} is no CSV: {error}; {again}",
+                file=run.folder / name,
+                error=reason_of(error),
+                again=_again(run),
+            )
         ) from error
     if lacking := [column for column in needed if column not in frame]:
         raise RunError(
             tr(
                 "{file} must have a column {columns}; {again}",
                 file=name,
-                columns=", ".join(lacking),
+                columns=joined(lacking, tr(", ")),
                 again=_again(run),
             )
         )

@@ -10,6 +10,8 @@ from typing import Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from kit.files.text.library_words import reason_of
+
 _COLUMNS = "stamp TEXT, picture TEXT, row BLOB, PRIMARY KEY (stamp, picture)"
 _CHECKSUM = 8
 """Bytes behind a row's numbers."""
@@ -76,7 +78,7 @@ class ScoreCache:
             self._give_up(error)
 
     def _give_up(self, error: Exception) -> None:
-        self._connection, self.trouble = None, str(error)
+        self._connection, self.trouble = None, reason_of(error)
 
 
 def _sealed(stamp: str, picture: str, row: ArrayLike) -> bytes:

@@ -9,7 +9,7 @@ from kit.errors import InputError
 from kit.files.text.library_words import reason_of
 from kit.hub.modelscope import ModelScope
 from kit.hub.repository import models_folder
-from kit.messages import Message, tr
+from kit.messages import Message, joined, tr
 
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
 _MOST_NAMED = 3
@@ -50,7 +50,9 @@ def fetch_dataset(name: str) -> Path:
             command=by_hand,
         )
         raise InputError(name, [problem]) from error
-    others = ", ".join([file for file in files if not file.startswith(".")][:_MOST_NAMED]) or tr("nothing")
+    others = joined([file for file in files if not file.startswith(".")][:_MOST_NAMED], tr(", ")) or tr(
+        "nothing"
+    )
     problem = tr(
         "must hold picture files, got {got}; fetch it with `{command}`, unpack the pictures and give their "
         "folder",

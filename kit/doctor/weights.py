@@ -182,4 +182,4 @@ def scorer_lines(models: Sequence[Path]) -> Iterator[Diagnosis]:
 def _listed(names: Sequence[str]) -> str:
     more = len(names) - _TOLD
     last = [tr("and {more:,} more", more=more)] if more > 0 else []
-    return joined([*names[:_TOLD], *last], ", ")
+    return joined([*names[:_TOLD], *last], tr(", "))

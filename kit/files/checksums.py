@@ -10,7 +10,7 @@ from pydantic.dataclasses import dataclass
 from kit.errors import RunError, WeightsError
 from kit.files.atomic_write import write_atomic
 from kit.files.encodings import sha256_of
-from kit.messages import tr
+from kit.messages import joined, tr
 
 RECORD = "storykit.json"
 
@@ -44,7 +44,12 @@ def checked_sha256(
     missing = [file for file in files if not (folder / file).is_file()]
     if missing:
         raise WeightsError(
-            tr("{folder} lacks {missing}; {remedy}", folder=folder, missing=", ".join(missing), remedy=remedy)
+            tr(
+                "{folder} lacks {missing}; {remedy}",
+                folder=folder,
+                missing=joined(missing, tr(", ")),
+                remedy=remedy,
+            )
         )
     before = {} if replaced else read_record(folder)
     now = {file: _stamp(folder, file, before.get(file)) for file in files}

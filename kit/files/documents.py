@@ -18,7 +18,7 @@ from kit.files.text.text_encodings import why_no_utf8
 from kit.files.text.toml_text import parse_toml
 from kit.files.text.unknown_keys import Loc, field_at, what_was_meant
 from kit.files.user_paths import missing_file
-from kit.messages import in_english, mark, tr
+from kit.messages import in_english, joined, mark, tr
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -209,6 +209,10 @@ def plain_sentence(detail: ErrorDetails) -> str:
         return tr(_MESSAGES[kind])
     if kind == "value_error" and isinstance(own := context.get("error"), ValueError):
         return str(own)
+    if kind == "literal_error":
+        *first, last = re.findall(r"'[^']*'", context["expected"]) or [context["expected"]]
+        if first:
+            return tr("must be {choices} or {last}", choices=joined(first, tr(", ")), last=last)
     opening = "" if kind == "value_error" else "must "
     said = detail["msg"].replace(" after validation", "")
     said = said.replace("greater than or equal to", "at least").replace("less than or equal to", "at most")

@@ -20,7 +20,7 @@ from kit.errors import InputError
 from kit.files.file_kinds import HEAD_BYTES, bare_kind, kind_of, mend_of, picture_format, refusal_of
 from kit.files.text.library_words import reason_of
 from kit.images.srgb import profile_of, to_srgb, turn_of
-from kit.messages import tr
+from kit.messages import joined, tr
 
 PANEL_FORMATS = ("PNG", "JPEG", "WEBP")
 """What a panel may be."""
@@ -165,7 +165,7 @@ def _refusing(head: bytes, formats: tuple[str, ...]) -> Iterator[None]:
 
 def _unknown(head: bytes, formats: tuple[str, ...]) -> PictureError:
     """Return why a file that none of the formats fits is not opened."""
-    known, kind = ", ".join(formats), kind_of(head)
+    known, kind = joined(formats, tr(", ")), kind_of(head)
     if not head:
         return PictureError(tr("is an empty file"))
     if found := picture_format(head):

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from kit.messages import tr
+from kit.messages import joined, tr
 from kit.story.story import PANELS, Story, panel_named
 
 MOST_ANCHORS = 3
@@ -83,7 +83,7 @@ def anchor_faults(story: Story) -> Iterator[str]:
         yield tr(
             "panel {panels}: {got} characters that other panels show too, at most {most} can be kept the "
             "same in one panel: show fewer, or leave consistency out",
-            panels=", ".join(crowded),
+            panels=joined(crowded, tr(", ")),
             got=max(counts),
             most=MOST_ANCHORS,
         )

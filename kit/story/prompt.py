@@ -20,7 +20,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from kit.files.encodings import sha256_bytes
-from kit.messages import tr
+from kit.messages import joined, tr
 from kit.story.story import Clause, Role, Story
 
 COMMAS = {"zh": "，", "en": ", "}
@@ -88,7 +88,7 @@ def split(prompt: str) -> tuple[str, ...]:
 def check_order(name: str) -> str:
     """Return the name of an order; raises ValueError when there is none of this name."""
     if name not in ORDERS[:-1] and not _SHUFFLE.fullmatch(name):
-        raise ValueError(tr("must be one of {names}, got {got!r}", names=", ".join(ORDERS), got=name))
+        raise ValueError(tr("must be one of {names}, got {got!r}", names=joined(ORDERS, tr(", ")), got=name))
     return name
 
 

@@ -64,7 +64,9 @@ def _only_one(record: BaseModel, names: tuple[str, ...]) -> None:
     given = [name for name in names if getattr(record, name) not in (None, ())]
     if len(given) != 1:
         told = joined(given, tr(" and ")) if given else tr("none")
-        raise ValueError(tr("needs exactly one of {names}, got {got}", names=", ".join(names), got=told))
+        raise ValueError(
+            tr("needs exactly one of {names}, got {got}", names=joined(names, tr(", ")), got=told)
+        )
 
 
 class Description(BaseModel, frozen=True, extra="forbid"):
@@ -204,7 +206,7 @@ def _some_of(names: Iterable[object]) -> str:
     """Return the first names, for a message."""
     shown = [str(name)[:MOST_SHOWN] for name in islice(names, MOST_SHOWN + 1)]
     more = ["..."] if len(shown) > MOST_SHOWN else []
-    return ", ".join([*sorted(shown[:MOST_SHOWN]), *more]) or tr("none")
+    return joined([*sorted(shown[:MOST_SHOWN]), *more], tr(", ")) or tr("none")
 
 
 def _names_used(panels: Sequence[object]) -> Iterator[tuple[Place, str, str]]:

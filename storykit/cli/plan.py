@@ -166,7 +166,7 @@ def _lines(planned: _Planned) -> Iterator[str]:
     if len(factors.candidates) > 1:
         names, more = factors.candidates[:MOST_NAMES], len(factors.candidates) - MOST_NAMES
         last = [tr("and {more:,} more", more=more)] if more > 0 else []
-        yield tr("        candidates: {names}", names=joined([*names, *last], ", "))
+        yield tr("        candidates: {names}", names=joined([*names, *last], tr(", ")))
     yield tr(
         "draw    {pictures:,} pictures; {there:,} panels are there", pictures=load.pictures, there=load.there
     )

@@ -254,7 +254,7 @@ def gate(
             weakest=result.weakest,
         )
     )
-    means = ", ".join(f"{mean:.4f} {how}" for how, mean in result.elsewhere.items())
+    means = joined((f"{mean:.4f} {how}" for how, mean in result.elsewhere.items()), tr(", "))
     close = any(
         (mean >= result.threshold) != (result.verdict == "pass") for mean in result.elsewhere.values()
     )

@@ -12,7 +12,7 @@ from kit.did_you_mean import did_you_mean
 from kit.errors import InputError
 from kit.experiment.fields import Flag, one_of
 from kit.files.documents import read_toml
-from kit.messages import tr
+from kit.messages import joined, tr
 
 SHIPPED = Path(__file__).parent
 """The folder of the contests that storykit knows."""
@@ -30,7 +30,11 @@ def _fillable(pattern: str, *fields: str) -> str:
             )
     if not pattern.count("{") == pattern.count("}") == len(fields):
         raise ValueError(
-            tr("holds a field other than {fields}: {pattern!r}", fields=", ".join(fields), pattern=pattern)
+            tr(
+                "holds a field other than {fields}: {pattern!r}",
+                fields=joined(fields, tr(", ")),
+                pattern=pattern,
+            )
         )
     return pattern
 
@@ -187,7 +191,7 @@ def load_rules(which: str) -> Rules:
     if which.endswith(".toml"):
         return read_toml(Path(which), Rules, wanted="rules")
     if which not in shipped_rules():
-        known = ", ".join(shipped_rules())
+        known = joined(shipped_rules(), tr(", "))
         near = did_you_mean(which, shipped_rules(), cutoff=0.5)
         told = tr(
             "unknown contest {contest!r}, known are {known} (or give a .toml file){near}",

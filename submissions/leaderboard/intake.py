@@ -143,6 +143,6 @@ def _zips_in(place: Path) -> list[Path]:
 
 
 def _some(files: Sequence[str]) -> str:
-    named = ", ".join(files[:_NAMED])
+    named = joined(files[:_NAMED], tr(", "))
     more = len(files) - _NAMED
     return tr("{files} and {more} more", files=named, more=more) if more > 0 else named

@@ -12,7 +12,7 @@ from eval.metrics.registry import METRICS, judgeable
 from eval.metrics.story_facts import StoryFacts
 from eval.scorers.protocols import Encoder
 from kit.errors import InputError, ScoreError
-from kit.messages import Language, tr
+from kit.messages import Language, joined, tr
 from submissions.contest.rules import Rules
 from submissions.leaderboard.scored_entry import ScoredEntry
 
@@ -57,7 +57,7 @@ def weights_of(rules: Rules) -> dict[str, float]:
             number=number,
             part=part.name,
             metric=part.metric,
-            measurable=", ".join(measurable),
+            measurable=joined(measurable, tr(", ")),
         )
         for number, part in parts.items()
         if part.metric not in measurable

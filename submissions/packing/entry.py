@@ -8,7 +8,7 @@ from kit.embedded import EMBEDDED
 from kit.errors import RunError
 from kit.experiment.identity import is_embedded, read_identity
 from kit.experiment.run import Run
-from kit.messages import tr
+from kit.messages import joined, tr
 from kit.story.story import PANELS
 from submissions.contest.rules import Rules, load_rules
 
@@ -48,7 +48,7 @@ def only_story(opened: Run) -> str:
     """Return the name of a run's story; raises RunError when there are several to choose from."""
     names = [story.name for story in opened.loaded.stories]
     if len(names) != 1:
-        raise RunError(tr("the run has several stories, name one: {names}", names=", ".join(names)))
+        raise RunError(tr("the run has several stories, name one: {names}", names=joined(names, tr(", "))))
     return names[0]
 
 
@@ -59,7 +59,7 @@ def only_candidate(opened: Run) -> str:
     for names in ([*cast], [one.name for one in every if one.lora], [one.name for one in every]):
         if len(names) == 1:
             return names[0]
-    known = ", ".join(one.name for one in every)
+    known = joined((one.name for one in every), tr(", "))
     raise RunError(tr("the run has several candidates, name one: {names}", names=known))
 
 

@@ -8,7 +8,7 @@ from kit.errors import InputError, RunError
 from kit.experiment.run import Run
 from kit.files.documents import read_text
 from kit.files.user_paths import shell_word
-from kit.messages import tr
+from kit.messages import joined, tr
 from submissions.contest.rules import Rules
 from submissions.faults import Fault
 from submissions.packing.entry import only_story
@@ -60,14 +60,14 @@ def open_choices(run: Run, plan: EntryPlan) -> tuple[str, str, list[Fault]]:
     if not candidate and len(wearing) == 1:
         candidate = wearing[0]
     elif not candidate:
-        names = ", ".join(wearing or [one.name for one in run.loaded.experiment.candidates])
+        names = joined((wearing or [one.name for one in run.loaded.experiment.candidates]), tr(", "))
         faults.append(
             Fault("candidate", tr("is not chosen"), tr("--candidate and one of {names}", names=names))
         )
     try:
         story = story or only_story(run)
     except RunError:
-        names = ", ".join(one.name for one in run.loaded.stories)
+        names = joined((one.name for one in run.loaded.stories), tr(", "))
         faults.append(Fault("story", tr("is not chosen"), tr("--story and one of {names}", names=names)))
     return candidate, story, faults
 

@@ -79,9 +79,9 @@ def _others(run: Run, experiment: Experiment, entry: Entry) -> Iterator[str]:
     candidates = [name for name in _with_lora(experiment) if name != entry.candidate]
     orders = [order for order in experiment.orders if order != entry.order]
     if candidates:
-        yield tr("try another candidate ({candidates})", candidates=", ".join(candidates))
+        yield tr("try another candidate ({candidates})", candidates=joined(candidates, tr(", ")))
     if orders:
-        yield tr("try another order ({orders})", orders=", ".join(orders))
+        yield tr("try another order ({orders})", orders=joined(orders, tr(", ")))
     command = f"storykit cast {shell_word(run.folder)} --candidate {entry.candidate}"
     if len(experiment.seeds) == 1:
         yield tr(

@@ -12,7 +12,7 @@ from kit.experiment.run import Run
 from kit.files.encodings import canonical_json, sha256_bytes
 from kit.generation.recipe import drawn_from, request_of
 from kit.lora.convert import checkpoint_pieces, shared_pieces
-from kit.messages import mark, tr
+from kit.messages import joined, mark, tr
 from kit.story.story import PANELS
 from submissions.bundle.manifest import panel_file
 from submissions.contest.rules import Rules
@@ -200,7 +200,7 @@ def _mean_faults(entry: Entry, scores: Scores, mean: float) -> Iterator[Fault]:
     about = [row for row in scores.stories if STORY(row) == STORY(entry) and row.seed in seeds]
     recorded = [value for row in about if (value := row.values.get("aesthetic_mean")) is not None]
     if not (len(recorded) == 1 and abs(recorded[0] - mean) <= _CLOSE):
-        got = ", ".join(f"{value:.4f}" for value in recorded) or tr("nothing")
+        got = joined((f"{value:.4f}" for value in recorded), tr(", ")) or tr("nothing")
         problem = tr("says mean {got}, the panels' scores have mean {mean:.4f}", got=got, mean=mean)
         yield Fault(STORIES_FILE, problem, tr(_SCORE_AGAIN))
 

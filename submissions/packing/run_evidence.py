@@ -36,6 +36,12 @@ from submissions.verification.comparison_checks import comparison_problem
 
 T = TypeVar("T")
 STORY = attrgetter("candidate", "order", "story")
+_KINDS = {
+    "candidate": mark("candidate"),
+    "order": mark("order"),
+    "story": mark("story"),
+    "seed": mark("seed"),
+}
 """What a row of the run and an entry are about."""
 DRAW_AGAIN = mark("run `storykit generate` to draw it again")
 """What mends a picture."""
@@ -83,7 +89,7 @@ def gather(run: Run, entry: Entry) -> tuple[Evidence | None, list[Fault]]:
         *(("seed", seed, experiment.seeds) for seed in dict.fromkeys(entry.seeds)),
     ]
     faults = [
-        Fault(place, none_such(tr("the run"), place, wanted, known))
+        Fault(place, none_such(tr("the run"), tr(_KINDS[place]), wanted, known))
         for place, wanted, known in asked
         if wanted not in known
     ]

@@ -19,7 +19,7 @@ from kit.generation.recipe import PACKAGES, Job, job_of, recipe_of
 from kit.images.decode import open_picture
 from kit.images.png_metadata import png_bytes
 from kit.lora.lora import LoadedLora, load_lora
-from kit.messages import in_english, mark, tr
+from kit.messages import in_english, joined, mark, tr
 from kit.progress import Progress
 from kit.versions import installed_version
 from submissions.bundle.bundle import Bundle
@@ -256,7 +256,7 @@ def _changes(manifest: Manifest, painter: Painter) -> Iterator[str]:
     if isinstance(then, Mapping) and isinstance(here, Mapping):
         others = sorted(str(file) for file in then.keys() | here.keys() if then.get(file) != here.get(file))
         if others:
-            yield tr("other weights in {files}", files=", ".join(others))
+            yield tr("other weights in {files}", files=joined(others, tr(", ")))
     if (device := manifest.drawn_with.get("device")) != painter.hardware:
         yield tr("drawn on {device}, was {before}", device=painter.hardware, before=device)
         if manifest.settings.noise == "contest":

@@ -9,7 +9,7 @@ from kit.images.copies import copied_pairs, look_at
 from kit.images.decode import FLAT, is_flat
 from kit.images.lettering import NUMBERS_ONLY
 from kit.images.near_duplicates import thumbnail
-from kit.messages import tr
+from kit.messages import joined, tr
 from submissions.bundle.bundle import Bundle
 from submissions.bundle.manifest import Manifest
 from submissions.bundle.mosaic import GRIDS, MosaicLayout, Picture, cell_of, is_ink, layouts_of, paper_sheet
@@ -94,7 +94,7 @@ def _mosaic_problem(mosaic: Picture, cells: Sequence[Picture], layout: MosaicLay
         if _most(ImageChops.difference(mosaic.crop(layout.box(index)), cell)) > ROUNDING
     ]
     if wrong:
-        return tr("does not show the panels of the bundle: {panels} differ", panels=", ".join(wrong))
+        return tr("does not show the panels of the bundle: {panels} differ", panels=joined(wrong, tr(", ")))
     bare = paper_sheet(cells, layout)
     difference = ImageChops.difference(mosaic, bare)
     for strip in layout.strips:

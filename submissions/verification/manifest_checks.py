@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from pydantic_core import from_json
 
 from kit.files.encodings import csv_bytes, json_bytes
-from kit.messages import tr
+from kit.messages import joined, tr
 from submissions.bundle.bundle import Bundle, order_of
 from submissions.bundle.comfyui import workflows_of
 from submissions.bundle.lora_files import lora_forms
@@ -101,7 +101,11 @@ def _lora_faults(manifest: Manifest) -> Iterator[Fault]:
     names = lora_names(manifest.candidate)
     wanted, got = list(names.values()), [getattr(lora, form) for form in names]
     if got != wanted:
-        problem = tr("must be called {names}, got {got}", names=", ".join(wanted), got=", ".join(got)[:200])
+        problem = tr(
+            "must be called {names}, got {got}",
+            names=joined(wanted, tr(", ")),
+            got=joined(got, tr(", "))[:200],
+        )
         yield Fault(f"{MANIFEST}, lora", problem)
     for name in wanted:
         if name not in manifest.files:
@@ -140,7 +144,7 @@ def lora_record_faults(record: LoraRecord, lora: LoraFile) -> Iterator[Fault]:
             tr("must have alpha {alpha} as the manifest says, got {got}", alpha=record.alpha, got=said[:20]),
         )
     if facts.ranks != {record.rank}:
-        ranks = ", ".join(map(str, sorted(facts.ranks)))
+        ranks = joined(map(str, sorted(facts.ranks)), tr(", "))
         yield Fault(
             record.file,
             tr("must have rank {rank} as the manifest says, got {got}", rank=record.rank, got=ranks),

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 from kit.files.encodings import csv_bytes, csv_rows
-from kit.messages import mark, tr
+from kit.messages import joined, mark, tr
 from submissions.bundle.manifest import SCORE_COLUMNS, Manifest
 from submissions.faults import Fault
 
@@ -48,7 +48,7 @@ def _table_problem(rows: Sequence[dict[str, str]], data: bytes, manifest: Manife
     if data != _as_written(rows):
         return tr(
             "must have the columns {columns} and each number as storykit writes it",
-            columns=", ".join(SCORE_COLUMNS),
+            columns=joined(SCORE_COLUMNS, tr(", ")),
         )
     scores = [float(row["aesthetic"]) for row in rows]
     return _mean_problem(scores, manifest.gate.score) or _sameness_problem(scores)

@@ -93,7 +93,7 @@ def test_what_an_error_says_is_told_in_both_languages(chinese):
 
 def test_what_stands_between_sentences_is_chinese_too(chinese):
     told = joined(["a.toml", "b.toml"], tr(" and "))
-    assert (told, told.english) == ("a.toml 和 b.toml", "a.toml and b.toml")
+    assert (told, told.english) == ("a.toml、b.toml", "a.toml and b.toml")
 
 
 def test_files_and_json_hold_english_however_deep(chinese):
@@ -118,3 +118,20 @@ def test_what_is_said_in_an_exception_is_still_known_in_english(kind, chinese):
 def test_a_long_fault_is_cut_in_both_languages(chinese):
     error = InputError("a.toml", [tr("{source}: {faults}", source="b" * 1500, faults="c")])
     assert error.message.english == f"a.toml: {'b' * 1000}..."
+
+
+def test_a_chinese_sentence_is_spaced_whatever_stands_in_it(chinese):
+    told = [
+        tr("no verdict on {sides}: {lack}", sides=tr("{a} against {b}", a="ink", b="base"), lack=3),
+        tr("{place} {told}", place=tr("line {line}", line=2), told=tr("is empty")),
+        tr("{place} {told}", place="a.csv", told=tr("is empty")),
+        tr("{folder} is no folder, so {file} cannot be written there", folder="图", file="报告"),
+        tr("note    {note}", note=tr("is empty")),
+    ]
+    assert told == [
+        "ink 对 base 尚无结论：3",
+        "第 2 行是空的",
+        "a.csv 是空的",
+        "图 不是文件夹，所以 报告 写不进去",
+        "提示    是空的",
+    ]

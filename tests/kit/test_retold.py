@@ -9,7 +9,7 @@ from kit.retold import retold
     [
         ("has one colour all over", "整格只有一种颜色"),
         ("must be 64 x 64 pixels, got 32 x 64", "应为 64 × 64 像素，实际是 32 × 64"),
-        ("and 1,200 more faults", "另有 1,200 处问题"),
+        ("and 1,200 more faults", "另有 1,200 个问题"),
         ("calibrated on 12 stories rendered: believe text", "已标定（12 个故事，直接渲染）：可信的有 text"),
         (
             "drawn by the embedded base in 10 steps of 256 pixels",
@@ -17,7 +17,7 @@ from kit.retold import retold
         ),
         ("3 pairs of candidates", "3 对候选"),
         ("1 pair of candidates", "1 对候选"),
-        ("p.png: its file is gone; and 2 more faults", "p.png：文件不见了；另有 2 处问题"),
+        ("p.png: its file is gone; and 2 more faults", "p.png：文件不见了；另有 2 个问题"),
     ],
 )
 def test_what_a_file_says_in_english_is_told_in_chinese(english: str, chinese: str) -> None:

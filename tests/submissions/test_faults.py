@@ -183,7 +183,7 @@ def test_several_faults_have_lines_of_their_own_below_the_opening(tmp_path, monk
             refuse_to_pack(tmp_path / language)
         openings[language] = caught.value.opening
         assert len(caught.value.faults) == 3
-    assert openings == {"en": "the entry cannot be packed, 3 faults:", "zh": "作品不能打包，3 处问题："}
+    assert openings == {"en": "the entry cannot be packed, 3 faults:", "zh": "作品不能打包，3 个问题："}
 
 
 def test_files_and_json_are_in_english_whatever_the_language(monkeypatch):

@@ -165,6 +165,21 @@ _JSON = (
     mark("new-line character seen in unquoted field - do you need to open the file with newline=''?"),
 )
 """JSON, CSV and encodings."""
+_TABLES = (
+    mark("No columns to parse from file"),
+    mark("Error tokenizing data. C error: {reason}"),
+    mark("Expected {wanted} fields in line {line}, saw {got}"),
+    mark("EOF inside string starting at row {row}"),
+    mark("file is not a database"),
+    mark("database disk image is malformed"),
+    mark("database is locked"),
+    mark("unable to open database file"),
+    mark("disk I/O error"),
+    mark("attempt to write a readonly database"),
+    mark("database or disk is full"),
+    mark("no such table: {name}"),
+)
+"""Of pandas and SQLite."""
 _SERDE = (
     mark("{reason} at line {line} column {column}"),
     mark("key must be a string"),
@@ -266,6 +281,7 @@ _KNOWN = (
     *_TOML,
     *_YAML,
     *_JSON,
+    *_TABLES,
     *_SERDE,
     *_SAFETENSORS,
     *_ZLIB,

@@ -61,7 +61,7 @@ class ForeignTable(NamedTuple):
         """Return which columns are left out."""
         chosen = choose(self.headers)
         left = [one_line(MARKS.sub("", one) or one) for one in chosen.left_out] if chosen else []
-        return [tr("left out: the column {names}", names=", ".join(left))] if left else []
+        return [tr("left out: the column {names}", names=joined(left, tr(", ")))] if left else []
 
     def turned(self) -> "ForeignTable":
         """Return the table with a panel a column, its names in the first one; empty where cells lack."""

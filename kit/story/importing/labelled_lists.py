@@ -269,9 +269,9 @@ def story_of_list(text: str) -> ForeignStory | None:
 def _left_out(reader: _ListReader, labelled: Sequence[Sequence[_Item]]) -> Iterator[str]:
     """Yield which labels are not read."""
     if reader.left_out:
-        yield tr("left out: {names}", names=", ".join(dict.fromkeys(reader.left_out)))
+        yield tr("left out: {names}", names=joined(dict.fromkeys(reader.left_out), tr(", ")))
     if labels := [label for label in _labels(labelled) if label != _best(labelled)]:
-        yield tr("left out: the prompts behind {names}", names=", ".join(labels))
+        yield tr("left out: the prompts behind {names}", names=joined(labels, tr(", ")))
 
 
 def _outside(rows: Sequence[ForeignPanel]) -> str:

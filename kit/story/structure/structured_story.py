@@ -214,5 +214,5 @@ def _opening_notes(openings: Mapping[str, Sequence[int]]) -> list[str]:
 
 
 def _panels(numbers: Sequence[int]) -> str:
-    listed = ", ".join(map(str, numbers))
+    listed = joined(map(str, numbers), tr(", "))
     return trn("panel {numbers}", "panels {numbers}", len(numbers), numbers=listed)

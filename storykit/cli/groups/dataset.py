@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from kit.embedded import EMBEDDED
-from kit.messages import tr
+from kit.messages import joined, tr
 from storykit.cli.terminal.console import say
 from storykit.cli.terminal.help import Command
 from storykit.cli.terminal.usage_errors import CommandGroup
@@ -139,7 +139,7 @@ def _unopened(kind: str, mend: str, names: "Sequence[str]") -> str:
         "{n} {kind} ({names}{more}): {mend} and run this again",
         n=len(names),
         kind=kind,
-        names=", ".join(names[:_NAMED]),
+        names=joined(names[:_NAMED], tr(", ")),
         more=more,
         mend=mend,
     )
@@ -155,7 +155,7 @@ def _report(out: Path, filtered: "FilteredPictures", warnings: "Sequence[str]") 
     for (kind, mend), names in unopened.items():
         say(tr("dropped {told}", told=_unopened(kind, mend, names)))
     if kinds:
-        counts = ", ".join(f"{count} {tr(kind)}" for kind, count in kinds.most_common())
+        counts = joined((tr("{n} {kind}", n=n, kind=tr(kind)) for kind, n in kinds.most_common()), tr(", "))
         say(tr("dropped {counts}; each with its reason in {file}", counts=counts, file=out / "dropped.csv"))
     for warning in warnings:
         say(tr("warning {warning}", warning=warning))

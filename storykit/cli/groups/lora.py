@@ -9,7 +9,7 @@ import typer
 from kit.errors import LoraError
 from kit.files.user_paths import shell_word
 from kit.lora.key_names import Tool, tensors_file
-from kit.messages import mark, tr
+from kit.messages import joined, mark, tr
 from storykit.cli.terminal.console import padded, say, say_json
 from storykit.cli.terminal.help import Command
 from storykit.cli.terminal.usage_errors import CommandGroup, WrongUsage
@@ -35,19 +35,14 @@ Alpha = Annotated[
 
 _FACTS = {
     "file": mark("file"),
-    "sha256": "sha256",
     "tool": mark("tool"),
-    "rank": "rank",
-    "alpha": "alpha",
     "scale": mark("scale"),
     "layers": mark("layers"),
     "trigger": mark("trigger"),
     "norm": mark("norm"),
     "fits": mark("fits"),
 }
-"""What is told of a file, in this order."""
-_SAME = ("sha256", "rank", "alpha")
-"""Facts whose name is the same in every language."""
+"""What facts of a file are called; the others have one name in every language."""
 
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")]
 
@@ -101,14 +96,14 @@ def _show(
     facts: "Mapping[str, object]", remarks: "Sequence[str]", loaders: "Sequence[LoaderStrength]"
 ) -> None:
     for name, value in facts.items():
+        told = tr(_FACTS[name]) if name in _FACTS else name
         if value is None:
             value = tr(
                 "not in the file: give that of the training, `alpha = N` in an experiment, else `--alpha N`"
             )
         if isinstance(value, list):
-            value = ", ".join(value) or tr("no base")
-        label = name if name in _SAME else tr(_FACTS[name])
-        say(f"{padded(label, 8)}{value}")
+            value = joined(value, tr(", ")) or tr("no base")
+        say(f"{padded(told, 8)}{value}")
     for remark in remarks:
         say(remark)
     say("")

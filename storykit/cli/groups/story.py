@@ -67,18 +67,20 @@ def _found(made: "StructuredStory") -> str:
         tr("places: {names}", names=_named(made.places)) if made.places else tr("no places that come back"),
     ]
     if made.style:
-        told.append(tr("style words left in: {words}", words=", ".join(made.style)))
+        told.append(tr("style words left in: {words}", words=joined(made.style, tr(", "))))
     if made.plain:
-        panels = ", ".join(map(str, made.plain))
+        panels = joined(map(str, made.plain), tr(", "))
         told.append(tr("plain prompts, as their clauses say no role: {panels}", panels=panels))
-    return joined(told)
+    return joined(told, tr("; "))
 
 
 def _named(found: "Sequence[Recurrence]") -> str:
     """Return who comes back, and in how many panels."""
     first, *others = found
     named = tr("{name} ({n} panels)", name=first.id, n=len(first.everywhere))
-    return joined([named, *(f"{one.id} ({len(one.everywhere)})" for one in others)], ", ")
+    return joined(
+        [named, *(tr("{name} ({n})", name=one.id, n=len(one.everywhere)) for one in others)], tr(", ")
+    )
 
 
 @story_app.command(cls=Command)
@@ -133,7 +135,8 @@ def _tell(loaded: "LoadedStory", findings: "Sequence[Finding]") -> None:
     counted = trn("{n} finding", "{n} findings", len(findings))
     say(tr("{place}: {told}", place=loaded.path, told=counted))
     for one in findings:
-        say(f"{numbers(one.panels)}: {one.what}  [{one.rule}]")
+        told = tr("{place}: {told}", place=numbers(one.panels), told=one.what)
+        say(f"{told}  [{one.rule}]")
         instead = mark("for instance: {words}") if one.is_example else mark("write: {words}")
         say(f"  {tr(instead, words=one.instead)}")
 
@@ -148,4 +151,4 @@ def _cast_told(story: "Story") -> str:
         for name, panels in cast_shown(story).items()
     ]
     counted = trn("{n} panel", "{n} panels", len(story.panels))
-    return joined([counted, *(shown or [tr("no figure that is known here")])], ", ")
+    return joined([counted, *(shown or [tr("no figure that is known here")])], tr(", "))

@@ -32,6 +32,10 @@ class WideFormatter(_Formatter):  # type: ignore[misc]
             lines = _wrapped(" ".join(paragraph.split()), self.width - self.current_indent)
             self.write("\n" * bool(number) + "".join(f"{indent}{line}\n" for line in lines))
 
+    def write_heading(self, heading: str) -> None:
+        """Write what the names below it are."""
+        self.write(f"{'':{self.current_indent}}{tr('{name}:', name=heading)}\n")
+
     def write_dl(self, rows: Sequence[tuple[str, str]], col_max: int = 30, col_spacing: int = 2) -> None:
         """Write names with what they mean; the meanings begin in one column."""
         widest = min(max(len(name) for name, _ in rows), col_max)

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from kit.messages import tr
+from kit.messages import joined, tr
 from storykit.cli.terminal.console import say, say_note
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ class ProgressBar:
             each = (time.monotonic() - self._began) / new
             left = lasting(each * self._left)
             parts += [tr("{seconds:.2g} s each", seconds=each), tr("about {time} left", time=left)]
-        told = ", ".join(parts) or tr("at work")
+        told = joined(parts, tr(", ")) or tr("at work")
         say(tr("... {task}: {told}", task=self._task, told=told), err=True)
 
     def tell_until(self, end: threading.Event, every_s: float) -> None:

@@ -21,6 +21,8 @@ _COMMAND = re.compile(r"`storykit [^`]+`|: storykit \w")
 _NO_VALUE = re.compile(r"Option '?(--?[^\s']*)'? requires an argument", re.S)
 _TOO_MUCH_VALUE = re.compile(r"Option '?(--?[^\s']*)'? does not take a value", re.S)
 _NO_COMMAND = re.compile(r"No such command '(.*?)'", re.S)
+_ONE_CAPITAL = re.compile(r"[A-Z][a-z']*(?!\w)")
+"""A first word that has its capital from the sentence, unlike LoRA and CLIP."""
 _USAGE_ERROR: Any = typer.BadParameter.__mro__[1]
 """Typer's error of a wrong command line, which it does not name in public."""
 
@@ -56,7 +58,9 @@ class CommandGroup(HelpInReadersLanguage, TyperGroup):
         except WrongUsage:
             raise
         except _USAGE_ERROR as error:
-            if error.message.startswith("Usage:"):  # a group alone, which shows its help
+            if error.message.startswith(
+                ("Usage:", tr("Usage: ").strip())
+            ):  # a group alone, which shows its help
                 raise
             raise WrongUsage(_plain(error), getattr(error, "ctx", None) or ctx) from error
 
@@ -135,7 +139,7 @@ def _no_command(ctx: Any, word: str) -> str:
 def _one_of(choices: list[str]) -> str:
     """Return what may be chosen, in words."""
     *first, last = choices
-    return tr("{first} or {last}", first=", ".join(first), last=last) if first else last
+    return tr("{first} or {last}", first=joined(first, tr(", ")), last=last) if first else last
 
 
 _USUAL = {
@@ -175,7 +179,7 @@ def _value_of(param: Any) -> str:
 
 def _about(param: Any) -> str:
     text = tr(str(param.help or "")).rstrip(".。")
-    return text[:1].lower() + text[1:]
+    return text[:1].lower() + text[1:] if _ONE_CAPITAL.match(text) else text
 
 
 def _whole(ctx: Any) -> str:
