@@ -10,7 +10,7 @@ import typer
 from kit.did_you_mean import did_you_mean
 from kit.errors import RunError
 from kit.files.user_paths import shell_word
-from kit.messages import Language, mark, reader_language, tr
+from kit.messages import Language, joined, mark, reader_language, tr
 from kit.starter.choices import ABOUT_STYLES, ABOUT_TEMPLATES, LoraStyle, StarterChoice, Template
 from storykit.cli.terminal.console import say
 
@@ -98,7 +98,7 @@ def _answered(usual: str) -> str:
 def _tell(folder: Path, names: tuple[str, ...], choice: StarterChoice) -> None:
     """Say what was written, and what to type next."""
     count = sum(name.endswith(".png") for name in names)
-    texts = ", ".join(name for name in names if "/" not in name)
+    texts = joined((name for name in names if "/" not in name), tr(", "))
     say(
         tr(
             "made    {folder}: {texts}, and {count} pictures to learn from",
