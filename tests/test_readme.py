@@ -15,7 +15,7 @@ QUICK = "steps = 5\n"
 """Instead of the usual 25: enough for the practice contest's gate."""
 SAMPLES = ROOT / "kit" / "starter" / "templates" / "pictures"
 _FENCE = re.compile(r"^```(\w+)\n(.*?)^```", re.M | re.S)
-_NUMBER = re.compile(r"(?<![\w.-])[+-]?\d[\d,.]*%?|\b[0-9a-f]{64}\b")
+_NUMBER = re.compile(r"\b[0-9a-f]{64}\b|(?<![\w.-])[+-]?\d[\d,.]*%?")
 _TIME = re.compile(r"# (?:s|min|h|秒|分钟|小时)\b")
 _PADDING = re.compile(r"  +")
 
