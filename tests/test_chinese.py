@@ -26,7 +26,36 @@ WRONG = [
     ("metrics", "validate", "--tales", "1"),
     ("metrics", "story.toml"),
     ("verify", "a.zip", "--reproduce"),
+    ("story",),
+    ("train", "train.toml"),
+    ("lora", "convert", "mini:ink", "--to", "comfy", "--out", "a.safetensors"),
+    ("new", "folder", "--template", "none"),
 ]
+PANEL = '[[panel]]\ncaption = "小橘跑。"\nclauses = [{ role = "action", text = "奔跑" }]\n'
+STORY = f'title = "雨"\nlanguage = "zh"\n{PANEL * 8}'
+REFUSED = {
+    "a misspelt key": (
+        STORY.replace("caption", "captoin", 1),
+        "panel[1].captoin：没有这个键；是不是 caption？",
+    ),
+    "a wrong language": (STORY.replace('"zh"', '"cn"'), "language：应为 'zh' 或 'en'，实际是 'cn'"),
+    "a wrong role": (
+        STORY.replace('"action"', '"acton"', 1),
+        "应为 'style'、'subject'、'action'、'place'、'detail' 或 'unknown'，实际是 'acton'",
+    ),
+    "two texts": (
+        STORY.replace("text =", 'character = "cat", text =', 1),
+        "text、character、place 中应正好写一个",
+    ),
+    "no text": (STORY.replace(', text = "奔跑"', "", 1), "实际写了：无"),
+    "a full-width comma": (STORY.replace('"action", ', '"action"，', 1), "有全角符号“，”，改成半角的 ,"),
+    "curly quotes": (STORY.replace('"雨"', "“雨”"), '有弯引号 “，改成直引号 "'),
+    "an unseen mark": (STORY.replace("奔跑", "奔\\u0007跑", 1), "含有看不见的字符 U+0007"),
+    "seven panels": (STORY.removesuffix(PANEL), "panel：故事应正好有 8 格，实际有 7 格"),
+    "a key twice": (STORY.replace("language", 'title = "x"\nlanguage'), "title 出现了两次；只留一个"),
+}
+HALVES = re.compile(r"[一-鿿] [一-鿿]|[一-鿿][A-Za-z0-9`]|[A-Za-z0-9`][一-鿿]|[一-鿿'）], |[一-鿿）][:;]")
+"""What is glued, torn apart, or has a mark of English between it."""
 
 
 def fields_of(template: str) -> set[tuple[str, str | None, str | None]]:
@@ -94,6 +123,23 @@ def test_help_is_in_chinese(words, chinese):
     assert answer.out.startswith("用法：storykit")
     assert english_sentences(answer.out) == []
     assert "Options" not in answer.out
+
+
+@pytest.mark.parametrize(("story", "told"), REFUSED.values(), ids=REFUSED)
+def test_a_wrong_story_is_refused_in_whole_chinese_sentences(story, told, chinese, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "story.toml").write_text(story, "utf-8")
+    line = tell("story", "lint", "story.toml").err
+    assert told in line
+    assert HALVES.findall(line) == english_sentences(line) == []
+
+
+def test_an_imported_story_tells_what_it_found_in_a_chinese_list(chinese, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.txt").write_text("一只猫，坐着，在森林\n一个女孩，站着，在街上\n" * 4, "utf-8")
+    line = tell("story", "import", "a.txt", "--out", "b.toml").out
+    assert "；地点：" in line
+    assert HALVES.findall(line) == []
 
 
 @pytest.mark.parametrize("words", WRONG, ids=" ".join)

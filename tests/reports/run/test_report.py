@@ -92,7 +92,7 @@ def test_the_weakest_panel_is_named_with_the_reason(full_page: str) -> None:
 
 
 def test_the_faults_are_listed_with_their_reason(full_page: str) -> None:
-    assert "ink · 原文顺序 · 种子 2 · 第 4 格: 缺图 （why）" in words_of(full_page)
+    assert "ink · 原文顺序 · 种子 2 · 第 4 格：缺图 （why）" in words_of(full_page)
 
 
 def test_settings_stamps_and_commands_are_there_to_reproduce(full_page: str) -> None:

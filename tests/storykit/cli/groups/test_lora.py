@@ -155,3 +155,10 @@ def test_a_strangers_trigger_does_nothing_to_the_terminal(tmp_path: Path) -> Non
     tensors, notes = read_tensors(toy_lora(tmp_path / "a.safetensors"))
     (tmp_path / "b.safetensors").write_bytes(tensor_bytes(tensors, notes | {"trigger": "\x1b[2Jred"}))
     assert "trigger \\x1b[2Jred\n" in said("lora", "inspect", tmp_path / "b.safetensors")
+
+
+def test_a_lora_has_a_rank_and_no_place_on_a_list(monkeypatch):
+    monkeypatch.setenv("STORYKIT_LANG", "zh")
+    told = tell("lora", "inspect", "mini:ink").out
+    assert "rank    8" in told
+    assert "名次" not in told
