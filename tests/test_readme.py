@@ -16,6 +16,7 @@ QUICK = "steps = 5\n"
 SAMPLES = ROOT / "kit" / "starter" / "templates" / "pictures"
 _FENCE = re.compile(r"^```(\w+)\n(.*?)^```", re.M | re.S)
 _NUMBER = re.compile(r"\b[0-9a-f]{64}\b|(?<![\w.-])[+-]?\d[\d,.]*%?")
+_METRIC = re.compile(r"\b(aesthetic|text|mrr|identity|style|place)\b(?= [+#-])")
 _TIME = re.compile(r"# (?:s|min|h|秒|分钟|小时)\b")
 _PADDING = re.compile(r"  +")
 
@@ -57,8 +58,9 @@ def quickened(experiment: str) -> str:
 
 
 def shape_of(line: str) -> str:
-    """Return a line without what differs from run to run: numbers, times and hashes."""
-    return _PADDING.sub(" ", _TIME.sub("# T", _NUMBER.sub("#", line))).strip()
+    """Return a line without what differs from run to run: numbers, times, hashes, and the weakest metric."""
+    numbered = _METRIC.sub("M", _NUMBER.sub("#", line))
+    return _PADDING.sub(" ", _TIME.sub("# T", numbered)).strip()
 
 
 def is_shown(shown: list[str], printed: list[str]) -> bool:
