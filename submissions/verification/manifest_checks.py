@@ -104,7 +104,7 @@ def _lora_faults(manifest: Manifest) -> Iterator[Fault]:
         problem = tr(
             "must be called {names}, got {got}",
             names=joined(wanted, tr(", ")),
-            got=joined(got, tr(", "))[:200],
+            got=", ".join(got)[:200],
         )
         yield Fault(f"{MANIFEST}, lora", problem)
     for name in wanted:

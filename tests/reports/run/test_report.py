@@ -70,7 +70,7 @@ def test_the_no_lora_baseline_comes_first_whatever_the_experiment_says(full: Run
 def test_numbers_of_embedded_models_are_said_to_be_stand_ins(full_page: str) -> None:
     text = words_of(full_page)
     assert text.count("不代表 Kolors 的画质") == 2
-    assert text.index("自带替身") < text.index("95% t 区间")
+    assert text.index("自带模型") < text.index("95% t 区间")
     assert "embedded aesthetic head、embedded encoder" in text
 
 
