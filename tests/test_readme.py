@@ -72,8 +72,24 @@ def is_shown(shown: list[str], printed: list[str]) -> bool:
     return bool(printed) and shape_of(shown[0]) == shape_of(printed[0]) and is_shown(shown[1:], printed[1:])
 
 
+def write_what_the_guide_says(command: str) -> None:
+    """Make what the text around a block of the guide tells the reader to make."""
+    if "answer.md" in command:
+        Path("answer.md").write_text(files_of(ROOT / "README.md")["rain.txt"], encoding="utf-8")
+    if "--introduction intro.txt" in command:
+        Path("intro.txt").write_text(
+            "水墨画风格的 LoRA，触发词是“水墨画风格”，照着绘制世界训练。", encoding="utf-8"
+        )
+    if command.startswith("storykit train style.toml") and not Path("style.toml").exists():
+        training = files_of(ROOT / "README.md")["style.toml"]
+        Path("style.toml").write_text(training.replace("my/pictures", "data/train"), encoding="utf-8")
+    if "prepare pictures" in command:
+        shutil.copytree(SAMPLES, "pictures")
+
+
 def prepare(command: str) -> None:
     """Make what the text around a block tells the reader to make, and have long commands be quick."""
+    write_what_the_guide_says(command)
     for name in ("my/experiment.toml", "choose.toml"):
         path = Path(name)
         if path.is_file() and QUICK not in (text := path.read_text(encoding="utf-8")):
@@ -81,10 +97,6 @@ def prepare(command: str) -> None:
     if command.startswith("storykit train my/train.toml"):
         path = Path("my/train.toml")
         path.write_text(path.read_text("utf-8").replace("# steps = 270", "steps = 2"), encoding="utf-8")
-    if "answer.md" in command:
-        Path("answer.md").write_text(files_of(ROOT / "README.md")["rain.txt"], encoding="utf-8")
-    if "prepare pictures" in command:
-        shutil.copytree(SAMPLES, "pictures")
     if command.startswith("storykit leaderboard"):
         Path("entries").mkdir()
         shutil.copy("runs/rain/rain.zip", "entries/rain.zip")
