@@ -85,6 +85,7 @@ def write_what_the_guide_says(command: str) -> None:
         Path("style.toml").write_text(training.replace("my/pictures", "data/train"), encoding="utf-8")
     if "prepare pictures" in command:
         shutil.copytree(SAMPLES, "pictures")
+        shutil.copy(SAMPLES.parent / "zh" / "metadata.csv", "pictures")
 
 
 def prepare(command: str) -> None:
