@@ -30,7 +30,7 @@ def retold(text: str, language: Language | None = None, context: str = "") -> Me
         context: of the templates, as for `ptr`.
 
     >>> retold("and 1,200 more faults", "zh")
-    '另有 1,200 处问题'
+    '另有 1,200 个问题'
     """
     if isinstance(text, Message) and language in (None, reader_language()):
         return text

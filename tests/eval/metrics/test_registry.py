@@ -45,6 +45,7 @@ EVENNESS = MetricEntry(
 )
 
 
+@pytest.mark.slow
 def test_a_new_entry_is_scored_compared_titled_and_cast_and_nothing_else_is_touched(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

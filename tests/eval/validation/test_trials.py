@@ -31,6 +31,7 @@ def real_trial() -> Trial:
     return trial(3, Scorers(aesthetic=AestheticScorer.load("mini"), encoder=ClipEncoder.load("mini")))
 
 
+@pytest.mark.slow
 def test_one_tale_is_seen_clean_damaged_and_changed_by_every_metric():
     seen = real_trial()
     assert set(seen.clean) == set(NAMES)

@@ -67,6 +67,7 @@ def test_a_process_that_is_killed_is_one_line_that_says_what_to_do(remote):
         remote.draw([PanelRequest(key="k", prompt=TOY_PROMPTS[0], negative="", seed=0)], SETTINGS)
 
 
+@pytest.mark.slow
 def test_a_base_that_cannot_be_loaded_there_is_said_here(tmp_path):
     painter = RemotePainter(str(tmp_path), "cpu")
     with pytest.raises(WeightsError, match="there is neither"):
