@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from kit.doctor.diagnosis import Diagnosis, fault, note, ok
 from kit.errors import printable
-from kit.messages import OWN_VARIABLE, asked_language, tr
+from kit.messages import LANGUAGE_VARIABLES, OWN_VARIABLE, asked_language, tr
 
 if TYPE_CHECKING:
     from kit.images.lettering import Lettering
@@ -19,7 +19,6 @@ YEARS = (2026, 2099)
 """Between which a clock is believed."""
 SKEW_S = 86400.0
 """Seconds by which the clock may differ from a hub's."""
-_LOCALE = (OWN_VARIABLE, "LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG")
 _LONGEST = 40
 
 
@@ -46,7 +45,7 @@ def font_lines(find: "Callable[[], Lettering]" = find_font) -> Iterator[Diagnosi
 def language_lines(environment: Mapping[str, str] = os.environ) -> Iterator[Diagnosis]:
     """Yield in which language people are told things, and who says so."""
     language = asked_language()
-    told_by = [one for one in _LOCALE if environment.get(one)]
+    told_by = [one for one in LANGUAGE_VARIABLES if environment.get(one)]
     if told_by[:1] == ["LANGUAGE"] and environment["LANGUAGE"] == language:  # set by ourselves for libraries
         told_by = [*(one for one in told_by[1:] if environment[one].startswith(language)), *told_by]
     name = next(iter(told_by), "")

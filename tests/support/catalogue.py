@@ -32,8 +32,6 @@ PAGES = {"page": "words.toml", "leaderboard": "leaderboard/leaderboard.toml"}
 LANGUAGE = "zh"
 PO = LOCALE / LANGUAGE / "LC_MESSAGES" / f"{DOMAIN}.po"
 MO = PO.with_suffix(".mo")
-SAME_IN_BOTH: frozenset[str] = frozenset()
-"""Templates that are the same in Chinese: names and punctuation."""
 
 
 class Template(NamedTuple):
@@ -67,13 +65,14 @@ def _template(function: str, given: list[ast.expr], place: str) -> Iterator[Temp
     """Yield the template of a call; none where a variable stands, which is marked elsewhere."""
     texts = [one.value for one in given if isinstance(one, ast.Constant) and isinstance(one.value, str)]
     assert not any(isinstance(one, ast.JoinedStr) for one in given), f"{place}: a template is no f-string"
-    if len(texts) == KEYWORDS[function]:
-        yield from {
-            "tr": lambda: [Template(texts[0])],
-            "mark": lambda: [Template(texts[0])],
-            "trn": lambda: [Template((texts[0], texts[1]))],
-            "ptr": lambda: [Template(texts[1], texts[0])],
-        }[function]()
+    if len(texts) < KEYWORDS[function]:
+        return
+    if function == "trn":
+        yield Template((texts[0], texts[1]))
+    elif function == "ptr":
+        yield Template(texts[1], texts[0])
+    else:
+        yield Template(texts[0])
 
 
 def _in_tables() -> Iterator[Template]:
