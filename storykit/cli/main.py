@@ -10,6 +10,7 @@ import typer
 from kit.errors import BundleError, StorykitError
 from kit.library_warnings import hide_pynvml_warning, name_user
 from kit.messages import asked_language, tr
+from storykit.cli.board import board
 from storykit.cli.doctor import doctor
 from storykit.cli.experiment import demo, download, generate, run
 from storykit.cli.groups.dataset import dataset_app
@@ -55,6 +56,7 @@ for _command in (
     compare,
     cast,
     report,
+    board,
     share,
     pack,
     verify,
