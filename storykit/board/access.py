@@ -1,8 +1,9 @@
 """Who may use the board: every request is looked at before anything else sees it.
 
 The owner's token is in the address that the terminal prints; the first request trades it for a cookie. A
-voter's token is of a link of its own and opens the voting pages alone. Host and Origin are checked, so that no
-other page in the browser can reach the board, neither by a form nor by a name that it points at this machine.
+voter's token is of a link of its own and opens the voting pages alone. Host and Origin are checked, so that
+no other page in the browser can reach the board, neither by a form nor by a name that it points at this
+machine.
 """
 
 import hmac

@@ -15,7 +15,7 @@ from kit.errors import StorykitError
 from kit.experiment.run import PanelRow, Run
 from kit.files.atomic_write import write_atomic
 from kit.images.decode import PANEL_FORMATS, PictureError, open_picture, read_picture_file
-from storykit.board.pages import Board, OpenedRun, TheBoard
+from storykit.board.pages import OpenedRun, ServedBoard, TheBoard
 
 SIDES = (320, 768)
 """Sides of reduced pictures in pixels: on a sheet, and large."""
@@ -31,7 +31,7 @@ router = APIRouter()
 class DrawnPanels:
     """The rows of runs, read anew when their file changes; one object for the whole board."""
 
-    def __init__(self, board: Board) -> None:
+    def __init__(self, board: ServedBoard) -> None:
         """Know nothing yet."""
         del board
         self._lock = Lock()

@@ -18,7 +18,7 @@ from kit.experiment.run import PAGE, PanelRow, Run
 from kit.messages import Language, reader_language
 from reports.page_templates import load_words
 from reports.run.verdicts import ComparedPair, pairs_of
-from storykit.board.pages import Board, OpenedRun, TheBoard, page
+from storykit.board.pages import OpenedRun, ServedBoard, TheBoard, page
 from storykit.board.pictures import DrawnPanels
 
 MOST_NAMED = 3
@@ -57,7 +57,7 @@ class RunCard:
 class Shelf:
     """The cards of a board; one is made anew when a file of its run changed."""
 
-    def __init__(self, board: Board) -> None:
+    def __init__(self, board: ServedBoard) -> None:
         """Know no card yet."""
         self._board = board
         self._lock = Lock()
