@@ -43,10 +43,14 @@ class Pool:
         return self.slots[picture].seed
 
 
+def too_many(run: Run) -> bool:
+    """Return whether a place has more pictures than can be held against each other."""
+    return len(run.loaded.experiment.seeds) * PANELS > MOST_PICTURES
+
+
 def refuse_too_many(run: Run) -> None:
-    """Raise ScoreError where a place has more pictures than can be held against each other."""
-    count = len(run.loaded.experiment.seeds) * PANELS
-    if count > MOST_PICTURES:
+    """Raise ScoreError where there are too many."""
+    if too_many(run):
         raise ScoreError(
             tr(
                 "a set can be chosen from {most:,} pictures at most, {seeds:,} seeds of {panels} panels, as "
@@ -135,16 +139,20 @@ def choose(pool: Pool, picks: Picks, aims: Aims) -> Selection:
     )
 
 
-def _searched(pool: Pool, picks: Picks, aims: Aims, known: Sequence[int]) -> tuple[Search, FoundSet]:
-    """Return the best set around the picks, and the search that found it."""
-    allowed = options_of(pool, picks)
-    search = Search(
+def search_in(pool: Pool, picks: Picks, aims: Aims) -> Search:
+    """Return the search for the best set around the picks, pictures below the floor left out."""
+    return Search(
         choices=pool.choices,
         scale=pool.scale,
-        options=above_floor(pool, allowed),
+        options=above_floor(pool, options_of(pool, picks)),
         gate=aims.gate,
         weights=_shares(pool.scale, aims.weights),
     )
+
+
+def _searched(pool: Pool, picks: Picks, aims: Aims, known: Sequence[int]) -> tuple[Search, FoundSet]:
+    """Return the best set around the picks, and the search that found it."""
+    search, allowed = search_in(pool, picks, aims), options_of(pool, picks)
     found = best_set(search, known, aims.patience_s)
     if not found.pictures and search.options != allowed:
         search = replace(search, options=allowed)

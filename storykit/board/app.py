@@ -14,8 +14,9 @@ from kit.messages import tr
 from storykit.board import pictures, shelf
 from storykit.board.access import Guard
 from storykit.board.pages import ServedBoard, page, static_file
+from storykit.board.sheet import routes as sheet_routes
 
-ROUTERS = (shelf.router, pictures.router)
+ROUTERS = (shelf.router, pictures.router, sheet_routes.router)
 """The areas of the board."""
 
 
