@@ -89,6 +89,7 @@ TESTED_THROUGH = {
     "reports/training.py": "storykit/cli/test_train.py",
     "storykit/__main__.py": "kit/dataset/test_modelscope.py",
     "storykit/board/app.py": "storykit/board/test_shelf.py",
+    "storykit/board/open_runs.py": "storykit/board/test_shelf.py",
     "storykit/board/pages.py": "storykit/board/test_shelf.py",
     "storykit/cli/board.py": "storykit/board/test_server.py",
     "storykit/cli/groups/dataset.py": "kit/dataset/test_prepare.py",

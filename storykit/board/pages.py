@@ -18,6 +18,7 @@ from kit.experiment.run import Run
 from kit.messages import Message, ptr, reader_language, tr, trn
 from kit.versions import installed_version
 from reports.page_templates import style_sheet
+from storykit.board.open_runs import OpenRuns
 
 if TYPE_CHECKING:
     from storykit.board.access import Access
@@ -34,8 +35,13 @@ class ServedBoard:
 
     folder: "ServedFolder"
     access: "Access"
+    runs: OpenRuns = field(init=False)
     _parts: dict[type, object] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)
+
+    def __post_init__(self) -> None:
+        """Have no run open."""
+        self.runs = OpenRuns(self.folder)
 
     def part(self, kind: Callable[["ServedBoard"], T]) -> T:
         """Return the one object of a class that an area keeps, made of the board when first asked for."""
@@ -51,7 +57,7 @@ def board_of(request: Request) -> ServedBoard:
 
 
 def _opened_run(request: Request, run: Annotated[str, Query(max_length=1000)]) -> Run:
-    return board_of(request).folder.run(run)
+    return board_of(request).runs.run(run)
 
 
 TheBoard = Annotated[ServedBoard, Depends(board_of)]

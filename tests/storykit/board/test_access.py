@@ -107,3 +107,9 @@ def test_an_address_that_begins_with_two_slashes_leads_nowhere_else(client) -> N
 def test_the_browser_says_the_language(accepted, told) -> None:
     assert language_of({}, accepted) == told
     assert language_of({"storykit-language": "markup<b>"}, accepted) == told
+
+
+@pytest.mark.parametrize("size", ["99999999999", "-1", "x", ""])
+def test_what_is_too_large_or_does_not_say_is_not_read(client, size) -> None:
+    answer = client.post("/language", content=b"language=zh", headers={"content-length": size})
+    assert answer.status_code == 413
