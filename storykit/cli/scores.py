@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -153,8 +153,14 @@ def compare(run_folder: RunFolder, as_json: AsJson = False) -> None:
         compare_run(run, as_json)
 
 
-def compare_run(run: "Run", as_json: bool = False) -> None:
-    """Compare a run's candidates and say who is better in what, or print comparison.json."""
+def compare_run(run: "Run", as_json: bool = False, *, just_scored: bool = False) -> None:
+    """Compare a run's candidates and say who is better in what, or print comparison.json.
+
+    Args:
+        run: scored.
+        as_json: for machines.
+        just_scored: the scoring has just told what may be believed of its numbers.
+    """
     from eval.comparison.compare import compare as judge
     from eval.comparison.summary import summary_lines
 
@@ -162,7 +168,7 @@ def compare_run(run: "Run", as_json: bool = False) -> None:
     if as_json:
         say_json(run.read_json("comparison.json"))
         return
-    for line in summary_lines(told):
+    for line in summary_lines(replace(told, calibration="") if just_scored else told):
         say(line)
 
 
