@@ -38,7 +38,7 @@ _WRITERS |= {"race.json": "run --race METRIC"} | dict.fromkeys(
 _OWN = (
     *("experiment.toml", "stories", "loras", "run.json", "panels.jsonl", "batching.json", "faults.json"),
     *("panels", CHANGED, "scores.json", "scores.panels.csv", "scores.stories.csv", "cache", "race.json"),
-    *("selection.json", "comparison.json", PAGE, FIGURES),
+    *("selection.json", "comparison.json", PAGE, FIGURES, "entry.toml", "introduction.md"),
 )
 """What is read and written in a run folder; other names are the user's."""
 
