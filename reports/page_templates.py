@@ -32,19 +32,19 @@ def template_text(name: str) -> str:
     return resources.files("reports").joinpath("templates", name).read_text(encoding="utf-8")
 
 
-def page_assets(name: str = "lightbox.js", *parts: str) -> Mapping[str, str]:
+def page_assets(*parts: str, script: str = "lightbox.js") -> Mapping[str, str]:
     """Return what the head and foot of a page need: the style sheet, and the one script, with their hashes.
 
     Args:
-        name: the script, beside the templates.
-        parts: of the style sheet, beside that of all pages.
+        parts: of the style sheet, behind that of all pages.
+        script: its file beside the templates.
     """
-    script, style = template_text(name), style_sheet(*parts)
+    code, style = template_text(script), style_sheet(*parts)
     return {
         "style": Markup(style),
         "style_sha256": _sha256(style),
-        "script": Markup(script),
-        "script_sha256": _sha256(script),
+        "script": Markup(code),
+        "script_sha256": _sha256(code),
     }
 
 

@@ -31,6 +31,6 @@ def slides_page(run: Run, chosen: ChosenStory, *, team: str = "", text: bool = F
             team=team,
             text=text,
             w=load_words(asked_language() or story.language),
-            **page_assets("slides.js", "slides"),
+            **page_assets("slides", script="slides.js"),
         )
     )
