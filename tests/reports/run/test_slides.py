@@ -1,8 +1,8 @@
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from browser import Visits
 from command import tell
 from made_run import CAPTIONS, Plan, make_run, words_of
 
@@ -11,9 +11,6 @@ from reports.run.slides import slides_page
 from storykit.sharing import chosen_story
 from submissions.packing.entry_file import Decisions, keep_decisions
 
-sync_api = pytest.importorskip("playwright.sync_api")
-CHROMIUM = Path("/usr/bin/chromium")
-needs_chromium = pytest.mark.skipif(not CHROMIUM.exists(), reason="no chromium on this machine")
 HOSTILE = '</script><script>alert(1)</script>"><img src=x onerror=alert(1)>'
 
 
@@ -49,30 +46,15 @@ def test_a_show_speaks_the_language_that_is_asked_for(run: Run, monkeypatch: pyt
     assert 'aria-label="下一页"' in slides_page(run, chosen_story(run))
 
 
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[object]:
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
+@pytest.fixture
+def show(run: Run, tmp_path: Path) -> Path:
+    path = tmp_path / "slides.html"
+    path.write_text(slides_page(run, chosen_story(run), text=True), encoding="utf-8")
+    return path
 
 
-def opened(browser: object, page: str, folder: Path) -> tuple[object, list[str]]:
-    """Return a page opened from its file, and the list in which its errors gather."""
-    path = folder / "slides.html"
-    path.write_text(page, encoding="utf-8")
-    tab = browser.new_page(viewport={"width": 1280, "height": 720})  # type: ignore[attr-defined]
-    errors: list[str] = []
-    tab.on("console", lambda message: errors.append(message.text))
-    tab.on("pageerror", lambda error: errors.append(str(error)))
-    tab.on("dialog", lambda dialog: errors.append(dialog.message))
-    tab.goto(path.as_uri())
-    return tab, errors
-
-
-@needs_chromium
-def test_keys_clicks_and_clickers_lead_through_the_show(run: Run, chromium: object, tmp_path: Path) -> None:
-    tab, errors = opened(chromium, slides_page(run, chosen_story(run), text=True), tmp_path)
+def test_keys_clicks_and_clickers_lead_through_the_show(visit: Visits, show: Path) -> None:
+    tab = visit(show)
     where = tab.locator("#where")
     for key, at in (
         ("ArrowRight", "1 / 8"), (" ", "2 / 8"), ("PageDown", "3 / 8"), ("ArrowLeft", "2 / 8"),
@@ -95,26 +77,26 @@ def test_keys_clicks_and_clickers_lead_through_the_show(run: Run, chromium: obje
     tab.wait_for_function("document.fullscreenElement")
     tab.reload()
     assert where.inner_text() == "1 / 8"
-    assert errors == []
-
-
-@needs_chromium
-def test_a_page_is_printed_for_each_slide(run: Run, chromium: object, tmp_path: Path) -> None:
-    tab, _ = opened(chromium, slides_page(run, chosen_story(run), text=True), tmp_path)
     for landscape in (False, True):
-        assert len(re.findall(rb"/Type\s*/Page\b", tab.pdf(landscape=landscape))) == 10
+        assert len(re.findall(rb"/Type\s*/Page\b", tab.pdf(landscape=landscape))) == 10, "one slide a page"
 
 
-@needs_chromium
+def test_each_slide_is_sound(visit: Visits, run: Run, show: Path) -> None:
+    tab = visit(show)
+    for key in ("Home", "ArrowRight", "End"):
+        tab.keyboard.press(key)
+        assert tab.axe() == []
+        assert tab.wide() == []
+
+
 @pytest.mark.parametrize(
     "title", [HOSTILE, "\u05d9\u05d5\u05dd " * 30, "day " + "\N{BUTTERFLY}" * 9, "x" * 10_000]
 )
-def test_a_title_of_any_kind_stays_text_on_its_slide(chromium: object, tmp_path: Path, title: str) -> None:
+def test_a_title_of_any_kind_stays_text_on_its_slide(visit: Visits, tmp_path: Path, title: str) -> None:
     run = make_run(tmp_path, Plan(language="en", title=title, candidates=("ink",), seeds=(0,), size=32))
-    tab, errors = opened(chromium, slides_page(run, chosen_story(run), team=title), tmp_path)
+    tab = visit(slides_page(run, chosen_story(run), team=title))
     assert tab.locator("h1").text_content() == title
     for width in (1280, 390):
         tab.set_viewport_size({"width": width, "height": 720})
-        assert tab.evaluate("document.documentElement.scrollWidth") <= width
+        assert tab.wide() == []
         assert tab.get_by_role("button", name="Next").is_visible()
-    assert errors == []
