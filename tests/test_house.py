@@ -88,6 +88,8 @@ TESTED_THROUGH = {
     "kit/world/figures/props.py": "kit/world/test_render.py",
     "reports/training.py": "storykit/cli/test_train.py",
     "storykit/__main__.py": "kit/dataset/test_modelscope.py",
+    "storykit/board/jobs/runner.py": "storykit/board/jobs/test_start.py",
+    "storykit/board/jobs/small_files.py": "storykit/board/jobs/test_job.py",
     "storykit/cli/groups/dataset.py": "kit/dataset/test_prepare.py",
     "storykit/cli/groups/metrics.py": "eval/validation/test_validate.py",
     "storykit/cli/experiment.py": "test_flow.py",
