@@ -1,8 +1,9 @@
 """Who may use the board: every request is looked at before anything else sees it.
 
 The owner's token is in the address that the terminal prints; the first request trades it for a cookie. A
-voter's token is of a link of its own and opens the voting pages alone. Host and Origin are checked, so that no
-other page in the browser can reach the board, neither by a form nor by a name that it points at this machine.
+voter's token is of a link of its own and opens the voting pages alone. Host and Origin are checked, so that
+no other page in the browser can reach the board, neither by a form nor by a name that it points at this
+machine.
 """
 
 import hmac
@@ -29,6 +30,8 @@ POLICY = (
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 """What a page of the board may load: its own files, no inline script or style."""
+MOST_BYTES = 1 << 25
+"""That a page may send at once: no upload of pictures or weights goes through the browser."""
 _READING = ("GET", "HEAD")
 
 
@@ -129,6 +132,8 @@ class Guard:
             return _plain(403, tr("this link is for voting alone"))
         if scope["method"] not in _READING and not self._is_own_form(headers, host):
             return _plain(403, tr("this did not come from a page of the board: load the page again"))
+        if scope["method"] not in _READING and not 0 <= _size_of(headers) <= MOST_BYTES:
+            return _plain(413, tr("what was sent is too large: {most} bytes are the most", most=MOST_BYTES))
         scope.setdefault("state", {})["voter"] = voter
         return None
 
@@ -172,6 +177,12 @@ def _cookies(header: str) -> dict[str, str]:
         except CookieError:
             continue
     return {name: morsel.value for name, morsel in jar.items()}
+
+
+def _size_of(headers: Headers) -> int:
+    """Return how many bytes a request says it has; -1 where it does not say."""
+    told = headers.get("content-length", "")
+    return int(told) if told.isascii() and told.isdigit() else -1
 
 
 def _plain(status: int, told: str) -> Response:

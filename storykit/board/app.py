@@ -13,13 +13,13 @@ from kit.errors import StorykitError
 from kit.messages import tr
 from storykit.board import pictures, shelf
 from storykit.board.access import Guard
-from storykit.board.pages import Board, page, static_file
+from storykit.board.pages import ServedBoard, page, static_file
 
 ROUTERS = (shelf.router, pictures.router)
 """The areas of the board."""
 
 
-def board_app(board: Board) -> FastAPI:
+def board_app(board: ServedBoard) -> FastAPI:
     """Return the application that serves a board."""
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     app.state.board = board

@@ -18,6 +18,7 @@ from kit.experiment.run import Run
 from kit.messages import Message, ptr, reader_language, tr, trn
 from kit.versions import installed_version
 from reports.page_templates import style_sheet
+from storykit.board.open_runs import OpenRuns
 
 if TYPE_CHECKING:
     from storykit.board.access import Access
@@ -29,15 +30,20 @@ T = TypeVar("T")
 
 
 @dataclass
-class Board:
+class ServedBoard:
     """What a serving board knows; `part` holds what an area keeps between requests."""
 
     folder: "ServedFolder"
     access: "Access"
+    runs: OpenRuns = field(init=False)
     _parts: dict[type, object] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)
 
-    def part(self, kind: Callable[["Board"], T]) -> T:
+    def __post_init__(self) -> None:
+        """Have no run open."""
+        self.runs = OpenRuns(self.folder)
+
+    def part(self, kind: Callable[["ServedBoard"], T]) -> T:
         """Return the one object of a class that an area keeps, made of the board when first asked for."""
         with self._lock:
             if kind not in self._parts:
@@ -45,16 +51,16 @@ class Board:
             return cast(T, self._parts[cast(type, kind)])
 
 
-def board_of(request: Request) -> Board:
+def board_of(request: Request) -> ServedBoard:
     """Return the board that a request came to."""
-    return cast(Board, request.app.state.board)
+    return cast(ServedBoard, request.app.state.board)
 
 
 def _opened_run(request: Request, run: Annotated[str, Query(max_length=1000)]) -> Run:
-    return board_of(request).folder.run(run)
+    return board_of(request).runs.run(run)
 
 
-TheBoard = Annotated[Board, Depends(board_of)]
+TheBoard = Annotated[ServedBoard, Depends(board_of)]
 """An argument of a route: the board."""
 OpenedRun = Annotated[Run, Depends(_opened_run)]
 """An argument of a route: the run that `?run=` names, checked."""

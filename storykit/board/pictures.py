@@ -15,7 +15,8 @@ from kit.errors import StorykitError
 from kit.experiment.run import PanelRow, Run
 from kit.files.atomic_write import write_atomic
 from kit.images.decode import PANEL_FORMATS, PictureError, open_picture, read_picture_file
-from storykit.board.pages import Board, OpenedRun, TheBoard
+from storykit.board.open_runs import file_state
+from storykit.board.pages import OpenedRun, ServedBoard, TheBoard
 
 SIDES = (320, 768)
 """Sides of reduced pictures in pixels: on a sheet, and large."""
@@ -31,11 +32,11 @@ router = APIRouter()
 class DrawnPanels:
     """The rows of runs, read anew when their file changes; one object for the whole board."""
 
-    def __init__(self, board: Board) -> None:
+    def __init__(self, board: ServedBoard) -> None:
         """Know nothing yet."""
         del board
         self._lock = Lock()
-        self._known: dict[Path, tuple[tuple[int, int], tuple[PanelRow, ...], dict[str, PanelRow]]] = {}
+        self._known: dict[Path, tuple[str, tuple[PanelRow, ...], dict[str, PanelRow]]] = {}
 
     def rows(self, run: Run) -> tuple[PanelRow, ...]:
         """Return the drawn panels of a run."""
@@ -46,12 +47,7 @@ class DrawnPanels:
         return self._read(run)[1]
 
     def _read(self, run: Run) -> tuple[tuple[PanelRow, ...], dict[str, PanelRow]]:
-        place = run.folder.resolve()
-        try:
-            status = run.rows_path.stat()
-            stamp = (status.st_mtime_ns, status.st_size)
-        except OSError:
-            stamp = (0, 0)
+        place, stamp = run.folder.resolve(), file_state(run.rows_path)
         with self._lock:
             known = self._known.get(place)
             if known is None or known[0] != stamp:

@@ -58,10 +58,10 @@ def _run(served: ServedFolder, access: Access, listening: socket.socket) -> None
     import uvicorn
 
     from storykit.board.app import board_app
-    from storykit.board.pages import Board
+    from storykit.board.pages import ServedBoard
 
     config = uvicorn.Config(
-        board_app(Board(folder=served, access=access)),
+        board_app(ServedBoard(folder=served, access=access)),
         log_level="error",
         access_log=False,
         server_header=False,

@@ -2,7 +2,6 @@
 
 import hashlib
 from dataclasses import dataclass
-from pathlib import Path
 from threading import Lock
 
 from fastapi import APIRouter
@@ -18,7 +17,8 @@ from kit.experiment.run import PAGE, PanelRow, Run
 from kit.messages import Language, reader_language
 from reports.page_templates import load_words
 from reports.run.verdicts import ComparedPair, pairs_of
-from storykit.board.pages import Board, OpenedRun, TheBoard, page
+from storykit.board.open_runs import file_state
+from storykit.board.pages import OpenedRun, ServedBoard, TheBoard, page
 from storykit.board.pictures import DrawnPanels
 
 MOST_NAMED = 3
@@ -57,7 +57,7 @@ class RunCard:
 class Shelf:
     """The cards of a board; one is made anew when a file of its run changed."""
 
-    def __init__(self, board: Board) -> None:
+    def __init__(self, board: ServedBoard) -> None:
         """Know no card yet."""
         self._board = board
         self._lock = Lock()
@@ -72,7 +72,7 @@ class Shelf:
 
     def _stamp(self, name: str) -> str:
         folder = self._board.folder.root / name
-        return " ".join(_state(folder / file) for file in _FILES)
+        return " ".join(file_state(folder / file) for file in _FILES)
 
     def _card(self, name: str, stamp: str) -> RunCard:
         key = (name, reader_language())
@@ -81,21 +81,13 @@ class Shelf:
         if known is not None and known[0] == stamp:
             return known[1]
         try:
-            run = self._board.folder.run(name)
+            run = self._board.runs.run(name)
             card = _card_of(name, run, self._board.part(DrawnPanels).rows(run))
         except StorykitError as error:
             card = RunCard(name=name, trouble=str(error))
         with self._lock:
             self._known[key] = (stamp, card)
         return card
-
-
-def _state(path: Path) -> str:
-    try:
-        status = path.stat()
-    except OSError:
-        return "-"
-    return f"{status.st_mtime_ns}/{status.st_size}"
 
 
 def _card_of(name: str, run: Run, rows: tuple[PanelRow, ...]) -> RunCard:
