@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from storykit.board.jobs.commands import job_order
-from storykit.board.jobs.job import Job, find_job
+from storykit.board.jobs.job import BoardJob, find_job
 from storykit.board.jobs.start import start_job
 from storykit.board.served_folder import ServedFolder
 
@@ -51,7 +51,7 @@ class PlayedFolder:
         self.root = root
         self.served = ServedFolder.open(root)
 
-    def start(self, name: str = "a.toml", **play: object) -> Job:
+    def start(self, name: str = "a.toml", **play: object) -> BoardJob:
         """Start a job that does so, and return it once it is at work or over."""
         (self.root / name).write_text(json.dumps(play))
         (self.root / "began").unlink(missing_ok=True)
@@ -60,13 +60,13 @@ class PlayedFolder:
         self.until((self.root / "began").exists)
         return job
 
-    def now(self, job: Job) -> Job:
+    def now(self, job: BoardJob) -> BoardJob:
         """Return a job as it stands."""
         found = find_job(self.served, job.id)
         assert found is not None
         return found
 
-    def ended(self, job: Job) -> Job:
+    def ended(self, job: BoardJob) -> BoardJob:
         """Return a job once it has ended."""
         self.until(lambda: not self.now(job).runs)
         return self.now(job)

@@ -31,7 +31,7 @@ ID = re.compile(r"\d{8}-\d{6}-[0-9a-f]{6}")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Job:
+class BoardJob:
     """A command that was started, and how it stands."""
 
     id: str
@@ -58,21 +58,21 @@ def jobs_folder(folder: ServedFolder) -> Path:
     return folder.root / OWN / "jobs"
 
 
-def all_jobs(folder: ServedFolder) -> list[Job]:
+def all_jobs(folder: ServedFolder) -> list[BoardJob]:
     """Return a folder's jobs, the newest first."""
     running = running_id(folder)
     found = (_job(folder, name, running) for name in job_ids(folder))
     return [job for job in found if job is not None]
 
 
-def find_job(folder: ServedFolder, job_id: str) -> Job | None:
+def find_job(folder: ServedFolder, job_id: str) -> BoardJob | None:
     """Return the job of an id, if there is one."""
     if not ID.fullmatch(job_id) or not _is_jobs_folder(folder):
         return None
     return _job(folder, job_id, running_id(folder))
 
 
-def running_job(folder: ServedFolder) -> Job | None:
+def running_job(folder: ServedFolder) -> BoardJob | None:
     """Return the job that is at work, if there is one."""
     running = running_id(folder)
     job = find_job(folder, running) if running else None
@@ -111,14 +111,14 @@ def _is_jobs_folder(folder: ServedFolder) -> bool:
     return all(map(is_own_folder, (folder.root / OWN, jobs_folder(folder))))
 
 
-def _job(folder: ServedFolder, job_id: str, running: str) -> Job | None:
+def _job(folder: ServedFolder, job_id: str, running: str) -> BoardJob | None:
     own = jobs_folder(folder) / job_id
     if not is_own_folder(own):
         return None
     told, result = read_json(own / JOB), read_json(own / RESULT)
     status = result.get("status")
     known = status if isinstance(status, int) else None
-    return Job(
+    return BoardJob(
         id=job_id,
         folder=own,
         order=_order(folder, told),

@@ -6,7 +6,7 @@ from math import isfinite
 
 from kit.messages import Message, joined, tr
 from kit.retold import retold
-from storykit.board.jobs.job import PROGRESS, Job
+from storykit.board.jobs.job import PROGRESS, BoardJob
 from storykit.board.jobs.small_files import read_json
 from storykit.cli.terminal.progress import lasting
 
@@ -37,7 +37,7 @@ class JobProgress:
         return joined(parts, tr(", "))
 
 
-def progress_of(job: Job) -> JobProgress | None:
+def progress_of(job: BoardJob) -> JobProgress | None:
     """Return how far a job is; None before it says anything, and where what it says is torn."""
     told = read_json(job.folder / PROGRESS)
     task, done, total = told.get("task"), _number(told.get("done")), _number(told.get("total"))

@@ -29,7 +29,7 @@ from storykit.board.jobs.job import (
     LOG,
     PROGRESS,
     STOP,
-    Job,
+    BoardJob,
     find_job,
     holder,
     job_ids,
@@ -46,7 +46,7 @@ _PATIENCE_S = 5.0
 """In which a job that has told its end is gone, and whoever only looks at the lock is done with it."""
 
 
-def start_job(folder: ServedFolder, order: JobOrder) -> Job:
+def start_job(folder: ServedFolder, order: JobOrder) -> BoardJob:
     """Start a command in a process of its own, which goes on when this one ends, however it ends.
 
     Raises BoardError while another is at work, and where nothing can be written.
@@ -165,7 +165,7 @@ def _hold_or_refuse(folder: ServedFolder, lock: int) -> None:
         raise BoardError(told) from error
 
 
-def _at_work(job: Job | None) -> str:
+def _at_work(job: BoardJob | None) -> str:
     if job is None:
         return tr("another job has just been started here: wait for it or stop it")
     today = job.started.date() == datetime.now().astimezone().date()
