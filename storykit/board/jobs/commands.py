@@ -13,7 +13,7 @@ from storykit.board.served_folder import ServedFolder
 Kind = Literal["file", "folder", "new", "rules", "word", "name", "seed", "devices", "flag"]
 LONGEST = 1000
 """Letters of a value."""
-_DEVICES = re.compile(r"auto|all|cpu|cuda(:\d{1,3})?(,cuda:\d{1,3})*")
+_DEVICE_LIST = re.compile(r"auto|all|cpu|cuda(:\d{1,3})?(,cuda:\d{1,3})*")
 _SEED = re.compile(r"\d{1,19}")
 
 
@@ -24,6 +24,8 @@ class JobField:
     name: str
     """As the command line calls it."""
     kind: Kind
+    label: str
+    """What people call it; a template of the catalogue."""
     needed: bool = False
     words: Callable[[], tuple[str, ...]] = tuple
     """What a word may be."""
@@ -45,47 +47,55 @@ def _one_of(*words: str) -> Callable[[], tuple[str, ...]]:
     return lambda: words
 
 
+_OUT = mark("Folder for the results")
 _EXPERIMENT = (
-    JobField(name="experiment", kind="file", needed=True),
-    JobField(name="out", kind="new", needed=True),
-    JobField(name="devices", kind="devices"),
+    JobField(name="experiment", kind="file", label=mark("Experiment"), needed=True),
+    JobField(name="out", kind="new", label=_OUT, needed=True),
+    JobField(name="devices", kind="devices", label=mark("Where to draw")),
 )
-_AGAIN = JobField(name="again", kind="flag")
-_RUN = JobField(name="run", kind="folder", needed=True)
-_STORY = tuple(JobField(name=name, kind="name") for name in ("candidate", "order", "story"))
-_DEVICE = JobField(name="device", kind="word", words=_one_of("auto", "cpu", "cuda"))
+_AGAIN = JobField(name="again", kind="flag", label=mark("Draw again what was drawn with other settings"))
+_RUN = JobField(name="run", kind="folder", label=mark("Run"), needed=True)
+_STORY = (
+    JobField(name="candidate", kind="name", label=mark("Candidate")),
+    JobField(name="order", kind="name", label=mark("Prompt order")),
+    JobField(name="story", kind="name", label=mark("Story")),
+)
+_DEVICES = _one_of("auto", "cpu", "cuda")
 COMMANDS: Mapping[str, tuple[JobField, ...]] = {
-    "run": (*_EXPERIMENT, JobField(name="race", kind="word", words=_metrics), _AGAIN),
+    "run": (
+        *_EXPERIMENT,
+        JobField(name="race", kind="word", label=mark("Stop early who cannot win"), words=_metrics),
+        _AGAIN,
+    ),
     "generate": (*_EXPERIMENT, _AGAIN),
     "score": (_RUN,),
     "compare": (_RUN,),
     "report": (_RUN,),
     "cast": (_RUN, *_STORY),
     "train": (
-        JobField(name="config", kind="file", needed=True),
-        JobField(name="out", kind="new", needed=True),
-        _DEVICE,
-        JobField(name="pick", kind="word", words=_one_of("last", "best")),
+        JobField(name="config", kind="file", label=mark("Training"), needed=True),
+        JobField(name="out", kind="new", label=mark("Folder for the LoRA"), needed=True),
+        JobField(name="device", kind="word", label=mark("Where to train"), words=_DEVICES),
+        JobField(name="pick", kind="word", label=mark("Which saved step"), words=_one_of("last", "best")),
     ),
     "pack": (
         _RUN,
-        JobField(name="team", kind="name", needed=True),
-        JobField(name="title", kind="name", needed=True),
-        JobField(name="introduction", kind="file", needed=True),
-        JobField(name="out", kind="new", needed=True),
-        JobField(name="candidate", kind="name", needed=True),
+        JobField(name="team", kind="name", label=mark("Team"), needed=True),
+        JobField(name="title", kind="name", label=mark("Title"), needed=True),
+        JobField(name="introduction", kind="file", label=mark("Introduction"), needed=True),
+        JobField(name="out", kind="new", label=mark("Bundle"), needed=True),
+        JobField(name="candidate", kind="name", label=mark("Candidate"), needed=True),
         *_STORY[1:],
-        JobField(name="seed", kind="seed"),
-        JobField(name="rules", kind="rules", words=_contests),
-        JobField(name="link", kind="name"),
-        JobField(name="overwrite", kind="flag"),
+        JobField(name="seed", kind="seed", label=mark("Seed")),
+        JobField(name="rules", kind="rules", label=mark("Rules"), words=_contests),
+        JobField(name="link", kind="name", label=mark("Where the LoRA is published")),
+        JobField(name="overwrite", kind="flag", label=mark("Replace another bundle")),
     ),
     "reproduce": (
-        JobField(name="bundle", kind="file", needed=True),
-        JobField(name="base", kind="word", words=_one_of("mini", "kolors")),
-        _DEVICE,
+        JobField(name="bundle", kind="file", label=mark("Bundle"), needed=True),
+        JobField(name="base", kind="word", label=mark("Base"), words=_one_of("mini", "kolors")),
+        JobField(name="device", kind="word", label=mark("Where to draw"), words=_DEVICES),
     ),
-    "gate": (JobField(name="folder", kind="folder", needed=True),),
 }
 """The commands, and what may be said to each; the first field is its argument, the others are options."""
 
@@ -134,7 +144,7 @@ def job_order(folder: ServedFolder, command: str, given: Mapping[str, str]) -> J
             if value := _checked(folder, field, given.get(name, "")):
                 values[name] = value
         except (StorykitError, ValueError) as error:
-            faults.append(tr("{name}: {problem}", name=name, problem=error))
+            faults.append(tr("{name}: {problem}", name=tr(field.label), problem=error))
     if faults:
         raise InputError(f"storykit {command}", faults)
     return JobOrder(command=command, values=values)
@@ -179,7 +189,7 @@ def _word(folder: ServedFolder, field: JobField, value: str) -> str:
 
 _PATTERNS: Mapping[Kind, tuple[re.Pattern[str], str]] = {
     "seed": (_SEED, mark("must be a whole number, got {got!r}")),
-    "devices": (_DEVICES, mark("must be auto, all, cpu or a list such as cuda:0,cuda:1; got {got!r}")),
+    "devices": (_DEVICE_LIST, mark("must be auto, all, cpu or a list such as cuda:0,cuda:1; got {got!r}")),
 }
 
 

@@ -68,7 +68,6 @@ LINES = {
         {"config": "a.toml", "out": "loras/a", "device": "cpu", "pick": "best"},
     ),
     "storykit reproduce e.zip --base mini": ("reproduce", {"bundle": "e.zip", "base": "mini", "device": ""}),
-    "storykit gate runs/old": ("gate", {"folder": "runs/old"}),
     "storykit pack runs/old --team=-x --title 'Rain; rm -rf ~' --introduction intro.txt --out e2.zip"
     " --candidate ink --seed 7 --rules practice --overwrite": (
         "pack",
@@ -128,7 +127,12 @@ def test_whatever_else_a_form_says_is_refused(kind, served):
 def test_every_fault_of_a_form_is_told_at_once(served):
     with pytest.raises(InputError) as refused:
         job_order(served, "run", {"experiment": "../x", "devices": "gpu", "race": "beauty"})
-    assert [fault.split(":")[0] for fault in refused.value.faults] == ["experiment", "out", "devices", "race"]
+    assert [fault.split(":")[0] for fault in refused.value.faults] == [
+        "Experiment",
+        "Folder for the results",
+        "Where to draw",
+        "Stop early who cannot win",
+    ]
 
 
 @pytest.mark.parametrize("command", COMMANDS)

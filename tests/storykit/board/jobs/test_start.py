@@ -14,8 +14,8 @@ from kit.messages import speaking
 from storykit.board.jobs.commands import job_order
 from storykit.board.jobs.job import LOCK, all_jobs, jobs_folder, running_job
 from storykit.board.jobs.log_tail import last_lines
-from storykit.board.jobs.progress import progress_of
 from storykit.board.jobs.start import KEPT, start_job, stop_job
+from storykit.board.jobs.views import progress_of
 
 _BOARD = """
 import json, sys

@@ -5,7 +5,7 @@ import pytest
 
 from kit.messages import speaking
 from storykit.board.jobs.job import PROGRESS, find_job, jobs_folder
-from storykit.board.jobs.progress import progress_of
+from storykit.board.jobs.views import progress_of
 from storykit.board.served_folder import ServedFolder
 
 ID = "20260101-000000-abcdef"
