@@ -9,6 +9,7 @@
 can do (click, press, locator, keyboard, evaluate ...), and `faults`, `is_sound`. Each visit has its cookies;
 `visit.again` opens a second tab beside the last one. Every page of a test is closed at its end, and its
 console must have been silent: the test fails otherwise (`page.faults.clear()` where the test wants a fault).
+To wait, take `page.locator(...).wait_for()`: the board's policy forbids the eval of `wait_for_function`.
 
 One browser a worker serves all tests. While it is open, asyncio.run cannot be called in the main thread: give
 a coroutine to a thread of its own.
