@@ -5,11 +5,13 @@ StorykitError
 ├── WeightsError      base, encoder or predictor weights missing or damaged
 ├── LoraError         a LoRA file that does not fit the base
 ├── RunError          a run folder that is missing something or cannot be written
+│   └── StaleError    something was changed by another since it was seen
 ├── ScoreError        a metric that is undefined for what it was given
 ├── ComparisonError   a comparison that the numbers do not allow
 ├── BundleError       a submission bundle that cannot be packed or read
 ├── PublishError      a hub that cannot be reached, refuses, or does not hold what was sent
-└── TrainError        a training that cannot start or go on
+├── TrainError        a training that cannot start or go on
+└── BoardError        a board that cannot be served, or is asked for what is not in its folder
 
 A message says what must hold, what we got, and where it helps what to do. It is told in the reader's
 language; its id and values are the same in each.
@@ -98,6 +100,15 @@ class RunError(StorykitError):
     """A run folder lacks something or cannot be written."""
 
 
+class StaleError(RunError):
+    """Something was changed by another since it was seen; carries what is there now."""
+
+    def __init__(self, message: str, present: object) -> None:
+        """Say what changed."""
+        self.present = present
+        super().__init__(message)
+
+
 class ScoreError(StorykitError):
     """A metric is undefined for what it was given."""
 
@@ -126,3 +137,7 @@ class PublishError(StorykitError):
 
 class TrainError(StorykitError):
     """A training cannot start or go on."""
+
+
+class BoardError(StorykitError):
+    """A board that cannot be served, or is asked for what is not in its folder."""

@@ -12,8 +12,8 @@ import kit
 import storykit
 from kit.hub.repository import Hub
 from kit.messages import mark, tr, trn
-from storykit.cli.plan import PlanFirst
 from storykit.cli.scores import compare_run, report_run, score_run
+from storykit.cli.setup.plan import PlanFirst
 from storykit.cli.terminal.console import Devices, ExperimentFile, OutFolder, faults_counted, say, say_fault
 from storykit.cli.terminal.progress import NotesFirst, progress_bar
 
@@ -81,7 +81,7 @@ def _judge_demo(drawn: "Run", out: Path, *, several: bool) -> None:
 
     experiment = drawn.loaded.experiment
     score_run(drawn)
-    compare_run(drawn)
+    compare_run(drawn, just_scored=True)
     opened = storykit.open_run(out)
     if several:  # else there is nothing to choose
         sets = len(storykit.cast(opened))
@@ -129,7 +129,7 @@ def run(
     with drawing_in(out):
         opened = _draw_file(experiment, out, devices, race, again=again, planned=True)
         score_run(opened)
-        compare_run(opened)
+        compare_run(opened, just_scored=True)
         report_run(opened)
 
 

@@ -10,22 +10,24 @@ import typer
 from kit.errors import BundleError, StorykitError
 from kit.library_warnings import hide_pynvml_warning, name_user
 from kit.messages import asked_language, tr
-from storykit.cli.doctor import doctor
+from storykit.cli.board import board
 from storykit.cli.experiment import demo, download, generate, run
 from storykit.cli.groups.dataset import dataset_app
 from storykit.cli.groups.lora import lora_app
 from storykit.cli.groups.metrics import metrics_app
 from storykit.cli.groups.story import story_app
-from storykit.cli.new import new
 from storykit.cli.pack import pack, publish
-from storykit.cli.plan import plan
 from storykit.cli.scores import cast, compare, gate, report, score
+from storykit.cli.setup.doctor import doctor
+from storykit.cli.setup.new import new
+from storykit.cli.setup.plan import plan
 from storykit.cli.share import share
 from storykit.cli.terminal.console import say
 from storykit.cli.terminal.help import Command
 from storykit.cli.terminal.usage_errors import CommandGroup
 from storykit.cli.train import train
 from storykit.cli.verify import leaderboard, reproduce, verify
+from storykit.cli.votes import votes
 
 INTERRUPTED = 130
 """How Typer exits when the user presses ctrl-c."""
@@ -54,7 +56,9 @@ for _command in (
     score,
     compare,
     cast,
+    votes,
     report,
+    board,
     share,
     pack,
     verify,
