@@ -90,6 +90,7 @@ TESTED_THROUGH = {
     "kit/world/figures/props.py": "kit/world/test_render.py",
     "reports/training.py": "storykit/cli/test_train.py",
     "storykit/__main__.py": "kit/dataset/test_modelscope.py",
+    "storykit/board/jobs/live.py": "storykit/board/jobs/test_routes.py",
     "storykit/board/jobs/runner.py": "storykit/board/jobs/test_start.py",
     "storykit/board/jobs/small_files.py": "storykit/board/jobs/test_job.py",
     "storykit/board/app.py": "storykit/board/test_shelf.py",
