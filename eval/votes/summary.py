@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from eval.comparison.stats import Interval, pairs_needed
 from eval.metrics.registry import METRICS
 from eval.votes.agreement import Agreement, Habits, Share
+from eval.votes.ballot import Ballot
 from eval.votes.strengths import MOST_VOTES, PairOutcome
 from eval.votes.tally import BallotTally, Tally
 from kit.messages import Message, joined, reader_language, tr, trn
@@ -49,7 +50,7 @@ def _of_ballot(one: BallotTally) -> Iterator[Message]:
         yield tr("        sets that are not told apart: {groups}", groups=groups)
 
 
-def asked_said(one: BallotTally) -> Message:
+def asked_said(one: BallotTally | Ballot) -> Message:
     """Return what a ballot asks."""
     if one.kind == "panel":
         shown = tr("panels")
