@@ -18,7 +18,9 @@ SCRIPTS = ("kit/mini/training/", "eval/mini/training/")
 PLACES = "kit/world/places/"
 """A file a place: as many as the drawn world has."""
 TESTED_THROUGH = {
+    "eval/casting/pool.py": "eval/casting/test_cast.py",
     "eval/casting/selection.py": "eval/casting/test_cast.py",
+    "eval/casting/summary.py": "eval/casting/test_cast.py",
     "eval/metrics/formulas.py": "eval/metrics/test_registry.py",
     "eval/scorers/protocols.py": "eval/scorers/test_aesthetic.py",
     "eval/validation/markdown.py": "eval/validation/test_validate.py",
@@ -88,6 +90,8 @@ TESTED_THROUGH = {
     "kit/world/figures/props.py": "kit/world/test_render.py",
     "reports/training.py": "storykit/cli/test_train.py",
     "storykit/__main__.py": "kit/dataset/test_modelscope.py",
+    "storykit/board/jobs/runner.py": "storykit/board/jobs/test_start.py",
+    "storykit/board/jobs/small_files.py": "storykit/board/jobs/test_job.py",
     "storykit/board/app.py": "storykit/board/test_shelf.py",
     "storykit/board/open_runs.py": "storykit/board/test_shelf.py",
     "storykit/board/pages.py": "storykit/board/test_shelf.py",

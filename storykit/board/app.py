@@ -13,11 +13,12 @@ from kit.errors import StorykitError
 from kit.messages import tr
 from storykit.board import pictures, shelf
 from storykit.board.access import Guard
+from storykit.board.jobs.routes import router as jobs_router
 from storykit.board.pages import ServedBoard, page, static_file
 from storykit.board.votes import owner_routes, voting_routes
 from storykit.board.votes.voters import KnownLinks
 
-ROUTERS = (shelf.router, pictures.router, owner_routes.router, voting_routes.router)
+ROUTERS = (shelf.router, pictures.router, jobs_router, owner_routes.router, voting_routes.router)
 """The areas of the board."""
 
 
