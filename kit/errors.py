@@ -9,7 +9,8 @@ StorykitError
 ├── ComparisonError   a comparison that the numbers do not allow
 ├── BundleError       a submission bundle that cannot be packed or read
 ├── PublishError      a hub that cannot be reached, refuses, or does not hold what was sent
-└── TrainError        a training that cannot start or go on
+├── TrainError        a training that cannot start or go on
+└── BoardError        a board that cannot be served, or is asked for what is not in its folder
 
 A message says what must hold, what we got, and where it helps what to do. It is told in the reader's
 language; its id and values are the same in each.
@@ -126,3 +127,7 @@ class PublishError(StorykitError):
 
 class TrainError(StorykitError):
     """A training cannot start or go on."""
+
+
+class BoardError(StorykitError):
+    """A board that cannot be served, or is asked for what is not in its folder."""

@@ -1,13 +1,16 @@
 """Sentences that people read, in their language: templates with named values, from gettext's catalogue.
 
 The language is STORYKIT_LANG where it is set, else that of the locale: LANGUAGE, LC_ALL, LC_MESSAGES or LANG.
+Whoever serves several readers says each one's with `speaking`.
 Templates are English and are the ids of the catalogue in `kit/locale`.
 """
 
 import gettext
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import lru_cache
 from pathlib import Path
 from string import Formatter
@@ -20,6 +23,7 @@ OWN_VARIABLE = "STORYKIT_LANG"
 LANGUAGE_VARIABLES = (OWN_VARIABLE, "LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG")
 LOCALE = Path(__file__).parent / "locale"
 DOMAIN = "storykit"
+_spoken: ContextVar[Language | None] = ContextVar("spoken", default=None)
 _HAN, _LATIN = re.compile("[一-鿿]"), re.compile("[A-Za-z0-9`]")
 _HAN_SPACE, _SPACE_HAN = re.compile("[一-鿿] $"), re.compile(" [一-鿿]")
 
@@ -130,8 +134,25 @@ def reader_language() -> Language:
 
 def asked_language() -> Language | None:
     """Return the language that the reader asks for; None where the locale says none, as C and POSIX do."""
+    if spoken := _spoken.get():
+        return spoken
     told = [os.environ.get(name, "") for name in LANGUAGE_VARIABLES]
     return _language_of(next(filter(None, told), ""))
+
+
+@contextmanager
+def speaking(language: Language) -> Iterator[None]:
+    """Tell everything within in one language, in this thread or task alone.
+
+    >>> with speaking("zh"):
+    ...     print(tr("{n} of {all} panels", n=3, all=8).english, reader_language())
+    3 of 8 panels zh
+    """
+    before = _spoken.set(language)
+    try:
+        yield
+    finally:
+        _spoken.reset(before)
 
 
 @lru_cache

@@ -36,7 +36,12 @@ def page_assets() -> Mapping[str, str]:
     """Return what the head and foot of a page need: the style sheet, and the one script with its hash."""
     script = template_text("lightbox.js")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
-    return {"style": Markup(template_text("style.css")), "script": Markup(script), "script_sha256": digest}
+    return {"style": Markup(style_sheet()), "script": Markup(script), "script_sha256": digest}
+
+
+def style_sheet(*more: str) -> str:
+    """Return the one style sheet of all pages, with the parts that only some need behind it, by name."""
+    return "\n".join(template_text(f"styles/{part}.css") for part in ("page", *more))
 
 
 class Words(dict[str, str]):

@@ -4,6 +4,7 @@ import os
 
 import pytest
 import small_mosaics  # noqa: F401
+from browser import chromium, visit  # noqa: F401
 from hypothesis import HealthCheck, settings
 
 os.environ["STORYKIT_LANG"] = "en"  # whoever runs the tests, and whatever they start

@@ -24,6 +24,7 @@ COMMANDS = {
     ("score",),
     ("compare",),
     ("report",),
+    ("board",),
     ("share",),
     ("cast",),
     ("pack",),

@@ -12,8 +12,8 @@ import kit
 import storykit
 from kit.hub.repository import Hub
 from kit.messages import mark, tr, trn
-from storykit.cli.plan import PlanFirst
 from storykit.cli.scores import compare_run, report_run, score_run
+from storykit.cli.setup.plan import PlanFirst
 from storykit.cli.terminal.console import Devices, ExperimentFile, OutFolder, faults_counted, say, say_fault
 from storykit.cli.terminal.progress import NotesFirst, progress_bar
 

@@ -10,16 +10,17 @@ import typer
 from kit.errors import BundleError, StorykitError
 from kit.library_warnings import hide_pynvml_warning, name_user
 from kit.messages import asked_language, tr
-from storykit.cli.doctor import doctor
+from storykit.cli.board import board
 from storykit.cli.experiment import demo, download, generate, run
 from storykit.cli.groups.dataset import dataset_app
 from storykit.cli.groups.lora import lora_app
 from storykit.cli.groups.metrics import metrics_app
 from storykit.cli.groups.story import story_app
-from storykit.cli.new import new
 from storykit.cli.pack import pack, publish
-from storykit.cli.plan import plan
 from storykit.cli.scores import cast, compare, gate, report, score
+from storykit.cli.setup.doctor import doctor
+from storykit.cli.setup.new import new
+from storykit.cli.setup.plan import plan
 from storykit.cli.share import share
 from storykit.cli.terminal.console import say
 from storykit.cli.terminal.help import Command
@@ -55,6 +56,7 @@ for _command in (
     compare,
     cast,
     report,
+    board,
     share,
     pack,
     verify,

@@ -13,6 +13,7 @@ from typing import NamedTuple, get_args
 from babel.messages.catalog import Catalog, Message
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
+from jinja2.ext import extract_from_ast
 from typer.main import get_command
 
 from eval.metrics.attributes import ATTRIBUTES
@@ -20,6 +21,7 @@ from eval.metrics.registry import compared
 from eval.scoring.panel_file import Status
 from kit.messages import DOMAIN, LOCALE
 from kit.story.prompt import ORDERS
+from storykit.board.pages import environment
 from storykit.cli.main import app
 from submissions.untrusted.secret_scan import shapes
 
@@ -45,7 +47,7 @@ class Template(NamedTuple):
 
 def said() -> set[Template]:
     """Return every template that the code, its commands' help and its tables give to a reader."""
-    return {*_called(), *map(Template, _helps(get_command(app))), *_in_tables()}
+    return {*_called(), *_in_templates(), *map(Template, _helps(get_command(app))), *_in_tables()}
 
 
 def _called() -> Iterator[Template]:
@@ -59,6 +61,16 @@ def _called() -> Iterator[Template]:
                     and node.func.id in KEYWORDS
                 ):
                     yield from _template(node.func.id, node.args, f"{path}:{node.lineno}")
+
+
+def _in_templates() -> Iterator[Template]:
+    """Yield what the board's templates say, by the functions that Python code says it by."""
+    for path in sorted((ROOT / "storykit" / "board" / "templates").rglob("*.html")):
+        page = environment().parse(path.read_text("utf-8"))
+        for line, function, texts in extract_from_ast(page, KEYWORDS):
+            given = texts if isinstance(texts, tuple) else (texts,)
+            said_ones = [ast.Constant(text) for text in given if text is not None]
+            yield from _template(function, [*said_ones], f"{path}:{line}")
 
 
 def _template(function: str, given: list[ast.expr], place: str) -> Iterator[Template]:

@@ -1,82 +1,47 @@
-import base64
-import hashlib
-import json
-import re
-import shutil
-import subprocess
-from html import escape, unescape
-from pathlib import Path
-
 import pytest
-from command import PATIENCE_S
+from browser import Visits
 from made_run import Plan, make_run, page_of, write_made_up_comparison, write_made_up_scores
 
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-
-PROBE = """
-const faults = [];
-document.addEventListener("securitypolicyviolation", (event) => faults.push("blocked " + event.blockedURI));
-addEventListener("error", (event) => faults.push("failed " + (event.message || event.target.tagName)), true);
-addEventListener("load", () => {
-  const pictures = [...document.querySelectorAll("main img")];
-  const box = document.getElementById("lightbox");
-  const press = (key) => box.dispatchEvent(new KeyboardEvent("keydown", { key }));
-  const shots = document.querySelectorAll(".shot");
-  shots[0].click();
-  const opened = box.open && box.querySelector("img").src === shots[0].querySelector("img").src;
-  press("ArrowRight");
-  const title = box.querySelector(".box-title").textContent;
-  press("ArrowDown");
-  const across = box.querySelector(".box-title").textContent;
-  box.querySelector(".box-close").click();
-  const wide = [...document.querySelectorAll("main *")].filter(
-    (one) => !one.closest("svg") && one.getBoundingClientRect().right > innerWidth + 0.5);
-  parent.document.body.dataset.probe = JSON.stringify({
-    width: innerWidth,
-    overflow: document.documentElement.scrollWidth - document.documentElement.clientWidth,
-    wide: wide.map((one) => one.className || one.tagName),
-    pictures: pictures.length,
-    empty: pictures.filter((one) => !one.naturalWidth).length,
-    opened, title, across, closed: !box.open, faults,
-  });
-});
-"""
+from kit.experiment.run import Run
 
 
-def probed(page: str, folder: Path, width: int) -> dict[str, object]:
-    """Return what the probe measures in headless Chromium, the page's own security policy in force."""
-    digest = base64.b64encode(hashlib.sha256(PROBE.encode()).digest()).decode()
-    page = page.replace("script-src ", f"script-src 'sha256-{digest}' ").replace(' loading="lazy"', "")
-    page = page.replace("<style>", f"<script>{PROBE}</script><style>", 1).replace("<details", "<details open")
-    inner = f'<iframe srcdoc="{escape(page)}" style="width: {width}px; height: 2000px; border: 0"></iframe>'
-    outer = folder / "probed.html"
-    outer.write_text(f"<!doctype html><meta charset=utf-8><body>{inner}</body>", encoding="utf-8")
-    switches = "headless no-sandbox disable-gpu disable-quic no-first-run disable-background-networking"
-    switches += (
-        f" disable-component-update disable-sync dump-dom hide-scrollbars user-data-dir={folder / 'profile'}"
-    )
-    command = [str(CHROMIUM), *(f"--{switch}" for switch in switches.split()), outer.as_uri()]
-    dumped = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, check=True).stdout
-    found = re.search(r'data-probe="([^"]*)"', dumped)
-    assert found, "the page did not finish loading"
-    told: dict[str, object] = json.loads(unescape(found[1]))
-    return told
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    made = make_run(tmp_path_factory.mktemp("made"), Plan(seeds=(0, 1)))
+    write_made_up_scores(made)
+    write_made_up_comparison(made, ["a", "a", "tied", "tied"], 6)
+    return made
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
-@pytest.mark.parametrize("width", [1280, 390])
-def test_a_browser_shows_every_picture_without_overflow_and_opens_them_large(
-    tmp_path: Path, width: int
+@pytest.fixture(scope="module")
+def report(run: Run) -> str:
+    return page_of(run)
+
+
+@pytest.mark.parametrize(("width", "dark"), [(1280, False), (390, True)])
+def test_a_browser_shows_every_picture_without_overflow_and_without_a_fault(
+    report: str, visit: Visits, width: int, dark: bool
 ) -> None:
-    run = make_run(tmp_path / "made", Plan(seeds=(0, 1, 2, 3, 4, 5)))
-    write_made_up_scores(run)
-    write_made_up_comparison(run, ["a", "a", "tied", "tied"], 6)
-    told = probed(page_of(run), tmp_path, width)
-    assert told["width"] == width
-    assert (told["overflow"], told["wide"]) == (0, [])
-    assert (told["pictures"], told["empty"]) == (2 * 6 * 8 + 2, 0)
-    assert (told["opened"], told["closed"]) == (True, True)
-    assert str(told["title"]).startswith("base ")
-    assert str(told["title"]).endswith("第 2 格")
-    assert str(told["across"]) == str(told["title"]).replace("base", "ink")
-    assert told["faults"] == []
+    page = visit(report.replace(' loading="lazy"', ""), width=width, dark=dark, language="zh")
+    page.evaluate("document.querySelectorAll('details').forEach((one) => (one.open = true))")
+    pictures = page.locator("main img").evaluate_all("all => all.map(one => one.naturalWidth > 0)")
+    assert pictures == [True] * (2 * 2 * 8 + 2)
+    page.is_sound()
+
+
+def test_pictures_open_large_and_arrow_keys_lead_along_and_across(report: str, visit: Visits) -> None:
+    page = visit(report)
+    title, large = page.locator(".box-title"), page.locator("#lightbox img")
+    page.locator(".shot").first.click()
+    assert large.get_attribute("src") == page.locator(".shot img").first.get_attribute("src")
+    for key, told in (
+        ("ArrowRight", "base · 第 2 格"),
+        ("ArrowDown", "ink · 第 2 格"),
+        ("ArrowLeft", "ink · 第 1 格"),
+    ):
+        page.keyboard.press(key)
+        candidate, _, panel = title.text_content().split(" · ")
+        assert f"{candidate} · {panel}" == told
+    page.keyboard.press("Escape")
+    assert not page.locator("#lightbox").is_visible()
+    assert "第 1 格" in page.focused()

@@ -25,7 +25,7 @@ from kit.doctor.usual_places import is_clip, is_kolors, is_predictor, models_in_
 from kit.doctor.weights import embedded_lines, is_whole, kolors_lines, scorer_lines
 from kit.embedded import BASE_WEIGHTS, LORAS
 from kit.images.lettering import BUILT_IN, NUMBERS_ONLY, Lettering
-from storykit.cli.doctor import SCORERS, say_found
+from storykit.cli.setup.doctor import SCORERS, say_found
 
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
 LOCALES = ("STORYKIT_LANG", "LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG")

@@ -8,7 +8,7 @@ from command import refused, said, tell, tree
 
 from kit.messages import LOCALE
 from kit.story.story import load_story
-from storykit.cli import new as command
+from storykit.cli.setup import new as command
 
 FILES = {"story.toml", "experiment.toml", "train.toml", "intro.txt", "pictures/metadata.csv"}
 

@@ -27,7 +27,7 @@ from kit.planning.measured_cards import (
 )
 from kit.planning.pace import Pace, duration
 from kit.planning.probe import Clocks, KeptProbe, Took, find_probe, keep_probe, probe, versions
-from storykit.cli.plan import PlanFirst, about, product_of
+from storykit.cli.setup.plan import PlanFirst, about, product_of
 
 BASE = '[[candidate]]\nname = "base"\n'
 SWEEP = (

@@ -1,0 +1,39 @@
+"""Runs that the board has open: each is checked and read once, and again when its files change."""
+
+from pathlib import Path
+from threading import Lock
+
+from kit.experiment.run import Run
+from storykit.board.served_folder import ServedFolder
+
+_FILES = ("experiment.toml", "run.json", "panels.jsonl", "stories", "loras")
+
+
+class OpenRuns:
+    """Runs by their name below the served folder."""
+
+    def __init__(self, folder: ServedFolder) -> None:
+        """Have none open."""
+        self._folder = folder
+        self._lock = Lock()
+        self._known: dict[str, tuple[list[str], Run]] = {}
+
+    def run(self, name: str) -> Run:
+        """Return a run; raises what `ServedFolder.run` does."""
+        stamp = [file_state(self._folder.root / name / file) for file in _FILES]
+        with self._lock:
+            known = self._known.get(name)
+        if known is None or known[0] != stamp:
+            known = (stamp, self._folder.run(name))
+            with self._lock:
+                self._known[name] = known
+        return known[1]
+
+
+def file_state(path: Path) -> str:
+    """Return a text that changes when a file or folder is written to; "-" where it is not there."""
+    try:
+        status = path.stat()
+    except (OSError, ValueError):
+        return "-"
+    return f"{status.st_mtime_ns}/{status.st_size}"

@@ -1,0 +1,169 @@
+"""Pages as people see them: a real Chromium through Playwright, and what is wrong with a page in it.
+
+    def test_the_sheet_is_sound(visit, tmp_path):
+        page = visit(tmp_path / "report.html", width=390, dark=True, language="zh")
+        page.press("Tab")
+        page.is_sound()
+
+`visit` takes an address, a file, or HTML itself, and returns a `Visited`: whatever Playwright's own `Page`
+can do (click, press, locator, keyboard, evaluate ...), and `faults`, `is_sound`. Each visit has its cookies;
+`visit.again` opens a second tab beside the last one. Every page of a test is closed at its end, and its
+console must have been silent: the test fails otherwise (`page.faults.clear()` where the test wants a fault).
+
+One browser a worker serves all tests. While it is open, asyncio.run cannot be called in the main thread: give
+a coroutine to a thread of its own.
+"""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+EXECUTABLE = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+RULES = {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+GRAVE = ("serious", "critical")
+HEIGHT = 844
+LANGUAGES = {"en": "en-US", "zh": "zh-CN"}
+PATIENCE_MS = 60_000
+"""After which a page that does nothing is taken for dead."""
+
+
+class Visited:
+    """One open page: Playwright's, and what went wrong on it."""
+
+    def __init__(self, page: Any) -> None:
+        self.page = page
+        self.faults: list[str] = []
+        """What the console and the page itself complained of so far."""
+        page.on("console", self._hear)
+        page.on("pageerror", lambda error: self.faults.append(f"error: {error}"))
+        page.on("requestfailed", self._miss)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.page, name)
+
+    def is_sound(self, *, grave: tuple[str, ...] = GRAVE) -> None:
+        """Hold that axe finds nothing grave, nothing is wider than the window, and the console is silent."""
+        assert self.axe(grave) == []
+        assert self.wide() == []
+        assert self.faults == []
+
+    def axe(self, grave: tuple[str, ...] = GRAVE) -> list[str]:
+        """Return what axe finds, a line a fault: its rule, what it means, and the first places."""
+        from axe_playwright_python.sync_playwright import Axe
+
+        found = Axe().run(self.page, options={"runOnly": RULES, "resultTypes": ["violations"]})
+        return [
+            "{}: {} {}".format(
+                fault["id"], fault["help"], [node["html"][:160] for node in fault["nodes"][:3]]
+            )
+            for fault in found.response["violations"]
+            if fault["impact"] in grave
+        ]
+
+    def wide(self) -> list[str]:
+        """Return the elements that make the page wider than the window; what scrolls in itself does not."""
+        return self.page.evaluate(
+            """() => document.scrollingElement.scrollWidth <= innerWidth ? [] :
+            [...document.querySelectorAll("body *")]
+              .filter((one) => one.getBoundingClientRect().right > innerWidth + .5)
+              .map((one) => one.outerHTML.slice(0, 160))"""
+        )
+
+    def focused(self) -> str:
+        """Return what has the focus, as it is called: its label, else its text."""
+        return self.page.evaluate(
+            """() => {
+              const one = document.activeElement;
+              return one.ariaLabel || (one.labels?.[0] ?? one).textContent.trim().replace(/\\s+/g, " ");
+            }"""
+        )
+
+    def _hear(self, message: Any) -> None:
+        if message.type in ("error", "warning"):
+            self.faults.append(f"{message.type}: {message.text}")
+
+    def _miss(self, asked: Any) -> None:
+        if asked.failure != "net::ERR_ABORTED":  # the page was left, or an event stream closed
+            self.faults.append(f"failed: {asked.url[:200]} {asked.failure}")
+
+
+class Visits:
+    """Opens pages; the fixture `visit`."""
+
+    def __init__(self, chromium: Any, folder: Path) -> None:
+        self._chromium, self._folder = chromium, folder
+        self.all: list[Visited] = []
+
+    def __call__(
+        self, where: str | Path, *, width: int = 1280, dark: bool = False, language: str = "en", **more: Any
+    ) -> Visited:
+        """Open a page as somebody with a window, a colour scheme and a language sees it.
+
+        Args:
+            where: an address, a file, or HTML itself.
+            width: of the window in pixels.
+            dark: whether the system is in dark mode.
+            language: that the browser asks for, en or zh.
+            more: whatever else a browser's context takes, such as reduced_motion="reduce".
+        """
+        context = self._chromium.new_context(
+            viewport={"width": width, "height": HEIGHT},
+            color_scheme="dark" if dark else "light",
+            locale=LANGUAGES[language],
+            **more,
+        )
+        context.set_default_timeout(PATIENCE_MS)
+        return self._open(context, where)
+
+    def again(self, where: str | Path) -> Visited:
+        """Open a page in a second tab of the last visit, with its cookies."""
+        return self._open(self.all[-1].page.context, where)
+
+    def _open(self, context: Any, where: str | Path) -> Visited:
+        opened = Visited(context.new_page())
+        self.all.append(opened)
+        opened.page.goto(self._address(where))
+        return opened
+
+    def _address(self, where: str | Path) -> str:
+        if isinstance(where, str) and where.startswith(("http://", "https://", "file://", "about:")):
+            return where
+        if isinstance(where, Path):
+            return where.resolve().as_uri()
+        page = self._folder / f"page-{len(self.all)}.html"
+        page.write_text(where, encoding="utf-8")
+        return page.as_uri()
+
+    def close(self) -> list[str]:
+        """Close every page and return what they complained of."""
+        for context in {one.page.context for one in self.all}:
+            context.close()
+        return [fault for one in self.all for fault in one.faults]
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Any]:
+    """Return Playwright's browser, started for the first test that asks; without one the test is skipped."""
+    if EXECUTABLE is None:
+        pytest.skip("needs Chromium: no chromium, chromium-browser or google-chrome on the PATH")
+    playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright: the extra `test`")
+    pytest.importorskip("axe_playwright_python", reason="needs axe-playwright-python: the extra `test`")
+    with playwright.sync_playwright() as started:
+        browser = started.chromium.launch(
+            executable_path=EXECUTABLE,
+            args=["--no-sandbox"] if getattr(os, "geteuid", lambda: 1)() == 0 else [],
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit(chromium: Any, tmp_path: Path) -> Iterator[Visits]:
+    """Open pages: `visit(address, width=390, dark=True, language="zh")`; their consoles must stay silent."""
+    visits = Visits(chromium, tmp_path)
+    yield visits
+    assert visits.close() == []

@@ -1,0 +1,66 @@
+"""A board that is served to tests: to a client in this process, or by a process of its own to a browser."""
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from starlette.testclient import TestClient
+
+from storykit.board.access import Access
+from storykit.board.app import board_app
+from storykit.board.pages import ServedBoard
+from storykit.board.served_folder import ServedFolder
+
+PORT = 8131
+HERE = f"http://127.0.0.1:{PORT}"
+
+
+def board_client(folder: Path, language: str = "en") -> TestClient:
+    """Return a client with the owner's cookie and the form token, as the pages of the board send it."""
+    access = Access(port=PORT)
+    app = board_app(ServedBoard(folder=ServedFolder.open(folder), access=access))
+    headers = {"origin": HERE, "x-form-token": access.form_token, "accept-language": language}
+    client = TestClient(app, base_url=HERE, headers=headers, follow_redirects=False)
+    client.cookies.set(access.cookie, access.token)
+    return client
+
+
+def access_of(client: TestClient) -> Access:
+    """Return the tokens of a client's board."""
+    return client.app.state.board.access
+
+
+class ServingProcess(NamedTuple):
+    """A board in a process of its own."""
+
+    process: subprocess.Popen[str]
+    address: str
+    """With its token."""
+
+    @property
+    def root(self) -> str:
+        return self.address.partition("/?")[0]
+
+    def kill(self) -> None:
+        """End it as a power failure would."""
+        self.process.kill()
+        self.process.wait()
+
+
+@contextmanager
+def serving(folder: Path, *options: str) -> Iterator[ServingProcess]:
+    """Serve a folder at a free port; the process is ended afterwards, unless it was killed before."""
+    command = [sys.executable, "-m", "storykit", "board", str(folder), "--no-browser", *options]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            line = process.stdout.readline()
+            yield ServingProcess(process, re.search(r"http\S+", line).group())
+        finally:
+            if process.poll() is None:
+                process.terminate()
+                process.wait()
