@@ -94,7 +94,7 @@ def read_text(path: Path, errors: str = "strict", wanted: Kind | None = None) ->
         wanted: what it must be; else it may be any.
     """
     _refuse_another_kind(path, wanted)
-    return _decoded(path, read_bytes(path), errors)
+    return read_text_in(read_bytes(path), path, errors)
 
 
 def read_bytes(path: Path, most: int = -1) -> bytes:
@@ -110,7 +110,8 @@ def read_bytes(path: Path, most: int = -1) -> bytes:
         raise InputError(str(path), [tr("cannot be read: {reason}", reason=reason_of(error))]) from error
 
 
-def _decoded(path: Path, data: bytes, errors: str) -> str:
+def read_text_in(data: bytes, path: Path, errors: str = "strict") -> str:
+    """Return the text in the bytes of a user's file, as `read_text` does."""
     problem = why_no_utf8(data) if errors == "strict" else None
     if problem:
         raise InputError(str(path), [problem])
@@ -132,7 +133,7 @@ def read_document(path: Path, wanted: Kind | None = None) -> dict[str, object]:
             [tr("must be at most {most:,} bytes, as TOML that a person wrote", most=TOML_BYTES)],
         )
     try:
-        return parse_toml(_decoded(path, data, "strict"))
+        return parse_toml(read_text_in(data, path))
     except ValueError as error:
         raise InputError(str(path), [str(error)]) from error
 

@@ -46,7 +46,7 @@ class FormField:
             shown = _TEXTS[self.kind](value)
         except TypeError:
             return None
-        return None if re.search(r"[\r\0]", shown) else shown
+        return None if re.search(r"[\0-\x09\x0b-\x1f\x7f]", shown) else shown
 
     def value_of(self, text: str) -> object:
         """Return what a text of the field means; raises ValueError where that is nothing."""

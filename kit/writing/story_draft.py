@@ -21,6 +21,7 @@ KEYS = (
     *("caption", "place", "prompt", "clauses", "role", "text", "character", "anchor"),
 )
 """The keys of a story in the order in which they are written."""
+_CONTROL = re.compile(r"[\0-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _SAYS: tuple[Says, ...] = ("character", "place", "text")
 
 
@@ -90,7 +91,7 @@ def draft_of(document: Document) -> StoryDraft:
 
 def line(value: object) -> str:
     """Return a value as a field of one line has it; one that is no text is not shown."""
-    return re.sub(r"[\r\n]", "", value) if isinstance(value, str) else ""
+    return lines(value).replace("\n", "")
 
 
 def lines(value: object) -> str:
@@ -99,7 +100,12 @@ def lines(value: object) -> str:
     >>> lines("a\r\nb")
     'a\nb'
     """
-    return re.sub(r"\r\n?", "\n", value) if isinstance(value, str) else ""
+    return shown_text(value) if isinstance(value, str) else ""
+
+
+def shown_text(text: str) -> str:
+    r"""Return a text as a browser shows and sends it: line ends of \n, no controls."""
+    return _CONTROL.sub("", re.sub(r"\r\n?", "\n", text))
 
 
 def _names(table: object) -> tuple[DraftName, ...]:

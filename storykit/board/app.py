@@ -14,8 +14,9 @@ from kit.messages import tr
 from storykit.board import pictures, shelf
 from storykit.board.access import Guard
 from storykit.board.pages import ServedBoard, page, static_file
+from storykit.board.writing import routes as writing
 
-ROUTERS = (shelf.router, pictures.router)
+ROUTERS = (shelf.router, pictures.router, writing.router)
 """The areas of the board."""
 
 
