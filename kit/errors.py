@@ -5,6 +5,7 @@ StorykitError
 ├── WeightsError      base, encoder or predictor weights missing or damaged
 ├── LoraError         a LoRA file that does not fit the base
 ├── RunError          a run folder that is missing something or cannot be written
+│   └── StaleError    something was changed by another since it was seen
 ├── ScoreError        a metric that is undefined for what it was given
 ├── ComparisonError   a comparison that the numbers do not allow
 ├── BundleError       a submission bundle that cannot be packed or read
@@ -97,6 +98,15 @@ class LoraError(StorykitError):
 
 class RunError(StorykitError):
     """A run folder lacks something or cannot be written."""
+
+
+class StaleError(RunError):
+    """Something was changed by another since it was seen; carries what is there now."""
+
+    def __init__(self, message: str, present: object) -> None:
+        """Say what changed."""
+        self.present = present
+        super().__init__(message)
 
 
 class ScoreError(StorykitError):

@@ -32,11 +32,11 @@ def template_text(name: str) -> str:
     return resources.files("reports").joinpath("templates", name).read_text(encoding="utf-8")
 
 
-def page_assets() -> Mapping[str, str]:
-    """Return what the head and foot of a page need: the style sheet, and the one script with its hash."""
+def page_assets(*parts: str) -> Mapping[str, str]:
+    """Return what `base.html` needs: the style sheet with its parts, and the one script with its hash."""
     script = template_text("lightbox.js")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
-    return {"style": Markup(style_sheet()), "script": Markup(script), "script_sha256": digest}
+    return {"style": Markup(style_sheet(*parts)), "script": Markup(script), "script_sha256": digest}
 
 
 def style_sheet(*more: str) -> str:

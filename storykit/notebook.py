@@ -98,6 +98,8 @@ def cast(
     story: str = "",
     keep: Mapping[int, int] | None = None,
     ban: Collection[tuple[int, int]] = (),
+    *,
+    forget: bool = False,
 ) -> "DataFrame":
     """Choose one of the seeds drawn for each panel and return the seeds of each set, and how good it is.
 
@@ -107,18 +109,24 @@ def cast(
         order: a prompt order.
         story: a story.
         keep: panels and the seeds chosen for them by hand, such as {3: 5}.
-        ban: panels and seeds that must not be chosen, such as [(7, 2)].
+        ban: panels and seeds that must not be chosen, such as [(7, 2)]. Both are kept: without them, what was
+            decided before is obeyed.
+        forget: whether what was decided before is dropped.
     """
     from pandas import DataFrame
 
     from eval.casting.cast import CastRequest
     from eval.casting.cast import cast as cast_run
+    from eval.casting.summary import obeyed_said
     from storykit.cli.terminal.progress import progress_bar
 
-    wish = CastRequest(candidate=candidate, order=order, story=story, keep=keep or {}, ban=frozenset(ban))
+    wish = CastRequest(
+        candidate=candidate, order=order, story=story, keep=keep or {}, ban=frozenset(ban), forget=forget
+    )
     with progress_bar(tr("measuring")) as progress:
         casting = cast_run(run.run, wish, progress=progress)
     _warn({" ".join(place): reason for place, reason in casting.refused.items()})
+    _warn({" ".join(place): obeyed_said(picks) for place, picks in casting.obeyed.items()})
     return DataFrame(
         {
             "candidate": one.candidate,

@@ -18,7 +18,9 @@ SCRIPTS = ("kit/mini/training/", "eval/mini/training/")
 PLACES = "kit/world/places/"
 """A file a place: as many as the drawn world has."""
 TESTED_THROUGH = {
+    "eval/casting/pool.py": "eval/casting/test_cast.py",
     "eval/casting/selection.py": "eval/casting/test_cast.py",
+    "eval/casting/summary.py": "eval/casting/test_cast.py",
     "eval/metrics/formulas.py": "eval/metrics/test_registry.py",
     "eval/scorers/protocols.py": "eval/scorers/test_aesthetic.py",
     "eval/validation/markdown.py": "eval/validation/test_validate.py",

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -21,6 +22,8 @@ from kit.progress import Progress
 from kit.retold import retold
 
 _SCORER, _ENCODER = mark("scorer"), mark("encoder")
+CACHE = Path("cache") / "scores.sqlite"
+"""Below a run's folder."""
 BATCH = 64
 """Pictures measured and then kept at once; a stop loses no more than these."""
 
@@ -30,7 +33,7 @@ class Measured:
     """What was found; pictures are named by the sha256 of their file."""
 
     readings: Mapping[Slot, PanelFile]
-    """Of every panel the run wants, without its picture."""
+    """Of every panel that was asked for, without its picture."""
     aesthetic: dict[str, float] = field(default_factory=dict)
     embeddings: dict[str, NDArray[np.float32]] = field(default_factory=dict)
     """Rows of unit length."""
@@ -44,9 +47,19 @@ class Measured:
     """What to mind that spoils no number."""
 
 
-def measure(run: Run, tools: Scorers, progress: Progress | None = None) -> Measured:
-    """Measure every panel the run wants; what the run's cache knows of the same weights is not done again."""
-    slots, size = list(run.wanted()), run.loaded.settings.size
+def measure(
+    run: Run, tools: Scorers, progress: Progress | None = None, only: Collection[tuple[str, str, str]] = ()
+) -> Measured:
+    """Measure every panel the run wants; what the run's cache knows of the same weights is not done again.
+
+    Args:
+        run: whose panels.
+        tools: what they are measured with.
+        progress: hears of every batch.
+        only: candidates, orders and stories; empty for all.
+    """
+    slots = [slot for slot in run.wanted() if not only or slot[:3] in only]
+    size = run.loaded.settings.size
     drawn = {row.slot: row.sha256 for row in run.rows()}
     faults = {run.folder / file: retold(reason) for file, reason in run.faults().items()}
     readings: dict[Slot, PanelFile] = {}
@@ -59,7 +72,7 @@ def measure(run: Run, tools: Scorers, progress: Progress | None = None) -> Measu
         reading = read_panel(path, drawn.get(slot), size, faults.get(path, ""))
         return slot, reading, look_at(reading.picture) if reading.picture else None
 
-    path = run.folder / "cache" / "scores.sqlite"
+    path = run.folder / CACHE
     with ScoreCache.open(path) as cache:
         for batch in batches_ahead(read, slots, BATCH):
             pictures = {reading.sha256: reading.picture for _, reading, _ in batch if reading.picture}

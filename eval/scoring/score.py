@@ -42,6 +42,7 @@ from eval.scoring.records import (
     rounded,
     write_scores,
 )
+from eval.scoring.remembered import remembering
 from kit.experiment.config import LoadedExperiment, baseline_of
 from kit.experiment.run import Run, Slot
 from kit.files.folder_lock import lock_folder
@@ -70,7 +71,7 @@ def score(run: Run, tools: Scorers | None = None, progress: Progress | None = No
     with lock_folder(run.folder, "scored"):
         if progress is not None:
             progress.note(tr("loading the scorers"))
-        tools = tools or scorers_of(run.loaded)
+        tools = remembering(tools or scorers_of(run.loaded), run)
         return score_measured(run, tools, measure(run, tools, progress))
 
 

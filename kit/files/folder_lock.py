@@ -9,6 +9,7 @@ import os
 import socket
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
@@ -54,7 +55,7 @@ def lock_folder(folder: Path, doing: str) -> Iterator[None]:
         yield
         return
     made = not folder.exists()
-    lock = _lock(folder)
+    lock = _lock(folder / LOCK, folder)
     _held.add(mine)
     try:
         if lock is not None:
@@ -67,6 +68,39 @@ def lock_folder(folder: Path, doing: str) -> Iterator[None]:
         if made:
             with suppress(OSError):
                 folder.rmdir()
+
+
+@contextmanager
+def lock_file(path: Path, doing: str, patience_s: float) -> Iterator[None]:
+    """Be the only one who changes a file, for the moment that takes: whoever comes second waits.
+
+    It keeps nobody out of the folder, which another may have locked as a whole.
+
+    Args:
+        path: the file; its lock lies beside it.
+        doing: what others are told is done to it, one of _DOINGS.
+        patience_s: how long to wait.
+
+    Raises:
+        RunError: another process held it all the while.
+    """
+    beside = path.with_name(f".{path.name}.lock")
+    until = time.monotonic() + patience_s
+    while True:
+        try:
+            lock = _lock(beside, path)
+            break
+        except RunError:
+            if time.monotonic() >= until:
+                raise
+            time.sleep(0.01)
+    try:
+        if lock is not None:
+            _write_note(lock, doing)
+        yield
+    finally:
+        if lock is not None:
+            _unlock(beside, lock)
 
 
 def hold(file: int) -> bool:
@@ -90,12 +124,11 @@ def was_locked(folder: Path) -> bool:
     return (folder / LOCK).exists()
 
 
-def _lock(folder: Path) -> int | None:
-    """Return the open and locked file of a folder; None where there can be no lock."""
-    path = folder / LOCK
+def _lock(path: Path, locked: Path) -> int | None:
+    """Return the open lock at a path, of a folder or a file; None where there can be no lock."""
     while True:
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            path.parent.mkdir(parents=True, exist_ok=True)
             lock = _open(path)
         except OSError:
             return None
@@ -107,7 +140,7 @@ def _lock(folder: Path) -> int | None:
         if not alone:
             note = _read_note(lock)
             os.close(lock)
-            raise RunError(tr("{folder} is {doing}: wait for it or stop it", folder=folder, doing=note))
+            raise RunError(tr("{folder} is {doing}: wait for it or stop it", folder=locked, doing=note))
         if _is_at(path, lock):
             return lock
         os.close(lock)  # whoever had it has removed the file since

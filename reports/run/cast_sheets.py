@@ -1,8 +1,9 @@
-"""What was cast: the chosen eight panels of a story, and what the next best seed of each would cost."""
+"""What was chosen: the eight panels of a story, and what the next best seed of each would cost."""
 
 from dataclasses import dataclass
 
-from eval.casting.selection import Selection, is_stale, read_selections
+from eval.casting.picks import Picks
+from eval.casting.selection import Selection, is_redrawn, is_stale, read_selection_file
 from kit.experiment.config import Candidate
 from kit.experiment.run import Run
 from kit.story.prompt import prompt_of
@@ -13,11 +14,14 @@ from reports.thumbnails import SMALL_BUDGET, embed, largest_side, side_within
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CastSheet:
-    """One selection with its pictures."""
+    """One set with its pictures."""
 
     candidate: Candidate
     story: LoadedStory
-    selection: Selection
+    order: str
+    seeds: tuple[int, ...]
+    selection: Selection | None
+    """None where all eight were picked by hand and nothing was cast."""
     shots: tuple[Shot, ...]
     stale: bool
     """Whether a picture has been drawn anew since."""
@@ -27,23 +31,29 @@ def cast_sheets(run: Run) -> tuple[CastSheet, ...]:
     """Return what was cast of the run's present experiment, candidates in its order."""
     candidates = {candidate.name: candidate for candidate in run.loaded.experiment.candidates}
     stories = {story.name: story for story in run.loaded.stories}
-    found = {(one.candidate, one.order, one.story): one for one in read_selections(run)}
+    file = read_selection_file(run)
+    found: dict[tuple[str, str, str], Selection | Picks] = {
+        one.place: one for one in file.picks if one.complete
+    }
+    found |= {one.place: one for one in file.selections}
     wanted = dict.fromkeys(slot[:3] for slot in run.wanted())
     chosen = [found[place] for place in wanted if place in found]
     return tuple(
         CastSheet(
             candidate=candidates[one.candidate],
             story=stories[one.story],
-            selection=one,
+            order=one.order,
+            seeds=one.seeds,
+            selection=one if isinstance(one, Selection) else None,
             shots=tuple(_shots(run, stories[one.story], one, len(chosen))),
-            stale=is_stale(run, one),
+            stale=is_stale(run, one) if isinstance(one, Selection) else is_redrawn(run, one),
         )
         for one in chosen
     )
 
 
-def _shots(run: Run, story: LoadedStory, one: Selection, sheets: int) -> list[Shot]:
-    paths = [run.panel_path(one.candidate, one.order, one.story, part.seed, part.panel) for part in one.parts]
+def _shots(run: Run, story: LoadedStory, one: Selection | Picks, sheets: int) -> list[Shot]:
+    paths = [run.panel_path(*one.place, seed, panel) for panel, seed in enumerate(one.seeds, 1)]
     native = next((side for side in map(largest_side, paths) if side), 1)
     side = side_within(SMALL_BUDGET, sheets * len(paths), native)
     pictures = [embed(path, side) for path in paths]

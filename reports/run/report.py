@@ -104,6 +104,12 @@ class Page:
         self.album, self.casts = SheetAlbum(run, self.scores), cast_sheets(run)
         rows = self.scores.stories if self.scores else ()
         metrics = self.scores.metrics if self.scores else ()
+        first = next((one.name for one in ranked(run) if one.lora is not None), ranked(run)[0].name)
+        self.opened = first
+        """The candidate that the page opens with: the first with a LoRA, for whose sake it is made."""
+        own = [sheet for sheet in self.casts if sheet.candidate.name == first]
+        self.opened_cast = next(iter([*own, *self.casts]), None)
+        """What was cast of that candidate; of another where nothing was."""
         self.summaries, self.columns = _summaries(run, rows, metrics), score_columns(rows)
         self.losers = race_losers(run, self.race)
         self.weak = weaknesses(self.album.blocks, self.scores.panels) if self.scores else []

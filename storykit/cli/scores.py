@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -25,7 +25,6 @@ from storykit.cli.terminal.progress import progress_bar
 from storykit.cli.terminal.usage_errors import WrongUsage
 
 if TYPE_CHECKING:
-    from eval.casting.selection import Selection, SetQuality
     from kit.experiment.run import Run
 
 VERDICTS = {"pass": mark("pass"), "fail": mark("fail")}
@@ -56,11 +55,16 @@ def cast(
     story: Annotated[str, typer.Option(help="Only this story.")] = "",
     keep: Annotated[list[str], typer.Option(help="Panel and seed chosen by hand, as 3=seed5.")] = [],  # noqa: B006
     ban: Annotated[list[str], typer.Option(help="Panel and seed that must not be chosen.")] = [],  # noqa: B006
+    forget: Annotated[bool, typer.Option("--forget", help="Drop what was picked by hand before.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")] = False,
 ) -> None:
-    """Choose one of the seeds drawn for each panel, so that the set is best; pack and report use it."""
+    """Choose one of the seeds drawn for each panel, so that the set is best; pack and report use it.
+
+    What is kept and banned by hand stays so, here and on the board, until it is decided anew or forgotten.
+    """
     from eval.casting.cast import CastRequest
     from eval.casting.cast import cast as choose
+    from eval.casting.summary import obeyed_said, set_said, told_of
     from kit.experiment.run import Run
     from storykit.cli.terminal.progress import progress_bar
 
@@ -68,51 +72,26 @@ def cast(
     if len(dict(kept)) < len(kept):
         raise WrongUsage(tr("--keep can name a panel once: one seed for each"))
     wish = CastRequest(
-        candidate=candidate, order=order, story=story, keep=dict(kept), ban=frozenset(_choices("--ban", ban))
+        candidate=candidate,
+        order=order,
+        story=story,
+        keep=dict(kept),
+        ban=frozenset(_choices("--ban", ban)),
+        forget=forget,
     )
     run = Run.open(run_folder)
     with _page_kept_or_said(run, quiet=as_json), progress_bar(tr("measuring")) as progress:
         casting = choose(run, wish, progress=progress)
     if as_json:
-        say_json([asdict(one) for one in casting.selections])
+        say_json([told_of(one) for one in casting.selections])
         return
+    for picks in casting.obeyed.values():
+        say(obeyed_said(picks))
     for one in casting.selections:
-        for line in _lines(one, swaps=len(casting.selections) == 1):
+        for line in set_said(one, swaps=len(casting.selections) == 1):
             say(line)
     for place, reason in casting.refused.items():
         say_fault(" ".join(place), reason)
-
-
-def _lines(one: "Selection", *, swaps: bool) -> list[str]:
-    """Return what was chosen, and what the next best would be."""
-    seeds = " ".join(map(str, one.seeds))
-    place = f"{one.candidate} {one.order} {one.story}"
-    best = tr(
-        "cast    {place}: seeds {seeds}, the best of {sets:,} sets", place=place, seeds=seeds, sets=one.sets
-    )
-    lines = [best, f"        {_said(one.standing)}"]
-    if one.single is not None:
-        single = tr("best single seed {seed}: {told}", seed=one.single.seed, told=_said(one.single.standing))
-        lines.append(f"        {single}")
-    if swaps:
-        for part in one.parts:
-            kept = tr(" (by hand)") if part.kept else ""
-            swap = tr("no other")
-            if part.swap:
-                swap = tr("next best {seed}: {told}", seed=part.swap.seed, told=_said(part.swap.standing))
-            told = {"panel": part.panel, "seed": part.seed, "kept": kept, "swap": swap}
-            lines.append(tr("panel {panel}  seed {seed}{kept}; {swap}", **told))
-    return lines
-
-
-def _said(standing: "SetQuality") -> str:
-    """Return how good a set is; deviations are from sets chosen by lot."""
-    return tr(
-        "weakest {metric} {lowest:+.2f} sd, mean {mean:+.2f} sd",
-        metric=standing.weakest,
-        lowest=standing.lowest,
-        mean=standing.mean,
-    )
 
 
 def score(run_folder: RunFolder) -> None:
@@ -174,8 +153,14 @@ def compare(run_folder: RunFolder, as_json: AsJson = False) -> None:
         compare_run(run, as_json)
 
 
-def compare_run(run: "Run", as_json: bool = False) -> None:
-    """Compare a run's candidates and say who is better in what, or print comparison.json."""
+def compare_run(run: "Run", as_json: bool = False, *, just_scored: bool = False) -> None:
+    """Compare a run's candidates and say who is better in what, or print comparison.json.
+
+    Args:
+        run: scored.
+        as_json: for machines.
+        just_scored: the scoring has just told what may be believed of its numbers.
+    """
     from eval.comparison.compare import compare as judge
     from eval.comparison.summary import summary_lines
 
@@ -183,7 +168,7 @@ def compare_run(run: "Run", as_json: bool = False) -> None:
     if as_json:
         say_json(run.read_json("comparison.json"))
         return
-    for line in summary_lines(told):
+    for line in summary_lines(replace(told, calibration="") if just_scored else told):
         say(line)
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from eval.casting.selection import read_selections, seeds_cast
+from eval.casting.selection import places_chosen, seeds_cast
 from kit.embedded import EMBEDDED
 from kit.errors import RunError
 from kit.experiment.identity import is_embedded, read_identity
@@ -53,9 +53,9 @@ def only_story(opened: Run) -> str:
 
 
 def only_candidate(opened: Run) -> str:
-    """Return the candidate that was cast, else the only one with a LoRA, else the only one; or RunError."""
+    """Return the candidate that was chosen, else the only one with a LoRA, else the only one; or RunError."""
     every = opened.loaded.experiment.candidates
-    cast = dict.fromkeys(one.candidate for one in read_selections(opened))
+    cast = dict.fromkeys(place[0] for place in places_chosen(opened))
     for names in ([*cast], [one.name for one in every if one.lora], [one.name for one in every]):
         if len(names) == 1:
             return names[0]

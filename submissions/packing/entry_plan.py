@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from eval.casting.selection import read_selections
+from eval.casting.selection import places_chosen
 from kit.errors import InputError, RunError
 from kit.experiment.run import Run
 from kit.files.documents import read_text
@@ -54,7 +54,7 @@ def open_choices(run: Run, plan: EntryPlan) -> tuple[str, str, list[Fault]]:
     """Return candidate and story where the run leaves no choice or the team made it, and what is open."""
     faults = []
     candidate, story = plan.candidate, plan.story
-    cast = list(dict.fromkeys(one.candidate for one in read_selections(run)))
+    cast = list(dict.fromkeys(place[0] for place in places_chosen(run)))
     wearing = [one.name for one in run.loaded.experiment.candidates if one.lora]
     wearing = cast if len(cast) == 1 else wearing
     if not candidate and len(wearing) == 1:

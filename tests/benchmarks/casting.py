@@ -15,8 +15,10 @@ from pathlib import Path
 
 import numpy as np
 
-from eval.casting.branch_and_bound import Search
-from eval.casting.cast import CastRequest, Pool, options_of, pool_of, single_of
+from eval.casting.picks import Picks
+from eval.casting.pool import Pool, options_of, pool_of, single_of
+from eval.casting.search.branch_and_bound import best_set
+from eval.casting.search.search import Search
 from eval.casting.selection import SetQuality
 from eval.metrics.story_facts import told_by
 from eval.scoring.measure import measure
@@ -48,15 +50,15 @@ def greedy(search: Search, start: list[int]) -> list[int]:
 def rows_of(search: Search, pool: Pool) -> list[list[object]]:
     """Return one row a way to choose."""
     started = time.perf_counter()
-    best = search.best()
+    found = best_set(search)
     seconds = time.perf_counter() - started
     started = time.perf_counter()
     swapped = greedy(search, highest_a_panel(search))
     quick = time.perf_counter() - started
     rows = [_row("greedy, one pass", search, pool, swapped, quick)]
     rows.append(_row("best aesthetic score a panel", search, pool, highest_a_panel(search)))
-    if best is not None:
-        rows.insert(0, _row("**cast**", search, pool, list(best.pictures), seconds))
+    if found.pictures:
+        rows.insert(0, _row("**cast**", search, pool, list(found.pictures), seconds))
     if (single := single_of(search, pool)) is not None:
         rows.append([f"best single seed, {single.seed}", single.seed, *_said(single.standing), "", ""])
     lots = search.standings(search.scale.lots)
@@ -94,7 +96,7 @@ def main() -> None:
     for candidate, order, loaded in product(experiment.candidates, experiment.orders, run.loaded.stories):
         place = (candidate.name, order, loaded.name)
         pool = pool_of(place, measured, told[loaded.name])
-        options = options_of(pool, CastRequest())
+        options = options_of(pool, Picks.none(place))
         search = Search(choices=pool.choices, scale=pool.scale, options=options, gate=experiment.score.gate)
         judges = ", ".join(pool.scale.metrics)
         print(f"{' '.join(place)}, {prod(map(len, options)):,} sets, judged by {judges}:\n")

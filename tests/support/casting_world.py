@@ -5,8 +5,8 @@ from itertools import product
 import numpy as np
 from PIL import Image
 
-from eval.casting.branch_and_bound import Search, scale_of
-from eval.casting.set_scores import SetScorer, set_scorer_of
+from eval.casting.search.search import Search, scale_of
+from eval.casting.search.set_scores import SetScorer, set_scorer_of
 from eval.metrics.concept_subspaces import ConceptSubspaces
 from eval.metrics.formulas import PanelSet
 from eval.metrics.registry import validated

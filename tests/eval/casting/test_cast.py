@@ -1,5 +1,6 @@
 import json
 import random
+from collections.abc import Sequence
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
@@ -10,8 +11,9 @@ import tomli_w
 from command import refused, said, tell
 from PIL import Image
 
-from eval.casting.cast import CastRequest, above_floor, cast
-from eval.casting.selection import read_selections, seeds_cast
+from eval.casting.cast import CastRequest, cast
+from eval.casting.pool import above_floor
+from eval.casting.selection import read_picks, read_selections, seeds_cast
 from eval.scorers.calibration import calibration_of
 from eval.scoring.measure import measure
 from eval.scoring.score import scorers_of
@@ -30,7 +32,7 @@ BROKEN = (3, 6)
 EXPERIMENT = """
 stories = ["tale.toml"]
 size = 256
-seeds = [0, 1, 2]
+seeds = {seeds}
 orders = ["authored"]
 [score]
 gate = {gate}
@@ -82,10 +84,10 @@ def put(run: Run, candidate: str, seed: int, panel: int, picture: Image.Image) -
     run.append(PanelRow(key=sha256, **place, file=name, sha256=sha256, prompt="p", negative="", seconds=0.1))
 
 
-def make_run(folder: Path, gate: float = 0.0) -> Run:
+def make_run(folder: Path, gate: float = 0.0, seeds: Sequence[int] = (0, 1, 2)) -> Run:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "tale.toml").write_text(story(TALE), "utf-8")
-    (folder / "experiment.toml").write_text(EXPERIMENT.format(gate=gate), "utf-8")
+    (folder / "experiment.toml").write_text(EXPERIMENT.format(gate=gate, seeds=list(seeds)), "utf-8")
     return Run.create(folder / "run", load_experiment(folder / "experiment.toml"))
 
 
@@ -140,6 +142,67 @@ def test_choices_by_hand_are_kept_and_the_rest_is_the_best_beside_them(run, tool
     assert [part.kept for part in chosen.parts] == [False, False, True, *[False] * 5]
     assert chosen.parts[2].swap is None
     assert chosen.sets == 3**6
+
+
+def test_what_was_decided_by_hand_is_kept_and_obeyed_until_it_is_forgotten(run, tools):
+    wish = CastRequest(candidate="base", keep={3: 0}, ban=frozenset({(1, 0)}))
+    (chosen,) = cast(run, wish, tools).selections
+    again = cast(run, BASE, tools)
+    assert again.selections == (chosen,)
+    ((place, picks),) = again.obeyed.items()
+    assert (place, picks.kept, picks.banned) == (("base", "authored", "tale"), {3: 0}, {(1, 0)})
+    other = cast(run, CastRequest(candidate="base", keep={4: 1}), tools)
+    assert (other.obeyed, read_picks(run)[place].kept, read_picks(run)[place].banned) == ({}, {4: 1}, set())
+    free = cast(run, CastRequest(candidate="base", forget=True), tools)
+    assert (free.selections[0].seeds, free.obeyed, read_picks(run)) == (RIGHT, {}, {})
+
+
+def test_a_choice_by_hand_says_what_it_costs_in_every_metric(run, tools):
+    (free,) = cast(run, BASE, tools).selections
+    wish = CastRequest(candidate="base", keep={3: 0})
+    (chosen,) = cast(run, wish, tools).selections
+    assert set(chosen.costs) == {3}
+    assert chosen.parts[2].free is not None
+    assert chosen.parts[2].free.seed == RIGHT[2]
+    assert chosen.parts[2].free.standing == free.standing
+    assert free.standing.rank > chosen.standing.rank
+    for metric, cost in chosen.costs[3].items():
+        assert cost.value == free.standing.values[metric] - chosen.standing.values[metric]
+        if metric in free.standing.deviations:
+            assert cost.deviations == free.standing.deviations[metric] - chosen.standing.deviations[metric]
+    assert read_selections(run) == [chosen]
+    (same,) = cast(run, CastRequest(candidate="base", keep={3: RIGHT[2]}), tools).selections
+    assert {cost.value for cost in same.costs[3].values()} == {0.0}, "it would be chosen anyway"
+
+
+def test_a_picked_picture_that_was_drawn_anew_is_named_and_nothing_is_cast(run, tools, drawn):
+    cast(run, CastRequest(candidate="base", keep={3: 0}), tools)
+    put(run, "base", 0, 3, drawn[1, 1])
+    with pytest.raises(
+        ScoreError, match=r"panel 3, seed 0 was picked by hand and drawn anew.*--keep 3=0.*forget"
+    ):
+        cast(run, BASE, tools)
+    assert cast(run, CastRequest(candidate="base", keep={3: 0}), tools).selections[0].seeds[2] == 0
+
+
+def test_weights_decide_and_are_written_beside_what_they_decided(run, tools):
+    weights = {"text": 2.0, "aesthetic": 1.0, "style": 0.0, "mrr": 0.0, "identity": 0.0, "place": 0.0}
+    (chosen,) = cast(run, CastRequest(candidate="base", weights=weights), tools).selections
+    told = chosen.standing
+    assert told.weighted == pytest.approx((2 * told.deviations["text"] + told.deviations["aesthetic"]) / 3)
+    assert all(part.swap is None or part.swap.standing.weighted <= told.weighted for part in chosen.parts)
+    assert read_selections(run)[0].weights == weights
+    assert "weighted_rule" in run.read_json("selection.json")
+    with pytest.raises(ScoreError, match="weights of metrics must be 0 or more and not all 0"):
+        cast(run, CastRequest(candidate="base", weights={"text": -1.0}), tools)
+
+
+def test_more_pictures_than_can_be_held_against_each_other_are_refused_before_any_is_looked_at(tmp_path):
+    run = make_run(tmp_path, seeds=range(301))
+    with pytest.raises(
+        ScoreError, match=r"from 2,400 pictures at most, 300 seeds of 8 panels.*got 301 seeds"
+    ):
+        cast(run, BASE)
 
 
 @pytest.mark.parametrize(
@@ -226,6 +289,12 @@ def test_the_command_prints_the_set_and_the_swaps(run):
     assert len(lines) == 3 + 8
     told = json.loads(said("cast", run.folder, "--candidate", "base", "--keep", "3=seed0", "--json"))
     assert told[0]["parts"][2]["seed"] == 0
+    assert set(told[0]["costs"]["3"]) == set(told[0]["standing"]["values"])
+    first, *rest = said("cast", run.folder, "--candidate", "base").splitlines()
+    assert first == ("picks   base authored tale: kept 3=0, as decided by hand before; --forget drops them")
+    (kept,) = (line for line in rest if line.startswith("panel 3"))
+    assert kept.startswith(f"panel 3  seed 0 (by hand); without it seed {RIGHT[2]}: text ")
+    assert "by hand" not in said("cast", run.folder, "--candidate", "base", "--forget")
     assert "panel from 1 to 8 and a seed, as 3=5, got '9=1'" in tell("cast", run.folder, "--keep", "9=1").err
     twice = tell("cast", run.folder, "--keep", "3=1", "--keep", "3=2").err
     assert "--keep can name a panel once: one seed for each" in twice

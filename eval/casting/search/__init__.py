@@ -1,0 +1,1 @@
+"""The search: how good sets are, bounds, branch and bound."""
