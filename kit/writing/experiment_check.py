@@ -102,6 +102,9 @@ def _stories(
         if not _is_inside(path, root):
             outside.append(text)
             continue
+        if path.exists() and not (path.is_file() or path.is_dir()):  # a pipe would never end
+            faults.append(_fault(("stories", number), tr("is neither a file nor a folder")))
+            continue
         try:
             stories[number] = load_story(path)
         except InputError as error:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
 from typing import Literal
 
 from kit.errors import InputError
@@ -16,6 +16,7 @@ from kit.writing.own_files import MOST_BYTES, with_plain_ends
 
 PASTED = "pasted.md"
 """What pasted text is called; any form of text may stand in it."""
+_LONGEST_SUFFIX = 16
 DraftKind = Literal["story", "experiment"]
 
 
@@ -38,8 +39,10 @@ def foreign_draft(data: bytes, name: str) -> ForeignDraft:
         data: of the file.
         name: as a stranger or a browser calls it; only its last part counts.
     """
-    source = Path(_plain(PureWindowsPath(PurePosixPath(name).name).name) or "story.md")
-    called = "story" if source.name == PASTED else _plain(source.stem) or "story"
+    last = PurePath(PureWindowsPath(PurePosixPath(name).name).name)
+    suffix = f".{_plain(last.suffix)[:_LONGEST_SUFFIX]}" if _plain(last.suffix) else ".md"
+    called = "story" if last.name == PASTED else _plain(last.stem) or "story"
+    source = Path(called + suffix)
     if source.suffix.lower() == ".toml":
         return _of_ours(data, source, called)
     made, text = story_in(foreign_story_in(data, source), source)

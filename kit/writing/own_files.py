@@ -26,7 +26,7 @@ from kit.files.path_contents import kind_at
 from kit.files.text.text_encodings import decode_text
 from kit.messages import tr
 
-MOST_BYTES = 2**17
+MOST_BYTES = 2**16
 """The largest file that is written in a form; a story has some thousand bytes."""
 NEW = ""
 """The version of a file that is not there."""

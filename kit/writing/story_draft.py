@@ -110,7 +110,9 @@ def shown_text(text: str) -> str:
 
 def _names(table: object) -> tuple[DraftName, ...]:
     return tuple(
-        DraftName(name=line(name), text=lines(one.get("text")), anchor=line(one.get("anchor")), was=name)
+        DraftName(
+            name=line(name), text=lines(one.get("text")), anchor=line(one.get("anchor")), was=line(name)
+        )
         for name, one in (table.items() if isinstance(table, Mapping) else ())
         if isinstance(one, Mapping)
     )
@@ -134,7 +136,7 @@ def _clause(table: object) -> DraftClause:
     if not isinstance(table, Mapping):
         return DraftClause()
     says: Says = next((key for key in _SAYS if key in table), "text")
-    return DraftClause(role=line(table.get("role")), says=says, words=lines(table.get(says)))
+    return DraftClause(role=line(table.get("role")), says=says, words=line(table.get(says)))
 
 
 def document_of(draft: StoryDraft, before: Document) -> tuple[dict[str, Any], list[PlacedFault]]:
@@ -218,7 +220,14 @@ def _set_names(made: dict[str, Any], key: str, names: Sequence[DraftName]) -> No
     before = made.get(key)
     old = before if isinstance(before, Mapping) else {}
     hidden = {name: one for name, one in old.items() if not isinstance(one, Mapping)}
-    now = {one.name: _name_made(one, old.get(one.was) if one.was else None) for one in names if one.name}
+    keys = {line(name): name for name in old}
+    now = {
+        keys.get(one.name, one.name) if one.name == one.was else one.name: _name_made(
+            one, old.get(keys.get(one.was)) if one.was else None
+        )
+        for one in names
+        if one.name
+    }
     if now | hidden:
         made[key] = now | hidden
     elif isinstance(before, Mapping) and before:

@@ -108,9 +108,7 @@ def open_file(served: ServedFolder, kind: Kind, file: str) -> Editing:
 
     Raises BoardError or InputError where it cannot be read.
     """
-    path = served.inside(file)
-    if path.suffix.lower() not in (".toml", ".txt"):
-        raise BoardError(tr("{name} is no .toml or .txt file", name=file))
+    path = own_path(served, file)
     own = read_own(path)
     source = toml_of_lines(own.text, path.stem) if path.suffix.lower() == ".txt" else own.text
     notes: list[str] = []
@@ -134,6 +132,14 @@ def open_file(served: ServedFolder, kind: Kind, file: str) -> Editing:
     except ValueError:
         return replace(made, mode="toml", text=source)
     return made
+
+
+def own_path(served: ServedFolder, file: str) -> Path:
+    """Return the path of a file that may be written on; raises BoardError where it is none."""
+    path = served.inside(file)
+    if path.suffix.lower() not in (".toml", ".txt") or (path.exists() and not path.is_file()):
+        raise BoardError(tr("{name} is no .toml or .txt file", name=file))
+    return path
 
 
 def posted(form: FormData) -> Editing:
@@ -163,7 +169,7 @@ def posted(form: FormData) -> Editing:
 def place_of(served: ServedFolder, editing: Editing) -> Path:
     """Return where it lies, or will lie."""
     if editing.file:
-        return served.inside(editing.file)
+        return own_path(served, editing.file)
     folder = served.inside(editing.folder) if editing.folder else served.root
     name = re.sub(r"[^\w .-]", "", editing.name) or editing.kind
     return folder / f"{name}.toml"
@@ -175,7 +181,7 @@ def save(served: ServedFolder, editing: Editing, composed: Composed) -> Editing 
     Raises StorykitError where it cannot be written.
     """
     if editing.file:
-        path = served.inside(editing.file)
+        path = own_path(served, editing.file)
         text = composed.text
         if editing.is_text:
             text = lines_of(composed.document, _lines_before(path), path)

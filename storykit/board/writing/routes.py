@@ -1,5 +1,6 @@
 """The pages on which stories and experiments are written; GET changes nothing, only saving writes."""
 
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Annotated
 from urllib.parse import urlencode
@@ -44,8 +45,9 @@ MOST_UPLOADED = 1 << 24
 router = APIRouter(prefix="/writing")
 
 
-async def _form(request: Request) -> FormData:
-    return await request.form(max_files=1, max_fields=MOST_FIELDS, max_part_size=1 << 20)
+async def _form(request: Request) -> AsyncIterator[FormData]:
+    async with request.form(max_files=1, max_fields=MOST_FIELDS, max_part_size=1 << 20) as form:
+        yield form
 
 
 Sent = Annotated[FormData, Depends(_form)]
