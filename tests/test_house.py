@@ -99,6 +99,8 @@ TESTED_THROUGH = {
     "storykit/board/writing/view.py": "storykit/board/writing/test_routes.py",
     "reports/training.py": "storykit/cli/test_train.py",
     "storykit/__main__.py": "kit/dataset/test_modelscope.py",
+    "storykit/board/jobs/runner.py": "storykit/board/jobs/test_start.py",
+    "storykit/board/jobs/small_files.py": "storykit/board/jobs/test_job.py",
     "storykit/board/app.py": "storykit/board/test_shelf.py",
     "storykit/board/open_runs.py": "storykit/board/test_shelf.py",
     "storykit/board/pages.py": "storykit/board/test_shelf.py",

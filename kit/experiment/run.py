@@ -39,6 +39,7 @@ _OWN = (
     *("experiment.toml", "stories", "loras", "run.json", "panels.jsonl", "batching.json", "faults.json"),
     *("panels", CHANGED, "scores.json", "scores.panels.csv", "scores.stories.csv", "cache", "race.json"),
     *("selection.json", "comparison.json", "votes.jsonl", "voters.json", PAGE, FIGURES),
+    *("entry.toml", "introduction.md"),
 )
 """What is read and written in a run folder; other names are the user's."""
 

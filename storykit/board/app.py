@@ -13,10 +13,11 @@ from kit.errors import StorykitError
 from kit.messages import tr
 from storykit.board import pictures, shelf
 from storykit.board.access import Guard
+from storykit.board.jobs.routes import router as jobs_router
 from storykit.board.pages import ServedBoard, page, static_file
 from storykit.board.writing import routes as writing
 
-ROUTERS = (shelf.router, pictures.router, writing.router)
+ROUTERS = (shelf.router, pictures.router, jobs_router, writing.router)
 """The areas of the board."""
 
 

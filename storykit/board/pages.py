@@ -36,6 +36,8 @@ class ServedBoard:
     folder: "ServedFolder"
     access: "Access"
     runs: OpenRuns = field(init=False)
+    closing: Callable[[], bool] = lambda: False
+    """Whether the board is being closed: answers that go on and on end then."""
     _parts: dict[type, object] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)
 
