@@ -56,12 +56,11 @@ def similarity_map(matrix: Matrix, scale: Span) -> Figure:
     )
     for row, column in np.argwhere(np.isfinite(values)):
         value = float(values[row, column])
-        pale = value - scale.low < 0.55 * (scale.high - scale.low)
         axes.text(
             column + 0.5,
             row + 0.5,
             _cosine(value),
-            color="#26312f" if pale else "#ffffff",
+            color=_readable_on(ALIKE((value - scale.low) / (scale.high - scale.low or 1.0))),
             ha="center",
             va="center",
             fontsize=7,
@@ -131,6 +130,13 @@ def _blank(inches: tuple[float, float], box: tuple[float, float, float, float]) 
     axes.set_frame_on(False)
     axes.tick_params(length=0, pad=3, labelsize=8, labelcolor=MUTED)
     return figure, axes
+
+
+def _readable_on(ground: tuple[float, ...]) -> str:
+    """Return black or white, whichever stands out more: at least 4.5 to 1 on any ground (WCAG 2.2, 1.4.3)."""
+    linear = [one / 12.92 if one <= 0.04045 else ((one + 0.055) / 1.055) ** 2.4 for one in ground[:3]]
+    luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+    return "#000000" if (luminance + 0.05) ** 2 > 0.05 * 1.05 else "#ffffff"
 
 
 def _cosine(value: float) -> str:

@@ -14,6 +14,8 @@ from eval.scorers.protocols import Metric
 from eval.scoring.records import StoryScore
 
 CONFIDENCE = 0.95
+FEWEST = 3
+"""Replicates that an interval needs: of two it is nine times as wide as they are apart, and tells nothing."""
 MINUS = "\N{MINUS SIGN}"
 ABSENT = "\N{EM DASH}"
 ANYWHERE = (-math.inf, math.inf)
@@ -22,7 +24,7 @@ ANYWHERE = (-math.inf, math.inf)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MeanInterval:
-    """A mean over replicates; the bounds are None when n < 2, the mean is None when n = 0."""
+    """A mean over replicates; the bounds are None when n < FEWEST, the mean is None when n = 0."""
 
     mean: float | None
     low: float | None = None
@@ -42,13 +44,13 @@ class Summary:
 
 
 def mean_interval(values: Sequence[float], within: tuple[float, float] = ANYWHERE) -> MeanInterval:
-    """Return the mean of independent replicates and its two-sided 95 % t interval.
+    """Return the mean of independent replicates and its two-sided 95 % t interval; none of fewer than FEWEST.
 
     Args:
         values: one a replicate.
         within: the smallest and largest value that can occur; the interval stays inside.
 
-    >>> mean_interval([1.0]).low is None
+    >>> mean_interval([1.0, 2.0]).low is None
     True
     >>> mean_interval([0.8, 1.0, 1.0], (0.0, 1.0)).high
     1.0
@@ -57,7 +59,7 @@ def mean_interval(values: Sequence[float], within: tuple[float, float] = ANYWHER
     (2.0, -0.484, 4.484)
     """
     count, mean = len(values), float(np.mean(values)) if values else None
-    if mean is None or count == 1:
+    if mean is None or count < FEWEST:
         return MeanInterval(mean=mean, n=count)
     half = float(stats.t.ppf((1 + CONFIDENCE) / 2, count - 1) * np.std(values, ddof=1) / math.sqrt(count))
     return MeanInterval(mean=mean, low=max(mean - half, within[0]), high=min(mean + half, within[1]), n=count)

@@ -1,6 +1,5 @@
 """A run folder: the resolved experiment, its panels, one row a panel, and what later stages write."""
 
-import os
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -14,7 +13,7 @@ from pydantic import BaseModel, Field, FiniteFloat, TypeAdapter, ValidationError
 from kit.errors import InputError, RunError
 from kit.experiment.config import Experiment, LoadedExperiment, baseline_of, load_experiment
 from kit.experiment.out_folder import MARK, refuse_another
-from kit.files.atomic_write import write_atomic, write_together
+from kit.files.atomic_write import append_line, write_atomic, write_together
 from kit.files.documents import faults_of
 from kit.files.encodings import canonical_json, finite_json, json_bytes
 from kit.files.inside import refuse_links_out
@@ -23,6 +22,7 @@ from kit.files.text.library_words import reason_of
 from kit.files.user_paths import shell_word
 from kit.messages import in_english, joined, tr
 from kit.story.story import PANELS
+from kit.story.structure.story_text import story_toml
 
 PAGE, FIGURES = "report.html", "figures"
 """What shows a run's numbers: the page, and its figures as files."""
@@ -38,7 +38,8 @@ _WRITERS |= {"race.json": "run --race METRIC"} | dict.fromkeys(
 _OWN = (
     *("experiment.toml", "stories", "loras", "run.json", "panels.jsonl", "batching.json", "faults.json"),
     *("panels", CHANGED, "scores.json", "scores.panels.csv", "scores.stories.csv", "cache", "race.json"),
-    *("selection.json", "comparison.json", PAGE, FIGURES),
+    *("selection.json", "comparison.json", "votes.jsonl", "voters.json", PAGE, FIGURES),
+    *("entry.toml", "introduction.md"),
 )
 """What is read and written in a run folder; other names are the user's."""
 
@@ -138,7 +139,7 @@ class Run:
         refuse_links_out(folder, _OWN)
         refuse_another(run, loaded, reworded=reworded)
         for story in loaded.stories:
-            write_atomic(folder / "stories" / f"{story.name}.toml", _text_of(story.story).encode())
+            write_atomic(folder / "stories" / f"{story.name}.toml", story_toml(story.story).encode())
         write_atomic(run.experiment_path, (MARK + _text_of(run._resolved(loaded))).encode())
         return cls(folder)
 
@@ -256,20 +257,7 @@ class Run:
             del told["anchors"], told["consistency"], told["bystanders"]
         if row.noise_seed is None:
             del told["noise_seed"]
-        line = canonical_json(told) + b"\n"
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            with self.rows_path.open("a+b") as file:
-                if file.tell():
-                    file.seek(-1, os.SEEK_END)
-                    line = line if file.read(1) == b"\n" else b"\n" + line
-                file.write(line)
-                file.flush()
-                os.fsync(file.fileno())
-        except OSError as error:
-            raise RunError(
-                tr("{file} cannot be written: {error}", file=self.rows_path, error=reason_of(error))
-            ) from error
+        append_line(self.rows_path, canonical_json(told))
 
     def faults(self) -> dict[str, str]:
         """Return why panels could not be drawn when that was last tried, by file."""

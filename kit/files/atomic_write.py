@@ -1,4 +1,4 @@
-"""Files written whole or not at all, alone or several that belong together.
+"""Files written whole or not at all, alone or several that belong together, and lines added whole.
 
 Each is written beside its place under a name of its own. Who is killed leaves that behind; the next process
 that writes into the folder sweeps it.
@@ -45,6 +45,21 @@ def write_atomic(path: Path, data: bytes) -> None:
     """
     with _replacing(path) as file:
         file.write(data)
+
+
+def write_new(path: Path, data: bytes) -> None:
+    """Write a file where nothing is yet, whole or not at all; raises RunError where anything is there."""
+    with _said_of(path), _part_of(path) as (part, file):
+        file.write(data)
+        _close(file)
+        try:
+            os.link(part, path)
+        except FileExistsError as error:
+            raise RunError(tr("{path} is there already: choose another name", path=path)) from error
+        except OSError:  # a file system without links
+            if os.path.lexists(path):
+                raise RunError(tr("{path} is there already: choose another name", path=path)) from None
+            part.rename(path)
 
 
 def copy_atomic(source: Path, path: Path) -> None:
@@ -97,6 +112,46 @@ def write_together(files: Mapping[Path, bytes], made_of_them: Sequence[Path] = (
         for path, part in parts.items():
             with _said_of(path):
                 part.replace(path)
+
+
+def append_line(path: Path, line: bytes) -> None:
+    """Add a line to a file, which is made if it is not there; it is on disk when this returns.
+
+    A last line that was torn by a crash is closed first. Several processes may append at once. Raises
+    RunError when the system refuses; then nothing was added.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
+        try:
+            _wait_for(file)
+            size = os.fstat(file).st_size
+            torn = size > 0 and os.pread(file, 1, size - 1) != b"\n"
+            try:
+                _write_all(file, (b"\n" if torn else b"") + line + b"\n")
+                os.fsync(file)
+            except OSError:
+                os.ftruncate(file, size)
+                raise
+        finally:
+            os.close(file)
+    except OSError as error:
+        reason = reason_of(error)
+        raise RunError(tr("{file} cannot be written: {error}", file=path, error=reason)) from error
+
+
+def _wait_for(file: int) -> None:
+    """Wait until nobody else appends; where the file system knows no locks, nobody is waited for."""
+    if sys.platform != "win32":
+        import fcntl
+
+        with suppress(OSError):
+            fcntl.flock(file, fcntl.LOCK_EX)
+
+
+def _write_all(file: int, data: bytes) -> None:
+    while data:
+        data = data[os.write(file, data) :]
 
 
 def remove_partial_files(folder: Path) -> None:

@@ -50,11 +50,15 @@ class NextCommands:
         """The command that casts the run's seeds."""
         return f"storykit cast {self.run}"
 
-    @property
-    def all(self) -> tuple[str, ...]:
-        """Every step that made the page, the drawing beside the run's folder."""
+    def anew(self, *, cast: bool) -> tuple[str, ...]:
+        """Return what makes such a run and its page once more, in a folder beside the run's.
+
+        Args:
+            cast: whether panels were chosen among the seeds, too.
+        """
         drawn = f"storykit run {self.run}/experiment.toml --out {self.again}"
-        return (drawn, self.score, self.compare, f"storykit report {self.run}")
+        chosen = (f"storykit cast {self.again}", f"storykit report {self.again}")
+        return (drawn, *chosen) if cast else (drawn,)
 
 
 def _word(path: str) -> str:

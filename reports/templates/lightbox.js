@@ -12,6 +12,8 @@
     open = shot;
     large.src = thumb.src;
     large.alt = thumb.alt;
+    large.lang = thumb.closest("[lang]").lang;
+    caption.lang = prompt.lang = shot.dataset.lang || "";
     title.textContent = shot.dataset.title;
     caption.textContent = shot.dataset.caption || "";
     prompt.textContent = shot.dataset.prompt || "";

@@ -36,6 +36,8 @@ class ServedBoard:
     folder: "ServedFolder"
     access: "Access"
     runs: OpenRuns = field(init=False)
+    closing: Callable[[], bool] = lambda: False
+    """Whether the board is being closed: answers that go on and on end then."""
     _parts: dict[type, object] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)
 
@@ -83,7 +85,7 @@ def environment() -> jinja2.Environment:
 
 def run_areas() -> list[tuple[str, str, Message]]:
     """Return the pages of a run: key, address and what it is called."""
-    return [("sheet", "/sheet", tr("Pictures"))]
+    return [("sheet", "/sheet", tr("Pictures")), ("votes", "/votes", tr("Votes"))]
 
 
 def picture_address(name: str, sha256: str, side: int = 320) -> str:

@@ -60,15 +60,18 @@ def _run(served: ServedFolder, access: Access, listening: socket.socket) -> None
     from storykit.board.app import board_app
     from storykit.board.pages import ServedBoard
 
+    board = ServedBoard(folder=served, access=access)
     config = uvicorn.Config(
-        board_app(ServedBoard(folder=served, access=access)),
+        board_app(board),
         log_level="error",
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=_PATIENCE_S,
     )
+    server = uvicorn.Server(config)
+    board.closing = lambda: server.should_exit
     with suppress(KeyboardInterrupt):
-        uvicorn.Server(config).run(sockets=[listening])
+        server.run(sockets=[listening])
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -81,7 +81,7 @@ def _judge_demo(drawn: "Run", out: Path, *, several: bool) -> None:
 
     experiment = drawn.loaded.experiment
     score_run(drawn)
-    compare_run(drawn)
+    compare_run(drawn, just_scored=True)
     opened = storykit.open_run(out)
     if several:  # else there is nothing to choose
         sets = len(storykit.cast(opened))
@@ -129,7 +129,7 @@ def run(
     with drawing_in(out):
         opened = _draw_file(experiment, out, devices, race, again=again, planned=True)
         score_run(opened)
-        compare_run(opened)
+        compare_run(opened, just_scored=True)
         report_run(opened)
 
 

@@ -27,6 +27,7 @@ from storykit.cli.terminal.help import Command
 from storykit.cli.terminal.usage_errors import CommandGroup
 from storykit.cli.train import train
 from storykit.cli.verify import leaderboard, reproduce, verify
+from storykit.cli.votes import votes
 
 INTERRUPTED = 130
 """How Typer exits when the user presses ctrl-c."""
@@ -55,6 +56,7 @@ for _command in (
     score,
     compare,
     cast,
+    votes,
     report,
     board,
     share,

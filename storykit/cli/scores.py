@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -56,6 +56,9 @@ def cast(
     keep: Annotated[list[str], typer.Option(help="Panel and seed chosen by hand, as 3=seed5.")] = [],  # noqa: B006
     ban: Annotated[list[str], typer.Option(help="Panel and seed that must not be chosen.")] = [],  # noqa: B006
     forget: Annotated[bool, typer.Option("--forget", help="Drop what was picked by hand before.")] = False,
+    like_votes: Annotated[
+        bool, typer.Option("--like-votes", help="Weigh the metrics as the run's votes agree with them.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")] = False,
 ) -> None:
     """Choose one of the seeds drawn for each panel, so that the set is best; pack and report use it.
@@ -65,12 +68,14 @@ def cast(
     from eval.casting.cast import CastRequest
     from eval.casting.cast import cast as choose
     from eval.casting.summary import obeyed_said, set_said, told_of
+    from eval.votes.weights import metric_weights
     from kit.experiment.run import Run
     from storykit.cli.terminal.progress import progress_bar
 
     kept = _choices("--keep", keep)
     if len(dict(kept)) < len(kept):
         raise WrongUsage(tr("--keep can name a panel once: one seed for each"))
+    run = Run.open(run_folder)
     wish = CastRequest(
         candidate=candidate,
         order=order,
@@ -78,8 +83,8 @@ def cast(
         keep=dict(kept),
         ban=frozenset(_choices("--ban", ban)),
         forget=forget,
+        weights=metric_weights(run) if like_votes else {},
     )
-    run = Run.open(run_folder)
     with _page_kept_or_said(run, quiet=as_json), progress_bar(tr("measuring")) as progress:
         casting = choose(run, wish, progress=progress)
     if as_json:
@@ -153,8 +158,14 @@ def compare(run_folder: RunFolder, as_json: AsJson = False) -> None:
         compare_run(run, as_json)
 
 
-def compare_run(run: "Run", as_json: bool = False) -> None:
-    """Compare a run's candidates and say who is better in what, or print comparison.json."""
+def compare_run(run: "Run", as_json: bool = False, *, just_scored: bool = False) -> None:
+    """Compare a run's candidates and say who is better in what, or print comparison.json.
+
+    Args:
+        run: scored.
+        as_json: for machines.
+        just_scored: the scoring has just told what may be believed of its numbers.
+    """
     from eval.comparison.compare import compare as judge
     from eval.comparison.summary import summary_lines
 
@@ -162,7 +173,7 @@ def compare_run(run: "Run", as_json: bool = False) -> None:
     if as_json:
         say_json(run.read_json("comparison.json"))
         return
-    for line in summary_lines(told):
+    for line in summary_lines(replace(told, calibration="") if just_scored else told):
         say(line)
 
 

@@ -47,7 +47,7 @@ def board_html(board: Board) -> str:
         pairs=PAIRS,
         above=COPY_ABOVE,
         close=CLOSE,
-        **page_assets(),
+        **page_assets("leaderboard"),
     )
 
 

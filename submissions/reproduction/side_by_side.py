@@ -9,9 +9,9 @@ from kit.embedded import EMBEDDED
 from kit.files.atomic_write import write_atomic
 from kit.files.folder_lock import lock_folder
 from kit.generation.multi_gpu import load_painter
-from kit.images.lettering import BUILT_IN, Lettering
+from kit.images.lettering import find_lettering
 from kit.images.png_metadata import encoded
-from kit.messages import mark
+from kit.messages import Message, in_english, mark, ptr, tr
 from kit.progress import Progress
 from submissions.bundle.bundle import Bundle
 from submissions.bundle.mosaic import FAINT, INK, PAPER
@@ -24,7 +24,6 @@ CELL = 256
 TIMES = 8
 """How much stronger differences are drawn than they are."""
 _MARGIN, _GUTTER, _SIDE, _HEAD, _TEXT = 32, 12, 150, 44, 18
-_ROWS = ("bundle", "drawn again", f"difference x{TIMES}")
 
 
 class DrawAgain(NamedTuple):
@@ -75,26 +74,41 @@ def _reproduce_into(
 
 
 def draw_sheet(bundle: Bundle, again: Reproduction) -> Image.Image:
-    """Return three rows of panels: the bundle's, those drawn again, and where they differ."""
+    """Return three rows of panels: the bundle's, those drawn again, and where they differ.
+
+    Its words are in the reader's language where a font can write them, else in English.
+    """
+    rows: list[str] = [
+        ptr("side by side", "bundle"),
+        tr("drawn again"),
+        tr("difference x{times}", times=TIMES),
+    ]
+    heads: list[str] = [_headline(panel) for panel in again.panels]
+    lettering = find_lettering([*rows, *heads])
+    if not lettering.captions:
+        rows, heads = [*map(in_english, rows)], [*map(in_english, heads)]
+        lettering = find_lettering([*rows, *heads])
     count = len(again.panels)
     width = 2 * _MARGIN + _SIDE + count * (CELL + _GUTTER) - _GUTTER
-    sheet = Image.new("RGB", (width, 2 * _MARGIN + _HEAD + len(_ROWS) * (CELL + _GUTTER) - _GUTTER), PAPER)
-    pen, font = ImageDraw.Draw(sheet), Lettering(note=BUILT_IN, captions=True).font(_TEXT)
-    for row, name in enumerate(_ROWS):
+    sheet = Image.new("RGB", (width, 2 * _MARGIN + _HEAD + len(rows) * (CELL + _GUTTER) - _GUTTER), PAPER)
+    pen, font = ImageDraw.Draw(sheet), lettering.font(_TEXT)
+    for row, name in enumerate(rows):
         middle = _MARGIN + _HEAD + row * (CELL + _GUTTER) + CELL // 2
         pen.text((_MARGIN, middle), name, FAINT, font, anchor="lm")
     for column, (record, panel) in enumerate(zip(bundle.sound_manifest.panels, again.panels, strict=True)):
         left = _MARGIN + _SIDE + column * (CELL + _GUTTER)
-        pen.text((left, _MARGIN + _TEXT), _headline(panel), INK, font, anchor="ls")
+        pen.text((left, _MARGIN + _TEXT), heads[column], INK, font, anchor="ls")
         for row, picture in enumerate(_pictures(bundle.panel_picture(record), panel)):
             sheet.paste(picture, (left, _MARGIN + _HEAD + row * (CELL + _GUTTER)))
     return sheet
 
 
-def _headline(panel: Redrawn) -> str:
+def _headline(panel: Redrawn) -> Message:
     """Return a panel's number and verdict, with the difference where there is one."""
-    told = f"{panel.panel}  {panel.verdict}"
-    return f"{told}, {panel.difference:.2f}" if panel.difference else told
+    told = {"panel": panel.panel, "verdict": tr(panel.verdict)}
+    if panel.difference:
+        return tr("{panel}  {verdict}, {difference:.2f}", **told, difference=panel.difference)
+    return tr("{panel}  {verdict}", **told)
 
 
 def _pictures(before: Image.Image, panel: Redrawn) -> list[Image.Image]:

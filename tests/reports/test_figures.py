@@ -1,9 +1,11 @@
 from dataclasses import replace
 
+import pytest
+from contrast import contrast
 from made_run import comparisons_of
 
 from eval.comparison.stats import Interval
-from reports.figures import Span, difference_strip, inline_svg, similarity_map, span, svg_bytes
+from reports.figures import ALIKE, Span, difference_strip, inline_svg, similarity_map, span, svg_bytes
 
 
 def test_the_scale_of_the_maps_ignores_the_diagonal_and_missing_panels() -> None:
@@ -16,6 +18,12 @@ def test_a_map_shows_every_pair_twice_and_nothing_for_a_missing_panel() -> None:
     matrix = tuple(row if k != 7 else (None,) * 8 for k in range(8))
     svg = svg_bytes(similarity_map(matrix, Span(0.5, 0.5)), "map").decode()
     assert svg.count(">.50<") == 7 * 6
+
+
+@pytest.mark.parametrize("value", [0.0, 0.2, 0.4, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.9, 1.0])
+def test_every_number_of_a_map_can_be_read_on_its_colour(value: float) -> None:
+    (axes,) = similarity_map([[None, value], [value, None]], Span(0.0, 1.0)).axes
+    assert contrast(axes.texts[0].get_color(), ALIKE(value)) >= 4.5
 
 
 def test_a_strip_has_a_dot_for_each_replicate() -> None:

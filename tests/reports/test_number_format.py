@@ -37,7 +37,7 @@ def metric(**told: object) -> Metric:
     return replace(plain, **told)
 
 
-@given(st.lists(NUMBERS, min_size=2, max_size=12))
+@given(st.lists(NUMBERS, min_size=3, max_size=12))
 def test_the_interval_is_scipys_t_interval(values: Sequence[float]) -> None:
     cell = mean_interval(values)
     assert cell.mean == pytest.approx(np.mean(values))
@@ -46,16 +46,17 @@ def test_the_interval_is_scipys_t_interval(values: Sequence[float]) -> None:
         assert (cell.low, cell.high) == pytest.approx((low, high))
 
 
-@given(st.lists(NUMBERS, min_size=2, max_size=8), NUMBERS)
+@given(st.lists(NUMBERS, min_size=3, max_size=8), NUMBERS)
 def test_moving_all_replicates_moves_the_mean_and_keeps_the_width(values: list[float], by: float) -> None:
     here, there = mean_interval(values), mean_interval([value + by for value in values])
     assert there.mean == pytest.approx((here.mean or 0.0) + by, abs=1e-6)
     assert (there.high or 0) - (there.low or 0) == pytest.approx((here.high or 0) - (here.low or 0), abs=1e-6)
 
 
-def test_one_replicate_has_a_mean_and_no_interval_and_none_has_neither() -> None:
-    one, none = mean_interval([0.5]), mean_interval([])
+def test_one_or_two_replicates_have_a_mean_and_no_interval_and_none_has_neither() -> None:
+    one, two, none = mean_interval([0.5]), mean_interval([0.5, 0.6]), mean_interval([])
     assert (one.mean, one.low, one.high, one.n) == (0.5, None, None, 1)
+    assert (two.mean, two.low, two.high, two.n) == (0.55, None, None, 2)
     assert (none.mean, none.n) == (None, 0)
 
 

@@ -1,8 +1,10 @@
 import re
+from itertools import product
 
 import pytest
+from contrast import contrast
 
-from reports.page_templates import load_words
+from reports.page_templates import load_words, style_sheet
 
 
 @pytest.mark.parametrize("page", ["page", "leaderboard"])
@@ -24,3 +26,12 @@ def test_english_counts_one_and_many() -> None:
     assert words.count("seeds", 1) == "1 seed"
     assert words.count("seeds", 6) == "6 seeds"
     assert words.joined(["a", "b", "c"]) == "a, b and c"
+
+
+def test_every_colour_of_words_can_be_read_on_every_ground_in_light_and_dark() -> None:
+    schemes = re.findall(r":root \{(.*?)\}", style_sheet(), re.S)
+    assert len(schemes) == 2
+    for scheme in schemes:
+        colours = dict(re.findall(r"--(\w+): (#\w+)", scheme))
+        for words, ground in product(("ink", "muted", "accent", "good"), ("paper", "sheet", "shade")):
+            assert contrast(colours[words], colours[ground]) >= 4.5, (words, ground, scheme)

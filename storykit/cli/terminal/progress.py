@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from kit.messages import joined, tr
 from storykit.cli.terminal.console import say, say_note
+from storykit.cli.terminal.progress_file import TaskState, written_for_others
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -59,20 +60,25 @@ class ProgressBar:
 
     def tell(self) -> None:
         """Print a line: how far it is, what is noted, how long a piece takes and all that is left will."""
-        parts = (
-            [tr("{done} of {all}", done=self._done, all=self._left + self._done)]
-            if self._progress.tasks[0].total
-            else []
-        )
-        new = self._done - self._there
-        if note := self._progress.tasks[0].fields["pace"]:
-            parts.append(note)
-        if new > 0 and self._left:
-            each = (time.monotonic() - self._began) / new
-            left = lasting(each * self._left)
+        state = self.state()
+        counted = [tr("{done} of {all}", done=state.done, all=state.total)] if state.total else []
+        parts: list[str] = [*counted]
+        if state.note:
+            parts.append(state.note)
+        if state.each_s is not None and state.left_s is not None:
+            each, left = state.each_s, lasting(state.left_s)
             parts += [tr("{seconds:.2g} s each", seconds=each), tr("about {time} left", time=left)]
         told = joined(parts, tr(", ")) or tr("at work")
         say(tr("... {task}: {told}", task=self._task, told=told), err=True)
+
+    def state(self) -> TaskState:
+        """Return how far it is, what is noted, how long a piece takes and all that is left will."""
+        task = self._progress.tasks[0]
+        total = int(task.total) if task.total else None
+        new, left = self._done - self._there, self._left
+        each = (time.monotonic() - self._began) / new if new > 0 and left else None
+        left_s = each * left if each is not None else None
+        return TaskState(self._task, self._done, total, task.fields["pace"], each, left_s)
 
     def tell_until(self, end: threading.Event, every_s: float) -> None:
         """Print a line every few seconds until the event is set."""
@@ -145,14 +151,21 @@ def progress_bar(
     shown = sys.stderr.isatty() or (console.is_jupyter and find_spec("ipywidgets") is not None)
     with Progress(*columns, console=console, disable=not shown, transient=transient) as progress:
         bar = ProgressBar(progress, task, quiet=shown or not announced)
-        if shown:
+        with written_for_others(bar.state), _told_now_and_then(bar, 0 if shown else every_s):
             yield bar
-            return
-        end = threading.Event()
-        teller = threading.Thread(target=bar.tell_until, args=(end, every_s), daemon=True)
-        teller.start()
-        try:
-            yield bar
-        finally:
-            end.set()
-            teller.join()
+
+
+@contextmanager
+def _told_now_and_then(bar: ProgressBar, every_s: float) -> Iterator[None]:
+    """Have a line printed every few seconds; none where that is 0."""
+    if not every_s:
+        yield
+        return
+    end = threading.Event()
+    teller = threading.Thread(target=bar.tell_until, args=(end, every_s), daemon=True)
+    teller.start()
+    try:
+        yield
+    finally:
+        end.set()
+        teller.join()

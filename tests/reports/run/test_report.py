@@ -63,7 +63,7 @@ def test_the_verdict_comes_before_everything_else_in_plain_words(full_page: str)
 
 def test_the_no_lora_baseline_comes_first_whatever_the_experiment_says(full: Run, full_page: str) -> None:
     assert full.loaded.experiment.candidates[0].name == "ink"
-    titles = re.findall(r"<h4>(\w+) <small>([^<]*)</small>", full_page)
+    titles = re.findall(r"<h3>(\w+) <small>([^<]*)</small>", full_page)
     assert titles == [("base", "不加 LoRA"), ("ink", "ink.safetensors · 强度 0.8")]
 
 

@@ -66,11 +66,11 @@ def test_commands_name_the_run_from_where_the_reader_stands(
     assert "storykit score run 请在放着“run”的那个文件夹里运行" in text
 
 
-def test_each_candidate_and_order_has_a_tab_that_needs_no_script(full_page: str) -> None:
+def test_each_candidate_has_a_tab_that_needs_no_script_and_the_first_lora_is_open(full_page: str) -> None:
     groups = re.findall(r'<input type="radio" name="([\w-]+)" id="([\w-]+)"( checked)?>', full_page)
     labels = dict(re.findall(r'<label for="([\w-]+)">([^<]*)</label>', full_page))
     sheets = [(at, bool(first)) for name, at, first in groups if name == "sheets-1"]
-    assert [(labels[at], first) for at, first in sheets] == [("base", True), ("ink", False)]
+    assert [(labels[at], first) for at, first in sheets] == [("base", False), ("ink", True)]
     assert {name for name, _, first in groups if first} == {name for name, _, _ in groups}
 
 

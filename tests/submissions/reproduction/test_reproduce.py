@@ -21,6 +21,7 @@ from kit.files.encodings import sha256_bytes
 from kit.files.folder_lock import LOCK
 from kit.generation.generate import generate
 from kit.generation.painter import BatchPlan, PanelRequest
+from kit.images.lettering import find_lettering
 from kit.images.png_metadata import QUICK, encoded
 from submissions.bundle.bundle import Bundle, open_bundle
 from submissions.packing.pack import pack
@@ -200,6 +201,13 @@ def test_a_panel_that_cannot_be_drawn_is_named_with_its_reason(bundle):
     assert third.reason
     assert not again.holds
     assert draw_sheet(bundle, again).size[0] > 8 * 256
+
+
+def test_the_sheet_speaks_the_readers_language_where_a_font_can_write_it(bundle, monkeypatch):
+    again = reproduce(bundle, SquarePainter())
+    english = draw_sheet(bundle, again)
+    monkeypatch.setenv("STORYKIT_LANG", "zh")
+    assert (draw_sheet(bundle, again) != english) == find_lettering(["作品包完全相同"]).captions
 
 
 def test_panels_drawn_one_by_one_in_little_memory_are_drawn_so_again(tmp_path):

@@ -2,6 +2,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr
 from io import StringIO
+from pathlib import Path
 
 import pytest
 
@@ -63,3 +64,12 @@ def test_other_stages_are_silent_when_they_are_quick() -> None:
         bar.begin(64, 0)
         bar.advance(64)
     assert said.getvalue() == ""
+
+
+def test_nothing_is_told_twice_where_another_program_reads_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STORYKIT_PROGRESS", str(tmp_path / "progress.json"))
+    with spoken() as said, progress_bar("drawing", announced=True) as bar:
+        bar.begin(16, 4)
+    assert said.getvalue() == "... drawing: 4 of 16\n"
