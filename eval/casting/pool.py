@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from math import prod
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,12 +15,14 @@ from eval.casting.search.set_scores import SetScorer, Values, set_scorer_of
 from eval.casting.selection import PanelChoice, RatedSeed, Selection, SetQuality
 from eval.metrics.story_facts import StoryFacts
 from eval.scorers.calibration import Calibration
-from eval.scoring.measure import Measured
 from kit.errors import ScoreError
 from kit.experiment.run import Run, Slot
 from kit.images.copies import copied_pairs
 from kit.messages import joined, tr
 from kit.story.story import PANELS
+
+if TYPE_CHECKING:
+    from eval.scoring.measure import Measured
 
 MOST_PICTURES = 2400
 """Of one place: the tables of their pairs take 0.3 GB, and grow with the square."""
@@ -65,7 +68,7 @@ def refuse_too_many(run: Run) -> None:
 
 
 def pool_of(
-    place: Place, measured: Measured, told: StoryFacts, calibration: Calibration | None = None
+    place: Place, measured: "Measured", told: StoryFacts, calibration: Calibration | None = None
 ) -> Pool:
     """Return the usable pictures of a place, by panel and seed."""
     good = [
