@@ -1,4 +1,4 @@
-"""CLIP's preprocessing: what the network reads of a picture."""
+"""CLIP's preprocessing."""
 
 import numpy as np
 import torch

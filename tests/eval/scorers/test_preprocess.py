@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from transformers import CLIPImageProcessor
 
+from eval.scorers.batches import batches_ahead
 from eval.scorers.preprocess import Preparation
 from kit.errors import WeightsError
 
@@ -26,6 +27,13 @@ def test_pictures_are_prepared_as_the_processor_does(width: int, height: int, mo
 def test_a_processor_that_does_anything_else_is_refused() -> None:
     with pytest.raises(WeightsError, match="must resize the shorter side, cut the centre out and scale"):
         Preparation(CLIPImageProcessor(size={"shortest_edge": SIDE}, crop_size=SIDE, do_resize=False))
+
+
+def test_batches_come_in_order_and_whole_and_an_error_comes_through() -> None:
+    assert list(batches_ahead(lambda n: n * n, range(7), 3)) == [[0, 1, 4], [9, 16, 25], [36]]
+    assert list(batches_ahead(str, [], 3)) == []
+    with pytest.raises(ZeroDivisionError):
+        list(batches_ahead(lambda n: 1 // n, [1, 0], 1))
 
 
 @pytest.mark.parametrize("size", [(1, 20000), (20000, 1)])
