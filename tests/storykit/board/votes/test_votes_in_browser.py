@@ -69,6 +69,7 @@ def test_a_board_killed_between_votes_loses_nothing_that_was_confirmed(visit, ru
         page.goto(board.root + "/votes?run=run")
         page.fill("#owner-name", "Li Na")
         page.click("button.main")
+        given(page, 0)
         for votes in range(1, 4):
             page.keyboard.press("ArrowRight")
             given(page, votes)
