@@ -32,11 +32,25 @@ def template_text(name: str) -> str:
     return resources.files("reports").joinpath("templates", name).read_text(encoding="utf-8")
 
 
-def page_assets(*parts: str) -> Mapping[str, str]:
-    """Return what `base.html` needs: the style sheet with its parts, and the one script with its hash."""
-    script = template_text("lightbox.js")
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
-    return {"style": Markup(style_sheet(*parts)), "script": Markup(script), "script_sha256": digest}
+def page_assets(*parts: str, script: str = "lightbox.js") -> Mapping[str, str]:
+    """Return what the head and foot of a page need: the style sheet, and the one script, with their hashes.
+
+    Args:
+        parts: of the style sheet, behind that of all pages.
+        script: its file beside the templates.
+    """
+    code, style = template_text(script), style_sheet(*parts)
+    return {
+        "style": Markup(style),
+        "style_sha256": _sha256(style),
+        "script": Markup(code),
+        "script_sha256": _sha256(code),
+    }
+
+
+def _sha256(text: str) -> str:
+    """Return the hash by which a content policy knows an inline script or style."""
+    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode("ascii")
 
 
 def style_sheet(*more: str) -> str:

@@ -15,6 +15,7 @@ from storykit.run_results import RunResults
 if TYPE_CHECKING:
     from pandas import DataFrame
 
+    from storykit.sharing import PostPicture, Wanted
     from submissions.packing.pack import PackReport
 
 
@@ -23,8 +24,10 @@ class SharedStory(NamedTuple):
 
     page: Path
     picture: Path
-    captions: bool
-    """Whether the picture has the story's words; False where no font of this machine can write them."""
+    slides: Path | None
+    """None where they were not asked for."""
+    drawn: "PostPicture"
+    """The picture, its size, and which of the story's words are not on it."""
 
 
 def open_run(folder: str | Path) -> RunResults:
@@ -151,48 +154,50 @@ def report(run: RunResults) -> Path:
 def share(
     run: RunResults,
     out: str | Path | None = None,
+    wanted: "Wanted | None" = None,
     *,
     candidate: str = "",
-    order: str = "authored",
+    order: str = "",
     story: str = "",
     seed: int | None = None,
     scores: bool = False,
 ) -> SharedStory:
-    """Write a page of one story to show to others, and a picture for a post; return where both are.
+    """Write a page of one story to show to others, and a picture for a post; return where they are.
 
     Args:
         run: drawn.
         out: the folder to write; by default `share` in the run's.
-        candidate: whose pictures; by default the one that was cast, or the only one with a LoRA.
-        order: which prompt order.
+        wanted: the picture's form, and whether there are slides; by default two panels beside each other.
+        candidate: whose pictures; by default as the team decided, the one that was cast, or the only one with
+            a LoRA.
+        order: which prompt order; by default as the team decided, or authored.
         story: needed where the run has several.
         seed: by default what was cast, else the run's first.
         scores: whether the page shows the set's scores.
 
     Raises:
-        RunError: it is open whose pictures are meant, or one of them is missing.
+        RunError: it is open whose pictures are meant, there is none of that name, or one of them is missing.
     """
-    import io
-
     from kit.files.atomic_write import write_together
-    from kit.images.lettering import find_lettering
-    from reports.run.story_page import ChosenStory, story_page
-    from submissions.packing.entry import only_candidate, only_story, seeds_of
+    from reports.run.slides import slides_page
+    from reports.run.story_page import story_page
+    from storykit.sharing import Wanted, chosen_story, post_picture
+    from submissions.packing.entry_file import read_decisions
 
-    story = story or only_story(run.run)
-    candidate = candidate or only_candidate(run.run)
-    seeds = seeds_of(run.run, (candidate, order, story), seed)
-    chosen = ChosenStory(candidate=candidate, order=order, story=story, seeds=seeds)
+    wanted = wanted or Wanted()
+    chosen = chosen_story(run.run, candidate, order, story, seed)
     folder = Path(out) if out is not None else run.folder / "share"
-    page = story_page(run.run, chosen, scores=scores)
-    picture = io.BytesIO()
-    run.sheet(candidate, order, story, seed, columns=2).save(picture, "JPEG", quality=90)
-    files = {folder / "story.html": page.encode("utf-8"), folder / "story.jpg": picture.getvalue()}
+    page, picture = folder / "story.html", folder / wanted.picture_file
+    slides = folder / "slides.html" if wanted.slides else None
+    told = story_page(run.run, chosen, scores=scores)
+    drawn = post_picture(run.run, chosen, wanted.layout, captions=wanted.captions)
+    files = {page: told.encode("utf-8"), picture: drawn.jpeg}
+    if slides is not None:
+        team = read_decisions(run.run).team
+        files[slides] = slides_page(run.run, chosen, team=team, text=wanted.text).encode("utf-8")
     folder.mkdir(parents=True, exist_ok=True)
     write_together(files, [])
-    told = next(one.story for one in run.run.loaded.stories if one.name == story)
-    captions = find_lettering([told.title, *(panel.caption for panel in told.panels)]).captions
-    return SharedStory(page=folder / "story.html", picture=folder / "story.jpg", captions=captions)
+    return SharedStory(page=page, picture=picture, slides=slides, drawn=drawn)
 
 
 def pack(

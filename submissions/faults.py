@@ -1,13 +1,30 @@
 """One thing wrong with an entry: where, what, and how to mend it."""
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from kit.errors import printable
 from kit.messages import Message, in_english, joined, mark, tr, trn
 
 _MOST = 200
 """Characters of a place that are told."""
+
+
+class Remedy(NamedTuple):
+    """What mends a fault with one of our own commands or a decision of the team, for a page with a button."""
+
+    action: Literal["generate", "score", "compare", "cast", "choose", "answer"]
+    """A command on the run; else to choose what stands here, or to ask the team for a decision."""
+    candidate: str = ""
+    """To cast or to choose; so with the next four."""
+    order: str = ""
+    story: str = ""
+    seed: int | None = None
+    rules: str = ""
+    decision: str = ""
+    """Which decision the team is asked for: "candidate", "order", "story", "seed", "team", "title", ..."""
+    known: tuple[str, ...] = ()
+    """What there is to decide between; empty where it is text."""
 
 
 class Fault(NamedTuple):
@@ -19,6 +36,8 @@ class Fault(NamedTuple):
     """What must hold and what we got."""
     mend: str = ""
     """What to do about it; empty when there is no advice."""
+    remedy: Remedy | None = None
+    """The same for a page with a button; None where one of our own commands does not mend it."""
 
     @property
     def message(self) -> Message:
@@ -36,7 +55,8 @@ class Fault(NamedTuple):
     @property
     def facts(self) -> dict[str, str]:
         """The fault for machines, in English."""
-        return {name: in_english(text) for name, text in self._asdict().items()}
+        told = {"place": self.place, "problem": self.problem, "mend": self.mend}
+        return {name: in_english(text) for name, text in told.items()}
 
     def __str__(self) -> str:
         """Return the fault as one line."""

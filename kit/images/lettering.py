@@ -2,6 +2,7 @@
 
 import bisect
 import math
+import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -73,11 +74,28 @@ def find_lettering(texts: Iterable[str], files: Iterable[Path] | None = None) ->
         files: The fonts to choose from; by default those of this machine.
     """
     needed = {letter for letter in "".join(texts) if letter.isprintable() and not letter.isspace()}
+    if any(unicodedata.bidirectional(letter) in _RIGHT_TO_LEFT for letter in needed):
+        return Lettering(note=NUMBERS_ONLY, captions=False)  # letters would stand apart and backwards
     if can_write(_built_in(32), needed):
         return Lettering(note=BUILT_IN, captions=True)
     faces = _machine_faces() if files is None else _faces(files)
     fit = (face for face in faces if can_write(face.font(32), needed))
     return next(fit, Lettering(note=NUMBERS_ONLY, captions=False))
+
+
+def find_lettering_of_words(texts: Sequence[str]) -> tuple[Lettering, frozenset[str]]:
+    """Return a font for the texts, and the emoji in them that it lacks: a text does without them.
+
+    Where it lacks letters of words as well, it is the lettering that writes panel numbers only.
+    """
+    found = find_lettering(texts)
+    if found.captions:
+        return found, frozenset()
+    emoji = {letter for letter in "".join(texts) if unicodedata.category(letter) in _OF_EMOJI}
+    emoji |= set(_SHOWN_AS)
+    found = find_lettering(letter for letter in "".join(texts) if letter not in emoji)
+    lost = frozenset(letter for letter in emoji if not can_write(found.font(32), [letter]))
+    return (found, lost) if found.captions else (found, frozenset())
 
 
 def can_write(font: Font, letters: Iterable[str]) -> bool:
@@ -125,6 +143,11 @@ def _faces(files: Iterable[Path]) -> Sequence[Lettering]:
     return [lettering for *_, lettering in sorted(found, key=itemgetter(0, 1))]
 
 
+_OF_EMOJI = ("So", "Sk", "Me")
+"""What Unicode files emoji under, and the marks that colour and frame them."""
+_SHOWN_AS = "\ufe0e\ufe0f"
+"""Marks that say whether a sign is an emoji."""
+_RIGHT_TO_LEFT = ("R", "AL")
 _ELLIPSIS = "…"
 _NO_LINE_START = "，。、；：？！）》」』”’,.;:?!)…"
 """Marks that must not begin a line."""

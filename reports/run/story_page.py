@@ -2,7 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NoReturn
+
+from PIL import Image
 
 from eval.casting.selection import read_selections
 from eval.metrics.registry import METRICS
@@ -10,9 +13,9 @@ from eval.scoring.records import read_scores
 from kit.embedded import EMBEDDED
 from kit.errors import RunError
 from kit.experiment.run import Run
+from kit.images.decode import PANEL_FORMATS, PictureError, open_picture
 from kit.messages import asked_language, tr
 from kit.story.prompt import prompt_of
-from kit.story.story import Story
 from kit.versions import installed_version
 from reports.number_format import written
 from reports.page_templates import environment, load_words, page_assets
@@ -62,7 +65,7 @@ def story_page(run: Run, chosen: ChosenStory, *, scores: bool = False) -> str:
         .get_template("shared.html")
         .render(
             story=story,
-            panels=[_shown(run, chosen, story, panel) for panel in range(1, len(chosen.seeds) + 1)],
+            panels=shown_panels(run, chosen, SIDE),
             practice=run.loaded.experiment.base == EMBEDDED,
             scores=[(words.metric(name), written(one)) for name, one in numbers.items()],
             w=words,
@@ -91,11 +94,36 @@ def _unscored(run: Run) -> NoReturn:
     raise RunError(tr("{folder}: this set has no scores; `storykit score` first", folder=run.folder))
 
 
-def _shown(run: Run, chosen: ChosenStory, story: Story, panel: int) -> ShownPanel:
-    path = run.panel_path(chosen.candidate, chosen.order, chosen.story, chosen.seeds[panel - 1], panel)
-    picture = embed(path, SIDE)
-    if picture is None:
-        told = {"panel": panel, "file": path}
-        raise RunError(tr("panel {panel} cannot be shown: {file} is missing or no picture", **told))
-    said = prompt_of(story, panel - 1, chosen.order)
-    return ShownPanel(panel=panel, caption=story.panels[panel - 1].caption, prompt=said, picture=picture)
+def shown_panels(run: Run, chosen: ChosenStory, side: int) -> list[ShownPanel]:
+    """Return the panels with their words, each picture within a square of `side` px; or RunError."""
+    story = next(one.story for one in run.loaded.stories if one.name == chosen.story)
+    shown = []
+    for panel, told in enumerate(story.panels, 1):
+        picture = _embedded(run, chosen, panel, side)
+        said = prompt_of(story, panel - 1, chosen.order)
+        shown.append(ShownPanel(panel=panel, caption=told.caption, prompt=said, picture=picture))
+    return shown
+
+
+def panel_picture(run: Run, chosen: ChosenStory, panel: int) -> Image.Image:
+    """Return a panel, 1 to 8, as RGB; raises RunError where it is missing or no picture."""
+    path = _path_of(run, chosen, panel)
+    try:
+        return open_picture(path, PANEL_FORMATS).convert("RGB")
+    except PictureError as error:
+        _missing(panel, path, error)
+
+
+def _embedded(run: Run, chosen: ChosenStory, panel: int, side: int) -> Picture:
+    path = _path_of(run, chosen, panel)
+    return embed(path, side) or _missing(panel, path)
+
+
+def _path_of(run: Run, chosen: ChosenStory, panel: int) -> Path:
+    seed = chosen.seeds[panel - 1]
+    return run.panel_path(chosen.candidate, chosen.order, chosen.story, seed, panel)
+
+
+def _missing(panel: int, path: Path, cause: PictureError | None = None) -> NoReturn:
+    told = {"panel": panel, "file": path}
+    raise RunError(tr("panel {panel} cannot be shown: {file} is missing or no picture", **told)) from cause

@@ -3,12 +3,12 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 import storykit
-from kit.messages import mark, tr, trn
+from kit.messages import joined, mark, tr, trn
 from storykit.cli.terminal.console import say, say_note
 from storykit.cli.verify import OwnRules
 
@@ -18,18 +18,21 @@ if TYPE_CHECKING:
 
 
 NEEDED = ("team", "title", "introduction", "out", "candidate")
-"""What a command line that packs must say, and one that only checks need not."""
+"""What must be said, here or in the run's entry.toml, before anything is packed."""
 
 
-def _needed_unless_checking(ctx: typer.Context, check: bool) -> bool:
-    """Have the options that packing needs asked for, before they are read."""
-    for option in ctx.command.params:
-        if option.name in NEEDED:
-            option.required = not check
-    return check
+def _refuse_unsaid(ctx: typer.Context, plan: "EntryPlan") -> None:
+    """Ask for the first option without which nothing can be packed, if there is one."""
+    needed: list[Any] = [option for option in ctx.command.params if option.name in NEEDED]
+    unsaid = [option for option in needed if getattr(plan, option.name) in ("", None)]
+    if unsaid:
+        for option in needed:
+            option.required = True  # so that the whole command is told with them
+        raise typer.BadParameter("", ctx, unsaid[0])
 
 
 def pack(
+    ctx: typer.Context,
     run_folder: Annotated[Path, typer.Argument(metavar="RUN", help="The run's folder.")],
     team: Annotated[str | None, typer.Option(help="The team's name as registered.")] = None,
     title: Annotated[str | None, typer.Option(help="The entry's own name.")] = None,
@@ -38,7 +41,7 @@ def pack(
     ] = None,
     out: Annotated[Path | None, typer.Option("--out", help="The zip to write.")] = None,
     candidate: Annotated[str | None, typer.Option(help="Whose pictures.")] = None,
-    order: Annotated[str, typer.Option(help="Which prompt order.")] = "authored",
+    order: Annotated[str, typer.Option(help="Which prompt order; else authored.")] = "",
     story: Annotated[str, typer.Option(help="Which story; needed when there are several.")] = "",
     seed: Annotated[int | None, typer.Option(help="Which seed; else what was cast, else the first.")] = None,
     rules: Annotated[
@@ -53,17 +56,16 @@ def pack(
         bool,
         typer.Option(
             "--check",
-            is_eager=True,
-            callback=_needed_unless_checking,
             help="Write nothing: list what the contest asks for, what of it is there and what is missing.",
         ),
     ] = False,
 ) -> None:
     """Pack a story of a run as the contest wants it; refuses what the contest would refuse.
 
-    --team, --title, --introduction, --out and --candidate must be given, unless --check is.
+    --team, --title, --introduction, --out and --candidate must be given, unless --check is. What the board
+    wrote into RUN/entry.toml and RUN/introduction.md is taken where an option says nothing.
     """
-    from submissions.packing.entry_plan import EntryPlan
+    from submissions.packing.entry_plan import EntryPlan, with_decisions
 
     plan = EntryPlan(
         candidate=candidate or "",
@@ -78,15 +80,21 @@ def pack(
         link=link,
     )
     opened = storykit.open_run(run_folder)
+    plan, taken = with_decisions(opened.run, plan)
+    if taken:
+        names = joined(taken, tr(", "))
+        say_note(tr("as decided in {folder}: {names}", folder=opened.folder, names=names))
     if check:
         _tick_off(opened.run, plan)
-    else:
-        _pack(opened, plan, overwrite)
+        return
+    _refuse_unsaid(ctx, plan)
+    _pack(opened, plan, overwrite)
 
 
 def _pack(run: storykit.RunResults, plan: "EntryPlan", overwrite: bool) -> None:
     """Write the bundle and say what is in it."""
-    from kit.files.documents import read_text
+    from submissions.packing.entry import USUAL_ORDER
+    from submissions.packing.entry_file import read_introduction
 
     assert plan.introduction is not None
     assert plan.out is not None
@@ -96,8 +104,8 @@ def _pack(run: storykit.RunResults, plan: "EntryPlan", overwrite: bool) -> None:
         candidate=plan.candidate,
         team=plan.team,
         title=plan.title,
-        introduction=read_text(plan.introduction, wanted="text"),
-        order=plan.order,
+        introduction=read_introduction(plan.introduction),
+        order=plan.order or USUAL_ORDER,
         story=plan.story,
         seed=plan.seed,
         rules=plan.rules,

@@ -8,23 +8,45 @@ import typer
 import storykit
 from kit.messages import tr
 from storykit.cli.terminal.console import RunFolder, say, say_note
+from storykit.sharing import USUAL_LAYOUT, Layout, Wanted
 
 
 def share(
     run_folder: RunFolder,
     out: Annotated[Path | None, typer.Option(help="The folder to write; else RUN/share.")] = None,
     candidate: Annotated[str, typer.Option(help="Whose pictures; else the one that was cast.")] = "",
-    order: Annotated[str, typer.Option(help="Which prompt order.")] = "authored",
+    order: Annotated[str, typer.Option(help="Which prompt order; else authored.")] = "",
     story: Annotated[str, typer.Option(help="Which story; needed when there are several.")] = "",
     seed: Annotated[int | None, typer.Option(help="Which seed; else what was cast, else the first.")] = None,
     scores: Annotated[bool, typer.Option("--scores", help="Show the set's scores, too.")] = False,
+    layout: Annotated[
+        Layout,
+        typer.Option(help="The picture: rows x columns of panels, or strip, one below the other."),
+    ] = USUAL_LAYOUT,
+    no_captions: Annotated[
+        bool, typer.Option("--no-captions", help="Only pictures in the picture, not a word.")
+    ] = False,
+    slides: Annotated[
+        bool, typer.Option("--slides", help="Write slides.html as well, a slide show for a talk.")
+    ] = False,
+    text: Annotated[bool, typer.Option("--text", help="End the slides with the story's text.")] = False,
 ) -> None:
     """Write one page of the chosen story to show to others, and a picture for a post."""
     run = storykit.open_run(run_folder)
-    done = storykit.share(run, out, candidate=candidate, order=order, story=story, seed=seed, scores=scores)
-    if not done.captions:
+    wanted = Wanted(layout=layout, captions=not no_captions, slides=slides or text, text=text)
+    done = storykit.share(
+        run, out, wanted, candidate=candidate, order=order, story=story, seed=seed, scores=scores
+    )
+    drawn = done.drawn
+    if wanted.captions and not drawn.lettered:
         say_note(
             tr("the picture has panel numbers only: no font here has its letters, install Noto Sans CJK")
         )
+    if drawn.left_out:
+        say_note(tr("the picture's words are without {emoji}: no font here has them", emoji=drawn.left_out))
     say(tr("page    {address}", address=done.page))
-    say(tr("picture {path}", path=done.picture))
+    told = {"path": done.picture, "width": drawn.width, "height": drawn.height}
+    size = f"{len(drawn.jpeg) / 1e6:.1f}"
+    say(tr("picture {path}  {width} x {height} pixels, {size} MB", **told, size=size))
+    if done.slides is not None:
+        say(tr("slides  {address}", address=done.slides))

@@ -42,6 +42,13 @@ class Grid:
 
     rows: int
     columns: int
+    scale: int = 1
+    """How many times larger all of it is than on a bundle's mosaic."""
+
+    @property
+    def cell(self) -> int:
+        """Return the side of a panel in pixels."""
+        return CELL * self.scale
 
     @property
     def file(self) -> str:
@@ -51,6 +58,8 @@ class Grid:
 
 GRIDS = (Grid(rows=4, columns=2), Grid(rows=2, columns=4))
 """The baseline's form and the contest page's form."""
+STRIP = Grid(rows=8, columns=1, scale=2)
+"""One below the other, for a phone: as wide as its screen has pixels, its letters as large as a chat's."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,6 +70,8 @@ class MosaicText:
     captions: Sequence[str]
     """One a panel; empty where a panel has none."""
     lettering: Lettering
+    numbers: bool = True
+    """Whether each panel has its number below it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -70,7 +81,7 @@ class MosaicLayout:
     grid: Grid
     titled: bool
     lines: tuple[int, ...]
-    """Of captions, below each row: 1 or more."""
+    """Of captions, below each row: 1 or more; 0 where there are no numbers either."""
 
     @property
     def is_bare(self) -> bool:
@@ -81,28 +92,32 @@ class MosaicLayout:
     def size(self) -> tuple[int, int]:
         """Return width and height in pixels."""
         last = self._upper(len(self.lines) - 1) + self._height(len(self.lines) - 1)
-        return 2 * _MARGIN + self.grid.columns * (CELL + _GUTTER) - _GUTTER, last + _MARGIN
+        width = 2 * _MARGIN + self.grid.columns * (CELL + _GUTTER) - _GUTTER
+        return width * self.grid.scale, (last + _MARGIN) * self.grid.scale
 
     def box(self, index: int) -> Box:
         """Return where a panel (from 0) stands."""
         row, column = divmod(index, self.grid.columns)
-        left, upper = _MARGIN + column * (CELL + _GUTTER), self._upper(row)
-        return left, upper, left + CELL, upper + CELL
+        scale, cell = self.grid.scale, self.grid.cell
+        left, upper = (_MARGIN + column * (CELL + _GUTTER)) * scale, self._upper(row) * scale
+        return left, upper, left + cell, upper + cell
 
     @property
     def strips(self) -> list[Box]:
         """Return where text may stand: above the first row, and below each."""
         width, height = self.size
-        ends = [self._upper(row) - 1 for row in range(len(self.lines))] + [height]
-        above = [0] + [upper + 1 + CELL + 1 for upper in ends[:-1]]
+        uppers = [self._upper(row) * self.grid.scale for row in range(len(self.lines))]
+        ends = [upper - 1 for upper in uppers] + [height]
+        above = [0] + [upper + self.grid.cell + 1 for upper in uppers]
         return [(0, start, width, end) for start, end in zip(above, ends, strict=True)]
 
     def _upper(self, row: int) -> int:
+        """Return how far down a row begins, and below how tall it is, before all is made larger."""
         top = _MARGIN + (_TITLE_ROOM if self.titled else 0)
         return top + sum(map(self._height, range(row))) + row * _ROW_GAP
 
     def _height(self, row: int) -> int:
-        return CELL + _BELOW + _LINE * self.lines[row]
+        return CELL + (_BELOW + _LINE * self.lines[row] if self.lines[row] else 0)
 
 
 def layouts_of(grid: Grid, size: tuple[int, int]) -> list[MosaicLayout]:
@@ -114,25 +129,28 @@ def layouts_of(grid: Grid, size: tuple[int, int]) -> list[MosaicLayout]:
 
 def draw_mosaic(panels: Sequence[Picture], words: MosaicText, grid: Grid) -> Picture:
     """Return the panels on one sheet, left to right, then down, each above its number and caption."""
-    font = words.lettering.font(_TEXT)
-    title = words.title if words.lettering.captions else ""
+    scale = grid.scale
+    font = words.lettering.font(_TEXT * scale)
+    title = _in_one_line(words.title) if words.lettering.captions else ""
     said = words.captions if words.lettering.captions else [""] * len(words.captions)
-    captions = [wrap(caption, font, CELL - _indent(font), _MOST_LINES) for caption in said]
+    room = grid.cell - _indent(font)
+    captions = [wrap(_in_one_line(caption), font, room, _MOST_LINES) for caption in said]
     rows = [captions[first : first + grid.columns] for first in range(0, len(captions), grid.columns)]
-    lines = tuple(max(1, *map(len, row)) for row in rows)
+    lines = tuple(max(int(words.numbers), *map(len, row), 0) for row in rows)
     layout = MosaicLayout(grid=grid, titled=bool(title), lines=lines)
-    sheet = paper_sheet([cell_of(panel) for panel in panels], layout)
-    pen, head = ImageDraw.Draw(sheet), words.lettering.font(_TITLE)
-    shown = cut(title, head, sheet.width - 2 * _MARGIN)
-    pen.text((_MARGIN, _MARGIN + _TITLE // 2), shown, INK, head, anchor="lm")
+    sheet = paper_sheet([cell_of(panel, grid.cell) for panel in panels], layout)
+    pen, head = ImageDraw.Draw(sheet), words.lettering.font(_TITLE * scale)
+    shown = cut(title, head, sheet.width - 2 * _MARGIN * scale)
+    pen.text((_MARGIN * scale, (_MARGIN + _TITLE // 2) * scale), shown, INK, head, anchor="lm")
     for index in range(len(panels)):
-        _letter(pen, layout.box(index)[:2], [str(index + 1), *captions[index]], font)
+        number = str(index + 1) if words.numbers else ""
+        _letter(pen, layout.box(index), [number, *captions[index]], font)
     return sheet
 
 
-def cell_of(panel: Picture) -> Picture:
-    """Return a panel as it stands on a mosaic."""
-    return panel.convert("RGB").resize((CELL, CELL), Image.Resampling.LANCZOS)
+def cell_of(panel: Picture, side: int = 0) -> Picture:
+    """Return a panel as it stands on a mosaic, by default on a bundle's."""
+    return panel.convert("RGB").resize((side or CELL,) * 2, Image.Resampling.LANCZOS)
 
 
 def paper_sheet(cells: Sequence[Picture], layout: MosaicLayout) -> Picture:
@@ -170,10 +188,16 @@ def _indent(font: Font) -> int:
     return round(font.getlength("0  "))
 
 
-def _letter(pen: ImageDraw.ImageDraw, corner: tuple[int, int], lines: Sequence[str], font: Font) -> None:
+def _letter(pen: ImageDraw.ImageDraw, box: Box, lines: Sequence[str], font: Font) -> None:
     """Write a panel's number, and beside it the lines of its caption."""
-    left, baseline = corner[0], corner[1] + CELL + _BELOW + _TEXT
+    scale = round(font.size) // _TEXT
+    left, baseline = box[0], box[3] + (_BELOW + _TEXT) * scale
     number, *caption = lines
     pen.text((left, baseline), number, FAINT, font, anchor="ls")
     for index, line in enumerate(caption):
-        pen.text((left + _indent(font), baseline + index * _LINE), line, INK, font, anchor="ls")
+        pen.text((left + _indent(font), baseline + index * _LINE * scale), line, INK, font, anchor="ls")
+
+
+def _in_one_line(text: str) -> str:
+    """Return a text without line breaks and letters that have no shape, which fonts draw as boxes."""
+    return "".join(letter for letter in " ".join(text.split()) if letter.isprintable())

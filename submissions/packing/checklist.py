@@ -12,10 +12,10 @@ from kit.images.decode import open_picture
 from kit.messages import in_english, tr
 from submissions.bundle.manifest import panel_file
 from submissions.contest.rules import load_rules
-from submissions.faults import Fault
+from submissions.faults import Fault, Remedy
 from submissions.packing.build import build
 from submissions.packing.checklist_lines import LookedAt, Tick, Topic, lines_of
-from submissions.packing.entry import Entry, fitting_rules, seeds_of
+from submissions.packing.entry import USUAL_ORDER, Entry, fitting_rules, seeds_of
 from submissions.packing.entry_plan import EntryPlan, open_choices, undecided_words
 from submissions.packing.pack import bundle_faults, refuse_to_replace
 from submissions.packing.preflight import check_entry, check_evidence
@@ -34,9 +34,9 @@ def _items(run: Run, plan: EntryPlan) -> Iterator[Tick]:
     candidate, story, still_open = open_choices(run, plan)
     entry = Entry(
         candidate=candidate,
-        order=plan.order,
+        order=plan.order or USUAL_ORDER,
         story=story,
-        seeds=() if still_open else seeds_of(run, (candidate, plan.order, story), plan.seed),
+        seeds=() if still_open else seeds_of(run, (candidate, plan.order or USUAL_ORDER, story), plan.seed),
         rules=rules,
         team=plan.team,
         title=plan.title,
@@ -45,15 +45,16 @@ def _items(run: Run, plan: EntryPlan) -> Iterator[Tick]:
         link=plan.link,
     )
     known = {fault.place for fault in words}
-    faults = [*words, *(fault for fault in check_entry(entry) if fault.place not in known)]
+    said = (fault for fault in check_entry(entry) if fault.place not in known)
+    faults = [*words, *map(_asking, said)]
     evidence: Evidence | None = None
     if not still_open:
         evidence, gaps = gather(run, entry)
         faults += [*gaps, *_seen_faults(run, evidence, entry)]
     if evidence is None:
         told = [*still_open, *faults]
-        yield from (Tick("missing", str(fault)) for fault in told)
-        yield Tick("later", tr("everything else: it is looked at once the set of panels is named"))
+        yield from (Tick("missing", str(fault), _topic_of(fault), fault.remedy) for fault in told)
+        yield Tick("later", tr("everything else: it is looked at once the set of panels is named"), "bundle")
         return
     if not faults:
         faults += _bundle_faults(run, plan, entry, evidence)
@@ -69,14 +70,19 @@ def _seen_faults(run: Run, evidence: Evidence | None, entry: Entry) -> Iterator[
     embedded = evidence.identity is not None and is_embedded(evidence.identity.base)
     if embedded and not entry.rules.practice:
         mend = tr("draw it with Kolors, or look at it with --rules practice")
-        yield Fault("contest", tr("the pictures are the embedded base's, which is for practice"), mend)
+        told = tr("the pictures are the embedded base's, which is for practice")
+        yield Fault("contest", told, mend, Remedy("choose", rules="practice"))
     if not any(in_english(fault.place).startswith("panels/") for fault in faults):
         pictures = {
             panel_file(panel): open_picture(png, ("PNG",)).convert("RGB")
             for panel, png in sorted(evidence.pngs.items())
         }
+        several = len(run.loaded.experiment.seeds) > 1
+        casting = Remedy("cast", candidate=entry.candidate, order=entry.order, story=entry.story)
         yield from (
-            fault._replace(place=tr("copies, {place}", place=fault.place))
+            fault._replace(
+                place=tr("copies, {place}", place=fault.place), remedy=casting if several else None
+            )
             for fault in picture_faults(pictures)
         )
 
@@ -99,8 +105,17 @@ def _bundle_faults(run: Run, plan: EntryPlan, entry: Entry, evidence: Evidence) 
         )
 
 
+def _asking(fault: Fault) -> Fault:
+    """Return a fault of an entry's words, with the decision that is asked for anew."""
+    asked = in_english(fault.place).partition(",")[0]
+    if asked not in ("team", "title", "introduction", "link"):
+        return fault
+    return fault._replace(remedy=Remedy("answer", decision=asked))
+
+
 _PLACES: Mapping[str, Topic] = {
-    "contest": "contest", "rules": "contest", "order": "set", "seed": "set", "run.json": "pictures",
+    "contest": "contest", "rules": "contest", "candidate": "set", "order": "set", "story": "set",
+    "seed": "set", "run.json": "pictures",
     "panels": "pictures", "copies": "copies", "scores": "scores", "gate": "gate", "lora": "lora",
     "introduction": "introduction", "team": "team", "title": "title", "link": "post",
 }  # fmt: skip
@@ -110,8 +125,12 @@ _PLACES: Mapping[str, Topic] = {
 def _by_topic(faults: Sequence[Fault]) -> dict[Topic, list[Fault]]:
     sorted_out: dict[Topic, list[Fault]] = {}
     for fault in faults:
-        place = in_english(fault.place)
-        leak = ", line " in place and not place.startswith("bundle")
-        topic: Topic = next((topic for start, topic in _PLACES.items() if place.startswith(start)), "bundle")
-        sorted_out.setdefault("secrets" if leak else topic, []).append(fault)
+        sorted_out.setdefault(_topic_of(fault), []).append(fault)
     return sorted_out
+
+
+def _topic_of(fault: Fault) -> Topic:
+    place = in_english(fault.place)
+    if ", line " in place and not place.startswith("bundle"):
+        return "secrets"
+    return next((topic for start, topic in _PLACES.items() if place.startswith(start)), "bundle")

@@ -1,16 +1,29 @@
 """What a team decides about its entry, checked against the rules' words."""
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from eval.casting.selection import places_chosen, seeds_cast
+from kit.did_you_mean import none_such
 from kit.embedded import EMBEDDED
 from kit.errors import RunError
 from kit.experiment.identity import is_embedded, read_identity
 from kit.experiment.run import Run
-from kit.messages import joined, tr
+from kit.messages import joined, mark, tr
 from kit.story.story import PANELS
 from submissions.contest.rules import Rules, load_rules
+from submissions.faults import Fault, Remedy
+
+USUAL_ORDER = "authored"
+"""The prompt order that is meant where none is named."""
+_KINDS = {
+    "candidate": mark("candidate"),
+    "order": mark("order"),
+    "story": mark("story"),
+    "seed": mark("seed"),
+}
+"""What a set of panels is named by."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,6 +55,26 @@ def seeds_of(opened: Run, place: tuple[str, str, str], seed: int | None) -> tupl
     if seed is None and (cast_seeds := seeds_cast(opened, *place)):
         return cast_seeds
     return (opened.loaded.experiment.seeds[0] if seed is None else seed,) * PANELS
+
+
+def unknown_choices(opened: Run, place: tuple[str, str, str], seeds: Sequence[int]) -> list[Fault]:
+    """Return which of candidate, order, story and seeds a run does not have, with all that it has."""
+    experiment = opened.loaded.experiment
+    asked: list[tuple[str, object, Collection[object]]] = [
+        ("candidate", place[0], [one.name for one in experiment.candidates]),
+        ("order", place[1], experiment.orders),
+        ("story", place[2], [story.name for story in opened.loaded.stories]),
+        *(("seed", seed, experiment.seeds) for seed in dict.fromkeys(seeds)),
+    ]
+    return [
+        Fault(
+            kind,
+            none_such(tr("the run"), tr(_KINDS[kind]), wanted, known),
+            remedy=Remedy("answer", decision=kind, known=tuple(map(str, known))),
+        )
+        for kind, wanted, known in asked
+        if wanted not in known
+    ]
 
 
 def only_story(opened: Run) -> str:

@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from math import floor
 
-from eval.scoring.records import Scores
+from eval.scoring.records import ScoredSet, Scores
 from kit.experiment.config import EIGHT_SEEDS, Experiment, usual_drawing
 from kit.experiment.run import Run
 from kit.files.user_paths import shell_word
 from kit.messages import joined, tr, trn
-from submissions.faults import Fault
+from submissions.faults import Fault, Remedy
 from submissions.packing.entry import Entry
 
 
@@ -23,7 +23,7 @@ def gate_told(run: Run, entry: Entry, scores: Scores, mean: float) -> Iterator[F
             least=least,
             advice=_advice(run, entry, scores),
         )
-        yield Fault("gate", told)
+        yield Fault("gate", told, remedy=_remedy(run.loaded.experiment, entry, scores))
 
 
 def _advice(run: Run, entry: Entry, scores: Scores) -> str:
@@ -35,8 +35,18 @@ def _advice(run: Run, entry: Entry, scores: Scores) -> str:
     )
 
 
-def _enough(experiment: Experiment, entry: Entry, scores: Scores) -> str:
-    """Return which other set of the story reaches the gate, the best of them; empty where none does."""
+def _remedy(experiment: Experiment, entry: Entry, scores: Scores) -> Remedy | None:
+    """Return the same advice as data; None where no click but drawing more or otherwise would help."""
+    if found := _best(experiment, entry, scores):
+        _, best = found
+        return Remedy("choose", candidate=best.candidate, order=best.order, story=best.story, seed=best.seed)
+    if _small(experiment) or len(experiment.seeds) == 1 or len(set(entry.seeds)) > 1:
+        return None
+    return Remedy("cast", candidate=entry.candidate, order=entry.order, story=entry.story)
+
+
+def _best(experiment: Experiment, entry: Entry, scores: Scores) -> tuple[float, ScoredSet] | None:
+    """Return the score of the best other set of the story that reaches the gate, and which; or None."""
     allowed = _with_lora(experiment)
     reached = [
         (value, row)
@@ -44,9 +54,15 @@ def _enough(experiment: Experiment, entry: Entry, scores: Scores) -> str:
         if row.story == entry.story and row.candidate in allowed
         if (value := row.values.get("aesthetic_mean")) is not None and value >= entry.rules.gate.threshold
     ]
-    if not reached:
+    return max(reached, key=lambda one: one[0], default=None)
+
+
+def _enough(experiment: Experiment, entry: Entry, scores: Scores) -> str:
+    """Return which other set of the story reaches the gate, the best of them; empty where none does."""
+    found = _best(experiment, entry, scores)
+    if found is None:
         return ""
-    value, best = max(reached, key=lambda one: one[0])
+    value, best = found
     options = f"--candidate {best.candidate}"
     options += f" --order {best.order}" if len(experiment.orders) > 1 else ""
     options += f" --seed {best.seed}" if len(experiment.seeds) > 1 else ""

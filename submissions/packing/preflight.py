@@ -16,10 +16,10 @@ from kit.messages import joined, mark, tr
 from kit.story.story import PANELS
 from submissions.bundle.manifest import panel_file
 from submissions.contest.rules import Rules
-from submissions.faults import Fault
+from submissions.faults import Fault, Remedy
 from submissions.packing.entry import Entry
 from submissions.packing.gate_advice import gate_told
-from submissions.packing.run_evidence import DRAW_AGAIN, STORY, Evidence
+from submissions.packing.run_evidence import DRAW_AGAIN, DRAWING, STORY, Evidence
 from submissions.untrusted.lora_reader import LoraFile, lora_faults
 from submissions.untrusted.png_reader import picture_texts, read_picture, square_faults
 from submissions.untrusted.secret_scan import find_leaks
@@ -29,6 +29,7 @@ from submissions.verification.rule_checks import words_faults
 _CLOSE = 1e-3
 """How far a written mean may be from the mean of the written scores."""
 _SCORE_AGAIN = mark("run `storykit score` again")
+_SCORING = Remedy("score")
 
 
 def check_entry(entry: Entry) -> Iterator[Fault]:
@@ -51,7 +52,7 @@ def check_evidence(run: Run, evidence: Evidence, entry: Entry) -> Iterator[Fault
     """Yield what is wrong with what the run holds for an entry."""
     yield from _picture_faults(evidence)
     yield from _prompt_faults(evidence)
-    yield from _lora_faults(evidence, entry.rules)
+    yield from _lora_faults(run, evidence, entry.rules)
     if evidence.scores is not None:
         yield from _score_faults(run, evidence, entry, evidence.scores)
     if evidence.identity is not None:
@@ -79,7 +80,7 @@ def _picture_faults(evidence: Evidence) -> Iterator[Fault]:
         place = panel_file(panel)
         if sha256_bytes(png) != evidence.rows[panel].sha256:
             problem = tr("is not the picture that the run recorded, its sha256 differs")
-            yield Fault(place, problem, tr(DRAW_AGAIN))
+            yield Fault(place, problem, tr(DRAW_AGAIN), DRAWING)
         picture, wrong = read_picture(place, png)
         yield from wrong
         if picture is not None:
@@ -104,17 +105,19 @@ def _prompt_faults(evidence: Evidence) -> Iterator[Fault]:
         )
         if drawn_from(row) != drawn_from(told):
             problem = tr("was not drawn from the story's prompt and negative prompt as they stand now")
-            yield Fault(panel_file(panel), problem, tr(DRAW_AGAIN))
+            yield Fault(panel_file(panel), problem, tr(DRAW_AGAIN), DRAWING)
         yield from find_leaks(tr("prompt of panel {panel}", panel=panel), f"{row.prompt}\n{row.negative}")
 
 
-def _lora_faults(evidence: Evidence, rules: Rules) -> Iterator[Fault]:
+def _lora_faults(run: Run, evidence: Evidence, rules: Rules) -> Iterator[Fault]:
     """Yield what is wrong with the LoRA file, or that there must be one."""
     name, lora = evidence.candidate.name, evidence.lora
     if evidence.candidate.lora is None:
         if rules.lora.required:
             problem = tr("the contest asks for a LoRA, candidate {name!r} has none", name=name)
-            yield Fault("lora", problem, tr("choose another"))
+            others = tuple(one.name for one in run.loaded.experiment.candidates if one.lora)
+            choice = Remedy("answer", decision="candidate", known=others) if others else None
+            yield Fault("lora", problem, tr("choose another"), choice)
         return
     drawn_with = evidence.trained_lora.lora_sha256 if evidence.trained_lora else None
     if evidence.identity and not drawn_with:
@@ -174,7 +177,7 @@ def _score_faults(run: Run, evidence: Evidence, entry: Entry, scores: Scores) ->
             rows=len(rows),
             mean=mean,
         )
-        yield Fault(PANELS_FILE, problem, tr(_SCORE_AGAIN))
+        yield Fault(PANELS_FILE, problem, tr(_SCORE_AGAIN), _SCORING)
         return
     yield from _mean_faults(entry, scores, mean)
     yield from gate_told(run, entry, scores, mean)
@@ -202,7 +205,7 @@ def _mean_faults(entry: Entry, scores: Scores, mean: float) -> Iterator[Fault]:
     if not (len(recorded) == 1 and abs(recorded[0] - mean) <= _CLOSE):
         got = joined((f"{value:.4f}" for value in recorded), tr(", ")) or tr("nothing")
         problem = tr("says mean {got}, the panels' scores have mean {mean:.4f}", got=got, mean=mean)
-        yield Fault(STORIES_FILE, problem, tr(_SCORE_AGAIN))
+        yield Fault(STORIES_FILE, problem, tr(_SCORE_AGAIN), _SCORING)
 
 
 def _stale_faults(evidence: Evidence, rows: Sequence[PanelScore]) -> Iterator[Fault]:
@@ -210,6 +213,7 @@ def _stale_faults(evidence: Evidence, rows: Sequence[PanelScore]) -> Iterator[Fa
     for row in rows:
         place = tr("{file}, panel {panel}", file=PANELS_FILE, panel=row.panel)
         if row.panel in evidence.rows and row.sha256 != evidence.rows[row.panel].sha256:
-            yield Fault(place, tr("is the score of another picture"), tr(_SCORE_AGAIN))
+            yield Fault(place, tr("is the score of another picture"), tr(_SCORE_AGAIN), _SCORING)
         if row.status != "ok":
-            yield Fault(place, tr("status must be ok, got {got!r}", got=row.status), tr(DRAW_AGAIN))
+            told = tr("status must be ok, got {got!r}", got=row.status)
+            yield Fault(place, told, tr(DRAW_AGAIN), DRAWING)

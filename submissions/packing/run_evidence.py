@@ -1,7 +1,7 @@
 """What of a run goes into a bundle, gathered with every gap named."""
 
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from operator import attrgetter
 from pathlib import Path
@@ -16,7 +16,6 @@ from eval.scoring.records import (
     read_stories,
     read_summary,
 )
-from kit.did_you_mean import none_such
 from kit.embedded import LORAS
 from kit.errors import LoraError, RunError
 from kit.experiment.config import Candidate
@@ -29,22 +28,16 @@ from kit.messages import mark, tr
 from kit.story.story import LoadedStory
 from submissions.bundle.lora_files import load_lora_file
 from submissions.bundle.manifest import COMPARISON, BatchRecord, panel_file
-from submissions.faults import Fault, changed
-from submissions.packing.entry import Entry
+from submissions.faults import Fault, Remedy, changed
+from submissions.packing.entry import Entry, unknown_choices
 from submissions.untrusted.lora_reader import LoraFile
 from submissions.verification.comparison_checks import comparison_problem
 
 T = TypeVar("T")
 STORY = attrgetter("candidate", "order", "story")
-_KINDS = {
-    "candidate": mark("candidate"),
-    "order": mark("order"),
-    "story": mark("story"),
-    "seed": mark("seed"),
-}
-"""What a row of the run and an entry are about."""
 DRAW_AGAIN = mark("run `storykit generate` to draw it again")
 """What mends a picture."""
+DRAWING = Remedy("generate")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -82,18 +75,7 @@ def gather(run: Run, entry: Entry) -> tuple[Evidence | None, list[Fault]]:
     experiment = run.loaded.experiment
     candidates = {candidate.name: candidate for candidate in experiment.candidates}
     stories = {story.name: story for story in run.loaded.stories}
-    asked: list[tuple[str, object, Collection[object]]] = [
-        ("candidate", entry.candidate, candidates),
-        ("order", entry.order, experiment.orders),
-        ("story", entry.story, stories),
-        *(("seed", seed, experiment.seeds) for seed in dict.fromkeys(entry.seeds)),
-    ]
-    faults = [
-        Fault(place, none_such(tr("the run"), tr(_KINDS[place]), wanted, known))
-        for place, wanted, known in asked
-        if wanted not in known
-    ]
-    if faults:
+    if faults := unknown_choices(run, STORY(entry), entry.seeds):
         return None, faults
     rows, (comparison, problem) = _rows(run, entry), _comparison(run, entry)
     evidence = Evidence(
@@ -118,7 +100,8 @@ def _read(run: Run, place: str, read: Callable[[Run], T], faults: list[Fault]) -
     try:
         return read(run)
     except RunError as error:
-        faults.append(Fault(place, changed(str(error), lambda text: _without_path(text, run, place))))
+        told = changed(str(error), lambda text: _without_path(text, run, place))
+        faults.append(Fault(place, told, remedy=Remedy("generate" if place == "run.json" else "score")))
         return None
 
 
@@ -148,6 +131,7 @@ def _scores(run: Run, faults: list[Fault]) -> Scores | None:
                 "scores",
                 tr("the run is not scored"),
                 f"`storykit score {shell_word(run.folder)}`",
+                Remedy("score"),
             )
         )
         return None
@@ -176,13 +160,13 @@ def _pngs(run: Run, rows: Mapping[int, PanelRow], count: int, faults: list[Fault
     for panel in range(1, count + 1):
         if panel not in rows:
             mend = tr("run `storykit generate` to draw what is missing")
-            faults.append(Fault(panel_file(panel), tr("is not drawn"), mend))
+            faults.append(Fault(panel_file(panel), tr("is not drawn"), mend, DRAWING))
             continue
         try:
             pngs[panel] = (run.folder / rows[panel].file).read_bytes()
         except OSError as error:
             problem = tr("cannot be read from the run: {reason}", reason=reason_of(error))
-            faults.append(Fault(panel_file(panel), problem, tr(DRAW_AGAIN)))
+            faults.append(Fault(panel_file(panel), problem, tr(DRAW_AGAIN), DRAWING))
     return pngs
 
 

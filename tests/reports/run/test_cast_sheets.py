@@ -4,7 +4,9 @@ from pathlib import Path
 
 from made_run import Plan, make_run, page_of, words_of, write_made_up_scores
 
-from eval.casting.selection import PanelChoice, RatedSeed, Selection, SetQuality, keep_selections
+from eval.casting.decisions import PlaceState, keep_cast
+from eval.casting.picks import Picks
+from eval.casting.selection import PanelChoice, RatedSeed, Selection, SetQuality
 from kit.experiment.run import Run, Slot
 
 
@@ -30,7 +32,7 @@ def cast(run: Run) -> None:
         candidate="ink", order="authored", story="cat", sets=256, standing=good, parts=parts,
         single=RatedSeed(seed=1, standing=less),
     )  # fmt: skip
-    keep_selections(run, [chosen])
+    keep_cast(run, [PlaceState(picks=Picks.none(chosen.place), selection=chosen)], {})
 
 
 def test_what_was_cast_is_shown_with_its_seeds_and_the_next_best(tmp_path: Path) -> None:

@@ -68,6 +68,24 @@ def test_a_missing_picture_and_missing_scores_are_named_and_nothing_is_written(r
     assert not (run.folder / "share").exists()
 
 
+@pytest.mark.parametrize(
+    ("wanted", "said"),
+    [
+        ({"candidate": "nobody"}, "the run has no candidate 'nobody', it has ink, base"),
+        ({"order": "x"}, "the run has no order 'x', it has authored"),
+        ({"story": "dog"}, "the run has no story 'dog', it has cat"),
+        ({"seed": 9}, "the run has no seed 9, it has 0, 1"),
+        ({"candidate": "ikn"}, "did you mean ink?"),
+    ],
+)
+def test_a_choice_that_the_run_does_not_have_is_answered_with_those_it_has(
+    run: Run, wanted: dict[str, object], said: str
+) -> None:
+    with pytest.raises(RunError, match=re.escape(said)):
+        shared(run, **wanted)
+    assert not (run.folder / "share").exists()
+
+
 def test_the_command_says_where_page_and_picture_are(run: Run, tmp_path: Path) -> None:
     told = tell("share", run.folder, "--out", tmp_path / "friends").out
     assert str(tmp_path / "friends" / "story.html") in told

@@ -12,6 +12,7 @@ from entries import (
 )
 
 from kit.files.encodings import sha256_bytes
+from submissions.faults import Remedy
 from submissions.packing.checklist import checklist
 from submissions.packing.entry_plan import EntryPlan, next_command
 
@@ -28,8 +29,8 @@ def intro(tmp_path):
 def ticked(run, **told) -> dict[str, list[str]]:
     """Return the lines of a checklist by their state."""
     lines: dict[str, list[str]] = {"ok": [], "missing": [], "later": []}
-    for state, line in checklist(run, EntryPlan(**told)):
-        lines[state].append(line)
+    for tick in checklist(run, EntryPlan(**told)):
+        lines[tick.state].append(tick.told)
     return lines
 
 
@@ -108,6 +109,56 @@ def test_a_choice_that_packing_would_refuse_is_missing(packed, told, line):
     assert [one for one in ticked(packed[0], **{**WORDS, **told})["missing"] if one.startswith(line)]
 
 
+@pytest.mark.parametrize(
+    ("spoil", "topic", "remedy"),
+    [
+        (lambda run: ink_panel(run, 2).write_bytes(b"x"), "pictures", Remedy("generate")),
+        (lambda run: ink_panel(run, 2).unlink(), "pictures", Remedy("generate")),
+        (lambda run: (run.folder / "panels.jsonl").unlink(), "pictures", Remedy("generate")),
+        (lambda run: edit_row(run, 4, prompt="another"), "pictures", Remedy("generate")),
+        (lambda run: (run.folder / "scores.json").unlink(), "scores", Remedy("score")),
+        (lambda run: unscored(run), "scores", Remedy("score")),
+        (lambda run: (run.folder / "loras/ink.safetensors").write_bytes(b"x"), "lora", None),
+    ],
+)
+def test_what_one_of_our_commands_mends_is_said_for_a_button(run, intro, spoil, topic, remedy):
+    spoil(run)
+    missing = [
+        tick for tick in checklist(run, EntryPlan(**WORDS, introduction=intro)) if tick.state == "missing"
+    ]
+    assert (missing[0].topic, missing[0].remedy) == (topic, remedy)
+
+
+def unscored(run) -> None:
+    for name in ("scores.json", "scores.panels.csv", "scores.stories.csv"):
+        (run.folder / name).unlink()
+
+
+@pytest.mark.parametrize(
+    ("told", "topic", "remedy"),
+    [
+        ({"team": ""}, "team", Remedy("answer", decision="team")),
+        ({"team": "x" * 99}, "team", Remedy("answer", decision="team")),
+        ({"title": "xxxxxx"}, "title", Remedy("answer", decision="title")),
+        ({"introduction": None}, "introduction", Remedy("answer", decision="introduction")),
+        ({"link": "modelscope.cn/x"}, "post", Remedy("answer", decision="link")),
+        ({"link": ""}, "post", Remedy("answer", decision="link")),
+        ({"candidate": "wash"}, "set", Remedy("answer", decision="candidate", known=("base", "ink"))),
+        ({"seed": 9}, "set", Remedy("answer", decision="seed", known=("3",))),
+        ({"candidate": "base"}, "lora", Remedy("answer", decision="candidate", known=("ink",))),
+        ({}, "compare", Remedy("compare")),
+        ({"title": f"m{'@'}example.org"}, "secrets", Remedy("answer", decision="title")),
+    ],
+)
+def test_what_the_team_decides_is_asked_for_by_name(packed, intro, told, topic, remedy):
+    assert remedies(packed[0], intro, **told)[topic] == remedy
+
+
+def remedies(run, intro, **told) -> dict[str, Remedy | None]:
+    plan = EntryPlan(**{**WORDS, "introduction": intro, **told})
+    return {tick.topic: tick.remedy for tick in checklist(run, plan) if tick.state != "ok"}
+
+
 def test_an_introduction_that_is_not_there_or_too_short_is_missing_and_the_rest_is_looked_at(
     packed, tmp_path
 ):
@@ -124,6 +175,8 @@ def test_an_introduction_that_is_not_there_or_too_short_is_missing_and_the_rest_
 def test_the_first_of_several_seeds_is_told_as_nobodys_choice(tmp_path, intro):
     run = make_scored_run(tmp_path / "work", seeds=(3, 5))
     lines = ticked(run, **WORDS, introduction=intro)
+    casting = Remedy("cast", candidate="ink", order="authored", story="moon")
+    assert remedies(run, intro)["set"] == casting
     assert lines["missing"] == []
     assert f"seed 3 is only the first of 2: `storykit cast {run.folder} --candidate ink`" in lines["later"][0]
     assert "set: ink, moon, seed 5" in ticked(run, **WORDS, introduction=intro, seed=5)["ok"]

@@ -6,6 +6,7 @@ from entries import MINI, make_entry, make_scored_run, write_scores
 from eval.scoring.records import StoryScore, read_panels, read_stories, read_summary
 from kit.experiment.run import Run
 from submissions.contest.rules import load_rules
+from submissions.faults import Fault, Remedy
 from submissions.packing.gate_advice import gate_told
 
 EIGHT = "seeds = [0, 1, 2, 3, 4, 5, 6, 7]"
@@ -13,11 +14,15 @@ EIGHT = "seeds = [0, 1, 2, 3, 4, 5, 6, 7]"
 
 def told(run: Run, tmp_path, set_seeds=(3,) * 8, mean=2.5768, stories=None, **changed) -> str:
     """Return the advice on an entry of a run that has further keys in its experiment."""
+    return "; ".join(map(str, faults(run, tmp_path, set_seeds, mean, stories, **changed)))
+
+
+def faults(run: Run, tmp_path, set_seeds=(3,) * 8, mean=2.5768, stories=None, **changed) -> list[Fault]:
     loaded = run.loaded
     run = Run.planned(run.folder, replace(loaded, experiment=loaded.experiment.model_copy(update=changed)))
     scores = replace(read_summary(run), panels=read_panels(run), stories=stories or read_stories(run))
     entry = make_entry(tmp_path, rules=load_rules("practice"), seeds=set_seeds)
-    return "; ".join(map(str, gate_told(run, entry, scores, mean)))
+    return list(gate_told(run, entry, scores, mean))
 
 
 @pytest.fixture
@@ -73,6 +78,22 @@ def test_a_set_that_reaches_the_gate_is_named_with_what_to_type(low, tmp_path):
     base = replace(good, candidate="base", values={"aesthetic_mean": 7.0})
     said = told(low, tmp_path, stories=(good, base))
     assert said == f"{BELOW}another of this run has 6.25, pack it with --candidate ink"
+
+
+def test_what_a_button_can_do_about_a_low_score_is_to_choose_another_set_or_to_cast(low, tmp_path):
+    good = StoryScore(
+        candidate="ink", order="authored", story="moon", seed=1, values={"aesthetic_mean": 6.25}
+    )
+    place = {"candidate": "ink", "order": "authored", "story": "moon"}
+    several = {**USUAL, "seeds": (0, 1, 2)}
+    for said, remedy in (
+        (faults(low, tmp_path, stories=(good,)), Remedy("choose", **place, seed=1)),
+        (faults(low, tmp_path, **several), Remedy("cast", **place)),
+        (faults(low, tmp_path, (0, 1, 2, 0, 1, 2, 0, 1), **several), None),
+        (faults(low, tmp_path, **USUAL), None),
+        (faults(low, tmp_path, steps=2, seeds=(0, 1)), None),
+    ):
+        assert [fault.remedy for fault in said] == [remedy]
 
 
 def test_a_score_just_below_the_gate_is_not_rounded_up_to_it(low, tmp_path):

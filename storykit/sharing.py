@@ -1,0 +1,134 @@
+"""A story to show to others: which eight pictures are meant, and the one picture of them for a post."""
+
+import io
+import unicodedata
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from kit.errors import RunError
+from kit.messages import joined, tr
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+    from kit.experiment.run import Run
+    from reports.run.story_page import ChosenStory
+    from submissions.bundle.mosaic import Grid, MosaicText
+
+Layout = Literal["4x2", "2x4", "strip"]
+"""Rows x columns; or one below the other."""
+USUAL_LAYOUT: Layout = "4x2"
+MOST_BYTES = 3_000_000
+"""Of a picture for a post: what chats and forums take without making it smaller themselves."""
+_QUALITIES = (90, 80, 70, 55, 40)
+"""Of JPEG, the first that is small enough."""
+
+
+class Wanted(NamedTuple):
+    """What is written of a story beside its page."""
+
+    layout: Layout = USUAL_LAYOUT
+    captions: bool = True
+    slides: bool = False
+    text: bool = False
+    """Whether the slides end with the story's text."""
+
+    @property
+    def picture_file(self) -> str:
+        """Return the name of the picture; each form has its own."""
+        form = "" if self.layout == USUAL_LAYOUT else f"-{self.layout}"
+        return f"story{form}{'' if self.captions else '-no-captions'}.jpg"
+
+
+class PostPicture(NamedTuple):
+    """The eight panels of a story as one picture."""
+
+    jpeg: bytes
+    width: int
+    """In pixels; so is the height."""
+    height: int
+    lettered: bool
+    """Whether the story's words are on it, where they were asked for."""
+    left_out: str
+    """Emoji of the words that no font here can write."""
+
+
+def chosen_story(
+    run: "Run", candidate: str = "", order: str = "", story: str = "", seed: int | None = None
+) -> "ChosenStory":
+    """Return which eight pictures are meant: as named, else as the team decided, else as they were cast.
+
+    Raises:
+        RunError: it is open whose pictures are meant, or the run has none of that name.
+    """
+    from reports.run.story_page import ChosenStory
+    from submissions.packing.entry import USUAL_ORDER, only_candidate, only_story, seeds_of, unknown_choices
+    from submissions.packing.entry_plan import EntryPlan, with_decisions
+
+    plan = EntryPlan(candidate=candidate, order=order, story=story, seed=seed)
+    plan, _ = with_decisions(run, plan)
+    place = (
+        plan.candidate or only_candidate(run),
+        plan.order or USUAL_ORDER,
+        plan.story or only_story(run),
+    )
+    named = () if plan.seed is None else (plan.seed,)
+    if unknown := unknown_choices(run, place, named):
+        raise RunError(joined((fault.problem for fault in unknown), tr("; ")))
+    candidate, order, story = place
+    seeds = seeds_of(run, place, plan.seed)
+    return ChosenStory(candidate=candidate, order=order, story=story, seeds=seeds)
+
+
+def layouts() -> Mapping[Layout, "Grid"]:
+    """Return the forms of a picture for a post."""
+    from submissions.bundle.mosaic import GRIDS, STRIP
+
+    return {"4x2": GRIDS[0], "2x4": GRIDS[1], "strip": STRIP}
+
+
+def post_picture(
+    run: "Run", chosen: "ChosenStory", layout: Layout = USUAL_LAYOUT, *, captions: bool = True
+) -> PostPicture:
+    """Return the eight panels as one JPEG of at most MOST_BYTES, with title and captions or without a word.
+
+    Raises:
+        RunError: a picture is missing.
+    """
+    from reports.run.story_page import panel_picture
+    from submissions.bundle.mosaic import draw_mosaic
+
+    words, left_out = _words(run, chosen, captions)
+    pictures = [panel_picture(run, chosen, panel) for panel in range(1, len(chosen.seeds) + 1)]
+    sheet = draw_mosaic(pictures, words, layouts()[layout])
+    lettered = captions and words.lettering.captions
+    return PostPicture(_small_jpeg(sheet), sheet.width, sheet.height, lettered, left_out)
+
+
+def _words(run: "Run", chosen: "ChosenStory", captions: bool) -> "tuple[MosaicText, str]":
+    """Return what is written on the picture, and the emoji that are not."""
+    from kit.images.lettering import find_lettering, find_lettering_of_words
+    from submissions.bundle.mosaic import MosaicText
+
+    if not captions:
+        bare = MosaicText(
+            title="", captions=("",) * len(chosen.seeds), lettering=find_lettering(()), numbers=False
+        )
+        return bare, ""
+    story = next(one.story for one in run.loaded.stories if one.name == chosen.story)
+    texts = [story.title, *(panel.caption for panel in story.panels)]
+    lettering, lost = find_lettering_of_words(texts)
+    title, *said = ["".join(letter for letter in text if letter not in lost) for text in texts]
+    seen = "".join(sorted(letter for letter in lost if unicodedata.category(letter) == "So"))
+    return MosaicText(title=title, captions=said, lettering=lettering), seen
+
+
+def _small_jpeg(sheet: "Image") -> bytes:
+    data = b""
+    for quality in _QUALITIES:
+        file = io.BytesIO()
+        sheet.save(file, "JPEG", quality=quality, optimize=True)
+        data = file.getvalue()
+        if len(data) <= MOST_BYTES:
+            break
+    return data
