@@ -27,7 +27,7 @@ def given(page, votes):
 
 def test_ten_pairs_are_voted_by_keyboard_alone_and_the_strengths_seen(visit, run):
     with serving(run.folder.parent) as board:
-        page = visit(board.address)
+        page = visit(board.address, reduced_motion="reduce")
         page.goto(board.root + "/votes?run=run")
         page.is_sound()
         page.focus("#owner-name")
@@ -65,10 +65,11 @@ def test_ten_pairs_are_voted_by_keyboard_alone_and_the_strengths_seen(visit, run
 
 def test_a_board_killed_between_votes_loses_nothing_that_was_confirmed(visit, run):
     with serving(run.folder.parent) as board:
-        page = visit(board.address)
+        page = visit(board.address, reduced_motion="reduce")
         page.goto(board.root + "/votes?run=run")
         page.fill("#owner-name", "Li Na")
         page.click("button.main")
+        given(page, 0)
         for votes in range(1, 4):
             page.keyboard.press("ArrowRight")
             given(page, votes)
@@ -76,19 +77,19 @@ def test_a_board_killed_between_votes_loses_nothing_that_was_confirmed(visit, ru
         board.kill()
     assert len(read_votes(run).votes) == 3
     with serving(run.folder.parent) as board:
-        again = visit(board.address)
+        again = visit(board.address, reduced_motion="reduce")
         again.goto(board.root + "/voting" + address.partition("/voting")[2])
         assert again.get_attribute("[name=key]", "value") == asked
 
 
 def test_a_voter_s_link_works_on_a_small_dark_chinese_screen(visit, run):
     with serving(run.folder.parent) as board:
-        owner = visit(board.address)
+        owner = visit(board.address, reduced_motion="reduce")
         owner.goto(board.root + "/votes?run=run")
         owner.fill("#voter-name", "吴")
         owner.click("#links form.fields button")
         link = owner.inner_text("#links .told code")
-        voter = visit(link, width=390, dark=True, language="zh")
+        voter = visit(link, width=390, dark=True, language="zh", reduced_motion="reduce")
         voter.is_sound()
         left, right = (one.bounding_box() for one in voter.query_selector_all(".window"))
         assert (left["width"], left["height"]) == (right["width"], right["height"])
