@@ -6,9 +6,9 @@ far, p (1 - p) times the variance of the difference: simulated with 5 contenders
 leaves whoever was unlucky at first behind, its intervals cover 86 to 92 %, and it tells no more pairs apart.
 Nor are pairs that look told apart left alone: with 3 contenders and 200 votes that covers 92 %, this 95 %.
 
-Pictures: those that nobody has seen side by side, of these the least used, first by this voter, so that panels, seeds and stories come evenly
-and none twice before all were there. Of every ten votes one asks again what was asked five votes ago or more,
-with the sides changed.
+Pictures: those that nobody has seen side by side, of these the least used, first by this voter, so that
+panels, seeds and stories come evenly and none twice before all were there. Of every ten votes one asks again
+what was asked five votes ago or more, with the sides changed.
 """
 
 import hashlib

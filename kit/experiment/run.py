@@ -22,6 +22,7 @@ from kit.files.text.library_words import reason_of
 from kit.files.user_paths import shell_word
 from kit.messages import in_english, joined, tr
 from kit.story.story import PANELS
+from kit.story.structure.story_text import story_toml
 
 PAGE, FIGURES = "report.html", "figures"
 """What shows a run's numbers: the page, and its figures as files."""
@@ -138,7 +139,7 @@ class Run:
         refuse_links_out(folder, _OWN)
         refuse_another(run, loaded, reworded=reworded)
         for story in loaded.stories:
-            write_atomic(folder / "stories" / f"{story.name}.toml", _text_of(story.story).encode())
+            write_atomic(folder / "stories" / f"{story.name}.toml", story_toml(story.story).encode())
         write_atomic(run.experiment_path, (MARK + _text_of(run._resolved(loaded))).encode())
         return cls(folder)
 

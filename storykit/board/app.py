@@ -17,8 +17,16 @@ from storykit.board.jobs.routes import router as jobs_router
 from storykit.board.pages import ServedBoard, page, static_file
 from storykit.board.votes import owner_routes, voting_routes
 from storykit.board.votes.voters import KnownLinks
+from storykit.board.writing import routes as writing
 
-ROUTERS = (shelf.router, pictures.router, jobs_router, owner_routes.router, voting_routes.router)
+ROUTERS = (
+    shelf.router,
+    pictures.router,
+    jobs_router,
+    owner_routes.router,
+    voting_routes.router,
+    writing.router,
+)
 """The areas of the board."""
 
 

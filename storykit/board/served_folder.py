@@ -81,6 +81,10 @@ class ServedFolder:
         """Return the names of what is of a kind, sorted: experiments, stories, LoRA files, bundles."""
         return sorted(self.name_of(path) for path in self._walk() if kind_at(path) == kind)
 
+    def paths(self) -> Iterator[Path]:
+        """Yield what lies in the folder, links that lead out of it and what is hidden left out."""
+        return self._walk()
+
     def _walk(self) -> Iterator[Path]:
         """Yield what lies in the folder, links that lead out of it and what is hidden left out."""
         todo, seen = [(self.root, 0)], 0
