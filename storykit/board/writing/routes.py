@@ -135,7 +135,7 @@ def check(request: Request, board: TheBoard, form: Sent) -> Response:
     editing = posted(form)
     composed = compose(editing)
     said = said_of(board.folder, editing, composed)
-    view = view_of(board, editing, composed, said)
+    view = view_of(board, editing, composed, said, choices=False)
     return page(request, "writing/checked.html", **view)
 
 
@@ -160,7 +160,7 @@ def save_it(request: Request, board: TheBoard, form: Sent) -> Response:
     if isinstance(found, Conflict):
         return _conflict(request, board, editing, composed, found)
     answer = _editor(request, board, found, saved=True, piece=True)
-    answer.headers["HX-Push-Url"] = f"/writing/edit?{urlencode({'file': found.file})}"
+    answer.headers["HX-Replace-Url"] = f"/writing/edit?{urlencode({'file': found.file})}"
     return answer
 
 
