@@ -102,7 +102,9 @@ class VotingPictures:
         panels = panels_of(matter.panel)
         one_seed = (matter.seed,) * len(panels) if matter.seed is not None else None
         seeds = one_seed or tuple(self.picked.get((*place, matter.story), ()))
-        slots = [Slot(*place, matter.story, seed, panel) for panel, seed in zip(panels, seeds)]  # noqa: B905
+        if len(seeds) != len(panels):
+            return None
+        slots = [Slot(*place, matter.story, seed, panel) for panel, seed in zip(panels, seeds, strict=True)]
         found = [self.drawn[slot] for slot in slots if slot in self.drawn]
         return Pictures(seeds, tuple(found)) if len(found) == len(panels) else None
 

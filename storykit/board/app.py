@@ -15,9 +15,18 @@ from storykit.board import pictures, shelf
 from storykit.board.access import Guard
 from storykit.board.jobs.routes import router as jobs_router
 from storykit.board.pages import ServedBoard, page, static_file
+from storykit.board.votes import owner_routes, voting_routes
+from storykit.board.votes.voters import KnownLinks
 from storykit.board.writing import routes as writing
 
-ROUTERS = (shelf.router, pictures.router, jobs_router, writing.router)
+ROUTERS = (
+    shelf.router,
+    pictures.router,
+    jobs_router,
+    owner_routes.router,
+    voting_routes.router,
+    writing.router,
+)
 """The areas of the board."""
 
 
@@ -25,6 +34,7 @@ def board_app(board: ServedBoard) -> FastAPI:
     """Return the application that serves a board."""
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     app.state.board = board
+    board.access.voter_of = board.part(KnownLinks).voter_of
     app.add_middleware(Guard, access=board.access)
     app.add_exception_handler(StorykitError, _cannot)
     app.add_exception_handler(OSError, _machine_cannot)

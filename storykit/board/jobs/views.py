@@ -67,12 +67,12 @@ class JobProgress:
     @property
     def told(self) -> Message:
         """How far it is, in a line without its note."""
-        parts: list[str] = [self.task]
-        if self.total:
-            parts.append(tr("{done} of {all}", done=self.done, all=self.total))
-        if self.left_s is not None:
-            parts.append(tr("about {time} left", time=lasting(self.left_s)))
-        return joined(parts, tr(", "))
+        if not self.total:
+            return joined([self.task])
+        far: dict[str, object] = {"task": self.task, "done": self.done, "all": self.total}
+        if self.left_s is None:
+            return tr("{task}: {done} of {all}", **far)
+        return tr("{task}: {done} of {all}, about {time} left", **far, time=lasting(self.left_s))
 
 
 def progress_of(job: BoardJob) -> JobProgress | None:
