@@ -289,6 +289,15 @@ def test_what_cannot_be_brought_in_is_told_and_nothing_is_written(client: TestCl
 def test_too_much_at_once_is_refused(client: TestClient) -> None:
     form = opened(client, "story.toml") | {"source": "#" * 100_000}
     assert client.post("/writing/check", data=form).status_code == 400
+    form = opened(client, "story.toml")
+    assert client.post("/writing/check", data=form | {"title": "x" * 3_000_000}).status_code == 400
+    answer = client.post("/writing/save", data=form | {"title": "x" * 70_000})
+    assert answer.status_code == 422
+    assert "it has more than 65,536 bytes" in words(answer.text)
+
+
+def test_a_training_is_not_written_here(client: TestClient) -> None:
+    assert "neither a story nor an experiment" in client.get("/writing/edit?file=train.toml").text
 
 
 def test_a_text_of_lines_stays_one_as_long_as_it_can(client: TestClient, folder: Path) -> None:
