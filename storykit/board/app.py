@@ -15,8 +15,10 @@ from storykit.board import pictures, shelf
 from storykit.board.access import Guard
 from storykit.board.jobs.routes import router as jobs_router
 from storykit.board.pages import ServedBoard, page, static_file
+from storykit.board.taking_home.downloads import router as downloads_router
+from storykit.board.taking_home.routes import router as home_router
 
-ROUTERS = (shelf.router, pictures.router, jobs_router)
+ROUTERS = (shelf.router, pictures.router, jobs_router, home_router, downloads_router)
 """The areas of the board."""
 
 
