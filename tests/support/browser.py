@@ -63,7 +63,7 @@ class Visited:
             self.page.set_viewport_size({**window, "width": width})
             found += self.wide()
         self.page.set_viewport_size(window)
-        self.page.emulate_media(color_scheme="null", reduced_motion="null")
+        self.page.emulate_media(color_scheme="dark" if dark else "light", reduced_motion="null")
         found += self.faults
         assert not found, "\n".join([self.page.url, *found])
 
@@ -93,10 +93,11 @@ class Visited:
         )
 
     def focused(self) -> str:
-        """Return what has the focus, as it is called: its label, else its text."""
+        """Return what has the focus, as it is called: its label, else its text; nothing for the body."""
         return self.page.evaluate(
             """() => {
               const one = document.activeElement;
+              if (one === document.body) return "";
               return one.ariaLabel || (one.labels?.[0] ?? one).textContent.trim().replace(/\\s+/g, " ");
             }"""
         )
