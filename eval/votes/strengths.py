@@ -16,8 +16,9 @@ Verdict on a pair: the exact sign test, Holm over the pairs. What other pairs sa
 votes, too: as many as would know the difference as well as the fit does (information / p (1 - p)). With two
 contenders these are the votes themselves. `tests/benchmarks/voting.py` measures all of this.
 
-What it holds for: these pictures and these voters, and a number of votes that was decided beforehand. Who looks
-after every vote from the 10th to the 60th and stops at the first difference finds one between equals in 17 %.
+What it holds for: these pictures and these voters, and a number of votes that was decided beforehand. Who
+looks after every vote from the 10th to the 60th and stops at the first difference finds one between equals in
+17 %.
 """
 
 import math
