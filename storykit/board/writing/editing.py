@@ -73,6 +73,11 @@ class Composed:
     lost: tuple[str, ...] = ()
     """Comments of the source that go."""
 
+    @property
+    def is_too_large(self) -> bool:
+        """Whether it could not be opened again."""
+        return len(self.text.encode()) > MOST_BYTES
+
 
 def compose(editing: Editing) -> Composed:
     """Return what would be saved."""

@@ -16,7 +16,7 @@ from kit.files.text.toml_text import parse_toml
 from kit.messages import reader_language, tr
 from kit.writing.experiment_draft import experiment_draft_of
 from kit.writing.foreign_draft import PASTED, foreign_draft, kind_of_document
-from kit.writing.own_files import Conflict, difference, free_name
+from kit.writing.own_files import MOST_BYTES, Conflict, difference, free_name
 from storykit.board.pages import ServedBoard, TheBoard, page
 from storykit.board.writing.actions import acted
 from storykit.board.writing.editing import (
@@ -39,6 +39,8 @@ from storykit.board.writing.view import view_of
 
 MOST_FIELDS = 20_000
 """Of a form: 24 panels of 200 clauses."""
+MOST_SENT = 1 << 21
+"""Bytes of a form as a browser sends it: of a Chinese letter nine, each text twice."""
 MOST_UPLOADED = 1 << 24
 """Bytes of a file to import; a notebook with its pictures has some million."""
 
@@ -46,6 +48,8 @@ router = APIRouter(prefix="/writing")
 
 
 async def _form(request: Request) -> AsyncIterator[FormData]:
+    if not request.url.path.endswith("/import") and int(request.headers["content-length"]) > MOST_SENT:
+        raise BoardError(tr("a story or an experiment has at most {most:,} bytes", most=MOST_BYTES))
     async with request.form(max_files=1, max_fields=MOST_FIELDS, max_part_size=1 << 20) as form:
         yield form
 
@@ -135,7 +139,7 @@ def check(request: Request, board: TheBoard, form: Sent) -> Response:
     editing = posted(form)
     composed = compose(editing)
     said = said_of(board.folder, editing, composed)
-    view = view_of(board, editing, composed, said)
+    view = view_of(board, editing, composed, said, choices=False)
     return page(request, "writing/checked.html", **view)
 
 
@@ -149,8 +153,8 @@ def save_it(request: Request, board: TheBoard, form: Sent) -> Response:
         case "over":
             editing = replace(editing, version=str(form.get("there", "")))
     composed = compose(editing)
-    if composed.problem or composed.faults:
-        first = composed.problem or composed.faults[0].told
+    too_large = tr("it has more than {most:,} bytes", most=MOST_BYTES) if composed.is_too_large else ""
+    if first := composed.problem or too_large or next((one.told for one in composed.faults), ""):
         trouble = tr("not saved: {reason}", reason=first)
         return _editor(request, board, editing, trouble=trouble, piece=True, status=422)
     try:
@@ -160,7 +164,7 @@ def save_it(request: Request, board: TheBoard, form: Sent) -> Response:
     if isinstance(found, Conflict):
         return _conflict(request, board, editing, composed, found)
     answer = _editor(request, board, found, saved=True, piece=True)
-    answer.headers["HX-Push-Url"] = f"/writing/edit?{urlencode({'file': found.file})}"
+    answer.headers["HX-Replace-Url"] = f"/writing/edit?{urlencode({'file': found.file})}"
     return answer
 
 

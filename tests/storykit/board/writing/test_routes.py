@@ -95,7 +95,7 @@ def test_a_draft_with_an_empty_panel_is_saved_and_says_that_it_cannot_be_drawn(
     form = form_of(client.get("/writing/new?begin=blank").text) | {"name": "雨天", "title": "雨天"}
     answer = client.post("/writing/save", data=form)
     assert answer.status_code == 200
-    assert answer.headers["hx-push-url"] == "/writing/edit?file=%E9%9B%A8%E5%A4%A9.toml"
+    assert answer.headers["hx-replace-url"] == "/writing/edit?file=%E9%9B%A8%E5%A4%A9.toml"
     assert "cannot be drawn yet" in words(answer.text)
     assert (folder / "雨天.toml").read_text(encoding="utf-8").count("[[panel]]") == 8
 
@@ -238,6 +238,9 @@ def test_the_toml_itself_is_edited_with_the_same_checks(client: TestClient, fold
     assert form_of(broken.text)["text"] == "[[panel]"
     kept = client.post("/writing/draft", data=form | {"text": "[[panel]", "do": "form"})
     assert form_of(kept.text)["text"] == "[[panel]"
+    wrong = str(form["text"]).replace('role = "subject", c', 'role = "hero", c', 1)
+    told = words(client.post("/writing/check", data=form | {"text": wrong}).text)
+    assert "Fault (Panel 1, clause 1) must be" in told
     text = str(form["text"]) + "# mine\r\n"
     back = form_of(client.post("/writing/draft", data=form | {"text": text, "do": "form"}).text)
     assert client.post("/writing/save", data=back).status_code == 200
@@ -286,6 +289,15 @@ def test_what_cannot_be_brought_in_is_told_and_nothing_is_written(client: TestCl
 def test_too_much_at_once_is_refused(client: TestClient) -> None:
     form = opened(client, "story.toml") | {"source": "#" * 100_000}
     assert client.post("/writing/check", data=form).status_code == 400
+    form = opened(client, "story.toml")
+    assert client.post("/writing/check", data=form | {"title": "x" * 3_000_000}).status_code == 400
+    answer = client.post("/writing/save", data=form | {"title": "x" * 70_000})
+    assert answer.status_code == 422
+    assert "it has more than 65,536 bytes" in words(answer.text)
+
+
+def test_a_training_is_not_written_here(client: TestClient) -> None:
+    assert "neither a story nor an experiment" in client.get("/writing/edit?file=train.toml").text
 
 
 def test_a_text_of_lines_stays_one_as_long_as_it_can(client: TestClient, folder: Path) -> None:
