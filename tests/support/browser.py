@@ -63,7 +63,7 @@ class Visited:
             self.page.set_viewport_size({**window, "width": width})
             found += self.wide()
         self.page.set_viewport_size(window)
-        self.page.emulate_media(color_scheme="null", reduced_motion="null")
+        self.page.emulate_media(color_scheme="dark" if dark else "light", reduced_motion="null")
         found += self.faults
         assert not found, "\n".join([self.page.url, *found])
 

@@ -23,7 +23,7 @@ class SheetQuery(BaseModel, frozen=True):
     """A sheet's address, but for the run."""
 
     candidate: Name = ""
-    """Empty: the one that was chosen last, else the first with a LoRA; so with the next two."""
+    """Empty: one that has picks or a cast, those with a LoRA first; so with the next two."""
     order: Name = ""
     story: Name = ""
     by: Name = ""
@@ -57,8 +57,9 @@ class SheetQuery(BaseModel, frozen=True):
         """Return it with whatever is left open filled in; ScoreError where the run has no such place."""
         refuse_unknown(run, self.place)
         file = read_selection_file(run)
-        decided = [*(one.place for one in file.selections), *(one.place for one in file.picks)]
         dressed = [one.name for one in run.loaded.experiment.candidates if one.lora]
+        decided = [*(one.place for one in file.picks), *(one.place for one in file.selections)]
+        decided.sort(key=lambda place: place[0] not in dressed)
         names = names_of(run)
         first = (next(iter([*dressed, *names["candidate"]])), names["order"][0], names["story"][0])
         fitting = [
