@@ -108,6 +108,14 @@ def shown_draft(editing: Editing, composed: Composed) -> Draft:
     return draft_of(composed.document) if editing.kind == "story" else experiment_draft_of(composed.document)
 
 
+def has_new_names(editing: Editing) -> bool:
+    """Return whether a character or a place is called otherwise than in the file."""
+    draft = editing.draft
+    return isinstance(draft, StoryDraft) and any(
+        one.name != one.was for one in (*draft.characters, *draft.places)
+    )
+
+
 def open_file(served: ServedFolder, kind: Kind, file: str) -> Editing:
     """Return a file of the served folder on its page; one of a run becomes a new one.
 
