@@ -23,6 +23,7 @@ from storykit.board.writing.editing import (
     Composed,
     Editing,
     compose,
+    folder_of,
     has_new_names,
     open_file,
     posted,
@@ -176,7 +177,7 @@ def _conflict(
     request: Request, board: ServedBoard, editing: Editing, composed: Composed, found: Conflict
 ) -> Response:
     there = found.there
-    folder = board.folder.inside(editing.folder) if editing.folder else board.folder.root
+    folder = folder_of(board.folder, editing)
     return _editor(
         request,
         board,

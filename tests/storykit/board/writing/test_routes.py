@@ -188,7 +188,7 @@ def test_nothing_outside_is_opened_or_written(client: TestClient, folder: Path, 
     assert secret.read_bytes() == FILES["story.toml"]
 
 
-@pytest.mark.parametrize("folder_name", ["..", "../mine", "/tmp", "run"])
+@pytest.mark.parametrize("folder_name", ["..", "../mine", "/tmp", "run", "nowhere"])
 def test_a_new_file_goes_only_where_it_may(client: TestClient, folder: Path, folder_name: str) -> None:
     (folder / "run").mkdir()
     (folder / "run" / "experiment.toml").write_text(MARK, encoding="utf-8")
