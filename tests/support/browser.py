@@ -93,10 +93,11 @@ class Visited:
         )
 
     def focused(self) -> str:
-        """Return what has the focus, as it is called: its label, else its text."""
+        """Return what has the focus, as it is called: its label, else its text; nothing for the body."""
         return self.page.evaluate(
             """() => {
               const one = document.activeElement;
+              if (one === document.body) return "";
               return one.ariaLabel || (one.labels?.[0] ?? one).textContent.trim().replace(/\\s+/g, " ");
             }"""
         )
