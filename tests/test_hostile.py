@@ -18,12 +18,17 @@ from submissions.packing.pack import pack
 RUNNER = ROOT / "tests" / "support" / "hostile.py"
 
 
-def judged(paths: list[Path], folder: Path) -> dict[str, dict[str, object]]:
-    """Verify each file in a process of its own that may not write, and return what came of it."""
+def judged(sound: Path, paths: list[Path], folder: Path) -> dict[str, dict[str, object]]:
+    """Verify each file in a process of its own that may not write, and return what came of it.
+
+    The first that is looked at is a sound one.
+    """
     environment = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-    command = [sys.executable, str(RUNNER), *map(str, paths)]
+    command = [sys.executable, str(RUNNER), str(sound), *map(str, paths)]
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=True)
-    return json.loads(done.stdout)
+    told = json.loads(done.stdout)
+    assert told.pop(str(sound))["told"] == "[]"
+    return told
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +45,9 @@ def test_every_hostile_bundle_is_refused_within_its_bounds_and_writes_nothing(so
         paths = {tmp_path / f"{number}.zip": label for number, (label, _) in some}
         for path, (_, (_, data)) in zip(paths, some, strict=True):
             path.write_bytes(data)
-        refused |= {paths[Path(name)]: told for name, told in judged(list(paths), tmp_path / "here").items()}
+        refused |= {
+            paths[Path(name)]: told for name, told in judged(sound, list(paths), tmp_path / "here").items()
+        }
         labels += paths.values()
         for path in paths:
             path.unlink()
@@ -53,5 +60,7 @@ def test_every_hostile_bundle_is_refused_within_its_bounds_and_writes_nothing(so
 
 
 def test_the_bounds_hold_for_a_sound_bundle_too_and_bite(sound, tmp_path):
-    [said] = judged([sound], tmp_path).values()
+    twin = tmp_path / "twin.zip"
+    twin.write_bytes(sound.read_bytes())
+    [said] = judged(sound, [twin], tmp_path).values()
     assert (said["code"], said["told"]) == (0, "[]")

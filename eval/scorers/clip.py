@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,7 +15,7 @@ from PIL.Image import Image
 from safetensors import SafetensorError
 from torch import Tensor
 
-from eval.scorers.preprocess import batches_ahead
+from eval.scorers.batches import batches_ahead
 from eval.scorers.protocols import Stamp
 from eval.scorers.weights_file import weights_file
 from kit.embedded import EMBEDDED
@@ -28,6 +29,8 @@ CONFIG = "open_clip_config.json"
 WEIGHTS = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin", "model.safetensors")
 """Names a weights file may have, in the order in which open_clip looks for them."""
 BATCH = 32
+_LISTS = 256
+"""Lists of texts whose rows are kept: each story is held against the same words."""
 _BREAK = re.compile(r"(?<=[，、,;；。])\s*")
 
 Tokenize = Callable[..., Tensor]
@@ -73,6 +76,7 @@ class ClipEncoder:
         self._preprocess = parts.preprocess
         self._tokenize = parts.tokenize
         self._context = int(getattr(parts.tokenize, "context_length", 77))
+        self._rows = lru_cache(_LISTS)(self._read)
 
     @classmethod
     def load(cls, folder: Path | str, device: str = "cpu") -> "ClipEncoder":
@@ -111,6 +115,9 @@ class ClipEncoder:
         """
         if not texts:
             raise ScoreError(tr("an encoder needs at least 1 text, got 0"))
+        return self._rows(tuple(texts)).copy()
+
+    def _read(self, texts: tuple[str, ...]) -> NDArray[np.float32]:
         pieces = [list(self.pieces(text)) for text in texts]
         rows = self._encode([piece for parts in pieces for piece in parts])
         ends = np.cumsum([len(parts) for parts in pieces])

@@ -189,7 +189,7 @@ def _sign_test(preferred: float, votes: float) -> float:
     """
     from scipy.special import betainc
 
-    against = math.ceil(votes - preferred)
+    against = max(0, math.ceil(votes - preferred))
     if votes <= 2 * against:
         return 1.0
     return min(1.0, 2 * float(betainc(votes - against, against + 1, 0.5)))

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from eval.comparison.stats import Interval, pairs_needed
 from eval.metrics.registry import METRICS
 from eval.votes.agreement import Agreement, Habits, Share
+from eval.votes.ballot import Ballot
 from eval.votes.strengths import MOST_VOTES, PairOutcome
 from eval.votes.tally import BallotTally, Tally
 from kit.messages import Message, joined, reader_language, tr, trn
@@ -41,7 +42,7 @@ def _of_ballot(one: BallotTally) -> Iterator[Message]:
             lost=strength.lost,
         )
     for pair in one.pairs[:MOST_PAIRS]:
-        yield pair_said(pair, len(one.pairs))
+        yield _of_pair(pair, len(one.pairs))
     if (left := len(one.pairs) - MOST_PAIRS) > 0:
         yield tr("        and {n} more; `--json` shows all", n=left)
     if any(len(group) > 1 for group in one.tied_sets) and len(one.strengths) > 2:
@@ -49,7 +50,7 @@ def _of_ballot(one: BallotTally) -> Iterator[Message]:
         yield tr("        sets that are not told apart: {groups}", groups=groups)
 
 
-def asked_said(one: BallotTally) -> Message:
+def asked_said(one: BallotTally | Ballot) -> Message:
     """Return what a ballot asks."""
     if one.kind == "panel":
         shown = tr("panels")
@@ -61,30 +62,40 @@ def asked_said(one: BallotTally) -> Message:
 
 
 def pair_said(pair: PairOutcome, family: int) -> Message:
-    """Return what the votes say of two contenders."""
-    told = {"a": pair.better, "b": pair.other, "chance": f"{pair.chance:.0%}"}
+    """Return what the votes say of two contenders, one of so many pairs."""
+    told = {"a": pair.better, "b": pair.other, "chance": f"{pair.chance:.0%}", "p": _p(pair.p_holm)}
     if pair.verdict == "better":
-        return tr("better  {a} is preferred to {b} in {chance}, Holm {p}", p=_p(pair.p_holm), **told)
+        return tr("{a} is preferred to {b} in {chance}, Holm {p}", **told)
     if pair.verdict == "none":
         votes = trn("{n} vote", "{n} votes", round(pair.votes))
-        needed = pairs_needed(family)
         return tr(
-            "open    {a} and {b}: {votes}, at least {needed} are needed", votes=votes, needed=needed, **told
+            "{a} and {b}: {votes}, at least {needed} are needed",
+            votes=votes,
+            needed=pairs_needed(family),
+            **told,
         )
     if pair.more is None:
         return tr(
-            "tied    {a} and {b}: {chance}, not told apart; a difference of this size takes more than {most} "
-            "votes",
-            most=MOST_VOTES,
+            "{a} and {b}: {chance}, Holm {p}, not told apart, which is not equal; a difference of this size "
+            "takes more than {most} votes",
+            most=f"{MOST_VOTES}",
             **told,
         )
     return tr(
-        "tied    {a} and {b}: {chance}, Holm {p}, not told apart, which is not equal; a difference of this "
-        "size takes about {needed} votes, {more} more",
-        p=_p(pair.p_holm),
+        "{a} and {b}: {chance}, Holm {p}, not told apart, which is not equal; a difference of this size "
+        "takes about {needed} votes, {more} more",
         needed=pair.needed,
         more=pair.more,
         **told,
+    )
+
+
+def _of_pair(pair: PairOutcome, family: int) -> Message:
+    said = pair_said(pair, family)
+    if pair.verdict == "better":
+        return tr("better  {reason}", reason=said)
+    return (
+        tr("tied    {reason}", reason=said) if pair.verdict == "tied" else tr("open    {reason}", reason=said)
     )
 
 

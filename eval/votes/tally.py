@@ -2,9 +2,9 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass, replace
 
-from eval.comparison.stats import tied_sets
+from eval.comparison.stats import pairs_needed, tied_sets
 from eval.scoring.records import read_scores
 from eval.votes.agreement import Agreement, Habits, Share, agreements_of, habits_of
 from eval.votes.ballot import Ballot, VotingPictures, key_of
@@ -12,6 +12,9 @@ from eval.votes.choice import independent, tallied
 from eval.votes.strengths import PairOutcome, Strength, outcomes_of, strengths_of
 from eval.votes.vote_file import Factor, Kind, Vote, read_votes
 from kit.experiment.run import Run
+
+FEWEST = pairs_needed(1)
+"""Votes on a pair before anything is said of how many more it takes."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,7 +53,7 @@ class BallotTally:
         rates = [
             max(1, round((pair.needed / pair.votes - 1) * self.votes))
             for pair in still
-            if pair.needed is not None and pair.votes > 1
+            if pair.needed is not None and pair.votes >= FEWEST
         ]
         return min(rates, default=None)
 
@@ -84,7 +87,7 @@ def tally_of(run: Run) -> Tally:
     for vote in known:
         groups[key_of(vote)].append(vote)
     return Tally(
-        ballots=tuple(_ballot(*key, votes) for key, votes in sorted(groups.items())),
+        ballots=tuple(ballot_tally(_ballot(*key), votes) for key, votes in sorted(groups.items())),
         voters=tuple(habits_of(current)),
         agreements=tuple(agreements_of(known, scores)) if scores else (),
         undone=len(log.undone),
@@ -93,28 +96,39 @@ def tally_of(run: Run) -> Tally:
     )
 
 
-def _ballot(kind: Kind, factor: Factor, held: str, picked: bool, votes: Sequence[Vote]) -> BallotTally:
-    name = Ballot(kind=kind, factor=factor, held=held, contenders=(), picked=picked).name
-    decided = [vote for vote in votes if vote.winner is not None]
-    names = tuple(dict.fromkeys(name(side) for vote in decided for side in (vote.left, vote.right)))
+def ballot_tally(ballot: Ballot, votes: Sequence[Vote]) -> BallotTally:
+    """Return what the votes of one ballot say.
+
+    Args:
+        ballot: it may name no contenders: those that were preferred, or passed over, count.
+        votes: of this ballot, on pictures that are still the run's.
+    """
+    known = independent(votes)
+    decided = [vote for vote in known if vote.winner is not None]
+    sides = (side for vote in decided for side in (vote.left, vote.right))
+    names = tuple(dict.fromkeys(map(ballot.name, sides)))
     strengths: list[Strength] = []
     pairs: list[PairOutcome] = []
     if decided:
-        won, _ = tallied(Ballot(kind=kind, factor=factor, held=held, contenders=names, picked=picked), votes)
+        won, _ = tallied(replace(ballot, contenders=names), decided)
         strengths, pairs = strengths_of(names, won), outcomes_of(names, won)
     tied = [frozenset((one.better, one.other)) for one in pairs if one.verdict != "better"]
     return BallotTally(
-        kind=kind,
-        factor=factor,
-        held=held,
-        picked=picked,
-        votes=len(votes),
-        ties=sum(vote.answer == "tie" for vote in votes),
-        both_bad=Share(sum(vote.answer == "both-bad" for vote in votes), len(votes)),
+        kind=ballot.kind,
+        factor=ballot.factor,
+        held=ballot.held,
+        picked=ballot.picked,
+        votes=len(known),
+        ties=sum(vote.answer == "tie" for vote in known),
+        both_bad=Share(sum(vote.answer == "both-bad" for vote in known), len(known)),
         strengths=tuple(strengths),
         pairs=tuple(pairs),
         tied_sets=tied_sets([one.contender for one in strengths], tied),
     )
+
+
+def _ballot(kind: Kind, factor: Factor, held: str, picked: bool) -> Ballot:
+    return Ballot(kind=kind, factor=factor, held=held, contenders=(), picked=picked)
 
 
 def as_json(value: object) -> object:

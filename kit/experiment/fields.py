@@ -35,6 +35,15 @@ class PathContext:
     must_exist: bool
     metrics: tuple[str, ...] = ()
     """Those that may be compared, where that is known."""
+    inside: Path | None = None
+    """The only folder that is looked into; what lies outside is taken as it is."""
+
+    def may_look_at(self, path: Path) -> bool:
+        """Return whether a path may be looked at."""
+        try:
+            return self.inside is None or path.resolve().is_relative_to(self.inside)
+        except (OSError, ValueError):  # longer than any name, or with a NUL: it is nowhere
+            return True
 
 
 _NO_FILE = mark("file {path} {why}")
@@ -56,6 +65,8 @@ def path_to(refusal: str, exists: Callable[[Path], bool], names: str | None = No
         if named or not isinstance(info.context, PathContext):
             return text
         path = user_path(info.context.folder, text)
+        if info.context.must_exist and not info.context.may_look_at(path):
+            return str(path)
         if info.context.must_exist and not _is_there(path, exists):
             known = [one for one in (names or "").split("|") if "*" not in one]
             raise ValueError(tr(refusal, path=printable(text), why=why_not_there(text, path, known)))

@@ -22,6 +22,7 @@ from kit.files.text.library_words import reason_of
 from kit.files.user_paths import shell_word
 from kit.messages import in_english, joined, tr
 from kit.story.story import PANELS
+from kit.story.structure.story_text import story_toml
 
 PAGE, FIGURES = "report.html", "figures"
 """What shows a run's numbers: the page, and its figures as files."""
@@ -34,7 +35,7 @@ _WRITERS |= {"race.json": "run --race METRIC"} | dict.fromkeys(
 )
 """The command to run when a file is missing or damaged."""
 
-_OWN = (
+OWN = (
     *("experiment.toml", "stories", "loras", "run.json", "panels.jsonl", "batching.json", "faults.json"),
     *("panels", CHANGED, "scores.json", "scores.panels.csv", "scores.stories.csv", "cache", "race.json"),
     *("selection.json", "comparison.json", "votes.jsonl", "voters.json", PAGE, FIGURES),
@@ -135,10 +136,10 @@ class Run:
         the folder cannot be written.
         """
         run = cls(folder)
-        refuse_links_out(folder, _OWN)
+        refuse_links_out(folder, OWN)
         refuse_another(run, loaded, reworded=reworded)
         for story in loaded.stories:
-            write_atomic(folder / "stories" / f"{story.name}.toml", _text_of(story.story).encode())
+            write_atomic(folder / "stories" / f"{story.name}.toml", story_toml(story.story).encode())
         write_atomic(run.experiment_path, (MARK + _text_of(run._resolved(loaded))).encode())
         return cls(folder)
 
@@ -148,7 +149,7 @@ class Run:
         run = cls(folder)
         if kind_at(folder) != "run":
             raise RunError(tr("{folder} {why}", folder=folder, why=mistaken(folder, "run")))
-        refuse_links_out(folder, _OWN)
+        refuse_links_out(folder, OWN)
         return run
 
     @classmethod

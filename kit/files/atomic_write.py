@@ -47,6 +47,21 @@ def write_atomic(path: Path, data: bytes) -> None:
         file.write(data)
 
 
+def write_new(path: Path, data: bytes) -> None:
+    """Write a file where nothing is yet, whole or not at all; raises RunError where anything is there."""
+    with _said_of(path), _part_of(path) as (part, file):
+        file.write(data)
+        _close(file)
+        try:
+            os.link(part, path)
+        except FileExistsError as error:
+            raise RunError(tr("{path} is there already: choose another name", path=path)) from error
+        except OSError:  # a file system without links
+            if os.path.lexists(path):
+                raise RunError(tr("{path} is there already: choose another name", path=path)) from None
+            part.rename(path)
+
+
 def copy_atomic(source: Path, path: Path) -> None:
     """Copy a file of any size so that the copy is whole or what was there before."""
     try:

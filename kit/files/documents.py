@@ -74,6 +74,17 @@ class Known(NamedTuple):
     """What to say of keys at the top that belong into another file."""
 
 
+class PlacedFault(NamedTuple):
+    """What is wrong with a document, and where."""
+
+    place: Loc
+    """Keys and positions, from 0; empty for the whole."""
+    told: str
+    """In words that say the place."""
+    problem: str
+    """In words to put beside the place."""
+
+
 def read_text(path: Path, errors: str = "strict", wanted: Kind | None = None) -> str:
     """Return the text of a user's file (UTF-8, a byte order mark is dropped) or raise InputError.
 
@@ -83,7 +94,7 @@ def read_text(path: Path, errors: str = "strict", wanted: Kind | None = None) ->
         wanted: what it must be; else it may be any.
     """
     _refuse_another_kind(path, wanted)
-    return _decoded(path, read_bytes(path), errors)
+    return read_text_in(read_bytes(path), path, errors)
 
 
 def read_bytes(path: Path, most: int = -1) -> bytes:
@@ -99,7 +110,8 @@ def read_bytes(path: Path, most: int = -1) -> bytes:
         raise InputError(str(path), [tr("cannot be read: {reason}", reason=reason_of(error))]) from error
 
 
-def _decoded(path: Path, data: bytes, errors: str) -> str:
+def read_text_in(data: bytes, path: Path, errors: str = "strict") -> str:
+    """Return the text in the bytes of a user's file, as `read_text` does."""
     problem = why_no_utf8(data) if errors == "strict" else None
     if problem:
         raise InputError(str(path), [problem])
@@ -121,7 +133,7 @@ def read_document(path: Path, wanted: Kind | None = None) -> dict[str, object]:
             [tr("must be at most {most:,} bytes, as TOML that a person wrote", most=TOML_BYTES)],
         )
     try:
-        return parse_toml(_decoded(path, data, "strict"))
+        return parse_toml(read_text_in(data, path))
     except ValueError as error:
         raise InputError(str(path), [str(error)]) from error
 
@@ -154,35 +166,55 @@ def faults_of(
         model: the record; with it a fault says what was meant or what to write.
         elsewhere: what to say of unknown keys at the top that belong into another file.
     """
+    details, known = _details(error), Known(model, elsewhere or {})
+    told = [_told(one, known) for one in details[:MOST_FAULTS]]
+    more = len(details) - MOST_FAULTS
+    return [*told, *([tr("and {more:,} more faults", more=more)] if more > 0 else [])]
+
+
+def placed_faults(
+    error: ValidationError, model: type[BaseModel] | None = None, elsewhere: Mapping[str, str] | None = None
+) -> list[PlacedFault]:
+    """Return the faults that `faults_of` tells, some more of them, each with its place."""
+    known = Known(model, elsewhere or {})
+    return [
+        PlacedFault(one["loc"], _told(one, known), _beside(one, known))
+        for one in _details(error)[: 10 * MOST_FAULTS]
+    ]
+
+
+def _details(error: ValidationError) -> list[ErrorDetails]:
     details = error.errors(include_url=False)
     spoiled = {detail["loc"][:depth] for detail in details for depth in range(len(detail["loc"]))}
-    faults = [
+    return [
         detail
         for detail in details
         if not (detail["type"] == "too_short" and detail["loc"] in spoiled)  # pydantic counts good items only
     ]
-    known = Known(model, elsewhere or {})
-    told = [_told(one, known) for one in faults[:MOST_FAULTS]]
-    more = len(faults) - MOST_FAULTS
-    return [*told, *([tr("and {more:,} more faults", more=more)] if more > 0 else [])]
 
 
-def _place(loc: Loc) -> str:
+def _beside(detail: ErrorDetails, known: Known) -> str:
+    """Return one fault without its place."""
+    problem, remedy = _problem(detail), _remedy(detail, known)
+    return tr("{problem}; {remedy}", problem=problem, remedy=remedy) if remedy else problem
+
+
+def told_place(loc: Loc) -> str:
+    """Return where something stands, in words: `panel[3].caption` is that of 3.png."""
     parts = (f"[{part + 1}]" if isinstance(part, int) else f".{part[:_SHOWN]}" for part in loc)
     return "".join(parts).removeprefix(".")
 
 
 def _told(detail: ErrorDetails, known: Known) -> str:
     """Return one fault; its place is not said twice."""
-    kind, loc, place = detail["type"], detail["loc"], _place(detail["loc"])
+    kind, loc, place = detail["type"], detail["loc"], told_place(detail["loc"])
     field = field_at(known.model, loc) if known.model and kind == "missing" else None
     for own in field.metadata if field else ():
         if isinstance(own, WhenMissing):
-            return tr("{place} {told}", place=_place(loc[:-1]), told=own.told(detail["input"]))
-    problem, remedy = _problem(detail), _remedy(detail, known)
+            return tr("{place} {told}", place=told_place(loc[:-1]), told=own.told(detail["input"]))
     if kind == "missing" and place:
-        return _missing(place, remedy)
-    message = tr("{problem}; {remedy}", problem=problem, remedy=remedy) if remedy else problem
+        return _missing(place, _remedy(detail, known))
+    message = _beside(detail, known)
     if not place or (kind == "value_error" and in_english(message).startswith(f"{place}[")):
         return message
     return tr("{place}: {told}", place=place, told=message)

@@ -9,6 +9,7 @@ panels of one place and noise differ by an arm or a face, a copy differs nowhere
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -254,14 +255,25 @@ def _fit(grey: NDArray[np.float32], box: Box, wanted: NDArray[np.float32]) -> fl
 
 def _row(grey: NDArray[np.float32], box: Box) -> NDArray[np.float32]:
     """Return (12, 12) frequencies of a piece, of unit length together; zeros where it shows nothing."""
-    left, top, side = (part * _SIDE for part in box)
-    piece = Image.fromarray(grey).resize(
-        (_PIECE, _PIECE),
-        Image.Resampling.BILINEAR,
-        box=(left, top, min(_SIDE, left + side), min(_SIDE, top + side)),
-    )
-    low = _WAVES @ np.asarray(piece) @ _WAVES.T
+    left, top, side = box
+    low = _waves_over(top, side) @ grey @ _waves_over(left, side).T
     low[0, 0] = 0
     low[np.abs(low) < 1] = 0
     low = np.sign(low) * np.sqrt(np.abs(low))
     return np.asarray(low / max(1e-9, float(np.linalg.norm(low))), np.float32)
+
+
+@lru_cache(maxsize=4096)
+def _waves_over(start: float, side: float) -> NDArray[np.float32]:
+    """Return (frequencies, 96): the cosines over a piece of a side, and nothing beside it.
+
+    Pieces are moved by the same steps in every picture, so most are asked for again. The piece is sized by
+    the triangle over a pixel's neighbours, as Pillow's BILINEAR does it.
+    """
+    first, last = start * _SIDE, min(_SIDE, (start + side) * _SIDE)
+    scale = (last - first) / _PIECE
+    width = max(scale, 1.0)
+    centres = first + (np.arange(_PIECE) + 0.5) * scale
+    away = np.abs(np.arange(_SIDE) + 0.5 - centres[:, None]) / width
+    weights = np.clip(1 - away, 0, None)
+    return np.asarray(_WAVES @ (weights / weights.sum(axis=1, keepdims=True)), np.float32)

@@ -18,7 +18,7 @@ from pydantic import (
 from pydantic_core import ErrorDetails, InitErrorDetails
 
 from kit.errors import InputError
-from kit.files.documents import read_text, read_toml
+from kit.files.documents import read_text, read_toml, told_place
 from kit.messages import Language, joined, mark, tr
 from kit.story.foreign_syntax import foreign_marks
 
@@ -260,7 +260,7 @@ def load_story(path: Path, *, drawn: bool = False) -> LoadedStory:
     match path.suffix.lower():
         case ".toml":
             story = read_toml(path, Story)
-            places = dict(_texts_of(story))
+            places = {told_place(place): text for place, text in texts_of(story)}
         case ".txt":
             story, places = _story_of_lines(path)
         case suffix:
@@ -282,15 +282,15 @@ def _foreign_faults(places: Mapping[str, str]) -> Iterator[str]:
         yield from (tr("{place}: {fault}", place=place, fault=told) for told in foreign_marks(text))
 
 
-def _texts_of(story: Story) -> Iterator[tuple[str, str]]:
+def texts_of(story: Story) -> Iterator[tuple[Place, str]]:
     """Yield where the words of a story stand, and the words."""
-    yield "negative", story.negative
+    yield ("negative",), story.negative
     for table, described in (("characters", story.characters), ("places", story.places)):
-        yield from ((f"{table}.{name}.text", one.text) for name, one in described.items())
-    for number, panel in enumerate(story.panels, 1):
-        yield f"panel[{number}].prompt", panel.prompt or ""
-        for position, clause in enumerate(panel.clauses, 1):
-            yield f"panel[{number}].clauses[{position}].text", clause.text or ""
+        yield from (((table, name, "text"), one.text) for name, one in described.items())
+    for number, panel in enumerate(story.panels):
+        yield ("panel", number, "prompt"), panel.prompt or ""
+        for position, clause in enumerate(panel.clauses):
+            yield ("panel", number, "clauses", position, "text"), clause.text or ""
 
 
 def _story_of_lines(path: Path) -> tuple[Story, dict[str, str]]:

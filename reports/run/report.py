@@ -14,11 +14,13 @@ from eval.comparison.verdict import Contrast
 from eval.metrics.registry import is_reference
 from eval.scorers.protocols import Metric
 from eval.scoring.records import Similarity, StoryScore, read_scores
+from eval.votes.summary import asked_said, pair_said
+from eval.votes.tally import tally_of
 from kit.errors import RunError
 from kit.experiment.run import FIGURES, PAGE, Run
 from kit.files.atomic_write import write_together
 from kit.files.folder_lock import lock_folder
-from kit.messages import asked_language, tr
+from kit.messages import asked_language, speaking, tr
 from kit.story.prompt import prompt_of
 from kit.story.story import PANELS
 from kit.versions import installed_version
@@ -40,6 +42,7 @@ from reports.run.next_commands import NextCommands
 from reports.run.race_losers import race_losers
 from reports.run.verdicts import pairs_of
 from reports.run.weakest_panels import weaknesses
+from reports.strength_bars import percent, strength_bar
 
 
 def write_report(run: Run) -> Path:
@@ -111,6 +114,8 @@ class Page:
         self.opened_cast = next(iter([*own, *self.casts]), None)
         """What was cast of that candidate; of another where nothing was."""
         self.summaries, self.columns = _summaries(run, rows, metrics), score_columns(rows)
+        self.votes = tally_of(run)
+        """What blind votes say."""
         self.losers = race_losers(run, self.race)
         self.weak = weaknesses(self.album.blocks, self.scores.panels) if self.scores else []
         self.heats = _heats(self.album, self.scores.similarity) if self.scores else []
@@ -136,16 +141,21 @@ def render(page: Page, words: Words) -> str:
         "arrow": lambda column: arrow_of(metrics.get(column)),
         "title_of": lambda column: words.metric(column, metrics.get(column)),
         "side": lambda name, pair: words.said(name) if pair.kind == "order" else name,
+        "percent": percent,
+        "strength_bar": strength_bar,
         "file_name": lambda path: Path(path).name,
         "prompts_in": lambda story, order: [prompt_of(story, panel, order) for panel in range(PANELS)],
     }
     known.tests["reference"] = is_reference
-    return known.get_template("page.html").render(
-        page=page,
-        w=words,
-        version=installed_version("storykit") or "",
-        **page_assets(),
-    )
+    with speaking(words.spoken):
+        return known.get_template("page.html").render(
+            page=page,
+            w=words,
+            version=installed_version("storykit") or "",
+            asked_said=asked_said,
+            pair_said=pair_said,
+            **page_assets(),
+        )
 
 
 def flatten(value: object, place: str = "") -> list[tuple[str, str]]:

@@ -15,10 +15,24 @@ from storykit.board import pictures, shelf
 from storykit.board.access import Guard
 from storykit.board.jobs.routes import router as jobs_router
 from storykit.board.pages import ServedBoard, page, static_file
+from storykit.board.sheet import routes as sheet_routes
 from storykit.board.taking_home.downloads import router as downloads_router
 from storykit.board.taking_home.routes import router as home_router
+from storykit.board.votes import owner_routes, voting_routes
+from storykit.board.votes.voters import KnownLinks
+from storykit.board.writing import routes as writing
 
-ROUTERS = (shelf.router, pictures.router, jobs_router, home_router, downloads_router)
+ROUTERS = (
+    shelf.router,
+    pictures.router,
+    sheet_routes.router,
+    jobs_router,
+    owner_routes.router,
+    voting_routes.router,
+    writing.router,
+    home_router,
+    downloads_router,
+)
 """The areas of the board."""
 
 
@@ -26,6 +40,7 @@ def board_app(board: ServedBoard) -> FastAPI:
     """Return the application that serves a board."""
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     app.state.board = board
+    board.access.voter_of = board.part(KnownLinks).voter_of
     app.add_middleware(Guard, access=board.access)
     app.add_exception_handler(StorykitError, _cannot)
     app.add_exception_handler(OSError, _machine_cannot)

@@ -39,7 +39,8 @@ def main(words):
 
 stand_in = types.ModuleType("storykit.cli.main")
 stand_in.main = main
-sys.modules["storykit.cli.main"] = stand_in
+if "storykit.board.jobs.runner" in sys.orig_argv:  # else it is the board itself, which may be served, too
+    sys.modules["storykit.cli.main"] = stand_in
 """
 
 

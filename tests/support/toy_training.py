@@ -1,6 +1,10 @@
 """Short trainings on the toy base: data, settings, and who listens."""
 
+import atexit
+import shutil
+import tempfile
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 import tomli_w
@@ -9,8 +13,9 @@ from fakes import TOY_PROMPTS, fake_picture, toy_base
 
 from kit.dataset.read import CaptionedPicture
 from kit.models.base import load_base
-from kit.training.config import TrainConfig
+from kit.training.config import TrainConfig, Training, load_training
 from kit.training.latents import EncodedDataset, EncodingCache, encode_dataset
+from kit.training.train import train
 
 SHORT = TrainConfig(rank=2, alpha=2.0, steps=3, batch=2, learning_rate=1e-2, size=32, checkpointing=False)
 
@@ -68,3 +73,16 @@ def training_file(folder: Path, **learn: object) -> Path:
     path = folder / "train.toml"
     path.write_text(tomli_w.dumps(document), encoding="utf-8")
     return path
+
+
+def finished_training(folder: Path) -> Training:
+    """Return what `training_file` says, having put its finished training into folder/ink."""
+    shutil.copytree(_finished(), folder / "ink")
+    return load_training(training_file(folder))
+
+
+@cache
+def _finished() -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="storykit-trained-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return train(load_training(training_file(folder)), folder / "ink", SilentListener(), "cpu").parent

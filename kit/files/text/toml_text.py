@@ -79,6 +79,15 @@ def parse_toml(text: str) -> dict[str, object]:
     return document
 
 
+def comments_in(text: str) -> list[str]:
+    """Return the comments of a TOML text, in their order.
+
+    >>> comments_in('a = "# none" # one')
+    ['# one']
+    """
+    return [found[0].rstrip() for found in _OPAQUE.finditer(text) if found[0].startswith("#")]
+
+
 def _blank(found: re.Match[str]) -> str:
     """Return a text's marks with spaces between, a comment as spaces; line ends stay."""
     inside = re.sub(r"[^\n]", " ", found[0])

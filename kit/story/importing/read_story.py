@@ -45,10 +45,19 @@ def read_foreign_story(path: Path) -> ForeignStory:
     """Return the eight panels that a file holds; raises InputError with what it lacks and what to do."""
     if told := _another_kind(path):
         raise InputError(str(path), [told])
-    most = MOST_NOTEBOOK_BYTES if path.suffix.lower() == ".ipynb" else MOST_BYTES
-    data = read_bytes(path, most + 1)
+    return foreign_story_in(read_bytes(path, _most_of(path) + 1), path)
+
+
+def foreign_story_in(data: bytes, path: Path) -> ForeignStory:
+    """Return the eight panels in the bytes of a file, which need not be there: its name tells its form.
+
+    Raises InputError with what it lacks and what to do.
+    """
     try:
-        if len(data) > most:
+        if told := _no_text(path.suffix.lower()):
+            raise NoStory(told)
+        if len(data) > _most_of(path):
+            most = _most_of(path)
             raise NoStory(tr("must be at most {most:,} bytes; keep the part with the story", most=most))
         if not data.strip():
             raise NoStory(tr("is empty; it must hold the story's eight panels"))
@@ -59,6 +68,19 @@ def read_foreign_story(path: Path) -> ForeignStory:
     if faults := list(_faults_of(story)):
         raise InputError(str(path), faults)
     return story
+
+
+def _most_of(path: Path) -> int:
+    return MOST_NOTEBOOK_BYTES if path.suffix.lower() == ".ipynb" else MOST_BYTES
+
+
+def _no_text(suffix: str) -> str:
+    """Return what to do with a file of an office program; empty for others."""
+    if suffix in _WORKBOOKS:
+        return tr("is a workbook; save the sheet with the story as CSV UTF-8 and give that")
+    if suffix in _DOCUMENTS:
+        return tr("is a document; copy its table or its lines into a plain text file and give that")
+    return ""
 
 
 def _faults_of(story: ForeignStory) -> Iterator[str]:
@@ -77,13 +99,8 @@ def _faults_of(story: ForeignStory) -> Iterator[str]:
 
 def _another_kind(path: Path) -> str:
     """Return what a path is that can hold no story to import, and what to do; else empty."""
-    suffix = path.suffix.lower()
     if path.is_dir():
         return tr("is a folder; give the file in it that holds the story")
-    if path.exists() and suffix in _WORKBOOKS:
-        return tr("is a workbook; save the sheet with the story as CSV UTF-8 and give that")
-    if path.exists() and suffix in _DOCUMENTS:
-        return tr("is a document; copy its table or its lines into a plain text file and give that")
     kind = kind_at(path)
     if kind == "story":
         return tr('is a story already: an experiment draws it with stories = ["{name}"]', name=path.name)

@@ -5,10 +5,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from kit.errors import InputError
-from kit.files.atomic_write import write_atomic
+from kit.files.atomic_write import write_new
 from kit.files.text.toml_text import parse_toml
 from kit.messages import in_english, tr
-from kit.story.importing.foreign_story import ForeignPanel
+from kit.story.importing.foreign_story import ForeignPanel, ForeignStory
 from kit.story.importing.read_story import read_foreign_story
 from kit.story.story import Story
 from kit.story.structure.story_text import story_toml
@@ -26,13 +26,23 @@ def import_story(table: Path, out: Path) -> StructuredStory:
         raise InputError(str(out), [tr("is a folder: name a file in it behind --out")])
     if out.exists() or out.is_symlink():
         raise InputError(str(out), [tr("is there already: choose another --out, or delete it first")])
-    found = read_foreign_story(table)
-    made = structured(found, table.stem)
-    made = replace(made, notes=[*made.notes, *_settings_notes(found.rows)])
-    text = story_toml(made.story, [*_said_on_top(table, made), *map(in_english, made.notes)])
-    assert Story.model_validate(parse_toml(text)) == made.story, "what is written is what was made"
-    write_atomic(out, text.encode())
+    made, text = story_in(read_foreign_story(table), table)
+    write_new(out, text.encode())
     return made
+
+
+def story_in(found: ForeignStory, source: Path) -> tuple[StructuredStory, str]:
+    """Return the story of eight panels that somebody wrote, and its text as a file.
+
+    Args:
+        found: the panels.
+        source: the file that they stood in, whose name is told.
+    """
+    made = structured(found, source.stem)
+    made = replace(made, notes=[*made.notes, *_settings_notes(found.rows)])
+    text = story_toml(made.story, [*_said_on_top(source, made), *map(in_english, made.notes)])
+    assert Story.model_validate(parse_toml(text)) == made.story, "what is written is what was made"
+    return made, text
 
 
 def _said_on_top(table: Path, made: StructuredStory) -> Iterator[str]:

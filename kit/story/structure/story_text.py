@@ -1,23 +1,24 @@
 """A story as TOML that people read and change: what should be known on top, a clause a line."""
 
-from collections.abc import Iterator, Mapping, Sequence
-
-import tomli_w
+from collections.abc import Iterator, Sequence
 
 from kit.errors import printable
+from kit.files.text.toml_values import toml_key, toml_text, toml_value
 from kit.story.story import Clause, Panel, Story
 
 
 def story_toml(story: Story, notes: Sequence[str] = ()) -> str:
     """Return the text of a story's file; each note is a comment at its top."""
     lines = [f"# {printable(note)}" for note in notes]
-    lines += [f"title = {_quoted(story.title)}", f"language = {_quoted(story.language)}"]
+    lines += [f"title = {toml_text(story.title)}", f"language = {toml_text(story.language)}"]
     if story.negative:
-        lines.append(f"negative = {_quoted(story.negative)}")
-    for table, described in (("characters", story.characters), ("places", story.places)):
-        texts: Mapping[str, str] = {name: one.text for name, one in described.items()}
-        for name, text in texts.items():
-            lines += ["", f"[{table}.{name}]", f"text = {_quoted(text)}"]
+        lines.append(f"negative = {toml_text(story.negative)}")
+    for name, character in story.characters.items():
+        lines += ["", f"[characters.{toml_key(name)}]", f"text = {toml_text(character.text)}"]
+        if character.anchor is not None:
+            lines.append(f"anchor = {toml_text(character.anchor)}")
+    for name, place in story.places.items():
+        lines += ["", f"[places.{toml_key(name)}]", f"text = {toml_text(place.text)}"]
     for panel in story.panels:
         lines += ["", "[[panel]]", *_panel(panel)]
     return "\n".join(lines) + "\n"
@@ -25,24 +26,14 @@ def story_toml(story: Story, notes: Sequence[str] = ()) -> str:
 
 def _panel(panel: Panel) -> Iterator[str]:
     if panel.caption:
-        yield f"caption = {_quoted(panel.caption)}"
+        yield f"caption = {toml_text(panel.caption)}"
     if panel.place:
-        yield f"place = {_quoted(panel.place)}"
+        yield f"place = {toml_text(panel.place)}"
     if panel.prompt is not None:
-        yield f"prompt = {_quoted(panel.prompt)}"
+        yield f"prompt = {toml_text(panel.prompt)}"
         return
-    yield "clauses = ["
-    for clause in panel.clauses:
-        yield f"    {{ role = {_quoted(clause.role)}, {_said(clause)} }},"
-    yield "]"
+    yield f"clauses = {toml_value([_clause(one) for one in panel.clauses])}"
 
 
-def _said(clause: Clause) -> str:
-    for key, value in (("character", clause.character), ("place", clause.place)):
-        if value is not None:
-            return f"{key} = {_quoted(value)}"
-    return f"text = {_quoted(clause.text or '')}"
-
-
-def _quoted(text: str) -> str:
-    return tomli_w.dumps({"x": text}).removeprefix("x = ").rstrip("\n")
+def _clause(clause: Clause) -> dict[str, str]:
+    return clause.model_dump(exclude_none=True)

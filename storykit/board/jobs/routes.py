@@ -44,18 +44,23 @@ def jobs(request: Request, board: TheBoard, asked: Asked) -> Response:
     command = asked.get("start", "run")
     form = job_form(board.folder, command if command in FORMS else "run", asked)
     titles = [(name, tr(TITLES[name])) for name in FORMS]
-    return page(request, "jobs/jobs.html", form=form, titles=titles, jobs=_listed(board.folder), news=None)
+    return page(
+        request,
+        "jobs/jobs.html",
+        form=form,
+        titles=titles,
+        jobs=_listed(board.folder),
+        news=None,
+        focus=False,
+    )
 
 
 @router.get("/list")
 def listed(request: Request, board: TheBoard, seen: str = "", ended: str = "") -> Response:
     """Answer with the jobs where something changed since, with nothing else."""
-    told = _listed(board.folder)
-    if seen == told.seen:
+    if seen == _listed(board.folder).seen:
         return Response(status_code=204)
-    over = find_job(board.folder, ended) if ended else None
-    news = view_of(board.folder, over) if over is not None and not over.runs else None
-    return page(request, "jobs/list.html", jobs=told, news=news)
+    return _list(request, board.folder, ended)
 
 
 @router.get("/form")
@@ -115,7 +120,7 @@ def stop(
 ) -> Response:
     """Ask a job to stop; at once where it was asked before."""
     stop_job(board.folder, job, at_once=at_once)
-    return page(request, "jobs/list.html", jobs=_listed(board.folder), news=None)
+    return _list(request, board.folder, job)
 
 
 def _order(folder: ServedFolder, given: Mapping[str, str]) -> JobOrder:
@@ -129,7 +134,7 @@ def _started(request: Request, folder: ServedFolder, order: JobOrder) -> Respons
             409, tr("`{command}` is still at work: wait for it or stop it", command=busy.command)
         )
     start_job(folder, order)
-    return page(request, "jobs/list.html", jobs=_listed(folder), news=None)
+    return _list(request, folder, focus=True)
 
 
 class ListedJobs(NamedTuple):
@@ -149,6 +154,20 @@ def _listed(folder: ServedFolder) -> ListedJobs:
         before=[view_of(folder, job) for job in found if not job.runs],
         seen=hashlib.sha256(seen.encode()).hexdigest()[:16],
     )
+
+
+def _list(request: Request, folder: ServedFolder, ended: str = "", *, focus: bool = False) -> Response:
+    """Answer with the jobs.
+
+    Args:
+        request: that asks.
+        folder: the served one.
+        ended: a job whose end is told, if it has ended.
+        focus: whether the focus goes to the job at work.
+    """
+    job = find_job(folder, ended)
+    news = view_of(folder, job) if job is not None and not job.runs else None
+    return page(request, "jobs/list.html", jobs=_listed(folder), news=news, focus=focus)
 
 
 def _pieces(folder: ServedFolder, job_id: str, names: tuple[str, ...]) -> dict[str, str] | None:

@@ -67,12 +67,12 @@ class JobProgress:
     @property
     def told(self) -> Message:
         """How far it is, in a line without its note."""
-        parts: list[str] = [self.task]
-        if self.total:
-            parts.append(tr("{done} of {all}", done=self.done, all=self.total))
-        if self.left_s is not None:
-            parts.append(tr("about {time} left", time=lasting(self.left_s)))
-        return joined(parts, tr(", "))
+        if not self.total:
+            return joined([self.task])
+        far: dict[str, object] = {"task": self.task, "done": self.done, "all": self.total}
+        if self.left_s is None:
+            return tr("{task}: {done} of {all}", **far)
+        return tr("{task}: {done} of {all}, about {time} left", **far, time=lasting(self.left_s))
 
 
 def progress_of(job: BoardJob) -> JobProgress | None:
@@ -115,7 +115,7 @@ class JobView:
     when: str
     """When it began, and how long it took or takes."""
     to_copy: str
-    """What to type in a terminal."""
+    """What to type in a terminal; empty for a job whose file may hold anything."""
     progress: JobProgress | None
     lines: list[str]
     reason: str
@@ -134,7 +134,7 @@ def view_of(folder: ServedFolder, job: BoardJob) -> JobView:
         title=tr(TITLES[command]) if command else job.command,
         state=tr(STATES[job.state]),
         when=_when(job),
-        to_copy=f"cd {shell_word(folder.root)} && {job.command}",
+        to_copy=f"cd {shell_word(folder.root)} && {job.command}" if job.order else "",
         progress=progress_of(job) if job.runs else None,
         lines=lines,
         reason=_reason(folder, job, lines),

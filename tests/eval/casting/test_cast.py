@@ -56,14 +56,21 @@ def story(tale: Tale) -> str:
     return tomli_w.dumps({"title": "t", "language": "zh", "panel": panels})
 
 
-def pictures(tale: Tale) -> dict[tuple[int, int], Image.Image]:
-    """Return the pictures of three seeds by seed and panel: each has some that are wrong.
+def png(picture: Image.Image) -> bytes:
+    file = BytesIO()
+    picture.save(file, "PNG", compress_level=1)
+    return file.getvalue()
+
+
+def pictures(tale: Tale) -> dict[tuple[int, int], bytes]:
+    """Return the PNGs of three seeds by seed and panel: each has some that are wrong.
 
     Wrong is another hero, blurred: in two panels of seed 0, in all others of seed 1. Seed 2 is one picture.
     """
-    clean = rendered(tale.scenes)
-    heroes = DAMAGES["identity-far"].twins(tale, clean, random.Random(1), rendered)
-    wrong = DAMAGES["blur"].twins(tale, heroes, random.Random(1), rendered)
+    scenes = rendered(tale.scenes)
+    heroes = DAMAGES["identity-far"].twins(tale, scenes, random.Random(1), rendered)
+    wrong = list(map(png, DAMAGES["blur"].twins(tale, heroes, random.Random(1), rendered)))
+    clean = list(map(png, scenes))
     found = {}
     for panel in range(1, 9):
         sides = (clean, wrong) if panel not in BROKEN else (wrong, clean)
@@ -72,15 +79,13 @@ def pictures(tale: Tale) -> dict[tuple[int, int], Image.Image]:
     return found
 
 
-def put(run: Run, candidate: str, seed: int, panel: int, picture: Image.Image) -> None:
-    file = BytesIO()
-    picture.save(file, "PNG")
+def put(run: Run, candidate: str, seed: int, panel: int, data: bytes) -> None:
     path = run.panel_path(candidate, "authored", "tale", seed, panel)
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(file.getvalue())
+    path.write_bytes(data)
     place = {"candidate": candidate, "order": "authored", "story": "tale", "seed": seed, "panel": panel}
     name = path.relative_to(run.folder).as_posix()
-    sha256 = sha256_bytes(file.getvalue())
+    sha256 = sha256_bytes(data)
     run.append(PanelRow(key=sha256, **place, file=name, sha256=sha256, prompt="p", negative="", seconds=0.1))
 
 
@@ -92,7 +97,7 @@ def make_run(folder: Path, gate: float = 0.0, seeds: Sequence[int] = (0, 1, 2)) 
 
 
 @pytest.fixture(scope="module")
-def drawn() -> dict[tuple[int, int], Image.Image]:
+def drawn() -> dict[tuple[int, int], bytes]:
     return pictures(TALE)
 
 

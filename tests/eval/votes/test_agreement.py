@@ -56,9 +56,9 @@ def test_where_less_is_better_the_lower_value_is_right(run):
         replace(one, values={**one.values, "text_rank": 1.0 if one.candidate == "ink" else 3.0})
         for one in scores.panels
     ]
-    votes = independent(vote(run, booth_of(run), ink, 8))
+    votes = vote(run, booth_of(run), ink, 5)
     found = {one.metric: one.right for one in agreements_of(votes, replace(scores, panels=tuple(panels)))}
-    assert found["text_rank"] == Share(8, 8)
+    assert found["text_rank"] == Share(5, 5)
 
 
 def test_ties_and_other_pictures_than_were_scored_say_nothing(run):
@@ -77,19 +77,19 @@ def test_stories_as_they_were_cast_are_judged_by_the_means_of_their_panels(run):
 
 
 def test_a_steady_voter_is_steady_and_one_who_likes_the_left_is_found_out(run):
-    steady = vote(run, booth_of(run), ink, 44)
-    leaning = vote(run, booth_of(run), lambda pair: "left", 44, voter="Wu")
+    steady = vote(run, booth_of(run), ink, 24)
+    leaning = vote(run, booth_of(run), lambda pair: "left", 24, voter="Wu")
     first, second = habits_of([*steady, *leaning])
-    assert first.same == Share(4, 4)
-    assert second.same == Share(0, 4)
-    assert second.left == Share(44, 44)
-    assert second.left.interval.low > 0.9
+    assert first.same.part == first.same.total >= 2
+    assert second.same.part == 0 < second.same.total
+    assert second.left == Share(24, 24)
+    assert second.left.interval.low > 0.8
 
 
 def test_ties_and_both_bad_are_answered_the_same_whichever_the_side(run):
-    habits = habits_of(vote(run, booth_of(run), lambda pair: "both-bad", 44))
-    assert habits[0].same == Share(4, 4)
-    assert (habits[0].both_bad, habits[0].left) == (Share(44, 44), Share(0, 0))
+    habits = habits_of(vote(run, booth_of(run), lambda pair: "both-bad", 24))
+    assert habits[0].same.part == habits[0].same.total >= 2
+    assert (habits[0].both_bad, habits[0].left) == (Share(24, 24), Share(0, 0))
 
 
 @pytest.mark.parametrize(

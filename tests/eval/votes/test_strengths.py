@@ -123,6 +123,18 @@ def test_strengths_are_finite_and_inside_their_intervals(won):
         assert 0 <= one.interval.low < one.chance < one.interval.high <= 1
 
 
+@pytest.mark.parametrize("seed", range(30))
+def test_the_first_votes_whatever_they_are_give_shares_and_p_values(seed):
+    rng = np.random.default_rng(seed)
+    won = np.zeros((4, 4))
+    for _ in range(1 + seed % 9):
+        won[tuple(rng.choice(4, 2, replace=False))] += 1
+    for one in outcomes_of("abcd", won):
+        assert 0 <= one.p_holm <= 1
+        assert 0.5 <= one.chance < 1
+        assert one.votes >= 0
+
+
 def test_what_never_met_gets_no_verdict():
     found = {
         frozenset((one.better, one.other)): one

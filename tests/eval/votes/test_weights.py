@@ -37,7 +37,7 @@ def test_without_votes_all_weights_are_one(run):
 def test_a_run_without_scores_has_equal_weights(tmp_path):
     run = make_run(tmp_path, Plan(seeds=(0,)))
     vote(run, booth_of(run), ink, 5)
-    assert set(metric_weights(run).values()) == {pytest.approx(1.0)}
+    assert metric_weights(run) == dict.fromkeys(castable(), pytest.approx(1.0))
 
 
 @pytest.mark.parametrize(("answer", "votes"), [(ink, 10), (ink, 64), (base, 64)])
@@ -53,7 +53,7 @@ def test_a_metric_that_agrees_gets_more_weight_and_with_few_votes_only_a_little(
     few = metric_weights(run)["aesthetic"]
     vote(run, booth_of(run), ink, 54)
     many = metric_weights(run)["aesthetic"]
-    assert 1.0 < few < 1.3 < many
+    assert 1.0 < few < 1.3 < 1.5 < many
 
 
 def test_a_metric_that_disagrees_always_ends_without_weight(run):

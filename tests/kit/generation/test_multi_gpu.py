@@ -25,7 +25,7 @@ def remote():
     painter.close()
 
 
-def test_painters_in_other_processes_draw_the_same_files(tmp_path):
+def test_painters_in_other_processes_draw_the_same_files(remote, tmp_path):
     runs = []
     for name in ("here", "there"):
         (tmp_path / name).mkdir()
@@ -33,10 +33,9 @@ def test_painters_in_other_processes_draw_the_same_files(tmp_path):
         runs.append(make_run(tmp_path / name, "size = 64\nbatch = 3", INK_CANDIDATES))
     here, there = runs
     generate(here, [load_painter(str(toy_base()), "cpu")])
-    crew = [RemotePainter(str(toy_base()), "cpu") for _ in range(2)]
-    report = generate(there, crew)
-    for painter in crew:
-        painter.close()
+    second = RemotePainter(str(toy_base()), "cpu")
+    report = generate(there, [remote, second])
+    second.close()
     assert report.drawn == 16
     assert pictures_of(here) == pictures_of(there)
     assert here.read_json("run.json") == there.read_json("run.json")

@@ -21,7 +21,7 @@ from kit.models.kolors.scheduler import BETA_END, TRAIN_STEPS
 
 TEXTS = ("一个小女孩坐在沙发上", "一只橙色的小猫，奔跑，在森林", "小猫在浴室洗澡", "夜空下有流星")
 NEGATIVE = "模糊，变形"
-STEPS = 4
+STEPS = 3
 EXACT = torch.float64
 STRENGTH = 0.5
 
@@ -93,7 +93,7 @@ def both(request: pytest.FixtureRequest) -> tuple[KolorsPainter, Theirs]:
 
 
 @pytest.mark.parametrize(
-    ("size", "panels", "cfg"), [(64, 3, 1.0), (64, 3, 4.0), (128, 1, 1.0), (128, 1, 4.0), (256, 2, 4.0)]
+    ("size", "panels", "cfg"), [(64, 3, 1.0), (64, 3, 4.0), (128, 1, 1.0), (128, 1, 4.0), (256, 1, 4.0)]
 )
 def test_latents_and_pictures_are_those_of_diffsynths_pipeline(both, size, panels, cfg):
     painter, theirs = both

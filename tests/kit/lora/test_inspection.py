@@ -98,10 +98,9 @@ def test_kolors_pipeline_draws_as_strong_as_we_say(tmp_path, tool, name):
     path = written(tool, name, tmp_path)
     other = twin(toy_unet())
     load_with_kolors_pipeline(other, tensors_of(path))
-    expected = toy_unet()
+    expected, factor = toy_unet(), told(path, "KolorsPipeline") or 0.0
     with torch.no_grad():
         for layer, (down, up) in load_lora(tmp_path / "source.safetensors").pairs.items():
-            factor = told(path, "KolorsPipeline") or 0.0
             expected.get_submodule(layer).weight += factor * (up.double() @ down.double())
     torch.testing.assert_close(theirs(other), ours(expected), rtol=0, atol=SAME)
 

@@ -1,7 +1,7 @@
 import pytest
 import torch
 from tensorboardX.proto.event_pb2 import Event
-from toy_training import SilentListener, training_file
+from toy_training import SilentListener, finished_training, training_file
 
 from kit.errors import RunError, TrainError
 from kit.lora.formats import LoraPair
@@ -18,7 +18,7 @@ def test_only_the_last_loras_of_the_steps_stay_when_asked(tmp_path):
 
 @pytest.mark.parametrize("change", [{"rank": 4}, {"seed": 1}, {"steps": 8}])
 def test_a_folder_with_another_training_is_refused_and_stays(tmp_path, change):
-    train(load_training(training_file(tmp_path)), tmp_path / "ink", SilentListener(), "cpu")
+    finished_training(tmp_path)
     before = (tmp_path / "ink" / "ink.safetensors").read_bytes()
     with pytest.raises(TrainError, match="holds a training of other settings"):
         train(load_training(training_file(tmp_path, **change)), tmp_path / "ink", SilentListener(), "cpu")
@@ -41,8 +41,7 @@ def test_a_folder_with_something_else_is_refused(tmp_path):
     ],
 )
 def test_a_damaged_file_is_one_clear_error(tmp_path, name, said):
-    training = load_training(training_file(tmp_path))
-    train(training, tmp_path / "ink", SilentListener(), "cpu")
+    training = finished_training(tmp_path)
     for damaged in (b"step,loss\n1,nothing\n\xff", b"{"):
         (tmp_path / "ink" / name).write_bytes(damaged)
         if (name, damaged) != ("log.csv", b"{"):  # a table without rows
@@ -51,8 +50,7 @@ def test_a_damaged_file_is_one_clear_error(tmp_path, name, said):
 
 
 def test_an_empty_state_is_damaged_too(tmp_path):
-    training = load_training(training_file(tmp_path))
-    train(training, tmp_path / "ink", SilentListener(), "cpu")
+    training = finished_training(tmp_path)
     (tmp_path / "ink" / "state.pt").write_bytes(b"")
     with pytest.raises(RunError, match="is damaged; delete it"):
         train(training, tmp_path / "ink", SilentListener(), "cpu")
@@ -68,8 +66,8 @@ def test_weights_that_stop_being_numbers_end_the_training_and_the_good_state_is_
 
 
 def test_a_last_step_whose_file_is_gone_is_written_again(tmp_path):
-    training = load_training(training_file(tmp_path))
-    before = train(training, tmp_path / "ink", SilentListener(), "cpu").read_bytes()
+    training = finished_training(tmp_path)
+    before = (tmp_path / "ink" / "ink.safetensors").read_bytes()
     (tmp_path / "ink" / "steps" / "000006.safetensors").unlink()
     assert train(training, tmp_path / "ink", SilentListener(), "cpu").read_bytes() == before
 

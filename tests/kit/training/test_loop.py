@@ -34,8 +34,9 @@ class Diary:
         self.kept.append(deepcopy(state))
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def unet() -> SDXLUNet:
+    """One for all: a training leaves it as it was."""
     return load_base(toy_base()).unet()
 
 
@@ -133,7 +134,7 @@ def test_steps_are_reported_from_one(unet, examples):
     assert [step.number for step in diary.steps] == [1, 2, 3]
 
 
-@pytest.mark.parametrize("extra", [{}, {"ema": 0.9}, {"schedule": "cosine", "warmup": 0.2, "clip": 1.0}])
+@pytest.mark.parametrize("extra", [{}, {"ema": 0.9, "schedule": "cosine", "warmup": 0.2, "clip": 1.0}])
 def test_a_training_that_goes_on_from_any_step_ends_the_same(unet, examples, extra):
     config = SHORT.model_copy(update={"steps": 6, "save_every": 1, **extra})
     diary = Diary()
@@ -178,7 +179,8 @@ def test_a_loss_that_is_no_number_ends_the_training_and_mends_the_unet(unet, exa
     assert not any("lora" in name for name in unet.state_dict())
 
 
-def test_a_trained_lora_merged_lowers_the_loss_on_noise_it_has_not_seen(unet, examples, tmp_path):
+def test_a_trained_lora_merged_lowers_the_loss_on_noise_it_has_not_seen(examples, tmp_path):
+    unet = load_base(toy_base()).unet()
     config = SHORT.model_copy(update={"steps": 50, "batch": 8, "rank": 8, "alpha": 8.0})
     save_lora(tmp_path / "a.safetensors", train_lora(unet, examples, config), 8.0, {})
     lora = load_lora(tmp_path / "a.safetensors")

@@ -1,12 +1,9 @@
 import json
 import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-from paths import ROOT
 from stand_in_command import PlayedFolder
 
 from kit.errors import BoardError
@@ -17,32 +14,19 @@ from storykit.board.jobs.log_tail import last_lines
 from storykit.board.jobs.start import KEPT, start_job, stop_job
 from storykit.board.jobs.views import progress_of
 
-_BOARD = """
-import json, sys
-from pathlib import Path
-from storykit.board.jobs.commands import job_order
-from storykit.board.jobs.start import start_job
-from storykit.board.served_folder import ServedFolder
-folder = ServedFolder.open(Path(sys.argv[1]))
-start_job(folder, job_order(folder, "generate", {"experiment": "a.toml", "out": "runs/a"}))
-print("started", flush=True)
-sys.stdin.read()
-"""
-"""A process that serves, which starts a job; it is to be killed."""
-
 
 def test_a_job_runs_says_how_far_it_is_and_ends(played):
     job = played.start(say=["first", "second"], until="go")
     assert (job.state, job.command) == ("running", "storykit generate a.toml --out runs/a")
     assert running_job(played.served).id == job.id
     played.until(lambda: (far := progress_of(played.now(job))) is not None and far.total == 8)
-    assert progress_of(played.now(job)).told == "drawing, 2 of 8"
+    assert progress_of(played.now(job)).told == "drawing: 2 of 8"
     (played.root / "go").touch()
     done = played.ended(job)
     assert (done.state, done.status) == ("done", 0)
     assert done.ended >= done.started
     assert last_lines(done.folder / "log.txt") == ["first", "second"]
-    assert progress_of(done).told == "drawing, 8 of 8"
+    assert progress_of(done).told == "drawing: 8 of 8"
 
 
 def test_a_job_that_fails_says_with_which_status(played):
@@ -97,21 +81,6 @@ def test_a_job_that_was_killed_is_said_to_be(played):
     assert (killed.state, killed.status, killed.ended) == ("killed", None, None)
     stop_job(played.served, job.id)
     assert played.now(job).state == "killed"
-
-
-def test_a_job_outlives_the_board_that_is_killed_and_is_found_again(played):
-    (played.root / "a.toml").write_text(json.dumps({"until": "go"}))
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([os.environ["PYTHONPATH"], str(ROOT)])}
-    words = [sys.executable, "-c", _BOARD, str(played.root)]
-    with subprocess.Popen(
-        words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, start_new_session=True
-    ) as board:
-        assert board.stdout.readline() == b"started\n"
-        os.killpg(board.pid, signal.SIGKILL)
-    job = running_job(played.served)
-    assert job.state == "running"
-    (played.root / "go").touch()
-    assert played.ended(job).state == "done"
 
 
 def test_nothing_is_imported_from_the_served_folder(played):

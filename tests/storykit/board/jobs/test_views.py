@@ -36,7 +36,7 @@ def test_it_is_told_in_the_language_of_the_page(job):
         far = told(job, json.dumps({**STATE, "left_s": None}))
         assert "drawing" not in far.told
         assert far.note != "checking the base"
-    assert told(job, json.dumps({**STATE, "left_s": None})).told == "drawing, 8 of 16"
+    assert told(job, json.dumps({**STATE, "left_s": None})).told == "drawing: 8 of 16"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""Stories and experiments that are being written: forms, what is wrong beside each field, saving."""
