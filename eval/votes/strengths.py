@@ -92,7 +92,7 @@ def strengths_of(names: Sequence[str], won: Matrix) -> list[Strength]:
 
     >>> a, b = strengths_of(["ink", "base"], np.array([[0.0, 21.0], [9.0, 0.0]]))
     >>> a.contender, round(a.chance, 2), round(a.interval.low, 2), round(a.interval.high, 2)
-    ('ink', 0.69, 0.52, 0.83)
+    ('ink', 0.69, 0.52, 0.84)
     """
     count = len(names)
     fit = fitted(won)
