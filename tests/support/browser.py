@@ -38,7 +38,7 @@ GONE = re.compile(
 """What a browser says of a page that was left, and of a board that has ended: tests end them as they like."""
 HEIGHT = 844
 LANGUAGES = {"en": "en-US", "zh": "zh-CN"}
-PATIENCE_MS = 20_000
+PATIENCE_MS = 60_000
 """After which a page that does nothing is taken for dead."""
 
 

@@ -11,11 +11,17 @@ from served_board import ServingProcess, serving
 
 from eval.votes.vote_file import read_votes
 from kit.experiment.run import Run
+from submissions.bundle import mosaic
+from submissions.bundle.bundle import open_bundle
+from submissions.verification.verify import verify
 
 RUN = "evening"
 STORY = "小橘和流星"
 ANSWERS = ("ArrowLeft", "ArrowRight", "ArrowDown", "b")
 VOTES = 10
+INTRODUCTION = "一个水墨风格的 LoRA，用四十张自己画的水墨画训练，适合画夜晚的小猫和雨。触发词：水墨画风格。"
+TRUE_CELL = 512
+"""Side of a panel on the mosaics that a board packs; the tests' own are smaller."""
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +48,7 @@ def test_the_shelf_is_sound_and_speaks_the_language_that_is_chosen_by_keyboard(
 
 
 def test_a_newcomer_picks_fills_votes_and_takes_home_and_a_killed_board_loses_nothing(
-    folder: Path, visit: Visits
+    folder: Path, visit: Visits, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with serving(folder) as serves:
         page = visit(serves.address)
@@ -103,6 +109,29 @@ def test_a_newcomer_picks_fills_votes_and_takes_home_and_a_killed_board_loses_no
         )
         assert page.locator(".strengths tbody tr").count() == 2
         page.is_sound(ANY)
+        go_to(page, "Take home", "/home?")
+        page.locator("#checks .ticks li").first.wait_for()
+        page.is_sound(ANY)
+        for field, told in (("Team", "夜航"), ("own name", "雨夜"), ("Introduction", INTRODUCTION)):
+            tab_to(page, field, "input, textarea")
+            page.keyboard.type(told)
+        tab_to(page, "^Keep$", "button")
+        page.keyboard.press("Enter")
+        page.locator("#kept", has_text="entry.toml").wait_for()
+        tab_to(page, "Pack the bundle", "button")
+        strike(serves, page, "Enter")
+
+    with serving(folder) as serves:
+        page.goto(serves.address)
+        page.goto(f"{serves.root}/home?run={RUN}")
+        page.locator("#checks .ticks li").first.wait_for()
+        tab_to(page, "Pack the bundle", "button")
+        page.keyboard.press("Enter")
+        page.locator("#packed .done").wait_for()
+        page.is_sound(ANY)
+    (bundle,) = folder.rglob("*.zip")
+    monkeypatch.setattr(mosaic, "CELL", TRUE_CELL)
+    assert verify(open_bundle(bundle)) == ()
 
 
 def tab_to(page: Visited, name: str, selector: str = "*") -> None:
