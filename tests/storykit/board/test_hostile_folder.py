@@ -67,7 +67,10 @@ def test_what_strangers_write_is_shown_as_text_and_nothing_is_written_by_looking
         assert answer.status_code < 500, address
         told = answer.headers
         if told.get("content-type", "").startswith("text/html") and not address.startswith("/report"):
-            assert SeenPage(answer.text).faults == [], address
+            faults = SeenPage(answer.text).faults
+            if address.startswith(("/home/page", "/home/slides")):  # files of their own, with their policy
+                faults = [fault for fault in faults if WORD in fault]
+            assert faults == [], address
             marked += WORD in answer.text
         assert "default-src 'none'" in told["content-security-policy"], address
         assert told["x-content-type-options"] == "nosniff"
