@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock, Thread
+from time import sleep
 from typing import NamedTuple
 
 from eval.casting.picks import Place
@@ -17,6 +18,8 @@ from storykit.board.pages import ServedBoard
 from storykit.board.pictures import SIDES, reduced, thumbnail_path
 
 WORKERS = 2
+WAY_S = 0.002
+"""Between two pictures, so that those a browser asks for are made first."""
 MOST_AHEAD = 2000
 """Pictures of a run that are reduced before somebody looks at them."""
 
@@ -87,6 +90,7 @@ class ThumbnailsAhead:
         try:
             while (row := self._next(queue)) is not None:
                 reduced(run, row, SIDES[0])
+                sleep(WAY_S)
         finally:
             with self._lock:
                 queue.at_work -= 1
