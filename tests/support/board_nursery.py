@@ -21,11 +21,12 @@ from storykit.cli.main import main
 signal.signal(signal.SIGCHLD, signal.SIG_IGN)
 asked = socket.socket(fileno=int(sys.argv[1]))
 while True:
-    told, (out,), _, _ = socket.recv_fds(asked, 1, 1)
+    told, files, _, _ = socket.recv_fds(asked, 1, 1)
     if not told:
         break
     while not told.endswith(b"\\n"):
         told += asked.recv(1 << 16)
+    (out,) = files
     if os.fork():
         os.close(out)
         continue

@@ -151,8 +151,6 @@ def strike(serves: ServingProcess, page: Visited, key: str) -> None:
     page.keyboard.press(key)
     serves.kill()
     page.locator("[role=alert]", has_text="start `storykit board` again").wait_for()
-    page.goto("about:blank")
-    page.faults.clear()
 
 
 def picked(folder: Path) -> dict[int, int]:
