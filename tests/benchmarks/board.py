@@ -103,8 +103,8 @@ def paint_of(page: Any, address: str) -> tuple[float, float]:
     page.goto(address, wait_until="load")
     _until(
         page,
-        "[...document.images].filter(one => one.getBoundingClientRect().top < innerHeight)"
-        ".every(one => one.complete)",
+        "[...document.images].filter(one => one.getBoundingClientRect().top < innerHeight"
+        " && one.getBoundingClientRect().left < innerWidth).every(one => one.complete)",
     )
     sight = page.evaluate("performance.now()") / 1000
     paints = page.evaluate("performance.getEntriesByName('first-contentful-paint').map(one => one.startTime)")
