@@ -75,7 +75,8 @@ def change_picks(
 
     def changed(before: PlaceState) -> PlaceState:
         picks = change(before.picks)
-        refuse_undrawable(run, picks.kept, picks.banned)
+        fresh = dict(picks.kept.items() - before.picks.kept.items())  # others may be of seeds dropped since
+        refuse_undrawable(run, fresh, picks.banned - before.picks.banned)
         chosen = _agreeing(before.selection, picks) if before.selection else None
         return PlaceState(picks=picks, selection=chosen)
 
@@ -94,7 +95,7 @@ def put_state(run: Run, state: PlaceState, seen: str) -> PlaceState:
 def _replaced(
     run: Run, place: Place, change: Callable[[PlaceState], PlaceState], seen: str | None
 ) -> PlaceState:
-    with lock_file(run.folder / FILE, "cast", PATIENCE_S):
+    with lock_file(run.folder / FILE, "written", PATIENCE_S):
         file = read_selection_file(run)
         before = _state(file, place)
         if seen is not None and seen != before.version:
@@ -125,7 +126,7 @@ def keep_cast(
     Raises:
         StaleError: somebody picked meanwhile.
     """
-    with lock_file(run.folder / FILE, "cast", PATIENCE_S):
+    with lock_file(run.folder / FILE, "written", PATIENCE_S):
         file = read_selection_file(run)
         for place, picks in seen.items():
             if (now := _state(file, place)).picks != picks:

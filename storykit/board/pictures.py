@@ -82,9 +82,9 @@ def reduced(run: Run, row: PanelRow, side: int) -> bytes | None:
             picture = open_picture(drawn, PANEL_FORMATS).convert("RGB")
         except PictureError:
             return None
-        picture.thumbnail((side, side), Image.Resampling.LANCZOS, reducing_gap=3.0)
+        picture.thumbnail((side, side), Image.Resampling.LANCZOS, reducing_gap=1.5)
         data = io.BytesIO()
-        picture.save(data, "WEBP", quality=QUALITY)
+        picture.save(data, "WEBP", quality=QUALITY, method=2)
     with suppress(OSError, StorykitError):
         write_atomic(kept, data.getvalue())
     return data.getvalue()

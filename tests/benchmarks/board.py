@@ -10,6 +10,8 @@ picks, before and after the place is measured.
 
 import argparse
 import io
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -75,15 +77,20 @@ def opened(folder: Path) -> Iterator[tuple[Any, str]]:
     from playwright.sync_api import sync_playwright
 
     from tests.support.browser import EXECUTABLE
-    from tests.support.served_board import serving
 
-    with serving(folder) as served, sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=EXECUTABLE, args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": 1280, "height": 900})
-        page.set_default_timeout(PATIENCE_MS)
-        page.goto(served.address)
-        yield page, served.root
-        browser.close()
+    command = [sys.executable, "-m", "storykit", "board", str(folder), "--no-browser"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as served, sync_playwright() as started:
+        try:
+            assert served.stdout is not None
+            address = next(word for word in served.stdout.readline().split() if word.startswith("http"))
+            browser = started.chromium.launch(executable_path=EXECUTABLE, args=["--no-sandbox"])
+            page = browser.new_page(viewport={"width": 1280, "height": 900})
+            page.set_default_timeout(PATIENCE_MS)
+            page.goto(address)
+            yield page, address.partition("/?")[0]
+            browser.close()
+        finally:
+            served.terminate()
 
 
 def _until(page: Any, holds: str) -> None:
@@ -96,8 +103,8 @@ def paint_of(page: Any, address: str) -> tuple[float, float]:
     page.goto(address, wait_until="load")
     _until(
         page,
-        "[...document.images].filter(one => one.getBoundingClientRect().top < innerHeight)"
-        ".every(one => one.complete)",
+        "[...document.images].filter(one => one.getBoundingClientRect().top < innerHeight"
+        " && one.getBoundingClientRect().left < innerWidth).every(one => one.complete)",
     )
     sight = page.evaluate("performance.now()") / 1000
     paints = page.evaluate("performance.getEntriesByName('first-contentful-paint').map(one => one.startTime)")

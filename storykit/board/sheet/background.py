@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock, Thread
+from time import sleep
 from typing import NamedTuple
 
 from eval.casting.picks import Place
@@ -17,6 +18,8 @@ from storykit.board.pages import ServedBoard
 from storykit.board.pictures import SIDES, reduced, thumbnail_path
 
 WORKERS = 2
+WAY_S = 0.002
+"""Between two pictures, so that those a browser asks for are made first."""
 MOST_AHEAD = 2000
 """Pictures of a run that are reduced before somebody looks at them."""
 
@@ -31,9 +34,14 @@ class HowFar(NamedTuple):
 @dataclass
 class _Queue:
     wanted: set[str] = field(default_factory=set)
-    done: int = 0
     todo: deque[PanelRow] = field(default_factory=deque)
     at_work: int = 0
+    """Threads, each with one picture."""
+
+    @property
+    def how_far(self) -> HowFar:
+        """How many of the wanted pictures are reduced."""
+        return HowFar(len(self.wanted) - len(self.todo) - self.at_work, len(self.wanted))
 
 
 class ThumbnailsAhead:
@@ -56,39 +64,40 @@ class ThumbnailsAhead:
                     break
                 if self._is_new(run, queue, row):
                     queue.todo.append(row)
-            for _ in range(min(WORKERS - queue.at_work, len(queue.todo))):
-                queue.at_work += 1
-                Thread(target=self._work, args=(run, queue), daemon=True).start()
-            return HowFar(queue.done, len(queue.wanted))
+            self._start(run, queue)
+            return queue.how_far
 
     def how_far(self, run: Run) -> HowFar:
         """Return how far the pictures that were wanted are."""
         with self._lock:
             queue = self._queues.get(run.folder, _Queue())
-            return HowFar(queue.done, len(queue.wanted))
+            self._start(run, queue)
+            return queue.how_far
+
+    def _start(self, run: Run, queue: _Queue) -> None:
+        for _ in range(min(WORKERS - queue.at_work, len(queue.todo))):
+            queue.at_work += 1
+            Thread(target=self._work, args=(run, queue), daemon=True).start()
 
     @staticmethod
     def _is_new(run: Run, queue: _Queue, row: PanelRow) -> bool:
         if row.sha256 in queue.wanted:
             return False
         queue.wanted.add(row.sha256)
-        if thumbnail_path(run, row.sha256, SIDES[0]).exists():
-            queue.done += 1
-            return False
-        return True
+        return not thumbnail_path(run, row.sha256, SIDES[0]).exists()
 
     def _work(self, run: Run, queue: _Queue) -> None:
-        while True:
-            with self._lock:
-                if not queue.todo:
-                    queue.at_work -= 1
-                    return
-                row = queue.todo.popleft()
-            try:
+        try:
+            while (row := self._next(queue)) is not None:
                 reduced(run, row, SIDES[0])
-            finally:
-                with self._lock:
-                    queue.done += 1
+                sleep(WAY_S)
+        finally:
+            with self._lock:
+                queue.at_work -= 1
+
+    def _next(self, queue: _Queue) -> PanelRow | None:
+        with self._lock:
+            return queue.todo.popleft() if queue.todo else None
 
 
 class CastingSessions:

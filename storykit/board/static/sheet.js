@@ -20,6 +20,7 @@
   };
   const show = (id, address) => {
     const dialog = document.getElementById(id);
+    dialog.replaceChildren();
     htmx.ajax("GET", address, { target: dialog, swap: "innerHTML" }).then(() => {
       if (dialog.childElementCount && !dialog.open) dialog.showModal();
     });

@@ -299,7 +299,10 @@ def test_the_command_prints_the_set_and_the_swaps(run):
     assert first == ("picks   base authored tale: kept 3=0, as decided by hand before; --forget drops them")
     (kept,) = (line for line in rest if line.startswith("panel 3"))
     assert kept.startswith(f"panel 3  seed 0 (by hand); without it seed {RIGHT[2]}: text ")
-    assert "by hand" not in said("cast", run.folder, "--candidate", "base", "--forget")
+    free = said("cast", run.folder, "--candidate", "base", "--forget", "--like-votes")
+    assert "by hand" not in free
+    assert "by the votes' weights: " in free
+    assert "text 1.00" in free
     assert "panel from 1 to 8 and a seed, as 3=5, got '9=1'" in tell("cast", run.folder, "--keep", "9=1").err
     twice = tell("cast", run.folder, "--keep", "3=1", "--keep", "3=2").err
     assert "--keep can name a panel once: one seed for each" in twice

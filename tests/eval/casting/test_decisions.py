@@ -143,6 +143,16 @@ def test_what_the_run_does_not_have_cannot_be_picked(run, place, change, reason)
     assert not (run.folder / "selection.json").exists()
 
 
+def test_picks_of_seeds_that_the_experiment_dropped_do_not_hinder_others(run):
+    change_picks(run, PLACE, lambda picks: picks.banning(7, 1))
+    text = run.experiment_path.read_text("utf-8")
+    run.experiment_path.write_text(text.replace("    1,\n", ""), "utf-8")
+    fewer = Run(run.folder)
+    assert fewer.loaded.experiment.seeds == (0,)
+    assert change_picks(fewer, PLACE, keep(run, 3, 0)).picks.kept == {3: 0}
+    assert change_picks(fewer, PLACE, lambda picks: Picks.none(PLACE)).picks == Picks.none(PLACE)
+
+
 def test_whoever_saw_an_older_version_is_told_what_is_there_now(run):
     seen = state_of(run, PLACE).version
     now = change_picks(run, PLACE, keep(run, 3, 1), seen)
@@ -174,7 +184,10 @@ def test_one_can_pick_while_the_run_is_drawn(run):
 
 def test_two_who_pick_at_once_wait_for_each_other_and_not_for_ever(run, monkeypatch):
     monkeypatch.setattr("eval.casting.decisions.PATIENCE_S", 0.05)
-    with lock_file(run.folder / "selection.json", "cast", 0), pytest.raises(RunError, match="is being cast"):
+    with (
+        lock_file(run.folder / "selection.json", "written", 0),
+        pytest.raises(RunError, match="being written"),
+    ):
         change_picks(run, PLACE, keep(run, 3, 1))
     assert change_picks(run, PLACE, keep(run, 3, 1)).picks.kept == {3: 1}
     assert not list(run.folder.glob(".*.lock"))
