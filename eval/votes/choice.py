@@ -1,6 +1,6 @@
 """Which pair somebody is asked about next: decided by the file, the run and the voter alone.
 
-Contenders: the pair with the fewest votes, those of a pair that looks told apart counted three times; of
+Contenders: the pair with the fewest votes, those of a pair that looks told apart counted twice; of
 equals the pair whose difference is known least, then by lot. Not the pair that promises most by the votes so
 far, p (1 - p) times the variance of the difference: simulated with 5 contenders and 30 to 100 votes that
 leaves whoever was unlucky at first behind, its intervals cover 86 to 92 %, and it tells no more pairs apart.
@@ -28,7 +28,7 @@ from eval.votes.vote_file import Answer, BlindPair, ShownSide, Vote, VoteLog
 
 EVERY, APART = 10, 5
 """Of so many votes one is a repetition; of something at least so many votes ago."""
-SETTLED, TIMES = 2.8, 3
+SETTLED, TIMES = 2.8, 2
 """Standard deviations from which a pair looks told apart; its votes are then counted so many times."""
 
 

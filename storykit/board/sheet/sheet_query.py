@@ -58,7 +58,7 @@ class SheetQuery(BaseModel, frozen=True):
         refuse_unknown(run, self.place)
         file = read_selection_file(run)
         dressed = [one.name for one in run.loaded.experiment.candidates if one.lora]
-        decided = [one.place for one in (*file.picks, *file.selections)]
+        decided = [*(one.place for one in file.picks), *(one.place for one in file.selections)]
         decided.sort(key=lambda place: place[0] not in dressed)
         names = names_of(run)
         first = (next(iter([*dressed, *names["candidate"]])), names["order"][0], names["story"][0])

@@ -98,10 +98,10 @@
     const cell = event.target.closest(".cell");
     if (cell) rove(cell);
   });
-  document.addEventListener("htmx:oobAfterSwap", () => {
-    const cell = here && document.getElementById(here);
-    if (cell && cell.tabIndex !== 0) cell.tabIndex = 0;
-  });
-  const first = grid.querySelector(".cell");
-  if (first) first.tabIndex = 0;
+  const keepReachable = () => {
+    const cell = (here && document.getElementById(here)) || grid.querySelector(".cell");
+    if (cell) cell.tabIndex = 0;
+  };
+  document.addEventListener("htmx:oobAfterSwap", keepReachable);
+  keepReachable();
 })();

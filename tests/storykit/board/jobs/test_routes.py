@@ -6,7 +6,7 @@ from urllib.request import HTTPCookieProcessor, ProxyHandler, Request, build_ope
 
 import pytest
 from fakes import make_run
-from served_board import board_client, serving
+from served_board import board_client, serving, serving_from_scratch
 from stand_in_command import PATIENCE_S
 
 from storykit.board.jobs.job import JOB, jobs_folder, running_job
@@ -79,7 +79,7 @@ def test_a_job_outlives_a_board_that_is_killed_and_the_next_one_finds_and_stops_
 
 def test_a_board_that_is_watched_closes_quietly_and_the_job_goes_on(played, capfd):
     job = played.start(until="go")
-    with serving(played.root) as board:
+    with serving_from_scratch(played.root) as board:
         assert Visitor(board).open(f"/jobs/live?id={job.id}").readline() == b"event: progress\n"
         board.process.send_signal(signal.SIGINT)
         assert board.process.wait(PATIENCE_S) == 0

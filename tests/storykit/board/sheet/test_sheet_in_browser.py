@@ -150,3 +150,4 @@ def test_a_board_that_is_killed_loses_nothing_that_was_confirmed(visit, board, t
         page = visit(served.address)
         page.goto(served.root + AT)
         page.locator("#cell-6-1.is-picked").wait_for()
+        page.goto("about:blank")
