@@ -35,6 +35,7 @@ from kit.experiment.run import PAGE, Run
 from storykit.board.pictures import SIDES, thumbnail_path
 from storykit.board.served_folder import OWN
 
+TAKEN_HOME = ("/home/page", "/home/slides")
 LINKED = ("experiment.toml", "stories/cat.toml", "panels.jsonl", "selection.json", "votes.jsonl", PAGE)
 FILES = (
     *("experiment.toml", "stories/cat.toml", "run.json", "panels.jsonl", "faults.json", "scores.json"),
@@ -72,7 +73,13 @@ def test_what_strangers_write_is_shown_as_text_and_nothing_is_written_by_looking
         assert answer.status_code < 500, address
         told = answer.headers
         if told.get("content-type", "").startswith("text/html") and not address.startswith("/report"):
-            assert SeenPage(answer.text).faults == [], address
+            faults = SeenPage(answer.text).faults
+            if answer.status_code == 200 and address.startswith(
+                TAKEN_HOME
+            ):  # whole files, which dress themselves and may load nothing
+                assert "'self'" not in told["content-security-policy"], address
+                faults = [fault for fault in faults if WORD in fault]
+            assert faults == [], address
             marked += WORD in answer.text
         assert "default-src 'none'" in told["content-security-policy"], address
         assert told["x-content-type-options"] == "nosniff"
