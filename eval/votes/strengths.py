@@ -10,7 +10,7 @@ with ties as half a win each were covered in 25 to 75 % where the difference was
 where somebody prefers one.
 
 Intervals: profile likelihood. With 2, 3 and 5 contenders and 30 to 200 votes, ties or none, evenly or as
-`next_pair` asks, they cover 94 to 97 %; those from the curvature alone cover up to 98.5 % with 5 and 30.
+`next_pair` asks, they cover 93 to 97 %; those from the curvature alone cover up to 98.5 % with 5 and 30.
 
 Verdict on a pair: the exact sign test, Holm over the pairs. What other pairs say indirectly is counted as
 votes, too: as many as would know the difference as well as the fit does (information / p (1 - p)). With two
@@ -92,7 +92,7 @@ def strengths_of(names: Sequence[str], won: Matrix) -> list[Strength]:
 
     >>> a, b = strengths_of(["ink", "base"], np.array([[0.0, 21.0], [9.0, 0.0]]))
     >>> a.contender, round(a.chance, 2), round(a.interval.low, 2), round(a.interval.high, 2)
-    ('ink', 0.69, 0.52, 0.83)
+    ('ink', 0.69, 0.52, 0.84)
     """
     count = len(names)
     fit = fitted(won)

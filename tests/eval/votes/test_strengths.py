@@ -82,8 +82,8 @@ def session(strengths, votes, rng, ties=0.0):
 def test_equal_contenders_are_told_apart_in_one_of_twenty_cases_at_most():
     """A small version of tests/benchmarks/voting.py: 5 contenders, 30 votes, a quarter of them ties."""
     rng = np.random.default_rng(5)
-    told = [outcomes_of("abcde", session(np.zeros(5), 30, rng, 0.25))[0].verdict for _ in range(120)]
-    assert told.count("better") <= 9  # of 120 at .05 at most: 99 %
+    told = [outcomes_of("abcde", session(np.zeros(5), 30, rng, 0.25))[0].verdict for _ in range(60)]
+    assert told.count("better") <= 7  # of 60 at .05 at most: 99 %
 
 
 def test_intervals_of_several_hold_the_truth():
@@ -92,10 +92,10 @@ def test_intervals_of_several_hold_the_truth():
     chances = 1 / (1 + np.exp(-1.5 * (truth - truth.mean())))
     held = [
         one.interval.low <= chances[one.contender] <= one.interval.high
-        for _ in range(60)
+        for _ in range(30)
         for one in strengths_of(range(3), session(truth, 40, rng, 0.2))
     ]
-    assert 0.88 <= np.mean(held) <= 0.995
+    assert np.mean(held) >= 0.85
 
 
 @pytest.mark.parametrize("seed", range(4))

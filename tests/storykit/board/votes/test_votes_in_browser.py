@@ -29,6 +29,7 @@ def run(scored):
 
 def given(page, votes):
     page.page.wait_for_selector(f".pair[data-given='{votes}']")
+    page.page.wait_for_load_state()  # the keys are heard once the script has run
 
 
 def test_ten_pairs_are_voted_by_keyboard_alone_and_the_strengths_seen(visit, run, board):
@@ -77,6 +78,7 @@ def test_a_board_killed_between_votes_loses_nothing_that_was_confirmed(visit, ru
             page.keyboard.press("ArrowRight")
             given(page, votes)
         asked, address = page.get_attribute("[name=key]", "value"), page.url
+        page.page.close()  # else it complains of pictures that were on their way
         board.kill()
     assert len(read_votes(run).votes) == 3
     with serving(run.folder.parent) as board:

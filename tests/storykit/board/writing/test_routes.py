@@ -2,6 +2,7 @@
 
 import os
 import re
+from html import unescape
 from pathlib import Path
 
 import pytest
@@ -263,6 +264,13 @@ def test_the_toml_itself_is_edited_with_the_same_checks(client: TestClient, fold
     back = form_of(client.post("/writing/draft", data=form | {"text": text, "do": "form"}).text)
     assert client.post("/writing/save", data=back).status_code == 200
     assert (folder / "story.toml").read_bytes() == FILES["story.toml"] + b"# mine\n"
+
+
+def test_the_file_as_it_will_be_saved_can_be_copied(client: TestClient) -> None:
+    told = client.post("/writing/check", data=opened(client, "story.toml") | {"title": "new"}).text
+    copied = re.search(r'data-copy="([^"]*)"', told)
+    assert copied is not None
+    assert unescape(copied[1]).encode() == FILES["story.toml"].replace("可可不见了".encode(), b"new", 1)
 
 
 def test_comments_that_would_go_are_told_before_saving(client: TestClient) -> None:

@@ -49,10 +49,9 @@ def test_the_console_alone_prints() -> None:
     ("words", "told"),
     [
         (
-            ["pack", "r", "--team", "t", "--title", "x", "--out", "o.zip", "--candidate", "c"],
-            "--introduction is missing: a text file that introduces the LoRA, such as intro.txt; the whole "
-            "command is `storykit pack RUN --team TEAM --title TITLE --introduction INTRODUCTION --out OUT "
-            "--candidate CANDIDATE`",
+            ["publish", "a.zip"],
+            "--to is missing: the model repository; the whole command is `storykit publish F.zip "
+            "--to OWNER/NAME`",
         ),
         (["score"], "RUN is missing: the run's folder; the whole command is `storykit score RUN`"),
         (["lora", "merge", "--out", "o"], "FILE is missing: two LoRAs or more; the whole command is "
