@@ -15,6 +15,7 @@ from starlette.testclient import TestClient
 from kit.experiment.run import PAGE, Run
 from storykit.board.app import ROUTERS
 from storykit.board.served_folder import OWN
+from storykit.board.votes.voters import make_link, name_owner
 
 SECRET = "what lies outside of the folder"
 GOOD, BAD = "good/run", "bad/run"
@@ -47,10 +48,8 @@ def hostile_folder(folder: Path) -> Run:
     (run.folder / PAGE).write_text(f"<script>{WORD}</script>{MARKUP}", encoding="utf-8")
     (run.folder / "entry.toml").write_text(tomli_w.dumps({"team": MARKUP, "title": MARKUP}), "utf-8")
     (run.folder / "introduction.md").write_text(MARKUP, encoding="utf-8")
-    (run.folder / "scores.panels.csv").write_text(
-        (run.folder / "scores.panels.csv").read_text("utf-8").replace("blank", MARKUP.replace('"', "'")),
-        "utf-8",
-    )
+    name_owner(run, NAME)
+    make_link(run, f"{NAME} too", "a ballot that is gone")
     _beside(folder)
     return run
 

@@ -90,7 +90,9 @@ def make_link(run: Run, text: str, ballot: str) -> str:
 def remove_link(run: Run, name: str) -> None:
     """Have somebody's link open nothing any more; the votes stay."""
     known = read_voters(run)
-    _write(run, replace(known, links=tuple(link for link in known.links if link.name != name)))
+    left = tuple(link for link in known.links if link.name != name)
+    if left != known.links:
+        _write(run, replace(known, links=left))
 
 
 class KnownLinks:

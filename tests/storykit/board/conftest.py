@@ -3,17 +3,17 @@ from pathlib import Path
 
 import pytest
 from hostile_folder import SECRET
-from made_run import Plan, make_run, write_made_up_scores
+from made_run import Plan, make_run
 
 from kit.experiment.run import PAGE
 
 
 @pytest.fixture(scope="session")
 def two_runs(tmp_path_factory) -> Path:
+    """A folder with two runs that are drawn and not scored, so that no set is made ready; and a secret."""
     served = tmp_path_factory.mktemp("made") / "served"
     for name in ("good", "bad"):
         run = make_run(served / name, Plan(candidates=("base",), seeds=(0,)))
-        write_made_up_scores(run)
         (run.folder / PAGE).write_text("<p>the report</p>")
     (served.parent / "secret").mkdir()
     (served.parent / "secret" / "secret.txt").write_text(SECRET)

@@ -1,8 +1,10 @@
 """Requests that no page of the board sends: whatever they ask, nothing is changed and nothing given away."""
 
+from urllib.parse import urlencode
+
 import pytest
 from command import tree
-from hostile_folder import SECRET, asked_all
+from hostile_folder import GOOD, MARKUP, SECRET, SeenPage, asked_all
 from served_board import access_of, board_client
 from starlette.testclient import TestClient
 
@@ -33,6 +35,8 @@ def test_no_other_page_changes_anything(served, path) -> None:
     assert tree(served) == before
 
 
+FIELDS = ("name", "ballot", "job", "command", "experiment", "pasted", "do", "how", "new-name", "text", "mode",
+          "kind", "key", "answer", "shown", "seen", "panel", "seed", "file", "version")  # fmt: skip
 FORMS = [
     ("application/json", b'{"run": ["good/run"]}'),
     ("application/json", b"[" * 10_000),
@@ -42,6 +46,9 @@ FORMS = [
     ("", b"\x00"),
     (URLENCODED, b"run=%ff%00&run=../secret&job=..%2f..&version=1&command=score"),
     (URLENCODED, b"&" * 5000 + b"a=b" * 5000),
+    (URLENCODED, urlencode(dict.fromkeys(FIELDS, MARKUP)).encode()),
+    (URLENCODED, urlencode({"kind": "story", "mode": "toml", "do": "form", "pasted": MARKUP}).encode()),
+    (URLENCODED, urlencode({"name": MARKUP, "panel": 1, "seed": 0, "seen": MARKUP, "text": MARKUP}).encode()),
 ]
 
 
@@ -49,9 +56,11 @@ FORMS = [
 def test_a_form_that_is_none_is_refused_in_a_sentence(served, path) -> None:
     before, client = tree(served), board_client(served)
     for kind, content in FORMS:
-        answer = client.post(path, content=content, headers={"content-type": kind})
-        assert 200 <= answer.status_code < 500, (kind, content[:20])
-        assert SECRET not in answer.text
+        for address in (path, f"{path}?run={GOOD}"):
+            answer = client.post(address, content=content, headers={"content-type": kind})
+            assert 200 <= answer.status_code < 500, (kind, content[:20])
+            assert SECRET not in answer.text
+            assert SeenPage(answer.text).faults == []
     assert tree(served) == before
 
 
