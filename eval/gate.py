@@ -14,8 +14,8 @@ from typing import Literal, NamedTuple
 
 from PIL.Image import Image
 
+from eval.scorers.batches import batches_ahead
 from eval.scorers.calibration import Calibration
-from eval.scorers.preprocess import batches_ahead
 from eval.scorers.protocols import Scorer, Stamp
 from eval.scoring.panel_file import through_jpeg
 from kit.errors import ScoreError

@@ -6,8 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
-from scipy import stats
+from scipy.special import stdtrit
 
 from eval.metrics.registry import METRICS, is_reference
 from eval.scorers.protocols import Metric
@@ -61,7 +60,7 @@ def mean_interval(values: Sequence[float], within: tuple[float, float] = ANYWHER
     count, mean = len(values), float(np.mean(values)) if values else None
     if mean is None or count < FEWEST:
         return MeanInterval(mean=mean, n=count)
-    half = float(stats.t.ppf((1 + CONFIDENCE) / 2, count - 1) * np.std(values, ddof=1) / math.sqrt(count))
+    half = float(stdtrit(count - 1, (1 + CONFIDENCE) / 2) * np.std(values, ddof=1) / math.sqrt(count))
     return MeanInterval(mean=mean, low=max(mean - half, within[0]), high=min(mean + half, within[1]), n=count)
 
 
@@ -70,11 +69,15 @@ def replicates(rows: Iterable[StoryScore], column: str) -> list[float]:
 
     Rows without the number (a story with faults) are left out, never counted as 0.
     """
-    table = pd.DataFrame([(row.story, row.values.get(column)) for row in rows], columns=["story", "value"])
-    values = table["value"].astype(float)
-    if table["story"].nunique() > 1:
-        values = values.groupby(table["story"], sort=False).mean()
-    return [float(value) for value in values.dropna()]
+    stories: defaultdict[str, list[float]] = defaultdict(list)
+    for row in rows:
+        value = row.values.get(column)
+        found = stories[row.story]
+        if value is not None and not math.isnan(value):
+            found.append(value)
+    if len(stories) > 1:
+        return [float(np.mean(found)) for found in stories.values() if found]
+    return [value for found in stories.values() for value in found]
 
 
 def score_columns(rows: Sequence[StoryScore]) -> list[str]:

@@ -103,6 +103,7 @@ def cast(
     ban: Collection[tuple[int, int]] = (),
     *,
     forget: bool = False,
+    like_votes: bool = False,
 ) -> "DataFrame":
     """Choose one of the seeds drawn for each panel and return the seeds of each set, and how good it is.
 
@@ -115,16 +116,24 @@ def cast(
         ban: panels and seeds that must not be chosen, such as [(7, 2)]. Both are kept: without them, what was
             decided before is obeyed.
         forget: whether what was decided before is dropped.
+        like_votes: whether the metrics are weighed as the run's votes agree with them.
     """
     from pandas import DataFrame
 
     from eval.casting.cast import CastRequest
     from eval.casting.cast import cast as cast_run
     from eval.casting.summary import obeyed_said
+    from eval.votes.weights import metric_weights
     from storykit.cli.terminal.progress import progress_bar
 
     wish = CastRequest(
-        candidate=candidate, order=order, story=story, keep=keep or {}, ban=frozenset(ban), forget=forget
+        candidate=candidate,
+        order=order,
+        story=story,
+        keep=keep or {},
+        ban=frozenset(ban),
+        forget=forget,
+        weights=metric_weights(run.run) if like_votes else {},
     )
     with progress_bar(tr("measuring")) as progress:
         casting = cast_run(run.run, wish, progress=progress)

@@ -98,15 +98,15 @@ def post_picture(
     from reports.run.story_page import panel_picture
     from submissions.bundle.mosaic import draw_mosaic
 
-    words, left_out = _words(run, chosen, captions)
+    words, left_out = post_words(run, chosen, captions)
     pictures = [panel_picture(run, chosen, panel) for panel in range(1, len(chosen.seeds) + 1)]
     sheet = draw_mosaic(pictures, words, layouts()[layout])
     lettered = captions and words.lettering.captions
     return PostPicture(_small_jpeg(sheet), sheet.width, sheet.height, lettered, left_out)
 
 
-def _words(run: "Run", chosen: "ChosenStory", captions: bool) -> "tuple[MosaicText, str]":
-    """Return what is written on the picture, and the emoji that are not."""
+def post_words(run: "Run", chosen: "ChosenStory", captions: bool) -> "tuple[MosaicText, str]":
+    """Return what is written on the picture, and the emoji that are not; without captions not a word."""
     from kit.images.lettering import find_lettering, find_lettering_of_words
     from submissions.bundle.mosaic import MosaicText
 

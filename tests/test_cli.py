@@ -25,6 +25,7 @@ COMMANDS = {
     ("compare",),
     ("report",),
     ("board",),
+    ("votes",),
     ("share",),
     ("cast",),
     ("pack",),

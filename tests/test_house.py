@@ -22,6 +22,7 @@ TESTED_THROUGH = {
     "eval/casting/selection.py": "eval/casting/test_cast.py",
     "eval/casting/summary.py": "eval/casting/test_cast.py",
     "eval/metrics/formulas.py": "eval/metrics/test_registry.py",
+    "eval/scorers/batches.py": "eval/scorers/test_preprocess.py",
     "eval/scorers/protocols.py": "eval/scorers/test_aesthetic.py",
     "eval/votes/summary.py": "eval/votes/test_tally.py",
     "eval/validation/markdown.py": "eval/validation/test_validate.py",
@@ -106,6 +107,15 @@ TESTED_THROUGH = {
     "storykit/board/app.py": "storykit/board/test_shelf.py",
     "storykit/board/open_runs.py": "storykit/board/test_shelf.py",
     "storykit/board/pages.py": "storykit/board/test_shelf.py",
+    **dict.fromkeys(
+        (
+            *("storykit/board/sheet/background.py", "storykit/board/sheet/grid.py"),
+            *("storykit/board/sheet/history.py", "storykit/board/sheet/large_view.py"),
+            *("storykit/board/sheet/run_numbers.py", "storykit/board/sheet/sheet_query.py"),
+            *("storykit/board/sheet/sheet_request.py", "storykit/board/sheet/strip.py"),
+        ),
+        "storykit/board/sheet/test_routes.py",
+    ),
     "storykit/board/votes/booths.py": "storykit/board/votes/test_voting_routes.py",
     "storykit/board/votes/sitting.py": "storykit/board/votes/test_voting_routes.py",
     "storykit/board/votes/voters.py": "storykit/board/votes/test_voting_routes.py",

@@ -72,6 +72,28 @@ def change_picks(
         StaleError: another version is there by now; it carries the `PlaceState`.
     """
     refuse_unknown(run, place)
+
+    def changed(before: PlaceState) -> PlaceState:
+        picks = change(before.picks)
+        refuse_undrawable(run, picks.kept, picks.banned)
+        chosen = _agreeing(before.selection, picks) if before.selection else None
+        return PlaceState(picks=picks, selection=chosen)
+
+    return _replaced(run, place, changed, seen)
+
+
+def put_state(run: Run, state: PlaceState, seen: str) -> PlaceState:
+    """Write what is decided and chosen of a place as it is given, such as what was cast or was there before.
+
+    Raises:
+        StaleError: another version than the seen one is there by now; it carries the `PlaceState`.
+    """
+    return _replaced(run, state.picks.place, lambda before: state, seen)
+
+
+def _replaced(
+    run: Run, place: Place, change: Callable[[PlaceState], PlaceState], seen: str | None
+) -> PlaceState:
     with lock_file(run.folder / FILE, "cast", PATIENCE_S):
         file = read_selection_file(run)
         before = _state(file, place)
@@ -84,10 +106,7 @@ def change_picks(
                 ),
                 before,
             )
-        picks = change(before.picks)
-        refuse_undrawable(run, picks.kept, picks.banned)
-        chosen = _agreeing(before.selection, picks) if before.selection else None
-        after = PlaceState(picks=picks, selection=chosen)
+        after = change(before)
         _write(run, file, _with(file, [after]))
     return after
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from math import prod
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,12 +15,14 @@ from eval.casting.search.set_scores import SetScorer, Values, set_scorer_of
 from eval.casting.selection import PanelChoice, RatedSeed, Selection, SetQuality
 from eval.metrics.story_facts import StoryFacts
 from eval.scorers.calibration import Calibration
-from eval.scoring.measure import Measured
 from kit.errors import ScoreError
 from kit.experiment.run import Run, Slot
 from kit.images.copies import copied_pairs
 from kit.messages import joined, tr
 from kit.story.story import PANELS
+
+if TYPE_CHECKING:
+    from eval.scoring.measure import Measured
 
 MOST_PICTURES = 2400
 """Of one place: the tables of their pairs take 0.3 GB, and grow with the square."""
@@ -43,10 +46,14 @@ class Pool:
         return self.slots[picture].seed
 
 
+def too_many(run: Run) -> bool:
+    """Return whether a place has more pictures than can be held against each other."""
+    return len(run.loaded.experiment.seeds) * PANELS > MOST_PICTURES
+
+
 def refuse_too_many(run: Run) -> None:
-    """Raise ScoreError where a place has more pictures than can be held against each other."""
-    count = len(run.loaded.experiment.seeds) * PANELS
-    if count > MOST_PICTURES:
+    """Raise ScoreError where there are too many."""
+    if too_many(run):
         raise ScoreError(
             tr(
                 "a set can be chosen from {most:,} pictures at most, {seeds:,} seeds of {panels} panels, as "
@@ -61,7 +68,7 @@ def refuse_too_many(run: Run) -> None:
 
 
 def pool_of(
-    place: Place, measured: Measured, told: StoryFacts, calibration: Calibration | None = None
+    place: Place, measured: "Measured", told: StoryFacts, calibration: Calibration | None = None
 ) -> Pool:
     """Return the usable pictures of a place, by panel and seed."""
     good = [
@@ -135,16 +142,20 @@ def choose(pool: Pool, picks: Picks, aims: Aims) -> Selection:
     )
 
 
-def _searched(pool: Pool, picks: Picks, aims: Aims, known: Sequence[int]) -> tuple[Search, FoundSet]:
-    """Return the best set around the picks, and the search that found it."""
-    allowed = options_of(pool, picks)
-    search = Search(
+def search_in(pool: Pool, picks: Picks, aims: Aims) -> Search:
+    """Return the search for the best set around the picks, pictures below the floor left out."""
+    return Search(
         choices=pool.choices,
         scale=pool.scale,
-        options=above_floor(pool, allowed),
+        options=above_floor(pool, options_of(pool, picks)),
         gate=aims.gate,
         weights=_shares(pool.scale, aims.weights),
     )
+
+
+def _searched(pool: Pool, picks: Picks, aims: Aims, known: Sequence[int]) -> tuple[Search, FoundSet]:
+    """Return the best set around the picks, and the search that found it."""
+    search, allowed = search_in(pool, picks, aims), options_of(pool, picks)
     found = best_set(search, known, aims.patience_s)
     if not found.pictures and search.options != allowed:
         search = replace(search, options=allowed)

@@ -8,9 +8,6 @@ from eval.casting.picks import Place
 from eval.casting.pool import Pool, pool_of, refuse_too_many
 from eval.metrics.story_facts import StoryFacts, told_by
 from eval.scorers.load import Scorers
-from eval.scoring.measure import measure
-from eval.scoring.remembered import as_scored
-from eval.scoring.score import scorers_of
 from kit.experiment.run import Run, Slot
 from kit.progress import Progress
 
@@ -34,7 +31,7 @@ class CastingSession:
     """The pools of a run; may be asked by several threads."""
 
     run: Run
-    load: Callable[[Run], Scorers] = lambda run: scorers_of(run.loaded)
+    load: Callable[[Run], Scorers] = lambda run: _loaded(run)
     """Loads the scorers, where a picture is not measured yet."""
     _pools: dict[Place, _Kept] = field(default_factory=dict)
     _told: dict[tuple[Stamp, str], Mapping[str, StoryFacts]] = field(default_factory=dict)
@@ -58,6 +55,9 @@ class CastingSession:
         Raises:
             ScoreError: a panel has no picture, or there are too many.
         """
+        from eval.scoring.measure import measure
+        from eval.scoring.remembered import as_scored
+
         with self._working:
             known = self.ready(place)
             if known is not None:
@@ -93,6 +93,12 @@ class CastingSession:
             except OSError:
                 found.append((0, 0))
         return tuple(found)
+
+
+def _loaded(run: Run) -> Scorers:
+    from eval.scoring.score import scorers_of
+
+    return scorers_of(run.loaded)
 
 
 def _words(stamp: Stamp) -> Stamp:

@@ -12,7 +12,8 @@ from PIL.Image import Image
 from safetensors import SafetensorError
 from transformers import CLIPImageProcessor
 
-from eval.scorers.preprocess import Preparation, batches_ahead
+from eval.scorers.batches import batches_ahead
+from eval.scorers.preprocess import Preparation
 from eval.scorers.protocols import Metric, Scorer, Stamp
 from eval.scorers.weights_file import weights_file
 from kit.dataset.filters import FilterStep, SourcePicture

@@ -15,7 +15,7 @@ from PIL.Image import Image
 from safetensors import SafetensorError
 from torch import Tensor
 
-from eval.scorers.preprocess import batches_ahead
+from eval.scorers.batches import batches_ahead
 from eval.scorers.protocols import Stamp
 from eval.scorers.weights_file import weights_file
 from kit.embedded import EMBEDDED

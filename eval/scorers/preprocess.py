@@ -1,9 +1,4 @@
-"""CLIP's preprocessing: pictures are read and resized in threads, a batch ahead of the network."""
-
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from itertools import islice
-from typing import TypeVar
+"""CLIP's preprocessing."""
 
 import numpy as np
 import torch
@@ -69,20 +64,3 @@ def _middle(picture: Image.Image, length: int) -> Image.Image:
     width, height = picture.size
     left, top = max(0, width - length) // 2, max(0, height - length) // 2
     return picture.crop((left, top, width - left, height - top))
-
-
-Item = TypeVar("Item")
-Made = TypeVar("Made")
-
-
-def batches_ahead(work: Callable[[Item], Made], items: Iterable[Item], size: int) -> Iterator[list[Made]]:
-    """Yield the work's results in order, `size` at a time; the next batch is worked at meanwhile, in threads.
-
-    The work should be such that lets other threads run, as Pillow's is.
-    """
-    waiting = iter(items)
-    with ThreadPoolExecutor(torch.get_num_threads()) as pool:
-        coming = [pool.submit(work, item) for item in islice(waiting, size)]
-        while coming:
-            now, coming = coming, [pool.submit(work, item) for item in islice(waiting, size)]
-            yield [one.result() for one in now]

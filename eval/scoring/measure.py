@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from PIL.Image import Image
 
+from eval.scorers.batches import batches_ahead
 from eval.scorers.load import Scorers
-from eval.scorers.preprocess import batches_ahead
 from eval.scorers.protocols import Inscription, LetterReader, Stamp
 from eval.scoring.letters import from_row, to_row
 from eval.scoring.panel_file import PanelFile, read_panel

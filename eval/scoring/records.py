@@ -285,13 +285,22 @@ def stories_frame(run: Run) -> "DataFrame":
     return frame
 
 
+def _no_csv(run: Run, name: str, error: Exception) -> RunError:
+    told = {"file": run.folder / name, "error": reason_of(error), "again": _again(run)}
+    return RunError(tr("{file} is no CSV: {error}; {again}", **told))
+
+
 def _frame(run: Run, name: str, needed: Sequence[str]) -> "DataFrame":
     """Return a table with its types: texts, whole numbers, and numbers for every other column."""
     import numpy as np
     import pandas as pd
 
     text = run.read_text(name)
-    if len({len(row) for row in csv.reader(StringIO(text)) if row}) > 1:
+    try:
+        widths = {len(row) for row in csv.reader(StringIO(text)) if row}
+    except csv.Error as error:
+        raise _no_csv(run, name, error) from error
+    if len(widths) > 1:
         raise RunError(
             tr(
                 "{file} must have as many cells in each row as in its header; {again}",
@@ -302,14 +311,7 @@ def _frame(run: Run, name: str, needed: Sequence[str]) -> "DataFrame":
     try:
         frame = pd.read_csv(StringIO(text), dtype=object, keep_default_na=False)
     except ValueError as error:
-        raise RunError(
-            tr(
-                "{file} is no CSV: {error}; {again}",
-                file=run.folder / name,
-                error=reason_of(error),
-                again=_again(run),
-            )
-        ) from error
+        raise _no_csv(run, name, error) from error
     if lacking := [column for column in needed if column not in frame]:
         raise RunError(
             tr(

@@ -11,6 +11,8 @@ from eval.votes.vote_file import BlindPair, Factor, Kind, ShownSide
 from kit.experiment.run import Run, Slot
 from kit.story.story import PANELS
 
+MOST_MATTERS = 2000
+"""Panels or stories of a ballot; nobody votes on more of two contenders."""
 _SHA256 = re.compile("[0-9a-f]{64}")
 
 
@@ -123,10 +125,11 @@ def panels_of(panel: int | None) -> tuple[int, ...]:
 
 
 def matters_of(run: Run, ballot: Ballot) -> Iterator[Matter]:
-    """Yield all that contenders could be compared on."""
+    """Yield what contenders can be compared on; of very many seeds only the first, which are enough."""
     stories = [story.name for story in run.loaded.stories]
-    seeds: Sequence[int | None] = (None,) if ballot.picked else run.loaded.experiment.seeds
     panels: Sequence[int | None] = panels_of(None) if ballot.kind == "panel" else (None,)
+    enough = max(1, MOST_MATTERS // (len(stories) * len(panels)))
+    seeds: Sequence[int | None] = (None,) if ballot.picked else run.loaded.experiment.seeds[:enough]
     yield from (Matter(*one) for one in product(stories, seeds, panels))
 
 

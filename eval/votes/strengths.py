@@ -15,6 +15,10 @@ Intervals: profile likelihood. With 2, 3 and 5 contenders and 30 to 200 votes, t
 Verdict on a pair: the exact sign test, Holm over the pairs. What other pairs say indirectly is counted as
 votes, too: as many as would know the difference as well as the fit does (information / p (1 - p)). With two
 contenders these are the votes themselves. `tests/benchmarks/voting.py` measures all of this.
+
+What it holds for: these pictures and these voters, and a number of votes that was decided beforehand. Who
+looks after every vote from the 10th to the 60th and stops at the first difference finds one between equals in
+17 %.
 """
 
 import math
@@ -124,6 +128,26 @@ def outcomes_of(names: Sequence[str], won: Matrix) -> list[PairOutcome]:
             )
         )
     return sorted(found, key=lambda one: (one.p_holm, -one.chance))
+
+
+def votes_left(outcomes: Sequence[PairOutcome], votes: int) -> int | None:
+    """Return about how many more votes tell the next pair apart, if its difference is as large as it looks.
+
+    0 where all are told apart; None where nothing looks large enough, or too little is known.
+
+    Args:
+        outcomes: of all pairs.
+        votes: that were given, ties counted in.
+    """
+    still = [pair for pair in outcomes if pair.verdict != "better"]
+    if outcomes and not still:
+        return 0
+    rates = [
+        max(1, round((pair.needed / pair.votes - 1) * votes))
+        for pair in still
+        if pair.needed is not None and pair.votes >= stats.pairs_needed(1)
+    ]
+    return min(rates, default=None)
 
 
 def fitted(won: Matrix) -> Fit:

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
 
-from eval.comparison.stats import pairs_needed, tied_sets
+from eval.comparison.stats import tied_sets
 from eval.scoring.records import read_scores
 from eval.votes.agreement import Agreement, Habits, Share, agreements_of, habits_of
 from eval.votes.ballot import Ballot, VotingPictures, key_of
@@ -12,9 +12,6 @@ from eval.votes.choice import independent, tallied
 from eval.votes.strengths import PairOutcome, Strength, outcomes_of, strengths_of
 from eval.votes.vote_file import Factor, Kind, Vote, read_votes
 from kit.experiment.run import Run
-
-FEWEST = pairs_needed(1)
-"""Votes on a pair before anything is said of how many more it takes."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,22 +37,6 @@ class BallotTally:
     def decided(self) -> int:
         """Votes for one side."""
         return self.votes - self.ties - self.both_bad.part
-
-    @property
-    def more(self) -> int | None:
-        """About how many votes would tell the next pair apart, if its difference is as large as it looks.
-
-        0 where all are told apart; None where nothing looks large enough, or too little is known.
-        """
-        still = [pair for pair in self.pairs if pair.verdict != "better"]
-        if self.pairs and not still:
-            return 0
-        rates = [
-            max(1, round((pair.needed / pair.votes - 1) * self.votes))
-            for pair in still
-            if pair.needed is not None and pair.votes >= FEWEST
-        ]
-        return min(rates, default=None)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -35,7 +35,7 @@ _WRITERS |= {"race.json": "run --race METRIC"} | dict.fromkeys(
 )
 """The command to run when a file is missing or damaged."""
 
-_OWN = (
+OWN = (
     *("experiment.toml", "stories", "loras", "run.json", "panels.jsonl", "batching.json", "faults.json"),
     *("panels", CHANGED, "scores.json", "scores.panels.csv", "scores.stories.csv", "cache", "race.json"),
     *("selection.json", "comparison.json", "votes.jsonl", "voters.json", PAGE, FIGURES),
@@ -136,7 +136,7 @@ class Run:
         the folder cannot be written.
         """
         run = cls(folder)
-        refuse_links_out(folder, _OWN)
+        refuse_links_out(folder, OWN)
         refuse_another(run, loaded, reworded=reworded)
         for story in loaded.stories:
             write_atomic(folder / "stories" / f"{story.name}.toml", story_toml(story.story).encode())
@@ -149,7 +149,7 @@ class Run:
         run = cls(folder)
         if kind_at(folder) != "run":
             raise RunError(tr("{folder} {why}", folder=folder, why=mistaken(folder, "run")))
-        refuse_links_out(folder, _OWN)
+        refuse_links_out(folder, OWN)
         return run
 
     @classmethod

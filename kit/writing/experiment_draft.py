@@ -11,7 +11,7 @@ from kit.files.documents import PlacedFault, told_place
 from kit.files.text.unknown_keys import Loc
 from kit.messages import tr
 from kit.writing.experiment_fields import CANDIDATE_FIELDS, FIELDS
-from kit.writing.form_fields import FormField
+from kit.writing.form_fields import ExperimentField
 
 Document = Mapping[str, object]
 MOST_CANDIDATES = 50
@@ -64,7 +64,7 @@ def _candidate(table: object, at: int) -> DraftCandidate:
     return DraftCandidate(said=said, was=at)
 
 
-def _shown(one: FormField, table: object) -> dict[str, str]:
+def _shown(one: ExperimentField, table: object) -> dict[str, str]:
     """Return the text of a field; nothing where its key is not there or cannot be shown."""
     value = table.get(one.key) if isinstance(table, Mapping) else None
     text = one.text_of(value) if value is not None else None
@@ -85,7 +85,7 @@ def hidden_in(document: Document) -> list[str]:
     return [told_place(place) for place in found]
 
 
-def _hidden(table: object, known: Mapping[str, FormField], above: Loc) -> list[Loc]:
+def _hidden(table: object, known: Mapping[str, ExperimentField], above: Loc) -> list[Loc]:
     if not isinstance(table, Mapping):
         return [] if table is None else [above]
     return [
@@ -135,7 +135,9 @@ def _candidates(drafts: Sequence[DraftCandidate], before: object) -> tuple[list[
     return made + old[MOST_CANDIDATES:], faults
 
 
-def _put(table: dict[str, Any], one: FormField, said: Mapping[str, str], above: Loc) -> list[PlacedFault]:
+def _put(
+    table: dict[str, Any], one: ExperimentField, said: Mapping[str, str], above: Loc
+) -> list[PlacedFault]:
     """Put what a field says under its key, unless that is what it showed or it could show nothing."""
     shown, text = _shown(one, table).get(one.name), said.get(one.name)
     if one.key in table and shown is None:

@@ -1,58 +1,58 @@
 """The fields of an experiment's form, each with what it means."""
 
 from kit.messages import mark
-from kit.writing.form_fields import FormField
+from kit.writing.form_fields import ExperimentField
 
-FIELDS: tuple[FormField, ...] = (
-    FormField(
+FIELDS: tuple[ExperimentField, ...] = (
+    ExperimentField(
         key="stories",
         kind="texts",
         label=mark("Stories"),
         help=mark("Story files, seen from the folder of this experiment."),
     ),
-    FormField(
+    ExperimentField(
         key="base",
         kind="text",
         label=mark("Base"),
         help=mark("mini comes with storykit; kolors is the contest's; or a folder with Kolors' layout."),
     ),
-    FormField(
+    ExperimentField(
         key="orders",
         kind="texts",
         label=mark("Prompt orders"),
         help=mark("In which orders the clauses of a prompt stand; each is drawn. By default as written."),
     ),
-    FormField(
+    ExperimentField(
         key="seeds",
         kind="seeds",
         label=mark("Seeds"),
         help=mark("As 0-7 or 0, 3, 12. One for a try, eight for a verdict; each is a set of eight panels."),
     ),
-    FormField(
+    ExperimentField(
         key="steps",
         kind="whole",
         label=mark("Steps"),
         help=mark("Denoising steps. By default 25 for mini, 50 for Kolors."),
     ),
-    FormField(
+    ExperimentField(
         key="cfg",
         kind="number",
         label=mark("cfg"),
         help=mark("Classifier-free guidance, from 1 (none). By default 4."),
     ),
-    FormField(
+    ExperimentField(
         key="size",
         kind="whole",
         label=mark("Size"),
         help=mark("Side of a panel in pixels, a multiple of 32. By default 256 for mini, 1024 for Kolors."),
     ),
-    FormField(
+    ExperimentField(
         key="consistency",
         kind="number",
         label=mark("Consistency"),
         help=mark("How strongly characters are kept the same, 0 to 1: 0 for not at all, 0.7 to begin with."),
     ),
-    FormField(
+    ExperimentField(
         key="noise",
         kind="text",
         label=mark("Noise"),
@@ -60,35 +60,35 @@ FIELDS: tuple[FormField, ...] = (
         choices=("portable", "contest"),
         help=mark("portable is the same on every machine; contest draws it as the contest's notebook does."),
     ),
-    FormField(
+    ExperimentField(
         key="noise_per_panel",
         kind="flag",
         label=mark("Noise of its own for each panel"),
         advanced=True,
         help=mark("Start panel 3 of seed 12 from the noise of 123, instead of all eight from that of 12."),
     ),
-    FormField(
+    ExperimentField(
         key="anchor_seed",
         kind="whole",
         label=mark("Seed of the anchors"),
         advanced=True,
         help=mark("Whose pictures all panels match, so that all seeds show one hero; else each its own."),
     ),
-    FormField(
+    ExperimentField(
         key="cut_long_prompts",
         kind="flag",
         label=mark("Cut long prompts"),
         advanced=True,
         help=mark("Draw with what the text encoder reads of a prompt that is too long, instead of refusing."),
     ),
-    FormField(
+    ExperimentField(
         key="batch",
         kind="whole",
         label=mark("Batch"),
         advanced=True,
         help=mark("Panels drawn together. By default what the device takes."),
     ),
-    FormField(
+    ExperimentField(
         key="memory",
         kind="text",
         label=mark("Memory"),
@@ -96,21 +96,21 @@ FIELDS: tuple[FormField, ...] = (
         choices=("auto", "low"),
         help=mark("low draws one panel at a time, for a GPU with little memory."),
     ),
-    FormField(
+    ExperimentField(
         key="baseline",
         table="compare",
         kind="text",
         label=mark("Compared with"),
         help=mark("A candidate. By default the first one without a LoRA."),
     ),
-    FormField(
+    ExperimentField(
         key="metrics",
         table="compare",
         kind="texts",
         label=mark("Metrics"),
         help=mark("What is judged. The fewer, the fewer seeds a verdict needs; by default all that counts."),
     ),
-    FormField(
+    ExperimentField(
         key="aesthetic",
         table="score",
         kind="text",
@@ -118,7 +118,7 @@ FIELDS: tuple[FormField, ...] = (
         advanced=True,
         help=mark("mini, which comes with storykit, or a folder with a predictor's weights."),
     ),
-    FormField(
+    ExperimentField(
         key="clip",
         table="score",
         kind="text",
@@ -126,7 +126,7 @@ FIELDS: tuple[FormField, ...] = (
         advanced=True,
         help=mark("mini, which comes with storykit, or a folder with CLIP weights."),
     ),
-    FormField(
+    ExperimentField(
         key="calibration",
         table="score",
         kind="text",
@@ -134,7 +134,7 @@ FIELDS: tuple[FormField, ...] = (
         advanced=True,
         help=mark("A file of `storykit metrics validate`: what may be believed of these weights."),
     ),
-    FormField(
+    ExperimentField(
         key="gate",
         table="score",
         kind="number",
@@ -142,7 +142,7 @@ FIELDS: tuple[FormField, ...] = (
         advanced=True,
         help=mark("The mean aesthetic score that an entry needs. By default the contest's 6."),
     ),
-    FormField(
+    ExperimentField(
         key="letters",
         table="score",
         kind="flag",
@@ -151,7 +151,7 @@ FIELDS: tuple[FormField, ...] = (
         help=mark("Tell where pictures show letters that no story asks for; needs an extra."),
     ),
     *(
-        FormField(key=key, table="words", kind="texts", label=label, advanced=True, help=said)
+        ExperimentField(key=key, table="words", kind="texts", label=label, advanced=True, help=said)
         for key, label, said in (
             ("identity", mark("Words of figures"), mark("Figures that we may not know, one a line.")),
             ("style", mark("Words of styles"), mark("Styles that we may not know, one a line.")),
@@ -162,43 +162,43 @@ FIELDS: tuple[FormField, ...] = (
 )
 """The fields beside the candidates, in the order in which they are shown."""
 
-CANDIDATE_FIELDS: tuple[FormField, ...] = (
-    FormField(
+CANDIDATE_FIELDS: tuple[ExperimentField, ...] = (
+    ExperimentField(
         key="name",
         table="candidate",
         kind="text",
         label=mark("Name"),
         help=mark("Lower-case letters of any script, digits and dashes."),
     ),
-    FormField(
+    ExperimentField(
         key="lora",
         table="candidate",
         kind="text",
         label=mark("LoRA"),
         help=mark("A file, or mini:ink, mini:watercolour, mini:cyberpunk; nothing for the base alone."),
     ),
-    FormField(
+    ExperimentField(
         key="strength",
         table="candidate",
         kind="number",
         label=mark("Strength"),
         help=mark("1 is as trained, above 0, 2 at most."),
     ),
-    FormField(
+    ExperimentField(
         key="trigger",
         table="candidate",
         kind="text",
         label=mark("Trigger word"),
         help=mark("Stands in front of each of its prompts: the words that the LoRA was trained with."),
     ),
-    FormField(
+    ExperimentField(
         key="consistency",
         table="candidate",
         kind="number",
         label=mark("Consistency"),
         help=mark("By default the experiment's."),
     ),
-    FormField(
+    ExperimentField(
         key="negative",
         table="candidate",
         kind="text",
@@ -206,7 +206,7 @@ CANDIDATE_FIELDS: tuple[FormField, ...] = (
         empty_says=True,
         help=mark("What none of its panels shall show, instead of what its stories say."),
     ),
-    FormField(
+    ExperimentField(
         key="strengths",
         table="candidate",
         kind="numbers",
@@ -214,7 +214,7 @@ CANDIDATE_FIELDS: tuple[FormField, ...] = (
         advanced=True,
         help=mark("Makes a candidate of each, as 0.4, 0.7, 1."),
     ),
-    FormField(
+    ExperimentField(
         key="consistencies",
         table="candidate",
         kind="numbers",
@@ -222,7 +222,7 @@ CANDIDATE_FIELDS: tuple[FormField, ...] = (
         advanced=True,
         help=mark("Makes a candidate of each, as 0, 0.6."),
     ),
-    FormField(
+    ExperimentField(
         key="alpha",
         table="candidate",
         kind="number",

@@ -17,7 +17,7 @@ _NO_SEEDS = mark("write whole numbers and ranges, as 0-7 or 0, 3, 12")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class FormField:
+class ExperimentField:
     """A key of an experiment in its form."""
 
     key: str

@@ -15,6 +15,9 @@ from storykit.board import pictures, shelf
 from storykit.board.access import Guard
 from storykit.board.jobs.routes import router as jobs_router
 from storykit.board.pages import ServedBoard, page, static_file
+from storykit.board.sheet import routes as sheet_routes
+from storykit.board.taking_home.downloads import router as downloads_router
+from storykit.board.taking_home.routes import router as home_router
 from storykit.board.votes import owner_routes, voting_routes
 from storykit.board.votes.voters import KnownLinks
 from storykit.board.writing import routes as writing
@@ -22,10 +25,13 @@ from storykit.board.writing import routes as writing
 ROUTERS = (
     shelf.router,
     pictures.router,
+    sheet_routes.router,
     jobs_router,
     owner_routes.router,
     voting_routes.router,
     writing.router,
+    home_router,
+    downloads_router,
 )
 """The areas of the board."""
 

@@ -1,9 +1,11 @@
 """Runs that the board has open: each is checked and read once, and again when its files change."""
 
+import os
 from pathlib import Path
 from threading import Lock
 
-from kit.experiment.run import Run
+from kit.experiment.run import OWN, Run
+from kit.files.inside import refuse_links_out
 from storykit.board.served_folder import ServedFolder
 
 _FILES = ("experiment.toml", "run.json", "panels.jsonl", "stories", "loras")
@@ -19,7 +21,10 @@ class OpenRuns:
         self._known: dict[str, tuple[list[str], Run]] = {}
 
     def run(self, name: str) -> Run:
-        """Return a run; raises what `ServedFolder.run` does."""
+        """Return a run; raises what `ServedFolder.run` does.
+
+        A link that was put there since it was opened is found, too: it might lead out of the folder.
+        """
         stamp = [file_state(self._folder.root / name / file) for file in _FILES]
         with self._lock:
             known = self._known.get(name)
@@ -27,7 +32,22 @@ class OpenRuns:
             known = (stamp, self._folder.run(name))
             with self._lock:
                 self._known[name] = known
+        else:
+            self._folder.refuse_outside(known[1].folder)
+            refuse_links_out(known[1].folder, _no_plain_ones(known[1].folder))
         return known[1]
+
+
+def _no_plain_ones(folder: Path) -> list[str]:
+    """Return which names of a run are links, pipes or devices by now."""
+    with os.scandir(folder) as entries:
+        return [
+            entry.name
+            for entry in entries
+            if entry.name in OWN
+            and not entry.is_file(follow_symlinks=False)
+            and not entry.is_dir(follow_symlinks=False)
+        ]
 
 
 def file_state(path: Path) -> str:

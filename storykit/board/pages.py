@@ -85,7 +85,11 @@ def environment() -> jinja2.Environment:
 
 def run_areas() -> list[tuple[str, str, Message]]:
     """Return the pages of a run: key, address and what it is called."""
-    return [("sheet", "/sheet", tr("Pictures")), ("votes", "/votes", tr("Votes"))]
+    return [
+        ("sheet", "/sheet", tr("Pictures")),
+        ("votes", "/votes", tr("Votes")),
+        ("home", "/home", tr("Take home")),
+    ]
 
 
 def picture_address(name: str, sha256: str, side: int = 320) -> str:

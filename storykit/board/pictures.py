@@ -72,12 +72,14 @@ def reduced(run: Run, row: PanelRow, side: int) -> bytes | None:
     """
     if not _SHA256.fullmatch(row.sha256):
         return None
-    kept = thumbnail_path(run, row.sha256, side)
+    kept, drawn = thumbnail_path(run, row.sha256, side), run.folder / row.file
+    if not (is_inside(run, kept) and is_inside(run, drawn)):
+        return None
     with suppress(OSError):
         return kept.read_bytes()
     with _reducing:
         try:
-            picture = open_picture(run.folder / row.file, PANEL_FORMATS).convert("RGB")
+            picture = open_picture(drawn, PANEL_FORMATS).convert("RGB")
         except PictureError:
             return None
         picture.thumbnail((side, side), Image.Resampling.LANCZOS, reducing_gap=3.0)
@@ -86,6 +88,11 @@ def reduced(run: Run, row: PanelRow, side: int) -> bytes | None:
     with suppress(OSError, StorykitError):
         write_atomic(kept, data.getvalue())
     return data.getvalue()
+
+
+def is_inside(run: Run, path: Path) -> bool:
+    """Return whether a path of a run leads nowhere else, also where links were put there since."""
+    return path.resolve().is_relative_to(run.folder.resolve())
 
 
 def thumbnail_path(run: Run, sha256: str, side: int) -> Path:
@@ -106,7 +113,7 @@ def picture(run: OpenedRun, board: TheBoard, sha256: str, side: int = 0) -> Resp
             raise HTTPException(404)
         return Response(data, media_type="image/webp", headers=kept)
     path = run.folder / row.file
-    if not path.resolve().is_relative_to(run.folder.resolve()):
+    if not is_inside(run, path):
         raise HTTPException(404)
     try:
         return Response(read_picture_file(path), media_type="image/png", headers=kept)

@@ -16,6 +16,8 @@ DEEPEST = 4
 """Folders within folders that are looked into."""
 MOST_ENTRIES = 20_000
 """Files and folders that are looked at."""
+LONGEST_NAME = 255
+"""Bytes of a file's name, as file systems have it."""
 _NOT_OF_RUNS = ("cache", "panels", "loras", "figures", "changed-by-hand")
 """Folders of runs in which nothing is looked for."""
 
@@ -46,8 +48,7 @@ class ServedFolder:
             BoardError: it leads out of the folder, through links too, or is no name of a path.
         """
         parts = name.split("/")
-        wild = any(part in ("", ".", "..") or not part.isprintable() or "\\" in part for part in parts)
-        if wild or parts[0] == OWN:
+        if any(map(_is_wild, parts)) or parts[0] == OWN:
             raise BoardError(tr("{name} is no path below the folder that is served", name=repr(name[:99])))
         path = self.root.joinpath(*parts)
         try:
@@ -55,8 +56,13 @@ class ServedFolder:
         except (OSError, RuntimeError, ValueError):
             real = None
         if real is None or not real.is_relative_to(self.root):
-            raise BoardError(tr("{name} leads out of the folder that is served", name=repr(name[:99])))
+            raise _leads_out(name)
         return path
+
+    def refuse_outside(self, path: Path) -> None:
+        """Raise BoardError where a path leads out of the folder by now, as through a link that is new."""
+        if not path.resolve().is_relative_to(self.root):
+            raise _leads_out(path.name)
 
     def name_of(self, path: Path) -> str:
         """Return the name of a path below the folder, with forward slashes."""
@@ -66,8 +72,7 @@ class ServedFolder:
         """Return a run by its name; "." is the folder itself. Raises BoardError or RunError."""
         path = self.root if name == "." else self.inside(name)
         run = Run.open(path)
-        if not path.resolve().is_relative_to(self.root):
-            raise BoardError(tr("{name} leads out of the folder that is served", name=repr(name[:99])))
+        self.refuse_outside(path)
         return run
 
     def runs(self) -> list[str]:
@@ -107,6 +112,16 @@ class ServedFolder:
                 dull = entry.name in _NOT_OF_RUNS and (path.parent / "experiment.toml").exists()
                 if depth < DEEPEST and entry.is_dir(follow_symlinks=False) and not dull:
                     todo.append((path, depth + 1))
+
+
+def _is_wild(part: str) -> bool:
+    """Return whether a part of a path is none that a file can have, or one that leads elsewhere."""
+    odd = part in ("", ".", "..") or not part.isprintable() or "\\" in part
+    return odd or len(os.fsencode(part)) > LONGEST_NAME
+
+
+def _leads_out(name: str) -> BoardError:
+    return BoardError(tr("{name} leads out of the folder that is served", name=repr(name[:99])))
 
 
 def _written(run: Path) -> float:

@@ -1,6 +1,8 @@
 """The shelf: the runs of the folder, each with its cover, how far it is and what came out."""
 
 import hashlib
+import math
+from collections.abc import Collection
 from dataclasses import dataclass
 from threading import Lock
 
@@ -15,6 +17,7 @@ from kit.embedded import EMBEDDED
 from kit.errors import StorykitError
 from kit.experiment.run import PAGE, PanelRow, Run
 from kit.messages import Language, reader_language
+from kit.story.story import PANELS
 from reports.page_templates import load_words
 from reports.run.verdicts import ComparedPair, pairs_of
 from storykit.board.open_runs import file_state
@@ -92,8 +95,7 @@ class Shelf:
 
 def _card_of(name: str, run: Run, rows: tuple[PanelRow, ...]) -> RunCard:
     loaded = run.loaded
-    wanted = set(run.wanted())
-    drawn = [row for row in rows if row.slot in wanted]
+    drawn, wanted = _drawn(run, rows)
     selections = read_selections(run)
     return RunCard(
         name=name,
@@ -102,7 +104,7 @@ def _card_of(name: str, run: Run, rows: tuple[PanelRow, ...]) -> RunCard:
         stories=len(loaded.stories),
         candidates=tuple(one.name for one in loaded.experiment.candidates),
         drawn=len(drawn),
-        wanted=len(wanted),
+        wanted=wanted,
         scored=(run.folder / "scores.json").exists(),
         cast=len(selections),
         verdicts=_verdicts(run),
@@ -110,6 +112,20 @@ def _card_of(name: str, run: Run, rows: tuple[PanelRow, ...]) -> RunCard:
         embedded=loaded.experiment.base == EMBEDDED,
         page=(run.folder / PAGE).exists(),
     )
+
+
+def _drawn(run: Run, rows: tuple[PanelRow, ...]) -> tuple[list[PanelRow], int]:
+    """Return the rows that the experiment wants, and how many: it may want more than memory holds."""
+    asked = run.loaded.experiment
+    known: list[Collection[object]] = [
+        {one.name for one in asked.candidates},
+        set(asked.orders),
+        {one.name for one in run.loaded.stories},
+        set(asked.seeds),
+        range(1, PANELS + 1),
+    ]
+    drawn = [row for row in rows if all(one in them for one, them in zip(row.slot, known, strict=True))]
+    return drawn, math.prod(map(len, known))
 
 
 def _cover(run: Run, drawn: list[PanelRow]) -> str:

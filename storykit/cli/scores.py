@@ -56,6 +56,9 @@ def cast(
     keep: Annotated[list[str], typer.Option(help="Panel and seed chosen by hand, as 3=seed5.")] = [],  # noqa: B006
     ban: Annotated[list[str], typer.Option(help="Panel and seed that must not be chosen.")] = [],  # noqa: B006
     forget: Annotated[bool, typer.Option("--forget", help="Drop what was picked by hand before.")] = False,
+    like_votes: Annotated[
+        bool, typer.Option("--like-votes", help="Weigh the metrics as the run's votes agree with them.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")] = False,
 ) -> None:
     """Choose one of the seeds drawn for each panel, so that the set is best; pack and report use it.
@@ -65,12 +68,14 @@ def cast(
     from eval.casting.cast import CastRequest
     from eval.casting.cast import cast as choose
     from eval.casting.summary import obeyed_said, set_said, told_of
+    from eval.votes.weights import metric_weights
     from kit.experiment.run import Run
     from storykit.cli.terminal.progress import progress_bar
 
     kept = _choices("--keep", keep)
     if len(dict(kept)) < len(kept):
         raise WrongUsage(tr("--keep can name a panel once: one seed for each"))
+    run = Run.open(run_folder)
     wish = CastRequest(
         candidate=candidate,
         order=order,
@@ -78,8 +83,8 @@ def cast(
         keep=dict(kept),
         ban=frozenset(_choices("--ban", ban)),
         forget=forget,
+        weights=metric_weights(run) if like_votes else {},
     )
-    run = Run.open(run_folder)
     with _page_kept_or_said(run, quiet=as_json), progress_bar(tr("measuring")) as progress:
         casting = choose(run, wish, progress=progress)
     if as_json:

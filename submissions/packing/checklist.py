@@ -14,7 +14,7 @@ from submissions.bundle.manifest import panel_file
 from submissions.contest.rules import load_rules
 from submissions.faults import Fault, Remedy
 from submissions.packing.build import build
-from submissions.packing.checklist_lines import LookedAt, Tick, Topic, lines_of
+from submissions.packing.checklist_lines import LookedAt, Tick, Topic, lines_of, missing
 from submissions.packing.entry import USUAL_ORDER, Entry, fitting_rules, seeds_of
 from submissions.packing.entry_plan import EntryPlan, open_choices, undecided_words
 from submissions.packing.pack import bundle_faults, refuse_to_replace
@@ -53,7 +53,7 @@ def _items(run: Run, plan: EntryPlan) -> Iterator[Tick]:
         faults += [*gaps, *_seen_faults(run, evidence, entry)]
     if evidence is None:
         told = [*still_open, *faults]
-        yield from (Tick("missing", str(fault), _topic_of(fault), fault.remedy) for fault in told)
+        yield from (missing(fault, _topic_of(fault)) for fault in told)
         yield Tick("later", tr("everything else: it is looked at once the set of panels is named"), "bundle")
         return
     if not faults:

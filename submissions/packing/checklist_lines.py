@@ -32,6 +32,13 @@ class Tick(NamedTuple):
     """What it is about."""
     remedy: Remedy | None = None
     """What does it with one of our own commands or a decision; None where neither does."""
+    problem: str = ""
+    """What is missing, without what to type about it; empty where nothing is."""
+
+
+def missing(fault: Fault, topic: Topic) -> Tick:
+    """Return the line about a fault."""
+    return Tick("missing", str(fault), topic, fault.remedy, str(fault._replace(mend="")))
 
 
 class Held(NamedTuple):
@@ -56,7 +63,7 @@ def lines_of(looked: LookedAt) -> Iterator[Tick]:
     """Yield what is missing of each topic, and of the others what is there or comes later."""
     for topic, holding in _HOLDS.items():
         if wrong := looked.faults.get(topic):
-            yield from (Tick("missing", str(fault), topic, fault.remedy) for fault in wrong)
+            yield from (missing(fault, topic) for fault in wrong)
         elif held := holding(looked):
             yield Tick(held.state, held.told, topic, held.remedy)
 

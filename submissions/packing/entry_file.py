@@ -84,11 +84,15 @@ def decisions_version(run: Run) -> str:
 
 
 def keep_decisions(run: Run, decisions: Decisions, introduction: str) -> None:
-    """Write what the team decided and its introduction, both or none; an empty one is removed."""
-    path, text = run.folder / INTRODUCTION, introduction.replace("\r\n", "\n").strip()
-    files = {run.folder / FILE: _MARK + tomli_w.dumps(decisions.made).encode()}
+    """Write what the team decided and its introduction, both or none; what says nothing is removed."""
+    text = introduction.replace("\r\n", "\n").strip()
+    files: dict[Path, bytes] = {}
     if text:
-        files = {path: f"{text}\n".encode(), **files}
-    write_together(files)
-    if not text:
-        path.unlink(missing_ok=True)
+        files[run.folder / INTRODUCTION] = f"{text}\n".encode()
+    if decisions.made:
+        files[run.folder / FILE] = _MARK + tomli_w.dumps(decisions.made).encode()
+    if files:
+        write_together(files)
+    for name in (INTRODUCTION, FILE):
+        if run.folder / name not in files:
+            (run.folder / name).unlink(missing_ok=True)

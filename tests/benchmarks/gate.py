@@ -25,8 +25,8 @@ from transformers import CLIPImageProcessor, CLIPVisionConfig
 
 from eval.gate import BATCH, gate
 from eval.scorers.aesthetic import EMBEDDED_WEIGHTS, AestheticScorer
+from eval.scorers.batches import batches_ahead
 from eval.scorers.load import device
-from eval.scorers.preprocess import batches_ahead
 from eval.scoring.panel_file import read_picture
 from kit.world.render import render
 from kit.world.scene import sample_scene

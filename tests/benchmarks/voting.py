@@ -35,7 +35,7 @@ def session(
     won, asked = np.zeros((2, count, count))
     pairs = list(combinations(range(count), 2))
     for _ in range(votes):
-        by = urgency(won, asked) if adaptive else lambda pair: (False, asked[pair], 0.0)
+        by = urgency(won, asked) if adaptive else lambda pair: (asked[pair], 0.0)
         i, j = min(pairs, key=lambda pair, by=by: (*by(pair), rng.random()))
         asked[i, j] = asked[j, i] = asked[i, j] + 1
         if rng.random() >= ties:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from board_nursery import BornBoard, bear
 from starlette.testclient import TestClient
 
 from storykit.board.access import Access
@@ -37,7 +38,7 @@ def access_of(client: TestClient) -> Access:
 class ServingProcess(NamedTuple):
     """A board in a process of its own."""
 
-    process: subprocess.Popen[str]
+    process: "subprocess.Popen[str] | BornBoard"
     address: str
     """With its token."""
 
@@ -54,13 +55,28 @@ class ServingProcess(NamedTuple):
 @contextmanager
 def serving(folder: Path, *options: str) -> Iterator[ServingProcess]:
     """Serve a folder at a free port; the process is ended afterwards, unless it was killed before."""
-    command = [sys.executable, "-m", "storykit", "board", str(folder), "--no-browser", *options]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            assert process.stdout is not None
-            line = process.stdout.readline()
-            yield ServingProcess(process, re.search(r"http\S+", line).group())
-        finally:
-            if process.poll() is None:
-                process.terminate()
-                process.wait()
+    with _until_it_ends(bear(["board", str(folder), "--no-browser", *options])) as serves:
+        yield serves
+
+
+@contextmanager
+def serving_from_scratch(folder: Path) -> Iterator[ServingProcess]:
+    """Serve a folder as a user starts it, which takes longer; for what hangs on signals and exit codes."""
+    command = [sys.executable, "-m", "storykit", "board", str(folder), "--no-browser"]
+    with (
+        subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process,
+        _until_it_ends(process) as serves,
+    ):
+        yield serves
+
+
+@contextmanager
+def _until_it_ends(process: "subprocess.Popen[str] | BornBoard") -> Iterator[ServingProcess]:
+    try:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        yield ServingProcess(process, re.search(r"http\S+", line).group())
+    finally:
+        if process.poll() is None:
+            process.terminate()
+            process.wait()

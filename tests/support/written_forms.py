@@ -4,10 +4,10 @@ from html.parser import HTMLParser
 
 
 class _Fields(HTMLParser):
-    def __init__(self, form: str) -> None:
+    def __init__(self, form: str | None) -> None:
         super().__init__()
         self.fields: list[tuple[str, str]] = []
-        self._form, self._inside = form, False
+        self._form, self._inside = form, form is None
         self._area: str | None = None
         self._text = ""
         self._select: str | None = None
@@ -16,7 +16,7 @@ class _Fields(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = dict(attrs)
-        if tag == "form":
+        if tag == "form" and self._form:
             self._inside = given.get("id") == self._form
         if not self._inside:
             return
@@ -45,12 +45,12 @@ class _Fields(HTMLParser):
             chosen = [value for value, is_chosen in self._options if is_chosen]
             self.fields.append((self._select, (chosen or [self._options[0][0]])[-1]))
             self._select = None
-        elif tag == "form":
+        elif tag == "form" and self._form:
             self._inside = False
 
 
-def form_of(page: str, form: str = "draft") -> dict[str, str | list[str]]:
-    """Return the fields of a form as a browser sends them; those of one name as a list."""
+def form_of(page: str, form: str | None = "draft") -> dict[str, str | list[str]]:
+    """Return the fields of a form, or of a piece of one, as a browser sends them; of one name as a list."""
     reader = _Fields(form)
     reader.feed(page)
     found: dict[str, str | list[str]] = {}

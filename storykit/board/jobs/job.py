@@ -13,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
-from kit.errors import InputError
+from kit.errors import InputError, printable
 from kit.files.folder_lock import is_held
 from kit.messages import tr
 from storykit.board.jobs.commands import JobOrder, job_order
@@ -27,6 +27,8 @@ STOP, KILL = "stop", "kill"
 """Empty files that say what was asked for."""
 LOCK = "lock"
 """Beside the jobs' folders: held by the one that runs, and says which."""
+_LONGEST = 300
+"""Letters that are shown of a command that is not checked."""
 ID = re.compile(r"\d{8}-\d{6}-[0-9a-f]{6}")
 
 
@@ -40,7 +42,7 @@ class BoardJob:
     order: JobOrder | None
     """None where its files do not say what it was, or what it was told lies elsewhere by now."""
     command: str
-    """As it was typed, for people."""
+    """As it was typed, for people; where `order` is None, what a file says that anybody may have written."""
     started: datetime
     state: State
     ended: datetime | None
@@ -118,11 +120,12 @@ def _job(folder: ServedFolder, job_id: str, running: str) -> BoardJob | None:
     told, result = read_json(own / JOB), read_json(own / RESULT)
     status = result.get("status")
     known = status if isinstance(status, int) else None
+    order = _order(folder, told)
     return BoardJob(
         id=job_id,
         folder=own,
-        order=_order(folder, told),
-        command=str(told.get("line") or tr("a job that does not say what it was")),
+        order=order,
+        command=order.command_line if order else _said(told),
         started=_time(told.get("started")) or _time_of(job_id),
         state=_state(own, known, job_id == running),
         ended=_time(result.get("ended")),
@@ -150,6 +153,11 @@ def _order(folder: ServedFolder, told: dict[str, object]) -> JobOrder | None:
         words: Iterator[tuple[str, str]] = ((str(name), str(value)) for name, value in values.items())
         return job_order(folder, str(told.get("command")), dict(words))
     return None
+
+
+def _said(told: dict[str, object]) -> str:
+    line = printable(str(told.get("line") or ""))
+    return line[:_LONGEST] if line else tr("a job that does not say what it was")
 
 
 def _time_of(job_id: str) -> datetime:

@@ -115,7 +115,7 @@ class JobView:
     when: str
     """When it began, and how long it took or takes."""
     to_copy: str
-    """What to type in a terminal."""
+    """What to type in a terminal; empty for a job whose file may hold anything."""
     progress: JobProgress | None
     lines: list[str]
     reason: str
@@ -134,7 +134,7 @@ def view_of(folder: ServedFolder, job: BoardJob) -> JobView:
         title=tr(TITLES[command]) if command else job.command,
         state=tr(STATES[job.state]),
         when=_when(job),
-        to_copy=f"cd {shell_word(folder.root)} && {job.command}",
+        to_copy=f"cd {shell_word(folder.root)} && {job.command}" if job.order else "",
         progress=progress_of(job) if job.runs else None,
         lines=lines,
         reason=_reason(folder, job, lines),

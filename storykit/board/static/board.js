@@ -13,6 +13,16 @@
   document.addEventListener("htmx:sendError", () => {
     document.body.classList.add("is-closed");
   });
+  // Words of the guard, such as of a board that was started anew, stand at the top: they replace no part of the page.
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    const answer = event.detail.xhr;
+    if (!(answer.getResponseHeader("content-type") || "").startsWith("text/plain")) return;
+    event.detail.shouldSwap = false;
+    const line = document.createElement("p");
+    line.className = "told";
+    line.textContent = answer.responseText;
+    document.getElementById("told").replaceChildren(line);
+  });
   document.addEventListener("htmx:afterOnLoad", () => {
     document.body.classList.remove("is-closed");
     if (document.querySelector("#told .told")) document.getElementById("told").scrollIntoView({ block: "nearest" });

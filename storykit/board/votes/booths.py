@@ -5,7 +5,7 @@ import hmac
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from threading import Lock
 
 from eval.casting.selection import is_stale, read_selections
@@ -38,12 +38,16 @@ class VotingPlace:
     run: Run
     ballots: tuple[Ballot, ...]
     pictures: VotingPictures
+    _booths: dict[str, Booth] = field(default_factory=dict)
 
     def booth(self, key: str) -> Booth:
         """Return the booth of a ballot; raises BoardError where there is none of that key."""
+        if key in self._booths:
+            return self._booths[key]
         for ballot in self.ballots:
             if ballot_key(ballot) == key:
-                return Booth(ballot, self.pictures, tuple(matters_of(self.run, ballot)))
+                booth = Booth(ballot, self.pictures, tuple(matters_of(self.run, ballot)))
+                return self._booths.setdefault(key, booth)
         raise BoardError(tr("there is no such vote in this run any more: choose again"))
 
 
@@ -94,7 +98,7 @@ class VotingPlaces:
         with self._lock:
             stamp, old = self._known[name]
             pictures = replace(old.pictures, drawn=drawn)
-            self._known[name] = (stamp, replace(old, pictures=pictures))
+            self._known[name] = (stamp, replace(old, pictures=pictures, _booths={}))
         return True
 
     def addresses(self, name: str, side: ShownSide) -> list[tuple[str, str]]:

@@ -1,6 +1,6 @@
 """The owner's pages about votes: what is voted on, who votes, and what came out."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Form, Query
 from starlette.requests import Request
@@ -13,11 +13,13 @@ from eval.votes.tally import tally_of
 from eval.votes.vote_file import read_votes
 from kit.messages import reader_language
 from reports.strength_bars import percent, strength_bar
-from storykit.board.pages import OpenedRun, TheBoard, board_of, page
+from storykit.board.pages import OpenedRun, ServedBoard, TheBoard, board_of, page
 from storykit.board.votes.booths import VotingPlaces, ballot_key
-from storykit.board.votes.voters import make_link, name_owner, read_voters, remove_link
+from storykit.board.votes.voters import KnownLinks, make_link, name_owner, read_voters, remove_link
 
 router = APIRouter()
+Reach = Literal["here", "by name", "anywhere"]
+"""Where a link opens: on this machine alone, with its address put in, or as it is."""
 RunName = Annotated[str, Query(max_length=1000)]
 """An argument of a route: the run's name in addresses."""
 
@@ -67,6 +69,7 @@ def link(
     places.place(run).booth(ballot)
     with places.voting(run):
         token = make_link(opened, name, ballot)
+    board.part(KnownLinks).learn(run)
     address = f"http://{request.headers['host']}/voting?token={token}"
     return _links_page(request, "votes/links.html", run, made=address)
 
@@ -117,10 +120,18 @@ def _links_page(request: Request, template: str, run: str, *, made: str = "", **
         owner=voters.owner,
         made=made,
         links=[(one.name, _said(ballots.get(one.ballot)), len(log.of(one.name))) for one in voters.links],
-        loopback=not board.access.any_address,
+        reach=_reach(request, board),
         ballots=[(key, asked_said(one)) for key, one in ballots.items()],
         **more,
     )
+
+
+def _reach(request: Request, board: ServedBoard) -> Reach:
+    """Return where a link that is made now opens."""
+    if not board.access.any_address:
+        return "here"
+    own = request.headers["host"].rpartition(":")[0] in ("127.0.0.1", "localhost", "[::1]")
+    return "by name" if own else "anywhere"
 
 
 def _said(ballot: Ballot | None) -> str:

@@ -2,11 +2,14 @@
 
 import hashlib
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from eval.votes.ballot import key_of
-from eval.votes.choice import next_pair, pair_after, vote_on
-from eval.votes.tally import ballot_tally
+import numpy as np
+
+from eval.votes.ballot import Ballot, key_of
+from eval.votes.choice import independent, next_pair, pair_after, tallied, vote_on
+from eval.votes.strengths import outcomes_of, votes_left
 from eval.votes.vote_file import Answer, BlindPair, Vote, VoteLog, append_undo, append_vote, read_votes
 from kit.errors import BoardError
 from kit.experiment.run import Run
@@ -30,7 +33,7 @@ class Asked:
     given: int
     """The voter's votes on this ballot so far."""
     more: int | None
-    """As `BallotTally.more`."""
+    """About how many votes tell the next pair apart, as `votes_left` says."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,7 +68,7 @@ class Sitting:
             key=_key(log, self.voter, pair),
             then=then,
             given=sum(vote.voter == self.voter for vote in votes),
-            more=ballot_tally(booth.ballot, counted).more if counted else None,
+            more=_more(booth.ballot, counted),
         )
 
     def answer(self, key: str, answer: Answer, shown: float) -> None:
@@ -102,6 +105,16 @@ class Sitting:
         ballot = self.places.place(self.name).booth(self.ballot).ballot
         own = [vote for vote in log.of(self.voter) if key_of(vote) == ballot.key]
         return own[-1] if own else None
+
+
+def _more(ballot: Ballot, votes: Sequence[Vote]) -> int | None:
+    """Return about how many votes are still missing; None where nothing can be said."""
+    won, _ = tallied(ballot, votes)
+    decided = np.flatnonzero(won.sum(axis=0) + won.sum(axis=1))
+    if not len(decided):
+        return None
+    names = [ballot.contenders[k] for k in decided]
+    return votes_left(outcomes_of(names, won[np.ix_(decided, decided)]), len(independent(votes)))
 
 
 def _key(log: VoteLog, voter: str, pair: BlindPair | None) -> str:

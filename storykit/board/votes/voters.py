@@ -6,6 +6,7 @@ import re
 import secrets
 from dataclasses import asdict, dataclass, replace
 from threading import Lock
+from time import monotonic
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -18,6 +19,8 @@ from storykit.board.pages import ServedBoard
 
 FILE = "voters.json"
 MOST_LINKS = 200
+SCAN_S = 1.0
+"""Seconds between two looks at all runs for a token that nobody has."""
 _TOKEN = re.compile("[0-9a-f]{32}")
 
 
@@ -97,6 +100,7 @@ class KnownLinks:
         """Know none yet."""
         self._board, self._lock = board, Lock()
         self._stamps: dict[str, str] = {}
+        self._looked = -SCAN_S
         self._links: dict[str, dict[str, VoterLink]] = {}
 
     def voter_of(self, token: str) -> str:
@@ -110,11 +114,17 @@ class KnownLinks:
         """Return the run, by name, and the link of a voter's id; None where it was removed."""
         with self._lock:
             found = self._look(voter)
-            if found is None:  # of a run that was not looked at yet
+            if found is None and monotonic() - self._looked > SCAN_S:  # of a run not looked at yet
+                self._looked = monotonic()
                 for name in self._board.folder.runs():
                     self._refresh(name)
                 found = self._look(voter)
             return found
+
+    def learn(self, name: str) -> None:
+        """Look at the links of a run, by name, now."""
+        with self._lock:
+            self._refresh(name)
 
     def _look(self, voter: str) -> tuple[str, VoterLink] | None:
         for name, links in self._links.items():

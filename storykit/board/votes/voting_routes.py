@@ -11,6 +11,7 @@ from starlette.responses import Response
 from eval.votes.vote_file import Answer, BlindPair
 from kit.errors import BoardError
 from kit.messages import tr
+from kit.story.prompt import prompt_of
 from kit.story.story import PANELS, Story
 from storykit.board.pages import TheBoard, board_of, page
 from storykit.board.votes.booths import CLOSE, LOOK, VotingPlaces
@@ -115,8 +116,8 @@ def _pictures(sitting: Sitting, pair: BlindPair | None) -> list[list[tuple[str, 
 
 
 def _panels(asked: Asked, story: Story | None) -> list[tuple[int, str]]:
-    """Return the panels that are shown, each with its words."""
+    """Return the panels that are shown, each with its caption, else the words that it was drawn from."""
     if asked.pair is None or story is None:
         return []
     numbers = [asked.pair.panel] if asked.pair.panel else range(1, PANELS + 1)
-    return [(number, story.panels[number - 1].caption) for number in numbers]
+    return [(k, story.panels[k - 1].caption or prompt_of(story, k - 1, "authored")) for k in numbers]

@@ -73,6 +73,11 @@ class Composed:
     lost: tuple[str, ...] = ()
     """Comments of the source that go."""
 
+    @property
+    def is_too_large(self) -> bool:
+        """Whether it could not be opened again."""
+        return len(self.text.encode()) > MOST_BYTES
+
 
 def compose(editing: Editing) -> Composed:
     """Return what would be saved."""
@@ -101,6 +106,14 @@ def shown_draft(editing: Editing, composed: Composed) -> Draft:
     if editing.draft is not None:
         return editing.draft
     return draft_of(composed.document) if editing.kind == "story" else experiment_draft_of(composed.document)
+
+
+def has_new_names(editing: Editing) -> bool:
+    """Return whether a character or a place is called otherwise than in the file."""
+    draft = editing.draft
+    return isinstance(draft, StoryDraft) and any(
+        one.name != one.was for one in (*draft.characters, *draft.places)
+    )
 
 
 def open_file(served: ServedFolder, kind: Kind, file: str) -> Editing:
@@ -166,11 +179,19 @@ def posted(form: FormData) -> Editing:
     )
 
 
+def folder_of(served: ServedFolder, editing: Editing) -> Path:
+    """Return the folder in which a new file goes; raises BoardError where there is none."""
+    folder = served.inside(editing.folder) if editing.folder else served.root
+    if not folder.is_dir():
+        raise BoardError(tr("{name} is no folder below the one that is served", name=editing.folder))
+    return folder
+
+
 def place_of(served: ServedFolder, editing: Editing) -> Path:
     """Return where it lies, or will lie."""
     if editing.file:
         return own_path(served, editing.file)
-    folder = served.inside(editing.folder) if editing.folder else served.root
+    folder = folder_of(served, editing)
     name = re.sub(r"[^\w .-]", "", editing.name) or editing.kind
     return folder / f"{name}.toml"
 
@@ -189,7 +210,7 @@ def save(served: ServedFolder, editing: Editing, composed: Composed) -> Editing 
         if isinstance(found, Conflict):
             return found
         return _as_saved(editing, composed, found, editing.file)
-    folder = served.inside(editing.folder) if editing.folder else served.root
+    folder = folder_of(served, editing)
     path, found = save_new(folder, editing.name, composed.text)
     return _as_saved(editing, composed, found, served.name_of(path))
 

@@ -7,7 +7,7 @@ from starlette.datastructures import FormData
 
 from kit.writing.experiment_draft import MOST_CANDIDATES, DraftCandidate, ExperimentDraft
 from kit.writing.experiment_fields import CANDIDATE_FIELDS, FIELDS
-from kit.writing.form_fields import FormField
+from kit.writing.form_fields import ExperimentField
 from kit.writing.story_draft import MOST_PANELS, DraftClause, DraftName, DraftPanel, Says, StoryDraft, lines
 
 MOST_ROWS = 200
@@ -85,7 +85,7 @@ def experiment_in(form: FormData) -> ExperimentDraft:
     )
 
 
-def _said(form: FormData, fields: Sequence[FormField], begin: str) -> dict[str, str]:
+def _said(form: FormData, fields: Sequence[ExperimentField], begin: str) -> dict[str, str]:
     said: dict[str, str] = {}
     for one in fields:
         name = f"{begin}{one.name}"

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
+from itertools import islice
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -19,6 +20,8 @@ from storykit.board.served_folder import ServedFolder
 
 MOST_FILES = 300
 """Files that are listed."""
+MOST_LOOKED_AT = 2_000
+"""Files that are looked at."""
 BLANK = "blank"
 """A story that begins with nothing."""
 _BLANK_STORY = 'title = ""\nlanguage = "{language}"\n' + '\n[[panel]]\ncaption = ""\nprompt = ""\n' * PANELS
@@ -51,9 +54,13 @@ class Beginning:
 
 def own_files(served: ServedFolder) -> list[OwnListed]:
     """Return the stories and experiments of a folder, those of runs left out, the last changed first."""
+    texts = (path for path in served.paths() if path.suffix.lower() in (".toml", ".txt") and path.is_file())
+    drawn: dict[Path, bool] = {}
     found: list[tuple[float, OwnListed]] = []
-    for path in served.paths():
-        if path.suffix.lower() in (".toml", ".txt") and len(found) < MOST_FILES and path.is_file():
+    for path in islice(texts, MOST_LOOKED_AT):
+        if path.parent not in drawn:
+            drawn[path.parent] = run_around(path.parent) is not None
+        if not drawn[path.parent] and len(found) < MOST_FILES:
             found += [(path.stat().st_mtime, one) for one in _listed(served, path)]
     return [one for _, one in sorted(found, key=lambda pair: -pair[0])]
 
@@ -63,7 +70,7 @@ def _listed(served: ServedFolder, path: Path) -> Iterator[OwnListed]:
     name, stat = served.name_of(path), path.stat()
     changed = datetime.fromtimestamp(stat.st_mtime).strftime("%Y-%m-%d %H:%M")
     is_text = path.suffix.lower() == ".txt"
-    if stat.st_size > MOST_BYTES or run_around(path) is not None:
+    if stat.st_size > MOST_BYTES:
         return
     try:
         text = read_own(path).text

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends
@@ -16,13 +16,15 @@ from kit.files.text.toml_text import parse_toml
 from kit.messages import reader_language, tr
 from kit.writing.experiment_draft import experiment_draft_of
 from kit.writing.foreign_draft import PASTED, foreign_draft, kind_of_document
-from kit.writing.own_files import Conflict, difference, free_name
+from kit.writing.own_files import MOST_BYTES, Conflict, difference, free_name
 from storykit.board.pages import ServedBoard, TheBoard, page
 from storykit.board.writing.actions import acted
 from storykit.board.writing.editing import (
     Composed,
     Editing,
     compose,
+    folder_of,
+    has_new_names,
     open_file,
     posted,
     save,
@@ -39,6 +41,8 @@ from storykit.board.writing.view import view_of
 
 MOST_FIELDS = 20_000
 """Of a form: 24 panels of 200 clauses."""
+MOST_SENT = 1 << 21
+"""Bytes of a form as a browser sends it: of a Chinese letter nine, each text twice."""
 MOST_UPLOADED = 1 << 24
 """Bytes of a file to import; a notebook with its pictures has some million."""
 
@@ -46,6 +50,8 @@ router = APIRouter(prefix="/writing")
 
 
 async def _form(request: Request) -> AsyncIterator[FormData]:
+    if not request.url.path.endswith("/import") and int(request.headers["content-length"]) > MOST_SENT:
+        raise BoardError(tr("a story or an experiment has at most {most:,} bytes", most=MOST_BYTES))
     async with request.form(max_files=1, max_fields=MOST_FIELDS, max_part_size=1 << 20) as form:
         yield form
 
@@ -107,7 +113,7 @@ def _brought_in(request: Request, board: ServedBoard, data: bytes, name: str) ->
     found = foreign_draft(data, name)
     called = free_name(board.folder.root, found.name)
     editing = Editing(kind=found.kind, source=found.source, name=called, notes=found.notes, dirty=True)
-    return _editor(request, board, editing, piece=True)
+    return _editor(request, board, editing, "draft")
 
 
 @router.post("/draft")
@@ -126,7 +132,7 @@ def draft(request: Request, board: TheBoard, form: Sent) -> Response:
     elif editing.draft is not None:
         changed, focus = acted(editing.draft, do)
         editing = replace(editing, draft=changed)
-    return _editor(request, board, editing, focus=focus, piece=True)
+    return _editor(request, board, editing, "draft", focus=focus)
 
 
 @router.post("/check")
@@ -135,7 +141,7 @@ def check(request: Request, board: TheBoard, form: Sent) -> Response:
     editing = posted(form)
     composed = compose(editing)
     said = said_of(board.folder, editing, composed)
-    view = view_of(board, editing, composed, said)
+    view = view_of(board, editing, composed, said, choices=False)
     return page(request, "writing/checked.html", **view)
 
 
@@ -149,18 +155,21 @@ def save_it(request: Request, board: TheBoard, form: Sent) -> Response:
         case "over":
             editing = replace(editing, version=str(form.get("there", "")))
     composed = compose(editing)
-    if composed.problem or composed.faults:
-        first = composed.problem or composed.faults[0].told
+    too_large = tr("it has more than {most:,} bytes", most=MOST_BYTES) if composed.is_too_large else ""
+    if first := composed.problem or too_large or next((one.told for one in composed.faults), ""):
         trouble = tr("not saved: {reason}", reason=first)
-        return _editor(request, board, editing, trouble=trouble, piece=True, status=422)
+        return _editor(request, board, editing, "saved", 422, trouble=trouble)
     try:
         found = save(board.folder, editing, composed)
     except StorykitError as error:
-        return _editor(request, board, editing, trouble=str(error), piece=True, status=409)
+        return _editor(request, board, editing, "saved", 409, trouble=str(error))
     if isinstance(found, Conflict):
         return _conflict(request, board, editing, composed, found)
-    answer = _editor(request, board, found, saved=True, piece=True)
-    answer.headers["HX-Push-Url"] = f"/writing/edit?{urlencode({'file': found.file})}"
+    answer = _editor(request, board, found, "draft" if has_new_names(editing) else "saved", saved=True)
+    if has_new_names(editing):  # by which clauses are told what to say: the fields are shown anew
+        answer.headers.update({"HX-Retarget": "#draft", "HX-Reswap": "outerHTML"})
+    answer.headers["HX-Trigger"] = "draft-saved"
+    answer.headers["HX-Replace-Url"] = f"/writing/edit?{urlencode({'file': found.file})}"
     return answer
 
 
@@ -168,18 +177,18 @@ def _conflict(
     request: Request, board: ServedBoard, editing: Editing, composed: Composed, found: Conflict
 ) -> Response:
     there = found.there
-    folder = board.folder.inside(editing.folder) if editing.folder else board.folder.root
+    folder = folder_of(board.folder, editing)
     return _editor(
         request,
         board,
         editing,
+        "saved",
+        409,
         conflict={
             "there": there,
             "lines": difference(composed.text, there.text) if there else [],
             "free": free_name(folder, editing.name),
         },
-        piece=True,
-        status=409,
     )
 
 
@@ -187,17 +196,15 @@ def _editor(
     request: Request,
     board: ServedBoard,
     editing: Editing,
-    *,
-    piece: bool = False,
+    template: Literal["editor", "draft", "saved"] = "editor",
     status: int = 200,
     **more: object,
 ) -> Response:
-    """Answer with the form of a draft and all that is said of it."""
+    """Answer with a draft and all that is said of it: a page, its form, or what of that saving changes."""
     composed = compose(editing)
     if editing.draft is None and editing.mode == "form":
         editing = replace(editing, draft=shown_draft(editing, composed))
     said = said_of(board.folder, editing, composed)
-    known = {"focus": "", "trouble": "", "saved": False, "conflict": None}
-    view = view_of(board, editing, composed, said)
-    template = "writing/draft.html" if piece else "writing/editor.html"
-    return page(request, template, status, **(known | view | more))
+    known = {"focus": "", "trouble": "", "saved": False, "conflict": None, "oob": template == "saved"}
+    view = view_of(board, editing, composed, said, choices=template != "saved")
+    return page(request, f"writing/{template}.html", status, **(known | view | more))

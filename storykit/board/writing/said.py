@@ -2,13 +2,13 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from eval.metrics.registry import judgeable
 from kit.files.documents import PlacedFault
 from kit.files.text.unknown_keys import Loc
-from kit.messages import mark, tr
+from kit.messages import joined, mark, tr
 from kit.story.lint.finding import Finding, numbers
 from kit.writing.experiment_check import check_experiment
 from kit.writing.experiment_draft import ExperimentDraft, hidden_in
@@ -20,6 +20,7 @@ from storykit.board.writing.editing import Composed, Editing, place_of
 
 WHOLE = "whole"
 """Where stands what is about no field."""
+_NUMBERED = {"panel": mark("Panel {number}"), "candidate": mark("Candidate {number}")}
 _KEYS = {
     "caption": mark("Caption"),
     "place": mark("Place"),
@@ -70,8 +71,29 @@ def said_of(served: ServedFolder, editing: Editing, composed: Composed) -> Said:
         lines[WHOLE].append(SaidLine(kind="fault", label="", text=composed.problem))
         return Said(lines=lines, total=1)
     if editing.kind == "story":
-        return _of_story(composed, lines)
-    return _of_experiment(served, editing, composed, lines)
+        said = _of_story(composed, lines)
+    else:
+        said = _of_experiment(served, editing, composed, lines)
+    return replace(said, lines=_in_one_place(said.lines)) if editing.mode == "toml" else said
+
+
+def _in_one_place(lines: Mapping[str, Sequence[SaidLine]]) -> dict[str, list[SaidLine]]:
+    """Return all that is said beside no field, each line with the field that it is about."""
+    return {
+        WHOLE: [
+            replace(line, label=joined([told for told in (_called(key), line.label) if told], tr(", ")))
+            for key, own in lines.items()
+            for line in own
+        ]
+    }
+
+
+def _called(field: str) -> str:
+    """Return what a field is called where it is not shown."""
+    name, _, number = field.rpartition("-")
+    if name in _NUMBERED:
+        return tr(_NUMBERED[name], number=int(number) + 1)
+    return "" if field == WHOLE else field
 
 
 def _of_story(composed: Composed, lines: dict[str, list[SaidLine]]) -> Said:

@@ -17,8 +17,18 @@ from storykit.board.writing.listing import loras_beside, own_files, stories_besi
 from storykit.board.writing.said import Said, fields_of
 
 
-def view_of(board: ServedBoard, editing: Editing, composed: Composed, said: Said) -> dict[str, Any]:
-    """Return what a template is given of a draft."""
+def view_of(
+    board: ServedBoard, editing: Editing, composed: Composed, said: Said, *, choices: bool = True
+) -> dict[str, Any]:
+    """Return what a template is given of a draft.
+
+    Args:
+        board: that serves it.
+        editing: the draft.
+        composed: what it makes.
+        said: of it.
+        choices: whether its fields are shown, with what there is to choose.
+    """
     draft = editing.draft
     view: dict[str, Any] = {
         "editing": editing,
@@ -29,9 +39,9 @@ def view_of(board: ServedBoard, editing: Editing, composed: Composed, said: Said
         "folder_name": board.folder.root.name,
         "panels": PANELS,
     }
-    if isinstance(draft, StoryDraft):
+    if choices and isinstance(draft, StoryDraft):
         view["roles"] = role_names()
-    if isinstance(draft, ExperimentDraft):
+    if choices and isinstance(draft, ExperimentDraft):
         view |= _of_experiment(board, editing, draft)
     return view
 

@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 from PIL import Image
 from transformers import CLIPImageProcessor
 
-from eval.scorers.preprocess import Preparation, batches_ahead
+from eval.scorers.batches import batches_ahead
+from eval.scorers.preprocess import Preparation
 from kit.errors import WeightsError
 
 SIDE = 32

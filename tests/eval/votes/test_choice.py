@@ -106,8 +106,8 @@ def test_equal_pictures_missing_ones_and_faulty_ones_are_never_asked(run):
     less = replace(booth, pictures=VotingPictures(drawn, {}))
     asked = {
         (pair.story, pair.left.seeds, pair.panel)
-        for i, j in less.pairs
-        for pair in less.shown(i, j)
+        for shown in less.shown.values()
+        for pair in shown
         if {pair.left.candidate, pair.right.candidate} == {"ink", "base"}
     }
     assert ("cat", (0,), 3) in asked
@@ -135,7 +135,7 @@ def test_one_candidate_in_one_order_leaves_nothing_to_vote_on(tmp_path):
     assert ballots_of(run, VotingPictures.of(run)) == []
 
 
-def test_a_pair_that_is_told_apart_is_set_aside_for_one_that_is_not():
+def test_a_pair_that_is_told_apart_waits_for_one_that_is_not():
     won = np.array([[0.0, 12, 12], [0, 0, 8], [0, 8, 0]])
     by = urgency(won, won + won.T)
     assert min([(0, 1), (0, 2), (1, 2)], key=by) == (1, 2)

@@ -10,7 +10,7 @@ from scipy.stats import binom, binomtest
 
 from eval.comparison.stats import pairs_needed
 from eval.votes.choice import urgency
-from eval.votes.strengths import fitted, outcomes_of, strengths_of, votes_needed
+from eval.votes.strengths import fitted, outcomes_of, strengths_of, votes_left, votes_needed
 
 TWO = ("ink", "base")
 
@@ -142,6 +142,14 @@ def test_what_never_met_gets_no_verdict():
     }
     assert found[frozenset("ab")].verdict == "better"
     assert found[frozenset("ac")].verdict == "none"
+
+
+@pytest.mark.parametrize(
+    ("won", "votes", "left"),
+    [(8, 10, 15), (20, 30, 44), (2, 2, None), (10, 20, None), (30, 30, 0)],
+)
+def test_what_is_left_to_vote_is_told_once_something_can_be_said(won, votes, left):
+    assert votes_left(outcomes_of(TWO, two(won, votes)), votes) == left
 
 
 def test_more_votes_make_intervals_shorter_and_the_missing_votes_fewer():

@@ -80,13 +80,6 @@ def test_a_few_votes_are_too_few_and_say_how_many_are_needed(run):
     assert "at least 7 are needed" in said
 
 
-def test_the_missing_votes_are_told(run):
-    booth = booth_of(run)
-    vote(run, booth, taste({"ink": 0.9, "wash": 0, "base": 0}, booth.ballot, seed=3), 30)
-    ballot = tally_of(run).ballots[0]
-    assert ballot.more is None or ballot.more > 0
-
-
 def test_storykit_votes_prints_the_same_and_json(voted):
     answer = tell("votes", voted.folder)
     assert answer.code == 0

@@ -12,6 +12,7 @@ from voting import booth_of, vote
 from eval.votes.choice import vote_on
 from eval.votes.vote_file import FILE, append_undo, append_vote, read_votes, voter_name
 from kit.errors import RunError
+from kit.experiment.run import Run
 
 
 @pytest.fixture(scope="module")
@@ -145,6 +146,13 @@ def test_a_folder_in_the_file_s_place_is_told(run):
             read_votes(run)
     finally:
         (run.folder / FILE).rmdir()
+
+
+def test_a_file_that_leads_out_of_the_run_is_refused(run, tmp_path):
+    (tmp_path / "elsewhere").write_bytes(b"")
+    (run.folder / FILE).symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(RunError, match=FILE):
+        Run.open(run.folder)
 
 
 def test_voters_who_append_at_once_lose_nothing(run, row):

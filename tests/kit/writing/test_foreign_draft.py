@@ -88,6 +88,7 @@ def zipped() -> bytes:
         ("story.toml", b"#" * 100_000, "must be at most 65,536 bytes"),
         ("story.csv", "提示词\n".encode() + b"<script>alert(1)</script>\n" * 7, "must have exactly 8 rows"),
     ],
+    ids=lambda value: value if isinstance(value, str) else "data",
 )
 def test_what_is_no_story_is_refused_in_one_line(name: str, data: bytes, told: str) -> None:
     with pytest.raises(InputError) as refused:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from made_run import Plan, make_run, page_of, words_of, write_made_up_comparison, write_made_up_scores
+from voting import booth_of, taste, vote
 
 from kit.errors import RunError
 from kit.experiment.run import Run
@@ -250,3 +251,23 @@ def test_who_left_a_race_is_said_with_the_chance_it_had(tmp_path: Path) -> None:
     (run.folder / "race.json").write_text("{}")
     with pytest.raises(RunError, match=r"the race file must be readable, .*run `storykit run .*` again"):
         page_of(run)
+
+
+@pytest.mark.parametrize(
+    ("language", "said"), [("en", "Which metrics agree with these eyes"), ("zh", "盲投")]
+)
+def test_votes_are_told_with_strengths_and_the_metrics_that_agree(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, language: str, said: str
+) -> None:
+    run = make_run(tmp_path, Plan())
+    write_made_up_scores(run)
+    booth = booth_of(run)
+    vote(run, booth, taste({"ink": 3, "base": 0}, booth.ballot), 14)
+    monkeypatch.setenv("STORYKIT_LANG", language)
+    page = write_report(run).read_text(encoding="utf-8")
+    assert said in words_of(page)
+    assert page.count('class="strength"') == 2
+
+
+def test_without_votes_the_page_says_nothing_of_them(full_page: str) -> None:
+    assert 'id="votes"' not in full_page

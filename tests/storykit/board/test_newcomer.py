@@ -1,56 +1,165 @@
-"""The path of a newcomer through the board, in a real browser and by keyboard alone."""
+"""The path of a newcomer through the board: in a real browser, by keyboard alone, killed at every step."""
 
+import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from browser import ANY, Visits
+from browser import ANY, Visited, Visits
 from newcomers_run import newcomers_run
 from served_board import ServingProcess, serving
+
+from eval.votes.vote_file import read_votes
+from kit.experiment.run import Run
+
+RUN = "evening"
+STORY = "小橘和流星"
+ANSWERS = ("ArrowLeft", "ArrowRight", "ArrowDown", "b")
+VOTES = 10
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with one run, scored; nothing is picked or voted in it."""
     made = tmp_path_factory.mktemp("runs")
-    newcomers_run(made / "evening")
+    newcomers_run(made / RUN)
     return made
 
 
-@pytest.fixture(scope="module")
-def board(folder: Path) -> Iterator[ServingProcess]:
-    with serving(folder) as serves:
-        yield serves
-
-
-def test_the_shelf_is_sound_and_its_language_is_switched_by_keyboard(
-    board: ServingProcess, visit: Visits
+def test_the_shelf_is_sound_and_speaks_the_language_that_is_chosen_by_keyboard(
+    folder: Path, visit: Visits
 ) -> None:
-    page = visit(board.address, width=390, language="en")
-    page.is_sound(ANY)
-    page.locator("button[lang=zh]").press("Enter")
-    page.wait_for_selector("html[lang=zh]")
-    assert page.locator("h1").text_content().startswith("各次结果")
-    page.is_sound(ANY)
+    with serving(folder) as serves:
+        page = visit(serves.address, width=390)
+        page.is_sound(ANY)
+        page.locator("button[lang=zh]").press("Enter")
+        page.locator("html[lang=zh]").wait_for()
+        page.is_sound(ANY)
+        page.goto(f"{serves.root}/sheet?run=gone")
+        assert re.search("40[04]", page.faults.pop())
+        page.is_sound(ANY)
+        go_to(page, "回到各次结果", "/")
 
 
-def test_a_page_that_is_not_there_says_so_and_leads_back(board: ServingProcess, visit: Visits) -> None:
-    page = visit(board.address, dark=True)
-    page.goto(f"{board.root}/sheet?run=gone")
-    assert re.search("404|400", page.faults.pop())
-    page.is_sound(ANY)
-    page.locator("main a").press("Enter")
-    page.wait_for_url(f"{board.root}/")
-
-
-def test_a_board_that_has_ended_is_said_to_have(folder: Path, visit: Visits) -> None:
+def test_a_newcomer_picks_fills_votes_and_takes_home_and_a_killed_board_loses_nothing(
+    folder: Path, visit: Visits
+) -> None:
     with serving(folder) as serves:
         page = visit(serves.address)
-        serves.kill()
-        page.locator("button[lang=zh]").press("Enter")
-        page.wait_for_selector(".closed:visible")
-        assert "start `storykit board` again" in page.locator("[role=alert]").text_content()
-        page.faults.clear()
+        go_to(page, STORY, "/sheet?")
         page.is_sound(ANY)
-        page.faults.clear()
+        tab_to(page, "", ".cell")
+        for panel in range(1, 5):
+            pick(page, panel)
+        strike(serves, page, " ")
+    kept = picked(folder)
+    assert kept in (seeds_to(4), seeds_to(5))
+
+    with serving(folder) as serves:
+        page.goto(serves.address)
+        go_to(page, STORY, "/sheet?")
+        assert page.locator(".cell.is-picked").count() == len(kept)
+        tab_to(page, "", ".cell")
+        for panel in range(1, 9):
+            pick(page, panel) if panel not in kept else move_on(page, panel)
+        assert picked(folder) == seeds_to(8)
+        for left in (7, 6, 5):
+            page.keyboard.press("z")
+            page.locator("#strip", has_text=f"{left} picks").wait_for()
+        strike(serves, page, "f")
+    assert picked(folder) == seeds_to(5)
+
+    with serving(folder) as serves:
+        page.goto(serves.address)
+        go_to(page, STORY, "/sheet?")
+        page.keyboard.press("f")
+        page.locator("#said", has_text="The set is filled").wait_for()
+        page.is_sound(ANY)
+        assert chosen(folder)[:5] == list(seeds_to(5).values())
+        go_to(page, "Votes", "/votes?")
+        page.is_sound(ANY)
+        tab_to(page, "You vote as", "input")
+        page.keyboard.type("Mo")
+        page.keyboard.press("Enter")
+        page.wait_for_url("**/voting?*")
+        page.is_sound(ANY)
+        for given in range(4):
+            vote(page, given)
+        strike(serves, page, ANSWERS[0])
+    assert len(read_votes(Run.open(folder / RUN)).votes) in (4, 5)
+
+    with serving(folder) as serves:
+        page.goto(serves.address)
+        page.goto(f"{serves.root}/votes?run={RUN}")
+        tab_to(page, "^Vote$", "button")
+        page.keyboard.press("Enter")
+        page.wait_for_url("**/voting?*")
+        for given in range(int(page.locator("#pair").get_attribute("data-given")), VOTES):
+            vote(page, given)
+        go_to(page, "Votes", "/votes?")
+        go_to(page, "What the votes say", "/votes/results")
+        assert {one.answer for one in read_votes(Run.open(folder / RUN)).votes} == set(
+            ("left", "right", "tie", "both-bad")
+        )
+        assert page.locator(".strengths tbody tr").count() == 2
+        page.is_sound(ANY)
+
+
+def tab_to(page: Visited, name: str, selector: str = "*") -> None:
+    """Press Tab until what is called so has the focus."""
+    for _ in range(80):
+        page.keyboard.press("Tab")
+        fits = page.evaluate("(selector) => document.activeElement.matches(selector)", selector)
+        if fits and re.search(name, page.focused()):
+            return
+    raise AssertionError(f"Tab does not come to {name} {selector}")
+
+
+def go_to(page: Visited, name: str, address: str) -> None:
+    """Follow a link by keyboard."""
+    tab_to(page, name, "a")
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"**{address}*")
+
+
+def seeds_to(last: int) -> dict[int, int]:
+    """Return the seeds that are picked of the panels up to one: each its own."""
+    return {panel: (panel - 1) % 7 for panel in range(1, last + 1)}
+
+
+def pick(page: Visited, panel: int) -> None:
+    """Pick the picture that has the focus, and go to that of the next panel."""
+    page.keyboard.press(" ")
+    told = f"Panel {panel}: seed {seeds_to(panel)[panel]} is picked."
+    page.locator("#said", has_text=told).wait_for()
+    move_on(page, panel)
+
+
+def move_on(page: Visited, panel: int) -> None:
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowRight" if panel < 7 else "Home")
+
+
+def vote(page: Visited, given: int) -> None:
+    """Vote by a key, and wait until it is kept."""
+    page.keyboard.press(ANSWERS[given % 4])
+    page.locator(f'#pair[data-given="{given + 1}"]').wait_for()
+
+
+def strike(serves: ServingProcess, page: Visited, key: str) -> None:
+    """Press a key and kill the board while it is at it; the page says so."""
+    page.keyboard.press(key)
+    serves.kill()
+    page.locator("[role=alert]", has_text="start `storykit board` again").wait_for()
+
+
+def picked(folder: Path) -> dict[int, int]:
+    """Return the seeds that are picked by hand, by panel."""
+    (picks,) = json.loads((folder / RUN / "selection.json").read_text("utf-8"))["picks"]
+    return {one["panel"]: one["seed"] for one in picks["keep"]}
+
+
+def chosen(folder: Path) -> list[int]:
+    """Return the seeds of the set that was chosen, panel by panel."""
+    (selection,) = json.loads((folder / RUN / "selection.json").read_text("utf-8"))["selections"]
+    return [part["seed"] for part in selection["parts"]]

@@ -5,14 +5,14 @@ import urllib.request
 import pytest
 from command import tell
 from fakes import make_run
-from served_board import serving
+from served_board import serving, serving_from_scratch
 
 from storykit.board.server import USUAL_PORT
 
 
 def test_the_printed_address_opens_the_board_and_ctrl_c_closes_it(tmp_path) -> None:
     make_run(tmp_path / "rain")
-    with serving(tmp_path) as board:
+    with serving_from_scratch(tmp_path) as board:
         opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
         assert "<code>rain/run</code>" in opener.open(board.address).read().decode()
         board.process.send_signal(signal.SIGINT)

@@ -6,7 +6,7 @@ from urllib.request import HTTPCookieProcessor, ProxyHandler, Request, build_ope
 
 import pytest
 from fakes import make_run
-from served_board import board_client, serving
+from served_board import board_client, serving, serving_from_scratch
 from stand_in_command import PATIENCE_S
 
 from storykit.board.jobs.job import JOB, jobs_folder, running_job
@@ -63,7 +63,7 @@ def test_a_job_outlives_boards_that_are_killed_or_closed_and_is_found_and_stoppe
         played.until((played.root / "began").exists)
         board.kill()
     job = running_job(played.served)
-    with serving(played.root) as board:
+    with serving_from_scratch(played.root) as board:
         owner = Visitor(board)
         page = owner.open("/jobs").read().decode()
         assert "storykit generate a.toml --out runs/a" in page

@@ -71,6 +71,15 @@ def test_the_words_of_the_panel_stand_above_and_none_of_the_prompt(client, run):
     assert "水墨画" not in text
 
 
+def test_without_captions_the_words_that_were_drawn_stand_above(tmp_path):
+    run = make_run(tmp_path, Plan(seeds=(0,)))
+    name_owner(run, "Li Na")
+    story = run.folder / "stories" / "cat.toml"
+    story.write_text(re.sub(r"(?m)^caption = .*\n", "", story.read_text(encoding="utf-8")), encoding="utf-8")
+    client = board_client(tmp_path)
+    assert "水墨画" in client.get("/voting" + booth(client)).text
+
+
 def test_pictures_are_made_anew_so_that_no_recipe_goes_along(client):
     looks, closes = zip(*pictures(client.get("/voting" + booth(client)).text), strict=True)
     for address in (*looks, *closes):

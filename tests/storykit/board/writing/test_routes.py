@@ -2,6 +2,7 @@
 
 import os
 import re
+from html import unescape
 from pathlib import Path
 
 import pytest
@@ -95,7 +96,7 @@ def test_a_draft_with_an_empty_panel_is_saved_and_says_that_it_cannot_be_drawn(
     form = form_of(client.get("/writing/new?begin=blank").text) | {"name": "雨天", "title": "雨天"}
     answer = client.post("/writing/save", data=form)
     assert answer.status_code == 200
-    assert answer.headers["hx-push-url"] == "/writing/edit?file=%E9%9B%A8%E5%A4%A9.toml"
+    assert answer.headers["hx-replace-url"] == "/writing/edit?file=%E9%9B%A8%E5%A4%A9.toml"
     assert "cannot be drawn yet" in words(answer.text)
     assert (folder / "雨天.toml").read_text(encoding="utf-8").count("[[panel]]") == 8
 
@@ -111,7 +112,7 @@ def test_a_file_changed_meanwhile_is_shown_beside_and_nothing_is_lost(
     assert "+ # theirs" in words(answer.text)
     assert '− title = "mine"' in words(answer.text).replace("&#34;", '"')
     assert (folder / "story.toml").read_bytes() == theirs
-    again = form_of(answer.text)
+    again = form | form_of(answer.text, None)
     assert again["title"] == "mine"
     assert client.post("/writing/save", data=again).status_code == 409
     new = client.post("/writing/save", data=again | {"how": "new"})
@@ -122,6 +123,26 @@ def test_a_file_changed_meanwhile_is_shown_beside_and_nothing_is_lost(
     over = client.post("/writing/save", data=again | {"how": "over", "there": there[1]})
     assert over.status_code == 200
     assert load_story(folder / "story.toml").story.title == "mine"
+
+
+def test_saving_replaces_no_field_and_who_types_on_loses_nothing(client: TestClient, folder: Path) -> None:
+    form = opened(client, "story.toml") | {"title": "first"}
+    saved = client.post("/writing/save", data=form)
+    assert 'id="draft"' not in saved.text
+    assert 'name="title"' not in saved.text
+    again = form | form_of(saved.text, None) | {"title": "second"}
+    assert client.post("/writing/save", data=again).status_code == 200
+    assert load_story(folder / "story.toml").story.title == "second"
+
+
+def test_a_new_name_is_shown_to_the_clauses_after_saving(client: TestClient, folder: Path) -> None:
+    form = opened(client, "story.toml")
+    saved = client.post("/writing/save", data=form | {"character-0-name": "boy"})
+    assert saved.headers["hx-retarget"] == "#draft"
+    again = form_of(saved.text)
+    assert "character:boy" in again.values()
+    assert client.post("/writing/save", data=again).status_code == 200
+    assert "boy" in load_story(folder / "story.toml").story.characters
 
 
 def test_a_file_that_is_gone_is_told(client: TestClient, folder: Path) -> None:
@@ -142,7 +163,6 @@ def test_a_name_that_cannot_be_or_is_taken_is_told_and_the_draft_stays(
     answer = client.post("/writing/save", data=form)
     assert answer.status_code == 409
     assert 'role="alert"' in answer.text
-    assert form_of(answer.text)["title"] == form["title"]
     assert (sorted(os.listdir(folder.parent)), sorted(os.listdir(folder))) == before
 
 
@@ -169,7 +189,7 @@ def test_nothing_outside_is_opened_or_written(client: TestClient, folder: Path, 
     assert secret.read_bytes() == FILES["story.toml"]
 
 
-@pytest.mark.parametrize("folder_name", ["..", "../mine", "/tmp", "run"])
+@pytest.mark.parametrize("folder_name", ["..", "../mine", "/tmp", "run", "nowhere"])
 def test_a_new_file_goes_only_where_it_may(client: TestClient, folder: Path, folder_name: str) -> None:
     (folder / "run").mkdir()
     (folder / "run" / "experiment.toml").write_text(MARK, encoding="utf-8")
@@ -235,13 +255,22 @@ def test_the_toml_itself_is_edited_with_the_same_checks(client: TestClient, fold
     broken = client.post("/writing/save", data=form | {"text": "[[panel]"})
     assert broken.status_code == 422
     assert "not saved: is not TOML" in words(broken.text)
-    assert form_of(broken.text)["text"] == "[[panel]"
     kept = client.post("/writing/draft", data=form | {"text": "[[panel]", "do": "form"})
     assert form_of(kept.text)["text"] == "[[panel]"
+    wrong = str(form["text"]).replace('role = "subject", c', 'role = "hero", c', 1)
+    told = words(client.post("/writing/check", data=form | {"text": wrong}).text)
+    assert "Fault (Panel 1, clause 1) must be" in told
     text = str(form["text"]) + "# mine\r\n"
     back = form_of(client.post("/writing/draft", data=form | {"text": text, "do": "form"}).text)
     assert client.post("/writing/save", data=back).status_code == 200
     assert (folder / "story.toml").read_bytes() == FILES["story.toml"] + b"# mine\n"
+
+
+def test_the_file_as_it_will_be_saved_can_be_copied(client: TestClient) -> None:
+    told = client.post("/writing/check", data=opened(client, "story.toml") | {"title": "new"}).text
+    copied = re.search(r'data-copy="([^"]*)"', told)
+    assert copied is not None
+    assert unescape(copied[1]).encode() == FILES["story.toml"].replace("可可不见了".encode(), b"new", 1)
 
 
 def test_comments_that_would_go_are_told_before_saving(client: TestClient) -> None:
@@ -258,7 +287,7 @@ def test_an_experiment_says_how_much_it_draws_and_what_is_wrong_beside_the_field
     assert "multiple of 32" in told.partition('id="said-size"')[2].partition("</div>")[0]
     answer = client.post("/writing/save", data=form | {"seeds": "many"})
     assert answer.status_code == 422
-    assert form_of(answer.text)["seeds"] == "many"
+    assert 'id="draft"' not in answer.text
 
 
 def test_a_new_experiment_draws_the_story_that_was_asked_for(client: TestClient) -> None:
@@ -286,6 +315,15 @@ def test_what_cannot_be_brought_in_is_told_and_nothing_is_written(client: TestCl
 def test_too_much_at_once_is_refused(client: TestClient) -> None:
     form = opened(client, "story.toml") | {"source": "#" * 100_000}
     assert client.post("/writing/check", data=form).status_code == 400
+    form = opened(client, "story.toml")
+    assert client.post("/writing/check", data=form | {"title": "x" * 3_000_000}).status_code == 400
+    answer = client.post("/writing/save", data=form | {"title": "x" * 70_000})
+    assert answer.status_code == 422
+    assert "it has more than 65,536 bytes" in words(answer.text)
+
+
+def test_a_training_is_not_written_here(client: TestClient) -> None:
+    assert "neither a story nor an experiment" in client.get("/writing/edit?file=train.toml").text
 
 
 def test_a_text_of_lines_stays_one_as_long_as_it_can(client: TestClient, folder: Path) -> None:

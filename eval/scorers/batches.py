@@ -1,0 +1,34 @@
+"""Work in threads, a batch ahead of whoever takes the results."""
+
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from typing import TypeVar
+
+Item = TypeVar("Item")
+Made = TypeVar("Made")
+
+
+def batches_ahead(work: Callable[[Item], Made], items: Iterable[Item], size: int) -> Iterator[list[Made]]:
+    """Yield the work's results in order, `size` at a time; the next batch is worked at meanwhile, in threads.
+
+    The work should be such that lets other threads run, as Pillow's is.
+    """
+    waiting = iter(items)
+    with ThreadPoolExecutor(_threads()) as pool:
+        coming = [pool.submit(work, item) for item in islice(waiting, size)]
+        while coming:
+            now, coming = coming, [pool.submit(work, item) for item in islice(waiting, size)]
+            yield [one.result() for one in now]
+
+
+def _threads() -> int:
+    """Return how many threads torch takes, or would take."""
+    if "torch" in sys.modules:
+        import torch
+
+        return torch.get_num_threads()
+    asked = os.environ.get("OMP_NUM_THREADS", "")
+    return int(asked) if asked.isdecimal() and int(asked) else os.cpu_count() or 1

@@ -1,0 +1,72 @@
+"""A picture large beside another of the same panel, and how it was drawn."""
+
+from dataclasses import dataclass
+
+from eval.casting.decisions import PlaceState
+from kit.experiment.run import PanelRow, Run
+from kit.messages import Message, tr
+from storykit.board.sheet.grid import PictureCell, PlaceFacts, cell_of
+from storykit.board.sheet.sheet_query import SheetQuery
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LargeView:
+    """Two pictures of one panel that lie over each other."""
+
+    panel: int
+    caption: str
+    prompt: str
+    cell: PictureCell
+    over: PictureCell | None
+    """None where the panel has no other picture."""
+    seeds: tuple[int, ...]
+    """Those drawn of the panel."""
+
+
+def large_view(
+    facts: PlaceFacts, query: SheetQuery, state: PlaceState, asked: tuple[int, int, int | None]
+) -> LargeView | None:
+    """Return two pictures of a panel; None where the first is not there.
+
+    Args:
+        facts: what is known of the place.
+        query: whose pictures.
+        state: what is picked; without another wish the second picture is the one picked or chosen.
+        asked: panel, seed, and the second picture's seed.
+    """
+    panel, seed, beside = asked
+    seeds = tuple(one for one in facts.run.loaded.experiment.seeds if (panel, one) in facts.drawn)
+    if seed not in seeds:
+        return None
+    chosen = state.selection.seeds[panel - 1] if state.selection else None
+    wishes = (beside, state.picks.kept.get(panel), chosen, *seeds)
+    other = next((one for one in wishes if one in seeds and one != seed), None)
+    cell = cell_of(facts, query, state, (panel, seed))
+    return LargeView(
+        panel=panel,
+        caption=cell.caption,
+        prompt=facts.drawn[panel, seed].prompt,
+        cell=cell,
+        over=None if other is None else cell_of(facts, query, state, (panel, other)),
+        seeds=seeds,
+    )
+
+
+def recipe_of(run: Run, row: PanelRow) -> list[tuple[Message, str]]:
+    """Return how a picture was drawn: what it is called, and its value; what can be copied is text."""
+    settings = run.loaded.settings
+    candidate = next((one for one in run.loaded.experiment.candidates if one.name == row.candidate), None)
+    lines = [
+        (tr("Prompt"), row.prompt),
+        (tr("Negative prompt"), row.negative),
+        (tr("Seed"), str(row.recipe_seed)),
+        (tr("Steps"), str(settings.steps)),
+        (tr("cfg"), f"{settings.cfg:g}"),
+        (tr("Size"), f"{settings.size} x {settings.size}"),
+    ]
+    if candidate is not None and candidate.lora:
+        lines += [(tr("LoRA"), str(candidate.lora)), (tr("Strength"), f"{candidate.strength:g}")]
+    if candidate is not None and candidate.trigger:
+        lines.append((tr("Trigger word"), candidate.trigger))
+    lines += [(tr("Base"), str(run.loaded.experiment.base)), (tr("Key"), row.key), (tr("File"), row.file)]
+    return [(name, value) for name, value in lines if value]

@@ -1,0 +1,105 @@
+"""A request about a sheet, and the answer to one that changes its picks."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Query
+from starlette.requests import Request
+from starlette.responses import Response
+
+from eval.casting.decisions import PlaceState, state_of
+from kit.errors import StaleError
+from kit.experiment.run import PanelRow, Run
+from kit.messages import Message
+from storykit.board.pages import OpenedRun, ServedBoard, TheBoard, page
+from storykit.board.pictures import DrawnPanels
+from storykit.board.sheet.background import CastingSessions
+from storykit.board.sheet.grid import PlaceFacts, grid_of
+from storykit.board.sheet.history import ChangeHistory
+from storykit.board.sheet.run_numbers import RunNumbers
+from storykit.board.sheet.sheet_query import AskedSheet, SheetQuery
+from storykit.board.sheet.strip import strip_of
+
+RunName = Annotated[str, Query(max_length=1000, alias="run")]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SheetRequest:
+    """A request about a sheet, with all that it is about."""
+
+    request: Request
+    board: ServedBoard
+    run: Run
+    name: str
+    """Of the run, in addresses."""
+    query: SheetQuery
+
+    @property
+    def facts(self) -> PlaceFacts:
+        """All that is known of the place."""
+        numbers = self.board.part(RunNumbers)
+        return PlaceFacts(
+            run=self.run,
+            drawn=numbers.drawn(self.run, self.query.place),
+            numbers=numbers.numbers(self.run),
+            failed=self.run.faults(),
+            pool=self.board.part(CastingSessions).ready(self.run, self.query.place),
+        )
+
+    @property
+    def gate(self) -> float:
+        """What the mean aesthetic score of a set must reach."""
+        return self.run.loaded.experiment.score.gate
+
+    def rows(self) -> Iterator[PanelRow]:
+        """Yield the drawn panels of the run, those of this place first."""
+        every = self.board.part(DrawnPanels).rows(self.run)
+        for near in (True, False):
+            yield from (row for row in every if (row.slot[:3] == self.query.place) is near)
+
+    def answer(self, template: str, status: int = 200, **values: object) -> Response:
+        """Return a page or a piece of the sheet."""
+        return page(
+            self.request, template, status, run_name=self.name, query=self.query, area="sheet", **values
+        )
+
+
+def _asked_of(
+    request: Request, board: TheBoard, run: OpenedRun, name: RunName, asked: AskedSheet
+) -> SheetRequest:
+    return SheetRequest(request=request, board=board, run=run, name=name, query=asked.of_run(run))
+
+
+Here = Annotated[SheetRequest, Depends(_asked_of)]
+"""An argument of a route: the request, with the sheet that its address names."""
+Change = Callable[[PlaceFacts, PlaceState], tuple[PlaceState, Message]]
+"""Changes a place and says what was done."""
+
+
+def changed(here: SheetRequest, change: Change, *, remembered: bool = True) -> Response:
+    """Change a place and answer with what looks different by it: cells, the strip, and a sentence.
+
+    Where another has changed it since it was shown, all of the page is sent as it is now, with status 409.
+    """
+    before, facts = state_of(here.run, here.query.place), here.facts
+    status = 200
+    shown = grid_of(facts, here.query, before).cells()
+    try:
+        after, said = change(facts, before)
+        if remembered:
+            here.board.part(ChangeHistory).add(here.run.folder, before, after)
+    except StaleError as error:
+        if not isinstance(error.present, PlaceState):
+            raise
+        after, said, status, shown = error.present, error.message, 409, {}
+    facts = here.facts
+    now = grid_of(facts, here.query, after).cells()
+    return here.answer(
+        "sheet/changed.html",
+        status,
+        cells=[cell for key, cell in now.items() if cell != shown.get(key)],
+        strip=strip_of(facts, after, here.gate),
+        said=said,
+        stale=status == 409,
+    )
