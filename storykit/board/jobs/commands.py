@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from kit.errors import InputError, StorykitError
+from kit.files.path_contents import kind_at
 from kit.files.user_paths import shell_word
 from kit.messages import joined, mark, tr
 from storykit.board.served_folder import ServedFolder
@@ -71,7 +72,11 @@ COMMANDS: Mapping[str, tuple[JobField, ...]] = {
     "score": (_RUN,),
     "compare": (_RUN,),
     "report": (_RUN,),
-    "cast": (_RUN, *_STORY),
+    "cast": (
+        _RUN,
+        *_STORY,
+        JobField(name="forget", kind="flag", label=mark("Drop what was picked by hand before")),
+    ),
     "train": (
         JobField(name="config", kind="file", label=mark("Training"), needed=True),
         JobField(name="out", kind="new", label=mark("Folder for the LoRA"), needed=True),
@@ -80,12 +85,11 @@ COMMANDS: Mapping[str, tuple[JobField, ...]] = {
     ),
     "pack": (
         _RUN,
-        JobField(name="team", kind="name", label=mark("Team"), needed=True),
-        JobField(name="title", kind="name", label=mark("Title"), needed=True),
-        JobField(name="introduction", kind="file", label=mark("Introduction"), needed=True),
+        JobField(name="team", kind="name", label=mark("Team")),
+        JobField(name="title", kind="name", label=mark("Title")),
+        JobField(name="introduction", kind="file", label=mark("Introduction")),
         JobField(name="out", kind="new", label=mark("Bundle"), needed=True),
-        JobField(name="candidate", kind="name", label=mark("Candidate"), needed=True),
-        *_STORY[1:],
+        *_STORY,
         JobField(name="seed", kind="seed", label=mark("Seed")),
         JobField(name="rules", kind="rules", label=mark("Rules"), words=_contests),
         JobField(name="link", kind="name", label=mark("Where the LoRA is published")),
@@ -195,7 +199,10 @@ _PATTERNS: Mapping[Kind, tuple[re.Pattern[str], str]] = {
 
 def _path(folder: ServedFolder, field: JobField, value: str) -> str:
     """Return a path from the served folder on, which no command takes for an option."""
-    path = folder.root if value == "." and field.kind == "folder" else folder.inside(value)
+    itself = value == "." and (
+        field.kind == "folder" or (field.kind == "new" and kind_at(folder.root) == "run")
+    )
+    path = folder.root if itself else folder.inside(value)
     if field.kind == "folder" and not path.is_dir():
         raise ValueError(tr("must be a folder, got {got!r}", got=value))
     if field.kind in ("file", "rules") and not path.is_file():

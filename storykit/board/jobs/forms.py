@@ -46,8 +46,8 @@ _TOLD: Mapping[str, str] = {
     ),
     "compare": mark("Says which candidate is better in what, and what cannot be told yet."),
     "cast": mark(
-        "Looks for the seed of each panel with which the eight go best together. Panels that were chosen by "
-        "hand are chosen anew."
+        "Looks for the seed of each panel with which the eight go best together. What was picked or banned "
+        "by hand stays so."
     ),
     "report": mark("Writes one page with the pictures, the scores and what came out."),
     "reproduce": mark(
@@ -68,7 +68,7 @@ class Choice(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class FormField:
+class OfferedField:
     """A field as a page shows it."""
 
     name: str
@@ -89,7 +89,7 @@ class JobForm:
     command: str
     told: str
     """What it does."""
-    fields: list[FormField]
+    fields: list[OfferedField]
     proposed: str
     """The place that is proposed for the results; empty for a command that makes none."""
     lacks: str
@@ -122,11 +122,11 @@ def job_form(folder: ServedFolder, command: str, given: Mapping[str, str]) -> Jo
     )
 
 
-def _field(field: JobField, value: str, choices: list[Choice], renews: bool = False) -> FormField:
+def _field(field: JobField, value: str, choices: list[Choice], renews: bool = False) -> OfferedField:
     control: Control = (
         "check" if field.kind == "flag" else "text" if field.kind in ("new", "devices") else "select"
     )
-    return FormField(
+    return OfferedField(
         name=field.name,
         label=tr(field.label),
         help=tr(_HELP.get(field.name, "")),
@@ -144,7 +144,8 @@ def _experiments(folder: ServedFolder) -> list[Choice]:
     for name in folder.of_kind("experiment"):
         path = folder.root / name
         if path.name == "experiment.toml" and kind_at(path.parent) == "run":
-            of_runs.append(Choice(name, tr("{run}, go on", run=PurePosixPath(name).parent)))
+            run = path.parent.name if path.parent == folder.root else folder.name_of(path.parent)
+            of_runs.append(Choice(name, tr("{run}, go on", run=run)))
         else:
             own.append(Choice(name, name))
     return [*own, *of_runs]

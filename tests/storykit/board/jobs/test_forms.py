@@ -84,3 +84,12 @@ def test_an_empty_folder_says_what_is_lacking(command, language, tmp_path):
         form = job_form(ServedFolder.open(tmp_path), command, {})
     assert form.lacks
     assert (form.lacks.english == form.lacks) == (language == "en")
+
+
+def test_a_run_that_is_the_served_folder_itself_goes_on(tmp_path):
+    make_run(tmp_path)
+    served = ServedFolder.open(tmp_path / "run")
+    form = job_form(served, "run", {})
+    assert offered(form, "experiment") == ["experiment.toml"]
+    given = {one.name: one.value for one in form.fields}
+    assert job_order(served, "run", given).command_line == "storykit run experiment.toml --out ."

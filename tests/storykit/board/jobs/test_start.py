@@ -15,8 +15,9 @@ from storykit.board.jobs.start import KEPT, start_job, stop_job
 from storykit.board.jobs.views import progress_of
 
 
-def test_a_job_runs_says_how_far_it_is_and_ends(played):
-    job = played.start(say=["first", "second"], until="go")
+def test_a_job_runs_says_how_far_it_is_and_ends_in_the_language_of_the_page(played):
+    with speaking("zh"):
+        job = played.start(say=["{STORYKIT_LANG}", "second"], until="go")
     assert (job.state, job.command) == ("running", "storykit generate a.toml --out runs/a")
     assert running_job(played.served).id == job.id
     played.until(lambda: (far := progress_of(played.now(job))) is not None and far.total == 8)
@@ -25,13 +26,16 @@ def test_a_job_runs_says_how_far_it_is_and_ends(played):
     done = played.ended(job)
     assert (done.state, done.status) == ("done", 0)
     assert done.ended >= done.started
-    assert last_lines(done.folder / "log.txt") == ["first", "second"]
+    assert last_lines(done.folder / "log.txt") == ["zh", "second"]
     assert progress_of(done).told == "drawing: 8 of 8"
 
 
-def test_a_job_that_fails_says_with_which_status(played):
-    failed = played.ended(played.start(say=["Error: no such base"], status=3))
+def test_nothing_is_imported_from_the_served_folder_and_a_failure_has_its_status(played):
+    for name in ("kit.py", "json.py", "storykit.py", "torch.py", "rich.py"):
+        (played.root / name).write_text("open('taken', 'w')\nraise SystemExit(9)\n")
+    failed = played.ended(played.start(status=3))
     assert (failed.state, failed.status) == ("failed", 3)
+    assert not (played.root / "taken").exists()
 
 
 def test_a_second_job_is_refused_in_words(played):
@@ -81,19 +85,6 @@ def test_a_job_that_was_killed_is_said_to_be(played):
     assert (killed.state, killed.status, killed.ended) == ("killed", None, None)
     stop_job(played.served, job.id)
     assert played.now(job).state == "killed"
-
-
-def test_nothing_is_imported_from_the_served_folder(played):
-    for name in ("kit.py", "json.py", "storykit.py", "torch.py", "rich.py"):
-        (played.root / name).write_text("open('taken', 'w')\nraise SystemExit(9)\n")
-    assert played.ended(played.start()).state == "done"
-    assert not (played.root / "taken").exists()
-
-
-def test_a_job_speaks_the_language_of_the_page(played):
-    with speaking("zh"):
-        job = played.ended(played.start(say=["{STORYKIT_LANG}"]))
-    assert last_lines(job.folder / "log.txt") == ["zh"]
 
 
 def test_a_folder_remembers_the_last_jobs(played):

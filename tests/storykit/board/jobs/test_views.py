@@ -1,11 +1,12 @@
 import json
 import time
+from types import SimpleNamespace
 
 import pytest
 
 from kit.messages import speaking
-from storykit.board.jobs.job import PROGRESS, find_job, jobs_folder
-from storykit.board.jobs.views import progress_of
+from storykit.board.jobs.job import LOG, PROGRESS, RESULT, find_job, jobs_folder
+from storykit.board.jobs.views import progress_of, view_of
 from storykit.board.served_folder import ServedFolder
 
 ID = "20260101-000000-abcdef"
@@ -60,3 +61,31 @@ def test_numbers_that_are_none_are_not_known(number, job):
     text = f'{{"task": "a", "done": 1, "total": {number}, "left_s": {number}, "at": 5}}'
     far = told(job, text)
     assert (far.total, far.left_s) == (None, None)
+
+
+@pytest.fixture
+def served(tmp_path):
+    return ServedFolder.open(tmp_path)
+
+
+REASONS = {
+    "Error: no such base": ({RESULT: '{"status": 1}', LOG: "drawn 3\nError: no such base\n"}, "failed"),
+    "it ended with status 7 and said nothing": ({RESULT: '{"status": 7}'}, "failed"),
+    "It was killed or the machine went down, perhaps because memory was short. "
+    "Every file that was finished is there.": ({}, "ended without a word"),
+    "": ({RESULT: '{"status": 0}'}, "done"),
+}
+
+
+@pytest.mark.parametrize("reason", REASONS)
+def test_why_a_job_did_not_end_well_is_told(reason, job, served):
+    files, state = REASONS[reason]
+    for name, text in files.items():
+        (job.folder / name).write_text(text)
+    view = view_of(served, find_job(served, ID))
+    assert (view.reason, view.state) == (reason, state)
+
+
+def test_where_the_disk_is_full_that_is_told_too(job, served, monkeypatch):
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=3 * 2**20))
+    assert view_of(served, job).reason.endswith("Only 3 MB are left on the disk: make room first.")
