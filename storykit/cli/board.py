@@ -12,7 +12,9 @@ HERE = "127.0.0.1"
 
 
 def board(
-    folder: Annotated[Path, typer.Argument(help="The folder that holds your runs.")] = Path("runs"),
+    folder: Annotated[
+        Path, typer.Argument(help="The folder that holds your runs, stories and experiments.")
+    ] = Path("."),
     host: Annotated[
         str, typer.Option(help="The address to listen at; others than this machine reach it by 0.0.0.0.")
     ] = HERE,

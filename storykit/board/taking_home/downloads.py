@@ -109,8 +109,8 @@ def slides(here: Shown, text: bool = False, save: bool = False) -> Response:
     show = slides_page(here.run, here.chosen, team=read_decisions(here.run).team, text=text)
     assets = page_assets("slides", script="slides.js")
     policy = (
-        f"default-src 'none'; img-src data:; style-src 'sha256-{assets['style_sha256']}'; "
-        f"script-src 'sha256-{assets['script_sha256']}'; base-uri 'none'; form-action 'none'"
+        "sandbox allow-scripts; default-src 'none'; img-src data:; base-uri 'none'; form-action 'none'; "
+        f"style-src 'sha256-{assets['style_sha256']}'; script-src 'sha256-{assets['script_sha256']}'"
     )
     return _page(show, policy, _named(here.run, here.chosen, "-slides.html") if save else "")
 
@@ -118,7 +118,10 @@ def slides(here: Shown, text: bool = False, save: bool = False) -> Response:
 @router.get("/page")
 def shared_page(here: Shown, save: bool = False) -> Response:
     """Answer with the page of the story, to look at or to save."""
-    policy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'"
+    policy = (
+        "sandbox; default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; "
+        "form-action 'none'"
+    )
     return _page(
         story_page(here.run, here.chosen), policy, _named(here.run, here.chosen, "story.html") if save else ""
     )
