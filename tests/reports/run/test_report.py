@@ -254,7 +254,7 @@ def test_who_left_a_race_is_said_with_the_chance_it_had(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("language", "said"), [("en", "Which metrics agree with these eyes"), ("zh", "盲投")]
+    ("language", "said"), [("en", "Which metrics agree with these eyes"), ("zh", "盲评")]
 )
 def test_votes_are_told_with_strengths_and_the_metrics_that_agree(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, language: str, said: str

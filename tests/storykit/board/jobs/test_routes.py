@@ -155,7 +155,7 @@ def test_a_failed_command_tells_its_reason_in_the_language_of_the_page(played, m
     client.post("/jobs/start", data={"command": "report", "run": "no run"})
     played.until(lambda: running_job(played.served) is None)
     text = client.get("/jobs").text
-    assert "没做成" in text
+    assert "失败" in text
     assert "不是" in text
     assert "storykit report &#39;no run&#39;" in text
 
