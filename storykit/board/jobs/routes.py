@@ -165,9 +165,9 @@ def _list(request: Request, folder: ServedFolder, ended: str = "", *, focus: boo
         ended: a job whose end is told, if it has ended.
         focus: whether the focus goes to the job at work.
     """
-    job = find_job(folder, ended)
-    news = view_of(folder, job) if job is not None and not job.runs else None
-    return page(request, "jobs/list.html", jobs=_listed(folder), news=news, focus=focus)
+    found = _listed(folder)  # looked at once: a job might end between two looks, and its end be told to nobody
+    news = next((view for view in found.before if view.job.id == ended), None)
+    return page(request, "jobs/list.html", jobs=found, news=news, focus=focus)
 
 
 def _pieces(folder: ServedFolder, job_id: str, names: tuple[str, ...]) -> dict[str, str] | None:

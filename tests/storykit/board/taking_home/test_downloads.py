@@ -65,7 +65,9 @@ def test_what_goes_home_has_its_type_and_its_name_and_nothing_is_guessed(run, ad
 @pytest.mark.parametrize("address", ["/home/slides", "/home/page"])
 def test_a_page_to_share_may_do_less_than_the_board(run, address) -> None:
     policy = board_client(run.folder.parent).get(address, params=HERE).headers["content-security-policy"]
-    assert policy.startswith("default-src 'none'")
+    assert policy.startswith("sandbox")
+    assert "allow-same-origin" not in policy
+    assert "default-src 'none'" in policy
     assert "'self'" not in policy
 
 
