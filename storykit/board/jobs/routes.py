@@ -165,7 +165,9 @@ def _list(request: Request, folder: ServedFolder, ended: str = "", *, focus: boo
         ended: a job whose end is told, if it has ended.
         focus: whether the focus goes to the job at work.
     """
-    found = _listed(folder)  # looked at once: a job might end between two looks, and its end be told to nobody
+    found = _listed(
+        folder
+    )  # looked at once: a job might end between two looks, and its end be told to nobody
     news = next((view for view in found.before if view.job.id == ended), None)
     return page(request, "jobs/list.html", jobs=found, news=news, focus=focus)
 
