@@ -120,7 +120,7 @@ class Guard:
         query = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
         given = next((value for name, value in query if name == "token"), None)
         if given is not None and scope["method"] in _READING:
-            return self._let_in(scope, query, given)
+            return self._let_in(scope, query, given, access.is_owner(cookies.get(access.cookie, "")))
         token = cookies.get(access.cookie, "")
         owner = access.is_owner(token)
         voter = "" if owner else access.voter_of(token)
@@ -137,11 +137,21 @@ class Guard:
         scope.setdefault("state", {})["voter"] = voter
         return None
 
-    def _let_in(self, scope: Scope, query: list[tuple[str, str]], token: str) -> Response:
-        """Trade a token in an address for a cookie, so that the token stays in no history."""
+    def _let_in(self, scope: Scope, query: list[tuple[str, str]], token: str, inside: bool) -> Response:
+        """Trade a token in an address for a cookie, so that the token stays in no history.
+
+        The owner, who is inside already, keeps the cookie: a voter's would lock the board in this browser.
+        """
         if not (self._access.is_owner(token) or self._access.voter_of(token)):
             return _plain(
                 403, tr("this token is of another board: open the address that the terminal printed last")
+            )
+        if inside and not self._access.is_owner(token):
+            return _plain(
+                403,
+                tr(
+                    "this browser has the board open: open a voter's link in another one, or a private window"
+                ),
             )
         rest = urlencode([(name, value) for name, value in query if name != "token"])
         path = "/" + scope["path"].lstrip("/\\")  # "//host" would lead elsewhere

@@ -204,7 +204,8 @@ def width_of(layout: Layout) -> int:
 def _address(here: HomeRequest, chosen: ChosenStory) -> dict[str, str]:
     """Return what the addresses of what is shown begin with; `v` changes when a picture does."""
     place = {"candidate": chosen.candidate, "order": chosen.order, "story": chosen.story}
-    seen = f"{file_state(here.run.rows_path)} {chosen.seeds}"
+    story = here.run.folder / "stories" / f"{chosen.story}.toml"
+    seen = f"{file_state(here.run.rows_path)} {file_state(story)} {chosen.seeds}"
     return {"run": here.name, **place, "v": hashlib.sha256(seen.encode()).hexdigest()[:12]}
 
 

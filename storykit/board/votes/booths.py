@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import secrets
+from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -23,6 +24,8 @@ from storykit.board.pictures import DrawnPanels, reduced
 LOOK, CLOSE = 768, 2048
 """Sides of the pictures in pixels, side by side and close by; none is ever enlarged. Both are made anew, so
 that nothing that a PNG says of its recipe goes along."""
+MOST_QUESTIONS = 1000
+"""That are remembered while they are open."""
 _FILES = ("experiment.toml", "panels.jsonl", "scores.json", "selection.json")
 
 
@@ -60,6 +63,7 @@ class VotingPlaces:
         self._secret = secrets.token_bytes(32)
         self._known: dict[str, tuple[list[str], VotingPlace]] = {}
         self._shown: dict[str, tuple[str, str]] = {}
+        self._questions: OrderedDict[str, BlindPair] = OrderedDict()
         self._sound: dict[tuple[str, str], bool] = {}
         self._taking: dict[str, Lock] = {}
 
@@ -74,6 +78,18 @@ class VotingPlaces:
                 place = VotingPlace(run, tuple(ballots_of(run, pictures)), pictures)
                 known = self._known[name] = (stamp, place)
         return known[1]
+
+    def remember(self, key: str, pair: BlindPair) -> None:
+        """Keep what was asked under a key: others may answer before this one does, and it still holds."""
+        with self._lock:
+            self._questions[key] = pair
+            while len(self._questions) > MOST_QUESTIONS:
+                self._questions.popitem(last=False)
+
+    def remembered(self, key: str) -> BlindPair | None:
+        """Return what was asked under a key; None where that was long ago, or before the board was opened."""
+        with self._lock:
+            return self._questions.get(key)
 
     @contextmanager
     def voting(self, name: str) -> Iterator[None]:

@@ -65,10 +65,8 @@ def link(
     ballot: Annotated[str, Form(max_length=64)],
 ) -> Response:
     """Make a link for another voter and show it, once."""
-    places = board.part(VotingPlaces)
-    places.place(run).booth(ballot)
-    with places.voting(run):
-        token = make_link(opened, name, ballot)
+    board.part(VotingPlaces).place(run).booth(ballot)
+    token = make_link(opened, name, ballot)
     board.part(KnownLinks).learn(run)
     address = f"http://{request.headers['host']}/voting?token={token}"
     return _links_page(request, "votes/links.html", run, made=address)
@@ -83,8 +81,7 @@ def unlink(
     name: Annotated[str, Form(max_length=500)],
 ) -> Response:
     """Take a link back."""
-    with board.part(VotingPlaces).voting(run):
-        remove_link(opened, name)
+    remove_link(opened, name)
     return _links_page(request, "votes/links.html", run)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from eval.votes.ballot import Ballot, key_of
-from eval.votes.choice import independent, next_pair, pair_after, tallied, vote_on
+from eval.votes.choice import Booth, independent, next_pair, pair_after, tallied, vote_on
 from eval.votes.strengths import outcomes_of, votes_left
 from eval.votes.vote_file import Answer, BlindPair, Vote, VoteLog, append_undo, append_vote, read_votes
 from kit.errors import BoardError
@@ -32,6 +32,8 @@ class Asked:
     """What comes next, whatever the answer is."""
     given: int
     """The voter's votes on this ballot so far."""
+    last: str
+    """The id of the voter's last vote on it, empty where there is none: what an undo takes back."""
     more: int | None
     """About how many votes tell the next pair apart, as `votes_left` says."""
 
@@ -63,11 +65,15 @@ class Sitting:
         then = pair_after(booth, log, self.voter, pair) if pair else None
         votes = [vote for vote in log.votes if key_of(vote) == booth.ballot.key]
         counted = [vote for vote in votes if booth.pictures.holds(vote)]
+        last, key = self.last(log), _key(booth.ballot, log, self.voter, pair)
+        if pair is not None:
+            self.places.remember(key, pair)
         return Asked(
             pair=pair,
-            key=_key(log, self.voter, pair),
+            key=key,
             then=then,
             given=sum(vote.voter == self.voter for vote in votes),
+            last=last.id if last else "",
             more=_more(booth.ballot, counted),
         )
 
@@ -86,17 +92,27 @@ class Sitting:
             log = read_votes(self.run)
             if any(vote.id == key for vote in (*log.votes, *log.undone)):
                 return
-            asked = self.asked(log)
-            if asked.pair is None or asked.key != key:
+            pair = self.places.remembered(key) or self.asked(log).pair
+            booth = self.places.place(self.name).booth(self.ballot)
+            if pair is None or key != _key(booth.ballot, log, self.voter, pair) or not _may(booth, pair):
                 raise BoardError(tr("this pair was answered elsewhere meanwhile: here is the next one"))
             seconds = round(min(max(0.0, time.time() - shown), LONGEST_S), 1)
-            append_vote(self.run, vote_on(asked.pair, answer, self.voter, key=key, seconds=seconds))
+            append_vote(self.run, vote_on(pair, answer, self.voter, key=key, seconds=seconds))
 
-    def undo(self) -> bool:
-        """Take the voter's last vote on this ballot back; return whether there was one."""
+    def undo(self, seen: str) -> bool:
+        """Take the voter's last vote on this ballot back; return whether there was one.
+
+        Args:
+            seen: the id of the vote that was last when the page was made.
+
+        Raises:
+            BoardError: another one is the last by now.
+        """
         with self.places.voting(self.name):
             last = self.last(read_votes(self.run))
             if last is not None:
+                if last.id != seen:
+                    raise BoardError(tr("you voted elsewhere meanwhile: here is what is asked now"))
                 append_undo(self.run, last)
             return last is not None
 
@@ -117,7 +133,16 @@ def _more(ballot: Ballot, votes: Sequence[Vote]) -> int | None:
     return votes_left(outcomes_of(names, won[np.ix_(decided, decided)]), len(independent(votes)))
 
 
-def _key(log: VoteLog, voter: str, pair: BlindPair | None) -> str:
-    """Return what names a question: another one after an undo, though the pair is the same."""
-    rows = sum(vote.voter == voter for vote in (*log.votes, *log.undone))
+def _may(booth: Booth, pair: BlindPair) -> bool:
+    """Return whether a pair is of this ballot, and its pictures are still the run's."""
+    return key_of(pair) == booth.ballot.key and booth.pictures.holds(pair)
+
+
+def _key(ballot: Ballot, log: VoteLog, voter: str, pair: BlindPair | None) -> str:
+    """Return what names a question: another one after an undo, though the pair is the same.
+
+    What others answer, or the voter on another ballot, changes nothing about it.
+    """
+    own = (vote for vote in (*log.votes, *log.undone) if vote.voter == voter)
+    rows = sum(key_of(vote) == ballot.key for vote in own)
     return hashlib.sha256(f"{voter}\n{rows}\n{pair!r}".encode("utf-8", "surrogatepass")).hexdigest()[:32]

@@ -4,6 +4,7 @@ import hashlib
 import hmac
 import re
 import secrets
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, replace
 from threading import Lock
 from time import monotonic
@@ -13,12 +14,15 @@ from pydantic import TypeAdapter, ValidationError
 from eval.votes.vote_file import Name, Sha256, voter_name
 from kit.errors import BoardError, StorykitError
 from kit.experiment.run import Run
+from kit.files.folder_lock import lock_file
 from kit.messages import tr
 from storykit.board.open_runs import file_state
 from storykit.board.pages import ServedBoard
 
 FILE = "voters.json"
 MOST_LINKS = 200
+PATIENCE_S = 2.0
+"""With another process that changes the file."""
 SCAN_S = 1.0
 """Seconds between two looks at all runs for a token that nobody has."""
 _TOKEN = re.compile("[0-9a-f]{32}")
@@ -61,11 +65,12 @@ def read_voters(run: Run) -> Voters:
 def name_owner(run: Run, text: str) -> str:
     """Keep the name that the owner votes as, and return it; raises StorykitError where it is none."""
     name = voter_name(text)
-    known = read_voters(run)
-    if any(link.name == name for link in known.links):
-        raise BoardError(tr("{name} votes by a link: take another name", name=name))
-    if name != known.owner:
-        _write(run, replace(known, owner=name))
+    with _changing(run):
+        known = read_voters(run)
+        if any(link.name == name for link in known.links):
+            raise BoardError(tr("{name} votes by a link: take another name", name=name))
+        if name != known.owner:
+            _write(run, replace(known, owner=name))
     return name
 
 
@@ -74,25 +79,26 @@ def make_link(run: Run, text: str, ballot: str) -> str:
 
     Somebody who has a link already gets a new one in its place. Raises StorykitError where that cannot be.
     """
-    name = voter_name(text)
-    known = read_voters(run)
-    if name == known.owner:
-        raise BoardError(tr("{name} is the name that you vote as yourself: take another one", name=name))
-    others = tuple(link for link in known.links if link.name != name)
-    if len(others) >= MOST_LINKS:
-        raise BoardError(tr("there can be {most} links at most: remove one", most=MOST_LINKS))
-    token = secrets.token_hex(16)
+    name, token = voter_name(text), secrets.token_hex(16)
     link = VoterLink(name=name, token_sha256=_hashed(token), ballot=ballot)
-    _write(run, replace(known, links=(*others, link)))
+    with _changing(run):
+        known = read_voters(run)
+        if name == known.owner:
+            raise BoardError(tr("{name} is the name that you vote as yourself: take another one", name=name))
+        others = tuple(link for link in known.links if link.name != name)
+        if len(others) >= MOST_LINKS:
+            raise BoardError(tr("there can be {most} links at most: remove one", most=MOST_LINKS))
+        _write(run, replace(known, links=(*others, link)))
     return token
 
 
 def remove_link(run: Run, name: str) -> None:
     """Have somebody's link open nothing any more; the votes stay."""
-    known = read_voters(run)
-    left = tuple(link for link in known.links if link.name != name)
-    if left != known.links:
-        _write(run, replace(known, links=left))
+    with _changing(run):
+        known = read_voters(run)
+        left = tuple(link for link in known.links if link.name != name)
+        if left != known.links:
+            _write(run, replace(known, links=left))
 
 
 class KnownLinks:
@@ -151,6 +157,11 @@ class KnownLinks:
 
 def _hashed(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
+
+
+def _changing(run: Run) -> AbstractContextManager[None]:
+    """Be the only one who changes the file: between reading and writing nobody else's link is lost."""
+    return lock_file(run.folder / FILE, "written", PATIENCE_S)
 
 
 def _write(run: Run, voters: Voters) -> None:

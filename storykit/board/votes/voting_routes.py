@@ -64,9 +64,12 @@ def answer(
 
 
 @router.post("/voting/undo")
-def undo(request: Request, sitting: Sat) -> Response:
+def undo(request: Request, sitting: Sat, seen: Annotated[str, Form(max_length=64)] = "") -> Response:
     """Take the last vote back and ask the same again."""
-    reason = "" if sitting.undo() else tr("there is no vote of yours to take back")
+    try:
+        reason = "" if sitting.undo(seen) else tr("there is no vote of yours to take back")
+    except BoardError as error:
+        return _shown(request, "votes/pair.html", sitting, reason=str(error), status=409)
     return _shown(request, "votes/pair.html", sitting, reason=reason)
 
 

@@ -113,3 +113,11 @@ def test_the_browser_says_the_language(accepted, told) -> None:
 def test_what_is_too_large_or_does_not_say_is_not_read(client, size) -> None:
     answer = client.post("/language", content=b"language=zh", headers={"content-length": size})
     assert answer.status_code == 413
+
+
+def test_the_owner_who_tries_a_voters_link_keeps_the_board(client) -> None:
+    access_of(client).voter_of = lambda token: "anna" if token == "hers" else ""
+    answer = client.get("/voting", params={"token": "hers"})
+    assert answer.status_code == 403
+    assert "private window" in answer.text
+    assert client.get("/").status_code == 200

@@ -53,6 +53,12 @@ def answer(client, place, text, answer="left"):
     return client.post("/voting/answer" + place, data={**question(text), "answer": answer})
 
 
+def undo(client, place, text=None):
+    """Take the last vote back, as a page of that text would, or a fresh one."""
+    text = text or client.get("/voting" + place).text
+    return client.post("/voting/undo" + place, data={"seen": re.search(r'"seen": "(\w*)"', text)[1]})
+
+
 def pictures(text):
     return re.findall(r'<img src="(/voting/picture/\w+)" data-close="([^"]+)"', text)
 
@@ -119,7 +125,7 @@ def test_an_answer_to_another_question_is_told_and_the_present_one_shown(client,
     place = booth(client)
     old = client.get("/voting" + place).text
     answer(client, place, old)
-    client.post("/voting/undo" + place)
+    undo(client, place)
     told = answer(client, place, old, "right")
     assert told.status_code == 200  # the answer that was taken back stays taken back
     strange = client.post("/voting/answer" + place, data={"key": "0" * 32, "shown": "0", "answer": "left"})
@@ -149,14 +155,47 @@ def test_undo_asks_the_same_pair_again(client, run):
     first = client.get("/voting" + place).text
     second = answer(client, place, first).text
     answer(client, place, second)
-    again = client.post("/voting/undo" + place).text
+    again = undo(client, place).text
     assert pictures(again) == pictures(second)
     assert question(again)["key"] != question(second)["key"]
     assert (len(read_votes(run).votes), len(read_votes(run).undone)) == (1, 1)
 
 
 def test_without_a_vote_there_is_nothing_to_take_back(client):
-    assert "no vote of yours" in client.post("/voting/undo" + booth(client)).text
+    assert "no vote of yours" in undo(client, booth(client)).text
+
+
+def test_an_undo_of_a_page_that_has_not_seen_the_last_vote_takes_nothing_back(client, run):
+    place = booth(client)
+    first = client.get("/voting" + place).text
+    second = answer(client, place, first).text
+    answer(client, place, second)
+    told = undo(client, place, second)
+    assert told.status_code == 409
+    assert "voted elsewhere" in told.text
+    assert len(read_votes(run).votes) == 2
+
+
+def test_two_who_vote_at_once_are_both_counted(client, run):
+    anna = voter_client(client, link_of(client, "Anna"))
+    place = booth(client)
+    mine, hers = client.get("/voting" + place).text, anna.get("/voting").text
+    for _ in range(6):
+        after = answer(anna, "", hers, "right")
+        assert after.status_code == 200
+        hers = after.text
+        done = answer(client, place, mine)
+        assert done.status_code == 200
+        mine = done.text
+    assert [vote.voter for vote in read_votes(run).votes] == ["Anna", "Li Na"] * 6
+
+
+def test_an_answer_on_another_ballot_in_between_is_no_answer_to_this_one(client, run):
+    panels, stories = booth(client, 0), booth(client, 1)
+    seen = client.get("/voting" + panels).text
+    answer(client, stories, client.get("/voting" + stories).text)
+    assert answer(client, panels, seen).status_code == 200
+    assert len(read_votes(run).votes) == 2
 
 
 def test_a_board_that_was_killed_goes_on_where_it_stopped(client, run):
