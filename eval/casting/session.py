@@ -36,6 +36,7 @@ class CastingSession:
     _pools: dict[Place, _Kept] = field(default_factory=dict)
     _told: dict[tuple[Stamp, str], Mapping[str, StoryFacts]] = field(default_factory=dict)
     _working: Lock = field(default_factory=Lock)
+    _keeping: Lock = field(default_factory=Lock)
 
     def ready(self, place: Place) -> Pool | None:
         """Return what can be chosen from at a place if that is known already; never slow."""
@@ -46,7 +47,9 @@ class CastingSession:
         if kept.stamp != stamp:
             if _words(kept.stamp) != _words(stamp) or kept.pictures != self._pictures(place):
                 return None
-            self._pools[place] = _Kept(stamp, kept.pictures, kept.pool)
+            with self._keeping:
+                if place in self._pools:
+                    self._pools[place] = _Kept(stamp, kept.pictures, kept.pool)
         return kept.pool
 
     def pool(self, place: Place, progress: Progress | None = None) -> Pool:
@@ -68,10 +71,11 @@ class CastingSession:
             tools = as_scored(run, lambda: self.load(run))
             measured = measure(run, tools, progress, [place])
             pool = pool_of(place, measured, self._facts(run, stamp, tools)[place[2]], tools.calibration)
-            self._pools.pop(place, None)
-            while len(self._pools) >= MOST_POOLS:
-                del self._pools[next(iter(self._pools))]
-            self._pools[place] = _Kept(stamp, pictures, pool)
+            with self._keeping:
+                self._pools.pop(place, None)
+                while len(self._pools) >= MOST_POOLS:
+                    del self._pools[next(iter(self._pools))]
+                self._pools[place] = _Kept(stamp, pictures, pool)
             return pool
 
     def _facts(self, run: Run, stamp: Stamp, tools: Scorers) -> Mapping[str, StoryFacts]:

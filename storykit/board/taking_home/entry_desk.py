@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from kit.errors import InputError, RunError
 from kit.experiment.run import Run
 from kit.files.documents import faults_of
+from kit.files.folder_lock import lock_file
 from kit.messages import reader_language, tr
 from storykit.board.open_runs import file_state
 from storykit.board.pages import ServedBoard
@@ -30,6 +31,8 @@ from submissions.packing.entry_file import (
 )
 from submissions.packing.entry_plan import SET, EntryPlan, open_choices, with_decisions
 
+PATIENCE_S = 2.0
+"""With another process that writes the entry's decisions."""
 BUNDLE = "entry.zip"
 """The bundle's name in the run's folder."""
 _FILES = (
@@ -133,7 +136,7 @@ class EntryDesks:
             InputError: one of them cannot be.
             EntryChangedError: the files are others by now than those that were seen.
         """
-        with self._lock:
+        with self._lock, lock_file(run.folder / FILE, "written", PATIENCE_S):
             if decisions_version(run) != seen:
                 raise EntryChangedError(
                     tr("the entry was changed elsewhere meanwhile, so nothing was written over it")
