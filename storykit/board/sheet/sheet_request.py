@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import Depends, Query
+from fastapi import Depends
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -20,8 +20,6 @@ from storykit.board.sheet.history import ChangeHistory
 from storykit.board.sheet.run_numbers import RunNumbers
 from storykit.board.sheet.sheet_query import AskedSheet, SheetQuery
 from storykit.board.sheet.strip import strip_of
-
-RunName = Annotated[str, Query(max_length=1000, alias="run")]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,10 +63,10 @@ class SheetRequest:
         )
 
 
-def _asked_of(
-    request: Request, board: TheBoard, run: OpenedRun, name: RunName, asked: AskedSheet
-) -> SheetRequest:
-    return SheetRequest(request=request, board=board, run=run, name=name, query=asked.of_run(run))
+def _asked_of(request: Request, board: TheBoard, run: OpenedRun, asked: AskedSheet) -> SheetRequest:
+    return SheetRequest(
+        request=request, board=board, run=run, name=request.query_params["run"], query=asked.of_run(run)
+    )
 
 
 Here = Annotated[SheetRequest, Depends(_asked_of)]
