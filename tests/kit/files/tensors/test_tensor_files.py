@@ -33,7 +33,7 @@ WHOLE = save(TENSORS)
         (WHOLE[:-3], f"is cut off, perhaps half a download, it has {len(WHOLE) - 3} bytes"),
         (WHOLE[:40], r"is cut off, perhaps half a download: its header alone has \d+ bytes, the file 40"),
         (b"\x02" + bytes(7) + b"{x", "is not a whole safetensors file"),
-        (b"", "is empty: download the LoRA file itself again"),
+        (b"", "is empty: download the file itself again"),
         (b"<html>", "is a web page"),
         (b"\x80\x02}.", "is a bare pickle, which could run anything when it is opened"),
         (b"PK\x03\x04" + bytes(50), r"is no whole \.ckpt, perhaps half a download"),
