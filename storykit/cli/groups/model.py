@@ -89,9 +89,10 @@ def merge(
     with progress_bar(tr("Merge")) as progress:
         made = merge_models(open_model(first), open_model(second), shares, out, progress)
     own = trn(", {n} block with its own", ", {n} blocks with their own", len(shares.blocks)) if blocks else ""
-    rest = tr(
+    rest = trn(
+        "; {n:,} other tensor, as those of text encoder and VAE, stays that of {first}",
         "; {n:,} other tensors, as those of text encoder and VAE, stay those of {first}",
-        n=made.rest,
+        made.rest,
         first=first,
     )
     say(
