@@ -10,7 +10,7 @@ from torch import Tensor
 
 from kit.errors import WeightsError
 from kit.files.atomic_write import drafted
-from kit.files.encodings import sha256_of
+from kit.files.encodings import sha256_of, shown_path
 from kit.files.safetensors_files import METADATA, TensorEntry, framed_pieces
 from kit.files.tensors.checkpoint_files import WIDTHS
 from kit.messages import tr
@@ -114,7 +114,8 @@ def _load(model: WholeModel, name: str) -> Tensor:
 def _recipe(first: WholeModel, second: WholeModel, shares: Shares) -> MergeRecipe:
     parts = [
         MergedPart(
-            name=Path(model.name).resolve().name, sha256={file.name: sha256_of(file) for file in model.files}
+            name=shown_path(Path(Path(model.name).resolve().name)),
+            sha256={shown_path(Path(file.name)): sha256_of(file) for file in model.files},
         )
         for model in (first, second)
     ]

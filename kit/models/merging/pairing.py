@@ -4,6 +4,8 @@ from collections.abc import Container, Iterable, Mapping
 from typing import NamedTuple
 
 from kit.errors import WeightsError
+from kit.files.encodings import without_surrogates
+from kit.files.safetensors_files import METADATA
 from kit.files.tensors.checkpoint_files import WIDTHS
 from kit.messages import joined, tr, trn
 from kit.models.merging.shares import Shares
@@ -137,6 +139,14 @@ def _check_kinds(first: WholeModel, second: WholeModel, pairs: Mapping[str, Tens
             _refuse_unless(_FLOATS, model, name)
     for name in first.kinds:
         _refuse_unless(WIDTHS, first, name)
+        if name == METADATA or name != without_surrogates(name):
+            raise WeightsError(
+                tr(
+                    "{model} holds a tensor named {name!r}, which a .safetensors file cannot",
+                    model=first.name,
+                    name=name[:100],
+                )
+            )
 
 
 def _refuse_unless(dtypes: Container[str], model: WholeModel, name: str) -> None:

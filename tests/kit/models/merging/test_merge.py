@@ -133,6 +133,15 @@ def test_the_recipe_is_in_the_file(tmp_path, sd15):
     assert recipe.storykit
 
 
+def test_names_of_files_from_a_chinese_windows_are_told_as_they_are(tmp_path, sd15):
+    odd = Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + "甲.ckpt".encode("gbk")))
+    with odd.open("wb") as file:
+        torch.save(load_file(sd15[0]), file)
+    merged(odd, sd15[1], SHARES, tmp_path / "c.safetensors")
+    recipe = read_recipe(open_model(str(tmp_path / "c.safetensors")).metadata)
+    assert (recipe.first.name, list(recipe.first.sha256)) == ("甲.ckpt", ["甲.ckpt"])
+
+
 def test_the_same_merge_gives_the_same_bytes(tmp_path, sd15):
     for name in "cd":
         merged(*sd15, SHARES, tmp_path / f"{name}.safetensors")

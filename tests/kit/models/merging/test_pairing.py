@@ -96,6 +96,16 @@ def test_quantised_numbers_are_refused(tmp_path, sdxl):
         assert f"b.safetensors holds {file} as I8, as quantised files do: give it in fp16 or fp32" in told
 
 
+@pytest.mark.parametrize("name", ["__metadata__", "first_stage_model.\ud800"])
+def test_a_name_that_no_safetensors_file_can_hold_is_refused(tmp_path, name):
+    unet = tiny_tensors([PREFIX + one for one in diffsynth_names("SD 1.5", "original")])
+    for file, more in (("a.ckpt", {name: torch.ones(2)}), ("b.ckpt", {})):
+        torch.save(unet | more, tmp_path / file)
+    first, second = (open_model(str(tmp_path / file)) for file in ("a.ckpt", "b.ckpt"))
+    assert f"holds a tensor named {name!r}, which a .safetensors file cannot" in refusal(first, second)
+    assert paired(second, first, HALF)  # what is the second one's alone is never written
+
+
 @pytest.mark.parametrize(
     ("names", "told"),
     [
