@@ -46,6 +46,9 @@ COMMANDS = {
     ("lora", "merge"),
     ("metrics",),
     ("metrics", "validate"),
+    ("model",),
+    ("model", "inspect"),
+    ("model", "merge"),
     ("story",),
     ("story", "import"),
     ("story", "lint"),
@@ -254,8 +257,8 @@ def test_a_base_that_cannot_be_used_is_refused(tmp_path, base, reason):
     [
         ("none.safetensors", "candidate[1].lora: file none.safetensors does not exist"),
         ("mini:none", "mini:none: the package has "),
-        ("torn.safetensors", "torn.safetensors: is a text, no LoRA: download the LoRA file itself again"),
-        ("torn.ckpt", "torn.ckpt: is a text, no LoRA: download the LoRA file itself again"),
+        ("torn.safetensors", "torn.safetensors: is a text, no file of weights: download the file itself"),
+        ("torn.ckpt", "torn.ckpt: is a text, no file of weights: download the file itself"),
         (
             "foreign.safetensors",
             "0 of 2 keys match the LoRA names of DiffSynth, PEFT, diffusers, kohya or ComfyUI, all must",

@@ -8,7 +8,7 @@ from kit.messages import mark, tr
 
 HEAD_BYTES = 512
 """Enough of a file to tell what it is."""
-Wanted = Literal["picture", "LoRA", "text"]
+Wanted = Literal["picture", "weights", "text"]
 """What a file should be."""
 POINTER = mark("a Git LFS pointer")
 PAGE = mark("a web page")
@@ -88,12 +88,12 @@ _READ = ("PNG", "JPEG", "GIF", "TIFF")
 """Formats of pictures that are opened here and told by _BEGINNINGS, as Pillow calls them."""
 _MENDS: Mapping[Wanted, str] = {
     "picture": mark("save it as PNG or JPEG"),
-    "LoRA": mark("download the LoRA file itself again"),
+    "weights": mark("download the file itself again"),
     "text": mark("copy the words into a plain text file"),
 }
 _UNPACK: Mapping[Wanted, str] = {
     "picture": mark("take out the pictures"),
-    "LoRA": mark("unpack it and give the .safetensors file in it"),
+    "weights": mark("unpack it and give the .safetensors file in it"),
     "text": mark(
         "if it is Word's, copy the words into a plain text file; if it is Excel's, save it as CSV UTF-8"
     ),
@@ -106,7 +106,7 @@ _OTHER_MENDS: Mapping[str, str] = {
 }
 _NONE_SUCH: Mapping[Wanted, str] = {
     "picture": mark("is {kind}, no picture: {mend}"),
-    "LoRA": mark("is {kind}, no LoRA: {mend}"),
+    "weights": mark("is {kind}, no file of weights: {mend}"),
     "text": mark("is {kind}, no text: {mend}"),
 }
 _UNOPENED = mark("is {kind}, which is not opened here: {mend}")
@@ -206,18 +206,18 @@ def bare_kind(kind: str) -> str:
 
 def why_no_tensors(head: bytes) -> str:
     """Return why a file that begins like this holds no tensors, and what to do; else empty."""
-    mend = tr(_MENDS["LoRA"])
+    mend = tr(_MENDS["weights"])
     if not head:
         return tr("is empty: {mend}", mend=mend)
     if not head.strip(b"\x00"):
         return tr("is nothing but zeros, as a broken download leaves it: {mend}", mend=mend)
     if kind := kind_of(head):
-        return refusal_of(kind, "LoRA")
+        return refusal_of(kind, "weights")
     if _start_of(head)[:1] == b"<":
-        return refusal_of(PAGE, "LoRA")
+        return refusal_of(PAGE, "weights")
     if _start_of(head)[:1] in (b"{", b"["):
         return tr("is a JSON text, perhaps a site's answer: {mend}", mend=mend)
-    return "" if _CONTROL.intersection(head) else refusal_of(mark("a text"), "LoRA")
+    return "" if _CONTROL.intersection(head) else refusal_of(mark("a text"), "weights")
 
 
 def _start_of(head: bytes) -> bytes:

@@ -8,9 +8,10 @@ from kit.embedded import BASE_WEIGHTS, EMBEDDED
 from kit.errors import WeightsError
 from kit.hub.repository import kolors_folder
 from kit.messages import joined, mark, tr
-from kit.models.kolors_layout import PARTS, UNET_FOLDER, open_published
+from kit.models.kolors_layout import PARTS, open_published
 from kit.models.mini_layout import open_embedded
 from kit.models.networks import Base
+from kit.models.unet_files import UNET_FOLDER
 
 NOT_FETCHED = mark(
     "Kolors is not on this machine yet: `storykit download kolors` fetches it (18 GB;"

@@ -30,10 +30,10 @@ from kit.messages import tr
 from kit.models.kolors.text_encoder import build_text_encoder
 from kit.models.networks import TOKENIZER, Base, Part, fill, part_of, read_config
 from kit.models.sizes import BaseSizes, TextSizes, UNetSizes, VaeSizes
+from kit.models.unet_files import UNET_FOLDER, WEIGHTS, ShardIndex
 
-UNET_FOLDER, VAE_FOLDER, TEXT_FOLDER = "unet", "vae", "text_encoder"
+VAE_FOLDER, TEXT_FOLDER = "vae", "text_encoder"
 PARTS = (UNET_FOLDER, VAE_FOLDER, TEXT_FOLDER)
-WEIGHTS = ("diffusion_pytorch_model.safetensors", "diffusion_pytorch_model.fp16.safetensors")
 INDEX = "pytorch_model.bin.index.json"
 PREFIX = "transformer."
 """What ChatGLM's shards put in front of every name."""
@@ -89,10 +89,6 @@ class _TextConfig(BaseModel):
     head: PositiveInt = Field(alias="kv_channels")
     groups: PositiveInt = Field(alias="multi_query_group_num")
     ffn: PositiveInt = Field(alias="ffn_hidden_size")
-
-
-class _Index(BaseModel):
-    weight_map: dict[str, str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -223,5 +219,5 @@ def _weights(folder: Path, part: str) -> str:
 
 
 def _shard_files(folder: Path) -> list[str]:
-    index = read_config(folder / TEXT_FOLDER / INDEX, _Index, _mend(folder))
+    index = read_config(folder / TEXT_FOLDER / INDEX, ShardIndex, _mend(folder))
     return [f"{TEXT_FOLDER}/{name}" for name in sorted(set(index.weight_map.values()))]

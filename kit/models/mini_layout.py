@@ -26,8 +26,9 @@ from kit.messages import mark, tr
 from kit.models.kolors.text_encoder import build_text_encoder
 from kit.models.networks import TOKENIZER, Base, Part, filled, part_of, read_config
 from kit.models.sizes import BaseSizes
+from kit.models.unet_files import UNET
 
-UNET, TEXT, VAE = "unet.safetensors", "text_encoder.safetensors", "vae.safetensors"
+TEXT, VAE = "text_encoder.safetensors", "vae.safetensors"
 PARTS = (UNET, TEXT, VAE, TOKENIZER)
 MEND = mark("install it again")
 

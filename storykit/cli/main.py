@@ -15,6 +15,7 @@ from storykit.cli.experiment import demo, download, generate, run
 from storykit.cli.groups.dataset import dataset_app
 from storykit.cli.groups.lora import lora_app
 from storykit.cli.groups.metrics import metrics_app
+from storykit.cli.groups.model import model_app
 from storykit.cli.groups.story import story_app
 from storykit.cli.pack import pack, publish
 from storykit.cli.scores import cast, compare, gate, report, score
@@ -45,6 +46,7 @@ app = typer.Typer(
 app.add_typer(dataset_app, name="dataset")
 app.add_typer(lora_app, name="lora")
 app.add_typer(metrics_app, name="metrics")
+app.add_typer(model_app, name="model")
 app.add_typer(story_app, name="story")
 
 

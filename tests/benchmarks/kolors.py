@@ -31,7 +31,8 @@ from kit.lora.lora import load_lora, save_lora
 from kit.models.base import load_base
 from kit.models.kolors.scheduler import scheduler
 from kit.models.kolors.unet import linear_shapes, time_ids
-from kit.models.kolors_layout import TEXT_FOLDER, UNET_FOLDER, VAE_FOLDER, WEIGHTS
+from kit.models.kolors_layout import TEXT_FOLDER, VAE_FOLDER
+from kit.models.unet_files import UNET_FOLDER, WEIGHTS
 from tests.benchmarks.kolors_tables import markdown
 from tests.benchmarks.machine import commit, today, versions
 from tests.benchmarks.prompts import NEGATIVE, held_out_prompts, texts_of

@@ -4,7 +4,6 @@
 34 GiB. Here every tensor must lie in the file, number by number, before one is made.
 """
 
-import mmap
 import struct
 import zipfile
 import zlib
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from kit.files.tensors.pickle_walk import PickledTensor, tensors_by_name
+from kit.files.text.library_words import reason_of
 from kit.messages import tr
 
 if TYPE_CHECKING:
@@ -29,10 +29,12 @@ _TAIL_BYTES = 1 << 17
 """A zip's end with its comment has less than 66 kB."""
 _LOCAL = struct.Struct("<4s22xHH")
 """An entry's own header: its mark, the lengths of its name and of what follows."""
-_WIDTHS = {
+WIDTHS = {
     "F64": 8, "F32": 4, "F16": 2, "BF16": 2, "F8_E4M3": 1, "F8_E5M2": 1, "I64": 8, "I32": 4, "I16": 2,
     "I8": 1, "U8": 1, "BOOL": 1, "C64": 8, "C128": 16,
 }  # fmt: skip
+"""Bytes of one number, by its kind as safetensors calls it."""
+_READ_BYTES = 1 << 20
 _ZIP_TROUBLE = (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError, struct.error)
 
 
@@ -74,8 +76,8 @@ def open_checkpoint(path: Path) -> Checkpoint:
         ) from error
     spots = {name: _spot(name, tensor, storages[tensor.storage.key]) for name, tensor in pickled.items()}
     if sum(spot.size_bytes for spot in spots.values()) > size:
-        raise ValueError(tr("names more numbers than it holds: no program that trains LoRAs writes that"))
-    return Checkpoint(spots, lambda name: _load(path, spots[name]))
+        raise ValueError(tr("names more numbers than it holds: torch.save never writes that"))
+    return Checkpoint(spots, lambda name: load_spot(path, spots[name]))
 
 
 def _check_directory(file: BinaryIO, size: int) -> None:
@@ -89,7 +91,7 @@ def _check_directory(file: BinaryIO, size: int) -> None:
             if len(told) == struct.calcsize(form):
                 (length,) = struct.unpack(form, told)
                 if MAX_DIRECTORY_BYTES < length != 0xFFFFFFFF:
-                    raise ValueError(tr("is a zip with more entries than a LoRA has"))
+                    raise ValueError(tr("is a zip with more entries than a model has"))
             at = tail.find(mark, at + 1)
 
 
@@ -103,15 +105,15 @@ def _members(archive: zipfile.ZipFile) -> tuple[dict[str, zipfile.ZipInfo], str]
         inside = next((name for name in members if name.endswith((".safetensors", ".ckpt", ".pt"))), "")
         if inside:
             raise ValueError(
-                tr("is a zip archive, not a LoRA: unpack it and give {file} in it", file=inside[:100])
+                tr("is a zip archive, no file of weights: unpack it and give {file} in it", file=inside[:100])
             )
         what = tr("unpack it and give the .safetensors file in it, if there is one")
-        raise ValueError(tr("is a zip archive, not a LoRA: {remedy}", remedy=what))
+        raise ValueError(tr("is a zip archive, no file of weights: {remedy}", remedy=what))
     (root,) = roots
     if any(member.compress_type or member.flag_bits & 1 for member in members.values()):
         raise ValueError(tr("is compressed or locked inside, as torch.save never does: give the original"))
     if members[f"{root}data.pkl"].file_size > MAX_PICKLE_BYTES:
-        raise ValueError(tr("names more tensors than a LoRA has"))
+        raise ValueError(tr("names more tensors than a model has"))
     order = members.get(f"{root}byteorder")
     if order is not None and (order.file_size > len(b"little") or archive.read(order) != b"little"):
         raise ValueError(tr("was written on a big-endian machine: give it as .safetensors"))
@@ -133,32 +135,37 @@ def _storages(
     """Return where each array lies, its checksum checked; each byte of the file is looked at once."""
     found: dict[str, _ArrayPlace] = {}
     room = size
-    with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        for key in dict.fromkeys(tensor.storage.key for tensor in tensors.values()):
-            member = members.get(f"{root}data/{key}")
-            if member is None:
-                raise ValueError(
-                    tr("is damaged: its array {key} is missing; download or copy it again", key=key[:20])
-                )
-            mark, name_bytes, extra_bytes = (
-                _LOCAL.unpack(data[member.header_offset :][: _LOCAL.size])
-                if (member.header_offset + _LOCAL.size <= size)
-                else (b"", 0, 0)
+    for key in dict.fromkeys(tensor.storage.key for tensor in tensors.values()):
+        member = members.get(f"{root}data/{key}")
+        if member is None:
+            raise ValueError(
+                tr("is damaged: its array {key} is missing; download or copy it again", key=key[:20])
             )
-            first = member.header_offset + _LOCAL.size + name_bytes + extra_bytes
-            room -= member.file_size
-            if mark != b"PK\x03\x04" or first + member.file_size > size or room < 0:
-                raise ValueError(tr("is damaged, or half a download: download or copy it again"))
-            with memoryview(data) as whole, whole[first : first + member.file_size] as part:
-                if zlib.crc32(part) != member.CRC:
-                    raise ValueError(tr("is damaged, its checksum differs: download or copy it again"))
-            found[key] = _ArrayPlace(first, member.file_size)
+        file.seek(member.header_offset)
+        head = file.read(_LOCAL.size)
+        mark, name_bytes, extra_bytes = _LOCAL.unpack(head) if len(head) == _LOCAL.size else (b"", 0, 0)
+        first = member.header_offset + _LOCAL.size + name_bytes + extra_bytes
+        room -= member.file_size
+        if mark != b"PK\x03\x04" or first + member.file_size > size or room < 0:
+            raise ValueError(tr("is damaged, or half a download: download or copy it again"))
+        if _checksum(file, first, member.file_size) != member.CRC:
+            raise ValueError(tr("is damaged, its checksum differs: download or copy it again"))
+        found[key] = _ArrayPlace(first, member.file_size)
     return found
+
+
+def _checksum(file: BinaryIO, first: int, size_bytes: int) -> int:
+    """Return a part's checksum; it is read piece by piece, for it may be gigabytes."""
+    file.seek(first)
+    crc = 0
+    for start in range(0, size_bytes, _READ_BYTES):
+        crc = zlib.crc32(file.read(min(_READ_BYTES, size_bytes - start)), crc)
+    return crc
 
 
 def _spot(name: str, tensor: PickledTensor, room: _ArrayPlace) -> Spot:
     """Return where a tensor lies, every number of it inside its array."""
-    width = _WIDTHS[tensor.dtype]
+    width = WIDTHS[tensor.dtype]
     count = prod(tensor.shape)
     end = (tensor.offset + count) * width
     if len(tensor.shape) != len(tensor.strides) or not _is_dense(tensor.shape, tensor.strides):
@@ -187,7 +194,8 @@ def _is_dense(shape: tuple[int, ...], strides: tuple[int, ...]) -> bool:
     return True
 
 
-def _load(path: Path, spot: Spot) -> "Tensor":
+def load_spot(path: Path, spot: Spot) -> "Tensor":
+    """Return a tensor of a file, read into memory of its own; ValueError where the file is shorter by now."""
     import torch
 
     kinds = {
@@ -198,7 +206,13 @@ def _load(path: Path, spot: Spot) -> "Tensor":
     }  # fmt: skip
     if not prod(spot.shape):
         return torch.empty(spot.shape, dtype=kinds[spot.dtype])
-    with path.open("rb") as file:
-        file.seek(spot.first)
-        numbers = torch.frombuffer(bytearray(file.read(spot.size_bytes)), dtype=kinds[spot.dtype])
-    return numbers.as_strided(spot.shape, spot.strides).contiguous()
+    data = bytearray(spot.size_bytes)
+    try:
+        with path.open("rb") as file:
+            file.seek(spot.first)
+            read = file.readinto(data)
+    except OSError as error:
+        raise ValueError(tr("cannot be read: {reason}", reason=reason_of(error))) from error
+    if read != len(data):
+        raise ValueError(tr("became shorter while it was read: download or copy it again"))
+    return torch.frombuffer(data, dtype=kinds[spot.dtype]).as_strided(spot.shape, spot.strides).contiguous()

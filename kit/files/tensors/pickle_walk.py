@@ -67,17 +67,15 @@ def tensors_by_name(pickled: bytes) -> dict[str, PickledTensor]:
         raise ValueError(tr("is damaged, its list of tensors makes no sense: get it again")) from error
     inner = whole.get("state_dict", whole) if isinstance(whole, dict) else whole
     if not isinstance(inner, dict):
-        raise ValueError(tr("must hold tensors by name, as a LoRA does"))
+        raise ValueError(tr("must hold tensors by name"))
     tensors = {str(name)[:500]: value for name, value in inner.items() if isinstance(value, PickledTensor)}
     if len(tensors) != len(inner) or not all(isinstance(name, str) for name in inner):
         other = next(
             (str(name)[:100] for name, value in inner.items() if not isinstance(value, PickledTensor)), ""
         )
         if other:
-            raise ValueError(
-                tr("must hold tensors by name, as a LoRA does, got something else at {name}", name=other)
-            )
-        raise ValueError(tr("must hold tensors by name, as a LoRA does, got something else"))
+            raise ValueError(tr("must hold tensors by name, got something else at {name}", name=other))
+        raise ValueError(tr("must hold tensors by name, got something else"))
     return tensors
 
 
@@ -92,7 +90,7 @@ class _Walk:
         """Return what a pickle makes, tensors as records; ValueError where it asks for more."""
         for number, (name, argument) in enumerate(_opcodes(pickled)):
             if number > _MOST_VALUES:
-                raise ValueError(tr("names more tensors than a LoRA has"))
+                raise ValueError(tr("names more tensors than a model has"))
             if name == "STOP":
                 break
             self._step(name, argument)
@@ -114,7 +112,7 @@ class _Walk:
         elif name in _ACTS:
             _ACTS[name](self)
         elif name not in _SILENT:
-            raise ValueError(tr("must hold tensors alone: give the LoRA as .safetensors"))
+            raise ValueError(tr("must hold tensors alone: give it as .safetensors"))
 
     def _marked(self) -> list[object]:
         """Take everything above the last mark."""
@@ -157,7 +155,7 @@ class _Walk:
             raise TypeError
         for key, value in zip(parts[::2], parts[1::2], strict=True):
             if not isinstance(key, str) and not (isinstance(key, int) and abs(key) < _LARGE):
-                raise ValueError(tr("must hold tensors by name, as a LoRA does"))
+                raise ValueError(tr("must hold tensors by name"))
             target[key] = value
 
     def stack_global(self) -> None:
@@ -177,7 +175,7 @@ class _Walk:
         module, _, name = kind.name.partition(" ")
         if module not in ("torch", "torch.storage") or not (name in _STORAGES or name == "UntypedStorage"):
             raise ValueError(
-                tr("holds numbers of a kind that no LoRA has ({name}): give it in fp16", name=name[:40])
+                tr("holds numbers of a kind that is not read here ({name}): give it in fp16", name=name[:40])
             )
         self._stack.append(Storage(_STORAGES.get(name, ""), key))
 
@@ -223,7 +221,7 @@ def _tensor(told: tuple[object, ...]) -> PickledTensor:
         raise TypeError
     dtype = storage.dtype or (_DTYPES.get(told[6].name, "") if isinstance(told[6], _Global) else "")
     if not dtype:
-        raise ValueError(tr("holds numbers of a kind that no LoRA has: give it in fp16"))
+        raise ValueError(tr("holds numbers of a kind that is not read here: give it in fp16"))
     return PickledTensor(storage, dtype, offset, _whole_numbers(shape), _whole_numbers(strides))
 
 
@@ -242,11 +240,9 @@ def _refusal(maker: str) -> str:
     if maker.startswith("torch") and (
         kind := next((_STRANGE[part] for part in _STRANGE if part in name), "")
     ):
-        return tr(
-            "holds {kind} tensors, a LoRA has plain ones: give it in fp16 as .safetensors", kind=tr(kind)
-        )
+        return tr("holds {kind} tensors, not plain ones: give it in fp16 as .safetensors", kind=tr(kind))
     return tr(
-        "asks to run {function!r} when it is opened, which storykit never does: give the LoRA "
+        "asks to run {function!r} when it is opened, which storykit never does: give it "
         "as .safetensors, and do not open this file elsewhere unless you know who made it",
         function=maker.replace(" ", ".")[:100],
     )

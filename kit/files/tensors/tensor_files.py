@@ -1,14 +1,17 @@
 """A file of tensors by name, opened by what it holds, not by its ending: safetensors or a .ckpt."""
 
+import json
 from collections.abc import Callable, Mapping
+from itertools import accumulate
+from operator import mul
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from safetensors import SafetensorError, safe_open
 
 from kit.files.file_kinds import HEAD_BYTES, is_partial, why_no_tensors
-from kit.files.safetensors_files import LENGTH_BYTES
-from kit.files.tensors.checkpoint_files import open_checkpoint
+from kit.files.safetensors_files import LENGTH_BYTES, METADATA
+from kit.files.tensors.checkpoint_files import WIDTHS, Spot, load_spot, open_checkpoint
 from kit.files.text.library_words import reason_of
 from kit.files.user_paths import missing_file
 from kit.messages import tr
@@ -74,9 +77,7 @@ def _refusal(path: Path, head: bytes) -> str:
             "has torch's form from before 2020: save it once more with a newer torch, best as .safetensors"
         )
     if head.startswith(_PICKLE_MARK):
-        return tr(
-            "is a bare pickle, which could run anything when it is opened: give the LoRA as .safetensors"
-        )
+        return tr("is a bare pickle, which could run anything when it is opened: give it as .safetensors")
     return tr("is neither a safetensors file nor a .ckpt of torch, or is damaged: download or copy it again")
 
 
@@ -95,10 +96,12 @@ def _safetensors(path: Path, size: int, length: int) -> TensorFile:
             tr("has a header of {size} bytes, {most} are the most", size=length, most=MAX_HEADER_BYTES)
         )
     try:
-        file = safe_open(path, framework="pt")
-        views = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118
-        kinds = {name: TensorKind(view.get_dtype(), tuple(view.get_shape())) for name, view in views.items()}
-        metadata = dict(file.metadata() or {})
+        with safe_open(path, framework="pt") as file:
+            views = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118
+            kinds = {
+                name: TensorKind(view.get_dtype(), tuple(view.get_shape())) for name, view in views.items()
+            }
+            metadata = dict(file.metadata() or {})
     except (OSError, SafetensorError) as error:
         if "not fully covered" in str(error):
             raise ValueError(
@@ -113,4 +116,24 @@ def _safetensors(path: Path, size: int, length: int) -> TensorFile:
                 reason=reason_of(str(error)[:200]),
             )
         ) from error
-    return TensorFile(kinds, metadata, file.get_tensor)
+    starts = _starts(path, length)
+    return TensorFile(kinds, metadata, lambda name: _load(path, name, kinds[name], starts[name]))
+
+
+def _starts(path: Path, length: int) -> dict[str, int]:
+    """Return the byte of the file at which each tensor begins, by a header that the library has judged."""
+    with path.open("rb") as file:
+        header = json.loads(file.read(LENGTH_BYTES + length)[LENGTH_BYTES:])
+    body = LENGTH_BYTES + length
+    return {name: body + told["data_offsets"][0] for name, told in header.items() if name != METADATA}
+
+
+def _load(path: Path, name: str, kind: TensorKind, first: int) -> "Tensor":
+    """Return a tensor in memory of its own; what the library gives keeps the file mapped."""
+    if kind.dtype not in WIDTHS:
+        raise ValueError(
+            tr("holds {name} in numbers that are not read here ({dtype})", name=name[:100], dtype=kind.dtype)
+        )
+    *strides, count = accumulate(reversed(kind.shape), mul, initial=1)
+    size_bytes = count * WIDTHS[kind.dtype]
+    return load_spot(path, Spot(kind.dtype, kind.shape, tuple(reversed(strides)), first, size_bytes))

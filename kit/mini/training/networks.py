@@ -20,9 +20,10 @@ from kit.files.safetensors_files import tensor_bytes
 from kit.models.base import pick_device
 from kit.models.kolors.text_encoder import build_text_encoder
 from kit.models.kolors.unet import build_unet
-from kit.models.mini_layout import PARTS, TEXT, UNET, VAE
+from kit.models.mini_layout import PARTS, TEXT, VAE
 from kit.models.networks import TOKENIZER, Base
 from kit.models.sizes import BaseSizes, TextSizes, UNetSizes
+from kit.models.unet_files import UNET
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -10,7 +10,7 @@ from kit.errors import LoraError
 from kit.files.user_paths import shell_word
 from kit.lora.key_names import Tool, tensors_file
 from kit.messages import joined, mark, tr
-from storykit.cli.terminal.console import padded, say, say_json
+from storykit.cli.terminal.console import Overwrite, padded, refuse_what_is_there, say, say_json
 from storykit.cli.terminal.help import Command
 from storykit.cli.terminal.usage_errors import CommandGroup, WrongUsage
 
@@ -43,8 +43,6 @@ _FACTS = {
     "fits": mark("fits"),
 }
 """What facts of a file are called; the others have one name in every language."""
-
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")]
 
 
 @lora_app.command(cls=Command)
@@ -133,7 +131,7 @@ def convert(
     from kit.lora.convert import convert_lora as convert_lora
     from kit.lora.lora import locate
 
-    _refuse_what_is_there(out, overwrite=overwrite)
+    refuse_what_is_there(out, overwrite=overwrite)
     lora = convert_lora(locate(file), to, out, alpha)
     say(
         tr(
@@ -177,7 +175,7 @@ def merge(
         )
     if out.suffix != ".safetensors":
         raise LoraError(tr("{file}: must end in .safetensors", file=out))
-    _refuse_what_is_there(out, overwrite=overwrite)
+    refuse_what_is_there(out, overwrite=overwrite)
     strengths = _numbers("--weights", weights) if weights else [1.0] * len(files)
     trained = _alphas(alphas, len(files))
     loras = [find_lora(file, alpha) for file, alpha in zip(files, trained, strict=True)]
@@ -193,20 +191,6 @@ def merge(
             lost=lost,
         )
     )
-
-
-def _refuse_what_is_there(out: Path, *, overwrite: bool) -> None:
-    """Raise LoraError where a file, or a folder with anything in it, would be written over."""
-    if overwrite:
-        return
-    if out.is_dir() and any(out.iterdir()):
-        raise LoraError(
-            tr("{out} is not empty: choose another --out, or add --overwrite to write into it", out=out)
-        )
-    if out.exists() and not out.is_dir():
-        raise LoraError(
-            tr("{out} is there already: choose another --out, or add --overwrite to replace it", out=out)
-        )
 
 
 def _numbers(option: str, text: str) -> list[float]:

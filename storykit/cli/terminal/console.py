@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from pydantic import BaseModel
 
-from kit.errors import printable
+from kit.errors import RunError, printable
 from kit.messages import all_in_english, tr, trn
 
 ExperimentFile = Annotated[Path, typer.Argument(metavar="EXPERIMENT", help="The experiment's TOML file.")]
@@ -16,6 +16,7 @@ OutFolder = Annotated[Path, typer.Option("--out", help="The run's folder; made w
 Devices = Annotated[
     str, typer.Option(help="Where to draw: auto, all (every GPU), or a list such as cuda:0,cuda:1.")
 ]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print numbers as JSON, for machines.")]
 
 
@@ -73,3 +74,17 @@ def faults_counted(number: int) -> str:
     '1 fault'
     """
     return trn("{n} fault", "{n} faults", number)
+
+
+def refuse_what_is_there(out: Path, *, overwrite: bool) -> None:
+    """Raise RunError where a file, or a folder with anything in it, would be written over."""
+    if overwrite:
+        return
+    if out.is_dir() and any(out.iterdir()):
+        raise RunError(
+            tr("{out} is not empty: choose another --out, or add --overwrite to write into it", out=out)
+        )
+    if out.exists() and not out.is_dir():
+        raise RunError(
+            tr("{out} is there already: choose another --out, or add --overwrite to replace it", out=out)
+        )

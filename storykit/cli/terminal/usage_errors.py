@@ -145,6 +145,7 @@ def _one_of(choices: list[str]) -> str:
 _USUAL = {
     "dataset": ("prepare", " --out data"),
     "lora": ("inspect", ""),
+    "model": ("inspect", ""),
     "story": ("import", " --out story.toml"),
 }
 """The command of a group that people mean who leave it out, and what it needs beside their word."""

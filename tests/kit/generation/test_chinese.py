@@ -25,8 +25,8 @@ from kit.lora.lora import find_lora, load_lora
 from kit.lora.merge import merge_loras
 from kit.models.base import load_base, pick_device, pick_devices
 from kit.models.kolors.unet import linear_shapes
-from kit.models.mini_layout import UNET
 from kit.models.sizes import EMBEDDED_SIZES
+from kit.models.unet_files import UNET
 from kit.training.config import load_training
 from kit.training.folder import claim_folder
 

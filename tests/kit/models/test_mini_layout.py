@@ -14,7 +14,8 @@ from kit.mini.training.networks import (
 )
 from kit.models.base import load_base
 from kit.models.kolors.vae import build_vae_decoder, build_vae_encoder
-from kit.models.mini_layout import TEXT, UNET, VAE
+from kit.models.mini_layout import TEXT, VAE
+from kit.models.unet_files import UNET
 
 
 def test_saved_weights_come_back_as_fp16_holds_them(tmp_path):

@@ -104,12 +104,12 @@ HOSTILE: dict[str, tuple[bytes | Callable[[], bytes], str]] = {
     "more numbers than there are": (changed(SOUND, "data.pkl", stretched), GAPS),
     "a stretched tensor": (saved({"a": torch.zeros(1).expand(1 << 20, 1 << 10)}), GAPS),
     "every second number": (saved({"a": torch.zeros(8)[::2]}), GAPS),
-    "sparse": (saved({"a": torch.eye(2).to_sparse()}), "holds sparse tensors, a LoRA has plain ones"),
+    "sparse": (saved({"a": torch.eye(2).to_sparse()}), "holds sparse tensors, not plain ones"),
     "csr": (lambda: saved({"a": torch.eye(2).to_sparse_csr()}), "holds sparse tensors"),
     "meta": (saved({"a": torch.empty(1 << 20, 1 << 20, device="meta")}), r"holds empty \(meta\) tensors"),
     "quantised": (
         lambda: saved({"a": torch.quantize_per_tensor(torch.ones(2, 2), 0.1, 0, torch.qint8)}),
-        "numbers of a kind that no LoRA has|holds quantised tensors",
+        "numbers of a kind that is not read here|holds quantised tensors",
     ),
     "numbers as names": (saved({1: torch.zeros(2)}), "must hold tensors by name"),
     "a tuple as name": (saved({("a", "b"): torch.zeros(2)}), "must hold tensors by name"),
@@ -122,7 +122,7 @@ HOSTILE: dict[str, tuple[bytes | Callable[[], bytes], str]] = {
         "is compressed or locked inside",
     ),
     "big-endian": (changed(SOUND, "byteorder", lambda _: b"big"), "on a big-endian machine"),
-    "no list of tensors": (zipped({"archive/version": b"3"}), "is a zip archive, not a LoRA"),
+    "no list of tensors": (zipped({"archive/version": b"3"}), "is a zip archive, no file of weights"),
     "a zip of a LoRA": (zipped({"lora/ink.safetensors": b"x"}), r"give lora/ink\.safetensors in it"),
     "a torn list": (changed(SOUND, "data.pkl", lambda old: old[:-20]), "is torn"),
     "an array that is gone": (

@@ -33,7 +33,7 @@ WHOLE = save(TENSORS)
         (WHOLE[:-3], f"is cut off, perhaps half a download, it has {len(WHOLE) - 3} bytes"),
         (WHOLE[:40], r"is cut off, perhaps half a download: its header alone has \d+ bytes, the file 40"),
         (b"\x02" + bytes(7) + b"{x", "is not a whole safetensors file"),
-        (b"", "is empty: download the LoRA file itself again"),
+        (b"", "is empty: download the file itself again"),
         (b"<html>", "is a web page"),
         (b"\x80\x02}.", "is a bare pickle, which could run anything when it is opened"),
         (b"PK\x03\x04" + bytes(50), r"is no whole \.ckpt, perhaps half a download"),
@@ -54,3 +54,32 @@ def test_torchs_old_form_and_a_download_that_goes_on_are_named(tmp_path: Path) -
     (tmp_path / "a.safetensors.crdownload").write_bytes(bytes(300))
     with pytest.raises(ValueError, match=r"is half a download, as its ending \.crdownload says"):
         open_tensor_file(tmp_path / "a.safetensors.crdownload")
+
+
+@pytest.mark.parametrize("form", ["safetensors", "torch"])
+def test_a_tensor_stays_what_it_is_when_the_file_changes_and_later_ones_are_refused(
+    tmp_path: Path, form: str
+) -> None:
+    path = tmp_path / "a"
+    tensors = TENSORS | {"c": torch.ones(9000)}
+    path.write_bytes(save(tensors)) if form == "safetensors" else torch.save(tensors, path)
+    file = open_tensor_file(path)
+    before = file.load("c")
+    path.write_bytes(bytes(400))
+    assert torch.equal(before, tensors["c"])
+    with pytest.raises(ValueError, match="became shorter while it was read: download or copy it again"):
+        file.load("c")
+    path.unlink()
+    with pytest.raises(ValueError, match="cannot be read: "):
+        file.load("c")
+
+
+def test_sides_without_numbers_and_a_number_without_sides_are_read(tmp_path: Path) -> None:
+    tensors = {
+        "none": torch.empty(0, 4),
+        "one": torch.tensor(2.5),
+        "whole": torch.arange(24).reshape(2, 3, 4),
+    }
+    (tmp_path / "a").write_bytes(save(tensors))
+    file = open_tensor_file(tmp_path / "a")
+    assert all(torch.equal(file.load(name), tensor) for name, tensor in tensors.items())

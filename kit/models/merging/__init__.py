@@ -1,0 +1,1 @@
+"""Two models' UNets merged, with a share for each block."""
