@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from kit.errors import InputError
-from kit.experiment.config import Candidate, DrawSettings, LoadedExperiment
+from kit.experiment.candidates.candidate import Candidate
+from kit.experiment.config import DrawSettings, LoadedExperiment
 from kit.experiment.fields import seed_of_panel
 from kit.experiment.run import Anchor, PanelRow, Run, Slot
 from kit.files.encodings import canonical_json, sha256_bytes

@@ -7,8 +7,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from kit.errors import RunError
-from kit.experiment.config import Candidate, LoadedExperiment
-from kit.experiment.loras import keep_lora
+from kit.experiment.candidates.candidate import Candidate
+from kit.experiment.candidates.kept_loras import keep_lora
+from kit.experiment.config import LoadedExperiment
 from kit.experiment.run import CHANGED, PanelRow, Run
 from kit.files.encodings import sha256_of
 from kit.files.text.library_words import reason_of

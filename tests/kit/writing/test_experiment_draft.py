@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from paths import ROOT
 from pydantic import BaseModel
 
-from kit.experiment.config import Candidate, Experiment
+from kit.experiment.candidates.candidate import Candidate
+from kit.experiment.config import Experiment
 from kit.experiment.tables import CompareTable, ScoreTable, WordsTable
 from kit.files.text.commented_toml import lost_comments, rewritten
 from kit.starter.choices import StarterChoice

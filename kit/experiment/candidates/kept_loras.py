@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from kit.embedded import LORA_PREFIX
-from kit.experiment.config import Candidate
+from kit.experiment.candidates.candidate import Candidate
 from kit.files.atomic_write import copy_atomic, write_atomic
 from kit.lora.key_names import config_beside, tensors_file
 from kit.lora.lora import find_lora, load_lora
