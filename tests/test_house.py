@@ -43,7 +43,6 @@ TESTED_THROUGH = {
     "kit/experiment/fields.py": "kit/experiment/test_config.py",
     "kit/experiment/identity.py": "submissions/packing/test_run_evidence.py",
     "kit/experiment/candidates/candidate.py": "kit/experiment/test_config.py",
-    "kit/experiment/candidates/kept_loras.py": "kit/experiment/test_run.py",
     "kit/experiment/other_files.py": "kit/experiment/test_config.py",
     "kit/files/checksums.py": "kit/models/test_download.py",
     "kit/files/text/unknown_keys.py": "kit/experiment/test_config.py",

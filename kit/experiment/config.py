@@ -3,7 +3,6 @@
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -12,7 +11,7 @@ from pydantic import AfterValidator, BaseModel, Field, ValidationError, Validati
 from kit.embedded import EMBEDDED
 from kit.errors import InputError, printable
 from kit.experiment.candidates.candidate import Candidate, Consistency
-from kit.experiment.candidates.naming import refuse_one_name
+from kit.experiment.candidates.sweeps import swept
 from kit.experiment.fields import (
     MOST_SEED_OF_PANELS,
     BaseWeights,
@@ -63,23 +62,12 @@ class DrawSettings:
 
 
 def _swept(candidates: tuple[Candidate, ...], info: ValidationInfo) -> tuple[Candidate, ...]:
-    """Return the candidates, of a sweep one for each of its values; no two have one name.
-
-    Who says no consistency of its own has the experiment's.
-    """
-    every = [[one.at(s) for s in one.strengths] if one.strengths else [one] for one in candidates]
-    both = [
-        [
-            same
-            for one in strong
-            for same in (map(one.kept_same, one.consistencies) if one.consistencies else [one])
-        ]
-        for strong in every
-    ]
-    refuse_one_name([[one.name for one in own] for own in both])
+    """Return the candidates that are drawn; who says no consistency of its own has the experiment's."""
+    where = info.context if isinstance(info.context, PathContext) else None
     shared = {"consistency": info.data.get("consistency", 0.0)}
     return tuple(
-        one.model_copy(update=shared) if one.consistency is None else one for one in chain.from_iterable(both)
+        one.model_copy(update=shared) if one.consistency is None else one
+        for one in swept(candidates, info.data.get("base", EMBEDDED), where)
     )
 
 
