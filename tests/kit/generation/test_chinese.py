@@ -66,7 +66,7 @@ def said(error: StorykitError) -> str:
         ("", '[[candidate]]\nname = "ink"\nlora = "mini:ink"\nstrength = 0.5\nstrengths = [0.5]\n'),
         ("", '[[candidate]]\nname = "ink"\nlora = "mini:ink"\nstrengths = [0.5, 0.5]\n'),
         ("", '[[candidate]]\nname = "ink"\nlora = "mini:ink"\nblocks = { stile = 1.0 }\n'),
-        ("", '[[candidate]]\nname = "ink"\nlora = "mini:ink"\nblocks = { style = 1.0, output1 = 1.0 }\n'),
+        ("", '[[candidate]]\nname = "ink"\nlora = "mini:ink"\nblocks = { style = 1.0, input4 = 1.0 }\n'),
         ("", '[[candidate]]\nname = "ink"\nlora = "mini:ink"\nblocks = { rest = 0 }\n'),
         ("", '[[candidate]]\nname = "ink"\nlora = "gone/*.safetensors"\n'),
         ("", '[[candidate]]\nname = "ink"\nlora = "*.safetensors"\n'),

@@ -44,6 +44,15 @@ def test_content_and_style_of_kolors_are_what_b_lora_trains() -> None:
     assert groups_of("/a/folder/of/ones/own") == groups_of("kolors")
 
 
+def test_groups_of_the_embedded_base_are_its_own_and_share_no_block() -> None:
+    groups = groups_of("mini")
+    assert groups.keys() == groups_of("kolors").keys()
+    named = [block for blocks in groups.values() for block in blocks]
+    assert len(named) == len(set(named)) < len(NAMES)
+    assert set(named) <= set(NAMES.values())
+    assert strengths_of({"style": 0.0}, "mini") != strengths_of({"style": 0.0}, "kolors")
+
+
 def test_what_is_named_nowhere_is_the_rest_and_counts_as_trained() -> None:
     told = strengths_of({"style": 0.25, "input4": 0.5}, "kolors")
     assert {block for block, value in told.items() if value == 1} == set(BLOCKS) - {"output1", "input4"}

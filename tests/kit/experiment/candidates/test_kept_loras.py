@@ -50,7 +50,7 @@ def test_blocks_are_in_the_key_however_they_are_written(tmp_path):
         for number, blocks in enumerate(
             (
                 "{ style = 1.0, rest = 0.4 }",
-                "{ rest = 0.4, input4 = 0.4, style = 1.0 }",
+                "{ rest = 0.4, middle1 = 0.4, style = 1.0 }",
                 "{ style = 1.0, rest = 0.5 }",
                 "{ content = 1.0, rest = 0.4 }",
             )
@@ -70,12 +70,12 @@ def test_blocks_that_a_lora_does_not_have_count_for_nothing(tmp_path):
     half.write_bytes(merged_bytes(merge_loras(parts), parts))
     table = '[[candidate]]\nname = "half"\nlora = "half.safetensors"\n'
     [kept] = make_run(
-        tmp_path, candidates=table + "blocks = { style = 0.5, rest = 0.1 }\n"
+        tmp_path, candidates=table + "blocks = { output1 = 0.5, rest = 0.1 }\n"
     ).loaded.experiment.candidates
     assert (kept.strength, kept.blocks) == (0.5, None)
     assert Path(kept.lora).read_bytes() == half.read_bytes()
     experiment = tmp_path / "experiment.toml"
-    experiment.write_text(experiment.read_text("utf-8").replace("style = 0.5", "style = 0.0"), "utf-8")
+    experiment.write_text(experiment.read_text("utf-8").replace("output1 = 0.5", "output1 = 0.0"), "utf-8")
     with pytest.raises(
         LoraError, match=r"half\.safetensors: the blocks that it has are all at 0.* it has output1"
     ):
@@ -85,7 +85,7 @@ def test_blocks_that_a_lora_does_not_have_count_for_nothing(tmp_path):
 def test_a_lora_with_blocks_is_drawn_as_each_layer_is_told_and_the_run_says_so(tmp_path):
     toy_lora(tmp_path / "ink.safetensors", scale=0.3)
     table = '[[candidate]]\nname = "ink"\nlora = "ink.safetensors"\nstrength = 0.5\n'
-    run = make_run(tmp_path, candidates=table + "blocks = { content = 0.4, style = 0.0, rest = 0.7 }\n")
+    run = make_run(tmp_path, candidates=table + "blocks = { output0 = 0.4, output1 = 0.0, rest = 0.7 }\n")
     assert generate(run, [KolorsPainter(load_base(toy_base()), "cpu")]).drawn == 8
     source = load_lora(tmp_path / "ink.safetensors")
     facts = run.read_json("run.json")["candidates"]["ink"]

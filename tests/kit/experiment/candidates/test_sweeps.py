@@ -8,7 +8,7 @@ from lora_files import random_pairs
 from kit.errors import InputError
 from kit.experiment.candidates.candidate import Candidate
 from kit.experiment.config import load_experiment
-from kit.lora.blocks import NAMES
+from kit.lora.blocks import NAMES, groups_of
 from kit.lora.formats import content_bytes
 
 HEAD = 'stories = ["snow.txt"]\nseeds = [0, 1]\n'
@@ -79,7 +79,7 @@ def test_blocks_are_named_one_by_one_in_one_order(folder: Path) -> None:
     [one] = candidates(folder, INK + "blocks = { rest = 0.7, style = 1.0, content = 0.4 }\n")
     assert one.blocks is not None
     assert list(one.blocks) == [*NAMES.values(), "rest"]
-    same = "blocks = { content = 0.4, style = 1.0, input4 = 0.7, rest = 0.7 }\n"
+    same = "blocks = { content = 0.4, style = 1.0, middle1 = 0.7, rest = 0.7 }\n"
     assert candidates(folder, INK + same) == (one,)
 
 
@@ -97,7 +97,8 @@ def test_each_of_several_loras_has_blocks_of_its_own(folder: Path) -> None:
     [one] = candidates(folder, f'[[candidate]]\nname = "both"\nlora = [{first}, {other}]\n')
     assert one.loras is not None
     assert one.loras[0].blocks is not None
-    assert sum(one.loras[0].blocks.values()) == 1.0
+    counted = {block for block, value in one.loras[0].blocks.items() if value}
+    assert counted == set(groups_of("mini")["content"])
     assert (one.loras[1].blocks, one.loras[1].strength) == (None, 0.25)
 
 
