@@ -2,17 +2,18 @@
 
 import io
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from kit.errors import RunError
-from kit.messages import joined, tr
+from kit.messages import asked_language, joined, tr
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-    from kit.experiment.run import Run
+    from kit.experiment.run import Run, Slot
     from reports.run.story_page import ChosenStory
+    from storykit.grid import GridWish
     from submissions.bundle.mosaic import Grid, MosaicText
 
 Layout = Literal["4x2", "2x4", "strip"]
@@ -132,3 +133,56 @@ def _small_jpeg(sheet: "Image") -> bytes:
         if len(data) <= MOST_BYTES:
             break
     return data
+
+
+def grid_picture(run: "Run", wish: "GridWish") -> PostPicture:
+    """Return a run's pictures along two axes as one JPEG, each row and column with its label.
+
+    The labels are in the language asked for, else the story's.
+
+    Raises:
+        RunError: the run has no such axis, it is open what is meant, or no picture is there.
+    """
+    from kit.images.grid_sheet import GridWords, draw_grid, side_of
+    from kit.images.lettering import find_lettering_of_words
+    from storykit.grid import picture_grid
+
+    grid = picture_grid(run, wish, asked_language() or run.loaded.stories[0].story.language)
+    rows, columns = len(grid.rows), len(grid.columns)
+    if not side_of(rows, columns):
+        raise RunError(
+            tr("{rows} rows of {columns} pictures are too many for one picture", rows=rows, columns=columns)
+        )
+    texts = [grid.title, grid.subtitle, *grid.rows, *grid.columns]
+    lettering, lost = find_lettering_of_words(texts)
+    if not lettering.captions:
+        grid = grid._replace(rows=_numbered(rows), columns=_numbered(columns))
+    words = GridWords(
+        title=grid.title,
+        subtitle=grid.subtitle,
+        rows=grid.rows,
+        columns=grid.columns,
+        lettering=lettering,
+    )
+    sheet = draw_grid(_pictures(run, [slot for row in grid.slots for slot in row]), words)
+    left_out = "".join(sorted(letter for letter in lost if unicodedata.category(letter) == "So"))
+    return PostPicture(_small_jpeg(sheet), sheet.width, sheet.height, lettering.captions, left_out)
+
+
+def _numbered(count: int) -> tuple[str, ...]:
+    return tuple(map(str, range(1, count + 1)))
+
+
+def _pictures(run: "Run", slots: Sequence["Slot | None"]) -> Iterator["Image | None"]:
+    """Yield the picture of each panel, None where it is not drawn; RunError where none is."""
+    from kit.images.decode import PANEL_FORMATS, PictureError, open_picture
+
+    paths = [None if slot is None else run.panel_path(*slot) for slot in slots]
+    there = [path if path is not None and path.is_file() else None for path in paths]
+    if not any(there):
+        raise RunError(tr("{folder}: none of these pictures is drawn", folder=run.folder))
+    for path in there:
+        try:
+            yield None if path is None else open_picture(path, PANEL_FORMATS)
+        except PictureError as error:
+            raise RunError(tr("{file} cannot be shown: {error}", file=path, error=error)) from error

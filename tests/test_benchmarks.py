@@ -11,7 +11,7 @@ from scipy.stats import binomtest
 
 from kit.world import words
 from kit.world.scene import ALWAYS_NIGHT, PEOPLE, Character, Scene, is_held_out
-from tests.benchmarks import fuzz, machine
+from tests.benchmarks import blocks, fuzz, machine
 from tests.benchmarks.machine import Watch
 from tests.benchmarks.pictures import BATCH, PictureSet, distances, draw, sheet
 from tests.benchmarks.prompts import Prompt, clauses_of, held_out_prompts
@@ -272,3 +272,14 @@ def test_a_watch_counts_what_others_did_and_not_what_this_process_does(monkeypat
 def test_a_row_of_another_length_than_its_heads_is_refused():
     with pytest.raises(ValueError, match="a row needs 2 cells, got 1"):
         table(["what", "s"], [["draw"]])
+
+
+def test_what_is_drawn_with_a_part_of_the_blocks_and_without_it_are_all_of_them():
+    drawn = {one.name: one.blocks for one in blocks.settings(["ink"])}
+    assert drawn[blocks.NOTHING] == frozenset()
+    for name in blocks.parts():
+        alone, without = drawn[f"{name} alone"], drawn[f"without {name}"]
+        assert alone | without == drawn[blocks.ALL] == frozenset(blocks.BLOCKS)
+        assert not alone & without
+    worn = blocks.worn(blocks.Setting("ink", "style alone", drawn["style alone"]))
+    assert {blocks.block_of(layer) for layer in worn.pairs} == drawn["style alone"]

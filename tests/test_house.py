@@ -42,7 +42,7 @@ TESTED_THROUGH = {
     "kit/errors.py": "test_cli.py",
     "kit/experiment/fields.py": "kit/experiment/test_config.py",
     "kit/experiment/identity.py": "submissions/packing/test_run_evidence.py",
-    "kit/experiment/loras.py": "kit/experiment/test_run.py",
+    "kit/experiment/candidates/candidate.py": "kit/experiment/test_config.py",
     "kit/experiment/other_files.py": "kit/experiment/test_config.py",
     "kit/files/checksums.py": "kit/models/test_download.py",
     "kit/files/text/unknown_keys.py": "kit/experiment/test_config.py",

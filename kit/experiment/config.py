@@ -3,36 +3,34 @@
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, Field, ValidationError, ValidationInfo, model_validator
+from pydantic import AfterValidator, BaseModel, Field, ValidationError, ValidationInfo
 
 from kit.embedded import EMBEDDED
 from kit.errors import InputError, printable
+from kit.experiment.candidates.candidate import Candidate, Consistency
+from kit.experiment.candidates.sweeps import swept
 from kit.experiment.fields import (
     MOST_SEED_OF_PANELS,
     BaseWeights,
     Count,
     Flag,
-    LoraFile,
     Number,
     Order,
     PathContext,
-    PlainName,
     Seed,
     all_different,
 )
-from kit.experiment.naming import nameless, refuse_one_name
 from kit.experiment.other_files import elsewhere, experiment_document
 from kit.experiment.tables import CompareTable, ScoreTable, WordsTable
-from kit.files.documents import WhenMissing, faults_of
+from kit.files.documents import faults_of
 from kit.files.user_paths import missing_file, user_path
 from kit.messages import joined, mark, tr
 from kit.story.anchors import anchor_faults
 from kit.story.foreign_syntax import foreign_marks
-from kit.story.story import LoadedStory, Story, load_story
+from kit.story.story import LoadedStory, load_story
 
 EIGHT_SEEDS = f"seeds = {list(range(8))}"
 """As many as a verdict in a family of four comparisons needs."""
@@ -63,106 +61,13 @@ class DrawSettings:
     memory: Memory = "auto"
 
 
-Strength = Annotated[Number, Field(gt=0, le=2)]
-"""Relative to the training: 1.0 is as trained."""
-
-
-Consistency = Annotated[Number, Field(ge=0, le=1)]
-"""How strongly characters are kept the same: the share of its attention that a panel gives to the panel that
-shows a character, where that is as like as the panel itself; 0 for none, .7 is a good start."""
-
-
-class StackedLora(BaseModel, frozen=True, extra="forbid"):
-    """One of several LoRAs that are worn together."""
-
-    file: LoraFile
-    strength: Strength = 1.0
-    alpha: Annotated[Number, Field(gt=0)] | None = None
-    """The alpha it was trained with, where the file does not say."""
-
-
-class Candidate(BaseModel, frozen=True, extra="forbid"):
-    """One LoRA at one strength, several together, or the base alone."""
-
-    name: Annotated[PlainName, WhenMissing(nameless)]
-    """Lower-case letters of any script, digits and dashes; it names folders and rows."""
-    lora: LoraFile | None = None
-    """A file, or one of the embedded styles as "mini:ink"; none draws with the base alone."""
-    loras: Annotated[tuple[StackedLora, ...], Field(min_length=2)] | None = None
-    """Several that are worn together; an array at `lora` is read as this."""
-    strength: Strength = 1.0
-    strengths: Annotated[tuple[Strength, ...], Field(min_length=1)] | None = None
-    """Makes a candidate of each, called NAME-40 for 0.4."""
-    alpha: Annotated[Number, Field(gt=0)] | None = None
-    """The alpha it was trained with, where the file does not say."""
-    consistency: Consistency | None = None
-    """By default the experiment's, which a loaded experiment has filled in."""
-    consistencies: Annotated[tuple[Consistency, ...], Field(min_length=1)] | None = None
-    """Makes a candidate of each, called NAME-c40 for 0.4."""
-    trigger: str = ""
-    """Put in front of every prompt of this candidate."""
-    negative: str | None = None
-    """What none of its panels shall show, instead of what its stories say; empty for nothing."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _take_several(cls, table: object) -> object:
-        if isinstance(table, dict) and "loras" in table:
-            raise ValueError(tr("loras: unknown key; several LoRAs are an array at lora"))
-        if isinstance(table, dict) and isinstance(table.get("lora"), list | tuple):
-            return {**table, "lora": None, "loras": table["lora"]}
-        return table
-
-    @model_validator(mode="after")
-    def _strengthen_something(self) -> Self:
-        if self.is_bare and (self.alpha is not None or self.strengths or self.strength != 1):
-            raise ValueError(tr("strength and alpha need a lora"))
-        if self.strengths and self.strength != 1:
-            raise ValueError(tr("must have strength or strengths, got both"))
-        if self.consistencies and self.consistency is not None:
-            raise ValueError(tr("must have consistency or consistencies, got both"))
-        if self.loras and self.alpha is not None:
-            raise ValueError(tr("each of several LoRAs has an alpha of its own"))
-        return self
-
-    @property
-    def is_bare(self) -> bool:
-        """Whether it is the base alone."""
-        return self.lora is None and self.loras is None
-
-    def negative_for(self, story: Story) -> str:
-        """Return what no panel of the story shall show when this candidate draws it."""
-        return story.negative if self.negative is None else self.negative
-
-    def at(self, strength: float) -> "Candidate":
-        """Return the candidate of a sweep that has this strength."""
-        name = f"{self.name}-{100 * strength:g}".replace(".", "-")
-        return self.model_copy(update={"name": name, "strength": strength, "strengths": None})
-
-    def kept_same(self, consistency: float) -> "Candidate":
-        """Return the candidate of a sweep that keeps its characters the same so strongly."""
-        name = f"{self.name}-c{100 * consistency:g}".replace(".", "-")
-        return self.model_copy(update={"name": name, "consistency": consistency, "consistencies": None})
-
-
 def _swept(candidates: tuple[Candidate, ...], info: ValidationInfo) -> tuple[Candidate, ...]:
-    """Return the candidates, of a sweep one for each of its values; no two have one name.
-
-    Who says no consistency of its own has the experiment's.
-    """
-    every = [[one.at(s) for s in one.strengths] if one.strengths else [one] for one in candidates]
-    both = [
-        [
-            same
-            for one in strong
-            for same in (map(one.kept_same, one.consistencies) if one.consistencies else [one])
-        ]
-        for strong in every
-    ]
-    refuse_one_name([[one.name for one in own] for own in both])
+    """Return the candidates that are drawn; who says no consistency of its own has the experiment's."""
+    where = info.context if isinstance(info.context, PathContext) else None
     shared = {"consistency": info.data.get("consistency", 0.0)}
     return tuple(
-        one.model_copy(update=shared) if one.consistency is None else one for one in chain.from_iterable(both)
+        one.model_copy(update=shared) if one.consistency is None else one
+        for one in swept(candidates, info.data.get("base", EMBEDDED), where)
     )
 
 

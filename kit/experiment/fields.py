@@ -214,3 +214,17 @@ CalibrationFile = Annotated[str, path_to(_NO_FILE, Path.is_file)]
 
 LoraFile = Annotated[str, AfterValidator(_no_bare_style), path_to(_NO_FILE, Path.exists, f"{LORA_PREFIX}.*")]
 """A LoRA file, a folder of PEFT or diffusers, or "mini:" and an embedded one's name: kit.lora.lora checks."""
+
+
+def is_pattern(path: Path) -> bool:
+    """Return whether a path stands for several, by a * or ? in it; no file may have its name."""
+    text = str(path)
+    return bool(re.search("[*?]", text)) and not text.startswith(LORA_PREFIX) and not path.exists()
+
+
+LoraFiles = Annotated[
+    str,
+    AfterValidator(_no_bare_style),
+    path_to(_NO_FILE, lambda path: path.exists() or is_pattern(path), f"{LORA_PREFIX}.*"),
+]
+"""A LoraFile, or a pattern that stands for several."""

@@ -23,6 +23,8 @@ class CandidateIdentity(BaseModel, frozen=True):
     """Its own negative prompt; None: the story's."""
     consistency: float = 0.0
     """How strongly its characters were kept the same."""
+    merged_from: str = ""
+    """The LoRAs that its own is the sum of, each by sha256 with its strength and what its blocks count."""
 
 
 class SettingsIdentity(BaseModel, frozen=True):

@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from itertools import combinations
 
-from kit.experiment.config import Candidate, Experiment, LoadedExperiment
+from kit.experiment.candidates.candidate import Candidate
+from kit.experiment.config import Experiment, LoadedExperiment
 from kit.files.user_paths import shell_word
 from kit.messages import joined, tr
 from kit.story.prompt import prompt_of

@@ -353,7 +353,7 @@ class Run:
 
     def _resolved(self, loaded: LoadedExperiment) -> Experiment:
         """Return the experiment with every default written out and every path inside this folder."""
-        from kit.experiment.loras import keep_lora
+        from kit.experiment.candidates.kept_loras import keep_lora
 
         experiment, drawn = loaded.experiment, loaded.settings
         resolved = {

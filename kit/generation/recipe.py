@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from kit.errors import InputError
-from kit.experiment.config import Candidate, DrawSettings, LoadedExperiment
+from kit.experiment.candidates.candidate import Candidate
+from kit.experiment.config import DrawSettings, LoadedExperiment
 from kit.experiment.fields import seed_of_panel
 from kit.experiment.run import Anchor, PanelRow, Run, Slot
 from kit.files.encodings import canonical_json, sha256_bytes
@@ -159,12 +160,9 @@ def check_drawable(loaded: LoadedExperiment, painter: Painter) -> "dict[str, lis
 
 def _fitting_loras(candidate: Candidate, painter: Painter) -> "list[LoadedLora]":
     """Return the LoRAs of a candidate as the user gave it, none for the base alone."""
-    from kit.lora.lora import find_lora
+    from kit.experiment.candidates.kept_loras import merge_parts
 
-    files = [(lora.file, lora.alpha) for lora in candidate.loras or ()]
-    if candidate.lora is not None:
-        files = [(candidate.lora, candidate.alpha)]
-    loras = [find_lora(file, alpha) for file, alpha in files]
+    loras = [part.lora for part in merge_parts(candidate)]
     for lora in loras:
         painter.check(lora)
     return loras
@@ -195,6 +193,7 @@ def _places_of_texts(loaded: LoadedExperiment) -> dict[str, str]:
 
 
 def _facts(candidate: Candidate, lora: "LoadedLora | None") -> dict[str, object]:
+    merged = {"merged_from": lora.notes["merged_from"]} if lora and "merged_from" in lora.notes else {}
     return {
         "lora_sha256": lora and lora.sha256,
         "rank": lora and lora.rank,
@@ -204,6 +203,7 @@ def _facts(candidate: Candidate, lora: "LoadedLora | None") -> dict[str, object]
         "trigger": candidate.trigger,
         "negative": candidate.negative,
         "consistency": candidate.consistency or 0.0,
+        **merged,
     }
 
 

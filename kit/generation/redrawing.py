@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from kit.embedded import LORA_PREFIX
 from kit.errors import RunError
-from kit.experiment.config import Candidate, LoadedExperiment
-from kit.experiment.loras import keep_lora
+from kit.experiment.candidates.candidate import Candidate
+from kit.experiment.candidates.kept_loras import keep_lora
+from kit.experiment.config import LoadedExperiment
 from kit.experiment.run import CHANGED, PanelRow, Run
 from kit.files.encodings import sha256_of
 from kit.files.text.library_words import reason_of
@@ -122,13 +124,18 @@ def set_aside(run: Run, job: Job, row: PanelRow | None) -> Path | None:
 
 
 def as_kept(loaded: LoadedExperiment, scratch: Path) -> LoadedExperiment:
-    """Return an experiment whose stacked LoRAs are the one file that a run keeps of them."""
+    """Return an experiment whose LoRAs that are merged in a run are the one file that it keeps of them."""
 
     def kept(candidate: Candidate) -> Candidate:
-        if not candidate.loras:
+        if not (candidate.loras or candidate.blocks):
             return candidate
         merged = keep_lora(scratch, candidate)
-        return merged.model_copy(update={"lora": str(scratch / str(merged.lora))})
+        lora = str(merged.lora)
+        return (
+            merged
+            if lora.startswith(LORA_PREFIX)
+            else merged.model_copy(update={"lora": str(scratch / lora)})
+        )
 
     candidates = tuple(map(kept, loaded.experiment.candidates))
     return LoadedExperiment(

@@ -13,7 +13,7 @@ _COLUMNS = 6
 _GUTTER = 16
 _TEXT, _LINE, _LINES = 15, 20, 2
 _ROOM = 8 + _LINE * (_LINES + 1)
-_PAPER, _INK, _FAINT, _EDGE = "#f8f5ef", "#2b2a28", "#a3947c", "#e6e0d5"
+PAPER, INK, FAINT, EDGE = "#f8f5ef", "#2b2a28", "#a3947c", "#e6e0d5"
 
 
 def evenly_spaced(count: int) -> list[int]:
@@ -44,7 +44,7 @@ def draw_contact_sheet(
     columns = min(_COLUMNS, len(names))
     rows = -(-len(names) // columns)
     across, down = CELL + _GUTTER, CELL + _ROOM + _GUTTER
-    sheet = Image.new("RGB", (columns * across + _GUTTER, rows * down + _GUTTER), _PAPER)
+    sheet = Image.new("RGB", (columns * across + _GUTTER, rows * down + _GUTTER), PAPER)
     lettering = find_sheet_lettering(captions)
     for number, picture in enumerate(pictures):
         row, column = divmod(number, columns)
@@ -59,7 +59,7 @@ def _place(sheet: Image.Image, picture: Image.Image, corner: tuple[int, int]) ->
     small = picture.copy()
     small.thumbnail((CELL, CELL), Image.Resampling.LANCZOS)
     left, upper = corner
-    ImageDraw.Draw(sheet).rectangle((left, upper, left + CELL - 1, upper + CELL - 1), _EDGE)
+    ImageDraw.Draw(sheet).rectangle((left, upper, left + CELL - 1, upper + CELL - 1), EDGE)
     sheet.paste(small, (left + (CELL - small.width) // 2, upper + (CELL - small.height) // 2))
 
 
@@ -73,4 +73,4 @@ def _letter(
     lines = wrap(written, font, CELL, _LINES) if lettering.captions else []
     pen, left, base = ImageDraw.Draw(sheet), corner[0], corner[1] + CELL + 8 + _TEXT
     for index, line in enumerate([name, *lines]):
-        pen.text((left, base + index * _LINE), line, _INK if index else _FAINT, font, anchor="ls")
+        pen.text((left, base + index * _LINE), line, INK if index else FAINT, font, anchor="ls")

@@ -1,12 +1,15 @@
 """Which base a LoRA was made for, and how strong each well-known loader draws with it."""
 
+import math
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple, get_args
 
 from kit.embedded import EMBEDDED
 from kit.files.encodings import printable
+from kit.lora.blocks import NAMES, REST, block_of, groups_of
 from kit.lora.formats import Content, LoraPair
 from kit.lora.key_names import ELSEWHERE, Names, Tool
 from kit.messages import mark, tr
@@ -28,6 +31,32 @@ def bases_of(pairs: Mapping[str, LoraPair]) -> list[str]:
         for name, fit in _fits(pairs).most_common()
         if fit
     ]
+
+
+def best_base(pairs: Mapping[str, LoraPair]) -> str:
+    """Return the known base that has most of a LoRA's layers; Kolors where none has one."""
+    return max(_fits(pairs).items(), key=lambda fit: fit[1])[0]
+
+
+def block_norms(content: Content) -> dict[str, float]:
+    """Return the Frobenius norm of what a LoRA changes in each block, at strength 1."""
+    inside = {block: [n for n in content.pairs if block_of(n) == block] for block in (*NAMES.values(), REST)}
+    return {
+        block: round(replace(content, pairs={name: content.pairs[name] for name in names}).norm, 4)
+        for block, names in inside.items()
+        if names
+    }
+
+
+def group_norms(content: Content) -> dict[str, float]:
+    """Return the same by content, style and the rest, as the base has them that it fits best."""
+    norms = block_norms(content)
+    groups = {name: set(blocks) for name, blocks in groups_of(best_base(content.pairs)).items()}
+    groups[REST] = norms.keys() - set().union(*groups.values())
+    return {
+        name: math.sqrt(sum(norms[block] ** 2 for block in blocks & norms.keys()))
+        for name, blocks in groups.items()
+    }
 
 
 def problems_of(content: Content) -> list[str]:

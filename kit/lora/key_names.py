@@ -127,9 +127,11 @@ def tensors_file(path: Path) -> Path:
     if others:
         raise LoraError(
             tr(
-                "{folder} is a folder: give one file in it, {files}",
+                "{folder} is a folder: give one file in it, {files}; in an experiment, {pattern} makes a "
+                "candidate of each saved step",
                 folder=path,
                 files=joined(others[:4], tr(", ")),
+                pattern=path / f"*{Path(others[0]).suffix}",
             )
         )
     raise LoraError(

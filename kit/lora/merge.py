@@ -1,14 +1,57 @@
 """Several LoRAs merged into one."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
 
 from kit.errors import LoraError
+from kit.lora.blocks import block_of, blocks_text
 from kit.lora.formats import LoraPair, content_bytes
 from kit.lora.lora import LoadedLora
-from kit.messages import tr
+from kit.messages import joined, tr
+
+_OF_NUMBERS = ("modelspec.hash_sha256", "sshs_model_hash", "sshs_legacy_hash")
+"""Notes about a file's numbers, which are others once it is merged."""
+
+
+@dataclass(frozen=True, slots=True)
+class MergePart:
+    """A LoRA in a sum of several; LoraError where its blocks leave nothing of it."""
+
+    lora: LoadedLora
+    weight: float = 1.0
+    """The strength of all of it."""
+    blocks: Mapping[str, float] | None = None
+    """What each block counts besides, as `kit.lora.blocks.strengths_of` gives it; None: all alike."""
+
+    def __post_init__(self) -> None:
+        if self.blocks is not None and not any(self.own_blocks.values()):
+            raise LoraError(
+                tr(
+                    "{file}: the blocks that it has are all at 0, so nothing of it is left: it has {blocks}",
+                    file=self.lora.name,
+                    blocks=joined(self.own_blocks, tr(", ")),
+                )
+            )
+
+    @property
+    def own_blocks(self) -> dict[str, float]:
+        """What each block that the LoRA has counts; nothing where all count alike."""
+        have = {block_of(layer) for layer in self.lora.pairs}
+        return {block: value for block, value in (self.blocks or {}).items() if block in have}
+
+    @property
+    def told(self) -> str:
+        """What a file says of it that it went into."""
+        blocks = f" ({blocks_text(self.own_blocks)})" if self.blocks else ""
+        return f"{self.lora.sha256} x {self.weight:g}{blocks}"
+
+    def strength(self, layer: str) -> float:
+        """Return what a layer's up @ down counts in the sum."""
+        scaled = self.weight * self.lora.scale
+        return scaled if self.blocks is None else scaled * self.blocks[block_of(layer)]
 
 
 class Merged(NamedTuple):
@@ -20,35 +63,31 @@ class Merged(NamedTuple):
     """What the rank was too low for: the Frobenius norm of all that is lost, over that of the whole."""
 
 
-def merged_bytes(merged: Merged, loras: Sequence[LoadedLora], weights: Sequence[float]) -> bytes:
-    """Return a sum of LoRAs as a safetensors file, which says what it was made of and all their triggers."""
-    parts = [f"{lora.sha256} x {weight:g}" for lora, weight in zip(loras, weights, strict=True)]
-    notes = {"merged_from": " + ".join(parts)}
-    if trigger := "，".join(dict.fromkeys(lora.trigger for lora in loras if lora.trigger)):
+def merged_bytes(merged: Merged, parts: Sequence[MergePart]) -> bytes:
+    """Return a sum of LoRAs as a safetensors file, which says what it was made of and all their triggers.
+
+    Of one LoRA alone all that is noted of its training stays true, and stays.
+    """
+    notes = {"merged_from": " + ".join(part.told for part in parts)}
+    if len(parts) == 1:
+        notes = {name: text for name, text in parts[0].lora.notes.items() if name not in _OF_NUMBERS} | notes
+    if trigger := "，".join(dict.fromkeys(part.lora.trigger for part in parts if part.lora.trigger)):
         notes["trigger"] = trigger
     return content_bytes("diffsynth", merged.pairs, float(merged.rank), notes)
 
 
-def merge_loras(loras: Sequence[LoadedLora], weights: Sequence[float], rank: int | None = None) -> Merged:
+def merge_loras(parts: Sequence[MergePart], rank: int | None = None) -> Merged:
     """Return the weighted sum of LoRAs, each as it was trained: exactly, or the nearest of a lower rank.
 
     Args:
-        loras: at least one; a layer that one of them lacks counts as unchanged by it.
-        weights: the strength of each.
+        parts: at least one; a layer that one of them lacks counts as unchanged by it, and a layer that
+            counts nothing in any is left out.
         rank: of the result; by default the sum of all ranks, which is exact.
     """
-    if len(loras) != len(weights) or not loras:
-        raise LoraError(
-            tr(
-                "each LoRA needs a weight, got {loras} LoRAs and {weights} weights",
-                loras=len(loras),
-                weights=len(weights),
-            )
-        )
-    whole = sum(lora.rank for lora in loras)
+    whole = sum(part.lora.rank for part in parts)
     pairs, lost, total = {}, 0.0, 0.0
-    for layer in sorted({layer for lora in loras for layer in lora.pairs}):
-        pair = _stacked(layer, loras, weights)
+    for layer in sorted({layer for part in parts for layer in part.lora.pairs if _counts(part, layer)}):
+        pair = _stacked(layer, parts)
         if rank is not None and rank < whole:
             pair, missing, norm = _truncated(pair, rank)
             lost, total = lost + missing, total + norm
@@ -56,9 +95,13 @@ def merge_loras(loras: Sequence[LoadedLora], weights: Sequence[float], rank: int
     return Merged(pairs, min(whole, rank or whole), (lost / total) ** 0.5 if total else 0.0)
 
 
-def _stacked(layer: str, loras: Sequence[LoadedLora], weights: Sequence[float]) -> LoraPair:
+def _counts(part: MergePart, layer: str) -> bool:
+    return part.blocks is None or part.blocks[block_of(layer)] != 0
+
+
+def _stacked(layer: str, parts: Sequence[MergePart]) -> LoraPair:
     """Return the sum of a layer's products as one product, by putting the factors side by side."""
-    shapes = {lora.pairs[layer].shape for lora in loras if layer in lora.pairs}
+    shapes = {part.lora.pairs[layer].shape for part in parts if layer in part.lora.pairs}
     if len(shapes) != 1:
         raise LoraError(
             tr(
@@ -69,11 +112,11 @@ def _stacked(layer: str, loras: Sequence[LoadedLora], weights: Sequence[float]) 
         )
     height, width = shapes.pop()
     downs, ups = [], []
-    for lora, weight in zip(loras, weights, strict=True):
-        blank = LoraPair(torch.zeros(lora.rank, width), torch.zeros(height, lora.rank))
-        down, up = lora.pairs.get(layer, blank)
+    for part in parts:
+        blank = LoraPair(torch.zeros(part.lora.rank, width), torch.zeros(height, part.lora.rank))
+        down, up = part.lora.pairs.get(layer, blank)
         downs.append(down.float())
-        ups.append(up.float() * (weight * lora.scale))
+        ups.append(up.float() * part.strength(layer))
     return LoraPair(torch.cat(downs), torch.cat(ups, dim=1))
 
 

@@ -14,8 +14,9 @@ from tensorboardX.proto.event_pb2 import Event, SessionLog
 from tensorboardX.proto.summary_pb2 import Summary
 
 from kit.errors import LoraError, RunError, TrainError
+from kit.experiment.candidates.saved_steps import TRAINING_NOTE
 from kit.files.atomic_write import remove_partial_files, write_atomic
-from kit.files.encodings import canonical_json, csv_rows, finite_json, json_bytes
+from kit.files.encodings import canonical_json, csv_rows, finite_json, json_bytes, sha256_bytes
 from kit.files.folder_lock import LOCK
 from kit.files.safetensors_files import TORCH_LOAD_ERRORS
 from kit.files.text.library_words import reason_of
@@ -92,6 +93,11 @@ class TrainingFolder:
         return state
 
     @cached_property
+    def _training(self) -> str:
+        """Which training it is: the sha256 of its settings, pictures and base."""
+        return sha256_bytes(canonical_json(read_training_identity(self._folder / IDENTITY)))
+
+    @cached_property
     def _events(self) -> EventsWriter:
         """TensorBoard's file, written at once: SummaryWriter's flush does not wait for what is queued."""
         (self._folder / EVENTS).mkdir(parents=True, exist_ok=True)
@@ -129,7 +135,7 @@ class TrainingFolder:
         """Write the LoRA of a step; TrainError when its weights are no numbers, or too large for fp16."""
         path = self._folder / STEPS / f"{step:06d}.safetensors"
         try:
-            save_lora(path, pairs, self._config.counts, {"steps": str(step)})
+            save_lora(path, pairs, self._config.counts, {"steps": str(step), TRAINING_NOTE: self._training})
         except LoraError as error:
             raise TrainError(
                 tr(

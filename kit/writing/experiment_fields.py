@@ -175,7 +175,10 @@ CANDIDATE_FIELDS: tuple[ExperimentField, ...] = (
         table="candidate",
         kind="text",
         label=mark("LoRA"),
-        help=mark("A file, or mini:ink, mini:watercolour, mini:cyberpunk; nothing for the base alone."),
+        help=mark(
+            "A file, mini:ink, mini:watercolour, mini:cyberpunk, or a training's saved steps as "
+            "my/steps/*.safetensors; nothing for the base alone."
+        ),
     ),
     ExperimentField(
         key="strength",
@@ -221,6 +224,22 @@ CANDIDATE_FIELDS: tuple[ExperimentField, ...] = (
         label=mark("Several consistencies"),
         advanced=True,
         help=mark("Makes a candidate of each, as 0, 0.6."),
+    ),
+    ExperimentField(
+        key="blocks",
+        table="candidate",
+        kind="blocks",
+        label=mark("Blocks"),
+        advanced=True,
+        help=mark("What groups of blocks, or single ones, count of it, as content=0.4, style=1, rest=0.7."),
+    ),
+    ExperimentField(
+        key="step",
+        table="candidate",
+        kind="whole",
+        label=mark("Saved step"),
+        advanced=True,
+        help=mark("Which step of its training it is; where LoRA stands for several files, each has its own."),
     ),
     ExperimentField(
         key="alpha",

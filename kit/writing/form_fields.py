@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from kit.lora.blocks import read_blocks
 from kit.messages import mark, tr
 
-FieldKind = Literal["text", "texts", "whole", "number", "numbers", "seeds", "flag"]
+FieldKind = Literal["text", "texts", "whole", "number", "numbers", "seeds", "flag", "blocks"]
 MOST_SEEDS = 10_000
 """Seeds that a form takes; a verdict needs eight."""
 _LONGEST_NUMBER = 24
@@ -58,6 +59,8 @@ class ExperimentField:
             return [one for one in map(str.strip, text.split("\n")) if one]
         if self.kind == "seeds":
             return seeds_in(text)
+        if self.kind == "blocks":
+            return read_blocks(text)
         numbers = [_number(one, self.kind) for one in _MARKS.split(text.strip()) if one]
         if self.kind == "numbers":
             return numbers
@@ -153,6 +156,12 @@ def _shown_seeds(value: object) -> str:
     return seeds_text(value)
 
 
+def _shown_blocks(value: object) -> str:
+    if not isinstance(value, dict) or not all(map(_is_number, value.values())):
+        raise TypeError
+    return ", ".join(f"{name}={share}" for name, share in value.items())
+
+
 def _shown_flag(value: object) -> str:
     if not isinstance(value, bool):
         raise TypeError
@@ -167,4 +176,5 @@ _TEXTS = {
     "numbers": _shown_numbers,
     "seeds": _shown_seeds,
     "flag": _shown_flag,
+    "blocks": _shown_blocks,
 }

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from eval.casting.picks import Picks
 from eval.casting.selection import Selection, is_redrawn, is_stale, read_selection_file
-from kit.experiment.config import Candidate
+from kit.experiment.candidates.candidate import Candidate
 from kit.experiment.run import Run
 from kit.story.prompt import prompt_of
 from kit.story.story import LoadedStory

@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from eval.scoring.records import MissingAttribute, PanelScore, Scores, StoryScore
-from kit.experiment.config import Candidate
+from kit.experiment.candidates.candidate import Candidate
 from kit.experiment.run import PanelRow, Run, Slot
 from kit.story.prompt import prompt_of
 from kit.story.story import PANELS, LoadedStory

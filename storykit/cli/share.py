@@ -1,14 +1,18 @@
 """The `storykit share` command: a story to show to friends."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 import storykit
 from kit.messages import tr
 from storykit.cli.terminal.console import RunFolder, say, say_note
-from storykit.sharing import USUAL_LAYOUT, Layout, Wanted
+from storykit.cli.terminal.usage_errors import WrongUsage
+from storykit.sharing import USUAL_LAYOUT, Layout, PostPicture, Wanted, grid_picture
+
+if TYPE_CHECKING:
+    from storykit.grid import GridWish
 
 
 def share(
@@ -30,9 +34,37 @@ def share(
         bool, typer.Option("--slides", help="Write slides.html as well, a slide show for a talk.")
     ] = False,
     text: Annotated[bool, typer.Option("--text", help="End the slides with the story's text.")] = False,
+    grid: Annotated[
+        str,
+        typer.Option(
+            metavar="ROWS,COLUMNS",
+            help="Write one labelled picture instead, along any two of candidate, step, strength, "
+            "consistency, order, story, seed, panel.",
+        ),
+    ] = "",
+    panel: Annotated[int | None, typer.Option(help="Which panel the grid shows; else the first.")] = None,
 ) -> None:
     """Write one page of the chosen story to show to others, and a picture for a post."""
     run = storykit.open_run(run_folder)
+    if grid:
+        if scores or slides or text or no_captions or layout != USUAL_LAYOUT:
+            raise WrongUsage(tr("--grid writes one picture alone: leave out the options of page and slides"))
+        from storykit.grid import GridWish, grid_axes
+
+        rows, columns = grid_axes(grid)
+        named = GridWish(
+            rows=rows,
+            columns=columns,
+            candidate=candidate,
+            order=order,
+            story=story,
+            seed=seed,
+            panel=panel,
+        )
+        _share_grid(run, out, named)
+        return
+    if panel is not None:
+        raise WrongUsage(tr("--panel says which panel a grid shows: add --grid"))
     wanted = Wanted(layout=layout, captions=not no_captions, slides=slides or text, text=text)
     done = storykit.share(
         run, out, wanted, candidate=candidate, order=order, story=story, seed=seed, scores=scores
@@ -42,11 +74,29 @@ def share(
         say_note(
             tr("the picture has panel numbers only: no font here has its letters, install Noto Sans CJK")
         )
-    if drawn.left_out:
-        say_note(tr("the picture's words are without {emoji}: no font here has them", emoji=drawn.left_out))
     say(tr("page    {address}", address=done.page))
-    told = {"path": done.picture, "width": drawn.width, "height": drawn.height}
-    size = f"{len(drawn.jpeg) / 1e6:.1f}"
-    say(tr("picture {path}  {width} x {height} pixels, {size} MB", **told, size=size))
+    _say_picture(done.picture, drawn)
     if done.slides is not None:
         say(tr("slides  {address}", address=done.slides))
+
+
+def _share_grid(run: storykit.RunResults, out: Path | None, wish: "GridWish") -> None:
+    """Write a grid and say where it is."""
+    from kit.files.atomic_write import write_atomic
+
+    drawn = grid_picture(run.run, wish)
+    path = (out or run.folder / "share") / f"grid-{wish.rows}-{wish.columns}.jpg"
+    write_atomic(path, drawn.jpeg)
+    if not drawn.lettered:
+        say_note(
+            tr("rows and columns have numbers only: no font here has their letters, install Noto Sans CJK")
+        )
+    _say_picture(path, drawn)
+
+
+def _say_picture(path: Path, drawn: PostPicture) -> None:
+    if drawn.left_out:
+        say_note(tr("the picture's words are without {emoji}: no font here has them", emoji=drawn.left_out))
+    told = {"path": path, "width": drawn.width, "height": drawn.height}
+    size = f"{len(drawn.jpeg) / 1e6:.1f}"
+    say(tr("picture {path}  {width} x {height} pixels, {size} MB", **told, size=size))

@@ -111,7 +111,7 @@ def _lora_record(evidence: Evidence) -> LoraRecord | None:
             "sha256": sha256_bytes(evidence.lora.data),
             "source_sha256": evidence.lora.source_sha256,
             "source_hash": evidence.lora.source_hash,
-            **trained.model_dump(exclude={"lora_sha256", "negative", "consistency"}),
+            **trained.model_dump(exclude={"lora_sha256", "negative", "consistency", "merged_from"}),
         }
     )
 

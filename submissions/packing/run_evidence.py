@@ -18,7 +18,7 @@ from eval.scoring.records import (
 )
 from kit.embedded import LORAS
 from kit.errors import LoraError, RunError
-from kit.experiment.config import Candidate
+from kit.experiment.candidates.candidate import Candidate
 from kit.experiment.identity import CandidateIdentity, RunIdentity, read_identity
 from kit.experiment.run import PanelRow, Run
 from kit.files.text.library_words import reason_of

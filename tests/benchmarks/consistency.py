@@ -29,7 +29,8 @@ from eval.metrics.formulas import place as place_metric
 from eval.metrics.story_facts import told_of as facts_of
 from eval.scorers.aesthetic import AestheticScorer
 from eval.scorers.clip import ClipEncoder
-from kit.experiment.config import Candidate, DrawSettings
+from kit.experiment.candidates.candidate import Candidate
+from kit.experiment.config import DrawSettings
 from kit.experiment.run import Slot
 from kit.generation.multi_gpu import load_painter
 from kit.generation.painter import Painter, PanelRequest

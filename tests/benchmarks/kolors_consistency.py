@@ -17,7 +17,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from kit.experiment.config import Candidate, DrawSettings
+from kit.experiment.candidates.candidate import Candidate
+from kit.experiment.config import DrawSettings
 from kit.experiment.run import Slot
 from kit.generation.kolors_painter import KolorsPainter, first_noise
 from kit.generation.painter import BatchPlan, PanelRequest

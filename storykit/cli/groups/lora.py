@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from kit.lora.inspection import LoaderStrength
+    from kit.lora.lora import LoadedLora
+    from kit.lora.merge import MergePart
 
 lora_app = typer.Typer(
     cls=CommandGroup,
@@ -40,6 +42,8 @@ _FACTS = {
     "layers": mark("layers"),
     "trigger": mark("trigger"),
     "norm": mark("norm"),
+    "blocks": mark("blocks"),
+    "merged_from": mark("made of"),
     "fits": mark("fits"),
 }
 """What facts of a file are called; the others have one name in every language."""
@@ -52,7 +56,7 @@ def inspect(
     """Show what a LoRA file holds, which base it fits, and what each loader makes of it."""
     from kit.files.encodings import printable, sha256_of
     from kit.lora.formats import read_content
-    from kit.lora.inspection import bases_of, loaders_of, problems_of
+    from kit.lora.inspection import bases_of, block_norms, group_norms, loaders_of, problems_of
     from kit.lora.lora import locate
     from submissions.untrusted.lora_reader import packing_problems, sorted_notes
 
@@ -68,8 +72,11 @@ def inspect(
         "layers": len(content.pairs),
         "trigger": printable(content.trigger),
         "norm": round(content.norm, 4),
+        "blocks": block_norms(content) if as_json else group_norms(content),
         "fits": bases_of(content.pairs),
     }
+    if made_of := content.notes.get("merged_from"):
+        facts["merged_from"] = printable(made_of)
     problems = problems_of(content) + packing_problems(content)
     left, loaders = sorted_notes(content.notes)[1], loaders_of(content)
     if as_json:
@@ -101,6 +108,8 @@ def _show(
             )
         if isinstance(value, list):
             value = joined(value, tr(", ")) or tr("no base")
+        if isinstance(value, dict):
+            value = joined((f"{part} {norm:.4g}" for part, norm in value.items()), tr(", "))
         say(f"{padded(told, 8)}{value}")
     for remark in remarks:
         say(remark)
@@ -146,9 +155,18 @@ def convert(
 
 @lora_app.command(cls=Command)
 def merge(
-    files: Annotated[list[str], typer.Argument(metavar="FILE...", help="Two LoRAs or more.")],
+    files: Annotated[
+        list[str], typer.Argument(metavar="FILE...", help="Two LoRAs or more; with --blocks one will do.")
+    ],
     out: Annotated[Path, typer.Option(help="The .safetensors file to write.")],
     weights: Annotated[str, typer.Option(help="The strength of each, such as 1,0.5; by default 1.")] = "",
+    blocks: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=STRENGTH,...",
+            help="What blocks count, as content=0.4,style=1,rest=0.7; once for all, or once for each file.",
+        ),
+    ] = None,
     rank: Annotated[int | None, typer.Option(min=1, help="Of the result; by default the sum, exact.")] = None,
     alphas: Annotated[
         str,
@@ -160,11 +178,10 @@ def merge(
 ) -> None:
     """Add LoRAs up into one."""
     from kit.files.atomic_write import write_atomic
-    from kit.lora.lora import find_lora
     from kit.lora.merge import merge_loras as merge_loras
     from kit.lora.merge import merged_bytes
 
-    if len(files) == 1 and not weights and rank is None:
+    if len(files) == 1 and not weights and not blocks and rank is None:
         raise LoraError(
             tr(
                 "merge adds up two LoRAs or more, got {file} alone; "
@@ -176,11 +193,9 @@ def merge(
     if out.suffix != ".safetensors":
         raise LoraError(tr("{file}: must end in .safetensors", file=out))
     refuse_what_is_there(out, overwrite=overwrite)
-    strengths = _numbers("--weights", weights) if weights else [1.0] * len(files)
-    trained = _alphas(alphas, len(files))
-    loras = [find_lora(file, alpha) for file, alpha in zip(files, trained, strict=True)]
-    merged = merge_loras(loras, strengths, rank)
-    write_atomic(out, merged_bytes(merged, loras, strengths))
+    parts = _parts(files, weights, alphas, blocks or [])
+    merged = merge_loras(parts, rank)
+    write_atomic(out, merged_bytes(merged, parts))
     lost = tr(", {error:.2%} of it lost", error=merged.error) if merged.error else ""
     say(
         tr(
@@ -191,6 +206,47 @@ def merge(
             lost=lost,
         )
     )
+
+
+def _parts(files: "Sequence[str]", weights: str, alphas: str, blocks: "Sequence[str]") -> "list[MergePart]":
+    """Return the LoRAs of a sum, each with its strength and what its blocks count."""
+    from kit.lora.lora import find_lora
+    from kit.lora.merge import MergePart
+
+    strengths = _numbers("--weights", weights) if weights else [1.0] * len(files)
+    if len(strengths) != len(files):
+        raise LoraError(
+            tr(
+                "each LoRA needs a weight, got {loras} LoRAs and {weights} weights",
+                loras=len(files),
+                weights=len(strengths),
+            )
+        )
+    if len(blocks) not in (0, 1, len(files)):
+        raise WrongUsage(
+            tr(
+                "--blocks must be given once for all files or once for each of {files}, got it {times} times",
+                files=len(files),
+                times=len(blocks),
+            )
+        )
+    loras = [find_lora(file, alpha) for file, alpha in zip(files, _alphas(alphas, len(files)), strict=True)]
+    texts = blocks if len(blocks) == len(files) else [*blocks, ""][:1] * len(files)
+    return [
+        MergePart(lora, strength, _blocks(text, lora) if text else None)
+        for lora, strength, text in zip(loras, strengths, texts, strict=True)
+    ]
+
+
+def _blocks(text: str, lora: "LoadedLora") -> "Mapping[str, float]":
+    """Return what each block of a LoRA counts, the groups being those of the base that it fits."""
+    from kit.lora.blocks import read_blocks, strengths_of
+    from kit.lora.inspection import best_base
+
+    try:
+        return strengths_of(read_blocks(text), best_base(lora.pairs))
+    except ValueError as error:
+        raise WrongUsage(tr("--blocks {fault}", fault=str(error))) from error
 
 
 def _numbers(option: str, text: str) -> list[float]:

@@ -19,10 +19,11 @@ from kit.experiment.run import Run
 from kit.files.encodings import json_bytes
 from kit.generation.generate import draw_experiment, generate
 from kit.generation.kolors_painter import KolorsPainter
+from kit.lora.blocks import strengths_of
 from kit.lora.formats import read_content
 from kit.lora.inspection import bases_of, loaders_of, problems_of
 from kit.lora.lora import find_lora, load_lora
-from kit.lora.merge import merge_loras
+from kit.lora.merge import MergePart
 from kit.models.base import load_base, pick_device, pick_devices
 from kit.models.kolors.unet import linear_shapes
 from kit.models.sizes import EMBEDDED_SIZES
@@ -64,6 +65,11 @@ def said(error: StorykitError) -> str:
         ("", BASE + "strength = 0.5\n"),
         ("", '[[candidate]]\nname = "ink"\nlora = "mini:ink"\nstrength = 0.5\nstrengths = [0.5]\n'),
         ("", '[[candidate]]\nname = "ink"\nlora = "mini:ink"\nstrengths = [0.5, 0.5]\n'),
+        ("", '[[candidate]]\nname = "ink"\nlora = "mini:ink"\nblocks = { stile = 1.0 }\n'),
+        ("", '[[candidate]]\nname = "ink"\nlora = "mini:ink"\nblocks = { style = 1.0, input4 = 1.0 }\n'),
+        ("", '[[candidate]]\nname = "ink"\nlora = "mini:ink"\nblocks = { rest = 0 }\n'),
+        ("", '[[candidate]]\nname = "ink"\nlora = "gone/*.safetensors"\n'),
+        ("", '[[candidate]]\nname = "ink"\nlora = "*.safetensors"\n'),
         ("", '[[candidate]]\nname = "ink"\nlora = "ink"\n'),
         ("", '[[candidate]]\nname = "ink"\nlora = "my/ink.safetensors"\n'),
         ('base = "kolor"', BASE),
@@ -208,8 +214,8 @@ def other_base(folder: Path) -> None:
     load_lora(toy_lora(folder / "toy.safetensors")).check_fit(linear_shapes(EMBEDDED_SIZES.unet))
 
 
-def unweighed(folder: Path) -> None:
-    merge_loras([find_lora("mini:ink")], [])
+def nothing_left(folder: Path) -> None:
+    MergePart(find_lora("mini:ink"), 1.0, strengths_of({"rest": 0.0}, "mini"))
 
 
 def damaged_base(base: Path) -> None:
@@ -237,7 +243,7 @@ def other_training(folder: Path) -> None:
 REFUSED: list[Callable[[Path], object]] = [
     another_story, other_settings, users_folder, long_prompt, stopped, too_small, moved_rows, torn_rows,
     torn_record, another_record, rows_that_cannot_be_read, lost_story,
-    no_scores, half_a_lora, two_tools, no_alpha, other_base, unweighed, uneven_training, taken_folder,
+    no_scores, half_a_lora, two_tools, no_alpha, other_base, nothing_left, uneven_training, taken_folder,
     other_training,
     lambda folder: read_content(lora_of(folder, f"{KOLORS}.hada_w1_a", f"{KOLORS}.hada_w1_b")),
     lambda folder: read_content(lora_of(folder, "emb_params")),

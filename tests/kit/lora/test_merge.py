@@ -1,13 +1,19 @@
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kit.errors import LoraError
+from kit.lora.blocks import NAMES, REST, block_of
 from kit.lora.formats import LoraPair
-from kit.lora.lora import LoadedLora
-from kit.lora.merge import merge_loras
+from kit.lora.lora import LoadedLora, load_lora
+from kit.lora.merge import Merged, MergePart, merge_loras, merged_bytes
 
+BLOCKS = (*NAMES.values(), REST)
+ALL_OFF = dict.fromkeys(BLOCKS, 0.0)
 SHAPES = {"blocks.7.proj_in": (6, 8), "blocks.7.proj_out": (9, 5), "blocks.10.proj_in": (4, 7)}
 
 
@@ -22,6 +28,10 @@ def lora(seed: int, rank: int = 2, alpha: float = 3.0, layers: int = 3) -> Loade
     return LoadedLora(name="x", sha256="0", tool="diffsynth", rank=rank, alpha=alpha, pairs=pairs, notes={})
 
 
+def summed(loras: list[LoadedLora], weights: list[float], rank: int | None = None) -> Merged:
+    return merge_loras([MergePart(one, weight) for one, weight in zip(loras, weights, strict=True)], rank)
+
+
 def change(of: LoadedLora, layer: str) -> torch.Tensor:
     down, up = of.pairs.get(layer, (torch.zeros(1, SHAPES[layer][1]), torch.zeros(SHAPES[layer][0], 1)))
     return of.scale * up @ down
@@ -32,7 +42,7 @@ def change(of: LoadedLora, layer: str) -> torch.Tensor:
 def test_the_sum_of_loras_does_what_they_do_together(parts: list[tuple[int, int, float]]) -> None:
     loras = [lora(seed, rank) for seed, rank, _ in parts]
     weights = [weight for *_, weight in parts]
-    merged = merge_loras(loras, weights)
+    merged = summed(loras, weights)
     assert (merged.rank, merged.error) == (sum(rank for _, rank, _ in parts), 0.0)
     for layer, (down, up) in merged.pairs.items():
         wanted = sum(weight * change(one, layer) for one, weight in zip(loras, weights, strict=True))
@@ -41,7 +51,7 @@ def test_the_sum_of_loras_does_what_they_do_together(parts: list[tuple[int, int,
 
 
 def test_a_layer_that_one_lora_lacks_is_the_others_alone() -> None:
-    merged = merge_loras([lora(0), lora(1, layers=2)], [1.0, 1.0])
+    merged = summed([lora(0), lora(1, layers=2)], [1.0, 1.0])
     down, up = merged.pairs["blocks.10.proj_in"]
     assert torch.allclose(up @ down, change(lora(0), "blocks.10.proj_in"), atol=1e-5)
 
@@ -49,7 +59,7 @@ def test_a_layer_that_one_lora_lacks_is_the_others_alone() -> None:
 @pytest.mark.parametrize("rank", [1, 2, 3])
 def test_a_lower_rank_loses_what_the_singular_values_say(rank: int) -> None:
     loras = [lora(0), lora(1)]
-    merged = merge_loras(loras, [1.0, 0.5], rank)
+    merged = summed(loras, [1.0, 0.5], rank)
     lost = total = 0.0
     for layer, (down, up) in merged.pairs.items():
         whole = change(loras[0], layer) + 0.5 * change(loras[1], layer)
@@ -62,18 +72,62 @@ def test_a_lower_rank_loses_what_the_singular_values_say(rank: int) -> None:
 
 
 def test_a_rank_above_the_sum_changes_nothing() -> None:
-    assert merge_loras([lora(0)], [1.0], 64).rank == 2
+    assert summed([lora(0)], [1.0], 64).rank == 2
 
 
-def test_loras_of_other_bases_and_missing_weights_are_refused() -> None:
+def test_loras_of_other_bases_are_refused() -> None:
     other = lora(1)
     other = LoadedLora(
         name="y", sha256="1", tool="kohya", rank=2, alpha=3.0, notes={},
         pairs={name: LoraPair(torch.ones(2, 3), torch.ones(3, 2)) for name in other.pairs},
     )  # fmt: skip
     with pytest.raises(LoraError, match=r"one size in all LoRAs, got \[\(3, 3\), \(4, 7\)\]"):
-        merge_loras([lora(0), other], [1.0, 1.0])
-    with pytest.raises(LoraError, match="each LoRA needs a weight, got 1 LoRAs and 2 weights"):
-        merge_loras([lora(0)], [1.0, 1.0])
-    with pytest.raises(LoraError, match="got 0 LoRAs"):
-        merge_loras([], [])
+        summed([lora(0), other], [1.0, 1.0])
+
+
+EVERY = st.fixed_dictionaries(dict.fromkeys(BLOCKS, st.floats(0, 2)))
+
+
+@given(EVERY, st.floats(0.1, 2))
+@settings(deadline=None, max_examples=40)
+def test_each_block_counts_what_it_is_told_to(blocks: dict[str, float], weight: float) -> None:
+    one, counted = lora(0), (blocks["input4"], blocks["input5"])
+    if not any(counted):
+        return
+    merged = merge_loras([MergePart(one, weight, blocks)])
+    assert set(merged.pairs) == {layer for layer in SHAPES if blocks[block_of(layer)]}
+    for layer, (down, up) in merged.pairs.items():
+        wanted = weight * blocks[block_of(layer)] * change(one, layer)
+        assert torch.allclose(up @ down, wanted, rtol=1e-6, atol=1e-6)
+
+
+def test_the_content_of_one_and_the_style_of_another_are_added_up() -> None:
+    first = {**ALL_OFF, "input4": 1.0}
+    second = {**ALL_OFF, "input5": 1.0}
+    merged = merge_loras([MergePart(lora(0), 1.0, first), MergePart(lora(1), 0.5, second)])
+    down, up = merged.pairs["blocks.7.proj_in"]
+    assert torch.allclose(up @ down, change(lora(0), "blocks.7.proj_in"), atol=1e-6)
+    down, up = merged.pairs["blocks.10.proj_in"]
+    assert torch.allclose(up @ down, 0.5 * change(lora(1), "blocks.10.proj_in"), atol=1e-6)
+
+
+def test_blocks_that_leave_nothing_of_a_lora_are_refused() -> None:
+    with pytest.raises(LoraError, match=r"x: the blocks that it has are all at 0, .*: it has input4, input5"):
+        MergePart(lora(0), 1.0, {**ALL_OFF, "output1": 1.0})
+
+
+def test_a_merged_file_says_what_it_was_made_of_and_of_one_lora_how_that_was_trained(tmp_path: Path) -> None:
+    notes = {"ss_learning_rate": "1e-4", "modelspec.trigger_phrase": "水墨", "modelspec.hash_sha256": "0xabc"}
+    one = replace(lora(0), notes=notes)
+    parts = [MergePart(one, 0.5, {**ALL_OFF, "input4": 0.25})]
+    path = tmp_path / "merged.safetensors"
+    path.write_bytes(merged_bytes(merge_loras(parts), parts))
+    told = load_lora(path).notes
+    assert told["merged_from"] == "0 x 0.5 (input4=0.25,rest=0)"
+    assert (told["ss_learning_rate"], told["trigger"]) == ("1e-4", "水墨")
+    assert "modelspec.hash_sha256" not in told
+    parts.append(MergePart(lora(1)))
+    path.write_bytes(merged_bytes(merge_loras(parts), parts))
+    told = load_lora(path).notes
+    assert told["merged_from"] == "0 x 0.5 (input4=0.25,rest=0) + 0 x 1"
+    assert "ss_learning_rate" not in told

@@ -4,6 +4,7 @@ from tensorboardX.proto.event_pb2 import Event
 from toy_training import SilentListener, finished_training, training_file
 
 from kit.errors import RunError, TrainError
+from kit.experiment.candidates.saved_steps import find_saved_steps
 from kit.lora.formats import LoraPair
 from kit.training.config import load_training
 from kit.training.folder import TrainingFolder
@@ -63,6 +64,24 @@ def test_weights_that_stop_being_numbers_end_the_training_and_the_good_state_is_
     folder.begin()
     with pytest.raises(TrainError, match=r"stopped being numbers by step 3, those of step 2 are good"):
         folder.save(3, {"blocks.1": LoraPair(torch.full((2, 4), torch.nan), torch.zeros(4, 2))})
+
+
+def test_saved_steps_say_which_training_they_are_of(tmp_path):
+    finished_training(tmp_path)
+    [*steps] = sorted((tmp_path / "ink" / "steps").iterdir())
+    assert [one.step for one in find_saved_steps(tmp_path / "ink" / "steps" / "*.safetensors")] == [
+        int(path.stem) for path in steps
+    ]
+    (tmp_path / "other").mkdir()
+    training = load_training(training_file(tmp_path / "other", steps=2, save_every=1, seed=5))
+    train(training, tmp_path / "other" / "ink", SilentListener(), "cpu")
+    for step in (1, 2):
+        source = tmp_path / "other" / "ink" / "steps" / f"{step:06d}.safetensors"
+        source.rename(tmp_path / "ink" / "steps" / f"{step + 100:06d}.safetensors")
+    with pytest.raises(
+        ValueError, match=r"not saved steps of one training: their settings, pictures or base"
+    ):
+        find_saved_steps(tmp_path / "ink" / "steps" / "*.safetensors")
 
 
 def test_a_last_step_whose_file_is_gone_is_written_again(tmp_path):

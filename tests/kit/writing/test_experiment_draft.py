@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from paths import ROOT
 from pydantic import BaseModel
 
-from kit.experiment.config import Candidate, Experiment
+from kit.experiment.candidates.candidate import Candidate
+from kit.experiment.config import Experiment
 from kit.experiment.tables import CompareTable, ScoreTable, WordsTable
 from kit.files.text.commented_toml import lost_comments, rewritten
 from kit.starter.choices import StarterChoice
@@ -86,6 +87,25 @@ def test_a_changed_field_changes_one_line(changes: dict[str, str], line: str) ->
     made = said(TEXTS["en"], **changes)
     assert line in made.splitlines()
     assert lost_comments(TEXTS["en"], made) == []
+
+
+def test_blocks_are_one_text_in_a_form_and_a_table_in_the_file() -> None:
+    before = {"candidate": [{"name": "ink", "lora": "mini:ink", "blocks": {"style": 1, "rest": 0.5}}]}
+    draft = experiment_draft_of(before)
+    [candidate] = draft.candidates
+    assert candidate.said["blocks"] == "style=1, rest=0.5"
+    assert experiment_document_of(draft, before) == (before, [])
+
+    def changed(blocks: str) -> tuple[Any, list[str]]:
+        told = replace(candidate, said={**candidate.said, "blocks": blocks})
+        made, faults = experiment_document_of(replace(draft, candidates=(told,)), before)
+        return made["candidate"][0], [one.problem for one in faults]
+
+    assert changed("content=0.4，rest=.5")[0]["blocks"] == {"content": 0.4, "rest": 0.5}
+    assert "blocks" not in changed("")[0]
+    assert changed("style 1")[1] == [
+        "must be blocks and their strengths, as content=0.4,style=1,rest=0.7, got 'style 1'"
+    ]
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from another_process import another_at_work
 from entries import SCORES, STORY, lora_bytes, make_entry, write_scores
-from fakes import FakePainter
+from fakes import FakePainter, toy_lora
 from PIL import Image
 
 from kit.errors import RunError
@@ -54,16 +54,20 @@ def _shifted(picture: Image.Image, by: int) -> Image.Image:
     return Image.fromarray(np.asarray(picture) // 2 + np.uint8(by))
 
 
-def packed(folder: Path, painter: SquarePainter, head: str = "", **changes: object) -> Bundle:
+def packed(
+    folder: Path, painter: SquarePainter, head: str = "", blocks: str = "", **changes: object
+) -> Bundle:
     """Return a bundle whose panels this painter drew; its zip is there no more."""
     folder.mkdir(parents=True, exist_ok=True)
     story = STORY.replace("一只黑猫，第", "一只黑猫第") if "orders" in head else STORY
     (folder / "moon.toml").write_text(story.replace("水墨风格，", "", 3), encoding="utf-8")
     (folder / "ink.safetensors").write_bytes(lora_bytes())
+    if blocks:
+        toy_lora(folder / "ink.safetensors")
     (folder / "experiment.toml").write_text(
         f'stories = ["moon.toml"]\nbase = "kolors"\nseeds = [3, 5]\nsize = 32\nsteps = 2\n{head}'
         '[[candidate]]\nname = "base"\n[[candidate]]\nname = "ink"\nlora = "ink.safetensors"\n'
-        'strength = 0.8\ntrigger = "墨韵"\n',
+        f'strength = 0.8\ntrigger = "{"水墨风格" if blocks else "墨韵"}"\n{blocks}',
         encoding="utf-8",
     )
     run = Run.create(folder / "run", load_experiment(folder / "experiment.toml"))
@@ -115,6 +119,16 @@ class NeighbourPainter(SquarePainter):
 
 KEPT = "consistency = 0.6\n"
 ALONE, CAST = (3,) * 8, (3, 5, 5, 3, 3, 3, 5, 3)
+
+
+def test_a_lora_whose_blocks_count_unlike_is_packed_verified_and_drawn_again_as_one_file(tmp_path):
+    bundle = packed(tmp_path, SquarePainter(), blocks="blocks = { content = 0.4, style = 1.0, rest = 0.7 }\n")
+    assert not verify(bundle)
+    lora = bundle.sound_manifest.lora
+    assert lora.notes["merged_from"].endswith(" x 1 (output0=0.4,output1=1,rest=0.7)")
+    assert lora.strength == 0.8
+    again = reproduce(bundle, SquarePainter())
+    assert {row.verdict for row in again.panels} == {"identical"}
 
 
 @pytest.mark.parametrize(

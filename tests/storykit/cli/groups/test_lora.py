@@ -162,3 +162,71 @@ def test_a_lora_has_a_rank_and_no_place_on_a_list(monkeypatch):
     told = tell("lora", "inspect", "mini:ink").out
     assert "rank    8" in told
     assert "名次" not in told
+
+
+def change_of(path: Path, layer: str) -> torch.Tensor:
+    lora = load_lora(path)
+    down, up = lora.pairs[layer]
+    return lora.scale * (up.float() @ down.float())
+
+
+LAYERS = {block: f"blocks.{block}.transformer_blocks.0.attn1.to_q" for block in (7, 25, 28)}
+
+
+def test_blocks_that_were_found_are_written_as_one_file(tmp_path: Path) -> None:
+    source, out = toy_lora(tmp_path / "a.safetensors"), tmp_path / "out.safetensors"
+    said("lora", "merge", source, "--blocks", "content=0.4,style=1.0,rest=0.75", "--out", out)
+    for block, share in {25: 0.4, 28: 1.0, 7: 0.75}.items():
+        wanted = share * change_of(source, LAYERS[block])
+        torch.testing.assert_close(change_of(out, LAYERS[block]), wanted, rtol=1e-6, atol=1e-7)
+    notes = load_lora(out).notes
+    assert notes["merged_from"] == f"{load_lora(source).sha256} x 1 (output0=0.4,output1=1,rest=0.75)"
+    assert notes["trigger"] == "水墨风格"
+    shown = said("lora", "inspect", out)
+    assert f"made of {notes['merged_from']}" in shown
+
+
+def test_each_of_several_loras_takes_blocks_of_its_own(tmp_path: Path) -> None:
+    source, out = toy_lora(tmp_path / "a.safetensors"), tmp_path / "out.safetensors"
+    other = toy_lora(tmp_path / "b.safetensors", scale=0.3, rank=3)
+    parts = ("--blocks", "content=1,rest=0", "--blocks", "style=1,rest=0")
+    said("lora", "merge", source, other, *parts, "--weights", "1,0.5", "--out", out)
+    assert sorted({int(layer.split(".")[1]) for layer in load_lora(out).pairs}) == [25, 28]
+    torch.testing.assert_close(change_of(out, LAYERS[25]), change_of(source, LAYERS[25]))
+    torch.testing.assert_close(change_of(out, LAYERS[28]), 0.5 * change_of(other, LAYERS[28]))
+
+
+@pytest.mark.parametrize(
+    ("blocks", "code", "told"),
+    [
+        (["contnet=1"], 2, "--blocks no block is called 'contnet'; there are content (output0), style"),
+        (["content"], 2, "--blocks must be blocks and their strengths, as content=0.4,style=1,rest=0.7"),
+        (["style=1,output1=0"], 2, "--blocks output1 is in style of this base: name one of the two"),
+        (
+            ["style=1"] * 2,
+            2,
+            "--blocks must be given once for all files or once for each of 1, got it 2 times",
+        ),
+        (["rest=0"], 1, "the blocks that it has are all at 0, so nothing of it is left: it has input4"),
+    ],
+)
+def test_blocks_that_mean_nothing_are_refused_and_nothing_is_written(
+    tmp_path: Path, blocks: list[str], code: int, told: str
+) -> None:
+    source, out = toy_lora(tmp_path / "a.safetensors"), tmp_path / "out.safetensors"
+    options = [word for one in blocks for word in ("--blocks", one)]
+    answer = tell("lora", "merge", source, *options, "--out", out)
+    assert (answer.code, answer.out) == (code, "")
+    assert told in " ".join(answer.err.split())
+    assert not out.exists()
+
+
+def test_inspect_tells_how_much_of_a_lora_is_content_and_style(tmp_path: Path) -> None:
+    source = toy_lora(tmp_path / "a.safetensors")
+    told = json.loads(said("lora", "inspect", source, "--json"))
+    assert set(told["blocks"]) == {"input4", "input5", "input7", "input8", "middle1"} | {
+        f"output{number}" for number in range(6)
+    }
+    whole = sum(norm**2 for norm in told["blocks"].values()) ** 0.5
+    assert whole == pytest.approx(told["norm"], abs=1e-3)
+    assert f"blocks  content {told['blocks']['output0']:.4g}, style " in said("lora", "inspect", source)

@@ -1,6 +1,6 @@
 import pytest
 
-from kit.experiment.naming import nameless, refuse_one_name
+from kit.experiment.candidates.naming import nameless, refuse_one_name
 
 
 @pytest.mark.parametrize(
