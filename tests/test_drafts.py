@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from command import tree
-from fakes import FakePainter, write_story
+from fakes import FakePainter, pictures_of, toy_base, write_story
 from PIL import Image
 
 from kit.errors import InputError, RunError
@@ -15,8 +15,11 @@ from kit.experiment.config import DrawSettings, LoadedExperiment, load_experimen
 from kit.experiment.identity import read_identity
 from kit.experiment.run import Run
 from kit.experiment.tables import DraftTable
-from kit.generation.generate import GenerateReport, draw_experiment
+from kit.generation.batching import recorded_batches
+from kit.generation.generate import GenerateReport, draw_experiment, generate
+from kit.generation.kolors_painter import KolorsPainter
 from kit.images.png_metadata import RECIPE
+from kit.models.base import load_base
 
 KEY = "608ffe2e8e9e3bd37303b1380f517a57637ce98e30946dd0b0cca4271a3196f0"
 """Of a picture of before there were drafts."""
@@ -57,7 +60,7 @@ def recipes(run: Run) -> list[dict[str, object]]:
     ("head", "table", "draft"),
     [
         ("", "", {"steps": 4}),
-        ("steps = 30", "", {"steps": 10}),
+        ("steps = 30", "", {"steps": 9}),
         ('base = "FOLDER"\nsteps = 30\n', "", {"steps": 20}),
         ("", "[draft]\nsteps = 9\n", {"steps": 9}),
         ("", AS_FINALS, {"steps": 4, "sampler": "ddim", "guidance_until": 1.0}),
@@ -75,7 +78,7 @@ def test_a_draft_has_the_settings_of_its_table_and_else_what_the_base_gives(
     loaded = written(tmp_path, head.replace("FOLDER", str(tmp_path)), table)
     final = loaded.settings
     assert (final.sampler, final.guidance_until, final.cache_every, final.noise_size) == ("ddim", 1, 1, None)
-    usual = {"sampler": "dpm++2m", "guidance_until": 0.6}
+    usual = {"sampler": "dpm++2m", "guidance_until": 0.65}
     assert loaded.drawn_as("draft").settings == replace(final, **(usual | draft))
     assert loaded.drawn_as("draft").settings_as("final") == final
 
@@ -162,7 +165,7 @@ def test_a_draft_says_on_disk_what_it_was_drawn_with(tmp_path: Path) -> None:
 def test_a_drafts_defaults_are_written_out_in_its_run(tmp_path: Path) -> None:
     run, _ = drawn(written(tmp_path, "steps = 30").drawn_as("draft"))
     kept = tomllib.loads(run.experiment_path.read_text("utf-8"))
-    assert kept["draft"] == DraftTable(steps=10, size=64).model_dump()
+    assert kept["draft"] == DraftTable(steps=9, size=64).model_dump()
 
 
 def test_a_setting_that_is_as_a_finals_makes_no_other_picture(tmp_path: Path) -> None:
@@ -211,3 +214,26 @@ def test_a_stopped_run_of_drafts_goes_on_to_the_same_bytes(tmp_path: Path) -> No
         drawn(stopped, painter)
     drawn(stopped)
     assert tree(tmp_path / "stopped" / "out" / "panels") == tree(tmp_path / "whole" / "out" / "panels")
+
+
+def test_drafts_of_the_real_painter_are_drawn_again_to_the_same_bytes(tmp_path: Path) -> None:
+    head = f'base = "{toy_base()}"\nsize = 128\nconsistency = 0.5\nbatch = 3\n'
+    table = HALVED.replace("steps = 2", "steps = 3").replace("size = 32", "size = 64")
+    painter = KolorsPainter(load_base(toy_base()), "cpu")
+    first, again = (
+        draw_experiment(
+            written(tmp_path / name, head, table).drawn_as("draft"), tmp_path / name / "out", [painter]
+        )[0]
+        for name in ("first", "again")
+    )
+    pictures = pictures_of(first)
+    assert len(set(pictures.values())) == 8
+    assert pictures_of(again) == pictures
+    lost = first.panel_path("base", "authored", "cat", 0, 5)
+    lost.unlink()
+    generate(first, [KolorsPainter(load_base(toy_base()), "cpu")])
+    assert pictures_of(first) == pictures
+    [[batch, *_], plan] = recorded_batches(first), first.loaded.settings
+    assert (len(batch.rows), batch.compiled, plan.noise_size) == (3, False, 128)
+    with Image.open(lost) as picture:
+        assert picture.size == (64, 64)

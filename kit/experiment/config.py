@@ -93,9 +93,27 @@ class DrawSettings:
         """How many steps, from the first, are guided."""
         return 0 if self.cfg == 1 else max(1, round(self.guidance_until * self.steps))
 
+    @property
+    def work(self) -> float:
+        """As many whole steps as all steps take as long as: unguided ones take half, cached ones less."""
+        usual = 1.0 if self.cfg == 1 else 0.5
+        steps = (
+            (1.0 if n < self.guided_steps else usual, n % self.cache_every == 0) for n in range(self.steps)
+        )
+        return sum(rows * (1.0 if whole else CACHED_SHARE) for rows, whole in steps)
+
+    def whole_steps(self, steps: int) -> "DrawSettings":
+        """Return the same in so many steps of which none is spared anything."""
+        return replace(self, steps=steps, guidance_until=1.0, cache_every=1)
+
 
 OF_FINALS = {"sampler": "ddim", "guidance_until": 1.0, "cache_every": 1, "noise_size": None}
 """What every final has of the settings that drafts may have otherwise; files do not say it."""
+
+
+CACHED_SHARE = 0.3
+"""Of a step's time, what one takes whose deep features are remembered; as measured on the embedded base
+(docs/drafts.md). Of Kolors' it should be less."""
 
 
 Strength = Annotated[Number, Field(gt=0, le=2)]
@@ -348,7 +366,7 @@ def usual_drawing(base: str) -> tuple[int, int]:
 
 def usual_draft_steps(base: str) -> int:
     """Return the steps of a base's drafts where an experiment names none."""
-    return 10 if base == EMBEDDED else 20
+    return 9 if base == EMBEDDED else 20
 
 
 def baseline_of(experiment: Experiment) -> str | None:

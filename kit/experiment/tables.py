@@ -85,8 +85,8 @@ class DraftTable(BaseModel, frozen=True, extra="forbid"):
 
     sampler: SolverName = "dpm++2m"
     steps: Steps | None = None
-    """By default 10 for the mini base, 20 for Kolors, and never more than the final's."""
-    guidance_until: Annotated[Number, Field(gt=0, le=1)] = 0.6
+    """By default 9 for the mini base, 20 for Kolors, and never more than the final's."""
+    guidance_until: Annotated[Number, Field(gt=0, le=1)] = 0.65
     """Share of the steps that are guided; those that follow compute half."""
     size: Side | None = None
     """By default the final's, which must be a whole multiple of it: the noise is reduced by as much."""

@@ -119,7 +119,7 @@ FIELDS: tuple[ExperimentField, ...] = (
         kind="whole",
         label=mark("Steps of drafts"),
         advanced=True,
-        help=mark("By default 10 for mini, 20 for Kolors."),
+        help=mark("By default 9 for mini, 20 for Kolors."),
     ),
     ExperimentField(
         key="guidance_until",
@@ -127,7 +127,7 @@ FIELDS: tuple[ExperimentField, ...] = (
         kind="number",
         label=mark("Guidance of drafts until"),
         advanced=True,
-        help=mark("Share of the steps that are guided, up to 1; the others cost half. By default 0.6."),
+        help=mark("Share of the steps that are guided, up to 1; the others cost half. By default 0.65."),
     ),
     ExperimentField(
         key="size",

@@ -14,7 +14,15 @@ from kit.hub.repository import Hub
 from kit.messages import mark, tr, trn
 from storykit.cli.scores import compare_run, report_run, score_run
 from storykit.cli.setup.plan import PlanFirst
-from storykit.cli.terminal.console import Devices, ExperimentFile, OutFolder, faults_counted, say, say_fault
+from storykit.cli.terminal.console import (
+    Devices,
+    Draft,
+    ExperimentFile,
+    OutFolder,
+    faults_counted,
+    say,
+    say_fault,
+)
 from storykit.cli.terminal.progress import NotesFirst, progress_bar
 
 if TYPE_CHECKING:
@@ -30,10 +38,6 @@ CHANGED = mark(
 """Said of a picture that was found in another's place."""
 Again = Annotated[
     bool, typer.Option("--again", help="Draw again what was drawn with other settings, in its place.")
-]
-Draft = Annotated[
-    bool,
-    typer.Option("--draft", help="Draw drafts, by the table [draft]: cheap, and from the finals' noise."),
 ]
 Model = Annotated[Literal["kolors"], typer.Argument(metavar="MODEL", help="What to fetch: kolors.")]
 
