@@ -6,10 +6,12 @@ what the UNet sees: of all spacings tried on the embedded base the nearest to fi
 """
 
 import math
+from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from kit.experiment.config import DrawSettings
@@ -34,19 +36,31 @@ class Solver(Protocol):
 def solver_of(settings: DrawSettings) -> Solver:
     """Return what solves a picture's steps, at their beginning."""
     ddim: Solver = scheduler(settings.steps)
-    return ddim if settings.sampler == "ddim" else DpmSolver(settings.steps)
+    return ddim if settings.sampler == "ddim" else DpmSolver(karras_spaced(settings.steps))
+
+
+def noise_levels() -> NDArray[np.float64]:
+    """Return noise over picture at each of Kolors' timesteps, (1100,), from little to much."""
+    kept = np.asarray(scheduler().alphas_cumprod)
+    levels: NDArray[np.float64] = np.sqrt((1 - kept) / kept)
+    return levels
+
+
+def karras_spaced(steps: int, least: float = LEAST) -> list[float]:
+    """Return so many noise levels from Kolors' most to the least."""
+    ends = noise_levels()[-1] ** (1 / RHO), least ** (1 / RHO)
+    return [float(level) ** RHO for level in np.linspace(*ends, steps)]
 
 
 class DpmSolver:
     """DPM++ 2M for one batch of pictures."""
 
-    def __init__(self, steps: int) -> None:
-        """Begin at the most noise."""
-        kept = np.asarray(scheduler().alphas_cumprod)
-        levels = np.sqrt((1 - kept) / kept)
-        self.sigmas = [*_spaced(float(levels[-1]), LEAST, steps), 0.0]
+    def __init__(self, sigmas: Sequence[float]) -> None:
+        """Begin at the first of these noise levels, which fall."""
+        levels = noise_levels()
+        self.sigmas = (*sigmas, 0.0)
         """Noise over picture at each step, and behind the last: none."""
-        nearest = np.interp(np.log(self.sigmas[:-1]), np.log(levels), np.arange(len(levels)))
+        nearest = np.interp(np.log(sigmas), np.log(levels), np.arange(len(levels)))
         self.timesteps = torch.from_numpy(nearest.round()).float()
         self._done = 0
         self._before: Tensor | None = None
@@ -69,9 +83,3 @@ class DpmSolver:
             aim = seen + (seen - self._before) * (ratio / 2)
         self._done, self._before = self._done + 1, seen
         return latents * (then * share_then / (now * share)) + aim * (share_then * (1 - then / now))
-
-
-def _spaced(most: float, least: float, steps: int) -> list[float]:
-    """Return noise levels from the most to the least, Karras' spacing."""
-    ends = most ** (1 / RHO), least ** (1 / RHO)
-    return [float(level) ** RHO for level in np.linspace(*ends, steps)]

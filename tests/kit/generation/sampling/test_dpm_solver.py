@@ -10,7 +10,7 @@ from diffusers import DPMSolverMultistepScheduler
 from torch import Tensor
 
 from kit.experiment.config import DrawSettings
-from kit.generation.sampling.dpm_solver import LEAST, DpmSolver, solver_of
+from kit.generation.sampling.dpm_solver import LEAST, DpmSolver, karras_spaced, solver_of
 from kit.models.kolors.scheduler import BETA_END, TRAIN_STEPS, scheduler
 
 EXACT = torch.float64
@@ -40,7 +40,7 @@ def theirs(steps: int) -> DPMSolverMultistepScheduler:
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # inside diffusers
 @pytest.mark.parametrize("steps", [2, 5, 10, 20, 25])
 def test_a_picture_is_the_one_of_diffusers_solver(steps: int) -> None:
-    ours, other = DpmSolver(steps), theirs(steps)
+    ours, other = DpmSolver(karras_spaced(steps)), theirs(steps)
     np.testing.assert_allclose(ours.sigmas, other.sigmas.numpy(), rtol=1e-5)
     assert ours.timesteps.tolist() == other.timesteps.tolist()
     # diffusers keeps its levels and its samples in fp32: both are lifted, so that what is compared is exact
@@ -62,7 +62,7 @@ class Exact(Tensor):
 
 
 def solved(steps: int, unet: Callable[[Tensor, float], Tensor]) -> Tensor:
-    solver, latents = DpmSolver(steps), start()
+    solver, latents = DpmSolver(karras_spaced(steps)), start()
     for step, sigma in zip(solver.timesteps, solver.sigmas, strict=False):
         latents = solver.step(unet(latents, sigma), step, latents)
     return latents
@@ -76,7 +76,7 @@ def test_what_is_normal_ends_where_the_equation_says_the_nearer_the_more_steps(s
         noisy = latents * math.hypot(1, sigma)
         return noisy * sigma / (spread**2 + sigma**2)
 
-    most, variance = DpmSolver(2).sigmas[0], spread**2
+    most, variance = DpmSolver(karras_spaced(2)).sigmas[0], spread**2
     last = start() * math.hypot(1, most) * math.sqrt((variance + LEAST**2) / (variance + most**2))
     ends = last * variance / (variance + LEAST**2)
     some, many = (float((solved(steps, unet) - ends).abs().max()) for steps in (40, 160))
@@ -92,17 +92,17 @@ def test_finals_are_solved_by_the_repositorys_scheduler() -> None:
 
 @pytest.mark.parametrize("steps", [1, 2, 20, 1000])
 def test_levels_fall_from_kolors_most_noise_to_none(steps: int) -> None:
-    solver = DpmSolver(steps)
+    solver = DpmSolver(karras_spaced(steps))
     kept = scheduler().alphas_cumprod[-1]
     assert solver.sigmas[0] == pytest.approx(math.sqrt((1 - kept) / kept))
     assert solver.sigmas[-1] == 0
-    assert solver.sigmas == sorted(solver.sigmas, reverse=True)
+    assert list(solver.sigmas) == sorted(solver.sigmas, reverse=True)
     assert len(solver.timesteps) == steps == len(solver.sigmas) - 1
     assert solver.timesteps[0] == TRAIN_STEPS - 1
 
 
 def test_one_step_ends_in_what_the_unet_sees() -> None:
-    solver, latents = DpmSolver(1), start()
+    solver, latents = DpmSolver(karras_spaced(1)), start()
     predicted = torch.zeros_like(latents)
     sigma = solver.sigmas[0]
     torch.testing.assert_close(
