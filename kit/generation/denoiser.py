@@ -1,6 +1,6 @@
 """The UNet while it draws: LoRAs merged into it, text projected once, compiled when that pays."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 
 import torch
@@ -42,8 +42,8 @@ class Denoiser:
     def __init__(self, unet: SDXLUNet) -> None:
         """Take over the UNet."""
         self.unet = unet
-        self.compiled = 0
-        """How many rows the compiled parts are for; 0 while nothing is compiled."""
+        self.compiled: Collection[int] = ()
+        """How many rows the compiled parts are for; empty while nothing is compiled."""
         self.layers = {name: layer for name, layer in unet.named_modules() if isinstance(layer, nn.Linear)}
         self._pristine: dict[str, Tensor] = {}
         self._first = CachedProjection(unet.get_submodule("text_intermediate_proj"))
@@ -74,17 +74,17 @@ class Denoiser:
         try:
             with torch.inference_mode(False):
                 self.unet.float()
-            self._dtype, self.compiled = torch.float32, 0
+            self._dtype, self.compiled = torch.float32, ()
             yield
         finally:
             with torch.inference_mode(False):
                 self.unet.to(before)
             self._dtype, self.compiled = before, compiled
 
-    def compile(self, rows: int) -> None:
-        """Compile the parts that repeat, for calls of this many rows; others run as before.
+    def compile(self, rows: Collection[int]) -> None:
+        """Compile the parts that repeat, for calls of so many rows; others run as before.
 
-        The next call takes longer. Channels go last, which is faster compiled and slower not.
+        The next call of each takes longer. Channels go last, which is faster compiled and slower not.
         """
         self.unet.to(memory_format=torch.channels_last)
         compile_parts(self.unet)
@@ -111,7 +111,7 @@ class Denoiser:
             sizes: as `time_ids` gives them.
             pooled: (B, hidden), the texts' second half.
         """
-        stance = "default" if len(rows) == self.compiled else "force_eager"
+        stance = "default" if len(rows) in self.compiled else "force_eager"
         with torch.compiler.set_stance(stance):
             predicted: Tensor = self.unet(
                 rows.to(self._dtype), step.to(self._device), self._first.answer, sizes, pooled.to(self._dtype)

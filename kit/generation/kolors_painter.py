@@ -18,15 +18,17 @@ from kit.generation.anchors.shared_attention import Sharing
 from kit.generation.denoiser import Denoiser, compile_parts
 from kit.generation.device_memory import BATCHES, CPU_BATCH, panels_that_fit
 from kit.generation.painter import BatchPlan, DrawFailure, DrawResult, PanelRequest
+from kit.generation.sampling.deep_cache import deep_cache
+from kit.generation.sampling.dpm_solver import solver_of
+from kit.generation.sampling.first_noise import first_noise
 from kit.images.decode import is_flat
 from kit.lora.lora import LoadedLora
 from kit.messages import tr
 from kit.models.base import pick_device
-from kit.models.kolors.scheduler import BETA_END, TRAIN_STEPS, scheduler
+from kit.models.kolors.scheduler import BETA_END, TRAIN_STEPS
 from kit.models.kolors.text_encoder import encode_prompts, token_places, truncated_tail
 from kit.models.kolors.unet import linear_shapes, time_ids
 from kit.models.networks import Base, offloaded
-from kit.models.sizes import LATENT_CHANNELS, STRIDE
 
 SCHEDULER = {"name": "EnhancedDDIM", "beta_end": BETA_END, "train_steps": TRAIN_STEPS}
 PROBED = 2
@@ -35,17 +37,9 @@ COMPILED_SAVES, COMPILING_S = 0.17, 72.0
 """Share of the time that compiling saves, measured on an H200, and twice what it cost there with 16 cores."""
 
 
-def first_noise(seed: int, settings: DrawSettings, device: str) -> Tensor:
-    """Return the latent a picture starts from, (1, 4, size/8, size/8) in fp32; the seed's alone.
-
-    "portable" is drawn on the CPU in fp32, the same on every machine; "contest" is what DiffSynth draws:
-    on the device, in fp16.
-    """
-    side = settings.size // STRIDE
-    where, dtype = ("cpu", torch.float32) if settings.noise == "portable" else (device, torch.float16)
-    generator = torch.Generator(where).manual_seed(seed)
-    noise = torch.randn((1, LATENT_CHANNELS, side, side), generator=generator, device=where, dtype=dtype)
-    return noise.to(device, torch.float32)
+def _halves(settings: DrawSettings) -> list[int]:
+    """Return how many rows of a call a panel has, for each kind of call: 2 while it is guided, else 1."""
+    return [2] * (settings.guided_steps > 0) + [1] * (settings.guided_steps < settings.steps)
 
 
 class KolorsPainter:
@@ -130,17 +124,20 @@ class KolorsPainter:
 
         On a GPU some steps of the first pictures are drawn to see how long they take.
         """
+        if settings.guidance_until < 1:
+            self._refuse_too_small(1, settings.size)  # a batch may be of one panel
         panels = settings.batch or self._fitting(settings)
         if self.device == "cpu" or settings.memory == "low":
             return BatchPlan(panels=panels, compiled=False)
         try:
-            seconds = self._step_seconds(requests[:panels], settings) * settings.steps * len(requests)
+            seconds = self._step_seconds(requests[:panels], settings) * settings.work * len(requests)
         except torch.OutOfMemoryError as error:
             if panels == 1:
                 raise self._too_small(settings) from error
             torch.cuda.empty_cache()
             return self.plan_batches(requests, replace(settings, batch=panels // 2))
-        return BatchPlan(panels=panels, compiled=seconds * COMPILED_SAVES > COMPILING_S)
+        compiling = COMPILING_S * len(_halves(settings))
+        return BatchPlan(panels=panels, compiled=seconds * COMPILED_SAVES > compiling)
 
     def _fitting(self, settings: DrawSettings) -> int:
         if self.device == "cpu":
@@ -153,10 +150,10 @@ class KolorsPainter:
     def _step_seconds(self, requests: Sequence[PanelRequest], settings: DrawSettings) -> float:
         """Return how long one step of one picture takes, drawn with the others."""
         noise = torch.cat([first_noise(request.seed, settings, self.device) for request in requests])
-        self._denoise(noise, requests, replace(settings, steps=1))
+        self._denoise(noise, requests, settings.whole_steps(1))
         torch.cuda.synchronize()
         started = time.monotonic()
-        self._denoise(noise, requests, replace(settings, steps=PROBED))
+        self._denoise(noise, requests, settings.whole_steps(PROBED))
         torch.cuda.synchronize()
         return (time.monotonic() - started) / PROBED / len(requests)
 
@@ -170,7 +167,7 @@ class KolorsPainter:
         finite, or that has one colour, is drawn again in fp32 where that is another precision.
         """
         if plan is not None and plan.compiled and not self._denoiser.compiled:
-            self._denoiser.compile(rows=plan.panels * (1 if settings.cfg == 1.0 else 2))
+            self._denoiser.compile(rows=[plan.panels * halves for halves in _halves(settings)])
             compile_parts(self._decoder)
         return self._in_memory(requests, settings)
 
@@ -226,36 +223,39 @@ class KolorsPainter:
         return picture
 
     def _denoise(self, latents: Tensor, requests: Sequence[PanelRequest], settings: DrawSettings) -> Tensor:
-        """Return the latents after all steps, with classifier-free guidance unless cfg is 1."""
-        guided = settings.cfg != 1.0
-        joined = join_anchors(requests)
+        """Return the latents after all steps; classifier-free guidance ends when the settings say."""
+        joined, guided = join_anchors(requests), settings.guided_steps
         if beside := [first_noise(anchor.seed, settings, self.device) for anchor in joined.beside]:
             latents = torch.cat([latents, *beside])
         drawn = [*requests, *joined.beside]
-        prompts = [row.prompt for row in drawn]
-        if guided:
-            prompts += [row.negative for row in drawn]
-        if not self._base.sizes.unet.can_normalise(len(prompts), settings.size):
+        negatives = [row.negative for row in drawn] if guided else []
+        cross, pooled = self._read_states([*(row.prompt for row in drawn), *negatives])
+        self._refuse_too_small(len(drawn) if guided < settings.steps else 2 * len(drawn), settings.size)
+        sizes = time_ids(len(cross), settings.size, self.device)
+        solver = solver_of(settings)
+        self._denoiser.share(self._sharing(joined, drawn))
+        with deep_cache(self._denoiser.unet, settings.cache_every):
+            for number, step in enumerate(solver.timesteps):
+                rows = torch.cat([latents, latents]) if number < guided else latents
+                if number in (0, guided):
+                    self._denoiser.set_text(cross[: len(rows)])
+                predicted = self._denoiser(rows, step[None], sizes[: 6 * len(rows)], pooled[: len(rows)])
+                if number < guided:
+                    wanted, unwanted = predicted.chunk(2)
+                    predicted = unwanted + settings.cfg * (wanted - unwanted)
+                latents = solver.step(predicted, step, latents)
+        return latents[: len(requests)]
+
+    def _refuse_too_small(self, rows: int, size: int) -> None:
+        """Raise RunError where so few rows of a call are too small for the UNet's normalisations."""
+        if not self._base.sizes.unet.can_normalise(rows, size):
             raise RunError(
                 tr(
                     "size = {size} is too small for this base: set size = {enough} or more in the experiment",
-                    size=settings.size,
-                    enough=2 * settings.size,
+                    size=size,
+                    enough=2 * size,
                 )
             )
-        cross, pooled = self._read_states(prompts)
-        self._denoiser.set_text(cross)
-        sizes = time_ids(len(prompts), settings.size, self.device)
-        sampler = scheduler(settings.steps)
-        self._denoiser.share(self._sharing(joined, drawn))
-        for step in sampler.timesteps:
-            rows = torch.cat([latents, latents]) if guided else latents
-            predicted = self._denoiser(rows, step[None], sizes, pooled)
-            if guided:
-                wanted, unwanted = predicted.chunk(2)
-                predicted = unwanted + settings.cfg * (wanted - unwanted)
-            latents = sampler.step(predicted, step, latents)
-        return latents[: len(requests)]
 
     def _sharing(self, joined: JoinedAnchors, drawn: Sequence[PanelRequest]) -> Sharing | None:
         """Return who reads whom in a batch, None where nobody reads."""

@@ -46,7 +46,7 @@ def duration(load: DrawingLoad, pace: Pace, settings: DrawSettings, devices: int
     if not load.pictures:
         return Duration(seconds=0.0, low=0.0, high=0.0)
     reading = 1 + (READING - 1) * load.readers / load.pictures
-    steps = load.rows * settings.steps * pace.step_s * reading / devices
+    steps = load.rows * settings.work * pace.step_s * reading / devices
     drawing = steps + load.pictures * pace.picture_s / devices
     seconds = pace.start_s * devices + drawing
     return Duration(seconds=seconds, low=seconds * pace.low, high=seconds * pace.high)

@@ -75,7 +75,7 @@ def probe(
         return Took(clocks.wall() - wall, clocks.work() - work)
 
     def drawing(steps: int) -> Took:
-        return timed(lambda: painter.draw(alone, replace(settings, steps=steps), plan))
+        return timed(lambda: painter.draw(alone, settings.whole_steps(steps), plan))
 
     read = timed(lambda: painter.encode_prompts([text for one in requests for text in one.texts]))
     first, again = drawing(1), drawing(1)

@@ -24,8 +24,9 @@ from torch import Tensor, nn
 
 from kit.experiment.config import DrawSettings
 from kit.generation.denoiser import compile_parts
-from kit.generation.kolors_painter import KolorsPainter, first_noise
+from kit.generation.kolors_painter import KolorsPainter
 from kit.generation.painter import PanelRequest
+from kit.generation.sampling.first_noise import first_noise
 from kit.lora.formats import LoraPair
 from kit.lora.lora import load_lora, save_lora
 from kit.models.base import load_base
@@ -187,7 +188,7 @@ def part_ours(bench: Bench) -> Json:
     }  # fmt: skip
     if (bench.out / "text.pt").is_file():
         result |= _parity(bench, painter)
-    painter._denoiser.compile(rows=2 * PANELS)
+    painter._denoiser.compile(rows=[2 * PANELS])
     compile_parts(painter._decoder)
     result["compiling_s"] = bench.timed(lambda: painter.draw(bench.requests(), bench.settings(2)))
     for turn in ("compiled", "compiled_again"):

@@ -20,9 +20,10 @@ from torch import Tensor
 from kit.experiment.candidates.candidate import Candidate
 from kit.experiment.config import DrawSettings
 from kit.experiment.run import Slot
-from kit.generation.kolors_painter import KolorsPainter, first_noise
+from kit.generation.kolors_painter import KolorsPainter
 from kit.generation.painter import BatchPlan, PanelRequest
 from kit.generation.recipe import request_of
+from kit.generation.sampling.first_noise import first_noise
 from kit.models.base import load_base
 from kit.story.story import PANELS
 from tests.benchmarks.machine import commit, cpu, today, versions

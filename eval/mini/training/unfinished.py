@@ -12,8 +12,9 @@ from torch import Tensor
 
 from kit.embedded import EMBEDDED
 from kit.experiment.config import DrawSettings
-from kit.generation.kolors_painter import KolorsPainter, first_noise
+from kit.generation.kolors_painter import KolorsPainter
 from kit.generation.painter import DrawFailure, PanelRequest
+from kit.generation.sampling.first_noise import first_noise
 from kit.lora.lora import embedded_loras, find_lora
 from kit.models.base import load_base
 from kit.models.kolors.scheduler import scheduler

@@ -91,16 +91,17 @@ class Sharing:
     that shows bystanders for the subject of each of its anchors, then for them."""
     _seen: dict[int, Tensor] = field(default_factory=dict)
     _biases: dict[tuple[int, int], BiasFactors] = field(default_factory=dict)
-    _groups: list[ReadingRows] = field(default_factory=list)
+    _groups: dict[int, list[ReadingRows]] = field(default_factory=dict)
     _watched_rows: WatchedRows | None = None
     _noted: dict[int, list[Tensor]] = field(default_factory=dict)
 
     def groups(self, states: Tensor) -> list[ReadingRows]:
         """Return all rows of a batch, (B, ...), those together that read equally many.
 
-        Made once: an index that is made anew makes the device wait.
+        Made once for each number of rows: an index that is made anew makes the device wait.
         """
-        if not self._groups:
+        if len(states) not in self._groups:
+            groups = self._groups[len(states)] = []
             reading = {reader.row for reader in self.readers}
             alone = [AnchoredRow(row, (), 0.0) for row in range(self.rows) if row not in reading]
             halves = range(0, len(states), self.rows)
@@ -108,8 +109,8 @@ class Sharing:
                 rows = [row for row in (*alone, *self.readers) if len(row.anchors) == count]
                 seen = [[half + one for one in (row.row, *row.anchors)] for half in halves for row in rows]
                 indices = torch.tensor(seen).to(states.device)
-                self._groups.append(ReadingRows(rows if count else (), indices[:, 0], indices))
-        return self._groups
+                groups.append(ReadingRows(rows if count else (), indices[:, 0], indices))
+        return self._groups[len(states)]
 
     def watched_rows(self, text: Tensor) -> WatchedRows:
         """Return the rows that are watched, of a batch whose texts are (B, words, ...)."""

@@ -104,6 +104,12 @@ def rising_layers(unet: SDXLUNet) -> Iterator[nn.Module]:
             yield from block.transformer_blocks
 
 
+def inner_blocks(unet: SDXLUNet) -> slice:
+    """Return which blocks lie below the finest resolution, with those that lead there and back."""
+    kinds = [type(block) for block in unet.blocks]
+    return slice(kinds.index(DownSampler), len(kinds) - kinds[::-1].index(UpSampler))
+
+
 def regions(network: SDXLUNet | SDXLVAEDecoder) -> Iterator[nn.Module]:
     """Yield the parts that repeat, of which compiling one serves all of its size."""
     for block in network.blocks:

@@ -11,7 +11,7 @@ import typer
 from kit.embedded import EMBEDDED
 from kit.messages import Message, joined, tr, trn
 from kit.progress import Progress
-from storykit.cli.terminal.console import AsJson, Devices, ExperimentFile, say, say_json
+from storykit.cli.terminal.console import AsJson, Devices, Draft, ExperimentFile, say, say_json
 from storykit.cli.terminal.progress import lasting, progress_bar
 
 if TYPE_CHECKING:
@@ -51,9 +51,10 @@ def plan(
         ),
     ] = None,
     as_json: AsJson = False,
+    draft: Draft = False,
 ) -> None:
     """Say what an experiment will draw and what that takes, before anything is drawn."""
-    planned = _plan(experiment, devices, out, probe)
+    planned = _plan(experiment, devices, out, probe, draft=draft)
     if as_json:
         disk = {"free_gb": round(planned.free_gb, 1)}
         factors = {**planned.factors._asdict(), "panels": planned.factors.panels}
@@ -64,7 +65,7 @@ def plan(
         say(line)
 
 
-def _plan(experiment: Path, devices: str, out: Path | None, probe: bool | None) -> _Planned:
+def _plan(experiment: Path, devices: str, out: Path | None, probe: bool | None, *, draft: bool) -> _Planned:
     began = time.monotonic()
     from eval.comparison.racing import can_race
     from eval.metrics.registry import judgeable
@@ -75,6 +76,8 @@ def _plan(experiment: Path, devices: str, out: Path | None, probe: bool | None) 
     from kit.planning.estimate import PlanFacts, device_of, free_gpu_gib, make_plan, panels_at_once
 
     loaded = load_experiment(experiment, judgeable())
+    if draft:
+        loaded = loaded.drawn_as("draft")
     if out is not None:
         check_out_folder(out)
     with ExitStack() as stack:

@@ -17,6 +17,11 @@ Devices = Annotated[
     str, typer.Option(help="Where to draw: auto, all (every GPU), or a list such as cuda:0,cuda:1.")
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")]
+
+Draft = Annotated[
+    bool,
+    typer.Option("--draft", help="Draw drafts, by the table [draft]: cheap, and from the finals' noise."),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print numbers as JSON, for machines.")]
 
 

@@ -1,3 +1,5 @@
+from collections.abc import Collection
+
 import numpy as np
 import pytest
 import torch
@@ -86,9 +88,9 @@ class Counting:
     """An engine that notes for how many rows it was compiled."""
 
     def __init__(self, engine: Denoiser) -> None:
-        self.engine, self.compiled = engine, 0
+        self.engine, self.compiled = engine, ()
 
-    def compile(self, rows: int) -> None:
+    def compile(self, rows: Collection[int]) -> None:
         self.compiled = rows
 
     def __getattr__(self, name: str) -> object:
@@ -110,12 +112,12 @@ class Striped(nn.Module):
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # inside torch
-@pytest.mark.parametrize(("cfg", "rows"), [(4.0, 6), (1.0, 3)])
-def test_the_unet_is_compiled_once_for_full_batches(painter, cfg, rows):
+@pytest.mark.parametrize(("cfg", "until", "rows"), [(4.0, 1.0, [6]), (1.0, 1.0, [3]), (4.0, 0.5, [6, 3])])
+def test_the_unet_is_compiled_once_for_full_batches(painter, cfg, until, rows):
     painter._denoiser, painter._decoder = Counting(painter._denoiser), Striped()
-    settings = DrawSettings(steps=1, cfg=cfg, size=64, noise="portable")
+    settings = DrawSettings(steps=2, cfg=cfg, size=64, noise="portable", guidance_until=until)
     painter.encode_prompts([TOY_PROMPTS[0], NEGATIVE])
-    for compiled, expected in ((False, 0), (True, rows)):
+    for compiled, expected in ((False, ()), (True, rows)):
         painter.draw([panel_request(TOY_PROMPTS[0])], settings, BatchPlan(panels=3, compiled=compiled))
         assert painter._denoiser.compiled == expected
 
@@ -125,7 +127,7 @@ def test_the_unet_is_compiled_once_for_full_batches(painter, cfg, rows):
 def test_compiled_blocks_predict_the_same_with_anchors_too_and_other_batches_run_as_before():
     engine = Denoiser(load_base(toy_base()).unet())
     chance = torch.Generator().manual_seed(0)
-    rows, text = torch.randn(2, 4, 8, 8, generator=chance), torch.randn(2, 256, 32, generator=chance)
+    rows, text = torch.randn(3, 4, 8, 8, generator=chance), torch.randn(3, 256, 32, generator=chance)
 
     def predict(count: int) -> torch.Tensor:
         with torch.inference_mode():
@@ -133,12 +135,12 @@ def test_compiled_blocks_predict_the_same_with_anchors_too_and_other_batches_run
             return engine(rows[:count], torch.tensor([500]), time_ids(count, 64), text[:count, 0])
 
     matched = Sharing(rows=2, readers=[AnchoredRow(1, (0,), 0.7)], watched={})
-    plans = ((2, None), (1, None), (2, matched), (2, None))
+    plans = ((2, None), (1, None), (3, None), (2, matched), (2, None))
     before = []
     for count, sharing in plans:
         engine.share(sharing)
         before.append(predict(count))
-    engine.compile(rows=2)
+    engine.compile(rows=[2, 1])
     for (count, sharing), expected in zip(plans, before, strict=True):
         engine.share(sharing)
         torch.testing.assert_close(predict(count), expected, rtol=0, atol=1e-4)

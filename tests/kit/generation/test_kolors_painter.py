@@ -14,8 +14,9 @@ from torch import nn
 from kit.embedded import EMBEDDED
 from kit.errors import RunError
 from kit.experiment.config import DrawSettings
-from kit.generation.kolors_painter import KolorsPainter, first_noise
+from kit.generation.kolors_painter import KolorsPainter
 from kit.generation.painter import BatchPlan, DrawFailure, PanelRequest
+from kit.generation.sampling.first_noise import first_noise
 from kit.images.decode import FLAT
 from kit.lora.lora import load_lora
 from kit.models.base import load_base

@@ -13,8 +13,9 @@ from peft import LoraConfig, inject_adapter_in_model
 from torch import Tensor, nn
 
 from kit.experiment.config import DrawSettings
-from kit.generation.kolors_painter import KolorsPainter, first_noise
+from kit.generation.kolors_painter import KolorsPainter
 from kit.generation.painter import PanelRequest
+from kit.generation.sampling.first_noise import first_noise
 from kit.lora.lora import LoadedLora, find_lora
 from kit.models.base import load_base
 from kit.models.kolors.scheduler import BETA_END, TRAIN_STEPS

@@ -14,8 +14,9 @@ from painting import CFG4, NEGATIVE, painted, panel_request
 from kit.experiment.config import DrawSettings
 from kit.experiment.run import Anchor
 from kit.generation.anchors.shared_attention import AnchoredRow, SharedAttention, Sharing, WatchedAttention
-from kit.generation.kolors_painter import KolorsPainter, first_noise
+from kit.generation.kolors_painter import KolorsPainter
 from kit.generation.painter import PanelRequest
+from kit.generation.sampling.first_noise import first_noise
 from kit.models.base import load_base
 
 TOKENS, WIDTH, HEADS = 16, 8, 2

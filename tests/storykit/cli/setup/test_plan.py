@@ -11,7 +11,7 @@ from command import refused, said
 from fakes import FakePainter, HeardProgress, make_run, toy_base, write_story
 
 from eval.comparison.racing import can_race
-from kit.experiment.config import load_experiment
+from kit.experiment.config import CACHED_SHARE, load_experiment
 from kit.generation.generate import draw_experiment, generate
 from kit.planning.drawing_load import drawing_load, factors_of, unread_load
 from kit.planning.estimate import PlanFacts, make_plan, panels_at_once
@@ -107,6 +107,18 @@ def test_time_is_start_steps_and_decoding_shared_by_the_devices(tmp_path, pictur
     found = duration(unread_load(loaded, pictures), pace(), loaded.settings, devices)
     assert found.seconds == pytest.approx(seconds)
     assert (found.low, found.high) == pytest.approx((seconds * 0.8, seconds * 1.25))
+
+
+def test_a_draft_takes_less_by_what_it_spares(tmp_path):
+    loaded = load_experiment(experiment(tmp_path, steps=10))
+    spared = {
+        ("steps", 5): 5, ("guidance_until", 0.6): 8, ("cache_every", 2): 5 + 5 * CACHED_SHARE,
+        ("sampler", "dpm++2m"): 10,
+    }  # fmt: skip
+    for (name, value), steps in spared.items():
+        found = duration(unread_load(loaded, 10), pace(), replace(loaded.settings, **{name: value}))
+        whole = duration(unread_load(loaded, 10), pace(), replace(loaded.settings, steps=10))
+        assert whole.seconds - found.seconds == pytest.approx(10 * (10 - steps) * pace().step_s)
 
 
 @pytest.mark.parametrize(

@@ -54,8 +54,8 @@ def test_the_console_alone_prints() -> None:
             "--to OWNER/NAME`",
         ),
         (["score"], "RUN is missing: the run's folder; the whole command is `storykit score RUN`"),
-        (["lora", "merge", "--out", "o"], "FILE is missing: two LoRAs or more; with --blocks one will do; the whole command is "
-         "`storykit lora merge FILE --out OUT`"),
+        (["lora", "merge", "--out", "o"], "FILE is missing: two LoRAs or more; with --blocks one will do; "
+         "the whole command is `storykit lora merge FILE --out OUT`"),
         (["download", "sdxl"], "MODEL must be kolors, got 'sdxl'"),
         (["download", "kolors", "--from", "modelscop"], "--from must be modelscope or huggingface, got "
          "'modelscop', did you mean modelscope?"),
