@@ -289,8 +289,36 @@ def part_cap(bench: Bench) -> Json:
     return {"cap_gb": CAP_GB, "pictures": len(pictures), "tried": batches, **bench.gpu()}
 
 
+def part_drafts(bench: Bench) -> Json:
+    """Time finals beside drafts, eager and compiled: seconds a picture of a batch of eight."""
+    painter, final = bench.painter(), bench.settings()
+    kinds = {
+        "contest": final,
+        "25 steps of DPM++ 2M": replace(final, sampler="dpm++2m", steps=25),
+        "guidance ended at .6": replace(final, guidance_until=0.6),
+        "both": replace(final, sampler="dpm++2m", steps=25, guidance_until=0.6),
+        "both, inner blocks every 2nd step": replace(
+            final, sampler="dpm++2m", steps=25, guidance_until=0.6, cache_every=2
+        ),
+        "usual draft": replace(final, sampler="dpm++2m", steps=20, guidance_until=0.6),
+    }
+    result: Json = {}
+    for way in ("eager", "compiled"):
+        if way == "compiled":
+            painter._denoiser.compile(rows=[2 * PANELS, PANELS])
+            compile_parts(painter._decoder)
+            painter.draw(bench.requests(), replace(final, steps=4, guidance_until=0.5))
+        for name, how in kinds.items():
+            painter.draw(bench.requests(), replace(how, steps=3))
+            result[f"{name}, {way}"] = round(
+                bench.timed(lambda how=how: painter.draw(bench.requests(), how)) / PANELS, 3
+            )
+            print(name, way, result[f"{name}, {way}"], flush=True)
+    return result | bench.gpu()
+
+
 PARTS = {"open": part_open, "contest": part_contest, "diffusers": part_diffusers, "ours": part_ours,
-         "memory": part_memory, "low": part_low, "cap": part_cap}  # fmt: skip
+         "memory": part_memory, "low": part_low, "cap": part_cap, "drafts": part_drafts}  # fmt: skip
 
 
 def main() -> None:
