@@ -110,6 +110,8 @@ class PanelRow:
 
 
 _ROW = TypeAdapter(PanelRow)
+_ADAPTERS: dict[type, TypeAdapter[Any]] = {}
+"""Of the records that were read: making one takes longer than reading a file by it."""
 _DEPTH = 5
 """Slashes in a panel's place: panels/CANDIDATE/ORDER/STORY/seed-N/K.png."""
 
@@ -328,7 +330,10 @@ class Run:
         """
         document = self.read_json(name)
         try:
-            return TypeAdapter(kind).validate_python(document)
+            if kind not in _ADAPTERS:
+                _ADAPTERS[kind] = TypeAdapter(kind)
+            checked: T = _ADAPTERS[kind].validate_python(document)
+            return checked
         except ValidationError as error:
             raise RunError(
                 tr(

@@ -24,6 +24,7 @@ from kit.generation.painter import DrawFailure, Painter
 from kit.generation.recipe import Job, check_drawable, plan_run
 from kit.generation.redrawing import redrawing, refuse_redrawing, set_aside
 from kit.images.png_metadata import png_bytes
+from kit.images.thumbnails import SHEET_SIDE, keep_thumbnail, thumbnail_path
 from kit.messages import tr
 from kit.progress import Progress
 
@@ -187,6 +188,8 @@ def _write(run: Run, missing: Set[str], result: BatchResult) -> _Written:
         data = png_bytes(picture, jobs[0].key, jobs[0].recipe, jobs[0].lora_hash)
         for job in lacking:
             _keep(run, job, data, result.seconds)
+        if lacking:
+            keep_thumbnail(thumbnail_path(run.folder, sha256_bytes(data), SHEET_SIDE), picture, SHEET_SIDE)
     run.note_faults({file: why for file, why in run.faults().items() if file not in tried} | faults)
     return _Written(panels=len(tried), drawn=drawn, faults=faults)
 

@@ -1,26 +1,22 @@
 """Pictures of runs as the board shows them: reduced once, kept by content in the run's cache."""
 
-import io
 import re
 from contextlib import suppress
 from pathlib import Path
 from threading import BoundedSemaphore, Lock
 
 from fastapi import APIRouter
-from PIL import Image
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from kit.errors import StorykitError
 from kit.experiment.run import PanelRow, Run
-from kit.files.atomic_write import write_atomic
 from kit.images.decode import PANEL_FORMATS, PictureError, open_picture, read_picture_file
+from kit.images.thumbnails import SHEET_SIDE, keep_thumbnail, thumbnail_path
 from storykit.board.open_runs import file_state
 from storykit.board.pages import OpenedRun, ServedBoard, TheBoard
 
-SIDES = (320, 768)
+SIDES = (SHEET_SIDE, 768)
 """Sides of reduced pictures in pixels: on a sheet, and large."""
-QUALITY = 85
 _AT_ONCE = 2
 """Pictures reduced at the same time; more would only fill the memory."""
 
@@ -61,7 +57,7 @@ _reducing = BoundedSemaphore(_AT_ONCE)
 
 
 def reduced(run: Run, row: PanelRow, side: int) -> bytes | None:
-    """Return a panel's picture as WebP within a square; None where it is missing or no picture.
+    """Return a panel's picture as JPEG within a square; None where it is missing or no picture.
 
     It is kept in the run's cache by its sha256; where that cannot be written it is only made.
 
@@ -72,32 +68,22 @@ def reduced(run: Run, row: PanelRow, side: int) -> bytes | None:
     """
     if not _SHA256.fullmatch(row.sha256):
         return None
-    kept, drawn = thumbnail_path(run, row.sha256, side), run.folder / row.file
+    kept, drawn = thumbnail_path(run.folder, row.sha256, side), run.folder / row.file
     if not (is_inside(run, kept) and is_inside(run, drawn)):
         return None
     with suppress(OSError):
         return kept.read_bytes()
     with _reducing:
         try:
-            picture = open_picture(drawn, PANEL_FORMATS).convert("RGB")
+            picture = open_picture(drawn, PANEL_FORMATS)
         except PictureError:
             return None
-        picture.thumbnail((side, side), Image.Resampling.LANCZOS, reducing_gap=1.5)
-        data = io.BytesIO()
-        picture.save(data, "WEBP", quality=QUALITY, method=2)
-    with suppress(OSError, StorykitError):
-        write_atomic(kept, data.getvalue())
-    return data.getvalue()
+        return keep_thumbnail(kept, picture, side)
 
 
 def is_inside(run: Run, path: Path) -> bool:
     """Return whether a path of a run leads nowhere else, also where links were put there since."""
     return path.resolve().is_relative_to(run.folder.resolve())
-
-
-def thumbnail_path(run: Run, sha256: str, side: int) -> Path:
-    """Return where a reduced picture is kept."""
-    return run.folder / "cache" / "thumbnails" / f"{sha256}-{side}.webp"
 
 
 @router.get("/picture")
@@ -111,7 +97,7 @@ def picture(run: OpenedRun, board: TheBoard, sha256: str, side: int = 0) -> Resp
         data = reduced(run, row, side)
         if data is None:
             raise HTTPException(404)
-        return Response(data, media_type="image/webp", headers=kept)
+        return Response(data, media_type="image/jpeg", headers=kept)
     path = run.folder / row.file
     if not is_inside(run, path):
         raise HTTPException(404)

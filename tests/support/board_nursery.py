@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from functools import cache
 from typing import TextIO
 
+PATIENCE_S = 60.0
 _NURSERY = """
 import json, os, signal, socket, sys
 import uvicorn
@@ -66,7 +67,9 @@ class BornBoard:
     """All that was confirmed is on disk, so there is nothing to wait for."""
 
     def wait(self) -> None:
+        end = time.monotonic() + PATIENCE_S
         while self.poll() is None:
+            assert time.monotonic() < end, f"process {self._pid} does not end"
             time.sleep(0.005)
         self.stdout.close()
 

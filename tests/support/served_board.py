@@ -1,6 +1,7 @@
 """A board that is served to tests: to a client in this process, or by a process of its own to a browser."""
 
 import re
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -54,7 +55,12 @@ class ServingProcess(NamedTuple):
 
 @contextmanager
 def serving(folder: Path, *options: str) -> Iterator[ServingProcess]:
-    """Serve a folder at a free port; the process is ended afterwards, unless it was killed before."""
+    """Serve a folder at a free port; the process is ended afterwards, unless it was killed before.
+
+    The port is no other board's soon: a page that is still open asks it for news.
+    """
+    if "--port" not in options:
+        options = (*options, "--port", _free_port())
     with _until_it_ends(bear(["board", str(folder), "--no-browser", *options])) as serves:
         yield serves
 
@@ -68,6 +74,12 @@ def serving_from_scratch(folder: Path) -> Iterator[ServingProcess]:
         _until_it_ends(process) as serves,
     ):
         yield serves
+
+
+def _free_port() -> str:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return str(free.getsockname()[1])
 
 
 @contextmanager

@@ -14,8 +14,9 @@ from eval.casting.session import CastingSession
 from eval.scoring.records import FILE as SCORES
 from kit.errors import StorykitError
 from kit.experiment.run import PanelRow, Run
+from kit.images.thumbnails import SHEET_SIDE, thumbnail_path
 from storykit.board.pages import ServedBoard
-from storykit.board.pictures import SIDES, reduced, thumbnail_path
+from storykit.board.pictures import reduced
 
 WORKERS = 2
 WAY_S = 0.002
@@ -84,12 +85,12 @@ class ThumbnailsAhead:
         if row.sha256 in queue.wanted:
             return False
         queue.wanted.add(row.sha256)
-        return not thumbnail_path(run, row.sha256, SIDES[0]).exists()
+        return not thumbnail_path(run.folder, row.sha256, SHEET_SIDE).exists()
 
     def _work(self, run: Run, queue: _Queue) -> None:
         try:
             while (row := self._next(queue)) is not None:
-                reduced(run, row, SIDES[0])
+                reduced(run, row, SHEET_SIDE)
                 sleep(WAY_S)
         finally:
             with self._lock:

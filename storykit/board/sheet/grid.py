@@ -1,6 +1,6 @@
 """The pictures of a place as rows of panels and columns of seeds, a page of seeds at a time."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from eval.casting.decisions import PlaceState
@@ -98,22 +98,20 @@ class PlaceFacts:
 def grid_of(facts: PlaceFacts, query: SheetQuery, state: PlaceState) -> SheetGrid:
     """Return the page of a sheet that is asked for; a page behind the last is the last."""
     ranked = _ranked(facts, query)
-    pages = max(1, -(-len(ranked) // SEEDS_A_PAGE))
-    page = min(query.page, pages)
-    shown = ranked[(page - 1) * SEEDS_A_PAGE : page * SEEDS_A_PAGE]
-    seeds = tuple(seed for seed, _ in shown)
+    page, pages = _page_of(ranked, query)
+    shown = _shown(ranked, query)
     story = next(one.story for one in facts.run.loaded.stories if one.name == query.story)
     digits = digits_of(facts.numbers.metrics.get(query.by.partition(".")[2]))
     makes = _CellMaker(facts, query, state)
     return SheetGrid(
-        seeds=seeds,
-        values=tuple("" if not query.by else written(value, digits) for _, value in shown),
+        seeds=tuple(shown),
+        values=tuple("" if not query.by else written(value, digits) for value in shown.values()),
         lines=tuple(
             PanelLine(
                 panel=panel,
                 caption=story.panels[panel - 1].caption,
                 prompt=prompt_of(story, panel - 1, query.order),
-                cells=tuple(makes.cell(panel, seed, story.panels[panel - 1].caption) for seed in seeds),
+                cells=tuple(makes.cell(panel, seed, story.panels[panel - 1].caption) for seed in shown),
             )
             for panel in range(1, PANELS + 1)
         ),
@@ -123,10 +121,32 @@ def grid_of(facts: PlaceFacts, query: SheetQuery, state: PlaceState) -> SheetGri
     )
 
 
-def cell_of(facts: PlaceFacts, query: SheetQuery, state: PlaceState, asked: tuple[int, int]) -> PictureCell:
-    """Return the cell of a panel and a seed."""
+def cells_of(
+    facts: PlaceFacts, query: SheetQuery, state: PlaceState, asked: Iterable[tuple[int, int]]
+) -> list[PictureCell]:
+    """Return the cells of these panels and seeds."""
     story = next(one.story for one in facts.run.loaded.stories if one.name == query.story)
-    return _CellMaker(facts, query, state).cell(*asked, story.panels[asked[0] - 1].caption)
+    makes = _CellMaker(facts, query, state)
+    return [makes.cell(panel, seed, story.panels[panel - 1].caption) for panel, seed in asked]
+
+
+def changed_cells(
+    query: SheetQuery, before: tuple[PlaceFacts, PlaceState], after: tuple[PlaceFacts, PlaceState]
+) -> list[PictureCell]:
+    """Return the cells of the page that look different after a change of picks or of the set."""
+    facts, state = after
+    shown = _shown(_ranked(facts, query), query)
+    looks = [
+        {
+            *(("kept", *one) for one in state.picks.kept.items()),
+            *(("banned", *one) for one in state.picks.banned),
+            *(("chosen", *one) for one in enumerate(state.selection.seeds if state.selection else (), 1)),
+            *(("copied", *one) for one in _copies(facts.pool)),
+        }
+        for facts, state in (before, after)
+    ]
+    touched = sorted({(panel, seed) for _, panel, seed in looks[0] ^ looks[1] if seed in shown})
+    return cells_of(facts, query, state, touched)
 
 
 def _ranked(facts: PlaceFacts, query: SheetQuery) -> list[tuple[int, float | None]]:
@@ -140,6 +160,18 @@ def _ranked(facts: PlaceFacts, query: SheetQuery) -> list[tuple[int, float | Non
         least = query.least
         values = [(seed, one) for seed, one in values if one is not None and sign * one >= sign * least]
     return sorted(values, key=lambda one: (one[1] is None, -sign * (one[1] or 0)))
+
+
+def _page_of(ranked: Sequence[object], query: SheetQuery) -> tuple[int, int]:
+    """Return which page is shown, and how many there are."""
+    pages = max(1, -(-len(ranked) // SEEDS_A_PAGE))
+    return min(query.page, pages), pages
+
+
+def _shown(ranked: Sequence[tuple[int, float | None]], query: SheetQuery) -> dict[int, float | None]:
+    """Return the seeds on the page, each with what it is sorted by."""
+    page, _ = _page_of(ranked, query)
+    return dict(ranked[(page - 1) * SEEDS_A_PAGE : page * SEEDS_A_PAGE])
 
 
 def _falls(by: str) -> bool:

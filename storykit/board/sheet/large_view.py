@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from eval.casting.decisions import PlaceState
 from kit.experiment.run import PanelRow, Run
 from kit.messages import Message, tr
-from storykit.board.sheet.grid import PictureCell, PlaceFacts, cell_of
+from storykit.board.sheet.grid import PictureCell, PlaceFacts, cells_of
 from storykit.board.sheet.sheet_query import SheetQuery
 
 
@@ -41,13 +41,13 @@ def large_view(
     chosen = state.selection.seeds[panel - 1] if state.selection else None
     wishes = (beside, state.picks.kept.get(panel), chosen, *seeds)
     other = next((one for one in wishes if one in seeds and one != seed), None)
-    cell = cell_of(facts, query, state, (panel, seed))
+    cell, *over = cells_of(facts, query, state, [(panel, one) for one in (seed, other) if one is not None])
     return LargeView(
         panel=panel,
         caption=cell.caption,
         prompt=facts.drawn[panel, seed].prompt,
         cell=cell,
-        over=None if other is None else cell_of(facts, query, state, (panel, other)),
+        over=next(iter(over), None),
         seeds=seeds,
     )
 

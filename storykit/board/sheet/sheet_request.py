@@ -15,7 +15,7 @@ from kit.messages import Message
 from storykit.board.pages import OpenedRun, ServedBoard, TheBoard, page
 from storykit.board.pictures import DrawnPanels
 from storykit.board.sheet.background import CastingSessions
-from storykit.board.sheet.grid import PlaceFacts, grid_of
+from storykit.board.sheet.grid import PlaceFacts, changed_cells, grid_of
 from storykit.board.sheet.history import ChangeHistory
 from storykit.board.sheet.run_numbers import RunNumbers
 from storykit.board.sheet.sheet_query import AskedSheet, SheetQuery
@@ -82,7 +82,6 @@ def changed(here: SheetRequest, change: Change, *, remembered: bool = True) -> R
     """
     before, facts = state_of(here.run, here.query.place), here.facts
     status = 200
-    shown = grid_of(facts, here.query, before).cells()
     try:
         after, said = change(facts, before)
         if remembered:
@@ -90,14 +89,17 @@ def changed(here: SheetRequest, change: Change, *, remembered: bool = True) -> R
     except StaleError as error:
         if not isinstance(error.present, PlaceState):
             raise
-        after, said, status, shown = error.present, error.message, 409, {}
-    facts = here.facts
-    now = grid_of(facts, here.query, after).cells()
+        after, said, status = error.present, error.message, 409
+    now = here.facts
+    if status == 200:
+        cells = changed_cells(here.query, (facts, before), (now, after))
+    else:
+        cells = [*grid_of(now, here.query, after).cells().values()]
     return here.answer(
         "sheet/changed.html",
         status,
-        cells=[cell for key, cell in now.items() if cell != shown.get(key)],
-        strip=strip_of(facts, after, here.gate),
+        cells=cells,
+        strip=strip_of(now, after, here.gate),
         said=said,
         stale=status == 409,
     )

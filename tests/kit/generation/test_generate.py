@@ -17,6 +17,7 @@ from kit.errors import RunError
 from kit.files.encodings import sha256_of
 from kit.generation.generate import generate
 from kit.generation.kolors_painter import KolorsPainter
+from kit.images.thumbnails import SHEET_SIDE, thumbnail_path
 from kit.models.base import load_base
 
 
@@ -28,6 +29,13 @@ def test_every_wanted_panel_is_drawn_and_has_its_row(tmp_path):
     for row in run.rows():
         assert run.folder / row.file == run.panel_path(*row.slot)
         assert sha256_of(run.folder / row.file) == row.sha256
+
+
+def test_what_is_drawn_has_its_small_copy_for_those_who_look(tmp_path):
+    run = make_run(tmp_path)
+    generate(run, [FakePainter()])
+    for row in run.rows():
+        assert thumbnail_path(run.folder, row.sha256, SHEET_SIDE).is_file()
 
 
 def test_a_second_call_draws_nothing_and_changes_nothing(tmp_path):

@@ -32,7 +32,8 @@ from served_board import board_client
 
 from kit.experiment.out_folder import MARK
 from kit.experiment.run import PAGE, Run
-from storykit.board.pictures import SIDES, thumbnail_path
+from kit.images.thumbnails import thumbnail_path
+from storykit.board.pictures import SIDES
 from storykit.board.served_folder import OWN
 
 TAKEN_HOME = ("/home/page", "/home/slides")
@@ -138,7 +139,7 @@ def test_a_picture_that_is_a_link_out_of_a_run_is_not_shown(served, opened) -> N
         client.get(shown[0])
     lead_elsewhere(run.folder / row.file, private)
     assert {client.get(address).headers["content-type"].split(";")[0] for address in shown} == {"text/html"}
-    kept = thumbnail_path(Run(served / GOOD), row.sha256, SIDES[0])
+    kept = thumbnail_path(served / GOOD, row.sha256, SIDES[0])
     kept.parent.mkdir(parents=True)
     kept.symlink_to(private)
     assert client.get(shown[1].replace(BAD, GOOD)).headers["content-type"].startswith("text/html")

@@ -3,6 +3,7 @@
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from browser import ANY, Visited, Visits
@@ -17,6 +18,7 @@ from submissions.verification.verify import verify
 
 RUN = "evening"
 STORY = "小橘和流星"
+FILLED = "The set is filled"
 ANSWERS = ("ArrowLeft", "ArrowRight", "ArrowDown", "b")
 VOTES = 10
 INTRODUCTION = "一个水墨风格的 LoRA，用四十张自己画的水墨画训练，适合画夜晚的小猫和雨。触发词：水墨画风格。"
@@ -57,7 +59,7 @@ def test_a_newcomer_picks_fills_votes_and_takes_home_and_a_killed_board_loses_no
         tab_to(page, "", ".cell")
         for panel in range(1, 5):
             pick(page, panel)
-        strike(serves, page, " ")
+        strike(serves, page, " ", page.locator("#said", has_text="Panel 5: seed 4 is picked."))
     kept = picked(folder)
     assert kept in (seeds_to(4), seeds_to(5))
 
@@ -72,14 +74,14 @@ def test_a_newcomer_picks_fills_votes_and_takes_home_and_a_killed_board_loses_no
         for left in (7, 6, 5):
             page.keyboard.press("z")
             page.locator("#strip", has_text=f"{left} picks").wait_for()
-        strike(serves, page, "f")
+        strike(serves, page, "f", page.locator("#said", has_text=FILLED))
     assert picked(folder) == seeds_to(5)
 
     with serving(folder) as serves:
         page.goto(serves.address)
         go_to(page, STORY, "/sheet?")
         page.keyboard.press("f")
-        page.locator("#said", has_text="The set is filled").wait_for()
+        page.locator("#said", has_text=FILLED).wait_for()
         page.is_sound(ANY)
         assert chosen(folder)[:5] == list(seeds_to(5).values())
         go_to(page, "Votes", "/votes?")
@@ -91,7 +93,7 @@ def test_a_newcomer_picks_fills_votes_and_takes_home_and_a_killed_board_loses_no
         page.is_sound(ANY)
         for given in range(4):
             vote(page, given)
-        strike(serves, page, ANSWERS[0])
+        strike(serves, page, ANSWERS[0], page.locator('#pair[data-given="5"]'))
     assert len(read_votes(Run.open(folder / RUN)).votes) in (4, 5)
 
     with serving(folder) as serves:
@@ -119,7 +121,7 @@ def test_a_newcomer_picks_fills_votes_and_takes_home_and_a_killed_board_loses_no
         page.keyboard.press("Enter")
         page.locator("#kept", has_text="entry.toml").wait_for()
         tab_to(page, "Pack the bundle", "button")
-        strike(serves, page, "Enter")
+        strike(serves, page, "Enter", page.locator("#packed .done"))
 
     with serving(folder) as serves:
         page.goto(serves.address)
@@ -127,7 +129,12 @@ def test_a_newcomer_picks_fills_votes_and_takes_home_and_a_killed_board_loses_no
         page.locator("#checks .ticks li").first.wait_for()
         tab_to(page, "Pack the bundle", "button")
         page.keyboard.press("Enter")
-        page.locator("#packed .done").wait_for()
+        done, replace = page.locator("#packed .done"), page.locator("#packed button")
+        done.or_(replace).first.wait_for()
+        if replace.count():  # packed before the board was killed
+            replace.press("Enter")
+            done.wait_for()
+            page.faults = [fault for fault in page.faults if "409" not in fault]
         page.is_sound(ANY)
     (bundle,) = folder.rglob("*.zip")
     monkeypatch.setattr(mosaic, "CELL", TRUE_CELL)
@@ -175,11 +182,14 @@ def vote(page: Visited, given: int) -> None:
     page.locator(f'#pair[data-given="{given + 1}"]').wait_for()
 
 
-def strike(serves: ServingProcess, page: Visited, key: str) -> None:
-    """Press a key and kill the board while it is at it; the page says so."""
+def strike(serves: ServingProcess, page: Visited, key: str, answered: Any) -> None:
+    """Press a key and kill the board while it is at it; the page says so, unless it was answered before."""
     page.keyboard.press(key)
     serves.kill()
-    page.locator("[role=alert]", has_text="start `storykit board` again").wait_for()
+    closed = page.locator("[role=alert]", has_text="start `storykit board` again").and_(
+        page.locator(":visible")
+    )
+    answered.or_(closed).first.wait_for()
 
 
 def picked(folder: Path) -> dict[int, int]:

@@ -7,7 +7,7 @@ from made_run import make_run as made_run
 from PIL import Image
 from served_board import board_client
 
-from storykit.board.pictures import thumbnail_path
+from kit.images.thumbnails import thumbnail_path
 
 
 @pytest.fixture
@@ -19,10 +19,10 @@ def test_a_picture_is_reduced_once_and_never_changes(run) -> None:
     row = run.rows()[0]
     client = board_client(run.folder.parents[1])
     answer = client.get("/picture", params={"run": "rain/run", "sha256": row.sha256, "side": 320})
-    assert answer.headers["content-type"] == "image/webp"
+    assert answer.headers["content-type"] == "image/jpeg"
     assert "immutable" in answer.headers["cache-control"]
     assert max(Image.open(io.BytesIO(answer.content)).size) <= 320
-    assert thumbnail_path(run, row.sha256, 320).read_bytes() == answer.content
+    assert thumbnail_path(run.folder, row.sha256, 320).read_bytes() == answer.content
     (run.folder / row.file).unlink()
     again = client.get("/picture", params={"run": "rain/run", "sha256": row.sha256, "side": 320})
     assert again.content == answer.content

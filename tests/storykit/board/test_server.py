@@ -29,10 +29,9 @@ def test_a_taken_port_is_told_where_it_was_asked_for_and_passed_over_where_not(t
         told = tell("board", tmp_path, "--no-browser", "--port", str(port))
         assert told.code == 1
         assert f"port {port}" in told.err
-    with socket.socket() as taken, serving(tmp_path) as board:
-        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    with serving(tmp_path, "--port", "0") as board:
         assert board.root.startswith("http://127.0.0.1:")
-        with serving(tmp_path) as second:
+        with serving(tmp_path, "--port", "0") as second:
             assert second.root != board.root
     assert USUAL_PORT
 
