@@ -1,6 +1,6 @@
 """Which blocks of a style LoRA carry the style and which cost content, on the embedded base, by the judge.
 
-    python -m tests.benchmarks.blocks --prompts 96 --workers 8 --batch 48
+    python -m tests.benchmarks.blocks --prompts 64 --workers 12 --batch 64
 
 Held-out prompts with the LoRA's trigger in front are drawn with each block and each group of blocks alone,
 and with all but it, always from the same seeds; the judge, which never saw a picture of the base, says how
@@ -72,6 +72,11 @@ class Setting(NamedTuple):
     name: str
     blocks: frozenset[str]
 
+    @property
+    def drawn(self) -> tuple[str, frozenset[str]]:
+        """What its pictures hang on."""
+        return self.style, self.blocks
+
 
 def parts() -> dict[str, tuple[str, ...]]:
     """Return what is looked at alone and left out: blocks, levels, groups."""
@@ -82,7 +87,7 @@ def parts() -> dict[str, tuple[str, ...]]:
 
 
 def settings(styles: Sequence[str]) -> list[Setting]:
-    """Return everything that is drawn, once each."""
+    """Return every row of each style; some have the same blocks."""
     found: list[Setting] = []
     for style in styles:
         every = {NOTHING: frozenset[str](), ALL: frozenset(BLOCKS)}
@@ -183,7 +188,7 @@ def reading(painter: KolorsPainter, blocks: frozenset[str], texts: Sequence[str]
 
     def set_text(cross: Tensor) -> None:
         Denoiser.set_text(denoiser, cross)
-        read = denoiser._first.set_text(other.to(cross))
+        read = denoiser._first.set_text(other.to(denoiser._device, denoiser._dtype))
         for layer in chosen:
             layer.set_text(read)
 
@@ -210,10 +215,12 @@ def _read_other(blocks: frozenset[str]) -> OtherReading:
     return _bench.read_other(blocks)
 
 
-def rows(readings: Mapping[Setting, Reading], styles: Sequence[str]) -> Iterator[list[object]]:
+def rows(
+    wanted: Sequence[Setting], readings: Mapping[tuple[str, frozenset[str]], Reading]
+) -> Iterator[list[object]]:
     """Yield the table's rows: what is drawn, then each style's share and all styles' content."""
-    for name in dict.fromkeys(setting.name for setting in readings):
-        own = [next(r for s, r in readings.items() if (s.style, s.name) == (style, name)) for style in styles]
+    for name in dict.fromkeys(setting.name for setting in wanted):
+        own = [readings[setting.drawn] for setting in wanted if setting.name == name]
         likely = float(np.mean([np.mean(one.likely) for one in own]))
         content = [value for one in own for value in one.content]
         style = [value for one in own for value in one.style]
@@ -234,7 +241,7 @@ def error(values: Sequence[float]) -> float:
 def main() -> None:
     """Draw, judge, print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--prompts", type=int, default=96)
+    parser.add_argument("--prompts", type=int, default=64)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--steps", type=int, default=SETTINGS.steps)
@@ -245,12 +252,13 @@ def main() -> None:
     wanted = [one for one in settings(given.styles) if not given.only or one.name in given.only]
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(given.workers, spawn, _start, (given.prompts, given.batch, given.steps)) as pool:
-        readings = dict(zip(wanted, pool.map(_read, wanted), strict=True))
+        once = {setting.drawn: setting for setting in wanted}
+        readings = dict(zip(once, pool.map(_read, once.values()), strict=True))
         named = {name: frozenset(blocks) for name, blocks in {"none": (), **parts(), "all": BLOCKS}.items()}
         chosen = {name: blocks for name, blocks in named.items() if not given.only or name in given.only}
         others = dict(zip(chosen, pool.map(_read_other, chosen.values()), strict=True))
     heads = ["drawn with", *given.styles, "in style", "log10 p", "content"]
-    print(table(heads, rows(readings, given.styles)))
+    print(table(heads, rows(wanted, readings)))
     shares = [
         [name, *(f"{np.mean(one):.1%} ± {error(one):.1%}" for one in read)] for name, read in others.items()
     ]
