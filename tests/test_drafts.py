@@ -18,7 +18,7 @@ from kit.experiment.tables import DraftTable
 from kit.generation.batching import recorded_batches
 from kit.generation.generate import GenerateReport, draw_experiment, generate
 from kit.generation.kolors_painter import KolorsPainter
-from kit.images.png_metadata import RECIPE
+from kit.images.png_metadata import PARAMETERS, RECIPE
 from kit.models.base import load_base
 
 KEY = "608ffe2e8e9e3bd37303b1380f517a57637ce98e30946dd0b0cca4271a3196f0"
@@ -152,6 +152,10 @@ def test_a_draft_says_on_disk_what_it_was_drawn_with(tmp_path: Path) -> None:
     for recipe in recipes(run):
         assert {name: recipe[name] for name in unlike} == unlike
         assert (recipe["steps"], recipe["size"]) == (2, 32)
+    with Image.open(run.folder / run.rows()[0].file) as picture:
+        assert (
+            "Steps: 2, Sampler: DPM++ 2M, Schedule type: Karras, CFG scale: 4.0" in picture.text[PARAMETERS]
+        )
     told = read_identity(run).settings
     assert (told.quality, told.sampler, told.guidance_until) == ("draft", "dpm++2m", 0.5)
     assert (told.cache_every, told.noise_size, told.steps, told.size) == (2, 64, 2, 32)

@@ -13,6 +13,8 @@ PARAMETERS = "parameters"
 """The PNG text chunk in which they look for it."""
 RECIPE = "storykit"
 """The PNG text chunk that holds a picture's key and recipe as JSON."""
+_DPM = {"Sampler": "DPM++ 2M", "Schedule type": "Karras"}
+"""What they call a draft's sampler."""
 _SHORT = 10
 """Characters of a file's sha256 that they show."""
 
@@ -30,7 +32,7 @@ def parameters_of(recipe: Mapping[str, object], lora_hash: str = "") -> str:
     size = recipe["size"]
     settings = {
         "Steps": recipe["steps"],
-        "Sampler": "DDIM",
+        **(_DPM if recipe.get("sampler") == "dpm++2m" else {"Sampler": "DDIM"}),
         "CFG scale": recipe["cfg"],
         "Seed": recipe["seed"],
         "Size": f"{size}x{size}",
