@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import chain
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -26,7 +26,16 @@ from kit.experiment.fields import (
 )
 from kit.experiment.naming import nameless, refuse_one_name
 from kit.experiment.other_files import elsewhere, experiment_document
-from kit.experiment.tables import CompareTable, ScoreTable, WordsTable
+from kit.experiment.tables import (
+    CompareTable,
+    DraftTable,
+    Quality,
+    ScoreTable,
+    Side,
+    SolverName,
+    Steps,
+    WordsTable,
+)
 from kit.files.documents import WhenMissing, faults_of
 from kit.files.user_paths import missing_file, user_path
 from kit.messages import joined, mark, tr
@@ -61,6 +70,32 @@ class DrawSettings:
     batch: int | None = None
     """Panels drawn together; none: what the device takes."""
     memory: Memory = "auto"
+    sampler: SolverName = "ddim"
+    guidance_until: float = 1.0
+    """Share of the steps after which no guidance is computed."""
+    cache_every: int = 1
+    """The UNet's inner blocks are computed in every so many-th step."""
+    noise_size: int | None = None
+    """Side of the picture whose noise the first is reduced from; none: it is drawn at this size."""
+
+    @property
+    def told(self) -> dict[str, object]:
+        """What files say of it; of what drafts alone have, only what is unlike a final's."""
+        return {n: v for n, v in asdict(self).items() if n not in OF_FINALS or v != OF_FINALS[n]}
+
+    @property
+    def unlike_finals(self) -> dict[str, object]:
+        """What of it no final is drawn with, by name."""
+        return {name: value for name, value in self.told.items() if name in OF_FINALS}
+
+    @property
+    def guided_steps(self) -> int:
+        """How many steps, from the first, are guided."""
+        return 0 if self.cfg == 1 else max(1, round(self.guidance_until * self.steps))
+
+
+OF_FINALS = {"sampler": "ddim", "guidance_until": 1.0, "cache_every": 1, "noise_size": None}
+"""What every final has of the settings that drafts may have otherwise; files do not say it."""
 
 
 Strength = Annotated[Number, Field(gt=0, le=2)]
@@ -212,6 +247,14 @@ def _with_noise_of_its_own(noise_per_panel: bool, info: ValidationInfo) -> bool:
     return noise_per_panel
 
 
+def _beginning_as_finals(draft: DraftTable | None, info: ValidationInfo) -> DraftTable | None:
+    if draft is not None and "base" in info.data and "size" in info.data:
+        size = info.data["size"] or usual_drawing(info.data["base"])[1]
+        if fault := draft.fault(size, info.data.get("noise", "portable")):
+            raise ValueError(fault)
+    return draft
+
+
 class Experiment(BaseModel, frozen=True, extra="forbid", populate_by_name=True):
     """What is drawn and how. Defaults: the contest's baseline notebook, portable noise apart."""
 
@@ -228,12 +271,11 @@ class Experiment(BaseModel, frozen=True, extra="forbid", populate_by_name=True):
         ),
         AfterValidator(all_different),
     ]
-    steps: Annotated[Count, Field(le=1000)] | None = None
+    steps: Steps | None = None
     """By default 25 for the mini base, 50 for Kolors."""
     cfg: Annotated[Number, Field(ge=1)] = 4.0
-    size: Annotated[Count, Field(multiple_of=32)] | None = None
-    """Panel side in pixels, by default 256 for the mini base, 1024 for Kolors; 32 = the VAE's stride 8
-    times the UNet's two halvings."""
+    size: Side | None = None
+    """By default 256 for the mini base, 1024 for Kolors."""
     noise: Noise = "portable"
     noise_per_panel: Annotated[Flag, AfterValidator(_with_noise_of_its_own)] = False
     """Start each panel from noise of its own, of the seed with the panel's number behind it, instead of all
@@ -248,6 +290,9 @@ class Experiment(BaseModel, frozen=True, extra="forbid", populate_by_name=True):
     """Panels drawn together; by default what the device takes."""
     memory: Memory = "auto"
     """"low" draws one panel at a time and never has UNet and picture decoder on a GPU together."""
+    quality: Quality = "final"
+    """"draft" draws by the table [draft], from the same noise."""
+    draft: Annotated[DraftTable | None, AfterValidator(_beginning_as_finals)] = None
     score: ScoreTable = ScoreTable()
     words: WordsTable | None = None
     """What style, identity, place and staging are seen through, beside the words that we know."""
@@ -279,15 +324,31 @@ class LoadedExperiment:
     @property
     def settings(self) -> DrawSettings:
         """How the panels are drawn, the base's defaults filled in."""
+        return self.settings_as(self.experiment.quality)
+
+    def settings_as(self, quality: Quality) -> DrawSettings:
+        """Return how the panels are drawn as finals or as drafts, whichever this run's are."""
         asked = self.experiment
         steps, size = usual_drawing(asked.base)
         kept = asked.model_dump(include={"cfg", "noise", "batch", "memory"})
-        return DrawSettings(steps=asked.steps or steps, size=asked.size or size, **kept)
+        final = DrawSettings(steps=asked.steps or steps, size=asked.size or size, **kept)
+        if quality == "final":
+            return final
+        return (asked.draft or DraftTable()).drawn_as(final, usual_draft_steps(asked.base))
+
+    def drawn_as(self, quality: Quality) -> Self:
+        """Return the same experiment, to be drawn as drafts or as finals."""
+        return replace(self, experiment=self.experiment.model_copy(update={"quality": quality}))
 
 
 def usual_drawing(base: str) -> tuple[int, int]:
     """Return a base's steps and panel side in pixels where an experiment names none."""
     return (25, 256) if base == EMBEDDED else (50, 1024)
+
+
+def usual_draft_steps(base: str) -> int:
+    """Return the steps of a base's drafts where an experiment names none."""
+    return 10 if base == EMBEDDED else 20
 
 
 def baseline_of(experiment: Experiment) -> str | None:

@@ -8,6 +8,7 @@ from pydantic import BaseModel, JsonValue
 
 from kit.embedded import BASE_WEIGHTS, EMBEDDED
 from kit.experiment.run import Run
+from kit.experiment.tables import Quality, SolverName
 
 
 class CandidateIdentity(BaseModel, frozen=True):
@@ -36,6 +37,12 @@ class SettingsIdentity(BaseModel, frozen=True):
     memory: str = "auto"
     noise_per_panel: bool = False
     """Whether each panel began from noise of its own; not there where none did."""
+    quality: Quality = "final"
+    """This and what follows: not there where finals were drawn, or where a draft's is as a final's."""
+    sampler: SolverName = "ddim"
+    guidance_until: float = 1.0
+    cache_every: int = 1
+    noise_size: int | None = None
 
 
 class RunIdentity(BaseModel, frozen=True):

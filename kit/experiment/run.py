@@ -8,11 +8,12 @@ from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, NamedTuple, Self, TypeVar
 
 import tomli_w
-from pydantic import BaseModel, Field, FiniteFloat, TypeAdapter, ValidationError
+from pydantic import Field, FiniteFloat, TypeAdapter, ValidationError
 
 from kit.errors import InputError, RunError
 from kit.experiment.config import Experiment, LoadedExperiment, baseline_of, load_experiment
 from kit.experiment.out_folder import MARK, refuse_another
+from kit.experiment.tables import DraftTable
 from kit.files.atomic_write import append_line, write_atomic, write_together
 from kit.files.documents import faults_of
 from kit.files.encodings import canonical_json, finite_json, json_bytes
@@ -116,8 +117,11 @@ _DEPTH = 5
 """Slashes in a panel's place: panels/CANDIDATE/ORDER/STORY/seed-N/K.png."""
 
 
-def _text_of(record: BaseModel) -> str:
-    return tomli_w.dumps(record.model_dump(mode="json", by_alias=True, exclude_none=True))
+def _text_of(experiment: Experiment) -> str:
+    told = experiment.model_dump(mode="json", by_alias=True, exclude_none=True)
+    if experiment.quality == "final":  # as runs were written before there were drafts
+        del told["quality"]
+    return tomli_w.dumps(told)
 
 
 @dataclass(frozen=True)
@@ -355,12 +359,15 @@ class Run:
         """Return the experiment with every default written out and every path inside this folder."""
         from kit.experiment.loras import keep_lora
 
-        experiment, drawn = loaded.experiment, loaded.settings
-        resolved = {
+        experiment, drawn = loaded.experiment, loaded.settings_as("final")
+        resolved: dict[str, object] = {
             "stories": tuple(f"stories/{story.name}.toml" for story in loaded.stories),
             "steps": drawn.steps,
             "size": drawn.size,
             "candidates": tuple(keep_lora(self.folder, one) for one in experiment.candidates),
             "compare": experiment.compare.model_copy(update={"baseline": baseline_of(experiment)}),
         }
+        if experiment.quality == "draft":
+            sized = {"steps": loaded.settings.steps, "size": loaded.settings.size}
+            resolved["draft"] = (experiment.draft or DraftTable()).model_copy(update=sized)
         return experiment.model_copy(update=resolved)

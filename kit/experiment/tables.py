@@ -1,13 +1,15 @@
-"""The tables of an experiment file that later stages read: [score], [words] and [compare]."""
+"""The tables of an experiment file: [draft], [score], [words] and [compare]."""
 
+from dataclasses import replace
 from importlib.util import find_spec
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ValidationInfo, model_validator
+from pydantic import AfterValidator, BaseModel, Field, ValidationInfo, model_validator
 
 from kit.embedded import EMBEDDED
 from kit.experiment.fields import (
     CalibrationFile,
+    Count,
     Flag,
     MetricName,
     Number,
@@ -16,6 +18,21 @@ from kit.experiment.fields import (
     ScorerWeights,
 )
 from kit.messages import mark, tr
+
+if TYPE_CHECKING:
+    from kit.experiment.config import DrawSettings
+
+Quality = Literal["final", "draft"]
+"""As the experiment says, or by its table [draft]: a draft shows which picture is worth drawing."""
+
+SolverName = Literal["ddim", "dpm++2m"]
+"""DDIM draws as the contest does; DPM++ 2M (arXiv 2211.01095) solves the same equation in fewer steps."""
+
+Steps = Annotated[Count, Field(le=1000)]
+"""Denoising steps."""
+
+Side = Annotated[Count, Field(multiple_of=32)]
+"""Of a panel in pixels; 32 = the VAE's stride 8 times the UNet's two halvings."""
 
 LETTERS_EXTRA = mark("the extra: pip install storykit[letters]")
 """What reads letters, for a message."""
@@ -61,6 +78,56 @@ class ScoreTable(BaseModel, frozen=True, extra="forbid"):
                 )
             )
         return {name: value for name, value in told.items() if name != "copy_above"}
+
+
+class DraftTable(BaseModel, frozen=True, extra="forbid"):
+    """How drafts are drawn, each from the noise of its final; what each setting costs: docs/drafts.md."""
+
+    sampler: SolverName = "dpm++2m"
+    steps: Steps | None = None
+    """By default 10 for the mini base, 20 for Kolors, and never more than the final's."""
+    guidance_until: Annotated[Number, Field(gt=0, le=1)] = 0.6
+    """Share of the steps that are guided; those that follow compute half."""
+    size: Side | None = None
+    """By default the final's, which must be a whole multiple of it: the noise is reduced by as much."""
+    cache_every: Count = 1
+    """The UNet's inner blocks are computed in every so many-th step and remembered in between; 1: in all."""
+
+    def drawn_as(self, final: "DrawSettings", usual_steps: int) -> "DrawSettings":
+        """Return how drafts of a final are drawn.
+
+        Args:
+            final: how the final is.
+            usual_steps: the base's, where the table names none.
+        """
+        size = self.size or final.size
+        return replace(
+            final,
+            steps=self.steps or min(usual_steps, final.steps),
+            size=size,
+            sampler=self.sampler,
+            guidance_until=self.guidance_until if final.cfg != 1 else 1.0,
+            cache_every=self.cache_every,
+            noise_size=final.size if size != final.size else None,
+        )
+
+    def fault(self, final_size: int, noise: str) -> str | None:
+        """Return why drafts cannot begin from the noise of their finals; None where they can."""
+        size = self.size or final_size
+        if final_size % size:
+            return tr(
+                "the final's size must be a whole multiple of the draft's, got {final} and {draft}",
+                final=final_size,
+                draft=size,
+            )
+        if size != final_size and noise == "contest":
+            return tr(
+                'size must be the final\'s, {final}, where noise = "contest", which is drawn on the device '
+                "at one size; got {draft}",
+                final=final_size,
+                draft=size,
+            )
+        return None
 
 
 class WordsTable(BaseModel, frozen=True, extra="forbid"):

@@ -101,7 +101,7 @@ def draw_missing(
 def _batch_plan(run: Run, painters: Sequence[Painter], requests: Sequence[PanelRequest]) -> BatchPlan:
     """Return how pictures are drawn together; a run that goes on keeps to what it began with."""
     how = run.loaded.settings
-    asked = {**asdict(how), "device": painters[0].hardware, "panels": sum(1 for _ in run.wanted())}
+    asked = {**how.told, "device": painters[0].hardware, "panels": sum(1 for _ in run.wanted())}
     with suppress(ValidationError):
         recorded = _read_batching(run)
         if recorded is not None and recorded.asked == asked:

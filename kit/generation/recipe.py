@@ -224,6 +224,7 @@ def recipe_of(painter: Painter, how: DrawSettings, lora: Mapping[str, object]) -
         "cfg": how.cfg,
         "size": how.size,
         "noise": how.noise if how.noise == "portable" else f"{how.noise} on {device}",
+        **how.unlike_finals,
     }
 
 
@@ -247,10 +248,12 @@ def job_of(slot: Slot, shared: Mapping[str, object], request: PanelRequest) -> J
 
 
 def _identity(run: Run, painter: Painter, candidates: Mapping[str, object]) -> dict[str, object]:
-    how = asdict(run.loaded.settings)
+    how = run.loaded.settings.told
     del how["batch"]  # which panels are drawn together may change, run by run
     if run.loaded.experiment.noise_per_panel:  # else as before there was a choice
         how["noise_per_panel"] = True
+    if run.loaded.experiment.quality == "draft":
+        how["quality"] = "draft"
     return {
         "storykit": installed_version("storykit"),
         "base": dict(painter.identity),

@@ -19,6 +19,8 @@ from kit.messages import joined, mark, tr
 SHOWN = 3
 """Differences that a message names."""
 _WORDS = {"lora_sha256": mark("another LoRA file"), "sha256": mark("other weights")}
+_DRAFTS = mark("drafts in place of finals; without --draft it goes on with the finals")
+_FINALS = mark("finals in place of drafts; with --draft it goes on with the drafts")
 _NO_REASON = ("rank", "keys", "memory")
 """What shapes no picture, or only says again what another value says."""
 
@@ -151,7 +153,7 @@ def _settings(run: Run, plan: RunPlan) -> Iterator[str]:
         if name:
             old = {"consistency": 0.0, **old}  # what was drawn before there was any
         elif table == "settings":
-            old, new = ({"noise_per_panel": False, **one} for one in (old, new))
+            old, new = ({"quality": "final", "noise_per_panel": False, **one} for one in (old, new))
         for key, value in new.items():
             if key in old and key not in _NO_REASON and old[key] != value:
                 told = _changed(key, value, old[key])
@@ -164,6 +166,8 @@ def _changed(key: str, now: object, before: object) -> str:
     """Return how a value differs; a long one is cut."""
     if key in _WORDS:
         return tr(_WORDS[key])
+    if key == "quality":
+        return tr(_DRAFTS if now == "draft" else _FINALS)
     texts = {"now": json.dumps(now, ensure_ascii=False), "before": json.dumps(before, ensure_ascii=False)}
     return tr("{change:.80}", change=tr("{key} {now} instead of {before}", key=key, **texts))
 

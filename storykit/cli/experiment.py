@@ -31,6 +31,10 @@ CHANGED = mark(
 Again = Annotated[
     bool, typer.Option("--again", help="Draw again what was drawn with other settings, in its place.")
 ]
+Draft = Annotated[
+    bool,
+    typer.Option("--draft", help="Draw drafts, by the table [draft]: cheap, and from the finals' noise."),
+]
 Model = Annotated[Literal["kolors"], typer.Argument(metavar="MODEL", help="What to fetch: kolors.")]
 
 
@@ -122,26 +126,38 @@ def run(
         str, typer.Option(metavar="METRIC", help="Draw no further who cannot win on this metric any more.")
     ] = "",
     again: Again = False,
+    draft: Draft = False,
 ) -> None:
     """Draw, score, compare and report an experiment; goes on where it stopped."""
     from kit.generation.generate import drawing_in
 
     with drawing_in(out):
-        opened = _draw_file(experiment, out, devices, race, again=again, planned=True)
+        opened = _draw_file(experiment, out, devices, race, again=again, draft=draft, planned=True)
         score_run(opened)
         compare_run(opened, just_scored=True)
         report_run(opened)
 
 
 def generate(
-    experiment: ExperimentFile, out: OutFolder, devices: Devices = "auto", again: Again = False
+    experiment: ExperimentFile,
+    out: OutFolder,
+    devices: Devices = "auto",
+    again: Again = False,
+    draft: Draft = False,
 ) -> None:
     """Draw every panel of an experiment that is not drawn yet."""
-    _draw_file(experiment, out, devices, again=again)
+    _draw_file(experiment, out, devices, again=again, draft=draft)
 
 
 def _draw_file(
-    experiment: Path, out: Path, devices: str, metric: str = "", *, again: bool, planned: bool = False
+    experiment: Path,
+    out: Path,
+    devices: str,
+    metric: str = "",
+    *,
+    again: bool,
+    draft: bool,
+    planned: bool = False,
 ) -> "Run":
     """Draw an experiment, as a race where a metric is named, say who left it, and return the run."""
     from eval.comparison.racing import race
@@ -151,6 +167,8 @@ def _draw_file(
     from kit.experiment.run import Run
 
     loaded = load_experiment(experiment, judgeable())
+    if draft:
+        loaded = loaded.drawn_as("draft")
     notes = [*notes_on(loaded), *_notes_on_loras(loaded)]
     with _painters(loaded.experiment.base, devices) as painters:
         plan = PlanFirst(loaded, painters, race=bool(metric)) if planned else None

@@ -76,7 +76,9 @@ def _draft(evidence: Evidence, entry: Entry, mosaic: str) -> Manifest:
         order=entry.order,
         story=entry.story,
         base=identity.base,
-        settings=SettingsRecord.model_validate(identity.settings.model_dump(exclude={"noise_per_panel"})),
+        settings=SettingsRecord.model_validate(
+            identity.settings.model_dump(include=set(SettingsRecord.model_fields))
+        ),
         drawn_with=identity.model_dump(mode="json", include={"device", "processor", "versions", "commit"}),
         lora=_lora_record(evidence),
         gate=GateRecord(

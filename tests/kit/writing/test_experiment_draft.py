@@ -11,7 +11,7 @@ from paths import ROOT
 from pydantic import BaseModel
 
 from kit.experiment.config import Candidate, Experiment
-from kit.experiment.tables import CompareTable, ScoreTable, WordsTable
+from kit.experiment.tables import CompareTable, DraftTable, ScoreTable, WordsTable
 from kit.files.text.commented_toml import lost_comments, rewritten
 from kit.starter.choices import StarterChoice
 from kit.starter.folder import starter_files
@@ -54,13 +54,15 @@ def test_every_key_of_an_experiment_has_a_field() -> None:
     known: dict[str, type[BaseModel]] = {
         "": Experiment,
         "candidate": Candidate,
+        "draft": DraftTable,
         "score": ScoreTable,
         "words": WordsTable,
         "compare": CompareTable,
     }
     for table, model in known.items():
         fields = {one.key for one in (*FIELDS, *CANDIDATE_FIELDS) if one.table == table}
-        assert fields == set(model.model_fields) - {"candidates", "score", "words", "compare", "loras"}
+        tables = {"candidates", "draft", "score", "words", "compare", "loras"}
+        assert fields == set(model.model_fields) - tables
 
 
 @pytest.mark.parametrize(
