@@ -44,6 +44,7 @@ from eval.scoring.records import (
 )
 from eval.scoring.remembered import remembering
 from kit.experiment.config import LoadedExperiment, baseline_of
+from kit.experiment.extras.extra_pictures import single_slots
 from kit.experiment.run import Run, Slot
 from kit.files.folder_lock import lock_folder
 from kit.messages import tr
@@ -113,6 +114,7 @@ def _assemble(run: Run, tools: Scorers, measured: Measured, told: Mapping[str, S
             if place.story in asked:
                 missing += _missing(place, eight, measured, asked[place.story])
         matrices.append(_matrix(place, eight, measured))
+    panels += [_score_panel(run, one, measured, told[one.story].texts) for one in single_slots(run)]
     return Scores(
         panels=tuple(panels),
         stories=tuple(_with_gain(stories, baseline_of(experiment))),

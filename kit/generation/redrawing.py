@@ -1,6 +1,7 @@
 """What a run has already and would lose: pictures drawn otherwise, and pictures changed by hand."""
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from kit.files.text.library_words import reason_of
 from kit.generation.painter import Painter
 from kit.generation.recipe import Job, RunPlan, plan_run
 from kit.messages import joined, mark, tr
+from kit.story.story import PANELS
 
 SHOWN = 3
 """Differences that a message names."""
@@ -76,7 +78,12 @@ def redrawing(folder: Path, rows: Sequence[PanelRow], jobs: Sequence[Job]) -> Re
     there = [job for job in jobs if job.request.label in drawn and (folder / job.request.label).is_file()]
     lost = [job for job in there if drawn[job.request.label].key != job.key]
     kept = {job.slot[:4] for job in there if drawn[job.request.label].key == job.key}
-    gone = any(job.slot[:4] not in kept or _kept_otherwise(job, drawn[job.request.label]) for job in lost)
+    sizes = Counter(job.slot[:4] for job in jobs)
+    gone = any(
+        job.slot[:4] not in kept or _kept_otherwise(job, drawn[job.request.label])
+        for job in lost
+        if sizes[job.slot[:4]] == PANELS  # else single panels were asked for of this seed
+    )
     return Redrawing(lost=lost, stay=len(there) - len(lost), whole_sets=gone)
 
 

@@ -7,6 +7,7 @@ from tempfile import TemporaryDirectory
 from typing import NamedTuple, cast
 
 from kit.experiment.config import DrawSettings, LoadedExperiment
+from kit.experiment.extras.extra_pictures import extra_slots
 from kit.experiment.run import PanelRow, Run
 from kit.files.encodings import sha256_of
 from kit.generation.batching import Batch, group_batches
@@ -103,7 +104,7 @@ def drawing_load(
         replaced = len(found.lost) if found.whole_sets else 0
     batches = [
         batch
-        for batch in group_batches(jobs, panels)
+        for batch in group_batches(jobs, panels, frozenset(extra_slots(planned)))
         if any(job.request.label in missing for same in batch for job in same)
     ]
     return _load(jobs, batches, len(missing), replaced, loaded.settings)

@@ -8,6 +8,7 @@ from eval.casting.selection import places_chosen, seeds_cast
 from kit.did_you_mean import none_such
 from kit.embedded import EMBEDDED
 from kit.errors import RunError
+from kit.experiment.extras.extra_pictures import seeds_at
 from kit.experiment.identity import is_embedded, read_identity
 from kit.experiment.run import Run
 from kit.messages import joined, mark, tr
@@ -64,7 +65,7 @@ def unknown_choices(opened: Run, place: tuple[str, str, str], seeds: Sequence[in
         ("candidate", place[0], [one.name for one in experiment.candidates]),
         ("order", place[1], experiment.orders),
         ("story", place[2], [story.name for story in opened.loaded.stories]),
-        *(("seed", seed, experiment.seeds) for seed in dict.fromkeys(seeds)),
+        *(("seed", seed, seeds_at(opened, place)) for seed in dict.fromkeys(seeds)),
     ]
     return [
         Fault(

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from eval.casting.decisions import PlaceState
+from kit.experiment.extras.extra_pictures import seeds_at
 from kit.experiment.run import PanelRow, Run
 from kit.messages import Message, tr
 from storykit.board.sheet.grid import PictureCell, PlaceFacts, cells_of
@@ -35,7 +36,7 @@ def large_view(
         asked: panel, seed, and the second picture's seed.
     """
     panel, seed, beside = asked
-    seeds = tuple(one for one in facts.run.loaded.experiment.seeds if (panel, one) in facts.drawn)
+    seeds = tuple(one for one in seeds_at(facts.run, query.place) if (panel, one) in facts.drawn)
     if seed not in seeds:
         return None
     chosen = state.selection.seeds[panel - 1] if state.selection else None
