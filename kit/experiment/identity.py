@@ -7,6 +7,8 @@ from functools import cache
 from pydantic import BaseModel, JsonValue
 
 from kit.embedded import BASE_WEIGHTS, EMBEDDED
+from kit.errors import RunError
+from kit.experiment.config import OF_FINALS
 from kit.experiment.run import Run
 from kit.experiment.tables import Quality, SolverName
 
@@ -61,6 +63,18 @@ class RunIdentity(BaseModel, frozen=True):
 def read_identity(run: Run) -> RunIdentity:
     """Return what a run was drawn with; raises RunError when run.json is missing or damaged."""
     return run.read_record("run.json", RunIdentity)
+
+
+def is_draft(run: Run) -> bool:
+    """Return whether a run's pictures are drafts, by what it asks for or by what was drawn."""
+    if run.loaded.experiment.quality == "draft":
+        return True
+    try:
+        drawn = read_identity(run).settings
+    except RunError:  # whoever needs run.json says what is wrong with it
+        return False
+    told = drawn.model_dump(include=set(OF_FINALS))
+    return drawn.quality == "draft" or told != OF_FINALS
 
 
 @cache

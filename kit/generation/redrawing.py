@@ -15,7 +15,7 @@ from kit.files.encodings import sha256_of
 from kit.files.text.library_words import reason_of
 from kit.generation.painter import Painter
 from kit.generation.recipe import Job, RunPlan, plan_run
-from kit.messages import joined, mark, tr
+from kit.messages import Message, joined, mark, tr
 from kit.story.story import PANELS
 
 SHOWN = 3
@@ -44,26 +44,36 @@ def refuse_redrawing(folder: Path, loaded: LoadedExperiment, painter: Painter) -
 
     Words of single panels may change: those panels alone are drawn again.
     """
-    run = Run(folder)
-    if not run.experiment_path.is_file() or not (rows := run.rows()):
-        return
-    with TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
-        plan = plan_run(Run.planned(folder, as_kept(loaded, Path(scratch))), painter)
-    found = redrawing(folder, rows, plan.jobs)
-    if found.whole_sets:
-        reasons = list(dict.fromkeys([*_settings(run, plan), *_words(rows, found.lost)]))
-        more = [tr("and more")] if len(reasons) > SHOWN else []
+    if (found := whole_sets_lost(folder, loaded, painter)) is not None:
+        redrawn, reasons = found
         raise RunError(
             tr(
                 "{folder}: {lost} panels that are there would be drawn again and {stay}"
                 " stay ({reasons}); add --again to draw them again in place of the old pictures, or"
                 " choose another --out to keep both",
                 folder=folder,
-                lost=len(found.lost),
-                stay=found.stay,
-                reasons=joined([*reasons[:SHOWN], *more], tr("; ")),
+                lost=len(redrawn.lost),
+                stay=redrawn.stay,
+                reasons=reasons,
             )
         )
+
+
+def whole_sets_lost(
+    folder: Path, loaded: LoadedExperiment, painter: Painter
+) -> tuple[Redrawing, Message] | None:
+    """Return what drawing an experiment would do to a run, and why; None where no whole set is replaced."""
+    run = Run(folder)
+    if not run.experiment_path.is_file() or not (rows := run.rows()):
+        return None
+    with TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
+        plan = plan_run(Run.planned(folder, as_kept(loaded, Path(scratch))), painter)
+    found = redrawing(folder, rows, plan.jobs)
+    if not found.whole_sets:
+        return None
+    reasons = list(dict.fromkeys([*_settings(run, plan), *_words(rows, found.lost)]))
+    more = [tr("and more")] if len(reasons) > SHOWN else []
+    return found, joined([*reasons[:SHOWN], *more], tr("; "))
 
 
 def redrawing(folder: Path, rows: Sequence[PanelRow], jobs: Sequence[Job]) -> Redrawing:

@@ -132,7 +132,8 @@ def fresh_seeds(run: Run) -> Iterator[int]:
     """Yield the seeds that nothing in the run has, those behind its first one before others."""
     experiment = run.loaded.experiment
     asked = (slot.seed for one in read_extras(run).spendings for slot in one.slots)
-    used = {*experiment.seeds, *asked, *(row.seed for row in run.rows())}
+    chosen = chain.from_iterable(experiment.panel_seeds or ())
+    used = {*experiment.seeds, *chosen, *asked, *(row.seed for row in run.rows())}
     first, most = min(experiment.seeds), MOST_SEED_OF_PANELS if experiment.noise_per_panel else MOST_SEED
     numbers = chain(range(first, most + 1), range(first))
     return (seed for seed in numbers if seed not in used)
