@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 import storykit
+from kit.files.user_paths import shell_word
 from kit.messages import tr
 from storykit.cli.terminal.console import RunFolder, say, say_note
 from storykit.sharing import USUAL_LAYOUT, Layout, Wanted
@@ -32,11 +33,16 @@ def share(
     text: Annotated[bool, typer.Option("--text", help="End the slides with the story's text.")] = False,
 ) -> None:
     """Write one page of the chosen story to show to others, and a picture for a post."""
+    from kit.experiment.identity import is_draft
+
     run = storykit.open_run(run_folder)
     wanted = Wanted(layout=layout, captions=not no_captions, slides=slides or text, text=text)
     done = storykit.share(
         run, out, wanted, candidate=candidate, order=order, story=story, seed=seed, scores=scores
     )
+    if is_draft(run.run):
+        command = f"`storykit finish {shell_word(run.folder)}`"
+        say_note(tr("these are drafts, and the page says so; {command} draws the finals", command=command))
     drawn = done.drawn
     if wanted.captions and not drawn.lettered:
         say_note(
