@@ -11,7 +11,7 @@ In a notebook::
 """
 
 from kit.errors import StorykitError
-from storykit.notebook import cast, compare, draw, open_run, pack, report, score, share
+from storykit.notebook import cast, compare, draw, finish, open_run, pack, report, score, share
 from storykit.run_results import RunResults
 
 __all__ = (
@@ -20,6 +20,7 @@ __all__ = (
     "cast",
     "compare",
     "draw",
+    "finish",
     "open_run",
     "pack",
     "report",

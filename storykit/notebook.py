@@ -153,6 +153,45 @@ def cast(
     )
 
 
+def finish(
+    run: RunResults,
+    out: str | Path | None = None,
+    candidate: str = "",
+    order: str = "",
+    story: str = "",
+    seed: int | None = None,
+    devices: str = "auto",
+) -> RunResults:
+    """Draw the drafts that were chosen as the contest draws, and return that run, scored; it can be packed.
+
+    Args:
+        run: of drafts, cast or picked by hand.
+        out: the finals' folder; by default RUN-final, beside the run.
+        candidate: whose drafts; by default, as the next two, what was cast.
+        order: a prompt order.
+        story: a story.
+        seed: all eight of this seed, instead of what was cast.
+        devices: auto, all (every GPU), or a list such as cuda:0,cuda:1.
+
+    Raises:
+        RunError: the run holds no drafts, nothing is chosen there, or the folder holds something else.
+    """
+    from kit.generation.multi_gpu import painters_on
+    from storykit.cli.terminal.progress import progress_bar
+    from submissions.finish import both_sides, chosen_drafts, draw_finals, final_experiment, usual_folder
+    from submissions.packing.entry_plan import EntryPlan
+
+    plan = EntryPlan(candidate=candidate, order=order, story=story, seed=seed)
+    chosen, folder = chosen_drafts(run.run, plan), Path(out) if out is not None else usual_folder(run.run)
+    base = final_experiment(run.run, chosen, folder).experiment.base
+    with painters_on(base, devices) as painters, progress_bar(tr("drawing")) as progress:
+        finals = draw_finals(run.run, chosen, folder, painters, progress)
+    _warn(finals.drawn.faults)
+    with progress_bar(tr("scoring")) as progress:
+        both_sides(run.run, chosen, finals, progress)
+    return RunResults(finals.run)
+
+
 def report(run: RunResults) -> Path:
     """Write the page with pictures, scores and verdicts, and return where it is."""
     from reports.run.report import write_report

@@ -108,7 +108,9 @@ def post_picture(
 
 def post_words(run: "Run", chosen: "ChosenStory", captions: bool) -> "tuple[MosaicText, str]":
     """Return what is written on the picture, and the emoji that are not; without captions not a word."""
+    from kit.experiment.identity import is_draft
     from kit.images.lettering import find_lettering, find_lettering_of_words
+    from reports.page_templates import load_words
     from submissions.bundle.mosaic import MosaicText
 
     if not captions:
@@ -117,7 +119,10 @@ def post_words(run: "Run", chosen: "ChosenStory", captions: bool) -> "tuple[Mosa
         )
         return bare, ""
     story = next(one.story for one in run.loaded.stories if one.name == chosen.story)
-    texts = [story.title, *(panel.caption for panel in story.panels)]
+    title = story.title
+    if is_draft(run):
+        title = load_words(story.language)["draft_title"].format(title=title)
+    texts = [title, *(panel.caption for panel in story.panels)]
     lettering, lost = find_lettering_of_words(texts)
     title, *said = ["".join(letter for letter in text if letter not in lost) for text in texts]
     seen = "".join(sorted(letter for letter in lost if unicodedata.category(letter) == "So"))

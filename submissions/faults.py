@@ -6,6 +6,8 @@ from typing import Literal, NamedTuple
 from kit.errors import printable
 from kit.messages import Message, in_english, joined, mark, tr, trn
 
+FINISH = mark("draw the finals with `storykit finish RUN` and pack those")
+"""What mends a draft that was handed in."""
 _MOST = 200
 """Characters of a place that are told."""
 
@@ -13,7 +15,7 @@ _MOST = 200
 class Remedy(NamedTuple):
     """What mends a fault with one of our own commands or a decision of the team, for a page with a button."""
 
-    action: Literal["generate", "score", "compare", "cast", "choose", "answer"]
+    action: Literal["generate", "score", "compare", "cast", "finish", "choose", "answer"]
     """A command on the run; else to choose what stands here, or to ask the team for a decision."""
     candidate: str = ""
     """To cast or to choose; so with the next four."""

@@ -28,6 +28,7 @@ COMMANDS = {
     ("votes",),
     ("share",),
     ("cast",),
+    ("finish",),
     ("pack",),
     ("verify",),
     ("reproduce",),

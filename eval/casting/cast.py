@@ -22,6 +22,7 @@ from eval.scoring.measure import Measured, measure
 from eval.scoring.remembered import remembering
 from eval.scoring.score import scorers_of
 from kit.errors import ScoreError
+from kit.experiment.extras.extra_pictures import seeds_at
 from kit.experiment.run import Run, Slot
 from kit.files.folder_lock import lock_folder
 from kit.messages import joined, tr
@@ -142,7 +143,7 @@ def _places(run: Run, wish: CastRequest) -> list[Place]:
     refuse_unknown(run, asked)
     meant = [[one] if one else names for one, names in zip(asked, names_of(run).values(), strict=True)]
     places = [(candidate, order, story) for candidate, order, story in product(*meant)]
-    if len(run.loaded.experiment.seeds) == 1:
+    if all(len(seeds_at(run, place)) == 1 for place in places):
         raise ScoreError(
             tr(
                 "every panel of {folder} has one picture, so there is nothing to choose: write "
@@ -151,7 +152,6 @@ def _places(run: Run, wish: CastRequest) -> list[Place]:
                 folder=run.folder,
             )
         )
-    refuse_undrawable(run, wish.keep, wish.ban)
     if wish.decides and len(places) > 1:
         open_ones = [tr(kind) for kind, names in zip(KINDS.values(), meant, strict=True) if len(names) > 1]
         raise ScoreError(
@@ -160,5 +160,7 @@ def _places(run: Run, wish: CastRequest) -> list[Place]:
                 kinds=joined(open_ones, tr(" and ")),
             )
         )
+    if wish.decides:
+        refuse_undrawable(run, places[0], wish.keep, wish.ban)
     refuse_too_many(run)
     return places

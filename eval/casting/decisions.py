@@ -18,6 +18,7 @@ from eval.casting.selection import (
 )
 from kit.did_you_mean import none_such
 from kit.errors import ScoreError, StaleError
+from kit.experiment.extras.extra_pictures import seeds_at
 from kit.experiment.run import Run
 from kit.files.encodings import canonical_json, json_bytes, sha256_bytes
 from kit.files.folder_lock import lock_file
@@ -76,7 +77,7 @@ def change_picks(
     def changed(before: PlaceState) -> PlaceState:
         picks = change(before.picks)
         fresh = dict(picks.kept.items() - before.picks.kept.items())  # others may be of seeds dropped since
-        refuse_undrawable(run, fresh, picks.banned - before.picks.banned)
+        refuse_undrawable(run, place, fresh, picks.banned - before.picks.banned)
         chosen = _agreeing(before.selection, picks) if before.selection else None
         return PlaceState(picks=picks, selection=chosen)
 
@@ -148,9 +149,11 @@ def refuse_unknown(run: Run, place: Sequence[str]) -> None:
             raise ScoreError(none_such(tr("the run"), tr(KINDS[kind]), asked, names))
 
 
-def refuse_undrawable(run: Run, keep: Mapping[int, int], ban: Iterable[tuple[int, int]]) -> None:
-    """Raise ScoreError where a panel or a seed is named that the run does not have."""
-    seeds = run.loaded.experiment.seeds
+def refuse_undrawable(
+    run: Run, place: Place, keep: Mapping[int, int], ban: Iterable[tuple[int, int]]
+) -> None:
+    """Raise ScoreError where a panel or a seed is named that the run does not have at a place."""
+    seeds = seeds_at(run, place)
     known = frozenset(seeds)
     for panel, seed in sorted({*keep.items(), *ban}):
         if not 1 <= panel <= PANELS or seed not in known:

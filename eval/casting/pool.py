@@ -1,5 +1,6 @@
 """The pictures that a set can be chosen from, and the choice of the best set of them."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
@@ -16,6 +17,7 @@ from eval.casting.selection import PanelChoice, RatedSeed, Selection, SetQuality
 from eval.metrics.story_facts import StoryFacts
 from eval.scorers.calibration import Calibration
 from kit.errors import ScoreError
+from kit.experiment.extras.extra_pictures import single_slots
 from kit.experiment.run import Run, Slot
 from kit.images.copies import copied_pairs
 from kit.messages import joined, tr
@@ -48,7 +50,13 @@ class Pool:
 
 def too_many(run: Run) -> bool:
     """Return whether a place has more pictures than can be held against each other."""
-    return len(run.loaded.experiment.seeds) * PANELS > MOST_PICTURES
+    return _most_pictures(run) > MOST_PICTURES
+
+
+def _most_pictures(run: Run) -> int:
+    """Return how many pictures a place of the run has at most."""
+    extra = Counter(slot[:3] for slot in single_slots(run))
+    return len(run.loaded.experiment.seeds) * PANELS + max(extra.values(), default=0)
 
 
 def refuse_too_many(run: Run) -> None:

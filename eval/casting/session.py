@@ -8,12 +8,12 @@ from eval.casting.picks import Place
 from eval.casting.pool import Pool, pool_of, refuse_too_many
 from eval.metrics.story_facts import StoryFacts, told_by
 from eval.scorers.load import Scorers
-from kit.experiment.run import Run, Slot
+from kit.experiment.run import EXTRAS, Run, Slot
 from kit.progress import Progress
 
 MOST_POOLS = 6
 """Of places that are kept in memory."""
-_FILES = ("experiment.toml", "panels.jsonl", "faults.json", "scores.json")
+_FILES = ("experiment.toml", "panels.jsonl", "faults.json", "scores.json", EXTRAS)
 
 Stamp = tuple[tuple[int, int], ...]
 """When files were written, and how long they are."""

@@ -15,6 +15,7 @@ from eval.scoring.letters import from_row, to_row
 from eval.scoring.panel_file import PanelFile, read_panel
 from eval.scoring.score_cache import ScoreCache
 from kit.errors import ScoreError
+from kit.experiment.extras.extra_pictures import all_slots
 from kit.experiment.run import Run, Slot
 from kit.images.copies import Look, look_at
 from kit.messages import mark, tr
@@ -58,7 +59,7 @@ def measure(
         progress: hears of every batch.
         only: candidates, orders and stories; empty for all.
     """
-    slots = [slot for slot in run.wanted() if not only or slot[:3] in only]
+    slots = [slot for slot in all_slots(run) if not only or slot[:3] in only]
     size = run.loaded.settings.size
     drawn = {row.slot: row.sha256 for row in run.rows()}
     faults = {run.folder / file: retold(reason) for file, reason in run.faults().items()}

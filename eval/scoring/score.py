@@ -44,6 +44,7 @@ from eval.scoring.records import (
 )
 from eval.scoring.remembered import remembering
 from kit.experiment.config import LoadedExperiment, baseline_of
+from kit.experiment.extras.extra_pictures import single_slots
 from kit.experiment.run import Run, Slot
 from kit.files.folder_lock import lock_folder
 from kit.messages import tr
@@ -82,6 +83,31 @@ def score_measured(run: Run, tools: Scorers, measured: Measured) -> Scores:
     return scores
 
 
+def score_of_set(
+    run: Run,
+    place: tuple[str, str, str],
+    seeds: Sequence[int],
+    tools: Scorers,
+    progress: Progress | None = None,
+) -> StoryScore:
+    """Return the numbers of eight panels of a run, whatever seeds they have; the run's scores stay.
+
+    Args:
+        run: drawn.
+        place: candidate, order and story.
+        seeds: of panels 1 to 8; the first names the set.
+        tools: what pictures are measured with.
+        progress: hears of every batch.
+    """
+    with lock_folder(run.folder, "scored"):
+        tools = remembering(tools, run)
+        measured, facts = measure(run, tools, progress, [place]), told_by(run.loaded, tools.encoder)[place[2]]
+        slots = [Slot(*place, seed, panel) for panel, seed in enumerate(seeds, 1)]
+        eight = [_score_panel(run, slot, measured, facts.texts) for slot in slots]
+        story, _ = _score_set(ScoredSet(*place, seeds[0]), eight, measured, facts, _gate(run, tools))
+        return story
+
+
 def scorers_of(loaded: LoadedExperiment) -> Scorers:
     """Return the scorer and the encoder that an experiment names."""
     wanted = loaded.experiment.score
@@ -90,12 +116,7 @@ def scorers_of(loaded: LoadedExperiment) -> Scorers:
 
 
 def _assemble(run: Run, tools: Scorers, measured: Measured, told: Mapping[str, StoryFacts]) -> Scores:
-    experiment = run.loaded.experiment
-    gate = Gate(
-        threshold=experiment.score.gate,
-        scorer=tools.aesthetic.metric.name,
-        floor=tools.calibration.aesthetic_floor if tools.calibration else None,
-    )
+    experiment, gate = run.loaded.experiment, _gate(run, tools)
     panels: list[PanelScore] = []
     stories: list[StoryScore] = []
     matrices: list[Similarity] = []
@@ -113,6 +134,7 @@ def _assemble(run: Run, tools: Scorers, measured: Measured, told: Mapping[str, S
             if place.story in asked:
                 missing += _missing(place, eight, measured, asked[place.story])
         matrices.append(_matrix(place, eight, measured))
+    panels += [_score_panel(run, one, measured, told[one.story].texts) for one in single_slots(run)]
     return Scores(
         panels=tuple(panels),
         stories=tuple(_with_gain(stories, baseline_of(experiment))),
@@ -130,6 +152,14 @@ def _assemble(run: Run, tools: Scorers, measured: Measured, told: Mapping[str, S
         letters=tuple(unasked_letters(run.loaded, measured.readings, measured.letters)),
         encoded=len(measured.fresh),
         notes=tuple(measured.notes),
+    )
+
+
+def _gate(run: Run, tools: Scorers) -> Gate:
+    return Gate(
+        threshold=run.loaded.experiment.score.gate,
+        scorer=tools.aesthetic.metric.name,
+        floor=tools.calibration.aesthetic_floor if tools.calibration else None,
     )
 
 

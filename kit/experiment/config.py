@@ -39,7 +39,7 @@ from kit.files.user_paths import missing_file, user_path
 from kit.messages import joined, mark, tr
 from kit.story.anchors import anchor_faults
 from kit.story.foreign_syntax import foreign_marks
-from kit.story.story import LoadedStory, load_story
+from kit.story.story import PANELS, LoadedStory, load_story
 
 EIGHT_SEEDS = f"seeds = {list(range(8))}"
 """As many as a verdict in a family of four comparisons needs."""
@@ -113,6 +113,9 @@ CACHED_SHARE = 0.3
 """Of a step's time, what one takes whose deep features are remembered; as measured on the embedded base
 (docs/drafts.md). Of Kolors' it should be less."""
 
+PanelSeeds = Annotated[tuple[Seed, ...], Field(min_length=PANELS, max_length=PANELS)]
+"""Of panels 1 to 8."""
+
 
 def _swept(candidates: tuple[Candidate, ...], info: ValidationInfo) -> tuple[Candidate, ...]:
     """Return the candidates that are drawn; who says no consistency of its own has the experiment's."""
@@ -139,7 +142,8 @@ def _with_known_baseline(compare: CompareTable, info: ValidationInfo) -> Compare
 
 def _one_of_the_seeds(anchor_seed: int | None, info: ValidationInfo) -> int | None:
     seeds = info.data.get("seeds", ())
-    if seeds and anchor_seed is not None and anchor_seed not in seeds:
+    chosen = info.data.get("panel_seeds")  # then the picture that is matched was seen among the drafts
+    if seeds and not chosen and anchor_seed is not None and anchor_seed not in seeds:
         raise ValueError(
             tr(
                 "must be one of the seeds, so that its pictures are there to be seen, got "
@@ -168,6 +172,30 @@ def _with_noise_of_its_own(noise_per_panel: bool, info: ValidationInfo) -> bool:
             )
         )
     return noise_per_panel
+
+
+def _of_every_set(rows: tuple[PanelSeeds, ...] | None, info: ValidationInfo) -> tuple[PanelSeeds, ...] | None:
+    seeds = info.data.get("seeds", ())
+    if rows is not None and seeds and len(rows) != len(seeds):
+        raise ValueError(
+            tr(
+                "must be one row for each of the seeds, which then number the sets, got {rows} rows and "
+                "{seeds} seeds; delete panel_seeds to draw every seed's own eight panels",
+                rows=len(rows),
+                seeds=len(seeds),
+            )
+        )
+    large = max((seed for row in rows or () for seed in row), default=0)
+    if info.data.get("noise_per_panel") and large > MOST_SEED_OF_PANELS:
+        raise ValueError(
+            tr(
+                "must be at most {most} where noise_per_panel writes the panel's number behind them, "
+                "got {got}",
+                most=MOST_SEED_OF_PANELS,
+                got=large,
+            )
+        )
+    return rows
 
 
 def _beginning_as_finals(draft: DraftTable | None, info: ValidationInfo) -> DraftTable | None:
@@ -203,6 +231,9 @@ class Experiment(BaseModel, frozen=True, extra="forbid", populate_by_name=True):
     noise_per_panel: Annotated[Flag, AfterValidator(_with_noise_of_its_own)] = False
     """Start each panel from noise of its own, of the seed with the panel's number behind it, instead of all
     eight from the seed's: panel 3 of seed 12 from 123."""
+    panel_seeds: Annotated[tuple[PanelSeeds, ...] | None, AfterValidator(_of_every_set)] = None
+    """Of each of `seeds` what its panels 1 to 8 are drawn from, where a set is put together of several seeds:
+    the seed itself then is the set's number and no more."""
     consistency: Consistency = 0.0
     """Of every candidate that says none of its own."""
     anchor_seed: Annotated[Seed | None, AfterValidator(_one_of_the_seeds)] = None
@@ -229,6 +260,11 @@ class Experiment(BaseModel, frozen=True, extra="forbid", populate_by_name=True):
         AfterValidator(_swept),
     ]
     compare: Annotated[CompareTable, AfterValidator(_with_known_baseline)] = CompareTable()
+
+    def seed_of(self, seed: int, panel: int) -> int:
+        """Return the seed that a panel, 1 to 8, of a seed's set is drawn from."""
+        rows = dict(zip(self.seeds, self.panel_seeds or (), strict=False))
+        return rows[seed][panel - 1] if seed in rows else seed
 
     @property
     def own_words(self) -> dict[str, tuple[str, ...]]:

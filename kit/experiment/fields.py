@@ -155,10 +155,13 @@ Flag = Annotated[bool, Field(strict=True)]
 Order = Annotated[str, AfterValidator(check_order)]
 """The name of an order of clauses."""
 
-Seed = Annotated[StrictInt, Field(ge=0, lt=2**63)]
+MOST_SEED = 2**63 - 1
 """What torch's generators take, whether the number is signed or not."""
 
-MOST_SEED_OF_PANELS = (2**63 - 1 - PANELS) // 10
+Seed = Annotated[StrictInt, Field(ge=0, le=MOST_SEED)]
+"""A number that noise is drawn from."""
+
+MOST_SEED_OF_PANELS = (MOST_SEED - PANELS) // 10
 """With it every panel's own seed is still one that torch's generators take."""
 
 

@@ -7,8 +7,11 @@ from functools import cache
 from pydantic import BaseModel, JsonValue
 
 from kit.embedded import BASE_WEIGHTS, EMBEDDED
+from kit.errors import RunError
+from kit.experiment.config import OF_FINALS, DrawSettings
 from kit.experiment.run import Run
 from kit.experiment.tables import Quality, SolverName
+from kit.messages import Message, joined, tr, trn
 
 
 class CandidateIdentity(BaseModel, frozen=True):
@@ -63,6 +66,33 @@ class RunIdentity(BaseModel, frozen=True):
 def read_identity(run: Run) -> RunIdentity:
     """Return what a run was drawn with; raises RunError when run.json is missing or damaged."""
     return run.read_record("run.json", RunIdentity)
+
+
+def is_draft(run: Run) -> bool:
+    """Return whether a run's pictures are drafts, by what it asks for or by what was drawn."""
+    if run.loaded.experiment.quality == "draft":
+        return True
+    try:
+        drawn = read_identity(run).settings
+    except RunError:  # whoever needs run.json says what is wrong with it
+        return False
+    told = drawn.model_dump(include=set(OF_FINALS))
+    return drawn.quality == "draft" or told != OF_FINALS
+
+
+_SOLVERS: Mapping[SolverName, str] = {"ddim": "DDIM", "dpm++2m": "DPM++ 2M"}
+
+
+def draft_said(how: DrawSettings) -> Message:
+    """Return how drafts are drawn, in words: what of it finals are drawn with otherwise, and the steps."""
+    told = [joined([_SOLVERS[how.sampler]]), trn("{n} step", "{n} steps", how.steps)]
+    if how.guidance_until < 1:
+        told.append(tr("guided for {share:.0%} of them", share=how.guidance_until))
+    if how.noise_size is not None:
+        told.append(tr("{size} px", size=how.size))
+    if how.cache_every > 1:
+        told.append(tr("inner blocks in every {n}. step", n=how.cache_every))
+    return joined(told, tr(", "))
 
 
 @cache

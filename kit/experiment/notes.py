@@ -63,7 +63,7 @@ def _unmoved(experiment: Experiment, story: LoadedStory) -> Iterator[str]:
 
 def _one_picture(experiment: Experiment, story: LoadedStory) -> Iterator[str]:
     """Yield which panels are drawn from the same words and the same noise."""
-    if experiment.noise_per_panel:
+    if experiment.noise_per_panel or experiment.panel_seeds:
         return
     saying: dict[str, list[int]] = {}
     for panel in range(PANELS):

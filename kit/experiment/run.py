@@ -29,6 +29,8 @@ PAGE, FIGURES = "report.html", "figures"
 """What shows a run's numbers: the page, and its figures as files."""
 CHANGED = "changed-by-hand"
 """Where pictures are kept that were changed after they were drawn, by their place below `panels`."""
+EXTRAS = "extras.json"
+"""Which single pictures were asked for beside the experiment's seeds."""
 
 _WRITERS = {"run.json": "generate", "comparison.json": "compare", "selection.json": "cast"}
 _WRITERS |= {"race.json": "run --race METRIC"} | dict.fromkeys(
@@ -40,7 +42,7 @@ OWN = (
     *("experiment.toml", "stories", "loras", "run.json", "panels.jsonl", "batching.json", "faults.json"),
     *("panels", CHANGED, "scores.json", "scores.panels.csv", "scores.stories.csv", "cache", "race.json"),
     *("selection.json", "comparison.json", "votes.jsonl", "voters.json", PAGE, FIGURES),
-    *("entry.toml", "introduction.md"),
+    *("entry.toml", "introduction.md", EXTRAS),
 )
 """What is read and written in a run folder; other names are the user's."""
 

@@ -5,7 +5,7 @@ says which, and packing reads it to tell how a panel was drawn.
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict
@@ -15,7 +15,8 @@ from typing import NamedTuple, TypeAlias, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from kit.errors import RunError
-from kit.experiment.run import PanelRow, Run
+from kit.experiment.extras.extra_pictures import all_slots, extra_slots
+from kit.experiment.run import PanelRow, Run, Slot
 from kit.files.documents import faults_of
 from kit.generation.painter import BatchPlan, DrawResult, Painter, PanelRequest
 from kit.generation.recipe import Job, RunPlan
@@ -31,17 +32,40 @@ P = TypeVar("P", Job, PanelRow)
 Answer = TypeVar("Answer")
 
 
-def group_batches(panels: Iterable[P], size: int) -> list[list[list[P]]]:
+NOT_APART: Mapping[Slot, object] = {}
+
+
+def drawn_apart(run: Run) -> Mapping[Slot, object]:
+    """Return which panels of a run are not drawn with the rest of their set, and with which they are.
+
+    Extra pictures were asked for later; in a set that is put together of several seeds those of one seed are
+    drawn together, as a bundle says of a batch.
+    """
+    extra: dict[Slot, object] = dict.fromkeys(extra_slots(run), "extra")
+    experiment = run.loaded.experiment
+    if experiment.panel_seeds is None or experiment.noise_per_panel:
+        return extra
+    return {slot: experiment.seed_of(slot.seed, slot.panel) for slot in run.wanted()} | extra
+
+
+def group_batches(
+    panels: Iterable[P], size: int, apart: Mapping[Slot, object] = NOT_APART
+) -> list[list[list[P]]]:
     """Return batches of at most `size` pictures of one set of eight, each with all panels it belongs to.
 
     A picture that several sets have is drawn with the first.
+
+    Args:
+        panels: what is to be drawn, or was.
+        size: pictures at most.
+        apart: of panels that are drawn without the others of their set those that are drawn together.
     """
     by_key: dict[str, list[P]] = {}
     for panel in panels:
         by_key.setdefault(panel.key, []).append(panel)
     sets: dict[tuple[object, ...], list[list[P]]] = {}
     for same in by_key.values():
-        sets.setdefault(same[0].slot[:-1], []).append(same)
+        sets.setdefault((same[0].slot[:-1], apart.get(same[0].slot)), []).append(same)
     return [
         pictures[first : first + size]
         for pictures in sets.values()
@@ -79,10 +103,12 @@ def draw_missing(
         if progress is not None:
             progress.note(text)
 
+    apart = drawn_apart(run)
+
     def lacking(size: int) -> list[Batch]:
         return [
             batch
-            for batch in group_batches(plan.jobs, size)
+            for batch in group_batches(plan.jobs, size, apart)
             if any(job.request.label in missing for same in batch for job in same)
         ]
 
@@ -189,7 +215,8 @@ def recorded_batches(run: Run) -> list[RecordedBatch]:
     if recorded is None:
         return []
     plan, rows = recorded.settled, {row.slot: row for row in run.rows()}
+    drawn, apart = (rows[slot] for slot in all_slots(run) if slot in rows), drawn_apart(run)
     return [
         RecordedBatch([same[0] for same in pictures], plan.compiled)
-        for pictures in group_batches((rows[slot] for slot in run.wanted() if slot in rows), plan.panels)
+        for pictures in group_batches(drawn, plan.panels, apart)
     ]

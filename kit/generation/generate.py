@@ -5,7 +5,7 @@ that was stopped goes on where it stopped: what is on disk and whole stays.
 """
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,13 +15,13 @@ from typing import NamedTuple
 from kit.errors import RunError
 from kit.experiment.config import LoadedExperiment
 from kit.experiment.out_folder import check_out_folder
-from kit.experiment.run import PanelRow, Run
+from kit.experiment.run import PanelRow, Run, Slot
 from kit.files.atomic_write import remove_partial_files, write_atomic
 from kit.files.encodings import sha256_bytes, sha256_of
 from kit.files.folder_lock import lock_folder
 from kit.generation.batching import BatchResult, draw_missing
 from kit.generation.painter import DrawFailure, Painter
-from kit.generation.recipe import Job, check_drawable, plan_run
+from kit.generation.recipe import Job, RunPlan, check_drawable, plan_run
 from kit.generation.redrawing import redrawing, refuse_redrawing, set_aside
 from kit.images.png_metadata import png_bytes
 from kit.images.thumbnails import SHEET_SIDE, keep_thumbnail, thumbnail_path
@@ -95,24 +95,42 @@ def draw_experiment(
         return run, generate(run, painters, progress)
 
 
-def generate(run: Run, painters: Sequence[Painter], progress: Progress | None = None) -> GenerateReport:
+def generate(
+    run: Run,
+    painters: Sequence[Painter],
+    progress: Progress | None = None,
+    only: Collection[Slot] | None = None,
+) -> GenerateReport:
     """Draw every panel the run wants and lacks, and write run.json.
 
     Several painters of one base share the batches. Interrupted, it raises RunError saying how many panels
     are there; each of them is whole, and the same call goes on from there.
+
+    Args:
+        run: its folder.
+        painters: of one base.
+        progress: hears of every batch.
+        only: of the panels that the run wants those to draw, in batches of their own; the others stay as they
+            are, drawn or not. None: all.
     """
     with lock_folder(run.folder, "drawn"):
-        return _generate(run, painters, progress)
+        plan = plan_run(run, painters[0])
+        asked = [job for job in plan.jobs if only is None or job.slot in only]
+        others = {job.request.label for job in plan.jobs} - {job.request.label for job in asked}
+        return _generate(run, painters, plan._replace(jobs=asked), others, progress)
 
 
-def _generate(run: Run, painters: Sequence[Painter], progress: Progress | None) -> GenerateReport:
+def _generate(
+    run: Run, painters: Sequence[Painter], plan: RunPlan, others: Set[str], progress: Progress | None
+) -> GenerateReport:
+    """Draw what is missing of a plan; what is said of the files of others stays."""
     start = time.monotonic()
-    plan = plan_run(run, painters[0])
     remove_partial_files(run.folder)
     run.write_json("run.json", plan.identity)
     again = len(redrawing(run.folder, run.rows(), plan.jobs).lost)
     missing, aside = _keep_what_is_there(run, plan.jobs)
-    run.note_faults({file: reason for file, reason in run.faults().items() if file in missing})
+    untried = missing | others
+    run.note_faults({file: reason for file, reason in run.faults().items() if file in untried})
     drawn, faults = 0, dict[str, str]()
     if progress is not None:
         progress.begin(len(plan.jobs), len(plan.jobs) - len(missing))

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from kit.errors import InputError
 from kit.experiment.candidates.candidate import Candidate
-from kit.experiment.config import DrawSettings, LoadedExperiment
+from kit.experiment.config import DrawSettings, Experiment, LoadedExperiment
+from kit.experiment.extras.extra_pictures import all_slots
 from kit.experiment.fields import seed_of_panel
 from kit.experiment.run import Anchor, PanelRow, Run, Slot
 from kit.files.encodings import canonical_json, sha256_bytes
@@ -69,14 +70,11 @@ def plan_run(run: Run, painter: Painter) -> RunPlan:
     shared = {name: recipe_of(painter, settings, facts[name]) for name in candidates}
     stories = {loaded.name: loaded.story for loaded in run.loaded.stories}
     jobs = []
-    for slot in run.wanted():
+    for slot in all_slots(run):
         story, candidate = stories[slot.story], candidates[slot.candidate]
         label = run.panel_path(*slot).relative_to(run.folder).as_posix()
         worn = loras[slot.candidate][0]
-        request = request_of(
-            story, slot, candidate, experiment.anchor_seed, noise_per_panel=experiment.noise_per_panel
-        )
-        request = replace(request, label=label)
+        request = replace(request_in(experiment, story, slot, candidate), label=label)
         job = job_of(slot, shared[slot.candidate], request)
         jobs.append(replace(job, lora_hash=worn.short_hash if worn else ""))
     return RunPlan(jobs, settings, loras, _identity(run, painter, facts))
@@ -122,6 +120,20 @@ def request_of(
         consistency=kept,
         bystanders=bystanders_of(story, panel) if anchors else (),
     )
+
+
+def request_in(experiment: Experiment, story: Story, slot: Slot, candidate: Candidate) -> PanelRequest:
+    """Return what a panel's picture is drawn from in an experiment, not yet known by a key.
+
+    Args:
+        experiment: says whose seed and noise it is.
+        story: what is told.
+        slot: the panel.
+        candidate: who draws it.
+    """
+    drawn = slot._replace(seed=experiment.seed_of(slot.seed, slot.panel))
+    own = experiment.noise_per_panel
+    return request_of(story, drawn, candidate, experiment.anchor_seed, noise_per_panel=own)
 
 
 def drawn_from(panel: PanelRequest | PanelRow) -> tuple[object, ...]:

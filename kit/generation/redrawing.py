@@ -1,6 +1,7 @@
 """What a run has already and would lose: pictures drawn otherwise, and pictures changed by hand."""
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,8 @@ from kit.files.encodings import sha256_of
 from kit.files.text.library_words import reason_of
 from kit.generation.painter import Painter
 from kit.generation.recipe import Job, RunPlan, plan_run
-from kit.messages import joined, mark, tr
+from kit.messages import Message, joined, mark, tr
+from kit.story.story import PANELS
 
 SHOWN = 3
 """Differences that a message names."""
@@ -44,26 +46,36 @@ def refuse_redrawing(folder: Path, loaded: LoadedExperiment, painter: Painter) -
 
     Words of single panels may change: those panels alone are drawn again.
     """
-    run = Run(folder)
-    if not run.experiment_path.is_file() or not (rows := run.rows()):
-        return
-    with TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
-        plan = plan_run(Run.planned(folder, as_kept(loaded, Path(scratch))), painter)
-    found = redrawing(folder, rows, plan.jobs)
-    if found.whole_sets:
-        reasons = list(dict.fromkeys([*_settings(run, plan), *_words(rows, found.lost)]))
-        more = [tr("and more")] if len(reasons) > SHOWN else []
+    if (found := whole_sets_lost(folder, loaded, painter)) is not None:
+        redrawn, reasons = found
         raise RunError(
             tr(
                 "{folder}: {lost} panels that are there would be drawn again and {stay}"
                 " stay ({reasons}); add --again to draw them again in place of the old pictures, or"
                 " choose another --out to keep both",
                 folder=folder,
-                lost=len(found.lost),
-                stay=found.stay,
-                reasons=joined([*reasons[:SHOWN], *more], tr("; ")),
+                lost=len(redrawn.lost),
+                stay=redrawn.stay,
+                reasons=reasons,
             )
         )
+
+
+def whole_sets_lost(
+    folder: Path, loaded: LoadedExperiment, painter: Painter
+) -> tuple[Redrawing, Message] | None:
+    """Return what drawing an experiment would do to a run, and why; None where no whole set is replaced."""
+    run = Run(folder)
+    if not run.experiment_path.is_file() or not (rows := run.rows()):
+        return None
+    with TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
+        plan = plan_run(Run.planned(folder, as_kept(loaded, Path(scratch))), painter)
+    found = redrawing(folder, rows, plan.jobs)
+    if not found.whole_sets:
+        return None
+    reasons = list(dict.fromkeys([*_settings(run, plan), *_words(rows, found.lost)]))
+    more = [tr("and more")] if len(reasons) > SHOWN else []
+    return found, joined([*reasons[:SHOWN], *more], tr("; "))
 
 
 def redrawing(folder: Path, rows: Sequence[PanelRow], jobs: Sequence[Job]) -> Redrawing:
@@ -78,7 +90,12 @@ def redrawing(folder: Path, rows: Sequence[PanelRow], jobs: Sequence[Job]) -> Re
     there = [job for job in jobs if job.request.label in drawn and (folder / job.request.label).is_file()]
     lost = [job for job in there if drawn[job.request.label].key != job.key]
     kept = {job.slot[:4] for job in there if drawn[job.request.label].key == job.key}
-    gone = any(job.slot[:4] not in kept or _kept_otherwise(job, drawn[job.request.label]) for job in lost)
+    sizes = Counter(job.slot[:4] for job in jobs)
+    gone = any(
+        job.slot[:4] not in kept or _kept_otherwise(job, drawn[job.request.label])
+        for job in lost
+        if sizes[job.slot[:4]] == PANELS  # else single panels were asked for of this seed
+    )
     return Redrawing(lost=lost, stay=len(there) - len(lost), whole_sets=gone)
 
 

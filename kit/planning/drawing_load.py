@@ -9,7 +9,7 @@ from typing import NamedTuple, cast
 from kit.experiment.config import DrawSettings, LoadedExperiment
 from kit.experiment.run import PanelRow, Run
 from kit.files.encodings import sha256_of
-from kit.generation.batching import Batch, group_batches
+from kit.generation.batching import Batch, drawn_apart, group_batches
 from kit.generation.painter import Painter, PanelRequest
 from kit.generation.recipe import Job, plan_run
 from kit.generation.redrawing import as_kept, redrawing
@@ -103,7 +103,7 @@ def drawing_load(
         replaced = len(found.lost) if found.whole_sets else 0
     batches = [
         batch
-        for batch in group_batches(jobs, panels)
+        for batch in group_batches(jobs, panels, drawn_apart(planned))
         if any(job.request.label in missing for same in batch for job in same)
     ]
     return _load(jobs, batches, len(missing), replaced, loaded.settings)

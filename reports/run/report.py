@@ -17,6 +17,7 @@ from eval.scoring.records import Similarity, StoryScore, read_scores
 from eval.votes.summary import asked_said, pair_said
 from eval.votes.tally import tally_of
 from kit.errors import RunError
+from kit.experiment.identity import draft_said, is_draft
 from kit.experiment.run import FIGURES, PAGE, Run
 from kit.files.atomic_write import write_together
 from kit.files.folder_lock import lock_folder
@@ -102,7 +103,7 @@ class Page:
         self.folder = run.folder.resolve().name
         """The run folder's own name: the page is made to be sent, so no path of this machine is in it."""
         self.next = NextCommands.of(run.folder, Path.cwd())
-        self.loaded = run.loaded
+        self.loaded, self.draft = run.loaded, is_draft(run)
         self.scores, self.told, self.race = read_scores(run), read_comparison(run), read_race(run)
         self.album, self.casts = SheetAlbum(run, self.scores), cast_sheets(run)
         rows = self.scores.stories if self.scores else ()
@@ -153,6 +154,7 @@ def render(page: Page, words: Words) -> str:
             w=words,
             version=installed_version("storykit") or "",
             asked_said=asked_said,
+            draft_said=draft_said,
             pair_said=pair_said,
             **page_assets(),
         )

@@ -1,5 +1,6 @@
 """A slide show of one story for a talk: one page that needs nothing else, a picture a slide."""
 
+from kit.experiment.identity import is_draft
 from kit.experiment.run import Run
 from kit.messages import asked_language
 from reports.page_templates import environment, load_words, page_assets
@@ -28,6 +29,7 @@ def slides_page(run: Run, chosen: ChosenStory, *, team: str = "", text: bool = F
         .render(
             story=story,
             panels=shown_panels(run, chosen, SIDE),
+            draft=is_draft(run),
             team=team,
             text=text,
             w=load_words(asked_language() or story.language),

@@ -12,6 +12,7 @@ from eval.metrics.registry import METRICS
 from eval.scoring.records import read_scores
 from kit.embedded import EMBEDDED
 from kit.errors import RunError
+from kit.experiment.identity import is_draft
 from kit.experiment.run import Run
 from kit.images.decode import PANEL_FORMATS, PictureError, open_picture
 from kit.messages import asked_language, tr
@@ -66,6 +67,7 @@ def story_page(run: Run, chosen: ChosenStory, *, scores: bool = False) -> str:
         .render(
             story=story,
             panels=shown_panels(run, chosen, SIDE),
+            draft=is_draft(run),
             practice=run.loaded.experiment.base == EMBEDDED,
             scores=[(words.metric(name), written(one)) for name, one in numbers.items()],
             w=words,

@@ -15,6 +15,7 @@ from eval.casting.selection import read_selections
 from eval.comparison.compare import read_comparison
 from kit.embedded import EMBEDDED
 from kit.errors import StorykitError
+from kit.experiment.identity import is_draft
 from kit.experiment.run import PAGE, PanelRow, Run
 from kit.messages import Language, reader_language
 from kit.story.story import PANELS
@@ -26,7 +27,7 @@ from storykit.board.pictures import DrawnPanels
 
 MOST_NAMED = 3
 """Verdicts and candidates that a card names."""
-_FILES = ("experiment.toml", "panels.jsonl", "scores.json", "comparison.json", SELECTION, PAGE)
+_FILES = ("experiment.toml", "run.json", "panels.jsonl", "scores.json", "comparison.json", SELECTION, PAGE)
 
 router = APIRouter()
 
@@ -51,6 +52,7 @@ class RunCard:
     cover: str = ""
     """sha256 of a picture; empty while there is none."""
     embedded: bool = False
+    draft: bool = False
     page: bool = False
     """Whether the report is written."""
     trouble: str = ""
@@ -110,6 +112,7 @@ def _card_of(name: str, run: Run, rows: tuple[PanelRow, ...]) -> RunCard:
         verdicts=_verdicts(run),
         cover=_cover(run, drawn),
         embedded=loaded.experiment.base == EMBEDDED,
+        draft=is_draft(run),
         page=(run.folder / PAGE).exists(),
     )
 

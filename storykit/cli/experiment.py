@@ -77,7 +77,7 @@ def demo(
     loaded = load_experiment(DEMO)
     experiment = loaded.experiment.model_copy(update={"seeds": loaded.experiment.seeds[:seeds]})
     with drawing_in(out):
-        with _painters(experiment.base, "auto") as painters:
+        with ready_painters(experiment.base, "auto") as painters:
             drawn = _draw(replace(loaded, experiment=experiment), out, painters)
         _judge_demo(drawn, out, several=seeds > 1)
 
@@ -174,7 +174,7 @@ def _draw_file(
     if draft:
         loaded = loaded.drawn_as("draft")
     notes = [*notes_on(loaded), *_notes_on_loras(loaded)]
-    with _painters(loaded.experiment.base, devices) as painters:
+    with ready_painters(loaded.experiment.base, devices) as painters:
         plan = PlanFirst(loaded, painters, race=bool(metric)) if planned else None
         if not metric:
             return _draw(loaded, out, painters, notes, again=again, plan=plan)
@@ -215,7 +215,7 @@ def _notes_on_loras(loaded: "LoadedExperiment") -> list[str]:
 
 
 @contextmanager
-def _painters(base: str, devices: str) -> "Iterator[Sequence[Painter]]":
+def ready_painters(base: str, devices: str) -> "Iterator[Sequence[Painter]]":
     """Yield who draws; that the base is looked for and checked is shown."""
     from kit.generation.multi_gpu import painters_on
 
@@ -242,6 +242,12 @@ def _draw(
         noted = NotesFirst(bar, notes if notes is not None else [])
         progress = plan.before(noted) if plan is not None else noted
         opened, done = draw_experiment(loaded, out, painters, progress, again=again)
+    say_drawn(done)
+    return opened
+
+
+def say_drawn(done: "GenerateReport") -> None:
+    """Say what was drawn, what lay in its place, and what could not be."""
     for path in done.aside:
         say(tr("kept    {path}: {reason}", path=path, reason=tr(CHANGED)))
     if done.again:
@@ -254,7 +260,6 @@ def _draw(
     for file, reason in done.faults.items():
         say_fault(file, reason)
     say(_drawn_told(done))
-    return opened
 
 
 def _drawn_told(done: "GenerateReport") -> str:

@@ -66,6 +66,7 @@ def pack(
     wrote into RUN/entry.toml and RUN/introduction.md is taken where an option says nothing.
     """
     from submissions.packing.entry_plan import EntryPlan, with_decisions
+    from submissions.packing.pack import refuse_drafts
 
     plan = EntryPlan(
         candidate=candidate or "",
@@ -80,6 +81,8 @@ def pack(
         link=link,
     )
     opened = storykit.open_run(run_folder)
+    if not check:
+        refuse_drafts(opened.run)
     plan, taken = with_decisions(opened.run, plan)
     if taken:
         names = joined(taken, tr(", "))

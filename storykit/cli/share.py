@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import storykit
+from kit.files.user_paths import shell_word
 from kit.messages import tr
 from storykit.cli.terminal.console import RunFolder, say, say_note
 from storykit.cli.terminal.usage_errors import WrongUsage
@@ -45,6 +46,8 @@ def share(
     panel: Annotated[int | None, typer.Option(help="Which panel the grid shows; else the first.")] = None,
 ) -> None:
     """Write one page of the chosen story to show to others, and a picture for a post."""
+    from kit.experiment.identity import is_draft
+
     run = storykit.open_run(run_folder)
     if grid:
         if scores or slides or text or no_captions or layout != USUAL_LAYOUT:
@@ -69,6 +72,9 @@ def share(
     done = storykit.share(
         run, out, wanted, candidate=candidate, order=order, story=story, seed=seed, scores=scores
     )
+    if is_draft(run.run):
+        command = f"`storykit finish {shell_word(run.folder)}`"
+        say_note(tr("these are drafts, and the page says so; {command} draws the finals", command=command))
     drawn = done.drawn
     if wanted.captions and not drawn.lettered:
         say_note(

@@ -15,7 +15,7 @@ from submissions.contest.rules import load_rules
 from submissions.faults import Fault, Remedy
 from submissions.packing.build import build
 from submissions.packing.checklist_lines import LookedAt, Tick, Topic, lines_of, missing
-from submissions.packing.entry import USUAL_ORDER, Entry, fitting_rules, seeds_of
+from submissions.packing.entry import USUAL_ORDER, Entry, draft_faults, fitting_rules, seeds_of
 from submissions.packing.entry_plan import EntryPlan, open_choices, undecided_words
 from submissions.packing.pack import bundle_faults, refuse_to_replace
 from submissions.packing.preflight import check_entry, check_evidence
@@ -29,6 +29,9 @@ def checklist(run: Run, plan: EntryPlan) -> tuple[Tick, ...]:
 
 
 def _items(run: Run, plan: EntryPlan) -> Iterator[Tick]:
+    if drafts := draft_faults(run, (plan.candidate, plan.order, plan.story)):
+        yield from (missing(fault, "pictures") for fault in drafts)
+        return
     rules = load_rules(plan.rules) if plan.rules else fitting_rules(run)
     words, introduction = undecided_words(plan, rules)
     candidate, story, still_open = open_choices(run, plan)

@@ -8,8 +8,10 @@ from eval.casting.selection import places_chosen, seeds_cast
 from kit.did_you_mean import none_such
 from kit.embedded import EMBEDDED
 from kit.errors import RunError
-from kit.experiment.identity import is_embedded, read_identity
+from kit.experiment.extras.extra_pictures import seeds_at
+from kit.experiment.identity import is_draft, is_embedded, read_identity
 from kit.experiment.run import Run
+from kit.files.user_paths import shell_word
 from kit.messages import joined, mark, tr
 from kit.story.story import PANELS
 from submissions.contest.rules import Rules, load_rules
@@ -50,6 +52,29 @@ class Entry:
     """Whether another entry's bundle at `out` may be replaced."""
 
 
+def draft_faults(run: Run, place: tuple[str, str, str] = ("", "", "")) -> list[Fault]:
+    """Return why nothing of a run can be packed while its pictures are drafts; nothing where they are final.
+
+    Args:
+        run: drawn.
+        place: candidate, order and story that are meant; empty where that is open.
+    """
+    if not is_draft(run):
+        return []
+    candidate, order, story = place
+    return [
+        Fault(
+            "panels",
+            tr("are drafts, which are not drawn as the contest draws"),
+            tr(
+                "`storykit finish {folder}` draws what was chosen as finals; pack those",
+                folder=shell_word(run.folder),
+            ),
+            Remedy("finish", candidate=candidate, order=order, story=story),
+        )
+    ]
+
+
 def seeds_of(opened: Run, place: tuple[str, str, str], seed: int | None) -> tuple[int, ...]:
     """Return the seed of each panel that is packed."""
     if seed is None and (cast_seeds := seeds_cast(opened, *place)):
@@ -64,7 +89,7 @@ def unknown_choices(opened: Run, place: tuple[str, str, str], seeds: Sequence[in
         ("candidate", place[0], [one.name for one in experiment.candidates]),
         ("order", place[1], experiment.orders),
         ("story", place[2], [story.name for story in opened.loaded.stories]),
-        *(("seed", seed, experiment.seeds) for seed in dict.fromkeys(seeds)),
+        *(("seed", seed, seeds_at(opened, place)) for seed in dict.fromkeys(seeds)),
     ]
     return [
         Fault(

@@ -99,7 +99,9 @@ def _others(run: Run, experiment: Experiment, entry: Entry) -> Iterator[str]:
     if orders:
         yield tr("try another order ({orders})", orders=joined(orders, tr(", ")))
     command = f"storykit cast {shell_word(run.folder)} --candidate {entry.candidate}"
-    if len(experiment.seeds) == 1:
+    if experiment.panel_seeds is not None:
+        yield tr("choose others among the drafts that these are the finals of and `storykit finish` them")
+    elif len(experiment.seeds) == 1:
         yield tr(
             "this run has one seed: write more, {seeds}, draw, score and let `{command}` choose",
             seeds=EIGHT_SEEDS,

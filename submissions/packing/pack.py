@@ -19,7 +19,7 @@ from submissions.bundle.manifest import EMBEDDED_NOTICE, MANIFEST, Manifest, rea
 from submissions.contest.rules import Rules, load_rules, shipped_rules
 from submissions.faults import Fault, listed
 from submissions.packing.build import build
-from submissions.packing.entry import Entry
+from submissions.packing.entry import Entry, draft_faults
 from submissions.packing.preflight import check_entry, check_evidence
 from submissions.packing.run_evidence import Evidence, gather
 from submissions.untrusted.lora_reader import LoraFile
@@ -50,8 +50,14 @@ def pack(run: Run, entry: Entry) -> PackReport:
     Raises:
         BundleError: something must be mended first; the message lists all of it, and nothing is written.
     """
+    refuse_drafts(run)
     with lock_folder(run.folder, mark("packed")):
         return _pack(run, entry)
+
+
+def refuse_drafts(run: Run) -> None:
+    """Raise BundleError, saying how finals are drawn, where a run holds drafts."""
+    _refuse(draft_faults(run))
 
 
 def _pack(run: Run, entry: Entry) -> PackReport:

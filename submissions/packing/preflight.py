@@ -10,7 +10,7 @@ from kit.embedded import EMBEDDED
 from kit.experiment.identity import is_embedded
 from kit.experiment.run import Run
 from kit.files.encodings import canonical_json, sha256_bytes
-from kit.generation.recipe import drawn_from, request_of
+from kit.generation.recipe import drawn_from, request_in
 from kit.lora.convert import checkpoint_pieces, shared_pieces
 from kit.messages import joined, mark, tr
 from kit.story.story import PANELS
@@ -96,13 +96,7 @@ def _prompt_faults(evidence: Evidence) -> Iterator[Fault]:
     trigger = evidence.trained_lora.trigger if evidence.trained_lora else evidence.candidate.trigger
     candidate = evidence.candidate.model_copy(update={"trigger": trigger})
     for panel, row in sorted(evidence.rows.items()):
-        told = request_of(
-            evidence.story.story,
-            row.slot,
-            candidate,
-            evidence.anchor_seed,
-            noise_per_panel=evidence.noise_per_panel,
-        )
+        told = request_in(evidence.experiment, evidence.story.story, row.slot, candidate)
         if drawn_from(row) != drawn_from(told):
             problem = tr("was not drawn from the story's prompt and negative prompt as they stand now")
             yield Fault(panel_file(panel), problem, tr(DRAW_AGAIN), DRAWING)

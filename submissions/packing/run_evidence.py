@@ -19,6 +19,7 @@ from eval.scoring.records import (
 from kit.embedded import LORAS
 from kit.errors import LoraError, RunError
 from kit.experiment.candidates.candidate import Candidate
+from kit.experiment.config import Experiment
 from kit.experiment.identity import CandidateIdentity, RunIdentity, read_identity
 from kit.experiment.run import PanelRow, Run
 from kit.files.text.library_words import reason_of
@@ -46,10 +47,7 @@ class Evidence:
 
     candidate: Candidate
     story: LoadedStory
-    anchor_seed: int | None
-    """Of the pictures that the panels match; None for each panel's own."""
-    noise_per_panel: bool
-    """Whether each panel of a seed begins from noise of its own."""
+    experiment: Experiment
     rows: Mapping[int, PanelRow]
     """By panel, 1 to 8."""
     pngs: Mapping[int, bytes]
@@ -81,8 +79,7 @@ def gather(run: Run, entry: Entry) -> tuple[Evidence | None, list[Fault]]:
     evidence = Evidence(
         candidate=candidates[entry.candidate],
         story=stories[entry.story],
-        anchor_seed=experiment.anchor_seed,
-        noise_per_panel=experiment.noise_per_panel,
+        experiment=experiment,
         rows=rows,
         pngs=_pngs(run, rows, entry.rules.panels.count, faults),
         identity=_read(run, "run.json", read_identity, faults),

@@ -7,14 +7,15 @@ from pathlib import Path
 from PIL import Image
 from pydantic_core import from_json
 
+from kit.experiment.config import OF_FINALS
 from kit.files.encodings import canonical_json, json_bytes, sha256_bytes
 from kit.files.text.library_words import reason_of
 from kit.images.png_metadata import PARAMETERS, RECIPE, parameters_of
-from kit.messages import tr
+from kit.messages import joined, tr
 from submissions.bundle.bundle import Bundle, order_of
 from submissions.bundle.manifest import COMPARISON, Manifest, PanelRecord
 from submissions.bundle.mosaic import GRIDS
-from submissions.faults import Fault, shortened
+from submissions.faults import FINISH, Fault, shortened
 from submissions.untrusted.lora_reader import lora_faults
 from submissions.untrusted.png_reader import (
     MAX_PIXELS,
@@ -168,6 +169,7 @@ def _recipe_faults(recipe: str | None, panel: PanelRecord, manifest: Manifest) -
             yield Fault(panel.file, tr("holds a recipe with another {key} than the manifest's", key=name))
     if str(made.get("noise", "")).split(" ")[0] != manifest.settings.noise:
         yield Fault(panel.file, tr("holds a recipe with another {key} than the manifest's", key="noise"))
+    yield from _draft_faults(made, panel)
     shaping = {name: value for name, value in made.items() if name not in ("storykit", "key")}
     if sha256_bytes(canonical_json(shaping)) != made.get("key"):
         yield Fault(panel.file, tr("holds a recipe with a key that is not the sha256 of the rest"))
@@ -175,6 +177,13 @@ def _recipe_faults(recipe: str | None, panel: PanelRecord, manifest: Manifest) -
         yield Fault(
             panel.file, tr("holds a recipe that is not written as storykit writes it"), tr("draw again")
         )
+
+
+def _draft_faults(made: Mapping[str, object], panel: PanelRecord) -> Iterator[Fault]:
+    """Yield whether a recipe says what drafts alone are drawn with."""
+    if unlike := [f"{name} {made[name]}" for name in OF_FINALS if name in made]:
+        told = shortened(joined(unlike, tr(", ")), 100)
+        yield Fault(panel.file, tr("is a draft, by its recipe: {settings}", settings=told), tr(FINISH))
 
 
 def _read_recipe(text: str) -> dict[str, object]:
@@ -191,7 +200,7 @@ def _read_recipe(text: str) -> dict[str, object]:
 
 def _is_plain(made: Mapping[str, object], panel: PanelRecord, manifest: Manifest) -> bool:
     """Return whether a recipe says nothing that no recipe says."""
-    known = {*_told(panel, manifest), "noise", "storykit"}
+    known = {*_told(panel, manifest), *OF_FINALS, "noise", "storykit"}
     return made.keys() <= known and (
         _VERSION.fullmatch(str(made.get("storykit"))) is not None
         and _NOISE.fullmatch(str(made.get("noise"))) is not None

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from kit.errors import InputError, StorykitError
@@ -30,6 +30,8 @@ class JobField:
     needed: bool = False
     words: Callable[[], tuple[str, ...]] = tuple
     """What a word may be."""
+    empty: str = mark("each")
+    """What nothing means, of names that are chosen from a run."""
 
 
 def _metrics() -> tuple[str, ...]:
@@ -76,6 +78,12 @@ COMMANDS: Mapping[str, tuple[JobField, ...]] = {
         _RUN,
         *_STORY,
         JobField(name="forget", kind="flag", label=mark("Drop what was picked by hand before")),
+    ),
+    "finish": (
+        _RUN,
+        JobField(name="out", kind="new", label=mark("Folder for the finals")),
+        JobField(name="devices", kind="devices", label=mark("Where to draw")),
+        *(replace(one, empty=mark("as it was chosen")) for one in _STORY),
     ),
     "train": (
         JobField(name="config", kind="file", label=mark("Training"), needed=True),

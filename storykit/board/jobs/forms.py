@@ -13,7 +13,7 @@ from kit.messages import mark, reader_language, tr
 from storykit.board.jobs.commands import COMMANDS, JobField
 from storykit.board.served_folder import ServedFolder
 
-FORMS = ("run", "generate", "train", "score", "compare", "cast", "report", "reproduce")
+FORMS = ("run", "generate", "train", "score", "compare", "cast", "finish", "report", "reproduce")
 """The commands that have a form here; packing has a page of its own."""
 Control = Literal["select", "text", "check"]
 _HELP: Mapping[str, str] = {
@@ -48,6 +48,10 @@ _TOLD: Mapping[str, str] = {
     "cast": mark(
         "Looks for the seed of each panel with which the eight go best together. What was picked or banned "
         "by hand stays so."
+    ),
+    "finish": mark(
+        "Draws the drafts that were chosen as the contest draws, into a folder of their own. It can be "
+        "stopped at any time and goes on later."
     ),
     "report": mark("Writes one page with the pictures, the scores and what came out."),
     "reproduce": mark(
@@ -191,7 +195,7 @@ def _choices(folder: ServedFolder, field: JobField, values: Mapping[str, str]) -
         case "base":
             return [Choice("", tr("as the bundle says")), *_plain(list(field.words()))]
         case "candidate" | "order" | "story":
-            return [Choice("", tr("each")), *_plain(_names(folder, field.name, values.get("run", "")))]
+            return [Choice("", tr(field.empty)), *_plain(_names(folder, field.name, values.get("run", "")))]
     return _plain(list(field.words()))
 
 

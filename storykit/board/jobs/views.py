@@ -35,6 +35,7 @@ TITLES: dict[str, str] = {
     "score": mark("Score a run"),
     "compare": mark("Compare a run's candidates"),
     "cast": mark("Choose the best set of panels"),
+    "finish": mark("Draw finals of the chosen drafts"),
     "report": mark("Write a run's report"),
     "train": mark("Train a LoRA"),
     "pack": mark("Pack an entry"),
@@ -139,7 +140,7 @@ def view_of(folder: ServedFolder, job: BoardJob) -> JobView:
         lines=lines,
         reason=_reason(folder, job, lines),
         links=list(_links(folder, job)) if not job.runs else [],
-        resumes=command in ("run", "generate", "train"),
+        resumes=command in ("run", "generate", "finish", "train"),
     )
 
 

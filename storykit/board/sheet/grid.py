@@ -7,6 +7,7 @@ from eval.casting.decisions import PlaceState
 from eval.casting.pool import Pool
 from eval.metrics.registry import METRICS
 from eval.scoring.records import PanelScore
+from kit.experiment.extras.extra_pictures import seeds_at
 from kit.experiment.run import PanelRow, Run, Slot
 from kit.messages import Message, reader_language, tr
 from kit.retold import retold
@@ -151,7 +152,7 @@ def changed_cells(
 
 def _ranked(facts: PlaceFacts, query: SheetQuery) -> list[tuple[int, float | None]]:
     """Return the seeds in the order that is asked for, the best first, each with what it is sorted by."""
-    seeds = facts.run.loaded.experiment.seeds
+    seeds = seeds_at(facts.run, query.place)
     if not query.by:
         return [(seed, None) for seed in seeds]
     values = [(seed, _value(facts.numbers, query, seed)) for seed in seeds]

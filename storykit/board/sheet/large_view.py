@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 
 from eval.casting.decisions import PlaceState
+from kit.experiment.extras.extra_pictures import seeds_at
+from kit.experiment.identity import draft_said, is_draft
 from kit.experiment.run import PanelRow, Run
 from kit.messages import Message, tr
 from storykit.board.sheet.grid import PictureCell, PlaceFacts, cells_of
@@ -35,7 +37,7 @@ def large_view(
         asked: panel, seed, and the second picture's seed.
     """
     panel, seed, beside = asked
-    seeds = tuple(one for one in facts.run.loaded.experiment.seeds if (panel, one) in facts.drawn)
+    seeds = tuple(one for one in seeds_at(facts.run, query.place) if (panel, one) in facts.drawn)
     if seed not in seeds:
         return None
     chosen = state.selection.seeds[panel - 1] if state.selection else None
@@ -60,6 +62,7 @@ def recipe_of(run: Run, row: PanelRow) -> list[tuple[Message, str]]:
         (tr("Prompt"), row.prompt),
         (tr("Negative prompt"), row.negative),
         (tr("Seed"), str(row.recipe_seed)),
+        (tr("Draft"), draft_said(settings) if is_draft(run) else ""),
         (tr("Steps"), str(settings.steps)),
         (tr("cfg"), f"{settings.cfg:g}"),
         (tr("Size"), f"{settings.size} x {settings.size}"),

@@ -10,6 +10,7 @@ from eval.casting.decisions import PlaceState, change_picks, names_of, put_state
 from eval.casting.picks import Picks
 from eval.casting.pool import Aims, choose
 from kit.errors import ScoreError
+from kit.experiment.identity import draft_said, is_draft
 from kit.messages import Message, tr
 from storykit.board.sheet.background import CastingSessions, ThumbnailsAhead
 from storykit.board.sheet.grid import PlaceFacts, grid_of, sort_choices
@@ -44,6 +45,7 @@ def sheet(here: Here) -> Response:
         names=names_of(run),
         sorts=sort_choices(facts.numbers),
         trouble=facts.numbers.trouble,
+        draft=draft_said(run.loaded.settings) if is_draft(run) else "",
         story=next(one.story for one in run.loaded.stories if one.name == query.story),
     )
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from eval.casting.decisions import PlaceState
 from eval.casting.pool import Aims, Pool, quality_of, search_in
 from eval.casting.selection import PanelChoice, Selection, SetQuality
+from kit.experiment.identity import is_draft
 from kit.messages import Message, joined, reader_language, tr
 from kit.story.story import PANELS
 from reports.number_format import digits_of, written
@@ -56,6 +57,7 @@ class SetStrip:
     version: str
     complete: bool
     cast: bool
+    draft: bool
     stale: bool
     """Whether a picture of it has been drawn anew."""
     quality: tuple[QualityRow, ...]
@@ -87,6 +89,7 @@ def strip_of(facts: PlaceFacts, state: PlaceState, gate: float) -> SetStrip:
         version=state.version,
         complete=len(seeds) == PANELS,
         cast=selection is not None,
+        draft=is_draft(facts.run),
         stale=stale,
         quality=_quality(facts, standing) if standing else (),
         metrics=tuple(_name(facts, metric) for metric in selection.standing.values) if selection else (),

@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from kit.errors import BundleError, StorykitError
+from kit.experiment.identity import is_draft
 from kit.experiment.run import Run
 from kit.messages import mark, tr
 from reports.run.story_page import ChosenStory
@@ -138,7 +139,7 @@ def choose(here: Here, sent: Sent) -> Response:
 @router.post("/mend")
 def mend(
     here: Here,
-    action: Annotated[Literal["generate", "score", "compare", "cast"], Form()],
+    action: Annotated[Literal["generate", "score", "compare", "cast", "finish"], Form()],
     candidate: Name = "",
     order: Name = "",
     story: Name = "",
@@ -148,6 +149,8 @@ def mend(
     if action == "generate":
         below = "" if here.name == "." else f"{here.name}/"
         values = {"experiment": f"{below}experiment.toml", "out": here.name}
+    elif action == "finish":
+        values["out"] = "finals" if here.name == "." else f"{here.name}-final"
     elif action != "cast":
         values = {"run": here.name}
     job = start_job(here.board.folder, job_order(here.board.folder, action, values))
@@ -180,6 +183,7 @@ def show(here: Here, captions: bool = True) -> Response:
         "show.html",
         trouble="",
         chosen=chosen,
+        draft=is_draft(here.run),
         forms=[(name, width_of(name), tr(_FORMS[name])) for name in layouts()],
         captions=captions,
         lettered=words.lettering.captions,

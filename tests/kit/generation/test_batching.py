@@ -4,6 +4,9 @@ import pytest
 from fakes import FakePainter, HeardProgress, ink_run, make_run, pictures_of
 
 from kit.errors import RunError
+from kit.experiment.extras.extra_pictures import ExtraPicture, Spending, keep_spending
+from kit.experiment.run import Slot
+from kit.generation.batching import recorded_batches
 from kit.generation.generate import generate
 
 
@@ -81,3 +84,50 @@ def test_an_error_of_one_of_several_painters_ends_the_run_and_keeps_what_is_ther
     assert there == len(run.rows())
     report = generate(run, [FakePainter()])
     assert (report.drawn, report.kept) == (32 - there, there)
+
+
+PLACE = ("base", "authored", "cat")
+
+
+def asked_for(run, *pictures):
+    """Have single pictures wanted of a run, of panels and seeds."""
+    begun = Spending(candidate="base", order="authored", story="cat", budget=99)
+    keep_spending(run, begun.asking(tuple(ExtraPicture(*one) for one in pictures)))
+    return [Slot(*PLACE, seed, panel) for panel, seed in pictures]
+
+
+def prompts_in(batches):
+    return [[request.prompt for request in batch] for batch in batches]
+
+
+def test_what_is_asked_for_alone_is_drawn_in_batches_of_its_own_and_recorded_so(tmp_path):
+    run, painter = make_run(tmp_path, "batch = 8"), FakePainter()
+    generate(run, [painter])
+    wanted = asked_for(run, (2, 1), (5, 1), (5, 2))
+    assert generate(run, [painter], only=wanted).drawn == 3
+    assert [len(batch) for batch in painter.batches] == [8, 2, 1]
+    recorded = [[row.slot for row in batch.rows] for batch in recorded_batches(run)]
+    assert recorded[1:] == [wanted[:2], wanted[2:]]
+    assert run.read_json("batching.json")["asked"]["panels"] == 8, "as the run began"
+
+
+def test_a_set_that_is_filled_up_later_is_recorded_as_it_was_drawn(tmp_path):
+    generate(make_run(tmp_path, "batch = 8"), [FakePainter()])
+    run = make_run(tmp_path, "batch = 8")
+    wanted = asked_for(run, (2, 1), (5, 1))
+    generate(run, [FakePainter()], only=wanted)
+    grown, painter = make_run(tmp_path, "batch = 8\nseeds = [0, 1]"), FakePainter()
+    assert generate(grown, [painter]).drawn == 6
+    assert [len(batch) for batch in painter.batches] == [6]
+    recorded = [[row.slot for row in batch.rows] for batch in recorded_batches(grown)]
+    assert sorted(map(len, recorded)) == [2, 6, 8]
+    assert wanted in recorded
+
+
+def test_a_lost_picture_that_was_asked_for_comes_back_in_the_batch_it_had(tmp_path):
+    run, painter = make_run(tmp_path, "batch = 8"), FakePainter()
+    generate(run, [painter])
+    generate(run, [painter], only=asked_for(run, (2, 1), (5, 1)))
+    run.panel_path(*PLACE, 1, 5).unlink()
+    assert generate(run, [painter]).drawn == 1
+    assert prompts_in(painter.batches[1:]) == prompts_in([painter.batches[1]] * 2)

@@ -216,6 +216,36 @@ def test_progress_hears_what_is_there_and_each_batch(tmp_path):
     assert heard.steps == [3, 3, 2]
 
 
+def test_only_the_panels_that_are_asked_for_are_drawn_and_the_rest_stays_to_be_drawn(tmp_path):
+    run, heard, painter = make_run(tmp_path, "seeds = [0, 1]"), HeardProgress(), FakePainter()
+    wanted = [slot for slot in run.wanted() if slot.panel in (3, 6)]
+    report = generate(run, [painter], heard, only=wanted)
+    assert (report.drawn, report.kept, heard.began) == (4, 0, (4, 0))
+    assert {row.slot for row in run.rows()} == set(wanted)
+    assert [len(batch) for batch in painter.batches] == [2, 2]
+    assert generate(run, [FakePainter()], only=wanted).drawn == 0
+    assert generate(run, [FakePainter()]).drawn == 12
+
+
+def test_what_is_said_of_other_panels_stays_when_some_are_drawn(tmp_path):
+    painter = FakePainter()
+    painter.fail_on = "第5天"
+    run = make_run(tmp_path)
+    generate(run, [painter], only=[slot for slot in run.wanted() if slot.panel > 4])
+    assert set(run.faults()) == {"panels/base/authored/cat/seed-0/5.png"}
+    generate(run, [painter], only=[slot for slot in run.wanted() if slot.panel < 5])
+    assert set(run.faults()) == {"panels/base/authored/cat/seed-0/5.png"}
+    generate(run, [FakePainter()], only=[slot for slot in run.wanted() if slot.panel == 5])
+    assert run.faults() == {}
+
+
+def test_a_stopped_drawing_of_some_panels_counts_those_alone(tmp_path):
+    run, painter = make_run(tmp_path, "seeds = [0, 1]\nbatch = 1"), FakePainter()
+    painter.stop_before_batch = 1
+    with pytest.raises(RunError, match="stopped: 1 of 2 panels are there"):
+        generate(run, [painter], only=[slot for slot in run.wanted() if slot.panel == 3])
+
+
 def test_the_same_experiment_gives_the_same_bytes_in_two_folders(tmp_path):
     one, other = make_run(tmp_path / "one"), make_run(tmp_path / "other")
     generate(one, [FakePainter()])

@@ -10,6 +10,7 @@ from fakes import INK_CANDIDATES, FakePainter, pictures_of, toy_lora, write_stor
 
 from kit.errors import RunError
 from kit.experiment.config import load_experiment
+from kit.experiment.extras.extra_pictures import ExtraPicture, Spending, keep_spending
 from kit.experiment.run import Run
 from kit.generation.generate import GenerateReport, draw_experiment
 
@@ -204,3 +205,14 @@ def test_a_picture_of_somebody_else_in_a_panels_place_is_kept_and_one_of_ours_wi
     lost[1].write_bytes(b"a photograph")
     _, report = drawn(path)
     assert sorted(path.read_bytes() for path in report.aside) == [b"a photograph"] * 2
+
+
+def test_words_of_one_panel_take_along_what_was_asked_for_of_that_panel_alone(tmp_path: Path) -> None:
+    run, _ = drawn(written(tmp_path))
+    begun = Spending(candidate="base", order="authored", story="cat", budget=9)
+    keep_spending(run, begun.asking((ExtraPicture(3, 1), ExtraPicture(4, 2))))
+    assert drawn(written(tmp_path))[1].drawn == 2
+    changed = [*WORDS[:2], "小猫，跳舞", *WORDS[3:]]
+    assert drawn(written(tmp_path, prompts=changed))[1].drawn == 3
+    with pytest.raises(RunError, match=f"18 {WOULD} 0 stay"):
+        drawn(written(tmp_path, "steps = 3", prompts=changed))

@@ -163,6 +163,13 @@ FORGED_FILES = [
         "panels/1.png: holds a recipe with another noise than the manifest's",
     ),
     (_recipe({"lora": None}), OTHER.format("lora")),
+    (
+        _recipe({"sampler": "dpm++2m", "guidance_until": 0.6}),
+        "panels/1.png: is a draft, by its recipe: sampler dpm++2m, guidance_until 0.6 (draw the finals with "
+        "`storykit finish RUN` and pack those)",
+    ),
+    (_recipe({"cache_every": 2}), "panels/1.png: is a draft, by its recipe: cache_every 2"),
+    (_recipe({"noise_size": 64}), "panels/1.png: is a draft, by its recipe: noise_size 64"),
     (_recipe({"negative": "cat"}), OTHER.format("negative")),
     (_comparison(b'{"a":"b\\u005f"}'), "comparison.json: is not JSON as storykit writes it"),
     (_comparison(b"no JSON"), "comparison.json: is not JSON as storykit writes it"),

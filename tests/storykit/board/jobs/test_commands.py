@@ -63,6 +63,10 @@ LINES = {
         "cast",
         {"run": "runs/old", "candidate": "--ban", "order": " authored "},
     ),
+    "storykit finish runs/old --out runs/old-final --candidate ink": (
+        "finish",
+        {"run": "runs/old", "candidate": "ink", "out": "runs/old-final"},
+    ),
     "storykit train a.toml --out loras/a --device cpu --pick best": (
         "train",
         {"config": "a.toml", "out": "loras/a", "device": "cpu", "pick": "best"},

@@ -128,6 +128,10 @@ def test_what_the_checklist_proposes_is_taken_with_a_click_and_leaves_the_rest(c
             ("cast", {"run": "work/run", "candidate": "ink", "order": "authored", "story": "moon"}),
         ),
         (
+            {"action": "finish", "candidate": "ink"},
+            ("finish", {"run": "work/run", "candidate": "ink", "out": "work/run-final"}),
+        ),
+        (
             {"action": "generate"},
             ("generate", {"experiment": "work/run/experiment.toml", "out": "work/run"}),
         ),

@@ -1,0 +1,1 @@
+"""Pictures that a run wants beside the seeds of its experiment."""

@@ -1,0 +1,139 @@
+"""RUN/extras.json: pictures of single panels that were asked for beside the experiment's seeds.
+
+They are written down before they are drawn, round by round, so that a stopped drawing goes on with the same
+ones. A seed that a round takes is of that round alone: its pictures are drawn together and with no others.
+"""
+
+from collections.abc import Collection, Iterator
+from dataclasses import asdict, dataclass, replace
+from itertools import chain
+from typing import Annotated, Literal, NamedTuple, Self
+
+from pydantic import Field, TypeAdapter, ValidationError
+
+from kit.errors import RunError
+from kit.experiment.fields import MOST_SEED, MOST_SEED_OF_PANELS
+from kit.experiment.run import EXTRAS, Run, Slot
+from kit.files.documents import faults_of
+from kit.messages import joined, tr
+from kit.story.story import PANELS
+
+Ended = Literal["", "spent", "nothing to gain"]
+"""Why a spending is over; empty while it goes on."""
+
+
+class ExtraPicture(NamedTuple):
+    """A picture that is asked for."""
+
+    panel: Annotated[int, Field(ge=1, le=PANELS)]
+    seed: Annotated[int, Field(ge=0, le=MOST_SEED)]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Spending:
+    """A budget of pictures for one story of one candidate in one order, and what it was spent on so far."""
+
+    candidate: str
+    order: str
+    story: str
+    budget: Annotated[int, Field(ge=1)]
+    """Pictures."""
+    rounds: tuple[tuple[ExtraPicture, ...], ...] = ()
+    ended: Ended = ""
+
+    @property
+    def place(self) -> tuple[str, str, str]:
+        """Candidate, order and story."""
+        return (self.candidate, self.order, self.story)
+
+    @property
+    def slots(self) -> tuple[Slot, ...]:
+        """All that was asked for."""
+        return tuple(Slot(*self.place, one.seed, one.panel) for one in chain.from_iterable(self.rounds))
+
+    @property
+    def left(self) -> int:
+        """How many pictures the budget still allows."""
+        return self.budget - len(self.slots)
+
+    def asking(self, pictures: tuple[ExtraPicture, ...]) -> Self:
+        """Return this with another round."""
+        return replace(self, rounds=(*self.rounds, pictures))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Extras:
+    """extras.json."""
+
+    spendings: tuple[Spending, ...] = ()
+
+
+_EXTRAS = TypeAdapter(Extras)
+
+
+def read_extras(run: Run) -> Extras:
+    """Return what was asked for beside the seeds; raises RunError where the file is damaged."""
+    if not (run.folder / EXTRAS).exists():
+        return Extras()
+    try:
+        return _EXTRAS.validate_python(run.read_json(EXTRAS))
+    except ValidationError as error:
+        raise RunError(
+            tr(
+                "{file}: {faults}; delete it",
+                file=run.folder / EXTRAS,
+                faults=joined(faults_of(error)[:3], tr("; ")),
+            )
+        ) from error
+
+
+def open_spending(run: Run, place: tuple[str, str, str]) -> Spending | None:
+    """Return the spending of a place that was begun and is not over; None where there is none."""
+    return next((one for one in read_extras(run).spendings if one.place == place and not one.ended), None)
+
+
+def keep_spending(run: Run, spending: Spending) -> None:
+    """Write a spending down, in place of the one of its place that was not over."""
+    others = [one for one in read_extras(run).spendings if one.place != spending.place or one.ended]
+    run.write_json(EXTRAS, asdict(Extras(spendings=(*others, spending))))
+
+
+def extra_slots(run: Run) -> tuple[Slot, ...]:
+    """Return every picture that was asked for beside the seeds, of places that the run's experiment has."""
+    experiment = run.loaded.experiment
+    known: tuple[Collection[str], ...] = (
+        {one.name for one in experiment.candidates},
+        experiment.orders,
+        {one.name for one in run.loaded.stories},
+    )
+    asked = chain.from_iterable(one.slots for one in read_extras(run).spendings)
+    there = (slot for slot in asked if all(one in them for one, them in zip(slot, known, strict=False)))
+    return tuple(dict.fromkeys(there))
+
+
+def single_slots(run: Run) -> tuple[Slot, ...]:
+    """Return those of the extra pictures whose seed is none of the experiment's: their sets are not whole."""
+    seeds = frozenset(run.loaded.experiment.seeds)
+    return tuple(slot for slot in extra_slots(run) if slot.seed not in seeds)
+
+
+def all_slots(run: Run) -> Iterator[Slot]:
+    """Yield every picture that the run wants: those of its seeds, then the extra ones, each once."""
+    return chain(run.wanted(), single_slots(run))
+
+
+def seeds_at(run: Run, place: tuple[str, str, str]) -> tuple[int, ...]:
+    """Return the seeds of a place: those of the experiment, then those of which single panels are wanted."""
+    extra = (slot.seed for slot in extra_slots(run) if slot[:3] == place)
+    return tuple(dict.fromkeys((*run.loaded.experiment.seeds, *extra)))
+
+
+def fresh_seeds(run: Run) -> Iterator[int]:
+    """Yield the seeds that nothing in the run has, those behind its first one before others."""
+    experiment = run.loaded.experiment
+    asked = (slot.seed for one in read_extras(run).spendings for slot in one.slots)
+    chosen = chain.from_iterable(experiment.panel_seeds or ())
+    used = {*experiment.seeds, *chosen, *asked, *(row.seed for row in run.rows())}
+    first, most = min(experiment.seeds), MOST_SEED_OF_PANELS if experiment.noise_per_panel else MOST_SEED
+    numbers = chain(range(first, most + 1), range(first))
+    return (seed for seed in numbers if seed not in used)

@@ -1,0 +1,66 @@
+"""From drafts to a bundle, on the embedded base: draw, cast, finish, pack, verify."""
+
+from pathlib import Path
+
+import pytest
+from command import said
+from entries import INTRODUCTION
+
+import kit
+from submissions.contest.rules import SHIPPED
+
+STORY = Path(kit.__file__).parent / "examples" / "demo-zh.toml"
+EXPERIMENT = """
+stories = ["demo.toml"]
+seeds = [0, 1]
+size = 64
+steps = 3
+[score]
+gate = 1
+[draft]
+steps = 2
+[[candidate]]
+name = "ink"
+lora = "mini:ink"
+trigger = "水墨画风格"
+"""
+
+
+def drafted(folder: Path) -> Path:
+    """Draw drafts of two seeds, and return their run."""
+    (folder / "demo.toml").write_bytes(STORY.read_bytes())
+    (folder / "experiment.toml").write_text(EXPERIMENT, encoding="utf-8")
+    said("generate", folder / "experiment.toml", "--draft", "--out", folder / "run")
+    return folder / "run"
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with `run`, of drafts, eight of them picked, and `run-final`; what was said in said.txt."""
+    folder = tmp_path_factory.mktemp("finished")
+    run = drafted(folder)
+    keep = [f"--keep={panel}={seed}" for panel, seed in enumerate((0, 1, 1, 0, 0, 1, 0, 1), 1)]
+    said("cast", run, *keep)
+    (folder / "said.txt").write_text(said("finish", run), encoding="utf-8")
+    return folder
+
+
+def test_what_was_chosen_is_drawn_beside_the_drafts_and_held_against_them(finished: Path) -> None:
+    lines = (finished / "said.txt").read_text("utf-8").splitlines()
+    assert lines[0].startswith("drawn   8 panels, 0 were there, ")
+    assert "set     ink authored demo: seeds 0 1 1 0 0 1 0 1" in lines
+    assert any(line.startswith("        aesthetic score: draft ") for line in lines)
+    assert any(line.startswith("gate    draft ") for line in lines)
+    assert lines[-1].startswith(f"finals  {finished / 'run-final'}; next: storykit pack ")
+
+
+def test_finals_are_packed_and_verified(finished: Path, tmp_path: Path) -> None:
+    rules = (SHIPPED / "practice.toml").read_text("utf-8")
+    rules = rules.replace('name = "practice"', 'name = "easy"').replace("threshold = 6.0", "threshold = 1.0")
+    (tmp_path / "easy.toml").write_text(rules, encoding="utf-8")
+    (tmp_path / "intro.txt").write_text(INTRODUCTION, encoding="utf-8")
+    words = ("--team", "云上画师", "--title", "墨猫夜行记", "--introduction", tmp_path / "intro.txt")
+    easy = ("--rules", tmp_path / "easy.toml")
+    bundle = tmp_path / "entry.zip"
+    said("pack", finished / "run-final", "--candidate", "ink", *words, *easy, "--out", bundle)
+    assert said("verify", bundle, *easy) == f"{bundle}: no faults\n"
