@@ -1,12 +1,15 @@
 """From drafts to a bundle, on the embedded base: draw, cast, finish, pack, verify."""
 
+import json
+import shutil
 from pathlib import Path
 
 import pytest
-from command import said
+from command import refused, said, tree
 from entries import INTRODUCTION
 
 import kit
+import storykit
 from submissions.contest.rules import SHIPPED
 
 STORY = Path(kit.__file__).parent / "examples" / "demo-zh.toml"
@@ -54,7 +57,35 @@ def test_what_was_chosen_is_drawn_beside_the_drafts_and_held_against_them(finish
     assert lines[-1].startswith(f"finals  {finished / 'run-final'}; next: storykit pack ")
 
 
-def test_finals_are_packed_and_verified(finished: Path, tmp_path: Path) -> None:
+def test_for_machines_both_sides_are_numbers_and_a_second_call_draws_nothing(finished: Path) -> None:
+    before = tree(finished / "run-final")
+    told = json.loads(said("finish", finished / "run", "--json"))
+    assert (told["drawn"], told["seeds"]) == (0, [0, 1, 1, 0, 0, 1, 0, 1])
+    assert set(told["draft"]["values"]) == set(told["final"]["values"])
+    assert told["draft"]["values"] != told["final"]["values"]
+    assert (told["final"]["gate"], told["threshold"]) == ("pass", 1.0)
+    assert {name: data for name, data in tree(finished / "run-final").items() if "cache" not in name} == {
+        name: data for name, data in before.items() if "cache" not in name
+    }
+
+
+def test_the_finals_are_a_run_like_any_other(finished: Path, tmp_path: Path) -> None:
+    finals = shutil.copytree(finished / "run-final", tmp_path / "finals")
+    assert "drawn   0 panels, 8 were there" in said("generate", finals / "experiment.toml", "--out", finals)
+    assert "scored  8 panels of 1 stories, 0 faults" in said("score", finals)
+    assert said("report", finals).startswith(f"report  {finals / 'report.html'}")
+    assert str(finals / "share" / "story.html") in said("share", finals)
+    assert "drafts" not in said("share", finals)
+    assert refused("finish", finals).endswith(f"it is final already: `storykit pack {finals}`")
+
+
+def test_a_notebook_gets_the_run_of_finals(finished: Path) -> None:
+    finals = storykit.finish(storykit.open_run(finished / "run"))
+    assert finals.folder == finished / "run-final"
+    assert len(finals.stories) == 1
+
+
+def test_finals_are_packed_verified_and_drawn_again(finished: Path, tmp_path: Path) -> None:
     rules = (SHIPPED / "practice.toml").read_text("utf-8")
     rules = rules.replace('name = "practice"', 'name = "easy"').replace("threshold = 6.0", "threshold = 1.0")
     (tmp_path / "easy.toml").write_text(rules, encoding="utf-8")
@@ -64,3 +95,5 @@ def test_finals_are_packed_and_verified(finished: Path, tmp_path: Path) -> None:
     bundle = tmp_path / "entry.zip"
     said("pack", finished / "run-final", "--candidate", "ink", *words, *easy, "--out", bundle)
     assert said("verify", bundle, *easy) == f"{bundle}: no faults\n"
+    again = said("reproduce", bundle, *easy)
+    assert again.count("identical") == 8, again
