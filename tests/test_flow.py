@@ -517,6 +517,8 @@ def test_lora_inspect_shows_what_a_lora_is(tmp_path):
     assert (told.pop("fits"), shown.pop("fits")) == ([], "no base")
     assert told.pop("problems") == [shown.pop("problem")]
     assert told.pop("left_behind") == []
+    assert all(norm > 0 for norm in told.pop("blocks").values())
+    assert shown.pop("blocks").startswith("content ")
     assert {name: str(value) for name, value in told.items()} == shown
 
 
