@@ -28,8 +28,8 @@ from submissions.publish import sound_bundle
 
 HOW = DrawSettings(steps=10, cfg=4.0, size=256, noise="portable", sampler="dpm++2m", guidance_until=0.6)
 SMALL = DrawSettings(steps=5, cfg=4.0, size=128, noise="portable", noise_size=256, cache_every=2)
-NOTE = "Drafts, not finals: DPM++ 2M, 10 steps, guided for 60% of them. They show what is worth drawing;"
-ZH_NOTE = "这些是草稿，不是定稿：DPM++ 2M、10 步、前 60% 有引导。"
+NOTE = "Drafts, not finals: DPM++ 2M, 9 steps, guided for 65% of them. They show what is worth drawing;"
+ZH_NOTE = "这些是草稿，不是定稿：DPM++ 2M、9 步、前 65% 有引导。"
 
 
 def as_drafts(run: Run) -> Run:
@@ -137,9 +137,9 @@ def test_the_board_says_which_runs_are_drafts(english: Run) -> None:
     client = board_client(english.folder.parent)
     assert "· drafts" in words_of(client.get("/").text)
     sheet = words_of(client.get("/sheet", params={"run": "run"}).text)
-    assert "Drafts, not finals: DPM++ 2M, 10 steps, guided for 60% of them." in sheet
+    assert "Drafts, not finals: DPM++ 2M, 9 steps, guided for 65% of them." in sheet
     recipe = client.get("/sheet/recipe", params={"run": "run", "panel": 1, "seed": 0}).text
-    assert "Draft DPM++ 2M, 10 steps" in words_of(recipe)
+    assert "Draft DPM++ 2M, 9 steps" in words_of(recipe)
     chinese = words_of(client.get("/sheet", params={"run": "run"}, headers={"accept-language": "zh"}).text)
     assert "草稿" in chinese
 
