@@ -120,6 +120,7 @@ def test_a_newcomer_picks_fills_votes_and_takes_home_and_a_killed_board_loses_no
         tab_to(page, "^Keep$", "button")
         page.keyboard.press("Enter")
         page.locator("#kept", has_text="entry.toml").wait_for()
+        page.locator("#checks", has_text="Nothing is missing: it can be packed.").wait_for()
         tab_to(page, "Pack the bundle", "button")
         strike(serves, page, "Enter", page.locator("#packed .done"))
 

@@ -85,3 +85,17 @@ def test_a_second_tab_is_told_and_loses_no_word(visit: Visits, board, run) -> No
     second.get_by_role("button", name="Write mine over it").click()
     second.get_by_text("Kept in entry.toml.").wait_for()
     assert read_decisions(run).team == "second"
+
+
+def test_what_was_just_written_is_kept_before_it_is_packed(visit: Visits, board, run) -> None:
+    keep_decisions(run, Decisions(), "")
+    page, told = opened(visit, board), []
+    page.on("request", lambda one: told.append(("asked", one.url.split("?")[0])))
+    page.on("response", lambda one: told.append(("answered", one.url.split("?")[0])))
+    page.get_by_label("Team, as registered").fill("early")
+    page.get_by_role("button", name="Pack the bundle").click()
+    page.locator("#packed", has_text="Nothing was packed").wait_for()
+    kept = told.index(("answered", f"{board.root}/home/decisions"))
+    assert kept < told.index(("asked", f"{board.root}/home/pack"))
+    assert read_decisions(run).team == "early"
+    page.faults.clear()  # refused: there is no introduction
