@@ -2,6 +2,9 @@
 
 from typing import Literal, NamedTuple
 
+from kit.errors import RunError
+from kit.messages import tr
+
 CPU_BATCH = 4
 """Panels at once without a GPU; on two cores more are not faster."""
 BATCHES = (8, 4, 2)
@@ -25,6 +28,18 @@ def panels_that_fit(free_gib: float, size: int = USUAL_SIDE) -> int:
     (8, 4, 1)
     """
     return next((panels for panels in BATCHES if needed_gib(panels, size) <= free_gib), 1)
+
+
+def too_little_memory(hardware: str, size: int) -> RunError:
+    """Return what is said where not even one panel of so many pixels a side fits."""
+    return RunError(
+        tr(
+            "{hardware} has too little memory for one panel of {size} pixels: close "
+            "other programs that use it, or set a smaller `size` in the experiment",
+            hardware=hardware,
+            size=size,
+        )
+    )
 
 
 class Allowed(NamedTuple):

@@ -6,13 +6,32 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from pydantic import PositiveInt
 
+from kit.errors import InputError
 from kit.experiment.config import DrawSettings
 from kit.experiment.run import Anchor
+from kit.messages import tr
 
 if TYPE_CHECKING:
     from PIL import Image
 
     from kit.lora.lora import LoadedLora
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Variation:
+    """A second seed, and how far a picture goes from its own noise to that seed's.
+
+    Raises InputError for a strength outside 0 to 1.
+    """
+
+    seed: int
+    strength: float
+    """0 for the picture's own noise, 1 for the second seed's; between them it is mixed spherically."""
+
+    def __post_init__(self) -> None:
+        """Check the strength."""
+        if faults := _strength_faults(self.strength):
+            raise InputError(tr("the variation with seed {seed}", seed=self.seed), faults)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,6 +52,8 @@ class PanelRequest:
     """The share of its attention that the anchors get where they are as like as itself, 0 to 1."""
     bystanders: tuple[str, ...] = ()
     """The words of the prompt for figures that no anchor shows; what shows them reads no anchor."""
+    variation: Variation | None = None
+    """Where the noise goes from the seed's; anchors keep their own."""
     label: str = ""
     """Where the panel belongs, for messages: candidate/order/story/seed/panel."""
 
@@ -40,6 +61,66 @@ class PanelRequest:
     def texts(self) -> tuple[str, ...]:
         """Every text that is read for the picture."""
         return (self.prompt, self.negative, *(anchor.prompt for anchor in self.anchors))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RedrawRequest:
+    """One picture to draw again, all of it or inside a mask.
+
+    Raises InputError where the strength is outside 0 to 1, or the mask empty or of another size.
+    """
+
+    request: PanelRequest
+    """What it is to show now; its seed's noise is added."""
+    picture: "Image.Image"
+    """RGB."""
+    strength: float
+    """Share of the steps that are drawn, at least one: 0 for nearly the same picture, 1 from noise alone."""
+    mask: "Image.Image | None" = None
+    """"L", of the picture's size: 255 to draw anew, 0 to keep every pixel."""
+
+    def __post_init__(self) -> None:
+        """Check strength and mask."""
+        faults = _strength_faults(self.strength)
+        if self.mask is not None:
+            (width, height), (wide, high) = self.mask.size, self.picture.size
+            if self.mask.size != self.picture.size:
+                faults.append(
+                    tr(
+                        "the mask has {width} x {height} pixels, the picture {wide} x {high}: "
+                        "save the mask in the picture's size",
+                        width=width,
+                        height=height,
+                        wide=wide,
+                        high=high,
+                    )
+                )
+            if self.mask.getbbox() is None:
+                faults.append(tr("the mask is empty: paint white what is to be drawn again"))
+        self._refuse(faults)
+
+    def check_size(self, size: int) -> None:
+        """Raise InputError where the picture is not a square of so many pixels a side."""
+        width, height = self.picture.size
+        if (width, height) != (size, size):
+            said = tr(
+                "the picture has {width} x {height} pixels and is drawn again in {size} x {size}: "
+                "give the picture as it was drawn",
+                width=width,
+                height=height,
+                size=size,
+            )
+            self._refuse([said])
+
+    def _refuse(self, faults: list[str]) -> None:
+        if faults:
+            raise InputError(self.request.label or tr("the picture to draw again"), faults)
+
+
+def _strength_faults(strength: float) -> list[str]:
+    if 0 <= strength <= 1:
+        return []
+    return [tr("the strength must be from 0 to 1, got {strength}", strength=strength)]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -106,6 +187,17 @@ class Painter(Protocol):
             requests: of prompts that were encoded.
             settings: how they are drawn.
             plan: as planned for all that is to come; none: nothing is compiled.
+        """
+
+    def redraw(self, requests: Sequence[RedrawRequest], settings: DrawSettings) -> list[DrawResult]:
+        """Return one RGB picture a request, drawn again one by one, or why there is none.
+
+        Outside a request's mask it has the very pixels it had. Raises InputError, before any is drawn, where
+        a picture is not of the settings' size.
+
+        Args:
+            requests: of prompts that were encoded.
+            settings: how they are drawn; the steps are those of the whole way.
         """
 
     def unload(self) -> None:

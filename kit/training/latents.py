@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 
 from kit.dataset.read import CaptionedPicture, open_cropped
@@ -16,6 +15,7 @@ from kit.files.encodings import canonical_json, sha256_bytes, sha256_of
 from kit.files.safetensors_files import read_tensors, tensor_bytes
 from kit.images.decode import decode_picture
 from kit.models.kolors.text_encoder import encode_prompts
+from kit.models.kolors.vae import pixels_of
 from kit.models.networks import Base
 from kit.story.trigger import captions_of
 from kit.training.config import TrainConfig
@@ -126,7 +126,7 @@ def _latents(
         if found is None:
             encode = encode or base.vae_encoder(device)
             with torch.no_grad():
-                latent = encode(_pixels(open_cropped(entry.path, side), device))[0]
+                latent = encode(pixels_of(open_cropped(entry.path, side), device))[0]
             found = {"latent": latent.cpu().contiguous()}
             cache.keep(recipe, found)
         yield found["latent"]
@@ -135,12 +135,6 @@ def _latents(
 def _side_of(path: Path, config: TrainConfig) -> Side:
     width, height = decode_picture(path).picture.size if config.buckets else (1, 1)
     return side_for(width, height, config)
-
-
-def _pixels(picture: Image.Image, device: str) -> Tensor:
-    """Return (1, 3, height, width), -1 to 1."""
-    pixels = torch.from_numpy(np.array(picture)).to(device)
-    return pixels.permute(2, 0, 1)[None].float() / 127.5 - 1
 
 
 def _states(

@@ -184,7 +184,7 @@ def reading(painter: KolorsPainter, blocks: frozenset[str], texts: Sequence[str]
     denoiser = painter._denoiser
     layers = {name: one for name, one in denoiser.unet.named_modules() if isinstance(one, CachedProjection)}
     chosen = [one for name, one in layers.items() if name.startswith("blocks.") and block_of(name) in blocks]
-    other = painter._read_states([*texts, *[""] * len(texts)])[0]
+    other = painter._texts.of([*texts, *[""] * len(texts)])[0]
 
     def set_text(cross: Tensor) -> None:
         Denoiser.set_text(denoiser, cross)

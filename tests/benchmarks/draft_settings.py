@@ -94,7 +94,7 @@ SPACINGS: dict[str, Callable[[int], list[float]]] = {
 def spaced_by(spacing: Callable[[int], list[float]]) -> Iterator[None]:
     """Have the painter solve drafts at other levels for a while."""
     usual = kolors_painter.solver_of
-    kolors_painter.solver_of = lambda how: DpmSolver(spacing(how.steps))
+    kolors_painter.solver_of = lambda how, first: DpmSolver(spacing(how.steps)[first:])
     try:
         yield
     finally:

@@ -208,8 +208,9 @@ def _parity(bench: Bench, painter: KolorsPainter) -> Json:
     request = bench.requests(1)
     half = str(painter._dtype).removeprefix("torch.")
     pooled, cross = torch.load(bench.out / "text.pt")
-    ours = painter._texts[request[0].prompt]
-    result: Json = {"text": [_relative(ours[0].float(), cross[0]), _relative(ours[1].float(), pooled[0])]}
+    ours = [part.cpu() for part in painter._texts.of([request[0].prompt])]
+    texts = zip(ours, (cross, pooled), strict=True)
+    result: Json = {"text": [_relative(one[0].float(), other[0]) for one, other in texts]}
     for steps in PARITY_STEPS:
         theirs, bf16 = (torch.load(bench.out / f"latents-{name}-{steps}.pt") for name in (half, "bfloat16"))
         with torch.inference_mode():

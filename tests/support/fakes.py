@@ -15,7 +15,8 @@ from PIL import Image
 from kit.errors import LoraError, RunError
 from kit.experiment.config import DrawSettings, load_experiment
 from kit.experiment.run import Run
-from kit.generation.painter import BatchPlan, DrawFailure, PanelRequest
+from kit.generation.painter import BatchPlan, DrawFailure, PanelRequest, RedrawRequest
+from kit.generation.repair.masks import pasted
 from kit.models.sizes import BaseSizes, TextSizes, UNetSizes, VaeSizes
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ class FakePainter:
         """Panels that are drawn together."""
         self.settings: list[DrawSettings] = []
         """How each batch was to be drawn."""
+        self.redrawn: list[RedrawRequest] = []
         self.worn: list[tuple[str | None, float]] = []
         self.stop_before_batch: int | None = None
         """Pretend that the user presses ctrl-c when this batch, from 0, is asked for."""
@@ -92,6 +94,20 @@ class FakePainter:
             if self.fail_on and self.fail_on in request.prompt
             else fake_picture(request.key, settings.size)
             for request in requests
+        ]
+
+    def redraw(
+        self, requests: Sequence[RedrawRequest], settings: DrawSettings
+    ) -> list[Image.Image | DrawFailure]:
+        """Return the square of each key inside its mask, and note what was asked."""
+        for asked in requests:
+            asked.check_size(settings.size)
+        self.redrawn += requests
+        return [
+            DrawFailure(reason="its numbers are not finite")
+            if self.fail_on and self.fail_on in asked.request.prompt
+            else pasted(fake_picture(asked.request.key, settings.size), asked.picture, asked.mask)
+            for asked in requests
         ]
 
     def unload(self) -> None:

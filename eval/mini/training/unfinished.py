@@ -96,7 +96,7 @@ class UnfinishedPainter(KolorsPainter):
         """Return the latents after each step, from 1; guided as `draw` guides."""
         latents = torch.cat([first_noise(request.seed, settings, "cpu") for request in requests])
         prompts = [request.prompt for request in requests] + [request.negative for request in requests]
-        cross, pooled = self._read_states(prompts)
+        cross, pooled = self._texts.of(prompts)
         self._denoiser.set_text(cross)
         sizes, sampler, found = time_ids(len(prompts), settings.size, "cpu"), scheduler(settings.steps), {}
         for number, step in enumerate(sampler.timesteps, 1):

@@ -23,7 +23,7 @@ def join_anchors(requests: Sequence[PanelRequest]) -> JoinedAnchors:
     rows: dict[tuple[object, ...], int] = {
         (request.prompt, request.negative, request.seed): row
         for row, request in enumerate(requests)
-        if not request.anchors
+        if not request.anchors and request.variation is None
     }
     beside: list[PanelRequest] = []
     readers, subjects = [], dict[int, str]()

@@ -29,14 +29,20 @@ class Solver(Protocol):
     timesteps: Tensor
     """(steps,): what the UNet is told at each."""
 
+    def add_noise(self, picture: Tensor, noise: Tensor, timestep: Tensor) -> Tensor:
+        """Return latents of a picture as the UNet is to see them at a step."""
+
     def step(self, predicted: Tensor, timestep: Tensor, latents: Tensor) -> Tensor:
         """Return the latents after a step, of the noise that was predicted in them; called step by step."""
 
 
-def solver_of(settings: DrawSettings) -> Solver:
-    """Return what solves a picture's steps, at their beginning."""
+def solver_of(settings: DrawSettings, first: int = 0) -> Solver:
+    """Return what solves a picture's steps, at their beginning or at a later step."""
+    if settings.sampler != "ddim":
+        return DpmSolver(karras_spaced(settings.steps)[first:])
     ddim: Solver = scheduler(settings.steps)
-    return ddim if settings.sampler == "ddim" else DpmSolver(karras_spaced(settings.steps))
+    ddim.timesteps = ddim.timesteps[first:]
+    return ddim
 
 
 def noise_levels() -> NDArray[np.float64]:
@@ -65,6 +71,11 @@ class DpmSolver:
         self._done = 0
         self._before: Tensor | None = None
         """The picture that the step before saw."""
+
+    def add_noise(self, picture: Tensor, noise: Tensor, timestep: Tensor) -> Tensor:
+        """Return latents of a picture, (B, 4, H, W), with as much noise as there is at a step."""
+        sigma = self.sigmas[int((self.timesteps - timestep).abs().argmin())]
+        return (picture + sigma * noise) / math.hypot(1, sigma)
 
     def step(self, predicted: Tensor, timestep: Tensor, latents: Tensor) -> Tensor:
         """Return the latents after the next step.

@@ -2,11 +2,14 @@
 
 from itertools import pairwise
 
+import numpy as np
+import torch
 from diffsynth.models.sd_unet import DownSampler, ResnetBlock, UpSampler
 from diffsynth.models.sd_vae_decoder import VAEAttentionBlock
 from diffsynth.models.sdxl_vae_decoder import SDXLVAEDecoder
 from diffsynth.models.sdxl_vae_encoder import SDXLVAEEncoder
-from torch import nn
+from PIL import Image
+from torch import Tensor, nn
 
 from kit.models.kolors.unet import without_blocks
 from kit.models.sizes import LATENT_CHANNELS, VaeSizes
@@ -56,3 +59,9 @@ def build_vae_decoder(sizes: VaeSizes) -> SDXLVAEDecoder:
     decoder.conv_act = nn.SiLU()
     decoder.conv_out = nn.Conv2d(last, 3, 3, padding=1)
     return decoder
+
+
+def pixels_of(picture: Image.Image, device: str) -> Tensor:
+    """Return an RGB picture as the encoder takes it: (1, 3, height, width), -1 to 1."""
+    pixels = torch.from_numpy(np.array(picture)).to(device)
+    return pixels.permute(2, 0, 1)[None].float() / 127.5 - 1

@@ -48,7 +48,7 @@ def both_halves(painter: KolorsPainter, requests: list[PanelRequest], settings: 
     joined = join_anchors(requests)
     drawn = [*requests, *joined.beside]
     latents, solver = noise(drawn, settings), solver_of(settings)
-    cross, pooled = painter._read_states([*(row.prompt for row in drawn), *(row.negative for row in drawn)])
+    cross, pooled = painter._texts.of([*(row.prompt for row in drawn), *(row.negative for row in drawn)])
     engine = painter._denoiser
     engine.set_text(cross)
     engine.share(painter._sharing(joined, drawn))

@@ -31,7 +31,7 @@ def test_the_end_of_a_prompt_that_is_not_read_is_what_the_tokenizer_cuts(painter
     end = painter.truncated_tail(text)
     assert text.endswith(end)
     assert 0 < len(end) < len(text)
-    read = painter._prompter
+    read = painter._texts._prompter
     ids = [tokenize(read, [words])[0] for words in (text, text.removesuffix(end), text + "小猫")]
     assert torch.equal(ids[0], ids[1])
     assert torch.equal(ids[0], ids[2])

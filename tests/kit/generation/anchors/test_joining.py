@@ -3,7 +3,7 @@ from dataclasses import replace
 from kit.experiment.run import Anchor
 from kit.generation.anchors.joining import join_anchors
 from kit.generation.anchors.shared_attention import AnchoredRow
-from kit.generation.painter import PanelRequest
+from kit.generation.painter import PanelRequest, Variation
 
 GIRL = Anchor(prompt="小女孩，站着", seed=1, subject="小女孩")
 CAT = Anchor(prompt="小猫，坐着", seed=1, subject="小猫")
@@ -37,6 +37,14 @@ def test_a_panel_that_reads_others_or_has_another_seed_is_no_anchors_row():
     )
     assert joined.beside == [panel(CAT.prompt), panel(GIRL.prompt)]
     assert joined.readers == [AnchoredRow(0, (3,), 0.7), AnchoredRow(2, (4,), 0.7)]
+
+
+def test_a_panel_with_varied_noise_is_no_anchors_row_and_anchors_keep_their_own_noise():
+    varied = Variation(seed=9, strength=0.3)
+    hero, reader = (
+        replace(one, variation=varied) for one in (panel("小女孩，站着"), panel("小女孩，跑", GIRL))
+    )
+    assert join_anchors([hero, reader]).beside == [panel(GIRL.prompt)]
 
 
 def test_one_picture_read_for_two_characters_is_a_row_for_each():

@@ -10,6 +10,7 @@ from diffusers import DPMSolverMultistepScheduler
 from torch import Tensor
 
 from kit.experiment.config import DrawSettings
+from kit.experiment.tables import SolverName
 from kit.generation.sampling.dpm_solver import LEAST, DpmSolver, karras_spaced, solver_of
 from kit.models.kolors.scheduler import BETA_END, TRAIN_STEPS, scheduler
 
@@ -52,6 +53,41 @@ def test_a_picture_is_the_one_of_diffusers_solver(steps: int) -> None:
         expected = Exact(after)
     assert latents.dtype == EXACT
     torch.testing.assert_close(latents, expected.as_subclass(Tensor), rtol=1e-11, atol=1e-11)
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # inside diffusers
+@pytest.mark.parametrize("first", [1, 3, 9])
+def test_a_picture_that_is_drawn_again_is_the_one_of_diffusers_solver(first: int) -> None:
+    how = DrawSettings(steps=10, cfg=4.0, size=64, noise="portable", sampler="dpm++2m")
+    ours, other = solver_of(how, first), theirs(10)
+    assert ours.timesteps.tolist() == other.timesteps[first:].tolist()
+    picture, noise = start(), start().flip(3)
+    other.set_begin_index(first)
+    latents = ours.add_noise(picture, noise, ours.timesteps[0])
+    expected = other.add_noise(picture, noise, other.timesteps[first : first + 1])
+    torch.testing.assert_close(latents, expected, rtol=1e-6, atol=1e-6)
+    other.sigmas = torch.tensor([*karras_spaced(10), 0.0], dtype=EXACT)
+    expected = Exact(latents.clone())
+    for step in ours.timesteps:
+        latents = ours.step(toy_unet(latents, step), step, latents)
+        [after] = other.step(toy_unet(expected.as_subclass(Tensor), step), step, expected, return_dict=False)
+        expected = Exact(after)
+    torch.testing.assert_close(latents, expected.as_subclass(Tensor), rtol=1e-11, atol=1e-11)
+
+
+@pytest.mark.parametrize("first", [0, 4, 9])
+@pytest.mark.parametrize("sampler", ["ddim", "dpm++2m"])
+def test_from_any_step_on_who_knows_the_noise_comes_back_to_the_picture(
+    sampler: SolverName, first: int
+) -> None:
+    how = DrawSettings(steps=10, cfg=4.0, size=64, noise="portable", sampler=sampler)
+    solver, picture, noise = solver_of(how, first), start(), start().flip(3)
+    assert len(solver.timesteps) == 10 - first
+    latents = solver.add_noise(picture, noise, solver.timesteps[0])
+    for step in solver.timesteps:
+        torch.testing.assert_close(latents, solver.add_noise(picture, noise, step), rtol=1e-9, atol=1e-9)
+        latents = solver.step(noise, step, latents)
+    torch.testing.assert_close(latents, picture, rtol=1e-9, atol=1e-9)
 
 
 class Exact(Tensor):

@@ -1,0 +1,40 @@
+"""Pictures to latents and back, one at a time to bound the memory."""
+
+import torch
+from diffsynth.models.sdxl_vae_decoder import SDXLVAEDecoder
+from diffsynth.models.sdxl_vae_encoder import SDXLVAEEncoder
+from PIL import Image
+from torch import Tensor, nn
+
+from kit.generation.painter import DrawFailure, DrawResult
+from kit.images.decode import is_flat
+from kit.messages import tr
+from kit.models.kolors.vae import pixels_of
+
+
+def for_drawing(decoder: SDXLVAEDecoder) -> SDXLVAEDecoder:
+    """Return the decoder, which from now on gives the same pictures in less memory."""
+    # faster so on a CPU; on a GPU slower, by 3 % of a picture, but smaller by 0.8 GiB
+    decoder.to(memory_format=torch.channels_last)
+    for layer in decoder.modules():
+        if isinstance(layer, nn.SiLU):
+            layer.inplace = True
+    return decoder
+
+
+def encoded(encoder: SDXLVAEEncoder, picture: Image.Image, device: str) -> Tensor:
+    """Return an RGB picture's latents, (1, 4, H/8, W/8): the mean of what they may be."""
+    latents: Tensor = encoder(pixels_of(picture, device))
+    return latents
+
+
+def decoded(decoder: SDXLVAEDecoder, latent: Tensor) -> DrawResult:
+    """Return the picture of latents, (4, H/8, W/8), its colours rounded down as DiffSynth does."""
+    if not bool(latent.isfinite().all()):
+        return DrawFailure(reason=tr("its numbers are not finite; try a lower strength or cfg"))
+    pixels = decoder(latent[None].contiguous(memory_format=torch.channels_last))[0]
+    if not bool(pixels.isfinite().all()):
+        return DrawFailure(reason=tr("its decoded colours are not finite"))
+    bytes_ = ((pixels / 2 + 0.5).clip(0, 1) * 255).to("cpu", torch.uint8)
+    picture = Image.fromarray(bytes_.permute(1, 2, 0).contiguous().numpy())
+    return DrawFailure(reason=tr("it has one colour all over")) if is_flat(picture) else picture
