@@ -86,7 +86,7 @@ def chosen_drafts(run: Run, plan: EntryPlan) -> ChosenStory:
             )
         )
     plan, _ = with_decisions(run, plan)
-    place = _place_of(run, plan)
+    place = place_of(run, plan)
     named = () if plan.seed is None else (plan.seed,)
     if unknown := unknown_choices(run, place, named):
         raise RunError(joined((fault.problem for fault in unknown), tr("; ")))
@@ -95,7 +95,7 @@ def chosen_drafts(run: Run, plan: EntryPlan) -> ChosenStory:
     return ChosenStory(candidate=candidate, order=order, story=story, seeds=seeds)
 
 
-def _place_of(run: Run, plan: EntryPlan) -> Place:
+def place_of(run: Run, plan: EntryPlan) -> Place:
     """Return the one place that was chosen and is asked for; of several what `pack` would take."""
     asked = (plan.candidate, plan.order, plan.story)
     chosen = [

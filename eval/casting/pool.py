@@ -47,6 +47,11 @@ class Pool:
         """Return the seed of a picture."""
         return self.slots[picture].seed
 
+    def pictures(self, seeds: Sequence[int]) -> list[int]:
+        """Return the pictures of a set, of each panel that of its seed."""
+        found = {(slot.panel, slot.seed): picture for picture, slot in enumerate(self.slots)}
+        return [found[panel, seed] for panel, seed in enumerate(seeds, 1)]
+
 
 def too_many(run: Run) -> bool:
     """Return whether a place has more pictures than can be held against each other."""
@@ -272,6 +277,11 @@ def quality_of(search: Search, pictures: Sequence[int]) -> SetQuality:
         weakest=min(deviations, key=deviations.__getitem__),
         weighted=None if search.weights is None else float(search.weights @ above),
     )
+
+
+def quality_among(pool: Pool, picks: Picks, aims: Aims, seeds: Sequence[int]) -> SetQuality:
+    """Return how good the set of these seeds is, by the scale of the pool."""
+    return quality_of(search_in(pool, picks, aims), pool.pictures(seeds))
 
 
 def _swap(search: Search, pool: Pool, pictures: Sequence[int], panel: int) -> RatedSeed | None:

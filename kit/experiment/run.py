@@ -13,6 +13,7 @@ from pydantic import Field, FiniteFloat, TypeAdapter, ValidationError
 from kit.errors import InputError, RunError
 from kit.experiment.config import Experiment, LoadedExperiment, baseline_of, load_experiment
 from kit.experiment.out_folder import MARK, refuse_another
+from kit.experiment.steps import MASKS, StepList, step_told
 from kit.experiment.tables import DraftTable
 from kit.files.atomic_write import append_line, write_atomic, write_together
 from kit.files.documents import faults_of
@@ -42,7 +43,7 @@ OWN = (
     *("experiment.toml", "stories", "loras", "run.json", "panels.jsonl", "batching.json", "faults.json"),
     *("panels", CHANGED, "scores.json", "scores.panels.csv", "scores.stories.csv", "cache", "race.json"),
     *("selection.json", "comparison.json", "votes.jsonl", "voters.json", PAGE, FIGURES),
-    *("entry.toml", "introduction.md", EXTRAS),
+    *("entry.toml", "introduction.md", EXTRAS, MASKS),
 )
 """What is read and written in a run folder; other names are the user's."""
 
@@ -99,7 +100,9 @@ class PanelRow:
     bystanders: tuple[str, ...] = ()
     """The words of the prompt for figures that match nobody, where it has anchors."""
     noise_seed: int | None = None
-    """What its noise was drawn from where each panel had its own; None for the seed."""
+    """What its noise was drawn from where that is another number than the seed; None for the seed."""
+    chain: StepList = ()
+    """What was done to the picture after it was drawn."""
 
     @property
     def recipe_seed(self) -> int:
@@ -265,6 +268,9 @@ class Run:
             del told["anchors"], told["consistency"], told["bystanders"]
         if row.noise_seed is None:
             del told["noise_seed"]
+        told["chain"] = [step_told(step) for step in row.chain]
+        if not row.chain:
+            del told["chain"]
         append_line(self.rows_path, canonical_json(told))
 
     def faults(self) -> dict[str, str]:

@@ -31,6 +31,7 @@ _DOINGS = {
     "prepared": mark("being prepared"),
     "filled": mark("being filled"),
     "written": mark("being written"),
+    "repaired": mark("being repaired"),
 }
 """What is done to folders; a note that says something else is told as it is."""
 _held: set[tuple[int, int, Path]] = set()

@@ -95,6 +95,8 @@ def draw_missing(
 ) -> Iterator[BatchResult]:
     """Yield every batch that holds a missing file, drawn whole, whatever of it is there already.
 
+    What is made of other pictures by steps is not drawn here.
+
     All prompts are encoded first. Several painters each take the next batch when they are free. The progress
     hears what goes on before the first batch is drawn.
     """
@@ -103,12 +105,12 @@ def draw_missing(
         if progress is not None:
             progress.note(text)
 
-    apart = drawn_apart(run)
+    apart, drawn = drawn_apart(run), [job for job in plan.jobs if not job.chain]
 
     def lacking(size: int) -> list[Batch]:
         return [
             batch
-            for batch in group_batches(plan.jobs, size, apart)
+            for batch in group_batches(drawn, size, apart)
             if any(job.request.label in missing for same in batch for job in same)
         ]
 
@@ -215,7 +217,8 @@ def recorded_batches(run: Run) -> list[RecordedBatch]:
     if recorded is None:
         return []
     plan, rows = recorded.settled, {row.slot: row for row in run.rows()}
-    drawn, apart = (rows[slot] for slot in all_slots(run) if slot in rows), drawn_apart(run)
+    drawn = (rows[slot] for slot in all_slots(run) if slot in rows and not rows[slot].chain)
+    apart = drawn_apart(run)
     return [
         RecordedBatch([same[0] for same in pictures], plan.compiled)
         for pictures in group_batches(drawn, plan.panels, apart)

@@ -9,11 +9,13 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, S
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
 from kit.errors import RunError
 from kit.experiment.config import LoadedExperiment
+from kit.experiment.extras.extra_pictures import refuse_taken_seeds
 from kit.experiment.out_folder import check_out_folder
 from kit.experiment.run import PanelRow, Run, Slot
 from kit.files.atomic_write import remove_partial_files, write_atomic
@@ -23,6 +25,7 @@ from kit.generation.batching import BatchResult, draw_missing
 from kit.generation.painter import DrawFailure, Painter
 from kit.generation.recipe import Job, RunPlan, check_drawable, plan_run
 from kit.generation.redrawing import redrawing, refuse_redrawing, set_aside
+from kit.generation.repair.draw_steps import draw_steps
 from kit.images.png_metadata import png_bytes
 from kit.images.thumbnails import SHEET_SIDE, keep_thumbnail, thumbnail_path
 from kit.messages import tr
@@ -90,6 +93,7 @@ def draw_experiment(
     with drawing_in(folder):
         if not again:
             refuse_redrawing(folder, loaded, painters[0])
+        refuse_taken_seeds(Run(folder), loaded.experiment.seeds)
         run = Run.create(folder, loaded, reworded=True)
         (folder / "race.json").unlink(missing_ok=True)  # of another drawing; a race writes it at its end
         return run, generate(run, painters, progress)
@@ -135,7 +139,11 @@ def _generate(
     if progress is not None:
         progress.begin(len(plan.jobs), len(plan.jobs) - len(missing))
     try:
-        for written in _written(run, missing, draw_missing(run, painters, plan, missing, progress)):
+        drawings = [
+            draw_missing(run, painters, plan, missing, progress),
+            draw_steps(run, painters[0], plan, missing),
+        ]
+        for written in chain.from_iterable(_written(run, missing, drawing) for drawing in drawings):
             drawn += written.drawn
             faults |= written.faults
             if progress is not None:
@@ -227,6 +235,7 @@ def _keep(run: Run, job: Job, data: bytes, seconds: float) -> None:
             consistency=job.request.consistency,
             bystanders=job.request.bystanders,
             noise_seed=job.request.seed if job.request.seed != job.slot.seed else None,
+            chain=job.chain,
             seconds=seconds,
         )
     )

@@ -5,14 +5,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 from kit.errors import InputError
 from kit.experiment.candidates.candidate import Candidate
 from kit.experiment.config import DrawSettings, Experiment, LoadedExperiment
-from kit.experiment.extras.extra_pictures import all_slots
+from kit.experiment.extras.extra_pictures import Origin, all_slots, origins_of
 from kit.experiment.fields import seed_of_panel
 from kit.experiment.run import Anchor, PanelRow, Run, Slot
+from kit.experiment.steps import StepList, step_told, words_in
 from kit.files.encodings import canonical_json, sha256_bytes
 from kit.generation.painter import Painter, PanelRequest
 from kit.generation.processor import cpu_arithmetic
@@ -41,11 +42,30 @@ class Job:
     request: PanelRequest
     lora_hash: str = ""
     """What galleries call the LoRA by; it shapes nothing."""
+    chain: StepList = ()
+    """What is done to the picture that the request draws; none for that picture itself."""
 
     @property
     def key(self) -> str:
         """The sha256 of the recipe."""
         return self.request.key
+
+    @property
+    def source(self) -> str:
+        """The key of the picture that the last step begins with; of one that was drawn, its own."""
+        return self.with_chain(self.chain[:-1]).key
+
+    def with_chain(self, chain: StepList) -> Self:
+        """Return what makes the picture of other steps from the same drawing."""
+        told = {"chain": [step_told(step) for step in chain]} if chain else {}
+        recipe = {name: value for name, value in self.recipe.items() if name != "chain"} | told
+        key = sha256_bytes(canonical_json(recipe))
+        return replace(self, recipe=recipe, request=replace(self.request, key=key), chain=chain)
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """Every text that is read for the picture and its steps."""
+        return (*self.request.texts, *words_in(self.chain))
 
 
 class RunPlan(NamedTuple):
@@ -69,13 +89,13 @@ def plan_run(run: Run, painter: Painter) -> RunPlan:
     facts = {name: _facts(c, loras[name][0]) for name, c in candidates.items()}
     shared = {name: recipe_of(painter, settings, facts[name]) for name in candidates}
     stories = {loaded.name: loaded.story for loaded in run.loaded.stories}
-    jobs = []
+    jobs, origins = [], origins_of(run)
     for slot in all_slots(run):
         story, candidate = stories[slot.story], candidates[slot.candidate]
         label = run.panel_path(*slot).relative_to(run.folder).as_posix()
-        worn = loras[slot.candidate][0]
-        request = replace(request_in(experiment, story, slot, candidate), label=label)
-        job = job_of(slot, shared[slot.candidate], request)
+        worn, made = loras[slot.candidate][0], origins.get(slot, Origin(slot, ()))
+        request = replace(request_in(experiment, story, made.drawn, candidate), label=label)
+        job = job_of(slot, shared[slot.candidate], request, made.chain)
         jobs.append(replace(job, lora_hash=worn.short_hash if worn else ""))
     return RunPlan(jobs, settings, loras, _identity(run, painter, facts))
 
@@ -137,7 +157,7 @@ def request_in(experiment: Experiment, story: Story, slot: Slot, candidate: Cand
 
 
 def drawn_from(panel: PanelRequest | PanelRow) -> tuple[object, ...]:
-    """Return the words and seeds of a picture, for telling whether two are drawn from the same."""
+    """Return the words and seeds that a picture was drawn from, whatever was done to it afterwards."""
     anchors = [(anchor.prompt, anchor.subject, anchor.seed) for anchor in panel.anchors]
     seed = panel.seed if isinstance(panel, PanelRequest) else panel.recipe_seed
     return (panel.prompt, panel.negative, seed, panel.consistency, anchors, panel.bystanders)
@@ -240,13 +260,14 @@ def recipe_of(painter: Painter, how: DrawSettings, lora: Mapping[str, object]) -
     }
 
 
-def job_of(slot: Slot, shared: Mapping[str, object], request: PanelRequest) -> Job:
+def job_of(slot: Slot, shared: Mapping[str, object], request: PanelRequest, chain: StepList = ()) -> Job:
     """Return what a painter is asked for, known by the sha256 of its recipe.
 
     Args:
         slot: the panel.
         shared: the recipe but for prompts and seed, as `recipe_of` makes it.
         request: its prompt has the trigger before it; its negative shapes nothing where cfg is 1.
+        chain: what is done to the picture that it draws.
     """
     shaping = request.negative if shared["cfg"] != 1 else ""
     recipe = {**shared, "prompt": request.prompt, "negative": shaping, "seed": request.seed}
@@ -255,8 +276,7 @@ def job_of(slot: Slot, shared: Mapping[str, object], request: PanelRequest) -> J
         recipe["anchors"] = [asdict(anchor) for anchor in request.anchors]
     if request.bystanders:
         recipe["bystanders"] = list(request.bystanders)
-    key = sha256_bytes(canonical_json(recipe))
-    return Job(slot=slot, recipe=recipe, request=replace(request, key=key))
+    return Job(slot=slot, recipe=recipe, request=request).with_chain(chain)
 
 
 def _identity(run: Run, painter: Painter, candidates: Mapping[str, object]) -> dict[str, object]:

@@ -1,6 +1,6 @@
 """PNG bytes with key and recipe inside, and A1111's line of settings that galleries read."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from io import BytesIO
 
 from PIL.Image import Image
@@ -36,6 +36,7 @@ def parameters_of(recipe: Mapping[str, object], lora_hash: str = "") -> str:
         "CFG scale": recipe["cfg"],
         "Seed": recipe["seed"],
         "Size": f"{size}x{size}",
+        **_repairs_told(recipe.get("chain")),
     }
     base, lora = recipe["base"], recipe["lora"]
     if isinstance(base, Mapping):
@@ -53,6 +54,17 @@ def parameters_of(recipe: Mapping[str, object], lora_hash: str = "") -> str:
     negative = recipe["negative"]
     lines = [f"{recipe['prompt']}{tag}", *([f"Negative prompt: {negative}"] if negative else [])]
     return "\n".join([*lines, ", ".join(f"{name}: {value}" for name, value in settings.items())])
+
+
+def _repairs_told(chain: object) -> dict[str, object]:
+    """Return what A1111 says of the last variation and the last img2img of a picture."""
+    told: dict[str, object] = {}
+    for step in chain if isinstance(chain, Sequence) else ():
+        if step["step"] == "vary":
+            told |= {"Variation seed": step["seed"], "Variation seed strength": step["strength"]}
+        else:
+            told |= {"Denoising strength": step["strength"]}
+    return told
 
 
 def png_bytes(picture: Image, key: str, recipe: Mapping[str, object], lora_hash: str = "") -> bytes:

@@ -12,7 +12,8 @@ from kit.library_warnings import hide_pynvml_warning, name_user
 from kit.messages import asked_language, tr
 from storykit.cli.board import board
 from storykit.cli.experiment import demo, download, generate, run
-from storykit.cli.finish import finish
+from storykit.cli.finishing.finish import finish
+from storykit.cli.finishing.repair import repair
 from storykit.cli.groups.dataset import dataset_app
 from storykit.cli.groups.lora import lora_app
 from storykit.cli.groups.metrics import metrics_app
@@ -59,6 +60,7 @@ for _command in (
     score,
     compare,
     cast,
+    repair,
     finish,
     votes,
     report,

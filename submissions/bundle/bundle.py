@@ -22,6 +22,7 @@ from submissions.bundle.manifest import (
     PanelRecord,
     file_record,
     lora_names,
+    mask_files,
     read_manifest,
 )
 from submissions.bundle.mosaic import GRIDS
@@ -130,6 +131,7 @@ def order_of(manifest: Manifest) -> Iterator[str]:
     yield from TEXTS
     yield from (panel.file for panel in manifest.panels)
     yield from (grid.file for grid in GRIDS)
+    yield from mask_files(manifest)
     yield from ("prompts.csv", "prompts.json", "settings.json", "scores.csv")
     yield from workflows_of(manifest)
     yield COMPARISON

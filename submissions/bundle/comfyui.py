@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from submissions.bundle.manifest import Manifest
+from kit.experiment.steps import Redraw, Vary, masks_in
+from submissions.bundle.manifest import Manifest, PanelRecord, SettingsRecord
 from submissions.bundle.texts import environment
 
 MAX_EXACT_SEED = 2**53
@@ -74,8 +75,46 @@ def native(manifest: Manifest) -> "Graph":
         said = graph.add("MZ_ChatGLM3_V2", (2, row), [panel.prompt], [encoder])
         values: list[Widget] = [panel.seed, "fixed", how.steps, how.cfg, "euler", "normal", 1.0]
         sources = [model, said, negatives[panel.negative], start]
-        _show(graph, graph.add("KSampler", (3, row), values, sources), vae, row)
+        drawn = graph.add("KSampler", (3, row), values, sources)
+        picture = graph.add("VAEDecode", (4, row), sources=[drawn, vae])
+        for step in panel.chain:
+            if isinstance(step, Redraw):
+                if step.prompt:
+                    said = graph.add("MZ_ChatGLM3_V2", (2, row), [step.prompt], [encoder])
+                tools = (model, said, negatives[panel.negative], vae)
+                picture = _redrawn(graph, step, (picture, row), tools, how)
+        graph.add("SaveImage", (5, row), [f"storykit/{row + 1}"], [picture])
     return graph
+
+
+def _redrawn(
+    graph: "Graph",
+    step: Redraw,
+    begun: "tuple[Output, int]",
+    tools: "tuple[Output, Output, Output, Output]",
+    how: SettingsRecord,
+) -> "Output":
+    """Return a picture after it was drawn again, as ComfyUI's own nodes do it.
+
+    Args:
+        graph: that grows.
+        step: what is done.
+        begun: the picture before, and its row.
+        tools: model, words, negative words and autoencoder.
+        how: the settings.
+    """
+    (picture, row), (*spoken, vae) = begun, tools
+    latent = graph.add("VAEEncode", (3, row), sources=[picture, vae])
+    if step.mask:
+        mask = graph.add("LoadImageMask", (2, row), [f"{step.mask}.png", "red"])
+        latent = graph.add("SetLatentNoiseMask", (3, row), sources=[latent, mask])
+    left = max(1, int(how.steps * step.strength))
+    values: list[Widget] = [step.seed, "fixed", left, how.cfg, "euler", "normal", step.strength]
+    drawn = graph.add("KSampler", (3, row), values, [*spoken, latent])
+    made = graph.add("VAEDecode", (4, row), sources=[drawn, vae])
+    if not step.mask:
+        return made
+    return graph.add("ImageCompositeMasked", (4, row), [0, 0, False], [picture, made, mask])
 
 
 Widget = str | int | float
@@ -123,6 +162,12 @@ NODES = {
     ),
     "VAELoader": NodeType((), "VAE", "VAE", ("vae_name",)),
     "VAEDecode": NodeType(("samples", "vae"), "IMAGE", "IMAGE"),
+    "VAEEncode": NodeType(("pixels", "vae"), "LATENT", "LATENT"),
+    "LoadImageMask": NodeType((), "MASK", "MASK", ("image", "channel")),
+    "SetLatentNoiseMask": NodeType(("samples", "mask"), "LATENT", "LATENT"),
+    "ImageCompositeMasked": NodeType(
+        ("destination", "source", "mask"), "IMAGE", "IMAGE", ("x", "y", "resize_source")
+    ),
     "SaveImage": NodeType(("images",), widgets=("filename_prefix",)),
 }
 """The nodes that the workflows consist of; none has more than one output."""
@@ -229,9 +274,16 @@ def _note(graph: Graph, manifest: Manifest, pack: str) -> None:
         marked=[one.panel for one in panels if any(mark in one.prompt + one.negative for mark in OWN_MARKS)],
         largest=MAX_EXACT_SEED,
         matched=[one.panel for one in panels if one.anchors],
-        large=[one.panel for one in panels if one.seed > MAX_EXACT_SEED],
+        repaired=[one.panel for one in panels if one.chain],
+        varied=[one.panel for one in panels if any(isinstance(step, Vary) for step in one.chain)],
+        masked=[one.panel for one in panels if masks_in(one.chain)],
+        large=[one.panel for one in panels if max(_seeds_of(one)) > MAX_EXACT_SEED],
     )
     graph.add(_NOTE, (0, 0), [text.strip()])
+
+
+def _seeds_of(panel: PanelRecord) -> list[int]:
+    return [panel.seed, *(step.seed for step in panel.chain)]
 
 
 _COLUMN, _ROW = 440, 460

@@ -11,10 +11,12 @@ from pydantic import (
     PositiveInt,
     StringConstraints,
     ValidationError,
+    field_serializer,
     model_validator,
 )
 from pydantic_core import from_json
 
+from kit.experiment.steps import StepList, mask_file, masks_in, step_told
 from kit.files.documents import plain_sentence
 from kit.files.encodings import Piece, canonical_json, json_bytes, sha256_bytes
 from kit.files.text.library_words import reason_of
@@ -103,6 +105,12 @@ class PanelRecord(Record, frozen=True):
     """How strongly it was drawn to match its anchors."""
     bystanders: Annotated[tuple[str, ...], Field(max_length=_MOST_BYSTANDERS)] = ()
     """The words of the prompt for figures that match nobody, where it has anchors."""
+    chain: StepList = ()
+    """What was done to the picture after it was drawn."""
+
+    @field_serializer("chain")
+    def _chain_told(self, chain: StepList) -> list[dict[str, object]]:
+        return [step_told(step) for step in chain]
 
 
 class BatchRecord(Record, frozen=True):
@@ -227,6 +235,9 @@ class Manifest(Record, frozen=True):
 def manifest_bytes(manifest: Manifest) -> bytes:
     """Return the manifest as it stands in the bundle, sealed."""
     document = manifest.model_dump(mode="json")
+    for panel in document["panels"]:
+        if not panel["chain"]:  # as manifests were written before there were any
+            del panel["chain"]
     return json_bytes(document | {"seal": seal_of(document)})
 
 
@@ -293,6 +304,12 @@ def _spot(loc: tuple[int | str, ...]) -> str:
     """Return the place of a fault inside the manifest: `manifest.json, panels[3].seed`."""
     spot = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in loc)
     return f"{MANIFEST}, {spot.lstrip('.')[:200]}" if spot else MANIFEST
+
+
+def mask_files(manifest: Manifest) -> dict[str, str]:
+    """Return the sha256 of every mask that a bundle's panels were repaired with, by its file."""
+    masks = (mask for panel in manifest.panels for mask in masks_in(panel.chain))
+    return {mask_file(mask): mask for mask in masks}
 
 
 def panel_file(panel: int) -> str:

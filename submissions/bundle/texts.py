@@ -7,6 +7,7 @@ from pathlib import Path
 
 import jinja2
 
+from kit.experiment.steps import Redraw, Vary, mask_file, step_told
 from kit.files.encodings import json_bytes
 from kit.lora.metadata import WRITTEN_ANEW
 from submissions.bundle.manifest import MAX_NODE_ALPHA, Manifest
@@ -64,6 +65,19 @@ def _cell(text: str) -> str:
     return " ".join(text.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").split())
 
 
+def _step(step: Vary | Redraw) -> str:
+    """Return a step of a repair in a line.
+
+    >>> _step(Redraw(seed=4, strength=0.5, prompt="rain"))
+    'redraw, seed 4, strength 0.5, prompt rain'
+    """
+    told = step_told(step)
+    if "mask" in told:
+        told["mask"] = mask_file(str(told["mask"]))
+    name = told.pop("step")
+    return ", ".join([str(name), *(f"{key} {value}" for key, value in told.items())])
+
+
 @cache
 def environment() -> jinja2.Environment:
     """Return where templates are read and kept compiled."""
@@ -75,7 +89,7 @@ def environment() -> jinja2.Environment:
         keep_trailing_newline=True,
         autoescape=False,
     )
-    environment.filters |= {"cell": _cell, "number": "{:.6g}".format, "json": _json}
+    environment.filters |= {"step": _step, "cell": _cell, "number": "{:.6g}".format, "json": _json}
     return environment
 
 

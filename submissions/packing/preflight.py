@@ -9,6 +9,7 @@ from eval.scoring.records import PANELS_FILE, STORIES_FILE, PanelScore, Scores
 from kit.embedded import EMBEDDED
 from kit.experiment.identity import is_embedded
 from kit.experiment.run import Run
+from kit.experiment.steps import words_in
 from kit.files.encodings import canonical_json, sha256_bytes
 from kit.generation.recipe import drawn_from, request_in
 from kit.lora.convert import checkpoint_pieces, shared_pieces
@@ -96,11 +97,14 @@ def _prompt_faults(evidence: Evidence) -> Iterator[Fault]:
     trigger = evidence.trained_lora.trigger if evidence.trained_lora else evidence.candidate.trigger
     candidate = evidence.candidate.model_copy(update={"trigger": trigger})
     for panel, row in sorted(evidence.rows.items()):
-        told = request_in(evidence.experiment, evidence.story.story, row.slot, candidate)
+        told = request_in(evidence.experiment, evidence.story.story, evidence.drawn[panel], candidate)
         if drawn_from(row) != drawn_from(told):
             problem = tr("was not drawn from the story's prompt and negative prompt as they stand now")
             yield Fault(panel_file(panel), problem, tr(DRAW_AGAIN), DRAWING)
-        yield from find_leaks(tr("prompt of panel {panel}", panel=panel), f"{row.prompt}\n{row.negative}")
+        yield from find_leaks(
+            tr("prompt of panel {panel}", panel=panel),
+            "\n".join([row.prompt, row.negative, *words_in(row.chain)]),
+        )
 
 
 def _lora_faults(run: Run, evidence: Evidence, rules: Rules) -> Iterator[Fault]:

@@ -1,7 +1,7 @@
 """What of a run goes into a bundle, gathered with every gap named."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from operator import attrgetter
 from pathlib import Path
@@ -20,11 +20,14 @@ from kit.embedded import LORAS
 from kit.errors import LoraError, RunError
 from kit.experiment.candidates.candidate import Candidate
 from kit.experiment.config import Experiment
+from kit.experiment.extras.extra_pictures import origins_of
 from kit.experiment.identity import CandidateIdentity, RunIdentity, read_identity
-from kit.experiment.run import PanelRow, Run
+from kit.experiment.run import PanelRow, Run, Slot
+from kit.experiment.steps import mask_file, masks_in
 from kit.files.text.library_words import reason_of
 from kit.files.user_paths import shell_word
 from kit.generation.batching import recorded_batches
+from kit.generation.repair.run_masks import mask_bytes
 from kit.messages import mark, tr
 from kit.story.story import LoadedStory
 from submissions.bundle.lora_files import load_lora_file
@@ -52,6 +55,10 @@ class Evidence:
     """By panel, 1 to 8."""
     pngs: Mapping[int, bytes]
     """By panel, 1 to 8."""
+    drawn: Mapping[int, Slot]
+    """By panel, 1 to 8: what was drawn of it; another picture where it was repaired since."""
+    masks: Mapping[str, bytes]
+    """That panels were repaired with, by sha256."""
     identity: RunIdentity | None
     scores: Scores | None
     lora: LoraFile | None
@@ -76,16 +83,20 @@ def gather(run: Run, entry: Entry) -> tuple[Evidence | None, list[Fault]]:
     if faults := unknown_choices(run, STORY(entry), entry.seeds):
         return None, faults
     rows, (comparison, problem) = _rows(run, entry), _comparison(run, entry)
+    origins = origins_of(run)
+    drawn = {panel: origins[row.slot].drawn if row.chain else row.slot for panel, row in rows.items()}
     evidence = Evidence(
         candidate=candidates[entry.candidate],
         story=stories[entry.story],
         experiment=experiment,
         rows=rows,
         pngs=_pngs(run, rows, entry.rules.panels.count, faults),
+        drawn=drawn,
+        masks=_masks(run, rows, faults),
         identity=_read(run, "run.json", read_identity, faults),
         scores=_scores(run, faults),
         lora=_lora(candidates[entry.candidate], faults),
-        batches=_batches(run, rows),
+        batches=_batches(run, drawn.values()),
         comparison=comparison,
         comparison_problem=problem,
     )
@@ -167,9 +178,20 @@ def _pngs(run: Run, rows: Mapping[int, PanelRow], count: int, faults: list[Fault
     return pngs
 
 
-def _batches(run: Run, rows: Mapping[int, PanelRow]) -> tuple[BatchRecord, ...]:
-    """Return the batches that hold one of the panels."""
-    keys = {row.key for row in rows.values()}
+def _masks(run: Run, rows: Mapping[int, PanelRow], faults: list[Fault]) -> dict[str, bytes]:
+    """Return the masks that the panels were repaired with; each that is not there joins the faults."""
+    masks: dict[str, bytes] = {}
+    for mask in (mask for row in rows.values() for mask in masks_in(row.chain)):
+        try:
+            masks[mask] = mask_bytes(run, mask)
+        except RunError as error:
+            faults.append(Fault(mask_file(mask), _without_path(str(error), run, mask_file(mask))))
+    return masks
+
+
+def _batches(run: Run, drawn: Collection[Slot]) -> tuple[BatchRecord, ...]:
+    """Return the batches that hold one of the pictures."""
+    keys = {row.key for row in run.rows() if row.slot in drawn}
     return tuple(
         BatchRecord(
             seed=_seed_of(batch.rows),

@@ -13,9 +13,12 @@ from eval.scorers.protocols import Scorer
 from kit.experiment.config import DrawSettings
 from kit.experiment.fields import seed_and_panel
 from kit.experiment.run import Anchor, Slot
-from kit.generation.painter import BatchPlan, DrawFailure, Painter, PanelRequest
+from kit.experiment.steps import mask_file, words_in
+from kit.generation.painter import BatchPlan, DrawFailure, DrawResult, Painter, PanelRequest
 from kit.generation.processor import cpu_arithmetic
 from kit.generation.recipe import PACKAGES, Job, job_of, recipe_of
+from kit.generation.repair.draw_steps import step_drawn
+from kit.generation.repair.run_masks import read_mask
 from kit.images.decode import open_picture
 from kit.images.png_metadata import png_bytes
 from kit.lora.lora import LoadedLora, load_lora
@@ -30,7 +33,7 @@ from submissions.reproduction.rescoring import Rescored, rescore
 Verdict = Literal["identical", "same pixels", "same picture", "other picture", "not drawn"]
 
 
-Drawn = dict[tuple[int, str], tuple[Image.Image | DrawFailure, Job]]
+Drawn = dict[tuple[int, str], tuple[DrawResult, Job]]
 """By seed and prompt."""
 
 
@@ -112,7 +115,8 @@ def reproduce(bundle: Bundle, painter: Painter, progress: Progress | None = None
         progress.begin(sum(len(batch.prompts) for batch in batches), 0)
     jobs = [list(_jobs(batch, manifest, painter, how)) for batch in batches]
     requests = [job.request for together in jobs for job in together]
-    painter.encode_prompts([text for one in requests for text in one.texts])
+    said = [text for one in manifest.panels for text in words_in(one.chain)]
+    painter.encode_prompts([*(text for one in requests for text in one.texts), *said])
     painter.set_lora(lora, manifest.lora.strength if manifest.lora else 1.0)
     drawn: Drawn = {}
     for batch, together in zip(batches, jobs, strict=True):
@@ -122,12 +126,13 @@ def reproduce(bundle: Bundle, painter: Painter, progress: Progress | None = None
             drawn[job.request.seed, job.request.prompt] = (picture, job)
         if progress is not None:
             progress.advance(len(together))
+    made = [_repaired(panel, bundle, painter, how, drawn) for panel in manifest.panels]
     effect = None if lora is None else _effect(batches[0], drawn, manifest, painter, how)
     reasons = tuple(_changes(manifest, painter))
     processor = _processor_change(manifest, painter)
     place: Place = "another" if reasons else "another processor" if processor else "same"
     compared = (
-        _compared(panel, bundle, place, *drawn[panel.seed, panel.prompt]) for panel in manifest.panels
+        _compared(panel, bundle, place, *one) for panel, one in zip(manifest.panels, made, strict=True)
     )
     return Reproduction(panels=tuple(compared), reasons=(*reasons, *processor), place=place, effect=effect)
 
@@ -140,6 +145,19 @@ def rescored(again: Reproduction, bundle: Bundle, scorer: Scorer) -> Reproductio
     manifest = bundle.sound_manifest
     handed_in = [bundle.panel_picture(panel) for panel in manifest.panels]
     return replace(again, score=rescore(manifest.gate, handed_in, [decoded(png) for png in pngs], scorer))
+
+
+def _repaired(
+    panel: PanelRecord, bundle: Bundle, painter: Painter, how: DrawSettings, drawn: Drawn
+) -> tuple[DrawResult, Job]:
+    """Return a panel's picture after the steps that it was repaired by."""
+    picture, job = drawn[panel.seed, panel.prompt]
+    for done in range(1, len(panel.chain) + 1):
+        job = job.with_chain(panel.chain[:done])
+        picture = step_drawn(
+            painter, job, how, picture, lambda sha256: read_mask(bundle.files[mask_file(sha256)])
+        )
+    return picture, job
 
 
 def _effect(

@@ -8,12 +8,13 @@ from PIL import Image
 from pydantic_core import from_json
 
 from kit.experiment.config import OF_FINALS
+from kit.experiment.steps import step_told
 from kit.files.encodings import canonical_json, json_bytes, sha256_bytes
 from kit.files.text.library_words import reason_of
 from kit.images.png_metadata import PARAMETERS, RECIPE, parameters_of
 from kit.messages import joined, tr
 from submissions.bundle.bundle import Bundle, order_of
-from submissions.bundle.manifest import COMPARISON, Manifest, PanelRecord
+from submissions.bundle.manifest import COMPARISON, Manifest, PanelRecord, mask_files
 from submissions.bundle.mosaic import GRIDS
 from submissions.faults import FINISH, Fault, shortened
 from submissions.untrusted.lora_reader import lora_faults
@@ -80,6 +81,7 @@ class _PictureChecks:
         self._known: dict[str, str] = {}
         """The panels seen so far, by the sha256 of their pixels."""
         self._pixels = 0
+        self._masks = mask_files(bundle.manifest) if bundle.manifest else {}
 
     def faults_of(self, name: str) -> Iterator[Fault]:
         """Yield what is wrong with a picture."""
@@ -100,7 +102,7 @@ class _PictureChecks:
             faults = list(self._content_faults(name, picture, texts))
         yield from faults
         panel = self._bundle.panels.get(name)
-        if picture is not None and not faults and (panel or name in _MOSAICS):
+        if picture is not None and not faults and (panel or name in _MOSAICS or name in self._masks):
             may_say = (RECIPE, PARAMETERS) if panel else ()
             wanted = {key: texts[key] for key in may_say if key in texts}
             if problem := form_problem(self._bundle.files[name], picture, wanted):
@@ -109,7 +111,10 @@ class _PictureChecks:
     def _content_faults(self, name: str, picture: Image.Image, texts: Mapping[str, str]) -> Iterator[Fault]:
         """Yield what is wrong with what a picture shows and says."""
         panel, manifest = self._bundle.panels.get(name), self._bundle.manifest
-        yield from square_faults(name, picture, manifest.settings.size if manifest and panel else None)
+        sized = panel or name in self._masks
+        yield from square_faults(name, picture, manifest.settings.size if manifest and sized else None)
+        if name in self._masks and sha256_bytes(self._bundle.files[name]) != self._masks[name]:
+            yield Fault(name, tr("is not the mask that the panel was repaired with"), tr("pack again"))
         told = "\n".join(f"{key}\n{text}" for key, text in texts.items())
         if len(told) > MAX_PICTURE_TEXT:
             yield Fault(
@@ -217,17 +222,22 @@ def _told(panel: PanelRecord, manifest: Manifest) -> dict[str, object]:
     }
     if panel.bystanders:
         matched["bystanders"] = list(panel.bystanders)
-    return (matched if panel.anchors or panel.bystanders else {}) | {
-        "key": panel.key,
-        "prompt": panel.prompt,
-        "negative": panel.negative if how.cfg != 1 else "",
-        "seed": panel.seed,
-        "base": manifest.base,
-        "lora": worn,
-        "steps": how.steps,
-        "cfg": how.cfg,
-        "size": how.size,
-    }
+    repaired = {"chain": [step_told(step) for step in panel.chain]} if panel.chain else {}
+    return (
+        (matched if panel.anchors or panel.bystanders else {})
+        | repaired
+        | {
+            "key": panel.key,
+            "prompt": panel.prompt,
+            "negative": panel.negative if how.cfg != 1 else "",
+            "seed": panel.seed,
+            "base": manifest.base,
+            "lora": worn,
+            "steps": how.steps,
+            "cfg": how.cfg,
+            "size": how.size,
+        }
+    )
 
 
 def _text_faults(name: str, data: bytes) -> list[Fault]:

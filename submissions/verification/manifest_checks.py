@@ -16,6 +16,7 @@ from submissions.bundle.manifest import (
     LoraRecord,
     Manifest,
     lora_names,
+    mask_files,
     panel_file,
     prompts_json,
     record_of_pieces,
@@ -35,6 +36,7 @@ def agreement_faults(bundle: Bundle, manifest: Manifest) -> Iterator[Fault]:
         yield Fault(MANIFEST, tr("is not as it was packed, its seal does not fit"), tr("pack again"))
     yield from _hash_faults(bundle.records, manifest)
     yield from _panel_faults(manifest)
+    yield from _mask_faults(manifest)
     yield from _name_faults(manifest)
     yield from _lora_faults(manifest)
     if manifest.lora and bundle.lora:
@@ -60,6 +62,13 @@ def _hash_faults(records: Mapping[str, FileRecord], manifest: Manifest) -> Itera
             yield Fault(name, tr("is in the bundle but not in the manifest"))
         elif record != found:
             yield Fault(name, tr("is not the file in the manifest, its sha256 or size differs"))
+
+
+def _mask_faults(manifest: Manifest) -> Iterator[Fault]:
+    """Yield which masks that panels were repaired with are not in the bundle."""
+    for name in mask_files(manifest):
+        if name not in manifest.files:
+            yield Fault(name, tr("is missing, a panel was repaired with this mask"), tr("pack again"))
 
 
 def _panel_faults(manifest: Manifest) -> Iterator[Fault]:

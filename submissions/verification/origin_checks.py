@@ -163,7 +163,7 @@ def _prompt_faults(manifest: Manifest) -> Iterator[Fault]:
             place, tr("must have one negative prompt, a story has one"), tr("pack again from the run")
         )
     for one, other in combinations(panels, 2):
-        if (one.prompt, one.seed) == (other.prompt, other.seed):
+        if (one.prompt, one.seed, one.chain) == (other.prompt, other.seed, other.chain):
             problem = tr(
                 "{panel} and {other} have one prompt and one seed, which give one picture",
                 panel=one.panel,

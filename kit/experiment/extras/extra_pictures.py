@@ -1,7 +1,9 @@
 """RUN/extras.json: pictures of single panels that were asked for beside the experiment's seeds.
 
-They are written down before they are drawn, round by round, so that a stopped drawing goes on with the same
-ones. A seed that a round takes is of that round alone: its pictures are drawn together and with no others.
+They are written down before they are drawn, so that a stopped drawing goes on with the same ones. A budget is
+spent round by round; a seed that a round takes is of that round alone: its pictures are drawn together and
+with no others. A repaired picture comes of another one by a step, and is known by a number of its own that
+stands where a seed would.
 """
 
 from collections.abc import Collection, Iterator
@@ -14,6 +16,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 from kit.errors import RunError
 from kit.experiment.fields import MOST_SEED, MOST_SEED_OF_PANELS
 from kit.experiment.run import EXTRAS, Run, Slot
+from kit.experiment.steps import Step, step_told
 from kit.files.documents import faults_of
 from kit.messages import joined, tr
 from kit.story.story import PANELS
@@ -62,10 +65,37 @@ class Spending:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Repair:
+    """A picture that is made of another one of its panel."""
+
+    candidate: str
+    order: str
+    story: str
+    panel: Annotated[int, Field(ge=1, le=PANELS)]
+    number: Annotated[int, Field(ge=0, le=MOST_SEED)]
+    """What it is known by, in the place of a seed."""
+    source: Annotated[int, Field(ge=0, le=MOST_SEED)]
+    """The seed of the picture that it is made of, or the number of an earlier repair."""
+    step: Step
+
+    @property
+    def place(self) -> tuple[str, str, str]:
+        """Candidate, order and story."""
+        return (self.candidate, self.order, self.story)
+
+    @property
+    def slot(self) -> Slot:
+        """Which picture it is."""
+        return Slot(*self.place, self.number, self.panel)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Extras:
     """extras.json."""
 
     spendings: tuple[Spending, ...] = ()
+    repairs: tuple[Repair, ...] = ()
+    """A picture's source stands before it."""
 
 
 _EXTRAS = TypeAdapter(Extras)
@@ -94,8 +124,52 @@ def open_spending(run: Run, place: tuple[str, str, str]) -> Spending | None:
 
 def keep_spending(run: Run, spending: Spending) -> None:
     """Write a spending down, in place of the one of its place that was not over."""
-    others = [one for one in read_extras(run).spendings if one.place != spending.place or one.ended]
-    run.write_json(EXTRAS, asdict(Extras(spendings=(*others, spending))))
+    extras = read_extras(run)
+    others = [one for one in extras.spendings if one.place != spending.place or one.ended]
+    _keep(run, replace(extras, spendings=(*others, spending)))
+
+
+def keep_repair(run: Run, repair: Repair) -> None:
+    """Write a repair down, behind those that were asked for before."""
+    extras = read_extras(run)
+    _keep(run, replace(extras, repairs=(*extras.repairs, repair)))
+
+
+def _keep(run: Run, extras: Extras) -> None:
+    told = asdict(extras)
+    told["repairs"] = [asdict(one) | {"step": step_told(one.step)} for one in extras.repairs]
+    if not extras.repairs:  # as the file was written before there were any
+        del told["repairs"]
+    run.write_json(EXTRAS, told)
+
+
+class Origin(NamedTuple):
+    """How a picture came to be: the slot that was drawn, and the steps since."""
+
+    drawn: Slot
+    chain: tuple[Step, ...]
+
+
+def origins_of(run: Run) -> dict[Slot, Origin]:
+    """Return how every repaired picture came to be, each behind what it is made of."""
+    origins: dict[Slot, Origin] = {}
+    for repair in read_extras(run).repairs:
+        source = repair.slot._replace(seed=repair.source)
+        before = origins.get(source, Origin(source, ()))
+        origins[repair.slot] = Origin(before.drawn, (*before.chain, repair.step))
+    return origins
+
+
+def refuse_taken_seeds(run: Run, seeds: Collection[int]) -> None:
+    """Raise RunError where seeds are numbers of repaired pictures, which would be lost."""
+    if taken := sorted({one.number for one in read_extras(run).repairs} & set(seeds)):
+        raise RunError(
+            tr(
+                "{folder}: {numbers} are numbers of repaired pictures: draw other seeds in their place",
+                folder=run.folder,
+                numbers=joined(map(str, taken), tr(", ")),
+            )
+        )
 
 
 def extra_slots(run: Run) -> tuple[Slot, ...]:
@@ -106,8 +180,10 @@ def extra_slots(run: Run) -> tuple[Slot, ...]:
         experiment.orders,
         {one.name for one in run.loaded.stories},
     )
-    asked = chain.from_iterable(one.slots for one in read_extras(run).spendings)
-    there = (slot for slot in asked if all(one in them for one, them in zip(slot, known, strict=False)))
+    extras = read_extras(run)
+    asked = chain.from_iterable(one.slots for one in extras.spendings)
+    wanted = chain(asked, (one.slot for one in extras.repairs))
+    there = (slot for slot in wanted if all(one in them for one, them in zip(slot, known, strict=False)))
     return tuple(dict.fromkeys(there))
 
 
@@ -131,7 +207,9 @@ def seeds_at(run: Run, place: tuple[str, str, str]) -> tuple[int, ...]:
 def fresh_seeds(run: Run) -> Iterator[int]:
     """Yield the seeds that nothing in the run has, those behind its first one before others."""
     experiment = run.loaded.experiment
-    asked = (slot.seed for one in read_extras(run).spendings for slot in one.slots)
+    extras = read_extras(run)
+    asked = [slot.seed for one in extras.spendings for slot in one.slots]
+    asked += [one.number for one in extras.repairs]
     chosen = chain.from_iterable(experiment.panel_seeds or ())
     used = {*experiment.seeds, *chosen, *asked, *(row.seed for row in run.rows())}
     first, most = min(experiment.seeds), MOST_SEED_OF_PANELS if experiment.noise_per_panel else MOST_SEED

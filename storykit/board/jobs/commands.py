@@ -11,11 +11,15 @@ from kit.files.user_paths import shell_word
 from kit.messages import joined, mark, tr
 from storykit.board.served_folder import ServedFolder
 
-Kind = Literal["file", "folder", "new", "rules", "word", "name", "seed", "devices", "flag"]
+Kind = Literal[
+    "file", "folder", "new", "rules", "word", "name", "line", "mask", "seed", "share", "devices", "flag"
+]
 LONGEST = 1000
 """Letters of a value."""
 _DEVICE_LIST = re.compile(r"auto|all|cpu|cuda(:\d{1,3})?(,cuda:\d{1,3})*")
 _SEED = re.compile(r"\d{1,19}")
+_BOX = re.compile(r"\d{1,5}(,\d{1,5}){3}")
+_SHARE = re.compile(r"0?\.\d{1,6}|1(\.0{1,6})?")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -63,6 +67,7 @@ _STORY = (
     JobField(name="order", kind="name", label=mark("Prompt order")),
     JobField(name="story", kind="name", label=mark("Story")),
 )
+_PANELS = ("1", "2", "3", "4", "5", "6", "7", "8")
 _DEVICES = _one_of("auto", "cpu", "cuda")
 COMMANDS: Mapping[str, tuple[JobField, ...]] = {
     "run": (
@@ -78,6 +83,17 @@ COMMANDS: Mapping[str, tuple[JobField, ...]] = {
         _RUN,
         *_STORY,
         JobField(name="forget", kind="flag", label=mark("Drop what was picked by hand before")),
+    ),
+    "repair": (
+        _RUN,
+        JobField(name="panel", kind="word", label=mark("Panel"), needed=True, words=_one_of(*_PANELS)),
+        JobField(name="seed", kind="seed", label=mark("Seed of the picture")),
+        JobField(name="redraw", kind="share", label=mark("Draw again from the picture: how much")),
+        JobField(name="mask", kind="mask", label=mark("Only there")),
+        JobField(name="prompt", kind="line", label=mark("Other words")),
+        JobField(name="vary", kind="share", label=mark("Or vary its noise: how much")),
+        JobField(name="tries", kind="seed", label=mark("How many tries")),
+        *(replace(one, empty=mark("as it was chosen")) for one in _STORY),
     ),
     "finish": (
         _RUN,
@@ -186,9 +202,11 @@ def _checked(folder: ServedFolder, field: JobField, value: str) -> str:
 
 def _word(folder: ServedFolder, field: JobField, value: str) -> str:
     words = ("yes",) if field.kind == "flag" else field.words()
-    if value in words or field.kind == "name":
+    if value in words or field.kind in ("name", "line"):
         return value
-    if field.kind == "rules":
+    if field.kind == "mask" and _BOX.fullmatch(value):
+        return value
+    if field.kind in ("rules", "mask"):
         return _path(folder, field, value)
     if field.kind in ("word", "flag"):
         known = joined(words, tr(", "))
@@ -201,6 +219,7 @@ def _word(folder: ServedFolder, field: JobField, value: str) -> str:
 
 _PATTERNS: Mapping[Kind, tuple[re.Pattern[str], str]] = {
     "seed": (_SEED, mark("must be a whole number, got {got!r}")),
+    "share": (_SHARE, mark("must be a number above 0 and at most 1, such as 0.5; got {got!r}")),
     "devices": (_DEVICE_LIST, mark("must be auto, all, cpu or a list such as cuda:0,cuda:1; got {got!r}")),
 }
 
@@ -213,7 +232,7 @@ def _path(folder: ServedFolder, field: JobField, value: str) -> str:
     path = folder.root if itself else folder.inside(value)
     if field.kind == "folder" and not path.is_dir():
         raise ValueError(tr("must be a folder, got {got!r}", got=value))
-    if field.kind in ("file", "rules") and not path.is_file():
+    if field.kind in ("file", "rules", "mask") and not path.is_file():
         raise ValueError(tr("must be a file, got {got!r}", got=value))
     text = path.relative_to(folder.root).as_posix()
     return f"./{text}" if text.startswith("-") else text

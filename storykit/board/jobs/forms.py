@@ -13,7 +13,7 @@ from kit.messages import mark, reader_language, tr
 from storykit.board.jobs.commands import COMMANDS, JobField
 from storykit.board.served_folder import ServedFolder
 
-FORMS = ("run", "generate", "train", "score", "compare", "cast", "finish", "report", "reproduce")
+FORMS = ("run", "generate", "train", "score", "compare", "cast", "repair", "finish", "report", "reproduce")
 """The commands that have a form here; packing has a page of its own."""
 Control = Literal["select", "text", "check"]
 _HELP: Mapping[str, str] = {
@@ -28,6 +28,11 @@ _HELP: Mapping[str, str] = {
     "again": mark("Without it, what was drawn with other settings is told and left alone."),
     "pick": mark("The best one needs [watch] in the training's file."),
     "base": mark("By default what the bundle was drawn with."),
+    "seed": mark("Left empty, it is the picture that was chosen."),
+    "redraw": mark("From 0 to 1: .3 mends details, .6 changes poses, .9 leaves hardly anything."),
+    "vary": mark("From 0 to 1, in place of drawing again: .1 is a little different, .5 much."),
+    "mask": mark("A box as X,Y,WIDTH,HEIGHT in pixels, or a picture of the folder, white where it is drawn."),
+    "prompt": mark("What the panel shows, in full; empty: the same words."),
 }
 """What a field means, by its name; the others say it by their label."""
 _TOLD: Mapping[str, str] = {
@@ -48,6 +53,10 @@ _TOLD: Mapping[str, str] = {
     "cast": mark(
         "Looks for the seed of each panel with which the eight go best together. What was picked or banned "
         "by hand stays so."
+    ),
+    "repair": mark(
+        "Mends one panel and keeps the others: each try is one more picture of it, beside what is there, to "
+        "be picked on the sheet."
     ),
     "finish": mark(
         "Draws the drafts that were chosen as the contest draws, into a folder of their own. It can be "
@@ -116,7 +125,10 @@ def job_form(folder: ServedFolder, command: str, given: Mapping[str, str]) -> Jo
     if not values.get("out") or values["out"] == given.get("proposed"):
         values["out"] = proposed
     fields = [_field(first, subject, offered, renews=bool(others))]
-    fields += [_field(field, values.get(field.name, ""), _choices(folder, field, values)) for field in others]
+    for field in others:
+        choices = _choices(folder, field, values)
+        usual = choices[0].value if field.needed and choices else ""
+        fields.append(_field(field, values.get(field.name) or usual, choices))
     return JobForm(
         command=command,
         told=tr(_TOLD[command]),
@@ -127,9 +139,8 @@ def job_form(folder: ServedFolder, command: str, given: Mapping[str, str]) -> Jo
 
 
 def _field(field: JobField, value: str, choices: list[Choice], renews: bool = False) -> OfferedField:
-    control: Control = (
-        "check" if field.kind == "flag" else "text" if field.kind in ("new", "devices") else "select"
-    )
+    typed = field.kind in ("new", "devices", "line", "mask", "seed", "share")
+    control: Control = "check" if field.kind == "flag" else "text" if typed else "select"
     return OfferedField(
         name=field.name,
         label=tr(field.label),

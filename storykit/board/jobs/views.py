@@ -35,6 +35,7 @@ TITLES: dict[str, str] = {
     "score": mark("Score a run"),
     "compare": mark("Compare a run's candidates"),
     "cast": mark("Choose the best set of panels"),
+    "repair": mark("Repair a panel"),
     "finish": mark("Draw finals of the chosen drafts"),
     "report": mark("Write a run's report"),
     "train": mark("Train a LoRA"),

@@ -6,6 +6,7 @@ from eval.casting.decisions import PlaceState
 from kit.experiment.extras.extra_pictures import seeds_at
 from kit.experiment.identity import draft_said, is_draft
 from kit.experiment.run import PanelRow, Run
+from kit.experiment.steps import step_said
 from kit.messages import Message, tr
 from storykit.board.sheet.grid import PictureCell, PlaceFacts, cells_of
 from storykit.board.sheet.sheet_query import SheetQuery
@@ -62,6 +63,7 @@ def recipe_of(run: Run, row: PanelRow) -> list[tuple[Message, str]]:
         (tr("Prompt"), row.prompt),
         (tr("Negative prompt"), row.negative),
         (tr("Seed"), str(row.recipe_seed)),
+        *((tr("Repaired"), step_said(step)) for step in row.chain),
         (tr("Draft"), draft_said(settings) if is_draft(run) else ""),
         (tr("Steps"), str(settings.steps)),
         (tr("cfg"), f"{settings.cfg:g}"),

@@ -5,6 +5,7 @@ import pytest
 from entries import make_entry, make_scored_run, unpack
 from paths import GOLDENS
 
+from kit.experiment.steps import Redraw
 from submissions.bundle.comfyui import MAX_EXACT_SEED, Graph, kijai, native, workflows_of
 from submissions.bundle.manifest import read_manifest
 from submissions.bundle.texts import texts_of
@@ -52,7 +53,7 @@ def test_every_node_is_one_that_its_pack_has_with_its_outputs(manifest, make):
 
 @pytest.mark.parametrize("make", [kijai, native])
 def test_every_widget_has_a_value_that_its_node_takes(manifest, make):
-    kinds = {"INT": int, "FLOAT": (int, float), "STRING": str, "COMBO": str}
+    kinds = {"INT": int, "FLOAT": (int, float), "STRING": str, "COMBO": str, "BOOLEAN": bool}
     for node in nodes(make(manifest).document()):
         for name, value in values_by_name(node).items():
             fact = FACTS[node["type"]]["inputs"][name]
@@ -103,6 +104,26 @@ def test_eight_panels_are_saved_with_their_own_prompt_and_seed(manifest, make):
         assert (told["seed"], told["steps"], told["cfg"]) == (panel.seed, 2, 4.0)
         said = by_id[source[sampler["id"], 1]]
         assert next(iter(values_by_name(said).values())) == panel.prompt
+
+
+def test_what_was_repaired_is_repaired_by_nodes_and_links_that_fit(manifest):
+    chain = (Redraw(seed=5, strength=0.5, mask="0" * 64), Redraw(seed=6, strength=0.25, prompt="雨"))
+    panels = [one.model_copy(update={"chain": chain} if one.panel == 3 else {}) for one in manifest.panels]
+    repaired = manifest.model_copy(update={"panels": tuple(panels)})
+    test_every_node_is_one_that_its_pack_has_with_its_outputs(repaired, native)
+    test_every_widget_has_a_value_that_its_node_takes(repaired, native)
+    test_every_link_joins_an_output_to_an_input_of_its_type(repaired, native)
+    test_every_input_that_a_node_needs_is_linked(repaired, native)
+    graph = native(repaired).document()
+    told = [values_by_name(node) for node in nodes(graph, "KSampler")[2:5]]
+    assert [(one["seed"], one["steps"], one["denoise"]) for one in told] == [
+        (3, 2, 1.0),
+        (5, 1, 0.5),
+        (6, 1, 0.25),
+    ]
+    assert ["雨"] in [node["widgets_values"] for node in nodes(graph, "MZ_ChatGLM3_V2")]
+    assert nodes(graph, "LoadImageMask")[0]["widgets_values"] == [f"{'0' * 64}.png", "red"]
+    assert nodes(kijai(repaired).document()) == nodes(kijai(manifest).document())
 
 
 def test_the_lora_is_worn_as_strong_as_in_the_bundle(manifest):

@@ -63,6 +63,18 @@ LINES = {
         "cast",
         {"run": "runs/old", "candidate": "--ban", "order": " authored "},
     ),
+    "storykit repair runs/old --panel 3 --seed 7 --redraw .5 --mask 0,0,9,9 --prompt=--rain --tries 2": (
+        "repair",
+        {
+            "run": "runs/old",
+            "panel": "3",
+            "seed": "7",
+            "redraw": ".5",
+            "mask": "0,0,9,9",
+            "prompt": "--rain",
+            "tries": "2",
+        },
+    ),
     "storykit finish runs/old --out runs/old-final --candidate ink": (
         "finish",
         {"run": "runs/old", "candidate": "ink", "out": "runs/old-final"},
@@ -87,6 +99,7 @@ def test_a_form_stands_for_a_command_line(line, served):
 
 
 DRAWING = {"experiment": "a.toml", "out": "runs/a"}
+REPAIR = {"run": "runs/old", "panel": "3"}
 HOSTILE = {
     "a path that goes up": ("run", {**DRAWING, "experiment": "../a.toml"}),
     "a path that goes up at last": ("run", {**DRAWING, "out": "runs/../../x"}),
@@ -114,6 +127,12 @@ HOSTILE = {
     "a value that the command has not": ("run", {**DRAWING, "overwrite": "yes"}),
     "an option in a name": ("run", {**DRAWING, "--out": "x"}),
     "a seed that is none": ("pack", {**PACKING, "seed": "-1"}),
+    "a mask elsewhere": ("repair", {**REPAIR, "mask": "../secret.png"}),
+    "a mask behind a link that leads out": ("repair", {**REPAIR, "mask": "leads.toml"}),
+    "a box of three numbers": ("repair", {**REPAIR, "mask": "1,2,3"}),
+    "a strength above 1": ("repair", {**REPAIR, "redraw": "1.5"}),
+    "a strength that is none": ("repair", {**REPAIR, "vary": "nan"}),
+    "a panel that no story has": ("repair", {**REPAIR, "panel": "9"}),
     "rules elsewhere": ("pack", {**PACKING, "rules": "../rules.toml"}),
     "another command": ("publish", {"bundle": "e.zip", "to": "me/it"}),
     "a command of two words": ("lora convert", {}),

@@ -1,0 +1,60 @@
+"""How good a set of eight is with one picture of it exchanged for others, as a repair is judged."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from eval.casting.picks import Picks
+from eval.casting.pool import Aims, pool_of, quality_among
+from eval.casting.selection import SetQuality
+from eval.metrics.story_facts import told_by
+from eval.scorers.load import Scorers
+from eval.scoring.measure import measure
+from eval.scoring.remembered import remembering
+from kit.experiment.run import Run, Slot
+from kit.files.folder_lock import lock_folder
+from kit.progress import Progress
+
+
+class Exchanged(NamedTuple):
+    """A set with one picture in place of another."""
+
+    standing: SetQuality
+    aesthetic: float
+    """The picture's own."""
+
+
+def exchanged(
+    run: Run,
+    part: Slot,
+    seeds: Sequence[int],
+    tools: Scorers,
+    progress: Progress | None = None,
+) -> Mapping[int, Exchanged]:
+    """Return for every usable picture of a panel how good a set is with it, by its seed or number.
+
+    The scale is that of all pictures that the place has.
+
+    Args:
+        run: drawn.
+        part: a picture of the panel, whichever.
+        seeds: of the set's panels 1 to 8; that of the panel itself counts for nothing.
+        tools: what pictures are measured with.
+        progress: hears of every batch.
+
+    Raises:
+        ScoreError: a panel has no usable picture.
+    """
+    place, panel = part[:3], part.panel
+    with lock_folder(run.folder, "scored"):
+        tools = remembering(tools, run)
+        measured = measure(run, tools, progress, [place])
+        pool = pool_of(place, measured, told_by(run.loaded, tools.encoder)[place[2]], tools.calibration)
+    aims = Aims(gate=run.loaded.experiment.score.gate)
+    found = {}
+    for slot in pool.slots:
+        if slot.panel == panel:
+            eight = [*seeds[: panel - 1], slot.seed, *seeds[panel:]]
+            standing = quality_among(pool, Picks.none(place), aims, eight)
+            sha256 = measured.readings[Slot(*place, slot.seed, panel)].sha256
+            found[slot.seed] = Exchanged(standing, measured.aesthetic[sha256])
+    return found

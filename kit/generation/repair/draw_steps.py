@@ -1,0 +1,87 @@
+"""What is made of pictures by the steps of their chains, one picture after the other."""
+
+import time
+from collections.abc import Callable, Iterator, Set
+from dataclasses import replace
+
+from PIL import Image
+
+from kit.experiment.config import DrawSettings
+from kit.experiment.run import PanelRow, Run
+from kit.experiment.steps import Redraw, Vary, words_after
+from kit.files.encodings import sha256_of
+from kit.generation.batching import BatchResult
+from kit.generation.painter import DrawFailure, DrawResult, Painter, RedrawRequest, Variation
+from kit.generation.recipe import Job, RunPlan
+from kit.generation.repair.run_masks import mask_bytes, read_mask
+from kit.images.decode import open_picture
+from kit.messages import tr
+
+ReadMask = Callable[[str], Image.Image]
+"""Returns the mask, "L", whose file has a sha256."""
+
+
+def draw_steps(run: Run, painter: Painter, plan: RunPlan, missing: Set[str]) -> Iterator[BatchResult]:
+    """Yield every missing picture that is made of another one, each by itself, after what it is made of.
+
+    One whose source is not there is a failure that says so.
+    """
+    todo = [job for job in plan.jobs if job.chain and job.request.label in missing]
+    if not todo:
+        return
+    painter.encode_prompts([text for job in todo for text in job.texts])
+    there = {row.key: row for row in run.rows()}
+    made: dict[str, DrawResult] = {}
+    worn = ""
+
+    def read(sha256: str) -> Image.Image:
+        return read_mask(mask_bytes(run, sha256))
+
+    for job in todo:
+        start = time.monotonic()
+        if job.slot.candidate != worn:
+            worn = job.slot.candidate
+            painter.set_lora(*plan.loras[worn])
+        if job.key not in made:
+            row = there.get(job.source)
+            source = made.get(job.source) or _picture_of(run, row)
+            made[job.key] = step_drawn(painter, job, plan.settings, source, read)
+        yield BatchResult([[job]], [made[job.key]], time.monotonic() - start)
+
+
+def step_drawn(
+    painter: Painter, job: Job, settings: DrawSettings, source: DrawResult, mask_of: ReadMask
+) -> DrawResult:
+    """Return what the last step of a chain makes.
+
+    Args:
+        painter: has read the job's texts, and wears its LoRA.
+        job: with one step at least.
+        settings: how it is drawn.
+        source: the picture that the last step begins with.
+        mask_of: reads a mask.
+    """
+    match job.chain[-1]:
+        case Vary(seed=seed, strength=strength):
+            varied = replace(job.request, variation=Variation(seed=seed, strength=strength))
+            [picture] = painter.draw([varied], settings)
+        case Redraw() as step:
+            if isinstance(source, DrawFailure):
+                return source
+            words = words_after(job.request.prompt, job.chain)
+            asked = RedrawRequest(
+                request=replace(job.request, prompt=words, seed=step.seed),
+                picture=source,
+                strength=step.strength,
+                mask=mask_of(step.mask) if step.mask else None,
+            )
+            [picture] = painter.redraw([asked], settings)
+    return picture
+
+
+def _picture_of(run: Run, row: PanelRow | None) -> DrawResult:
+    """Return a picture of a run as it was drawn."""
+    path = run.folder / row.file if row else None
+    if row is None or path is None or not path.is_file() or sha256_of(path) != row.sha256:
+        return DrawFailure(reason=tr("the picture that it is made of is not drawn, or was changed"))
+    return open_picture(path, ("PNG",)).convert("RGB")

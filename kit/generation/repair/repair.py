@@ -1,0 +1,194 @@
+"""The stage that repairs: pictures of one panel that are made of another picture of it, each by one step.
+
+What is asked for is written down in RUN/extras.json before it is drawn. So a repair that was stopped is gone
+on with by the same call, or by drawing the run again, and gives the same pictures.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+from PIL import Image
+
+from kit.errors import InputError, RunError
+from kit.experiment.extras.extra_pictures import (
+    Repair,
+    all_slots,
+    fresh_seeds,
+    keep_repair,
+    read_extras,
+)
+from kit.experiment.run import PanelRow, Run, Slot
+from kit.experiment.steps import MOST_STEPS, Redraw, Vary
+from kit.files.encodings import sha256_of
+from kit.files.folder_lock import lock_folder
+from kit.generation.generate import generate
+from kit.generation.painter import Painter, RedrawRequest
+from kit.generation.recipe import SHOWN, Job, plan_run
+from kit.generation.repair.run_masks import keep_mask
+from kit.images.decode import open_picture
+from kit.messages import tr
+from kit.progress import Progress
+
+MOST_TRIES = 64
+"""Of one call."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RepairWish:
+    """What is to be tried on one picture."""
+
+    source: Slot
+    """The picture that is repaired."""
+    step: Vary | Redraw
+    """The first try; those after it have the next seeds."""
+    mask: Image.Image | None = None
+    """"L", of the picture's size: white is drawn anew; only for Redraw. None: all of it."""
+    tries: int = 1
+
+
+class RepairTry(NamedTuple):
+    """One picture that a repair made."""
+
+    repair: Repair
+    reason: str
+    """Why there is no picture; empty where there is one."""
+
+
+def repair(run: Run, painter: Painter, wish: RepairWish, progress: Progress | None = None) -> list[RepairTry]:
+    """Draw what a wish asks for, beside what is there, and return each try; what is there stays.
+
+    Args:
+        run: drawn.
+        painter: of its base.
+        wish: what is wanted.
+        progress: hears of every picture.
+
+    Raises:
+        RunError: the picture is not there, was drawn otherwise than it would be now, or cannot have the step.
+        InputError: strength, words or mask do not fit.
+    """
+    if not 1 <= wish.tries <= MOST_TRIES:
+        raise InputError(
+            "tries", [tr("must be from 1 to {most}, got {got}", most=MOST_TRIES, got=wish.tries)]
+        )
+    with lock_folder(run.folder, "repaired"):
+        source = _source_of(run, wish.source, painter)
+        _refuse_unfit(source, wish, painter, run)
+        step = wish.step
+        if isinstance(step, Redraw) and wish.mask is not None:
+            step = replace(step, mask=keep_mask(run, wish.mask))
+        asked = [_asked(run, wish.source, one) for one in _tries(run, wish, step, source.request.seed)]
+        generate(run, [painter], progress, only=frozenset(one.slot for one in asked))
+        faults = run.faults()
+        return [RepairTry(one, faults.get(_file_of(run, one.slot), "")) for one in asked]
+
+
+def picture_at(run: Run, slot: Slot) -> PanelRow:
+    """Return the row of a picture of a run; raises RunError where it is not there as it was drawn."""
+    row = next((row for row in run.rows() if row.slot == slot), None)
+    if row is None or slot not in all_slots(run):
+        raise RunError(
+            tr(
+                "{folder} has no picture of panel {panel}, seed {seed}, of {place}",
+                folder=run.folder,
+                panel=slot.panel,
+                seed=slot.seed,
+                place=" ".join(slot[:3]),
+            )
+        )
+    path = run.folder / row.file
+    if not path.is_file() or sha256_of(path) != row.sha256:
+        raise RunError(
+            tr(
+                "{file} is not there as it was drawn: `storykit generate EXPERIMENT.toml --out {folder}` "
+                "draws it again",
+                file=path,
+                folder=run.folder,
+            )
+        )
+    return row
+
+
+def _source_of(run: Run, slot: Slot, painter: Painter) -> Job:
+    """Return how the picture to repair is made; RunError where it was made otherwise."""
+    row = picture_at(run, slot)
+    job = next(job for job in plan_run(run, painter).jobs if job.slot == slot)
+    if job.key != row.key:
+        raise RunError(
+            tr(
+                "{file} was drawn with other weights, words or settings than it would be now, or on another "
+                "kind of device: draw it again first, `storykit generate EXPERIMENT.toml --out {folder} "
+                "--again`",
+                file=run.folder / row.file,
+                folder=run.folder,
+            )
+        )
+    return job
+
+
+def _refuse_unfit(source: Job, wish: RepairWish, painter: Painter, run: Run) -> None:
+    """Raise where a step cannot follow the picture."""
+    if len(source.chain) >= MOST_STEPS:
+        raise RunError(
+            tr(
+                "the picture has {most} steps behind it, which is the most: begin with another",
+                most=MOST_STEPS,
+            )
+        )
+    match wish.step:
+        case Vary() if source.chain:
+            raise RunError(
+                tr("a repaired picture has no noise of its own to vary: vary what was drawn, or redraw")
+            )
+        case Redraw(prompt=prompt, strength=strength):
+            if prompt and (end := painter.truncated_tail(prompt)):
+                told = tr(
+                    "must be at most 254 tokens, {end!r} and what follows would be cut", end=end[:SHOWN]
+                )
+                raise InputError("prompt", [told])
+            picture = open_picture(run.folder / source.request.label, ("PNG",)).convert("RGB")
+            RedrawRequest(request=source.request, picture=picture, strength=strength, mask=wish.mask)
+        case _:
+            pass
+
+
+def _tries(run: Run, wish: RepairWish, step: Vary | Redraw, own: int) -> Iterator[Vary | Redraw]:
+    """Yield the step with the next seeds that no picture has been made with, from the wished one on."""
+    made = {row.slot for row in run.rows()}
+    done = {
+        one.step
+        for one in read_extras(run).repairs
+        if one.slot._replace(seed=one.source) == wish.source and one.slot in made
+    }
+    seed, left = step.seed, wish.tries
+    while left:
+        one = replace(step, seed=seed)
+        seed += 1
+        if one in done or (isinstance(one, Vary) and one.seed == own):
+            continue
+        left -= 1
+        yield one
+
+
+def _asked(run: Run, source: Slot, step: Vary | Redraw) -> Repair:
+    """Write down a picture that is wanted, and return it; one that was asked for before stays as it is."""
+    before = read_extras(run).repairs
+    same = (one for one in before if one.slot._replace(seed=one.source) == source and one.step == step)
+    if (there := next(same, None)) is not None:
+        return there
+    wanted = Repair(
+        candidate=source.candidate,
+        order=source.order,
+        story=source.story,
+        panel=source.panel,
+        number=next(fresh_seeds(run)),
+        source=source.seed,
+        step=step,
+    )
+    keep_repair(run, wanted)
+    return wanted
+
+
+def _file_of(run: Run, slot: Slot) -> str:
+    return run.panel_path(*slot).relative_to(run.folder).as_posix()

@@ -1,0 +1,1 @@
+"""Commands that work on chosen pictures: finals of drafts, repairs."""

@@ -1,0 +1,157 @@
+"""A bundle with repaired panels: packed, verified, drawn again, and forged."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from entries import SCORES, STORY, forge, lora_bytes, make_entry, repack, unpack, verified, write_scores
+from fakes import FakePainter
+from PIL import Image, ImageDraw
+
+from kit.experiment.config import load_experiment
+from kit.experiment.run import Run, Slot
+from kit.experiment.steps import Redraw, Vary
+from kit.generation.generate import generate
+from kit.generation.repair.repair import RepairWish, repair
+from submissions.bundle.bundle import open_bundle
+from submissions.packing.entry import Entry
+from submissions.packing.pack import pack
+from submissions.reproduction.reproduce import reproduce
+
+PLACE = ("ink", "authored", "moon")
+WORDS = "墨韵，水墨风格，一只黑猫在雨里"
+
+
+class SquarePainter(FakePainter):
+    """Paints squares that hang on the recipe, as a painter of Kolors that says which weights it has."""
+
+    def __init__(self) -> None:
+        super().__init__("kolors")
+        self.identity = {**self.identity, "sha256": {"unet": "4" * 64}}
+
+
+def repaired(
+    run: Run, panel: int, step: Vary | Redraw, mask: Image.Image | None = None, seed: int = 3
+) -> int:
+    """Repair a panel and return the number of the new picture."""
+    wish = RepairWish(source=Slot(*PLACE, seed, panel), step=step, mask=mask)
+    [done] = repair(run, SquarePainter(), wish)
+    return done.repair.number
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory) -> tuple[Run, Entry]:
+    """A run with a panel redrawn in a box and once more, one varied, and one redrawn with other words."""
+    folder = tmp_path_factory.mktemp("repaired")
+    (folder / "moon.toml").write_text(STORY, encoding="utf-8")
+    (folder / "ink.safetensors").write_bytes(lora_bytes())
+    (folder / "experiment.toml").write_text(
+        'stories = ["moon.toml"]\nbase = "kolors"\nseeds = [3, 5]\nsize = 32\nsteps = 2\n'
+        '[[candidate]]\nname = "base"\n[[candidate]]\nname = "ink"\nlora = "ink.safetensors"\n'
+        'strength = 0.8\ntrigger = "墨韵"\n',
+        encoding="utf-8",
+    )
+    run = Run.create(folder / "run", load_experiment(folder / "experiment.toml"))
+    generate(run, [SquarePainter()])
+    box = Image.new("L", (32, 32))
+    ImageDraw.Draw(box).rectangle((4, 4, 19, 27), fill=255)
+    first = repaired(run, 3, Redraw(seed=0, strength=0.5), box)
+    seeds = {
+        3: repaired(run, 3, Redraw(seed=1, strength=0.25), seed=first),
+        5: repaired(run, 5, Vary(seed=9, strength=0.2), seed=5),
+        6: repaired(run, 6, Redraw(seed=2, strength=0.75, prompt=WORDS)),
+    }
+    write_scores(run, SCORES)
+    return run, make_entry(folder, seeds=tuple(seeds.get(panel, 3) for panel in range(1, 9)))
+
+
+@pytest.fixture
+def bundle(made, tmp_path) -> Path:
+    run, entry = made
+    return pack(run, replace(entry, out=tmp_path / "entry.zip")).path
+
+
+def test_its_chains_are_packed_verified_and_drawn_again_to_the_byte(made, bundle):
+    assert verified(bundle) == ()
+    opened = open_bundle(bundle)
+    chains = {panel.panel: panel.chain for panel in opened.sound_manifest.panels if panel.chain}
+    assert {panel: [step.step for step in chain] for panel, chain in chains.items()} == {
+        3: ["redraw", "redraw"],
+        5: ["vary"],
+        6: ["redraw"],
+    }
+    painter = SquarePainter()
+    again = reproduce(opened, painter)
+    assert [panel.verdict for panel in again.panels] == ["identical"] * 8
+    assert WORDS in painter.read_prompts
+    run, entry = made
+    assert (
+        pack(run, replace(entry, out=bundle, overwrite=True)).sha256
+        == pack(run, replace(entry, out=bundle.with_name("twin.zip"))).sha256
+    )
+
+
+def test_its_card_and_its_pictures_say_what_was_done(bundle):
+    files = unpack(bundle)
+    card = files["README.md"].decode()
+    [mask] = (name for name in files if name.startswith("masks/"))
+    assert f"redraw, seed 0, strength 0.5, mask {mask}; redraw, seed 1, strength 0.25" in card
+    assert "vary, seed 9, strength 0.2" in card
+    assert "Denoising strength: 0.75" in files["panels/6.png"].decode("latin-1")
+    assert "Variation seed: 9, Variation seed strength: 0.2" in files["panels/5.png"].decode("latin-1")
+    graph = json.loads(files["comfyui/mz.json"])
+    kinds = [node["type"] for node in graph["nodes"]]
+    assert (kinds.count("KSampler"), kinds.count("LoadImageMask"), kinds.count("SaveImage")) == (11, 1, 8)
+    told = graph["nodes"][0]["widgets_values"][0]
+    assert "Panels 3, 5, 6 were repaired" in told
+    assert "Panels 5 begin from the mixed noise" in told
+    assert "draws them as they were before" in files["comfyui/kijai.json"].decode()
+
+
+def test_another_a_lost_or_a_further_mask_is_a_fault(bundle):
+    [mask] = (name for name in unpack(bundle) if name.startswith("masks/"))
+    whole = bundle.read_bytes()
+    other = unpack(bundle)["mosaic-2x4.png"]
+
+    def told(change) -> str:
+        bundle.write_bytes(whole)
+        return "\n".join(map(str, verified(forge(bundle, change))))
+
+    assert "is not the mask that the panel was repaired with" in told(
+        lambda files, _: files.update({mask: other})
+    )
+    assert mask in told(lambda files, _: files.pop(mask))
+    extra = f"masks/{'0' * 64}.png"
+    assert extra in told(lambda files, _: files.update({extra: other}))
+    bundle.write_bytes(whole)
+    assert verified(repack(bundle, lambda files: files.update({mask: other})))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda panel: panel.pop("chain"), "a recipe that is not written as storykit writes it"),
+        (lambda panel: panel["chain"][0].update(strength=0.4), "another chain than the manifest's"),
+        (lambda panel: panel["chain"][0].update(strength=1.5), "panels[2].chain"),
+        (lambda panel: panel["chain"][0].update(secret="x"), "panels[2].chain"),
+        (lambda panel: panel.update(chain=panel["chain"] * 9), "panels[2].chain"),
+        (lambda panel: panel["chain"][0].update(mask="../../etc/passwd"), "panels[2].chain"),
+        (lambda panel: panel["chain"][0].update(step="paint"), "panels[2].chain"),
+    ],
+)
+def test_a_forged_chain_is_a_fault(bundle, change, said):
+    forged = forge(bundle, lambda _, manifest: change(manifest["panels"][2]))
+    assert said in "\n".join(map(str, verified(forged)))
+
+
+def test_an_entry_whose_mask_is_gone_cannot_be_packed(made, tmp_path):
+    run, entry = made
+    [mask] = (run.folder / "masks").iterdir()
+    kept = mask.read_bytes()
+    mask.unlink()
+    try:
+        with pytest.raises(Exception, match=r"masks/.*cannot be read"):
+            pack(run, replace(entry, out=tmp_path / "entry.zip"))
+    finally:
+        mask.write_bytes(kept)
