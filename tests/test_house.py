@@ -18,6 +18,7 @@ SCRIPTS = ("kit/mini/training/", "eval/mini/training/")
 PLACES = "kit/world/places/"
 """A file a place: as many as the drawn world has."""
 TESTED_THROUGH = {
+    "eval/casting/exchanged.py": "eval/casting/test_cast.py",
     "eval/casting/pool.py": "eval/casting/test_cast.py",
     "eval/casting/selection.py": "eval/casting/test_cast.py",
     "eval/casting/summary.py": "eval/casting/test_cast.py",
@@ -26,6 +27,8 @@ TESTED_THROUGH = {
     "eval/scorers/protocols.py": "eval/scorers/test_aesthetic.py",
     "eval/votes/summary.py": "eval/votes/test_tally.py",
     "eval/validation/markdown.py": "eval/validation/test_validate.py",
+    "kit/generation/repair/draw_steps.py": "kit/generation/repair/test_repair.py",
+    "kit/generation/repair/run_masks.py": "kit/generation/repair/test_repair.py",
     "kit/doctor/diagnosis.py": "storykit/cli/setup/test_doctor.py",
     "kit/doctor/examine.py": "storykit/cli/setup/test_doctor.py",
     "kit/doctor/hubs.py": "storykit/cli/setup/test_doctor.py",

@@ -43,7 +43,8 @@ def _table_problem(rows: Sequence[dict[str, str]], data: bytes, manifest: Manife
         for column in _RANGES:
             if problem := _number_problem(column, row.get(column, "")):
                 return tr("line {line}: {column} {problem}", line=line, column=column, problem=problem)
-        if bool(row.get("text")) != bool(row.get("text_rank")):
+        alone = row.get("text") and not row.get("loo")  # a picture beside whole sets has no place in one
+        if bool(row.get("text")) != bool(row.get("text_rank")) and not alone:
             return tr("line {line}: text and text_rank must both be there or both be empty", line=line)
     if data != _as_written(rows):
         return tr(

@@ -168,18 +168,22 @@ def _lines(
         yield tr("try     number {number}: {told}", number=one.repair.number, told=said(one.repair.number))
         yield tr("        {file}", file=run.panel_path(*one.repair.slot))
     usable = [one.repair.number for one in done if one.repair.number in found]
-    if usable:
-        best = max(usable, key=lambda number: found[number].standing.rank)
-        yield tr(
-            "take it with `storykit cast {folder} --candidate {candidate} --order {order} --story {story} "
-            "--keep {panel}={number}`",
-            folder=shell_word(run.folder),
-            candidate=shell_word(slot.candidate),
-            order=shell_word(slot.order),
-            story=shell_word(slot.story),
-            panel=slot.panel,
-            number=best,
-        )
+    best = max(usable, key=lambda number: found[number].standing.rank, default=None)
+    if best is None:
+        return
+    if slot.seed in found and found[slot.seed].standing.rank >= found[best].standing.rank:
+        yield tr("by these numbers none is better than what was there; look at them yourself")
+        return
+    yield tr(
+        "take it with `storykit cast {folder} --candidate {candidate} --order {order} --story {story} "
+        "--keep {panel}={number}`",
+        folder=shell_word(run.folder),
+        candidate=shell_word(slot.candidate),
+        order=shell_word(slot.order),
+        story=shell_word(slot.story),
+        panel=slot.panel,
+        number=best,
+    )
 
 
 def _told(

@@ -12,6 +12,7 @@ from command import refused, said, tell
 from PIL import Image
 
 from eval.casting.cast import CastRequest, cast
+from eval.casting.exchanged import exchanged
 from eval.casting.pool import above_floor
 from eval.casting.selection import read_picks, read_selections, seeds_cast
 from eval.scorers.calibration import calibration_of
@@ -20,7 +21,7 @@ from eval.scoring.score import scorers_of
 from eval.validation.corruptions import DAMAGES, rendered
 from kit.errors import RunError, ScoreError
 from kit.experiment.config import load_experiment
-from kit.experiment.run import PanelRow, Run
+from kit.experiment.run import PanelRow, Run, Slot
 from kit.files.encodings import sha256_bytes
 from kit.world import words
 from kit.world.captions import subject_text
@@ -138,6 +139,16 @@ def test_no_swap_is_better_than_what_was_chosen(run, tools):
         assert part.swap is not None
         assert part.swap.seed != part.seed
         assert part.swap.standing.rank <= chosen.standing.rank
+
+
+def test_a_wrong_picture_exchanged_for_the_right_one_makes_the_set_better(run, tools):
+    for panel in (2, 3):
+        slot = Slot("base", "authored", "tale", 0, panel)
+        found = exchanged(run, slot, RIGHT, tools)
+        assert set(found) == {0, 1, 2}
+        right = RIGHT[panel - 1]
+        assert found[right].standing.rank > found[1 - right].standing.rank
+        assert found == exchanged(run, slot._replace(seed=1), [*RIGHT[: panel - 1], 2, *RIGHT[panel:]], tools)
 
 
 def test_choices_by_hand_are_kept_and_the_rest_is_the_best_beside_them(run, tools):

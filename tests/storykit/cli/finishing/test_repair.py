@@ -104,7 +104,7 @@ def test_what_is_taken_is_packed_verified_and_drawn_again(repaired: tuple[Path, 
     assert said("score", run).startswith("scored  19 panels of 2 stories, 0 faults")
     words = ("--team", "云上画师", "--title", "墨猫夜行记", "--introduction", tmp_path / "intro.txt")
     bundle = tmp_path / "entry.zip"
-    said("pack", run, *words, *easy, "--out", bundle)
+    said("pack", run, "--candidate", "ink", *words, *easy, "--out", bundle)
     assert said("verify", bundle, *easy) == f"{bundle}: no faults\n"
     again = said("reproduce", bundle, *easy)
     assert again.count("identical") == 8, again

@@ -1,0 +1,63 @@
+import pytest
+from pydantic import TypeAdapter, ValidationError
+
+from kit.experiment.steps import Redraw, StepList, Vary, masks_in, step_said, step_told, words_after, words_in
+from kit.messages import speaking
+
+CHAIN = TypeAdapter(StepList)
+MASK = "5" * 64
+STEPS = (
+    Vary(seed=7, strength=0.2),
+    Redraw(seed=1, strength=0.5, mask=MASK),
+    Redraw(seed=2, strength=1.0, prompt="rain"),
+)
+
+
+def test_steps_are_written_without_what_shapes_nothing_and_read_back():
+    told = [step_told(step) for step in STEPS]
+    assert told == [
+        {"step": "vary", "seed": 7, "strength": 0.2},
+        {"step": "redraw", "seed": 1, "strength": 0.5, "mask": MASK},
+        {"step": "redraw", "seed": 2, "strength": 1.0, "prompt": "rain"},
+    ]
+    assert CHAIN.validate_python(told) == STEPS
+
+
+def test_the_last_words_that_a_step_names_are_those_of_the_picture():
+    assert words_after("sun", STEPS) == "rain"
+    assert words_after("sun", STEPS[:2]) == "sun"
+    assert (words_in(STEPS), masks_in(STEPS)) == (["rain"], [MASK])
+
+
+def test_people_read_what_was_done():
+    assert [step_said(step) for step in STEPS] == [
+        "noise varied, strength 0.2, seed 7",
+        "drawn again, strength 0.5, seed 1, inside a mask",
+        "drawn again, strength 1, seed 2, with the words 'rain'",
+    ]
+    with speaking("zh"):
+        assert step_said(STEPS[0]) == "改变噪声，强度 0.2，种子 7"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"step": "paint", "seed": 1, "strength": 0.5},
+        {"step": "redraw", "seed": -1, "strength": 0.5},
+        {"step": "redraw", "seed": 1, "strength": 0},
+        {"step": "redraw", "seed": 1, "strength": 1.01},
+        {"step": "redraw", "seed": 1, "strength": float("nan")},
+        {"step": "redraw", "seed": 1, "strength": 0.5, "mask": "../x"},
+        {"step": "redraw", "seed": 1, "strength": 0.5, "prompt": "x" * 5000},
+        {"step": "vary", "seed": 1, "strength": 0.5, "mask": MASK},
+        {"step": "vary", "seed": 1},
+    ],
+)
+def test_a_step_that_cannot_be_is_refused(wrong):
+    with pytest.raises(ValidationError):
+        CHAIN.validate_python([wrong])
+
+
+def test_a_chain_has_an_end():
+    with pytest.raises(ValidationError):
+        CHAIN.validate_python([step_told(STEPS[0])] * 17)
