@@ -87,6 +87,10 @@ class InputError(StorykitError):
         told = joined([*shown, *last], tr("; "))
         super().__init__(tr("{source}: {faults}", source=source, faults=told))
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """Return what makes it anew where it comes out of another process."""
+        return type(self), (self.source, self.faults)
+
 
 class WeightsError(StorykitError):
     """Base, encoder or predictor weights are missing or damaged."""

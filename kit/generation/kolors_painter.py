@@ -13,11 +13,18 @@ from PIL.Image import Image
 from torch import Tensor
 
 from kit.experiment.config import DrawSettings
-from kit.generation.anchors.joining import JoinedAnchors, join_anchors
-from kit.generation.anchors.shared_attention import Sharing
+from kit.generation.anchors.joining import join_anchors, sharing_of
 from kit.generation.denoiser import Denoiser, compile_parts, compiling_pays, refuse_too_small
 from kit.generation.device_memory import BATCHES, CPU_BATCH, panels_that_fit, too_little_memory
-from kit.generation.painter import BatchPlan, DrawFailure, DrawResult, PanelRequest, RedrawRequest
+from kit.generation.painter import (
+    BatchPlan,
+    DrawFailure,
+    DrawResult,
+    PanelRequest,
+    RedrawRequest,
+    refuse_other_size,
+)
+from kit.generation.repair.attention_mask import attention_mask, attention_to, places_of
 from kit.generation.repair.masks import latent_mask, pasted
 from kit.generation.repair.repainting import Repainting, first_step
 from kit.generation.sampling.deep_cache import deep_cache
@@ -164,7 +171,7 @@ class KolorsPainter:
         At strength 1 they begin as noise alone, as `draw` does; the encoder gives the mean of its latents.
         """
         for asked in requests:
-            asked.check_size(settings.size)
+            refuse_other_size(asked.request, asked.picture, settings.size)
         return [self._redrawn(asked, settings) for asked in requests]
 
     def _redrawn(self, asked: RedrawRequest, settings: DrawSettings) -> DrawResult:
@@ -175,6 +182,16 @@ class KolorsPainter:
         )
         [drawn] = self._in_memory([asked.request], settings, kept)
         return drawn if isinstance(drawn, DrawFailure) else pasted(drawn, asked.picture, asked.mask)
+
+    @torch.inference_mode()
+    def mask_of(
+        self, request: PanelRequest, picture: Image, words: Sequence[str], settings: DrawSettings
+    ) -> Image:
+        """Return where a picture shows words of its prompt, with the LoRA that is set."""
+        refuse_other_size(request, picture, settings.size)
+        places, states = places_of(request, words, self._texts), self._texts.of([request.prompt])
+        original, noise = self._encode(picture, settings), self._first_noise([request], settings)
+        return attention_mask(attention_to(self._denoiser, original, noise, states, places), settings.size)
 
     def _in_memory(
         self, requests: Sequence[PanelRequest], settings: DrawSettings, kept: Repainting | None = None
@@ -250,7 +267,7 @@ class KolorsPainter:
         refuse_too_small(self._base.sizes.unet, least, settings.size)
         sizes = time_ids(len(cross), settings.size, self.device)
         solver = solver_of(settings, first)
-        self._denoiser.share(self._sharing(joined, drawn))
+        self._denoiser.share(sharing_of(joined, drawn, self._texts))
         with deep_cache(self._denoiser.unet, settings.cache_every):
             for number, step in enumerate(solver.timesteps, first):
                 if kept:
@@ -266,16 +283,6 @@ class KolorsPainter:
         if kept:
             latents = kept.held(latents, kept.original, settings.steps)
         return latents[: len(requests)]
-
-    def _sharing(self, joined: JoinedAnchors, drawn: Sequence[PanelRequest]) -> Sharing | None:
-        """Return who reads whom in a batch, None where nobody reads."""
-        if not joined.readers:
-            return None
-        watched = {
-            row: [self._texts.places(drawn[row].prompt, words) for words in figures]
-            for row, figures in joined.watched.items()
-        }
-        return Sharing(rows=len(drawn), readers=joined.readers, watched=watched)
 
     def _encode(self, picture: Image, settings: DrawSettings) -> Tensor:
         try:

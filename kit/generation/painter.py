@@ -97,24 +97,27 @@ class RedrawRequest:
                 )
             if self.mask.getbbox() is None:
                 faults.append(tr("the mask is empty: paint white what is to be drawn again"))
-        self._refuse(faults)
-
-    def check_size(self, size: int) -> None:
-        """Raise InputError where the picture is not a square of so many pixels a side."""
-        width, height = self.picture.size
-        if (width, height) != (size, size):
-            said = tr(
-                "the picture has {width} x {height} pixels and is drawn again in {size} x {size}: "
-                "give the picture as it was drawn",
-                width=width,
-                height=height,
-                size=size,
-            )
-            self._refuse([said])
-
-    def _refuse(self, faults: list[str]) -> None:
         if faults:
-            raise InputError(self.request.label or tr("the picture to draw again"), faults)
+            raise refused(self.request, faults)
+
+
+def refuse_other_size(request: PanelRequest, picture: "Image.Image", size: int) -> None:
+    """Raise InputError where a picture is not a square of so many pixels a side."""
+    width, height = picture.size
+    if (width, height) != (size, size):
+        fault = tr(
+            "the picture has {width} x {height} pixels and is drawn again in {size} x {size}: "
+            "give the picture as it was drawn",
+            width=width,
+            height=height,
+            size=size,
+        )
+        raise refused(request, [fault])
+
+
+def refused(request: PanelRequest, faults: Sequence[str]) -> InputError:
+    """Return what is wrong with what was asked for a picture that is there."""
+    return InputError(request.label or tr("the picture to draw again"), faults)
 
 
 def _strength_faults(strength: float) -> list[str]:
@@ -198,6 +201,21 @@ class Painter(Protocol):
         Args:
             requests: of prompts that were encoded.
             settings: how they are drawn; the steps are those of the whole way.
+        """
+
+    def mask_of(
+        self, request: PanelRequest, picture: "Image.Image", words: Sequence[str], settings: DrawSettings
+    ) -> "Image.Image":
+        """Return where a picture shows words of its prompt: "L" of its size, 255 where it shows any of them.
+
+        Made for figures. A place shows wherever its figures do not: ask for these and invert the mask.
+        Raises InputError for words that the prompt does not have.
+
+        Args:
+            request: as it was drawn; its prompt was encoded.
+            picture: RGB.
+            words: such as a character's clause.
+            settings: as it was drawn.
         """
 
     def unload(self) -> None:

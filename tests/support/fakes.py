@@ -15,7 +15,7 @@ from PIL import Image
 from kit.errors import LoraError, RunError
 from kit.experiment.config import DrawSettings, load_experiment
 from kit.experiment.run import Run
-from kit.generation.painter import BatchPlan, DrawFailure, PanelRequest, RedrawRequest
+from kit.generation.painter import BatchPlan, DrawFailure, PanelRequest, RedrawRequest, refuse_other_size
 from kit.generation.repair.masks import pasted
 from kit.models.sizes import BaseSizes, TextSizes, UNetSizes, VaeSizes
 
@@ -101,7 +101,7 @@ class FakePainter:
     ) -> list[Image.Image | DrawFailure]:
         """Return the square of each key inside its mask, and note what was asked."""
         for asked in requests:
-            asked.check_size(settings.size)
+            refuse_other_size(asked.request, asked.picture, settings.size)
         self.redrawn += requests
         return [
             DrawFailure(reason="its numbers are not finite")
@@ -109,6 +109,15 @@ class FakePainter:
             else pasted(fake_picture(asked.request.key, settings.size), asked.picture, asked.mask)
             for asked in requests
         ]
+
+    def mask_of(
+        self, request: PanelRequest, picture: Image.Image, words: Sequence[str], settings: DrawSettings
+    ) -> Image.Image:
+        """Return the middle of the picture, whatever the words."""
+        side = settings.size
+        mask = Image.new("L", (side, side))
+        mask.paste(255, (side // 4, side // 4, side * 3 // 4, side * 3 // 4))
+        return mask
 
     def unload(self) -> None:
         self.unloaded += 1

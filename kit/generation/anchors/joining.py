@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from kit.generation.anchors.shared_attention import AnchoredRow
+from kit.generation.anchors.shared_attention import AnchoredRow, Sharing
 from kit.generation.painter import PanelRequest
+from kit.models.prompt_states import PromptStates
 
 
 class JoinedAnchors(NamedTuple):
@@ -47,3 +48,20 @@ def join_anchors(requests: Sequence[PanelRequest]) -> JoinedAnchors:
             heroes = (anchor.subject for anchor in request.anchors)
             watched[reader.row] = (*heroes, *request.bystanders)
     return JoinedAnchors(beside, readers, watched)
+
+
+def sharing_of(joined: JoinedAnchors, drawn: Sequence[PanelRequest], states: PromptStates) -> Sharing | None:
+    """Return who reads whom in a batch, None where nobody reads.
+
+    Args:
+        joined: the batch's anchors.
+        drawn: its panels and the anchors beside them, a row each.
+        states: tell where words stand.
+    """
+    if not joined.readers:
+        return None
+    watched = {
+        row: [states.places(drawn[row].prompt, words) for words in figures]
+        for row, figures in joined.watched.items()
+    }
+    return Sharing(rows=len(drawn), readers=joined.readers, watched=watched)

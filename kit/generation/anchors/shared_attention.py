@@ -23,7 +23,7 @@ from torch import Tensor, nn
 MOST_SHARE = 0.999
 """Of the attention; all of it would leave a panel nothing of its own."""
 MASK_SIDE = 32
-"""Cells along a side of the subject's mask at most; finer attention is not asked."""
+"""Cells along a side of the subject's mask at most; for it finer attention is not asked."""
 HALF, SOFT = 0.35, 0.08
 """Where the mask is one half, of the range of the attention to the words, and how soft its edge is."""
 AHEAD = 0.15
@@ -89,6 +89,10 @@ class Sharing:
     watched: Mapping[int, Sequence[Sequence[int]]]
     """Where in a row's text the words for its figures stand: of an anchor's row for its subject; of a reader
     that shows bystanders for the subject of each of its anchors, then for them."""
+    finest: int = MASK_SIDE
+    """Cells along a side of the attention that is asked, at most."""
+    last: Mapping[int, Sequence[Tensor]] = field(default_factory=dict)
+    """What was noted of each row in the last step, by every layer that was asked."""
     _seen: dict[int, Tensor] = field(default_factory=dict)
     _biases: dict[tuple[int, int], BiasFactors] = field(default_factory=dict)
     _groups: dict[int, list[ReadingRows]] = field(default_factory=dict)
@@ -135,7 +139,7 @@ class Sharing:
             seen = torch.stack([_resized(one, side) for one in maps]).mean(0)
             before = self._seen.get(row)
             self._seen[row] = seen if before is None else (before + seen) / 2
-        self._noted.clear()
+        self.last, self._noted = self._noted, {}
         self._biases.clear()
 
     def bias(self, reader: AnchoredRow, states: Tensor) -> BiasFactors:
@@ -231,7 +235,7 @@ class WatchedAttention(nn.Module):
 
     def forward(self, states: Tensor, encoder_hidden_states: Tensor, **kwargs: object) -> Tensor:
         """Return the new states, (B, tokens, width)."""
-        if self.sharing is not None and self.sharing.watched and states.shape[1] <= MASK_SIDE**2:
+        if self.sharing is not None and self.sharing.watched and states.shape[1] <= self.sharing.finest**2:
             self._note_eagerly(states, encoder_hidden_states, self.sharing)
         read: Tensor = self.attention(states, encoder_hidden_states=encoder_hidden_states, **kwargs)
         return read

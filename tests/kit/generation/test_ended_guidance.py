@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from kit.errors import RunError
 from kit.experiment.config import DrawSettings
 from kit.experiment.run import Anchor
-from kit.generation.anchors.joining import join_anchors
+from kit.generation.anchors.joining import join_anchors, sharing_of
 from kit.generation.kolors_painter import KolorsPainter
 from kit.generation.painter import PanelRequest
 from kit.generation.sampling.dpm_solver import solver_of
@@ -51,7 +51,7 @@ def both_halves(painter: KolorsPainter, requests: list[PanelRequest], settings: 
     cross, pooled = painter._texts.of([*(row.prompt for row in drawn), *(row.negative for row in drawn)])
     engine = painter._denoiser
     engine.set_text(cross)
-    engine.share(painter._sharing(joined, drawn))
+    engine.share(sharing_of(joined, drawn, painter._texts))
     for number, step in enumerate(solver.timesteps):
         rows = torch.cat([latents, latents])
         wanted, unwanted = engine(rows, step[None], time_ids(len(rows), settings.size), pooled).chunk(2)

@@ -1,16 +1,18 @@
 import os
 import signal
 
+import numpy as np
 import pytest
 import torch
 from fakes import INK_CANDIDATES, TOY_PROMPTS, make_run, pictures_of, toy_base, toy_lora
+from PIL import Image
 
-from kit.errors import LoraError, RunError, WeightsError
+from kit.errors import InputError, LoraError, RunError, WeightsError
 from kit.experiment.config import DrawSettings
 from kit.generation.generate import generate
 from kit.generation.kolors_painter import KolorsPainter
 from kit.generation.multi_gpu import RemotePainter, load_painter, painters_on
-from kit.generation.painter import PanelRequest
+from kit.generation.painter import PanelRequest, RedrawRequest
 from kit.lora.formats import LoraPair
 from kit.lora.lora import load_lora, save_lora
 
@@ -50,7 +52,25 @@ def test_what_a_painter_refuses_in_another_process_is_raised_here(remote, tmp_pa
         remote.check(load_lora(tmp_path / "wide.safetensors"))
     with pytest.raises(RunError, match="must be read before it is drawn"):
         remote.draw([PanelRequest(key="k", prompt="小猫", negative="", seed=0)], SETTINGS)
+    request = PanelRequest(prompt=TOY_PROMPTS[0], negative="", seed=0)
+    small = RedrawRequest(request=request, picture=Image.new("RGB", (32, 32)), strength=0.5)
+    with pytest.raises(InputError, match="the picture to draw again: the picture has 32 x 32 pixels"):
+        remote.redraw([small], SETTINGS)
     assert remote.truncated_tail("小猫") == "", "it goes on answering"
+
+
+def test_a_picture_is_drawn_again_and_looked_at_in_another_process(remote):
+    here, words = load_painter(str(toy_base()), "cpu"), ["粉色裙子"]
+    request = PanelRequest(prompt=TOY_PROMPTS[0], negative="", seed=0)
+    shown = Image.linear_gradient("L").resize((64, 64)).convert("RGB")
+    for painter in (here, remote):
+        painter.set_lora(None, 1.0)
+        painter.encode_prompts(request.texts)
+    masks = [painter.mask_of(request, shown, words, SETTINGS) for painter in (here, remote)]
+    asked = [RedrawRequest(request=request, picture=shown, strength=0.5, mask=masks[0])]
+    pictures = [painter.redraw(asked, SETTINGS)[0] for painter in (here, remote)]
+    assert np.mean(np.asarray(masks[0]) != np.asarray(masks[1])) < 0.02, "texts read in other batches"
+    assert np.abs(np.subtract(*(np.asarray(one).astype(int) for one in pictures))).max() <= 1
 
 
 def test_ctrl_c_is_left_to_the_process_that_asks(remote):

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from kit.errors import InputError
-from kit.generation.painter import PanelRequest, RedrawRequest
+from kit.generation.painter import PanelRequest, RedrawRequest, refuse_other_size
 from kit.generation.repair.masks import latent_mask, pasted
 
 SIDE = 64
@@ -80,6 +80,6 @@ def test_a_mask_of_another_size_or_an_empty_one_is_refused_and_what_to_do_is_sai
 
 
 def test_a_picture_of_another_size_than_is_drawn_is_refused() -> None:
-    asked().check_size(SIDE)
+    refuse_other_size(asked().request, picture(0), SIDE)
     with pytest.raises(InputError, match="has 64 x 64 pixels and is drawn again in 128 x 128: give the"):
-        asked().check_size(128)
+        refuse_other_size(asked().request, picture(0), 128)
