@@ -67,6 +67,17 @@ def bystanders_of(story: Story, panel: int) -> tuple[str, ...]:
     return tuple(dict.fromkeys(said))
 
 
+def figures_of(story: Story, panel: int) -> tuple[str, ...]:
+    """Return the words for whom a panel (0 to 7) shows, each once; none where the story says no roles."""
+    said = []
+    for clause in story.panels[panel].clauses:
+        if clause.character is not None:
+            said.append(story.characters[clause.character].text)
+        elif clause.role == "subject" and clause.text:
+            said.append(clause.text)
+    return tuple(dict.fromkeys(said))
+
+
 def _anchor_panel(story: Story, name: str) -> int | None:
     """Return the panel that shows what a character looks like; None where no other panel could match it."""
     shown = [panel for panel in range(PANELS) if name in cast_of(story, panel)]

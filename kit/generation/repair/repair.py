@@ -6,9 +6,9 @@ on with by the same call, or by drawing the run again, and gives the same pictur
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
-from PIL import Image
+from PIL import Image, ImageChops
 
 from kit.errors import InputError, RunError
 from kit.experiment.extras.extra_pictures import (
@@ -19,19 +19,24 @@ from kit.experiment.extras.extra_pictures import (
     read_extras,
 )
 from kit.experiment.run import PanelRow, Run, Slot
-from kit.experiment.steps import MOST_STEPS, Redraw, Vary
+from kit.experiment.steps import MOST_STEPS, Redraw, Vary, words_after
 from kit.files.encodings import sha256_of
 from kit.files.folder_lock import lock_folder
 from kit.generation.generate import generate
 from kit.generation.painter import Painter, RedrawRequest
-from kit.generation.recipe import SHOWN, Job, plan_run
+from kit.generation.recipe import SHOWN, Job, RunPlan, plan_run
 from kit.generation.repair.run_masks import keep_mask
 from kit.images.decode import open_picture
 from kit.messages import tr
 from kit.progress import Progress
+from kit.story.anchors import figures_of
 
 MOST_TRIES = 64
 """Of one call."""
+
+
+Part = Literal["character", "place"]
+"""Whom a panel shows, or what is around them."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,6 +49,8 @@ class RepairWish:
     """The first try; those after it have the next seeds."""
     mask: Image.Image | None = None
     """"L", of the picture's size: white is drawn anew; only for Redraw. None: all of it."""
+    part: Part | None = None
+    """Which part is drawn anew, in place of a mask."""
     tries: int = 1
 
 
@@ -73,11 +80,15 @@ def repair(run: Run, painter: Painter, wish: RepairWish, progress: Progress | No
             "tries", [tr("must be from 1 to {most}, got {got}", most=MOST_TRIES, got=wish.tries)]
         )
     with lock_folder(run.folder, "repaired"):
-        source = _source_of(run, wish.source, painter)
+        plan = plan_run(run, painter)
+        source = _source_of(run, wish.source, plan)
         _refuse_unfit(source, wish, painter, run)
-        step = wish.step
-        if isinstance(step, Redraw) and wish.mask is not None:
-            step = replace(step, mask=keep_mask(run, wish.mask))
+        step, mask = wish.step, wish.mask
+        if wish.part is not None:
+            painter.set_lora(*plan.loras[source.slot.candidate])
+            mask = part_mask(run, source, wish.part, painter)
+        if isinstance(step, Redraw) and mask is not None:
+            step = replace(step, mask=keep_mask(run, mask))
         asked = [_asked(run, wish.source, one) for one in _tries(run, wish, step, source.request.seed)]
         generate(run, [painter], progress, only=frozenset(one.slot for one in asked))
         faults = run.faults()
@@ -110,10 +121,35 @@ def picture_at(run: Run, slot: Slot) -> PanelRow:
     return row
 
 
-def _source_of(run: Run, slot: Slot, painter: Painter) -> Job:
+def part_mask(run: Run, source: Job, part: Part, painter: Painter) -> Image.Image:
+    """Return where a picture of a run shows its figures, or all but them, "L"; InputError where none is told.
+
+    Args:
+        run: the picture's.
+        source: how it was made.
+        part: what is meant.
+        painter: wears the picture's LoRA.
+    """
+    story = next(one.story for one in run.loaded.stories if one.name == source.slot.story)
+    figures = figures_of(story, source.slot.panel - 1)
+    if not figures:
+        fault = tr(
+            "the story does not say who is in panel {panel}: give it clauses with roles, or name a box or "
+            "a picture as the mask",
+            panel=source.slot.panel,
+        )
+        raise InputError(part, [fault])
+    request = replace(source.request, prompt=words_after(source.request.prompt, source.chain))
+    painter.encode_prompts(source.texts)
+    picture = open_picture(run.folder / request.label, ("PNG",)).convert("RGB")
+    mask = painter.mask_of(request, picture, figures, run.loaded.settings)
+    return mask if part == "character" else ImageChops.invert(mask)
+
+
+def _source_of(run: Run, slot: Slot, plan: RunPlan) -> Job:
     """Return how the picture to repair is made; RunError where it was made otherwise."""
     row = picture_at(run, slot)
-    job = next(job for job in plan_run(run, painter).jobs if job.slot == slot)
+    job = next(job for job in plan.jobs if job.slot == slot)
     if job.key != row.key:
         raise RunError(
             tr(

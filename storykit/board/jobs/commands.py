@@ -204,7 +204,7 @@ def _word(folder: ServedFolder, field: JobField, value: str) -> str:
     words = ("yes",) if field.kind == "flag" else field.words()
     if value in words or field.kind in ("name", "line"):
         return value
-    if field.kind == "mask" and _BOX.fullmatch(value):
+    if field.kind == "mask" and (value in ("character", "place") or _BOX.fullmatch(value)):
         return value
     if field.kind in ("rules", "mask"):
         return _path(folder, field, value)

@@ -31,7 +31,10 @@ _HELP: Mapping[str, str] = {
     "seed": mark("Left empty, it is the picture that was chosen."),
     "redraw": mark("From 0 to 1: .3 mends details, .6 changes poses, .9 leaves hardly anything."),
     "vary": mark("From 0 to 1, in place of drawing again: .1 is a little different, .5 much."),
-    "mask": mark("A box as X,Y,WIDTH,HEIGHT in pixels, or a picture of the folder, white where it is drawn."),
+    "mask": mark(
+        "character, place, a box as X,Y,WIDTH,HEIGHT in pixels, or a picture of the folder, white where it "
+        "is drawn. Outside it not a pixel changes."
+    ),
     "prompt": mark("What the panel shows, in full; empty: the same words."),
 }
 """What a field means, by its name; the others say it by their label."""

@@ -40,7 +40,10 @@ def repair(
     prompt: Annotated[str, typer.Option(help="With --redraw: other words for the panel.")] = "",
     mask: Annotated[
         str,
-        typer.Option(help="With --redraw, only there: X,Y,WIDTH,HEIGHT in pixels, or a picture with white."),
+        typer.Option(
+            help="With --redraw, only there: character, place, X,Y,WIDTH,HEIGHT in pixels, or a picture with "
+            "white."
+        ),
     ] = "",
     seed: Annotated[
         int | None, typer.Option(help="Which picture of the panel; else the one that was chosen.")
@@ -61,14 +64,16 @@ def repair(
     from eval.casting.exchanged import exchanged
     from eval.scoring.score import scorers_of
     from kit.experiment.run import Run
-    from kit.generation.repair.repair import RepairWish, picture_at
+    from kit.generation.repair.repair import Part, RepairWish, picture_at
     from kit.generation.repair.repair import repair as repaired
 
     run = Run.open(run_folder)
     step = _step(vary, redraw, prompt, mask, step_seed)
     slot, seeds = _meant(run, (candidate, order, story), panel, seed)
     row = picture_at(run, slot)
-    wish = RepairWish(source=slot, step=step, mask=_mask(mask, run.folder / row.file), tries=tries)
+    part: Part | None = "character" if mask == "character" else "place" if mask == "place" else None
+    drawn = None if part else _mask(mask, run.folder / row.file)
+    wish = RepairWish(source=slot, step=step, mask=drawn, part=part, tries=tries)
     with ready_painters(run.loaded.experiment.base, devices) as painters, progress_bar(tr("drawing")) as bar:
         done = repaired(run, painters[0], wish, bar)
     with progress_bar(tr("measuring"), transient=True) as bar:

@@ -4,6 +4,7 @@ from dataclasses import replace
 import pytest
 from fakes import FakePainter, fake_picture, make_run
 from PIL import Image, ImageChops, ImageDraw
+from stories import clause_story
 
 from kit.errors import InputError, RunError
 from kit.experiment.extras.extra_pictures import Repair, keep_repair, read_extras
@@ -14,6 +15,7 @@ from kit.generation.generate import draw_experiment, generate
 from kit.generation.repair.repair import RepairWish, repair
 from kit.images.decode import open_picture
 from kit.images.png_metadata import RECIPE
+from kit.story.structure.story_text import story_toml
 
 PLACE = ("base", "authored", "cat")
 SOURCE = Slot(*PLACE, 0, 3)
@@ -97,6 +99,38 @@ def test_outside_a_mask_every_pixel_stays_and_the_mask_is_kept_with_the_run(run)
     kept = run.folder / mask_file(done.repair.step.mask)
     assert not ImageChops.difference(open_picture(kept).convert("L"), mask).getbbox()
     assert run.rows()[-1].chain == (replace(HALF, mask=sha256_bytes(kept.read_bytes())),)
+
+
+class WatchingPainter(FakePainter):
+    """Notes for which words it is asked where a picture shows them."""
+
+    words: tuple[str, ...] = ()
+
+    def mask_of(self, request, picture, words, settings):
+        assert request.prompt in self.read_prompts
+        self.words = tuple(words)
+        return super().mask_of(request, picture, words, settings)
+
+
+def test_whom_a_panel_shows_is_drawn_again_or_all_but_them(tmp_path):
+    story = clause_story(
+        {"cat": "一只橙色的小猫"}, "place: 河边", "subject: @cat | subject: 一个老人 | place: 森林里"
+    )
+    (tmp_path / "cat.toml").write_bytes(story_toml(story).encode())
+    run = make_run(tmp_path)
+    generate(run, [FakePainter()])
+    shown = SOURCE._replace(panel=2)
+    painter = WatchingPainter()
+    [figures] = repair(run, painter, wish(source=shown, part="character"))
+    assert painter.words == ("一只橙色的小猫", "一个老人")
+    [place] = repair(run, painter, wish(source=shown, part="place"))
+    masks = [
+        open_picture(run.folder / mask_file(one.repair.step.mask)).convert("L") for one in (figures, place)
+    ]
+    assert masks[0].getbbox() == (8, 8, 24, 24)
+    assert ImageChops.invert(masks[0]).tobytes() == masks[1].tobytes()
+    with pytest.raises(InputError, match="does not say who is in panel 1"):
+        repair(run, painter, wish(source=SOURCE._replace(panel=1), part="character"))
 
 
 def test_a_repaired_picture_is_repaired_again_and_its_chain_grows(run):
