@@ -18,10 +18,12 @@ from kit.experiment.extras.extra_pictures import (
     keep_repair,
     read_extras,
 )
+from kit.experiment.identity import is_draft
 from kit.experiment.run import PanelRow, Run, Slot
 from kit.experiment.steps import MOST_STEPS, Redraw, Vary, words_after
 from kit.files.encodings import sha256_of
 from kit.files.folder_lock import lock_folder
+from kit.files.user_paths import shell_word
 from kit.generation.generate import generate
 from kit.generation.painter import Painter, RedrawRequest
 from kit.generation.recipe import SHOWN, Job, RunPlan, plan_run
@@ -72,12 +74,21 @@ def repair(run: Run, painter: Painter, wish: RepairWish, progress: Progress | No
         progress: hears of every picture.
 
     Raises:
-        RunError: the picture is not there, was drawn otherwise than it would be now, or cannot have the step.
+        RunError: it is a draft, is not there, was drawn otherwise than it would be now, or cannot have the
+            step.
         InputError: strength, words or mask do not fit.
     """
     if not 1 <= wish.tries <= MOST_TRIES:
         raise InputError(
             "tries", [tr("must be from 1 to {most}, got {got}", most=MOST_TRIES, got=wish.tries)]
+        )
+    if is_draft(run):
+        raise RunError(
+            tr(
+                "{folder} holds drafts: choose among them, `storykit finish {word}`, and repair the finals",
+                folder=run.folder,
+                word=shell_word(run.folder),
+            )
         )
     with lock_folder(run.folder, "repaired"):
         plan = plan_run(run, painter)

@@ -204,6 +204,13 @@ def test_a_picture_that_is_gone_changed_or_drawn_otherwise_is_refused(run):
         repair(run, FakePainter(), wish())
 
 
+def test_drafts_are_finished_first(tmp_path):
+    run = make_run(tmp_path, 'quality = "draft"')
+    generate(run, [FakePainter()])
+    with pytest.raises(RunError, match="storykit finish"):
+        repair(run, FakePainter(), wish())
+
+
 def test_a_lost_mask_is_named_and_nothing_is_drawn_without_it(run):
     [done] = repair(run, FakePainter(), wish(mask=box(run, (0, 0, 9, 9))))
     run.panel_path(*done.repair.slot).unlink()
