@@ -16,6 +16,7 @@ from kit.experiment.extras.extra_pictures import (
     all_slots,
     fresh_seeds,
     keep_repair,
+    origins_of,
     read_extras,
 )
 from kit.experiment.identity import is_draft
@@ -186,7 +187,11 @@ def _refuse_unfit(source: Job, wish: RepairWish, painter: Painter, run: Run) -> 
     match wish.step:
         case Vary() if source.chain:
             raise RunError(
-                tr("a repaired picture has no noise of its own to vary: vary what was drawn, or redraw")
+                tr(
+                    "a repaired picture has no noise of its own to vary: vary the one that was drawn, seed "
+                    "{seed}, or redraw",
+                    seed=origins_of(run)[wish.source].drawn.seed,
+                )
             )
         case Redraw(prompt=prompt, strength=strength):
             if prompt and (end := painter.truncated_tail(prompt)):

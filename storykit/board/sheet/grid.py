@@ -228,7 +228,11 @@ class _CellMaker:
     def _why_absent(self, slot: Slot) -> str:
         run = self._facts.run
         failed = self._facts.failed.get(run.panel_path(*slot).relative_to(run.folder).as_posix())
-        return retold(failed) if failed else self._words["not_drawn"]
+        if failed:
+            return retold(failed)
+        if slot.seed in self._facts.run.loaded.experiment.seeds:
+            return self._words["not_drawn"]
+        return tr("of another panel")
 
     def _marks(self, slot: Slot, score: PanelScore | None) -> list[str]:
         numbers = self._facts.numbers
