@@ -11,7 +11,7 @@ In a notebook::
 """
 
 from kit.errors import StorykitError
-from storykit.notebook import cast, compare, draw, finish, open_run, pack, report, score, share
+from storykit.notebook import cast, compare, draw, finish, open_run, pack, repair, report, score, share
 from storykit.run_results import RunResults
 
 __all__ = (
@@ -23,6 +23,7 @@ __all__ = (
     "finish",
     "open_run",
     "pack",
+    "repair",
     "report",
     "score",
     "share",

@@ -192,6 +192,67 @@ def finish(
     return RunResults(finals.run)
 
 
+def repair(
+    run: RunResults,
+    panel: int,
+    *,
+    vary: float | None = None,
+    redraw: float | None = None,
+    prompt: str = "",
+    mask: str = "",
+    seed: int | None = None,
+    candidate: str = "",
+    order: str = "",
+    story: str = "",
+    tries: int = 1,
+) -> "DataFrame":
+    """Mend one panel and return each try: its number, its score and the set's; the first row is before.
+
+    Args:
+        run: drawn.
+        panel: 1 to 8.
+        vary: mixes the noise with another seed's, as far as that says, above 0 to 1; or
+        redraw: draws again from the picture, the share of the steps that it says.
+        prompt: other words for what is drawn again.
+        mask: only there: character, place, X,Y,WIDTH,HEIGHT in pixels, or the path of a picture with white.
+        seed: which picture of the panel; by default, as the next three, the one that was chosen.
+        candidate: whose.
+        order: a prompt order.
+        story: a story.
+        tries: pictures to draw, each with its own noise.
+
+    Raises:
+        InputError: strength, mask or words do not fit.
+        RunError: the picture is not there, or cannot have the step.
+    """
+    from pandas import DataFrame
+
+    from kit.generation.multi_gpu import painters_on
+    from storykit.cli.terminal.progress import progress_bar
+    from storykit.repairing import asked_repair, repair_step, repaired
+    from submissions.packing.entry_plan import EntryPlan
+
+    step = repair_step(vary, redraw, prompt, 0)
+    plan = EntryPlan(candidate=candidate, order=order, story=story, seed=seed)
+    asked = asked_repair(run.run, plan, panel, step, mask, tries)
+    base = run.run.loaded.experiment.base
+    with painters_on(base, "auto") as painters, progress_bar(tr("drawing")) as progress:
+        done = repaired(run.run, painters[0], asked, progress)
+    _warn({str(one.repair.number): one.reason for one in done.tries if one.reason})
+    numbers = [done.source.seed, *(one.repair.number for one in done.tries)]
+    return DataFrame(
+        {
+            "number": number,
+            "aesthetic": done.standings[number].aesthetic,
+            "weakest": done.standings[number].standing.weakest,
+            "lowest": done.standings[number].standing.lowest,
+            "mean": done.standings[number].standing.mean,
+        }
+        for number in numbers
+        if number in done.standings
+    )
+
+
 def report(run: RunResults) -> Path:
     """Write the page with pictures, scores and verdicts, and return where it is."""
     from reports.run.report import write_report

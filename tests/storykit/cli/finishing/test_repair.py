@@ -10,6 +10,7 @@ from entries import INTRODUCTION
 from PIL import Image, ImageChops
 
 import kit
+import storykit
 from kit.images.decode import open_picture
 from submissions.contest.rules import SHIPPED
 
@@ -92,6 +93,15 @@ def test_a_second_run_draws_the_same_bytes_and_what_was_there_stays(
     }.items() <= pictures.items()
 
 
+def test_a_notebook_gets_each_try_in_a_row(drawn: Path) -> None:
+    run = Path(shutil.copytree(drawn, drawn.parent / "notebook"))
+    told = storykit.repair(storykit.open_run(run), 3, redraw=0.7, mask="0,0,32,64", seed=1, tries=2)
+    assert list(told["number"]) == [1, 2, 3]
+    assert (run / PANEL.format(seed=3)).is_file()
+    with pytest.raises(storykit.StorykitError, match="say what is to be done"):
+        storykit.repair(storykit.open_run(run), 3)
+
+
 def test_what_is_taken_is_packed_verified_and_drawn_again(repaired: tuple[Path, str], tmp_path: Path) -> None:
     run, _ = repaired
     rules = (SHIPPED / "practice.toml").read_text("utf-8")
@@ -115,6 +125,7 @@ def test_what_is_taken_is_packed_verified_and_drawn_again(repaired: tuple[Path, 
     [
         (("--seed", 7, "--vary", 0.2), "no picture of panel 3, seed 7"),
         (("--vary", 0.2), "name the picture with --seed"),
+        (("--seed", 0, "--vary", 0.2, "--mask", "0,0,9,9"), "a mask is for --redraw"),
         (("--seed", 0, "--redraw", 0.5, "--mask", "0,0,0,9"), "the mask is empty"),
         (("--seed", 0, "--redraw", 0.5, "--mask", "70,70,9,9"), "the mask is empty"),
         (("--seed", 0, "--redraw", 0.5, "--mask", "none.png"), "none.png"),
@@ -140,7 +151,6 @@ def test_what_cannot_be_repaired_is_said_in_a_line_and_nothing_is_written(
     [
         (),
         ("--vary", 0.2, "--redraw", 0.5),
-        ("--vary", 0.2, "--mask", "0,0,9,9"),
         ("--vary", 0.2, "--prompt", "雨"),
         ("--redraw", 1.5),
         ("--redraw", 0),

@@ -1,0 +1,147 @@
+"""A repair as people ask for it, by command or in a notebook: which picture, what is done, how it went."""
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from PIL import Image, ImageDraw
+
+from eval.casting.decisions import refuse_unknown
+from eval.casting.exchanged import Exchanged, exchanged
+from eval.casting.selection import seeds_cast
+from eval.scoring.score import scorers_of
+from kit.errors import InputError, RunError
+from kit.experiment.run import Run, Slot
+from kit.experiment.steps import Redraw, Vary
+from kit.files.user_paths import shell_word
+from kit.generation.painter import Painter
+from kit.generation.repair.repair import Part, RepairTry, RepairWish, picture_at, repair
+from kit.images.decode import PictureError, open_picture
+from kit.messages import tr
+from kit.story.story import PANELS
+from submissions.finish import place_of
+from submissions.packing.entry_plan import EntryPlan, with_decisions
+
+if TYPE_CHECKING:
+    from kit.progress import Progress
+
+_BOX = re.compile(r"(\d{1,5}),(\d{1,5}),(\d{1,5}),(\d{1,5})")
+_PARTS: Mapping[str, Part] = {"character": "character", "place": "place"}
+
+
+class AskedRepair(NamedTuple):
+    """What is to be done to which picture."""
+
+    wish: RepairWish
+    seeds: tuple[int, ...]
+    """Of the set that the picture is judged in."""
+
+
+class RepairResult(NamedTuple):
+    """What came of it."""
+
+    source: Slot
+    """The picture that was there."""
+    tries: Sequence[RepairTry]
+    standings: Mapping[int, Exchanged]
+    """How good the set is with each picture of the panel, by its seed or number."""
+
+    @property
+    def best(self) -> int | None:
+        """The number of the best try by the set's standing; None where none is better than what was there."""
+        usable = [one.repair.number for one in self.tries if one.repair.number in self.standings]
+        best = max(usable, key=lambda number: self.standings[number].standing.rank, default=None)
+        was = self.standings.get(self.source.seed)
+        if best is None or (was and was.standing.rank >= self.standings[best].standing.rank):
+            return None
+        return best
+
+
+def repair_step(vary: float | None, redraw: float | None, prompt: str, seed: int) -> Vary | Redraw:
+    """Return the first try of a repair; InputError where it is none, or two."""
+    faults = []
+    if (vary is None) == (redraw is None):
+        faults.append(tr("say what is to be done: --vary STRENGTH or --redraw STRENGTH"))
+    strengths = [one for one in (vary, redraw) if one is not None]
+    faults += [
+        tr("a strength must be above 0 and at most 1, got {got}", got=one)
+        for one in strengths
+        if not 0 < one <= 1
+    ]
+    if redraw is None and prompt:
+        faults.append(tr("other words are for --redraw"))
+    if faults:
+        raise InputError("repair", faults)
+    if redraw is not None:
+        return Redraw(seed=seed, strength=redraw, prompt=prompt.strip())
+    return Vary(seed=seed, strength=strengths[0])
+
+
+def asked_repair(
+    run: Run, place: EntryPlan, panel: int, step: Vary | Redraw, mask: str = "", tries: int = 1
+) -> AskedRepair:
+    """Return which picture of a panel is meant, and what is to be done to it.
+
+    Args:
+        run: drawn.
+        place: candidate, order, story and seed as far as they are named; the rest is as it was chosen.
+        panel: 1 to 8.
+        step: the first try.
+        tries: pictures to draw.
+        mask: character, place, a box as X,Y,WIDTH,HEIGHT in pixels, a picture's path, or empty for all.
+
+    Raises:
+        RunError: it is open which picture is meant, or there is none.
+        InputError: the mask is none, or stands beside a step that takes none.
+    """
+    if mask and not isinstance(step, Redraw):
+        raise InputError("mask", [tr("a mask is for --redraw")])
+    slot, seeds = _meant(run, place, panel)
+    row = picture_at(run, slot)
+    part = _PARTS.get(mask)
+    drawn = _mask(mask, run.folder / row.file) if mask and part is None else None
+    return AskedRepair(RepairWish(source=slot, step=step, mask=drawn, part=part, tries=tries), seeds)
+
+
+def repaired(
+    run: Run, painter: Painter, asked: AskedRepair, progress: "Progress | None" = None
+) -> RepairResult:
+    """Draw what is asked for, and measure the panel's pictures in the set."""
+    tries = repair(run, painter, asked.wish, progress)
+    source = asked.wish.source
+    standings = exchanged(run, source, asked.seeds, scorers_of(run.loaded), progress)
+    return RepairResult(source, tries, standings)
+
+
+def _meant(run: Run, plan: EntryPlan, panel: int) -> tuple[Slot, tuple[int, ...]]:
+    """Return the picture that is meant, and the seeds of the set that it is judged in."""
+    decided, _ = with_decisions(run, plan)
+    place = place_of(run, decided)
+    refuse_unknown(run, place)
+    cast, drawn = seeds_cast(run, *place), run.loaded.experiment.seeds
+    if plan.seed is None and not cast and len(drawn) > 1:
+        raise RunError(
+            tr(
+                "nothing is chosen of {place} yet: name the picture with --seed, or first `storykit cast "
+                "{folder}`",
+                place=" ".join(place),
+                folder=shell_word(run.folder),
+            )
+        )
+    seeds = tuple(cast or (plan.seed if plan.seed in drawn else drawn[0],) * PANELS)
+    return Slot(*place, seeds[panel - 1] if plan.seed is None else plan.seed, panel), seeds
+
+
+def _mask(told: str, picture: Path) -> Image.Image:
+    """Return the mask of a picture, "L"."""
+    if (found := _BOX.fullmatch(told)) is None:
+        try:
+            return open_picture(Path(told)).convert("L")
+        except PictureError as error:
+            raise InputError(told, [str(error)]) from error
+    left, top, width, height = map(int, found.groups())
+    mask = Image.new("L", open_picture(picture).size)
+    if width and height:
+        ImageDraw.Draw(mask).rectangle((left, top, left + width - 1, top + height - 1), fill=255)
+    return mask
