@@ -191,7 +191,7 @@ class KolorsPainter:
         refuse_other_size(request, picture, settings.size)
         places, states = places_of(request, words, self._texts), self._texts.of([request.prompt])
         original, noise = self._encode(picture, settings), self._first_noise([request], settings)
-        return attention_mask(attention_to(self._denoiser, original, noise, states, places), settings.size)
+        return attention_mask(attention_to(self._denoiser, original, noise, states, places), picture)
 
     def _in_memory(
         self, requests: Sequence[PanelRequest], settings: DrawSettings, kept: Repainting | None = None

@@ -17,6 +17,7 @@ from kit.errors import RunError
 from kit.generation.anchors.shared_attention import Sharing
 from kit.generation.denoiser import Denoiser
 from kit.generation.painter import PanelRequest, refused
+from kit.generation.repair.guided_filter import guided
 from kit.messages import joined, tr
 from kit.models.kolors.scheduler import scheduler
 from kit.models.kolors.unet import time_ids
@@ -65,16 +66,17 @@ def attention_to(
     return asked.last[0]
 
 
-def attention_mask(seen: Sequence[Tensor], size: int) -> Image.Image:
-    """Return where words are shown more than not, "L" of so many pixels a side, 255 where they are.
+def attention_mask(seen: Sequence[Tensor], picture: Image.Image) -> Image.Image:
+    """Return where a picture shows words more than not, "L" of its size, 255 where it does.
 
-    Layers of one resolution count as much together as those of another. Raises RunError where the attention
-    is not finite.
+    Layers of one resolution count as much together as those of another; edges are the picture's. Raises
+    RunError where the attention is not finite.
 
     Args:
         seen: of every layer the attention to the words, (1, side, side).
-        size: in pixels.
+        picture: RGB, a square.
     """
+    size = picture.width
     sides = sorted({one.shape[1] for one in seen})
     levels = [torch.stack([one for one in seen if one.shape[1] == side]).mean(dim=0) for side in sides]
     whole = [F.interpolate(one[None], (size, size), mode="bicubic")[0, 0] for one in levels]
@@ -83,10 +85,11 @@ def attention_mask(seen: Sequence[Tensor], size: int) -> Image.Image:
         raise RunError(
             tr("where words are shown cannot be told: the numbers are not finite; give a mask file")
         )
+    shown = guided(shown, picture, radius=size // sides[-1])
     return Image.fromarray(np.where(shown > otsu_threshold(shown), np.uint8(255), np.uint8(0)))
 
 
-def otsu_threshold(values: NDArray[np.float32]) -> float:
+def otsu_threshold(values: NDArray[np.float64]) -> float:
     """Return what parts values into the two groups that are the furthest apart (Otsu, 1979).
 
     >>> 1 < otsu_threshold(np.array([0.0, 1.0, 8.0, 9.0, 9.0])) < 8

@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 import torch.nn.functional as F
-from PIL import Image
+from PIL import Image, ImageFilter
 from scipy.ndimage import distance_transform_edt
 from torch import Tensor
 
@@ -19,6 +19,16 @@ def latent_mask(mask: Image.Image | None, size: int) -> Tensor:
         return torch.ones(1, 1, size // STRIDE, size // STRIDE, dtype=torch.bool)
     marked = torch.from_numpy(np.array(mask) > 0)[None, None]
     return F.max_pool2d(marked.float(), STRIDE) > 0
+
+
+def widened(mask: Image.Image) -> Image.Image:
+    """Return a mask with a margin as wide as its edge fades, so that all it shows is drawn again.
+
+    For a figure that becomes another one; what is left of its outline would be seen. A place's mask is better
+    as it is.
+    """
+    margin = max(1, round(max(mask.size) * FEATHER))
+    return mask.filter(ImageFilter.MaxFilter(2 * margin + 1))
 
 
 def pasted(drawn: Image.Image, picture: Image.Image, mask: Image.Image | None) -> Image.Image:

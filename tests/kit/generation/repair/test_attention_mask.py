@@ -43,8 +43,8 @@ def test_the_mask_of_a_figures_words_lies_on_the_figure(scene):
     mask = painter.mask_of(request, truth.picture, subject, EMBEDDED_SIZE)
     assert mask.mode == "L"
     assert set(np.unique(mask)) == {0, 255}
-    assert overlap(np.asarray(mask) > 0, truth.subjects[0]) > 0.6
-    assert overlap(np.asarray(mask) == 0, truth.place) > 0.85
+    assert overlap(np.asarray(mask) > 0, truth.subjects[0]) > 0.7
+    assert overlap(np.asarray(mask) == 0, truth.place) > 0.9
 
 
 def test_looking_for_words_leaves_what_is_drawn_then_as_it_was(painter):
@@ -75,16 +75,17 @@ def test_a_picture_of_another_size_has_no_mask(painter):
 def test_layers_of_one_resolution_count_as_much_together_as_one_of_another():
     left, right = torch.zeros(1, 8, 8), torch.zeros(1, 16, 16)
     left[:, :, :4], right[:, :, 12:] = 1.0, 3.0
-    fine_wins = np.asarray(attention_mask([left] * 5 + [right], 64)) > 0
+    grey = Image.new("RGB", (64, 64))
+    fine_wins = np.asarray(attention_mask([left] * 5 + [right], grey)) > 0
     assert fine_wins[:, 52:].all()
     assert not fine_wins[:, 36:44].any()
-    coarse_wins = np.asarray(attention_mask([left] + [right / 5] * 5, 64)) > 0
+    coarse_wins = np.asarray(attention_mask([left] + [right / 5] * 5, grey)) > 0
     assert coarse_wins[:, :28].all()
 
 
 def test_attention_that_is_not_finite_is_no_mask():
     with pytest.raises(RunError, match="cannot be told: the numbers are not finite; give a mask file"):
-        attention_mask([torch.full((1, 8, 8), torch.nan)], 64)
+        attention_mask([torch.full((1, 8, 8), torch.nan)], Image.new("RGB", (64, 64)))
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(5, 95))

@@ -8,7 +8,7 @@ from PIL import Image
 
 from kit.errors import InputError
 from kit.generation.painter import PanelRequest, RedrawRequest, refuse_other_size
-from kit.generation.repair.masks import latent_mask, pasted
+from kit.generation.repair.masks import latent_mask, pasted, widened
 
 SIDE = 64
 
@@ -62,6 +62,15 @@ def test_a_cell_of_the_latents_is_drawn_when_one_pixel_of_it_is() -> None:
     assert cells.shape == (1, 1, 8, 8)
     assert cells.nonzero()[:, 2:].tolist() == [[2, 0], [2, 1]]
     assert latent_mask(None, SIDE).all()
+
+
+def test_a_widened_mask_is_drawn_in_full_wherever_the_mask_was() -> None:
+    white, black = (Image.new("RGB", (256, 256), colour) for colour in ("white", "black"))
+    mask = box(64, 64, 192, 128, 256)
+    wide = widened(mask)
+    assert wide.getbbox() == (60, 60, 196, 132)
+    share = np.asarray(pasted(white, black, wide))[..., 0]
+    assert (share[np.asarray(mask) > 0] == 255).all()
 
 
 @pytest.mark.parametrize("strength", [-0.1, 1.01, float("nan")])
