@@ -26,7 +26,7 @@ from kit.generation.painter import (
 )
 from kit.generation.repair.attention_mask import attention_mask, attention_to, places_of
 from kit.generation.repair.masks import latent_mask, pasted
-from kit.generation.repair.repainting import Repainting, first_step
+from kit.generation.repair.repainting import Repainting, repainting_of
 from kit.generation.sampling.deep_cache import deep_cache
 from kit.generation.sampling.dpm_solver import solver_of
 from kit.generation.sampling.first_noise import first_noise
@@ -175,11 +175,9 @@ class KolorsPainter:
         return [self._redrawn(asked, settings) for asked in requests]
 
     def _redrawn(self, asked: RedrawRequest, settings: DrawSettings) -> DrawResult:
-        kept = Repainting(
-            original=self._encode(asked.picture, settings),
-            inside=latent_mask(asked.mask, settings.size).to(self.device),
-            first=first_step(settings.steps, asked.strength),
-        )
+        inside = latent_mask(asked.mask, settings.size).to(self.device)
+        original = self._encode(asked.picture, settings)
+        kept = repainting_of(original, inside, settings.steps, asked.strength)
         [drawn] = self._in_memory([asked.request], settings, kept)
         return drawn if isinstance(drawn, DrawFailure) else pasted(drawn, asked.picture, asked.mask)
 

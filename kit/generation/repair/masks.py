@@ -22,12 +22,12 @@ def latent_mask(mask: Image.Image | None, size: int) -> Tensor:
 
 
 def widened(mask: Image.Image) -> Image.Image:
-    """Return a mask with a margin as wide as its edge fades, so that all it shows is drawn again.
+    """Return a mask with a margin of its edge, so that all it shows is drawn again.
 
     For a figure that becomes another one; what is left of its outline would be seen. A place's mask is better
     as it is.
     """
-    margin = max(1, round(max(mask.size) * FEATHER))
+    margin = max(STRIDE, round(max(mask.size) * FEATHER))
     return mask.filter(ImageFilter.MaxFilter(2 * margin + 1))
 
 

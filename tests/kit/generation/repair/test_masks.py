@@ -68,7 +68,7 @@ def test_a_widened_mask_is_drawn_in_full_wherever_the_mask_was() -> None:
     white, black = (Image.new("RGB", (256, 256), colour) for colour in ("white", "black"))
     mask = box(64, 64, 192, 128, 256)
     wide = widened(mask)
-    assert wide.getbbox() == (60, 60, 196, 132)
+    assert wide.getbbox() == (56, 56, 200, 136)
     share = np.asarray(pasted(white, black, wide))[..., 0]
     assert (share[np.asarray(mask) > 0] == 255).all()
 

@@ -8,6 +8,7 @@ import torch
 from fakes import TOY_PROMPTS, toy_base
 from painting import CFG4, NEGATIVE, painted, panel_request
 from PIL import Image
+from scipy.ndimage import binary_erosion
 from torch import Tensor, nn
 
 from kit.errors import InputError, RunError
@@ -16,7 +17,7 @@ from kit.experiment.run import Anchor
 from kit.generation.kolors_painter import KolorsPainter
 from kit.generation.painter import DrawFailure, PanelRequest, RedrawRequest, Variation
 from kit.generation.repair.masks import latent_mask
-from kit.generation.repair.repainting import Repainting, first_step
+from kit.generation.repair.repainting import Repainting, repainting_of
 from kit.generation.sampling.first_noise import first_noise
 from kit.models.base import load_base
 from kit.models.kolors.scheduler import scheduler
@@ -72,6 +73,8 @@ def some_latents() -> Tensor:
 def by_hand(painter: KolorsPainter, kept: Repainting, noise: Tensor) -> Tensor:
     """Return what the steps from the first on make of a picture, as the papers say it."""
     solver, engine = scheduler(FOUR.steps), painter._denoiser
+    core = np.asarray(kept.inside[0, 0])
+    core = torch.from_numpy(binary_erosion(core, np.ones((3, 3)), border_value=1))
     cross, pooled = painter._texts.of([GIRL.prompt, NEGATIVE])
     engine.set_text(cross)
     latents = noise
@@ -81,17 +84,18 @@ def by_hand(painter: KolorsPainter, kept: Repainting, noise: Tensor) -> Tensor:
         known = clean**0.5 * kept.original + (1 - clean) ** 0.5 * noise
         if number == kept.first > 0:
             latents = known
-        latents = torch.where(kept.inside, latents, known)
+        drawn = core if number < kept.first + (FOUR.steps - kept.first) // 2 else kept.inside
+        latents = torch.where(drawn, latents, known)
         rows = torch.cat([latents, latents])
         wanted, unwanted = engine(rows, step[None], time_ids(2, FOUR.size), pooled).chunk(2)
         latents = solver.step(unwanted + FOUR.cfg * (wanted - unwanted), step, latents)
     return torch.where(kept.inside, latents, kept.original)
 
 
-@pytest.mark.parametrize("first", [0, 2, 3])
+@pytest.mark.parametrize("strength", [1.0, 0.5, 0.0])
 @pytest.mark.parametrize("within", [None, mask()], ids=["whole", "masked"])
-def test_the_steps_that_are_left_are_drawn_and_outside_the_mask_there_is_the_picture(exact, first, within):
-    kept = Repainting(original=some_latents(), inside=latent_mask(within, 64), first=first)
+def test_the_steps_that_are_left_are_drawn_and_outside_the_mask_there_is_the_picture(exact, strength, within):
+    kept = repainting_of(some_latents(), latent_mask(within, 64), FOUR.steps, strength)
     noise = first_noise(0, FOUR, "cpu").double()
     with torch.inference_mode():
         found = exact._denoise(noise, [GIRL], FOUR, kept)
@@ -105,8 +109,7 @@ def test_the_steps_that_are_left_are_drawn_and_outside_the_mask_there_is_the_pic
 def test_the_less_strength_the_nearer_to_the_picture(exact, how):
     noise, away = first_noise(0, how, "cpu").double(), []
     for strength in (0.0, 0.5, 1.0):
-        inside, first = latent_mask(None, 64), first_step(how.steps, strength)
-        kept = Repainting(original=some_latents(), inside=inside, first=first)
+        kept = repainting_of(some_latents(), latent_mask(None, 64), how.steps, strength)
         with torch.inference_mode():
             found = exact._denoise(noise, [GIRL], how, kept)
         away.append(float((found - kept.original).std()))
@@ -115,12 +118,20 @@ def test_the_less_strength_the_nearer_to_the_picture(exact, how):
 
 
 def test_a_picture_that_waits_for_its_first_step_leaves_the_anchors_beside_it_alone():
-    kept = Repainting(original=some_latents(), inside=latent_mask(mask(), 64), first=2)
+    kept = repainting_of(some_latents(), latent_mask(mask(), 64), 8, 0.8)
     rows = torch.cat([some_latents() + 1, some_latents() + 2])
-    for step, shown in ((0, 8 * 8), (2, 8 * 8), (3, 8 * 8 - 16)):
+    for step, shown in ((0, 8 * 8), (2, 8 * 8), (3, 8 * 8 - 4), (5, 8 * 8 - 16)):
         row, beside = kept.held(rows, kept.original, step).split(1)
         assert torch.equal(beside, rows[1:])
         assert int((row == kept.original).all(dim=1).sum()) == shown
+
+
+def test_a_mask_that_is_all_edge_is_drawn_from_the_first():
+    dot = Image.new("L", (64, 64))
+    dot.putpixel((20, 20), 255)
+    kept = repainting_of(some_latents(), latent_mask(dot, 64), 8, 1.0)
+    shown = kept.held(some_latents() + 1, kept.original, 0)
+    assert int((shown != kept.original).all(dim=1).sum()) == 1
 
 
 def test_whom_it_reads_moves_a_picture_that_is_drawn_again(painter):
