@@ -189,7 +189,11 @@ class KolorsPainter:
         refuse_other_size(request, picture, settings.size)
         places, states = places_of(request, words, self._texts), self._texts.of([request.prompt])
         original, noise = self._encode(picture, settings), self._first_noise([request], settings)
-        return attention_mask(attention_to(self._denoiser, original, noise, states, places), picture)
+        try:
+            seen = attention_to(self._denoiser, original, noise, states, places)
+        except torch.OutOfMemoryError as error:
+            raise too_little_memory(self.hardware, settings.size) from error
+        return attention_mask(seen, picture)
 
     def _in_memory(
         self, requests: Sequence[PanelRequest], settings: DrawSettings, kept: Repainting | None = None

@@ -49,6 +49,8 @@ def attention_to(
 ) -> Sequence[Tensor]:
     """Return the attention of a picture to some tokens of its prompt, (1, side, side) of every layer.
 
+    What is not finite is looked at again in fp32.
+
     Args:
         denoiser: looks once.
         original: (1, 4, H/8, W/8).
@@ -58,12 +60,21 @@ def attention_to(
     """
     level, (cross, pooled) = torch.tensor([float(LEVEL)]), states
     noisy = scheduler().add_noise(original, noise, level)
+    sizes = time_ids(1, original.shape[2] * STRIDE, original.device)
     asked = Sharing(rows=1, readers=(), watched={0: [places]}, finest=FINEST)
-    denoiser.set_text(cross)
-    denoiser.share(asked)
-    denoiser(noisy, level, time_ids(1, original.shape[2] * STRIDE, original.device), pooled)
-    denoiser.share(None)
-    return asked.last[0]
+
+    def look() -> Sequence[Tensor]:
+        denoiser.set_text(cross)
+        denoiser.share(asked)
+        denoiser(noisy, level, sizes, pooled)
+        denoiser.share(None)
+        return asked.last[0]
+
+    seen = look()
+    if all(bool(one.isfinite().all()) for one in seen):
+        return seen
+    with denoiser.in_fp32():
+        return look()
 
 
 def attention_mask(seen: Sequence[Tensor], picture: Image.Image) -> Image.Image:
