@@ -28,6 +28,7 @@ from kit.files.user_paths import shell_word
 from kit.generation.generate import generate
 from kit.generation.painter import Painter, RedrawRequest
 from kit.generation.recipe import SHOWN, Job, RunPlan, plan_run
+from kit.generation.repair.masks import widened
 from kit.generation.repair.run_masks import keep_mask
 from kit.images.decode import open_picture
 from kit.messages import tr
@@ -155,7 +156,7 @@ def part_mask(run: Run, source: Job, part: Part, painter: Painter) -> Image.Imag
     painter.encode_prompts(source.texts)
     picture = open_picture(run.folder / request.label, ("PNG",)).convert("RGB")
     mask = painter.mask_of(request, picture, figures, run.loaded.settings)
-    return mask if part == "character" else ImageChops.invert(mask)
+    return widened(mask) if part == "character" else ImageChops.invert(mask)
 
 
 def _source_of(run: Run, slot: Slot, plan: RunPlan) -> Job:
