@@ -4,7 +4,7 @@ Each function is the command of its name (`draw` is `generate`) and leaves the s
 """
 
 import warnings
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -15,6 +15,8 @@ from storykit.run_results import RunResults
 if TYPE_CHECKING:
     from pandas import DataFrame
 
+    from eval.casting.cast import CastRequest
+    from eval.casting.selection import Selection
     from storykit.sharing import PostPicture, Wanted
     from submissions.packing.pack import PackReport
 
@@ -104,6 +106,7 @@ def cast(
     *,
     forget: bool = False,
     like_votes: bool = False,
+    draw: int | None = None,
 ) -> "DataFrame":
     """Choose one of the seeds drawn for each panel and return the seeds of each set, and how good it is.
 
@@ -117,6 +120,7 @@ def cast(
             decided before is obeyed.
         forget: whether what was decided before is dropped.
         like_votes: whether the metrics are weighed as the run's votes agree with them.
+        draw: so many more pictures at most are drawn, of panels where one more most likely raises the set.
     """
     from pandas import DataFrame
 
@@ -135,10 +139,14 @@ def cast(
         forget=forget,
         weights=metric_weights(run.run) if like_votes else {},
     )
-    with progress_bar(tr("measuring")) as progress:
-        casting = cast_run(run.run, wish, progress=progress)
-    _warn({" ".join(place): reason for place, reason in casting.refused.items()})
-    _warn({" ".join(place): obeyed_said(picks) for place, picks in casting.obeyed.items()})
+    if draw is not None:
+        selections: Sequence[Selection] = [_drawn_more(run, wish, draw)]
+    else:
+        with progress_bar(tr("measuring")) as progress:
+            casting = cast_run(run.run, wish, progress=progress)
+        _warn({" ".join(place): reason for place, reason in casting.refused.items()})
+        _warn({" ".join(place): obeyed_said(picks) for place, picks in casting.obeyed.items()})
+        selections = casting.selections
     return DataFrame(
         {
             "candidate": one.candidate,
@@ -149,7 +157,7 @@ def cast(
             "lowest": one.standing.lowest,
             "mean": one.standing.mean,
         }
-        for one in casting.selections
+        for one in selections
     )
 
 
@@ -190,6 +198,17 @@ def finish(
     with progress_bar(tr("scoring")) as progress:
         both_sides(run.run, chosen, finals, progress)
     return RunResults(finals.run)
+
+
+def _drawn_more(run: RunResults, wish: "CastRequest", budget: int) -> "Selection":
+    """Return the set that a budget of further pictures led to."""
+    from eval.casting.more.draw_more import Workshop, draw_more
+    from kit.generation.multi_gpu import painters_on
+    from storykit.cli.terminal.progress import progress_bar
+
+    with painters_on(run.run.loaded.experiment.base, "auto") as painters:
+        shop = Workshop(painters=painters, showing=progress_bar)
+        return draw_more(run.run, wish, budget, shop, lambda done: None).selection
 
 
 def repair(

@@ -18,6 +18,8 @@ SCRIPTS = ("kit/mini/training/", "eval/mini/training/")
 PLACES = "kit/world/places/"
 """A file a place: as many as the drawn world has."""
 TESTED_THROUGH = {
+    "eval/casting/more/next_round.py": "eval/casting/more/test_draw_more.py",
+    "eval/casting/more/summary.py": "eval/casting/more/test_draw_more.py",
     "eval/casting/exchanged.py": "eval/casting/test_cast.py",
     "eval/casting/pool.py": "eval/casting/test_cast.py",
     "eval/casting/selection.py": "eval/casting/test_cast.py",

@@ -1,6 +1,6 @@
 """The stage that casts: of the seeds drawn for each panel, those that make the best set of eight."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
 
@@ -82,7 +82,8 @@ def cast(
 
 
 def _cast(run: Run, wish: CastRequest, tools: Scorers | None, progress: Progress | None) -> Casting:
-    places = _places(run, wish)
+    places = places_meant(run, wish)
+    _refuse_choiceless(run, places)
     seen = {place: state_of(run, place).picks for place in places}
     if progress is not None:
         progress.note(tr("loading the scorers"))
@@ -93,7 +94,7 @@ def _cast(run: Run, wish: CastRequest, tools: Scorers | None, progress: Progress
     cast: list[PlaceState] = []
     refused: dict[Place, str] = {}
     for place in places:
-        picks = _decided(wish, seen[place], measured)
+        picks = decided(wish, seen[place], measured)
         try:
             pool = pool_of(place, measured, told[place[2]], tools.calibration)
             cast.append(PlaceState(picks=picks, selection=choose(pool, picks, aims)))
@@ -109,7 +110,7 @@ def _cast(run: Run, wish: CastRequest, tools: Scorers | None, progress: Progress
     )
 
 
-def _decided(wish: CastRequest, kept: Picks, measured: Measured) -> Picks:
+def decided(wish: CastRequest, kept: Picks, measured: Measured) -> Picks:
     """Return the picks of a place: those of the wish, else those that the run keeps."""
     if not wish.decides:
         return Picks.none(kept.place) if wish.forget else kept
@@ -137,12 +138,32 @@ def _told(refused: Mapping[Place, str]) -> str:
     return joined(told, tr("; "))
 
 
-def _places(run: Run, wish: CastRequest) -> list[Place]:
+def places_meant(run: Run, wish: CastRequest) -> list[Place]:
     """Return what is to be cast; refuses what the run does not have."""
     asked = (wish.candidate, wish.order, wish.story)
     refuse_unknown(run, asked)
     meant = [[one] if one else names for one, names in zip(asked, names_of(run).values(), strict=True)]
     places = [(candidate, order, story) for candidate, order, story in product(*meant)]
+    if wish.decides and len(places) > 1:
+        raise ScoreError(
+            tr(
+                "a choice by hand is for one set of panels: name its {kinds}",
+                kinds=open_kinds(places),
+            )
+        )
+    if wish.decides:
+        refuse_undrawable(run, places[0], wish.keep, wish.ban)
+    return places
+
+
+def open_kinds(places: Sequence[Place]) -> str:
+    """Return of what several places have more than one: candidate, order, story."""
+    kinds = zip(KINDS.values(), zip(*places, strict=True), strict=True)
+    return joined([tr(kind) for kind, names in kinds if len(set(names)) > 1], tr(" and "))
+
+
+def _refuse_choiceless(run: Run, places: Sequence[Place]) -> None:
+    """Raise ScoreError where every panel has one picture, or a place has more than can be compared."""
     if all(len(seeds_at(run, place)) == 1 for place in places):
         raise ScoreError(
             tr(
@@ -152,15 +173,4 @@ def _places(run: Run, wish: CastRequest) -> list[Place]:
                 folder=run.folder,
             )
         )
-    if wish.decides and len(places) > 1:
-        open_ones = [tr(kind) for kind, names in zip(KINDS.values(), meant, strict=True) if len(names) > 1]
-        raise ScoreError(
-            tr(
-                "a choice by hand is for one set of panels: name its {kinds}",
-                kinds=joined(open_ones, tr(" and ")),
-            )
-        )
-    if wish.decides:
-        refuse_undrawable(run, places[0], wish.keep, wish.ban)
     refuse_too_many(run)
-    return places

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
-from math import prod
+from math import ceil, prod
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -64,9 +64,9 @@ def _most_pictures(run: Run) -> int:
     return len(run.loaded.experiment.seeds) * PANELS + max(extra.values(), default=0)
 
 
-def refuse_too_many(run: Run) -> None:
-    """Raise ScoreError where there are too many."""
-    if too_many(run):
+def refuse_too_many(run: Run, more: int = 0) -> None:
+    """Raise ScoreError where there are too many, or would be with so many more of one place."""
+    if _most_pictures(run) + more > MOST_PICTURES:
         raise ScoreError(
             tr(
                 "a set can be chosen from {most:,} pictures at most, {seeds:,} seeds of {panels} panels, as "
@@ -75,7 +75,7 @@ def refuse_too_many(run: Run) -> None:
                 most=MOST_PICTURES,
                 seeds=MOST_PICTURES // PANELS,
                 panels=PANELS,
-                n=len(run.loaded.experiment.seeds),
+                n=ceil((_most_pictures(run) + more) / PANELS),
             )
         )
 

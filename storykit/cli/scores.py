@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -25,6 +25,7 @@ from storykit.cli.terminal.progress import progress_bar
 from storykit.cli.terminal.usage_errors import WrongUsage
 
 if TYPE_CHECKING:
+    from eval.casting.cast import CastRequest
     from kit.experiment.run import Run
 
 VERDICTS = {"pass": mark("pass"), "fail": mark("fail")}
@@ -59,6 +60,14 @@ def cast(
     like_votes: Annotated[
         bool, typer.Option("--like-votes", help="Weigh the metrics as the run's votes agree with them.")
     ] = False,
+    draw: Annotated[
+        int | None,
+        typer.Option(
+            metavar="PICTURES",
+            min=1,
+            help="Draw so many more at most, of panels where one more most likely raises the set.",
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")] = False,
 ) -> None:
     """Choose one of the seeds drawn for each panel, so that the set is best; pack and report use it.
@@ -85,6 +94,10 @@ def cast(
         forget=forget,
         weights=metric_weights(run) if like_votes else {},
     )
+    if draw is not None:
+        with _page_kept_or_said(run, quiet=as_json):
+            _draw_and_cast(run, wish, draw, as_json=as_json)
+        return
     with _page_kept_or_said(run, quiet=as_json), progress_bar(tr("measuring")) as progress:
         casting = choose(run, wish, progress=progress)
     if as_json:
@@ -97,6 +110,34 @@ def cast(
             say(line)
     for place, reason in casting.refused.items():
         say_fault(" ".join(place), reason)
+
+
+def _draw_and_cast(run: "Run", wish: "CastRequest", budget: int, *, as_json: bool) -> None:
+    """Spend a budget of pictures on the set that is cast, and say of each round what it gave."""
+    from eval.casting.decisions import state_of
+    from eval.casting.more.draw_more import RoundDrawn, Workshop, draw_more, place_meant
+    from eval.casting.more.summary import end_said, round_said, spending_told
+    from eval.casting.summary import obeyed_said, set_said, told_of
+    from kit.generation.multi_gpu import painters_on
+
+    def heard(done: RoundDrawn) -> None:
+        if not as_json:
+            say(round_said(done))
+
+    picks = state_of(run, place_meant(run, wish)).picks
+    if picks and not (as_json or wish.decides or wish.forget):
+        say(obeyed_said(picks))
+    with ExitStack() as stack:
+        with progress_bar(tr("loading"), transient=True) as progress:
+            progress.note(tr("checking the base"))
+            painters = stack.enter_context(painters_on(run.loaded.experiment.base, "auto"))
+        shop = Workshop(painters=painters, showing=lambda task: progress_bar(task, transient=True))
+        done = draw_more(run, wish, budget, shop, heard)
+    if as_json:
+        say_json([told_of(done.selection) | {"drawn": spending_told(done)}])
+        return
+    for line in (*set_said(done.selection, swaps=True), *end_said(done)):
+        say(line)
 
 
 def score(run_folder: RunFolder) -> None:

@@ -1,3 +1,4 @@
+import json
 import shutil
 
 import pytest
@@ -6,6 +7,7 @@ from fakes import toy_base, toy_lora, write_story
 from PIL import Image
 
 import storykit
+from eval.casting.decisions import change_picks
 from kit.errors import RunError, ScoreError
 from submissions.contest.rules import SHIPPED
 
@@ -107,6 +109,26 @@ def test_what_was_cast_is_what_is_shown_and_packed(folder, run):
     assert chosen["seeds"][:2] == (4, 3)
     assert run.picture("ink", 1).tobytes() == run.picture("ink", 1, seed=4).tobytes()
     assert any("as cast" in note for note in pack(run, folder).notes)
+
+
+def test_a_budget_of_pictures_is_spent_as_the_command_spends_it_which_says_what_it_gave(run, tmp_path):
+    change_picks(run.run, ("ink", "authored", "007"), lambda picks: picks.banning(1, 4))
+    told = shutil.copytree(run.folder, tmp_path / "told")
+    place = ("--candidate", "ink", "--order", "authored")
+    (chosen,) = storykit.cast(run, "ink", "authored", draw=5).to_dict("records")
+    lines = said("cast", told, *place, "--draw", "5").splitlines()
+    ours, theirs = tree(run.folder), tree(told)
+    for name in ours.keys() | theirs.keys():
+        if name.startswith(("panels/", "extras.json", "selection.json")):
+            assert ours[name] == theirs[name]
+    assert sum(name.startswith("panels/ink/authored/") for name in ours) == 16 + 5
+    assert lines[0] == "picks   ink authored 007: banned 1=4, as decided by hand before; --forget drops them"
+    assert [line[:21] for line in lines[1:3]] == ["draw    4 of 5: panel", "draw    5 of 5: panel"]
+    assert lines[3].startswith(f"cast    ink authored 007: seeds {' '.join(map(str, chosen['seeds']))}, the ")
+    assert lines[-2].startswith("spent   5 of 5 pictures; one more promises ")
+    assert lines[-1].startswith("        by these pictures the set ")
+    [record] = json.loads(said("cast", told, *place, "--draw", "1", "--json"))
+    assert (record["drawn"]["spent"], record["drawn"]["ended"], len(record["parts"])) == (1, "spent", 8)
 
 
 def test_a_set_that_cannot_be_cast_is_warned_of_and_the_other_is_cast(run):

@@ -68,6 +68,9 @@ def test_the_console_alone_prints() -> None:
         (["train", "a.toml", "--out", "o", "--rank", "4"], "storykit train has no option --rank; "
          "`storykit train --help` names those that it has"),
         (["score", "my", "run"], 'run is too much here; a name with a space in it needs quotes, as "my run"'),
+        (["cast", "r", "--draw", "0"], "--draw must be at least 1, got '0'"),
+        (["cast", "r", "--draw", "-4"], "--draw must be at least 1, got '-4'"),
+        (["cast", "r", "--draw", "many"], "--draw must be a whole number, got 'many'"),
         (["cast", "r", "--keep", "9=1"], "--keep must be a panel from 1 to 8 and a seed, as 3=5, got '9=1'"),
     ],
 )  # fmt: skip

@@ -1,0 +1,1 @@
+"""Drawing more pictures where they raise the set that is cast."""
