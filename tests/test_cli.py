@@ -29,6 +29,7 @@ COMMANDS = {
     ("share",),
     ("cast",),
     ("finish",),
+    ("repair",),
     ("pack",),
     ("verify",),
     ("reproduce",),

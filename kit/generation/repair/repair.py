@@ -102,7 +102,7 @@ def repair(run: Run, painter: Painter, wish: RepairWish, progress: Progress | No
             mask = part_mask(run, source, wish.part, painter)
         if isinstance(step, Redraw) and mask is not None:
             step = replace(step, mask=keep_mask(run, mask))
-        asked = [_asked(run, wish.source, one) for one in _tries(run, wish, step, source.request.seed)]
+        asked = [_asked(run, wish.source, one) for one in _tries(run, wish, step, source)]
         generate(run, [painter], progress, only=frozenset(one.slot for one in asked))
         faults = run.faults()
         return [RepairTry(one, faults.get(_file_of(run, one.slot), "")) for one in asked]
@@ -206,22 +206,25 @@ def _refuse_unfit(source: Job, wish: RepairWish, painter: Painter, run: Run) -> 
             pass
 
 
-def _tries(run: Run, wish: RepairWish, step: Vary | Redraw, own: int) -> Iterator[Vary | Redraw]:
-    """Yield the step with the next seeds that no picture has been made with, from the wished one on."""
+def _tries(run: Run, wish: RepairWish, step: Vary | Redraw, source: Job) -> Iterator[Vary | Redraw]:
+    """Yield the step with the next seeds that no picture has been made with, from the wished one on.
+
+    From its own noise a picture comes out nearly as it is, so the seeds behind it are passed over.
+    """
     made = {row.slot for row in run.rows()}
     done = {
         one.step
         for one in read_extras(run).repairs
         if one.slot._replace(seed=one.source) == wish.source and one.slot in made
     }
+    behind = {source.request.seed, *(one.seed for one in source.chain)}
     seed, left = step.seed, wish.tries
     while left:
         one = replace(step, seed=seed)
+        if seed not in behind and one not in done:
+            left -= 1
+            yield one
         seed += 1
-        if one in done or (isinstance(one, Vary) and one.seed == own):
-            continue
-        left -= 1
-        yield one
 
 
 def _asked(run: Run, source: Slot, step: Vary | Redraw) -> Repair:
