@@ -2,7 +2,7 @@
 
 StorykitError
 ├── InputError        a story, experiment, rules or dataset file that cannot be used
-├── WeightsError      base, encoder or predictor weights missing or damaged
+├── WeightsError      weights of a base, encoder, predictor or finisher missing or damaged
 ├── LoraError         a LoRA file that does not fit the base
 ├── RunError          a run folder that is missing something or cannot be written
 │   └── StaleError    something was changed by another since it was seen
@@ -93,7 +93,7 @@ class InputError(StorykitError):
 
 
 class WeightsError(StorykitError):
-    """Base, encoder or predictor weights are missing or damaged."""
+    """Weights of a base, encoder, predictor or finisher are missing or damaged, or something else."""
 
 
 class LoraError(StorykitError):

@@ -117,6 +117,16 @@ def _for_another(what: str) -> str:
     return tr("is {what}, which fits no base here; {mend}", what=what, mend=tr(_OTHER))
 
 
+def is_lora(file: TensorFile) -> bool:
+    """Return whether a file's names have parts of a LoRA, of whatever network."""
+    return any(_LORA.search(name) for name in file.kinds)
+
+
+def model_in_words(file: TensorFile) -> str:
+    """Return which whole model a file that is no LoRA is, as "a VAE"; empty where its names tell of none."""
+    return next((tr(what) for pattern, what in _MODELS if _any(pattern, file.kinds)), "")
+
+
 def kind_in_words(dtype: str) -> str:
     """Return what a kind of numbers is called that no LoRA has.
 
@@ -160,12 +170,8 @@ def _text_encoder(file: TensorFile, strangers: Sequence[str]) -> str:
 
 
 def _model(file: TensorFile) -> str:
-    if any(_LORA.search(name) for name in file.kinds):
-        return ""
-    for pattern, what in _MODELS:
-        if _any(pattern, file.kinds):
-            return tr("is {what}, not a LoRA: {mend}", what=tr(what), mend=tr(_TRAIN))
-    return ""
+    what = "" if is_lora(file) else model_in_words(file)
+    return tr("is {what}, not a LoRA: {mend}", what=what, mend=tr(_TRAIN)) if what else ""
 
 
 def _any(pattern: str, names: Mapping[str, object] | Sequence[str]) -> bool:

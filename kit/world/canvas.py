@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw
 from kit.world.scene import Colour
 
 SIDE = 256
-"""Side of a finished picture, in pixels; also the unit of all coordinates."""
+"""Side of a finished picture in pixels, unless it is enlarged; what all coordinates count in."""
 OVERSAMPLING = 2
 
 Point = tuple[float, float]
@@ -33,9 +33,12 @@ OUTLINE = Ink()
 class Canvas:
     """A transparent or painted layer of the picture."""
 
-    def __init__(self, paint: Paint = (0, 0, 0, 0)) -> None:
-        """Start a layer filled with one paint."""
-        self.layer = Image.new("RGBA", (SIDE * OVERSAMPLING, SIDE * OVERSAMPLING), paint)
+    def __init__(self, paint: Paint = (0, 0, 0, 0), enlargement: int = 1) -> None:
+        """Start a layer filled with one paint, for a picture so many times larger than usual."""
+        self.enlargement = enlargement
+        self.pixels = OVERSAMPLING * enlargement
+        """Of the layer, to one unit of the coordinates."""
+        self.layer = Image.new("RGBA", (SIDE * self.pixels, SIDE * self.pixels), paint)
         self.draw = ImageDraw.Draw(self.layer)
 
     def pen(self) -> "Pen":
@@ -47,11 +50,11 @@ class Canvas:
         below.layer.alpha_composite(self.layer)
 
     def coverage(self) -> NDArray[np.float32]:
-        """Return (256, 256) values in [0, 1]: how much of each pixel the layer covers."""
+        """Return a value in [0, 1] for each pixel of the picture: how much of it the layer covers."""
         return np.asarray(self.layer.getchannel("A").reduce(OVERSAMPLING), np.float32) / np.float32(255)
 
     def picture(self) -> Image.Image:
-        """Return the finished RGB picture, (256, 256)."""
+        """Return the finished RGB picture, (256, 256) unless it is enlarged."""
         return self.layer.convert("RGB").reduce(OVERSAMPLING)
 
 
@@ -85,7 +88,7 @@ class Pen:
         return [(ox + mc * x - s * y, oy + ms * x + c * y) for x, y in points]
 
     def _pixels(self, points: Sequence[Point]) -> list[Point]:
-        return self._map(points, OVERSAMPLING)
+        return self._map(points, self.canvas.pixels)
 
     def polygon(self, points: Sequence[Point], fill: Paint | None, ink: Ink | None = None) -> None:
         """Draw a filled polygon, with an outline where `ink` is given. Translucent fills blend."""
@@ -99,7 +102,7 @@ class Pen:
 
     def _blend(self, pixels: list[Point], fill: Paint) -> None:
         xs, ys = [p[0] for p in pixels], [p[1] for p in pixels]
-        side = SIDE * OVERSAMPLING
+        side = SIDE * self.canvas.pixels
         x0, y0 = max(0, math.floor(min(xs))), max(0, math.floor(min(ys)))
         x1, y1 = min(side, math.ceil(max(xs)) + 1), min(side, math.ceil(max(ys)) + 1)
         if x1 <= x0 or y1 <= y0:
@@ -109,7 +112,7 @@ class Pen:
         self.canvas.layer.alpha_composite(patch, (x0, y0))
 
     def _line(self, pixels: list[Point], ink: Ink) -> None:
-        width = max(1, round(ink.width * self.scale * OVERSAMPLING))
+        width = max(1, round(ink.width * self.scale * self.canvas.pixels))
         self.canvas.draw.line(pixels, fill=ink.paint, width=width, joint="curve")
 
     def ellipse(self, centre: Point, radii: Point, fill: Paint | None, ink: Ink | None = None) -> None:
@@ -142,7 +145,7 @@ class Pen:
         path = smooth(points, closed=False) if curved and len(points) > 2 else list(points)
         self._line(self._pixels(path), ink)
         r = ink.width / 2
-        if r * self.scale * OVERSAMPLING >= 1.5:
+        if r * self.scale * self.canvas.pixels >= 1.5:
             for end in (path[0], path[-1]):
                 self.polygon(sector(end, (r, r), count=12), ink.paint)
 

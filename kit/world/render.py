@@ -22,11 +22,11 @@ class Rendering(NamedTuple):
     """A picture and what is truly where in it."""
 
     picture: Image.Image
-    """RGB, 256 x 256."""
+    """RGB, 256 x 256 unless it is enlarged."""
     subjects: tuple[NDArray[np.bool_], ...]
-    """One (256, 256) mask a figure, in the order of the scene."""
+    """One mask of the picture's size a figure, in the order of the scene."""
     place: NDArray[np.bool_]
-    """(256, 256): what belongs to no figure."""
+    """Of the picture's size: what belongs to no figure."""
 
 
 class _Stand(NamedTuple):
@@ -38,10 +38,16 @@ class _Stand(NamedTuple):
     seated: bool = False
 
 
-def render(scene: Scene) -> Rendering:
-    """Return the scene's picture and masks; the same scene gives the same pixels."""
+def render(scene: Scene, enlargement: int = 1) -> Rendering:
+    """Return the scene's picture and masks; the same scene gives the same pixels.
+
+    Args:
+        scene: what is drawn.
+        enlargement: 4 draws it anew at 1024 x 1024: lines, washes and grain keep their place and their size
+            within the picture, and have the edges of the larger one.
+    """
     rng = random.Random(scene.seed)
-    back, front = Canvas((255, 255, 255, 255)), Canvas()
+    back, front = Canvas((255, 255, 255, 255), enlargement), Canvas(enlargement=enlargement)
     zoom, middle = (1.38, rng.uniform(-8, 8)) if scene.framing == "close" else (1.0, 0.0)
     camera = Pen(back, (128 - 128 * zoom + middle, 150 - 168 * zoom if zoom > 1 else 0.0), zoom)
     view = View(back=camera, front=Pen(front, camera.origin, zoom), time=scene.time, rng=rng)
@@ -54,7 +60,7 @@ def render(scene: Scene) -> Rendering:
     if len(stands) == 2 and any(c.pose == "hug" for c in scene.characters):
         _draw_love(camera, stands).over(back)
     subjects = _seen(layers, depth)[:-1]
-    covered = np.any(subjects, axis=0) if subjects else np.zeros((SIDE, SIDE), np.bool_)
+    covered = np.any(subjects, axis=0) if subjects else np.zeros((SIDE * enlargement,) * 2, np.bool_)
     dice = np.random.default_rng(scene.seed)
     pixels = np.asarray(back.picture(), dtype=np.float32)
     pixels = degrade(stylise(pixels, covered.astype(np.float32), scene.style, dice), scene.degradations, dice)
@@ -63,7 +69,7 @@ def render(scene: Scene) -> Rendering:
 
 
 def _draw_figure(character: Character, stand: _Stand, camera: Pen) -> Canvas:
-    layer = Canvas()
+    layer = Canvas(enlargement=camera.canvas.enlargement)
     pen = Pen(layer, camera.origin, camera.scale).at(stand.feet, stand.scale, mirrored=stand.mirrored)
     if character.kind in PEOPLE:
         draw_person(pen, character, seated=stand.seated)
@@ -74,7 +80,7 @@ def _draw_figure(character: Character, stand: _Stand, camera: Pen) -> Canvas:
 
 def _draw_love(camera: Pen, stands: list[_Stand]) -> Canvas:
     """Draw a heart above two who hug."""
-    layer = Canvas()
+    layer = Canvas(enlargement=camera.canvas.enlargement)
     x = (stands[0].feet[0] + stands[1].feet[0]) / 2
     draw_heart(Pen(layer, camera.origin, camera.scale).at((x, stands[0].feet[1] - 150)), (0, 0))
     return layer
@@ -92,7 +98,7 @@ def _depth(scene: Scene, stands: list[_Stand]) -> list[int]:
 
 def _seen(layers: list[Canvas], depth: list[int]) -> tuple[NDArray[np.bool_], ...]:
     """Return what no nearer layer hides of each layer, (256, 256) each."""
-    hidden = np.zeros((SIDE, SIDE), np.bool_)
+    hidden = np.zeros(1, np.bool_)
     seen = {}
     for i in reversed(depth):
         covered = layers[i].coverage() > 0.5

@@ -74,7 +74,7 @@ def open_checkpoint(path: Path) -> Checkpoint:
         raise ValueError(
             tr("is no whole .ckpt, perhaps half a download: download or copy it again")
         ) from error
-    spots = {name: _spot(name, tensor, storages[tensor.storage.key]) for name, tensor in pickled.items()}
+    spots = {name: spot_of(name, tensor, storages[tensor.storage.key]) for name, tensor in pickled.items()}
     if sum(spot.size_bytes for spot in spots.values()) > size:
         raise ValueError(tr("names more numbers than it holds: torch.save never writes that"))
     return Checkpoint(spots, lambda name: load_spot(path, spots[name]))
@@ -120,7 +120,9 @@ def _members(archive: zipfile.ZipFile) -> tuple[dict[str, zipfile.ZipInfo], str]
     return members, root
 
 
-class _ArrayPlace(NamedTuple):
+class ArrayPlace(NamedTuple):
+    """Where an array of the file lies."""
+
     first: int
     size_bytes: int
 
@@ -131,9 +133,9 @@ def _storages(
     members: Mapping[str, zipfile.ZipInfo],
     root: str,
     tensors: Mapping[str, PickledTensor],
-) -> dict[str, _ArrayPlace]:
+) -> dict[str, ArrayPlace]:
     """Return where each array lies, its checksum checked; each byte of the file is looked at once."""
-    found: dict[str, _ArrayPlace] = {}
+    found: dict[str, ArrayPlace] = {}
     room = size
     for key in dict.fromkeys(tensor.storage.key for tensor in tensors.values()):
         member = members.get(f"{root}data/{key}")
@@ -150,7 +152,7 @@ def _storages(
             raise ValueError(tr("is damaged, or half a download: download or copy it again"))
         if _checksum(file, first, member.file_size) != member.CRC:
             raise ValueError(tr("is damaged, its checksum differs: download or copy it again"))
-        found[key] = _ArrayPlace(first, member.file_size)
+        found[key] = ArrayPlace(first, member.file_size)
     return found
 
 
@@ -163,7 +165,7 @@ def _checksum(file: BinaryIO, first: int, size_bytes: int) -> int:
     return crc
 
 
-def _spot(name: str, tensor: PickledTensor, room: _ArrayPlace) -> Spot:
+def spot_of(name: str, tensor: PickledTensor, room: ArrayPlace) -> Spot:
     """Return where a tensor lies, every number of it inside its array."""
     width = WIDTHS[tensor.dtype]
     count = prod(tensor.shape)

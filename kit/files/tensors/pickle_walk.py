@@ -1,9 +1,10 @@
 """The pickle inside a torch file, walked opcode by opcode: nothing in it is imported, called or run."""
 
+import io
 import pickletools
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 from kit.messages import mark, tr
 
@@ -21,6 +22,8 @@ _STRANGE = {
     "nested": mark("nested"), "wrapper": mark("wrapped"), "layout": mark("sparse"),
 }  # fmt: skip
 """Parts of the names of torch's makers of other tensors."""
+_WRAPPERS = ("state_dict", "model_state_dict", "params_ema", "params-ema", "params", "model", "net")
+"""What the table of tensors is called beside other things of a training."""
 _LARGE = 2**40
 """More numbers than any file holds."""
 _MOST_VALUES = 1 << 20
@@ -45,6 +48,13 @@ class PickledTensor(NamedTuple):
     strides: tuple[int, ...]
 
 
+class WalkedPickle(NamedTuple):
+    """What a pickle makes, tensors as records, and every array that it names by its key."""
+
+    made: object
+    storages: Mapping[str, Storage]
+
+
 class _Global(NamedTuple):
     name: str
     """Module and name with a space between them."""
@@ -58,23 +68,36 @@ _MARK = _Mark()
 _TABLE = "collections OrderedDict"
 
 
-def tensors_by_name(pickled: bytes) -> dict[str, PickledTensor]:
-    """Return the tensors that a pickle names, of its "state_dict" if any; ValueError where it holds else."""
+def walk_pickle(file: BinaryIO) -> WalkedPickle:
+    """Return what a file's next pickle makes; ValueError where it asks for more than tensors and tables."""
+    walk = _Walk()
     try:
         with warnings.catch_warnings(action="ignore"):  # of odd escapes in old opcodes
-            whole = _Walk().result(pickled)
+            return WalkedPickle(walk.result(file), walk.storages)
     except (IndexError, KeyError, TypeError, AttributeError, OverflowError) as error:
         raise ValueError(tr("is damaged, its list of tensors makes no sense: get it again")) from error
-    inner = whole.get("state_dict", whole) if isinstance(whole, dict) else whole
+
+
+def tensors_by_name(pickled: bytes) -> dict[str, PickledTensor]:
+    """Return the tensors that a pickle names, as `named_tensors` does."""
+    return named_tensors(walk_pickle(io.BytesIO(pickled)).made)
+
+
+def named_tensors(whole: object) -> dict[str, PickledTensor]:
+    """Return the tensors of a walked pickle, of its "state_dict" if any; ValueError where it holds else.
+
+    Other trainings call that table "params_ema", "params", "model" or "net"; averaged weights come first.
+    """
+    inner = whole
+    if isinstance(whole, dict):
+        inner = next((whole[name] for name in _WRAPPERS if isinstance(whole.get(name), dict)), whole)
     if not isinstance(inner, dict):
         raise ValueError(tr("must hold tensors by name"))
     tensors = {str(name)[:500]: value for name, value in inner.items() if isinstance(value, PickledTensor)}
     if len(tensors) != len(inner) or not all(isinstance(name, str) for name in inner):
-        other = next(
-            (str(name)[:100] for name, value in inner.items() if not isinstance(value, PickledTensor)), ""
-        )
-        if other:
-            raise ValueError(tr("must hold tensors by name, got something else at {name}", name=other))
+        others = [str(name)[:100] for name, value in inner.items() if not isinstance(value, PickledTensor)]
+        if others and others[0]:
+            raise ValueError(tr("must hold tensors by name, got something else at {name}", name=others[0]))
         raise ValueError(tr("must hold tensors by name, got something else"))
     return tensors
 
@@ -85,14 +108,12 @@ class _Walk:
     def __init__(self) -> None:
         self._stack: list[object] = []
         self._memo: dict[int, object] = {}
+        self.storages: dict[str, Storage] = {}
 
-    def result(self, pickled: bytes) -> object:
-        """Return what a pickle makes, tensors as records; ValueError where it asks for more."""
+    def result(self, pickled: BinaryIO) -> object:
         for number, (name, argument) in enumerate(_opcodes(pickled)):
             if number > _MOST_VALUES:
                 raise ValueError(tr("names more tensors than a model has"))
-            if name == "STOP":
-                break
             self._step(name, argument)
         return self._stack.pop()
 
@@ -165,9 +186,9 @@ class _Walk:
         self._stack.append(_Global(f"{module} {name}"))
 
     def storage(self) -> None:
-        """Read torch's ("storage", type, key, place, count)."""
+        """Read torch's ("storage", type, key, place, count), and None behind them in the form before 1.6."""
         told = self._stack.pop()
-        if not (isinstance(told, tuple) and len(told) == 5 and told[0] == "storage"):
+        if not (isinstance(told, tuple) and told[0] == "storage" and told[5:] in ((), (None,))):
             raise TypeError
         kind, key = told[1], told[2]
         if not (isinstance(kind, _Global) and isinstance(key, str)):
@@ -177,7 +198,8 @@ class _Walk:
             raise ValueError(
                 tr("holds numbers of a kind that is not read here ({name}): give it in fp16", name=name[:40])
             )
-        self._stack.append(Storage(_STORAGES.get(name, ""), key))
+        self.storages[key] = Storage(_STORAGES.get(name, ""), key)
+        self._stack.append(self.storages[key])
 
     def call(self) -> None:
         """Make what torch.save wrote as a call: a tensor's record or a table; refuse everything else."""
@@ -200,7 +222,7 @@ class _Walk:
             raise TypeError
 
 
-def _opcodes(pickled: bytes) -> Iterator[tuple[str, object]]:
+def _opcodes(pickled: BinaryIO) -> Iterator[tuple[str, object]]:
     """Yield a pickle's opcodes with what they carry; ValueError in our words where one is torn."""
     codes = pickletools.genops(pickled)
     while True:
@@ -248,26 +270,10 @@ def _refusal(maker: str) -> str:
     )
 
 
-_PLAIN = frozenset(
-    [
-        "INT",
-        "BININT",
-        "BININT1",
-        "BININT2",
-        "LONG",
-        "LONG1",
-        "LONG4",
-        "FLOAT",
-        "BINFLOAT",
-        "STRING",
-        "BINSTRING",
-        "SHORT_BINSTRING",
-        "UNICODE",
-        "BINUNICODE",
-        "SHORT_BINUNICODE",
-        "BINUNICODE8",
-    ]
-)
+_PLAIN = frozenset({
+    "INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "LONG4", "FLOAT", "BINFLOAT", "STRING",
+    "BINSTRING", "SHORT_BINSTRING", "UNICODE", "BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8",
+})  # fmt: skip
 """Opcodes that carry a value."""
 _MADE: Mapping[str, Callable[[], object]] = {
     "NONE": lambda: None, "NEWTRUE": lambda: True, "NEWFALSE": lambda: False, "EMPTY_TUPLE": tuple,
@@ -275,7 +281,7 @@ _MADE: Mapping[str, Callable[[], object]] = {
 }  # fmt: skip
 _PUT = frozenset({"PUT", "BINPUT", "LONG_BINPUT", "MEMOIZE"})
 _GET = frozenset({"GET", "BINGET", "LONG_BINGET"})
-_SILENT = frozenset({"PROTO", "FRAME"})
+_SILENT = frozenset({"PROTO", "FRAME", "STOP"})
 _ACTS: Mapping[str, Callable[[_Walk], None]] = {
     "MARK": _Walk.mark,
     "POP": _Walk.pop,

@@ -12,6 +12,7 @@ from safetensors import SafetensorError, safe_open
 from kit.files.file_kinds import HEAD_BYTES, is_partial, why_no_tensors
 from kit.files.safetensors_files import LENGTH_BYTES, METADATA
 from kit.files.tensors.checkpoint_files import WIDTHS, Spot, load_spot, open_checkpoint
+from kit.files.tensors.legacy_files import MARK, open_legacy
 from kit.files.text.library_words import reason_of
 from kit.files.user_paths import missing_file
 from kit.messages import tr
@@ -23,8 +24,6 @@ MAX_HEADER_BYTES = 32 << 20
 """What a file with notes on each of its training pictures may need."""
 _SAFETENSORS_MARKS = (b"{", b" ")
 _PICKLE_MARK = b"\x80"
-_LEGACY = b"l\xfc\x9cF\xf9 j\xa8P\x19."
-"""How torch.save's form before 1.6 begins, behind the pickle's mark."""
 
 
 class TensorKind(NamedTuple):
@@ -56,8 +55,8 @@ def open_tensor_file(path: Path) -> TensorFile:
     length = int.from_bytes(head[:LENGTH_BYTES], "little")
     if head[LENGTH_BYTES : LENGTH_BYTES + 1] in _SAFETENSORS_MARKS and length >> 40 == 0:
         return _safetensors(path, size, length)
-    if head.startswith(b"PK"):
-        checkpoint = open_checkpoint(path)
+    if head.startswith(b"PK") or MARK in head[:32]:
+        checkpoint = (open_checkpoint if head.startswith(b"PK") else open_legacy)(path)
         kinds = {name: TensorKind(spot.dtype, spot.shape) for name, spot in checkpoint.spots.items()}
         return TensorFile(kinds, {}, checkpoint.load)
     raise ValueError(_refusal(path, head))
@@ -72,10 +71,6 @@ def _refusal(path: Path, head: bytes) -> str:
         )
     if reason := why_no_tensors(head):
         return reason
-    if _LEGACY in head[:32]:
-        return tr(
-            "has torch's form from before 2020: save it once more with a newer torch, best as .safetensors"
-        )
     if head.startswith(_PICKLE_MARK):
         return tr("is a bare pickle, which could run anything when it is opened: give it as .safetensors")
     return tr("is neither a safetensors file nor a .ckpt of torch, or is damaged: download or copy it again")

@@ -10,7 +10,7 @@ from typing import TypeVar
 import numpy as np
 from PIL import Image
 
-from kit.world.canvas import OUTLINE, OVERSAMPLING, SIDE, Ink, Paint, Pen, Point, sector, shade
+from kit.world.canvas import OUTLINE, SIDE, Ink, Paint, Pen, Point, sector, shade
 from kit.world.places.setting import View
 from kit.world.scene import Time
 
@@ -263,8 +263,8 @@ def shine(room: Room, centre: Point, radius: float) -> None:
     if not strength:
         return
     pen = room.pen.at(centre)
-    sprite = _halo(round(radius * pen.scale * OVERSAMPLING), strength)
-    x, y = (round(c * OVERSAMPLING) - sprite.width // 2 for c in pen.origin)
+    sprite = _halo(round(radius * pen.scale * pen.canvas.pixels), strength)
+    x, y = (round(c * pen.canvas.pixels) - sprite.width // 2 for c in pen.origin)
     if x > -sprite.width and y > -sprite.width:
         pen.canvas.layer.alpha_composite(sprite, (max(0, x), max(0, y)), (max(0, -x), max(0, -y)))
 

@@ -27,6 +27,7 @@ from kit.world.scene import (
     Pose,
     Prop,
     Scene,
+    Style,
     Time,
     sample_scene,
 )
@@ -201,3 +202,14 @@ def sheet() -> Image.Image:
         panels.append(np.asarray(render(scene).picture.reduce(8)))
     rows = [np.concatenate(panels[k : k + 6], axis=1) for k in (0, 6, 12)]
     return Image.fromarray(np.concatenate(rows))
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_a_larger_picture_is_the_same_one_finer_drawn(style: Style) -> None:
+    scene = replace(PARK, style=style)
+    usual, large = render(scene), render(scene, 2)
+    assert large.picture.size == (512, 512)
+    assert all(mask.shape == (512, 512) for mask in (*large.subjects, large.place))
+    apart = np.abs(np.asarray(large.picture.reduce(2), float) - np.asarray(usual.picture, float)).mean()
+    moved = np.roll(np.asarray(usual.picture, float), 2, axis=1)
+    assert apart < 0.7 * np.abs(moved - np.asarray(usual.picture, float)).mean()

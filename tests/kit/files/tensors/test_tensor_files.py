@@ -47,10 +47,7 @@ def test_what_is_no_file_of_tensors_is_one_clear_sentence(tmp_path: Path, data: 
     assert "weights_only" not in str(told.value)
 
 
-def test_torchs_old_form_and_a_download_that_goes_on_are_named(tmp_path: Path) -> None:
-    torch.save(TENSORS, tmp_path / "old.pt", _use_new_zipfile_serialization=False)
-    with pytest.raises(ValueError, match="has torch's form from before 2020: save it once more"):
-        open_tensor_file(tmp_path / "old.pt")
+def test_a_download_that_goes_on_is_named(tmp_path: Path) -> None:
     (tmp_path / "a.safetensors.crdownload").write_bytes(bytes(300))
     with pytest.raises(ValueError, match=r"is half a download, as its ending \.crdownload says"):
         open_tensor_file(tmp_path / "a.safetensors.crdownload")

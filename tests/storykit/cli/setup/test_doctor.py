@@ -99,7 +99,7 @@ def test_a_torch_that_ends_its_process_ends_no_other(script, error, late):
     ("versions", "id_", "status", "words"),
     [
         ({"torch": "2.14.0+cu130"}, "library.torch", "note", "torch is 2.14.0+cu130, tested was 2.12.1"),
-        ({"torch": "2.12.9+cpu"}, "libraries", "ok", "29 libraries as they were tested"),
+        ({"torch": "2.12.9+cpu"}, "libraries", "ok", "30 libraries as they were tested"),
         ({"diffsynth": None}, "library.diffsynth", "fault", "not installed; install it: `pip install diffs"),
         ({"numpy": "1.26.4"}, "library.numpy", "note", "numpy is 1.26.4"),
         ({"pillow": "unknown"}, "library.pillow", "note", "pillow is unknown"),

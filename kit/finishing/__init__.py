@@ -1,0 +1,1 @@
+"""Pictures made larger or cleaner by networks that the user has, or by the embedded one."""

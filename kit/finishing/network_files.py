@@ -1,0 +1,204 @@
+"""A file of a network that makes pictures from pictures, opened without running anything in it.
+
+The product's only door to spandrel, which tells the architecture from a file's names and shapes before a
+number of it is read.
+"""
+
+import re
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from kit.errors import WeightsError
+from kit.files.tensors.tensor_files import TensorFile, open_tensor_file
+from kit.lora.other_files import FLOATS, is_lora, model_in_words
+from kit.messages import mark, tr
+
+if TYPE_CHECKING:
+    from spandrel import Architecture, ArchRegistry, ImageModelDescriptor, ModelBase
+    from torch import Tensor, nn
+
+SCALES = (1, 2, 3, 4, 8)
+"""How many times larger a network may make a picture."""
+MOST_BYTES = 4 << 30
+"""The largest networks of this kind have 2.5 GB."""
+_MOST_LAYERS = 1000
+"""A number in a tensor's name: layers are built by it, as many as it says."""
+_CHANNELS = 3
+_MASKED = frozenset({"LaMa", "MAT"})
+"""Architectures that need a mask; known before they are built, for they are large."""
+_MISFITS = (
+    RuntimeError, ValueError, LookupError, TypeError, AttributeError, AssertionError, ArithmeticError
+)  # fmt: skip
+"""What building a network raises whose tensors have the names of an architecture and not its shapes."""
+_UNLIKE = "Error(s) in loading state_dict"
+"""What torch says of tensors that are missing, left over or of another shape."""
+_GIVE = mark("give a file of ESRGAN, SwinIR, DAT, HAT, Compact, GFPGAN or another that spandrel knows")
+_CODEFORMER = ("position_emb", "idx_pred_layer.1.weight", "quantize.embedding.weight")
+
+
+class LoadedNetwork(NamedTuple):
+    """A network and what it is for."""
+
+    descriptor: "ImageModelDescriptor[nn.Module]"
+    """Takes (1, 3, h, w) in [0, 1] and gives (1, 3, h * scale, w * scale)."""
+    for_faces: bool
+    """Whether it knows nothing but a face that fills the picture."""
+
+
+def load_network(path: Path) -> LoadedNetwork:
+    """Return the network of a safetensors or torch file, in fp32 on the CPU, for use and not for training.
+
+    Raises:
+        WeightsError: the file cannot be read, or holds no network that makes an RGB picture of an RGB one, 1,
+            2, 3, 4 or 8 times as large.
+    """
+    try:
+        file = open_tensor_file(path)
+        return LoadedNetwork(*_network(file))
+    except ValueError as error:
+        raise WeightsError(tr("finisher {file} {why}", file=path, why=error)) from error
+
+
+def _network(file: TensorFile) -> "tuple[ImageModelDescriptor[nn.Module], bool]":
+    from spandrel import ImageModelDescriptor
+
+    _check_names(file)
+    architecture = architecture_of(file)
+    if architecture is None:
+        raise ValueError(_refusal(file))
+    descriptor = None if architecture.id in _MASKED else _built(architecture, file)
+    if not isinstance(descriptor, ImageModelDescriptor):
+        told = {"architecture": architecture.name, "give": tr(_GIVE)}
+        raise ValueError(tr("is {architecture}, which fills holes and needs a mask: {give}", **told))
+    _check_sides(descriptor)
+    descriptor.eval().model.requires_grad_(False)
+    return descriptor, descriptor.purpose == "FaceSR"
+
+
+def _built(architecture: "Architecture[nn.Module]", file: TensorFile) -> "ModelBase[nn.Module]":
+    try:
+        with warnings.catch_warnings(
+            action="ignore"
+        ):  # of torch's own names that some architectures still use
+            _check_shapes(architecture, file)
+            return architecture.load(_state(file))
+    except _MISFITS as error:
+        told = {"architecture": architecture.name, "error": " ".join(str(error).split())[:200]}
+        raise ValueError(
+            tr("has tensors named as in {architecture} and does not fit it: {error}", **told)
+        ) from error
+
+
+def _check_shapes(architecture: "Architecture[nn.Module]", file: TensorFile) -> None:
+    """Refuse shapes that do not fit each other before a network of them is built, which may be endless.
+
+    Some architectures count while they are built, which cannot be done without numbers; they are not checked.
+    """
+    import torch
+
+    try:
+        with torch.device("meta"):
+            architecture.load(_shapes(file))
+    except _MISFITS as error:
+        if _UNLIKE in str(error):
+            raise
+
+
+def _check_names(file: TensorFile) -> None:
+    """Refuse what would build without end, or is far larger than any network of this kind."""
+    from kit.files.tensors.checkpoint_files import WIDTHS
+
+    numbers = (int(number) for name in file.kinds for number in re.findall(r"\d{4,12}", name))
+    if max(numbers, default=0) > _MOST_LAYERS:
+        raise ValueError(_refusal(file))
+    size = sum(_count(kind.shape) * WIDTHS.get(kind.dtype, 1) for kind in file.kinds.values())
+    if size > MOST_BYTES:
+        raise ValueError(_refusal(file))
+
+
+def _count(shape: tuple[int, ...]) -> int:
+    count = 1
+    for side in shape:
+        count *= side
+    return count
+
+
+def architecture_of(file: TensorFile) -> "Architecture[nn.Module] | None":
+    """Return what a file is by its names and shapes; its numbers are not there yet."""
+    shapes, supports = _shapes(file), _registry().architectures("detection")
+    return next((support.architecture for support in supports if support.detect(shapes)), None)
+
+
+def _shapes(file: TensorFile) -> "dict[str, Tensor]":
+    """Return a file's tensors without their numbers, under the names that spandrel knows."""
+    import torch
+    from spandrel import canonicalize_state_dict
+
+    state: dict[str, Any] = canonicalize_state_dict(
+        {name: torch.empty(kind.shape, device="meta") for name, kind in file.kinds.items()}
+    )
+    return state
+
+
+def _registry() -> "ArchRegistry":
+    """Return what spandrel knows, and what its package of other licences adds where it is installed."""
+    from spandrel import MAIN_REGISTRY
+
+    try:
+        from spandrel_extra_arches import EXTRA_REGISTRY
+    except ImportError:
+        return MAIN_REGISTRY
+    registry = MAIN_REGISTRY.copy()
+    registry.add(*EXTRA_REGISTRY, ignore_duplicates=True)
+    return registry
+
+
+def _state(file: TensorFile) -> "dict[str, Tensor]":
+    """Return a file's tensors under the names that spandrel knows, all fractions in fp32."""
+    from spandrel import canonicalize_state_dict
+
+    def wide(name: str) -> "Tensor":
+        tensor = file.load(name)
+        return tensor.float() if file.kinds[name].dtype in FLOATS else tensor
+
+    state: dict[str, Any] = canonicalize_state_dict({name: wide(name) for name in file.kinds})
+    return state
+
+
+def _check_sides(descriptor: "ImageModelDescriptor[nn.Module]") -> None:
+    inward, outward = descriptor.input_channels, descriptor.output_channels
+    told = {"architecture": descriptor.architecture.name, "give": tr(_GIVE)}
+    if (inward, outward) != (_CHANNELS, _CHANNELS):
+        raise ValueError(
+            tr(
+                "is {architecture} from {inward} channels to {outward}, and a picture has 3: {give}",
+                inward=inward,
+                outward=outward,
+                **told,
+            )
+        )
+    if descriptor.scale not in SCALES:
+        raise ValueError(
+            tr("is {architecture} for {scale} times the side; 1, 2, 3, 4 or 8 are drawn: {give}",
+               scale=descriptor.scale, **told)
+        )  # fmt: skip
+
+
+def _refusal(file: TensorFile) -> str:
+    """Return what else a file is, as far as its names tell."""
+    if all(name in file.kinds for name in _CODEFORMER):
+        return tr(
+            "is CodeFormer, whose licence allows no commercial use, so it is not installed along: to use it, "
+            "run `pip install spandrel-extra-arches==0.2.0`"
+        )
+    if not file.kinds:
+        return tr("holds no tensors at all: save or download it again")
+    if is_lora(file):
+        return tr("is a LoRA, which draws and does not enlarge or restore: {give}", give=tr(_GIVE))
+    if what := model_in_words(file):
+        return tr("is {what}, which does not enlarge or restore pictures: {give}", what=what, give=tr(_GIVE))
+    first = next(iter(file.kinds))[:100]
+    return tr(
+        "is no network from picture to picture, by its tensors ({first}): {give}", first=first, give=tr(_GIVE)
+    )
