@@ -318,7 +318,7 @@ def share(
     page, picture = folder / "story.html", folder / wanted.picture_file
     slides = folder / "slides.html" if wanted.slides else None
     told = story_page(run.run, chosen, scores=scores)
-    drawn = post_picture(run.run, chosen, wanted.layout, captions=wanted.captions)
+    drawn = post_picture(run.run, chosen, wanted)
     files = {page: told.encode("utf-8"), picture: drawn.jpeg}
     if slides is not None:
         team = read_decisions(run.run).team

@@ -33,6 +33,8 @@ class Wanted(NamedTuple):
     slides: bool = False
     text: bool = False
     """Whether the slides end with the story's text."""
+    upscale: str = ""
+    """What enlarges the panels of the picture: "mini", a network's file, or nothing."""
 
     @property
     def picture_file(self) -> str:
@@ -88,21 +90,25 @@ def layouts() -> Mapping[Layout, "Grid"]:
     return {"4x2": GRIDS[0], "2x4": GRIDS[1], "strip": STRIP}
 
 
-def post_picture(
-    run: "Run", chosen: "ChosenStory", layout: Layout = USUAL_LAYOUT, *, captions: bool = True
-) -> PostPicture:
+def post_picture(run: "Run", chosen: "ChosenStory", wanted: Wanted) -> PostPicture:
     """Return the eight panels as one JPEG of at most MOST_BYTES, with title and captions or without a word.
 
     Raises:
         RunError: a picture is missing.
+        WeightsError: what is to enlarge them is no such network.
     """
     from reports.run.story_page import panel_picture
     from submissions.bundle.mosaic import draw_mosaic
 
-    words, left_out = post_words(run, chosen, captions)
+    words, left_out = post_words(run, chosen, wanted.captions)
     pictures = [panel_picture(run, chosen, panel) for panel in range(1, len(chosen.seeds) + 1)]
-    sheet = draw_mosaic(pictures, words, layouts()[layout])
-    lettered = captions and words.lettering.captions
+    if wanted.upscale:
+        from kit.finishing.finisher import open_finisher
+
+        finisher = open_finisher(wanted.upscale)
+        pictures = [finisher.apply(picture) for picture in pictures]
+    sheet = draw_mosaic(pictures, words, layouts()[wanted.layout])
+    lettered = wanted.captions and words.lettering.captions
     return PostPicture(_small_jpeg(sheet), sheet.width, sheet.height, lettered, left_out)
 
 

@@ -35,6 +35,10 @@ def share(
         bool, typer.Option("--slides", help="Write slides.html as well, a slide show for a talk.")
     ] = False,
     text: Annotated[bool, typer.Option("--text", help="End the slides with the story's text.")] = False,
+    upscale: Annotated[
+        str,
+        typer.Option(help="Enlarge the panels of the picture with a network: mini, or a file as of ESRGAN."),
+    ] = "",
     grid: Annotated[
         str,
         typer.Option(
@@ -50,7 +54,7 @@ def share(
 
     run = storykit.open_run(run_folder)
     if grid:
-        if scores or slides or text or no_captions or layout != USUAL_LAYOUT:
+        if scores or slides or text or no_captions or upscale or layout != USUAL_LAYOUT:
             raise WrongUsage(tr("--grid writes one picture alone: leave out the options of page and slides"))
         from storykit.grid import GridWish, grid_axes
 
@@ -68,7 +72,7 @@ def share(
         return
     if panel is not None:
         raise WrongUsage(tr("--panel says which panel a grid shows: add --grid"))
-    wanted = Wanted(layout=layout, captions=not no_captions, slides=slides or text, text=text)
+    wanted = Wanted(layout, not no_captions, slides or text, text, upscale)
     done = storykit.share(
         run, out, wanted, candidate=candidate, order=order, story=story, seed=seed, scores=scores
     )

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from command import tell
 from made_run import Plan, make_run
-from PIL import Image
+from PIL import Image, ImageChops, ImageStat
 
 from kit.experiment.run import Run
 from kit.images.lettering import find_lettering
@@ -27,15 +27,15 @@ def named(folder: Path, title: str) -> Run:
 
 @pytest.mark.parametrize(("layout", "rows", "columns"), [("4x2", 4, 2), ("2x4", 2, 4), ("strip", 8, 1)])
 def test_a_layout_is_named_by_rows_and_columns(run: Run, layout: Layout, rows: int, columns: int) -> None:
-    drawn = post_picture(run, chosen_story(run), layout, captions=False)
+    drawn = post_picture(run, chosen_story(run), Wanted(layout, captions=False))
     assert Image.open(BytesIO(drawn.jpeg)).size == (drawn.width, drawn.height)
     assert drawn.height / drawn.width == pytest.approx(rows / columns, rel=0.35)
     assert drawn.width > 512 * columns // 4  # bundles' mosaics are smaller in tests
 
 
 def test_without_captions_there_is_nothing_but_paper_between_the_pictures(run: Run) -> None:
-    bare = post_picture(run, chosen_story(run), captions=False)
-    told = post_picture(run, chosen_story(run))
+    bare = post_picture(run, chosen_story(run), Wanted(captions=False))
+    told = post_picture(run, chosen_story(run), Wanted())
     assert (bare.lettered, told.lettered) == (False, True)
     assert bare.height < told.height
     between = Image.open(BytesIO(bare.jpeg)).convert("L").crop((0, 0, bare.width, 40))
@@ -49,7 +49,7 @@ def test_a_picture_of_any_story_is_small_enough_for_a_chat(run: Run, tmp_path: P
     before = shot.read_bytes()
     Image.frombytes("RGB", (256, 256), noise).save(shot)
     try:
-        assert len(post_picture(run, chosen_story(run), layout).jpeg) <= MOST_BYTES
+        assert len(post_picture(run, chosen_story(run), Wanted(layout)).jpeg) <= MOST_BYTES
     finally:
         shot.write_bytes(before)
 
@@ -73,7 +73,7 @@ def test_words_that_no_font_here_can_write_are_left_out_and_told(
     tmp_path: Path, title: str, lettered: bool, left_out: str
 ) -> None:
     run = named(tmp_path, title)
-    drawn = post_picture(run, chosen_story(run))
+    drawn = post_picture(run, chosen_story(run), Wanted())
     assert (drawn.lettered, drawn.left_out) == (lettered, left_out)
 
 
@@ -85,7 +85,7 @@ def test_emoji_that_are_left_out_are_named_on_the_terminal(tmp_path: Path) -> No
 @needs_cjk
 def test_chinese_words_are_written(tmp_path: Path) -> None:
     run = make_run(tmp_path, Plan(candidates=("ink",), seeds=(0,), size=32))
-    assert post_picture(run, chosen_story(run)).lettered
+    assert post_picture(run, chosen_story(run), Wanted()).lettered
 
 
 @pytest.mark.parametrize(
@@ -116,3 +116,23 @@ def test_what_the_team_decided_is_meant_unless_another_is_named(tmp_path: Path) 
     keep_decisions(run, Decisions(candidate="wash", seed=1), "")
     assert (chosen_story(run).candidate, chosen_story(run).seeds) == ("wash", (1,) * 8)
     assert chosen_story(run, "ink").seeds == (0,) * 8
+
+
+def test_the_panels_of_the_picture_are_enlarged_by_a_network_and_show_the_same(run: Run) -> None:
+    chosen, plain = chosen_story(run), Wanted(captions=False)
+    usual, finished = (
+        Image.open(BytesIO(post_picture(run, chosen, wanted).jpeg)).convert("RGB")
+        for wanted in (plain, plain._replace(upscale="mini"))
+    )
+    assert usual.size == finished.size
+    assert usual.tobytes() != finished.tobytes()
+    apart = ImageChops.difference(usual, finished).convert("L")
+    assert ImageStat.Stat(apart).mean[0] < 8
+
+
+def test_a_file_that_is_no_network_enlarges_nothing_and_says_so(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "words.pth").write_text("no network")
+    answer = tell("share", run.folder, "--out", tmp_path / "out", "--upscale", tmp_path / "words.pth")
+    assert (answer.code, answer.err.count("\n")) == (1, 1)
+    assert "words.pth" in answer.err
+    assert not (tmp_path / "out").exists()

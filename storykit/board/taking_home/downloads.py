@@ -80,7 +80,7 @@ class PostPictures:
         key = f"{run.folder} {chosen} {wanted} {version}"
         with self._lock:  # one at a time: three of them are asked for together, and each takes much memory
             if key not in self._held:
-                drawn = post_picture(run, chosen, wanted.layout, captions=wanted.captions)
+                drawn = post_picture(run, chosen, wanted)
                 self._held[key] = drawn
                 if len(self._held) > _KEPT_PICTURES:
                     self._held.popitem(last=False)
