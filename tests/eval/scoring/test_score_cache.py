@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from stripes import fill, new_run, stripe_scorers
 
+from eval.scoring import score_cache
 from eval.scoring.score import score
 from eval.scoring.score_cache import ScoreCache
 from kit.experiment.run import Run
@@ -103,7 +104,10 @@ def test_a_cache_that_cannot_be_used_is_done_without_in_one_line(
     assert (scored.folder / "scores.json").read_bytes() == before
 
 
-def test_a_cache_that_another_program_holds_is_done_without(scored: Run) -> None:
+def test_a_cache_that_another_program_holds_is_done_without(
+    scored: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(score_cache, "_PATIENCE_S", 0.1)
     connection = sqlite3.connect(cache_of(scored))
     connection.execute("BEGIN EXCLUSIVE")
     again = score(scored, stripe_scorers())
