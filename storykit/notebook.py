@@ -258,6 +258,7 @@ def repair(
     with painters_on(base, "auto") as painters, progress_bar(tr("drawing")) as progress:
         done = repaired(run.run, painters[0], asked, progress)
     _warn({str(one.repair.number): one.reason for one in done.tries if one.reason})
+    _warn({tr("not judged"): done.unjudged} if done.unjudged else {})
     numbers = [done.source.seed, *(one.repair.number for one in done.tries)]
     return DataFrame(
         {

@@ -11,7 +11,7 @@ from eval.casting.decisions import refuse_unknown
 from eval.casting.exchanged import Exchanged, exchanged
 from eval.casting.selection import seeds_cast
 from eval.scoring.score import scorers_of
-from kit.errors import InputError, RunError
+from kit.errors import InputError, RunError, ScoreError
 from kit.experiment.run import Run, Slot
 from kit.experiment.steps import Redraw, Vary
 from kit.files.user_paths import shell_word
@@ -46,6 +46,8 @@ class RepairResult(NamedTuple):
     tries: Sequence[RepairTry]
     standings: Mapping[int, Exchanged]
     """How good the set is with each picture of the panel, by its seed or number."""
+    unjudged: str = ""
+    """Why nothing is said of the set; empty where something is."""
 
     @property
     def best(self) -> int | None:
@@ -110,7 +112,10 @@ def repaired(
     """Draw what is asked for, and measure the panel's pictures in the set."""
     tries = repair(run, painter, asked.wish, progress)
     source = asked.wish.source
-    standings = exchanged(run, source, asked.seeds, scorers_of(run.loaded), progress)
+    try:
+        standings = exchanged(run, source, asked.seeds, scorers_of(run.loaded), progress)
+    except ScoreError as error:  # the pictures are there all the same
+        return RepairResult(source, tries, {}, error.message)
     return RepairResult(source, tries, standings)
 
 

@@ -18,7 +18,7 @@ from eval.scoring.records import Scores, StoryScore
 from eval.scoring.score import score, score_of_set, scorers_of
 from kit.errors import RunError
 from kit.experiment.config import LoadedExperiment, load_experiment
-from kit.experiment.extras.extra_pictures import fresh_seeds, seeds_at
+from kit.experiment.extras.extra_pictures import fresh_seeds, read_extras, seeds_at
 from kit.experiment.identity import is_draft
 from kit.experiment.run import Run, Slot
 from kit.files.path_contents import kind_at
@@ -188,9 +188,14 @@ def _sets_of(run: Run, chosen: ChosenStory, finals: Run | None) -> list[tuple[in
     """Return number and seeds of each set: those that are whole and of the same words, and the wanted one."""
     known = _kept_sets(run, chosen, finals) if finals is not None else {}
     if chosen.seeds not in known.values():
-        used = {row.seed for row in finals.rows()} if finals is not None else set()
+        used = _used_in(finals) if finals is not None else set()
         known[_number(run, chosen, used | known.keys())] = chosen.seeds
     return list(known.items())
+
+
+def _used_in(finals: Run) -> set[int]:
+    repairs = read_extras(finals).repairs
+    return {row.seed for row in finals.rows()} | {one.number for one in repairs}
 
 
 def _kept_sets(run: Run, chosen: ChosenStory, finals: Run) -> dict[int, tuple[int, ...]]:

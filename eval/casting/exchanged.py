@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from eval.casting.picks import Picks
-from eval.casting.pool import Aims, pool_of, quality_among
+from eval.casting.pool import Aims, pool_of, quality_among, refuse_too_many
 from eval.casting.selection import SetQuality
 from eval.metrics.story_facts import told_by
 from eval.scorers.load import Scorers
@@ -32,7 +32,8 @@ def exchanged(
 ) -> Mapping[int, Exchanged]:
     """Return for every usable picture of a panel how good a set is with it, by its seed or number.
 
-    The scale is that of all pictures that the place has.
+    The scale is that of all pictures that the place has. For a picture of the set that is faulty another one
+    of its panel stands in.
 
     Args:
         run: drawn.
@@ -42,18 +43,21 @@ def exchanged(
         progress: hears of every batch.
 
     Raises:
-        ScoreError: a panel has no usable picture.
+        ScoreError: a panel has no usable picture, there are too many, or nothing tells them apart.
     """
     place, panel = part[:3], part.panel
+    refuse_too_many(run)
     with lock_folder(run.folder, "scored"):
         tools = remembering(tools, run)
         measured = measure(run, tools, progress, [place])
         pool = pool_of(place, measured, told_by(run.loaded, tools.encoder)[place[2]], tools.calibration)
     aims = Aims(gate=run.loaded.experiment.score.gate)
+    usable = {slot.panel: slot.seed for slot in reversed(pool.slots)}
+    usable |= {slot.panel: slot.seed for slot in pool.slots if slot.seed == seeds[slot.panel - 1]}
     found = {}
     for slot in pool.slots:
         if slot.panel == panel:
-            eight = [*seeds[: panel - 1], slot.seed, *seeds[panel:]]
+            eight = [seed for _, seed in sorted((usable | {panel: slot.seed}).items())]
             standing = quality_among(pool, Picks.none(place), aims, eight)
             sha256 = measured.readings[Slot(*place, slot.seed, panel)].sha256
             found[slot.seed] = Exchanged(standing, measured.aesthetic[sha256])

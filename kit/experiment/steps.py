@@ -8,9 +8,20 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Annotated, Literal, TypeAlias
 
-from pydantic import ConfigDict, Field, FiniteFloat, StringConstraints, with_config
+from pydantic import (
+    AfterValidator,
+    ConfigDict,
+    Field,
+    FiniteFloat,
+    StringConstraints,
+    TypeAdapter,
+    ValidationError,
+    with_config,
+)
 
+from kit.errors import InputError
 from kit.experiment.fields import MOST_SEED
+from kit.files.documents import faults_of
 from kit.messages import Message, joined, tr
 
 MASKS = "masks"
@@ -51,8 +62,23 @@ class Redraw:
     """The sha256 of the mask's file; white is drawn anew, black stays bit for bit. Empty: all is drawn."""
 
 
+def _vary_first(steps: tuple[Vary | Redraw, ...]) -> tuple[Vary | Redraw, ...]:
+    if any(isinstance(step, Vary) for step in steps[1:]):
+        raise ValueError(tr("must vary the noise in its first step or not at all"))
+    return steps
+
+
 Step: TypeAlias = Annotated[Vary | Redraw, Field(discriminator="step")]
-StepList: TypeAlias = Annotated[tuple[Step, ...], Field(max_length=MOST_STEPS)]
+StepList: TypeAlias = Annotated[tuple[Step, ...], Field(max_length=MOST_STEPS), AfterValidator(_vary_first)]
+_STEP: TypeAdapter[Vary | Redraw] = TypeAdapter(Step)
+
+
+def check_step(step: Vary | Redraw) -> None:
+    """Raise InputError, with every fault, for a step that no file of a run may hold."""
+    try:
+        _STEP.validate_python(step_told(step))
+    except ValidationError as error:
+        raise InputError(step.step, faults_of(error)) from error
 
 
 def step_told(step: Vary | Redraw) -> dict[str, object]:

@@ -20,7 +20,7 @@ from kit.embedded import LORAS
 from kit.errors import LoraError, RunError
 from kit.experiment.candidates.candidate import Candidate
 from kit.experiment.config import Experiment
-from kit.experiment.extras.extra_pictures import origins_of
+from kit.experiment.extras.extra_pictures import Origin, origins_of
 from kit.experiment.identity import CandidateIdentity, RunIdentity, read_identity
 from kit.experiment.run import PanelRow, Run, Slot
 from kit.experiment.steps import mask_file, masks_in
@@ -83,8 +83,7 @@ def gather(run: Run, entry: Entry) -> tuple[Evidence | None, list[Fault]]:
     if faults := unknown_choices(run, STORY(entry), entry.seeds):
         return None, faults
     rows, (comparison, problem) = _rows(run, entry), _comparison(run, entry)
-    origins = origins_of(run)
-    drawn = {panel: origins[row.slot].drawn if row.chain else row.slot for panel, row in rows.items()}
+    drawn = _drawn(run, rows, faults)
     evidence = Evidence(
         candidate=candidates[entry.candidate],
         story=stories[entry.story],
@@ -176,6 +175,18 @@ def _pngs(run: Run, rows: Mapping[int, PanelRow], count: int, faults: list[Fault
             problem = tr("cannot be read from the run: {reason}", reason=reason_of(error))
             faults.append(Fault(panel_file(panel), problem, tr(DRAW_AGAIN), DRAWING))
     return pngs
+
+
+def _drawn(run: Run, rows: Mapping[int, PanelRow], faults: list[Fault]) -> dict[int, Slot]:
+    """Return what was drawn of each panel; one that was repaired otherwise than asked joins the faults."""
+    origins = origins_of(run)
+    made = {panel: origins.get(row.slot, Origin(row.slot, ())) for panel, row in rows.items()}
+    for panel, origin in made.items():
+        if origin.chain != rows[panel].chain:
+            problem = tr("was repaired otherwise than extras.json says")
+            mend = tr("delete its line in panels.jsonl to draw it again")
+            faults.append(Fault(panel_file(panel), problem, mend))
+    return {panel: origin.drawn for panel, origin in made.items()}
 
 
 def _masks(run: Run, rows: Mapping[int, PanelRow], faults: list[Fault]) -> dict[str, bytes]:

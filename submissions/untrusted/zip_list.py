@@ -10,8 +10,8 @@ from typing import NamedTuple
 from kit.messages import tr
 from submissions.faults import Fault
 
-MAX_ENTRIES = 64
-"""A bundle has about 20 files."""
+MAX_ENTRIES = 192
+"""A bundle has about 20 files, and a mask for each of the 16 steps of eight panels at most."""
 MAX_LORA_BYTES = 480 << 20
 """A LoRA of Kolors at rank 64 in fp32 has 355 MiB, at rank 128 in fp16 as well. One is held in memory."""
 MAX_PICTURE_BYTES = 32 << 20

@@ -37,7 +37,8 @@ _VERSION = re.compile(r"None|\d[\w.+]{0,39}")
 SCORED_FOLDER = "panels/"
 """What an organiser scores as a folder: every file in it counts."""
 MAX_ALL_PIXELS = 40 << 20
-"""Of all pictures together: eight panels of 2048 x 2048 and the mosaics have 40 million."""
+"""Of panels and mosaics together: eight panels of 2048 x 2048 and the mosaics have 40 million. Of all masks
+together as much."""
 MAX_PICTURE_TEXT = 64 << 10
 """Characters of text in one picture; a recipe and the parameters have one thousand."""
 
@@ -80,14 +81,15 @@ class _PictureChecks:
         self._bundle = bundle
         self._known: dict[str, str] = {}
         """The panels seen so far, by the sha256 of their pixels."""
-        self._pixels = 0
         self._masks = mask_files(bundle.manifest) if bundle.manifest else {}
+        self._pixels = dict.fromkeys((True, False), 0)
+        """So far, of masks and of others."""
 
     def faults_of(self, name: str) -> Iterator[Fault]:
         """Yield what is wrong with a picture."""
         width, height = stated_size(self._bundle.files[name]) or (0, 0)
-        self._pixels += width * height
-        if self._pixels > MAX_ALL_PIXELS and width * height <= MAX_PIXELS:
+        self._pixels[name in self._masks] += width * height
+        if self._pixels[name in self._masks] > MAX_ALL_PIXELS and width * height <= MAX_PIXELS:
             yield Fault(
                 name,
                 tr(
@@ -113,8 +115,8 @@ class _PictureChecks:
         panel, manifest = self._bundle.panels.get(name), self._bundle.manifest
         sized = panel or name in self._masks
         yield from square_faults(name, picture, manifest.settings.size if manifest and sized else None)
-        if name in self._masks and sha256_bytes(self._bundle.files[name]) != self._masks[name]:
-            yield Fault(name, tr("is not the mask that the panel was repaired with"), tr("pack again"))
+        if name in self._masks:
+            yield from self._mask_faults(name, picture)
         told = "\n".join(f"{key}\n{text}" for key, text in texts.items())
         if len(told) > MAX_PICTURE_TEXT:
             yield Fault(
@@ -133,6 +135,14 @@ class _PictureChecks:
                 yield Fault(name, tr("is the same picture as {twin}", twin=twin))
             yield from _parameter_faults(texts, panel, manifest)
             yield from _recipe_faults(texts.get(RECIPE), panel, manifest)
+
+    def _mask_faults(self, name: str, picture: Image.Image) -> Iterator[Fault]:
+        """Yield whether a mask is another one, or none that every program reads alike."""
+        grey = picture.convert("L")
+        if sha256_bytes(self._bundle.files[name]) != self._masks[name]:
+            yield Fault(name, tr("is not the mask that the panel was repaired with"), tr("pack again"))
+        if grey.convert("RGB").tobytes() != picture.tobytes() or grey.getbbox() is None:
+            yield Fault(name, tr("must be a mask of greys, white where the panel is drawn again"))
 
 
 def _parameter_faults(texts: Mapping[str, str], panel: PanelRecord, manifest: Manifest) -> Iterator[Fault]:

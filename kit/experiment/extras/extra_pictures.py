@@ -11,12 +11,12 @@ from dataclasses import asdict, dataclass, replace
 from itertools import chain
 from typing import Annotated, Literal, NamedTuple, Self
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
 
 from kit.errors import RunError
 from kit.experiment.fields import MOST_SEED, MOST_SEED_OF_PANELS
 from kit.experiment.run import EXTRAS, Run, Slot
-from kit.experiment.steps import Step, step_told
+from kit.experiment.steps import MOST_STEPS, Step, Vary, step_told
 from kit.files.documents import faults_of
 from kit.messages import joined, tr
 from kit.story.story import PANELS
@@ -89,12 +89,32 @@ class Repair:
         return Slot(*self.place, self.number, self.panel)
 
 
+def _in_order(repairs: tuple[Repair, ...]) -> tuple[Repair, ...]:
+    """Refuse repairs of which no chains can be made; each is looked at once, so that none grows long."""
+    numbers, steps = {one.number for one in repairs}, dict[int, int]()
+    for one in repairs:
+        if one.number in steps:
+            raise ValueError(tr("{number} must be the number of one picture", number=one.number))
+        if one.source in numbers and one.source not in steps:
+            told = tr("{number} must stand behind what it is made of, {source}", **_ends(one))
+            raise ValueError(told)
+        steps[one.number] = steps.get(one.source, 0) + 1
+        if steps[one.number] > (1 if isinstance(one.step, Vary) else MOST_STEPS):
+            told = tr("{number} must be made by a step that can follow those of {source}", **_ends(one))
+            raise ValueError(told)
+    return repairs
+
+
+def _ends(repair: Repair) -> dict[str, int]:
+    return {"number": repair.number, "source": repair.source}
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Extras:
     """extras.json."""
 
     spendings: tuple[Spending, ...] = ()
-    repairs: tuple[Repair, ...] = ()
+    repairs: Annotated[tuple[Repair, ...], AfterValidator(_in_order)] = ()
     """A picture's source stands before it."""
 
 
@@ -151,7 +171,11 @@ class Origin(NamedTuple):
 
 
 def origins_of(run: Run) -> dict[Slot, Origin]:
-    """Return how every repaired picture came to be, each behind what it is made of."""
+    """Return how every repaired picture came to be, each behind what it is made of.
+
+    Raises RunError where one has the number of a seed.
+    """
+    refuse_taken_seeds(run, run.loaded.experiment.seeds)
     origins: dict[Slot, Origin] = {}
     for repair in read_extras(run).repairs:
         source = repair.slot._replace(seed=repair.source)

@@ -6,15 +6,16 @@ from dataclasses import replace
 
 from PIL import Image
 
+from kit.errors import InputError, RunError
 from kit.experiment.config import DrawSettings
 from kit.experiment.run import PanelRow, Run
-from kit.experiment.steps import Redraw, Vary, words_after
+from kit.experiment.steps import Redraw, Vary, mask_file, masks_in, words_after
 from kit.files.encodings import sha256_of
 from kit.generation.batching import BatchResult
 from kit.generation.painter import DrawFailure, DrawResult, Painter, RedrawRequest, Variation
 from kit.generation.recipe import Job, RunPlan
 from kit.generation.repair.run_masks import mask_bytes, read_mask
-from kit.images.decode import open_picture
+from kit.images.decode import PictureError, open_picture
 from kit.messages import tr
 
 ReadMask = Callable[[str], Image.Image]
@@ -24,7 +25,7 @@ ReadMask = Callable[[str], Image.Image]
 def draw_steps(run: Run, painter: Painter, plan: RunPlan, missing: Set[str]) -> Iterator[BatchResult]:
     """Yield every missing picture that is made of another one, each by itself, after what it is made of.
 
-    One whose source is not there is a failure that says so.
+    One whose source or mask is not there, or fits no more, is a failure that says so.
     """
     todo = [job for job in plan.jobs if job.chain and job.request.label in missing]
     if not todo:
@@ -34,9 +35,6 @@ def draw_steps(run: Run, painter: Painter, plan: RunPlan, missing: Set[str]) -> 
     made: dict[str, DrawResult] = {}
     worn = ""
 
-    def read(sha256: str) -> Image.Image:
-        return read_mask(mask_bytes(run, sha256))
-
     for job in todo:
         start = time.monotonic()
         if job.slot.candidate != worn:
@@ -45,8 +43,25 @@ def draw_steps(run: Run, painter: Painter, plan: RunPlan, missing: Set[str]) -> 
         if job.key not in made:
             row = there.get(job.source)
             source = made.get(job.source) or _picture_of(run, row)
-            made[job.key] = step_drawn(painter, job, plan.settings, source, read)
+            made[job.key] = _drawn_in(run, painter, job, plan.settings, source)
         yield BatchResult([[job]], [made[job.key]], time.monotonic() - start)
+
+
+def _drawn_in(run: Run, painter: Painter, job: Job, settings: DrawSettings, source: DrawResult) -> DrawResult:
+    """Return what the last step of a chain makes with the masks of a run; what does not fit is a failure."""
+    masks: dict[str, Image.Image] = {}
+    for one in masks_in(job.chain[-1:]):
+        try:
+            masks[one] = read_mask(mask_bytes(run, one))
+        except (RunError, PictureError):
+            told = tr(
+                "{file} is not the mask that it is repaired with: put that one back", file=mask_file(one)
+            )
+            return DrawFailure(reason=told)
+    try:
+        return step_drawn(painter, job, settings, source, masks.__getitem__)
+    except InputError as error:
+        return DrawFailure(reason=error.message)
 
 
 def step_drawn(

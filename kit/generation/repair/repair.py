@@ -19,9 +19,10 @@ from kit.experiment.extras.extra_pictures import (
     origins_of,
     read_extras,
 )
+from kit.experiment.fields import MOST_SEED
 from kit.experiment.identity import is_draft
 from kit.experiment.run import PanelRow, Run, Slot
-from kit.experiment.steps import MOST_STEPS, Redraw, Vary, words_after
+from kit.experiment.steps import MOST_STEPS, Redraw, Vary, check_step, words_after
 from kit.files.encodings import sha256_of
 from kit.files.folder_lock import lock_folder
 from kit.files.user_paths import shell_word
@@ -84,6 +85,7 @@ def repair(run: Run, painter: Painter, wish: RepairWish, progress: Progress | No
         raise InputError(
             "tries", [tr("must be from 1 to {most}, got {got}", most=MOST_TRIES, got=wish.tries)]
         )
+    check_step(wish.step)
     if is_draft(run):
         raise RunError(
             tr(
@@ -224,7 +226,7 @@ def _tries(run: Run, wish: RepairWish, step: Vary | Redraw, source: Job) -> Iter
         if seed not in behind and one not in done:
             left -= 1
             yield one
-        seed += 1
+        seed = seed + 1 if seed < MOST_SEED else 0
 
 
 def _asked(run: Run, source: Slot, step: Vary | Redraw) -> Repair:

@@ -8,7 +8,7 @@ import typer
 
 from kit.errors import InputError
 from kit.files.user_paths import shell_word
-from kit.messages import Message, tr
+from kit.messages import Message, in_english, tr
 from storykit.cli.experiment import ready_painters
 from storykit.cli.terminal.console import AsJson, RunFolder, say, say_fault, say_json
 from storykit.cli.terminal.progress import progress_bar
@@ -82,7 +82,7 @@ def _lines(run: "Run", done: "RepairResult") -> Iterator[Message]:
     def said(number: int) -> Message:
         one = done.standings.get(number)
         if one is None:
-            return tr("no usable picture")
+            return tr("not judged") if done.unjudged else tr("no usable picture")
         told = standing_said(one.standing)
         return tr("aesthetic {points:.2f}; the set with it: {told}", points=one.aesthetic, told=told)
 
@@ -92,6 +92,9 @@ def _lines(run: "Run", done: "RepairResult") -> Iterator[Message]:
     for one in done.tries:
         yield tr("try     number {number}: {told}", number=one.repair.number, told=said(one.repair.number))
         yield tr("        {file}", file=run.panel_path(*one.repair.slot))
+    if done.unjudged:
+        yield tr("the set cannot be judged: {reason}", reason=done.unjudged)
+        return
     if done.best is None:
         yield tr("by these numbers none is better than what was there; look at them yourself")
         return
@@ -125,4 +128,10 @@ def _told(run: "Run", done: "RepairResult") -> dict[str, object]:
         }
         for one in done.tries
     ]
-    return {**done.source._asdict(), "was": told(done.source.seed), "tries": tries, "best": done.best}
+    return {
+        **done.source._asdict(),
+        "was": told(done.source.seed),
+        "tries": tries,
+        "best": done.best,
+        "unjudged": in_english(done.unjudged),
+    }

@@ -151,6 +151,11 @@ def test_a_wrong_picture_exchanged_for_the_right_one_makes_the_set_better(run, t
         assert found == exchanged(run, slot._replace(seed=1), [*RIGHT[: panel - 1], 2, *RIGHT[panel:]], tools)
 
 
+def test_for_a_picture_of_the_set_that_is_not_there_another_stands_in(run, tools):
+    slot, lacking = Slot("base", "authored", "tale", 0, 2), [*RIGHT[:4], 99, *RIGHT[5:]]
+    assert exchanged(run, slot, lacking, tools) == exchanged(run, slot, [*RIGHT[:4], 0, *RIGHT[5:]], tools)
+
+
 def test_choices_by_hand_are_kept_and_the_rest_is_the_best_beside_them(run, tools):
     wish = CastRequest(candidate="base", keep={3: 0}, ban=frozenset({(1, 0), (1, 2)}))
     (chosen,) = cast(run, wish, tools).selections

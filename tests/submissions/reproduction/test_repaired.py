@@ -3,17 +3,21 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from entries import SCORES, STORY, forge, lora_bytes, make_entry, repack, unpack, verified, write_scores
 from fakes import FakePainter
 from PIL import Image, ImageDraw
 
+from kit.errors import BundleError
 from kit.experiment.config import load_experiment
 from kit.experiment.run import Run, Slot
-from kit.experiment.steps import Redraw, Vary
+from kit.experiment.steps import Redraw, Vary, mask_file
+from kit.files.encodings import canonical_json, sha256_bytes
 from kit.generation.generate import generate
 from kit.generation.repair.repair import RepairWish, repair
+from kit.images.png_metadata import encoded
 from submissions.bundle.bundle import open_bundle
 from submissions.packing.entry import Entry
 from submissions.packing.pack import pack
@@ -128,9 +132,24 @@ def test_another_a_lost_or_a_further_mask_is_a_fault(bundle):
     assert verified(repack(bundle, lambda files: files.update({mask: other})))
 
 
+@pytest.mark.parametrize("colour", [(0, 0, 0), (255, 0, 0)])
+def test_a_mask_that_marks_nothing_or_in_colours_is_a_fault(bundle, colour):
+    data = encoded(Image.new("RGB", (32, 32), colour))
+    sha256 = sha256_bytes(data)
+
+    def exchange(files: dict[str, bytes], manifest: dict[str, Any]) -> None:
+        del files[mask_file(manifest["panels"][2]["chain"][0]["mask"])]
+        manifest["panels"][2]["chain"][0]["mask"] = sha256
+        files[mask_file(sha256)] = data
+
+    told = "\n".join(map(str, verified(forge(bundle, exchange))))
+    assert f"{mask_file(sha256)}: must be a mask of greys, white where the panel is drawn again" in told
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
+        (lambda panel: panel["chain"].append({"step": "vary", "seed": 1, "strength": 0.1}), "first step"),
         (lambda panel: panel.pop("chain"), "a recipe that is not written as storykit writes it"),
         (lambda panel: panel["chain"][0].update(strength=0.4), "another chain than the manifest's"),
         (lambda panel: panel["chain"][0].update(strength=1.5), "panels[2].chain"),
@@ -143,6 +162,18 @@ def test_another_a_lost_or_a_further_mask_is_a_fault(bundle):
 def test_a_forged_chain_is_a_fault(bundle, change, said):
     forged = forge(bundle, lambda _, manifest: change(manifest["panels"][2]))
     assert said in "\n".join(map(str, verified(forged)))
+
+
+def test_an_entry_that_was_repaired_otherwise_than_it_says_cannot_be_packed(made, tmp_path):
+    run, entry = made
+    kept = run.rows_path.read_bytes()
+    row = json.loads(kept.splitlines()[-1])
+    run.rows_path.write_bytes(kept + canonical_json(row | {"chain": row["chain"] * 2}) + b"\n")
+    try:
+        with pytest.raises(BundleError, match=r"panels/6.png: was repaired otherwise than extras.json says"):
+            pack(run, replace(entry, out=tmp_path / "entry.zip"))
+    finally:
+        run.rows_path.write_bytes(kept)
 
 
 def test_an_entry_whose_mask_is_gone_cannot_be_packed(made, tmp_path):

@@ -103,6 +103,12 @@ def test_outside_a_mask_every_pixel_stays_and_the_mask_is_kept_with_the_run(run)
     assert run.rows()[-1].chain == (replace(FIRST, mask=sha256_bytes(kept.read_bytes())),)
 
 
+def test_behind_the_largest_seed_comes_the_first(run):
+    done = repair(run, FakePainter(), wish(step=replace(HALF, seed=2**63 - 1), tries=2))
+    assert [one.repair.step.seed for one in done] == [2**63 - 1, 0]
+    assert len(read_extras(run).repairs) == 2
+
+
 class WatchingPainter(FakePainter):
     """Notes for which words it is asked where a picture shows them."""
 
@@ -182,6 +188,10 @@ def test_a_picture_that_cannot_be_repaired_is_a_fault_of_its_own(run):
         ({"mask": Image.new("L", (32, 32))}, "the mask is empty"),
         ({"step": Redraw(seed=0, strength=1.5)}, "strength"),
         ({"step": replace(HALF, prompt="x" * 1001)}, "254 tokens"),
+        ({"step": replace(HALF, prompt="x" * 4097)}, "at most 4096 characters"),
+        ({"step": replace(HALF, prompt="x\udcff")}, "prompt"),
+        ({"step": replace(HALF, seed=2**63)}, "seed: must be at most"),
+        ({"step": replace(HALF, mask="../x")}, "mask"),
     ],
 )
 def test_what_cannot_be_is_refused_before_anything_is_written(run, asked, said):
@@ -217,8 +227,28 @@ def test_a_lost_mask_is_named_and_nothing_is_drawn_without_it(run):
     [done] = repair(run, FakePainter(), wish(mask=box(run, (0, 0, 9, 9))))
     run.panel_path(*done.repair.slot).unlink()
     (run.folder / mask_file(done.repair.step.mask)).write_bytes(b"another")
-    with pytest.raises(RunError, match="another mask"):
-        generate(run, [FakePainter()])
+    run.panel_path(*SOURCE).unlink()
+    [other] = repair(run, FakePainter(), wish(source=SOURCE._replace(panel=4)))
+    run.panel_path(*other.repair.slot).unlink()
+    [(file, reason)] = generate(run, [FakePainter()]).faults.items()
+    assert (run.folder / file, mask_file(done.repair.step.mask) in reason) == (
+        run.panel_path(*done.repair.slot),
+        True,
+    )
+    assert run.panel_path(*SOURCE).is_file()
+    assert run.panel_path(*other.repair.slot).is_file()
+
+
+def test_a_mask_that_no_longer_fits_is_a_fault_of_its_picture_alone(run):
+    [done] = repair(run, FakePainter(), wish(mask=box(run, (0, 0, 9, 9))))
+    experiment = run.loaded.experiment.model_copy(update={"size": 64})
+    _, told = draw_experiment(
+        replace(run.loaded, experiment=experiment), run.folder, [FakePainter()], again=True
+    )
+    assert told.drawn == 16
+    [(file, reason)] = told.faults.items()
+    assert run.folder / file == run.panel_path(*done.repair.slot)
+    assert "the mask has 32 x 32 pixels" in reason
 
 
 def test_words_that_change_redraw_the_picture_and_what_was_made_of_it(tmp_path):
@@ -267,6 +297,34 @@ def test_a_chain_that_is_too_long_is_refused(run):
     generate(run, [FakePainter()])
     with pytest.raises(RunError, match="16 steps"):
         repair(run, FakePainter(), wish(source=SOURCE._replace(seed=17)))
+
+
+def noted(number: int, source: int, step: dict[str, object] | None = None) -> dict[str, object]:
+    place = dict(zip(("candidate", "order", "story"), PLACE, strict=True))
+    told = step or {"step": "redraw", "seed": 0, "strength": 0.5}
+    return {**place, "panel": 3, "number": number, "source": source, "step": told}
+
+
+VARIED = {"step": "vary", "seed": 5, "strength": 0.5}
+
+
+@pytest.mark.parametrize(
+    ("repairs", "said"),
+    [
+        ([noted(7, 7)], "7 must stand behind what it is made of, 7"),
+        ([noted(7, 8), noted(8, 7)], "7 must stand behind what it is made of, 8"),
+        ([noted(7, 0), noted(7, 1)], "7 must be the number of one picture"),
+        ([noted(7, 0), noted(8, 7, VARIED)], "8 must be made by a step that can follow those of 7"),
+        ([noted(2 + k, 1 + k if k else 0) for k in range(3000)], "18 must be made by a step that can follow"),
+        ([noted(1, 0)], "1 are numbers of repaired pictures"),
+    ],
+)
+def test_a_strangers_list_that_makes_no_chains_is_refused_and_no_picture_is_lost(run, repairs, said):
+    run.write_json("extras.json", {"spendings": [], "repairs": repairs})
+    before = files(run)
+    with pytest.raises(RunError, match=said):
+        generate(Run.open(run.folder), [FakePainter()])
+    assert files(run) == before
 
 
 def test_pictures_depend_on_their_key_alone_in_these_tests():

@@ -7,12 +7,17 @@ from pathlib import Path
 import pytest
 from command import refused, said, tell, tree
 from entries import INTRODUCTION
+from fakes import FakePainter, make_run
 from PIL import Image, ImageChops
 
 import kit
 import storykit
+from kit.experiment.steps import Redraw
+from kit.generation.generate import generate
 from kit.images.decode import open_picture
+from storykit import repairing
 from submissions.contest.rules import SHIPPED
+from submissions.packing.entry_plan import EntryPlan
 
 STORY = Path(kit.__file__).parent / "examples" / "demo-zh.toml"
 EXPERIMENT = """
@@ -118,6 +123,19 @@ def test_what_is_taken_is_packed_verified_and_drawn_again(repaired: tuple[Path, 
     assert said("verify", bundle, *easy) == f"{bundle}: no faults\n"
     again = said("reproduce", bundle, *easy)
     assert again.count("identical") == 8, again
+
+
+def test_where_nothing_can_be_judged_the_tries_are_told_all_the_same(tmp_path: Path) -> None:
+    run, painter = make_run(tmp_path), FakePainter()
+    generate(run, [painter])
+    painter.fail_on = "cat in the rain"
+    asked = repairing.asked_repair(
+        run, EntryPlan(), 3, Redraw(seed=0, strength=0.5, prompt="a cat in the rain")
+    )
+    done = repairing.repaired(run, painter, asked)
+    assert "every set scores the same" in done.unjudged
+    assert (done.standings, done.best) == ({}, None)
+    assert [(one.repair.number, "finite" in one.reason) for one in done.tries] == [(1, True)]
 
 
 @pytest.mark.parametrize(
