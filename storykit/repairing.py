@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from PIL import Image, ImageDraw
+from PIL import Image, ImageChops, ImageDraw
 
 from eval.casting.decisions import refuse_unknown
 from eval.casting.exchanged import Exchanged, exchanged
@@ -142,9 +142,13 @@ def _mask(told: str, picture: Path) -> Image.Image:
     """Return the mask of a picture, "L"."""
     if (found := _BOX.fullmatch(told)) is None:
         try:
-            return open_picture(Path(told)).convert("L")
+            painted = open_picture(Path(told))
         except PictureError as error:
             raise InputError(told, [str(error)]) from error
+        white = painted.convert("L")
+        if not painted.has_transparency_data:
+            return white
+        return ImageChops.multiply(white, painted.convert("RGBA").getchannel("A"))
     left, top, width, height = map(int, found.groups())
     mask = Image.new("L", open_picture(picture).size)
     if width and height:

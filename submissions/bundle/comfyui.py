@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from kit.experiment.steps import Redraw, Vary, masks_in
+from kit.experiment.steps import Redraw, Vary, masks_in, words_in
 from submissions.bundle.manifest import Manifest, PanelRecord, SettingsRecord
 from submissions.bundle.texts import environment
 
@@ -109,7 +109,8 @@ def _redrawn(
         mask = graph.add("LoadImageMask", (2, row), [f"{step.mask}.png", "red"])
         latent = graph.add("SetLatentNoiseMask", (3, row), sources=[latent, mask])
     left = max(1, int(how.steps * step.strength))
-    values: list[Widget] = [step.seed, "fixed", left, how.cfg, "euler", "normal", step.strength]
+    share = 1.0 if left == how.steps else left / (how.steps + 0.5)  # of it ComfyUI makes the steps again
+    values: list[Widget] = [step.seed, "fixed", left, how.cfg, "euler", "normal", share]
     drawn = graph.add("KSampler", (3, row), values, [*spoken, latent])
     made = graph.add("VAEDecode", (4, row), sources=[drawn, vae])
     if not step.mask:
@@ -271,7 +272,7 @@ def _note(graph: Graph, manifest: Manifest, pack: str) -> None:
         vae=VAE_FILE,
         unet=UNET_FILE,
         marks=OWN_MARKS,
-        marked=[one.panel for one in panels if any(mark in one.prompt + one.negative for mark in OWN_MARKS)],
+        marked=[one.panel for one in panels if any(mark in _said(one) for mark in OWN_MARKS)],
         largest=MAX_EXACT_SEED,
         matched=[one.panel for one in panels if one.anchors],
         repaired=[one.panel for one in panels if one.chain],
@@ -280,6 +281,10 @@ def _note(graph: Graph, manifest: Manifest, pack: str) -> None:
         large=[one.panel for one in panels if max(_seeds_of(one)) > MAX_EXACT_SEED],
     )
     graph.add(_NOTE, (0, 0), [text.strip()])
+
+
+def _said(panel: PanelRecord) -> str:
+    return " ".join([panel.prompt, panel.negative, *words_in(panel.chain)])
 
 
 def _seeds_of(panel: PanelRecord) -> list[int]:

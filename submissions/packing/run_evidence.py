@@ -20,7 +20,7 @@ from kit.embedded import LORAS
 from kit.errors import LoraError, RunError
 from kit.experiment.candidates.candidate import Candidate
 from kit.experiment.config import Experiment
-from kit.experiment.extras.extra_pictures import Origin, origins_of
+from kit.experiment.extras.extra_pictures import Origin, all_slots, origins_of
 from kit.experiment.identity import CandidateIdentity, RunIdentity, read_identity
 from kit.experiment.run import PanelRow, Run, Slot
 from kit.experiment.steps import mask_file, masks_in
@@ -179,13 +179,20 @@ def _pngs(run: Run, rows: Mapping[int, PanelRow], count: int, faults: list[Fault
 
 def _drawn(run: Run, rows: Mapping[int, PanelRow], faults: list[Fault]) -> dict[int, Slot]:
     """Return what was drawn of each panel; one that was repaired otherwise than asked joins the faults."""
-    origins = origins_of(run)
+    origins, wanted = origins_of(run), frozenset(all_slots(run))
     made = {panel: origins.get(row.slot, Origin(row.slot, ())) for panel, row in rows.items()}
     for panel, origin in made.items():
         if origin.chain != rows[panel].chain:
             problem = tr("was repaired otherwise than extras.json says")
             mend = tr("delete its line in panels.jsonl to draw it again")
             faults.append(Fault(panel_file(panel), problem, mend))
+        elif origin.drawn not in wanted:
+            problem = tr(
+                "was repaired from a picture of seed {seed}, which the run no longer has",
+                seed=origin.drawn.seed,
+            )
+            mend = tr("give the experiment that seed again and run `storykit generate`")
+            faults.append(Fault(panel_file(panel), problem, mend, DRAWING))
     return {panel: origin.drawn for panel, origin in made.items()}
 
 

@@ -11,8 +11,10 @@ from eval.casting.decisions import change_picks, state_of
 from eval.casting.selection import seeds_cast
 from kit.errors import RunError
 from kit.experiment.config import load_experiment
+from kit.experiment.extras.extra_pictures import Repair, fresh_seeds, keep_repair
 from kit.experiment.identity import is_draft
 from kit.experiment.run import Run, Slot
+from kit.experiment.steps import Redraw
 from kit.generation.generate import generate
 from submissions.finish import Finals, chosen_drafts, draw_finals, usual_folder
 from submissions.packing.entry import seeds_of
@@ -155,6 +157,20 @@ def test_a_choice_that_was_given_up_half_way_is_not_drawn_to_its_end(tmp_path: P
     assert [1] not in asked_of(painter)
     assert before.items() <= {row.key: row.sha256 for row in done.run.rows() if row.seed == 0}.items()
     assert done.run.loaded.experiment.panel_seeds == ((0,) * 8,)
+
+
+def test_a_set_never_gets_the_number_of_a_repair_that_is_not_drawn_yet(tmp_path: Path) -> None:
+    run = drafts(tmp_path)
+    choose(run, FIRST)
+    before = finish(run)
+    number = next(fresh_seeds(before.run))
+    place = dict(zip(("candidate", "order", "story"), PLACE, strict=True))
+    step = Redraw(seed=0, strength=0.5)
+    keep_repair(before.run, Repair(**place, panel=3, number=number, source=before.number, step=step))
+    choose(run, SECOND)
+    after = finish(run)
+    assert after.number not in (before.number, number)
+    assert {row.slot[:4] for row in after.run.rows() if row.chain} == {(*PLACE, number)}
 
 
 def test_words_of_one_panel_that_changed_are_drawn_again_and_the_others_kept(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from entries import make_entry, make_scored_run, unpack
 from paths import GOLDENS
 
 from kit.experiment.steps import Redraw
+from kit.generation.repair.repainting import first_step
 from submissions.bundle.comfyui import MAX_EXACT_SEED, Graph, kijai, native, workflows_of
 from submissions.bundle.manifest import read_manifest
 from submissions.bundle.texts import texts_of
@@ -118,12 +119,25 @@ def test_what_was_repaired_is_repaired_by_nodes_and_links_that_fit(manifest):
     told = [values_by_name(node) for node in nodes(graph, "KSampler")[2:5]]
     assert [(one["seed"], one["steps"], one["denoise"]) for one in told] == [
         (3, 2, 1.0),
-        (5, 1, 0.5),
-        (6, 1, 0.25),
+        (5, 1, 0.4),
+        (6, 1, 0.4),
     ]
     assert ["雨"] in [node["widgets_values"] for node in nodes(graph, "MZ_ChatGLM3_V2")]
     assert nodes(graph, "LoadImageMask")[0]["widgets_values"] == [f"{'0' * 64}.png", "red"]
     assert nodes(kijai(repaired).document()) == nodes(kijai(manifest).document())
+
+
+@pytest.mark.parametrize("steps", [1, 7, 30, 50, 1000])
+def test_comfyui_takes_as_many_steps_of_as_many_as_storykit(manifest, steps):
+    """Of `steps` and `denoise` its KSampler makes the whole way by int(steps / denoise)."""
+    chain = tuple(Redraw(seed=1, strength=tenths / 16) for tenths in range(1, 17))
+    one = manifest.panels[0].model_copy(update={"chain": chain})
+    how = manifest.settings.model_copy(update={"steps": steps})
+    graph = native(manifest.model_copy(update={"panels": (one,), "settings": how})).document()
+    for step, node in zip(chain, nodes(graph, "KSampler")[1:], strict=True):
+        told = values_by_name(node)
+        assert told["steps"] == steps - first_step(steps, step.strength)
+        assert int(told["steps"] / told["denoise"]) == steps
 
 
 def test_the_lora_is_worn_as_strong_as_in_the_bundle(manifest):
@@ -147,6 +161,9 @@ def test_the_note_says_which_pictures_come_out_and_warns_of_what_comfyui_reads_o
     marked = manifest.panels[1].model_copy(update={"prompt": "a {red|blue} cat", "seed": MAX_EXACT_SEED + 1})
     told = note(native(manifest.model_copy(update={"panels": (manifest.panels[0], marked)})))
     assert "Panels 2: ComfyUI reads { } | // /* in a prompt as its own signs" in told
+    chain = (Redraw(seed=1, strength=0.5, prompt="a {red|blue} cat"),)
+    repaired = manifest.panels[0].model_copy(update={"chain": chain})
+    assert "Panels 1: ComfyUI reads" in note(native(manifest.model_copy(update={"panels": (repaired,)})))
     assert "Panels 2: the browser rounds seeds" in told
 
 

@@ -1,6 +1,7 @@
 """A bundle with repaired panels: packed, verified, drawn again, and forged."""
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from kit.experiment.config import load_experiment
 from kit.experiment.run import Run, Slot
 from kit.experiment.steps import Redraw, Vary, mask_file
 from kit.files.encodings import canonical_json, sha256_bytes
-from kit.generation.generate import generate
+from kit.generation.generate import draw_experiment, generate
 from kit.generation.repair.repair import RepairWish, repair
 from kit.images.png_metadata import encoded
 from submissions.bundle.bundle import open_bundle
@@ -174,6 +175,16 @@ def test_an_entry_that_was_repaired_otherwise_than_it_says_cannot_be_packed(made
             pack(run, replace(entry, out=tmp_path / "entry.zip"))
     finally:
         run.rows_path.write_bytes(kept)
+
+
+def test_what_was_repaired_from_a_seed_that_the_run_dropped_cannot_be_packed(made, tmp_path):
+    run, entry = made
+    fewer = Run.open(Path(shutil.copytree(run.folder, tmp_path / "fewer")))
+    experiment = fewer.loaded.experiment.model_copy(update={"seeds": (3,)})
+    draw_experiment(replace(fewer.loaded, experiment=experiment), fewer.folder, [SquarePainter()])
+    write_scores(fewer, SCORES)
+    with pytest.raises(BundleError, match=r"panels/5.png: was repaired from a picture of seed 5"):
+        pack(Run.open(fewer.folder), replace(entry, out=tmp_path / "entry.zip"))
 
 
 def test_an_entry_whose_mask_is_gone_cannot_be_packed(made, tmp_path):

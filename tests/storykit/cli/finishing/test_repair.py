@@ -125,6 +125,19 @@ def test_what_is_taken_is_packed_verified_and_drawn_again(repaired: tuple[Path, 
     assert again.count("identical") == 8, again
 
 
+@pytest.mark.parametrize("behind", [(255, 255, 255, 0), (0, 0, 0, 0), (0, 0, 0, 255)])
+def test_what_is_transparent_in_a_mask_is_kept(tmp_path: Path, behind: tuple[int, ...]) -> None:
+    run = make_run(tmp_path)
+    generate(run, [FakePainter()])
+    layer = Image.new("RGBA", (32, 32), behind)
+    layer.paste((255, 255, 255, 255), (4, 4, 12, 20))
+    layer.save(tmp_path / "layer.png")
+    step = Redraw(seed=0, strength=0.5)
+    asked = repairing.asked_repair(run, EntryPlan(), 3, step, str(tmp_path / "layer.png"))
+    assert asked.wish.mask is not None
+    assert asked.wish.mask.getbbox() == (4, 4, 12, 20)
+
+
 def test_where_nothing_can_be_judged_the_tries_are_told_all_the_same(tmp_path: Path) -> None:
     run, painter = make_run(tmp_path), FakePainter()
     generate(run, [painter])
