@@ -30,7 +30,6 @@ TESTED_THROUGH = {
     "eval/votes/summary.py": "eval/votes/test_tally.py",
     "eval/validation/markdown.py": "eval/validation/test_validate.py",
     "kit/generation/repair/draw_steps.py": "kit/generation/repair/test_repair.py",
-    "kit/generation/repair/run_masks.py": "kit/generation/repair/test_repair.py",
     "storykit/repairing.py": "storykit/cli/finishing/test_repair.py",
     "kit/doctor/diagnosis.py": "storykit/cli/setup/test_doctor.py",
     "kit/doctor/examine.py": "storykit/cli/setup/test_doctor.py",

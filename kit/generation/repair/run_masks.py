@@ -7,8 +7,7 @@ from kit.experiment.run import Run
 from kit.experiment.steps import mask_file
 from kit.files.atomic_write import write_atomic
 from kit.files.encodings import sha256_bytes
-from kit.files.text.library_words import reason_of
-from kit.images.decode import open_picture
+from kit.images.decode import PictureError, open_picture, read_picture_file
 from kit.images.png_metadata import encoded
 from kit.messages import tr
 
@@ -25,9 +24,9 @@ def mask_bytes(run: Run, sha256: str) -> bytes:
     """Return the file of a mask; raises RunError where it is not there or another one."""
     path = run.folder / mask_file(sha256)
     try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise RunError(tr("{file} cannot be read: {error}", file=path, error=reason_of(error))) from error
+        data = read_picture_file(path)
+    except PictureError as error:
+        raise RunError(tr("{file} {error}", file=path, error=str(error))) from error
     if sha256_bytes(data) != sha256:
         raise RunError(
             tr("{file} is another mask than a picture was repaired with: put that one back", file=path)
