@@ -98,12 +98,13 @@ def repair(run: Run, painter: Painter, wish: RepairWish, progress: Progress | No
         plan = plan_run(run, painter)
         source = _source_of(run, wish.source, plan)
         _refuse_unfit(source, wish, painter, run)
-        step, mask = wish.step, wish.mask
         if wish.part is not None:
             painter.set_lora(*plan.loras[source.slot.candidate])
-            mask = part_mask(run, source, wish.part, painter)
-        if isinstance(step, Redraw) and mask is not None:
-            step = replace(step, mask=keep_mask(run, mask))
+            wish = replace(wish, mask=part_mask(run, source, wish.part, painter))
+            _refuse_unfit(source, wish, painter, run)
+        step = wish.step
+        if isinstance(step, Redraw) and wish.mask is not None:
+            step = replace(step, mask=keep_mask(run, wish.mask))
         asked = [_asked(run, wish.source, one) for one in _tries(run, wish, step, source)]
         generate(run, [painter], progress, only=frozenset(one.slot for one in asked))
         faults = run.faults()

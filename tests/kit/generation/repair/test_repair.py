@@ -141,6 +141,24 @@ def test_whom_a_panel_shows_is_drawn_again_or_all_but_them(tmp_path):
         repair(run, painter, wish(source=SOURCE._replace(panel=1), part="character"))
 
 
+class SeeingPainter(FakePainter):
+    """Sees figures everywhere."""
+
+    def mask_of(self, request, picture, words, settings):
+        return Image.new("L", picture.size, 255)
+
+
+def test_where_figures_are_everywhere_there_is_no_place_to_draw_and_nothing_is_written(tmp_path):
+    story = clause_story({"cat": "一只橙色的小猫"}, "place: 河边", "subject: @cat | place: 森林里")
+    (tmp_path / "cat.toml").write_bytes(story_toml(story).encode())
+    run = make_run(tmp_path)
+    generate(run, [FakePainter()])
+    before = files(run)
+    with pytest.raises(InputError, match="the mask is empty"):
+        repair(run, SeeingPainter(), wish(source=SOURCE._replace(panel=2), part="place"))
+    assert files(run) == before
+
+
 def test_a_repaired_picture_is_repaired_again_and_its_chain_grows(run):
     [first] = repair(run, FakePainter(), wish(mask=box(run, (0, 0, 9, 9))))
     painter = FakePainter()
