@@ -1,6 +1,7 @@
 """What is made of pictures by the steps of their chains, one picture after the other."""
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Set
 from dataclasses import replace
 
@@ -32,7 +33,7 @@ def draw_steps(run: Run, painter: Painter, plan: RunPlan, missing: Set[str]) -> 
         return
     painter.encode_prompts([text for job in todo for text in job.texts])
     there = {row.key: row for row in run.rows()}
-    made: dict[str, DrawResult] = {}
+    made, needed = dict[str, DrawResult](), Counter(key for job in todo for key in (job.key, job.source))
     worn = ""
 
     for job in todo:
@@ -40,11 +41,12 @@ def draw_steps(run: Run, painter: Painter, plan: RunPlan, missing: Set[str]) -> 
         if job.slot.candidate != worn:
             worn = job.slot.candidate
             painter.set_lora(*plan.loras[worn])
-        if job.key not in made:
-            row = there.get(job.source)
-            source = made.get(job.source) or _picture_of(run, row)
-            made[job.key] = _drawn_in(run, painter, job, plan.settings, source)
-        yield BatchResult([[job]], [made[job.key]], time.monotonic() - start)
+        if (picture := made.get(job.key)) is None:
+            source = made.get(job.source) or _picture_of(run, there.get(job.source))
+            picture = _drawn_in(run, painter, job, plan.settings, source)
+        if needed[job.key] > 1:  # by another job, too
+            made[job.key] = picture
+        yield BatchResult([[job]], [picture], time.monotonic() - start)
 
 
 def _drawn_in(run: Run, painter: Painter, job: Job, settings: DrawSettings, source: DrawResult) -> DrawResult:

@@ -1,4 +1,5 @@
 import json
+import weakref
 from dataclasses import replace
 
 import pytest
@@ -101,6 +102,28 @@ def test_outside_a_mask_every_pixel_stays_and_the_mask_is_kept_with_the_run(run)
     kept = run.folder / mask_file(done.repair.step.mask)
     assert not ImageChops.difference(open_picture(kept).convert("L"), mask).getbbox()
     assert run.rows()[-1].chain == (replace(FIRST, mask=sha256_bytes(kept.read_bytes())),)
+
+
+class HeldPainter(FakePainter):
+    """Notes how many of the pictures that it redrew are still held when it redraws the next."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.redrawings: list[weakref.ref[Image.Image]] = []
+        self.held: list[int] = []
+
+    def redraw(self, requests, settings):
+        self.held.append(sum(one() is not None for one in self.redrawings))
+        pictures = super().redraw(requests, settings)
+        self.redrawings += [weakref.ref(one) for one in pictures]
+        return pictures
+
+
+def test_pictures_of_many_tries_are_not_all_held_at_once(run):
+    painter = HeldPainter()
+    repair(run, painter, wish(tries=12))
+    assert len(painter.held) == 12
+    assert max(painter.held) < 6
 
 
 def test_behind_the_largest_seed_comes_the_first(run):
