@@ -21,6 +21,8 @@ from kit.files.documents import faults_of
 from kit.messages import joined, tr
 from kit.story.story import PANELS
 
+FIRST_NUMBER = 1001
+"""Of repairs: seeds that an experiment is given later seldom reach it."""
 Ended = Literal["", "spent", "nothing to gain"]
 """Why a spending is over; empty while it goes on."""
 
@@ -226,6 +228,11 @@ def seeds_at(run: Run, place: tuple[str, str, str]) -> tuple[int, ...]:
     """Return the seeds of a place: those of the experiment, then those of which single panels are wanted."""
     extra = (slot.seed for slot in extra_slots(run) if slot[:3] == place)
     return tuple(dict.fromkeys((*run.loaded.experiment.seeds, *extra)))
+
+
+def fresh_numbers(run: Run) -> Iterator[int]:
+    """Yield the numbers for repairs that nothing in the run has, behind the seeds that people begin with."""
+    return (number for number in fresh_seeds(run) if number >= FIRST_NUMBER)
 
 
 def fresh_seeds(run: Run) -> Iterator[int]:

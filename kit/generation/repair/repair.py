@@ -14,7 +14,7 @@ from kit.errors import InputError, RunError
 from kit.experiment.extras.extra_pictures import (
     Repair,
     all_slots,
-    fresh_seeds,
+    fresh_numbers,
     keep_repair,
     origins_of,
     read_extras,
@@ -241,7 +241,7 @@ def _asked(run: Run, source: Slot, step: Vary | Redraw) -> Repair:
         order=source.order,
         story=source.story,
         panel=source.panel,
-        number=next(fresh_seeds(run)),
+        number=next(fresh_numbers(run)),
         source=source.seed,
         step=step,
     )

@@ -50,9 +50,9 @@ def files(run: Run) -> dict[str, bytes]:
 def test_a_repair_is_one_more_picture_of_its_panel_and_all_others_stay(run):
     before = files(run)
     [done] = repair(run, FakePainter(), wish())
-    assert (done.repair.number, done.repair.source, done.reason) == (2, 0, "")
+    assert (done.repair.number, done.repair.source, done.reason) == (1001, 0, "")
     row = run.rows()[-1]
-    assert row.slot == Slot(*PLACE, 2, 3)
+    assert row.slot == Slot(*PLACE, 1001, 3)
     assert (row.recipe_seed, row.chain) == (0, (FIRST,))
     after = files(run)
     assert {name: after[name] for name in before if name != "run.json"} == {
@@ -87,9 +87,9 @@ def test_tries_go_on_where_the_last_ones_ended_and_have_numbers_of_their_own(run
     first = repair(run, FakePainter(), wish(tries=2))
     [third] = repair(run, FakePainter(), wish())
     told = [(one.repair.number, one.repair.step.seed) for one in [*first, third]]
-    assert told == [(2, 1), (3, 2), (4, 3)]
+    assert told == [(1001, 1), (1002, 2), (1003, 3)]
     [other] = repair(run, FakePainter(), wish(source=SOURCE._replace(panel=4)))
-    assert (other.repair.number, other.repair.step.seed) == (5, 1)
+    assert (other.repair.number, other.repair.step.seed) == (1004, 1)
 
 
 def test_outside_a_mask_every_pixel_stays_and_the_mask_is_kept_with_the_run(run):
@@ -128,7 +128,7 @@ def test_pictures_of_many_tries_are_not_all_held_at_once(run):
 
 def test_behind_the_largest_seed_comes_the_first(run):
     done = repair(run, FakePainter(), wish(step=replace(HALF, seed=2**63 - 1), tries=2))
-    assert [one.repair.step.seed for one in done] == [2**63 - 1, 0]
+    assert [one.repair.step.seed for one in done] == [2**63 - 1, 1]  # 0 is its own
     assert len(read_extras(run).repairs) == 2
 
 
@@ -370,3 +370,14 @@ def test_a_strangers_list_that_makes_no_chains_is_refused_and_no_picture_is_lost
 
 def test_pictures_depend_on_their_key_alone_in_these_tests():
     assert fake_picture("a", 32).tobytes() != fake_picture("b", 32).tobytes()
+
+
+def test_more_seeds_are_drawn_beside_repairs(tmp_path):
+    run = make_run(tmp_path)
+    generate(run, [FakePainter()])
+    [done] = repair(run, FakePainter(), wish())
+    kept = run.panel_path(*done.repair.slot).read_bytes()
+    experiment = run.loaded.experiment.model_copy(update={"seeds": (0, 1, 2)})
+    after, _ = draw_experiment(replace(run.loaded, experiment=experiment), run.folder, [FakePainter()])
+    assert len(after.rows()) == 25
+    assert after.panel_path(*done.repair.slot).read_bytes() == kept

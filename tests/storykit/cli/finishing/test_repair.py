@@ -60,9 +60,9 @@ def test_each_try_is_told_with_what_it_does_to_the_set(repaired: tuple[Path, str
     was, first, file, second, _, take = told.splitlines()
     assert was.startswith("was     panel 3, seed 1: aesthetic ")
     assert "; the set with it: weakest " in was
-    assert first.startswith("try     number 2: aesthetic ")
-    assert second.startswith("try     number 3: aesthetic ")
-    assert file.strip() == str(run / PANEL.format(seed=2))
+    assert first.startswith("try     number 1001: aesthetic ")
+    assert second.startswith("try     number 1002: aesthetic ")
+    assert file.strip() == str(run / PANEL.format(seed=1001))
     assert take.startswith(
         f"take it with `storykit cast {run} --candidate ink --order authored --story demo --keep 3="
     )
@@ -70,13 +70,13 @@ def test_each_try_is_told_with_what_it_does_to_the_set(repaired: tuple[Path, str
 
 def test_outside_the_box_not_a_pixel_changed_and_inside_it_did(repaired: tuple[Path, str]) -> None:
     run, _ = repaired
-    before, *tries = (open_picture(run / PANEL.format(seed=seed)).convert("RGB") for seed in (1, 2, 3))
+    before, *tries = (open_picture(run / PANEL.format(seed=seed)).convert("RGB") for seed in (1, 1001, 1002))
     for after in tries:
         left, top, right, bottom = ImageChops.difference(before, after).getbbox()
         assert right <= 32
         assert (right - left, bottom - top) > (16, 32)
     assert tries[0].tobytes() != tries[1].tobytes()
-    varied = open_picture(run / PANEL.format(seed=4)).convert("RGB")
+    varied = open_picture(run / PANEL.format(seed=1003)).convert("RGB")
     own = open_picture(run / PANEL.format(seed=0)).convert("RGB")
     assert varied.tobytes() not in (own.tobytes(), before.tobytes())
 
@@ -86,7 +86,7 @@ def test_a_second_run_draws_the_same_bytes_and_what_was_there_stays(
 ) -> None:
     run, _ = repaired
     again = Path(shutil.copytree(drawn, drawn.parent / "again"))
-    for mine in ("2", "3"):  # one at a time
+    for mine in ("1001", "1002"):  # one at a time
         told = json.loads(said(MASKED[0], again, *MASKED[1:], "--json"))
         assert [str(one["number"]) for one in told["tries"]] == [mine]
         assert set(told["was"]["standing"]) == set(told["tries"][0]["standing"])
@@ -101,8 +101,8 @@ def test_a_second_run_draws_the_same_bytes_and_what_was_there_stays(
 def test_a_notebook_gets_each_try_in_a_row(drawn: Path) -> None:
     run = Path(shutil.copytree(drawn, drawn.parent / "notebook"))
     told = storykit.repair(storykit.open_run(run), 3, redraw=0.7, mask="0,0,32,64", seed=1, tries=2)
-    assert list(told["number"]) == [1, 2, 3]
-    assert (run / PANEL.format(seed=3)).is_file()
+    assert list(told["number"]) == [1, 1001, 1002]
+    assert (run / PANEL.format(seed=1002)).is_file()
     with pytest.raises(storykit.StorykitError, match="say what is to be done"):
         storykit.repair(storykit.open_run(run), 3)
 
@@ -114,8 +114,8 @@ def test_what_is_taken_is_packed_verified_and_drawn_again(repaired: tuple[Path, 
     (tmp_path / "easy.toml").write_text(rules, encoding="utf-8")
     (tmp_path / "intro.txt").write_text(INTRODUCTION, encoding="utf-8")
     easy = ("--rules", tmp_path / "easy.toml")
-    keep = [f"--keep={panel}={seed}" for panel, seed in enumerate((0, 1, 2, 0, 0, 1, 0, 1), 1)]
-    assert "panel 3  seed 2 (by hand)" in said("cast", run, *keep)
+    keep = [f"--keep={panel}={seed}" for panel, seed in enumerate((0, 1, 1001, 0, 0, 1, 0, 1), 1)]
+    assert "panel 3  seed 1001 (by hand)" in said("cast", run, *keep)
     assert said("score", run).startswith("scored  19 panels of 2 stories, 0 faults")
     words = ("--team", "云上画师", "--title", "墨猫夜行记", "--introduction", tmp_path / "intro.txt")
     bundle = tmp_path / "entry.zip"
@@ -148,7 +148,7 @@ def test_where_nothing_can_be_judged_the_tries_are_told_all_the_same(tmp_path: P
     done = repairing.repaired(run, painter, asked)
     assert "every set scores the same" in done.unjudged
     assert (done.standings, done.best) == ({}, None)
-    assert [(one.repair.number, "finite" in one.reason) for one in done.tries] == [(1, True)]
+    assert [(one.repair.number, "finite" in one.reason) for one in done.tries] == [(1001, True)]
 
 
 @pytest.mark.parametrize(
