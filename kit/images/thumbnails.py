@@ -25,8 +25,11 @@ def keep_thumbnail(path: Path, picture: Image.Image, side: int) -> bytes:
 
     Where it cannot be written it is only made.
     """
-    small = picture.convert("RGB")
-    small.thumbnail((side, side), Image.Resampling.LANCZOS, reducing_gap=1.0)
+    small = picture if picture.mode == "RGB" else picture.convert("RGB")
+    scale = min(1.0, side / max(small.size))
+    if scale < 1:
+        width, height = (max(1, round(scale * length)) for length in small.size)
+        small = small.resize((width, height), Image.Resampling.BICUBIC, reducing_gap=1.0)
     data = io.BytesIO()
     small.save(data, "JPEG", quality=QUALITY)
     with suppress(OSError, StorykitError):

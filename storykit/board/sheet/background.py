@@ -18,7 +18,8 @@ from kit.images.thumbnails import SHEET_SIDE, thumbnail_path
 from storykit.board.pages import ServedBoard
 from storykit.board.pictures import reduced
 
-WORKERS = 2
+WORKERS = 3
+"""One more than are reduced at once: it waits while the others make way."""
 WAY_S = 0.002
 """Between two pictures, so that those a browser asks for are made first."""
 MOST_AHEAD = 2000

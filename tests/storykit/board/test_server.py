@@ -7,7 +7,7 @@ from command import tell
 from fakes import make_run
 from served_board import serving, serving_from_scratch
 
-from storykit.board.server import USUAL_PORT
+from storykit.board.server import USUAL_PORT, serve
 
 
 def test_the_printed_address_opens_the_board_and_ctrl_c_closes_it(tmp_path) -> None:
@@ -47,3 +47,17 @@ def test_an_open_board_says_what_that_means(tmp_path) -> None:
     told = tell("board", tmp_path / "nowhere", "--host", "0.0.0.0", "--no-browser")
     assert "not encrypted" in told.out
     assert "is no folder" in told.err
+
+
+def test_answers_are_sent_at_once_and_not_held_back_for_more(tmp_path, monkeypatch) -> None:
+    """asyncio sets TCP_NODELAY on connections of a listening socket that names its protocol."""
+    named = []
+
+    def run(server, sockets) -> None:
+        for one in sockets:
+            named.append(one.proto)
+            one.close()
+
+    monkeypatch.setattr("uvicorn.Server.run", run)
+    serve(tmp_path, announce=lambda address: None, browser=False)
+    assert named == [socket.IPPROTO_TCP]
