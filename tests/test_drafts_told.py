@@ -140,6 +140,8 @@ def test_the_board_says_which_runs_are_drafts(english: Run) -> None:
     assert "Drafts, not finals: DPM++ 2M, 9 steps, guided for 65% of them." in sheet
     recipe = client.get("/sheet/recipe", params={"run": "run", "panel": 1, "seed": 0}).text
     assert "Draft DPM++ 2M, 9 steps" in words_of(recipe)
+    large = client.get("/sheet/large", params={"run": "run", "panel": 1, "seed": 0})
+    assert (large.status_code, "start=repair" in large.text) == (200, False)
     chinese = words_of(client.get("/sheet", params={"run": "run"}, headers={"accept-language": "zh"}).text)
     assert "草稿" in chinese
 

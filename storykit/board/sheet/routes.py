@@ -62,7 +62,7 @@ def large(here: Here, panel: PanelAsked, seed: int, beside: int | None = None) -
     view = large_view(here.facts, here.query, state_of(here.run, here.query.place), (panel, seed, beside))
     if view is None:
         raise HTTPException(404)
-    return here.answer("sheet/large.html", view=view)
+    return here.answer("sheet/large.html", view=view, draft=is_draft(here.run))
 
 
 @router.get("/sheet/recipe")

@@ -241,6 +241,7 @@ def test_a_picture_is_shown_large_over_the_one_that_is_picked(run, tmp_path):
     sheet.post("pick", panel=3, seed=2)
     view = sheet.get("/sheet/large", panel=3, seed=0)
     assert "left: seed 0" in view
+    assert "start=repair" in view
     assert "right: seed 2" in view
     assert "right: seed 1" in sheet.get("/sheet/large", panel=3, seed=0, beside=1)
     assert "right: seed 0" in sheet.get("/sheet/large", panel=3, seed=2, beside=2)
