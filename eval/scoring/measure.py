@@ -17,6 +17,7 @@ from eval.scoring.score_cache import ScoreCache
 from kit.errors import ScoreError
 from kit.experiment.extras.extra_pictures import all_slots
 from kit.experiment.run import Run, Slot
+from kit.experiment.steps import side_after
 from kit.images.copies import Look, look_at
 from kit.messages import mark, tr
 from kit.progress import Progress
@@ -61,7 +62,7 @@ def measure(
     """
     slots = [slot for slot in all_slots(run) if not only or slot[:3] in only]
     size = run.loaded.settings.size
-    drawn = {row.slot: row.sha256 for row in run.rows()}
+    drawn = {row.slot: row for row in run.rows()}
     faults = {run.folder / file: retold(reason) for file, reason in run.faults().items()}
     readings: dict[Slot, PanelFile] = {}
     measured = Measured(readings=readings)
@@ -70,7 +71,9 @@ def measure(
 
     def read(slot: Slot) -> tuple[Slot, PanelFile, Look | None]:
         path = run.panel_path(*slot)
-        reading = read_panel(path, drawn.get(slot), size, faults.get(path, ""))
+        row = drawn.get(slot)
+        side = side_after(size, row.chain) if row else size
+        reading = read_panel(path, row.sha256 if row else None, side, faults.get(path, ""))
         return slot, reading, look_at(reading.picture) if reading.picture else None
 
     path = run.folder / CACHE

@@ -5,7 +5,7 @@ run, named by its sha256.
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import MISSING, asdict, dataclass, fields
 from typing import Annotated, Literal, TypeAlias
 
 from pydantic import (
@@ -30,15 +30,51 @@ MOST_STEPS = 16
 """Of a chain."""
 MOST_PROMPT = 4096
 """Characters of a step's own words."""
+MOST_SIDE = 2048
+"""Pixels of a finished picture's side: eight of them are what a bundle holds."""
+GRID = 32
+"""Sides that a UNet draws are its multiples."""
 
 Strength = Annotated[FiniteFloat, Field(gt=0, le=1)]
 _PLAIN = ConfigDict(extra="forbid")
 StepSeed = Annotated[int, Field(ge=0, le=MOST_SEED)]
+FinishedSide = Annotated[int, Field(ge=GRID, le=MOST_SIDE, multiple_of=GRID)]
+Margin = Annotated[int, Field(ge=0, le=MOST_SIDE)]
+
+
+class PictureStep:
+    """What every step says of itself, where it has nothing else to say."""
+
+    __slots__ = ()
+
+    @property
+    def seed(self) -> int | None:
+        """Of its noise; None where it draws none."""
+        return None
+
+    @property
+    def prompt(self) -> str:
+        """Other words than the picture before was drawn from; empty for the same."""
+        return ""
+
+    @property
+    def mask(self) -> str:
+        """The sha256 of its mask's file; empty where it has none."""
+        return ""
+
+    @property
+    def finishes(self) -> bool:
+        """Whether it makes a finished picture larger or cleaner, which a contest may forbid."""
+        return False
+
+    def side_after(self, side: int) -> int:
+        """Return the side of the picture that it makes of one of so many pixels a side."""
+        return side
 
 
 @with_config(_PLAIN)
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Vary:
+class Vary(PictureStep):
     """Drawn from noise that is mixed, spherically, with that of another seed."""
 
     step: Literal["vary"] = "vary"
@@ -46,10 +82,15 @@ class Vary:
     strength: Strength
     """The other seed's share; 1 is its noise alone."""
 
+    def said(self) -> Message:
+        """Return it in words, for people."""
+        told = {"strength": self.strength, "seed": self.seed}
+        return tr("noise varied, strength {strength:g}, seed {seed}", **told)
+
 
 @with_config(_PLAIN)
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Redraw:
+class Redraw(PictureStep):
     """Noised again and drawn to its end, whole or where a mask says so (img2img, inpainting)."""
 
     step: Literal["redraw"] = "redraw"
@@ -61,55 +102,150 @@ class Redraw:
     mask: Annotated[str, StringConstraints(pattern=r"^([0-9a-f]{64})?$")] = ""
     """The sha256 of the mask's file; white is drawn anew, black stays bit for bit. Empty: all is drawn."""
 
+    def said(self) -> Message:
+        """Return it in words, for people."""
+        told = {"strength": self.strength, "seed": self.seed}
+        said = [tr("drawn again, strength {strength:g}, seed {seed}", **told)]
+        said += [tr("inside a mask")] if self.mask else []
+        said += [tr("with the words {words!r}", words=self.prompt)] if self.prompt else []
+        return joined(said, tr(", "))
 
-def _vary_first(steps: tuple[Vary | Redraw, ...]) -> tuple[Vary | Redraw, ...]:
+
+@with_config(_PLAIN)
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Outpaint(PictureStep):
+    """Drawn on beyond its edges (outpainting); the picture itself stays bit for bit."""
+
+    step: Literal["outpaint"] = "outpaint"
+    seed: StepSeed
+    left: Margin = 0
+    """Pixels that are added; of a square picture as many across as down."""
+    right: Margin = 0
+    top: Margin = 0
+    bottom: Margin = 0
+    prompt: Annotated[str, Field(max_length=MOST_PROMPT)] = ""
+    """Other words than the picture before was drawn from; empty for the same."""
+
+    def side_after(self, side: int) -> int:
+        """Return the side of the picture that it makes of one of so many pixels a side."""
+        return side + self.left + self.right
+
+    def said(self) -> Message:
+        """Return it in words, for people."""
+        told = {"left": self.left, "right": self.right, "top": self.top, "bottom": self.bottom}
+        said = [
+            tr(
+                "drawn on by {left} pixels to the left, {right} right, {top} above, {bottom} below, "
+                "seed {seed}",
+                seed=self.seed,
+                **told,
+            )
+        ]
+        said += [tr("with the words {words!r}", words=self.prompt)] if self.prompt else []
+        return joined(said, tr(", "))
+
+
+@with_config(_PLAIN)
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Refine(PictureStep):
+    """Resized, noised a little and drawn to its end at that size (what others call hires fix)."""
+
+    step: Literal["refine"] = "refine"
+    seed: StepSeed
+    strength: Strength
+    """The share of the steps that are drawn again."""
+    size: FinishedSide
+    """Side of the picture that it makes, in pixels."""
+    tile: Annotated[int, Field(ge=0, le=MOST_SIDE, multiple_of=GRID)] = 0
+    """Side of the parts that it is drawn in, one beside the other, in pixels; 0: it is drawn whole."""
+
+    @property
+    def finishes(self) -> bool:
+        """Whether it makes a finished picture larger or cleaner, which a contest may forbid."""
+        return True
+
+    def side_after(self, side: int) -> int:
+        """Return the side of the picture that it makes of one of so many pixels a side."""
+        return self.size
+
+    def said(self) -> Message:
+        """Return it in words, for people."""
+        told = {"size": self.size, "strength": self.strength, "seed": self.seed}
+        said = [tr("refined at {size} pixels, strength {strength:g}, seed {seed}", **told)]
+        said += [tr("in parts of {tile} pixels", tile=self.tile)] if self.tile else []
+        return joined(said, tr(", "))
+
+
+def _vary_first(steps: "tuple[Step, ...]") -> "tuple[Step, ...]":
     if any(isinstance(step, Vary) for step in steps[1:]):
         raise ValueError(tr("must vary the noise in its first step or not at all"))
     return steps
 
 
-Step: TypeAlias = Annotated[Vary | Redraw, Field(discriminator="step")]
+def _square(step: "Step") -> "Step":
+    """Refuse an outpainting that makes no square, or nothing."""
+    if not isinstance(step, Outpaint):
+        return step
+    across, down = step.left + step.right, step.top + step.bottom
+    if across != down or across == 0 or across % GRID:
+        told = {"across": across, "down": down, "grid": GRID}
+        raise ValueError(
+            tr(
+                "must add as many pixels across as down, a multiple of {grid}, so that the panel stays "
+                "square; got {across} across and {down} down",
+                **told,
+            )
+        )
+    return step
+
+
+Step: TypeAlias = Annotated[
+    Vary | Redraw | Outpaint | Refine, Field(discriminator="step"), AfterValidator(_square)
+]
 StepList: TypeAlias = Annotated[tuple[Step, ...], Field(max_length=MOST_STEPS), AfterValidator(_vary_first)]
-_STEP: TypeAdapter[Vary | Redraw] = TypeAdapter(Step)
+_STEP: TypeAdapter[Step] = TypeAdapter(Step)
 
 
-def check_step(step: Vary | Redraw) -> None:
+def check_step(step: Step) -> None:
     """Raise InputError, with every fault, for a step that no file of a run may hold."""
     try:
-        _STEP.validate_python(step_told(step))
+        _STEP.validate_python(asdict(step))
     except ValidationError as error:
         raise InputError(step.step, faults_of(error)) from error
 
 
-def step_told(step: Vary | Redraw) -> dict[str, object]:
+def step_told(step: Step) -> dict[str, object]:
     """Return a step as it stands in recipes and files: what shapes nothing is left out."""
-    return {name: value for name, value in asdict(step).items() if value != ""}
+    usual = {field.name: field.default for field in fields(step)} | {"step": MISSING}
+    return {name: value for name, value in asdict(step).items() if value != usual[name]}
 
 
-def step_said(step: Vary | Redraw) -> Message:
-    """Return a step in words, for people."""
-    told = {"strength": step.strength, "seed": step.seed}
-    if isinstance(step, Vary):
-        return tr("noise varied, strength {strength:g}, seed {seed}", **told)
-    said = [tr("drawn again, strength {strength:g}, seed {seed}", **told)]
-    said += [tr("inside a mask")] if step.mask else []
-    said += [tr("with the words {words!r}", words=step.prompt)] if step.prompt else []
-    return joined(said, tr(", "))
-
-
-def words_in(steps: Sequence[Vary | Redraw]) -> list[str]:
+def words_in(steps: Sequence[Step]) -> list[str]:
     """Return the words that steps name themselves, in their order."""
-    return [step.prompt for step in steps if isinstance(step, Redraw) and step.prompt]
+    return [step.prompt for step in steps if step.prompt]
 
 
-def words_after(prompt: str, steps: Sequence[Vary | Redraw]) -> str:
+def words_after(prompt: str, steps: Sequence[Step]) -> str:
     """Return the words that a picture shows after its steps: the last that a step names, else the first."""
     return [prompt, *words_in(steps)][-1]
 
 
-def masks_in(steps: Sequence[Vary | Redraw]) -> list[str]:
+def sides_in(side: int, steps: Sequence[Step]) -> list[int]:
+    """Return the side of the picture of so many pixels that was drawn, then of what each step makes."""
+    sides = [side]
+    for step in steps:
+        sides.append(step.side_after(sides[-1]))
+    return sides
+
+
+def side_after(side: int, steps: Sequence[Step]) -> int:
+    """Return the side of the picture that steps make of one of so many pixels a side."""
+    return sides_in(side, steps)[-1]
+
+
+def masks_in(steps: Sequence[Step]) -> list[str]:
     """Return the masks of a chain by their sha256, in its order."""
-    return [step.mask for step in steps if isinstance(step, Redraw) and step.mask]
+    return [step.mask for step in steps if step.mask]
 
 
 def mask_file(sha256: str) -> str:

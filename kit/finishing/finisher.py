@@ -13,13 +13,17 @@ from kit.errors import WeightsError
 from kit.files.encodings import sha256_of
 from kit.finishing.memory import CPU_TILE, free_bytes, pixel_bytes, tile_that_fits, with_smaller_tiles
 from kit.finishing.network_files import LoadedNetwork, load_network
-from kit.finishing.tiles import in_tiles
 from kit.messages import tr
+from kit.models.tiles import TileGrid, in_tiles
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 FinisherKind = Literal["upscale", "restore"]
+MARGIN = 16
+"""Pixels around a tile that are seen and not kept."""
+BLEND = 16
+"""Pixels on either side of a border over which one tile gives way to the next."""
 FACE_SIDE = 512
 """Pixels of the picture that face restorers take, and none other."""
 _PLAIN = frozenset({"Compact", "ESRGAN"})
@@ -76,7 +80,7 @@ class Finisher:
     def _in_tiles(self, small: "Tensor", tile: int) -> "Tensor":
         if self.for_faces:
             return self._seen(small)
-        large = in_tiles(self._seen, small, self.scale, tile)
+        large = in_tiles(self._seen, small, TileGrid(1, self.scale, MARGIN, BLEND), tile)
         self._tile = min(tile, self._tile or tile)
         return large
 

@@ -4,12 +4,12 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
 from kit.errors import WeightsError
-from kit.finishing.tiles import SMALLEST_TILE
 from kit.messages import tr
 
 if TYPE_CHECKING:
     import torch
 
+SMALLEST_TILE = 64
 CPU_TILE = 256
 """The same on every machine, so that a picture's bytes do not hang on its memory."""
 LARGEST_TILE = 1024

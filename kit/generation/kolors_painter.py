@@ -4,7 +4,7 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 
 import torch
 from diffsynth.models.sdxl_vae_decoder import SDXLVAEDecoder
@@ -31,11 +31,12 @@ from kit.generation.sampling.deep_cache import deep_cache
 from kit.generation.sampling.dpm_solver import solver_of
 from kit.generation.sampling.first_noise import first_noise
 from kit.generation.sampling.picture_latents import decoded, encoded, for_drawing
+from kit.generation.sampling.tiled import LATENTS, sizes_of, tiled
 from kit.lora.lora import LoadedLora
 from kit.messages import tr
 from kit.models.base import pick_device
 from kit.models.kolors.scheduler import BETA_END, TRAIN_STEPS
-from kit.models.kolors.unet import linear_shapes, time_ids
+from kit.models.kolors.unet import linear_shapes
 from kit.models.networks import Base, offloaded
 from kit.models.prompt_states import PromptStates
 
@@ -176,8 +177,8 @@ class KolorsPainter:
 
     def _redrawn(self, asked: RedrawRequest, settings: DrawSettings) -> DrawResult:
         inside = latent_mask(asked.mask, settings.size).to(self.device)
-        original = self._encode(asked.picture, settings)
-        kept = repainting_of(original, inside, settings.steps, asked.strength)
+        original = self._encode(asked.picture, settings, asked.tile)
+        kept = replace(repainting_of(original, inside, settings.steps, asked.strength), tile=asked.tile)
         [drawn] = self._in_memory([asked.request], settings, kept)
         return drawn if isinstance(drawn, DrawFailure) else pasted(drawn, asked.picture, asked.mask)
 
@@ -222,13 +223,16 @@ class KolorsPainter:
     def _draw_together(
         self, requests: Sequence[PanelRequest], settings: DrawSettings, kept: Repainting | None = None
     ) -> list[DrawResult]:
-        noise = self._first_noise(requests, settings)
+        noise, tile = self._first_noise(requests, settings), kept.tile if kept else 0
         if settings.memory == "auto":
-            return [self._decode(latent) for latent in self._denoise(noise, requests, settings, kept)]
+            return [
+                decoded(self._decoder, latent, tile)
+                for latent in self._denoise(noise, requests, settings, kept)
+            ]
         one_by_one = zip(noise[:, None], requests, strict=True)
         latents = [self._denoise(start, [request], settings, kept)[0] for start, request in one_by_one]
         with offloaded(self._denoiser.unet):
-            return [self._decode(latent) for latent in latents]
+            return [decoded(self._decoder, latent, tile) for latent in latents]
 
     def _again(
         self, fault: DrawFailure, request: PanelRequest, settings: DrawSettings, kept: Repainting | None
@@ -267,7 +271,6 @@ class KolorsPainter:
         cross, pooled = self._texts.of([*(row.prompt for row in drawn), *negatives])
         least = len(drawn) if guided < settings.steps else 2 * len(drawn)
         refuse_too_small(self._base.sizes.unet, least, settings.size)
-        sizes = time_ids(len(cross), settings.size, self.device)
         solver = solver_of(settings, first)
         self._denoiser.share(sharing_of(joined, drawn, self._texts))
         with deep_cache(self._denoiser.unet, settings.cache_every):
@@ -277,7 +280,8 @@ class KolorsPainter:
                 rows = torch.cat([latents, latents]) if number < guided else latents
                 if number in (first, guided):
                     self._denoiser.set_text(cross[: len(rows)])
-                predicted = self._denoiser(rows, step[None], sizes[: 6 * len(rows)], pooled[: len(rows)])
+                predict = partial(self._predict, step[None], pooled)
+                predicted = tiled(predict, rows, LATENTS, kept.tile if kept else 0)
                 if number < guided:
                     wanted, unwanted = predicted.chunk(2)
                     predicted = unwanted + settings.cfg * (wanted - unwanted)
@@ -286,12 +290,12 @@ class KolorsPainter:
             latents = kept.held(latents, kept.original, settings.steps)
         return latents[: len(requests)]
 
-    def _encode(self, picture: Image, settings: DrawSettings) -> Tensor:
+    def _predict(self, step: Tensor, pooled: Tensor, rows: Tensor) -> Tensor:
+        return self._denoiser(rows, step, sizes_of(rows), pooled[: len(rows)])
+
+    def _encode(self, picture: Image, settings: DrawSettings, tile: int = 0) -> Tensor:
         try:
             with offloaded(self._denoiser.unet) if settings.memory == "low" else nullcontext():
-                return encoded(self._encoder, picture, self.device)
+                return encoded(self._encoder, picture, self.device, tile)
         except torch.OutOfMemoryError as error:
             raise too_little_memory(self.hardware, settings.size) from error
-
-    def _decode(self, latent: Tensor) -> DrawResult:
-        return decoded(self._decoder, latent)

@@ -78,6 +78,8 @@ class RedrawRequest:
     """Share of the steps that are drawn, at least one: 0 for nearly the same picture, 1 from noise alone."""
     mask: "Image.Image | None" = None
     """"L", of the picture's size: 255 to draw anew, 0 to keep every pixel."""
+    tile: int = 0
+    """Side in pixels of the parts that it is drawn in, for little memory; 0: it is drawn whole."""
 
     def __post_init__(self) -> None:
         """Check strength and mask."""

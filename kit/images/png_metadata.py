@@ -57,13 +57,15 @@ def parameters_of(recipe: Mapping[str, object], lora_hash: str = "") -> str:
 
 
 def _repairs_told(chain: object) -> dict[str, object]:
-    """Return what A1111 says of the last variation and the last img2img of a picture."""
+    """Return what A1111 says of the last variation, img2img and hires fix of a picture."""
     told: dict[str, object] = {}
     for step in chain if isinstance(chain, Sequence) else ():
         if step["step"] == "vary":
             told |= {"Variation seed": step["seed"], "Variation seed strength": step["strength"]}
-        else:
+        elif "strength" in step:
             told |= {"Denoising strength": step["strength"]}
+        if step["step"] == "refine":
+            told |= {"Hires resize": f"{step['size']}x{step['size']}", "Hires upscaler": "Lanczos"}
     return told
 
 

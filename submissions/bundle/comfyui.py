@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from kit.experiment.steps import Redraw, Vary, masks_in, words_in
+from kit.experiment.steps import Outpaint, Redraw, Refine, Vary, masks_in, words_in
 from submissions.bundle.manifest import Manifest, PanelRecord, SettingsRecord
 from submissions.bundle.texts import environment
 
@@ -78,9 +78,12 @@ def native(manifest: Manifest) -> "Graph":
         drawn = graph.add("KSampler", (3, row), values, sources)
         picture = graph.add("VAEDecode", (4, row), sources=[drawn, vae])
         for step in panel.chain:
-            if isinstance(step, Redraw):
-                if step.prompt:
-                    said = graph.add("MZ_ChatGLM3_V2", (2, row), [step.prompt], [encoder])
+            if step.prompt and isinstance(step, Redraw):
+                said = graph.add("MZ_ChatGLM3_V2", (2, row), [step.prompt], [encoder])
+            if isinstance(step, Refine):
+                scaled: list[Widget] = ["lanczos", step.size, step.size, "disabled"]
+                picture = graph.add("ImageScale", (4, row), scaled, [picture])
+            if isinstance(step, Redraw | Refine):
                 tools = (model, said, negatives[panel.negative], vae)
                 picture = _redrawn(graph, step, (picture, row), tools, how)
         graph.add("SaveImage", (5, row), [f"storykit/{row + 1}"], [picture])
@@ -89,7 +92,7 @@ def native(manifest: Manifest) -> "Graph":
 
 def _redrawn(
     graph: "Graph",
-    step: Redraw,
+    step: Redraw | Refine,
     begun: "tuple[Output, int]",
     tools: "tuple[Output, Output, Output, Output]",
     how: SettingsRecord,
@@ -169,6 +172,7 @@ NODES = {
     "ImageCompositeMasked": NodeType(
         ("destination", "source", "mask"), "IMAGE", "IMAGE", ("x", "y", "resize_source")
     ),
+    "ImageScale": NodeType(("image",), "IMAGE", "IMAGE", ("upscale_method", "width", "height", "crop")),
     "SaveImage": NodeType(("images",), widgets=("filename_prefix",)),
 }
 """The nodes that the workflows consist of; none has more than one output."""
@@ -276,6 +280,7 @@ def _note(graph: Graph, manifest: Manifest, pack: str) -> None:
         largest=MAX_EXACT_SEED,
         matched=[one.panel for one in panels if one.anchors],
         repaired=[one.panel for one in panels if one.chain],
+        outpainted=[one.panel for one in panels if any(isinstance(step, Outpaint) for step in one.chain)],
         varied=[one.panel for one in panels if any(isinstance(step, Vary) for step in one.chain)],
         masked=[one.panel for one in panels if masks_in(one.chain)],
         large=[one.panel for one in panels if max(_seeds_of(one)) > MAX_EXACT_SEED],
@@ -288,7 +293,7 @@ def _said(panel: PanelRecord) -> str:
 
 
 def _seeds_of(panel: PanelRecord) -> list[int]:
-    return [panel.seed, *(step.seed for step in panel.chain)]
+    return [panel.seed, *(step.seed for step in panel.chain if step.seed is not None)]
 
 
 _COLUMN, _ROW = 440, 460

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import jinja2
 
-from kit.experiment.steps import Redraw, Vary, mask_file, step_told
+from kit.experiment.steps import Step, mask_file, step_told
 from kit.files.encodings import json_bytes
 from kit.lora.metadata import WRITTEN_ANEW
 from submissions.bundle.manifest import MAX_NODE_ALPHA, Manifest
@@ -65,8 +65,8 @@ def _cell(text: str) -> str:
     return " ".join(text.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").split())
 
 
-def _step(step: Vary | Redraw) -> str:
-    """Return a step of a repair in a line.
+def _step(step: Step) -> str:
+    """Return a step of a chain in a line.
 
     >>> _step(Redraw(seed=4, strength=0.5, prompt="rain"))
     'redraw, seed 4, strength 0.5, prompt rain'

@@ -9,7 +9,7 @@ from eval.scoring.records import PANELS_FILE, STORIES_FILE, PanelScore, Scores
 from kit.embedded import EMBEDDED
 from kit.experiment.identity import is_embedded
 from kit.experiment.run import Run
-from kit.experiment.steps import words_in
+from kit.experiment.steps import side_after, words_in
 from kit.files.encodings import canonical_json, sha256_bytes
 from kit.generation.recipe import drawn_from, request_in
 from kit.lora.convert import checkpoint_pieces, shared_pieces
@@ -76,7 +76,7 @@ def mean_score(rows: Sequence[PanelScore]) -> float:
 
 def _picture_faults(evidence: Evidence) -> Iterator[Fault]:
     """Yield which pictures are not those the run recorded, or no pictures, or tell too much."""
-    side = evidence.identity.settings.size if evidence.identity else None
+    drawn = evidence.identity.settings.size if evidence.identity else None
     for panel, png in evidence.pngs.items():
         place = panel_file(panel)
         if sha256_bytes(png) != evidence.rows[panel].sha256:
@@ -85,6 +85,7 @@ def _picture_faults(evidence: Evidence) -> Iterator[Fault]:
         picture, wrong = read_picture(place, png)
         yield from wrong
         if picture is not None:
+            side = drawn and side_after(drawn, evidence.rows[panel].chain)
             yield from square_faults(place, picture, side)
             texts = picture_texts(png)
             yield from find_leaks(

@@ -8,7 +8,7 @@ from PIL import Image
 from pydantic_core import from_json
 
 from kit.experiment.config import OF_FINALS
-from kit.experiment.steps import step_told
+from kit.experiment.steps import mask_file, side_after, sides_in, step_told
 from kit.files.encodings import canonical_json, json_bytes, sha256_bytes
 from kit.files.text.library_words import reason_of
 from kit.images.png_metadata import PARAMETERS, RECIPE, parameters_of
@@ -113,9 +113,10 @@ class _PictureChecks:
     def _content_faults(self, name: str, picture: Image.Image, texts: Mapping[str, str]) -> Iterator[Fault]:
         """Yield what is wrong with what a picture shows and says."""
         panel, manifest = self._bundle.panels.get(name), self._bundle.manifest
-        sized = panel or name in self._masks
-        yield from square_faults(name, picture, manifest.settings.size if manifest and sized else None)
-        if name in self._masks:
+        if panel and manifest:
+            yield from square_faults(name, picture, side_after(manifest.settings.size, panel.chain))
+        if name in self._masks and manifest:
+            yield from square_faults(name, picture, _mask_sides(manifest)[name])
             yield from self._mask_faults(name, picture)
         told = "\n".join(f"{key}\n{text}" for key, text in texts.items())
         if len(told) > MAX_PICTURE_TEXT:
@@ -143,6 +144,17 @@ class _PictureChecks:
             yield Fault(name, tr("is not the mask that the panel was repaired with"), tr("pack again"))
         if grey.convert("RGB").tobytes() != picture.tobytes() or grey.getbbox() is None:
             yield Fault(name, tr("must be a mask of greys, white where the panel is drawn again"))
+
+
+def _mask_sides(manifest: Manifest) -> dict[str, int]:
+    """Return the side that each mask must have, by its file: of the picture before its step."""
+    size = manifest.settings.size
+    return {
+        mask_file(step.mask): side
+        for panel in manifest.panels
+        for step, side in zip(panel.chain, sides_in(size, panel.chain), strict=False)
+        if step.mask
+    }
 
 
 def _parameter_faults(texts: Mapping[str, str], panel: PanelRecord, manifest: Manifest) -> Iterator[Fault]:

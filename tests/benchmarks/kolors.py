@@ -27,6 +27,7 @@ from kit.generation.denoiser import compile_parts
 from kit.generation.kolors_painter import KolorsPainter
 from kit.generation.painter import PanelRequest
 from kit.generation.sampling.first_noise import first_noise
+from kit.generation.sampling.picture_latents import decoded
 from kit.lora.formats import LoraPair
 from kit.lora.lora import load_lora, save_lora
 from kit.models.base import load_base
@@ -197,8 +198,8 @@ def part_ours(bench: Bench) -> Json:
     result["other_strength_s"] = bench.timed(lambda: painter.draw(bench.requests(), bench.settings()))
     latent = torch.randn(1, 4, bench.size // 8, bench.size // 8, device=bench.device)
     with torch.inference_mode():
-        painter._decode(latent[0])
-        result["decode_s"] = bench.timed(lambda: painter._decode(latent[0]))
+        decoded(painter._decoder, latent[0])
+        result["decode_s"] = bench.timed(lambda: decoded(painter._decoder, latent[0]))
     result["compiled_memory"] = bench.gpu()
     return result
 

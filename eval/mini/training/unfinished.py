@@ -15,6 +15,7 @@ from kit.experiment.config import DrawSettings
 from kit.generation.kolors_painter import KolorsPainter
 from kit.generation.painter import DrawFailure, PanelRequest
 from kit.generation.sampling.first_noise import first_noise
+from kit.generation.sampling.picture_latents import decoded
 from kit.lora.lora import embedded_loras, find_lora
 from kit.models.base import load_base
 from kit.models.kolors.scheduler import scheduler
@@ -109,7 +110,7 @@ class UnfinishedPainter(KolorsPainter):
     @torch.inference_mode()
     def decoded(self, latents: Sequence[Tensor]) -> list[Pictures | None]:
         """Return the pictures of latents; None of what has one colour all over."""
-        drawn = (self._decode(latent) for latent in latents)
+        drawn = (decoded(self._decoder, latent) for latent in latents)
         return [None if isinstance(picture, DrawFailure) else np.asarray(picture) for picture in drawn]
 
 

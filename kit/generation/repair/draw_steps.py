@@ -10,11 +10,19 @@ from PIL import Image
 from kit.errors import InputError, RunError
 from kit.experiment.config import DrawSettings
 from kit.experiment.run import PanelRow, Run
-from kit.experiment.steps import Redraw, Vary, mask_file, masks_in, words_after
+from kit.experiment.steps import Outpaint, Redraw, Refine, Vary, mask_file, masks_in, words_after
 from kit.files.encodings import sha256_of
 from kit.generation.batching import BatchResult
-from kit.generation.painter import DrawFailure, DrawResult, Painter, RedrawRequest, Variation
+from kit.generation.painter import (
+    DrawFailure,
+    DrawResult,
+    Painter,
+    PanelRequest,
+    RedrawRequest,
+    Variation,
+)
 from kit.generation.recipe import Job, RunPlan
+from kit.generation.repair.masks import enlarged
 from kit.generation.repair.run_masks import mask_bytes, read_mask
 from kit.images.decode import PictureError, open_picture
 from kit.messages import tr
@@ -78,22 +86,32 @@ def step_drawn(
         source: the picture that the last step begins with.
         mask_of: reads a mask.
     """
-    match job.chain[-1]:
-        case Vary(seed=seed, strength=strength):
-            varied = replace(job.request, variation=Variation(seed=seed, strength=strength))
-            [picture] = painter.draw([varied], settings)
-        case Redraw() as step:
-            if isinstance(source, DrawFailure):
-                return source
-            words = words_after(job.request.prompt, job.chain)
-            asked = RedrawRequest(
-                request=replace(job.request, prompt=words, seed=step.seed),
-                picture=source,
-                strength=step.strength,
-                mask=mask_of(step.mask) if step.mask else None,
-            )
-            [picture] = painter.redraw([asked], settings)
-    return picture
+    step = job.chain[-1]
+    if isinstance(step, Vary):
+        varied = replace(job.request, variation=Variation(seed=step.seed, strength=step.strength))
+        return painter.draw([varied], settings)[0]
+    if isinstance(source, DrawFailure):
+        return source
+    words = words_after(job.request.prompt, job.chain)
+    asked = _redrawing(replace(job.request, prompt=words, seed=step.seed), step, source, mask_of)
+    return painter.redraw([asked], replace(settings, size=asked.picture.width))[0]
+
+
+def _redrawing(
+    request: PanelRequest, step: Redraw | Outpaint | Refine, source: Image.Image, mask_of: ReadMask
+) -> RedrawRequest:
+    """Return what a step asks of the painter: the picture that it begins from, and how."""
+    match step:
+        case Redraw():
+            mask = mask_of(step.mask) if step.mask else None
+            return RedrawRequest(request=request, picture=source, strength=step.strength, mask=mask)
+        case Outpaint():
+            wider, mask = enlarged(source, (step.left, step.top, step.right, step.bottom))
+            return RedrawRequest(request=request, picture=wider, strength=1.0, mask=mask)
+        case Refine():
+            alone = replace(request, anchors=(), bystanders=(), consistency=0.0)  # the picture is like them
+            resized = source.resize((step.size, step.size), Image.Resampling.LANCZOS)
+            return RedrawRequest(request=alone, picture=resized, strength=step.strength, tile=step.tile)
 
 
 def _picture_of(run: Run, row: PanelRow | None) -> DrawResult:

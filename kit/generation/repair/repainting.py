@@ -27,6 +27,8 @@ class Repainting:
     """The step, from 0, that draws first; before it there is the picture, with noise."""
     whole: int
     """The step from which all that is inside is drawn."""
+    tile: int = 0
+    """Side in pixels of the parts that it is drawn in; 0: it is drawn whole."""
 
     def held(self, latents: Tensor, known: Tensor, step: int) -> Tensor:
         """Return latents in which the picture is as it was wherever it is not drawn yet, or never is.

@@ -22,7 +22,17 @@ from kit.experiment.extras.extra_pictures import (
 from kit.experiment.fields import MOST_SEED
 from kit.experiment.identity import is_draft
 from kit.experiment.run import PanelRow, Run, Slot
-from kit.experiment.steps import MOST_STEPS, Redraw, Vary, check_step, words_after
+from kit.experiment.steps import (
+    MOST_SIDE,
+    MOST_STEPS,
+    Outpaint,
+    Redraw,
+    Step,
+    Vary,
+    check_step,
+    side_after,
+    words_after,
+)
 from kit.files.encodings import sha256_of
 from kit.files.folder_lock import lock_folder
 from kit.files.user_paths import shell_word
@@ -50,7 +60,7 @@ class RepairWish:
 
     source: Slot
     """The picture that is repaired."""
-    step: Vary | Redraw
+    step: Step
     """The first try; those after it have the next seeds."""
     mask: Image.Image | None = None
     """"L", of the picture's size: white is drawn anew; only for Redraw. None: all of it."""
@@ -158,7 +168,8 @@ def part_mask(run: Run, source: Job, part: Part, painter: Painter) -> Image.Imag
     request = replace(source.request, prompt=words_after(source.request.prompt, source.chain))
     painter.encode_prompts(source.texts)
     picture = open_picture(run.folder / request.label, ("PNG",)).convert("RGB")
-    mask = painter.mask_of(request, picture, figures, run.loaded.settings)
+    settings = replace(run.loaded.settings, size=picture.width)
+    mask = painter.mask_of(request, picture, figures, settings)
     return widened(mask) if part == "character" else ImageChops.invert(mask)
 
 
@@ -197,19 +208,30 @@ def _refuse_unfit(source: Job, wish: RepairWish, painter: Painter, run: Run) -> 
                     seed=origins_of(run)[wish.source].drawn.seed,
                 )
             )
-        case Redraw(prompt=prompt, strength=strength):
-            if prompt and (end := painter.truncated_tail(prompt)):
-                told = tr(
-                    "must be at most 254 tokens, {end!r} and what follows would be cut", end=end[:SHOWN]
-                )
-                raise InputError("prompt", [told])
+        case Redraw(strength=strength):
             picture = open_picture(run.folder / source.request.label, ("PNG",)).convert("RGB")
             RedrawRequest(request=source.request, picture=picture, strength=strength, mask=wish.mask)
+        case Outpaint() if (
+            side := side_after(run.loaded.settings.size, [*source.chain, wish.step])
+        ) > MOST_SIDE:
+            told = tr(
+                "the picture would be {side} pixels wide, {most} are the most", side=side, most=MOST_SIDE
+            )
+            raise InputError("outpaint", [told])
         case _:
             pass
+    if prompt := wish.step.prompt:
+        _refuse_long(prompt, painter)
 
 
-def _tries(run: Run, wish: RepairWish, step: Vary | Redraw, source: Job) -> Iterator[Vary | Redraw]:
+def _refuse_long(prompt: str, painter: Painter) -> None:
+    """Raise InputError where words are more than the text encoder reads."""
+    if end := painter.truncated_tail(prompt):
+        told = tr("must be at most 254 tokens, {end!r} and what follows would be cut", end=end[:SHOWN])
+        raise InputError("prompt", [told])
+
+
+def _tries(run: Run, wish: RepairWish, step: Step, source: Job) -> Iterator[Step]:
     """Yield the step with the next seeds that no picture has been made with, from the wished one on.
 
     From its own noise a picture comes out nearly as it is, so the seeds behind it are passed over.
@@ -230,7 +252,7 @@ def _tries(run: Run, wish: RepairWish, step: Vary | Redraw, source: Job) -> Iter
         seed = seed + 1 if seed < MOST_SEED else 0
 
 
-def _asked(run: Run, source: Slot, step: Vary | Redraw) -> Repair:
+def _asked(run: Run, source: Slot, step: Step) -> Repair:
     """Write down a picture that is wanted, and return it; one that was asked for before stays as it is."""
     before = read_extras(run).repairs
     same = (one for one in before if one.slot._replace(seed=one.source) == source and one.step == step)

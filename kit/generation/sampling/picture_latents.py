@@ -7,6 +7,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from kit.generation.painter import DrawFailure, DrawResult
+from kit.generation.sampling.tiled import DECODING, ENCODING, tiled
 from kit.images.decode import is_flat
 from kit.messages import tr
 from kit.models.kolors.vae import pixels_of
@@ -22,17 +23,31 @@ def for_drawing(decoder: SDXLVAEDecoder) -> SDXLVAEDecoder:
     return decoder
 
 
-def encoded(encoder: SDXLVAEEncoder, picture: Image.Image, device: str) -> Tensor:
-    """Return an RGB picture's latents, (1, 4, H/8, W/8): the mean of what they may be."""
-    latents: Tensor = encoder(pixels_of(picture, device))
-    return latents
+def encoded(encoder: SDXLVAEEncoder, picture: Image.Image, device: str, tile: int = 0) -> Tensor:
+    """Return an RGB picture's latents, (1, 4, H/8, W/8): the mean of what they may be.
+
+    Args:
+        encoder: of Kolors' kind.
+        picture: RGB.
+        device: where they go.
+        tile: side in pixels of the parts that are encoded one after the other; 0: all at once.
+    """
+    return tiled(encoder, pixels_of(picture, device), ENCODING, tile)
 
 
-def decoded(decoder: SDXLVAEDecoder, latent: Tensor) -> DrawResult:
-    """Return the picture of latents, (4, H/8, W/8), its colours rounded down as DiffSynth does."""
+def decoded(decoder: SDXLVAEDecoder, latent: Tensor, tile: int = 0) -> DrawResult:
+    """Return the picture of latents, (4, H/8, W/8), its colours rounded down as DiffSynth does.
+
+    Args:
+        decoder: of Kolors' kind.
+        latent: of one picture.
+        tile: side in pixels of the parts that are decoded one after the other; 0: all at once.
+    """
     if not bool(latent.isfinite().all()):
         return DrawFailure(reason=tr("its numbers are not finite; try a lower strength or cfg"))
-    pixels = decoder(latent[None].contiguous(memory_format=torch.channels_last))[0]
+    [pixels] = tiled(
+        lambda part: decoder(part.contiguous(memory_format=torch.channels_last)), latent[None], DECODING, tile
+    )
     if not bool(pixels.isfinite().all()):
         return DrawFailure(reason=tr("its decoded colours are not finite"))
     bytes_ = ((pixels / 2 + 0.5).clip(0, 1) * 255).to("cpu", torch.uint8)

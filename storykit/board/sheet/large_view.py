@@ -6,7 +6,7 @@ from eval.casting.decisions import PlaceState
 from kit.experiment.extras.extra_pictures import seeds_at
 from kit.experiment.identity import draft_said, is_draft
 from kit.experiment.run import PanelRow, Run
-from kit.experiment.steps import step_said
+from kit.experiment.steps import side_after
 from kit.messages import Message, tr
 from storykit.board.sheet.grid import PictureCell, PlaceFacts, cells_of
 from storykit.board.sheet.sheet_query import SheetQuery
@@ -58,16 +58,17 @@ def large_view(
 def recipe_of(run: Run, row: PanelRow) -> list[tuple[Message, str]]:
     """Return how a picture was drawn: what it is called, and its value; what can be copied is text."""
     settings = run.loaded.settings
+    side = side_after(settings.size, row.chain)
     candidate = next((one for one in run.loaded.experiment.candidates if one.name == row.candidate), None)
     lines = [
         (tr("Prompt"), row.prompt),
         (tr("Negative prompt"), row.negative),
         (tr("Seed"), str(row.recipe_seed)),
-        *((tr("Repaired"), step_said(step)) for step in row.chain),
+        *((tr("Repaired"), step.said()) for step in row.chain),
         (tr("Draft"), draft_said(settings) if is_draft(run) else ""),
         (tr("Steps"), str(settings.steps)),
         (tr("cfg"), f"{settings.cfg:g}"),
-        (tr("Size"), f"{settings.size} x {settings.size}"),
+        (tr("Size"), f"{side} x {side}"),
     ]
     if candidate is not None and candidate.lora:
         lines += [(tr("LoRA"), str(candidate.lora)), (tr("Strength"), f"{candidate.strength:g}")]

@@ -1,7 +1,7 @@
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from kit.experiment.steps import Redraw, StepList, Vary, masks_in, step_said, step_told, words_after, words_in
+from kit.experiment.steps import Redraw, StepList, Vary, masks_in, step_told, words_after, words_in
 from kit.messages import speaking
 
 CHAIN = TypeAdapter(StepList)
@@ -30,13 +30,13 @@ def test_the_last_words_that_a_step_names_are_those_of_the_picture():
 
 
 def test_people_read_what_was_done():
-    assert [step_said(step) for step in STEPS] == [
+    assert [step.said() for step in STEPS] == [
         "noise varied, strength 0.2, seed 7",
         "drawn again, strength 0.5, seed 1, inside a mask",
         "drawn again, strength 1, seed 2, with the words 'rain'",
     ]
     with speaking("zh"):
-        assert step_said(STEPS[0]) == "改变噪声，强度 0.2，种子 7"
+        assert STEPS[0].said() == "改变噪声，强度 0.2，种子 7"
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from kit.experiment.config import DrawSettings
 from kit.generation.kolors_painter import KolorsPainter
 from kit.generation.painter import PanelRequest
 from kit.generation.sampling.first_noise import first_noise
+from kit.generation.sampling.picture_latents import decoded
 from kit.lora.lora import LoadedLora, find_lora
 from kit.models.base import load_base
 from kit.models.kolors.scheduler import BETA_END, TRAIN_STEPS
@@ -106,7 +107,7 @@ def test_latents_and_pictures_are_those_of_diffsynths_pipeline(both, size, panel
     with torch.inference_mode():
         noise = torch.cat([first_noise(request.seed, settings, "cpu") for request in requests])
         latents = painter._denoise(noise.to(EXACT), requests, settings)
-        pictures = [painter._decode(latent.float()) for latent in latents]
+        pictures = [decoded(painter._decoder, latent.float()) for latent in latents]
     for request, latent, picture in zip(requests, latents, pictures, strict=True):
         expected, their_picture = theirs.draw(request, settings)
         assert (latent - expected).abs().max() <= 1e-4 * expected.std()

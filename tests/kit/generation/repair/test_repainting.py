@@ -19,6 +19,7 @@ from kit.generation.painter import DrawFailure, PanelRequest, RedrawRequest, Var
 from kit.generation.repair.masks import latent_mask
 from kit.generation.repair.repainting import Repainting, repainting_of
 from kit.generation.sampling.first_noise import first_noise
+from kit.generation.sampling.picture_latents import decoded
 from kit.models.base import load_base
 from kit.models.kolors.scheduler import scheduler
 from kit.models.kolors.unet import time_ids
@@ -217,6 +218,6 @@ def test_on_the_embedded_base_little_strength_is_what_the_autoencoder_gives_back
     seen = drawn(painter, request, how)
     [again_] = redrawn(painter, again(replace(request, seed=5), seen, 0.0), how=how)
     with torch.inference_mode():
-        back = np.asarray(painter._decode(painter._encode(seen, how)[0])).astype(int)
+        back = np.asarray(decoded(painter._decoder, painter._encode(seen, how)[0])).astype(int)
     assert np.abs(again_ - back).mean() < 5
     assert np.abs(again_ - np.asarray(seen).astype(int)).mean() < 8
