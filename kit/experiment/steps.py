@@ -118,6 +118,8 @@ class Outpaint(PictureStep):
 
     step: Literal["outpaint"] = "outpaint"
     seed: StepSeed
+    strength: Strength
+    """The share of the steps that are drawn; before them there are the colours of the edge."""
     left: Margin = 0
     """Pixels that are added; of a square picture as many across as down."""
     right: Margin = 0
@@ -134,12 +136,8 @@ class Outpaint(PictureStep):
         """Return it in words, for people."""
         told = {"left": self.left, "right": self.right, "top": self.top, "bottom": self.bottom}
         said = [
-            tr(
-                "drawn on by {left} pixels to the left, {right} right, {top} above, {bottom} below, "
-                "seed {seed}",
-                seed=self.seed,
-                **told,
-            )
+            tr("drawn on by {left} pixels to the left, {right} right, {top} above, {bottom} below", **told),
+            tr("strength {strength:g}, seed {seed}", strength=self.strength, seed=self.seed),
         ]
         said += [tr("with the words {words!r}", words=self.prompt)] if self.prompt else []
         return joined(said, tr(", "))

@@ -4,6 +4,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Set
 from dataclasses import replace
+from functools import partial
 
 from PIL import Image
 
@@ -22,7 +23,7 @@ from kit.generation.painter import (
     Variation,
 )
 from kit.generation.recipe import Job, RunPlan
-from kit.generation.repair.masks import enlarged
+from kit.generation.repair.outpainting import outpainted
 from kit.generation.repair.run_masks import mask_bytes, read_mask
 from kit.images.decode import PictureError, open_picture
 from kit.messages import tr
@@ -92,22 +93,25 @@ def step_drawn(
         return painter.draw([varied], settings)[0]
     if isinstance(source, DrawFailure):
         return source
-    words = words_after(job.request.prompt, job.chain)
-    asked = _redrawing(replace(job.request, prompt=words, seed=step.seed), step, source, mask_of)
-    return painter.redraw([asked], replace(settings, size=asked.picture.width))[0]
+    request = replace(job.request, prompt=words_after(job.request.prompt, job.chain), seed=step.seed)
+
+    def redrawn(asked: RedrawRequest) -> DrawResult:
+        return painter.redraw([asked], replace(settings, size=asked.picture.width))[0]
+
+    if isinstance(step, Outpaint):
+        around = partial(RedrawRequest, request=request, strength=step.strength)
+        return outpainted(source, step, lambda begun, mask: redrawn(around(picture=begun, mask=mask)))
+    return redrawn(_redrawing(request, step, source, mask_of))
 
 
 def _redrawing(
-    request: PanelRequest, step: Redraw | Outpaint | Refine, source: Image.Image, mask_of: ReadMask
+    request: PanelRequest, step: Redraw | Refine, source: Image.Image, mask_of: ReadMask
 ) -> RedrawRequest:
     """Return what a step asks of the painter: the picture that it begins from, and how."""
     match step:
         case Redraw():
             mask = mask_of(step.mask) if step.mask else None
             return RedrawRequest(request=request, picture=source, strength=step.strength, mask=mask)
-        case Outpaint():
-            wider, mask = enlarged(source, (step.left, step.top, step.right, step.bottom))
-            return RedrawRequest(request=request, picture=wider, strength=1.0, mask=mask)
         case Refine():
             alone = replace(request, anchors=(), bystanders=(), consistency=0.0)  # the picture is like them
             resized = source.resize((step.size, step.size), Image.Resampling.LANCZOS)

@@ -31,22 +31,6 @@ def widened(mask: Image.Image) -> Image.Image:
     return mask.filter(ImageFilter.MaxFilter(2 * margin + 1))
 
 
-def enlarged(picture: Image.Image, margins: tuple[int, int, int, int]) -> tuple[Image.Image, Image.Image]:
-    """Return a picture with pixels around it, and the mask, "L", of these.
-
-    They continue the picture's edge, so that what is drawn there begins from its colours.
-
-    Args:
-        picture: RGB.
-        margins: pixels to the left, above, to the right, below.
-    """
-    left, top, right, bottom = margins
-    around = ((top, bottom), (left, right))
-    wider = np.pad(np.asarray(picture), (*around, (0, 0)), "edge")
-    mask = np.pad(np.zeros(picture.size[::-1], np.uint8), around, constant_values=255)
-    return Image.fromarray(wider), Image.fromarray(mask)
-
-
 def pasted(drawn: Image.Image, picture: Image.Image, mask: Image.Image | None) -> Image.Image:
     """Return the picture with what was drawn inside the mask; outside, its very pixels.
 

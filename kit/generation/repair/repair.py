@@ -23,7 +23,6 @@ from kit.experiment.fields import MOST_SEED
 from kit.experiment.identity import is_draft
 from kit.experiment.run import PanelRow, Run, Slot
 from kit.experiment.steps import (
-    MOST_SIDE,
     MOST_STEPS,
     Outpaint,
     Redraw,
@@ -40,6 +39,7 @@ from kit.generation.generate import generate
 from kit.generation.painter import Painter, RedrawRequest
 from kit.generation.recipe import SHOWN, Job, RunPlan, plan_run
 from kit.generation.repair.masks import widened
+from kit.generation.repair.outpainting import refuse_too_wide
 from kit.generation.repair.run_masks import keep_mask
 from kit.images.decode import open_picture
 from kit.messages import tr
@@ -211,13 +211,8 @@ def _refuse_unfit(source: Job, wish: RepairWish, painter: Painter, run: Run) -> 
         case Redraw(strength=strength):
             picture = open_picture(run.folder / source.request.label, ("PNG",)).convert("RGB")
             RedrawRequest(request=source.request, picture=picture, strength=strength, mask=wish.mask)
-        case Outpaint() if (
-            side := side_after(run.loaded.settings.size, [*source.chain, wish.step])
-        ) > MOST_SIDE:
-            told = tr(
-                "the picture would be {side} pixels wide, {most} are the most", side=side, most=MOST_SIDE
-            )
-            raise InputError("outpaint", [told])
+        case Outpaint() as step:
+            refuse_too_wide(step, side_after(run.loaded.settings.size, source.chain))
         case _:
             pass
     if prompt := wish.step.prompt:
