@@ -16,7 +16,8 @@ from kit.experiment.run import Run, Slot
 from kit.experiment.steps import Redraw, Vary
 from kit.files.user_paths import shell_word
 from kit.generation.painter import Painter
-from kit.generation.repair.repair import Part, RepairTry, RepairWish, picture_at, repair
+from kit.generation.repair.part_masks import Part
+from kit.generation.repair.repair import RepairTry, RepairWish, picture_at, repair
 from kit.images.decode import PictureError, open_picture
 from kit.messages import tr
 from kit.story.story import PANELS

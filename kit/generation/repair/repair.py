@@ -4,11 +4,11 @@ What is asked for is written down in RUN/extras.json before it is drawn. So a re
 on with by the same call, or by drawing the run again, and gives the same pictures.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
-from PIL import Image, ImageChops
+from PIL import Image
 
 from kit.errors import InputError, RunError
 from kit.experiment.extras.extra_pictures import (
@@ -30,7 +30,6 @@ from kit.experiment.steps import (
     Vary,
     check_step,
     side_after,
-    words_after,
 )
 from kit.files.encodings import sha256_of
 from kit.files.folder_lock import lock_folder
@@ -38,20 +37,15 @@ from kit.files.user_paths import shell_word
 from kit.generation.generate import generate
 from kit.generation.painter import Painter, RedrawRequest
 from kit.generation.recipe import SHOWN, Job, RunPlan, plan_run
-from kit.generation.repair.masks import widened
 from kit.generation.repair.outpainting import refuse_too_wide
+from kit.generation.repair.part_masks import Part, part_mask
 from kit.generation.repair.run_masks import keep_mask
 from kit.images.decode import open_picture
 from kit.messages import tr
 from kit.progress import Progress
-from kit.story.anchors import figures_of
 
 MOST_TRIES = 64
 """Of one call."""
-
-
-Part = Literal["character", "place"]
-"""Whom a panel shows, or what is around them."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -96,14 +90,7 @@ def repair(run: Run, painter: Painter, wish: RepairWish, progress: Progress | No
             "tries", [tr("must be from 1 to {most}, got {got}", most=MOST_TRIES, got=wish.tries)]
         )
     check_step(wish.step)
-    if is_draft(run):
-        raise RunError(
-            tr(
-                "{folder} holds drafts: choose among them, `storykit finish {word}`, and repair the finals",
-                folder=run.folder,
-                word=shell_word(run.folder),
-            )
-        )
+    _refuse_drafts(run)
     with lock_folder(run.folder, "repaired"):
         plan = plan_run(run, painter)
         source = _source_of(run, wish.source, plan)
@@ -115,10 +102,67 @@ def repair(run: Run, painter: Painter, wish: RepairWish, progress: Progress | No
         step = wish.step
         if isinstance(step, Redraw) and wish.mask is not None:
             step = replace(step, mask=keep_mask(run, wish.mask))
-        asked = [_asked(run, wish.source, one) for one in _tries(run, wish, step, source)]
-        generate(run, [painter], progress, only=frozenset(one.slot for one in asked))
-        faults = run.faults()
-        return [RepairTry(one, faults.get(_file_of(run, one.slot), "")) for one in asked]
+        asked = [_ask_for(run, wish.source, one) for one in _tries(run, wish, step, source)]
+        return _made(run, painter, asked, progress)
+
+
+def finish_pictures(
+    run: Run, painter: Painter, sources: Sequence[Slot], step: Step, progress: Progress | None = None
+) -> list[RepairTry]:
+    """Make a picture more of each of some, all by the same step; the same call makes no other ones.
+
+    Args:
+        run: drawn.
+        painter: of its base.
+        sources: the pictures.
+        step: what is done to them; a picture that has its noise behind it gets the next seed's.
+        progress: hears of every picture.
+
+    Raises:
+        RunError: a picture is a draft, is not there, was drawn otherwise than it would be now, or cannot have
+            the step.
+        InputError: the step cannot be.
+    """
+    check_step(step)
+    _refuse_drafts(run)
+    with lock_folder(run.folder, "repaired"):
+        plan, asked = plan_run(run, painter), []
+        for slot in sources:
+            source = _source_of(run, slot, plan)
+            _refuse_unfit(source, RepairWish(source=slot, step=step), painter, run)
+            asked.append((slot, _with_own_noise(step, source)))
+        return _made(run, painter, [_ask_for(run, *one) for one in asked], progress)
+
+
+def _refuse_drafts(run: Run) -> None:
+    if is_draft(run):
+        raise RunError(
+            tr(
+                "{folder} holds drafts: choose among them, `storykit finish {word}`, and repair the finals",
+                folder=run.folder,
+                word=shell_word(run.folder),
+            )
+        )
+
+
+def _made(run: Run, painter: Painter, asked: Sequence[Repair], progress: Progress | None) -> list[RepairTry]:
+    """Draw what is asked for, and return what became of it."""
+    generate(run, [painter], progress, only=frozenset(one.slot for one in asked))
+    files, faults = {one: run.panel_path(*one.slot).relative_to(run.folder) for one in asked}, run.faults()
+    return [RepairTry(one, faults.get(file.as_posix(), "")) for one, file in files.items()]
+
+
+def _seeds_behind(source: Job) -> set[int | None]:
+    """Return whose noise a picture was made from: from that again it comes out nearly as it is."""
+    return {source.request.seed, *(one.seed for one in source.chain)}
+
+
+def _with_own_noise(step: Step, source: Job) -> Step:
+    """Return the step with the first seed from its own on that the picture does not come from."""
+    behind = _seeds_behind(source)
+    while step.seed is not None and step.seed in behind:
+        step = replace(step, seed=step.seed + 1 if step.seed < MOST_SEED else 0)
+    return step
 
 
 def picture_at(run: Run, slot: Slot) -> PanelRow:
@@ -145,32 +189,6 @@ def picture_at(run: Run, slot: Slot) -> PanelRow:
             )
         )
     return row
-
-
-def part_mask(run: Run, source: Job, part: Part, painter: Painter) -> Image.Image:
-    """Return where a picture of a run shows its figures, or all but them, "L"; InputError where none is told.
-
-    Args:
-        run: the picture's.
-        source: how it was made.
-        part: what is meant.
-        painter: wears the picture's LoRA.
-    """
-    story = next(one.story for one in run.loaded.stories if one.name == source.slot.story)
-    figures = figures_of(story, source.slot.panel - 1)
-    if not figures:
-        fault = tr(
-            "the story does not say who is in panel {panel}: give it clauses with roles, or name a box or "
-            "a picture as the mask",
-            panel=source.slot.panel,
-        )
-        raise InputError(part, [fault])
-    request = replace(source.request, prompt=words_after(source.request.prompt, source.chain))
-    painter.encode_prompts(source.texts)
-    picture = open_picture(run.folder / request.label, ("PNG",)).convert("RGB")
-    settings = replace(run.loaded.settings, size=picture.width)
-    mask = painter.mask_of(request, picture, figures, settings)
-    return widened(mask) if part == "character" else ImageChops.invert(mask)
 
 
 def _source_of(run: Run, slot: Slot, plan: RunPlan) -> Job:
@@ -227,17 +245,14 @@ def _refuse_long(prompt: str, painter: Painter) -> None:
 
 
 def _tries(run: Run, wish: RepairWish, step: Step, source: Job) -> Iterator[Step]:
-    """Yield the step with the next seeds that no picture has been made with, from the wished one on.
-
-    From its own noise a picture comes out nearly as it is, so the seeds behind it are passed over.
-    """
+    """Yield the step with the next seeds that no picture has been made with, from the wished one on."""
     made = {row.slot for row in run.rows()}
     done = {
         one.step
         for one in read_extras(run).repairs
         if one.slot._replace(seed=one.source) == wish.source and one.slot in made
     }
-    behind = {source.request.seed, *(one.seed for one in source.chain)}
+    behind = _seeds_behind(source)
     seed, left = step.seed, wish.tries
     while left:
         one = replace(step, seed=seed)
@@ -247,7 +262,7 @@ def _tries(run: Run, wish: RepairWish, step: Step, source: Job) -> Iterator[Step
         seed = seed + 1 if seed < MOST_SEED else 0
 
 
-def _asked(run: Run, source: Slot, step: Step) -> Repair:
+def _ask_for(run: Run, source: Slot, step: Step) -> Repair:
     """Write down a picture that is wanted, and return it; one that was asked for before stays as it is."""
     before = read_extras(run).repairs
     same = (one for one in before if one.slot._replace(seed=one.source) == source and one.step == step)
@@ -264,7 +279,3 @@ def _asked(run: Run, source: Slot, step: Step) -> Repair:
     )
     keep_repair(run, wanted)
     return wanted
-
-
-def _file_of(run: Run, slot: Slot) -> str:
-    return run.panel_path(*slot).relative_to(run.folder).as_posix()
