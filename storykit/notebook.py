@@ -217,6 +217,7 @@ def repair(
     *,
     vary: float | None = None,
     redraw: float | None = None,
+    outpaint: str = "",
     prompt: str = "",
     mask: str = "",
     seed: int | None = None,
@@ -231,7 +232,8 @@ def repair(
         run: drawn.
         panel: 1 to 8.
         vary: mixes the noise with another seed's, as far as that says, above 0 to 1; or
-        redraw: draws again from the picture, the share of the steps that it says.
+        redraw: draws again from the picture, the share of the steps that it says; or
+        outpaint: draws on beyond the edges, so many pixels on each side, or LEFT,TOP,RIGHT,BOTTOM.
         prompt: other words for what is drawn again.
         mask: only there: character, place, X,Y,WIDTH,HEIGHT in pixels, or the path of a picture with white.
         seed: which picture of the panel; by default, as the next three, the one that was chosen.
@@ -251,7 +253,7 @@ def repair(
     from storykit.repairing import asked_repair, repair_step, repaired
     from submissions.packing.entry_plan import EntryPlan
 
-    step = repair_step(vary, redraw, prompt, 0)
+    step = repair_step(vary, redraw, prompt, 0, outpaint)
     plan = EntryPlan(candidate=candidate, order=order, story=story, seed=seed)
     asked = asked_repair(run.run, plan, panel, step, mask, tries)
     base = run.run.loaded.experiment.base

@@ -13,7 +13,7 @@ from eval.casting.selection import seeds_cast
 from eval.scoring.score import scorers_of
 from kit.errors import InputError, RunError, ScoreError
 from kit.experiment.run import Run, Slot
-from kit.experiment.steps import Redraw, Vary
+from kit.experiment.steps import Outpaint, Redraw, Step, Vary
 from kit.files.user_paths import shell_word
 from kit.generation.painter import Painter
 from kit.generation.repair.part_masks import Part
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from kit.progress import Progress
 
 _BOX = re.compile(r"(\d{1,5}),(\d{1,5}),(\d{1,5}),(\d{1,5})")
+_MARGINS = re.compile(r"\d{1,4}(,\d{1,4}){3}|\d{1,4}")
+OUTPAINT = 0.8
+"""The share of the steps that are drawn beyond a picture's edges, where its colours go on before."""
 _PARTS: Mapping[str, Part] = {"character": "character", "place": "place"}
 
 
@@ -61,28 +64,57 @@ class RepairResult(NamedTuple):
         return best
 
 
-def repair_step(vary: float | None, redraw: float | None, prompt: str, seed: int) -> Vary | Redraw:
+def repair_step(
+    vary: float | None, redraw: float | None, prompt: str, seed: int, outpaint: str = ""
+) -> Vary | Redraw | Outpaint:
     """Return the first try of a repair; InputError where it is none, or two."""
     faults = []
-    if (vary is None) == (redraw is None):
-        faults.append(tr("say what is to be done: --vary STRENGTH or --redraw STRENGTH"))
+    if [vary is None, redraw is None, not outpaint].count(False) != 1:
+        faults.append(tr("say what is to be done: --vary STRENGTH, --redraw STRENGTH or --outpaint PIXELS"))
     strengths = [one for one in (vary, redraw) if one is not None]
     faults += [
         tr("a strength must be above 0 and at most 1, got {got}", got=one)
         for one in strengths
         if not 0 < one <= 1
     ]
-    if redraw is None and prompt:
-        faults.append(tr("other words are for --redraw"))
+    margins = _margins(outpaint)
+    if outpaint and not margins:
+        faults.append(
+            tr(
+                "--outpaint takes pixels, for every side alike or as LEFT,TOP,RIGHT,BOTTOM, got {got!r}",
+                got=outpaint,
+            )
+        )
+    if vary is not None and prompt:
+        faults.append(tr("other words are for --redraw and --outpaint"))
     if faults:
         raise InputError("repair", faults)
+    if margins:
+        left, top, right, bottom = margins
+        return Outpaint(
+            seed=seed,
+            strength=OUTPAINT,
+            left=left,
+            top=top,
+            right=right,
+            bottom=bottom,
+            prompt=prompt.strip(),
+        )
     if redraw is not None:
         return Redraw(seed=seed, strength=redraw, prompt=prompt.strip())
     return Vary(seed=seed, strength=strengths[0])
 
 
+def _margins(told: str) -> list[int]:
+    """Return how far is drawn on to the left, above, right and below, of one number or four."""
+    if (found := _MARGINS.fullmatch(told)) is None:
+        return []
+    pixels = [int(one) for one in found[0].split(",")]
+    return pixels * (4 // len(pixels))
+
+
 def asked_repair(
-    run: Run, place: EntryPlan, panel: int, step: Vary | Redraw, mask: str = "", tries: int = 1
+    run: Run, place: EntryPlan, panel: int, step: Step, mask: str = "", tries: int = 1
 ) -> AskedRepair:
     """Return which picture of a panel is meant, and what is to be done to it.
 

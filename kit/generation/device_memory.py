@@ -12,6 +12,10 @@ WEIGHTS_GIB, DECODING_GIB, PANEL_GIB = 5.4, 3.8, 0.2
 """What drawing Kolors takes of a GPU, the last two at 1024 pixels."""
 LOW_GIB = 6.5
 """What memory = "low" takes, with an anchor and PyTorch's own context."""
+TILES = (1024, 768, 512)
+"""Pixels of the parts' sides."""
+SEEN_BEYOND = 256
+"""Pixels that a part of the middle sees beyond its side, on both of its ends together."""
 USUAL_SIDE = 1024
 """Pixels of a panel's side at which it was measured."""
 
@@ -28,6 +32,19 @@ def panels_that_fit(free_gib: float, size: int = USUAL_SIDE) -> int:
     (8, 4, 1)
     """
     return next((panels for panels in BATCHES if needed_gib(panels, size) <= free_gib), 1)
+
+
+def tile_that_fits(free_gib: float, size: int) -> int:
+    """Return the side of the parts that a picture is refined in where so much of a GPU is free; 0: whole.
+
+    Where not even the smallest part fits, its side, so that drawing says what is lacking.
+
+    >>> tile_that_fits(48, 2048), tile_that_fits(16, 2048), tile_that_fits(8, 2048)
+    (0, 1024, 512)
+    """
+    if needed_gib(1, size) <= free_gib:
+        return 0
+    return next((tile for tile in TILES if needed_gib(1, tile + SEEN_BEYOND) <= free_gib), TILES[-1])
 
 
 def too_little_memory(hardware: str, size: int) -> RunError:

@@ -1,4 +1,4 @@
-"""The `storykit finish` command: what was chosen among drafts, drawn as the contest draws."""
+"""The `storykit finish` command: what was chosen, drawn as the contest draws, refined and enlarged."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,56 +6,138 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kit.messages import tr
+from kit.messages import joined, tr
 from storykit.cli.experiment import ready_painters, say_drawn
 from storykit.cli.scores import VERDICTS
 from storykit.cli.terminal.console import AsJson, Devices, RunFolder, say, say_json, say_note
 from storykit.cli.terminal.progress import progress_bar
+from storykit.cli.terminal.usage_errors import WrongUsage
 
 if TYPE_CHECKING:
     from eval.scoring.records import StoryScore
+    from kit.experiment.run import Run
     from reports.run.story_page import ChosenStory
+    from storykit.finishing import FinishingWish
     from submissions.finish import BothSides, Finals
+    from submissions.finished_set import FinishedSet, TwoScores
+    from submissions.packing.entry_plan import EntryPlan
 
 
 def finish(
     run_folder: RunFolder,
+    refine: Annotated[
+        float | None,
+        typer.Option(help="Draw the chosen pictures again at a larger size: .3 details, .5 much."),
+    ] = None,
+    size: Annotated[
+        int | None, typer.Option(help="Side of the finished pictures; else twice what was drawn.")
+    ] = None,
     out: Annotated[
         Path | None, typer.Option("--out", help="The finals' folder; else RUN-final, beside the run.")
     ] = None,
-    candidate: Annotated[str, typer.Option(help="Whose drafts; else the one that was cast.")] = "",
+    candidate: Annotated[str, typer.Option(help="Whose pictures; else the one that was cast.")] = "",
     order: Annotated[str, typer.Option(help="Which prompt order; else the one that was cast.")] = "",
     story: Annotated[str, typer.Option(help="Which story; needed when several were cast.")] = "",
     seed: Annotated[int | None, typer.Option(help="All eight of this seed; else what was cast.")] = None,
     devices: Devices = "auto",
     as_json: AsJson = False,
 ) -> None:
-    """Draw the drafts that were chosen as the contest draws, from the same noise, into a run of their own.
+    """Draw the drafts that were chosen as the contest draws, and have the chosen eight refined.
 
-    The new run is final: `pack` takes the eight panels. Stopped anywhere, the same command goes on; after
-    another choice only what is new is drawn.
+    Finals are drawn from the drafts' noise into a run of their own; `pack` takes the eight panels. Finished
+    pictures come beside those that are there and are picked. Stopped anywhere, the same command goes on.
     """
-    from eval.scoring.summary import faults_said
+    from kit.experiment.identity import is_draft
     from kit.experiment.run import Run
-    from submissions.finish import both_sides, chosen_drafts, draw_finals, final_experiment, usual_folder
+    from storykit.finishing import FinishingWish
+    from storykit.sharing import chosen_story
     from submissions.packing.entry_plan import EntryPlan
 
-    run = Run.open(run_folder)
-    plan = EntryPlan(candidate=candidate, order=order, story=story, seed=seed)
+    run, wish = Run.open(run_folder), FinishingWish(refine, size)
+    wish.check(run)
+    told: dict[str, object] = {}
+    if is_draft(run):
+        plan = EntryPlan(candidate=candidate, order=order, story=story, seed=seed)
+        finals, told = _draw_finals(run, plan, out, devices, quiet=as_json)
+        run, seed = finals.run, finals.number
+    elif out is not None:
+        raise WrongUsage(tr("--out is for drafts: finished pictures lie beside those of their run"))
+    if wish:
+        told |= _finish(run, chosen_story(run, candidate, order, story, seed), wish, devices, quiet=as_json)
+    if as_json:
+        say_json(told)
+
+
+def _draw_finals(
+    run: "Run", plan: "EntryPlan", out: Path | None, devices: str, *, quiet: bool
+) -> "tuple[Finals, dict[str, object]]":
+    """Draw the finals of what was chosen, say so unless that is for machines, and return what there is."""
+    from eval.scoring.summary import faults_said
+    from submissions.finish import both_sides, chosen_drafts, draw_finals, final_experiment, usual_folder
+
     chosen, folder = chosen_drafts(run, plan), out or usual_folder(run)
     loaded = final_experiment(run, chosen, folder)
     with ready_painters(loaded.experiment.base, devices) as painters, progress_bar(tr("drawing")) as bar:
         finals = draw_finals(run, chosen, folder, painters, bar)
     with progress_bar(tr("scoring")) as bar:
         sides = both_sides(run, chosen, finals, bar)
-    if as_json:
-        say_json(_told(chosen, finals, sides))
-        return
-    say_drawn(finals.drawn)
-    for note in sides.scores.notes:
-        say_note(note)
-    for line in (*faults_said(sides.scores), *_lines(chosen, finals, sides)):
-        say(line)
+    if not quiet:
+        say_drawn(finals.drawn)
+        for note in sides.scores.notes:
+            say_note(note)
+        for line in (*faults_said(sides.scores), *_lines(chosen, finals, sides)):
+            say(line)
+    return finals, _told(chosen, finals, sides)
+
+
+def _finish(
+    run: "Run", chosen: "ChosenStory", wish: "FinishingWish", devices: str, *, quiet: bool
+) -> dict[str, object]:
+    """Make the finished pictures, say so unless that is for machines, and return what there is."""
+    from eval.scoring.summary import faults_said
+    from storykit.finishing import finished
+    from submissions.finished_set import two_scores
+
+    with ready_painters(run.loaded.experiment.base, devices) as painters, progress_bar(tr("drawing")) as bar:
+        done = finished(run, chosen, wish, painters, bar)
+    with progress_bar(tr("scoring")) as bar:
+        sides = two_scores(run, done, bar)
+    if not quiet:
+        for note in sides.scores.notes:
+            say_note(note)
+        for line in (*faults_said(sides.scores), *_finished_lines(run, done, sides)):
+            say(line)
+    scored = {"before": sides.before, "after": sides.after}
+    return {
+        "run": str(run.folder),
+        "was": list(done.before.seeds),
+        "finished": list(done.seeds),
+        "threshold": sides.scores.gate.threshold,
+        **{name: {"gate": one.gate, "values": dict(one.values)} for name, one in scored.items()},
+    }
+
+
+def _finished_lines(run: "Run", done: "FinishedSet", sides: "TwoScores") -> Iterator[str]:
+    """Yield what was made of which set, the gate's score before and after, and what packs it."""
+    from kit.experiment.steps import side_after
+    from submissions.packing.entry_plan import EntryPlan, next_command, with_decisions
+
+    before, rows = done.before, {(row.slot[:3], row.panel, row.seed): row for row in run.rows()}
+    place = (before.candidate, before.order, before.story)
+    row, drawn = rows[place, 1, done.seeds[0]], run.loaded.settings.size
+    yield tr("set      {place}: seeds {seeds}", place=" ".join(place), seeds=" ".join(map(str, before.seeds)))
+    said = joined((step.said() for step in row.chain if step.finishes), tr("; "))
+    sizes = {"was": drawn, "now": side_after(drawn, row.chain)}
+    yield tr("finished {was} to {now} pixels: {said}", said=said, **sizes)
+    yield tr("         numbers {numbers}, picked", numbers=" ".join(map(str, done.seeds)))
+    yield tr(
+        "gate     before {was}, now {now}; at least {least:g} is asked for",
+        was=_gate_said(sides.before),
+        now=_gate_said(sides.after),
+        least=sides.scores.gate.threshold,
+    )
+    plan = EntryPlan(candidate=before.candidate, order=before.order)
+    yield tr("next     {command}", command=next_command(run, with_decisions(run, plan)[0]))
 
 
 def _lines(chosen: "ChosenStory", finals: "Finals", sides: "BothSides") -> Iterator[str]:

@@ -28,7 +28,12 @@ def repair(
     redraw: Annotated[
         float | None, typer.Option(help="Draw again from the picture: .3 details, .6 poses, .9 nearly all.")
     ] = None,
-    prompt: Annotated[str, typer.Option(help="With --redraw: other words for the panel.")] = "",
+    outpaint: Annotated[
+        str, typer.Option(help="Draw on beyond the edges: pixels for each side, or LEFT,TOP,RIGHT,BOTTOM.")
+    ] = "",
+    prompt: Annotated[
+        str, typer.Option(help="With --redraw and --outpaint: other words for the panel.")
+    ] = "",
     mask: Annotated[
         str,
         typer.Option(
@@ -47,7 +52,7 @@ def repair(
     devices: Annotated[str, typer.Option(help="Where to draw: auto, or a device such as cuda:0.")] = "auto",
     as_json: AsJson = False,
 ) -> None:
-    """Mend one panel and keep the others: vary its noise, or draw again from the picture, whole or in part.
+    """Mend one panel and keep the others: vary its noise, draw again, whole or in part, or draw on.
 
     What was there stays. Each try is one more picture of the panel, with a number of its own, and is shown
     with what it does to the set; `cast --keep` takes it.
@@ -57,7 +62,7 @@ def repair(
     from submissions.packing.entry_plan import EntryPlan
 
     try:
-        step = repair_step(vary, redraw, prompt, step_seed)
+        step = repair_step(vary, redraw, prompt, step_seed, outpaint)
     except InputError as error:
         raise WrongUsage(str(error)) from error
     run = Run.open(run_folder)

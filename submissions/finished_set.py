@@ -1,0 +1,120 @@
+"""The stage after the finals: the chosen eight refined, restored or enlarged, each a picture more of the run.
+
+The eight that were made are picked, so that every later stage takes them; what was there stays.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
+
+from eval.casting.decisions import change_picks
+from eval.casting.picks import KeptPicture, Picks
+from eval.scoring.records import Scores, StoryScore
+from eval.scoring.score import score, score_of_set, scorers_of
+from kit.errors import RunError
+from kit.experiment.extras.extra_pictures import read_extras
+from kit.experiment.run import Run, Slot
+from kit.experiment.steps import Refine, Step
+from kit.generation.device_memory import tile_that_fits
+from kit.generation.painter import Painter
+from kit.generation.repair.repair import finish_pictures
+from kit.messages import joined, tr
+from reports.run.story_page import ChosenStory
+
+if TYPE_CHECKING:
+    from kit.progress import Progress
+
+
+class FinishedSet(NamedTuple):
+    """Eight finished pictures, and the set before."""
+
+    before: ChosenStory
+    seeds: tuple[int, ...]
+    """What the finished pictures are known by, panel by panel."""
+
+
+class TwoScores(NamedTuple):
+    """A set before and after it was finished."""
+
+    before: StoryScore
+    after: StoryScore
+    scores: Scores
+    """Of the run."""
+
+
+def unfinished(run: Run, chosen: ChosenStory) -> ChosenStory:
+    """Return the set before it was finished, so that finishing twice is finishing otherwise."""
+    made = {one.slot: one for one in read_extras(run).repairs if one.step.finishes}
+
+    def begun(seed: int, panel: int) -> int:
+        slot = Slot(chosen.candidate, chosen.order, chosen.story, seed, panel)
+        while slot in made:
+            slot = slot._replace(seed=made[slot].source)
+        return slot.seed
+
+    return replace(chosen, seeds=tuple(begun(seed, panel) for panel, seed in enumerate(chosen.seeds, 1)))
+
+
+def finish_set(
+    run: Run,
+    chosen: ChosenStory,
+    steps: Sequence[Step],
+    painter: Painter,
+    progress: "Progress | None" = None,
+) -> FinishedSet:
+    """Take the chosen eight through steps, pick what comes out, and return it.
+
+    Stopped anywhere, the same call goes on; a second one makes nothing new.
+
+    Args:
+        run: of finals.
+        chosen: the eight; of finished ones what they were made of is taken.
+        steps: one after the other.
+        painter: of the run's base.
+        progress: hears of every picture.
+
+    Raises:
+        RunError: a picture could not be made, is not there, or is a draft.
+        InputError: a step cannot be.
+    """
+    chosen = unfinished(run, chosen)
+    place, seeds = (chosen.candidate, chosen.order, chosen.story), chosen.seeds
+    for step in steps:
+        slots = [Slot(*place, seed, panel) for panel, seed in enumerate(seeds, 1)]
+        made = finish_pictures(run, painter, slots, step, progress)
+        if reasons := dict.fromkeys(one.reason for one in made if one.reason):
+            raise RunError(
+                tr(
+                    "the set cannot be finished, and stays as it was: {reasons}",
+                    reasons=joined(reasons, tr("; ")),
+                )
+            )
+        seeds = tuple(one.repair.number for one in made)
+    rows = {row.slot: row.sha256 for row in run.rows()}
+    keep = tuple(
+        KeptPicture(panel=panel, seed=seed, sha256=rows[Slot(*place, seed, panel)])
+        for panel, seed in enumerate(seeds, 1)
+    )
+    change_picks(run, place, lambda _: replace(Picks.none(place), keep=keep))
+    return FinishedSet(chosen, seeds)
+
+
+def in_tiles_where_needed(step: Refine, device: str) -> Refine:
+    """Return a refinement in parts, where a device has too little memory to draw it whole."""
+    if device == "cpu":
+        return step
+    import torch
+
+    free = torch.cuda.mem_get_info(torch.device(device))[0] / 2**30
+    return replace(step, tile=tile_that_fits(free, step.size))
+
+
+def two_scores(run: Run, done: FinishedSet, progress: "Progress | None" = None) -> TwoScores:
+    """Score the run, and the set before and after, by the same scorers."""
+    if progress is not None:
+        progress.note(tr("loading the scorers"))
+    tools, chosen = scorers_of(run.loaded), done.before
+    scores = score(run, tools, progress)
+    place = (chosen.candidate, chosen.order, chosen.story)
+    before, after = (score_of_set(run, place, one, tools, progress) for one in (chosen.seeds, done.seeds))
+    return TwoScores(before, after, scores)
