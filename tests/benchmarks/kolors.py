@@ -1,7 +1,7 @@
 """Times and checks full-size Kolors beside DiffSynth's own loop and diffusers, on one GPU.
 
     python -m tests.benchmarks.published runs/kolors-random
-    for part in open contest diffusers ours memory low cap; do
+    for part in open contest diffusers ours memory low cap drafts refine; do
         python -m tests.benchmarks.kolors $part runs/kolors-random --out runs/kolors-bench
     done
     python -m tests.benchmarks.kolors table runs/kolors-random --out runs/kolors-bench
@@ -19,13 +19,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor, nn
 
 from kit.experiment.config import DrawSettings
 from kit.generation.denoiser import compile_parts
+from kit.generation.device_memory import TILES, USUAL_SIDE
 from kit.generation.kolors_painter import KolorsPainter
-from kit.generation.painter import PanelRequest
+from kit.generation.painter import DrawResult, PanelRequest, RedrawRequest
 from kit.generation.sampling.first_noise import first_noise
 from kit.generation.sampling.picture_latents import decoded
 from kit.lora.formats import LoraPair
@@ -45,6 +48,8 @@ PARITY_STEPS = (2, 10, 50)
 PANELS = 8
 TARGETS = ("to_q", "to_k", "to_v", "to_out")
 CAP_GB = 12
+SIDES, REFINED = (1536, 2048), 0.3
+"""Of refined pictures, in pixels, and the share of the steps."""
 Json = dict[str, Any]
 
 
@@ -286,7 +291,7 @@ def part_cap(bench: Bench) -> Json:
         torch.cuda.set_per_process_memory_fraction(CAP_GB * 1e9 / total)
     painter, batches = bench.painter(), []
     together = painter._draw_together
-    painter._draw_together = lambda r, s: batches.append(len(r)) or together(r, s)
+    painter._draw_together = lambda r, s, k=None: batches.append(len(r)) or together(r, s, k)
     pictures = painter.draw(bench.requests(), bench.settings(2))
     return {"cap_gb": CAP_GB, "pictures": len(pictures), "tried": batches, **bench.gpu()}
 
@@ -319,8 +324,46 @@ def part_drafts(bench: Bench) -> Json:
     return result | bench.gpu()
 
 
-PARTS = {"open": part_open, "contest": part_contest, "diffusers": part_diffusers, "ours": part_ours,
-         "memory": part_memory, "low": part_low, "cap": part_cap, "drafts": part_drafts}  # fmt: skip
+def part_refine(bench: Bench) -> Json:
+    """Return seconds and memory of refining a picture at larger sizes, whole and in parts."""
+    painter, [request] = bench.painter(), bench.requests(1)
+    settings = replace(bench.settings(), noise="portable")
+    grains = torch.randint(0, 256, (bench.size, bench.size, 3), generator=torch.Generator().manual_seed(0))
+    drawn, result = Image.fromarray(grains.numpy().astype(np.uint8)), Json()
+    ways = [(side, tile, "auto") for side in SIDES for tile in (0, *TILES)]
+    ways += [(side, tile, "low") for side in SIDES for tile in (0, TILES[-1])]
+    for side, tile, memory in ways:
+        larger = bench.size * side // USUAL_SIDE
+        asked = RedrawRequest(
+            request=request,
+            picture=drawn.resize((larger, larger), Image.Resampling.LANCZOS),
+            strength=REFINED,
+            tile=tile * bench.size // USUAL_SIDE,
+        )
+        name = f"{side}, {f'parts of {tile}' if tile else 'whole'}, {memory}"
+        result[name] = _refined(bench, painter, asked, replace(settings, size=larger, memory=memory))
+        print(name, result[name], flush=True)
+    return result
+
+
+def _refined(bench: Bench, painter: KolorsPainter, asked: RedrawRequest, how: DrawSettings) -> Json:
+    pictures: list[DrawResult] = []
+    bench.gpu()
+    seconds = bench.timed(lambda: pictures.extend(painter.redraw([asked], how)))
+    return {"s": seconds, "drawn": isinstance(pictures[0], Image.Image), **bench.gpu()}
+
+
+PARTS = {
+    "open": part_open,
+    "contest": part_contest,
+    "diffusers": part_diffusers,
+    "ours": part_ours,
+    "memory": part_memory,
+    "low": part_low,
+    "cap": part_cap,
+    "drafts": part_drafts,
+    "refine": part_refine,
+}
 
 
 def main() -> None:
