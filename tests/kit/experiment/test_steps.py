@@ -1,7 +1,19 @@
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from kit.experiment.steps import Redraw, StepList, Vary, masks_in, step_told, words_after, words_in
+from kit.experiment.steps import (
+    Outpaint,
+    Redraw,
+    Refine,
+    StepList,
+    Vary,
+    masks_in,
+    side_after,
+    sides_in,
+    step_told,
+    words_after,
+    words_in,
+)
 from kit.messages import speaking
 
 CHAIN = TypeAdapter(StepList)
@@ -29,11 +41,44 @@ def test_the_last_words_that_a_step_names_are_those_of_the_picture():
     assert (words_in(STEPS), masks_in(STEPS)) == (["rain"], [MASK])
 
 
+FINISHED = (
+    Redraw(seed=1, strength=0.5, mask=MASK),
+    Outpaint(seed=0, strength=0.8, left=16, right=16, bottom=32, prompt="sea"),
+    Refine(seed=3, strength=0.3, size=2048, tile=768),
+)
+
+
+def test_larger_pictures_are_steps_too_that_say_what_shapes_them_and_how_large_they_are():
+    told = [step_told(step) for step in FINISHED]
+    assert told[1:] == [
+        {
+            "step": "outpaint",
+            "seed": 0,
+            "strength": 0.8,
+            "left": 16,
+            "right": 16,
+            "bottom": 32,
+            "prompt": "sea",
+        },
+        {"step": "refine", "seed": 3, "strength": 0.3, "size": 2048, "tile": 768},
+    ]
+    assert CHAIN.validate_python(told) == FINISHED
+    assert sides_in(1024, FINISHED) == [1024, 1024, 1056, 2048]
+    assert side_after(1024, ()) == 1024
+    assert words_after("sun", FINISHED) == "sea"
+    assert [step.finishes for step in FINISHED] == [False, False, True]
+
+
 def test_people_read_what_was_done():
     assert [step.said() for step in STEPS] == [
         "noise varied, strength 0.2, seed 7",
         "drawn again, strength 0.5, seed 1, inside a mask",
         "drawn again, strength 1, seed 2, with the words 'rain'",
+    ]
+    assert [step.said() for step in FINISHED[1:]] == [
+        "drawn on by 16 pixels to the left, 16 right, 0 above, 32 below, strength 0.8, seed 0, "
+        "with the words 'sea'",
+        "refined at 2048 pixels, strength 0.3, seed 3, in parts of 768 pixels",
     ]
     with speaking("zh"):
         assert STEPS[0].said() == "改变噪声，强度 0.2，种子 7"
@@ -51,6 +96,14 @@ def test_people_read_what_was_done():
         {"step": "redraw", "seed": 1, "strength": 0.5, "prompt": "x" * 5000},
         {"step": "vary", "seed": 1, "strength": 0.5, "mask": MASK},
         {"step": "vary", "seed": 1},
+        {"step": "outpaint", "seed": 1, "strength": 0.8},
+        {"step": "outpaint", "seed": 1, "strength": 0.8, "left": 32, "top": 64},
+        {"step": "outpaint", "seed": 1, "strength": 0.8, "left": 8, "top": 8},
+        {"step": "outpaint", "seed": 1, "strength": 0.8, "left": 64, "right": -32, "top": 32},
+        {"step": "refine", "seed": 1, "strength": 0.3},
+        {"step": "refine", "seed": 1, "strength": 0.3, "size": 2080},
+        {"step": "refine", "seed": 1, "strength": 0.3, "size": 1000},
+        {"step": "refine", "seed": 1, "strength": 0.3, "size": 1024, "tile": 100},
     ],
 )
 def test_a_step_that_cannot_be_is_refused(wrong):

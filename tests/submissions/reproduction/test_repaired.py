@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw
 from kit.errors import BundleError
 from kit.experiment.config import load_experiment
 from kit.experiment.run import Run, Slot
-from kit.experiment.steps import Redraw, Vary, mask_file
+from kit.experiment.steps import Outpaint, Redraw, Refine, Step, Vary, mask_file
 from kit.files.encodings import canonical_json, sha256_bytes
 from kit.generation.generate import draw_experiment, generate
 from kit.generation.repair.repair import RepairWish, repair
@@ -36,9 +36,7 @@ class SquarePainter(FakePainter):
         self.identity = {**self.identity, "sha256": {"unet": "4" * 64}}
 
 
-def repaired(
-    run: Run, panel: int, step: Vary | Redraw, mask: Image.Image | None = None, seed: int = 3
-) -> int:
+def repaired(run: Run, panel: int, step: Step, mask: Image.Image | None = None, seed: int = 3) -> int:
     """Repair a panel and return the number of the new picture."""
     wish = RepairWish(source=Slot(*PLACE, seed, panel), step=step, mask=mask)
     [done] = repair(run, SquarePainter(), wish)
@@ -47,7 +45,7 @@ def repaired(
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory) -> tuple[Run, Entry]:
-    """A run with a panel redrawn in a box and once more, one varied, and one redrawn with other words."""
+    """A run with panels redrawn in a box and once more, varied, redrawn with other words, and made larger."""
     folder = tmp_path_factory.mktemp("repaired")
     (folder / "moon.toml").write_text(STORY, encoding="utf-8")
     (folder / "ink.safetensors").write_bytes(lora_bytes())
@@ -62,10 +60,13 @@ def made(tmp_path_factory) -> tuple[Run, Entry]:
     box = Image.new("L", (32, 32))
     ImageDraw.Draw(box).rectangle((4, 4, 19, 27), fill=255)
     first = repaired(run, 3, Redraw(seed=0, strength=0.5), box)
+    refined = repaired(run, 8, Refine(seed=0, strength=0.5, size=64, tile=32))
     seeds = {
         3: repaired(run, 3, Redraw(seed=1, strength=0.25), seed=first),
         5: repaired(run, 5, Vary(seed=9, strength=0.2), seed=5),
         6: repaired(run, 6, Redraw(seed=2, strength=0.75, prompt=WORDS)),
+        7: repaired(run, 7, Outpaint(seed=0, strength=0.8, left=32, top=8, bottom=24)),
+        8: repaired(run, 8, Redraw(seed=9, strength=0.5), box.resize((64, 64)), seed=refined),
     }
     write_scores(run, SCORES)
     return run, make_entry(folder, seeds=tuple(seeds.get(panel, 3) for panel in range(1, 9)))
@@ -85,7 +86,11 @@ def test_its_chains_are_packed_verified_and_drawn_again_to_the_byte(made, bundle
         3: ["redraw", "redraw"],
         5: ["vary"],
         6: ["redraw"],
+        7: ["outpaint"],
+        8: ["refine", "redraw"],
     }
+    sizes = [opened.panel_picture(panel).size[0] for panel in opened.sound_manifest.panels]
+    assert sizes == [32] * 6 + [64] * 2
     painter = SquarePainter()
     again = reproduce(opened, painter)
     assert [panel.verdict for panel in again.panels] == ["identical"] * 8
@@ -100,22 +105,41 @@ def test_its_chains_are_packed_verified_and_drawn_again_to_the_byte(made, bundle
 def test_its_card_and_its_pictures_say_what_was_done(bundle):
     files = unpack(bundle)
     card = files["README.md"].decode()
-    [mask] = (name for name in files if name.startswith("masks/"))
+    mask = _first_mask(files)
     assert f"redraw, seed 0, strength 0.5, mask {mask}; redraw, seed 1, strength 0.25" in card
     assert "vary, seed 9, strength 0.2" in card
     assert "Denoising strength: 0.75" in files["panels/6.png"].decode("latin-1")
     assert "Variation seed: 9, Variation seed strength: 0.2" in files["panels/5.png"].decode("latin-1")
     graph = json.loads(files["comfyui/mz.json"])
     kinds = [node["type"] for node in graph["nodes"]]
-    assert (kinds.count("KSampler"), kinds.count("LoadImageMask"), kinds.count("SaveImage")) == (11, 1, 8)
+    assert (kinds.count("KSampler"), kinds.count("LoadImageMask"), kinds.count("SaveImage")) == (13, 2, 8)
+    assert kinds.count("ImageScale") == 1
     told = graph["nodes"][0]["widgets_values"][0]
-    assert "Panels 3, 5, 6 were repaired" in told
+    assert "Panels 3, 5, 6, 7, 8 were repaired" in told
     assert "Panels 5 begin from the mixed noise" in told
+    assert "Panels 7 were drawn on beyond their edges" in told
+    assert "refine, seed 0, strength 0.5, size 64, tile 32" in card
+    assert "Hires resize: 64x64" in files["panels/8.png"].decode("latin-1")
     assert "draws them as they were before" in files["comfyui/kijai.json"].decode()
 
 
+def _first_mask(files: dict[str, bytes]) -> str:
+    """Return the file of panel 3's mask."""
+    [step, _] = json.loads(files["manifest.json"])["panels"][2]["chain"]
+    return mask_file(step["mask"])
+
+
+def test_a_picture_of_another_size_than_its_steps_make_is_a_fault(bundle):
+    def swap(files: dict[str, bytes], manifest: dict[str, Any]) -> None:
+        files["panels/1.png"], files["panels/7.png"] = files["panels/7.png"], files["panels/1.png"]
+
+    told = "\n".join(map(str, verified(forge(bundle, swap))))
+    assert "must be 32 x 32 pixels, got 64 x 64" in told
+    assert "must be 64 x 64 pixels, got 32 x 32" in told
+
+
 def test_another_a_lost_or_a_further_mask_is_a_fault(bundle):
-    [mask] = (name for name in unpack(bundle) if name.startswith("masks/"))
+    mask = _first_mask(unpack(bundle))
     whole = bundle.read_bytes()
     other = unpack(bundle)["mosaic-2x4.png"]
 
@@ -171,7 +195,7 @@ def test_an_entry_that_was_repaired_otherwise_than_it_says_cannot_be_packed(made
     row = json.loads(kept.splitlines()[-1])
     run.rows_path.write_bytes(kept + canonical_json(row | {"chain": row["chain"] * 2}) + b"\n")
     try:
-        with pytest.raises(BundleError, match=r"panels/6.png: was repaired otherwise than extras.json says"):
+        with pytest.raises(BundleError, match=r"panels/8.png: was repaired otherwise than extras.json says"):
             pack(run, replace(entry, out=tmp_path / "entry.zip"))
     finally:
         run.rows_path.write_bytes(kept)
@@ -189,7 +213,7 @@ def test_what_was_repaired_from_a_seed_that_the_run_dropped_cannot_be_packed(mad
 
 def test_an_entry_whose_mask_is_gone_cannot_be_packed(made, tmp_path):
     run, entry = made
-    [mask] = (run.folder / "masks").iterdir()
+    mask = min((run.folder / "masks").iterdir())
     kept = mask.read_bytes()
     mask.unlink()
     try:

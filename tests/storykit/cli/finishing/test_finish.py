@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from command import refused, said, tree
+from command import refused, said, tell, tree
 from entries import INTRODUCTION
 
 import kit
@@ -35,6 +35,20 @@ def drafted(folder: Path) -> Path:
     (folder / "experiment.toml").write_text(EXPERIMENT, encoding="utf-8")
     said("generate", folder / "experiment.toml", "--draft", "--out", folder / "run")
     return folder / "run"
+
+
+def easy_rules(folder: Path) -> tuple[str | Path, ...]:
+    """Return the options of a contest that asks for a score of 1."""
+    rules = (SHIPPED / "practice.toml").read_text("utf-8")
+    rules = rules.replace('name = "practice"', 'name = "easy"').replace("threshold = 6.0", "threshold = 1.0")
+    (folder / "easy.toml").write_text(rules, encoding="utf-8")
+    return ("--rules", folder / "easy.toml")
+
+
+def words(folder: Path) -> tuple[str | Path, ...]:
+    """Return the options that say what an entry is."""
+    (folder / "intro.txt").write_text(INTRODUCTION, encoding="utf-8")
+    return ("--team", "云上画师", "--title", "墨猫夜行记", "--introduction", folder / "intro.txt")
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +90,7 @@ def test_the_finals_are_a_run_like_any_other(finished: Path, tmp_path: Path) -> 
     assert said("report", finals).startswith(f"report  {finals / 'report.html'}")
     assert str(finals / "share" / "story.html") in said("share", finals)
     assert "drafts" not in said("share", finals)
-    assert refused("finish", finals).endswith(f"it is final already: `storykit pack {finals}`")
+    assert f"it is final already: `storykit pack {finals}`" in refused("finish", finals)
 
 
 def test_a_notebook_gets_the_run_of_finals(finished: Path) -> None:
@@ -85,15 +99,36 @@ def test_a_notebook_gets_the_run_of_finals(finished: Path) -> None:
     assert len(finals.stories) == 1
 
 
-def test_finals_are_packed_verified_and_drawn_again(finished: Path, tmp_path: Path) -> None:
-    rules = (SHIPPED / "practice.toml").read_text("utf-8")
-    rules = rules.replace('name = "practice"', 'name = "easy"').replace("threshold = 6.0", "threshold = 1.0")
-    (tmp_path / "easy.toml").write_text(rules, encoding="utf-8")
-    (tmp_path / "intro.txt").write_text(INTRODUCTION, encoding="utf-8")
-    words = ("--team", "云上画师", "--title", "墨猫夜行记", "--introduction", tmp_path / "intro.txt")
-    easy = ("--rules", tmp_path / "easy.toml")
+def test_finished_pictures_are_larger_scored_packed_and_drawn_again(finished: Path, tmp_path: Path) -> None:
+    finals, easy = shutil.copytree(finished / "run-final", tmp_path / "finals"), easy_rules(tmp_path)
+    lines = said("finish", finals, "--refine", "0.4", "--size", "96").splitlines()
+    assert any(
+        line.startswith("finished 64 to 96 pixels: refined at 96 pixels, strength 0.4") for line in lines
+    )
+    assert any(line.startswith("gate     before ") and ", now " in line for line in lines)
+    assert lines[-1].startswith(f"next     storykit pack {finals} ")
+    told = json.loads(said("finish", finals, "--refine", "0.4", "--size", "96", "--json"))
+    assert (told["finished"], len(set(told["was"]))) == ([*range(1001, 1009)], 1)
     bundle = tmp_path / "entry.zip"
-    said("pack", finished / "run-final", "--candidate", "ink", *words, *easy, "--out", bundle)
+    said("pack", finals, "--candidate", "ink", *words(tmp_path), *easy, "--out", bundle)
+    assert said("verify", bundle, *easy) == f"{bundle}: no faults\n"
+    again = said("reproduce", bundle, *easy)
+    assert again.count("identical") == 8, again
+
+
+def test_drafts_become_finals_and_larger_by_one_command(finished: Path, tmp_path: Path) -> None:
+    run = shutil.copytree(finished / "run", tmp_path / "run")
+    shutil.copytree(finished / "run-final", tmp_path / "run-final")
+    told = said("finish", run, "--refine", "0.4", "--size", "96")
+    assert "drawn   0 panels, 8 were there" in told
+    assert "finished 64 to 96 pixels" in told
+    wrong = tell("finish", tmp_path / "run-final", "--refine", ".4", "--out", "x")
+    assert (wrong.code, "--out is for drafts" in wrong.err) == (2, True)
+
+
+def test_finals_are_packed_verified_and_drawn_again(finished: Path, tmp_path: Path) -> None:
+    easy, bundle = easy_rules(tmp_path), tmp_path / "entry.zip"
+    said("pack", finished / "run-final", "--candidate", "ink", *words(tmp_path), *easy, "--out", bundle)
     assert said("verify", bundle, *easy) == f"{bundle}: no faults\n"
     again = said("reproduce", bundle, *easy)
     assert again.count("identical") == 8, again

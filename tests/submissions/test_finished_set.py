@@ -1,0 +1,106 @@
+"""The chosen eight made larger, beside what was there."""
+
+from pathlib import Path
+
+import pytest
+from fakes import FakePainter, make_run
+
+from eval.casting.decisions import change_picks, state_of
+from eval.casting.selection import seeds_cast
+from kit.errors import InputError, RunError
+from kit.experiment.run import Run, Slot
+from kit.experiment.steps import Redraw, Refine
+from kit.generation.generate import generate
+from kit.generation.repair.repair import RepairWish, repair
+from reports.run.story_page import ChosenStory
+from storykit.finishing import FinishingWish
+from submissions.finished_set import finish_set, in_tiles_where_needed
+
+PLACE = ("base", "authored", "cat")
+SEEDS = (0, 1, 1, 0, 0, 1, 0, 1)
+LARGER = Refine(seed=0, strength=0.3, size=64)
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    run = make_run(tmp_path, "seeds = [0, 1]\nsteps = 4\nsize = 32\n")
+    generate(run, [FakePainter()])
+    return run
+
+
+def chosen(seeds: tuple[int, ...] = SEEDS) -> ChosenStory:
+    candidate, order, story = PLACE
+    return ChosenStory(candidate=candidate, order=order, story=story, seeds=seeds)
+
+
+def test_eight_larger_pictures_come_beside_those_that_are_there_and_are_picked(run: Run) -> None:
+    before = {row.slot: row.sha256 for row in run.rows()}
+    done = finish_set(run, chosen(), [LARGER], FakePainter())
+    rows = {row.slot: row for row in run.rows()}
+    assert before.items() <= {slot: row.sha256 for slot, row in rows.items()}.items()
+    assert seeds_cast(run, *PLACE) == done.seeds == tuple(range(1001, 1009))
+    made = [rows[Slot(*PLACE, number, panel)] for panel, number in enumerate(done.seeds, 1)]
+    assert [row.recipe_seed for row in made] == [*SEEDS]
+    noise = [step.seed for row in made for step in row.chain]
+    assert noise == [1 if seed == 0 else 0 for seed in SEEDS], "never from a picture's own noise"
+
+
+def test_a_second_call_makes_nothing_new_and_another_one_begins_where_the_first_did(run: Run) -> None:
+    first = finish_set(run, chosen(), [LARGER], FakePainter())
+    painter, count = FakePainter(), len(run.rows())
+    again = finish_set(run, chosen(first.seeds), [LARGER], painter)
+    assert (again.seeds, again.before.seeds, len(run.rows())) == (first.seeds, SEEDS, count)
+    assert not painter.redrawn
+    other = finish_set(run, chosen(first.seeds), [Refine(seed=0, strength=0.5, size=64)], painter)
+    assert other.before.seeds == SEEDS
+    assert {len(row.chain) for row in run.rows() if row.seed in other.seeds} == {1}
+    assert seeds_cast(run, *PLACE) == other.seeds
+
+
+def test_a_repair_is_finished_as_it_is(run: Run) -> None:
+    wish = RepairWish(source=Slot(*PLACE, 1, 3), step=Redraw(seed=0, strength=0.5))
+    [repaired] = repair(run, FakePainter(), wish)
+    done = finish_set(run, chosen((*SEEDS[:2], repaired.repair.number, *SEEDS[3:])), [LARGER], FakePainter())
+    row = next(row for row in run.rows() if row.slot == Slot(*PLACE, done.seeds[2], 3))
+    assert [step.step for step in row.chain] == ["redraw", "refine"]
+
+
+def test_what_cannot_be_made_leaves_the_picks_as_they_were_and_is_gone_on_with(run: Run) -> None:
+    rows = {row.slot: row for row in run.rows()}
+    change_picks(run, PLACE, lambda picks: picks.keeping(3, 1, rows[Slot(*PLACE, 1, 3)].sha256))
+    before, painter = state_of(run, PLACE), FakePainter()
+    painter.fail_on = "第3天"
+    with pytest.raises(RunError, match=r"^the set cannot be finished, and stays as it was: "):
+        finish_set(run, chosen(), [LARGER], painter)
+    assert state_of(run, PLACE) == before
+    painter.fail_on, painter.redrawn = "", []
+    finish_set(run, chosen(), [LARGER], painter)
+    assert len(painter.redrawn) == 1
+
+
+@pytest.mark.parametrize(("free", "tile"), [(40, 0), (12, 1024), (7, 512)])
+def test_parts_are_as_large_as_a_gpu_has_room_for(monkeypatch, free: int, tile: int) -> None:
+    monkeypatch.setattr("torch.cuda.mem_get_info", lambda device: (free * 2**30, 0))
+    larger = Refine(seed=0, strength=0.3, size=2048)
+    assert in_tiles_where_needed(larger, "cuda:0").tile == tile
+    assert in_tiles_where_needed(larger, "cpu").tile == 0
+
+
+@pytest.mark.parametrize(
+    ("wish", "reason"),
+    [
+        (FinishingWish(refine=0.3, size=100), "size: .*multiple of 32"),
+        (FinishingWish(refine=0.3, size=4096), "size: .*2048"),
+        (FinishingWish(refine=0.0), "strength: "),
+        (FinishingWish(refine=float("nan")), "strength: "),
+        (FinishingWish(size=64), "is for --refine"),
+    ],
+)
+def test_what_cannot_be_is_refused_before_anything_is_drawn(run: Run, wish, reason: str) -> None:
+    with pytest.raises(InputError, match=reason):
+        wish.check(run)
+
+
+def test_a_run_of_finals_with_nothing_to_do_says_what_comes_next(run: Run) -> None:
+    with pytest.raises(RunError, match=r"holds no drafts, it is final already: `storykit pack .*--refine"):
+        FinishingWish().check(run)
