@@ -13,7 +13,7 @@ from pydantic import Field, FiniteFloat, TypeAdapter, ValidationError
 from kit.errors import InputError, RunError
 from kit.experiment.config import Experiment, LoadedExperiment, baseline_of, load_experiment
 from kit.experiment.out_folder import MARK, refuse_another
-from kit.experiment.steps import MASKS, StepList, step_told
+from kit.experiment.steps import FINISHERS, MASKS, StepList, step_told
 from kit.experiment.tables import DraftTable
 from kit.files.atomic_write import append_line, write_atomic, write_together
 from kit.files.documents import faults_of
@@ -43,7 +43,7 @@ OWN = (
     *("experiment.toml", "stories", "loras", "run.json", "panels.jsonl", "batching.json", "faults.json"),
     *("panels", CHANGED, "scores.json", "scores.panels.csv", "scores.stories.csv", "cache", "race.json"),
     *("selection.json", "comparison.json", "votes.jsonl", "voters.json", PAGE, FIGURES),
-    *("entry.toml", "introduction.md", EXTRAS, MASKS),
+    *("entry.toml", "introduction.md", EXTRAS, MASKS, FINISHERS),
 )
 """What is read and written in a run folder; other names are the user's."""
 

@@ -1,11 +1,11 @@
 """The steps by which a picture came out of another: with its drawing they are the chain that shapes it.
 
-A step is written down with everything that shapes what it does, and nothing else. Its mask is a file of the
-run, named by its sha256.
+A step is written down with everything that shapes what it does, and nothing else. Its mask and its network
+are files of the run, each named by its sha256.
 """
 
 from collections.abc import Sequence
-from dataclasses import MISSING, asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, field, fields
 from typing import Annotated, Literal, TypeAlias
 
 from pydantic import (
@@ -22,10 +22,13 @@ from pydantic import (
 from kit.errors import InputError
 from kit.experiment.fields import MOST_SEED
 from kit.files.documents import faults_of
+from kit.finishing.kept_networks import embedded_network
 from kit.messages import Message, joined, tr
 
 MASKS = "masks"
 """The folder, of a run or a bundle, that holds what masks were used."""
+FINISHERS = "finishers"
+"""The folder, of a run or a bundle, that holds the networks that pictures were finished with."""
 MOST_STEPS = 16
 """Of a chain."""
 MOST_PROMPT = 4096
@@ -34,16 +37,23 @@ MOST_SIDE = 2048
 """Pixels of a finished picture's side: eight of them are what a bundle holds."""
 GRID = 32
 """Sides that a UNet draws are its multiples."""
+_SHOWN = 10
+"""Characters of a network's sha256 that people are told."""
 
 Strength = Annotated[FiniteFloat, Field(gt=0, le=1)]
 _PLAIN = ConfigDict(extra="forbid")
 StepSeed = Annotated[int, Field(ge=0, le=MOST_SEED)]
 FinishedSide = Annotated[int, Field(ge=GRID, le=MOST_SIDE, multiple_of=GRID)]
 Margin = Annotated[int, Field(ge=0, le=MOST_SIDE)]
+MaskName = Annotated[str, StringConstraints(pattern=r"^([0-9a-f]{64})?$")]
+NetworkName = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
 
 class PictureStep:
-    """What every step says of itself, where it has nothing else to say."""
+    """What every step says of itself, where it has nothing else to say.
+
+    A step that must name one of these declares it with `field()`: else what stands here would be its default.
+    """
 
     __slots__ = ()
 
@@ -63,6 +73,11 @@ class PictureStep:
         return ""
 
     @property
+    def finisher(self) -> str:
+        """The sha256 of the network's file that makes it; empty where the base draws it."""
+        return ""
+
+    @property
     def finishes(self) -> bool:
         """Whether it makes a finished picture larger or cleaner, which a contest may forbid."""
         return False
@@ -78,7 +93,7 @@ class Vary(PictureStep):
     """Drawn from noise that is mixed, spherically, with that of another seed."""
 
     step: Literal["vary"] = "vary"
-    seed: StepSeed
+    seed: StepSeed = field()
     strength: Strength
     """The other seed's share; 1 is its noise alone."""
 
@@ -94,12 +109,12 @@ class Redraw(PictureStep):
     """Noised again and drawn to its end, whole or where a mask says so (img2img, inpainting)."""
 
     step: Literal["redraw"] = "redraw"
-    seed: StepSeed
+    seed: StepSeed = field()
     strength: Strength
     """The share of the steps that are drawn again."""
     prompt: Annotated[str, Field(max_length=MOST_PROMPT)] = ""
     """Other words than the picture before was drawn from; empty for the same."""
-    mask: Annotated[str, StringConstraints(pattern=r"^([0-9a-f]{64})?$")] = ""
+    mask: MaskName = ""
     """The sha256 of the mask's file; white is drawn anew, black stays bit for bit. Empty: all is drawn."""
 
     def said(self) -> Message:
@@ -117,7 +132,7 @@ class Outpaint(PictureStep):
     """Drawn on beyond its edges (outpainting); the picture itself stays bit for bit."""
 
     step: Literal["outpaint"] = "outpaint"
-    seed: StepSeed
+    seed: StepSeed = field()
     strength: Strength
     """The share of the steps that are drawn; before them there are the colours of the edge."""
     left: Margin = 0
@@ -149,7 +164,7 @@ class Refine(PictureStep):
     """Resized, noised a little and drawn to its end at that size (what others call hires fix)."""
 
     step: Literal["refine"] = "refine"
-    seed: StepSeed
+    seed: StepSeed = field()
     strength: Strength
     """The share of the steps that are drawn again."""
     size: FinishedSide
@@ -172,6 +187,61 @@ class Refine(PictureStep):
         said = [tr("refined at {size} pixels, strength {strength:g}, seed {seed}", **told)]
         said += [tr("in parts of {tile} pixels", tile=self.tile)] if self.tile else []
         return joined(said, tr(", "))
+
+
+@with_config(_PLAIN)
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Upscale(PictureStep):
+    """Made larger by a network, then resized where the network's own scale gives another side (Lanczos)."""
+
+    step: Literal["upscale"] = "upscale"
+    finisher: NetworkName = field()
+    """The sha256 of the network's file."""
+    size: FinishedSide
+    """Side of the picture that it makes, in pixels."""
+
+    @property
+    def finishes(self) -> bool:
+        """Whether it makes a finished picture larger or cleaner, which a contest may forbid."""
+        return True
+
+    def side_after(self, side: int) -> int:
+        """Return the side of the picture that it makes of one of so many pixels a side."""
+        return self.size
+
+    def said(self) -> Message:
+        """Return it in words, for people."""
+        told = {"size": self.size, "network": _network_said(self.finisher)}
+        return tr("enlarged to {size} pixels by {network}", **told)
+
+
+@with_config(_PLAIN)
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Restore(PictureStep):
+    """Made cleaner by a network, whole or where a mask says so; of a face the network sees a square."""
+
+    step: Literal["restore"] = "restore"
+    finisher: NetworkName = field()
+    """The sha256 of the network's file."""
+    mask: MaskName = ""
+    """The sha256 of the mask's file; white is restored, black stays bit for bit. Empty: all is restored."""
+
+    @property
+    def finishes(self) -> bool:
+        """Whether it makes a finished picture larger or cleaner, which a contest may forbid."""
+        return True
+
+    def said(self) -> Message:
+        """Return it in words, for people."""
+        said = [tr("restored by {network}", network=_network_said(self.finisher))]
+        said += [tr("inside a mask")] if self.mask else []
+        return joined(said, tr(", "))
+
+
+def _network_said(sha256: str) -> Message:
+    if sha256 == embedded_network():
+        return tr("storykit's own network")
+    return tr("the network {sha256}", sha256=sha256[:_SHOWN])
 
 
 def _vary_first(steps: "tuple[Step, ...]") -> "tuple[Step, ...]":
@@ -198,7 +268,9 @@ def _square(step: "Step") -> "Step":
 
 
 Step: TypeAlias = Annotated[
-    Vary | Redraw | Outpaint | Refine, Field(discriminator="step"), AfterValidator(_square)
+    Vary | Redraw | Outpaint | Refine | Upscale | Restore,
+    Field(discriminator="step"),
+    AfterValidator(_square),
 ]
 StepList: TypeAlias = Annotated[tuple[Step, ...], Field(max_length=MOST_STEPS), AfterValidator(_vary_first)]
 _STEP: TypeAdapter[Step] = TypeAdapter(Step)
@@ -246,6 +318,16 @@ def masks_in(steps: Sequence[Step]) -> list[str]:
     return [step.mask for step in steps if step.mask]
 
 
+def kept_networks_in(steps: Sequence[Step]) -> list[str]:
+    """Return the networks of a chain by their sha256, in its order; without storykit's own, always there."""
+    return [step.finisher for step in steps if step.finisher not in ("", embedded_network())]
+
+
 def mask_file(sha256: str) -> str:
     """Return where a mask lies, below a run or a bundle."""
     return f"{MASKS}/{sha256}.png"
+
+
+def network_file(sha256: str) -> str:
+    """Return where a network lies, below a run or a bundle."""
+    return f"{FINISHERS}/{sha256}.safetensors"

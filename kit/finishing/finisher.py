@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
@@ -12,14 +12,13 @@ from kit.embedded import EMBEDDED, FINISHER
 from kit.errors import WeightsError
 from kit.files.encodings import sha256_of
 from kit.finishing.memory import CPU_TILE, free_bytes, pixel_bytes, tile_that_fits, with_smaller_tiles
-from kit.finishing.network_files import LoadedNetwork, load_network
+from kit.finishing.network_files import FinisherKind, LoadedNetwork, load_network
 from kit.messages import tr
 from kit.models.tiles import TileGrid, in_tiles
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-FinisherKind = Literal["upscale", "restore"]
 MARGIN = 16
 """Pixels around a tile that are seen and not kept."""
 BLEND = 16
@@ -42,12 +41,13 @@ class Finisher:
         self.sha256 = sha256
         """Of the file."""
         self.device = device
+        self.use = network.use
         self.for_faces = network.for_faces
         """Whether it restores faces: it takes a whole picture for one, and makes one of whatever it sees."""
         self.architecture = network.descriptor.architecture.name
-        self.scale = network.descriptor.scale
+        self.scale = self.use.scale
         """How many times larger its pictures are: 1, 2, 3, 4 or 8."""
-        self.kind: FinisherKind = "upscale" if self.scale > 1 and not self.for_faces else "restore"
+        self.kind: FinisherKind = self.use.kind
         together = network.descriptor.architecture.id in _PLAIN
         self._layout = torch.channels_last if together else torch.contiguous_format
         self._network = network.descriptor.to(device)

@@ -7,10 +7,10 @@ number of it is read.
 import re
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from kit.errors import WeightsError
-from kit.files.tensors.tensor_files import TensorFile, open_tensor_file
+from kit.files.tensors.tensor_files import TensorFile, open_tensor_file, tensors_in
 from kit.lora.other_files import FLOATS, is_lora, model_in_words
 from kit.messages import mark, tr
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from spandrel import Architecture, ArchRegistry, ImageModelDescriptor, ModelBase
     from torch import Tensor, nn
 
+FinisherKind = Literal["upscale", "restore"]
 SCALES = (1, 2, 3, 4, 8)
 """How many times larger a network may make a picture."""
 MOST_BYTES = 4 << 30
@@ -37,6 +38,40 @@ _GIVE = mark("give a file of ESRGAN, SwinIR, DAT, HAT, Compact, GFPGAN or anothe
 _CODEFORMER = ("position_emb", "idx_pred_layer.1.weight", "quantize.embedding.weight")
 
 
+class NetworkUse(NamedTuple):
+    """What a network is for."""
+
+    scale: int
+    """How many times larger its pictures are: 1, 2, 3, 4 or 8."""
+    for_faces: bool
+    """Whether it knows nothing but a face that fills the picture."""
+
+    @property
+    def kind(self) -> FinisherKind:
+        """Whether it makes pictures larger, or cleaner."""
+        return "upscale" if self.scale > 1 and not self.for_faces else "restore"
+
+    def fault(self, wanted: FinisherKind, *, masked: bool) -> str:
+        """Return why a picture cannot be finished by it so; empty where it can.
+
+        Args:
+            wanted: what it is to do.
+            masked: whether it is to do it inside a mask.
+        """
+        if wanted == "upscale" and self.kind == "restore":
+            return tr("the network makes pictures cleaner and not larger: give it with --restore")
+        if wanted == "restore" and self.kind == "upscale":
+            return tr(
+                "the network makes pictures {scale} times larger: give it with --upscale", scale=self.scale
+            )
+        if self.for_faces and not masked:
+            return tr(
+                "the network restores one face and makes one of all that it sees: say where the face is, "
+                "from hair to chin, with --mask X,Y,WIDTH,HEIGHT"
+            )
+        return ""
+
+
 class LoadedNetwork(NamedTuple):
     """A network and what it is for."""
 
@@ -44,6 +79,11 @@ class LoadedNetwork(NamedTuple):
     """Takes (1, 3, h, w) in [0, 1] and gives (1, 3, h * scale, w * scale)."""
     for_faces: bool
     """Whether it knows nothing but a face that fills the picture."""
+
+    @property
+    def use(self) -> NetworkUse:
+        """What it is for."""
+        return NetworkUse(self.descriptor.scale, self.for_faces)
 
 
 def load_network(path: Path) -> LoadedNetwork:
@@ -58,6 +98,19 @@ def load_network(path: Path) -> LoadedNetwork:
         return LoadedNetwork(*_network(file))
     except ValueError as error:
         raise WeightsError(tr("finisher {file} {why}", file=path, why=error)) from error
+
+
+def network_in(data: bytes, name: str) -> LoadedNetwork:
+    """Return the network of a safetensors file in memory, as `load_network` does; no other kind is opened.
+
+    Args:
+        data: the file.
+        name: what it is called, for messages.
+    """
+    try:
+        return LoadedNetwork(*_network(tensors_in(data)))
+    except ValueError as error:
+        raise WeightsError(tr("finisher {file} {why}", file=name, why=error)) from error
 
 
 def _network(file: TensorFile) -> "tuple[ImageModelDescriptor[nn.Module], bool]":

@@ -85,22 +85,29 @@ class RedrawRequest:
         """Check strength and mask."""
         faults = _strength_faults(self.strength)
         if self.mask is not None:
-            (width, height), (wide, high) = self.mask.size, self.picture.size
-            if self.mask.size != self.picture.size:
-                faults.append(
-                    tr(
-                        "the mask has {width} x {height} pixels, the picture {wide} x {high}: "
-                        "save the mask in the picture's size",
-                        width=width,
-                        height=height,
-                        wide=wide,
-                        high=high,
-                    )
-                )
-            if self.mask.getbbox() is None:
-                faults.append(tr("the mask is empty: paint white what is to be drawn again"))
+            faults += mask_faults(self.mask, self.picture)
         if faults:
             raise refused(self.request, faults)
+
+
+def mask_faults(mask: "Image.Image", picture: "Image.Image") -> list[str]:
+    """Return why a mask marks nothing of a picture; empty where it does."""
+    faults: list[str] = []
+    (width, height), (wide, high) = mask.size, picture.size
+    if mask.size != picture.size:
+        faults.append(
+            tr(
+                "the mask has {width} x {height} pixels, the picture {wide} x {high}: "
+                "save the mask in the picture's size",
+                width=width,
+                height=height,
+                wide=wide,
+                high=high,
+            )
+        )
+    if mask.getbbox() is None:
+        faults.append(tr("the mask is empty: paint white what is to be drawn again"))
+    return faults
 
 
 def refuse_other_size(request: PanelRequest, picture: "Image.Image", size: int) -> None:

@@ -27,7 +27,7 @@ from kit.experiment.steps import mask_file, masks_in
 from kit.files.text.library_words import reason_of
 from kit.files.user_paths import shell_word
 from kit.generation.batching import recorded_batches
-from kit.generation.repair.run_masks import mask_bytes
+from kit.generation.repair.step_files import mask_bytes
 from kit.messages import mark, tr
 from kit.story.story import LoadedStory
 from submissions.bundle.lora_files import load_lora_file

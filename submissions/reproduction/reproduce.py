@@ -13,12 +13,12 @@ from eval.scorers.protocols import Scorer
 from kit.experiment.config import DrawSettings
 from kit.experiment.fields import seed_and_panel
 from kit.experiment.run import Anchor, Slot
-from kit.experiment.steps import mask_file, words_in
+from kit.experiment.steps import mask_file, network_file, words_in
 from kit.generation.painter import BatchPlan, DrawFailure, DrawResult, Painter, PanelRequest
 from kit.generation.processor import cpu_arithmetic
 from kit.generation.recipe import PACKAGES, Job, job_of, recipe_of
 from kit.generation.repair.draw_steps import step_drawn
-from kit.generation.repair.run_masks import read_mask
+from kit.generation.repair.step_files import StepFiles
 from kit.images.decode import open_picture
 from kit.images.png_metadata import png_bytes
 from kit.lora.lora import LoadedLora, load_lora
@@ -126,7 +126,8 @@ def reproduce(bundle: Bundle, painter: Painter, progress: Progress | None = None
             drawn[job.request.seed, job.request.prompt] = (picture, job)
         if progress is not None:
             progress.advance(len(together))
-    made = [_repaired(panel, bundle, painter, how, drawn) for panel in manifest.panels]
+    files = _files(bundle, painter)
+    made = [_repaired(panel, files, painter, how, drawn) for panel in manifest.panels]
     effect = None if lora is None else _effect(batches[0], drawn, manifest, painter, how)
     reasons = tuple(_changes(manifest, painter))
     processor = _processor_change(manifest, painter)
@@ -148,16 +149,23 @@ def rescored(again: Reproduction, bundle: Bundle, scorer: Scorer) -> Reproductio
 
 
 def _repaired(
-    panel: PanelRecord, bundle: Bundle, painter: Painter, how: DrawSettings, drawn: Drawn
+    panel: PanelRecord, files: StepFiles, painter: Painter, how: DrawSettings, drawn: Drawn
 ) -> tuple[DrawResult, Job]:
     """Return a panel's picture after the steps that it was repaired by."""
     picture, job = drawn[panel.seed, panel.prompt]
     for done in range(1, len(panel.chain) + 1):
         job = job.with_chain(panel.chain[:done])
-        picture = step_drawn(
-            painter, job, how, picture, lambda sha256: read_mask(bundle.files[mask_file(sha256)])
-        )
+        picture = step_drawn(painter, job, how, picture, files)
     return picture, job
+
+
+def _files(bundle: Bundle, painter: Painter) -> StepFiles:
+    """Return the masks and networks of a sound bundle."""
+    return StepFiles(
+        lambda sha256: bundle.files[mask_file(sha256)],
+        lambda sha256: bundle.files[network_file(sha256)],
+        painter.device,
+    )
 
 
 def _effect(

@@ -198,6 +198,20 @@ def _is_dense(shape: tuple[int, ...], strides: tuple[int, ...]) -> bool:
 
 def load_spot(path: Path, spot: Spot) -> "Tensor":
     """Return a tensor of a file, read into memory of its own; ValueError where the file is shorter by now."""
+    data = bytearray(spot.size_bytes)
+    try:
+        with path.open("rb") as file:
+            file.seek(spot.first)
+            read = file.readinto(data)
+    except OSError as error:
+        raise ValueError(tr("cannot be read: {reason}", reason=reason_of(error))) from error
+    if read != len(data):
+        raise ValueError(tr("became shorter while it was read: download or copy it again"))
+    return tensor_of(data, spot)
+
+
+def tensor_of(data: bytearray, spot: Spot) -> "Tensor":
+    """Return a tensor of numbers that are in memory, which it keeps as they are."""
     import torch
 
     kinds = {
@@ -208,13 +222,4 @@ def load_spot(path: Path, spot: Spot) -> "Tensor":
     }  # fmt: skip
     if not prod(spot.shape):
         return torch.empty(spot.shape, dtype=kinds[spot.dtype])
-    data = bytearray(spot.size_bytes)
-    try:
-        with path.open("rb") as file:
-            file.seek(spot.first)
-            read = file.readinto(data)
-    except OSError as error:
-        raise ValueError(tr("cannot be read: {reason}", reason=reason_of(error))) from error
-    if read != len(data):
-        raise ValueError(tr("became shorter while it was read: download or copy it again"))
     return torch.frombuffer(data, dtype=kinds[spot.dtype]).as_strided(spot.shape, spot.strides).contiguous()

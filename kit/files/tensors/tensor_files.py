@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from safetensors import SafetensorError, safe_open
 
 from kit.files.file_kinds import HEAD_BYTES, is_partial, why_no_tensors
-from kit.files.safetensors_files import LENGTH_BYTES, METADATA
-from kit.files.tensors.checkpoint_files import WIDTHS, Spot, load_spot, open_checkpoint
+from kit.files.safetensors_files import LENGTH_BYTES, METADATA, read_safetensors
+from kit.files.tensors.checkpoint_files import WIDTHS, Spot, load_spot, open_checkpoint, tensor_of
 from kit.files.tensors.legacy_files import MARK, open_legacy
 from kit.files.text.library_words import reason_of
 from kit.files.user_paths import missing_file
@@ -125,10 +125,26 @@ def _starts(path: Path, length: int) -> dict[str, int]:
 
 def _load(path: Path, name: str, kind: TensorKind, first: int) -> "Tensor":
     """Return a tensor in memory of its own; what the library gives keeps the file mapped."""
+    return load_spot(path, _spot(name, kind, first))
+
+
+def _spot(name: str, kind: TensorKind, first: int) -> Spot:
+    """Return where a safetensors file holds a tensor; ValueError where its numbers are not read here."""
     if kind.dtype not in WIDTHS:
         raise ValueError(
             tr("holds {name} in numbers that are not read here ({dtype})", name=name[:100], dtype=kind.dtype)
         )
     *strides, count = accumulate(reversed(kind.shape), mul, initial=1)
     size_bytes = count * WIDTHS[kind.dtype]
-    return load_spot(path, Spot(kind.dtype, kind.shape, tuple(reversed(strides)), first, size_bytes))
+    return Spot(kind.dtype, kind.shape, tuple(reversed(strides)), first, size_bytes)
+
+
+def tensors_in(data: bytes) -> TensorFile:
+    """Return the tensors of a safetensors file that is in memory; ValueError says why it is none."""
+    file = read_safetensors(data)
+    kinds = {name: TensorKind(entry.dtype, entry.shape) for name, entry in file.entries.items()}
+
+    def load(name: str) -> "Tensor":
+        return tensor_of(bytearray(file.numbers(name)), _spot(name, kinds[name], 0))
+
+    return TensorFile(kinds, file.metadata, load)

@@ -2,16 +2,16 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Set
+from collections.abc import Iterator, Set
 from dataclasses import replace
 from functools import partial
 
 from PIL import Image
 
-from kit.errors import InputError, RunError
+from kit.errors import InputError
 from kit.experiment.config import DrawSettings
 from kit.experiment.run import PanelRow, Run
-from kit.experiment.steps import Outpaint, Redraw, Refine, Vary, mask_file, masks_in, words_after
+from kit.experiment.steps import Outpaint, Redraw, Refine, Restore, Upscale, Vary, words_after
 from kit.files.encodings import sha256_of
 from kit.generation.batching import BatchResult
 from kit.generation.painter import (
@@ -23,69 +23,63 @@ from kit.generation.painter import (
     Variation,
 )
 from kit.generation.recipe import Job, RunPlan
+from kit.generation.repair.finishing import finished
 from kit.generation.repair.outpainting import outpainted
-from kit.generation.repair.run_masks import mask_bytes, read_mask
-from kit.images.decode import PictureError, open_picture
+from kit.generation.repair.step_files import StepFiles, files_of
+from kit.images.decode import open_picture
 from kit.messages import tr
-
-ReadMask = Callable[[str], Image.Image]
-"""Returns the mask, "L", whose file has a sha256."""
 
 
 def draw_steps(run: Run, painter: Painter, plan: RunPlan, missing: Set[str]) -> Iterator[BatchResult]:
     """Yield every missing picture that is made of another one, each by itself, after what it is made of.
 
-    One whose source or mask is not there, or fits no more, is a failure that says so.
+    One whose source, mask or network is not there, or fits no more, is a failure that says so. The base is
+    not loaded for what networks finish.
     """
     todo = [job for job in plan.jobs if job.chain and job.request.label in missing]
     if not todo:
         return
-    painter.encode_prompts([text for job in todo for text in job.texts])
+    if texts := [text for job in todo for text in job.texts if not job.chain[-1].finisher]:
+        painter.encode_prompts(texts)
+    files = files_of(run, painter.device)
     there = {row.key: row for row in run.rows()}
     made, needed = dict[str, DrawResult](), Counter(key for job in todo for key in (job.key, job.source))
     worn = ""
 
     for job in todo:
         start = time.monotonic()
-        if job.slot.candidate != worn:
+        if job.slot.candidate != worn and not job.chain[-1].finisher:
             worn = job.slot.candidate
             painter.set_lora(*plan.loras[worn])
         if (picture := made.get(job.key)) is None:
             source = made.get(job.source) or _picture_of(run, there.get(job.source))
-            picture = _drawn_in(run, painter, job, plan.settings, source)
+            picture = _drawn(painter, job, plan.settings, source, files)
         if needed[job.key] > 1:  # by another job, too
             made[job.key] = picture
         yield BatchResult([[job]], [picture], time.monotonic() - start)
 
 
-def _drawn_in(run: Run, painter: Painter, job: Job, settings: DrawSettings, source: DrawResult) -> DrawResult:
-    """Return what the last step of a chain makes with the masks of a run; what does not fit is a failure."""
-    masks: dict[str, Image.Image] = {}
-    for one in masks_in(job.chain[-1:]):
-        try:
-            masks[one] = read_mask(mask_bytes(run, one))
-        except (RunError, PictureError):
-            told = tr(
-                "{file} is not the mask that it is repaired with: put that one back", file=mask_file(one)
-            )
-            return DrawFailure(reason=told)
+def _drawn(
+    painter: Painter, job: Job, settings: DrawSettings, source: DrawResult, files: StepFiles
+) -> DrawResult:
+    """Return what the last step of a chain makes; what does not fit is a failure."""
     try:
-        return step_drawn(painter, job, settings, source, masks.__getitem__)
+        return step_drawn(painter, job, settings, source, files)
     except InputError as error:
         return DrawFailure(reason=error.message)
 
 
 def step_drawn(
-    painter: Painter, job: Job, settings: DrawSettings, source: DrawResult, mask_of: ReadMask
+    painter: Painter, job: Job, settings: DrawSettings, source: DrawResult, files: StepFiles
 ) -> DrawResult:
     """Return what the last step of a chain makes.
 
     Args:
-        painter: has read the job's texts, and wears its LoRA.
+        painter: has read the job's texts, and wears its LoRA; not asked where a network finishes the picture.
         job: with one step at least.
         settings: how it is drawn.
         source: the picture that the last step begins with.
-        mask_of: reads a mask.
+        files: hold its mask and its network.
     """
     step = job.chain[-1]
     if isinstance(step, Vary):
@@ -93,6 +87,8 @@ def step_drawn(
         return painter.draw([varied], settings)[0]
     if isinstance(source, DrawFailure):
         return source
+    if isinstance(step, Upscale | Restore):
+        return finished(source, step, files)
     request = replace(job.request, prompt=words_after(job.request.prompt, job.chain), seed=step.seed)
 
     def redrawn(asked: RedrawRequest) -> DrawResult:
@@ -101,16 +97,16 @@ def step_drawn(
     if isinstance(step, Outpaint):
         around = partial(RedrawRequest, request=request, strength=step.strength)
         return outpainted(source, step, lambda begun, mask: redrawn(around(picture=begun, mask=mask)))
-    return redrawn(_redrawing(request, step, source, mask_of))
+    return redrawn(_redrawing(request, step, source, files))
 
 
 def _redrawing(
-    request: PanelRequest, step: Redraw | Refine, source: Image.Image, mask_of: ReadMask
+    request: PanelRequest, step: Redraw | Refine, source: Image.Image, files: StepFiles
 ) -> RedrawRequest:
     """Return what a step asks of the painter: the picture that it begins from, and how."""
     match step:
         case Redraw():
-            mask = mask_of(step.mask) if step.mask else None
+            mask = files.mask(step.mask) if step.mask else None
             return RedrawRequest(request=request, picture=source, strength=step.strength, mask=mask)
         case Refine():
             alone = replace(request, anchors=(), bystanders=(), consistency=0.0)  # the picture is like them

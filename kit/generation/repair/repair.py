@@ -23,10 +23,13 @@ from kit.experiment.fields import MOST_SEED
 from kit.experiment.identity import is_draft
 from kit.experiment.run import PanelRow, Run, Slot
 from kit.experiment.steps import (
+    MOST_SIDE,
     MOST_STEPS,
     Outpaint,
     Redraw,
+    Restore,
     Step,
+    Upscale,
     Vary,
     check_step,
     side_after,
@@ -34,12 +37,13 @@ from kit.experiment.steps import (
 from kit.files.encodings import sha256_of
 from kit.files.folder_lock import lock_folder
 from kit.files.user_paths import shell_word
+from kit.finishing.kept_networks import KeptNetwork
 from kit.generation.generate import generate
-from kit.generation.painter import Painter, RedrawRequest
+from kit.generation.painter import Painter, RedrawRequest, mask_faults
 from kit.generation.recipe import SHOWN, Job, RunPlan, plan_run
 from kit.generation.repair.outpainting import refuse_too_wide
 from kit.generation.repair.part_masks import Part, part_mask
-from kit.generation.repair.run_masks import keep_mask
+from kit.generation.repair.step_files import keep_mask, keep_network
 from kit.images.decode import open_picture
 from kit.messages import tr
 from kit.progress import Progress
@@ -57,9 +61,11 @@ class RepairWish:
     step: Step
     """The first try; those after it have the next seeds."""
     mask: Image.Image | None = None
-    """"L", of the picture's size: white is drawn anew; only for Redraw. None: all of it."""
+    """"L", of the picture's size: white is made anew; only for Redraw and Restore. None: all of it."""
     part: Part | None = None
-    """Which part is drawn anew, in place of a mask."""
+    """Which part is made anew, in place of a mask."""
+    network: KeptNetwork | None = None
+    """What makes it, for Upscale and Restore."""
     tries: int = 1
 
 
@@ -100,8 +106,10 @@ def repair(run: Run, painter: Painter, wish: RepairWish, progress: Progress | No
             wish = replace(wish, mask=part_mask(run, source, wish.part, painter))
             _refuse_unfit(source, wish, painter, run)
         step = wish.step
-        if isinstance(step, Redraw) and wish.mask is not None:
+        if isinstance(step, Redraw | Restore) and wish.mask is not None:
             step = replace(step, mask=keep_mask(run, wish.mask))
+        if wish.network is not None:
+            keep_network(run, wish.network)
         asked = [_ask_for(run, wish.source, one) for one in _tries(run, wish, step, source)]
         return _made(run, painter, asked, progress)
 
@@ -160,7 +168,7 @@ def _seeds_behind(source: Job) -> set[int | None]:
 def _with_own_noise(step: Step, source: Job) -> Step:
     """Return the step with the first seed from its own on that the picture does not come from."""
     behind = _seeds_behind(source)
-    while step.seed is not None and step.seed in behind:
+    while not isinstance(step, Upscale | Restore) and step.seed in behind:
         step = replace(step, seed=step.seed + 1 if step.seed < MOST_SEED else 0)
     return step
 
@@ -226,6 +234,9 @@ def _refuse_unfit(source: Job, wish: RepairWish, painter: Painter, run: Run) -> 
                     seed=origins_of(run)[wish.source].drawn.seed,
                 )
             )
+        case Upscale() | Restore() as step:
+            picture = open_picture(run.folder / source.request.label, ("PNG",))
+            _refuse_unfinishable(step, wish, picture)
         case Redraw(strength=strength):
             picture = open_picture(run.folder / source.request.label, ("PNG",)).convert("RGB")
             RedrawRequest(request=source.request, picture=picture, strength=strength, mask=wish.mask)
@@ -237,6 +248,27 @@ def _refuse_unfit(source: Job, wish: RepairWish, painter: Painter, run: Run) -> 
         _refuse_long(prompt, painter)
 
 
+def _refuse_unfinishable(step: Upscale | Restore, wish: RepairWish, picture: Image.Image) -> None:
+    """Raise InputError where a picture cannot be finished as it is wished."""
+    faults = [] if wish.mask is None else mask_faults(wish.mask, picture)
+    masked = wish.mask is not None or wish.part is not None
+    if wish.network is not None and (fault := wish.network.use.fault(step.step, masked=masked)):
+        faults.append(fault)
+    if wish.tries > 1:
+        faults.append(tr("a network makes the same picture each time: ask for one try"))
+    if isinstance(step, Upscale) and step.size <= picture.width:
+        told = {"side": picture.width, "size": step.size, "most": MOST_SIDE}
+        faults.append(
+            tr(
+                "the picture has {side} pixels a side and would have {size}: give a larger --size, at most "
+                "{most}",
+                **told,
+            )
+        )
+    if faults:
+        raise InputError(step.step, faults)
+
+
 def _refuse_long(prompt: str, painter: Painter) -> None:
     """Raise InputError where words are more than the text encoder reads."""
     if end := painter.truncated_tail(prompt):
@@ -245,7 +277,13 @@ def _refuse_long(prompt: str, painter: Painter) -> None:
 
 
 def _tries(run: Run, wish: RepairWish, step: Step, source: Job) -> Iterator[Step]:
-    """Yield the step with the next seeds that no picture has been made with, from the wished one on."""
+    """Yield the step with the next seeds that no picture has been made with, from the wished one on.
+
+    A step without noise makes the same picture each time, so it has one try.
+    """
+    if isinstance(step, Upscale | Restore):
+        yield step
+        return
     made = {row.slot for row in run.rows()}
     done = {
         one.step

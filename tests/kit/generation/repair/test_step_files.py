@@ -5,7 +5,7 @@ from fakes import make_run
 
 from kit.errors import RunError
 from kit.experiment.steps import mask_file
-from kit.generation.repair.run_masks import mask_bytes
+from kit.generation.repair.step_files import mask_bytes
 
 SHA256 = "0" * 64
 
