@@ -17,7 +17,11 @@ if TYPE_CHECKING:
 
     from eval.casting.cast import CastRequest
     from eval.casting.selection import Selection
+    from kit.experiment.run import Run
+    from reports.run.story_page import ChosenStory
+    from storykit.finishing import FinishingPlan
     from storykit.sharing import PostPicture, Wanted
+    from submissions.packing.entry_plan import EntryPlan
     from submissions.packing.pack import PackReport
 
 
@@ -169,35 +173,72 @@ def finish(
     story: str = "",
     seed: int | None = None,
     devices: str = "auto",
+    *,
+    upscale: str = "",
+    refine: float | None = None,
+    size: int | None = None,
 ) -> RunResults:
-    """Draw the drafts that were chosen as the contest draws, and return that run, scored; it can be packed.
+    """Draw chosen drafts as the contest draws, make the chosen eight larger, and return that run, scored.
 
     Args:
-        run: of drafts, cast or picked by hand.
+        run: cast or picked by hand.
         out: the finals' folder; by default RUN-final, beside the run.
         candidate: whose drafts; by default, as the next two, what was cast.
         order: a prompt order.
         story: a story.
         seed: all eight of this seed, instead of what was cast.
         devices: auto, all (every GPU), or a list such as cuda:0,cuda:1.
+        upscale: enlarges the finals: "mini", or a network's file such as ESRGAN's.
+        refine: draws them again at the larger size, the share of the steps that it says.
+        size: side of the finished pictures; by default what the network makes, else twice.
 
     Raises:
-        RunError: the run holds no drafts, nothing is chosen there, or the folder holds something else.
+        RunError: nothing is chosen or asked for, or the folder holds something else.
+        InputError: strength or size cannot be.
+        WeightsError: what is to enlarge the pictures is no such network.
     """
+    from kit.experiment.identity import is_draft
+    from storykit.finishing import FinishingWish, plan_finishing
+    from storykit.sharing import chosen_story
+    from submissions.packing.entry_plan import EntryPlan
+
+    finals, wanted = run.run, plan_finishing(run.run, FinishingWish(upscale, refine, size))
+    if is_draft(finals):
+        plan = EntryPlan(candidate=candidate, order=order, story=story, seed=seed)
+        finals, seed = _finals_drawn(finals, plan, out, devices)
+    if wanted.steps:
+        _made_larger(finals, chosen_story(finals, candidate, order, story, seed), wanted, devices)
+    return RunResults(finals)
+
+
+def _finals_drawn(run: "Run", plan: "EntryPlan", out: str | Path | None, devices: str) -> tuple["Run", int]:
+    """Draw the finals of what was chosen among drafts, scored, and return them with their number."""
     from kit.generation.multi_gpu import painters_on
     from storykit.cli.terminal.progress import progress_bar
     from submissions.finish import both_sides, chosen_drafts, draw_finals, final_experiment, usual_folder
-    from submissions.packing.entry_plan import EntryPlan
 
-    plan = EntryPlan(candidate=candidate, order=order, story=story, seed=seed)
-    chosen, folder = chosen_drafts(run.run, plan), Path(out) if out is not None else usual_folder(run.run)
-    base = final_experiment(run.run, chosen, folder).experiment.base
+    chosen, folder = chosen_drafts(run, plan), Path(out) if out is not None else usual_folder(run)
+    base = final_experiment(run, chosen, folder).experiment.base
     with painters_on(base, devices) as painters, progress_bar(tr("drawing")) as progress:
-        finals = draw_finals(run.run, chosen, folder, painters, progress)
+        finals = draw_finals(run, chosen, folder, painters, progress)
     _warn(finals.drawn.faults)
     with progress_bar(tr("scoring")) as progress:
-        both_sides(run.run, chosen, finals, progress)
-    return RunResults(finals.run)
+        both_sides(run, chosen, finals, progress)
+    return finals.run, finals.number
+
+
+def _made_larger(run: "Run", chosen: "ChosenStory", wanted: "FinishingPlan", devices: str) -> None:
+    """Make the finished pictures of a set, pick them, and score the run."""
+    from kit.generation.multi_gpu import painters_on
+    from storykit.cli.terminal.progress import progress_bar
+    from storykit.finishing import finished
+    from submissions.finished_set import two_scores
+
+    base = run.loaded.experiment.base
+    with painters_on(base, devices) as painters, progress_bar(tr("drawing")) as progress:
+        done = finished(run, chosen, wanted, painters, progress)
+    with progress_bar(tr("scoring")) as progress:
+        two_scores(run, done, progress)
 
 
 def _drawn_more(run: RunResults, wish: "CastRequest", budget: int) -> "Selection":

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from eval.casting.decisions import change_picks
 from eval.casting.picks import KeptPicture, Picks
+from eval.comparison.compare import compare, read_comparison
 from eval.scoring.records import Scores, StoryScore
 from eval.scoring.score import score, score_of_set, scorers_of
 from kit.errors import RunError
@@ -110,11 +111,14 @@ def in_tiles_where_needed(step: Refine, device: str) -> Refine:
 
 
 def two_scores(run: Run, done: FinishedSet, progress: "Progress | None" = None) -> TwoScores:
-    """Score the run, and the set before and after, by the same scorers."""
+    """Score the run, and the set before and after, by the same scorers; verdicts that there were, too."""
+    compared = read_comparison(run) is not None
     if progress is not None:
         progress.note(tr("loading the scorers"))
     tools, chosen = scorers_of(run.loaded), done.before
     scores = score(run, tools, progress)
+    if compared:
+        compare(run)
     place = (chosen.candidate, chosen.order, chosen.story)
     before, after = (score_of_set(run, place, one, tools, progress) for one in (chosen.seeds, done.seeds))
     return TwoScores(before, after, scores)

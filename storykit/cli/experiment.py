@@ -10,6 +10,7 @@ import typer
 
 import kit
 import storykit
+from kit.embedded import EMBEDDED
 from kit.hub.repository import Hub
 from kit.messages import mark, tr, trn
 from storykit.cli.scores import compare_run, report_run, score_run
@@ -70,7 +71,7 @@ def demo(
     out: OutFolder = Path("runs/demo"),
     seeds: Annotated[int, typer.Option(min=1, help="How many of the example's seven seeds.")] = 7,
 ) -> None:
-    """Run the shipped example, all seven stages, on the embedded base."""
+    """Run the shipped example, all eight stages, on the embedded base."""
     from kit.experiment.config import load_experiment
     from kit.generation.generate import drawing_in
 
@@ -83,7 +84,7 @@ def demo(
 
 
 def _judge_demo(drawn: "Run", out: Path, *, several: bool) -> None:
-    """Do the other six stages."""
+    """Do the other seven stages."""
     from submissions.bundle.bundle import open_bundle
     from submissions.verification.verify import verify as verify_bundle
 
@@ -100,6 +101,9 @@ def _judge_demo(drawn: "Run", out: Path, *, several: bool) -> None:
                 seeds=len(experiment.seeds),
             )
         )
+        for candidate in experiment.candidates:
+            storykit.finish(opened, candidate=candidate.name, upscale=EMBEDDED)
+        say(tr("finish  {sets} sets enlarged by storykit's own network", sets=sets))
     report_run(drawn)
     packed = storykit.pack(
         opened,

@@ -13,7 +13,7 @@ from kit.experiment.steps import Redraw, Refine
 from kit.generation.generate import generate
 from kit.generation.repair.repair import RepairWish, repair
 from reports.run.story_page import ChosenStory
-from storykit.finishing import FinishingWish
+from storykit.finishing import FinishingWish, plan_finishing
 from submissions.finished_set import finish_set, in_tiles_where_needed
 
 PLACE = ("base", "authored", "cat")
@@ -93,14 +93,14 @@ def test_parts_are_as_large_as_a_gpu_has_room_for(monkeypatch, free: int, tile: 
         (FinishingWish(refine=0.3, size=4096), "size: .*2048"),
         (FinishingWish(refine=0.0), "strength: "),
         (FinishingWish(refine=float("nan")), "strength: "),
-        (FinishingWish(size=64), "is for --refine"),
+        (FinishingWish(size=64), "is for --upscale and --refine"),
     ],
 )
 def test_what_cannot_be_is_refused_before_anything_is_drawn(run: Run, wish, reason: str) -> None:
     with pytest.raises(InputError, match=reason):
-        wish.check(run)
+        plan_finishing(run, wish)
 
 
 def test_a_run_of_finals_with_nothing_to_do_says_what_comes_next(run: Run) -> None:
-    with pytest.raises(RunError, match=r"holds no drafts, it is final already: `storykit pack .*--refine"):
-        FinishingWish().check(run)
+    with pytest.raises(RunError, match=r"it is final already: `storykit pack .*--upscale or --refine"):
+        plan_finishing(run, FinishingWish())

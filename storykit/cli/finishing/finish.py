@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from eval.scoring.records import StoryScore
     from kit.experiment.run import Run
     from reports.run.story_page import ChosenStory
-    from storykit.finishing import FinishingWish
+    from storykit.finishing import FinishingPlan
     from submissions.finish import BothSides, Finals
     from submissions.finished_set import FinishedSet, TwoScores
     from submissions.packing.entry_plan import EntryPlan
@@ -25,12 +25,14 @@ if TYPE_CHECKING:
 
 def finish(
     run_folder: RunFolder,
+    upscale: Annotated[
+        str, typer.Option(help="Enlarge the chosen pictures by a network: mini, or a file such as ESRGAN's.")
+    ] = "",
     refine: Annotated[
-        float | None,
-        typer.Option(help="Draw the chosen pictures again at a larger size: .3 details, .5 much."),
+        float | None, typer.Option(help="Draw them again at a larger size: .3 details, .5 much.")
     ] = None,
     size: Annotated[
-        int | None, typer.Option(help="Side of the finished pictures; else twice what was drawn.")
+        int | None, typer.Option(help="Side of the finished pictures; else the network's, or twice.")
     ] = None,
     out: Annotated[
         Path | None, typer.Option("--out", help="The finals' folder; else RUN-final, beside the run.")
@@ -42,19 +44,19 @@ def finish(
     devices: Devices = "auto",
     as_json: AsJson = False,
 ) -> None:
-    """Draw the drafts that were chosen as the contest draws, and have the chosen eight refined.
+    """Draw the drafts that were chosen as the contest draws, and make the chosen eight larger.
 
     Finals are drawn from the drafts' noise into a run of their own; `pack` takes the eight panels. Finished
     pictures come beside those that are there and are picked. Stopped anywhere, the same command goes on.
     """
     from kit.experiment.identity import is_draft
     from kit.experiment.run import Run
-    from storykit.finishing import FinishingWish
+    from storykit.finishing import FinishingWish, plan_finishing
     from storykit.sharing import chosen_story
     from submissions.packing.entry_plan import EntryPlan
 
-    run, wish = Run.open(run_folder), FinishingWish(refine, size)
-    wish.check(run)
+    run = Run.open(run_folder)
+    wanted = plan_finishing(run, FinishingWish(upscale, refine, size))
     told: dict[str, object] = {}
     if is_draft(run):
         plan = EntryPlan(candidate=candidate, order=order, story=story, seed=seed)
@@ -62,8 +64,9 @@ def finish(
         run, seed = finals.run, finals.number
     elif out is not None:
         raise WrongUsage(tr("--out is for drafts: finished pictures lie beside those of their run"))
-    if wish:
-        told |= _finish(run, chosen_story(run, candidate, order, story, seed), wish, devices, quiet=as_json)
+    if wanted.steps:
+        chosen = chosen_story(run, candidate, order, story, seed)
+        told |= _finish(run, chosen, wanted, devices, quiet=as_json)
     if as_json:
         say_json(told)
 
@@ -91,7 +94,7 @@ def _draw_finals(
 
 
 def _finish(
-    run: "Run", chosen: "ChosenStory", wish: "FinishingWish", devices: str, *, quiet: bool
+    run: "Run", chosen: "ChosenStory", wanted: "FinishingPlan", devices: str, *, quiet: bool
 ) -> dict[str, object]:
     """Make the finished pictures, say so unless that is for machines, and return what there is."""
     from eval.scoring.summary import faults_said
@@ -99,7 +102,7 @@ def _finish(
     from submissions.finished_set import two_scores
 
     with ready_painters(run.loaded.experiment.base, devices) as painters, progress_bar(tr("drawing")) as bar:
-        done = finished(run, chosen, wish, painters, bar)
+        done = finished(run, chosen, wanted, painters, bar)
     with progress_bar(tr("scoring")) as bar:
         sides = two_scores(run, done, bar)
     if not quiet:
