@@ -1,14 +1,14 @@
 """The stage after the finals: the chosen eight refined, restored or enlarged, each a picture more of the run.
 
-The eight that were made are picked, so that every later stage takes them; what was there stays.
+What comes out is chosen in their place, so that every later stage takes it; what was there stays.
 """
 
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from eval.casting.decisions import change_picks
-from eval.casting.picks import KeptPicture, Picks
+from eval.casting.decisions import put_finished
+from eval.casting.picks import KeptPicture
 from eval.comparison.compare import compare, read_comparison
 from eval.scoring.records import Scores, StoryScore
 from eval.scoring.score import score, score_of_set, scorers_of
@@ -63,7 +63,7 @@ def finish_set(
     painter: Painter,
     progress: "Progress | None" = None,
 ) -> FinishedSet:
-    """Take the chosen eight through steps, pick what comes out, and return it.
+    """Take the chosen eight through steps, put what comes out in their place, and return it.
 
     Stopped anywhere, the same call goes on; a second one makes nothing new.
 
@@ -78,7 +78,7 @@ def finish_set(
         RunError: a picture could not be made, is not there, or is a draft.
         InputError: a step cannot be.
     """
-    chosen = unfinished(run, chosen)
+    there, chosen = chosen.seeds, unfinished(run, chosen)
     place, seeds = (chosen.candidate, chosen.order, chosen.story), chosen.seeds
     for step in steps:
         slots = [Slot(*place, seed, panel) for panel, seed in enumerate(seeds, 1)]
@@ -96,7 +96,7 @@ def finish_set(
         KeptPicture(panel=panel, seed=seed, sha256=rows[Slot(*place, seed, panel)])
         for panel, seed in enumerate(seeds, 1)
     )
-    change_picks(run, place, lambda _: replace(Picks.none(place), keep=keep))
+    put_finished(run, place, there, keep)
     return FinishedSet(chosen, seeds)
 
 

@@ -7,7 +7,7 @@ place says which version of it was seen; where another has changed it since, the
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 
-from eval.casting.picks import Picks, Place
+from eval.casting.picks import KeptPicture, Picks, Place
 from eval.casting.selection import (
     FILE,
     RULE,
@@ -82,6 +82,37 @@ def change_picks(
         return PlaceState(picks=picks, selection=chosen)
 
     return _replaced(run, place, changed, seen)
+
+
+def put_finished(
+    run: Run, place: Place, before: Sequence[int], finished: Sequence[KeptPicture]
+) -> PlaceState:
+    """Put finished pictures in the place of those that they were made of, chosen or picked as these were.
+
+    A set that was neither cast nor picked is then picked.
+
+    Args:
+        run: whose.
+        place: candidate, order and story.
+        before: the seed of each panel of the set.
+        finished: of each panel, in their order.
+    """
+
+    def changed(state: PlaceState) -> PlaceState:
+        chosen = state.selection
+        if chosen is None or tuple(chosen.seeds) != tuple(before):
+            return PlaceState(picks=replace(state.picks, keep=tuple(finished)), selection=None)
+        by_hand = state.picks.kept
+        keep = tuple(one for one in finished if one.panel in by_hand)
+        parts = (
+            replace(part, seed=one.seed, sha256=one.sha256)
+            for part, one in zip(chosen.parts, finished, strict=True)
+        )
+        return PlaceState(
+            picks=replace(state.picks, keep=keep), selection=replace(chosen, parts=tuple(parts))
+        )
+
+    return _replaced(run, place, changed, None)
 
 
 def put_state(run: Run, state: PlaceState, seen: str) -> PlaceState:

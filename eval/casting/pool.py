@@ -42,6 +42,8 @@ class Pool:
     scale: MetricScale
     floor: float | None = None
     """Aesthetic score below which a picture is damaged; None where nobody has measured it."""
+    finished: frozenset[Slot] = frozenset()
+    """What was made larger or cleaner of others: nothing to choose by itself, as they are there, too."""
 
     def seed(self, picture: int) -> int:
         """Return the seed of a picture."""
@@ -109,7 +111,8 @@ def pool_of(
     if not scale.metrics:
         raise ScoreError(tr("there is nothing to choose, every set scores the same; draw more seeds"))
     floor = calibration.aesthetic_floor if calibration else None
-    return Pool(slots=slots, sha256=sha256, choices=choices, scale=scale, floor=floor)
+    finished = frozenset(slot for slot in slots if measured.readings[slot].finished)
+    return Pool(slots=slots, sha256=sha256, choices=choices, scale=scale, floor=floor, finished=finished)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -210,7 +213,8 @@ def options_of(pool: Pool, picks: Picks) -> list[list[int]]:
         allowed = [
             picture
             for seed, picture in seeds.items()
-            if (one is None or one.seed == seed) and (panel, seed) not in banned
+            if (pool.slots[picture] not in pool.finished if one is None else one.seed == seed)
+            and (panel, seed) not in banned
         ]
         if not allowed:
             raise ScoreError(tr("panel {panel} has no picture left: every seed of it is banned", panel=panel))

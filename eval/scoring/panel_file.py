@@ -25,6 +25,8 @@ class PanelFile:
     sha256: str = ""
     """Of the file, where there is one."""
     picture: Image.Image | None = None
+    finished: bool = False
+    """Whether it was made larger or cleaner of another one."""
 
 
 def read_picture(source: Path | bytes) -> Image.Image:

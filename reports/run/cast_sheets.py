@@ -1,15 +1,28 @@
 """What was chosen: the eight panels of a story, and what the next best seed of each would cost."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from eval.casting.picks import Picks
 from eval.casting.selection import Selection, is_redrawn, is_stale, read_selection_file
 from kit.experiment.candidates.candidate import Candidate
-from kit.experiment.run import Run
+from kit.experiment.extras.extra_pictures import Origin, origins_of
+from kit.experiment.run import Run, Slot
+from kit.experiment.steps import side_after
 from kit.story.prompt import prompt_of
 from kit.story.story import LoadedStory
 from reports.run.contact_sheets import Shot
 from reports.thumbnails import SMALL_BUDGET, embed, largest_side, side_within
+
+
+class MadeFrom(NamedTuple):
+    """How the picture of a panel came to be."""
+
+    seed: int
+    """That was drawn."""
+    repaired: bool
+    larger: int
+    """Its side in pixels where it was made larger than it was drawn, else 0."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -20,6 +33,8 @@ class CastSheet:
     story: LoadedStory
     order: str
     seeds: tuple[int, ...]
+    made: tuple[MadeFrom, ...]
+    """Of each panel."""
     selection: Selection | None
     """None where all eight were picked by hand and nothing was cast."""
     shots: tuple[Shot, ...]
@@ -44,12 +59,21 @@ def cast_sheets(run: Run) -> tuple[CastSheet, ...]:
             story=stories[one.story],
             order=one.order,
             seeds=one.seeds,
+            made=tuple(_made_from(run, Slot(*one.place, seed, n)) for n, seed in enumerate(one.seeds, 1)),
             selection=one if isinstance(one, Selection) else None,
             shots=tuple(_shots(run, stories[one.story], one, len(chosen))),
             stale=is_stale(run, one) if isinstance(one, Selection) else is_redrawn(run, one),
         )
         for one in chosen
     )
+
+
+def _made_from(run: Run, slot: Slot) -> MadeFrom:
+    origin = origins_of(run).get(slot, Origin(slot, ()))
+    drawn = run.loaded.settings.size
+    side = side_after(drawn, origin.chain)
+    repaired = any(not step.finishes for step in origin.chain)
+    return MadeFrom(origin.drawn.seed, repaired, side if side > drawn else 0)
 
 
 def _shots(run: Run, story: LoadedStory, one: Selection | Picks, sheets: int) -> list[Shot]:

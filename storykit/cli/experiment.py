@@ -103,7 +103,8 @@ def _judge_demo(drawn: "Run", out: Path, *, several: bool) -> None:
         )
         for candidate in experiment.candidates:
             storykit.finish(opened, candidate=candidate.name, upscale=EMBEDDED)
-        say(tr("finish  {sets} sets enlarged by storykit's own network", sets=sets))
+        count = len(experiment.candidates)
+        say(tr("finish  {sets} sets enlarged by storykit's own network", sets=count))
     report_run(drawn)
     packed = storykit.pack(
         opened,

@@ -47,7 +47,8 @@ def finish(
     """Draw the drafts that were chosen as the contest draws, and make the chosen eight larger.
 
     Finals are drawn from the drafts' noise into a run of their own; `pack` takes the eight panels. Finished
-    pictures come beside those that are there and are picked. Stopped anywhere, the same command goes on.
+    pictures come beside those that they are made of and are chosen in their place. Stopped anywhere, the
+    same command goes on.
     """
     from kit.experiment.identity import is_draft
     from kit.experiment.run import Run
@@ -132,7 +133,7 @@ def _finished_lines(run: "Run", done: "FinishedSet", sides: "TwoScores") -> Iter
     said = joined((step.said() for step in row.chain if step.finishes), tr("; "))
     sizes = {"was": drawn, "now": side_after(drawn, row.chain)}
     yield tr("finished {was} to {now} pixels: {said}", said=said, **sizes)
-    yield tr("         numbers {numbers}, picked", numbers=" ".join(map(str, done.seeds)))
+    yield tr("         numbers {numbers}, in place of them", numbers=" ".join(map(str, done.seeds)))
     yield tr(
         "gate     before {was}, now {now}; at least {least:g} is asked for",
         was=_gate_said(sides.before),
