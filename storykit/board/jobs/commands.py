@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from kit.embedded import EMBEDDED
 from kit.errors import InputError, StorykitError
 from kit.files.path_contents import kind_at
 from kit.files.user_paths import shell_word
@@ -12,13 +13,26 @@ from kit.messages import joined, mark, tr
 from storykit.board.served_folder import ServedFolder
 
 Kind = Literal[
-    "file", "folder", "new", "rules", "word", "name", "line", "mask", "seed", "share", "devices", "flag"
+    "file",
+    "folder",
+    "new",
+    "rules",
+    "word",
+    "name",
+    "line",
+    "mask",
+    "margins",
+    "seed",
+    "share",
+    "devices",
+    "flag",
 ]
 LONGEST = 1000
 """Letters of a value."""
 _DEVICE_LIST = re.compile(r"auto|all|cpu|cuda(:\d{1,3})?(,cuda:\d{1,3})*")
 _SEED = re.compile(r"\d{1,19}")
 _BOX = re.compile(r"\d{1,5}(,\d{1,5}){3}")
+_MARGINS = re.compile(r"\d{1,4}(,\d{1,4}){3}|\d{1,4}")
 _SHARE = re.compile(r"0?\.\d{1,6}|1(\.0{1,6})?")
 
 
@@ -92,12 +106,16 @@ COMMANDS: Mapping[str, tuple[JobField, ...]] = {
         JobField(name="mask", kind="mask", label=mark("Only there")),
         JobField(name="prompt", kind="line", label=mark("Other words")),
         JobField(name="vary", kind="share", label=mark("Or vary its noise: how much")),
+        JobField(name="outpaint", kind="margins", label=mark("Or draw on beyond the edges: pixels")),
         JobField(name="tries", kind="seed", label=mark("How many tries")),
         *(replace(one, empty=mark("as it was chosen")) for one in _STORY),
     ),
     "finish": (
         _RUN,
-        JobField(name="out", kind="new", label=mark("Folder for the finals")),
+        JobField(name="out", kind="new", label=mark("Folder for the finals, of drafts alone")),
+        JobField(name="upscale", kind="word", label=mark("Enlarge by a network"), words=_one_of(EMBEDDED)),
+        JobField(name="refine", kind="share", label=mark("Draw again at the larger size: how much")),
+        JobField(name="size", kind="seed", label=mark("Side in pixels")),
         JobField(name="devices", kind="devices", label=mark("Where to draw")),
         *(replace(one, empty=mark("as it was chosen")) for one in _STORY),
     ),
@@ -220,6 +238,7 @@ def _word(folder: ServedFolder, field: JobField, value: str) -> str:
 _PATTERNS: Mapping[Kind, tuple[re.Pattern[str], str]] = {
     "seed": (_SEED, mark("must be a whole number, got {got!r}")),
     "share": (_SHARE, mark("must be a number above 0 and at most 1, such as 0.5; got {got!r}")),
+    "margins": (_MARGINS, mark("must be pixels, for every side alike or as 0,64,64,0; got {got!r}")),
     "devices": (_DEVICE_LIST, mark("must be auto, all, cpu or a list such as cuda:0,cuda:1; got {got!r}")),
 }
 

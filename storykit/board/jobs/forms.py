@@ -35,6 +35,14 @@ _HELP: Mapping[str, str] = {
         "character, place, a box as X,Y,WIDTH,HEIGHT in pixels, or a picture of the folder, white where it "
         "is drawn. Outside it not a pixel changes."
     ),
+    "outpaint": mark(
+        "In place of drawing again: 64 for every side, or LEFT,TOP,RIGHT,BOTTOM, as many across as down."
+    ),
+    "upscale": mark("mini is storykit's own network. A file such as ESRGAN's is for the command line."),
+    "refine": mark("From 0 to 1: .3 draws details anew, .5 much. Left empty, nothing is drawn again."),
+    "size": mark(
+        "A multiple of 32, at most 2048. Left empty, it is the network's, else twice what was drawn."
+    ),
     "prompt": mark("What the panel shows, in full; empty: the same words."),
 }
 """What a field means, by its name; the others say it by their label."""
@@ -62,8 +70,8 @@ _TOLD: Mapping[str, str] = {
         "be picked on the sheet."
     ),
     "finish": mark(
-        "Draws the drafts that were chosen as the contest draws, into a folder of their own. It can be "
-        "stopped at any time and goes on later."
+        "Draws the drafts that were chosen as the contest draws, into a folder of their own, and makes the "
+        "chosen eight larger where that is asked for. It can be stopped at any time and goes on later."
     ),
     "report": mark("Writes one page with the pictures, the scores and what came out."),
     "reproduce": mark(
@@ -142,7 +150,7 @@ def job_form(folder: ServedFolder, command: str, given: Mapping[str, str]) -> Jo
 
 
 def _field(field: JobField, value: str, choices: list[Choice], renews: bool = False) -> OfferedField:
-    typed = field.kind in ("new", "devices", "line", "mask", "seed", "share")
+    typed = field.kind in ("new", "devices", "line", "mask", "margins", "seed", "share")
     control: Control = "check" if field.kind == "flag" else "text" if typed else "select"
     return OfferedField(
         name=field.name,

@@ -36,7 +36,7 @@ TITLES: dict[str, str] = {
     "compare": mark("Compare a run's candidates"),
     "cast": mark("Choose the best set of panels"),
     "repair": mark("Repair a panel"),
-    "finish": mark("Draw finals of the chosen drafts"),
+    "finish": mark("Finish the chosen set"),
     "report": mark("Write a run's report"),
     "train": mark("Train a LoRA"),
     "pack": mark("Pack an entry"),
