@@ -259,6 +259,9 @@ def repair(
     vary: float | None = None,
     redraw: float | None = None,
     outpaint: str = "",
+    restore: str = "",
+    upscale: str = "",
+    size: int | None = None,
     prompt: str = "",
     mask: str = "",
     seed: int | None = None,
@@ -274,7 +277,10 @@ def repair(
         panel: 1 to 8.
         vary: mixes the noise with another seed's, as far as that says, above 0 to 1; or
         redraw: draws again from the picture, the share of the steps that it says; or
-        outpaint: draws on beyond the edges, so many pixels on each side, or LEFT,TOP,RIGHT,BOTTOM.
+        outpaint: draws on beyond the edges, so many pixels on each side, or LEFT,TOP,RIGHT,BOTTOM; or
+        restore: cleans it with the network of a file; a face restorer needs a mask around the face; or
+        upscale: enlarges it with a network: "mini", or a file as of ESRGAN.
+        size: of the enlarged picture, pixels of a side; by default as the network makes it, at most 2048.
         prompt: other words for what is drawn again.
         mask: only there: character, place, X,Y,WIDTH,HEIGHT in pixels, or the path of a picture with white.
         seed: which picture of the panel; by default, as the next three, the one that was chosen.
@@ -286,15 +292,16 @@ def repair(
     Raises:
         InputError: strength, mask or words do not fit.
         RunError: the picture is not there, or cannot have the step.
+        WeightsError: what is to restore or enlarge it is no such network.
     """
     from pandas import DataFrame
 
     from kit.generation.multi_gpu import painters_on
     from storykit.cli.terminal.progress import progress_bar
-    from storykit.repairing import asked_repair, repair_step, repaired
+    from storykit.repairing import asked_repair, network_wish, repair_step, repaired
     from submissions.packing.entry_plan import EntryPlan
 
-    step = repair_step(vary, redraw, prompt, 0, outpaint)
+    step = repair_step(vary, redraw, prompt, 0, outpaint, network_wish(upscale, restore, size))
     plan = EntryPlan(candidate=candidate, order=order, story=story, seed=seed)
     asked = asked_repair(run.run, plan, panel, step, mask, tries)
     base = run.run.loaded.experiment.base

@@ -13,8 +13,10 @@ from eval.casting.selection import seeds_cast
 from eval.scoring.score import scorers_of
 from kit.errors import InputError, RunError, ScoreError
 from kit.experiment.run import Run, Slot
-from kit.experiment.steps import Outpaint, Redraw, Step, Vary
+from kit.experiment.steps import MOST_SIDE, Outpaint, Redraw, Restore, Step, Upscale, Vary
 from kit.files.user_paths import shell_word
+from kit.finishing.kept_networks import KeptNetwork, network_to_keep
+from kit.finishing.network_files import FinisherKind
 from kit.generation.painter import Painter
 from kit.generation.repair.part_masks import Part
 from kit.generation.repair.repair import RepairTry, RepairWish, picture_at, repair
@@ -32,6 +34,16 @@ _MARGINS = re.compile(r"\d{1,4}(,\d{1,4}){3}|\d{1,4}")
 OUTPAINT = 0.8
 """The share of the steps that are drawn beyond a picture's edges, where its colours go on before."""
 _PARTS: Mapping[str, Part] = {"character": "character", "place": "place"}
+
+
+class NetworkWish(NamedTuple):
+    """A network that is to finish a picture."""
+
+    kind: FinisherKind
+    name: str
+    """"mini", or a file."""
+    size: int | None = None
+    """Side of the enlarged picture in pixels; None: as many times larger as the network makes it."""
 
 
 class AskedRepair(NamedTuple):
@@ -64,13 +76,34 @@ class RepairResult(NamedTuple):
         return best
 
 
+def network_wish(upscale: str, restore: str, size: int | None) -> NetworkWish | None:
+    """Return which network is to finish a picture, None for none; InputError where it is open which."""
+    if upscale and restore:
+        raise InputError("repair", [tr("enlarge or restore, one after the other")])
+    if size is not None and not upscale:
+        raise InputError("repair", [tr("--size is for --upscale")])
+    if upscale:
+        return NetworkWish("upscale", upscale, size)
+    return NetworkWish("restore", restore) if restore else None
+
+
 def repair_step(
-    vary: float | None, redraw: float | None, prompt: str, seed: int, outpaint: str = ""
-) -> Vary | Redraw | Outpaint:
+    vary: float | None,
+    redraw: float | None,
+    prompt: str,
+    seed: int,
+    outpaint: str = "",
+    network: NetworkWish | None = None,
+) -> Vary | Redraw | Outpaint | NetworkWish:
     """Return the first try of a repair; InputError where it is none, or two."""
     faults = []
-    if [vary is None, redraw is None, not outpaint].count(False) != 1:
-        faults.append(tr("say what is to be done: --vary STRENGTH, --redraw STRENGTH or --outpaint PIXELS"))
+    if [vary is None, redraw is None, not outpaint, network is None].count(False) != 1:
+        faults.append(
+            tr(
+                "say what is to be done, one of these: --vary STRENGTH, --redraw STRENGTH, "
+                "--outpaint PIXELS, --restore FILE, --upscale FILE"
+            )
+        )
     strengths = [one for one in (vary, redraw) if one is not None]
     faults += [
         tr("a strength must be above 0 and at most 1, got {got}", got=one)
@@ -85,10 +118,12 @@ def repair_step(
                 got=outpaint,
             )
         )
-    if vary is not None and prompt:
+    if prompt and redraw is None and not outpaint:
         faults.append(tr("other words are for --redraw and --outpaint"))
     if faults:
         raise InputError("repair", faults)
+    if network is not None:
+        return network
     if margins:
         left, top, right, bottom = margins
         return Outpaint(
@@ -114,7 +149,7 @@ def _margins(told: str) -> list[int]:
 
 
 def asked_repair(
-    run: Run, place: EntryPlan, panel: int, step: Step, mask: str = "", tries: int = 1
+    run: Run, place: EntryPlan, panel: int, step: Step | NetworkWish, mask: str = "", tries: int = 1
 ) -> AskedRepair:
     """Return which picture of a panel is meant, and what is to be done to it.
 
@@ -122,21 +157,36 @@ def asked_repair(
         run: drawn.
         place: candidate, order, story and seed as far as they are named; the rest is as it was chosen.
         panel: 1 to 8.
-        step: the first try.
+        step: the first try, or the network that makes it.
         tries: pictures to draw.
         mask: character, place, a box as X,Y,WIDTH,HEIGHT in pixels, a picture's path, or empty for all.
 
     Raises:
         RunError: it is open which picture is meant, or there is none.
         InputError: the mask is none, or stands beside a step that takes none.
+        WeightsError: what is to finish it is no such network.
     """
-    if mask and not isinstance(step, Redraw):
-        raise InputError("mask", [tr("a mask is for --redraw")])
+    restoring = isinstance(step, NetworkWish) and step.kind == "restore"
+    if mask and not restoring and not isinstance(step, Redraw):
+        raise InputError("mask", [tr("a mask is for --redraw and --restore")])
     slot, seeds = _meant(run, place, panel)
     row = picture_at(run, slot)
     part = _PARTS.get(mask)
     drawn = _mask(mask, run.folder / row.file) if mask and part is None else None
-    return AskedRepair(RepairWish(source=slot, step=step, mask=drawn, part=part, tries=tries), seeds)
+    network = None
+    if isinstance(step, NetworkWish):
+        network = network_to_keep(step.name)
+        step = network_step(step, network, open_picture(run.folder / row.file).width)
+    wish = RepairWish(source=slot, step=step, mask=drawn, part=part, network=network, tries=tries)
+    return AskedRepair(wish, seeds)
+
+
+def network_step(wish: NetworkWish, network: KeptNetwork, side: int) -> Upscale | Restore:
+    """Return what a network is to do to a picture of so many pixels a side."""
+    if wish.kind == "restore":
+        return Restore(finisher=network.sha256)
+    size = min(MOST_SIDE, side * network.use.scale) if wish.size is None else wish.size
+    return Upscale(finisher=network.sha256, size=size)
 
 
 def repaired(

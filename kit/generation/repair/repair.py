@@ -256,7 +256,7 @@ def _refuse_unfinishable(step: Upscale | Restore, wish: RepairWish, picture: Ima
         faults.append(fault)
     if wish.tries > 1:
         faults.append(tr("a network makes the same picture each time: ask for one try"))
-    if isinstance(step, Upscale) and step.size <= picture.width:
+    if isinstance(step, Upscale) and not faults and step.size <= picture.width:
         told = {"side": picture.width, "size": step.size, "most": MOST_SIDE}
         faults.append(
             tr(

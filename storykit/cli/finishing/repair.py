@@ -31,14 +31,27 @@ def repair(
     outpaint: Annotated[
         str, typer.Option(help="Draw on beyond the edges: pixels for each side, or LEFT,TOP,RIGHT,BOTTOM.")
     ] = "",
+    restore: Annotated[
+        str,
+        typer.Option(
+            metavar="FILE", help="Clean it with a network; a face restorer needs --mask around the face."
+        ),
+    ] = "",
+    upscale: Annotated[
+        str, typer.Option(metavar="FILE", help="Enlarge it with a network: mini, or a file as of ESRGAN.")
+    ] = "",
+    size: Annotated[
+        int | None,
+        typer.Option(help="With --upscale: pixels of a side; else as the network makes it, at most 2048."),
+    ] = None,
     prompt: Annotated[
         str, typer.Option(help="With --redraw and --outpaint: other words for the panel.")
     ] = "",
     mask: Annotated[
         str,
         typer.Option(
-            help="With --redraw, only there: character, place, X,Y,WIDTH,HEIGHT in pixels, or a picture with "
-            "white."
+            help="With --redraw and --restore, only there: character, place, X,Y,WIDTH,HEIGHT in pixels, or "
+            "a picture with white."
         ),
     ] = "",
     seed: Annotated[
@@ -52,17 +65,18 @@ def repair(
     devices: Annotated[str, typer.Option(help="Where to draw: auto, or a device such as cuda:0.")] = "auto",
     as_json: AsJson = False,
 ) -> None:
-    """Mend one panel and keep the others: vary its noise, draw again, whole or in part, or draw on.
+    """Mend one panel and keep the others: vary its noise, draw again, draw on, restore or enlarge.
 
     What was there stays. Each try is one more picture of the panel, with a number of its own, and is shown
     with what it does to the set; `cast --keep` takes it.
     """
     from kit.experiment.run import Run
-    from storykit.repairing import asked_repair, repair_step, repaired
+    from storykit.repairing import asked_repair, network_wish, repair_step, repaired
     from submissions.packing.entry_plan import EntryPlan
 
     try:
-        step = repair_step(vary, redraw, prompt, step_seed, outpaint)
+        network = network_wish(upscale, restore, size)
+        step = repair_step(vary, redraw, prompt, step_seed, outpaint, network)
     except InputError as error:
         raise WrongUsage(str(error)) from error
     run = Run.open(run_folder)
