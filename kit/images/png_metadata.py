@@ -57,7 +57,11 @@ def parameters_of(recipe: Mapping[str, object], lora_hash: str = "") -> str:
 
 
 def _repairs_told(chain: object) -> dict[str, object]:
-    """Return what A1111 says of the last variation, img2img and hires fix of a picture."""
+    """Return what A1111 says of the last variation, img2img, hires fix and upscaling of a picture.
+
+    A network has no name here; it is called by its sha256, as a LoRA is. Of restoring A1111 says the program
+    alone, which no file tells.
+    """
     told: dict[str, object] = {}
     for step in chain if isinstance(chain, Sequence) else ():
         if step["step"] == "vary":
@@ -66,6 +70,9 @@ def _repairs_told(chain: object) -> dict[str, object]:
             told |= {"Denoising strength": step["strength"]}
         if step["step"] == "refine":
             told |= {"Hires resize": f"{step['size']}x{step['size']}", "Hires upscaler": "Lanczos"}
+        if step["step"] == "upscale":
+            side, name = step["size"], str(step["finisher"])[:_SHORT]
+            told |= {"Postprocess upscale to": f"{side}x{side}", "Postprocess upscaler": name}
     return told
 
 

@@ -1,6 +1,7 @@
 """A bundle opened: its zip is read once, so what was checked is what is published, drawn again or ranked.
 
-In memory are its texts, its pictures and one LoRA; the LoRA's other forms follow from it and are never kept.
+In memory are its texts, its pictures, one LoRA and what networks its panels were finished with; the LoRA's
+other forms follow from it and are never kept.
 """
 
 from collections.abc import Collection, Iterator, Mapping
@@ -23,6 +24,7 @@ from submissions.bundle.manifest import (
     file_record,
     lora_names,
     mask_files,
+    network_files,
     read_manifest,
 )
 from submissions.bundle.mosaic import GRIDS
@@ -110,7 +112,7 @@ def open_bundle(path: Path) -> Bundle:
     Raises:
         BundleError: there is no such file, or it cannot be read at all.
     """
-    files, faults, digests = read_zip(path, _loras_to_keep)
+    files, faults, digests = read_zip(path, _weights_to_keep)
     if not digests:
         return Bundle(files=files, manifest=None, faults=faults or (Fault("bundle", tr("is empty")),))
     if MANIFEST not in files:
@@ -120,10 +122,12 @@ def open_bundle(path: Path) -> Bundle:
     return Bundle(files=files, digests=digests, manifest=manifest, faults=(*faults, *wrong))
 
 
-def _loras_to_keep(files: Mapping[str, bytes]) -> Collection[str]:
-    """Return the LoRA that the manifest names; none where it names none."""
+def _weights_to_keep(files: Mapping[str, bytes]) -> Collection[str]:
+    """Return the LoRA and the networks that the manifest names; none where it names none."""
     manifest, _ = read_manifest(files.get(MANIFEST, b""))
-    return [manifest.lora.file] if manifest and manifest.lora else []
+    if manifest is None:
+        return []
+    return [*([manifest.lora.file] if manifest.lora else []), *network_files(manifest)]
 
 
 def order_of(manifest: Manifest) -> Iterator[str]:
@@ -132,6 +136,7 @@ def order_of(manifest: Manifest) -> Iterator[str]:
     yield from (panel.file for panel in manifest.panels)
     yield from (grid.file for grid in GRIDS)
     yield from mask_files(manifest)
+    yield from network_files(manifest)
     yield from ("prompts.csv", "prompts.json", "settings.json", "scores.csv")
     yield from workflows_of(manifest)
     yield COMPARISON

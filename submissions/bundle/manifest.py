@@ -16,7 +16,7 @@ from pydantic import (
 )
 from pydantic_core import from_json
 
-from kit.experiment.steps import StepList, mask_file, masks_in, step_told
+from kit.experiment.steps import StepList, kept_networks_in, mask_file, masks_in, network_file, step_told
 from kit.files.documents import plain_sentence
 from kit.files.encodings import Piece, canonical_json, json_bytes, sha256_bytes
 from kit.files.text.library_words import reason_of
@@ -310,6 +310,12 @@ def mask_files(manifest: Manifest) -> dict[str, str]:
     """Return the sha256 of every mask that a bundle's panels were repaired with, by its file."""
     masks = (mask for panel in manifest.panels for mask in masks_in(panel.chain))
     return {mask_file(mask): mask for mask in masks}
+
+
+def network_files(manifest: Manifest) -> dict[str, str]:
+    """Return the sha256 of each network that panels were finished with, by its file; not storykit's own."""
+    networks = (network for panel in manifest.panels for network in kept_networks_in(panel.chain))
+    return {network_file(network): network for network in networks}
 
 
 def panel_file(panel: int) -> str:

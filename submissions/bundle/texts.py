@@ -7,8 +7,9 @@ from pathlib import Path
 
 import jinja2
 
-from kit.experiment.steps import Step, mask_file, step_told
+from kit.experiment.steps import Step, mask_file, network_file, step_told
 from kit.files.encodings import json_bytes
+from kit.finishing.kept_networks import embedded_network
 from kit.lora.metadata import WRITTEN_ANEW
 from submissions.bundle.manifest import MAX_NODE_ALPHA, Manifest
 from submissions.contest.rules import Rules
@@ -74,6 +75,9 @@ def _step(step: Step) -> str:
     told = step_told(step)
     if "mask" in told:
         told["mask"] = mask_file(str(told["mask"]))
+    if step.finisher:
+        own = step.finisher == embedded_network()
+        told["finisher"] = "storykit mini" if own else network_file(step.finisher)
     name = told.pop("step")
     return ", ".join([str(name), *(f"{key} {value}" for key, value in told.items())])
 

@@ -117,6 +117,13 @@ class FilesRule(Rule, frozen=True):
     required: tuple[Words, ...]
 
 
+class StepsRule(Rule, frozen=True):
+    """What may be done to a picture after it was drawn."""
+
+    finish: Flag
+    """Whether it may be made larger or cleaner: refined, enlarged, restored."""
+
+
 class DeadlineRule(Rule, frozen=True):
     """Until when an entry counts."""
 
@@ -165,6 +172,8 @@ class Rules(BaseModel, frozen=True, extra="forbid"):
     post: PostRule
     introduction: IntroductionRule
     files: FilesRule
+    steps: StepsRule | None = None
+    """None where no source says anything of it: then all may be done."""
     deadline: DeadlineRule
     ranking: RankingRule
 

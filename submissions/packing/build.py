@@ -31,6 +31,7 @@ from submissions.bundle.manifest import (
     lora_names,
     manifest_bytes,
     mask_files,
+    network_files,
     panel_file,
     prompts_json,
     settings_json,
@@ -129,6 +130,7 @@ def _files(evidence: Evidence, entry: Entry, draft: Manifest, words: MosaicText)
     files |= {panel_file(panel): png for panel, png in pngs.items()}
     files |= {grid.file: encoded(draw_mosaic(pictures, words, grid), level=QUICK) for grid in GRIDS}
     files |= {name: evidence.masks[mask] for name, mask in mask_files(draft).items()}
+    files |= {name: evidence.networks[network] for name, network in network_files(draft).items()}
     files |= {
         "prompts.csv": csv_bytes(PROMPT_COLUMNS, prompts_json(draft)),
         "prompts.json": json_bytes(prompts_json(draft)),

@@ -7,10 +7,12 @@ from statistics import fmean
 
 from eval.scoring.records import PANELS_FILE, STORIES_FILE, PanelScore, Scores
 from kit.embedded import EMBEDDED
+from kit.experiment.extras.extra_pictures import read_extras
 from kit.experiment.identity import is_embedded
-from kit.experiment.run import Run
+from kit.experiment.run import Run, Slot
 from kit.experiment.steps import side_after, words_in
 from kit.files.encodings import canonical_json, sha256_bytes
+from kit.files.user_paths import shell_word
 from kit.generation.recipe import drawn_from, request_in
 from kit.lora.convert import checkpoint_pieces, shared_pieces
 from kit.messages import joined, mark, tr
@@ -25,7 +27,7 @@ from submissions.untrusted.lora_reader import LoraFile, lora_faults
 from submissions.untrusted.png_reader import picture_texts, read_picture, square_faults
 from submissions.untrusted.secret_scan import find_leaks
 from submissions.untrusted.zip_list import MAX_LORA_BYTES
-from submissions.verification.rule_checks import words_faults
+from submissions.verification.rule_checks import finished_panels, finished_told, words_faults
 
 _CLOSE = 1e-3
 """How far a written mean may be from the mean of the written scores."""
@@ -53,6 +55,7 @@ def check_evidence(run: Run, evidence: Evidence, entry: Entry) -> Iterator[Fault
     """Yield what is wrong with what the run holds for an entry."""
     yield from _picture_faults(evidence)
     yield from _prompt_faults(evidence)
+    yield from _finished_faults(run, evidence, entry.rules)
     yield from _lora_faults(run, evidence, entry.rules)
     if evidence.scores is not None:
         yield from _score_faults(run, evidence, entry, evidence.scores)
@@ -106,6 +109,25 @@ def _prompt_faults(evidence: Evidence) -> Iterator[Fault]:
             tr("prompt of panel {panel}", panel=panel),
             "\n".join([row.prompt, row.negative, *words_in(row.chain)]),
         )
+
+
+def _finished_faults(run: Run, evidence: Evidence, rules: Rules) -> Iterator[Fault]:
+    """Yield which panels were made larger or cleaner though the contest does not allow it."""
+    rows = evidence.rows
+    if panels := finished_panels(rules, {panel: row.chain for panel, row in rows.items()}):
+        made = {one.slot: one for one in read_extras(run).repairs if one.step.finishes}
+
+        def begun(slot: Slot) -> int:
+            while slot in made:
+                slot = slot._replace(seed=made[slot].source)
+            return slot.seed
+
+        keep = [f"--keep {panel}={begun(rows[panel].slot)}" for panel in panels]
+        first = rows[panels[0]]
+        place = [f"--{name} {shell_word(getattr(first, name))}" for name in ("candidate", "order", "story")]
+        told = {"folder": shell_word(run.folder), "keep": " ".join([*place, *keep])}
+        mend = tr("take the pictures of before, `storykit cast {folder} {keep}`", **told)
+        yield Fault("panels", finished_told(rules, panels), mend)
 
 
 def _lora_faults(run: Run, evidence: Evidence, rules: Rules) -> Iterator[Fault]:

@@ -23,11 +23,11 @@ from kit.experiment.config import Experiment
 from kit.experiment.extras.extra_pictures import Origin, all_slots, origins_of
 from kit.experiment.identity import CandidateIdentity, RunIdentity, read_identity
 from kit.experiment.run import PanelRow, Run, Slot
-from kit.experiment.steps import mask_file, masks_in
+from kit.experiment.steps import kept_networks_in, mask_file, masks_in, network_file
 from kit.files.text.library_words import reason_of
 from kit.files.user_paths import shell_word
 from kit.generation.batching import recorded_batches
-from kit.generation.repair.step_files import mask_bytes
+from kit.generation.repair.step_files import mask_bytes, network_bytes
 from kit.messages import mark, tr
 from kit.story.story import LoadedStory
 from submissions.bundle.lora_files import load_lora_file
@@ -35,6 +35,7 @@ from submissions.bundle.manifest import COMPARISON, BatchRecord, panel_file
 from submissions.faults import Fault, Remedy, changed
 from submissions.packing.entry import Entry, unknown_choices
 from submissions.untrusted.lora_reader import LoraFile
+from submissions.untrusted.zip_list import networks_problem
 from submissions.verification.comparison_checks import comparison_problem
 
 T = TypeVar("T")
@@ -59,6 +60,8 @@ class Evidence:
     """By panel, 1 to 8: what was drawn of it; another picture where it was repaired since."""
     masks: Mapping[str, bytes]
     """That panels were repaired with, by sha256."""
+    networks: Mapping[str, bytes]
+    """That panels were finished with, by sha256."""
     identity: RunIdentity | None
     scores: Scores | None
     lora: LoraFile | None
@@ -92,6 +95,7 @@ def gather(run: Run, entry: Entry) -> tuple[Evidence | None, list[Fault]]:
         pngs=_pngs(run, rows, entry.rules.panels.count, faults),
         drawn=drawn,
         masks=_masks(run, rows, faults),
+        networks=_networks(run, rows, faults),
         identity=_read(run, "run.json", read_identity, faults),
         scores=_scores(run, faults),
         lora=_lora(candidates[entry.candidate], faults),
@@ -205,6 +209,26 @@ def _masks(run: Run, rows: Mapping[int, PanelRow], faults: list[Fault]) -> dict[
         except RunError as error:
             faults.append(Fault(mask_file(mask), _without_path(str(error), run, mask_file(mask))))
     return masks
+
+
+def _networks(run: Run, rows: Mapping[int, PanelRow], faults: list[Fault]) -> dict[str, bytes]:
+    """Return the networks that panels were finished with; each that is not there joins the faults."""
+    named = dict.fromkeys(one for row in rows.values() for one in kept_networks_in(row.chain))
+    paths = {one: run.folder / network_file(one) for one in named}
+    if problem := networks_problem(sum(path.stat().st_size for path in paths.values() if path.is_file())):
+        faults.append(
+            Fault("bundle", problem, tr("finish the panels with one network, or with a smaller one"))
+        )
+        return {}
+    networks: dict[str, bytes] = {}
+    for network in named:
+        try:
+            networks[network] = network_bytes(run, network)
+        except RunError as error:
+            file = network_file(network)
+            mend = tr("put it back, or repair the panel with another network")
+            faults.append(Fault(file, _without_path(str(error), run, file), mend))
+    return networks
 
 
 def _batches(run: Run, drawn: Collection[Slot]) -> tuple[BatchRecord, ...]:

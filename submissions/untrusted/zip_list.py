@@ -7,11 +7,13 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from kit.experiment.steps import FINISHERS
+from kit.finishing.kept_networks import MOST_KEPT_BYTES
 from kit.messages import tr
 from submissions.faults import Fault
 
 MAX_ENTRIES = 192
-"""A bundle has about 20 files, and a mask for each of the 16 steps of eight panels at most."""
+"""A bundle has about 20 files, a mask for each of the 16 steps of eight panels at most, and few networks."""
 MAX_LORA_BYTES = 480 << 20
 """A LoRA of Kolors at rank 64 in fp32 has 355 MiB, at rank 128 in fp16 as well. One is held in memory."""
 MAX_PICTURE_BYTES = 32 << 20
@@ -22,8 +24,10 @@ MAX_TEXT_BYTES = 1 << 20
 """Every other file is text of a few KiB; a comparison has tens."""
 MAX_TEXTS_BYTES = 2 << 20
 """All texts together: each is searched for secrets, which takes up to half a second of CPU a mebibyte."""
-MAX_BUNDLE_BYTES = 2 * MAX_LORA_BYTES + (256 << 20)
-"""All files together: the LoRA in two forms, pictures and texts."""
+MAX_NETWORKS_BYTES = MOST_KEPT_BYTES
+"""All networks together that panels were finished with. They are held in memory, too."""
+MAX_BUNDLE_BYTES = 2 * MAX_LORA_BYTES + MAX_NETWORKS_BYTES + (256 << 20)
+"""All files together: the LoRA in two forms, networks, pictures and texts."""
 
 _LIMITS = {".safetensors": MAX_LORA_BYTES, ".ckpt": MAX_LORA_BYTES, ".png": MAX_PICTURE_BYTES}
 _LINE = struct.Struct("<4s6H3L5H2L")
@@ -102,12 +106,13 @@ def size_limit(name: str) -> int:
 
 
 def is_weights(name: str) -> bool:
-    """Return whether a file of this name holds a LoRA."""
+    """Return whether a file of this name holds a LoRA, or a network that finishes pictures."""
     return size_limit(name) == MAX_LORA_BYTES
 
 
 def sum_problem(sizes: Mapping[str, int]) -> str:
     """Return which kind of files is too large taken together; empty when none is."""
+    finishing = sum(size for name, size in sizes.items() if name.startswith(f"{FINISHERS}/"))
     told = sum(size for name, size in sizes.items() if size_limit(name) == MAX_TEXT_BYTES)
     shown = sum(size for name, size in sizes.items() if size_limit(name) == MAX_PICTURE_BYTES)
     if told > MAX_TEXTS_BYTES:
@@ -122,7 +127,15 @@ def sum_problem(sizes: Mapping[str, int]) -> str:
             size=shown,
             most=MAX_PICTURES_BYTES,
         )
-    return ""
+    return networks_problem(finishing)
+
+
+def networks_problem(size: int) -> str:
+    """Return why networks have too many bytes, taken together; empty where they do not."""
+    if size <= MAX_NETWORKS_BYTES:
+        return ""
+    told = {"size": size >> 20, "most": MAX_NETWORKS_BYTES >> 20}
+    return tr("holds {size} MiB of networks that finish pictures, {most} are the most", **told)
 
 
 def _problems(one: Listed, seen: Collection[str]) -> list[str]:

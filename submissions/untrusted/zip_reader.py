@@ -4,8 +4,8 @@ Nothing in it is compressed, so nothing unpacks to more than it takes. Its list 
 before each file are compared, byte for byte, with what storykit writes of files of these names, sizes and
 checksums: there is no room for a comment, a gap, an extra field or a second stream.
 
-Bounds: each byte is read once. Texts, pictures and one LoRA are held, 2, 128 and 480 MiB at most; the LoRA's
-other forms pass by in pieces of 1 MiB.
+Bounds: each byte is read once. Texts, pictures, one LoRA and networks that finish pictures are held, 2, 128,
+480 and 480 MiB at most; the LoRA's other forms pass by in pieces of 1 MiB.
 """
 
 import hashlib

@@ -1,9 +1,10 @@
 """Checks of an entry against its contest's rules."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from kit.embedded import EMBEDDED
-from kit.messages import mark, tr
+from kit.experiment.steps import Step
+from kit.messages import Message, joined, mark, tr
 from submissions.bundle.manifest import MANIFEST, Manifest
 from submissions.bundle.texts import texts_of
 from submissions.contest.rules import BaseRule, Rules, load_rules, shipped_rules
@@ -33,12 +34,34 @@ def rule_faults(files: Mapping[str, bytes], manifest: Manifest, rules: Rules) ->
         )
     if rules.lora.required and manifest.lora is None:
         yield Fault("lora", tr("is missing, the contest asks for one"))
+    yield from _finishing_faults(manifest, rules)
     yield from _base_faults(manifest, rules.base)
     yield from _recorded_gate_faults(manifest, rules)
     problem = tr("is not the text that follows from the manifest and the contest's rules")
     for name, data in texts_of(manifest, rules).items():
         if name in files and files[name] != data:
             yield Fault(name, problem, tr("pack again"))
+
+
+def _finishing_faults(manifest: Manifest, rules: Rules) -> Iterator[Fault]:
+    """Yield whether panels were made larger or cleaner though the contest does not allow it."""
+    if panels := finished_panels(rules, {panel.panel: panel.chain for panel in manifest.panels}):
+        yield Fault("panels", finished_told(rules, panels), tr("pack the pictures as they were drawn"))
+
+
+def finished_panels(rules: Rules, chains: Mapping[int, Sequence[Step]]) -> list[int]:
+    """Return the panels, 1 to 8, that were made larger or cleaner though a contest does not allow it."""
+    if rules.steps is None or rules.steps.finish:
+        return []
+    return [panel for panel, chain in sorted(chains.items()) if any(step.finishes for step in chain)]
+
+
+def finished_told(rules: Rules, panels: Sequence[int]) -> Message:
+    """Return what is wrong with panels that were made larger or cleaner."""
+    told = {"panels": joined(map(str, panels), tr(", ")), "contest": rules.title}
+    return tr(
+        "{panels} were made larger or cleaner after they were drawn, which {contest} does not allow", **told
+    )
 
 
 def _recorded_gate_faults(manifest: Manifest, rules: Rules) -> Iterator[Fault]:

@@ -1,4 +1,4 @@
-"""The stage that verifies: is a bundle what it says, by its form, files, hashes and rules. Needs no model."""
+"""The stage that verifies: is a bundle what it says, by its form, files, hashes and rules. Draws nothing."""
 
 from collections.abc import Iterator
 
@@ -12,6 +12,7 @@ from submissions.verification.file_checks import file_faults
 from submissions.verification.likeness_checks import likeness_faults
 from submissions.verification.lora_checks import lora_claim_faults
 from submissions.verification.manifest_checks import agreement_faults
+from submissions.verification.network_checks import network_faults
 from submissions.verification.origin_checks import origin_faults
 from submissions.verification.rule_checks import rule_faults
 from submissions.verification.score_checks import score_faults
@@ -54,6 +55,7 @@ def content_faults(bundle: Bundle, manifest: Manifest, rules: Rules | None) -> I
     yield from comparison_faults(bundle.files, manifest)
     if manifest.lora and bundle.lora:
         yield from lora_claim_faults(manifest.lora, bundle.lora)
+    yield from network_faults(bundle, manifest)
     yield from likeness_faults(bundle, manifest)
     if rules is not None:
         yield from rule_faults(bundle.files, manifest, rules)

@@ -7,16 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from entries import SCORES, STORY, forge, lora_bytes, make_entry, repack, unpack, verified, write_scores
-from fakes import FakePainter
-from PIL import Image, ImageDraw
+from entries import SCORES, forge, make_entry, repack, unpack, verified, write_scores
+from finished_entry import PLACE, SquarePainter, boxed, squares_run
+from PIL import Image
 
 from kit.errors import BundleError
-from kit.experiment.config import load_experiment
 from kit.experiment.run import Run, Slot
 from kit.experiment.steps import Outpaint, Redraw, Refine, Step, Vary, mask_file
 from kit.files.encodings import canonical_json, sha256_bytes
-from kit.generation.generate import draw_experiment, generate
+from kit.generation.generate import draw_experiment
 from kit.generation.repair.repair import RepairWish, repair
 from kit.images.png_metadata import encoded
 from submissions.bundle.bundle import open_bundle
@@ -24,16 +23,7 @@ from submissions.packing.entry import Entry
 from submissions.packing.pack import pack
 from submissions.reproduction.reproduce import reproduce
 
-PLACE = ("ink", "authored", "moon")
 WORDS = "墨韵，水墨风格，一只黑猫在雨里"
-
-
-class SquarePainter(FakePainter):
-    """Paints squares that hang on the recipe, as a painter of Kolors that says which weights it has."""
-
-    def __init__(self) -> None:
-        super().__init__("kolors")
-        self.identity = {**self.identity, "sha256": {"unet": "4" * 64}}
 
 
 def repaired(run: Run, panel: int, step: Step, mask: Image.Image | None = None, seed: int = 3) -> int:
@@ -47,18 +37,8 @@ def repaired(run: Run, panel: int, step: Step, mask: Image.Image | None = None, 
 def made(tmp_path_factory) -> tuple[Run, Entry]:
     """A run with panels redrawn in a box and once more, varied, redrawn with other words, and made larger."""
     folder = tmp_path_factory.mktemp("repaired")
-    (folder / "moon.toml").write_text(STORY, encoding="utf-8")
-    (folder / "ink.safetensors").write_bytes(lora_bytes())
-    (folder / "experiment.toml").write_text(
-        'stories = ["moon.toml"]\nbase = "kolors"\nseeds = [3, 5]\nsize = 32\nsteps = 2\n'
-        '[[candidate]]\nname = "base"\n[[candidate]]\nname = "ink"\nlora = "ink.safetensors"\n'
-        'strength = 0.8\ntrigger = "墨韵"\n',
-        encoding="utf-8",
-    )
-    run = Run.create(folder / "run", load_experiment(folder / "experiment.toml"))
-    generate(run, [SquarePainter()])
-    box = Image.new("L", (32, 32))
-    ImageDraw.Draw(box).rectangle((4, 4, 19, 27), fill=255)
+    run = squares_run(folder)
+    box = boxed((4, 4, 19, 27))
     first = repaired(run, 3, Redraw(seed=0, strength=0.5), box)
     refined = repaired(run, 8, Refine(seed=0, strength=0.5, size=64, tile=32))
     seeds = {
