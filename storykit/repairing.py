@@ -9,6 +9,7 @@ from PIL import Image, ImageChops, ImageDraw
 
 from eval.casting.decisions import refuse_unknown
 from eval.casting.exchanged import Exchanged, exchanged
+from eval.casting.picks import Place
 from eval.casting.selection import seeds_cast
 from eval.scoring.score import scorers_of
 from kit.errors import InputError, RunError, ScoreError
@@ -204,6 +205,25 @@ def repaired(
 
 def _meant(run: Run, plan: EntryPlan, panel: int) -> tuple[Slot, tuple[int, ...]]:
     """Return the picture that is meant, and the seeds of the set that it is judged in."""
+    place, cast = _place_meant(run, plan)
+    drawn = run.loaded.experiment.seeds
+    seeds = tuple(cast or (plan.seed if plan.seed in drawn else drawn[0],) * PANELS)
+    return Slot(*place, seeds[panel - 1] if plan.seed is None else plan.seed, panel), seeds
+
+
+def set_meant(run: Run, plan: EntryPlan) -> tuple[Place, tuple[int, ...]]:
+    """Return the place that is meant, and the seeds of its panels: all of the plan's seed, else as cast.
+
+    Raises RunError where it is open which set is meant.
+    """
+    place, cast = _place_meant(run, plan)
+    if plan.seed is not None:
+        return place, (plan.seed,) * PANELS
+    return place, cast or (run.loaded.experiment.seeds[0],) * PANELS
+
+
+def _place_meant(run: Run, plan: EntryPlan) -> tuple[Place, tuple[int, ...]]:
+    """Return the place that is meant, and the seeds that were cast there."""
     decided, _ = with_decisions(run, plan)
     place = place_of(run, decided)
     refuse_unknown(run, place)
@@ -217,8 +237,7 @@ def _meant(run: Run, plan: EntryPlan, panel: int) -> tuple[Slot, tuple[int, ...]
                 folder=shell_word(run.folder),
             )
         )
-    seeds = tuple(cast or (plan.seed if plan.seed in drawn else drawn[0],) * PANELS)
-    return Slot(*place, seeds[panel - 1] if plan.seed is None else plan.seed, panel), seeds
+    return place, tuple(cast or ())
 
 
 def _mask(told: str, picture: Path) -> Image.Image:

@@ -8,7 +8,7 @@ from eval.casting.pool import Aims, pool_of, quality_among, refuse_too_many
 from eval.casting.selection import SetQuality
 from eval.metrics.story_facts import told_by
 from eval.scorers.load import Scorers
-from eval.scoring.measure import measure
+from eval.scoring.measure import Measured, measure
 from eval.scoring.remembered import remembering
 from kit.experiment.run import Run, Slot
 from kit.files.folder_lock import lock_folder
@@ -45,12 +45,19 @@ def exchanged(
     Raises:
         ScoreError: a panel has no usable picture, there are too many, or nothing tells them apart.
     """
-    place, panel = part[:3], part.panel
-    refuse_too_many(run)
     with lock_folder(run.folder, "scored"):
         tools = remembering(tools, run)
-        measured = measure(run, tools, progress, [place])
-        pool = pool_of(place, measured, told_by(run.loaded, tools.encoder)[place[2]], tools.calibration)
+        measured = measure(run, tools, progress, [part[:3]])
+        return exchanged_among(run, measured, part, seeds, tools)
+
+
+def exchanged_among(
+    run: Run, measured: Measured, part: Slot, seeds: Sequence[int], tools: Scorers
+) -> Mapping[int, Exchanged]:
+    """Return the same of pictures that were measured."""
+    place, panel = part[:3], part.panel
+    refuse_too_many(run)
+    pool = pool_of(place, measured, told_by(run.loaded, tools.encoder)[place[2]], tools.calibration)
     aims = Aims(gate=run.loaded.experiment.score.gate)
     usable = {slot.panel: slot.seed for slot in reversed(pool.slots)}
     usable |= {slot.panel: slot.seed for slot in pool.slots if slot.seed == seeds[slot.panel - 1]}

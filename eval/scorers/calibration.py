@@ -16,6 +16,8 @@ from kit.retold import retold
 EMBEDDED_CALIBRATION = Path(__file__).parents[1] / "mini" / "calibration.toml"
 AttributeName = Literal["figure", "hair", "hair length", "clothes", "fur", "action", "place"]
 """What a panel's text can tell and a picture lack."""
+MisfitReason = Literal["letters", "missing", "identity", "place"]
+"""Why a picture does not belong in its set: letters in it, a figure missing, another hero, another place."""
 CALIBRATE = mark("`storykit metrics validate --drawn` with these weights writes it")
 
 
@@ -36,6 +38,8 @@ class Calibration(BaseModel, frozen=True, extra="forbid"):
     """A panel that scores less is damaged; None where the predictor does not tell damaged ones."""
     attributes: Mapping[AttributeName, Annotated[FiniteFloat, Field(le=0)]] = {}
     """By attribute the margin below which it is missing; what is not here cannot be told."""
+    misfits: Mapping[MisfitReason, FiniteFloat] | None = None
+    """By reason the value below which a picture does not belong in its set, where that was measured."""
 
 
 def said_of(calibration: Calibration | None) -> str:

@@ -67,6 +67,8 @@ class RepairWish:
     network: KeptNetwork | None = None
     """What makes it, for Upscale and Restore."""
     tries: int = 1
+    anew: bool = True
+    """Whether a step that was taken before is passed over for one with another seed; else it is that one."""
 
 
 class RepairTry(NamedTuple):
@@ -279,7 +281,8 @@ def _refuse_long(prompt: str, painter: Painter) -> None:
 def _tries(run: Run, wish: RepairWish, step: Step, source: Job) -> Iterator[Step]:
     """Yield the step with the next seeds that no picture has been made with, from the wished one on.
 
-    A step without noise makes the same picture each time, so it has one try.
+    A step without noise makes the same picture each time, so it has one try. What was made before is passed
+    over, unless the wish says otherwise.
     """
     if isinstance(step, Upscale | Restore):
         yield step
@@ -288,7 +291,7 @@ def _tries(run: Run, wish: RepairWish, step: Step, source: Job) -> Iterator[Step
     done = {
         one.step
         for one in read_extras(run).repairs
-        if one.slot._replace(seed=one.source) == wish.source and one.slot in made
+        if wish.anew and one.slot._replace(seed=one.source) == wish.source and one.slot in made
     }
     behind = _seeds_behind(source)
     seed, left = step.seed, wish.tries

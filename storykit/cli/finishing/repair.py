@@ -10,6 +10,7 @@ from kit.errors import InputError
 from kit.files.user_paths import shell_word
 from kit.messages import Message, in_english, tr
 from storykit.cli.experiment import ready_painters
+from storykit.cli.finishing.auto_repair import AutoWish, refuse_beside_auto, repair_by_itself
 from storykit.cli.terminal.console import AsJson, RunFolder, say, say_fault, say_json
 from storykit.cli.terminal.progress import progress_bar
 from storykit.cli.terminal.usage_errors import WrongUsage
@@ -21,7 +22,17 @@ if TYPE_CHECKING:
 
 def repair(
     run_folder: RunFolder,
-    panel: Annotated[int, typer.Option(min=1, max=8, help="Which panel.")],
+    panel: Annotated[
+        int | None, typer.Option(min=1, max=8, help="Which panel; with --auto only this one, else any.")
+    ] = None,
+    auto: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=64,
+            help="Take the panel and the reason that the scores name; at most so many pictures.",
+        ),
+    ] = None,
     vary: Annotated[
         float | None, typer.Option(help="Mix the noise with another seed's: .1 little, .5 much.")
     ] = None,
@@ -60,7 +71,9 @@ def repair(
     candidate: Annotated[str, typer.Option(help="Whose panel; else the one that was cast.")] = "",
     order: Annotated[str, typer.Option(help="Of which prompt order; else the one that was cast.")] = "",
     story: Annotated[str, typer.Option(help="Of which story; needed when several were cast.")] = "",
-    tries: Annotated[int, typer.Option(min=1, max=64, help="Pictures to draw, each with its own noise.")] = 1,
+    tries: Annotated[
+        int | None, typer.Option(min=1, max=64, help="Pictures to draw, each with its own noise; else 1.")
+    ] = None,
     step_seed: Annotated[int, typer.Option(min=0, help="The first try's noise; the others follow.")] = 0,
     devices: Annotated[str, typer.Option(help="Where to draw: auto, or a device such as cuda:0.")] = "auto",
     as_json: AsJson = False,
@@ -68,12 +81,23 @@ def repair(
     """Mend one panel and keep the others: vary its noise, draw again, draw on, restore or enlarge.
 
     What was there stays. Each try is one more picture of the panel, with a number of its own, and is shown
-    with what it does to the set; `cast --keep` takes it.
+    with what it does to the set; `cast --keep` takes it. --auto chooses panel and step by the scores, the
+    mildest step first, until nothing is named any more.
     """
     from kit.experiment.run import Run
     from storykit.repairing import asked_repair, network_wish, repair_step, repaired
     from submissions.packing.entry_plan import EntryPlan
 
+    if auto is not None:
+        given = {"--vary": vary, "--redraw": redraw, "--prompt": prompt, "--mask": mask, "--tries": tries}
+        refuse_beside_auto([name for name, value in given.items() if value not in (None, "")])
+        plan = EntryPlan(candidate=candidate, order=order, story=story, seed=seed)
+        repair_by_itself(
+            Run.open(run_folder), plan, AutoWish(auto, panel, step_seed, devices), as_json=as_json
+        )
+        return
+    if panel is None:
+        raise WrongUsage(tr("say which panel: --panel 1 to 8, or --auto N for what the scores name"))
     try:
         network = network_wish(upscale, restore, size)
         step = repair_step(vary, redraw, prompt, step_seed, outpaint, network)
@@ -81,7 +105,7 @@ def repair(
         raise WrongUsage(str(error)) from error
     run = Run.open(run_folder)
     plan = EntryPlan(candidate=candidate, order=order, story=story, seed=seed)
-    asked = asked_repair(run, plan, panel, step, mask, tries)
+    asked = asked_repair(run, plan, panel, step, mask, tries or 1)
     with ready_painters(run.loaded.experiment.base, devices) as painters, progress_bar(tr("drawing")) as bar:
         done = repaired(run, painters[0], asked, bar)
     if as_json:
