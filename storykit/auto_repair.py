@@ -1,15 +1,13 @@
 """Repair by itself: the panel and the reason that the scores name, the mildest step first.
 
-What is better is kept, and the next try begins with it. Every try follows from the pictures that are there alone, so the same call gives the same tries: what a call
-that was stopped has drawn is not drawn again.
+What is better is kept, and the next try begins with it. Every try follows from the pictures that are there
+alone, so the same call gives the same tries: what a call that was stopped has drawn is not drawn again.
 """
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal, NamedTuple
-
-from PIL import Image, ImageDraw
+from typing import TYPE_CHECKING, NamedTuple
 
 from eval.casting.exchanged import Exchanged, exchanged_among
 from eval.casting.misfits import Gauge, gauges_of, misfits, nameable
@@ -21,46 +19,20 @@ from eval.scoring.measure import Measured, measure
 from eval.scoring.remembered import remembering
 from eval.scoring.score import scorers_of
 from kit.errors import InputError, ScoreError
-from kit.experiment.extras.extra_pictures import origins_of
+from kit.experiment.extras.extra_pictures import read_extras
 from kit.experiment.run import Run, Slot
-from kit.experiment.steps import MOST_STEPS, Redraw, Vary, words_in
 from kit.files.folder_lock import lock_folder
-from kit.generation.repair.repair import Part, RepairTry, RepairWish, picture_at, repair
-from kit.images.decode import open_picture
+from kit.generation.repair.repair import RepairTry, picture_at, repair
 from kit.messages import tr
-from kit.story.anchors import figures_of
-from kit.story.prompt import COMMAS, clauses_of, prompt_of
+from storykit.repair_ladders import LADDERS, wish_of
+from storykit.repairing import set_meant
+from submissions.packing.entry_plan import EntryPlan
 
-Where = Literal["", "box", "character", "place"]
-"""Which part of a picture is drawn again; empty: all of it."""
-PARTS: Mapping[Where, Part] = {"character": "character", "place": "place"}
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
-
-class Rung(NamedTuple):
-    """A step of a ladder: how a picture is mended."""
-
-    kind: Literal["vary", "redraw"]
-    strength: float
-    where: Where = ""
-
-
-WHOLE = (Rung("redraw", 0.7), Rung("redraw", 0.9), Rung("redraw", 1.0))
-LADDERS: Mapping[MisfitReason, Sequence[Rung]] = {
-    "letters": (Rung("redraw", 0.7, "box"), Rung("redraw", 1.0, "box"), *WHOLE),
-    "missing": (Rung("vary", 0.2), *WHOLE),
-    "identity": (
-        Rung("vary", 0.2),
-        Rung("redraw", 0.7, "character"),
-        Rung("redraw", 0.9, "character"),
-        *WHOLE,
-    ),
-    "place": (Rung("vary", 0.2), Rung("redraw", 0.8, "place"), Rung("redraw", 1.0, "place"), *WHOLE),
-}
-"""By reason what is tried, the mildest first; what is behind the last is the last again, with other noise."""
 CLEARLY = 0.75
 """What is wrong must shrink to so much of what it was, so that no picture is exchanged for nothing."""
-MARGIN = 16
-"""The box around letters is wider by the picture's side over this, on every side."""
 
 
 class AutoTry(NamedTuple):
@@ -185,10 +157,11 @@ def _next(mending: AutoRepair) -> Gauge:
 def _drawn(mending: AutoRepair, misfit: Gauge, shop: Workshop, seed: int) -> RepairTry | None:
     """Return the next try of a reason; a step that does not fit the picture or the story is passed over."""
     ladder, key = LADDERS[misfit.reason], (misfit.panel, misfit.reason)
+    slot = Slot(*mending.place, mending.seeds[misfit.panel - 1], misfit.panel)
     for _ in ladder:
         rung = ladder[min(mending.taken[key], len(ladder) - 1)]
         mending.taken[key] += 1
-        wish = _wish(mending, misfit, rung, seed)
+        wish = wish_of(mending.run, slot, misfit.box, rung, seed)
         if wish is None:
             continue
         with shop.showing(tr("drawing")) as progress:
@@ -200,59 +173,18 @@ def _drawn(mending: AutoRepair, misfit: Gauge, shop: Workshop, seed: int) -> Rep
     return None
 
 
-def _wish(mending: AutoRepair, misfit: Gauge, rung: Rung, seed: int) -> RepairWish | None:
-    """Return what a rung asks for; None where it does not fit the picture or the story."""
-    run, panel = mending.run, misfit.panel
-    slot = Slot(*mending.place, mending.seeds[panel - 1], panel)
-    origin = origins_of(run).get(slot)
-    chain = origin.chain if origin else ()
-    if rung.kind == "vary":
-        return None if chain else _asking(slot, Vary(seed=seed, strength=rung.strength))
-    story = next(one.story for one in run.loaded.stories if one.name == slot.story)
-    trigger = next(one.trigger for one in run.loaded.experiment.candidates if one.name == slot.candidate)
-    reworded = bool(words_in(chain))
-    parted = rung.where in ("character", "place")
-    unfit = parted and (reworded or not figures_of(story, panel - 1))
-    if unfit or len(chain) >= MOST_STEPS or (rung.where == "box" and misfit.box is None):
-        return None
-    prompt = prompt_of(story, panel - 1, slot.order, trigger) if reworded else ""
-    if rung.where == "place":
-        shown = [one.text for one in clauses_of(story, panel - 1) if one.role in ("style", "place")]
-        prompt = COMMAS[story.language].join([trigger, *shown] if trigger else shown)
-    wish = _asking(slot, Redraw(seed=seed, strength=rung.strength, prompt=prompt), PARTS.get(rung.where))
-    if rung.where == "box" and misfit.box is not None:
-        size = open_picture(run.panel_path(*slot), ("PNG",)).size
-        wish = replace(wish, mask=_around(misfit.box, size))
-    return wish
-
-
-def _asking(slot: Slot, step: Vary | Redraw, part: Part | None = None) -> RepairWish:
-    return RepairWish(source=slot, step=step, part=part, anew=False)
-
-
-def _around(box: tuple[int, int, int, int], size: tuple[int, int]) -> Image.Image:
-    """Return the mask of a box and what is close around it."""
-    margin = max(size) // MARGIN
-    left, top, right, bottom = box
-    mask = Image.new("L", size)
-    ImageDraw.Draw(mask).rectangle(
-        (left - margin, top - margin, right - 1 + margin, bottom - 1 + margin), fill=255
-    )
-    return mask
-
-
 def _judged(mending: AutoRepair, misfit: Gauge, made: RepairTry) -> AutoTry:
     """Return what a try is worth; one that is better takes its place in the set."""
     number, panel = made.repair.number, misfit.panel
     before = mending.seeds[panel - 1]
-    measured = _measured(mending.run, mending.tools, mending.place)
+    measured = _until(mending.run, _measured(mending.run, mending.tools, mending.place), made)
     seeds = [*mending.seeds[: panel - 1], number, *mending.seeds[panel:]]
     try:
         gauges = gauges_of(mending.run, measured, mending.place, seeds, mending.tools)
     except ScoreError:  # no picture came of it
         return AutoTry(misfit, made, None, mending.left, None, None, False)
     standings = _standings(mending, measured, panel)
-    now, better = standings.get(number), _is_better(gauges, mending.gauges)
+    now, better = standings.get(number), _is_better(gauges, mending.gauges, panel)
     floor = mending.tools.calibration.aesthetic_floor if mending.tools.calibration else None
     if now is not None and floor is not None and now.aesthetic < floor:
         better = False
@@ -263,12 +195,14 @@ def _judged(mending: AutoRepair, misfit: Gauge, made: RepairTry) -> AutoTry:
     return AutoTry(misfit, made, after, misfits(gauges), standings.get(before), now, better)
 
 
-def _is_better(gauges: Sequence[Gauge], than: Sequence[Gauge]) -> bool:
-    """Return whether less is wrong in a set than in another: fewer things, or as many and clearly less."""
+def _is_better(gauges: Sequence[Gauge], than: Sequence[Gauge], panel: int) -> bool:
+    """Return whether less is wrong than before: fewer things, or as many and the panel's clearly less."""
     found, before = misfits(gauges), misfits(than)
     if len(found) != len(before):
         return len(found) < len(before)
-    return sum(one.behind for one in found) <= CLEARLY * sum(one.behind for one in before)
+    all_, all_before = (sum(one.behind for one in of) for of in (found, before))
+    own, own_before = (sum(one.behind for one in of if one.panel == panel) for of in (found, before))
+    return all_ < all_before and own <= CLEARLY * own_before
 
 
 def _standings(mending: AutoRepair, measured: Measured, panel: int) -> Mapping[int, Exchanged]:
@@ -280,6 +214,42 @@ def _standings(mending: AutoRepair, measured: Measured, panel: int) -> Mapping[i
         return {}
 
 
+def _until(run: Run, measured: Measured, made: RepairTry) -> Measured:
+    """Return what was measured but for repairs that came after one: a call given again sees what it saw."""
+    repairs = read_extras(run).repairs
+    later = {one.slot for one in repairs[repairs.index(made.repair) + 1 :]}
+    readings = {slot: one for slot, one in measured.readings.items() if slot not in later}
+    return replace(measured, readings=readings)
+
+
 def _measured(run: Run, tools: Scorers, place: Place) -> Measured:
     with lock_folder(run.folder, "scored"):
         return measure(run, tools, None, [place])
+
+
+def auto_frame(run: Run, plan: EntryPlan, most: int, only: int | None) -> "DataFrame":
+    """Return a row for each try of a repair by itself, as notebooks show it; none where nothing is named."""
+    from pandas import DataFrame
+
+    from kit.generation.multi_gpu import painters_on
+    from storykit.cli.terminal.progress import progress_bar
+
+    mending = looked_at(run, set_meant(run, plan), only)
+    if mending.left:
+        with painters_on(run.loaded.experiment.base, "auto") as painters:
+            deque(auto_tries(mending, Workshop(painters=painters, showing=progress_bar), most), maxlen=0)
+    columns = ("number", "panel", "reason", "step", "before", "after", "better", "weakest", "lowest", "mean")
+    rows = [
+        (
+            one.made.repair.number,
+            one.misfit.panel,
+            one.misfit.reason,
+            one.made.repair.step.said(),
+            one.misfit.value,
+            one.after and one.after.value,
+            one.better,
+            *(getattr(one.now and one.now.standing, name, None) for name in columns[-3:]),
+        )
+        for one in mending.tries
+    ]
+    return DataFrame(rows, columns=list(columns))

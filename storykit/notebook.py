@@ -254,8 +254,9 @@ def _drawn_more(run: RunResults, wish: "CastRequest", budget: int) -> "Selection
 
 def repair(
     run: RunResults,
-    panel: int,
+    panel: int | None = None,
     *,
+    auto: int | None = None,
     vary: float | None = None,
     redraw: float | None = None,
     outpaint: str = "",
@@ -268,13 +269,15 @@ def repair(
     candidate: str = "",
     order: str = "",
     story: str = "",
-    tries: int = 1,
+    tries: int | None = None,
 ) -> "DataFrame":
     """Mend one panel and return each try: its number, its score and the set's; the first row is before.
 
     Args:
         run: drawn.
-        panel: 1 to 8.
+        panel: 1 to 8; with `auto` only this one, else any that the scores name.
+        auto: takes the panel and the reason that the scores name, and returns each try with these; at most so
+            many pictures. No step is given beside it.
         vary: mixes the noise with another seed's, as far as that says, above 0 to 1; or
         redraw: draws again from the picture, the share of the steps that it says; or
         outpaint: draws on beyond the edges, so many pixels on each side, or LEFT,TOP,RIGHT,BOTTOM; or
@@ -287,10 +290,10 @@ def repair(
         candidate: whose.
         order: a prompt order.
         story: a story.
-        tries: pictures to draw, each with its own noise.
+        tries: pictures to draw, each with its own noise; by default 1.
 
     Raises:
-        InputError: strength, mask or words do not fit.
+        InputError: strength, mask or words do not fit, or stand beside `auto`.
         RunError: the picture is not there, or cannot have the step.
         WeightsError: what is to restore or enlarge it is no such network.
     """
@@ -298,12 +301,19 @@ def repair(
 
     from kit.generation.multi_gpu import painters_on
     from storykit.cli.terminal.progress import progress_bar
-    from storykit.repairing import asked_repair, network_wish, repair_step, repaired
+    from storykit.repair_options import RepairOptions
+    from storykit.repairing import asked_repair, repaired
     from submissions.packing.entry_plan import EntryPlan
 
-    step = repair_step(vary, redraw, prompt, 0, outpaint, network_wish(upscale, restore, size))
+    asks = RepairOptions(vary, redraw, outpaint, restore, upscale, size, prompt, mask, tries)
+    asks.refuse_unclear(auto, panel)
     plan = EntryPlan(candidate=candidate, order=order, story=story, seed=seed)
-    asked = asked_repair(run.run, plan, panel, step, mask, tries)
+    if auto is not None:
+        from storykit.auto_repair import auto_frame
+
+        return auto_frame(run.run, plan, auto, panel)
+    step = asks.step(0)
+    asked = asked_repair(run.run, plan, panel or 0, step, mask, tries or 1)
     base = run.run.loaded.experiment.base
     with painters_on(base, "auto") as painters, progress_bar(tr("drawing")) as progress:
         done = repaired(run.run, painters[0], asked, progress)

@@ -14,16 +14,16 @@ from eval.casting.selection import seeds_cast
 from eval.scoring.score import scorers_of
 from kit.errors import InputError, RunError, ScoreError
 from kit.experiment.run import Run, Slot
-from kit.experiment.steps import MOST_SIDE, Outpaint, Redraw, Restore, Step, Upscale, Vary
+from kit.experiment.steps import MOST_SIDE, Redraw, Restore, Step, Upscale
 from kit.files.user_paths import shell_word
 from kit.finishing.kept_networks import KeptNetwork, network_to_keep
-from kit.finishing.network_files import FinisherKind
 from kit.generation.painter import Painter
 from kit.generation.repair.part_masks import Part
 from kit.generation.repair.repair import RepairTry, RepairWish, picture_at, repair
 from kit.images.decode import PictureError, open_picture
 from kit.messages import tr
 from kit.story.story import PANELS
+from storykit.repair_options import NetworkWish
 from submissions.finish import place_of
 from submissions.packing.entry_plan import EntryPlan, with_decisions
 
@@ -31,20 +31,7 @@ if TYPE_CHECKING:
     from kit.progress import Progress
 
 _BOX = re.compile(r"(\d{1,5}),(\d{1,5}),(\d{1,5}),(\d{1,5})")
-_MARGINS = re.compile(r"\d{1,4}(,\d{1,4}){3}|\d{1,4}")
-OUTPAINT = 0.8
-"""The share of the steps that are drawn beyond a picture's edges, where its colours go on before."""
 _PARTS: Mapping[str, Part] = {"character": "character", "place": "place"}
-
-
-class NetworkWish(NamedTuple):
-    """A network that is to finish a picture."""
-
-    kind: FinisherKind
-    name: str
-    """"mini", or a file."""
-    size: int | None = None
-    """Side of the enlarged picture in pixels; None: as many times larger as the network makes it."""
 
 
 class AskedRepair(NamedTuple):
@@ -75,78 +62,6 @@ class RepairResult(NamedTuple):
         if best is None or (was and was.standing.rank >= self.standings[best].standing.rank):
             return None
         return best
-
-
-def network_wish(upscale: str, restore: str, size: int | None) -> NetworkWish | None:
-    """Return which network is to finish a picture, None for none; InputError where it is open which."""
-    if upscale and restore:
-        raise InputError("repair", [tr("enlarge or restore, one after the other")])
-    if size is not None and not upscale:
-        raise InputError("repair", [tr("--size is for --upscale")])
-    if upscale:
-        return NetworkWish("upscale", upscale, size)
-    return NetworkWish("restore", restore) if restore else None
-
-
-def repair_step(
-    vary: float | None,
-    redraw: float | None,
-    prompt: str,
-    seed: int,
-    outpaint: str = "",
-    network: NetworkWish | None = None,
-) -> Vary | Redraw | Outpaint | NetworkWish:
-    """Return the first try of a repair; InputError where it is none, or two."""
-    faults = []
-    if [vary is None, redraw is None, not outpaint, network is None].count(False) != 1:
-        faults.append(
-            tr(
-                "say what is to be done, one of these: --vary STRENGTH, --redraw STRENGTH, "
-                "--outpaint PIXELS, --restore FILE, --upscale FILE"
-            )
-        )
-    strengths = [one for one in (vary, redraw) if one is not None]
-    faults += [
-        tr("a strength must be above 0 and at most 1, got {got}", got=one)
-        for one in strengths
-        if not 0 < one <= 1
-    ]
-    margins = _margins(outpaint)
-    if outpaint and not margins:
-        faults.append(
-            tr(
-                "--outpaint takes pixels, for every side alike or as LEFT,TOP,RIGHT,BOTTOM, got {got!r}",
-                got=outpaint,
-            )
-        )
-    if prompt and redraw is None and not outpaint:
-        faults.append(tr("other words are for --redraw and --outpaint"))
-    if faults:
-        raise InputError("repair", faults)
-    if network is not None:
-        return network
-    if margins:
-        left, top, right, bottom = margins
-        return Outpaint(
-            seed=seed,
-            strength=OUTPAINT,
-            left=left,
-            top=top,
-            right=right,
-            bottom=bottom,
-            prompt=prompt.strip(),
-        )
-    if redraw is not None:
-        return Redraw(seed=seed, strength=redraw, prompt=prompt.strip())
-    return Vary(seed=seed, strength=strengths[0])
-
-
-def _margins(told: str) -> list[int]:
-    """Return how far is drawn on to the left, above, right and below, of one number or four."""
-    if (found := _MARGINS.fullmatch(told)) is None:
-        return []
-    pixels = [int(one) for one in found[0].split(",")]
-    return pixels * (4 // len(pixels))
 
 
 def asked_repair(

@@ -1,4 +1,4 @@
-"""Which pictures of a set do not belong in it, and why: another hero, another place, somebody missing, letters.
+"""Which pictures of a set do not belong in it: another hero, another place, somebody missing, letters.
 
 Only what was calibrated is named. What the words tell of the hero and the place any calibrated encoder says
 (`metrics validate --drawn`); likeness to the other panels and missing figures those whose calibration has

@@ -4,8 +4,8 @@
     python -m tests.benchmarks.auto_repair --gauges --planted 30 --sound 10 --first 9000 --out runs/gauges
 
 A planted set has one wrong panel: another figure, other looks, another place, one figure of two missing, or
-letters painted in (`tests.benchmarks.planted`). Whether it is wrong, and mended, says the judge, who never saw
-a picture of the base, of letters the pixels where they were painted; never the scores that chose. Sets in
+letters painted in (`tests.benchmarks.planted`). Whether it is wrong, and mended, says the judge, who never
+saw a picture of the base, of letters the pixels where they were painted; never the scores that chose. Sets in
 which the judge finds other faults, or none where one was planted, are counted apart.
 
 A line of JSON a set is kept in OUT: a stopped call goes on there, and prints what it has. Prints Markdown.
@@ -239,7 +239,7 @@ def planted_rows(found: Sequence[Mapping[str, Any]]) -> Iterator[list[object]]:
 
 
 def sound_row(found: Sequence[Mapping[str, Any]], title: str, *, sound: bool) -> list[object]:
-    """Return the line of the sets that nothing was planted in, of which the judge finds all or not all right."""
+    """Return the line of the sets that nothing was planted in: all right by the judge, or not."""
     of = [one for one in found if one["set"]["fault"] == "sound" and usable(one) == sound]
     alone = sum(not one["tries"] for one in of)
     worse = sum(
@@ -300,7 +300,7 @@ def printed(found: Sequence[Mapping[str, Any]], plan: Plan) -> None:
         print(table(heads.split("|"), gauge_rows(found)))
         return
     heads = (
-        "planted|sets|named rightly|named first|mended|pictures (median, mean)|not named any more, not mended|"
+        "planted|sets|named rightly|named first|mended|pictures (median, mean)|silent, not mended|"
         "other panels changed|what is wrong in the panel in the end"
     )
     print(table(heads.split("|"), planted_rows(found)))

@@ -1,6 +1,6 @@
 """What `storykit repair --auto` says: why each try was made, what it did, and how the result is taken."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -9,7 +9,6 @@ from kit.messages import Message, joined, tr, trn
 from storykit.cli.experiment import ready_painters
 from storykit.cli.terminal.console import say, say_fault, say_json
 from storykit.cli.terminal.progress import progress_bar
-from storykit.cli.terminal.usage_errors import WrongUsage
 
 if TYPE_CHECKING:
     from eval.casting.exchanged import Exchanged
@@ -27,14 +26,6 @@ class AutoWish(NamedTuple):
     panel: int | None
     first_seed: int
     devices: str
-
-
-def refuse_beside_auto(given: Sequence[str]) -> None:
-    """Raise WrongUsage where a step is given beside --auto, which chooses it."""
-    if given:
-        raise WrongUsage(
-            tr("--auto chooses the step itself: leave out {options}", options=joined(given, tr(", ")))
-        )
 
 
 def repair_by_itself(run: "Run", plan: "EntryPlan", wish: AutoWish, *, as_json: bool) -> None:
@@ -60,9 +51,8 @@ def repair_by_itself(run: "Run", plan: "EntryPlan", wish: AutoWish, *, as_json: 
 
 def _say_try(run: "Run", number: int, one: "AutoTry") -> None:
     from eval.casting.misfits import reason_said
-    from kit.experiment.steps import step_said
 
-    before, step = one.misfit, step_said(one.made.repair.step)
+    before, step = one.misfit, one.made.repair.step.said()
     why = reason_said(before.reason, before.told)
     say(
         tr(

@@ -10,7 +10,7 @@ from kit.errors import InputError
 from kit.files.user_paths import shell_word
 from kit.messages import Message, in_english, tr
 from storykit.cli.experiment import ready_painters
-from storykit.cli.finishing.auto_repair import AutoWish, refuse_beside_auto, repair_by_itself
+from storykit.cli.finishing.auto_repair import AutoWish, repair_by_itself
 from storykit.cli.terminal.console import AsJson, RunFolder, say, say_fault, say_json
 from storykit.cli.terminal.progress import progress_bar
 from storykit.cli.terminal.usage_errors import WrongUsage
@@ -85,26 +85,22 @@ def repair(
     mildest step first, until nothing is named any more.
     """
     from kit.experiment.run import Run
-    from storykit.repairing import asked_repair, network_wish, repair_step, repaired
+    from storykit.repair_options import RepairOptions
+    from storykit.repairing import asked_repair, repaired
     from submissions.packing.entry_plan import EntryPlan
 
-    if auto is not None:
-        given = {"--vary": vary, "--redraw": redraw, "--prompt": prompt, "--mask": mask, "--tries": tries}
-        refuse_beside_auto([name for name, value in given.items() if value not in (None, "")])
-        plan = EntryPlan(candidate=candidate, order=order, story=story, seed=seed)
-        repair_by_itself(
-            Run.open(run_folder), plan, AutoWish(auto, panel, step_seed, devices), as_json=as_json
-        )
-        return
-    if panel is None:
-        raise WrongUsage(tr("say which panel: --panel 1 to 8, or --auto N for what the scores name"))
+    asks = RepairOptions(vary, redraw, outpaint, restore, upscale, size, prompt, mask, tries)
     try:
-        network = network_wish(upscale, restore, size)
-        step = repair_step(vary, redraw, prompt, step_seed, outpaint, network)
+        asks.refuse_unclear(auto, panel)
+        step = None if auto else asks.step(step_seed)
     except InputError as error:
         raise WrongUsage(str(error)) from error
     run = Run.open(run_folder)
     plan = EntryPlan(candidate=candidate, order=order, story=story, seed=seed)
+    if auto or step is None or panel is None:
+        wish = AutoWish(auto or 1, panel, step_seed, devices)
+        repair_by_itself(run, plan, wish, as_json=as_json)
+        return
     asked = asked_repair(run, plan, panel, step, mask, tries or 1)
     with ready_painters(run.loaded.experiment.base, devices) as painters, progress_bar(tr("drawing")) as bar:
         done = repaired(run, painters[0], asked, bar)
