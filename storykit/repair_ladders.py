@@ -44,7 +44,7 @@ LADDERS: Mapping[MisfitReason, Sequence[Rung]] = {
 }
 """By reason what is tried, the mildest first; what is behind the last is the last again, with other noise."""
 MARGIN = 16
-"""The box around letters is wider by the picture's side over this, on every side."""
+"""The box around letters is larger by the picture's side over this, on every side."""
 
 
 def wish_of(run: Run, slot: Slot, box: Box | None, rung: Rung, seed: int) -> RepairWish | None:
@@ -86,10 +86,10 @@ def _asking(slot: Slot, step: Vary | Redraw, part: Part | None = None) -> Repair
 
 def _around(box: Box, size: tuple[int, int]) -> Image.Image:
     """Return the mask of a box and what is close around it."""
-    margin = max(size) // MARGIN
-    left, top, right, bottom = box
+    margin, (left, top, right, bottom) = max(size) // MARGIN, box
+    aside = margin + bottom - top  # a letter at the end may not have been seen
     mask = Image.new("L", size)
     ImageDraw.Draw(mask).rectangle(
-        (left - margin, top - margin, right - 1 + margin, bottom - 1 + margin), fill=255
+        (left - aside, top - margin, right - 1 + aside, bottom - 1 + margin), fill=255
     )
     return mask
