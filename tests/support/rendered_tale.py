@@ -24,6 +24,15 @@ PLACES: tuple[Place, ...] = ("park", "park", "beach", "beach", "kitchen", "kitch
 POSES: tuple[Pose, ...] = ("stand", "sit", "run", "wave", "stand", "sit", "wave", "run")
 PAIRED = (4, 5, 8)
 """Panels that show the cat, too."""
+EXPERIMENT = """
+stories = ["tale.toml"]
+seeds = [0]
+size = 256
+[score]
+gate = 1
+[[candidate]]
+name = "base"
+"""
 ROOM = ("base", "authored", "tale")
 
 
@@ -94,10 +103,7 @@ def drawn_tale(folder: Path, painter: RenderingPainter) -> Run:
     """Return the story's run, drawn by a painter from one seed."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "tale.toml").write_text(story(), encoding="utf-8")
-    experiment = (
-        'stories = ["tale.toml"]\nseeds = [0]\nsize = 256\n[score]\ngate = 1\n[[candidate]]\nname = "base"'
-    )
-    (folder / "experiment.toml").write_text(experiment, encoding="utf-8")
+    (folder / "experiment.toml").write_text(EXPERIMENT, encoding="utf-8")
     run = Run.create(folder / "run", load_experiment(folder / "experiment.toml"))
     generate(run, [painter])
     return run
