@@ -31,6 +31,7 @@ TESTED_THROUGH = {
     "eval/validation/markdown.py": "eval/validation/test_validate.py",
     "kit/generation/repair/draw_steps.py": "kit/generation/repair/test_repair.py",
     "storykit/repairing.py": "storykit/cli/finishing/test_repair.py",
+    "storykit/repair_ladders.py": "storykit/test_auto_repair.py",
     "kit/doctor/diagnosis.py": "storykit/cli/setup/test_doctor.py",
     "kit/doctor/examine.py": "storykit/cli/setup/test_doctor.py",
     "kit/doctor/hubs.py": "storykit/cli/setup/test_doctor.py",

@@ -48,7 +48,7 @@ _REASON_SAID: Mapping[MisfitReason, str] = {
 FEWEST_LETTERS = 4
 """That a reader must have read; a Chinese one counts as two."""
 FEWEST_ALIKE = 3
-"""Panels of one place by which one is told from the others; of two it is open which is wrong."""
+"""Panels of one cast or place by which one is told from the others; of two it is open which is wrong."""
 _HAN = "⺀"
 
 
@@ -165,7 +165,7 @@ def _likeness(
         return
     casts = list(facts.casts)
     alike = within(projected(rows, facts.facets.identity), casts)
-    counted = [panel for panel in range(PANELS) if casts.count(casts[panel]) > 1]
+    counted = [panel for panel in range(PANELS) if casts.count(casts[panel]) >= FEWEST_ALIKE]
     for panel in counted:
         others = [alike[other] for other in counted if other != panel]
         yield Gauge(panel + 1, "identity", "", float(alike[panel] - np.median(others)), limits["identity"])

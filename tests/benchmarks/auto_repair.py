@@ -127,7 +127,8 @@ def wrong(asked: PlantedSet, eight: Sequence[Seen], panel: int) -> list[str]:
     if sorted(figure.kind for figure in one.figures) != told:
         return [*found, "figure"]
     others = [figure for at, shown in enumerate(eight) if at != panel for figure in shown.figures]
-    for figure in one.figures:
+    heroes = [figure for figure in one.figures if figure.kind in story.story.characters]
+    for figure in heroes:  # a bystander's looks are nobody's fault
         hair = Counter(other.hair for other in others if other.kind == figure.kind)
         if hair and figure.hair != hair.most_common(1)[0][0]:
             return [*found, "looks"]

@@ -1,14 +1,16 @@
 """A set with one wrong panel mends itself, step by step, the mildest first; a sound one is left alone."""
 
+import random
 from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 from command import tree
-from rendered_tale import CAT, GIRL, ROOM, RenderingPainter, drawn_tale, scene
+from rendered_tale import CAT, GIRL, ROOM, RenderingPainter, drawn_tale, scene, true_picture
 
 from eval.casting.more.draw_more import Workshop
 from eval.scorers.load import load_scorers
+from eval.validation.corruptions import painted_text
 from kit.errors import RunError
 from kit.experiment.run import Run
 from kit.experiment.steps import step_told
@@ -82,12 +84,6 @@ def test_the_mildest_step_that_mends_it_is_kept_and_what_was_there_stays(tmp_pat
 
 
 def test_letters_are_drawn_again_in_a_box_and_outside_not_a_pixel_changes(tmp_path, tools):
-    import random
-
-    from rendered_tale import true_picture
-
-    from eval.validation.corruptions import painted_text
-
     [lettered] = painted_text(None, [true_picture(7)], random.Random(1), None)
     painter = RenderingPainter({7: lettered})
     run = drawn_tale(tmp_path, painter)

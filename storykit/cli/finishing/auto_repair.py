@@ -45,7 +45,7 @@ def repair_by_itself(run: "Run", plan: "EntryPlan", wish: AutoWish, *, as_json: 
     if as_json:
         say_json(_told(mending))
         return
-    for line in _end_said(mending):
+    for line in end_said(mending):
         say(line)
 
 
@@ -87,7 +87,7 @@ def _standing(one: "Exchanged") -> Message:
     return standing_said(one.standing)
 
 
-def _end_said(mending: "AutoRepair") -> Iterator[Message]:
+def end_said(mending: "AutoRepair") -> Iterator[Message]:
     """Yield whether all is mended, what was nearest where it is not, and how the result is taken."""
     from eval.casting.misfits import REASONS, reason_said
 
