@@ -1,6 +1,6 @@
 """Which blocks of a style LoRA carry the style and which cost content, on the embedded base, by the judge.
 
-    python -m tests.benchmarks.blocks --prompts 64 --workers 12 --batch 64
+    python -m tests.benchmarks.blocks --prompts 64 --workers 12
 
 Held-out prompts with the LoRA's trigger in front are drawn with each block and each group of blocks alone,
 and with all but it, always from the same seeds; the judge, which never saw a picture of the base, says how
