@@ -234,7 +234,7 @@ def auto_frame(run: Run, plan: EntryPlan, most: int, only: int | None) -> "DataF
     from kit.generation.multi_gpu import painters_on
     from storykit.cli.terminal.progress import progress_bar
 
-    mending = looked_at(run, set_meant(run, plan), only)
+    mending = looked_at(run, set_meant(run, plan, only), only)
     if mending.left:
         with painters_on(run.loaded.experiment.base, "auto") as painters:
             deque(auto_tries(mending, Workshop(painters=painters, showing=progress_bar), most), maxlen=0)

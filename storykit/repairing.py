@@ -126,11 +126,15 @@ def _meant(run: Run, plan: EntryPlan, panel: int) -> tuple[Slot, tuple[int, ...]
     return Slot(*place, seeds[panel - 1] if plan.seed is None else plan.seed, panel), seeds
 
 
-def set_meant(run: Run, plan: EntryPlan) -> tuple[Place, tuple[int, ...]]:
-    """Return the place that is meant, and the seeds of its panels: all of the plan's seed, else as cast.
+def set_meant(run: Run, plan: EntryPlan, panel: int | None) -> tuple[Place, tuple[int, ...]]:
+    """Return the place that is meant, and the seeds of the set that is repaired by itself.
 
-    Raises RunError where it is open which set is meant.
+    They are those that were cast; where a seed is named, the panel's is that, of no panel all eight. Raises
+    RunError where it is open which set is meant.
     """
+    if panel is not None:
+        slot, seeds = _meant(run, plan, panel)
+        return slot[:3], (*seeds[: panel - 1], slot.seed, *seeds[panel:])
     place, cast = _place_meant(run, plan)
     if plan.seed is not None:
         return place, (plan.seed,) * PANELS

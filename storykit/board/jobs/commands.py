@@ -100,7 +100,7 @@ COMMANDS: Mapping[str, tuple[JobField, ...]] = {
     ),
     "repair": (
         _RUN,
-        JobField(name="panel", kind="word", label=mark("Panel"), needed=True, words=_one_of(*_PANELS)),
+        JobField(name="panel", kind="word", label=mark("Panel"), words=_one_of(*_PANELS)),
         JobField(name="seed", kind="seed", label=mark("Seed of the picture")),
         JobField(name="redraw", kind="share", label=mark("Draw again from the picture: how much")),
         JobField(name="mask", kind="mask", label=mark("Only there")),
@@ -108,6 +108,7 @@ COMMANDS: Mapping[str, tuple[JobField, ...]] = {
         JobField(name="vary", kind="share", label=mark("Or vary its noise: how much")),
         JobField(name="outpaint", kind="margins", label=mark("Or draw on beyond the edges: pixels")),
         JobField(name="tries", kind="seed", label=mark("How many tries")),
+        JobField(name="auto", kind="seed", label=mark("Or by itself: at most so many pictures")),
         *(replace(one, empty=mark("as it was chosen")) for one in _STORY),
     ),
     "finish": (

@@ -43,6 +43,9 @@ _HELP: Mapping[str, str] = {
     "size": mark(
         "A multiple of 32, at most 2048. Left empty, it is the network's, else twice what was drawn."
     ),
+    "auto": mark(
+        "The scores name panel and reason, the mildest step is tried first; no step is chosen here."
+    ),
     "prompt": mark("What the panel shows, in full; empty: the same words."),
 }
 """What a field means, by its name; the others say it by their label."""
@@ -206,6 +209,8 @@ def _choices(folder: ServedFolder, field: JobField, values: Mapping[str, str]) -
     match field.name:
         case "devices":
             return _plain(list(_DEVICES))
+        case "panel":
+            return [Choice("", tr("the one that the scores name")), *_plain(list(field.words()))]
         case "device":
             return [Choice("", "auto"), *_plain(["cpu", "cuda"])]
         case "race":

@@ -35,7 +35,7 @@ def repair_by_itself(run: "Run", plan: "EntryPlan", wish: AutoWish, *, as_json: 
     from storykit.repairing import set_meant
 
     with progress_bar(tr("measuring")):
-        mending = looked_at(run, set_meant(run, plan), wish.panel, wish.first_seed)
+        mending = looked_at(run, set_meant(run, plan, wish.panel), wish.panel, wish.first_seed)
     if mending.left:
         with ready_painters(run.loaded.experiment.base, wish.devices) as painters:
             shop = Workshop(painters=painters, showing=progress_bar, tools=mending.tools)
@@ -98,7 +98,8 @@ def end_said(mending: "AutoRepair") -> Iterator[Message]:
             reasons=joined(lacking, tr("; ")),
         )
     if not mending.tries and not mending.left:
-        yield tr("nothing is named in this set, so no picture was drawn")
+        where = tr("this set") if mending.only is None else tr("panel {panel}", panel=mending.only)
+        yield tr("nothing is named in {where}, so no picture was drawn", where=where)
         return
     for one in mending.left:
         why = reason_said(one.reason, one.told)

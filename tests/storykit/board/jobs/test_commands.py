@@ -75,6 +75,7 @@ LINES = {
             "tries": "2",
         },
     ),
+    "storykit repair runs/old --auto 8": ("repair", {"run": "runs/old", "auto": "8", "panel": ""}),
     "storykit finish runs/old --out runs/old-final --candidate ink": (
         "finish",
         {"run": "runs/old", "candidate": "ink", "out": "runs/old-final"},

@@ -17,6 +17,8 @@ from kit.experiment.run import Run
 from kit.world.render import render
 from storykit.auto_repair import auto_tries, looked_at
 from storykit.cli.finishing.auto_repair import end_said
+from storykit.repairing import set_meant
+from submissions.packing.entry_plan import EntryPlan
 
 STORY = Path(kit.__file__).parent / "examples" / "demo-zh.toml"
 EXPERIMENT = """
@@ -65,7 +67,7 @@ def test_each_try_is_said_and_the_same_command_says_the_same(drawn: Path) -> Non
 
 def test_a_notebook_gets_each_try_with_its_reason(drawn: Path) -> None:
     told = storykit.repair(storykit.open_run(drawn), auto=2, seed=1)
-    assert told["step"][0] == "noise varied, strength 0.2, seed 1"
+    assert told["step"][0] == "noise varied, strength 0.2, seed 2"  # seed 1 is the picture itself
     assert set(told["reason"]) <= {"letters", "missing", "identity", "place"}
     with pytest.raises(storykit.StorykitError, match="leave out --vary, --tries"):
         storykit.repair(storykit.open_run(drawn), auto=2, vary=0.2, tries=3)
@@ -111,3 +113,15 @@ def test_a_step_beside_auto_is_refused_in_a_line(drawn: Path, options: tuple[obj
     answer = tell("repair", drawn, "--seed", 0, *options)
     assert (answer.code, answer.out) == (2, "")
     assert told in answer.err
+
+
+def test_a_seed_beside_a_panel_names_the_picture_as_it_does_by_hand(drawn: Path) -> None:
+    keep = [f"--keep={panel}={panel % 2}" for panel in range(1, 9)]
+    said("cast", drawn, *keep)
+    run, plan = Run.open(drawn), EntryPlan()
+    cast = tuple(panel % 2 for panel in range(1, 9))
+    assert set_meant(run, plan, None) == (("ink", "authored", "demo"), cast)
+    assert set_meant(run, plan, 3)[1] == cast
+    assert set_meant(run, EntryPlan(seed=0), 3)[1] == (*cast[:2], 0, *cast[3:])
+    assert set_meant(run, EntryPlan(seed=0), None)[1] == (0,) * 8
+    said("cast", drawn, "--forget")
