@@ -23,7 +23,7 @@ from kit.errors import InputError
 from kit.experiment.fields import MOST_SEED
 from kit.files.documents import faults_of
 from kit.finishing.kept_networks import embedded_network
-from kit.messages import Message, joined, tr
+from kit.messages import Message, joined, mark, tr
 
 MASKS = "masks"
 """The folder, of a run or a bundle, that holds what masks were used."""
@@ -39,6 +39,7 @@ GRID = 32
 """Sides that a UNet draws are its multiples."""
 _SHOWN = 10
 """Characters of a network's sha256 that people are told."""
+_INPAINTED = mark("by the UNet of Kolors-Inpainting")
 
 Strength = Annotated[FiniteFloat, Field(gt=0, le=1)]
 _PLAIN = ConfigDict(extra="forbid")
@@ -46,6 +47,7 @@ StepSeed = Annotated[int, Field(ge=0, le=MOST_SEED)]
 FinishedSide = Annotated[int, Field(ge=GRID, le=MOST_SIDE, multiple_of=GRID)]
 Margin = Annotated[int, Field(ge=0, le=MOST_SIDE)]
 MaskName = Annotated[str, StringConstraints(pattern=r"^([0-9a-f]{64})?$")]
+InpaintingName = MaskName
 NetworkName = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
 
@@ -75,6 +77,11 @@ class PictureStep:
     @property
     def finisher(self) -> str:
         """The sha256 of the network's file that makes it; empty where the base draws it."""
+        return ""
+
+    @property
+    def inpainting(self) -> str:
+        """The sha256 of the UNet for inpainting that draws it; empty where the base's own does."""
         return ""
 
     @property
@@ -116,12 +123,15 @@ class Redraw(PictureStep):
     """Other words than the picture before was drawn from; empty for the same."""
     mask: MaskName = ""
     """The sha256 of the mask's file; white is drawn anew, black stays bit for bit. Empty: all is drawn."""
+    inpainting: InpaintingName = ""
+    """That of the file of Kolors-Inpainting's UNet; empty: the base's own draws (RePaint). With a mask."""
 
     def said(self) -> Message:
         """Return it in words, for people."""
         told = {"strength": self.strength, "seed": self.seed}
         said = [tr("drawn again, strength {strength:g}, seed {seed}", **told)]
         said += [tr("inside a mask")] if self.mask else []
+        said += [tr(_INPAINTED)] if self.inpainting else []
         said += [tr("with the words {words!r}", words=self.prompt)] if self.prompt else []
         return joined(said, tr(", "))
 
@@ -142,6 +152,8 @@ class Outpaint(PictureStep):
     bottom: Margin = 0
     prompt: Annotated[str, Field(max_length=MOST_PROMPT)] = ""
     """Other words than the picture before was drawn from; empty for the same."""
+    inpainting: InpaintingName = ""
+    """That of the file of Kolors-Inpainting's UNet; empty: the base's own draws (RePaint)."""
 
     def side_after(self, side: int) -> int:
         """Return the side of the picture that it makes of one of so many pixels a side."""
@@ -154,6 +166,7 @@ class Outpaint(PictureStep):
             tr("drawn on by {left} pixels to the left, {right} right, {top} above, {bottom} below", **told),
             tr("strength {strength:g}, seed {seed}", strength=self.strength, seed=self.seed),
         ]
+        said += [tr(_INPAINTED)] if self.inpainting else []
         said += [tr("with the words {words!r}", words=self.prompt)] if self.prompt else []
         return joined(said, tr(", "))
 
@@ -250,6 +263,13 @@ def _vary_first(steps: "tuple[Step, ...]") -> "tuple[Step, ...]":
     return steps
 
 
+def _inside_a_mask(step: "Step") -> "Step":
+    """Refuse a UNet for inpainting where there is nothing to stay."""
+    if isinstance(step, Redraw) and step.inpainting and not step.mask:
+        raise ValueError(tr("must have a mask where a UNet for inpainting draws"))
+    return step
+
+
 def _square(step: "Step") -> "Step":
     """Refuse an outpainting that makes no square, or nothing."""
     if not isinstance(step, Outpaint):
@@ -271,6 +291,7 @@ Step: TypeAlias = Annotated[
     Vary | Redraw | Outpaint | Refine | Upscale | Restore,
     Field(discriminator="step"),
     AfterValidator(_square),
+    AfterValidator(_inside_a_mask),
 ]
 StepList: TypeAlias = Annotated[tuple[Step, ...], Field(max_length=MOST_STEPS), AfterValidator(_vary_first)]
 _STEP: TypeAdapter[Step] = TypeAdapter(Step)

@@ -1,6 +1,6 @@
 """The UNet while it draws: LoRAs merged into it, text projected once, compiled when that pays."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 
 import torch
@@ -9,7 +9,9 @@ from diffsynth.models.sdxl_vae_decoder import SDXLVAEDecoder
 from torch import Tensor, nn
 
 from kit.errors import RunError
+from kit.experiment.config import DrawSettings
 from kit.generation.anchors.shared_attention import SharedAttention, Sharing, WatchedAttention
+from kit.generation.sampling.tiled import sizes_of
 from kit.lora.lora import LoadedLora
 from kit.messages import tr
 from kit.models.kolors.unet import attentions, regions, rising_layers
@@ -107,11 +109,15 @@ class Denoiser:
             attention.sharing = sharing
         self._sharing = sharing
 
+    def at(self, step: Tensor, pooled: Tensor) -> Callable[[Tensor], Tensor]:
+        """Return what predicts the noise in rows of any size at one step, as a call does."""
+        return lambda rows: self(rows, step, sizes_of(rows), pooled)
+
     def __call__(self, rows: Tensor, step: Tensor, sizes: Tensor, pooled: Tensor) -> Tensor:
         """Return the noise in each row, (B, 4, H/8, W/8), in the rows' own precision.
 
         Args:
-            rows: noisy latents.
+            rows: noisy latents, and what else the UNet reads of each cell, behind them.
             step: (1,), the noise level of all of them.
             sizes: as `time_ids` gives them.
             pooled: (B, hidden), the texts' second half.
@@ -136,6 +142,11 @@ def refuse_too_small(sizes: UNetSizes, rows: int, size: int) -> None:
                 enough=2 * size,
             )
         )
+
+
+def halves_of(settings: DrawSettings) -> list[int]:
+    """Return how many rows of a call a panel has, for each kind of call: 2 while it is guided, else 1."""
+    return [2] * (settings.guided_steps > 0) + [1] * (settings.guided_steps < settings.steps)
 
 
 def compiling_pays(seconds: float, kinds: int) -> bool:

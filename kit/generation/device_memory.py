@@ -1,8 +1,11 @@
 """What a device's memory lets be drawn together; a little above what was measured (docs/benchmarks.md)."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Literal, NamedTuple
 
 from kit.errors import RunError
+from kit.experiment.config import DrawSettings
 from kit.messages import tr
 
 CPU_BATCH = 4
@@ -57,6 +60,41 @@ def too_little_memory(hardware: str, size: int) -> RunError:
             size=size,
         )
     )
+
+
+@contextmanager
+def enough_memory(hardware: str, size: int) -> Iterator[None]:
+    """Say in a line where a panel of so many pixels a side takes more memory than there is."""
+    import torch
+
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        raise too_little_memory(hardware, size) from error
+
+
+def take_over(device: str) -> str:
+    """Have this process draw on a device, with all its memory; return "cpu" or the name of the GPU."""
+    import torch
+
+    if device == "cpu":
+        return device
+    if ":" in device:
+        torch.cuda.set_device(device)
+    # 2 GiB less are held; the public way is an environment variable, which torch reads only at import
+    torch.cuda.memory._set_allocator_settings("expandable_segments:True")
+    return torch.cuda.get_device_name()
+
+
+def panels_at_once(device: str, settings: DrawSettings) -> int:
+    """Return how many panels are drawn at once with what is free of a device's memory."""
+    import torch
+
+    if device == "cpu":
+        return CPU_BATCH
+    if settings.memory == "low":
+        return max(BATCHES)
+    return panels_that_fit(torch.cuda.mem_get_info()[0] / 2**30, settings.size)
 
 
 class Allowed(NamedTuple):

@@ -14,8 +14,8 @@ from torch import Tensor
 
 from kit.experiment.config import DrawSettings
 from kit.generation.anchors.joining import join_anchors, sharing_of
-from kit.generation.denoiser import Denoiser, compile_parts, compiling_pays, refuse_too_small
-from kit.generation.device_memory import BATCHES, CPU_BATCH, panels_that_fit, too_little_memory
+from kit.generation.denoiser import Denoiser, compile_parts, compiling_pays, halves_of, refuse_too_small
+from kit.generation.device_memory import BATCHES, enough_memory, panels_at_once, take_over, too_little_memory
 from kit.generation.painter import (
     BatchPlan,
     DrawFailure,
@@ -25,29 +25,24 @@ from kit.generation.painter import (
     refuse_other_size,
 )
 from kit.generation.repair.attention_mask import attention_mask, attention_to, places_of
-from kit.generation.repair.masks import latent_mask, pasted
-from kit.generation.repair.repainting import Repainting, repainting_of
+from kit.generation.repair.inpainting import Kept, drawing_base, kept_of
+from kit.generation.repair.masks import pasted
 from kit.generation.sampling.deep_cache import deep_cache
 from kit.generation.sampling.dpm_solver import solver_of
 from kit.generation.sampling.first_noise import first_noise
 from kit.generation.sampling.picture_latents import decoded, encoded, for_drawing
-from kit.generation.sampling.tiled import LATENTS, sizes_of, tiled
+from kit.generation.sampling.tiled import LATENTS, tiled
 from kit.lora.lora import LoadedLora
 from kit.messages import tr
 from kit.models.base import pick_device
-from kit.models.kolors.scheduler import BETA_END, TRAIN_STEPS
+from kit.models.kolors.scheduler import SCHEDULER
 from kit.models.kolors.unet import linear_shapes
+from kit.models.kolors.vae import pixels_of
 from kit.models.networks import Base, offloaded
 from kit.models.prompt_states import PromptStates
 
-SCHEDULER = {"name": "EnhancedDDIM", "beta_end": BETA_END, "train_steps": TRAIN_STEPS}
 PROBED = 2
 """Steps that are timed before compiling is decided on."""
-
-
-def _halves(settings: DrawSettings) -> list[int]:
-    """Return how many rows of a call a panel has, for each kind of call: 2 while it is guided, else 1."""
-    return [2] * (settings.guided_steps > 0) + [1] * (settings.guided_steps < settings.steps)
 
 
 class KolorsPainter:
@@ -56,12 +51,7 @@ class KolorsPainter:
     def __init__(self, base: Base, device: str = "auto") -> None:
         """Take a base, of which nothing is loaded yet; of several GPUs, this process then uses the one."""
         self.device = pick_device(device)
-        if ":" in self.device:
-            torch.cuda.set_device(self.device)
-        if self.device != "cpu":
-            # 2 GiB less are held; the public way is an environment variable, which torch reads only at import
-            torch.cuda.memory._set_allocator_settings("expandable_segments:True")
-        self.hardware = "cpu" if self.device == "cpu" else torch.cuda.get_device_name()
+        self.hardware = take_over(self.device)
         self._dtype = base.precision(self.device)
         self.identity: Mapping[str, object] = {
             "name": base.name,
@@ -69,7 +59,9 @@ class KolorsPainter:
             "scheduler": SCHEDULER,
             "dtype": str(self._dtype).removeprefix("torch."),
         }
-        self._base = base
+        self._base = self._drawing = base
+        """The base, and the one whose UNet is in memory or the next to be: of two only one is."""
+        self._worn: tuple[LoadedLora | None, float] = (None, 1.0)
         self._texts = PromptStates(base, self.device)
         self._most = max(BATCHES)
         """Panels that fit into memory together, as far as is known."""
@@ -89,16 +81,30 @@ class KolorsPainter:
             lora.check_fit(linear_shapes(self._base.sizes.unet))
 
     def set_lora(self, lora: LoadedLora | None, strength: float) -> None:
-        """Merge the LoRA into the UNet; what was merged before is taken out, to the last bit."""
+        """Merge the LoRA into whatever UNet draws; what was merged before is taken out, to the last bit."""
         self.check(lora)
-        if lora is not None or "_denoiser" in vars(self):  # nothing is on a UNet that was never loaded
+        self._worn = (lora, strength)
+        if "_denoiser" in vars(self):
             self._denoiser.set_lora(lora, strength)
 
     @cached_property
     def _denoiser(self) -> Denoiser:
         with torch.inference_mode(False):  # LoRAs change these weights later
-            unet = self._base.unet(self.device, self._dtype)
-        return Denoiser(unet)
+            denoiser = Denoiser(self._drawing.unet(self.device, self._dtype))
+            denoiser.set_lora(*self._worn)
+        return denoiser
+
+    def _draw_with(self, base: Base) -> None:
+        """Free the UNet that is in memory where it is another one; this base's is read when it is asked."""
+        if base != self._drawing:
+            self._drawing = base
+            self._free("_denoiser")
+
+    @property
+    def inpainting(self) -> str:
+        """Return the sha256 of the UNet that draws what a mask names; empty where that is the base's own."""
+        found = self._base.inpainting()
+        return found.unet_sha256 if found else ""
 
     @cached_property
     def _decoder(self) -> SDXLVAEDecoder:
@@ -110,7 +116,10 @@ class KolorsPainter:
 
     def unload(self) -> None:
         """Free the networks; what was read is kept, and the next picture loads them again."""
-        for name in ("_denoiser", "_decoder", "_encoder"):
+        self._free("_denoiser", "_decoder", "_encoder")
+
+    def _free(self, *networks: str) -> None:
+        for name in networks:
             vars(self).pop(name, None)
         torch.cuda.empty_cache()
 
@@ -119,9 +128,10 @@ class KolorsPainter:
 
         On a GPU some steps of the first pictures are drawn to see how long they take.
         """
+        self._draw_with(self._base)
         if settings.guidance_until < 1:
             refuse_too_small(self._base.sizes.unet, 1, settings.size)  # a batch may be of one panel
-        panels = settings.batch or self._fitting(settings)
+        panels = settings.batch or panels_at_once(self.device, settings)
         if self.device == "cpu" or settings.memory == "low":
             return BatchPlan(panels=panels, compiled=False)
         try:
@@ -131,14 +141,7 @@ class KolorsPainter:
                 raise too_little_memory(self.hardware, settings.size) from error
             torch.cuda.empty_cache()
             return self.plan_batches(requests, replace(settings, batch=panels // 2))
-        return BatchPlan(panels=panels, compiled=compiling_pays(seconds, len(_halves(settings))))
-
-    def _fitting(self, settings: DrawSettings) -> int:
-        if self.device == "cpu":
-            return CPU_BATCH
-        if settings.memory == "low":
-            return max(BATCHES)
-        return panels_that_fit(torch.cuda.mem_get_info()[0] / 2**30, settings.size)
+        return BatchPlan(panels=panels, compiled=compiling_pays(seconds, len(halves_of(settings))))
 
     @torch.inference_mode()
     def _step_seconds(self, requests: Sequence[PanelRequest], settings: DrawSettings) -> float:
@@ -160,8 +163,9 @@ class KolorsPainter:
         What does not fit into the GPU's memory together is drawn in halves. A picture whose numbers are not
         finite, or that has one colour, is drawn again in fp32 where that is another precision.
         """
+        self._draw_with(self._base)
         if plan is not None and plan.compiled and not self._denoiser.compiled:
-            self._denoiser.compile(rows=[plan.panels * halves for halves in _halves(settings)])
+            self._denoiser.compile(rows=[plan.panels * halves for halves in halves_of(settings)])
             compile_parts(self._decoder)
         return self._in_memory(requests, settings)
 
@@ -176,9 +180,11 @@ class KolorsPainter:
         return [self._redrawn(asked, settings) for asked in requests]
 
     def _redrawn(self, asked: RedrawRequest, settings: DrawSettings) -> DrawResult:
-        inside = latent_mask(asked.mask, settings.size).to(self.device)
-        original = self._encode(asked.picture, settings, asked.tile)
-        kept = replace(repainting_of(original, inside, settings.steps, asked.strength), tile=asked.tile)
+        base = drawing_base(asked.inpainting, self._base)
+        if isinstance(base, DrawFailure):
+            return base
+        self._draw_with(base)
+        kept = kept_of(asked, settings.steps, self.device, partial(self._encode, settings))
         [drawn] = self._in_memory([asked.request], settings, kept)
         return drawn if isinstance(drawn, DrawFailure) else pasted(drawn, asked.picture, asked.mask)
 
@@ -188,16 +194,16 @@ class KolorsPainter:
     ) -> Image:
         """Return where a picture shows words of its prompt, with the LoRA that is set."""
         refuse_other_size(request, picture, settings.size)
+        self._draw_with(self._base)
         places, states = places_of(request, words, self._texts), self._texts.of([request.prompt])
-        original, noise = self._encode(picture, settings), self._first_noise([request], settings)
-        try:
+        noise = self._first_noise([request], settings)
+        original = self._encode(settings, pixels_of(picture, self.device))
+        with enough_memory(self.hardware, settings.size):
             seen = attention_to(self._denoiser, original, noise, states, places)
-        except torch.OutOfMemoryError as error:
-            raise too_little_memory(self.hardware, settings.size) from error
         return attention_mask(seen, picture)
 
     def _in_memory(
-        self, requests: Sequence[PanelRequest], settings: DrawSettings, kept: Repainting | None = None
+        self, requests: Sequence[PanelRequest], settings: DrawSettings, kept: Kept | None = None
     ) -> list[DrawResult]:
         if self.device == "cpu" or len(requests) <= self._most:
             try:
@@ -221,21 +227,19 @@ class KolorsPainter:
         return torch.cat([first_noise(one.seed, settings, self.device, one.variation) for one in requests])
 
     def _draw_together(
-        self, requests: Sequence[PanelRequest], settings: DrawSettings, kept: Repainting | None = None
+        self, requests: Sequence[PanelRequest], settings: DrawSettings, kept: Kept | None = None
     ) -> list[DrawResult]:
         noise, tile = self._first_noise(requests, settings), kept.tile if kept else 0
         if settings.memory == "auto":
-            return [
-                decoded(self._decoder, latent, tile)
-                for latent in self._denoise(noise, requests, settings, kept)
-            ]
+            together = self._denoise(noise, requests, settings, kept)
+            return [decoded(self._decoder, latent, tile) for latent in together]
         one_by_one = zip(noise[:, None], requests, strict=True)
         latents = [self._denoise(start, [request], settings, kept)[0] for start, request in one_by_one]
         with offloaded(self._denoiser.unet):
             return [decoded(self._decoder, latent, tile) for latent in latents]
 
     def _again(
-        self, fault: DrawFailure, request: PanelRequest, settings: DrawSettings, kept: Repainting | None
+        self, fault: DrawFailure, request: PanelRequest, settings: DrawSettings, kept: Kept | None
     ) -> DrawResult:
         """Return the picture drawn alone in fp32."""
         if self._dtype == torch.float32:
@@ -256,7 +260,7 @@ class KolorsPainter:
         latents: Tensor,
         requests: Sequence[PanelRequest],
         settings: DrawSettings,
-        kept: Repainting | None = None,
+        kept: Kept | None = None,
     ) -> Tensor:
         """Return the latents after all steps; classifier-free guidance ends when the settings say.
 
@@ -280,8 +284,8 @@ class KolorsPainter:
                 rows = torch.cat([latents, latents]) if number < guided else latents
                 if number in (first, guided):
                     self._denoiser.set_text(cross[: len(rows)])
-                predict = partial(self._predict, step[None], pooled)
-                predicted = tiled(predict, rows, LATENTS, kept.tile if kept else 0)
+                read, tile = (kept.seen(rows), kept.tile) if kept else (rows, 0)
+                predicted = tiled(self._denoiser.at(step[None], pooled[: len(rows)]), read, LATENTS, tile)
                 if number < guided:
                     wanted, unwanted = predicted.chunk(2)
                     predicted = unwanted + settings.cfg * (wanted - unwanted)
@@ -290,12 +294,7 @@ class KolorsPainter:
             latents = kept.held(latents, kept.original, settings.steps)
         return latents[: len(requests)]
 
-    def _predict(self, step: Tensor, pooled: Tensor, rows: Tensor) -> Tensor:
-        return self._denoiser(rows, step, sizes_of(rows), pooled[: len(rows)])
-
-    def _encode(self, picture: Image, settings: DrawSettings, tile: int = 0) -> Tensor:
-        try:
-            with offloaded(self._denoiser.unet) if settings.memory == "low" else nullcontext():
-                return encoded(self._encoder, picture, self.device, tile)
-        except torch.OutOfMemoryError as error:
-            raise too_little_memory(self.hardware, settings.size) from error
+    def _encode(self, settings: DrawSettings, pixels: Tensor, tile: int = 0) -> Tensor:
+        aside = offloaded(self._denoiser.unet) if settings.memory == "low" else nullcontext()
+        with enough_memory(self.hardware, settings.size), aside:
+            return encoded(self._encoder, pixels, tile)

@@ -80,6 +80,8 @@ class RedrawRequest:
     """"L", of the picture's size: 255 to draw anew, 0 to keep every pixel."""
     tile: int = 0
     """Side in pixels of the parts that it is drawn in, for little memory; 0: it is drawn whole."""
+    inpainting: str = ""
+    """The sha256 of the UNet for inpainting that draws what the mask names; empty for the base's own UNet."""
 
     def __post_init__(self) -> None:
         """Check strength and mask."""
@@ -174,6 +176,13 @@ class Painter(Protocol):
     @property
     def identity(self) -> Mapping[str, object]:
         """Return what shapes every picture and so is part of each key: weights, scheduler, dtype."""
+
+    @property
+    def inpainting(self) -> str:
+        """Return the sha256 of the UNet for inpainting that is there beside the base; empty where none is.
+
+        Raises WeightsError where it is there and is damaged.
+        """
 
     def encode_prompts(self, prompts: Sequence[str]) -> None:
         """Encode each distinct prompt once; `draw` takes only these."""

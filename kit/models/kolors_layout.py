@@ -7,11 +7,12 @@ FOLDER/
   text_encoder/config.json   text_encoder/pytorch_model.bin.index.json   text_encoder/pytorch_model-*.bin
   tokenizer/tokenizer.model  (diffsynth's own copy is used where there is none)
   storykit.json      sha256, size and time of each file, written by us
+Kolors-Inpainting/   beside FOLDER, where the user has it: of it only unet/ is read
 ```
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -26,14 +27,16 @@ from kit.errors import WeightsError
 from kit.files.checksums import checked_sha256
 from kit.files.safetensors_files import TORCH_LOAD_ERRORS, read_tensors
 from kit.files.text.library_words import reason_of
-from kit.messages import tr
+from kit.messages import Message, tr
 from kit.models.kolors.text_encoder import build_text_encoder
 from kit.models.networks import TOKENIZER, Base, Part, fill, part_of, read_config
-from kit.models.sizes import BaseSizes, TextSizes, UNetSizes, VaeSizes
+from kit.models.sizes import INPAINTING_CHANNELS, LATENT_CHANNELS, BaseSizes, TextSizes, UNetSizes, VaeSizes
 from kit.models.unet_files import UNET_FOLDER, WEIGHTS, ShardIndex
 
 VAE_FOLDER, TEXT_FOLDER = "vae", "text_encoder"
 PARTS = (UNET_FOLDER, VAE_FOLDER, TEXT_FOLDER)
+INPAINTING_FOLDER = "Kolors-Inpainting"
+"""What Kwai-Kolors calls the model with a UNet for inpainting, on both hubs."""
 INDEX = "pytorch_model.bin.index.json"
 PREFIX = "transformer."
 """What ChatGLM's shards put in front of every name."""
@@ -55,6 +58,7 @@ class _UNetConfig(BaseModel):
     encoder_hid_dim: PositiveInt
     cross_attention_dim: PositiveInt
     norm_num_groups: PositiveInt
+    in_channels: PositiveInt = LATENT_CHANNELS
 
     def sizes(self) -> UNetSizes:
         fine, *_ = self.block_out_channels
@@ -67,6 +71,7 @@ class _UNetConfig(BaseModel):
             head=fine // self.attention_head_dim[0],
             groups=self.norm_num_groups,
             layers=self.transformer_layers_per_block[1:],
+            in_channels=self.in_channels,
         )
 
 
@@ -95,6 +100,9 @@ class _TextConfig(BaseModel):
 class PublishedFolder(Base):
     """Kolors, or a base with its files."""
 
+    mend: Message
+    """What the user can do where a file is missing or damaged."""
+
     def precision(self, device: str) -> torch.dtype:
         """Return fp16 on a GPU, as the contest does, else fp32."""
         return torch.float16 if device.startswith("cuda") else torch.float32
@@ -104,7 +112,7 @@ class PublishedFolder(Base):
 
         At full size 12 GB of weights are so read for each call instead of kept.
         """
-        shards = _open_shards(self.folder)
+        shards = _open_shards(self.folder, self.mend)
         with torch.device("meta"):
             encoder = build_text_encoder(self.sizes.text)
         misfit = tr(
@@ -133,9 +141,7 @@ class PublishedFolder(Base):
         try:
             weights, _ = read_tensors(path, device, dtype)
         except ValueError as error:
-            raise WeightsError(
-                tr("{file} {why}; {mend}", file=path, why=error, mend=_mend(self.folder))
-            ) from error
+            raise WeightsError(tr("{file} {why}; {mend}", file=path, why=error, mend=self.mend)) from error
         try:
             answer = NETWORKS[part].state_dict_converter().from_diffusers(weights)
         except (KeyError, ValueError, IndexError) as error:
@@ -145,11 +151,36 @@ class PublishedFolder(Base):
         renamed: dict[str, Tensor] = answer[0] if isinstance(answer, tuple) else answer
         return renamed
 
+    def inpainting(self) -> "PublishedFolder | None":
+        """Return the base with the UNet of the folder Kolors-Inpainting beside it; None where there is none.
 
-def _open_shards(folder: Path) -> dict[str, Tensor]:
+        Raises WeightsError where a file of it is missing or damaged, or it is a UNet of another kind.
+        """
+        folder = self.folder.absolute().with_name(INPAINTING_FOLDER)
+        if not folder.is_dir():
+            return None
+        mend = tr("download its unet/ again, or move {folder} away to draw without it", folder=folder)
+        config = f"{UNET_FOLDER}/config.json"
+        sizes = read_config(folder / config, _UNetConfig, mend).sizes()
+        if sizes != replace(self.sizes.unet, in_channels=INPAINTING_CHANNELS):
+            raise WeightsError(
+                tr(
+                    "{file}: must be this base's UNet with {channels} input channels in place of 4, it has "
+                    "{found} or other widths; {mend}",
+                    file=folder / config,
+                    channels=INPAINTING_CHANNELS,
+                    found=sizes.in_channels,
+                    mend=mend,
+                )
+            )
+        sha256 = checked_sha256(folder, [config, _weights(folder, UNET_FOLDER)], mend)
+        return replace(self, folder=folder, sizes=replace(self.sizes, unet=sizes), sha256=sha256, mend=mend)
+
+
+def _open_shards(folder: Path, mend: Message) -> dict[str, Tensor]:
     """Return the text encoder's tensors by name; they stay on disk until they are used."""
     tensors: dict[str, Tensor] = {}
-    for file in _shard_files(folder):
+    for file in _shard_files(folder, mend):
         try:
             shard = torch.load(folder / file, map_location="cpu", mmap=True, weights_only=True)
         except TORCH_LOAD_ERRORS as error:
@@ -158,13 +189,11 @@ def _open_shards(folder: Path) -> dict[str, Tensor]:
                     "{file} is not a whole shard: {error}; {mend}",
                     file=folder / file,
                     error=reason_of(error),
-                    mend=_mend(folder),
+                    mend=mend,
                 )
             ) from error
         if not isinstance(shard, dict):
-            raise WeightsError(
-                tr("{file} is not a shard of tensors; {mend}", file=folder / file, mend=_mend(folder))
-            )
+            raise WeightsError(tr("{file} is not a shard of tensors; {mend}", file=folder / file, mend=mend))
         tensors |= {name.removeprefix(PREFIX): tensor for name, tensor in shard.items()}
     return tensors
 
@@ -188,14 +217,23 @@ def open_published(folder: Path) -> PublishedFolder:
 
     Raises WeightsError with every file that is missing, or with the first that is damaged.
     """
-    unet = read_config(folder / UNET_FOLDER / "config.json", _UNetConfig, _mend(folder))
-    vae = read_config(folder / VAE_FOLDER / "config.json", _VaeConfig, _mend(folder))
-    text = read_config(folder / TEXT_FOLDER / "config.json", _TextConfig, _mend(folder))
+    mend = tr("`storykit download kolors --out {folder}` fetches what is missing or damaged", folder=folder)
+    unet = read_config(folder / UNET_FOLDER / "config.json", _UNetConfig, mend)
+    vae = read_config(folder / VAE_FOLDER / "config.json", _VaeConfig, mend)
+    text = read_config(folder / TEXT_FOLDER / "config.json", _TextConfig, mend)
+    if unet.in_channels != LATENT_CHANNELS:
+        raise WeightsError(
+            tr(
+                "{folder} holds a UNet for inpainting, which draws no picture by itself: name the folder of "
+                "Kolors as the base, and leave this one beside it",
+                folder=folder,
+            )
+        )
     files = [
         *(f"{part}/config.json" for part in PARTS),
         *(_weights(folder, part) for part in (UNET_FOLDER, VAE_FOLDER)),
         f"{TEXT_FOLDER}/{INDEX}",
-        *_shard_files(folder),
+        *_shard_files(folder, mend),
     ]
     if (folder / TOKENIZER).is_file():
         files.append(TOKENIZER)
@@ -204,12 +242,9 @@ def open_published(folder: Path) -> PublishedFolder:
         name="kolors",
         sizes=BaseSizes(unet=unet.sizes(), text=TextSizes(**text.model_dump()), vae=vae.sizes()),
         latent_scale=vae.scaling_factor,
-        sha256=checked_sha256(folder, files, _mend(folder)),
+        sha256=checked_sha256(folder, files, mend),
+        mend=mend,
     )
-
-
-def _mend(folder: Path) -> str:
-    return tr("`storykit download kolors --out {folder}` fetches what is missing or damaged", folder=folder)
 
 
 def _weights(folder: Path, part: str) -> str:
@@ -218,6 +253,6 @@ def _weights(folder: Path, part: str) -> str:
     return f"{part}/{(there or WEIGHTS)[0]}"
 
 
-def _shard_files(folder: Path) -> list[str]:
-    index = read_config(folder / TEXT_FOLDER / INDEX, ShardIndex, _mend(folder))
+def _shard_files(folder: Path, mend: Message) -> list[str]:
+    index = read_config(folder / TEXT_FOLDER / INDEX, ShardIndex, mend)
     return [f"{TEXT_FOLDER}/{name}" for name in sorted(set(index.weight_map.values()))]

@@ -70,6 +70,13 @@ class Base(ABC):
         """Return the UNet."""
         return self._filled(lambda: build_unet(self.sizes.unet), "unet", device, dtype)
 
+    def inpainting(self) -> "Base | None":
+        """Return the same base with another UNet in place of its own, one that is made for inpainting.
+
+        None where there is no such UNet. Of what is returned nothing but the UNet is to be asked for.
+        """
+        return None
+
     def vae_encoder(self, device: str = "cpu") -> SDXLVAEEncoder:
         """Return the picture encoder in fp32, scaled as the UNet expects its latents."""
         encoder = self._filled(lambda: build_vae_encoder(self.sizes.vae), "encoder", device)

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 TOKENS = 256
 """Tokens the text encoder reads a prompt; shorter prompts are padded on the left, as Kolors does."""
 LATENT_CHANNELS = 4
+INPAINTING_CHANNELS = 2 * LATENT_CHANNELS + 1
+"""Of a cell as a UNet for inpainting reads it: its latents, whether it is drawn anew, what is known of it."""
 STRIDE = 8
 """Pixels a latent cell stands for, along each side."""
 
@@ -33,6 +35,8 @@ class UNetSizes:
     """Groups of every normalisation."""
     layers: tuple[int, int]
     """Transformer layers in each attention block at 1/16 and at 1/32."""
+    in_channels: int = LATENT_CHANNELS
+    """Channels of a cell that it reads: 9 in place of 4 where it is made for inpainting."""
 
     def can_normalise(self, pictures: int, size: int) -> bool:
         """Return whether each group of a normalisation has the two numbers that a spread needs.

@@ -183,6 +183,7 @@ def _note(graph: Graph, manifest: Manifest, pack: str) -> None:
         restored=with_step(Restore),
         enlarged=[panel for panel, networks in enlarged.items() if set(networks) - {own}],
         resized=[panel for panel, networks in enlarged.items() if own in networks],
+        inpainted=[one.panel for one in panels if any(step.mask and step.inpainting for step in one.chain)],
         masked=[
             one.panel for one in panels if any(isinstance(step, Redraw) and step.mask for step in one.chain)
         ],

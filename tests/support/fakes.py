@@ -34,6 +34,7 @@ class FakePainter:
     """Paints coloured squares that depend on the request's key alone, and notes what it is asked."""
 
     device = hardware = "cpu"
+    inpainting = ""
 
     def __init__(self, identity: str = "fake") -> None:
         self.identity: Mapping[str, object] = {

@@ -90,12 +90,14 @@ def step_drawn(
     if isinstance(step, Upscale | Restore):
         return finished(source, step, files)
     request = replace(job.request, prompt=words_after(job.request.prompt, job.chain), seed=step.seed)
+    if step.inpainting:
+        request = _alone(request)  # who it reads would be drawn by another UNet than in the story
 
     def redrawn(asked: RedrawRequest) -> DrawResult:
         return painter.redraw([asked], replace(settings, size=asked.picture.width))[0]
 
     if isinstance(step, Outpaint):
-        around = partial(RedrawRequest, request=request, strength=step.strength)
+        around = partial(RedrawRequest, request=request, strength=step.strength, inpainting=step.inpainting)
         return outpainted(source, step, lambda begun, mask: redrawn(around(picture=begun, mask=mask)))
     return redrawn(_redrawing(request, step, source, files))
 
@@ -107,11 +109,22 @@ def _redrawing(
     match step:
         case Redraw():
             mask = files.mask(step.mask) if step.mask else None
-            return RedrawRequest(request=request, picture=source, strength=step.strength, mask=mask)
+            return RedrawRequest(
+                request=request,
+                picture=source,
+                strength=step.strength,
+                mask=mask,
+                inpainting=step.inpainting,
+            )
         case Refine():
-            alone = replace(request, anchors=(), bystanders=(), consistency=0.0)  # the picture is like them
+            alone = _alone(request)  # the picture is like them
             resized = source.resize((step.size, step.size), Image.Resampling.LANCZOS)
             return RedrawRequest(request=alone, picture=resized, strength=step.strength, tile=step.tile)
+
+
+def _alone(request: PanelRequest) -> PanelRequest:
+    """Return a request that reads no other panel."""
+    return replace(request, anchors=(), bystanders=(), consistency=0.0)
 
 
 def _picture_of(run: Run, row: PanelRow | None) -> DrawResult:

@@ -21,6 +21,13 @@ def latent_mask(mask: Image.Image | None, size: int) -> Tensor:
     return F.max_pool2d(marked.float(), STRIDE) > 0
 
 
+def greyed(pixels: Tensor, mask: Image.Image | None) -> Tensor:
+    """Return a picture, (1, 3, H, W), -1 to 1, grey wherever its mask marks it; all without one."""
+    if mask is None:
+        return torch.zeros_like(pixels)
+    return pixels.masked_fill(torch.from_numpy(np.array(mask) > 0).to(pixels.device), 0.0)
+
+
 def widened(mask: Image.Image) -> Image.Image:
     """Return a mask with a margin of its edge, so that all it shows is drawn again.
 

@@ -43,6 +43,10 @@ class Repainting:
         row = torch.where(drawn, latents[:1], known) if begun else known
         return torch.cat([row, latents[1:]])
 
+    def seen(self, rows: Tensor) -> Tensor:
+        """Return what the base's own UNet reads for noisy latents: these."""
+        return rows
+
 
 def repainting_of(original: Tensor, inside: Tensor, steps: int, strength: float) -> Repainting:
     """Return how a picture is drawn again.

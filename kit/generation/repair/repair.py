@@ -107,7 +107,7 @@ def repair(run: Run, painter: Painter, wish: RepairWish, progress: Progress | No
             painter.set_lora(*plan.loras[source.slot.candidate])
             wish = replace(wish, mask=part_mask(run, source, wish.part, painter))
             _refuse_unfit(source, wish, painter, run)
-        step = wish.step
+        step = _with_unet(wish, painter)
         if isinstance(step, Redraw | Restore) and wish.mask is not None:
             step = replace(step, mask=keep_mask(run, wish.mask))
         if wish.network is not None:
@@ -142,6 +142,13 @@ def finish_pictures(
             _refuse_unfit(source, RepairWish(source=slot, step=step), painter, run)
             asked.append((slot, _with_own_noise(step, source)))
         return _made(run, painter, [_ask_for(run, *one) for one in asked], progress)
+
+
+def _with_unet(wish: RepairWish, painter: Painter) -> Step:
+    """Return the step with the UNet for inpainting where one is there and it draws but a part."""
+    if isinstance(wish.step, Outpaint) or (isinstance(wish.step, Redraw) and wish.mask is not None):
+        return replace(wish.step, inpainting=painter.inpainting)
+    return wish.step
 
 
 def _refuse_drafts(run: Run) -> None:

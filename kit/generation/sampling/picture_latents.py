@@ -10,7 +10,6 @@ from kit.generation.painter import DrawFailure, DrawResult
 from kit.generation.sampling.tiled import DECODING, ENCODING, tiled
 from kit.images.decode import is_flat
 from kit.messages import tr
-from kit.models.kolors.vae import pixels_of
 
 
 def for_drawing(decoder: SDXLVAEDecoder) -> SDXLVAEDecoder:
@@ -23,16 +22,15 @@ def for_drawing(decoder: SDXLVAEDecoder) -> SDXLVAEDecoder:
     return decoder
 
 
-def encoded(encoder: SDXLVAEEncoder, picture: Image.Image, device: str, tile: int = 0) -> Tensor:
-    """Return an RGB picture's latents, (1, 4, H/8, W/8): the mean of what they may be.
+def encoded(encoder: SDXLVAEEncoder, pixels: Tensor, tile: int = 0) -> Tensor:
+    """Return a picture's latents, (1, 4, H/8, W/8): the mean of what they may be.
 
     Args:
         encoder: of Kolors' kind.
-        picture: RGB.
-        device: where they go.
+        pixels: (1, 3, H, W), -1 to 1, on the encoder's device.
         tile: side in pixels of the parts that are encoded one after the other; 0: all at once.
     """
-    return tiled(encoder, pixels_of(picture, device), ENCODING, tile)
+    return tiled(encoder, pixels, ENCODING, tile)
 
 
 def decoded(decoder: SDXLVAEDecoder, latent: Tensor, tile: int = 0) -> DrawResult:

@@ -5,6 +5,8 @@ from diffsynth.schedulers import EnhancedDDIMScheduler
 TRAIN_STEPS = 1100
 """Noise levels Kolors was trained on."""
 BETA_END = 0.014
+SCHEDULER = {"name": "EnhancedDDIM", "beta_end": BETA_END, "train_steps": TRAIN_STEPS}
+"""What a picture's recipe says of it."""
 
 
 def scheduler(steps: int | None = None) -> EnhancedDDIMScheduler:

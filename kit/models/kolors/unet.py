@@ -71,7 +71,7 @@ def build_unet(sizes: UNetSizes) -> SDXLUNet:
     unet.time_embedding = _two_layers(width, sizes.time)
     unet.add_time_proj = Timesteps(sizes.time_ids)
     unet.add_time_embedding = _two_layers(sizes.pooled + 6 * sizes.time_ids, sizes.time)
-    unet.conv_in = nn.Conv2d(LATENT_CHANNELS, width, 3, padding=1)
+    unet.conv_in = nn.Conv2d(sizes.in_channels, width, 3, padding=1)
     unet.text_intermediate_proj = nn.Linear(sizes.pooled, sizes.cross)
     unet.blocks = nn.ModuleList(_unet_blocks(sizes))
     unet.conv_norm_out = nn.GroupNorm(sizes.groups, width, eps=1e-5)
