@@ -27,6 +27,7 @@ SCALING_FACTOR = 0.13025
 def diffusers_unet(sizes: UNetSizes) -> UNet2DConditionModel:
     """Return diffusers' UNet of these sizes, configured as Kolors' own is."""
     return UNet2DConditionModel(
+        in_channels=sizes.in_channels,
         block_out_channels=sizes.widths,
         down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
         up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),

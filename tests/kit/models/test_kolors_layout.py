@@ -1,5 +1,6 @@
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,20 +13,22 @@ from diffsynth.models.sdxl_unet import SDXLUNet
 from diffsynth.models.utils import hash_state_dict_keys
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from diffusers_twin import ATTENTION_EPS, EXACT, SAME
-from fakes import TOY_PROMPTS, toy_tokenizer
+from fakes import TOY_PROMPTS
+from published_toy import SIZES, copy_of_published, toy_published, write_unet
 from torch import nn
 
 from kit.errors import WeightsError
 from kit.experiment.config import DrawSettings
 from kit.files.checksums import RECORD
+from kit.files.encodings import sha256_of
 from kit.generation.kolors_painter import KolorsPainter
 from kit.generation.painter import PanelRequest
 from kit.models.base import load_base
 from kit.models.kolors.text_encoder import encode_ids, tokenize
-from kit.models.kolors.unet import build_unet, time_ids
-from kit.models.kolors_layout import INDEX, open_published
-from kit.models.sizes import KOLORS_SIZES, BaseSizes, TextSizes, UNetSizes, VaeSizes
-from tests.benchmarks.published import diffusers_unet, diffusers_vae, write_published
+from kit.models.kolors.unet import build_unet, linear_shapes, time_ids
+from kit.models.kolors_layout import INDEX, INPAINTING_FOLDER, open_published
+from kit.models.sizes import KOLORS_SIZES
+from tests.benchmarks.published import diffusers_unet, diffusers_vae
 
 UNET_FILE = "unet/diffusion_pytorch_model.safetensors"
 SHARD = "text_encoder/pytorch_model-00003-of-00007.bin"
@@ -33,31 +36,17 @@ DECODER_EPS = 1e-5
 """Of the decoder's last normalisation: diffusers writes 1e-6, DiffSynth computes with 1e-5."""
 SAME_TEXT = 1e-3
 """How far a text's states may be apart: float32 rounds them by 1e-5, another text is 4 away."""
-SIZES = BaseSizes(
-    unet=UNetSizes(
-        widths=(32, 64, 64), time=128, time_ids=8, pooled=32, cross=48, head=32, groups=16, layers=(1, 2)
-    ),
-    text=TextSizes(vocabulary=192, hidden=32, layers=3, head=16, groups=1, ffn=32),
-    vae=VaeSizes(encoder=(8, 8, 16, 16), decoder=(8, 8, 16, 16), groups=4),
-)
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def whole() -> Path:
     """Return a folder in Kolors' layout that diffusers itself wrote, in toy sizes."""
-    folder = tmp_path_factory.mktemp("published")
-    (folder / "Kolors" / "tokenizer").mkdir(parents=True)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(3)
-        write_published(folder / "Kolors", SIZES)
-    shutil.copy(toy_tokenizer(folder), folder / "Kolors" / "tokenizer" / "tokenizer.model")
-    return folder / "Kolors"
+    return toy_published()
 
 
 @pytest.fixture
-def copy(whole: Path, tmp_path: Path) -> Path:
-    unrecorded = shutil.ignore_patterns(RECORD)
-    return Path(shutil.copytree(whole, tmp_path / "Kolors", ignore=unrecorded))
+def copy(tmp_path: Path) -> Path:
+    return copy_of_published(tmp_path)
 
 
 # the same networks
@@ -249,3 +238,57 @@ def test_weights_of_another_size_than_the_config_says_are_refused(copy):
         match=r"unet/diffusion_pytorch_model\.safetensors does not fit the sizes in config\.json",
     ):
         open_published(copy).unet()
+
+
+# the UNet for inpainting beside it
+
+
+def test_beside_the_base_its_unet_for_inpainting_is_found_by_its_published_name(copy, monkeypatch):
+    found = open_published(copy).inpainting()
+    beside = copy.with_name(INPAINTING_FOLDER)
+    assert (sha256 := found.unet_sha256) == sha256_of(beside / UNET_FILE)
+    assert found.unet().conv_in.weight.shape == (32, 9, 3, 3)
+    assert linear_shapes(found.sizes.unet) == linear_shapes(SIZES.unet)
+    monkeypatch.chdir(copy)
+    assert open_published(Path()).inpainting().unet_sha256 == sha256
+    (beside / UNET_FILE).rename(beside / "unet" / "diffusion_pytorch_model.fp16.safetensors")
+    (beside / RECORD).unlink()
+    assert open_published(copy).inpainting().unet_sha256 == sha256
+    shutil.rmtree(beside)
+    assert open_published(copy).inpainting() is None
+
+
+@pytest.mark.parametrize(
+    ("sizes", "told"),
+    [
+        (
+            SIZES.unet,
+            "must be this base's UNet with 9 input channels in place of 4, it has 4 or other widths",
+        ),
+        (replace(SIZES.unet, in_channels=9, cross=32), "it has 9 or other widths"),
+    ],
+)
+def test_a_unet_of_another_kind_beside_the_base_is_one_line_that_says_what_to_do(copy, sizes, told):
+    beside = copy.with_name(INPAINTING_FOLDER)
+    write_unet(beside, sizes)
+    with pytest.raises(WeightsError) as refused:
+        open_published(copy).inpainting()
+    assert str(beside / "unet" / "config.json") in str(refused.value)
+    assert told in str(refused.value)
+    assert f"move {beside} away to draw without it" in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("lost", ["unet/config.json", UNET_FILE])
+def test_a_folder_for_inpainting_that_lacks_a_file_is_told(copy, lost):
+    beside = copy.with_name(INPAINTING_FOLDER)
+    (beside / lost).unlink()
+    with pytest.raises(WeightsError, match=rf"{lost}.*download its unet/ again, or move .* away"):
+        open_published(copy).inpainting()
+
+
+def test_the_folder_for_inpainting_is_no_base(copy):
+    inpainting = copy.with_name(INPAINTING_FOLDER)
+    shutil.copytree(inpainting / "unet", copy / "unet", dirs_exist_ok=True)
+    with pytest.raises(WeightsError, match="a UNet for inpainting, which draws no picture by itself"):
+        load_base(copy)
