@@ -25,8 +25,8 @@ from kit.generation.painter import (
     refuse_other_size,
 )
 from kit.generation.repair.attention_mask import attention_mask, attention_to, places_of
-from kit.generation.repair.inpainting import Kept, drawing_base, kept_of
 from kit.generation.repair.masks import pasted
+from kit.generation.repair.repainting import Kept, drawing_base, kept_of
 from kit.generation.sampling.deep_cache import deep_cache
 from kit.generation.sampling.dpm_solver import solver_of
 from kit.generation.sampling.first_noise import first_noise

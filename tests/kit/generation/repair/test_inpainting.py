@@ -23,7 +23,7 @@ from kit.generation.kolors_painter import KolorsPainter
 from kit.generation.painter import DrawFailure, RedrawRequest
 from kit.generation.recipe import Job
 from kit.generation.repair.draw_steps import step_drawn
-from kit.generation.repair.inpainting import Inpainting, kept_of
+from kit.generation.repair.repainting import Inpainting, kept_of
 from kit.generation.sampling.first_noise import first_noise
 from kit.lora.lora import load_lora
 from kit.models.base import load_base
