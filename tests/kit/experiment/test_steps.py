@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
@@ -69,6 +71,20 @@ def test_larger_pictures_are_steps_too_that_say_what_shapes_them_and_how_large_t
     assert [step.finishes for step in FINISHED] == [False, False, True]
 
 
+INPAINTED = (
+    Redraw(seed=1, strength=0.5, mask=MASK, inpainting="7" * 64),
+    Outpaint(seed=0, strength=0.8, left=32, top=32, inpainting="7" * 64),
+)
+
+
+def test_a_step_says_which_unet_for_inpainting_drew_it_and_else_nothing_of_it():
+    told = [step_told(step) for step in INPAINTED]
+    assert [one["inpainting"] for one in told] == ["7" * 64] * 2
+    assert CHAIN.validate_python(told) == INPAINTED
+    assert all("by the UNet of Kolors-Inpainting" in step.said() for step in INPAINTED)
+    assert all("inpainting" not in step_told(replace(step, inpainting="")) for step in INPAINTED)
+
+
 def test_people_read_what_was_done():
     assert [step.said() for step in STEPS] == [
         "noise varied, strength 0.2, seed 7",
@@ -93,6 +109,9 @@ def test_people_read_what_was_done():
         {"step": "redraw", "seed": 1, "strength": 1.01},
         {"step": "redraw", "seed": 1, "strength": float("nan")},
         {"step": "redraw", "seed": 1, "strength": 0.5, "mask": "../x"},
+        {"step": "redraw", "seed": 1, "strength": 0.5, "inpainting": "7" * 64},
+        {"step": "redraw", "seed": 1, "strength": 0.5, "mask": MASK, "inpainting": "../x"},
+        {"step": "refine", "seed": 1, "strength": 0.3, "size": 1024, "inpainting": "7" * 64},
         {"step": "redraw", "seed": 1, "strength": 0.5, "prompt": "x" * 5000},
         {"step": "vary", "seed": 1, "strength": 0.5, "mask": MASK},
         {"step": "vary", "seed": 1},

@@ -75,6 +75,8 @@ def test_its_chains_are_packed_verified_and_drawn_again_to_the_byte(made, bundle
     again = reproduce(opened, painter)
     assert [panel.verdict for panel in again.panels] == ["identical"] * 8
     assert WORDS in painter.read_prompts
+    assert {one.inpainting for one in painter.redrawn if one.mask} == {painter.inpainting}
+    assert {one.inpainting for one in painter.redrawn if not one.mask} == {""}
     run, entry = made
     assert (
         pack(run, replace(entry, out=bundle, overwrite=True)).sha256
@@ -86,7 +88,7 @@ def test_its_card_and_its_pictures_say_what_was_done(bundle):
     files = unpack(bundle)
     card = files["README.md"].decode()
     mask = _first_mask(files)
-    assert f"redraw, seed 0, strength 0.5, mask {mask}; redraw, seed 1, strength 0.25" in card
+    assert f"redraw, seed 0, strength 0.5, mask {mask}, inpainting {'9' * 64}; redraw, seed 1" in card
     assert "vary, seed 9, strength 0.2" in card
     assert "Denoising strength: 0.75" in files["panels/6.png"].decode("latin-1")
     assert "Variation seed: 9, Variation seed strength: 0.2" in files["panels/5.png"].decode("latin-1")
@@ -97,6 +99,7 @@ def test_its_card_and_its_pictures_say_what_was_done(bundle):
     told = graph["nodes"][0]["widgets_values"][0]
     assert "Panels 3, 5, 6, 7, 8 were repaired" in told
     assert "Panels 5 begin from the mixed noise" in told
+    assert "Panels 3 were redrawn inside their mask by the UNet of Kolors-Inpainting" in told
     assert "Panels 7 were drawn on beyond their edges" in told
     assert "refine, seed 0, strength 0.5, size 64, tile 32" in card
     assert "Hires resize: 64x64" in files["panels/8.png"].decode("latin-1")

@@ -17,6 +17,7 @@ from PIL import Image
 from published_toy import copy_of_published, published_lora, toy_published
 from torch import Tensor, nn
 
+from kit.experiment.config import DrawSettings
 from kit.experiment.run import Anchor, Slot
 from kit.experiment.steps import Outpaint, Redraw
 from kit.generation.kolors_painter import KolorsPainter
@@ -24,7 +25,9 @@ from kit.generation.painter import DrawFailure, RedrawRequest
 from kit.generation.recipe import Job
 from kit.generation.repair.draw_steps import step_drawn
 from kit.generation.repair.repainting import Inpainting, kept_of
+from kit.generation.repair.step_files import StepFiles
 from kit.generation.sampling.first_noise import first_noise
+from kit.images.png_metadata import encoded
 from kit.lora.lora import load_lora
 from kit.models.base import load_base
 from kit.models.kolors.scheduler import BETA_END, TRAIN_STEPS
@@ -216,8 +219,13 @@ def job(*chain: Redraw | Outpaint, **told: object) -> Job:
     )
 
 
-def made(painter: KolorsPainter, step: Redraw | Outpaint, **told: object) -> Image.Image | DrawFailure:
-    return step_drawn(painter, job(step, **told), TWO, scene(), lambda _sha256: mask())
+FILES = StepFiles(lambda _sha256: encoded(mask().convert("RGB")), lambda _sha256: b"", "cpu")
+
+
+def made(
+    painter: KolorsPainter, step: Redraw | Outpaint, how: DrawSettings = TWO, **told: object
+) -> Image.Image | DrawFailure:
+    return step_drawn(painter, job(step, **told), how, scene(), FILES)
 
 
 def test_a_masked_step_that_names_the_unet_is_drawn_by_it_and_reads_no_other_panel(painter):
@@ -233,7 +241,8 @@ def test_a_masked_step_that_names_the_unet_is_drawn_by_it_and_reads_no_other_pan
 
 def test_outpainting_by_it_keeps_the_picture_and_is_another_one_than_by_the_base(painter):
     step = Outpaint(seed=5, strength=1.0, left=32, top=32, inpainting=painter.inpainting)
-    found, other = (made(painter, one) for one in (step, replace(step, inpainting="")))
+    once = replace(TWO, steps=1)
+    found, other = (made(painter, one, once) for one in (step, replace(step, inpainting="")))
     assert found.size == other.size == (96, 96)
     assert found.crop((32, 32, 96, 96)).tobytes() == scene().tobytes()
     assert found.tobytes() != other.tobytes()

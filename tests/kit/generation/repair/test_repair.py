@@ -10,7 +10,7 @@ from stories import clause_story
 from kit.errors import InputError, RunError
 from kit.experiment.extras.extra_pictures import Repair, keep_repair, read_extras
 from kit.experiment.run import Run, Slot
-from kit.experiment.steps import Redraw, Vary, mask_file
+from kit.experiment.steps import Outpaint, Redraw, Vary, mask_file
 from kit.files.encodings import canonical_json, sha256_bytes
 from kit.generation.generate import draw_experiment, generate
 from kit.generation.repair.repair import RepairWish, repair
@@ -102,6 +102,20 @@ def test_outside_a_mask_every_pixel_stays_and_the_mask_is_kept_with_the_run(run)
     kept = run.folder / mask_file(done.repair.step.mask)
     assert not ImageChops.difference(open_picture(kept).convert("L"), mask).getbbox()
     assert run.rows()[-1].chain == (replace(FIRST, mask=sha256_bytes(kept.read_bytes())),)
+
+
+def test_what_a_mask_names_is_drawn_by_the_unet_for_inpainting_that_is_there(run):
+    painter, part = FakePainter(), box(run, (8, 8, 23, 31))
+    painter.inpainting = "7" * 64
+    around = Outpaint(seed=0, strength=0.8, left=32, top=32)
+    wishes = [wish(mask=part), wish(), wish(step=Vary(seed=4, strength=0.2)), wish(step=around)]
+    steps = [done.repair.step for one in wishes for done in repair(run, painter, one)]
+    assert [step.inpainting for step in steps] == ["7" * 64, "", "", "7" * 64]
+    assert [one.inpainting for one in painter.redrawn][:2] == ["7" * 64, ""]
+    assert {one.inpainting for one in painter.redrawn[2:]} == {"7" * 64}
+    [by_base] = repair(run, FakePainter(), wish(mask=part))
+    recipe = json.loads(open_picture(run.panel_path(*by_base.repair.slot)).info[RECIPE])
+    assert set(recipe["chain"][0]) == {"step", "seed", "strength", "mask"}
 
 
 class HeldPainter(FakePainter):
