@@ -162,16 +162,20 @@ class PublishedFolder(Base):
         mend = tr("download its unet/ again, or move {folder} away to draw without it", folder=folder)
         config = f"{UNET_FOLDER}/config.json"
         sizes = read_config(folder / config, _UNetConfig, mend).sizes()
-        if sizes != replace(self.sizes.unet, in_channels=INPAINTING_CHANNELS):
+        if sizes.in_channels != INPAINTING_CHANNELS:
             raise WeightsError(
                 tr(
-                    "{file}: must be this base's UNet with {channels} input channels in place of 4, it has "
-                    "{found} or other widths; {mend}",
+                    "{file}: a UNet for inpainting has {channels} input channels, this one has {found}; "
+                    "{mend}",
                     file=folder / config,
                     channels=INPAINTING_CHANNELS,
                     found=sizes.in_channels,
                     mend=mend,
                 )
+            )
+        if replace(sizes, in_channels=LATENT_CHANNELS) != self.sizes.unet:
+            raise WeightsError(
+                tr("{file}: it is the UNet of another base; {mend}", file=folder / config, mend=mend)
             )
         sha256 = checked_sha256(folder, [config, _weights(folder, UNET_FOLDER)], mend)
         return replace(self, folder=folder, sizes=replace(self.sizes, unet=sizes), sha256=sha256, mend=mend)

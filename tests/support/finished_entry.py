@@ -23,6 +23,8 @@ BOX = (4, 6, 19, 27)
 class SquarePainter(FakePainter):
     """Paints squares that hang on the recipe, as a painter of Kolors that says which weights it has."""
 
+    inpainting = "9" * 64
+
     def __init__(self) -> None:
         super().__init__("kolors")
         self.identity = {**self.identity, "sha256": {"unet": "4" * 64}}

@@ -132,7 +132,7 @@ def _lines(run: "Run", done: "RepairResult") -> Iterator[Message]:
         yield tr("try     number {number}: {told}", number=one.repair.number, told=said(one.repair.number))
         yield tr("        {file}", file=run.panel_path(*one.repair.slot))
     if any(one.repair.step.inpainting for one in done.tries):
-        yield tr("inside the mask it was drawn by Kolors-Inpainting, whose folder lies beside the base's")
+        yield tr("drawn by Kolors-Inpainting, whose folder lies beside the base's")
     if done.unjudged:
         yield tr("the set cannot be judged: {reason}", reason=done.unjudged)
         return

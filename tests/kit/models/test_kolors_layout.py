@@ -263,9 +263,9 @@ def test_beside_the_base_its_unet_for_inpainting_is_found_by_its_published_name(
     [
         (
             SIZES.unet,
-            "must be this base's UNet with 9 input channels in place of 4, it has 4 or other widths",
+            "a UNet for inpainting has 9 input channels, this one has 4",
         ),
-        (replace(SIZES.unet, in_channels=9, cross=32), "it has 9 or other widths"),
+        (replace(SIZES.unet, in_channels=9, cross=32), "it is the UNet of another base"),
     ],
 )
 def test_a_unet_of_another_kind_beside_the_base_is_one_line_that_says_what_to_do(copy, sizes, told):

@@ -99,7 +99,7 @@ def test_its_card_and_its_pictures_say_what_was_done(bundle):
     told = graph["nodes"][0]["widgets_values"][0]
     assert "Panels 3, 5, 6, 7, 8 were repaired" in told
     assert "Panels 5 begin from the mixed noise" in told
-    assert "Panels 3 were redrawn inside their mask by the UNet of Kolors-Inpainting" in told
+    assert "Panels 3, 8 were redrawn inside their mask by the UNet of Kolors-Inpainting" in told
     assert "Panels 7 were drawn on beyond their edges" in told
     assert "refine, seed 0, strength 0.5, size 64, tile 32" in card
     assert "Hires resize: 64x64" in files["panels/8.png"].decode("latin-1")
