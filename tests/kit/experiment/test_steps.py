@@ -3,12 +3,16 @@ from dataclasses import replace
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
+from kit.embedded import FINISHER
 from kit.experiment.steps import (
     Outpaint,
     Redraw,
     Refine,
+    Restore,
     StepList,
+    Upscale,
     Vary,
+    kept_networks_in,
     masks_in,
     side_after,
     sides_in,
@@ -16,6 +20,7 @@ from kit.experiment.steps import (
     words_after,
     words_in,
 )
+from kit.files.encodings import sha256_of
 from kit.messages import speaking
 
 CHAIN = TypeAdapter(StepList)
@@ -85,6 +90,29 @@ def test_a_step_says_which_unet_for_inpainting_drew_it_and_else_nothing_of_it():
     assert all("inpainting" not in step_told(replace(step, inpainting="")) for step in INPAINTED)
 
 
+NETWORK, OWN = "6" * 64, sha256_of(FINISHER)
+BY_NETWORKS = (
+    Upscale(finisher=OWN, size=1024),
+    Restore(finisher=NETWORK, mask=MASK),
+    Upscale(finisher=NETWORK, size=2048),
+    Restore(finisher=NETWORK),
+)
+
+
+def test_what_a_network_made_names_it_by_its_file_and_storykits_own_is_never_kept():
+    told = [step_told(step) for step in BY_NETWORKS]
+    assert told == [
+        {"step": "upscale", "finisher": OWN, "size": 1024},
+        {"step": "restore", "finisher": NETWORK, "mask": MASK},
+        {"step": "upscale", "finisher": NETWORK, "size": 2048},
+        {"step": "restore", "finisher": NETWORK},
+    ]
+    assert CHAIN.validate_python(told) == BY_NETWORKS
+    assert sides_in(256, BY_NETWORKS) == [256, 1024, 1024, 2048, 2048]
+    assert (masks_in(BY_NETWORKS), kept_networks_in(BY_NETWORKS)) == ([MASK], [NETWORK] * 3)
+    assert {(step.finishes, step.seed, step.prompt) for step in BY_NETWORKS} == {(True, None, "")}
+
+
 def test_people_read_what_was_done():
     assert [step.said() for step in STEPS] == [
         "noise varied, strength 0.2, seed 7",
@@ -95,6 +123,10 @@ def test_people_read_what_was_done():
         "drawn on by 16 pixels to the left, 16 right, 0 above, 32 below, strength 0.8, seed 0, "
         "with the words 'sea'",
         "refined at 2048 pixels, strength 0.3, seed 3, in parts of 768 pixels",
+    ]
+    assert [step.said() for step in BY_NETWORKS[:2]] == [
+        "enlarged to 1024 pixels by storykit's own network",
+        "restored by the network 6666666666, inside a mask",
     ]
     with speaking("zh"):
         assert STEPS[0].said() == "改变噪声，强度 0.2，种子 7"
@@ -115,6 +147,20 @@ def test_people_read_what_was_done():
         {"step": "redraw", "seed": 1, "strength": 0.5, "prompt": "x" * 5000},
         {"step": "vary", "seed": 1, "strength": 0.5, "mask": MASK},
         {"step": "vary", "seed": 1},
+        {"step": "vary", "strength": 0.5},
+        {"step": "redraw", "strength": 0.5},
+        {"step": "outpaint", "strength": 0.8, "left": 32, "top": 32},
+        {"step": "refine", "strength": 0.3, "size": 1024},
+        {"step": "upscale", "size": 1024},
+        {"step": "upscale", "finisher": NETWORK},
+        {"step": "upscale", "finisher": "", "size": 1024},
+        {"step": "upscale", "finisher": f"../{NETWORK}", "size": 1024},
+        {"step": "upscale", "finisher": NETWORK, "size": 4096},
+        {"step": "upscale", "finisher": NETWORK, "size": 1000},
+        {"step": "upscale", "finisher": NETWORK, "size": 1024, "seed": 1},
+        {"step": "restore"},
+        {"step": "restore", "finisher": NETWORK, "mask": "../x"},
+        {"step": "restore", "finisher": NETWORK, "size": 1024},
         {"step": "outpaint", "seed": 1, "strength": 0.8},
         {"step": "outpaint", "seed": 1, "strength": 0.8, "left": 32, "top": 64},
         {"step": "outpaint", "seed": 1, "strength": 0.8, "left": 8, "top": 8},

@@ -201,10 +201,8 @@ def test_a_contest_that_wants_pictures_as_drawn_gets_no_others(made, packed, tmp
     seeds = (*entry.seeds[:2], again, *entry.seeds[3:])
     refused = refusal(run, replace(entry, seeds=seeds, rules=forbidding(), out=tmp_path / "entry.zip"))
     assert said in refused
-    assert (
-        f"storykit cast {run.folder} --candidate ink --order authored --story moon "
-        "--keep 3=3 --keep 4=3 --keep 6=3`" in refused
-    )
+    place = "--candidate ink --order authored --story moon"
+    assert f"storykit cast {run.folder} {place} --keep 3=3 --keep 4=3 --keep 6=3`" in refused
     assert f"{said} (pack the pictures as they were drawn)" in told(packed, forbidding())
     allowing = forbidding().model_copy(update={"steps": StepsRule(finish=True, source="the same")})
     assert said not in told(packed, allowing)

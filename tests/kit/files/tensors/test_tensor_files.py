@@ -4,7 +4,7 @@ import pytest
 import torch
 from safetensors.torch import save
 
-from kit.files.tensors.tensor_files import open_tensor_file
+from kit.files.tensors.tensor_files import open_tensor_file, tensors_in
 
 TENSORS = {"a": torch.arange(6.0).reshape(2, 3), "b": torch.ones(2, dtype=torch.bfloat16)}
 
@@ -80,3 +80,13 @@ def test_sides_without_numbers_and_a_number_without_sides_are_read(tmp_path: Pat
     (tmp_path / "a").write_bytes(save(tensors))
     file = open_tensor_file(tmp_path / "a")
     assert all(torch.equal(file.load(name), tensor) for name, tensor in tensors.items())
+
+
+def test_what_is_in_memory_is_read_as_from_a_file_and_torchs_form_is_refused(tmp_path: Path) -> None:
+    file = tensors_in(save(TENSORS, {"trigger": "墨"}))
+    assert (file.kinds, file.metadata) == ({"a": ("F32", (2, 3)), "b": ("BF16", (2,))}, {"trigger": "墨"})
+    assert all(torch.equal(file.load(key), tensor) for key, tensor in TENSORS.items())
+    torch.save(TENSORS, tmp_path / "a.pt")
+    for data in ((tmp_path / "a.pt").read_bytes(), WHOLE[:-3], b""):
+        with pytest.raises(ValueError, match=r"header|safetensors"):
+            tensors_in(data)
