@@ -145,6 +145,7 @@ TESTED_THROUGH = {
     "storykit/cli/votes.py": "eval/votes/test_tally.py",
     "storykit/run_results.py": "storykit/test_notebook.py",
     "submissions/bundle/bundle.py": "submissions/verification/test_verify.py",
+    "submissions/bundle/comfyui_graph.py": "submissions/bundle/test_comfyui.py",
     "submissions/bundle/manifest.py": "submissions/packing/test_build.py",
     "submissions/packing/checklist_lines.py": "submissions/packing/test_checklist.py",
     "submissions/packing/entry_plan.py": "submissions/packing/test_checklist.py",

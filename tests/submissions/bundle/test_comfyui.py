@@ -5,7 +5,7 @@ import pytest
 from entries import make_entry, make_scored_run, unpack
 from paths import GOLDENS
 
-from kit.experiment.steps import Redraw
+from kit.experiment.steps import Redraw, Refine, Restore, Upscale
 from kit.generation.repair.repainting import first_step
 from submissions.bundle.comfyui import MAX_EXACT_SEED, Graph, kijai, native, workflows_of
 from submissions.bundle.manifest import read_manifest
@@ -125,6 +125,30 @@ def test_what_was_repaired_is_repaired_by_nodes_and_links_that_fit(manifest):
     assert ["雨"] in [node["widgets_values"] for node in nodes(graph, "MZ_ChatGLM3_V2")]
     assert nodes(graph, "LoadImageMask")[0]["widgets_values"] == [f"{'0' * 64}.png", "red"]
     assert nodes(kijai(repaired).document()) == nodes(kijai(manifest).document())
+
+
+def test_what_was_made_larger_is_made_so_by_nodes_and_links_that_fit(manifest):
+    network = "6" * 64
+    chain = (
+        Upscale(finisher=network, size=96),
+        Restore(finisher=network, mask="5" * 64),
+        Refine(seed=1, strength=0.5, size=128),
+        Upscale(finisher=network, size=256),
+    )
+    panels = [
+        one.model_copy(update={"chain": chain} if one.panel in (3, 4) else {}) for one in manifest.panels
+    ]
+    finished = manifest.model_copy(update={"panels": tuple(panels)})
+    test_every_node_is_one_that_its_pack_has_with_its_outputs(finished, native)
+    test_every_widget_has_a_value_that_its_node_takes(finished, native)
+    test_every_link_joins_an_output_to_an_input_of_its_type(finished, native)
+    test_every_input_that_a_node_needs_is_linked(finished, native)
+    graph = native(finished).document()
+    assert [node["widgets_values"] for node in nodes(graph, "UpscaleModelLoader")] == [
+        [f"{network}.safetensors"]
+    ]
+    assert [node["widgets_values"][1] for node in nodes(graph, "ImageScale")] == [96, 128, 256] * 2
+    assert len(nodes(graph, "ImageUpscaleWithModel")) == 4
 
 
 @pytest.mark.parametrize("steps", [1, 7, 30, 50, 1000])

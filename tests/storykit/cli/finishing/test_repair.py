@@ -8,6 +8,7 @@ import pytest
 from command import refused, said, tell, tree
 from entries import INTRODUCTION
 from fakes import FakePainter, make_run
+from finishing_networks import written
 from PIL import Image, ImageChops
 
 import kit
@@ -107,6 +108,27 @@ def test_a_notebook_gets_each_try_in_a_row(drawn: Path) -> None:
         storykit.repair(storykit.open_run(run), 3)
 
 
+def test_a_panel_is_enlarged_and_another_restored_in_a_box(
+    repaired: tuple[Path, str], tmp_path: Path
+) -> None:
+    run, _ = repaired
+    network = written(tmp_path, "restorer", ".pth")
+    enlarged = said("repair", run, "--panel", 5, "--seed", 0, "--upscale", "mini", "--size", 128)
+    assert enlarged.splitlines()[1].startswith("try     number 1004: aesthetic ")
+    boxed = ("--panel", 7, "--seed", 0, "--restore", network, "--mask", "8,16,24,32")
+    told = json.loads(said("repair", run, *boxed, "--json"))
+    assert (told["tries"][0]["number"], told["tries"][0]["step"]["step"]) == (1005, "restore")
+    assert json.loads(said("repair", run, *boxed, "--json"))["tries"] == told["tries"]
+    assert open_picture(run / PANEL.format(seed=1004).replace("3.png", "5.png")).size == (128, 128)
+    place = run / PANEL.format(seed="{}").replace("3.png", "7.png")
+    before, after = (open_picture(Path(str(place).format(seed))).convert("RGB") for seed in (0, 1005))
+    left, top, right, bottom = ImageChops.difference(before, after).getbbox()
+    assert (left, top) >= (8, 16)
+    assert (right, bottom) <= (32, 48)
+    network.unlink()  # the run has one of its own
+    assert [path.suffix for path in (run / "finishers").iterdir()] == [".safetensors"]
+
+
 def test_what_is_taken_is_packed_verified_and_drawn_again(repaired: tuple[Path, str], tmp_path: Path) -> None:
     run, _ = repaired
     rules = (SHIPPED / "practice.toml").read_text("utf-8")
@@ -114,9 +136,9 @@ def test_what_is_taken_is_packed_verified_and_drawn_again(repaired: tuple[Path, 
     (tmp_path / "easy.toml").write_text(rules, encoding="utf-8")
     (tmp_path / "intro.txt").write_text(INTRODUCTION, encoding="utf-8")
     easy = ("--rules", tmp_path / "easy.toml")
-    keep = [f"--keep={panel}={seed}" for panel, seed in enumerate((0, 1, 1001, 0, 0, 1, 0, 1), 1)]
+    keep = [f"--keep={panel}={seed}" for panel, seed in enumerate((0, 1, 1001, 0, 1004, 1, 1005, 1), 1)]
     assert "panel 3  seed 1001 (by hand)" in said("cast", run, *keep)
-    assert said("score", run).startswith("scored  19 panels of 2 stories, 0 faults")
+    assert said("score", run).startswith("scored  21 panels of 2 stories, 0 faults")
     words = ("--team", "云上画师", "--title", "墨猫夜行记", "--introduction", tmp_path / "intro.txt")
     bundle = tmp_path / "entry.zip"
     said("pack", run, "--candidate", "ink", *words, *easy, "--out", bundle)
@@ -164,6 +186,13 @@ def test_where_nothing_can_be_judged_the_tries_are_told_all_the_same(tmp_path: P
         (("--seed", 0, "--redraw", 0.5, "--mask", "large.png"), "the mask has 65 x 64 pixels"),
         (("--seed", 0, "--redraw", 0.5, "--candidate", "oil"), "oil"),
         (("--seed", 0, "--redraw", 0.5, "--prompt", "雨" * 300), "254 tokens"),
+        (("--seed", 0, "--upscale", "mini", "--mask", "0,0,9,9"), "a mask is for --redraw and --restore"),
+        (("--seed", 0, "--upscale", "mini", "--size", 100), "must be a multiple of 32, got 100"),
+        (("--seed", 0, "--upscale", "mini", "--size", 64), "give a larger --size"),
+        (("--seed", 0, "--upscale", "mini", "--tries", 2), "ask for one try"),
+        (("--seed", 0, "--restore", "mini"), "4 times larger: give it with --upscale"),
+        (("--seed", 0, "--upscale", "none.pth"), "none.pth"),
+        (("--seed", 0, "--restore", "words.png"), "is a text, no file of weights"),
     ],
 )
 def test_what_cannot_be_repaired_is_said_in_a_line_and_nothing_is_written(
@@ -188,6 +217,10 @@ def test_what_cannot_be_repaired_is_said_in_a_line_and_nothing_is_written(
         ("--redraw", "nan"),
         ("--panel", 9, "--redraw", 0.5),
         ("--redraw", 0.5, "--tries", 65),
+        ("--upscale", "mini", "--redraw", 0.5),
+        ("--upscale", "mini", "--restore", "a.pth"),
+        ("--restore", "a.pth", "--size", 128),
+        ("--upscale", "mini", "--prompt", "雨"),
     ],
 )
 def test_a_wrong_command_line_is_told_as_one(drawn: Path, options: tuple[object, ...]) -> None:
