@@ -14,7 +14,7 @@ from kit.files.encodings import sha256_bytes, sha256_of
 from kit.files.safetensors_files import read_safetensors, tensor_bytes
 from kit.files.tensors.checkpoint_files import WIDTHS
 from kit.files.tensors.tensor_files import TensorFile, open_tensor_file
-from kit.finishing.network_files import NetworkUse, load_network
+from kit.finishing.network_files import NetworkUse, load_network, network_in
 from kit.messages import tr
 
 MOST_KEPT_BYTES = 480 << 20
@@ -57,6 +57,7 @@ def network_to_keep(name: str) -> KeptNetwork:
         data = _as_kept(path, open_tensor_file(path))
     except (ValueError, OSError) as error:
         raise WeightsError(tr("finisher {file} {why}", file=path, why=error)) from error
+    network_in(data, path.name)
     sha256 = sha256_bytes(data)
     return KeptNetwork(sha256, use, b"" if sha256 == embedded_network() else data)
 

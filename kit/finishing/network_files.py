@@ -6,6 +6,7 @@ number of it is read.
 
 import re
 import warnings
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -17,6 +18,7 @@ from kit.messages import mark, tr
 if TYPE_CHECKING:
     from spandrel import Architecture, ArchRegistry, ImageModelDescriptor, ModelBase
     from torch import Tensor, nn
+    from torch.overrides import TorchFunctionMode
 
 FinisherKind = Literal["upscale", "restore"]
 SCALES = (1, 2, 3, 4, 8)
@@ -25,6 +27,8 @@ MOST_BYTES = 4 << 30
 """The largest networks of this kind have 2.5 GB."""
 _MOST_LAYERS = 1000
 """A number in a tensor's name: layers are built by it, as many as it says."""
+_SMALL = 1 << 16
+"""Numbers of a tensor that may say how a network is built: some architectures count by them."""
 _CHANNELS = 3
 _MASKED = frozenset({"LaMa", "MAT"})
 """Architectures that need a mask; known before they are built, for they are large."""
@@ -101,26 +105,28 @@ def load_network(path: Path) -> LoadedNetwork:
 
 
 def network_in(data: bytes, name: str) -> LoadedNetwork:
-    """Return the network of a safetensors file in memory, as `load_network` does; no other kind is opened.
+    """Return the network of a safetensors file in memory; no other kind is opened.
+
+    It may be a stranger's: what cannot be checked before it is built is refused, too.
 
     Args:
         data: the file.
         name: what it is called, for messages.
     """
     try:
-        return LoadedNetwork(*_network(tensors_in(data)))
+        return LoadedNetwork(*_network(tensors_in(data), checked=True))
     except ValueError as error:
         raise WeightsError(tr("finisher {file} {why}", file=name, why=error)) from error
 
 
-def _network(file: TensorFile) -> "tuple[ImageModelDescriptor[nn.Module], bool]":
+def _network(file: TensorFile, *, checked: bool = False) -> "tuple[ImageModelDescriptor[nn.Module], bool]":
     from spandrel import ImageModelDescriptor
 
     _check_names(file)
     architecture = architecture_of(file)
     if architecture is None:
         raise ValueError(_refusal(file))
-    descriptor = None if architecture.id in _MASKED else _built(architecture, file)
+    descriptor = None if architecture.id in _MASKED else _built(architecture, file, checked)
     if not isinstance(descriptor, ImageModelDescriptor):
         told = {"architecture": architecture.name, "give": tr(_GIVE)}
         raise ValueError(tr("is {architecture}, which fills holes and needs a mask: {give}", **told))
@@ -129,12 +135,14 @@ def _network(file: TensorFile) -> "tuple[ImageModelDescriptor[nn.Module], bool]"
     return descriptor, descriptor.purpose == "FaceSR"
 
 
-def _built(architecture: "Architecture[nn.Module]", file: TensorFile) -> "ModelBase[nn.Module]":
+def _built(
+    architecture: "Architecture[nn.Module]", file: TensorFile, checked: bool
+) -> "ModelBase[nn.Module]":
     try:
         with warnings.catch_warnings(
             action="ignore"
         ):  # of torch's own names that some architectures still use
-            _check_shapes(architecture, file)
+            _check_shapes(architecture, file, checked)
             return architecture.load(_state(file))
     except _MISFITS as error:
         told = {"architecture": architecture.name, "error": " ".join(str(error).split())[:200]}
@@ -143,19 +151,46 @@ def _built(architecture: "Architecture[nn.Module]", file: TensorFile) -> "ModelB
         ) from error
 
 
-def _check_shapes(architecture: "Architecture[nn.Module]", file: TensorFile) -> None:
+def _check_shapes(architecture: "Architecture[nn.Module]", file: TensorFile, checked: bool) -> None:
     """Refuse shapes that do not fit each other before a network of them is built, which may be endless.
 
-    Some architectures count while they are built, which cannot be done without numbers; they are not checked.
+    What cannot be built without all its numbers passes unless all must be checked; of the architectures that
+    are known none is so.
     """
     import torch
 
     try:
-        with torch.device("meta"):
-            architecture.load(_shapes(file))
+        with torch.device("meta"), _numberless():
+            architecture.load(_shapes(file, _SMALL))
     except _MISFITS as error:
-        if _UNLIKE in str(error):
+        if checked or _UNLIKE in str(error):
             raise
+
+
+def _numberless() -> "TorchFunctionMode":
+    """Return a way of computing in which numbers count where they are there, and shapes alone elsewhere."""
+    import torch
+    from torch.overrides import TorchFunctionMode
+
+    class Numberless(TorchFunctionMode):
+        """Mixes tensors with and without numbers, which torch refuses."""
+
+        def __torch_function__(
+            self,
+            func: Callable[..., object],
+            types: Sequence[type],
+            args: tuple[object, ...] = (),
+            kwargs: Mapping[str, object] | None = None,
+        ) -> object:
+            """Return what a function of torch gives; nothing of tensors without numbers has any."""
+            named = dict(kwargs or {})
+            if func is torch.linspace:
+                named["device"] = "cpu"
+            elif any(isinstance(one, torch.Tensor) and one.is_meta for one in args):
+                args = tuple(one.to("meta") if isinstance(one, torch.Tensor) else one for one in args)
+            return func(*args, **named)
+
+    return Numberless()
 
 
 def _check_names(file: TensorFile) -> None:
@@ -183,13 +218,16 @@ def architecture_of(file: TensorFile) -> "Architecture[nn.Module] | None":
     return next((support.architecture for support in supports if support.detect(shapes)), None)
 
 
-def _shapes(file: TensorFile) -> "dict[str, Tensor]":
-    """Return a file's tensors without their numbers, under the names that spandrel knows."""
+def _shapes(file: TensorFile, small: int = 0) -> "dict[str, Tensor]":
+    """Return a file's tensors under the names that spandrel knows; of more than so many numbers none."""
     import torch
     from spandrel import canonicalize_state_dict
 
     state: dict[str, Any] = canonicalize_state_dict(
-        {name: torch.empty(kind.shape, device="meta") for name, kind in file.kinds.items()}
+        {
+            name: _wide(file, name) if _count(kind.shape) <= small else torch.empty(kind.shape, device="meta")
+            for name, kind in file.kinds.items()
+        }
     )
     return state
 
@@ -211,12 +249,14 @@ def _state(file: TensorFile) -> "dict[str, Tensor]":
     """Return a file's tensors under the names that spandrel knows, all fractions in fp32."""
     from spandrel import canonicalize_state_dict
 
-    def wide(name: str) -> "Tensor":
-        tensor = file.load(name)
-        return tensor.float() if file.kinds[name].dtype in FLOATS else tensor
-
-    state: dict[str, Any] = canonicalize_state_dict({name: wide(name) for name in file.kinds})
+    state: dict[str, Any] = canonicalize_state_dict({name: _wide(file, name) for name in file.kinds})
     return state
+
+
+def _wide(file: TensorFile, name: str) -> "Tensor":
+    """Return a tensor, fractions in fp32."""
+    tensor = file.load(name)
+    return tensor.float() if file.kinds[name].dtype in FLOATS else tensor
 
 
 def _check_sides(descriptor: "ImageModelDescriptor[nn.Module]") -> None:

@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 import torch
 from finishing_networks import weights, written
-from safetensors.torch import save_file
+from safetensors.torch import save, save_file
 
 from kit.embedded import BASE_WEIGHTS, LORAS
 from kit.errors import WeightsError
 from kit.files.tensors.tensor_files import open_tensor_file
-from kit.finishing.network_files import architecture_of, load_network
+from kit.finishing.network_files import architecture_of, load_network, network_in
 
 SEEN = torch.rand((1, 3, 17, 30), generator=torch.Generator().manual_seed(0))
 
@@ -140,6 +140,14 @@ def test_a_small_file_that_would_build_a_network_beyond_all_memory_is_refused(tm
     wide = weights("compact") | {"body.0.weight": torch.zeros((90_000, 3, 3, 3), dtype=torch.float16)}
     save_file(wide, tmp_path / "a.safetensors")
     assert "does not fit it" in refused(tmp_path / "a.safetensors")
+
+
+@pytest.mark.parametrize("name", ["compact", "swinir"])
+def test_of_a_strangers_file_too_no_network_beyond_all_memory_is_built(name: str) -> None:
+    first = "body.0.weight" if name == "compact" else "conv_first.weight"
+    wide = weights(name) | {first: torch.zeros((60_000, 3, 3, 3), dtype=torch.float16)}
+    with pytest.raises(WeightsError, match="does not fit it"):
+        network_in(save(wide), "x")
 
 
 def test_a_name_that_would_build_millions_of_layers_is_refused(tmp_path: Path) -> None:
