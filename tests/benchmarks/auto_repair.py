@@ -42,7 +42,15 @@ from kit.story.story import PANELS
 from storykit.auto_repair import auto_tries, looked_at
 from tests.benchmarks.judge import Judge, load, verdicts
 from tests.benchmarks.machine import commit, cpu, today, versions
-from tests.benchmarks.planted import PLANTED, Fault, PlantedSet, PlantingPainter, experiment, planted_set
+from tests.benchmarks.planted import (
+    PLANTED,
+    TRIGGERS,
+    Fault,
+    PlantedSet,
+    PlantingPainter,
+    experiment,
+    planted_set,
+)
 from tests.benchmarks.tables import table
 
 JUDGE = Path(__file__).parent / "judge.pt"
@@ -191,7 +199,7 @@ def _try_told(one: Any) -> dict[str, Any]:
 
 def kept(asked: PlantedSet, plan: Plan) -> dict[str, Any]:
     """Return what came of a set, from its file where it was done before."""
-    file = plan.out / f"{asked.fault}-{asked.number}.json"
+    file = plan.out / f"{asked.fault}-{asked.number}{asked.style and '-'}{asked.style}.json"
     if not file.exists():
         file.parent.mkdir(parents=True, exist_ok=True)
         part = file.with_suffix(".part")
@@ -208,6 +216,12 @@ def usable(one: Mapping[str, Any]) -> bool:
     return not others and (fault == "sound" or fault in one["before"][panel])
 
 
+def is_mended(one: Mapping[str, Any]) -> bool:
+    """Return whether what was planted is gone, and nothing is wrong in the panel that was right before."""
+    panel = one["set"]["panel"]
+    return set(one["after"][panel]) <= set(one["before"][panel]) - {one["set"]["fault"]}
+
+
 def planted_rows(found: Sequence[Mapping[str, Any]]) -> Iterator[list[object]]:
     """Yield a line for each kind of fault, and one of all."""
     for fault in (*PLANTED, "all"):
@@ -217,7 +231,7 @@ def planted_rows(found: Sequence[Mapping[str, Any]]) -> Iterator[list[object]]:
         good = [one for one in of if usable(one)]
         if not good:
             continue
-        mended = [one for one in good if not one["after"][one["set"]["panel"]]]
+        mended = [one for one in good if is_mended(one)]
         named = sum([one["set"]["panel"], REASON_OF[one["set"]["fault"]]] in one["named"] for one in good)
         first = sum(
             one["named"][:1] == [[one["set"]["panel"], REASON_OF[one["set"]["fault"]]]] for one in good
@@ -327,6 +341,7 @@ def main() -> None:
     parser.add_argument("--tries", type=int, default=8, help="pictures for a set")
     parser.add_argument("--steps", type=int, default=25)
     parser.add_argument("--size", type=int, default=256)
+    parser.add_argument("--style", default="", choices=("", *TRIGGERS), help="the embedded LoRA that is worn")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--seconds", type=float, default=1e9, help="begin no set after so many")
     parser.add_argument("--gauges", action="store_true", help="repair nothing, print what the gauges say")
@@ -335,7 +350,7 @@ def main() -> None:
     plan = Plan(given.steps, given.size, given.tries, given.gauges, given.out)
     faults: list[Fault] = [PLANTED[k % len(PLANTED)] for k in range(given.planted)] + ["sound"] * given.sound
     numbers = range(given.first, given.first + len(faults))
-    asked = [planted_set(number, fault) for number, fault in zip(numbers, faults, strict=True)]
+    asked = [planted_set(number, fault, given.style) for number, fault in zip(numbers, faults, strict=True)]
     asked.sort(key=lambda one: (one.number - given.first) % max(1, given.planted))  # a stop leaves all kinds
     started, found = time.monotonic(), list[dict[str, Any]]()
     pool = ProcessPoolExecutor(given.workers, mp_context=get_context("spawn"))
@@ -347,7 +362,10 @@ def main() -> None:
         print(f"Stopped: {len(found)} of {len(asked)} sets are there.\n")
     pool.shutdown(wait=False, cancel_futures=True)
     printed(found, plan)
-    print(f"\n{len(found)} sets, at most {plan.tries} pictures each, {plan.steps} steps, {plan.size} pixels.")
+    print(
+        f"\n{len(found)} sets, at most {plan.tries} pictures each, {plan.steps} steps, {plan.size} pixels, "
+        f"{given.style or 'no LoRA'}."
+    )
     print(f"{time.monotonic() - started:.0f} s; {device()}; commit {commit()}; {versions()}; {today()}")
 
 

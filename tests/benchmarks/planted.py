@@ -19,6 +19,7 @@ from tests.benchmarks.tales import Tale, TaleKind, tale
 
 Fault = Literal["figure", "looks", "place", "missing", "letters", "sound"]
 PLANTED: tuple[Fault, ...] = get_args(Fault)[:-1]
+TRIGGERS = {"ink": "水墨画风格", "watercolour": "水彩画风格", "cyberpunk": "赛博朋克风格"}
 CONSISTENCY = 0.6
 """Of stories whose heroes' looks no prompt tells; without it every panel would have a hero of its own."""
 _KINDS: Mapping[Fault, Sequence[TaleKind]] = {
@@ -43,6 +44,8 @@ class PlantedSet(NamedTuple):
     different: int
     panel: int
     """0 to 7, the wrong one; of a sound set it counts for nothing."""
+    style: str = ""
+    """An embedded LoRA's name; empty for the base."""
 
     @property
     def tale(self) -> Tale:
@@ -50,12 +53,12 @@ class PlantedSet(NamedTuple):
         return tale(self.number, self.kind, self.different)
 
 
-def planted_set(number: int, fault: Fault) -> PlantedSet:
-    """Return a set of a number, which is that of its story."""
+def planted_set(number: int, fault: Fault, style: str = "") -> PlantedSet:
+    """Return a set of a number, which is that of its story, in the style of an embedded LoRA."""
     rng = random.Random(f"planted {fault} {number}")
     kind = rng.choice(_KINDS[fault])
     least = 2 if fault == "missing" else 0  # the first two panels of a pair show one figure each
-    return PlantedSet(number, fault, kind, rng.choice(_DIFFERENT), rng.randrange(least, 8))
+    return PlantedSet(number, fault, kind, rng.choice(_DIFFERENT), rng.randrange(least, 8), style)
 
 
 def experiment(folder: Path, asked: PlantedSet, steps: int, size: int) -> LoadedExperiment:
@@ -65,6 +68,8 @@ def experiment(folder: Path, asked: PlantedSet, steps: int, size: int) -> Loaded
     kept = 0.0 if asked.kind == "told" else CONSISTENCY
     lines = ['stories = ["tale.toml"]', f"seeds = [{asked.number}]", f"steps = {steps}", f"size = {size}"]
     lines += [f"consistency = {kept}", "[score]", "gate = 1", "[[candidate]]", 'name = "base"']
+    if asked.style:
+        lines += [f'lora = "mini:{asked.style}"', f'trigger = "{TRIGGERS[asked.style]}"']
     (folder / "experiment.toml").write_text("\n".join(lines), encoding="utf-8")
     return load_experiment(folder / "experiment.toml")
 
@@ -151,7 +156,8 @@ def altered(asked: PlantedSet, rng: random.Random) -> str:
         case "missing":
             gone = rng.randrange(2)
             texts = [text for at, text in enumerate(texts) if not 2 * gone <= at < 2 * gone + 2]
-    return COMMAS["zh"].join(texts)
+    trigger = [TRIGGERS[asked.style]] if asked.style else []
+    return COMMAS["zh"].join([*trigger, *texts])
 
 
 def _with_other_looks(kind: str, told: str, rng: random.Random) -> str:
