@@ -29,6 +29,11 @@ def kolors_folder() -> Path:
     return models_folder() / "Kolors"
 
 
+def inpainting_folder(base: Path) -> Path:
+    """Return where Kolors-Inpainting is for a base in a folder: beside it, by the name it is published by."""
+    return base.absolute().with_name("Kolors-Inpainting")
+
+
 class RemoteFile(NamedTuple):
     """A file of the repository."""
 

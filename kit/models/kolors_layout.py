@@ -27,6 +27,7 @@ from kit.errors import WeightsError
 from kit.files.checksums import checked_sha256
 from kit.files.safetensors_files import TORCH_LOAD_ERRORS, read_tensors
 from kit.files.text.library_words import reason_of
+from kit.hub.repository import inpainting_folder
 from kit.messages import Message, tr
 from kit.models.kolors.text_encoder import build_text_encoder
 from kit.models.networks import TOKENIZER, Base, Part, fill, part_of, read_config
@@ -35,8 +36,6 @@ from kit.models.unet_files import UNET_FOLDER, WEIGHTS, ShardIndex
 
 VAE_FOLDER, TEXT_FOLDER = "vae", "text_encoder"
 PARTS = (UNET_FOLDER, VAE_FOLDER, TEXT_FOLDER)
-INPAINTING_FOLDER = "Kolors-Inpainting"
-"""What Kwai-Kolors calls the model with a UNet for inpainting, on both hubs."""
 INDEX = "pytorch_model.bin.index.json"
 PREFIX = "transformer."
 """What ChatGLM's shards put in front of every name."""
@@ -156,10 +155,14 @@ class PublishedFolder(Base):
 
         Raises WeightsError where a file of it is missing or damaged, or it is a UNet of another kind.
         """
-        folder = self.folder.absolute().with_name(INPAINTING_FOLDER)
+        folder = inpainting_folder(self.folder)
         if not folder.is_dir():
             return None
-        mend = tr("download its unet/ again, or move {folder} away to draw without it", folder=folder)
+        mend = tr(
+            "`storykit download kolors-inpainting --out {folder}` fetches it, or move that folder away to "
+            "draw without it",
+            folder=folder,
+        )
         config = f"{UNET_FOLDER}/config.json"
         sizes = read_config(folder / config, _UNetConfig, mend).sizes()
         if sizes.in_channels != INPAINTING_CHANNELS:

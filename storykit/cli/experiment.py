@@ -40,7 +40,10 @@ CHANGED = mark(
 Again = Annotated[
     bool, typer.Option("--again", help="Draw again what was drawn with other settings, in its place.")
 ]
-Model = Annotated[Literal["kolors"], typer.Argument(metavar="MODEL", help="What to fetch: kolors.")]
+Model = Annotated[
+    Literal["kolors", "kolors-inpainting"],
+    typer.Argument(metavar="MODEL", help="What to fetch: kolors, or kolors-inpainting for repairs."),
+]
 
 
 def download(
@@ -50,16 +53,19 @@ def download(
     ] = None,
     source: Annotated[Hub, typer.Option("--from", help="Which hub.")] = "modelscope",
 ) -> None:
-    """Fetch Kolors (18 GB), or what is missing of it; a stopped download goes on."""
-    from kit.hub.repository import kolors_folder
-    from kit.models.download import REPOSITORY, SOURCES
+    """Fetch Kolors (18 GB), or its UNet for repairs (5 GB); a stopped download goes on."""
+    from kit.hub.repository import inpainting_folder, kolors_folder
+    from kit.models.download import MODELS, SOURCES
     from kit.models.download import download as fetch
 
-    folder = (out or kolors_folder()).absolute()
-    fetched = fetch(folder, SOURCES[source](REPOSITORY))
+    usual = kolors_folder() if model == "kolors" else inpainting_folder(kolors_folder())
+    folder, wanted = (out or usual).absolute(), MODELS[model]
+    fetched = fetch(folder, SOURCES[source](wanted.repository), wanted)
     told = trn("{n} file fetched", "{n} files fetched", len(fetched))
     say(f"{model}  {folder}  ({told})")
-    if out is not None:
+    if model == "kolors-inpainting" and folder != usual:
+        say(tr("It repairs for the base beside which it lies, as the folder {name}", name=usual.name))
+    elif out is not None:
         say(tr('Draw with it: base = "{folder}" in the experiment', folder=folder))
 
 

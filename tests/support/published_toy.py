@@ -11,10 +11,10 @@ import torch
 from fakes import toy_tokenizer
 
 from kit.files.checksums import RECORD
+from kit.hub.repository import inpainting_folder
 from kit.lora.formats import LoraPair
 from kit.lora.lora import save_lora
 from kit.models.kolors.unet import linear_shapes
-from kit.models.kolors_layout import INPAINTING_FOLDER
 from kit.models.networks import TOKENIZER
 from kit.models.sizes import INPAINTING_CHANNELS, BaseSizes, TextSizes, UNetSizes, VaeSizes
 from kit.models.unet_files import UNET_FOLDER
@@ -38,7 +38,7 @@ def toy_published() -> Path:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(3)
         write_published(folder / "Kolors", SIZES)
-        write_unet(folder / INPAINTING_FOLDER, replace(SIZES.unet, in_channels=INPAINTING_CHANNELS))
+        write_unet(inpainting_folder(folder / "Kolors"), replace(SIZES.unet, in_channels=INPAINTING_CHANNELS))
     shutil.copy(toy_tokenizer(folder), folder / "Kolors" / TOKENIZER)
     return folder / "Kolors"
 
@@ -51,7 +51,7 @@ def write_unet(folder: Path, sizes: UNetSizes) -> None:
 
 def copy_of_published(folder: Path) -> Path:
     """Return copies of both in a folder, the one of Kolors."""
-    for one in (toy_published(), toy_published().with_name(INPAINTING_FOLDER)):
+    for one in (toy_published(), inpainting_folder(toy_published())):
         shutil.copytree(one, folder / one.name, ignore=shutil.ignore_patterns(RECORD))
     return folder / toy_published().name
 

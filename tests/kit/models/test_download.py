@@ -15,8 +15,9 @@ from kit.files.checksums import RECORD, checked_sha256, read_record
 from kit.files.encodings import sha256_bytes
 from kit.files.folder_lock import LOCK
 from kit.hub.repository import RemoteFile
-from kit.models.download import download
+from kit.models.download import MODELS, download
 
+KOLORS, INPAINTING = MODELS["kolors"], MODELS["kolors-inpainting"]
 UNET = "unet/diffusion_pytorch_model.fp16.safetensors"
 CONTENT = {
     "unet/config.json": b"{}",
@@ -55,21 +56,28 @@ class Hub:
 
 def test_what_drawing_needs_is_fetched_and_recorded(tmp_path):
     hub = Hub()
-    assert set(download(tmp_path / "Kolors", hub)) == set(hub.fetched) == FETCHED
+    assert set(download(tmp_path / "Kolors", hub, KOLORS)) == set(hub.fetched) == FETCHED
     assert {path: seen.sha256 for path, seen in read_record(tmp_path / "Kolors").items()} == {
         path: sha256_bytes(CONTENT[path]) for path in FETCHED
     }
 
 
+def test_of_the_model_for_inpainting_the_unet_is_fetched(tmp_path):
+    assert set(download(tmp_path, Hub(), INPAINTING)) == {"unet/config.json", UNET, "MODEL_LICENSE"}
+    lacking = Hub({"unet/config.json": b"{}"})
+    with pytest.raises(WeightsError, match="Kwai-Kolors/Kolors-Inpainting has no unet/diff"):
+        download(tmp_path, lacking, INPAINTING)
+
+
 def test_what_is_there_is_not_fetched_again(tmp_path):
-    download(tmp_path, Hub())
-    assert download(tmp_path, Hub()) == []
+    download(tmp_path, Hub(), KOLORS)
+    assert download(tmp_path, Hub(), KOLORS) == []
 
 
 def test_two_never_fetch_into_one_folder(tmp_path):
     hub = Hub()
     with another_at_work(tmp_path), pytest.raises(RunError, match=r"is being drawn by process \d+ since"):
-        download(tmp_path, hub)
+        download(tmp_path, hub, KOLORS)
     assert (hub.fetched, os.listdir(tmp_path)) == ([], [LOCK])
 
 
@@ -77,24 +85,24 @@ def test_a_broken_line_is_one_error_and_the_same_command_goes_on(tmp_path):
     broken = Hub()
     broken.breaks_after = 3
     with pytest.raises(WeightsError, match="the line broke; what has arrived stays, run the same command"):
-        download(tmp_path, broken)
+        download(tmp_path, broken, KOLORS)
     hub = Hub()
-    download(tmp_path, hub)
+    download(tmp_path, hub, KOLORS)
     assert set(hub.fetched) == FETCHED - set(broken.fetched)
 
 
 def test_a_file_that_was_damaged_is_fetched_again_and_recorded_anew(tmp_path):
-    download(tmp_path, Hub())
+    download(tmp_path, Hub(), KOLORS)
     (tmp_path / UNET).write_bytes(b"fp17" * 2)
-    assert download(tmp_path, Hub()) == [UNET]
+    assert download(tmp_path, Hub(), KOLORS) == [UNET]
     assert read_record(tmp_path)[UNET].sha256 == sha256_bytes(CONTENT[UNET])
 
 
 def test_weights_of_the_users_own_are_not_replaced(tmp_path):
-    download(tmp_path, Hub())
+    download(tmp_path, Hub(), KOLORS)
     hub = Hub(CONTENT | {UNET: b"new"})
     with pytest.raises(WeightsError, match=rf"{UNET} is not the file of Kwai-Kolors/Kolors: move it away"):
-        download(tmp_path, hub)
+        download(tmp_path, hub, KOLORS)
     assert ((tmp_path / UNET).read_bytes(), hub.fetched) == (CONTENT[UNET], [])
 
 
@@ -102,16 +110,16 @@ def test_of_two_precisions_the_one_that_is_there_is_completed(tmp_path):
     plain = "unet/diffusion_pytorch_model.safetensors"
     (tmp_path / "unet").mkdir()
     (tmp_path / plain).write_bytes(CONTENT[plain])
-    assert set(download(tmp_path, Hub())) == FETCHED - {UNET}
+    assert set(download(tmp_path, Hub(), KOLORS)) == FETCHED - {UNET}
 
 
 def test_a_file_that_was_mended_by_hand_is_recorded_anew(tmp_path):
-    download(tmp_path, Hub())
+    download(tmp_path, Hub(), KOLORS)
     (tmp_path / UNET).write_bytes(b"fp17" * 2)
     (tmp_path / RECORD).unlink()
     checked_sha256(tmp_path, [UNET], "")
     (tmp_path / UNET).write_bytes(CONTENT[UNET])
-    assert download(tmp_path, Hub()) == []
+    assert download(tmp_path, Hub(), KOLORS) == []
     assert read_record(tmp_path)[UNET].sha256 == sha256_bytes(CONTENT[UNET])
 
 
@@ -119,7 +127,7 @@ def test_a_file_that_arrives_damaged_is_named(tmp_path):
     hub = Hub()
     hub.sizes[UNET] = 7
     with pytest.raises(WeightsError, match=rf"{UNET} did not arrive whole"):
-        download(tmp_path, hub)
+        download(tmp_path, hub, KOLORS)
     assert not (tmp_path / RECORD).exists()
 
 
@@ -127,14 +135,14 @@ def test_a_disk_that_is_too_full_is_told_before_anything_is_fetched(tmp_path):
     hub = Hub()
     hub.sizes["vae/diffusion_pytorch_model.safetensors"] = shutil.disk_usage(tmp_path).total
     with pytest.raises(WeightsError, match=r"GB are to be fetched and 1\.1 kept free, the disk has"):
-        download(tmp_path, hub)
+        download(tmp_path, hub, KOLORS)
     assert hub.fetched == []
 
 
 def test_a_repository_that_lacks_a_file_is_refused(tmp_path):
     content = {path: data for path, data in CONTENT.items() if path != "vae/config.json"}
     with pytest.raises(WeightsError, match=r"Kwai-Kolors/Kolors has no vae/config\.json any more"):
-        download(tmp_path, Hub(content))
+        download(tmp_path, Hub(content), KOLORS)
 
 
 # the hubs' own clients

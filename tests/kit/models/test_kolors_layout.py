@@ -23,10 +23,11 @@ from kit.files.checksums import RECORD
 from kit.files.encodings import sha256_of
 from kit.generation.kolors_painter import KolorsPainter
 from kit.generation.painter import PanelRequest
+from kit.hub.repository import inpainting_folder
 from kit.models.base import load_base
 from kit.models.kolors.text_encoder import encode_ids, tokenize
 from kit.models.kolors.unet import build_unet, linear_shapes, time_ids
-from kit.models.kolors_layout import INDEX, INPAINTING_FOLDER, open_published
+from kit.models.kolors_layout import INDEX, open_published
 from kit.models.sizes import KOLORS_SIZES
 from tests.benchmarks.published import diffusers_unet, diffusers_vae
 
@@ -245,7 +246,7 @@ def test_weights_of_another_size_than_the_config_says_are_refused(copy):
 
 def test_beside_the_base_its_unet_for_inpainting_is_found_by_its_published_name(copy, monkeypatch):
     found = open_published(copy).inpainting()
-    beside = copy.with_name(INPAINTING_FOLDER)
+    beside = inpainting_folder(copy)
     assert (sha256 := found.unet_sha256) == sha256_of(beside / UNET_FILE)
     assert found.unet().conv_in.weight.shape == (32, 9, 3, 3)
     assert linear_shapes(found.sizes.unet) == linear_shapes(SIZES.unet)
@@ -269,26 +270,26 @@ def test_beside_the_base_its_unet_for_inpainting_is_found_by_its_published_name(
     ],
 )
 def test_a_unet_of_another_kind_beside_the_base_is_one_line_that_says_what_to_do(copy, sizes, told):
-    beside = copy.with_name(INPAINTING_FOLDER)
+    beside = inpainting_folder(copy)
     write_unet(beside, sizes)
     with pytest.raises(WeightsError) as refused:
         open_published(copy).inpainting()
     assert str(beside / "unet" / "config.json") in str(refused.value)
     assert told in str(refused.value)
-    assert f"move {beside} away to draw without it" in str(refused.value)
+    assert f"`storykit download kolors-inpainting --out {beside}`" in str(refused.value)
     assert "\n" not in str(refused.value)
 
 
 @pytest.mark.parametrize("lost", ["unet/config.json", UNET_FILE])
 def test_a_folder_for_inpainting_that_lacks_a_file_is_told(copy, lost):
-    beside = copy.with_name(INPAINTING_FOLDER)
+    beside = inpainting_folder(copy)
     (beside / lost).unlink()
-    with pytest.raises(WeightsError, match=rf"{lost}.*download its unet/ again, or move .* away"):
+    with pytest.raises(WeightsError, match=rf"{lost}.*download kolors-inpainting"):
         open_published(copy).inpainting()
 
 
 def test_the_folder_for_inpainting_is_no_base(copy):
-    inpainting = copy.with_name(INPAINTING_FOLDER)
+    inpainting = inpainting_folder(copy)
     shutil.copytree(inpainting / "unet", copy / "unet", dirs_exist_ok=True)
     with pytest.raises(WeightsError, match="a UNet for inpainting, which draws no picture by itself"):
         load_base(copy)

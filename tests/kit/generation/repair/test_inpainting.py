@@ -1,5 +1,6 @@
 """A masked part drawn by a UNet that is made for inpainting, held against diffusers' own pipeline."""
 
+import shutil
 import weakref
 from dataclasses import replace
 from functools import partial
@@ -27,16 +28,15 @@ from kit.generation.repair.draw_steps import step_drawn
 from kit.generation.repair.repainting import Inpainting, kept_of
 from kit.generation.repair.step_files import StepFiles
 from kit.generation.sampling.first_noise import first_noise
+from kit.hub.repository import inpainting_folder
 from kit.images.png_metadata import encoded
 from kit.lora.lora import load_lora
 from kit.models.base import load_base
 from kit.models.kolors.scheduler import BETA_END, TRAIN_STEPS
-from kit.models.kolors_layout import INPAINTING_FOLDER
 
 EXACT = torch.float64
 TWO, FOUR = (replace(CFG4, steps=steps) for steps in (2, 4))
 GIRL, CAT = (panel_request(prompt) for prompt in TOY_PROMPTS[:2])
-BESIDE = toy_published().with_name(INPAINTING_FOLDER)
 
 
 def mask() -> Image.Image:
@@ -98,7 +98,9 @@ class TheirScheduler(EnhancedDDIMScheduler):
 
 def theirs(painter: KolorsPainter, strength: float, noise: Tensor) -> Tensor:
     """Return the latents that diffusers' pipeline for SDXL makes with a UNet of nine channels."""
-    unet = UNet2DConditionModel.from_pretrained(BESIDE / "unet", torch_dtype=EXACT).eval()
+    unet = UNet2DConditionModel.from_pretrained(
+        inpainting_folder(toy_published()) / "unet", torch_dtype=EXACT
+    ).eval()
     assert unet.config.in_channels == 9
     for name, layer in unet.named_modules():
         if isinstance(layer, nn.GroupNorm) and ".attentions." in name:
@@ -254,13 +256,13 @@ def test_outpainting_by_it_keeps_the_picture_and_is_another_one_than_by_the_base
 def test_a_unet_that_is_not_there_or_another_one_is_one_line_and_no_picture(tmp_path):
     painter, step = painter_of(copy_of_published(tmp_path)), Redraw(seed=5, strength=0.75, mask="0" * 64)
     sha256 = painter.inpainting
-    other = made(painter, replace(step, inpainting="a" * 64))
+    beside, other = inpainting_folder(tmp_path / "Kolors"), made(painter, replace(step, inpainting="a" * 64))
     told = (
-        f"it is drawn with Kolors-Inpainting (UNet aaaaaaaa), and {tmp_path / INPAINTING_FOLDER} has other "
-        f"weights ({sha256[:8]}): put those back"
+        f"it is drawn with Kolors-Inpainting (UNet aaaaaaaa), and {beside} has other weights "
+        f"({sha256[:8]}): put those back"
     )
     assert other == DrawFailure(reason=told)
-    (tmp_path / INPAINTING_FOLDER).rename(tmp_path / "away")
+    beside.rename(tmp_path / "away")
     assert painter.inpainting == ""
     told = (
         f"it is drawn with Kolors-Inpainting (UNet {sha256[:8]}), which is not there: put the folder of that "
@@ -270,6 +272,7 @@ def test_a_unet_that_is_not_there_or_another_one_is_one_line_and_no_picture(tmp_
 
 
 def test_the_embedded_base_has_none(tmp_path):
-    (tmp_path / INPAINTING_FOLDER).mkdir()
+    inpainting_folder(tmp_path / "base").mkdir()
     assert KolorsPainter(load_base("mini"), "cpu").inpainting == ""
-    assert KolorsPainter(load_base(toy_base()), "cpu").inpainting == ""
+    shutil.copytree(toy_base(), tmp_path / "base")
+    assert KolorsPainter(load_base(tmp_path / "base"), "cpu").inpainting == ""

@@ -12,8 +12,8 @@ from published_toy import copy_of_published, published_lora
 import kit
 from kit.experiment.run import Run
 from kit.files.encodings import sha256_of
+from kit.hub.repository import inpainting_folder
 from kit.images.decode import open_picture
-from kit.models.kolors_layout import INPAINTING_FOLDER
 
 STORY = Path(kit.__file__).parent / "examples" / "demo-zh.toml"
 EXPERIMENT = """
@@ -61,7 +61,7 @@ def test_it_is_said_and_written_down_which_unet_drew_and_outside_the_mask_nothin
 ) -> None:
     run, told = repaired
     assert "drawn by Kolors-Inpainting, whose folder lies beside the base's" in told
-    unet = run.parent / INPAINTING_FOLDER / "unet" / "diffusion_pytorch_model.safetensors"
+    unet = inpainting_folder(run.parent / "Kolors") / "unet" / "diffusion_pytorch_model.safetensors"
     [row] = (row for row in Run.open(run).rows() if row.chain)
     assert row.chain[0].inpainting == sha256_of(unet)
     before, after = (open_picture(run / PANEL.format(seed=seed)).convert("RGB") for seed in (3, 1001))
@@ -69,13 +69,13 @@ def test_it_is_said_and_written_down_which_unet_drew_and_outside_the_mask_nothin
 
 
 def test_without_the_folder_the_base_draws_itself(run: Path) -> None:
-    (run.parent / INPAINTING_FOLDER).rename(run.parent / "away")
+    inpainting_folder(run.parent / "Kolors").rename(run.parent / "away")
     told = json.loads(said("repair", run, *MASKED, "--seed", 3, "--json"))
     assert [set(one["step"]) for one in told["tries"]] == [{"step", "seed", "strength", "mask"}]
 
 
 def test_drawing_the_run_again_needs_the_same_folder(run: Path) -> None:
-    picture, beside = run / PANEL.format(seed=1001), run.parent / INPAINTING_FOLDER
+    picture, beside = run / PANEL.format(seed=1001), inpainting_folder(run.parent / "Kolors")
     drawn = picture.read_bytes()
     picture.unlink()
     beside.rename(run.parent / "away")
@@ -91,6 +91,6 @@ def test_drawing_the_run_again_needs_the_same_folder(run: Path) -> None:
 
 def test_a_damaged_folder_is_one_line_before_anything_is_asked_for(run: Path) -> None:
     extras = (run / "extras.json").read_bytes()
-    (run.parent / INPAINTING_FOLDER / "unet" / "config.json").write_text("{}")
-    assert f"move {run.parent / INPAINTING_FOLDER} away to draw without it" in refused("repair", run, *MASKED)
+    (inpainting_folder(run.parent / "Kolors") / "unet" / "config.json").write_text("{}")
+    assert "storykit download kolors-inpainting --out" in refused("repair", run, *MASKED)
     assert (run / "extras.json").read_bytes() == extras
