@@ -1,8 +1,9 @@
 """Rows of strokes that stand like the letters of a word: a plain test on pixels, no network.
 
 Thin parts much lighter or darker than what is around them (a top-hat, Serra 1982) are taken as glyphs where
-their size is a letter's, and glyphs of one height that follow each other on a line as a word. It reads
-nothing, knows no Chinese words of few signs, and was measured on the drawn world alone (docs/repair.md).
+their size is a letter's, and glyphs of one height and shade that follow each other on a line as a word. It reads
+nothing, sees capitals with a rim rather than small letters and words of few signs, and was measured on the
+drawn world alone (docs/repair.md).
 """
 
 from collections.abc import Sequence
@@ -21,6 +22,10 @@ CONTRAST = 110
 """Of 255, by which a stroke is lighter or darker than its surroundings."""
 LEAST_GLYPHS = 6
 """In a row that counts as letters."""
+SHADE = 40
+"""Of 255, by which two letters of a word differ at most."""
+TALLER, GAP, FEET = 1.3, 0.5, 0.2
+"""In heights of the taller one of two: how much taller, how far apart, how far below the other one's foot."""
 _HEIGHTS, _FILLED = (7, 64), (0.12, 0.95)
 
 
@@ -37,6 +42,8 @@ class _Glyph(NamedTuple):
     top: int
     width: int
     height: int
+    level: float
+    """Mean grey value, 0 to 255."""
 
 
 def letter_row(picture: Image.Image) -> LetterRow | None:
@@ -65,10 +72,12 @@ def _glyphs(levels: NDArray[np.int16]) -> list[_Glyph]:
     found = []
     for number, (rows, columns) in enumerate(ndimage.find_objects(labels), 1):
         height, width = rows.stop - rows.start, columns.stop - columns.start
-        filled = float((labels[rows, columns] == number).mean())
+        inside = labels[rows, columns] == number
+        filled = float(inside.mean())
         tall = _HEIGHTS[0] <= height <= _HEIGHTS[1] and 2 <= width <= 1.6 * height
         if tall and _FILLED[0] <= filled <= _FILLED[1]:
-            found.append(_Glyph(columns.start, rows.start, width, height))
+            level = float(levels[rows, columns][inside].mean())
+            found.append(_Glyph(columns.start, rows.start, width, height, level))
     return sorted(found)
 
 
@@ -88,5 +97,6 @@ def _follows(before: _Glyph, glyph: _Glyph) -> bool:
     """Return whether a glyph can be the next of a word: as high, on the line, close by."""
     high, low = max(before.height, glyph.height), min(before.height, glyph.height)
     gap = glyph.left - before.left - before.width
-    apart = abs(before.top + before.height / 2 - glyph.top - glyph.height / 2)
-    return high <= 1.5 * low and -0.1 * high <= gap <= 0.7 * high and apart <= 0.3 * high
+    feet = abs(before.top + before.height - glyph.top - glyph.height)
+    alike = abs(before.level - glyph.level) <= SHADE and high <= TALLER * low
+    return alike and -0.1 * high <= gap <= GAP * high and feet <= FEET * high
