@@ -140,7 +140,7 @@ def auto_tries(mending: AutoRepair, shop: Workshop, most: int) -> Iterator[AutoT
         misfit = _next(mending)
         made = _drawn(mending, misfit, shop, mending.first_seed + number + 1)
         if made is None:
-            return
+            continue
         tried = _judged(mending, misfit, made)
         mending.tries.append(tried)
         yield tried
