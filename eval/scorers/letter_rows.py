@@ -2,8 +2,8 @@
 
 Thin parts much lighter or darker than what is around them (a top-hat, Serra 1982) are taken as glyphs where
 their size is a letter's, and glyphs of one height and shade that follow each other on a line as a word. It
-reads nothing, sees capitals with a rim rather than small letters and words of few signs, and was measured on the
-drawn world alone (docs/repair.md).
+reads nothing, sees capitals with a rim rather than small letters and words of few signs, and was measured on
+the drawn world alone (docs/repair.md).
 """
 
 from collections.abc import Sequence
