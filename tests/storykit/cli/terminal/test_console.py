@@ -56,8 +56,8 @@ def test_the_console_alone_prints() -> None:
         (["score"], "RUN is missing: the run's folder; the whole command is `storykit score RUN`"),
         (["lora", "merge", "--out", "o"], "FILE is missing: two LoRAs or more; with --blocks one will do; "
          "the whole command is `storykit lora merge FILE --out OUT`"),
-        (["download", "sdxl"], "MODEL must be kolors or kolors-inpainting, got 'sdxl' (what to fetch: kolors, or "
-         "kolors-inpainting for repairs)"),
+        (["download", "sdxl"], "MODEL must be kolors or kolors-inpainting, got 'sdxl' (what to fetch: "
+         "kolors, or kolors-inpainting for repairs)"),
         (["download", "kolors", "--from", "modelscop"], "--from must be modelscope or huggingface, got "
          "'modelscop', did you mean modelscope?"),
         (["train", "a.toml", "--out", "o", "--pick", "first"], "--pick must be last or best, got 'first' "
