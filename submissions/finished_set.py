@@ -50,7 +50,7 @@ def unfinished(run: Run, chosen: ChosenStory) -> ChosenStory:
     def begun(seed: int, panel: int) -> int:
         slot = Slot(chosen.candidate, chosen.order, chosen.story, seed, panel)
         while slot in made:
-            slot = slot._replace(seed=made[slot].source)
+            slot = made[slot].origin
         return slot.seed
 
     return replace(chosen, seeds=tuple(begun(seed, panel) for panel, seed in enumerate(chosen.seeds, 1)))

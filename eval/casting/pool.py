@@ -300,7 +300,8 @@ def _swap(search: Search, pool: Pool, pictures: Sequence[int], panel: int) -> Ra
 
 def single_of(search: Search, pool: Pool) -> RatedSeed | None:
     """Return the best of the sets of one seed."""
-    by_seed = groupby(sorted(range(len(pool.slots)), key=pool.seed), key=pool.seed)
+    drawn = [picture for picture, slot in enumerate(pool.slots) if slot not in pool.finished]
+    by_seed = groupby(sorted(drawn, key=pool.seed), key=pool.seed)
     singles = [
         RatedSeed(seed=seed, standing=quality_of(search, row))
         for seed, pictures in by_seed

@@ -55,7 +55,7 @@ def too_little_memory(hardware: str, size: int) -> RunError:
     return RunError(
         tr(
             "{hardware} has too little memory for one panel of {size} pixels: close "
-            "other programs that use it, or set a smaller `size` in the experiment",
+            "other programs that use it, or take a smaller size",
             hardware=hardware,
             size=size,
         )

@@ -75,7 +75,7 @@ class Repair:
     story: str
     panel: Annotated[int, Field(ge=1, le=PANELS)]
     number: Annotated[int, Field(ge=0, le=MOST_SEED)]
-    """What it is known by, in the place of a seed."""
+    """What it is known by, in the place of a seed; the pictures of a finished set share one."""
     source: Annotated[int, Field(ge=0, le=MOST_SEED)]
     """The seed of the picture that it is made of, or the number of an earlier repair."""
     step: Step
@@ -90,18 +90,23 @@ class Repair:
         """Which picture it is."""
         return Slot(*self.place, self.number, self.panel)
 
+    @property
+    def origin(self) -> Slot:
+        """Which picture it is made of."""
+        return self.slot._replace(seed=self.source)
+
 
 def _in_order(repairs: tuple[Repair, ...]) -> tuple[Repair, ...]:
     """Refuse repairs of which no chains can be made; each is looked at once, so that none grows long."""
-    numbers, steps = {one.number for one in repairs}, dict[int, int]()
+    made, steps = {one.slot for one in repairs}, dict[Slot, int]()
     for one in repairs:
-        if one.number in steps:
-            raise ValueError(tr("{number} must be the number of one picture", number=one.number))
-        if one.source in numbers and one.source not in steps:
+        if one.slot in steps:
+            raise ValueError(tr("{number} must be the number of one picture of a panel", number=one.number))
+        if one.origin in made and one.origin not in steps:
             told = tr("{number} must stand behind what it is made of, {source}", **_ends(one))
             raise ValueError(told)
-        steps[one.number] = steps.get(one.source, 0) + 1
-        if steps[one.number] > (1 if isinstance(one.step, Vary) else MOST_STEPS):
+        steps[one.slot] = steps.get(one.origin, 0) + 1
+        if steps[one.slot] > (1 if isinstance(one.step, Vary) else MOST_STEPS):
             told = tr("{number} must be made by a step that can follow those of {source}", **_ends(one))
             raise ValueError(told)
     return repairs
@@ -180,8 +185,7 @@ def origins_of(run: Run) -> dict[Slot, Origin]:
     refuse_taken_seeds(run, run.loaded.experiment.seeds)
     origins: dict[Slot, Origin] = {}
     for repair in read_extras(run).repairs:
-        source = repair.slot._replace(seed=repair.source)
-        before = origins.get(source, Origin(source, ()))
+        before = origins.get(repair.origin, Origin(repair.origin, ()))
         origins[repair.slot] = Origin(before.drawn, (*before.chain, repair.step))
     return origins
 

@@ -141,7 +141,14 @@ def finish_pictures(
             source = _source_of(run, slot, plan)
             _refuse_unfit(source, RepairWish(source=slot, step=step), painter, run)
             asked.append((slot, _with_own_noise(step, source)))
-        return _made(run, painter, [_ask_for(run, *one) for one in asked], progress)
+        number = _number_of_set(run, asked)
+        return _made(run, painter, [_ask_for(run, *one, number) for one in asked], progress)
+
+
+def _number_of_set(run: Run, asked: Sequence[tuple[Slot, Step]]) -> int:
+    """Return by what the pictures of a set are known together: what one of them is known by already."""
+    known = {(one.origin, one.step): one.number for one in read_extras(run).repairs}
+    return next((known[one] for one in asked if one in known), next(fresh_numbers(run)))
 
 
 def _with_unet(wish: RepairWish, painter: Painter) -> Step:
@@ -298,7 +305,7 @@ def _tries(run: Run, wish: RepairWish, step: Step, source: Job) -> Iterator[Step
     done = {
         one.step
         for one in read_extras(run).repairs
-        if wish.anew and one.slot._replace(seed=one.source) == wish.source and one.slot in made
+        if wish.anew and one.origin == wish.source and one.slot in made
     }
     behind = _seeds_behind(source)
     seed, left = step.seed, wish.tries
@@ -310,18 +317,23 @@ def _tries(run: Run, wish: RepairWish, step: Step, source: Job) -> Iterator[Step
         seed = seed + 1 if seed < MOST_SEED else 0
 
 
-def _ask_for(run: Run, source: Slot, step: Step) -> Repair:
-    """Write down a picture that is wanted, and return it; one that was asked for before stays as it is."""
+def _ask_for(run: Run, source: Slot, step: Step, number: int | None = None) -> Repair:
+    """Write down a picture that is wanted, and return it; one that was asked for before stays as it is.
+
+    It is known by the number, where no other picture of its panel is.
+    """
     before = read_extras(run).repairs
-    same = (one for one in before if one.slot._replace(seed=one.source) == source and one.step == step)
+    same = (one for one in before if (one.origin, one.step) == (source, step))
     if (there := next(same, None)) is not None:
         return there
+    if number is None or any(one.slot == source._replace(seed=number) for one in before):
+        number = next(fresh_numbers(run))
     wanted = Repair(
         candidate=source.candidate,
         order=source.order,
         story=source.story,
         panel=source.panel,
-        number=next(fresh_numbers(run)),
+        number=number,
         source=source.seed,
         step=step,
     )

@@ -133,7 +133,8 @@ def _finished_lines(run: "Run", done: "FinishedSet", sides: "TwoScores") -> Iter
     said = joined((step.said() for step in row.chain if step.finishes), tr("; "))
     sizes = {"was": drawn, "now": side_after(drawn, row.chain)}
     yield tr("finished {was} to {now} pixels: {said}", said=said, **sizes)
-    yield tr("         numbers {numbers}, in place of them", numbers=" ".join(map(str, done.seeds)))
+    numbers = " ".join(map(str, dict.fromkeys(done.seeds)))
+    yield tr("         number {numbers}, in place of them", numbers=numbers)
     yield tr(
         "gate     before {was}, now {now}; at least {least:g} is asked for",
         was=_gate_said(sides.before),
