@@ -15,7 +15,7 @@ from kit.files.folder_lock import lock_folder
 from kit.images.lettering import NUMBERS_ONLY
 from kit.messages import mark, tr
 from submissions.bundle.bundle import open_bundle
-from submissions.bundle.manifest import EMBEDDED_NOTICE, MANIFEST, Manifest, read_manifest
+from submissions.bundle.manifest import EMBEDDED_NOTICE, MANIFEST, Manifest, network_files, read_manifest
 from submissions.contest.rules import Rules, load_rules, shipped_rules
 from submissions.faults import Fault, listed
 from submissions.packing.build import build
@@ -180,6 +180,10 @@ def _notes(manifest: Manifest, entry: Entry, evidence: Evidence) -> tuple[str, .
         tr("panels of the seeds {seeds}, as cast", seeds=" ".join(map(str, entry.seeds))): (
             len(set(entry.seeds)) > 1
         ),
+        tr(
+            "finishers/: the networks that finished panels go along; see that their licences let you pass "
+            "them on"
+        ): bool(network_files(manifest)),
         tr("mosaics: {note}", note=tr(NUMBERS_ONLY)): manifest.mosaic == NUMBERS_ONLY,
         tr("the contest's deadline was {deadline}", deadline=deadline): (
             deadline is not None and deadline < datetime.now(UTC)

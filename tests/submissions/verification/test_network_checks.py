@@ -34,7 +34,9 @@ def made(tmp_path_factory) -> tuple[Run, Entry]:
 @pytest.fixture(scope="module")
 def packed(made) -> Path:
     run, entry = made
-    return pack(run, entry).path
+    report = pack(run, entry)
+    assert any("finishers/: the networks" in note and "licences" in note for note in report.notes)
+    return report.path
 
 
 @pytest.fixture
@@ -212,4 +214,6 @@ def test_pictures_as_drawn_may_go_everywhere(made, tmp_path):
     run, _ = made
     assert Slot(*PLACE, 3, 1) in {row.slot for row in run.rows()}
     plain = make_entry(tmp_path, rules=forbidding(), seeds=(3,) * 8)
-    assert told(pack(run, plain).path, forbidding()) == ""
+    report = pack(run, plain)
+    assert told(report.path, forbidding()) == ""
+    assert not any("finishers/" in note for note in report.notes)
