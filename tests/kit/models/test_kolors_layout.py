@@ -244,6 +244,20 @@ def test_weights_of_another_size_than_the_config_says_are_refused(copy):
 # the UNet for inpainting beside it
 
 
+def test_full_size_it_differs_from_the_base_in_what_it_reads_alone():
+    wide = replace(KOLORS_SIZES.unet, in_channels=9)
+    with torch.device("meta"):
+        base, ours, theirs = build_unet(KOLORS_SIZES.unet), build_unet(wide), diffusers_unet(wide)
+        named = SDXLUNet.state_dict_converter().from_diffusers(theirs.state_dict())
+    shapes = [
+        {name: tensor.shape for name, tensor in state.items()}
+        for state in (base.state_dict(), ours.state_dict(), named[0] if isinstance(named, tuple) else named)
+    ]
+    assert shapes[1] == shapes[2]
+    assert dict(shapes[0].items() ^ shapes[1].items()).keys() == {"conv_in.weight"}
+    assert shapes[1]["conv_in.weight"] == (320, 9, 3, 3)
+
+
 def test_beside_the_base_its_unet_for_inpainting_is_found_by_its_published_name(copy, monkeypatch):
     found = open_published(copy).inpainting()
     beside = inpainting_folder(copy)
