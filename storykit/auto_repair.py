@@ -73,7 +73,11 @@ class AutoRepair:
     @property
     def left(self) -> list[Gauge]:
         """Why panels do not belong in the set, of those that are looked at; the worst first."""
-        return [one for one in misfits(self.gauges) if self.only in (None, one.panel)]
+        return [one for one in misfits(self.firm(self.gauges)) if self.only in (None, one.panel)]
+
+    def firm(self, gauges: Sequence[Gauge]) -> list[Gauge]:
+        """Return gauges that ask more of the panels and reasons that were tried already."""
+        return [one.firm if self.taken[one.panel, one.reason] else one for one in gauges]
 
     @property
     def named(self) -> list[MisfitReason]:
@@ -180,18 +184,18 @@ def _judged(mending: AutoRepair, misfit: Gauge, made: RepairTry) -> AutoTry:
     measured = _until(mending.run, _measured(mending.run, mending.tools, mending.place), made)
     seeds = [*mending.seeds[: panel - 1], number, *mending.seeds[panel:]]
     try:
-        gauges = gauges_of(mending.run, measured, mending.place, seeds, mending.tools)
+        plain = gauges_of(mending.run, measured, mending.place, seeds, mending.tools)
     except ScoreError:  # no picture came of it
         return AutoTry(misfit, made, None, mending.left, None, None, False)
-    standings = _standings(mending, measured, panel)
-    now, better = standings.get(number), _is_better(gauges, mending.gauges, panel)
+    gauges, standings = mending.firm(plain), _standings(mending, measured, panel)
+    now, better = standings.get(number), _is_better(gauges, mending.firm(mending.gauges), panel)
     floor = mending.tools.calibration.aesthetic_floor if mending.tools.calibration else None
     if now is not None and floor is not None and now.aesthetic < floor:
         better = False
     same = [one for one in gauges if (one.panel, one.reason) == (panel, misfit.reason)]
     after = max(same, key=lambda one: one.behind, default=None)
     if better:
-        mending.seeds, mending.gauges = seeds, gauges
+        mending.seeds, mending.gauges = seeds, plain
     return AutoTry(misfit, made, after, misfits(gauges), standings.get(before), now, better)
 
 
