@@ -45,7 +45,7 @@ class TwoScores(NamedTuple):
 
 def unfinished(run: Run, chosen: ChosenStory) -> ChosenStory:
     """Return the set before it was finished, so that finishing twice is finishing otherwise."""
-    made = {one.slot: one for one in read_extras(run).repairs if one.step.finishes}
+    made = {one.slot: one for one in read_extras(run).repairs if one.step.finishes_whole}
 
     def begun(seed: int, panel: int) -> int:
         slot = Slot(chosen.candidate, chosen.order, chosen.story, seed, panel)

@@ -74,7 +74,7 @@ def measure(
         row = drawn.get(slot)
         side = side_after(size, row.chain) if row else size
         reading = read_panel(path, row.sha256 if row else None, side, faults.get(path, ""))
-        reading = replace(reading, finished=any(step.finishes for step in row.chain) if row else False)
+        reading = replace(reading, finished=any(step.finishes_whole for step in row.chain) if row else False)
         return slot, reading, look_at(reading.picture) if reading.picture else None
 
     path = run.folder / CACHE

@@ -89,6 +89,11 @@ class PictureStep:
         """Whether it makes a finished picture larger or cleaner, which a contest may forbid."""
         return False
 
+    @property
+    def finishes_whole(self) -> bool:
+        """Whether it does so to the whole picture; in a mask it is a repair, which later steps keep."""
+        return self.finishes and not self.mask
+
     def side_after(self, side: int) -> int:
         """Return the side of the picture that it makes of one of so many pixels a side."""
         return side

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from kit.errors import RunError
-from kit.experiment.config import DrawSettings
 from kit.messages import tr
+
+if TYPE_CHECKING:
+    from kit.experiment.config import DrawSettings
 
 CPU_BATCH = 4
 """Panels at once without a GPU; on two cores more are not faster."""
@@ -86,7 +88,7 @@ def take_over(device: str) -> str:
     return torch.cuda.get_device_name()
 
 
-def panels_at_once(device: str, settings: DrawSettings) -> int:
+def panels_at_once(device: str, settings: "DrawSettings") -> int:
     """Return how many panels are drawn at once with what is free of a device's memory."""
     import torch
 

@@ -72,7 +72,7 @@ def _made_from(run: Run, slot: Slot) -> MadeFrom:
     origin = origins_of(run).get(slot, Origin(slot, ()))
     drawn = run.loaded.settings.size
     side = side_after(drawn, origin.chain)
-    repaired = any(not step.finishes for step in origin.chain)
+    repaired = any(not step.finishes_whole for step in origin.chain)
     return MadeFrom(origin.drawn.seed, repaired, side if side > drawn else 0)
 
 

@@ -69,6 +69,7 @@ def _cell(text: str) -> str:
 def _step(step: Step) -> str:
     """Return a step of a chain in a line.
 
+    >>> from kit.experiment.steps import Redraw
     >>> _step(Redraw(seed=4, strength=0.5, prompt="rain"))
     'redraw, seed 4, strength 0.5, prompt rain'
     """

@@ -81,10 +81,11 @@ def _contest(looked: LookedAt) -> Held | None:
 
 
 def _set(looked: LookedAt) -> Held:
-    entry, seeds = looked.entry, looked.run.loaded.experiment.seeds
+    entry, experiment = looked.entry, looked.run.loaded.experiment
+    seeds = experiment.seeds
     told = {"candidate": entry.candidate, "story": entry.story, "seed": entry.seeds[0]}
-    if len(set(entry.seeds)) > 1:
-        shown = " ".join(map(str, entry.seeds))
+    if not entry.of_one_seed(experiment):
+        shown = entry.seeds_said
         return Held("ok", tr("set: {candidate}, {story}, cast from the seeds {seeds}", **told, seeds=shown))
     if len(seeds) == 1 or looked.plan.seed is not None:
         return Held("ok", tr("set: {candidate}, {story}, seed {seed}", **told))

@@ -8,6 +8,7 @@ from eval.casting.selection import places_chosen, seeds_cast
 from kit.did_you_mean import none_such
 from kit.embedded import EMBEDDED
 from kit.errors import RunError
+from kit.experiment.config import Experiment
 from kit.experiment.extras.extra_pictures import seeds_at
 from kit.experiment.identity import is_draft, is_embedded, read_identity
 from kit.experiment.run import Run
@@ -50,6 +51,15 @@ class Entry:
     """Where the LoRA is published; empty while it is not."""
     overwrite: bool = False
     """Whether another entry's bundle at `out` may be replaced."""
+
+    def of_one_seed(self, experiment: Experiment) -> bool:
+        """Return whether it is the set of a seed of the experiment; else it was cast, or finished."""
+        return len(set(self.seeds)) == 1 and self.seeds[0] in experiment.seeds
+
+    @property
+    def seeds_said(self) -> str:
+        """The seed of each panel, or the one of all, for people."""
+        return " ".join(map(str, self.seeds if len(set(self.seeds)) > 1 else self.seeds[:1]))
 
 
 def draft_faults(run: Run, place: tuple[str, str, str] = ("", "", "")) -> list[Fault]:

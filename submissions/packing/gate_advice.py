@@ -40,7 +40,7 @@ def _remedy(experiment: Experiment, entry: Entry, scores: Scores) -> Remedy | No
     if found := _best(experiment, entry, scores):
         _, best = found
         return Remedy("choose", candidate=best.candidate, order=best.order, story=best.story, seed=best.seed)
-    if _small(experiment) or len(experiment.seeds) == 1 or len(set(entry.seeds)) > 1:
+    if _small(experiment) or len(experiment.seeds) == 1 or not entry.of_one_seed(experiment):
         return None
     return Remedy("cast", candidate=entry.candidate, order=entry.order, story=entry.story)
 
@@ -107,7 +107,7 @@ def _others(run: Run, experiment: Experiment, entry: Entry) -> Iterator[str]:
             seeds=EIGHT_SEEDS,
             command=command,
         )
-    elif len(set(entry.seeds)) == 1:
+    elif entry.of_one_seed(experiment):
         yield tr(
             "let `{command}` choose the best of its {number} seeds for each panel",
             command=command,

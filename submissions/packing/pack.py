@@ -177,8 +177,8 @@ def _notes(manifest: Manifest, entry: Entry, evidence: Evidence) -> tuple[str, .
         tr(EMBEDDED_NOTICE): bool(manifest.notice),
         tr("rules: {rules}; give verify the same rules file", rules=entry.rules.name): own,
         tr("comparison.json is left out: it {problem}", problem=unfit): bool(unfit),
-        tr("panels of the seeds {seeds}, as cast", seeds=" ".join(map(str, entry.seeds))): (
-            len(set(entry.seeds)) > 1
+        tr("panels of the seeds {seeds}, as cast", seeds=entry.seeds_said): (
+            not entry.of_one_seed(evidence.experiment)
         ),
         tr(
             "finishers/: the networks that finished panels go along; see that their licences let you pass "

@@ -200,7 +200,8 @@ def _score_faults(run: Run, evidence: Evidence, entry: Entry, scores: Scores) ->
         )
         yield Fault(PANELS_FILE, problem, tr(_SCORE_AGAIN), _SCORING)
         return
-    yield from _mean_faults(entry, scores, mean)
+    if entry.of_one_seed(evidence.experiment):
+        yield from _mean_faults(entry, scores, mean)
     yield from gate_told(run, entry, scores, mean)
 
 
@@ -219,9 +220,7 @@ def _mean_faults(entry: Entry, scores: Scores, mean: float) -> Iterator[Fault]:
 
     That table knows sets of one seed; of one cast from several it says nothing.
     """
-    if len(seeds := set(entry.seeds)) > 1:
-        return
-    about = [row for row in scores.stories if STORY(row) == STORY(entry) and row.seed in seeds]
+    about = [row for row in scores.stories if STORY(row) == STORY(entry) and row.seed == entry.seeds[0]]
     recorded = [value for row in about if (value := row.values.get("aesthetic_mean")) is not None]
     if not (len(recorded) == 1 and abs(recorded[0] - mean) <= _CLOSE):
         got = joined((f"{value:.4f}" for value in recorded), tr(", ")) or tr("nothing")

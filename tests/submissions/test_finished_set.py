@@ -4,17 +4,21 @@ from pathlib import Path
 
 import pytest
 from fakes import FakePainter, make_run
+from PIL import Image
 
 from eval.casting.decisions import change_picks, state_of
 from eval.casting.selection import seeds_cast
 from kit.errors import InputError, RunError
+from kit.experiment.extras.extra_pictures import Repair, keep_repair
 from kit.experiment.run import Run, Slot
-from kit.experiment.steps import Redraw, Refine
+from kit.experiment.steps import Redraw, Refine, Restore
+from kit.finishing.kept_networks import embedded_network
 from kit.generation.generate import generate
 from kit.generation.repair.repair import RepairWish, repair
+from kit.generation.repair.step_files import keep_mask
 from reports.run.story_page import ChosenStory
 from storykit.finishing import FinishingWish, plan_finishing
-from submissions.finished_set import finish_set, in_tiles_where_needed
+from submissions.finished_set import finish_set, in_tiles_where_needed, unfinished
 
 PLACE = ("base", "authored", "cat")
 SEEDS = (0, 1, 1, 0, 0, 1, 0, 1)
@@ -104,3 +108,15 @@ def test_what_cannot_be_is_refused_before_anything_is_drawn(run: Run, wish, reas
 def test_a_run_of_finals_with_nothing_to_do_says_what_comes_next(run: Run) -> None:
     with pytest.raises(RunError, match=r"it is final already: `storykit pack .*--upscale or --refine"):
         plan_finishing(run, FinishingWish())
+
+
+def test_a_face_that_was_restored_in_a_mask_is_kept_like_any_repair(run: Run) -> None:
+    mask = Image.new("L", (32, 32))
+    mask.paste(255, (8, 8, 24, 24))
+    kept = keep_mask(run, mask)
+    place = dict(zip(("candidate", "order", "story"), PLACE, strict=True))
+    cleaned = Restore(finisher=embedded_network(), mask=kept)
+    keep_repair(run, Repair(**place, panel=3, number=7, source=1, step=cleaned))
+    keep_repair(run, Repair(**place, panel=4, number=7, source=0, step=Restore(finisher=embedded_network())))
+    seeds = (*SEEDS[:2], 7, 7, *SEEDS[4:])
+    assert unfinished(run, chosen(seeds)).seeds == (*SEEDS[:2], 7, *SEEDS[3:])
