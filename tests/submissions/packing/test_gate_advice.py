@@ -56,7 +56,7 @@ def test_a_run_of_one_seed_needs_more_and_a_cast(low, tmp_path, usual):
 
 def test_of_several_seeds_the_best_are_cast_and_after_a_cast_more_are_drawn(low, tmp_path):
     cast = f"`storykit cast {low.folder} --candidate ink` choose"
-    several = {**USUAL, "seeds": (0, 1, 2)}
+    several = {**USUAL, "seeds": (0, 1, 3)}
     assert told(low, tmp_path, **several).endswith(f": let {cast} the best of its 3 seeds for each panel")
     assert told(low, tmp_path, (0, 1, 2, 0, 1, 2, 0, 1), **several).endswith(
         f": draw more than its 3 seeds, score and let {cast} again"
@@ -85,7 +85,7 @@ def test_what_a_button_can_do_about_a_low_score_is_to_choose_another_set_or_to_c
         candidate="ink", order="authored", story="moon", seed=1, values={"aesthetic_mean": 6.25}
     )
     place = {"candidate": "ink", "order": "authored", "story": "moon"}
-    several = {**USUAL, "seeds": (0, 1, 2)}
+    several = {**USUAL, "seeds": (0, 1, 3)}
     for said, remedy in (
         (faults(low, tmp_path, stories=(good,)), Remedy("choose", **place, seed=1)),
         (faults(low, tmp_path, **several), Remedy("cast", **place)),
