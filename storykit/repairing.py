@@ -1,7 +1,7 @@
 """A repair as people ask for it, by command or in a notebook: which picture, what is done, how it went."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -21,10 +21,12 @@ from kit.generation.painter import Painter
 from kit.generation.repair.part_masks import Part
 from kit.generation.repair.repair import RepairTry, RepairWish, picture_at, repair
 from kit.images.decode import PictureError, open_picture
-from kit.messages import tr
+from kit.messages import Message, tr
 from kit.story.story import PANELS
+from reports.run.story_page import ChosenStory
 from storykit.repair_options import NetworkWish
 from submissions.finish import place_of
+from submissions.finished_set import unfinished
 from submissions.packing.entry_plan import EntryPlan, with_decisions
 
 if TYPE_CHECKING:
@@ -156,7 +158,24 @@ def _place_meant(run: Run, plan: EntryPlan) -> tuple[Place, tuple[int, ...]]:
                 folder=shell_word(run.folder),
             )
         )
-    return place, tuple(cast or ())
+    return place, _before_finishing(run, place)
+
+
+def _before_finishing(run: Run, place: Place) -> tuple[int, ...]:
+    """Return the seeds of the chosen set; of finished pictures what they were made of: size comes last."""
+    candidate, order, story = place
+    seeds = seeds_cast(run, *place)
+    chosen = ChosenStory(candidate=candidate, order=order, story=story, seeds=seeds)
+    return unfinished(run, chosen).seeds
+
+
+def finished_said(run: Run, place: Place) -> Iterator[Message]:
+    """Yield, where the chosen set was finished, that repairs begin before that and it is to be done again."""
+    if _before_finishing(run, place) != seeds_cast(run, *place):
+        yield tr(
+            "note    the chosen pictures are finished ones: repairs begin with what they were made of; take "
+            "what is better, then `storykit finish` again"
+        )
 
 
 def _mask(told: str, picture: Path) -> Image.Image:

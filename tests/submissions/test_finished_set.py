@@ -1,5 +1,6 @@
 """The chosen eight made larger, beside what was there."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,9 @@ from kit.generation.repair.repair import RepairWish, repair
 from kit.generation.repair.step_files import keep_mask
 from reports.run.story_page import ChosenStory
 from storykit.finishing import FinishingWish, plan_finishing
+from storykit.repairing import asked_repair, finished_said
 from submissions.finished_set import finish_set, in_tiles_where_needed, unfinished
+from submissions.packing.entry_plan import EntryPlan
 
 PLACE = ("base", "authored", "cat")
 SEEDS = (0, 1, 1, 0, 0, 1, 0, 1)
@@ -120,3 +123,17 @@ def test_a_face_that_was_restored_in_a_mask_is_kept_like_any_repair(run: Run) ->
     keep_repair(run, Repair(**place, panel=4, number=7, source=0, step=Restore(finisher=embedded_network())))
     seeds = (*SEEDS[:2], 7, 7, *SEEDS[4:])
     assert unfinished(run, chosen(seeds)).seeds == (*SEEDS[:2], 7, *SEEDS[3:])
+
+
+def test_a_finished_set_is_repaired_as_it_was_before_and_that_is_said(run: Run) -> None:
+    finish_set(run, chosen(), [LARGER], FakePainter())
+    asked = asked_repair(run, EntryPlan(), 3, Redraw(seed=5, strength=0.5))
+    assert (asked.wish.source, asked.seeds) == (Slot(*PLACE, SEEDS[2], 3), SEEDS)
+    assert len(list(finished_said(run, PLACE))) == 1
+    [made] = repair(run, FakePainter(), asked.wish)
+    rows = {row.slot: row.sha256 for row in run.rows()}
+    change_picks(run, PLACE, lambda picks: replace(picks, keep=()))
+    for panel, seed in enumerate((*SEEDS[:2], made.repair.number, *SEEDS[3:]), 1):
+        sha256 = rows[Slot(*PLACE, seed, panel)]
+        change_picks(run, PLACE, lambda picks, at=(panel, seed, sha256): picks.keeping(*at))
+    assert list(finished_said(run, PLACE)) == []

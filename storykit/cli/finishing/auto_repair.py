@@ -32,7 +32,7 @@ def repair_by_itself(run: "Run", plan: "EntryPlan", wish: AutoWish, *, as_json: 
     """Repair what the scores name in a set, and say so try by try."""
     from eval.casting.more.draw_more import Workshop
     from storykit.auto_repair import auto_tries, looked_at
-    from storykit.repairing import set_meant
+    from storykit.repairing import finished_said, set_meant
 
     with progress_bar(tr("measuring")):
         mending = looked_at(run, set_meant(run, plan, wish.panel), wish.panel, wish.first_seed)
@@ -45,7 +45,7 @@ def repair_by_itself(run: "Run", plan: "EntryPlan", wish: AutoWish, *, as_json: 
     if as_json:
         say_json(_told(mending))
         return
-    for line in end_said(mending):
+    for line in (*end_said(mending), *finished_said(run, mending.place)):
         say(line)
 
 

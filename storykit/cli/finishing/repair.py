@@ -86,7 +86,7 @@ def repair(
     """
     from kit.experiment.run import Run
     from storykit.repair_options import RepairOptions
-    from storykit.repairing import asked_repair, repaired
+    from storykit.repairing import asked_repair, finished_said, repaired
     from submissions.packing.entry_plan import EntryPlan
 
     asks = RepairOptions(vary, redraw, outpaint, restore, upscale, size, prompt, mask, tries)
@@ -107,7 +107,7 @@ def repair(
     if as_json:
         say_json(_told(run, done))
         return
-    for line in _lines(run, done):
+    for line in (*_lines(run, done), *finished_said(run, done.source[:3])):
         say(line)
     for one in done.tries:
         if one.reason:
