@@ -33,13 +33,20 @@ def refuse_links_out(folder: Path, names: Iterable[str]) -> None:
 def _found(paths: Iterable[Path]) -> Iterator[tuple[Path, int]]:
     """Yield each path that is there and all below it, with its mode; links are not followed."""
     for path in paths:
-        try:
-            mode = path.lstat().st_mode
-        except OSError:
+        mode = _mode(path)
+        if mode is None:
             continue
         yield path, mode
         if stat.S_ISDIR(mode):
             for parent, folders, files in os.walk(path):
-                for name in (*folders, *files):
-                    below = Path(parent) / name
-                    yield below, below.lstat().st_mode
+                for below in (Path(parent) / name for name in (*folders, *files)):
+                    if (its := _mode(below)) is not None:
+                        yield below, its
+
+
+def _mode(path: Path) -> int | None:
+    """Return the mode of what is there; None where nothing is, by now: others may write meanwhile."""
+    try:
+        return path.lstat().st_mode
+    except OSError:
+        return None

@@ -96,7 +96,7 @@ def representative_seed(
     >>> representative_seed([4, 5, 6], {4: 8, 5: 8, 6: 8}, [{4: 1.0, 5: 9.0, 6: 2.0}])
     6
     """
-    table = pd.DataFrame(list(columns), columns=list(seeds), dtype=float).T
+    table = pd.DataFrame(list(columns), columns=list(seeds), dtype=float).T.dropna(axis="columns", how="all")
     distance = ((table - table.median()).abs() / table.std(ddof=0)).sum(axis="columns").round(9)
     return min(seeds, key=lambda seed: (-drawn.get(seed, 0), distance[seed]))
 

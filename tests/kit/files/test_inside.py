@@ -43,3 +43,9 @@ def test_links_inside_a_run_that_is_a_link_and_other_names_pass(run: Path) -> No
     (run.parent / "link").symlink_to(run)
     refuse_links_out(run, NAMES)
     refuse_links_out(run.parent / "link", NAMES)
+
+
+def test_a_file_that_another_writer_has_moved_meanwhile_is_no_fault(run: Path, monkeypatch) -> None:
+    walk = os.walk
+    monkeypatch.setattr(os, "walk", lambda path: [(path, [], [".0123456789abcdef.part"]), *walk(path)])
+    refuse_links_out(run, NAMES)
