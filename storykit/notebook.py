@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from reports.run.story_page import ChosenStory
     from storykit.finishing import FinishingPlan
     from storykit.sharing import PostPicture, Wanted
+    from submissions.finish import Finals
     from submissions.packing.entry_plan import EntryPlan
     from submissions.packing.pack import PackReport
 
@@ -199,20 +200,21 @@ def finish(
     """
     from kit.experiment.identity import is_draft
     from storykit.finishing import FinishingWish, plan_finishing
-    from storykit.sharing import chosen_story
+    from submissions.finish import chosen_set
     from submissions.packing.entry_plan import EntryPlan
 
     finals, wanted = run.run, plan_finishing(run.run, FinishingWish(upscale, refine, size))
+    plan = EntryPlan(candidate=candidate, order=order, story=story, seed=seed)
     if is_draft(finals):
-        plan = EntryPlan(candidate=candidate, order=order, story=story, seed=seed)
-        finals, seed = _finals_drawn(finals, plan, out, devices)
+        drawn = _finals_drawn(finals, plan, out, devices)
+        finals, plan = drawn.run, drawn.plan
     if wanted.steps:
-        _made_larger(finals, chosen_story(finals, candidate, order, story, seed), wanted, devices)
+        _made_larger(finals, chosen_set(finals, plan), wanted, devices)
     return RunResults(finals)
 
 
-def _finals_drawn(run: "Run", plan: "EntryPlan", out: str | Path | None, devices: str) -> tuple["Run", int]:
-    """Draw the finals of what was chosen among drafts, scored, and return them with their number."""
+def _finals_drawn(run: "Run", plan: "EntryPlan", out: str | Path | None, devices: str) -> "Finals":
+    """Draw the finals of what was chosen among drafts, scored, and return them."""
     from kit.generation.multi_gpu import painters_on
     from storykit.cli.terminal.progress import progress_bar
     from submissions.finish import both_sides, chosen_drafts, draw_finals, final_experiment, usual_folder
@@ -224,7 +226,7 @@ def _finals_drawn(run: "Run", plan: "EntryPlan", out: str | Path | None, devices
     _warn(finals.drawn.faults)
     with progress_bar(tr("scoring")) as progress:
         both_sides(run, chosen, finals, progress)
-    return finals.run, finals.number
+    return finals
 
 
 def _made_larger(run: "Run", chosen: "ChosenStory", wanted: "FinishingPlan", devices: str) -> None:

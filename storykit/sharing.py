@@ -101,13 +101,14 @@ def post_picture(run: "Run", chosen: "ChosenStory", wanted: Wanted) -> PostPictu
     from submissions.bundle.mosaic import draw_mosaic
 
     words, left_out = post_words(run, chosen, wanted.captions)
+    grid = layouts()[wanted.layout]
     pictures = [panel_picture(run, chosen, panel) for panel in range(1, len(chosen.seeds) + 1)]
     if wanted.upscale:
         from kit.finishing.finisher import open_finisher
 
         finisher = open_finisher(wanted.upscale)
-        pictures = [finisher.apply(picture) for picture in pictures]
-    sheet = draw_mosaic(pictures, words, layouts()[wanted.layout])
+        pictures = [finisher.apply(one) if one.width < grid.cell else one for one in pictures]
+    sheet = draw_mosaic(pictures, words, grid)
     lettered = wanted.captions and words.lettering.captions
     return PostPicture(_small_jpeg(sheet), sheet.width, sheet.height, lettered, left_out)
 

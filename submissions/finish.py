@@ -10,7 +10,7 @@ from itertools import product
 from pathlib import Path
 from typing import NamedTuple
 
-from eval.casting.decisions import change_picks, names_of
+from eval.casting.decisions import change_picks, names_of, state_of
 from eval.casting.picks import KeptPicture, Picks
 from eval.casting.selection import places_chosen, seeds_cast
 from eval.metrics.registry import judgeable
@@ -18,7 +18,7 @@ from eval.scoring.records import Scores, StoryScore
 from eval.scoring.score import score, score_of_set, scorers_of
 from kit.errors import RunError
 from kit.experiment.config import LoadedExperiment, load_experiment
-from kit.experiment.extras.extra_pictures import fresh_seeds, read_extras, seeds_at
+from kit.experiment.extras.extra_pictures import Origin, fresh_seeds, origins_of, read_extras, seeds_at
 from kit.experiment.identity import is_draft
 from kit.experiment.run import Run, Slot
 from kit.files.path_contents import kind_at
@@ -50,6 +50,11 @@ class Finals(NamedTuple):
     number: int
     """Of the set in that run: its seed there."""
     drawn: GenerateReport
+
+    @property
+    def plan(self) -> EntryPlan:
+        """What is finished of it: what was picked there, with its repairs; the bare set where it has gaps."""
+        return EntryPlan(seed=self.number if self.drawn.faults else None)
 
 
 class BothSides(NamedTuple):
@@ -85,6 +90,19 @@ def chosen_drafts(run: Run, plan: EntryPlan) -> ChosenStory:
                 word=shell_word(run.folder),
             )
         )
+    return chosen_set(run, plan)
+
+
+def chosen_set(run: Run, plan: EntryPlan) -> ChosenStory:
+    """Return which eight pictures of a run are meant to be finished, by the rule by which `pack` finds them.
+
+    Args:
+        run: of drafts or finals.
+        plan: what is asked for; what it leaves open is as the team decided, else what alone was chosen.
+
+    Raises:
+        RunError: nothing was chosen yet, or it is open which set is meant.
+    """
     plan, _ = with_decisions(run, plan)
     place = place_of(run, plan)
     named = () if plan.seed is None else (plan.seed,)
@@ -113,10 +131,11 @@ def place_of(run: Run, plan: EntryPlan) -> Place:
 
 
 def _chosen_seeds(run: Run, place: Place, seed: int | None) -> tuple[int, ...]:
-    there = seeds_at(run, place)
     if seed is None and (cast := seeds_cast(run, *place)):
         return cast
-    if seed is None and len(there) > 1:
+    repaired = {one.number for one in read_extras(run).repairs}
+    there = [one for one in seeds_at(run, place) if one not in repaired]
+    if seed is None and (len(there) > 1 or state_of(run, place).picks.keep):
         raise RunError(
             tr(
                 "nothing is chosen of {place} yet: first `storykit cast {folder} --candidate {candidate}`, "
@@ -269,8 +288,10 @@ def _refuse_other_settings(run: Run, chosen: ChosenStory, out: Path, painter: Pa
 
 
 def _pick(finals: Run, chosen: ChosenStory, number: int) -> None:
-    """Pick the panels of a set, so that every later stage takes them."""
+    """Pick the panels of a set, so that every later stage takes them; what was made of them stays picked."""
     place, faults = (chosen.candidate, chosen.order, chosen.story), finals.faults()
+    if _is_picked(finals, place, number):
+        return
     drawn = {row.panel: row for row in finals.rows() if row.slot[:4] == (*place, number)}
     keep = tuple(
         KeptPicture(panel=panel, seed=number, sha256=row.sha256)
@@ -278,6 +299,17 @@ def _pick(finals: Run, chosen: ChosenStory, number: int) -> None:
         if row.file not in faults
     )
     change_picks(finals, place, lambda _: replace(Picks.none(place), keep=keep))
+
+
+def _is_picked(finals: Run, place: Place, number: int) -> bool:
+    """Return whether each panel that is picked is the one of a set, or was made of it."""
+    try:
+        picked = seeds_cast(finals, *place)
+    except RunError:  # it was drawn anew since
+        return False
+    origins = origins_of(finals)
+    slots = [Slot(*place, seed, panel) for panel, seed in enumerate(picked, 1)]
+    return bool(slots) and all(origins.get(one, Origin(one, ())).drawn.seed == number for one in slots)
 
 
 def _carry_decisions(run: Run, finals: Run, chosen: ChosenStory) -> None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from eval.casting.decisions import put_finished
-from eval.casting.picks import KeptPicture
+from eval.casting.picks import KeptPicture, Place
 from eval.comparison.compare import compare, read_comparison
 from eval.scoring.records import Scores, StoryScore
 from eval.scoring.score import score, score_of_set, scorers_of
@@ -21,6 +21,12 @@ from kit.generation.painter import Painter
 from kit.generation.repair.repair import finish_pictures
 from kit.messages import joined, tr
 from reports.run.story_page import ChosenStory
+from submissions.packing.entry_file import (
+    keep_decisions,
+    kept_introduction,
+    read_decisions,
+    read_introduction,
+)
 
 if TYPE_CHECKING:
     from kit.progress import Progress
@@ -97,7 +103,20 @@ def finish_set(
         for panel, seed in enumerate(seeds, 1)
     )
     put_finished(run, place, there, keep)
+    _leave_decided_seed(run, place, there)
     return FinishedSet(chosen, seeds)
+
+
+def _leave_decided_seed(run: Run, place: Place, seeds: Sequence[int]) -> None:
+    """Let what was finished stand for the seed that the team decided on in entry.toml."""
+    decided = read_decisions(run)
+    named = (decided.candidate, decided.order, decided.story)
+    if decided.seed is None or set(seeds) != {decided.seed}:
+        return
+    if all(told in ("", one) for told, one in zip(named, place, strict=True)):
+        path = kept_introduction(run)
+        introduction = read_introduction(path) if path else ""
+        keep_decisions(run, decided.model_copy(update={"seed": None}), introduction)
 
 
 def in_tiles_where_needed(step: Refine, device: str) -> Refine:

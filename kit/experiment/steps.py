@@ -37,6 +37,8 @@ MOST_SIDE = 2048
 """Pixels of a finished picture's side: eight of them are what a bundle holds."""
 GRID = 32
 """Sides that a UNet draws are its multiples."""
+MOST_PARTS = 4
+"""In which a picture is refined, side by side: of the largest they have 512 pixels."""
 _SHOWN = 10
 """Characters of a network's sha256 that people are told."""
 _INPAINTED = mark("by the UNet of Kolors-Inpainting")
@@ -292,11 +294,22 @@ def _square(step: "Step") -> "Step":
     return step
 
 
+def _in_few_parts(step: "Step") -> "Step":
+    """Refuse a refinement in parts so small that it would never end."""
+    if isinstance(step, Refine) and step.tile and step.size > MOST_PARTS * step.tile:
+        told = {"tile": step.tile, "size": step.size, "most": MOST_PARTS}
+        raise ValueError(
+            tr("must have at most {most} parts side by side, got parts of {tile} in {size} pixels", **told)
+        )
+    return step
+
+
 Step: TypeAlias = Annotated[
     Vary | Redraw | Outpaint | Refine | Upscale | Restore,
     Field(discriminator="step"),
     AfterValidator(_square),
     AfterValidator(_inside_a_mask),
+    AfterValidator(_in_few_parts),
 ]
 StepList: TypeAlias = Annotated[tuple[Step, ...], Field(max_length=MOST_STEPS), AfterValidator(_vary_first)]
 _STEP: TypeAdapter[Step] = TypeAdapter(Step)

@@ -116,7 +116,8 @@ class _PictureChecks:
         if panel and manifest:
             yield from square_faults(name, picture, side_after(manifest.settings.size, panel.chain))
         if name in self._masks and manifest:
-            yield from square_faults(name, picture, _mask_sides(manifest)[name])
+            for side in _mask_sides(manifest)[name]:
+                yield from square_faults(name, picture, side)
             yield from self._mask_faults(name, picture)
         told = "\n".join(f"{key}\n{text}" for key, text in texts.items())
         if len(told) > MAX_PICTURE_TEXT:
@@ -146,15 +147,14 @@ class _PictureChecks:
             yield Fault(name, tr("must be a mask of greys, white where the panel is drawn again"))
 
 
-def _mask_sides(manifest: Manifest) -> dict[str, int]:
-    """Return the side that each mask must have, by its file: of the picture before its step."""
-    size = manifest.settings.size
-    return {
-        mask_file(step.mask): side
-        for panel in manifest.panels
-        for step, side in zip(panel.chain, sides_in(size, panel.chain), strict=False)
-        if step.mask
-    }
+def _mask_sides(manifest: Manifest) -> dict[str, set[int]]:
+    """Return the sides that each mask must have, by its file: of the pictures before its steps."""
+    sides: dict[str, set[int]] = {}
+    for panel in manifest.panels:
+        for step, side in zip(panel.chain, sides_in(manifest.settings.size, panel.chain), strict=False):
+            if step.mask:
+                sides.setdefault(mask_file(step.mask), set()).add(side)
+    return sides
 
 
 def _parameter_faults(texts: Mapping[str, str], panel: PanelRecord, manifest: Manifest) -> Iterator[Fault]:

@@ -4,6 +4,8 @@ from collections.abc import Iterator, Mapping
 
 from pydantic_core import from_json
 
+from kit.experiment.step_sizes import size_faults
+from kit.experiment.steps import sides_in
 from kit.files.encodings import csv_bytes, json_bytes
 from kit.messages import joined, tr
 from submissions.bundle.bundle import Bundle, order_of
@@ -36,6 +38,7 @@ def agreement_faults(bundle: Bundle, manifest: Manifest) -> Iterator[Fault]:
         yield Fault(MANIFEST, tr("is not as it was packed, its seal does not fit"), tr("pack again"))
     yield from _hash_faults(bundle.records, manifest)
     yield from _panel_faults(manifest)
+    yield from _size_faults(manifest)
     yield from _mask_faults(manifest)
     yield from _name_faults(manifest)
     yield from _lora_faults(manifest)
@@ -62,6 +65,15 @@ def _hash_faults(records: Mapping[str, FileRecord], manifest: Manifest) -> Itera
             yield Fault(name, tr("is in the bundle but not in the manifest"))
         elif record != found:
             yield Fault(name, tr("is not the file in the manifest, its sha256 or size differs"))
+
+
+def _size_faults(manifest: Manifest) -> Iterator[Fault]:
+    """Yield which steps of panels cannot follow a picture of the size before them."""
+    for panel in manifest.panels:
+        sides = sides_in(manifest.settings.size, panel.chain)
+        for step, side in zip(panel.chain, sides, strict=False):
+            for problem in size_faults(step, side):
+                yield Fault(panel.file, problem, tr("repair or finish it again, and pack again"))
 
 
 def _mask_faults(manifest: Manifest) -> Iterator[Fault]:

@@ -16,7 +16,8 @@ from kit.experiment.identity import is_draft
 from kit.experiment.run import Run, Slot
 from kit.experiment.steps import Redraw
 from kit.generation.generate import generate
-from submissions.finish import Finals, chosen_drafts, draw_finals, usual_folder
+from kit.generation.repair.repair import RepairWish, repair
+from submissions.finish import Finals, chosen_drafts, chosen_set, draw_finals, usual_folder
 from submissions.packing.entry import seeds_of
 from submissions.packing.entry_file import Decisions, keep_decisions, read_decisions
 from submissions.packing.entry_plan import EntryPlan
@@ -202,6 +203,21 @@ def test_a_team_need_not_tell_its_decisions_twice(tmp_path: Path) -> None:
     keep_decisions(finals, Decisions(team="others"), "")
     finish(run)
     assert read_decisions(finals).team == "others"
+
+
+def test_what_was_made_of_the_finals_stays_picked_until_another_set_is_chosen(tmp_path: Path) -> None:
+    run = drafts(tmp_path)
+    choose(run, FIRST)
+    done = finish(run)
+    wish = RepairWish(source=Slot(*PLACE, done.number, 3), step=Redraw(seed=9, strength=0.5))
+    [made] = repair(done.run, FakePainter(), wish)
+    seeds = (done.number,) * 2 + (made.repair.number,) + (done.number,) * 5
+    choose(done.run, seeds)
+    again = finish(run)
+    assert seeds_cast(again.run, *PLACE) == chosen_set(again.run, again.plan).seeds == seeds
+    choose(run, SECOND)
+    other = finish(run)
+    assert chosen_set(other.run, other.plan).seeds == (other.number,) * 8
 
 
 def test_a_seed_that_the_team_decided_on_is_finished_as_it_is_packed(tmp_path: Path) -> None:

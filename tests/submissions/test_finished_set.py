@@ -15,12 +15,14 @@ from kit.experiment.run import Run, Slot
 from kit.experiment.steps import Redraw, Refine, Restore
 from kit.finishing.kept_networks import embedded_network
 from kit.generation.generate import generate
-from kit.generation.repair.repair import RepairWish, repair
+from kit.generation.repair.repair import RepairWish, finish_pictures, repair
 from kit.generation.repair.step_files import keep_mask
 from reports.run.story_page import ChosenStory
 from storykit.finishing import FinishingWish, plan_finishing
 from storykit.repairing import asked_repair, finished_said
+from submissions.finish import chosen_set
 from submissions.finished_set import finish_set, in_tiles_where_needed, unfinished
+from submissions.packing.entry_file import Decisions, keep_decisions, read_decisions
 from submissions.packing.entry_plan import EntryPlan
 
 PLACE = ("base", "authored", "cat")
@@ -100,6 +102,9 @@ def test_parts_are_as_large_as_a_gpu_has_room_for(monkeypatch, free: int, tile: 
         (FinishingWish(refine=0.3, size=4096), "size: .*2048"),
         (FinishingWish(refine=0.0), "strength: "),
         (FinishingWish(refine=float("nan")), "strength: "),
+        (FinishingWish(refine=float("inf")), "strength: "),
+        (FinishingWish(refine=-0.1), "strength: "),
+        (FinishingWish(refine=0.3, size=-32), "size: "),
         (FinishingWish(size=64), "is for --upscale and --refine"),
     ],
 )
@@ -137,3 +142,48 @@ def test_a_finished_set_is_repaired_as_it_was_before_and_that_is_said(run: Run) 
         sha256 = rows[Slot(*PLACE, seed, panel)]
         change_picks(run, PLACE, lambda picks, at=(panel, seed, sha256): picks.keeping(*at))
     assert list(finished_said(run, PLACE)) == []
+
+
+def test_no_picture_is_made_smaller(run: Run) -> None:
+    made = len(run.rows())
+    with pytest.raises(InputError, match="the picture has 64 pixels a side and would have 32: give a larger"):
+        larger = finish_set(run, chosen(), [LARGER], FakePainter())
+        repaired = replace(chosen(), seeds=larger.seeds)
+        finish_pictures(
+            run,
+            FakePainter(),
+            [Slot(*PLACE, repaired.seeds[2], 3)],
+            Refine(seed=0, strength=0.3, size=32),
+        )
+    assert len(run.rows()) == made + 8
+
+
+def test_what_is_packed_is_the_finished_set_of_the_seed_that_the_team_decided_on(run: Run) -> None:
+    keep_decisions(run, Decisions(candidate="base", seed=1, team="云上画师"), "一只小猫的故事。")
+    done = finish_set(run, chosen_set(run, EntryPlan()), [LARGER], FakePainter())
+    assert done.before.seeds == (1,) * 8
+    assert read_decisions(run) == Decisions(candidate="base", team="云上画师")
+    assert (run.folder / "introduction.md").read_text("utf-8") == "一只小猫的故事。\n"
+    assert chosen_set(run, EntryPlan()).seeds == done.seeds
+    keep_decisions(run, Decisions(candidate="base", seed=0), "")
+    finish_set(run, chosen_set(run, EntryPlan(seed=1)), [LARGER], FakePainter())
+    assert read_decisions(run).seed == 0, "another set was finished than the one that was decided on"
+
+
+def test_of_a_run_in_which_nothing_or_too_little_is_chosen_no_set_is_finished(run: Run) -> None:
+    with pytest.raises(RunError, match="nothing is chosen of base authored cat yet: first `storykit cast "):
+        chosen_set(run, EntryPlan())
+    assert chosen_set(run, EntryPlan(seed=1)).seeds == (1,) * 8
+
+
+def test_a_set_of_one_seed_needs_no_choice_but_one_that_was_begun_is_ended_first(tmp_path: Path) -> None:
+    run = make_run(tmp_path)
+    generate(run, [FakePainter()])
+    [made] = repair(
+        run, FakePainter(), RepairWish(source=Slot(*PLACE, 0, 3), step=Redraw(seed=1, strength=0.5))
+    )
+    assert chosen_set(run, EntryPlan()).seeds == (0,) * 8
+    rows = {row.slot: row.sha256 for row in run.rows()}
+    change_picks(run, PLACE, lambda picks: picks.keeping(3, made.repair.number, rows[made.repair.slot]))
+    with pytest.raises(RunError, match="nothing is chosen of base authored cat yet"):
+        chosen_set(run, EntryPlan())

@@ -11,6 +11,7 @@ from PIL import Image
 from kit.errors import InputError
 from kit.experiment.config import DrawSettings
 from kit.experiment.run import PanelRow, Run
+from kit.experiment.step_sizes import refuse_size
 from kit.experiment.steps import Outpaint, Redraw, Refine, Restore, Upscale, Vary, words_after
 from kit.files.encodings import sha256_of
 from kit.generation.batching import BatchResult
@@ -80,6 +81,8 @@ def step_drawn(
         settings: how it is drawn.
         source: the picture that the last step begins with.
         files: hold its mask and its network.
+
+    Raises InputError where the picture, its mask or its network does not fit the step.
     """
     step = job.chain[-1]
     if isinstance(step, Vary):
@@ -87,6 +90,7 @@ def step_drawn(
         return painter.draw([varied], settings)[0]
     if isinstance(source, DrawFailure):
         return source
+    refuse_size(step, source.width)
     if isinstance(step, Upscale | Restore):
         return finished(source, step, files)
     request = replace(job.request, prompt=words_after(job.request.prompt, job.chain), seed=step.seed)

@@ -10,25 +10,11 @@ import numpy as np
 from PIL import Image
 from scipy.ndimage import distance_transform_edt
 
-from kit.errors import InputError
-from kit.experiment.steps import MOST_SIDE, Outpaint
+from kit.experiment.steps import Outpaint
 from kit.generation.painter import DrawFailure, DrawResult
-from kit.messages import tr
 
 DrawMasked = Callable[[Image.Image, Image.Image], DrawResult]
 """Draws a picture again where its mask, "L", is white."""
-
-
-def refuse_too_wide(step: Outpaint, side: int) -> None:
-    """Raise InputError where a picture of so many pixels a side cannot be drawn on so far in one step."""
-    faults = []
-    if (more := step.left + step.right) > side:
-        told = {"more": more, "side": side}
-        faults.append(tr("may add {side} pixels in one step, got {more}: take two steps", **told))
-    if (wide := step.side_after(side)) > MOST_SIDE:
-        faults.append(tr("would make it {wide} pixels wide, {most} are the most", wide=wide, most=MOST_SIDE))
-    if faults:
-        raise InputError(step.step, faults)
 
 
 def outpainted(picture: Image.Image, step: Outpaint, draw: DrawMasked) -> DrawResult:
@@ -36,12 +22,9 @@ def outpainted(picture: Image.Image, step: Outpaint, draw: DrawMasked) -> DrawRe
 
     Args:
         picture: RGB, square.
-        step: how far it is drawn on.
+        step: how far it is drawn on, at most by the picture's side.
         draw: takes windows of the picture's size, whose unknown part has the colours of the nearest edge.
-
-    Raises InputError where the step goes too far.
     """
-    refuse_too_wide(step, picture.width)
     around = ((step.top, step.bottom), (step.left, step.right))
     wide = np.pad(np.asarray(picture), (*around, (0, 0)))
     unknown = np.pad(np.zeros(picture.size[::-1], bool), around, constant_values=True)

@@ -22,8 +22,8 @@ from kit.experiment.extras.extra_pictures import (
 from kit.experiment.fields import MOST_SEED
 from kit.experiment.identity import is_draft
 from kit.experiment.run import PanelRow, Run, Slot
+from kit.experiment.step_sizes import refuse_size
 from kit.experiment.steps import (
-    MOST_SIDE,
     MOST_STEPS,
     Outpaint,
     Redraw,
@@ -41,7 +41,6 @@ from kit.finishing.kept_networks import KeptNetwork
 from kit.generation.generate import generate
 from kit.generation.painter import Painter, RedrawRequest, mask_faults
 from kit.generation.recipe import SHOWN, Job, RunPlan, plan_run
-from kit.generation.repair.outpainting import refuse_too_wide
 from kit.generation.repair.part_masks import Part, part_mask
 from kit.generation.repair.step_files import keep_mask, keep_network
 from kit.images.decode import open_picture
@@ -256,10 +255,9 @@ def _refuse_unfit(source: Job, wish: RepairWish, painter: Painter, run: Run) -> 
         case Redraw(strength=strength):
             picture = open_picture(run.folder / source.request.label, ("PNG",)).convert("RGB")
             RedrawRequest(request=source.request, picture=picture, strength=strength, mask=wish.mask)
-        case Outpaint() as step:
-            refuse_too_wide(step, side_after(run.loaded.settings.size, source.chain))
         case _:
             pass
+    refuse_size(wish.step, side_after(run.loaded.settings.size, source.chain))
     if prompt := wish.step.prompt:
         _refuse_long(prompt, painter)
 
@@ -272,15 +270,6 @@ def _refuse_unfinishable(step: Upscale | Restore, wish: RepairWish, picture: Ima
         faults.append(fault)
     if wish.tries > 1:
         faults.append(tr("a network makes the same picture each time: ask for one try"))
-    if isinstance(step, Upscale) and not faults and step.size <= picture.width:
-        told = {"side": picture.width, "size": step.size, "most": MOST_SIDE}
-        faults.append(
-            tr(
-                "the picture has {side} pixels a side and would have {size}: give a larger --size, at most "
-                "{most}",
-                **told,
-            )
-        )
     if faults:
         raise InputError(step.step, faults)
 

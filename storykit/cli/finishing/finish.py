@@ -53,21 +53,19 @@ def finish(
     from kit.experiment.identity import is_draft
     from kit.experiment.run import Run
     from storykit.finishing import FinishingWish, plan_finishing
-    from storykit.sharing import chosen_story
+    from submissions.finish import chosen_set
     from submissions.packing.entry_plan import EntryPlan
 
     run = Run.open(run_folder)
     wanted = plan_finishing(run, FinishingWish(upscale, refine, size))
-    told: dict[str, object] = {}
+    plan, told = EntryPlan(candidate=candidate, order=order, story=story, seed=seed), dict[str, object]()
     if is_draft(run):
-        plan = EntryPlan(candidate=candidate, order=order, story=story, seed=seed)
         finals, told = _draw_finals(run, plan, out, devices, quiet=as_json)
-        run, seed = finals.run, finals.number
+        run, plan = finals.run, finals.plan
     elif out is not None:
         raise WrongUsage(tr("--out is for drafts: finished pictures lie beside those of their run"))
     if wanted.steps:
-        chosen = chosen_story(run, candidate, order, story, seed)
-        told |= _finish(run, chosen, wanted, devices, quiet=as_json)
+        told |= _finish(run, chosen_set(run, plan), wanted, devices, quiet=as_json)
     if as_json:
         say_json(told)
 
@@ -141,7 +139,8 @@ def _finished_lines(run: "Run", done: "FinishedSet", sides: "TwoScores") -> Iter
         now=_gate_said(sides.after),
         least=sides.scores.gate.threshold,
     )
-    plan = EntryPlan(candidate=before.candidate, order=before.order)
+    named = before.story if len(run.loaded.stories) > 1 else ""
+    plan = EntryPlan(candidate=before.candidate, order=before.order, story=named)
     yield tr("next     {command}", command=next_command(run, with_decisions(run, plan)[0]))
 
 

@@ -76,6 +76,16 @@ def test_larger_pictures_are_steps_too_that_say_what_shapes_them_and_how_large_t
     assert [step.finishes for step in FINISHED] == [False, False, True]
 
 
+@pytest.mark.parametrize(("size", "tile", "ends"), [(2048, 512, True), (2048, 480, False), (64, 0, True)])
+def test_parts_are_not_so_small_that_a_refinement_would_never_end(size, tile, ends):
+    step = Refine(seed=0, strength=0.3, size=size, tile=tile)
+    if ends:
+        assert CHAIN.validate_python([step_told(step)]) == (step,)
+    else:
+        with pytest.raises(ValidationError, match="at most 4 parts side by side, got parts of 480 in 2048"):
+            CHAIN.validate_python([step_told(step)])
+
+
 INPAINTED = (
     Redraw(seed=1, strength=0.5, mask=MASK, inpainting="7" * 64),
     Outpaint(seed=0, strength=0.8, left=32, top=32, inpainting="7" * 64),

@@ -1,12 +1,10 @@
 """Pictures drawn on beyond their edges, window by window."""
 
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from kit.errors import InputError
 from kit.experiment.steps import Outpaint
 from kit.generation.painter import DrawFailure
 from kit.generation.repair.masks import pasted
@@ -60,12 +58,3 @@ def test_a_window_that_cannot_be_drawn_is_why_there_is_no_picture():
     assert outpainted(picture(), step(right=32, top=32), lambda *_: DrawFailure(reason="no")) == DrawFailure(
         reason="no"
     )
-
-
-@pytest.mark.parametrize(
-    ("side", "more", "reason"),
-    [(64, 96, "may add 64 pixels in one step, got 96"), (2048, 32, "would make it 2080 pixels wide")],
-)
-def test_farther_than_one_step_goes_is_refused(side, more, reason):
-    with pytest.raises(InputError, match=reason):
-        outpainted(Image.new("RGB", (side, side)), step(right=more, top=more), Drawer())
