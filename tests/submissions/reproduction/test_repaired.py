@@ -140,6 +140,18 @@ def test_another_a_lost_or_a_further_mask_is_a_fault(bundle):
     assert verified(repack(bundle, lambda files: files.update({mask: other})))
 
 
+def test_a_mask_must_fit_every_picture_that_it_is_of(bundle):
+    def share(files: dict[str, bytes], manifest: dict[str, Any]) -> None:
+        chains = [panel.get("chain") for panel in manifest["panels"]]
+        del files[mask_file(chains[7][1]["mask"])]
+        chains[7][1]["mask"] = chains[2][0]["mask"]
+
+    mask = _first_mask(unpack(bundle))
+    assert f"{mask}: must be 64 x 64 pixels, got 32 x 32" in "\n".join(
+        map(str, verified(forge(bundle, share)))
+    )
+
+
 @pytest.mark.parametrize("colour", [(0, 0, 0), (255, 0, 0)])
 def test_a_mask_that_marks_nothing_or_in_colours_is_a_fault(bundle, colour):
     data = encoded(Image.new("RGB", (32, 32), colour))
@@ -165,6 +177,18 @@ def test_a_mask_that_marks_nothing_or_in_colours_is_a_fault(bundle, colour):
         (lambda panel: panel.update(chain=panel["chain"] * 9), "panels[2].chain"),
         (lambda panel: panel["chain"][0].update(mask="../../etc/passwd"), "panels[2].chain"),
         (lambda panel: panel["chain"][0].update(step="paint"), "panels[2].chain"),
+        (
+            lambda panel: panel["chain"].append(
+                {"step": "refine", "seed": 0, "strength": 1.0, "size": 2048, "tile": 32}
+            ),
+            "must have at most 4 parts side by side, got parts of 32 in 2048 pixels",
+        ),
+        (
+            lambda panel: panel["chain"].append(
+                {"step": "outpaint", "seed": 0, "strength": 0.8, "left": 64, "top": 64}
+            ),
+            "panels/3.png: may add 32 pixels in one step, got 64",
+        ),
     ],
 )
 def test_a_forged_chain_is_a_fault(bundle, change, said):
