@@ -107,11 +107,11 @@ def pool_of(
         told,
         copied_pairs([measured.looks[name] for name in sha256], [slot.panel for slot in slots]),
     )
-    scale = scale_of(choices)
+    finished = frozenset(slot for slot in slots if measured.readings[slot].finished)
+    scale = scale_of(choices, {picture for picture, slot in enumerate(slots) if slot in finished})
     if not scale.metrics:
         raise ScoreError(tr("there is nothing to choose, every set scores the same; draw more seeds"))
     floor = calibration.aesthetic_floor if calibration else None
-    finished = frozenset(slot for slot in slots if measured.readings[slot].finished)
     return Pool(slots=slots, sha256=sha256, choices=choices, scale=scale, floor=floor, finished=finished)
 
 

@@ -5,7 +5,7 @@ higher mean of all, then to the pictures that come first. Where metrics have wei
 decides instead.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -46,10 +46,17 @@ class BestSet(NamedTuple):
 NOTHING = BestSet(-np.inf, -np.inf, ())
 
 
-def scale_of(choices: SetScorer) -> MetricScale:
-    """Return the scale of every metric, from the same lots every time."""
+def scale_of(choices: SetScorer, apart: Collection[int] = ()) -> MetricScale:
+    """Return the scale of every metric, from the same lots every time.
+
+    Args:
+        choices: what is chosen from.
+        apart: pictures that no lot falls on, unless their panel has no others.
+    """
     rng = np.random.default_rng(RNG_SEED)
-    lots = np.stack([rng.choice(choices.of(panel), LOTS) for panel in range(PANELS)], axis=1)
+    every = (choices.of(panel) for panel in range(PANELS))
+    drawn = [[one for one in panel if one not in apart] or panel for panel in every]
+    lots = np.stack([rng.choice(panel, LOTS) for panel in drawn], axis=1)
     values = choices.values(lots)
     spread = values.std(axis=0)
     varied = spread > SLACK

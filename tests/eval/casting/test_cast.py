@@ -21,8 +21,11 @@ from eval.scoring.score import scorers_of
 from eval.validation.corruptions import DAMAGES, rendered
 from kit.errors import RunError, ScoreError
 from kit.experiment.config import load_experiment
+from kit.experiment.extras.extra_pictures import Repair, keep_repair
 from kit.experiment.run import PanelRow, Run, Slot
+from kit.experiment.steps import Upscale
 from kit.files.encodings import sha256_bytes
+from kit.finishing.kept_networks import embedded_network
 from kit.world import words
 from kit.world.captions import subject_text
 from kit.world.tale import Tale, sample_tale
@@ -119,6 +122,21 @@ def tools(tmp_path_factory):
 
 BASE = CastRequest(candidate="base")
 RIGHT = tuple(1 if panel in BROKEN else 0 for panel in range(1, 9))
+
+
+def test_finished_pictures_change_nothing_of_what_is_chosen(run, drawn) -> None:
+    place = ("base", "authored", "tale")
+    cast(run, CastRequest(candidate="base"))
+    [before] = read_selections(run)
+    step = Upscale(finisher=embedded_network(), size=512)
+    for panel, seed in enumerate(before.seeds, 1):
+        names = dict(zip(("candidate", "order", "story"), place, strict=True))
+        keep_repair(run, Repair(**names, panel=panel, number=1001, source=seed, step=step))
+        put(run, "base", 1001, panel, png(Image.open(BytesIO(drawn[seed, panel])).resize((512, 512))))
+        row = run.rows()[-1]
+        run.append(replace(row, chain=(step,)))
+    cast(run, CastRequest(candidate="base"))
+    assert read_selections(run) == [before]
 
 
 def test_each_panel_gets_the_seed_in_which_nothing_is_wrong(run, tools):
