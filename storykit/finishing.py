@@ -72,7 +72,8 @@ def plan_finishing(run: Run, wish: FinishingWish) -> FinishingPlan:
     if network and (fault := network.use.fault("upscale", masked=False)):
         raise InputError("upscale", [fault])
     times = network.use.scale if network else REFINED
-    side = wish.size or min(MOST_SIDE, times * run.loaded.settings_as("final").size)
+    usual = min(MOST_SIDE, times * run.loaded.settings_as("final").size)
+    side = usual if wish.size is None else wish.size
     steps: list[Step] = []
     if network:
         steps.append(Upscale(finisher=network.sha256, size=side))

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from kit.progress import Progress
 
 _BOX = re.compile(r"(\d{1,5}),(\d{1,5}),(\d{1,5}),(\d{1,5})")
+_NUMBERS = re.compile(r"[-+\d,.;\s]+")
+"""What is meant for a box and is no file."""
 _PARTS: Mapping[str, Part] = {"character": "character", "place": "place"}
 
 
@@ -181,6 +183,8 @@ def finished_said(run: Run, place: Place) -> Iterator[Message]:
 def _mask(told: str, picture: Path) -> Image.Image:
     """Return the mask of a picture, "L"."""
     if (found := _BOX.fullmatch(told)) is None:
+        if _NUMBERS.fullmatch(told):
+            raise InputError("mask", [tr("a box is X,Y,WIDTH,HEIGHT in whole pixels, got {got!r}", got=told)])
         try:
             painted = open_picture(Path(told))
         except PictureError as error:

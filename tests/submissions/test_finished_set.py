@@ -105,6 +105,7 @@ def test_parts_are_as_large_as_a_gpu_has_room_for(monkeypatch, free: int, tile: 
         (FinishingWish(refine=float("inf")), "strength: "),
         (FinishingWish(refine=-0.1), "strength: "),
         (FinishingWish(refine=0.3, size=-32), "size: "),
+        (FinishingWish(upscale="mini", size=0), "size: "),
         (FinishingWish(size=64), "is for --upscale and --refine"),
     ],
 )

@@ -179,6 +179,7 @@ def test_where_nothing_can_be_judged_the_tries_are_told_all_the_same(tmp_path: P
         (("--seed", 7, "--vary", 0.2), "no picture of panel 3, seed 7"),
         (("--vary", 0.2), "name the picture with --seed"),
         (("--seed", 0, "--vary", 0.2, "--mask", "0,0,9,9"), "a mask is for --redraw"),
+        (("--seed", 0, "--redraw", 0.5, "--mask", "-1,0,4,4"), "a box is X,Y,WIDTH,HEIGHT in whole pixels"),
         (("--seed", 0, "--redraw", 0.5, "--mask", "0,0,0,9"), "the mask is empty"),
         (("--seed", 0, "--redraw", 0.5, "--mask", "70,70,9,9"), "the mask is empty"),
         (("--seed", 0, "--redraw", 0.5, "--mask", "none.png"), "none.png"),
