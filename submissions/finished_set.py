@@ -16,6 +16,7 @@ from kit.errors import RunError
 from kit.experiment.extras.extra_pictures import read_extras
 from kit.experiment.run import Run, Slot
 from kit.experiment.steps import Refine, Step
+from kit.finishing.memory import free_bytes
 from kit.generation.device_memory import tile_that_fits
 from kit.generation.painter import Painter
 from kit.generation.repair.repair import finish_pictures
@@ -119,13 +120,19 @@ def _leave_decided_seed(run: Run, place: Place, seeds: Sequence[int]) -> None:
         keep_decisions(run, decided.model_copy(update={"seed": None}), introduction)
 
 
-def in_tiles_where_needed(step: Refine, device: str) -> Refine:
-    """Return a refinement in parts, where a device has too little memory to draw it whole."""
-    if device == "cpu":
-        return step
+def in_tiles_where_needed(run: Run, place: Place, step: Refine, device: str) -> Refine:
+    """Return a refinement in parts, where a device has too little memory to draw it whole.
+
+    One that was asked for at the place before stays in its parts, so that it goes on with the same pictures.
+    """
+    before = (one.step for one in read_extras(run).repairs if one.place == place)
+    refined = (one for one in before if isinstance(one, Refine))
+    begun = next((one for one in refined if replace(one, seed=step.seed, tile=0) == step), None)
+    if begun is not None or device == "cpu":
+        return step if begun is None else replace(step, tile=begun.tile)
     import torch
 
-    free = torch.cuda.mem_get_info(torch.device(device))[0] / 2**30
+    free = free_bytes(torch.device(device)) / 2**30
     return replace(step, tile=tile_that_fits(free, step.size))
 
 

@@ -7,7 +7,7 @@ from statistics import fmean
 
 from eval.scoring.records import PANELS_FILE, STORIES_FILE, PanelScore, Scores
 from kit.embedded import EMBEDDED
-from kit.experiment.extras.extra_pictures import read_extras
+from kit.experiment.extras.extra_pictures import origins_of, read_extras
 from kit.experiment.identity import is_embedded
 from kit.experiment.run import Run, Slot
 from kit.experiment.steps import side_after, words_in
@@ -115,11 +115,11 @@ def _finished_faults(run: Run, evidence: Evidence, rules: Rules) -> Iterator[Fau
     """Yield which panels were made larger or cleaner though the contest does not allow it."""
     rows = evidence.rows
     if panels := finished_panels(rules, {panel: row.chain for panel, row in rows.items()}):
-        made = {one.slot: one for one in read_extras(run).repairs if one.step.finishes}
+        made, origins = {one.slot: one for one in read_extras(run).repairs}, origins_of(run)
 
         def begun(slot: Slot) -> int:
-            while slot in made:
-                slot = slot._replace(seed=made[slot].source)
+            while slot in made and any(step.finishes for step in origins[slot].chain):
+                slot = made[slot].origin
             return slot.seed
 
         keep = [f"--keep {panel}={begun(rows[panel].slot)}" for panel in panels]

@@ -15,8 +15,9 @@ from safetensors.torch import save
 
 from kit.embedded import FINISHER, LORAS
 from kit.experiment.run import Run, Slot
-from kit.experiment.steps import network_file
+from kit.experiment.steps import Redraw, network_file
 from kit.files.encodings import sha256_bytes, sha256_of
+from kit.generation.repair.repair import RepairWish, repair
 from kit.images.decode import open_picture
 from submissions.bundle.bundle import open_bundle
 from submissions.contest.rules import Rules, StepsRule, load_rules
@@ -206,6 +207,11 @@ def test_a_contest_that_wants_pictures_as_drawn_gets_no_others(made, packed, tmp
     place = "--candidate ink --order authored --story moon"
     assert f"storykit cast {run.folder} {place} --keep 3=3 --keep 4=3 --keep 6=3`" in refused
     assert f"{said} (pack the pictures as they were drawn)" in told(packed, forbidding())
+    redrawn = Redraw(seed=0, strength=0.5)
+    [after] = repair(run, SquarePainter(), RepairWish(source=Slot(*PLACE, again, 3), step=redrawn))
+    seeds = (*entry.seeds[:2], after.repair.number, *entry.seeds[3:])
+    refused = refusal(run, replace(entry, seeds=seeds, rules=forbidding(), out=tmp_path / "entry.zip"))
+    assert "--keep 3=3 --keep 4=3" in refused
     allowing = forbidding().model_copy(update={"steps": StepsRule(finish=True, source="the same")})
     assert said not in told(packed, allowing)
 
