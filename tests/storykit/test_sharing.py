@@ -10,6 +10,7 @@ from PIL import Image, ImageChops, ImageStat
 from kit.experiment.run import Run
 from kit.images.lettering import find_lettering
 from storykit.sharing import MOST_BYTES, Layout, Wanted, chosen_story, post_picture
+from submissions.bundle.mosaic import CELL
 from submissions.packing.entry_file import Decisions, keep_decisions
 
 needs_cjk = pytest.mark.skipif(not find_lettering(["汉字"]).captions, reason="no CJK font on this machine")
@@ -128,6 +129,15 @@ def test_the_panels_of_the_picture_are_enlarged_by_a_network_and_show_the_same(r
     assert usual.tobytes() != finished.tobytes()
     apart = ImageChops.difference(usual, finished).convert("L")
     assert ImageStat.Stat(apart).mean[0] < 8
+
+
+def test_what_is_as_large_as_its_place_in_the_picture_is_not_enlarged(tmp_path: Path) -> None:
+    plan = Plan(language="en", title="large", candidates=("ink",), seeds=(0,), size=CELL)
+    run, wanted = make_run(tmp_path, plan), Wanted(captions=False)
+    usual, enlarged = (
+        post_picture(run, chosen_story(run), one) for one in (wanted, wanted._replace(upscale="mini"))
+    )
+    assert usual.jpeg == enlarged.jpeg
 
 
 def test_a_file_that_is_no_network_enlarges_nothing_and_says_so(run: Run, tmp_path: Path) -> None:
