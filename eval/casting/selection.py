@@ -156,8 +156,12 @@ def seeds_cast(run: Run, candidate: str, order: str, story: str) -> tuple[int, .
     if found is not None:
         if is_stale(run, found):
             raise RunError(
-                f"{run.folder / FILE}: pictures of {candidate} have changed since they were cast; "
-                "run `storykit cast` again"
+                tr(
+                    "{file}: pictures of {candidate} have changed since they were cast; run `storykit cast` "
+                    "again",
+                    file=run.folder / FILE,
+                    candidate=candidate,
+                )
             )
         return found.seeds
     picked = next((one for one in file.picks if one.place == place and one.complete), None)
