@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from kit.errors import InputError, RunError
 from kit.experiment.identity import is_draft
 from kit.experiment.run import Run
-from kit.experiment.steps import MOST_SIDE, Refine, Step, Upscale, check_step
+from kit.experiment.step_sizes import refuse_size
+from kit.experiment.steps import MOST_SIDE, Refine, Step, Upscale, check_step, sides_in
 from kit.files.user_paths import shell_word
 from kit.finishing.kept_networks import KeptNetwork, network_to_keep
 from kit.generation.painter import Painter
@@ -72,15 +73,16 @@ def plan_finishing(run: Run, wish: FinishingWish) -> FinishingPlan:
     if network and (fault := network.use.fault("upscale", masked=False)):
         raise InputError("upscale", [fault])
     times = network.use.scale if network else REFINED
-    usual = min(MOST_SIDE, times * run.loaded.settings_as("final").size)
-    side = usual if wish.size is None else wish.size
+    drawn = run.loaded.settings_as("final").size
+    side = min(MOST_SIDE, times * drawn) if wish.size is None else wish.size
     steps: list[Step] = []
     if network:
         steps.append(Upscale(finisher=network.sha256, size=side))
     if wish.refine is not None:
         steps.append(Refine(seed=0, strength=wish.refine, size=side))
-    for step in steps:
+    for step, before in zip(steps, sides_in(drawn, steps), strict=False):
         check_step(step)
+        refuse_size(step, before)
     return FinishingPlan(tuple(steps), network)
 
 

@@ -118,6 +118,10 @@ def test_what_was_begun_in_parts_goes_on_in_them_whatever_is_free_now(
         (FinishingWish(refine=-0.1), "strength: "),
         (FinishingWish(refine=0.3, size=-32), "size: "),
         (FinishingWish(upscale="mini", size=0), "size: "),
+        (
+            FinishingWish(upscale="mini", size=32),
+            "the picture has 32 pixels a side and would have 32: give a",
+        ),
         (FinishingWish(size=64), "is for --upscale and --refine"),
     ],
 )
