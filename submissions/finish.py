@@ -290,7 +290,7 @@ def _refuse_other_settings(run: Run, chosen: ChosenStory, out: Path, painter: Pa
 def _pick(finals: Run, chosen: ChosenStory, number: int) -> None:
     """Pick the panels of a set, so that every later stage takes them; what was made of them stays picked."""
     place, faults = (chosen.candidate, chosen.order, chosen.story), finals.faults()
-    if _is_picked(finals, place, number):
+    if not faults and _is_picked(finals, place, number):
         return
     drawn = {row.panel: row for row in finals.rows() if row.slot[:4] == (*place, number)}
     keep = tuple(
