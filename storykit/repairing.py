@@ -195,6 +195,11 @@ def _mask(told: str, picture: Path) -> Image.Image:
         return ImageChops.multiply(white, painted.convert("RGBA").getchannel("A"))
     left, top, width, height = map(int, found.groups())
     mask = Image.new("L", open_picture(picture).size)
+    if left >= mask.width or top >= mask.height:
+        size = {"wide": mask.width, "high": mask.height}
+        raise InputError(
+            "mask", [tr("the box lies outside the picture, which has {wide} x {high} pixels", **size)]
+        )
     if width and height:
         ImageDraw.Draw(mask).rectangle((left, top, left + width - 1, top + height - 1), fill=255)
     return mask

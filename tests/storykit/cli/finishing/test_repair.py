@@ -181,7 +181,10 @@ def test_where_nothing_can_be_judged_the_tries_are_told_all_the_same(tmp_path: P
         (("--seed", 0, "--vary", 0.2, "--mask", "0,0,9,9"), "a mask is for --redraw"),
         (("--seed", 0, "--redraw", 0.5, "--mask", "-1,0,4,4"), "a box is X,Y,WIDTH,HEIGHT in whole pixels"),
         (("--seed", 0, "--redraw", 0.5, "--mask", "0,0,0,9"), "the mask is empty"),
-        (("--seed", 0, "--redraw", 0.5, "--mask", "70,70,9,9"), "the mask is empty"),
+        (
+            ("--seed", 0, "--redraw", 0.5, "--mask", "70,70,9,9"),
+            "the box lies outside the picture, which has 64 x 64",
+        ),
         (("--seed", 0, "--redraw", 0.5, "--mask", "none.png"), "none.png"),
         (("--seed", 0, "--redraw", 0.5, "--mask", "words.png"), "words.png"),
         (("--seed", 0, "--redraw", 0.5, "--mask", "large.png"), "the mask has 65 x 64 pixels"),
