@@ -95,10 +95,10 @@ def cast(
         weights=metric_weights(run) if like_votes else {},
     )
     if draw is not None:
-        with _page_kept_or_said(run, quiet=as_json):
+        with page_kept_or_said(run, quiet=as_json):
             _draw_and_cast(run, wish, draw, as_json=as_json)
         return
-    with _page_kept_or_said(run, quiet=as_json), progress_bar(tr("measuring")) as progress:
+    with page_kept_or_said(run, quiet=as_json), progress_bar(tr("measuring")) as progress:
         casting = choose(run, wish, progress=progress)
     if as_json:
         say_json([told_of(one) for one in casting.selections])
@@ -145,7 +145,7 @@ def score(run_folder: RunFolder) -> None:
     from kit.experiment.run import Run
 
     run = Run.open(run_folder)
-    with _page_kept_or_said(run):
+    with page_kept_or_said(run):
         score_run(run)
 
 
@@ -175,7 +175,7 @@ def score_run(run: "Run") -> None:
 
 
 @contextmanager
-def _page_kept_or_said(run: "Run", *, quiet: bool = False) -> Iterator[None]:
+def page_kept_or_said(run: "Run", *, quiet: bool = False) -> Iterator[None]:
     """Say when what was made of older numbers is gone, and how to make it again."""
     from kit.experiment.run import PAGE
 
@@ -195,7 +195,7 @@ def compare(run_folder: RunFolder, as_json: AsJson = False) -> None:
     from kit.experiment.run import Run
 
     run = Run.open(run_folder)
-    with _page_kept_or_said(run, quiet=as_json):
+    with page_kept_or_said(run, quiet=as_json):
         compare_run(run, as_json)
 
 

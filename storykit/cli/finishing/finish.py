@@ -8,7 +8,7 @@ import typer
 
 from kit.messages import joined, tr
 from storykit.cli.experiment import ready_painters, say_drawn
-from storykit.cli.scores import VERDICTS
+from storykit.cli.scores import VERDICTS, page_kept_or_said
 from storykit.cli.terminal.console import AsJson, Devices, RunFolder, say, say_json, say_note
 from storykit.cli.terminal.progress import progress_bar
 from storykit.cli.terminal.usage_errors import WrongUsage
@@ -65,7 +65,8 @@ def finish(
     elif out is not None:
         raise WrongUsage(tr("--out is for drafts: finished pictures lie beside those of their run"))
     if wanted.steps:
-        told |= _finish(run, chosen_set(run, plan), wanted, devices, quiet=as_json)
+        with page_kept_or_said(run, quiet=as_json):
+            told |= _finish(run, chosen_set(run, plan), wanted, devices, quiet=as_json)
     if as_json:
         say_json(told)
 
