@@ -9,11 +9,12 @@ from pathlib import Path
 
 from kit.errors import BundleError
 from kit.experiment.run import Run
+from kit.experiment.steps import side_after
 from kit.files.atomic_write import drafted
 from kit.files.encodings import Piece, sha256_of, zip_pieces
 from kit.files.folder_lock import lock_folder
 from kit.images.lettering import NUMBERS_ONLY
-from kit.messages import mark, tr
+from kit.messages import joined, mark, tr
 from submissions.bundle.bundle import open_bundle
 from submissions.bundle.manifest import EMBEDDED_NOTICE, MANIFEST, Manifest, network_files, read_manifest
 from submissions.contest.rules import Rules, load_rules, shipped_rules
@@ -172,6 +173,7 @@ def _notes(manifest: Manifest, entry: Entry, evidence: Evidence) -> tuple[str, .
         where=entry.rules.post.where,
         count=len(manifest.panels),
     )
+    sides = sorted({side_after(manifest.settings.size, panel.chain) for panel in manifest.panels})
     own, unfit = entry.rules.name not in shipped_rules(), evidence.comparison_problem
     notes = {
         tr(EMBEDDED_NOTICE): bool(manifest.notice),
@@ -185,6 +187,10 @@ def _notes(manifest: Manifest, entry: Entry, evidence: Evidence) -> tuple[str, .
             "them on"
         ): bool(network_files(manifest)),
         tr("mosaics: {note}", note=tr(NUMBERS_ONLY)): manifest.mosaic == NUMBERS_ONLY,
+        tr(
+            "panels differ in size, {sizes} pixels a side: `storykit finish` makes them alike",
+            sizes=joined(map(str, sides), tr(", ")),
+        ): len(sides) > 1,
         tr("the contest's deadline was {deadline}", deadline=deadline): (
             deadline is not None and deadline < datetime.now(UTC)
         ),

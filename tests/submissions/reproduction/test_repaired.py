@@ -84,6 +84,12 @@ def test_its_chains_are_packed_verified_and_drawn_again_to_the_byte(made, bundle
     )
 
 
+def test_that_its_panels_differ_in_size_is_told(made, tmp_path):
+    run, entry = made
+    packed = pack(run, replace(entry, out=tmp_path / "entry.zip"))
+    assert any("panels differ in size, 32, 64 pixels a side" in note for note in packed.notes)
+
+
 def test_its_card_and_its_pictures_say_what_was_done(bundle):
     files = unpack(bundle)
     card = files["README.md"].decode()
