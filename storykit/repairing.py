@@ -96,12 +96,12 @@ def asked_repair(
     network = None
     if isinstance(step, NetworkWish):
         network = network_to_keep(step.name)
-        step = network_step(step, network, open_picture(run.folder / row.file).width)
+        step = _network_step(step, network, open_picture(run.folder / row.file).width)
     wish = RepairWish(source=slot, step=step, mask=drawn, part=part, network=network, tries=tries)
     return AskedRepair(wish, seeds)
 
 
-def network_step(wish: NetworkWish, network: KeptNetwork, side: int) -> Upscale | Restore:
+def _network_step(wish: NetworkWish, network: KeptNetwork, side: int) -> Upscale | Restore:
     """Return what a network is to do to a picture of so many pixels a side."""
     if wish.kind == "restore":
         return Restore(finisher=network.sha256)

@@ -6,7 +6,7 @@ are files of the run, each named by its sha256.
 
 from collections.abc import Sequence
 from dataclasses import MISSING, asdict, dataclass, field, fields
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, ClassVar, Literal, TypeAlias
 
 from pydantic import (
     AfterValidator,
@@ -48,9 +48,8 @@ _PLAIN = ConfigDict(extra="forbid")
 StepSeed = Annotated[int, Field(ge=0, le=MOST_SEED)]
 FinishedSide = Annotated[int, Field(ge=GRID, le=MOST_SIDE, multiple_of=GRID)]
 Margin = Annotated[int, Field(ge=0, le=MOST_SIDE)]
-MaskName = Annotated[str, StringConstraints(pattern=r"^([0-9a-f]{64})?$")]
-InpaintingName = MaskName
-NetworkName = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+OptionalFileHash = Annotated[str, StringConstraints(pattern=r"^([0-9a-f]{64})?$")]
+FileHash = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
 
 class PictureStep:
@@ -60,6 +59,8 @@ class PictureStep:
     """
 
     __slots__ = ()
+    finishes: ClassVar[bool] = False
+    """Whether it makes a finished picture larger or cleaner, which a contest may forbid."""
 
     @property
     def seed(self) -> int | None:
@@ -85,11 +86,6 @@ class PictureStep:
     def inpainting(self) -> str:
         """The sha256 of the UNet for inpainting that draws it; empty where the base's own does."""
         return ""
-
-    @property
-    def finishes(self) -> bool:
-        """Whether it makes a finished picture larger or cleaner, which a contest may forbid."""
-        return False
 
     @property
     def finishes_whole(self) -> bool:
@@ -128,9 +124,9 @@ class Redraw(PictureStep):
     """The share of the steps that are drawn again."""
     prompt: Annotated[str, Field(max_length=MOST_PROMPT)] = ""
     """Other words than the picture before was drawn from; empty for the same."""
-    mask: MaskName = ""
+    mask: OptionalFileHash = ""
     """The sha256 of the mask's file; white is drawn anew, black stays bit for bit. Empty: all is drawn."""
-    inpainting: InpaintingName = ""
+    inpainting: OptionalFileHash = ""
     """That of the file of Kolors-Inpainting's UNet; empty: the base's own draws (RePaint). With a mask."""
 
     def said(self) -> Message:
@@ -159,7 +155,7 @@ class Outpaint(PictureStep):
     bottom: Margin = 0
     prompt: Annotated[str, Field(max_length=MOST_PROMPT)] = ""
     """Other words than the picture before was drawn from; empty for the same."""
-    inpainting: InpaintingName = ""
+    inpainting: OptionalFileHash = ""
     """That of the file of Kolors-Inpainting's UNet; empty: the base's own draws (RePaint)."""
 
     def side_after(self, side: int) -> int:
@@ -183,6 +179,7 @@ class Outpaint(PictureStep):
 class Refine(PictureStep):
     """Resized, noised a little and drawn to its end at that size (what others call hires fix)."""
 
+    finishes: ClassVar[bool] = True
     step: Literal["refine"] = "refine"
     seed: StepSeed = field()
     strength: Strength
@@ -191,11 +188,6 @@ class Refine(PictureStep):
     """Side of the picture that it makes, in pixels."""
     tile: Annotated[int, Field(ge=0, le=MOST_SIDE, multiple_of=GRID)] = 0
     """Side of the parts that it is drawn in, one beside the other, in pixels; 0: it is drawn whole."""
-
-    @property
-    def finishes(self) -> bool:
-        """Whether it makes a finished picture larger or cleaner, which a contest may forbid."""
-        return True
 
     def side_after(self, side: int) -> int:
         """Return the side of the picture that it makes of one of so many pixels a side."""
@@ -214,16 +206,12 @@ class Refine(PictureStep):
 class Upscale(PictureStep):
     """Made larger by a network, then resized where the network's own scale gives another side (Lanczos)."""
 
+    finishes: ClassVar[bool] = True
     step: Literal["upscale"] = "upscale"
-    finisher: NetworkName = field()
+    finisher: FileHash = field()
     """The sha256 of the network's file."""
     size: FinishedSide
     """Side of the picture that it makes, in pixels."""
-
-    @property
-    def finishes(self) -> bool:
-        """Whether it makes a finished picture larger or cleaner, which a contest may forbid."""
-        return True
 
     def side_after(self, side: int) -> int:
         """Return the side of the picture that it makes of one of so many pixels a side."""
@@ -240,16 +228,12 @@ class Upscale(PictureStep):
 class Restore(PictureStep):
     """Made cleaner by a network, whole or where a mask says so; of a face the network sees a square."""
 
+    finishes: ClassVar[bool] = True
     step: Literal["restore"] = "restore"
-    finisher: NetworkName = field()
+    finisher: FileHash = field()
     """The sha256 of the network's file."""
-    mask: MaskName = ""
+    mask: OptionalFileHash = ""
     """The sha256 of the mask's file; white is restored, black stays bit for bit. Empty: all is restored."""
-
-    @property
-    def finishes(self) -> bool:
-        """Whether it makes a finished picture larger or cleaner, which a contest may forbid."""
-        return True
 
     def said(self) -> Message:
         """Return it in words, for people."""

@@ -10,23 +10,22 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
+from kit.experiment.steps import GRID
 from kit.models.kolors.unet import time_ids
 from kit.models.sizes import STRIDE
 from kit.models.tiles import TileGrid, in_tiles
 
-CELL = 32
-"""Pixels: what a UNet halves down to one number."""
 _AROUND = (2, 2)
 """Cells of margin and of blend."""
-LATENTS = TileGrid(CELL // STRIDE, CELL // STRIDE, *_AROUND)
-DECODING = TileGrid(CELL // STRIDE, CELL, *_AROUND)
-ENCODING = TileGrid(CELL, CELL // STRIDE, *_AROUND)
+LATENTS = TileGrid(GRID // STRIDE, GRID // STRIDE, *_AROUND)
+DECODING = TileGrid(GRID // STRIDE, GRID, *_AROUND)
+ENCODING = TileGrid(GRID, GRID // STRIDE, *_AROUND)
 Network = Callable[[Tensor], Tensor]
 
 
 def tiled(network: Network, whole: Tensor, grid: TileGrid, tile: int) -> Tensor:
     """Return what a network makes of a picture in tiles of so many pixels a side; 0: of the whole at once."""
-    return in_tiles(network, whole, grid, tile // CELL) if tile else network(whole)
+    return in_tiles(network, whole, grid, tile // GRID) if tile else network(whole)
 
 
 def sizes_of(rows: Tensor) -> Tensor:

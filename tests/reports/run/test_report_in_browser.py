@@ -40,5 +40,6 @@ def test_the_page_opens_with_the_lora_and_arrow_keys_lead_along_and_across(
         assert f"{candidate} {panel.split()[1]}" == told
     page.keyboard.press("Escape")
     assert not page.locator("#lightbox").is_visible()
+    page.wait_for_function("!document.activeElement.closest('#lightbox')")  # it closes a little later
     assert page.focused() == "第 1 格: 看大图"
     assert page.locator("input:checked + label").first.text_content() == "base"
