@@ -22,8 +22,8 @@ from eval.scoring.records import read_summary
 from kit.errors import RunError, ScoreError, StorykitError
 from kit.experiment.run import Run
 from kit.files.atomic_write import write_atomic
+from kit.generation.devices.multi_gpu import load_painter
 from kit.generation.generate import generate
-from kit.generation.multi_gpu import load_painter
 from kit.generation.recipe import check_drawable
 from kit.messages import asked_language, joined, tr
 from kit.story.story import PANELS

@@ -235,7 +235,7 @@ def auto_frame(run: Run, plan: EntryPlan, most: int, only: int | None) -> "DataF
     """Return a row for each try of a repair by itself, as notebooks show it; none where nothing is named."""
     from pandas import DataFrame
 
-    from kit.generation.multi_gpu import painters_on
+    from kit.generation.devices.multi_gpu import painters_on
     from storykit.cli.terminal.progress import progress_bar
 
     mending = looked_at(run, set_meant(run, plan, only), only)

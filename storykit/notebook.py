@@ -67,8 +67,8 @@ def draw(
     hide_pynvml_warning()
     name_user()
     from kit.experiment.config import load_experiment
+    from kit.generation.devices.multi_gpu import painters_on
     from kit.generation.generate import draw_experiment
-    from kit.generation.multi_gpu import painters_on
     from storykit.cli.terminal.progress import progress_bar
 
     loaded = load_experiment(Path(experiment))
@@ -215,7 +215,7 @@ def finish(
 
 def _finals_drawn(run: "Run", plan: "EntryPlan", out: str | Path | None, devices: str) -> "Finals":
     """Draw the finals of what was chosen among drafts, scored, and return them."""
-    from kit.generation.multi_gpu import painters_on
+    from kit.generation.devices.multi_gpu import painters_on
     from storykit.cli.terminal.progress import progress_bar
     from submissions.finish import both_sides, chosen_drafts, draw_finals, final_experiment, usual_folder
 
@@ -231,7 +231,7 @@ def _finals_drawn(run: "Run", plan: "EntryPlan", out: str | Path | None, devices
 
 def _made_larger(run: "Run", chosen: "ChosenStory", wanted: "FinishingPlan", devices: str) -> None:
     """Make the finished pictures of a set, pick them, and score the run."""
-    from kit.generation.multi_gpu import painters_on
+    from kit.generation.devices.multi_gpu import painters_on
     from storykit.cli.terminal.progress import progress_bar
     from storykit.finishing import finished
     from submissions.finished_set import two_scores
@@ -246,7 +246,7 @@ def _made_larger(run: "Run", chosen: "ChosenStory", wanted: "FinishingPlan", dev
 def _drawn_more(run: RunResults, wish: "CastRequest", budget: int) -> "Selection":
     """Return the set that a budget of further pictures led to."""
     from eval.casting.more.draw_more import Workshop, draw_more
-    from kit.generation.multi_gpu import painters_on
+    from kit.generation.devices.multi_gpu import painters_on
     from storykit.cli.terminal.progress import progress_bar
 
     with painters_on(run.run.loaded.experiment.base, "auto") as painters:
@@ -301,7 +301,7 @@ def repair(
     """
     from pandas import DataFrame
 
-    from kit.generation.multi_gpu import painters_on
+    from kit.generation.devices.multi_gpu import painters_on
     from storykit.cli.terminal.progress import progress_bar
     from storykit.repair_options import RepairOptions
     from storykit.repairing import asked_repair, repaired

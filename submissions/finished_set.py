@@ -17,7 +17,7 @@ from kit.experiment.extras.extra_pictures import read_extras
 from kit.experiment.run import Run, Slot
 from kit.experiment.steps import Refine, Step
 from kit.finishing.memory import free_bytes
-from kit.generation.device_memory import tile_that_fits
+from kit.generation.devices.device_memory import tile_that_fits
 from kit.generation.painter import Painter
 from kit.generation.repair.repair import finish_pictures
 from kit.messages import joined, tr

@@ -11,7 +11,8 @@ from fakes import FakePainter, pictures_of, toy_base, write_story
 from PIL import Image
 
 from kit.errors import InputError, RunError
-from kit.experiment.config import DrawSettings, LoadedExperiment, load_experiment
+from kit.experiment.config import LoadedExperiment, load_experiment
+from kit.experiment.drawing.draw_settings import DrawSettings
 from kit.experiment.identity import read_identity
 from kit.experiment.run import Run
 from kit.experiment.tables import DraftTable

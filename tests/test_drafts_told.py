@@ -14,7 +14,7 @@ from served_board import board_client
 
 import storykit
 from kit.errors import BundleError
-from kit.experiment.config import DrawSettings
+from kit.experiment.drawing.draw_settings import DrawSettings
 from kit.experiment.identity import draft_said, is_draft
 from kit.experiment.run import MARK, Run
 from kit.generation.generate import generate

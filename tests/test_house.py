@@ -46,7 +46,7 @@ TESTED_THROUGH = {
     "kit/doctor/torch_lines.py": "storykit/cli/setup/test_doctor.py",
     "kit/doctor/usual_places.py": "storykit/cli/setup/test_doctor.py",
     "kit/doctor/weights.py": "storykit/cli/setup/test_doctor.py",
-    "kit/generation/device_memory.py": "storykit/cli/setup/test_doctor.py",
+    "kit/generation/devices/device_memory.py": "storykit/cli/setup/test_doctor.py",
     "kit/did_you_mean.py": "kit/files/test_path_contents.py",
     "kit/embedded.py": "kit/lora/test_lora.py",
     "kit/errors.py": "test_cli.py",

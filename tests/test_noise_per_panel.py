@@ -11,7 +11,7 @@ from fakes import FakePainter, make_run, toy_base, write_story
 from PIL import Image
 
 from kit.errors import RunError
-from kit.experiment.config import DrawSettings
+from kit.experiment.drawing.draw_settings import DrawSettings
 from kit.experiment.run import Run, Slot
 from kit.generation.generate import generate
 from kit.generation.kolors_painter import KolorsPainter

@@ -45,10 +45,12 @@ from eval.validation.corruptions import (
 from eval.validation.trials import RESIZED, Trial, by_severity, features_of, told_of_scenes, values_of
 from kit.embedded import EMBEDDED
 from kit.errors import ScoreError
-from kit.experiment.config import DrawSettings, usual_drawing
+from kit.experiment.drawing.draw_settings import DrawSettings
+from kit.experiment.drawing.usual import usual_drawing
 from kit.generation.painter import Painter, PanelRequest
 from kit.lora.lora import find_lora
 from kit.messages import tr
+from kit.models.bases.base_parts import BaseChoice
 from kit.story.story import PANELS
 from kit.world import words
 from kit.world.scene import PEOPLE, Character, Scene, Style
@@ -69,7 +71,7 @@ UNTOLD, UNDERCOOKED = "untold-looks", "undercooked"
 class SceneDrawer:
     """Draws scenes with a base from their words; the embedded one wears its LoRAs for their styles."""
 
-    def __init__(self, painter: Painter, base: str, steps: int | None = None) -> None:
+    def __init__(self, painter: Painter, base: BaseChoice, steps: int | None = None) -> None:
         """Take a painter.
 
         Args:
@@ -77,10 +79,18 @@ class SceneDrawer:
             base: as an experiment names it.
             steps: None for the base's own.
         """
-        usual, size = usual_drawing(base)
+        usual = usual_drawing(base)
         self._painter, self._wears_loras = painter, base == EMBEDDED
-        self._base = tr("the embedded base") if base == EMBEDDED else base
-        self._settings = DrawSettings(steps=steps or usual, cfg=4.0, size=size, noise="portable")
+        self._base = tr("the embedded base") if base == EMBEDDED else str(base)
+        self._settings = DrawSettings(
+            steps=steps or usual.steps,
+            cfg=usual.cfg,
+            size=usual.size,
+            noise="portable",
+            sampler=usual.sampler,
+            spacing=usual.spacing,
+            decoder_steps=usual.decoder_steps,
+        )
 
     def draw(self, seed: int, scenes: Sequence[Scene], steps: int | None = None) -> list[Picture]:
         """Return the pictures of scenes, all from one seed; ScoreError where one cannot be drawn."""

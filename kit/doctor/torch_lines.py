@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from kit.doctor.diagnosis import Diagnosis, fault, note, ok
 from kit.doctor.torch_facts import GpuFacts, TorchAnswer, TorchFacts
-from kit.generation.device_memory import LOW_GIB, allowed_by
+from kit.generation.devices.device_memory import LOW_GIB, allowed_by
 from kit.messages import tr
 
 IN_USE_GIB = 1.0

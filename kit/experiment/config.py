@@ -2,9 +2,9 @@
 
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 
 from pydantic import AfterValidator, BaseModel, Field, ValidationError, ValidationInfo
 
@@ -12,12 +12,14 @@ from kit.embedded import EMBEDDED
 from kit.errors import InputError, printable
 from kit.experiment.candidates.candidate import Candidate, Consistency
 from kit.experiment.candidates.sweeps import swept
+from kit.experiment.drawing.draw_settings import DrawSettings, Memory, Noise
+from kit.experiment.drawing.usual import usual_drawing
 from kit.experiment.fields import (
     MOST_SEED_OF_PANELS,
-    BaseWeights,
     Count,
     Flag,
     Number,
+    OneBase,
     Order,
     PathContext,
     Seed,
@@ -28,9 +30,10 @@ from kit.experiment.tables import (
     CompareTable,
     DraftTable,
     Quality,
+    SamplerName,
     ScoreTable,
     Side,
-    SolverName,
+    Spacing,
     Steps,
     WordsTable,
 )
@@ -44,74 +47,9 @@ from kit.story.story import PANELS, LoadedStory, load_story
 EIGHT_SEEDS = f"seeds = {list(range(8))}"
 """As many as a verdict in a family of four comparisons needs."""
 
-Noise = Literal["portable", "contest"]
-"""Where the first noise comes from: a CPU generator a panel, or the device's fp16 draw as in the contest."""
-
-Memory = Literal["auto", "low"]
-"""How much of a GPU's memory is used: what is free, or as little as a small card has."""
-
 _STORY_NAME = re.compile(r"\w(?:[\w .-]*\w)?")
 """Names that every file system, archive and table takes."""
 
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class DrawSettings:
-    """How every panel of an experiment is drawn."""
-
-    steps: int
-    """Denoising steps."""
-    cfg: float
-    """Classifier-free guidance, from 1 (none)."""
-    size: int
-    """Panel side in pixels."""
-    noise: Noise
-    batch: int | None = None
-    """Panels drawn together; none: what the device takes."""
-    memory: Memory = "auto"
-    sampler: SolverName = "ddim"
-    guidance_until: float = 1.0
-    """Share of the steps after which no guidance is computed."""
-    cache_every: int = 1
-    """The UNet's inner blocks are computed in every so many-th step."""
-    noise_size: int | None = None
-    """Side of the picture whose noise the first is reduced from; none: it is drawn at this size."""
-
-    @property
-    def told(self) -> dict[str, object]:
-        """What files say of it; of what drafts alone have, only what is unlike a final's."""
-        return {n: v for n, v in asdict(self).items() if n not in OF_FINALS or v != OF_FINALS[n]}
-
-    @property
-    def unlike_finals(self) -> dict[str, object]:
-        """What of it no final is drawn with, by name."""
-        return {name: value for name, value in self.told.items() if name in OF_FINALS}
-
-    @property
-    def guided_steps(self) -> int:
-        """How many steps, from the first, are guided."""
-        return 0 if self.cfg == 1 else max(1, round(self.guidance_until * self.steps))
-
-    @property
-    def work(self) -> float:
-        """As many whole steps as all steps take as long as: unguided ones take half, cached ones less."""
-        usual = 1.0 if self.cfg == 1 else 0.5
-        steps = (
-            (1.0 if n < self.guided_steps else usual, n % self.cache_every == 0) for n in range(self.steps)
-        )
-        return sum(rows * (1.0 if whole else CACHED_SHARE) for rows, whole in steps)
-
-    def whole_steps(self, steps: int) -> "DrawSettings":
-        """Return the same in so many steps of which none is spared anything."""
-        return replace(self, steps=steps, guidance_until=1.0, cache_every=1)
-
-
-OF_FINALS = {"sampler": "ddim", "guidance_until": 1.0, "cache_every": 1, "noise_size": None}
-"""What every final has of the settings that drafts may have otherwise; files do not say it."""
-
-
-CACHED_SHARE = 0.3
-"""Of a step's time, what one takes whose deep features are remembered; as measured on the embedded base
-(docs/drafts.md). Of Kolors' it should be less."""
 
 PanelSeeds = Annotated[tuple[Seed, ...], Field(min_length=PANELS, max_length=PANELS)]
 """Of panels 1 to 8."""
@@ -200,10 +138,19 @@ def _of_every_set(rows: tuple[PanelSeeds, ...] | None, info: ValidationInfo) -> 
 
 def _beginning_as_finals(draft: DraftTable | None, info: ValidationInfo) -> DraftTable | None:
     if draft is not None and "base" in info.data and "size" in info.data:
-        size = info.data["size"] or usual_drawing(info.data["base"])[1]
+        size = info.data["size"] or usual_drawing(info.data["base"]).size
         if fault := draft.fault(size, info.data.get("noise", "portable")):
             raise ValueError(fault)
     return draft
+
+
+def _guidance(cfg: float) -> float:
+    """Return the scale; other programs write 0 for none, which is 1 as the formula has it."""
+    if cfg == 0:
+        return 1.0
+    if cfg < 1:
+        raise ValueError(tr("must be at least 1, which is no guidance at all, got {cfg:g}", cfg=cfg))
+    return cfg
 
 
 class Experiment(BaseModel, frozen=True, extra="forbid", populate_by_name=True):
@@ -211,8 +158,9 @@ class Experiment(BaseModel, frozen=True, extra="forbid", populate_by_name=True):
 
     stories: Annotated[tuple[str, ...], Field(min_length=1, examples=['stories = ["story.toml"]'])]
     """Story files, relative to the experiment's own."""
-    base: BaseWeights = EMBEDDED
-    """The embedded base "mini", "kolors", or a folder with Kolors' layout."""
+    base: OneBase = EMBEDDED
+    """The embedded base "mini", "kolors", a folder of Kolors or of a pipeline of diffusers, or a table of
+    parts."""
     orders: Annotated[tuple[Order, ...], Field(min_length=1), AfterValidator(all_different)] = ("authored",)
     seeds: Annotated[
         tuple[Seed, ...],
@@ -223,10 +171,16 @@ class Experiment(BaseModel, frozen=True, extra="forbid", populate_by_name=True):
         AfterValidator(all_different),
     ]
     steps: Steps | None = None
-    """By default 25 for the mini base, 50 for Kolors."""
-    cfg: Annotated[Number, Field(ge=1)] = 4.0
+    """By default 25 for the mini base, 50 for Kolors, what suits the pipeline for others."""
+    cfg: Annotated[Number, AfterValidator(_guidance)] | None = None
+    """By default 4 for the mini base and Kolors; 1 for no guidance, which other programs write as 0."""
     size: Side | None = None
     """By default 256 for the mini base, 1024 for Kolors."""
+    sampler: SamplerName | None = None
+    """Of a base that diffusers draws with; by default the one in its folder, or what suits it."""
+    spacing: Spacing | None = None
+    decoder_steps: Steps | None = None
+    """Of Stable Cascade's decoder; by default 10."""
     noise: Noise = "portable"
     noise_per_panel: Annotated[Flag, AfterValidator(_with_noise_of_its_own)] = False
     """Start each panel from noise of its own, of the seed with the panel's number behind it, instead of all
@@ -240,6 +194,8 @@ class Experiment(BaseModel, frozen=True, extra="forbid", populate_by_name=True):
     """Of the pictures that panels match, so that all seeds show one hero; by default each seed its own."""
     cut_long_prompts: Flag = False
     """Draw with what the text encoder reads of a prompt that is too long, instead of refusing it."""
+    long_prompts: Flag = False
+    """Read what is beyond 75 tokens too, in pieces, where diffusers draws with CLIP."""
     batch: Count | None = None
     """Panels drawn together; by default what the device takes."""
     memory: Memory = "auto"
@@ -288,26 +244,21 @@ class LoadedExperiment:
     def settings_as(self, quality: Quality) -> DrawSettings:
         """Return how the panels are drawn as finals or as drafts, whichever this run's are."""
         asked = self.experiment
-        steps, size = usual_drawing(asked.base)
-        kept = asked.model_dump(include={"cfg", "noise", "batch", "memory"})
-        final = DrawSettings(steps=asked.steps or steps, size=asked.size or size, **kept)
-        if quality == "final":
-            return final
-        return (asked.draft or DraftTable()).drawn_as(final, usual_draft_steps(asked.base))
+        usual = usual_drawing(asked.base)
+        final = DrawSettings(
+            steps=asked.steps or usual.steps,
+            size=asked.size or usual.size,
+            cfg=usual.cfg if asked.cfg is None else asked.cfg,
+            sampler=asked.sampler or usual.sampler,
+            spacing=asked.spacing or (usual.spacing if asked.sampler is None else None),
+            decoder_steps=asked.decoder_steps or usual.decoder_steps,
+            **asked.model_dump(include={"noise", "batch", "memory", "long_prompts"}),
+        )
+        return final if quality == "final" else (asked.draft or DraftTable()).drawn_as(final, usual)
 
     def drawn_as(self, quality: Quality) -> Self:
         """Return the same experiment, to be drawn as drafts or as finals."""
         return replace(self, experiment=self.experiment.model_copy(update={"quality": quality}))
-
-
-def usual_drawing(base: str) -> tuple[int, int]:
-    """Return a base's steps and panel side in pixels where an experiment names none."""
-    return (25, 256) if base == EMBEDDED else (50, 1024)
-
-
-def usual_draft_steps(base: str) -> int:
-    """Return the steps of a base's drafts where an experiment names none."""
-    return 9 if base == EMBEDDED else 20
 
 
 def baseline_of(experiment: Experiment) -> str | None:

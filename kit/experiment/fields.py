@@ -6,15 +6,26 @@ from collections import Counter
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, TypeAlias, TypeVar
 
-from pydantic import AfterValidator, Field, FiniteFloat, StrictInt, StringConstraints, ValidationInfo
+from pydantic import (
+    AfterValidator,
+    Discriminator,
+    Field,
+    FiniteFloat,
+    StrictInt,
+    StringConstraints,
+    Tag,
+    ValidationInfo,
+)
 
 from kit.did_you_mean import did_you_mean
 from kit.embedded import EMBEDDED, LORA_PREFIX, LORAS
 from kit.errors import printable
 from kit.files.user_paths import user_path, why_not_there
+from kit.hub.downloaded import downloaded
 from kit.messages import joined, mark, tr
+from kit.models.bases.base_parts import BaseParts
 from kit.story.prompt import check_order
 from kit.story.story import PANELS
 
@@ -51,7 +62,15 @@ _SHOWN = 100
 """Characters of a path that no system can have which a message repeats."""
 
 
+PathResolver: TypeAlias = Callable[[str, ValidationInfo], str]
+
+
 def path_to(refusal: str, exists: Callable[[Path], bool], names: str | None = None) -> AfterValidator:
+    """Return a validator of what `resolver_of` takes."""
+    return AfterValidator(resolver_of(refusal, exists, names))
+
+
+def resolver_of(refusal: str, exists: Callable[[Path], bool], names: str | None = None) -> PathResolver:
     """Return what makes a path absolute when we know where the experiment lies.
 
     Args:
@@ -72,7 +91,7 @@ def path_to(refusal: str, exists: Callable[[Path], bool], names: str | None = No
             raise ValueError(tr(refusal, path=printable(text), why=why_not_there(text, path, known)))
         return str(path)
 
-    return AfterValidator(resolved)
+    return resolved
 
 
 def _no_bare_style(text: str, info: ValidationInfo) -> str:
@@ -199,13 +218,48 @@ RoleWords = Annotated[
 ]
 """Texts that say something, each once."""
 
+
+def _downloaded(text: str, info: ValidationInfo) -> str:
+    """Return the folder of a model that a hub's name stands for, where it was downloaded."""
+    where = info.context
+    if not isinstance(where, PathContext) or not where.must_exist or user_path(where.folder, text).exists():
+        return text
+    found = downloaded(text)
+    return str(found) if found else text
+
+
 BaseWeights = Annotated[
     str,
+    AfterValidator(_downloaded),
     path_to(
-        mark('must be "mini", "kolors" or a folder, and {path} {why}'), Path.is_dir, f"{EMBEDDED}|kolors"
+        mark('must be "mini", "kolors", a folder or a model that was downloaded, and {path} {why}'),
+        Path.is_dir,
+        f"{EMBEDDED}|kolors",
     ),
 ]
-"""The name of a known base, or a folder."""
+"""The name of a known base, a folder, or the name that a hub has for a model that is on this machine."""
+
+_PART_IS = mark("{part}: must be a file, a folder or a model that was downloaded, and {path} {why}")
+
+
+def _parts_there(parts: BaseParts, info: ValidationInfo) -> BaseParts:
+    """Return a base with the places of its parts made absolute, as `path_to` does it."""
+    places: dict[str, str] = {}
+    for part, text in parts.model_dump(exclude_none=True).items():
+        resolved = resolver_of(tr(_PART_IS, part=part, path="{path}", why="{why}"), Path.exists)
+        places[part] = resolved(_downloaded(text, info), info)
+    return parts.model_copy(update=places)
+
+
+def _kind_of_base(told: object) -> str:
+    return "parts" if isinstance(told, dict | BaseParts) else "name"
+
+
+OneBase = Annotated[
+    Annotated[BaseWeights, Tag("name")] | Annotated[BaseParts, AfterValidator(_parts_there), Tag("parts")],
+    Discriminator(_kind_of_base),
+]
+"""BaseWeights, or a table of parts."""
 
 ScorerWeights = Annotated[
     str, path_to(mark('must be "mini" or a folder, and {path} {why}'), Path.is_dir, EMBEDDED)

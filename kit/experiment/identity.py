@@ -8,10 +8,10 @@ from pydantic import BaseModel, JsonValue
 
 from kit.embedded import BASE_WEIGHTS, EMBEDDED
 from kit.errors import RunError
-from kit.experiment.config import OF_FINALS, DrawSettings
+from kit.experiment.drawing.draw_settings import OF_FINALS, DrawSettings
 from kit.experiment.run import Run
-from kit.experiment.tables import Quality, SolverName
-from kit.messages import Message, joined, tr, trn
+from kit.experiment.tables import Quality, SamplerName, Spacing
+from kit.messages import Message, joined, mark, tr, trn
 
 
 class CandidateIdentity(BaseModel, frozen=True):
@@ -44,7 +44,10 @@ class SettingsIdentity(BaseModel, frozen=True):
     """Whether each panel began from noise of its own; not there where none did."""
     quality: Quality = "final"
     """This and what follows: not there where finals were drawn, or where a draft's is as a final's."""
-    sampler: SolverName = "ddim"
+    sampler: SamplerName = "ddim"
+    spacing: Spacing | None = None
+    decoder_steps: int | None = None
+    long_prompts: bool = False
     guidance_until: float = 1.0
     cache_every: int = 1
     noise_size: int | None = None
@@ -73,19 +76,34 @@ def is_draft(run: Run) -> bool:
     if run.loaded.experiment.quality == "draft":
         return True
     try:
-        drawn = read_identity(run).settings
+        identity = read_identity(run)
     except RunError:  # whoever needs run.json says what is wrong with it
         return False
-    told = drawn.model_dump(include=set(OF_FINALS))
-    return drawn.quality == "draft" or told != OF_FINALS
+    finals = settings_of_finals(identity.base)
+    told = identity.settings.model_dump(include=set(finals))
+    return identity.settings.quality == "draft" or told != finals
 
 
-_SOLVERS: Mapping[SolverName, str] = {"ddim": "DDIM", "dpm++2m": "DPM++ 2M"}
+def settings_of_finals(base: Mapping[str, object]) -> dict[str, object]:
+    """Return what finals of a base are drawn with where drafts may be otherwise."""
+    pipeline = "pipeline" in base  # then finals have samplers too
+    return {name: value for name, value in OF_FINALS.items() if not (pipeline and name == "sampler")}
+
+
+_SAMPLERS: Mapping[SamplerName, str] = {
+    "ddim": "DDIM",
+    "dpm++2m": "DPM++ 2M",
+    "euler": "Euler",
+    "euler-a": "Euler a",
+    "lcm": "LCM",
+    "unipc": "UniPC",
+    "own": mark("the base's own sampler"),
+}
 
 
 def draft_said(how: DrawSettings) -> Message:
     """Return how drafts are drawn, in words: what of it finals are drawn with otherwise, and the steps."""
-    told = [joined([_SOLVERS[how.sampler]]), trn("{n} step", "{n} steps", how.steps)]
+    told = [tr(_SAMPLERS[how.sampler]), trn("{n} step", "{n} steps", how.steps)]
     if how.guidance_until < 1:
         told.append(tr("guided for {share:.0%} of them", share=how.guidance_until))
     if how.noise_size is not None:

@@ -23,6 +23,7 @@ from kit.files.path_contents import kind_at, mistaken
 from kit.files.text.library_words import reason_of
 from kit.files.user_paths import shell_word
 from kit.messages import in_english, joined, tr
+from kit.models.bases.pipeline_class import pipeline_folder
 from kit.story.story import PANELS
 from kit.story.structure.story_text import story_toml
 
@@ -126,6 +127,8 @@ def _text_of(experiment: Experiment) -> str:
     told = experiment.model_dump(mode="json", by_alias=True, exclude_none=True)
     if experiment.quality == "final":  # as runs were written before there were drafts
         del told["quality"]
+    if not experiment.long_prompts:  # and before there were bases that read in pieces
+        del told["long_prompts"]
     return tomli_w.dumps(told)
 
 
@@ -372,10 +375,14 @@ class Run:
             "stories": tuple(f"stories/{story.name}.toml" for story in loaded.stories),
             "steps": drawn.steps,
             "size": drawn.size,
+            "cfg": drawn.cfg,
             "candidates": tuple(keep_lora(self.folder, one) for one in experiment.candidates),
             "compare": experiment.compare.model_copy(update={"baseline": baseline_of(experiment)}),
         }
+        if pipeline_folder(experiment.base) is not None:  # elsewhere nobody could tell them from its files
+            resolved |= {name: getattr(drawn, name) for name in ("sampler", "spacing", "decoder_steps")}
         if experiment.quality == "draft":
-            sized = {"steps": loaded.settings.steps, "size": loaded.settings.size}
+            how = loaded.settings
+            sized = {"steps": how.steps, "size": how.size, "sampler": how.sampler}
             resolved["draft"] = (experiment.draft or DraftTable()).model_copy(update=sized)
         return experiment.model_copy(update=resolved)

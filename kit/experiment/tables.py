@@ -20,13 +20,18 @@ from kit.experiment.fields import (
 from kit.messages import mark, tr
 
 if TYPE_CHECKING:
-    from kit.experiment.config import DrawSettings
+    from kit.experiment.drawing.draw_settings import DrawSettings
+    from kit.experiment.drawing.usual import UsualDrawing
 
 Quality = Literal["final", "draft"]
 """As the experiment says, or by its table [draft]: a draft shows which picture is worth drawing."""
 
-SolverName = Literal["ddim", "dpm++2m"]
-"""DDIM draws as the contest does; DPM++ 2M (arXiv 2211.01095) solves the same equation in fewer steps."""
+SamplerName = Literal["ddim", "dpm++2m", "euler", "euler-a", "lcm", "unipc", "own"]
+"""DDIM draws as the contest does; DPM++ 2M (arXiv 2211.01095) solves the same equation in fewer steps. The
+others are for bases that diffusers draws with: "own" is what lies in the base's folder."""
+
+Spacing = Literal["leading", "trailing", "linspace"]
+"""How the timesteps lie between the first and the last (arXiv 2305.08891, table 2)."""
 
 Steps = Annotated[Count, Field(le=1000)]
 """Denoising steps."""
@@ -83,7 +88,8 @@ class ScoreTable(BaseModel, frozen=True, extra="forbid"):
 class DraftTable(BaseModel, frozen=True, extra="forbid"):
     """How drafts are drawn, each from the noise of its final; what each setting costs: docs/drafts.md."""
 
-    sampler: SolverName = "dpm++2m"
+    sampler: SamplerName | None = None
+    """By default "dpm++2m"; of a base that was made for few steps, its final's."""
     steps: Steps | None = None
     """By default 9 for the mini base, 20 for Kolors, and never more than the final's."""
     guidance_until: Annotated[Number, Field(gt=0, le=1)] = 0.65
@@ -93,19 +99,20 @@ class DraftTable(BaseModel, frozen=True, extra="forbid"):
     cache_every: Count = 1
     """The UNet's inner blocks are computed in every so many-th step and remembered in between; 1: in all."""
 
-    def drawn_as(self, final: "DrawSettings", usual_steps: int) -> "DrawSettings":
+    def drawn_as(self, final: "DrawSettings", usual: "UsualDrawing") -> "DrawSettings":
         """Return how drafts of a final are drawn.
 
         Args:
             final: how the final is.
-            usual_steps: the base's, where the table names none.
+            usual: what the base's are where the table says nothing.
         """
         size = self.size or final.size
         return replace(
             final,
-            steps=self.steps or min(usual_steps, final.steps),
+            steps=self.steps or min(usual.draft_steps, final.steps),
             size=size,
-            sampler=self.sampler,
+            sampler=self.sampler or usual.draft_sampler,
+            spacing=final.spacing if usual.draft_sampler == final.sampler else None,
             guidance_until=self.guidance_until if final.cfg != 1 else 1.0,
             cache_every=self.cache_every,
             noise_size=final.size if size != final.size else None,

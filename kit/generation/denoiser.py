@@ -9,7 +9,7 @@ from diffsynth.models.sdxl_vae_decoder import SDXLVAEDecoder
 from torch import Tensor, nn
 
 from kit.errors import RunError
-from kit.experiment.config import DrawSettings
+from kit.experiment.drawing.draw_settings import DrawSettings
 from kit.generation.anchors.shared_attention import SharedAttention, Sharing, WatchedAttention
 from kit.generation.sampling.tiled import sizes_of
 from kit.lora.lora import LoadedLora

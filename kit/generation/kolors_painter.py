@@ -12,10 +12,16 @@ from diffsynth.models.sdxl_vae_encoder import SDXLVAEEncoder
 from PIL.Image import Image
 from torch import Tensor
 
-from kit.experiment.config import DrawSettings
+from kit.experiment.drawing.draw_settings import DrawSettings
 from kit.generation.anchors.joining import join_anchors, sharing_of
 from kit.generation.denoiser import Denoiser, compile_parts, compiling_pays, halves_of, refuse_too_small
-from kit.generation.device_memory import BATCHES, enough_memory, panels_at_once, take_over, too_little_memory
+from kit.generation.devices.device_memory import (
+    BATCHES,
+    enough_memory,
+    panels_at_once,
+    take_over,
+    too_little_memory,
+)
 from kit.generation.painter import (
     BatchPlan,
     DrawFailure,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 from pydantic import PositiveInt
 
 from kit.errors import InputError
-from kit.experiment.config import DrawSettings
+from kit.experiment.drawing.draw_settings import DrawSettings
 from kit.experiment.run import Anchor
 from kit.messages import tr
 

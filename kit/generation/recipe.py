@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 
 from kit.errors import InputError
 from kit.experiment.candidates.candidate import Candidate
-from kit.experiment.config import DrawSettings, Experiment, LoadedExperiment
+from kit.experiment.config import Experiment, LoadedExperiment
+from kit.experiment.drawing.draw_settings import DrawSettings
 from kit.experiment.extras.extra_pictures import Origin, all_slots, origins_of
 from kit.experiment.fields import seed_of_panel
 from kit.experiment.run import Anchor, PanelRow, Run, Slot
 from kit.experiment.steps import StepList, step_told, words_in
 from kit.files.encodings import canonical_json, sha256_bytes
+from kit.generation.devices.processor import cpu_arithmetic
 from kit.generation.painter import Painter, PanelRequest
-from kit.generation.processor import cpu_arithmetic
 from kit.messages import tr
 from kit.story.anchors import anchors_of, bystanders_of
 from kit.story.prompt import prompt_of
@@ -256,7 +257,7 @@ def recipe_of(painter: Painter, how: DrawSettings, lora: Mapping[str, object]) -
         "cfg": how.cfg,
         "size": how.size,
         "noise": how.noise if how.noise == "portable" else f"{how.noise} on {device}",
-        **how.unlike_finals,
+        **how.unlike_usual,
     }
 
 

@@ -13,6 +13,7 @@ from kit.embedded import EMBEDDED
 from kit.errors import printable
 from kit.lora.key_names import BLOCKS
 from kit.messages import joined, tr
+from kit.models.bases.base_parts import BaseChoice
 
 NAMES = {number: re.sub(r"_blocks?\.(\d+).*", r"\1", original) for number, (_, original) in BLOCKS.items()}
 """By DiffSynth's number, from the UNet's way down to its way up: input4, input5, …, output5."""
@@ -29,9 +30,9 @@ weights nobody has measured them. Those of the embedded base are measured: tests
 _SHOWN = 60
 
 
-def groups_of(base: str) -> Mapping[str, tuple[str, ...]]:
+def groups_of(base: BaseChoice) -> Mapping[str, tuple[str, ...]]:
     """Return the blocks that make content and style in a base; a base of one's own has Kolors' layout."""
-    return GROUPS.get(base, _SDXL)
+    return GROUPS.get(str(base), _SDXL)
 
 
 def block_of(layer: str) -> str:
@@ -43,7 +44,7 @@ def block_of(layer: str) -> str:
     return NAMES.get(int(layer.split(".")[1]), REST)
 
 
-def strengths_of(blocks: Mapping[str, float], base: str) -> dict[str, float]:
+def strengths_of(blocks: Mapping[str, float], base: BaseChoice) -> dict[str, float]:
     """Return the strength of every block, those without a name last; 1 for what is not named.
 
     Args:

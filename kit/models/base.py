@@ -8,6 +8,7 @@ from kit.embedded import BASE_WEIGHTS, EMBEDDED
 from kit.errors import WeightsError
 from kit.hub.repository import kolors_folder
 from kit.messages import joined, mark, tr
+from kit.models.bases.base_parts import BaseChoice, BaseParts
 from kit.models.kolors_layout import PARTS, open_published
 from kit.models.mini_layout import open_embedded
 from kit.models.networks import Base
@@ -20,7 +21,7 @@ NOT_FETCHED = mark(
 """Said where Kolors is asked for by its name and nothing of it was ever fetched."""
 
 
-def load_base(name: str | Path) -> Base:
+def load_base(name: BaseChoice | Path) -> Base:
     """Return a base whose files are all there.
 
     Args:
@@ -30,6 +31,8 @@ def load_base(name: str | Path) -> Base:
     Raises:
         WeightsError: naming the file that is missing or damaged, and what mends it.
     """
+    if isinstance(name, BaseParts):
+        raise NotImplementedError("Kolors in parts")
     folder = BASE_WEIGHTS if name == EMBEDDED else kolors_folder() if name == "kolors" else Path(name)
     if not is_fetched(name):
         raise WeightsError(tr(NOT_FETCHED))
@@ -49,7 +52,7 @@ def load_base(name: str | Path) -> Base:
     )
 
 
-def is_fetched(name: str | Path) -> bool:
+def is_fetched(name: BaseChoice | Path) -> bool:
     """Return False for Kolors asked for by its name where nothing of it was ever fetched."""
     return name != "kolors" or any((kolors_folder() / part).exists() for part in PARTS)
 

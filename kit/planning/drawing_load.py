@@ -6,7 +6,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple, cast
 
-from kit.experiment.config import DrawSettings, LoadedExperiment
+from kit.experiment.config import LoadedExperiment
+from kit.experiment.drawing.draw_settings import DrawSettings
 from kit.experiment.run import PanelRow, Run
 from kit.files.encodings import sha256_of
 from kit.generation.batching import Batch, drawn_apart, group_batches

@@ -4,8 +4,8 @@ from dataclasses import asdict, dataclass, replace
 from typing import Literal
 
 from kit.embedded import EMBEDDED
-from kit.experiment.config import DrawSettings
-from kit.generation.device_memory import BATCHES, CPU_BATCH, panels_that_fit
+from kit.experiment.drawing.draw_settings import DrawSettings
+from kit.generation.devices.device_memory import BATCHES, CPU_BATCH, panels_that_fit
 from kit.generation.painter import Painter
 from kit.messages import in_english
 from kit.planning.drawing_load import BaseNotHere, DrawingLoad, Factors

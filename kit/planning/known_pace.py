@@ -1,9 +1,9 @@
 """How fast a machine draws, as far as it is known without drawing."""
 
-from kit.experiment.config import DrawSettings
+from kit.experiment.drawing.draw_settings import DrawSettings
 from kit.files.encodings import canonical_json, sha256_bytes
+from kit.generation.devices.processor import cpu_arithmetic
 from kit.generation.painter import Painter
-from kit.generation.processor import cpu_arithmetic
 from kit.planning.drawing_load import BaseNotHere
 from kit.planning.estimate import device_of
 from kit.planning.measured_cards import table_pace

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from kit.experiment.config import DrawSettings
+from kit.experiment.drawing.draw_settings import DrawSettings
 from kit.messages import tr
 from kit.planning.pace import Pace
 
@@ -142,7 +142,7 @@ def gpu_memory_gib(settings: DrawSettings, panels: int) -> float:
     if settings.memory == "low":
         return told.panels["low"]
     sizes = {int(one): gib for one, gib in told.panels.items() if one != "low"}
-    from kit.generation.device_memory import USUAL_SIDE, WEIGHTS_GIB
+    from kit.generation.devices.device_memory import USUAL_SIDE, WEIGHTS_GIB
 
     held = sizes[min(sizes, key=lambda one: abs(one - panels))]
     return WEIGHTS_GIB + (held - WEIGHTS_GIB) * (settings.size / USUAL_SIDE) ** 2

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from kit.experiment.config import DrawSettings
+from kit.experiment.drawing.draw_settings import DrawSettings
 from kit.planning.drawing_load import DrawingLoad
 
 Origin = Literal["probe", "table", "scaled"]

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from kit.errors import RunError, WeightsError
-from kit.experiment.config import DrawSettings
+from kit.experiment.drawing.draw_settings import DrawSettings
 from kit.files.atomic_write import write_atomic
 from kit.generation.painter import BatchPlan, Painter, PanelRequest
 from kit.generation.recipe import PACKAGES

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from kit.experiment.run import Run
     from kit.generation.generate import GenerateReport
     from kit.generation.painter import Painter
+    from kit.models.bases.base_parts import BaseChoice
 
 CHANGED = mark(
     "it was changed after it was drawn, and the panel was drawn anew. An entry's pictures must come out the "
@@ -226,9 +227,9 @@ def _notes_on_loras(loaded: "LoadedExperiment") -> list[str]:
 
 
 @contextmanager
-def ready_painters(base: str, devices: str) -> "Iterator[Sequence[Painter]]":
+def ready_painters(base: "BaseChoice", devices: str) -> "Iterator[Sequence[Painter]]":
     """Yield who draws; that the base is looked for and checked is shown."""
-    from kit.generation.multi_gpu import painters_on
+    from kit.generation.devices.multi_gpu import painters_on
 
     with ExitStack() as stack:
         with progress_bar(tr("loading"), transient=True) as progress:

@@ -118,7 +118,7 @@ def _draw_and_cast(run: "Run", wish: "CastRequest", budget: int, *, as_json: boo
     from eval.casting.more.draw_more import RoundDrawn, Workshop, draw_more, place_meant
     from eval.casting.more.summary import end_said, round_said, spending_told
     from eval.casting.summary import obeyed_said, set_said, told_of
-    from kit.generation.multi_gpu import painters_on
+    from kit.generation.devices.multi_gpu import painters_on
 
     def heard(done: RoundDrawn) -> None:
         if not as_json:

@@ -9,14 +9,18 @@ from pydantic import (
     Field,
     JsonValue,
     PositiveInt,
+    SerializerFunctionWrapHandler,
     StringConstraints,
     ValidationError,
     field_serializer,
+    model_serializer,
     model_validator,
 )
 from pydantic_core import from_json
 
+from kit.experiment.drawing.draw_settings import OF_KOLORS
 from kit.experiment.steps import StepList, kept_networks_in, mask_file, masks_in, network_file, step_told
+from kit.experiment.tables import SamplerName, Spacing
 from kit.files.documents import plain_sentence
 from kit.files.encodings import Piece, canonical_json, json_bytes, sha256_bytes
 from kit.files.text.library_words import reason_of
@@ -154,6 +158,16 @@ class SettingsRecord(Record, frozen=True):
     memory: Literal["auto", "low"]
     """Whether each panel was drawn alone."""
     scheduler: JsonValue
+    sampler: SamplerName = "ddim"
+    """This and what follows: not there where it is as with Kolors."""
+    spacing: Spacing | None = None
+    decoder_steps: Annotated[int, Field(gt=0, le=1000)] | None = None
+    long_prompts: bool = False
+
+    @model_serializer(mode="wrap")
+    def _without_what_is_usual(self, told: SerializerFunctionWrapHandler) -> dict[str, JsonValue]:
+        found: dict[str, JsonValue] = told(self)
+        return {n: v for n, v in found.items() if n not in OF_KOLORS or v != OF_KOLORS[n]}
 
 
 class LoraRecord(Record, frozen=True):

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from math import floor
 
 from eval.scoring.records import ScoredSet, Scores
-from kit.experiment.config import EIGHT_SEEDS, Experiment, usual_drawing
+from kit.experiment.config import EIGHT_SEEDS, Experiment
+from kit.experiment.drawing.usual import usual_drawing
 from kit.experiment.run import Run
 from kit.files.user_paths import shell_word
 from kit.messages import joined, tr, trn
@@ -76,18 +77,18 @@ def _with_lora(experiment: Experiment) -> list[str]:
 
 def _small(experiment: Experiment) -> str:
     """Return that the pictures were drawn in fewer steps or smaller than is usual; empty where not."""
-    steps, size = usual_drawing(experiment.base)
-    own_steps, own_size = experiment.steps or steps, experiment.size or size
+    usual = usual_drawing(experiment.base)
+    own_steps, own_size = experiment.steps or usual.steps, experiment.size or usual.size
     less = []
-    if own_steps < steps:
-        less.append((trn("{n} step", "{n} steps", own_steps), steps))
-    if own_size < size:
-        less.append((tr("{side} pixels", side=own_size), size))
+    if own_steps < usual.steps:
+        less.append((trn("{n} step", "{n} steps", own_steps), usual.steps))
+    if own_size < usual.size:
+        less.append((tr("{side} pixels", side=own_size), usual.size))
     if not less:
         return ""
     has = joined([own for own, _ in less], tr(" and "))
-    usual = joined([str(usual) for _, usual in less], tr(" and "))
-    return tr("this run has {has}, draw it with the usual {usual}", has=has, usual=usual)
+    wanted = joined([str(number) for _, number in less], tr(" and "))
+    return tr("this run has {has}, draw it with the usual {usual}", has=has, usual=wanted)
 
 
 def _others(run: Run, experiment: Experiment, entry: Entry) -> Iterator[str]:

@@ -10,12 +10,12 @@ from typing import Literal
 from PIL import Image
 
 from eval.scorers.protocols import Scorer
-from kit.experiment.config import DrawSettings
+from kit.experiment.drawing.draw_settings import DrawSettings
 from kit.experiment.fields import seed_and_panel
 from kit.experiment.run import Anchor, Slot
 from kit.experiment.steps import mask_file, network_file, words_in
+from kit.generation.devices.processor import cpu_arithmetic
 from kit.generation.painter import BatchPlan, DrawFailure, DrawResult, Painter, PanelRequest
-from kit.generation.processor import cpu_arithmetic
 from kit.generation.recipe import PACKAGES, Job, job_of, recipe_of
 from kit.generation.repair.draw_steps import step_drawn
 from kit.generation.repair.step_files import StepFiles

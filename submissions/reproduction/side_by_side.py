@@ -8,7 +8,7 @@ from PIL import Image, ImageChops, ImageDraw
 from kit.embedded import EMBEDDED
 from kit.files.atomic_write import write_atomic
 from kit.files.folder_lock import lock_folder
-from kit.generation.multi_gpu import load_painter
+from kit.generation.devices.multi_gpu import load_painter
 from kit.images.lettering import find_lettering
 from kit.images.png_metadata import encoded
 from kit.messages import Message, in_english, mark, ptr, tr

@@ -7,7 +7,8 @@ from pathlib import Path
 from PIL import Image
 from pydantic_core import from_json
 
-from kit.experiment.config import OF_FINALS
+from kit.experiment.drawing.draw_settings import OF_KOLORS, USUALLY
+from kit.experiment.identity import settings_of_finals
 from kit.experiment.steps import mask_file, side_after, sides_in, step_told
 from kit.files.encodings import canonical_json, json_bytes, sha256_bytes
 from kit.files.text.library_words import reason_of
@@ -196,7 +197,7 @@ def _recipe_faults(recipe: str | None, panel: PanelRecord, manifest: Manifest) -
             yield Fault(panel.file, tr("holds a recipe with another {key} than the manifest's", key=name))
     if str(made.get("noise", "")).split(" ")[0] != manifest.settings.noise:
         yield Fault(panel.file, tr("holds a recipe with another {key} than the manifest's", key="noise"))
-    yield from _draft_faults(made, panel)
+    yield from _draft_faults(made, panel, manifest)
     shaping = {name: value for name, value in made.items() if name not in ("storykit", "key")}
     if sha256_bytes(canonical_json(shaping)) != made.get("key"):
         yield Fault(panel.file, tr("holds a recipe with a key that is not the sha256 of the rest"))
@@ -206,9 +207,9 @@ def _recipe_faults(recipe: str | None, panel: PanelRecord, manifest: Manifest) -
         )
 
 
-def _draft_faults(made: Mapping[str, object], panel: PanelRecord) -> Iterator[Fault]:
+def _draft_faults(made: Mapping[str, object], panel: PanelRecord, manifest: Manifest) -> Iterator[Fault]:
     """Yield whether a recipe says what drafts alone are drawn with."""
-    if unlike := [f"{name} {made[name]}" for name in OF_FINALS if name in made]:
+    if unlike := [f"{name} {made[name]}" for name in settings_of_finals(manifest.base) if name in made]:
         told = shortened(joined(unlike, tr(", ")), 100)
         yield Fault(panel.file, tr("is a draft, by its recipe: {settings}", settings=told), tr(FINISH))
 
@@ -227,7 +228,7 @@ def _read_recipe(text: str) -> dict[str, object]:
 
 def _is_plain(made: Mapping[str, object], panel: PanelRecord, manifest: Manifest) -> bool:
     """Return whether a recipe says nothing that no recipe says."""
-    known = {*_told(panel, manifest), *OF_FINALS, "noise", "storykit"}
+    known = {*_told(panel, manifest), *USUALLY, "noise", "storykit"}
     return made.keys() <= known and (
         _VERSION.fullmatch(str(made.get("storykit"))) is not None
         and _NOISE.fullmatch(str(made.get("noise"))) is not None
@@ -259,6 +260,7 @@ def _told(panel: PanelRecord, manifest: Manifest) -> dict[str, object]:
             "cfg": how.cfg,
             "size": how.size,
         }
+        | {name: value for name, usual in OF_KOLORS.items() if (value := getattr(how, name)) != usual}
     )
 
 

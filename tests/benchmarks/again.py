@@ -14,7 +14,7 @@ from statistics import median
 import torch
 from PIL import Image
 
-from kit.experiment.config import DrawSettings
+from kit.experiment.drawing.draw_settings import DrawSettings
 from kit.generation.kolors_painter import KolorsPainter
 from kit.generation.painter import DrawFailure, PanelRequest
 from kit.lora.lora import find_lora

@@ -35,8 +35,8 @@ from PIL import Image
 from eval.casting.more.draw_more import Workshop
 from eval.scorers.load import Scorers, load_scorers
 from kit.experiment.run import Run, Slot
+from kit.generation.devices.multi_gpu import load_painter
 from kit.generation.generate import draw_experiment
-from kit.generation.multi_gpu import load_painter
 from kit.generation.painter import Painter
 from kit.story.story import PANELS
 from storykit.auto_repair import auto_tries, looked_at

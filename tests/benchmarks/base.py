@@ -20,7 +20,7 @@ from torch import Tensor
 
 from eval.comparison.stats import sign_flip
 from kit.files.encodings import sha256_of
-from kit.generation.multi_gpu import load_painter
+from kit.generation.devices.multi_gpu import load_painter
 from kit.generation.painter import Painter
 from kit.lora.lora import embedded_loras, find_lora
 from kit.mini.training.shards import HELD_OUT_STYLES

@@ -25,8 +25,8 @@ from torch import Tensor
 
 from kit.embedded import EMBEDDED
 from kit.generation.denoiser import CachedProjection, Denoiser
+from kit.generation.devices.multi_gpu import load_painter
 from kit.generation.kolors_painter import KolorsPainter
-from kit.generation.multi_gpu import load_painter
 from kit.generation.painter import PanelRequest
 from kit.lora.blocks import NAMES, REST, block_of, groups_of
 from kit.lora.lora import LoadedLora, embedded_loras, find_lora

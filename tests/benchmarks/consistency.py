@@ -30,9 +30,9 @@ from eval.metrics.story_facts import told_of as facts_of
 from eval.scorers.aesthetic import AestheticScorer
 from eval.scorers.clip import ClipEncoder
 from kit.experiment.candidates.candidate import Candidate
-from kit.experiment.config import DrawSettings
+from kit.experiment.drawing.draw_settings import DrawSettings
 from kit.experiment.run import Slot
-from kit.generation.multi_gpu import load_painter
+from kit.generation.devices.multi_gpu import load_painter
 from kit.generation.painter import Painter, PanelRequest
 from kit.generation.recipe import request_of
 from kit.images.copies import copied_pairs, look_at

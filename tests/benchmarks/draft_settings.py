@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from kit.embedded import EMBEDDED
-from kit.experiment.config import DrawSettings, usual_draft_steps
+from kit.experiment.drawing.draw_settings import DrawSettings
+from kit.experiment.drawing.usual import usual_drawing
 from kit.experiment.tables import DraftTable
 from kit.generation import kolors_painter
 from kit.generation.kolors_painter import KolorsPainter
@@ -32,7 +33,7 @@ from tests.benchmarks.prompts import NEGATIVE, held_out_prompts
 from tests.benchmarks.tables import table
 
 FINAL = DrawSettings(steps=25, cfg=4.0, size=256, noise="portable")
-DRAFT = DraftTable().drawn_as(FINAL, usual_draft_steps(EMBEDDED))
+DRAFT = DraftTable().drawn_as(FINAL, usual_drawing(EMBEDDED))
 SETTINGS = {
     "final: DDIM, 25 steps": FINAL,
     f"draft: DPM++ 2M, {DRAFT.steps} steps, guidance until {DRAFT.guidance_until}": DRAFT,

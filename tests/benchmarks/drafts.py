@@ -31,10 +31,11 @@ from eval.scoring.measure import measure
 from eval.scoring.records import stories_frame
 from eval.scoring.remembered import remembering
 from eval.scoring.score import score, scorers_of
-from kit.experiment.config import DrawSettings, LoadedExperiment, load_experiment
+from kit.experiment.config import LoadedExperiment, load_experiment
+from kit.experiment.drawing.draw_settings import DrawSettings
 from kit.experiment.run import Run
+from kit.generation.devices.multi_gpu import load_painter
 from kit.generation.generate import draw_experiment
-from kit.generation.multi_gpu import load_painter
 from kit.generation.painter import Painter, PanelRequest
 from kit.story.prompt import prompt_of
 from kit.story.structure.story_text import story_toml

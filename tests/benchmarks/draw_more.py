@@ -35,10 +35,10 @@ from eval.casting.search.search import scale_of
 from eval.casting.search.set_scores import set_scorer_of
 from eval.metrics.story_facts import StoryFacts, told_of
 from eval.scorers.load import Scorers, load_scorers
-from kit.experiment.config import DrawSettings
+from kit.experiment.drawing.draw_settings import DrawSettings
 from kit.experiment.run import Slot
 from kit.experiment.tables import DraftTable
-from kit.generation.multi_gpu import load_painter
+from kit.generation.devices.multi_gpu import load_painter
 from kit.generation.painter import DrawFailure, Painter, PanelRequest
 from kit.images.copies import copied_pairs, look_at
 from kit.story.prompt import prompt_of

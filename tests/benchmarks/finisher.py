@@ -82,7 +82,7 @@ def compare_renders(style: Style, count: int, by: Ways) -> tuple[list[Compared],
 
 def compare_drawn(count: int, by: Ways, folder: Path) -> list[Compared]:
     """Return pictures that the embedded base draws of held-out prompts, plain and with its LoRAs."""
-    from kit.generation.multi_gpu import load_painter
+    from kit.generation.devices.multi_gpu import load_painter
     from tests.benchmarks.pictures import PictureSet, draw
 
     painter, prompts = load_painter("mini", "auto"), texts_of(held_out_prompts(count))

@@ -24,9 +24,9 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from kit.experiment.config import DrawSettings
+from kit.experiment.drawing.draw_settings import DrawSettings
 from kit.generation.denoiser import compile_parts
-from kit.generation.device_memory import TILES, USUAL_SIDE
+from kit.generation.devices.device_memory import TILES, USUAL_SIDE
 from kit.generation.kolors_painter import KolorsPainter
 from kit.generation.painter import DrawResult, PanelRequest, RedrawRequest
 from kit.generation.sampling.first_noise import first_noise

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from kit.experiment.candidates.candidate import Candidate
-from kit.experiment.config import DrawSettings
+from kit.experiment.drawing.draw_settings import DrawSettings
 from kit.experiment.run import Slot
 from kit.generation.kolors_painter import KolorsPainter
 from kit.generation.painter import BatchPlan, PanelRequest

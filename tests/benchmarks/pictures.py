@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 from torch import Tensor
 
-from kit.experiment.config import DrawSettings
+from kit.experiment.drawing.draw_settings import DrawSettings
 from kit.files.encodings import canonical_json, sha256_bytes
 from kit.generation.painter import Painter, PanelRequest
 from kit.lora.lora import find_lora

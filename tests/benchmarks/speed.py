@@ -58,8 +58,8 @@ class Measured(NamedTuple):
 
 def prepare_ours(steps: int) -> Callable[[], Panels]:
     """Return what reads and draws all panels at once with storykit."""
-    from kit.experiment.config import DrawSettings
-    from kit.generation.multi_gpu import load_painter
+    from kit.experiment.drawing.draw_settings import DrawSettings
+    from kit.generation.devices.multi_gpu import load_painter
     from kit.generation.painter import PanelRequest
 
     painter = load_painter("mini", "cpu")

@@ -24,7 +24,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from eval.scorers.clip import ClipEncoder
-from kit.generation.multi_gpu import load_painter
+from kit.generation.devices.multi_gpu import load_painter
 from kit.generation.painter import Painter
 from kit.lora.lora import find_lora
 from kit.mini.training.shards import HELD_OUT_STYLES

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from kit.experiment.config import DrawSettings
+from kit.experiment.drawing.draw_settings import DrawSettings
 from kit.generation.kolors_painter import KolorsPainter
 from kit.generation.painter import PanelRequest
 from kit.models.base import load_base

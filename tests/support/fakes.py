@@ -13,7 +13,8 @@ import numpy as np
 from PIL import Image
 
 from kit.errors import LoraError, RunError
-from kit.experiment.config import DrawSettings, load_experiment
+from kit.experiment.config import load_experiment
+from kit.experiment.drawing.draw_settings import DrawSettings
 from kit.experiment.run import Run
 from kit.generation.painter import BatchPlan, DrawFailure, PanelRequest, RedrawRequest, refuse_other_size
 from kit.generation.repair.masks import pasted

@@ -14,7 +14,8 @@ from fakes import FakePainter
 from PIL import Image
 
 import kit
-from kit.experiment.config import DrawSettings, load_experiment
+from kit.experiment.config import load_experiment
+from kit.experiment.drawing.draw_settings import DrawSettings
 from kit.experiment.run import Run
 from kit.generation.generate import generate
 from kit.generation.painter import BatchPlan, PanelRequest

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from kit.experiment.config import DrawSettings
+from kit.experiment.drawing.draw_settings import DrawSettings
 from kit.generation.kolors_painter import KolorsPainter
 from kit.generation.painter import PanelRequest
 

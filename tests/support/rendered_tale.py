@@ -8,7 +8,8 @@ import tomli_w
 from fakes import FakePainter
 from PIL import Image
 
-from kit.experiment.config import DrawSettings, load_experiment
+from kit.experiment.config import load_experiment
+from kit.experiment.drawing.draw_settings import DrawSettings
 from kit.experiment.run import Run
 from kit.generation.generate import generate
 from kit.generation.painter import BatchPlan, DrawFailure, PanelRequest, RedrawRequest

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from PIL import Image
 
-from kit.experiment.config import DrawSettings
+from kit.experiment.drawing.draw_settings import DrawSettings
 from kit.generation.painter import PanelRequest
 from kit.lora.lora import LoadedLora
 

@@ -8,7 +8,7 @@ from fakes import FakePainter
 from PIL import Image
 from stripes import SIDE
 
-from kit.experiment.config import DrawSettings
+from kit.experiment.drawing.draw_settings import DrawSettings
 from kit.generation.painter import BatchPlan, DrawFailure, PanelRequest
 
 BLOCKS = 8

@@ -11,11 +11,14 @@ from kit.experiment.candidates.saved_steps import find_saved_steps
 from kit.experiment.fields import PathContext, is_pattern
 from kit.lora.blocks import REST, strengths_of
 from kit.messages import tr
+from kit.models.bases.base_parts import BaseChoice
 
 Worn = TypeVar("Worn", Candidate, StackedLora)
 
 
-def swept(candidates: Sequence[Candidate], base: str, where: PathContext | None) -> tuple[Candidate, ...]:
+def swept(
+    candidates: Sequence[Candidate], base: BaseChoice, where: PathContext | None
+) -> tuple[Candidate, ...]:
     """Return the candidates, of a sweep one for each of its values; no two have one name.
 
     Args:
@@ -62,14 +65,14 @@ def _consistencies(candidate: Candidate) -> list[Candidate]:
     )
 
 
-def _resolved(candidate: Candidate, base: str, place: str) -> Candidate:
+def _resolved(candidate: Candidate, base: BaseChoice, place: str) -> Candidate:
     if candidate.loras:
         stack = (_by_block(one, base, f"{place}.lora[{n}]") for n, one in enumerate(candidate.loras, 1))
         return candidate.model_copy(update={"loras": tuple(stack)})
     return _by_block(candidate, base, place)
 
 
-def _by_block(worn: Worn, base: str, place: str) -> Worn:
+def _by_block(worn: Worn, base: BaseChoice, place: str) -> Worn:
     """Return a LoRA whose blocks are named one by one; where all count alike, it is worn at that strength."""
     if worn.blocks is None:
         return worn

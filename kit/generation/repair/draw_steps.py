@@ -9,7 +9,7 @@ from functools import partial
 from PIL import Image
 
 from kit.errors import InputError
-from kit.experiment.config import DrawSettings
+from kit.experiment.drawing.draw_settings import DrawSettings
 from kit.experiment.run import PanelRow, Run
 from kit.experiment.step_sizes import refuse_size
 from kit.experiment.steps import Outpaint, Redraw, Refine, Restore, Upscale, Vary, words_after

@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from kit.experiment.config import DrawSettings
+from kit.experiment.drawing.draw_settings import DrawSettings
 from kit.models.kolors.scheduler import scheduler
 
 RHO = 7.0

@@ -103,6 +103,6 @@ def _refuse_lost(written: Sequence[Path], new: Path | None) -> None:
 def _drawn_tools(scorers: "Scorers", base: str, steps: int | None, device: str) -> "DrawnTools":
     """Return what draws stories with a base and scores them."""
     from eval.validation.drawn import DrawnTools, SceneDrawer
-    from kit.generation.multi_gpu import load_painter
+    from kit.generation.devices.multi_gpu import load_painter
 
     return DrawnTools(scorers, SceneDrawer(load_painter(base, device), base, steps))

@@ -17,6 +17,7 @@ from storykit.cli.terminal.progress import lasting, progress_bar
 if TYPE_CHECKING:
     from kit.experiment.config import LoadedExperiment
     from kit.generation.painter import Painter
+    from kit.models.bases.base_parts import BaseChoice
     from kit.planning.drawing_load import DrawingLoad, Factors
     from kit.planning.estimate import DrawingPlan, Saving
     from kit.planning.pace import Duration, Pace
@@ -99,16 +100,16 @@ def _plan(experiment: Path, devices: str, out: Path | None, probe: bool | None, 
     return _Planned(loaded, facts.factors, make_plan(facts), free_disk(out or Path.cwd()), here)
 
 
-def _painters(base: str, devices: str, stack: ExitStack) -> "list[Painter]":
+def _painters(base: "BaseChoice", devices: str, stack: ExitStack) -> "list[Painter]":
     """Return who would draw; where Kolors was never fetched, who stands for them."""
-    from kit.generation.multi_gpu import painters_on
+    from kit.generation.devices.multi_gpu import painters_on
     from kit.models.base import hardware_of, is_fetched, pick_devices
     from kit.planning.drawing_load import BaseNotHere
 
     if is_fetched(base):
         return stack.enter_context(painters_on(base, devices))
     picked = pick_devices(devices)
-    return [cast("Painter", BaseNotHere(base, device, hardware_of(device))) for device in picked]
+    return [cast("Painter", BaseNotHere(str(base), device, hardware_of(device))) for device in picked]
 
 
 class _Probing(NamedTuple):

@@ -21,7 +21,7 @@ from eval.validation.attribute_readings import AttributeReading
 from eval.validation.calibrate import CalibrationSample, believed_of, calibrate, calibration_sample
 from eval.validation.drawn import DRAWN_DAMAGES, DrawnTools, SceneDrawer, drawn_trial
 from eval.validation.validate import LOCKED_DRAWN, judge, validate_drawn
-from kit.generation.multi_gpu import load_painter
+from kit.generation.devices.multi_gpu import load_painter
 from tests.benchmarks.gate import write_predictor
 
 GOOD = {

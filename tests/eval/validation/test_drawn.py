@@ -29,9 +29,9 @@ from eval.validation.markdown import markdown
 from eval.validation.trials import RESIZED, Trial
 from eval.validation.validate import judge
 from kit.errors import ScoreError
-from kit.experiment.config import DrawSettings
+from kit.experiment.drawing.draw_settings import DrawSettings
 from kit.files.documents import read_toml
-from kit.generation.multi_gpu import load_painter
+from kit.generation.devices.multi_gpu import load_painter
 from kit.generation.painter import DrawFailure, PanelRequest
 from kit.lora.lora import LoadedLora
 
@@ -166,7 +166,7 @@ def test_the_command_writes_the_calibration_and_prints_json(tmp_path, monkeypatc
     found = read_toml(EMBEDDED_CALIBRATION, Calibration).model_copy(update={"stories": 7})
     told = replace(judge([sketched_once()] * 2, "sketched", "embedded", DRAWN_DAMAGES), calibration=found)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("kit.generation.multi_gpu.load_painter", lambda *_: Sketcher())
+    monkeypatch.setattr("kit.generation.devices.multi_gpu.load_painter", lambda *_: Sketcher())
     monkeypatch.setattr("eval.validation.validate.validate_drawn", lambda *_: told)
     printed = json.loads(said("metrics", "validate", "--drawn", "--tales", 2, "--json"))
     assert printed["calibration"] == found.model_dump(mode="json")

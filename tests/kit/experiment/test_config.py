@@ -6,7 +6,8 @@ import pytest
 from paths import ROOT
 
 from kit.errors import InputError
-from kit.experiment.config import DrawSettings, Experiment, LoadedExperiment, baseline_of, load_experiment
+from kit.experiment.config import Experiment, LoadedExperiment, baseline_of, load_experiment
+from kit.experiment.drawing.draw_settings import DrawSettings
 
 HEAD = 'stories = ["snow.txt"]\nseeds = [0, 1]\n'
 BASE = '[[candidate]]\nname = "base"\n'

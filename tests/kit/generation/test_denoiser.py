@@ -9,7 +9,7 @@ from peft import LoraConfig, inject_adapter_in_model
 from torch import nn
 
 from kit.errors import LoraError
-from kit.experiment.config import DrawSettings
+from kit.experiment.drawing.draw_settings import DrawSettings
 from kit.generation.anchors.shared_attention import AnchoredRow, Sharing
 from kit.generation.denoiser import Denoiser
 from kit.generation.painter import BatchPlan

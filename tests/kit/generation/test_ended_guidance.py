@@ -10,7 +10,7 @@ from painting import CFG4, NEGATIVE, painted, panel_request
 from torch import Tensor, nn
 
 from kit.errors import RunError
-from kit.experiment.config import DrawSettings
+from kit.experiment.drawing.draw_settings import DrawSettings
 from kit.experiment.run import Anchor
 from kit.generation.anchors.joining import join_anchors, sharing_of
 from kit.generation.kolors_painter import KolorsPainter

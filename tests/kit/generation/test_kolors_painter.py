@@ -13,7 +13,7 @@ from torch import nn
 
 from kit.embedded import EMBEDDED
 from kit.errors import RunError
-from kit.experiment.config import DrawSettings
+from kit.experiment.drawing.draw_settings import DrawSettings
 from kit.generation.kolors_painter import KolorsPainter
 from kit.generation.painter import BatchPlan, DrawFailure, PanelRequest
 from kit.generation.sampling.first_noise import first_noise

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from peft import LoraConfig, inject_adapter_in_model
 from torch import Tensor, nn
 
-from kit.experiment.config import DrawSettings
+from kit.experiment.drawing.draw_settings import DrawSettings
 from kit.generation.kolors_painter import KolorsPainter
 from kit.generation.painter import PanelRequest
 from kit.generation.sampling.first_noise import first_noise

@@ -3,7 +3,7 @@ import torch
 from fakes import toy_base
 
 from kit.errors import WeightsError
-from kit.generation.multi_gpu import load_painter
+from kit.generation.devices.multi_gpu import load_painter
 from kit.models.base import load_base, pick_device, pick_devices
 
 

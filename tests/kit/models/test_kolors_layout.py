@@ -18,7 +18,7 @@ from published_toy import SIZES, copy_of_published, toy_published, write_unet
 from torch import nn
 
 from kit.errors import WeightsError
-from kit.experiment.config import DrawSettings
+from kit.experiment.drawing.draw_settings import DrawSettings
 from kit.files.checksums import RECORD
 from kit.files.encodings import sha256_of
 from kit.generation.kolors_painter import KolorsPainter

@@ -13,7 +13,7 @@ from torch import nn
 from toy_training import SilentListener, finished_training, same_pairs, training_file
 
 from kit.errors import TrainError
-from kit.experiment.config import DrawSettings
+from kit.experiment.drawing.draw_settings import DrawSettings
 from kit.generation.kolors_painter import KolorsPainter
 from kit.generation.painter import PanelRequest
 from kit.lora.formats import read_content

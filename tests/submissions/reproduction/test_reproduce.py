@@ -15,7 +15,8 @@ from fakes import FakePainter, toy_lora
 from PIL import Image
 
 from kit.errors import RunError
-from kit.experiment.config import DrawSettings, load_experiment
+from kit.experiment.config import load_experiment
+from kit.experiment.drawing.draw_settings import DrawSettings
 from kit.experiment.run import Run
 from kit.files.encodings import sha256_bytes
 from kit.files.folder_lock import LOCK

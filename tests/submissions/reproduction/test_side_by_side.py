@@ -11,8 +11,8 @@ import kit
 from eval.scorers.aesthetic import AestheticScorer
 from kit.experiment.config import load_experiment
 from kit.experiment.run import Run
+from kit.generation.devices.multi_gpu import load_painter
 from kit.generation.generate import generate
-from kit.generation.multi_gpu import load_painter
 from submissions.bundle.bundle import Bundle
 from submissions.contest.rules import load_rules
 from submissions.packing.build import build

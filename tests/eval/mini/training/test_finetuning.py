@@ -12,7 +12,7 @@ from eval.mini.training.finetuning import KEPT_OUT, blend, main, scores_of, to_f
 from eval.mini.training.shards import paths_of, read_pictures
 from eval.mini.training.unfinished import LEFT, UnfinishedPainter
 from eval.scorers.aesthetic import EMBEDDED_WEIGHTS, AestheticScorer
-from kit.experiment.config import DrawSettings
+from kit.experiment.drawing.draw_settings import DrawSettings
 from kit.files.encodings import sha256_of
 from kit.generation.painter import PanelRequest
 from kit.models.base import load_base

@@ -14,7 +14,7 @@ from eval.mini.training.unfinished import (
     draw_scenes,
     sample_batches,
 )
-from kit.experiment.config import DrawSettings
+from kit.experiment.drawing.draw_settings import DrawSettings
 from kit.generation.painter import PanelRequest
 from kit.lora.lora import embedded_loras
 from kit.models.base import load_base

@@ -11,7 +11,7 @@ from diffsynth.models.attention import Attention
 from fakes import TOY_PROMPTS, toy_base
 from painting import CFG4, NEGATIVE, painted, panel_request
 
-from kit.experiment.config import DrawSettings
+from kit.experiment.drawing.draw_settings import DrawSettings
 from kit.experiment.run import Anchor
 from kit.generation.anchors.shared_attention import AnchoredRow, SharedAttention, Sharing, WatchedAttention
 from kit.generation.kolors_painter import KolorsPainter

@@ -16,7 +16,7 @@ from scenes import GIRL, alone
 from torch import nn
 
 from kit.errors import InputError, RunError
-from kit.experiment.config import DrawSettings
+from kit.experiment.drawing.draw_settings import DrawSettings
 from kit.generation.kolors_painter import KolorsPainter
 from kit.generation.painter import PanelRequest
 from kit.generation.repair.attention_mask import attention_mask, otsu_threshold

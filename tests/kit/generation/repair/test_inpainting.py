@@ -18,7 +18,7 @@ from PIL import Image
 from published_toy import copy_of_published, published_lora, toy_published
 from torch import Tensor, nn
 
-from kit.experiment.config import DrawSettings
+from kit.experiment.drawing.draw_settings import DrawSettings
 from kit.experiment.run import Anchor, Slot
 from kit.experiment.steps import Outpaint, Redraw
 from kit.generation.kolors_painter import KolorsPainter

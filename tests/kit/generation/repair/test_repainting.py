@@ -13,7 +13,7 @@ from scipy.ndimage import binary_erosion
 from torch import Tensor, nn
 
 from kit.errors import InputError, RunError
-from kit.experiment.config import DrawSettings
+from kit.experiment.drawing.draw_settings import DrawSettings
 from kit.experiment.run import Anchor
 from kit.generation.kolors_painter import KolorsPainter
 from kit.generation.painter import DrawFailure, PanelRequest, RedrawRequest, Variation

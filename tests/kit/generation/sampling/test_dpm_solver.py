@@ -9,7 +9,7 @@ import torch
 from diffusers import DPMSolverMultistepScheduler
 from torch import Tensor
 
-from kit.experiment.config import DrawSettings
+from kit.experiment.drawing.draw_settings import DrawSettings
 from kit.experiment.tables import SolverName
 from kit.generation.sampling.dpm_solver import LEAST, DpmSolver, karras_spaced, solver_of
 from kit.models.kolors.scheduler import BETA_END, TRAIN_STEPS, scheduler

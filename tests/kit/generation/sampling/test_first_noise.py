@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scipy.stats import kstest
 
 from kit.errors import InputError
-from kit.experiment.config import DrawSettings
+from kit.experiment.drawing.draw_settings import DrawSettings
 from kit.generation.painter import Variation
 from kit.generation.sampling.first_noise import first_noise, mixed, reduced
 

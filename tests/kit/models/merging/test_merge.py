@@ -15,7 +15,7 @@ from torch import Tensor
 from whole_models import PREFIX, diffsynth_names, diffusers_names, tiny_model, tiny_tensors
 
 from kit.errors import RunError, WeightsError
-from kit.experiment.config import DrawSettings
+from kit.experiment.drawing.draw_settings import DrawSettings
 from kit.files.encodings import sha256_of
 from kit.generation.kolors_painter import KolorsPainter
 from kit.generation.painter import PanelRequest

@@ -11,7 +11,8 @@ from command import refused, said
 from fakes import FakePainter, HeardProgress, make_run, toy_base, write_story
 
 from eval.comparison.racing import can_race
-from kit.experiment.config import CACHED_SHARE, load_experiment
+from kit.experiment.config import load_experiment
+from kit.experiment.drawing.draw_settings import CACHED_SHARE
 from kit.generation.generate import draw_experiment, generate
 from kit.planning.drawing_load import drawing_load, factors_of, unread_load
 from kit.planning.estimate import PlanFacts, make_plan, panels_at_once

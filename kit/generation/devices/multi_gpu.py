@@ -17,13 +17,15 @@ from kit.errors import RunError, StorykitError
 from kit.generation.painter import Painter
 from kit.library_warnings import hide_pynvml_warning
 from kit.messages import tr
+from kit.models.bases.base_parts import BaseChoice
+from kit.models.bases.pipeline_class import pipeline_folder
 
 PATIENCE_S = 10.0
 """How long a process that has closed its end may take to be gone."""
 
 
 @contextmanager
-def painters_on(base: str, devices: str) -> Iterator[list[Painter]]:
+def painters_on(base: BaseChoice, devices: str) -> Iterator[list[Painter]]:
     """Yield a painter for each device; one alone draws in this process.
 
     Args:
@@ -44,7 +46,7 @@ def painters_on(base: str, devices: str) -> Iterator[list[Painter]]:
 class RemotePainter:
     """Whatever `Painter` names, asked of one in another process; what that refuses is raised here."""
 
-    def __init__(self, base: str, device: str) -> None:
+    def __init__(self, base: BaseChoice, device: str) -> None:
         """Start the process; the base is loaded while others are started."""
         context = multiprocessing.get_context("spawn")
         self._pipe, theirs = context.Pipe()
@@ -88,7 +90,7 @@ class RemotePainter:
         return answer
 
 
-def _serve(pipe: Connection, base: str, device: str) -> None:
+def _serve(pipe: Connection, base: BaseChoice, device: str) -> None:
     """Answer until the other side is gone; ctrl-c is for that side to hear."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     hide_pynvml_warning()
@@ -108,13 +110,17 @@ def _serve(pipe: Connection, base: str, device: str) -> None:
         pipe.send_bytes(pickle.dumps(answer))
 
 
-def load_painter(base: str, device: str = "auto") -> Painter:
+def load_painter(base: BaseChoice, device: str = "auto") -> Painter:
     """Return the painter of a base.
 
     Args:
-        base: "mini", "kolors" or a folder's path.
+        base: "mini", "kolors", a folder's path, or the parts.
         device: "cpu", "cuda", one GPU of several such as "cuda:1", or "auto" for CUDA where there is one.
     """
+    if pipeline_folder(base) is not None:
+        from kit.generation.diffusers_painter import load_diffusers_painter
+
+        return load_diffusers_painter(base, device)
     from kit.generation.kolors_painter import KolorsPainter
     from kit.models.base import load_base
 

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from kit.generation.processor import cpu_arithmetic
+from kit.generation.devices.processor import cpu_arithmetic
 
 TABLE = (
     "processor\t: 0\nmodel name\t: Some CPU\ncache size\t: 1024 KB\nflags\t\t: fpu avx2\n\nprocessor\t: 1\n"

@@ -8,7 +8,7 @@ from kit.errors import RunError
 from kit.messages import tr
 
 if TYPE_CHECKING:
-    from kit.experiment.config import DrawSettings
+    from kit.experiment.drawing.draw_settings import DrawSettings
 
 CPU_BATCH = 4
 """Panels at once without a GPU; on two cores more are not faster."""

@@ -8,10 +8,10 @@ from fakes import INK_CANDIDATES, TOY_PROMPTS, make_run, pictures_of, toy_base, 
 from PIL import Image
 
 from kit.errors import InputError, LoraError, RunError, WeightsError
-from kit.experiment.config import DrawSettings
+from kit.experiment.drawing.draw_settings import DrawSettings
+from kit.generation.devices.multi_gpu import RemotePainter, load_painter, painters_on
 from kit.generation.generate import generate
 from kit.generation.kolors_painter import KolorsPainter
-from kit.generation.multi_gpu import RemotePainter, load_painter, painters_on
 from kit.generation.painter import PanelRequest, RedrawRequest
 from kit.lora.formats import LoraPair
 from kit.lora.lora import load_lora, save_lora

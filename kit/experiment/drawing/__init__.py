@@ -1,0 +1,1 @@
+"""How panels are drawn: the settings, and what they are by default for a base."""

@@ -1,0 +1,1 @@
+"""What draws: the memory of a device, several of them, and the kind of processor."""

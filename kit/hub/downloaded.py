@@ -1,0 +1,49 @@
+"""Models that a hub's own tools have downloaded, found by the names the hub has for them."""
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from kit.errors import WeightsError
+from kit.hub.repository import models_folder
+
+_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+
+
+def downloaded(name: str) -> Path | None:
+    """Return the folder of a model by its hub's name, such as "AI-ModelScope/sdxl-turbo".
+
+    Looks into our own folder of downloads, then where ModelScope and Hugging Face keep theirs.
+
+    Returns:
+        The folder; None where nothing of that name was downloaded, or it is no such name.
+    """
+    if not _NAME.fullmatch(name):
+        return None
+    return next((place for place in _places(name) if place.is_dir()), None)
+
+
+def _places(name: str) -> Iterator[Path]:
+    owner, _, model = name.partition("/")
+    try:
+        yield models_folder() / owner / model
+        caches = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    except (WeightsError, RuntimeError):  # nobody's home
+        return
+    modelscope = Path(os.environ.get("MODELSCOPE_CACHE") or Path.home() / ".cache" / "modelscope" / "hub")
+    for written in (model, model.replace(".", "___")):  # as ModelScope writes names with a dot
+        yield modelscope / "models" / owner / written
+        yield modelscope / owner / written
+    hub = os.environ.get("HF_HUB_CACHE")
+    home = Path(hub) if hub else Path(os.environ.get("HF_HOME") or caches / "huggingface") / "hub"
+    yield from _snapshots(home / f"models--{owner}--{model}")
+
+
+def _snapshots(folder: Path) -> Iterator[Path]:
+    """Yield what Hugging Face keeps of a model, the newest of its branch "main" first."""
+    try:
+        yield folder / "snapshots" / (folder / "refs" / "main").read_text().strip()
+    except OSError:
+        pass
+    yield from sorted((folder / "snapshots").glob("*"))

@@ -1,0 +1,1 @@
+"""Which bases there are: how they are named, and what their folders say of themselves."""

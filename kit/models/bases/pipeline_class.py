@@ -1,0 +1,48 @@
+"""Which of diffusers' pipelines a folder is for, told by its JSON files alone."""
+
+from pathlib import Path
+from typing import Literal
+
+from kit.files.encodings import finite_json
+from kit.models.bases.base_parts import BaseChoice, BaseParts
+
+INDEX = "model_index.json"
+"""What diffusers writes into the folder of a pipeline: its class, and the class of each part."""
+Family = Literal["sdxl", "sd", "cascade"]
+"""SDXL and its distilled kin, Stable Diffusion 1.x and 2.x, Stable Cascade."""
+FAMILIES: dict[str, Family] = {
+    "StableDiffusionXLPipeline": "sdxl",
+    "StableDiffusionPipeline": "sd",
+    "StableCascadeDecoderPipeline": "cascade",
+}
+"""By the class that draws a picture from words."""
+KOLORS = "KolorsPipeline"
+"""Drawn by our own painter."""
+
+
+def json_in(path: Path) -> dict[str, object]:
+    """Return what a JSON file holds; nothing where it is not there or is no object."""
+    try:
+        found = finite_json(path.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def pipeline_class(folder: Path) -> str:
+    """Return the class of the pipeline that a folder is for; empty where it does not say."""
+    told = json_in(folder / INDEX).get("_class_name", "")
+    return told if isinstance(told, str) else ""
+
+
+def pipeline_folder(base: BaseChoice) -> Path | None:
+    """Return the folder of a base that diffusers draws with; None for one that our own painter draws with."""
+    named = base.folder if isinstance(base, BaseParts) else base
+    if named is None or pipeline_class(Path(named)) in ("", KOLORS):
+        return None
+    return Path(named)
+
+
+def family_of(folder: Path) -> Family | None:
+    """Return the family of a pipeline's folder; None for one that we do not draw with."""
+    return FAMILIES.get(pipeline_class(folder))
