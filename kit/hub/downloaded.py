@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from kit.errors import WeightsError
@@ -42,8 +43,6 @@ def _places(name: str) -> Iterator[Path]:
 
 def _snapshots(folder: Path) -> Iterator[Path]:
     """Yield what Hugging Face keeps of a model, the newest of its branch "main" first."""
-    try:
+    with suppress(OSError):
         yield folder / "snapshots" / (folder / "refs" / "main").read_text().strip()
-    except OSError:
-        pass
     yield from sorted((folder / "snapshots").glob("*"))

@@ -21,21 +21,25 @@ class UsualDrawing(NamedTuple):
     spacing: Spacing | None = None
     decoder_steps: int | None = None
     draft_sampler: SamplerName = "dpm++2m"
+    title: str = ""
+    """What reports call a base that diffusers draws with."""
 
 
 _KOLORS = UsualDrawing(steps=50, size=1024, cfg=4.0, draft_steps=20)
 _EMBEDDED = UsualDrawing(steps=25, size=256, cfg=4.0, draft_steps=9)
 _FAMILIES: dict[Family, UsualDrawing] = {
-    "sdxl": UsualDrawing(50, 1024, 5.0, 20, "own"),
-    "sd": UsualDrawing(50, 512, 7.5, 20, "own"),
-    "cascade": UsualDrawing(20, 1024, 4.0, 20, "own", decoder_steps=10, draft_sampler="own"),
+    "sdxl": UsualDrawing(50, 1024, 5.0, 20, "own", title="SDXL"),
+    "sd": UsualDrawing(50, 512, 7.5, 20, "own", title="Stable Diffusion"),
+    "cascade": UsualDrawing(
+        20, 1024, 4.0, 20, "own", decoder_steps=10, draft_sampler="own", title="Stable Cascade"
+    ),
 }
 """The pipelines' own, as diffusers 0.35.2 has them; Cascade's as its model card has them."""
-_TURBO = UsualDrawing(1, 512, 1.0, 1, "own", draft_sampler="own")
+_TURBO = UsualDrawing(1, 512, 1.0, 1, "own", draft_sampler="own", title="SDXL-Turbo")
 """Of SDXL-Turbo's model card: one step, no guidance."""
-_LCM = UsualDrawing(4, 1024, 8.0, 4, "lcm", draft_sampler="lcm")
+_LCM = UsualDrawing(4, 1024, 8.0, 4, "lcm", draft_sampler="lcm", title="LCM SDXL")
 """Of the model card of latent-consistency/lcm-sdxl."""
-_LIGHTNING = UsualDrawing(4, 1024, 1.0, 4, "euler", "trailing", draft_sampler="euler")
+_LIGHTNING = UsualDrawing(4, 1024, 1.0, 4, "euler", "trailing", draft_sampler="euler", title="SDXL-Lightning")
 """Of the model card of ByteDance/SDXL-Lightning; the file's name tells the steps."""
 
 
@@ -53,6 +57,11 @@ def usual_drawing(base: BaseChoice) -> UsualDrawing:
         usual = _FAMILIES[family]
     cells = json_in(folder / "unet" / "config.json").get("sample_size")
     return usual._replace(size=8 * cells) if isinstance(cells, int) and cells > 0 else usual
+
+
+def title_of(base: BaseChoice) -> str:
+    """Return what reports call a base that diffusers draws with."""
+    return usual_drawing(base).title
 
 
 def _distilled(folder: Path, unet: Path) -> UsualDrawing | None:

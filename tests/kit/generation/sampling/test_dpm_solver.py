@@ -10,7 +10,7 @@ from diffusers import DPMSolverMultistepScheduler
 from torch import Tensor
 
 from kit.experiment.drawing.draw_settings import DrawSettings
-from kit.experiment.tables import SolverName
+from kit.experiment.tables import SamplerName
 from kit.generation.sampling.dpm_solver import LEAST, DpmSolver, karras_spaced, solver_of
 from kit.models.kolors.scheduler import BETA_END, TRAIN_STEPS, scheduler
 
@@ -78,7 +78,7 @@ def test_a_picture_that_is_drawn_again_is_the_one_of_diffusers_solver(first: int
 @pytest.mark.parametrize("first", [0, 4, 9])
 @pytest.mark.parametrize("sampler", ["ddim", "dpm++2m"])
 def test_from_any_step_on_who_knows_the_noise_comes_back_to_the_picture(
-    sampler: SolverName, first: int
+    sampler: SamplerName, first: int
 ) -> None:
     how = DrawSettings(steps=10, cfg=4.0, size=64, noise="portable", sampler=sampler)
     solver, picture, noise = solver_of(how, first), start(), start().flip(3)

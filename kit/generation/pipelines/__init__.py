@@ -1,0 +1,1 @@
+"""What diffusers draws with: its pipelines' parts, samplers, texts, and how each family is called."""

@@ -1,0 +1,172 @@
+"""Stable Diffusion and SDXL as diffusers draws them."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import diffusers
+import torch
+from PIL.Image import Image
+
+from kit.experiment.drawing.draw_settings import DrawSettings
+from kit.generation.painter import PanelRequest, RedrawRequest
+from kit.generation.pipelines.lora_layers import WornLora
+from kit.generation.pipelines.parts import PipelineParts
+from kit.generation.pipelines.samplers import sampler_of
+from kit.generation.pipelines.texts import TextState, read_in_pieces, stacked
+from kit.generation.sampling.first_noise import first_noise
+from kit.models.bases.pipeline_class import Family
+
+_DRAWING: Mapping[Family, Any] = {
+    "sdxl": diffusers.StableDiffusionXLPipeline,
+    "sd": diffusers.StableDiffusionPipeline,
+}
+_REDRAWING: Mapping[Family, Any] = {
+    "sdxl": diffusers.StableDiffusionXLImg2ImgPipeline,
+    "sd": diffusers.StableDiffusionImg2ImgPipeline,
+}
+_MASKED: Mapping[Family, Any] = {
+    "sdxl": diffusers.StableDiffusionXLInpaintPipeline,
+    "sd": diffusers.StableDiffusionInpaintPipeline,
+}
+_HALVES = ("prompt_embeds", "add_text_embeds", "add_time_ids")
+"""What pipelines have twice while they guide, what is not wanted first."""
+
+
+class ClipPipeline:
+    """Draws with Stable Diffusion or SDXL; the text encoders are there only while prompts are read."""
+
+    def __init__(self, parts: PipelineParts, device: str, dtype: torch.dtype) -> None:
+        """Take a pipeline's parts, of which nothing is loaded yet."""
+        self._parts, self._device, self._dtype = parts, device, dtype
+        self._family = parts.files.family
+        self._networks: dict[str, Any] = {}
+        both = self._family == "sdxl"
+        self.encoders = ("text_encoder", "text_encoder_2") if both else ("text_encoder",)
+        self.tokenizers = ("tokenizer", "tokenizer_2") if both else ("tokenizer",)
+        self.takes_lora = ("unet", *self.encoders)
+
+    def read(self, texts: Sequence[str], worn: WornLora, settings: DrawSettings) -> dict[str, TextState]:
+        """Return the states of texts, read by the text encoders with a LoRA."""
+        parts: dict[str, Any] = {
+            one: worn.merged_into(one, self._parts.network(one)) for one in self.encoders
+        }
+        parts |= {name: self._parts.tokenizer(name) for name in self.tokenizers}
+        pipeline = self._built(_DRAWING, parts, settings)
+        return {text: self._state(pipeline, text, settings.long_prompts) for text in texts}
+
+    def _state(self, pipeline: Any, text: str, in_pieces: bool) -> TextState:
+        if in_pieces:
+            return read_in_pieces(pipeline, text)
+        cross, *more = pipeline.encode_prompt(text, self._device, do_classifier_free_guidance=False, **_ONE)
+        state = TextState(cross[0].cpu(), more[1][0].cpu() if len(more) > 1 else torch.empty(0))
+        return self._nothing(state) if not text else state
+
+    def _nothing(self, state: TextState) -> TextState:
+        """Return what stands for no words: SDXL reads zeros, where its folder says nothing else."""
+        if self._family == "sd" or not self._parts.files.index.get("force_zeros_for_empty_prompt", True):
+            return state
+        return TextState(*map(torch.zeros_like, state))
+
+    def load(self, worn: WornLora) -> None:
+        """Load what draws, with a LoRA, where it is not loaded."""
+        if not self._networks:
+            unet = worn.merged_into("unet", self._parts.network("unet"))
+            self._networks = {"unet": unet, "vae": self._parts.network("vae")}
+
+    def unload(self) -> None:
+        """Free what draws."""
+        self._networks = {}
+
+    def draw(
+        self, requests: Sequence[PanelRequest], states: Mapping[str, TextState], settings: DrawSettings
+    ) -> list[Image]:
+        """Return the pictures of one batch."""
+        noise = [first_noise(one.seed, settings, self._device, one.variation) for one in requests]
+        pipeline = self._built(_DRAWING, self._networks, settings)
+        guided = settings.guided_steps
+        ending = _ended_guidance(pipeline, guided) if 0 < guided < settings.steps else {}
+        return list(
+            pipeline(
+                latents=torch.cat(noise).to(self._dtype),
+                generator=[step_noise(one.seed, noise[0].shape) for one in requests],
+                height=settings.size,
+                width=settings.size,
+                **self._shared(requests, states, settings),
+                **ending,
+            ).images
+        )
+
+    def redraw(self, asked: RedrawRequest, states: Mapping[str, TextState], settings: DrawSettings) -> Image:
+        """Return one picture drawn again from its own latents, all of it or inside a mask."""
+        masked = {"mask_image": asked.mask, **_sides(settings)} if asked.mask else {}
+        pipeline = self._built(_MASKED if asked.mask else _REDRAWING, self._networks, settings)
+        least = (1 + 1e-6) / settings.steps  # one step at least
+        [picture] = pipeline(
+            image=asked.picture,
+            strength=max(asked.strength, least) if least < 1 else 1.0,
+            generator=[torch.Generator("cpu").manual_seed(asked.request.seed)],
+            **masked,
+            **self._shared([asked.request], states, settings),
+        ).images
+        made: Image = picture
+        return made
+
+    def _shared(
+        self, requests: Sequence[PanelRequest], states: Mapping[str, TextState], settings: DrawSettings
+    ) -> dict[str, Any]:
+        """Return what every way to draw is told."""
+        texts = [states[one.prompt] for one in requests]
+        if settings.cfg > 1:
+            texts += [states[one.negative] for one in requests]
+        cross, pooled = stacked(texts, self._device, self._dtype)
+        wanted = slice(0, len(requests))
+        unwanted = slice(len(requests), None)
+        told: dict[str, Any] = {"prompt_embeds": cross[wanted]}
+        if self._family == "sdxl":
+            told["pooled_prompt_embeds"] = pooled[wanted]
+        if settings.cfg > 1:
+            told["negative_prompt_embeds"] = cross[unwanted]
+            if self._family == "sdxl":
+                told["negative_pooled_prompt_embeds"] = pooled[unwanted]
+        return told | {"num_inference_steps": settings.steps, "guidance_scale": settings.cfg}
+
+    def _built(self, classes: Mapping[Family, Any], parts: Mapping[str, Any], settings: DrawSettings) -> Any:
+        """Return a pipeline of diffusers with these parts and none of the others."""
+        files = self._parts.files
+        sampler = sampler_of(files.place("scheduler"), settings.sampler, settings.spacing)
+        lacking = dict.fromkeys(("vae", "unet", *self.encoders, *self.tokenizers))
+        flags: dict[str, Any] = {"add_watermarker": False}
+        if self._family == "sd":
+            flags = {"safety_checker": None, "feature_extractor": None, "requires_safety_checker": False}
+        pipeline = classes[self._family](**{**lacking, **parts}, scheduler=sampler, **flags)
+        pipeline.set_progress_bar_config(disable=True)
+        if settings.memory == "low" and "vae" in parts:
+            pipeline.vae.enable_tiling()
+        return pipeline
+
+
+_ONE = {"num_images_per_prompt": 1}
+
+
+def _sides(settings: DrawSettings) -> dict[str, int]:
+    return {"height": settings.size, "width": settings.size}
+
+
+def step_noise(seed: int, shape: Sequence[int]) -> torch.Generator:
+    """Return what the noise between steps is drawn from: behind the first noise, as pipelines do it."""
+    chance = torch.Generator("cpu").manual_seed(seed)
+    torch.randn(tuple(shape), generator=chance)
+    return chance
+
+
+def _ended_guidance(pipeline: Any, guided: int) -> dict[str, Any]:
+    """Return what has a pipeline guide its first steps only, the way diffusers describes it."""
+    there = [name for name in _HALVES if name in pipeline._callback_tensor_inputs]
+
+    def after(pipeline: Any, step: int, _time: int, tensors: dict[str, torch.Tensor]) -> dict[str, Any]:
+        if step + 1 == guided:
+            pipeline._guidance_scale = 0.0
+            tensors |= {name: tensors[name].chunk(2)[1] for name in there}
+        return tensors
+
+    return {"callback_on_step_end": after, "callback_on_step_end_tensor_inputs": there}

@@ -1,0 +1,124 @@
+"""A pipeline's networks, built by the classes that we name and filled from the files that were checked."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import diffusers
+import torch
+import transformers
+from diffusers.models import StableCascadeUNet
+from diffusers.pipelines.wuerstchen import PaellaVQModel
+from safetensors import SafetensorError
+from torch import nn
+
+from kit.errors import WeightsError
+from kit.files.safetensors_files import TORCH_LOAD_ERRORS
+from kit.files.text.library_words import reason_of
+from kit.messages import tr
+from kit.models.bases.pipeline_class import json_in
+from kit.models.bases.pipeline_files import NetworkFiles, PipelineFiles
+from kit.models.unet_files import open_model
+
+_CLASSES: Mapping[str, Any] = {
+    "sdxl/unet": diffusers.UNet2DConditionModel,
+    "sdxl/vae": diffusers.AutoencoderKL,
+    "sdxl/text_encoder": transformers.CLIPTextModel,
+    "sdxl/text_encoder_2": transformers.CLIPTextModelWithProjection,
+    "sd/unet": diffusers.UNet2DConditionModel,
+    "sd/vae": diffusers.AutoencoderKL,
+    "sd/text_encoder": transformers.CLIPTextModel,
+    "cascade/decoder": StableCascadeUNet,
+    "cascade/vqgan": PaellaVQModel,
+    "cascade/text_encoder": transformers.CLIPTextModelWithProjection,
+    "cascade/prior/prior": StableCascadeUNet,
+    "cascade/prior/text_encoder": transformers.CLIPTextModelWithProjection,
+}
+_OLD_NAMES = {"c_in": "in_channels", "c_out": "out_channels"}
+"""What configs of Stable Cascade were written with before diffusers took it in."""
+
+
+class PipelineParts:
+    """Reads a pipeline's networks and tokenizers when they are asked for."""
+
+    def __init__(self, files: PipelineFiles, device: str, dtype: torch.dtype) -> None:
+        """Take files that were checked."""
+        self.files, self._device, self._dtype = files, device, dtype
+
+    def network(self, part: str) -> nn.Module:
+        """Return a network on the device, for use and not for training; WeightsError where it misfits."""
+        found, made = self.files.networks[part], _CLASSES[f"{self.files.family}/{part}"]
+        with _told(found.files[0]):
+            network: nn.Module = self._alone(part, found) if found.alone else self._read(made, found)
+            return network.to(self._device).eval().requires_grad_(False)
+
+    def _read(self, made: Any, found: NetworkFiles) -> nn.Module:
+        dtype = "dtype" if issubclass(made, transformers.PreTrainedModel) else "torch_dtype"
+        options = {
+            "variant": found.variant or None,
+            "use_safetensors": found.is_safetensors,
+            dtype: self._dtype,
+        }
+        renamed = _renamed(found.config) if made is StableCascadeUNet else {}
+        network, info = made.from_pretrained(
+            found.config.parent,
+            local_files_only=True,
+            output_loading_info=True,
+            **options,
+            **renamed,
+        )
+        if lacking := info["missing_keys"]:  # else they would be left at random numbers
+            raise ValueError(tr("it lacks {tensor}", tensor=sorted(lacking)[0]))
+        told: nn.Module = network
+        return told
+
+    def _alone(self, part: str, found: NetworkFiles) -> nn.Module:
+        """Return a network of a single file, by the config of the one that it stands in for."""
+        [file] = found.files
+        model = open_model(str(file))
+        if part == "vae" and not any(name.startswith("decoder.up_blocks.") for name in model.kinds):
+            told: nn.Module = diffusers.AutoencoderKL.from_single_file(
+                str(file), config=str(found.config.parent), torch_dtype=self._dtype, local_files_only=True
+            )
+            return told
+        network = self.empty(part)
+        network.load_state_dict({name: model.load(name).to(self._dtype) for name in model.kinds}, assign=True)
+        return network
+
+    def empty(self, part: str) -> nn.Module:
+        """Return a network without its weights."""
+        found, made = self.files.networks[part], _CLASSES[f"{self.files.family}/{part}"]
+        with _told(found.config), torch.device("meta"):
+            if issubclass(made, transformers.PreTrainedModel):
+                network: nn.Module = made(made.config_class.from_pretrained(found.config.parent))
+            else:
+                network = made.from_config(
+                    {**made.load_config(found.config.parent), **_renamed(found.config)}
+                )
+            return network
+
+    def tokenizer(self, name: str) -> transformers.CLIPTokenizer:
+        """Return a tokenizer, "prior/" before that of the first stage."""
+        folder = self.files.place(name)
+        with _told(folder):
+            return transformers.CLIPTokenizer.from_pretrained(folder, local_files_only=True)
+
+
+def _renamed(config: Path) -> dict[str, object]:
+    told = json_in(config)
+    return {new: told[old] for old, new in _OLD_NAMES.items() if old in told and new not in told}
+
+
+@contextmanager
+def _told(file: Path) -> Iterator[None]:
+    """Say in a line where libraries refuse a file, whatever they raise."""
+    try:
+        yield
+    except torch.OutOfMemoryError:
+        raise
+    except (*TORCH_LOAD_ERRORS, SafetensorError, AttributeError, AssertionError) as error:
+        told = reason_of(" ".join(str(error).split())[:200])
+        raise WeightsError(
+            tr("{file} cannot be read as its config says: {error}; download it again", file=file, error=told)
+        ) from error

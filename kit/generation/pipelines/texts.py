@@ -1,0 +1,71 @@
+"""What pipelines read of prompts: CLIP's states, each prompt's made once."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+from transformers import CLIPTokenizer
+
+from kit.errors import WeightsError
+from kit.messages import tr
+
+TOKENS = 75
+"""Of a prompt that CLIP reads at once, the two that open and close it apart."""
+
+
+class TextState(NamedTuple):
+    """What a pipeline takes of a prompt, on the CPU."""
+
+    cross: Tensor
+    """(tokens, width): what attention reads; tokens are 77, or a multiple where it is read in pieces."""
+    pooled: Tensor
+    """(width,) or (1, width); empty for Stable Diffusion."""
+
+
+def tail(tokenizer: CLIPTokenizer, prompt: str) -> str:
+    """Return the end of a prompt that is beyond what CLIP reads at once; empty where nothing is."""
+    tokens = tokenizer(prompt, truncation=False, add_special_tokens=False, verbose=False).input_ids
+    return str(tokenizer.decode(tokens[TOKENS:])).strip() if len(tokens) > TOKENS else ""
+
+
+def read_in_pieces(pipeline: Any, text: str) -> TextState:
+    """Return the states of a prompt of any length, 75 tokens after 75, as compel puts them together.
+
+    Its own marks for weights mean nothing: the words are read as they are written.
+
+    Args:
+        pipeline: of SDXL or Stable Diffusion, with its text encoders.
+        text: the prompt.
+    """
+    try:
+        from compel import Compel, ReturnedEmbeddingsType
+        from compel.prompt_parser import Conjunction, FlattenedPrompt
+    except ImportError as error:
+        raise WeightsError(
+            tr("long_prompts = true needs compel: pip install storykit[bases], or delete that line")
+        ) from error
+    if hasattr(pipeline, "text_encoder_2"):
+        reader = Compel(
+            tokenizer=[pipeline.tokenizer, pipeline.tokenizer_2],
+            text_encoder=[pipeline.text_encoder, pipeline.text_encoder_2],
+            returned_embeddings_type=ReturnedEmbeddingsType.PENULTIMATE_HIDDEN_STATES_NON_NORMALIZED,
+            requires_pooled=[False, True],
+            truncate_long_prompts=False,
+        )
+    else:
+        reader = Compel(pipeline.tokenizer, pipeline.text_encoder, truncate_long_prompts=False)
+    words = Conjunction([FlattenedPrompt([(text, 1.0)])])
+    cross, _ = reader.build_conditioning_tensor_for_conjunction(words)
+    pooled = torch.empty(0)
+    if reader.requires_pooled:
+        pooled = reader.conditioning_provider.get_pooled_embeddings([text], device=reader.device)[0]
+    return TextState(cross[0].cpu(), pooled.cpu())
+
+
+def stacked(states: Sequence[TextState], device: str, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+    """Return states as a pipeline takes them, (B, tokens, width) and (B, …); shorter ones end in zeros."""
+    most = max(len(state.cross) for state in states)
+    cross = [torch.nn.functional.pad(one.cross, (0, 0, 0, most - len(one.cross))) for one in states]
+    together: Callable[[list[Tensor]], Tensor] = lambda rows: torch.stack(rows).to(device, dtype)  # noqa: E731
+    return together(cross), together([state.pooled for state in states])

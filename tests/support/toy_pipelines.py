@@ -1,0 +1,171 @@
+"""Bases of other families in toy sizes, of random weights: diffusers' and transformers' own classes write them.
+
+Folders are laid out and named as on the hubs; what a model's hub page has in its configs, these have too.
+"""
+
+import atexit
+import json
+import shutil
+import tempfile
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import torch
+from diffusers import (
+    AutoencoderKL,
+    DDPMWuerstchenScheduler,
+    EulerAncestralDiscreteScheduler,
+    EulerDiscreteScheduler,
+    PNDMScheduler,
+    StableCascadeDecoderPipeline,
+    StableCascadePriorPipeline,
+    StableDiffusionPipeline,
+    StableDiffusionXLPipeline,
+    UNet2DConditionModel,
+)
+from diffusers.models import StableCascadeUNet
+from diffusers.pipelines.wuerstchen import PaellaVQModel
+from safetensors.torch import save_file
+from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
+from transformers.models.clip.tokenization_clip import bytes_to_unicode
+
+SIDE = 64
+"""Pixels of a toy's pictures."""
+WIDTH = 32
+"""Of text states."""
+
+
+@cache
+def toy_models() -> Path:
+    """Return a folder of toys by their hub names, as STORYKIT_MODELS holds downloads."""
+    folder = Path(tempfile.mkdtemp(prefix="storykit-pipelines-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    makers: dict[str, Callable[[Path], None]] = {
+        "AI-ModelScope/stable-diffusion-xl-base-1.0": lambda place: _sdxl(EulerDiscreteScheduler(**_BETAS)).save_pretrained(place),
+        "AI-ModelScope/sdxl-turbo": _turbo,
+        "AI-ModelScope/lcm-sdxl": _lcm,
+        "AI-ModelScope/sdxl-vae-fp16-fix": lambda place: _vae(0.13025).save_pretrained(place),
+        "ByteDance/SDXL-Lightning": _lightning,
+        "AI-ModelScope/stable-cascade": _cascade,
+        "AI-ModelScope/stable-cascade-prior": _prior,
+        "YorickHe/majicmixRealistic_v6/v7": lambda place: _sd().save_pretrained(place, safe_serialization=False),
+    }  # fmt: skip
+    for number, (name, make) in enumerate(makers.items()):
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(number)
+            make(folder / name)
+    return folder
+
+
+_BETAS = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear", "steps_offset": 1}
+
+
+def _tokenizer() -> CLIPTokenizer:
+    """Return CLIP's tokenizer over single bytes: 256 within a word, 256 that end one."""
+    letters = list(bytes_to_unicode().values())
+    pieces = [*letters, *(letter + "</w>" for letter in letters), "<|startoftext|>", "<|endoftext|>"]
+    with tempfile.TemporaryDirectory() as folder:
+        vocabulary, merges = Path(folder, "vocab.json"), Path(folder, "merges.txt")
+        vocabulary.write_text(json.dumps({piece: number for number, piece in enumerate(pieces)}))
+        merges.write_text("#version: 0.2\n")
+        return CLIPTokenizer(str(vocabulary), str(merges), model_max_length=77)
+
+
+def _text(projection: int | None = None) -> CLIPTextModel | CLIPTextModelWithProjection:
+    config = CLIPTextConfig(
+        vocab_size=514, hidden_size=WIDTH, intermediate_size=37, num_hidden_layers=3, num_attention_heads=4,
+        projection_dim=projection or WIDTH, bos_token_id=512, eos_token_id=513, pad_token_id=513,
+    )  # fmt: skip
+    return CLIPTextModelWithProjection(config) if projection else CLIPTextModel(config)
+
+
+def _vae(scale: float) -> AutoencoderKL:
+    return AutoencoderKL(
+        block_out_channels=(8, 8, 16, 16),
+        down_block_types=("DownEncoderBlock2D",) * 4,
+        up_block_types=("UpDecoderBlock2D",) * 4,
+        norm_num_groups=4,
+        scaling_factor=scale,
+        sample_size=SIDE,
+    )
+
+
+def _xl_unet(**more: object) -> UNet2DConditionModel:
+    return UNet2DConditionModel(
+        block_out_channels=(8, 16, 16),
+        layers_per_block=1,
+        sample_size=SIDE // 8,
+        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
+        up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
+        attention_head_dim=(1, 2, 2),
+        use_linear_projection=True,
+        transformer_layers_per_block=(1, 1, 2),
+        cross_attention_dim=2 * WIDTH,
+        addition_embed_type="text_time",
+        addition_time_embed_dim=8,
+        projection_class_embeddings_input_dim=WIDTH + 6 * 8,
+        norm_num_groups=4,
+        **more,
+    )
+
+
+def _sdxl(scheduler: object) -> StableDiffusionXLPipeline:
+    return StableDiffusionXLPipeline(
+        vae=_vae(0.13025), text_encoder=_text(), text_encoder_2=_text(WIDTH), tokenizer=_tokenizer(),
+        tokenizer_2=_tokenizer(), unet=_xl_unet(), scheduler=scheduler, add_watermarker=False,
+    )  # fmt: skip
+
+
+def _turbo(place: Path) -> None:
+    scheduler = EulerAncestralDiscreteScheduler(**_BETAS, timestep_spacing="trailing")
+    _sdxl(scheduler).to(torch.float16).save_pretrained(place, variant="fp16")
+
+
+def _lcm(place: Path) -> None:
+    """The UNet lies in the folder itself, as on the hub."""
+    _xl_unet(time_cond_proj_dim=16).save_pretrained(place)
+
+
+def _lightning(place: Path) -> None:
+    place.mkdir(parents=True)
+    save_file(_xl_unet().half().state_dict(), place / "sdxl_lightning_4step_unet.safetensors")
+
+
+def _sd() -> StableDiffusionPipeline:
+    unet = UNet2DConditionModel(
+        block_out_channels=(8, 16, 16, 16), layers_per_block=1, sample_size=SIDE // 8, norm_num_groups=4,
+        cross_attention_dim=WIDTH, attention_head_dim=4,
+    )  # fmt: skip
+    return StableDiffusionPipeline(
+        vae=_vae(0.18215), text_encoder=_text(), tokenizer=_tokenizer(), unet=unet,
+        scheduler=PNDMScheduler(**_BETAS, skip_prk_steps=True), safety_checker=None, feature_extractor=None,
+        requires_safety_checker=False,
+    )  # fmt: skip
+
+
+def _stage(**more: object) -> StableCascadeUNet:
+    return StableCascadeUNet(
+        conditioning_dim=WIDTH, clip_text_pooled_in_channels=WIDTH, block_out_channels=(16, 16),
+        num_attention_heads=(2, 2), down_num_layers_per_block=(1, 1), up_num_layers_per_block=(1, 1),
+        down_blocks_repeat_mappers=(1, 1), up_blocks_repeat_mappers=(1, 1), **more,
+    )  # fmt: skip
+
+
+def _cascade(place: Path) -> None:
+    decoder = _stage(in_channels=4, out_channels=4, patch_size=2, effnet_in_channels=16, switch_level=(True,),
+                     block_types_per_layer=(("SDCascadeResBlock", "SDCascadeTimestepBlock"),
+                                            ("SDCascadeResBlock", "SDCascadeTimestepBlock", "SDCascadeAttnBlock")))  # fmt: skip
+    StableCascadeDecoderPipeline(
+        decoder=decoder, tokenizer=_tokenizer(), text_encoder=_text(WIDTH), scheduler=DDPMWuerstchenScheduler(),
+        vqgan=PaellaVQModel(bottleneck_blocks=1, num_vq_embeddings=32),
+    ).to(torch.float16).save_pretrained(place, variant="fp16")  # fmt: skip
+
+
+def _prior(place: Path) -> None:
+    prior = _stage(in_channels=16, out_channels=16, clip_text_in_channels=WIDTH, clip_image_in_channels=WIDTH,
+                   switch_level=(False,),
+                   block_types_per_layer=(("SDCascadeResBlock", "SDCascadeTimestepBlock", "SDCascadeAttnBlock"),) * 2)  # fmt: skip
+    StableCascadePriorPipeline(
+        prior=prior, tokenizer=_tokenizer(), text_encoder=_text(WIDTH), scheduler=DDPMWuerstchenScheduler(),
+    ).to(torch.bfloat16).save_pretrained(place, variant="bf16")  # fmt: skip
