@@ -1,4 +1,4 @@
-"""Bases of other families in toy sizes, of random weights: diffusers' and transformers' own classes write them.
+"""Bases of other families in toy sizes, of random weights: diffusers and transformers write them.
 
 Folders are laid out and named as on the hubs; what a model's hub page has in its configs, these have too.
 """
@@ -42,15 +42,15 @@ def toy_models() -> Path:
     folder = Path(tempfile.mkdtemp(prefix="storykit-pipelines-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     makers: dict[str, Callable[[Path], None]] = {
-        "AI-ModelScope/stable-diffusion-xl-base-1.0": lambda place: _sdxl(EulerDiscreteScheduler(**_BETAS)).save_pretrained(place),
+        "AI-ModelScope/stable-diffusion-xl-base-1.0": _sdxl_base,
         "AI-ModelScope/sdxl-turbo": _turbo,
         "AI-ModelScope/lcm-sdxl": _lcm,
         "AI-ModelScope/sdxl-vae-fp16-fix": lambda place: _vae(0.13025).save_pretrained(place),
         "ByteDance/SDXL-Lightning": _lightning,
         "AI-ModelScope/stable-cascade": _cascade,
         "AI-ModelScope/stable-cascade-prior": _prior,
-        "YorickHe/majicmixRealistic_v6/v7": lambda place: _sd().save_pretrained(place, safe_serialization=False),
-    }  # fmt: skip
+        "YorickHe/majicmixRealistic_v6/v7": _majicmix,
+    }
     for number, (name, make) in enumerate(makers.items()):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(number)
@@ -117,6 +117,10 @@ def _sdxl(scheduler: object) -> StableDiffusionXLPipeline:
     )  # fmt: skip
 
 
+def _sdxl_base(place: Path) -> None:
+    _sdxl(EulerDiscreteScheduler(**_BETAS)).save_pretrained(place)
+
+
 def _turbo(place: Path) -> None:
     scheduler = EulerAncestralDiscreteScheduler(**_BETAS, timestep_spacing="trailing")
     _sdxl(scheduler).to(torch.float16).save_pretrained(place, variant="fp16")
@@ -144,6 +148,11 @@ def _sd() -> StableDiffusionPipeline:
     )  # fmt: skip
 
 
+def _majicmix(place: Path) -> None:
+    """Pickled, as it lies on the hub."""
+    _sd().save_pretrained(place, safe_serialization=False)
+
+
 def _stage(**more: object) -> StableCascadeUNet:
     return StableCascadeUNet(
         conditioning_dim=WIDTH, clip_text_pooled_in_channels=WIDTH, block_out_channels=(16, 16),
@@ -153,19 +162,23 @@ def _stage(**more: object) -> StableCascadeUNet:
 
 
 def _cascade(place: Path) -> None:
-    decoder = _stage(in_channels=4, out_channels=4, patch_size=2, effnet_in_channels=16, switch_level=(True,),
-                     block_types_per_layer=(("SDCascadeResBlock", "SDCascadeTimestepBlock"),
-                                            ("SDCascadeResBlock", "SDCascadeTimestepBlock", "SDCascadeAttnBlock")))  # fmt: skip
-    StableCascadeDecoderPipeline(
-        decoder=decoder, tokenizer=_tokenizer(), text_encoder=_text(WIDTH), scheduler=DDPMWuerstchenScheduler(),
-        vqgan=PaellaVQModel(bottleneck_blocks=1, num_vq_embeddings=32),
-    ).to(torch.float16).save_pretrained(place, variant="fp16")  # fmt: skip
+    coarse = ("SDCascadeResBlock", "SDCascadeTimestepBlock")
+    decoder = _stage(
+        in_channels=4, out_channels=4, patch_size=2, effnet_in_channels=16, switch_level=(True,),
+        block_types_per_layer=(coarse, (*coarse, "SDCascadeAttnBlock")),
+    )  # fmt: skip
+    vqgan = PaellaVQModel(bottleneck_blocks=1, num_vq_embeddings=32)
+    parts = {"tokenizer": _tokenizer(), "text_encoder": _text(WIDTH), "scheduler": DDPMWuerstchenScheduler()}
+    pipeline = StableCascadeDecoderPipeline(decoder=decoder, vqgan=vqgan, **parts)
+    pipeline.to(torch.float16).save_pretrained(place, variant="fp16")
 
 
 def _prior(place: Path) -> None:
-    prior = _stage(in_channels=16, out_channels=16, clip_text_in_channels=WIDTH, clip_image_in_channels=WIDTH,
-                   switch_level=(False,),
-                   block_types_per_layer=(("SDCascadeResBlock", "SDCascadeTimestepBlock", "SDCascadeAttnBlock"),) * 2)  # fmt: skip
-    StableCascadePriorPipeline(
-        prior=prior, tokenizer=_tokenizer(), text_encoder=_text(WIDTH), scheduler=DDPMWuerstchenScheduler(),
-    ).to(torch.bfloat16).save_pretrained(place, variant="bf16")  # fmt: skip
+    blocks = ("SDCascadeResBlock", "SDCascadeTimestepBlock", "SDCascadeAttnBlock")
+    prior = _stage(
+        in_channels=16, out_channels=16, clip_text_in_channels=WIDTH, clip_image_in_channels=WIDTH,
+        switch_level=(False,), block_types_per_layer=(blocks, blocks),
+    )  # fmt: skip
+    parts = {"tokenizer": _tokenizer(), "text_encoder": _text(WIDTH), "scheduler": DDPMWuerstchenScheduler()}
+    pipeline = StableCascadePriorPipeline(prior=prior, **parts)
+    pipeline.to(torch.bfloat16).save_pretrained(place, variant="bf16")

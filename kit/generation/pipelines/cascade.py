@@ -58,7 +58,7 @@ class CascadePipeline:
                 "prior/text_encoder",
                 "decoder",
                 "vqgan",
-            )  # its text encoder says the dtype
+            )  # the second says the dtype
             self._networks = {name: self._parts.network(name) for name in names}
 
     def unload(self) -> None:
