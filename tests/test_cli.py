@@ -242,7 +242,7 @@ def test_an_experiment_that_is_not_there_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("base", "reason"),
     [
-        ("nowhere", 'base: must be "mini", "kolors" or a folder, and nowhere does not exist'),
+        ("nowhere", 'base: must be "mini", "kolors", a folder or a model that was downloaded, and nowhere'),
         ("empty", "must be mini, kolors, or a folder"),
         ("torn", "config.json: Invalid JSON"),
     ],

@@ -170,7 +170,7 @@ def test_a_draft_says_on_disk_what_it_was_drawn_with(tmp_path: Path) -> None:
 def test_a_drafts_defaults_are_written_out_in_its_run(tmp_path: Path) -> None:
     run, _ = drawn(written(tmp_path, "steps = 30").drawn_as("draft"))
     kept = tomllib.loads(run.experiment_path.read_text("utf-8"))
-    assert kept["draft"] == DraftTable(steps=9, size=64).model_dump()
+    assert kept["draft"] == DraftTable(sampler="dpm++2m", steps=9, size=64).model_dump()
 
 
 def test_a_setting_that_is_as_a_finals_makes_no_other_picture(tmp_path: Path) -> None:

@@ -149,7 +149,7 @@ def _guidance(cfg: float) -> float:
     if cfg == 0:
         return 1.0
     if cfg < 1:
-        raise ValueError(tr("must be at least 1, which is no guidance at all, got {cfg:g}", cfg=cfg))
+        raise ValueError(tr("must be at least 1, got {cfg:g}", cfg=cfg))
     return cfg
 
 

@@ -10,22 +10,25 @@ from typing import Annotated, TypeAlias, TypeVar
 
 from pydantic import (
     AfterValidator,
-    Discriminator,
     Field,
     FiniteFloat,
+    PlainSerializer,
+    PlainValidator,
     StrictInt,
     StringConstraints,
-    Tag,
+    TypeAdapter,
+    ValidationError,
     ValidationInfo,
 )
 
 from kit.did_you_mean import did_you_mean
 from kit.embedded import EMBEDDED, LORA_PREFIX, LORAS
 from kit.errors import printable
+from kit.files.documents import faults_of
 from kit.files.user_paths import user_path, why_not_there
 from kit.hub.downloaded import downloaded
 from kit.messages import joined, mark, tr
-from kit.models.bases.base_parts import BaseParts
+from kit.models.bases.base_parts import BaseChoice, BaseParts
 from kit.story.prompt import check_order
 from kit.story.story import PANELS
 
@@ -251,14 +254,24 @@ def _parts_there(parts: BaseParts, info: ValidationInfo) -> BaseParts:
     return parts.model_copy(update=places)
 
 
-def _kind_of_base(told: object) -> str:
-    return "parts" if isinstance(told, dict | BaseParts) else "name"
+_NAMED = TypeAdapter[str](BaseWeights)
 
 
-OneBase = Annotated[
-    Annotated[BaseWeights, Tag("name")] | Annotated[BaseParts, AfterValidator(_parts_there), Tag("parts")],
-    Discriminator(_kind_of_base),
-]
+def _one_base(told: object, info: ValidationInfo) -> BaseChoice:
+    """Return a base by its name or by its parts; a fault has no other place than the base."""
+    try:
+        if isinstance(told, dict | BaseParts):
+            return _parts_there(BaseParts.model_validate(told), info)
+        return _NAMED.validate_python(told, context=info.context)
+    except ValidationError as error:
+        raise ValueError(joined(faults_of(error, BaseParts), tr("; "))) from error
+
+
+def _told_base(base: BaseChoice) -> str | dict[str, str]:
+    return base if isinstance(base, str) else base.model_dump(exclude_none=True)
+
+
+OneBase = Annotated[BaseChoice, PlainValidator(_one_base), PlainSerializer(_told_base)]
 """BaseWeights, or a table of parts."""
 
 ScorerWeights = Annotated[
@@ -269,7 +282,12 @@ ScorerWeights = Annotated[
 CalibrationFile = Annotated[str, path_to(_NO_FILE, Path.is_file)]
 """What `storykit metrics validate --drawn` found of the weights."""
 
-LoraFile = Annotated[str, AfterValidator(_no_bare_style), path_to(_NO_FILE, Path.exists, f"{LORA_PREFIX}.*")]
+LoraFile = Annotated[
+    str,
+    AfterValidator(_no_bare_style),
+    AfterValidator(_downloaded),
+    path_to(_NO_FILE, Path.exists, f"{LORA_PREFIX}.*"),
+]
 """A LoRA file, a folder of PEFT or diffusers, or "mini:" and an embedded one's name: kit.lora.lora checks."""
 
 
@@ -282,6 +300,7 @@ def is_pattern(path: Path) -> bool:
 LoraFiles = Annotated[
     str,
     AfterValidator(_no_bare_style),
+    AfterValidator(_downloaded),
     path_to(_NO_FILE, lambda path: path.exists() or is_pattern(path), f"{LORA_PREFIX}.*"),
 ]
 """A LoraFile, or a pattern that stands for several."""

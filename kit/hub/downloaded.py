@@ -9,24 +9,29 @@ from pathlib import Path
 from kit.errors import WeightsError
 from kit.hub.repository import models_folder
 
-_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+_NAME = re.compile(r"([A-Za-z0-9][\w.-]*)/([A-Za-z0-9][\w.-]*)((?:/[A-Za-z0-9][\w.-]*)*)")
+"""Owner, model, and a place inside it."""
 
 
 def downloaded(name: str) -> Path | None:
-    """Return the folder of a model by its hub's name, such as "AI-ModelScope/sdxl-turbo".
+    """Return what lies on this machine of a model by its hub's name, such as "AI-ModelScope/sdxl-turbo".
+
+    A folder or file inside it may be named behind, "YorickHe/majicmixRealistic_v6/v7".
 
     Looks into our own folder of downloads, then where ModelScope and Hugging Face keep theirs.
 
     Returns:
-        The folder; None where nothing of that name was downloaded, or it is no such name.
+        The folder or file; None where nothing of that name was downloaded, or it is no such name.
     """
-    if not _NAME.fullmatch(name):
+    named = _NAME.fullmatch(name)
+    if named is None or ".." in name:
         return None
-    return next((place for place in _places(name) if place.is_dir()), None)
+    owner, model, inside = named.groups()
+    places = (place / inside.strip("/") for place in _places(owner, model))
+    return next((place for place in places if place.exists()), None)
 
 
-def _places(name: str) -> Iterator[Path]:
-    owner, _, model = name.partition("/")
+def _places(owner: str, model: str) -> Iterator[Path]:
     try:
         yield models_folder() / owner / model
         caches = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")

@@ -4,6 +4,7 @@ Folders are laid out and named as on the hubs; what a model's hub page has in it
 """
 
 import atexit
+import gzip
 import json
 import shutil
 import tempfile
@@ -11,6 +12,7 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
+import open_clip
 import torch
 from diffusers import (
     AutoencoderKL,
@@ -30,10 +32,21 @@ from safetensors.torch import save_file
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 from transformers.models.clip.tokenization_clip import bytes_to_unicode
 
+from kit.models.bases.base_parts import BaseChoice, BaseParts
+
+SDXL = "AI-ModelScope/stable-diffusion-xl-base-1.0"
+TURBO = "AI-ModelScope/sdxl-turbo"
+LCM = "AI-ModelScope/lcm-sdxl"
+LIGHTNING = "AI-ModelScope/SDXL-Lightning/sdxl_lightning_4step_unet.safetensors"
+CASCADE = "AI-ModelScope/stable-cascade"
+MAJICMIX = "YorickHe/majicmixRealistic_v6/v7"
 SIDE = 64
 """Pixels of a toy's pictures."""
 WIDTH = 32
 """Of text states."""
+MERGES = 6000
+"""Of CLIP's 48894."""
+TOKENS = 512 + MERGES + 2
 
 
 @cache
@@ -42,14 +55,14 @@ def toy_models() -> Path:
     folder = Path(tempfile.mkdtemp(prefix="storykit-pipelines-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     makers: dict[str, Callable[[Path], None]] = {
-        "AI-ModelScope/stable-diffusion-xl-base-1.0": _sdxl_base,
-        "AI-ModelScope/sdxl-turbo": _turbo,
-        "AI-ModelScope/lcm-sdxl": _lcm,
+        SDXL: _sdxl_base,
+        TURBO: _turbo,
+        LCM: _lcm,
         "AI-ModelScope/sdxl-vae-fp16-fix": lambda place: _vae(0.13025).save_pretrained(place),
-        "ByteDance/SDXL-Lightning": _lightning,
-        "AI-ModelScope/stable-cascade": _cascade,
-        "AI-ModelScope/stable-cascade-prior": _prior,
-        "YorickHe/majicmixRealistic_v6/v7": _majicmix,
+        LIGHTNING: _lightning,
+        CASCADE: _cascade,
+        f"{CASCADE}-prior": _prior,
+        MAJICMIX: _majicmix,
     }
     for number, (name, make) in enumerate(makers.items()):
         with torch.random.fork_rng(devices=[]):
@@ -62,20 +75,24 @@ _BETAS = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_lin
 
 
 def _tokenizer() -> CLIPTokenizer:
-    """Return CLIP's tokenizer over single bytes: 256 within a word, 256 that end one."""
+    """Return CLIP's own tokenizer with the first of its merges, so that words are few tokens."""
+    lines = gzip.decompress((Path(open_clip.__file__).parent / "bpe_simple_vocab_16e6.txt.gz").read_bytes())
+    merges = lines.decode().split("\n")[1 : MERGES + 1]
     letters = list(bytes_to_unicode().values())
-    pieces = [*letters, *(letter + "</w>" for letter in letters), "<|startoftext|>", "<|endoftext|>"]
+    pieces = [*letters, *(letter + "</w>" for letter in letters), *(one.replace(" ", "") for one in merges)]
+    pieces += ["<|startoftext|>", "<|endoftext|>"]
     with tempfile.TemporaryDirectory() as folder:
-        vocabulary, merges = Path(folder, "vocab.json"), Path(folder, "merges.txt")
+        vocabulary, rules = Path(folder, "vocab.json"), Path(folder, "merges.txt")
         vocabulary.write_text(json.dumps({piece: number for number, piece in enumerate(pieces)}))
-        merges.write_text("#version: 0.2\n")
-        return CLIPTokenizer(str(vocabulary), str(merges), model_max_length=77)
+        rules.write_text("\n".join(["#version: 0.2", *merges, ""]))
+        return CLIPTokenizer(str(vocabulary), str(rules), model_max_length=77)
 
 
 def _text(projection: int | None = None) -> CLIPTextModel | CLIPTextModelWithProjection:
     config = CLIPTextConfig(
-        vocab_size=514, hidden_size=WIDTH, intermediate_size=37, num_hidden_layers=3, num_attention_heads=4,
-        projection_dim=projection or WIDTH, bos_token_id=512, eos_token_id=513, pad_token_id=513,
+        vocab_size=TOKENS, hidden_size=WIDTH, intermediate_size=37, num_hidden_layers=3,
+        num_attention_heads=4, projection_dim=projection or WIDTH, bos_token_id=TOKENS - 2,
+        eos_token_id=TOKENS - 1, pad_token_id=TOKENS - 1,
     )  # fmt: skip
     return CLIPTextModelWithProjection(config) if projection else CLIPTextModel(config)
 
@@ -132,8 +149,8 @@ def _lcm(place: Path) -> None:
 
 
 def _lightning(place: Path) -> None:
-    place.mkdir(parents=True)
-    save_file(_xl_unet().half().state_dict(), place / "sdxl_lightning_4step_unet.safetensors")
+    place.parent.mkdir(parents=True)
+    save_file(_xl_unet().half().state_dict(), place)
 
 
 def _sd() -> StableDiffusionPipeline:
@@ -182,3 +199,14 @@ def _prior(place: Path) -> None:
     parts = {"tokenizer": _tokenizer(), "text_encoder": _text(WIDTH), "scheduler": DDPMWuerstchenScheduler()}
     pipeline = StableCascadePriorPipeline(prior=prior, **parts)
     pipeline.to(torch.bfloat16).save_pretrained(place, variant="bf16")
+
+
+def toy(name: str) -> Path:
+    """Return the folder or file of a toy by its hub name."""
+    return toy_models() / name
+
+
+def in_toys(folder: str, **parts: str) -> BaseChoice:
+    """Return a base as a loaded experiment has it: the folder alone, or with other parts."""
+    places = {part: str(toy(name)) for part, name in parts.items()}
+    return BaseParts(folder=str(toy(folder)), **places) if parts else str(toy(folder))

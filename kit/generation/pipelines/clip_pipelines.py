@@ -6,6 +6,7 @@ from typing import Any
 import diffusers
 import torch
 from PIL.Image import Image
+from torch import Tensor
 
 from kit.experiment.drawing.draw_settings import DrawSettings
 from kit.generation.painter import PanelRequest, RedrawRequest
@@ -40,6 +41,8 @@ class ClipPipeline:
         self._parts, self._device, self._dtype = parts, device, dtype
         self._family = parts.files.family
         self._networks: dict[str, Any] = {}
+        self._filler: Tensor | None = None
+        """What stands behind a prompt that is shorter than the others of its batch."""
         both = self._family == "sdxl"
         self.encoders = ("text_encoder", "text_encoder_2") if both else ("text_encoder",)
         self.tokenizers = ("tokenizer", "tokenizer_2") if both else ("tokenizer",)
@@ -52,14 +55,19 @@ class ClipPipeline:
         }
         parts |= {name: self._parts.tokenizer(name) for name in self.tokenizers}
         pipeline = self._built(_DRAWING, parts, settings)
+        if settings.long_prompts:
+            self._filler = read_in_pieces(pipeline, "").cross
         return {text: self._state(pipeline, text, settings.long_prompts) for text in texts}
 
     def _state(self, pipeline: Any, text: str, in_pieces: bool) -> TextState:
-        if in_pieces:
-            return read_in_pieces(pipeline, text)
-        cross, *more = pipeline.encode_prompt(text, self._device, do_classifier_free_guidance=False, **_ONE)
-        state = TextState(cross[0].cpu(), more[1][0].cpu() if len(more) > 1 else torch.empty(0))
-        return self._nothing(state) if not text else state
+        state = read_in_pieces(pipeline, text) if in_pieces else self._read_at_once(pipeline, text)
+        return state if text else self._nothing(state)
+
+    def _read_at_once(self, pipeline: Any, text: str) -> TextState:
+        cross, *more = pipeline.encode_prompt(
+            prompt=text, device=self._device, num_images_per_prompt=1, do_classifier_free_guidance=False
+        )
+        return TextState(cross[0].cpu(), more[1][0].cpu() if len(more) > 1 else torch.empty(0))
 
     def _nothing(self, state: TextState) -> TextState:
         """Return what stands for no words: SDXL reads zeros, where its folder says nothing else."""
@@ -118,7 +126,7 @@ class ClipPipeline:
         texts = [states[one.prompt] for one in requests]
         if settings.cfg > 1:
             texts += [states[one.negative] for one in requests]
-        cross, pooled = stacked(texts, self._device, self._dtype)
+        cross, pooled = stacked(texts, self._device, self._dtype, self._filler)
         wanted = slice(0, len(requests))
         unwanted = slice(len(requests), None)
         told: dict[str, Any] = {"prompt_embeds": cross[wanted]}
@@ -143,9 +151,6 @@ class ClipPipeline:
         if settings.memory == "low" and "vae" in parts:
             pipeline.vae.enable_tiling()
         return pipeline
-
-
-_ONE = {"num_images_per_prompt": 1}
 
 
 def _sides(settings: DrawSettings) -> dict[str, int]:

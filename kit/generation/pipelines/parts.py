@@ -35,6 +35,7 @@ _CLASSES: Mapping[str, Any] = {
     "cascade/prior/prior": StableCascadeUNet,
     "cascade/prior/text_encoder": transformers.CLIPTextModelWithProjection,
 }
+_TOO_LONG = "sequence-length-is-longer-than-the-specified-maximum"
 _OLD_NAMES = {"c_in": "in_channels", "c_out": "out_channels"}
 """What configs of Stable Cascade were written with before diffusers took it in."""
 
@@ -102,7 +103,9 @@ class PipelineParts:
         """Return a tokenizer, "prior/" before that of the first stage."""
         folder = self.files.place(name)
         with _told(folder):
-            return transformers.CLIPTokenizer.from_pretrained(folder, local_files_only=True)
+            found = transformers.CLIPTokenizer.from_pretrained(folder, local_files_only=True)
+        found.deprecation_warnings[_TOO_LONG] = True  # what is too long is said by us
+        return found
 
 
 def _renamed(config: Path) -> dict[str, object]:

@@ -1,6 +1,6 @@
 """What pipelines read of prompts: CLIP's states, each prompt's made once."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -59,13 +59,29 @@ def read_in_pieces(pipeline: Any, text: str) -> TextState:
     cross, _ = reader.build_conditioning_tensor_for_conjunction(words)
     pooled = torch.empty(0)
     if reader.requires_pooled:
-        pooled = reader.conditioning_provider.get_pooled_embeddings([text], device=reader.device)[0]
-    return TextState(cross[0].cpu(), pooled.cpu())
+        pooled = reader.conditioning_provider.get_pooled_embeddings([text], device=reader.device)
+    return TextState(cross.reshape(-1, cross.shape[-1]).cpu(), pooled.flatten().cpu())
 
 
-def stacked(states: Sequence[TextState], device: str, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-    """Return states as a pipeline takes them, (B, tokens, width) and (B, …); shorter ones end in zeros."""
+def stacked(
+    states: Sequence[TextState], device: str, dtype: torch.dtype, filler: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
+    """Return states as a pipeline takes them, (B, tokens, width) and (B, …).
+
+    Args:
+        states: of a batch.
+        device: where they go.
+        dtype: in which.
+        filler: (77, width), the state of no words, put behind those that are read in fewer pieces.
+    """
     most = max(len(state.cross) for state in states)
-    cross = [torch.nn.functional.pad(one.cross, (0, 0, 0, most - len(one.cross))) for one in states]
-    together: Callable[[list[Tensor]], Tensor] = lambda rows: torch.stack(rows).to(device, dtype)  # noqa: E731
-    return together(cross), together([state.pooled for state in states])
+    cross = [_filled(state.cross, filler, most) for state in states]
+    pooled = torch.stack([state.pooled for state in states])
+    return torch.stack(cross).to(device, dtype), pooled.to(device, dtype)
+
+
+def _filled(cross: Tensor, filler: Tensor | None, most: int) -> Tensor:
+    if filler is None or len(cross) == most:
+        return cross
+    pieces = (most - len(cross)) // len(filler)
+    return torch.cat([cross, *[filler] * pieces])

@@ -170,8 +170,8 @@ def test_paths_are_taken_from_the_experiments_own_folder(
         (HEAD + 'noise = "gpu"\n' + BASE, "noise: must be 'portable' or 'contest', got 'gpu'"),
         (
             HEAD + 'base = "kolor"\n' + BASE,
-            'base: must be "mini", "kolors" or a folder, and kolor does not exist in '
-            "FOLDER, did you mean kolors?",
+            'base: must be "mini", "kolors", a folder or a model that was downloaded, and kolor does not '
+            "exist in FOLDER, did you mean kolors?",
         ),
         (
             HEAD + BASE + '[score]\naesthetic = "laion"\n',
@@ -230,7 +230,8 @@ def test_a_missing_experiment_is_one_line(tmp_path: Path) -> None:
 def test_a_run_can_be_read_where_its_weights_are_gone(tmp_path: Path) -> None:
     text = HEAD + 'base = "weights"\n[[candidate]]\nname = "ink"\nlora = "ink.ckpt"\n'
     assert faults(tmp_path, text) == (
-        f'base: must be "mini", "kolors" or a folder, and weights does not exist in {tmp_path}',
+        'base: must be "mini", "kolors", a folder or a model that was downloaded, '
+        f"and weights does not exist in {tmp_path}",
         f"candidate[1].lora: file ink.ckpt does not exist in {tmp_path}",
     )
     assert load_experiment(tmp_path / "experiment.toml", weights_exist=False).experiment.base == str(

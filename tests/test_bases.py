@@ -1,0 +1,58 @@
+"""The example experiments of other bases, each drawn as it is written by toys of the right classes."""
+
+import json
+import tomllib
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("diffusers", reason="needs storykit[bases]")
+
+from typer.testing import CliRunner
+
+from kit.experiment.run import Run
+from kit.images.decode import open_picture
+from storykit.cli.main import app
+from tests.support.toy_pipelines import toy_models
+
+EXAMPLES = Path("kit/examples/bases").resolve()
+NAMES = sorted(path.stem for path in EXAMPLES.glob("*.toml"))
+TOLD = {
+    "sdxl": ("SDXL", 50, 5.0, "own", None, None),
+    "sdxl-turbo": ("SDXL-Turbo", 1, 1.0, "own", None, None),
+    "sdxl-lcm": ("LCM SDXL", 4, 8.0, "lcm", None, None),
+    "sdxl-lightning": ("SDXL-Lightning", 4, 1.0, "euler", "trailing", None),
+    "stable-cascade": ("Stable Cascade", 20, 4.0, "own", None, 10),
+    "majicmix-lora": ("Stable Diffusion", 50, 7.5, "own", None, None),
+}
+"""Of each case of the notes its name, steps, guidance, sampler, spacing and the decoder's steps."""
+
+
+@pytest.fixture(autouse=True)
+def downloaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STORYKIT_MODELS", str(toy_models()))
+
+
+def test_every_case_of_the_notes_is_an_example() -> None:
+    assert set(TOLD) <= set(NAMES)
+
+
+@pytest.mark.parametrize("name", TOLD)
+def test_an_example_is_drawn(name: str, tmp_path: Path) -> None:
+    text = (EXAMPLES / f"{name}.toml").read_text("utf-8")
+    story = json.dumps(str(EXAMPLES.parent / "demo-en.toml"))
+    text = text.replace('"../demo-en.toml"', story).replace("seeds = [0, 1]", "seeds = [0]")
+    if name == "stable-cascade":
+        text = "size = 128\n" + text  # a toy's UNet names no size
+    experiment = tmp_path / "experiment.toml"
+    experiment.write_text(text, "utf-8")
+    made = CliRunner().invoke(app, ["generate", str(experiment), "--out", str(tmp_path / "run")])
+    assert made.exit_code == 0, made.output
+    run = Run.open(tmp_path / "run")
+    identity = run.read_json("run.json")
+    how = identity["settings"]
+    assert (identity["base"]["name"], how["steps"], how["cfg"], how.get("sampler", "ddim")) == TOLD[name][:4]
+    assert (how.get("spacing"), how.get("decoder_steps")) == TOLD[name][4:]
+    pictures = [open_picture(run.folder / row.file) for row in run.rows()]
+    assert len(pictures) == 8 * len(tomllib.loads(text)["candidate"])
+    assert len({picture.tobytes() for picture in pictures}) == len(pictures)
