@@ -225,7 +225,11 @@ RoleWords = Annotated[
 def _downloaded(text: str, info: ValidationInfo) -> str:
     """Return the folder of a model that a hub's name stands for, where it was downloaded."""
     where = info.context
-    if not isinstance(where, PathContext) or not where.must_exist or user_path(where.folder, text).exists():
+    if (
+        not isinstance(where, PathContext)
+        or not where.must_exist
+        or _is_there(user_path(where.folder, text), Path.exists)
+    ):
         return text
     found = downloaded(text)
     return str(found) if found else text

@@ -11,6 +11,8 @@ from kit.hub.repository import models_folder
 
 _NAME = re.compile(r"([A-Za-z0-9][\w.-]*)/([A-Za-z0-9][\w.-]*)((?:/[A-Za-z0-9][\w.-]*)*)")
 """Owner, model, and a place inside it."""
+_MOST = 200
+"""Letters of a name that a hub may have."""
 
 
 def downloaded(name: str) -> Path | None:
@@ -24,7 +26,7 @@ def downloaded(name: str) -> Path | None:
         The folder or file; None where nothing of that name was downloaded, or it is no such name.
     """
     named = _NAME.fullmatch(name)
-    if named is None or ".." in name:
+    if named is None or ".." in name or len(name) > _MOST:
         return None
     owner, model, inside = named.groups()
     places = (place / inside.strip("/") for place in _places(owner, model))

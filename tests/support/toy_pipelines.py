@@ -71,10 +71,10 @@ def toy_models() -> Path:
     return folder
 
 
-_BETAS = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear", "steps_offset": 1}
+BETAS = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear", "steps_offset": 1}
 
 
-def _tokenizer() -> CLIPTokenizer:
+def clip_tokenizer() -> CLIPTokenizer:
     """Return CLIP's own tokenizer with the first of its merges, so that words are few tokens."""
     lines = gzip.decompress((Path(open_clip.__file__).parent / "bpe_simple_vocab_16e6.txt.gz").read_bytes())
     merges = lines.decode().split("\n")[1 : MERGES + 1]
@@ -129,17 +129,17 @@ def _xl_unet(**more: object) -> UNet2DConditionModel:
 
 def _sdxl(scheduler: object) -> StableDiffusionXLPipeline:
     return StableDiffusionXLPipeline(
-        vae=_vae(0.13025), text_encoder=_text(), text_encoder_2=_text(WIDTH), tokenizer=_tokenizer(),
-        tokenizer_2=_tokenizer(), unet=_xl_unet(), scheduler=scheduler, add_watermarker=False,
+        vae=_vae(0.13025), text_encoder=_text(), text_encoder_2=_text(WIDTH), tokenizer=clip_tokenizer(),
+        tokenizer_2=clip_tokenizer(), unet=_xl_unet(), scheduler=scheduler, add_watermarker=False,
     )  # fmt: skip
 
 
 def _sdxl_base(place: Path) -> None:
-    _sdxl(EulerDiscreteScheduler(**_BETAS)).save_pretrained(place)
+    _sdxl(EulerDiscreteScheduler(**BETAS)).save_pretrained(place)
 
 
 def _turbo(place: Path) -> None:
-    scheduler = EulerAncestralDiscreteScheduler(**_BETAS, timestep_spacing="trailing")
+    scheduler = EulerAncestralDiscreteScheduler(**BETAS, timestep_spacing="trailing")
     _sdxl(scheduler).to(torch.float16).save_pretrained(place, variant="fp16")
 
 
@@ -159,8 +159,8 @@ def _sd() -> StableDiffusionPipeline:
         cross_attention_dim=WIDTH, attention_head_dim=4,
     )  # fmt: skip
     return StableDiffusionPipeline(
-        vae=_vae(0.18215), text_encoder=_text(), tokenizer=_tokenizer(), unet=unet,
-        scheduler=PNDMScheduler(**_BETAS, skip_prk_steps=True), safety_checker=None, feature_extractor=None,
+        vae=_vae(0.18215), text_encoder=_text(), tokenizer=clip_tokenizer(), unet=unet,
+        scheduler=PNDMScheduler(**BETAS, skip_prk_steps=True), safety_checker=None, feature_extractor=None,
         requires_safety_checker=False,
     )  # fmt: skip
 
@@ -185,7 +185,11 @@ def _cascade(place: Path) -> None:
         block_types_per_layer=(coarse, (*coarse, "SDCascadeAttnBlock")),
     )  # fmt: skip
     vqgan = PaellaVQModel(bottleneck_blocks=1, num_vq_embeddings=32)
-    parts = {"tokenizer": _tokenizer(), "text_encoder": _text(WIDTH), "scheduler": DDPMWuerstchenScheduler()}
+    parts = {
+        "tokenizer": clip_tokenizer(),
+        "text_encoder": _text(WIDTH),
+        "scheduler": DDPMWuerstchenScheduler(),
+    }
     pipeline = StableCascadeDecoderPipeline(decoder=decoder, vqgan=vqgan, **parts)
     pipeline.to(torch.float16).save_pretrained(place, variant="fp16")
 
@@ -196,7 +200,11 @@ def _prior(place: Path) -> None:
         in_channels=16, out_channels=16, clip_text_in_channels=WIDTH, clip_image_in_channels=WIDTH,
         switch_level=(False,), block_types_per_layer=(blocks, blocks),
     )  # fmt: skip
-    parts = {"tokenizer": _tokenizer(), "text_encoder": _text(WIDTH), "scheduler": DDPMWuerstchenScheduler()}
+    parts = {
+        "tokenizer": clip_tokenizer(),
+        "text_encoder": _text(WIDTH),
+        "scheduler": DDPMWuerstchenScheduler(),
+    }
     pipeline = StableCascadePriorPipeline(prior=prior, **parts)
     pipeline.to(torch.bfloat16).save_pretrained(place, variant="bf16")
 
