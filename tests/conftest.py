@@ -6,6 +6,7 @@ import pytest
 import small_mosaics  # noqa: F401
 from browser import chromium, visit  # noqa: F401
 from hypothesis import HealthCheck, settings
+from without_bases import pytest_configure  # noqa: F401
 
 os.environ["STORYKIT_LANG"] = "en"  # whoever runs the tests, and whatever they start
 

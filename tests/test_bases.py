@@ -5,9 +5,6 @@ import tomllib
 from pathlib import Path
 
 import pytest
-
-pytest.importorskip("diffusers", reason="needs storykit[bases]")
-
 from typer.testing import CliRunner
 
 from kit.experiment.run import Run

@@ -5,22 +5,20 @@ from dataclasses import dataclass
 from functools import cache, partial
 from typing import Any, TypeAlias
 
+import diffusers
 import numpy as np
 import pytest
+import torch
+from PIL import Image
 
-diffusers = pytest.importorskip("diffusers", reason="needs storykit[bases]")
-
-import torch  # noqa: E402
-from PIL import Image  # noqa: E402
-
-from kit.errors import InputError, StorykitError  # noqa: E402
-from kit.experiment.drawing.draw_settings import DrawSettings  # noqa: E402
-from kit.experiment.drawing.usual import usual_drawing  # noqa: E402
-from kit.experiment.run import Anchor  # noqa: E402
-from kit.generation.diffusers_painter import DiffusersPainter, load_diffusers_painter  # noqa: E402
-from kit.generation.painter import DrawFailure, PanelRequest, RedrawRequest, Variation  # noqa: E402
-from kit.models.bases.base_parts import BaseChoice, BaseParts  # noqa: E402
-from tests.support.toy_pipelines import CASCADE, LCM, LIGHTNING, MAJICMIX, SDXL, TURBO, in_toys, toy  # noqa: E402
+from kit.errors import InputError, StorykitError
+from kit.experiment.drawing.draw_settings import DrawSettings
+from kit.experiment.drawing.usual import usual_drawing
+from kit.experiment.run import Anchor
+from kit.generation.diffusers_painter import DiffusersPainter, load_diffusers_painter
+from kit.generation.painter import DrawFailure, PanelRequest, RedrawRequest, Variation
+from kit.models.bases.base_parts import BaseChoice, BaseParts
+from tests.support.toy_pipelines import CASCADE, LCM, LIGHTNING, MAJICMIX, SDXL, TURBO, in_toys, toy
 
 Pipeline: TypeAlias = Any
 """One of diffusers."""
