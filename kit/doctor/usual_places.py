@@ -9,6 +9,8 @@ from pathlib import Path
 from kit.errors import WeightsError
 from kit.hub.repository import models_folder
 from kit.library_warnings import has_home
+from kit.models.bases.pipeline_class import KOLORS, pipeline_class
+from kit.models.layouts.weight_files import TEXT_FOLDER, TEXT_NAMES
 
 _MOST = 2000
 """Folders of a place that are looked at."""
@@ -56,8 +58,11 @@ def is_clip(folder: Path) -> bool:
 
 
 def is_kolors(folder: Path) -> bool:
-    """Return whether a folder has Kolors' layout."""
-    return _holds(folder, "unet/config.json", "vae/config.json", "text_encoder/pytorch_model.bin.index.json")
+    """Return whether a folder holds Kolors, in whatever layout."""
+    original = "text_encoder/pytorch_model.bin.index.json"
+    text = tuple(f"{TEXT_FOLDER}/{name}" for name in TEXT_NAMES)
+    named = pipeline_class(folder) == KOLORS
+    return _holds(folder, "unet/config.json", "vae/config.json", text if named else original)
 
 
 def _holds(folder: Path, *files: str | tuple[str, ...]) -> bool:

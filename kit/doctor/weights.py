@@ -10,15 +10,14 @@ from kit.doctor.diagnosis import Diagnosis, fault, note, ok, shown
 from kit.doctor.room import free_disk
 from kit.doctor.usual_places import is_clip, is_kolors, is_predictor
 from kit.embedded import BASE_WEIGHTS, LORAS
-from kit.errors import RunError
-from kit.files.checksums import read_record
+from kit.errors import RunError, WeightsError
+from kit.files.checksums import RECORD, read_record
 from kit.files.encodings import sha256_of
 from kit.messages import joined, tr
-from kit.models.download import NEEDED
+from kit.models.layouts.weight_files import PARTS, find_weights, missing_files
 
 KOLORS_GB = 19.0
 """What the download takes, with what is left free."""
-_INDEX = "text_encoder/pytorch_model.bin.index.json"
 _LENGTH = struct.Struct("<Q")
 """How a safetensors file begins: the length of its header. Its library may be what is missing here."""
 _MOST_HEADER_BYTES = 2**24
@@ -93,11 +92,15 @@ def kolors_lines(folder: Path, elsewhere: Iterable[Path] = ()) -> Iterator[Diagn
         elsewhere: models in other places.
     """
     place = shown(folder)
-    if not any((folder / part).exists() for part in ("unet", "vae", "text_encoder")):
+    if not any((folder / part).exists() for part in PARTS):
         yield _not_there(folder, next((one for one in elsewhere if is_kolors(one)), None))
         return
-    lacking, torn = _lacking(folder), _torn_parts(folder)
     fetch = tr("`storykit download kolors` fetches what is missing or damaged")
+    try:
+        lacking = missing_files(folder)
+        torn = [] if lacking else _torn_parts(folder)
+    except WeightsError as error:  # half an index
+        lacking, torn = [], [str(error)]
     if lacking:
         told = tr("Kolors in {folder} lacks {files}", folder=place, files=_listed(lacking))
         yield fault("weights.kolors", told, fetch)
@@ -127,24 +130,11 @@ def _not_there(folder: Path, other: Path | None) -> Diagnosis:
     )
 
 
-def _lacking(folder: Path) -> list[str]:
-    """Return which files, or patterns of files, are not there."""
-    lost = [pattern for pattern in NEEDED if not any(folder.glob(pattern))]
-    try:
-        shards = json.loads((folder / _INDEX).read_bytes())["weight_map"].values()
-    except OSError:
-        return lost
-    except (ValueError, LookupError, TypeError, AttributeError):  # half an index
-        return [*lost, _INDEX]
-    named = {f"text_encoder/{name}" for name in shards}
-    return [*lost, *sorted(name for name in named if not (folder / name).is_file())]
-
-
 def _torn_parts(folder: Path) -> list[str]:
     """Return which files end too early, or are no longer what was recorded when they were fetched."""
-    found = [path for pattern in NEEDED for path in sorted(folder.glob(pattern))]
-    record = read_record(folder)
-    names = {path.relative_to(folder).as_posix(): path for path in found}
+    weights = [found for part in PARTS if (found := find_weights(folder, part))]
+    names = {key: path for one in weights for key, path in zip(one.keys, one.paths, strict=True)}
+    record = read_record(folder / RECORD)
     return [
         name
         for name, path in names.items()

@@ -28,15 +28,16 @@ Record = TypeAdapter(dict[str, FileStamp])
 
 
 def checked_sha256(
-    folder: Path, files: Sequence[str], remedy: str, *, replaced: bool = False
+    folder: Path, files: Sequence[str], remedy: str, *, replaced: bool = False, record: Path | None = None
 ) -> dict[str, str]:
     """Return the sha256 of each file; only files that are new or touched since the last call are read.
 
     Args:
-        folder: where the record is kept.
+        folder: where they are.
         files: relative to the folder.
         remedy: what the user can do when a file is missing or damaged.
         replaced: whether the files were just fetched, so that the record knows others of their names.
+        record: where the record is kept; by default in the folder.
 
     Raises:
         WeightsError: naming all missing files, or the first whose content is no longer what was recorded.
@@ -51,7 +52,8 @@ def checked_sha256(
                 remedy=remedy,
             )
         )
-    before = {} if replaced else read_record(folder)
+    record = record or folder / RECORD
+    before = {} if replaced else read_record(record)
     now = {file: _stamp(folder, file, before.get(file)) for file in files}
     for file, stamp in now.items():
         if file in before and stamp.sha256 != before[file].sha256:
@@ -61,19 +63,19 @@ def checked_sha256(
                     "if you changed it yourself, delete {record}",
                     file=folder / file,
                     remedy=remedy,
-                    record=folder / RECORD,
+                    record=record,
                 )
             )
     if now != before:
         with suppress(RunError):  # in someone else's folder: hashed again next time
-            write_atomic(folder / RECORD, Record.dump_json(read_record(folder) | now, indent=1))
+            write_atomic(record, Record.dump_json(read_record(record) | now, indent=1))
     return {file: stamp.sha256 for file, stamp in now.items()}
 
 
-def read_record(folder: Path) -> dict[str, FileStamp]:
-    """Return what is noted of the folder's files; nothing where there is no record that can be read."""
+def read_record(record: Path) -> dict[str, FileStamp]:
+    """Return what is noted of a folder's files; nothing where there is no record that can be read."""
     try:
-        return Record.validate_json((folder / RECORD).read_bytes())
+        return Record.validate_json(record.read_bytes())
     except (OSError, ValidationError):
         return {}
 

@@ -4,15 +4,16 @@ from pathlib import Path
 
 import torch
 
-from kit.embedded import BASE_WEIGHTS, EMBEDDED
+from kit.embedded import EMBEDDED
 from kit.errors import WeightsError
 from kit.hub.repository import kolors_folder
 from kit.messages import joined, mark, tr
 from kit.models.bases.base_parts import BaseChoice, BaseParts
-from kit.models.kolors_layout import PARTS, open_published
+from kit.models.kolors_layout import open_published
+from kit.models.layouts.model_folder import model_folder
+from kit.models.layouts.weight_files import PARTS, UNET_FOLDER
 from kit.models.mini_layout import open_embedded
 from kit.models.networks import Base
-from kit.models.unet_files import UNET_FOLDER
 
 NOT_FETCHED = mark(
     "Kolors is not on this machine yet: `storykit download kolors` fetches it (18 GB;"
@@ -25,15 +26,15 @@ def load_base(name: BaseChoice | Path) -> Base:
     """Return a base whose files are all there.
 
     Args:
-        name: "mini", "kolors" for the downloaded one, or a folder: Kolors as it is published, or one laid
-            out like the embedded base.
+        name: "mini", "kolors" for the downloaded one, or a folder: Kolors as it is published, in diffusers'
+            layout too and where a hub keeps it, or one laid out like the embedded base.
 
     Raises:
         WeightsError: naming the file that is missing or damaged, and what mends it.
     """
     if isinstance(name, BaseParts):
         raise NotImplementedError("Kolors in parts")
-    folder = BASE_WEIGHTS if name == EMBEDDED else kolors_folder() if name == "kolors" else Path(name)
+    folder = model_folder(name)
     if not is_fetched(name):
         raise WeightsError(tr(NOT_FETCHED))
     if name == "kolors" or (folder / UNET_FOLDER).is_dir():

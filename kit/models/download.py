@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from kit.errors import WeightsError
-from kit.files.checksums import checked_sha256, read_record
+from kit.files.checksums import RECORD, checked_sha256, read_record
 from kit.files.encodings import sha256_of
 from kit.files.folder_lock import lock_folder
 from kit.files.text.library_words import reason_of
@@ -103,7 +103,7 @@ def _download(folder: Path, source: Source, model: RemoteModel) -> list[str]:
 
 def _refuse_others(folder: Path, lacking: Mapping[str, RemoteFile], model: RemoteModel) -> None:
     """Refuse to replace a file of the user's own; one that changed since it was recorded is damaged."""
-    record = read_record(folder)
+    record = read_record(folder / RECORD)
     for path in lacking:
         there = folder / path
         if there.is_file() and (path not in record or record[path].sha256 == sha256_of(there)):

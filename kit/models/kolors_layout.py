@@ -1,17 +1,15 @@
-"""Kolors as it is published: diffusers' files for UNet and autoencoder, ChatGLM's shards for the text.
+"""Kolors as it is published: diffusers' files for UNet and autoencoder, ChatGLM's for the text.
 
 ```
 FOLDER/
-  unet/config.json   unet/diffusion_pytorch_model[.fp16].safetensors
-  vae/config.json    vae/diffusion_pytorch_model[.fp16].safetensors
-  text_encoder/config.json   text_encoder/pytorch_model.bin.index.json   text_encoder/pytorch_model-*.bin
+  unet/ vae/ text_encoder/   each a config.json and weights, as kit/models/layouts/weight_files.py names them
   tokenizer/tokenizer.model  (diffsynth's own copy is used where there is none)
   storykit.json      sha256, size and time of each file, written by us
 Kolors-Inpainting/   beside FOLDER, where the user has it: of it only unet/ is read
 ```
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -20,23 +18,30 @@ from diffsynth.models.kolors_text_encoder import ChatGLMModel
 from diffsynth.models.sdxl_unet import SDXLUNet
 from diffsynth.models.sdxl_vae_decoder import SDXLVAEDecoder
 from diffsynth.models.sdxl_vae_encoder import SDXLVAEEncoder
-from pydantic import BaseModel, Field, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
 from kit.errors import WeightsError
 from kit.files.checksums import checked_sha256
-from kit.files.safetensors_files import TORCH_LOAD_ERRORS, read_tensors
-from kit.files.text.library_words import reason_of
 from kit.hub.repository import inpainting_folder
-from kit.messages import Message, tr
+from kit.messages import Message, joined, tr
+from kit.models.bases.pipeline_class import is_diffusers_kolors
 from kit.models.kolors.text_encoder import build_text_encoder
+from kit.models.layouts.model_folder import in_hub_cache, record_of
+from kit.models.layouts.published_configs import TextConfig, UNetConfig, VaeConfig
+from kit.models.layouts.read_weights import read_weights
+from kit.models.layouts.weight_files import (
+    NETWORK_NAMES,
+    PARTS,
+    TEXT_FOLDER,
+    UNET_FOLDER,
+    VAE_FOLDER,
+    WeightFiles,
+    find_weights,
+    missing_files,
+)
 from kit.models.networks import TOKENIZER, Base, Part, fill, part_of, read_config
-from kit.models.sizes import INPAINTING_CHANNELS, LATENT_CHANNELS, BaseSizes, TextSizes, UNetSizes, VaeSizes
-from kit.models.unet_files import UNET_FOLDER, WEIGHTS, ShardIndex
+from kit.models.sizes import INPAINTING_CHANNELS, LATENT_CHANNELS, BaseSizes, TextSizes
 
-VAE_FOLDER, TEXT_FOLDER = "vae", "text_encoder"
-PARTS = (UNET_FOLDER, VAE_FOLDER, TEXT_FOLDER)
-INDEX = "pytorch_model.bin.index.json"
 PREFIX = "transformer."
 """What ChatGLM's shards put in front of every name."""
 
@@ -48,59 +53,14 @@ NETWORKS: Mapping[Part, type[SDXLUNet | SDXLVAEEncoder | SDXLVAEDecoder]] = {
 }
 
 
-class _UNetConfig(BaseModel):
-    block_out_channels: tuple[PositiveInt, PositiveInt, PositiveInt]
-    transformer_layers_per_block: tuple[PositiveInt, PositiveInt, PositiveInt]
-    attention_head_dim: tuple[PositiveInt, PositiveInt, PositiveInt]
-    """Heads of each level, whatever the name says."""
-    addition_time_embed_dim: PositiveInt
-    encoder_hid_dim: PositiveInt
-    cross_attention_dim: PositiveInt
-    norm_num_groups: PositiveInt
-    in_channels: PositiveInt = LATENT_CHANNELS
-
-    def sizes(self) -> UNetSizes:
-        fine, *_ = self.block_out_channels
-        return UNetSizes(
-            widths=self.block_out_channels,
-            time=4 * fine,
-            time_ids=self.addition_time_embed_dim,
-            pooled=self.encoder_hid_dim,
-            cross=self.cross_attention_dim,
-            head=fine // self.attention_head_dim[0],
-            groups=self.norm_num_groups,
-            layers=self.transformer_layers_per_block[1:],
-            in_channels=self.in_channels,
-        )
-
-
-class _VaeConfig(BaseModel):
-    block_out_channels: tuple[PositiveInt, PositiveInt, PositiveInt, PositiveInt]
-    norm_num_groups: PositiveInt
-    scaling_factor: PositiveFloat
-
-    def sizes(self) -> VaeSizes:
-        widths = self.block_out_channels
-        return VaeSizes(encoder=widths, decoder=widths, groups=self.norm_num_groups)
-
-
-class _TextConfig(BaseModel):
-    """What `TextSizes` names, under ChatGLM's names."""
-
-    vocabulary: PositiveInt = Field(alias="padded_vocab_size")
-    hidden: PositiveInt = Field(alias="hidden_size")
-    layers: PositiveInt = Field(alias="num_layers")
-    head: PositiveInt = Field(alias="kv_channels")
-    groups: PositiveInt = Field(alias="multi_query_group_num")
-    ffn: PositiveInt = Field(alias="ffn_hidden_size")
-
-
 @dataclass(frozen=True, kw_only=True)
 class PublishedFolder(Base):
     """Kolors, or a base with its files."""
 
     mend: Message
     """What the user can do where a file is missing or damaged."""
+    part_files: Mapping[str, WeightFiles]
+    """The weights of each of PARTS."""
 
     def precision(self, device: str) -> torch.dtype:
         """Return fp16 on a GPU, as the contest does, else fp32."""
@@ -111,12 +71,12 @@ class PublishedFolder(Base):
 
         At full size 12 GB of weights are so read for each call instead of kept.
         """
-        shards = _open_shards(self.folder, self.mend)
+        files = self.part_files[TEXT_FOLDER]
+        read = read_weights(files, self.mend)
+        shards = {name.removeprefix(PREFIX): tensor for name, tensor in read.items()}
         with torch.device("meta"):
             encoder = build_text_encoder(self.sizes.text)
-        misfit = tr(
-            "{folder}: the weights do not fit config.json beside them", folder=self.folder / TEXT_FOLDER
-        )
+        misfit = tr("{folder}: the weights do not fit config.json beside them", folder=files.folder)
         fill(encoder.embedding, part_of(shards, "embedding."), misfit)
         encoder.embedding.to(device, dtype)
         if part_of(shards, f"encoder.layers.{self.sizes.text.layers}."):
@@ -130,22 +90,19 @@ class PublishedFolder(Base):
         encoder.encoder.final_layernorm = nn.Identity()
         return encoder.eval().requires_grad_(False)
 
-    def file_of(self, part: Part) -> str:
-        """Return the file of a network's weights; encoder and decoder share one."""
-        return _weights(self.folder, UNET_FOLDER if part == "unet" else VAE_FOLDER)
+    def files_of(self, part: Part) -> WeightFiles:
+        """Return the files of a network's weights; encoder and decoder share them."""
+        return self.part_files[UNET_FOLDER if part == "unet" else VAE_FOLDER]
 
     def weights(self, part: Part, device: str, dtype: torch.dtype) -> dict[str, Tensor]:
         """Return diffusers' tensors on a device, under diffsynth's names."""
-        path = self.folder / self.file_of(part)
-        try:
-            weights, _ = read_tensors(path, device, dtype)
-        except ValueError as error:
-            raise WeightsError(tr("{file} {why}; {mend}", file=path, why=error, mend=self.mend)) from error
+        files = self.files_of(part)
+        weights = read_weights(files, self.mend, device, dtype)
         try:
             answer = NETWORKS[part].state_dict_converter().from_diffusers(weights)
         except (KeyError, ValueError, IndexError) as error:
             raise WeightsError(
-                tr("{file} has other names than Kolors' own: {error}", file=path, error=error)
+                tr("{file} has other names than Kolors' own: {error}", file=files.path, error=error)
             ) from error
         renamed: dict[str, Tensor] = answer[0] if isinstance(answer, tuple) else answer
         return renamed
@@ -164,7 +121,7 @@ class PublishedFolder(Base):
             folder=folder,
         )
         config = f"{UNET_FOLDER}/config.json"
-        sizes = read_config(folder / config, _UNetConfig, mend).sizes()
+        sizes = read_config(folder / config, UNetConfig, mend).sizes()
         if sizes.in_channels != INPAINTING_CHANNELS:
             raise WeightsError(
                 tr(
@@ -180,29 +137,20 @@ class PublishedFolder(Base):
             raise WeightsError(
                 tr("{file}: it is the UNet of another base; {mend}", file=folder / config, mend=mend)
             )
-        sha256 = checked_sha256(folder, [config, _weights(folder, UNET_FOLDER)], mend)
-        return replace(self, folder=folder, sizes=replace(self.sizes, unet=sizes), sha256=sha256, mend=mend)
-
-
-def _open_shards(folder: Path, mend: Message) -> dict[str, Tensor]:
-    """Return the text encoder's tensors by name; they stay on disk until they are used."""
-    tensors: dict[str, Tensor] = {}
-    for file in _shard_files(folder, mend):
-        try:
-            shard = torch.load(folder / file, map_location="cpu", mmap=True, weights_only=True)
-        except TORCH_LOAD_ERRORS as error:
+        weights = find_weights(folder, UNET_FOLDER)
+        if weights is None:
+            lost = f"{UNET_FOLDER}/{NETWORK_NAMES[0]}"
             raise WeightsError(
-                tr(
-                    "{file} is not a whole shard: {error}; {mend}",
-                    file=folder / file,
-                    error=reason_of(error),
-                    mend=mend,
-                )
-            ) from error
-        if not isinstance(shard, dict):
-            raise WeightsError(tr("{file} is not a shard of tensors; {mend}", file=folder / file, mend=mend))
-        tensors |= {name.removeprefix(PREFIX): tensor for name, tensor in shard.items()}
-    return tensors
+                tr("{folder} lacks {missing}; {remedy}", folder=folder, missing=lost, remedy=mend)
+            )
+        return replace(
+            self,
+            folder=folder,
+            sizes=replace(self.sizes, unet=sizes),
+            sha256=checked_sha256(folder, [config, *weights.all_keys], mend, record=record_of(folder)),
+            mend=mend,
+            part_files={UNET_FOLDER: weights},
+        )
 
 
 def _stream(layer: nn.Module, weights: Mapping[str, Tensor], device: str, dtype: torch.dtype) -> None:
@@ -224,10 +172,19 @@ def open_published(folder: Path) -> PublishedFolder:
 
     Raises WeightsError with every file that is missing, or with the first that is damaged.
     """
-    mend = tr("`storykit download kolors --out {folder}` fetches what is missing or damaged", folder=folder)
-    unet = read_config(folder / UNET_FOLDER / "config.json", _UNetConfig, mend)
-    vae = read_config(folder / VAE_FOLDER / "config.json", _VaeConfig, mend)
-    text = read_config(folder / TEXT_FOLDER / "config.json", _TextConfig, mend)
+    mend = _mend(folder)
+    if lost := missing_files(folder):
+        raise WeightsError(
+            tr(
+                "{folder} lacks {missing}; {remedy}",
+                folder=folder,
+                missing=joined(lost, tr(", ")),
+                remedy=mend,
+            )
+        )
+    unet = read_config(folder / UNET_FOLDER / "config.json", UNetConfig, mend)
+    vae = read_config(folder / VAE_FOLDER / "config.json", VaeConfig, mend)
+    text = read_config(folder / TEXT_FOLDER / "config.json", TextConfig, mend)
     if unet.in_channels != LATENT_CHANNELS:
         raise WeightsError(
             tr(
@@ -236,30 +193,38 @@ def open_published(folder: Path) -> PublishedFolder:
                 folder=folder,
             )
         )
+    weights = {part: found for part in PARTS if (found := find_weights(folder, part))}
     files = [
         *(f"{part}/config.json" for part in PARTS),
-        *(_weights(folder, part) for part in (UNET_FOLDER, VAE_FOLDER)),
-        f"{TEXT_FOLDER}/{INDEX}",
-        *_shard_files(folder, mend),
+        *(key for found in weights.values() for key in found.all_keys),
+        *([TOKENIZER] if (folder / TOKENIZER).is_file() else []),
     ]
-    if (folder / TOKENIZER).is_file():
-        files.append(TOKENIZER)
     return PublishedFolder(
         folder=folder,
         name="kolors",
         sizes=BaseSizes(unet=unet.sizes(), text=TextSizes(**text.model_dump()), vae=vae.sizes()),
         latent_scale=vae.scaling_factor,
-        sha256=checked_sha256(folder, files, mend),
+        sha256=checked_sha256(folder, files, mend, record=record_of(folder)),
         mend=mend,
+        part_files=weights,
     )
 
 
-def _weights(folder: Path, part: str) -> str:
-    """Return the file of a network's weights; fp32 under the plain name or fp16 under the other."""
-    there = [name for name in WEIGHTS if (folder / part / name).is_file()]
-    return f"{part}/{(there or WEIGHTS)[0]}"
+def _lacks(folder: Path, lost: Sequence[str], mend: str) -> WeightsError:
+    missing = joined(lost, tr(", "))
+    return WeightsError(tr("{folder} lacks {missing}; {remedy}", folder=folder, missing=missing, remedy=mend))
 
 
-def _shard_files(folder: Path, mend: Message) -> list[str]:
-    index = read_config(folder / TEXT_FOLDER / INDEX, ShardIndex, mend)
-    return [f"{TEXT_FOLDER}/{name}" for name in sorted(set(index.weight_map.values()))]
+def _mend(folder: Path) -> Message:
+    """Return what brings a base's folder what it lacks."""
+    if in_hub_cache(folder):
+        return tr(
+            "download it again with the program that filled this cache, or `storykit download kolors` and "
+            'write base = "kolors"'
+        )
+    if is_diffusers_kolors(folder):
+        return tr(
+            "`storykit download kolors --layout diffusers --out {folder}` fetches what is missing or damaged",
+            folder=folder,
+        )
+    return tr("`storykit download kolors --out {folder}` fetches what is missing or damaged", folder=folder)

@@ -24,6 +24,7 @@ from kit.files.encodings import sha256_of
 from kit.files.safetensors_files import read_tensors
 from kit.messages import mark, tr
 from kit.models.kolors.text_encoder import build_text_encoder
+from kit.models.layouts.weight_files import WeightFiles, weights_at
 from kit.models.networks import TOKENIZER, Base, Part, filled, part_of, read_config
 from kit.models.sizes import BaseSizes
 from kit.models.unet_files import UNET
@@ -54,13 +55,13 @@ class EmbeddedFolder(Base):
         misfit = tr("{file} does not fit the sizes in config.json", file=self.folder / TEXT)
         return filled(lambda: build_text_encoder(self.sizes.text), weights, misfit)
 
-    def file_of(self, part: Part) -> str:
+    def files_of(self, part: Part) -> WeightFiles:
         """Return the file of a network's weights; encoder and decoder share one."""
-        return UNET if part == "unet" else VAE
+        return weights_at(self.folder / (UNET if part == "unet" else VAE))
 
     def weights(self, part: Part, device: str, dtype: torch.dtype) -> dict[str, Tensor]:
         """Return a network's tensors on a device."""
-        tensors, _ = _read(self.folder / self.file_of(part), device, dtype)
+        tensors, _ = _read(self.files_of(part).path, device, dtype)
         return tensors if part == "unet" else part_of(tensors, f"{part}.")
 
 

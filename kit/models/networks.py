@@ -18,11 +18,13 @@ from torch import Tensor, nn
 
 from kit.errors import WeightsError
 from kit.files.documents import faults_of
+from kit.files.encodings import sha256_bytes
 from kit.files.text.library_words import reason_of
 from kit.messages import joined, tr
 from kit.models.kolors.text_encoder import build_prompter
 from kit.models.kolors.unet import build_unet
 from kit.models.kolors.vae import build_vae_decoder, build_vae_encoder
+from kit.models.layouts.weight_files import WeightFiles
 from kit.models.sizes import BaseSizes
 
 Network = TypeVar("Network", bound=nn.Module)
@@ -54,8 +56,8 @@ class Base(ABC):
         """Return the text encoder."""
 
     @abstractmethod
-    def file_of(self, part: Part) -> str:
-        """Return the file of a network's weights, relative to the folder."""
+    def files_of(self, part: Part) -> WeightFiles:
+        """Return the files of a network's weights; their keys are those of `sha256`."""
 
     @abstractmethod
     def weights(self, part: Part, device: str, dtype: torch.dtype) -> dict[str, Tensor]:
@@ -63,8 +65,9 @@ class Base(ABC):
 
     @property
     def unet_sha256(self) -> str:
-        """What a LoRA that was trained on it notes."""
-        return self.sha256[self.file_of("unet")]
+        """What a LoRA that was trained on it notes: the file's, or one made of those of its shards."""
+        shards = [self.sha256[key] for key in self.files_of("unet").keys]
+        return shards[0] if len(shards) == 1 else sha256_bytes("\n".join(shards).encode())
 
     def unet(self, device: str = "cpu", dtype: torch.dtype = torch.float32) -> SDXLUNet:
         """Return the UNet."""
@@ -97,7 +100,7 @@ class Base(ABC):
     def _filled(
         self, build: Callable[[], Network], part: Part, device: str, dtype: torch.dtype = torch.float32
     ) -> Network:
-        misfit = tr("{file} does not fit the sizes in config.json", file=self.folder / self.file_of(part))
+        misfit = tr("{file} does not fit the sizes in config.json", file=self.files_of(part).path)
         return filled(build, self.weights(part, device, dtype), misfit)
 
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 from sentencepiece import SentencePieceProcessor
 
-from kit.embedded import BASE_WEIGHTS, EMBEDDED
+from kit.embedded import EMBEDDED
 from kit.errors import WeightsError
-from kit.hub.repository import kolors_folder
 from kit.messages import tr
+from kit.models.layouts.model_folder import model_folder
 
 _TOKENIZER = Path("tokenizer", "tokenizer.model")
 
@@ -23,7 +23,7 @@ def token_counter(base: str) -> Callable[[str], int]:
     Raises:
         WeightsError: for a folder that is not there, or a tokenizer that is damaged.
     """
-    folder = BASE_WEIGHTS if base == EMBEDDED else kolors_folder() if base == "kolors" else Path(base)
+    folder = model_folder(base)
     if base not in (EMBEDDED, "kolors") and not folder.is_dir():
         raise WeightsError(
             tr(

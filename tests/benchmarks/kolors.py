@@ -36,8 +36,7 @@ from kit.lora.lora import load_lora, save_lora
 from kit.models.base import load_base
 from kit.models.kolors.scheduler import scheduler
 from kit.models.kolors.unet import linear_shapes, time_ids
-from kit.models.kolors_layout import TEXT_FOLDER, VAE_FOLDER
-from kit.models.unet_files import UNET_FOLDER, WEIGHTS
+from kit.models.layouts.weight_files import NETWORK_NAMES, TEXT_FOLDER, UNET_FOLDER, VAE_FOLDER
 from tests.benchmarks.kolors_tables import markdown
 from tests.benchmarks.machine import commit, today, versions
 from tests.benchmarks.prompts import NEGATIVE, held_out_prompts, texts_of
@@ -133,7 +132,7 @@ def part_contest(bench: Bench) -> Json:
     half = torch.float16 if bench.device == "cuda" else torch.float32
     files = [
         bench.folder / TEXT_FOLDER,
-        *(bench.folder / part / WEIGHTS[0] for part in (UNET_FOLDER, VAE_FOLDER)),
+        *(bench.folder / part / NETWORK_NAMES[0] for part in (UNET_FOLDER, VAE_FOLDER)),
     ]
     manager = ModelManager(torch_dtype=half, device=bench.device)
     loading_s = bench.timed(lambda: manager.load_models([str(file) for file in files]))

@@ -15,12 +15,13 @@ from diffusers import AutoencoderKL, UNet2DConditionModel
 from torch import nn
 
 from kit.mini.training.networks import untrained_text_encoder
-from kit.models.kolors_layout import INDEX, PREFIX, TEXT_FOLDER, VAE_FOLDER
+from kit.models.kolors_layout import PREFIX
+from kit.models.layouts.weight_files import TEXT_FOLDER, UNET_FOLDER, VAE_FOLDER
 from kit.models.networks import TOKENIZER
 from kit.models.sizes import KOLORS_SIZES, BaseSizes, TextSizes, UNetSizes, VaeSizes
-from kit.models.unet_files import UNET_FOLDER
 
 SHARDS = 7
+INDEX = "pytorch_model.bin.index.json"
 SCALING_FACTOR = 0.13025
 
 

@@ -18,6 +18,7 @@ FAMILIES: dict[str, Family] = {
 """By the class that draws a picture from words."""
 KOLORS = "KolorsPipeline"
 """Drawn by our own painter."""
+_CHATGLM = "ChatGLMModel"
 
 
 def json_in(path: Path) -> dict[str, object]:
@@ -30,9 +31,20 @@ def json_in(path: Path) -> dict[str, object]:
 
 
 def pipeline_class(folder: Path) -> str:
-    """Return the class of the pipeline that a folder is for; empty where it does not say."""
-    told = json_in(folder / INDEX).get("_class_name", "")
+    """Return the class of the pipeline that a folder is for; empty where it does not say.
+
+    Kolors as it was first published calls itself StableDiffusionXLPipeline; its text encoder is ChatGLM's.
+    """
+    index = json_in(folder / INDEX)
+    told, encoder = index.get("_class_name", ""), index.get("text_encoder")
+    if isinstance(encoder, list) and _CHATGLM in encoder:
+        return KOLORS
     return told if isinstance(told, str) else ""
+
+
+def is_diffusers_kolors(folder: Path) -> bool:
+    """Return whether a folder says that it is Kolors as diffusers lays it out."""
+    return json_in(folder / INDEX).get("_class_name") == KOLORS
 
 
 def pipeline_folder(base: BaseChoice) -> Path | None:

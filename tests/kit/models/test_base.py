@@ -26,7 +26,7 @@ def test_kolors_that_was_never_fetched_is_told_with_the_command_that_fetches_it(
         load_base("kolors")
     assert str(never.value) == told
     (tmp_path / "Kolors" / "unet").mkdir(parents=True)
-    with pytest.raises(WeightsError, match=r"unet/config\.json cannot be read: .* fetches what is missing"):
+    with pytest.raises(WeightsError, match=r"lacks unet/config\.json, .* fetches what is missing"):
         load_base("kolors")
 
 

@@ -57,7 +57,7 @@ class Hub:
 def test_what_drawing_needs_is_fetched_and_recorded(tmp_path):
     hub = Hub()
     assert set(download(tmp_path / "Kolors", hub, KOLORS)) == set(hub.fetched) == FETCHED
-    assert {path: seen.sha256 for path, seen in read_record(tmp_path / "Kolors").items()} == {
+    assert {path: seen.sha256 for path, seen in read_record(tmp_path / "Kolors" / RECORD).items()} == {
         path: sha256_bytes(CONTENT[path]) for path in FETCHED
     }
 
@@ -95,7 +95,7 @@ def test_a_file_that_was_damaged_is_fetched_again_and_recorded_anew(tmp_path):
     download(tmp_path, Hub(), KOLORS)
     (tmp_path / UNET).write_bytes(b"fp17" * 2)
     assert download(tmp_path, Hub(), KOLORS) == [UNET]
-    assert read_record(tmp_path)[UNET].sha256 == sha256_bytes(CONTENT[UNET])
+    assert read_record(tmp_path / RECORD)[UNET].sha256 == sha256_bytes(CONTENT[UNET])
 
 
 def test_weights_of_the_users_own_are_not_replaced(tmp_path):
@@ -120,7 +120,7 @@ def test_a_file_that_was_mended_by_hand_is_recorded_anew(tmp_path):
     checked_sha256(tmp_path, [UNET], "")
     (tmp_path / UNET).write_bytes(CONTENT[UNET])
     assert download(tmp_path, Hub(), KOLORS) == []
-    assert read_record(tmp_path)[UNET].sha256 == sha256_bytes(CONTENT[UNET])
+    assert read_record(tmp_path / RECORD)[UNET].sha256 == sha256_bytes(CONTENT[UNET])
 
 
 def test_a_file_that_arrives_damaged_is_named(tmp_path):

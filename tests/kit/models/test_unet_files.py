@@ -10,7 +10,8 @@ from torch import Tensor
 
 from kit.embedded import BASE_WEIGHTS
 from kit.errors import WeightsError
-from kit.models.unet_files import UNET, UNET_FOLDER, WEIGHTS, open_model
+from kit.models.layouts.weight_files import NETWORK_NAMES, UNET_FOLDER
+from kit.models.unet_files import UNET, open_model
 
 INDEX = "diffusion_pytorch_model.safetensors.index.json"
 TENSORS = {name: torch.full((2, 3), float(number)) for number, name in enumerate(("a", "b", "c"))}
@@ -42,7 +43,7 @@ def refusal(named: object) -> str:
     return str(refused.value)
 
 
-@pytest.mark.parametrize("name", [*WEIGHTS, UNET])
+@pytest.mark.parametrize("name", [*NETWORK_NAMES[:3:2], UNET])
 @pytest.mark.parametrize("below", ["", UNET_FOLDER])
 def test_a_folder_is_read_by_the_file_that_its_kind_of_base_has(tmp_path, name, below):
     (tmp_path / below).mkdir(exist_ok=True)
@@ -52,8 +53,8 @@ def test_a_folder_is_read_by_the_file_that_its_kind_of_base_has(tmp_path, name, 
 
 
 def test_the_file_that_drawing_reads_comes_first(tmp_path):
-    save_file(TENSORS, tmp_path / WEIGHTS[0])
-    save_file({"a": TENSORS["b"]}, tmp_path / WEIGHTS[1])
+    save_file(TENSORS, tmp_path / NETWORK_NAMES[0])
+    save_file({"a": TENSORS["b"]}, tmp_path / NETWORK_NAMES[2])
     assert same(held(tmp_path), TENSORS)
 
 
@@ -116,7 +117,7 @@ def test_an_index_that_is_none_is_refused(tmp_path, text, told):
 def test_what_is_not_there_or_no_model_is_told(tmp_path):
     assert refusal(tmp_path / "none.ckpt").startswith(f"{tmp_path / 'none.ckpt'}: file does not exist")
     assert refusal(tmp_path) == (
-        f"{tmp_path} is a folder without a UNet: it must hold {WEIGHTS[0]}, or unet/ with it"
+        f"{tmp_path} is a folder without a UNet: it must hold {NETWORK_NAMES[0]}, or unet/ with it"
     )
     save_file({}, tmp_path / "empty.safetensors")
     assert refusal(tmp_path / "empty.safetensors").endswith(

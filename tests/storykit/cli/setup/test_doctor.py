@@ -274,7 +274,7 @@ def tensors(lost=0):
             "text_encoder/pytorch_model.bin.index.json",
             b"[]",
             "fault",
-            "lacks text_encoder/pytorch_model.bin.i",
+            "text_encoder/pytorch_model.bin.index.json: ",
         ),
     ],
 )
@@ -294,6 +294,21 @@ def test_kolors_in_another_place_is_named_for_the_experiment(tmp_path):
     _, sentence = told(kolors_lines(tmp_path / "none", [tmp_path, other]))["weights.kolors"]
     assert f'write base = "{other}", where it is' in sentence
     assert told(kolors_lines(tmp_path / "none"))["weights.kolors"][0] == "note"
+
+
+def test_kolors_in_diffusers_layout_is_found_and_looked_into(tmp_path):
+    folder = kolors_in(tmp_path / "models--Kwai-Kolors--Kolors-diffusers" / "snapshots" / "1")
+    for file in (folder / "text_encoder").glob("*model*"):
+        file.unlink()
+    assert not is_kolors(folder)
+    (folder / "text_encoder" / "model.safetensors").write_bytes(tensors())
+    assert not is_kolors(folder)  # some other model may be named so
+    (folder / "model_index.json").write_text('{"_class_name": "KolorsPipeline"}')
+    assert is_kolors(folder)
+    assert told(kolors_lines(folder))["weights.kolors"][0] == "ok"
+    (folder / "text_encoder" / "model.safetensors").write_bytes(tensors(1))
+    found = told(kolors_lines(folder))["weights.kolors"]
+    assert (found[0], "damaged: text_encoder/model.safetensors" in found[1]) == ("fault", True)
 
 
 def test_embedded_weights_are_whole_here_and_damage_is_named(tmp_path):
