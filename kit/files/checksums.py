@@ -72,6 +72,26 @@ def checked_sha256(
     return {file: stamp.sha256 for file, stamp in now.items()}
 
 
+def noted_sha256(paths: Sequence[Path], record: Path) -> list[str]:
+    """Return the sha256 of files that are the user's own to change; only what was touched since is read.
+
+    Args:
+        paths: whole or from the working folder.
+        record: where all such files are noted, by their whole paths.
+
+    Raises:
+        RunError: one of them cannot be read.
+    """
+    before = read_record(record)
+    now = {
+        str(path): _stamp(path.parent, path.name, before.get(str(path))) for path in map(Path.absolute, paths)
+    }
+    if any(before.get(path) != stamp for path, stamp in now.items()):
+        with suppress(RunError):  # hashed again next time
+            write_atomic(record, Record.dump_json(read_record(record) | now, indent=1))
+    return [stamp.sha256 for stamp in now.values()]
+
+
 def read_record(record: Path) -> dict[str, FileStamp]:
     """Return what is noted of a folder's files; nothing where there is no record that can be read."""
     try:

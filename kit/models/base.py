@@ -9,8 +9,8 @@ from kit.errors import WeightsError
 from kit.hub.repository import kolors_folder
 from kit.messages import joined, mark, tr
 from kit.models.bases.base_parts import BaseChoice, BaseParts
-from kit.models.kolors_layout import open_published
 from kit.models.layouts.model_folder import model_folder
+from kit.models.layouts.open_kolors import open_parts, open_published
 from kit.models.layouts.weight_files import PARTS, UNET_FOLDER
 from kit.models.mini_layout import open_embedded
 from kit.models.networks import Base
@@ -27,13 +27,13 @@ def load_base(name: BaseChoice | Path) -> Base:
 
     Args:
         name: "mini", "kolors" for the downloaded one, or a folder: Kolors as it is published, in diffusers'
-            layout too and where a hub keeps it, or one laid out like the embedded base.
+            layout too and where a hub keeps it, or one laid out like the embedded base; or Kolors in parts.
 
     Raises:
         WeightsError: naming the file that is missing or damaged, and what mends it.
     """
     if isinstance(name, BaseParts):
-        raise NotImplementedError("Kolors in parts")
+        return open_parts(name)
     folder = model_folder(name)
     if not is_fetched(name):
         raise WeightsError(tr(NOT_FETCHED))

@@ -9,48 +9,32 @@ Kolors-Inpainting/   beside FOLDER, where the user has it: of it only unet/ is r
 ```
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import torch
 from diffsynth.models.kolors_text_encoder import ChatGLMModel
-from diffsynth.models.sdxl_unet import SDXLUNet
-from diffsynth.models.sdxl_vae_decoder import SDXLVAEDecoder
-from diffsynth.models.sdxl_vae_encoder import SDXLVAEEncoder
 from torch import Tensor, nn
 
 from kit.errors import WeightsError
 from kit.files.checksums import checked_sha256
 from kit.hub.repository import inpainting_folder
-from kit.messages import Message, joined, tr
-from kit.models.bases.pipeline_class import is_diffusers_kolors
+from kit.messages import Message, tr
 from kit.models.kolors.text_encoder import build_text_encoder
-from kit.models.layouts.model_folder import in_hub_cache, record_of
-from kit.models.layouts.published_configs import TextConfig, UNetConfig, VaeConfig
+from kit.models.layouts.model_folder import record_of
+from kit.models.layouts.naming import TEXT_PREFIX, renamed
+from kit.models.layouts.published_configs import UNetConfig
 from kit.models.layouts.read_weights import read_weights
 from kit.models.layouts.weight_files import (
     NETWORK_NAMES,
-    PARTS,
     TEXT_FOLDER,
     UNET_FOLDER,
     VAE_FOLDER,
     WeightFiles,
     find_weights,
-    missing_files,
 )
-from kit.models.networks import TOKENIZER, Base, Part, fill, part_of, read_config
-from kit.models.sizes import INPAINTING_CHANNELS, LATENT_CHANNELS, BaseSizes, TextSizes
-
-PREFIX = "transformer."
-"""What ChatGLM's shards put in front of every name."""
-
-
-NETWORKS: Mapping[Part, type[SDXLUNet | SDXLVAEEncoder | SDXLVAEDecoder]] = {
-    "unet": SDXLUNet,
-    "encoder": SDXLVAEEncoder,
-    "decoder": SDXLVAEDecoder,
-}
+from kit.models.networks import Base, Part, fill, part_of, read_config
+from kit.models.sizes import INPAINTING_CHANNELS, LATENT_CHANNELS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,10 +57,14 @@ class PublishedFolder(Base):
         """
         files = self.part_files[TEXT_FOLDER]
         read = read_weights(files, self.mend)
-        shards = {name.removeprefix(PREFIX): tensor for name, tensor in read.items()}
+        shards = {name.removeprefix(TEXT_PREFIX): tensor for name, tensor in read.items()}
         with torch.device("meta"):
             encoder = build_text_encoder(self.sizes.text)
-        misfit = tr("{folder}: the weights do not fit config.json beside them", folder=files.folder)
+        misfit = (
+            tr("{folder}: the weights do not fit config.json beside them", folder=files.folder)
+            if _has_config(files)
+            else _no_kolors(files)
+        )
         fill(encoder.embedding, part_of(shards, "embedding."), misfit)
         encoder.embedding.to(device, dtype)
         if part_of(shards, f"encoder.layers.{self.sizes.text.layers}."):
@@ -99,13 +87,14 @@ class PublishedFolder(Base):
         files = self.files_of(part)
         weights = read_weights(files, self.mend, device, dtype)
         try:
-            answer = NETWORKS[part].state_dict_converter().from_diffusers(weights)
-        except (KeyError, ValueError, IndexError) as error:
-            raise WeightsError(
-                tr("{file} has other names than Kolors' own: {error}", file=files.path, error=error)
-            ) from error
-        renamed: dict[str, Tensor] = answer[0] if isinstance(answer, tuple) else answer
-        return renamed
+            return renamed(part, weights)
+        except ValueError as error:
+            raise WeightsError(tr("{file} {why}", file=files.path, why=error)) from error
+
+    def misfit(self, part: Part) -> Message:
+        """Return what is said of a network whose weights are not those that its sizes ask for."""
+        files = self.files_of(part)
+        return super().misfit(part) if _has_config(files) else _no_kolors(files)
 
     def inpainting(self) -> "PublishedFolder | None":
         """Return the base with the UNet of the folder Kolors-Inpainting beside it; None where there is none.
@@ -167,64 +156,9 @@ def _stream(layer: nn.Module, weights: Mapping[str, Tensor], device: str, dtype:
     layer.register_forward_hook(drop)
 
 
-def open_published(folder: Path) -> PublishedFolder:
-    """Return the folder after checking that every file is there and is the one that was recorded.
-
-    Raises WeightsError with every file that is missing, or with the first that is damaged.
-    """
-    mend = _mend(folder)
-    if lost := missing_files(folder):
-        raise WeightsError(
-            tr(
-                "{folder} lacks {missing}; {remedy}",
-                folder=folder,
-                missing=joined(lost, tr(", ")),
-                remedy=mend,
-            )
-        )
-    unet = read_config(folder / UNET_FOLDER / "config.json", UNetConfig, mend)
-    vae = read_config(folder / VAE_FOLDER / "config.json", VaeConfig, mend)
-    text = read_config(folder / TEXT_FOLDER / "config.json", TextConfig, mend)
-    if unet.in_channels != LATENT_CHANNELS:
-        raise WeightsError(
-            tr(
-                "{folder} holds a UNet for inpainting, which draws no picture by itself: name the folder of "
-                "Kolors as the base, and leave this one beside it",
-                folder=folder,
-            )
-        )
-    weights = {part: found for part in PARTS if (found := find_weights(folder, part))}
-    files = [
-        *(f"{part}/config.json" for part in PARTS),
-        *(key for found in weights.values() for key in found.all_keys),
-        *([TOKENIZER] if (folder / TOKENIZER).is_file() else []),
-    ]
-    return PublishedFolder(
-        folder=folder,
-        name="kolors",
-        sizes=BaseSizes(unet=unet.sizes(), text=TextSizes(**text.model_dump()), vae=vae.sizes()),
-        latent_scale=vae.scaling_factor,
-        sha256=checked_sha256(folder, files, mend, record=record_of(folder)),
-        mend=mend,
-        part_files=weights,
-    )
+def _has_config(files: WeightFiles) -> bool:
+    return (files.folder / "config.json").is_file()
 
 
-def _lacks(folder: Path, lost: Sequence[str], mend: str) -> WeightsError:
-    missing = joined(lost, tr(", "))
-    return WeightsError(tr("{folder} lacks {missing}; {remedy}", folder=folder, missing=missing, remedy=mend))
-
-
-def _mend(folder: Path) -> Message:
-    """Return what brings a base's folder what it lacks."""
-    if in_hub_cache(folder):
-        return tr(
-            "download it again with the program that filled this cache, or `storykit download kolors` and "
-            'write base = "kolors"'
-        )
-    if is_diffusers_kolors(folder):
-        return tr(
-            "`storykit download kolors --layout diffusers --out {folder}` fetches what is missing or damaged",
-            folder=folder,
-        )
-    return tr("`storykit download kolors --out {folder}` fetches what is missing or damaged", folder=folder)
+def _no_kolors(files: WeightFiles) -> Message:
+    return tr("{file} is no network of Kolors, or not of this base", file=files.path)

@@ -20,7 +20,7 @@ from kit.errors import WeightsError
 from kit.files.documents import faults_of
 from kit.files.encodings import sha256_bytes
 from kit.files.text.library_words import reason_of
-from kit.messages import joined, tr
+from kit.messages import Message, joined, tr
 from kit.models.kolors.text_encoder import build_prompter
 from kit.models.kolors.unet import build_unet
 from kit.models.kolors.vae import build_vae_decoder, build_vae_encoder
@@ -94,14 +94,17 @@ class Base(ABC):
 
     def prompter(self) -> KolorsPrompter:
         """Return the tokenizer in Kolors' prompter; diffsynth's own where the folder has none."""
-        own = self.folder / TOKENIZER
-        return build_prompter(own.parent if own.is_file() else None)
+        own = (self.folder / TOKENIZER).parent if TOKENIZER in self.sha256 else None
+        return build_prompter(own)
 
     def _filled(
         self, build: Callable[[], Network], part: Part, device: str, dtype: torch.dtype = torch.float32
     ) -> Network:
-        misfit = tr("{file} does not fit the sizes in config.json", file=self.files_of(part).path)
-        return filled(build, self.weights(part, device, dtype), misfit)
+        return filled(build, self.weights(part, device, dtype), self.misfit(part))
+
+    def misfit(self, part: Part) -> Message:
+        """Return what is said of a network whose weights are not those that its sizes ask for."""
+        return tr("{file} does not fit the sizes in config.json", file=self.files_of(part).path)
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from diffusers import AutoencoderKL, UNet2DConditionModel
 from torch import nn
 
 from kit.mini.training.networks import untrained_text_encoder
-from kit.models.kolors_layout import PREFIX
+from kit.models.layouts.naming import TEXT_PREFIX
 from kit.models.layouts.weight_files import TEXT_FOLDER, UNET_FOLDER, VAE_FOLDER
 from kit.models.networks import TOKENIZER
 from kit.models.sizes import KOLORS_SIZES, BaseSizes, TextSizes, UNetSizes, VaeSizes
@@ -73,7 +73,7 @@ def _write_text(folder: Path, sizes: TextSizes, device: str, dtype: torch.dtype)
     with torch.device(device):
         encoder = untrained_text_encoder(sizes)
     encoder.output_layer = nn.Linear(sizes.hidden, sizes.vocabulary, bias=False, device=device)
-    tensors = {PREFIX + name: tensor.to(dtype) for name, tensor in encoder.state_dict().items()}
+    tensors = {TEXT_PREFIX + name: tensor.to(dtype) for name, tensor in encoder.state_dict().items()}
     names = list(tensors)
     index: dict[str, str] = {}
     for number in range(SHARDS):

@@ -63,9 +63,14 @@ def record_of(folder: Path) -> Path:
     own = folder / RECORD
     if not in_hub_cache(folder) and (own.is_file() or os.access(folder, os.W_OK)):
         return own
-    with suppress(WeightsError):  # no home
-        return models_folder() / "checksums" / f"{sha256_bytes(str(folder.resolve()).encode())}.json"
-    return own
+    return record_by_us(sha256_bytes(str(folder.resolve()).encode())) or own
+
+
+def record_by_us(name: str) -> Path | None:
+    """Return where we note checksums of what lies in other people's folders; None where nobody has a home."""
+    with suppress(WeightsError):
+        return models_folder() / "checksums" / f"{name}.json"
+    return None
 
 
 def in_hub_cache(folder: Path) -> bool:

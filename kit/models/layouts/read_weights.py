@@ -1,6 +1,6 @@
 """Weights read from the files of a base; on the CPU they stay on disk until they are used."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import torch
@@ -8,15 +8,14 @@ from torch import Tensor
 
 from kit.errors import WeightsError
 from kit.files.safetensors_files import TORCH_LOAD_ERRORS, read_tensors
-from kit.files.tensors.tensor_files import open_tensor_file
+from kit.files.tensors.tensor_files import TensorKind, open_tensor_file
 from kit.files.text.library_words import reason_of
 from kit.messages import tr
 from kit.models.layouts.weight_files import WeightFiles, checked_places
 
-_FLOATS = frozenset(
-    {"F64", "F32", "F16", "BF16", "torch.float64", "torch.float32", "torch.float16", "torch.bfloat16"}
-)
-"""What drawing computes with, as safetensors and as torch call it."""
+_READ = frozenset({"F64", "F32", "F16", "BF16", "I64"})
+"""Numbers that are read, as safetensors calls them; positions, which nothing here uses, are whole ones."""
+_READ_BY_TORCH = frozenset({"float64", "float32", "float16", "bfloat16", "int64"})
 
 
 def read_weights(
@@ -44,8 +43,7 @@ def read_weights(
 def _read_file(path: Path, mend: str, device: str, dtype: torch.dtype | None) -> Mapping[str, Tensor]:
     if path.suffix != ".bin":
         try:
-            kinds = open_tensor_file(path).kinds
-            _refuse_quantised(path, {name: kind.dtype for name, kind in kinds.items()})
+            kinds_in(path)
             return read_tensors(path, device, dtype)[0]
         except ValueError as error:
             raise WeightsError(tr("{file} {why}; {mend}", file=path, why=error, mend=mend)) from error
@@ -62,18 +60,26 @@ def _read_file(path: Path, mend: str, device: str, dtype: torch.dtype | None) ->
         ) from error
     if not isinstance(shard, dict) or not all(isinstance(one, Tensor) for one in shard.values()):
         raise WeightsError(tr("{file} is not a shard of tensors; {mend}", file=path, mend=mend))
-    _refuse_quantised(path, {name: str(tensor.dtype) for name, tensor in shard.items()})
+    dtypes = {name: str(tensor.dtype).removeprefix("torch.") for name, tensor in shard.items()}
+    _refuse_quantised(path, dtypes, _READ_BY_TORCH)
     return {name: tensor.to(dtype=dtype) for name, tensor in shard.items()}
 
 
-def _refuse_quantised(path: Path, dtypes: Mapping[str, str]) -> None:
+def kinds_in(path: Path) -> Mapping[str, TensorKind]:
+    """Return what tensors a file has; ValueError says what else it is, WeightsError that it is quantised."""
+    kinds = open_tensor_file(path).kinds
+    _refuse_quantised(path, {name: kind.dtype for name, kind in kinds.items()}, _READ)
+    return kinds
+
+
+def _refuse_quantised(path: Path, dtypes: Mapping[str, str], read: Collection[str]) -> None:
     for name, dtype in dtypes.items():
-        if dtype not in _FLOATS:
+        if dtype not in read:
             raise WeightsError(
                 tr(
                     "{model} holds {name} as {dtype}, as quantised files do: give it in fp16 or fp32",
                     model=path,
                     name=name[:100],
-                    dtype=dtype.removeprefix("torch."),
+                    dtype=dtype,
                 )
             )

@@ -125,16 +125,17 @@ def weights_in(folder: Path, names: Sequence[str], part: str = "") -> WeightFile
     return next((one for one in found if not any(one.lacking())), next(iter(found), None))
 
 
-def missing_files(folder: Path) -> list[str]:
+def missing_files(folder: Path, parts: Sequence[str] = PARTS) -> list[str]:
     """Return which files a base's folder lacks, and under which other names they would be found."""
-    lost = [f"{part}/config.json" for part in PARTS if not (folder / part / "config.json").is_file()]
-    for part in PARTS:
+    lost = [f"{part}/config.json" for part in parts if not (folder / part / "config.json").is_file()]
+    for part in parts:
         found = find_weights(folder, part)
-        lost += [_wanted(folder, part)] if found is None else found.lacking()
+        lost += [wanted_file(folder, part)] if found is None else found.lacking()
     return lost
 
 
-def _wanted(folder: Path, part: str) -> str:
+def wanted_file(folder: Path, part: str) -> str:
+    """Return what is said to be lacking where a part has no weights: the first name, and the others."""
     if part != TEXT_FOLDER:
         return tr(
             "{file} (or the same with .fp16, or shards with their .index.json)",

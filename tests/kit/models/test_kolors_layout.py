@@ -27,7 +27,7 @@ from kit.hub.repository import inpainting_folder
 from kit.models.base import load_base
 from kit.models.kolors.text_encoder import encode_ids, tokenize
 from kit.models.kolors.unet import build_unet, linear_shapes, time_ids
-from kit.models.kolors_layout import open_published
+from kit.models.layouts.open_kolors import open_published
 from kit.models.sizes import KOLORS_SIZES
 from tests.benchmarks.published import INDEX, diffusers_unet, diffusers_vae
 
