@@ -1,4 +1,4 @@
-"""Kolors, or its UNet for inpainting, as it is published, from ModelScope or Hugging Face.
+"""Kolors, in either layout, or its UNet for inpainting, from ModelScope or Hugging Face.
 
 A stopped download goes on.
 """
@@ -6,6 +6,7 @@ A stopped download goes on.
 import shutil
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatch
+from functools import partial
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -18,18 +19,11 @@ from kit.hub.huggingface import HuggingFace
 from kit.hub.modelscope import ModelScope
 from kit.hub.repository import Hub, RemoteFile, Source
 from kit.messages import tr
+from kit.models.bases.pipeline_class import INDEX
+from kit.models.layouts.weight_files import NAMES, PARTS, is_index
 
-NEEDED = (
-    "unet/config.json",
-    "unet/diffusion_pytorch_model*.safetensors",
-    "vae/config.json",
-    "vae/diffusion_pytorch_model*.safetensors",
-    "text_encoder/config.json",
-    "text_encoder/pytorch_model.bin.index.json",
-    "text_encoder/pytorch_model-*.bin",
-)
-"""Each names files that must be there. Of two precisions the one that is there is taken, else the smaller."""
 LICENSES = ("MODEL_LICENSE", "LICENSE")
+_HALF = "fp16"
 SPARE_BYTES = 2**30
 """Left free on the disk."""
 
@@ -38,15 +32,19 @@ class RemoteModel(NamedTuple):
     """What is fetched of a repository."""
 
     repository: str
-    needed: Sequence[str]
-    """Each names files that must be there, as `NEEDED` does."""
+    parts: Sequence[str]
+    """Of each its config.json and its weights: of two precisions those that are there, else the smaller."""
     optional: Sequence[str]
+    """Patterns of more files."""
 
 
-ModelName = Literal["kolors", "kolors-inpainting"]
+ModelName = Literal["kolors", "kolors-diffusers", "kolors-inpainting"]
 MODELS: Mapping[ModelName, RemoteModel] = {
-    "kolors": RemoteModel("Kwai-Kolors/Kolors", NEEDED, ("tokenizer/tokenizer.model", *LICENSES)),
-    "kolors-inpainting": RemoteModel("Kwai-Kolors/Kolors-Inpainting", NEEDED[:2], LICENSES),
+    "kolors": RemoteModel("Kwai-Kolors/Kolors", PARTS, ("tokenizer/tokenizer.model", *LICENSES)),
+    "kolors-diffusers": RemoteModel(
+        "Kwai-Kolors/Kolors-diffusers", PARTS, (INDEX, "scheduler/*.json", "tokenizer/*", *LICENSES)
+    ),
+    "kolors-inpainting": RemoteModel("Kwai-Kolors/Kolors-Inpainting", PARTS[:1], LICENSES),
 }
 SOURCES: Mapping[Hub, type[ModelScope] | type[HuggingFace]] = {
     "modelscope": ModelScope,
@@ -118,18 +116,37 @@ def _refuse_others(folder: Path, lacking: Mapping[str, RemoteFile], model: Remot
 
 
 def _wanted(files: Mapping[str, RemoteFile], folder: Path, model: RemoteModel) -> dict[str, RemoteFile]:
-    def first(path: str) -> tuple[bool, int]:
-        return not (folder / path).is_file(), files[path].size
-
-    chosen: list[str] = []
-    for pattern in model.needed:
-        found = [path for path in files if fnmatch(path, pattern)]
-        if not found:
+    chosen = [path for path in files if any(fnmatch(path, pattern) for pattern in model.optional)]
+    for part in model.parts:
+        config = f"{part}/config.json"
+        spellings = [_spelled(files, part, head) for head in NAMES[part] if f"{part}/{head}" in files]
+        whole = [paths for paths in spellings if paths]
+        if config not in files or not whole:
+            lost = config if config not in files else f"{part}/{NAMES[part][0]}"
             raise WeightsError(
-                tr("{repository} has no {pattern} any more", repository=model.repository, pattern=pattern)
+                tr("{repository} has no {pattern} any more", repository=model.repository, pattern=lost)
             )
-        chosen += [min(found, key=first)] if "model*" in pattern else found
-    return {path: files[path] for path in [*chosen, *(path for path in model.optional if path in files)]}
+        chosen += [config, *min(whole, key=partial(_rank, files, folder))]
+    return {path: files[path] for path in sorted(chosen)}
+
+
+def _spelled(files: Mapping[str, RemoteFile], part: str, head: str) -> list[str]:
+    """Return the files of a part's weights in one precision; nothing for an index without its shards."""
+    path, half = f"{part}/{head}", _HALF in head
+    if not is_index(head):
+        return [path]
+    stem, kind = head.split(".")[:2]
+    shards = [
+        one for one in files if fnmatch(one, f"{part}/{stem}[.-]*-of-*.{kind}") and (_HALF in one) == half
+    ]
+    return [path, *shards] if shards else []
+
+
+def _rank(files: Mapping[str, RemoteFile], folder: Path, paths: Sequence[str]) -> tuple[bool, bool, int]:
+    """Return what is fetched first of the same weights: what is there, then no pickles, then the smallest."""
+    weights = [path for path in paths if not path.endswith(".json")]
+    there = any((folder / path).is_file() for path in weights)
+    return not there, weights[0].endswith(".bin"), sum(files[path].size for path in weights)
 
 
 def _is_there(path: Path, file: RemoteFile) -> bool:

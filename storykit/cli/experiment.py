@@ -25,6 +25,7 @@ from storykit.cli.terminal.console import (
     say_fault,
 )
 from storykit.cli.terminal.progress import NotesFirst, progress_bar
+from storykit.cli.terminal.usage_errors import WrongUsage
 
 if TYPE_CHECKING:
     from kit.experiment.config import LoadedExperiment
@@ -53,6 +54,10 @@ def download(
         Path | None, typer.Option(help="The folder; by default where base = 'kolors' looks.")
     ] = None,
     source: Annotated[Hub, typer.Option("--from", help="Which hub.")] = "modelscope",
+    layout: Annotated[
+        Literal["original", "diffusers"],
+        typer.Option(help="Kolors as it was first published, or as diffusers loads it; both draw the same."),
+    ] = "original",
 ) -> None:
     """Fetch Kolors (18 GB), or its UNet for repairs (5 GB); a stopped download goes on."""
     from kit.hub.repository import inpainting_folder, kolors_folder
@@ -60,7 +65,10 @@ def download(
     from kit.models.download import download as fetch
 
     usual = kolors_folder() if model == "kolors" else inpainting_folder(kolors_folder())
-    folder, wanted = (out or usual).absolute(), MODELS[model]
+    if layout == "diffusers" and model != "kolors":
+        raise WrongUsage(tr("--layout is for kolors: {model} has one only", model=model))
+    folder = (out or usual).absolute()
+    wanted = MODELS["kolors-diffusers" if layout == "diffusers" else model]
     fetched = fetch(folder, SOURCES[source](wanted.repository), wanted)
     told = trn("{n} file fetched", "{n} files fetched", len(fetched))
     say(f"{model}  {folder}  ({told})")

@@ -35,6 +35,20 @@ CONTENT = {
 FETCHED = {path for path in CONTENT if path not in ("README.md", "unet/diffusion_pytorch_model.safetensors")}
 
 
+SHARDS = "-00001-of-00002", "-00002-of-00002"
+PIPELINE = {
+    "model_index.json": b"{}",
+    "scheduler/scheduler_config.json": b"{}",
+    "tokenizer/tokenizer.model": b"pieces",
+    "tokenizer/tokenizer_config.json": b"{}",
+    "text_encoder/model.safetensors.index.json": b"{}",
+    "text_encoder/model.safetensors.index.fp16.json": b"{}",
+}
+WHOLE = {f"text_encoder/model{shard}.safetensors": b"full" * 2 for shard in SHARDS}
+HALF = {f"text_encoder/model.fp16{shard}.safetensors": b"half" for shard in SHARDS}
+OLD_HALF = {f"text_encoder/model{shard}.fp16.safetensors": b"half" for shard in SHARDS}
+
+
 class Hub:
     """A hub on this machine."""
 
@@ -67,6 +81,37 @@ def test_of_the_model_for_inpainting_the_unet_is_fetched(tmp_path):
     lacking = Hub({"unet/config.json": b"{}"})
     with pytest.raises(WeightsError, match="Kwai-Kolors/Kolors-Inpainting has no unet/diff"):
         download(tmp_path, lacking, INPAINTING)
+
+
+@pytest.mark.parametrize("half", [HALF, OLD_HALF])
+def test_of_diffusers_layout_the_smaller_precision_is_fetched_with_what_diffusers_reads(tmp_path, half):
+    content = CONTENT | PIPELINE | WHOLE | half
+    hub = Hub(content)
+    model = MODELS["kolors-diffusers"]
+    fetched = set(download(tmp_path, hub, model))
+    text = {path for path in fetched if path.startswith("text_encoder/")}
+    index = "text_encoder/model.safetensors.index.fp16.json"
+    assert text == {"text_encoder/config.json", index, *half}
+    assert fetched - text == (FETCHED | PIPELINE.keys()) - {path for path in content if "text_enc" in path}
+    assert download(tmp_path, hub, model) == []
+
+
+def test_of_diffusers_layout_the_precision_that_is_there_in_part_is_completed(tmp_path):
+    there = next(iter(WHOLE))
+    (tmp_path / there).parent.mkdir()
+    (tmp_path / there).write_bytes(WHOLE[there])
+    fetched = download(tmp_path, Hub(CONTENT | PIPELINE | WHOLE | HALF), MODELS["kolors-diffusers"])
+    text = {path for path in fetched if path.startswith("text_encoder/")}
+    index = "text_encoder/model.safetensors.index.json"
+    assert text == {"text_encoder/config.json", index, *WHOLE} - {there}
+
+
+def test_an_index_without_its_shards_is_no_precision(tmp_path):
+    fetched = download(tmp_path, Hub(CONTENT | PIPELINE | WHOLE), MODELS["kolors-diffusers"])
+    assert "text_encoder/model.safetensors.index.fp16.json" not in fetched
+    pickled = CONTENT | PIPELINE
+    fetched = download(tmp_path / "b", Hub(pickled), MODELS["kolors-diffusers"])
+    assert "text_encoder/pytorch_model.bin.index.json" in fetched
 
 
 def test_what_is_there_is_not_fetched_again(tmp_path):

@@ -60,6 +60,10 @@ def test_the_console_alone_prints() -> None:
          "kolors, or kolors-inpainting for repairs)"),
         (["download", "kolors", "--from", "modelscop"], "--from must be modelscope or huggingface, got "
          "'modelscop', did you mean modelscope?"),
+        (["download", "kolors", "--layout", "comfy"], "--layout must be original or diffusers, got 'comfy' "
+         "(Kolors as it was first published, or as diffusers loads it; both draw the same)"),
+        (["download", "kolors-inpainting", "--layout", "diffusers"], "--layout is for kolors: "
+         "kolors-inpainting has one only"),
         (["train", "a.toml", "--out", "o", "--pick", "first"], "--pick must be last or best, got 'first' "
          "(which saved step becomes the finished LoRA; best needs [watch] in CONFIG)"),
         (["demo", "--seeds", "0"], "--seeds must be at least 1, got '0'"),
