@@ -21,6 +21,8 @@ demo: $(firstword $(wildcard $(READY)) $(INSTALLED))
 
 # two workers with a thread each: more threads than cores wait for each other
 test: export OMP_NUM_THREADS = 1
+# what one process compiled is there for the many that the tests start
+test: export PYTHONDONTWRITEBYTECODE =
 test: $(READY)
 	$(BIN)/pytest -n 2 --dist worksteal
 

@@ -5,6 +5,7 @@ import hashlib
 import tomllib
 from collections.abc import Iterable, Mapping
 from importlib import resources
+from types import CodeType
 from typing import Literal
 
 import jinja2
@@ -16,10 +17,30 @@ from kit.messages import Language, pgettext
 from kit.retold import retold
 
 
+class CompiledTemplates(jinja2.BytecodeCache):
+    """Templates compiled in this process, for every environment: compiling them takes longer than filling in."""
+
+    def __init__(self) -> None:
+        self._compiled: dict[tuple[str, str], CodeType] = {}
+
+    def load_bytecode(self, bucket: jinja2.bccache.Bucket) -> None:
+        """Give a template that is as it was when it was compiled."""
+        bucket.code = self._compiled.get((bucket.key, bucket.checksum))
+
+    def dump_bytecode(self, bucket: jinja2.bccache.Bucket) -> None:
+        """Keep a template that was just compiled."""
+        if bucket.code is not None:
+            self._compiled[bucket.key, bucket.checksum] = bucket.code
+
+
+_COMPILED = CompiledTemplates()
+
+
 def environment() -> jinja2.Environment:
     """Return an environment for the templates, without filters of its own."""
     return jinja2.Environment(
         loader=jinja2.PackageLoader("reports"),
+        bytecode_cache=_COMPILED,
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
