@@ -18,7 +18,7 @@ from kit.retold import retold
 
 
 class CompiledTemplates(jinja2.BytecodeCache):
-    """Templates compiled in this process, for every environment: compiling them takes longer than filling in."""
+    """Templates compiled in this process, for every environment: compiling takes longer than filling in."""
 
     def __init__(self) -> None:
         self._compiled: dict[tuple[str, str], CodeType] = {}
