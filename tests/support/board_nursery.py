@@ -18,7 +18,9 @@ import json, os, signal, socket, sys
 import uvicorn
 import storykit.board.app
 from storykit.cli.main import main
+from submissions.bundle import mosaic
 
+mosaic.CELL = 64  # as small_mosaics.py has it
 signal.signal(signal.SIGCHLD, signal.SIG_IGN)
 asked = socket.socket(fileno=int(sys.argv[1]))
 while True:

@@ -20,7 +20,7 @@ _OWN_PROCESS = """
 import signal, sys
 from storykit.cli.main import main
 from submissions.bundle import mosaic
-mosaic.CELL = 128  # as small_mosaics.py has it
+mosaic.CELL = 64  # as small_mosaics.py has it
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job would ignore ctrl-c
 main(sys.argv[1:])
 """

@@ -1,4 +1,4 @@
-"""A run as a newcomer has it: seven seeds of two candidates, measured by the embedded scorers themselves.
+"""A run as a newcomer has it: some seeds of two candidates, measured by the embedded scorers themselves.
 
 Its pictures are renders of the drawn world, so no base draws and all numbers are true.
 """
@@ -53,7 +53,7 @@ class WorldPainter(FakePainter):
         return [render(scene).picture.resize(side, Image.Resampling.LANCZOS) for scene in scenes]
 
 
-def newcomers_run(folder: Path, seeds: Sequence[int] = range(7)) -> Run:
+def newcomers_run(folder: Path, seeds: Sequence[int]) -> Run:
     """Write a run into a folder, its source beside it, and score it."""
     source = folder.with_name(f"{folder.name}-source")
     source.mkdir(parents=True)

@@ -2,4 +2,4 @@
 
 from submissions.bundle import mosaic
 
-mosaic.CELL = 128
+mosaic.CELL = 64

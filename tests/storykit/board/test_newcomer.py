@@ -6,13 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browser import ANY, Visited, Visits
+from browser import Visited, Visits
 from newcomers_run import newcomers_run
 from served_board import ServingProcess, serving
 
 from eval.votes.vote_file import read_votes
 from kit.experiment.run import Run
-from submissions.bundle import mosaic
 from submissions.bundle.bundle import open_bundle
 from submissions.verification.verify import verify
 
@@ -22,15 +21,14 @@ FILLED = "The set is filled"
 ANSWERS = ("ArrowLeft", "ArrowRight", "ArrowDown", "b")
 VOTES = 10
 INTRODUCTION = "一个水墨风格的 LoRA，用四十张自己画的水墨画训练，适合画夜晚的小猫和雨。触发词：水墨画风格。"
-TRUE_CELL = 512
-"""Side of a panel on the mosaics that a board packs; the tests' own are smaller."""
+SEEDS = 4
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with one run, scored; nothing is picked or voted in it."""
     made = tmp_path_factory.mktemp("runs")
-    newcomers_run(made / RUN)
+    newcomers_run(made / RUN, range(SEEDS))
     return made
 
 
@@ -39,27 +37,26 @@ def test_the_shelf_is_sound_and_speaks_the_language_that_is_chosen_by_keyboard(
 ) -> None:
     with serving(folder) as serves:
         page = visit(serves.address, width=390)
-        page.is_sound(ANY)
+        page.is_sound()
         page.locator("button[lang=zh]").press("Enter")
         page.locator("html[lang=zh]").wait_for()
-        page.is_sound(ANY)
+        page.is_sound()
         page.goto(f"{serves.root}/sheet?run=gone")
         assert re.search("40[04]", page.faults.pop())
-        page.is_sound(ANY)
+        page.is_sound()
         go_to(page, "回到各次结果", "/")
 
 
 def test_a_newcomer_picks_fills_votes_and_takes_home_and_a_killed_board_loses_nothing(
-    folder: Path, visit: Visits, monkeypatch: pytest.MonkeyPatch
+    folder: Path, visit: Visits
 ) -> None:
     with serving(folder) as serves:
         page = visit(serves.address)
         go_to(page, STORY, "/sheet?")
-        page.is_sound(ANY)
         tab_to(page, "", ".cell")
         for panel in range(1, 5):
             pick(page, panel)
-        strike(serves, page, " ", page.locator("#said", has_text="Panel 5: seed 4 is picked."))
+        strike(serves, page, " ", page.locator("#said", has_text="Panel 5: seed 0 is picked."))
     kept = picked(folder)
     assert kept in (seeds_to(4), seeds_to(5))
 
@@ -82,15 +79,12 @@ def test_a_newcomer_picks_fills_votes_and_takes_home_and_a_killed_board_loses_no
         go_to(page, STORY, "/sheet?")
         page.keyboard.press("f")
         page.locator("#said", has_text=FILLED).wait_for()
-        page.is_sound(ANY)
         assert chosen(folder)[:5] == list(seeds_to(5).values())
         go_to(page, "Votes", "/votes?")
-        page.is_sound(ANY)
         tab_to(page, "You vote as", "input")
         page.keyboard.type("Mo")
         page.keyboard.press("Enter")
         page.wait_for_url("**/voting?*")
-        page.is_sound(ANY)
         for given in range(4):
             vote(page, given)
         strike(serves, page, ANSWERS[0], page.locator('#pair[data-given="5"]'))
@@ -110,10 +104,8 @@ def test_a_newcomer_picks_fills_votes_and_takes_home_and_a_killed_board_loses_no
             ("left", "right", "tie", "both-bad")
         )
         assert page.locator(".strengths tbody tr").count() == 2
-        page.is_sound(ANY)
         go_to(page, "Take home", "/home?")
         page.locator("#checks .ticks li").first.wait_for()
-        page.is_sound(ANY)
         for field, told in (("Team", "夜航"), ("own name", "雨夜"), ("Introduction", INTRODUCTION)):
             tab_to(page, field, "input, textarea")
             page.keyboard.type(told)
@@ -136,9 +128,7 @@ def test_a_newcomer_picks_fills_votes_and_takes_home_and_a_killed_board_loses_no
             replace.press("Enter")
             done.wait_for()
             page.faults = [fault for fault in page.faults if "409" not in fault]
-        page.is_sound(ANY)
     (bundle,) = folder.rglob("*.zip")
-    monkeypatch.setattr(mosaic, "CELL", TRUE_CELL)
     assert verify(open_bundle(bundle)) == ()
 
 
@@ -160,8 +150,8 @@ def go_to(page: Visited, name: str, address: str) -> None:
 
 
 def seeds_to(last: int) -> dict[int, int]:
-    """Return the seeds that are picked of the panels up to one: each its own."""
-    return {panel: (panel - 1) % 7 for panel in range(1, last + 1)}
+    """Return the seeds that are picked of the panels up to one: each another than the last."""
+    return {panel: (panel - 1) % SEEDS for panel in range(1, last + 1)}
 
 
 def pick(page: Visited, panel: int) -> None:
@@ -174,7 +164,7 @@ def pick(page: Visited, panel: int) -> None:
 
 def move_on(page: Visited, panel: int) -> None:
     page.keyboard.press("ArrowDown")
-    page.keyboard.press("ArrowRight" if panel < 7 else "Home")
+    page.keyboard.press("ArrowRight" if panel % SEEDS else "Home")
 
 
 def vote(page: Visited, given: int) -> None:

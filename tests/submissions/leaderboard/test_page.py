@@ -2,7 +2,6 @@ import re
 from dataclasses import replace
 
 import pytest
-from browser import ANY
 from course_entries import rank_all
 from english_sentences import english_on_page
 from entries import forge
@@ -73,11 +72,11 @@ def test_every_picture_of_the_ranking_can_be_opened_large(hand_in):
 def test_the_page_is_sound_in_a_browser_wide_and_narrow_light_and_dark(hand_in, visit):
     torn = forge(hand_in(3), lambda files, _: files.update({"post.txt": b""}))
     page = visit(board_html(rank_all([hand_in(1, team=HOSTILE), hand_in(2), torn])), width=390)
-    page.is_sound(ANY)
+    page.is_sound()
     page.locator(".shot").first.press("Enter")
     page.keyboard.press("ArrowRight")
     assert page.locator(".box-title").text_content().endswith("第 2 格")
-    page.is_sound(ANY)
+    page.is_sound()
 
 
 def _names(one: object) -> list[str]:

@@ -2,7 +2,7 @@
 
 import json
 
-from browser import ANY, Visits
+from browser import Visits
 from served_board import serving
 from stand_in_command import PlayedFolder
 
@@ -21,7 +21,7 @@ def test_a_job_is_started_watched_and_stopped_by_keyboard_and_goes_on(
         page.locator("#start-form button.main").press("Enter")
         page.wait_for_selector("text=drawing: 2 of 8")
         page.wait_for_selector("pre >> text=<b>first</b>")
-        page.is_sound(grave=ANY)
+        page.is_sound()
 
         shelf = visit.again(board.root)
         shelf.wait_for_selector("#job-line >> text=drawing: 2 of 8")
@@ -38,4 +38,4 @@ def test_a_job_is_started_watched_and_stopped_by_keyboard_and_goes_on(
         page.keyboard.press("Enter")
         page.wait_for_selector("#told >> text=Only draw an experiment: done")
         page.locator("summary").first.click()
-        page.is_sound(grave=ANY)
+        page.is_sound()

@@ -6,7 +6,6 @@ from command import tell
 from entries import INTRODUCTION, make_scored_run
 from served_board import serving
 
-from submissions.bundle import mosaic
 from submissions.packing.entry_file import Decisions, keep_decisions, read_decisions
 
 PAGE = "/home?run=work/run"
@@ -32,10 +31,7 @@ def opened(visit: Visits, board, **seen):
     return page
 
 
-def test_an_entry_is_written_packed_and_taken_home_and_verifies(
-    visit: Visits, board, run, tmp_path, monkeypatch
-) -> None:
-    monkeypatch.setattr(mosaic, "CELL", 512)  # in which the board packs; in this process they are smaller
+def test_an_entry_is_written_packed_and_taken_home_and_verifies(visit: Visits, board, run, tmp_path) -> None:
     page = opened(visit, board)
     page.get_by_role("link", name=re.compile("Say it.*: Team")).press("Enter")
     assert page.focused() == "Team, as registered"
