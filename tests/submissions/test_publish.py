@@ -28,6 +28,7 @@ HASTY = {
     "MODELSCOPE_UPLOAD_RECOVERY_ENABLED": "false",
     "MODELSCOPE_UPLOAD_FAILED_FILE_MAX_RETRY_ROUNDS": "1",
     "MODELSCOPE_REPO_TREE_PAGE_MAX_ATTEMPTS": "1",
+    "MODELSCOPE_API_MAX_RETRIES": "1",
 }
 """The SDK stores all but INLINE as blobs and tries everything once."""
 
