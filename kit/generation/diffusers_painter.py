@@ -9,7 +9,7 @@ from PIL.Image import Image
 
 from kit.errors import InputError, LoraError, RunError
 from kit.experiment.drawing.draw_settings import DrawSettings
-from kit.generation.devices.device_memory import BATCHES, CPU_BATCH, take_over, too_little_memory
+from kit.generation.devices.device_memory import BATCHES, CPU_BATCH, USUAL_SIDE, take_over, too_little_memory
 from kit.generation.painter import (
     BatchPlan,
     DrawFailure,
@@ -31,10 +31,16 @@ from kit.lora.lora import LoadedLora
 from kit.messages import tr
 from kit.models.base import pick_device
 from kit.models.bases.base_parts import BaseChoice
+from kit.models.bases.pipeline_class import Family
 from kit.models.bases.pipeline_files import PipelineFiles, open_pipeline
 
-GIB_A_PANEL = {"sdxl": 1.0, "sd": 0.5, "cascade": 1.5}
-"""What a panel more takes of a GPU, a little above what was measured (docs/benchmarks.md)."""
+NEEDED_GIB: Mapping[Family, tuple[float, float]] = {
+    "sdxl": (5.0, 0.2),
+    "sd": (2.0, 0.3),
+    "cascade": (2.5, 1.1),
+}
+"""What drawing takes of a GPU beside the weights at 1024 pixels, for one picture and for each panel more;
+a little above what was measured (docs/benchmarks.md)."""
 
 
 class DiffusersPainter:
@@ -116,8 +122,9 @@ class DiffusersPainter:
             return BatchPlan(panels=panels, compiled=False)
         self._ready(requests, settings)
         free = torch.cuda.mem_get_info()[0] / 2**30
-        each = GIB_A_PANEL[self._parts.files.family] * (settings.size / 1024) ** 2
-        fits = [count for count in BATCHES if free >= each * (count + 4)]
+        first, each = NEEDED_GIB[self._parts.files.family]
+        share = (settings.size / USUAL_SIDE) ** 2
+        fits = [panels for panels in BATCHES if free >= (first + panels * each) * share]
         return BatchPlan(panels=next(iter(fits), 1), compiled=False)
 
     def _refuse(self, requests: Sequence[PanelRequest], settings: DrawSettings) -> None:

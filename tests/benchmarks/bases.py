@@ -104,7 +104,7 @@ def write_cascade(folder: Path) -> None:
         block_out_channels=(320, 640, 1280, 1280), num_attention_heads=(0, 0, 20, 20),
         down_num_layers_per_block=(2, 6, 28, 6), up_num_layers_per_block=(6, 28, 6, 2),
         down_blocks_repeat_mappers=(1, 1, 1, 1), up_blocks_repeat_mappers=(3, 3, 2, 2),
-        block_types_per_layer=(plain, plain, attending, attending),
+        block_types_per_layer=(plain, plain, attending, attending), dropout=(0.1,) * 4,
     )  # fmt: skip
     told = {"tokenizer": clip_tokenizer(), "scheduler": DDPMWuerstchenScheduler()}
     text = clip(1280, 32, 20, True, "gelu")

@@ -148,8 +148,8 @@ class ClipPipeline:
             flags = {"safety_checker": None, "feature_extractor": None, "requires_safety_checker": False}
         pipeline = classes[self._family](**{**lacking, **parts}, scheduler=sampler, **flags)
         pipeline.set_progress_bar_config(disable=True)
-        if settings.memory == "low" and "vae" in parts:
-            pipeline.vae.enable_tiling()
+        if "vae" in parts:
+            pipeline.vae.enable_slicing()  # one picture after the other, which takes no longer
         return pipeline
 
 
