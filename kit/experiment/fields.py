@@ -10,25 +10,23 @@ from typing import Annotated, TypeAlias, TypeVar
 
 from pydantic import (
     AfterValidator,
+    Discriminator,
     Field,
     FiniteFloat,
-    PlainSerializer,
-    PlainValidator,
     StrictInt,
     StringConstraints,
-    TypeAdapter,
-    ValidationError,
+    Tag,
     ValidationInfo,
 )
 
 from kit.did_you_mean import did_you_mean
 from kit.embedded import EMBEDDED, LORA_PREFIX, LORAS
 from kit.errors import printable
-from kit.files.documents import faults_of
+from kit.files.documents import UNION_TAG
 from kit.files.user_paths import user_path, why_not_there
-from kit.hub.downloaded import downloaded
+from kit.hub.downloaded import downloaded, hub_name
 from kit.messages import joined, mark, tr
-from kit.models.bases.base_parts import BaseChoice, BaseParts
+from kit.models.bases.base_parts import BaseParts
 from kit.story.prompt import check_order
 from kit.story.story import PANELS
 
@@ -223,21 +221,37 @@ RoleWords = Annotated[
 
 
 def _downloaded(text: str, info: ValidationInfo) -> str:
-    """Return the folder of a model that a hub's name stands for, where it was downloaded."""
+    """Return where a model lies that a hub's name stands for, where it was downloaded."""
     where = info.context
-    if (
-        not isinstance(where, PathContext)
-        or not where.must_exist
-        or _is_there(user_path(where.folder, text), Path.exists)
-    ):
+    if not isinstance(where, PathContext) or not where.must_exist:
+        return text
+    if _is_there(user_path(where.folder, text), Path.exists):
         return text
     found = downloaded(text)
     return str(found) if found else text
 
 
+def _fetched(text: str, info: ValidationInfo) -> str:
+    """Return the same; ValueError says how to download what has a hub's name and is nowhere."""
+    found, where = _downloaded(text, info), info.context
+    if not isinstance(where, PathContext) or not where.must_exist or Path(found).is_absolute():
+        return found
+    here = user_path(where.folder, found)
+    if (name := hub_name(found)) and not here.exists() and not user_path(where.folder, name).parent.is_dir():
+        raise ValueError(
+            tr(
+                "{text} is neither here nor downloaded: `modelscope download --model {name}` or "
+                "`huggingface-cli download {name}` fetches it",
+                text=text,
+                name=name,
+            )
+        )
+    return found
+
+
 BaseWeights = Annotated[
     str,
-    AfterValidator(_downloaded),
+    AfterValidator(_fetched),
     path_to(
         mark('must be "mini", "kolors", a folder or a model that was downloaded, and {path} {why}'),
         Path.is_dir,
@@ -254,28 +268,21 @@ def _parts_there(parts: BaseParts, info: ValidationInfo) -> BaseParts:
     places: dict[str, str] = {}
     for part, text in parts.model_dump(exclude_none=True).items():
         resolved = resolver_of(tr(_PART_IS, part=part, path="{path}", why="{why}"), Path.exists)
-        places[part] = resolved(_downloaded(text, info), info)
+        places[part] = resolved(_fetched(text, info), info)
     return parts.model_copy(update=places)
 
 
-_NAMED = TypeAdapter[str](BaseWeights)
+_NAME, _PARTS = f"{UNION_TAG}name", f"{UNION_TAG}parts"
 
 
-def _one_base(told: object, info: ValidationInfo) -> BaseChoice:
-    """Return a base by its name or by its parts; a fault has no other place than the base."""
-    try:
-        if isinstance(told, dict | BaseParts):
-            return _parts_there(BaseParts.model_validate(told), info)
-        return _NAMED.validate_python(told, context=info.context)
-    except ValidationError as error:
-        raise ValueError(joined(faults_of(error, BaseParts), tr("; "))) from error
+def _kind_of_base(told: object) -> str:
+    return _PARTS if isinstance(told, dict | BaseParts) else _NAME
 
 
-def _told_base(base: BaseChoice) -> str | dict[str, str]:
-    return base if isinstance(base, str) else base.model_dump(exclude_none=True)
-
-
-OneBase = Annotated[BaseChoice, PlainValidator(_one_base), PlainSerializer(_told_base)]
+OneBase = Annotated[
+    Annotated[BaseWeights, Tag(_NAME)] | Annotated[BaseParts, AfterValidator(_parts_there), Tag(_PARTS)],
+    Discriminator(_kind_of_base),
+]
 """BaseWeights, or a table of parts."""
 
 ScorerWeights = Annotated[

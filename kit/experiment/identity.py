@@ -101,9 +101,14 @@ _SAMPLERS: Mapping[SamplerName, str] = {
 }
 
 
+def sampler_said(how: DrawSettings) -> Message:
+    """Return what a sampler is called."""
+    return tr(_SAMPLERS[how.sampler])
+
+
 def draft_said(how: DrawSettings) -> Message:
     """Return how drafts are drawn, in words: what of it finals are drawn with otherwise, and the steps."""
-    told = [tr(_SAMPLERS[how.sampler]), trn("{n} step", "{n} steps", how.steps)]
+    told = [sampler_said(how), trn("{n} step", "{n} steps", how.steps)]
     if how.guidance_until < 1:
         told.append(tr("guided for {share:.0%} of them", share=how.guidance_until))
     if how.noise_size is not None:

@@ -9,6 +9,7 @@ from PIL.Image import Image
 
 from kit.errors import InputError, LoraError, RunError
 from kit.experiment.drawing.draw_settings import DrawSettings
+from kit.experiment.steps import Refine, Restore, Step, Upscale
 from kit.generation.devices.device_memory import BATCHES, CPU_BATCH, USUAL_SIDE, take_over, too_little_memory
 from kit.generation.painter import (
     BatchPlan,
@@ -24,11 +25,17 @@ from kit.generation.pipelines.clip_pipelines import ClipPipeline
 from kit.generation.pipelines.lora_layers import WornLora, layer_shapes
 from kit.generation.pipelines.parts import PipelineParts
 from kit.generation.pipelines.samplers import scheduler_config
-from kit.generation.pipelines.texts import TOKENS, TextState, tail
+from kit.generation.pipelines.texts import (
+    COMPEL_MISSING,
+    TOKENS,
+    TextState,
+    can_read_in_pieces,
+    tail,
+)
 from kit.generation.repair.masks import pasted
 from kit.images.decode import is_flat
 from kit.lora.lora import LoadedLora
-from kit.messages import tr
+from kit.messages import mark, tr
 from kit.models.base import pick_device
 from kit.models.bases.base_parts import BaseChoice
 from kit.models.bases.pipeline_class import Family
@@ -41,6 +48,7 @@ NEEDED_GIB: Mapping[Family, tuple[float, float]] = {
 }
 """What drawing takes of a GPU beside the weights at 1024 pixels, for one picture and for each panel more;
 a little above what was measured (docs/benchmarks.md)."""
+_BY_WORDS = mark("where words are in a picture is found for Kolors and the embedded base: draw a mask")
 
 
 class DiffusersPainter:
@@ -56,6 +64,7 @@ class DiffusersPainter:
         self.hardware = take_over(self.device)
         dtype = _precision(files, self.device)
         parts = PipelineParts(files, self.device, dtype)
+        self._family = files.family
         made = CascadePipeline if files.family == "cascade" else ClipPipeline
         self._parts, self._pipeline = parts, made(parts, self.device, dtype)
         self.identity: Mapping[str, object] = {
@@ -127,17 +136,40 @@ class DiffusersPainter:
         fits = [panels for panels in BATCHES if free >= (first + panels * each) * share]
         return BatchPlan(panels=next(iter(fits), 1), compiled=False)
 
-    def _refuse(self, requests: Sequence[PanelRequest], settings: DrawSettings) -> None:
-        """Raise InputError for what Kolors' painter alone can do."""
+    def refusals(self, settings: DrawSettings, consistency: float = 0.0) -> list[str]:
+        """Return why nothing can be drawn so: what Kolors' painter alone can do."""
         faults: list[str] = []
-        if any(one.anchors for one in requests):
+        if consistency:
             faults.append(tr("consistency is for Kolors and the embedded base: set it to 0"))
         if settings.noise == "contest":
             faults.append(tr('noise = "contest" is for Kolors: write noise = "portable"'))
         if settings.cache_every > 1:
             faults.append(tr("cache_every is for Kolors and the embedded base: delete it in [draft]"))
-        if self._parts.files.family == "cascade":
-            faults += _cascade_faults(requests, settings)
+        if self._family == "cascade":
+            return faults + _cascade_faults(settings)
+        if settings.decoder_steps is not None:
+            faults.append(tr("decoder_steps is for Stable Cascade: delete it"))
+        if settings.long_prompts and not can_read_in_pieces():
+            faults.append(tr(COMPEL_MISSING))
+        return faults
+
+    def step_refusals(self, step: Step, part: str = "") -> list[str]:
+        """Return why no picture can be made by a step: what Kolors' painter alone can do."""
+        name = str(self.identity["name"])
+        if self._family == "cascade" and not isinstance(step, Upscale | Restore):
+            return [tr("{base} draws no picture again: draw more seeds and pick another one", base=name)]
+        faults: list[str] = []
+        if part:
+            faults.append(tr(_BY_WORDS))
+        if isinstance(step, Refine) and step.tile:
+            faults.append(tr("{base} draws no picture in parts: leave the parts out", base=name))
+        return faults
+
+    def _refuse(self, requests: Sequence[PanelRequest], settings: DrawSettings) -> None:
+        """Raise InputError for what `check_drawable` refuses, and for what stands in requests alone."""
+        faults = self.refusals(settings, max((one.consistency for one in requests), default=0.0))
+        if self._family == "cascade" and any(one.variation for one in requests):
+            faults.append(tr("no picture of Stable Cascade is varied: draw it from another seed"))
         if faults:
             raise InputError(tr("base {name}", name=str(self.identity["name"])), faults)
 
@@ -185,8 +217,7 @@ class DiffusersPainter:
         self, request: PanelRequest, picture: Image, words: Sequence[str], settings: DrawSettings
     ) -> Image:
         """Refuse: words are found in pictures by Kolors' own painter alone."""
-        fault = tr("where words are in a picture is found for Kolors and the embedded base: draw a mask")
-        raise refused(request, [fault])
+        raise refused(request, [tr(_BY_WORDS)])
 
     def _ready(self, requests: Sequence[PanelRequest], settings: DrawSettings) -> None:
         """Read what was not read, then load what draws."""
@@ -206,7 +237,7 @@ class DiffusersPainter:
         self._pipeline.load(self._worn)
 
 
-def _cascade_faults(requests: Sequence[PanelRequest], settings: DrawSettings) -> list[str]:
+def _cascade_faults(settings: DrawSettings) -> list[str]:
     faults: list[str] = []
     if settings.size % 128:
         faults.append(tr("size must be a multiple of 128, got {size}", size=settings.size))
@@ -214,10 +245,10 @@ def _cascade_faults(requests: Sequence[PanelRequest], settings: DrawSettings) ->
         faults.append(tr("Stable Cascade has a sampler of its own: delete sampler"))
     if settings.long_prompts:
         faults.append(tr("long_prompts is for SDXL and Stable Diffusion: delete it"))
+    if settings.spacing is not None:
+        faults.append(tr("Stable Cascade has a sampler of its own: delete spacing"))
     if settings.guidance_until < 1 or settings.noise_size is not None:
-        faults.append(tr("guidance_until and size of [draft] are for other bases: write 1, and no size"))
-    if any(one.variation for one in requests):
-        faults.append(tr("no picture of Stable Cascade is varied: draw it from another seed"))
+        faults.append(tr("guidance_until and size of [draft] are for other bases: delete them"))
     return faults
 
 

@@ -13,6 +13,8 @@ from PIL.Image import Image
 from torch import Tensor
 
 from kit.experiment.drawing.draw_settings import DrawSettings
+from kit.experiment.steps import Step
+from kit.experiment.tables import SamplerName
 from kit.generation.anchors.joining import join_anchors, sharing_of
 from kit.generation.denoiser import Denoiser, compile_parts, compiling_pays, halves_of, refuse_too_small
 from kit.generation.devices.device_memory import (
@@ -39,20 +41,26 @@ from kit.generation.sampling.first_noise import first_noise
 from kit.generation.sampling.picture_latents import decoded, encoded, for_drawing
 from kit.generation.sampling.tiled import LATENTS, tiled
 from kit.lora.lora import LoadedLora
-from kit.messages import tr
+from kit.messages import joined, tr
 from kit.models.base import pick_device
 from kit.models.kolors.scheduler import SCHEDULER
+from kit.models.kolors.text_encoder import PREFIX_TOKENS
 from kit.models.kolors.unet import linear_shapes
 from kit.models.kolors.vae import pixels_of
 from kit.models.networks import Base, offloaded
 from kit.models.prompt_states import PromptStates
+from kit.models.sizes import TOKENS
 
+SAMPLERS: tuple[SamplerName, ...] = ("ddim", "dpm++2m")
+"""Those that we solve Kolors' equation with."""
 PROBED = 2
 """Steps that are timed before compiling is decided on."""
 
 
 class KolorsPainter:
     """Draws with one base; each network is loaded when needed, the text encoder while prompts are read."""
+
+    prompt_tokens = TOKENS - PREFIX_TOKENS
 
     def __init__(self, base: Base, device: str = "auto") -> None:
         """Take a base, of which nothing is loaded yet; of several GPUs, this process then uses the one."""
@@ -76,6 +84,29 @@ class KolorsPainter:
     def encode_prompts(self, prompts: Sequence[str]) -> None:
         """Encode each prompt not read before, then free the text encoder."""
         self._texts.encode(prompts, self._dtype)
+
+    def refusals(self, settings: DrawSettings, consistency: float = 0.0) -> list[str]:
+        """Return why nothing can be drawn so: what diffusers' pipelines alone have."""
+        faults: list[str] = []
+        if settings.sampler not in SAMPLERS:
+            told = joined(map(repr, SAMPLERS), tr(" or "))
+            faults.append(tr("sampler must be {known}, got {got!r}", known=told, got=settings.sampler))
+        if settings.spacing is not None:
+            faults.append(tr("spacing is for bases that diffusers draws with: delete it"))
+        if settings.decoder_steps is not None:
+            faults.append(tr("decoder_steps is for Stable Cascade: delete it"))
+        if settings.long_prompts:
+            faults.append(
+                tr(
+                    "long_prompts is for SDXL and Stable Diffusion: delete it; this base reads {n} tokens",
+                    n=self.prompt_tokens,
+                )
+            )
+        return faults
+
+    def step_refusals(self, step: Step, part: str = "") -> list[str]:
+        """Return nothing: every step can be drawn."""
+        return []
 
     def truncated_tail(self, prompt: str) -> str:
         """Return the end of a prompt that is too long to be read whole; empty when it is not."""

@@ -9,6 +9,7 @@ from pydantic import PositiveInt
 from kit.errors import InputError
 from kit.experiment.drawing.draw_settings import DrawSettings
 from kit.experiment.run import Anchor
+from kit.experiment.steps import Step
 from kit.messages import tr
 
 if TYPE_CHECKING:
@@ -182,6 +183,26 @@ class Painter(Protocol):
         """Return the sha256 of the UNet for inpainting that is there beside the base; empty where none is.
 
         Raises WeightsError where it is there and is damaged.
+        """
+
+    @property
+    def prompt_tokens(self) -> int:
+        """Return how many tokens of a prompt are read at once, those that open and close it apart."""
+
+    def refusals(self, settings: DrawSettings, consistency: float = 0.0) -> list[str]:
+        """Return why nothing can be drawn so, a line for each thing; nothing where it can. Needs no weights.
+
+        Args:
+            settings: how.
+            consistency: the strongest that characters are kept the same with.
+        """
+
+    def step_refusals(self, step: Step, part: str = "") -> list[str]:
+        """Return why no picture can be made by a step, a line for each thing; nothing where it can.
+
+        Args:
+            step: of a repair.
+            part: which part of a picture its mask is, to be found by the words of its prompt; empty: none.
         """
 
     def encode_prompts(self, prompts: Sequence[str]) -> None:

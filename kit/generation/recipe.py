@@ -1,7 +1,7 @@
 """What shapes each picture of a run: its recipe, the key made of it, and the run's identity."""
 
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import product
 from pathlib import Path
@@ -13,12 +13,13 @@ from kit.experiment.config import Experiment, LoadedExperiment
 from kit.experiment.drawing.draw_settings import DrawSettings
 from kit.experiment.extras.extra_pictures import Origin, all_slots, origins_of
 from kit.experiment.fields import seed_of_panel
+from kit.experiment.identity import settings_of_finals
 from kit.experiment.run import Anchor, PanelRow, Run, Slot
 from kit.experiment.steps import StepList, step_told, words_in
 from kit.files.encodings import canonical_json, sha256_bytes
 from kit.generation.devices.processor import cpu_arithmetic
 from kit.generation.painter import Painter, PanelRequest
-from kit.messages import tr
+from kit.messages import mark, tr
 from kit.story.anchors import anchors_of, bystanders_of
 from kit.story.prompt import prompt_of
 from kit.story.story import PANELS, Story
@@ -171,24 +172,48 @@ def check_drawable(loaded: LoadedExperiment, painter: Painter) -> "dict[str, lis
 
     Raises:
         LoraError: for a LoRA that does not fit the base.
-        InputError: with every prompt of which the text encoder would not see the end.
+        InputError: with every setting that the base cannot be drawn with, and every prompt of which the text
+            encoder would not see the end.
     """
     loras = {candidate.name: _fitting_loras(candidate, painter) for candidate in loaded.experiment.candidates}
-    if loaded.experiment.cut_long_prompts:
-        return loras
-    faults = [
-        tr(
-            "{place}: must be at most 254 tokens, {end!r} and what follows would be cut; shorten it, or set "
-            "cut_long_prompts = true in the experiment",
-            place=place,
-            end=end[:SHOWN],
-        )
-        for text, place in _places_of_texts(loaded).items()
-        if (end := painter.truncated_tail(text))
-    ]
+    faults = [*_refusals(loaded, painter), *_cut_texts(loaded, painter)]
     if faults:
         raise InputError(str(loaded.path), faults)
     return loras
+
+
+def _refusals(loaded: LoadedExperiment, painter: Painter) -> Iterator[str]:
+    """Yield why the painter draws nothing by an experiment's settings, or none of its finals."""
+    final = loaded.settings_as("final")
+    kept = max(candidate.consistency or 0.0 for candidate in loaded.experiment.candidates)
+    faults = [fault for how in (final, loaded.settings) for fault in painter.refusals(how, kept)]
+    yield from dict.fromkeys(faults)
+    for name, usual in settings_of_finals(painter.identity).items():
+        if not faults and (got := getattr(final, name)) != usual:
+            told = {"name": name, "usual": usual, "got": got}
+            yield tr("{name} must be {usual!r} for finals of this base, got {got!r}: delete it", **told)
+
+
+def _cut_texts(loaded: LoadedExperiment, painter: Painter) -> Iterator[str]:
+    """Yield every text of which the text encoder would not read the end, unless that is wanted."""
+    how = loaded.settings
+    if loaded.experiment.cut_long_prompts or how.long_prompts:
+        return
+    read_on = not painter.refusals(replace(how, long_prompts=True))
+    told = (
+        mark(
+            "{place}: must be at most {most} tokens, {end!r} and what follows would be cut; shorten it, or "
+            "set long_prompts = true in the experiment to have it read in pieces, or cut_long_prompts = true"
+        )
+        if read_on
+        else mark(
+            "{place}: must be at most {most} tokens, {end!r} and what follows would be cut; shorten it, or "
+            "set cut_long_prompts = true in the experiment"
+        )
+    )
+    for text, place in _places_of_texts(loaded).items():
+        if end := painter.truncated_tail(text):
+            yield tr(told, place=place, most=painter.prompt_tokens, end=end[:SHOWN])
 
 
 def _fitting_loras(candidate: Candidate, painter: Painter) -> "list[LoadedLora]":
@@ -292,11 +317,18 @@ def _identity(run: Run, painter: Painter, candidates: Mapping[str, object]) -> d
         "base": dict(painter.identity),
         "candidates": candidates,
         "settings": {**how, "scheduler": painter.identity.get("scheduler")},
-        "versions": {name: installed_version(name) for name in PACKAGES},
+        "versions": versions_for(painter.identity, run.loaded.settings),
         "device": painter.hardware,
         "processor": cpu_arithmetic() if painter.hardware == "cpu" else None,
         "commit": _commit(),
     }
+
+
+def versions_for(base: Mapping[str, object], how: DrawSettings) -> dict[str, str | None]:
+    """Return the versions of what draws with a base, by the package's name."""
+    pipeline = "pipeline" in base
+    more = [*(["diffusers"] if pipeline else []), *(["compel"] if pipeline and how.long_prompts else [])]
+    return {name: installed_version(name) for name in (*PACKAGES, *more)}
 
 
 def _commit() -> str | None:

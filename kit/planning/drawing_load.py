@@ -73,6 +73,12 @@ class BaseNotHere:
         self.device, self.hardware = device, hardware
         self.identity: Mapping[str, object] = {"name": base}
 
+    prompt_tokens = 0
+
+    def refusals(self, settings: DrawSettings, consistency: float = 0.0) -> list[str]:
+        """Return nothing: who draws is not here."""
+        return []
+
     def truncated_tail(self, prompt: str) -> str:
         """Return nothing: who reads prompts is not here."""
         return ""

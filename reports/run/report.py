@@ -22,6 +22,7 @@ from kit.experiment.run import FIGURES, PAGE, Run
 from kit.files.atomic_write import write_together
 from kit.files.folder_lock import lock_folder
 from kit.messages import asked_language, speaking, tr
+from kit.models.bases.base_parts import shown_base
 from kit.story.prompt import prompt_of
 from kit.story.story import PANELS
 from kit.versions import installed_version
@@ -145,6 +146,7 @@ def render(page: Page, words: Words) -> str:
         "percent": percent,
         "strength_bar": strength_bar,
         "file_name": lambda path: Path(path).name,
+        "shown_base": shown_base,
         "prompts_in": lambda story, order: [prompt_of(story, panel, order) for panel in range(PANELS)],
     }
     known.tests["reference"] = is_reference

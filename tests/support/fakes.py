@@ -16,6 +16,7 @@ from kit.errors import LoraError, RunError
 from kit.experiment.config import load_experiment
 from kit.experiment.drawing.draw_settings import DrawSettings
 from kit.experiment.run import Run
+from kit.experiment.steps import Step
 from kit.generation.painter import BatchPlan, DrawFailure, PanelRequest, RedrawRequest, refuse_other_size
 from kit.generation.repair.masks import pasted
 from kit.models.sizes import BaseSizes, TextSizes, UNetSizes, VaeSizes
@@ -36,6 +37,7 @@ class FakePainter:
 
     device = hardware = "cpu"
     inpainting = ""
+    prompt_tokens = 254
 
     def __init__(self, identity: str = "fake") -> None:
         self.identity: Mapping[str, object] = {
@@ -64,6 +66,12 @@ class FakePainter:
         self.unloaded = 0
         self.refuse_lora = ""
         """Pretend that a LoRA whose name holds this does not fit."""
+
+    def refusals(self, settings: DrawSettings, consistency: float = 0.0) -> list[str]:
+        return ["it reads no long prompts"] if settings.long_prompts else []
+
+    def step_refusals(self, step: Step, part: str = "") -> list[str]:
+        return []
 
     def encode_prompts(self, prompts: Sequence[str]) -> None:
         self.read_prompts += prompts

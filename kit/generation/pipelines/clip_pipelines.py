@@ -88,7 +88,24 @@ class ClipPipeline:
     def draw(
         self, requests: Sequence[PanelRequest], states: Mapping[str, TextState], settings: DrawSettings
     ) -> list[Image]:
-        """Return the pictures of one batch."""
+        """Return the pictures of one batch; those that read as long are together, so none hangs on others."""
+        lengths = [
+            max(
+                len(states[text].cross)
+                for text in (one.prompt, *([one.negative] if settings.cfg > 1 else []))
+            )
+            for one in requests
+        ]
+        made: dict[int, Image] = {}
+        for length in dict.fromkeys(lengths):
+            alike = [place for place, own in enumerate(lengths) if own == length]
+            pictures = self._draw_alike([requests[place] for place in alike], states, settings)
+            made |= dict(zip(alike, pictures, strict=True))
+        return [made[place] for place in range(len(requests))]
+
+    def _draw_alike(
+        self, requests: Sequence[PanelRequest], states: Mapping[str, TextState], settings: DrawSettings
+    ) -> list[Image]:
         noise = [first_noise(one.seed, settings, self._device, one.variation) for one in requests]
         pipeline = self._built(_DRAWING, self._networks, settings)
         guided = settings.guided_steps

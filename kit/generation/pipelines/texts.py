@@ -1,6 +1,7 @@
 """What pipelines read of prompts: CLIP's states, each prompt's made once."""
 
 from collections.abc import Sequence
+from importlib.util import find_spec
 from typing import Any, NamedTuple
 
 import torch
@@ -8,10 +9,19 @@ from torch import Tensor
 from transformers import CLIPTokenizer
 
 from kit.errors import WeightsError
-from kit.messages import tr
+from kit.library_warnings import hide_length_warning
+from kit.messages import mark, tr
 
 TOKENS = 75
 """Of a prompt that CLIP reads at once, the two that open and close it apart."""
+
+
+COMPEL_MISSING = mark("long_prompts = true needs compel: pip install storykit[bases], or delete that line")
+
+
+def can_read_in_pieces() -> bool:
+    """Return whether what reads long prompts is installed; it is not imported."""
+    return find_spec("compel") is not None
 
 
 class TextState(NamedTuple):
@@ -41,10 +51,10 @@ def read_in_pieces(pipeline: Any, text: str) -> TextState:
     try:
         from compel import Compel, ReturnedEmbeddingsType
         from compel.prompt_parser import Conjunction, FlattenedPrompt
+
+        hide_length_warning()
     except ImportError as error:
-        raise WeightsError(
-            tr("long_prompts = true needs compel: pip install storykit[bases], or delete that line")
-        ) from error
+        raise WeightsError(tr(COMPEL_MISSING)) from error
     if hasattr(pipeline, "text_encoder_2"):
         reader = Compel(
             tokenizer=[pipeline.tokenizer, pipeline.tokenizer_2],

@@ -44,7 +44,7 @@ from kit.generation.recipe import SHOWN, Job, RunPlan, plan_run
 from kit.generation.repair.part_masks import Part, part_mask
 from kit.generation.repair.step_files import keep_mask, keep_network
 from kit.images.decode import open_picture
-from kit.messages import tr
+from kit.messages import mark, tr
 from kit.progress import Progress
 
 MOST_TRIES = 64
@@ -258,7 +258,9 @@ def _refuse_unfit(source: Job, wish: RepairWish, painter: Painter, run: Run) -> 
         case _:
             pass
     refuse_size(wish.step, side_after(run.loaded.settings.size, source.chain))
-    if prompt := wish.step.prompt:
+    if faults := painter.step_refusals(wish.step, wish.part or ""):
+        raise InputError(wish.step.step, faults)
+    if (prompt := wish.step.prompt) and not run.loaded.experiment.long_prompts:
         _refuse_long(prompt, painter)
 
 
@@ -277,8 +279,8 @@ def _refuse_unfinishable(step: Upscale | Restore, wish: RepairWish, picture: Ima
 def _refuse_long(prompt: str, painter: Painter) -> None:
     """Raise InputError where words are more than the text encoder reads."""
     if end := painter.truncated_tail(prompt):
-        told = tr("must be at most 254 tokens, {end!r} and what follows would be cut", end=end[:SHOWN])
-        raise InputError("prompt", [told])
+        told = mark("must be at most {most} tokens, {end!r} and what follows would be cut")
+        raise InputError("prompt", [tr(told, most=painter.prompt_tokens, end=end[:SHOWN])])
 
 
 def _tries(run: Run, wish: RepairWish, step: Step, source: Job) -> Iterator[Step]:

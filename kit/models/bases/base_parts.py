@@ -1,5 +1,6 @@
 """A base as it is named: by one name or folder, or by its parts."""
 
+from pathlib import Path
 from typing import Self, TypeAlias
 
 from pydantic import BaseModel, model_validator
@@ -32,3 +33,23 @@ class BaseParts(BaseModel, frozen=True, extra="forbid"):
 
 BaseChoice: TypeAlias = str | BaseParts
 """A base as an experiment names it."""
+
+
+def shown_base(base: BaseChoice) -> str:
+    """Return a base's name as a page shows it, which may be sent: of paths no more than what tells it.
+
+    >>> shown_base("kolors"), shown_base(BaseParts(folder="/models/sdxl", unet="/models/lcm-sdxl"))
+    ('kolors', 'sdxl, unet lcm-sdxl')
+    """
+    if isinstance(base, str):
+        return _last(base)
+    others = (f"{name} {_last(place)}" for name, place in base if place and name != "folder")
+    return ", ".join([*([_last(base.folder)] if base.folder else []), *others])
+
+
+def _last(place: str) -> str:
+    """Return the last part of a path; of what Hugging Face keeps, which is called by a commit, the model."""
+    path = Path(place)
+    if path.parent.name == "snapshots" and path.parents[1].name.startswith("models--"):
+        return path.parents[1].name.rpartition("--")[2]
+    return path.name

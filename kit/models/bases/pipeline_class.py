@@ -16,14 +16,18 @@ FAMILIES: dict[str, Family] = {
     "StableCascadeDecoderPipeline": "cascade",
 }
 """By the class that draws a picture from words."""
+MOST_BYTES = 2**24
+"""Of a JSON file that is read: an index of shards has a tenth of it."""
 KOLORS = "KolorsPipeline"
 """Drawn by our own painter."""
 _CHATGLM = "ChatGLMModel"
 
 
 def json_in(path: Path) -> dict[str, object]:
-    """Return what a JSON file holds; nothing where it is not there or is no object."""
+    """Return what a JSON file holds; nothing where it is not there, is no object or far too large."""
     try:
+        if not path.is_file() or path.stat().st_size > MOST_BYTES:
+            return {}
         found = finite_json(path.read_bytes())
     except (OSError, ValueError):
         return {}

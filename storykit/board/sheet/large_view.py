@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from eval.casting.decisions import PlaceState
 from kit.experiment.extras.extra_pictures import seeds_at
-from kit.experiment.identity import draft_said, is_draft
+from kit.experiment.identity import draft_said, is_draft, sampler_said
 from kit.experiment.run import PanelRow, Run
 from kit.experiment.steps import side_after
 from kit.messages import Message, tr
@@ -67,6 +67,9 @@ def recipe_of(run: Run, row: PanelRow) -> list[tuple[Message, str]]:
         *((tr("Repaired"), step.said()) for step in row.chain),
         (tr("Draft"), draft_said(settings) if is_draft(run) else ""),
         (tr("Steps"), str(settings.steps)),
+        (tr("Decoder steps"), str(settings.decoder_steps or "")),
+        (tr("Sampler"), sampler_said(settings) if "sampler" in settings.unlike_usual else ""),
+        (tr("Spacing"), settings.spacing or ""),
         (tr("cfg"), f"{settings.cfg:g}"),
         (tr("Size"), f"{side} x {side}"),
     ]
