@@ -38,13 +38,5 @@ def hide_torch_dtype_warning() -> None:
     logging.getLogger("transformers.configuration_utils").addFilter(_is_of_use)
 
 
-def hide_length_warning() -> None:
-    """Keep transformers from warning of long prompts where they are read in pieces."""
-    logging.getLogger("transformers.tokenization_utils_base").addFilter(_is_of_use)
-
-
-_OF_NO_USE = ("`torch_dtype` is deprecated", "Token indices sequence length is longer")
-
-
 def _is_of_use(record: logging.LogRecord) -> bool:
-    return not any(text in record.getMessage() for text in _OF_NO_USE)
+    return "`torch_dtype` is deprecated" not in record.getMessage()

@@ -10,23 +10,24 @@ from typing import Annotated, TypeAlias, TypeVar
 
 from pydantic import (
     AfterValidator,
-    Discriminator,
     Field,
     FiniteFloat,
+    PlainValidator,
     StrictInt,
     StringConstraints,
-    Tag,
+    TypeAdapter,
+    ValidationError,
     ValidationInfo,
 )
 
 from kit.did_you_mean import did_you_mean
 from kit.embedded import EMBEDDED, LORA_PREFIX, LORAS
 from kit.errors import printable
-from kit.files.documents import UNION_TAG
+from kit.files.documents import faults_of
 from kit.files.user_paths import user_path, why_not_there
 from kit.hub.downloaded import downloaded, hub_name
 from kit.messages import joined, mark, tr
-from kit.models.bases.base_parts import BaseParts
+from kit.models.bases.base_parts import BaseChoice, BaseParts
 from kit.story.prompt import check_order
 from kit.story.story import PANELS
 
@@ -221,7 +222,7 @@ RoleWords = Annotated[
 
 
 def _downloaded(text: str, info: ValidationInfo) -> str:
-    """Return where a model lies that a hub's name stands for, where it was downloaded."""
+    """Return the folder of a model that a hub's name stands for, where it was downloaded."""
     where = info.context
     if not isinstance(where, PathContext) or not where.must_exist:
         return text
@@ -231,13 +232,12 @@ def _downloaded(text: str, info: ValidationInfo) -> str:
     return str(found) if found else text
 
 
-def _fetched(text: str, info: ValidationInfo) -> str:
-    """Return the same; ValueError says how to download what has a hub's name and is nowhere."""
+def _base_downloaded(text: str, info: ValidationInfo) -> str:
+    """Return what `_downloaded` does; ValueError says how to download what is named as hubs do."""
     found, where = _downloaded(text, info), info.context
-    if not isinstance(where, PathContext) or not where.must_exist or Path(found).is_absolute():
+    if found != text or not isinstance(where, PathContext) or not where.must_exist:
         return found
-    here = user_path(where.folder, found)
-    if (name := hub_name(found)) and not here.exists() and not user_path(where.folder, name).parent.is_dir():
+    if (name := hub_name(text)) and not user_path(where.folder, text).parent.exists():
         raise ValueError(
             tr(
                 "{text} is neither here nor downloaded: `modelscope download --model {name}` or "
@@ -251,7 +251,7 @@ def _fetched(text: str, info: ValidationInfo) -> str:
 
 BaseWeights = Annotated[
     str,
-    AfterValidator(_fetched),
+    AfterValidator(_base_downloaded),
     path_to(
         mark('must be "mini", "kolors", a folder or a model that was downloaded, and {path} {why}'),
         Path.is_dir,
@@ -268,21 +268,24 @@ def _parts_there(parts: BaseParts, info: ValidationInfo) -> BaseParts:
     places: dict[str, str] = {}
     for part, text in parts.model_dump(exclude_none=True).items():
         resolved = resolver_of(tr(_PART_IS, part=part, path="{path}", why="{why}"), Path.exists)
-        places[part] = resolved(_fetched(text, info), info)
+        places[part] = resolved(_base_downloaded(text, info), info)
     return parts.model_copy(update=places)
 
 
-_NAME, _PARTS = f"{UNION_TAG}name", f"{UNION_TAG}parts"
+_NAMED = TypeAdapter[str](BaseWeights)
 
 
-def _kind_of_base(told: object) -> str:
-    return _PARTS if isinstance(told, dict | BaseParts) else _NAME
+def _one_base(told: object, info: ValidationInfo) -> BaseChoice:
+    """Return a base by its name or by its parts; a fault has no other place than the base."""
+    try:
+        if isinstance(told, dict | BaseParts):
+            return _parts_there(BaseParts.model_validate(told), info)
+        return _NAMED.validate_python(told, context=info.context)
+    except ValidationError as error:
+        raise ValueError(joined(faults_of(error, BaseParts), tr("; "))) from error
 
 
-OneBase = Annotated[
-    Annotated[BaseWeights, Tag(_NAME)] | Annotated[BaseParts, AfterValidator(_parts_there), Tag(_PARTS)],
-    Discriminator(_kind_of_base),
-]
+OneBase = Annotated[BaseChoice, PlainValidator(_one_base)]
 """BaseWeights, or a table of parts."""
 
 ScorerWeights = Annotated[

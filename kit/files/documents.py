@@ -183,14 +183,8 @@ def placed_faults(
     ]
 
 
-UNION_TAG = "\0"
-"""How tags of a union begin: pydantic counts them to a fault's place, who writes a file does not."""
-
-
 def _details(error: ValidationError) -> list[ErrorDetails]:
     details = error.errors(include_url=False)
-    for detail in details:
-        detail["loc"] = tuple(part for part in detail["loc"] if not str(part).startswith(UNION_TAG))
     spoiled = {detail["loc"][:depth] for detail in details for depth in range(len(detail["loc"]))}
     return [
         detail

@@ -9,8 +9,8 @@ from pathlib import Path
 from kit.errors import WeightsError
 from kit.hub.repository import models_folder
 
-_NAME = re.compile(r"([A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*)((?:/[A-Za-z0-9][\w.-]*)*)")
-"""A model's name, and what is meant of the model."""
+_NAME = re.compile(r"([A-Za-z0-9][\w.-]*)/([A-Za-z0-9][\w.-]*)((?:/[A-Za-z0-9][\w.-]*)*)")
+"""Owner, model, and a place inside it."""
 _MOST = 200
 """Characters of what a hub may call a model."""
 
@@ -22,22 +22,25 @@ def hub_name(text: str) -> str:
     ('ByteDance/SDXL-Lightning', '')
     """
     found = _NAME.fullmatch(text)
-    return found[1] if found and len(text) <= _MOST else ""
+    return f"{found[1]}/{found[2]}" if found else ""
 
 
-def downloaded(text: str) -> Path | None:
-    """Return the folder of a model by its hub's name, such as "AI-ModelScope/sdxl-turbo", or what lies in it.
+def downloaded(name: str) -> Path | None:
+    """Return what lies on this machine of a model by its hub's name, such as "AI-ModelScope/sdxl-turbo".
+
+    A folder or file inside it may be named behind, "YorickHe/majicmixRealistic_v6/v7".
 
     Looks into our own folder of downloads, then where ModelScope and Hugging Face keep theirs.
 
     Returns:
-        The folder, or the file or folder in it that is named behind it; None where nothing of that name was
-        downloaded, or it is no such name.
+        The folder or file; None where nothing of that name was downloaded, or it is no such name.
     """
-    if not (name := hub_name(text)):
+    named = _NAME.fullmatch(name)
+    if named is None or ".." in name or len(name) > _MOST:
         return None
-    inner = text.removeprefix(name).lstrip("/")
-    return next((place / inner for place in _places(*name.split("/")) if (place / inner).exists()), None)
+    owner, model, inside = named.groups()
+    places = (place / inside.strip("/") for place in _places(owner, model))
+    return next((place for place in places if place.exists()), None)
 
 
 def _places(owner: str, model: str) -> Iterator[Path]:

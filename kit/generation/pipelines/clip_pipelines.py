@@ -42,7 +42,7 @@ class ClipPipeline:
         self._family = parts.files.family
         self._networks: dict[str, Any] = {}
         self._filler: Tensor | None = None
-        """What stands behind a prompt that is shorter than the others of its batch."""
+        """What stands behind the shorter of a prompt and its negative one."""
         both = self._family == "sdxl"
         self.encoders = ("text_encoder", "text_encoder_2") if both else ("text_encoder",)
         self.tokenizers = ("tokenizer", "tokenizer_2") if both else ("tokenizer",)

@@ -9,7 +9,6 @@ from torch import Tensor
 from transformers import CLIPTokenizer
 
 from kit.errors import WeightsError
-from kit.library_warnings import hide_length_warning
 from kit.messages import mark, tr
 
 TOKENS = 75
@@ -51,8 +50,6 @@ def read_in_pieces(pipeline: Any, text: str) -> TextState:
     try:
         from compel import Compel, ReturnedEmbeddingsType
         from compel.prompt_parser import Conjunction, FlattenedPrompt
-
-        hide_length_warning()
     except ImportError as error:
         raise WeightsError(tr(COMPEL_MISSING)) from error
     if hasattr(pipeline, "text_encoder_2"):
