@@ -27,7 +27,6 @@ from kit.generation.pipelines.parts import PipelineParts
 from kit.generation.pipelines.samplers import scheduler_config
 from kit.generation.pipelines.texts import (
     COMPEL_MISSING,
-    TOKENS,
     TextState,
     can_read_in_pieces,
     tail,
@@ -40,6 +39,7 @@ from kit.models.base import pick_device
 from kit.models.bases.base_parts import BaseChoice
 from kit.models.bases.pipeline_class import Family
 from kit.models.bases.pipeline_files import PipelineFiles, open_pipeline
+from kit.models.token_counts import CLIP_TOKENS
 
 NEEDED_GIB: Mapping[Family, tuple[float, float]] = {
     "sdxl": (5.0, 0.2),
@@ -56,7 +56,7 @@ class DiffusersPainter:
 
     inpainting = ""
     """No base here has a UNet of its own for inpainting."""
-    prompt_tokens = TOKENS
+    prompt_tokens = CLIP_TOKENS
 
     def __init__(self, files: PipelineFiles, name: str, device: str = "auto") -> None:
         """Take a base whose files were checked, and what reports call it; nothing of it is loaded yet."""

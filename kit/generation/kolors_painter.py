@@ -44,12 +44,11 @@ from kit.lora.lora import LoadedLora
 from kit.messages import joined, tr
 from kit.models.base import pick_device
 from kit.models.kolors.scheduler import SCHEDULER
-from kit.models.kolors.text_encoder import PREFIX_TOKENS
 from kit.models.kolors.unet import linear_shapes
 from kit.models.kolors.vae import pixels_of
 from kit.models.networks import Base, offloaded
 from kit.models.prompt_states import PromptStates
-from kit.models.sizes import TOKENS
+from kit.models.sizes import PREFIX_TOKENS, TOKENS
 
 SAMPLERS: tuple[SamplerName, ...] = ("ddim", "dpm++2m")
 """Those that we solve Kolors' equation with."""

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 TOKENS = 256
 """Tokens the text encoder reads a prompt; shorter prompts are padded on the left, as Kolors does."""
+PREFIX_TOKENS = 2
+"""[gMASK] and sop take two of them."""
 LATENT_CHANNELS = 4
 INPAINTING_CHANNELS = 2 * LATENT_CHANNELS + 1
 """Of a cell as a UNet for inpainting reads it: its latents, whether it is drawn anew, what is known of it."""

@@ -60,7 +60,10 @@ def reproduce(
     bundles: Bundles,
     rules: OwnRules = None,
     base: Annotated[
-        str, typer.Option(help="mini, kolors or a folder; else what the bundle was drawn with.")
+        str,
+        typer.Option(
+            help="mini, kolors, a folder, a hub's name, or an experiment for its base; else the bundle's."
+        ),
     ] = "",
     device: Annotated[str, typer.Option(help="Where to draw: auto, cpu or cuda.")] = "auto",
     aesthetic: Annotated[

@@ -10,13 +10,14 @@ from typing import Literal
 from PIL import Image
 
 from eval.scorers.protocols import Scorer
+from kit.errors import BundleError
 from kit.experiment.drawing.draw_settings import DrawSettings
 from kit.experiment.fields import seed_and_panel
 from kit.experiment.run import Anchor, Slot
 from kit.experiment.steps import mask_file, network_file, words_in
 from kit.generation.devices.processor import cpu_arithmetic
 from kit.generation.painter import BatchPlan, DrawFailure, DrawResult, Painter, PanelRequest
-from kit.generation.recipe import PACKAGES, Job, job_of, recipe_of
+from kit.generation.recipe import Job, job_of, recipe_of, versions_for
 from kit.generation.repair.draw_steps import step_drawn
 from kit.generation.repair.step_files import StepFiles
 from kit.images.decode import open_picture
@@ -24,7 +25,6 @@ from kit.images.png_metadata import png_bytes
 from kit.lora.lora import LoadedLora, load_lora
 from kit.messages import in_english, joined, mark, tr
 from kit.progress import Progress
-from kit.versions import installed_version
 from submissions.bundle.bundle import Bundle
 from submissions.bundle.manifest import BatchRecord, Manifest, PanelRecord
 from submissions.reproduction.likeness import BOUNDS, LEAST_EFFECT, Place, are_alike, mean_difference
@@ -110,6 +110,8 @@ def reproduce(bundle: Bundle, painter: Painter, progress: Progress | None = None
     """
     manifest = bundle.sound_manifest
     how = DrawSettings(**manifest.settings.model_dump(exclude={"scheduler"}))
+    if faults := painter.refusals(how, max((one.consistency for one in manifest.panels), default=0.0)):
+        raise BundleError(joined(faults, tr("; ")))
     lora, batches = _lora(bundle), _batches(manifest)
     if progress is not None:
         progress.begin(sum(len(batch.prompts) for batch in batches), 0)
@@ -289,8 +291,8 @@ def _changes(manifest: Manifest, painter: Painter) -> Iterator[str]:
             yield tr("the contest's noise is drawn on the device itself, each has its own")
     versions = manifest.drawn_with.get("versions")
     if isinstance(versions, Mapping):
-        then_used = {package: versions.get(package) for package in PACKAGES}
-        yield from _differences(then_used, {package: installed_version(package) for package in PACKAGES})
+        now = versions_for(manifest.base, DrawSettings(**manifest.settings.model_dump(exclude={"scheduler"})))
+        yield from _differences({package: versions.get(package) for package in now}, now)
 
 
 def _processor_change(manifest: Manifest, painter: Painter) -> tuple[str, ...]:

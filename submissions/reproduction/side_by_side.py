@@ -6,6 +6,8 @@ from typing import NamedTuple
 from PIL import Image, ImageChops, ImageDraw
 
 from kit.embedded import EMBEDDED
+from kit.errors import BundleError
+from kit.experiment.drawing.base_named import base_named
 from kit.files.atomic_write import write_atomic
 from kit.files.folder_lock import lock_folder
 from kit.generation.devices.multi_gpu import load_painter
@@ -14,6 +16,7 @@ from kit.images.png_metadata import encoded
 from kit.messages import Message, in_english, mark, ptr, tr
 from kit.progress import Progress
 from submissions.bundle.bundle import Bundle
+from submissions.bundle.manifest import Manifest
 from submissions.bundle.mosaic import FAINT, INK, PAPER
 from submissions.reproduction.reproduce import Redrawn, Reproduction, decoded, reproduce, rescored
 
@@ -30,7 +33,7 @@ class DrawAgain(NamedTuple):
     """With what a bundle is drawn and scored again."""
 
     base: str = ""
-    """A base's name or folder; empty for the one that the bundle was drawn with."""
+    """As `base_named` takes it; empty for the one that the bundle was drawn with."""
     device: str = "auto"
     aesthetic: str = ""
     """An aesthetic predictor's folder; empty for the embedded one where that scored the bundle."""
@@ -56,11 +59,24 @@ def reproduce_into(
         return _reproduce_into(folder, bundle, where, progress)
 
 
+def _own_base(manifest: Manifest) -> str:
+    """Return the base that a bundle was drawn with; raises BundleError where nobody knows where it lies."""
+    if "pipeline" in manifest.base:
+        raise BundleError(
+            tr(
+                "it was drawn with {base}: say where that is, --base and its folder, its name on a hub or an "
+                "experiment that names it",
+                base=str(manifest.base.get("name"))[:60],
+            )
+        )
+    return EMBEDDED if manifest.notice else "kolors"
+
+
 def _reproduce_into(
     folder: Path, bundle: Bundle, where: DrawAgain, progress: Progress | None
 ) -> Reproduction:
-    own = EMBEDDED if bundle.sound_manifest.notice else "kolors"
-    again = reproduce(bundle, load_painter(where.base or own, where.device), progress)
+    base = base_named(where.base) if where.base else _own_base(bundle.sound_manifest)
+    again = reproduce(bundle, load_painter(base, where.device), progress)
     if aesthetic := where.aesthetic or (EMBEDDED if bundle.sound_manifest.gate.embedded else ""):
         from eval.scorers.aesthetic import AestheticScorer
         from eval.scorers.load import device

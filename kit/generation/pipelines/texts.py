@@ -10,10 +10,7 @@ from transformers import CLIPTokenizer
 
 from kit.errors import WeightsError
 from kit.messages import mark, tr
-
-TOKENS = 75
-"""Of a prompt that CLIP reads at once, the two that open and close it apart."""
-
+from kit.models.token_counts import CLIP_TOKENS
 
 COMPEL_MISSING = mark("long_prompts = true needs compel: pip install storykit[bases], or delete that line")
 
@@ -35,7 +32,7 @@ class TextState(NamedTuple):
 def tail(tokenizer: CLIPTokenizer, prompt: str) -> str:
     """Return the end of a prompt that is beyond what CLIP reads at once; empty where nothing is."""
     tokens = tokenizer(prompt, truncation=False, add_special_tokens=False, verbose=False).input_ids
-    return str(tokenizer.decode(tokens[TOKENS:])).strip() if len(tokens) > TOKENS else ""
+    return str(tokenizer.decode(tokens[CLIP_TOKENS:])).strip() if len(tokens) > CLIP_TOKENS else ""
 
 
 def read_in_pieces(pipeline: Any, text: str) -> TextState:

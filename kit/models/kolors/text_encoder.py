@@ -10,14 +10,12 @@ from torch import Tensor, nn
 from kit.errors import WeightsError
 from kit.library_warnings import hide_torch_dtype_warning
 from kit.messages import tr
-from kit.models.sizes import TOKENS, TextSizes
+from kit.models.sizes import PREFIX_TOKENS, TOKENS, TextSizes
 
 SPECIAL_TOKENS = 9
 """Ids Kolors' tokenizer adds behind the pieces; [gMASK] and sop, +1 and +3, open every prompt."""
 READ_BATCH = 16
 """Prompts the text encoder reads at once."""
-PREFIX_TOKENS = 2
-"""[gMASK] and sop take two of the 256 places."""
 
 
 def build_text_encoder(sizes: TextSizes) -> ChatGLMModel:

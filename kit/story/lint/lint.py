@@ -11,13 +11,20 @@ from kit.story.story import Story
 _WEIGHT = {rule: place for place, rule in enumerate(get_args(Rule))}
 
 
-def lint(story: Story, *, trigger: str = "", count: Callable[[str], int] | None = None) -> list[Finding]:
+def lint(
+    story: Story,
+    *,
+    trigger: str = "",
+    count: Callable[[str], int] | None = None,
+    most: int = prompt_rules.MOST_TOKENS,
+) -> list[Finding]:
     """Return what lets the hero of a story drift, what weighs most first.
 
     Args:
         story: what is drawn.
         trigger: what a candidate puts before every prompt.
         count: returns the tokens of a prompt, as a base's tokenizer makes them; without it none is too long.
+        most: how many of them are read.
     """
     reading = read_story(story)
     found = [
@@ -28,7 +35,7 @@ def lint(story: Story, *, trigger: str = "", count: Callable[[str], int] | None 
         *prompt_rules.not_first(reading),
         *prompt_rules.several_styles(reading, trigger),
         *prompt_rules.same_panels(reading),
-        *(prompt_rules.too_long(reading, trigger, count) if count else ()),
+        *(prompt_rules.too_long(reading, trigger, count, most) if count else ()),
         *prompt_rules.negations(reading),
         *naming_rules.one_panel_figures(reading),
     ]

@@ -15,7 +15,7 @@ from kit.story.prompt import COMMAS
 from kit.story.story import PANELS, language_of
 
 MOST_TOKENS = 254
-"""Of a prompt that the text encoder reads; two more open it."""
+"""Of a prompt that Kolors' text encoder reads; two more open it."""
 _VIEWS: dict[Language, Sequence[str]] = {
     "zh": ("近景", "远景", "侧面", "从背后看", "俯视", "仰视", "特写"),
     "en": (
@@ -229,28 +229,28 @@ def _letters(text: str) -> str:
     return "".join(one for one in unicodedata.normalize("NFKC", text).casefold() if one.isalnum())
 
 
-def too_long(reading: Reading, trigger: str, count: Count) -> Iterator[Finding]:
+def too_long(reading: Reading, trigger: str, count: Count, most: int) -> Iterator[Finding]:
     """Yield panels of which the text encoder does not read the end."""
     opening = f"{trigger}{COMMAS[reading.story.language]}" if trigger else ""
     for panel, prompt in enumerate(reading.whole, 1):
         tokens = count(opening + prompt)
-        if tokens > MOST_TOKENS:
+        if tokens > most:
             yield Finding(
                 rule="too-long",
                 panels=(panel,),
                 what=tr(
                     "has {tokens} tokens and {most} are read: what stands last is cut off",
                     tokens=tokens,
-                    most=MOST_TOKENS,
+                    most=most,
                 ),
-                instead=_shortened(prompt, opening, count),
+                instead=_shortened(prompt, opening, count, most),
             )
 
 
-def _shortened(prompt: str, opening: str, count: Count) -> str:
+def _shortened(prompt: str, opening: str, count: Count, most: int) -> str:
     """Return a prompt without as many of its last clauses as are too much."""
     ends = [found.start() for found in _COMMA.finditer(prompt)] or [len(prompt)]
-    kept = bisect_right(ends, MOST_TOKENS, key=lambda end: count(opening + prompt[:end]))
+    kept = bisect_right(ends, most, key=lambda end: count(opening + prompt[:end]))
     return prompt[: ends[max(kept - 1, 0)]].strip()
 
 

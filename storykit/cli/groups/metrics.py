@@ -40,7 +40,10 @@ def validate(
     clip: Annotated[str, typer.Option(help="CLIP weights' folder, or 'mini'.")] = EMBEDDED,
     aesthetic: Annotated[str, typer.Option(help="The predictor's folder, or 'mini'.")] = EMBEDDED,
     drawn: Annotated[bool, typer.Option("--drawn", help="On pictures that a base draws.")] = False,
-    base: Annotated[str, typer.Option(help="What draws: 'mini', 'kolors' or a folder.")] = EMBEDDED,
+    base: Annotated[
+        str,
+        typer.Option(help="What draws: mini, kolors, a folder, a hub's name, or an experiment's base."),
+    ] = EMBEDDED,
     steps: Annotated[int | None, typer.Option(min=1, help="Drawing steps, if not its own.")] = None,
     device: Annotated[str, typer.Option(help="Where to draw: auto, cpu or cuda.")] = "auto",
     out: Annotated[Path | None, typer.Option(help="A Markdown file for the tables.")] = None,
@@ -103,6 +106,8 @@ def _refuse_lost(written: Sequence[Path], new: Path | None) -> None:
 def _drawn_tools(scorers: "Scorers", base: str, steps: int | None, device: str) -> "DrawnTools":
     """Return what draws stories with a base and scores them."""
     from eval.validation.drawn import DrawnTools, SceneDrawer
+    from kit.experiment.drawing.base_named import base_named
     from kit.generation.devices.multi_gpu import load_painter
 
-    return DrawnTools(scorers, SceneDrawer(load_painter(base, device), base, steps))
+    named = base_named(base)
+    return DrawnTools(scorers, SceneDrawer(load_painter(named, device), named, steps))

@@ -87,19 +87,26 @@ def _named(found: "Sequence[Recurrence]") -> str:
 def lint(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Stories, .toml or .txt.")],
     trigger: Annotated[str, typer.Option(help="What a candidate puts before every prompt.")] = "",
-    base: Annotated[str, typer.Option(help="Whose tokens are counted: kolors, mini or a folder.")] = "kolors",
+    base: Annotated[
+        str,
+        typer.Option(
+            help="Whose tokens are counted: kolors, mini, a folder, a hub's name, or an experiment's."
+        ),
+    ] = "kolors",
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 where there is a finding.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")] = False,
 ) -> None:
     """Say what in a story's words makes its hero drift, each with what to write instead."""
     from dataclasses import asdict
 
-    from kit.models.token_counts import token_counter
+    from kit.experiment.drawing.base_named import base_named
+    from kit.models.token_counts import most_tokens, token_counter
     from kit.story.lint.lint import lint as look_through
 
     stories = [_story_at(file) for file in files]
-    count = token_counter(base)
-    found = [look_through(one.story, trigger=trigger, count=count) for one in stories]
+    named = base_named(base)
+    count, most = token_counter(named), most_tokens(named)
+    found = [look_through(one.story, trigger=trigger, count=count, most=most) for one in stories]
     if as_json:
         say_json(
             [

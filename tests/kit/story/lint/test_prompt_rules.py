@@ -1,8 +1,7 @@
 import pytest
 from stories import clause_story, plain_story
 
-from kit.models.kolors.text_encoder import PREFIX_TOKENS
-from kit.models.sizes import TOKENS
+from kit.models.sizes import PREFIX_TOKENS, TOKENS
 from kit.story.lint.lint import lint
 from kit.story.lint.prompt_rules import MOST_TOKENS
 from kit.story.story import Story
