@@ -110,6 +110,9 @@ def reproduce(bundle: Bundle, painter: Painter, progress: Progress | None = None
     """
     manifest = bundle.sound_manifest
     how = DrawSettings(**manifest.settings.model_dump(exclude={"scheduler"}))
+    if painter.identity.get("pipeline", "") != manifest.pipeline:
+        told = {"own": manifest.base.get("name"), "other": painter.identity["name"]}
+        raise BundleError(tr("it was drawn with {own}, and {other} is another kind of base", **told))
     if faults := painter.refusals(how, max((one.consistency for one in manifest.panels), default=0.0)):
         raise BundleError(joined(faults, tr("; ")))
     lora, batches = _lora(bundle), _batches(manifest)

@@ -10,12 +10,14 @@ from pydantic import AfterValidator, BaseModel, Field, JsonValue, StringConstrai
 
 from kit.embedded import EMBEDDED
 from kit.experiment.config import faults_of_names
+from kit.experiment.drawing.draw_settings import OF_KOLORS
 from kit.experiment.fields import Order, PlainName, seed_and_panel
 from kit.experiment.identity import embedded_sha256, is_embedded
 from kit.files.documents import plain_sentence
 from kit.files.encodings import canonical_json
 from kit.images.lettering import BUILT_IN, FACES, NUMBERS_ONLY
-from kit.messages import tr
+from kit.messages import joined, tr
+from kit.models.bases.pipeline_class import PipelineName
 from kit.story.prompt import COMMAS
 from kit.versions import installed_version
 from submissions.bundle.manifest import EMBEDDED_NOTICE, MANIFEST, LoraRecord, Manifest, Sha256
@@ -75,6 +77,7 @@ class _BaseClaim(BaseModel, extra="forbid"):
     sha256: Annotated[Mapping[File, Sha256], Field(min_length=1, max_length=64)]
     scheduler: JsonValue
     dtype: Literal["float16", "bfloat16", "float32"] | None = None
+    pipeline: PipelineName | None = None
 
 
 class _DrawnWithClaim(BaseModel, extra="forbid"):
@@ -147,6 +150,15 @@ def _base_faults(manifest: Manifest) -> Iterator[Fault]:
             name=EMBEDDED,
         )
         yield Fault(place, problem, tr("draw and pack again with this storykit"))
+    how = manifest.settings
+    if not manifest.pipeline and (
+        unlike := [name for name, usual in OF_KOLORS.items() if getattr(how, name) != usual]
+    ):
+        problem = tr("has {names}, which no run of this base has", names=joined(unlike, tr(", ")))
+        yield Fault(f"{MANIFEST}, settings", problem, tr("pack again from the run"))
+    if base.get("name") == "kolors" and manifest.pipeline:
+        problem = tr("is called kolors, and a pipeline of diffusers drew it")
+        yield Fault(place, problem, tr("pack again from the run"))
     if manifest.settings.scheduler != base.get("scheduler"):
         yield Fault(
             f"{MANIFEST}, settings.scheduler",

@@ -10,6 +10,7 @@ INDEX = "model_index.json"
 """What diffusers writes into the folder of a pipeline: its class, and the class of each part."""
 Family = Literal["sdxl", "sd", "cascade"]
 """SDXL and its distilled kin, Stable Diffusion 1.x and 2.x, Stable Cascade."""
+PipelineName = Literal["StableDiffusionXLPipeline", "StableDiffusionPipeline", "StableCascadeDecoderPipeline"]
 FAMILIES: dict[str, Family] = {
     "StableDiffusionXLPipeline": "sdxl",
     "StableDiffusionPipeline": "sd",
