@@ -13,8 +13,27 @@ PARAMETERS = "parameters"
 """The PNG text chunk in which they look for it."""
 RECIPE = "storykit"
 """The PNG text chunk that holds a picture's key and recipe as JSON."""
-_DPM = {"Sampler": "DPM++ 2M", "Schedule type": "Karras"}
-"""What they call a draft's sampler."""
+_SAMPLERS: Mapping[str, Mapping[str, str]] = {
+    "ddim": {"Sampler": "DDIM"},
+    "dpm++2m": {"Sampler": "DPM++ 2M", "Schedule type": "Karras"},
+    "euler": {"Sampler": "Euler"},
+    "euler-a": {"Sampler": "Euler a"},
+    "lcm": {"Sampler": "LCM"},
+    "unipc": {"Sampler": "UniPC"},
+}
+"""What they call a sampler; DPM++ 2M is drawn so for drafts of Kolors."""
+_SCHEDULERS = {
+    "DDIMScheduler": "DDIM",
+    "DPMSolverMultistepScheduler": "DPM++ 2M",
+    "EulerAncestralDiscreteScheduler": "Euler a",
+    "EulerDiscreteScheduler": "Euler",
+    "HeunDiscreteScheduler": "Heun",
+    "LCMScheduler": "LCM",
+    "LMSDiscreteScheduler": "LMS",
+    "PNDMScheduler": "PLMS",
+    "UniPCMultistepScheduler": "UniPC",
+}
+"""What they call the sampler of a pipeline's folder, by its class; of another they are told none."""
 _SHORT = 10
 """Characters of a file's sha256 that they show."""
 
@@ -32,7 +51,7 @@ def parameters_of(recipe: Mapping[str, object], lora_hash: str = "") -> str:
     size = recipe["size"]
     settings = {
         "Steps": recipe["steps"],
-        **(_DPM if recipe.get("sampler") == "dpm++2m" else {"Sampler": "DDIM"}),
+        **_sampler_told(recipe),
         "CFG scale": recipe["cfg"],
         "Seed": recipe["seed"],
         "Size": f"{size}x{size}",
@@ -45,7 +64,7 @@ def parameters_of(recipe: Mapping[str, object], lora_hash: str = "") -> str:
         unets = [named[file] for file in named if "unet" in str(file) and not str(file).endswith(".json")]
         if len(unets) == 1:
             settings["Model hash"] = str(unets[0])[:_SHORT]
-        settings["Model"] = "Kolors" if base.get("name") == "kolors" else f"storykit {base.get('name')}"
+        settings["Model"] = _model_told(base)
     tag = ""
     if isinstance(lora, Mapping):
         name = lora_hash or str(lora["lora_sha256"])[:_SHORT]
@@ -54,6 +73,25 @@ def parameters_of(recipe: Mapping[str, object], lora_hash: str = "") -> str:
     negative = recipe["negative"]
     lines = [f"{recipe['prompt']}{tag}", *([f"Negative prompt: {negative}"] if negative else [])]
     return "\n".join([*lines, ", ".join(f"{name}: {value}" for name, value in settings.items())])
+
+
+def _sampler_told(recipe: Mapping[str, object]) -> Mapping[str, str]:
+    """Return what A1111 calls the sampler; nothing where it has no name for it."""
+    base, sampler = recipe["base"], str(recipe.get("sampler", "ddim"))
+    if not isinstance(base, Mapping) or "pipeline" not in base:
+        return _SAMPLERS.get(sampler, _SAMPLERS["ddim"])
+    told = base.get("scheduler")
+    config = told if isinstance(told, Mapping) else {}
+    known = _SAMPLERS.get(sampler, {}).get("Sampler") or _SCHEDULERS.get(str(config.get("_class_name")))
+    karras = {"Schedule type": "Karras"} if config.get("use_karras_sigmas") else {}
+    return {"Sampler": known, **karras} if known else {}
+
+
+def _model_told(base: Mapping[str, object]) -> str:
+    """Return what the model is called."""
+    if "pipeline" in base:
+        return str(base.get("name"))
+    return "Kolors" if base.get("name") == "kolors" else f"storykit {base.get('name')}"
 
 
 def _repairs_told(chain: object) -> dict[str, object]:

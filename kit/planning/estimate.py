@@ -1,9 +1,9 @@
 """What drawing an experiment takes, and what would take less."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Literal
 
-from kit.embedded import EMBEDDED
 from kit.experiment.drawing.draw_settings import DrawSettings
 from kit.generation.devices.device_memory import BATCHES, CPU_BATCH, panels_that_fit
 from kit.generation.painter import Painter
@@ -13,6 +13,7 @@ from kit.planning.measured_cards import Device, gpu_memory_gib, picture_bytes, r
 from kit.planning.pace import Duration, Pace, duration
 
 Change = Literal["seeds", "steps", "race", "memory"]
+_NAMELESS: Mapping[str, object] = {}
 CPU_GIB = 1.2
 """What the embedded base takes of the computer's memory at its most (docs/benchmarks.md)."""
 
@@ -36,7 +37,7 @@ class DrawingPlan:
     """What drawing takes."""
 
     base: str
-    """"mini", "kolors", or "folder" for another like the embedded one."""
+    """"mini", "kolors", "folder" for another like the embedded one, or what a pipeline is called."""
     hardware: str
     devices: int
     panels_at_once: int
@@ -74,12 +75,22 @@ def free_gpu_gib(painter: Painter | BaseNotHere) -> float | None:
     return torch.cuda.mem_get_info(painter.device)[0] / 2**30
 
 
-def panels_at_once(settings: DrawSettings, free_gib: float | None) -> int:
-    """Return how many panels will be drawn together where so much of a GPU is free; None for a CPU."""
+def panels_at_once(
+    settings: DrawSettings, free_gib: float | None, base: Mapping[str, object] = _NAMELESS
+) -> int:
+    """Return how many panels will be drawn together, of a pipeline of diffusers how many at most.
+
+    Args:
+        settings: how.
+        free_gib: of a GPU; None for a CPU.
+        base: as a painter says what it is.
+    """
     if settings.batch:
         return settings.batch
     if free_gib is None:
         return CPU_BATCH
+    if "pipeline" in base:  # its painter sees what is free once the networks are there
+        return 1 if settings.memory == "low" else max(BATCHES)
     return max(BATCHES) if settings.memory == "low" else panels_that_fit(free_gib, settings.size)
 
 
@@ -142,7 +153,7 @@ def _savings(facts: PlanFacts) -> tuple[Saving, ...]:
     if settings.steps > 1:
         quick = _time(facts, load, replace(settings, steps=settings.steps // 2))
         found.append(Saving(id="steps", told=settings.steps // 2, low=quick, high=quick))
-    if facts.device.hardware != "cpu" and facts.base != EMBEDDED and settings.memory == "auto":
+    if facts.device.hardware != "cpu" and facts.base == "kolors" and settings.memory == "auto":
         found.append(_low_memory(facts))
     return tuple(found)
 

@@ -36,4 +36,5 @@ def probe_name(painter: Painter | BaseNotHere, settings: DrawSettings, panels: i
     guided = "guided" if settings.cfg != 1 else "unguided"
     memory = "" if on_cpu else f"; memory {settings.memory}"
     base = painter.identity["name"]
-    return f"{machine}; {base} {weights}; {settings.size} px; {guided}; {panels} at once{memory}"
+    decoder = f"; decoder {settings.decoder_steps}" if settings.decoder_steps else ""
+    return f"{machine}; {base} {weights}; {settings.size} px; {guided}; {panels} at once{memory}{decoder}"

@@ -27,10 +27,10 @@ UNET_FILE = "diffusion_pytorch_model.fp16.safetensors"
 def workflows_of(manifest: Manifest) -> dict[str, dict[str, object]]:
     """Return the workflows by file name, as ComfyUI's page loads them and (.api.json) as its server does.
 
-    None for the embedded base, which ComfyUI cannot draw; none of kijai's nodes where the LoRA is worn
-    stronger than they can.
+    None for the embedded base, which ComfyUI cannot draw, nor for a pipeline's folder, whose parts its nodes
+    do not load as they lie there; none of kijai's nodes where the LoRA is worn stronger than they can.
     """
-    if manifest.notice:
+    if manifest.notice or manifest.pipeline:
         return {}
     graphs = {"mz": native(manifest)}
     if not manifest.lora or manifest.lora.fits_kijai:

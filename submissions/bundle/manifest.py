@@ -245,6 +245,11 @@ class Manifest(Record, frozen=True):
     seal: Sha256
     """Of the manifest without its seal, as canonical JSON: no byte of it changes unseen."""
 
+    @property
+    def pipeline(self) -> str:
+        """The pipeline of diffusers that drew it; empty for Kolors and the embedded base."""
+        return str(self.base.get("pipeline", ""))
+
 
 def manifest_bytes(manifest: Manifest) -> bytes:
     """Return the manifest as it stands in the bundle, sealed."""

@@ -98,6 +98,13 @@ def environment() -> jinja2.Environment:
     return environment
 
 
+def _base_name(manifest: Manifest) -> str:
+    """Return what a base is called on a page."""
+    if manifest.pipeline:
+        return f"{manifest.base.get('name')} ({manifest.pipeline})"
+    return "storykit mini" if manifest.notice else KOLORS
+
+
 def _fill(name: str, manifest: Manifest, rules: Rules, gallery: bool = False) -> bytes:
     """Return a template filled in, as UTF-8 with line feeds."""
     template = environment().get_template(name)
@@ -110,6 +117,6 @@ def _fill(name: str, manifest: Manifest, rules: Rules, gallery: bool = False) ->
         strongest=MAX_NODE_ALPHA,
         widget=[{"text": panel.prompt, "output": {"url": panel.file}} for panel in manifest.panels],
         training=_training(manifest),
-        base_name="storykit mini" if manifest.notice else KOLORS,
+        base_name=_base_name(manifest),
         negatives=list(dict.fromkeys(panel.negative for panel in manifest.panels if panel.negative)),
     ).encode()

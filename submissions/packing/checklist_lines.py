@@ -199,6 +199,10 @@ def _post(looked: LookedAt) -> Held | None:
 def _licence(looked: LookedAt) -> Held | None:
     if looked.entry.rules.practice:
         return None
+    identity = looked.evidence.identity
+    if identity is not None and "pipeline" in identity.base:
+        base = identity.base.get("name", "")
+        return Held("later", tr("licence: look up that of {base}, and put it beside NOTICE", base=base))
     return Held("later", tr("licence: put Kolors' MODEL_LICENSE beside NOTICE on the model's page"))
 
 

@@ -61,7 +61,7 @@ def reproduce_into(
 
 def _own_base(manifest: Manifest) -> str:
     """Return the base that a bundle was drawn with; raises BundleError where nobody knows where it lies."""
-    if "pipeline" in manifest.base:
+    if manifest.pipeline:
         raise BundleError(
             tr(
                 "it was drawn with {base}: say where that is, --base and its folder, its name on a hub or an "

@@ -83,7 +83,7 @@ def _plan(experiment: Path, devices: str, out: Path | None, probe: bool | None, 
         check_out_folder(out)
     with ExitStack() as stack:
         painters = _painters(loaded.experiment.base, devices, stack)
-        panels = panels_at_once(loaded.settings, free_gpu_gib(painters[0]))
+        panels = panels_at_once(loaded.settings, free_gpu_gib(painters[0]), painters[0].identity)
         load = drawing_load(loaded, out, painters[0], panels)
         facts = PlanFacts(
             factors=factors_of(loaded),
@@ -132,7 +132,8 @@ def _pace(
     known = (
         None if probing.asked else known_pace(painter, loaded.settings, panels, table=probing.asked is False)
     )
-    slow = painter.device == "cpu" and painter.identity["name"] == "kolors" and not probing.asked
+    large = painter.identity["name"] == "kolors" or "pipeline" in painter.identity
+    slow = large and painter.device == "cpu" and not probing.asked
     if known is not None or isinstance(painter, BaseNotHere) or slow or not load.first:
         return known or known_pace(painter, loaded.settings, panels)
     if probing.asked is False:
@@ -289,7 +290,7 @@ class PlanFirst:
         factors, first = factors_of(self._loaded), self._painters[0]
         yield tr("plan    {product}, {there:,} are there", product=product_of(factors), there=done)
         load = unread_load(self._loaded, factors.panels - done)
-        panels = panels_at_once(self._loaded.settings, free_gpu_gib(first))
+        panels = panels_at_once(self._loaded.settings, free_gpu_gib(first), first.identity)
         pace = known_pace(first, self._loaded.settings, panels)
         if not load.pictures:
             yield tr("time    nothing is left to draw")
