@@ -22,6 +22,7 @@ from kit.files.inside import refuse_links_out
 from kit.files.path_contents import kind_at, mistaken
 from kit.files.text.library_words import reason_of
 from kit.files.user_paths import shell_word
+from kit.lora.pipelines.layout import lora_layout
 from kit.messages import in_english, joined, tr
 from kit.models.bases.pipeline_class import pipeline_folder
 from kit.story.story import PANELS
@@ -371,12 +372,13 @@ class Run:
         from kit.experiment.candidates.kept_loras import keep_lora
 
         experiment, drawn = loaded.experiment, loaded.settings_as("final")
+        layout = lora_layout(experiment.base)
         resolved: dict[str, object] = {
             "stories": tuple(f"stories/{story.name}.toml" for story in loaded.stories),
             "steps": drawn.steps,
             "size": drawn.size,
             "cfg": drawn.cfg,
-            "candidates": tuple(keep_lora(self.folder, one) for one in experiment.candidates),
+            "candidates": tuple(keep_lora(self.folder, one, layout) for one in experiment.candidates),
             "compare": experiment.compare.model_copy(update={"baseline": baseline_of(experiment)}),
         }
         if pipeline_folder(experiment.base) is not None:  # elsewhere nobody could tell them from its files

@@ -93,7 +93,7 @@ class DiffusersPainter:
         return max((tail(tokenizer, prompt) for tokenizer in self._tokenizers), key=len)
 
     @cached_property
-    def _shapes(self) -> dict[str, tuple[int, int]]:
+    def _shapes(self) -> dict[str, tuple[int, ...]]:
         parts = self._pipeline.takes_lora
         return {k: v for part in parts for k, v in layer_shapes(part, self._parts.empty(part)).items()}
 

@@ -19,6 +19,7 @@ from kit.experiment.steps import StepList, step_told, words_in
 from kit.files.encodings import canonical_json, sha256_bytes
 from kit.generation.devices.processor import cpu_arithmetic
 from kit.generation.painter import Painter, PanelRequest
+from kit.lora.pipelines.layout import PipelineLayout, lora_layout
 from kit.messages import mark, tr
 from kit.story.anchors import anchors_of, bystanders_of
 from kit.story.prompt import prompt_of
@@ -175,7 +176,8 @@ def check_drawable(loaded: LoadedExperiment, painter: Painter) -> "dict[str, lis
         InputError: with every setting that the base cannot be drawn with, and every prompt of which the text
             encoder would not see the end.
     """
-    loras = {candidate.name: _fitting_loras(candidate, painter) for candidate in loaded.experiment.candidates}
+    asked, layout = loaded.experiment.candidates, lora_layout(loaded.experiment.base)
+    loras = {candidate.name: _fitting_loras(candidate, painter, layout) for candidate in asked}
     faults = [*_refusals(loaded, painter), *_cut_texts(loaded, painter)]
     if faults:
         raise InputError(str(loaded.path), faults)
@@ -216,11 +218,13 @@ def _cut_texts(loaded: LoadedExperiment, painter: Painter) -> Iterator[str]:
             yield tr(told, place=place, most=painter.prompt_tokens, end=end[:SHOWN])
 
 
-def _fitting_loras(candidate: Candidate, painter: Painter) -> "list[LoadedLora]":
+def _fitting_loras(
+    candidate: Candidate, painter: Painter, layout: PipelineLayout | None
+) -> "list[LoadedLora]":
     """Return the LoRAs of a candidate as the user gave it, none for the base alone."""
     from kit.experiment.candidates.kept_loras import merge_parts
 
-    loras = [part.lora for part in merge_parts(candidate)]
+    loras = [part.lora for part in merge_parts(candidate, layout)]
     for lora in loras:
         painter.check(lora)
     return loras

@@ -17,6 +17,7 @@ from kit.files.encodings import sha256_of
 from kit.files.text.library_words import reason_of
 from kit.generation.painter import Painter
 from kit.generation.recipe import Job, RunPlan, plan_run
+from kit.lora.pipelines.layout import lora_layout
 from kit.messages import Message, joined, mark, tr
 from kit.story.story import PANELS
 
@@ -148,7 +149,7 @@ def as_kept(loaded: LoadedExperiment, scratch: Path) -> LoadedExperiment:
     def kept(candidate: Candidate) -> Candidate:
         if not (candidate.loras or candidate.blocks):
             return candidate
-        merged = keep_lora(scratch, candidate)
+        merged = keep_lora(scratch, candidate, layout)
         lora = str(merged.lora)
         return (
             merged
@@ -156,6 +157,7 @@ def as_kept(loaded: LoadedExperiment, scratch: Path) -> LoadedExperiment:
             else merged.model_copy(update={"lora": str(scratch / lora)})
         )
 
+    layout = lora_layout(loaded.experiment.base)
     candidates = tuple(map(kept, loaded.experiment.candidates))
     return LoadedExperiment(
         path=loaded.path,

@@ -12,11 +12,14 @@ from kit.did_you_mean import did_you_mean
 from kit.embedded import EMBEDDED
 from kit.errors import printable
 from kit.lora.key_names import BLOCKS
+from kit.lora.pipelines.layout import lora_layout
 from kit.messages import joined, tr
 from kit.models.bases.base_parts import BaseChoice
 
 NAMES = {number: re.sub(r"_blocks?\.(\d+).*", r"\1", original) for number, (_, original) in BLOCKS.items()}
 """By DiffSynth's number, from the UNet's way down to its way up: input4, input5, …, output5."""
+_MODULES = {diffusers: NAMES[number] for number, (diffusers, _) in BLOCKS.items()}
+"""By diffusers' name of the block."""
 REST = "rest"
 """What is named neither by its block nor in a group."""
 _SDXL = {"content": ("output0",), "style": ("output1",)}
@@ -36,11 +39,14 @@ def groups_of(base: BaseChoice) -> Mapping[str, tuple[str, ...]]:
 
 
 def block_of(layer: str) -> str:
-    """Return the block that a layer is in, by DiffSynth's name of it.
+    """Return the block that a layer is in, by DiffSynth's name of it, or by part and module.
 
     >>> block_of("blocks.25.proj_in"), block_of("blocks.0.time_emb_proj")
     ('output0', 'rest')
     """
+    if not layer.startswith("blocks."):
+        own = (f"unet.{block}." for block in _MODULES)
+        return next((_MODULES[one[5:-1]] for one in own if layer.startswith(one)), REST)
     return NAMES.get(int(layer.split(".")[1]), REST)
 
 
@@ -52,11 +58,14 @@ def strengths_of(blocks: Mapping[str, float], base: BaseChoice) -> dict[str, flo
         base: whose groups are meant.
 
     Raises:
-        ValueError: there is no such block, or one is named twice.
+        ValueError: there is no such block, one is named twice, or the base's have no names.
 
     >>> strengths_of({"style": 1.0, "input4": 0.2, "rest": 0.5}, "kolors")["output1"]
     1.0
     """
+    layout = lora_layout(base)
+    if layout and layout.family != "sdxl":
+        raise ValueError(tr("are for Kolors and SDXL, whose blocks have names: delete it"))
     groups, named = groups_of(base), dict[str, float]()
     for name, strength in blocks.items():
         for block in groups.get(name, (name,)):

@@ -5,7 +5,7 @@ tool wrote it.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -18,8 +18,11 @@ from kit.files.path_contents import Kind, kind_at, mistaken
 from kit.files.safetensors_files import tensor_bytes
 from kit.files.tensors.tensor_files import TensorFile, open_tensor_file
 from kit.lora.key_names import Half, Names, Tool, read_key, tensors_file, write_key
-from kit.lora.metadata import metadata_of, promises, said_alpha
+from kit.lora.metadata import metadata_of, noted_alphas, promises, said_alpha
 from kit.lora.other_files import FLOATS, WHOLE, kind_in_words, network_of, refusal, shown
+from kit.lora.pipelines.layer_names import is_pipeline_layer
+from kit.lora.pipelines.layout import PipelineLayout
+from kit.lora.pipelines.refusals import pipeline_names
 from kit.messages import joined, mark, tr
 
 MAX_RANK = 4096
@@ -41,14 +44,23 @@ class LoraPair(NamedTuple):
     """The two factors of one layer's change: W + scale * up @ down."""
 
     down: Tensor
-    """(rank, in), lora_A."""
+    """(rank, in), lora_A; of a convolution with its sides behind."""
     up: Tensor
-    """(out, rank), lora_B."""
+    """(out, rank), lora_B; of a convolution with sides of 1 behind."""
 
     @property
-    def shape(self) -> tuple[int, int]:
-        """(out, in) of the layer that it changes."""
-        return self.up.shape[0], self.down.shape[1]
+    def shape(self) -> tuple[int, ...]:
+        """(out, in) of the layer that it changes, of a convolution of more than one pixel with its sides."""
+        return layer_sides((self.up.shape[0], *self.down.shape[1:]))
+
+
+def layer_sides(shape: Sequence[int]) -> tuple[int, ...]:
+    """Return the sides of a layer's weight; a convolution of one pixel has those of a matrix.
+
+    >>> layer_sides((8, 4, 1, 1)), layer_sides((8, 4, 3, 3))
+    ((8, 4), (8, 4, 3, 3))
+    """
+    return tuple(shape[:2]) if set(shape[2:]) <= {1} else tuple(shape)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -58,7 +70,7 @@ class Content:
     tool: Names
     """Whose names it has."""
     pairs: Mapping[str, LoraPair]
-    """By DiffSynth's name of the layer, in the file's own precision."""
+    """By DiffSynth's name of the layer, or by part and diffusers' module; in the file's own precision."""
     rank: int
     alpha: float | None
     """What the file says, or what its tool takes when nothing is said; None when only its owner knows."""
@@ -85,14 +97,18 @@ class Content:
 
 def _square(pair: LoraPair) -> float:
     """Return the sum of the squares of up @ down, by whichever of its matrices is smaller."""
-    down, up = pair.down.double(), pair.up.double()
+    down, up = pair.down.flatten(1).double(), pair.up.flatten(1).double()
     if len(down) ** 2 > math.prod(pair.shape):
         return float((up @ down).square().sum())
     return float((up.T @ up * (down @ down.T)).sum())
 
 
-def read_content(path: Path) -> Content:
+def read_content(path: Path, layout: PipelineLayout | None = None) -> Content:
     """Return what a LoRA file or a folder of PEFT or diffusers holds; LoraError unless it is one whole LoRA.
+
+    Args:
+        path: the file or folder.
+        layout: of the base that it is for; None for Kolors and the embedded base.
 
     What the file is tells its content, not its ending. Layers with a rank or alpha of their own, as kohya's
     resize writes them, are filled up with zeros to one rank; their numbers stay unless the scales differ too.
@@ -102,7 +118,7 @@ def read_content(path: Path) -> Content:
     path = tensors_file(path)
     try:
         file = open_tensor_file(path)
-        tool, names = _by_layer(file)
+        tool, names = pipeline_names(file, layout) if layout else _by_layer(file)
         _check_sizes(file, names)
         _check_promises(file, names)
         pairs = {layer: _pair(layer, file, halves) for layer, halves in names.items()}
@@ -111,6 +127,8 @@ def read_content(path: Path) -> Content:
             for layer, halves in names.items()
             if "alpha" in halves
         }
+        if layout and not alphas:
+            alphas = noted_alphas(file.metadata, {layer: len(pair.down) for layer, pair in pairs.items()})
         rank = max(down.shape[0] for down, _ in pairs.values())
         if alphas:
             return _evened(tool, pairs, alphas, file.metadata)
@@ -223,7 +241,7 @@ def _check_sizes(file: TensorFile, names: Mapping[str, Mapping[Half, str]]) -> N
                 )
             )
         ranks.add(down.shape[0])
-        widths += down.shape[1] + up.shape[0]
+        widths += math.prod(down.shape[1:]) + up.shape[0]
         if 0 in (*down.shape, *up.shape):
             raise ValueError(tr("{layer} is empty: the file is damaged", layer=shown(layer)))
     if max(ranks) > MAX_RANK:
@@ -256,12 +274,13 @@ def _check_promises(file: TensorFile, names: Mapping[str, Mapping[Half, str]]) -
 
 
 def _pair(layer: str, file: TensorFile, halves: Mapping[Half, str]) -> LoraPair:
-    """Return a layer's factors as matrices, fp8 as fp16, which has all of its numbers."""
+    """Return a layer's factors, Kolors' as matrices, fp8 as fp16, which has all of its numbers."""
     factors = []
     for half in ("A", "B"):
         name = halves[half]
         factor = file.load(name)
-        factor = factor.reshape(factor.shape[:2])
+        if not is_pipeline_layer(layer):
+            factor = factor.reshape(factor.shape[:2])
         factors.append(factor.to(torch.float16) if file.kinds[name].dtype.startswith("F8") else factor)
     if not all(bool(factor.isfinite().all()) for factor in factors):
         raise ValueError(
@@ -319,12 +338,12 @@ def _evened(
 def _padded(pairs: Mapping[str, LoraPair], rank: int) -> dict[str, LoraPair]:
     """Return factors with zeros up to one rank, which changes no product."""
     return {
-        layer: LoraPair(_grown(down, (rank, down.shape[1])), _grown(up, (up.shape[0], rank)))
+        layer: LoraPair(_grown(down, (rank, *down.shape[1:])), _grown(up, (up.shape[0], rank, *up.shape[2:])))
         for layer, (down, up) in pairs.items()
     }
 
 
-def _grown(factor: Tensor, shape: tuple[int, int]) -> Tensor:
+def _grown(factor: Tensor, shape: tuple[int, ...]) -> Tensor:
     if factor.shape == shape:
         return factor
     whole = factor.new_zeros(shape)

@@ -94,12 +94,16 @@ def _diffusers_names(name: str, bare: str) -> Names:
 def write_key(tool: Tool, layer: str, half: Half) -> str:
     """Return a tool's name of a tensor; KeyError for a layer that SDXL's UNet does not have.
 
+    A layer that is named by part and module has diffusers' name alone.
+
     Of kohya's two names of a layer it is the one with diffusers' blocks: ComfyUI, DiffSynth 1.x and
     diffusers' KolorsPipeline read it, which raises at the other one.
 
     >>> write_key("kohya", "blocks.21.proj_in", "B")
     'lora_unet_mid_block_attentions_0_proj_in.lora_up.weight'
     """
+    if tool == "diffusers" and not layer.startswith("blocks."):
+        return f"{layer}.lora_{half}.weight"
     if tool == "diffsynth":
         return f"{layer}.lora_{half}.default.weight"
     if tool == "peft":

@@ -14,6 +14,9 @@ from kit.files.encodings import sha256_of
 from kit.lora.formats import Content, LoraPair, content_bytes, read_content
 from kit.lora.key_names import tensors_file
 from kit.lora.metadata import agreed_alpha, short_hash_of
+from kit.lora.pipelines.layer_names import is_pipeline_layer
+from kit.lora.pipelines.layout import PipelineLayout
+from kit.lora.pipelines.refusals import made_for
 from kit.messages import joined, tr
 
 
@@ -29,11 +32,11 @@ class LoadedLora(Content):
     short_hash: str = ""
     """What A1111 calls the file by, as `kit.lora.metadata.short_hash` gives it."""
 
-    def check_fit(self, shapes: Mapping[str, tuple[int, int]]) -> None:
+    def check_fit(self, shapes: Mapping[str, tuple[int, ...]]) -> None:
         """Refuse with LoraError unless every layer of the LoRA has its place in the base.
 
         Args:
-            shapes: (out, in) of each linear layer of the base.
+            shapes: (out, in) of each linear layer of the base, of a convolution with its sides behind.
         """
         misfits = [layer for layer, pair in self.pairs.items() if pair.shape != shapes.get(layer)]
         if misfits:
@@ -43,11 +46,12 @@ class LoadedLora(Content):
                 total=len(self.pairs),
                 fault=self._misfit(misfits[0], shapes),
             )
-            if mend := self._other_size(shapes):
+            own = {layer: pair.shape for layer, pair in self.pairs.items()}
+            if mend := made_for(own, shapes) or self._other_size(shapes):
                 raise LoraError(tr("{lora}: {mend} ({why})", lora=self.name, mend=mend, why=told))
             raise LoraError(tr("{file}: {why}", file=self.name, why=told))
 
-    def _misfit(self, layer: str, shapes: Mapping[str, tuple[int, int]]) -> str:
+    def _misfit(self, layer: str, shapes: Mapping[str, tuple[int, ...]]) -> str:
         """Return why a layer has no place in the base."""
         if layer not in shapes:
             return tr("the base has no layer {layer}", layer=layer)
@@ -58,10 +62,10 @@ class LoadedLora(Content):
             own=self.pairs[layer].shape,
         )
 
-    def _other_size(self, shapes: Mapping[str, tuple[int, int]]) -> str:
+    def _other_size(self, shapes: Mapping[str, tuple[int, ...]]) -> str:
         """Return what to do where every layer has its place and another width."""
         pairs = [(pair.shape, shapes[layer]) for layer, pair in self.pairs.items() if layer in shapes]
-        if len(pairs) < len(self.pairs):
+        if len(pairs) < len(self.pairs) or any(map(is_pipeline_layer, self.pairs)):
             return ""
         if all(ours[0] > base[0] and ours[1] > base[1] for ours, base in pairs):
             return tr(
@@ -76,9 +80,17 @@ class LoadedLora(Content):
         return ""
 
 
-def find_lora(name: str, alpha: float | None = None) -> LoadedLora:
-    """Return a LoRA by name: "mini:ink" for one of the package's, else a file."""
-    return load_lora(locate(name), alpha)
+def find_lora(name: str, alpha: float | None = None, layout: PipelineLayout | None = None) -> LoadedLora:
+    """Return a LoRA by name: "mini:ink" for one of the package's, else a file.
+
+    Args:
+        name: as above.
+        alpha: the alpha it was trained with, where the file does not say.
+        layout: of the base that wears it; None for Kolors and the embedded base.
+    """
+    if layout and name.startswith(LORA_PREFIX):
+        raise LoraError(tr('{name} is for the embedded base: write base = "mini", or name a file', name=name))
+    return load_lora(locate(name), alpha, layout)
 
 
 def locate(name: str) -> Path:
@@ -99,14 +111,15 @@ def embedded_loras() -> list[str]:
     return sorted(path.stem for path in LORAS.glob("*.safetensors"))
 
 
-def load_lora(path: Path, alpha: float | None = None) -> LoadedLora:
+def load_lora(path: Path, alpha: float | None = None, layout: PipelineLayout | None = None) -> LoadedLora:
     """Return the LoRA in a file.
 
     Args:
         path: a .safetensors or .ckpt file of DiffSynth, PEFT, diffusers or kohya, or PEFT's folder.
         alpha: the alpha it was trained with; needed when the file does not hold it, as with a .ckpt.
+        layout: of the base that wears it; None for Kolors and the embedded base.
     """
-    content = read_content(path)
+    content = read_content(path, layout)
     return LoadedLora(
         name=str(path),
         sha256=sha256_of(tensors_file(path)),

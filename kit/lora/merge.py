@@ -9,7 +9,9 @@ import torch
 from kit.errors import LoraError
 from kit.lora.blocks import block_of, blocks_text
 from kit.lora.formats import LoraPair, content_bytes
+from kit.lora.key_names import Tool
 from kit.lora.lora import LoadedLora
+from kit.lora.pipelines.layer_names import is_pipeline_layer
 from kit.messages import joined, tr
 
 _OF_NUMBERS = ("modelspec.hash_sha256", "sshs_model_hash", "sshs_legacy_hash")
@@ -73,7 +75,8 @@ def merged_bytes(merged: Merged, parts: Sequence[MergePart]) -> bytes:
         notes = {name: text for name, text in parts[0].lora.notes.items() if name not in _OF_NUMBERS} | notes
     if trigger := "，".join(dict.fromkeys(part.lora.trigger for part in parts if part.lora.trigger)):
         notes["trigger"] = trigger
-    return content_bytes("diffsynth", merged.pairs, float(merged.rank), notes)
+    tool: Tool = "diffusers" if any(map(is_pipeline_layer, merged.pairs)) else "diffsynth"
+    return content_bytes(tool, merged.pairs, float(merged.rank), notes)
 
 
 def merge_loras(parts: Sequence[MergePart], rank: int | None = None) -> Merged:
@@ -110,13 +113,15 @@ def _stacked(layer: str, parts: Sequence[MergePart]) -> LoraPair:
                 sizes=sorted(shapes),
             )
         )
-    height, width = shapes.pop()
+    own = [part.lora.pairs[layer] for part in parts if layer in part.lora.pairs]
+    like_down, like_up = (max(factors, key=torch.Tensor.dim) for factors in zip(*own, strict=True))
     downs, ups = [], []
     for part in parts:
-        blank = LoraPair(torch.zeros(part.lora.rank, width), torch.zeros(height, part.lora.rank))
+        sides = (part.lora.rank, *like_down.shape[1:]), (len(like_up), part.lora.rank, *like_up.shape[2:])
+        blank = LoraPair(*map(torch.zeros, sides))
         down, up = part.lora.pairs.get(layer, blank)
-        downs.append(down.float())
-        ups.append(up.float() * part.strength(layer))
+        downs.append(down.float().reshape(sides[0]))
+        ups.append(up.float().reshape(sides[1]) * part.strength(layer))
     return LoraPair(torch.cat(downs), torch.cat(ups, dim=1))
 
 

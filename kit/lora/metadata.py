@@ -49,9 +49,38 @@ def metadata_of(
             "ss_network_alpha": f"{alpha:g}",
         }
     if tool == "diffusers":
-        config = {f"unet.{name}": value for name, value in adapter_config(tool, layers, rank, alpha).items()}
+        config = _adapters_by_part(layers, rank, alpha)
         facts |= {"format": "pt", ADAPTER_NOTE: json.dumps(config, sort_keys=True)}
     return {name: text for name, text in notes.items() if name not in WRITTEN_ANEW} | facts
+
+
+def _adapters_by_part(layers: Sequence[str], rank: int, alpha: float) -> dict[str, object]:
+    """Return the settings of each part's adapter; layers of a pipeline by the ends of their names."""
+    parts: dict[str, list[str]] = {}
+    for layer in layers:
+        parts.setdefault(write_key("diffusers", layer, "A").partition(".")[0], []).append(layer)
+    config: dict[str, object] = {}
+    for part, own in parts.items():
+        settings = adapter_config("diffusers", own, rank, alpha)
+        if not own[0].startswith("blocks."):  # hundreds of layers, which a note has no room for
+            settings["target_modules"] = sorted({_end_of(layer) for layer in own})
+        config |= {f"{part}.{name}": value for name, value in settings.items()}
+    return config
+
+
+def _end_of(layer: str) -> str:
+    """Return the end of a module's name by which trainers choose layers, back to where it is no list.
+
+    >>> _end_of("unet.mid_block.attentions.0.transformer_blocks.0.attn1.to_out.0")
+    'to_out.0'
+    >>> _end_of("unet.down_blocks.0.downsamplers.0.conv")
+    'down_blocks.0.downsamplers.0.conv'
+    """
+    end, *before = reversed(layer.split("."))
+    taken = [end]
+    while before and (before[0].isdecimal() or taken[-1].isdecimal()):
+        taken.append(before.pop(0))
+    return ".".join(reversed(taken))
 
 
 def short_hash(data: bytes | memoryview) -> str:
@@ -170,14 +199,10 @@ def _adapter_alpha(text: str, rank: int) -> float:
 
     diffusers puts `unet.` before each name when a pipeline saves, and nothing when the UNet itself does.
     """
-    try:
-        told = json.loads(text)
-        settings = {str(name).removeprefix("unet."): value for name, value in told.items()}
-        said = settings["lora_alpha"]
-    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
-        raise ValueError(tr("must hold PEFT's settings with lora_alpha as JSON")) from error
-    if settings.get("use_dora"):
-        raise ValueError(tr("belongs to a DoRA, which is more than a LoRA: train again without use_dora"))
+    settings = {name.removeprefix("unet."): value for name, value in _settings_in(text).items()}
+    if "lora_alpha" not in settings:
+        raise ValueError(tr("must hold PEFT's settings with lora_alpha as JSON"))
+    _refuse_more(settings)
     if uneven := settings.get("rank_pattern") or settings.get("alpha_pattern"):
         raise ValueError(
             tr(
@@ -185,8 +210,61 @@ def _adapter_alpha(text: str, rank: int) -> float:
                 pattern=str(uneven)[:100],
             )
         )
-    alpha = _number(said)
+    alpha = _number(settings["lora_alpha"])
     return alpha * math.sqrt(rank) if settings.get("use_rslora") else alpha
+
+
+def noted_alphas(notes: Mapping[str, str], ranks: Mapping[str, int]) -> dict[str, float]:
+    """Return the alpha of each layer as diffusers notes it, part by part; nothing where it notes none.
+
+    Args:
+        notes: the file's metadata.
+        ranks: of each layer, by part and module.
+
+    Raises:
+        ValueError: what is noted is no settings of PEFT, or those of more than a LoRA.
+    """
+    if ADAPTER_NOTE not in notes:
+        return {}
+    told = _settings_in(notes[ADAPTER_NOTE])
+    return {layer: _layer_alpha(told, layer, rank) for layer, rank in ranks.items()}
+
+
+def _layer_alpha(told: Mapping[str, object], layer: str, rank: int) -> float:
+    part, _, module = layer.partition(".")
+    own = {
+        name.removeprefix(f"{part}."): value for name, value in told.items() if name.startswith(f"{part}.")
+    }
+    settings = own or told
+    if "lora_alpha" not in settings:
+        raise ValueError(tr("must hold PEFT's settings with lora_alpha as JSON"))
+    _refuse_more(settings)
+    patterns = settings.get("alpha_pattern")
+    alphas = patterns if isinstance(patterns, dict) else {}
+    named = next((value for name, value in alphas.items() if _names(str(name), module)), None)
+    alpha = _number(settings["lora_alpha"] if named is None else named)
+    return alpha * math.sqrt(rank) if settings.get("use_rslora") else alpha
+
+
+def _names(pattern: str, module: str) -> bool:
+    """Return whether a key of a pattern of PEFT is a module's name or the end of it."""
+    bare = pattern.removeprefix("^")
+    return module == bare or (bare == pattern and module.endswith(f".{bare}"))
+
+
+def _settings_in(text: str) -> dict[str, object]:
+    try:
+        told = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(tr("must hold PEFT's settings with lora_alpha as JSON")) from error
+    if not isinstance(told, dict):
+        raise ValueError(tr("must hold PEFT's settings with lora_alpha as JSON"))
+    return {str(name): value for name, value in told.items()}
+
+
+def _refuse_more(settings: Mapping[str, object]) -> None:
+    if settings.get("use_dora"):
+        raise ValueError(tr("belongs to a DoRA, which is more than a LoRA: train again without use_dora"))
 
 
 def _number(said: object) -> float:

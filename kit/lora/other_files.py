@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from kit.files.encodings import printable
 from kit.files.tensors.tensor_files import TensorFile
-from kit.messages import mark, tr
+from kit.messages import Message, mark, tr
 
 FLOATS = frozenset({"F64", "F32", "F16", "BF16", "F8_E4M3", "F8_E5M2"})
 """Numbers that factors may have; fp8 is widened."""
@@ -15,6 +15,10 @@ _SHOWN = 100
 _TRAIN = mark("use a LoRA trained on Kolors")
 _OTHER = mark(
     'use one trained on Kolors, with base = "kolors", or practise with base = "mini" and lora = "mini:ink"'
+)
+_PIPELINE = mark(
+    "name a folder of such a base in the experiment, use one trained on Kolors, or practise with "
+    'base = "mini" and lora = "mini:ink"'
 )
 _ALGO = mark("train again as a plain LoRA (in LyCORIS algo=lora, without convolutions)")
 _METHODS = (
@@ -107,14 +111,39 @@ def refusal(file: TensorFile, strangers: Sequence[str]) -> str:
 
 def network_of(file: TensorFile) -> str:
     """Return for which other network a LoRA is by its layers' names; empty where it may be Kolors."""
-    for pattern, what in _NETWORKS:
+    pattern, _ = _NETWORKS[0]
+    lora = [name for name in file.kinds if _LORA.search(name)]
+    if _any(pattern, lora):
+        return _for_a_pipeline(_with_version(_stable_diffusion(file), file.metadata))
+    other = foreign_network(file)
+    return _for_another(other) if other else ""
+
+
+def _stable_diffusion(file: TensorFile) -> Message:
+    """Return which Stable Diffusion a LoRA is for, by how many numbers a token has that it reads."""
+    reads = {
+        kind.shape[1]
+        for name, kind in file.kinds.items()
+        if re.search(r"attn2[._]to_[kv]\b.*(down|lora_A)", name[:300]) and len(kind.shape) > 1
+    }
+    told = {768: mark("a LoRA for Stable Diffusion 1.x"), 1024: mark("a LoRA for Stable Diffusion 2.x")}
+    return tr(told.get(min(reads, default=0), _NETWORKS[0][1]))
+
+
+def foreign_network(file: TensorFile) -> Message | None:
+    """Return what a LoRA is that is for no base here; None where its names do not tell."""
+    for pattern, what in _NETWORKS[1:]:
         if _any(pattern, [name for name in file.kinds if _LORA.search(name)]):
-            return _for_another(_with_version(tr(what), file.metadata))
-    return ""
+            return _with_version(tr(what), file.metadata)
+    return None
 
 
 def _for_another(what: str) -> str:
     return tr("is {what}, which fits no base here; {mend}", what=what, mend=tr(_OTHER))
+
+
+def _for_a_pipeline(what: str) -> str:
+    return tr("is {what}, which Kolors and the embedded base are not; {mend}", what=what, mend=tr(_PIPELINE))
 
 
 def is_lora(file: TensorFile) -> bool:
@@ -148,10 +177,17 @@ def shown(name: str) -> str:
     return printable(name[:_SHOWN])
 
 
-def _method(file: TensorFile) -> str:
+def other_method(file: TensorFile) -> Message | None:
+    """Return which way to train made a file, where it is none of ours."""
     for pattern, told in _METHODS:
         if _any(pattern, file.kinds):
             return _with_version(tr(told, mend=tr(_ALGO)), file.metadata)
+    return None
+
+
+def _method(file: TensorFile) -> str:
+    if told := other_method(file):
+        return told
     module = file.metadata.get("ss_network_module", "")
     wide = any(len(kind.shape) > 2 and set(kind.shape[2:]) != {1} for kind in file.kinds.values())
     lora = [name for name in file.kinds if _LORA.search(name)]
@@ -166,7 +202,7 @@ def _text_encoder(file: TensorFile, strangers: Sequence[str]) -> str:
     if not texts:
         return ""
     sdxl = any(re.search(r"te2_|te1_|text_encoder_2", name) for name in texts)
-    return _for_another(tr("a LoRA for SDXL") if sdxl else tr("a LoRA for Stable Diffusion"))
+    return _for_a_pipeline(tr("a LoRA for SDXL") if sdxl else tr("a LoRA for Stable Diffusion"))
 
 
 def _model(file: TensorFile) -> str:
@@ -179,7 +215,7 @@ def _any(pattern: str, names: Mapping[str, object] | Sequence[str]) -> bool:
     return any(found.search(name[:300]) for name in names)
 
 
-def _with_version(what: str, notes: Mapping[str, str]) -> str:
+def _with_version(what: Message, notes: Mapping[str, str]) -> Message:
     """Return what a file is, and what it says itself of the model it was trained on."""
     version = next((notes[name] for name in _VERSIONS if notes.get(name)), "")
     return tr("{what} (the file says {version})", what=what, version=shown(version)) if version else what

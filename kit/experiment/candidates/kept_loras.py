@@ -9,15 +9,21 @@ from kit.files.atomic_write import copy_atomic, write_atomic
 from kit.lora.key_names import config_beside, tensors_file
 from kit.lora.lora import find_lora, load_lora
 from kit.lora.merge import MergePart, merge_loras, merged_bytes
+from kit.lora.pipelines.layout import PipelineLayout
 
 
-def keep_lora(folder: Path, candidate: Candidate) -> Candidate:
+def keep_lora(folder: Path, candidate: Candidate, layout: PipelineLayout | None = None) -> Candidate:
     """Copy a candidate's LoRA into a run folder and return the candidate with the copy.
 
     Several that are worn together become one, their sum, which is exact; so does one whose blocks count
     unlike, so that whatever comes later knows neither stacks nor blocks.
+
+    Args:
+        folder: the run's.
+        candidate: as the experiment has it.
+        layout: of the base that wears it; None for Kolors and the embedded base.
     """
-    parts = merge_parts(candidate) if candidate.loras or candidate.blocks else []
+    parts = merge_parts(candidate, layout) if candidate.loras or candidate.blocks else []
     alike = {strength for part in parts for strength in part.own_blocks.values()}
     if candidate.blocks and len(alike) == 1:
         candidate = evened(candidate, alike.pop())
@@ -32,16 +38,22 @@ def keep_lora(folder: Path, candidate: Candidate) -> Candidate:
     copy_atomic(source, folder / kept)
     alpha = candidate.alpha
     if config_beside(source) is not None:  # PEFT keeps it in a file of its own, which is not copied
-        alpha = load_lora(source, alpha).alpha
+        alpha = load_lora(source, alpha, layout).alpha
     return candidate.model_copy(update={"lora": kept, "alpha": alpha})
 
 
-def merge_parts(candidate: Candidate) -> list[MergePart]:
-    """Return the LoRAs of a candidate as the user gave it, without its strength; none for the base alone."""
+def merge_parts(candidate: Candidate, layout: PipelineLayout | None = None) -> list[MergePart]:
+    """Return the LoRAs of a candidate as the user gave it, without its strength; none for the base alone.
+
+    Args:
+        candidate: it.
+        layout: of the base that wears them; None for Kolors and the embedded base.
+    """
     if candidate.loras:
         return [
-            MergePart(find_lora(one.file, one.alpha), one.strength, one.blocks) for one in candidate.loras
+            MergePart(find_lora(one.file, one.alpha, layout), one.strength, one.blocks)
+            for one in candidate.loras
         ]
     if candidate.lora is None:
         return []
-    return [MergePart(find_lora(candidate.lora, candidate.alpha), blocks=candidate.blocks)]
+    return [MergePart(find_lora(candidate.lora, candidate.alpha, layout), blocks=candidate.blocks)]

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from kit.lora.formats import layer_sides
 from kit.lora.lora import LoadedLora
 
 
@@ -42,10 +43,10 @@ def _product(down: Tensor, up: Tensor, weight: Tensor) -> Tensor:
     return flat.reshape(weight.shape)
 
 
-def layer_shapes(part: str, network: nn.Module) -> dict[str, tuple[int, int]]:
-    """Return (out, in) of each layer of a part that a LoRA may change, by part and module."""
+def layer_shapes(part: str, network: nn.Module) -> dict[str, tuple[int, ...]]:
+    """Return the sides of each layer of a part that a LoRA may change, by part and module."""
     return {
-        f"{part}.{name}": (module.weight.shape[0], module.weight.shape[1])
+        f"{part}.{name}": layer_sides(module.weight.shape)
         for name, module in network.named_modules()
         if isinstance(module, nn.Linear | nn.Conv2d)
     }

@@ -27,8 +27,8 @@ FILES: list[tuple[list[str], str]] = [
     ([*lora(KOLORS), *lora("lora_unet_down_blocks_1_resnets_0_conv1")], "is a LoCon of LyCORIS"),
     (lora(SD15), r"is a LoRA for Stable Diffusion 1\.x or 2\.x"),
     (["unet.up_blocks.3.attentions.1.proj_in.lora_A.weight"], r"Stable Diffusion 1\.x"),
-    ([*lora(KOLORS), *lora("lora_te1_text_model_encoder_layers_0_fc1")], "for SDXL, which fits no base here"),
-    ([*lora(KOLORS), *lora("lora_te_text_model_encoder_layers_0_fc1")], "for Stable Diffusion, which fits"),
+    ([*lora(KOLORS), *lora("lora_te1_text_model_encoder_layers_0_fc1")], "LoRA for SDXL, which Kolors and"),
+    ([*lora(KOLORS), *lora("lora_te_text_model_encoder_layers_0_fc1")], "for Stable Diffusion, which Kol"),
     (lora("lora_unet_double_blocks_0_img_attn_qkv"), "is a LoRA for Flux"),
     (["transformer.single_transformer_blocks.0.attn.to_q.lora_A.weight"], "is a LoRA for Flux"),
     (["diffusion_model.double_blocks.0.img_attn_qkv.lora_A.weight"], "is a LoRA for HunyuanVideo"),
@@ -71,9 +71,7 @@ def test_another_kind_of_file_is_named_with_what_to_do(tmp_path: Path, names: li
 def test_what_the_file_says_of_its_model_is_told(tmp_path: Path) -> None:
     notes = {"ss_base_model_version": "sd_v1"}
     save_file({name: torch.ones(2, 2) for name in lora(SD15)[:2]}, tmp_path / "a.safetensors", notes)
-    with pytest.raises(
-        LoraError, match=r"Diffusion 1\.x or 2\.x \(the file says sd_v1\), which fits no base"
-    ):
+    with pytest.raises(LoraError, match=r"Diffusion 1\.x or 2\.x \(the file says sd_v1\), which Kolors and"):
         read_content(tmp_path / "a.safetensors")
 
 

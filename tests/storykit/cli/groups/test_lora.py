@@ -85,7 +85,7 @@ def test_a_lora_of_stable_diffusion_is_refused_with_a_word_on_its_text_encoder(t
     }
     save_file(tensors | more, tmp_path / "xl.safetensors")
     line = refused("lora", "inspect", tmp_path / "xl.safetensors")
-    assert ": is a LoRA for SDXL, which fits no base here; use one trained on Kolors" in line
+    assert ": is a LoRA for SDXL, which Kolors and the embedded base are not; name a folder" in line
 
 
 def test_a_file_with_every_key_misnamed_is_refused(tmp_path: Path) -> None:
