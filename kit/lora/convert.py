@@ -20,6 +20,7 @@ from kit.files.safetensors_files import (
 )
 from kit.lora.key_names import ADAPTER_CONFIG, ADAPTER_FILE, Tool, read_key, write_key
 from kit.lora.metadata import adapter_config, metadata_of
+from kit.lora.pipelines.layer_names import read_pipeline_key
 from kit.messages import tr
 
 if TYPE_CHECKING:
@@ -71,23 +72,35 @@ class _Array(NamedTuple):
     numbers: Piece
 
 
-def shared_pieces(file: SafetensorsFile, rank: int, alpha: float) -> tuple[Piece, ...]:
+def shared_pieces(
+    file: SafetensorsFile, rank: int, alpha: float, *, of_pipeline: bool = False
+) -> tuple[Piece, ...]:
     """Return a LoRA's safetensors file in the form that ComfyUI, KolorsPipeline and DiffSynth 1.x all read.
 
     The numbers are a view of the file's own, so that a large LoRA is never there twice.
 
-    That is kohya's, with diffusers' names of the blocks and the alpha among the tensors. The same LoRA gives
-    the same bytes, so a file in this form comes back as it is.
+    That is kohya's, with diffusers' names of the blocks and the alpha among the tensors; of a pipeline's LoRA
+    it is diffusers' own, which notes the alpha. The same LoRA gives the same bytes, so a file in this form
+    comes back as it is.
+
+    Args:
+        file: it, a pipeline's with names by part and module.
+        rank: of every layer.
+        alpha: it was trained with.
+        of_pipeline: whether its base is one that diffusers draws with.
 
     Raises:
         ValueError: it holds something else than a LoRA's factors, or a layer or numbers that the form has no
             name for.
     """
-    arrays = _factors(file, "kohya")
-    layers = sorted({part.layer for name in file.entries if (part := read_key(name))})
-    arrays |= {write_key("kohya", layer, "alpha"): _Array("F32", (), _ALPHA.pack(alpha)) for layer in layers}
+    tool: Tool = "diffusers" if of_pipeline else "kohya"
+    arrays = _factors(file, tool)
+    read = read_pipeline_key if of_pipeline else read_key
+    layers = sorted({part.layer for name in file.entries if (part := read(name))})
+    alphas = [] if of_pipeline else layers
+    arrays |= {write_key("kohya", layer, "alpha"): _Array("F32", (), _ALPHA.pack(alpha)) for layer in alphas}
     names = sorted(arrays, key=lambda name: (-_WIDTHS[arrays[name].dtype], name))
-    metadata = metadata_of("kohya", layers, rank, alpha, file.metadata)
+    metadata = metadata_of(tool, layers, rank, alpha, file.metadata)
     header: dict[str, object] = {METADATA: dict(sorted(metadata.items()))}
     end = 0
     for name in names:
@@ -102,7 +115,7 @@ def _factors(file: SafetensorsFile, tool: Tool) -> dict[str, _Array]:
     """Return a LoRA's factors under a tool's names; an alpha among the tensors stays behind."""
     arrays: dict[str, _Array] = {}
     for name, entry in file.entries.items():
-        part = read_key(name)
+        part = read_pipeline_key(name) if tool == "diffusers" else read_key(name)
         if part is None:
             raise ValueError(tr("holds {name}, which is no part of a LoRA", name=name[:100]))
         if part.half == "alpha":
@@ -124,13 +137,15 @@ def _factors(file: SafetensorsFile, tool: Tool) -> dict[str, _Array]:
     return arrays
 
 
-def checkpoint_pieces(file: SafetensorsFile) -> tuple[Piece, ...]:
+def checkpoint_pieces(file: SafetensorsFile, *, of_pipeline: bool = False) -> tuple[Piece, ...]:
     """Return a LoRA's safetensors file as the contest's .ckpt: what torch.save writes of its factors by name.
+
+    A pipeline's LoRA has diffusers' names there, too.
 
     Raises:
         ValueError: it holds something else than factors, or numbers that torch has no storage for.
     """
-    arrays = dict(sorted(_factors(file, "diffsynth").items()))
+    arrays = dict(sorted(_factors(file, "diffusers" if of_pipeline else "diffsynth").items()))
     data = {f"archive/data/{number}": array.numbers for number, array in enumerate(arrays.values())}
     pickled = b"".join(_pickled(arrays))
     files: dict[str, Piece] = {

@@ -12,6 +12,7 @@ from kit.files.encodings import printable
 from kit.lora.blocks import NAMES, REST, block_of, groups_of
 from kit.lora.formats import Content, LoraPair
 from kit.lora.key_names import ELSEWHERE, Names, Tool
+from kit.lora.pipelines.layer_names import is_pipeline_layer
 from kit.messages import mark, tr
 from kit.models.kolors.unet import linear_shapes
 from kit.models.sizes import EMBEDDED_SIZES, KOLORS_SIZES
@@ -70,7 +71,8 @@ def training_problems(content: Content) -> list[str]:
     """Return in plain words what is wrong with what a LoRA learned, whatever base it fits."""
     problems: list[str] = []
     version = next((content.notes[name] for name in _VERSIONS if name in content.notes), "")
-    if re.search(r"sdxl|stable-diffusion|sd_v|pony|illustrious", version[:200], re.IGNORECASE):
+    kolors = not any(map(is_pipeline_layer, content.pairs))
+    if kolors and re.search(r"sdxl|stable-diffusion|sd_v|pony|illustrious", version[:200], re.IGNORECASE):
         problems.append(
             tr(
                 "the file says it was trained on {version}: layers of SDXL have the sizes of "

@@ -219,13 +219,14 @@ def _notes_on_loras(loaded: "LoadedExperiment") -> list[str]:
     from kit.embedded import LORA_PREFIX
     from kit.lora.formats import read_content
     from kit.lora.inspection import training_problems
+    from kit.lora.pipelines.layout import lora_layout
     from submissions.untrusted.lora_reader import packing_problems, sorted_notes
 
     notes: list[str] = []
     files = dict.fromkeys(one.lora for one in loaded.experiment.candidates if one.lora)
     for file in files:
         if not file.startswith(LORA_PREFIX):
-            content = read_content(Path(file))
+            content = read_content(Path(file), lora_layout(loaded.experiment.base))
             left = [
                 tr("packing will leave behind {note}", note=note) for note in sorted_notes(content.notes)[1]
             ]

@@ -12,6 +12,7 @@ from pathlib import Path
 from PIL import Image
 
 from kit.errors import BundleError
+from kit.lora.pipelines.layout import recorded_layout
 from kit.messages import tr
 from submissions.bundle.comfyui import workflows_of
 from submissions.bundle.lora_files import lora_forms
@@ -75,14 +76,16 @@ class Bundle:
         record = self.sound_manifest.lora
         assert record is not None
         assert self.lora is not None
-        return b"".join(lora_forms(record, self.lora.content)[name]())
+        return b"".join(lora_forms(record, self.lora)[name]())
 
     @cached_property
     def lora(self) -> LoraFile | None:
         """Return the LoRA that the manifest names; None where it names none or the file is not there."""
         record = self.manifest.lora if self.manifest else None
         data = self.files.get(record.file) if record else None
-        return None if data is None else LoraFile(data=data)
+        if data is None or self.manifest is None:
+            return None
+        return LoraFile(data=data, of_pipeline=recorded_layout(self.manifest.base) is not None)
 
     @cached_property
     def panels(self) -> Mapping[str, PanelRecord]:

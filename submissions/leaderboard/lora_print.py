@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kit.files.safetensors_files import SafetensorsFile
-from kit.lora.key_names import read_key
 from submissions.untrusted.lora_reader import LoraFile
 
 SAME = 0.999
@@ -29,10 +28,12 @@ def lora_print(lora: LoraFile) -> Print | None:
     content = lora.content
     layers: dict[str, dict[str, NDArray[np.float64]]] = {}
     for name in content.entries:
-        if key := read_key(name):
+        if key := lora.part(name):
             numbers = _numbers(content, name)
             if numbers is None:
                 return None
+            if lora.of_pipeline and numbers.ndim == 4:  # a convolution, as a matrix over what it looks at
+                numbers = numbers.reshape(len(numbers), -1)
             layers.setdefault(key.layer, {})[key.half] = numbers
     answers = np.zeros((_SLOTS, _PROBES))
     for layer, halves in layers.items():

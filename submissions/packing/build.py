@@ -141,7 +141,7 @@ def _files(evidence: Evidence, entry: Entry, draft: Manifest, words: MosaicText)
     if evidence.comparison is not None:
         files[COMPARISON] = evidence.comparison
     if draft.lora and evidence.lora is not None:
-        forms = lora_forms(draft.lora, evidence.lora.content)
+        forms = lora_forms(draft.lora, evidence.lora)
         files |= {name: b"".join(form()) for name, form in forms.items()}
     return files
 

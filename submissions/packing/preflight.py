@@ -161,8 +161,8 @@ def _lora_faults(run: Run, evidence: Evidence, rules: Rules) -> Iterator[Fault]:
 def _form_faults(lora: LoraFile) -> Iterator[Fault]:
     """Yield why a sound LoRA cannot be written for other tools."""
     try:
-        checkpoint_pieces(lora.content)
-        shared_pieces(lora.content, 1, 1.0)
+        checkpoint_pieces(lora.content, of_pipeline=lora.of_pipeline)
+        shared_pieces(lora.content, 1, 1.0, of_pipeline=lora.of_pipeline)
     except ValueError as error:
         yield Fault("lora", str(error))
 

@@ -28,6 +28,7 @@ from kit.files.text.library_words import reason_of
 from kit.files.user_paths import shell_word
 from kit.generation.batching import recorded_batches
 from kit.generation.repair.step_files import mask_bytes, network_bytes
+from kit.lora.pipelines.layout import PipelineLayout, lora_layout, recorded_layout
 from kit.messages import mark, tr
 from kit.story.story import LoadedStory
 from submissions.bundle.lora_files import load_lora_file
@@ -87,6 +88,8 @@ def gather(run: Run, entry: Entry) -> tuple[Evidence | None, list[Fault]]:
         return None, faults
     rows, (comparison, problem) = _rows(run, entry), _comparison(run, entry)
     drawn = _drawn(run, rows, faults)
+    identity = _read(run, "run.json", read_identity, faults)
+    layout = lora_layout(experiment.base) or (recorded_layout(identity.base) if identity else None)
     evidence = Evidence(
         candidate=candidates[entry.candidate],
         story=stories[entry.story],
@@ -96,9 +99,9 @@ def gather(run: Run, entry: Entry) -> tuple[Evidence | None, list[Fault]]:
         drawn=drawn,
         masks=_masks(run, rows, faults),
         networks=_networks(run, rows, faults),
-        identity=_read(run, "run.json", read_identity, faults),
+        identity=identity,
         scores=_scores(run, faults),
-        lora=_lora(candidates[entry.candidate], faults),
+        lora=_lora(candidates[entry.candidate], layout, faults),
         batches=_batches(run, drawn.values()),
         comparison=comparison,
         comparison_problem=problem,
@@ -251,14 +254,14 @@ def _seed_of(rows: Sequence[PanelRow]) -> int | tuple[int, ...]:
     return seeds if len(set(seeds)) > 1 else seeds[0]
 
 
-def _lora(candidate: Candidate, faults: list[Fault]) -> LoraFile | None:
+def _lora(candidate: Candidate, layout: PipelineLayout | None, faults: list[Fault]) -> LoraFile | None:
     """Return the candidate's LoRA file; None for the bare base, or where it is not there."""
     if candidate.lora is None:
         return None
     style = candidate.lora.removeprefix("mini:")
     path = Path(candidate.lora) if style == candidate.lora else LORAS / f"{style}.safetensors"
     try:
-        return load_lora_file(path, candidate.alpha)
+        return load_lora_file(path, candidate.alpha, layout)
     except LoraError as error:
         problem = changed(str(error), lambda text: text.replace(str(path), path.name))
         faults.append(Fault("lora", problem))

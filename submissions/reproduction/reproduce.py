@@ -23,6 +23,7 @@ from kit.generation.repair.step_files import StepFiles
 from kit.images.decode import open_picture
 from kit.images.png_metadata import png_bytes
 from kit.lora.lora import LoadedLora, load_lora
+from kit.lora.pipelines.layout import recorded_layout
 from kit.messages import in_english, joined, mark, tr
 from kit.progress import Progress
 from submissions.bundle.bundle import Bundle
@@ -277,7 +278,7 @@ def _lora(bundle: Bundle) -> LoadedLora | None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "lora.safetensors"
         path.write_bytes(bundle.files[record.file])
-        return load_lora(path, record.alpha)
+        return load_lora(path, record.alpha, recorded_layout(bundle.sound_manifest.base))
 
 
 def _changes(manifest: Manifest, painter: Painter) -> Iterator[str]:

@@ -9,7 +9,8 @@ import numpy as np
 
 from kit.files.encodings import printable
 from kit.files.safetensors_files import SafetensorsFile, read_safetensors
-from kit.lora.key_names import Half, read_key, write_key
+from kit.lora.key_names import Half, TensorKey, read_key, write_key
+from kit.lora.pipelines.layer_names import is_pipeline_layer, read_pipeline_key
 from kit.messages import mark, tr
 from submissions.faults import Fault
 from submissions.untrusted.secret_scan import find_leaks
@@ -60,6 +61,12 @@ class LoraFile:
     """What A1111 calls that file by."""
     left_behind: tuple[str, ...] = ()
     """Notes of that file that a bundle must not hold, each with the reason."""
+    of_pipeline: bool = False
+    """Whether its base is one that diffusers draws with, whose layers have names of their own."""
+
+    def part(self, name: str) -> TensorKey | None:
+        """Return what a tensor's name says; None for what is no part of a LoRA."""
+        return read_pipeline_key(name) if self.of_pipeline else read_key(name)
 
     @cached_property
     def content(self) -> SafetensorsFile:
@@ -70,7 +77,7 @@ class LoraFile:
     def facts(self) -> LoraFacts:
         """Return what the file says; ValueError unless it is whole and holds a LoRA."""
         entries = self.content.entries
-        parts = {name: read_key(name) for name in entries}
+        parts = {name: self.part(name) for name in entries}
         known = {(part.layer, part.half): entries[name].shape for name, part in parts.items() if part}
         if not known:
             raise ValueError(
@@ -81,15 +88,20 @@ class LoraFile:
             )
         return LoraFacts(
             layers=frozenset(layer for layer, half in known if half == "A" and (layer, "B") in known),
-            ranks=frozenset(_rank(half, shape) for (_, half), shape in known.items() if half != "alpha"),
+            ranks=frozenset(
+                _rank(half, shape, (2, 4) if self.of_pipeline else (2,))
+                for (_, half), shape in known.items()
+                if half != "alpha"
+            ),
             alphas=sum(half == "alpha" for _, half in known),
             strangers=tuple(name for name, part in parts.items() if part is None),
         )
 
 
-def _rank(half: Half, shape: tuple[int, ...]) -> int:
-    """Return the inner side of a factor, (rank, in) or (out, rank); 0 for what is no matrix."""
-    return shape[0 if half == "A" else 1] if len(shape) == 2 else 0
+def _rank(half: Half, shape: tuple[int, ...], sides: tuple[int, ...]) -> int:
+    """Return the inner side of a factor, (rank, in) or (out, rank); 0 where it has not so many sides."""
+    pixel = half == "A" or set(shape[2:]) <= {1}
+    return shape[0 if half == "A" else 1] if len(shape) in sides and pixel else 0
 
 
 def noted_trigger(notes: Mapping[str, str]) -> str:
@@ -137,7 +149,7 @@ def packing_problems(lora: "Content") -> list[str]:
     problems, nameless = list[str](), []
     for layer in lora.pairs:
         try:
-            write_key("kohya", layer, "A")
+            write_key("diffusers" if is_pipeline_layer(layer) else "kohya", layer, "A")
         except KeyError:
             nameless.append(layer)
     if nameless:
@@ -191,7 +203,7 @@ def lora_faults(place: str, lora: LoraFile) -> list[Fault]:
         )
         return [Fault(place, problem, tr("pack again, such notes stay behind"))]
     faults = find_leaks(tr("{file} metadata", file=place), text)
-    faults += [Fault(place, problem) for problem in _number_problems(content)]
+    faults += [Fault(place, problem) for problem in _number_problems(lora)]
     paired, tensors = 2 * len(facts.layers) + facts.alphas, len(content.entries)
     if paired < tensors:
         told = mark("has {number} of {all} tensors that load as a LoRA, all must")
@@ -204,14 +216,14 @@ def lora_faults(place: str, lora: LoraFile) -> list[Fault]:
     return faults
 
 
-def _number_problems(file: SafetensorsFile) -> Iterator[str]:
+def _number_problems(lora: LoraFile) -> Iterator[str]:
     """Yield what is wrong with a LoRA's numbers, told from their bits alone."""
-    moved = False
+    moved, file = False, lora.content
     for name, entry in file.entries.items():
         if entry.dtype not in _BITS:
             continue
         kind, infinite, most = _BITS[entry.dtype]
-        bits, part = np.frombuffer(file.numbers(name), kind), read_key(name)
+        bits, part = np.frombuffer(file.numbers(name), kind), lora.part(name)
         for first in range(0, len(bits), _AT_ONCE):
             some = bits[first : first + _AT_ONCE]
             largest = (some << 1).max() >> 1

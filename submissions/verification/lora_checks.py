@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kit.files.safetensors_files import SafetensorsFile
-from kit.lora.key_names import Half, read_key
+from kit.lora.key_names import Half
 from kit.messages import tr
 from submissions.bundle.manifest import MANIFEST, LoraRecord
 from submissions.faults import Fault
@@ -52,7 +52,7 @@ def lora_claim_faults(record: LoraRecord, lora: LoraFile) -> Iterator[Fault]:
             least=LEAST_STRENGTH,
         )
         yield Fault(record.file, problem, tr("draw with a higher strength"))
-    if layers and not _changes_weights(record, content):
+    if layers and not _changes_weights(record, lora):
         problem = tr(
             "changes nothing at strength {strength:g}: no layer's weights move by {least:g}",
             strength=record.strength,
@@ -61,16 +61,18 @@ def lora_claim_faults(record: LoraRecord, lora: LoraFile) -> Iterator[Fault]:
         yield Fault(record.file, problem, tr("draw with a higher strength, or train it"))
 
 
-def _changes_weights(record: LoraRecord, content: SafetensorsFile) -> bool:
+def _changes_weights(record: LoraRecord, lora: LoraFile) -> bool:
     """Return whether some layer is changed by more than LEAST_CHANGE.
 
     The norm of up @ down is told from where it takes a random vector, which costs no product of the factors;
     the vector hangs on the file, so that no file can be made for it.
     """
-    names = {(part.layer, part.half): name for name in content.entries if (part := read_key(name))}
+    content = lora.content
+    names = {(part.layer, part.half): name for name in content.entries if (part := lora.part(name))}
     chance = np.random.default_rng(int(record.sha256[:16], 16))
     for layer in sorted({layer for layer, _ in names}):
-        down, up = (_numbers(content, names.get((layer, half))) for half in _FACTORS)
+        sides = (2, 4) if lora.of_pipeline else (2,)
+        down, up = (_numbers(content, names.get((layer, half)), sides) for half in _FACTORS)
         if down is None or up is None or down.shape[0] != up.shape[1]:
             return True  # told by the checks of the file
         if not down.size or not up.size:
@@ -87,14 +89,17 @@ def _changes_weights(record: LoraRecord, content: SafetensorsFile) -> bool:
 _FACTORS: tuple[Half, Half] = ("A", "B")
 
 
-def _numbers(content: SafetensorsFile, name: str | None) -> NDArray[np.float32] | None:
-    """Return a factor's numbers; None where it is no matrix, or of a kind that is not read here."""
-    if name is None or len(content.entries[name].shape) != 2:
+def _numbers(
+    content: SafetensorsFile, name: str | None, sides: tuple[int, ...]
+) -> NDArray[np.float32] | None:
+    """Return a factor's numbers as a matrix; None where it has other sides, or is of a kind not read here."""
+    if name is None or len(content.entries[name].shape) not in sides:
         return None
     entry, body = content.entries[name], content.numbers(name)
+    matrix = (entry.shape[0], math.prod(entry.shape[1:]))
     if entry.dtype == "BF16":
         wide = np.frombuffer(body, "<u2").astype(np.uint32) << np.uint32(16)
-        return wide.view(np.float32).reshape(entry.shape)
+        return wide.view(np.float32).reshape(matrix)
     if entry.dtype not in _DTYPES:
         return None
-    return np.frombuffer(body, _DTYPES[entry.dtype]).reshape(entry.shape).astype(np.float32)
+    return np.frombuffer(body, _DTYPES[entry.dtype]).reshape(matrix).astype(np.float32)

@@ -142,7 +142,7 @@ def _lora_file_faults(
         yield Fault(f"{MANIFEST}, lora", tr("has two different sha256"))
     yield from lora_record_faults(record, lora)
     try:
-        for name, form in lora_forms(record, lora.content).items():
+        for name, form in lora_forms(record, lora).items():
             if name in records and records[name] != record_of_pieces(form()):
                 other = tr("is not {file} in another form, byte by byte", file=record.file)
                 own = tr("is not in the one form that pack writes, with the alpha of the manifest")

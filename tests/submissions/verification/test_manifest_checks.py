@@ -10,6 +10,7 @@ from kit.files.encodings import sha256_bytes, zip_bytes
 from kit.files.safetensors_files import read_safetensors
 from submissions.bundle.lora_files import lora_forms
 from submissions.bundle.manifest import LoraRecord
+from submissions.untrusted.lora_reader import LoraFile
 
 
 @pytest.mark.parametrize(
@@ -180,7 +181,7 @@ def _lora(data, **said):
 
     def forgery(files, manifest):
         record = LoraRecord.model_validate(manifest["lora"] | said)
-        files |= {name: b"".join(form()) for name, form in lora_forms(record, read_safetensors(data)).items()}
+        files |= {name: b"".join(form()) for name, form in lora_forms(record, LoraFile(data=data)).items()}
         manifest["lora"]["sha256"] = sha256_bytes(files["lora/ink.safetensors"])
 
     return forgery

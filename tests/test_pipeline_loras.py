@@ -1,0 +1,98 @@
+"""A LoRA of another base from the experiment to the bundle and back."""
+
+import io
+import json
+import zipfile
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("diffusers", reason="needs storykit[bases]")
+
+import torch
+from command import refused, said
+from fakes import write_story
+from safetensors.torch import load
+
+from kit.lora.lora import find_lora
+from kit.lora.pipelines.layout import PipelineLayout
+from submissions.bundle.bundle import open_bundle
+from submissions.leaderboard.lora_print import lora_print
+from tests.support.toy_loras import as_kohya, diffusers_lora
+from tests.support.toy_pipelines import SDXL, toy_models
+from tests.test_flow import PROMPTS, packed
+
+CANDIDATES = """
+[[candidate]]
+name = "ink"
+lora = "ink.safetensors"
+strength = 0.8
+
+[[candidate]]
+name = "both"
+lora = [{ file = "ink.safetensors", strength = 0.5 }, { file = "wide.safetensors" }]
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where a run of two candidates lies, scored, with a bundle of each."""
+    folder = tmp_path_factory.mktemp("loras")
+    base = toy_models() / SDXL
+    as_kohya(diffusers_lora(base, folder / "plain.safetensors"), folder / "ink.safetensors", alpha=2.0)
+    diffusers_lora(base, folder / "wide.safetensors", seed=1, rank=2, with_convolutions=True)
+    write_story(folder / "cat.toml", PROMPTS)
+    head = f'stories = ["cat.toml"]\nbase = "{base}"\nseeds = [0]\nsteps = 1\nsize = 64\n'
+    (folder / "experiment.toml").write_text(head + CANDIDATES, "utf-8")
+    said("generate", folder / "experiment.toml", "--out", folder / "run")
+    said("score", folder / "run")
+    for name in ("ink", "both"):
+        packed(folder / "run", folder / f"{name}.zip", "--candidate", name)
+    return folder
+
+
+@pytest.mark.parametrize("name", ["ink", "both"])
+def test_a_bundle_is_sound_and_drawn_again_to_the_bit(folder: Path, name: str) -> None:
+    rules = ("--rules", folder / "easy.toml")
+    assert "ok" in said("verify", folder / f"{name}.zip", *rules)
+    base = ("--base", toy_models() / SDXL)
+    told = json.loads(said("reproduce", folder / f"{name}.zip", *rules, *base, "--json"))
+    assert {panel["verdict"] for panel in told["panels"]} == {"identical"}
+    assert told["effect"] > 0.5
+
+
+def test_a_bundle_s_lora_is_one_that_diffusers_reads(folder: Path) -> None:
+    with zipfile.ZipFile(folder / "ink.zip") as bundle:
+        tensors = load(bundle.read("lora/ink.safetensors"))
+        pickled = torch.load(io.BytesIO(bundle.read("lora/ink.ckpt")), weights_only=True)
+    assert all(name.startswith(("unet.", "text_encoder.", "text_encoder_2.")) for name in tensors)
+    assert tensors.keys() == pickled.keys()
+    worn = find_lora(str(folder / "ink.safetensors"), layout=PipelineLayout("sdxl", 1))
+    (folder / "again.safetensors").write_bytes(
+        open_bundle(folder / "ink.zip").content("lora/ink.safetensors")
+    )
+    again = find_lora(str(folder / "again.safetensors"), layout=PipelineLayout("sdxl", 1))
+    assert (again.rank, again.alpha) == (worn.rank, worn.alpha)
+    assert all(torch.equal(again.pairs[layer].up, pair.up) for layer, pair in worn.pairs.items())
+
+
+def test_two_loras_are_told_apart_by_what_they_do(folder: Path) -> None:
+    ink, both = (
+        lora_print(lora) for name in ("ink", "both") if (lora := open_bundle(folder / f"{name}.zip").lora)
+    )
+    assert ink is not None
+    assert both is not None
+    assert float(ink @ both) < 0.999 <= float(ink @ ink)
+
+
+def test_drawing_again_draws_nothing_more(folder: Path) -> None:
+    assert "16 there" in said("generate", folder / "experiment.toml", "--out", folder / "run")
+
+
+def test_a_lora_of_another_base_is_refused_before_anything_is_drawn(folder: Path, tmp_path: Path) -> None:
+    text = (folder / "experiment.toml").read_text("utf-8").replace('"cat.toml"', f'"{folder}/cat.toml"')
+    text = text.split("[[candidate]]")[0] + '[[candidate]]\nname = "a"\nlora = "mini:ink"\n'
+    (tmp_path / "experiment.toml").write_text(text, "utf-8")
+    line = refused("generate", tmp_path / "experiment.toml", "--out", tmp_path / "run")
+    assert 'mini:ink is for the embedded base: write base = "mini", or name a file' in line
+    assert not list((tmp_path / "run").rglob("*.png"))
