@@ -22,6 +22,7 @@ from tests.support.toy_loras import as_kohya, diffusers_lora
 from tests.support.toy_pipelines import SDXL, toy_models
 from tests.test_flow import PROMPTS, packed
 
+HOW = "seeds = [0]\nsteps = 1\nsize = 64\nnoise_per_panel = true\n"
 CANDIDATES = """
 [[candidate]]
 name = "ink"
@@ -42,8 +43,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     as_kohya(diffusers_lora(base, folder / "plain.safetensors"), folder / "ink.safetensors", alpha=2.0)
     diffusers_lora(base, folder / "wide.safetensors", seed=1, rank=2, with_convolutions=True)
     write_story(folder / "cat.toml", PROMPTS)
-    head = f'stories = ["cat.toml"]\nbase = "{base}"\nseeds = [0]\nsteps = 1\nsize = 64\n'
-    (folder / "experiment.toml").write_text(head + CANDIDATES, "utf-8")
+    head = f'stories = ["cat.toml"]\nbase = "{base}"\n'
+    (folder / "experiment.toml").write_text(head + HOW + CANDIDATES, "utf-8")
     said("generate", folder / "experiment.toml", "--out", folder / "run")
     said("score", folder / "run")
     for name in ("ink", "both"):
@@ -54,9 +55,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("name", ["ink", "both"])
 def test_a_bundle_is_sound_and_drawn_again_to_the_bit(folder: Path, name: str) -> None:
     rules = ("--rules", folder / "easy.toml")
-    assert "ok" in said("verify", folder / f"{name}.zip", *rules)
+    assert "no faults" in said("verify", folder / f"{name}.zip", *rules)
     base = ("--base", toy_models() / SDXL)
-    told = json.loads(said("reproduce", folder / f"{name}.zip", *rules, *base, "--json"))
+    told = json.loads(said("reproduce", folder / f"{name}.zip", *rules, *base, "--json"))["reproduced"]
+
     assert {panel["verdict"] for panel in told["panels"]} == {"identical"}
     assert told["effect"] > 0.5
 
@@ -86,7 +88,7 @@ def test_two_loras_are_told_apart_by_what_they_do(folder: Path) -> None:
 
 
 def test_drawing_again_draws_nothing_more(folder: Path) -> None:
-    assert "16 there" in said("generate", folder / "experiment.toml", "--out", folder / "run")
+    assert "0 panels, 16 were there" in said("generate", folder / "experiment.toml", "--out", folder / "run")
 
 
 def test_a_lora_of_another_base_is_refused_before_anything_is_drawn(folder: Path, tmp_path: Path) -> None:

@@ -70,8 +70,8 @@ def _plain_lora_of_pipeline(lora: LoraFile, alpha: float | None) -> tuple[Safete
     widened = any(entry.dtype.startswith("F8") for entry in content.entries.values())
     if promises(content.metadata) is None or facts.strangers or len(facts.ranks) != 1 or widened:
         return None
-    told = float(content.metadata["alpha"])
-    return (content, *facts.ranks, told) if alpha in (None, told) else None
+    (rank,), told = facts.ranks, float(content.metadata["alpha"])
+    return (content, rank, told) if alpha in (None, told) else None
 
 
 def _any_lora(
