@@ -12,6 +12,8 @@ from kit.embedded import EMBEDDED
 from kit.errors import InputError, printable
 from kit.experiment.candidates.candidate import Candidate, Consistency
 from kit.experiment.candidates.sweeps import swept
+from kit.experiment.controls.control_pictures import picture_faults
+from kit.experiment.controls.control_tables import AnnotatorTable, ControlNetTable, table_faults
 from kit.experiment.drawing.draw_settings import DrawSettings, Memory, Noise
 from kit.experiment.drawing.usual import usual_drawing
 from kit.experiment.fields import (
@@ -203,6 +205,8 @@ class Experiment(BaseModel, frozen=True, extra="forbid", populate_by_name=True):
     quality: Quality = "final"
     """"draft" draws by the table [draft], from the same noise."""
     draft: Annotated[DraftTable | None, AfterValidator(_beginning_as_finals)] = None
+    controlnets: ControlNetTable = ControlNetTable()
+    annotators: AnnotatorTable = AnnotatorTable()
     score: ScoreTable = ScoreTable()
     words: WordsTable | None = None
     """What style, identity, place and staging are seen through, beside the words that we know."""
@@ -290,6 +294,7 @@ def load_experiment(
         raise InputError(str(path), [*found, *faults]) from error
     if weights_exist:
         faults += [*_foreign_faults(experiment.candidates), *_anchor_faults(experiment, stories)]
+        faults += [*table_faults(experiment, stories), *picture_faults(stories)]
     if faults:
         raise InputError(str(path), faults)
     return LoadedExperiment(path=path, experiment=experiment, stories=stories)

@@ -221,7 +221,7 @@ RoleWords = Annotated[
 """Texts that say something, each once."""
 
 
-def _downloaded(text: str, info: ValidationInfo) -> str:
+def downloaded_model(text: str, info: ValidationInfo) -> str:
     """Return the folder of a model that a hub's name stands for, where it was downloaded."""
     where = info.context
     if not isinstance(where, PathContext) or not where.must_exist:
@@ -233,8 +233,8 @@ def _downloaded(text: str, info: ValidationInfo) -> str:
 
 
 def _base_downloaded(text: str, info: ValidationInfo) -> str:
-    """Return what `_downloaded` does; ValueError says how to download what is named as hubs do."""
-    found, where = _downloaded(text, info), info.context
+    """Return what `downloaded_model` does; ValueError says how to download what is named as hubs do."""
+    found, where = downloaded_model(text, info), info.context
     if found != text or not isinstance(where, PathContext) or not where.must_exist:
         return found
     if (name := hub_name(text)) and not user_path(where.folder, text).parent.exists():
@@ -299,7 +299,7 @@ CalibrationFile = Annotated[str, path_to(_NO_FILE, Path.is_file)]
 LoraFile = Annotated[
     str,
     AfterValidator(_no_bare_style),
-    AfterValidator(_downloaded),
+    AfterValidator(downloaded_model),
     path_to(_NO_FILE, Path.exists, f"{LORA_PREFIX}.*"),
 ]
 """A LoRA file, a folder of PEFT or diffusers, or "mini:" and an embedded one's name: kit.lora.lora checks."""
@@ -314,7 +314,7 @@ def is_pattern(path: Path) -> bool:
 LoraFiles = Annotated[
     str,
     AfterValidator(_no_bare_style),
-    AfterValidator(_downloaded),
+    AfterValidator(downloaded_model),
     path_to(_NO_FILE, lambda path: path.exists() or is_pattern(path), f"{LORA_PREFIX}.*"),
 ]
 """A LoraFile, or a pattern that stands for several."""

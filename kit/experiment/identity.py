@@ -59,6 +59,8 @@ class RunIdentity(BaseModel, frozen=True):
     base: Mapping[str, JsonValue]
     candidates: Mapping[str, CandidateIdentity]
     settings: SettingsIdentity
+    controlnets: Mapping[str, Mapping[str, str]] = {}
+    """By kind, of each ControlNet that panels were drawn with its files' sha256; not there where none was."""
     device: str = ""
     processor: str | None = None
     """What decides the last bits on a CPU; None on a GPU, in older runs, or where nobody knows."""

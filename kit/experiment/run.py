@@ -1,7 +1,7 @@
 """A run folder: the resolved experiment, its panels, one row a panel, and what later stages write."""
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from itertools import product, starmap
 from pathlib import Path, PurePosixPath
@@ -12,6 +12,8 @@ from pydantic import Field, FiniteFloat, TypeAdapter, ValidationError
 
 from kit.errors import InputError, RunError
 from kit.experiment.config import Experiment, LoadedExperiment, baseline_of, load_experiment
+from kit.experiment.controls.control_pictures import kept_stories
+from kit.experiment.controls.control_record import CONTROLS, ControlRecords
 from kit.experiment.out_folder import MARK, refuse_another
 from kit.experiment.steps import FINISHERS, MASKS, StepList, step_told
 from kit.experiment.tables import DraftTable
@@ -45,7 +47,7 @@ OWN = (
     *("experiment.toml", "stories", "loras", "run.json", "panels.jsonl", "batching.json", "faults.json"),
     *("panels", CHANGED, "scores.json", "scores.panels.csv", "scores.stories.csv", "cache", "race.json"),
     *("selection.json", "comparison.json", "votes.jsonl", "voters.json", PAGE, FIGURES),
-    *("entry.toml", "introduction.md", EXTRAS, MASKS, FINISHERS),
+    *("entry.toml", "introduction.md", EXTRAS, MASKS, FINISHERS, CONTROLS),
 )
 """What is read and written in a run folder; other names are the user's."""
 
@@ -103,6 +105,8 @@ class PanelRow:
     """The words of the prompt for figures that match nobody, where it has anchors."""
     noise_seed: int | None = None
     """What its noise was drawn from where that is another number than the seed; None for the seed."""
+    control: ControlRecords = ()
+    """The maps that it was held to."""
     chain: StepList = ()
     """What was done to the picture after it was drawn."""
 
@@ -128,6 +132,9 @@ def _text_of(experiment: Experiment) -> str:
     told = experiment.model_dump(mode="json", by_alias=True, exclude_none=True)
     if experiment.quality == "final":  # as runs were written before there were drafts
         del told["quality"]
+    for table in ("controlnets", "annotators"):  # and before there were ControlNets
+        if not told[table]:
+            del told[table]
     if not experiment.long_prompts:  # and before there were bases that read in pieces
         del told["long_prompts"]
     return tomli_w.dumps(told)
@@ -152,7 +159,11 @@ class Run:
         """
         run = cls(folder)
         refuse_links_out(folder, OWN)
+        stories, pictures = kept_stories(loaded.stories)
+        loaded = replace(loaded, stories=stories)
         refuse_another(run, loaded, reworded=reworded)
+        for place, data in pictures.items():
+            write_atomic(folder / place, data)
         for story in loaded.stories:
             write_atomic(folder / "stories" / f"{story.name}.toml", story_toml(story.story).encode())
         write_atomic(run.experiment_path, (MARK + _text_of(run._resolved(loaded))).encode())
@@ -272,6 +283,8 @@ class Run:
             del told["anchors"], told["consistency"], told["bystanders"]
         if row.noise_seed is None:
             del told["noise_seed"]
+        if not row.control:
+            del told["control"]
         told["chain"] = [step_told(step) for step in row.chain]
         if not row.chain:
             del told["chain"]

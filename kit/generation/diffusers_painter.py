@@ -37,7 +37,8 @@ from kit.lora.lora import LoadedLora
 from kit.messages import mark, tr
 from kit.models.base import pick_device
 from kit.models.bases.base_parts import BaseChoice
-from kit.models.bases.pipeline_class import Family
+from kit.models.bases.controlnet_files import control_refused, misfit
+from kit.models.bases.pipeline_class import Family, json_in
 from kit.models.bases.pipeline_files import PipelineFiles, open_pipeline
 from kit.models.token_counts import CLIP_TOKENS
 
@@ -170,6 +171,13 @@ class DiffusersPainter:
         faults = self.refusals(settings, max((one.consistency for one in requests), default=0.0))
         if self._family == "cascade" and any(one.variation for one in requests):
             faults.append(tr("no picture of Stable Cascade is varied: draw it from another seed"))
+        if self._family == "cascade" and any(one.control for one in requests):
+            faults.append(control_refused(tr("Stable Cascade")))
+        if self._family != "cascade":
+            unet, name = self._parts.files.config("unet"), str(self.identity["name"])
+            nets = dict.fromkeys(held.folder for one in requests for held in one.control)
+            told = (misfit(net.name, json_in(net / "config.json"), name, unet) for net in nets)
+            faults += filter(None, told)
         if faults:
             raise InputError(tr("base {name}", name=str(self.identity["name"])), faults)
 
@@ -180,7 +188,18 @@ class DiffusersPainter:
         """Return the pictures of one batch; what does not fit into the GPU's memory is drawn in halves."""
         self._refuse(requests, settings)
         self._ready(requests, settings)
-        return self._in_memory(requests, settings)
+        return self._held_alike(requests, settings)
+
+    def _held_alike(self, requests: Sequence[PanelRequest], settings: DrawSettings) -> list[DrawResult]:
+        """Return the pictures of one batch; those that the same ControlNets read alike are drawn together."""
+        alike: dict[object, list[int]] = {}
+        for number, one in enumerate(requests):
+            alike.setdefault(tuple(held.drawn_alike for held in one.control), []).append(number)
+        drawn: dict[int, DrawResult] = {}
+        for numbers in alike.values():
+            made = self._in_memory([requests[number] for number in numbers], settings)
+            drawn |= dict(zip(numbers, made, strict=True))
+        return [drawn[number] for number in range(len(requests))]
 
     def _in_memory(self, requests: Sequence[PanelRequest], settings: DrawSettings) -> list[DrawResult]:
         if len(requests) <= self._most:
@@ -234,7 +253,7 @@ class DiffusersPainter:
             self.unload()
             with torch.inference_mode():
                 self._states |= self._pipeline.read(unread, worn, settings)
-        self._pipeline.load(self._worn)
+        self._pipeline.load(self._worn, [held for one in requests for held in one.control], settings)
 
 
 def _cascade_faults(settings: DrawSettings) -> list[str]:

@@ -22,6 +22,7 @@ from kit.files.atomic_write import remove_partial_files, write_atomic
 from kit.files.encodings import sha256_bytes, sha256_of
 from kit.files.folder_lock import lock_folder
 from kit.generation.batching import BatchResult, draw_missing
+from kit.generation.controls.run_controls import keep_maps
 from kit.generation.painter import DrawFailure, Painter
 from kit.generation.recipe import Job, RunPlan, check_drawable, plan_run
 from kit.generation.redrawing import redrawing, refuse_redrawing, set_aside
@@ -131,6 +132,7 @@ def _generate(
     start = time.monotonic()
     remove_partial_files(run.folder)
     run.write_json("run.json", plan.identity)
+    keep_maps(run.folder, chain.from_iterable(job.request.control for job in plan.jobs), plan.maps)
     again = len(redrawing(run.folder, run.rows(), plan.jobs).lost)
     missing, aside = _keep_what_is_there(run, plan.jobs)
     untried = missing | others
@@ -234,6 +236,7 @@ def _keep(run: Run, job: Job, data: bytes, seconds: float) -> None:
             anchors=job.request.anchors,
             consistency=job.request.consistency,
             bystanders=job.request.bystanders,
+            control=tuple(one.record for one in job.request.control),
             noise_seed=job.request.seed if job.request.seed != job.slot.seed else None,
             chain=job.chain,
             seconds=seconds,

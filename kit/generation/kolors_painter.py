@@ -30,6 +30,7 @@ from kit.generation.painter import (
     DrawResult,
     PanelRequest,
     RedrawRequest,
+    refuse_control,
     refuse_other_size,
 )
 from kit.generation.repair.attention_mask import attention_mask, attention_to, places_of
@@ -199,6 +200,7 @@ class KolorsPainter:
         What does not fit into the GPU's memory together is drawn in halves. A picture whose numbers are not
         finite, or that has one colour, is drawn again in fp32 where that is another precision.
         """
+        refuse_control(requests, self.identity["name"])
         self._draw_with(self._base)
         if plan is not None and plan.compiled and not self._denoiser.compiled:
             self._denoiser.compile(rows=[plan.panels * halves for halves in halves_of(settings)])

@@ -1,6 +1,6 @@
 """The seam between a run and whatever draws its panels."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
@@ -10,7 +10,9 @@ from kit.errors import InputError
 from kit.experiment.drawing.draw_settings import DrawSettings
 from kit.experiment.run import Anchor
 from kit.experiment.steps import Step
+from kit.generation.controls.control import Control
 from kit.messages import tr
+from kit.models.bases.controlnet_files import control_refused
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -55,6 +57,8 @@ class PanelRequest:
     """The words of the prompt for figures that no anchor shows; what shows them reads no anchor."""
     variation: Variation | None = None
     """Where the noise goes from the seed's; anchors keep their own."""
+    control: tuple[Control, ...] = ()
+    """The maps that it is held to."""
     label: str = ""
     """Where the panel belongs, for messages: candidate/order/story/seed/panel."""
 
@@ -125,6 +129,12 @@ def refuse_other_size(request: PanelRequest, picture: "Image.Image", size: int) 
             size=size,
         )
         raise refused(request, [fault])
+
+
+def refuse_control(requests: Iterable[PanelRequest], base: object) -> None:
+    """Raise InputError where a panel is held to a map, and the base's painter reads none."""
+    if held := next((request for request in requests if request.control), None):
+        raise refused(held, [control_refused(str(base))])
 
 
 def refused(request: PanelRequest, faults: Sequence[str]) -> InputError:

@@ -17,6 +17,7 @@ from kit.experiment.identity import settings_of_finals
 from kit.experiment.run import Anchor, PanelRow, Run, Slot
 from kit.experiment.steps import StepList, step_told, words_in
 from kit.files.encodings import canonical_json, sha256_bytes
+from kit.generation.controls.run_controls import RunMaps, controlnets_of
 from kit.generation.devices.processor import cpu_arithmetic
 from kit.generation.painter import Painter, PanelRequest
 from kit.lora.pipelines.layout import PipelineLayout, lora_layout
@@ -81,6 +82,8 @@ class RunPlan(NamedTuple):
     """Each candidate's LoRA, read once, and its strength; no LoRA for the base alone."""
     identity: Mapping[str, object]
     """What run.json says about it."""
+    maps: Mapping[str, str]
+    """The sha256 of each map that panels are held to, by what it was made of."""
 
 
 def plan_run(run: Run, painter: Painter) -> RunPlan:
@@ -93,14 +96,21 @@ def plan_run(run: Run, painter: Painter) -> RunPlan:
     shared = {name: recipe_of(painter, settings, facts[name]) for name in candidates}
     stories = {loaded.name: loaded.story for loaded in run.loaded.stories}
     jobs, origins = [], origins_of(run)
+    nets, maps = controlnets_of(run.loaded), RunMaps(run)
+    controls = maps.controls(nets)
     for slot in all_slots(run):
         story, candidate = stories[slot.story], candidates[slot.candidate]
         label = run.panel_path(*slot).relative_to(run.folder).as_posix()
         worn, made = loras[slot.candidate][0], origins.get(slot, Origin(slot, ()))
-        request = replace(request_in(experiment, story, made.drawn, candidate), label=label)
+        held = controls.get((slot.story, slot.panel), ())
+        request = request_in(experiment, story, made.drawn, candidate)
+        request = replace(request, label=label, control=held)
         job = job_of(slot, shared[slot.candidate], request, made.chain)
         jobs.append(replace(job, lora_hash=worn.short_hash if worn else ""))
-    return RunPlan(jobs, settings, loras, _identity(run, painter, facts))
+    identity = _identity(run, painter, facts)
+    if nets:
+        identity["controlnets"] = {kind: dict(net.sha256) for kind, net in nets.items()}
+    return RunPlan(jobs, settings, loras, identity, maps.made)
 
 
 def request_of(
@@ -304,6 +314,8 @@ def job_of(slot: Slot, shared: Mapping[str, object], request: PanelRequest, chai
     if request.anchors:  # each is drawn as this panel is, but for its words and seed
         recipe["consistency"] = request.consistency
         recipe["anchors"] = [asdict(anchor) for anchor in request.anchors]
+    if request.control:
+        recipe["control"] = [one.record.shaping for one in request.control]
     if request.bystanders:
         recipe["bystanders"] = list(request.bystanders)
     return Job(slot=slot, recipe=recipe, request=request).with_chain(chain)

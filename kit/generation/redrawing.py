@@ -212,3 +212,5 @@ def _words(rows: Sequence[PanelRow], lost: Sequence[Job]) -> Iterator[str]:
             yield tr("other words in {story}", story=job.slot.story)
         elif row is not None and row.negative != job.request.negative:
             yield tr("another negative prompt in {story}", story=job.slot.story)
+        elif row is not None and row.control != tuple(one.record for one in job.request.control):
+            yield tr("another control in {story}", story=job.slot.story)

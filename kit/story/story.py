@@ -20,6 +20,7 @@ from pydantic_core import ErrorDetails, InitErrorDetails
 from kit.errors import InputError
 from kit.files.documents import read_text, read_toml, told_place
 from kit.messages import Language, joined, mark, tr
+from kit.story.control import ControlList
 from kit.story.foreign_syntax import foreign_marks
 
 PANELS = 8
@@ -125,6 +126,8 @@ class Panel(BaseModel, frozen=True, extra="forbid"):
     clauses: tuple[Clause, ...] = ()
     prompt: Words | None = None
     """A plain prompt, split at its comma marks."""
+    control: ControlList = ()
+    """What its drawing is held to beside the words."""
 
     @model_validator(mode="after")
     def _clauses_or_prompt(self) -> Self:

@@ -18,7 +18,8 @@ MOST_PANELS = 24
 """Panels of a file that a form shows; a story has eight."""
 KEYS = (
     *("title", "language", "negative", "characters", "places", "panel"),
-    *("caption", "place", "prompt", "clauses", "role", "text", "character", "anchor"),
+    *("caption", "place", "control", "prompt", "clauses", "role", "text", "character", "anchor"),
+    *("kind", "picture", "weight", "until", "low", "high"),
 )
 """The keys of a story in the order in which they are written."""
 _CONTROL = re.compile(r"[\0-\x08\x0b\x0c\x0e-\x1f\x7f]")

@@ -8,6 +8,7 @@ import torch
 from PIL.Image import Image
 
 from kit.experiment.drawing.draw_settings import DrawSettings
+from kit.generation.controls.control import Control
 from kit.generation.painter import PanelRequest
 from kit.generation.pipelines.lora_layers import WornLora
 from kit.generation.pipelines.parts import PipelineParts
@@ -50,7 +51,7 @@ class CascadePipeline:
             for text, (prior, decoder) in read.items()
         }
 
-    def load(self, _worn: WornLora) -> None:
+    def load(self, _worn: WornLora, _controls: Sequence[Control], _settings: DrawSettings) -> None:
         """Load what draws where it is not loaded."""
         if not self._networks:
             names = (

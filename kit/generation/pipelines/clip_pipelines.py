@@ -9,7 +9,15 @@ from PIL.Image import Image
 from torch import Tensor
 
 from kit.experiment.drawing.draw_settings import DrawSettings
+from kit.generation.controls.control import Control
 from kit.generation.painter import PanelRequest, RedrawRequest
+from kit.generation.pipelines.controlnets import (
+    HELD,
+    HELD_MASKED,
+    HELD_REDRAWING,
+    ControlNets,
+    held_to,
+)
 from kit.generation.pipelines.lora_layers import WornLora
 from kit.generation.pipelines.parts import PipelineParts
 from kit.generation.pipelines.samplers import sampler_of
@@ -29,8 +37,8 @@ _MASKED: Mapping[Family, Any] = {
     "sdxl": diffusers.StableDiffusionXLInpaintPipeline,
     "sd": diffusers.StableDiffusionInpaintPipeline,
 }
-_HALVES = ("prompt_embeds", "add_text_embeds", "add_time_ids")
-"""What pipelines have twice while they guide, what is not wanted first."""
+_HALVES = ("prompt_embeds", "add_text_embeds", "add_time_ids", "image")
+"""What pipelines have twice while they guide, what is not wanted first; "image" are the maps."""
 
 
 class ClipPipeline:
@@ -43,6 +51,7 @@ class ClipPipeline:
         self._networks: dict[str, Any] = {}
         self._filler: Tensor | None = None
         """What stands behind the shorter of a prompt and its negative one."""
+        self._controlnets = ControlNets(parts)
         both = self._family == "sdxl"
         self.encoders = ("text_encoder", "text_encoder_2") if both else ("text_encoder",)
         self.tokenizers = ("tokenizer", "tokenizer_2") if both else ("tokenizer",)
@@ -75,15 +84,22 @@ class ClipPipeline:
             return state
         return TextState(*map(torch.zeros_like, state))
 
-    def load(self, worn: WornLora) -> None:
-        """Load what draws, with a LoRA, where it is not loaded."""
+    def load(self, worn: WornLora, controls: Sequence[Control], settings: DrawSettings) -> None:
+        """Load what draws, with a LoRA and the ControlNets of maps, where it is not loaded."""
+        place = "cpu" if self._takes_turns(settings) else self._device
         if not self._networks:
-            unet = worn.merged_into("unet", self._parts.network("unet"))
-            self._networks = {"unet": unet, "vae": self._parts.network("vae")}
+            unet = worn.merged_into("unet", self._parts.network("unet")).to(place)
+            self._networks = {"unet": unet, "vae": self._parts.network("vae").to(place)}
+        self._controlnets.load(controls, place)
+
+    def _takes_turns(self, settings: DrawSettings) -> bool:
+        """Return whether networks wait beside the GPU, and only what computes is on it."""
+        return settings.memory == "low" and self._device.startswith("cuda")
 
     def unload(self) -> None:
         """Free what draws."""
         self._networks = {}
+        self._controlnets.unload()
 
     def draw(
         self, requests: Sequence[PanelRequest], states: Mapping[str, TextState], settings: DrawSettings
@@ -107,7 +123,7 @@ class ClipPipeline:
         self, requests: Sequence[PanelRequest], states: Mapping[str, TextState], settings: DrawSettings
     ) -> list[Image]:
         noise = [first_noise(one.seed, settings, self._device, one.variation) for one in requests]
-        pipeline = self._built(_DRAWING, self._networks, settings)
+        pipeline = self._drawing((_DRAWING, HELD), requests[0], settings)
         guided = settings.guided_steps
         ending = _ended_guidance(pipeline, guided) if 0 < guided < settings.steps else {}
         return list(
@@ -117,6 +133,7 @@ class ClipPipeline:
                 height=settings.size,
                 width=settings.size,
                 **self._shared(requests, states, settings),
+                **held_to(requests, settings.size),
                 **ending,
             ).images
         )
@@ -124,13 +141,15 @@ class ClipPipeline:
     def redraw(self, asked: RedrawRequest, states: Mapping[str, TextState], settings: DrawSettings) -> Image:
         """Return one picture drawn again from its own latents, all of it or inside a mask."""
         masked = {"mask_image": asked.mask, **_sides(settings)} if asked.mask else {}
-        pipeline = self._built(_MASKED if asked.mask else _REDRAWING, self._networks, settings)
+        ways = (_MASKED, HELD_MASKED) if asked.mask else (_REDRAWING, HELD_REDRAWING)
+        pipeline = self._drawing(ways, asked.request, settings)
         least = (1 + 1e-6) / settings.steps  # one step at least
         [picture] = pipeline(
             image=asked.picture,
             strength=max(asked.strength, least) if least < 1 else 1.0,
             generator=[torch.Generator("cpu").manual_seed(asked.request.seed)],
             **masked,
+            **held_to([asked.request], settings.size, "control_image"),
             **self._shared([asked.request], states, settings),
         ).images
         made: Image = picture
@@ -154,6 +173,21 @@ class ClipPipeline:
             if self._family == "sdxl":
                 told["negative_pooled_prompt_embeds"] = pooled[unwanted]
         return told | {"num_inference_steps": settings.steps, "guidance_scale": settings.cfg}
+
+    def _drawing(
+        self,
+        ways: tuple[Mapping[Family, Any], Mapping[Family, Any]],
+        request: PanelRequest,
+        settings: DrawSettings,
+    ) -> Any:
+        """Return what draws a batch as its first request is held; the second ways are with ControlNets."""
+        controlnets = self._controlnets.part(request.control)
+        pipeline = self._built(ways[bool(controlnets)], self._networks | controlnets, settings)
+        if settings.memory == "low":
+            pipeline.vae.enable_tiling()
+        if self._takes_turns(settings):
+            pipeline.enable_model_cpu_offload(device=self._device)
+        return pipeline
 
     def _built(self, classes: Mapping[Family, Any], parts: Mapping[str, Any], settings: DrawSettings) -> Any:
         """Return a pipeline of diffusers with these parts and none of the others."""
@@ -181,14 +215,18 @@ def step_noise(seed: int, shape: Sequence[int]) -> torch.Generator:
     return chance
 
 
+def _second_half(told: torch.Tensor | list[torch.Tensor]) -> torch.Tensor | list[torch.Tensor]:
+    return [one.chunk(2)[1] for one in told] if isinstance(told, list) else told.chunk(2)[1]
+
+
 def _ended_guidance(pipeline: Any, guided: int) -> dict[str, Any]:
     """Return what has a pipeline guide its first steps only, the way diffusers describes it."""
     there = [name for name in _HALVES if name in pipeline._callback_tensor_inputs]
 
-    def after(pipeline: Any, step: int, _time: int, tensors: dict[str, torch.Tensor]) -> dict[str, Any]:
+    def after(pipeline: Any, step: int, _time: int, tensors: dict[str, Any]) -> dict[str, Any]:
         if step + 1 == guided:
             pipeline._guidance_scale = 0.0
-            tensors |= {name: tensors[name].chunk(2)[1] for name in there}
+            tensors |= {name: _second_half(tensors[name]) for name in there}
         return tensors
 
     return {"callback_on_step_end": after, "callback_on_step_end_tensor_inputs": there}

@@ -54,6 +54,12 @@ class PipelineParts:
             network: nn.Module = self._alone(part, found) if found.alone else self._read(made, found)
             return network.to(self._device).eval().requires_grad_(False)
 
+    def controlnet(self, found: NetworkFiles) -> nn.Module:
+        """Return a ControlNet on the device, for use and not for training; WeightsError where it misfits."""
+        with _told(found.files[0]):
+            network = self._read(diffusers.ControlNetModel, found)
+            return network.to(self._device).eval().requires_grad_(False)
+
     def _read(self, made: Any, found: NetworkFiles) -> nn.Module:
         dtype = "dtype" if issubclass(made, transformers.PreTrainedModel) else "torch_dtype"
         options = {

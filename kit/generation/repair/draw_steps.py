@@ -101,7 +101,8 @@ def step_drawn(
         return painter.redraw([asked], replace(settings, size=asked.picture.width))[0]
 
     if isinstance(step, Outpaint):
-        around = partial(RedrawRequest, request=request, strength=step.strength, inpainting=step.inpainting)
+        free = replace(request, control=())  # its maps are of the picture inside
+        around = partial(RedrawRequest, request=free, strength=step.strength, inpainting=step.inpainting)
         return outpainted(source, step, lambda begun, mask: redrawn(around(picture=begun, mask=mask)))
     return redrawn(_redrawing(request, step, source, files))
 

@@ -99,12 +99,14 @@ def open_pipeline(base: BaseChoice) -> PipelineFiles:
     family = family_of(folder)
     if family is None:
         raise _unknown(folder)
-    networks = {part: _network(folder / part, part) for part in _NETWORKS[family]}
+    networks = {part: files_of_network(folder / part, part) for part in _NETWORKS[family]}
     networks |= {part: _replacement(Path(named), part, networks) for part, named in _named(parts, family)}
     roots = {folder: [*_TOKENIZERS[family]]}
     if family == "cascade":
         prior = _prior_folder(parts, folder)
-        networks |= {f"{PRIOR}/{part}": _network(prior / part, part) for part in (PRIOR, "text_encoder")}
+        networks |= {
+            f"{PRIOR}/{part}": files_of_network(prior / part, part) for part in (PRIOR, "text_encoder")
+        }
         roots[prior] = ["tokenizer"]
     found = PipelineFiles(folder=folder, family=family, networks=networks)
     sha256: dict[str, str] = {}
@@ -113,11 +115,11 @@ def open_pipeline(base: BaseChoice) -> PipelineFiles:
         told = checked_sha256(root, [INDEX, _SCHEDULER, *small], tr(_MEND))
         sha256 |= told if root == folder else {f"{PRIOR}/{name}": value for name, value in told.items()}
     for part, network in networks.items():
-        sha256 |= _hashed(part, network)
+        sha256 |= hashes_of_network(part, network)
     return PipelineFiles(folder=folder, family=family, networks=found.networks, sha256=sha256)
 
 
-def _hashed(part: str, network: NetworkFiles) -> dict[str, str]:
+def hashes_of_network(part: str, network: NetworkFiles) -> dict[str, str]:
     """Return the sha256 of a network's files, by its part and their names."""
     where = network.files[0].parent
     files = [*([] if network.alone else [network.config.name]), *(file.name for file in network.files)]
@@ -194,11 +196,11 @@ def _replacement(place: Path, part: str, networks: Mapping[str, NetworkFiles]) -
     """Return a part that lies somewhere else: a file, a network's folder, or a folder that has one."""
     if place.is_dir():
         inner = place / part
-        return _network(inner if inner.is_dir() else place, part)
+        return files_of_network(inner if inner.is_dir() else place, part)
     return NetworkFiles(config=networks[part].config, files=(place,), alone=True)
 
 
-def _network(folder: Path, part: str) -> NetworkFiles:
+def files_of_network(folder: Path, part: str) -> NetworkFiles:
     """Return a network's files: safetensors before pickled ones, the plain name before a variant's."""
     config = folder / "config.json"
     lacks = [str(config)] if not config.is_file() else []

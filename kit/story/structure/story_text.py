@@ -29,6 +29,8 @@ def _panel(panel: Panel) -> Iterator[str]:
         yield f"caption = {toml_text(panel.caption)}"
     if panel.place:
         yield f"place = {toml_text(panel.place)}"
+    if panel.control:
+        yield f"control = {toml_value([one.model_dump(exclude_none=True) for one in panel.control])}"
     if panel.prompt is not None:
         yield f"prompt = {toml_text(panel.prompt)}"
         return

@@ -1,0 +1,1 @@
+"""What panels are held to while they are drawn: networks that experiments name, pictures of stories."""

@@ -1,0 +1,114 @@
+"""The files of a ControlNet: all there, of the class that we draw with, and for which base."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from kit.errors import WeightsError
+from kit.files.encodings import canonical_json, sha256_bytes
+from kit.messages import joined, tr
+from kit.models.bases.base_parts import BaseChoice, BaseParts
+from kit.models.bases.pipeline_class import json_in, pipeline_folder
+from kit.models.bases.pipeline_files import NetworkFiles, files_of_network, hashes_of_network
+
+CLASS = "ControlNetModel"
+"""Of diffusers; unions and other adapters have others."""
+PART = "controlnet"
+_ALIKE = ("in_channels", "block_out_channels", "cross_attention_dim", "projection_class_embeddings_input_dim")
+"""What a ControlNet has as the UNet does whose blocks it adds to, where both say it."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ControlNetFiles:
+    """A ControlNet whose files are all there."""
+
+    network: NetworkFiles
+    sha256: Mapping[str, str]
+    """Of its config and its weights, by name."""
+
+    @property
+    def identity(self) -> str:
+        """What recipes and bundles know it by."""
+        return controlnet_identity(self.sha256)
+
+
+def controlnet_identity(sha256: Mapping[str, str]) -> str:
+    """Return the sha256 of what a ControlNet's files hash to, by name."""
+    return sha256_bytes(canonical_json(dict(sorted(sha256.items()))))
+
+
+def open_controlnet(folder: Path) -> ControlNetFiles:
+    """Return a ControlNet after checking that its files are there, unchanged, and of a class that we know.
+
+    Raises:
+        WeightsError: in one line, what is missing, damaged, or of another class.
+    """
+    network = files_of_network(folder, PART)
+    if (found := str(json_in(network.config).get("_class_name"))) != CLASS:
+        raise WeightsError(
+            tr(
+                "{folder} is no ControlNet as diffusers writes one: its config.json must say {wanted}, got "
+                "{found}",
+                folder=folder,
+                wanted=CLASS,
+                found=found[:80],
+            )
+        )
+    told = hashes_of_network(PART, network)
+    return ControlNetFiles(
+        network=network, sha256={name.removeprefix(f"{PART}/"): value for name, value in told.items()}
+    )
+
+
+def misfit_of(folder: Path, base: BaseChoice) -> str:
+    """Return why a ControlNet does not fit a base's UNet, by what both configs say; empty where it may."""
+    own = pipeline_folder(base)
+    assert own is not None, "else there is no such UNet"
+    unet = Path(base.unet) if isinstance(base, BaseParts) and base.unet else own
+    places = (unet / "unet", unet, own / "unet")
+    config = next(filter(None, (json_in(place / "config.json") for place in places)), {})
+    return misfit(folder.name, json_in(folder / "config.json"), own.name, config)
+
+
+def misfit(name: str, config: Mapping[str, object], base: str, unet: Mapping[str, object]) -> str:
+    """Return why a ControlNet does not fit a UNet; empty where it does.
+
+    Args:
+        name: the ControlNet's.
+        config: its config.
+        base: the UNet's.
+        unet: its config.
+    """
+    unlike = [key for key in _ALIKE if None not in (config.get(key), unet.get(key))]
+    unlike = [key for key in unlike if config[key] != unet[key]]
+    if not unlike and config.get("addition_embed_type") != unet.get("addition_embed_type"):
+        unlike = ["addition_embed_type"]
+    if not unlike:
+        return ""
+    return tr(
+        "the ControlNet {name} is for another base than {base}: {differences}; name one that was trained "
+        "for it",
+        name=name,
+        base=base,
+        differences=joined(
+            (
+                tr(
+                    "{key} {own}, the base's {other}",
+                    key=key,
+                    own=str(config.get(key)),
+                    other=str(unet.get(key)),
+                )
+                for key in unlike[:2]
+            ),
+            tr(", "),
+        ),
+    )
+
+
+def control_refused(base: str) -> str:
+    """Return that no panel of a base is held to a map."""
+    return tr(
+        "control is for SDXL and Stable Diffusion bases for now, the base is {base}: delete control in the "
+        "story, or name such a base",
+        base=base,
+    )
