@@ -10,7 +10,9 @@ import typer
 from kit.embedded import EMBEDDED
 from kit.errors import BundleError, StorykitError
 from kit.files.encodings import shown_path
+from kit.hub.downloaded import downloaded
 from kit.messages import joined, tr
+from kit.story.control import KINDS, ControlKind
 from storykit.cli.terminal.console import AsJson, faults_counted, say, say_json
 from storykit.cli.terminal.progress import progress_bar
 
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from submissions.faults import Fault
     from submissions.leaderboard.intake import CheckedBundle
     from submissions.reproduction.reproduce import Redrawn, Reproduction
+    from submissions.reproduction.side_by_side import DrawAgain
 
 Bundles = Annotated[list[Path], typer.Argument(metavar="BUNDLE", help="Bundles, or a folder of them.")]
 OwnRules = Annotated[
@@ -69,15 +72,21 @@ def reproduce(
     aesthetic: Annotated[
         str, typer.Option(help="The aesthetic predictor's folder, to score again; else the embedded one.")
     ] = "",
+    controlnet: Annotated[
+        list[str], typer.Option(help="KIND=FOLDER of a ControlNet; once for each kind of map.")
+    ] = [],  # noqa: B006
     as_json: AsJson = False,
 ) -> None:
     """Draw a bundle's panels again, from the bundle alone, and compare; writes NAME-reproduced."""
+    from submissions.reproduction.side_by_side import DrawAgain
+
+    where = DrawAgain(base, device, aesthetic, _controlnets(controlnet))
     told: dict[str, object] = {}
     sound = True
     for path, checked in _checked(bundles, rules):
         if not as_json:
             _say_faults(path, checked.faults)
-        faults, again = _drawn_again(path, checked, (base, device, aesthetic))
+        faults, again = _drawn_again(path, checked, where)
         if not as_json:
             _say_outcome(path, again, () if checked.faults else faults)
         sound = sound and again is not None and again.holds
@@ -143,19 +152,38 @@ def _is_alone(bundles: Sequence[Path]) -> bool:
 
 
 def _drawn_again(
-    path: Path, checked: "CheckedBundle", where: tuple[str, str, str]
+    path: Path, checked: "CheckedBundle", where: "DrawAgain"
 ) -> "tuple[Sequence[Fault], Reproduction | None]":
     """Draw a bundle again if it is sound; return what is wrong with it and what came out."""
     from submissions.faults import Fault
-    from submissions.reproduction.side_by_side import DrawAgain, reproduce_into
+    from submissions.reproduction.side_by_side import reproduce_into
 
     if checked.bundle is None or checked.faults:
         return checked.faults, None
     try:
         with progress_bar(tr("drawing")) as progress:
-            return (), reproduce_into(_folder(path), checked.bundle, DrawAgain(*where), progress)
+            return (), reproduce_into(_folder(path), checked.bundle, where, progress)
     except StorykitError as error:
         return [Fault("bundle", tr("cannot be drawn again: {error}", error=error))], None
+
+
+def _controlnets(named: Sequence[str]) -> dict[ControlKind, Path]:
+    """Return folders by kind; a hub's name stands for a model that was downloaded."""
+    found: dict[ControlKind, Path] = {}
+    for text in named:
+        name, _, place = text.partition("=")
+        kind = next((kind for kind in KINDS if kind == name), None)
+        folder = Path(place) if place and Path(place).is_dir() else downloaded(place)
+        if kind is None or folder is None:
+            raise typer.BadParameter(
+                tr(
+                    "--controlnet takes KIND=FOLDER, KIND one of {kinds}, got {text!r}",
+                    kinds=joined(KINDS, tr(", ")),
+                    text=text,
+                )
+            )
+        found[kind] = folder
+    return found
 
 
 def _folder(bundle: Path) -> Path:

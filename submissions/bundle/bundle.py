@@ -24,6 +24,7 @@ from submissions.bundle.manifest import (
     PanelRecord,
     file_record,
     lora_names,
+    map_files,
     mask_files,
     network_files,
     read_manifest,
@@ -139,6 +140,7 @@ def order_of(manifest: Manifest) -> Iterator[str]:
     yield from (panel.file for panel in manifest.panels)
     yield from (grid.file for grid in GRIDS)
     yield from mask_files(manifest)
+    yield from map_files(manifest)
     yield from network_files(manifest)
     yield from ("prompts.csv", "prompts.json", "settings.json", "scores.csv")
     yield from workflows_of(manifest)

@@ -18,6 +18,7 @@ from pydantic import (
 )
 from pydantic_core import from_json
 
+from kit.experiment.controls.control_record import ControlRecords, map_file
 from kit.experiment.drawing.draw_settings import OF_KOLORS
 from kit.experiment.steps import StepList, kept_networks_in, mask_file, masks_in, network_file, step_told
 from kit.experiment.tables import SamplerName, Spacing
@@ -25,6 +26,7 @@ from kit.files.documents import plain_sentence
 from kit.files.encodings import Piece, canonical_json, json_bytes, sha256_bytes
 from kit.files.text.library_words import reason_of
 from kit.messages import mark, tr
+from kit.story.control import ControlKind
 from submissions.faults import Fault, shortened
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
@@ -109,12 +111,17 @@ class PanelRecord(Record, frozen=True):
     """How strongly it was drawn to match its anchors."""
     bystanders: Annotated[tuple[str, ...], Field(max_length=_MOST_BYSTANDERS)] = ()
     """The words of the prompt for figures that match nobody, where it has anchors."""
+    control: ControlRecords = ()
+    """The maps that it was held to."""
     chain: StepList = ()
     """What was done to the picture after it was drawn."""
 
     @field_serializer("chain")
     def _chain_told(self, chain: StepList) -> list[dict[str, object]]:
         return [step_told(step) for step in chain]
+
+
+PanelNumber = Annotated[int, Field(ge=1, le=_MOST)]
 
 
 class BatchRecord(Record, frozen=True):
@@ -126,6 +133,8 @@ class BatchRecord(Record, frozen=True):
     """One a picture, in the batch's order; the panels of the bundle are among them."""
     compiled: bool
     """Whether the UNet was compiled."""
+    panels: Annotated[tuple[PanelNumber, ...], Field(max_length=_MOST_TOGETHER)] = ()
+    """Which panel each picture is, of whatever seed; there only where panels were held to maps."""
 
     @model_validator(mode="after")
     def _one_seed_each(self) -> Self:
@@ -133,7 +142,14 @@ class BatchRecord(Record, frozen=True):
             len(self.seed) != len(self.prompts) or len(set(self.seed)) < len(self.seed) or len(self.seed) < 2
         ):
             raise ValueError(tr("seed must be one of all pictures, or one each that no other has"))
+        if self.panels and len(self.panels) != len(self.prompts):
+            raise ValueError(tr("panels must be one a picture, or none"))
         return self
+
+    @model_serializer(mode="wrap")
+    def _without_what_is_usual(self, told: SerializerFunctionWrapHandler) -> dict[str, JsonValue]:
+        found: dict[str, JsonValue] = told(self)
+        return {name: value for name, value in found.items() if value or name != "panels"}
 
     @property
     def noise_per_panel(self) -> bool:
@@ -231,6 +247,8 @@ class Manifest(Record, frozen=True):
     story: str
     base: Mapping[str, JsonValue]
     settings: SettingsRecord
+    controlnets: Mapping[ControlKind, Annotated[Mapping[str, Sha256], Field(max_length=_MOST)]] = {}
+    """By kind, of each ControlNet that panels were drawn with its files' sha256."""
     drawn_with: Mapping[str, JsonValue]
     """Device, versions and commit: they do not shape the picture, but rounding differs between them."""
     lora: LoraRecord | None
@@ -257,6 +275,10 @@ def manifest_bytes(manifest: Manifest) -> bytes:
     for panel in document["panels"]:
         if not panel["chain"]:  # as manifests were written before there were any
             del panel["chain"]
+        if not panel["control"]:
+            del panel["control"]
+    if not document["controlnets"]:
+        del document["controlnets"]
     return json_bytes(document | {"seal": seal_of(document)})
 
 
@@ -314,9 +336,8 @@ def prompts_json(manifest: Manifest) -> list[dict[str, JsonValue]]:
 def settings_json(manifest: Manifest) -> dict[str, JsonValue]:
     """Return what a reader needs to set up the same drawing."""
     dump = manifest.model_dump(mode="json")
-    return {
-        key: dump[key] for key in ("notice", "base", "settings", "drawn_with", "lora", "order", "batches")
-    }
+    keys = ["notice", "base", "settings", "drawn_with", "lora", "order", "batches"]
+    return {key: dump[key] for key in (*keys, *(["controlnets"] if manifest.controlnets else []))}
 
 
 def _spot(loc: tuple[int | str, ...]) -> str:
@@ -329,6 +350,12 @@ def mask_files(manifest: Manifest) -> dict[str, str]:
     """Return the sha256 of every mask that a bundle's panels were repaired with, by its file."""
     masks = (mask for panel in manifest.panels for mask in masks_in(panel.chain))
     return {mask_file(mask): mask for mask in masks}
+
+
+def map_files(manifest: Manifest) -> dict[str, str]:
+    """Return the sha256 of every map that a bundle's panels were held to, by its file."""
+    maps = (held.map for panel in manifest.panels for held in panel.control)
+    return {map_file(sha256): sha256 for sha256 in maps}
 
 
 def network_files(manifest: Manifest) -> dict[str, str]:

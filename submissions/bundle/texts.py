@@ -7,6 +7,7 @@ from pathlib import Path
 
 import jinja2
 
+from kit.experiment.controls.control_record import ControlRecord, map_file
 from kit.experiment.steps import Step, mask_file, network_file, step_told
 from kit.files.encodings import json_bytes
 from kit.finishing.kept_networks import embedded_network
@@ -24,6 +25,8 @@ TEXTS = ("README.md", HUGGING_FACE_CARD, "configuration.json", "NOTICE", "post.t
 """Every text of a bundle that follows from its manifest and the rules."""
 _UNTOLD = frozenset({"trigger", *WRITTEN_ANEW}) | {"ss_network_module"}
 """Metadata of a LoRA that says nothing of its training, or is in the card already."""
+_SHORT = 10
+"""Characters of a ControlNet's sha256 that the card shows."""
 NO_LINK = "LoRA模型链接地址"
 """What stands in the post's title until the LoRA is published: the contest's own word for it."""
 
@@ -83,6 +86,15 @@ def _step(step: Step) -> str:
     return ", ".join([str(name), *(f"{key} {value}" for key, value in told.items())])
 
 
+def _held(control: ControlRecord) -> str:
+    """Return a map that a panel was held to in a line."""
+    net = control.controlnet[:_SHORT]
+    return (
+        f"{control.kind} {map_file(control.map)}, weight {control.weight:g}, until {control.until:g}, "
+        f"ControlNet {net}"
+    )
+
+
 @cache
 def environment() -> jinja2.Environment:
     """Return where templates are read and kept compiled."""
@@ -94,7 +106,13 @@ def environment() -> jinja2.Environment:
         keep_trailing_newline=True,
         autoescape=False,
     )
-    environment.filters |= {"step": _step, "cell": _cell, "number": "{:.6g}".format, "json": _json}
+    environment.filters |= {
+        "step": _step,
+        "held": _held,
+        "cell": _cell,
+        "number": "{:.6g}".format,
+        "json": _json,
+    }
     return environment
 
 

@@ -11,6 +11,7 @@ from kit.files.encodings import csv_bytes, json_bytes, sha256_bytes
 from kit.images.decode import open_picture
 from kit.images.lettering import find_lettering
 from kit.images.png_metadata import QUICK, encoded
+from kit.story.control import KINDS, ControlKind
 from kit.versions import installed_version
 from submissions.bundle.comfyui import workflows_of
 from submissions.bundle.lora_files import lora_forms
@@ -30,6 +31,7 @@ from submissions.bundle.manifest import (
     file_record,
     lora_names,
     manifest_bytes,
+    map_files,
     mask_files,
     network_files,
     panel_file,
@@ -81,6 +83,7 @@ def _draft(evidence: Evidence, entry: Entry, mosaic: str) -> Manifest:
         settings=SettingsRecord.model_validate(
             identity.settings.model_dump(include=set(SettingsRecord.model_fields))
         ),
+        controlnets=_controlnets(evidence),
         drawn_with=identity.model_dump(mode="json", include={"device", "processor", "versions", "commit"}),
         lora=_lora_record(evidence),
         gate=GateRecord(
@@ -95,6 +98,13 @@ def _draft(evidence: Evidence, entry: Entry, mosaic: str) -> Manifest:
         files={},
         seal=UNSEALED,
     )
+
+
+def _controlnets(evidence: Evidence) -> dict[ControlKind, dict[str, str]]:
+    """Return the ControlNets that the entry's panels were drawn with; the run may name others."""
+    kinds = {held.kind for row in evidence.rows.values() for held in row.control}
+    told = evidence.identity.controlnets if evidence.identity else {}
+    return {kind: dict(told.get(kind, {})) for kind in KINDS if kind in kinds}
 
 
 def _panel_record(row: PanelRow) -> PanelRecord:
@@ -130,6 +140,7 @@ def _files(evidence: Evidence, entry: Entry, draft: Manifest, words: MosaicText)
     files |= {panel_file(panel): png for panel, png in pngs.items()}
     files |= {grid.file: encoded(draw_mosaic(pictures, words, grid), level=QUICK) for grid in GRIDS}
     files |= {name: evidence.masks[mask] for name, mask in mask_files(draft).items()}
+    files |= {name: evidence.maps[sha256] for name, sha256 in map_files(draft).items()}
     files |= {name: evidence.networks[network] for name, network in network_files(draft).items()}
     files |= {
         "prompts.csv": csv_bytes(PROMPT_COLUMNS, prompts_json(draft)),

@@ -20,6 +20,7 @@ from kit.embedded import LORAS
 from kit.errors import LoraError, RunError
 from kit.experiment.candidates.candidate import Candidate
 from kit.experiment.config import Experiment
+from kit.experiment.controls.control_record import map_file
 from kit.experiment.extras.extra_pictures import Origin, all_slots, origins_of
 from kit.experiment.identity import CandidateIdentity, RunIdentity, read_identity
 from kit.experiment.run import PanelRow, Run, Slot
@@ -27,6 +28,7 @@ from kit.experiment.steps import kept_networks_in, mask_file, masks_in, network_
 from kit.files.text.library_words import reason_of
 from kit.files.user_paths import shell_word
 from kit.generation.batching import recorded_batches
+from kit.generation.controls.run_controls import map_bytes
 from kit.generation.repair.step_files import mask_bytes, network_bytes
 from kit.lora.pipelines.layout import PipelineLayout, lora_layout, recorded_layout
 from kit.messages import mark, tr
@@ -61,6 +63,8 @@ class Evidence:
     """By panel, 1 to 8: what was drawn of it; another picture where it was repaired since."""
     masks: Mapping[str, bytes]
     """That panels were repaired with, by sha256."""
+    maps: Mapping[str, bytes]
+    """That panels were held to, by sha256."""
     networks: Mapping[str, bytes]
     """That panels were finished with, by sha256."""
     identity: RunIdentity | None
@@ -98,6 +102,7 @@ def gather(run: Run, entry: Entry) -> tuple[Evidence | None, list[Fault]]:
         pngs=_pngs(run, rows, entry.rules.panels.count, faults),
         drawn=drawn,
         masks=_masks(run, rows, faults),
+        maps=_maps(run, rows, faults),
         networks=_networks(run, rows, faults),
         identity=identity,
         scores=_scores(run, faults),
@@ -214,6 +219,18 @@ def _masks(run: Run, rows: Mapping[int, PanelRow], faults: list[Fault]) -> dict[
     return masks
 
 
+def _maps(run: Run, rows: Mapping[int, PanelRow], faults: list[Fault]) -> dict[str, bytes]:
+    """Return the maps that the panels were held to; each that is not there joins the faults."""
+    maps: dict[str, bytes] = {}
+    for sha256 in (held.map for row in rows.values() for held in row.control):
+        try:
+            maps[sha256] = map_bytes(run, sha256)
+        except RunError as error:
+            told = _without_path(str(error), run, map_file(sha256))
+            faults.append(Fault(map_file(sha256), told, tr(DRAW_AGAIN), DRAWING))
+    return maps
+
+
 def _networks(run: Run, rows: Mapping[int, PanelRow], faults: list[Fault]) -> dict[str, bytes]:
     """Return the networks that panels were finished with; each that is not there joins the faults."""
     named = dict.fromkeys(one for row in rows.values() for one in kept_networks_in(row.chain))
@@ -236,12 +253,14 @@ def _networks(run: Run, rows: Mapping[int, PanelRow], faults: list[Fault]) -> di
 
 def _batches(run: Run, drawn: Collection[Slot]) -> tuple[BatchRecord, ...]:
     """Return the batches that hold one of the pictures."""
-    keys = {row.key for row in run.rows() if row.slot in drawn}
+    rows = [row for row in run.rows() if row.slot in drawn]
+    keys, held = {row.key for row in rows}, any(row.control for row in rows)
     return tuple(
         BatchRecord(
             seed=_seed_of(batch.rows),
             prompts=tuple(row.prompt for row in batch.rows),
             compiled=batch.compiled,
+            panels=tuple(row.panel for row in batch.rows) if held else (),
         )
         for batch in recorded_batches(run)
         if any(row.key in keys for row in batch.rows)

@@ -3,6 +3,7 @@
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
+from itertools import zip_longest
 from pathlib import Path
 from statistics import fmean
 from typing import Literal
@@ -11,10 +12,12 @@ from PIL import Image
 
 from eval.scorers.protocols import Scorer
 from kit.errors import BundleError
+from kit.experiment.controls.control_record import ControlRecord, ControlRecords
 from kit.experiment.drawing.draw_settings import DrawSettings
 from kit.experiment.fields import seed_and_panel
 from kit.experiment.run import Anchor, Slot
 from kit.experiment.steps import mask_file, network_file, words_in
+from kit.generation.controls.control import Control
 from kit.generation.devices.processor import cpu_arithmetic
 from kit.generation.painter import BatchPlan, DrawFailure, DrawResult, Painter, PanelRequest
 from kit.generation.recipe import Job, job_of, recipe_of, versions_for
@@ -26,16 +29,28 @@ from kit.lora.lora import LoadedLora, load_lora
 from kit.lora.pipelines.layout import recorded_layout
 from kit.messages import in_english, joined, mark, tr
 from kit.progress import Progress
+from kit.story.control import ControlKind
 from submissions.bundle.bundle import Bundle
 from submissions.bundle.manifest import BatchRecord, Manifest, PanelRecord
+from submissions.reproduction.controls import NO_CONTROLNETS, controls_of, other_controlnets
 from submissions.reproduction.likeness import BOUNDS, LEAST_EFFECT, Place, are_alike, mean_difference
 from submissions.reproduction.rescoring import Rescored, rescore
 
 Verdict = Literal["identical", "same pixels", "same picture", "other picture", "not drawn"]
 
 
-Drawn = dict[tuple[int, str], tuple[DrawResult, Job]]
-"""By seed and prompt."""
+Drawn = dict[tuple[int, str, ControlRecords], tuple[DrawResult, Job]]
+"""By seed, prompt and the maps that a picture is held to."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Recipes:
+    """What jobs are made of: the manifest, the base, the settings, and the bundle's maps with their nets."""
+
+    manifest: Manifest
+    painter: Painter
+    how: DrawSettings
+    controls: Mapping[ControlRecord, Control]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -97,13 +112,19 @@ class Reproduction:
         }
 
 
-def reproduce(bundle: Bundle, painter: Painter, progress: Progress | None = None) -> Reproduction:
+def reproduce(
+    bundle: Bundle,
+    painter: Painter,
+    progress: Progress | None = None,
+    controlnets: Mapping[ControlKind, Path] = NO_CONTROLNETS,
+) -> Reproduction:
     """Draw the panels of a sound bundle again, in the batches they were drawn in.
 
     Args:
         bundle: what was verified.
         painter: who draws, with the base that the bundle names.
         progress: who wants to hear how far it is.
+        controlnets: the folders of the ControlNets that the bundle tells of, by kind.
 
     Raises:
         BundleError: what the bundle was drawn with cannot be set up here.
@@ -119,7 +140,8 @@ def reproduce(bundle: Bundle, painter: Painter, progress: Progress | None = None
     lora, batches = _lora(bundle), _batches(manifest)
     if progress is not None:
         progress.begin(sum(len(batch.prompts) for batch in batches), 0)
-    jobs = [list(_jobs(batch, manifest, painter, how)) for batch in batches]
+    recipes = _Recipes(manifest=manifest, painter=painter, how=how, controls=controls_of(bundle, controlnets))
+    jobs = [list(_jobs(batch, recipes)) for batch in batches]
     requests = [job.request for together in jobs for job in together]
     said = [text for one in manifest.panels for text in words_in(one.chain)]
     painter.encode_prompts([*(text for one in requests for text in one.texts), *said])
@@ -129,13 +151,13 @@ def reproduce(bundle: Bundle, painter: Painter, progress: Progress | None = None
         plan = BatchPlan(panels=len(together), compiled=batch.compiled)
         pictures = painter.draw([job.request for job in together], how, plan)
         for job, picture in zip(together, pictures, strict=True):
-            drawn[job.request.seed, job.request.prompt] = (picture, job)
+            drawn[_known_by(job)] = (picture, job)
         if progress is not None:
             progress.advance(len(together))
     files = _files(bundle, painter)
     made = [_repaired(panel, files, painter, how, drawn) for panel in manifest.panels]
-    effect = None if lora is None else _effect(batches[0], drawn, manifest, painter, how)
-    reasons = tuple(_changes(manifest, painter))
+    effect = None if lora is None else _effect(batches[0], drawn, recipes)
+    reasons = (*_changes(manifest, painter), *other_controlnets(manifest, controlnets))
     processor = _processor_change(manifest, painter)
     place: Place = "another" if reasons else "another processor" if processor else "same"
     compared = (
@@ -158,7 +180,7 @@ def _repaired(
     panel: PanelRecord, files: StepFiles, painter: Painter, how: DrawSettings, drawn: Drawn
 ) -> tuple[DrawResult, Job]:
     """Return a panel's picture after the steps that it was repaired by."""
-    picture, job = drawn[panel.seed, panel.prompt]
+    picture, job = drawn[panel.seed, panel.prompt, panel.control]
     for done in range(1, len(panel.chain) + 1):
         job = job.with_chain(panel.chain[:done])
         picture = step_drawn(painter, job, how, picture, files)
@@ -174,45 +196,66 @@ def _files(bundle: Bundle, painter: Painter) -> StepFiles:
     )
 
 
-def _effect(
-    batch: BatchRecord, drawn: Drawn, manifest: Manifest, painter: Painter, how: DrawSettings
-) -> float | None:
+def _effect(batch: BatchRecord, drawn: Drawn, recipes: _Recipes) -> float | None:
     """Return how much the LoRA moves the pictures of a batch: it is drawn once more, without it."""
+    painter = recipes.painter
     painter.set_lora(None, 1.0)
-    bare = manifest.model_copy(update={"lora": None})
-    jobs = list(_jobs(batch, bare, painter, how))
+    bare = replace(recipes, manifest=recipes.manifest.model_copy(update={"lora": None}))
+    jobs = list(_jobs(batch, bare))
     plan = BatchPlan(panels=len(jobs), compiled=batch.compiled)
+    pictures = painter.draw([job.request for job in jobs], recipes.how, plan)
     moved = [
         mean_difference(worn.convert("RGB"), picture.convert("RGB"))
-        for job, picture in zip(jobs, painter.draw([job.request for job in jobs], how, plan), strict=True)
-        if isinstance(picture, Image.Image)
-        and isinstance(worn := drawn[job.request.seed, job.request.prompt][0], Image.Image)
+        for job, picture in zip(jobs, pictures, strict=True)
+        if isinstance(picture, Image.Image) and isinstance(worn := drawn[_known_by(job)][0], Image.Image)
     ]
     return fmean(moved) if moved else None
+
+
+def _known_by(job: Job) -> tuple[int, str, ControlRecords]:
+    """Return what tells a picture from all others that are drawn of a bundle."""
+    return job.request.seed, job.request.prompt, tuple(held.record for held in job.request.control)
 
 
 def _batches(manifest: Manifest) -> list[BatchRecord]:
     """Return the batches that hold a panel; of a bundle that does not say them, the panels of each seed."""
     panels = dict.fromkeys((panel.seed, panel.prompt) for panel in manifest.panels)
-    batches = manifest.batches or [
-        BatchRecord(seed=seed, prompts=tuple(text for own, text in panels if own == seed), compiled=False)
-        for seed in dict.fromkeys(seed for seed, _ in panels)
-    ]
+    batches = manifest.batches or _batches_of_seeds(manifest)
     return [batch for batch in batches if any(picture in panels for picture in batch.pictures)]
 
 
-def _jobs(batch: BatchRecord, manifest: Manifest, painter: Painter, how: DrawSettings) -> Iterator[Job]:
+def _batches_of_seeds(manifest: Manifest) -> list[BatchRecord]:
+    """Return the panels of each seed as a batch; of panels that are one picture the first."""
+    pictures = {(one.seed, one.prompt, one.control): one for one in reversed(manifest.panels)}
+    panels = sorted(pictures.values(), key=lambda one: one.panel)
+    held = any(one.control for one in panels)
+    return [
+        BatchRecord(
+            seed=seed,
+            prompts=tuple(one.prompt for one in panels if one.seed == seed),
+            compiled=False,
+            panels=tuple(one.panel for one in panels if one.seed == seed) if held else (),
+        )
+        for seed in dict.fromkeys(one.seed for one in manifest.panels)
+    ]
+
+
+def _jobs(batch: BatchRecord, recipes: _Recipes) -> Iterator[Job]:
     """Yield what is to be drawn in a batch."""
+    manifest = recipes.manifest
     lora = manifest.lora
     worn = {
         "lora_sha256": lora.source_sha256 if lora else None,
         "alpha": lora.alpha if lora else None,
         "strength": lora.strength if lora else 1.0,
     }
-    shared = recipe_of(painter, how, worn)
-    for seed, prompt in batch.pictures:
+    shared = recipe_of(recipes.painter, recipes.how, worn)
+    for (seed, prompt), panel in zip_longest(batch.pictures, batch.panels):
         slot = Slot(manifest.candidate, manifest.order, manifest.story, seed, 0)
-        yield job_of(slot, shared, _request(prompt, seed, batch, manifest))
+        request = _request(prompt, seed, batch, manifest)
+        held = manifest.panels[panel - 1].control if panel else ()
+        request = replace(request, control=tuple(recipes.controls[one] for one in held))
+        yield job_of(slot, shared, request)
 
 
 def _panel_told(prompt: str, seed: int, batch: BatchRecord, manifest: Manifest) -> PanelRecord | None:

@@ -1,5 +1,6 @@
 """A bundle's panels above the same panels drawn again."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,9 +16,11 @@ from kit.images.lettering import find_lettering
 from kit.images.png_metadata import encoded
 from kit.messages import Message, in_english, mark, ptr, tr
 from kit.progress import Progress
+from kit.story.control import ControlKind
 from submissions.bundle.bundle import Bundle
 from submissions.bundle.manifest import Manifest
 from submissions.bundle.mosaic import FAINT, INK, PAPER
+from submissions.reproduction.controls import NO_CONTROLNETS
 from submissions.reproduction.reproduce import Redrawn, Reproduction, decoded, reproduce, rescored
 
 SHEET = "side-by-side.png"
@@ -37,6 +40,8 @@ class DrawAgain(NamedTuple):
     device: str = "auto"
     aesthetic: str = ""
     """An aesthetic predictor's folder; empty for the embedded one where that scored the bundle."""
+    controlnets: Mapping[ControlKind, Path] = NO_CONTROLNETS
+    """The folders of ControlNets, by the kind of their maps."""
 
 
 def reproduce_into(
@@ -76,7 +81,7 @@ def _reproduce_into(
     folder: Path, bundle: Bundle, where: DrawAgain, progress: Progress | None
 ) -> Reproduction:
     base = base_named(where.base) if where.base else _own_base(bundle.sound_manifest)
-    again = reproduce(bundle, load_painter(base, where.device), progress)
+    again = reproduce(bundle, load_painter(base, where.device), progress, where.controlnets)
     if aesthetic := where.aesthetic or (EMBEDDED if bundle.sound_manifest.gate.embedded else ""):
         from eval.scorers.aesthetic import AestheticScorer
         from eval.scorers.load import device

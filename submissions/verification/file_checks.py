@@ -1,6 +1,7 @@
 """Checks of a bundle's files one by one: are they what their names say, and do they betray anything."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from kit.files.text.library_words import reason_of
 from kit.images.png_metadata import PARAMETERS, RECIPE, parameters_of
 from kit.messages import joined, tr
 from submissions.bundle.bundle import Bundle, order_of
-from submissions.bundle.manifest import COMPARISON, Manifest, PanelRecord, mask_files
+from submissions.bundle.manifest import COMPARISON, Manifest, PanelRecord, map_files, mask_files
 from submissions.bundle.mosaic import GRIDS
 from submissions.faults import FINISH, Fault, shortened
 from submissions.untrusted.lora_reader import lora_faults
@@ -39,7 +40,7 @@ SCORED_FOLDER = "panels/"
 """What an organiser scores as a folder: every file in it counts."""
 MAX_ALL_PIXELS = 40 << 20
 """Of panels and mosaics together: eight panels of 2048 x 2048 and the mosaics have 40 million. Of all masks
-together as much."""
+together as much, and of all maps."""
 MAX_PICTURE_TEXT = 64 << 10
 """Characters of text in one picture; a recipe and the parameters have one thousand."""
 
@@ -83,14 +84,16 @@ class _PictureChecks:
         self._known: dict[str, str] = {}
         """The panels seen so far, by the sha256 of their pixels."""
         self._masks = mask_files(bundle.manifest) if bundle.manifest else {}
-        self._pixels = dict.fromkeys((True, False), 0)
-        """So far, of masks and of others."""
+        self._maps = map_files(bundle.manifest) if bundle.manifest else {}
+        self._pixels = Counter[str]()
+        """So far, of masks, of maps and of others."""
 
     def faults_of(self, name: str) -> Iterator[Fault]:
         """Yield what is wrong with a picture."""
         width, height = stated_size(self._bundle.files[name]) or (0, 0)
-        self._pixels[name in self._masks] += width * height
-        if self._pixels[name in self._masks] > MAX_ALL_PIXELS and width * height <= MAX_PIXELS:
+        kind = "mask" if name in self._masks else "map" if name in self._maps else ""
+        self._pixels[kind] += width * height
+        if self._pixels[kind] > MAX_ALL_PIXELS and width * height <= MAX_PIXELS:
             yield Fault(
                 name,
                 tr(
@@ -105,7 +108,7 @@ class _PictureChecks:
             faults = list(self._content_faults(name, picture, texts))
         yield from faults
         panel = self._bundle.panels.get(name)
-        if picture is not None and not faults and (panel or name in _MOSAICS or name in self._masks):
+        if picture is not None and not faults and (panel or name in _MOSAICS or kind):
             may_say = (RECIPE, PARAMETERS) if panel else ()
             wanted = {key: texts[key] for key in may_say if key in texts}
             if problem := form_problem(self._bundle.files[name], picture, wanted):
@@ -116,10 +119,8 @@ class _PictureChecks:
         panel, manifest = self._bundle.panels.get(name), self._bundle.manifest
         if panel and manifest:
             yield from square_faults(name, picture, side_after(manifest.settings.size, panel.chain))
-        if name in self._masks and manifest:
-            for side in _mask_sides(manifest)[name]:
-                yield from square_faults(name, picture, side)
-            yield from self._mask_faults(name, picture)
+        if manifest:
+            yield from self._named_faults(name, picture, manifest)
         told = "\n".join(f"{key}\n{text}" for key, text in texts.items())
         if len(told) > MAX_PICTURE_TEXT:
             yield Fault(
@@ -138,6 +139,17 @@ class _PictureChecks:
                 yield Fault(name, tr("is the same picture as {twin}", twin=twin))
             yield from _parameter_faults(texts, panel, manifest)
             yield from _recipe_faults(texts.get(RECIPE), panel, manifest)
+
+    def _named_faults(self, name: str, picture: Image.Image, manifest: Manifest) -> Iterator[Fault]:
+        """Yield what is wrong with a mask or a map, which are named by their sha256."""
+        if name in self._masks:
+            for side in _mask_sides(manifest)[name]:
+                yield from square_faults(name, picture, side)
+            yield from self._mask_faults(name, picture)
+        if name in self._maps:
+            yield from square_faults(name, picture, manifest.settings.size)
+            if sha256_bytes(self._bundle.files[name]) != self._maps[name]:
+                yield Fault(name, tr("is not the map that the panel was held to"), tr("pack again"))
 
     def _mask_faults(self, name: str, picture: Image.Image) -> Iterator[Fault]:
         """Yield whether a mask is another one, or none that every program reads alike."""
@@ -245,9 +257,11 @@ def _told(panel: PanelRecord, manifest: Manifest) -> dict[str, object]:
     }
     if panel.bystanders:
         matched["bystanders"] = list(panel.bystanders)
+    held = {"control": [one.shaping for one in panel.control]} if panel.control else {}
     repaired = {"chain": [step_told(step) for step in panel.chain]} if panel.chain else {}
     return (
         (matched if panel.anchors or panel.bystanders else {})
+        | held
         | repaired
         | {
             "key": panel.key,

@@ -8,6 +8,7 @@ from kit.experiment.step_sizes import size_faults
 from kit.experiment.steps import sides_in
 from kit.files.encodings import csv_bytes, json_bytes
 from kit.messages import joined, tr
+from kit.models.bases.controlnet_files import controlnet_identity
 from submissions.bundle.bundle import Bundle, order_of
 from submissions.bundle.comfyui import workflows_of
 from submissions.bundle.lora_files import lora_forms
@@ -18,6 +19,7 @@ from submissions.bundle.manifest import (
     LoraRecord,
     Manifest,
     lora_names,
+    map_files,
     mask_files,
     panel_file,
     prompts_json,
@@ -40,6 +42,7 @@ def agreement_faults(bundle: Bundle, manifest: Manifest) -> Iterator[Fault]:
     yield from _panel_faults(manifest)
     yield from _size_faults(manifest)
     yield from _mask_faults(manifest)
+    yield from _control_faults(manifest)
     yield from _name_faults(manifest)
     yield from _lora_faults(manifest)
     if manifest.lora and bundle.lora:
@@ -81,6 +84,29 @@ def _mask_faults(manifest: Manifest) -> Iterator[Fault]:
     for name in mask_files(manifest):
         if name not in manifest.files:
             yield Fault(name, tr("is missing, a panel was repaired with this mask"), tr("pack again"))
+
+
+def _control_faults(manifest: Manifest) -> Iterator[Fault]:
+    """Yield which maps are not in the bundle, and which ControlNets the manifest does not tell of."""
+    for name in map_files(manifest):
+        if name not in manifest.files:
+            yield Fault(name, tr("is missing, a panel was held to this map"), tr("pack again"))
+    told = {(kind, controlnet_identity(files)) for kind, files in manifest.controlnets.items()}
+    used = {(held.kind, held.controlnet) for panel in manifest.panels for held in panel.control}
+    if told != used:
+        problem = tr("must tell the files of those ControlNets that panels were held by, and of no others")
+        yield Fault(f"{MANIFEST}, controlnets", problem, tr("pack again"))
+    for batch in manifest.batches:
+        if batch.panels and [_prompt_of(manifest, panel) for panel in batch.panels] != [*batch.prompts]:
+            problem = tr("must name the panels that its prompts are of")
+            yield Fault(f"{MANIFEST}, batches", problem, tr("pack again"))
+        if bool(batch.panels) != bool(used):
+            problem = tr("must name its panels where panels were held to maps, and only there")
+            yield Fault(f"{MANIFEST}, batches", problem, tr("pack again"))
+
+
+def _prompt_of(manifest: Manifest, panel: int) -> str | None:
+    return manifest.panels[panel - 1].prompt if panel <= len(manifest.panels) else None
 
 
 def _panel_faults(manifest: Manifest) -> Iterator[Fault]:

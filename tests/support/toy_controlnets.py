@@ -1,6 +1,6 @@
 """ControlNets for the toys of `toy_pipelines`: diffusers makes them of the toys' own UNets and writes them.
 
-Where a new ControlNet says nothing, in its zero convolutions, these have random numbers, so that they are heard.
+Where a new ControlNet says nothing, in its zero convolutions, these have random numbers: they are heard.
 """
 
 from functools import cache
@@ -49,5 +49,3 @@ def shapes(seed: int, side: int = SIDE) -> Image.Image:
     pen.ellipse((left, top, left + side // 3, top + side // 3), fill=(240, 200, 80))
     pen.rectangle((0, side - side // 4, side, side - side // 8), fill=(200, 40, 60))
     return picture
-
-

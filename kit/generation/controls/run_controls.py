@@ -5,7 +5,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TypeAlias, get_args
 
-from kit.errors import InputError
+from kit.errors import RunError
 from kit.experiment.config import LoadedExperiment
 from kit.experiment.controls.control_pictures import picture_path, read_control
 from kit.experiment.controls.control_record import CONTROLS, ControlRecord, map_file
@@ -128,12 +128,12 @@ def keep_maps(folder: Path, controls: Iterable[Control], made: Mapping[str, str]
 
 
 def map_bytes(run: Run, sha256: str) -> bytes:
-    """Return the file of a map; raises InputError where it is not there or another one."""
+    """Return the file of a map; raises RunError where it is not there or another one."""
     path = run.folder / map_file(sha256)
     try:
         data = read_picture_file(path)
     except PictureError as error:
-        raise InputError(str(path), [str(error)]) from error
+        raise RunError(tr("{file} {error}", file=path, error=str(error))) from error
     if sha256_bytes(data) != sha256:
-        raise InputError(str(path), [tr("is another map than a panel was held to: put that one back")])
+        raise RunError(tr("{file} is another map than a panel was held to: put that one back", file=path))
     return data
