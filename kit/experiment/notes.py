@@ -62,12 +62,13 @@ def _unmoved(experiment: Experiment, story: LoadedStory) -> Iterator[str]:
 
 
 def _one_picture(experiment: Experiment, story: LoadedStory) -> Iterator[str]:
-    """Yield which panels are drawn from the same words and the same noise."""
+    """Yield which panels are drawn from the same words and the same noise, and held to the same maps."""
     if experiment.noise_per_panel or experiment.panel_seeds:
         return
-    saying: dict[str, list[int]] = {}
+    saying: dict[tuple[object, ...], list[int]] = {}
     for panel in range(PANELS):
-        saying.setdefault(prompt_of(story.story, panel, "authored"), []).append(panel + 1)
+        held = story.story.panels[panel].control
+        saying.setdefault((prompt_of(story.story, panel, "authored"), held), []).append(panel + 1)
     for panels in saying.values():
         if len(panels) > 1:
             yield (

@@ -14,6 +14,7 @@ from kit.experiment.candidates.candidate import Candidate
 from kit.experiment.run import PanelRow, Run, Slot
 from kit.story.prompt import prompt_of
 from kit.story.story import PANELS, LoadedStory
+from reports.run.held_maps import HeldMap, held_maps
 from reports.thumbnails import (
     LARGE_BUDGET,
     SMALL_BUDGET,
@@ -45,6 +46,8 @@ class Shot:
     """What its text tells and it does not show."""
     anchor_of: tuple[str, ...] = ()
     """The words for whom other panels were drawn to match it; empty words for the whole picture."""
+    maps: tuple[HeldMap, ...] = ()
+    """What it was held to; of panels that are shown small none."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -182,6 +185,7 @@ class SheetAlbum:
             weakest=weakest,
             lacking=self._lacking.get(slot, ()),
             anchor_of=self._anchors.get(slot, ()),
+            maps=held_maps(self._run, row.control) if row and shown else (),
         )
 
     def _is_good(self, slot: Slot) -> bool:

@@ -1,16 +1,14 @@
 """The maps of a bundle's panels with the ControlNets that they are drawn with again."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from kit.errors import BundleError
 from kit.experiment.controls.control_record import ControlRecord, map_file
 from kit.generation.controls.control import Control
 from kit.messages import tr
-from kit.models.bases.controlnet_files import controlnet_identity, open_controlnet
 from kit.story.control import ControlKind
 from submissions.bundle.bundle import Bundle
-from submissions.bundle.manifest import Manifest
 
 NO_CONTROLNETS: Mapping[ControlKind, Path] = {}
 
@@ -39,10 +37,3 @@ def controls_of(bundle: Bundle, controlnets: Mapping[ControlKind, Path]) -> dict
             )
         made[held] = Control(record=held, png=bundle.files[map_file(held.map)], folder=folder)
     return made
-
-
-def other_controlnets(manifest: Manifest, controlnets: Mapping[ControlKind, Path]) -> Iterator[str]:
-    """Yield which ControlNets are others than those that the panels were drawn with."""
-    for kind, files in manifest.controlnets.items():
-        if open_controlnet(controlnets[kind]).identity != controlnet_identity(files):
-            yield tr("another ControlNet for {kind}", kind=kind)

@@ -18,9 +18,8 @@ from kit.experiment.fields import seed_and_panel
 from kit.experiment.run import Anchor, Slot
 from kit.experiment.steps import mask_file, network_file, words_in
 from kit.generation.controls.control import Control
-from kit.generation.devices.processor import cpu_arithmetic
 from kit.generation.painter import BatchPlan, DrawFailure, DrawResult, Painter, PanelRequest
-from kit.generation.recipe import Job, job_of, recipe_of, versions_for
+from kit.generation.recipe import Job, job_of, recipe_of
 from kit.generation.repair.draw_steps import step_drawn
 from kit.generation.repair.step_files import StepFiles
 from kit.images.decode import open_picture
@@ -32,7 +31,8 @@ from kit.progress import Progress
 from kit.story.control import ControlKind
 from submissions.bundle.bundle import Bundle
 from submissions.bundle.manifest import BatchRecord, Manifest, PanelRecord
-from submissions.reproduction.controls import NO_CONTROLNETS, controls_of, other_controlnets
+from submissions.reproduction.changes import changes, other_controlnets, processor_change
+from submissions.reproduction.controls import NO_CONTROLNETS, controls_of
 from submissions.reproduction.likeness import BOUNDS, LEAST_EFFECT, Place, are_alike, mean_difference
 from submissions.reproduction.rescoring import Rescored, rescore
 
@@ -157,8 +157,8 @@ def reproduce(
     files = _files(bundle, painter)
     made = [_repaired(panel, files, painter, how, drawn) for panel in manifest.panels]
     effect = None if lora is None else _effect(batches[0], drawn, recipes)
-    reasons = (*_changes(manifest, painter), *other_controlnets(manifest, controlnets))
-    processor = _processor_change(manifest, painter)
+    reasons = (*changes(manifest, painter), *other_controlnets(manifest, controlnets))
+    processor = processor_change(manifest, painter)
     place: Place = "another" if reasons else "another processor" if processor else "same"
     compared = (
         _compared(panel, bundle, place, *one) for panel, one in zip(manifest.panels, made, strict=True)
@@ -322,39 +322,3 @@ def _lora(bundle: Bundle) -> LoadedLora | None:
         path = Path(folder) / "lora.safetensors"
         path.write_bytes(bundle.files[record.file])
         return load_lora(path, record.alpha, recorded_layout(bundle.sound_manifest.base))
-
-
-def _changes(manifest: Manifest, painter: Painter) -> Iterator[str]:
-    """Yield what differs from the drawing of the bundle, as one reads it in a list of reasons."""
-    yield from _differences({**manifest.base, "sha256": None}, {**painter.identity, "sha256": None})
-    then, here = manifest.base.get("sha256"), painter.identity.get("sha256")
-    if isinstance(then, Mapping) and isinstance(here, Mapping):
-        others = sorted(str(file) for file in then.keys() | here.keys() if then.get(file) != here.get(file))
-        if others:
-            yield tr("other weights in {files}", files=joined(others, tr(", ")))
-    if (device := manifest.drawn_with.get("device")) != painter.hardware:
-        yield tr("drawn on {device}, was {before}", device=painter.hardware, before=device)
-        if manifest.settings.noise == "contest":
-            yield tr("the contest's noise is drawn on the device itself, each has its own")
-    versions = manifest.drawn_with.get("versions")
-    if isinstance(versions, Mapping):
-        now = versions_for(manifest.base, DrawSettings(**manifest.settings.model_dump(exclude={"scheduler"})))
-        yield from _differences({package: versions.get(package) for package in now}, now)
-
-
-def _processor_change(manifest: Manifest, painter: Painter) -> tuple[str, ...]:
-    """Return what of a CPU is not as it was, or not known to be; nothing on a GPU or on the same CPU."""
-    if painter.hardware != "cpu":
-        return ()
-    then, here = manifest.drawn_with.get("processor"), cpu_arithmetic()
-    if then is not None and then == here:
-        return ()
-    before = then or tr("not recorded")
-    return (tr("processor {processor}, was {before}", processor=here or tr("unknown"), before=before),)
-
-
-def _differences(then: Mapping[str, object], now: Mapping[str, object]) -> Iterator[str]:
-    """Yield what is no longer as it was."""
-    for name, value in then.items():
-        if now.get(name) != value:
-            yield tr("{name} {now}, was {before}", name=name, now=now.get(name), before=value)

@@ -3,11 +3,13 @@
 from dataclasses import dataclass
 
 from eval.casting.decisions import PlaceState
+from kit.experiment.controls.control_record import ControlRecord, map_file
 from kit.experiment.extras.extra_pictures import seeds_at
 from kit.experiment.identity import draft_said, is_draft, sampler_said
 from kit.experiment.run import PanelRow, Run
 from kit.experiment.steps import side_after
 from kit.messages import Message, tr
+from reports.run.held_maps import HeldMap, held_maps
 from storykit.board.sheet.grid import PictureCell, PlaceFacts, cells_of
 from storykit.board.sheet.sheet_query import SheetQuery
 
@@ -24,6 +26,8 @@ class LargeView:
     """None where the panel has no other picture."""
     seeds: tuple[int, ...]
     """Those drawn of the panel."""
+    maps: tuple[HeldMap, ...]
+    """What the first was held to while it was drawn."""
 
 
 def large_view(
@@ -52,6 +56,7 @@ def large_view(
         cell=cell,
         over=next(iter(over), None),
         seeds=seeds,
+        maps=held_maps(facts.run, facts.drawn[panel, seed].control),
     )
 
 
@@ -64,6 +69,7 @@ def recipe_of(run: Run, row: PanelRow) -> list[tuple[Message, str]]:
         (tr("Prompt"), row.prompt),
         (tr("Negative prompt"), row.negative),
         (tr("Seed"), str(row.recipe_seed)),
+        *((tr("Held to a map"), _held_said(one)) for one in row.control),
         *((tr("Repaired"), step.said()) for step in row.chain),
         (tr("Draft"), draft_said(settings) if is_draft(run) else ""),
         (tr("Steps"), str(settings.steps)),
@@ -79,3 +85,13 @@ def recipe_of(run: Run, row: PanelRow) -> list[tuple[Message, str]]:
         lines.append((tr("Trigger word"), candidate.trigger))
     lines += [(tr("Base"), str(run.loaded.experiment.base)), (tr("Key"), row.key), (tr("File"), row.file)]
     return [(name, value) for name, value in lines if value]
+
+
+def _held_said(control: ControlRecord) -> Message:
+    """Return what a panel was held to, in words."""
+    told = {"kind": control.kind, "weight": control.weight, "file": map_file(control.map)}
+    return tr(
+        "{kind}, weight {weight:g}, in the first {share:.0%} of the steps, {file}",
+        share=control.until,
+        **told,
+    )

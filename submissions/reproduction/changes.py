@@ -1,0 +1,56 @@
+"""What is not as it was when a bundle was drawn: base, device, versions, ControlNets."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from kit.experiment.drawing.draw_settings import DrawSettings
+from kit.generation.devices.processor import cpu_arithmetic
+from kit.generation.painter import Painter
+from kit.generation.recipe import versions_for
+from kit.messages import joined, tr
+from kit.models.bases.controlnet_files import controlnet_identity, open_controlnet
+from kit.story.control import ControlKind
+from submissions.bundle.manifest import Manifest
+
+
+def changes(manifest: Manifest, painter: Painter) -> Iterator[str]:
+    """Yield what differs from the drawing of the bundle, as one reads it in a list of reasons."""
+    yield from _differences({**manifest.base, "sha256": None}, {**painter.identity, "sha256": None})
+    then, here = manifest.base.get("sha256"), painter.identity.get("sha256")
+    if isinstance(then, Mapping) and isinstance(here, Mapping):
+        others = sorted(str(file) for file in then.keys() | here.keys() if then.get(file) != here.get(file))
+        if others:
+            yield tr("other weights in {files}", files=joined(others, tr(", ")))
+    if (device := manifest.drawn_with.get("device")) != painter.hardware:
+        yield tr("drawn on {device}, was {before}", device=painter.hardware, before=device)
+        if manifest.settings.noise == "contest":
+            yield tr("the contest's noise is drawn on the device itself, each has its own")
+    versions = manifest.drawn_with.get("versions")
+    if isinstance(versions, Mapping):
+        now = versions_for(manifest.base, DrawSettings(**manifest.settings.model_dump(exclude={"scheduler"})))
+        yield from _differences({package: versions.get(package) for package in now}, now)
+
+
+def processor_change(manifest: Manifest, painter: Painter) -> tuple[str, ...]:
+    """Return what of a CPU is not as it was, or not known to be; nothing on a GPU or on the same CPU."""
+    if painter.hardware != "cpu":
+        return ()
+    then, here = manifest.drawn_with.get("processor"), cpu_arithmetic()
+    if then is not None and then == here:
+        return ()
+    before = then or tr("not recorded")
+    return (tr("processor {processor}, was {before}", processor=here or tr("unknown"), before=before),)
+
+
+def _differences(then: Mapping[str, object], now: Mapping[str, object]) -> Iterator[str]:
+    """Yield what is no longer as it was."""
+    for name, value in then.items():
+        if now.get(name) != value:
+            yield tr("{name} {now}, was {before}", name=name, now=now.get(name), before=value)
+
+
+def other_controlnets(manifest: Manifest, controlnets: Mapping[ControlKind, Path]) -> Iterator[str]:
+    """Yield which ControlNets are others than those that the panels were drawn with."""
+    for kind, files in manifest.controlnets.items():
+        if open_controlnet(controlnets[kind]).identity != controlnet_identity(files):
+            yield tr("another ControlNet for {kind}", kind=kind)
