@@ -175,7 +175,8 @@ def _prompt_faults(manifest: Manifest) -> Iterator[Fault]:
             place, tr("must have one negative prompt, a story has one"), tr("pack again from the run")
         )
     for one, other in combinations(panels, 2):
-        if (one.prompt, one.seed, one.chain) == (other.prompt, other.seed, other.chain):
+        shapes = ("prompt", "seed", "control", "chain")
+        if all(getattr(one, shape) == getattr(other, shape) for shape in shapes):
             problem = tr(
                 "{panel} and {other} have one prompt and one seed, which give one picture",
                 panel=one.panel,

@@ -1,0 +1,66 @@
+"""Which ControlNets and annotators an experiment must name, and for which bases."""
+
+from pathlib import Path
+
+import pytest
+from controlled_run import EDGES, controlled_experiment
+from toy_controlnets import NAMES
+from toy_pipelines import toy_models
+
+from kit.errors import InputError
+from kit.experiment.config import load_experiment
+
+CANNY = f'canny = "{toy_models() / NAMES["sdxl/canny"]}"\n'
+
+
+def faults(path: Path, old: str = "", new: str = "") -> tuple[str, ...]:
+    path.write_text(path.read_text().replace(old, new))
+    with pytest.raises(InputError) as refused:
+        load_experiment(path)
+    return refused.value.faults
+
+
+def test_a_kind_without_its_networks_says_which_tables_lack_it(tmp_path):
+    depth = 'control = [{ kind = "depth", picture = "one.png" }]'
+    assert faults(controlled_experiment(tmp_path, [EDGES, depth], tables=CANNY)) == (
+        'stories[1] tale: panel[2].control[1]: kind = "depth" needs a folder in the experiment: '
+        '[controlnets] depth = "FOLDER"',
+        'stories[1] tale: panel[2].control[1]: kind = "depth" needs a folder in the experiment: '
+        '[annotators] depth = "FOLDER"',
+    )
+
+
+@pytest.mark.parametrize(
+    ("base", "name"),
+    [
+        ("mini", "mini"),
+        ("kolors", "kolors"),
+        ("CASCADE", "stable-cascade"),
+    ],
+)
+def test_a_base_that_takes_no_control_says_so_in_a_line(tmp_path, base, name):
+    path = controlled_experiment(tmp_path)
+    models = toy_models()
+    parts = f'{{ folder = "{models}/AI-ModelScope/stable-cascade", prior = "{models}/AI-ModelScope/stable-cascade-prior" }}'  # noqa: E501
+    named = parts if base == "CASCADE" else f'"{base}"'
+    before = next(line for line in path.read_text().splitlines() if line.startswith("base"))
+    [told] = faults(path, before, f"base = {named}")
+    assert told == (
+        "stories[1] tale: panel[1].control[1]: control is for SDXL and Stable Diffusion bases for now, the "
+        f"base is {name}: delete control in the story, or name such a base"
+    )
+
+
+def test_a_controlnet_of_another_base_is_refused_naming_both(tmp_path):
+    path = controlled_experiment(tmp_path, [EDGES], family="sd", tables=CANNY)
+    [told] = faults(path)
+    assert told.startswith("controlnets.canny: the ControlNet controlnet-canny-sdxl-1.0 is for another base")
+    assert "than v7: block_out_channels [8, 16, 16], the base's [8, 16, 16, 16]" in told
+
+
+def test_a_controlnet_is_found_by_the_name_that_a_hub_has_for_it(tmp_path, monkeypatch):
+    monkeypatch.setenv("STORYKIT_MODELS", str(toy_models()))
+    path = controlled_experiment(tmp_path, [EDGES], tables=f'canny = "{NAMES["sdxl/canny"]}"\n')
+    assert load_experiment(path).experiment.controlnets.canny == str(toy_models() / NAMES["sdxl/canny"])
+    [told] = faults(path, "canny-sdxl", "canny-sdlx")
+    assert told.startswith("controlnets.canny: must be a folder or a model that was downloaded")
