@@ -4,13 +4,12 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from toy_controlnets import NAMES, SD, SDXL, shapes, toy_controlnets
-from toy_pipelines import SIDE, toy_models
-
 from kit.experiment.config import LoadedExperiment, load_experiment
 from kit.experiment.run import Run
 from kit.generation.diffusers_painter import DiffusersPainter, load_diffusers_painter
 from kit.generation.generate import generate
+from tests.support.toy_controlnets import NAMES, shapes, toy_controlnets
+from tests.support.toy_pipelines import MAJICMIX, SDXL, SIDE, toy_models
 
 EDGES = 'control = [{ kind = "canny", picture = "one.png" }]'
 BOTH = (
@@ -38,7 +37,7 @@ def controlled_experiment(
             for scene, one in zip(scenes, held, strict=True)
         )
     )
-    models, base = toy_models(), SDXL if family == "sdxl" else SD
+    models, base = toy_models(), SDXL if family == "sdxl" else MAJICMIX
     named = tables or "".join(
         f'{kind} = "{models / NAMES[f"{family}/{kind}"]}"\n' for kind in ("canny", "map")
     )

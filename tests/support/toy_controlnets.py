@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from diffusers import ControlNetModel, UNet2DConditionModel
 from PIL import Image, ImageDraw
-from toy_pipelines import SIDE, toy_models
 
-SDXL, SD = "AI-ModelScope/stable-diffusion-xl-base-1.0", "YorickHe/majicmixRealistic_v6/v7"
+from tests.support.toy_pipelines import MAJICMIX, SDXL, SIDE, toy_models
+
 NAMES = {
     "sdxl/canny": "AI-ModelScope/controlnet-canny-sdxl-1.0",
     "sdxl/map": "toys/controlnet-depth-sdxl",
@@ -27,7 +27,7 @@ def toy_controlnets() -> dict[str, Path]:
     models = toy_models()
     made: dict[str, Path] = {}
     for number, (kind, name) in enumerate(NAMES.items()):
-        base = SDXL if kind.startswith("sdxl") else SD
+        base = SDXL if kind.startswith("sdxl") else MAJICMIX
         unet = UNet2DConditionModel.from_pretrained(models / base / "unet", use_safetensors=base == SDXL)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(100 + number)

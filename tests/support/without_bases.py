@@ -5,7 +5,7 @@ from importlib.util import find_spec
 
 import pytest
 
-LIBRARIES = ("diffusers", "compel")
+LIBRARIES = ("diffusers", "compel", "cv2")
 WORD = "Skipped: needs storykit[bases]"
 
 

@@ -82,6 +82,5 @@ def held_to(requests: Sequence[PanelRequest], size: int, name: str = "image") ->
 def _stacked(controls: Sequence[Control], size: int) -> torch.Tensor:
     """Return one map a panel, (B, 3, size, size), in [0, 1]."""
     pictures = (one.map_picture().resize((size, size), Image.Resampling.LANCZOS) for one in controls)
-    return torch.stack(
-        [torch.from_numpy(np.asarray(one, np.float32) / 255).permute(2, 0, 1) for one in pictures]
-    )
+    rows = np.stack([np.asarray(one, np.float32) / 255 for one in pictures])
+    return torch.from_numpy(rows.transpose(0, 3, 1, 2))  # colours innermost, as diffusers has them

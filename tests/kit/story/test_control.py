@@ -51,7 +51,7 @@ def test_a_story_that_is_written_again_says_the_same_of_its_maps(tmp_path):
         ('kind = "canny", until = 1.5', "until: must be at most 1, got 1.5"),
         ('kind = "depth", low = 10', 'low is for kind = "canny": delete it'),
         ('kind = "canny", low = 300', "low must be at most high, got 300 and 200"),
-        ('kind = "canny", wait = 1', "did you mean weight?"),
+        ('kind = "canny", weigth = 1', "did you mean weight?"),
     ],
 )
 def test_what_cannot_be_held_to_is_refused_in_its_place(tmp_path, entry, fault):

@@ -3,14 +3,14 @@
 from pathlib import Path
 
 import pytest
-from controlled_run import EDGES, controlled_experiment
 from PIL import Image
-from toy_controlnets import shapes
 
 from kit.errors import InputError
 from kit.experiment.config import load_experiment
 from kit.experiment.run import Run
 from kit.images.decode import open_picture
+from tests.support.controlled_run import EDGES, controlled_experiment
+from tests.support.toy_controlnets import shapes
 
 
 def faults(path: Path) -> tuple[str, ...]:

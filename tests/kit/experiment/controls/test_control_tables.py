@@ -3,12 +3,12 @@
 from pathlib import Path
 
 import pytest
-from controlled_run import EDGES, controlled_experiment
-from toy_controlnets import NAMES
-from toy_pipelines import toy_models
 
 from kit.errors import InputError
 from kit.experiment.config import load_experiment
+from tests.support.controlled_run import EDGES, controlled_experiment
+from tests.support.toy_controlnets import NAMES
+from tests.support.toy_pipelines import toy_models
 
 CANNY = f'canny = "{toy_models() / NAMES["sdxl/canny"]}"\n'
 

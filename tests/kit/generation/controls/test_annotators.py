@@ -6,10 +6,10 @@ from types import ModuleType
 
 import pytest
 from PIL import Image, ImageOps
-from toy_controlnets import shapes
 
 from kit.errors import WeightsError
 from kit.generation.controls.annotators import annotated, annotator_identity
+from tests.support.toy_controlnets import shapes
 
 
 class InvertingDetector:
@@ -61,6 +61,6 @@ def test_an_annotator_without_its_files_says_which_and_where_they_come_from(tmp_
 def test_without_controlnet_aux_a_line_says_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "controlnet_aux", None)
     with pytest.raises(
-        WeightsError, match='^kind = "depth" needs controlnet-aux: pip install controlnet-aux$'
+        WeightsError, match=r'^kind = "depth" needs controlnet-aux: pip install controlnet-aux$'
     ):
         annotated("depth", shapes(1), tmp_path)

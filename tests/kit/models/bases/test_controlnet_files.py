@@ -4,10 +4,10 @@ import json
 import shutil
 
 import pytest
-from toy_controlnets import toy_controlnets
 
 from kit.errors import WeightsError
 from kit.models.bases.controlnet_files import open_controlnet
+from tests.support.toy_controlnets import toy_controlnets
 
 
 @pytest.fixture
