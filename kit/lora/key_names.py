@@ -118,7 +118,7 @@ def write_key(tool: Tool, layer: str, half: Half) -> str:
 def tensors_file(path: Path) -> Path:
     """Return the file with a LoRA's tensors: in a folder of PEFT or diffusers the one they write, else it.
 
-    LoraError for a folder without one, naming what may be meant.
+    In another folder it is the only file of tensors; LoraError for none or several, naming what may be meant.
     """
     if not path.is_dir():
         return path
@@ -128,6 +128,8 @@ def tensors_file(path: Path) -> Path:
     others = sorted(
         one.name for one in path.iterdir() if one.suffix.lower() in (".safetensors", ".sft", ".ckpt")
     )
+    if len(others) == 1:  # as hubs keep a LoRA
+        return path / others[0]
     if others:
         raise LoraError(
             tr(

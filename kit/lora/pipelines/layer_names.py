@@ -43,7 +43,10 @@ def is_pipeline_layer(layer: str) -> bool:
 def layers_in(
     file: TensorFile, layout: PipelineLayout
 ) -> tuple[Names, dict[str, dict[Half, str]], list[str]]:
-    """Return whose file it is, its tensors' names by layer and half, and those that nobody can tell."""
+    """Return whose file it is, its tensors' names by layer and half, and those that nobody can tell.
+
+    Raises ImportError where diffusers is not installed.
+    """
     plain = {_plain(key): key for key in file.kinds}
     kohya = {key: name for key, name in plain.items() if key.startswith("lora_")}
     named, alphas = _of_kohya(kohya, layout)

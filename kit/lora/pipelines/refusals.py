@@ -33,7 +33,10 @@ def pipeline_names(file: TensorFile, layout: PipelineLayout) -> tuple[Names, dic
         raise ValueError(
             tr("is {what}, which fits no base here: use one made for {base}", what=network, base=base)
         )
-    tool, names, strangers = layers_in(file, layout)
+    try:
+        tool, names, strangers = layers_in(file, layout)
+    except ImportError as error:
+        raise ValueError(tr("needs diffusers to be read: pip install storykit[bases]")) from error
     strangers += [
         name
         for halves in names.values()

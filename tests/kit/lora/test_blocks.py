@@ -1,6 +1,8 @@
 """Blocks are called as LoRA tools count them, and content and style are the blocks of B-LoRA."""
 
+import json
 import re
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -95,3 +97,26 @@ def test_one_text_says_it_however_it_was_written() -> None:
 def test_a_text_that_names_no_strengths_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"must be blocks and their strengths, as content=0\.4,style=1"):
         read_blocks(text)
+
+
+@pytest.mark.parametrize(
+    ("layer", "block"),
+    [
+        ("unet.down_blocks.1.attentions.0.transformer_blocks.0.attn1.to_q", "input4"),
+        ("unet.up_blocks.0.attentions.1.proj_in", "output1"),
+        ("unet.up_blocks.0.resnets.1.conv1", REST),
+        ("text_encoder.text_model.encoder.layers.0.mlp.fc1", REST),
+    ],
+)
+def test_layers_of_sdxl_itself_have_the_blocks_that_kolors_has(layer: str, block: str) -> None:
+    assert block_of(layer) == block
+
+
+def test_stable_diffusion_has_no_blocks_of_these_names(tmp_path: Path) -> None:
+    for made, fits in (("StableDiffusionXLPipeline", True), ("StableDiffusionPipeline", False)):
+        (tmp_path / "model_index.json").write_text(json.dumps({"_class_name": made}))
+        if fits:
+            assert strengths_of({"style": 0.5}, str(tmp_path))["output1"] == 0.5
+        else:
+            with pytest.raises(ValueError, match="are for Kolors and SDXL, whose blocks have names"):
+                strengths_of({"style": 0.5}, str(tmp_path))

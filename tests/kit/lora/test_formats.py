@@ -214,5 +214,7 @@ def test_a_folder_of_peft_or_diffusers_is_read(tmp_path: Path, name: str) -> Non
     lora_file(tmp_path / name, "diffusers", random_pairs([Q]))
     assert load_lora(tmp_path).alpha == 6.0
     (tmp_path / name).rename(tmp_path / "ink.safetensors")
+    assert load_lora(tmp_path).alpha == 6.0
+    lora_file(tmp_path / "rain.safetensors", "diffusers", random_pairs([Q]))
     with pytest.raises(LoraError, match=r"is a folder: give one file in it, ink\.safetensors"):
         load_lora(tmp_path)
