@@ -78,7 +78,7 @@ class DiffusersPainter:
         self._worn = WornLora()
         self._asked: dict[str, None] = {}
         self._states: dict[str, TextState] = {}
-        self._read_as: object = None
+        self._read_as: tuple[tuple[str, float], bool] | None = None
         self._most = max(BATCHES)
 
     def encode_prompts(self, prompts: Sequence[str]) -> None:
@@ -115,7 +115,7 @@ class DiffusersPainter:
         """Draw with this LoRA from now on; the networks are read anew, so nothing of another is left."""
         self.check(lora)
         worn = WornLora(lora, strength)
-        if worn != self._worn:
+        if worn.known_by != self._worn.known_by:
             self._worn = worn
             self.unload()
 
@@ -245,7 +245,7 @@ class DiffusersPainter:
         if unasked is not None:
             raise RunError(f"every prompt must be read before it is drawn, got {unasked!r}")
         worn = self._worn if self._worn.touches(*self._pipeline.encoders) else WornLora()
-        read_as = (worn, settings.long_prompts)
+        read_as = (worn.known_by, settings.long_prompts)
         if read_as != self._read_as:
             self._states, self._read_as = {}, read_as
         unread = [text for text in self._asked if text not in self._states]

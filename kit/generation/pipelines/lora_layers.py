@@ -9,12 +9,17 @@ from kit.lora.formats import layer_sides
 from kit.lora.lora import LoadedLora
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class WornLora:
     """A LoRA at a strength, or none; its layers are named by part and module, "unet.mid_block…to_q"."""
 
     lora: LoadedLora | None = None
     strength: float = 1.0
+
+    @property
+    def known_by(self) -> tuple[str, float]:
+        """What of it shapes pictures: its file's sha256, empty for none, and the factor on up @ down."""
+        return (self.lora.sha256, self.strength * self.lora.scale) if self.lora else ("", 0.0)
 
     def touches(self, *parts: str) -> bool:
         """Return whether it changes any of these networks."""

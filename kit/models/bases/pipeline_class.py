@@ -5,6 +5,7 @@ from typing import Literal
 
 from kit.files.encodings import finite_json
 from kit.models.bases.base_parts import BaseChoice, BaseParts
+from kit.models.layouts.model_folder import model_folder
 
 INDEX = "model_index.json"
 """What diffusers writes into the folder of a pipeline: its class, and the class of each part."""
@@ -55,9 +56,10 @@ def is_diffusers_kolors(folder: Path) -> bool:
 def pipeline_folder(base: BaseChoice) -> Path | None:
     """Return the folder of a base that diffusers draws with; None for one that our own painter draws with."""
     named = base.folder if isinstance(base, BaseParts) else base
-    if named is None or pipeline_class(Path(named)) in ("", KOLORS):
+    if named is None:
         return None
-    return Path(named)
+    folder = model_folder(named)
+    return None if pipeline_class(folder) in ("", KOLORS) else folder
 
 
 def family_of(folder: Path) -> Family | None:

@@ -14,6 +14,7 @@ from kit.files.checksums import checked_sha256
 from kit.messages import joined, mark, tr
 from kit.models.bases.base_parts import BaseChoice, BaseParts
 from kit.models.bases.pipeline_class import FAMILIES, INDEX, Family, family_of, json_in, pipeline_class
+from kit.models.layouts.model_folder import model_folder, record_of
 
 PRIOR_CLASS = "StableCascadePriorPipeline"
 _NETWORKS: Mapping[Family, tuple[str, ...]] = {
@@ -95,7 +96,7 @@ def open_pipeline(base: BaseChoice) -> PipelineFiles:
     """
     parts = base if isinstance(base, BaseParts) else BaseParts(folder=base)
     assert parts.folder is not None, "else it is no pipeline"
-    folder = Path(parts.folder)
+    folder = model_folder(parts.folder)
     family = family_of(folder)
     if family is None:
         raise _unknown(folder)
@@ -112,7 +113,7 @@ def open_pipeline(base: BaseChoice) -> PipelineFiles:
     sha256: dict[str, str] = {}
     for root, tokenizers in roots.items():
         small = [f"{name}/{file}" for name in tokenizers for file in _VOCABULARY]
-        told = checked_sha256(root, [INDEX, _SCHEDULER, *small], tr(_MEND))
+        told = checked_sha256(root, [INDEX, _SCHEDULER, *small], tr(_MEND), record=record_of(root))
         sha256 |= told if root == folder else {f"{PRIOR}/{name}": value for name, value in told.items()}
     for part, network in networks.items():
         sha256 |= hashes_of_network(part, network)
@@ -123,7 +124,7 @@ def hashes_of_network(part: str, network: NetworkFiles) -> dict[str, str]:
     """Return the sha256 of a network's files, by its part and their names."""
     where = network.files[0].parent
     files = [*([] if network.alone else [network.config.name]), *(file.name for file in network.files)]
-    told = checked_sha256(where, files, tr(_MEND))
+    told = checked_sha256(where, files, tr(_MEND), record=record_of(where))
     return {f"{part}/{name}": value for name, value in told.items()}
 
 
@@ -178,7 +179,7 @@ def _prior_folder(parts: BaseParts, folder: Path) -> Path:
                 folder=folder,
             )
         )
-    prior = Path(parts.prior)
+    prior = model_folder(parts.prior)
     if pipeline_class(prior) != PRIOR_CLASS:
         raise WeightsError(
             tr(
@@ -195,6 +196,7 @@ def _prior_folder(parts: BaseParts, folder: Path) -> Path:
 def _replacement(place: Path, part: str, networks: Mapping[str, NetworkFiles]) -> NetworkFiles:
     """Return a part that lies somewhere else: a file, a network's folder, or a folder that has one."""
     if place.is_dir():
+        place = model_folder(place)
         inner = place / part
         return files_of_network(inner if inner.is_dir() else place, part)
     return NetworkFiles(config=networks[part].config, files=(place,), alone=True)
