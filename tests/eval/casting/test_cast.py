@@ -1,5 +1,6 @@
 import json
 import random
+import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from io import BytesIO
@@ -105,19 +106,25 @@ def drawn() -> dict[tuple[int, int], bytes]:
     return pictures(TALE)
 
 
-@pytest.fixture
-def run(tmp_path, drawn) -> Run:
-    """A run in which `base` is drawn and `other` is not."""
-    run = make_run(tmp_path)
-    for (seed, panel), picture in drawn.items():
-        put(run, "base", seed, panel, picture)
-    return run
-
-
 @pytest.fixture(scope="module")
 def tools(tmp_path_factory):
     """Scorers that nobody has calibrated, so blurred pictures can be chosen."""
     return replace(scorers_of(make_run(tmp_path_factory.mktemp("tools")).loaded), calibration=None)
+
+
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory, drawn, tools) -> Run:
+    """A run in which `base` is drawn and `other` is not, and whose cache has what the scorers see."""
+    run = make_run(tmp_path_factory.mktemp("measured"))
+    for (seed, panel), picture in drawn.items():
+        put(run, "base", seed, panel, picture)
+    measure(run, tools)
+    return run
+
+
+@pytest.fixture
+def run(tmp_path, measured) -> Run:
+    return Run(shutil.copytree(measured.folder, tmp_path / "run"))
 
 
 BASE = CastRequest(candidate="base")
