@@ -265,7 +265,7 @@ def test_the_readmes_python_draws_scores_compares_and_shows(tmp_path):
     story, *_ = re.findall(r"^```text\n(.*?)^```", texts[0], re.M | re.S)
     experiment, *_ = re.findall(r"^```toml\n(.*?)^```", texts[0], re.M | re.S)
     (tmp_path / "rain.txt").write_text(story, encoding="utf-8")
-    (tmp_path / "rain.toml").write_text(f"steps = 1\n{experiment}", encoding="utf-8")
+    (tmp_path / "rain.toml").write_text(f"steps = 1\nsize = 64\n{experiment}", encoding="utf-8")
     with chdir(tmp_path):
         exec(codes[0][0])
     assert (tmp_path / "runs" / "rain" / "comparison.json").is_file()
