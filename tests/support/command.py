@@ -1,29 +1,17 @@
 """The storykit command as a user gives it: in this process, or in one of its own that can be killed."""
 
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from contextlib import closing, contextmanager, redirect_stderr, redirect_stdout
 from io import StringIO
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from nursery import DRAWING, PATIENCE_S, Born, bear
 
 from storykit.cli.main import main
-
-PATIENCE_S = 600
-"""After which a process that does nothing is taken for dead."""
-_OWN_PROCESS = """
-import signal, sys
-from storykit.cli.main import main
-from submissions.bundle import mosaic
-mosaic.CELL = 64  # as small_mosaics.py has it
-signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job would ignore ctrl-c
-main(sys.argv[1:])
-"""
 
 
 class Answer(NamedTuple):
@@ -65,26 +53,22 @@ def refused(*words: object) -> str:
 
 
 @contextmanager
-def drawing_elsewhere(run: Path, *words: object) -> Iterator[subprocess.Popen[str]]:
-    """Give a command in a process of its own, and go on once the run has a panel; it is waited for."""
-    arguments = [sys.executable, "-c", _OWN_PROCESS, *map(str, words)]
-    with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        try:
-            _wait_for_a_row(run / "panels.jsonl", process)
-            yield process
-        finally:
-            process.kill()
+def drawing_elsewhere(run: Path, *words: object) -> Iterator[Born]:
+    """Give a command in a process of its own, and go on once the run has a panel; it is ended afterwards."""
+    with closing(bear(list(map(str, words)), DRAWING)) as process:
+        _wait_for_a_row(run / "panels.jsonl", process)
+        yield process
 
 
 def stopped_at_the_first_panel(run: Path, by: signal.Signals, *words: object) -> Answer:
     """Give a command in a process of its own, which gets a signal once the run has a panel."""
     with drawing_elsewhere(run, *words) as process:
         process.send_signal(by)
-        out, err = process.communicate(timeout=PATIENCE_S)
-    return Answer(process.returncode, out, without_signs_of_life(err))
+        out, err = process.communicate()
+        return Answer(process.wait(), out, without_signs_of_life(err))
 
 
-def _wait_for_a_row(rows: Path, process: subprocess.Popen[str]) -> None:
+def _wait_for_a_row(rows: Path, process: Born) -> None:
     end = time.monotonic() + PATIENCE_S
     while not (rows.exists() and b"\n" in rows.read_bytes()):
         assert process.poll() is None, process.communicate()

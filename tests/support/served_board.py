@@ -5,11 +5,11 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from board_nursery import BornBoard, bear
+from nursery import BOARD, Born, bear
 from starlette.testclient import TestClient
 
 from storykit.board.access import Access
@@ -39,7 +39,7 @@ def access_of(client: TestClient) -> Access:
 class ServingProcess(NamedTuple):
     """A board in a process of its own."""
 
-    process: "subprocess.Popen[str] | BornBoard"
+    process: "subprocess.Popen[str] | Born"
     address: str
     """With its token."""
 
@@ -61,7 +61,10 @@ def serving(folder: Path, *options: str) -> Iterator[ServingProcess]:
     """
     if "--port" not in options:
         options = (*options, "--port", _free_port())
-    with _until_it_ends(bear(["board", str(folder), "--no-browser", *options])) as serves:
+    with (
+        closing(bear(["board", str(folder), "--no-browser", *options], BOARD)) as process,
+        _until_it_ends(process) as serves,
+    ):
         yield serves
 
 
@@ -83,12 +86,12 @@ def _free_port() -> str:
 
 
 @contextmanager
-def _until_it_ends(process: "subprocess.Popen[str] | BornBoard") -> Iterator[ServingProcess]:
+def _until_it_ends(process: "subprocess.Popen[str] | Born") -> Iterator[ServingProcess]:
     try:
         assert process.stdout is not None
         line = process.stdout.readline()
         yield ServingProcess(process, re.search(r"http\S+", line).group())
     finally:
         if process.poll() is None:
-            process.terminate()
+            process.kill()
             process.wait()
