@@ -4,6 +4,7 @@ import ast
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -163,6 +164,7 @@ _FILE = re.compile(r"(?<![\w/.-])[\w/-]+\.py\b")
 _DOTTED = re.compile(rf"(?<![\w/.-])(?:{'|'.join((*PACKAGES, 'tests'))})(?:\.[A-Za-z_]\w*)+(?![\w(])")
 
 
+@cache
 def modules(*roots: str) -> list[str]:
     """Return the path of each module of the product, or of other folders."""
     paths = (path for root in roots or PACKAGES for path in (ROOT / root).rglob("*.py"))

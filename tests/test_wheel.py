@@ -29,6 +29,17 @@ for name in {PACKAGES}:
         if not module.name.endswith("__main__"):
             assert importlib.import_module(module.name).__file__.startswith(sys.prefix), module.name
 """
+DEMO_THEN_IMPORT_ALL = f"""
+import runpy, sys
+script, *words = sys.argv[1:]
+sys.argv = [script, *words]
+try:
+    runpy.run_path(script, run_name="__main__")
+except SystemExit as end:
+    assert not end.code
+{IMPORT_ALL}
+print("every module can be imported")
+"""
 
 
 def called(*words: object, folder: Path) -> str:
@@ -81,21 +92,29 @@ def test_the_wheel_holds_every_file_but_those_that_trained_its_weights(wheel):
     assert names == set(shipped())
 
 
-def test_every_module_of_the_wheel_can_be_imported_without_the_checkout(installed, tmp_path):
-    assert called(installed / "python", "-c", IMPORT_ALL, folder=tmp_path) == ""
-
-
-def test_the_demo_runs_from_the_wheel_and_packs_a_sound_bundle(installed, tmp_path):
+@pytest.fixture(scope="module")
+def printed(installed) -> list[str]:
+    """What the demo prints, run as the installed program is, and then the import of every other module."""
     (demo,) = installed.parent.glob("lib/python*/site-packages/kit/examples/demo.toml")
     whole = demo.read_text(encoding="utf-8")
     for all_of_it, enough in DEMO_SPARED:
         assert all_of_it in whole
         whole = whole.replace(all_of_it, enough)
     demo.write_text(whole, encoding="utf-8")
-    lines = called(installed / "storykit", "demo", "--seeds", "1", folder=tmp_path).splitlines()
+    words = (installed / "storykit", "demo", "--seeds", "1")
+    folder = installed.parent
+    return called(installed / "python", "-c", DEMO_THEN_IMPORT_ALL, *words, folder=folder).splitlines()
+
+
+def test_every_module_of_the_wheel_can_be_imported_without_the_checkout(printed):
+    assert printed[-1] == "every module can be imported"
+
+
+def test_the_demo_runs_from_the_wheel_and_packs_a_sound_bundle(installed, printed):
     stages = ["drawn", "scored", "compared", "report", "bundle", "report"]
-    assert [word for line in lines if (word := line.split()[0]) in stages] == stages
-    assert any(line.startswith("drawn   16 panels, 0 were there") for line in lines)
-    assert any(line.startswith("bundle") and line.endswith(", 0 faults)") for line in lines)
-    assert (tmp_path / "runs/demo/report.html").is_file()
-    assert called(installed / "python", "-m", "storykit", "--help", folder=tmp_path).startswith("Usage: ")
+    assert [word for line in printed if (word := line.split()[0]) in stages] == stages
+    assert any(line.startswith("drawn   16 panels, 0 were there") for line in printed)
+    assert any(line.startswith("bundle") and line.endswith(", 0 faults)") for line in printed)
+    assert (installed.parent / "runs/demo/report.html").is_file()
+    for program in ((installed / "storykit",), (installed / "python", "-m", "storykit")):
+        assert called(*program, "--help", folder=installed.parent).startswith("Usage: ")

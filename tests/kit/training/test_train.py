@@ -95,6 +95,7 @@ for at in (3, 6, 7):
         train(load_training(Path({config!r})), Path({out!r}), Killer(at), "cpu")
         os._exit(0)
     os.write(1, f"{{os.wait()[1]}} ".encode())
+os._exit(0)  # taking apart what was imported would take a second
 """
 
 
