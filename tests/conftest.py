@@ -14,8 +14,8 @@ os.environ["STORYKIT_LANG"] = "en"  # whoever runs the tests, and whatever they 
 
 settings.register_profile("storykit", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("storykit")
-LONGEST = ("test_wheel.py", "test_docs.py", "test_hostile.py", "test_validate.py")
-"""Files with a test of half a minute: begun last, one worker would be at it while the others are done."""
+LONGEST = ("test_wheel.py", "test_hostile.py", "test_newcomer.py")
+"""Files with a test of a quarter of a minute: begun last, one worker would be at it while others are done."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

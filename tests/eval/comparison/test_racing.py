@@ -26,7 +26,7 @@ TOOLS = Scorers(aesthetic=Brightness(), encoder=Columns())
 def test_the_race_has_the_full_grids_winner_with_half_of_the_pictures(effects, seeds, most, heavy):
     rng = np.random.default_rng(1)
     same, shares = [], []
-    for _ in range(400):
+    for _ in range(200):
         right, share = raced(simulated(np.array(effects), seeds, rng, heavy=heavy))
         same.append(right)
         shares.append(share)

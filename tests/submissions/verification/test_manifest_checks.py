@@ -26,12 +26,11 @@ def test_a_file_that_nobody_listed_is_named(bundle):
     assert faults_told(bundle) == "notes.txt: is in the bundle but not in the manifest"
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_one_flipped_byte_of_any_file_is_found_and_the_file_named(light, tmp_path, seed):
+def test_one_flipped_byte_of_any_file_is_found_and_the_file_named(light, tmp_path):
     bundle = tmp_path / "entry.zip"
     bundle.write_bytes(light)
     files = unpack(bundle)
-    chance = random.Random(seed)
+    chance = random.Random(0)
     for name, data in files.items():
         spoilt = bytearray(data)
         spoilt[chance.randrange(len(data))] ^= chance.randrange(1, 256)
