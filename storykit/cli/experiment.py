@@ -56,7 +56,7 @@ def download(
     source: Annotated[Hub, typer.Option("--from", help="Which hub.")] = "modelscope",
     layout: Annotated[
         Literal["original", "diffusers"],
-        typer.Option(help="Kolors as it was first published, or as diffusers loads it; both draw the same."),
+        typer.Option(help="As Kolors was first published, or as diffusers loads it; both draw the same."),
     ] = "original",
 ) -> None:
     """Fetch Kolors (18 GB), or its UNet for repairs (5 GB); a stopped download goes on."""

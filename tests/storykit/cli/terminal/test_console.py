@@ -61,7 +61,7 @@ def test_the_console_alone_prints() -> None:
         (["download", "kolors", "--from", "modelscop"], "--from must be modelscope or huggingface, got "
          "'modelscop', did you mean modelscope?"),
         (["download", "kolors", "--layout", "comfy"], "--layout must be original or diffusers, got 'comfy' "
-         "(Kolors as it was first published, or as diffusers loads it; both draw the same)"),
+         "(as Kolors was first published, or as diffusers loads it; both draw the same)"),
         (["download", "kolors-inpainting", "--layout", "diffusers"], "--layout is for kolors: "
          "kolors-inpainting has one only"),
         (["train", "a.toml", "--out", "o", "--pick", "first"], "--pick must be last or best, got 'first' "
