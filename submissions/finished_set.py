@@ -30,7 +30,8 @@ from submissions.packing.entry_file import (
 )
 
 if TYPE_CHECKING:
-    from kit.progress import Progress
+    from kit.models.bases.pipeline_class import pipeline_folder
+from kit.progress import Progress
 
 
 class FinishedSet(NamedTuple):
@@ -130,6 +131,8 @@ def in_tiles_where_needed(run: Run, place: Place, step: Refine, device: str) -> 
     begun = next((one for one in refined if replace(one, seed=step.seed, tile=0) == step), None)
     if begun is not None or device == "cpu":
         return step if begun is None else replace(step, tile=begun.tile)
+    if pipeline_folder(run.loaded.experiment.base) is not None:  # it draws no picture in parts
+        return step
     import torch
 
     free = free_bytes(torch.device(device)) / 2**30

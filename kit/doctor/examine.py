@@ -8,7 +8,7 @@ from pathlib import Path
 
 from kit.doctor.diagnosis import Diagnosis, note
 from kit.doctor.hubs import HubAnswer, ask_head, ask_hubs, hub_lines
-from kit.doctor.libraries import library_lines, pinned_versions, python_lines
+from kit.doctor.libraries import bases_lines, library_lines, pinned_versions, python_lines
 from kit.doctor.room import disk_lines, free_disk, free_memory, memory_lines, writing_lines
 from kit.doctor.surroundings import clock_lines, encoding_lines, font_lines, language_lines
 from kit.doctor.torch_facts import TorchAnswer, ask_torch
@@ -62,6 +62,7 @@ def _at_once(machine: Machine) -> Iterator[Diagnosis]:
     looks: dict[str, Callable[[], Iterable[Diagnosis]]] = {
         "python": python_lines,
         "libraries": lambda: library_lines(machine.version_of),
+        "bases": lambda: bases_lines(models_folder(), machine.version_of),
         "memory": lambda: memory_lines(machine.memory()),
         "disk": lambda: disk_lines(machine.disk(Path.cwd())),
         "write": lambda: writing_lines(models_folder()),

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from kit.doctor.diagnosis import Diagnosis, fault, note, ok
-from kit.messages import tr, trn
+from kit.messages import joined, tr, trn
+from kit.models.bases.pipeline_class import family_of
 from kit.versions import installed_version
 
 FIRST, LAST = (3, 11), (3, 14)
@@ -64,6 +65,42 @@ def library_lines(version_of: Callable[[str], str | None] = installed_version) -
         else:
             alike += 1
     yield ok("libraries", trn("{n} library as it was tested", "{n} libraries as they were tested", alike))
+
+
+_BASES = {"diffusers": "0.35.2", "compel": "2.1.1"}
+"""The extra that draws other bases, as it was tested."""
+
+
+def bases_lines(
+    models: Path, version_of: Callable[[str], str | None] = installed_version
+) -> Iterator[Diagnosis]:
+    """Yield whether other bases than Kolors can be drawn, and which were downloaded.
+
+    Args:
+        models: our folder of downloads.
+        version_of: as `library_lines` takes it.
+    """
+    found = sorted(path.parent for path in models.glob("*/*/model_index.json") if family_of(path.parent))
+    names = joined(("/".join(folder.parts[-2:]) for folder in found), tr(", "))
+    lacking = [name for name in _BASES if version_of(name) is None]
+    if lacking:
+        none = tr(
+            "SDXL, Stable Diffusion and Stable Cascade cannot be drawn without {names}",
+            names=joined(lacking, tr(", ")),
+        )
+        do = tr("to draw with them: `pip install storykit[bases]`")
+        yield note("bases", none, do) if found else ok("bases", tr("{told}; {do}", told=none, do=do))
+        return
+    for name, tested in _BASES.items():
+        version = version_of(name) or ""
+        if _numbers(version) != _numbers(tested):
+            yield note(
+                f"library.{name}",
+                tr("{name} is {version}, tested was {tested}", name=name, version=version, tested=tested),
+                tr("if something fails: `pip install {name}=={tested}`", name=name, tested=tested),
+            )
+    told = tr("SDXL, Stable Diffusion and Stable Cascade can be drawn")
+    yield ok("bases", tr("{told}; downloaded: {names}", told=told, names=names) if found else told)
 
 
 def _numbers(version: str) -> tuple[int, ...]:

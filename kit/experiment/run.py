@@ -14,6 +14,7 @@ from kit.errors import InputError, RunError
 from kit.experiment.config import Experiment, LoadedExperiment, baseline_of, load_experiment
 from kit.experiment.controls.control_pictures import kept_stories
 from kit.experiment.controls.control_record import CONTROLS, ControlRecords
+from kit.experiment.drawing.usual import usual_drawing
 from kit.experiment.out_folder import MARK, refuse_another
 from kit.experiment.steps import FINISHERS, MASKS, StepList, step_told
 from kit.experiment.tables import DraftTable
@@ -398,6 +399,8 @@ class Run:
             resolved |= {name: getattr(drawn, name) for name in ("sampler", "spacing", "decoder_steps")}
         if experiment.quality == "draft":
             how = loaded.settings
-            sized = {"steps": how.steps, "size": how.size, "sampler": how.sampler}
-            resolved["draft"] = (experiment.draft or DraftTable()).model_copy(update=sized)
+            draft = experiment.draft or DraftTable()
+            guided = draft.guidance_until or usual_drawing(experiment.base).draft_guided
+            told = {"steps": how.steps, "size": how.size, "sampler": how.sampler, "guidance_until": guided}
+            resolved["draft"] = draft.model_copy(update=told)
         return experiment.model_copy(update=resolved)

@@ -92,8 +92,9 @@ class DraftTable(BaseModel, frozen=True, extra="forbid"):
     """By default "dpm++2m"; of a base that was made for few steps, its final's."""
     steps: Steps | None = None
     """By default 9 for the mini base, 20 for Kolors, and never more than the final's."""
-    guidance_until: Annotated[Number, Field(gt=0, le=1)] = 0.65
-    """Share of the steps that are guided; those that follow compute half."""
+    guidance_until: Annotated[Number, Field(gt=0, le=1)] | None = None
+    """Share of the steps that are guided; those that follow compute half. By default 0.65, 1 for Stable
+    Cascade."""
     size: Side | None = None
     """By default the final's, which must be a whole multiple of it: the noise is reduced by as much."""
     cache_every: Count = 1
@@ -106,14 +107,14 @@ class DraftTable(BaseModel, frozen=True, extra="forbid"):
             final: how the final is.
             usual: what the base's are where the table says nothing.
         """
-        size = self.size or final.size
+        size, sampler = self.size or final.size, self.sampler or usual.draft_sampler
         return replace(
             final,
             steps=self.steps or min(usual.draft_steps, final.steps),
             size=size,
-            sampler=self.sampler or usual.draft_sampler,
-            spacing=final.spacing if usual.draft_sampler == final.sampler else None,
-            guidance_until=self.guidance_until if final.cfg != 1 else 1.0,
+            sampler=sampler,
+            spacing=final.spacing if sampler == final.sampler else None,
+            guidance_until=(self.guidance_until or usual.draft_guided) if final.cfg != 1 else 1.0,
             cache_every=self.cache_every,
             noise_size=final.size if size != final.size else None,
         )

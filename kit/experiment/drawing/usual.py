@@ -21,6 +21,7 @@ class UsualDrawing(NamedTuple):
     spacing: Spacing | None = None
     decoder_steps: int | None = None
     draft_sampler: SamplerName = "dpm++2m"
+    draft_guided: float = 0.65
     title: str = ""
     """What reports call a base that diffusers draws with."""
 
@@ -31,7 +32,15 @@ _FAMILIES: dict[Family, UsualDrawing] = {
     "sdxl": UsualDrawing(50, 1024, 5.0, 20, "own", title="SDXL"),
     "sd": UsualDrawing(50, 512, 7.5, 20, "own", title="Stable Diffusion"),
     "cascade": UsualDrawing(
-        20, 1024, 4.0, 20, "own", decoder_steps=10, draft_sampler="own", title="Stable Cascade"
+        20,
+        1024,
+        4.0,
+        20,
+        "own",
+        decoder_steps=10,
+        draft_sampler="own",
+        draft_guided=1.0,
+        title="Stable Cascade",
     ),
 }
 """The pipelines' own, as diffusers 0.35.2 has them; Cascade's as its model card has them."""

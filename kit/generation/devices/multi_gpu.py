@@ -10,13 +10,14 @@ import signal
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from functools import partial
+from importlib.util import find_spec
 from multiprocessing.connection import Connection
 from typing import Any, cast
 
-from kit.errors import RunError, StorykitError
+from kit.errors import RunError, StorykitError, WeightsError
 from kit.generation.painter import Painter
 from kit.library_warnings import hide_pynvml_warning
-from kit.messages import tr
+from kit.messages import mark, tr
 from kit.models.bases.base_parts import BaseChoice
 from kit.models.bases.pipeline_class import pipeline_folder
 
@@ -117,7 +118,10 @@ def load_painter(base: BaseChoice, device: str = "auto") -> Painter:
         base: "mini", "kolors", a folder's path, or the parts.
         device: "cpu", "cuda", one GPU of several such as "cuda:1", or "auto" for CUDA where there is one.
     """
-    if pipeline_folder(base) is not None:
+    if (folder := pipeline_folder(base)) is not None:
+        if find_spec("diffusers") is None:
+            told = mark("{folder} is drawn by diffusers, which is not installed: pip install storykit[bases]")
+            raise WeightsError(tr(told, folder=folder))
         from kit.generation.diffusers_painter import load_diffusers_painter
 
         return load_diffusers_painter(base, device)
