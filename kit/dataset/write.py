@@ -2,16 +2,14 @@
 
 import json
 import re
-import shutil
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from kit.dataset.filters import FilteredPictures, SourcePicture
 from kit.dataset.tables import COLUMNS, METADATA
 from kit.errors import InputError
+from kit.files.atomic_write import replaced_folder
 from kit.files.encodings import canonical_json, guarded, sha256_bytes, sha256_of
 from kit.files.folder_lock import LOCK, lock_folder
 from kit.images.contact_sheet import draw_contact_sheet, evenly_spaced
@@ -77,7 +75,7 @@ def write_prepared(
         written: called behind each picture.
     """
     drops = filtered.drops
-    with lock_folder(out, "prepared"), _replacing(out) as folder:
+    with lock_folder(out, "prepared"), replaced_folder(out) as folder:
         names = _write_pictures(folder / TRAIN, filtered.kept, written)
         _write_csv(folder / TRAIN / METADATA, dict(zip(COLUMNS, (names, captions), strict=True)))
         dropped = [guarded(in_english(filtered.found[number].name)) for number in drops]
@@ -94,27 +92,6 @@ def write_prepared(
         }
         text = json.dumps(record, ensure_ascii=False, indent=1) + "\n"
         (folder / RECORD).write_text(text, encoding="utf-8")
-
-
-@contextmanager
-def _replacing(out: Path) -> Iterator[Path]:
-    """Yield a new folder beside `out` that takes its place at the end, and never stays behind."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    begin, end = f".{out.name}.", ".part"
-    for path in out.parent.iterdir():
-        if path.name.startswith(begin) and path.name.endswith(end) and path.is_dir():
-            shutil.rmtree(path, ignore_errors=True)  # of one who was killed: `out` is ours alone
-    with TemporaryDirectory(end, begin, out.parent, ignore_cleanup_errors=True) as scratch:
-        part, old = Path(scratch) / "new", Path(scratch) / "old"
-        part.mkdir()
-        try:
-            yield part
-            if out.exists():
-                out.rename(old)
-            part.rename(out)
-        finally:
-            if old.exists() and not out.exists():
-                old.rename(out)
 
 
 def _write_pictures(

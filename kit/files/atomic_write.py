@@ -13,6 +13,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import BinaryIO
 
 from kit.errors import RunError
@@ -89,6 +90,30 @@ def drafted(path: Path) -> Iterator[tuple[Path, BinaryIO]]:
         for folder in made:
             with suppress(OSError):
                 folder.rmdir()
+
+
+@contextmanager
+def replaced_folder(out: Path) -> Iterator[Path]:
+    """Yield a new folder beside `out` that takes its place at the end, and never stays behind.
+
+    Only one process at a time may do so.
+    """
+    out.parent.mkdir(parents=True, exist_ok=True)
+    begin, end = f".{out.name}.", ".part"
+    for path in out.parent.iterdir():
+        if path.name.startswith(begin) and path.name.endswith(end) and path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)  # of one who was killed: `out` is ours alone
+    with TemporaryDirectory(end, begin, out.parent, ignore_cleanup_errors=True) as scratch:
+        part, old = Path(scratch) / "new", Path(scratch) / "old"
+        part.mkdir()
+        try:
+            yield part
+            if out.exists():
+                out.rename(old)
+            part.rename(out)
+        finally:
+            if old.exists() and not out.exists():
+                old.rename(out)
 
 
 def write_together(files: Mapping[Path, bytes], made_of_them: Sequence[Path] = ()) -> None:

@@ -55,9 +55,7 @@ class PublishedFolder(Base):
 
         At full size 12 GB of weights are so read for each call instead of kept.
         """
-        files = self.part_files[TEXT_FOLDER]
-        read = read_weights(files, self.mend)
-        shards = {name.removeprefix(TEXT_PREFIX): tensor for name, tensor in read.items()}
+        files, shards = self.part_files[TEXT_FOLDER], self.text_weights()
         with torch.device("meta"):
             encoder = build_text_encoder(self.sizes.text)
         misfit = (
@@ -78,11 +76,16 @@ class PublishedFolder(Base):
         encoder.encoder.final_layernorm = nn.Identity()
         return encoder.eval().requires_grad_(False)
 
+    def text_weights(self) -> dict[str, Tensor]:
+        """Return the text encoder's tensors, which stay in their files until they are used."""
+        read = read_weights(self.part_files[TEXT_FOLDER], self.mend)
+        return {name.removeprefix(TEXT_PREFIX): tensor for name, tensor in read.items()}
+
     def files_of(self, part: Part) -> WeightFiles:
         """Return the files of a network's weights; encoder and decoder share them."""
         return self.part_files[UNET_FOLDER if part == "unet" else VAE_FOLDER]
 
-    def weights(self, part: Part, device: str, dtype: torch.dtype) -> dict[str, Tensor]:
+    def weights(self, part: Part, device: str, dtype: torch.dtype | None) -> dict[str, Tensor]:
         """Return diffusers' tensors on a device, under diffsynth's names."""
         files = self.files_of(part)
         weights = read_weights(files, self.mend, device, dtype)

@@ -55,11 +55,15 @@ class EmbeddedFolder(Base):
         misfit = tr("{file} does not fit the sizes in config.json", file=self.folder / TEXT)
         return filled(lambda: build_text_encoder(self.sizes.text), weights, misfit)
 
+    def text_weights(self) -> dict[str, Tensor]:
+        """Return the text encoder's tensors as they lie in its file."""
+        return _read(self.folder / TEXT)[0]
+
     def files_of(self, part: Part) -> WeightFiles:
         """Return the file of a network's weights; encoder and decoder share one."""
         return weights_at(self.folder / (UNET if part == "unet" else VAE))
 
-    def weights(self, part: Part, device: str, dtype: torch.dtype) -> dict[str, Tensor]:
+    def weights(self, part: Part, device: str, dtype: torch.dtype | None) -> dict[str, Tensor]:
         """Return a network's tensors on a device."""
         tensors, _ = _read(self.files_of(part).path, device, dtype)
         return tensors if part == "unet" else part_of(tensors, f"{part}.")

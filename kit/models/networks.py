@@ -56,12 +56,16 @@ class Base(ABC):
         """Return the text encoder."""
 
     @abstractmethod
+    def text_weights(self) -> dict[str, Tensor]:
+        """Return the text encoder's tensors as they lie in its files, under ChatGLM's names."""
+
+    @abstractmethod
     def files_of(self, part: Part) -> WeightFiles:
         """Return the files of a network's weights; their keys are those of `sha256`."""
 
     @abstractmethod
-    def weights(self, part: Part, device: str, dtype: torch.dtype) -> dict[str, Tensor]:
-        """Return a network's tensors on a device, under diffsynth's names."""
+    def weights(self, part: Part, device: str, dtype: torch.dtype | None) -> dict[str, Tensor]:
+        """Return a network's tensors on a device, under diffsynth's names; None leaves their numbers be."""
 
     @property
     def unet_sha256(self) -> str:
@@ -94,8 +98,12 @@ class Base(ABC):
 
     def prompter(self) -> KolorsPrompter:
         """Return the tokenizer in Kolors' prompter; diffsynth's own where the folder has none."""
-        own = (self.folder / TOKENIZER).parent if TOKENIZER in self.sha256 else None
-        return build_prompter(own)
+        return build_prompter(self.tokenizer and self.tokenizer.parent)
+
+    @property
+    def tokenizer(self) -> Path | None:
+        """The base's own sentencepiece model, None where it has none."""
+        return self.folder / TOKENIZER if TOKENIZER in self.sha256 else None
 
     def _filled(
         self, build: Callable[[], Network], part: Part, device: str, dtype: torch.dtype = torch.float32

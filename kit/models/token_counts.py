@@ -51,7 +51,7 @@ def token_counter(base: BaseChoice) -> Callable[[str], int]:
             )
         )
     own = folder / _TOKENIZER
-    path = own if own.is_file() else _shipped()
+    path = own if own.is_file() else shipped_tokenizer()
     try:
         tokenizer = SentencePieceProcessor(model_file=str(path))
     except (OSError, RuntimeError) as error:  # as sentencepiece says it
@@ -72,7 +72,7 @@ def _clip_counter(folder: Path) -> Callable[[str], int]:
     return lambda text: len(tokenizer(text, add_special_tokens=False, verbose=False).input_ids)
 
 
-def _shipped() -> Path:
+def shipped_tokenizer() -> Path:
     """Return Kolors' own tokenizer, which diffsynth brings; diffsynth itself is not loaded."""
     found = find_spec("diffsynth")
     assert found is not None, "storykit needs diffsynth"

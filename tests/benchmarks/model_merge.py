@@ -15,9 +15,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from kit.models.layouts.diffusers_networks import diffusers_unet
 from kit.models.sizes import KOLORS_SIZES
 from tests.benchmarks import machine
-from tests.benchmarks.published import diffusers_unet
 from tests.benchmarks.tables import table
 
 BLOCKS = "input4=0.7,middle1=0.2,output0-5=1,out=0,time_embed=0"

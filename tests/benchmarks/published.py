@@ -11,51 +11,18 @@ import shutil
 from pathlib import Path
 
 import torch
-from diffusers import AutoencoderKL, UNet2DConditionModel
 from torch import nn
 
 from kit.mini.training.networks import untrained_text_encoder
+from kit.models.layouts.diffusers_networks import diffusers_unet, diffusers_vae
 from kit.models.layouts.naming import TEXT_PREFIX
+from kit.models.layouts.sizes_by_shape import LATENT_SCALE
 from kit.models.layouts.weight_files import TEXT_FOLDER, UNET_FOLDER, VAE_FOLDER
 from kit.models.networks import TOKENIZER
-from kit.models.sizes import KOLORS_SIZES, BaseSizes, TextSizes, UNetSizes, VaeSizes
+from kit.models.sizes import KOLORS_SIZES, BaseSizes, TextSizes
 
 SHARDS = 7
 INDEX = "pytorch_model.bin.index.json"
-SCALING_FACTOR = 0.13025
-
-
-def diffusers_unet(sizes: UNetSizes) -> UNet2DConditionModel:
-    """Return diffusers' UNet of these sizes, configured as Kolors' own is."""
-    return UNet2DConditionModel(
-        in_channels=sizes.in_channels,
-        block_out_channels=sizes.widths,
-        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
-        up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
-        attention_head_dim=tuple(width // sizes.head for width in sizes.widths),
-        transformer_layers_per_block=(1, *sizes.layers),
-        cross_attention_dim=sizes.cross,
-        time_embedding_dim=sizes.time,
-        use_linear_projection=True,
-        addition_embed_type="text_time",
-        addition_time_embed_dim=sizes.time_ids,
-        projection_class_embeddings_input_dim=sizes.pooled + 6 * sizes.time_ids,
-        encoder_hid_dim=sizes.pooled,
-        encoder_hid_dim_type="text_proj",
-        norm_num_groups=sizes.groups,
-    )
-
-
-def diffusers_vae(sizes: VaeSizes) -> AutoencoderKL:
-    """Return diffusers' autoencoder of these sizes."""
-    return AutoencoderKL(
-        block_out_channels=sizes.encoder,
-        down_block_types=("DownEncoderBlock2D",) * len(sizes.encoder),
-        up_block_types=("UpDecoderBlock2D",) * len(sizes.encoder),
-        layers_per_block=2,
-        norm_num_groups=sizes.groups,
-        scaling_factor=SCALING_FACTOR,
-    )
 
 
 def write_published(
@@ -64,7 +31,7 @@ def write_published(
     """Write random weights of these sizes in the published layout; the seed is torch's global one."""
     with torch.device(device):
         diffusers_unet(sizes.unet).to(dtype).save_pretrained(folder / UNET_FOLDER)
-        diffusers_vae(sizes.vae).save_pretrained(folder / VAE_FOLDER)
+        diffusers_vae(sizes.vae, LATENT_SCALE).save_pretrained(folder / VAE_FOLDER)
     _write_text(folder / TEXT_FOLDER, sizes.text, device, dtype)
 
 

@@ -13,7 +13,7 @@ from fakes import toy_base, toy_sizes
 from torch import Tensor, nn
 
 from kit.models.base import load_base
-from tests.benchmarks.published import diffusers_unet
+from kit.models.layouts.diffusers_networks import diffusers_unet
 
 ATTENTION_EPS = 1e-5
 """Of the normalisation before attention: diffusers writes 1e-6, DiffSynth computes with 1e-5."""

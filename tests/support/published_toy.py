@@ -15,10 +15,11 @@ from kit.hub.repository import inpainting_folder
 from kit.lora.formats import LoraPair
 from kit.lora.lora import save_lora
 from kit.models.kolors.unet import linear_shapes
+from kit.models.layouts.diffusers_networks import diffusers_unet
 from kit.models.layouts.weight_files import UNET_FOLDER
 from kit.models.networks import TOKENIZER
 from kit.models.sizes import INPAINTING_CHANNELS, BaseSizes, TextSizes, UNetSizes, VaeSizes
-from tests.benchmarks.published import diffusers_unet, write_published
+from tests.benchmarks.published import write_published
 
 SIZES = BaseSizes(
     unet=UNetSizes(

@@ -14,8 +14,8 @@ from diffusers import UNet2DConditionModel
 from safetensors.torch import save_file
 from torch import Tensor
 
+from kit.models.layouts.diffusers_networks import diffusers_unet
 from kit.models.sizes import KOLORS_SIZES
-from tests.benchmarks.published import diffusers_unet
 
 Shape = Literal["SDXL", "SD 1.5"]
 PREFIX = "model.diffusion_model."

@@ -40,11 +40,14 @@ class VaeConfig(BaseModel):
     block_out_channels: tuple[PositiveInt, PositiveInt, PositiveInt, PositiveInt]
     norm_num_groups: PositiveInt
     scaling_factor: PositiveFloat
+    down_block_out_channels: tuple[PositiveInt, PositiveInt, PositiveInt, PositiveInt] | None = None
+    """Of an autoencoder whose halves differ, as that of the embedded base."""
 
     def sizes(self) -> VaeSizes:
         """Return them as `VaeSizes`."""
         widths = self.block_out_channels
-        return VaeSizes(encoder=widths, decoder=widths, groups=self.norm_num_groups)
+        encoder = self.down_block_out_channels or widths
+        return VaeSizes(encoder=encoder, decoder=widths, groups=self.norm_num_groups)
 
 
 class TextConfig(BaseModel):

@@ -1,8 +1,8 @@
-"""The `storykit model` commands: look into a whole model, merge two with a share for each block."""
+"""The `storykit model` commands: look into a whole model, merge two, write one for another program."""
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     from kit.models.merging.shares import Shares
 
 model_app = typer.Typer(
-    cls=CommandGroup, no_args_is_help=True, help="Inspect and merge whole models.", rich_markup_mode=None
+    cls=CommandGroup,
+    no_args_is_help=True,
+    help="Inspect, merge and export whole models.",
+    rich_markup_mode=None,
 )
 _MODEL = mark("A .safetensors or .ckpt file, the folder of a UNet or of a base, mini or kolors.")
 _FACTS = {
@@ -104,6 +107,41 @@ def merge(
             second=second,
             own=own,
             rest=rest if made.rest else "",
+        )
+    )
+
+
+@model_app.command(cls=Command)
+def export(
+    base: Annotated[
+        str,
+        typer.Argument(metavar="BASE", help="mini, kolors, a folder, a hub's name, or an experiment's base."),
+    ],
+    out: Annotated[Path, typer.Option(help="The folder to write.")],
+    to: Annotated[
+        Literal["diffusers"], typer.Option(help="Whose layout: KolorsPipeline of diffusers loads it.")
+    ],
+    variant: Annotated[
+        Literal["fp16"] | None, typer.Option(help="Write half numbers, in files that say so.")
+    ] = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Write Kolors, or a base like it, as a folder that another program loads."""
+    refuse_what_is_there(out, overwrite=overwrite)
+    from kit.experiment.drawing.base_named import base_named
+    from kit.models.base import load_base
+    from kit.models.layouts.diffusers_export import export_to_diffusers
+
+    named = base_named(base)
+    export_to_diffusers(load_base(named), out, variant)
+    loads = 'KolorsPipeline.from_pretrained("{folder}"{variant})'
+    told = loads.format(folder=out, variant=f', variant="{variant}"' if variant else "")
+    say(
+        tr(
+            "{base}  {folder}  ({loads} loads it, README.md says how it draws)",
+            base=named,
+            folder=out,
+            loads=told,
         )
     )
 

@@ -27,9 +27,11 @@ from kit.hub.repository import inpainting_folder
 from kit.models.base import load_base
 from kit.models.kolors.text_encoder import encode_ids, tokenize
 from kit.models.kolors.unet import build_unet, linear_shapes, time_ids
+from kit.models.layouts.diffusers_networks import diffusers_unet, diffusers_vae
 from kit.models.layouts.open_kolors import open_published
+from kit.models.layouts.sizes_by_shape import LATENT_SCALE
 from kit.models.sizes import KOLORS_SIZES
-from tests.benchmarks.published import INDEX, diffusers_unet, diffusers_vae
+from tests.benchmarks.published import INDEX
 
 UNET_FILE = "unet/diffusion_pytorch_model.safetensors"
 SHARD = "text_encoder/pytorch_model-00003-of-00007.bin"
@@ -56,7 +58,10 @@ def copy(tmp_path: Path) -> Path:
 def test_diffsynth_recognises_the_layout_at_full_size():
     known = {config[1] for config in model_loader_configs if "sdxl_unet" in config[2]}
     with torch.device("meta"):
-        states = diffusers_unet(KOLORS_SIZES.unet).state_dict(), diffusers_vae(KOLORS_SIZES.vae).state_dict()
+        states = (
+            diffusers_unet(KOLORS_SIZES.unet).state_dict(),
+            diffusers_vae(KOLORS_SIZES.vae, LATENT_SCALE).state_dict(),
+        )
     assert hash_state_dict_keys(states[0], with_shape=True) in known
     autoencoders = {config[1] for config in model_loader_configs if "sdxl_vae_decoder" in config[2]}
     assert hash_state_dict_keys(states[1], with_shape=True) in autoencoders

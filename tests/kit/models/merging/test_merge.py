@@ -20,13 +20,14 @@ from kit.files.encodings import sha256_of
 from kit.generation.kolors_painter import KolorsPainter
 from kit.generation.painter import PanelRequest
 from kit.models.base import load_base
+from kit.models.layouts.diffusers_networks import diffusers_unet
 from kit.models.merging.merge import MergedModel, blend, merge_models
 from kit.models.merging.recipe import read_recipe
 from kit.models.merging.shares import Shares, parse_blocks
 from kit.models.merging.unet_blocks import block_of
 from kit.models.sizes import BaseSizes, TextSizes, UNetSizes, VaeSizes
 from kit.models.unet_files import open_model
-from tests.benchmarks.published import diffusers_unet, write_published
+from tests.benchmarks.published import write_published
 
 DTYPES = {"F16": torch.float16, "BF16": torch.bfloat16, "F32": torch.float32, "F64": torch.float64}
 SHARES = Shares(base=0.3, blocks=parse_blocks("input4=0.7,middle1=0.2,output0-5=1,out=0,time_embed=0"))

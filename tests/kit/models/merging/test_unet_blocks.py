@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 from whole_models import diffsynth_names, diffusers_names
 
 from kit.models.kolors.unet import build_unet
+from kit.models.layouts.diffusers_networks import diffusers_unet
 from kit.models.merging.shares import parse_blocks
 from kit.models.merging.unet_blocks import BLOCKS, OUTSIDE, block_of, in_ranges, naming_of
 from kit.models.sizes import KOLORS_SIZES
-from tests.benchmarks.published import diffusers_unet
 
 SIZES = {"SDXL": (1680, 8), "SD 1.5": (686, 11)}
 """Tensors, and the last input and output block."""
