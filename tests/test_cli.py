@@ -49,6 +49,7 @@ COMMANDS = {
     ("metrics",),
     ("metrics", "validate"),
     ("model",),
+    ("model", "export"),
     ("model", "inspect"),
     ("model", "merge"),
     ("story",),
