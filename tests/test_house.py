@@ -65,7 +65,6 @@ TESTED_THROUGH = {
     "kit/library_warnings.py": "test_cli.py",
     "kit/models/kolors/scheduler.py": "kit/generation/test_parity.py",
     "kit/models/layouts/published_configs.py": "kit/models/test_kolors_layout.py",
-    "kit/models/layouts/sizes_by_shape.py": "kit/models/layouts/test_open_kolors.py",
     "kit/models/layouts/read_weights.py": "kit/models/layouts/test_weight_files.py",
     "kit/models/networks.py": "kit/models/test_mini_layout.py",
     "kit/models/prompt_states.py": "kit/generation/test_kolors_painter.py",
