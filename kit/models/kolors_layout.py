@@ -26,12 +26,13 @@ from kit.models.layouts.naming import TEXT_PREFIX, renamed
 from kit.models.layouts.published_configs import UNetConfig
 from kit.models.layouts.read_weights import read_weights
 from kit.models.layouts.weight_files import (
-    NETWORK_NAMES,
     TEXT_FOLDER,
     UNET_FOLDER,
     VAE_FOLDER,
     WeightFiles,
     find_weights,
+    lacks,
+    wanted_file,
 )
 from kit.models.networks import Base, Part, fill, part_of, read_config
 from kit.models.sizes import INPAINTING_CHANNELS, LATENT_CHANNELS
@@ -131,10 +132,7 @@ class PublishedFolder(Base):
             )
         weights = find_weights(folder, UNET_FOLDER)
         if weights is None:
-            lost = f"{UNET_FOLDER}/{NETWORK_NAMES[0]}"
-            raise WeightsError(
-                tr("{folder} lacks {missing}; {remedy}", folder=folder, missing=lost, remedy=mend)
-            )
+            raise lacks(folder, [wanted_file(folder, UNET_FOLDER)], mend)
         return replace(
             self,
             folder=folder,

@@ -1,6 +1,6 @@
 """Kolors opened wherever its parts lie: in one folder, in several, or in single files as ComfyUI has them."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -10,7 +10,7 @@ from torch import Tensor
 
 from kit.errors import WeightsError
 from kit.files.checksums import RECORD, checked_sha256, noted_sha256
-from kit.messages import Message, joined, tr
+from kit.messages import Message, tr
 from kit.models.bases.base_parts import BaseParts
 from kit.models.bases.pipeline_class import is_diffusers_kolors
 from kit.models.kolors_layout import PublishedFolder
@@ -27,6 +27,7 @@ from kit.models.layouts.weight_files import (
     VAE_FOLDER,
     WeightFiles,
     find_weights,
+    lacks,
     missing_files,
     wanted_file,
     weights_at,
@@ -72,7 +73,7 @@ def open_parts(parts: BaseParts) -> PublishedFolder:
 def _opened(folder: Path | None, named: Mapping[str, Path]) -> PublishedFolder:
     own = [part for part in PARTS if part not in named] if folder else []
     if folder and (lost := missing_files(folder, own)):
-        raise _lacks(folder, lost, _mend(folder))
+        raise lacks(folder, lost, _mend(folder))
     mend = _mend(folder) if folder and not named else tr("copy or download it again")
     parts = {part: _located(place, part, folder) for part, place in named.items()}
     parts |= {part: _own(folder, part) for part in own if folder}
@@ -108,10 +109,8 @@ def _located(place: Path, part: str, folder: Path | None) -> LocatedPart:
     if not place.is_dir():
         config = folder / part / "config.json" if folder else None
         weights = weights_at(place, part)
-        for lost in weights.lacking():
-            raise WeightsError(
-                tr("{part}: there is no {file}", part=part, file=place.with_name(Path(lost).name))
-            )
+        if gone := [path for path in weights.paths if not path.is_file()]:
+            raise WeightsError(tr("{part}: there is no {file}", part=part, file=gone[0]))
         return LocatedPart(weights, config if config and config.is_file() else None)
     inner = place / part if (place / part).is_dir() else place
     found = weights_in(inner, NAMES[part], part)
@@ -119,7 +118,7 @@ def _located(place: Path, part: str, folder: Path | None) -> LocatedPart:
     if not (inner / "config.json").is_file():
         missing.append("config.json")
     if found is None or missing:
-        raise _lacks(inner, missing, tr("copy or download it again"))
+        raise lacks(inner, missing, tr("copy or download it again"))
     return LocatedPart(found, inner / "config.json")
 
 
@@ -180,11 +179,6 @@ def _shapes(weights: WeightFiles) -> dict[str, Tensor]:
     """Return tensors of no content with the shapes of those in some files."""
     kinds = {name: kind for path in weights.paths for name, kind in kinds_in(path).items()}
     return {name: torch.empty(kind.shape, device="meta") for name, kind in kinds.items()}
-
-
-def _lacks(folder: Path, lost: Sequence[str], mend: str) -> WeightsError:
-    missing = joined(lost, tr(", "))
-    return WeightsError(tr("{folder} lacks {missing}; {remedy}", folder=folder, missing=missing, remedy=mend))
 
 
 def _mend(folder: Path) -> Message:

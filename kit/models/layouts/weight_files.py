@@ -134,6 +134,12 @@ def missing_files(folder: Path, parts: Sequence[str] = PARTS) -> list[str]:
     return lost
 
 
+def lacks(folder: Path, missing: Sequence[str], remedy: str) -> WeightsError:
+    """Return what is raised where a folder lacks files, with what brings them."""
+    told = joined(missing, tr(", "))
+    return WeightsError(tr("{folder} lacks {missing}; {remedy}", folder=folder, missing=told, remedy=remedy))
+
+
 def wanted_file(folder: Path, part: str) -> str:
     """Return what is said to be lacking where a part has no weights: the first name, and the others."""
     if part != TEXT_FOLDER:
