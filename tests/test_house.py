@@ -64,6 +64,7 @@ TESTED_THROUGH = {
     "kit/images/png_metadata.py": "kit/generation/test_recipe.py",
     "kit/library_warnings.py": "test_cli.py",
     "kit/models/kolors/scheduler.py": "kit/generation/test_parity.py",
+    "kit/models/layouts/diffusers_networks.py": "kit/models/layouts/test_diffusers_export.py",
     "kit/models/layouts/published_configs.py": "kit/models/test_kolors_layout.py",
     "kit/models/layouts/read_weights.py": "kit/models/layouts/test_weight_files.py",
     "kit/models/networks.py": "kit/models/test_mini_layout.py",
