@@ -2,6 +2,7 @@
 
 import io
 import json
+import tomllib
 import zipfile
 from pathlib import Path
 
@@ -14,6 +15,9 @@ from command import refused, said
 from fakes import write_story
 from safetensors.torch import load
 
+from kit.experiment.candidates.candidate import embedding_file
+from kit.experiment.run import Run
+from kit.images.png_metadata import RECIPE
 from kit.lora.lora import find_lora
 from kit.lora.pipelines.layout import PipelineLayout
 from submissions.bundle.bundle import open_bundle
@@ -23,6 +27,7 @@ from tests.support.toy_pipelines import SDXL, toy_models
 from tests.test_flow import PROMPTS, packed
 
 HOW = "seeds = [0]\nsteps = 1\nsize = 64\nnoise_per_panel = true\n"
+NAMES = ("ink", "both", "word")
 CANDIDATES = """
 [[candidate]]
 name = "ink"
@@ -32,6 +37,12 @@ strength = 0.8
 [[candidate]]
 name = "both"
 lora = [{ file = "ink.safetensors", strength = 0.5 }, { file = "wide.safetensors" }]
+
+[[candidate]]
+name = "word"
+lora = "ink.safetensors"
+embeddings = [{ file = "brush.safetensors", token = "<brush>" }]
+trigger = "<brush>"
 """
 
 
@@ -42,17 +53,20 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     base = toy_models() / SDXL
     as_kohya(diffusers_lora(base, folder / "plain.safetensors"), folder / "ink.safetensors", alpha=2.0)
     diffusers_lora(base, folder / "wide.safetensors", seed=1, rank=2, with_convolutions=True)
+    chance = torch.Generator().manual_seed(5)
+    word = {name: torch.randn(2, 32, generator=chance) for name in ("clip_l", "clip_g")}
+    save_file(word, folder / "brush.safetensors")
     write_story(folder / "cat.toml", PROMPTS)
     head = f'stories = ["cat.toml"]\nbase = "{base}"\n'
     (folder / "experiment.toml").write_text(head + HOW + CANDIDATES, "utf-8")
     said("generate", folder / "experiment.toml", "--out", folder / "run")
     said("score", folder / "run")
-    for name in ("ink", "both"):
+    for name in NAMES:
         packed(folder / "run", folder / f"{name}.zip", "--candidate", name)
     return folder
 
 
-@pytest.mark.parametrize("name", ["ink", "both"])
+@pytest.mark.parametrize("name", NAMES)
 def test_a_bundle_is_sound_and_drawn_again_to_the_bit(folder: Path, name: str) -> None:
     rules = ("--rules", folder / "easy.toml")
     assert "no faults" in said("verify", folder / f"{name}.zip", *rules)
@@ -88,7 +102,7 @@ def test_two_loras_are_told_apart_by_what_they_do(folder: Path) -> None:
 
 
 def test_drawing_again_draws_nothing_more(folder: Path) -> None:
-    assert "0 panels, 16 were there" in said("generate", folder / "experiment.toml", "--out", folder / "run")
+    assert "0 panels, 24 were there" in said("generate", folder / "experiment.toml", "--out", folder / "run")
 
 
 def test_a_lora_of_another_base_is_refused_before_anything_is_drawn(folder: Path, tmp_path: Path) -> None:
@@ -98,3 +112,42 @@ def test_a_lora_of_another_base_is_refused_before_anything_is_drawn(folder: Path
     line = refused("generate", tmp_path / "experiment.toml", "--out", tmp_path / "run")
     assert 'mini:ink is for the embedded base: write base = "mini", or name a file' in line
     assert not list((tmp_path / "run").rglob("*.png"))
+
+
+def test_a_word_is_in_the_run_the_recipe_and_the_bundle(folder: Path) -> None:
+    kept = tomllib.loads((folder / "run" / "experiment.toml").read_text("utf-8"))["candidate"]
+    (one,) = next(candidate["embeddings"] for candidate in kept if candidate["name"] == "word")
+    assert all("embeddings" not in candidate for candidate in kept if candidate["name"] != "word")
+    bundle = open_bundle(folder / "word.zip")
+    (record,) = bundle.sound_manifest.embeddings
+    assert one == {"file": embedding_file(record.sha256), "token": "<brush>"}
+    assert bundle.files[one["file"]] == (folder / "run" / one["file"]).read_bytes()
+    assert not open_bundle(folder / "ink.zip").sound_manifest.embeddings
+    pictures = [row for row in Run(folder / "run").rows() if row.candidate == "word"]
+    told = picture_texts((folder / "run" / pictures[0].file).read_bytes())[RECIPE]
+    assert json.loads(told)["embeddings"] == [{"token": "<brush>", "sha256": record.sha256}]
+
+
+def test_another_embedding_in_a_bundle_is_a_fault(folder: Path, tmp_path: Path) -> None:
+    files = unpack((folder / "word.zip").read_bytes())
+    (name,) = (name for name in files if name.startswith("embeddings/"))
+    (tmp_path / "other.zip").write_bytes(repack({**files, name: save({"emb_params": torch.ones(1, 32)})}))
+    faults = refused("verify", tmp_path / "other.zip", "--rules", folder / "easy.toml")
+    assert "is not the embedding that panels were drawn with" in faults
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ('embeddings = ["brush.safetensors"]', "brush, the word of an embedding, stands in no prompt"),
+        ('embeddings = ["ink.safetensors"]', "is a LoRA, no embedding: name it at lora"),
+        ("embeddings = []", "embeddings"),
+    ],
+)
+def test_a_word_that_nobody_says_is_refused_before_anything_is_drawn(
+    folder: Path, line: str, told: str, tmp_path: Path
+) -> None:
+    text = (folder / "experiment.toml").read_text("utf-8").split("[[candidate]]")[0]
+    (folder / "word.toml").write_text(f'{text}[[candidate]]\nname = "a"\n{line}\n', "utf-8")
+    assert told in refused("generate", folder / "word.toml", "--out", tmp_path / "run")
+    assert not (tmp_path / "run").exists()

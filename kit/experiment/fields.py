@@ -305,6 +305,10 @@ LoraFile = Annotated[
 """A LoRA file, a folder of PEFT or diffusers, or "mini:" and an embedded one's name: kit.lora.lora checks."""
 
 
+EmbeddingFile = Annotated[str, AfterValidator(downloaded_model), path_to(_NO_FILE, Path.is_file)]
+"""A file of textual inversion: kit.lora.pipelines.embeddings checks."""
+
+
 def is_pattern(path: Path) -> bool:
     """Return whether a path stands for several, by a * or ? in it; no file may have its name."""
     text = str(path)

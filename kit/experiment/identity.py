@@ -27,6 +27,8 @@ class CandidateIdentity(BaseModel, frozen=True):
     """Its own negative prompt; None: the story's."""
     consistency: float = 0.0
     """How strongly its characters were kept the same."""
+    embeddings: tuple[Mapping[str, str], ...] = ()
+    """The token and sha256 of each word that its text encoders were taught."""
     merged_from: str = ""
     """The LoRAs that its own is the sum of, each by sha256 with its strength and what its blocks count."""
 

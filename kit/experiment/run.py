@@ -11,6 +11,7 @@ import tomli_w
 from pydantic import Field, FiniteFloat, TypeAdapter, ValidationError
 
 from kit.errors import InputError, RunError
+from kit.experiment.candidates.candidate import EMBEDDINGS
 from kit.experiment.config import Experiment, LoadedExperiment, baseline_of, load_experiment
 from kit.experiment.controls.control_pictures import kept_stories
 from kit.experiment.controls.control_record import CONTROLS, ControlRecords
@@ -48,7 +49,7 @@ OWN = (
     *("experiment.toml", "stories", "loras", "run.json", "panels.jsonl", "batching.json", "faults.json"),
     *("panels", CHANGED, "scores.json", "scores.panels.csv", "scores.stories.csv", "cache", "race.json"),
     *("selection.json", "comparison.json", "votes.jsonl", "voters.json", PAGE, FIGURES),
-    *("entry.toml", "introduction.md", EXTRAS, MASKS, FINISHERS, CONTROLS),
+    *("entry.toml", "introduction.md", EXTRAS, MASKS, FINISHERS, CONTROLS, EMBEDDINGS),
 )
 """What is read and written in a run folder; other names are the user's."""
 
@@ -383,6 +384,7 @@ class Run:
 
     def _resolved(self, loaded: LoadedExperiment) -> Experiment:
         """Return the experiment with every default written out and every path inside this folder."""
+        from kit.experiment.candidates.kept_embeddings import keep_embeddings
         from kit.experiment.candidates.kept_loras import keep_lora
 
         experiment, drawn = loaded.experiment, loaded.settings_as("final")
@@ -392,7 +394,10 @@ class Run:
             "steps": drawn.steps,
             "size": drawn.size,
             "cfg": drawn.cfg,
-            "candidates": tuple(keep_lora(self.folder, one, layout) for one in experiment.candidates),
+            "candidates": tuple(
+                keep_embeddings(self.folder, keep_lora(self.folder, one, layout), experiment.base)
+                for one in experiment.candidates
+            ),
             "compare": experiment.compare.model_copy(update={"baseline": baseline_of(experiment)}),
         }
         if pipeline_folder(experiment.base) is not None:  # elsewhere nobody could tell them from its files

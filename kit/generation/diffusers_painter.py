@@ -1,6 +1,7 @@
 """The painter over the pipelines of diffusers: SDXL and its kin, Stable Diffusion, Stable Cascade."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -34,6 +35,7 @@ from kit.generation.pipelines.texts import (
 from kit.generation.repair.masks import pasted
 from kit.images.decode import is_flat
 from kit.lora.lora import LoadedLora
+from kit.lora.pipelines.embeddings import Embedding
 from kit.messages import mark, tr
 from kit.models.base import pick_device
 from kit.models.bases.base_parts import BaseChoice
@@ -78,7 +80,7 @@ class DiffusersPainter:
         self._worn = WornLora()
         self._asked: dict[str, None] = {}
         self._states: dict[str, TextState] = {}
-        self._read_as: tuple[tuple[str, float], bool] | None = None
+        self._read_as: tuple[tuple[str, float], tuple[Embedding, ...], bool] | None = None
         self._most = max(BATCHES)
 
     def encode_prompts(self, prompts: Sequence[str]) -> None:
@@ -245,14 +247,15 @@ class DiffusersPainter:
         if unasked is not None:
             raise RunError(f"every prompt must be read before it is drawn, got {unasked!r}")
         worn = self._worn if self._worn.touches(*self._pipeline.encoders) else WornLora()
-        read_as = (worn.known_by, settings.long_prompts)
+        taught = requests[0].embeddings if requests else ()
+        read_as = (worn.known_by, taught, settings.long_prompts)
         if read_as != self._read_as:
             self._states, self._read_as = {}, read_as
         unread = [text for text in self._asked if text not in self._states]
         if unread:
             self.unload()
             with torch.inference_mode():
-                self._states |= self._pipeline.read(unread, worn, settings)
+                self._states |= self._pipeline.read(unread, replace(worn, embeddings=taught), settings)
         self._pipeline.load(self._worn, [held for one in requests for held in one.control], settings)
 
 

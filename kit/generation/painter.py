@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from kit.lora.lora import LoadedLora
+    from kit.lora.pipelines.embeddings import Embedding
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,6 +60,8 @@ class PanelRequest:
     """Where the noise goes from the seed's; anchors keep their own."""
     control: tuple[Control, ...] = ()
     """The maps that it is held to."""
+    embeddings: "tuple[Embedding, ...]" = ()
+    """Words that its text encoders were taught."""
     label: str = ""
     """Where the panel belongs, for messages: candidate/order/story/seed/panel."""
 

@@ -29,6 +29,7 @@ from kit.versions import installed_version
 
 if TYPE_CHECKING:
     from kit.lora.lora import LoadedLora
+    from kit.lora.pipelines.embeddings import Embedding
 
 SHOWN = 24
 """Characters of a prompt's end that an error shows."""
@@ -88,11 +89,14 @@ class RunPlan(NamedTuple):
 
 def plan_run(run: Run, painter: Painter) -> RunPlan:
     """Return what is to be drawn; what does not fit is refused before the first picture."""
+    from kit.experiment.candidates.kept_embeddings import embeddings_of
+
     read, settings = check_drawable(run.loaded, painter), run.loaded.settings
     experiment = run.loaded.experiment
     candidates = {candidate.name: candidate for candidate in experiment.candidates}
     loras = {name: (next(iter(read[name]), None), c.strength) for name, c in candidates.items()}
-    facts = {name: _facts(c, loras[name][0]) for name, c in candidates.items()}
+    taught = {name: embeddings_of(c, experiment.base) for name, c in candidates.items()}
+    facts = {name: _facts(c, loras[name][0], taught[name]) for name, c in candidates.items()}
     shared = {name: recipe_of(painter, settings, facts[name]) for name in candidates}
     stories = {loaded.name: loaded.story for loaded in run.loaded.stories}
     jobs, origins = [], origins_of(run)
@@ -104,7 +108,7 @@ def plan_run(run: Run, painter: Painter) -> RunPlan:
         worn, made = loras[slot.candidate][0], origins.get(slot, Origin(slot, ()))
         held = controls.get((slot.story, slot.panel), ())
         request = request_in(experiment, story, made.drawn, candidate)
-        request = replace(request, label=label, control=held)
+        request = replace(request, label=label, control=held, embeddings=taught[slot.candidate])
         job = job_of(slot, shared[slot.candidate], request, made.chain)
         jobs.append(replace(job, lora_hash=worn.short_hash if worn else ""))
     identity = _identity(run, painter, facts)
@@ -182,13 +186,13 @@ def check_drawable(loaded: LoadedExperiment, painter: Painter) -> "dict[str, lis
     Needs no weights of the base.
 
     Raises:
-        LoraError: for a LoRA that does not fit the base.
+        LoraError: for a LoRA or an embedding that does not fit the base.
         InputError: with every setting that the base cannot be drawn with, and every prompt of which the text
             encoder would not see the end.
     """
     asked, layout = loaded.experiment.candidates, lora_layout(loaded.experiment.base)
     loras = {candidate.name: _fitting_loras(candidate, painter, layout) for candidate in asked}
-    faults = [*_refusals(loaded, painter), *_cut_texts(loaded, painter)]
+    faults = [*_refusals(loaded, painter), *_cut_texts(loaded, painter), *_unsaid_words(loaded)]
     if faults:
         raise InputError(str(loaded.path), faults)
     return loras
@@ -228,6 +232,30 @@ def _cut_texts(loaded: LoadedExperiment, painter: Painter) -> Iterator[str]:
             yield tr(told, place=place, most=painter.prompt_tokens, end=end[:SHOWN])
 
 
+def _unsaid_words(loaded: LoadedExperiment) -> Iterator[str]:
+    """Yield which embeddings a candidate names whose words stand in none of its prompts."""
+    from kit.experiment.candidates.kept_embeddings import embeddings_of
+
+    for candidate in loaded.experiment.candidates:
+        if not candidate.embeddings:
+            continue
+        said = [
+            prompt_of(story.story, panel, order, candidate.trigger)
+            for story in loaded.stories
+            for order, panel in product(loaded.experiment.orders, range(PANELS))
+        ]
+        if loaded.settings.cfg != 1:
+            said += [candidate.negative_for(story.story) for story in loaded.stories]
+        for one in embeddings_of(candidate, loaded.experiment.base):
+            if not any(one.token in text for text in said):
+                yield tr(
+                    "candidate {candidate}: {token}, the word of an embedding, stands in no prompt: put it "
+                    "into trigger, negative or a story, or name the word that stands there as its token",
+                    candidate=candidate.name,
+                    token=one.token,
+                )
+
+
 def _fitting_loras(
     candidate: Candidate, painter: Painter, layout: PipelineLayout | None
 ) -> "list[LoadedLora]":
@@ -264,7 +292,9 @@ def _places_of_texts(loaded: LoadedExperiment) -> dict[str, str]:
     return places
 
 
-def _facts(candidate: Candidate, lora: "LoadedLora | None") -> dict[str, object]:
+def _facts(
+    candidate: Candidate, lora: "LoadedLora | None", taught: "Sequence[Embedding]"
+) -> dict[str, object]:
     merged = {"merged_from": lora.notes["merged_from"]} if lora and "merged_from" in lora.notes else {}
     return {
         "lora_sha256": lora and lora.sha256,
@@ -276,6 +306,7 @@ def _facts(candidate: Candidate, lora: "LoadedLora | None") -> dict[str, object]
         "negative": candidate.negative,
         "consistency": candidate.consistency or 0.0,
         **merged,
+        **({"embeddings": [one.shaping for one in taught]} if taught else {}),
     }
 
 
@@ -318,6 +349,8 @@ def job_of(slot: Slot, shared: Mapping[str, object], request: PanelRequest, chai
         recipe["control"] = [one.record.shaping for one in request.control]
     if request.bystanders:
         recipe["bystanders"] = list(request.bystanders)
+    if request.embeddings:
+        recipe["embeddings"] = [one.shaping for one in request.embeddings]
     return Job(slot=slot, recipe=recipe, request=request).with_chain(chain)
 
 

@@ -65,7 +65,7 @@ _MODELS = (
     (r"control_model\.|controlnet_cond_embedding|controlnet_(down|mid)_block|input_hint_block|zero_convs",
      mark("a ControlNet")),
     (r"image_proj\.|ip_adapter\.|to_k_ip|to_v_ip", mark("an IP-Adapter")),
-    (r"^(emb_params|string_to_param.*|clip_[lg]|text_embeddings.*|<.*>)$",
+    (r"^(emb_params|string_to_param.*|clip_[lg]|text_embeddings.*|<.*>|\*)$",
      mark("a textual inversion embedding")),
     (r"^model\.diffusion_model\.|^cond_stage_model\.|^conditioner\.embedders|^first_stage_model\.",
      mark("a whole checkpoint of a base model")),

@@ -22,6 +22,7 @@ from submissions.bundle.manifest import (
     FileRecord,
     Manifest,
     PanelRecord,
+    embedding_files,
     file_record,
     lora_names,
     map_files,
@@ -142,6 +143,7 @@ def order_of(manifest: Manifest) -> Iterator[str]:
     yield from mask_files(manifest)
     yield from map_files(manifest)
     yield from network_files(manifest)
+    yield from embedding_files(manifest)
     yield from ("prompts.csv", "prompts.json", "settings.json", "scores.csv")
     yield from workflows_of(manifest)
     yield COMPARISON

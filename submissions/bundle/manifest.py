@@ -18,6 +18,7 @@ from pydantic import (
 )
 from pydantic_core import from_json
 
+from kit.experiment.candidates.candidate import MOST_EMBEDDINGS, embedding_file
 from kit.experiment.controls.control_record import ControlRecords, map_file
 from kit.experiment.drawing.draw_settings import OF_KOLORS
 from kit.experiment.steps import StepList, kept_networks_in, mask_file, masks_in, network_file, step_told
@@ -219,6 +220,13 @@ class LoraRecord(Record, frozen=True):
         return self.strength * self.alpha <= MAX_NODE_ALPHA
 
 
+class EmbeddingRecord(Record, frozen=True):
+    """A word that text encoders were taught; its file is called by its sha256."""
+
+    token: Annotated[str, StringConstraints(pattern=r"^\S{1,60}$")]
+    sha256: Sha256
+
+
 class GateRecord(Record, frozen=True):
     """The score that the bundle was let through with."""
 
@@ -252,6 +260,7 @@ class Manifest(Record, frozen=True):
     drawn_with: Mapping[str, JsonValue]
     """Device, versions and commit: they do not shape the picture, but rounding differs between them."""
     lora: LoraRecord | None
+    embeddings: Annotated[tuple[EmbeddingRecord, ...], Field(max_length=MOST_EMBEDDINGS)] = ()
     gate: GateRecord
     mosaic: str
     """How the mosaics are lettered: the font, or why there are panel numbers only."""
@@ -277,8 +286,9 @@ def manifest_bytes(manifest: Manifest) -> bytes:
             del panel["chain"]
         if not panel["control"]:
             del panel["control"]
-    if not document["controlnets"]:
-        del document["controlnets"]
+    for table in ("controlnets", "embeddings"):
+        if not document[table]:
+            del document[table]
     return json_bytes(document | {"seal": seal_of(document)})
 
 
@@ -337,7 +347,7 @@ def settings_json(manifest: Manifest) -> dict[str, JsonValue]:
     """Return what a reader needs to set up the same drawing."""
     dump = manifest.model_dump(mode="json")
     keys = ["notice", "base", "settings", "drawn_with", "lora", "order", "batches"]
-    return {key: dump[key] for key in (*keys, *(["controlnets"] if manifest.controlnets else []))}
+    return {key: dump[key] for key in (*keys, *(key for key in ("controlnets", "embeddings") if dump[key]))}
 
 
 def _spot(loc: tuple[int | str, ...]) -> str:
@@ -356,6 +366,11 @@ def map_files(manifest: Manifest) -> dict[str, str]:
     """Return the sha256 of every map that a bundle's panels were held to, by its file."""
     maps = (held.map for panel in manifest.panels for held in panel.control)
     return {map_file(sha256): sha256 for sha256 in maps}
+
+
+def embedding_files(manifest: Manifest) -> dict[str, str]:
+    """Return the sha256 of each embedding of a bundle, by its file."""
+    return {embedding_file(one.sha256): one.sha256 for one in manifest.embeddings}
 
 
 def network_files(manifest: Manifest) -> dict[str, str]:

@@ -23,11 +23,13 @@ from submissions.bundle.manifest import (
     PROMPT_COLUMNS,
     SCORE_COLUMNS,
     UNSEALED,
+    EmbeddingRecord,
     GateRecord,
     LoraRecord,
     Manifest,
     PanelRecord,
     SettingsRecord,
+    embedding_files,
     file_record,
     lora_names,
     manifest_bytes,
@@ -86,6 +88,7 @@ def _draft(evidence: Evidence, entry: Entry, mosaic: str) -> Manifest:
         controlnets=_controlnets(evidence),
         drawn_with=identity.model_dump(mode="json", include={"device", "processor", "versions", "commit"}),
         lora=_lora_record(evidence),
+        embeddings=tuple(map(EmbeddingRecord.model_validate, evidence.taught)),
         gate=GateRecord(
             threshold=rules.gate.threshold,
             score=mean_score(panel_scores(scores, entry)),
@@ -125,7 +128,9 @@ def _lora_record(evidence: Evidence) -> LoraRecord | None:
             "sha256": sha256_bytes(evidence.lora.data),
             "source_sha256": evidence.lora.source_sha256,
             "source_hash": evidence.lora.source_hash,
-            **trained.model_dump(exclude={"lora_sha256", "negative", "consistency", "merged_from"}),
+            **trained.model_dump(
+                exclude={"lora_sha256", "negative", "consistency", "merged_from", "embeddings"}
+            ),
         }
     )
 
@@ -142,6 +147,7 @@ def _files(evidence: Evidence, entry: Entry, draft: Manifest, words: MosaicText)
     files |= {name: evidence.masks[mask] for name, mask in mask_files(draft).items()}
     files |= {name: evidence.maps[sha256] for name, sha256 in map_files(draft).items()}
     files |= {name: evidence.networks[network] for name, network in network_files(draft).items()}
+    files |= {name: evidence.embeddings[sha256] for name, sha256 in embedding_files(draft).items()}
     files |= {
         "prompts.csv": csv_bytes(PROMPT_COLUMNS, prompts_json(draft)),
         "prompts.json": json_bytes(prompts_json(draft)),

@@ -18,7 +18,7 @@ from eval.scoring.records import (
 )
 from kit.embedded import LORAS
 from kit.errors import LoraError, RunError
-from kit.experiment.candidates.candidate import Candidate
+from kit.experiment.candidates.candidate import Candidate, embedding_file
 from kit.experiment.config import Experiment
 from kit.experiment.controls.control_record import map_file
 from kit.experiment.extras.extra_pictures import Origin, all_slots, origins_of
@@ -67,6 +67,8 @@ class Evidence:
     """That panels were held to, by sha256."""
     networks: Mapping[str, bytes]
     """That panels were finished with, by sha256."""
+    embeddings: Mapping[str, bytes]
+    """That the candidate's text encoders were taught by, by sha256."""
     identity: RunIdentity | None
     scores: Scores | None
     lora: LoraFile | None
@@ -81,6 +83,11 @@ class Evidence:
     def trained_lora(self) -> CandidateIdentity | None:
         """Return how the candidate was drawn, if the run says it."""
         return self.identity.candidates.get(self.candidate.name) if self.identity else None
+
+    @property
+    def taught(self) -> Sequence[Mapping[str, str]]:
+        """Return the token and sha256 of each of the candidate's embeddings."""
+        return self.trained_lora.embeddings if self.trained_lora else ()
 
 
 def gather(run: Run, entry: Entry) -> tuple[Evidence | None, list[Fault]]:
@@ -104,6 +111,7 @@ def gather(run: Run, entry: Entry) -> tuple[Evidence | None, list[Fault]]:
         masks=_masks(run, rows, faults),
         maps=_maps(run, rows, faults),
         networks=_networks(run, rows, faults),
+        embeddings=_embeddings(run, identity, entry.candidate, faults),
         identity=identity,
         scores=_scores(run, faults),
         lora=_lora(candidates[entry.candidate], layout, faults),
@@ -229,6 +237,22 @@ def _maps(run: Run, rows: Mapping[int, PanelRow], faults: list[Fault]) -> dict[s
             told = _without_path(str(error), run, map_file(sha256))
             faults.append(Fault(map_file(sha256), told, tr(DRAW_AGAIN), DRAWING))
     return maps
+
+
+def _embeddings(
+    run: Run, identity: RunIdentity | None, candidate: str, faults: list[Fault]
+) -> dict[str, bytes]:
+    """Return the embeddings of a candidate; each that is not there as it was joins the faults."""
+    told = identity.candidates.get(candidate) if identity else None
+    embeddings: dict[str, bytes] = {}
+    for sha256 in (one.get("sha256", "") for one in (told.embeddings if told else ())):
+        name = embedding_file(sha256)
+        try:
+            embeddings[sha256] = (run.folder / name).read_bytes()
+        except OSError as error:
+            problem = tr("cannot be read from the run: {reason}", reason=reason_of(error))
+            faults.append(Fault(name, problem, tr(DRAW_AGAIN), DRAWING))
+    return embeddings
 
 
 def _networks(run: Run, rows: Mapping[int, PanelRow], faults: list[Fault]) -> dict[str, bytes]:

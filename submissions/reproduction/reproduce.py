@@ -12,6 +12,7 @@ from PIL import Image
 
 from eval.scorers.protocols import Scorer
 from kit.errors import BundleError
+from kit.experiment.candidates.candidate import embedding_file
 from kit.experiment.controls.control_record import ControlRecord, ControlRecords
 from kit.experiment.drawing.draw_settings import DrawSettings
 from kit.experiment.fields import seed_and_panel
@@ -25,6 +26,7 @@ from kit.generation.repair.step_files import StepFiles
 from kit.images.decode import open_picture
 from kit.images.png_metadata import png_bytes
 from kit.lora.lora import LoadedLora, load_lora
+from kit.lora.pipelines.embeddings import Embedding, kept_embedding
 from kit.lora.pipelines.layout import recorded_layout
 from kit.messages import in_english, joined, mark, tr
 from kit.progress import Progress
@@ -51,6 +53,7 @@ class _Recipes:
     painter: Painter
     how: DrawSettings
     controls: Mapping[ControlRecord, Control]
+    taught: tuple[Embedding, ...]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -140,7 +143,13 @@ def reproduce(
     lora, batches = _lora(bundle), _batches(manifest)
     if progress is not None:
         progress.begin(sum(len(batch.prompts) for batch in batches), 0)
-    recipes = _Recipes(manifest=manifest, painter=painter, how=how, controls=controls_of(bundle, controlnets))
+    recipes = _Recipes(
+        manifest=manifest,
+        painter=painter,
+        how=how,
+        controls=controls_of(bundle, controlnets),
+        taught=_taught(bundle),
+    )
     jobs = [list(_jobs(batch, recipes)) for batch in batches]
     requests = [job.request for together in jobs for job in together]
     said = [text for one in manifest.panels for text in words_in(one.chain)]
@@ -174,6 +183,12 @@ def rescored(again: Reproduction, bundle: Bundle, scorer: Scorer) -> Reproductio
     manifest = bundle.sound_manifest
     handed_in = [bundle.panel_picture(panel) for panel in manifest.panels]
     return replace(again, score=rescore(manifest.gate, handed_in, [decoded(png) for png in pngs], scorer))
+
+
+def _taught(bundle: Bundle) -> tuple[Embedding, ...]:
+    """Return the embeddings of a sound bundle."""
+    records = bundle.sound_manifest.embeddings
+    return tuple(kept_embedding(one.token, bundle.files[embedding_file(one.sha256)]) for one in records)
 
 
 def _repaired(
@@ -254,7 +269,8 @@ def _jobs(batch: BatchRecord, recipes: _Recipes) -> Iterator[Job]:
         slot = Slot(manifest.candidate, manifest.order, manifest.story, seed, 0)
         request = _request(prompt, seed, batch, manifest)
         held = manifest.panels[panel - 1].control if panel else ()
-        request = replace(request, control=tuple(recipes.controls[one] for one in held))
+        controls = tuple(recipes.controls[one] for one in held)
+        request = replace(request, control=controls, embeddings=recipes.taught)
         yield job_of(slot, shared, request)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from kit.experiment.candidates.candidate import EMBEDDINGS
 from kit.experiment.steps import FINISHERS
 from kit.finishing.kept_networks import MOST_KEPT_BYTES
 from kit.messages import tr
@@ -101,7 +102,9 @@ def judge(listed: Sequence[Listed]) -> tuple[list[Listed], list[Fault]]:
 
 
 def size_limit(name: str) -> int:
-    """Return how many bytes a file of this name may have."""
+    """Return how many bytes a file of this name may have; an embedding has no more than a text."""
+    if name.startswith(f"{EMBEDDINGS}/"):
+        return MAX_TEXT_BYTES
     return _LIMITS.get(Path(name).suffix, MAX_TEXT_BYTES)
 
 

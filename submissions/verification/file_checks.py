@@ -262,6 +262,7 @@ def _told(panel: PanelRecord, manifest: Manifest) -> dict[str, object]:
     return (
         (matched if panel.anchors or panel.bystanders else {})
         | held
+        | ({"embeddings": [one.model_dump() for one in manifest.embeddings]} if manifest.embeddings else {})
         | repaired
         | {
             "key": panel.key,

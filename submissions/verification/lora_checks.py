@@ -1,17 +1,19 @@
 """Checks of what a bundle claims of its LoRA: its trigger, its strength, and that it does something."""
 
+import json
 import math
 from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
-from kit.files.safetensors_files import SafetensorsFile
+from kit.files.safetensors_files import LENGTH_BYTES, SafetensorsFile, framed_pieces, read_safetensors
 from kit.lora.key_names import Half
 from kit.messages import tr
-from submissions.bundle.manifest import MANIFEST, LoraRecord
+from submissions.bundle.bundle import Bundle
+from submissions.bundle.manifest import MANIFEST, LoraRecord, Manifest, embedding_files
 from submissions.faults import Fault
-from submissions.untrusted.lora_reader import LoraFile, noted_trigger
+from submissions.untrusted.lora_reader import MOST_NUMBER, LoraFile, noted_trigger
 
 LEAST_CHANGE = 1e-8
 """Root mean square of what is added to a layer's weights, whose own is about .03. The first step of a
@@ -20,6 +22,8 @@ LEAST_STRENGTH = 0.01
 """Relative to the training; a fiftieth of a style moves pictures by one or two levels of 255."""
 MOST_FACTOR = 100.0
 """Times that up @ down is worn: alpha/rank is 4 at most in every trainer's advice, and strength 2."""
+EMBEDDING_NAMES = ({"emb_params"}, {"clip_l", "clip_g"})
+"""What the tensors of an embedding are called: of one text encoder, and of SDXL's two."""
 _DTYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2"}
 
 
@@ -59,6 +63,34 @@ def lora_claim_faults(record: LoraRecord, lora: LoraFile) -> Iterator[Fault]:
             least=LEAST_CHANGE,
         )
         yield Fault(record.file, problem, tr("draw with a higher strength, or train it"))
+
+
+def embedding_faults(bundle: Bundle, manifest: Manifest) -> Iterator[Fault]:
+    """Yield what is wrong with the embeddings of a bundle."""
+    for name, sha256 in embedding_files(manifest).items():
+        if name not in manifest.files:
+            yield Fault(name, tr("is missing, panels were drawn with this embedding"), tr("pack again"))
+        if name not in bundle.files:
+            continue
+        if bundle.records[name].sha256 != sha256:
+            yield Fault(name, tr("is not the embedding that panels were drawn with"), tr("pack again"))
+        elif not _is_kept_embedding(bundle.files[name]):
+            yield Fault(name, tr("is no embedding as storykit writes it"), tr("pack again"))
+
+
+def _is_kept_embedding(data: bytes) -> bool:
+    """Return whether a file holds the vectors of one word and nothing else, in the one form of runs."""
+    try:
+        content = read_safetensors(data)
+    except ValueError:
+        return False
+    if {*content.entries} not in EMBEDDING_NAMES or content.metadata:
+        return False
+    rows = [_numbers(content, name, (2,)) for name in content.entries]
+    header = json.loads(data[LENGTH_BYTES : LENGTH_BYTES + int.from_bytes(data[:LENGTH_BYTES], "little")])
+    text = json.dumps(header, ensure_ascii=False, separators=(",", ":"))
+    kept = b"".join(framed_pieces(text.encode(), *(content.numbers(name) for name in content.entries)))
+    return kept == data and all(one is not None and bool((abs(one) < MOST_NUMBER).all()) for one in rows)
 
 
 def _changes_weights(record: LoraRecord, lora: LoraFile) -> bool:

@@ -10,7 +10,7 @@ from submissions.faults import Fault
 from submissions.verification.comparison_checks import comparison_faults
 from submissions.verification.file_checks import file_faults
 from submissions.verification.likeness_checks import likeness_faults
-from submissions.verification.lora_checks import lora_claim_faults
+from submissions.verification.lora_checks import embedding_faults, lora_claim_faults
 from submissions.verification.manifest_checks import agreement_faults
 from submissions.verification.network_checks import network_faults
 from submissions.verification.origin_checks import origin_faults
@@ -55,6 +55,7 @@ def content_faults(bundle: Bundle, manifest: Manifest, rules: Rules | None) -> I
     yield from comparison_faults(bundle.files, manifest)
     if manifest.lora and bundle.lora:
         yield from lora_claim_faults(manifest.lora, bundle.lora)
+    yield from embedding_faults(bundle, manifest)
     yield from network_faults(bundle, manifest)
     yield from likeness_faults(bundle, manifest)
     if rules is not None:

@@ -6,7 +6,7 @@ from typing import Annotated, Self
 from pydantic import BaseModel, Field, model_validator
 
 from kit.experiment.candidates.naming import nameless
-from kit.experiment.fields import Count, LoraFile, LoraFiles, Number, PlainName
+from kit.experiment.fields import Count, EmbeddingFile, LoraFile, LoraFiles, Number, PlainName
 from kit.files.documents import WhenMissing
 from kit.messages import tr
 from kit.story.story import Story
@@ -23,6 +23,16 @@ Consistency = Annotated[Number, Field(ge=0, le=1)]
 shows a character, where that is as like as the panel itself; 0 for none, .7 is a good start."""
 
 
+EMBEDDINGS = "embeddings"
+"""The folder, of a run or a bundle, that holds what words text encoders were taught."""
+MOST_EMBEDDINGS = 16
+
+
+def embedding_file(sha256: str) -> str:
+    """Return where an embedding lies, below a run or a bundle."""
+    return f"{EMBEDDINGS}/{sha256}.safetensors"
+
+
 class StackedLora(BaseModel, frozen=True, extra="forbid"):
     """One of several LoRAs that are worn together."""
 
@@ -31,6 +41,19 @@ class StackedLora(BaseModel, frozen=True, extra="forbid"):
     alpha: Annotated[Number, Field(gt=0)] | None = None
     """The alpha it was trained with, where the file does not say."""
     blocks: Blocks | None = None
+
+
+class WornEmbedding(BaseModel, frozen=True, extra="forbid"):
+    """A word of its own that a text encoder was taught (textual inversion)."""
+
+    file: EmbeddingFile
+    token: Annotated[str, Field(min_length=1, max_length=60)] | None = None
+    """What prompts call it by, where it is not what the file says or is called."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _take_a_file(cls, told: object) -> object:
+        return {"file": told} if isinstance(told, str) else told
 
 
 class Candidate(BaseModel, frozen=True, extra="forbid"):
@@ -56,6 +79,10 @@ class Candidate(BaseModel, frozen=True, extra="forbid"):
     """By default the experiment's, which a loaded experiment has filled in."""
     consistencies: Annotated[tuple[Consistency, ...], Field(min_length=1)] | None = None
     """Makes a candidate of each, called NAME-c40 for 0.4."""
+    embeddings: (
+        Annotated[tuple[WornEmbedding, ...], Field(min_length=1, max_length=MOST_EMBEDDINGS)] | None
+    ) = None
+    """Files of textual inversion, for SDXL and Stable Diffusion; prompts name their words."""
     trigger: str = ""
     """Put in front of every prompt of this candidate."""
     negative: str | None = None

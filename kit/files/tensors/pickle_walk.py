@@ -22,7 +22,16 @@ _STRANGE = {
     "nested": mark("nested"), "wrapper": mark("wrapped"), "layout": mark("sparse"),
 }  # fmt: skip
 """Parts of the names of torch's makers of other tensors."""
-_WRAPPERS = ("state_dict", "model_state_dict", "params_ema", "params-ema", "params", "model", "net")
+_WRAPPERS = (
+    "state_dict",
+    "model_state_dict",
+    "params_ema",
+    "params-ema",
+    "params",
+    "model",
+    "net",
+    "string_to_param",
+)
 """What the table of tensors is called beside other things of a training."""
 _LARGE = 2**40
 """More numbers than any file holds."""

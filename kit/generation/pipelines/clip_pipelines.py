@@ -58,18 +58,25 @@ class ClipPipeline:
         self.takes_lora = ("unet", *self.encoders)
 
     def read(self, texts: Sequence[str], worn: WornLora, settings: DrawSettings) -> dict[str, TextState]:
-        """Return the states of texts, read by the text encoders with a LoRA."""
+        """Return the states of texts, read by text encoders with a LoRA and the words they were taught."""
         parts: dict[str, Any] = {
             one: worn.merged_into(one, self._parts.network(one)) for one in self.encoders
         }
         parts |= {name: self._parts.tokenizer(name) for name in self.tokenizers}
         pipeline = self._built(_DRAWING, parts, settings)
+        for one in worn.embeddings:
+            for part, rows in one.vectors.items():
+                tokenizer = parts[part.replace("text_encoder", "tokenizer")]
+                pipeline.load_textual_inversion(rows, one.token, tokenizer, parts[part])
         if settings.long_prompts:
             self._filler = read_in_pieces(pipeline, "").cross
         return {text: self._state(pipeline, text, settings.long_prompts) for text in texts}
 
     def _state(self, pipeline: Any, text: str, in_pieces: bool) -> TextState:
-        state = read_in_pieces(pipeline, text) if in_pieces else self._read_at_once(pipeline, text)
+        if in_pieces:  # else the pipeline itself puts several vectors in place of one word
+            state = read_in_pieces(pipeline, pipeline.maybe_convert_prompt(text, pipeline.tokenizer))
+        else:
+            state = self._read_at_once(pipeline, text)
         return state if text else self._nothing(state)
 
     def _read_at_once(self, pipeline: Any, text: str) -> TextState:

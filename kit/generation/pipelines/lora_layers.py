@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from kit.lora.formats import layer_sides
 from kit.lora.lora import LoadedLora
+from kit.lora.pipelines.embeddings import Embedding
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -15,6 +16,8 @@ class WornLora:
 
     lora: LoadedLora | None = None
     strength: float = 1.0
+    embeddings: tuple[Embedding, ...] = ()
+    """Words that text encoders were taught beside."""
 
     @property
     def known_by(self) -> tuple[str, float]:

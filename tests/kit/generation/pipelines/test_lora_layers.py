@@ -1,6 +1,7 @@
 """Held against diffusers' own pipelines with `load_lora_weights` and `set_adapters`, in fp32 on the CPU."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
@@ -10,13 +11,15 @@ from numpy.typing import NDArray
 
 pytest.importorskip("diffusers", reason="needs storykit[bases]")
 
+import torch
+
 from kit.errors import LoraError
 from kit.experiment.candidates.candidate import Candidate
 from kit.experiment.candidates.kept_loras import keep_lora
 from kit.experiment.drawing.draw_settings import DrawSettings
 from kit.generation.diffusers_painter import load_diffusers_painter
 from kit.generation.painter import PanelRequest
-from kit.generation.pipelines.clip_pipelines import step_noise
+from kit.generation.pipelines.clip_pipelines import ClipPipeline, step_noise
 from kit.generation.pipelines.lora_layers import WornLora
 from kit.generation.sampling.first_noise import first_noise
 from kit.lora.lora import LoadedLora, find_lora
@@ -46,6 +49,12 @@ class Toys:
         layout = lora_layout(str(self.base))
         assert layout is not None
         return layout
+
+    @cached_property
+    def reader(self) -> ClipPipeline:
+        return ClipPipeline(
+            PipelineParts(open_pipeline(str(self.base)), "cpu", torch.float32), "cpu", torch.float32
+        )
 
     def read(self, file: Path) -> LoadedLora:
         return find_lora(str(file), layout=self.layout)
@@ -117,3 +126,23 @@ def test_what_touches_no_text_encoder_leaves_what_was_read(tmp_path: Path) -> No
     assert worn.touches("text_encoder")
     assert not worn.touches("text_encoder_2")
     assert not WornLora().touches("unet", "text_encoder")
+
+
+@pytest.mark.parametrize("long_prompts", [False, True])
+def test_a_word_of_several_vectors_is_read_as_diffusers_reads_it(toys: Toys, long_prompts: bool) -> None:
+    pipeline = toy_pipeline(toys.base)
+    parts = [one for one in ("text_encoder", "text_encoder_2") if getattr(pipeline, one, None) is not None]
+    chance = torch.Generator().manual_seed(4)
+    vectors = {part: torch.randn(3, 32, generator=chance) for part in parts}
+    for part, rows in vectors.items():
+        tokenizer = getattr(pipeline, part.replace("text_encoder", "tokenizer"))
+        pipeline.load_textual_inversion(rows, "<fox>", tokenizer, getattr(pipeline, part))
+    wanted = pipeline.encode_prompt(
+        prompt="a <fox> runs", device="cpu", num_images_per_prompt=1, do_classifier_free_guidance=False
+    )[0][0]
+    taught = (Embedding(token="<fox>", sha256="", vectors=vectors),)
+    how = replace(HOW, long_prompts=long_prompts)
+    read = toys.reader.read(["a <fox> runs", "a fox runs"], WornLora(embeddings=taught), how)
+    torch.testing.assert_close(read["a <fox> runs"].cross, wanted, atol=1e-5, rtol=0)
+    untaught = toys.reader.read(["a fox runs"], WornLora(), how)
+    assert torch.equal(untaught["a fox runs"].cross, read["a fox runs"].cross)
