@@ -2,6 +2,7 @@
 
 import io
 import json
+import shutil
 import tomllib
 import zipfile
 from pathlib import Path
@@ -12,8 +13,9 @@ pytest.importorskip("diffusers", reason="needs storykit[bases]")
 
 import torch
 from command import refused, said
+from entries import repack
 from fakes import write_story
-from safetensors.torch import load
+from safetensors.torch import load, save, save_file
 
 from kit.experiment.candidates.candidate import embedding_file
 from kit.experiment.run import Run
@@ -22,6 +24,7 @@ from kit.lora.lora import find_lora
 from kit.lora.pipelines.layout import PipelineLayout
 from submissions.bundle.bundle import open_bundle
 from submissions.leaderboard.lora_print import lora_print
+from submissions.untrusted.png_reader import picture_texts
 from tests.support.toy_loras import as_kohya, diffusers_lora
 from tests.support.toy_pipelines import SDXL, toy_models
 from tests.test_flow import PROMPTS, packed
@@ -129,10 +132,12 @@ def test_a_word_is_in_the_run_the_recipe_and_the_bundle(folder: Path) -> None:
 
 
 def test_another_embedding_in_a_bundle_is_a_fault(folder: Path, tmp_path: Path) -> None:
-    files = unpack((folder / "word.zip").read_bytes())
-    (name,) = (name for name in files if name.startswith("embeddings/"))
-    (tmp_path / "other.zip").write_bytes(repack({**files, name: save({"emb_params": torch.ones(1, 32)})}))
-    faults = refused("verify", tmp_path / "other.zip", "--rules", folder / "easy.toml")
+    def swap(files: dict[str, bytes]) -> None:
+        (name,) = (name for name in files if name.startswith("embeddings/"))
+        files[name] = save({"emb_params": torch.ones(1, 32)})
+
+    other = repack(Path(shutil.copy(folder / "word.zip", tmp_path)), swap)
+    faults = refused("verify", other, "--rules", folder / "easy.toml")
     assert "is not the embedding that panels were drawn with" in faults
 
 

@@ -21,9 +21,12 @@ from kit.generation.diffusers_painter import load_diffusers_painter
 from kit.generation.painter import PanelRequest
 from kit.generation.pipelines.clip_pipelines import ClipPipeline, step_noise
 from kit.generation.pipelines.lora_layers import WornLora
+from kit.generation.pipelines.parts import PipelineParts
 from kit.generation.sampling.first_noise import first_noise
 from kit.lora.lora import LoadedLora, find_lora
+from kit.lora.pipelines.embeddings import Embedding
 from kit.lora.pipelines.layout import PipelineLayout, lora_layout
+from kit.models.bases.pipeline_files import open_pipeline
 from tests.support.toy_loras import as_kohya, diffusers_lora, toy_pipeline
 from tests.support.toy_pipelines import SIDE, toy_models
 
