@@ -200,6 +200,24 @@ FIELDS: tuple[ExperimentField, ...] = (
         help=mark("Tell where pictures show letters that no story asks for; needs an extra."),
     ),
     *(
+        ExperimentField(
+            key=key,
+            table=table,
+            kind="text",
+            label=label,
+            advanced=True,
+            help=mark("A folder, or the name of a model that was downloaded. For panels with control."),
+        )
+        for table, key, label in (
+            ("controlnets", "canny", mark("ControlNet for edges")),
+            ("controlnets", "depth", mark("ControlNet for depth")),
+            ("controlnets", "pose", mark("ControlNet for poses")),
+            ("controlnets", "map", mark("ControlNet for ready maps")),
+            ("annotators", "depth", mark("What finds depth")),
+            ("annotators", "pose", mark("What finds poses")),
+        )
+    ),
+    *(
         ExperimentField(key=key, table="words", kind="texts", label=label, advanced=True, help=said)
         for key, label, said in (
             ("identity", mark("Words of figures"), mark("Figures that we may not know, one a line.")),

@@ -28,7 +28,7 @@ class ExperimentField:
     help: str
     """A template."""
     table: str = ""
-    """"score", "words", "compare" or "candidate"; empty at the top."""
+    """"controlnets", "score" and such, or "candidate"; empty at the top."""
     advanced: bool = False
     """Whether few need it."""
     choices: tuple[str, ...] = ()

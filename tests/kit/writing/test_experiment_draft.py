@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from kit.experiment.candidates.candidate import Candidate
 from kit.experiment.config import Experiment
+from kit.experiment.controls.control_tables import AnnotatorTable, ControlNetTable
 from kit.experiment.tables import CompareTable, DraftTable, ScoreTable, WordsTable
 from kit.files.text.commented_toml import lost_comments, rewritten
 from kit.starter.choices import StarterChoice
@@ -56,13 +57,15 @@ def test_every_key_of_an_experiment_has_a_field() -> None:
         "": Experiment,
         "candidate": Candidate,
         "draft": DraftTable,
+        "controlnets": ControlNetTable,
+        "annotators": AnnotatorTable,
         "score": ScoreTable,
         "words": WordsTable,
         "compare": CompareTable,
     }
     for table, model in known.items():
         fields = {one.key for one in (*FIELDS, *CANDIDATE_FIELDS) if one.table == table}
-        tables = {"candidates", "draft", "score", "words", "compare", "loras"}
+        tables = {"candidates", "draft", "score", "words", "compare", "loras", "controlnets", "annotators"}
         written_by_finish = {"panel_seeds"}  # kept as it is, and told as what the form does not show
         assert fields == set(model.model_fields) - tables - written_by_finish
 

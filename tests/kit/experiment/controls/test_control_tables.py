@@ -10,7 +10,9 @@ from tests.support.controlled_run import EDGES, controlled_experiment
 from tests.support.toy_controlnets import NAMES
 from tests.support.toy_pipelines import toy_models
 
-CANNY = f'canny = "{toy_models() / NAMES["sdxl/canny"]}"\n'
+
+def canny() -> str:
+    return f'canny = "{toy_models() / NAMES["sdxl/canny"]}"\n'
 
 
 def faults(path: Path, old: str = "", new: str = "") -> tuple[str, ...]:
@@ -22,7 +24,7 @@ def faults(path: Path, old: str = "", new: str = "") -> tuple[str, ...]:
 
 def test_a_kind_without_its_networks_says_which_tables_lack_it(tmp_path):
     depth = 'control = [{ kind = "depth", picture = "one.png" }]'
-    assert faults(controlled_experiment(tmp_path, [EDGES, depth], tables=CANNY)) == (
+    assert faults(controlled_experiment(tmp_path, [EDGES, depth], tables=canny())) == (
         'stories[1] tale: panel[2].control[1]: kind = "depth" needs a folder in the experiment: '
         '[controlnets] depth = "FOLDER"',
         'stories[1] tale: panel[2].control[1]: kind = "depth" needs a folder in the experiment: '
@@ -52,7 +54,7 @@ def test_a_base_that_takes_no_control_says_so_in_a_line(tmp_path, base, name):
 
 
 def test_a_controlnet_of_another_base_is_refused_naming_both(tmp_path):
-    path = controlled_experiment(tmp_path, [EDGES], family="sd", tables=CANNY)
+    path = controlled_experiment(tmp_path, [EDGES], family="sd", tables=canny())
     [told] = faults(path)
     assert told.startswith("controlnets.canny: the ControlNet controlnet-canny-sdxl-1.0 is for another base")
     assert "than v7: block_out_channels [8, 16, 16], the base's [8, 16, 16, 16]" in told
