@@ -25,7 +25,7 @@ from kit.generation.pipelines.cascade import CascadePipeline
 from kit.generation.pipelines.clip_pipelines import ClipPipeline
 from kit.generation.pipelines.lora_layers import WornLora, layer_shapes
 from kit.generation.pipelines.parts import PipelineParts
-from kit.generation.pipelines.samplers import scheduler_config
+from kit.generation.pipelines.samplers import sampler_of, scheduler_config
 from kit.generation.pipelines.texts import (
     COMPEL_MISSING,
     TextState,
@@ -296,4 +296,7 @@ def load_diffusers_painter(base: BaseChoice, device: str) -> DiffusersPainter:
     """Return the painter of a base that is a pipeline of diffusers; WeightsError where it is not whole."""
     from kit.experiment.drawing.usual import title_of
 
-    return DiffusersPainter(open_pipeline(base), title_of(base), device)
+    files = open_pipeline(base)
+    for scheduler in ("scheduler", *(["prior/scheduler"] if files.family == "cascade" else [])):
+        sampler_of(files.place(scheduler))  # what makes none is refused before anything is drawn
+    return DiffusersPainter(files, title_of(base), device)

@@ -50,13 +50,13 @@ class PipelineParts:
     def network(self, part: str) -> nn.Module:
         """Return a network on the device, for use and not for training; WeightsError where it misfits."""
         found, made = self.files.networks[part], _CLASSES[f"{self.files.family}/{part}"]
-        with _told(found.files[0]):
+        with _told(found.files[0]), _quietly():
             network: nn.Module = self._alone(part, found) if found.alone else self._read(made, found)
             return network.to(self._device).eval().requires_grad_(False)
 
     def controlnet(self, found: NetworkFiles) -> nn.Module:
         """Return a ControlNet on the device, for use and not for training; WeightsError where it misfits."""
-        with _told(found.files[0]):
+        with _told(found.files[0]), _quietly():
             network = self._read(diffusers.ControlNetModel, found)
             return network.to(self._device).eval().requires_grad_(False)
 
@@ -117,6 +117,27 @@ class PipelineParts:
 def _renamed(config: Path) -> dict[str, object]:
     told = json_in(config)
     return {new: told[old] for old, new in _OLD_NAMES.items() if old in told and new not in told}
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """Have libraries show no bars and warn of nothing that we say."""
+    speakers = (diffusers.utils.logging, transformers.utils.logging)
+    before = [speaker.get_verbosity() for speaker in speakers]
+    shown = [
+        diffusers.utils.logging.is_progress_bar_enabled(),
+        transformers.utils.logging.is_progress_bar_enabled(),
+    ]
+    for speaker in speakers:
+        speaker.set_verbosity_error()
+        speaker.disable_progress_bar()
+    try:
+        yield
+    finally:
+        for speaker, level, bars in zip(speakers, before, shown, strict=True):
+            speaker.set_verbosity(level)
+            if bars:
+                speaker.enable_progress_bar()
 
 
 @contextmanager

@@ -4,9 +4,11 @@ from pathlib import Path
 from typing import Any
 
 import diffusers
+from diffusers.schedulers import KarrasDiffusionSchedulers
 
 from kit.errors import WeightsError
 from kit.experiment.tables import SamplerName, Spacing
+from kit.files.text.library_words import reason_of
 from kit.messages import tr
 from kit.models.bases.pipeline_class import json_in
 
@@ -18,6 +20,8 @@ _CLASSES: dict[SamplerName, str] = {
     "lcm": "LCMScheduler",
     "unipc": "UniPCMultistepScheduler",
 }
+_KNOWN = {*(one.name for one in KarrasDiffusionSchedulers), "DDPMWuerstchenScheduler", "LCMScheduler"}
+"""Those that diffusers' own pipelines of our families draw with."""
 CONFIG = "scheduler_config.json"
 
 
@@ -39,8 +43,16 @@ def sampler_of(folder: Path, sampler: SamplerName = "own", spacing: Spacing | No
     """
     config = scheduler_config(folder)
     name = str(config.get("_class_name")) if sampler == "own" else _CLASSES[sampler]
-    made = getattr(diffusers, name, None) if name.endswith("Scheduler") else None
-    if made is None:
-        file = folder / CONFIG
-        raise WeightsError(tr("{file} names no scheduler of diffusers: {name}", file=file, name=name[:80]))
-    return made.from_config({**config, **({"timestep_spacing": spacing} if spacing else {})})
+    file = folder / CONFIG
+    if name not in _KNOWN:
+        raise WeightsError(
+            tr("{file} names no scheduler that this base is drawn with: {name}", file=file, name=name[:80])
+        )
+    told = {**config, **({"timestep_spacing": spacing} if spacing else {})}
+    try:
+        return getattr(diffusers, name).from_config(told)
+    except (ValueError, TypeError, NotImplementedError, KeyError, AttributeError) as error:
+        reason = reason_of(" ".join(str(error).split())[:200])
+        raise WeightsError(
+            tr("{file} makes no scheduler: {error}; download it again", file=file, error=reason)
+        ) from error

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from kit.errors import WeightsError
 from kit.files.checksums import checked_sha256
+from kit.files.tensors.tensor_files import open_tensor_file
 from kit.messages import joined, mark, tr
 from kit.models.bases.base_parts import BaseChoice, BaseParts
 from kit.models.bases.pipeline_class import FAMILIES, INDEX, Family, family_of, json_in, pipeline_class
@@ -110,6 +111,7 @@ def open_pipeline(base: BaseChoice) -> PipelineFiles:
         }
         roots[prior] = ["tokenizer"]
     found = PipelineFiles(folder=folder, family=family, networks=networks)
+    _refuse_damaged(networks, [root / _SCHEDULER for root in roots])
     sha256: dict[str, str] = {}
     for root, tokenizers in roots.items():
         small = [f"{name}/{file}" for name in tokenizers for file in _VOCABULARY]
@@ -118,6 +120,23 @@ def open_pipeline(base: BaseChoice) -> PipelineFiles:
     for part, network in networks.items():
         sha256 |= hashes_of_network(part, network)
     return PipelineFiles(folder=folder, family=family, networks=found.networks, sha256=sha256)
+
+
+def _refuse_damaged(networks: Mapping[str, NetworkFiles], others: Sequence[Path]) -> None:
+    """Raise WeightsError for a file that is torn, or that holds more than tensors; only its head is read."""
+    small = [*others, *(network.config for network in networks.values() if not network.alone)]
+    if torn := [path for path in small if path.is_file() and not json_in(path)]:
+        raise WeightsError(tr("{file} is no whole JSON; {mend}", file=torn[0], mend=tr(_MEND)))
+    for network in networks.values():
+        for path in network.files:
+            if path.suffix == ".json" or not path.is_file():
+                continue
+            try:
+                open_tensor_file(path)
+            except ValueError as error:
+                raise WeightsError(
+                    tr("{file}: {why}; {mend}", file=path, why=error, mend=tr(_MEND))
+                ) from error
 
 
 def hashes_of_network(part: str, network: NetworkFiles) -> dict[str, str]:
