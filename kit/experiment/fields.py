@@ -267,7 +267,8 @@ def _parts_there(parts: BaseParts, info: ValidationInfo) -> BaseParts:
     """Return a base with the places of its parts made absolute, as `path_to` does it."""
     places: dict[str, str] = {}
     for part, text in parts.model_dump(exclude_none=True).items():
-        resolved = resolver_of(tr(_PART_IS, part=part, path="{path}", why="{why}"), Path.exists)
+        refusal = tr(_PART_IS, part=part, path="{path}", why="{why}")
+        resolved = resolver_of(refusal, Path.exists, "kolors" if part == "folder" else None)
         places[part] = resolved(_base_downloaded(text, info), info)
     return parts.model_copy(update=places)
 

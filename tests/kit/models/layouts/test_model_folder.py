@@ -8,6 +8,7 @@ from published_toy import toy_published
 
 from kit.embedded import BASE_WEIGHTS
 from kit.errors import WeightsError
+from kit.experiment.drawing.base_named import base_named
 from kit.files import checksums
 from kit.files.checksums import RECORD
 from kit.files.encodings import sha256_of
@@ -65,6 +66,13 @@ def test_a_hubs_cache_is_the_base_by_the_models_folder_and_by_its_version(cache,
     assert whole.unet().conv_in.weight.shape == (32, 4, 3, 3)
     assert open_model(str(cache)).kinds == open_model(str(written)).kinds
     assert token_counter(str(cache))("小猫") == token_counter(str(written))("小猫")
+
+
+def test_a_hubs_name_finds_what_its_client_has_downloaded(cache, monkeypatch):
+    monkeypatch.setenv("HF_HUB_CACHE", str(cache.parent))
+    named = base_named("Kwai-Kolors/Kolors-diffusers")
+    assert named == str(cache / "snapshots" / VERSION)
+    assert load_base(named) == load_base(str(cache))
 
 
 def test_nothing_is_written_into_the_cache_and_nothing_hashed_twice(cache, hashed):

@@ -11,6 +11,7 @@ from single_files import SIZES, single_files, whole_folder
 
 from kit.errors import WeightsError
 from kit.experiment.config import load_experiment
+from kit.experiment.drawing.base_named import base_named
 from kit.experiment.drawing.draw_settings import DrawSettings
 from kit.files.encodings import sha256_of
 from kit.generation.kolors_painter import KolorsPainter
@@ -113,6 +114,16 @@ def test_an_experiment_names_its_parts(tmp_path, original):
         ' text_encoder = "ComfyUI/chatglm3-fp16.safetensors" }\n[[candidate]]\nname = "base"\n',
     )
     base = load_experiment(tmp_path / "experiment.toml").experiment.base
+    assert drawn(base) == original
+
+
+def test_a_file_takes_the_place_of_the_downloaded_ones_own(tmp_path, original):
+    shutil.copytree(whole_folder(), tmp_path / "models" / "Kolors", ignore=shutil.ignore_patterns("unet"))
+    shutil.copy(single_files() / "kolors_sgm.safetensors", tmp_path / "mine.safetensors")
+    experiment = tmp_path / "experiment.toml"
+    experiment.write_text('base = { folder = "kolors", unet = "mine.safetensors" }\n')
+    base = base_named(str(experiment))
+    assert base == BaseParts(folder="kolors", unet=str(tmp_path / "mine.safetensors"))
     assert drawn(base) == original
 
 

@@ -103,6 +103,23 @@ def test_the_first_layout_may_have_the_text_encoder_in_one_safetensors_file(tmp_
     assert drawn(folder) == original
 
 
+def test_each_network_may_be_one_pickled_file(tmp_path, original):
+    folder = copy_of_published(tmp_path)
+    for part, name in (
+        (UNET_FOLDER, "diffusion_pytorch_model"), (VAE_FOLDER, "diffusion_pytorch_model"),
+        (TEXT_FOLDER, "pytorch_model"),
+    ):  # fmt: skip
+        whole = {}
+        for file in (folder / part).glob("*model*"):
+            if file.suffix == ".bin":
+                whole |= torch.load(file, weights_only=True)
+            elif file.suffix == ".safetensors":
+                whole |= load_file(file)
+            file.unlink()
+        torch.save(whole, folder / part / f"{name}.bin")
+    assert drawn(folder) == original
+
+
 def test_merging_and_counting_read_the_layout_too(sharded):
     ours, theirs = open_model(str(sharded)), open_model(str(toy_published()))
     assert ours.kinds == theirs.kinds
