@@ -12,7 +12,7 @@ import pytest
 pytest.importorskip("diffusers", reason="needs storykit[bases]")
 
 import torch
-from command import refused, said
+from command import refused, said, tell
 from entries import repack
 from fakes import write_story
 from safetensors.torch import load, save, save_file
@@ -137,8 +137,9 @@ def test_another_embedding_in_a_bundle_is_a_fault(folder: Path, tmp_path: Path) 
         files[name] = save({"emb_params": torch.ones(1, 32)})
 
     other = repack(Path(shutil.copy(folder / "word.zip", tmp_path)), swap)
-    faults = refused("verify", other, "--rules", folder / "easy.toml")
-    assert "is not the embedding that panels were drawn with" in faults
+    told = tell("verify", other, "--rules", folder / "easy.toml")
+    assert told.code == 1
+    assert "is not the embedding that panels were drawn with" in told.out
 
 
 @pytest.mark.parametrize(
