@@ -1,6 +1,7 @@
 """The example experiments of other bases, each drawn as it is written by toys of the right classes."""
 
 import json
+import shutil
 import tomllib
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from typer.testing import CliRunner
 from kit.experiment.run import Run
 from kit.images.decode import open_picture
 from storykit.cli.main import app
+from tests.support.toy_controlnets import toy_controlnets
 from tests.support.toy_pipelines import toy_models
 
 EXAMPLES = Path("kit/examples/bases").resolve()
@@ -53,3 +55,19 @@ def test_an_example_is_drawn(name: str, tmp_path: Path) -> None:
     pictures = [open_picture(run.folder / row.file) for row in run.rows()]
     assert len(pictures) == 8 * len(tomllib.loads(text)["candidate"])
     assert len({picture.tobytes() for picture in pictures}) == len(pictures)
+
+
+def test_the_example_of_a_controlnet_is_drawn_and_its_panels_follow_the_pictures(tmp_path: Path) -> None:
+    toy_controlnets()
+    examples = shutil.copytree(EXAMPLES, tmp_path / "bases")
+    made = CliRunner().invoke(
+        app, ["generate", str(examples / "controlnet.toml"), "--out", str(tmp_path / "run")]
+    )
+    assert made.exit_code == 0, made.output
+    run = Run.open(tmp_path / "run")
+    held = {row.panel: row.control for row in run.rows() if row.control}
+    assert set(held) == {1, 8}
+    assert {(one.kind, one.weight, one.until) for controls in held.values() for one in controls} == {
+        ("canny", 0.5, 1.0)
+    }
+    assert run.read_json("run.json")["settings"]["memory"] == "low"
