@@ -12,12 +12,13 @@ from pydantic import (
     AfterValidator,
     Field,
     FiniteFloat,
-    PlainValidator,
     StrictInt,
     StringConstraints,
     TypeAdapter,
     ValidationError,
     ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
 )
 
 from kit.did_you_mean import did_you_mean
@@ -276,7 +277,7 @@ def _parts_there(parts: BaseParts, info: ValidationInfo) -> BaseParts:
 _NAMED = TypeAdapter[str](BaseWeights)
 
 
-def _one_base(told: object, info: ValidationInfo) -> BaseChoice:
+def _one_base(told: object, _usual: ValidatorFunctionWrapHandler, info: ValidationInfo) -> BaseChoice:
     """Return a base by its name or by its parts; a fault has no other place than the base."""
     try:
         if isinstance(told, dict | BaseParts):
@@ -286,7 +287,7 @@ def _one_base(told: object, info: ValidationInfo) -> BaseChoice:
         raise ValueError(joined(faults_of(error, BaseParts), tr("; "))) from error
 
 
-OneBase = Annotated[BaseChoice, PlainValidator(_one_base)]
+OneBase = Annotated[BaseChoice, WrapValidator(_one_base)]
 """BaseWeights, or a table of parts."""
 
 ScorerWeights = Annotated[
