@@ -4,6 +4,8 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
+from fakes import FakePainter
+
 from kit.experiment.config import LoadedExperiment, load_experiment
 from kit.experiment.run import Run
 from kit.generation.diffusers_painter import DiffusersPainter, load_diffusers_painter
@@ -51,6 +53,14 @@ def controlled_experiment(
 def loaded(folder: Path, *told: object, **more: object) -> LoadedExperiment:
     """Return such an experiment, loaded."""
     return load_experiment(controlled_experiment(folder, *told, **more))
+
+
+class PipelinePainter(FakePainter):
+    """Paints squares that hang on the recipe, and says that a pipeline of diffusers does."""
+
+    def __init__(self) -> None:
+        super().__init__("SDXL")
+        self.identity = {**self.identity, "pipeline": "StableDiffusionXLPipeline"}
 
 
 def painter_of(experiment: LoadedExperiment) -> DiffusersPainter:

@@ -4,7 +4,6 @@ import re
 from pathlib import Path
 
 import pytest
-from fakes import FakePainter
 
 from kit.experiment.controls.control_record import map_file
 from kit.experiment.run import Run
@@ -12,7 +11,7 @@ from kit.generation.generate import generate
 from reports.run.held_maps import held_maps
 from reports.run.report import write_report
 from storykit.board.sheet.large_view import recipe_of
-from tests.support.controlled_run import loaded
+from tests.support.controlled_run import PipelinePainter, loaded
 
 HELD = re.compile(r'<div class="held">(.*?)</div>\s*</figure>', re.S)
 
@@ -21,7 +20,7 @@ HELD = re.compile(r'<div class="held">(.*?)</div>\s*</figure>', re.S)
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     folder = tmp_path_factory.mktemp("held")
     run = Run.create(folder / "run", loaded(folder))
-    generate(run, [FakePainter()])
+    generate(run, [PipelinePainter()])
     return run
 
 

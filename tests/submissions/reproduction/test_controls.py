@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 from entries import SCORES, forge, make_entry, refusal, repack, verified, write_scores
-from fakes import FakePainter
 from PIL import Image
 
 from kit.errors import BundleError
@@ -21,7 +20,7 @@ from submissions.contest.rules import load_rules
 from submissions.packing.entry import Entry
 from submissions.packing.pack import pack
 from submissions.reproduction.reproduce import Reproduction, reproduce
-from tests.support.controlled_run import loaded, painter_of
+from tests.support.controlled_run import PipelinePainter, loaded, painter_of
 from tests.support.toy_controlnets import shapes, toy_controlnets
 from tests.support.toy_pipelines import SIDE
 
@@ -30,14 +29,6 @@ OWN_NOISE = "noise_per_panel = true\n"
 
 def nets() -> dict[ControlKind, Path]:
     return {"canny": toy_controlnets()["sdxl/canny"], "map": toy_controlnets()["sdxl/map"]}
-
-
-class PipelinePainter(FakePainter):
-    """Paints squares that hang on the recipe, and says that a pipeline of diffusers does."""
-
-    def __init__(self) -> None:
-        super().__init__("SDXL")
-        self.identity = {**self.identity, "pipeline": "StableDiffusionXLPipeline"}
 
 
 def entry_of(folder: Path, head: str = "", painter: Painter | None = None) -> tuple[Run, Entry]:

@@ -4,7 +4,6 @@ import json
 from pathlib import Path
 
 import pytest
-from fakes import FakePainter
 
 from kit.errors import InputError, RunError
 from kit.experiment.controls.control_record import map_file
@@ -15,13 +14,13 @@ from kit.generation.generate import GenerateReport, draw_experiment
 from kit.images.decode import open_picture
 from kit.images.png_metadata import RECIPE
 from submissions.untrusted.png_reader import picture_texts
-from tests.support.controlled_run import BOTH, CONTROLS, EDGES, loaded
+from tests.support.controlled_run import BOTH, CONTROLS, EDGES, PipelinePainter, loaded
 from tests.support.toy_controlnets import shapes, toy_controlnets
 from tests.support.toy_pipelines import SIDE
 
 
 def drawn(folder: Path, *controls: str, **told: object) -> tuple[Run, GenerateReport]:
-    return draw_experiment(loaded(folder, controls or CONTROLS, **told), folder / "run", [FakePainter()])
+    return draw_experiment(loaded(folder, controls or CONTROLS, **told), folder / "run", [PipelinePainter()])
 
 
 def rows_of(run: Run) -> list[PanelRow]:
@@ -114,9 +113,9 @@ def test_where_all_panels_are_held_otherwise_again_is_asked_for_and_the_reason_t
 
 def test_another_picture_under_the_same_name_is_another_map(tmp_path):
     experiment = loaded(tmp_path)
-    draw_experiment(experiment, tmp_path / "run", [FakePainter()])
+    draw_experiment(experiment, tmp_path / "run", [PipelinePainter()])
     shapes(7, 300).save(tmp_path / "one.png")
-    _, report = draw_experiment(experiment, tmp_path / "run", [FakePainter()])
+    _, report = draw_experiment(experiment, tmp_path / "run", [PipelinePainter()])
     assert report.again == 2
 
 
@@ -125,7 +124,7 @@ def test_a_damaged_picture_is_named_before_anything_is_drawn(tmp_path):
     whole = (tmp_path / "one.png").read_bytes()
     (tmp_path / "one.png").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(InputError, match=r"one\.png: is damaged"):
-        draw_experiment(experiment, tmp_path / "run", [FakePainter()])
+        draw_experiment(experiment, tmp_path / "run", [PipelinePainter()])
 
 
 def test_a_map_that_was_changed_in_the_run_is_named(run, tmp_path):
