@@ -3,12 +3,14 @@ import re
 import shlex
 from collections.abc import Iterator
 from contextlib import chdir
+from functools import cache
 from os.path import relpath
 from pathlib import Path
 
 import nbformat
 import pytest
 from nbclient import NotebookClient
+from typer.core import TyperGroup
 from typer.main import get_command
 
 import storykit
@@ -66,9 +68,15 @@ def commands_of(page: Path) -> Iterator[list[str]]:
                 yield words
 
 
+@cache
+def whole_command() -> TyperGroup:
+    """Return `storykit` with all its commands, built once: that takes hundredths of a second."""
+    return get_command(app)
+
+
 def meant(words: list[str]) -> tuple[str, list[str]]:
     """Return the name of the command that words begin with, groups joined, and the options they give it."""
-    command, name = get_command(app), []
+    command, name = whole_command(), []
     for word in words:
         children = getattr(command, "commands", None)
         if children is None or not re.fullmatch(r"[a-z]+", word):
@@ -165,13 +173,13 @@ def test_every_command_that_a_page_names_exists_with_its_options(page):
 @pytest.mark.parametrize("page", READMES, ids=name_of)
 def test_a_readme_names_every_command(page):
     named = {meant(words)[0] for words in commands_of(page)}
-    assert {name for name, _ in leaves(get_command(app))} <= named
+    assert {name for name, _ in leaves(whole_command())} <= named
 
 
 @pytest.mark.parametrize("page", [page for page in READMES if page.name == "README.md"], ids=lambda p: p.name)
 def test_the_readme_says_of_each_command_what_its_help_says(page):
     text = " ".join(page.read_text(encoding="utf-8").split())
-    missing = [name for name, line in leaves(get_command(app)) if line.rstrip(".") not in text]
+    missing = [name for name, line in leaves(whole_command()) if line.rstrip(".") not in text]
     assert missing == []
 
 

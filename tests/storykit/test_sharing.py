@@ -10,10 +10,18 @@ from PIL import Image, ImageChops, ImageStat
 from kit.experiment.run import Run
 from kit.images.lettering import find_lettering
 from storykit.sharing import MOST_BYTES, Layout, Wanted, chosen_story, post_picture
-from submissions.bundle.mosaic import CELL
+from submissions.bundle import mosaic
 from submissions.packing.entry_file import Decisions, keep_decisions
 
 needs_cjk = pytest.mark.skipif(not find_lettering(["汉字"]).captions, reason="no CJK font on this machine")
+
+SIDE = 128
+"""Of a panel in the pictures here: mosaics of other tests are smaller, and mostly margins."""
+
+
+@pytest.fixture(autouse=True)
+def wide_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mosaic, "CELL", SIDE)
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +39,7 @@ def test_a_layout_is_named_by_rows_and_columns(run: Run, layout: Layout, rows: i
     drawn = post_picture(run, chosen_story(run), Wanted(layout, captions=False))
     assert Image.open(BytesIO(drawn.jpeg)).size == (drawn.width, drawn.height)
     assert drawn.height / drawn.width == pytest.approx(rows / columns, rel=0.35)
-    assert drawn.width > 512 * columns // 4  # bundles' mosaics are smaller in tests
+    assert drawn.width > SIDE * columns
 
 
 def test_without_captions_there_is_nothing_but_paper_between_the_pictures(run: Run) -> None:
@@ -132,7 +140,7 @@ def test_the_panels_of_the_picture_are_enlarged_by_a_network_and_show_the_same(r
 
 
 def test_what_is_as_large_as_its_place_in_the_picture_is_not_enlarged(tmp_path: Path) -> None:
-    plan = Plan(language="en", title="large", candidates=("ink",), seeds=(0,), size=CELL)
+    plan = Plan(language="en", title="large", candidates=("ink",), seeds=(0,), size=SIDE)
     run, wanted = make_run(tmp_path, plan), Wanted(captions=False)
     usual, enlarged = (
         post_picture(run, chosen_story(run), one) for one in (wanted, wanted._replace(upscale="mini"))

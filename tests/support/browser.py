@@ -77,7 +77,7 @@ class Visited:
 
         if not self.page.evaluate("'axe' in window"):
             self.page.evaluate(AXE_SCRIPT)
-        options = {"runOnly": rules, "resultTypes": ["violations"]}
+        options = {"runOnly": rules, "resultTypes": ["violations"], "preload": False}
         found = self.page.evaluate("(options) => axe.run(options)", options)
         return [
             "{}: {} {}".format(
