@@ -229,12 +229,12 @@ def test_on_the_embedded_base_little_strength_is_what_the_autoencoder_gives_back
 
 def test_a_picture_drawn_in_parts_is_nearly_the_whole_one_and_no_network_sees_all_of_it():
     how, request = (
-        DrawSettings(steps=4, cfg=1.0, size=384, noise="portable"),
+        DrawSettings(steps=4, cfg=1.0, size=320, noise="portable"),
         panel_request("一只橙色的小猫", 3),
     )
     painter, seen = KolorsPainter(load_base("mini"), "cpu"), Counter[int]()
     small = drawn(painter, request, replace(how, cfg=4.0, size=128))
-    picture = small.resize((384, 384), Image.Resampling.LANCZOS)
+    picture = small.resize((320, 320), Image.Resampling.LANCZOS)
     networks = (painter._denoiser.unet.conv_in, painter._decoder.conv_in, painter._encoder.conv_in)
     for scale, layer in zip((8, 8, 1), networks, strict=True):
         layer.register_forward_pre_hook(
@@ -242,10 +242,10 @@ def test_a_picture_drawn_in_parts_is_nearly_the_whole_one_and_no_network_sees_al
         )
     asked = again(request, picture, 0.25)
     [whole] = redrawn(painter, asked, how=how)
-    assert seen.keys() == {384}
+    assert seen.keys() == {320}
     seen.clear()
-    [parts] = redrawn(painter, replace(asked, tile=192), how=how)
-    assert seen.keys() == {192 + 128}, "a tile, and four cells beyond it on its one inner side"
+    [parts] = redrawn(painter, replace(asked, tile=160), how=how)
+    assert seen.keys() == {160 + 128}, "a tile, and four cells beyond it on its one inner side"
     assert seen.total() == 3 * 4
     away, redone = np.abs(parts - whole).mean(), np.abs(whole - np.asarray(picture).astype(int)).mean()
     assert away < 0.8 * redone
