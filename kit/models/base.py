@@ -9,7 +9,7 @@ from kit.errors import WeightsError
 from kit.hub.repository import kolors_folder
 from kit.messages import joined, mark, tr
 from kit.models.bases.base_parts import BaseChoice, BaseParts
-from kit.models.bases.pipeline_class import pipeline_class, pipeline_folder
+from kit.models.bases.pipeline_class import INDEX, json_in, pipeline_class, pipeline_folder
 from kit.models.layouts.model_folder import model_folder
 from kit.models.layouts.open_kolors import open_parts, open_published
 from kit.models.layouts.weight_files import PARTS, UNET_FOLDER
@@ -39,6 +39,10 @@ def load_base(name: BaseChoice | Path) -> Base:
         told = {"folder": pipeline, "pipeline": pipeline_class(pipeline)}
         raise WeightsError(tr("{folder} is a {pipeline}, and this takes Kolors or the embedded base", **told))
     folder = model_folder(name)
+    if (folder / INDEX).is_file() and not json_in(folder / INDEX):
+        raise WeightsError(
+            tr("{file} is no whole JSON; {mend}", file=folder / INDEX, mend=tr("download it again"))
+        )
     if not is_fetched(name):
         raise WeightsError(tr(NOT_FETCHED))
     if name == "kolors" or (folder / UNET_FOLDER).is_dir():

@@ -14,7 +14,10 @@ FIELDS: tuple[ExperimentField, ...] = (
         key="base",
         kind="text",
         label=mark("Base"),
-        help=mark("mini comes with storykit; kolors is the contest's; or a folder with Kolors' layout."),
+        help=mark(
+            "mini comes with storykit; kolors is the contest's; or a folder or a hub's name of Kolors, SDXL, "
+            "Stable Diffusion or Stable Cascade."
+        ),
     ),
     ExperimentField(
         key="orders",
@@ -32,19 +35,42 @@ FIELDS: tuple[ExperimentField, ...] = (
         key="steps",
         kind="whole",
         label=mark("Steps"),
-        help=mark("Denoising steps. By default 25 for mini, 50 for Kolors."),
+        help=mark("Denoising steps. By default 25 for mini, 50 for Kolors, what suits it for another base."),
     ),
     ExperimentField(
         key="cfg",
         kind="number",
         label=mark("cfg"),
-        help=mark("Classifier-free guidance, from 1 (none). By default 4."),
+        help=mark("Classifier-free guidance, from 1 (none). By default 4, what suits it for another base."),
     ),
     ExperimentField(
         key="size",
         kind="whole",
         label=mark("Size"),
         help=mark("Side of a panel in pixels, a multiple of 32. By default 256 for mini, 1024 for Kolors."),
+    ),
+    ExperimentField(
+        key="sampler",
+        kind="text",
+        label=mark("Sampler"),
+        advanced=True,
+        choices=("own", "ddim", "dpm++2m", "euler", "euler-a", "lcm", "unipc"),
+        help=mark("Of SDXL and Stable Diffusion; own is the one in the base's folder. Kolors has ddim."),
+    ),
+    ExperimentField(
+        key="spacing",
+        kind="text",
+        label=mark("Spacing of the steps"),
+        advanced=True,
+        choices=("leading", "trailing", "linspace"),
+        help=mark("Of SDXL and Stable Diffusion; by default as the base's folder says."),
+    ),
+    ExperimentField(
+        key="decoder_steps",
+        kind="whole",
+        label=mark("Decoder steps"),
+        advanced=True,
+        help=mark("Of Stable Cascade's second stage. By default 10."),
     ),
     ExperimentField(
         key="consistency",
@@ -82,6 +108,13 @@ FIELDS: tuple[ExperimentField, ...] = (
         help=mark("Draw with what the text encoder reads of a prompt that is too long, instead of refusing."),
     ),
     ExperimentField(
+        key="long_prompts",
+        kind="flag",
+        label=mark("Read long prompts"),
+        advanced=True,
+        help=mark("Of SDXL and Stable Diffusion: read what is beyond 75 tokens too, in pieces."),
+    ),
+    ExperimentField(
         key="batch",
         kind="whole",
         label=mark("Batch"),
@@ -110,8 +143,10 @@ FIELDS: tuple[ExperimentField, ...] = (
         kind="text",
         label=mark("Sampler of drafts"),
         advanced=True,
-        choices=("dpm++2m", "ddim"),
-        help=mark("dpm++2m needs fewer steps; ddim is what finals are drawn with."),
+        choices=("dpm++2m", "ddim", "own", "euler", "euler-a", "lcm", "unipc"),
+        help=mark(
+            "dpm++2m needs fewer steps; ddim is what Kolors' finals are drawn with; the others are not for it."
+        ),
     ),
     ExperimentField(
         key="steps",

@@ -9,6 +9,7 @@ from kit.experiment.drawing.usual import usual_drawing
 from kit.experiment.run import Run
 from kit.files.user_paths import shell_word
 from kit.messages import joined, tr, trn
+from kit.models.bases.pipeline_class import pipeline_folder
 from submissions.faults import Fault, Remedy
 from submissions.packing.entry import Entry
 
@@ -77,6 +78,8 @@ def _with_lora(experiment: Experiment) -> list[str]:
 
 def _small(experiment: Experiment) -> str:
     """Return that the pictures were drawn in fewer steps or smaller than is usual; empty where not."""
+    if experiment.sampler is not None and pipeline_folder(experiment.base) is None:
+        return ""  # what is usual for it stands in its folder, which is not here
     usual = usual_drawing(experiment.base)
     own_steps, own_size = experiment.steps or usual.steps, experiment.size or usual.size
     less = []

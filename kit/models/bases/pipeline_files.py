@@ -134,9 +134,7 @@ def _refuse_damaged(networks: Mapping[str, NetworkFiles], others: Sequence[Path]
             try:
                 open_tensor_file(path)
             except ValueError as error:
-                raise WeightsError(
-                    tr("{file}: {why}; {mend}", file=path, why=error, mend=tr(_MEND))
-                ) from error
+                raise WeightsError(tr("{file}: {why}", file=path, why=error)) from error
 
 
 def hashes_of_network(part: str, network: NetworkFiles) -> dict[str, str]:
