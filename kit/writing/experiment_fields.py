@@ -145,7 +145,7 @@ FIELDS: tuple[ExperimentField, ...] = (
         advanced=True,
         choices=("dpm++2m", "ddim", "own", "euler", "euler-a", "lcm", "unipc"),
         help=mark(
-            "dpm++2m needs fewer steps; ddim is what Kolors' finals are drawn with; the others are not for it."
+            "dpm++2m needs fewer steps; ddim is what finals of Kolors have; the others are not for it."
         ),
     ),
     ExperimentField(
