@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kit.embedded import EMBEDDED
-from kit.messages import tr
+from kit.messages import mark, tr
 from storykit.cli.terminal.console import say, say_json, say_lines
 from storykit.cli.terminal.help import Command
 from storykit.cli.terminal.progress import progress_bar
@@ -106,8 +106,15 @@ def _refuse_lost(written: Sequence[Path], new: Path | None) -> None:
 def _drawn_tools(scorers: "Scorers", base: str, steps: int | None, device: str) -> "DrawnTools":
     """Return what draws stories with a base and scores them."""
     from eval.validation.drawn import DrawnTools, SceneDrawer
+    from kit.errors import InputError
     from kit.experiment.drawing.base_named import base_named
     from kit.generation.devices.multi_gpu import load_painter
+    from kit.models.bases.pipeline_class import pipeline_folder
 
     named = base_named(base)
+    if (folder := pipeline_folder(named)) is not None:
+        told = mark(
+            "{folder}: the drawn tales are told in Chinese, which CLIP does not read: name Kolors or mini"
+        )
+        raise InputError("base", [tr(told, folder=folder)])
     return DrawnTools(scorers, SceneDrawer(load_painter(named, device), named, steps))
