@@ -261,6 +261,9 @@ def repair(
     auto: int | None = None,
     vary: float | None = None,
     redraw: float | None = None,
+    instruct: str = "",
+    guidance: float | None = None,
+    picture_guidance: float | None = None,
     outpaint: str = "",
     restore: str = "",
     upscale: str = "",
@@ -282,9 +285,12 @@ def repair(
             many pictures. No step is given beside it.
         vary: mixes the noise with another seed's, as far as that says, above 0 to 1; or
         redraw: draws again from the picture, the share of the steps that it says; or
+        instruct: edits it as a sentence says, such as "make it night", by the experiment's editor; or
         outpaint: draws on beyond the edges, so many pixels on each side, or LEFT,TOP,RIGHT,BOTTOM; or
         restore: cleans it with the network of a file; a face restorer needs a mask around the face; or
         upscale: enlarges it with a network: "mini", or a file as of ESRGAN.
+        guidance: of `instruct`, how strongly it follows the sentence; by default 7.5.
+        picture_guidance: of `instruct`, how strongly it keeps to the picture; by default 1.5.
         size: of the enlarged picture, pixels of a side; by default as the network makes it, at most 2048.
         prompt: other words for what is drawn again.
         mask: only there: character, place, X,Y,WIDTH,HEIGHT in pixels, or the path of a picture with white.
@@ -295,9 +301,9 @@ def repair(
         tries: pictures to draw, each with its own noise; by default 1.
 
     Raises:
-        InputError: strength, mask or words do not fit, or stand beside `auto`.
+        InputError: strength, mask or words do not fit, or stand beside `auto`; the run names no editor.
         RunError: the picture is not there, or cannot have the step.
-        WeightsError: what is to restore or enlarge it is no such network.
+        WeightsError: what is to restore, enlarge or edit it is no such network.
     """
     from pandas import DataFrame
 
@@ -307,7 +313,20 @@ def repair(
     from storykit.repairing import asked_repair, repaired
     from submissions.packing.entry_plan import EntryPlan
 
-    asks = RepairOptions(vary, redraw, outpaint, restore, upscale, size, prompt, mask, tries)
+    asks = RepairOptions(
+        vary=vary,
+        redraw=redraw,
+        instruct=instruct,
+        guidance=guidance,
+        picture_guidance=picture_guidance,
+        outpaint=outpaint,
+        restore=restore,
+        upscale=upscale,
+        size=size,
+        prompt=prompt,
+        mask=mask,
+        tries=tries,
+    )
     asks.refuse_unclear(auto, panel)
     plan = EntryPlan(candidate=candidate, order=order, story=story, seed=seed)
     if auto is not None:

@@ -5,10 +5,12 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from kit.errors import InputError
-from kit.experiment.steps import Outpaint, Redraw, Vary
+from kit.experiment.steps import MOST_GUIDANCE, Outpaint, Redraw, Vary
 from kit.finishing.network_files import FinisherKind
 from kit.messages import joined, tr
 
+GUIDANCE, PICTURE_GUIDANCE = 7.5, 1.5
+"""Of an edit: what diffusers 0.35.2 takes by itself."""
 OUTPAINT = 0.8
 """The share of the steps that are drawn beyond a picture's edges, where its colours go on before."""
 _MARGINS = re.compile(r"\d{1,4}(,\d{1,4}){3}|\d{1,4}")
@@ -24,11 +26,26 @@ class NetworkWish(NamedTuple):
     """Side of the enlarged picture in pixels; None: as many times larger as the network makes it."""
 
 
+class EditWish(NamedTuple):
+    """An instruction that a picture is to be edited by."""
+
+    instruction: str
+    seed: int
+    """Of the first try's noise."""
+    guidance: float
+    """How strongly it follows the instruction."""
+    picture_guidance: float
+    """How strongly it keeps to the picture."""
+
+
 class RepairOptions(NamedTuple):
     """The options that say what is done to a picture; None or empty where they are not given."""
 
     vary: float | None = None
     redraw: float | None = None
+    instruct: str = ""
+    guidance: float | None = None
+    picture_guidance: float | None = None
     outpaint: str = ""
     restore: str = ""
     upscale: str = ""
@@ -44,7 +61,9 @@ class RepairOptions(NamedTuple):
             auto: how many pictures it may draw; None where the step is chosen by hand.
             panel: as it is named.
         """
-        given = [f"--{name}" for name, value in self._asdict().items() if value not in (None, "")]
+        given = [
+            f"--{name.replace('_', '-')}" for name, value in self._asdict().items() if value not in (None, "")
+        ]
         if auto is not None and given:
             told = tr("--auto chooses the step itself: leave out {options}", options=joined(given, tr(", ")))
             raise InputError("repair", [told])
@@ -52,8 +71,8 @@ class RepairOptions(NamedTuple):
             told = tr("say which panel: --panel 1 to 8, or --auto N for what the scores name")
             raise InputError("repair", [told])
 
-    def step(self, seed: int) -> Vary | Redraw | Outpaint | NetworkWish:
-        """Return the first try, or the network that makes it; InputError where it is none, or two.
+    def step(self, seed: int) -> Vary | Redraw | Outpaint | EditWish | NetworkWish:
+        """Return the first try, or what is to make it; InputError where it is none, or two.
 
         Args:
             seed: of the first try's noise.
@@ -64,6 +83,10 @@ class RepairOptions(NamedTuple):
         if self.upscale or self.restore:
             kind: FinisherKind = "upscale" if self.upscale else "restore"
             return NetworkWish(kind, self.upscale or self.restore, self.size)
+        if words := self.instruct.strip():
+            guidance = GUIDANCE if self.guidance is None else self.guidance
+            keeping = PICTURE_GUIDANCE if self.picture_guidance is None else self.picture_guidance
+            return EditWish(words, seed, guidance, keeping)
         words = self.prompt.strip()
         if margins:
             left, top, right, bottom = margins
@@ -74,13 +97,13 @@ class RepairOptions(NamedTuple):
         return Vary(seed=seed, strength=self.vary or 0.0)
 
     def _unclear(self) -> list[str]:
-        ways = (self.vary, self.redraw, self.outpaint or None, self.restore or None, self.upscale or None)
-        if sum(way is not None for way in ways) == 1:
+        ways = (self.outpaint, self.instruct.strip(), self.restore, self.upscale)
+        if sum(map(bool, ways)) + sum(way is not None for way in (self.vary, self.redraw)) == 1:
             return []
         return [
             tr(
                 "say what is to be done, one of these: --vary STRENGTH, --redraw STRENGTH, "
-                "--outpaint PIXELS, --restore FILE, --upscale FILE"
+                "--instruct TEXT, --outpaint PIXELS, --restore FILE, --upscale FILE"
             )
         ]
 
@@ -99,6 +122,14 @@ class RepairOptions(NamedTuple):
             )
         if self.prompt and self.redraw is None and not self.outpaint:
             faults.append(tr("other words are for --redraw and --outpaint"))
+        told = (self.guidance, self.picture_guidance)
+        if not self.instruct and told != (None, None):
+            faults.append(tr("--guidance and --picture-guidance are for --instruct"))
+        faults += [
+            tr("guidance must be from 1 to {most}, got {got:g}", most=MOST_GUIDANCE, got=one)
+            for one in told
+            if one is not None and not 1 <= one <= MOST_GUIDANCE
+        ]
         if self.size is not None and not self.upscale:
             faults.append(tr("--size is for --upscale"))
         return faults

@@ -14,17 +14,18 @@ from eval.casting.selection import seeds_cast
 from eval.scoring.score import scorers_of
 from kit.errors import InputError, RunError, ScoreError
 from kit.experiment.run import Run, Slot
-from kit.experiment.steps import MOST_SIDE, Redraw, Restore, Step, Upscale
+from kit.experiment.steps import MOST_SIDE, Instruct, Redraw, Restore, Step, Upscale
 from kit.files.user_paths import shell_word
 from kit.finishing.kept_networks import KeptNetwork, network_to_keep
 from kit.generation.painter import Painter
 from kit.generation.repair.part_masks import Part
 from kit.generation.repair.repair import RepairTry, RepairWish, picture_at, repair
+from kit.generation.repair.step_files import editor_files
 from kit.images.decode import PictureError, open_picture
 from kit.messages import Message, tr
 from kit.story.story import PANELS
 from reports.run.story_page import ChosenStory
-from storykit.repair_options import NetworkWish
+from storykit.repair_options import EditWish, NetworkWish
 from submissions.finish import place_of
 from submissions.finished_set import unfinished
 from submissions.packing.entry_plan import EntryPlan, with_decisions
@@ -32,6 +33,8 @@ from submissions.packing.entry_plan import EntryPlan, with_decisions
 if TYPE_CHECKING:
     from kit.progress import Progress
 
+EDITING_STEPS = 20
+"""Of an edit, as diffusers' own example for it has them."""
 _BOX = re.compile(r"(\d{1,5}),(\d{1,5}),(\d{1,5}),(\d{1,5})")
 _NUMBERS = re.compile(r"[-+\d,.;\s]+")
 """What is meant for a box and is no file."""
@@ -69,7 +72,12 @@ class RepairResult(NamedTuple):
 
 
 def asked_repair(
-    run: Run, place: EntryPlan, panel: int, step: Step | NetworkWish, mask: str = "", tries: int = 1
+    run: Run,
+    place: EntryPlan,
+    panel: int,
+    step: Step | EditWish | NetworkWish,
+    mask: str = "",
+    tries: int = 1,
 ) -> AskedRepair:
     """Return which picture of a panel is meant, and what is to be done to it.
 
@@ -77,24 +85,26 @@ def asked_repair(
         run: drawn.
         place: candidate, order, story and seed as far as they are named; the rest is as it was chosen.
         panel: 1 to 8.
-        step: the first try, or the network that makes it.
+        step: the first try, or what is to make it.
         tries: pictures to draw.
         mask: character, place, a box as X,Y,WIDTH,HEIGHT in pixels, a picture's path, or empty for all.
 
     Raises:
         RunError: it is open which picture is meant, or there is none.
-        InputError: the mask is none, or stands beside a step that takes none.
-        WeightsError: what is to finish it is no such network.
+        InputError: the mask is none, or stands beside a step that takes none; the run names no editor.
+        WeightsError: what is to finish or to edit it is no such network.
     """
     restoring = isinstance(step, NetworkWish) and step.kind == "restore"
-    if mask and not restoring and not isinstance(step, Redraw):
-        raise InputError("mask", [tr("a mask is for --redraw and --restore")])
+    if mask and not restoring and not isinstance(step, Redraw | EditWish):
+        raise InputError("mask", [tr("a mask is for --redraw, --instruct and --restore")])
     slot, seeds = _meant(run, place, panel)
     row = picture_at(run, slot)
     part = _PARTS.get(mask)
     drawn = _mask(mask, run.folder / row.file) if mask and part is None else None
     network = None
-    if isinstance(step, NetworkWish):
+    if isinstance(step, EditWish):
+        step = Instruct(**step._asdict(), steps=EDITING_STEPS, editor=editor_files(run).digest)
+    elif isinstance(step, NetworkWish):
         network = network_to_keep(step.name)
         step = _network_step(step, network, open_picture(run.folder / row.file).width)
     wish = RepairWish(source=slot, step=step, mask=drawn, part=part, network=network, tries=tries)

@@ -19,6 +19,7 @@ from kit.experiment.drawing.usual import usual_drawing
 from kit.experiment.fields import (
     MOST_SEED_OF_PANELS,
     Count,
+    EditorWeights,
     Flag,
     Number,
     OneBase,
@@ -163,6 +164,9 @@ class Experiment(BaseModel, frozen=True, extra="forbid", populate_by_name=True):
     base: OneBase = EMBEDDED
     """The embedded base "mini", "kolors", a folder of Kolors or of a pipeline of diffusers, or a table of
     parts."""
+    editor: EditorWeights | None = None
+    """An InstructPix2Pix, for `storykit repair --instruct`: a folder or a hub's name; it shapes no other
+    picture."""
     orders: Annotated[tuple[Order, ...], Field(min_length=1), AfterValidator(all_different)] = ("authored",)
     seeds: Annotated[
         tuple[Seed, ...],

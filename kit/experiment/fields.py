@@ -29,6 +29,8 @@ from kit.files.user_paths import user_path, why_not_there
 from kit.hub.downloaded import downloaded, hub_name
 from kit.messages import joined, mark, tr
 from kit.models.bases.base_parts import BaseChoice, BaseParts
+from kit.models.bases.pipeline_class import EDITORS, pipeline_class
+from kit.models.bases.pipeline_files import editor_fault
 from kit.story.prompt import check_order
 from kit.story.story import PANELS
 
@@ -260,6 +262,25 @@ BaseWeights = Annotated[
     ),
 ]
 """The name of a known base, a folder, or the name that a hub has for a model that is on this machine."""
+
+
+def _edits(text: str, info: ValidationInfo) -> str:
+    """Return a folder, or raise ValueError where it is there and holds no InstructPix2Pix."""
+    where, path = info.context, Path(text)
+    if not isinstance(where, PathContext) or not where.must_exist or not where.may_look_at(path):
+        return text
+    if (found := pipeline_class(path)) not in EDITORS:
+        raise ValueError(editor_fault(printable(text), printable(found)))
+    return text
+
+
+EditorWeights = Annotated[
+    str,
+    AfterValidator(_base_downloaded),
+    path_to(mark("must be a folder or a model that was downloaded, and {path} {why}"), Path.is_dir),
+    AfterValidator(_edits),
+]
+"""A folder of an InstructPix2Pix, or the name that a hub has for one that is on this machine."""
 
 _PART_IS = mark("{part}: must be a file, a folder or a model that was downloaded, and {path} {why}")
 

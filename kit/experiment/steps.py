@@ -21,6 +21,7 @@ from pydantic import (
 
 from kit.errors import InputError
 from kit.experiment.fields import MOST_SEED
+from kit.experiment.tables import Steps
 from kit.files.documents import faults_of
 from kit.finishing.kept_networks import embedded_network
 from kit.messages import Message, joined, mark, tr
@@ -35,6 +36,8 @@ MOST_PROMPT = 4096
 """Characters of a step's own words."""
 MOST_SIDE = 2048
 """Pixels of a finished picture's side: eight of them are what a bundle holds."""
+MOST_GUIDANCE = 100
+"""Of an edit; 1 is none."""
 GRID = 32
 """Sides that a UNet draws are its multiples."""
 MOST_PARTS = 4
@@ -45,6 +48,7 @@ _INPAINTED = mark("by the UNet of Kolors-Inpainting")
 
 Strength = Annotated[FiniteFloat, Field(gt=0, le=1)]
 _PLAIN = ConfigDict(extra="forbid")
+Guidance = Annotated[FiniteFloat, Field(ge=1, le=MOST_GUIDANCE)]
 StepSeed = Annotated[int, Field(ge=0, le=MOST_SEED)]
 FinishedSide = Annotated[int, Field(ge=GRID, le=MOST_SIDE, multiple_of=GRID)]
 Margin = Annotated[int, Field(ge=0, le=MOST_SIDE)]
@@ -86,6 +90,16 @@ class PictureStep:
     def inpainting(self) -> str:
         """The sha256 of the UNet for inpainting that draws it; empty where the base's own does."""
         return ""
+
+    @property
+    def editor(self) -> str:
+        """The sha256 over the files of the InstructPix2Pix that draws it; empty where none does."""
+        return ""
+
+    @property
+    def by_base(self) -> bool:
+        """Whether the base draws it, from words that it read and with its LoRA."""
+        return not (self.finisher or self.editor)
 
     @property
     def finishes_whole(self) -> bool:
@@ -136,6 +150,38 @@ class Redraw(PictureStep):
         said += [tr("inside a mask")] if self.mask else []
         said += [tr(_INPAINTED)] if self.inpainting else []
         said += [tr("with the words {words!r}", words=self.prompt)] if self.prompt else []
+        return joined(said, tr(", "))
+
+
+@with_config(_PLAIN)
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Instruct(PictureStep):
+    """Edited as an instruction says, whole or where a mask says so (InstructPix2Pix, arXiv 2211.09800)."""
+
+    step: Literal["instruct"] = "instruct"
+    seed: StepSeed = field()
+    instruction: Annotated[
+        str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MOST_PROMPT)
+    ]
+    """What is to change; the words of the panel stay what they are."""
+    guidance: Guidance
+    """How strongly it follows the instruction."""
+    picture_guidance: Guidance
+    """How strongly it keeps to the picture."""
+    steps: Steps
+    """Of the denoising, all of which are drawn."""
+    editor: FileHash = field()
+    """The sha256 over the files of its pipeline."""
+    dtype: Literal["float32", "float16"] = "float32"
+    """What its networks compute in, and its noise with them."""
+    mask: OptionalFileHash = ""
+    """The sha256 of the mask's file; white is edited, black stays bit for bit. Empty: all is edited."""
+
+    def said(self) -> Message:
+        """Return it in words, for people."""
+        told = {"instruction": self.instruction, "seed": self.seed}
+        said = [tr("edited by the instruction {instruction!r}, seed {seed}", **told)]
+        said += [tr("inside a mask")] if self.mask else []
         return joined(said, tr(", "))
 
 
@@ -289,7 +335,7 @@ def _in_few_parts(step: "Step") -> "Step":
 
 
 Step: TypeAlias = Annotated[
-    Vary | Redraw | Outpaint | Refine | Upscale | Restore,
+    Vary | Redraw | Instruct | Outpaint | Refine | Upscale | Restore,
     Field(discriminator="step"),
     AfterValidator(_square),
     AfterValidator(_inside_a_mask),
@@ -316,6 +362,11 @@ def step_told(step: Step) -> dict[str, object]:
 def words_in(steps: Sequence[Step]) -> list[str]:
     """Return the words that steps name themselves, in their order."""
     return [step.prompt for step in steps if step.prompt]
+
+
+def instructions_in(steps: Sequence[Step]) -> list[str]:
+    """Return what steps were told to change, in their order."""
+    return [step.instruction for step in steps if isinstance(step, Instruct)]
 
 
 def words_after(prompt: str, steps: Sequence[Step]) -> str:

@@ -10,7 +10,7 @@ from PIL.Image import Image
 
 from kit.errors import InputError, LoraError, RunError
 from kit.experiment.drawing.draw_settings import DrawSettings
-from kit.experiment.steps import Refine, Restore, Step, Upscale
+from kit.experiment.steps import Refine, Step
 from kit.generation.devices.device_memory import BATCHES, CPU_BATCH, USUAL_SIDE, take_over, too_little_memory
 from kit.generation.painter import (
     BatchPlan,
@@ -159,7 +159,7 @@ class DiffusersPainter:
     def step_refusals(self, step: Step, part: str = "") -> list[str]:
         """Return why no picture can be made by a step: what Kolors' painter alone can do."""
         name = str(self.identity["name"])
-        if self._family == "cascade" and not isinstance(step, Upscale | Restore):
+        if self._family == "cascade" and step.by_base:
             return [tr("{base} draws no picture again: draw more seeds and pick another one", base=name)]
         faults: list[str] = []
         if part:

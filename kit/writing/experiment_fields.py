@@ -79,6 +79,13 @@ FIELDS: tuple[ExperimentField, ...] = (
         help=mark("How strongly characters are kept the same, 0 to 1: 0 for not at all, 0.7 to begin with."),
     ),
     ExperimentField(
+        key="editor",
+        kind="text",
+        label=mark("Editor"),
+        advanced=True,
+        help=mark("An InstructPix2Pix that repairs edit with: a folder, or a hub's name once downloaded."),
+    ),
+    ExperimentField(
         key="noise",
         kind="text",
         label=mark("Noise"),

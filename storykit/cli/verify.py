@@ -75,12 +75,15 @@ def reproduce(
     controlnet: Annotated[
         list[str], typer.Option(help="KIND=FOLDER of a ControlNet; once for each kind of map.")
     ] = [],  # noqa: B006
+    editor: Annotated[
+        str, typer.Option(help="The InstructPix2Pix's folder, where panels were edited: no bundle holds it.")
+    ] = "",
     as_json: AsJson = False,
 ) -> None:
     """Draw a bundle's panels again, from the bundle alone, and compare; writes NAME-reproduced."""
     from submissions.reproduction.side_by_side import DrawAgain
 
-    where = DrawAgain(base, device, aesthetic, _controlnets(controlnet))
+    where = DrawAgain(base, device, aesthetic, _controlnets(controlnet), editor)
     told: dict[str, object] = {}
     sound = True
     for path, checked in _checked(bundles, rules):

@@ -1,6 +1,7 @@
 """ComfyUI workflows that draw a bundle's story."""
 
 from kit.experiment.steps import (
+    Instruct,
     Outpaint,
     PictureStep,
     Redraw,
@@ -180,6 +181,7 @@ def _note(graph: Graph, manifest: Manifest, pack: str) -> None:
         repaired=[one.panel for one in panels if one.chain],
         outpainted=with_step(Outpaint),
         varied=with_step(Vary),
+        edited=with_step(Instruct),
         restored=with_step(Restore),
         enlarged=[panel for panel, networks in enlarged.items() if set(networks) - {own}],
         resized=[panel for panel, networks in enlarged.items() if own in networks],

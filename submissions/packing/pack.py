@@ -174,6 +174,7 @@ def _notes(manifest: Manifest, entry: Entry, evidence: Evidence) -> tuple[str, .
         count=len(manifest.panels),
     )
     sides = sorted({side_after(manifest.settings.size, panel.chain) for panel in manifest.panels})
+    edited = [panel.panel for panel in manifest.panels if any(step.editor for step in panel.chain)]
     own, unfit = entry.rules.name not in shipped_rules(), evidence.comparison_problem
     notes = {
         tr(EMBEDDED_NOTICE): bool(manifest.notice),
@@ -186,6 +187,11 @@ def _notes(manifest: Manifest, entry: Entry, evidence: Evidence) -> tuple[str, .
             "finishers/: the networks that finished panels go along; see that their licences let you pass "
             "them on"
         ): bool(network_files(manifest)),
+        tr(
+            "panels {panels} were edited by an InstructPix2Pix, which is not in the bundle: who draws them "
+            "again gives its folder with --editor",
+            panels=joined(map(str, edited), tr(", ")),
+        ): bool(edited),
         tr("mosaics: {note}", note=tr(NUMBERS_ONLY)): manifest.mosaic == NUMBERS_ONLY,
         tr(
             "panels differ in size, {sizes} pixels a side: `storykit finish` makes them alike",

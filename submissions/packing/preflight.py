@@ -10,7 +10,7 @@ from kit.embedded import EMBEDDED
 from kit.experiment.extras.extra_pictures import origins_of, read_extras
 from kit.experiment.identity import is_embedded
 from kit.experiment.run import Run, Slot
-from kit.experiment.steps import side_after, words_in
+from kit.experiment.steps import instructions_in, side_after, words_in
 from kit.files.encodings import canonical_json, sha256_bytes
 from kit.files.user_paths import shell_word
 from kit.generation.recipe import drawn_from, request_in
@@ -107,7 +107,7 @@ def _prompt_faults(evidence: Evidence) -> Iterator[Fault]:
             yield Fault(panel_file(panel), problem, tr(DRAW_AGAIN), DRAWING)
         yield from find_leaks(
             tr("prompt of panel {panel}", panel=panel),
-            "\n".join([row.prompt, row.negative, *words_in(row.chain)]),
+            "\n".join([row.prompt, row.negative, *words_in(row.chain), *instructions_in(row.chain)]),
         )
 
 

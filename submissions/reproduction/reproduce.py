@@ -3,6 +3,7 @@
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from itertools import zip_longest
 from pathlib import Path
 from statistics import fmean
@@ -11,7 +12,7 @@ from typing import Literal
 from PIL import Image
 
 from eval.scorers.protocols import Scorer
-from kit.errors import BundleError
+from kit.errors import BundleError, InputError
 from kit.experiment.candidates.candidate import embedding_file
 from kit.experiment.controls.control_record import ControlRecord, ControlRecords
 from kit.experiment.drawing.draw_settings import DrawSettings
@@ -29,6 +30,7 @@ from kit.lora.lora import LoadedLora, load_lora
 from kit.lora.pipelines.embeddings import Embedding, kept_embedding
 from kit.lora.pipelines.layout import recorded_layout
 from kit.messages import in_english, joined, mark, tr
+from kit.models.bases.pipeline_files import PipelineFiles, open_editor
 from kit.progress import Progress
 from kit.story.control import ControlKind
 from submissions.bundle.bundle import Bundle
@@ -120,6 +122,7 @@ def reproduce(
     painter: Painter,
     progress: Progress | None = None,
     controlnets: Mapping[ControlKind, Path] = NO_CONTROLNETS,
+    editor: str = "",
 ) -> Reproduction:
     """Draw the panels of a sound bundle again, in the batches they were drawn in.
 
@@ -128,6 +131,7 @@ def reproduce(
         painter: who draws, with the base that the bundle names.
         progress: who wants to hear how far it is.
         controlnets: the folders of the ControlNets that the bundle tells of, by kind.
+        editor: the folder of what edited panels; empty for none, then edited ones are not drawn.
 
     Raises:
         BundleError: what the bundle was drawn with cannot be set up here.
@@ -163,8 +167,9 @@ def reproduce(
             drawn[_known_by(job)] = (picture, job)
         if progress is not None:
             progress.advance(len(together))
-    files = _files(bundle, painter)
+    files = _files(bundle, painter, editor)
     made = [_repaired(panel, files, painter, how, drawn) for panel in manifest.panels]
+    files.free_editor()
     effect = None if lora is None else _effect(batches[0], drawn, recipes)
     reasons = (*changes(manifest, painter), *other_controlnets(manifest, controlnets))
     processor = processor_change(manifest, painter)
@@ -202,13 +207,22 @@ def _repaired(
     return picture, job
 
 
-def _files(bundle: Bundle, painter: Painter) -> StepFiles:
-    """Return the masks and networks of a sound bundle."""
+def _files(bundle: Bundle, painter: Painter, editor: str) -> StepFiles:
+    """Return the masks and networks of a sound bundle, and the editor in a folder."""
     return StepFiles(
         lambda sha256: bundle.files[mask_file(sha256)],
         lambda sha256: bundle.files[network_file(sha256)],
+        partial(_editor_files, editor),
         painter.device,
     )
+
+
+def _editor_files(folder: str) -> PipelineFiles:
+    """Return the files of an editor; InputError where no folder is named."""
+    if not folder:
+        told = tr("is not in the bundle: give the folder of its InstructPix2Pix with --editor")
+        raise InputError("editor", [told])
+    return open_editor(folder)
 
 
 def _effect(batch: BatchRecord, drawn: Drawn, recipes: _Recipes) -> float | None:

@@ -42,6 +42,8 @@ class DrawAgain(NamedTuple):
     """An aesthetic predictor's folder; empty for the embedded one where that scored the bundle."""
     controlnets: Mapping[ControlKind, Path] = NO_CONTROLNETS
     """The folders of ControlNets, by the kind of their maps."""
+    editor: str = ""
+    """The folder of what edited panels; empty where none was edited."""
 
 
 def reproduce_into(
@@ -81,7 +83,8 @@ def _reproduce_into(
     folder: Path, bundle: Bundle, where: DrawAgain, progress: Progress | None
 ) -> Reproduction:
     base = base_named(where.base) if where.base else _own_base(bundle.sound_manifest)
-    again = reproduce(bundle, load_painter(base, where.device), progress, where.controlnets)
+    painter = load_painter(base, where.device)
+    again = reproduce(bundle, painter, progress, where.controlnets, where.editor)
     if aesthetic := where.aesthetic or (EMBEDDED if bundle.sound_manifest.gate.embedded else ""):
         from eval.scorers.aesthetic import AestheticScorer
         from eval.scorers.load import device

@@ -7,12 +7,12 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import numpy as np
 from PIL import Image
 
-from kit.errors import LoraError, RunError
+from kit.errors import InputError, LoraError, RunError
 from kit.experiment.config import load_experiment
 from kit.experiment.drawing.draw_settings import DrawSettings
 from kit.experiment.run import Run
@@ -244,6 +244,11 @@ def toy_lora(path: Path, scale: float = 0.1, rank: int = 2, alpha: float = 4.0) 
             pairs[name] = LoraPair(down=down, up=up)
     save_lora(path, pairs, alpha, {"trigger": "水墨风格"})
     return path
+
+
+def no_editor() -> NoReturn:
+    """Say that no editor is named."""
+    raise InputError("editor", ["none is named"])
 
 
 INK_CANDIDATES = (

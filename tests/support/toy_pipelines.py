@@ -22,7 +22,9 @@ from diffusers import (
     PNDMScheduler,
     StableCascadeDecoderPipeline,
     StableCascadePriorPipeline,
+    StableDiffusionInstructPix2PixPipeline,
     StableDiffusionPipeline,
+    StableDiffusionXLInstructPix2PixPipeline,
     StableDiffusionXLPipeline,
     UNet2DConditionModel,
 )
@@ -40,6 +42,8 @@ LCM = "AI-ModelScope/lcm-sdxl"
 LIGHTNING = "AI-ModelScope/SDXL-Lightning/sdxl_lightning_4step_unet.safetensors"
 CASCADE = "AI-ModelScope/stable-cascade"
 MAJICMIX = "YorickHe/majicmixRealistic_v6/v7"
+EDITOR = "timbrooks/instruct-pix2pix"
+XL_EDITOR = "diffusers/sdxl-instructpix2pix-768"
 SIDE = 64
 """Pixels of a toy's pictures."""
 WIDTH = 32
@@ -63,6 +67,8 @@ def toy_models() -> Path:
         CASCADE: _cascade,
         f"{CASCADE}-prior": _prior,
         MAJICMIX: _majicmix,
+        EDITOR: _editor,
+        XL_EDITOR: _xl_editor,
     }
     for number, (name, make) in enumerate(makers.items()):
         with torch.random.fork_rng(devices=[]):
@@ -153,13 +159,16 @@ def _lightning(place: Path) -> None:
     save_file(_xl_unet().half().state_dict(), place)
 
 
-def _sd() -> StableDiffusionPipeline:
-    unet = UNet2DConditionModel(
+def _sd_unet(**more: object) -> UNet2DConditionModel:
+    return UNet2DConditionModel(
         block_out_channels=(8, 16, 16, 16), layers_per_block=1, sample_size=SIDE // 8, norm_num_groups=4,
-        cross_attention_dim=WIDTH, attention_head_dim=4,
+        cross_attention_dim=WIDTH, attention_head_dim=4, **more,
     )  # fmt: skip
+
+
+def _sd() -> StableDiffusionPipeline:
     return StableDiffusionPipeline(
-        vae=_vae(0.18215), text_encoder=_text(), tokenizer=clip_tokenizer(), unet=unet,
+        vae=_vae(0.18215), text_encoder=_text(), tokenizer=clip_tokenizer(), unet=_sd_unet(),
         scheduler=PNDMScheduler(**BETAS, skip_prk_steps=True), safety_checker=None, feature_extractor=None,
         requires_safety_checker=False,
     )  # fmt: skip
@@ -168,6 +177,22 @@ def _sd() -> StableDiffusionPipeline:
 def _majicmix(place: Path) -> None:
     """Pickled, as it lies on the hub."""
     _sd().save_pretrained(place, safe_serialization=False)
+
+
+def _editor(place: Path) -> None:
+    StableDiffusionInstructPix2PixPipeline(
+        vae=_vae(0.18215), text_encoder=_text(), tokenizer=clip_tokenizer(), unet=_sd_unet(in_channels=8),
+        scheduler=EulerAncestralDiscreteScheduler(**BETAS), safety_checker=None, feature_extractor=None,
+        requires_safety_checker=False,
+    ).save_pretrained(place)  # fmt: skip
+
+
+def _xl_editor(place: Path) -> None:
+    StableDiffusionXLInstructPix2PixPipeline(
+        vae=_vae(0.13025), text_encoder=_text(), text_encoder_2=_text(WIDTH), tokenizer=clip_tokenizer(),
+        tokenizer_2=clip_tokenizer(), unet=_xl_unet(in_channels=8), scheduler=EulerDiscreteScheduler(**BETAS),
+        add_watermarker=False,
+    ).save_pretrained(place)  # fmt: skip
 
 
 def _stage(**more: object) -> StableCascadeUNet:

@@ -25,6 +25,7 @@ from kit.experiment.run import PanelRow, Run, Slot
 from kit.experiment.step_sizes import refuse_size
 from kit.experiment.steps import (
     MOST_STEPS,
+    Instruct,
     Outpaint,
     Redraw,
     Restore,
@@ -42,7 +43,7 @@ from kit.generation.generate import generate
 from kit.generation.painter import Painter, RedrawRequest, mask_faults
 from kit.generation.recipe import SHOWN, Job, RunPlan, plan_run
 from kit.generation.repair.part_masks import Part, part_mask
-from kit.generation.repair.step_files import keep_mask, keep_network
+from kit.generation.repair.step_files import StepFiles, files_of, keep_mask, keep_network
 from kit.images.decode import open_picture
 from kit.messages import mark, tr
 from kit.progress import Progress
@@ -60,7 +61,7 @@ class RepairWish:
     step: Step
     """The first try; those after it have the next seeds."""
     mask: Image.Image | None = None
-    """"L", of the picture's size: white is made anew; only for Redraw and Restore. None: all of it."""
+    """"L", of the picture's size: white is made anew; for Redraw, Instruct and Restore. None: all of it."""
     part: Part | None = None
     """Which part is made anew, in place of a mask."""
     network: KeptNetwork | None = None
@@ -106,8 +107,8 @@ def repair(run: Run, painter: Painter, wish: RepairWish, progress: Progress | No
             painter.set_lora(*plan.loras[source.slot.candidate])
             wish = replace(wish, mask=part_mask(run, source, wish.part, painter))
             _refuse_unfit(source, wish, painter, run)
-        step = _with_unet(wish, painter)
-        if isinstance(step, Redraw | Restore) and wish.mask is not None:
+        step = _drawn_here(wish, painter)
+        if isinstance(step, Redraw | Instruct | Restore) and wish.mask is not None:
             step = replace(step, mask=keep_mask(run, wish.mask))
         if wish.network is not None:
             keep_network(run, wish.network)
@@ -150,8 +151,13 @@ def _number_of_set(run: Run, asked: Sequence[tuple[Slot, Step]]) -> int:
     return next((known[one] for one in asked if one in known), next(fresh_numbers(run)))
 
 
-def _with_unet(wish: RepairWish, painter: Painter) -> Step:
-    """Return the step with the UNet for inpainting where one is there and it draws but a part."""
+def _drawn_here(wish: RepairWish, painter: Painter) -> Step:
+    """Return the step as it is drawn on this machine.
+
+    With the UNet for inpainting where one is there and it draws but a part; edited in fp16 on a GPU.
+    """
+    if isinstance(wish.step, Instruct):
+        return replace(wish.step, dtype="float16" if painter.device.startswith("cuda") else "float32")
     if isinstance(wish.step, Outpaint) or (isinstance(wish.step, Redraw) and wish.mask is not None):
         return replace(wish.step, inpainting=painter.inpainting)
     return wish.step
@@ -255,6 +261,9 @@ def _refuse_unfit(source: Job, wish: RepairWish, painter: Painter, run: Run) -> 
         case Redraw(strength=strength):
             picture = open_picture(run.folder / source.request.label, ("PNG",)).convert("RGB")
             RedrawRequest(request=source.request, picture=picture, strength=strength, mask=wish.mask)
+        case Instruct() as step:
+            picture = open_picture(run.folder / source.request.label, ("PNG",))
+            _refuse_uneditable(step, wish.mask, picture, files_of(run, painter.device))
         case _:
             pass
     refuse_size(wish.step, side_after(run.loaded.settings.size, source.chain))
@@ -272,6 +281,20 @@ def _refuse_unfinishable(step: Upscale | Restore, wish: RepairWish, picture: Ima
         faults.append(fault)
     if wish.tries > 1:
         faults.append(tr("a network makes the same picture each time: ask for one try"))
+    if faults:
+        raise InputError(step.step, faults)
+
+
+def _refuse_uneditable(
+    step: Instruct, mask: Image.Image | None, picture: Image.Image, files: StepFiles
+) -> None:
+    """Raise InputError where a picture cannot be edited as it is wished, WeightsError without an editor."""
+    from kit.models.token_counts import CLIP_TOKENS
+
+    faults = [] if mask is None else mask_faults(mask, picture)
+    if end := files.editor(step.editor).truncated_tail(step.instruction):
+        told = {"most": CLIP_TOKENS, "end": end[:SHOWN]}
+        faults.append(tr("must be at most {most} tokens, {end!r} and what follows would be cut", **told))
     if faults:
         raise InputError(step.step, faults)
 

@@ -18,6 +18,11 @@ FAMILIES: dict[str, Family] = {
     "StableCascadeDecoderPipeline": "cascade",
 }
 """By the class that draws a picture from words."""
+EDITORS: dict[str, Family] = {
+    "StableDiffusionInstructPix2PixPipeline": "sd",
+    "StableDiffusionXLInstructPix2PixPipeline": "sdxl",
+}
+"""By the class that edits a picture as an instruction says: the family that its networks are of."""
 MOST_BYTES = 2**24
 """Of a JSON file that is read: an index of shards has a tenth of it."""
 KOLORS = "KolorsPipeline"

@@ -11,10 +11,19 @@ from pathlib import Path
 
 from kit.errors import WeightsError
 from kit.files.checksums import checked_sha256
+from kit.files.encodings import canonical_json, sha256_bytes
 from kit.files.tensors.tensor_files import open_tensor_file
-from kit.messages import joined, mark, tr
+from kit.messages import Message, joined, mark, tr
 from kit.models.bases.base_parts import BaseChoice, BaseParts
-from kit.models.bases.pipeline_class import FAMILIES, INDEX, Family, family_of, json_in, pipeline_class
+from kit.models.bases.pipeline_class import (
+    EDITORS,
+    FAMILIES,
+    INDEX,
+    Family,
+    family_of,
+    json_in,
+    pipeline_class,
+)
 from kit.models.layouts.model_folder import model_folder, record_of
 
 PRIOR_CLASS = "StableCascadePriorPipeline"
@@ -35,6 +44,8 @@ _VOCABULARY = ("vocab.json", "merges.txt")
 _STEMS = ("diffusion_pytorch_model", "model", "pytorch_model")
 _REPLACEABLE = ("unet", "vae", "text_encoder")
 """Parts that a base may name by themselves."""
+_EDITING = 8
+"""Channels of an editor's UNet: the noisy latents and those of the picture."""
 _MEND = mark("download it again")
 
 
@@ -59,7 +70,7 @@ class NetworkFiles:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PipelineFiles:
-    """A base for a pipeline of diffusers, whose files are all there."""
+    """A base or an editor for a pipeline of diffusers, whose files are all there."""
 
     folder: Path
     family: Family
@@ -88,6 +99,11 @@ class PipelineFiles:
         """The class that draws with it."""
         return pipeline_class(self.folder)
 
+    @property
+    def digest(self) -> str:
+        """One sha256 over all its files, by their places and their own."""
+        return sha256_bytes(canonical_json(dict(self.sha256)))
+
 
 def open_pipeline(base: BaseChoice) -> PipelineFiles:
     """Return a base for a pipeline of diffusers after checking that every file is there and is unchanged.
@@ -101,6 +117,38 @@ def open_pipeline(base: BaseChoice) -> PipelineFiles:
     family = family_of(folder)
     if family is None:
         raise _unknown(folder)
+    return _opened(parts, folder, family)
+
+
+def open_editor(folder: str) -> PipelineFiles:
+    """Return an InstructPix2Pix after checking that every file is there and is unchanged.
+
+    Raises:
+        WeightsError: in one line, what is missing, damaged, or none.
+    """
+    family = EDITORS.get(found := pipeline_class(Path(folder)))
+    if family is None:
+        raise WeightsError(editor_fault(folder, found))
+    files = _opened(BaseParts(folder=folder), Path(folder), family)
+    if (channels := files.config("unet").get("in_channels")) != _EDITING:
+        told = {"file": files.networks["unet"].config, "channels": channels, "wanted": _EDITING}
+        raise WeightsError(
+            tr("{file} says in_channels {channels}, and an InstructPix2Pix has {wanted}", **told)
+        )
+    return files
+
+
+def editor_fault(folder: str, found: str) -> Message:
+    """Return why a folder is no editor, by the class that its model_index.json names."""
+    told = {"folder": folder, "classes": joined(EDITORS, tr(", ")), "index": INDEX}
+    return tr(
+        "{folder} edits no picture: its {index} must say one of {classes}, got {found}",
+        found=found[:80] or tr("nothing"),
+        **told,
+    )
+
+
+def _opened(parts: BaseParts, folder: Path, family: Family) -> PipelineFiles:
     networks = {part: files_of_network(folder / part, part) for part in _NETWORKS[family]}
     networks |= {part: _replacement(Path(named), part, networks) for part, named in _named(parts, family)}
     roots = {folder: [*_TOKENIZERS[family]]}
@@ -152,6 +200,14 @@ def _unknown(folder: Path) -> WeightsError:
             tr(
                 "{folder} is Stable Cascade's first stage: name the folder of its second one as the base and "
                 'this one in it, base = {{ folder = "…", prior = "{folder}" }}',
+                folder=folder,
+            )
+        )
+    if found in EDITORS:
+        return WeightsError(
+            tr(
+                "{folder} is an InstructPix2Pix: it draws no story by itself and belongs at editor, "
+                'editor = "{folder}" beside another base; `storykit repair RUN --instruct` edits with it',
                 folder=folder,
             )
         )

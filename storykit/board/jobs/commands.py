@@ -103,6 +103,7 @@ COMMANDS: Mapping[str, tuple[JobField, ...]] = {
         JobField(name="panel", kind="word", label=mark("Panel"), words=_one_of(*_PANELS)),
         JobField(name="seed", kind="seed", label=mark("Seed of the picture")),
         JobField(name="redraw", kind="share", label=mark("Draw again from the picture: how much")),
+        JobField(name="instruct", kind="line", label=mark("Or edit it as a sentence says")),
         JobField(name="mask", kind="mask", label=mark("Only there")),
         JobField(name="prompt", kind="line", label=mark("Other words")),
         JobField(name="vary", kind="share", label=mark("Or vary its noise: how much")),

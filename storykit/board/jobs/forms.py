@@ -30,6 +30,7 @@ _HELP: Mapping[str, str] = {
     "base": mark("By default what the bundle was drawn with."),
     "seed": mark("Left empty, it is the picture that was chosen."),
     "redraw": mark("From 0 to 1: .3 mends details, .6 changes poses, .9 leaves hardly anything."),
+    "instruct": mark("Such as: make it night. The experiment must name an editor, an InstructPix2Pix."),
     "vary": mark("From 0 to 1, in place of drawing again: .1 is a little different, .5 much."),
     "mask": mark(
         "character, place, a box as X,Y,WIDTH,HEIGHT in pixels, or a picture of the folder, white where it "

@@ -39,6 +39,19 @@ def repair(
     redraw: Annotated[
         float | None, typer.Option(help="Draw again from the picture: .3 details, .6 poses, .9 nearly all.")
     ] = None,
+    instruct: Annotated[
+        str,
+        typer.Option(
+            metavar="TEXT",
+            help="Edit it as a sentence says, such as 'make it night', by the experiment's editor.",
+        ),
+    ] = "",
+    guidance: Annotated[
+        float | None, typer.Option(help="With --instruct: how strongly it follows the sentence; else 7.5.")
+    ] = None,
+    picture_guidance: Annotated[
+        float | None, typer.Option(help="With --instruct: how strongly it keeps to the picture; else 1.5.")
+    ] = None,
     outpaint: Annotated[
         str, typer.Option(help="Draw on beyond the edges: pixels for each side, or LEFT,TOP,RIGHT,BOTTOM.")
     ] = "",
@@ -61,8 +74,8 @@ def repair(
     mask: Annotated[
         str,
         typer.Option(
-            help="With --redraw and --restore, only there: character, place, X,Y,WIDTH,HEIGHT in pixels, or "
-            "a picture with white."
+            help="With --redraw, --instruct and --restore, only there: character, place, X,Y,WIDTH,HEIGHT in "
+            "pixels, or a picture with white."
         ),
     ] = "",
     seed: Annotated[
@@ -78,7 +91,7 @@ def repair(
     devices: Annotated[str, typer.Option(help="Where to draw: auto, or a device such as cuda:0.")] = "auto",
     as_json: AsJson = False,
 ) -> None:
-    """Mend one panel and keep the others: vary its noise, draw again, draw on, restore or enlarge.
+    """Mend one panel and keep the others: vary its noise, draw again, edit, draw on, restore or enlarge.
 
     What was there stays. Each try is one more picture of the panel, with a number of its own, and is shown
     with what it does to the set; `cast --keep` takes it. --auto chooses panel and step by the scores, the
@@ -89,7 +102,20 @@ def repair(
     from storykit.repairing import asked_repair, finished_said, repaired
     from submissions.packing.entry_plan import EntryPlan
 
-    asks = RepairOptions(vary, redraw, outpaint, restore, upscale, size, prompt, mask, tries)
+    asks = RepairOptions(
+        vary=vary,
+        redraw=redraw,
+        instruct=instruct,
+        guidance=guidance,
+        picture_guidance=picture_guidance,
+        outpaint=outpaint,
+        restore=restore,
+        upscale=upscale,
+        size=size,
+        prompt=prompt,
+        mask=mask,
+        tries=tries,
+    )
     try:
         asks.refuse_unclear(auto, panel)
         step = None if auto else asks.step(step_seed)

@@ -5,6 +5,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from kit.embedded import FINISHER
 from kit.experiment.steps import (
+    Instruct,
     Outpaint,
     Redraw,
     Refine,
@@ -12,6 +13,7 @@ from kit.experiment.steps import (
     StepList,
     Upscale,
     Vary,
+    instructions_in,
     kept_networks_in,
     masks_in,
     side_after,
@@ -123,6 +125,28 @@ def test_what_a_network_made_names_it_by_its_file_and_storykits_own_is_never_kep
     assert {(step.finishes, step.seed, step.prompt) for step in BY_NETWORKS} == {(True, None, "")}
 
 
+EDIT = Instruct(
+    seed=4, instruction="make it night", guidance=7.5, picture_guidance=1.5, steps=20, editor="8" * 64,
+    mask=MASK,
+)  # fmt: skip
+
+
+def test_an_edit_says_all_that_shapes_it_and_its_instruction_describes_no_panel():
+    told = step_told(EDIT)
+    assert told == {
+        "step": "instruct", "seed": 4, "instruction": "make it night", "guidance": 7.5,
+        "picture_guidance": 1.5, "steps": 20, "editor": "8" * 64, "mask": MASK,
+    }  # fmt: skip
+    half = replace(EDIT, dtype="float16")
+    assert step_told(half) == {**told, "dtype": "float16"}
+    assert CHAIN.validate_python([told, step_told(half)]) == (EDIT, half)
+    assert (words_after("sun", (EDIT,)), words_in([EDIT])) == ("sun", [])
+    assert (instructions_in((*STEPS, EDIT)), masks_in([EDIT])) == (["make it night"], [MASK])
+    assert (EDIT.finishes, EDIT.by_base, side_after(256, (EDIT,))) == (False, False, 256)
+    assert EDIT.said() == "edited by the instruction 'make it night', seed 4, inside a mask"
+    assert [step.by_base for step in (*STEPS, *FINISHED)] == [True] * 6
+
+
 def test_people_read_what_was_done():
     assert [step.said() for step in STEPS] == [
         "noise varied, strength 0.2, seed 7",
@@ -171,6 +195,15 @@ def test_people_read_what_was_done():
         {"step": "restore"},
         {"step": "restore", "finisher": NETWORK, "mask": "../x"},
         {"step": "restore", "finisher": NETWORK, "size": 1024},
+        step_told(EDIT) | {"instruction": " "},
+        step_told(EDIT) | {"guidance": 0.9},
+        step_told(EDIT) | {"picture_guidance": float("inf")},
+        step_told(EDIT) | {"steps": 0},
+        step_told(EDIT) | {"steps": 10**9},
+        step_told(EDIT) | {"editor": ""},
+        step_told(EDIT) | {"editor": f"../{MASK}"},
+        step_told(EDIT) | {"dtype": "float64"},
+        step_told(EDIT) | {"prompt": "rain"},
         {"step": "outpaint", "seed": 1, "strength": 0.8},
         {"step": "outpaint", "seed": 1, "strength": 0.8, "left": 32, "top": 64},
         {"step": "outpaint", "seed": 1, "strength": 0.8, "left": 8, "top": 8},

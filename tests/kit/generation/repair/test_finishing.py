@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from fakes import FakePainter, ink_run, make_run
+from fakes import FakePainter, ink_run, make_run, no_editor
 from finishing_networks import written
 from PIL import Image, ImageChops, ImageDraw
 
@@ -142,7 +142,7 @@ def faced(tmp_path: Path) -> tuple[Finisher, list[tuple[int, ...]]]:
 
 def test_a_face_is_restored_inside_its_mask_alone_and_never_without_one(tmp_path):
     finisher, shapes = faced(tmp_path)
-    step_files = StepFiles(lambda _: b"", lambda _: b"", "cpu")
+    step_files = StepFiles(lambda _: b"", lambda _: b"", no_editor, "cpu")
     step_files._finishers[finisher.sha256] = finisher
     before = Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8))
     alone = finished(before, Restore(finisher=finisher.sha256), step_files)
@@ -257,7 +257,7 @@ def test_a_network_in_a_chain_written_by_hand_that_cannot_do_it_is_a_fault(run, 
     network = network_to_keep(str(written(tmp_path, "restorer", ".pth")))
     keep_network(run, network)
     source = picture(run, SOURCE)
-    step_files = StepFiles(lambda _: b"", lambda _: network.data, "cpu")
+    step_files = StepFiles(lambda _: b"", lambda _: network.data, no_editor, "cpu")
     done = finished(source, Upscale(finisher=network.sha256, size=64), step_files)
     assert isinstance(done, DrawFailure)
     assert "not larger" in done.reason

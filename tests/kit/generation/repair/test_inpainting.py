@@ -12,7 +12,7 @@ import torch
 from diffsynth.schedulers import EnhancedDDIMScheduler
 from diffusers import AutoencoderKL, StableDiffusionXLInpaintPipeline, UNet2DConditionModel
 from diffusers_twin import ATTENTION_EPS
-from fakes import TOY_PROMPTS, toy_base
+from fakes import TOY_PROMPTS, no_editor, toy_base
 from painting import CFG4, NEGATIVE, painted, panel_request
 from PIL import Image
 from published_toy import copy_of_published, published_lora, toy_published
@@ -221,7 +221,7 @@ def job(*chain: Redraw | Outpaint, **told: object) -> Job:
     )
 
 
-FILES = StepFiles(lambda _sha256: encoded(mask().convert("RGB")), lambda _sha256: b"", "cpu")
+FILES = StepFiles(lambda _sha256: encoded(mask().convert("RGB")), lambda _sha256: b"", no_editor, "cpu")
 
 
 def made(

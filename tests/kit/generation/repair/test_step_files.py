@@ -1,7 +1,7 @@
 import os
 
 import pytest
-from fakes import make_run
+from fakes import make_run, no_editor
 from finishing_networks import written
 
 from kit.embedded import FINISHER
@@ -67,6 +67,6 @@ def test_a_network_is_kept_by_its_sha256_and_opened_once(tmp_path):
 
 def test_what_is_no_network_is_told_by_its_place(tmp_path):
     data = b"words"
-    files = StepFiles(lambda _: b"", lambda _: data, "cpu")
+    files = StepFiles(lambda _: b"", lambda _: data, no_editor, "cpu")
     with pytest.raises(WeightsError, match=f"finisher {network_file(sha256_bytes(data))}"):
         files.finisher(sha256_bytes(data))

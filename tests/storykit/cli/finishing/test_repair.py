@@ -190,7 +190,10 @@ def test_where_nothing_can_be_judged_the_tries_are_told_all_the_same(tmp_path: P
         (("--seed", 0, "--redraw", 0.5, "--mask", "large.png"), "the mask has 65 x 64 pixels"),
         (("--seed", 0, "--redraw", 0.5, "--candidate", "oil"), "oil"),
         (("--seed", 0, "--redraw", 0.5, "--prompt", "雨" * 300), "254 tokens"),
-        (("--seed", 0, "--upscale", "mini", "--mask", "0,0,9,9"), "a mask is for --redraw and --restore"),
+        (
+            ("--seed", 0, "--upscale", "mini", "--mask", "0,0,9,9"),
+            "a mask is for --redraw, --instruct and --restore",
+        ),
         (("--seed", 0, "--upscale", "mini", "--size", 100), "must be a multiple of 32, got 100"),
         (("--seed", 0, "--upscale", "mini", "--size", 64), "give a larger --size"),
         (("--seed", 0, "--upscale", "mini", "--tries", 2), "ask for one try"),
