@@ -96,7 +96,11 @@ def test_guidance_ends_after_a_share_of_the_steps(cfg: float, steps: int, until:
 @pytest.mark.parametrize(
     ("head", "line", "fault"),
     [
-        ("", 'sampler = "euler"', "draft.sampler: must be 'ddim' or 'dpm++2m', got 'euler'"),
+        (
+            "",
+            'sampler = "eular"',
+            "draft.sampler: must be 'ddim', 'dpm++2m', 'euler', 'euler-a', 'lcm', 'unipc'",
+        ),
         ("", "steps = 0", "draft.steps: must be greater than 0, got 0"),
         ("", "steps = 2.5", "draft.steps: must be a whole number, got 2.5"),
         ("", "guidance_until = 0", "draft.guidance_until: must be greater than 0, got 0"),
@@ -117,7 +121,7 @@ def test_guidance_ends_after_a_share_of_the_steps(cfg: float, steps: int, until:
             'draft: size must be the final\'s, 64, where noise = "contest", which is drawn on the device',
         ),
         ('quality = "rough"', "", "quality: must be 'final' or 'draft', got 'rough'"),
-        ('sampler = "ddim"', "", "sampler: unknown key; it belongs under [draft]"),
+        ('spacing = "wide"', "", "spacing: must be 'leading', 'trailing' or 'linspace', got 'wide'"),
     ],
 )
 def test_a_setting_that_cannot_be_is_refused_in_one_line(
@@ -170,7 +174,7 @@ def test_a_draft_says_on_disk_what_it_was_drawn_with(tmp_path: Path) -> None:
 def test_a_drafts_defaults_are_written_out_in_its_run(tmp_path: Path) -> None:
     run, _ = drawn(written(tmp_path, "steps = 30").drawn_as("draft"))
     kept = tomllib.loads(run.experiment_path.read_text("utf-8"))
-    assert kept["draft"] == DraftTable(sampler="dpm++2m", steps=9, size=64).model_dump()
+    assert kept["draft"] == DraftTable(sampler="dpm++2m", steps=9, size=64, guidance_until=0.65).model_dump()
 
 
 def test_a_setting_that_is_as_a_finals_makes_no_other_picture(tmp_path: Path) -> None:

@@ -42,12 +42,15 @@ LCM = "AI-ModelScope/lcm-sdxl"
 LIGHTNING = "AI-ModelScope/SDXL-Lightning/sdxl_lightning_4step_unet.safetensors"
 CASCADE = "AI-ModelScope/stable-cascade"
 MAJICMIX = "YorickHe/majicmixRealistic_v6/v7"
+DUNHUANG = "PaperCloud/zju19_dunhuang_style_lora"
 EDITOR = "timbrooks/instruct-pix2pix"
 XL_EDITOR = "diffusers/sdxl-instructpix2pix-768"
 SIDE = 64
 """Pixels of a toy's pictures."""
 WIDTH = 32
 """Of text states."""
+UNET_WIDTH = 16
+"""Of the UNet's deepest level."""
 MERGES = 6000
 """Of CLIP's 48894."""
 TOKENS = 512 + MERGES + 2
@@ -67,6 +70,7 @@ def toy_models() -> Path:
         CASCADE: _cascade,
         f"{CASCADE}-prior": _prior,
         MAJICMIX: _majicmix,
+        DUNHUANG: _dunhuang,
         EDITOR: _editor,
         XL_EDITOR: _xl_editor,
     }
@@ -193,6 +197,21 @@ def _xl_editor(place: Path) -> None:
         tokenizer_2=clip_tokenizer(), unet=_xl_unet(in_channels=8), scheduler=EulerDiscreteScheduler(**BETAS),
         add_watermarker=False,
     ).save_pretrained(place)  # fmt: skip
+
+
+def _dunhuang(place: Path) -> None:
+    """A LoRA of Stable Diffusion in a folder of its own, in kohya's names, as trainers write it."""
+    layer = "lora_unet_mid_block_attentions_0_transformer_blocks_0_attn2_to_v"
+    down, up = torch.randn(2, WIDTH), torch.randn(UNET_WIDTH, 2)
+    place.mkdir(parents=True)
+    save_file(
+        {
+            f"{layer}.lora_down.weight": down,
+            f"{layer}.lora_up.weight": up,
+            f"{layer}.alpha": torch.tensor(2.0),
+        },
+        place / "dunhuang.safetensors",
+    )
 
 
 def _stage(**more: object) -> StableCascadeUNet:

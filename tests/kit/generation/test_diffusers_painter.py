@@ -262,7 +262,7 @@ def test_what_a_pipeline_cannot_do_is_refused(base: str, told: dict[str, object]
 
 
 def test_anchors_are_refused() -> None:
-    asked = request(anchors=(Anchor(prompt="x", subject="", seed=1),))
+    asked = request(anchors=(Anchor(prompt="x", subject="", seed=1),), consistency=0.5)
     painter_of(in_toys(TURBO)).encode_prompts(asked.texts)
     with pytest.raises(InputError, match="consistency"):
         painter_of(in_toys(TURBO)).draw([asked], how(in_toys(TURBO)))
