@@ -8,6 +8,7 @@ from PIL import Image
 
 from kit.errors import WeightsError
 from kit.files.checksums import checked_sha256
+from kit.files.safetensors_files import TORCH_LOAD_ERRORS
 from kit.files.text.library_words import reason_of
 from kit.messages import tr
 from kit.models.bases.controlnet_files import controlnet_identity
@@ -59,7 +60,7 @@ def annotated(kind: AnnotatorKind, picture: Image.Image, folder: Path) -> Image.
     try:
         detector: Any = getattr(controlnet_aux, _DETECTORS[kind].name).from_pretrained(str(folder))
         found: Image.Image = detector(picture, image_resolution=side)
-    except (OSError, RuntimeError, ValueError, LookupError, AttributeError, TypeError) as error:
+    except (*TORCH_LOAD_ERRORS, AttributeError, AssertionError) as error:
         told = reason_of(" ".join(str(error).split())[:200])
         raise WeightsError(
             tr("{folder}: the annotator cannot be used: {error}", folder=folder, error=told)

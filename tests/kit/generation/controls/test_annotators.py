@@ -5,6 +5,8 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+import torch
+from hostile import Evil
 from PIL import Image, ImageOps
 
 from kit.errors import WeightsError
@@ -22,6 +24,8 @@ class InvertingDetector:
     def from_pretrained(cls, folder: str) -> "InvertingDetector":
         if not any(Path(folder).iterdir()):
             raise FileNotFoundError(f"no weights in {folder}")
+        for file in Path(folder).glob("*.pth"):
+            torch.load(file)  # as it reads them
         return cls(folder)
 
     def __call__(
@@ -56,6 +60,15 @@ def test_an_annotator_without_its_files_says_which_and_where_they_come_from(tmp_
         annotator_identity("depth", tmp_path)
     with pytest.raises(WeightsError, match=r"the annotator cannot be used: no weights in"):
         annotated("depth", shapes(1), tmp_path)
+
+
+@pytest.mark.usefixtures("stand_in")
+def test_pickled_annotators_run_nothing(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    torch.save({"weight": Evil()}, tmp_path / "body_pose_model.pth")
+    with pytest.raises(WeightsError, match="the annotator cannot be used: "):
+        annotated("pose", shapes(1), tmp_path)
+    assert not (tmp_path / "pwned").exists()
 
 
 def test_without_controlnet_aux_a_line_says_what_to_install(tmp_path, monkeypatch):
