@@ -105,6 +105,11 @@ def _prompt_faults(evidence: Evidence) -> Iterator[Fault]:
         if drawn_from(row) != drawn_from(told):
             problem = tr("was not drawn from the story's prompt and negative prompt as they stand now")
             yield Fault(panel_file(panel), problem, tr(DRAW_AGAIN), DRAWING)
+        held = [(one.kind, one.weight, one.until) for one in row.control]
+        asked = evidence.story.story.panels[panel - 1].control
+        if held != [(one.kind, one.weight, one.until) for one in asked]:
+            problem = tr("was not drawn with the control that the story has now")
+            yield Fault(panel_file(panel), problem, tr(DRAW_AGAIN), DRAWING)
         yield from find_leaks(
             tr("prompt of panel {panel}", panel=panel),
             "\n".join([row.prompt, row.negative, *words_in(row.chain), *instructions_in(row.chain)]),

@@ -119,6 +119,14 @@ def test_a_map_that_is_gone_from_the_run_keeps_it_from_being_packed(tmp_path):
     assert f"{map_file(control.map)}: does not exist" in refusal(run, replace(entry, out=tmp_path / "e.zip"))
 
 
+def test_a_story_that_was_changed_since_keeps_the_panel_from_being_packed(tmp_path):
+    run, entry = entry_of(tmp_path)
+    story = run.folder / "stories" / "tale.toml"
+    story.write_text(story.read_text().replace("weight = 1.2", "weight = 1.1"))
+    told = refusal(Run.open(run.folder), replace(entry, out=tmp_path / "e.zip"))
+    assert "panels/2.png: was not drawn with the control that the story has now" in told
+
+
 def test_a_map_that_is_another_or_not_there_is_named(bundle):
     name = a_map(bundle)
 
