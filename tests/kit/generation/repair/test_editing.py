@@ -19,14 +19,16 @@ from kit.experiment.extras.extra_pictures import read_extras
 from kit.experiment.run import Run, Slot
 from kit.experiment.steps import Instruct, Redraw
 from kit.files.encodings import canonical_json, sha256_bytes
+from kit.generation.devices.multi_gpu import load_painter
 from kit.generation.generate import generate
 from kit.generation.pipelines.picture_editor import PictureEditor
 from kit.generation.repair.repair import RepairTry, RepairWish, repair
 from kit.generation.repair.step_files import editor_files
 from kit.images.decode import open_picture
 from kit.images.png_metadata import RECIPE
+from kit.models.bases.base_parts import BaseParts
 from kit.models.bases.pipeline_files import open_editor
-from tests.support.toy_pipelines import EDITOR, XL_EDITOR, toy
+from tests.support.toy_pipelines import CASCADE, EDITOR, SDXL, XL_EDITOR, toy
 
 SOURCE = Slot("base", "authored", "cat", 0, 3)
 BOX = (6, 4, 21, 25)
@@ -154,6 +156,31 @@ def test_what_was_killed_before_it_was_made_is_gone_on_with_and_ends_in_the_same
     generate(run, [FakePainter()])
     told = {name: data for name, data in files(run).items() if name != "panels.jsonl"}
     assert told == {name: wanted[name] for name in told}
+
+
+def test_what_another_base_drew_is_edited_as_well_and_its_networks_are_freed_meanwhile(
+    tmp_path: Path, events: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = make_run(tmp_path, f"base = '{toy(SDXL)}'\neditor = '{toy(EDITOR)}'\nsize = 64\nsteps = 1")
+    painter = load_painter(str(toy(SDXL)), "cpu")
+    generate(run, [painter])
+    assert painter._pipeline._networks
+    built = PictureEditor._built
+    monkeypatch.setattr(
+        PictureEditor, "_built", lambda *told: events.append(str(painter._pipeline._networks)) or built(*told)
+    )
+    done = made(run, painter=painter)
+    assert done.reason == ""
+    assert events == ["{}", "editor", "editor freed"]
+    alone = PictureEditor(editor_files(run), "cpu").edited(picture(run, SOURCE), STEP)
+    assert picture(run, done.repair.slot).tobytes() == alone.tobytes()
+
+
+def test_stable_cascade_which_redraws_nothing_has_its_pictures_edited() -> None:
+    base = BaseParts(folder=str(toy(CASCADE)), prior=str(toy(f"{CASCADE}-prior")))
+    painter = load_painter(base, "cpu")
+    assert painter.step_refusals(STEP) == []
+    assert painter.step_refusals(Redraw(seed=2, strength=0.5)) != []
 
 
 def test_naming_an_editor_changes_no_picture_and_no_key(tmp_path: Path) -> None:
