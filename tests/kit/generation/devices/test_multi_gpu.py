@@ -1,5 +1,6 @@
 import os
 import signal
+import sys
 
 import numpy as np
 import pytest
@@ -97,3 +98,12 @@ def test_a_base_that_cannot_be_loaded_there_is_said_here(tmp_path):
 def test_one_device_draws_in_this_process():
     with painters_on(str(toy_base()), "cpu") as painters:
         assert [type(painter) for painter in painters] == [KolorsPainter]
+
+
+def test_a_pipeline_without_diffusers_is_one_line_that_says_what_to_install(tmp_path, monkeypatch):
+    (tmp_path / "model_index.json").write_text('{"_class_name": "StableDiffusionXLPipeline"}')
+    monkeypatch.setitem(sys.modules, "diffusers", None)
+    with pytest.raises(
+        WeightsError, match=r"diffusers, which is not installed: pip install storykit\[bases\]"
+    ):
+        load_painter(str(tmp_path), "cpu")

@@ -16,7 +16,7 @@ from paths import ROOT
 from kit.doctor.diagnosis import fault, note, ok
 from kit.doctor.examine import Machine, examine
 from kit.doctor.hubs import HubAnswer, ask_hubs, hub_lines
-from kit.doctor.libraries import library_lines, pinned_versions, python_lines
+from kit.doctor.libraries import bases_lines, library_lines, pinned_versions, python_lines
 from kit.doctor.room import disk_lines, free_memory, memory_lines, writing_lines
 from kit.doctor.surroundings import clock_lines, encoding_lines, font_lines, language_lines
 from kit.doctor.torch_facts import GpuFacts, TorchAnswer, TorchFacts, ask_torch
@@ -420,3 +420,27 @@ def test_a_fault_alone_ends_the_command_with_1(found, code, last, capsys):
         say_found(found, as_json=True)
     report = json.loads(capsys.readouterr().out)
     assert (report["ok"], len(report["checks"])) == (code == 0, len(found))
+
+
+def test_other_bases_are_told_with_what_draws_them(tmp_path):
+    assert told(bases_lines(tmp_path, lambda name: "0.35.2"))["bases"][0] == "ok"
+    without = told(bases_lines(tmp_path, lambda name: None))["bases"]
+    assert without[0] == "ok", "nobody needs them"
+    assert (
+        "cannot be drawn without diffusers, compel; to draw with them: `pip install storykit[bases]`"
+        in without[1]
+    )
+    (tmp_path / "owner/model").mkdir(parents=True)
+    index = '{"_class_name": "StableDiffusionXLPipeline"}'
+    (tmp_path / "owner/model/model_index.json").write_text(index)
+    (tmp_path / "owner/other").mkdir()
+    (tmp_path / "owner/other/model_index.json").write_text('{"_class_name": "FluxPipeline"}')
+    assert told(bases_lines(tmp_path, lambda name: None))["bases"][0] == "note", "one was downloaded"
+    found = told(bases_lines(tmp_path, {"diffusers": "0.35.2", "compel": "2.1.1"}.get))["bases"]
+    assert found == (
+        "ok",
+        "SDXL, Stable Diffusion and Stable Cascade can be drawn; downloaded: owner/model; ",
+    )
+    assert "diffusers is 0.40.0, tested was 0.35.2" in str(
+        told(bases_lines(tmp_path, {"diffusers": "0.40.0", "compel": "2.1.1"}.get))["library.diffusers"]
+    )
