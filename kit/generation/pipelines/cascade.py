@@ -11,7 +11,7 @@ from kit.experiment.drawing.draw_settings import DrawSettings
 from kit.generation.controls.control import Control
 from kit.generation.painter import PanelRequest
 from kit.generation.pipelines.lora_layers import WornLora
-from kit.generation.pipelines.parts import PipelineParts
+from kit.generation.pipelines.parts import PipelineParts, take_turns
 from kit.generation.pipelines.samplers import sampler_of
 from kit.generation.pipelines.texts import TextState, stacked
 
@@ -51,16 +51,12 @@ class CascadePipeline:
             for text, (prior, decoder) in read.items()
         }
 
-    def load(self, _worn: WornLora, _controls: Sequence[Control], _settings: DrawSettings) -> None:
+    def load(self, _worn: WornLora, _controls: Sequence[Control], settings: DrawSettings) -> None:
         """Load what draws where it is not loaded."""
         if not self._networks:
-            names = (
-                "prior/prior",
-                "prior/text_encoder",
-                "decoder",
-                "vqgan",
-            )  # the second says the dtype
-            self._networks = {name: self._parts.network(name) for name in names}
+            place = "cpu" if take_turns(settings, self._device) else self._device
+            names = ("prior/prior", "prior/text_encoder", "decoder", "vqgan")  # the second says the dtype
+            self._networks = {name: self._parts.network(name).to(place) for name in names}
 
     def unload(self) -> None:
         """Free what draws."""
@@ -78,7 +74,7 @@ class CascadePipeline:
             )
             unwanted = {"negative_prompt_embeds": other, "negative_prompt_embeds_pooled": other_pooled[:, :1]}
         chance = [torch.Generator("cpu").manual_seed(one.seed) for one in requests]
-        embeddings = self._built("prior/", self._networks)(
+        embeddings = self._drawing("prior/", settings)(
             prompt_embeds=cross,
             prompt_embeds_pooled=pooled[:, :1],
             num_inference_steps=settings.steps,
@@ -89,7 +85,7 @@ class CascadePipeline:
             **unwanted,
         ).image_embeddings
         return list(
-            self._built("", self._networks)(
+            self._drawing("", settings)(
                 image_embeddings=embeddings.to(self._dtype),
                 prompt_embeds=cross,
                 prompt_embeds_pooled=pooled[:, 1:],
@@ -98,6 +94,12 @@ class CascadePipeline:
                 generator=chance,
             ).images
         )
+
+    def _drawing(self, stage: str, settings: DrawSettings) -> Any:
+        pipeline = self._built(stage, self._networks)
+        if take_turns(settings, self._device):
+            pipeline.enable_model_cpu_offload(device=self._device)
+        return pipeline
 
     def _built(self, stage: str, parts: Mapping[str, Any]) -> Any:
         """Return the pipeline of a stage with its parts of these and none of the others."""

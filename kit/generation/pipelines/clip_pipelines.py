@@ -19,7 +19,7 @@ from kit.generation.pipelines.controlnets import (
     held_to,
 )
 from kit.generation.pipelines.lora_layers import WornLora
-from kit.generation.pipelines.parts import PipelineParts
+from kit.generation.pipelines.parts import PipelineParts, take_turns
 from kit.generation.pipelines.samplers import sampler_of
 from kit.generation.pipelines.texts import TextState, read_in_pieces, stacked
 from kit.generation.sampling.first_noise import first_noise
@@ -93,15 +93,11 @@ class ClipPipeline:
 
     def load(self, worn: WornLora, controls: Sequence[Control], settings: DrawSettings) -> None:
         """Load what draws, with a LoRA and the ControlNets of maps, where it is not loaded."""
-        place = "cpu" if self._takes_turns(settings) else self._device
+        place = "cpu" if take_turns(settings, self._device) else self._device
         if not self._networks:
             unet = worn.merged_into("unet", self._parts.network("unet")).to(place)
             self._networks = {"unet": unet, "vae": self._parts.network("vae").to(place)}
         self._controlnets.load(controls, place)
-
-    def _takes_turns(self, settings: DrawSettings) -> bool:
-        """Return whether networks wait beside the GPU, and only what computes is on it."""
-        return settings.memory == "low" and self._device.startswith("cuda")
 
     def unload(self) -> None:
         """Free what draws."""
@@ -192,7 +188,7 @@ class ClipPipeline:
         pipeline = self._built(ways[bool(controlnets)], self._networks | controlnets, settings)
         if settings.memory == "low":
             pipeline.vae.enable_tiling()
-        if self._takes_turns(settings):
+        if take_turns(settings, self._device):
             pipeline.enable_model_cpu_offload(device=self._device)
         return pipeline
 

@@ -14,6 +14,7 @@ from safetensors import SafetensorError
 from torch import nn
 
 from kit.errors import WeightsError
+from kit.experiment.drawing.draw_settings import DrawSettings
 from kit.files.safetensors_files import TORCH_LOAD_ERRORS
 from kit.files.text.library_words import reason_of
 from kit.messages import tr
@@ -112,6 +113,11 @@ class PipelineParts:
             found = transformers.CLIPTokenizer.from_pretrained(folder, local_files_only=True)
         found.deprecation_warnings[_TOO_LONG] = True  # what is too long is said by us
         return found
+
+
+def take_turns(settings: DrawSettings, device: str) -> bool:
+    """Return whether networks wait beside the GPU, and only what computes is on it."""
+    return settings.memory == "low" and device.startswith("cuda")
 
 
 def _renamed(config: Path) -> dict[str, object]:
