@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 from kit.errors import InputError
 from kit.experiment.candidates.candidate import Candidate
 from kit.experiment.config import Experiment, LoadedExperiment
-from kit.experiment.drawing.draw_settings import DrawSettings
+from kit.experiment.drawing.draw_settings import USUALLY, DrawSettings
 from kit.experiment.extras.extra_pictures import Origin, all_slots, origins_of
 from kit.experiment.fields import seed_of_panel
-from kit.experiment.identity import settings_of_finals
 from kit.experiment.run import Anchor, PanelRow, Run, Slot
 from kit.experiment.steps import StepList, step_told, words_in
 from kit.files.encodings import canonical_json, sha256_bytes
@@ -22,6 +21,7 @@ from kit.generation.devices.processor import cpu_arithmetic
 from kit.generation.painter import Painter, PanelRequest
 from kit.lora.pipelines.layout import PipelineLayout, lora_layout
 from kit.messages import mark, tr
+from kit.models.bases.pipeline_class import pipeline_folder
 from kit.story.anchors import anchors_of, bystanders_of
 from kit.story.prompt import prompt_of
 from kit.story.story import PANELS, Story
@@ -204,10 +204,9 @@ def _refusals(loaded: LoadedExperiment, painter: Painter) -> Iterator[str]:
     kept = max(candidate.consistency or 0.0 for candidate in loaded.experiment.candidates)
     faults = [fault for how in (final, loaded.settings) for fault in painter.refusals(how, kept)]
     yield from dict.fromkeys(faults)
-    for name, usual in settings_of_finals(painter.identity).items():
-        if not faults and (got := getattr(final, name)) != usual:
-            told = {"name": name, "usual": usual, "got": got}
-            yield tr("{name} must be {usual!r} for finals of this base, got {got!r}: delete it", **told)
+    if not faults and pipeline_folder(loaded.experiment.base) is None and final.sampler != USUALLY["sampler"]:
+        told = {"usual": USUALLY["sampler"], "got": final.sampler}
+        yield tr("sampler must be {usual!r} for finals of this base, got {got!r}: delete it", **told)
 
 
 def _cut_texts(loaded: LoadedExperiment, painter: Painter) -> Iterator[str]:

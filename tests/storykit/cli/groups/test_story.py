@@ -62,7 +62,9 @@ def test_tokens_are_those_of_the_base(tmp_path):
     story = eight(tmp_path, ", ".join(["a knight", *["jousting quixotically beyond the kaleidoscope"] * 16]))
     assert "nothing that makes" in said("story", "lint", story)
     assert "are read: what stands last is cut off" in said("story", "lint", story, "--base", "mini")
-    assert "must be mini, kolors, or a folder" in refused("story", "lint", story, "--base", tmp_path / "no")
+    assert 'must be "mini", "kolors", a folder or a model' in refused(
+        "story", "lint", story, "--base", tmp_path / "no"
+    )
 
 
 def test_a_trigger_of_another_style_is_told(tmp_path):
