@@ -145,7 +145,7 @@ class Spoken:
 def test_a_pickle_that_is_more_than_tensors_is_refused(tmp_path: Path) -> None:
     shutil.copytree(toy(MAJICMIX), tmp_path / "sd", ignore=shutil.ignore_patterns("storykit.json"))
     torch.save({"weight": Spoken()}, tmp_path / "sd/unet/diffusion_pytorch_model.bin")
-    with pytest.raises(WeightsError, match=r"asks to run 'builtins.exec' when it is opened"):
+    with pytest.raises(WeightsError, match=r"asks to run '\w+\.exec' when it is opened"):
         open_pipeline(str(tmp_path / "sd"))
 
 
