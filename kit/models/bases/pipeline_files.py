@@ -25,6 +25,7 @@ from kit.models.bases.pipeline_class import (
     pipeline_class,
 )
 from kit.models.layouts.model_folder import model_folder, record_of
+from kit.models.layouts.weight_files import weights_at
 
 PRIOR_CLASS = "StableCascadePriorPipeline"
 _NETWORKS: Mapping[Family, tuple[str, ...]] = {
@@ -305,13 +306,5 @@ def _weights(folder: Path, kind: str, variant: str) -> tuple[Path, ...]:
             return (whole,)
         index = folder / f"{stem}{kind}.index{dotted}.json"
         if index.is_file():
-            return (index, *_shards(index))
+            return (index, *weights_at(index).paths)
     return ()
-
-
-def _shards(index: Path) -> Sequence[Path]:
-    places = json_in(index).get("weight_map")
-    names = sorted({str(name) for name in places.values()}) if isinstance(places, dict) else []
-    if not names or any("/" in name or "\\" in name or name in (".", "..") for name in names):
-        raise WeightsError(tr("{file} is no list of shards; {mend}", file=index, mend=tr(_MEND)))
-    return [index.with_name(name) for name in names]

@@ -92,7 +92,7 @@ DAMAGES: dict[str, tuple[Callable[[Path], None], str]] = {
     "half a scheduler": (cut("scheduler/scheduler_config.json", 0.5), "is no whole JSON"),
     "a shard less": (shards_without, "lacks part-1.safetensors"),
     "half a shard": (shards_torn, "part-1.safetensors: is cut off"),
-    "shards elsewhere": (shards_elsewhere, "is no list of shards"),
+    "shards elsewhere": (shards_elsewhere, "which is no file beside it"),
     "a foreign scheduler": (
         in_json("scheduler/scheduler_config.json", _class_name="os.systemScheduler"),
         "names no scheduler that this base is drawn with: os.systemScheduler",
