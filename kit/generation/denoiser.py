@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 
 import torch
+from diffsynth.models.sd_unet import PopBlock
 from diffsynth.models.sdxl_unet import SDXLUNet
 from diffsynth.models.sdxl_vae_decoder import SDXLVAEDecoder
 from torch import Tensor, nn
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 from kit.errors import RunError
 from kit.experiment.drawing.draw_settings import DrawSettings
 from kit.generation.anchors.shared_attention import SharedAttention, Sharing, WatchedAttention
+from kit.generation.controls.held_panels import HeldPanels, added
 from kit.generation.sampling.tiled import sizes_of
 from kit.lora.lora import LoadedLora
 from kit.messages import tr
@@ -58,7 +60,14 @@ class Denoiser:
         self._projections = list(_cached_projections(unet))
         self._sharers = list(_sharers(unet))
         self._sharing: Sharing | None = None
+        self._pops = [block for block in unet.blocks if isinstance(block, PopBlock)]
         self._device, self._dtype = unet.conv_in.weight.device, unet.conv_in.weight.dtype
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """What it computes in."""
+        told: torch.dtype = self._dtype
+        return told
 
     @torch.no_grad()
     def set_lora(self, lora: LoadedLora | None, strength: float) -> None:
@@ -109,24 +118,34 @@ class Denoiser:
             attention.sharing = sharing
         self._sharing = sharing
 
-    def at(self, step: Tensor, pooled: Tensor) -> Callable[[Tensor], Tensor]:
+    def at(self, step: Tensor, pooled: Tensor, held: HeldPanels | None = None) -> Callable[[Tensor], Tensor]:
         """Return what predicts the noise in rows of any size at one step, as a call does."""
-        return lambda rows: self(rows, step, sizes_of(rows), pooled)
+        return lambda rows: self(rows, step, sizes_of(rows), pooled, held)
 
-    def __call__(self, rows: Tensor, step: Tensor, sizes: Tensor, pooled: Tensor) -> Tensor:
+    def __call__(
+        self, rows: Tensor, step: Tensor, sizes: Tensor, pooled: Tensor, held: HeldPanels | None = None
+    ) -> Tensor:
         """Return the noise in each row, (B, 4, H/8, W/8), in the rows' own precision.
 
         Args:
-            rows: noisy latents, and what else the UNet reads of each cell, behind them.
+            rows: noisy latents, and what else the UNet reads of each cell, behind them; then the maps.
             step: (1,), the noise level of all of them.
             sizes: as `time_ids` gives them.
             pooled: (B, hidden), the texts' second half.
+            held: the panels that ControlNets hold in this step, whose maps the rows have.
         """
+        seen, step, pooled, residuals = (
+            rows.to(self._dtype),
+            step.to(self._device),
+            pooled.to(self._dtype),
+            None,
+        )
         stance = "default" if len(rows) in self.compiled else "force_eager"
         with torch.compiler.set_stance(stance):
-            predicted: Tensor = self.unet(
-                rows.to(self._dtype), step.to(self._device), self._first.answer, sizes, pooled.to(self._dtype)
-            )
+            if held is not None:
+                seen, residuals = held.residuals(seen, step, sizes, pooled)
+            with added(self._pops, residuals):
+                predicted: Tensor = self.unet(seen, step, self._first.answer, sizes, pooled)
         if self._sharing is not None:
             self._sharing.end_step()
         return predicted.to(rows.dtype)

@@ -18,6 +18,7 @@ from kit.generation.painter import (
     DrawResult,
     PanelRequest,
     RedrawRequest,
+    drawn_held_alike,
     refuse_other_size,
     refused,
 )
@@ -190,18 +191,7 @@ class DiffusersPainter:
         """Return the pictures of one batch; what does not fit into the GPU's memory is drawn in halves."""
         self._refuse(requests, settings)
         self._ready(requests, settings)
-        return self._held_alike(requests, settings)
-
-    def _held_alike(self, requests: Sequence[PanelRequest], settings: DrawSettings) -> list[DrawResult]:
-        """Return the pictures of one batch; those that the same ControlNets read alike are drawn together."""
-        alike: dict[object, list[int]] = {}
-        for number, one in enumerate(requests):
-            alike.setdefault(tuple(held.drawn_alike for held in one.control), []).append(number)
-        drawn: dict[int, DrawResult] = {}
-        for numbers in alike.values():
-            made = self._in_memory([requests[number] for number in numbers], settings)
-            drawn |= dict(zip(numbers, made, strict=True))
-        return [drawn[number] for number in range(len(requests))]
+        return drawn_held_alike(requests, lambda alike: self._in_memory(alike, settings))
 
     def _in_memory(self, requests: Sequence[PanelRequest], settings: DrawSettings) -> list[DrawResult]:
         if len(requests) <= self._most:

@@ -1,8 +1,8 @@
 """The painter over Kolors' networks: text first, then panels in batches, one UNet call a step."""
 
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from functools import cached_property, partial
 
@@ -16,6 +16,8 @@ from kit.experiment.drawing.draw_settings import DrawSettings
 from kit.experiment.steps import Step
 from kit.experiment.tables import SamplerName
 from kit.generation.anchors.joining import join_anchors, sharing_of
+from kit.generation.controls.held_panels import HeldPanels, by_half
+from kit.generation.controls.kolors_controlnets import KolorsControlNets, refuse_strangers
 from kit.generation.denoiser import Denoiser, compile_parts, compiling_pays, halves_of, refuse_too_small
 from kit.generation.devices.device_memory import (
     BATCHES,
@@ -30,7 +32,7 @@ from kit.generation.painter import (
     DrawResult,
     PanelRequest,
     RedrawRequest,
-    refuse_control,
+    drawn_held_alike,
     refuse_other_size,
 )
 from kit.generation.repair.attention_mask import attention_mask, attention_to, places_of
@@ -77,6 +79,7 @@ class KolorsPainter:
         """The base, and the one whose UNet is in memory or the next to be: of two only one is."""
         self._worn: tuple[LoadedLora | None, float] = (None, 1.0)
         self._texts = PromptStates(base, self.device)
+        self._controlnets = KolorsControlNets(self.device)
         self._most = max(BATCHES)
         """Panels that fit into memory together, as far as is known."""
 
@@ -153,6 +156,7 @@ class KolorsPainter:
 
     def unload(self) -> None:
         """Free the networks; what was read is kept, and the next picture loads them again."""
+        self._controlnets.unload()
         self._free("_denoiser", "_decoder", "_encoder")
 
     def _free(self, *networks: str) -> None:
@@ -165,14 +169,17 @@ class KolorsPainter:
 
         On a GPU some steps of the first pictures are drawn to see how long they take.
         """
+        self._refuse_strangers(requests)
         self._draw_with(self._base)
         if settings.guidance_until < 1:
             refuse_too_small(self._base.sizes.unet, 1, settings.size)  # a batch may be of one panel
-        panels = settings.batch or panels_at_once(self.device, settings)
+        nets = {held.record.controlnet for one in requests for held in one.control}
+        panels = settings.batch or panels_at_once(self.device, settings, len(nets))
         if self.device == "cpu" or settings.memory == "low":
             return BatchPlan(panels=panels, compiled=False)
         try:
-            seconds = self._step_seconds(requests[:panels], settings) * settings.work * len(requests)
+            alike = [one for one in requests if one.held_by == requests[0].held_by]
+            seconds = self._step_seconds(alike[:panels], settings) * settings.work * len(requests)
         except torch.OutOfMemoryError as error:
             if panels == 1:
                 raise too_little_memory(self.hardware, settings.size) from error
@@ -200,12 +207,15 @@ class KolorsPainter:
         What does not fit into the GPU's memory together is drawn in halves. A picture whose numbers are not
         finite, or that has one colour, is drawn again in fp32 where that is another precision.
         """
-        refuse_control(requests, self.identity["name"])
+        self._refuse_strangers(requests)
         self._draw_with(self._base)
         if plan is not None and plan.compiled and not self._denoiser.compiled:
             self._denoiser.compile(rows=[plan.panels * halves for halves in halves_of(settings)])
             compile_parts(self._decoder)
-        return self._in_memory(requests, settings)
+        return drawn_held_alike(requests, lambda alike: self._in_memory(alike, settings))
+
+    def _refuse_strangers(self, requests: Sequence[PanelRequest]) -> None:
+        refuse_strangers(requests, str(self.identity["name"]), self._base.sizes.unet)
 
     @torch.inference_mode()
     def redraw(self, requests: Sequence[RedrawRequest], settings: DrawSettings) -> list[DrawResult]:
@@ -215,6 +225,7 @@ class KolorsPainter:
         """
         for asked in requests:
             refuse_other_size(asked.request, asked.picture, settings.size)
+        self._refuse_strangers([asked.request for asked in requests])
         return [self._redrawn(asked, settings) for asked in requests]
 
     def _redrawn(self, asked: RedrawRequest, settings: DrawSettings) -> DrawResult:
@@ -273,8 +284,15 @@ class KolorsPainter:
             return [decoded(self._decoder, latent, tile) for latent in together]
         one_by_one = zip(noise[:, None], requests, strict=True)
         latents = [self._denoise(start, [request], settings, kept)[0] for start, request in one_by_one]
-        with offloaded(self._denoiser.unet):
+        with self._aside():
             return [decoded(self._decoder, latent, tile) for latent in latents]
+
+    @contextmanager
+    def _aside(self) -> Iterator[None]:
+        """Leave the GPU to the autoencoder for a while."""
+        self._controlnets.put_aside()
+        with offloaded(self._denoiser.unet):
+            yield
 
     def _again(
         self, fault: DrawFailure, request: PanelRequest, settings: DrawSettings, kept: Kept | None
@@ -305,7 +323,8 @@ class KolorsPainter:
         One that is drawn again begins at its first step, or waits for it where anchors are drawn beside it.
         """
         joined, guided = join_anchors(requests), settings.guided_steps
-        noise, first = latents[:1], kept.first if kept and not joined.beside else 0
+        begins = kept.first if kept else 0
+        noise, first = latents[:1], 0 if joined.beside else begins
         if joined.beside:
             latents = torch.cat([latents, self._first_noise(joined.beside, settings)])
         drawn = [*requests, *joined.beside]
@@ -315,6 +334,7 @@ class KolorsPainter:
         refuse_too_small(self._base.sizes.unet, least, settings.size)
         solver = solver_of(settings, first)
         self._denoiser.share(sharing_of(joined, drawn, self._texts))
+        held = self._held(requests, by_half(cross, len(drawn)), range(begins, settings.steps), settings.size)
         with deep_cache(self._denoiser.unet, settings.cache_every):
             for number, step in enumerate(solver.timesteps, first):
                 if kept:
@@ -323,7 +343,9 @@ class KolorsPainter:
                 if number in (first, guided):
                     self._denoiser.set_text(cross[: len(rows)])
                 read, tile = (kept.seen(rows), kept.tile) if kept else (rows, 0)
-                predicted = tiled(self._denoiser.at(step[None], pooled[: len(rows)]), read, LATENTS, tile)
+                now = held.at(number)
+                predict = self._denoiser.at(step[None], pooled[: len(rows)], now)
+                predicted = tiled(predict, now.with_maps(read) if now else read, LATENTS, tile)
                 if number < guided:
                     wanted, unwanted = predicted.chunk(2)
                     predicted = unwanted + settings.cfg * (wanted - unwanted)
@@ -332,7 +354,20 @@ class KolorsPainter:
             latents = kept.held(latents, kept.original, settings.steps)
         return latents[: len(requests)]
 
+    def _held(self, requests: Sequence[PanelRequest], texts: Tensor, steps: range, size: int) -> HeldPanels:
+        """Return what ControlNets hold of a batch.
+
+        Args:
+            requests: that the same ControlNets hold alike.
+            texts: (halves, rows, tokens, hidden), those of anchors behind.
+            steps: in which they are drawn.
+            size: of their pictures, in pixels.
+        """
+        own = texts[:, : len(requests)].flatten(0, 1)
+        nets = self._controlnets.holding(requests, own, size, self._denoiser.dtype)
+        return HeldPanels(nets=nets, panels=len(requests), drawn=texts.shape[1], steps=steps)
+
     def _encode(self, settings: DrawSettings, pixels: Tensor, tile: int = 0) -> Tensor:
-        aside = offloaded(self._denoiser.unet) if settings.memory == "low" else nullcontext()
+        aside = self._aside() if settings.memory == "low" else nullcontext()
         with enough_memory(self.hardware, settings.size), aside:
             return encoded(self._encoder, pixels, tile)

@@ -1,6 +1,6 @@
 """The seam between a run and whatever draws its panels."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
@@ -12,7 +12,6 @@ from kit.experiment.run import Anchor
 from kit.experiment.steps import Step
 from kit.generation.controls.control import Control
 from kit.messages import tr
-from kit.models.bases.controlnet_files import control_refused
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -64,6 +63,11 @@ class PanelRequest:
     """Words that its text encoders were taught."""
     label: str = ""
     """Where the panel belongs, for messages: candidate/order/story/seed/panel."""
+
+    @property
+    def held_by(self) -> tuple[object, ...]:
+        """What panels must have in common to be drawn in one batch."""
+        return tuple(held.drawn_alike for held in self.control)
 
     @property
     def texts(self) -> tuple[str, ...]:
@@ -134,12 +138,6 @@ def refuse_other_size(request: PanelRequest, picture: "Image.Image", size: int) 
         raise refused(request, [fault])
 
 
-def refuse_control(requests: Iterable[PanelRequest], base: object) -> None:
-    """Raise InputError where a panel is held to a map, and the base's painter reads none."""
-    if held := next((request for request in requests if request.control), None):
-        raise refused(held, [control_refused(str(base))])
-
-
 def refused(request: PanelRequest, faults: Sequence[str]) -> InputError:
     """Return what is wrong with what was asked for a picture that is there."""
     return InputError(request.label or tr("the picture to draw again"), faults)
@@ -160,6 +158,20 @@ class DrawFailure:
 
 DrawResult: TypeAlias = "Image.Image | DrawFailure"
 """An RGB picture, or why there is none."""
+
+
+def drawn_held_alike(
+    requests: Sequence[PanelRequest], draw: Callable[[Sequence[PanelRequest]], Sequence[DrawResult]]
+) -> list[DrawResult]:
+    """Return the pictures of one batch; those that the same ControlNets hold alike are drawn together."""
+    alike: dict[object, list[int]] = {}
+    for number, one in enumerate(requests):
+        alike.setdefault(one.held_by, []).append(number)
+    drawn: dict[int, DrawResult] = {}
+    for numbers in alike.values():
+        made = draw([requests[number] for number in numbers])
+        drawn |= dict(zip(numbers, made, strict=True))
+    return [drawn[number] for number in range(len(requests))]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

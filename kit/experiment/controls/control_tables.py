@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BaseModel
 
 from kit.experiment.fields import downloaded_model, path_to
 from kit.messages import mark, tr
-from kit.models.bases.base_parts import BaseChoice, BaseParts
+from kit.models.bases.base_parts import BaseChoice
 from kit.models.bases.controlnet_files import control_refused, misfit_of
 from kit.models.bases.pipeline_class import family_of, pipeline_folder
 from kit.story.control import ControlKind
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from kit.story.story import LoadedStory
 
 CONTROLLED = ("sdxl", "sd")
-"""The families that ControlNets are for."""
+"""The families of diffusers' pipelines that ControlNets are for; they are for Kolors too."""
 
 ModelFolder = Annotated[
     str,
@@ -91,7 +91,4 @@ def _lacking(experiment: "Experiment", kind: ControlKind) -> Iterator[str]:
 def base_fault(base: BaseChoice) -> str:
     """Return why a base takes no control; empty where it does."""
     folder = pipeline_folder(base)
-    if folder is not None and family_of(folder) in CONTROLLED:
-        return ""
-    named = base.folder if isinstance(base, BaseParts) else base
-    return control_refused(Path(named).name if named else str(base))
+    return "" if folder is None or family_of(folder) in CONTROLLED else control_refused(folder.name)

@@ -15,6 +15,8 @@ CPU_BATCH = 4
 BATCHES = (8, 4, 2)
 WEIGHTS_GIB, DECODING_GIB, PANEL_GIB = 5.4, 3.8, 0.2
 """What drawing Kolors takes of a GPU, the last two at 1024 pixels."""
+CONTROLNET_GIB = 2.5
+"""What each of Kolors' ControlNets takes more."""
 LOW_GIB = 6.5
 """What memory = "low" takes, with an anchor and PyTorch's own context."""
 TILES = (1024, 768, 512)
@@ -88,15 +90,22 @@ def take_over(device: str) -> str:
     return torch.cuda.get_device_name()
 
 
-def panels_at_once(device: str, settings: "DrawSettings") -> int:
-    """Return how many panels are drawn at once with what is free of a device's memory."""
+def panels_at_once(device: str, settings: "DrawSettings", controlnets: int = 0) -> int:
+    """Return how many panels are drawn at once with what is free of a device's memory.
+
+    Args:
+        device: that draws.
+        settings: how.
+        controlnets: that take of the memory too.
+    """
     import torch
 
     if device == "cpu":
         return CPU_BATCH
     if settings.memory == "low":
         return max(BATCHES)
-    return panels_that_fit(torch.cuda.mem_get_info()[0] / 2**30, settings.size)
+    free = torch.cuda.mem_get_info()[0] / 2**30
+    return panels_that_fit(free - controlnets * CONTROLNET_GIB, settings.size)
 
 
 class Allowed(NamedTuple):

@@ -4,11 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import diffusers
-import numpy as np
-import torch
-from PIL import Image
 
-from kit.generation.controls.control import Control
+from kit.generation.controls.control import Control, map_pixels
 from kit.generation.painter import PanelRequest
 from kit.generation.pipelines.parts import PipelineParts
 from kit.models.bases.controlnet_files import open_controlnet
@@ -67,7 +64,7 @@ def held_to(requests: Sequence[PanelRequest], size: int, name: str = "image") ->
         size: of the pictures that are drawn, in pixels.
         name: what the pipeline calls the maps.
     """
-    maps = [_stacked(column, size) for column in zip(*(one.control for one in requests), strict=True)]
+    maps = [map_pixels(column, size) for column in zip(*(one.control for one in requests), strict=True)]
     if not maps:
         return {}
     first = [held.record for held in requests[0].control]
@@ -77,10 +74,3 @@ def held_to(requests: Sequence[PanelRequest], size: int, name: str = "image") ->
         "control_guidance_end": [one.until for one in first],
     }
     return {key: value[0] for key, value in told.items()} if len(maps) == 1 else told
-
-
-def _stacked(controls: Sequence[Control], size: int) -> torch.Tensor:
-    """Return one map a panel, (B, 3, size, size), in [0, 1]."""
-    pictures = (one.map_picture().resize((size, size), Image.Resampling.LANCZOS) for one in controls)
-    rows = np.stack([np.asarray(one, np.float32) / 255 for one in pictures])
-    return torch.from_numpy(rows.transpose(0, 3, 1, 2))  # colours innermost, as diffusers has them

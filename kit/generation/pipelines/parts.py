@@ -52,34 +52,12 @@ class PipelineParts:
         """Return a network on the device, for use and not for training; WeightsError where it misfits."""
         found, made = self.files.networks[part], _CLASSES[f"{self.files.family}/{part}"]
         with _told(found.files[0]), _quietly():
-            network: nn.Module = self._alone(part, found) if found.alone else self._read(made, found)
+            network: nn.Module = self._alone(part, found) if found.alone else _read(made, found, self._dtype)
             return network.to(self._device).eval().requires_grad_(False)
 
     def controlnet(self, found: NetworkFiles) -> nn.Module:
         """Return a ControlNet on the device, for use and not for training; WeightsError where it misfits."""
-        with _told(found.files[0]), _quietly():
-            network = self._read(diffusers.ControlNetModel, found)
-            return network.to(self._device).eval().requires_grad_(False)
-
-    def _read(self, made: Any, found: NetworkFiles) -> nn.Module:
-        dtype = "dtype" if issubclass(made, transformers.PreTrainedModel) else "torch_dtype"
-        options = {
-            "variant": found.variant or None,
-            "use_safetensors": found.is_safetensors,
-            dtype: self._dtype,
-        }
-        renamed = _renamed(found.config) if made is StableCascadeUNet else {}
-        network, info = made.from_pretrained(
-            found.config.parent,
-            local_files_only=True,
-            output_loading_info=True,
-            **options,
-            **renamed,
-        )
-        if lacking := info["missing_keys"]:  # else they would be left at random numbers
-            raise ValueError(tr("it lacks {tensor}", tensor=sorted(lacking)[0]))
-        told: nn.Module = network
-        return told
+        return read_controlnet(found, self._device, self._dtype)
 
     def _alone(self, part: str, found: NetworkFiles) -> nn.Module:
         """Return a network of a single file, by the config of the one that it stands in for."""
@@ -118,6 +96,26 @@ class PipelineParts:
 def take_turns(settings: DrawSettings, device: str) -> bool:
     """Return whether networks wait beside the GPU, and only what computes is on it."""
     return settings.memory == "low" and device.startswith("cuda")
+
+
+def read_controlnet(found: NetworkFiles, device: str, dtype: torch.dtype) -> nn.Module:
+    """Return a ControlNet on a device, for use and not for training; WeightsError where it misfits."""
+    with _told(found.files[0]), _quietly():
+        network = _read(diffusers.ControlNetModel, found, dtype)
+        return network.to(device).eval().requires_grad_(False)
+
+
+def _read(made: Any, found: NetworkFiles, dtype: torch.dtype) -> nn.Module:
+    named = "dtype" if issubclass(made, transformers.PreTrainedModel) else "torch_dtype"
+    options = {"variant": found.variant or None, "use_safetensors": found.is_safetensors, named: dtype}
+    renamed = _renamed(found.config) if made is StableCascadeUNet else {}
+    network, info = made.from_pretrained(
+        found.config.parent, local_files_only=True, output_loading_info=True, **options, **renamed
+    )
+    if lacking := info["missing_keys"]:  # else they would be left at random numbers
+        raise ValueError(tr("it lacks {tensor}", tensor=sorted(lacking)[0]))
+    told: nn.Module = network
+    return told
 
 
 def _renamed(config: Path) -> dict[str, object]:

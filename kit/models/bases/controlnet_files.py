@@ -8,14 +8,17 @@ from kit.errors import WeightsError
 from kit.files.encodings import canonical_json, sha256_bytes
 from kit.messages import joined, tr
 from kit.models.bases.base_parts import BaseChoice, BaseParts
-from kit.models.bases.pipeline_class import json_in, pipeline_folder
+from kit.models.bases.pipeline_class import json_in
 from kit.models.bases.pipeline_files import NetworkFiles, files_of_network, hashes_of_network
+from kit.models.layouts.model_folder import model_folder
 
 CLASS = "ControlNetModel"
 """Of diffusers; unions and other adapters have others."""
 PART = "controlnet"
 _ALIKE = ("in_channels", "block_out_channels", "cross_attention_dim", "projection_class_embeddings_input_dim")
 """What a ControlNet has as the UNet does whose blocks it adds to, where both say it."""
+_SAID_ALIKE = ("addition_embed_type", "encoder_hid_dim")
+"""What both say, or neither; the second is of Kolors alone, whose text is read through a projection."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,13 +64,16 @@ def open_controlnet(folder: Path) -> ControlNetFiles:
 
 
 def misfit_of(folder: Path, base: BaseChoice) -> str:
-    """Return why a ControlNet does not fit a base's UNet, by what both configs say; empty where it may."""
-    own = pipeline_folder(base)
-    assert own is not None, "else there is no such UNet"
-    unet = Path(base.unet) if isinstance(base, BaseParts) and base.unet else own
+    """Return why a ControlNet does not fit a base's UNet, by what both configs say; empty where it may.
+
+    A UNet without a config is told by its shapes, when it is drawn with.
+    """
+    parts = base if isinstance(base, BaseParts) else BaseParts(folder=base)
+    own = model_folder(parts.folder) if parts.folder else Path(parts.unet or "")
+    unet = Path(parts.unet) if parts.unet else own
     places = (unet / "unet", unet, own / "unet")
-    config = next(filter(None, (json_in(place / "config.json") for place in places)), {})
-    return misfit(folder.name, json_in(folder / "config.json"), own.name, config)
+    config = next((told for place in places if "in_channels" in (told := json_in(place / "config.json"))), {})
+    return misfit(folder.name, json_in(folder / "config.json"), own.name, config) if config else ""
 
 
 def misfit(name: str, config: Mapping[str, object], base: str, unet: Mapping[str, object]) -> str:
@@ -81,8 +87,7 @@ def misfit(name: str, config: Mapping[str, object], base: str, unet: Mapping[str
     """
     unlike = [key for key in _ALIKE if None not in (config.get(key), unet.get(key))]
     unlike = [key for key in unlike if config[key] != unet[key]]
-    if not unlike and config.get("addition_embed_type") != unet.get("addition_embed_type"):
-        unlike = ["addition_embed_type"]
+    unlike += [key for key in _SAID_ALIKE if config.get(key) != unet.get(key)]
     if not unlike:
         return ""
     return tr(
@@ -108,7 +113,7 @@ def misfit(name: str, config: Mapping[str, object], base: str, unet: Mapping[str
 def control_refused(base: str) -> str:
     """Return that no panel of a base is held to a map."""
     return tr(
-        "control is for SDXL and Stable Diffusion bases for now, the base is {base}: delete control in the "
+        "control is for Kolors, SDXL and Stable Diffusion, and the base is {base}: delete control in the "
         "story, or name such a base",
         base=base,
     )

@@ -1,0 +1,311 @@
+"""Kolors held to maps by ControlNets is what diffusers' own classes make of the same weights."""
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from diffusers import ControlNetModel, UNet2DConditionModel
+from diffusers_twin import ATTENTION_EPS, EXACT, SAME
+from fakes import TOY_PROMPTS, toy_base, toy_sizes
+from painting import NEGATIVE, painted
+from PIL import Image
+from torch import Tensor, nn
+
+from kit.errors import InputError, WeightsError
+from kit.experiment.drawing.draw_settings import DrawSettings
+from kit.experiment.run import Anchor
+from kit.generation.controls.control import Control
+from kit.generation.controls.held_panels import HeldPanels
+from kit.generation.controls.kolors_controlnets import KolorsControlNets
+from kit.generation.denoiser import Denoiser
+from kit.generation.kolors_painter import KolorsPainter
+from kit.generation.painter import PanelRequest, RedrawRequest
+from kit.generation.sampling.first_noise import first_noise
+from kit.generation.sampling.picture_latents import decoded
+from kit.models.base import load_base
+from kit.models.kolors.scheduler import scheduler
+from tests.support.kolors_controlnets import held, kolors_controlnets, write_controlnet
+from tests.support.published_toy import SIZES, copy_of_published, toy_published
+from tests.support.toy_controlnets import shapes, toy_controlnets
+
+HOW = DrawSettings(steps=4, cfg=4.0, size=64, noise="portable")
+ONE = (("canny", 0.7, 1.0),)
+FULL = (("canny", 1.0, 1.0),)
+TWO = (("canny", 0.7, 0.5), ("map", 1.0, 1.0))
+Told = Sequence[tuple[str, float, float]]
+
+
+def controls(told: Told, seed: int = 0) -> tuple[Control, ...]:
+    return tuple(
+        held(kolors_controlnets()[kind], seed + at, weight, until)
+        for at, (kind, weight, until) in enumerate(told)
+    )
+
+
+def request(told: Told, seed: int = 0, **more: object) -> PanelRequest:
+    return PanelRequest(
+        prompt=TOY_PROMPTS[seed % len(TOY_PROMPTS)], negative=NEGATIVE, seed=seed,
+        control=controls(told, seed), **more,
+    )  # fmt: skip
+
+
+def new_painter(base: Path | None = None) -> KolorsPainter:
+    return KolorsPainter(load_base(base or toy_published()), "cpu")
+
+
+@pytest.fixture(scope="module")
+def painter() -> KolorsPainter:
+    return new_painter()
+
+
+# the same as diffusers
+
+
+def their_unet() -> UNet2DConditionModel:
+    unet = UNet2DConditionModel.from_pretrained(toy_published() / "unet", torch_dtype=EXACT).eval()
+    for name, layer in unet.named_modules():
+        if isinstance(layer, nn.GroupNorm) and ".attentions." in name:
+            layer.eps = ATTENTION_EPS
+    return unet
+
+
+def their_net(kind: str) -> ControlNetModel:
+    return ControlNetModel.from_pretrained(kolors_controlnets()[kind], torch_dtype=EXACT).eval()
+
+
+def their_map(seed: int) -> Tensor:
+    pixels = torch.from_numpy(np.asarray(shapes(seed, 64)).astype(np.float32) / 255)
+    return pixels.permute(2, 0, 1)[None].to(EXACT)
+
+
+class Theirs:
+    """diffusers' UNet and ControlNets, called as Kolors' own pipeline calls them."""
+
+    def __init__(self, told: Told, seeds: Sequence[int]) -> None:
+        self.unet, self.told = their_unet(), told
+        self.nets = [their_net(kind) for kind, _, _ in told]
+        self.maps = [torch.cat([their_map(seed + at) for seed in seeds]) for at in range(len(told))]
+
+    def __call__(self, rows: Tensor, step: Tensor, text: Tensor, pooled: Tensor, share: float) -> Tensor:
+        ids = torch.tensor([[64, 64, 0, 0, 64, 64]] * len(rows))
+        more = {"text_embeds": pooled, "time_ids": ids}
+        skipped, middle = None, None
+        for net, maps, (_, weight, until) in zip(self.nets, self.maps, self.told, strict=True):
+            said, below = net(
+                rows, step, net.encoder_hid_proj(text), torch.cat([maps] * (len(rows) // len(maps))),
+                weight * (share <= until), added_cond_kwargs=more, return_dict=False,
+            )  # fmt: skip
+            skipped = said if skipped is None else [one + other for one, other in zip(skipped, said)]
+            middle = below if middle is None else middle + below
+        told: Tensor = self.unet(
+            rows, step, text, added_cond_kwargs=more, down_block_additional_residuals=skipped,
+            mid_block_additional_residual=middle,
+        ).sample  # fmt: skip
+        return told
+
+
+def example(rows: int) -> tuple[Tensor, Tensor, Tensor]:
+    chance = torch.Generator().manual_seed(9)
+    latents = torch.randn(rows, 4, 8, 8, generator=chance, dtype=EXACT)
+    text = torch.randn(rows, 12, SIZES.unet.pooled, generator=chance, dtype=EXACT)
+    return latents, text, torch.randn(rows, SIZES.unet.pooled, generator=chance, dtype=EXACT)
+
+
+@pytest.mark.parametrize("told", [ONE, FULL, TWO], ids=["weight .7", "weight 1", "two"])
+def test_the_unet_predicts_what_diffusers_predicts_with_the_same_residuals(told):
+    panels = [request(told, seed) for seed in (0, 1)]
+    rows, text, pooled = example(4)
+    engine, nets = Denoiser(load_base(toy_published()).unet(dtype=EXACT)), KolorsControlNets("cpu")
+    step = torch.tensor([500])
+    with torch.inference_mode():
+        engine.set_text(text)
+        bare = engine.at(step, pooled)(rows)
+        holding = nets.holding(panels, text, 64, EXACT)
+        now = HeldPanels(nets=holding, panels=2, drawn=2, steps=range(2)).at(0)
+        ours = engine.at(step, pooled, now)(now.with_maps(rows))
+        expected = Theirs(told, (0, 1))(rows, step, text, pooled, 0.5)
+        assert torch.equal(engine.at(step, pooled)(rows), bare), "nothing is left of it"
+    assert (ours - expected).abs().max() <= SAME
+    assert (ours - bare).abs().max() > 0.01 * bare.std()
+
+
+@pytest.mark.parametrize("told", [(("canny", 0.7, 0.5),), TWO], ids=["one", "two"])
+def test_latents_and_pictures_are_those_of_a_loop_over_diffusers_classes(told):
+    painter, panels = new_painter(), [request(told, seed) for seed in (0, 1)]
+    painter._dtype = EXACT
+    painter.encode_prompts([text for one in panels for text in one.texts])
+    cross, pooled = (
+        part.to(EXACT)
+        for part in painter._texts.of([*(one.prompt for one in panels), NEGATIVE, NEGATIVE])
+    )
+    with torch.inference_mode():
+        noise = torch.cat([first_noise(one.seed, HOW, "cpu") for one in panels]).to(EXACT)
+        ours = painter._denoise(noise, panels, HOW)
+        theirs, latents, way = Theirs(told, (0, 1)), noise, scheduler(HOW.steps)
+        for number, step in enumerate(way.timesteps, 1):
+            predicted = theirs(torch.cat([latents] * 2), step, cross, pooled, number / HOW.steps)
+            wanted, unwanted = predicted.chunk(2)
+            latents = way.step(unwanted + HOW.cfg * (wanted - unwanted), step, latents)
+        expected = [decoded(painter._decoder, one.float()) for one in latents]
+    assert (ours - latents).abs().max() <= SAME
+    for found, picture in zip(painted(new_painter(), panels, HOW), expected, strict=True):
+        assert np.abs(found - np.asarray(picture).astype(int)).max() <= 1
+
+
+def test_a_controlnet_that_reads_colours_turned_reads_them_so(painter, tmp_path):
+    folders = [write_controlnet(tmp_path / order, SIZES.unet, 40, order) for order in ("rgb", "bgr")]
+    rows, text, pooled = example(1)
+    step, ids = torch.tensor([500]), torch.tensor([[64, 64, 0, 0, 64, 64]])
+    for folder in folders:
+        panel = replace(request(()), control=(held(folder, 0),))
+        with torch.inference_mode():
+            [one] = KolorsControlNets("cpu").holding([panel], text, 64, EXACT)
+            now = HeldPanels(nets=[one], panels=1, drawn=1, steps=range(1)).at(0)
+            _, ours = now.residuals(now.with_maps(rows), step, ids.flatten(), pooled)
+            net = ControlNetModel.from_pretrained(folder, torch_dtype=EXACT)
+            _, middle = net(
+                rows, step, net.encoder_hid_proj(text), their_map(0), 0.7, return_dict=False,
+                added_cond_kwargs={"text_embeds": pooled, "time_ids": ids},
+            )  # fmt: skip
+        assert (ours.middle - middle).abs().max() <= SAME
+
+
+# batches
+
+
+def test_panels_held_otherwise_share_a_batch_and_each_comes_out_as_alone(painter):
+    mixed = [request(TWO), request((), 1), request(ONE, 2), request(TWO, 3)]
+    alone = [painted(painter, [one], HOW)[0] for one in mixed]
+    for together, by_itself in zip(painted(painter, mixed, HOW), alone, strict=True):
+        assert np.abs(together - by_itself).max() <= 1
+    assert len({picture.tobytes() for picture in alone}) == len(mixed)
+
+
+def test_weight_until_and_map_each_change_the_picture_and_no_weight_is_no_map(painter):
+    first = request(ONE)
+    others = [
+        request(()),
+        request((("canny", 0.9, 1.0),)),
+        request((("canny", 0.7, 0.5),)),
+        replace(first, control=controls(ONE, 5)),
+    ]
+    pictures = painted(painter, [first, *others], HOW)
+    assert len({picture.tobytes() for picture in pictures}) == len(pictures)
+    [silent] = painted(painter, [request((("canny", 0.0, 1.0),))], HOW)
+    assert np.abs(silent - pictures[1]).max() <= 1
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        replace(HOW, guidance_until=0.5),
+        replace(HOW, cfg=1.0),
+        replace(HOW, cache_every=2),
+        replace(HOW, sampler="dpm++2m"),
+    ],
+    ids=["guidance ends", "no guidance", "cached", "dpm++2m"],
+)
+def test_maps_are_heard_whatever_drafts_spare(painter, how):
+    held_so, free = painted(painter, [request(TWO), request(())], how)
+    assert np.abs(held_so - free).max() > 1
+
+
+def test_with_low_memory_it_is_the_same_picture(painter):
+    panels = [request(ONE), request(TWO, 1)]
+    usual = painted(painter, panels, HOW)
+    for low, other in zip(painted(painter, panels, replace(HOW, memory="low")), usual, strict=True):
+        assert np.abs(low - other).max() <= 1
+
+
+def test_an_anchor_is_drawn_from_its_words_alone_though_its_panel_is_held(painter):
+    hero = request(FULL)
+    reader = replace(
+        request(ONE, 1), anchors=(Anchor(prompt=hero.prompt, subject="", seed=hero.seed),), consistency=0.8
+    )
+    [alone] = painted(painter, [reader], HOW)
+    _, beside_held = painted(painter, [hero, reader], HOW)
+    same_net = replace(reader, control=controls(FULL, 1))
+    _, in_one_batch = painted(painter, [hero, same_net], HOW)
+    assert np.abs(alone - beside_held).max() <= 1
+    assert np.abs(in_one_batch - painted(painter, [same_net], HOW)[0]).max() <= 1
+    for other in (replace(reader, control=()), replace(reader, anchors=(), consistency=0.0)):
+        assert np.abs(alone - painted(painter, [other], HOW)[0]).max() > 1
+
+
+# drawn again
+
+
+@pytest.mark.parametrize("masked", [False, True], ids=["whole", "masked"])
+@pytest.mark.parametrize("inpainting", [False, True], ids=["own UNet", "UNet for inpainting"])
+def test_a_picture_that_is_drawn_again_is_held_to_its_map(painter, masked, inpainting):
+    [picture] = painted(painter, [request(())], HOW)
+    mask = Image.new("L", (64, 64))
+    mask.paste(255, (0, 0, 32, 64))
+    again = RedrawRequest(
+        request=request(FULL), picture=Image.fromarray(picture.astype(np.uint8)), strength=0.8,
+        mask=mask if masked else None, inpainting=painter.inpainting if inpainting else "",
+    )  # fmt: skip
+    free = replace(again, request=request(()))
+    ours, other = (np.asarray(one).astype(int) for one in painter.redraw([again, free], HOW))
+    assert np.abs(ours - other).max() > 1
+    if masked:
+        assert np.array_equal(ours[:, 32:], picture[:, 32:])
+
+
+def test_until_counts_the_steps_that_are_drawn_again():
+    steps = range(2, 4)
+    [one] = KolorsControlNets("cpu").holding([request((("canny", 1.0, 0.5),))], example(1)[1], 64, EXACT)
+    panels = HeldPanels(nets=[one], panels=1, drawn=1, steps=steps)
+    assert [panels.at(number) is not None for number in range(4)] == [False, False, True, False]
+
+
+def test_in_parts_each_reads_its_own_part_of_the_map(painter):
+    large = replace(HOW, size=128)
+    [picture] = painted(painter, [request(())], large)
+    whole = RedrawRequest(
+        request=request(FULL), picture=Image.fromarray(picture.astype(np.uint8)), strength=0.8, tile=64
+    )
+    turned = Image.fromarray(np.asarray(shapes(0, 128))[:, ::-1])
+    asked = [whole, replace(whole, request=request(())), replace(whole, tile=0)]
+    parts, free, at_once = (np.asarray(one).astype(int) for one in painter.redraw(asked, large))
+    assert turned.size == (128, 128)
+    assert np.abs(parts - free).max() > 1
+    assert np.abs(parts - at_once).mean() < np.abs(free - at_once).mean()
+
+
+# what does not fit
+
+
+def test_a_controlnet_of_sdxl_is_refused_in_a_line_that_names_both(painter):
+    stranger = replace(request(()), control=(held(toy_controlnets()["sdxl/canny"], 0),))
+    for refuse in (
+        lambda: painted(painter, [stranger], HOW),
+        lambda: painter.plan_batches([stranger], HOW),
+        lambda: painter.redraw(
+            [RedrawRequest(request=stranger, picture=shapes(0, 64), strength=0.5)], HOW
+        ),
+    ):
+        with pytest.raises(InputError) as refused:
+            refuse()
+        [told] = refused.value.faults
+        assert told.startswith("the ControlNet controlnet-canny-sdxl-1.0 is for another base than kolors:")
+
+
+def test_weights_that_are_not_those_of_the_config_are_refused(painter, tmp_path):
+    folder = Path(shutil.copytree(kolors_controlnets()["canny"], tmp_path / "net"))
+    config = folder / "config.json"
+    config.write_text(config.read_text().replace('"layers_per_block": 2', '"layers_per_block": 3'))
+    (folder / "storykit.json").unlink(missing_ok=True)
+    with pytest.raises(WeightsError, match="cannot be read as its config says"):
+        painted(painter, [replace(request(()), control=(held(folder, 0),))], HOW)
+
+
+def test_a_base_laid_out_like_the_embedded_one_is_held_by_a_controlnet_of_its_sizes(tmp_path):
+    folder = write_controlnet(tmp_path / "own", toy_sizes().unet, 7)
+    own = new_painter(toy_base())
+    held_so, free = painted(own, [replace(request(()), control=(held(folder, 0),)), request(())], HOW)
+    assert np.abs(held_so - free).max() > 1
