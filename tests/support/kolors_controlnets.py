@@ -1,4 +1,4 @@
-"""ControlNets for toys of Kolors, in the layout of Kwai-Kolors/Kolors-ControlNet-Canny: diffusers writes them.
+"""ControlNets for toys of Kolors, laid out as Kwai-Kolors/Kolors-ControlNet-Canny: diffusers writes them.
 
 Where a new ControlNet says nothing, in its zero convolutions, these have random numbers: they are heard.
 """
@@ -19,8 +19,8 @@ from kit.images.png_metadata import encoded
 from kit.models.bases.controlnet_files import open_controlnet
 from kit.models.layouts.diffusers_networks import diffusers_unet
 from kit.models.sizes import UNetSizes
-from tests.support.toy_controlnets import shapes
 from tests.support.published_toy import SIZES
+from tests.support.toy_controlnets import shapes
 
 
 def write_controlnet(folder: Path, sizes: UNetSizes, seed: int, order: str = "rgb") -> Path:

@@ -78,7 +78,7 @@ class HeldPanels:
             pooled: (B, hidden), the texts' second half.
         """
         widths = [one.maps.shape[1] for one in self.nets]
-        latents, *maps = rows.split([rows.shape[1] - sum(widths), *widths], dim=1)
+        latents, *maps = torch.split(rows, [rows.shape[1] - sum(widths), *widths], dim=1)
         seen = self._held(latents)[:, :LATENT_CHANNELS]
         told = {"text_embeds": self._held(pooled), "time_ids": sizes[: 6 * len(seen)]}
         answers = [

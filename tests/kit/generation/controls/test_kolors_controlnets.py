@@ -29,10 +29,10 @@ from kit.generation.sampling.picture_latents import decoded
 from kit.models.base import load_base
 from kit.models.kolors.scheduler import scheduler
 from tests.support.kolors_controlnets import held, kolors_controlnets, write_controlnet
-from tests.support.published_toy import SIZES, copy_of_published, toy_published
+from tests.support.published_toy import SIZES, toy_published
 from tests.support.toy_controlnets import shapes, toy_controlnets
 
-HOW = DrawSettings(steps=4, cfg=4.0, size=64, noise="portable")
+HOW = DrawSettings(steps=2, cfg=4.0, size=64, noise="portable")
 ONE = (("canny", 0.7, 1.0),)
 FULL = (("canny", 1.0, 1.0),)
 TWO = (("canny", 0.7, 0.5), ("map", 1.0, 1.0))
@@ -99,7 +99,9 @@ class Theirs:
                 rows, step, net.encoder_hid_proj(text), torch.cat([maps] * (len(rows) // len(maps))),
                 weight * (share <= until), added_cond_kwargs=more, return_dict=False,
             )  # fmt: skip
-            skipped = said if skipped is None else [one + other for one, other in zip(skipped, said)]
+            skipped = (
+                said if skipped is None else [one + other for one, other in zip(skipped, said, strict=True)]
+            )
             middle = below if middle is None else middle + below
         told: Tensor = self.unet(
             rows, step, text, added_cond_kwargs=more, down_block_additional_residuals=skipped,
@@ -135,24 +137,23 @@ def test_the_unet_predicts_what_diffusers_predicts_with_the_same_residuals(told)
 
 @pytest.mark.parametrize("told", [(("canny", 0.7, 0.5),), TWO], ids=["one", "two"])
 def test_latents_and_pictures_are_those_of_a_loop_over_diffusers_classes(told):
-    painter, panels = new_painter(), [request(told, seed) for seed in (0, 1)]
+    painter, panels, how = new_painter(), [request(told, seed) for seed in (0, 1)], replace(HOW, steps=4)
     painter._dtype = EXACT
     painter.encode_prompts([text for one in panels for text in one.texts])
     cross, pooled = (
-        part.to(EXACT)
-        for part in painter._texts.of([*(one.prompt for one in panels), NEGATIVE, NEGATIVE])
+        part.to(EXACT) for part in painter._texts.of([*(one.prompt for one in panels), NEGATIVE, NEGATIVE])
     )
     with torch.inference_mode():
-        noise = torch.cat([first_noise(one.seed, HOW, "cpu") for one in panels]).to(EXACT)
-        ours = painter._denoise(noise, panels, HOW)
-        theirs, latents, way = Theirs(told, (0, 1)), noise, scheduler(HOW.steps)
+        noise = torch.cat([first_noise(one.seed, how, "cpu") for one in panels]).to(EXACT)
+        ours = painter._denoise(noise, panels, how)
+        theirs, latents, way = Theirs(told, (0, 1)), noise, scheduler(how.steps)
         for number, step in enumerate(way.timesteps, 1):
-            predicted = theirs(torch.cat([latents] * 2), step, cross, pooled, number / HOW.steps)
+            predicted = theirs(torch.cat([latents] * 2), step, cross, pooled, number / how.steps)
             wanted, unwanted = predicted.chunk(2)
-            latents = way.step(unwanted + HOW.cfg * (wanted - unwanted), step, latents)
+            latents = way.step(unwanted + how.cfg * (wanted - unwanted), step, latents)
         expected = [decoded(painter._decoder, one.float()) for one in latents]
     assert (ours - latents).abs().max() <= SAME
-    for found, picture in zip(painted(new_painter(), panels, HOW), expected, strict=True):
+    for found, picture in zip(painted(new_painter(), panels, how), expected, strict=True):
         assert np.abs(found - np.asarray(picture).astype(int)).max() <= 1
 
 
@@ -285,9 +286,7 @@ def test_a_controlnet_of_sdxl_is_refused_in_a_line_that_names_both(painter):
     for refuse in (
         lambda: painted(painter, [stranger], HOW),
         lambda: painter.plan_batches([stranger], HOW),
-        lambda: painter.redraw(
-            [RedrawRequest(request=stranger, picture=shapes(0, 64), strength=0.5)], HOW
-        ),
+        lambda: painter.redraw([RedrawRequest(request=stranger, picture=shapes(0, 64), strength=0.5)], HOW),
     ):
         with pytest.raises(InputError) as refused:
             refuse()
