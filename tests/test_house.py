@@ -65,6 +65,7 @@ TESTED_THROUGH = {
     "kit/experiment/other_files.py": "kit/experiment/test_config.py",
     "kit/experiment/controls/control_record.py": "kit/generation/controls/test_run_controls.py",
     "kit/generation/controls/control.py": "kit/generation/pipelines/test_controlnets.py",
+    "kit/generation/controls/held_panels.py": "kit/generation/controls/test_kolors_controlnets.py",
     "submissions/reproduction/changes.py": "submissions/reproduction/test_reproduce.py",
     "kit/files/checksums.py": "kit/models/test_download.py",
     "kit/files/text/unknown_keys.py": "kit/experiment/test_config.py",

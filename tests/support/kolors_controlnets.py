@@ -27,7 +27,9 @@ def write_controlnet(folder: Path, sizes: UNetSizes, seed: int, order: str = "rg
     """Write a ControlNet of random weights for a UNet of these sizes, and return its folder."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        net = ControlNetModel.from_unet(diffusers_unet(sizes), controlnet_conditioning_channel_order=order)
+        net = ControlNetModel.from_unet(
+            diffusers_unet(sizes), controlnet_conditioning_channel_order=order, load_weights_from_unet=False
+        )
         for zero in (*net.controlnet_down_blocks, net.controlnet_mid_block):
             torch.nn.init.normal_(zero.weight, std=0.3)
         torch.nn.init.normal_(net.controlnet_cond_embedding.conv_out.weight, std=0.5)

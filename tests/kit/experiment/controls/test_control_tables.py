@@ -7,6 +7,7 @@ import pytest
 from kit.errors import InputError
 from kit.experiment.config import load_experiment
 from tests.support.controlled_run import EDGES, controlled_experiment
+from tests.support.published_toy import toy_published
 from tests.support.toy_controlnets import NAMES
 from tests.support.toy_pipelines import toy_models
 
@@ -32,24 +33,23 @@ def test_a_kind_without_its_networks_says_which_tables_lack_it(tmp_path):
     )
 
 
-@pytest.mark.parametrize(
-    ("base", "name"),
-    [
-        ("mini", "mini"),
-        ("kolors", "kolors"),
-        ("CASCADE", "stable-cascade"),
-    ],
-)
-def test_a_base_that_takes_no_control_says_so_in_a_line(tmp_path, base, name):
-    path = controlled_experiment(tmp_path)
-    models = toy_models()
-    parts = f'{{ folder = "{models}/AI-ModelScope/stable-cascade", prior = "{models}/AI-ModelScope/stable-cascade-prior" }}'  # noqa: E501
-    named = parts if base == "CASCADE" else f'"{base}"'
+def test_a_base_that_takes_no_control_says_so_in_a_line(tmp_path):
+    path, cascade = controlled_experiment(tmp_path), toy_models() / "AI-ModelScope" / "stable-cascade"
+    named = f'base = {{ folder = "{cascade}", prior = "{cascade}-prior" }}'
     before = next(line for line in path.read_text().splitlines() if line.startswith("base"))
-    [told] = faults(path, before, f"base = {named}")
+    [told] = faults(path, before, named)
     assert told == (
-        "stories[1] tale: panel[1].control[1]: control is for SDXL and Stable Diffusion bases for now, the "
-        f"base is {name}: delete control in the story, or name such a base"
+        "stories[1] tale: panel[1].control[1]: control is for Kolors, SDXL and Stable Diffusion, and the "
+        "base is stable-cascade: delete control in the story, or name such a base"
+    )
+
+
+def test_kolors_refuses_a_controlnet_of_sdxl_before_anything_is_drawn(tmp_path):
+    path = controlled_experiment(tmp_path, [EDGES], tables=canny())
+    before = next(line for line in path.read_text().splitlines() if line.startswith("base"))
+    [told] = faults(path, before, f'base = "{toy_published()}"')
+    assert told.startswith(
+        "controlnets.canny: the ControlNet controlnet-canny-sdxl-1.0 is for another base than Kolors: "
     )
 
 

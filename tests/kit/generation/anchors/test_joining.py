@@ -1,8 +1,11 @@
 from dataclasses import replace
+from pathlib import Path
 
+from kit.experiment.controls.control_record import ControlRecord
 from kit.experiment.run import Anchor
 from kit.generation.anchors.joining import join_anchors
 from kit.generation.anchors.shared_attention import AnchoredRow
+from kit.generation.controls.control import Control
 from kit.generation.painter import PanelRequest, Variation
 
 GIRL = Anchor(prompt="小女孩，站着", seed=1, subject="小女孩")
@@ -45,6 +48,12 @@ def test_a_panel_with_varied_noise_is_no_anchors_row_and_anchors_keep_their_own_
         replace(one, variation=varied) for one in (panel("小女孩，站着"), panel("小女孩，跑", GIRL))
     )
     assert join_anchors([hero, reader]).beside == [panel(GIRL.prompt)]
+
+
+def test_a_panel_that_is_held_to_a_map_is_no_anchors_row():
+    record = ControlRecord(kind="map", map="0" * 64, weight=1.0, until=1.0, controlnet="1" * 64)
+    hero = replace(panel("小女孩，站着"), control=(Control(record=record, png=b"", folder=Path()),))
+    assert join_anchors([hero, panel("小女孩，跑", GIRL)]).beside == [panel(GIRL.prompt)]
 
 
 def test_one_picture_read_for_two_characters_is_a_row_for_each():

@@ -93,16 +93,14 @@ class Theirs:
     def __call__(self, rows: Tensor, step: Tensor, text: Tensor, pooled: Tensor, share: float) -> Tensor:
         ids = torch.tensor([[64, 64, 0, 0, 64, 64]] * len(rows))
         more = {"text_embeds": pooled, "time_ids": ids}
-        skipped, middle = None, None
+        skipped, middle = None, 0
         for net, maps, (_, weight, until) in zip(self.nets, self.maps, self.told, strict=True):
             said, below = net(
                 rows, step, net.encoder_hid_proj(text), torch.cat([maps] * (len(rows) // len(maps))),
                 weight * (share <= until), added_cond_kwargs=more, return_dict=False,
             )  # fmt: skip
-            skipped = (
-                said if skipped is None else [one + other for one, other in zip(skipped, said, strict=True)]
-            )
-            middle = below if middle is None else middle + below
+            pairs = zip(skipped or [0] * len(said), said, strict=True)
+            skipped, middle = [one + other for one, other in pairs], middle + below
         told: Tensor = self.unet(
             rows, step, text, added_cond_kwargs=more, down_block_additional_residuals=skipped,
             mid_block_additional_residual=middle,

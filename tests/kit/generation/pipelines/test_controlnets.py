@@ -1,5 +1,6 @@
 """Panels held to maps are those that the bare pipelines of diffusers draw; what does not fit is refused."""
 
+import json
 import pickle
 import shutil
 from collections.abc import Sequence
@@ -20,11 +21,9 @@ from kit.experiment.drawing.draw_settings import DrawSettings
 from kit.files.encodings import sha256_bytes
 from kit.generation.controls.control import Control
 from kit.generation.diffusers_painter import DiffusersPainter, load_diffusers_painter
-from kit.generation.kolors_painter import KolorsPainter
 from kit.generation.painter import PanelRequest, RedrawRequest, Variation
 from kit.generation.sampling.first_noise import first_noise
 from kit.images.png_metadata import encoded
-from kit.models.base import load_base
 from kit.models.bases.base_parts import BaseParts
 from kit.models.bases.controlnet_files import open_controlnet
 from tests.support.toy_controlnets import shapes, toy_controlnets
@@ -192,15 +191,24 @@ def widened(folder: Path) -> Path:
     return copy
 
 
-def test_kolors_and_stable_cascade_refuse_before_anything_is_drawn():
-    held = request("sdxl", ONE)
-    told = "control is for SDXL and Stable Diffusion bases for now, the base is {}"
-    with pytest.raises(InputError, match=told.format("mini")):
-        KolorsPainter(load_base("mini"), "cpu").draw([held], replace(HOW, sampler="ddim"))
+def test_stable_cascade_refuses_before_anything_is_drawn():
+    told = "control is for Kolors, SDXL and Stable Diffusion, and the base is Stable Cascade"
     parts = BaseParts(folder=str(toy_models() / CASCADE), prior=str(toy_models() / f"{CASCADE}-prior"))
     cascade = load_diffusers_painter(parts, "cpu")
-    with pytest.raises(InputError, match=told.format("Stable Cascade")):
-        cascade.plan_batches([held], replace(HOW, size=128, decoder_steps=2))
+    with pytest.raises(InputError, match=told):
+        cascade.plan_batches([request("sdxl", ONE)], replace(HOW, size=128, decoder_steps=2))
+
+
+def test_a_controlnet_of_kolors_is_refused_by_sdxl_though_every_width_is_the_same(tmp_path):
+    folder = shutil.copytree(toy_controlnets()["sdxl/canny"], tmp_path / "Kolors-ControlNet-Canny")
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"encoder_hid_dim": 4096}))
+    (folder / "storykit.json").unlink(missing_ok=True)
+    held = replace(request("sdxl", ONE), control=(control(folder, shapes(0)),))
+    with pytest.raises(InputError) as refused:
+        drawn("sdxl", held)
+    [told] = refused.value.faults
+    assert "Kolors-ControlNet-Canny is for another base than SDXL: encoder_hid_dim 4096, the base's" in told
 
 
 class Opener:
