@@ -20,7 +20,7 @@ from kit.hub.modelscope import ModelScope
 from kit.hub.repository import Hub, RemoteFile, Source
 from kit.messages import tr
 from kit.models.bases.pipeline_class import INDEX
-from kit.models.layouts.weight_files import NAMES, PARTS, is_index
+from kit.models.layouts.weight_files import NAMES, NETWORK_NAMES, PARTS, is_index
 
 LICENSES = ("MODEL_LICENSE", "LICENSE")
 _HALF = "fp16"
@@ -33,18 +33,25 @@ class RemoteModel(NamedTuple):
 
     repository: str
     parts: Sequence[str]
-    """Of each its config.json and its weights: of two precisions those that are there, else the smaller."""
+    """Of each its config.json and its weights: of two precisions those that are there, else the smaller.
+
+    "" is a network that lies in no folder of its own.
+    """
     optional: Sequence[str]
     """Patterns of more files."""
 
 
-ModelName = Literal["kolors", "kolors-diffusers", "kolors-inpainting"]
+ControlNetName = Literal["kolors-controlnet-canny", "kolors-controlnet-depth", "kolors-controlnet-pose"]
+ModelName = Literal["kolors", "kolors-diffusers", "kolors-inpainting"] | ControlNetName
 MODELS: Mapping[ModelName, RemoteModel] = {
     "kolors": RemoteModel("Kwai-Kolors/Kolors", PARTS, ("tokenizer/tokenizer.model", *LICENSES)),
     "kolors-diffusers": RemoteModel(
         "Kwai-Kolors/Kolors-diffusers", PARTS, (INDEX, "scheduler/*.json", "tokenizer/*", *LICENSES)
     ),
     "kolors-inpainting": RemoteModel("Kwai-Kolors/Kolors-Inpainting", PARTS[:1], LICENSES),
+    "kolors-controlnet-canny": RemoteModel("Kwai-Kolors/Kolors-ControlNet-Canny", ("",), LICENSES),
+    "kolors-controlnet-depth": RemoteModel("Kwai-Kolors/Kolors-ControlNet-Depth", ("",), LICENSES),
+    "kolors-controlnet-pose": RemoteModel("Kwai-Kolors/Kolors-ControlNet-Pose", ("",), LICENSES),
 }
 SOURCES: Mapping[Hub, type[ModelScope] | type[HuggingFace]] = {
     "modelscope": ModelScope,
@@ -118,11 +125,12 @@ def _refuse_others(folder: Path, lacking: Mapping[str, RemoteFile], model: Remot
 def _wanted(files: Mapping[str, RemoteFile], folder: Path, model: RemoteModel) -> dict[str, RemoteFile]:
     chosen = [path for path in files if any(fnmatch(path, pattern) for pattern in model.optional)]
     for part in model.parts:
-        config = f"{part}/config.json"
-        spellings = [_spelled(files, part, head) for head in NAMES[part] if f"{part}/{head}" in files]
+        place, heads = f"{part}/" if part else "", NAMES.get(part, NETWORK_NAMES)
+        config = f"{place}config.json"
+        spellings = [_spelled(files, place, head) for head in heads if f"{place}{head}" in files]
         whole = [paths for paths in spellings if paths]
         if config not in files or not whole:
-            lost = config if config not in files else f"{part}/{NAMES[part][0]}"
+            lost = config if config not in files else f"{place}{heads[0]}"
             raise WeightsError(
                 tr("{repository} has no {pattern} any more", repository=model.repository, pattern=lost)
             )
@@ -130,14 +138,14 @@ def _wanted(files: Mapping[str, RemoteFile], folder: Path, model: RemoteModel) -
     return {path: files[path] for path in sorted(chosen)}
 
 
-def _spelled(files: Mapping[str, RemoteFile], part: str, head: str) -> list[str]:
+def _spelled(files: Mapping[str, RemoteFile], place: str, head: str) -> list[str]:
     """Return the files of a part's weights in one precision; nothing for an index without its shards."""
-    path, half = f"{part}/{head}", _HALF in head
+    path, half = f"{place}{head}", _HALF in head
     if not is_index(head):
         return [path]
     stem, kind = head.split(".")[:2]
     shards = [
-        one for one in files if fnmatch(one, f"{part}/{stem}[.-]*-of-*.{kind}") and (_HALF in one) == half
+        one for one in files if fnmatch(one, f"{place}{stem}[.-]*-of-*.{kind}") and (_HALF in one) == half
     ]
     return [path, *shards] if shards else []
 

@@ -43,8 +43,16 @@ Again = Annotated[
     bool, typer.Option("--again", help="Draw again what was drawn with other settings, in its place.")
 ]
 Model = Annotated[
-    Literal["kolors", "kolors-inpainting"],
-    typer.Argument(metavar="MODEL", help="What to fetch: kolors, or kolors-inpainting for repairs."),
+    Literal[
+        "kolors",
+        "kolors-inpainting",
+        "kolors-controlnet-canny",
+        "kolors-controlnet-depth",
+        "kolors-controlnet-pose",
+    ],
+    typer.Argument(
+        metavar="MODEL", help="What to fetch: kolors, kolors-inpainting for repairs, or a ControlNet."
+    ),
 ]
 
 
@@ -59,21 +67,26 @@ def download(
         typer.Option(help="As Kolors was first published, or as diffusers loads it; both draw the same."),
     ] = "original",
 ) -> None:
-    """Fetch Kolors (18 GB), or its UNet for repairs (5 GB); a stopped download goes on."""
-    from kit.hub.repository import inpainting_folder, kolors_folder
+    """Fetch Kolors (18 GB), its UNet for repairs (5 GB), or a ControlNet; a stopped download goes on."""
+    from kit.hub.repository import inpainting_folder, kolors_folder, models_folder
     from kit.models.download import MODELS, SOURCES
     from kit.models.download import download as fetch
 
-    usual = kolors_folder() if model == "kolors" else inpainting_folder(kolors_folder())
     if layout == "diffusers" and model != "kolors":
         raise WrongUsage(tr("--layout is for kolors: {model} has one only", model=model))
+    wanted, held = MODELS["kolors-diffusers" if layout == "diffusers" else model], "controlnet" in model
+    usual = kolors_folder() if model == "kolors" else inpainting_folder(kolors_folder())
+    if held:
+        usual = models_folder() / wanted.repository
     folder = (out or usual).absolute()
-    wanted = MODELS["kolors-diffusers" if layout == "diffusers" else model]
     fetched = fetch(folder, SOURCES[source](wanted.repository), wanted)
     told = trn("{n} file fetched", "{n} files fetched", len(fetched))
     say(f"{model}  {folder}  ({told})")
     if model == "kolors-inpainting" and folder != usual:
         say(tr("It repairs for the base beside which it lies, as the folder {name}", name=usual.name))
+    elif held:
+        table = f'[controlnets] {model.rpartition("-")[2]} = "{folder if out else wanted.repository}"'
+        say(tr("Hold panels with it: {table} in the experiment", table=table))
     elif out is not None:
         say(tr('Draw with it: base = "{folder}" in the experiment', folder=folder))
 

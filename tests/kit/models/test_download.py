@@ -83,6 +83,18 @@ def test_of_the_model_for_inpainting_the_unet_is_fetched(tmp_path):
         download(tmp_path, lacking, INPAINTING)
 
 
+def test_of_a_controlnet_the_network_is_fetched_that_lies_in_no_folder(tmp_path):
+    network, half = "diffusion_pytorch_model.safetensors", "diffusion_pytorch_model.fp16.safetensors"
+    hub = Hub(
+        {"config.json": b"{}", network: b"full" * 2, half: b"half", "README.md": b"", "LICENSE": b"free"}
+    )
+    canny = MODELS["kolors-controlnet-canny"]
+    assert set(download(tmp_path, hub, canny)) == {"config.json", half, "LICENSE"}
+    assert download(tmp_path, hub, canny) == []
+    with pytest.raises(WeightsError, match=f"Kolors-ControlNet-Canny has no {network} any more"):
+        download(tmp_path / "other", Hub({"config.json": b"{}"}), canny)
+
+
 @pytest.mark.parametrize("half", [HALF, OLD_HALF])
 def test_of_diffusers_layout_the_smaller_precision_is_fetched_with_what_diffusers_reads(tmp_path, half):
     content = CONTENT | PIPELINE | WHOLE | half
