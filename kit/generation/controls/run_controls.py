@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TypeAlias, get_args
 
-from kit.errors import RunError
+from kit.errors import RunError, WeightsError
 from kit.experiment.config import LoadedExperiment
 from kit.experiment.controls.control_pictures import picture_path, read_control
 from kit.experiment.controls.control_record import CONTROLS, ControlRecord, map_file
@@ -32,9 +33,16 @@ _MOST_MADE = 64
 
 
 def controlnets_of(loaded: LoadedExperiment) -> dict[ControlKind, ControlNetFiles]:
-    """Return the ControlNets that the stories need, each opened; WeightsError where one is not whole."""
+    """Return the ControlNets that the stories need, each opened.
+
+    Raises WeightsError where one is not whole, or diffusers is not installed.
+    """
     used = {one.kind for story in loaded.stories for panel in story.story.panels for one in panel.control}
     found = {kind: loaded.experiment.controlnets.of(kind) for kind in KINDS if kind in used}
+    if used and find_spec("diffusers") is None:
+        raise WeightsError(
+            tr("ControlNets are read by diffusers, which is not installed: pip install storykit[bases]")
+        )
     return {kind: open_controlnet(folder) for kind, folder in found.items() if folder is not None}
 
 

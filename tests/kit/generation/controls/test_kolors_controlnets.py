@@ -16,18 +16,23 @@ from PIL import Image
 from torch import Tensor, nn
 
 from kit.errors import InputError, WeightsError
+from kit.experiment.config import load_experiment
+from kit.experiment.controls.control_record import map_file
 from kit.experiment.drawing.draw_settings import DrawSettings
 from kit.experiment.run import Anchor
+from kit.generation.controls import run_controls
 from kit.generation.controls.control import Control
 from kit.generation.controls.held_panels import HeldPanels
 from kit.generation.controls.kolors_controlnets import KolorsControlNets
 from kit.generation.denoiser import Denoiser
+from kit.generation.generate import draw_experiment
 from kit.generation.kolors_painter import KolorsPainter
 from kit.generation.painter import PanelRequest, RedrawRequest
 from kit.generation.sampling.first_noise import first_noise
 from kit.generation.sampling.picture_latents import decoded
 from kit.models.base import load_base
 from kit.models.kolors.scheduler import scheduler
+from tests.support.controlled_run import CONTROLS, controlled_experiment
 from tests.support.kolors_controlnets import held, kolors_controlnets, write_controlnet
 from tests.support.published_toy import SIZES, toy_published
 from tests.support.toy_controlnets import shapes, toy_controlnets
@@ -268,10 +273,8 @@ def test_in_parts_each_reads_its_own_part_of_the_map(painter):
     whole = RedrawRequest(
         request=request(FULL), picture=Image.fromarray(picture.astype(np.uint8)), strength=0.8, tile=64
     )
-    turned = Image.fromarray(np.asarray(shapes(0, 128))[:, ::-1])
     asked = [whole, replace(whole, request=request(())), replace(whole, tile=0)]
     parts, free, at_once = (np.asarray(one).astype(int) for one in painter.redraw(asked, large))
-    assert turned.size == (128, 128)
     assert np.abs(parts - free).max() > 1
     assert np.abs(parts - at_once).mean() < np.abs(free - at_once).mean()
 
@@ -306,3 +309,35 @@ def test_a_base_laid_out_like_the_embedded_one_is_held_by_a_controlnet_of_its_si
     own = new_painter(toy_base())
     held_so, free = painted(own, [replace(request(()), control=(held(folder, 0),)), request(())], HOW)
     assert np.abs(held_so - free).max() > 1
+
+
+# from the experiment to the run
+
+
+def experiment(folder: Path) -> Path:
+    """Write an experiment on the toy of Kolors, of which the first two panels are held."""
+    controlled_experiment(folder, CONTROLS[:2])
+    nets = kolors_controlnets()
+    (folder / "experiment.toml").write_text(
+        f'stories = ["tale.toml"]\nbase = "{toy_published()}"\nseeds = [3]\nsteps = 2\nsize = 64\n'
+        f'[controlnets]\ncanny = "{nets["canny"]}"\nmap = "{nets["map"]}"\n[[candidate]]\nname = "base"\n'
+    )
+    return folder / "experiment.toml"
+
+
+def test_a_run_of_kolors_keeps_what_its_panels_were_held_to_and_goes_on(tmp_path):
+    loaded = load_experiment(experiment(tmp_path))
+    run, report = draw_experiment(loaded, tmp_path / "run", [new_painter()])
+    rows = sorted(run.rows(), key=lambda row: row.panel)
+    assert [len(row.control) for row in rows] == [1, 2, *[0] * 6]
+    assert report.drawn == 8
+    assert all((run.folder / map_file(one.map)).is_file() for row in rows for one in row.control)
+    _, again = draw_experiment(loaded, tmp_path / "run", [new_painter()])
+    assert again.drawn == 0
+
+
+def test_without_diffusers_a_line_says_how_to_install_it_before_anything_is_drawn(tmp_path, monkeypatch):
+    monkeypatch.setattr(run_controls, "find_spec", lambda name: None)
+    with pytest.raises(WeightsError, match=r"read by diffusers, .* pip install storykit\[bases\]"):
+        draw_experiment(load_experiment(experiment(tmp_path)), tmp_path / "run", [new_painter()])
+    assert not (tmp_path / "run" / "panels").exists()
