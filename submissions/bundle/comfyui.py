@@ -178,6 +178,7 @@ def _note(graph: Graph, manifest: Manifest, pack: str) -> None:
         marked=[one.panel for one in panels if any(mark in _said(one) for mark in OWN_MARKS)],
         largest=MAX_EXACT_SEED,
         matched=[one.panel for one in panels if one.anchors],
+        held=[one.panel for one in panels if one.control],
         repaired=[one.panel for one in panels if one.chain],
         outpainted=with_step(Outpaint),
         varied=with_step(Vary),

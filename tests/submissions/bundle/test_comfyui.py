@@ -5,6 +5,7 @@ import pytest
 from entries import make_entry, make_scored_run, unpack
 from paths import GOLDENS
 
+from kit.experiment.controls.control_record import ControlRecord
 from kit.experiment.steps import Redraw, Refine, Restore, Upscale
 from kit.generation.repair.repainting import first_step
 from submissions.bundle.comfyui import MAX_EXACT_SEED, Graph, kijai, native, workflows_of
@@ -189,6 +190,10 @@ def test_the_note_says_which_pictures_come_out_and_warns_of_what_comfyui_reads_o
     repaired = manifest.panels[0].model_copy(update={"chain": chain})
     assert "Panels 1: ComfyUI reads" in note(native(manifest.model_copy(update={"panels": (repaired,)})))
     assert "Panels 2: the browser rounds seeds" in told
+    control = ControlRecord(kind="map", map="0" * 64, weight=0.7, until=1.0, controlnet="1" * 64)
+    held = manifest.panels[2].model_copy(update={"control": (control,)})
+    told = note(native(manifest.model_copy(update={"panels": (manifest.panels[0], held)})))
+    assert f"Panels {held.panel} were held to maps by ControlNets, which this graph leaves out" in told
 
 
 @pytest.mark.parametrize(("make", "places"), [(kijai, "models/LLM/checkpoints"), (native, "models/LLM")])
