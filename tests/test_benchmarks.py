@@ -12,6 +12,7 @@ from scipy.stats import binomtest
 from kit.world import words
 from kit.world.scene import ALWAYS_NIGHT, PEOPLE, Character, Scene, is_held_out
 from tests.benchmarks import blocks, fuzz, machine
+from tests.benchmarks.kolors import Bench, part_control
 from tests.benchmarks.machine import Watch
 from tests.benchmarks.pictures import BATCH, PictureSet, distances, draw, sheet
 from tests.benchmarks.prompts import Prompt, clauses_of, held_out_prompts
@@ -30,6 +31,7 @@ from tests.benchmarks.tally import (
     tally,
     wilson,
 )
+from tests.support.published_toy import toy_published
 
 PROMPTS = held_out_prompts(300)
 GIRL = Character(kind="girl", colour="red", hair="black", hair_length="long", pose="sit")
@@ -283,3 +285,13 @@ def test_what_is_drawn_with_a_part_of_the_blocks_and_without_it_are_all_of_them(
         assert not alone & without
     worn = blocks.worn(blocks.Setting("ink", "style alone", drawn["style alone"]))
     assert {blocks.block_of(layer) for layer in worn.pairs} == drawn["style alone"]
+
+
+# Kolors
+
+
+def test_kolors_held_by_a_controlnet_is_measured_and_predicts_as_diffusers_does(tmp_path):
+    told = part_control(Bench(toy_published(), tmp_path, size=64, steps=2))
+    assert [told[name]["drawn"] for name in ("free", "held until .9", "held", "held, low")] == [8] * 4
+    apart = told["differs_from_diffusers"]
+    assert apart["held"] < 1e-4 < apart["free"]

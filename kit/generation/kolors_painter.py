@@ -16,7 +16,7 @@ from kit.experiment.drawing.draw_settings import DrawSettings
 from kit.experiment.steps import Step
 from kit.experiment.tables import SamplerName
 from kit.generation.anchors.joining import join_anchors, sharing_of
-from kit.generation.controls.held_panels import HeldPanels, by_half
+from kit.generation.controls.held_panels import by_half
 from kit.generation.controls.kolors_controlnets import KolorsControlNets, refuse_strangers
 from kit.generation.denoiser import Denoiser, compile_parts, compiling_pays, halves_of, refuse_too_small
 from kit.generation.devices.device_memory import (
@@ -334,7 +334,8 @@ class KolorsPainter:
         refuse_too_small(self._base.sizes.unet, least, settings.size)
         solver = solver_of(settings, first)
         self._denoiser.share(sharing_of(joined, drawn, self._texts))
-        held = self._held(requests, by_half(cross, len(drawn)), range(begins, settings.steps), settings.size)
+        texts, steps = by_half(cross, len(drawn)), range(begins, settings.steps)
+        held = self._controlnets.held(requests, texts, steps, settings.size, self._denoiser.dtype)
         with deep_cache(self._denoiser.unet, settings.cache_every):
             for number, step in enumerate(solver.timesteps, first):
                 if kept:
@@ -353,19 +354,6 @@ class KolorsPainter:
         if kept:
             latents = kept.held(latents, kept.original, settings.steps)
         return latents[: len(requests)]
-
-    def _held(self, requests: Sequence[PanelRequest], texts: Tensor, steps: range, size: int) -> HeldPanels:
-        """Return what ControlNets hold of a batch.
-
-        Args:
-            requests: that the same ControlNets hold alike.
-            texts: (halves, rows, tokens, hidden), those of anchors behind.
-            steps: in which they are drawn.
-            size: of their pictures, in pixels.
-        """
-        own = texts[:, : len(requests)].flatten(0, 1)
-        nets = self._controlnets.holding(requests, own, size, self._denoiser.dtype)
-        return HeldPanels(nets=nets, panels=len(requests), drawn=texts.shape[1], steps=steps)
 
     def _encode(self, settings: DrawSettings, pixels: Tensor, tile: int = 0) -> Tensor:
         aside = self._aside() if settings.memory == "low" else nullcontext()

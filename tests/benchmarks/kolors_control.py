@@ -93,7 +93,7 @@ def parity(bench: "Bench", painter: KolorsPainter, request: PanelRequest) -> Jso
     with torch.inference_mode():
         cross, pooled = painter._texts.of([request.prompt])
         noise = painter._first_noise([request], bench.settings())
-        now = painter._held([request], cross[None], range(1), bench.size).at(0)
+        now = painter._controlnets.held([request], cross[None], range(1), bench.size, engine.dtype).at(0)
         assert now is not None
         engine.set_text(cross)
         ours = engine.at(step, pooled, now)(now.with_maps(noise))

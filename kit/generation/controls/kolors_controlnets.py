@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from kit.errors import InputError
 from kit.generation.controls.control import Control, map_pixels
-from kit.generation.controls.held_panels import HoldingNet
+from kit.generation.controls.held_panels import HeldPanels, HoldingNet
 from kit.generation.painter import PanelRequest
 from kit.messages import tr
 from kit.models.bases.controlnet_files import misfit, open_controlnet
@@ -47,31 +47,32 @@ class KolorsControlNets:
         self._nets: dict[str, Any] = {}
         """By their sha256."""
 
-    def holding(
-        self, requests: Sequence[PanelRequest], cross: Tensor, size: int, dtype: torch.dtype
-    ) -> list[HoldingNet]:
-        """Return the ControlNets that hold panels, on the device; nothing where none does.
+    def held(
+        self, requests: Sequence[PanelRequest], texts: Tensor, steps: range, size: int, dtype: torch.dtype
+    ) -> HeldPanels:
+        """Return how panels are held; their ControlNets are on the device then.
 
         Args:
-            requests: that the same ControlNets hold alike.
-            cross: (panels, or two for each, tokens, hidden): the texts of their rows.
-            size: of the pictures, in pixels.
+            requests: that the same ControlNets hold alike, or none.
+            texts: (halves, rows, tokens, hidden), those of anchors behind the panels'.
+            steps: in which they are drawn.
+            size: of their pictures, in pixels.
             dtype: that is computed in.
         """
-        made = []
+        own, nets = texts[:, : len(requests)].flatten(0, 1), []
         for column in zip(*(one.control for one in requests), strict=True):
             net, told = self._loaded(column[0], dtype), column[0].record
-            maps = [map_pixels([one], size).to(self._device, dtype) for one in column]
-            made.append(
+            maps = (map_pixels([one], size).to(self._device, dtype) for one in column)
+            nets.append(
                 HoldingNet(
                     net=net,
                     maps=torch.cat([net.controlnet_cond_embedding.read(one) for one in maps]),
-                    texts=net.encoder_hid_proj(cross.to(self._device, dtype)),
+                    texts=net.encoder_hid_proj(own.to(self._device, dtype)),
                     weight=told.weight,
                     until=told.until,
                 )
             )
-        return made
+        return HeldPanels(nets=nets, panels=len(requests), drawn=texts.shape[1], steps=steps)
 
     def _loaded(self, control: Control, dtype: torch.dtype) -> Any:
         from kit.generation.pipelines.parts import read_controlnet

@@ -22,7 +22,6 @@ from kit.experiment.drawing.draw_settings import DrawSettings
 from kit.experiment.run import Anchor
 from kit.generation.controls import run_controls
 from kit.generation.controls.control import Control
-from kit.generation.controls.held_panels import HeldPanels
 from kit.generation.controls.kolors_controlnets import KolorsControlNets
 from kit.generation.denoiser import Denoiser
 from kit.generation.generate import draw_experiment
@@ -129,8 +128,7 @@ def test_the_unet_predicts_what_diffusers_predicts_with_the_same_residuals(told)
     with torch.inference_mode():
         engine.set_text(text)
         bare = engine.at(step, pooled)(rows)
-        holding = nets.holding(panels, text, 64, EXACT)
-        now = HeldPanels(nets=holding, panels=2, drawn=2, steps=range(2)).at(0)
+        now = nets.held(panels, text.reshape(2, 2, *text.shape[1:]), range(2), 64, EXACT).at(0)
         ours = engine.at(step, pooled, now)(now.with_maps(rows))
         expected = Theirs(told, (0, 1))(rows, step, text, pooled, 0.5)
         assert torch.equal(engine.at(step, pooled)(rows), bare), "nothing is left of it"
@@ -167,8 +165,7 @@ def test_a_controlnet_that_reads_colours_turned_reads_them_so(painter, tmp_path)
     for folder in folders:
         panel = replace(request(()), control=(held(folder, 0),))
         with torch.inference_mode():
-            [one] = KolorsControlNets("cpu").holding([panel], text, 64, EXACT)
-            now = HeldPanels(nets=[one], panels=1, drawn=1, steps=range(1)).at(0)
+            now = KolorsControlNets("cpu").held([panel], text[None], range(1), 64, EXACT).at(0)
             _, ours = now.residuals(now.with_maps(rows), step, ids.flatten(), pooled)
             net = ControlNetModel.from_pretrained(folder, torch_dtype=EXACT)
             _, middle = net(
@@ -261,9 +258,8 @@ def test_a_picture_that_is_drawn_again_is_held_to_its_map(painter, masked, inpai
 
 
 def test_until_counts_the_steps_that_are_drawn_again():
-    steps = range(2, 4)
-    [one] = KolorsControlNets("cpu").holding([request((("canny", 1.0, 0.5),))], example(1)[1], 64, EXACT)
-    panels = HeldPanels(nets=[one], panels=1, drawn=1, steps=steps)
+    asked, text = request((("canny", 1.0, 0.5),)), example(1)[1]
+    panels = KolorsControlNets("cpu").held([asked], text[None], range(2, 4), 64, EXACT)
     assert [panels.at(number) is not None for number in range(4)] == [False, False, True, False]
 
 
