@@ -19,6 +19,7 @@ from kit.generation.painter import (
     PanelRequest,
     RedrawRequest,
     drawn_held_alike,
+    misfits,
     refuse_other_size,
     refused,
 )
@@ -40,8 +41,8 @@ from kit.lora.pipelines.embeddings import Embedding
 from kit.messages import mark, tr
 from kit.models.base import pick_device
 from kit.models.bases.base_parts import BaseChoice
-from kit.models.bases.controlnet_files import control_refused, misfit
-from kit.models.bases.pipeline_class import Family, json_in
+from kit.models.bases.controlnet_files import control_refused
+from kit.models.bases.pipeline_class import Family
 from kit.models.bases.pipeline_files import PipelineFiles, open_pipeline
 from kit.models.token_counts import CLIP_TOKENS
 
@@ -178,9 +179,7 @@ class DiffusersPainter:
             faults.append(control_refused(tr("Stable Cascade")))
         if self._family != "cascade":
             unet, name = self._parts.files.config("unet"), str(self.identity["name"])
-            nets = dict.fromkeys(held.folder for one in requests for held in one.control)
-            told = (misfit(net.name, json_in(net / "config.json"), name, unet) for net in nets)
-            faults += filter(None, told)
+            faults += misfits(requests, name, unet)
         if faults:
             raise InputError(tr("base {name}", name=str(self.identity["name"])), faults)
 

@@ -1,6 +1,6 @@
 """The seam between a run and whatever draws its panels."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
@@ -12,6 +12,8 @@ from kit.experiment.run import Anchor
 from kit.experiment.steps import Step
 from kit.generation.controls.control import Control
 from kit.messages import tr
+from kit.models.bases.controlnet_files import misfit
+from kit.models.bases.pipeline_class import json_in
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -136,6 +138,19 @@ def refuse_other_size(request: PanelRequest, picture: "Image.Image", size: int) 
             size=size,
         )
         raise refused(request, [fault])
+
+
+def misfits(requests: Iterable[PanelRequest], base: str, unet: Mapping[str, object]) -> list[str]:
+    """Return which ControlNets that hold panels are for another base, a line for each.
+
+    Args:
+        requests: that are to be drawn.
+        base: what the base is called.
+        unet: the config of its UNet, as diffusers writes it.
+    """
+    nets = dict.fromkeys(held.folder for one in requests for held in one.control)
+    told = (misfit(net.name, json_in(net / "config.json"), base, unet) for net in nets)
+    return [fault for fault in told if fault]
 
 
 def refused(request: PanelRequest, faults: Sequence[str]) -> InputError:

@@ -13,10 +13,9 @@ from torch import Tensor, nn
 from kit.errors import InputError
 from kit.generation.controls.control import Control, map_pixels
 from kit.generation.controls.held_panels import HeldPanels, HoldingNet
-from kit.generation.painter import PanelRequest
+from kit.generation.painter import PanelRequest, misfits
 from kit.messages import tr
-from kit.models.bases.controlnet_files import misfit, open_controlnet
-from kit.models.bases.pipeline_class import json_in
+from kit.models.bases.controlnet_files import open_controlnet
 from kit.models.sizes import LATENT_CHANNELS, UNetSizes
 
 
@@ -113,7 +112,5 @@ def refuse_strangers(requests: Iterable[PanelRequest], base: str, sizes: UNetSiz
         "addition_embed_type": "text_time",
         "encoder_hid_dim": sizes.pooled,
     }
-    nets = dict.fromkeys(held.folder for one in requests for held in one.control)
-    told = (misfit(net.name, json_in(net / "config.json"), base, unet) for net in nets)
-    if faults := [fault for fault in told if fault]:
+    if faults := misfits(requests, base, unet):
         raise InputError(tr("base {name}", name=base), faults)
