@@ -25,7 +25,11 @@ def notes_on(loaded: LoadedExperiment) -> list[str]:
 
 
 def _bare(experiment: Experiment) -> Iterator[str]:
-    bare = [candidate.name for candidate in experiment.candidates if candidate.is_bare]
+    bare = [
+        candidate.name
+        for candidate in experiment.candidates
+        if candidate.is_bare and not candidate.embeddings
+    ]
     if len(bare) < len(experiment.candidates):
         yield from (
             tr("candidate {name} has no lora: it is drawn by the bare base", name=name) for name in bare

@@ -19,7 +19,7 @@ from kit.generation.pipelines.controlnets import (
     held_to,
 )
 from kit.generation.pipelines.lora_layers import WornLora
-from kit.generation.pipelines.parts import PipelineParts, take_turns
+from kit.generation.pipelines.parts import PipelineParts, quietly, take_turns
 from kit.generation.pipelines.samplers import sampler_of
 from kit.generation.pipelines.texts import TextState, read_in_pieces, stacked
 from kit.generation.sampling.first_noise import first_noise
@@ -67,7 +67,8 @@ class ClipPipeline:
         for one in worn.embeddings:
             for part, rows in one.vectors.items():
                 tokenizer = parts[part.replace("text_encoder", "tokenizer")]
-                pipeline.load_textual_inversion(rows, one.token, tokenizer, parts[part])
+                with quietly():
+                    pipeline.load_textual_inversion(rows, one.token, tokenizer, parts[part])
         if settings.long_prompts:
             self._filler = read_in_pieces(pipeline, "").cross
         return {text: self._state(pipeline, text, settings.long_prompts) for text in texts}

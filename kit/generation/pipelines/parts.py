@@ -51,7 +51,7 @@ class PipelineParts:
     def network(self, part: str) -> nn.Module:
         """Return a network on the device, for use and not for training; WeightsError where it misfits."""
         found, made = self.files.networks[part], _CLASSES[f"{self.files.family}/{part}"]
-        with _told(found.files[0]), _quietly():
+        with _told(found.files[0]), quietly():
             network: nn.Module = self._alone(part, found) if found.alone else _read(made, found, self._dtype)
             return network.to(self._device).eval().requires_grad_(False)
 
@@ -100,7 +100,7 @@ def take_turns(settings: DrawSettings, device: str) -> bool:
 
 def read_controlnet(found: NetworkFiles, device: str, dtype: torch.dtype) -> nn.Module:
     """Return a ControlNet on a device, for use and not for training; WeightsError where it misfits."""
-    with _told(found.files[0]), _quietly():
+    with _told(found.files[0]), quietly():
         network = _read(diffusers.ControlNetModel, found, dtype)
         return network.to(device).eval().requires_grad_(False)
 
@@ -124,7 +124,7 @@ def _renamed(config: Path) -> dict[str, object]:
 
 
 @contextmanager
-def _quietly() -> Iterator[None]:
+def quietly() -> Iterator[None]:
     """Have libraries show no bars and warn of nothing that we say."""
     speakers = (diffusers.utils.logging, transformers.utils.logging)
     before = [speaker.get_verbosity() for speaker in speakers]

@@ -18,6 +18,7 @@ INK = '[[candidate]]\nname = "ink"\nlora = "mini:ink"\n'
         (HEAD + BASE, []),
         (HEAD + INK, []),
         (HEAD + BASE + INK, ["candidate base has no lora: it is drawn by the bare base"]),
+        (HEAD + BASE.replace("base", "fox") + 'embeddings = ["fox.pt"]\n' + INK, []),
         (
             HEAD + BASE + BASE.replace("base", "bare"),
             ["candidates base and bare differ in their name only: same pictures"],
@@ -41,6 +42,7 @@ def test_a_note_for_what_is_rarely_meant_and_none_for_the_rest(
     tmp_path: Path, text: str, notes: list[str]
 ) -> None:
     (tmp_path / "snow.txt").write_text("".join(f"a cat, asleep in the snow, day {day}\n" for day in range(8)))
+    (tmp_path / "fox.pt").touch()
     (tmp_path / "e.toml").write_text(text)
     assert notes_on(load_experiment(tmp_path / "e.toml")) == notes
 
