@@ -284,13 +284,17 @@ EditorWeights = Annotated[
 
 _PART_IS = mark("{part}: must be a file, a folder or a model that was downloaded, and {path} {why}")
 
+_FOLDER_IS = mark("{part}: must be a folder or a model that was downloaded, and {path} {why}")
+
 
 def _parts_there(parts: BaseParts, info: ValidationInfo) -> BaseParts:
     """Return a base with the places of its parts made absolute, as `path_to` does it."""
     places: dict[str, str] = {}
     for part, text in parts.model_dump(exclude_none=True).items():
-        refusal = tr(_PART_IS, part=part, path="{path}", why="{why}")
-        resolved = resolver_of(refusal, Path.exists, "kolors" if part == "folder" else None)
+        whole = part in ("folder", "prior")
+        refusal = tr(_FOLDER_IS if whole else _PART_IS, part=part, path="{path}", why="{why}")
+        there = Path.is_dir if whole else Path.exists
+        resolved = resolver_of(refusal, there, "kolors" if part == "folder" else None)
         places[part] = resolved(_base_downloaded(text, info), info)
     return parts.model_copy(update=places)
 

@@ -1,5 +1,6 @@
 """The painter over the pipelines of diffusers: SDXL and its kin, Stable Diffusion, Stable Cascade."""
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -26,8 +27,9 @@ from kit.generation.painter import (
 from kit.generation.pipelines.cascade import CascadePipeline
 from kit.generation.pipelines.clip_pipelines import ClipPipeline
 from kit.generation.pipelines.lora_layers import WornLora, layer_shapes
+from kit.generation.pipelines.part_checks import check_parts
 from kit.generation.pipelines.parts import PipelineParts
-from kit.generation.pipelines.samplers import sampler_of, scheduler_config
+from kit.generation.pipelines.samplers import sampler_fault, sampler_of, scheduler_config
 from kit.generation.pipelines.texts import (
     COMPEL_MISSING,
     TextState,
@@ -84,6 +86,11 @@ class DiffusersPainter:
         self._states: dict[str, TextState] = {}
         self._read_as: tuple[tuple[str, float], tuple[Embedding, ...], bool] | None = None
         self._most = max(BATCHES)
+
+    def check_files(self) -> None:
+        """Refuse parts that do not belong together; WeightsError in one line, and only heads are read."""
+        stages = ("prior/", "") if self._family == "cascade" else ("",)
+        check_parts(self._parts, [stage + name for stage in stages for name in self._pipeline.tokenizers])
 
     def encode_prompts(self, prompts: Sequence[str]) -> None:
         """Note prompts; all are read together before the next picture, with the LoRA that is worn then."""
@@ -156,6 +163,8 @@ class DiffusersPainter:
             faults.append(tr("decoder_steps is for Stable Cascade: delete it"))
         if settings.long_prompts and not can_read_in_pieces():
             faults.append(tr(COMPEL_MISSING))
+        if fault := sampler_fault(self._parts.files.place("scheduler"), settings):
+            faults.append(fault)
         return faults
 
     def step_refusals(self, step: Step, part: str = "") -> list[str]:
@@ -195,7 +204,9 @@ class DiffusersPainter:
     def _in_memory(self, requests: Sequence[PanelRequest], settings: DrawSettings) -> list[DrawResult]:
         if len(requests) <= self._most:
             try:
-                return [_checked(one) for one in self._pipeline.draw(requests, self._states, settings)]
+                with warnings.catch_warnings():  # of numbers that overflow, which we say ourselves
+                    warnings.simplefilter("ignore", RuntimeWarning)
+                    return [_checked(one) for one in self._pipeline.draw(requests, self._states, settings)]
             except torch.OutOfMemoryError as error:
                 if len(requests) == 1:
                     raise too_little_memory(self.hardware, settings.size) from error
@@ -288,4 +299,6 @@ def load_diffusers_painter(base: BaseChoice, device: str) -> DiffusersPainter:
     files = open_pipeline(base)
     for scheduler in ("scheduler", *(["prior/scheduler"] if files.family == "cascade" else [])):
         sampler_of(files.place(scheduler))  # what makes none is refused before anything is drawn
-    return DiffusersPainter(files, title_of(base), device)
+    painter = DiffusersPainter(files, title_of(base), device)
+    painter.check_files()
+    return painter

@@ -1,5 +1,6 @@
 """A base found by its name, and the devices of this machine."""
 
+import os
 from pathlib import Path
 
 import torch
@@ -39,7 +40,8 @@ def load_base(name: BaseChoice | Path) -> Base:
         told = {"folder": pipeline, "pipeline": pipeline_class(pipeline)}
         raise WeightsError(tr("{folder} is a {pipeline}, and this takes Kolors or the embedded base", **told))
     folder = model_folder(name)
-    if (folder / INDEX).is_file() and not json_in(folder / INDEX):
+    index = json_in(folder / INDEX)
+    if os.path.lexists(folder / INDEX) and not (index and isinstance(index.get("_class_name", ""), str)):
         raise WeightsError(
             tr("{file} is no whole JSON; {mend}", file=folder / INDEX, mend=tr("download it again"))
         )

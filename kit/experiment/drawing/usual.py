@@ -26,6 +26,8 @@ class UsualDrawing(NamedTuple):
     """What reports call a base that diffusers draws with."""
 
 
+_SIDES = range(64, 4097, 32)
+"""Of panels in pixels, that a UNet may say it was made for; whatever else it says is no side."""
 _KOLORS = UsualDrawing(steps=50, size=1024, cfg=4.0, draft_steps=20)
 _EMBEDDED = UsualDrawing(steps=25, size=256, cfg=4.0, draft_steps=9)
 _FAMILIES: dict[Family, UsualDrawing] = {
@@ -65,7 +67,7 @@ def usual_drawing(base: BaseChoice) -> UsualDrawing:
     if usual is None:
         usual = _FAMILIES[family]
     cells = json_in(folder / "unet" / "config.json").get("sample_size")
-    return usual._replace(size=8 * cells) if isinstance(cells, int) and cells > 0 else usual
+    return usual._replace(size=8 * cells) if type(cells) is int and 8 * cells in _SIDES else usual
 
 
 def title_of(base: BaseChoice) -> str:

@@ -1,6 +1,6 @@
 """A pipeline's networks, built by the classes that we name and filled from the files that were checked."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -8,6 +8,7 @@ from typing import Any
 import diffusers
 import torch
 import transformers
+from diffusers.loaders.single_file_utils import SingleFileComponentError
 from diffusers.models import StableCascadeUNet
 from diffusers.pipelines.wuerstchen import PaellaVQModel
 from safetensors import SafetensorError
@@ -36,7 +37,16 @@ _CLASSES: Mapping[str, Any] = {
     "cascade/prior/prior": StableCascadeUNet,
     "cascade/prior/text_encoder": transformers.CLIPTextModelWithProjection,
 }
+_ATTENTION = "sdpa"
+"""Named by us, as a config may name code on a hub that would be fetched and run."""
+_ADAPTER = "adapter_config.json"
+"""Beside a text encoder, it has transformers read another one in its place."""
 _TOO_LONG = "sequence-length-is-longer-than-the-specified-maximum"
+_REFUSALS = (
+    SafetensorError, SingleFileComponentError, AttributeError, AssertionError, ImportError, ArithmeticError,
+    MemoryError,
+)  # fmt: skip
+"""What the libraries raise beside what torch does, of a config or of weights that do not fit it."""
 _OLD_NAMES = {"c_in": "in_channels", "c_out": "out_channels"}
 """What configs of Stable Cascade were written with before diffusers took it in."""
 
@@ -68,16 +78,21 @@ class PipelineParts:
                 str(file), config=str(found.config.parent), torch_dtype=self._dtype, local_files_only=True
             )
             return told
-        network = self.empty(part)
-        network.load_state_dict({name: model.load(name).to(self._dtype) for name in model.kinds}, assign=True)
+        network = self.empty(part, "cpu" if part == "text_encoder" else "meta")  # which keeps no positions
+        names = {name: own_name(name, model.kinds) for name in network.state_dict()}
+        weights = {name: model.load(own).to(self._dtype) for name, own in names.items()}
+        network.load_state_dict(weights, assign=True)
         return network
 
-    def empty(self, part: str) -> nn.Module:
-        """Return a network without its weights."""
+    def empty(self, part: str, place: str = "meta") -> nn.Module:
+        """Return a network without its weights, on the device of none unless another is told."""
         found, made = self.files.networks[part], _CLASSES[f"{self.files.family}/{part}"]
-        with _told(found.config), torch.device("meta"):
+        _refuse_other_weights(found)
+        with _told(found.config), torch.device(place):
             if issubclass(made, transformers.PreTrainedModel):
-                network: nn.Module = made(made.config_class.from_pretrained(found.config.parent))
+                config = made.config_class.from_pretrained(found.config.parent)
+                config._attn_implementation = _ATTENTION
+                network: nn.Module = made(config)
             else:
                 network = made.from_config(
                     {**made.load_config(found.config.parent), **_renamed(found.config)}
@@ -93,6 +108,11 @@ class PipelineParts:
         return found
 
 
+def own_name(name: str, kinds: Container[str]) -> str:
+    """Return what a file calls a tensor; text encoders are saved without their first word, too."""
+    return name if name in kinds else name.removeprefix("text_model.")
+
+
 def take_turns(settings: DrawSettings, device: str) -> bool:
     """Return whether networks wait beside the GPU, and only what computes is on it."""
     return settings.memory == "low" and device.startswith("cuda")
@@ -106,8 +126,12 @@ def read_controlnet(found: NetworkFiles, device: str, dtype: torch.dtype) -> nn.
 
 
 def _read(made: Any, found: NetworkFiles, dtype: torch.dtype) -> nn.Module:
-    named = "dtype" if issubclass(made, transformers.PreTrainedModel) else "torch_dtype"
-    options = {"variant": found.variant or None, "use_safetensors": found.is_safetensors, named: dtype}
+    _refuse_other_weights(found)
+    options: dict[str, Any] = {"variant": found.variant or None, "use_safetensors": found.is_safetensors}
+    if issubclass(made, transformers.PreTrainedModel):
+        options |= {"dtype": dtype, "attn_implementation": _ATTENTION}
+    else:
+        options["torch_dtype"] = dtype
     renamed = _renamed(found.config) if made is StableCascadeUNet else {}
     network, info = made.from_pretrained(
         found.config.parent, local_files_only=True, output_loading_info=True, **options, **renamed
@@ -121,6 +145,19 @@ def _read(made: Any, found: NetworkFiles, dtype: torch.dtype) -> nn.Module:
 def _renamed(config: Path) -> dict[str, object]:
     told = json_in(config)
     return {new: told[old] for old, new in _OLD_NAMES.items() if old in told and new not in told}
+
+
+def _refuse_other_weights(found: NetworkFiles) -> None:
+    """Raise WeightsError where libraries would read more than the files that were checked."""
+    if (beside := found.config.with_name(_ADAPTER)).exists():
+        raise WeightsError(tr("{file} has other weights read than this base's: delete it", file=beside))
+    if json_in(found.config).get("quantization_config") is not None:
+        raise WeightsError(
+            tr(
+                "{file} is of a quantised network, which we do not read: take its fp16 files",
+                file=found.config,
+            )
+        )
 
 
 @contextmanager
@@ -151,7 +188,7 @@ def _told(file: Path) -> Iterator[None]:
         yield
     except torch.OutOfMemoryError:
         raise
-    except (*TORCH_LOAD_ERRORS, SafetensorError, AttributeError, AssertionError) as error:
+    except (*TORCH_LOAD_ERRORS, *_REFUSALS) as error:
         told = reason_of(" ".join(str(error).split())[:200])
         raise WeightsError(
             tr("{file} cannot be read as its config says: {error}; download it again", file=file, error=told)

@@ -41,7 +41,9 @@ _TOKENIZERS: Mapping[Family, tuple[str, ...]] = {
 PRIOR = "prior"
 """The part of Stable Cascade that lies in a folder of its own, and what our names of its files begin with."""
 _SCHEDULER = "scheduler/scheduler_config.json"
-_VOCABULARY = ("vocab.json", "merges.txt")
+_VOCABULARY = ("vocab.json", "merges.txt", "tokenizer_config.json")
+_MARKS = ("special_tokens_map.json", "added_tokens.json")
+"""What a tokenizer may have beside: it shapes pictures where it is there."""
 _STEMS = ("diffusion_pytorch_model", "model", "pytorch_model")
 _REPLACEABLE = ("unet", "vae", "text_encoder")
 """Parts that a base may name by themselves."""
@@ -164,6 +166,8 @@ def _opened(parts: BaseParts, folder: Path, family: Family) -> PipelineFiles:
     sha256: dict[str, str] = {}
     for root, tokenizers in roots.items():
         small = [f"{name}/{file}" for name in tokenizers for file in _VOCABULARY]
+        beside = (f"{name}/{file}" for name in tokenizers for file in _MARKS)
+        small += [file for file in beside if (root / file).is_file()]
         told = checked_sha256(root, [INDEX, _SCHEDULER, *small], tr(_MEND), record=record_of(root))
         sha256 |= told if root == folder else {f"{PRIOR}/{name}": value for name, value in told.items()}
     for part, network in networks.items():
@@ -173,7 +177,7 @@ def _opened(parts: BaseParts, folder: Path, family: Family) -> PipelineFiles:
 
 def _refuse_damaged(networks: Mapping[str, NetworkFiles], others: Sequence[Path]) -> None:
     """Raise WeightsError for a file that is torn, or that holds more than tensors; only its head is read."""
-    small = [*others, *(network.config for network in networks.values() if not network.alone)]
+    small = [*others, *(network.config for network in networks.values())]
     if torn := [path for path in small if path.is_file() and not json_in(path)]:
         raise WeightsError(tr("{file} is no whole JSON; {mend}", file=torn[0], mend=tr(_MEND)))
     for network in networks.values():
@@ -187,11 +191,12 @@ def _refuse_damaged(networks: Mapping[str, NetworkFiles], others: Sequence[Path]
 
 
 def hashes_of_network(part: str, network: NetworkFiles) -> dict[str, str]:
-    """Return the sha256 of a network's files, by its part and their names."""
-    where = network.files[0].parent
-    files = [*([] if network.alone else [network.config.name]), *(file.name for file in network.files)]
-    told = checked_sha256(where, files, tr(_MEND), record=record_of(where))
-    return {f"{part}/{name}": value for name, value in told.items()}
+    """Return the sha256 of a network's config and files, by its part and their names."""
+    sha256: dict[str, str] = {}
+    for where in dict.fromkeys((network.config.parent, network.files[0].parent)):
+        files = [file.name for file in (network.config, *network.files) if file.parent == where]
+        sha256 |= checked_sha256(where, files, tr(_MEND), record=record_of(where))
+    return {f"{part}/{name}": value for name, value in sha256.items()}
 
 
 def _unknown(folder: Path) -> WeightsError:

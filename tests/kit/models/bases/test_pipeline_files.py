@@ -51,6 +51,15 @@ def gone(name: str) -> Callable[[Path], None]:
     return lambda folder: shutil.rmtree(folder / name)
 
 
+def gone_file(name: str) -> Callable[[Path], None]:
+    return lambda folder: (folder / name).unlink()
+
+
+def adapter(folder: Path) -> None:
+    told = {"base_model_name_or_path": str(toy(MAJICMIX) / "text_encoder"), "peft_type": "LORA"}
+    (folder / "text_encoder/adapter_config.json").write_text(json.dumps(told))
+
+
 def in_shards(folder: Path) -> None:
     """Write the UNet as two shards and their index."""
     weights = load_file(folder / UNET)
@@ -101,6 +110,40 @@ DAMAGES: dict[str, tuple[Callable[[Path], None], str]] = {
         in_json("scheduler/scheduler_config.json", _class_name="FlowMatchEulerDiscreteScheduler"),
         "names no scheduler that this base is drawn with",
     ),
+    "a scheduler of no number": (
+        in_json("scheduler/scheduler_config.json", beta_start=-1),
+        "makes no scheduler: torch.linspace",
+    ),
+    "noise of no end": (
+        in_json("scheduler/scheduler_config.json", num_train_timesteps=10**11),
+        "says num_train_timesteps 100000000000, it must be 1 to 1000",
+    ),
+    "no words of the tokenizer": (
+        gone_file("tokenizer_2/tokenizer_config.json"),
+        "lacks tokenizer_2/tokenizer",
+    ),
+    "words beyond all": (
+        in_json("tokenizer/vocab.json", evil=10**6),
+        "tokenizer has other words than its text encoder reads",
+    ),
+    "longer than is read": (
+        in_json("tokenizer/tokenizer_config.json", model_max_length=500),
+        "must say model_max_length 77",
+    ),
+    "a division by zero": (in_json("unet/config.json", norm_num_groups=0), "integer modulo by zero"),
+    "too large for any machine": (
+        in_json("unet/config.json", in_channels=10**9),
+        r"conv_in.weight is \[8, 4, 3, 3\], and must be \[8, 1000000000, 3, 3\]",
+    ),
+    "a quantised network": (
+        in_json("text_encoder/config.json", quantization_config={"quant_method": "bitsandbytes"}),
+        "is of a quantised network",
+    ),
+    "an adapter for another encoder": (
+        adapter,
+        "adapter_config.json has other weights read than this base's",
+    ),
+    "pictures of no scale": (in_json("vae/config.json", scaling_factor=0), "says scaling_factor 0"),
     "a scheduler of no sense": (
         in_json("scheduler/scheduler_config.json", beta_schedule="nope"),
         "makes no scheduler: nope is not implemented",
@@ -169,3 +212,15 @@ def test_a_part_of_its_own_is_hashed_by_its_own_name() -> None:
     hashes = open_pipeline(base).sha256
     assert "unet/sdxl_lightning_4step_unet.safetensors" in hashes
     assert UNET not in hashes
+
+
+def test_what_shapes_pictures_beside_the_weights_is_hashed(base: Path) -> None:
+    asked = BaseParts(folder=str(base), unet=str(toy(LIGHTNING)))
+    before = open_pipeline(asked).digest
+    (base / "storykit.json").unlink()
+    marks = base / "tokenizer_2/special_tokens_map.json"
+    marks.write_text(marks.read_text().replace("<|endoftext|>", "!"))
+    other = open_pipeline(asked).digest
+    (base / "unet/storykit.json").unlink()
+    in_json("unet/config.json", attention_head_dim=[2, 2, 2])(base)
+    assert len({before, other, open_pipeline(asked).digest}) == 3
