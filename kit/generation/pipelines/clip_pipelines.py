@@ -71,7 +71,8 @@ class ClipPipeline:
                     pipeline.load_textual_inversion(rows, one.token, tokenizer, parts[part])
         if settings.long_prompts:
             self._filler = read_in_pieces(pipeline, "").cross
-        return {text: self._state(pipeline, text, settings.long_prompts) for text in texts}
+        with quietly():  # what is cut of a prompt was told, or it shapes nothing
+            return {text: self._state(pipeline, text, settings.long_prompts) for text in texts}
 
     def _state(self, pipeline: Any, text: str, in_pieces: bool) -> TextState:
         if in_pieces:  # else the pipeline itself puts several vectors in place of one word

@@ -8,11 +8,14 @@ import pytest
 
 pytest.importorskip("diffusers", reason="needs storykit[bases]")
 
+import diffusers
 import torch
 from safetensors.torch import load_file, save_file
 
 from kit.errors import WeightsError
+from kit.experiment.drawing.draw_settings import DrawSettings
 from kit.generation.diffusers_painter import load_diffusers_painter
+from kit.generation.painter import DrawFailure, PanelRequest
 from kit.generation.pipelines.parts import PipelineParts
 from kit.models.bases.base_parts import BaseParts
 from kit.models.bases.pipeline_files import open_pipeline
@@ -77,3 +80,16 @@ def test_no_config_names_code_of_a_hub_for_attention(tmp_path: Path) -> None:
     load_diffusers_painter(str(tmp_path / "base"), "cpu")
     parts = PipelineParts(open_pipeline(str(tmp_path / "base")), "cpu", torch.float32)
     assert parts.network("text_encoder").config._attn_implementation == "sdpa"
+
+
+def test_libraries_say_nothing_of_a_prompt_whose_end_is_cut(caplog: pytest.LogCaptureFixture) -> None:
+    painter = load_diffusers_painter(str(toy(MAJICMIX)), "cpu")
+    settings = DrawSettings(steps=1, cfg=1.0, size=64, noise="portable", sampler="own")
+    request = PanelRequest(prompt="a cat", negative="bad " * 150, seed=1)
+    painter.encode_prompts(request.texts)
+    logger = diffusers.utils.logging.get_logger("diffusers")
+    logger.addHandler(caplog.handler)
+    [drawn] = painter.draw([request], settings)
+    logger.removeHandler(caplog.handler)
+    assert not isinstance(drawn, DrawFailure)
+    assert "truncated" not in caplog.text
