@@ -2,15 +2,27 @@
 
 from pathlib import Path
 
+from kit.errors import LoraError
 from kit.experiment.candidates.candidate import Candidate, WornEmbedding, embedding_file
 from kit.files.atomic_write import write_atomic
 from kit.lora.pipelines.embeddings import Embedding, embedding_bytes, read_embedding
+from kit.messages import tr
 from kit.models.bases.base_parts import BaseChoice
 
 
 def embeddings_of(candidate: Candidate, base: BaseChoice) -> tuple[Embedding, ...]:
-    """Return a candidate's embeddings; LoraError where one does not fit the base."""
-    return tuple(read_embedding(Path(one.file), one.token, base) for one in candidate.embeddings or ())
+    """Return a candidate's embeddings; LoraError where one does not fit the base, or two have one word."""
+    told = tuple(read_embedding(Path(one.file), one.token, base) for one in candidate.embeddings or ())
+    tokens = [one.token for one in told]
+    if twice := next((token for token in tokens if tokens.count(token) > 1), None):
+        raise LoraError(
+            tr(
+                "candidate {candidate}: two embeddings are called {token}: name another token for one of them",
+                candidate=candidate.name,
+                token=twice,
+            )
+        )
+    return told
 
 
 def keep_embeddings(folder: Path, candidate: Candidate, base: BaseChoice) -> Candidate:
