@@ -17,7 +17,8 @@ def embeddings_of(candidate: Candidate, base: BaseChoice) -> tuple[Embedding, ..
     if twice := next((token for token in tokens if tokens.count(token) > 1), None):
         raise LoraError(
             tr(
-                "candidate {candidate}: two embeddings are called {token}: name another token for one of them",
+                "candidate {candidate}: two embeddings are called {token}: name another token for "
+                "one of them",
                 candidate=candidate.name,
                 token=twice,
             )

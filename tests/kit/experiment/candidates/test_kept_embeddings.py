@@ -1,9 +1,11 @@
 import json
 from pathlib import Path
 
+import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from kit.errors import LoraError
 from kit.experiment.candidates.candidate import Candidate, embedding_file
 from kit.experiment.candidates.kept_embeddings import embeddings_of, keep_embeddings
 
@@ -33,3 +35,11 @@ def test_a_candidate_without_any_is_written_as_before() -> None:
     bare = Candidate(name="a")
     assert keep_embeddings(Path("nowhere"), bare, "mini") is bare
     assert "embeddings" not in bare.model_dump(exclude_none=True)
+
+
+def test_two_embeddings_of_one_word_are_refused(tmp_path: Path) -> None:
+    base, file = base_in(tmp_path / "base"), tmp_path / "fox.safetensors"
+    save_file({"emb_params": torch.ones(2, 4)}, file)
+    asked = Candidate.model_validate({"name": "a", "embeddings": [str(file), str(file)]})
+    with pytest.raises(LoraError, match="two embeddings are called fox: name another token"):
+        embeddings_of(asked, base)
