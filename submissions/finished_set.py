@@ -21,6 +21,7 @@ from kit.generation.devices.device_memory import tile_that_fits
 from kit.generation.painter import Painter
 from kit.generation.repair.repair import finish_pictures
 from kit.messages import joined, tr
+from kit.models.bases.pipeline_class import pipeline_folder
 from reports.run.story_page import ChosenStory
 from submissions.packing.entry_file import (
     keep_decisions,
@@ -30,8 +31,7 @@ from submissions.packing.entry_file import (
 )
 
 if TYPE_CHECKING:
-    from kit.models.bases.pipeline_class import pipeline_folder
-from kit.progress import Progress
+    from kit.progress import Progress
 
 
 class FinishedSet(NamedTuple):

@@ -171,7 +171,7 @@ def _said_of(part: LocatedPart) -> Iterator[None]:
         yield
     except ValueError as error:
         raise WeightsError(
-            tr("{part}: {file} {why}", part=part.weights.part, file=part.weights.path, why=error)
+            tr("{part}, {file}: {why}", part=part.weights.part, file=part.weights.path, why=error)
         ) from error
 
 

@@ -77,6 +77,10 @@ def events(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return heard
 
 
+UNCHECKED = shutil.ignore_patterns("storykit.json")
+"""The checksums of whoever opened a toy before."""
+
+
 def boxed() -> Image.Image:
     mask = Image.new("L", (32, 32))
     ImageDraw.Draw(mask).rectangle(BOX, fill=255)
@@ -199,7 +203,7 @@ def test_naming_an_editor_changes_no_picture_and_no_key(tmp_path: Path) -> None:
 
 
 def test_an_editor_that_is_not_there_or_another_is_a_fault_of_its_picture_alone(tmp_path: Path) -> None:
-    folder = Path(shutil.copytree(toy(EDITOR), tmp_path / "editor"))
+    folder = Path(shutil.copytree(toy(EDITOR), tmp_path / "editor", ignore=UNCHECKED))
     run = make_run(tmp_path, "editor = 'editor'")
     generate(run, [FakePainter()])
     file = run.panel_path(*made(run).repair.slot)
@@ -256,7 +260,7 @@ def test_what_cannot_be_is_refused_before_anything_is_written(
 def test_what_is_no_editor_is_told_by_its_class_and_channels(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match="edits no picture: its model_index"):
         open_editor(str(tmp_path))
-    folder = Path(shutil.copytree(toy(XL_EDITOR), tmp_path / "editor"))
+    folder = Path(shutil.copytree(toy(XL_EDITOR), tmp_path / "editor", ignore=UNCHECKED))
     config = folder / "unet" / "config.json"
     config.write_text(config.read_text().replace('"in_channels": 8', '"in_channels": 4'))
     with pytest.raises(WeightsError, match="says in_channels 4, and an InstructPix2Pix has 8"):
