@@ -171,7 +171,11 @@ def _said_of(part: LocatedPart) -> Iterator[None]:
         yield
     except ValueError as error:
         raise WeightsError(
-            tr("{part}, {file}: {why}", part=part.weights.part, file=part.weights.path, why=error)
+            tr(
+                "{place}: {fault}",
+                place=part.weights.part,
+                fault=tr("{file} {error}", file=part.weights.path, error=error),
+            )
         ) from error
 
 
