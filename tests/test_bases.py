@@ -6,6 +6,9 @@ import tomllib
 from pathlib import Path
 
 import pytest
+
+pytest.importorskip("diffusers", reason="needs storykit[bases]")
+
 from typer.testing import CliRunner
 
 from kit.experiment.run import Run
