@@ -45,13 +45,13 @@ _FAMILIES: dict[Family, UsualDrawing] = {
         title="Stable Cascade",
     ),
 }
-"""The pipelines' own, as diffusers 0.35.2 has them; Cascade's as its model card has them."""
+"""The pipelines' own, as diffusers 0.35.2 has them; Cascade's as course notes on it give them."""
 _TURBO = UsualDrawing(1, 512, 1.0, 1, "own", draft_sampler="own", title="SDXL-Turbo")
-"""Of SDXL-Turbo's model card: one step, no guidance."""
+"""As course notes on SDXL-Turbo give it: one step, no guidance."""
 _LCM = UsualDrawing(4, 1024, 8.0, 4, "lcm", draft_sampler="lcm", title="LCM SDXL")
-"""Of the model card of latent-consistency/lcm-sdxl."""
+"""As course notes on lcm-sdxl give it."""
 _LIGHTNING = UsualDrawing(4, 1024, 1.0, 4, "euler", "trailing", draft_sampler="euler", title="SDXL-Lightning")
-"""Of the model card of ByteDance/SDXL-Lightning; the file's name tells the steps."""
+"""As course notes on SDXL-Lightning give it; the file's name tells the steps."""
 
 
 def usual_drawing(base: BaseChoice) -> UsualDrawing:
