@@ -31,6 +31,7 @@ from kit.messages import joined, mark, tr
 from kit.models.bases.base_parts import BaseChoice, BaseParts
 from kit.models.bases.pipeline_class import EDITORS, pipeline_class
 from kit.models.bases.pipeline_files import editor_fault
+from kit.models.layouts.model_folder import model_folder
 from kit.story.prompt import check_order
 from kit.story.story import PANELS
 
@@ -269,7 +270,7 @@ def _edits(text: str, info: ValidationInfo) -> str:
     where, path = info.context, Path(text)
     if not isinstance(where, PathContext) or not where.must_exist or not where.may_look_at(path):
         return text
-    if (found := pipeline_class(path)) not in EDITORS:
+    if (found := pipeline_class(model_folder(path))) not in EDITORS:
         raise ValueError(editor_fault(printable(text), printable(found)))
     return text
 

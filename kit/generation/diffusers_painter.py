@@ -294,11 +294,11 @@ def _checked(picture: Image) -> DrawResult:
 
 def load_diffusers_painter(base: BaseChoice, device: str) -> DiffusersPainter:
     """Return the painter of a base that is a pipeline of diffusers; WeightsError where it is not whole."""
-    from kit.experiment.drawing.usual import title_of
+    from kit.experiment.drawing.usual import usual_drawing
 
     files = open_pipeline(base)
     for scheduler in ("scheduler", *(["prior/scheduler"] if files.family == "cascade" else [])):
         sampler_of(files.place(scheduler))  # what makes none is refused before anything is drawn
-    painter = DiffusersPainter(files, title_of(base), device)
+    painter = DiffusersPainter(files, usual_drawing(base).title, device)
     painter.check_files()
     return painter

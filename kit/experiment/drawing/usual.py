@@ -70,11 +70,6 @@ def usual_drawing(base: BaseChoice) -> UsualDrawing:
     return usual._replace(size=8 * cells) if type(cells) is int and 8 * cells in _SIDES else usual
 
 
-def title_of(base: BaseChoice) -> str:
-    """Return what reports call a base that diffusers draws with."""
-    return usual_drawing(base).title
-
-
 def _distilled(folder: Path, unet: Path) -> UsualDrawing | None:
     """Return the settings of an SDXL that was made for few steps; None for any other."""
     if found := re.search(r"lightning\D*(\d+)[-_]?step", unet.name.lower()):

@@ -129,10 +129,11 @@ def open_editor(folder: str) -> PipelineFiles:
     Raises:
         WeightsError: in one line, what is missing, damaged, or none.
     """
-    family = EDITORS.get(found := pipeline_class(Path(folder)))
+    place = model_folder(folder)
+    family = EDITORS.get(found := pipeline_class(place))
     if family is None:
         raise WeightsError(editor_fault(folder, found))
-    files = _opened(BaseParts(folder=folder), Path(folder), family)
+    files = _opened(BaseParts(folder=folder), place, family)
     if (channels := files.config("unet").get("in_channels")) != _EDITING:
         told = {"file": files.networks["unet"].config, "channels": channels, "wanted": _EDITING}
         raise WeightsError(

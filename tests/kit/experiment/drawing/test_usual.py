@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from kit.embedded import EMBEDDED
-from kit.experiment.drawing.usual import UsualDrawing, title_of, usual_drawing
+from kit.experiment.drawing.usual import UsualDrawing, usual_drawing
 from kit.models.bases.base_parts import BaseParts
 
 
@@ -57,5 +57,5 @@ def test_few_steps_are_known_by_their_files(tmp_path: Path) -> None:
     lightning = BaseParts(folder=base, unet="/x/sdxl_lightning_8step_unet.safetensors")
     assert short(usual_drawing(lightning)) == (8, 1024, 1.0, "euler")
     assert usual_drawing(lightning).spacing == "trailing"
-    assert title_of(lightning) == "SDXL-Lightning"
-    assert title_of(base) == "SDXL"
+    assert usual_drawing(lightning).title == "SDXL-Lightning"
+    assert usual_drawing(base).title == "SDXL"

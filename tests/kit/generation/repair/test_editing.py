@@ -265,3 +265,11 @@ def test_what_is_no_editor_is_told_by_its_class_and_channels(tmp_path: Path) -> 
     config.write_text(config.read_text().replace('"in_channels": 8', '"in_channels": 4'))
     with pytest.raises(WeightsError, match="says in_channels 4, and an InstructPix2Pix has 8"):
         open_editor(str(folder))
+
+
+def test_an_editor_may_be_named_by_the_folder_of_a_hubs_cache(tmp_path: Path) -> None:
+    cached = tmp_path / "models--timbrooks--instruct-pix2pix"
+    shutil.copytree(toy(EDITOR), cached / "snapshots" / "0123abc", ignore=UNCHECKED)
+    assert open_editor(str(cached)).digest == open_editor(str(toy(EDITOR))).digest
+    run = make_run(tmp_path, f"editor = '{cached}'")
+    assert run.loaded.experiment.editor == str(cached)
