@@ -107,6 +107,7 @@ def refuse_strangers(requests: Iterable[PanelRequest], base: str, sizes: UNetSiz
     unet = {
         "in_channels": LATENT_CHANNELS,
         "block_out_channels": list(sizes.widths),
+        "layers_per_block": 2,
         "cross_attention_dim": sizes.cross,
         "projection_class_embeddings_input_dim": sizes.pooled + 6 * sizes.time_ids,
         "addition_embed_type": "text_time",

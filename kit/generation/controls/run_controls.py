@@ -35,7 +35,7 @@ _MOST_MADE = 64
 def controlnets_of(loaded: LoadedExperiment) -> dict[ControlKind, ControlNetFiles]:
     """Return the ControlNets that the stories need, each opened.
 
-    Raises WeightsError where one is not whole, or diffusers is not installed.
+    Raises WeightsError where one is not whole or not what its config says, or diffusers is not installed.
     """
     used = {one.kind for story in loaded.stories for panel in story.story.panels for one in panel.control}
     found = {kind: loaded.experiment.controlnets.of(kind) for kind in KINDS if kind in used}
@@ -43,7 +43,13 @@ def controlnets_of(loaded: LoadedExperiment) -> dict[ControlKind, ControlNetFile
         raise WeightsError(
             tr("ControlNets are read by diffusers, which is not installed: pip install storykit[bases]")
         )
-    return {kind: open_controlnet(folder) for kind, folder in found.items() if folder is not None}
+    opened = {kind: open_controlnet(folder) for kind, folder in found.items() if folder is not None}
+    if opened:
+        from kit.generation.pipelines.part_checks import check_controlnet
+
+        for net in opened.values():
+            check_controlnet(net.network)
+    return opened
 
 
 class RunMaps:

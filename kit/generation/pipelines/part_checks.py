@@ -7,11 +7,13 @@ from torch import nn
 
 from kit.errors import WeightsError
 from kit.files.tensors.tensor_files import TensorFile, open_tensor_file
-from kit.generation.pipelines.parts import PipelineParts, own_name
+from kit.generation.pipelines.parts import PipelineParts, empty_controlnet, own_name
 from kit.lora.other_files import is_lora, model_in_words
 from kit.messages import tr
+from kit.models.bases.controlnet_files import PART as CONTROLNET
 from kit.models.bases.pipeline_class import Family
 from kit.models.bases.pipeline_files import NetworkFiles
+from kit.models.sizes import STRIDE
 
 _LATENTS = 4
 """Channels of what all VAEs of these families make of a picture."""
@@ -50,6 +52,40 @@ def check_parts(parts: PipelineParts, tokenizers: Sequence[str]) -> None:
                     got=str(got)[:40],
                     wanted=str(wanted)[:40],
                     **told,
+                )
+            )
+
+
+def check_controlnet(found: NetworkFiles) -> None:
+    """Raise WeightsError where a ControlNet's weights are not those of its config, or it reads no such maps.
+
+    A map is RGB and of the picture's size; the UNet's states are STRIDE times smaller.
+    """
+    network: Any = empty_controlnet(found)
+    _check_weights(CONTROLNET, found, network)
+    there = {name for path in found.files if path.suffix != ".json" for name in open_tensor_file(path).kinds}
+    if lacking := sorted(network.state_dict().keys() - there):
+        raise WeightsError(
+            tr(
+                "{file} lacks {tensor}, and its config says that it is there; download it again",
+                file=found.files[0],
+                tensor=lacking[0],
+            )
+        )
+    smaller = 2 ** (len(network.config.conditioning_embedding_out_channels) - 1)
+    for key, got, wanted in (
+        ("conditioning_channels", network.config.conditioning_channels, 3),
+        ("conditioning_embedding_out_channels", smaller, STRIDE),
+    ):
+        if got != wanted:
+            raise WeightsError(
+                tr(
+                    "{file} is of a ControlNet that reads other maps: its {key} gives {got}, we draw with "
+                    "{wanted}; name another",
+                    file=found.config,
+                    key=key,
+                    got=got,
+                    wanted=wanted,
                 )
             )
 

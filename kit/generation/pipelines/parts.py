@@ -125,6 +125,14 @@ def read_controlnet(found: NetworkFiles, device: str, dtype: torch.dtype) -> nn.
         return network.to(device).eval().requires_grad_(False)
 
 
+def empty_controlnet(found: NetworkFiles) -> nn.Module:
+    """Return a ControlNet without its weights, as its config says; WeightsError where that says no such."""
+    _refuse_other_weights(found)
+    with _told(found.config), quietly(), torch.device("meta"):
+        network: nn.Module = diffusers.ControlNetModel.from_config(json_in(found.config))
+        return network
+
+
 def _read(made: Any, found: NetworkFiles, dtype: torch.dtype) -> nn.Module:
     _refuse_other_weights(found)
     options: dict[str, Any] = {"variant": found.variant or None, "use_safetensors": found.is_safetensors}

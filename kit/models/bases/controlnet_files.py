@@ -15,7 +15,10 @@ from kit.models.layouts.model_folder import model_folder
 CLASS = "ControlNetModel"
 """Of diffusers; unions and other adapters have others."""
 PART = "controlnet"
-_ALIKE = ("in_channels", "block_out_channels", "cross_attention_dim", "projection_class_embeddings_input_dim")
+_ALIKE = (
+    *("in_channels", "block_out_channels", "layers_per_block", "cross_attention_dim"),
+    "projection_class_embeddings_input_dim",
+)
 """What a ControlNet has as the UNet does whose blocks it adds to, where both say it."""
 _SAID_ALIKE = ("addition_embed_type", "encoder_hid_dim")
 """What both say, or neither; the second is of Kolors alone, whose text is read through a projection."""

@@ -13,6 +13,7 @@ from diffusers_twin import ATTENTION_EPS, EXACT, SAME
 from fakes import TOY_PROMPTS, toy_base, toy_sizes
 from painting import NEGATIVE, painted
 from PIL import Image
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from kit.errors import InputError, WeightsError
@@ -27,10 +28,13 @@ from kit.generation.denoiser import Denoiser
 from kit.generation.generate import draw_experiment
 from kit.generation.kolors_painter import KolorsPainter
 from kit.generation.painter import PanelRequest, RedrawRequest
+from kit.generation.pipelines.part_checks import check_controlnet
 from kit.generation.sampling.first_noise import first_noise
 from kit.generation.sampling.picture_latents import decoded
 from kit.models.base import load_base
+from kit.models.bases.controlnet_files import open_controlnet
 from kit.models.kolors.scheduler import scheduler
+from kit.models.layouts.diffusers_networks import diffusers_unet
 from tests.support.controlled_run import CONTROLS, controlled_experiment
 from tests.support.kolors_controlnets import held, kolors_controlnets, write_controlnet
 from tests.support.published_toy import SIZES, toy_published
@@ -291,13 +295,53 @@ def test_a_controlnet_of_sdxl_is_refused_in_a_line_that_names_both(painter):
         assert told.startswith("the ControlNet controlnet-canny-sdxl-1.0 is for another base than kolors:")
 
 
-def test_weights_that_are_not_those_of_the_config_are_refused(painter, tmp_path):
+def test_a_controlnet_of_more_layers_is_refused_in_a_line(painter, tmp_path):
     folder = Path(shutil.copytree(kolors_controlnets()["canny"], tmp_path / "net"))
     config = folder / "config.json"
     config.write_text(config.read_text().replace('"layers_per_block": 2', '"layers_per_block": 3'))
     (folder / "storykit.json").unlink(missing_ok=True)
-    with pytest.raises(WeightsError, match="cannot be read as its config says"):
+    with pytest.raises(InputError, match="layers_per_block 3, the base's 2"):
         painted(painter, [replace(request(()), control=(held(folder, 0),))], HOW)
+
+
+@pytest.mark.parametrize(
+    ("said", "instead", "told"),
+    [
+        ('"layers_per_block": 2', '"layers_per_block": 1', "layers_per_block 1, the base's 2"),
+        ("16,\n    32,\n    96,\n    256", "16,\n    32,\n    256", "controlnet_cond_embedding"),
+        ('"conditioning_channels": 3', '"conditioning_channels": 1', "does not fit this base"),
+        ('"use_linear_projection": true', '"use_linear_projection": false', "does not fit this base"),
+        ('"_class_name": "ControlNetModel"', '"_class_name": "ControlNetUnionModel"', "is no ControlNet"),
+    ],
+)
+def test_a_run_is_refused_whose_controlnet_is_not_what_its_config_says(tmp_path, said, instead, told):
+    asked = experiment(tmp_path)
+    net = Path(shutil.copytree(kolors_controlnets()["canny"], tmp_path / "net"))
+    (net / "storykit.json").unlink(missing_ok=True)
+    config = net / "config.json"
+    assert said in config.read_text()
+    config.write_text(config.read_text().replace(said, instead))
+    asked.write_text(asked.read_text().replace(str(kolors_controlnets()["canny"]), str(net)))
+    with pytest.raises((InputError, WeightsError), match=told):
+        draw_experiment(load_experiment(asked), tmp_path / "run", [new_painter()])
+    assert not (tmp_path / "run" / "panels.jsonl").exists()
+
+
+def test_a_controlnet_that_lacks_a_tensor_or_reads_other_maps_is_refused_before_anything_is_drawn(tmp_path):
+    lacking = Path(shutil.copytree(kolors_controlnets()["canny"], tmp_path / "net"))
+    (lacking / "storykit.json").unlink(missing_ok=True)
+    [file] = lacking.glob("*.safetensors")
+    tensors = load_file(file)
+    del tensors["controlnet_mid_block.weight"]
+    save_file(tensors, file, metadata={"format": "pt"})
+    with pytest.raises(WeightsError, match=r"lacks controlnet_mid_block\.weight"):
+        check_controlnet(open_controlnet(lacking).network)
+    coarse = tmp_path / "coarse"
+    ControlNetModel.from_unet(
+        diffusers_unet(SIZES.unet), conditioning_embedding_out_channels=(16, 32, 64)
+    ).save_pretrained(coarse)
+    with pytest.raises(WeightsError, match="gives 4, we draw with 8"):
+        check_controlnet(open_controlnet(coarse).network)
 
 
 def test_a_base_laid_out_like_the_embedded_one_is_held_by_a_controlnet_of_its_sizes(tmp_path):
