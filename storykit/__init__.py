@@ -11,7 +11,19 @@ In a notebook::
 """
 
 from kit.errors import StorykitError
-from storykit.notebook import cast, compare, draw, finish, open_run, pack, repair, report, score, share
+from storykit.notebook import (
+    cast,
+    compare,
+    draw,
+    finish,
+    gather,
+    open_run,
+    pack,
+    repair,
+    report,
+    score,
+    share,
+)
 from storykit.run_results import RunResults
 
 __all__ = (
@@ -21,6 +33,7 @@ __all__ = (
     "compare",
     "draw",
     "finish",
+    "gather",
     "open_run",
     "pack",
     "repair",

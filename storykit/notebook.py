@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from kit.errors import InputError
 from kit.library_warnings import hide_pynvml_warning, name_user
 from kit.messages import tr
 from storykit.run_results import RunResults
@@ -54,7 +55,7 @@ draw one with `storykit generate EXPERIMENT.toml --out nowhere`
 
 
 def draw(
-    experiment: str | Path, out: str | Path, devices: str = "auto", *, again: bool = False
+    experiment: str | Path, out: str | Path, devices: str = "auto", *, again: bool = False, shard: str = ""
 ) -> RunResults:
     """Draw every panel of an experiment that is not drawn yet; warns of each that cannot be.
 
@@ -63,22 +64,53 @@ def draw(
         out: the run's folder; made when it is not there.
         devices: auto, all (every GPU), or a list such as cuda:0,cuda:1.
         again: whether pictures may be replaced that were drawn with other settings.
+        shard: one part of the run, such as "1/3", for `gather`; empty: all of it.
+
+    Raises:
+        InputError: the experiment has faults, or `shard` is none; `again` is for whole runs.
     """
     hide_pynvml_warning()
     name_user()
     from kit.experiment.config import load_experiment
     from kit.generation.devices.multi_gpu import painters_on
-    from kit.generation.generate import draw_experiment
+    from kit.generation.generate import draw_experiment, draw_shard
+    from kit.generation.shards.shard import shard_named
     from storykit.cli.terminal.progress import progress_bar
 
-    loaded = load_experiment(Path(experiment))
+    part, loaded = shard_named(shard) if shard else None, load_experiment(Path(experiment))
+    if part is not None and again:
+        raise InputError("again", [tr("is for whole runs: draw a part again in a new folder")])
     with painters_on(loaded.experiment.base, devices) as painters, progress_bar(tr("drawing")) as progress:
-        run, done = draw_experiment(loaded, Path(out), painters, progress, again=again)
+        if part is None:
+            run, done = draw_experiment(loaded, Path(out), painters, progress, again=again)
+        else:
+            run, done = draw_shard(loaded, Path(out), painters, progress, part)
     _warn(done.faults)
     _warn(
         {str(path): tr("was changed after it was drawn, so the panel was drawn anew") for path in done.aside}
     )
     return RunResults(run)
+
+
+def gather(out: str | Path, *parts: str | Path) -> RunResults:
+    """Merge what several machines drew of an experiment into one run; warns of what stays behind.
+
+    Args:
+        out: the run's folder; made when it is not there, and nothing in it is written over.
+        parts: folders that were drawn with `shard`.
+
+    Raises:
+        RunError: parts are of other experiments, or drew one panel otherwise; nothing was written then.
+    """
+    from kit.experiment.run import Run
+    from kit.generation.shards.gather import gather as gather_parts
+    from storykit.cli.terminal.progress import progress_bar
+
+    with progress_bar(tr("gathering")) as progress:
+        done = gather_parts(Path(out), [Path(part) for part in parts], progress)
+    for note in done.notes:
+        warnings.warn(note, stacklevel=2)
+    return RunResults(Run.open(Path(out)))
 
 
 def score(run: RunResults) -> "DataFrame":

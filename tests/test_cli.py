@@ -21,6 +21,7 @@ COMMANDS = {
     ("demo",),
     ("run",),
     ("generate",),
+    ("gather",),
     ("score",),
     ("compare",),
     ("report",),

@@ -32,6 +32,7 @@ _DOINGS = {
     "filled": mark("being filled"),
     "written": mark("being written"),
     "repaired": mark("being repaired"),
+    "gathered": mark("being gathered"),
 }
 """What is done to folders; a note that says something else is told as it is."""
 _held: set[tuple[int, int, Path]] = set()

@@ -27,6 +27,7 @@ from kit.generation.painter import DrawFailure, Painter
 from kit.generation.recipe import Job, RunPlan, check_drawable, plan_run
 from kit.generation.redrawing import redrawing, refuse_redrawing, set_aside
 from kit.generation.repair.draw_steps import draw_steps
+from kit.generation.shards.shard import RunShard, shard_slots
 from kit.images.png_metadata import png_bytes
 from kit.images.thumbnails import SHEET_SIDE, keep_thumbnail, thumbnail_path
 from kit.messages import tr
@@ -94,17 +95,52 @@ def draw_experiment(
     with drawing_in(folder):
         if not again:
             refuse_redrawing(folder, loaded, painters[0])
-        refuse_taken_seeds(Run(folder), loaded.experiment.seeds)
-        run = Run.create(folder, loaded, reworded=True)
-        (folder / "race.json").unlink(missing_ok=True)  # of another drawing; a race writes it at its end
-        return run, generate(run, painters, progress)
+        return _drawn_into(folder, loaded, painters, progress)
+
+
+def draw_shard(
+    loaded: LoadedExperiment,
+    folder: Path,
+    painters: Sequence[Painter],
+    progress: Progress | None,
+    shard: RunShard,
+) -> tuple[Run, GenerateReport]:
+    """Draw what a folder lacks of a part of an experiment's run; nothing is replaced.
+
+    Args:
+        loaded: the experiment.
+        folder: a run's that holds this part; as `draw_experiment` takes it.
+        painters: of one base; they share the batches.
+        progress: hears of every batch.
+        shard: the part.
+
+    Raises:
+        RunError: as `draw_experiment` does.
+    """
+    check_drawable(loaded, painters[0])
+    with drawing_in(folder):
+        refuse_redrawing(folder, loaded, painters[0])
+        return _drawn_into(folder, loaded, painters, progress, shard)
+
+
+def _drawn_into(
+    folder: Path,
+    loaded: LoadedExperiment,
+    painters: Sequence[Painter],
+    progress: Progress | None,
+    shard: RunShard | None = None,
+) -> tuple[Run, GenerateReport]:
+    refuse_taken_seeds(Run(folder), loaded.experiment.seeds)
+    run = Run.create(folder, loaded, reworded=True)
+    (folder / "race.json").unlink(missing_ok=True)  # of another drawing; a race writes it at its end
+    return run, generate(run, painters, progress, shard)
 
 
 def generate(
     run: Run,
     painters: Sequence[Painter],
     progress: Progress | None = None,
-    only: Collection[Slot] | None = None,
+    only: Collection[Slot] | RunShard | None = None,
 ) -> GenerateReport:
     """Draw every panel the run wants and lacks, and write run.json.
 
@@ -115,13 +151,16 @@ def generate(
         run: its folder.
         painters: of one base.
         progress: hears of every batch.
-        only: of the panels that the run wants those to draw, in batches of their own; the others stay as they
-            are, drawn or not. None: all.
+        only: of the panels that the run wants those to draw, in batches of their own, or the shard that is
+            drawn; the others stay as they are, drawn or not. None: all.
     """
     with lock_folder(run.folder, "drawn"):
         plan = plan_run(run, painters[0])
-        asked = [job for job in plan.jobs if only is None or job.slot in only]
+        chosen = shard_slots(run, plan.jobs, only) if isinstance(only, RunShard) else only
+        asked = [job for job in plan.jobs if chosen is None or job.slot in chosen]
         others = {job.request.label for job in plan.jobs} - {job.request.label for job in asked}
+        if isinstance(only, RunShard):
+            plan = plan._replace(identity={**plan.identity, "shard": str(only)})
         return _generate(run, painters, plan._replace(jobs=asked), others, progress)
 
 

@@ -179,11 +179,40 @@ def generate(
     experiment: ExperimentFile,
     out: OutFolder,
     devices: Devices = "auto",
+    shard: Annotated[
+        str,
+        typer.Option(metavar="N/COUNT", help="Draw one part, such as 1/3; `storykit gather` merges them."),
+    ] = "",
     again: Again = False,
     draft: Draft = False,
 ) -> None:
     """Draw every panel of an experiment that is not drawn yet."""
-    _draw_file(experiment, out, devices, again=again, draft=draft)
+    if not shard:
+        _draw_file(experiment, out, devices, again=again, draft=draft)
+    elif again:
+        raise WrongUsage(tr("--again draws a whole run again: draw a part again in a new folder, with --out"))
+    else:
+        _draw_part(experiment, out, devices, shard, draft=draft)
+
+
+def _draw_part(experiment: Path, out: Path, devices: str, shard: str, *, draft: bool) -> None:
+    """Draw one part of an experiment and say so."""
+    from kit.experiment.config import load_experiment
+    from kit.experiment.notes import notes_on
+    from kit.generation.generate import draw_shard
+    from kit.generation.shards.shard import shard_named
+
+    part, loaded = shard_named(shard), load_experiment(experiment)
+    if draft:
+        loaded = loaded.drawn_as("draft")
+    notes = [*notes_on(loaded), *_notes_on_loras(loaded)]
+    with (
+        ready_painters(loaded.experiment.base, devices) as painters,
+        progress_bar(tr("drawing"), announced=True) as bar,
+    ):
+        _, done = draw_shard(loaded, out, painters, NotesFirst(bar, notes), part)
+    say_drawn(done)
+    say(tr("shard   {shard} is in {out}: merge with `storykit gather RUN PART...`", shard=shard, out=out))
 
 
 def _draw_file(

@@ -14,6 +14,7 @@ from storykit.cli.board import board
 from storykit.cli.experiment import demo, download, generate, run
 from storykit.cli.finishing.finish import finish
 from storykit.cli.finishing.repair import repair
+from storykit.cli.gather import gather
 from storykit.cli.groups.dataset import dataset_app
 from storykit.cli.groups.lora import lora_app
 from storykit.cli.groups.metrics import metrics_app
@@ -57,6 +58,7 @@ for _command in (
     demo,
     run,
     generate,
+    gather,
     score,
     compare,
     cast,

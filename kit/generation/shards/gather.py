@@ -1,0 +1,181 @@
+"""Merge run folders into one: what several machines drew of an experiment, each a shard of it.
+
+Nothing is written before all parts were looked at, and nothing that is there is written over. A picture is
+taken with its row where its file is the one that the row tells of; what is stopped goes on where it stopped.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from kit.errors import RunError
+from kit.experiment.out_folder import check_out_folder
+from kit.experiment.run import PanelRow, Run
+from kit.files.atomic_write import copy_atomic, write_atomic
+from kit.files.encodings import sha256_bytes, sha256_of
+from kit.files.folder_lock import lock_folder
+from kit.generation.batching import BATCHING
+from kit.generation.shards.run_parts import RUN_JSON, RunPart, conflicts, input_files, read_part
+from kit.messages import joined, tr
+from kit.progress import Progress
+
+_MACHINE = ("storykit", "device", "processor", "versions", "commit")
+"""What run.json says of who drew."""
+_MOST_FAULTS = 8
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GatherReport:
+    """What gathering did."""
+
+    taken: int
+    """Pictures that came from the parts."""
+    there: int
+    """Pictures that the run had already."""
+    missing: int
+    """Panels that the experiment wants and nobody drew."""
+    shards: Sequence[str]
+    """The shards that no folder holds, such as "2/3"; empty where nothing is missing, or nobody knows."""
+    notes: Sequence[str] = field(default_factory=tuple)
+    """What was left where it is, and in what the parts are unlike."""
+
+
+def gather(folder: Path, parts: Sequence[Path], progress: Progress | None = None) -> GatherReport:
+    """Take what parts of an experiment were drawn into one run.
+
+    Args:
+        folder: the run; new, empty, or one of the same experiment, whose pictures stay.
+        parts: run folders.
+        progress: hears of every picture.
+
+    Raises:
+        RunError: a part is no run, or of another experiment, base or settings; two hold one panel with
+            different keys; the folder holds something else. Nothing was written then.
+    """
+    check_out_folder(folder)
+    others = dict.fromkeys(path.resolve() for path in parts if path.resolve() != folder.resolve())
+    found = [read_part(part) for part in others]
+    if not found:
+        raise RunError(tr("name the folders of the parts behind {folder}", folder=folder))
+    with lock_folder(folder, "gathered"):
+        own = read_part(folder) if Run(folder).experiment_path.is_file() else None
+        if faults := list(conflicts([*([own] if own else []), *found])):
+            more = [tr("and more")] if len(faults) > _MOST_FAULTS else []
+            raise RunError(joined([*faults[:_MOST_FAULTS], *more], tr("; ")))
+        return _Gathering(folder, own, found).run(progress)
+
+
+class _Gathering:
+    """Writes what parts have and a run lacks."""
+
+    def __init__(self, folder: Path, own: RunPart | None, parts: Sequence[RunPart]) -> None:
+        self._run, self._own, self._parts = Run(folder), own, parts
+        self._source = own or parts[0]
+        self._wanted = list(self._source.run.wanted())
+        rows = (own.rows if own else {}).items()
+        self._there = {slot for slot, row in rows if _is_whole(self._run, row)}.intersection(self._wanted)
+        self._notes: list[str] = []
+
+    def run(self, progress: Progress | None) -> GatherReport:
+        self._take_inputs()
+        before = len(self._there)
+        if progress is not None:
+            progress.begin(len(self._wanted), before)
+        for part in self._parts:
+            self._take_pictures(part, progress)
+        missing = [slot for slot in self._wanted if slot not in self._there]
+        known = [part for part in (self._own, *self._parts) if part is not None]
+        drawers = [part for part in known if part.rows]
+        if drawers:
+            self._notes += _write_told(self._run, drawers, {self._run.panel_path(*slot) for slot in missing})
+        return GatherReport(
+            taken=len(self._there) - before,
+            there=before,
+            missing=len(missing),
+            shards=_absent_shards(part.identity for part in known) if missing else (),
+            notes=self._notes,
+        )
+
+    def _take_inputs(self) -> None:
+        """Copy the experiment and what came with it, itself last: it makes a folder a run's."""
+        for part in self._parts:
+            for name, path in input_files(part.run.folder):
+                if not (self._run.folder / name).exists():
+                    copy_atomic(path, self._run.folder / name)
+        if self._own is None:
+            write_atomic(self._run.experiment_path, self._source.run.experiment_path.read_bytes())
+
+    def _take_pictures(self, part: RunPart, progress: Progress | None) -> None:
+        for slot in self._wanted:
+            row = part.rows.get(slot)
+            if row is None or slot in self._there:
+                continue
+            if reason := self._take(part.run, row):
+                file = part.run.folder / row.file
+                self._notes.append(tr("{file} stays behind: {reason}", file=file, reason=reason))
+                continue
+            self._there.add(slot)
+            if progress is not None:
+                progress.advance(1)
+        if beyond := len(part.rows.keys() - set(self._wanted)):
+            self._notes.append(
+                tr(
+                    "{part}: {n} pictures beside the experiment's seeds stay behind; repair after gathering",
+                    part=part.run.folder,
+                    n=beyond,
+                )
+            )
+
+    def _take(self, part: Run, row: PanelRow) -> str:
+        """Copy a picture and its row into the run, or return why it stays where it is."""
+        try:
+            data = (part.folder / row.file).read_bytes()
+        except OSError:
+            return tr("the file is not there")
+        if sha256_bytes(data) != row.sha256 or row.key.encode() not in data:
+            return tr("it was changed after it was drawn")
+        place = self._run.folder / row.file
+        if place.exists() and place.read_bytes() != data:
+            return tr("{file} is in its place", file=place)
+        write_atomic(place, data)
+        self._run.append(row)
+        return ""
+
+
+def _is_whole(run: Run, row: PanelRow) -> bool:
+    path = run.folder / row.file
+    return path.is_file() and sha256_of(path) == row.sha256
+
+
+def _write_told(run: Run, drawers: Sequence[RunPart], missing: Iterable[Path]) -> Iterator[str]:
+    """Write what a run says of all its pictures: run.json, batching.json, faults; yield what is unlike."""
+    told = {key: value for key, value in drawers[0].identity.items() if key != "shard"}
+    machines = [{key: part.identity.get(key) for key in _MACHINE} for part in drawers]
+    if any(one != machines[0] for one in machines):
+        told["gathered"] = [one for at, one in enumerate(machines) if one not in machines[:at]]
+        yield tr("the parts were drawn by machines that differ: run.json lists them as gathered")
+    run.write_json(RUN_JSON, told)
+    plans = [part.run.read_json(BATCHING) for part in drawers if (part.run.folder / BATCHING).is_file()]
+    if plans and all(one == plans[0] for one in plans):
+        run.write_json(BATCHING, plans[0])
+    elif plans:
+        (run.folder / BATCHING).unlink(missing_ok=True)
+        yield tr(
+            "the parts were drawn in other batches or on other devices, so no bundle can say how the very "
+            "same bytes are drawn; set batch in the experiment for the next time"
+        )
+    lacking = {path.relative_to(run.folder).as_posix() for path in missing}
+    faults = dict(chain.from_iterable(part.run.faults().items() for part in drawers))
+    run.note_faults({file: why for file, why in faults.items() if file in lacking})
+
+
+def _absent_shards(identities: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return the shards that nobody holds, where all say which of how many they are."""
+    named = [str(identity.get("shard", "")).split("/") for identity in identities if identity]
+    counts = {parts[-1] for parts in named}
+    if len(counts) != 1 or not (count := counts.pop()).isdecimal():
+        return []
+    held = {parts[0] for parts in named}
+    return [f"{number}/{count}" for number in range(1, int(count) + 1) if str(number) not in held]

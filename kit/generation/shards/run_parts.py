@@ -1,0 +1,135 @@
+"""Folders that parts of one run were drawn in, and why some are not of one run."""
+
+import json
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from kit.experiment.candidates.candidate import EMBEDDINGS
+from kit.experiment.controls.control_record import CONTROLS
+from kit.experiment.run import PanelRow, Run, Slot
+from kit.files.encodings import sha256_of
+from kit.messages import tr
+
+RUN_JSON = "run.json"
+_INPUTS = ("stories", "loras", CONTROLS, EMBEDDINGS)
+"""Folders of a run whose files came with its experiment."""
+_OF_A_MACHINE = frozenset(
+    {"base", "editor", "batch", "memory", "controlnets", "annotators", "score", "compare", "words"}
+)
+"""What an experiment says that shapes no picture, or that run.json tells by its sha256."""
+_SHAPING = ("base", "candidates", "settings", "controlnets")
+"""Tables of run.json that are the same for all pictures of a run."""
+_MAY_DIFFER = frozenset({"settings.memory"})
+_SHOWN = 80
+"""Letters of a value that a message shows."""
+
+
+class RunPart(NamedTuple):
+    """A folder that pictures are taken from."""
+
+    run: Run
+    identity: Mapping[str, Any]
+    """What its run.json says."""
+    rows: Mapping[Slot, PanelRow]
+
+
+def read_part(folder: Path) -> RunPart:
+    """Return what a folder holds; raises RunError where it is no run's, or damaged."""
+    run = Run.open(folder)
+    rows = {row.slot: row for row in run.rows()}
+    identity = run.read_json(RUN_JSON) if rows or (folder / RUN_JSON).exists() else {}
+    return RunPart(run, identity if isinstance(identity, dict) else {}, rows)
+
+
+def input_files(folder: Path) -> Iterator[tuple[str, Path]]:
+    """Yield the files that came with a run's experiment, each by its place in the run."""
+    for path in sorted(chain.from_iterable((folder / name).rglob("*") for name in _INPUTS)):
+        if path.is_file() and path.name != "maps.json" and not path.name.startswith("."):
+            yield path.relative_to(folder).as_posix(), path
+
+
+def conflicts(parts: Sequence[RunPart]) -> Iterator[str]:
+    """Yield why parts are not of one run, a line each; nothing where they are.
+
+    Each is compared with the first, a panel and a file with whoever has it first.
+    """
+    first = parts[0]
+    for part in parts[1:]:
+        if difference := _experiments_differ(first.run, part.run) or _identities_differ(first, part):
+            yield tr(
+                "{part} is not of the run that {first} is of: {difference}",
+                part=part.run.folder,
+                first=first.run.folder,
+                difference=difference,
+            )
+            return
+    yield from _rows_differ(parts)
+    yield from _files_differ(parts)
+
+
+def _rows_differ(parts: Sequence[RunPart]) -> Iterator[str]:
+    holders: dict[Slot, tuple[Path, str]] = {}
+    for part in parts:
+        for slot, row in part.rows.items():
+            before, key = holders.setdefault(slot, (part.run.folder, row.key))
+            if key != row.key:
+                yield tr(
+                    "{file} was drawn otherwise in {part} than in {before}: delete one of the two, and its "
+                    "line in panels.jsonl",
+                    file=row.file,
+                    part=part.run.folder,
+                    before=before,
+                )
+
+
+def _files_differ(parts: Sequence[RunPart]) -> Iterator[str]:
+    files: dict[str, tuple[Path, str]] = {}
+    for part in parts:
+        for name, path in input_files(part.run.folder):
+            sha256 = sha256_of(path)
+            before, known = files.setdefault(name, (part.run.folder, sha256))
+            if sha256 != known:
+                yield tr("{file} is another one than in {before}", file=path, before=before)
+
+
+def _experiments_differ(one: Run, other: Run) -> str:
+    """Return what of two experiments shapes pictures and differs; empty where nothing does.
+
+    As the files tell it, for there what a run keeps is named by its place in the run.
+    """
+    before, now = (tomllib.loads(run.read_text("experiment.toml")) for run in (one, other))
+    shaping = [key for key in {**before, **now} if key not in _OF_A_MACHINE]
+    if difference := _difference({key: before.get(key) for key in shaping}, {k: now.get(k) for k in shaping}):
+        return difference
+    told, retold = ({story.name: story.story for story in run.loaded.stories} for run in (one, other))
+    changed = [name for name in retold if told.get(name) != retold[name]]
+    return tr("story {story} is told otherwise", story=changed[0]) if changed else ""
+
+
+def _identities_differ(one: RunPart, other: RunPart) -> str:
+    """Return what two runs were drawn with that differs; empty where nothing does, or one drew nothing."""
+    if not (one.identity and other.identity):
+        return ""
+    before, now = ({key: part.identity.get(key) for key in _SHAPING} for part in (one, other))
+    return _difference(before, now)
+
+
+def _difference(before: object, now: object, place: str = "") -> str:
+    """Return the first value in which two documents differ, with its place; empty where they are alike."""
+    if before == now or place in _MAY_DIFFER:
+        return ""
+    pairs: list[tuple[str, object, object]] = []
+    if isinstance(before, dict) and isinstance(now, dict):
+        pairs = [(f"{place}.{key}", before.get(key), now.get(key)) for key in {**before, **now}]
+    elif isinstance(before, list) and isinstance(now, list) and len(before) == len(now):
+        both = zip(before, now, strict=True)
+        pairs = [(f"{place}[{at}]", old, new) for at, (old, new) in enumerate(both, 1)]
+    if pairs:
+        found = (_difference(old, new, at.removeprefix(".")) for at, old, new in pairs)
+        return next(filter(None, found), "")
+    texts = {"now": json.dumps(now, ensure_ascii=False), "before": json.dumps(before, ensure_ascii=False)}
+    cut = {name: text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..." for name, text in texts.items()}
+    return tr("{key} {now} instead of {before}", key=place, **cut)

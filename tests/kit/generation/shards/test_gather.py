@@ -1,0 +1,237 @@
+"""Shards that were drawn apart and gathered are the run that one machine draws."""
+
+import json
+import shutil
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+import pytest
+from fakes import FakePainter, ink_run, make_run, pictures_of
+
+from kit.errors import InputError, RunError
+from kit.experiment.config import LoadedExperiment, load_experiment
+from kit.experiment.run import Run
+from kit.generation.generate import draw_experiment, draw_shard, generate
+from kit.generation.shards.gather import gather
+from kit.generation.shards.shard import RunShard, shard_named
+
+TWINS = '[[candidate]]\nname = "a"\n[[candidate]]\nname = "twin"\n[[candidate]]\nname = "b"\ntrigger = "b"\n'
+"""Of which the first two have the very same pictures."""
+HEAD = "seeds = [0, 3]\nbatch = 3"
+
+
+@pytest.fixture(scope="module")
+def asked(tmp_path_factory: pytest.TempPathFactory) -> LoadedExperiment:
+    folder = tmp_path_factory.mktemp("asked")
+    make_run(folder, HEAD, TWINS)
+    return load_experiment(folder / "experiment.toml")
+
+
+@pytest.fixture(scope="module")
+def whole(asked: LoadedExperiment, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    return draw_experiment(asked, tmp_path_factory.mktemp("whole"), [FakePainter()])[0]
+
+
+@cache
+def kept(experiment: Path, count: int) -> Path:
+    """Draw every shard of so many, each in a folder of its own, once."""
+    folder = experiment.parent / f"in {count}"
+    for number in range(1, count + 1):
+        asked = load_experiment(experiment)
+        draw_shard(asked, folder / f"part {number}", [FakePainter()], None, RunShard(number, count))
+    return folder
+
+
+def drawn(asked: LoadedExperiment, folder: Path, count: int) -> list[Path]:
+    """Return every shard of so many, drawn in a folder of its own."""
+    shutil.copytree(kept(asked.path, count), folder, dirs_exist_ok=True)
+    return [folder / f"part {number}" for number in range(1, count + 1)]
+
+
+def told(run: Run) -> list[object]:
+    """Return a run's rows without what drawing took."""
+    return sorted((replace(row, seconds=0.0) for row in run.rows()), key=lambda row: row.file)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_shards_gathered_are_the_whole(asked, whole, tmp_path, count):
+    parts = drawn(asked, tmp_path, count)
+    assert sum(len(pictures_of(Run(part))) for part in parts) == 48
+    done = gather(tmp_path / "run", parts)
+    run = Run.open(tmp_path / "run")
+    assert (done.taken, done.there, done.missing, list(done.notes)) == (48, 0, 0, [])
+    assert pictures_of(run) == pictures_of(whole)
+    assert told(run) == told(whole)
+    for name in ("run.json", "batching.json", "experiment.toml", "stories/cat.toml"):
+        assert (run.folder / name).read_bytes() == (whole.folder / name).read_bytes()
+    painter = FakePainter()
+    assert generate(run, [painter]).drawn == 0
+    assert painter.batches == []
+
+
+def test_a_shard_is_drawn_in_the_batches_of_the_whole(asked, tmp_path):
+    """Two sets share their pictures: whoever draws them draws them with those that one machine does."""
+    alone, painters = FakePainter(), [FakePainter() for _ in range(3)]
+    draw_experiment(asked, tmp_path / "whole", [alone])
+    for number, painter in enumerate(painters, 1):
+        draw_shard(asked, tmp_path / str(number), [painter], None, RunShard(number, 3))
+    assert sorted(map(str, alone.batches)) == sorted(str(batch) for one in painters for batch in one.batches)
+
+
+def test_a_shard_that_was_stopped_goes_on(asked, whole, tmp_path):
+    painter = FakePainter()
+    painter.stop_before_batch = 2
+    with pytest.raises(RunError, match="run the same command to go on"):
+        draw_shard(asked, tmp_path / "part 1", [painter], None, RunShard(1, 2))
+    _, done = draw_shard(asked, tmp_path / "part 1", [FakePainter()], None, RunShard(1, 2))
+    assert 0 < done.drawn < 24
+    gather(tmp_path / "run", [tmp_path / "part 1", drawn(asked, tmp_path / "two", 2)[1]])
+    assert pictures_of(Run(tmp_path / "run")) == pictures_of(whole)
+
+
+def test_what_is_missing_is_told_by_its_shard_and_can_be_drawn_or_gathered_later(asked, whole, tmp_path):
+    first, second, third = drawn(asked, tmp_path, 3)
+    done = gather(tmp_path / "run", [first, third])
+    assert done.missing == 48 - done.taken > 0
+    assert done.shards == ["2/3"]
+    again = gather(tmp_path / "run", [third, second, second])
+    assert (again.there, again.missing, list(again.shards)) == (done.taken, 0, [])
+    assert pictures_of(Run(tmp_path / "run")) == pictures_of(whole)
+
+
+def test_a_shard_twice_adds_nothing_and_changes_nothing(asked, tmp_path):
+    parts = drawn(asked, tmp_path, 2)
+    gather(tmp_path / "run", parts)
+    before = {path: path.read_bytes() for path in (tmp_path / "run").rglob("*") if path.is_file()}
+    done = gather(tmp_path / "run", [parts[0], parts[0], tmp_path / "part 1"])
+    assert (done.taken, done.there, done.missing) == (0, 48, 0)
+    assert {path: path.read_bytes() for path in (tmp_path / "run").rglob("*") if path.is_file()} == before
+
+
+def test_parts_may_be_gathered_into_one_of_them(asked, whole, tmp_path):
+    parts = drawn(asked, tmp_path, 2)
+    gather(parts[0], parts)
+    assert pictures_of(Run(parts[0])) == pictures_of(whole)
+
+
+@pytest.mark.parametrize(
+    ("head", "candidates", "difference"),
+    [
+        (HEAD.replace("[0, 3]", "[0, 4]"), TWINS, r"seeds\[2\] 4 instead of 3"),
+        (f"{HEAD}\nsteps = 3", TWINS, "steps 3 instead of 2"),
+        (
+            HEAD,
+            TWINS.replace('trigger = "b"', 'trigger = "c"'),
+            r'candidate\[3\]\.trigger "c" instead of "b"',
+        ),
+    ],
+)
+def test_parts_of_other_experiments_are_refused_and_nothing_is_written(
+    asked, tmp_path, head, candidates, difference
+):
+    [part] = drawn(asked, tmp_path, 1)
+    make_run(tmp_path / "other", head, candidates)
+    other = load_experiment(tmp_path / "other" / "experiment.toml")
+    draw_shard(other, tmp_path / "foreign", [FakePainter()], None, RunShard(2, 2))
+    with pytest.raises(RunError, match=f"foreign is not of the run that .*part 1 is of: {difference}"):
+        gather(tmp_path / "run", [part, tmp_path / "foreign"])
+    assert not (tmp_path / "run").exists()
+
+
+def test_another_base_is_refused_by_its_sha256(asked, tmp_path):
+    first, second = drawn(asked, tmp_path, 2)
+    identity = json.loads((second / "run.json").read_bytes())
+    identity["base"]["sha256"] = "another"
+    (second / "run.json").write_text(json.dumps(identity))
+    with pytest.raises(RunError, match=r'base\.sha256 "another" instead of'):
+        gather(tmp_path / "run", [first, second])
+
+
+def test_a_panel_that_two_parts_drew_otherwise_is_a_conflict_that_is_named(asked, tmp_path):
+    first, second = drawn(asked, tmp_path, 1)[0], tmp_path / "second"
+    shutil.copytree(first, second)
+    row = Run(second).rows()[5]
+    Run(second).append(replace(row, key="0" * 64))
+    with pytest.raises(RunError, match=f"{row.file} was drawn otherwise in .*second than in .*part 1"):
+        gather(tmp_path / "run", [first, second])
+    assert not (tmp_path / "run").exists()
+
+
+def test_another_lora_under_the_same_name_is_a_conflict(tmp_path):
+    ink_run(tmp_path, "seeds = [0, 1]")
+    loaded = load_experiment(tmp_path / "experiment.toml")
+    first, second = drawn(loaded, tmp_path, 2)
+    [file] = (second / "loras").iterdir()
+    file.write_bytes(file.read_bytes() + b" ")
+    with pytest.raises(RunError, match=r"ink\.safetensors is another one than in"):
+        gather(tmp_path / "run", [first, second])
+
+
+@pytest.mark.parametrize(
+    ("harm", "reason"), [("changed", "it was changed after it was drawn"), ("gone", "the file is not there")]
+)
+def test_a_picture_that_is_not_the_rows_stays_behind_and_is_told(asked, tmp_path, harm, reason):
+    [part] = drawn(asked, tmp_path, 1)
+    file = part / Run(part).rows()[7].file
+    if harm == "gone":
+        file.unlink()
+    else:
+        file.write_bytes(b"something else")
+    done = gather(tmp_path / "run", [part])
+    assert (done.taken, done.missing) == (47, 1)
+    assert [note for note in done.notes] == [f"{file} stays behind: {reason}"]
+
+
+def test_nothing_in_the_run_is_written_over(asked, tmp_path):
+    [part] = drawn(asked, tmp_path, 1)
+    row = Run(part).rows()[3]
+    gather(tmp_path / "run", drawn(asked, tmp_path / "two", 2)[:1])
+    mine = next(one for one in Run(part).rows() if not (tmp_path / "run" / one.file).exists())
+    (tmp_path / "run" / mine.file).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / "run" / mine.file).write_bytes(b"mine")
+    done = gather(tmp_path / "run", [part])
+    assert (tmp_path / "run" / mine.file).read_bytes() == b"mine"
+    assert done.missing == 1
+    assert "is in its place" in done.notes[0]
+    assert row.file in {one.file for one in Run(tmp_path / "run").rows()}
+
+
+def test_machines_that_differ_are_listed_and_batches_that_differ_are_not_claimed(asked, tmp_path):
+    first, second = drawn(asked, tmp_path, 2)
+    for name, key, value in (("run.json", "device", "another card"), ("batching.json", "asked", {})):
+        document = json.loads((second / name).read_bytes())
+        document[key] = value
+        (second / name).write_text(json.dumps(document))
+    done = gather(tmp_path / "run", [first, second])
+    machines = json.loads((tmp_path / "run" / "run.json").read_bytes())["gathered"]
+    assert [one["device"] for one in machines] == ["cpu", "another card"]
+    assert not (tmp_path / "run" / "batching.json").exists()
+    assert len(done.notes) == 2
+
+
+def test_what_is_no_run_is_named(asked, tmp_path):
+    [part] = drawn(asked, tmp_path, 1)
+    (tmp_path / "notes").mkdir()
+    with pytest.raises(RunError, match="notes"):
+        gather(tmp_path / "run", [part, tmp_path / "notes"])
+    (tmp_path / "notes" / "mine.txt").touch()
+    with pytest.raises(RunError, match=r"notes holds mine\.txt and no run"):
+        gather(tmp_path / "notes", [part])
+
+
+@pytest.mark.parametrize(
+    "text", ["", "3", "0/3", "4/3", "1/0", "a/b", "1/10001", "01/3", "-1/3", "1/3/5", "１/3"]
+)
+def test_a_shard_is_a_number_of_how_many(text):
+    with pytest.raises(InputError, match="must be a number and how many there are, such as 1/3"):
+        shard_named(text)
+    assert str(shard_named("3/8")) == "3/8"
+
+
+def test_a_shard_of_more_than_there_are_sets_draws_nothing(asked, whole, tmp_path):
+    _, done = draw_shard(asked, tmp_path / "part", [FakePainter()], None, RunShard(9, 9))
+    assert done.drawn == 0
+    parts = drawn(asked, tmp_path, 5)
+    gather(tmp_path / "run", [tmp_path / "part", *parts][1:])
+    assert pictures_of(Run(tmp_path / "run")) == pictures_of(whole)

@@ -1,0 +1,51 @@
+import json
+from pathlib import Path
+
+import pytest
+from command import refused, said, tell
+from fakes import toy_base, write_story
+
+
+@pytest.fixture(scope="module")
+def experiment(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("shards")
+    write_story(folder / "cat.toml")
+    path = folder / "cats.toml"
+    path.write_text(
+        f'stories = ["cat.toml"]\nbase = "{toy_base()}"\nseeds = [0, 1]\nsize = 64\nsteps = 1\n'
+        '[[candidate]]\nname = "base"\n'
+    )
+    return path
+
+
+def test_two_machines_draw_what_one_draws(experiment, tmp_path):
+    said("generate", experiment, "--out", tmp_path / "whole")
+    for number in (1, 2):
+        lines = said("generate", experiment, "--out", tmp_path / f"part{number}", "--shard", f"{number}/2")
+        assert "drawn   8 panels" in lines
+        assert f"shard   {number}/2 is in" in lines
+    lines = said("gather", tmp_path / "run", tmp_path / "part1")
+    assert "missing shards 2/2" in lines
+    assert "gather  8 panels into" in lines
+    told = json.loads(said("gather", tmp_path / "run", tmp_path / "part1", tmp_path / "part2", "--json"))
+    assert told == {"taken": 8, "there": 8, "missing": 0, "shards": [], "notes": []}
+    for file in (tmp_path / "whole").rglob("*.png"):
+        if "panels" in file.parts:
+            assert (tmp_path / "run" / file.relative_to(tmp_path / "whole")).read_bytes() == file.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "told"),
+    [
+        (("--shard", "4/3"), 1, "must be a number and how many there are, such as 1/3"),
+        (("--shard", "1/3", "--again"), 2, "--again draws a whole run again"),
+    ],
+)
+def test_what_is_no_part_is_refused_before_anything_is_drawn(experiment, tmp_path, options, code, told):
+    answer = tell("generate", experiment, "--out", tmp_path / "part", *options)
+    assert (answer.code, told in answer.err) == (code, True)
+    assert not (tmp_path / "part").exists()
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path):
+    assert "nowhere does not exist" in refused("gather", tmp_path / "run", tmp_path / "nowhere")
