@@ -8,6 +8,7 @@ from typing import Annotated, ClassVar, Literal, NamedTuple
 
 from pydantic import BaseModel, Field, StrictInt, ValidationError, model_validator
 
+from kit.dataset.augmentation.changes import Size
 from kit.dataset.listed import PLACE, Caption, FoundPicture, ListedFolder, caption_of
 from kit.dataset.tables import decoded_text, json_rows
 from kit.errors import InputError
@@ -16,8 +17,6 @@ from kit.files.documents import faults_of
 from kit.files.text.yaml_documents import YamlValue, read_yaml
 from kit.messages import Message, joined, tr
 
-Size = tuple[int, int]
-"""Width and height in pixels, as the picture stands upright."""
 Quantity = Literal["any", "all"]
 """How many of a sample's pictures must be within the bounds."""
 

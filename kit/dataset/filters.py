@@ -8,7 +8,9 @@ from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
 
-from kit.dataset.data_juicer import Filter, Size, keeps
+from kit.dataset.augmentation.changes import Size
+from kit.dataset.augmentation.settings import Augmentation
+from kit.dataset.data_juicer import Filter, keeps
 from kit.dataset.listed import FoundPicture
 from kit.errors import InputError
 from kit.images.decode import UnopenedPictureError, decode_picture, is_flat
@@ -89,6 +91,16 @@ def _misfit(rule: Filter, picture: SourcePicture, sample: int) -> str:
     return tr(told, n=sample, requirement=rule.requirement, width=width, height=height)
 
 
+def _copies(pictures: Sequence[SourcePicture]) -> dict[int, str]:
+    return {
+        one.number: tr(
+            "is a changed copy of {name}; copies are made anew where asked for", name=one.found.copy_of
+        )
+        for one in pictures
+        if one.found.copy_of
+    }
+
+
 def _blank(pictures: Sequence[SourcePicture]) -> dict[int, str]:
     return {one.number: tr("has one colour all over") for one in pictures if one.flat}
 
@@ -142,11 +154,18 @@ class PreparationPlan:
     aesthetic: FilterStep | None = None
     """Drops pictures by their score; its settings go into the record."""
     keep_near_duplicates: bool = False
+    augmentation: Augmentation | None = None
+    """Which changed copies the pictures get that stay."""
+
+    def captions(self, pictures: Sequence[SourcePicture]) -> list[str]:
+        """Return what is said of each picture."""
+        return [self.captioning.of(picture.found.caption.text) for picture in pictures]
 
     @property
     def steps(self) -> list[FilterStep]:
-        """What drops pictures, in order; a sample's shape counts all its pictures, so that comes first."""
-        steps = [FilterStep(mark("shape"), partial(_misfits, rule)) for rule in self.filters]
+        """What drops pictures, in order; shape counts all of a sample's pictures, so it comes early."""
+        steps = [FilterStep(mark("changed copy"), _copies)]
+        steps += [FilterStep(mark("shape"), partial(_misfits, rule)) for rule in self.filters]
         steps += [
             FilterStep(mark("blank"), _blank),
             FilterStep(mark("caption"), partial(_uncaptioned, self.captioning)),
@@ -171,6 +190,7 @@ class PreparationPlan:
             "trigger": self.captioning.trigger,
             "near_duplicates": "keep" if self.keep_near_duplicates else "drop",
             "aesthetic": self.aesthetic and self.aesthetic.settings,
+            "augmentation": self.augmentation and self.augmentation.model_dump(),
         }
 
 

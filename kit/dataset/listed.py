@@ -58,6 +58,8 @@ class FoundPicture:
     """Whether it is listed or called as a picture; what else lies in a folder is named with its fault."""
     unopened: str = ""
     """Which kind of picture its name says that is not opened here, as "a HEIC picture"."""
+    copy_of: str = ""
+    """The picture that it is a changed copy of, where a prepared dataset says so."""
 
 
 class ListedFolder:

@@ -4,14 +4,16 @@ import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from kit.dataset.augmentation.changes import Size
+from kit.dataset.augmentation.copies import PlannedCopies, left_alone_notes
 from kit.dataset.captions import caption_warnings
-from kit.dataset.data_juicer import DEFAULT_LAYOUT, ResultLayout, Size, read_result
+from kit.dataset.data_juicer import DEFAULT_LAYOUT, ResultLayout, read_result
 from kit.dataset.filters import FilteredPictures, PreparationPlan
 from kit.dataset.listed import FoundPicture
 from kit.dataset.modelscope import fetch_dataset, is_dataset_name
 from kit.dataset.sources import find_pictures
 from kit.dataset.tables import pictures_in_table
-from kit.dataset.write import check_out_folder, write_prepared
+from kit.dataset.write import DatasetEntry, check_out_folder, write_prepared
 from kit.errors import InputError
 from kit.files.path_contents import kind_at, mistaken
 from kit.files.user_paths import missing_folder
@@ -63,16 +65,36 @@ def _not_read(path: Path) -> str:
 
 
 def write_dataset(
-    out: Path, filtered: FilteredPictures, plan: PreparationPlan, written: Callable[[], None]
+    out: Path,
+    filtered: FilteredPictures,
+    plan: PreparationPlan,
+    copies: PlannedCopies | None,
+    written: Callable[[], None],
 ) -> Sequence[str]:
-    """Write the dataset and return what to mind before training on it."""
-    captions = [plan.captioning.of(picture.found.caption.text) for picture in filtered.kept]
+    """Write the dataset and return what to mind before training on it.
+
+    Args:
+        out: the dataset's folder.
+        filtered: the pictures that stay.
+        plan: what was asked for.
+        copies: what is made of them; None: nothing.
+        written: called behind each picture with its copies.
+    """
+    captions = plan.captions(filtered.kept)
     told = [] if plan.captioning.caption else [picture.found.caption for picture in filtered.kept]
     warnings = caption_warnings(told) + dataset_warnings(
         captions, [picture.size for picture in filtered.kept]
     )
-    notes = {"settings": plan.settings, "warnings": list(map(in_english, warnings))}
-    write_prepared(out, filtered, captions, notes, written)
+    if copies and plan.augmentation:
+        warnings += left_alone_notes(copies, plan.augmentation)
+    changes = copies.changes if copies else [[] for _ in captions]
+    entries = [DatasetEntry(*one) for one in zip(filtered.kept, captions, changes, strict=True)]
+    notes = {
+        "copies": copies and copies.record,
+        "settings": plan.settings,
+        "warnings": list(map(in_english, warnings)),
+    }
+    write_prepared(out, filtered, entries, notes, written)
     return [*warnings, *_sheet_notes(captions)]
 
 

@@ -5,9 +5,12 @@ They are read row by row, not with pandas: each fault names its line, and a bad 
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
+from kit.dataset.augmentation.changes import KINDS
 from kit.dataset.listed import PLACE, FoundPicture, ListedFolder, caption_of, resolve_listed
 from kit.errors import InputError
 from kit.files.encodings import without_surrogates
@@ -21,6 +24,8 @@ METADATA = "metadata.csv"
 TABLES = (METADATA, "metadata.jsonl")
 """Where a folder may list its pictures and their captions, in small or large letters."""
 COLUMNS = ("file_name", "text")
+COPY_COLUMNS = ("source", "change")
+"""Of a changed copy: the picture of the same table that it is made of, and how; empty for any other."""
 SUFFIXES = (
     *(".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp"),
     *(".gif", ".bmp", ".tif", ".tiff"),
@@ -59,14 +64,15 @@ def pictures_in_table(table: Path) -> list[FoundPicture]:
     decoded = decoded_text(table)
     rows = _json_cells(decoded.text) if table.suffix.lower() == ".jsonl" else _csv_cells(table, decoded.text)
     folder, found = ListedFolder(table.parent), []
-    for number, (line, name, text, fault) in enumerate(rows):
-        place = tr(PLACE, file=table.name, line=line)
-        if fault:
-            spoiled = FoundPicture(name=place, path=table.parent, sample=number, fault=fault, place=place)
+    for number, row in enumerate(rows):
+        place = tr(PLACE, file=table.name, line=row.line)
+        if row.fault:
+            spoiled = FoundPicture(name=place, path=table.parent, sample=number, fault=row.fault, place=place)
             found.append(spoiled)
         else:
-            caption = caption_of(text, place, decoded.encoding)
-            found.append(folder.picture(name, number, place, caption))
+            caption = caption_of(row.text, place, decoded.encoding)
+            one = folder.picture(row.name, number, place, caption)
+            found.append(replace(one, copy_of=without_surrogates(row.copy_of)))
     return found
 
 
@@ -94,26 +100,38 @@ def json_rows(text: str) -> Iterator[tuple[int, Mapping[str, object]]]:
         yield number, row if isinstance(row, dict) else {}
 
 
-_Cells = tuple[int, str, str, str]
-"""A row's line, file name, text, and why it cannot be used."""
+class _ListedRow(NamedTuple):
+    """What a row of a table says."""
+
+    line: int
+    name: str = ""
+    text: str = ""
+    fault: str = ""
+    """Why it cannot be used."""
+    copy_of: str = ""
 
 
-def _json_cells(text: str) -> Iterator[_Cells]:
+def _json_cells(text: str) -> Iterator[_ListedRow]:
     for line, row in json_rows(text):
         name, told = (row.get(column) for column in COLUMNS)
         if isinstance(name, str) and isinstance(told, str):
-            yield line, name, told, ""
+            source, change = (str(row.get(column) or "") for column in COPY_COLUMNS)
+            yield _ListedRow(line, name, told, copy_of=_copied(source, change))
         else:
-            yield line, "", "", tr("must be a JSON object with file_name and text")
+            yield _ListedRow(line, fault=tr("must be a JSON object with file_name and text"))
 
 
-def _csv_cells(table: Path, text: str) -> Iterator[_Cells]:
+def _csv_cells(table: Path, text: str) -> Iterator[_ListedRow]:
     delimiter, header = _header(table, text)
-    places = tuple(header.index(column) for column in COLUMNS)
     rows = rows_of(text, delimiter)
     next(row for row in rows if not _is_hint(row))
     for row in rows:
-        yield _cells_of(row, len(header), places, delimiter)
+        yield _cells_of(row, header, delimiter)
+
+
+def _copied(source: str, change: str) -> str:
+    """Return the picture that a row is a changed copy of; empty where these columns say something else."""
+    return source.strip() if change.strip().partition(" ")[0] in KINDS else ""
 
 
 def _header(table: Path, text: str) -> tuple[str, list[str]]:
@@ -140,14 +158,14 @@ def _is_hint(row: Row) -> bool:
     return bool(row.cells) and row.cells[0].strip().lower().startswith("sep=")
 
 
-def _cells_of(row: Row, columns: int, places: tuple[int, ...], delimiter: str) -> _Cells:
+def _cells_of(row: Row, header: Sequence[str], delimiter: str) -> _ListedRow:
     """Return a row's cells; where the text is the last column, a comma in it may stand without quotes."""
     if row.fault:
-        return row.line, "", "", row.fault
-    cells = list(row.cells)
+        return _ListedRow(row.line, fault=row.fault)
+    cells, columns = list(row.cells), len(header)
     while len(cells) > columns and not cells[-1].strip():
         cells.pop()
-    name_at, text_at = places
+    name_at, text_at = (header.index(column) for column in COLUMNS)
     if len(cells) > columns:
         if text_at != columns - 1 or any(row.quoted[text_at : len(cells)]):
             told = tr(
@@ -155,10 +173,12 @@ def _cells_of(row: Row, columns: int, places: tuple[int, ...], delimiter: str) -
                 got=len(cells),
                 wanted=columns,
             )
-            return row.line, "", "", told
+            return _ListedRow(row.line, fault=told)
         cells[text_at:] = [delimiter.join(cells[text_at:])]
     cells += [""] * (columns - len(cells))
-    return row.line, cells[name_at], cells[text_at], ""
+    said = dict(zip(header, cells, strict=True))
+    source, change = (said.get(column, "") for column in COPY_COLUMNS)
+    return _ListedRow(row.line, cells[name_at], cells[text_at], copy_of=_copied(source, change))
 
 
 def _tables_in(folder: Path) -> list[Path]:

@@ -3,9 +3,11 @@
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
+from kit.dataset.augmentation.changes import Change, words_of
 from kit.dataset.filters import FilteredPictures, SourcePicture
 from kit.dataset.tables import COLUMNS, METADATA
 from kit.errors import InputError
@@ -13,15 +15,34 @@ from kit.files.atomic_write import replaced_folder
 from kit.files.encodings import canonical_json, guarded, sha256_bytes, sha256_of
 from kit.files.folder_lock import LOCK, lock_folder
 from kit.images.contact_sheet import draw_contact_sheet, evenly_spaced
-from kit.images.decode import decode_picture
+from kit.images.decode import DecodedPicture, decode_picture
 from kit.images.strip_metadata import strip_metadata
 from kit.messages import in_english, tr
 
 TRAIN, DROPPED, RECORD, SHEET = "train", "dropped.csv", "dataset.json", "contact-sheet.png"
 FORMAT = "storykit-dataset-1"
 _OURS = re.compile(
-    r"dropped\.csv|dataset\.json|contact-sheet\.png|train(/(metadata\.csv|[0-9]{5,}\.(png|jpg)))?"
+    r"dropped\.csv|dataset\.json|contact-sheet\.png"
+    r"|train(/(metadata\.csv|[0-9]{5,}(-[0-9]+-(mirror|crop|turn|colour))?\.(png|jpg)))?"
 )
+
+
+class DatasetEntry(NamedTuple):
+    """A picture of a dataset, and what is made of it."""
+
+    picture: SourcePicture
+    caption: str
+    changes: Sequence[Change]
+    """One a copy."""
+
+
+class _Row(NamedTuple):
+    """Of metadata.csv; the text is last, where a reader needs no quotes around its commas."""
+
+    file_name: str
+    source: str
+    change: str
+    text: str
 
 
 def check_out_folder(out: Path, sources: Sequence[Path]) -> None:
@@ -61,7 +82,7 @@ def _is_prepared(record: Path) -> bool:
 def write_prepared(
     out: Path,
     filtered: FilteredPictures,
-    captions: Sequence[str],
+    entries: Sequence[DatasetEntry],
     notes: Mapping[str, object],
     written: Callable[[], None],
 ) -> None:
@@ -70,23 +91,23 @@ def write_prepared(
     Args:
         out: as `check_out_folder` lets pass.
         filtered: the pictures.
-        captions: one a kept picture.
+        entries: what is written of the kept pictures.
         notes: how it was made and what to mind, for the record.
-        written: called behind each picture.
+        written: called behind each picture with its copies.
     """
     drops = filtered.drops
     with lock_folder(out, "prepared"), replaced_folder(out) as folder:
-        names = _write_pictures(folder / TRAIN, filtered.kept, written)
-        _write_csv(folder / TRAIN / METADATA, dict(zip(COLUMNS, (names, captions), strict=True)))
+        rows = list(_write_pictures(folder / TRAIN, entries, written))
+        _write_csv(folder / TRAIN / METADATA, _table(rows))
         dropped = [guarded(in_english(filtered.found[number].name)) for number in drops]
         reasons = [guarded(in_english(drop.reason)) for drop in drops.values()]
         _write_csv(folder / DROPPED, {"file": dropped, "reason": reasons})
-        _write_sheet(folder, names, captions)
+        _write_sheet(folder, rows)
         files = {path.name: sha256_of(path) for path in sorted((folder / TRAIN).iterdir())}
         record = {
             "format": FORMAT,
             "sha256": sha256_bytes(canonical_json(files)),
-            "pictures": len(captions),
+            "pictures": len(entries),
             "dropped": dict(sorted(Counter(drop.kind for drop in drops.values()).items())),
             **notes,
         }
@@ -95,16 +116,29 @@ def write_prepared(
 
 
 def _write_pictures(
-    folder: Path, pictures: Sequence[SourcePicture], written: Callable[[], None]
-) -> list[str]:
+    folder: Path, entries: Sequence[DatasetEntry], written: Callable[[], None]
+) -> Iterator[_Row]:
+    """Write each picture, its copies behind it, and yield a row for each file."""
     folder.mkdir()
-    names = []
-    for number, picture in enumerate(pictures, 1):
-        suffix, data = strip_metadata(decode_picture(picture.found.path))
-        names.append(f"{number:05}{suffix}")
-        (folder / names[-1]).write_bytes(data)
+    for number, entry in enumerate(entries, 1):
+        decoded = decode_picture(entry.picture.found.path)
+        suffix, data = strip_metadata(decoded)
+        original = f"{number:05}{suffix}"
+        (folder / original).write_bytes(data)
+        yield _Row(original, "", "", entry.caption)
+        for place, change in enumerate(entry.changes, 1):
+            copy = DecodedPicture(picture=change.apply(decoded.picture), jpeg=None)
+            suffix, data = strip_metadata(copy)
+            name = f"{number:05}-{place}-{change.kind}{suffix}"
+            (folder / name).write_bytes(data)
+            yield _Row(name, original, words_of(change), entry.caption)
         written()
-    return names
+
+
+def _table(rows: Sequence[_Row]) -> dict[str, list[str]]:
+    """Return the columns of metadata.csv; where there are no copies, those of the contest alone."""
+    columns = {name: [getattr(row, name) for row in rows] for name in _Row._fields}
+    return columns if any(columns["change"]) else {name: columns[name] for name in COLUMNS}
 
 
 def _write_csv(path: Path, columns: Mapping[str, Sequence[str]]) -> None:
@@ -114,8 +148,8 @@ def _write_csv(path: Path, columns: Mapping[str, Sequence[str]]) -> None:
     pd.DataFrame(columns).to_csv(path, index=False, lineterminator="\r\n", encoding="utf-8-sig")
 
 
-def _write_sheet(folder: Path, names: Sequence[str], captions: Sequence[str]) -> None:
-    shown = evenly_spaced(len(names))
-    pictures = (decode_picture(folder / TRAIN / names[number]).picture for number in shown)
-    sheet = draw_contact_sheet(pictures, [names[n] for n in shown], [captions[n] for n in shown])
+def _write_sheet(folder: Path, rows: Sequence[_Row]) -> None:
+    shown = [rows[number] for number in evenly_spaced(len(rows))]
+    pictures = (decode_picture(folder / TRAIN / row.file_name).picture for row in shown)
+    sheet = draw_contact_sheet(pictures, [row.file_name for row in shown], [row.text for row in shown])
     sheet.save(folder / SHEET, "PNG")

@@ -12,9 +12,9 @@ from typing import Final, NamedTuple
 
 _TRADITIONAL = str.maketrans(
     "隻條個貓龍馬鳥魚雞鴨鵝豬獅長髮紅黃藍綠銀褲襯圍著頭辮師醫騎國媽爺孫親學畫風動電樣聖"
-    "誕鬆飛機沒開園裡兩們兒這對來時說點寶貝龜鯨鷹鴿遊戲樹葉橋燈籠爾賓奧戰鬥與還從後過寫書標語報紙聯簽題額門廣",
+    "誕鬆飛機沒開園裡兩們兒這對來時說點寶貝龜鯨鷹鴿遊戲樹葉橋燈籠爾賓奧戰鬥與還從後過寫書標語報紙聯簽題額門廣臉龐雙證顏",
     "只条个猫龙马鸟鱼鸡鸭鹅猪狮长发红黄蓝绿银裤衬围着头辫师医骑国妈爷孙亲学画风动电样圣"
-    "诞松飞机没开园里两们儿这对来时说点宝贝龟鲸鹰鸽游戏树叶桥灯笼尔宾奥战斗与还从后过写书标语报纸联签题额门广",
+    "诞松飞机没开园里两们儿这对来时说点宝贝龟鲸鹰鸽游戏树叶桥灯笼尔宾奥战斗与还从后过写书标语报纸联签题额门广脸庞双证颜",
 )
 _TABLES: Final[Mapping[str, Mapping[str, str]]] = tomllib.loads(
     Path(__file__).with_suffix(".toml").read_text(encoding="utf-8")
@@ -159,6 +159,12 @@ LETTERS = _any("letters")
 """What has letters on it, or makes them."""
 NO_LETTERS = _any("no letters")
 """What only sounds so."""
+FACES = _any("faces")
+"""A face, what it shows, or a picture of one."""
+NO_FACES = _any("no faces")
+"""What only sounds so."""
+SIDES = _any("sides")
+"""Left and right."""
 STYLES: Mapping[str, str] = {
     word: family for family in _TABLES["styles"] for word in _words("styles", family)
 }

@@ -8,6 +8,19 @@ import typer
 
 from kit.embedded import EMBEDDED
 from kit.messages import joined, tr
+from storykit.cli.groups.dataset_copies import (
+    Copies,
+    Cropped,
+    LettersAndFaces,
+    Mirrored,
+    Recoloured,
+    Seed,
+    TrainSize,
+    Turned,
+    augmentation_asked_for,
+    counted,
+    planned_copies,
+)
 from storykit.cli.terminal.console import say
 from storykit.cli.terminal.help import Command
 from storykit.cli.terminal.usage_errors import CommandGroup
@@ -15,6 +28,7 @@ from storykit.cli.terminal.usage_errors import CommandGroup
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from kit.dataset.augmentation.copies import PlannedCopies
     from kit.dataset.data_juicer import Filter
     from kit.dataset.filters import FilteredPictures, FilterStep
 
@@ -72,6 +86,14 @@ def prepare(
     aesthetic_floor: LeastScore = None,
     weights: Weights = EMBEDDED,
     near_duplicates: Doubled = "drop",
+    mirror: Mirrored = False,
+    crop: Cropped = None,
+    turn: Turned = None,
+    colour: Recoloured = None,
+    copies: Copies = 1,
+    train_size: TrainSize = 1024,
+    seed: Seed = 0,
+    letters_and_faces: LettersAndFaces = "leave",
 ) -> None:
     """Make a folder that train reads: no broken, wrong-sized or doubled picture, none without a caption."""
     from kit.dataset.data_juicer import DEFAULT_LAYOUT, JuicerRecipe, read_recipe
@@ -88,6 +110,8 @@ def prepare(
         "max_height": max_height,
     }
     ratio = {"min_ratio": min_ratio, "max_ratio": max_ratio}
+    changes = {"mirror": mirror, "crop": crop, "turn": turn, "colour": colour}
+    how = {"copies": copies, "train_size": train_size, "seed": seed, "letters_and_faces": letters_and_faces}
     recipe = read_recipe(juicer) if juicer else JuicerRecipe((), DEFAULT_LAYOUT)
     plan = PreparationPlan(
         source=source,
@@ -95,16 +119,18 @@ def prepare(
         captioning=Captioning(caption=caption, trigger=trigger),
         aesthetic=None if aesthetic_floor is None else _aesthetic_filter(aesthetic_floor, weights),
         keep_near_duplicates=near_duplicates == "keep",
+        augmentation=augmentation_asked_for({**changes, **how}),
     )
     with lock_folder(out, "prepared"):
         found = find_source(source, out, recipe.layout)
         with progress_bar(tr("reading")) as progress:
             progress.begin(len(found), 0)
             filtered = filter_pictures(found, plan, lambda: progress.advance(1))
+        made = planned_copies(filtered, plan)
         with progress_bar(tr("writing")) as progress:
             progress.begin(len(filtered.kept), 0)
-            warnings = write_dataset(out, filtered, plan, lambda: progress.advance(1))
-    _report(out, filtered, warnings)
+            warnings = write_dataset(out, filtered, plan, made, lambda: progress.advance(1))
+    _report(out, filtered, made, warnings)
 
 
 def _filters(
@@ -145,7 +171,9 @@ def _unopened(kind: str, mend: str, names: "Sequence[str]") -> str:
     )
 
 
-def _report(out: Path, filtered: "FilteredPictures", warnings: "Sequence[str]") -> None:
+def _report(
+    out: Path, filtered: "FilteredPictures", made: "PlannedCopies | None", warnings: "Sequence[str]"
+) -> None:
     unopened: dict[tuple[str, str], list[str]] = {}
     for number, drop in filtered.drops.items():
         if drop.unopened:
@@ -157,6 +185,8 @@ def _report(out: Path, filtered: "FilteredPictures", warnings: "Sequence[str]") 
     if kinds:
         counts = joined((tr("{n} {kind}", n=n, kind=tr(kind)) for kind, n in kinds.most_common()), tr(", "))
         say(tr("dropped {counts}; each with its reason in {file}", counts=counts, file=out / "dropped.csv"))
+    if made is not None:
+        say(tr("copies  {counts}", counts=counted(made)))
     for warning in warnings:
         say(tr("warning {warning}", warning=warning))
     say(tr("sheet   {path}", path=out / "contact-sheet.png"))

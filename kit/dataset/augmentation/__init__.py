@@ -1,0 +1,1 @@
+"""Changed copies of a dataset's pictures: mirrored, cropped, turned, recoloured."""
