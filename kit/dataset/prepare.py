@@ -68,8 +68,8 @@ def write_dataset(
     out: Path,
     filtered: FilteredPictures,
     plan: PreparationPlan,
-    copies: PlannedCopies | None,
     written: Callable[[], None],
+    copies: PlannedCopies | None = None,
 ) -> Sequence[str]:
     """Write the dataset and return what to mind before training on it.
 
@@ -77,8 +77,8 @@ def write_dataset(
         out: the dataset's folder.
         filtered: the pictures that stay.
         plan: what was asked for.
-        copies: what is made of them; None: nothing.
         written: called behind each picture with its copies.
+        copies: what is made of them; None: nothing.
     """
     captions = plan.captions(filtered.kept)
     told = [] if plan.captioning.caption else [picture.found.caption for picture in filtered.kept]

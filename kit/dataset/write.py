@@ -36,8 +36,8 @@ class DatasetEntry(NamedTuple):
     """One a copy."""
 
 
-class _Row(NamedTuple):
-    """Of metadata.csv; the text is last, where a reader needs no quotes around its commas."""
+class _WrittenFile(NamedTuple):
+    """A row of metadata.csv; the text is last, where a reader needs no quotes around its commas."""
 
     file_name: str
     source: str
@@ -117,7 +117,7 @@ def write_prepared(
 
 def _write_pictures(
     folder: Path, entries: Sequence[DatasetEntry], written: Callable[[], None]
-) -> Iterator[_Row]:
+) -> Iterator[_WrittenFile]:
     """Write each picture, its copies behind it, and yield a row for each file."""
     folder.mkdir()
     for number, entry in enumerate(entries, 1):
@@ -125,19 +125,19 @@ def _write_pictures(
         suffix, data = strip_metadata(decoded)
         original = f"{number:05}{suffix}"
         (folder / original).write_bytes(data)
-        yield _Row(original, "", "", entry.caption)
+        yield _WrittenFile(original, "", "", entry.caption)
         for place, change in enumerate(entry.changes, 1):
             copy = DecodedPicture(picture=change.apply(decoded.picture), jpeg=None)
             suffix, data = strip_metadata(copy)
             name = f"{number:05}-{place}-{change.kind}{suffix}"
             (folder / name).write_bytes(data)
-            yield _Row(name, original, words_of(change), entry.caption)
+            yield _WrittenFile(name, original, words_of(change), entry.caption)
         written()
 
 
-def _table(rows: Sequence[_Row]) -> dict[str, list[str]]:
+def _table(rows: Sequence[_WrittenFile]) -> dict[str, list[str]]:
     """Return the columns of metadata.csv; where there are no copies, those of the contest alone."""
-    columns = {name: [getattr(row, name) for row in rows] for name in _Row._fields}
+    columns = {name: [getattr(row, name) for row in rows] for name in _WrittenFile._fields}
     return columns if any(columns["change"]) else {name: columns[name] for name in COLUMNS}
 
 
@@ -148,7 +148,7 @@ def _write_csv(path: Path, columns: Mapping[str, Sequence[str]]) -> None:
     pd.DataFrame(columns).to_csv(path, index=False, lineterminator="\r\n", encoding="utf-8-sig")
 
 
-def _write_sheet(folder: Path, rows: Sequence[_Row]) -> None:
+def _write_sheet(folder: Path, rows: Sequence[_WrittenFile]) -> None:
     shown = [rows[number] for number in evenly_spaced(len(rows))]
     pictures = (decode_picture(folder / TRAIN / row.file_name).picture for row in shown)
     sheet = draw_contact_sheet(pictures, [row.file_name for row in shown], [row.text for row in shown])

@@ -3,10 +3,9 @@
 What is rounded is rounded before it is applied, so that the words of a change say all of it.
 """
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from math import asin, atan, ceil, cos, degrees, hypot, radians, sin
-from typing import ClassVar, Literal, Protocol, get_args
+from typing import ClassVar, Literal, get_args
 
 import numpy as np
 from PIL import Image, ImageEnhance, ImageOps
@@ -25,27 +24,8 @@ _RIM = 1
 """Pixels a side that a turned picture loses beside its corners: there bicubic blends what lies outside."""
 
 
-class Change(Protocol):
-    """What makes a copy of a picture; its fields are its numbers."""
-
-    kind: ClassVar[Kind]
-
-    def apply(self, picture: Image.Image) -> Image.Image:
-        """Return the changed copy of an RGB picture."""
-
-    def numbers(self) -> Mapping[str, float]:
-        """Return what tells this change from others of its kind."""
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _Numbered:
-    def numbers(self) -> Mapping[str, float]:
-        """Return the fields."""
-        return asdict(self)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Mirror(_Numbered):
+class Mirror:
     """Left becomes right."""
 
     kind: ClassVar[Kind] = "mirror"
@@ -56,7 +36,7 @@ class Mirror(_Numbered):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Crop(_Numbered):
+class Crop:
     """A piece of the picture's own shape, in its pixels."""
 
     kind: ClassVar[Kind] = "crop"
@@ -71,7 +51,7 @@ class Crop(_Numbered):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Turn(_Numbered):
+class Turn:
     """Turned around the middle, and cropped to the largest piece of its shape that has no empty corner."""
 
     kind: ClassVar[Kind] = "turn"
@@ -87,7 +67,7 @@ class Turn(_Numbered):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Recolour(_Numbered):
+class Recolour:
     """Factors of brightness, contrast and saturation, as Pillow's enhancers take them; 1 changes nothing."""
 
     kind: ClassVar[Kind] = "colour"
@@ -103,13 +83,17 @@ class Recolour(_Numbered):
         )
 
 
+Change = Mirror | Crop | Turn | Recolour
+"""What makes a copy of a picture; its fields are its numbers."""
+
+
 def words_of(change: Change) -> str:
     """Return a change in words, its numbers behind it.
 
     >>> words_of(Turn(degrees=-2.5)), words_of(Mirror())
     ('turn degrees=-2.5', 'mirror')
     """
-    return " ".join([change.kind, *(f"{name}={number:g}" for name, number in change.numbers().items())])
+    return " ".join([change.kind, *(f"{name}={number:g}" for name, number in asdict(change).items())])
 
 
 def draw_crop(size: Size, kept: float, least: int, rng: np.random.Generator) -> Crop | None:

@@ -20,12 +20,12 @@ LetterTest = Callable[[Image.Image], bool]
 """Whether letters are read in a picture."""
 _LEFT_ALONE: Mapping[Reason, str] = {
     "letters": mark(
-        "{n} of {all} pictures are neither mirrored nor turned, letters are likely in them: {names}; with "
-        "--letters-and-faces change they are"
+        "{n} of {all} pictures are neither mirrored nor turned, letters are likely in them: {names}; "
+        "--letters-and-faces change does both"
     ),
     "face": mark(
-        "{n} of {all} pictures are neither mirrored nor turned, their captions tell of a face: {names}; with "
-        "--letters-and-faces change they are"
+        "{n} of {all} pictures are neither mirrored nor turned, their captions tell of a face: {names}; "
+        "--letters-and-faces change does both"
     ),
     "side": mark("{n} of {all} pictures are not mirrored, their captions say left or right: {names}"),
     "small": mark(
@@ -96,7 +96,8 @@ def plan_copies(
         for reason in reasons:
             left.setdefault(reason, []).append(picture.found.name)
         looked()
-    return PlannedCopies(planned, left, shows_letters is not None)
+    in_order = {reason: left[reason] for reason in _LEFT_ALONE if reason in left}
+    return PlannedCopies(planned, in_order, shows_letters is not None)
 
 
 def left_alone_notes(copies: PlannedCopies, augmentation: Augmentation) -> list[str]:

@@ -16,11 +16,11 @@ class Augmentation(BaseModel, frozen=True, extra="forbid"):
     """Share of each side that a crop keeps at least."""
     turn: Annotated[Number, Field(ge=1, le=10)] | None = None
     """Degrees at most, to either side."""
-    colour: Annotated[Number, Field(ge=0.03, le=0.3)] | None = None
+    colour: Annotated[Number, Field(ge=0.02, le=0.2)] | None = None
     """By how much brightness, contrast and saturation differ at most; 0.1 is a tenth."""
     copies: Annotated[Count, Field(le=20)] = 1
     """Of each picture by each of crop, turn and colour; mirrored it is once."""
-    train_size: Count = 1024
+    train_size: Annotated[Count, Field(ge=32)] = 1024
     """Pixels that the shorter side has left at least; by default what Kolors is trained at."""
     seed: Seed = 0
     letters_and_faces: Literal["leave", "change"] = "leave"

@@ -129,7 +129,7 @@ def prepare(
         made = planned_copies(filtered, plan)
         with progress_bar(tr("writing")) as progress:
             progress.begin(len(filtered.kept), 0)
-            warnings = write_dataset(out, filtered, plan, made, lambda: progress.advance(1))
+            warnings = write_dataset(out, filtered, plan, lambda: progress.advance(1), made)
     _report(out, filtered, made, warnings)
 
 

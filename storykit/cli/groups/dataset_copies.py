@@ -24,7 +24,7 @@ Turned = Annotated[
 ]
 Recoloured = Annotated[
     float | None,
-    typer.Option(help="Add copies in other shades: light, contrast, saturation off by 0.03 to 0.3 at most."),
+    typer.Option(help="Add copies in other shades: light, contrast, saturation off by 0.02 to 0.2 at most."),
 ]
 Copies = Annotated[int, typer.Option(help="Crops, turns and shades of each picture, 20 at most.")]
 TrainSize = Annotated[int, typer.Option(help="Pixels a side that crops and turns leave at least.")]

@@ -96,6 +96,7 @@ def test_the_record_says_how_the_dataset_was_made(tmp_path, pictures):
     assert record == {
         "format": "storykit-dataset-1",
         "pictures": 2,
+        "copies": None,
         "dropped": {"blank": 1, "caption": 1, "shape": 1, "unreadable": 1},
         "settings": {
             "source": "pictures",
@@ -103,6 +104,7 @@ def test_the_record_says_how_the_dataset_was_made(tmp_path, pictures):
             "trigger": "t",
             "near_duplicates": "drop",
             "aesthetic": None,
+            "augmentation": None,
         },
     }
 

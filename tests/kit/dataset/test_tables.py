@@ -231,3 +231,16 @@ def test_what_pandas_writes_is_read_back_word_for_word(tmp_path_factory, texts, 
     told = [(one.caption.text or one.caption.fault[:15]) for one in found]
     wanted = [caption_of(text, "") for text in texts]
     assert told == [one.text or one.fault[:15] for one in wanted]
+
+
+def test_a_table_of_its_own_with_a_source_is_not_taken_for_copies(tmp_path):
+    rows = "0.png,https://a.example,cropped,a cat\n1.png,0.png,mirror,a cat\n2.png,,,a bird\n"
+    put_files(tmp_path, metadata__csv=f"file_name,source,change,text\n{rows}")
+    assert [one.copy_of for one in find_pictures(tmp_path)] == ["", "0.png", ""]
+    lines = [
+        {"file_name": "0.png", "text": "a cat", "source": 7, "change": ["mirror"]},
+        {"file_name": "1.png", "text": "a cat", "source": "0.png", "change": "turn degrees=2.5"},
+    ]
+    (tmp_path / "metadata.csv").unlink()
+    put_files(tmp_path, metadata__jsonl="\n".join(map(json.dumps, lines)))
+    assert [one.copy_of for one in find_pictures(tmp_path)][:2] == ["", "0.png"]
