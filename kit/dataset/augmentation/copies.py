@@ -110,12 +110,12 @@ def left_alone_notes(copies: PlannedCopies, augmentation: Augmentation) -> list[
             total, size = len(copies.changes), augmentation.train_size
             notes.append(tr(told, n=len(names), all=total, names=shown, size=size))
     if augmentation.spares and copies.letters_read:
-        notes.append(tr("faces are known by captions' words alone: look for them on the sheet"))
+        notes.append(tr("faces were looked for in captions alone, not in the pictures: look at the sheet"))
     elif augmentation.spares:
         notes.append(
             tr(
-                "letters and faces are known by captions' words alone: look for them on the sheet; "
-                "pip install storykit[letters] reads letters in the pictures"
+                "letters and faces were looked for in captions alone, not in the pictures: look at the "
+                "sheet; pip install storykit[letters] reads letters in pictures"
             )
         )
     return notes

@@ -84,7 +84,7 @@ def test_what_faces_and_letters_were_known_by_is_said_only_where_it_counts(kept)
         copies = planned(kept, shows_letters, **asked)
         return ["", *left_alone_notes(copies, Augmentation.model_validate(ALL | asked))][-1]
 
-    assert "letters and faces are known by captions' words alone" in last_note()
-    assert last_note(lambda _: False).startswith("faces are known by captions' words alone")
+    assert "letters and faces were looked for in captions alone" in last_note()
+    assert last_note(lambda _: False).startswith("faces were looked for in captions alone")
     assert "alone" not in last_note(mirror=False, turn=None)
     assert "alone" not in last_note(letters_and_faces="change")
