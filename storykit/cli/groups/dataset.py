@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from kit.dataset.augmentation.copies import PlannedCopies
-    from kit.dataset.data_juicer import Filter
-    from kit.dataset.filters import FilteredPictures, FilterStep
+    from kit.dataset.data_juicer import Filter, ResultLayout
+    from kit.dataset.filters import FilteredPictures, FilterStep, PreparationPlan
 
 dataset_app = typer.Typer(
     cls=CommandGroup, no_args_is_help=True, help="Prepare pictures for a training.", rich_markup_mode=None
@@ -97,11 +97,8 @@ def prepare(
 ) -> None:
     """Make a folder that train reads: no broken, wrong-sized or doubled picture, none without a caption."""
     from kit.dataset.data_juicer import DEFAULT_LAYOUT, JuicerRecipe, read_recipe
-    from kit.dataset.filters import PreparationPlan, filter_pictures
-    from kit.dataset.prepare import find_source, write_dataset
-    from kit.files.folder_lock import lock_folder
+    from kit.dataset.filters import PreparationPlan
     from kit.story.trigger import Captioning
-    from storykit.cli.terminal.progress import progress_bar
 
     shape = {
         "min_width": min_width,
@@ -121,8 +118,18 @@ def prepare(
         keep_near_duplicates=near_duplicates == "keep",
         augmentation=augmentation_asked_for({**changes, **how}),
     )
+    _prepare(plan, out, recipe.layout)
+
+
+def _prepare(plan: "PreparationPlan", out: Path, layout: "ResultLayout") -> None:
+    """Make the dataset, show how far it is, and say what came of it."""
+    from kit.dataset.filters import filter_pictures
+    from kit.dataset.prepare import find_source, write_dataset
+    from kit.files.folder_lock import lock_folder
+    from storykit.cli.terminal.progress import progress_bar
+
     with lock_folder(out, "prepared"):
-        found = find_source(source, out, recipe.layout)
+        found = find_source(plan.source, out, layout)
         with progress_bar(tr("reading")) as progress:
             progress.begin(len(found), 0)
             filtered = filter_pictures(found, plan, lambda: progress.advance(1))
