@@ -92,8 +92,10 @@ PRESETS: dict[str, dict[str, object]] = {
     "contest": {},
     "style": {**_PROVEN, "rank": 16, "alpha": 16.0},
     "character": {**_PROVEN, "rank": 4, "alpha": 4.0},
+    "dreambooth": {**_PROVEN, "rank": 4, "alpha": 4.0, "steps": 2000, "warmup": 0.05, "learning_rate": 2e-5},
 }
-"""What each preset changes of the defaults; ranks are those that contestants settled on."""
+"""What each preset changes of the defaults; ranks are those that contestants settled on. Rank, steps, warm-up
+and learning rate of dreambooth are those of Kolors' own script, which has the text encoder learn, too."""
 ON_MINI: dict[str, object] = {
     "size": 256,
     "batch": 8,
@@ -102,6 +104,28 @@ ON_MINI: dict[str, object] = {
     "precision": "fp32",
 }
 """What the embedded base needs beside a preset, the contest's apart (tests/benchmarks/unseen_style.py)."""
+
+
+ON_MINI_PRIOR = 24
+"""Class pictures on the embedded base (tests/benchmarks/identity.py)."""
+
+
+class Prior(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
+    """What keeps a class as it is while one of it is learned: prior preservation (arXiv 2208.12242).
+
+    Defaults: Kolors' own script.
+    """
+
+    prompt: Annotated[str, Field(min_length=1, pattern=r"\S")]
+    """The class alone, without the trigger; said of each class picture that has no caption of its own."""
+    pictures: Count = 100
+    """Pictures of the class."""
+    weight: Annotated[Number, Field(ge=0)] = 0.7
+    """How often the class pictures' loss counts beside that of the pictures to learn."""
+    folder: (
+        Annotated[str, path_to(mark("the folder with class pictures {path} {why}"), Path.is_dir)] | None
+    ) = None
+    """Pictures of your own; without it the base draws them."""
 
 
 class Watch(BaseModel, frozen=True, extra="forbid"):
@@ -127,9 +151,11 @@ class Training(BaseModel, frozen=True, extra="forbid"):
     ]
     """A folder with pictures and metadata.csv."""
     base: BaseWeights = EMBEDDED
-    preset: Literal["contest", "style", "character"] = "style"
+    preset: Literal["contest", "style", "character", "dreambooth"] = "style"
     learn: TrainConfig = TrainConfig()
     """What differs from the preset."""
+    prior: Prior | None = None
+    """None: nothing holds the class."""
     watch: Watch | None = None
     """None: nothing is drawn while it learns."""
 
@@ -144,6 +170,8 @@ class Training(BaseModel, frozen=True, extra="forbid"):
         start = dict(PRESETS[preset])
         if table.get("base", EMBEDDED) == EMBEDDED:
             start |= ON_MINI if preset != "contest" else {"size": 256}
+            if isinstance(prior := table.get("prior"), dict):
+                table = {**table, "prior": {"pictures": ON_MINI_PRIOR} | prior}
         return {**table, "learn": start | mine}
 
     @model_validator(mode="after")
@@ -153,6 +181,27 @@ class Training(BaseModel, frozen=True, extra="forbid"):
                 tr(
                     "learn.size must be a multiple of 64 with buckets, got {size}",
                     size=self.learn.size,
+                )
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _name_figure_and_class(self) -> Self:
+        if self.preset != "dreambooth":
+            return self
+        if self.prior is None:
+            raise ValueError(
+                tr(
+                    'preset = "dreambooth" needs the class of what is learned: write [prior] with '
+                    'prompt = "…", such as 狗 or a dog'
+                )
+            )
+        if not self.learn.trigger.strip():
+            raise ValueError(
+                tr(
+                    "learn.trigger must name what is learned: a word that nobody uses and the class behind "
+                    "it, such as ktxl{prompt}",
+                    prompt=self.prior.prompt,
                 )
             )
         return self

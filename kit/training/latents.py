@@ -39,6 +39,10 @@ class EncodedDataset:
     captions: Tensor
     """(pictures,): each picture's row in `cross` and `pooled`."""
 
+    def states(self, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """Return what the UNet reads of captions: (B, 256, hidden) and (B, hidden)."""
+        return self.cross[rows], self.pooled[rows]
+
 
 class Side(NamedTuple):
     """A picture's size as training sees it, in pixels."""

@@ -1,26 +1,24 @@
-"""The training loop: only the LoRA's layers learn, step by step, and it can be stopped and gone on with."""
+"""The training loop: only what it is given learns, step by step; it can be stopped and gone on with."""
 
 import math
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from typing import NamedTuple, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple, Protocol, TypeVar
 
 import torch
 from diffsynth.models.sdxl_unet import SDXLUNet
-from peft import LoraConfig, inject_adapter_in_model
 from torch import Tensor, nn
 from torch.nn.functional import mse_loss
 
 from kit.errors import TrainError
-from kit.lora.formats import LoraPair
 from kit.messages import tr
 from kit.models.kolors.scheduler import TRAIN_STEPS, scheduler
 from kit.models.kolors.unet import time_ids
 from kit.models.sizes import STRIDE
 from kit.training.config import TrainConfig
-from kit.training.latents import EncodedDataset
-from kit.training.lora_layers import TARGETS, FusedLoraLinear
 from kit.training.lr_schedule import BatchSampler, learning_rate, seeded_generator
+
+Result = TypeVar("Result")
+Learned = TypeVar("Learned", contravariant=True)
 
 
 class TrainStep(NamedTuple):
@@ -38,14 +36,14 @@ class TrainState(NamedTuple):
     step: int
     """How many steps are done."""
     weights: Mapping[str, Tensor]
-    """The LoRA's factors by name, in fp32."""
+    """What learns by name, in fp32: a LoRA's factors, or a word's vectors."""
     mean: Mapping[str, Tensor]
     """Their running mean; empty without one."""
     optimizer: dict[str, object]
     scaler: dict[str, object]
 
 
-class Checkpointer(Protocol):
+class Checkpointer(Protocol[Learned]):
     """Whoever keeps a training's states."""
 
     def begin(self) -> TrainState | None:
@@ -54,49 +52,75 @@ class Checkpointer(Protocol):
     def on_step(self, step: TrainStep) -> None:
         """Hear of a finished step."""
 
-    def save_checkpoint(self, state: TrainState, pairs: Mapping[str, LoraPair]) -> None:
-        """Keep the training as it stands, and the LoRA that it would end with here."""
+    def save_checkpoint(self, state: TrainState, learned: Learned) -> None:
+        """Keep the training as it stands, and the LoRA, or the word, that it would end with here."""
 
 
-def train_lora(
-    unet: SDXLUNet, examples: EncodedDataset, config: TrainConfig, checkpointer: Checkpointer | None = None
-) -> dict[str, LoraPair]:
-    """Return a LoRA trained on encoded examples; the UNet is as it was, but frozen.
+class Examples(Protocol):
+    """What is learned from."""
 
-    Runs where the UNet is. Same config, examples and machine: same LoRA, whether it was stopped on the way or
-    not.
+    @property
+    def latents(self) -> Sequence[Tensor]:
+        """Return one a picture: (4, height/8, width/8), scaled."""
 
-    Raises:
-        TrainError: the loss stopped being a number; what was kept last is good.
-    """
-    sampler = BatchSampler([latent.shape for latent in examples.latents], config.batch, config.seed)
-    with _injected(unet, config) as working:
-        trainer = _Trainer(unet, examples, config, working)
-        done = trainer.resume(checkpointer.begin() if checkpointer else None)
-        for number in range(done + 1, config.steps + 1):
-            step = trainer.take_step(number, sampler.batch(number))
-            if checkpointer is None:
-                continue
-            checkpointer.on_step(step)
-            if number % config.save_every == 0 or number == config.steps:
-                checkpointer.save_checkpoint(trainer.state(number), trainer.pairs())
-        return trainer.pairs()
+    @property
+    def captions(self) -> Tensor:
+        """Return (pictures,): each picture's row among the captions; row 0 is the empty one."""
+
+    def states(self, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """Return what the UNet reads of captions: (B, 256, hidden) and (B, hidden)."""
 
 
-class _Trainer:
+class Lesson(NamedTuple):
+    """Examples, and how often their loss counts."""
+
+    examples: Examples
+    weight: float = 1.0
+    name: str = "step"
+    """What its noise hangs on besides seed and step."""
+
+
+def learn(
+    trainer: "Trainer",
+    config: TrainConfig,
+    result: Callable[[Mapping[str, Tensor]], Result],
+    checkpointer: Checkpointer[Result] | None,
+) -> Result:
+    """Return what a trainer ends with, having taken every step that is not taken yet."""
+    done = trainer.resume(checkpointer.begin() if checkpointer else None)
+    for number in range(done + 1, config.steps + 1):
+        step = trainer.take_step(number)
+        if checkpointer is None:
+            continue
+        checkpointer.on_step(step)
+        if number % config.save_every == 0 or number == config.steps:
+            checkpointer.save_checkpoint(trainer.state(number), result(trainer.learned()))
+    return result(trainer.learned())
+
+
+class Trainer:
     """The weights that learn, and what moves them."""
 
     def __init__(
         self,
         unet: SDXLUNet,
-        examples: EncodedDataset,
+        lessons: Sequence[Lesson],
         config: TrainConfig,
         working: Mapping[str, nn.Parameter],
     ) -> None:
-        self._unet, self._examples, self._config = unet, examples, config
+        """Take what learns.
+
+        Args:
+            unet: predicts the noise; in its precision all is computed.
+            lessons: what is learned in each step; their losses add up.
+            config: how.
+            working: the weights that learn, as the networks compute with them.
+        """
+        self._unet, self._config = unet, config
+        self._lessons = [(lesson, _sampler(lesson.examples, config)) for lesson in lessons]
         self._device, self._dtype = unet.conv_in.weight.device, unet.conv_in.weight.dtype
         self._working: list[Tensor] = list(working.values())
-        """What the UNet computes with, in its own precision."""
+        """What the networks compute with, in their own precision."""
         self._weights = {name: nn.Parameter(weight.detach().float()) for name, weight in working.items()}
         """What learns, in fp32."""
         self._learned: list[Tensor] = list(self._weights.values())
@@ -126,22 +150,27 @@ class _Trainer:
         # one kernel for some thousand small tensors; torch has no public name for it
         torch._foreach_copy_(self._working, self._learned)
 
-    def take_step(self, number: int, chosen: list[int]) -> TrainStep:
-        """Learn from one batch."""
-        rate = learning_rate(self._config, number)
+    def take_step(self, number: int) -> TrainStep:
+        """Learn from one batch of each lesson."""
+        rate, value = learning_rate(self._config, number), 0.0
         for group in self._optimizer.param_groups:
             group["lr"] = rate
-        loss = self._loss(number, chosen)
-        value = loss.item()
-        if not math.isfinite(value):
-            raise TrainError(
-                tr(
-                    "the loss must be a number, got {loss} at step {step}; lower learning_rate",
-                    loss=value,
-                    step=number,
+        for lesson, sampler in self._lessons:
+            loss = lesson.weight * self._loss(number, lesson, sampler.batch(number))
+            value += loss.item()
+            if not math.isfinite(value):
+                raise TrainError(
+                    tr(
+                        "the loss must be a number, got {loss} at step {step}; lower learning_rate",
+                        loss=value,
+                        step=number,
+                    )
                 )
-            )
-        torch.autograd.backward(self._scaler.scale(loss))
+            torch.autograd.backward(self._scaler.scale(loss))
+        self._move(number)
+        return TrainStep(number, value, rate)
+
+    def _move(self, number: int) -> None:
         for weight, working in zip(self._learned, self._working, strict=True):
             weight.grad = None if working.grad is None else working.grad.float()
             working.grad = None
@@ -152,18 +181,18 @@ class _Trainer:
         self._scaler.update()
         self._copy_to_unet()
         self._update_mean(number)
-        return TrainStep(number, value, rate)
 
-    def _loss(self, number: int, chosen: list[int]) -> Tensor:
+    def _loss(self, number: int, lesson: Lesson, chosen: list[int]) -> Tensor:
         """Return the weighted error of the predicted noise over one batch."""
-        config, examples, device = self._config, self._examples, self._device
-        drawn = draw_step_noise(config, number, examples.latents[chosen[0]].shape, len(chosen))
+        config, device, examples = self._config, self._device, lesson.examples
+        generator = seeded_generator(config.seed, lesson.name, number)
+        drawn = draw_step_noise(config, generator, examples.latents[chosen[0]].shape, len(chosen))
         clean = torch.stack([examples.latents[k] for k in chosen]).to(device)
         rows = torch.where(drawn.captioned.to(examples.captions.device), examples.captions[chosen], 0)
         noise, kept = drawn.noise.to(device), drawn.kept.to(device)
         noisy = kept.sqrt()[:, None, None, None] * clean + (1 - kept).sqrt()[:, None, None, None] * noise
         sizes = time_ids(len(chosen), (clean.shape[-2] * STRIDE, clean.shape[-1] * STRIDE), device)
-        cross, pooled = (part[rows].to(device, self._dtype) for part in (examples.cross, examples.pooled))
+        cross, pooled = (part.to(device, self._dtype) for part in examples.states(rows))
         predicted = self._unet(
             noisy.to(self._dtype), drawn.levels.float().to(device), cross, sizes, pooled,
             use_gradient_checkpointing=config.checkpointing,
@@ -185,11 +214,13 @@ class _Trainer:
         mean = {name: value.cpu().clone() for name, value in self._mean.items()}
         return TrainState(step, weights, mean, self._optimizer.state_dict(), self._scaler.state_dict())
 
-    def pairs(self) -> dict[str, LoraPair]:
-        """Return the LoRA as it stands: the running mean where there is one."""
-        found = {name: value.detach().cpu().clone() for name, value in (self._mean or self._weights).items()}
-        layers = sorted({name.rpartition(".")[0] for name in found})
-        return {layer: LoraPair(found[f"{layer}.down"], found[f"{layer}.up"]) for layer in layers}
+    def learned(self) -> dict[str, Tensor]:
+        """Return what was learned, as it stands: the running mean where there is one."""
+        return {name: value.detach().cpu().clone() for name, value in (self._mean or self._weights).items()}
+
+
+def _sampler(examples: Examples, config: TrainConfig) -> BatchSampler:
+    return BatchSampler([latent.shape for latent in examples.latents], config.batch, config.seed)
 
 
 class StepNoise(NamedTuple):
@@ -205,9 +236,10 @@ class StepNoise(NamedTuple):
     """(B,) whether the picture is learned with its caption."""
 
 
-def draw_step_noise(config: TrainConfig, number: int, shape: torch.Size, count: int) -> StepNoise:
-    """Return what is drawn for a step, from the seed and its number alone."""
-    generator = seeded_generator(config.seed, "step", number)
+def draw_step_noise(
+    config: TrainConfig, generator: torch.Generator, shape: torch.Size, count: int
+) -> StepNoise:
+    """Return what is drawn for a step, from a generator that hangs on the seed and its number alone."""
     levels = torch.randint(TRAIN_STEPS, (count,), generator=generator)
     noise = torch.randn((count, *shape), generator=generator)
     captioned = torch.rand(count, generator=generator) >= config.caption_dropout
@@ -238,34 +270,3 @@ def precision_of(config: TrainConfig, device: torch.device) -> torch.dtype:
     if config.precision == "auto" and not torch.cuda.is_bf16_supported(including_emulation=False):
         return torch.float16
     return torch.float16 if config.precision == "fp16" else torch.bfloat16
-
-
-@contextmanager
-def _injected(unet: SDXLUNet, config: TrainConfig) -> Iterator[dict[str, nn.Parameter]]:
-    """Yield the new weights that learn, by layer and half; the UNet's own layers are back afterwards.
-
-    The first weights are peft's "gaussian" ones, as in the contest's baseline, from our own seed.
-    """
-    lora = LoraConfig(
-        r=config.rank, lora_alpha=config.alpha, use_rslora=config.rslora, target_modules=list(TARGETS)
-    )
-    # peft documents no public way to put in a layer of one's own
-    lora._register_custom_module({nn.Linear: FusedLoraLinear})
-    with torch.random.fork_rng(devices=[]):
-        inject_adapter_in_model(lora, unet)
-    layers = {name: module for name, module in unet.named_modules() if isinstance(module, FusedLoraLinear)}
-    generator, weights = seeded_generator(config.seed, "first weights"), dict[str, nn.Parameter]()
-    for name, layer in layers.items():
-        down, up = layer.lora_A["default"].weight, layer.lora_B["default"].weight
-        own = layer.base_layer.weight
-        down.data = (torch.randn(down.shape, generator=generator) / config.rank).to(own)
-        up.data = torch.zeros_like(up, dtype=own.dtype)
-        weights |= {f"{name}.down": down, f"{name}.up": up}
-    unet.train()
-    try:
-        yield weights
-    finally:
-        unet.eval()
-        for name, layer in layers.items():
-            unet.set_submodule(name, layer.base_layer)
-        del unet.peft_config

@@ -3,6 +3,7 @@
 ```
 LORA_DIR/
   train.json             what is trained: settings, dataset, base
+  class/                 class pictures that the base drew, of prior preservation
   cache/                 pictures and captions as the UNet reads them
   log.csv                step, loss, learning rate
   steps/000100.safetensors   the LoRA as it would end there
@@ -16,7 +17,7 @@ LORA_DIR/
 ```
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -30,13 +31,16 @@ from kit.lora.convert import convert_lora
 from kit.lora.lora import load_lora, save_lora
 from kit.messages import tr
 from kit.models.base import load_base, pick_device
+from kit.models.kolors.text_encoder import is_one_piece
 from kit.models.networks import Base, offloaded
 from kit.progress import Progress
 from kit.training.config import TrainConfig, Training
 from kit.training.folder import IDENTITY, TrainingFolder, claim_folder, read_training_identity
 from kit.training.latents import EncodingCache, encode_dataset
-from kit.training.loop import precision_of, train_lora
+from kit.training.loop import Lesson, precision_of
+from kit.training.lora_layers import train_lora
 from kit.training.previews import saved_steps
+from kit.training.prior import draw_class_pictures, own_class_pictures
 
 
 def train(
@@ -70,9 +74,17 @@ def _train(
     progress.note(tr("checking the base"))
     base, dataset, config = load_base(training.base), read_dataset(Path(training.data)), training.learn
     _refuse_too_small(base, config)
-    claim_folder(out, _identity(base, dataset, config))
+    _refuse_known_word(base, training)
+    own = own_class_pictures(training.prior)
+    claim_folder(out, _identity(base, dataset, training, own))
+    shown = own or draw_class_pictures(training, out, where, progress)
     progress.note(tr("reading pictures and captions"))
-    examples = encode_dataset(base, dataset, config, EncodingCache(out / "cache"), where)
+    cache = EncodingCache(out / "cache")
+    examples = encode_dataset(base, dataset, config, cache, where)
+    prior = None
+    if training.prior and shown:  # the class is said without the trigger
+        plain = config.model_copy(update={"trigger": ""})
+        prior = Lesson(encode_dataset(base, shown, plain, cache, where), training.prior.weight, "prior")
     progress.note(tr("loading the base"))
     unet = base.unet(where, precision_of(config, torch.device(where)))
 
@@ -84,7 +96,7 @@ def _train(
 
     folder = TrainingFolder(out, config, progress, preview)
     with closing(folder):
-        pairs = train_lora(unet, examples, config, folder)
+        pairs = train_lora(unet, examples, config, folder, prior)
     if config.steps not in saved_steps(out):
         folder.save(config.steps, pairs)
     return finish(training, out, config.steps)
@@ -115,15 +127,43 @@ def finish(training: Training, out: Path, step: int) -> Path:
     return path
 
 
-def _identity(base: Base, dataset: list[CaptionedPicture], config: TrainConfig) -> dict[str, object]:
+def _refuse_known_word(base: Base, training: Training) -> None:
+    """Raise TrainError where what a figure is to be called by is a word that the base knows already."""
+    if training.preset != "dreambooth" or training.prior is None:
+        return
+    trigger, kind = training.learn.trigger.strip(), training.prior.prompt.strip()
+    name = trigger.replace(kind, "").strip()
+    if name and not is_one_piece(base.prompter(), name):
+        return
+    raise TrainError(
+        tr(
+            "learn.trigger = {trigger!r}: {word!r} is a word that the base knows, and all that it draws by "
+            "it would turn into your figure; take one that nobody uses, such as ktxl{kind}",
+            trigger=trigger,
+            word=name or trigger,
+            kind=kind,
+        )
+    )
+
+
+def _identity(
+    base: Base, dataset: Sequence[CaptionedPicture], training: Training, own: Sequence[CaptionedPicture]
+) -> dict[str, object]:
     """Return what a training is of: with another of these it is another training."""
-    content = [[sha256_of(entry.path), entry.text] for entry in dataset]
-    return {
+    identity: dict[str, object] = {
         "base": base.name,
         "base_sha256": base.unet_sha256,
-        "dataset_sha256": sha256_bytes(canonical_json(content)),
-        "learn": config.model_dump(exclude={"save_every", "keep_last"}),
+        "dataset_sha256": _dataset_sha256(dataset),
+        "learn": training.learn.model_dump(exclude={"save_every", "keep_last"}),
     }
+    if training.prior is not None:
+        of_folder = {"dataset_sha256": _dataset_sha256(own)} if own else {}
+        identity["prior"] = training.prior.model_dump(exclude={"folder"}) | of_folder
+    return identity
+
+
+def _dataset_sha256(pictures: Sequence[CaptionedPicture]) -> str:
+    return sha256_bytes(canonical_json([[sha256_of(one.path), one.text] for one in pictures]))
 
 
 def notes(
@@ -161,6 +201,7 @@ def notes(
         "ss_seed": str(config.seed),
         "ss_resolution": size,
         "ss_num_train_images": str(pictures),
+        **_prior_notes(identity.get("prior")),
         "ss_mixed_precision": config.precision,
         "ss_training_comment": "storykit",
         "modelspec.sai_model_spec": "1.0.1",
@@ -170,3 +211,9 @@ def notes(
         "modelspec.tags": "LoRA",
         "modelspec.resolution": size,
     }
+
+
+def _prior_notes(prior: object) -> dict[str, str]:
+    if not isinstance(prior, dict):
+        return {}
+    return {"ss_num_reg_images": str(prior["pictures"]), "ss_prior_loss_weight": f"{prior['weight']:g}"}

@@ -19,8 +19,8 @@ from kit.models.kolors.vae import build_vae_encoder
 from kit.models.sizes import KOLORS_SIZES, TOKENS
 from kit.training.config import PRESETS, TrainConfig
 from kit.training.latents import EncodedDataset
-from kit.training.loop import TrainState, TrainStep, train_lora
-from kit.training.lora_layers import TARGETS
+from kit.training.loop import TrainState, TrainStep
+from kit.training.lora_layers import TARGETS, train_lora
 from tests.benchmarks.machine import commit, cpu, versions
 
 SIZE = 1024

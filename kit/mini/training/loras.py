@@ -18,7 +18,8 @@ from kit.models.mini_layout import EmbeddedFolder
 from kit.models.networks import TOKENIZER
 from kit.training.config import ON_MINI, PRESETS, TrainConfig
 from kit.training.latents import EncodedDataset
-from kit.training.loop import TrainState, TrainStep, precision_of, train_lora
+from kit.training.loop import TrainState, TrainStep, precision_of
+from kit.training.lora_layers import train_lora
 from kit.training.train import notes
 from kit.world import words
 from kit.world.scene import Style

@@ -14,6 +14,8 @@ from kit.models.sizes import PREFIX_TOKENS, TOKENS, TextSizes
 
 SPECIAL_TOKENS = 9
 """Ids Kolors' tokenizer adds behind the pieces; [gMASK] and sop, +1 and +3, open every prompt."""
+_BLANK = "\u2581"
+"""What sentencepiece puts in front of a text."""
 READ_BATCH = 16
 """Prompts the text encoder reads at once."""
 
@@ -84,6 +86,11 @@ def tokenize(prompter: KolorsPrompter, prompts: Sequence[str]) -> tuple[Tensor, 
         list(prompts), padding="max_length", max_length=TOKENS, truncation=True, return_tensors="pt"
     )
     return tokens["input_ids"], tokens["attention_mask"], tokens["position_ids"]
+
+
+def is_one_piece(prompter: KolorsPrompter, word: str) -> bool:
+    """Return whether a tokenizer has a word as one piece, as it has those that are common."""
+    return len([piece for piece in prompter.tokenizer.tokenize(word) if piece != _BLANK]) == 1
 
 
 def token_places(prompter: KolorsPrompter, text: str, words: str) -> range:

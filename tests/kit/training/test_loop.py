@@ -12,8 +12,9 @@ from kit.models.base import load_base
 from kit.models.kolors.scheduler import scheduler
 from kit.training.config import PRESETS, TrainConfig
 from kit.training.latents import EncodedDataset, EncodingCache, encode_dataset
-from kit.training.loop import TrainState, TrainStep, draw_step_noise, train_lora, weighted_loss
-from kit.training.lr_schedule import BatchSampler
+from kit.training.loop import TrainState, TrainStep, draw_step_noise, weighted_loss
+from kit.training.lora_layers import train_lora
+from kit.training.lr_schedule import BatchSampler, seeded_generator
 
 
 class Diary:
@@ -62,7 +63,7 @@ def test_the_contests_preset_has_the_baselines_loss(unet, tmp_path):
     """The reference: DiffSynth's own training step, written out as its maths."""
     config = TrainConfig(**PRESETS["contest"], size=64, rank=2, steps=1)
     examples = encoded(tmp_path, config=config)
-    lot = draw_step_noise(config, 1, examples.latents[0].shape, 1)
+    lot = draw_step_noise(config, seeded_generator(config.seed, "step", 1), examples.latents[0].shape, 1)
     diary = Diary()
     train_lora(unet, examples, config, diary)
     [chosen] = BatchSampler([0] * len(examples.latents), 1, config.seed).batch(1)
@@ -87,8 +88,10 @@ def test_min_snr_weighs_levels_with_little_noise_less():
 
 
 def test_noise_offset_shifts_whole_channels():
-    plain = draw_step_noise(SHORT, 1, torch.Size([4, 8, 8]), 2)
-    shifted = draw_step_noise(SHORT.model_copy(update={"noise_offset": 0.5}), 1, torch.Size([4, 8, 8]), 2)
+    plain = draw_step_noise(SHORT, seeded_generator(0), torch.Size([4, 8, 8]), 2)
+    shifted = draw_step_noise(
+        SHORT.model_copy(update={"noise_offset": 0.5}), seeded_generator(0), torch.Size([4, 8, 8]), 2
+    )
     moved = shifted.noise - plain.noise
     assert moved.std(dim=(2, 3)).max() < 1e-6
     assert moved.mean(dim=(2, 3)).abs().max() > 0.05
