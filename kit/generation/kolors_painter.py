@@ -171,6 +171,7 @@ class KolorsPainter:
         """
         self._refuse_strangers(requests)
         self._draw_with(self._base)
+        self._learn_words(requests)
         if settings.guidance_until < 1:
             refuse_too_small(self._base.sizes.unet, 1, settings.size)  # a batch may be of one panel
         nets = {held.record.controlnet for one in requests for held in one.control}
@@ -209,10 +210,19 @@ class KolorsPainter:
         """
         self._refuse_strangers(requests)
         self._draw_with(self._base)
+        self._learn_words(requests)
         if plan is not None and plan.compiled and not self._denoiser.compiled:
             self._denoiser.compile(rows=[plan.panels * halves for halves in halves_of(settings)])
             compile_parts(self._decoder)
         return drawn_held_alike(requests, lambda alike: self._in_memory(alike, settings))
+
+    @torch.inference_mode()
+    def _learn_words(self, requests: Sequence[PanelRequest]) -> None:
+        """Read the prompts anew that have words which the batch's text encoder was taught."""
+        words = requests[0].embeddings if requests else ()
+        if self._texts.unread(words):
+            with self._aside() if "_denoiser" in vars(self) else nullcontext():
+                self._texts.teach(words, self._dtype)
 
     def _refuse_strangers(self, requests: Sequence[PanelRequest]) -> None:
         refuse_strangers(requests, str(self.identity["name"]), self._base.sizes.unet)
@@ -233,6 +243,7 @@ class KolorsPainter:
         if isinstance(base, DrawFailure):
             return base
         self._draw_with(base)
+        self._learn_words([asked.request])
         kept = kept_of(asked, settings.steps, self.device, partial(self._encode, settings))
         [drawn] = self._in_memory([asked.request], settings, kept)
         return drawn if isinstance(drawn, DrawFailure) else pasted(drawn, asked.picture, asked.mask)
@@ -244,7 +255,9 @@ class KolorsPainter:
         """Return where a picture shows words of its prompt, with the LoRA that is set."""
         refuse_other_size(request, picture, settings.size)
         self._draw_with(self._base)
-        places, states = places_of(request, words, self._texts), self._texts.of([request.prompt])
+        self._learn_words([request])
+        places = places_of(request, words, self._texts)
+        states = self._texts.of([request.prompt], request.embeddings)
         noise = self._first_noise([request], settings)
         original = self._encode(settings, pixels_of(picture, self.device))
         with enough_memory(self.hardware, settings.size):
@@ -329,13 +342,14 @@ class KolorsPainter:
             latents = torch.cat([latents, self._first_noise(joined.beside, settings)])
         drawn = [*requests, *joined.beside]
         negatives = [row.negative for row in drawn] if guided else []
-        cross, pooled = self._texts.of([*(row.prompt for row in drawn), *negatives])
+        texts, words = [*(row.prompt for row in drawn), *negatives], drawn[0].embeddings
+        cross, pooled = self._texts.of(texts, words)
         least = len(drawn) if guided < settings.steps else 2 * len(drawn)
         refuse_too_small(self._base.sizes.unet, least, settings.size)
         solver = solver_of(settings, first)
         self._denoiser.share(sharing_of(joined, drawn, self._texts))
-        texts, steps = by_half(cross, len(drawn)), range(begins, settings.steps)
-        held = self._controlnets.held(requests, texts, steps, settings.size, self._denoiser.dtype)
+        halves, steps = by_half(cross, len(drawn)), range(begins, settings.steps)
+        held = self._controlnets.held(requests, halves, steps, settings.size, self._denoiser.dtype)
         with deep_cache(self._denoiser.unet, settings.cache_every):
             for number, step in enumerate(solver.timesteps, first):
                 if kept:

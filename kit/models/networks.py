@@ -73,6 +73,11 @@ class Base(ABC):
         shards = [self.sha256[key] for key in self.files_of("unet").keys]
         return shards[0] if len(shards) == 1 else sha256_bytes("\n".join(shards).encode())
 
+    @property
+    def text_files(self) -> dict[str, str]:
+        """The sha256 of the files that decide how a text is read: text encoder and tokenizer."""
+        return {name: sha256 for name, sha256 in self.sha256.items() if "text" in name or "token" in name}
+
     def unet(self, device: str = "cpu", dtype: torch.dtype = torch.float32) -> SDXLUNet:
         """Return the UNet."""
         return self._filled(lambda: build_unet(self.sizes.unet), "unet", device, dtype)

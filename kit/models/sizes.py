@@ -6,6 +6,8 @@ weights stay below 40 MB in fp16 and eight panels are drawn in seconds on two CP
 
 from dataclasses import dataclass
 
+TEXT_ENCODER = "text_encoder"
+"""What embeddings call the text encoder that they are for."""
 TOKENS = 256
 """Tokens the text encoder reads a prompt; shorter prompts are padded on the left, as Kolors does."""
 PREFIX_TOKENS = 2

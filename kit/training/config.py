@@ -88,14 +88,17 @@ _PROVEN = {
     "checkpointing": False,
 }
 """What the shipped LoRAs were trained with, and a warm-up."""
+_WORD = {**_PROVEN, "steps": 3000, "learning_rate": 0.02, "caption_dropout": 0.0, "weight_decay": 0.0}
 PRESETS: dict[str, dict[str, object]] = {
     "contest": {},
     "style": {**_PROVEN, "rank": 16, "alpha": 16.0},
     "character": {**_PROVEN, "rank": 4, "alpha": 4.0},
     "dreambooth": {**_PROVEN, "rank": 4, "alpha": 4.0, "steps": 2000, "warmup": 0.05, "learning_rate": 2e-5},
+    "embedding": {**_WORD, "checkpointing": True},
 }
 """What each preset changes of the defaults; ranks are those that contestants settled on. Rank, steps, warm-up
-and learning rate of dreambooth are those of Kolors' own script, which has the text encoder learn, too."""
+and learning rate of dreambooth are those of Kolors' own script, which has the text encoder learn, too; steps
+of embedding those of diffusers' script, and its learning rate is unmeasured at full size."""
 ON_MINI: dict[str, object] = {
     "size": 256,
     "batch": 8,
@@ -106,6 +109,11 @@ ON_MINI: dict[str, object] = {
 """What the embedded base needs beside a preset, the contest's apart (tests/benchmarks/unseen_style.py)."""
 
 
+ON_MINI_WORD: dict[str, object] = {**ON_MINI, "learning_rate": 0.02}
+"""The same for a word (tests/benchmarks/identity.py)."""
+_ON_MINI: dict[str, dict[str, object]] = {"contest": {"size": 256}, "embedding": ON_MINI_WORD}
+OF_LORAS = ("rank", "alpha", "rslora", "caption_dropout", "keep_last")
+"""What a word does not have, or must not: who reads no word learns none."""
 ON_MINI_PRIOR = 24
 """Class pictures on the embedded base (tests/benchmarks/identity.py)."""
 
@@ -126,6 +134,17 @@ class Prior(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
         Annotated[str, path_to(mark("the folder with class pictures {path} {why}"), Path.is_dir)] | None
     ) = None
     """Pictures of your own; without it the base draws them."""
+
+
+class WordToLearn(BaseModel, frozen=True, extra="forbid"):
+    """A word of its own that the text encoder is taught: textual inversion (arXiv 2208.01618)."""
+
+    token: Annotated[str, Field(max_length=60, pattern=r"^\S+$")]
+    """What prompts call it by; every caption must say it."""
+    begins_as: Annotated[str, Field(min_length=1, pattern=r"\S")]
+    """A word of the base's that it begins as, such as its class."""
+    vectors: Annotated[Count, Field(le=75)] = 4
+    """How many tokens it stands for."""
 
 
 class Watch(BaseModel, frozen=True, extra="forbid"):
@@ -151,11 +170,13 @@ class Training(BaseModel, frozen=True, extra="forbid"):
     ]
     """A folder with pictures and metadata.csv."""
     base: BaseWeights = EMBEDDED
-    preset: Literal["contest", "style", "character", "dreambooth"] = "style"
+    preset: Literal["contest", "style", "character", "dreambooth", "embedding"] = "style"
     learn: TrainConfig = TrainConfig()
     """What differs from the preset."""
     prior: Prior | None = None
     """None: nothing holds the class."""
+    embedding: WordToLearn | None = None
+    """The word that `preset = "embedding"` learns."""
     watch: Watch | None = None
     """None: nothing is drawn while it learns."""
 
@@ -167,9 +188,13 @@ class Training(BaseModel, frozen=True, extra="forbid"):
         preset, mine = table.get("preset", "style"), table.get("learn", {})
         if not isinstance(preset, str) or preset not in PRESETS or not isinstance(mine, dict):
             return table
+        if preset == "embedding" and (strange := [key for key in OF_LORAS if key in mine]):
+            raise ValueError(
+                tr("learn.{key} is for LoRAs: delete it, or choose another preset", key=strange[0])
+            )
         start = dict(PRESETS[preset])
         if table.get("base", EMBEDDED) == EMBEDDED:
-            start |= ON_MINI if preset != "contest" else {"size": 256}
+            start |= _ON_MINI.get(preset, ON_MINI)
             if isinstance(prior := table.get("prior"), dict):
                 table = {**table, "prior": {"pictures": ON_MINI_PRIOR} | prior}
         return {**table, "learn": start | mine}
@@ -182,6 +207,21 @@ class Training(BaseModel, frozen=True, extra="forbid"):
                     "learn.size must be a multiple of 64 with buckets, got {size}",
                     size=self.learn.size,
                 )
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _learn_a_word_or_a_lora(self) -> Self:
+        if (self.preset == "embedding") != (self.embedding is not None):
+            raise ValueError(
+                tr(
+                    'preset = "embedding" and [embedding], with token = "<rex>" and begins_as = "dog", '
+                    "go together: write both, or neither"
+                )
+            )
+        if self.embedding and self.prior:
+            raise ValueError(
+                tr("[prior] holds networks, and a word changes none: delete it, or choose another preset")
             )
         return self
 

@@ -4,8 +4,10 @@ import io
 import json
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Generic, TypeVar
 
 import pandas as pd
 import torch
@@ -20,8 +22,6 @@ from kit.files.encodings import canonical_json, csv_rows, finite_json, json_byte
 from kit.files.folder_lock import LOCK
 from kit.files.safetensors_files import TORCH_LOAD_ERRORS
 from kit.files.text.library_words import reason_of
-from kit.lora.formats import LoraPair
-from kit.lora.lora import save_lora
 from kit.messages import tr
 from kit.progress import Progress
 from kit.training.config import TrainConfig
@@ -70,14 +70,27 @@ def read_training_identity(path: Path) -> dict[str, object]:
     return identity if isinstance(identity, dict) else {}
 
 
-class TrainingFolder:
+Kept = TypeVar("Kept")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FolderHooks(Generic[Kept]):
+    """What is done with a saved step."""
+
+    write: Callable[[Path, Kept, Mapping[str, str]], None]
+    """Writes what was learned and notes; LoraError where its numbers are none."""
+    preview: Callable[[], None]
+    """Draws the saved steps."""
+
+
+class TrainingFolder(Generic[Kept]):
     """A training on disk: it keeps states, and gives back the last whole one."""
 
     def __init__(
-        self, folder: Path, config: TrainConfig, progress: Progress, preview: Callable[[], None]
+        self, folder: Path, config: TrainConfig, progress: Progress, hooks: FolderHooks[Kept]
     ) -> None:
-        """Name the folder, what is trained there, who hears of it, and what draws the saved steps."""
-        self._folder, self._config, self._progress, self._preview = folder, config, progress, preview
+        """Name the folder, what is trained there, who hears of it, and what is done with the saved steps."""
+        self._folder, self._config, self._progress, self._hooks = folder, config, progress, hooks
         self._rows: list[TrainStep] = []
         self._loss = 0.0
         self._good = 0
@@ -115,12 +128,12 @@ class TrainingFolder:
         self._loss = step.loss if not self._loss else self._loss + SMOOTHING * (step.loss - self._loss)
         self._progress.advance(1, tr("loss {loss:.4f}", loss=self._loss))
 
-    def save_checkpoint(self, state: TrainState, pairs: Mapping[str, LoraPair]) -> None:
-        """Write the log, then the LoRA of this step, then the state: a state stands for all before it."""
+    def save_checkpoint(self, state: TrainState, learned: Kept) -> None:
+        """Write the log, then what this step learned, then the state: a state stands for all before it."""
         table = pd.DataFrame(self._rows, columns=COLUMNS)
         write_atomic(self._folder / LOG, table.to_csv(index=False, lineterminator="\n").encode())
         self._events.flush()
-        self.save(state.step, pairs)
+        self.save(state.step, learned)
         data = io.BytesIO()
         torch.save(state._asdict(), data)
         write_atomic(self._folder / STATE, data.getvalue())
@@ -131,15 +144,15 @@ class TrainingFolder:
         if "_events" in self.__dict__:
             self._events.close()
 
-    def save(self, step: int, pairs: Mapping[str, LoraPair]) -> None:
-        """Write the LoRA of a step; TrainError when its weights are no numbers, or too large for fp16."""
+    def save(self, step: int, learned: Kept) -> None:
+        """Write what was learned; TrainError when its weights are no numbers, or too large for fp16."""
         path = self._folder / STEPS / f"{step:06d}.safetensors"
         try:
-            save_lora(path, pairs, self._config.counts, {"steps": str(step), TRAINING_NOTE: self._training})
+            self._hooks.write(path, learned, {"steps": str(step), TRAINING_NOTE: self._training})
         except LoraError as error:
             raise TrainError(
                 tr(
-                    "the LoRA's weights stopped being numbers by step {step}, those of step {good} "
+                    "what is learned stopped being numbers by step {step}, those of step {good} "
                     "are good; lower learning_rate and choose another --out",
                     step=step,
                     good=self._good,
@@ -149,7 +162,7 @@ class TrainingFolder:
     def _on_disk(self, step: int) -> None:
         """Note a step as safe, have it drawn, and drop what `keep_last` does not keep."""
         self._good = step
-        self._preview()
+        self._hooks.preview()
         if self._config.keep_last is not None:
             saved = [path for path in saved_steps(self._folder).values() if path.parent.name == STEPS]
             for old in saved[: -self._config.keep_last]:

@@ -104,7 +104,7 @@ def encode_dataset(
 
     The picture encoder's latent is its mean, so keeping it changes no number.
     """
-    latents = list(_latents(base, dataset, config, cache, device))
+    latents = list(encode_latents(base, dataset, config, cache, device))
     captions = captions_of([entry.text for entry in dataset], config.trigger, config.language)
     distinct = list(dict.fromkeys(["", *captions]))
     rows = {text: row for row, text in enumerate(distinct)}
@@ -117,7 +117,7 @@ def encode_dataset(
     )
 
 
-def _latents(
+def encode_latents(
     base: Base, dataset: Sequence[CaptionedPicture], config: TrainConfig, cache: EncodingCache, device: str
 ) -> Iterator[Tensor]:
     """Yield each picture's latent, on the CPU."""
@@ -146,8 +146,7 @@ def _states(
 ) -> dict[str, dict[str, Tensor]]:
     """Return each text's states, on the CPU; the text encoder is freed again."""
     dtype = base.precision(device)
-    weights = {name: sha256 for name, sha256 in base.sha256.items() if "text" in name or "token" in name}
-    recipes = {text: {"text": text, "weights": weights, "dtype": str(dtype)} for text in texts}
+    recipes = {text: {"text": text, "weights": base.text_files, "dtype": str(dtype)} for text in texts}
     states = {text: found for text in texts if (found := cache.get(recipes[text])) is not None}
     missing = [text for text in texts if text not in states]
     if not missing:

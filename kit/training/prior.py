@@ -16,6 +16,8 @@ from kit.generation.recipe import recipe_of
 from kit.images.decode import decode_picture
 from kit.images.png_metadata import png_bytes
 from kit.messages import tr
+from kit.models.kolors.text_encoder import vocabulary
+from kit.models.networks import Base
 from kit.progress import Progress
 from kit.training.config import Prior, Training
 
@@ -91,3 +93,22 @@ def _draw_batch(painter: Painter, training: Training, prior: Prior, paths: Seque
             raise TrainError(tr("the class picture {name} could not be drawn: {reason}", **told))
         if not path.is_file():
             write_atomic(path, png_bytes(picture, key, recipe))
+
+
+def refuse_known_word(base: Base, training: Training) -> None:
+    """Raise TrainError where a figure is to be called by nothing but words that the base has already."""
+    if training.preset != "dreambooth" or training.prior is None:
+        return
+    trigger, kind = training.learn.trigger.strip(), training.prior.prompt.strip()
+    name = trigger.replace(kind, "").strip()
+    if name and name not in vocabulary(base.prompter()):
+        return
+    raise TrainError(
+        tr(
+            "learn.trigger = {trigger!r}: {word!r} is a word that the base knows, and all that it draws by "
+            "it would turn into your figure; take one that nobody uses, such as ktxl{kind}",
+            trigger=trigger,
+            word=name or trigger,
+            kind=kind,
+        )
+    )

@@ -18,29 +18,47 @@ LORA_DIR/
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 import torch
+from diffsynth.models.sdxl_unet import SDXLUNet
+from torch import Tensor, nn
 
 from kit.dataset.read import CaptionedPicture, read_dataset
 from kit.errors import TrainError
 from kit.files.encodings import canonical_json, sha256_bytes, sha256_of
 from kit.files.folder_lock import lock_folder
+from kit.files.tensors.tensor_files import open_tensor_file
 from kit.lora.convert import convert_lora
+from kit.lora.formats import LoraPair
 from kit.lora.lora import load_lora, save_lora
+from kit.lora.pipelines.embeddings import save_embedding
 from kit.messages import tr
 from kit.models.base import load_base, pick_device
-from kit.models.kolors.text_encoder import is_one_piece
+from kit.models.bases.pipeline_class import pipeline_class, pipeline_folder
 from kit.models.networks import Base, offloaded
 from kit.progress import Progress
-from kit.training.config import TrainConfig, Training
-from kit.training.folder import IDENTITY, TrainingFolder, claim_folder, read_training_identity
-from kit.training.latents import EncodingCache, encode_dataset
+from kit.story.trigger import captions_of
+from kit.training.config import TrainConfig, Training, WordToLearn
+from kit.training.folder import (
+    IDENTITY,
+    FolderHooks,
+    Kept,
+    TrainingFolder,
+    claim_folder,
+    read_training_identity,
+)
+from kit.training.latents import EncodingCache, encode_dataset, encode_latents
 from kit.training.loop import Lesson, precision_of
 from kit.training.lora_layers import train_lora
 from kit.training.previews import saved_steps
-from kit.training.prior import draw_class_pictures, own_class_pictures
+from kit.training.prior import draw_class_pictures, own_class_pictures, refuse_known_word
+from kit.training.word import check_word, spoken_examples, train_word
+
+Notes: TypeAlias = Mapping[str, str]
 
 
 def train(
@@ -50,7 +68,7 @@ def train(
     device: str = "auto",
     on_checkpoint: Callable[[], None] | None = None,
 ) -> Path:
-    """Train a LoRA, or go on with it, and return its file.
+    """Train a LoRA or a word, or go on with it, and return its file.
 
     Args:
         training: what is trained.
@@ -68,38 +86,123 @@ def train(
         return _train(training, out, progress, pick_device(device), on_checkpoint)
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Course:
+    """What a training works with."""
+
+    training: Training
+    base: Base
+    dataset: list[CaptionedPicture]
+    out: Path
+    where: str
+    progress: Progress
+    on_checkpoint: Callable[[], None] | None
+
+    @property
+    def cache(self) -> EncodingCache:
+        return EncodingCache(self.out / "cache")
+
+    def unet(self) -> SDXLUNet:
+        self.progress.note(tr("loading the base"))
+        return self.base.unet(self.where, self.dtype)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return precision_of(self.training.learn, torch.device(self.where))
+
+    def folder(
+        self, write: Callable[[Path, Kept, Notes], None], *networks: nn.Module
+    ) -> TrainingFolder[Kept]:
+        """Return the training on disk; the networks leave the GPU while saved steps are drawn."""
+
+        def preview() -> None:
+            if self.on_checkpoint is None:
+                return
+            self.progress.note(tr("drawing the watched story"))
+            with ExitStack() as stack:
+                for network in networks:
+                    stack.enter_context(offloaded(network))
+                self.on_checkpoint()
+
+        hooks = FolderHooks(write=write, preview=preview)
+        return TrainingFolder(self.out, self.training.learn, self.progress, hooks)
+
+
 def _train(
     training: Training, out: Path, progress: Progress, where: str, on_checkpoint: Callable[[], None] | None
 ) -> Path:
     progress.note(tr("checking the base"))
-    base, dataset, config = load_base(training.base), read_dataset(Path(training.data)), training.learn
-    _refuse_too_small(base, config)
-    _refuse_known_word(base, training)
+    course = _Course(
+        training=training,
+        base=_base(training),
+        dataset=read_dataset(Path(training.data)),
+        out=out,
+        where=where,
+        progress=progress,
+        on_checkpoint=on_checkpoint,
+    )
+    _refuse_too_small(course.base, training.learn)
+    refuse_known_word(course.base, training)
     own = own_class_pictures(training.prior)
-    claim_folder(out, _identity(base, dataset, training, own))
-    shown = own or draw_class_pictures(training, out, where, progress)
-    progress.note(tr("reading pictures and captions"))
-    cache = EncodingCache(out / "cache")
-    examples = encode_dataset(base, dataset, config, cache, where)
-    prior = None
-    if training.prior and shown:  # the class is said without the trigger
+    if training.embedding:
+        check_word(training.embedding, course.dataset, training.learn, course.base.prompter())
+    claim_folder(out, _identity(course, own))
+    if training.embedding:
+        _learn_word(course, training.embedding)
+    else:
+        _learn_lora(course, own or draw_class_pictures(training, out, where, progress))
+    return finish(training, out, training.learn.steps)
+
+
+def _base(training: Training) -> Base:
+    """Return the base; TrainError for one that only diffusers draws with."""
+    if (folder := pipeline_folder(training.base)) is not None:
+        raise TrainError(
+            tr(
+                "storykit trains for Kolors and the embedded base; for {base} take the scripts of diffusers or "
+                "kohya, and name the file that they write at lora or embeddings of a candidate",
+                base=pipeline_class(folder),
+            )
+        )
+    return load_base(training.base)
+
+
+def _learn_lora(course: _Course, shown: Sequence[CaptionedPicture]) -> None:
+    """Train, or go on with, a LoRA; class pictures are learned without the trigger."""
+    config, prior = course.training.learn, None
+    course.progress.note(tr("reading pictures and captions"))
+    examples = encode_dataset(course.base, course.dataset, config, course.cache, course.where)
+    if course.training.prior and shown:
         plain = config.model_copy(update={"trigger": ""})
-        prior = Lesson(encode_dataset(base, shown, plain, cache, where), training.prior.weight, "prior")
-    progress.note(tr("loading the base"))
-    unet = base.unet(where, precision_of(config, torch.device(where)))
+        held = encode_dataset(course.base, shown, plain, course.cache, course.where)
+        prior = Lesson(held, course.training.prior.weight, "prior")
+    unet = course.unet()
 
-    def preview() -> None:
-        if on_checkpoint is not None:
-            progress.note(tr("drawing the watched story"))
-            with offloaded(unet):
-                on_checkpoint()
+    def write(path: Path, pairs: dict[str, LoraPair], noted: Notes) -> None:
+        save_lora(path, pairs, config.counts, noted)
 
-    folder = TrainingFolder(out, config, progress, preview)
-    with closing(folder):
+    with closing(course.folder(write, unet)) as folder:
         pairs = train_lora(unet, examples, config, folder, prior)
-    if config.steps not in saved_steps(out):
+    if config.steps not in saved_steps(course.out):
         folder.save(config.steps, pairs)
-    return finish(training, out, config.steps)
+
+
+def _learn_word(course: _Course, word: WordToLearn) -> None:
+    """Teach, or go on teaching, a word."""
+    config = course.training.learn
+    course.progress.note(tr("reading pictures and captions"))
+    latents = list(encode_latents(course.base, course.dataset, config, course.cache, course.where))
+    captions = captions_of([entry.text for entry in course.dataset], config.trigger, config.language)
+    unet, text_encoder = course.unet(), course.base.text_encoder(course.where, course.dtype)
+    examples = spoken_examples(latents, captions, word, text_encoder, course.base.prompter())
+
+    def write(path: Path, vectors: Tensor, noted: Notes) -> None:
+        save_embedding(path, word.token, vectors, noted)
+
+    with closing(course.folder(write, unet, text_encoder)) as folder:
+        vectors = train_word(unet, examples, config, folder)
+    if config.steps not in saved_steps(course.out):
+        folder.save(config.steps, vectors)
 
 
 def _refuse_too_small(base: Base, config: TrainConfig) -> None:
@@ -118,47 +221,33 @@ def _refuse_too_small(base: Base, config: TrainConfig) -> None:
 
 
 def finish(training: Training, out: Path, step: int) -> Path:
-    """Write the finished LoRA from a saved step, also in the contest's form, and return its file."""
+    """Write what a saved step learned as finished, a LoRA also in the contest's form, and return its file."""
     identity, config, name = read_training_identity(out / IDENTITY), training.learn, out.resolve().name
     metadata = notes(config, name, len(read_dataset(Path(training.data))), step, identity)
-    path = out / f"{name}.safetensors"
-    save_lora(path, load_lora(saved_steps(out)[step]).pairs, config.counts, metadata)
+    path, saved = out / f"{name}.safetensors", saved_steps(out)[step]
+    if word := training.embedding:
+        save_embedding(path, word.token, open_tensor_file(saved).load(word.token), metadata)
+        return path
+    save_lora(path, load_lora(saved).pairs, config.counts, metadata)
     convert_lora(path, "diffsynth", path.with_suffix(".ckpt"))
     return path
 
 
-def _refuse_known_word(base: Base, training: Training) -> None:
-    """Raise TrainError where what a figure is to be called by is a word that the base knows already."""
-    if training.preset != "dreambooth" or training.prior is None:
-        return
-    trigger, kind = training.learn.trigger.strip(), training.prior.prompt.strip()
-    name = trigger.replace(kind, "").strip()
-    if name and not is_one_piece(base.prompter(), name):
-        return
-    raise TrainError(
-        tr(
-            "learn.trigger = {trigger!r}: {word!r} is a word that the base knows, and all that it draws by "
-            "it would turn into your figure; take one that nobody uses, such as ktxl{kind}",
-            trigger=trigger,
-            word=name or trigger,
-            kind=kind,
-        )
-    )
-
-
-def _identity(
-    base: Base, dataset: Sequence[CaptionedPicture], training: Training, own: Sequence[CaptionedPicture]
-) -> dict[str, object]:
+def _identity(course: _Course, own: Sequence[CaptionedPicture]) -> dict[str, object]:
     """Return what a training is of: with another of these it is another training."""
+    training, base = course.training, course.base
     identity: dict[str, object] = {
         "base": base.name,
         "base_sha256": base.unet_sha256,
-        "dataset_sha256": _dataset_sha256(dataset),
+        "dataset_sha256": _dataset_sha256(course.dataset),
         "learn": training.learn.model_dump(exclude={"save_every", "keep_last"}),
     }
     if training.prior is not None:
         of_folder = {"dataset_sha256": _dataset_sha256(own)} if own else {}
         identity["prior"] = training.prior.model_dump(exclude={"folder"}) | of_folder
+    if training.embedding is not None:
+        of_encoder = {"text_encoder_sha256": sha256_bytes(canonical_json(base.text_files))}
+        identity["embedding"] = training.embedding.model_dump() | of_encoder
     return identity
 
 
@@ -169,7 +258,7 @@ def _dataset_sha256(pictures: Sequence[CaptionedPicture]) -> str:
 def notes(
     config: TrainConfig, name: str, pictures: int, steps: int, identity: Mapping[str, object]
 ) -> dict[str, str]:
-    """Return a LoRA file's metadata besides rank and alpha.
+    """Return the metadata of a LoRA's file, besides rank and alpha, or of a word's.
 
     There is no date in it, so that the same training gives the same file. The names are those that engines
     and galleries read: sd-scripts' `ss_*` and ModelSpec 1.0.1.
@@ -192,8 +281,6 @@ def notes(
         "dataset_sha256": str(identity["dataset_sha256"]),
         "ss_v2": "False",
         "ss_base_model_version": str(identity["base"]),
-        "ss_network_module": "networks.lora",
-        "ss_network_args": '{"use_rslora": true}' if config.rslora else "{}",
         "ss_output_name": name,
         "ss_learning_rate": rate,
         "ss_steps": str(steps),
@@ -201,19 +288,34 @@ def notes(
         "ss_seed": str(config.seed),
         "ss_resolution": size,
         "ss_num_train_images": str(pictures),
-        **_prior_notes(identity.get("prior")),
         "ss_mixed_precision": config.precision,
         "ss_training_comment": "storykit",
         "modelspec.sai_model_spec": "1.0.1",
-        "modelspec.architecture": f"{identity['base']}/lora",
         "modelspec.title": name,
         "modelspec.trigger_phrase": config.trigger,
-        "modelspec.tags": "LoRA",
         "modelspec.resolution": size,
+        **_notes_of_prior(identity.get("prior")),
+        **_notes_of_kind(config, identity),
     }
 
 
-def _prior_notes(prior: object) -> dict[str, str]:
+def _notes_of_prior(prior: object) -> dict[str, str]:
     if not isinstance(prior, dict):
         return {}
     return {"ss_num_reg_images": str(prior["pictures"]), "ss_prior_loss_weight": f"{prior['weight']:g}"}
+
+
+def _notes_of_kind(config: TrainConfig, identity: Mapping[str, object]) -> dict[str, str]:
+    word, base = identity.get("embedding"), identity["base"]
+    if isinstance(word, dict):
+        told = {name: str(word[name]) for name in ("token", "vectors", "text_encoder_sha256")}
+        return told | {
+            "modelspec.architecture": f"{base}/textual-inversion",
+            "modelspec.tags": "textual inversion",
+        }
+    return {
+        "ss_network_module": "networks.lora",
+        "ss_network_args": '{"use_rslora": true}' if config.rslora else "{}",
+        "modelspec.architecture": f"{base}/lora",
+        "modelspec.tags": "LoRA",
+    }

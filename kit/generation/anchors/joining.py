@@ -39,7 +39,14 @@ def join_anchors(requests: Sequence[PanelRequest]) -> JoinedAnchors:
                 known = (*known, anchor.subject)  # the same picture, read for somebody else
             if known not in rows:
                 rows[known] = len(requests) + len(beside)
-                beside.append(PanelRequest(prompt=anchor.prompt, negative=request.negative, seed=anchor.seed))
+                beside.append(
+                    PanelRequest(
+                        prompt=anchor.prompt,
+                        negative=request.negative,
+                        seed=anchor.seed,
+                        embeddings=request.embeddings,
+                    )
+                )
             read.append(rows[known])
             subjects[rows[known]] = anchor.subject
         if read:
@@ -64,7 +71,7 @@ def sharing_of(joined: JoinedAnchors, drawn: Sequence[PanelRequest], states: Pro
     if not joined.readers:
         return None
     watched = {
-        row: [states.places(drawn[row].prompt, words) for words in figures]
+        row: [states.places(drawn[row].prompt, words, drawn[row].embeddings) for words in figures]
         for row, figures in joined.watched.items()
     }
     return Sharing(rows=len(drawn), readers=joined.readers, watched=watched)

@@ -34,7 +34,7 @@ BINS = 256
 
 def places_of(request: PanelRequest, words: Sequence[str], states: PromptStates) -> list[int]:
     """Return where words of a request's prompt stand among its tokens; InputError where some are not read."""
-    places = {one: states.places(request.prompt, one) for one in words}
+    places = {one: states.places(request.prompt, one, request.embeddings) for one in words}
     if absent := [one for one, found in places.items() if not found]:
         fault = tr(
             "its prompt does not say {words}: name a clause as the prompt has it, or give a mask file",

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from torch import Tensor
 
 from kit.errors import LoraError, printable
+from kit.files.atomic_write import write_atomic
 from kit.files.encodings import sha256_bytes
 from kit.files.safetensors_files import tensor_bytes
 from kit.files.tensors.tensor_files import TensorFile, open_tensor_file, tensors_in
@@ -17,15 +18,22 @@ from kit.lora.pipelines.layout import lora_layout
 from kit.messages import Message, joined, mark, tr
 from kit.models.bases.base_parts import BaseChoice
 from kit.models.bases.pipeline_class import json_in, pipeline_folder
+from kit.models.sizes import TEXT_ENCODER
 
 MOST_VECTORS = 75
-"""As many tokens as CLIP reads at once."""
+"""As many tokens as CLIP reads at once, and for Kolors, too."""
 PLAIN = "emb_params"
 """The only tensor of what is for one text encoder, as A1111 calls it in safetensors."""
-PAIR = {"clip_l": "text_encoder", "clip_g": "text_encoder_2"}
+PAIR = {"clip_l": TEXT_ENCODER, "clip_g": "text_encoder_2"}
 """The tensors of what is for SDXL, by the text encoder that each is for."""
 _UNNAMED = (PLAIN, "*")
-_FAMILIES = {768: mark("Stable Diffusion 1.x"), 1024: mark("Stable Diffusion 2.x")}
+_FAMILIES = {
+    768: mark("Stable Diffusion 1.x"),
+    1024: mark("Stable Diffusion 2.x"),
+    4096: mark("Kolors"),
+    192: mark("the embedded base"),
+}
+_NOT_FINITE = mark("holds numbers that are not finite: the training went wrong, or the file")
 _TOKEN = re.compile(r"\S{1,60}")
 
 
@@ -58,9 +66,15 @@ class TextWidths(NamedTuple):
 def text_widths(base: BaseChoice) -> TextWidths | None:
     """Return what embeddings of a base must have; None for one that takes none."""
     layout, folder = lora_layout(base), pipeline_folder(base)
-    if layout is None or folder is None or layout.family == "cascade":
+    if folder is None:
+        from kit.models.base import load_base  # with diffsynth, which the pipelines do without
+        from kit.models.kolors.text_encoder import vocabulary
+
+        own = load_base(base)
+        return TextWidths({TEXT_ENCODER: own.sizes.text.hidden}, vocabulary(own.prompter()))
+    if layout is None or layout.family == "cascade":
         return None
-    parts = PAIR.values() if layout.family == "sdxl" else ("text_encoder",)
+    parts = PAIR.values() if layout.family == "sdxl" else (TEXT_ENCODER,)
     configs = {part: json_in(folder / part / "config.json") for part in parts}
     widths = {part: told for part in parts if isinstance(told := configs[part].get("hidden_size"), int)}
     return TextWidths(widths, frozenset(json_in(folder / "tokenizer" / "vocab.json")))
@@ -80,7 +94,7 @@ def read_embedding(path: Path, token: str | None, base: BaseChoice) -> Embedding
     space = text_widths(base)
     try:
         if space is None:
-            raise ValueError(tr("embeddings are for SDXL and Stable Diffusion: delete it"))
+            raise ValueError(tr("this base takes no embeddings: delete it"))
         named, vectors = _vectors(open_tensor_file(path))
         if fault := _misfit(vectors, space.widths):
             raise ValueError(fault)
@@ -101,14 +115,24 @@ def read_embedding(path: Path, token: str | None, base: BaseChoice) -> Embedding
 
 def embedding_bytes(vectors: Mapping[str, Tensor]) -> bytes:
     """Return the one form in which runs and bundles keep an embedding: safetensors as A1111 reads it."""
-    names = {part: name for name, part in PAIR.items()} if len(vectors) > 1 else {"text_encoder": PLAIN}
+    names = {part: name for name, part in PAIR.items()} if len(vectors) > 1 else {TEXT_ENCODER: PLAIN}
     return tensor_bytes({names[part]: rows for part, rows in vectors.items()}, {})
+
+
+def save_embedding(path: Path, token: str, rows: Tensor, notes: Mapping[str, str]) -> None:
+    """Write a word of one text encoder as diffusers does: a tensor that is called as the word is, and notes.
+
+    Raises LoraError where its numbers are not finite.
+    """
+    if not bool(rows.isfinite().all()):
+        raise LoraError(tr(_NOT_FINITE))
+    write_atomic(path, tensor_bytes({token: rows.contiguous()}, dict(notes)))
 
 
 def kept_embedding(token: str, data: bytes) -> Embedding:
     """Return an embedding of a bundle, which was checked."""
     file = tensors_in(data)
-    parts = PAIR if len(file.kinds) > 1 else {PLAIN: "text_encoder"}
+    parts = PAIR if len(file.kinds) > 1 else {PLAIN: TEXT_ENCODER}
     vectors = {part: file.load(name) for name, part in parts.items()}
     return Embedding(token=token, sha256=sha256_bytes(data), vectors=vectors)
 
@@ -131,7 +155,7 @@ def _vectors(file: TensorFile) -> tuple[str, dict[str, Tensor]]:
             )
         )
     (name,) = file.kinds
-    return "" if name in _UNNAMED else name, {"text_encoder": _rows(file, name)}
+    return "" if name in _UNNAMED else name, {TEXT_ENCODER: _rows(file, name)}
 
 
 def _rows(file: TensorFile, name: str) -> Tensor:
@@ -142,14 +166,14 @@ def _rows(file: TensorFile, name: str) -> Tensor:
     if len(kind.shape) == 2 and kind.shape[0] > MOST_VECTORS:
         raise ValueError(
             tr(
-                "has {number} vectors, {most} are the most that CLIP reads",
+                "has {number} vectors, {most} are the most of a word",
                 number=kind.shape[0],
                 most=MOST_VECTORS,
             )
         )
     rows = file.load(name)
     if not bool(rows.isfinite().all()):
-        raise ValueError(tr("holds numbers that are not finite: the training went wrong, or the file"))
+        raise ValueError(tr(_NOT_FINITE))
     return rows.reshape(-1, rows.shape[-1])
 
 
@@ -158,7 +182,7 @@ def _misfit(vectors: Mapping[str, Tensor], widths: Mapping[str, int]) -> Message
     got = {part: rows.shape[1] for part, rows in vectors.items()}
     if got == dict(widths):
         return None
-    first = got["text_encoder"]
+    first = got[TEXT_ENCODER]
     made = tr("SDXL") if len(got) > 1 else tr(_FAMILIES.get(first, mark("another family")))
     return tr(
         "was made for {family}: its vectors have {got} numbers, this base's {wanted}; use an embedding of "
