@@ -159,7 +159,7 @@ def _base(training: Training) -> Base:
     if (folder := pipeline_folder(training.base)) is not None:
         raise TrainError(
             tr(
-                "storykit trains for Kolors and the embedded base; for {base} take the scripts of diffusers or "
+                "storykit trains for Kolors and the embedded base; for {base} take scripts of diffusers or "
                 "kohya, and name the file that they write at lora or embeddings of a candidate",
                 base=pipeline_class(folder),
             )

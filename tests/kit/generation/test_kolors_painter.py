@@ -19,6 +19,7 @@ from kit.generation.painter import BatchPlan, DrawFailure, PanelRequest
 from kit.generation.sampling.first_noise import first_noise
 from kit.images.decode import FLAT
 from kit.lora.lora import load_lora
+from kit.lora.pipelines.embeddings import Embedding
 from kit.models.base import load_base
 from kit.models.kolors.text_encoder import tokenize
 from kit.models.mini_layout import TEXT
@@ -117,6 +118,21 @@ def test_once_the_prompts_are_read_the_text_encoder_is_not_needed(base_copy):
     [picture] = painter.draw([panel_request(TOY_PROMPTS[0])], CFG4)
     assert picture.size == (64, 64)
     assert picture.mode == "RGB"
+
+
+def test_a_word_is_drawn_as_the_pieces_whose_vectors_it_has_and_only_where_it_is_taught(painter):
+    base = load_base(toy_base())
+    tokenizer, table = base.prompter().tokenizer, base.text_encoder().embedding.word_embeddings.weight
+    rows = table[tokenizer.convert_tokens_to_ids(tokenizer.tokenize(TOY_PROMPTS[0]))].detach()
+    word = Embedding(token="<zu>", sha256="a", vectors={"text_encoder": rows})
+    spelled, bare, other = (panel_request(prompt) for prompt in (TOY_PROMPTS[0], "<zu>", TOY_PROMPTS[1]))
+    taught = [replace(one, embeddings=(word,)) for one in (bare, other)]
+    first, unread, plain = painted(painter, [spelled, bare, other])
+    said, unchanged = painted(painter, taught)
+    [again] = painted(painter, [bare])
+    for one, as_before in ((said, first), (unchanged, plain), (again, unread)):
+        assert np.abs(one - as_before).max() <= 1
+    assert np.abs(unread - first).max() > 10
 
 
 def test_a_prompt_that_was_not_read_is_refused(painter):

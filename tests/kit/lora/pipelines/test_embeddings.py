@@ -86,13 +86,17 @@ def test_both_text_encoders_of_sdxl_are_taught_and_what_is_kept_comes_back(
         ("sd", {"clip_l": rows(), "clip_g": rows(width=WIDER)}, "was made for SDXL: .* 8 and 12 numbers"),
         ("sdxl", {"emb_params": rows(width=768)}, r"Stable Diffusion 1\.x: .* 768 numbers, this base's 8"),
         ("sd", {"emb_params": rows(width=1024)}, r"was made for Stable Diffusion 2\.x"),
-        ("sd", {"emb_params": rows(76)}, "has 76 vectors, 75 are the most that CLIP reads"),
+        ("sd", {"emb_params": rows(76)}, "has 76 vectors, 75 are the most of a word"),
         ("sd", {"emb_params": rows() * torch.inf}, "holds numbers that are not finite"),
         ("sd", {"a.lora_down.weight": rows(), "a.lora_up.weight": rows()}, "is a LoRA, no embedding: name"),
         ("sd", {"one": rows(), "two": rows()}, "is no embedding: it must hold emb_params"),
         ("sd", {"emb_params": torch.ones(2, 8, dtype=torch.int64)}, "must hold vectors of numbers"),
-        ("cascade", {"emb_params": rows()}, "embeddings are for SDXL and Stable Diffusion: delete it"),
-        ("mini", {"emb_params": rows()}, "embeddings are for SDXL and Stable Diffusion: delete it"),
+        ("cascade", {"emb_params": rows()}, "this base takes no embeddings: delete it"),
+        ("mini", {"clip_l": rows(width=768), "clip_g": rows(width=1280)},
+         "was made for SDXL: its vectors have 768 and 1280 numbers, this base's 192"),
+        ("mini", {"emb_params": rows(width=4096)}, "was made for Kolors: its vectors have 4096 numbers"),
+        ("sdxl", {"<fox>": rows(width=192)}, "was made for the embedded base: .* 192 numbers, this base's 8"),
+        ("sd", {"<fox>": rows(width=4096)}, "was made for Kolors: its vectors have 4096 numbers"),
     ],
 )  # fmt: skip
 def test_what_does_not_fit_is_told_in_a_line(
@@ -111,6 +115,15 @@ def test_a_word_that_the_base_knows_already_is_refused(
     save_file({"emb_params": rows()}, tmp_path / f"{token}.safetensors")
     with pytest.raises(LoraError, match=f'{token} is no word .* token = "{instead}"'):
         read_embedding(tmp_path / f"{token}.safetensors", None, bases["sd"])
+
+
+def test_kolors_and_the_embedded_base_take_a_word_that_their_tokenizer_does_not_have(tmp_path: Path) -> None:
+    save_file({"<fox>": rows(width=192)}, tmp_path / "a.safetensors")
+    one = read_embedding(tmp_path / "a.safetensors", None, "mini")
+    assert (one.token, one.vectors["text_encoder"].shape) == ("<fox>", (2, 192))
+    assert kept_embedding("<fox>", embedding_bytes(one.vectors)) == one
+    with pytest.raises(LoraError, match=r'小猫 is no word .* token = "<小猫>"'):
+        read_embedding(tmp_path / "a.safetensors", "小猫", "mini")
 
 
 def test_nothing_in_a_file_is_run(bases: dict[str, str], tmp_path: Path) -> None:
