@@ -125,7 +125,7 @@ class Prior(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
     """
 
     prompt: Annotated[str, Field(min_length=1, pattern=r"\S")]
-    """The class alone, without the trigger; said of each class picture that has no caption of its own."""
+    """The class alone; it stands in place of the trigger, and for an own picture that has no caption."""
     pictures: Count = 100
     """Pictures of the class."""
     weight: Annotated[Number, Field(ge=0)] = 0.7
@@ -217,6 +217,13 @@ class Training(BaseModel, frozen=True, extra="forbid"):
                 tr(
                     'preset = "embedding" and [embedding], with token = "<rex>" and begins_as = "dog", '
                     "go together: write both, or neither"
+                )
+            )
+        if self.embedding and self.watch and self.embedding.token not in self.learn.trigger:
+            raise ValueError(
+                tr(
+                    "learn.trigger must say {token} where a story is watched: it stands before each panel",
+                    token=self.embedding.token,
                 )
             )
         if self.embedding and self.prior:

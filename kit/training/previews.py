@@ -37,11 +37,17 @@ def previews_of(
 ) -> LoadedExperiment:
     """Return the experiment that draws the watched story with the bare base and with saved steps.
 
-    All have the trigger in front, so that they differ in the LoRA alone.
+    All have the trigger in front, so that they differ in what was learned alone.
     """
     trigger = training.learn.trigger
+
+    def learned(path: Path) -> dict[str, object]:
+        if word := training.embedding:
+            return {"embeddings": [{"file": str(path.absolute()), "token": word.token}]}
+        return {"lora": str(path.absolute())}
+
     saved = [
-        {"name": f"{_STEP}{number:06d}", "lora": str(path.absolute()), "trigger": trigger}
+        {"name": f"{_STEP}{number:06d}", "trigger": trigger, **learned(path)}
         for number, path in steps.items()
     ]
     document = {

@@ -19,7 +19,8 @@ from kit.messages import tr
 from kit.models.kolors.text_encoder import vocabulary
 from kit.models.networks import Base
 from kit.progress import Progress
-from kit.training.config import Prior, Training
+from kit.story.trigger import captions_of
+from kit.training.config import Prior, TrainConfig, Training
 
 CLASS_FOLDER = "class"
 """Of the training folder: what the base drew."""
@@ -53,46 +54,63 @@ def own_class_pictures(prior: Prior | None) -> list[CaptionedPicture]:
 
 
 def draw_class_pictures(
-    training: Training, out: Path, device: str, progress: Progress
+    training: Training, captions: Sequence[str], out: Path, device: str, progress: Progress
 ) -> list[CaptionedPicture]:
     """Return the class pictures that a training folder holds; the base draws what is missing of them.
 
-    None without a prior. Raises TrainError where one cannot be drawn.
+    They are of the captions in turn, the class said in place of the trigger, so that nothing but the trigger
+    tells the figure from its class. None without a prior. Raises TrainError where one cannot be drawn.
     """
     prior = training.prior
-    if prior is None:
+    if prior is None or not prior.weight:
         return []
-    wanted = prior.pictures if prior.weight else 0
-    paths = [out / CLASS_FOLDER / f"{number:05d}.png" for number in range(1, wanted + 1)]
-    missing = {number // TOGETHER * TOGETHER for number, path in enumerate(paths) if not path.is_file()}
+    said = list(dict.fromkeys(class_captions(captions, training.learn, prior)))
+    wanted = [
+        CaptionedPicture(path=out / CLASS_FOLDER / f"{number + 1:05d}.png", text=said[number % len(said)])
+        for number in range(prior.pictures)
+    ]
+    missing = {number // TOGETHER * TOGETHER for number, one in enumerate(wanted) if not one.path.is_file()}
     if missing:
         painter = load_painter(training.base, device)
-        painter.encode_prompts([prior.prompt, ""])
+        painter.encode_prompts([*said, ""])
         for first in sorted(missing):
-            progress.note(tr("drawing class pictures: {done} of {n}", done=first, n=wanted))
-            _draw_batch(painter, training, prior, paths[first : first + TOGETHER])
+            progress.note(tr("drawing class pictures: {done} of {n}", done=first, n=len(wanted)))
+            _draw_batch(painter, training, wanted[first : first + TOGETHER])
         painter.unload()
-    return [CaptionedPicture(path=path, text=prior.prompt) for path in paths]
+    return wanted
 
 
-def _draw_batch(painter: Painter, training: Training, prior: Prior, paths: Sequence[Path]) -> None:
+def class_captions(captions: Sequence[str], config: TrainConfig, prior: Prior) -> list[str]:
+    """Return captions with the class in place of the trigger, a caption of nothing else as the class alone.
+
+    >>> config, prior = TrainConfig(trigger="ktxl狗"), Prior(prompt="狗")
+    >>> class_captions(["ktxl狗，在草地上", "在海边", "ktxl狗"], config, prior)
+    ['狗，在草地上', '狗，在海边', '狗']
+    """
+    if not config.trigger:
+        return [prior.prompt]
+    triggered = captions_of(captions, config.trigger, config.language)
+    return [text.replace(config.trigger, prior.prompt) for text in triggered]
+
+
+def _draw_batch(painter: Painter, training: Training, wanted: Sequence[CaptionedPicture]) -> None:
     """Draw a batch, each picture from the seed of its name, and write what is missing of it."""
     usual = usual_drawing(training.base)
     settings = DrawSettings(steps=usual.steps, cfg=usual.cfg, size=training.learn.size, noise="portable")
-    shared = recipe_of(painter, settings, _NO_LORA) | {"prompt": prior.prompt, "negative": ""}
-    recipes = [shared | {"seed": int(path.stem)} for path in paths]
+    shared = recipe_of(painter, settings, _NO_LORA) | {"negative": ""}
+    recipes = [shared | {"prompt": one.text, "seed": int(one.path.stem)} for one in wanted]
     keys = [sha256_bytes(canonical_json(recipe)) for recipe in recipes]
     requests = [
-        PanelRequest(key=key, prompt=prior.prompt, negative="", seed=int(path.stem), label=path.name)
-        for key, path in zip(keys, paths, strict=True)
+        PanelRequest(key=key, prompt=one.text, negative="", seed=int(one.path.stem), label=one.path.name)
+        for key, one in zip(keys, wanted, strict=True)
     ]
     drawn = painter.draw(requests, settings)
-    for path, picture, key, recipe in zip(paths, drawn, keys, recipes, strict=True):
+    for one, picture, key, recipe in zip(wanted, drawn, keys, recipes, strict=True):
         if isinstance(picture, DrawFailure):
-            told = {"name": path.name, "reason": picture.reason}
+            told = {"name": one.path.name, "reason": picture.reason}
             raise TrainError(tr("the class picture {name} could not be drawn: {reason}", **told))
-        if not path.is_file():
-            write_atomic(path, png_bytes(picture, key, recipe))
+        if not one.path.is_file():
+            write_atomic(one.path, png_bytes(picture, key, recipe))
 
 
 def refuse_known_word(base: Base, training: Training) -> None:

@@ -150,7 +150,8 @@ def _train(
     if training.embedding:
         _learn_word(course, training.embedding)
     else:
-        _learn_lora(course, own or draw_class_pictures(training, out, where, progress))
+        captions = [entry.text for entry in course.dataset]
+        _learn_lora(course, own or draw_class_pictures(training, captions, out, where, progress))
     return finish(training, out, training.learn.steps)
 
 

@@ -1,4 +1,4 @@
-"""The `storykit train` command: a training file in, a folder with the LoRA out."""
+"""The `storykit train` command: a training file in, a folder with the LoRA or the word out."""
 
 import sys
 from pathlib import Path
@@ -16,13 +16,15 @@ Pick = Literal["last", "best"]
 
 def train(
     config: Annotated[Path, typer.Argument(metavar="CONFIG", help="The training's TOML file.")],
-    out: Annotated[Path, typer.Option("--out", help="The LoRA's folder; the same command goes on in it.")],
+    out: Annotated[
+        Path, typer.Option("--out", help="The training's folder; the same command goes on in it.")
+    ],
     device: Annotated[str, typer.Option(help="Where to train: auto, cpu or cuda.")] = "auto",
     pick: Annotated[
-        Pick, typer.Option(help="Which saved step becomes the finished LoRA; best needs [watch] in CONFIG.")
+        Pick, typer.Option(help="Which saved step becomes the finished file; best needs [watch] in CONFIG.")
     ] = "last",
 ) -> None:
-    """Train a LoRA on captioned pictures; goes on where it stopped."""
+    """Train a LoRA or a word on captioned pictures; goes on where it stopped."""
     from kit.dataset.read import dataset_notes
     from kit.files.folder_lock import lock_folder
     from kit.training.config import load_training
@@ -48,7 +50,10 @@ def train(
                 step = previews.best_step()
                 path = finish(training, out, step)
                 say(tr("best    step {step}: {rule}", step=step, rule=previews.rule))
-    say(tr("LoRA    {path}", path=path))
+    if training.embedding:
+        say(tr("word    {path}: {token}", path=path, token=training.embedding.token))
+    else:
+        say(tr("LoRA    {path}", path=path))
 
 
 class TrainingProgressBar:

@@ -145,7 +145,7 @@ def main() -> None:
         wanted = PictureSet(
             name=name, prompts=[said(one, who) for one in asked], seeds=range(SCENES), lora=worn
         )
-        pictures = draw(painter, wanted, folder / "drawn")
+        pictures = draw(painter, wanted, given.out / "drawn")
         right = shown(judge, pictures)
         sheet(pictures, right, 5).save(folder / f"{name}.png")
         rows[name] = {"is the figure": share(right), "place": share(placed(judge, asked, pictures))}

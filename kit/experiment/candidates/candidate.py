@@ -82,7 +82,7 @@ class Candidate(BaseModel, frozen=True, extra="forbid"):
     embeddings: (
         Annotated[tuple[WornEmbedding, ...], Field(min_length=1, max_length=MOST_EMBEDDINGS)] | None
     ) = None
-    """Files of textual inversion, for SDXL and Stable Diffusion; prompts name their words."""
+    """Files of textual inversion, not for Stable Cascade; prompts name their words."""
     trigger: str = ""
     """Put in front of every prompt of this candidate."""
     negative: str | None = None

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import tomli_w
 import torch
-from fakes import TOY_PROMPTS, toy_base
+from fakes import TOY_PROMPTS, toy_base, write_story
 from toy_training import SHORT, SilentListener, encoded, training_file
 
 from kit.errors import StorykitError
@@ -56,6 +56,7 @@ def word_file(folder: Path, changes: dict[str, object], **learn: object) -> Path
     path = training_file(folder)
     document = {"data": "data", "base": str(toy_base()), "preset": "embedding"}
     small = {"steps": 4, "batch": 2, "size": 32, "save_every": 2, "trigger": "一只<zu>"}
+    write_story(folder / "story.toml", TOY_PROMPTS)
     tables = {"learn": small | learn, "embedding": WORD.model_dump()} | changes
     path.write_text(tomli_w.dumps(document | tables), encoding="utf-8")
     return path
@@ -124,6 +125,11 @@ def test_the_file_is_one_that_candidates_and_diffusers_take(tmp_path):
         ({}, {"caption_dropout": 0.1}, "learn.caption_dropout is for LoRAs"),
         ({"preset": "style"}, {}, "go together"),
         ({"prior": {"prompt": "猫"}}, {}, r"\[prior\] holds networks, and a word changes none"),
+        (
+            {"watch": {"story": "story.toml"}},
+            {"trigger": "x"},
+            "learn.trigger must say <zu> where a story is",
+        ),
         ({"embedding": {"token": "a b", "begins_as": "猫"}}, {}, "embedding.token"),
         ({"embedding": WORD.model_dump() | {"vectors": 76}}, {}, "embedding.vectors"),
     ],

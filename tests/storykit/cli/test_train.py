@@ -70,6 +70,23 @@ def test_every_saved_step_and_the_base_are_drawn_scored_and_shown(learned):
     assert ("--pick best" in page) != ("No step meets the rule so far" in page)
 
 
+def test_a_word_is_watched_as_a_lora_is(tmp_path):
+    file = watched_training_file(tmp_path, steps=2, trigger="<zu>")
+    text = file.read_text("utf-8").replace("rank = 2\n", "").replace("alpha = 2.0\n", "")
+    table = '[embedding]\ntoken = "<zu>"\nbegins_as = "猫"\n'
+    file.write_text(f'preset = "embedding"\n{text}\n{table}', "utf-8")
+    result = CliRunner().invoke(app, ["train", str(file), "--out", str(tmp_path / "zu"), "--device", "cpu"])
+    assert result.exit_code == 0, result.output
+    assert "zu.safetensors: <zu>" in result.output
+    bare, worn = Run.open(tmp_path / "zu" / "looks").loaded.experiment.candidates
+    assert (bare.embeddings, worn.embeddings and worn.embeddings[0].token) == (None, "<zu>")
+    with (tmp_path / "zu" / "looks.csv").open(encoding="utf-8") as rows:
+        assert [float(row["distance"]) > 1e-4 for row in csv.DictReader(rows)] == [False, True]
+    assert "the word &lt;zu&gt; of 4 vectors, 2 steps" in (tmp_path / "zu" / "training.html").read_text(
+        "utf-8"
+    )
+
+
 def test_a_look_is_the_picture_that_an_experiment_draws_with_the_saved_file(learned, tmp_path):
     written = tmp_path / "experiment.toml"
     write_story(tmp_path / "story.toml", TOY_PROMPTS)
