@@ -13,14 +13,15 @@ from torch.nn.functional import mse_loss
 
 from kit.mini.training.networks import untrained_text_encoder
 from kit.models.kolors.scheduler import scheduler
-from kit.models.kolors.text_encoder import encode_ids
+from kit.models.kolors.text_encoder import build_prompter, encode_ids
 from kit.models.kolors.unet import build_unet, time_ids
 from kit.models.kolors.vae import build_vae_encoder
 from kit.models.sizes import KOLORS_SIZES, TOKENS
-from kit.training.config import PRESETS, TrainConfig
+from kit.training.config import PRESETS, TrainConfig, WordToLearn
 from kit.training.latents import EncodedDataset
 from kit.training.loop import TrainState, TrainStep
 from kit.training.lora_layers import TARGETS, train_lora
+from kit.training.word import spoken_examples, train_word
 from tests.benchmarks.machine import commit, cpu, versions
 
 SIZE = 1024
@@ -47,7 +48,7 @@ class Clock:
         if step.number == WARM:
             self.began = self.ended
 
-    def save_checkpoint(self, learning: TrainState, pairs: object) -> None:
+    def save_checkpoint(self, learning: TrainState, learned: object) -> None:
         """Keep nothing."""
 
 
@@ -118,6 +119,21 @@ def ours(way: str, steps: int, **learn: object) -> None:
     row(way, clock.ended - clock.began, steps * config.batch)
 
 
+def word(way: str, steps: int, **learn: object) -> None:
+    """Time a word's training: UNet and text encoder frozen, the gradient through both."""
+    config = TrainConfig.model_validate({**PRESETS["embedding"], "steps": WARM + steps, **learn})
+    with torch.device("cuda"):
+        unet = build_unet(KOLORS_SIZES.unet).to(torch.bfloat16).requires_grad_(False).eval()
+        text = untrained_text_encoder(KOLORS_SIZES.text).to(torch.bfloat16).requires_grad_(False).eval()
+    torch.cuda.reset_peak_memory_stats()
+    latents = [torch.randn(4, SIZE // 8, SIZE // 8) for _ in range(8)]
+    captions = [f"<milu>，{number}" for number in range(8)]
+    learned = WordToLearn(token="<milu>", begins_as="女孩")
+    clock = Clock()
+    train_word(unet, spoken_examples(latents, captions, learned, text, build_prompter(None)), config, clock)
+    row(way, clock.ended - clock.began, steps * config.batch)
+
+
 def main() -> None:
     """Print the table."""
     steps = int(sys.argv[1])
@@ -126,6 +142,10 @@ def main() -> None:
     ours("ours, batch 1, checkpointing: a card of 16 GB", steps, checkpointing=True)
     ours("ours, batch 4", steps, batch=4)
     ours("ours, batch 4, checkpointing", steps, batch=4, checkpointing=True)
+    torch.cuda.empty_cache()
+    word("a word, batch 1, checkpointing", steps)
+    word("a word, batch 1", steps, checkpointing=False)
+    word("a word, batch 4, checkpointing", steps, batch=4)
     torch.cuda.empty_cache()
     contest(steps)
 
