@@ -125,7 +125,7 @@ class Prior(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
     """
 
     prompt: Annotated[str, Field(min_length=1, pattern=r"\S")]
-    """The class alone; it stands in place of the trigger, and for an own picture that has no caption."""
+    """The class alone, without the trigger; said of each class picture that has no caption of its own."""
     pictures: Count = 100
     """Pictures of the class."""
     weight: Annotated[Number, Field(ge=0)] = 0.7

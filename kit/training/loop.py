@@ -71,7 +71,7 @@ class Examples(Protocol):
         """Return what the UNet reads of captions: (B, 256, hidden) and (B, hidden)."""
 
 
-class Lesson(NamedTuple):
+class WeightedExamples(NamedTuple):
     """Examples, and how often their loss counts."""
 
     examples: Examples
@@ -104,7 +104,7 @@ class Trainer:
     def __init__(
         self,
         unet: SDXLUNet,
-        lessons: Sequence[Lesson],
+        lessons: Sequence[WeightedExamples],
         config: TrainConfig,
         working: Mapping[str, nn.Parameter],
     ) -> None:
@@ -182,7 +182,7 @@ class Trainer:
         self._copy_to_unet()
         self._update_mean(number)
 
-    def _loss(self, number: int, lesson: Lesson, chosen: list[int]) -> Tensor:
+    def _loss(self, number: int, lesson: WeightedExamples, chosen: list[int]) -> Tensor:
         """Return the weighted error of the predicted noise over one batch."""
         config, device, examples = self._config, self._device, lesson.examples
         generator = seeded_generator(config.seed, lesson.name, number)

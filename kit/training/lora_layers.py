@@ -12,7 +12,7 @@ from torch.nn.functional import linear
 
 from kit.lora.formats import LoraPair
 from kit.training.config import TrainConfig
-from kit.training.loop import Checkpointer, Examples, Lesson, Trainer, learn
+from kit.training.loop import Checkpointer, Examples, Trainer, WeightedExamples, learn
 from kit.training.lr_schedule import seeded_generator
 
 TARGETS = ("to_q", "to_k", "to_v", "to_out")
@@ -38,7 +38,7 @@ def train_lora(
     examples: Examples,
     config: TrainConfig,
     checkpointer: Checkpointer[dict[str, LoraPair]] | None = None,
-    prior: Lesson | None = None,
+    prior: WeightedExamples | None = None,
 ) -> dict[str, LoraPair]:
     """Return a LoRA trained on encoded examples; the UNet is as it was, but frozen.
 
@@ -48,7 +48,7 @@ def train_lora(
     Raises:
         TrainError: the loss stopped being a number; what was kept last is good.
     """
-    lessons = [Lesson(examples), *([prior] if prior else [])]
+    lessons = [WeightedExamples(examples), *([prior] if prior else [])]
     with _injected(unet, config) as working:
         return learn(Trainer(unet, lessons, config, working), config, _pairs, checkpointer)
 

@@ -19,8 +19,7 @@ from kit.messages import tr
 from kit.models.kolors.text_encoder import vocabulary
 from kit.models.networks import Base
 from kit.progress import Progress
-from kit.story.trigger import captions_of
-from kit.training.config import Prior, TrainConfig, Training
+from kit.training.config import Prior, Training
 
 CLASS_FOLDER = "class"
 """Of the training folder: what the base drew."""
@@ -54,43 +53,28 @@ def own_class_pictures(prior: Prior | None) -> list[CaptionedPicture]:
 
 
 def draw_class_pictures(
-    training: Training, captions: Sequence[str], out: Path, device: str, progress: Progress
+    training: Training, out: Path, device: str, progress: Progress
 ) -> list[CaptionedPicture]:
     """Return the class pictures that a training folder holds; the base draws what is missing of them.
 
-    They are of the captions in turn, the class said in place of the trigger, so that nothing but the trigger
-    tells the figure from its class. None without a prior. Raises TrainError where one cannot be drawn.
+    None without a prior. Raises TrainError where one cannot be drawn.
     """
     prior = training.prior
     if prior is None or not prior.weight:
         return []
-    said = list(dict.fromkeys(class_captions(captions, training.learn, prior)))
     wanted = [
-        CaptionedPicture(path=out / CLASS_FOLDER / f"{number + 1:05d}.png", text=said[number % len(said)])
-        for number in range(prior.pictures)
+        CaptionedPicture(path=out / CLASS_FOLDER / f"{number:05d}.png", text=prior.prompt)
+        for number in range(1, prior.pictures + 1)
     ]
     missing = {number // TOGETHER * TOGETHER for number, one in enumerate(wanted) if not one.path.is_file()}
     if missing:
         painter = load_painter(training.base, device)
-        painter.encode_prompts([*said, ""])
+        painter.encode_prompts([prior.prompt, ""])
         for first in sorted(missing):
             progress.note(tr("drawing class pictures: {done} of {n}", done=first, n=len(wanted)))
             _draw_batch(painter, training, wanted[first : first + TOGETHER])
         painter.unload()
     return wanted
-
-
-def class_captions(captions: Sequence[str], config: TrainConfig, prior: Prior) -> list[str]:
-    """Return captions with the class in place of the trigger, a caption of nothing else as the class alone.
-
-    >>> config, prior = TrainConfig(trigger="ktxl狗"), Prior(prompt="狗")
-    >>> class_captions(["ktxl狗，在草地上", "在海边", "ktxl狗"], config, prior)
-    ['狗，在草地上', '狗，在海边', '狗']
-    """
-    if not config.trigger:
-        return [prior.prompt]
-    triggered = captions_of(captions, config.trigger, config.language)
-    return [text.replace(config.trigger, prior.prompt) for text in triggered]
 
 
 def _draw_batch(painter: Painter, training: Training, wanted: Sequence[CaptionedPicture]) -> None:

@@ -52,7 +52,7 @@ from kit.training.folder import (
     read_training_identity,
 )
 from kit.training.latents import EncodingCache, encode_dataset, encode_latents
-from kit.training.loop import Lesson, precision_of
+from kit.training.loop import WeightedExamples, precision_of
 from kit.training.lora_layers import train_lora
 from kit.training.previews import saved_steps
 from kit.training.prior import draw_class_pictures, own_class_pictures, refuse_known_word
@@ -150,8 +150,7 @@ def _train(
     if training.embedding:
         _learn_word(course, training.embedding)
     else:
-        captions = [entry.text for entry in course.dataset]
-        _learn_lora(course, own or draw_class_pictures(training, captions, out, where, progress))
+        _learn_lora(course, own or draw_class_pictures(training, out, where, progress))
     return finish(training, out, training.learn.steps)
 
 
@@ -176,7 +175,7 @@ def _learn_lora(course: _Course, shown: Sequence[CaptionedPicture]) -> None:
     if course.training.prior and shown:
         plain = config.model_copy(update={"trigger": ""})
         held = encode_dataset(course.base, shown, plain, course.cache, course.where)
-        prior = Lesson(held, course.training.prior.weight, "prior")
+        prior = WeightedExamples(held, course.training.prior.weight, "prior")
     unet = course.unet()
 
     def write(path: Path, pairs: dict[str, LoraPair], noted: Notes) -> None:

@@ -16,7 +16,7 @@ from kit.messages import tr
 from kit.models.kolors.text_encoder import TaughtWords, encode_ids, pieces_of, tokenize, vocabulary
 from kit.story.trigger import captions_of
 from kit.training.config import TrainConfig, WordToLearn
-from kit.training.loop import Checkpointer, Lesson, Trainer, learn
+from kit.training.loop import Checkpointer, Trainer, WeightedExamples, learn
 
 _NAME = "word"
 """What states call the vectors."""
@@ -113,7 +113,7 @@ def train_word(
 
     unet.train()  # only so are activations computed twice
     try:
-        trainer = Trainer(unet, [Lesson(examples)], config, {_NAME: examples.word})
+        trainer = Trainer(unet, [WeightedExamples(examples)], config, {_NAME: examples.word})
         return learn(trainer, config, vectors, checkpointer)
     finally:
         unet.eval()

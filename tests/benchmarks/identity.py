@@ -14,7 +14,7 @@ import random
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -34,8 +34,9 @@ from tests.benchmarks.machine import commit, cpu, versions
 from tests.benchmarks.pictures import PictureSet, draw, sheet
 
 FIGURE = Character(kind="girl", colour="yellow", hair="purple", hair_length="long")
-NAME, CLASS = "ktxl女孩", "女孩"
-"""What it is called, as Kolors' own script does it, and its class."""
+CLASS = "女孩"
+NAMES = {"dreambooth": f"ktxl{CLASS}", "embedding": "<ktxl>"}
+"""What it is called; by dreambooth as Kolors' own script does it."""
 SEEN: tuple[Place, ...] = ("living", "kitchen", "classroom", "stage", "park", "beach", "snow", "street")
 UNSEEN: tuple[Place, ...] = (
     "bedroom", "doorway", "practice", "dressing", "forest", "mountain", "cafe", "stars", "bathroom",
@@ -74,21 +75,20 @@ def said(scene: Scene, who: str) -> str:
 
 def write_training(out: Path, given: argparse.Namespace) -> Path:
     """Write the eight pictures with their captions and the training file, as a user has them."""
-    data = out / "data"
+    data, name = out / f"data-{given.preset}", NAMES[given.preset]
     data.mkdir(parents=True, exist_ok=True)
     rows = ["file_name,text"]
     for number, scene in enumerate(scenes(SEEN, len(SEEN), "learn")):
         render(scene).picture.save(data / f"{number}.png")
-        rows.append(f"{number}.png,{said(scene, NAME)}")
+        rows.append(f"{number}.png,{said(scene, name)}")
     (data / "metadata.csv").write_text("\n".join(rows) + "\n", "utf-8")
-    prior = f'[prior]\nprompt = "{CLASS}"\n'
-    if given.without_prior:
-        prior += "weight = 0\n"
+    tables = {
+        "dreambooth": f'[prior]\nprompt = "{CLASS}"\n' + ("weight = 0\n" if given.without_prior else ""),
+        "embedding": f'[embedding]\ntoken = "{name}"\nbegins_as = "{CLASS}"\n',
+    }
+    learn = f'data = "{data.name}"\npreset = "{given.preset}"\n[learn]\ntrigger = "{name}"\n{given.learn}\n'
     config = out / f"{run_name(given)}.toml"
-    config.write_text(
-        f'data = "data"\npreset = "{given.preset}"\n{prior}[learn]\ntrigger = "{NAME}"\n{given.learn}\n',
-        "utf-8",
-    )
+    config.write_text(learn + tables[given.preset], "utf-8")
     return config
 
 
@@ -130,35 +130,40 @@ def main() -> None:
     folder, began = given.out / run_name(given), time.monotonic()
     command = [sys.executable, "-m", "storykit", "train", str(config), "--out", str(folder)]
     subprocess.run([*command, "--device", given.device], check=True)
-    seconds = round(time.monotonic() - began)
-    lora = str(folder / f"{folder.name}.safetensors")
-    judge, painter = load(Path(__file__).parent / "judge.pt"), load_painter("mini", given.device)
-    asked = scenes(UNSEEN, SCENES, "draw")
-    sets = {
-        "figure, base alone": (NAME, ""),
-        "figure": (NAME, lora),
-        "class, base alone": (CLASS, ""),
-        "class": (CLASS, lora),
-    }
-    rows: dict[str, Mapping[str, float]] = {}
-    for name, (who, worn) in sets.items():
-        wanted = PictureSet(
-            name=name, prompts=[said(one, who) for one in asked], seeds=range(SCENES), lora=worn
-        )
-        pictures = draw(painter, wanted, given.out / "drawn")
-        right = shown(judge, pictures)
-        sheet(pictures, right, 5).save(folder / f"{name}.png")
-        rows[name] = {"is the figure": share(right), "place": share(placed(judge, asked, pictures))}
-    truth = [np.asarray(render(one).picture) for one in asked]
-    rows["renders"] = {"is the figure": share(shown(judge, torch.from_numpy(np.stack(truth))))}
-    contact(given.out, folder)
-    print(json.dumps({"preset": run_name(given), "seconds": seconds} | rows, indent=1, ensure_ascii=False))
+    told = {"preset": run_name(given), "seconds": round(time.monotonic() - began)}
+    rows = measured(given, folder)
+    contact(given.out / f"data-{given.preset}", folder)
+    print(json.dumps(told | rows, indent=1, ensure_ascii=False))
     print(f"{cpu()}; {versions()}; commit {commit()}")
 
 
-def contact(out: Path, folder: Path) -> None:
+def measured(given: argparse.Namespace, folder: Path) -> dict[str, dict[str, float]]:
+    """Return what the judge sees of figure and class, drawn by the base alone and with what was learned."""
+    name, kind = NAMES[given.preset], "embedding" if given.preset == "embedding" else "lora"
+    learned = {kind: str(folder / f"{folder.name}.safetensors")}
+    sets: dict[str, tuple[str, dict[str, str]]] = {
+        "figure, base alone": (name, {}),
+        "figure": (name, learned),
+        "class, base alone": (CLASS, {}),
+        "class": (CLASS, learned),
+    }
+    judge, painter = load(Path(__file__).parent / "judge.pt"), load_painter("mini", given.device)
+    asked, rows = scenes(UNSEEN, SCENES, "draw"), dict[str, dict[str, float]]()
+    for row, (who, worn) in sets.items():
+        prompts = [said(one, who) for one in asked]
+        wanted = PictureSet(name=row, prompts=prompts, seeds=range(SCENES), **worn)
+        pictures = draw(painter, wanted, given.out / "drawn")
+        right = shown(judge, pictures)
+        sheet(pictures, right, 5).save(folder / f"{row}.png")
+        rows[row] = {"is the figure": share(right), "place": share(placed(judge, asked, pictures))}
+    truth = [np.asarray(render(one).picture) for one in asked]
+    rows["renders"] = {"is the figure": share(shown(judge, torch.from_numpy(np.stack(truth))))}
+    return rows
+
+
+def contact(data: Path, folder: Path) -> None:
     """Write the sheet of a report: the eight pictures, below them the twenty scenes."""
-    learned = [Image.open(out / "data" / f"{number}.png") for number in range(len(SEEN))]
+    learned = [Image.open(data / f"{number}.png") for number in range(len(SEEN))]
     drawn = Image.open(folder / "figure.png")
     side = drawn.width // len(SEEN)
     page = Image.new("RGB", (drawn.width, side + 8 + drawn.height), "white")

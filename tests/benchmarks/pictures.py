@@ -12,10 +12,12 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 from torch import Tensor
 
+from kit.embedded import EMBEDDED
 from kit.experiment.drawing.draw_settings import DrawSettings
 from kit.files.encodings import canonical_json, sha256_bytes
 from kit.generation.painter import Painter, PanelRequest
 from kit.lora.lora import find_lora
+from kit.lora.pipelines.embeddings import Embedding, read_embedding
 
 SETTINGS = DrawSettings(steps=25, cfg=4.0, size=256, noise="portable")
 BATCH = 8
@@ -33,6 +35,8 @@ class PictureSet:
     lora: str = ""
     """A LoRA as an experiment names it, such as "mini:ink"."""
     strength: float = 1.0
+    embedding: str = ""
+    """A word's file, of the embedded base."""
 
     def batches(self) -> Iterator["PictureSet"]:
         """Yield the set in parts of BATCH pictures."""
@@ -46,6 +50,8 @@ def draw(painter: Painter, wanted: PictureSet, folder: Path) -> Tensor:
     lora = find_lora(wanted.lora) if wanted.lora else None
     recipe: dict[str, object] = {"painter": dict(painter.identity), "lora": lora and lora.sha256}
     recipe["strength"] = wanted.strength
+    words = (read_embedding(Path(wanted.embedding), None, EMBEDDED),) if wanted.embedding else ()
+    recipe |= {"embeddings": [one.shaping for one in words]} if words else {}
     batches = list(wanted.batches())
     paths = [folder / wanted.name / f"{_key(batch, recipe)}.npz" for batch in batches]
     missing = [(path, batch) for path, batch in zip(paths, batches, strict=True) if not path.is_file()]
@@ -54,7 +60,7 @@ def draw(painter: Painter, wanted: PictureSet, folder: Path) -> Tensor:
         painter.set_lora(lora, wanted.strength)
         for number, (path, batch) in enumerate(missing, 1):
             started = time.monotonic()
-            _write(path, _paint(painter, batch))
+            _write(path, _paint(painter, batch, words))
             pace = f"{time.monotonic() - started:.1f} s"
             print(f"{wanted.name}: batch {number} of {len(missing)}, {pace}", file=sys.stderr, flush=True)
         painter.set_lora(None, 1.0)
@@ -67,7 +73,7 @@ def _key(batch: PictureSet, recipe: dict[str, object]) -> str:
     return sha256_bytes(canonical_json(recipe | asked | drawn))[:24]
 
 
-def _paint(painter: Painter, batch: PictureSet) -> NDArray[np.uint8]:
+def _paint(painter: Painter, batch: PictureSet, words: tuple[Embedding, ...]) -> NDArray[np.uint8]:
     requests = [
         PanelRequest(
             key=f"{seed} {prompt}",
@@ -75,6 +81,7 @@ def _paint(painter: Painter, batch: PictureSet) -> NDArray[np.uint8]:
             negative=batch.negative,
             seed=seed,
             label=f"{batch.name} {seed}",
+            embeddings=words,
         )
         for prompt, seed in zip(batch.prompts, batch.seeds, strict=True)
     ]

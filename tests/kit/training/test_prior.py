@@ -12,7 +12,7 @@ from kit.errors import InputError, StorykitError, TrainError
 from kit.lora.formats import read_content
 from kit.models.base import load_base
 from kit.training.config import load_training
-from kit.training.loop import Lesson, TrainState, TrainStep
+from kit.training.loop import TrainState, TrainStep, WeightedExamples
 from kit.training.lora_layers import train_lora
 from kit.training.train import train
 
@@ -72,16 +72,17 @@ def test_the_loss_is_the_figures_and_the_weighted_one_of_the_class(tmp_path):
     figure, kind = (encoded(tmp_path / name, captions) for name, captions in (("a", "猫"), ("b", "狗鸟")))
     step = SHORT.model_copy(update={"steps": 1})
 
-    def first(prior: Lesson | None) -> float:
+    def first(prior: WeightedExamples | None) -> float:
         losses = Losses()
         train_lora(unet, figure, step, losses, prior)
         return losses.heard[0]
 
-    alone, beside = first(None), first(Lesson(kind, 1.0, "prior")) - first(None)
+    alone, beside = first(None), first(WeightedExamples(kind, 1.0, "prior")) - first(None)
     assert beside > 0.1
-    assert first(Lesson(kind, 0.7, "prior")) == pytest.approx(alone + 0.7 * beside, rel=1e-5)
+    assert first(WeightedExamples(kind, 0.7, "prior")) == pytest.approx(alone + 0.7 * beside, rel=1e-5)
     assert not same_pairs(
-        train_lora(unet, figure, SHORT), train_lora(unet, figure, SHORT, None, Lesson(kind, 1.0, "prior"))
+        train_lora(unet, figure, SHORT),
+        train_lora(unet, figure, SHORT, None, WeightedExamples(kind, 1.0, "prior")),
     )
 
 
