@@ -1,17 +1,17 @@
 """A figure learned from eight pictures and drawn in twenty new scenes, judged.
 
-python -m tests.benchmarks.identity OUT [--preset embedding] [--without-prior] [--device cuda]
+python -m tests.benchmarks.identity OUT [--device cuda] [--only WORD] [--more]
 
 The figure is a combination of kind, hair and clothes that the base draws by its description, and not by the
 name that it is given here. The pictures come from the world's renderer, places and poses of the scenes are
 others. The judge, which learned from renders alone, says in how many pictures kind, colours and length of
-hair are the figure's, and how many of the class's own pictures have become it.
+hair are the figure's, and how many of the class's own pictures have become it. Both presets as they are, or
+with --more other settings beside them; each row is printed at once, and what is there is not done again.
 """
 
 import argparse
 import json
 import random
-import subprocess
 import sys
 import time
 from collections.abc import Sequence
@@ -23,7 +23,10 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from kit.files.encodings import sha256_bytes
 from kit.generation.devices.multi_gpu import load_painter
+from kit.training.config import load_training
+from kit.training.train import train
 from kit.world import words
 from kit.world.captions import action_text
 from kit.world.render import render
@@ -43,6 +46,24 @@ UNSEEN: tuple[Place, ...] = (
     "audience",
 )  # fmt: skip
 SCENES = 20
+USUAL = (("dreambooth", ""), ("embedding", ""))
+LORAS = ((4, 200, 4), (4, 400, 4), (16, 200, 4), (16, 400, 4), (16, 270, 8))
+"""Rank, steps and batch of other LoRAs."""
+WORDS = ((0.1, 400, 4), (0.3, 400, 4), (1.0, 400, 4), (0.3, 1200, 4), (0.3, 400, 8), (0.3, 1200, 8))
+"""Learning rate, steps and vectors of other words."""
+MORE = (
+    ("dreambooth", "prior.weight = 0"),
+    ("dreambooth", "learn.learning_rate = 8e-3"),
+    *(
+        ("dreambooth", f"learn.rank = {r}; learn.alpha = {r}; learn.steps = {n}; learn.batch = {batch}")
+        for r, n, batch in LORAS
+    ),
+    *(
+        ("embedding", f"learn.learning_rate = {rate}; learn.steps = {n}; embedding.vectors = {vectors}")
+        for rate, n, vectors in WORDS
+    ),
+)
+"""Presets, and what is said besides in their training files."""
 HEADS = ("kind", "colour", "hair", "hair_length")
 
 
@@ -73,28 +94,23 @@ def said(scene: Scene, who: str) -> str:
     return "，".join(clauses)
 
 
-def write_training(out: Path, given: argparse.Namespace) -> Path:
+def write_training(out: Path, preset: str, besides: str) -> Path:
     """Write the eight pictures with their captions and the training file, as a user has them."""
-    data, name = out / f"data-{given.preset}", NAMES[given.preset]
+    data, name = out / f"data-{preset}", NAMES[preset]
     data.mkdir(parents=True, exist_ok=True)
     rows = ["file_name,text"]
     for number, scene in enumerate(scenes(SEEN, len(SEEN), "learn")):
         render(scene).picture.save(data / f"{number}.png")
         rows.append(f"{number}.png,{said(scene, name)}")
     (data / "metadata.csv").write_text("\n".join(rows) + "\n", "utf-8")
-    tables = {
-        "dreambooth": f'[prior]\nprompt = "{CLASS}"\n' + ("weight = 0\n" if given.without_prior else ""),
-        "embedding": f'[embedding]\ntoken = "{name}"\nbegins_as = "{CLASS}"\n',
+    lines = {
+        "dreambooth": f'learn.trigger = "{name}"; prior.prompt = "{CLASS}"',
+        "embedding": f'learn.trigger = "{name}"; embedding.token = "{name}"; embedding.begins_as = "{CLASS}"',
     }
-    learn = f'data = "{data.name}"\npreset = "{given.preset}"\n[learn]\ntrigger = "{name}"\n{given.learn}\n'
-    config = out / f"{run_name(given)}.toml"
-    config.write_text(learn + tables[given.preset], "utf-8")
+    told = f'data = "{data.name}"; preset = "{preset}"; {lines[preset]}; {besides}'
+    config = out / f"{preset}-{sha256_bytes(besides.encode())[:8]}.toml"
+    config.write_text("\n".join(line.strip() for line in told.split(";")) + "\n", "utf-8")
     return config
-
-
-def run_name(given: argparse.Namespace) -> str:
-    """Return what the training's folder is called."""
-    return given.preset + ("-without-prior" if given.without_prior else "")
 
 
 def shown(judge: Judge, pictures: Tensor) -> list[bool]:
@@ -117,47 +133,70 @@ def share(answers: Sequence[bool]) -> float:
     return round(sum(answers) / len(answers), 3)
 
 
+class Quiet:
+    """Hears a training and says how far it is now and then."""
+
+    def __init__(self) -> None:
+        """Begin."""
+        self._done = 0
+
+    def note(self, text: str) -> None:
+        """Say what goes on."""
+        print(text, file=sys.stderr, flush=True)
+
+    def begin(self, total: int, done: int) -> None:
+        """Note how far it is."""
+        self._done = done
+
+    def advance(self, count: int, note: str = "") -> None:
+        """Say every hundredth step."""
+        self._done += count
+        if self._done % 100 == 0:
+            print(f"step {self._done}, {note}", file=sys.stderr, flush=True)
+
+
 def main() -> None:
     """Train, draw, judge, print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("out", type=Path)
-    parser.add_argument("--preset", choices=("dreambooth", "embedding"), default="dreambooth")
-    parser.add_argument("--without-prior", action="store_true")
-    parser.add_argument("--learn", default="", help="further keys of [learn]")
+    parser.add_argument("--only", default="", help="settings that say this word")
+    parser.add_argument("--more", action="store_true", help="other settings, too")
     parser.add_argument("--device", default="auto")
     given = parser.parse_args()
-    config = write_training(given.out, given)
-    folder, began = given.out / run_name(given), time.monotonic()
-    command = [sys.executable, "-m", "storykit", "train", str(config), "--out", str(folder)]
-    subprocess.run([*command, "--device", given.device], check=True)
-    told = {"preset": run_name(given), "seconds": round(time.monotonic() - began)}
-    rows = measured(given, folder)
-    contact(given.out / f"data-{given.preset}", folder)
-    print(json.dumps(told | rows, indent=1, ensure_ascii=False))
-    print(f"{cpu()}; {versions()}; commit {commit()}")
+    print(f"{cpu()}; {versions()}; commit {commit()}", flush=True)
+    asked = [one for one in (*USUAL, *(MORE if given.more else ())) if given.only in " ".join(one)]
+    for preset, besides in asked:
+        config = write_training(given.out, preset, besides)
+        folder, began = given.out / config.stem, time.monotonic()
+        file = train(load_training(config), folder, Quiet(), given.device)
+        told: dict[str, object] = {"preset": preset, "besides": besides, "folder": folder.name}
+        told["seconds"] = round(time.monotonic() - began)
+        told |= measured(preset, file, given.out, given.device)
+        contact(given.out / f"data-{preset}", folder)
+        print(json.dumps(told, ensure_ascii=False), flush=True)
 
 
-def measured(given: argparse.Namespace, folder: Path) -> dict[str, dict[str, float]]:
-    """Return what the judge sees of figure and class, drawn by the base alone and with what was learned."""
-    name, kind = NAMES[given.preset], "embedding" if given.preset == "embedding" else "lora"
-    learned = {kind: str(folder / f"{folder.name}.safetensors")}
-    sets: dict[str, tuple[str, dict[str, str]]] = {
-        "figure, base alone": (name, {}),
-        "figure": (name, learned),
-        "class, base alone": (CLASS, {}),
-        "class": (CLASS, learned),
-    }
-    judge, painter = load(Path(__file__).parent / "judge.pt"), load_painter("mini", given.device)
-    asked, rows = scenes(UNSEEN, SCENES, "draw"), dict[str, dict[str, float]]()
-    for row, (who, worn) in sets.items():
+def measured(preset: str, file: Path, out: Path, device: str) -> dict[str, object]:
+    """Return the shares of pictures in which the judge sees the figure, of those at the right place too."""
+    name = NAMES[preset]
+    bare = PictureSet(name="", prompts=(), seeds=range(SCENES))
+    worn = replace(bare, embedding=str(file)) if preset == "embedding" else replace(bare, lora=str(file))
+    judge, painter = load(Path(__file__).parent / "judge.pt"), load_painter("mini", device)
+    asked, rows = scenes(UNSEEN, SCENES, "draw"), dict[str, object]()
+    for row, who, learned in (
+        ("figure, base alone", name, bare),
+        ("figure", name, worn),
+        ("class, base alone", CLASS, bare),
+        ("class", CLASS, worn),
+    ):
         prompts = [said(one, who) for one in asked]
-        wanted = PictureSet(name=row, prompts=prompts, seeds=range(SCENES), **worn)
-        pictures = draw(painter, wanted, given.out / "drawn")
+        pictures = draw(painter, replace(learned, name=row, prompts=prompts), out / "drawn")
         right = shown(judge, pictures)
-        sheet(pictures, right, 5).save(folder / f"{row}.png")
-        rows[row] = {"is the figure": share(right), "place": share(placed(judge, asked, pictures))}
+        sheet(pictures, right, 5).save(file.parent / f"{row}.png")
+        rows[row] = share(right)
+        rows[f"{row}: place"] = share(placed(judge, asked, pictures))
     truth = [np.asarray(render(one).picture) for one in asked]
-    rows["renders"] = {"is the figure": share(shown(judge, torch.from_numpy(np.stack(truth))))}
+    rows["renders"] = share(shown(judge, torch.from_numpy(np.stack(truth))))
     return rows
 
 
