@@ -108,14 +108,16 @@ ON_MINI: dict[str, object] = {
 }
 """What the embedded base needs beside a preset, the contest's apart (tests/benchmarks/unseen_style.py)."""
 
-
-ON_MINI_WORD: dict[str, object] = {**ON_MINI, "learning_rate": 0.02}
-"""The same for a word (tests/benchmarks/identity.py)."""
-_ON_MINI: dict[str, dict[str, object]] = {"contest": {"size": 256}, "embedding": ON_MINI_WORD}
+_ON_MINI: dict[str, dict[str, object]] = {
+    "contest": {"size": 256},
+    "dreambooth": {**ON_MINI, "batch": 4},
+    "embedding": {**ON_MINI, "batch": 4, "learning_rate": 0.3},
+}
+"""The same of presets that need something else (tests/benchmarks/identity.py)."""
 OF_LORAS = ("rank", "alpha", "rslora", "caption_dropout", "keep_last")
 """What a word does not have, or must not: who reads no word learns none."""
 ON_MINI_PRIOR = 24
-"""Class pictures on the embedded base (tests/benchmarks/identity.py)."""
+"""Class pictures on the embedded base."""
 
 
 class Prior(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
