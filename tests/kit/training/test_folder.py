@@ -1,3 +1,6 @@
+from collections.abc import Mapping
+from pathlib import Path
+
 import pytest
 import torch
 from tensorboardX.proto.event_pb2 import Event
@@ -6,8 +9,9 @@ from toy_training import SilentListener, finished_training, training_file
 from kit.errors import RunError, TrainError
 from kit.experiment.candidates.saved_steps import find_saved_steps
 from kit.lora.formats import LoraPair
+from kit.lora.lora import save_lora
 from kit.training.config import load_training
-from kit.training.folder import TrainingFolder
+from kit.training.folder import FolderHooks, TrainingFolder
 from kit.training.train import train
 
 
@@ -60,7 +64,12 @@ def test_an_empty_state_is_damaged_too(tmp_path):
 def test_weights_that_stop_being_numbers_end_the_training_and_the_good_state_is_named(tmp_path):
     training = load_training(training_file(tmp_path, steps=2, save_every=1))
     train(training, tmp_path / "ink", SilentListener(), "cpu")
-    folder = TrainingFolder(tmp_path / "ink", training.learn, SilentListener(), lambda: None)
+
+    def write(path: Path, pairs: dict[str, LoraPair], notes: Mapping[str, str]) -> None:
+        save_lora(path, pairs, 1.0, notes)
+
+    hooks = FolderHooks(write=write, preview=lambda: None)
+    folder = TrainingFolder(tmp_path / "ink", training.learn, SilentListener(), hooks)
     folder.begin()
     with pytest.raises(TrainError, match=r"stopped being numbers by step 3, those of step 2 are good"):
         folder.save(3, {"blocks.1": LoraPair(torch.full((2, 4), torch.nan), torch.zeros(4, 2))})

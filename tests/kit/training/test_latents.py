@@ -20,6 +20,7 @@ def test_what_is_in_the_cache_is_read_back_the_same_and_no_network_is_loaded(tmp
 
     class Empty:
         sha256 = load_base(toy_base()).sha256
+        text_files = load_base(toy_base()).text_files
 
         def precision(self, device):
             return torch.float32
