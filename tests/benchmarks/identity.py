@@ -47,12 +47,13 @@ UNSEEN: tuple[Place, ...] = (
 )  # fmt: skip
 SCENES = 20
 USUAL = (("dreambooth", ""), ("embedding", ""))
-LORAS = ((4, 200, 4), (4, 400, 4), (16, 200, 4), (16, 400, 4), (16, 270, 8))
+LORAS = ((4, 200, 4), (4, 400, 4), (16, 200, 4), (16, 400, 4), (16, 800, 4), (16, 270, 8))
 """Rank, steps and batch of other LoRAs."""
 WORDS = ((0.1, 400, 4), (0.3, 400, 4), (1.0, 400, 4), (0.3, 1200, 4), (0.3, 400, 8), (0.3, 1200, 8))
 """Learning rate, steps and vectors of other words."""
 MORE = (
     ("dreambooth", "prior.weight = 0"),
+    ("dreambooth", "prior.weight = 0.3"),
     ("dreambooth", "learn.learning_rate = 8e-3"),
     *(
         ("dreambooth", f"learn.rank = {r}; learn.alpha = {r}; learn.steps = {n}; learn.batch = {batch}")

@@ -1,3 +1,4 @@
+import json
 import os
 import signal
 import subprocess
@@ -12,7 +13,7 @@ from peft import LoraConfig, inject_adapter_in_model
 from torch import nn
 from toy_training import SilentListener, finished_training, same_pairs, training_file
 
-from kit.errors import TrainError
+from kit.errors import StorykitError, TrainError
 from kit.experiment.drawing.draw_settings import DrawSettings
 from kit.generation.kolors_painter import KolorsPainter
 from kit.generation.painter import PanelRequest
@@ -136,6 +137,17 @@ def test_pictures_that_are_too_small_for_a_base_one_at_a_time_are_refused_before
     reason = r"learn.size = 32 is too small .* with learn.batch = 1: set size = 64, or batch = 2$"
     with pytest.raises(TrainError, match=reason):
         train(training, tmp_path / "ink", SilentListener(), "cpu")
+    assert not (tmp_path / "ink").exists()
+
+
+def test_a_base_that_diffusers_draws_with_is_named_with_what_trains_for_it(tmp_path):
+    path = training_file(tmp_path)
+    (tmp_path / "sdxl").mkdir()
+    index = {"_class_name": "StableDiffusionXLPipeline", "unet": ["diffusers", "UNet2DConditionModel"]}
+    (tmp_path / "sdxl" / "model_index.json").write_text(json.dumps(index), "utf-8")
+    path.write_text(path.read_text("utf-8").replace(str(toy_base()), str(tmp_path / "sdxl")), "utf-8")
+    with pytest.raises(StorykitError, match="StableDiffusionXLPipeline take scripts of diffusers or kohya"):
+        train(load_training(path), tmp_path / "ink", SilentListener(), "cpu")
     assert not (tmp_path / "ink").exists()
 
 
