@@ -2,16 +2,21 @@ import random
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from fakes import FakePainter
 from hypothesis import given
 from hypothesis import strategies as st
+from paths import ROOT
 from scipy.stats import binomtest
 
+from kit.training.config import load_training
 from kit.world import words
+from kit.world.render import render
 from kit.world.scene import ALWAYS_NIGHT, PEOPLE, Character, Scene, is_held_out
-from tests.benchmarks import blocks, fuzz, machine
+from tests.benchmarks import blocks, fuzz, identity, machine
+from tests.benchmarks.judge import load
 from tests.benchmarks.kolors import Bench, part_control
 from tests.benchmarks.machine import Watch
 from tests.benchmarks.pictures import BATCH, PictureSet, distances, draw, sheet
@@ -55,6 +60,26 @@ def test_whatever_the_bytes_they_are_read_or_refused_in_storykits_own_words(tmp_
     came = [outcome for _, outcome in fuzz.outcomes(read, seed=17, inputs=60)]
     assert set(came) <= {"taken", "refused"}
     assert "refused" in came
+
+
+# the figure of the identity benchmark
+
+
+def test_its_scenes_are_at_other_places_than_its_pictures_and_say_nothing_of_its_looks(tmp_path):
+    learned, drawn = identity.scenes(identity.SEEN, 8, "learn"), identity.scenes(identity.UNSEEN, 20, "draw")
+    assert not {one.place for one in learned} & {one.place for one in drawn}
+    looks = ("紫", "黄色", "长发", "裙")
+    assert not any(look in identity.said(one, "") for one in (*learned, *drawn) for look in looks)
+    for preset, besides in (*identity.USUAL, *identity.MORE):
+        assert load_training(identity.write_training(tmp_path, preset, besides)).preset == preset
+
+
+def test_its_judge_knows_the_figure_from_one_in_other_clothes():
+    drawn = identity.scenes(identity.UNSEEN, 6, "draw")
+    others = [replace(one, characters=(replace(one.characters[0], colour="red"),)) for one in drawn]
+    pictures = torch.stack([torch.from_numpy(np.array(render(one).picture)) for one in (*drawn, *others)])
+    judge = load(ROOT / "tests" / "benchmarks" / "judge.pt")
+    assert identity.shown(judge, pictures) == [True] * 6 + [False] * 6
 
 
 # the prompts
