@@ -29,6 +29,7 @@ from kit.experiment.fields import (
     all_different,
 )
 from kit.experiment.other_files import elsewhere, experiment_document
+from kit.experiment.references.ip_adapter_table import IpAdapterTable, adapter_faults
 from kit.experiment.tables import (
     CompareTable,
     DraftTable,
@@ -211,6 +212,8 @@ class Experiment(BaseModel, frozen=True, extra="forbid", populate_by_name=True):
     draft: Annotated[DraftTable | None, AfterValidator(_beginning_as_finals)] = None
     controlnets: ControlNetTable = ControlNetTable()
     annotators: AnnotatorTable = AnnotatorTable()
+    ip_adapter: IpAdapterTable | None = None
+    """What reads the pictures of characters beside the words of panels that show them."""
     score: ScoreTable = ScoreTable()
     words: WordsTable | None = None
     """What style, identity, place and staging are seen through, beside the words that we know."""
@@ -299,6 +302,7 @@ def load_experiment(
     if weights_exist:
         faults += [*_foreign_faults(experiment.candidates), *_anchor_faults(experiment, stories)]
         faults += [*table_faults(experiment, stories), *picture_faults(stories)]
+        faults += adapter_faults(experiment, stories)
     if faults:
         raise InputError(str(path), faults)
     return LoadedExperiment(path=path, experiment=experiment, stories=stories)

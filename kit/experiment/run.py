@@ -17,7 +17,8 @@ from kit.experiment.controls.control_pictures import kept_stories
 from kit.experiment.controls.control_record import CONTROLS, ControlRecords
 from kit.experiment.drawing.usual import usual_drawing
 from kit.experiment.out_folder import MARK, refuse_another
-from kit.experiment.steps import FINISHERS, MASKS, StepList, step_told
+from kit.experiment.references.image_prompt_record import REFERENCES, ImagePromptRecords
+from kit.experiment.steps import FINISHERS, MASKS, OptionalFileHash, StepList, step_told
 from kit.experiment.tables import DraftTable
 from kit.files.atomic_write import append_line, write_atomic, write_together
 from kit.files.documents import faults_of
@@ -49,7 +50,7 @@ OWN = (
     *("experiment.toml", "stories", "loras", "run.json", "panels.jsonl", "batching.json", "faults.json"),
     *("panels", CHANGED, "scores.json", "scores.panels.csv", "scores.stories.csv", "cache", "race.json"),
     *("selection.json", "comparison.json", "votes.jsonl", "voters.json", PAGE, FIGURES),
-    *("entry.toml", "introduction.md", EXTRAS, MASKS, FINISHERS, CONTROLS, EMBEDDINGS),
+    *("entry.toml", "introduction.md", EXTRAS, MASKS, FINISHERS, CONTROLS, REFERENCES, EMBEDDINGS),
 )
 """What is read and written in a run folder; other names are the user's."""
 
@@ -71,13 +72,20 @@ class Slot(NamedTuple):
 class Anchor:
     """A picture that a panel reads while it is drawn, so that whom it shows stays the same.
 
-    It is drawn as the panel is, but for its words and its seed.
+    It is drawn as the panel is, but for its words and its seed; one that is there gets noise of its seed.
     """
 
     prompt: str
     subject: str
     """The words of its prompt whom it is read for; empty for the whole picture."""
     seed: int
+    picture: OptionalFileHash = ""
+    """The sha256 of the picture that it is; empty where it is drawn."""
+
+    @property
+    def told(self) -> dict[str, object]:
+        """What recipes and rows say of it: of a picture only where it is one, as before there were any."""
+        return {name: value for name, value in asdict(self).items() if value or name != "picture"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -109,6 +117,8 @@ class PanelRow:
     """What its noise was drawn from where that is another number than the seed; None for the seed."""
     control: ControlRecords = ()
     """The maps that it was held to."""
+    image_prompts: ImagePromptRecords = ()
+    """The pictures that an IP-Adapter read beside its words."""
     chain: StepList = ()
     """What was done to the picture after it was drawn."""
 
@@ -283,10 +293,13 @@ class Run:
         told = asdict(row)
         if not row.anchors:  # as all rows were written before there were any
             del told["anchors"], told["consistency"], told["bystanders"]
+        else:
+            told["anchors"] = [anchor.told for anchor in row.anchors]
         if row.noise_seed is None:
             del told["noise_seed"]
-        if not row.control:
-            del told["control"]
+        for name in ("control", "image_prompts"):
+            if not told[name]:
+                del told[name]
         told["chain"] = [step_told(step) for step in row.chain]
         if not row.chain:
             del told["chain"]

@@ -276,6 +276,7 @@ def _keep(run: Run, job: Job, data: bytes, seconds: float) -> None:
             consistency=job.request.consistency,
             bystanders=job.request.bystanders,
             control=tuple(one.record for one in job.request.control),
+            image_prompts=tuple(one.record for one in job.request.image_prompts),
             noise_seed=job.request.seed if job.request.seed != job.slot.seed else None,
             chain=job.chain,
             seconds=seconds,

@@ -1,7 +1,7 @@
 """The seam between a run and whatever draws its panels."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from pydantic import PositiveInt
@@ -11,6 +11,7 @@ from kit.experiment.drawing.draw_settings import DrawSettings
 from kit.experiment.run import Anchor
 from kit.experiment.steps import Step
 from kit.generation.controls.control import Control
+from kit.generation.references.image_prompt import ImagePrompt
 from kit.messages import tr
 from kit.models.bases.controlnet_files import misfit
 from kit.models.bases.pipeline_class import json_in
@@ -61,6 +62,10 @@ class PanelRequest:
     """Where the noise goes from the seed's; anchors keep their own."""
     control: tuple[Control, ...] = ()
     """The maps that it is held to."""
+    image_prompts: tuple[ImagePrompt, ...] = ()
+    """Pictures of whom it shows, read by an IP-Adapter beside the words; at most three."""
+    anchor_pictures: tuple[bytes, ...] = field(default=(), repr=False)
+    """The files of anchors that are pictures, PNG, RGB and square; anchors name them by their sha256."""
     embeddings: "tuple[Embedding, ...]" = ()
     """Words that its text encoders were taught."""
     label: str = ""
@@ -69,7 +74,7 @@ class PanelRequest:
     @property
     def held_by(self) -> tuple[object, ...]:
         """What panels must have in common to be drawn in one batch."""
-        return tuple(held.drawn_alike for held in self.control)
+        return tuple(one.drawn_alike for one in (*self.control, *self.image_prompts))
 
     @property
     def texts(self) -> tuple[str, ...]:
@@ -178,7 +183,7 @@ DrawResult: TypeAlias = "Image.Image | DrawFailure"
 def drawn_held_alike(
     requests: Sequence[PanelRequest], draw: Callable[[Sequence[PanelRequest]], Sequence[DrawResult]]
 ) -> list[DrawResult]:
-    """Return the pictures of one batch; those that the same ControlNets hold alike are drawn together."""
+    """Return the pictures of one batch; those that the same networks hold alike are drawn together."""
     alike: dict[object, list[int]] = {}
     for number, one in enumerate(requests):
         alike.setdefault(one.held_by, []).append(number)

@@ -2,7 +2,7 @@
 
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Self
@@ -175,7 +175,7 @@ def request_in(experiment: Experiment, story: Story, slot: Slot, candidate: Cand
 
 def drawn_from(panel: PanelRequest | PanelRow) -> tuple[object, ...]:
     """Return the words and seeds that a picture was drawn from, whatever was done to it afterwards."""
-    anchors = [(anchor.prompt, anchor.subject, anchor.seed) for anchor in panel.anchors]
+    anchors = [anchor.told for anchor in panel.anchors]
     seed = panel.seed if isinstance(panel, PanelRequest) else panel.recipe_seed
     return (panel.prompt, panel.negative, seed, panel.consistency, anchors, panel.bystanders)
 
@@ -343,9 +343,11 @@ def job_of(slot: Slot, shared: Mapping[str, object], request: PanelRequest, chai
     recipe = {**shared, "prompt": request.prompt, "negative": shaping, "seed": request.seed}
     if request.anchors:  # each is drawn as this panel is, but for its words and seed
         recipe["consistency"] = request.consistency
-        recipe["anchors"] = [asdict(anchor) for anchor in request.anchors]
+        recipe["anchors"] = [anchor.told for anchor in request.anchors]
     if request.control:
         recipe["control"] = [one.record.shaping for one in request.control]
+    if request.image_prompts:
+        recipe["image_prompts"] = [one.record.shaping for one in request.image_prompts]
     if request.bystanders:
         recipe["bystanders"] = list(request.bystanders)
     if request.embeddings:

@@ -12,6 +12,7 @@ from pydantic import (
     BaseModel,
     Field,
     ModelWrapValidatorHandler,
+    StringConstraints,
     ValidationError,
     model_validator,
 )
@@ -94,10 +95,12 @@ def _anchor_named(anchor: str) -> str:
 
 
 class CharacterDescription(Description, frozen=True):
-    """The words of a character, and the panel that shows what it looks like."""
+    """The words of a character, and the panel or the picture that shows what it looks like."""
 
     anchor: Annotated[str, AfterValidator(_anchor_named)] | None = None
     """"panel 1" to "panel 8"; by default the first that shows it alone."""
+    reference: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)] | None = None
+    """A picture of it, a file relative to the story's own; then that shows what it looks like, no panel."""
 
 
 class Clause(BaseModel, frozen=True, extra="forbid"):

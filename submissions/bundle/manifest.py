@@ -21,7 +21,16 @@ from pydantic_core import from_json
 from kit.experiment.candidates.candidate import MOST_EMBEDDINGS, embedding_file
 from kit.experiment.controls.control_record import ControlRecords, map_file
 from kit.experiment.drawing.draw_settings import OF_KOLORS
-from kit.experiment.steps import StepList, kept_networks_in, mask_file, masks_in, network_file, step_told
+from kit.experiment.references.image_prompt_record import ImagePromptRecords
+from kit.experiment.steps import (
+    OptionalFileHash,
+    StepList,
+    kept_networks_in,
+    mask_file,
+    masks_in,
+    network_file,
+    step_told,
+)
 from kit.experiment.tables import SamplerName, Spacing
 from kit.files.documents import plain_sentence
 from kit.files.encodings import Piece, canonical_json, json_bytes, sha256_bytes
@@ -87,12 +96,19 @@ def record_of_pieces(pieces: Iterable[Piece]) -> FileRecord:
 
 
 class AnchorRecord(Record, frozen=True):
-    """A picture that a panel was drawn to match: as the panel, but for words and seed."""
+    """What a panel was drawn to match: drawn as the panel, but for words and seed, or a picture in the bundle."""
 
     prompt: str
     subject: str
     """The words of the prompt whom it is matched for; empty for the whole picture."""
     seed: Seed
+    picture: OptionalFileHash = ""
+    """The sha256 of the picture that it is; not there where it is drawn."""
+
+    @model_serializer(mode="wrap")
+    def _without_what_is_usual(self, told: SerializerFunctionWrapHandler) -> dict[str, JsonValue]:
+        found: dict[str, JsonValue] = told(self)
+        return {name: value for name, value in found.items() if value or name != "picture"}
 
 
 class PanelRecord(Record, frozen=True):
@@ -114,6 +130,8 @@ class PanelRecord(Record, frozen=True):
     """The words of the prompt for figures that match nobody, where it has anchors."""
     control: ControlRecords = ()
     """The maps that it was held to."""
+    image_prompts: ImagePromptRecords = ()
+    """The pictures that an IP-Adapter read beside its words."""
     chain: StepList = ()
     """What was done to the picture after it was drawn."""
 
@@ -282,10 +300,9 @@ def manifest_bytes(manifest: Manifest) -> bytes:
     """Return the manifest as it stands in the bundle, sealed."""
     document = manifest.model_dump(mode="json")
     for panel in document["panels"]:
-        if not panel["chain"]:  # as manifests were written before there were any
-            del panel["chain"]
-        if not panel["control"]:
-            del panel["control"]
+        for name in ("chain", "control", "image_prompts"):  # as manifests were written before there were any
+            if not panel[name]:
+                del panel[name]
     for table in ("controlnets", "embeddings"):
         if not document[table]:
             del document[table]

@@ -1,0 +1,1 @@
+"""Pictures of characters, ready for who draws with them."""
