@@ -13,10 +13,11 @@ from kit.errors import RunError
 from kit.experiment.drawing.draw_settings import DrawSettings
 from kit.generation.anchors.shared_attention import SharedAttention, Sharing, WatchedAttention
 from kit.generation.controls.held_panels import HeldPanels, added
+from kit.generation.ip_adapter.picture_attention import PictureAttention
 from kit.generation.sampling.tiled import sizes_of
 from kit.lora.lora import LoadedLora
 from kit.messages import tr
-from kit.models.kolors.unet import attentions, regions, rising_layers
+from kit.models.kolors.unet import attentions, parted_layers, regions, rising_layers
 from kit.models.sizes import UNetSizes
 
 SHAPES = 64
@@ -60,6 +61,8 @@ class Denoiser:
         self._projections = list(_cached_projections(unet))
         self._sharers = list(_sharers(unet))
         self._sharing: Sharing | None = None
+        self.lookers = list(_lookers(unet))
+        """The attentions that may look at pictures, in the UNet's order."""
         self._pops = [block for block in unet.blocks if isinstance(block, PopBlock)]
         self._device, self._dtype = unet.conv_in.weight.device, unet.conv_in.weight.dtype
 
@@ -68,6 +71,11 @@ class Denoiser:
         """What it computes in."""
         told: torch.dtype = self._dtype
         return told
+
+    @property
+    def text_projection(self) -> nn.Module:
+        """What makes of a text's states what the attentions read."""
+        return self._first.linear
 
     @torch.no_grad()
     def set_lora(self, lora: LoadedLora | None, strength: float) -> None:
@@ -195,3 +203,11 @@ def _sharers(unet: SDXLUNet) -> Iterator[SharedAttention | WatchedAttention]:
     for layer in rising_layers(unet):
         layer.attn1, layer.attn2 = SharedAttention(layer.attn1), WatchedAttention(layer.attn2)
         yield from (layer.attn1, layer.attn2)
+
+
+def _lookers(unet: SDXLUNet) -> Iterator[PictureAttention]:
+    """Have every attention to the text look at pictures when it is told to, and yield them."""
+    for part, layer in parted_layers(unet):
+        looker = PictureAttention(layer.get_submodule("attn2"), part)
+        layer.set_submodule("attn2", looker)
+        yield looker

@@ -26,6 +26,8 @@ from kit.generation.devices.device_memory import (
     take_over,
     too_little_memory,
 )
+from kit.generation.ip_adapter.picture_attention import looking
+from kit.generation.ip_adapter.picture_reading import KolorsPictures
 from kit.generation.painter import (
     BatchPlan,
     DrawFailure,
@@ -80,6 +82,7 @@ class KolorsPainter:
         self._worn: tuple[LoadedLora | None, float] = (None, 1.0)
         self._texts = PromptStates(base, self.device)
         self._controlnets = KolorsControlNets(self.device)
+        self._pictures = KolorsPictures(self.device)
         self._most = max(BATCHES)
         """Panels that fit into memory together, as far as is known."""
 
@@ -157,6 +160,7 @@ class KolorsPainter:
     def unload(self) -> None:
         """Free the networks; what was read is kept, and the next picture loads them again."""
         self._controlnets.unload()
+        self._pictures.unload()
         self._free("_denoiser", "_decoder", "_encoder")
 
     def _free(self, *networks: str) -> None:
@@ -225,7 +229,9 @@ class KolorsPainter:
                 self._texts.teach(words, self._dtype)
 
     def _refuse_strangers(self, requests: Sequence[PanelRequest]) -> None:
-        refuse_strangers(requests, str(self.identity["name"]), self._base.sizes.unet)
+        name, sizes = str(self.identity["name"]), self._base.sizes.unet
+        refuse_strangers(requests, name, sizes)
+        self._pictures.refuse_strangers(requests, name, sizes)
 
     @torch.inference_mode()
     def redraw(self, requests: Sequence[RedrawRequest], settings: DrawSettings) -> list[DrawResult]:
@@ -350,7 +356,9 @@ class KolorsPainter:
         self._denoiser.share(sharing_of(joined, drawn, self._texts))
         halves, steps = by_half(cross, len(drawn)), range(begins, settings.steps)
         held = self._controlnets.held(requests, halves, steps, settings.size, self._denoiser.dtype)
-        with deep_cache(self._denoiser.unet, settings.cache_every):
+        prompted = self._pictures.prompted(requests, len(drawn), steps, self._denoiser)
+        caching = deep_cache(self._denoiser.unet, settings.cache_every)
+        with caching, looking(self._denoiser.lookers, prompted) as look:
             for number, step in enumerate(solver.timesteps, first):
                 if kept:
                     latents = kept.held(latents, solver.add_noise(kept.original, noise, step), number)
@@ -359,6 +367,7 @@ class KolorsPainter:
                     self._denoiser.set_text(cross[: len(rows)])
                 read, tile = (kept.seen(rows), kept.tile) if kept else (rows, 0)
                 now = held.at(number)
+                look(number, len(rows))
                 predict = self._denoiser.at(step[None], pooled[: len(rows)], now)
                 predicted = tiled(predict, now.with_maps(read) if now else read, LATENTS, tile)
                 if number < guided:

@@ -33,6 +33,8 @@ _WRAPPERS = (
     "string_to_param",
 )
 """What the table of tensors is called beside other things of a training."""
+_PARTS = ("image_proj", "ip_adapter", "adapter_modules")
+"""Tables of tensors side by side in an IP-Adapter; its safetensors form has them before the names."""
 _LARGE = 2**40
 """More numbers than any file holds."""
 _MOST_VALUES = 1 << 20
@@ -102,6 +104,7 @@ def named_tensors(whole: object) -> dict[str, PickledTensor]:
         inner = next((whole[name] for name in _WRAPPERS if isinstance(whole.get(name), dict)), whole)
     if not isinstance(inner, dict):
         raise ValueError(tr("must hold tensors by name"))
+    inner = _flat(inner)
     tensors = {str(name)[:500]: value for name, value in inner.items() if isinstance(value, PickledTensor)}
     if len(tensors) != len(inner) or not all(isinstance(name, str) for name in inner):
         others = [str(name)[:100] for name, value in inner.items() if not isinstance(value, PickledTensor)]
@@ -109,6 +112,17 @@ def named_tensors(whole: object) -> dict[str, PickledTensor]:
             raise ValueError(tr("must hold tensors by name, got something else at {name}", name=others[0]))
         raise ValueError(tr("must hold tensors by name, got something else"))
     return tensors
+
+
+def _flat(table: dict[object, object]) -> dict[object, object]:
+    """Return a table in which those of an IP-Adapter's parts are one, each name behind its part's."""
+    flat: dict[object, object] = {}
+    for name, value in table.items():
+        if name in _PARTS and isinstance(value, dict):
+            flat |= {f"{name}.{inner}": one for inner, one in value.items()}
+        else:
+            flat[name] = value
+    return flat
 
 
 class _Walk:

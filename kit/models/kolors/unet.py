@@ -2,8 +2,7 @@
 
 from collections.abc import Iterator
 from functools import cache
-from itertools import dropwhile
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import torch
 from diffsynth.models.sd_unet import (
@@ -89,19 +88,24 @@ def linear_shapes(sizes: UNetSizes) -> dict[str, tuple[int, int]]:
     return {n: (m.out_features, m.in_features) for n, m in layers if isinstance(m, nn.Linear)}
 
 
+def parted_layers(unet: SDXLUNet) -> Iterator[tuple[Literal["down", "mid", "up"], nn.Module]]:
+    """Yield every transformer layer, and whether it is on the way down, in the middle or on the way up."""
+    kinds = [type(block) for block in unet.blocks]
+    deepest, rising = len(kinds) - 1 - kinds[::-1].index(PushBlock), kinds.index(PopBlock)
+    for number, block in enumerate(unet.blocks):
+        if isinstance(block, AttentionBlock):
+            for layer in block.transformer_blocks:
+                yield "down" if number < deepest else "up" if number > rising else "mid", layer
+
+
 def attentions(unet: SDXLUNet) -> Iterator[nn.Module]:
     """Yield every attention to the text."""
-    for block in unet.blocks:
-        if isinstance(block, AttentionBlock):
-            yield from (layer.attn2 for layer in block.transformer_blocks)
+    yield from (layer.get_submodule("attn2") for _, layer in parted_layers(unet))
 
 
 def rising_layers(unet: SDXLUNet) -> Iterator[nn.Module]:
     """Yield the layers of the upward half, which draw the looks of what the others have placed."""
-    rising = dropwhile(lambda block: not isinstance(block, PopBlock), unet.blocks)
-    for block in rising:
-        if isinstance(block, AttentionBlock):
-            yield from block.transformer_blocks
+    yield from (layer for part, layer in parted_layers(unet) if part == "up")
 
 
 def inner_blocks(unet: SDXLUNet) -> slice:

@@ -1,0 +1,156 @@
+"""Pictures read by IP-Adapters of Kolors, each once: what the UNet's attentions read of them is remembered.
+
+Image encoder and adapter are in memory only while pictures are read, as the text encoder is; the keys and
+values of a picture take 6 MB in half precision. The unwanted rows look at a picture of zeros.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
+from pathlib import Path
+from typing import TypeAlias
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from kit.errors import InputError
+from kit.files.encodings import sha256_bytes
+from kit.generation.denoiser import Denoiser
+from kit.generation.ip_adapter.picture_attention import PictureKeys, PromptedPanels
+from kit.generation.painter import PanelRequest
+from kit.generation.references.image_prompt import ImagePrompt
+from kit.messages import tr
+from kit.models.ip_adapter.adapter_files import (
+    PROJECTION,
+    IPAdapterFiles,
+    attention_names,
+    ip_adapter_misfit,
+    open_ip_adapter,
+    read_adapter,
+)
+from kit.models.ip_adapter.image_encoder import ImageEncoder
+from kit.models.ip_adapter.resampler import build_projection
+from kit.models.networks import filled, part_of
+from kit.models.sizes import UNetSizes
+
+ReadBy: TypeAlias = tuple[str, torch.dtype, str]
+"""The sha256 of an adapter, what it computed in, and for faces the sha256 of the text's projection."""
+
+
+class KolorsPictures:
+    """The pictures that were read so far."""
+
+    def __init__(self, device: str) -> None:
+        """Take the device that draws; nothing is loaded yet."""
+        self._device = device
+        self._files: dict[Path, IPAdapterFiles] = {}
+        self._read: dict[tuple[ReadBy, str], Sequence[PictureKeys]] = {}
+        """By what they were read by and their own sha256, which is empty for the picture of zeros."""
+
+    def refuse_strangers(self, requests: Iterable[PanelRequest], base: str, sizes: UNetSizes) -> None:
+        """Raise InputError where a panel's pictures are read by an adapter that is for another base.
+
+        Args:
+            requests: that are to be drawn.
+            base: what the base is called.
+            sizes: of its UNet.
+        """
+        folders = dict.fromkeys(one.folder for request in requests for one in request.image_prompts)
+        told = (ip_adapter_misfit(self._opened(folder), base, sizes) for folder in folders)
+        if faults := [fault for fault in told if fault]:
+            raise InputError(tr("base {name}", name=base), faults)
+
+    def prompted(
+        self, requests: Sequence[PanelRequest], drawn: int, steps: range, denoiser: Denoiser
+    ) -> PromptedPanels | None:
+        """Return the panels of a batch as they look at their pictures, None where they have none.
+
+        Args:
+            requests: whose pictures the same adapter reads alike, as many of each.
+            drawn: rows of each half of a call, those of anchors behind the panels'.
+            steps: in which the panels are drawn.
+            denoiser: draws them; the text's projection and the precision are its own.
+        """
+        first, *_ = (*requests[0].image_prompts, None)
+        if first is None:
+            return None
+        files, told = self._opened(first.folder), first.record
+        by = (told.adapter, denoiser.dtype, _projection_sha256(denoiser) if files.sizes.face else "")
+        asked = {_name(one): one for request in requests for one in request.image_prompts}
+        self._read_all({"": None, **asked}, by, files, denoiser)
+        wanted = [[self._read[by, _name(one)] for one in request.image_prompts] for request in requests]
+        zeros = [[self._read[by, ""]] * len(row) for row in wanted]
+        return PromptedPanels(
+            keys=[_joined([*wanted, *zeros], place) for place in range(len(files.attentions))],
+            weight=told.weight,
+            panels=len(requests),
+            drawn=drawn,
+            steps=steps,
+            start=told.start,
+            until=told.until,
+            parts=told.blocks,
+        )
+
+    def unload(self) -> None:
+        """Free what was read."""
+        self._read = {}
+
+    def _opened(self, folder: Path) -> IPAdapterFiles:
+        if folder not in self._files:
+            self._files[folder] = open_ip_adapter(folder)
+        return self._files[folder]
+
+    def _read_all(
+        self, pictures: dict[str, ImagePrompt | None], by: ReadBy, files: IPAdapterFiles, denoiser: Denoiser
+    ) -> None:
+        """Read what was not read before; the encoder and the adapter are there meanwhile."""
+        unread = {name: one for name, one in pictures.items() if (by, name) not in self._read}
+        if not unread:
+            return
+        tokens = dict(zip(unread, self._tokens(list(unread.values()), files, denoiser), strict=True))
+        found: dict[str, list[PictureKeys]] = {name: [] for name in unread}
+        file, parts = read_adapter(files.weights), [one.part for one in denoiser.lookers]
+        names = attention_names(file.kinds)
+        down, middle = parts.count("down"), parts.count("mid")
+        for pair in chain(
+            names[:down], names[-middle:], names[down:-middle]
+        ):  # the middle is last in the file
+            key, value = (file.load(name).to(self._device, denoiser.dtype) for name in pair)
+            for name, own in tokens.items():
+                found[name].append(PictureKeys(F.linear(own, key), F.linear(own, value)))
+        self._read |= {(by, name): keys for name, keys in found.items()}
+
+    def _tokens(
+        self, pictures: Iterable[ImagePrompt | None], files: IPAdapterFiles, denoiser: Denoiser
+    ) -> Iterator[Tensor]:
+        """Yield what the attentions' own layers read of each picture, (1, tokens, cross)."""
+        encoder = ImageEncoder(files.encoder, self._device, denoiser.dtype)
+        project = _projection_of(files, self._device, denoiser.dtype)
+        for one in pictures:
+            yield project(encoder.seen(one.picture() if one else None))
+
+
+def _projection_of(files: IPAdapterFiles, device: str, dtype: torch.dtype) -> nn.Module:
+    file = read_adapter(files.weights)
+    own = {name: file.load(name).to(device, dtype) for name in file.kinds if name.startswith(PROJECTION)}
+    misfit = tr("{file} is not the file that it was", file=files.weights)
+    return filled(lambda: build_projection(files.sizes), part_of(own, PROJECTION), misfit)
+
+
+def _name(prompt: ImagePrompt) -> str:
+    """Return the sha256 of a picture's file."""
+    return sha256_bytes(prompt.png)
+
+
+def _joined(rows: Sequence[Sequence[Sequence[PictureKeys]]], place: int) -> PictureKeys:
+    """Return what one attention reads of the pictures of each row, behind one another."""
+    keys, values = (
+        torch.cat([torch.cat([keys[place][part] for keys in row], dim=1) for row in rows]) for part in (0, 1)
+    )
+    return PictureKeys(keys, values)
+
+
+def _projection_sha256(denoiser: Denoiser) -> str:
+    """Return what tells the text's projection: faces go through it, and a LoRA or another UNet changes it."""
+    weight = denoiser.text_projection.get_parameter("weight")
+    return sha256_bytes(weight.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes())
