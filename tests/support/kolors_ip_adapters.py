@@ -91,6 +91,11 @@ def kolors_adapter() -> Path:
     return write_adapter(folder / "Kolors-IP-Adapter-Plus", SIZES.unet, 60)
 
 
+@cache
+def _identity(folder: Path) -> str:
+    return open_ip_adapter(folder).identity
+
+
 def prompted(  # noqa: PLR0913
     seed: int,
     weight: float = 0.5,
@@ -103,6 +108,6 @@ def prompted(  # noqa: PLR0913
     png, folder = encoded(shapes(seed, 48)), folder or kolors_adapter()
     record = ImagePromptRecord(
         picture=sha256_bytes(png), subject="女孩", weight=weight, start=start, until=until, blocks=blocks,
-        adapter=open_ip_adapter(folder).identity,
+        adapter=_identity(folder),
     )  # fmt: skip
     return ImagePrompt(record=record, png=png, folder=folder)

@@ -22,12 +22,13 @@ class JoinedAnchors(NamedTuple):
 def join_anchors(requests: Sequence[PanelRequest]) -> JoinedAnchors:
     """Return the anchors that a batch needs, each once; a panel that reads nobody is its own anchor's row.
 
-    Not where it is held to maps: anchors are drawn from their words alone, whatever else the batch has.
+    Not where it is held to maps or looks at pictures: anchors are drawn from their words alone, whatever else
+    the batch has.
     """
     rows: dict[tuple[object, ...], int] = {
         (request.prompt, request.negative, request.seed): row
         for row, request in enumerate(requests)
-        if not request.anchors and not request.control and request.variation is None
+        if not (request.anchors or request.control or request.image_prompts or request.variation)
     }
     beside: list[PanelRequest] = []
     readers, subjects = [], dict[int, str]()

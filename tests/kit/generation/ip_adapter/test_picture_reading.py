@@ -30,7 +30,7 @@ from kit.lora.lora import load_lora
 from kit.models.base import load_base
 from kit.models.kolors.scheduler import scheduler
 from tests.support.kolors_controlnets import held, kolors_controlnets
-from tests.support.kolors_ip_adapters import WEIGHTS, VISION, kolors_adapter, prompted, write_adapter
+from tests.support.kolors_ip_adapters import VISION, WEIGHTS, kolors_adapter, prompted, write_adapter
 from tests.support.published_toy import SIZES, published_lora, toy_published
 from tests.support.toy_controlnets import shapes
 
@@ -123,3 +123,200 @@ def test_the_unet_predicts_what_diffusers_predicts_with_the_same_adapter(picture
         assert torch.equal(engine.at(step, pooled)(rows), bare), "nothing is left of it"
     assert (ours - expected).abs().max() <= SAME
     assert (ours - bare).abs().max() > 0.01 * bare.std()
+
+
+@pytest.mark.parametrize("parts", [("up",), ("down", "mid")], ids=" ".join)
+def test_only_the_parts_that_are_named_look_as_diffusers_has_it_with_a_scale_for_each(parts):
+    panels = [request(seed, prompted(seed, blocks=parts)) for seed in (0, 1)]
+    rows, text, pooled = example(4)
+    engine, step = Denoiser(load_base(toy_published()).unet(dtype=EXACT)), torch.tensor([500])
+    with torch.inference_mode():
+        engine.set_text(text)
+        with looking(engine.lookers, KolorsPictures("cpu").prompted(panels, 2, range(1), engine)) as look:
+            look(0, len(rows))
+            ours = engine.at(step, pooled)(rows)
+        theirs = Theirs(panels)
+        for name, one in theirs.unet.attn_processors.items():
+            if hasattr(one, "scale"):
+                one.scale = [0.5 if name.startswith(parts) else 0.0]
+        assert (ours - theirs(rows, step, text, pooled)).abs().max() <= SAME
+        for one in theirs.unet.attn_processors.values():
+            if hasattr(one, "scale"):
+                one.scale = [0.5]
+        assert (ours - theirs(rows, step, text, pooled)).abs().max() > 1e-3
+
+
+def test_latents_and_pictures_are_those_of_a_loop_over_diffusers_classes():
+    painter, how = new_painter(), replace(HOW, steps=4)
+    panels = [request(seed, *own) for seed, own in enumerate(TWO)]
+    painter._dtype = EXACT
+    painter.encode_prompts([text for one in panels for text in one.texts])
+    cross, pooled = (
+        part.to(EXACT) for part in painter._texts.of([*(one.prompt for one in panels), NEGATIVE, NEGATIVE])
+    )
+    with torch.inference_mode():
+        noise = torch.cat([first_noise(one.seed, how, "cpu") for one in panels]).to(EXACT)
+        ours = painter._denoise(noise, panels, how)
+        theirs, latents, way = Theirs(panels), noise, scheduler(how.steps)
+        for step in way.timesteps:
+            wanted, unwanted = theirs(torch.cat([latents] * 2), step, cross, pooled).chunk(2)
+            latents = way.step(unwanted + how.cfg * (wanted - unwanted), step, latents)
+        expected = [decoded(painter._decoder, one.float()) for one in latents]
+    assert (ours - latents).abs().max() <= SAME
+    for found, picture in zip(painted(new_painter(), panels, how), expected, strict=True):
+        assert np.abs(found - np.asarray(picture).astype(int)).max() <= 1
+
+
+# batches
+
+
+def test_panels_with_and_without_pictures_share_a_batch_and_each_comes_out_as_alone(painter):
+    mixed = [
+        request(0, prompted(0)), request(1), request(2, prompted(1, 0.9)), request(4, prompted(3)),
+        request(3, prompted(0), prompted(2)),
+    ]  # fmt: skip
+    alone = [painted(painter, [one], HOW)[0] for one in mixed]
+    for together, by_itself in zip(painted(painter, mixed, HOW), alone, strict=True):
+        assert np.abs(together - by_itself).max() <= 1
+    assert len({picture.tobytes() for picture in alone}) == len(mixed)
+
+
+def test_each_setting_changes_the_picture_and_no_weight_is_no_picture(painter):
+    how = replace(HOW, steps=4)
+    asked = [
+        request(0), request(0, prompted(0)), request(0, prompted(0, 0.9)), request(0, prompted(0, until=0.5)),
+        request(0, prompted(0, start=0.5)), request(0, prompted(0, blocks=("up",))), request(0, prompted(5)),
+        request(0, prompted(0), prompted(5)),
+    ]  # fmt: skip
+    pictures = painted(painter, asked, how)
+    assert len({picture.tobytes() for picture in pictures}) == len(pictures)
+    assert np.abs(pictures[1] - pictures[0]).mean() > 3
+    [silent] = painted(painter, [request(0, prompted(0, 0.0))], how)
+    assert np.abs(silent - pictures[0]).max() <= 1
+
+
+def test_steps_before_the_start_and_after_the_end_are_drawn_from_words_alone(painter):
+    panel = [request(0, prompted(0, start=0.25, until=0.75))]
+    told = KolorsPictures("cpu").prompted(panel, 1, range(4), painter._denoiser)
+    assert [told.looks(number) for number in range(-1, 5)] == [False, False, True, True, False, False]
+    again = KolorsPictures("cpu").prompted(panel, 1, range(4, 8), painter._denoiser)
+    assert [number for number in range(8) if again.looks(number)] == [5, 6]
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        replace(HOW, guidance_until=0.5),
+        replace(HOW, cfg=1.0),
+        replace(HOW, cache_every=2),
+        replace(HOW, sampler="dpm++2m"),
+        replace(HOW, memory="low"),
+    ],
+    ids=["guidance ends", "no guidance", "cached", "dpm++2m", "low memory"],
+)
+def test_pictures_are_looked_at_whatever_drafts_spare(painter, how):
+    after, free = painted(painter, [request(0, prompted(0)), request(0)], how)
+    assert np.abs(after - free).max() > 1
+    if how.memory == "low":
+        assert np.abs(after - painted(painter, [request(0, prompted(0))], HOW)[0]).max() <= 1
+
+
+def test_an_anchor_is_drawn_from_its_words_alone_though_its_panel_looks_at_a_picture(painter):
+    reader = request(
+        1, prompted(1), anchors=(Anchor(prompt=TOY_PROMPTS[0], subject="", seed=0),), consistency=0.8
+    )
+    [alone] = painted(painter, [reader], HOW)
+    _, beside = painted(painter, [request(0, prompted(0)), reader], HOW)
+    assert np.abs(alone - beside).max() <= 1
+    for other in (replace(reader, image_prompts=()), replace(reader, anchors=(), consistency=0.0)):
+        assert np.abs(alone - painted(painter, [other], HOW)[0]).max() > 1
+
+
+def test_a_map_and_a_picture_are_both_heard(painter):
+    control = (held(kolors_controlnets()["canny"], 0),)
+    both = request(0, prompted(0), control=control)
+    found = painted(painter, [both, replace(both, control=()), replace(both, image_prompts=())], HOW)
+    assert len({one.tobytes() for one in found}) == 3
+
+
+def test_a_lora_is_merged_and_taken_out_as_before_and_its_picture_looks_too(tmp_path):
+    painter, lora = new_painter(), load_lora(published_lora(tmp_path / "lora.safetensors"))
+    panels = [request(0, prompted(0)), request(0)]
+    before = painted(painter, panels, HOW)
+    painter.set_lora(lora, 1.0)
+    worn = painted(painter, panels, HOW)
+    painter.set_lora(None, 1.0)
+    assert all(np.array_equal(*pair) for pair in zip(painted(painter, panels, HOW), before, strict=True))
+    assert len({one.tobytes() for one in (*before, *worn)}) == 4
+
+
+def test_what_is_drawn_again_in_fp32_looks_at_its_picture_read_in_fp32(painter):
+    panel = [request(0, prompted(0))]
+    painter.encode_prompts([text for one in panel for text in one.texts])
+    engine, noise = painter._denoiser, first_noise(0, HOW, "cpu")
+    with torch.inference_mode():
+        exact = painter._denoise(noise, panel, HOW)
+        with torch.inference_mode(False):
+            engine.unet.half()
+        engine._dtype = torch.float16
+        try:
+            with engine.in_fp32():
+                again = painter._denoise(noise, panel, HOW)
+        finally:
+            engine._dtype = torch.float32
+            with torch.inference_mode(False):
+                engine.unet.float()
+    assert (again - exact).abs().max() <= 1e-4 * exact.abs().max()
+
+
+# drawn again
+
+
+@pytest.mark.parametrize("masked", [False, True], ids=["whole", "masked"])
+@pytest.mark.parametrize("inpainting", [False, True], ids=["own UNet", "UNet for inpainting"])
+def test_a_picture_that_is_drawn_again_looks_at_its_picture(painter, masked, inpainting):
+    [picture] = painted(painter, [request(0)], HOW)
+    mask = Image.new("L", (64, 64))
+    mask.paste(255, (0, 0, 32, 64))
+    again = RedrawRequest(
+        request=request(0, prompted(0, 1.0)), picture=Image.fromarray(picture.astype(np.uint8)), strength=0.8,
+        mask=mask if masked else None, inpainting=painter.inpainting if inpainting else "",
+    )  # fmt: skip
+    free = replace(again, request=request(0))
+    ours, other = (np.asarray(one).astype(int) for one in painter.redraw([again, free], HOW))
+    assert np.abs(ours - other).max() > 1
+    if masked:
+        assert np.array_equal(ours[:, 32:], picture[:, 32:])
+
+
+def test_in_parts_each_part_looks_at_the_whole_picture(painter):
+    large = replace(HOW, size=128)
+    [picture] = painted(painter, [request(0)], large)
+    parts = RedrawRequest(
+        request=request(0, prompted(0, 1.0)), picture=Image.fromarray(picture.astype(np.uint8)), strength=0.8,
+        tile=64,
+    )  # fmt: skip
+    asked = [parts, replace(parts, request=request(0)), replace(parts, tile=0)]
+    in_parts, free, at_once = (np.asarray(one).astype(int) for one in painter.redraw(asked, large))
+    assert np.abs(in_parts - free).max() > 1
+    assert np.abs(in_parts - at_once).mean() < np.abs(free - at_once).mean()
+
+
+# what does not fit
+
+
+def test_an_adapter_for_other_sizes_is_refused_before_anything_is_drawn(painter, tmp_path):
+    folder = write_adapter(tmp_path / "other-adapter", toy_sizes().unet, 7)
+    stranger = request(0, prompted(0, folder=folder))
+    for refuse in (
+        lambda: painted(painter, [stranger], HOW),
+        lambda: painter.plan_batches([stranger], HOW),
+        lambda: painter.redraw([RedrawRequest(request=stranger, picture=shapes(0, 64), strength=0.5)], HOW),
+    ):
+        with pytest.raises(InputError) as refused:
+            refuse()
+        [told] = refused.value.faults
+        assert told.startswith("the IP-Adapter other-adapter is for another base than kolors:")
+    own = new_painter(toy_base())
+    after, free = painted(own, [stranger, request(0)], HOW)
+    assert np.abs(after - free).max() > 1, "it is for a base laid out like the embedded one"
