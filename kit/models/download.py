@@ -1,4 +1,4 @@
-"""Kolors, in either layout, or its UNet for inpainting, from ModelScope or Hugging Face.
+"""Kolors, in either layout, or what is published for it, from ModelScope or Hugging Face.
 
 A stopped download goes on.
 """
@@ -20,7 +20,7 @@ from kit.hub.modelscope import ModelScope
 from kit.hub.repository import Hub, RemoteFile, Source
 from kit.messages import tr
 from kit.models.bases.pipeline_class import INDEX
-from kit.models.layouts.weight_files import NAMES, NETWORK_NAMES, PARTS, is_index
+from kit.models.layouts.weight_files import NAMES, NETWORK_NAMES, PARTS, TEXT_NAMES, is_index
 
 LICENSES = ("MODEL_LICENSE", "LICENSE")
 _HALF = "fp16"
@@ -39,10 +39,15 @@ class RemoteModel(NamedTuple):
     """
     optional: Sequence[str]
     """Patterns of more files."""
+    either: Sequence[str] = ()
+    """Forms of one file, of which the first that is there is fetched."""
 
 
 ControlNetName = Literal["kolors-controlnet-canny", "kolors-controlnet-depth", "kolors-controlnet-pose"]
-ModelName = Literal["kolors", "kolors-diffusers", "kolors-inpainting"] | ControlNetName
+AdapterName = Literal["kolors-ip-adapter-plus", "kolors-ip-adapter-faceid-plus"]
+ModelName = Literal["kolors", "kolors-diffusers", "kolors-inpainting"] | ControlNetName | AdapterName
+_ENCODERS = ("image_encoder", "clip-vit-large-patch14-336")
+"""Parts of IP-Adapters: CLIP's image encoder, whose weights are called as text encoders' are."""
 MODELS: Mapping[ModelName, RemoteModel] = {
     "kolors": RemoteModel("Kwai-Kolors/Kolors", PARTS, ("tokenizer/tokenizer.model", *LICENSES)),
     "kolors-diffusers": RemoteModel(
@@ -52,6 +57,18 @@ MODELS: Mapping[ModelName, RemoteModel] = {
     "kolors-controlnet-canny": RemoteModel("Kwai-Kolors/Kolors-ControlNet-Canny", ("",), LICENSES),
     "kolors-controlnet-depth": RemoteModel("Kwai-Kolors/Kolors-ControlNet-Depth", ("",), LICENSES),
     "kolors-controlnet-pose": RemoteModel("Kwai-Kolors/Kolors-ControlNet-Pose", ("",), LICENSES),
+    "kolors-ip-adapter-plus": RemoteModel(
+        "Kwai-Kolors/Kolors-IP-Adapter-Plus",
+        _ENCODERS[:1],
+        LICENSES,
+        ("ip_adapter_plus_general.safetensors", "ip_adapter_plus_general.bin"),
+    ),
+    "kolors-ip-adapter-faceid-plus": RemoteModel(
+        "Kwai-Kolors/Kolors-IP-Adapter-FaceID-Plus",
+        _ENCODERS[1:],
+        LICENSES,
+        ("ipa-faceid-plus.safetensors", "ipa-faceid-plus.bin"),
+    ),
 }
 SOURCES: Mapping[Hub, type[ModelScope] | type[HuggingFace]] = {
     "modelscope": ModelScope,
@@ -125,17 +142,27 @@ def _refuse_others(folder: Path, lacking: Mapping[str, RemoteFile], model: Remot
 def _wanted(files: Mapping[str, RemoteFile], folder: Path, model: RemoteModel) -> dict[str, RemoteFile]:
     chosen = [path for path in files if any(fnmatch(path, pattern) for pattern in model.optional)]
     for part in model.parts:
-        place, heads = f"{part}/" if part else "", NAMES.get(part, NETWORK_NAMES)
+        place = f"{part}/" if part else ""
+        heads = TEXT_NAMES if part in _ENCODERS else NAMES.get(part, NETWORK_NAMES)
         config = f"{place}config.json"
         spellings = [_spelled(files, place, head) for head in heads if f"{place}{head}" in files]
         whole = [paths for paths in spellings if paths]
         if config not in files or not whole:
             lost = config if config not in files else f"{place}{heads[0]}"
-            raise WeightsError(
-                tr("{repository} has no {pattern} any more", repository=model.repository, pattern=lost)
-            )
+            raise _lost(model, lost)
         chosen += [config, *min(whole, key=partial(_rank, files, folder))]
+    if model.either:
+        there = [path for path in model.either if path in files]
+        if not there:
+            raise _lost(model, model.either[-1])
+        chosen.append(there[0])
     return {path: files[path] for path in sorted(chosen)}
+
+
+def _lost(model: RemoteModel, path: str) -> WeightsError:
+    return WeightsError(
+        tr("{repository} has no {pattern} any more", repository=model.repository, pattern=path)
+    )
 
 
 def _spelled(files: Mapping[str, RemoteFile], place: str, head: str) -> list[str]:

@@ -49,9 +49,12 @@ Model = Annotated[
         "kolors-controlnet-canny",
         "kolors-controlnet-depth",
         "kolors-controlnet-pose",
+        "kolors-ip-adapter-plus",
+        "kolors-ip-adapter-faceid-plus",
     ],
     typer.Argument(
-        metavar="MODEL", help="What to fetch: kolors, kolors-inpainting for repairs, or a ControlNet."
+        metavar="MODEL",
+        help="What to fetch: kolors, kolors-inpainting for repairs, a ControlNet or an IP-Adapter.",
     ),
 ]
 
@@ -67,7 +70,7 @@ def download(
         typer.Option(help="As Kolors was first published, or as diffusers loads it; both draw the same."),
     ] = "original",
 ) -> None:
-    """Fetch Kolors (18 GB), its UNet for repairs (5 GB), or a ControlNet; a stopped download goes on."""
+    """Fetch Kolors (18 GB), its UNet for repairs (5 GB), a ControlNet or IP-Adapter; stopped, it goes on."""
     from kit.hub.repository import inpainting_folder, kolors_folder, models_folder
     from kit.models.download import MODELS, SOURCES
     from kit.models.download import download as fetch
@@ -75,8 +78,9 @@ def download(
     if layout == "diffusers" and model != "kolors":
         raise WrongUsage(tr("--layout is for kolors: {model} has one only", model=model))
     wanted, held = MODELS["kolors-diffusers" if layout == "diffusers" else model], "controlnet" in model
+    reads = "ip-adapter" in model
     usual = kolors_folder() if model == "kolors" else inpainting_folder(kolors_folder())
-    if held:
+    if held or reads:
         usual = models_folder() / wanted.repository
     folder = (out or usual).absolute()
     fetched = fetch(folder, SOURCES[source](wanted.repository), wanted)
@@ -87,6 +91,10 @@ def download(
     elif held:
         table = f'[controlnets] {model.rpartition("-")[2]} = "{folder if out else wanted.repository}"'
         say(tr("Hold panels with it: {table} in the experiment", table=table))
+    elif reads:
+        key = "face" if "faceid" in model else "folder"
+        table = f'[ip_adapter] {key} = "{folder if out else wanted.repository}"'
+        say(tr("Have it read pictures of characters: {table} in the experiment", table=table))
     elif out is not None:
         say(tr('Draw with it: base = "{folder}" in the experiment', folder=folder))
 

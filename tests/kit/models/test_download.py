@@ -95,6 +95,19 @@ def test_of_a_controlnet_the_network_is_fetched_that_lies_in_no_folder(tmp_path)
         download(tmp_path / "other", Hub({"config.json": b"{}"}), canny)
 
 
+def test_of_an_ip_adapter_its_file_and_its_image_encoder_are_fetched(tmp_path):
+    adapter, encoder = "ip_adapter_plus_general", "image_encoder/pytorch_model.bin"
+    content = {f"{adapter}.bin": b"pickled", "image_encoder/config.json": b"{}", encoder: b"clip"}
+    hub = Hub(content | {"config.json": b"{}", "image_encoder/vocab.json": b"{}"})
+    model = MODELS["kolors-ip-adapter-plus"]
+    assert set(download(tmp_path / "a", hub, model)) == set(content)
+    plain = {f"{adapter}.safetensors": b"plain", "image_encoder/model.safetensors": b"clip"}
+    fetched = {"image_encoder/config.json", *plain}
+    assert set(download(tmp_path / "b", Hub(hub.content | plain), model)) == fetched
+    with pytest.raises(WeightsError, match=rf"Kolors-IP-Adapter-Plus has no {adapter}\.bin any more"):
+        download(tmp_path / "c", Hub({path: hub.content[path] for path in list(content)[1:]}), model)
+
+
 @pytest.mark.parametrize("half", [HALF, OLD_HALF])
 def test_of_diffusers_layout_the_smaller_precision_is_fetched_with_what_diffusers_reads(tmp_path, half):
     content = CONTENT | PIPELINE | WHOLE | half

@@ -57,8 +57,9 @@ def test_the_console_alone_prints() -> None:
         (["lora", "merge", "--out", "o"], "FILE is missing: two LoRAs or more; with --blocks one will do; "
          "the whole command is `storykit lora merge FILE --out OUT`"),
         (["download", "sdxl"], "MODEL must be kolors, kolors-inpainting, kolors-controlnet-canny, "
-         "kolors-controlnet-depth or kolors-controlnet-pose, got 'sdxl' (what to fetch: kolors, "
-         "kolors-inpainting for repairs, or a ControlNet)"),
+         "kolors-controlnet-depth, kolors-controlnet-pose, kolors-ip-adapter-plus or "
+         "kolors-ip-adapter-faceid-plus, got 'sdxl' (what to fetch: kolors, kolors-inpainting for repairs, "
+         "a ControlNet or an IP-Adapter)"),
         (["download", "kolors", "--from", "modelscop"], "--from must be modelscope or huggingface, got "
          "'modelscop', did you mean modelscope?"),
         (["download", "kolors", "--layout", "comfy"], "--layout must be original or diffusers, got 'comfy' "
