@@ -1,7 +1,7 @@
 """Times and checks full-size Kolors beside DiffSynth's own loop and diffusers, on one GPU.
 
     python -m tests.benchmarks.published runs/kolors-random
-    for part in open contest diffusers ours memory low cap drafts refine control; do
+    for part in open contest diffusers ours memory low cap drafts refine control ip-adapter; do
         python -m tests.benchmarks.kolors $part runs/kolors-random --out runs/kolors-bench
     done
     python -m tests.benchmarks.kolors table runs/kolors-random --out runs/kolors-bench
@@ -38,6 +38,7 @@ from kit.models.kolors.scheduler import scheduler
 from kit.models.kolors.unet import linear_shapes, time_ids
 from kit.models.layouts.weight_files import NETWORK_NAMES, TEXT_FOLDER, UNET_FOLDER, VAE_FOLDER
 from tests.benchmarks.kolors_control import part_control
+from tests.benchmarks.kolors_ip_adapter import part_ip_adapter, part_ip_adapter_compiled
 from tests.benchmarks.kolors_tables import markdown
 from tests.benchmarks.machine import commit, today, versions
 from tests.benchmarks.prompts import NEGATIVE, held_out_prompts, texts_of
@@ -364,6 +365,8 @@ PARTS = {
     "drafts": part_drafts,
     "refine": part_refine,
     "control": part_control,
+    "ip-adapter": part_ip_adapter,
+    "ip-adapter-compiled": part_ip_adapter_compiled,
 }
 
 

@@ -30,8 +30,9 @@ from kit.lora.lora import load_lora
 from kit.models.base import load_base
 from kit.models.kolors.scheduler import scheduler
 from tests.support.kolors_controlnets import held, kolors_controlnets
-from tests.support.kolors_ip_adapters import VISION, WEIGHTS, kolors_adapter, prompted, write_adapter
+from tests.support.kolors_ip_adapters import WEIGHTS, kolors_adapter, prompted, write_adapter
 from tests.support.published_toy import SIZES, published_lora, toy_published
+from tests.support.random_adapters import VISION
 from tests.support.toy_controlnets import shapes
 
 HOW = DrawSettings(steps=2, cfg=4.0, size=64, noise="portable")

@@ -17,12 +17,10 @@ from tests.support.kolors_ip_adapters import (
     ENCODER,
     WEIGHTS,
     kolors_adapter,
-    plus_sizes,
-    random_attentions,
-    random_projection,
     write_adapter,
 )
 from tests.support.published_toy import SIZES
+from tests.support.random_adapters import plus_sizes, random_attentions, random_projection
 
 Tables = dict[str, dict[str, torch.Tensor]]
 

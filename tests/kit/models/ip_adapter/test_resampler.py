@@ -8,7 +8,7 @@ from diffusers import UNet2DConditionModel
 from torch import Tensor
 
 from kit.models.ip_adapter.resampler import ResamplerSizes, build_projection
-from tests.support.kolors_ip_adapters import random_projection
+from tests.support.random_adapters import random_projection
 
 SAME = 1e-12
 PLUS = ResamplerSizes(seen=24, width=48, inner=128, feed=192, made=40, tokens=5, depth=4)
