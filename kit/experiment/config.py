@@ -30,6 +30,7 @@ from kit.experiment.fields import (
 )
 from kit.experiment.other_files import elsewhere, experiment_document
 from kit.experiment.references.ip_adapter_table import IpAdapterTable, adapter_faults
+from kit.experiment.references.reference_pictures import reference_faults
 from kit.experiment.tables import (
     CompareTable,
     DraftTable,
@@ -302,7 +303,7 @@ def load_experiment(
     if weights_exist:
         faults += [*_foreign_faults(experiment.candidates), *_anchor_faults(experiment, stories)]
         faults += [*table_faults(experiment, stories), *picture_faults(stories)]
-        faults += adapter_faults(experiment, stories)
+        faults += [*reference_faults(stories), *adapter_faults(experiment, stories)]
     if faults:
         raise InputError(str(path), faults)
     return LoadedExperiment(path=path, experiment=experiment, stories=stories)

@@ -17,7 +17,8 @@ from kit.experiment.controls.control_pictures import kept_stories
 from kit.experiment.controls.control_record import CONTROLS, ControlRecords
 from kit.experiment.drawing.usual import usual_drawing
 from kit.experiment.out_folder import MARK, refuse_another
-from kit.experiment.references.image_prompt_record import REFERENCES, ImagePromptRecords
+from kit.experiment.references.image_prompt_record import REFERENCES, ImagePromptRecords, reference_file
+from kit.experiment.references.reference_pictures import kept_references
 from kit.experiment.steps import FINISHERS, MASKS, OptionalFileHash, StepList, step_told
 from kit.experiment.tables import DraftTable
 from kit.files.atomic_write import append_line, write_atomic, write_together
@@ -172,6 +173,8 @@ class Run:
         run = cls(folder)
         refuse_links_out(folder, OWN)
         stories, pictures = kept_stories(loaded.stories)
+        stories, references = kept_references(stories)
+        pictures |= {reference_file(sha256): data for sha256, data in references.items()}
         loaded = replace(loaded, stories=stories)
         refuse_another(run, loaded, reworded=reworded)
         for place, data in pictures.items():

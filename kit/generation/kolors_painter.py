@@ -16,6 +16,7 @@ from kit.experiment.drawing.draw_settings import DrawSettings
 from kit.experiment.steps import Step
 from kit.experiment.tables import SamplerName
 from kit.generation.anchors.joining import join_anchors, sharing_of
+from kit.generation.anchors.pictured_anchors import AnchorLatents, PicturedAnchors
 from kit.generation.controls.held_panels import by_half
 from kit.generation.controls.kolors_controlnets import KolorsControlNets, refuse_strangers
 from kit.generation.denoiser import Denoiser, compile_parts, compiling_pays, halves_of, refuse_too_small
@@ -83,6 +84,7 @@ class KolorsPainter:
         self._texts = PromptStates(base, self.device)
         self._controlnets = KolorsControlNets(self.device)
         self._pictures = KolorsPictures(self.device)
+        self._anchor_latents = AnchorLatents()
         self._most = max(BATCHES)
         """Panels that fit into memory together, as far as is known."""
 
@@ -346,6 +348,10 @@ class KolorsPainter:
         noise, first = latents[:1], 0 if joined.beside else begins
         if joined.beside:
             latents = torch.cat([latents, self._first_noise(joined.beside, settings)])
+        pictured = PicturedAnchors(
+            originals={row: self._anchor(settings, png) for row, png in joined.pictures.items()},
+            noise=latents,
+        )
         drawn = [*requests, *joined.beside]
         negatives = [row.negative for row in drawn] if guided else []
         texts, words = [*(row.prompt for row in drawn), *negatives], drawn[0].embeddings
@@ -362,6 +368,7 @@ class KolorsPainter:
             for number, step in enumerate(solver.timesteps, first):
                 if kept:
                     latents = kept.held(latents, solver.add_noise(kept.original, noise, step), number)
+                latents = pictured.held(latents, solver, step)
                 rows = torch.cat([latents, latents]) if number < guided else latents
                 if number in (first, guided):
                     self._denoiser.set_text(cross[: len(rows)])
@@ -377,6 +384,12 @@ class KolorsPainter:
         if kept:
             latents = kept.held(latents, kept.original, settings.steps)
         return latents[: len(requests)]
+
+    def _anchor(self, settings: DrawSettings, png: bytes) -> Tensor:
+        """Return the latents of a picture that panels are drawn to match."""
+        return self._anchor_latents.of(
+            png, settings.size, lambda picture: self._encode(settings, pixels_of(picture, self.device))
+        )
 
     def _encode(self, settings: DrawSettings, pixels: Tensor, tile: int = 0) -> Tensor:
         aside = self._aside() if settings.memory == "low" else nullcontext()

@@ -1,8 +1,8 @@
 """The seam between a run and whatever draws its panels."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Protocol, Self, TypeAlias
 
 from pydantic import PositiveInt
 
@@ -74,7 +74,13 @@ class PanelRequest:
     @property
     def held_by(self) -> tuple[object, ...]:
         """What panels must have in common to be drawn in one batch."""
-        return tuple(one.drawn_alike for one in (*self.control, *self.image_prompts))
+        held = (one.drawn_alike for one in self.control)
+        return (*held, *(one.drawn_alike for one in self.image_prompts))
+
+    def with_anchor_pictures(self, pictures: Mapping[str, bytes]) -> Self:
+        """Return it with the files of those anchors that are pictures, which are given by their sha256."""
+        named = dict.fromkeys(anchor.picture for anchor in self.anchors if anchor.picture)
+        return replace(self, anchor_pictures=tuple(pictures[sha256] for sha256 in named))
 
     @property
     def texts(self) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from kit.experiment.config import Experiment, LoadedExperiment
 from kit.experiment.drawing.draw_settings import USUALLY, DrawSettings
 from kit.experiment.extras.extra_pictures import Origin, all_slots, origins_of
 from kit.experiment.fields import seed_of_panel
+from kit.experiment.references.reference_pictures import kept_references
 from kit.experiment.run import Anchor, PanelRow, Run, Slot
 from kit.experiment.steps import StepList, step_told, words_in
 from kit.files.encodings import canonical_json, sha256_bytes
@@ -23,7 +24,7 @@ from kit.lora.pipelines.layout import PipelineLayout, lora_layout
 from kit.messages import mark, tr
 from kit.models.bases.pipeline_class import pipeline_folder
 from kit.story.anchors import anchors_of, bystanders_of
-from kit.story.prompt import prompt_of
+from kit.story.prompt import portrait_prompt, prompt_of
 from kit.story.story import PANELS, Story
 from kit.versions import installed_version
 
@@ -98,7 +99,8 @@ def plan_run(run: Run, painter: Painter) -> RunPlan:
     taught = {name: embeddings_of(c, experiment.base) for name, c in candidates.items()}
     facts = {name: _facts(c, loras[name][0], taught[name]) for name, c in candidates.items()}
     shared = {name: recipe_of(painter, settings, facts[name]) for name in candidates}
-    stories = {loaded.name: loaded.story for loaded in run.loaded.stories}
+    told, pictures = kept_references(run.loaded.stories)
+    stories = {loaded.name: loaded.story for loaded in told}
     jobs, origins = [], origins_of(run)
     nets, maps = controlnets_of(run.loaded), RunMaps(run)
     controls = maps.controls(nets)
@@ -109,6 +111,7 @@ def plan_run(run: Run, painter: Painter) -> RunPlan:
         held = controls.get((slot.story, slot.panel), ())
         request = request_in(experiment, story, made.drawn, candidate)
         request = replace(request, label=label, control=held, embeddings=taught[slot.candidate])
+        request = request.with_anchor_pictures(pictures)
         job = job_of(slot, shared[slot.candidate], request, made.chain)
         jobs.append(replace(job, lora_hash=worn.short_hash if worn else ""))
     identity = _identity(run, painter, facts)
@@ -128,7 +131,7 @@ def request_of(
     """Return what a panel's picture is drawn from, not yet known by a key.
 
     Args:
-        story: what is told.
+        story: what is told; pictures of its characters are named as a run has them.
         slot: the panel.
         candidate: who draws it.
         anchor_seed: of the pictures that it matches; None for the panel's own.
@@ -145,7 +148,14 @@ def request_of(
     seed = slot.seed if anchor_seed is None else anchor_seed
     matched = anchors_of(story, panel, own_seed=seed == slot.seed) if candidate.consistency else ()
     anchors = tuple(
-        Anchor(prompt=said(anchor.panel), subject=anchor.subject, seed=begun_from(seed, anchor.panel))
+        Anchor(
+            prompt=portrait_prompt(story, anchor.subject, candidate.trigger)
+            if anchor.panel is None
+            else said(anchor.panel),
+            subject=anchor.subject,
+            seed=begun_from(seed, anchor.panel or 0),
+            picture=Path(anchor.reference).stem,
+        )
         for anchor in matched
     )
     kept = candidate.consistency or 0.0 if anchors else 0.0
@@ -164,7 +174,7 @@ def request_in(experiment: Experiment, story: Story, slot: Slot, candidate: Cand
 
     Args:
         experiment: says whose seed and noise it is.
-        story: what is told.
+        story: what is told; pictures of its characters are named as a run has them.
         slot: the panel.
         candidate: who draws it.
     """

@@ -12,12 +12,14 @@ MOST_ANCHORS = 3
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StoryAnchor:
-    """A panel that others are drawn to match, and whom it shows."""
+    """A panel or a picture that others are drawn to match, and whom it shows."""
 
-    panel: int
-    """0 to 7."""
+    panel: int | None
+    """0 to 7; None for a picture that is there."""
     subject: str
     """The words whom it is matched for; empty for the whole picture, where a story names no characters."""
+    reference: str = ""
+    """The picture that is there, by the name that the story has for it."""
 
 
 def cast_of(story: Story, panel: int) -> tuple[str, ...]:
@@ -27,10 +29,11 @@ def cast_of(story: Story, panel: int) -> tuple[str, ...]:
 
 
 def anchors_of(story: Story, panel: int, *, own_seed: bool = True) -> tuple[StoryAnchor, ...]:
-    """Return the panels that a panel (0 to 7) is drawn to match.
+    """Return the panels and pictures that a panel (0 to 7) is drawn to match.
 
-    A character's anchor is the panel that the story says, else the first that shows it alone, else the first
-    that shows it. A panel that is the anchor of all whom it shows has none, nor has a character of one panel.
+    A character's anchor is its reference, a picture, else the panel that the story says, else the first that
+    shows it alone, else the first that shows it. A panel that is the anchor of all whom it shows has none;
+    without a reference a character of one panel has none.
     Without any characters the first panel is the anchor of all.
 
     Args:
@@ -41,11 +44,8 @@ def anchors_of(story: Story, panel: int, *, own_seed: bool = True) -> tuple[Stor
     """
     if not story.characters:
         return (StoryAnchor(panel=0, subject=""),) if panel or not own_seed else ()
-    anchors = [
-        StoryAnchor(panel=anchor, subject=story.characters[name].text)
-        for name in cast_of(story, panel)
-        if (anchor := _anchor_panel(story, name)) is not None
-    ]
+    found = (_anchor_of(story, name) for name in cast_of(story, panel))
+    anchors = [anchor for anchor in found if anchor is not None]
     itself = own_seed and all(anchor.panel == panel for anchor in anchors)
     return () if itself else tuple(anchors)
 
@@ -53,7 +53,7 @@ def anchors_of(story: Story, panel: int, *, own_seed: bool = True) -> tuple[Stor
 def bystanders_of(story: Story, panel: int) -> tuple[str, ...]:
     """Return the words for whoever else a panel (0 to 7) shows than those whom it is drawn to match.
 
-    They are its subjects that are no characters, or characters that no other panel shows. Where a story names
+    They are its subjects that are no characters, or characters that nothing else shows. Where a story names
     no characters there are none: the whole picture is matched.
     """
     if not story.characters:
@@ -62,7 +62,7 @@ def bystanders_of(story: Story, panel: int) -> tuple[str, ...]:
     for clause in story.panels[panel].clauses:
         if clause.role == "subject" and clause.character is None and clause.text:
             said.append(clause.text)
-        elif clause.character is not None and _anchor_panel(story, clause.character) is None:
+        elif clause.character is not None and _anchor_of(story, clause.character) is None:
             said.append(story.characters[clause.character].text)
     return tuple(dict.fromkeys(said))
 
@@ -78,13 +78,16 @@ def figures_of(story: Story, panel: int) -> tuple[str, ...]:
     return tuple(dict.fromkeys(said))
 
 
-def _anchor_panel(story: Story, name: str) -> int | None:
-    """Return the panel that shows what a character looks like; None where no other panel could match it."""
+def _anchor_of(story: Story, name: str) -> StoryAnchor | None:
+    """Return what shows what a character looks like; None where no other panel could match it."""
+    character = story.characters[name]
+    if character.reference:
+        return StoryAnchor(panel=None, subject=character.text, reference=character.reference)
     shown = [panel for panel in range(PANELS) if name in cast_of(story, panel)]
-    if said := story.characters[name].anchor:
-        return panel_named(said)
     alone = [panel for panel in shown if len(cast_of(story, panel)) == 1]
-    return [*alone, *shown][0] if len(shown) > 1 else None
+    if character.anchor:
+        return StoryAnchor(panel=panel_named(character.anchor), subject=character.text)
+    return StoryAnchor(panel=[*alone, *shown][0], subject=character.text) if len(shown) > 1 else None
 
 
 def anchor_faults(story: Story) -> Iterator[str]:

@@ -136,4 +136,13 @@ def prompt_of(story: Story, panel: int, order: str, trigger: str = "") -> str:
         text = written.strip()
     else:
         text = comma.join(clause.text for clause in arranged)
-    return f"{trigger}{comma}{text}" if trigger else text
+    return _behind(trigger, text, story)
+
+
+def portrait_prompt(story: Story, subject: str, trigger: str = "") -> str:
+    """Return what is said of a picture of a character alone: the trigger, then the character's words."""
+    return _behind(trigger, subject, story)
+
+
+def _behind(trigger: str, text: str, story: Story) -> str:
+    return f"{trigger}{COMMAS[story.language]}{text}" if trigger else text

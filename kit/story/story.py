@@ -102,6 +102,12 @@ class CharacterDescription(Description, frozen=True):
     reference: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)] | None = None
     """A picture of it, a file relative to the story's own; then that shows what it looks like, no panel."""
 
+    @model_validator(mode="after")
+    def _shown_by_one(self) -> Self:
+        if self.anchor is not None and self.reference is not None:
+            raise ValueError(tr("is shown by its reference: delete anchor, or delete reference"))
+        return self
+
 
 class Clause(BaseModel, frozen=True, extra="forbid"):
     """One part of a prompt: its role, and its words or the name of a character or place."""

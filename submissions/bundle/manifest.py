@@ -96,7 +96,7 @@ def record_of_pieces(pieces: Iterable[Piece]) -> FileRecord:
 
 
 class AnchorRecord(Record, frozen=True):
-    """What a panel was drawn to match: drawn as the panel, but for words and seed, or a picture in the bundle."""
+    """What a panel was drawn to match: as it but for words and seed, or a picture of the bundle."""
 
     prompt: str
     subject: str

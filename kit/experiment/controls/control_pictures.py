@@ -8,10 +8,10 @@ from PIL import Image
 
 from kit.errors import InputError, printable
 from kit.experiment.controls.control_record import CONTROLS, map_file
+from kit.experiment.references.kept_pictures import kept_png, size_or_fault
 from kit.files.encodings import sha256_bytes
-from kit.files.user_paths import user_path, why_not_there
-from kit.images.decode import PANEL_FORMATS, PictureError, decode_picture, picture_size, read_picture_file
-from kit.images.png_metadata import QUICK, encoded
+from kit.files.user_paths import user_path
+from kit.images.decode import decode_picture
 from kit.messages import tr
 from kit.story.control import PanelControl
 from kit.story.story import LoadedStory, Panel
@@ -37,13 +37,10 @@ def picture_faults(stories: Sequence[LoadedStory]) -> Iterator[str]:
 
 def _fault(text: str, path: Path) -> str:
     """Return what is wrong with a picture by its head; empty where nothing is."""
-    try:
-        width, height = picture_size(path, PANEL_FORMATS)
-    except PictureError as error:
-        named = printable(text)
-        if not path.is_file():
-            return tr("file {path} {why}", path=named, why=why_not_there(text, path))
-        return tr("{file} {error}", file=named, error=str(error))
+    size = size_or_fault(text, path)
+    if isinstance(size, str):
+        return size
+    width, height = size
     if width != height:
         return tr(
             "{file} has {width} x {height} pixels and panels are square: cut it to {side} x {side}",
@@ -74,7 +71,7 @@ def kept_stories(stories: Sequence[LoadedStory]) -> tuple[tuple[LoadedStory, ...
             return panel
         controls = []
         for one in panel.control:
-            data = _as_png(picture_path(story, one))
+            data = kept_png(picture_path(story, one), CONTROLS, read_control)
             place = map_file(sha256_bytes(data))
             files[place] = data
             controls.append(one.model_copy(update={"picture": f"../{place}"}))
@@ -90,13 +87,3 @@ def kept_stories(stories: Sequence[LoadedStory]) -> tuple[tuple[LoadedStory, ...
         for story in stories
     )
     return told, files
-
-
-def _as_png(path: Path) -> bytes:
-    """Return a control's picture as a run keeps it: its own bytes where a run has kept it before."""
-    picture = read_control(path)
-    if path.parent.name == CONTROLS:
-        data = read_picture_file(path)
-        if sha256_bytes(data) == path.stem:
-            return data
-    return encoded(picture, level=QUICK)

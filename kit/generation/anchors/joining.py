@@ -3,9 +3,13 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from kit.files.encodings import sha256_bytes
 from kit.generation.anchors.shared_attention import AnchoredRow, Sharing
 from kit.generation.painter import PanelRequest
 from kit.models.prompt_states import PromptStates
+
+_PICTURE = 3
+"""Where among what a row is known by the sha256 of its picture stands."""
 
 
 class JoinedAnchors(NamedTuple):
@@ -13,6 +17,8 @@ class JoinedAnchors(NamedTuple):
 
     beside: Sequence[PanelRequest]
     """Those that are no panel of the batch; their rows follow the panels'."""
+    pictures: Mapping[int, bytes]
+    """The files of those that are pictures, by their rows."""
     readers: Sequence[AnchoredRow]
     watched: Mapping[int, Sequence[str]]
     """The words for whom it is watched where a row shows them: of an anchor its subject; of a reader that
@@ -25,8 +31,8 @@ def join_anchors(requests: Sequence[PanelRequest]) -> JoinedAnchors:
     Not where it is held to maps or looks at pictures: anchors are drawn from their words alone, whatever else
     the batch has.
     """
-    rows: dict[tuple[object, ...], int] = {
-        (request.prompt, request.negative, request.seed): row
+    rows: dict[tuple[str | int, ...], int] = {
+        (request.prompt, request.negative, request.seed, ""): row
         for row, request in enumerate(requests)
         if not (request.anchors or request.control or request.image_prompts or request.variation)
     }
@@ -35,7 +41,7 @@ def join_anchors(requests: Sequence[PanelRequest]) -> JoinedAnchors:
     for row, request in enumerate(requests):
         read = []
         for anchor in request.anchors:
-            known: tuple[object, ...] = (anchor.prompt, request.negative, anchor.seed)
+            known: tuple[str | int, ...] = (anchor.prompt, request.negative, anchor.seed, anchor.picture)
             if subjects.get(rows.get(known, -1), anchor.subject) != anchor.subject:
                 known = (*known, anchor.subject)  # the same picture, read for somebody else
             if known not in rows:
@@ -58,7 +64,9 @@ def join_anchors(requests: Sequence[PanelRequest]) -> JoinedAnchors:
         if request.bystanders:
             heroes = (anchor.subject for anchor in request.anchors)
             watched[reader.row] = (*heroes, *request.bystanders)
-    return JoinedAnchors(beside, readers, watched)
+    files = {sha256_bytes(png): png for request in requests for png in request.anchor_pictures}
+    pictures = {row: files[str(known[_PICTURE])] for known, row in rows.items() if known[_PICTURE]}
+    return JoinedAnchors(beside, pictures, readers, watched)
 
 
 def sharing_of(joined: JoinedAnchors, drawn: Sequence[PanelRequest], states: PromptStates) -> Sharing | None:

@@ -17,6 +17,8 @@ def story_toml(story: Story, notes: Sequence[str] = ()) -> str:
         lines += ["", f"[characters.{toml_key(name)}]", f"text = {toml_text(character.text)}"]
         if character.anchor is not None:
             lines.append(f"anchor = {toml_text(character.anchor)}")
+        if character.reference is not None:
+            lines.append(f"reference = {toml_text(character.reference)}")
     for name, place in story.places.items():
         lines += ["", f"[places.{toml_key(name)}]", f"text = {toml_text(place.text)}"]
     for panel in story.panels:

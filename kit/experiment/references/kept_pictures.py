@@ -1,0 +1,44 @@
+"""Pictures that stories name by a path of theirs: looked at by their head, kept in runs by their sha256."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from PIL import Image
+
+from kit.errors import printable
+from kit.files.encodings import sha256_bytes
+from kit.files.user_paths import why_not_there
+from kit.images.decode import PANEL_FORMATS, PictureError, picture_size, read_picture_file
+from kit.images.png_metadata import QUICK, encoded
+from kit.messages import tr
+
+
+def size_or_fault(text: str, path: Path) -> tuple[int, int] | str:
+    """Return a picture's width and height by its head, or what is wrong with it.
+
+    Args:
+        text: the path as it is written.
+        path: where that is.
+    """
+    try:
+        return picture_size(path, PANEL_FORMATS)
+    except PictureError as error:
+        if not path.is_file():
+            return tr("file {path} {why}", path=printable(text), why=why_not_there(text, path))
+        return tr("{file} {error}", file=printable(text), error=str(error))
+
+
+def kept_png(path: Path, folder: str, read: Callable[[Path], Image.Image]) -> bytes:
+    """Return a picture as a run keeps it: the file's own bytes where a run has kept it before.
+
+    Args:
+        path: the file.
+        folder: of the run, where it is kept.
+        read: opens it, or raises InputError.
+    """
+    picture = read(path)
+    if path.parent.name == folder:
+        data = read_picture_file(path)
+        if sha256_bytes(data) == path.stem:
+            return data
+    return encoded(picture, level=QUICK)
