@@ -8,6 +8,7 @@ from pydantic import PositiveInt
 
 from kit.errors import InputError
 from kit.experiment.drawing.draw_settings import DrawSettings
+from kit.experiment.references.image_prompt_record import pictures_in
 from kit.experiment.run import Anchor
 from kit.experiment.steps import Step
 from kit.generation.controls.control import Control
@@ -79,8 +80,7 @@ class PanelRequest:
 
     def with_anchor_pictures(self, pictures: Mapping[str, bytes]) -> Self:
         """Return it with the files of those anchors that are pictures, which are given by their sha256."""
-        named = dict.fromkeys(anchor.picture for anchor in self.anchors if anchor.picture)
-        return replace(self, anchor_pictures=tuple(pictures[sha256] for sha256 in named))
+        return replace(self, anchor_pictures=tuple(pictures[one] for one in pictures_in(self.anchors)))
 
     @property
     def texts(self) -> tuple[str, ...]:

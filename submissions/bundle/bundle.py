@@ -29,6 +29,7 @@ from submissions.bundle.manifest import (
     mask_files,
     network_files,
     read_manifest,
+    reference_files,
 )
 from submissions.bundle.mosaic import GRIDS
 from submissions.bundle.texts import TEXTS
@@ -142,6 +143,7 @@ def order_of(manifest: Manifest) -> Iterator[str]:
     yield from (grid.file for grid in GRIDS)
     yield from mask_files(manifest)
     yield from map_files(manifest)
+    yield from reference_files(manifest)
     yield from network_files(manifest)
     yield from embedding_files(manifest)
     yield from ("prompts.csv", "prompts.json", "settings.json", "scores.csv")

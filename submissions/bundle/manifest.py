@@ -21,7 +21,7 @@ from pydantic_core import from_json
 from kit.experiment.candidates.candidate import MOST_EMBEDDINGS, embedding_file
 from kit.experiment.controls.control_record import ControlRecords, map_file
 from kit.experiment.drawing.draw_settings import OF_KOLORS
-from kit.experiment.references.image_prompt_record import ImagePromptRecords
+from kit.experiment.references.image_prompt_record import ImagePromptRecords, pictures_in, reference_file
 from kit.experiment.steps import (
     OptionalFileHash,
     StepList,
@@ -383,6 +383,12 @@ def map_files(manifest: Manifest) -> dict[str, str]:
     """Return the sha256 of every map that a bundle's panels were held to, by its file."""
     maps = (held.map for panel in manifest.panels for held in panel.control)
     return {map_file(sha256): sha256 for sha256 in maps}
+
+
+def reference_files(manifest: Manifest) -> dict[str, str]:
+    """Return the sha256 of every picture of a character that panels were drawn with, by its file."""
+    shown = (one for panel in manifest.panels for one in (*panel.anchors, *panel.image_prompts))
+    return {reference_file(sha256): sha256 for sha256 in pictures_in(shown)}
 
 
 def embedding_files(manifest: Manifest) -> dict[str, str]:

@@ -38,6 +38,7 @@ from submissions.bundle.manifest import (
     network_files,
     panel_file,
     prompts_json,
+    reference_files,
     settings_json,
 )
 from submissions.bundle.mosaic import GRIDS, MosaicText, draw_mosaic
@@ -146,6 +147,7 @@ def _files(evidence: Evidence, entry: Entry, draft: Manifest, words: MosaicText)
     files |= {grid.file: encoded(draw_mosaic(pictures, words, grid), level=QUICK) for grid in GRIDS}
     files |= {name: evidence.masks[mask] for name, mask in mask_files(draft).items()}
     files |= {name: evidence.maps[sha256] for name, sha256 in map_files(draft).items()}
+    files |= {name: evidence.references[sha256] for name, sha256 in reference_files(draft).items()}
     files |= {name: evidence.networks[network] for name, network in network_files(draft).items()}
     files |= {name: evidence.embeddings[sha256] for name, sha256 in embedding_files(draft).items()}
     files |= {

@@ -23,6 +23,8 @@ from kit.experiment.config import Experiment
 from kit.experiment.controls.control_record import map_file
 from kit.experiment.extras.extra_pictures import Origin, all_slots, origins_of
 from kit.experiment.identity import CandidateIdentity, RunIdentity, read_identity
+from kit.experiment.references.image_prompt_record import pictures_in, reference_file
+from kit.experiment.references.kept_pictures import kept_bytes
 from kit.experiment.run import PanelRow, Run, Slot
 from kit.experiment.steps import kept_networks_in, mask_file, masks_in, network_file
 from kit.files.text.library_words import reason_of
@@ -65,6 +67,8 @@ class Evidence:
     """That panels were repaired with, by sha256."""
     maps: Mapping[str, bytes]
     """That panels were held to, by sha256."""
+    references: Mapping[str, bytes]
+    """Pictures of characters that panels were drawn with, by sha256."""
     networks: Mapping[str, bytes]
     """That panels were finished with, by sha256."""
     embeddings: Mapping[str, bytes]
@@ -110,6 +114,7 @@ def gather(run: Run, entry: Entry) -> tuple[Evidence | None, list[Fault]]:
         drawn=drawn,
         masks=_masks(run, rows, faults),
         maps=_maps(run, rows, faults),
+        references=_references(run, rows, faults),
         networks=_networks(run, rows, faults),
         embeddings=_embeddings(run, identity, entry.candidate, faults),
         identity=identity,
@@ -237,6 +242,20 @@ def _maps(run: Run, rows: Mapping[int, PanelRow], faults: list[Fault]) -> dict[s
             told = _without_path(str(error), run, map_file(sha256))
             faults.append(Fault(map_file(sha256), told, tr(DRAW_AGAIN), DRAWING))
     return maps
+
+
+def _references(run: Run, rows: Mapping[int, PanelRow], faults: list[Fault]) -> dict[str, bytes]:
+    """Return the pictures of characters that the panels were drawn with; each not there joins the faults."""
+    shown = (one for row in rows.values() for one in (*row.anchors, *row.image_prompts))
+    changed = mark("{file} is another picture than a panel was drawn with: put that one back")
+    pictures: dict[str, bytes] = {}
+    for sha256 in pictures_in(shown):
+        name = reference_file(sha256)
+        try:
+            pictures[sha256] = kept_bytes(run.folder / name, sha256, changed)
+        except RunError as error:
+            faults.append(Fault(name, _without_path(str(error), run, name), tr(DRAW_AGAIN), DRAWING))
+    return pictures
 
 
 def _embeddings(

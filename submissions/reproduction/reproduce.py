@@ -34,7 +34,7 @@ from kit.models.bases.pipeline_files import PipelineFiles, open_editor
 from kit.progress import Progress
 from kit.story.control import ControlKind
 from submissions.bundle.bundle import Bundle
-from submissions.bundle.manifest import BatchRecord, Manifest, PanelRecord
+from submissions.bundle.manifest import BatchRecord, Manifest, PanelRecord, reference_files
 from submissions.reproduction.changes import changes, other_controlnets, processor_change
 from submissions.reproduction.controls import NO_CONTROLNETS, controls_of
 from submissions.reproduction.likeness import BOUNDS, LEAST_EFFECT, Place, are_alike, mean_difference
@@ -56,6 +56,8 @@ class _Recipes:
     how: DrawSettings
     controls: Mapping[ControlRecord, Control]
     taught: tuple[Embedding, ...]
+    references: Mapping[str, bytes]
+    """Pictures of characters, by their sha256."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -153,6 +155,7 @@ def reproduce(
         how=how,
         controls=controls_of(bundle, controlnets),
         taught=_taught(bundle),
+        references={sha256: bundle.files[name] for name, sha256 in reference_files(manifest).items()},
     )
     jobs = [list(_jobs(batch, recipes)) for batch in batches]
     requests = [job.request for together in jobs for job in together]
@@ -285,6 +288,7 @@ def _jobs(batch: BatchRecord, recipes: _Recipes) -> Iterator[Job]:
         held = manifest.panels[panel - 1].control if panel else ()
         controls = tuple(recipes.controls[one] for one in held)
         request = replace(request, control=controls, embeddings=recipes.taught)
+        request = request.with_anchor_pictures(recipes.references)
         yield job_of(slot, shared, request)
 
 
@@ -313,7 +317,7 @@ def _request(prompt: str, seed: int, batch: BatchRecord, manifest: Manifest) -> 
         negative=said.negative,
         seed=seed,
         anchors=tuple(
-            Anchor(prompt=one.prompt, subject=one.subject, seed=moved(one.seed))
+            Anchor(prompt=one.prompt, subject=one.subject, seed=moved(one.seed), picture=one.picture)
             for one in (panel.anchors if panel else ())
         ),
         consistency=panel.consistency if panel else 0.0,

@@ -10,13 +10,21 @@ from pydantic_core import from_json
 
 from kit.experiment.drawing.draw_settings import OF_KOLORS, USUALLY
 from kit.experiment.identity import settings_of_finals
+from kit.experiment.references.reference_pictures import MOST_KEPT
 from kit.experiment.steps import mask_file, side_after, sides_in, step_told
 from kit.files.encodings import canonical_json, json_bytes, sha256_bytes
 from kit.files.text.library_words import reason_of
 from kit.images.png_metadata import PARAMETERS, RECIPE, parameters_of
 from kit.messages import joined, tr
 from submissions.bundle.bundle import Bundle, order_of
-from submissions.bundle.manifest import COMPARISON, Manifest, PanelRecord, map_files, mask_files
+from submissions.bundle.manifest import (
+    COMPARISON,
+    Manifest,
+    PanelRecord,
+    map_files,
+    mask_files,
+    reference_files,
+)
 from submissions.bundle.mosaic import GRIDS
 from submissions.faults import FINISH, Fault, shortened
 from submissions.untrusted.lora_reader import lora_faults
@@ -40,7 +48,7 @@ SCORED_FOLDER = "panels/"
 """What an organiser scores as a folder: every file in it counts."""
 MAX_ALL_PIXELS = 40 << 20
 """Of panels and mosaics together: eight panels of 2048 x 2048 and the mosaics have 40 million. Of all masks
-together as much, and of all maps."""
+together as much, of all maps and of all characters' pictures."""
 MAX_PICTURE_TEXT = 64 << 10
 """Characters of text in one picture; a recipe and the parameters have one thousand."""
 
@@ -85,13 +93,15 @@ class _PictureChecks:
         """The panels seen so far, by the sha256 of their pixels."""
         self._masks = mask_files(bundle.manifest) if bundle.manifest else {}
         self._maps = map_files(bundle.manifest) if bundle.manifest else {}
+        self._references = reference_files(bundle.manifest) if bundle.manifest else {}
         self._pixels = Counter[str]()
-        """So far, of masks, of maps and of others."""
+        """So far, of each kind and of others."""
 
     def faults_of(self, name: str) -> Iterator[Fault]:
         """Yield what is wrong with a picture."""
         width, height = stated_size(self._bundle.files[name]) or (0, 0)
-        kind = "mask" if name in self._masks else "map" if name in self._maps else ""
+        kinds = {"mask": self._masks, "map": self._maps, "reference": self._references}
+        kind = next((kind for kind, files in kinds.items() if name in files), "")
         self._pixels[kind] += width * height
         if self._pixels[kind] > MAX_ALL_PIXELS and width * height <= MAX_PIXELS:
             yield Fault(
@@ -141,7 +151,7 @@ class _PictureChecks:
             yield from _recipe_faults(texts.get(RECIPE), panel, manifest)
 
     def _named_faults(self, name: str, picture: Image.Image, manifest: Manifest) -> Iterator[Fault]:
-        """Yield what is wrong with a mask or a map, which are named by their sha256."""
+        """Yield what is wrong with a mask, a map or a character's picture, named by their sha256."""
         if name in self._masks:
             for side in _mask_sides(manifest)[name]:
                 yield from square_faults(name, picture, side)
@@ -150,6 +160,10 @@ class _PictureChecks:
             yield from square_faults(name, picture, manifest.settings.size)
             if sha256_bytes(self._bundle.files[name]) != self._maps[name]:
                 yield Fault(name, tr("is not the map that the panel was held to"), tr("pack again"))
+        if name in self._references:
+            yield from square_faults(name, picture, min(picture.width, MOST_KEPT))
+            if sha256_bytes(self._bundle.files[name]) != self._references[name]:
+                yield Fault(name, tr("is not the picture that the panel was drawn with"), tr("pack again"))
 
     def _mask_faults(self, name: str, picture: Image.Image) -> Iterator[Fault]:
         """Yield whether a mask is another one, or none that every program reads alike."""
@@ -258,6 +272,8 @@ def _told(panel: PanelRecord, manifest: Manifest) -> dict[str, object]:
     if panel.bystanders:
         matched["bystanders"] = list(panel.bystanders)
     held = {"control": [one.shaping for one in panel.control]} if panel.control else {}
+    if panel.image_prompts:
+        held["image_prompts"] = [one.shaping for one in panel.image_prompts]
     repaired = {"chain": [step_told(step) for step in panel.chain]} if panel.chain else {}
     return (
         (matched if panel.anchors or panel.bystanders else {})

@@ -24,6 +24,7 @@ from submissions.bundle.manifest import (
     panel_file,
     prompts_json,
     record_of_pieces,
+    reference_files,
     seal_of,
     settings_json,
 )
@@ -43,6 +44,7 @@ def agreement_faults(bundle: Bundle, manifest: Manifest) -> Iterator[Fault]:
     yield from _size_faults(manifest)
     yield from _mask_faults(manifest)
     yield from _control_faults(manifest)
+    yield from _reference_faults(manifest)
     yield from _name_faults(manifest)
     yield from _lora_faults(manifest)
     if manifest.lora and bundle.lora:
@@ -103,6 +105,13 @@ def _control_faults(manifest: Manifest) -> Iterator[Fault]:
         if bool(batch.panels) != bool(used):
             problem = tr("must name its panels where panels were held to maps, and only there")
             yield Fault(f"{MANIFEST}, batches", problem, tr("pack again"))
+
+
+def _reference_faults(manifest: Manifest) -> Iterator[Fault]:
+    """Yield which pictures of characters are not in the bundle."""
+    for name in reference_files(manifest):
+        if name not in manifest.files:
+            yield Fault(name, tr("is missing, a panel was drawn with this picture"), tr("pack again"))
 
 
 def _prompt_of(manifest: Manifest, panel: int) -> str | None:

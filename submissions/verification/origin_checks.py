@@ -20,7 +20,15 @@ from kit.messages import joined, tr
 from kit.models.bases.pipeline_class import PipelineName
 from kit.story.prompt import COMMAS
 from kit.versions import installed_version
-from submissions.bundle.manifest import EMBEDDED_NOTICE, MANIFEST, LoraRecord, Manifest, Sha256
+from submissions.bundle.manifest import (
+    EMBEDDED_NOTICE,
+    MANIFEST,
+    AnchorRecord,
+    LoraRecord,
+    Manifest,
+    PanelRecord,
+    Sha256,
+)
 from submissions.faults import Fault
 from submissions.untrusted.lora_reader import noted_trigger
 
@@ -216,9 +224,20 @@ def _anchor_faults(manifest: Manifest) -> Iterator[Fault]:
             problem = tr("must name bystanders by words that its prompt has, and only beside anchors")
             yield Fault(place, problem, tr("pack again from the run"))
         for anchor in panel.anchors:
-            if anchor.prompt not in said or anchor.subject not in anchor.prompt:
+            known = _is_portrait(anchor, panel) if anchor.picture else anchor.prompt in said
+            if not known or anchor.subject not in anchor.prompt:
                 problem = tr("must be matched to a panel of the story, for words that its prompt has")
                 yield Fault(place, problem, tr("pack again from the run"))
+        if any(one.subject not in panel.prompt or one.start >= one.until for one in panel.image_prompts):
+            problem = tr("must read pictures of whom its prompt names, in some of its steps")
+            yield Fault(place, problem, tr("pack again from the run"))
+
+
+def _is_portrait(anchor: AnchorRecord, panel: PanelRecord) -> bool:
+    """Return whether a picture is told as one of a figure alone: the trigger, then words of the panel's."""
+    trigger = anchor.prompt.removesuffix(anchor.subject)
+    known = bool(anchor.subject) and trigger != anchor.prompt
+    return known and panel.prompt.startswith(trigger) and anchor.subject in panel.prompt
 
 
 def _trigger_faults(manifest: Manifest, trigger: str) -> Iterator[Fault]:

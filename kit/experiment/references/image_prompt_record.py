@@ -1,7 +1,8 @@
 """What runs and bundles say of a picture that is part of a panel's prompt, through an IP-Adapter."""
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from typing import Annotated, Literal, TypeAlias, get_args
+from typing import Annotated, Literal, Protocol, TypeAlias, get_args
 
 from pydantic import ConfigDict, Field, FiniteFloat, StringConstraints, with_config
 
@@ -47,6 +48,19 @@ class ImagePromptRecord:
 
 
 ImagePromptRecords: TypeAlias = Annotated[tuple[ImagePromptRecord, ...], Field(max_length=MOST_ANCHORS)]
+
+
+class Shown(Protocol):
+    """What may name a picture: an anchor, or a picture beside a prompt's words."""
+
+    @property
+    def picture(self) -> str:
+        """The sha256 of the picture's file; empty where there is none."""
+
+
+def pictures_in(shown: Iterable[Shown]) -> list[str]:
+    """Return the sha256 of each picture that is named, each once."""
+    return list(dict.fromkeys(one.picture for one in shown if one.picture))
 
 
 def reference_file(sha256: str) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from kit.errors import printable
+from kit.errors import RunError, printable
 from kit.files.encodings import sha256_bytes
 from kit.files.user_paths import why_not_there
 from kit.images.decode import PANEL_FORMATS, PictureError, picture_size, read_picture_file
@@ -26,6 +26,25 @@ def size_or_fault(text: str, path: Path) -> tuple[int, int] | str:
         if not path.is_file():
             return tr("file {path} {why}", path=printable(text), why=why_not_there(text, path))
         return tr("{file} {error}", file=printable(text), error=str(error))
+
+
+def kept_bytes(path: Path, sha256: str, changed: str) -> bytes:
+    """Return the file of a picture that a run keeps.
+
+    Args:
+        path: where it is.
+        sha256: what it is known by.
+        changed: a template of what is said where {file} is another one.
+
+    Raises RunError where it is not there or another one.
+    """
+    try:
+        data = read_picture_file(path)
+    except PictureError as error:
+        raise RunError(tr("{file} {error}", file=path, error=str(error))) from error
+    if sha256_bytes(data) != sha256:
+        raise RunError(tr(changed, file=path))
+    return data
 
 
 def kept_png(path: Path, folder: str, read: Callable[[Path], Image.Image]) -> bytes:

@@ -54,8 +54,9 @@ def _fault(text: str, path: Path) -> str:
 def read_reference(path: Path) -> Image.Image:
     """Return the picture of a character, RGB and a square of at most 1024 pixels a side.
 
-    It is whole: beside one that is not square is white, as where it is transparent. Raises InputError for what
-    is none, too small or of one colour.
+    It is whole: beside one that is not square is white, as where it is transparent.
+
+    Raises InputError where it is none, too small or of one colour.
     """
     if fault := _fault(str(path), path):
         raise InputError(str(path), [fault])

@@ -6,10 +6,11 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TypeAlias, get_args
 
-from kit.errors import RunError, WeightsError
+from kit.errors import WeightsError
 from kit.experiment.config import LoadedExperiment
 from kit.experiment.controls.control_pictures import picture_path, read_control
 from kit.experiment.controls.control_record import CONTROLS, ControlRecord, map_file
+from kit.experiment.references.kept_pictures import kept_bytes
 from kit.experiment.run import Run
 from kit.files.atomic_write import write_atomic
 from kit.files.encodings import canonical_json, finite_json, json_bytes, sha256_bytes
@@ -18,7 +19,7 @@ from kit.generation.controls.control import Control
 from kit.generation.controls.map_making import map_of
 from kit.images.decode import PictureError, read_picture_file
 from kit.images.png_metadata import QUICK, encoded
-from kit.messages import tr
+from kit.messages import mark, tr
 from kit.models.bases.controlnet_files import ControlNetFiles, open_controlnet
 from kit.story.control import KINDS, ControlKind, PanelControl
 from kit.story.story import LoadedStory
@@ -143,11 +144,5 @@ def keep_maps(folder: Path, controls: Iterable[Control], made: Mapping[str, str]
 
 def map_bytes(run: Run, sha256: str) -> bytes:
     """Return the file of a map; raises RunError where it is not there or another one."""
-    path = run.folder / map_file(sha256)
-    try:
-        data = read_picture_file(path)
-    except PictureError as error:
-        raise RunError(tr("{file} {error}", file=path, error=str(error))) from error
-    if sha256_bytes(data) != sha256:
-        raise RunError(tr("{file} is another map than a panel was held to: put that one back", file=path))
-    return data
+    changed = mark("{file} is another map than a panel was held to: put that one back")
+    return kept_bytes(run.folder / map_file(sha256), sha256, changed)

@@ -12,6 +12,7 @@ from PIL import Image
 
 from kit.embedded import EMBEDDED
 from kit.errors import InputError, RunError, WeightsError
+from kit.experiment.references.kept_pictures import kept_bytes
 from kit.experiment.run import Run
 from kit.experiment.steps import mask_file, network_file
 from kit.files.atomic_write import write_atomic
@@ -21,9 +22,9 @@ from kit.files.user_paths import shell_word
 from kit.finishing.finisher import Finisher, open_finisher
 from kit.finishing.kept_networks import MOST_KEPT_BYTES, KeptNetwork, embedded_network
 from kit.finishing.network_files import network_in
-from kit.images.decode import PictureError, open_picture, read_picture_file
+from kit.images.decode import PictureError, open_picture
 from kit.images.png_metadata import encoded
-from kit.messages import tr
+from kit.messages import mark, tr
 from kit.models.bases.pipeline_files import PipelineFiles, open_editor
 
 if TYPE_CHECKING:
@@ -143,16 +144,8 @@ def keep_mask(run: Run, mask: Image.Image) -> str:
 
 def mask_bytes(run: Run, sha256: str) -> bytes:
     """Return the file of a mask; raises RunError where it is not there or another one."""
-    path = run.folder / mask_file(sha256)
-    try:
-        data = read_picture_file(path)
-    except PictureError as error:
-        raise RunError(tr("{file} {error}", file=path, error=str(error))) from error
-    if sha256_bytes(data) != sha256:
-        raise RunError(
-            tr("{file} is another mask than a picture was repaired with: put that one back", file=path)
-        )
-    return data
+    changed = mark("{file} is another mask than a picture was repaired with: put that one back")
+    return kept_bytes(run.folder / mask_file(sha256), sha256, changed)
 
 
 def read_mask(data: bytes) -> Image.Image:
