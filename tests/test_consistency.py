@@ -7,33 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from command import refused, said, stopped_at_the_first_panel, tree
-from fakes import toy_base, toy_lora
+from fakes import toy_base
+from kept_cast import BYSTANDER, written
 
 from kit.experiment.run import Run
 from submissions.contest.rules import SHIPPED
 from submissions.verification import likeness_checks
-
-CASTS = ("girl", "cat", "girl cat", "girl", "", "cat", "girl cat", "girl")
-DONE = ("坐在沙发上", "睡觉", "在公园里", "夜晚", "下雪，夜晚", "穿着粉色裙子", "紫色短发，夜晚", "黄色")
-BYSTANDER = "一个小男孩"
-HEAD = 'title = "街"\n[characters.girl]\ntext = "一个小女孩"\n[characters.cat]\ntext = "一只小猫"\n'
-
-
-def written(folder: Path, *lines: str) -> Path:
-    """Return an experiment on the toy base: a girl and a cat, apart and together."""
-    panels = []
-    for number, cast in enumerate(CASTS):
-        subjects = [f'{{ role = "subject", character = "{name}" }}' for name in cast.split()]
-        if number == len(CASTS) - 1:
-            subjects.append(f'{{ role = "subject", text = "{BYSTANDER}" }}')
-        clauses = [*subjects, f'{{ role = "action", text = "{DONE[number]}" }}']
-        panels.append(f"[[panel]]\nclauses = [{', '.join(clauses)}]\n")
-    (folder / "street.toml").write_text(HEAD + "".join(panels), encoding="utf-8")
-    toy_lora(folder / "ink.safetensors")
-    head = ('stories = ["street.toml"]', f'base = "{toy_base()}"', "seeds = [0]", "size = 64", "steps = 2")
-    candidate = ("[[candidate]]", 'name = "ink"', 'lora = "ink.safetensors"')
-    (folder / "a.toml").write_text("\n".join((*head, "batch = 3", *candidate, *lines)), encoding="utf-8")
-    return folder / "a.toml"
 
 
 def pictures(run: Path) -> dict[str, bytes]:

@@ -17,12 +17,12 @@ class JoinedAnchors(NamedTuple):
 
     beside: Sequence[PanelRequest]
     """Those that are no panel of the batch; their rows follow the panels'."""
-    pictures: Mapping[int, bytes]
-    """The files of those that are pictures, by their rows."""
     readers: Sequence[AnchoredRow]
     watched: Mapping[int, Sequence[str]]
     """The words for whom it is watched where a row shows them: of an anchor its subject; of a reader that
     shows bystanders its heroes and them."""
+    pictures: Mapping[int, bytes]
+    """The files of those beside that are pictures, by their rows."""
 
 
 def join_anchors(requests: Sequence[PanelRequest]) -> JoinedAnchors:
@@ -66,7 +66,7 @@ def join_anchors(requests: Sequence[PanelRequest]) -> JoinedAnchors:
             watched[reader.row] = (*heroes, *request.bystanders)
     files = {sha256_bytes(png): png for request in requests for png in request.anchor_pictures}
     pictures = {row: files[str(known[_PICTURE])] for known, row in rows.items() if known[_PICTURE]}
-    return JoinedAnchors(beside, pictures, readers, watched)
+    return JoinedAnchors(beside, readers, watched, pictures)
 
 
 def sharing_of(joined: JoinedAnchors, drawn: Sequence[PanelRequest], states: PromptStates) -> Sharing | None:

@@ -1,4 +1,5 @@
 import pytest
+from pydantic import ValidationError
 
 from kit.errors import InputError
 from kit.story.anchors import StoryAnchor, anchor_faults, anchors_of, bystanders_of, cast_of
@@ -7,9 +8,12 @@ from kit.story.story import PANELS, Story, load_story
 GIRL, CAT = "一个小女孩", "一只小猫"
 
 
-def story(*casts: str, girl: str = "", more: dict[str, str] | None = None) -> Story:
+def story(
+    *casts: str, girl: str = "", more: dict[str, str] | None = None, picture: str | None = None
+) -> Story:
     """Return a story whose panels show the characters named in each text; what is not said shows nobody."""
-    described = {"girl": {"text": GIRL} | ({"anchor": girl} if girl else {}), "cat": {"text": CAT}}
+    shown = ({"anchor": girl} if girl else {}) | ({"reference": picture} if picture else {})
+    described = {"girl": {"text": GIRL} | shown, "cat": {"text": CAT}}
     described |= {name: {"text": text} for name, text in (more or {}).items()}
     panels = []
     for number in range(PANELS):
@@ -107,3 +111,29 @@ def test_an_anchor_of_a_character_of_no_panel_is_refused(tmp_path):
     with pytest.raises(InputError) as refused:
         load_story(tmp_path / "a.toml")
     assert "panel 1 does not show 'girl': no panel has it as a character" in str(refused.value)
+
+
+def test_who_has_a_picture_is_matched_to_it_in_every_panel_that_shows_it():
+    told = story("girl", "girl cat", "cat", "", "girl", picture="girl.png")
+    shown = StoryAnchor(panel=None, subject=GIRL, reference="girl.png")
+    found = [anchors_of(told, panel) for panel in range(5)]
+    assert [anchor == (shown,) for anchor in found] == [True, False, False, False, True]
+    assert found[1] == (shown, StoryAnchor(panel=2, subject=CAT))
+    assert found[2:4] == [(), ()]
+    assert bystanders_of(story("girl cat", picture="girl.png"), 0) == (CAT,), "the cat is in one panel only"
+
+
+def test_who_has_a_picture_and_an_anchor_is_refused():
+    with pytest.raises(
+        ValidationError, match="is shown by its reference: delete anchor, or delete reference"
+    ):
+        story("girl", girl="panel 1", picture="girl.png")
+
+
+def test_pictures_count_among_the_three_that_a_panel_can_be_drawn_to_match():
+    more = {name: f"一个{name}" for name in ("dog", "fox")}
+    told = story("girl", "girl cat dog fox", more=more, picture="girl.png")
+    assert list(anchor_faults(told)) == [], "who is in one panel only matches nobody"
+    told = story("girl", "girl cat dog fox", "cat dog fox", more=more, picture="girl.png")
+    [fault] = anchor_faults(told)
+    assert fault.startswith("panel 2: 4 characters")

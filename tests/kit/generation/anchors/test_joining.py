@@ -3,6 +3,7 @@ from pathlib import Path
 
 from kit.experiment.controls.control_record import ControlRecord
 from kit.experiment.run import Anchor
+from kit.files.encodings import sha256_bytes
 from kit.generation.anchors.joining import join_anchors
 from kit.generation.anchors.shared_attention import AnchoredRow
 from kit.generation.controls.control import Control
@@ -19,7 +20,7 @@ def panel(prompt: str, *anchors: Anchor, seed: int = 1) -> PanelRequest:
 
 def test_an_anchor_that_is_a_panel_of_the_batch_is_read_from_its_row():
     joined = join_anchors([panel("小女孩，站着"), panel("小女孩，跑", GIRL)])
-    assert joined == ([], [AnchoredRow(1, (0,), 0.7)], {0: ("小女孩",)})
+    assert joined == ([], [AnchoredRow(1, (0,), 0.7)], {0: ("小女孩",)}, {})
 
 
 def test_an_anchor_of_another_batch_is_drawn_beside_it_once():
@@ -64,4 +65,15 @@ def test_one_picture_read_for_two_characters_is_a_row_for_each():
 
 
 def test_where_nobody_reads_nothing_is_drawn_beside():
-    assert join_anchors([panel("小女孩，站着"), panel("小猫，坐着")]) == ([], [], {})
+    assert join_anchors([panel("小女孩，站着"), panel("小猫，坐着")]) == ([], [], {}, {})
+
+
+def test_an_anchor_that_is_a_picture_has_a_row_of_its_own_which_all_share():
+    png = b"a picture"
+    shown = Anchor(prompt="小女孩，站着", seed=1, subject="小女孩", picture=sha256_bytes(png))
+    readers = [replace(panel(f"小女孩，{done}", shown), anchor_pictures=(png,)) for done in ("跑", "坐着")]
+    joined = join_anchors([panel("小女孩，站着"), *readers])
+    assert joined.beside == [panel("小女孩，站着")], "a panel of the same words is another picture"
+    assert joined.readers == [AnchoredRow(1, (3,), 0.7), AnchoredRow(2, (3,), 0.7)]
+    assert joined.pictures == {3: png}
+    assert joined.watched == {3: ("小女孩",)}
