@@ -7,6 +7,7 @@ from kit.experiment.candidates.candidate import Candidate
 from kit.experiment.config import Experiment, LoadedExperiment
 from kit.files.user_paths import shell_word
 from kit.messages import joined, tr
+from kit.story.anchors import cast_of
 from kit.story.prompt import prompt_of
 from kit.story.story import PANELS, LoadedStory
 
@@ -21,6 +22,7 @@ def notes_on(loaded: LoadedExperiment) -> list[str]:
         *(line for story in loaded.stories for line in _one_picture(experiment, story)),
         *_idle_negatives(experiment),
         *_nobody_kept(loaded),
+        *_idle_references(loaded),
     ]
 
 
@@ -89,6 +91,31 @@ def _idle_negatives(experiment: Experiment) -> Iterator[str]:
     own = [candidate.name for candidate in experiment.candidates if candidate.negative]
     if own and experiment.cfg == 1:
         yield tr("candidate {names}: negative shapes nothing where cfg is 1", names=joined(own, tr(", ")))
+
+
+def _idle_references(loaded: LoadedExperiment) -> Iterator[str]:
+    """Yield which pictures of characters shape nothing: nobody reads them, or no panel shows these."""
+    experiment = loaded.experiment
+    read = experiment.ip_adapter or any(candidate.consistency for candidate in experiment.candidates)
+    for story in loaded.stories:
+        shown = {name for panel in range(PANELS) for name in cast_of(story.story, panel)}
+        named = [name for name, one in story.story.characters.items() if one.reference]
+        told = {"story": story.name}
+        if named and not read:
+            yield tr(
+                "story {story}: the picture of {names} shapes nothing where consistency is 0: write "
+                "consistency = 0.6 in the experiment",
+                names=joined(named, tr(", ")),
+                **told,
+            )
+        elif idle := [name for name in named if name not in shown]:
+            yield tr(
+                "story {story}: the picture of {names} shapes nothing, no panel has a clause with "
+                "character = {first!r}",
+                names=joined(idle, tr(", ")),
+                first=idle[0],
+                **told,
+            )
 
 
 def _nobody_kept(loaded: LoadedExperiment) -> Iterator[str]:

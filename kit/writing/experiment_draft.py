@@ -18,7 +18,7 @@ MOST_CANDIDATES = 50
 """Candidates of a file that a form shows."""
 KEYS = (
     *(one.key for one in FIELDS if not one.table),
-    *("controlnets", "annotators", "draft", "score", "words", "compare", "candidate"),
+    *("controlnets", "annotators", "ip_adapter", "draft", "score", "words", "compare", "candidate"),
     *(one.key for one in CANDIDATE_FIELDS),
     *(one.key for one in FIELDS if one.table),
 )

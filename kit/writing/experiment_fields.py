@@ -259,6 +259,46 @@ FIELDS: tuple[ExperimentField, ...] = (
             ("annotators", "pose", mark("What finds poses")),
         )
     ),
+    ExperimentField(
+        key="folder",
+        table="ip_adapter",
+        kind="text",
+        label=mark("IP-Adapter"),
+        advanced=True,
+        help=mark("Kolors-IP-Adapter-Plus: reads the pictures of a story's characters beside the words."),
+    ),
+    ExperimentField(
+        key="face",
+        table="ip_adapter",
+        kind="text",
+        label=mark("IP-Adapter for faces"),
+        advanced=True,
+        help=mark("Kolors-IP-Adapter-FaceID-Plus: then the face alone is read."),
+    ),
+    ExperimentField(
+        key="weight",
+        table="ip_adapter",
+        kind="number",
+        label=mark("Weight of the pictures"),
+        advanced=True,
+        help=mark("How much a picture counts beside the words, 0 to 2. By default 0.5."),
+    ),
+    ExperimentField(
+        key="start",
+        table="ip_adapter",
+        kind="number",
+        label=mark("Pictures are read from"),
+        advanced=True,
+        help=mark("Share of the steps that are drawn before, 0 to 1. By default 0."),
+    ),
+    ExperimentField(
+        key="until",
+        table="ip_adapter",
+        kind="number",
+        label=mark("Pictures are read until"),
+        advanced=True,
+        help=mark("Share of the steps after which they are not read, 0 to 1. By default 1."),
+    ),
     *(
         ExperimentField(key=key, table="words", kind="texts", label=label, advanced=True, help=said)
         for key, label, said in (

@@ -18,7 +18,7 @@ MOST_PANELS = 24
 """Panels of a file that a form shows; a story has eight."""
 KEYS = (
     *("title", "language", "negative", "characters", "places", "panel"),
-    *("caption", "place", "control", "prompt", "clauses", "role", "text", "character", "anchor"),
+    *("caption", "place", "control", "prompt", "clauses", "role", "text", "character", "anchor", "reference"),
     *("kind", "picture", "weight", "until", "low", "high"),
 )
 """The keys of a story in the order in which they are written."""
@@ -58,6 +58,8 @@ class DraftName:
     text: str = ""
     anchor: str = ""
     """Of a character: "panel 1" to "panel 8"."""
+    reference: str = ""
+    """Of a character: the file of its picture, seen from the story's folder."""
     was: str = ""
     """Its name in the file; clauses that still say it follow a new one."""
 
@@ -112,7 +114,11 @@ def shown_text(text: str) -> str:
 def _names(table: object) -> tuple[DraftName, ...]:
     return tuple(
         DraftName(
-            name=line(name), text=lines(one.get("text")), anchor=line(one.get("anchor")), was=line(name)
+            name=line(name),
+            text=lines(one.get("text")),
+            anchor=line(one.get("anchor")),
+            reference=line(one.get("reference")),
+            was=line(name),
         )
         for name, one in (table.items() if isinstance(table, Mapping) else ())
         if isinstance(one, Mapping)
@@ -239,6 +245,7 @@ def _name_made(draft: DraftName, old: object) -> dict[str, Any]:
     table: dict[str, Any] = dict(old) if isinstance(old, Mapping) else {}
     _set(table, "text", draft.text, lines(table.get("text")), keep_empty=True)
     _set(table, "anchor", draft.anchor, line(table.get("anchor")))
+    _set(table, "reference", draft.reference, line(table.get("reference")))
     return table
 
 

@@ -15,6 +15,7 @@ from kit.experiment.run import PanelRow, Run, Slot
 from kit.story.prompt import prompt_of
 from kit.story.story import PANELS, LoadedStory
 from reports.run.held_maps import HeldMap, held_maps
+from reports.run.portraits import Portrait, portraits_of
 from reports.thumbnails import (
     LARGE_BUDGET,
     SMALL_BUDGET,
@@ -76,6 +77,8 @@ class Block:
     order: str
     seed: int
     sheets: tuple[Sheet, ...]
+    portraits: tuple[Portrait, ...] = ()
+    """The pictures that the story has of its characters."""
 
 
 def ranked(run: Run) -> list[Candidate]:
@@ -155,7 +158,8 @@ class SheetAlbum:
             )
             for candidate, folder in zip(candidates, folders, strict=True)
         ]
-        return Block(story=story, order=order, seed=seed, sheets=tuple(sheets))
+        portraits = portraits_of(story)
+        return Block(story=story, order=order, seed=seed, sheets=tuple(sheets), portraits=portraits)
 
     def _is_unscored(self, row: PanelRow) -> bool:
         """Return whether the scores know nothing of this picture, or another picture in its place."""
@@ -208,7 +212,8 @@ def _anchors(rows: Collection[PanelRow]) -> dict[Slot, tuple[str, ...]]:
     for row in rows:
         for anchor in row.anchors:
             picture = (row.candidate, row.order, row.story, anchor.prompt, anchor.seed)
-            matched.setdefault(picture, {})[anchor.subject] = None
+            if not anchor.picture:
+                matched.setdefault(picture, {})[anchor.subject] = None
     shown = {row.slot: (row.candidate, row.order, row.story, row.prompt, row.recipe_seed) for row in rows}
     return {slot: tuple(matched[picture]) for slot, picture in shown.items() if picture in matched}
 

@@ -1,5 +1,6 @@
 """ComfyUI workflows that draw a bundle's story."""
 
+from kit.experiment.references.image_prompt_record import pictures_in
 from kit.experiment.steps import (
     Instruct,
     Outpaint,
@@ -177,7 +178,8 @@ def _note(graph: Graph, manifest: Manifest, pack: str) -> None:
         marks=OWN_MARKS,
         marked=[one.panel for one in panels if any(mark in _said(one) for mark in OWN_MARKS)],
         largest=MAX_EXACT_SEED,
-        matched=[one.panel for one in panels if one.anchors],
+        matched=[one.panel for one in panels if any(not anchor.picture for anchor in one.anchors)],
+        pictured=[one.panel for one in panels if pictures_in((*one.anchors, *one.image_prompts))],
         held=[one.panel for one in panels if one.control],
         repaired=[one.panel for one in panels if one.chain],
         outpainted=with_step(Outpaint),

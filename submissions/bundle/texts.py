@@ -8,6 +8,7 @@ from pathlib import Path
 import jinja2
 
 from kit.experiment.controls.control_record import ControlRecord, map_file
+from kit.experiment.references.image_prompt_record import reference_file
 from kit.experiment.steps import Step, mask_file, network_file, step_told
 from kit.files.encodings import json_bytes
 from kit.finishing.kept_networks import embedded_network
@@ -109,6 +110,7 @@ def environment() -> jinja2.Environment:
     environment.filters |= {
         "step": _step,
         "held": _held,
+        "reference": reference_file,
         "cell": _cell,
         "number": "{:.6g}".format,
         "json": _json,

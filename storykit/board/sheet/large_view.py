@@ -6,6 +6,7 @@ from eval.casting.decisions import PlaceState
 from kit.experiment.controls.control_record import ControlRecord, map_file
 from kit.experiment.extras.extra_pictures import seeds_at
 from kit.experiment.identity import draft_said, is_draft, sampler_said
+from kit.experiment.references.image_prompt_record import ImagePromptRecord, pictures_in, reference_file
 from kit.experiment.run import PanelRow, Run
 from kit.experiment.steps import side_after
 from kit.messages import Message, tr
@@ -70,6 +71,8 @@ def recipe_of(run: Run, row: PanelRow) -> list[tuple[Message, str]]:
         (tr("Negative prompt"), row.negative),
         (tr("Seed"), str(row.recipe_seed)),
         *((tr("Held to a map"), _held_said(one)) for one in row.control),
+        *((tr("Kept the same as a picture"), reference_file(one)) for one in pictures_in(row.anchors)),
+        *((tr("A picture beside the prompt"), _prompted_said(one)) for one in row.image_prompts),
         *((tr("Repaired"), step.said()) for step in row.chain),
         (tr("Draft"), draft_said(settings) if is_draft(run) else ""),
         (tr("Steps"), str(settings.steps)),
@@ -85,6 +88,17 @@ def recipe_of(run: Run, row: PanelRow) -> list[tuple[Message, str]]:
         lines.append((tr("Trigger word"), candidate.trigger))
     lines += [(tr("Base"), str(run.loaded.experiment.base)), (tr("Key"), row.key), (tr("File"), row.file)]
     return [(name, value) for name, value in lines if value]
+
+
+def _prompted_said(prompt: ImagePromptRecord) -> Message:
+    """Return how a picture was read beside the prompt, in words."""
+    told = {"who": prompt.subject, "weight": prompt.weight, "file": reference_file(prompt.picture)}
+    return tr(
+        "{who}, weight {weight:g}, from {start:.0%} to {until:.0%} of the steps, {file}",
+        start=prompt.start,
+        until=prompt.until,
+        **told,
+    )
 
 
 def _held_said(control: ControlRecord) -> Message:

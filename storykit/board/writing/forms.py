@@ -40,10 +40,8 @@ def _rows(form: FormData, begin: str, key: str, most: int = MOST_ROWS) -> Iterat
 
 def _names(form: FormData, begin: str) -> Iterator[DraftName]:
     for at in _rows(form, begin, "name"):
-        name, text, anchor, was = (
-            text_in(form, f"{begin}-{at}-{key}") for key in ("name", "text", "anchor", "was")
-        )
-        yield DraftName(name=name, text=text, anchor=anchor, was=was)
+        keys = ("name", "text", "anchor", "reference", "was")
+        yield DraftName(**{key: text_in(form, f"{begin}-{at}-{key}") for key in keys})
 
 
 def _panel(form: FormData, begin: str) -> DraftPanel:

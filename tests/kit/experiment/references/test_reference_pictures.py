@@ -33,8 +33,8 @@ def photo(path: Path, size: tuple[int, int], mode: str = "RGB") -> Path:
         ("moving.gif", "moving.gif is GIF, must be one of PNG, JPEG, WEBP"),
         (
             "small.png",
-            "small.png has 200 x 255 pixels, a picture of a character needs 256 along its longer side: take a "
-            "larger one",
+            "small.png has 200 x 255 pixels, a picture of a character needs 256 along its longer side: take "
+            "a larger one",
         ),
     ],
 )
