@@ -387,8 +387,8 @@ def map_files(manifest: Manifest) -> dict[str, str]:
 
 def reference_files(manifest: Manifest) -> dict[str, str]:
     """Return the sha256 of every picture of a character that panels were drawn with, by its file."""
-    shown = (one for panel in manifest.panels for one in (*panel.anchors, *panel.image_prompts))
-    return {reference_file(sha256): sha256 for sha256 in pictures_in(shown)}
+    shown = (pictures_in((*panel.anchors, *panel.image_prompts)) for panel in manifest.panels)
+    return {reference_file(sha256): sha256 for pictures in shown for sha256 in pictures}
 
 
 def embedding_files(manifest: Manifest) -> dict[str, str]:

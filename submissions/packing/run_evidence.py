@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from operator import attrgetter
 from pathlib import Path
 from typing import TypeVar
@@ -246,10 +247,10 @@ def _maps(run: Run, rows: Mapping[int, PanelRow], faults: list[Fault]) -> dict[s
 
 def _references(run: Run, rows: Mapping[int, PanelRow], faults: list[Fault]) -> dict[str, bytes]:
     """Return the pictures of characters that the panels were drawn with; each not there joins the faults."""
-    shown = (one for row in rows.values() for one in (*row.anchors, *row.image_prompts))
+    shown = (pictures_in((*row.anchors, *row.image_prompts)) for row in rows.values())
     changed = mark("{file} is another picture than a panel was drawn with: put that one back")
     pictures: dict[str, bytes] = {}
-    for sha256 in pictures_in(shown):
+    for sha256 in dict.fromkeys(chain.from_iterable(shown)):
         name = reference_file(sha256)
         try:
             pictures[sha256] = kept_bytes(run.folder / name, sha256, changed)
