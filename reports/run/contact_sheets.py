@@ -14,8 +14,7 @@ from kit.experiment.candidates.candidate import Candidate
 from kit.experiment.run import PanelRow, Run, Slot
 from kit.story.prompt import prompt_of
 from kit.story.story import PANELS, LoadedStory
-from reports.run.held_maps import HeldMap, held_maps
-from reports.run.portraits import Portrait, portraits_of
+from reports.run.held_maps import HeldMap, Portrait, held_maps, portraits_of
 from reports.thumbnails import (
     LARGE_BUDGET,
     SMALL_BUDGET,

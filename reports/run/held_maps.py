@@ -1,4 +1,4 @@
-"""The maps that panels were held to, beside their pictures."""
+"""What panels were drawn with beside their words: maps that held them, and pictures of characters."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,6 +7,8 @@ from pathlib import Path
 
 from kit.experiment.controls.control_record import ControlRecord, map_file
 from kit.experiment.run import Run
+from kit.files.user_paths import user_path
+from kit.story.story import LoadedStory
 from reports.thumbnails import THUMB_SIDE, Picture, embed
 
 
@@ -19,9 +21,28 @@ class HeldMap:
     """None where the run has it no more."""
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Portrait:
+    """A character's picture as a page shows it."""
+
+    subject: str
+    """The character's words."""
+    picture: Picture | None
+    """None where the run has it no more."""
+
+
 def held_maps(run: Run, controls: Sequence[ControlRecord]) -> tuple[HeldMap, ...]:
     """Return the maps of a panel, small."""
     return tuple(HeldMap(told=one, picture=_small(run.folder / map_file(one.map))) for one in controls)
+
+
+def portraits_of(story: LoadedStory) -> tuple[Portrait, ...]:
+    """Return the pictures that a story of a run has of its characters, small."""
+    return tuple(
+        Portrait(subject=one.text, picture=_small(user_path(story.path.parent, one.reference)))
+        for one in story.story.characters.values()
+        if one.reference
+    )
 
 
 @lru_cache(maxsize=64)

@@ -50,7 +50,7 @@ class ImagePromptRecord:
 ImagePromptRecords: TypeAlias = Annotated[tuple[ImagePromptRecord, ...], Field(max_length=MOST_ANCHORS)]
 
 
-class Shown(Protocol):
+class PictureNamed(Protocol):
     """What may name a picture: an anchor, or a picture beside a prompt's words."""
 
     @property
@@ -58,7 +58,7 @@ class Shown(Protocol):
         """The sha256 of the picture's file; empty where there is none."""
 
 
-def pictures_in(shown: Iterable[Shown]) -> list[str]:
+def pictures_in(shown: Iterable[PictureNamed]) -> list[str]:
     """Return the sha256 of each picture that is named, each once."""
     return list(dict.fromkeys(one.picture for one in shown if one.picture))
 
