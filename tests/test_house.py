@@ -70,7 +70,7 @@ TESTED_THROUGH = {
     "kit/experiment/controls/control_record.py": "kit/generation/controls/test_run_controls.py",
     "kit/experiment/references/image_prompt_record.py": "test_references.py",
     "kit/experiment/references/kept_pictures.py": "kit/experiment/references/test_reference_pictures.py",
-    "kit/generation/references/image_prompt.py": "kit/experiment/references/test_ip_adapter_table.py",
+    "kit/generation/references/image_prompt.py": "kit/generation/references/test_run_image_prompts.py",
     "kit/generation/controls/control.py": "kit/generation/pipelines/test_controlnets.py",
     "kit/generation/controls/held_panels.py": "kit/generation/controls/test_kolors_controlnets.py",
     "submissions/reproduction/changes.py": "submissions/reproduction/test_reproduce.py",

@@ -20,6 +20,7 @@ from kit.files.encodings import canonical_json, sha256_bytes
 from kit.generation.controls.run_controls import RunMaps, controlnets_of
 from kit.generation.devices.processor import cpu_arithmetic
 from kit.generation.painter import Painter, PanelRequest
+from kit.generation.references.run_image_prompts import adapter_of, image_prompts
 from kit.lora.pipelines.layout import PipelineLayout, lora_layout
 from kit.messages import mark, tr
 from kit.models.bases.pipeline_class import pipeline_folder
@@ -102,6 +103,8 @@ def plan_run(run: Run, painter: Painter) -> RunPlan:
     told, pictures = kept_references(run.loaded.stories)
     stories = {loaded.name: loaded.story for loaded in told}
     jobs, origins = [], origins_of(run)
+    table, adapter = experiment.ip_adapter, adapter_of(run.loaded)
+    prompts = image_prompts(table, adapter, told, pictures) if table and adapter else {}
     nets, maps = controlnets_of(run.loaded), RunMaps(run)
     controls = maps.controls(nets)
     for slot in all_slots(run):
@@ -111,12 +114,15 @@ def plan_run(run: Run, painter: Painter) -> RunPlan:
         held = controls.get((slot.story, slot.panel), ())
         request = request_in(experiment, story, made.drawn, candidate)
         request = replace(request, label=label, control=held, embeddings=taught[slot.candidate])
-        request = request.with_anchor_pictures(pictures)
+        shown = prompts.get((slot.story, slot.panel), ())
+        request = replace(request.with_anchor_pictures(pictures), image_prompts=shown)
         job = job_of(slot, shared[slot.candidate], request, made.chain)
         jobs.append(replace(job, lora_hash=worn.short_hash if worn else ""))
     identity = _identity(run, painter, facts)
     if nets:
         identity["controlnets"] = {kind: dict(net.sha256) for kind, net in nets.items()}
+    if adapter:
+        identity["ip_adapter"] = dict(adapter.sha256)
     return RunPlan(jobs, settings, loras, identity, maps.made)
 
 
@@ -197,11 +203,13 @@ def check_drawable(loaded: LoadedExperiment, painter: Painter) -> "dict[str, lis
 
     Raises:
         LoraError: for a LoRA or an embedding that does not fit the base.
+        WeightsError: for an IP-Adapter that is none, or not whole.
         InputError: with every setting that the base cannot be drawn with, and every prompt of which the text
             encoder would not see the end.
     """
     asked, layout = loaded.experiment.candidates, lora_layout(loaded.experiment.base)
     loras = {candidate.name: _fitting_loras(candidate, painter, layout) for candidate in asked}
+    adapter_of(loaded)
     faults = [*_refusals(loaded, painter), *_cut_texts(loaded, painter), *_unsaid_words(loaded)]
     if faults:
         raise InputError(str(loaded.path), faults)

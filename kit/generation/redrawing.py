@@ -214,5 +214,8 @@ def _words(rows: Sequence[PanelRow], lost: Sequence[Job]) -> Iterator[str]:
             yield tr("another negative prompt in {story}", story=job.slot.story)
         elif row is not None and row.control != tuple(one.record for one in job.request.control):
             yield tr("another control in {story}", story=job.slot.story)
-        elif row is not None and row.anchors != job.request.anchors:
+        elif row is not None and (
+            row.anchors != job.request.anchors
+            or row.image_prompts != tuple(one.record for one in job.request.image_prompts)
+        ):
             yield tr("another picture of a character in {story}", story=job.slot.story)

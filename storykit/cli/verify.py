@@ -78,12 +78,17 @@ def reproduce(
     editor: Annotated[
         str, typer.Option(help="The InstructPix2Pix's folder, where panels were edited: no bundle holds it.")
     ] = "",
+    ip_adapter: Annotated[
+        str, typer.Option(help="The IP-Adapter's folder, where it read pictures: no bundle holds it.")
+    ] = "",
     as_json: AsJson = False,
 ) -> None:
     """Draw a bundle's panels again, from the bundle alone, and compare; writes NAME-reproduced."""
+    from submissions.reproduction.controls import NetworkFolders
     from submissions.reproduction.side_by_side import DrawAgain
 
-    where = DrawAgain(base, device, aesthetic, _controlnets(controlnet), editor)
+    networks = NetworkFolders(_controlnets(controlnet), editor, _adapter(ip_adapter))
+    where = DrawAgain(base, device, aesthetic, networks)
     told: dict[str, object] = {}
     sound = True
     for path, checked in _checked(bundles, rules):
@@ -187,6 +192,18 @@ def _controlnets(named: Sequence[str]) -> dict[ControlKind, Path]:
             )
         found[kind] = folder
     return found
+
+
+def _adapter(named: str) -> Path | None:
+    """Return the folder of an IP-Adapter; a hub's name stands for a model that was downloaded."""
+    if not named:
+        return None
+    folder = Path(named) if Path(named).is_dir() else downloaded(named)
+    if folder is None:
+        raise typer.BadParameter(
+            tr("--ip-adapter takes a folder or a model that was downloaded, got {text!r}", text=named)
+        )
+    return folder
 
 
 def _folder(bundle: Path) -> Path:

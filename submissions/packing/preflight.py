@@ -3,12 +3,15 @@
 import math
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
 from statistics import fmean
 
 from eval.scoring.records import PANELS_FILE, STORIES_FILE, PanelScore, Scores
 from kit.embedded import EMBEDDED
 from kit.experiment.extras.extra_pictures import origins_of, read_extras
 from kit.experiment.identity import is_embedded
+from kit.experiment.references.ip_adapter_table import shown_in
 from kit.experiment.run import Run, Slot
 from kit.experiment.steps import instructions_in, side_after, words_in
 from kit.files.encodings import canonical_json, sha256_bytes
@@ -109,6 +112,11 @@ def _prompt_faults(evidence: Evidence) -> Iterator[Fault]:
         asked = evidence.story.story.panels[panel - 1].control
         if held != [(one.kind, one.weight, one.until) for one in asked]:
             problem = tr("was not drawn with the control that the story has now")
+            yield Fault(panel_file(panel), problem, tr(DRAW_AGAIN), DRAWING)
+        table, shown = evidence.experiment.ip_adapter, shown_in(evidence.story.story, panel - 1)
+        read = [table.record_of(Path(one).stem, who, "") for one, who in shown] if table else []
+        if [replace(one, adapter="") for one in row.image_prompts] != read:
+            problem = tr("was not drawn with the pictures of characters that the story has now")
             yield Fault(panel_file(panel), problem, tr(DRAW_AGAIN), DRAWING)
         yield from find_leaks(
             tr("prompt of panel {panel}", panel=panel),

@@ -1,7 +1,6 @@
 """What is not as it was when a bundle was drawn: base, device, versions, ControlNets."""
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 
 from kit.experiment.drawing.draw_settings import DrawSettings
 from kit.generation.devices.processor import cpu_arithmetic
@@ -9,8 +8,9 @@ from kit.generation.painter import Painter
 from kit.generation.recipe import versions_for
 from kit.messages import joined, tr
 from kit.models.bases.controlnet_files import controlnet_identity, open_controlnet
-from kit.story.control import ControlKind
+from kit.models.ip_adapter.adapter_files import open_ip_adapter
 from submissions.bundle.manifest import Manifest
+from submissions.reproduction.controls import NetworkFolders
 
 
 def changes(manifest: Manifest, painter: Painter) -> Iterator[str]:
@@ -49,8 +49,12 @@ def _differences(then: Mapping[str, object], now: Mapping[str, object]) -> Itera
             yield tr("{name} {now}, was {before}", name=name, now=now.get(name), before=value)
 
 
-def other_controlnets(manifest: Manifest, controlnets: Mapping[ControlKind, Path]) -> Iterator[str]:
-    """Yield which ControlNets are others than those that the panels were drawn with."""
+def other_networks(manifest: Manifest, networks: NetworkFolders) -> Iterator[str]:
+    """Yield which networks beside the base are others than those that the panels were drawn with."""
+    controlnets = networks.controlnets
     for kind, files in manifest.controlnets.items():
         if open_controlnet(controlnets[kind]).identity != controlnet_identity(files):
             yield tr("another ControlNet for {kind}", kind=kind)
+    read_by = {one.adapter for panel in manifest.panels for one in panel.image_prompts}
+    if read_by and networks.ip_adapter and {open_ip_adapter(networks.ip_adapter).identity} != read_by:
+        yield tr("another IP-Adapter")

@@ -17,11 +17,13 @@ from kit.experiment.candidates.candidate import embedding_file
 from kit.experiment.controls.control_record import ControlRecord, ControlRecords
 from kit.experiment.drawing.draw_settings import DrawSettings
 from kit.experiment.fields import seed_and_panel
+from kit.experiment.references.image_prompt_record import ImagePromptRecord
 from kit.experiment.run import Anchor, Slot
 from kit.experiment.steps import mask_file, network_file, words_in
 from kit.generation.controls.control import Control
 from kit.generation.painter import BatchPlan, DrawFailure, DrawResult, Painter, PanelRequest
 from kit.generation.recipe import Job, job_of, recipe_of
+from kit.generation.references.image_prompt import ImagePrompt
 from kit.generation.repair.draw_steps import step_drawn
 from kit.generation.repair.step_files import StepFiles
 from kit.images.decode import open_picture
@@ -32,11 +34,10 @@ from kit.lora.pipelines.layout import recorded_layout
 from kit.messages import in_english, joined, mark, tr
 from kit.models.bases.pipeline_files import PipelineFiles, open_editor
 from kit.progress import Progress
-from kit.story.control import ControlKind
 from submissions.bundle.bundle import Bundle
 from submissions.bundle.manifest import BatchRecord, Manifest, PanelRecord, reference_files
-from submissions.reproduction.changes import changes, other_controlnets, processor_change
-from submissions.reproduction.controls import NO_CONTROLNETS, controls_of
+from submissions.reproduction.changes import changes, other_networks, processor_change
+from submissions.reproduction.controls import NetworkFolders, controls_of, image_prompts_of
 from submissions.reproduction.likeness import BOUNDS, LEAST_EFFECT, Place, are_alike, mean_difference
 from submissions.reproduction.rescoring import Rescored, rescore
 
@@ -55,6 +56,7 @@ class _Recipes:
     painter: Painter
     how: DrawSettings
     controls: Mapping[ControlRecord, Control]
+    prompts: Mapping[ImagePromptRecord, ImagePrompt]
     taught: tuple[Embedding, ...]
     references: Mapping[str, bytes]
     """Pictures of characters, by their sha256."""
@@ -123,8 +125,7 @@ def reproduce(
     bundle: Bundle,
     painter: Painter,
     progress: Progress | None = None,
-    controlnets: Mapping[ControlKind, Path] = NO_CONTROLNETS,
-    editor: str = "",
+    networks: NetworkFolders = NetworkFolders(),  # noqa: B008
 ) -> Reproduction:
     """Draw the panels of a sound bundle again, in the batches they were drawn in.
 
@@ -132,8 +133,7 @@ def reproduce(
         bundle: what was verified.
         painter: who draws, with the base that the bundle names.
         progress: who wants to hear how far it is.
-        controlnets: the folders of the ControlNets that the bundle tells of, by kind.
-        editor: the folder of what edited panels; empty for none, then edited ones are not drawn.
+        networks: where those lie that the bundle tells of and does not hold.
 
     Raises:
         BundleError: what the bundle was drawn with cannot be set up here.
@@ -153,7 +153,8 @@ def reproduce(
         manifest=manifest,
         painter=painter,
         how=how,
-        controls=controls_of(bundle, controlnets),
+        controls=controls_of(bundle, networks.controlnets),
+        prompts=image_prompts_of(bundle, networks.ip_adapter),
         taught=_taught(bundle),
         references={sha256: bundle.files[name] for name, sha256 in reference_files(manifest).items()},
     )
@@ -170,11 +171,11 @@ def reproduce(
             drawn[_known_by(job)] = (picture, job)
         if progress is not None:
             progress.advance(len(together))
-    files = _files(bundle, painter, editor)
+    files = _files(bundle, painter, networks.editor)
     made = [_repaired(panel, files, painter, how, drawn) for panel in manifest.panels]
     files.free_editor()
     effect = None if lora is None else _effect(batches[0], drawn, recipes)
-    reasons = (*changes(manifest, painter), *other_controlnets(manifest, controlnets))
+    reasons = (*changes(manifest, painter), *other_networks(manifest, networks))
     processor = processor_change(manifest, painter)
     place: Place = "another" if reasons else "another processor" if processor else "same"
     compared = (
@@ -284,7 +285,7 @@ def _jobs(batch: BatchRecord, recipes: _Recipes) -> Iterator[Job]:
     shared = recipe_of(recipes.painter, recipes.how, worn)
     for (seed, prompt), panel in zip_longest(batch.pictures, batch.panels):
         slot = Slot(manifest.candidate, manifest.order, manifest.story, seed, 0)
-        request = _request(prompt, seed, batch, manifest)
+        request = _request(prompt, seed, batch, recipes)
         held = manifest.panels[panel - 1].control if panel else ()
         controls = tuple(recipes.controls[one] for one in held)
         request = replace(request, control=controls, embeddings=recipes.taught)
@@ -300,8 +301,9 @@ def _panel_told(prompt: str, seed: int, batch: BatchRecord, manifest: Manifest) 
     return max(same, key=lambda panel: panel.seed == seed, default=None)
 
 
-def _request(prompt: str, seed: int, batch: BatchRecord, manifest: Manifest) -> PanelRequest:
+def _request(prompt: str, seed: int, batch: BatchRecord, recipes: _Recipes) -> PanelRequest:
     """Return what a picture of a batch is drawn from."""
+    manifest = recipes.manifest
     panel = _panel_told(prompt, seed, batch, manifest)
     said = panel or manifest.panels[0]
 
@@ -322,6 +324,7 @@ def _request(prompt: str, seed: int, batch: BatchRecord, manifest: Manifest) -> 
         ),
         consistency=panel.consistency if panel else 0.0,
         bystanders=panel.bystanders if panel else (),
+        image_prompts=tuple(recipes.prompts[one] for one in (panel.image_prompts if panel else ())),
         label=f"seed {seed}, {prompt}",
     )
 

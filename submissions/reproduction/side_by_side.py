@@ -1,6 +1,5 @@
 """A bundle's panels above the same panels drawn again."""
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,11 +15,10 @@ from kit.images.lettering import find_lettering
 from kit.images.png_metadata import encoded
 from kit.messages import Message, in_english, mark, ptr, tr
 from kit.progress import Progress
-from kit.story.control import ControlKind
 from submissions.bundle.bundle import Bundle
 from submissions.bundle.manifest import Manifest
 from submissions.bundle.mosaic import FAINT, INK, PAPER
-from submissions.reproduction.controls import NO_CONTROLNETS
+from submissions.reproduction.controls import NetworkFolders
 from submissions.reproduction.reproduce import Redrawn, Reproduction, decoded, reproduce, rescored
 
 SHEET = "side-by-side.png"
@@ -40,10 +38,8 @@ class DrawAgain(NamedTuple):
     device: str = "auto"
     aesthetic: str = ""
     """An aesthetic predictor's folder; empty for the embedded one where that scored the bundle."""
-    controlnets: Mapping[ControlKind, Path] = NO_CONTROLNETS
-    """The folders of ControlNets, by the kind of their maps."""
-    editor: str = ""
-    """The folder of what edited panels; empty where none was edited."""
+    networks: NetworkFolders = NetworkFolders()
+    """Where those lie that the bundle tells of and does not hold."""
 
 
 def reproduce_into(
@@ -84,7 +80,7 @@ def _reproduce_into(
 ) -> Reproduction:
     base = base_named(where.base) if where.base else _own_base(bundle.sound_manifest)
     painter = load_painter(base, where.device)
-    again = reproduce(bundle, painter, progress, where.controlnets, where.editor)
+    again = reproduce(bundle, painter, progress, where.networks)
     if aesthetic := where.aesthetic or (EMBEDDED if bundle.sound_manifest.gate.embedded else ""):
         from eval.scorers.aesthetic import AestheticScorer
         from eval.scorers.load import device

@@ -228,7 +228,8 @@ def _anchor_faults(manifest: Manifest) -> Iterator[Fault]:
             if not known or anchor.subject not in anchor.prompt:
                 problem = tr("must be matched to a panel of the story, for words that its prompt has")
                 yield Fault(place, problem, tr("pack again from the run"))
-        if any(one.subject not in panel.prompt or one.start >= one.until for one in panel.image_prompts):
+        wrong = (one.subject not in panel.prompt or one.start >= one.until for one in panel.image_prompts)
+        if any(wrong) or (panel.image_prompts and manifest.pipeline):
             problem = tr("must read pictures of whom its prompt names, in some of its steps")
             yield Fault(place, problem, tr("pack again from the run"))
 

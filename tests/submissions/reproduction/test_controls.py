@@ -19,6 +19,7 @@ from submissions.bundle.bundle import open_bundle
 from submissions.contest.rules import load_rules
 from submissions.packing.entry import Entry
 from submissions.packing.pack import pack
+from submissions.reproduction.controls import NetworkFolders
 from submissions.reproduction.reproduce import Reproduction, reproduce
 from tests.support.controlled_run import PipelinePainter, loaded, painter_of
 from tests.support.toy_controlnets import shapes, toy_controlnets
@@ -76,7 +77,7 @@ def test_panels_of_the_same_words_are_drawn_again_each_by_its_own_map(packed):
     first, _, third = manifest.panels[:3]
     assert (first.prompt, first.seed) == (third.prompt, third.seed)
     painter = PipelinePainter()
-    again = reproduce(open_bundle(packed), painter, controlnets=nets())
+    again = reproduce(open_bundle(packed), painter, networks=NetworkFolders(nets()))
     assert {panel.verdict for panel in again.panels} == {"identical"}
     assert again.reasons == ()
     assert [len(one.control) for one in painter.batches[0]] == [1, 2, 1, 0]
@@ -90,18 +91,18 @@ def test_without_its_batches_a_bundle_is_drawn_again_all_the_same(bundle):
 
 
 def drawn_again(path: Path) -> Reproduction:
-    return reproduce(open_bundle(path), PipelinePainter(), controlnets=nets())
+    return reproduce(open_bundle(path), PipelinePainter(), networks=NetworkFolders(nets()))
 
 
 def test_the_true_painter_draws_the_very_pixels_again(tmp_path):
     experiment = loaded(tmp_path / "x", head=OWN_NOISE)
     path = pack(*entry_of(tmp_path, OWN_NOISE, painter_of(experiment))).path
     assert verified(path) == ()
-    again = reproduce(open_bundle(path), painter_of(experiment), controlnets=nets())
+    again = reproduce(open_bundle(path), painter_of(experiment), networks=NetworkFolders(nets()))
     assert {panel.verdict for panel in again.panels} <= {"identical", "same pixels", "same picture"}
     assert again.holds
     other = reproduce(
-        open_bundle(path), painter_of(experiment), controlnets=nets() | {"canny": nets()["map"]}
+        open_bundle(path), painter_of(experiment), networks=NetworkFolders(nets() | {"canny": nets()["map"]})
     )
     assert other.reasons == ("another ControlNet for canny",)
     assert [panel.difference > 0.2 for panel in other.panels[:4]] == [True, True, True, False]
@@ -109,7 +110,7 @@ def test_the_true_painter_draws_the_very_pixels_again(tmp_path):
 
 def test_a_controlnet_that_is_not_named_is_asked_for(packed):
     with pytest.raises(BundleError, match="name it with --controlnet map=FOLDER"):
-        reproduce(open_bundle(packed), PipelinePainter(), controlnets={"canny": nets()["canny"]})
+        reproduce(open_bundle(packed), PipelinePainter(), networks=NetworkFolders({"canny": nets()["canny"]}))
 
 
 def test_a_map_that_is_gone_from_the_run_keeps_it_from_being_packed(tmp_path):

@@ -18,6 +18,7 @@ from kit.generation.repair.repair import RepairWish, repair
 from kit.models.bases.pipeline_files import open_editor
 from submissions.bundle.bundle import open_bundle
 from submissions.packing.pack import pack
+from submissions.reproduction.controls import NetworkFolders
 from submissions.reproduction.reproduce import reproduce
 from tests.support.toy_pipelines import EDITOR, SDXL, XL_EDITOR, toy
 
@@ -69,14 +70,14 @@ def test_its_steps_name_the_editor_by_its_sha256_and_its_files_hold_none(bundle:
 
 def test_who_has_the_editor_draws_the_same_bytes_and_who_has_not_is_told_in_a_line(bundle: Path) -> None:
     opened = open_bundle(bundle)
-    again = reproduce(opened, SquarePainter(), editor=str(toy(EDITOR)))
+    again = reproduce(opened, SquarePainter(), networks=NetworkFolders(editor=str(toy(EDITOR))))
     assert [panel.verdict for panel in again.panels] == ["identical"] * 8
     for folder, said in (
         ("", "editor: is not in the bundle: give the folder of its InstructPix2Pix with --editor"),
         (str(toy(SDXL)), f"{toy(SDXL)} edits no picture: its model_index.json must say one of"),
         (str(toy(XL_EDITOR)), f"edited with other files ({DIGEST[:8]}) than those of {toy(XL_EDITOR)} ("),
     ):
-        again = reproduce(opened, SquarePainter(), editor=folder)
+        again = reproduce(opened, SquarePainter(), networks=NetworkFolders(editor=folder))
         lost = {panel.panel: panel.reason for panel in again.panels if panel.verdict == "not drawn"}
         assert set(lost) == {3, 6}
         assert all(said in reason and "\n" not in reason for reason in lost.values())

@@ -30,7 +30,7 @@ def faults(path: Path) -> list[str]:
 def test_a_table_says_the_adapter_and_how_it_reads(tmp_path):
     [bare, told] = (
         load_experiment(experiment(tmp_path, ADAPTER + more)).experiment.ip_adapter
-        for more in ("", 'face = "adapter"\nweight = 0.8\nstart = 0.2\nuntil = 0.9\nblocks = ["mid", "up"]\n')
+        for more in ("", 'weight = 0.8\nstart = 0.2\nuntil = 0.9\nblocks = ["mid", "up"]\n')
     )
     assert bare == IpAdapterTable(folder=str(tmp_path / "adapter"))
     assert (bare.weight, bare.start, bare.until, bare.blocks) == (0.5, 0.0, 1.0, ("down", "mid", "up"))
@@ -46,6 +46,7 @@ def test_a_table_says_the_adapter_and_how_it_reads(tmp_path):
         ('blocks = ["side"]', "ip_adapter.blocks[1]: "),
         ("blocks = []", "ip_adapter.blocks: "),
         ('face = "faces"', "ip_adapter.face: must be a folder or a model that was downloaded, and faces "),
+        ('face = "adapter"', "ip_adapter: must name one adapter: folder = "),
         ("weigth = 0.5", "ip_adapter.weigth: "),
     ],
 )
