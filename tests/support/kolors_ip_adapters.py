@@ -1,4 +1,4 @@
-"""IP-Adapters for toys of Kolors, laid out as Kwai-Kolors/Kolors-IP-Adapter-Plus, with random weights."""
+"""IP-Adapters for toys of Kolors, laid out as those of Kwai-Kolors, with random weights."""
 
 import atexit
 import shutil
@@ -18,10 +18,18 @@ from kit.images.png_metadata import encoded
 from kit.models.ip_adapter.adapter_files import open_ip_adapter
 from kit.models.sizes import UNetSizes
 from tests.support.published_toy import SIZES
-from tests.support.random_adapters import VISION, plus_sizes, random_attentions, random_projection
+from tests.support.random_adapters import (
+    VISION,
+    face_sizes,
+    plus_sizes,
+    random_attentions,
+    random_projection,
+)
 from tests.support.toy_controlnets import shapes
+from tests.support.toy_faces import WIDTH, face_picture, write_analyser
 
 WEIGHTS, ENCODER = "ip_adapter_plus_general.bin", "image_encoder"
+FACE_WEIGHTS, FACE_ENCODER = "ipa-faceid-plus.bin", "clip-vit-large-patch14-336"
 
 
 def write_adapter(folder: Path, unet: UNetSizes, seed: int, *, pickled: bool = True) -> Path:
@@ -36,14 +44,31 @@ def write_adapter(folder: Path, unet: UNetSizes, seed: int, *, pickled: bool = T
     else:
         flat = {f"{table}.{name}": one for table, own in tables.items() for name, one in own.items()}
         save_file(flat, (folder / WEIGHTS).with_suffix(".safetensors"))
+    _write_encoder(folder / ENCODER, seed + 2)
+    return folder
+
+
+def write_face_adapter(folder: Path, unet: UNetSizes, seed: int) -> Path:
+    """Write an adapter for faces as Kolors-IP-Adapter-FaceID-Plus is laid out, with toys that find them."""
+    tables = {
+        "image_proj": random_projection(face_sizes(unet, WIDTH), seed),
+        "adapter_modules": random_attentions(unet, seed + 1),
+    }
+    folder.mkdir(parents=True)
+    torch.save(tables, folder / FACE_WEIGHTS)
+    _write_encoder(folder / FACE_ENCODER, seed + 2)
+    write_analyser(folder)
+    return folder
+
+
+def _write_encoder(folder: Path, seed: int) -> None:
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed + 2)
+        torch.manual_seed(seed)
         encoder = CLIPVisionModelWithProjection(VISION)
         for layer in encoder.modules():
             if isinstance(layer, nn.Linear | nn.Conv2d):
                 nn.init.normal_(layer.weight, std=0.2)
-    encoder.save_pretrained(folder / ENCODER)
-    return folder
+    encoder.save_pretrained(folder)
 
 
 @cache
@@ -52,6 +77,13 @@ def kolors_adapter() -> Path:
     folder = Path(tempfile.mkdtemp(prefix="storykit-kolors-adapters-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return write_adapter(folder / "Kolors-IP-Adapter-Plus", SIZES.unet, 60)
+
+
+@cache
+def kolors_face_adapter() -> Path:
+    """Return the folder of an adapter for faces, for the toy of Kolors."""
+    folder = kolors_adapter().with_name("Kolors-IP-Adapter-FaceID-Plus")
+    return write_face_adapter(folder, SIZES.unet, 70)
 
 
 @cache
@@ -72,5 +104,15 @@ def prompted(  # noqa: PLR0913
     record = ImagePromptRecord(
         picture=sha256_bytes(png), subject="女孩", weight=weight, start=start, until=until, blocks=blocks,
         adapter=_identity(folder),
+    )  # fmt: skip
+    return ImagePrompt(record=record, png=png, folder=folder)
+
+
+def prompted_face(blue: int) -> ImagePrompt:
+    """Return a picture with a face that is so blue, as the toys find it, which the adapter for faces reads."""
+    png, folder = encoded(face_picture((4, 5), blue=blue)), kolors_face_adapter()
+    record = ImagePromptRecord(
+        picture=sha256_bytes(png), subject="女孩", weight=0.8, start=0.0, until=1.0, blocks=UNET_PARTS,
+        adapter=_identity(folder), face=True,
     )  # fmt: skip
     return ImagePrompt(record=record, png=png, folder=folder)

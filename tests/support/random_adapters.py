@@ -21,6 +21,14 @@ def plus_sizes(unet: UNetSizes) -> ResamplerSizes:
     )  # fmt: skip
 
 
+def face_sizes(unet: UNetSizes, face: int) -> ResamplerSizes:
+    """Return the sizes of a projection for faces: its tokens are as wide as the text before its own."""
+    return ResamplerSizes(
+        seen=VISION.hidden_size, width=unet.pooled, inner=64, feed=4 * unet.pooled, made=unet.pooled,
+        tokens=6, depth=4, face=face,
+    )  # fmt: skip
+
+
 def random_projection(sizes: ResamplerSizes, seed: int) -> dict[str, Tensor]:
     """Return the tensors of a projection, none of them near zero or one."""
     chance = torch.Generator().manual_seed(seed)

@@ -5,7 +5,6 @@ values of a picture take 6 MB in half precision. The unwanted rows look at a pic
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain
 from pathlib import Path
 from typing import TypeAlias
 
@@ -13,15 +12,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from kit.errors import InputError
+from kit.errors import InputError, WeightsError
 from kit.files.encodings import sha256_bytes
 from kit.generation.denoiser import Denoiser
+from kit.generation.ip_adapter.faces import FaceAnalyser, FoundFace
 from kit.generation.ip_adapter.picture_attention import PictureKeys, PromptedPanels
 from kit.generation.painter import PanelRequest
 from kit.generation.references.image_prompt import ImagePrompt
 from kit.messages import tr
 from kit.models.ip_adapter.adapter_files import (
     PROJECTION,
+    RECOGNISER,
     IPAdapterFiles,
     attention_names,
     ip_adapter_misfit,
@@ -46,9 +47,12 @@ class KolorsPictures:
         self._files: dict[Path, IPAdapterFiles] = {}
         self._read: dict[tuple[ReadBy, str], Sequence[PictureKeys]] = {}
         """By what they were read by and their own sha256, which is empty for the picture of zeros."""
+        self._analysers: dict[Path, FaceAnalyser] = {}
+        self._faces: dict[str, FoundFace | None] = {}
+        """By the sha256 of the picture."""
 
     def refuse_strangers(self, requests: Iterable[PanelRequest], base: str, sizes: UNetSizes) -> None:
-        """Raise InputError where a panel's pictures are read by an adapter that is for another base.
+        """Raise InputError where an adapter is for another base, or reads faces and a picture has none.
 
         Args:
             requests: that are to be drawn.
@@ -59,6 +63,13 @@ class KolorsPictures:
         told = (ip_adapter_misfit(self._opened(folder), base, sizes) for folder in folders)
         if faults := [fault for fault in told if fault]:
             raise InputError(tr("base {name}", name=base), faults)
+        faceless = [
+            tr("there is no face in the picture of {words!r}: take one that shows it", words=one.subject)
+            for one in {_name(one): one for request in requests for one in request.image_prompts}.values()
+            if (width := self._opened(one.folder).sizes.face) and not self._face(one, width)
+        ]
+        if faceless:
+            raise InputError(tr("the pictures of characters"), faceless)
 
     def prompted(
         self, requests: Sequence[PanelRequest], drawn: int, steps: range, denoiser: Denoiser
@@ -111,10 +122,8 @@ class KolorsPictures:
         found: dict[str, list[PictureKeys]] = {name: [] for name in unread}
         file, parts = read_adapter(files.weights), [one.part for one in denoiser.lookers]
         names = attention_names(file.kinds)
-        down, middle = parts.count("down"), parts.count("mid")
-        for pair in chain(
-            names[:down], names[-middle:], names[down:-middle]
-        ):  # the middle is last in the file
+        down, middle = parts.count("down"), parts.count("mid")  # the middle is last in the file
+        for pair in (*names[:down], *names[-middle:], *names[down:-middle]):
             key, value = (file.load(name).to(self._device, denoiser.dtype) for name in pair)
             for name, own in tokens.items():
                 found[name].append(PictureKeys(F.linear(own, key), F.linear(own, value)))
@@ -127,7 +136,32 @@ class KolorsPictures:
         encoder = ImageEncoder(files.encoder, self._device, denoiser.dtype)
         project = _projection_of(files, self._device, denoiser.dtype)
         for one in pictures:
-            yield project(encoder.seen(one.picture() if one else None))
+            face = self._face(one, files.sizes.face) if one and files.sizes.face else None
+            shown = one.picture() if one else None
+            seen = encoder.seen(face.crop(shown, encoder.side) if face and shown else shown)
+            if not files.sizes.face:
+                yield project(seen)
+            elif face:
+                whose = torch.from_numpy(face.embedding)[None].to(seen)
+                yield denoiser.text_projection(project(seen, whose))
+            else:  # the unwanted half: nothing is seen of nobody
+                nobody = seen.new_zeros(1, files.sizes.face)
+                yield denoiser.text_projection(project(torch.zeros_like(seen), nobody))
+
+    def _face(self, prompt: ImagePrompt, width: int) -> FoundFace | None:
+        """Return the largest face in a picture, None where there is none; its embedding is of this width."""
+        name, folder = _name(prompt), self._opened(prompt.folder).analyser
+        if name not in self._faces and folder is not None:
+            if folder not in self._analysers:
+                self._analysers[folder] = FaceAnalyser(folder)
+            face = self._analysers[folder].largest(prompt.picture())
+            if face and len(face.embedding) != width:
+                told = {"file": folder / RECOGNISER, "found": len(face.embedding), "wanted": width}
+                raise WeightsError(
+                    tr("{file} tells {found} numbers of a face, and {wanted} are read", **told)
+                )
+            self._faces[name] = face
+        return self._faces[name]
 
 
 def _projection_of(files: IPAdapterFiles, device: str, dtype: torch.dtype) -> nn.Module:
@@ -151,6 +185,6 @@ def _joined(rows: Sequence[Sequence[Sequence[PictureKeys]]], place: int) -> Pict
 
 
 def _projection_sha256(denoiser: Denoiser) -> str:
-    """Return what tells the text's projection: faces go through it, and a LoRA or another UNet changes it."""
+    """Return what tells the text's projection: faces go through it, and a UNet for inpainting has another."""
     weight = denoiser.text_projection.get_parameter("weight")
     return sha256_bytes(weight.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes())

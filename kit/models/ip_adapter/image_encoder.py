@@ -38,15 +38,16 @@ class ImageEncoder:
         embeddings.position_ids = torch.arange(embeddings.num_positions, device=device)[None]
         self._prepare = CLIPImageProcessor(size=config.image_size, crop_size=config.image_size)
         self._device, self._dtype = device, dtype
+        self.side = config.image_size
+        """Of the square that is seen, in pixels."""
 
     def seen(self, picture: Image.Image | None) -> Tensor:
         """Return what is seen in each patch, (1, patches, width), as the last layer but one has it.
 
         Of a picture, RGB, the square in its middle is seen; None is a picture of zeros, which is grey.
         """
-        side = self._prepare.crop_size["height"]
         pixels = (
-            torch.zeros(1, 3, side, side)
+            torch.zeros(1, 3, self.side, self.side)
             if picture is None
             else self._prepare(picture, return_tensors="pt").pixel_values
         )
