@@ -109,7 +109,7 @@ def prompted(  # noqa: PLR0913
 
 
 def prompted_face(blue: int) -> ImagePrompt:
-    """Return a picture with a face that is so blue, as the toys find it, which the adapter for faces reads."""
+    """Return a picture with a face that is so blue, as the toys find it, for the adapter of faces."""
     png, folder = encoded(face_picture((4, 5), blue=blue)), kolors_face_adapter()
     record = ImagePromptRecord(
         picture=sha256_bytes(png), subject="女孩", weight=0.8, start=0.0, until=1.0, blocks=UNET_PARTS,
