@@ -348,10 +348,8 @@ class KolorsPainter:
         noise, first = latents[:1], 0 if joined.beside else begins
         if joined.beside:
             latents = torch.cat([latents, self._first_noise(joined.beside, settings)])
-        pictured = PicturedAnchors(
-            originals={row: self._anchor(settings, png) for row, png in joined.pictures.items()},
-            noise=latents,
-        )
+        originals = {row: self._anchor(settings, png) for row, png in joined.pictures.items()}
+        pictured = PicturedAnchors(originals=originals, noise=latents)
         drawn = [*requests, *joined.beside]
         negatives = [row.negative for row in drawn] if guided else []
         texts, words = [*(row.prompt for row in drawn), *negatives], drawn[0].embeddings

@@ -37,7 +37,7 @@ class ImagePromptRecord:
     until: Share
     blocks: UNetParts
     adapter: FileHash
-    """The sha256 of the adapter, as `kit.models.ip_adapter_files` makes it."""
+    """The sha256 of the adapter, as `kit.models.ip_adapter.adapter_files` makes it."""
     face: bool = False
     """Whether the adapter reads the face alone (FaceID)."""
 

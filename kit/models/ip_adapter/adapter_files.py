@@ -56,11 +56,6 @@ class IPAdapterFiles:
         """What recipes and bundles know it by."""
         return sha256_bytes(canonical_json(dict(sorted(self.sha256.items()))))
 
-    @property
-    def name(self) -> str:
-        """How it is called in messages."""
-        return self.weights.absolute().parent.name
-
 
 def open_ip_adapter(folder: Path) -> IPAdapterFiles:
     """Return an IP-Adapter after checking that its files are there, unchanged, and such as Kolors has.
@@ -124,7 +119,7 @@ def ip_adapter_misfit(files: IPAdapterFiles, base: str, sizes: UNetSizes) -> str
     return tr(
         "the IP-Adapter {name} is for another base than {base}: its attention reads {own} numbers of a token "
         "in {count} places, the base's {other} in {places}; name one that was trained for it",
-        name=files.name,
+        name=files.weights.absolute().parent.name,
         base=base,
         own=cross,
         count=len(files.attentions),
