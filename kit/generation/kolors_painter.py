@@ -360,7 +360,7 @@ class KolorsPainter:
         self._denoiser.share(sharing_of(joined, drawn, self._texts))
         halves, steps = by_half(cross, len(drawn)), range(begins, settings.steps)
         held = self._controlnets.held(requests, halves, steps, settings.size, self._denoiser.dtype)
-        prompted = self._pictures.prompted(requests, len(drawn), steps, self._denoiser)
+        prompted = self._pictures.prompted(requests, len(drawn), steps, self._denoiser, settings.memory)
         caching = deep_cache(self._denoiser.unet, settings.cache_every)
         with caching, looking(self._denoiser.lookers, prompted) as look:
             for number, step in enumerate(solver.timesteps, first):

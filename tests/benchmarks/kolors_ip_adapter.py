@@ -149,7 +149,7 @@ def parity(bench: "Bench", painter: KolorsPainter, request: PanelRequest) -> Jso
         noise = painter._first_noise([request], bench.settings()).repeat(2, 1, 1, 1)
         engine.set_text(cross)
         free = engine.at(step, pooled)(noise)
-        prompted = painter._pictures.prompted([request], 1, range(1), engine)
+        prompted = painter._pictures.prompted([request], 1, range(1), engine, "auto")
         with looking(engine.lookers, prompted) as look:
             look(0, len(noise))
             ours = engine.at(step, pooled)(noise)

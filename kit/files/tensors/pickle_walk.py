@@ -115,14 +115,9 @@ def named_tensors(whole: object) -> dict[str, PickledTensor]:
 
 
 def _flat(table: dict[object, object]) -> dict[object, object]:
-    """Return a table in which those of an IP-Adapter's parts are one, each name behind its part's."""
-    flat: dict[object, object] = {}
-    for name, value in table.items():
-        if name in _PARTS and isinstance(value, dict):
-            flat |= {f"{name}.{inner}": one for inner, one in value.items()}
-        else:
-            flat[name] = value
-    return flat
+    """Return of an IP-Adapter its parts' tables as one, each name behind its part's; of others the table."""
+    parts = {part: told for part in _PARTS if isinstance(told := table.get(part), dict)}
+    return {f"{part}.{name}": one for part, told in parts.items() for name, one in told.items()} or table
 
 
 class _Walk:

@@ -4,7 +4,8 @@ Image encoder and adapter are in memory only while pictures are read, as the tex
 values of a picture take 6 MB in half precision. The unwanted rows look at a picture of zeros.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TypeAlias
 
@@ -13,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from kit.errors import InputError, WeightsError
+from kit.experiment.drawing.draw_settings import Memory
 from kit.files.encodings import sha256_bytes
 from kit.generation.denoiser import Denoiser
 from kit.generation.ip_adapter.faces import FaceAnalyser, FoundFace
@@ -31,7 +33,7 @@ from kit.models.ip_adapter.adapter_files import (
 )
 from kit.models.ip_adapter.image_encoder import ImageEncoder
 from kit.models.ip_adapter.resampler import build_projection
-from kit.models.networks import filled, part_of
+from kit.models.networks import filled, offloaded, part_of
 from kit.models.sizes import UNetSizes
 
 ReadBy: TypeAlias = tuple[str, torch.dtype, str]
@@ -72,7 +74,7 @@ class KolorsPictures:
             raise InputError(tr("the pictures of characters"), faceless)
 
     def prompted(
-        self, requests: Sequence[PanelRequest], drawn: int, steps: range, denoiser: Denoiser
+        self, requests: Sequence[PanelRequest], drawn: int, steps: range, denoiser: Denoiser, memory: Memory
     ) -> PromptedPanels | None:
         """Return the panels of a batch as they look at their pictures, None where they have none.
 
@@ -81,6 +83,7 @@ class KolorsPictures:
             drawn: rows of each half of a call, those of anchors behind the panels'.
             steps: in which the panels are drawn.
             denoiser: draws them; the text's projection and the precision are its own.
+            memory: "low" has the UNet wait beside the device while pictures are read.
         """
         first, *_ = (*requests[0].image_prompts, None)
         if first is None:
@@ -88,7 +91,12 @@ class KolorsPictures:
         files, told = self._opened(first.folder), first.record
         by = (told.adapter, denoiser.dtype, _projection_sha256(denoiser) if files.sizes.face else "")
         asked = {_name(one): one for request in requests for one in request.image_prompts}
-        self._read_all({"": None, **asked}, by, files, denoiser)
+        unread = {name: one for name, one in {"": None, **asked}.items() if (by, name) not in self._read}
+        if unread:
+            with offloaded(denoiser.unet) if memory == "low" else nullcontext():
+                tokens = dict(zip(unread, self._tokens(unread.values(), files, denoiser.dtype), strict=True))
+            found = self._keys_of(tokens, files, denoiser)
+            self._read |= {(by, name): keys for name, keys in found.items()}
         wanted = [[self._read[by, _name(one)] for one in request.image_prompts] for request in requests]
         zeros = [[self._read[by, ""]] * len(row) for row in wanted]
         return PromptedPanels(
@@ -111,30 +119,12 @@ class KolorsPictures:
             self._files[folder] = open_ip_adapter(folder)
         return self._files[folder]
 
-    def _read_all(
-        self, pictures: dict[str, ImagePrompt | None], by: ReadBy, files: IPAdapterFiles, denoiser: Denoiser
-    ) -> None:
-        """Read what was not read before; the encoder and the adapter are there meanwhile."""
-        unread = {name: one for name, one in pictures.items() if (by, name) not in self._read}
-        if not unread:
-            return
-        tokens = dict(zip(unread, self._tokens(list(unread.values()), files, denoiser), strict=True))
-        found: dict[str, list[PictureKeys]] = {name: [] for name in unread}
-        file, parts = read_adapter(files.weights), [one.part for one in denoiser.lookers]
-        names = attention_names(file.kinds)
-        down, middle = parts.count("down"), parts.count("mid")  # the middle is last in the file
-        for pair in (*names[:down], *names[-middle:], *names[down:-middle]):
-            key, value = (file.load(name).to(self._device, denoiser.dtype) for name in pair)
-            for name, own in tokens.items():
-                found[name].append(PictureKeys(F.linear(own, key), F.linear(own, value)))
-        self._read |= {(by, name): keys for name, keys in found.items()}
-
     def _tokens(
-        self, pictures: Iterable[ImagePrompt | None], files: IPAdapterFiles, denoiser: Denoiser
+        self, pictures: Iterable[ImagePrompt | None], files: IPAdapterFiles, dtype: torch.dtype
     ) -> Iterator[Tensor]:
-        """Yield what the attentions' own layers read of each picture, (1, tokens, cross)."""
-        encoder = ImageEncoder(files.encoder, self._device, denoiser.dtype)
-        project = _projection_of(files, self._device, denoiser.dtype)
+        """Yield the tokens of each picture, (1, tokens, made); the encoder is in memory meanwhile."""
+        encoder = ImageEncoder(files.encoder, self._device, dtype)
+        project = _projection_of(files, self._device, dtype)
         for one in pictures:
             face = self._face(one, files.sizes.face) if one and files.sizes.face else None
             shown = one.picture() if one else None
@@ -142,11 +132,25 @@ class KolorsPictures:
             if not files.sizes.face:
                 yield project(seen)
             elif face:
-                whose = torch.from_numpy(face.embedding)[None].to(seen)
-                yield denoiser.text_projection(project(seen, whose))
+                yield project(seen, torch.from_numpy(face.embedding)[None].to(seen))
             else:  # the unwanted half: nothing is seen of nobody
-                nobody = seen.new_zeros(1, files.sizes.face)
-                yield denoiser.text_projection(project(torch.zeros_like(seen), nobody))
+                yield project(torch.zeros_like(seen), seen.new_zeros(1, files.sizes.face))
+
+    def _keys_of(
+        self, tokens: Mapping[str, Tensor], files: IPAdapterFiles, denoiser: Denoiser
+    ) -> Mapping[str, Sequence[PictureKeys]]:
+        """Return what every attention reads of pictures; the layers of the adapter are read one by one."""
+        if files.sizes.face:  # a face's tokens are as wide as the text before its projection
+            tokens = {name: denoiser.text_projection(own) for name, own in tokens.items()}
+        found: dict[str, list[PictureKeys]] = {name: [] for name in tokens}
+        file, parts = read_adapter(files.weights), [one.part for one in denoiser.lookers]
+        names = attention_names(file.kinds)
+        down, middle = parts.count("down"), parts.count("mid")  # the middle is last in the file
+        for pair in (*names[:down], *names[-middle:], *names[down:-middle]):
+            key, value = (file.load(name).to(self._device, denoiser.dtype) for name in pair)
+            for name, own in tokens.items():
+                found[name].append(PictureKeys(F.linear(own, key), F.linear(own, value)))
+        return found
 
     def _face(self, prompt: ImagePrompt, width: int) -> FoundFace | None:
         """Return the largest face in a picture, None where there is none; its embedding is of this width."""

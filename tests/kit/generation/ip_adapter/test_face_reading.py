@@ -103,7 +103,9 @@ def test_the_unet_predicts_what_kolors_own_code_predicts_of_the_same_faces():
     with torch.inference_mode():
         engine.set_text(text)
         bare = engine.at(step, pooled)(rows)
-        with looking(engine.lookers, KolorsPictures("cpu").prompted(panels, 2, range(1), engine)) as look:
+        with looking(
+            engine.lookers, KolorsPictures("cpu").prompted(panels, 2, range(1), engine, "auto")
+        ) as look:
             look(0, len(rows))
             ours = engine.at(step, pooled)(rows)
         ids = torch.tensor([[64, 64, 0, 0, 64, 64]] * 4)

@@ -116,7 +116,7 @@ def test_the_unet_predicts_what_diffusers_predicts_with_the_same_adapter(picture
     with torch.inference_mode():
         engine.set_text(text)
         bare = engine.at(step, pooled)(rows)
-        prompt = KolorsPictures("cpu").prompted(panels, 2, range(1), engine)
+        prompt = KolorsPictures("cpu").prompted(panels, 2, range(1), engine, "auto")
         with looking(engine.lookers, prompt) as look:
             look(0, len(rows))
             ours = engine.at(step, pooled)(rows)
@@ -133,7 +133,9 @@ def test_only_the_parts_that_are_named_look_as_diffusers_has_it_with_a_scale_for
     engine, step = Denoiser(load_base(toy_published()).unet(dtype=EXACT)), torch.tensor([500])
     with torch.inference_mode():
         engine.set_text(text)
-        with looking(engine.lookers, KolorsPictures("cpu").prompted(panels, 2, range(1), engine)) as look:
+        with looking(
+            engine.lookers, KolorsPictures("cpu").prompted(panels, 2, range(1), engine, "auto")
+        ) as look:
             look(0, len(rows))
             ours = engine.at(step, pooled)(rows)
         theirs = Theirs(panels)
@@ -198,9 +200,9 @@ def test_each_setting_changes_the_picture_and_no_weight_is_no_picture(painter):
 
 def test_steps_before_the_start_and_after_the_end_are_drawn_from_words_alone(painter):
     panel = [request(0, prompted(0, start=0.25, until=0.75))]
-    told = KolorsPictures("cpu").prompted(panel, 1, range(4), painter._denoiser)
+    told = KolorsPictures("cpu").prompted(panel, 1, range(4), painter._denoiser, "auto")
     assert [told.looks(number) for number in range(-1, 5)] == [False, False, True, True, False, False]
-    again = KolorsPictures("cpu").prompted(panel, 1, range(4, 8), painter._denoiser)
+    again = KolorsPictures("cpu").prompted(panel, 1, range(4, 8), painter._denoiser, "auto")
     assert [number for number in range(8) if again.looks(number)] == [5, 6]
 
 

@@ -155,3 +155,9 @@ def test_it_fits_the_unet_of_its_sizes_alone(adapter):
         assert told.startswith("the IP-Adapter Kolors-IP-Adapter-Plus is for another base than mini: ")
     swapped = changed(adapter, lambda tables: tables.update(ip_adapter=random_attentions(others[1], 3)))
     assert ip_adapter_misfit(open_ip_adapter(swapped), "kolors", SIZES.unet)
+
+
+def test_what_a_training_keeps_beside_the_adapter_is_not_read(adapter):
+    before = open_ip_adapter(adapter)
+    after = open_ip_adapter(changed(adapter, lambda tables: tables.update(epoch=3, optimizer={"state": {}})))
+    assert (after.sizes, after.attentions) == (before.sizes, before.attentions)
