@@ -61,13 +61,14 @@ class KolorsPictures:
             base: what the base is called.
             sizes: of its UNet.
         """
-        folders = dict.fromkeys(one.folder for request in requests for one in request.image_prompts)
-        told = (ip_adapter_misfit(self._opened(folder), base, sizes) for folder in folders)
+        prompts = [one for request in requests for one in request.image_prompts]
+        named = dict.fromkeys((one.folder, one.record.face) for one in prompts)
+        told = (self._misfit(folder, face, base, sizes) for folder, face in named)
         if faults := [fault for fault in told if fault]:
             raise InputError(tr("base {name}", name=base), faults)
         faceless = [
             tr("there is no face in the picture of {words!r}: take one that shows it", words=one.subject)
-            for one in {_name(one): one for request in requests for one in request.image_prompts}.values()
+            for one in {_name(one): one for one in prompts}.values()
             if (width := self._opened(one.folder).sizes.face) and not self._face(one, width)
         ]
         if faceless:
@@ -113,6 +114,16 @@ class KolorsPictures:
     def unload(self) -> None:
         """Free what was read."""
         self._read = {}
+
+    def _misfit(self, folder: Path, face: bool, base: str, sizes: UNetSizes) -> str:
+        """Return why an adapter is not what was named; empty where it is."""
+        files = self._opened(folder)
+        if face == bool(files.sizes.face):
+            return ip_adapter_misfit(files, base, sizes)
+        table = {"name": folder.name, "right": 'folder = "…"' if face else 'face = "…"'}
+        if face:
+            return tr("the IP-Adapter {name} reads whole pictures: name it as {right}", **table)
+        return tr("the IP-Adapter {name} reads faces: name it as {right}", **table)
 
     def _opened(self, folder: Path) -> IPAdapterFiles:
         if folder not in self._files:

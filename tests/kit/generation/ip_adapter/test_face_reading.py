@@ -137,6 +137,17 @@ def test_a_picture_without_a_face_is_refused_in_a_line_before_anything_is_drawn(
     assert painted(painter, [request(1, whole)], HOW), "the whole picture needs none"
 
 
+def test_an_adapter_that_reads_something_else_than_it_was_named_for_is_told(painter):
+    whole, face = prompted(0), prompted_face(255)
+    cases = {
+        r'FaceID-Plus reads faces: name it as face = "…"': replace(face, record=whole.record),
+        r'Plus reads whole pictures: name it as folder = "…"': replace(whole, record=face.record),
+    }
+    for told, prompt in cases.items():
+        with pytest.raises(InputError, match=told):
+            painter.plan_batches([request(0, prompt)], HOW)
+
+
 def test_a_face_is_read_anew_for_a_unet_that_projects_texts_otherwise(painter):
     panel, pictures = request(0, prompted_face(255)), painter._pictures
     [found] = painted(painter, [panel], HOW)
