@@ -21,7 +21,7 @@ from kit.generation.references.image_prompt import ImagePrompt
 from kit.images.png_metadata import encoded
 from kit.models.base import load_base
 from kit.models.ip_adapter.adapter_files import open_ip_adapter
-from kit.models.ip_adapter.resampler import ResamplerSizes
+from kit.models.ip_adapter.projection_sizes import ResamplerSizes
 from kit.models.kolors.scheduler import scheduler
 from kit.models.kolors.unet import time_ids
 from kit.models.layouts.weight_files import UNET_FOLDER

@@ -4,7 +4,8 @@ import torch
 from torch import Tensor
 from transformers import CLIPVisionConfig
 
-from kit.models.ip_adapter.resampler import ResamplerSizes, build_projection
+from kit.models.ip_adapter.projection_sizes import ResamplerSizes
+from kit.models.ip_adapter.resampler import build_projection
 from kit.models.sizes import UNetSizes
 
 VISION = CLIPVisionConfig(

@@ -4,8 +4,6 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
-
 from kit.errors import WeightsError
 from kit.files.checksums import checked_sha256
 from kit.files.encodings import canonical_json, sha256_bytes
@@ -14,7 +12,7 @@ from kit.library_warnings import has_home
 from kit.messages import Message, mark, tr
 from kit.models.bases.pipeline_class import json_in
 from kit.models.bases.pipeline_files import NetworkFiles, files_of_network, hashes_of_network
-from kit.models.ip_adapter.resampler import HEAD, ResamplerSizes, build_projection
+from kit.models.ip_adapter.projection_sizes import HEAD, ResamplerSizes
 from kit.models.layouts.model_folder import model_folder, record_of
 from kit.models.sizes import UNetSizes
 
@@ -196,11 +194,13 @@ def _sizes_of(weights: Path, kinds: Mapping[str, TensorKind]) -> ResamplerSizes:
 
 def _refuse_other_tensors(weights: Path, kinds: Mapping[str, TensorKind], sizes: ResamplerSizes) -> None:
     """Raise WeightsError where the projection lacks a tensor or has one of another shape or name."""
+    import torch
+
+    from kit.models.ip_adapter.resampler import build_projection
+
     with torch.device("meta"):
-        wanted = {
-            f"{PROJECTION}{name}": tuple(one.shape)
-            for name, one in build_projection(sizes).state_dict().items()
-        }
+        built = build_projection(sizes).state_dict()
+    wanted = {f"{PROJECTION}{name}": tuple(one.shape) for name, one in built.items()}
     attention = {name for pair in attention_names(kinds) for name in pair}
     found = {name: kind.shape for name, kind in kinds.items() if name not in attention}
     odd = [name for name, shape in wanted.items() if found.get(name) != shape]

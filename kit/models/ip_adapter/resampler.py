@@ -4,33 +4,11 @@ IP-Adapter (Ye et al., arXiv 2308.06721); its Plus reads every patch through a r
 2103.03206). diffusers' classes are not used: their names are others, and that for faces makes four tokens.
 """
 
-from dataclasses import dataclass
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-HEAD = 64
-"""Width of an attention head, in all of these."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ResamplerSizes:
-    """Widths of a projection."""
-
-    seen: int
-    """Of what the image encoder says of a patch."""
-    width: int
-    inner: int
-    """Of its attention, a multiple of 64."""
-    feed: int
-    """Of its layers between two attentions."""
-    made: int
-    """Of its tokens."""
-    tokens: int
-    depth: int
-    face: int = 0
-    """Of a face's embedding; 0 where no face is read, but the whole picture."""
+from kit.models.ip_adapter.projection_sizes import HEAD, ResamplerSizes
 
 
 class LatentAttention(nn.Module):

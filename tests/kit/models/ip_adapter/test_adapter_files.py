@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -161,3 +163,9 @@ def test_what_a_training_keeps_beside_the_adapter_is_not_read(adapter):
     before = open_ip_adapter(adapter)
     after = open_ip_adapter(changed(adapter, lambda tables: tables.update(epoch=3, optimizer={"state": {}})))
     assert (after.sizes, after.attentions) == (before.sizes, before.attentions)
+
+
+def test_whoever_may_name_an_adapter_does_not_wait_for_torch():
+    code = "import sys, kit.generation.recipe, kit.models.ip_adapter.adapter_files; print('torch' in sys.modules)"
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert told.stdout == "False\n"

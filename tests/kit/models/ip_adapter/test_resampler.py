@@ -6,7 +6,8 @@ import torch
 from diffusers import UNet2DConditionModel
 from torch import Tensor
 
-from kit.models.ip_adapter.resampler import ResamplerSizes, build_projection
+from kit.models.ip_adapter.projection_sizes import ResamplerSizes
+from kit.models.ip_adapter.resampler import build_projection
 from tests.support.faces_by_hand import faces_by_hand
 from tests.support.random_adapters import random_projection
 
