@@ -166,6 +166,7 @@ def test_what_a_training_keeps_beside_the_adapter_is_not_read(adapter):
 
 
 def test_whoever_may_name_an_adapter_does_not_wait_for_torch():
-    code = "import sys, kit.generation.recipe, kit.models.ip_adapter.adapter_files; print('torch' in sys.modules)"
+    modules = "sys, kit.generation.recipe, kit.models.ip_adapter.adapter_files"
+    code = f"import {modules}; print('torch' in sys.modules)"
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert told.stdout == "False\n"
