@@ -35,7 +35,6 @@ TESTED_THROUGH = {
     "kit/experiment/drawing/draw_settings.py": "kit/experiment/test_config.py",
     "kit/generation/ip_adapter/picture_attention.py": "kit/generation/ip_adapter/test_picture_reading.py",
     "kit/models/ip_adapter/projection_sizes.py": "kit/models/ip_adapter/test_adapter_files.py",
-    "kit/models/ip_adapter/image_encoder.py": "kit/generation/ip_adapter/test_picture_reading.py",
     "kit/generation/pipelines/cascade.py": "kit/generation/test_diffusers_painter.py",
     "kit/generation/pipelines/clip_pipelines.py": "kit/generation/test_diffusers_painter.py",
     "kit/generation/pipelines/parts.py": "kit/models/bases/test_pipeline_files.py",

@@ -187,7 +187,7 @@ def _sizes_of(weights: Path, kinds: Mapping[str, TensorKind]) -> ResamplerSizes:
         raise WeightsError(_torn(weights, f"{PROJECTION}{error.args[0]}")) from error
     except (IndexError, ValueError, ZeroDivisionError) as error:
         raise WeightsError(_torn(weights, f"{PROJECTION}{inner}proj_in.weight")) from error
-    if sizes.inner % HEAD:
+    if not sizes.inner or sizes.inner % HEAD:
         raise WeightsError(_torn(weights, f"{PROJECTION}{inner}layers.0.0.to_q.weight"))
     return sizes
 

@@ -7,6 +7,7 @@ from PIL import Image
 from torch import Tensor
 from transformers import CLIPImageProcessor, CLIPVisionConfig, CLIPVisionModel
 
+from kit.errors import WeightsError
 from kit.files.tensors.tensor_files import TensorFile
 from kit.messages import tr
 from kit.models.bases.pipeline_files import NetworkFiles
@@ -26,14 +27,13 @@ class ImageEncoder:
 
     def __init__(self, files: NetworkFiles, device: str, dtype: torch.dtype) -> None:
         """Read the network; raises WeightsError where its files do not fit its config."""
-        told = vision_config(files.config)
+        told, misfit = vision_config(files.config), tr("{file} does not fit", file=files.config)
         config = CLIPVisionConfig(**{name: told[name] for name in _SIZES if name in told})
         config._attn_implementation = "sdpa"
-        self._network = filled(
-            lambda: CLIPVisionModel(config),
-            _weights(files, device, dtype),
-            tr("{file} does not fit the sizes in config.json", file=files.files[0]),
-        )
+        try:
+            self._network = filled(lambda: CLIPVisionModel(config), _weights(files, device, dtype), misfit)
+        except (ArithmeticError, LookupError, TypeError) as error:
+            raise WeightsError(tr("{misfit}: {error}", misfit=misfit, error=str(error)[:200])) from error
         embeddings = self._network.vision_model.embeddings
         embeddings.position_ids = torch.arange(embeddings.num_positions, device=device)[None]
         self._prepare = CLIPImageProcessor(size=config.image_size, crop_size=config.image_size)
