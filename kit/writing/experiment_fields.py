@@ -299,6 +299,14 @@ FIELDS: tuple[ExperimentField, ...] = (
         advanced=True,
         help=mark("Share of the steps after which they are not read, 0 to 1. By default 1."),
     ),
+    ExperimentField(
+        key="blocks",
+        table="ip_adapter",
+        kind="texts",
+        label=mark("What reads the pictures"),
+        advanced=True,
+        help=mark("down, mid and up, the parts of the UNet, one a line. By default all."),
+    ),
     *(
         ExperimentField(key=key, table="words", kind="texts", label=label, advanced=True, help=said)
         for key, label, said in (

@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from kit.experiment.candidates.candidate import Candidate
 from kit.experiment.config import Experiment
 from kit.experiment.controls.control_tables import AnnotatorTable, ControlNetTable
+from kit.experiment.references.ip_adapter_table import IpAdapterTable
 from kit.experiment.tables import CompareTable, DraftTable, ScoreTable, WordsTable
 from kit.files.text.commented_toml import lost_comments, rewritten
 from kit.starter.choices import StarterChoice
@@ -59,6 +60,7 @@ def test_every_key_of_an_experiment_has_a_field() -> None:
         "draft": DraftTable,
         "controlnets": ControlNetTable,
         "annotators": AnnotatorTable,
+        "ip_adapter": IpAdapterTable,
         "score": ScoreTable,
         "words": WordsTable,
         "compare": CompareTable,
@@ -66,7 +68,7 @@ def test_every_key_of_an_experiment_has_a_field() -> None:
     for table, model in known.items():
         fields = {one.key for one in (*FIELDS, *CANDIDATE_FIELDS) if one.table == table}
         tables = {"candidates", "draft", "score", "words", "compare", "loras", "controlnets", "annotators"}
-        tables.add("embeddings")  # a list; kept, and told as what the form does not show
+        tables |= {"ip_adapter", "embeddings"}  # the last is a list; kept, and told as not shown in the form
         written_by_finish = {"panel_seeds"}  # kept as it is, and told as what the form does not show
         assert fields == set(model.model_fields) - tables - written_by_finish
 

@@ -163,3 +163,13 @@ def test_eight_empty_panels_are_a_draft(tmp_path: Path) -> None:
     document, faults = document_of(StoryDraft(panels=(DraftPanel(),) * 8), {})
     assert faults == []
     assert rewritten("", document, KEYS).count('[[panel]]\nprompt = ""') == 8
+
+
+def test_a_characters_picture_is_shown_saved_and_taken_away() -> None:
+    text = TEXT.replace("[characters.xiaoman]\n", '[characters.xiaoman]\nreference = "girl.png"\n')
+    girl, *others = drafted(text).characters
+    assert (girl.reference, others[0].reference) == ("girl.png", "")
+    for name in ("other.png", ""):
+        made = saved(text, replace(drafted(text), characters=(replace(girl, reference=name), *others)))
+        story = Story.model_validate(tomllib.loads(made))
+        assert story.characters["xiaoman"].reference == (name or None)
