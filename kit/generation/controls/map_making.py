@@ -28,7 +28,7 @@ def map_of(picture: Image.Image, control: PanelControl, size: int, annotator: Pa
     sized = picture.convert("RGB").resize((size, size), Image.Resampling.LANCZOS)
     match control.kind:
         case "canny":
-            made = _edges(sized, *control.thresholds)
+            made = edges(sized, *control.thresholds)
         case "map":
             made = sized
         case kind:
@@ -42,7 +42,7 @@ def map_of(picture: Image.Image, control: PanelControl, size: int, annotator: Pa
     return made
 
 
-def _edges(picture: Image.Image, low: int, high: int) -> Image.Image:
+def edges(picture: Image.Image, low: int, high: int) -> Image.Image:
     """Return the edges of a picture, white on black (Canny 1986), as OpenCV finds them in its colours."""
     try:
         import cv2

@@ -1,7 +1,7 @@
 """Makes the embedded base: `python -m kit.mini.training.main STAGE --out DIR`, stage by stage, on a GPU.
 
-Stages: `tokenizer`, `render`, `vae`, `base`, `save`, `lora`. Every stage is seeded, resumes where it stopped,
-and reads what the one before wrote. `vae` and `base` take several GPUs:
+Stages: `tokenizer`, `render`, `vae`, `base`, `save`, `lora`, `controlnet`. Every stage is seeded,
+resumes where it stopped, and reads what the one before wrote. `vae` and `base` take several GPUs:
 `torchrun --standalone --nproc-per-node N -m kit.mini.training.main ...`. To train on what is there: `open`,
 `render` with another `--first`, `base` with a lower `--rate`, `save`.
 """
@@ -17,6 +17,7 @@ from torch import Tensor
 
 from kit.embedded import BASE_WEIGHTS
 from kit.files.atomic_write import write_atomic
+from kit.mini.training.controlnets.training import UNTOLD, train_controlnet
 from kit.mini.training.corpus import text_sizes, train_tokenizer
 from kit.mini.training.loras import style_config, train_style
 from kit.mini.training.networks import (
@@ -68,6 +69,15 @@ def _learn(arguments: argparse.Namespace) -> None:
         case "base":
             config = BaseConfig(steps=steps, batch=batch, peak_rate=arguments.rate, limit_s=arguments.limit)
             train_base(shards, out, full_sizes(out), config)
+        case "controlnet":
+            config = BaseConfig(
+                steps=steps,
+                batch=batch,
+                peak_rate=arguments.rate,
+                caption_dropout=UNTOLD,
+                limit_s=arguments.limit,
+            )
+            train_controlnet(shards, out, open_embedded(arguments.weights), arguments.styles, config)
         case "lora":
             for style in arguments.styles:
                 train_style(
@@ -78,7 +88,7 @@ def _learn(arguments: argparse.Namespace) -> None:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     add = parser.add_argument
-    add("stage", choices=("tokenizer", "open", "render", "vae", "base", "save", "lora"))
+    add("stage", choices=("tokenizer", "open", "render", "vae", "base", "save", "lora", "controlnet"))
     add("--out", type=Path, required=True, help="where states and weights are kept")
     add("--shards", type=Path, default=Path("shards"), help="where the renders are")
     add("--flat", type=int, default=100_000, help="pictures in the base's own style")
@@ -87,9 +97,15 @@ def _arguments() -> argparse.Namespace:
     add("--workers", type=int, default=16, help="processes that render")
     add("--steps", type=int, default=6000)
     add("--batch", type=int, default=256, help="pictures a step on each GPU")
-    add("--rate", type=float, default=1.2e-3, help="the base's highest learning rate")
-    add("--limit", type=float, default=1e9, help="seconds within which the base is to be done")
-    add("--styles", nargs="+", choices=HELD_OUT_STYLES, default=HELD_OUT_STYLES, help="LoRAs to make")
+    add("--rate", type=float, default=1.2e-3, help="the highest learning rate")
+    add("--limit", type=float, default=1e9, help="seconds within which to be done")
+    add(
+        "--styles",
+        nargs="+",
+        choices=HELD_OUT_STYLES,
+        default=HELD_OUT_STYLES,
+        help="LoRAs to make, or to wear",
+    )
     add("--weights", type=Path, default=BASE_WEIGHTS)
     return parser.parse_args()
 

@@ -4,7 +4,7 @@ import logging
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import NamedTuple, Protocol, cast
 
 import torch
 from diffsynth.models.kolors_text_encoder import ChatGLMModel
@@ -67,6 +67,27 @@ class Learner(nn.Module):
         return predicted.float()
 
 
+class Lesson(NamedTuple):
+    """What one step learns from."""
+
+    rows: Tensor
+    """(B,): the pictures' places in the world."""
+    told: tuple[Tensor, Tensor, Tensor, Tensor]
+    """What the learner takes."""
+    noise: Tensor
+    kept: Tensor
+    """(B, 1, 1, 1): how much of each picture's variance the noise has left."""
+
+
+class Teacher(Protocol):
+    """Who gives lessons and tells how wrong a learner is."""
+
+    ranks: DistributedRanks
+
+    def loss(self, learner: nn.Module) -> tuple[Tensor, Tensor]:
+        """Return the weighted and the plain mean squared error over one batch."""
+
+
 class Lessons:
     """Noisy latents with captions, drawn by lot, and how wrong the noise predicted for them is."""
 
@@ -77,8 +98,8 @@ class Lessons:
         self.dice = torch.Generator(ranks.device)
         self.dice.manual_seed(config.seed + 1000 * ranks.rank + 7 * first + 1)
 
-    def loss(self, learner: nn.Module) -> tuple[Tensor, Tensor]:
-        """Return the weighted and the plain mean squared error over one batch."""
+    def lesson(self) -> Lesson:
+        """Return what one step is to learn from."""
         world, batch = self.world, self.config.batch
         rows, captions = self._lots(len(world.pictures)), self._lots(world.ids.shape[1])
         latents = world.pictures[rows].float()
@@ -89,9 +110,18 @@ class Lessons:
         kept = self.alphas[times][:, None, None, None]
         noise = torch.randn(latents.shape, device=self.ranks.device, generator=self.dice)
         noisy = kept.sqrt() * latents + (1 - kept).sqrt() * noise
-        predicted = learner(noisy.contiguous(memory_format=torch.channels_last), times.float(), ids, lengths)
-        errors = ((predicted - noise) ** 2).mean((1, 2, 3))
-        weights = (self.config.snr_cap * (1 - kept) / kept).flatten().clamp(max=1.0)
+        noisy = noisy.contiguous(memory_format=torch.channels_last)
+        return Lesson(rows, (noisy, times.float(), ids, lengths), noise, kept)
+
+    def loss(self, learner: nn.Module) -> tuple[Tensor, Tensor]:
+        """Return the weighted and the plain mean squared error over one batch."""
+        lesson = self.lesson()
+        return self.errors(lesson, learner(*lesson.told))
+
+    def errors(self, lesson: Lesson, predicted: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the weighted and the plain mean squared error of a prediction."""
+        errors = ((predicted - lesson.noise) ** 2).mean((1, 2, 3))
+        weights = (self.config.snr_cap * (1 - lesson.kept) / lesson.kept).flatten().clamp(max=1.0)
         return (errors * weights).mean(), errors.mean()
 
     def example(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -122,9 +152,9 @@ def train_base(shards: Path, out: Path, sizes: BaseSizes, config: BaseConfig) ->
     world = encode_world(shards, BASE_STYLES, encoder, out / TOKENIZER, ranks)
     spread, took = world.pictures[:2000].float().std().item(), time.monotonic() - started
     log.info("rank %d: %d pictures, std %.3f, %.0f s", ranks.rank, len(world.pictures), spread, took)
-    clock = _Clock(config, ranks, time.monotonic() - spent)
+    clock = Clock(config, ranks, time.monotonic() - spent)
     lessons = Lessons(world, config, ranks, descent.step)
-    _learn(captured(learner, lessons), descent, lessons, clock, out / "base-state.pt")
+    learn(captured(learner, lessons.example(), ranks), descent, lessons, clock, out / "base-state.pt")
     descent.settle()
     if ranks.rank == 0:
         torch.save({**descent.halves(), "step": descent.step}, out / "base.pt")
@@ -147,39 +177,41 @@ def build_learner(sizes: BaseSizes, seed: int, ranks: DistributedRanks) -> Learn
     return Learner(unet, text_encoder.to(ranks.device), ranks)
 
 
-def captured(learner: Learner, lessons: Lessons) -> nn.Module:
+def captured(learner: nn.Module, example: tuple[Tensor, ...], ranks: DistributedRanks) -> nn.Module:
     """Return the learner with its kernels launched as one graph on a GPU; as it is on a CPU.
 
     At 256 pictures a step, launching the kernels one by one takes longer than running them.
     """
-    if lessons.ranks.device.type != "cuda":
+    if ranks.device.type != "cuda":
         return learner
-    return cast(
-        nn.Module, torch.cuda.make_graphed_callables(learner, lessons.example(), allow_unused_input=True)
-    )
+    return cast(nn.Module, torch.cuda.make_graphed_callables(learner, example, allow_unused_input=True))
 
 
-class _Clock:
+class Clock:
     """How far a training has come, by steps or time, whichever is nearer its end; the same in all ranks."""
 
     def __init__(self, config: BaseConfig, ranks: DistributedRanks, started: float) -> None:
+        """Begin at a moment of `time.monotonic`."""
         self.config, self.ranks, self.started = config, ranks, started
         self.progress = 0.0
 
     @property
     def spent(self) -> float:
+        """Seconds since it began."""
         return time.monotonic() - self.started
 
     def is_over(self, step: int) -> bool:
+        """Return whether no step is left after so many."""
         by_steps = step / self.config.steps
         if step % 20 == 0:
             self.progress = self.ranks.agree(max(by_steps, self.spent / self.config.limit_s))
         return self.progress >= 1 or by_steps >= 1
 
 
-def _learn(
-    learner: nn.Module, descent: AveragedOptimizer, lessons: Lessons, clock: _Clock, state: Path
+def learn(
+    learner: nn.Module, descent: AveragedOptimizer, lessons: Teacher, clock: Clock, state: Path
 ) -> None:
+    """Descend until the clock is over, and keep the state every 1000 steps."""
     sums, before = torch.zeros(2, device=lessons.ranks.device), clock.spent
     while not clock.is_over(descent.step):
         loss, error = lessons.loss(learner)
@@ -189,7 +221,7 @@ def _learn(
             means, now = (sums / REPORT_STEPS).tolist(), clock.spent
             step_ms = 1000 * (now - before) / REPORT_STEPS
             if lessons.ranks.rank == 0:
-                log.info("base step %d loss %.4f mse %.4f, %.1f ms a step, %.0f s", descent.step, *means,
+                log.info("step %d loss %.4f mse %.4f, %.1f ms a step, %.0f s", descent.step, *means,
                          step_ms, now)  # fmt: skip
             before = now
             sums.zero_()
