@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 from diffusers import ControlNetModel
-from torch import Tensor
+from torch import Tensor, nn
 
 from kit.files.atomic_write import write_atomic
 from kit.files.encodings import canonical_json
@@ -19,6 +19,8 @@ from kit.models.sizes import UNetSizes
 
 READING = (16, 32, 48, 64)
 """Widths of the layers that read the map."""
+GAIN = 1.65
+"""By which lines come through the layers that read them as loud as the latents: SiLU passes about as much."""
 SMALL = 5000
 """Tensors of fewer numbers stay in fp16, and so do the convolutions that begin at zero."""
 FROM_ZERO = ("controlnet_down_blocks.", "controlnet_mid_block.")
@@ -45,10 +47,18 @@ def build_controlnet(sizes: UNetSizes) -> ControlNetModel:
 
 
 def untrained_controlnet(base: Base, seed: int) -> ControlNetModel:
-    """Return a ControlNet that has what it shares with a base's UNet from there, and the rest at random."""
+    """Return a ControlNet that has what it shares with a base's UNet from there, and the rest at random.
+
+    torch's own first weights would let no line through the layers that read the map, and diffusers' last one
+    of them begins at zero, as what follows does anyway.
+    """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         net = build_controlnet(base.sizes.unet)
+        reading = net.controlnet_cond_embedding
+        for layer in (reading.conv_in, *reading.blocks, reading.conv_out):
+            nn.init.normal_(layer.weight, std=GAIN * layer.weight[0].numel() ** -0.5)
+            nn.init.zeros_(layer.bias)
     with torch.device("meta"):
         unet = diffusers_unet(base.sizes.unet)
     names = diffusers_names("unet", unet)
