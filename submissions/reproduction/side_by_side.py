@@ -14,6 +14,7 @@ from kit.generation.devices.multi_gpu import load_painter
 from kit.images.lettering import find_lettering
 from kit.images.png_metadata import encoded
 from kit.messages import Message, in_english, mark, ptr, tr
+from kit.models.bases.controlnet_files import brought_controlnets
 from kit.progress import Progress
 from submissions.bundle.bundle import Bundle
 from submissions.bundle.manifest import Manifest
@@ -80,7 +81,8 @@ def _reproduce_into(
 ) -> Reproduction:
     base = base_named(where.base) if where.base else _own_base(bundle.sound_manifest)
     painter = load_painter(base, where.device)
-    again = reproduce(bundle, painter, progress, where.networks)
+    controlnets = {**brought_controlnets(base), **where.networks.controlnets}
+    again = reproduce(bundle, painter, progress, where.networks._replace(controlnets=controlnets))
     if aesthetic := where.aesthetic or (EMBEDDED if bundle.sound_manifest.gate.embedded else ""):
         from eval.scorers.aesthetic import AestheticScorer
         from eval.scorers.load import device

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BaseModel
 from kit.experiment.fields import downloaded_model, path_to
 from kit.messages import mark, tr
 from kit.models.bases.base_parts import BaseChoice
-from kit.models.bases.controlnet_files import control_refused, misfit_of
+from kit.models.bases.controlnet_files import brought_controlnets, control_refused, misfit_of
 from kit.models.bases.pipeline_class import family_of, pipeline_folder
 from kit.story.control import ControlKind
 
@@ -74,9 +74,14 @@ def table_faults(experiment: "Experiment", stories: "Sequence[LoadedStory]") -> 
             yield tr("{place}: {fault}", place=f"controlnets.{kind}", fault=fault)
 
 
+def controlnet_of(experiment: "Experiment", kind: ControlKind) -> Path | None:
+    """Return the folder of a kind's ControlNet: the named one, else the one that the base brings along."""
+    return experiment.controlnets.of(kind) or brought_controlnets(experiment.base).get(kind)
+
+
 def _lacking(experiment: "Experiment", kind: ControlKind) -> Iterator[str]:
     """Yield which folders a kind of map needs that the experiment does not name."""
-    needs = {"controlnets": experiment.controlnets.of(kind)}
+    needs = {"controlnets": controlnet_of(experiment, kind)}
     if kind in AnnotatorTable.model_fields:
         needs["annotators"] = experiment.annotators.of(kind)
     for table, folder in needs.items():

@@ -10,6 +10,7 @@ from kit.errors import WeightsError
 from kit.experiment.config import LoadedExperiment
 from kit.experiment.controls.control_pictures import picture_path, read_control
 from kit.experiment.controls.control_record import CONTROLS, ControlRecord, map_file
+from kit.experiment.controls.control_tables import controlnet_of
 from kit.experiment.references.kept_pictures import kept_bytes
 from kit.experiment.run import Run
 from kit.files.atomic_write import write_atomic
@@ -39,7 +40,7 @@ def controlnets_of(loaded: LoadedExperiment) -> dict[ControlKind, ControlNetFile
     Raises WeightsError where one is not whole or not what its config says, or diffusers is not installed.
     """
     used = {one.kind for story in loaded.stories for panel in story.story.panels for one in panel.control}
-    found = {kind: loaded.experiment.controlnets.of(kind) for kind in KINDS if kind in used}
+    found = {kind: controlnet_of(loaded.experiment, kind) for kind in KINDS if kind in used}
     if used and find_spec("diffusers") is None:
         raise WeightsError(
             tr("ControlNets are read by diffusers, which is not installed: pip install storykit[bases]")
@@ -80,7 +81,7 @@ class RunMaps:
     def _control(
         self, story: LoadedStory, told: PanelControl, nets: Mapping[ControlKind, ControlNetFiles]
     ) -> Control:
-        folder = self._loaded.experiment.controlnets.of(told.kind)
+        folder = controlnet_of(self._loaded.experiment, told.kind)
         assert folder is not None, "the experiment was checked"
         png = self._map(story, told)
         record = ControlRecord(

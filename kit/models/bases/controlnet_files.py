@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from kit.embedded import CANNY_CONTROLNET, EMBEDDED
 from kit.errors import WeightsError
 from kit.files.encodings import canonical_json, sha256_bytes
 from kit.messages import joined, tr
@@ -11,6 +12,7 @@ from kit.models.bases.base_parts import BaseChoice, BaseParts
 from kit.models.bases.pipeline_class import json_in
 from kit.models.bases.pipeline_files import NetworkFiles, files_of_network, hashes_of_network
 from kit.models.layouts.model_folder import model_folder
+from kit.story.control import ControlKind
 
 CLASS = "ControlNetModel"
 """Of diffusers; unions and other adapters have others."""
@@ -64,6 +66,11 @@ def open_controlnet(folder: Path) -> ControlNetFiles:
     return ControlNetFiles(
         network=network, sha256={name.removeprefix(f"{PART}/"): value for name, value in told.items()}
     )
+
+
+def brought_controlnets(base: object) -> Mapping[ControlKind, Path]:
+    """Return the folders of the ControlNets that a base brings along, by the kind of their maps."""
+    return {"canny": CANNY_CONTROLNET} if base == EMBEDDED else {}
 
 
 def misfit_of(folder: Path, base: BaseChoice) -> str:

@@ -1,0 +1,84 @@
+"""The ControlNet that the embedded base brings along has it draw along lines."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from kit.embedded import CANNY_CONTROLNET
+from kit.errors import InputError
+from kit.experiment.config import load_experiment
+from kit.experiment.controls.control_record import ControlRecord
+from kit.experiment.drawing.draw_settings import DrawSettings
+from kit.files.encodings import sha256_bytes
+from kit.generation.controls.control import Control
+from kit.generation.controls.run_controls import controlnets_of
+from kit.generation.kolors_painter import KolorsPainter
+from kit.generation.painter import PanelRequest
+from kit.images.png_metadata import encoded
+from kit.models.base import load_base
+from kit.models.bases.controlnet_files import open_controlnet
+from kit.world.render import render
+from tests.benchmarks.prompts import held_out_prompts
+from tests.support.line_agreement import line_agreement, lines_of
+
+HOW = DrawSettings(steps=10, cfg=4.0, size=256, noise="portable")
+PROMPTS = held_out_prompts(2, seed=2)
+STORY = 'title = "A tale"\nlanguage = "en"\n' + "".join(
+    f'[[panel]]\ncaption = "{k}"\nprompt = "a kitten, scene {k}"\n{{{k}}}\n' for k in range(8)
+)
+
+
+def maps() -> list[Image.Image]:
+    """Return the lines of each prompt's scene, placed otherwise than the base would."""
+    scenes = [replace(one.scene, seed=one.scene.seed + 1) for one in PROMPTS]
+    return [lines_of(render(scene).picture) for scene in scenes]
+
+
+def held(map_: Image.Image, weight: float) -> tuple[Control, ...]:
+    png = encoded(map_)
+    record = ControlRecord(
+        kind="canny", map=sha256_bytes(png), weight=weight, until=1.0,
+        controlnet=open_controlnet(CANNY_CONTROLNET).identity,
+    )  # fmt: skip
+    return (Control(record=record, png=png, folder=CANNY_CONTROLNET),)
+
+
+def f1(pictures: Sequence[object], lines: Sequence[Image.Image]) -> np.ndarray:
+    return np.array([line_agreement(*pair).f1 for pair in zip(lines, pictures, strict=True)])
+
+
+def test_pictures_follow_the_lines_and_free_ones_do_not():
+    painter, lines = KolorsPainter(load_base("mini"), "cpu"), maps()
+    free = [PanelRequest(prompt=one.text(), negative="", seed=7) for one in PROMPTS]
+    along = [replace(one, control=held(map_, 0.7)) for one, map_ in zip(free, lines, strict=True)]
+    painter.encode_prompts([text for one in free for text in one.texts])
+    loose, tight = f1(painter.draw(free, HOW), lines), f1(painter.draw(along, HOW), lines)
+    assert (tight > loose + 0.15).all(), (loose, tight)
+
+
+def experiment(folder: Path, *controls: str) -> Path:
+    Image.fromarray(np.tri(256, dtype=np.uint8) * 200).convert("RGB").save(folder / "one.png")
+    lines = (*controls, *[""] * (8 - len(controls)))
+    text = STORY
+    for k, line in enumerate(lines):
+        text = text.replace(f"{{{k}}}", line)
+    (folder / "tale.toml").write_text(text)
+    (folder / "experiment.toml").write_text(
+        'stories = ["tale.toml"]\nbase = "mini"\nseeds = [3]\n[[candidate]]\nname = "base"\n'
+    )
+    return folder / "experiment.toml"
+
+
+def test_edges_need_no_table_where_the_base_is_the_embedded_one(tmp_path):
+    loaded = load_experiment(experiment(tmp_path, 'control = [{ kind = "canny", picture = "one.png" }]'))
+    [net] = controlnets_of(loaded).values()
+    assert net.identity == open_controlnet(CANNY_CONTROLNET).identity
+
+
+def test_other_kinds_and_other_bases_still_need_theirs(tmp_path):
+    with pytest.raises(InputError, match=r"\[controlnets\] map = "):
+        load_experiment(experiment(tmp_path, 'control = [{ kind = "map", picture = "one.png" }]'))
