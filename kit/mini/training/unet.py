@@ -67,7 +67,7 @@ class Learner(nn.Module):
         return predicted.float()
 
 
-class Lesson(NamedTuple):
+class LessonBatch(NamedTuple):
     """What one step learns from."""
 
     rows: Tensor
@@ -98,7 +98,7 @@ class Lessons:
         self.dice = torch.Generator(ranks.device)
         self.dice.manual_seed(config.seed + 1000 * ranks.rank + 7 * first + 1)
 
-    def lesson(self) -> Lesson:
+    def lesson(self) -> LessonBatch:
         """Return what one step is to learn from."""
         world, batch = self.world, self.config.batch
         rows, captions = self._lots(len(world.pictures)), self._lots(world.ids.shape[1])
@@ -111,14 +111,14 @@ class Lessons:
         noise = torch.randn(latents.shape, device=self.ranks.device, generator=self.dice)
         noisy = kept.sqrt() * latents + (1 - kept).sqrt() * noise
         noisy = noisy.contiguous(memory_format=torch.channels_last)
-        return Lesson(rows, (noisy, times.float(), ids, lengths), noise, kept)
+        return LessonBatch(rows, (noisy, times.float(), ids, lengths), noise, kept)
 
     def loss(self, learner: nn.Module) -> tuple[Tensor, Tensor]:
         """Return the weighted and the plain mean squared error over one batch."""
         lesson = self.lesson()
         return self.errors(lesson, learner(*lesson.told))
 
-    def errors(self, lesson: Lesson, predicted: Tensor) -> tuple[Tensor, Tensor]:
+    def errors(self, lesson: LessonBatch, predicted: Tensor) -> tuple[Tensor, Tensor]:
         """Return the weighted and the plain mean squared error of a prediction."""
         errors = ((predicted - lesson.noise) ** 2).mean((1, 2, 3))
         weights = (self.config.snr_cap * (1 - lesson.kept) / lesson.kept).flatten().clamp(max=1.0)

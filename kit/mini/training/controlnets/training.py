@@ -89,7 +89,7 @@ class Wardrobe:
         torch._foreach_copy_(self._worn, self._kept[name])
 
 
-class Group(NamedTuple):
+class StyledLessons(NamedTuple):
     """Renders that are drawn alike."""
 
     lessons: Lessons
@@ -100,7 +100,9 @@ class Group(NamedTuple):
 class HeldLessons:
     """Lessons with the lines of their pictures, of one group of styles a step."""
 
-    def __init__(self, groups: Mapping[str, Group], wardrobe: Wardrobe, ranks: DistributedRanks) -> None:
+    def __init__(
+        self, groups: Mapping[str, StyledLessons], wardrobe: Wardrobe, ranks: DistributedRanks
+    ) -> None:
         """Draw by the dice of the first group."""
         self.groups, self.wardrobe, self.ranks = groups, wardrobe, ranks
         self.dice = groups[PLAIN].lessons.dice
@@ -167,7 +169,7 @@ def _groups(
     styles: Sequence[Style],
     config: BaseConfig,
     ranks: DistributedRanks,
-) -> Iterator[tuple[str, Group]]:
+) -> Iterator[tuple[str, StyledLessons]]:
     """Yield the renders of the base's styles, then those of each LoRA's; encoding: a VAE and a tokenizer."""
     drawn: dict[str, Sequence[Style]] = {PLAIN: BASE_STYLES, **{style: (style,) for style in styles}}
     for number, (name, alike) in enumerate(drawn.items()):
@@ -177,4 +179,4 @@ def _groups(
         maps = line_maps(shards, alike, own.seed).to(ranks.device)
         took = time.monotonic() - started
         log.info("%s: %d pictures with their lines, %.0f s", name, len(world.pictures), took)
-        yield name, Group(Lessons(world, own, ranks, 0), maps)
+        yield name, StyledLessons(Lessons(world, own, ranks, 0), maps)
