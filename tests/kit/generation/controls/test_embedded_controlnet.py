@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import kit
 from kit.embedded import CANNY_CONTROLNET
 from kit.errors import InputError
 from kit.experiment.config import load_experiment
@@ -27,6 +28,7 @@ from tests.support.line_agreement import line_agreement, lines_of
 
 HOW = DrawSettings(steps=10, cfg=4.0, size=256, noise="portable")
 PROMPTS = held_out_prompts(2, seed=2)
+EXAMPLE = Path(kit.__file__).parent / "examples" / "bases" / "mini-controlnet.toml"
 STORY = 'title = "A tale"\nlanguage = "en"\n' + "".join(
     f'[[panel]]\ncaption = "{k}"\nprompt = "a kitten, scene {k}"\n{{{k}}}\n' for k in range(8)
 )
@@ -53,11 +55,12 @@ def f1(pictures: Sequence[object], lines: Sequence[Image.Image]) -> np.ndarray:
 
 def test_pictures_follow_the_lines_and_free_ones_do_not():
     painter, lines = KolorsPainter(load_base("mini"), "cpu"), maps()
-    free = [PanelRequest(prompt=one.text(), negative="", seed=7) for one in PROMPTS]
+    free = [PanelRequest(prompt=one.text(), negative="", seed=8) for one in PROMPTS]
     along = [replace(one, control=held(map_, 0.7)) for one, map_ in zip(free, lines, strict=True)]
     painter.encode_prompts([text for one in free for text in one.texts])
     loose, tight = f1(painter.draw(free, HOW), lines), f1(painter.draw(along, HOW), lines)
-    assert (tight > loose + 0.15).all(), (loose, tight)
+    assert (tight > loose + 0.2).all(), (loose, tight)  # .54 and .38 became .98 and .89
+    assert (tight > 0.8).all(), tight
 
 
 def experiment(folder: Path, *controls: str) -> Path:
@@ -79,6 +82,13 @@ def test_edges_need_no_table_where_the_base_is_the_embedded_one(tmp_path):
     assert net.identity == open_controlnet(CANNY_CONTROLNET).identity
 
 
-def test_other_kinds_and_other_bases_still_need_theirs(tmp_path):
+def test_the_shipped_example_holds_two_panels_to_their_pictures():
+    loaded = load_experiment(EXAMPLE)
+    assert set(controlnets_of(loaded)) == {"canny"}
+    [story] = loaded.stories
+    assert [number for number, panel in enumerate(story.story.panels, 1) if panel.control] == [1, 8]
+
+
+def test_other_kinds_still_need_theirs(tmp_path):
     with pytest.raises(InputError, match=r"\[controlnets\] map = "):
         load_experiment(experiment(tmp_path, 'control = [{ kind = "map", picture = "one.png" }]'))

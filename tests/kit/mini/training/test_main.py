@@ -7,6 +7,8 @@ from safetensors import safe_open
 
 from kit.embedded import BASE_WEIGHTS
 from kit.files.encodings import sha256_of
+from kit.generation.pipelines.parts import read_controlnet
+from kit.mini.training.controlnets.training import train_controlnet
 from kit.mini.training.corpus import text_sizes
 from kit.mini.training.loras import style_config, train_style
 from kit.mini.training.main import open_base, save
@@ -14,6 +16,7 @@ from kit.mini.training.networks import load_networks
 from kit.mini.training.unet import BaseConfig, train_base
 from kit.mini.training.vae import VaeTraining, train_vae
 from kit.models.base import load_base
+from kit.models.bases.controlnet_files import open_controlnet
 from kit.models.networks import TOKENIZER
 from kit.models.sizes import BaseSizes, TextSizes, UNetSizes, VaeSizes
 
@@ -95,3 +98,18 @@ def test_a_style_is_trained_on_the_base_and_carries_its_trigger(trained: Path) -
     assert notes["trigger"] == "水墨画风格"
     assert notes["steps"] == "2"
     assert notes["base_sha256"] == sha256_of(trained / "weights" / "unet.safetensors")
+
+
+@pytest.mark.slow
+def test_a_controlnet_is_trained_beside_the_base_and_opens(trained: Path, tmp_path: Path) -> None:
+    base = load_base(trained / "weights")
+    for name, seed in (("one", 0), ("same", 0), ("other", 1)):
+        config = BaseConfig(steps=2, batch=2, seed=seed)
+        train_controlnet(trained / "shards", tmp_path / name, base, [], config)
+    one, same, other = (tmp_path / name / "controlnets" / "canny" for name in ("one", "same", "other"))
+    identities = [open_controlnet(folder).identity for folder in (one, same, other)]
+    assert identities[0] == identities[1] != identities[2]
+    net = read_controlnet(open_controlnet(one).network, "cpu", torch.float32)
+    for each in (*net.controlnet_down_blocks, net.controlnet_mid_block):
+        assert each.weight.abs().max() > 0, "it learned to say something"
+    assert torch.load(tmp_path / "one" / "controlnet.pt")["step"] == 2
