@@ -15,7 +15,7 @@ from kit.generation.controls.control import Control, map_pixels
 from kit.generation.controls.held_panels import HeldPanels, HoldingNet
 from kit.generation.painter import PanelRequest, misfits
 from kit.messages import tr
-from kit.models.bases.controlnet_files import open_controlnet
+from kit.models.bases.controlnet_files import need_diffusers, open_controlnet
 from kit.models.sizes import LATENT_CHANNELS, UNetSizes
 
 
@@ -74,6 +74,7 @@ class KolorsControlNets:
         return HeldPanels(nets=nets, panels=len(requests), drawn=texts.shape[1], steps=steps)
 
     def _loaded(self, control: Control, dtype: torch.dtype) -> Any:
+        need_diffusers()
         from kit.generation.pipelines.parts import read_controlnet
 
         known = control.record.controlnet

@@ -2,11 +2,9 @@
 
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TypeAlias, get_args
 
-from kit.errors import WeightsError
 from kit.experiment.config import LoadedExperiment
 from kit.experiment.controls.control_pictures import picture_path, read_control
 from kit.experiment.controls.control_record import CONTROLS, ControlRecord, map_file
@@ -21,7 +19,7 @@ from kit.generation.controls.map_making import map_of
 from kit.images.decode import PictureError, read_picture_file
 from kit.images.png_metadata import QUICK, encoded
 from kit.messages import mark, tr
-from kit.models.bases.controlnet_files import ControlNetFiles, open_controlnet
+from kit.models.bases.controlnet_files import ControlNetFiles, need_diffusers, open_controlnet
 from kit.story.control import KINDS, ControlKind, PanelControl
 from kit.story.story import LoadedStory
 
@@ -41,10 +39,8 @@ def controlnets_of(loaded: LoadedExperiment) -> dict[ControlKind, ControlNetFile
     """
     used = {one.kind for story in loaded.stories for panel in story.story.panels for one in panel.control}
     found = {kind: controlnet_of(loaded.experiment, kind) for kind in KINDS if kind in used}
-    if used and find_spec("diffusers") is None:
-        raise WeightsError(
-            tr("ControlNets are read by diffusers, which is not installed: pip install storykit[bases]")
-        )
+    if used:
+        need_diffusers()
     opened = {kind: open_controlnet(folder) for kind, folder in found.items() if folder is not None}
     if opened:
         from kit.generation.pipelines.part_checks import check_controlnet

@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 from kit.embedded import CANNY_CONTROLNET, EMBEDDED
 from kit.errors import WeightsError
-from kit.files.encodings import canonical_json, sha256_bytes
+from kit.files.encodings import canonical_json, sha256_bytes, sha256_of
 from kit.messages import joined, tr
 from kit.models.bases.base_parts import BaseChoice, BaseParts
 from kit.models.bases.pipeline_class import json_in
@@ -62,10 +63,23 @@ def open_controlnet(folder: Path) -> ControlNetFiles:
                 found=found[:80],
             )
         )
+    return ControlNetFiles(network=network, sha256=_hashes(network))
+
+
+def _hashes(network: NetworkFiles) -> dict[str, str]:
+    """Return the sha256 of each file; the package's own are noted nowhere, for an update brings others."""
+    if network.config.parent == CANNY_CONTROLNET:
+        return {path.name: sha256_of(path) for path in (network.config, *network.files)}
     told = hashes_of_network(PART, network)
-    return ControlNetFiles(
-        network=network, sha256={name.removeprefix(f"{PART}/"): value for name, value in told.items()}
-    )
+    return {name.removeprefix(f"{PART}/"): value for name, value in told.items()}
+
+
+def need_diffusers() -> None:
+    """Raise WeightsError where nothing can read a ControlNet."""
+    if find_spec("diffusers") is None:
+        raise WeightsError(
+            tr("ControlNets are read by diffusers, which is not installed: pip install storykit[bases]")
+        )
 
 
 def brought_controlnets(base: object) -> Mapping[ControlKind, Path]:

@@ -1,5 +1,6 @@
 """The ControlNet that the embedded base brings along has it draw along lines."""
 
+import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,7 @@ from PIL import Image
 
 import kit
 from kit.embedded import CANNY_CONTROLNET
-from kit.errors import InputError
+from kit.errors import InputError, WeightsError
 from kit.experiment.config import load_experiment
 from kit.experiment.controls.control_record import ControlRecord
 from kit.experiment.drawing.draw_settings import DrawSettings
@@ -21,6 +22,7 @@ from kit.generation.kolors_painter import KolorsPainter
 from kit.generation.painter import PanelRequest
 from kit.images.png_metadata import encoded
 from kit.models.base import load_base
+from kit.models.bases import controlnet_files
 from kit.models.bases.controlnet_files import open_controlnet
 from kit.world.render import render
 from tests.benchmarks.prompts import held_out_prompts
@@ -63,6 +65,17 @@ def test_pictures_follow_the_lines_and_free_ones_do_not():
     assert (tight > 0.8).all(), tight
 
 
+def test_without_diffusers_whoever_draws_is_told_what_to_install(monkeypatch):
+    monkeypatch.setattr(controlnet_files, "find_spec", lambda name: None)
+    with pytest.raises(WeightsError, match=r"pip install storykit\[bases\]"):
+        controlnets_of(load_experiment(EXAMPLE))
+    painter = KolorsPainter(load_base("mini"), "cpu")
+    one = PanelRequest(prompt="a kitten", negative="", seed=8, control=held(maps()[0], 0.7))
+    painter.encode_prompts(one.texts)
+    with pytest.raises(WeightsError, match=r"pip install storykit\[bases\]"):
+        painter.draw([one], HOW)
+
+
 def experiment(folder: Path, *controls: str) -> Path:
     Image.fromarray(np.tri(256, dtype=np.uint8) * 200).convert("RGB").save(folder / "one.png")
     lines = (*controls, *[""] * (8 - len(controls)))
@@ -80,6 +93,15 @@ def test_edges_need_no_table_where_the_base_is_the_embedded_one(tmp_path):
     loaded = load_experiment(experiment(tmp_path, 'control = [{ kind = "canny", picture = "one.png" }]'))
     [net] = controlnets_of(loaded).values()
     assert net.identity == open_controlnet(CANNY_CONTROLNET).identity
+
+
+def test_the_package_is_not_written_to_and_its_controlnet_is_known_as_a_copy_of_it_is(tmp_path):
+    copy = shutil.copytree(CANNY_CONTROLNET, tmp_path / "canny")
+    assert open_controlnet(CANNY_CONTROLNET).identity == open_controlnet(copy).identity
+    assert sorted(path.name for path in CANNY_CONTROLNET.iterdir()) == [
+        "config.json",
+        "diffusion_pytorch_model.safetensors",
+    ]
 
 
 def test_the_shipped_example_holds_two_panels_to_their_pictures():

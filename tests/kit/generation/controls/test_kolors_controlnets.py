@@ -21,7 +21,6 @@ from kit.experiment.config import load_experiment
 from kit.experiment.controls.control_record import map_file
 from kit.experiment.drawing.draw_settings import DrawSettings
 from kit.experiment.run import Anchor
-from kit.generation.controls import run_controls
 from kit.generation.controls.control import Control
 from kit.generation.controls.kolors_controlnets import KolorsControlNets
 from kit.generation.denoiser import Denoiser
@@ -32,6 +31,7 @@ from kit.generation.pipelines.part_checks import check_controlnet
 from kit.generation.sampling.first_noise import first_noise
 from kit.generation.sampling.picture_latents import decoded
 from kit.models.base import load_base
+from kit.models.bases import controlnet_files
 from kit.models.bases.controlnet_files import open_controlnet
 from kit.models.kolors.scheduler import scheduler
 from kit.models.layouts.diffusers_networks import diffusers_unet
@@ -377,7 +377,7 @@ def test_a_run_of_kolors_keeps_what_its_panels_were_held_to_and_goes_on(tmp_path
 
 
 def test_without_diffusers_a_line_says_how_to_install_it_before_anything_is_drawn(tmp_path, monkeypatch):
-    monkeypatch.setattr(run_controls, "find_spec", lambda name: None)
+    monkeypatch.setattr(controlnet_files, "find_spec", lambda name: None)
     with pytest.raises(WeightsError, match=r"read by diffusers, .* pip install storykit\[bases\]"):
         draw_experiment(load_experiment(experiment(tmp_path)), tmp_path / "run", [new_painter()])
     assert not (tmp_path / "run" / "panels").exists()
