@@ -86,7 +86,8 @@ class Wardrobe:
     @torch.no_grad()
     def wear(self, name: str) -> None:
         """Put on a style's LoRA, or none."""
-        torch._foreach_copy_(self._worn, self._kept[name])
+        if self._worn:
+            torch._foreach_copy_(self._worn, self._kept[name])
 
 
 class StyledLessons(NamedTuple):

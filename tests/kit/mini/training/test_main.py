@@ -23,7 +23,7 @@ from kit.models.sizes import BaseSizes, TextSizes, UNetSizes, VaeSizes
 VOCABULARY = text_sizes(BASE_WEIGHTS / TOKENIZER).vocabulary
 SIZES = BaseSizes(
     unet=UNetSizes(
-        widths=(16, 16, 16), time=32, time_ids=8, pooled=32, cross=32, head=16, groups=8, layers=(1, 1)
+        widths=(16, 16, 16), time=64, time_ids=8, pooled=32, cross=32, head=16, groups=8, layers=(1, 1)
     ),
     text=TextSizes(
         vocabulary=text_sizes(BASE_WEIGHTS / TOKENIZER).vocabulary,
