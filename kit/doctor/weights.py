@@ -9,7 +9,7 @@ from pathlib import Path
 from kit.doctor.diagnosis import Diagnosis, fault, note, ok, shown
 from kit.doctor.room import free_disk
 from kit.doctor.usual_places import is_clip, is_kolors, is_predictor
-from kit.embedded import BASE_WEIGHTS, LORAS
+from kit.embedded import BASE_WEIGHTS, CANNY_CONTROLNET, LORAS
 from kit.errors import RunError, WeightsError
 from kit.files.checksums import RECORD, read_record
 from kit.files.encodings import sha256_of
@@ -35,7 +35,8 @@ def embedded_lines(
         base: of the embedded base.
         loras: of its LoRAs.
     """
-    broken = [*_unlike_promise(base), *(one for folder in (*scorers, loras) for one in _torn(folder))]
+    folders = (*scorers, loras, CANNY_CONTROLNET)
+    broken = [*_unlike_promise(base), *(one for folder in folders for one in _torn(folder))]
     if broken:
         yield fault(
             "weights.embedded",
@@ -43,7 +44,7 @@ def embedded_lines(
             tr("install storykit again"),
         )
     else:
-        yield ok("weights.embedded", tr("the embedded base, its LoRAs and scorers are whole"))
+        yield ok("weights.embedded", tr("the embedded base, its LoRAs, ControlNet and scorers are whole"))
 
 
 def _unlike_promise(base: Path) -> Iterator[str]:
