@@ -105,6 +105,7 @@ def test_a_controlnet_is_trained_beside_the_base_and_opens(trained: Path, tmp_pa
     base = load_base(trained / "weights")
     for name, seed in (("one", 0), ("same", 0), ("other", 1)):
         config = BaseConfig(steps=2, batch=2, seed=seed)
+        (tmp_path / name).mkdir()
         train_controlnet(trained / "shards", tmp_path / name, base, [], config)
     one, same, other = (tmp_path / name / "controlnets" / "canny" for name in ("one", "same", "other"))
     identities = [open_controlnet(folder).identity for folder in (one, same, other)]
