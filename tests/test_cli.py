@@ -42,6 +42,7 @@ COMMANDS = {
     ("doctor",),
     ("plan",),
     ("dataset",),
+    ("dataset", "caption"),
     ("dataset", "prepare"),
     ("lora",),
     ("lora", "inspect"),

@@ -56,6 +56,10 @@ class CaptionFiles:
             return Caption("", told, refused=True)
         return found[0]
 
+    def place_of(self, picture: Path) -> Path | None:
+        """Return the file with the caption of a picture; None where there is none yet."""
+        return next(iter(self._beside[picture]), None)
+
     def _readable(self) -> Iterator[bytes]:
         for path in self.used:
             data = self._bytes_of(path)
@@ -77,11 +81,13 @@ class CaptionFiles:
     def _read(self, path: Path) -> Caption:
         place, data = without_surrogates(path.name), self._bytes_of(path)
         if isinstance(data, str):
-            return Caption("", tr("has no caption: {place} {fault}", place=place, fault=data))
+            told = tr("has no caption: {place} {fault}", place=place, fault=data)
+            return Caption("", told, refused=True)
         try:
             decoded = decode_text(data, self._gbk)
         except ValueError as error:
-            return Caption("", tr("has no caption: {place} {fault}", place=place, fault=error))
+            told = tr("has no caption: {place} {fault}", place=place, fault=error)
+            return Caption("", told, refused=True)
         return caption_of(decoded.text, place, decoded.encoding)
 
 

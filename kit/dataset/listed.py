@@ -1,6 +1,7 @@
 """Pictures that a folder has or a file lists: where they are, their captions, why one must not be opened."""
 
 import os
+import re
 import stat
 import unicodedata
 from collections.abc import Iterator
@@ -16,6 +17,8 @@ from kit.messages import Message, mark, tr
 
 MOST_CAPTION_BYTES = 2**16
 """More than any caption; a text beyond it is something else."""
+BACKUP = re.compile(r"captions-before-[1-9][0-9]*\.csv")
+"""Where captions are kept that gave way to others; no picture's, and not listed."""
 _SYSTEM = ("__MACOSX", "Thumbs.db", "desktop.ini")
 """What systems leave in folders and archives; names that begin with a dot are left out, too."""
 
@@ -151,15 +154,14 @@ def caption_of(text: str, place: str, encoding: str = "") -> Caption:
         return Caption("", told, refused=True)
     if len(text.encode()) > MOST_CAPTION_BYTES:
         fault = tr("has more than {most} bytes", most=MOST_CAPTION_BYTES)
-        return Caption("", tr("has no caption: {place} {fault}", place=place, fault=fault))
+        return Caption("", tr("has no caption: {place} {fault}", place=place, fault=fault), refused=True)
     line = " ".join(text.split())
     if not any(letter.isprintable() and letter != " " for letter in line):
         return Caption("", tr("has no caption: {place} is empty", place=place))
     control = next((letter for letter in line if unicodedata.category(letter) == "Cc"), None)
     if control is not None:
-        return Caption(
-            "", tr("has no caption: {place} holds a control sign, {sign!a}", place=place, sign=control)
-        )
+        told = tr("has no caption: {place} holds a control sign, {sign!a}", place=place, sign=control)
+        return Caption("", told, refused=True)
     return Caption(line, "", encoding)
 
 
@@ -180,7 +182,7 @@ def name_in(folder: Path, path: Path) -> str:
 
 
 def _is_shown(name: str) -> bool:
-    return not name.startswith(".") and name not in _SYSTEM
+    return not (name.startswith(".") or name in _SYSTEM or BACKUP.fullmatch(name))
 
 
 def _cannot_list(error: OSError) -> None:

@@ -3,6 +3,8 @@
 They are read row by row, not with pandas: each fault names its line, and a bad row spoils no other.
 """
 
+import csv
+import io
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -121,12 +123,45 @@ def _json_cells(text: str) -> Iterator[_ListedRow]:
             yield _ListedRow(line, fault=tr("must be a JSON object with file_name and text"))
 
 
+def table_with(table: Path, captions: Mapping[int, str]) -> bytes:
+    """Return a table with other captions, in UTF-8; all else that it says stays.
+
+    Args:
+        table: as `pictures_in_table` reads it, without a row that cannot be used.
+        captions: by the row's number, from 0.
+    """
+    text = decoded_text(table).text
+    if table.suffix.lower() == ".jsonl":
+        rows = [
+            {**row, "text": captions.get(n, row.get("text"))} for n, (_, row) in enumerate(json_rows(text))
+        ]
+        return "".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in rows).encode()
+    return _csv_with(table, text, captions)
+
+
+def _csv_with(table: Path, text: str, captions: Mapping[int, str]) -> bytes:
+    """Return a table as it was delimited, with the byte order mark that Excel needs."""
+    delimiter, header = _header(table, text)
+    written = io.StringIO(newline="")
+    rows, number = csv.writer(written, delimiter=delimiter, lineterminator="\r\n"), -1
+    for row in rows_of(text, delimiter):
+        if number < 0:  # the header, perhaps behind a hint
+            number += not _is_hint(row)
+            rows.writerow(row.cells)
+            continue
+        cells = list(_whole_row(row, header, delimiter).cells)
+        cells[header.index(COLUMNS[1])] = captions.get(number, cells[header.index(COLUMNS[1])])
+        rows.writerow(cells)
+        number += 1
+    return written.getvalue().encode("utf-8-sig")
+
+
 def _csv_cells(table: Path, text: str) -> Iterator[_ListedRow]:
     delimiter, header = _header(table, text)
     rows = rows_of(text, delimiter)
     next(row for row in rows if not _is_hint(row))
     for row in rows:
-        yield _cells_of(row, header, delimiter)
+        yield _listed_row(_whole_row(row, header, delimiter), header)
 
 
 def _copied(source: str, change: str) -> str:
@@ -158,14 +193,13 @@ def _is_hint(row: Row) -> bool:
     return bool(row.cells) and row.cells[0].strip().lower().startswith("sep=")
 
 
-def _cells_of(row: Row, header: Sequence[str], delimiter: str) -> _ListedRow:
-    """Return a row's cells; where the text is the last column, a comma in it may stand without quotes."""
+def _whole_row(row: Row, header: Sequence[str], delimiter: str) -> Row:
+    """Return a row with a cell a column; where the text is the last one, a comma in it may stand unquoted."""
     if row.fault:
-        return _ListedRow(row.line, fault=row.fault)
-    cells, columns = list(row.cells), len(header)
+        return row
+    cells, columns, text_at = list(row.cells), len(header), header.index(COLUMNS[1])
     while len(cells) > columns and not cells[-1].strip():
         cells.pop()
-    name_at, text_at = (header.index(column) for column in COLUMNS)
     if len(cells) > columns:
         if text_at != columns - 1 or any(row.quoted[text_at : len(cells)]):
             told = tr(
@@ -173,12 +207,20 @@ def _cells_of(row: Row, header: Sequence[str], delimiter: str) -> _ListedRow:
                 got=len(cells),
                 wanted=columns,
             )
-            return _ListedRow(row.line, fault=told)
+            return Row(row.line, (), (), told)
         cells[text_at:] = [delimiter.join(cells[text_at:])]
     cells += [""] * (columns - len(cells))
-    said = dict(zip(header, cells, strict=True))
+    return Row(row.line, tuple(cells), row.quoted)
+
+
+def _listed_row(row: Row, header: Sequence[str]) -> _ListedRow:
+    """Return what a row with a cell a column says."""
+    if row.fault:
+        return _ListedRow(row.line, fault=row.fault)
+    said = dict(zip(header, row.cells, strict=True))
+    name, text = (said[column] for column in COLUMNS)
     source, change = (said.get(column, "") for column in COPY_COLUMNS)
-    return _ListedRow(row.line, cells[name_at], cells[text_at], copy_of=_copied(source, change))
+    return _ListedRow(row.line, name, text, copy_of=_copied(source, change))
 
 
 def _tables_in(folder: Path) -> list[Path]:

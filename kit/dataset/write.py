@@ -1,5 +1,6 @@
 """A prepared dataset: a folder in the contest's layout, written whole and known again when it is met."""
 
+import io
 import json
 import re
 from collections import Counter
@@ -9,9 +10,10 @@ from typing import NamedTuple
 
 from kit.dataset.augmentation.changes import Change, words_of
 from kit.dataset.filters import FilteredPictures, SourcePicture
-from kit.dataset.tables import COLUMNS, METADATA
+from kit.dataset.listed import BACKUP
+from kit.dataset.tables import COLUMNS, METADATA, pictures_in_table
 from kit.errors import InputError
-from kit.files.atomic_write import replaced_folder
+from kit.files.atomic_write import replaced_folder, write_atomic
 from kit.files.encodings import canonical_json, guarded, sha256_bytes, sha256_of
 from kit.files.folder_lock import LOCK, lock_folder
 from kit.images.contact_sheet import draw_contact_sheet, evenly_spaced
@@ -102,17 +104,49 @@ def write_prepared(
         dropped = [guarded(in_english(filtered.found[number].name)) for number in drops]
         reasons = [guarded(in_english(drop.reason)) for drop in drops.values()]
         _write_csv(folder / DROPPED, {"file": dropped, "reason": reasons})
-        _write_sheet(folder, rows)
-        files = {path.name: sha256_of(path) for path in sorted((folder / TRAIN).iterdir())}
+        sheet = _sheet(folder, [row.file_name for row in rows], [row.text for row in rows])
+        (folder / SHEET).write_bytes(sheet)
         record = {
             "format": FORMAT,
-            "sha256": sha256_bytes(canonical_json(files)),
+            "sha256": _sha256_of(folder / TRAIN),
             "pictures": len(entries),
             "dropped": dict(sorted(Counter(drop.kind for drop in drops.values()).items())),
             **notes,
         }
-        text = json.dumps(record, ensure_ascii=False, indent=1) + "\n"
-        (folder / RECORD).write_text(text, encoding="utf-8")
+        (folder / RECORD).write_bytes(_record_bytes(record))
+
+
+def pictures_of(folder: Path) -> Path:
+    """Return where the pictures of a prepared dataset lie; of any other folder itself."""
+    return folder / TRAIN if _is_prepared(folder / RECORD) and (folder / TRAIN).is_dir() else folder
+
+
+def note_captions(out: Path, notes: Mapping[str, object]) -> None:
+    """Draw the contact sheet of a prepared dataset anew and note its new captions; nothing where it is none.
+
+    Args:
+        out: the folder that may be one.
+        notes: how the captions were made.
+    """
+    if not _is_prepared(out / RECORD):
+        return
+    listed = pictures_in_table(out / TRAIN / METADATA)
+    sheet = _sheet(out, [one.path.name for one in listed], [one.caption.text for one in listed])
+    record = json.loads((out / RECORD).read_bytes()) | {"sha256": _sha256_of(out / TRAIN), "captioned": notes}
+    write_atomic(out / SHEET, sheet)
+    write_atomic(out / RECORD, _record_bytes(record))
+
+
+def _sha256_of(train: Path) -> str:
+    """Return the sha256 of a dataset: of its pictures and their table, whatever else is kept beside them."""
+    paths = [
+        path for path in sorted(train.iterdir()) if path.name != LOCK and not BACKUP.fullmatch(path.name)
+    ]
+    return sha256_bytes(canonical_json({path.name: sha256_of(path) for path in paths}))
+
+
+def _record_bytes(record: Mapping[str, object]) -> bytes:
+    return (json.dumps(record, ensure_ascii=False, indent=1) + "\n").encode()
 
 
 def _write_pictures(
@@ -148,8 +182,9 @@ def _write_csv(path: Path, columns: Mapping[str, Sequence[str]]) -> None:
     pd.DataFrame(columns).to_csv(path, index=False, lineterminator="\r\n", encoding="utf-8-sig")
 
 
-def _write_sheet(folder: Path, rows: Sequence[_WrittenFile]) -> None:
-    shown = [rows[number] for number in evenly_spaced(len(rows))]
-    pictures = (decode_picture(folder / TRAIN / row.file_name).picture for row in shown)
-    sheet = draw_contact_sheet(pictures, [row.file_name for row in shown], [row.text for row in shown])
-    sheet.save(folder / SHEET, "PNG")
+def _sheet(folder: Path, names: Sequence[str], captions: Sequence[str]) -> bytes:
+    shown = evenly_spaced(len(names))
+    pictures = (decode_picture(folder / TRAIN / names[number]).picture for number in shown)
+    file = io.BytesIO()
+    draw_contact_sheet(pictures, [names[n] for n in shown], [captions[n] for n in shown]).save(file, "PNG")
+    return file.getvalue()

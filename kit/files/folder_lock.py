@@ -29,6 +29,7 @@ _DOINGS = {
     "packed": mark("being packed"),
     "trained": mark("being trained"),
     "prepared": mark("being prepared"),
+    "captioned": mark("being captioned"),
     "filled": mark("being filled"),
     "written": mark("being written"),
     "repaired": mark("being repaired"),

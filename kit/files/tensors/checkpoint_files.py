@@ -7,12 +7,12 @@
 import struct
 import zipfile
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
-from kit.files.tensors.pickle_walk import PickledTensor, tensors_by_name
+from kit.files.tensors.pickle_walk import PickledTensor, content_by_name
 from kit.files.text.library_words import reason_of
 from kit.messages import tr
 
@@ -56,17 +56,24 @@ class Checkpoint(NamedTuple):
 
     spots: Mapping[str, Spot]
     load: "Callable[[str], Tensor]"
+    lists: Mapping[str, tuple[str, ...]]
+    """Lists of texts that lie beside the tensors, of those that were asked for."""
 
 
-def open_checkpoint(path: Path) -> Checkpoint:
-    """Return the tensors of a zip that torch.save wrote; ValueError says why it is none or not sound."""
+def open_checkpoint(path: Path, lists: Collection[str] = ()) -> Checkpoint:
+    """Return the tensors of a zip that torch.save wrote; ValueError says why it is none or not sound.
+
+    Args:
+        path: the file.
+        lists: names under which lists of texts may lie beside the tensors.
+    """
     try:
         with path.open("rb") as file:
             size = file.seek(0, 2)
             _check_directory(file, size)
             with zipfile.ZipFile(file) as archive:
                 members, root = _members(archive)
-                pickled = tensors_by_name(archive.read(f"{root}data.pkl"))
+                pickled, texts = content_by_name(archive.read(f"{root}data.pkl"), lists)
             storages = _storages(file, size, members, root, pickled)
     except zlib.error as error:
         raise ValueError(tr("is damaged: download or copy it again")) from error
@@ -77,7 +84,7 @@ def open_checkpoint(path: Path) -> Checkpoint:
     spots = {name: spot_of(name, tensor, storages[tensor.storage.key]) for name, tensor in pickled.items()}
     if sum(spot.size_bytes for spot in spots.values()) > size:
         raise ValueError(tr("names more numbers than it holds: torch.save never writes that"))
-    return Checkpoint(spots, lambda name: load_spot(path, spots[name]))
+    return Checkpoint(spots, lambda name: load_spot(path, spots[name]), texts)
 
 
 def _check_directory(file: BinaryIO, size: int) -> None:

@@ -47,7 +47,7 @@ def open_legacy(path: Path) -> Checkpoint:
     spots = {name: spot_of(name, tensor, places[tensor.storage.key]) for name, tensor in tensors.items()}
     if sum(spot.size_bytes for spot in spots.values()) > size:
         raise ValueError(tr("names more numbers than it holds: torch.save never writes that"))
-    return Checkpoint(spots, lambda name: load_spot(path, spots[name]))
+    return Checkpoint(spots, lambda name: load_spot(path, spots[name]), {})
 
 
 def _places(path: Path, first: int, size: int, widths: Mapping[str, int]) -> dict[str, ArrayPlace]:

@@ -3,7 +3,7 @@
 import io
 import pickletools
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import BinaryIO, NamedTuple
 
 from kit.messages import mark, tr
@@ -89,9 +89,29 @@ def walk_pickle(file: BinaryIO) -> WalkedPickle:
         raise ValueError(tr("is damaged, its list of tensors makes no sense: get it again")) from error
 
 
-def tensors_by_name(pickled: bytes) -> dict[str, PickledTensor]:
-    """Return the tensors that a pickle names, as `named_tensors` does."""
-    return named_tensors(walk_pickle(io.BytesIO(pickled)).made)
+class NamedContent(NamedTuple):
+    """What a pickle names."""
+
+    tensors: Mapping[str, PickledTensor]
+    lists: Mapping[str, tuple[str, ...]]
+    """Lists of texts that were asked for and lie beside the tensors."""
+
+
+def content_by_name(pickled: bytes, lists: Collection[str] = ()) -> NamedContent:
+    """Return the tensors that a pickle names, as `named_tensors` does.
+
+    Args:
+        pickled: the pickle.
+        lists: names under which lists of texts may lie beside the tensors.
+    """
+    whole, found = walk_pickle(io.BytesIO(pickled)).made, dict[str, tuple[str, ...]]()
+    if isinstance(whole, dict):
+        for name in lists:
+            texts = whole.get(name)
+            if isinstance(texts, list) and all(isinstance(text, str) for text in texts):
+                found[name] = tuple(texts)
+                del whole[name]
+    return NamedContent(named_tensors(whole), found)
 
 
 def named_tensors(whole: object) -> dict[str, PickledTensor]:

@@ -8,6 +8,7 @@ import typer
 
 from kit.embedded import EMBEDDED
 from kit.messages import joined, tr
+from storykit.cli.groups.dataset_captions import caption as caption_command
 from storykit.cli.groups.dataset_copies import (
     Copies,
     Cropped,
@@ -33,7 +34,10 @@ if TYPE_CHECKING:
     from kit.dataset.filters import FilteredPictures, FilterStep, PreparationPlan
 
 dataset_app = typer.Typer(
-    cls=CommandGroup, no_args_is_help=True, help="Prepare pictures for a training.", rich_markup_mode=None
+    cls=CommandGroup,
+    no_args_is_help=True,
+    help="Prepare pictures for a training, and caption them.",
+    rich_markup_mode=None,
 )
 
 Source = Annotated[
@@ -66,7 +70,10 @@ _NAMED = 3
 
 @dataset_app.callback()
 def dataset() -> None:
-    """Prepare pictures for a training."""
+    """Prepare pictures for a training, and caption them."""
+
+
+dataset_app.command(cls=Command)(caption_command)
 
 
 @dataset_app.command(cls=Command)

@@ -4,7 +4,7 @@ from contextlib import suppress
 
 import pytest
 
-from kit.files.tensors.pickle_walk import tensors_by_name
+from kit.files.tensors.pickle_walk import content_by_name
 
 TENSOR = (
     b"ctorch._utils\n_rebuild_tensor_v2\n((X\x07\0\0\0storagectorch\nFloatStorage\nX\x01\0\0\x000X\x03\0\0\0cpuK\x06tQ"
@@ -14,7 +14,7 @@ TABLE = b"\x80\x02}(X\x01\0\0\0a" + TENSOR + b"u."
 
 
 def test_a_tensor_is_a_record_of_what_the_pickle_says() -> None:
-    [(name, tensor)] = tensors_by_name(TABLE).items()
+    [(name, tensor)] = content_by_name(TABLE).tensors.items()
     assert (name, tensor.dtype, tensor.offset) == ("a", "F32", 0)
     assert (tensor.shape, tensor.strides, tensor.storage.key) == ((2, 3), (3, 1), "0")
 
@@ -44,7 +44,7 @@ def test_a_tensor_is_a_record_of_what_the_pickle_says() -> None:
 )  # fmt: skip
 def test_what_is_no_table_of_tensors_is_one_clear_sentence(pickled: bytes, fault: str) -> None:
     with pytest.raises(ValueError, match=fault):
-        tensors_by_name(pickled)
+        content_by_name(pickled)
 
 
 def test_no_order_of_opcodes_gets_out_of_the_walk() -> None:
@@ -57,4 +57,4 @@ def test_no_order_of_opcodes_gets_out_of_the_walk() -> None:
                 chance.randrange(3)
             )
         with suppress(ValueError):
-            tensors_by_name(bytes(spoilt))
+            content_by_name(bytes(spoilt))

@@ -1,0 +1,1 @@
+"""Taggers: what is in a picture as tags of Danbooru."""

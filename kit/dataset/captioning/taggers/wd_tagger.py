@@ -1,0 +1,159 @@
+"""SmilingWolf's WD taggers, which tell Danbooru's tags. The product's only own door to onnxruntime."""
+
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from kit.dataset.captioning.taggers.tags import Tag, told_tags
+from kit.errors import WeightsError
+from kit.files.text.library_words import reason_of
+from kit.messages import Language, tr
+
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession
+
+MODEL, TAGS = "model.onnx", "selected_tags.csv"
+CHARACTER_THRESHOLD = 0.85
+"""From which the name of a character counts, as the maker advises; never less than of other tags."""
+GENERAL, CHARACTER = 0, 4
+"""Categories that are told; 9 is a rating."""
+_WHITE = (255, 255, 255)
+_CHANNELS = 3
+
+
+class WdTagger:
+    """Names what is in a picture."""
+
+    language: Language = "en"
+
+    def __init__(self, session: "InferenceSession", tags: list[Tag]) -> None:
+        """Take a network and the tags of its outputs, each with the probability from which it counts."""
+        self._session, self._tags = session, tags
+        self._input = session.get_inputs()[0]
+
+    def __call__(self, picture: Image.Image) -> list[str]:
+        """Return the tags of an RGB picture, characters among them, the surest first."""
+        pixels = network_pixels(picture, self._input.shape[1])
+        given = self._session.run(None, {self._input.name: pixels})[0]
+        return told_tags(self._tags, np.asarray(given, np.float64)[0])
+
+
+def network_pixels(picture: Image.Image, side: int) -> NDArray[np.float32]:
+    """Return a picture as a WD tagger takes it: in a white square, (1, side, side, 3) BGR, 0 to 255."""
+    longest = max(picture.size)
+    square = Image.new("RGB", (longest, longest), _WHITE)
+    square.paste(picture, ((longest - picture.width) // 2, (longest - picture.height) // 2))
+    fitted = square.resize((side, side), Image.Resampling.BICUBIC)
+    return np.ascontiguousarray(np.asarray(fitted, np.float32)[None, :, :, ::-1])
+
+
+def open_wd_tagger(folder: Path, threshold: float, device: str) -> WdTagger:
+    """Return a tagger.
+
+    Args:
+        folder: with model.onnx and selected_tags.csv.
+        threshold: probability from which a general tag counts.
+        device: "cpu" or "cuda".
+
+    Raises:
+        WeightsError: a file is missing or no such thing, or onnxruntime is not installed.
+    """
+    for name in (MODEL, TAGS):
+        if not (folder / name).is_file():
+            raise WeightsError(
+                tr(
+                    "{folder} lacks {name}: a WD tagger is {model} and {tags}, download both from its page "
+                    "such as huggingface.co/SmilingWolf/wd-vit-tagger-v3",
+                    folder=folder,
+                    name=name,
+                    model=MODEL,
+                    tags=TAGS,
+                )
+            )
+    tags = _read_tags(folder / TAGS, threshold)
+    session = _open_session(folder / MODEL, device)
+    _check_session(folder / MODEL, _shapes(session), len(tags))
+    return WdTagger(session, tags)
+
+
+def _read_tags(path: Path, threshold: float) -> list[Tag]:
+    """Return the tags in the order of the network's outputs; None for what is never told, such as ratings."""
+    import pandas as pd
+
+    thresholds = {GENERAL: threshold, CHARACTER: max(threshold, CHARACTER_THRESHOLD)}
+    try:
+        table = pd.read_csv(path, keep_default_na=False, usecols=["name", "category"], dtype={"name": str})
+        rows = zip(table["name"], table["category"].astype(int), strict=True)
+        return [Tag(name, thresholds.get(category)) for name, category in rows]
+    except (ValueError, OSError, pd.errors.ParserError) as error:
+        told = {"file": path, "reason": reason_of(str(error)[:200])}
+        raise WeightsError(
+            tr("{file} must have the columns name and category: {reason}; download it again", **told)
+        ) from error
+
+
+def _open_session(path: Path, device: str) -> "InferenceSession":
+    try:
+        import onnxruntime
+        from onnxruntime.capi import onnxruntime_pybind11_state as state
+    except ImportError as error:
+        raise WeightsError(
+            tr("wd14 needs onnxruntime: `pip install storykit[captions]`, then run this again")
+        ) from error
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    wanted = ["CUDAExecutionProvider"] if device != "cpu" else []
+    here = onnxruntime.get_available_providers()
+    providers = [name for name in (*wanted, "CPUExecutionProvider") if name in here]
+    trouble = (
+        *(state.Fail, state.InvalidArgument, state.InvalidGraph, state.InvalidProtobuf, state.NoSuchFile),
+        *(state.NotImplemented, state.RuntimeException, state.EPFail, state.NoModel),
+    )
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            return onnxruntime.InferenceSession(path, options, providers=providers)
+    except trouble as error:
+        told = {"file": path, "reason": reason_of(str(error)[:200])}
+        raise WeightsError(tr("{file} is no ONNX network: {reason}; download it again", **told)) from error
+
+
+class _Shapes(NamedTuple):
+    """What a network takes and gives; of free sides the names."""
+
+    taken: list[int | str]
+    kind: str
+    given: list[int | str]
+
+
+def _shapes(session: "InferenceSession") -> _Shapes:
+    taken, given = session.get_inputs(), session.get_outputs()
+    if len(taken) != 1:
+        return _Shapes([], "", [])
+    return _Shapes(taken[0].shape, taken[0].type, given[0].shape)
+
+
+def _check_session(path: Path, shapes: _Shapes, tags: int) -> None:
+    """Raise WeightsError unless a network gives a probability a tag for one square picture."""
+    sides = shapes.taken[1:]
+    square = len(sides) == _CHANNELS and sides[0] == sides[1] and sides[2] == _CHANNELS
+    if not (square and isinstance(sides[0], int) and shapes.kind == "tensor(float)"):
+        told = {"file": path, "got": shapes.taken, "kind": shapes.kind}
+        raise WeightsError(
+            tr(
+                "{file} is no WD tagger: it must take (pictures, side, side, 3) floats, got {got} {kind}",
+                **told,
+            )
+        )
+    if len(shapes.given) != 2 or shapes.given[1] != tags:
+        told = {"file": path, "got": shapes.given, "tags": tags, "table": TAGS}
+        raise WeightsError(
+            tr(
+                "{file} gives {got} and {table} names {tags} tags: they must be of one tagger, download both "
+                "again",
+                **told,
+            )
+        )

@@ -1,0 +1,1 @@
+"""How the embedded captioner is made: renders, training, file."""

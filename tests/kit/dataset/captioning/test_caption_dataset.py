@@ -1,0 +1,135 @@
+"""The contract of files: nothing is written where something is refused, and no old word is lost."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from source_folders import put_files
+
+from kit.dataset.captioning.caption_dataset import NewCaptions, find_captions, write_captions
+from kit.dataset.captioning.caption_places import caption_places
+from kit.dataset.captioning.choices import Existing
+from kit.dataset.captioning.wording import CaptionWording
+from kit.dataset.sources import find_pictures
+from kit.errors import InputError
+from kit.messages import Language
+
+OLD: Mapping[str, str | None] = {
+    "a__png": None,
+    "a__txt": "a cat, alone",
+    "b__png": None,
+    "c__png": None,
+    "c__txt": "x",
+}
+
+
+class Parrot:
+    """Says the same of every picture."""
+
+    language: Language = "en"
+
+    def __init__(self, *parts: str) -> None:
+        self.parts, self.asked = list(parts), 0
+
+    def __call__(self, picture: Image.Image) -> Sequence[str]:
+        assert picture.mode == "RGB"
+        self.asked += 1
+        return self.parts
+
+
+def captioned(folder: Path, parrot: Parrot, wording: CaptionWording) -> tuple[NewCaptions, Path | None]:
+    places = caption_places(folder)
+    new = find_captions(places, parrot, wording, lambda: None)
+    return new, write_captions(places, new, {})
+
+
+def captions(folder: Path) -> dict[str, str]:
+    return {one.name: one.caption.text for one in find_pictures(folder) if one.is_picture}
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_by_default_pictures_with_a_caption_are_not_even_looked_at(tmp_path: Path) -> None:
+    put_files(tmp_path, **OLD)
+    parrot = Parrot("a dog", "smile")
+    new, backup = captioned(tmp_path, parrot, CaptionWording(trigger="ink"))
+    assert captions(tmp_path) == {"a.png": "a cat, alone", "b.png": "ink, a dog, smile", "c.png": "x"}
+    assert (parrot.asked, new.kept, backup) == (1, 2, None)
+
+
+def test_words_are_added_behind_those_that_are_there_once(tmp_path: Path) -> None:
+    put_files(tmp_path, **OLD)
+    for _ in range(2):
+        _, backup = captioned(tmp_path, Parrot("a cat", "smile"), CaptionWording(existing="append"))
+    assert captions(tmp_path) == {
+        "a.png": "a cat, alone, smile",
+        "b.png": "a cat, smile",
+        "c.png": "x, a cat, smile",
+    }
+    assert backup is None
+
+
+def test_words_that_give_way_are_kept_each_time_in_a_file_of_their_own(tmp_path: Path) -> None:
+    put_files(tmp_path, **OLD)
+    replace = CaptionWording(existing="replace")
+    _, first = captioned(tmp_path, Parrot("one"), replace)
+    _, second = captioned(tmp_path, Parrot("two"), replace)
+    _, third = captioned(tmp_path, Parrot("two"), replace)
+    assert first is not None
+    assert second is not None
+    assert third is None
+    assert first.read_text("utf-8-sig").splitlines() == ["file_name,text", 'a.png,"a cat, alone"', "c.png,x"]
+    assert second.read_text("utf-8-sig").splitlines()[1:] == ["a.png,one", "b.png,one", "c.png,one"]
+    assert captions(tmp_path) == dict.fromkeys(("a.png", "b.png", "c.png"), "two")
+
+
+def test_a_backup_can_be_used_as_the_table_it_is_laid_out_like(tmp_path: Path) -> None:
+    put_files(tmp_path, **OLD)
+    _, backup = captioned(tmp_path, Parrot("one"), CaptionWording(existing="replace"))
+    assert backup is not None
+    backup.rename(tmp_path / "metadata.csv")
+    told = captions(tmp_path)
+    assert (told["a.png"], told["c.png"]) == ("a cat, alone", "x")
+
+
+@pytest.mark.parametrize("existing", ["keep", "append", "replace"])
+@pytest.mark.parametrize(
+    ("name", "content", "told"),
+    [
+        ("b__txt", b"\x00\xff\xfe\x00", "b.png has no caption: b.txt"),
+        ("b__txt", b"x" * 70_000, "more than 65536 bytes"),
+        ("a__caption", b"something else", "has captions that differ"),
+    ],
+)
+def test_captions_that_cannot_be_read_are_never_written_over(
+    tmp_path: Path, existing: Existing, name: str, content: bytes, told: str
+) -> None:
+    put_files(tmp_path, **{**OLD, name: content})
+    before = contents(tmp_path)
+    with pytest.raises(InputError, match=told):
+        captioned(tmp_path, Parrot("new"), CaptionWording(existing=existing))
+    assert contents(tmp_path) == before
+
+
+def test_where_one_caption_would_be_empty_none_is_written(tmp_path: Path) -> None:
+    put_files(tmp_path, **OLD)
+    before = contents(tmp_path)
+    for parrot in (Parrot(), Parrot("solo")):
+        with pytest.raises(
+            InputError, match=r"1 picture would have an empty caption \(b.png\): lower --threshold"
+        ):
+            captioned(tmp_path, parrot, CaptionWording(trigger="ink", blacklist=frozenset({"solo"})))
+    assert contents(tmp_path) == before
+
+
+def test_a_torn_picture_is_named_and_the_others_get_theirs(tmp_path: Path) -> None:
+    put_files(tmp_path, a__png=b"\x89PNG\r\n\x1a\n torn", b__png=None)
+    new, _ = captioned(tmp_path, Parrot("a dog"), CaptionWording())
+    assert list(new.unopened) == ["a.png"]
+    assert captions(tmp_path)["b.png"] == "a dog"
+    (tmp_path / "b.png").write_bytes(b"no picture either")
+    with pytest.raises(InputError, match=r"b\.png"):
+        captioned(tmp_path, Parrot("a dog"), CaptionWording(existing="replace"))
