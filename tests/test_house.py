@@ -156,6 +156,8 @@ TESTED_THROUGH = {
     "storykit/board/votes/voters.py": "storykit/board/votes/test_voting_routes.py",
     "storykit/cli/board.py": "storykit/board/test_server.py",
     "kit/dataset/augmentation/settings.py": "kit/dataset/augmentation/test_copies.py",
+    "kit/dataset/captioning/choices.py": "storykit/cli/groups/test_dataset_captions.py",
+    "kit/dataset/captioning/taggers/tags.py": "kit/dataset/captioning/taggers/test_wd_tagger.py",
     "storykit/cli/groups/dataset.py": "kit/dataset/test_prepare.py",
     "storykit/cli/groups/metrics.py": "eval/validation/test_validate.py",
     "storykit/cli/experiment.py": "test_flow.py",
