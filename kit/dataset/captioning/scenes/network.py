@@ -1,13 +1,11 @@
-"""The embedded captioner's network: what the embedded encoder sees, and an eye for each of two figures.
+"""The embedded captioner's network: a small ResNet, and an eye for each of two figures.
 
-The encoder's picture tower is CLIP's ResNet (arXiv 2103.00020) in a small size; it is read from the encoder's
-own file, its last pooling left out. What is learned on top of it is the captioner's.
+Its first three stages have the shape of CLIP's ResNets (arXiv 2103.00020), as the embedded encoder's.
 """
 
 from typing import NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from kit.dataset.captioning.scenes.questions import FIGURE, SCENE
@@ -16,12 +14,12 @@ SIDE = 192
 """Of the pictures it takes, in pixels."""
 CELLS = 12
 """A side of the map in which it looks for figures."""
-WIDTH, LAYERS = 16, (2, 3, 4, 2)
+WIDTH, LAYERS = 16, (2, 3, 4)
 """Features of the first stage's convolutions, and bottlenecks of each stage."""
-NEAR, FAR, SEEN = 96, 128, 128
-"""Features taken from the third stage and from the fourth, and those of a cell."""
-FIGURES, LOOKS, THOUGHTS = 2, 4, 256
-"""Figures, places that are looked at for each, features of a figure."""
+SEEN, FIGURES, LOOKS, THOUGHTS = 112, 2, 4, 192
+"""Features of a cell, figures, places that are looked at for each, features of a figure."""
+
+
 MEAN, STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
 """Of a channel in [0, 1], by which pictures are normalised, as for CLIP."""
 
@@ -58,17 +56,19 @@ class Residual(nn.Module):
         return total.relu()
 
 
-class SeenPictures(NamedTuple):
-    """What the encoder sees in pictures."""
+class SceneLogits(NamedTuple):
+    """What the network answers."""
 
-    near: Tensor
-    """(n, 16 * WIDTH, CELLS, CELLS): its third stage."""
-    far: Tensor
-    """(n, 32 * WIDTH, CELLS / 2, CELLS / 2): its fourth."""
+    scene: Tensor
+    """(n, answers) logits of all questions about the picture, one behind the other."""
+    figures: Tensor
+    """(n, 2, answers) logits of all questions about a figure."""
+    looks: Tensor
+    """(n, 2, LOOKS, CELLS * CELLS) logits of where it looks for each figure."""
 
 
-class EncoderTower(nn.Module):
-    """The encoder's picture tower up to its pooling."""
+class SceneNetwork(nn.Module):
+    """Says what is in pictures of the drawn world."""
 
     def __init__(self) -> None:
         """Start from random weights."""
@@ -88,69 +88,32 @@ class EncoderTower(nn.Module):
                 stages.append(Residual(channels, features, 2 if stage and not block else 1))
                 channels = 4 * features
         self.stages = nn.Sequential(*stages)
-
-    def forward(self, pictures: Tensor) -> SeenPictures:
-        """Return what is seen in (n, 3, SIDE, SIDE) pictures, normalised."""
-        near = self.stages[: -LAYERS[-1]](self.stem(pictures))
-        return SeenPictures(near, self.stages[-LAYERS[-1] :](near))
-
-
-class SceneLogits(NamedTuple):
-    """What the network answers."""
-
-    scene: Tensor
-    """(n, answers) logits of all questions about the picture, one behind the other."""
-    figures: Tensor
-    """(n, 2, answers) logits of all questions about a figure."""
-    looks: Tensor
-    """(n, 2, LOOKS, CELLS * CELLS) logits of where it looks for each figure."""
-
-
-class SceneReader(nn.Module):
-    """Says by what the encoder sees what is in pictures of the drawn world."""
-
-    def __init__(self) -> None:
-        """Start from random weights."""
-        super().__init__()
-        self.near = nn.Conv2d(16 * WIDTH + 2, NEAR, 1, bias=False)
-        self.far = nn.Conv2d(32 * WIDTH, FAR, 1, bias=False)
-        self.cells = nn.Sequential(
-            nn.BatchNorm2d(NEAR + FAR), nn.ReLU(), *_convolution(NEAR + FAR, SEEN, 3), nn.ReLU()
-        )
-        self.look = nn.Conv2d(SEEN, FIGURES * LOOKS, 1)
-        self.figure = nn.Sequential(
-            nn.Dropout(0.1), nn.Linear(LOOKS * SEEN, THOUGHTS), nn.ReLU(),
-            nn.Dropout(0.1), nn.Linear(THOUGHTS, sum(map(len, FIGURE.values()))),
+        self.narrow = nn.Sequential(
+            *_convolution(channels + 2, SEEN, 1), nn.ReLU(inplace=True),
+            *_convolution(SEEN, SEEN, 3), nn.ReLU(inplace=True),
         )  # fmt: skip
-        self.scene = nn.Sequential(nn.Dropout(0.1), nn.Linear(2 * SEEN, sum(map(len, SCENE.values()))))
+        self.look = nn.Conv2d(SEEN, FIGURES * LOOKS, 1)
+        self.think = nn.Sequential(
+            nn.Dropout(0.2), nn.Linear(LOOKS * SEEN, THOUGHTS), nn.ReLU(), nn.Dropout(0.2)
+        )
+        self.figure = nn.Linear(THOUGHTS, sum(map(len, FIGURE.values())))
+        self.scene = nn.Sequential(nn.Dropout(0.2), nn.Linear(2 * SEEN, sum(map(len, SCENE.values()))))
 
-    def forward(self, seen: SeenPictures) -> SceneLogits:
-        """Return the answers."""
-        count = len(seen.near)
-        at = torch.linspace(-1, 1, CELLS, device=seen.near.device, dtype=seen.near.dtype)
+    def forward(self, pictures: Tensor) -> SceneLogits:
+        """Return the answers for (n, 3, SIDE, SIDE) pictures, normalised."""
+        return self.answers(self.stages(self.stem(pictures)))
+
+    def answers(self, seen: Tensor) -> SceneLogits:
+        """Return the answers by what the stages see, (n, channels, CELLS, CELLS)."""
+        count = len(seen)
+        at = torch.linspace(-1, 1, CELLS, device=seen.device, dtype=seen.dtype)
         across = at.expand(count, 1, CELLS, CELLS)
-        near = self.near(torch.cat([seen.near, across, across.transpose(2, 3)], 1))
-        x: Tensor = self.cells(torch.cat([near, F.interpolate(self.far(seen.far), scale_factor=2.0)], 1))
+        x: Tensor = self.narrow(torch.cat([seen, across, across.transpose(2, 3)], 1))
         looks: Tensor = self.look(x).flatten(2)
         found = torch.einsum("nkc,ndc->nkd", looks.softmax(-1), x.flatten(2))
-        figures = self.figure(found.reshape(count, FIGURES, -1))
+        figures = self.figure(self.think(found.reshape(count, FIGURES, -1)))
         whole = torch.cat([x.mean((2, 3)), x.amax((2, 3))], 1)
         return SceneLogits(self.scene(whole), figures, looks.view(count, FIGURES, LOOKS, -1))
-
-
-def encoder_names() -> dict[str, str]:
-    """Return the name of each layer of the tower by the encoder's, both without what stands before."""
-    names = {
-        f"{kind}{n}": f"stem.{3 * (n - 1) + at}" for n in (1, 2, 3) for at, kind in enumerate(("conv", "bn"))
-    }
-    inner = {"conv1": "body.0", "bn1": "body.1", "conv2": "body.3", "bn2": "body.4", "conv3": "body.7"}
-    inner |= {"bn3": "body.8", "downsample.0": "shortcut.1", "downsample.1": "shortcut.2"}
-    number = 0
-    for stage, count in enumerate(LAYERS, 1):
-        for block in range(count):
-            names |= {f"layer{stage}.{block}.{a}": f"stages.{number}.{b}" for a, b in inner.items()}
-            number += 1
-    return names
 
 
 def _convolution(channels: int, features: int, side: int, stride: int = 1) -> tuple[nn.Module, nn.Module]:

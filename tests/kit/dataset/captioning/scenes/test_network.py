@@ -1,26 +1,28 @@
 import torch
 from open_clip.modified_resnet import ModifiedResNet
+from paths import ROOT
 from safetensors.torch import load_file
 
-from kit.dataset.captioning.scenes.network import CELLS, LAYERS, SIDE, WIDTH, SceneReader, normalised
-from kit.dataset.captioning.scenes.scene_captioner import open_tower
-from kit.embedded import ENCODER
+from kit.dataset.captioning.scenes.network import CELLS, LAYERS, SIDE, WIDTH, SceneNetwork, normalised
+from kit.mini.training.captioner.learning import begin_with
+
+ENCODER = ROOT / "eval" / "mini" / "weights" / "clip" / "open_clip_model.safetensors"
 
 
-def test_the_tower_sees_what_open_clips_own_network_sees_in_the_encoder() -> None:
-    theirs = ModifiedResNet(list(LAYERS), output_dim=128, heads=8, image_size=SIDE, width=WIDTH).eval()
+def test_it_begins_by_seeing_what_the_encoder_sees_in_open_clips_own_network() -> None:
+    theirs = ModifiedResNet([*LAYERS, 2], output_dim=128, heads=8, image_size=SIDE, width=WIDTH).eval()
     weights = load_file(ENCODER)
     theirs.load_state_dict(
         {n.removeprefix("visual."): w.float() for n, w in weights.items() if "visual." in n}
     )
     pictures = torch.randn((2, 3, SIDE, SIDE), generator=torch.Generator().manual_seed(0))
-    with torch.inference_mode():
-        seen = open_tower(ENCODER).eval()(pictures)
-        near = theirs.layer3(theirs.layer2(theirs.layer1(theirs.stem(pictures))))
-        torch.testing.assert_close(seen.near, near)
-        torch.testing.assert_close(seen.far, theirs.layer4(near))
-        answers = SceneReader().eval()(seen)
-    assert answers.looks.shape == (2, 2, 4, CELLS * CELLS)
+    with torch.no_grad():
+        ours = SceneNetwork().eval()
+        begin_with(ours, ENCODER)
+        seen = theirs.layer3(theirs.layer2(theirs.layer1(theirs.stem(pictures))))
+        torch.testing.assert_close(ours.stages(ours.stem(pictures)), seen)
+        torch.testing.assert_close(ours(pictures).figures, ours.answers(seen).figures)
+        assert ours(pictures).looks.shape == (2, 2, 4, CELLS * CELLS)
 
 
 def test_pictures_are_normalised_as_for_clip() -> None:

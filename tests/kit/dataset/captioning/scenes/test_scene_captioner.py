@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from kit.dataset.captioning.scenes import scene_captioner
 from kit.dataset.captioning.scenes.questions import FIGURE, UNSEEN, labels_of
 from kit.dataset.captioning.scenes.scene_captioner import SceneCaptioner, open_scene_captioner
 from kit.embedded import CAPTIONER
@@ -20,7 +19,7 @@ LEAST = 0.9
 
 @pytest.fixture(scope="module")
 def scenes() -> list[Scene]:
-    dice = [random.Random(f"captioner test {number}") for number in range(36)]
+    dice = [random.Random(f"captioner test {number}") for number in range(24)]
     return [sample_scene(rng, STYLES[number % len(STYLES)]) for number, rng in enumerate(dice)]
 
 
@@ -72,12 +71,9 @@ def test_the_same_picture_gets_the_same_words(captioner: SceneCaptioner, picture
     assert captioner(large) != []
 
 
-def test_weights_that_are_not_its_own_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_weights_that_are_not_its_own_are_refused(tmp_path: Path) -> None:
     other = tmp_path / "captioner.safetensors"
     for content in (b"", CAPTIONER.read_bytes()[:-1] + b"\x00\x01"):
         other.write_bytes(content)
         with pytest.raises(WeightsError, match="install storykit again"):
             open_scene_captioner("en", other)
-    monkeypatch.setattr(scene_captioner, "ENCODER", other)
-    with pytest.raises(WeightsError, match="install storykit again"):
-        open_scene_captioner("en")

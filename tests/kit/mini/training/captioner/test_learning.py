@@ -3,8 +3,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from paths import ROOT
 
-from kit.dataset.captioning.scenes.network import CELLS, EncoderTower, SceneLogits
+from kit.dataset.captioning.scenes.network import CELLS, SceneLogits
 from kit.dataset.captioning.scenes.questions import FIGURE, SCENE, UNSEEN
 from kit.mini.training.captioner import learning
 from kit.mini.training.captioner.learning import (
@@ -17,6 +18,7 @@ from kit.mini.training.captioner.learning import (
 from kit.mini.training.captioner.renders import COVER, Renders, labelled
 from kit.mini.training.shards import training_scene
 
+ENCODER = ROOT / "eval" / "mini" / "weights" / "clip" / "open_clip_model.safetensors"
 SHORT = CaptionerTraining(steps=4, batch=3)
 
 
@@ -35,18 +37,16 @@ def test_a_training_that_was_stopped_ends_in_the_same_bytes(
     tmp_path: Path, renders: Renders, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(learning, "KEEP_STEPS", 2)
-    torch.manual_seed(3)
-    tower = EncoderTower()
     for name in ("whole", "stopped"):
         (tmp_path / name).mkdir()
-    train_captioner(renders, tower, tmp_path / "whole", SHORT)
+    train_captioner(renders, ENCODER, tmp_path / "whole", SHORT)
     loss = learning.captioner_loss
     left = iter([loss, loss, loss])  # the fourth step never comes
     monkeypatch.setattr(learning, "captioner_loss", lambda *given: next(left)(*given))
     with pytest.raises(StopIteration):
-        train_captioner(renders, tower, tmp_path / "stopped", SHORT)
+        train_captioner(renders, ENCODER, tmp_path / "stopped", SHORT)
     monkeypatch.setattr(learning, "captioner_loss", loss)
-    train_captioner(renders, tower, tmp_path / "stopped", SHORT)
+    train_captioner(renders, ENCODER, tmp_path / "stopped", SHORT)
     whole, stopped = (torch.load(tmp_path / name / "captioner.pt") for name in ("whole", "stopped"))
     torch.testing.assert_close(whole, stopped, rtol=0, atol=0)
 
