@@ -18,7 +18,7 @@ from kit.generation.controls.control import Control
 from kit.generation.controls.map_making import map_of
 from kit.images.decode import PictureError, read_picture_file
 from kit.images.png_metadata import QUICK, encoded
-from kit.messages import mark, tr
+from kit.messages import mark
 from kit.models.bases.controlnet_files import ControlNetFiles, need_diffusers, open_controlnet
 from kit.story.control import KINDS, ControlKind, PanelControl
 from kit.story.story import LoadedStory
