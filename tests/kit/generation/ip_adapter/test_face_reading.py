@@ -40,7 +40,7 @@ from tests.support.kolors_ip_adapters import (
 from tests.support.published_toy import SIZES, toy_published
 from tests.support.random_adapters import VISION
 
-HOW = DrawSettings(steps=2, cfg=4.0, size=64, noise="portable")
+HOW = DrawSettings(steps=1, cfg=4.0, size=64, noise="portable")
 TOKENS = 6
 
 
