@@ -19,7 +19,7 @@ from kit.errors import InputError
 from kit.experiment.drawing.draw_settings import DrawSettings
 from kit.experiment.run import Anchor
 from kit.generation.denoiser import Denoiser
-from kit.generation.ip_adapter.picture_attention import looking
+from kit.generation.ip_adapter.picture_attention import PromptedPanels, looking
 from kit.generation.ip_adapter.picture_reading import KolorsPictures
 from kit.generation.kolors_painter import KolorsPainter
 from kit.generation.painter import PanelRequest, RedrawRequest
@@ -269,6 +269,28 @@ def test_what_is_drawn_again_in_fp32_looks_at_its_picture_read_in_fp32(painter):
             with torch.inference_mode(False):
                 engine.unet.float()
     assert (again - exact).abs().max() <= 1e-4 * exact.abs().max()
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # inside torch
+def test_compiled_blocks_look_at_pictures_too_and_predict_the_same():
+    engine, step = Denoiser(load_base(toy_published()).unet()), torch.tensor([500])
+    rows, text, pooled = (part.float() for part in example(2))
+    with torch.inference_mode():
+        told = KolorsPictures("cpu").prompted([request(0, prompted(0))], 1, range(1), engine, "auto")
+
+    def predict(asked: PromptedPanels | None) -> Tensor:
+        with torch.inference_mode(), looking(engine.lookers, asked) as look:
+            engine.set_text(text)
+            look(0, len(rows))
+            return engine.at(step, pooled)(rows)
+
+    plans = (None, told, None, told)
+    before = [predict(asked) for asked in plans]
+    engine.compile(rows=[2])
+    for asked, expected in zip(plans, before, strict=True):
+        assert (predict(asked) - expected).abs().max() < 1e-3
+    assert (before[0] - before[1]).abs().max() > 0.01
 
 
 # drawn again
