@@ -110,7 +110,7 @@ ON_MINI: dict[str, object] = {
 
 _ON_MINI: dict[str, dict[str, object]] = {
     "contest": {"size": 256},
-    "dreambooth": {**ON_MINI, "batch": 4},
+    "dreambooth": {**ON_MINI, "rank": 16, "alpha": 16.0, "steps": 300, "batch": 4},
     "embedding": {**ON_MINI, "batch": 4, "learning_rate": 0.3},
 }
 """The same of presets that need something else (tests/benchmarks/identity.py)."""
