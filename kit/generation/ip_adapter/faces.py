@@ -2,7 +2,7 @@
 
 insightface itself is not used: it asks for a second OpenCV, onnx and scikit-image. Of its networks SCRFD (Guo
 et al., arXiv 2105.04714) finds faces with five points each, and ArcFace (arXiv 1801.07698) tells whose they
-are, turned upright by the points. This is the only door to onnxruntime.
+are, turned upright by the points. The other door to onnxruntime is the WD tagger's.
 """
 
 from pathlib import Path

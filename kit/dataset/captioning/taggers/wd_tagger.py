@@ -1,4 +1,4 @@
-"""SmilingWolf's WD taggers, which tell Danbooru's tags. The product's only own door to onnxruntime."""
+"""SmilingWolf's WD taggers, which tell Danbooru's tags."""
 
 import warnings
 from pathlib import Path
